@@ -95,7 +95,7 @@ export class CallerError extends Error {
 /** Details of a server's failure besides code and message. */
 export interface DownstreamErrorOptions extends ErrorDetails, ErrorOptions {
   /** The server's last output without secrets, if the message contains only its cause. */
-  readonly said?: string | undefined;
+  readonly serverOutput?: string | undefined;
   /** Whether the message quotes output of the server that is not a valid message. Default: no. */
   readonly quotesNoise?: boolean;
 }
@@ -111,7 +111,7 @@ export class DownstreamError extends Error {
   /** Further fields of the answer. */
   readonly details: ErrorDetails;
   /** The server's last output without secrets, if the message contains only its cause. */
-  readonly said: string | undefined;
+  readonly serverOutput: string | undefined;
   /** Whether the message quotes output of the server that is not a valid message. */
   readonly quotesNoise: boolean;
 
@@ -127,12 +127,12 @@ export class DownstreamError extends Error {
     message: string,
     options: DownstreamErrorOptions = {},
   ) {
-    const { cause, said, quotesNoise = false, ...details } = options;
+    const { cause, serverOutput, quotesNoise = false, ...details } = options;
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;
     this.server = server;
     this.details = details;
-    this.said = said;
+    this.serverOutput = serverOutput;
     this.quotesNoise = quotesNoise;
   }
 }

@@ -66,8 +66,8 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
   if (start !== undefined && program !== undefined) {
     return findStartCause(start, { name, connect: program, windows: context.windows });
   }
-  const said = (error instanceof DownstreamError ? error.said : undefined) ?? message;
-  const local = program && findLocalCause(said, { name, connect: program });
+  const output = (error instanceof DownstreamError ? error.serverOutput : undefined) ?? message;
+  const local = program && findLocalCause(output, { name, connect: program });
   if (local !== undefined) {
     const { kind, message, fix } = local;
     return { kind, message, fix };

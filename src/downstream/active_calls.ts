@@ -106,7 +106,7 @@ export class ActiveCalls {
   /**
    * Adds a request of the server to the client. Call `close` on the result when there is an answer.
    *
-   * @param requestSignal Aborts when the server cancels the request, or is gone.
+   * @param requestSignal Aborts when the server cancels the request, or when its connection has ended.
    * @param graceMs Time for the answer after the end of the calls, in milliseconds.
    */
   beginInput(requestSignal: CancelSignal, graceMs: number): PendingInput {

@@ -41,7 +41,7 @@ export interface Tool {
   readonly name: string;
   /** The definition, parsed. */
   readonly definition: Readonly<Record<string, unknown>>;
-  /** The definition as the server wrote it, every field kept. */
+  /** The definition as the server wrote it, with all its fields. */
   readonly text: JsonText;
 }
 
@@ -96,7 +96,7 @@ export interface CatalogOptions {
   readonly listPage: (cursor: string | undefined, signal: CancelSignal) => Promise<ToolPage>;
   /** Time for all pages, in milliseconds. */
   readonly timeoutMs: number;
-  /** Whether the server said in its handshake that it has tools. */
+  /** Whether the server declared in its handshake that it has tools. */
   readonly declaresTools: boolean;
   /** Removes secrets from a text of the server, and shortens it. */
   readonly quote: (text: string) => string;
@@ -132,7 +132,7 @@ export async function fetchCatalog(options: CatalogOptions): Promise<Catalog> {
         const refusal = cause instanceof CatalogError
           ? cause.cause as RpcError | undefined
           : undefined;
-        // An error about the session says nothing about the tools.
+        // An error about the session does not mean that there are no tools.
         const isRefused = refusal !== undefined && !refusesSession(refusal);
         if (!declaresTools && (isSilent || isRefused)) return builder.buildEmpty(NO_TOOLS);
         if (refusal?.code === RPC_CODES.methodNotFound) {
@@ -144,20 +144,20 @@ export async function fetchCatalog(options: CatalogOptions): Promise<Catalog> {
       return builder.buildPartial(`page ${pageNumber} is missing: ${why}`);
     }
     builder.addPage(page, pageNumber);
-    const { next } = page;
-    if (next === undefined || next === null) break;
-    if (typeof next !== "string") {
-      const quoted = JSON.stringify(next).slice(0, MAX_QUOTE_LENGTH);
+    const { nextCursor } = page;
+    if (nextCursor === undefined || nextCursor === null) break;
+    if (typeof nextCursor !== "string") {
+      const quoted = JSON.stringify(nextCursor).slice(0, MAX_QUOTE_LENGTH);
       return builder.buildPartial(`"nextCursor" of page ${pageNumber} is ${quoted}, not a string`);
     }
-    if (cursors.has(next)) {
+    if (cursors.has(nextCursor)) {
       return builder.buildPartial(`page ${pageNumber} has a cursor that an earlier page had`);
     }
     if (pageNumber === MAX_PAGES) {
       return builder.buildPartial(`it has more than ${MAX_PAGES} pages`);
     }
-    cursors.add(next);
-    cursor = next;
+    cursors.add(nextCursor);
+    cursor = nextCursor;
   }
   const isEmpty = builder.size === 0 && !declaresTools;
   return isEmpty ? builder.buildEmpty(NO_TOOLS) : builder.buildComplete();
@@ -181,9 +181,9 @@ class CatalogBuilder {
   }
 
   /** Counts a page. Throws if the page makes the list too large. */
-  countPage({ size, listed }: ToolPage): void {
+  countPage({ size, definitions }: ToolPage): void {
     this.#textSize += size;
-    if (this.size + listed.length > MAX_TOOLS) {
+    if (this.size + definitions.length > MAX_TOOLS) {
       throw new CatalogError(`its list of tools has more than ${MAX_TOOLS} entries`);
     }
     if (this.#textSize > MAX_TOTAL_LENGTH) {
@@ -192,12 +192,12 @@ class CatalogBuilder {
   }
 
   /** Adds the tools of a page that can be called, and notes the others. */
-  addPage({ listed, texts }: ToolPage, pageNumber: number): void {
-    for (const [index, definition] of listed.entries()) {
+  addPage({ definitions, definitionTexts }: ToolPage, pageNumber: number): void {
+    for (const [index, definition] of definitions.entries()) {
       const name: unknown = isRecord(definition) ? definition.name : undefined;
       const problem = this.#problemOf(name);
       if (typeof name === "string" && problem === undefined) {
-        const text = new JsonText(texts[index] ?? "null");
+        const text = new JsonText(definitionTexts[index] ?? "null");
         this.#tools.set(name, { name, definition: definition as Tool["definition"], text });
       } else if (++this.#leftOutCount <= MAX_LEFT_OUT_REPORTED) {
         const page = pageNumber === 1 ? "" : ` of page ${pageNumber}`;

@@ -39,6 +39,6 @@ export interface ClientChannel {
   notifyLinkDone(params: Readonly<Record<string, unknown>>): void;
   /** Passes a log message on to the client, unless it is below the severity that the client asked for. */
   log(params: Readonly<Record<string, unknown>>): void;
-  /** Returns the least severity of log messages that the client asked for, if it did. */
+  /** Returns the least severity of log messages that the client asked for; `undefined` if it did not. */
   logLevel(): string | undefined;
 }

@@ -33,7 +33,7 @@ export interface FailureContext {
  */
 export async function explainFailure(
   cause: unknown,
-  { config, timeoutReason: timedOut, noise, readLastOutput: lastWords }: FailureContext,
+  { config, timeoutReason, noise, readLastOutput }: FailureContext,
 ): Promise<DownstreamError> {
   if (cause instanceof DownstreamError) return cause;
   const server = config.name;
@@ -42,31 +42,34 @@ export async function explainFailure(
       `${MAX_MESSAGE_BYTES / 2 ** 20} MiB, the gateway's limit for one message; ask for less.`;
     return new DownstreamError("SERVER_UNAVAILABLE", server, message, { cause });
   }
-  const why = reasonOf(cause, timedOut);
-  if (why === undefined) throw cause;
-  // The message of a remote failure says everything already.
-  const words = cause instanceof RemoteFailure ? "" : await lastWords();
-  const known = await explainOutput(words, config);
-  if (known !== undefined) {
-    const message = `Server "${server}" is not available: ${known}`;
-    return new DownstreamError("SERVER_UNAVAILABLE", server, message, { cause, said: words });
+  const reason = describeCause(cause, timeoutReason);
+  if (reason === undefined) throw cause;
+  // The message of a remote failure already contains everything.
+  const output = cause instanceof RemoteFailure ? "" : await readLastOutput();
+  const explanation = await explainOutput(output, config);
+  if (explanation !== undefined) {
+    const message = `Server "${server}" is not available: ${explanation}`;
+    return new DownstreamError("SERVER_UNAVAILABLE", server, message, {
+      cause,
+      serverOutput: output,
+    });
   }
-  const isUnanswered = cause instanceof ChannelClosed || cause instanceof DOMException;
-  const quotesNoise = isUnanswered && noise !== "";
-  const parts = [`${redactExcerpt(why, config)}.`, quotesNoise ? noise : "", words];
+  const gotNoAnswer = cause instanceof ChannelClosed || cause instanceof DOMException;
+  const quotesNoise = gotNoAnswer && noise !== "";
+  const parts = [`${redactExcerpt(reason, config)}.`, quotesNoise ? noise : "", output];
   const message = `Server "${server}" is not available: ${
     parts.filter((part) => part !== "").join(" ")
   }`;
   return new DownstreamError("SERVER_UNAVAILABLE", server, message, { cause, quotesNoise });
 }
 
-/** Describes the cause that a server's last output shows, and quotes the line. */
-async function explainOutput(words: string, config: ServerConfig): Promise<string | undefined> {
-  if (words === "") return undefined;
-  const found = await transportKind(config.connect).findCause(words, config.name);
-  if (found === undefined) return undefined;
-  const line = JSON.stringify(shortenText(found.line, MAX_LINE_LENGTH));
-  return `${redactExcerpt(found.message, config)}. It wrote ${line}.`;
+/** Describes the cause that the last output of a server shows, and quotes the line that shows it. */
+async function explainOutput(output: string, config: ServerConfig): Promise<string | undefined> {
+  if (output === "") return undefined;
+  const finding = await transportKind(config.connect).findCause(output, config.name);
+  if (finding === undefined) return undefined;
+  const line = JSON.stringify(shortenText(finding.line, MAX_LINE_LENGTH));
+  return `${redactExcerpt(finding.message, config)}. It wrote ${line}.`;
 }
 
 /**
@@ -76,17 +79,23 @@ async function explainOutput(words: string, config: ServerConfig): Promise<strin
  */
 export function withDoctorHint(error: Error): Error {
   if (!(error instanceof DownstreamError) || error.code !== "SERVER_UNAVAILABLE") return error;
-  const { code, server, message, details, cause, said, quotesNoise } = error;
+  const { code, server, message, details, cause, serverOutput, quotesNoise } = error;
   if (details.hint !== undefined) return error;
   const hint = `Ask the operator of the gateway to run: ${serverCommand("doctor", server)}`;
-  return new DownstreamError(code, server, message, { ...details, hint, cause, said, quotesNoise });
+  return new DownstreamError(code, server, message, {
+    ...details,
+    hint,
+    cause,
+    serverOutput,
+    quotesNoise,
+  });
 }
 
-function reasonOf(cause: unknown, timedOut: string): string | undefined {
+function describeCause(cause: unknown, timeoutReason: string): string | undefined {
   if (cause instanceof HandshakeError || cause instanceof CatalogError) return cause.message;
   if (cause instanceof RemoteFailure) return cause.message;
   if (cause instanceof ChannelClosed) return "its connection ended";
   if (cause instanceof StartAbandoned) return "its session was closed while it started";
-  if (cause instanceof DOMException && cause.name === "TimeoutError") return timedOut;
+  if (cause instanceof DOMException && cause.name === "TimeoutError") return timeoutReason;
   return undefined;
 }

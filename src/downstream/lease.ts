@@ -154,7 +154,7 @@ export class Lease implements Disposable {
       const downstreamMs = performance.now() - startedAt;
       return { kind: "answer", reply, tool, downstreamMs, isToolError };
     } catch (cause) {
-      const error = await session.explainCall(cause, { signal, noiseCount });
+      const error = await session.explainCallFailure(cause, { signal, noiseCount });
       span.fail(error instanceof DownstreamError ? error.code : "CANCELLED");
       throw error;
     } finally {

@@ -150,7 +150,7 @@ export class SessionPool {
    *
    * @param client The client it is for.
    */
-  startBeside(client: ClientConnection): PooledSession {
+  startReplacement(client: ClientConnection): PooledSession {
     const pooled = this.#start(client);
     pooled.leaseCount++;
     return pooled;
@@ -267,7 +267,7 @@ export class SessionPool {
     this.#track(session.ended().finally(() => this.#closing.delete(session)));
   }
 
-  /** Takes a session out of use: no caller gets it any more. */
+  /** Takes a session out of use, so that no further caller gets it. */
   #withdraw(pooled: PooledSession): void {
     pooled.isWithdrawn = true;
     this.#options.deadlines.remove(pooled);

@@ -285,7 +285,7 @@ export class DownstreamServer {
     caller: Caller,
     signal: CancelSignal,
   ): Promise<SessionLoss | undefined> {
-    if (!session.hasId || this.#isClosed) return undefined;
+    if (!session.hasSessionId || this.#isClosed) return undefined;
     const verdict = await untilAborted(this.#check.examineLoss(pooled, caller), signal);
     return verdict === "refused" || verdict === "silent" ? verdict : undefined;
   }

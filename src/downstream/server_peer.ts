@@ -60,7 +60,7 @@ export function openServerPeer(channel: Channel, listener: ServerListener): Peer
   const peer = new Peer(channel, {
     request: (request) => {
       if (peer.incomingCount > MAX_PENDING_REQUESTS) {
-        const message = `More than ${MAX_PENDING_REQUESTS} requests are under way`;
+        const message = `More than ${MAX_PENDING_REQUESTS} requests are pending`;
         return request.fail({ code: RPC_CODES.internalError, message });
       }
       const context = { codec: codec(), server, forward, clientChannel: clientChannel(), calls };
@@ -114,7 +114,7 @@ interface ForwardContext {
 function forwardRequest(request: IncomingRequest, context: ForwardContext): void {
   const { codec, server, forward, clientChannel, calls } = context;
   const decoded = codec.decodeRequest(request, server);
-  if (decoded?.kind === "own") return request.reply(decoded.result);
+  if (decoded?.kind === "answered") return request.reply(decoded.result);
   if (decoded === undefined || !forward.includes(decoded.capability)) {
     return request.failUnknownMethod();
   }

@@ -158,7 +158,7 @@ export class Session {
   }
 
   /** Whether the server keeps the session under an id, which it may forget. */
-  get hasId(): boolean {
+  get hasSessionId(): boolean {
     return this.#connection.hasSessionId;
   }
 
@@ -207,7 +207,7 @@ export class Session {
    * @param request The signal of the request, and `noiseCount` before it was sent.
    * @returns The signal's reason if it has aborted, otherwise the failure of the server.
    */
-  async explainCall(
+  async explainCallFailure(
     cause: unknown,
     { signal, noiseCount }: { readonly signal: CancelSignal; readonly noiseCount: number },
   ): Promise<unknown> {
@@ -241,7 +241,7 @@ export class Session {
       const reply = await withDeadline(withinMs, (signal) => {
         return this.#codec.probe(peer, { probe, signal });
       });
-      const isRefused = !reply.ok && this.hasId && refusesSession(reply.error);
+      const isRefused = !reply.ok && this.hasSessionId && refusesSession(reply.error);
       return isRefused ? "refused" : "answered";
     } catch (cause) {
       const hasStatus = cause instanceof RemoteFailure && cause.status !== undefined;
@@ -362,7 +362,7 @@ export class Session {
     return openServerPeer(channel, {
       config,
       codec: () => this.#codec,
-      // A client gets only requests for which it declared the capability.
+      // Only requests for which the client declared the capability are forwarded.
       forward: config.options.forward.filter((name) => name in this.#declared),
       log,
       calls: this.activeCalls,

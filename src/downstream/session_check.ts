@@ -81,8 +81,8 @@ export class SessionCheck {
    * @param caller A caller that may use the session.
    */
   examineLoss(pooled: PooledSession, caller: Caller): Promise<SessionVerdict> {
-    const known = this.#verdicts.get(pooled);
-    if (known !== undefined) return known;
+    const pending = this.#verdicts.get(pooled);
+    if (pending !== undefined) return pending;
     const verdict = this.#examine(pooled, caller);
     this.#verdicts.set(pooled, verdict);
     void verdict.then((result) => {
@@ -120,7 +120,7 @@ export class SessionCheck {
   async #examine(pooled: PooledSession, caller: Caller): Promise<SessionVerdict> {
     const { pool, onLost, drainMs } = this.#options;
     if (await pooled.session.probe(PROBES[0]) === "answered") return "alive";
-    const fresh = pool.startBeside(caller);
+    const fresh = pool.startReplacement(caller);
     try {
       await fresh.session.ready();
       const verdict = await compareSessions(pooled.session, fresh.session);

@@ -36,7 +36,7 @@ export class ToolListCache {
   #toolCount: number | undefined;
 
   /**
-   * @param log Receives the problems of the lists, each once, however often the server is asked.
+   * @param log Receives the problems of the lists, each of them only once.
    * @param server The server's name.
    */
   constructor(log: Log, server: string) {

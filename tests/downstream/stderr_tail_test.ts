@@ -18,13 +18,13 @@ async function readInChunks(
   const stderr = new StderrTail(
     ReadableStream.from(starts.map((start) => bytes.subarray(start, start + chunkBytes))),
     {
-      clean: (text) => redact(text, [SECRET]),
+      redactSecrets: (text) => redact(text, [SECRET]),
       longestSecret: SECRET.length,
       onLine: (line) => lines.push(line),
     },
   );
   await stderr.done;
-  return { lines, tail: stderr.text() };
+  return { lines, tail: stderr.lastLines() };
 }
 
 Deno.test("[errors.no-secrets] no half of a secret is left where a long line is cut", async () => {

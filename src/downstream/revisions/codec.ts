@@ -87,13 +87,13 @@ export interface ListOptions {
 /** One page of a list of tools. */
 export interface ToolPage {
   /** The definitions, parsed. */
-  readonly listed: readonly unknown[];
+  readonly definitions: readonly unknown[];
   /** The definitions as the server wrote them. */
-  readonly texts: readonly string[];
+  readonly definitionTexts: readonly string[];
   /** Size of the page, in UTF-16 code units. */
   readonly size: number;
   /** Cursor of the next page; `undefined` or `null` on the last. */
-  readonly next: unknown;
+  readonly nextCursor: unknown;
 }
 
 /** A caller's use of something that a server offers. */
@@ -128,7 +128,7 @@ export type ProbeKind = "alive" | "tools";
  * must have declared the capability. The text that a person reads begins with the server's name.
  */
 export type ServerRequest =
-  | { readonly kind: "own"; readonly result: Payload }
+  | { readonly kind: "answered"; readonly result: Payload }
   | { readonly kind: "input"; readonly capability: Forwarded; readonly input: InputRequest };
 
 /** A notification of a server that the gateway or the client has a use for. */

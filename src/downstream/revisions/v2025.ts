@@ -143,10 +143,10 @@ function readPage(reply: Reply): ToolPage {
     throw new CatalogError(`it answered ${LIST_TOOLS} ${what}, where a list belongs`);
   }
   return {
-    listed: tools,
-    texts: elementTexts(textAt(text.json, "tools") ?? "[]"),
+    definitions: tools,
+    definitionTexts: elementTexts(textAt(text.json, "tools") ?? "[]"),
     size: text.json.length,
-    next: nextCursor,
+    nextCursor,
   };
 }
 
@@ -259,7 +259,7 @@ function kindOf(value: unknown): string {
 
 function decodeRequest(request: IncomingRequest, server: string): ServerRequest | undefined {
   const { method } = request;
-  if (method === "ping") return { kind: "own", result: {} };
+  if (method === "ping") return { kind: "answered", result: {} };
   const capability = Object.hasOwn(CLIENT_REQUESTS, method) ? CLIENT_REQUESTS[method] : undefined;
   if (capability === undefined) return undefined;
   const input: InputRequest = capability === "elicitation"

@@ -3,12 +3,12 @@ import { redactText } from "../../redact.ts";
 
 const MAX_LINES = 20;
 const MAX_BYTES = 2048;
-const MAX_LINE = 4096;
+const MAX_LINE_LENGTH = 4096;
 
 /** Options of reading a server's stderr. */
 export interface StderrOptions {
   /** Removes secrets from whole lines. */
-  readonly clean: (lines: string) => string;
+  readonly redactSecrets: (lines: string) => string;
   /** Length of the longest secret, in UTF-16 code units. */
   readonly longestSecret: number;
   /** Receives each line, without secrets, cut to 4096 characters. */
@@ -17,14 +17,14 @@ export interface StderrOptions {
 
 /**
  * Reads a server's stderr to its end, because an unread pipe blocks the server, and keeps the last lines
- * for errors. A server may write many lines fast, so secrets are removed from each chunk of lines at
- * once and not line by line.
+ * for errors. A server may write many lines fast, so secrets are removed from all lines of a chunk at
+ * once, not line by line.
  */
 export class StderrTail {
   readonly #options: StderrOptions;
   readonly #lines: string[] = [];
-  // The beginning of an unfinished line, and whether a part of it was skipped.
-  #rest = "";
+  // The beginning of the unfinished last line, and whether a part of it was skipped.
+  #unfinishedLine = "";
   #isCut = false;
   /** Resolves when the stream has ended. */
   readonly done: Promise<void>;
@@ -35,44 +35,44 @@ export class StderrTail {
     this.done = this.#read(stream);
   }
 
-  /** The last lines, at most 20 and 2048 bytes, also without texts that look like secrets. */
-  text(): string {
+  /** Returns the last lines, at most 20 and 2048 bytes, without secrets and texts that look like secrets. */
+  lastLines(): string {
     const bytes = new TextEncoder().encode(redactText(this.#lines.join("\n")));
     if (bytes.length <= MAX_BYTES) return new TextDecoder().decode(bytes);
-    // The cut may go through a character.
+    // The cut may split a character.
     return new TextDecoder().decode(bytes.subarray(-MAX_BYTES)).replace(/^\ufffd+/, "");
   }
 
   async #read(stream: ReadableStream<Uint8Array>): Promise<void> {
     const decoder = new TextDecoder();
-    const turn = new ReadThrottle();
+    const throttle = new ReadThrottle();
     try {
       for await (const chunk of stream) {
-        const pause = turn.do(() => this.#add(decoder.decode(chunk, { stream: true })));
+        const pause = throttle.do(() => this.#addText(decoder.decode(chunk, { stream: true })));
         if (pause !== undefined) await pause;
       }
     } catch (error) {
-      this.#take(`The end of stderr was not read: ${error}`);
+      this.#addLines(`The end of stderr was not read: ${error}`);
     }
-    this.#take(this.#rest);
+    this.#addLines(this.#unfinishedLine);
   }
 
-  #add(text: string): void {
-    // The rest of a line whose beginning was kept is skipped.
+  #addText(text: string): void {
+    // After a cut, the remainder of the line is skipped.
     const added = this.#isCut ? text.slice(endOfLine(text)) : text;
     this.#isCut &&= added === "";
-    const lines = this.#rest + added;
+    const lines = this.#unfinishedLine + added;
     const end = lines.lastIndexOf("\n");
-    if (end >= 0) this.#take(lines.slice(0, end));
-    this.#rest = lines.slice(end + 1);
-    if (this.#isCut || this.#rest.length <= MAX_LINE) return;
-    this.#rest = this.#cut(this.#rest);
+    if (end >= 0) this.#addLines(lines.slice(0, end));
+    this.#unfinishedLine = lines.slice(end + 1);
+    if (this.#isCut || this.#unfinishedLine.length <= MAX_LINE_LENGTH) return;
+    this.#unfinishedLine = this.#cut(this.#unfinishedLine);
     this.#isCut = true;
   }
 
-  #take(lines: string): void {
-    for (const line of this.#options.clean(lines).split("\n")) {
-      const text = line.slice(0, MAX_LINE).trimEnd();
+  #addLines(lines: string): void {
+    for (const line of this.#options.redactSecrets(lines).split("\n")) {
+      const text = line.slice(0, MAX_LINE_LENGTH).trimEnd();
       if (text === "") continue;
       this.#lines.push(text);
       if (this.#lines.length > MAX_LINES) this.#lines.shift();
@@ -80,10 +80,10 @@ export class StderrTail {
     }
   }
 
-  /** Returns the part to keep of an unfinished line: without its end, which may be half a secret. */
+  /** Cuts an unfinished line; its end is removed, too, because it may be half a secret. */
   #cut(line: string): string {
-    const { clean, longestSecret } = this.#options;
-    return clean(line).slice(0, MAX_LINE).slice(0, -Math.max(1, longestSecret));
+    const { redactSecrets, longestSecret } = this.#options;
+    return redactSecrets(line).slice(0, MAX_LINE_LENGTH).slice(0, -Math.max(1, longestSecret));
   }
 }
 

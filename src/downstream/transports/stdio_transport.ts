@@ -55,7 +55,7 @@ export class StdioTransport implements Transport {
     );
     const home = Deno.env.get("HOME");
     this.#stderr = new StderrTail(child.stderr, {
-      clean: (lines) => redact(lines, secrets, home),
+      redactSecrets: (lines) => redact(lines, secrets, home),
       longestSecret: Math.max(0, home?.length ?? 0, ...secrets.map(({ length }) => length)),
       onLine: (line) => log.debug(line, { server, stream: "stderr" }),
     });
@@ -70,7 +70,7 @@ export class StdioTransport implements Transport {
       : exit.signal === null
       ? `It exited with code ${exit.code}.`
       : `It was ended by ${exit.signal}.`;
-    const lastLines = this.#stderr.text();
+    const lastLines = this.#stderr.lastLines();
     const quote = lastLines === "" ? "" : `Its last lines on stderr:\n${lastLines}`;
     return [exitText, quote].filter((part) => part !== "").join(" ");
   }
