@@ -5,6 +5,7 @@
  * @module
  */
 import { writeToStandardError } from "./line_queue.ts";
+import { escapeControls, escapeLines } from "./text.ts";
 
 /** The severity of an event, in ascending order. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
@@ -99,7 +100,7 @@ function formatText(level: LogLevel, message: string, fields: LogFields): string
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => ` ${name}=${typeof value === "string" ? quote(value) : value}`);
   // The fields go to the first line, because the other lines may be a quotation.
-  const [first = "", ...rest] = escapeControls(message).split("\n");
+  const [first = "", ...rest] = escapeLines(message).replaceAll("\n", "\n  ").split("\n");
   return `${[`${mark}${first}${about.join("")}`, ...rest].join("\n")}\n`;
 }
 
@@ -110,15 +111,7 @@ function formatJson(level: LogLevel, message: string, fields: LogFields): string
 }
 
 function quote(value: string): string {
-  return /^[\w./:@-]+$/.test(value) ? value : JSON.stringify(value);
-}
-
-/** Escapes control characters, so that quoted output cannot move the cursor or forge log lines. */
-function escapeControls(text: string): string {
-  // deno-lint-ignore no-control-regex
-  return text.replace(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/g, (character) => {
-    return `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`;
-  }).replaceAll("\n", "\n  ");
+  return /^[\w./:@-]+$/.test(value) ? value : escapeControls(JSON.stringify(value));
 }
 
 function tryWriteLine(line: string): void {

@@ -1,5 +1,6 @@
 /**
- * Shortens texts without splitting a character. A leaf: imports nothing of the project.
+ * Shortens texts without splitting a character, and shows foreign ones without their control characters.
+ * A leaf: imports nothing of the project.
  *
  * @module
  */
@@ -12,4 +13,60 @@ export function startOfText(text: string, length: number): string {
 /** Cuts a text that is longer than `length` UTF-16 code units and appends an ellipsis. */
 export function shortenText(text: string, length: number): string {
   return text.length <= length ? text : `${startOfText(text, length)}…`;
+}
+
+/** Texts without any other character than these need no search. */
+const PLAIN = /^[\x20-\x7e]*$/;
+
+/** Characters that move a cursor, break a line, or reorder or hide a text. */
+const CONTROL = /[\p{C}\p{Zl}\p{Zp}]/gu;
+
+const SHORT_ESCAPES: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+
+/**
+ * Returns a text that somebody else chose as one line that is safe to show: control characters appear as
+ * escapes, such as `\n`, `\x1b` and `\u202e`.
+ */
+export function escapeControls(text: string): string {
+  return PLAIN.test(text) ? text : text.replace(CONTROL, escapeCharacter);
+}
+
+/** The same for a text of several lines, whose line feeds and tabs stay. */
+export function escapeLines(text: string): string {
+  return PLAIN.test(text) ? text : text.replace(CONTROL, (character) => {
+    return character === "\n" || character === "\t" ? character : escapeCharacter(character);
+  });
+}
+
+function escapeCharacter(character: string): string {
+  const code = character.codePointAt(0) ?? 0;
+  const digits = code.toString(16);
+  return SHORT_ESCAPES[character] ??
+    (code < 0x100
+      ? `\\x${digits.padStart(2, "0")}`
+      : code < 0x10000
+      ? `\\u${digits.padStart(4, "0")}`
+      : `\\u{${digits}}`);
+}
+
+/** The sequences with which a program colors its output and moves the cursor. */
+// deno-lint-ignore no-control-regex
+const TERMINAL_SEQUENCE = /\x1b\[[0-?]*[ -/]*[@-~]/g;
+
+/** Removes the colors of a program's output. */
+export function withoutColors(text: string): string {
+  return text.includes("\x1b[") ? text.replace(TERMINAL_SEQUENCE, "") : text;
+}
+
+/** The beginning of a line that is quoted from elsewhere. */
+export const QUOTE_MARK = "> ";
+
+/** Marks the lines of a quotation, so that none passes for a line of the text around it. */
+export function quoteLines(text: string): string {
+  return text.replace(/^/gm, QUOTE_MARK);
+}
+
+/** Removes the marks of a quotation. */
+export function unquoteLines(text: string): string {
+  return text.replaceAll(/^> /gm, "");
 }

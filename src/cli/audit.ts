@@ -17,7 +17,8 @@ import {
 } from "./command.ts";
 import { CommandError } from "./error_report.ts";
 import { table } from "./table.ts";
-import { cleanLine, cutText } from "./terminal.ts";
+import { escapeControls } from "../text.ts";
+import { cutText } from "./terminal.ts";
 import { readSince } from "./times.ts";
 
 const ARGS = [
@@ -253,8 +254,10 @@ function entryText(entry: ReadEntry): string {
   const about = tool !== "" ? `${server}/${tool}` : `${operation} ${server}`.trim();
   const why = entry.isToolError ? "isError" : decision === "DENY" ? rule || code : code;
   const took = ` ${ms(latencyMs)} ms`;
-  const what = cleanLine(`${when} ${decision.padEnd(5)} ${agent || "(none)"} ${about}`);
-  return `${cutText(what, WIDTH - took.length)}${took}${why === "" ? "" : ` ${cleanLine(why)}`}\n`;
+  const what = escapeControls(`${when} ${decision.padEnd(5)} ${agent || "(none)"} ${about}`);
+  return `${cutText(what, WIDTH - took.length)}${took}${
+    why === "" ? "" : ` ${escapeControls(why)}`
+  }\n`;
 }
 
 function figuresTable(title: string, rows: readonly Figures[]): string {

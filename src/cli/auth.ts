@@ -18,7 +18,7 @@ import {
 import { withInterrupts } from "./interrupts.ts";
 import { openConfiguration, type OpenedConfiguration } from "./open_configuration.ts";
 import { findServer } from "./resolve_names.ts";
-import { cleanLine } from "./terminal.ts";
+import { escapeControls } from "../text.ts";
 
 const SERVER = serverArgument("Name of the server in the servers file");
 
@@ -40,7 +40,7 @@ const login = defineCommand({
     const outcome = await withOptions(opened, (options) => logIn(config, { ...options, show }));
     stdout.write(
       outcome.kind === "done"
-        ? `Logged in to "${name}" through ${cleanLine(outcome.issuer)}\n`
+        ? `Logged in to "${name}" through ${escapeControls(outcome.issuer)}\n`
         : `Server "${name}" needs no login: ${outcome.why}\n`,
     );
     return 0;
@@ -154,7 +154,7 @@ function statusText({ config, state }: ServerLogin): string {
     : isRenewable
     ? ", renewed automatically"
     : ", not renewed automatically";
-  const by = issuer === undefined ? "" : ` through ${cleanLine(issuer)}`;
+  const by = issuer === undefined ? "" : ` through ${escapeControls(issuer)}`;
   const granted = scope === undefined ? "" : `, scope ${JSON.stringify(scope)}`;
   return `${config.name}: ${STATES[state.state]}${by}${until}${renewal}${granted}`;
 }

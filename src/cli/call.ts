@@ -17,7 +17,8 @@ import { UsageError } from "./error_report.ts";
 import { withGateway } from "./in_process.ts";
 import { openConfiguration, type OpenedConfiguration } from "./open_configuration.ts";
 import { chooseAgent, findServer } from "./resolve_names.ts";
-import { cleanText, styleOf } from "./terminal.ts";
+import { escapeLines } from "../text.ts";
+import { foreignText, styleOf } from "./terminal.ts";
 
 export const command = defineCommand({
   about: "Calls a server's tool through the same steps as any other call: identity, rules, " +
@@ -58,10 +59,10 @@ export const command = defineCommand({
       ];
       const reply = await callGateway("execute_tool", new JsonText(`{${fields.join(",")}}`));
       const result = readResult(reply);
-      if (json) stdout.write(`${result.json}\n`);
+      if (json) stdout.write(foreignText(`${result.json}\n`, styleOf(Deno.stdout)));
       else if (result.refusal !== undefined) {
         stderr.write(`${refusalText(result)}\n`);
-        stderr.write(cleanText(hintOnTool(result, { server, tool }, opened)));
+        stderr.write(escapeLines(hintOnTool(result, { server, tool }, opened)));
       } else stdout.write(resultText(result.fields, styleOf(Deno.stdout)));
       return result.isError ? 1 : 0;
     });

@@ -1,5 +1,6 @@
 import type { Reply } from "../jsonrpc/mod.ts";
-import { cleanText, type TerminalStyle } from "./terminal.ts";
+import { escapeLines, QUOTE_MARK } from "../text.ts";
+import { foreignText, type TerminalStyle } from "./terminal.ts";
 import { isRecord } from "../json.ts";
 
 /** An answer of the gateway. */
@@ -35,7 +36,7 @@ export function ownAnswer({ fields }: CallResult): unknown {
 /** Why the gateway refused, for a person at a shell. A server may have chosen some of the words. */
 export function refusalText({ refusal, json }: CallResult): string {
   // The person at a shell is the operator.
-  const words = cleanText(refusal ?? json)
+  const words = escapeLines(refusal ?? json)
     .replace(/^hint: Ask the operator of the gateway to run: /m, "hint: run ");
   const isNameless = /^(INVALID_AGENT_ID|NO_FALLBACK_CONFIGURED):/.test(words);
   return isNameless ? `${words}\nhint: name the agent with --agent` : words;
@@ -57,7 +58,7 @@ export function resultText(
     parts.push(JSON.stringify(structuredContent, null, 2));
   }
   const text = parts.map((part) => part.endsWith("\n") ? part : `${part}\n`).join("");
-  return style.isTerminal ? cleanText(text) : text;
+  return foreignText(text, style);
 }
 
 function blockText(block: Readonly<Record<string, unknown>>): string {
@@ -102,9 +103,18 @@ function refusalOf(fields: Readonly<Record<string, unknown>>): string | undefine
 function errorText(error: object): string {
   const { code, message, ...more } = error as Readonly<Record<string, unknown>>;
   const details = Object.entries(more).map(([name, value]) => {
-    return `\n${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`;
+    return `\n${name}: ${
+      typeof value === "string" ? markFurtherLines(value) : JSON.stringify(value)
+    }`;
   });
-  return `${code}: ${message}${details.join("")}`;
+  return `${code}: ${markFurtherLines(String(message))}${details.join("")}`;
+}
+
+/** Marks the further lines of a text that a server may have chosen, so that none passes for ours. */
+function markFurtherLines(text: string): string {
+  const [first = "", ...rest] = text.split("\n");
+  return [first, ...rest.map((line) => line.startsWith(QUOTE_MARK) ? line : QUOTE_MARK + line)]
+    .join("\n");
 }
 
 function textsOf(fields: Readonly<Record<string, unknown>>): string[] {

@@ -2,7 +2,7 @@ import { type Application, proposeCompletions } from "@stricli/core";
 import type { Context, ParserContext } from "./command.ts";
 import type { ListedCommand } from "./commands.ts";
 import { readConfiguration } from "./open_configuration.ts";
-import { cleanLine } from "./terminal.ts";
+import { escapeControls } from "../text.ts";
 
 /** The names of a configuration. */
 export interface ConfiguredNames {
@@ -44,7 +44,7 @@ export async function complete(
 ): Promise<number> {
   try {
     const lines = (await propose(words, options)).map(({ completion, brief }) => {
-      return `${cleanLine(completion)}\t${cleanLine(brief)}\n`;
+      return `${escapeControls(completion)}\t${escapeControls(brief)}\n`;
     });
     options.context.process.stdout.write(lines.join(""));
   } catch {

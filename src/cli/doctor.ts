@@ -8,7 +8,8 @@ import { openConfiguration } from "./open_configuration.ts";
 import { type Probe, withStartedServers } from "./probe.ts";
 import { findServer } from "./resolve_names.ts";
 import { type Column, paragraph, table } from "./table.ts";
-import { cleanLine, formatCount, formatSeconds, styleOf, type TerminalStyle } from "./terminal.ts";
+import { escapeControls } from "../text.ts";
+import { formatCount, formatSeconds, styleOf, type TerminalStyle } from "./terminal.ts";
 import { rulesWarnings, toolsOf, unmatchedTools } from "./unmatched_rules.ts";
 
 export const command = defineCommand({
@@ -67,7 +68,7 @@ function warningsText(
 ): string {
   if (warnings.length === 0) return "";
   const lines = warnings.map((problem) => {
-    return paragraph(`Warning: ${cleanLine(formatProblem(problem))}`, style, "  ");
+    return paragraph(`Warning: ${escapeControls(formatProblem(problem))}`, style, "  ");
   });
   return `\nRules\n${lines.join("")}`;
 }
@@ -133,14 +134,18 @@ function reportText(
     return [server, ok ? "ok" : "FAILED", number(tools), number(tokens), formatSeconds(ms)];
   });
   const details = reports.map(({ server, warnings = [], error }) => {
-    const lines = warnings.map((warning) => `Warning: ${warning}`);
+    const lines = warnings.map((warning) => `Warning: ${escapeControls(warning)}`);
     if (error !== undefined) {
       lines.push(error.message);
-      if (error.looked !== undefined) lines.push(`Looked in: ${error.looked.join(", ")}`);
-      lines.push(`Fix: ${error.fix}`);
+      if (error.looked !== undefined) {
+        lines.push(escapeControls(`Looked in: ${error.looked.join(", ")}`));
+      }
+      lines.push(escapeControls(`Fix: ${error.fix}`));
     }
     if (lines.length === 0) return "";
-    return `\n${cleanLine(server)}\n${lines.map((line) => paragraph(line, style, "  ")).join("")}`;
+    return `\n${escapeControls(server)}\n${
+      lines.map((line) => paragraph(line, style, "  ")).join("")
+    }`;
   });
   return table({ columns, rows }, style) + details.join("");
 }

@@ -1,7 +1,7 @@
 import { ConfigError, DownstreamError } from "../errors.ts";
 import type { Context } from "./command.ts";
 import { foldProblems } from "./fold_problems.ts";
-import { cleanText } from "./terminal.ts";
+import { escapeLines } from "../text.ts";
 
 /** The command line makes no sense; the message says what to change. Exit code 2. */
 export class UsageError extends Error {
@@ -33,7 +33,7 @@ export async function withErrorReport(
   } catch (error) {
     if (error instanceof Interrupted) return 130;
     const report = (text: string, exitCode: number): number => {
-      stderr.write(`${cleanText(text)}\n`);
+      stderr.write(`${escapeLines(text)}\n`);
       return exitCode;
     };
     if (error instanceof UsageError) return report(error.message, 2);

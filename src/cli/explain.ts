@@ -17,7 +17,8 @@ import { openConfiguration, type OpenedConfiguration } from "./open_configuratio
 import { withStartedServers } from "./probe.ts";
 import { suggestName } from "./resolve_names.ts";
 import { type Color, colored, type Column, paragraph, table } from "./table.ts";
-import { cleanLine, cleanText, counted, styleOf, type TerminalStyle } from "./terminal.ts";
+import { escapeControls, escapeLines } from "../text.ts";
+import { counted, styleOf, type TerminalStyle } from "./terminal.ts";
 import { findToolShare, type ToolShare } from "./tool_share.ts";
 import { rulesWarnings, toolsOf, unmatchedTools } from "./unmatched_rules.ts";
 
@@ -138,7 +139,7 @@ async function decideTools(
 }
 
 function warn(problems: readonly ConfigProblem[], stderr: Output): void {
-  for (const line of foldProblems(problems)) stderr.write(`${cleanText(`Warning: ${line}`)}\n`);
+  for (const line of foldProblems(problems)) stderr.write(`${escapeLines(`Warning: ${line}`)}\n`);
 }
 
 function matrix(
@@ -167,7 +168,7 @@ function noteUnknown(
 ): void {
   const note = (what: string, name: string, known: Iterable<string>, where: string): void => {
     const hint = suggestName(name, known);
-    stderr.write(`${cleanText(`The ${what} "${name}" is not ${where}${hint}`)}\n`);
+    stderr.write(`${escapeLines(`The ${what} "${name}" is not ${where}${hint}`)}\n`);
   };
   if (agent !== undefined && !rules.agents.has(agent)) {
     note("agent", agent, rules.agents.keys(), "in the rules");
@@ -256,8 +257,8 @@ function decisionText(
   const may = decision === "allow" ? "may use" : "may not use";
   const allowed = tools?.filter(({ decision }) => decision === "allow").length;
   const share = tools === undefined ? "" : `: ${allowed} of ${counted(tools.length, "tool")}`;
-  const heads = `${word}: ${cleanLine(`agent "${agent}" ${may} ${what}${share}`)}\n` +
-    `rule: ${cleanLine(rule)}\n`;
+  const heads = `${word}: ${escapeControls(`agent "${agent}" ${may} ${what}${share}`)}\n` +
+    `rule: ${escapeControls(rule)}\n`;
   const rows = steps.map(({ step, searched, found }, index) => {
     const none = searched.length === 0 ? "no such list" : `no match in ${searched.join(", ")}`;
     return [String(index + 1), step, found ? `${found.decision} by ${found.rule}` : none];

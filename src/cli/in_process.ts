@@ -8,7 +8,7 @@ import { auditFallback } from "./audit_path.ts";
 import type { Output } from "./command.ts";
 import { type Interrupts, withInterrupts } from "./interrupts.ts";
 import type { OpenedConfiguration } from "./open_configuration.ts";
-import { cleanLine } from "./terminal.ts";
+import { escapeControls } from "../text.ts";
 import { VERSION } from "./version.ts";
 
 /** Calls a tool of the gateway. */
@@ -97,7 +97,7 @@ async function runGateway<T>(
 
 function progressText({ progress, total, message }: Readonly<Record<string, unknown>>): string {
   const of = typeof total === "number" ? `/${total}` : "";
-  return cleanLine(
+  return escapeControls(
     `progress: ${progress}${of} ${typeof message === "string" ? message : ""}`.trim(),
   );
 }
@@ -105,5 +105,5 @@ function progressText({ progress, total, message }: Readonly<Record<string, unkn
 function messageText(params: unknown): string {
   const { level, logger, data } = params as Readonly<Record<string, unknown>>;
   const said = typeof data === "string" ? data : JSON.stringify(data);
-  return cleanLine(`${level} ${logger ?? ""}: ${said}`);
+  return escapeControls(`${level} ${logger ?? ""}: ${said}`);
 }

@@ -3,7 +3,8 @@ import { ConfigError } from "../errors.ts";
 import { defineCommand, JSON_FLAG, settingFlags } from "./command.ts";
 import { readConfiguration } from "./open_configuration.ts";
 import { findNeeds, type Needs } from "./permission_needs.ts";
-import { cleanText, styleOf } from "./terminal.ts";
+import { escapeLines } from "../text.ts";
+import { foreignText, styleOf } from "./terminal.ts";
 
 export const command = defineCommand({
   about: "Prints Deno's permission flags for the present configuration, one a line: " +
@@ -20,8 +21,8 @@ export const command = defineCommand({
     else {
       const text = words.map((word) => `${word}\n`).join("");
       // A program that reads the output needs the names unchanged.
-      stdout.write(styleOf(Deno.stdout).isTerminal ? cleanText(text) : text);
-      stderr.write(cleanText(notes.map((note) => `${note}\n`).join("")));
+      stdout.write(foreignText(text, styleOf(Deno.stdout)));
+      stderr.write(escapeLines(notes.map((note) => `${note}\n`).join("")));
     }
     return 0;
   },

@@ -1,5 +1,6 @@
 import type { Output } from "./command.ts";
-import { cleanLine, cutText, styleOf } from "./terminal.ts";
+import { escapeControls } from "../text.ts";
+import { cutText, styleOf } from "./terminal.ts";
 
 /** Shown while the first start of a server may take long. */
 const DOWNLOADING = "packages may be downloading (120 s at most each)";
@@ -53,7 +54,7 @@ export class Progress implements Disposable {
     this.#waiting.delete(name);
     if (this.#isOver) return;
     if (this.#isLive) this.#show();
-    else this.#line.write(`${cleanLine(name)}: ${how}\n`);
+    else this.#line.write(`${escapeControls(name)}: ${how}\n`);
   }
 
   /** Removes the line. */
@@ -73,6 +74,6 @@ export class Progress implements Disposable {
       `waiting for ${waiting.join(", ")}`,
     ].join("; ");
     const text = `${this.#total - waiting.length}/${this.#total} in ${seconds} s; ${what}`;
-    this.#line.write(`\r${cutText(cleanLine(text), this.#columns - 1)}\x1b[K`);
+    this.#line.write(`\r${cutText(escapeControls(text), this.#columns - 1)}\x1b[K`);
   }
 }

@@ -12,7 +12,8 @@ import { findCause } from "./doctor_finding.ts";
 import { openConfiguration } from "./open_configuration.ts";
 import { NOBODY, type Probe, type Probes, withStartedServers } from "./probe.ts";
 import { paragraph, table } from "./table.ts";
-import { cleanText, formatCount, styleOf, type TerminalStyle } from "./terminal.ts";
+import { escapeLines } from "../text.ts";
+import { formatCount, styleOf, type TerminalStyle } from "./terminal.ts";
 
 export const command = defineCommand({
   about:
@@ -32,7 +33,7 @@ export const command = defineCommand({
     );
     stdout.write(json ? `${JSON.stringify(found)}\n` : savingsText(found));
     for (const { server, error } of found.failed) {
-      stderr.write(`${cleanText(`Not counted: ${server}: ${error}`)}\n`);
+      stderr.write(`${escapeLines(`Not counted: ${server}: ${error}`)}\n`);
     }
     return found.servers.length > 0 ? 0 : 1;
   },

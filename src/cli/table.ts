@@ -1,5 +1,6 @@
 import { styleText } from "node:util";
-import { cleanLine, type TerminalStyle } from "./terminal.ts";
+import { escapeControls, QUOTE_MARK } from "../text.ts";
+import { type TerminalStyle } from "./terminal.ts";
 import { wrapLine } from "./wrap.ts";
 
 /** A color of a text at a terminal. */
@@ -37,9 +38,9 @@ export function table(
   { columns, rows }: { readonly columns: readonly Column[]; readonly rows: readonly string[][] },
   style: TerminalStyle,
 ): string {
-  const cells = rows.map((row) => row.map(cleanLine));
+  const cells = rows.map((row) => row.map(escapeControls));
   const widths = fitWidths(columns, cells, style.columns);
-  const heads = columns.map(({ title }) => cleanLine(title));
+  const heads = columns.map(({ title }) => escapeControls(title));
   return [heads, ...cells].flatMap((row, index) => {
     const broken = row.map((cell, at) => breakCell(cell, widths[at] ?? MIN_WIDTH));
     const height = Math.max(...broken.map((lines) => lines.length));
@@ -56,13 +57,16 @@ export function table(
   }).join("");
 }
 
-/** Breaks a text at words into indented lines. */
+/** Breaks a text at words into indented lines; those of a quotation keep its mark. */
 export function paragraph(text: string, style: TerminalStyle, indent = ""): string {
-  const width = Math.max(MIN_WIDTH, style.columns - indent.length);
-  const lines = text.split("\n").flatMap((line) =>
-    wrapLine(cleanLine(line), { columns: width, indent: "" })
-  );
-  return lines.map((line) => `${indent}${line}\n`).join("");
+  const lines = text.split("\n").flatMap((line) => {
+    const mark = line.startsWith(QUOTE_MARK) ? QUOTE_MARK : "";
+    const start = indent + mark;
+    const columns = Math.max(MIN_WIDTH, style.columns - start.length);
+    return wrapLine(escapeControls(line.slice(mark.length)), { columns, indent: "" })
+      .map((part) => `${start}${part}\n`);
+  });
+  return lines.join("");
 }
 
 function fitWidths(

@@ -1,3 +1,5 @@
+import { escapeLines } from "../text.ts";
+
 /** The layout and colors of a text. */
 export interface TerminalStyle {
   /** Width of a line, in columns; `Infinity` for a file or a program. */
@@ -28,14 +30,9 @@ function terminalColumns(): number {
   }
 }
 
-/** Replaces control characters: names that agents and servers choose must not move the cursor. */
-export function cleanLine(text: string): string {
-  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "?");
-}
-
-/** Replaces control characters in a text of several lines; tabs stay. */
-export function cleanText(text: string): string {
-  return text.split("\n").map((line) => line.split("\t").map(cleanLine).join("\t")).join("\n");
+/** A foreign text for a stream: a terminal gets escapes for control characters, a program gets the text. */
+export function foreignText(text: string, { isTerminal }: TerminalStyle): string {
+  return isTerminal ? escapeLines(text) : text;
 }
 
 /** Cuts a text to a length in UTF-16 code units, but not in the middle of a character. */

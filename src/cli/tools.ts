@@ -14,7 +14,8 @@ import { type CallGateway, withGateway } from "./in_process.ts";
 import { openConfiguration } from "./open_configuration.ts";
 import { chooseAgent, findServer } from "./resolve_names.ts";
 import { paragraph } from "./table.ts";
-import { cleanText, counted, styleOf, type TerminalStyle } from "./terminal.ts";
+import { escapeControls, escapeLines } from "../text.ts";
+import { counted, foreignText, styleOf, type TerminalStyle } from "./terminal.ts";
 
 export const command = defineCommand({
   about: "Lists what list_servers and get_server_tools show an agent, through the same " +
@@ -89,7 +90,7 @@ async function showOne(
   else stdout.write(listing.tools.map((tool) => toolText(tool, wanted.detail, style)).join(""));
   const { returned, total_available } = listing;
   stderr.write(`${returned} of ${counted(total_available, "tool")}\n`);
-  if (listing.hint !== undefined) stderr.write(cleanText(`${listing.hint}\n`));
+  if (listing.hint !== undefined) stderr.write(escapeLines(`${listing.hint}\n`));
   return 0;
 }
 
@@ -145,12 +146,15 @@ function serverText(
   detail: ToolsRequest["detail"],
   style: TerminalStyle,
 ): string {
-  const head = paragraph(description === undefined ? name : `${name}: ${description}`, style);
+  const head = paragraph(
+    escapeControls(description === undefined ? name : `${name}: ${description}`),
+    style,
+  );
   if (listing === undefined) return `${head}  (not available)\n`;
   if (detail !== undefined && detail !== "names") {
     return head + listing.tools.map((tool) => toolText(tool, detail, style, "  ")).join("");
   }
-  const names = listing.tools.map((tool) => tool.name).join(", ");
+  const names = listing.tools.map((tool) => escapeControls(tool.name)).join(", ");
   return head + paragraph(names === "" ? "(no tools)" : names, style, "  ");
 }
 
@@ -160,8 +164,8 @@ function toolText(
   style: TerminalStyle,
   indent = "",
 ): string {
-  if (detail === "full") return `${JSON.stringify(tool)}\n`;
-  const head = paragraph(tool.signature ?? tool.name, style, indent);
+  if (detail === "full") return `${foreignText(JSON.stringify(tool), style)}\n`;
+  const head = paragraph(escapeControls(tool.signature ?? tool.name), style, indent);
   if (tool.description === undefined) return head;
   return head + paragraph(tool.description, style, `${indent}    `);
 }

@@ -16,6 +16,7 @@ import {
   type ReadConfiguration,
   readConfiguration,
 } from "./open_configuration.ts";
+import { escapeControls } from "../text.ts";
 import { counted, styleOf } from "./terminal.ts";
 import { wrapText } from "./wrap.ts";
 
@@ -52,8 +53,10 @@ export async function validate(
   const { columns } = styleOf(Deno.stdout);
   stdout.write(
     flags.json ? `${JSON.stringify({ errors, warnings })}\n` : [
-      ...foldProblems(errors).map((line) => wrapText(`error ${line}\n`, columns)),
-      ...foldProblems(warnings).map((line) => wrapText(`warning ${line}\n`, columns)),
+      ...foldProblems(errors).map((line) => wrapText(`error ${escapeControls(line)}\n`, columns)),
+      ...foldProblems(warnings).map((line) =>
+        wrapText(`warning ${escapeControls(line)}\n`, columns)
+      ),
     ].join(""),
   );
   stderr.write(`${summarize(found)}\n`);

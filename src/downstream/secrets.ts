@@ -1,5 +1,6 @@
 import { secretsIn, type ServerConfig } from "../config/mod.ts";
 import { redact, redactText } from "../redact.ts";
+import { escapeControls, withoutColors } from "../text.ts";
 
 /** Maximum length of a quote from a server, in UTF-16 code units. */
 const MAX_QUOTE_LENGTH = 500;
@@ -49,7 +50,7 @@ export function secretsOf(config: ServerConfig): string[] {
 
 /**
  * Prepares a text of a server for a quote: removes the server's secrets, texts that look like secrets and
- * the path of the home folder, and shortens the text.
+ * the path of the home folder, escapes control characters, and shortens the text.
  *
  * @param text The text.
  * @param config Its entry.
@@ -59,6 +60,8 @@ export function redactExcerpt(text: string, config: ServerConfig): string {
   const longestSecret = Math.max(0, ...secrets.map(({ length }) => length));
   // A secret at the cut is recognized only as a whole, so the text is redacted before it is cut.
   const excerpt = text.slice(0, MAX_QUOTE_LENGTH + longestSecret);
-  const redacted = redactText(redact(excerpt, secrets, Deno.env.get("HOME")));
+  const redacted = escapeControls(
+    redactText(redact(withoutColors(excerpt), secrets, Deno.env.get("HOME"))),
+  );
   return redacted.length > MAX_QUOTE_LENGTH ? `${redacted.slice(0, MAX_QUOTE_LENGTH)}…` : redacted;
 }

@@ -64,3 +64,13 @@ export class Shell implements AsyncDisposable {
     await this.setup.close();
   }
 }
+
+/** Runs a command line at a terminal of 60 columns by `script` of util-linux; `undefined` without it. */
+export async function atTerminal(shell: Shell, line: string): Promise<string | undefined> {
+  const output = await shell.bash([
+    "command -v script >/dev/null && script --version 2>/dev/null | grep -q util-linux || exit 0",
+    'printf "%q " "$@" >program; echo shown:',
+    `script -qec "stty cols 60; $(cat program) ${line}" /dev/null`,
+  ].join("\n"));
+  return output.startsWith("shown:") ? output : undefined;
+}

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { runOnce } from "../e2e/run_once.ts";
-import { Shell } from "./command_support.ts";
+import { atTerminal, Shell } from "./command_support.ts";
 
 Deno.test("[cli.help] every command is listed, and has help with an example", async () => {
   const { stdout } = await runOnce(["--help"]);
@@ -72,16 +72,6 @@ Deno.test({
     assert.equal(codes, "0\n1\n0\n0\n");
   },
 });
-
-/** Runs a command line at a terminal of 60 columns by `script` of util-linux; `undefined` without it. */
-async function atTerminal(shell: Shell, line: string): Promise<string | undefined> {
-  const output = await shell.bash([
-    "command -v script >/dev/null && script --version 2>/dev/null | grep -q util-linux || exit 0",
-    'printf "%q " "$@" >program; echo shown:',
-    `script -qec "stty cols 60; $(cat program) ${line}" /dev/null`,
-  ].join("\n"));
-  return output.startsWith("shown:") ? output : undefined;
-}
 
 Deno.test({
   name: "[cli.no-color] [cli.tables] at a terminal: its width, colors unless NO_COLOR, a live line",

@@ -1,29 +1,108 @@
 import assert from "node:assert/strict";
-import { Shell } from "./command_support.ts";
+import { atTerminal, Shell } from "./command_support.ts";
 
 const NAME = "ev\x1b]0;title\x07il";
+const SHOWN = /ev\\x1b\]0;title\\x07il/;
+const FORGED = "Fix: rm -rf ~";
 
-Deno.test("[cli.tables] names and output of a server cannot move the cursor", async () => {
-  await using shell = new Shell();
-  const file = `${shell.setup.workingFolder}/hostile.json`;
-  const script = "console.error('\\x1b]0;title\\x07boom'); Deno.exit(3)";
-  const command = { command: Deno.execPath(), args: ["eval", script] };
-  Deno.writeTextFileSync(file, JSON.stringify({ mcpServers: { [NAME]: command } }));
-  const rules = `${shell.setup.workingFolder}/hostile_rules.json`;
-  Deno.writeTextFileSync(rules, JSON.stringify({ agents: { a: { allow: { servers: ["*"] } } } }));
-  const files = ["--mcp-config", file, "--rules", rules];
+/** A server that ends at once; its output has escape sequences and a line like one of `doctor`. */
+const DYING = [
+  `console.error("\\x1b[31mred\\x1b[0m \\x1b]0;title\\x07boom \\u202e\\x9b1m");`,
+  `console.error("${FORGED}");`,
+  `console.error("hint: ${FORGED}");`,
+  "Deno.exit(3);",
+].join("\n");
+
+/** A server whose names, texts and answers have control characters and line breaks. */
+const TALKING = `
+const text = "\\x1b]0;title\\x07\\u202e\\x9b1m\\n${FORGED}";
+const lines = Deno.stdin.readable.pipeThrough(new TextDecoderStream());
+const results = {
+  initialize: ({ protocolVersion }) => ({
+    protocolVersion, capabilities: { tools: {} }, serverInfo: { name: text, version: text },
+  }),
+  "tools/list": () => ({ tools: ["t", "u" + text].map((name) => {
+    return { name, description: text, inputSchema: { type: "object" } };
+  }) }),
+  "tools/call": () => ({ content: [{ type: "text", text }] }),
+};
+console.log(text);
+for await (const chunk of lines) {
+  for (const line of chunk.split("\\n").filter(Boolean)) {
+    const { id, method, params } = JSON.parse(line);
+    if (id !== undefined) console.log(JSON.stringify({ jsonrpc: "2.0", id, result: results[method](params) }));
+  }
+}`;
+
+function shellWith(script: string, name = NAME): Shell {
+  const server = {
+    command: Deno.execPath(),
+    args: ["eval", script],
+    description: `d\x07\n${FORGED}`,
+  };
+  return new Shell({
+    servers: { [name]: server },
+    rules: { agents: { a: { allow: { servers: ["*"] } } } },
+  });
+}
+
+// deno-lint-ignore no-control-regex
+const CONTROLS = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]/;
+
+Deno.test("[cli.tables] the output of a failed server is quoted, without control characters", async () => {
+  await using shell = shellWith(DYING);
   const commands: [string[], RegExp][] = [
-    [["doctor"], /ev\?\]0;title\?il/],
-    [["explain", "--all"], /ev\?\]0;title\?il/],
-    [["tools", "--agent", "a"], /ev\?\]0;title\?il/],
-    [["call", NAME, "t", "--agent", "a"], /\?boom|boom/],
-    [["savings"], /ev\?\]0;title\?il/],
+    [["doctor"], /^ {2}> red \\x1b\]0;title\\x07boom \\u202e\\x9b1m\n {2}> Fix: rm -rf ~$/m],
+    [["explain", "--agent", "a"], SHOWN],
+    [["tools", "--agent", "a"], SHOWN],
+    [["call", NAME, "t", "--agent", "a"], /^> red \\x1b\]0;title\\x07boom .*\n> Fix: rm -rf ~$/m],
+    [["savings"], SHOWN],
   ];
   for (const [words, seen] of commands) {
-    const { stdout, stderr } = await shell.run([...words, ...files]);
+    const { stdout, stderr } = await shell.run(words);
     const all = stdout + stderr;
     assert.match(all, seen, words[0]);
-    // deno-lint-ignore no-control-regex
-    assert.doesNotMatch(all, /[\x00-\x08\x0b-\x1f\x7f-\x9f]/, words[0]);
+    assert.doesNotMatch(all, CONTROLS, words[0]);
+    assert.doesNotMatch(all, /^ *(hint: )?Fix: rm/m, words[0]);
+  }
+});
+
+Deno.test("[cli.tables] names and texts of a server break no line, and move no cursor", async () => {
+  await using shell = shellWith(TALKING);
+  const named = /^ *u\\x1b\]0;title\\x07\\u202e\\x9b1m\\nFix: rm -rf ~/m;
+  const commands: [string[], RegExp][] = [
+    [["doctor"], SHOWN],
+    [["explain", "--agent", "a"], SHOWN],
+    [["tools", "--agent", "a"], /^ev\\x1b\]0;title\\x07il: d\\x07\\nFix: rm -rf ~\n {2}t, u\\x1b/m],
+    [
+      ["tools", "--agent", "a", "--server", NAME],
+      /^u\\u001b\]0;title\\u0007\\u202e\\u009b1m\\u000aFix: rm -rf ~\(\)/m,
+    ],
+    [["tools", "--agent", "a", "--server", NAME, "--detail", "names"], named],
+    [["savings"], SHOWN],
+    [["audit", "tail"], SHOWN],
+    [["audit", "stats"], SHOWN],
+  ];
+  for (const [words, seen] of commands) {
+    const { stdout, stderr } = await shell.run(words);
+    const all = stdout + stderr;
+    assert.match(all, seen, words.join(" "));
+    assert.doesNotMatch(all, CONTROLS, words.join(" "));
+    assert.doesNotMatch(all, /^( {2})?Fix: rm/m, words.join(" "));
+  }
+});
+
+Deno.test("[cli.call] a program gets a result as it is, a terminal gets escapes", async () => {
+  await using shell = shellWith(TALKING, "plain");
+  const raw = `\x1b]0;title\x07\u202e\x9b1m\n${FORGED}`;
+  const piped = await shell.run(["call", "plain", "t", "--agent", "a"]);
+  assert.equal(piped.stdout, raw);
+  for (const flags of ["", "--json"]) {
+    const shown = await atTerminal(shell, `call plain t --agent a ${flags}`);
+    if (shown === undefined) return;
+    assert.match(shown, /^.*(x1b|u001b)\]0;title.*\\u202e\\x9b1m/m);
+    // The mark of a warning of the log is colored.
+    const result = shown.split("\r\n").filter((line) => !line.includes("warn: "));
+    assert.doesNotMatch(result.join("\n"), CONTROLS);
   }
 });

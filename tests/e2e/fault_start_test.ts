@@ -22,7 +22,11 @@ function callUnavailable(gateway: RunningGateway, server: string): Promise<Refus
 /** Splits the message of a refusal into its first line, and the lines that it quotes. */
 function splitQuote({ message }: Refusal): [string, string] {
   const lineEnd = message.indexOf("\n");
-  return [message.slice(0, lineEnd), message.slice(lineEnd + 1)];
+  const quote = message.slice(lineEnd + 1).split("\n").map((line) => {
+    assert.ok(line.startsWith("> "), line);
+    return line.slice(2);
+  });
+  return [message.slice(0, lineEnd), quote.join("\n")];
 }
 
 Deno.test({

@@ -50,7 +50,7 @@ Deno.test("[log.no-forgery] quoted text forges no line and moves no cursor", () 
     const [line = ""] = written({ colors }, (log) => {
       log.info("said:\nerror: forged\r\x1b[2J\x9b1m", { excerpt: "\nerror: \x1b[31m" });
     });
-    const quoted = 'said: excerpt="\\nerror: \\u001b[31m"\n  error: forged\\x0d\\x1b[2J\\x9b1m\n';
+    const quoted = 'said: excerpt="\\nerror: \\u001b[31m"\n  error: forged\\r\\x1b[2J\\x9b1m\n';
     assert.equal(line, quoted);
   }
 });

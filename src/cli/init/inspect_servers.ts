@@ -7,7 +7,7 @@ import { Interrupted } from "../error_report.ts";
 import { type Interrupts, withInterrupts } from "../interrupts.ts";
 import { DOWNLOAD_MS, NOBODY, type Probes, withProbes } from "../probe.ts";
 import { Progress } from "../progress.ts";
-import { cleanLine } from "../terminal.ts";
+import { escapeControls } from "../../text.ts";
 import type { Machine } from "./clients.ts";
 
 /** A tool as its server lists it, as far as rules are made from it. */
@@ -135,5 +135,5 @@ function isTimeout(error: unknown): boolean {
 function failureText(error: unknown, config: ServerConfig): string {
   const probe = { config, error, ms: 0, noise: [], oddities: [] };
   const [first = ""] = findCause(probe, { warnings: [] }).message.split("\n");
-  return cleanLine(first.replace(/\.? Its last lines? on stderr:$/, ""));
+  return escapeControls(first.replace(/\.? Its last lines? on stderr:$/, ""));
 }

@@ -1,5 +1,5 @@
 import type { Readable, Writable } from "node:stream";
-import { cleanText } from "../terminal.ts";
+import { escapeLines } from "../../text.ts";
 import { wrapText } from "../wrap.ts";
 
 /** The streams of the terminal that questions are asked at. */
@@ -20,7 +20,11 @@ export interface Choice<T> {
 }
 
 function cleanChoice<T>({ value, label, hint }: Choice<T>): Choice<T> {
-  return { value, label: cleanText(label), ...(hint !== undefined && { hint: cleanText(hint) }) };
+  return {
+    value,
+    label: escapeLines(label),
+    ...(hint !== undefined && { hint: escapeLines(hint) }),
+  };
 }
 
 /** The keys of a question with several answers, which clack does not show. */
@@ -75,7 +79,7 @@ export class Prompter {
   note(text: string): void {
     const { columns = 80 } = this.#terminal.output as { readonly columns?: number };
     // Without it, the terminal would continue a long line without the bar.
-    const wrapped = wrapText(cleanText(text), Math.max(columns - 4, 20), "");
+    const wrapped = wrapText(escapeLines(text), Math.max(columns - 4, 20), "");
     this.#clack.log.info(wrapped, { output: this.#terminal.output });
   }
 
@@ -86,7 +90,7 @@ export class Prompter {
 
   async confirm(message: string, initialValue: boolean): Promise<boolean> {
     return await this.#answer(
-      this.#clack.confirm({ message: cleanText(message), initialValue, ...this.#streams() }),
+      this.#clack.confirm({ message: escapeLines(message), initialValue, ...this.#streams() }),
     );
   }
 
@@ -118,7 +122,7 @@ export class Prompter {
     const initial = initialValue === undefined ? {} : { initialValue };
     return await this.#answer(
       this.#clack.select<T>({
-        message: cleanText(message),
+        message: escapeLines(message),
         options,
         ...initial,
         ...this.#streams(),
@@ -135,11 +139,11 @@ export class Prompter {
     },
   ): Promise<string[]> {
     return await this.#answer(this.#clack.multiselect({
-      message: cleanText(`${message} ${KEYS}`),
+      message: escapeLines(`${message} ${KEYS}`),
       // Clack shows hints of chosen rows only.
       options: choices.map(({ value, label, hint }) => ({
         value,
-        label: cleanText(hint === undefined ? label : `${label} (${hint})`),
+        label: escapeLines(hint === undefined ? label : `${label} (${hint})`),
       })),
       initialValues: [...initialValues],
       required: false,

@@ -9,7 +9,7 @@ import { formatProblem } from "../../errors.ts";
 import { didYouMean } from "../../similar_names.ts";
 import type { Context } from "../command.ts";
 import { CommandError, UsageError, withErrorReport } from "../error_report.ts";
-import { cleanText } from "../terminal.ts";
+import { escapeLines } from "../../text.ts";
 import { askPlan } from "./ask.ts";
 import { type ChangeOptions, planChanges } from "./changes.ts";
 import { findClearTextSecrets } from "./clear_text_secrets.ts";
@@ -113,7 +113,7 @@ async function openTerminal(): Promise<Terminal> {
 type Say = (text: string) => void;
 
 function sayer(stderr: Context["stderr"]): Say {
-  return (text) => stderr.write(`${cleanText(text)}\n`);
+  return (text) => stderr.write(`${escapeLines(text)}\n`);
 }
 
 async function writeInit(

@@ -8,6 +8,7 @@ import {
   readPackageRun,
 } from "../../config/mod.ts";
 import { formatPath } from "../../json.ts";
+import { unquoteLines } from "../../text.ts";
 
 /** The cause of a local server's failure, found in its own output, and its fix. */
 export interface LocalFinding {
@@ -226,7 +227,7 @@ const RUN_FAILURES: readonly FailurePattern[] = [
 /**
  * Finds the cause of a failure in the stderr of a local server.
  *
- * @param stderr The end of its stderr.
+ * @param stderr The end of its stderr, which may be quoted.
  * @param server Its name and its command.
  * @returns `undefined` if no known cause matches.
  */
@@ -234,6 +235,7 @@ export function findLocalCause(
   stderr: string,
   { name, connect }: { readonly name: string; readonly connect: ConnectStdio },
 ): LocalFinding | undefined {
+  const output = unquoteLines(stderr);
   const command = [connect.command, ...connect.args];
   const run = readPackageRun(command);
   const context: PatternContext = {
@@ -246,9 +248,9 @@ export function findLocalCause(
   };
   const patterns = downloads(command) ? [...DOWNLOAD_FAILURES, ...RUN_FAILURES] : RUN_FAILURES;
   for (const { pattern, kind, describe } of patterns) {
-    const groups = pattern.exec(stderr);
+    const groups = pattern.exec(output);
     if (groups === null) continue;
-    return { kind, ...describe(groups, context), line: lineAt(stderr, groups.index) };
+    return { kind, ...describe(groups, context), line: lineAt(output, groups.index) };
   }
   return undefined;
 }

@@ -1,5 +1,6 @@
 import { ReadThrottle } from "../../jsonrpc/mod.ts";
 import { redactText } from "../../redact.ts";
+import { escapeLines, withoutColors } from "../../text.ts";
 
 const MAX_LINES = 20;
 const MAX_BYTES = 2048;
@@ -35,9 +36,12 @@ export class StderrTail {
     this.done = this.#read(stream);
   }
 
-  /** Returns the last lines, at most 20 and 2048 bytes, without secrets and texts that look like secrets. */
+  /**
+   * Returns the last lines, at most 20 and 2048 bytes, without secrets and texts that look like secrets, and
+   * with escaped control characters.
+   */
   lastLines(): string {
-    const bytes = new TextEncoder().encode(redactText(this.#lines.join("\n")));
+    const bytes = new TextEncoder().encode(escapeLines(redactText(this.#lines.join("\n"))));
     if (bytes.length <= MAX_BYTES) return new TextDecoder().decode(bytes);
     // The cut may split a character.
     return new TextDecoder().decode(bytes.subarray(-MAX_BYTES)).replace(/^\ufffd+/, "");
@@ -71,7 +75,7 @@ export class StderrTail {
   }
 
   #addLines(lines: string): void {
-    for (const line of this.#options.redactSecrets(lines).split("\n")) {
+    for (const line of this.#options.redactSecrets(withoutColors(lines)).split("\n")) {
       const text = line.slice(0, MAX_LINE_LENGTH).trimEnd();
       if (text === "") continue;
       this.#lines.push(text);

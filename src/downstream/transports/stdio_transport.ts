@@ -4,6 +4,7 @@ import { DownstreamError } from "../../errors.ts";
 import { LineChannel } from "../../jsonrpc/mod.ts";
 import type { Log } from "../../log.ts";
 import { redact } from "../../redact.ts";
+import { quoteLines } from "../../text.ts";
 import { signalGroup, waitForGroupEnd } from "./process_group.ts";
 import { type Processes, ProcessLimitReached } from "./processes.ts";
 import { redactExcerpt, secretsOf } from "../secrets.ts";
@@ -71,7 +72,7 @@ export class StdioTransport implements Transport {
       ? `It exited with code ${exit.code}.`
       : `It was ended by ${exit.signal}.`;
     const lastLines = this.#stderr.lastLines();
-    const quote = lastLines === "" ? "" : `Its last lines on stderr:\n${lastLines}`;
+    const quote = lastLines === "" ? "" : `Its last lines on stderr:\n${quoteLines(lastLines)}`;
     return [exitText, quote].filter((part) => part !== "").join(" ");
   }
 
