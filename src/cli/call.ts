@@ -28,7 +28,7 @@ export const command = defineCommand({
   flags: {
     agent: agentFlag("The agent that calls (GATEWAY_AGENT)"),
     timeout: parsedFlag("Milliseconds that the call may take", {
-      parse: wholeNumber("a whole number of milliseconds"),
+      parse: wholeNumber("a whole number of milliseconds from 1 to 2147483647", 2 ** 31 - 1),
       placeholder: "ms",
     }),
     json: switchFlag("Print the whole result as JSON"),

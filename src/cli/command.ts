@@ -207,7 +207,7 @@ export function choiceArgument<const T extends string>(
 /** Makes a parser of whole numbers from 1 on. */
 export function wholeNumber(
   expected: string,
-  max: number = Number.MAX_SAFE_INTEGER,
+  max: number,
 ): (text: string) => number {
   return (text) => {
     const value = numberParser(text);

@@ -6,6 +6,7 @@ import {
   remoteFailureBehind,
   StartFailure,
   type StartFailureKind,
+  ToolListTimeout,
 } from "../downstream/mod.ts";
 import {
   downloadCommandOf,
@@ -100,6 +101,13 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
   }
   if (is((cause) => cause instanceof DOMException && cause.name === "TimeoutError")) {
     const { connectTimeoutMs } = config.options;
+    const key = `${formatPath(["mcpServers", name])}.gateway.connect_timeout_ms`;
+    if (is((cause) => cause instanceof ToolListTimeout)) {
+      const fix =
+        "Look at the server's own log for what delays its answer to tools/list, or report " +
+        `this to its authors. If its list takes long, raise ${key} (now ${connectTimeoutMs})`;
+      return { kind: "too-slow", message, fix };
+    }
     const fill = downloadCommandOf(connect);
     if (fill !== undefined) {
       return {
@@ -108,7 +116,6 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
         fix: `Download the package once with this command, then try again: ${fill}`,
       };
     }
-    const key = `${formatPath(["mcpServers", name])}.gateway.connect_timeout_ms`;
     return {
       kind: "too-slow",
       message,

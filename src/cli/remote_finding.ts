@@ -92,6 +92,9 @@ const FIXES: Readonly<Record<Exclude<RemoteProblem, "status">, Fix>> = {
   "redirect": ["wrong-address", ({ url }) => {
     return `Put the address that it redirects to into ${url}, if you trust that address`;
   }],
+  "redirect-loop": ["wrong-address", ({ host, url }) => {
+    return `Correct ${url}, or report this to the operator of ${host}: no address answers, each redirects`;
+  }],
   "web-page": ["not-mcp", WRONG_ADDRESS],
   "not-mcp": ["not-mcp", (context) => {
     return `${WRONG_ADDRESS(context)}. If the address is right, report the answer to the authors ` +

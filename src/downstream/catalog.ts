@@ -90,6 +90,14 @@ export class Catalog {
   }
 }
 
+/** The server did not answer the first page of its tools in time, although it was initialized. */
+export class ToolListTimeout extends DOMException {
+  /** Creates the error of a `TimeoutError`. */
+  constructor(timeoutMs: number) {
+    super(`The tools were not listed within ${timeoutMs} ms`, "TimeoutError");
+  }
+}
+
 /** Options of fetching a catalog. */
 export interface CatalogOptions {
   /** Requests a page: the first if there is no cursor. */
@@ -109,7 +117,7 @@ export interface CatalogOptions {
  *
  * @throws {CatalogError} if the server answers the first page with an error, or with something that is
  * not a list.
- * @throws {DOMException} `TimeoutError` if it does not answer the first page in time.
+ * @throws {ToolListTimeout} if it does not answer the first page in time.
  */
 export async function fetchCatalog(options: CatalogOptions): Promise<Catalog> {
   const { listPage, timeoutMs, declaresTools, quote } = options;
@@ -139,6 +147,7 @@ export async function fetchCatalog(options: CatalogOptions): Promise<Catalog> {
           return builder.buildEmpty(`It declares tools, but ${(cause as Error).message}`);
         }
       }
+      if (pageNumber === 1 && isSilent) throw new ToolListTimeout(timeoutMs);
       if (pageNumber === 1 || !affectsOnlyItsPage(cause)) throw cause;
       const why = isSilent ? "it was not answered in time" : (cause as Error).message;
       return builder.buildPartial(`page ${pageNumber} is missing: ${why}`);

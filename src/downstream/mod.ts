@@ -16,7 +16,7 @@ export type {
   Pausable,
   ToolCall,
 } from "./caller.ts";
-export { Catalog, type Tool } from "./catalog.ts";
+export { Catalog, type Tool, ToolListTimeout } from "./catalog.ts";
 export type { ClientChannel, InputKind, InputRequest, InputResponse } from "./client_channel.ts";
 export { authorize, type AuthorizeOptions } from "./oauth/mod.ts";
 export { type AccountOptions, logIn, logOut, readLoginState } from "./oauth/mod.ts";

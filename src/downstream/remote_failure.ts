@@ -22,6 +22,7 @@ export type RemoteProblem =
   | "no-permission"
   | "status"
   | "redirect"
+  | "redirect-loop"
   | "web-page"
   | "not-mcp";
 

@@ -195,7 +195,7 @@ export class Session {
         quote: (text) => redactExcerpt(text, config),
       });
     } catch (cause) {
-      const timeoutReason = `it did not list its tools within ${timeoutMs} ms`;
+      const timeoutReason = `it answered initialize, but listed no tools within ${timeoutMs} ms`;
       throw withDoctorHint(await this.#explain(cause, timeoutReason, noiseCountBefore));
     }
   }

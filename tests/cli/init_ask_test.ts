@@ -244,7 +244,7 @@ Deno.test("[init.stranger] names in an untrusted file cannot move the cursor", a
     [SURE, enter],
   ]);
   assert.equal(code, 0, stderr);
-  assert.match(screen, /near\?\[2J\?/);
+  assert.match(screen, /near\\x1b\[2J\\u202e/);
   for (const text of [screen, stderr]) {
     assert.ok(!text.includes("\x1b[2J\u202e") && !text.includes("\x1b[8m"), text);
   }

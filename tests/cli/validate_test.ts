@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { withErrorReport } from "../../src/cli/error_report.ts";
+import { escapeLines } from "../../src/text.ts";
 import { validate } from "../../src/cli/validate.ts";
 import { runOnce } from "../e2e/run_once.ts";
 import { environmentOf, TempFolder } from "../config/support.ts";
@@ -38,7 +39,7 @@ Deno.test("[cli.validate] the messages for broken files", async () => {
   for (const name of NAMES) {
     const { code, stdout } = await validateFolder(`${golden}${name}`);
     const expected = Deno.readTextFileSync(`${golden}${name}/expected.txt`);
-    assert.equal(stdout, expected, name);
+    assert.equal(stdout, escapeLines(expected), name);
     const errors = expected.split("\n").filter((line) => line.startsWith("error "));
     assert.equal(code, errors.length > 0 ? 1 : 0, name);
     if (errors.length > 0) broken++;

@@ -62,7 +62,10 @@ export function describeTools(name: string, create: () => TransportUnderTest): v
     const listing = scene.listTools();
     const tap = await scene.opened();
     await tap.saw("tools/list");
-    assert.match(await failure(listing), /it did not list its tools within 1500 ms/);
+    assert.match(
+      await failure(listing),
+      /it answered initialize, but listed no tools within 1500 ms/,
+    );
     await tap.saw("notifications/cancelled");
   });
 

@@ -39,7 +39,16 @@ const REFUSED: readonly (readonly [tool: string, args: unknown, argument: string
   ["execute_tool", { server: "odd", tool: "echo", args: {}, timeout_ms: -5 }, '"timeout_ms"'],
   ["execute_tool", { server: "odd", tool: "echo", args: {}, timeout_ms: 1.5 }, '"timeout_ms"'],
   ["execute_tool", { server: "odd", tool: "echo", args: {}, timeout_ms: "9" }, '"timeout_ms"'],
-  ["execute_tool", { server: "odd", tool: "echo", args: {}, timeout_ms: 1e300 }, '"timeout_ms"'],
+  [
+    "execute_tool",
+    { server: "odd", tool: "echo", args: {}, timeout_ms: 1e300 },
+    '"timeout_ms" must be a whole number from 1 to 2147483647, not 1e+300',
+  ],
+  [
+    "execute_tool",
+    { server: "odd", tool: "echo", args: {}, timeout_ms: 2147483648 },
+    "to 2147483647, not 2147483648",
+  ],
   ["execute_tool", { server: "odd", tool: "echo", arguments: [] }, '"arguments"'],
   ["execute_tool", { server: "odd", tool: "echo", arguments: "text" }, '"arguments"'],
   ["execute_tool", { server: "odd", tool: "echo", args: {}, agent_id: 7 }, '"agent_id"'],

@@ -31,7 +31,7 @@ const UNAVAILABLE: Readonly<Record<string, { entry: object; expected: RegExp }>>
   },
   "lists-nothing": {
     entry: { ...oddServer("--hold=tools/list"), gateway: SHORT_CONNECT_TIMEOUT },
-    expected: /did not list its tools within 1000 ms/,
+    expected: /it answered initialize, but listed no tools within 1000 ms/,
   },
   future: {
     entry: oddServer("--revision=2099-01-01"),
@@ -113,12 +113,14 @@ const SECRETS = {
   lines: "-----BEGIN KEY-----\ncanary-line-one-77\ncanary-line-two-88\n-----END KEY-----",
 };
 
-/** Makes the odd server print a text to stderr and crash; returns the message of the refusal. */
+/** Makes the odd server print a text to stderr and crash; returns the refusal without its quote marks. */
 async function crashServer(gateway: RunningGateway, say: string): Promise<string> {
   const answer = await gateway.callServerTool("odd", "crash", { say });
   const { code, message } = readRefusal(answer);
   assert.equal(code, "SERVER_UNAVAILABLE");
-  return message;
+  const [head, ...quote] = message.split("\n");
+  assert.ok(quote.every((line) => line.startsWith("> ")), message);
+  return [head, ...quote.map((line) => line.slice(2))].join("\n");
 }
 
 Deno.test("a server that crashes during a call", async (t) => {

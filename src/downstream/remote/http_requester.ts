@@ -1,7 +1,7 @@
 import { wait } from "../../within.ts";
 import { redact, redactText } from "../../redact.ts";
 import type { Authorization } from "../authorization.ts";
-import { MAX_REDIRECTS, REDIRECT_STATUSES } from "../http_answers.ts";
+import { REDIRECT_STATUSES } from "../http_answers.ts";
 import { RemoteFailure } from "../remote_failure.ts";
 import { CookieJar } from "./cookie_jar.ts";
 import { httpFailure } from "./http_error.ts";
@@ -96,16 +96,17 @@ export class HttpRequester {
     const recoveredStatuses = new Set<number>();
     const context = { url, redactSecrets: (text: string) => this.redactSecrets(text, url) };
     let target = url;
-    for (let redirects = 0;;) {
+    const visited: URL[] = [];
+    for (;;) {
       const { response, sentAuthorization } = await this.#sendOnce(target, request);
       if (response.ok) return response;
       if (REDIRECT_STATUSES.has(response.status)) {
         await response.body?.cancel();
-        const isLast = ++redirects > MAX_REDIRECTS;
+        visited.push(target);
         target = redirectTarget(response, {
           from: target,
           method: request.method,
-          isLast,
+          visited,
           ...context,
         });
         continue;

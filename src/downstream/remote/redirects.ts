@@ -1,5 +1,5 @@
-import { keepsRequest } from "../http_answers.ts";
-import { RemoteFailure } from "../remote_failure.ts";
+import { keepsRequest, MAX_REDIRECTS } from "../http_answers.ts";
+import { RemoteFailure, type RemoteProblem } from "../remote_failure.ts";
 
 /** A request that was answered with a redirect. */
 export interface RedirectedRequest {
@@ -8,8 +8,8 @@ export interface RedirectedRequest {
   /** The url that answered with the redirect. */
   readonly from: URL;
   readonly method: string;
-  /** Whether the limit of redirects is reached, so that this one is not followed. */
-  readonly isLast: boolean;
+  /** The urls that the request was sent to. */
+  readonly visited: readonly URL[];
   /** Removes secrets from the address. */
   readonly redactSecrets: (text: string) => string;
 }
@@ -24,11 +24,10 @@ export interface RedirectedRequest {
  */
 export function redirectTarget(
   { status, headers }: Response,
-  { url: { origin, host }, from, method, isLast, redactSecrets }: RedirectedRequest,
+  { url: { origin, host }, from, method, visited, redactSecrets }: RedirectedRequest,
 ): URL {
-  const createFailure = (problem: string): RemoteFailure => {
-    const message = `${host} ${problem}`;
-    return new RemoteFailure(message, { reach: "refused", status, problem: "redirect" });
+  const createFailure = (text: string, problem: RemoteProblem = "redirect"): RemoteFailure => {
+    return new RemoteFailure(`${host} ${text}`, { reach: "refused", status, problem });
   };
   const location = headers.get("location");
   if (location === null) throw createFailure(`redirects (HTTP ${status}) without saying where to`);
@@ -59,8 +58,16 @@ export function redirectTarget(
         "put that address into its url",
     );
   }
-  if (isLast) {
-    throw createFailure(`redirects too many times (HTTP ${status}), most recently to ${address}`);
+  // An address may redirect to itself once, to set a cookie.
+  if (visited.length > MAX_REDIRECTS) {
+    const isLoop = visited.some(({ href }) => href === target.href);
+    const text = isLoop
+      ? `redirects in a loop (HTTP ${status}): ${address} leads back to itself`
+      : `redirects more than ${MAX_REDIRECTS} times (HTTP ${status}), most recently to ${address}`;
+    throw createFailure(
+      `${text}; correct its url, or report this to its operator`,
+      "redirect-loop",
+    );
   }
   return target;
 }

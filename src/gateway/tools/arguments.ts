@@ -13,6 +13,9 @@ import { isRecord } from "../../json.ts";
 /** Maximum length of a text argument in UTF-16 code units; no name or list of names is longer. */
 const MAX_TEXT = 8192;
 
+/** Maximum of a number: the longest time of a timer, in milliseconds. */
+const MAX_NUMBER = 2 ** 31 - 1;
+
 /** Minimum length of a name that is searched for in others; shorter ones match too many. */
 const MIN_PART = 4;
 
@@ -75,14 +78,18 @@ function checkValue(schema: ArgumentSchema, value: unknown): string | undefined 
         ? undefined
         : `must be true or false, not ${describe(value)}`;
     case "integer":
-      if (!Number.isSafeInteger(value)) return `must be a whole number, not ${describe(value)}`;
-      if (schema.minimum !== undefined && Number(value) < schema.minimum) {
-        return `must be at least ${schema.minimum}`;
-      }
-      return undefined;
+      return isInRange(value, schema)
+        ? undefined
+        : `must be a whole number from ${schema.minimum ?? 0} to ${MAX_NUMBER}, not ${
+          typeof value === "number" ? value : describe(value)
+        }`;
     case "object":
       return undefined;
   }
+}
+
+function isInRange(value: unknown, { minimum = 0 }: ArgumentSchema): boolean {
+  return Number.isInteger(value) && Number(value) >= minimum && Number(value) <= MAX_NUMBER;
 }
 
 function readObject(

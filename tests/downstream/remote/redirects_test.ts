@@ -54,6 +54,29 @@ Deno.test("[remote.redirects] a redirect within the origin that would lose the m
   }
 });
 
+Deno.test("[remote.redirects] ever new addresses are an error", async () => {
+  await using server = await FakeHttpServer.start(({ path }, response) => {
+    response.writeHead(307, { location: `${path}x` }).end();
+    return true;
+  });
+  await using scene = remoteScene(server.url);
+  const expected =
+    `redirects more than 5 times (HTTP 307), most recently to ${server.url}xxxxxx; ` +
+    "correct its url, or report this to its operator.";
+  const message = await failure(scene.call("echo"));
+  assert.ok(message.endsWith(expected), message);
+});
+
+Deno.test("[remote.redirects] an address that redirects to itself once, with a cookie, is used", async () => {
+  await using server = await FakeHttpServer.start(({ headers }, response) => {
+    if (headers.cookie === "way=1") return false;
+    response.writeHead(307, { location: "/mcp", "set-cookie": "way=1" }).end();
+    return true;
+  });
+  await using scene = remoteScene(server.url);
+  assert.match(resultText(await scene.call("echo")), /called echo/);
+});
+
 Deno.test("[remote.redirects] a redirect loop is an error", async () => {
   await using server = await FakeHttpServer.start((_, response) => {
     response.writeHead(307, { location: "/mcp" }).end();
@@ -61,10 +84,9 @@ Deno.test("[remote.redirects] a redirect loop is an error", async () => {
   });
   await using scene = remoteScene(server.url);
   const message = await failure(scene.call("echo"));
-  assert.ok(
-    message.endsWith(`redirects too many times (HTTP 307), most recently to ${server.url}.`),
-    message,
-  );
+  const expected = `redirects in a loop (HTTP 307): ${server.url} leads back to itself; ` +
+    "correct its url, or report this to its operator.";
+  assert.ok(message.endsWith(expected), message);
   assert.ok(server.requests.length < 10);
 });
 
