@@ -3,7 +3,7 @@ import { type Environment, expandHome } from "./environment.ts";
 import { folderOf, resolvePath } from "./file_path.ts";
 import { type ContainerRun, INTERPRETER_FLAGS } from "./server_program.ts";
 import { programName, readContainerRun, readPackageRun } from "./server_program.ts";
-import { shellCommands } from "./shell_commands.ts";
+import { type ShellCommand, shellCommands } from "./shell_commands.ts";
 
 /** Identifies this program, to recognize it in the command of a server. */
 export interface Program {
@@ -85,10 +85,16 @@ export function findStart(words: readonly string[], where: StartContext): Start 
       .map((arg) => arg.split(/=([^]*)/, 2));
     return next(args.slice(at), { variables: { ...variables, ...Object.fromEntries(set) } });
   }
-  for (const inner of shellCommands(name, args)) {
-    const start = next(inner.words, { cwd: resolvePath(cwd, inner.folder) });
-    if (start !== undefined) return start;
-  }
+  /** Searches the commands that a shell would run, which get the arguments `more`. */
+  const search = (commands: readonly ShellCommand[], more: readonly string[] = []) => {
+    for (const { words, folder } of commands) {
+      const start = next([...words, ...more], { cwd: resolvePath(cwd, folder) });
+      if (start !== undefined) return start;
+    }
+    return undefined;
+  };
+  const shellStart = search(shellCommands(name, args));
+  if (shellStart !== undefined) return shellStart;
   const start = (rest: readonly string[], folder = cwd): Start => ({
     args: rest,
     cwd: folder,
@@ -101,8 +107,14 @@ export function findStart(words: readonly string[], where: StartContext): Start 
   const run = readPackageRun(words);
   if (run !== undefined) {
     if (isSpec(run.spec) || isPackage(run.program)) return start(run.rest);
+    if (/^supergateway(?:@|$)/.test(run.program)) return next(["supergateway", ...run.rest]);
     // `npx -y deno run ...`
     if (/^deno(?:@|$)/.test(run.program)) return next(["deno", ...run.rest]);
+  }
+  if (name === "supergateway") {
+    const at = args.findIndex((arg) => /^--stdio(?:=|$)/.test(arg));
+    const text = args[at]?.replace(/^--stdio=?/, "") || args[at + 1];
+    return search(shellCommands("sh", ["-c", text ?? ""]));
   }
   const container = readContainerRun(words);
   if (container !== undefined) {
@@ -124,7 +136,9 @@ export function findStart(words: readonly string[], where: StartContext): Start 
     }
   }
   const dash = isRuntime ? -1 : args.indexOf("--");
-  return dash < 0 ? undefined : next(args.slice(dash + 1));
+  if (dash >= 0) return next(args.slice(dash + 1));
+  // A program with its arguments in one text, which some clients give to a shell.
+  return /\S\s+\S/.test(command) ? search(shellCommands("sh", ["-c", command]), args) : undefined;
 }
 
 /**

@@ -77,6 +77,13 @@ Deno.test("[servers.self-reference] the usual commands that start this gateway o
     ["sh", "-c", "exec agent-mcp-gateway serve"],
     ["bash", "-lc", 'cd . && X=1 deno run -A "/repo/src/main.ts"'],
     ["cmd.exe", "/d", "/c", "agent-mcp-gateway serve"],
+    ["npx agent-mcp-gateway --agent a"],
+    ["npx -y agent-mcp-gateway", "--agent", "a"],
+    ['node "/x/agent-mcp-gateway/launcher.cjs" serve'],
+    ["npx", "supergateway", "--stdio", "npx agent-mcp-gateway"],
+    ["npx", "-y", "supergateway@3", "--port", "8000", "--stdio=npx -y agent-mcp-gateway --agent a"],
+    ["supergateway", "--stdio", "cd . && agent-mcp-gateway"],
+    ["npx supergateway --stdio 'npx agent-mcp-gateway'"],
   ];
   const entries = commands.map(([command, ...args], index) => [`c${index}`, { command, args }]);
   const names = await skipped(() => Object.fromEntries(entries), {
@@ -115,6 +122,10 @@ Deno.test("[servers.self-reference] other programs are not self references", asy
     directory: { command: "uv", args: ["run", "--directory", "/x/agent-mcp-gateway", "server"] },
     shell: { command: "sh", args: ["-c", "echo agent-mcp-gateway"] },
     image: { command: "docker", args: ["run", "--name", "agent-mcp-gateway", "mcp/fetch"] },
+    text: { command: "npx some-server agent-mcp-gateway" },
+    spaces: { command: "/opt/My Tools/server", args: ["agent-mcp-gateway"] },
+    supergateway: { command: "npx", args: ["supergateway", "--stdio", "npx some-server"] },
+    url: { command: "npx", args: ["supergateway", "--sse", "http://x/agent-mcp-gateway"] },
     h: { command: "cmd", args: ["/c", ...Array(1000).fill("cmd"), "/c"] },
   }), { program: () => ({ root: "/repo" }) });
   assert.deepEqual(names, []);
@@ -140,6 +151,14 @@ Deno.test("[nesting.intended] another configuration is allowed, the same one und
     tilde: { command, args: ["--mcp-config", "~/.mcp.json"], env: { HOME: folder } },
   }), { variables: { HERE: ".", GATEWAY_MCP_CONFIG: "../.mcp.json" } });
   assert.deepEqual(names, ["same", "link", "sameEnv", "inherited", "tilde"]);
+});
+
+Deno.test("[nesting.intended] another configuration is allowed in a text, too", async () => {
+  const names = await skipped(() => ({
+    other: { command: "npx agent-mcp-gateway --mcp-config other.json" },
+    same: { command: "npx agent-mcp-gateway --mcp-config .mcp.json" },
+  }));
+  assert.deepEqual(names, ["same"]);
 });
 
 Deno.test("[servers.self-reference] a relative cwd is resolved from the gateway's own", async () => {

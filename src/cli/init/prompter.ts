@@ -1,5 +1,5 @@
 import type { Readable, Writable } from "node:stream";
-import { escapeLines } from "../../text.ts";
+import { escapeControls, escapeLines } from "../../text.ts";
 import { wrapText } from "../wrap.ts";
 
 /** The streams of the terminal that questions are asked at. */
@@ -22,8 +22,8 @@ export interface Choice<T> {
 function cleanChoice<T>({ value, label, hint }: Choice<T>): Choice<T> {
   return {
     value,
-    label: escapeLines(label),
-    ...(hint !== undefined && { hint: escapeLines(hint) }),
+    label: escapeControls(label),
+    ...(hint !== undefined && { hint: escapeControls(hint) }),
   };
 }
 
@@ -143,7 +143,7 @@ export class Prompter {
       // Clack shows hints of chosen rows only.
       options: choices.map(({ value, label, hint }) => ({
         value,
-        label: escapeLines(hint === undefined ? label : `${label} (${hint})`),
+        label: escapeControls(hint === undefined ? label : `${label} (${hint})`),
       })),
       initialValues: [...initialValues],
       required: false,
