@@ -40,14 +40,14 @@ export const SCENARIOS: Readonly<Record<string, ClientScenario>> = {
 };
 
 /** Reasons for skipping the other scenarios of `conformance list --client`. */
-export const LEFT_OUT: Readonly<Record<string, string>> = {
+export const SKIPPED_SCENARIOS: Readonly<Record<string, string>> = {
   "auth/2025-03-26-oauth-metadata-backcompat":
-    "its login service calls itself by another name (/oauth) than the address that it describes " +
-    "itself at, which must not be used (RFC 8414, 3.3), and which later versions of the suite have " +
-    "fixed; tests/oauth/discovery_test.ts has the case as it should be",
+    "the issuer in its metadata (/oauth) does not match the address of the metadata, so the metadata " +
+    "must not be used (RFC 8414, 3.3); later versions of the suite have fixed this, and " +
+    "tests/oauth/discovery_test.ts has the corrected case",
   "auth/client-credentials-jwt":
-    "an extension: the gateway's own tokens are got with client_id and client_secret, and an entry " +
-    "has no place for a private key",
+    "an extension: the gateway gets tokens with client_id and client_secret, and an entry cannot " +
+    "contain a private key",
   "auth/cross-app-access-complete-flow":
-    "an extension: a company's identity provider gives the token, and an entry has no place for it",
+    "an extension: a company's identity provider issues the token, and an entry cannot name one",
 };

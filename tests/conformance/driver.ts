@@ -19,7 +19,7 @@ interface Tool {
   readonly inputSchema: Schema;
 }
 
-/** Context that a scenario passes to its client. */
+/** Reads the client id and secret that a scenario passes to its client. */
 function readContext(): Fields {
   const { client_id, client_secret }: Fields = JSON.parse(
     Deno.env.get("MCP_CONFORMANCE_CONTEXT") ?? "{}",
@@ -27,8 +27,8 @@ function readContext(): Fields {
   return client_id === undefined ? {} : { client_id, client_secret };
 }
 
-/** Answers as a person does who agrees to everything. */
-function agree(params: Fields): Fields {
+/** Accepts an elicitation: follows a login link, or answers a form with its defaults. */
+function acceptElicitation(params: Fields): Fields {
   if (params.mode === "url") {
     pages.push(fetch(String(params.url)).then((page) => page.text()));
     return { action: "accept" };
@@ -38,20 +38,20 @@ function agree(params: Fields): Fields {
   return { action: "accept", content: Object.fromEntries(content) };
 }
 
-/** Calls a tool of the gateway; throws if it refuses. */
-async function ask(gateway: RunningGateway, name: string, args: Fields): Promise<Fields> {
+/** Calls a gateway tool for the scenario's server; throws if the call is refused. */
+async function callOrThrow(gateway: RunningGateway, name: string, args: Fields): Promise<Fields> {
   const result = await gateway.callGatewayTool(name, { server: SERVER, ...args });
   if (result.isError) throw new Error(`Refused: ${JSON.stringify(result.content)}`);
   return result;
 }
 
 async function callEveryTool(gateway: RunningGateway): Promise<void> {
-  const { content } = await ask(gateway, "get_server_tools", {});
+  const { content } = await callOrThrow(gateway, "get_server_tools", {});
   const [{ text }] = content as [{ text: string }];
   const { tools } = JSON.parse(text) as { tools: Tool[] };
   for (const { name, inputSchema: { properties = {} } } of tools) {
     const args = Object.fromEntries(Object.keys(properties).map((key, index) => [key, index + 1]));
-    await ask(gateway, "execute_tool", { tool: name, args });
+    await callOrThrow(gateway, "execute_tool", { tool: name, args });
   }
 }
 
@@ -64,7 +64,7 @@ await using gateway = await startGateway({
   args: ["--agent", "tester", "--log-level", "debug"],
   client: { capabilities: { elicitation: { form: {}, url: {} } } },
 });
-gateway.client.setRequestHandler("elicitation/create", agree);
+gateway.client.setRequestHandler("elicitation/create", acceptElicitation);
 try {
   await callEveryTool(gateway);
 } catch (error) {

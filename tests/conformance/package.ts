@@ -1,4 +1,4 @@
-/** The official conformance suite, run under Deno. */
+/** Runs the official conformance suite under Deno. */
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -21,9 +21,9 @@ export async function runConformance(
   return { code, output: decoder.decode(stdout) + decoder.decode(stderr) };
 }
 
-/** Names of its scenarios for servers or for clients. */
-export async function listScenarios(side: "--server" | "--client"): Promise<string[]> {
-  const { output } = await runConformance("list", side);
+/** Returns the names of the suite's scenarios for servers or for clients. */
+export async function listScenarios(role: "--server" | "--client"): Promise<string[]> {
+  const { output } = await runConformance("list", role);
   const names = [...output.matchAll(/^ {2}- (\S+)/gm)].map(([, name = ""]) => name);
   if (names.length < 20) throw new Error(`No list of scenarios: ${output}`);
   return names;

@@ -6,37 +6,39 @@ import { PagePlay } from "./page_play.ts";
 import { UNCHECKED } from "./unchecked.ts";
 
 /** The name of a block in the list of blocks that are not checked in full. */
-function nameOf({ page, language, marks, text }: Block): string {
+function blockName({ page, language, marks, text }: Block): string {
   const [first = ""] = commandLines(text);
   return `${page}: ${[language, ...marks].join(" ")}: ${first.slice(0, 60)}`;
 }
 
-/** These pages have their own tests, because they need gateways that listen. */
-const ELSEWHERE = ["docs/http.md", "docs/deployment.md"];
+/** Pages with tests of their own, because their scripts need a gateway over HTTP or a container. */
+const SEPARATELY_TESTED = ["docs/http.md", "docs/deployment.md"];
 
-for (const page of listPages().filter((page) => !ELSEWHERE.includes(page))) {
+for (const page of listPages().filter((page) => !SEPARATELY_TESTED.includes(page))) {
   Deno.test({
     name: `[docs.blocks] ${page}: every block is run, loaded or parsed`,
-    // The scripts need a POSIX shell. The files that they show are valid on every system.
+    // The scripts on the pages need a POSIX shell.
     ignore: Deno.build.os === "windows",
     fn: async () => {
       await ensureServers();
       await using play = new PagePlay();
       const checker = new BlockChecker(play);
-      const inPart: string[] = [];
+      const partlyChecked: string[] = [];
       for (const block of readBlocks(page)) {
-        if (await checker.check(block) === "in part") inPart.push(nameOf(block));
+        if (await checker.check(block) === "in part") partlyChecked.push(blockName(block));
       }
       const listed = UNCHECKED.filter((name) => name.startsWith(`${page}: `));
-      assert.deepEqual(inPart, listed);
+      assert.deepEqual(partlyChecked, listed);
     },
   });
 }
 
 Deno.test("[docs.unchecked] every block that is not checked in full is listed with its page", () => {
   const pages = listPages();
-  const lost = UNCHECKED.filter((name) => !pages.includes(name.slice(0, name.indexOf(": "))));
-  assert.deepEqual(lost, []);
+  const withoutPage = UNCHECKED.filter((name) =>
+    !pages.includes(name.slice(0, name.indexOf(": ")))
+  );
+  assert.deepEqual(withoutPage, []);
   const marked = pages.flatMap((page) => readBlocks(page))
     .filter(({ marks }) => marks.includes("no-run") || marks.includes("no-check"));
   assert.equal(marked.length, UNCHECKED.length);
@@ -47,7 +49,7 @@ Deno.test("[docs.blocks] a wrong or unknown block fails", {
 }, async (t) => {
   await ensureServers();
   await using play = new PagePlay();
-  const wrong = [
+  const wrongBlocks = [
     '```json\n{ "agents": { "a": { "alow": {} } } }\n```',
     '```json\n{ "mcpServers": { "a": { "command": "x", "gateway": { "isolation": "no" } } } }\n```',
     '```json\n{ "error": { "code": "NO_SUCH_CODE" } }\n```',
@@ -64,7 +66,7 @@ Deno.test("[docs.blocks] a wrong or unknown block fails", {
     "```cobol\nSTOP RUN.\n```",
     "```\nno language\n```",
   ];
-  for (const text of wrong) {
+  for (const text of wrongBlocks) {
     await t.step(text.split("\n").slice(0, 2).join(" "), async () => {
       const checker = new BlockChecker(play);
       await assert.rejects(async () => {

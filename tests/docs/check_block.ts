@@ -14,19 +14,19 @@ import { assertShown, PagePlay, type Played } from "./page_play.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** The help of every command that a page has named, by its words. */
-const HELP = new Map<string, Played>();
+/** Output of `--help` of each command that a page has named, by command line. */
+const HELP_OUTPUTS = new Map<string, Played>();
 
-/** Plays the blocks of a page in their order; fails at a block that is wrong or unknown. */
+/** Checks the blocks of a page in their order; throws at a block that is wrong or unknown. */
 export class BlockChecker {
   readonly #play: PagePlay;
-  #last: Played | undefined;
+  #lastOutput: Played | undefined;
 
   constructor(play: PagePlay) {
     this.#play = play;
   }
 
-  /** Checks a block; the result says whether all of it was checked. */
+  /** Checks a block; returns whether it was checked completely or only in part. */
   async check(block: Block): Promise<"checked" | "in part"> {
     const { language, marks } = block;
     if (marks.includes("no-check")) return "in part";
@@ -37,15 +37,15 @@ export class BlockChecker {
         return "checked";
       case "sh":
         if (!marks.includes("no-run")) await this.#run(block);
-        else await this.#parse(block);
+        else await this.#checkCommands(block);
         return marks.includes("no-run") ? "in part" : "checked";
       case "text": {
         assert.ok(
           marks.includes("output"),
           `${positionOf(block)}: a text block needs the mark output`,
         );
-        assert.ok(this.#last, `${positionOf(block)}: no block has run before`);
-        assertShown(block.text, this.#last, this.#play.setup.home);
+        assert.ok(this.#lastOutput, `${positionOf(block)}: no block has run before`);
+        assertShown(block.text, this.#lastOutput, this.#play.setup.home);
         return "checked";
       }
       case "toml":
@@ -63,16 +63,17 @@ export class BlockChecker {
     }
   }
 
+  /** Runs a script and checks its exit code. */
   async #run({ text, marks, ...block }: Block): Promise<void> {
     const [, exit = "0"] = /^exit=(\d+)$/m.exec(marks.join("\n")) ?? [];
-    this.#last =
+    this.#lastOutput =
       await (marks.includes("clone") ? this.#play.runInClone(text) : this.#play.run(text));
-    const { code, stdout, stderr } = this.#last;
+    const { code, stdout, stderr } = this.#lastOutput;
     assert.equal(code, Number(exit), `${block.page}:${block.line}\n${stdout}\n${stderr}`);
   }
 
   /** Checks the commands, flags and tasks of a script without running it. */
-  async #parse({ text, ...block }: Block): Promise<void> {
+  async #checkCommands({ text, ...block }: Block): Promise<void> {
     for (const line of commandLines(text)) {
       const task = /(?:^|\s)deno(?:@\S+)? task (?:--\S+ )*(\S+)/.exec(line)?.[1];
       if (task !== undefined) {
@@ -82,38 +83,41 @@ export class BlockChecker {
       if (
         words !== undefined && /^\s*(?:\S*\/)?agent-mcp-gateway|[(]agent-mcp-gateway/.test(line)
       ) {
-        await this.#assertWords(words.trim().split(/\s+/), positionOf({ text, ...block }));
+        await this.#checkCommand(words.trim().split(/\s+/), positionOf({ text, ...block }));
       }
       const flags = readPermissionFlags(line);
       if (line.includes("src/main.ts")) assert.deepEqual(flags, permissionFlags(), line);
     }
   }
 
-  /** Checks that a command exists and has these flags. */
-  async #assertWords(words: readonly string[], position: string): Promise<void> {
+  /** Checks that a command of the gateway exists and has the flags. */
+  async #checkCommand(words: readonly string[], position: string): Promise<void> {
     const flags = words.filter((word) => /^--?[a-z]/.test(word)).map((word) => word.split("=")[0]);
     const first = words.findIndex((word) => word.startsWith("-"));
     const command = words.slice(0, first < 0 ? words.length : first).filter((word) => word !== "");
     const routes = command.slice(0, command[0] === "audit" || command[0] === "auth" ? 2 : 1);
     const { stdout } = await this.#help();
-    const isThere = routes.length === 0 || new RegExp(`^ {2}${routes[0]} `, "m").test(stdout);
-    assert.ok(isThere, `${position}: there is no ${routes[0]}`);
+    const exists = routes.length === 0 || new RegExp(`^ {2}${routes[0]} `, "m").test(stdout);
+    assert.ok(exists, `${position}: there is no ${routes[0]}`);
     const help = await this.#help(...routes);
     const serve = await this.#help("serve");
     assert.equal(help.code, 0, `${position}: ${words.join(" ")}\n${help.stderr}`);
-    const known = routes.length === 0 ? help.stdout + serve.stdout : help.stdout;
+    const helpText = routes.length === 0 ? help.stdout + serve.stdout : help.stdout;
     for (const flag of flags) {
-      assert.ok(known.includes(String(flag)), `${position}: ${words.join(" ")} has no ${flag}`);
+      assert.ok(helpText.includes(String(flag)), `${position}: ${words.join(" ")} has no ${flag}`);
     }
   }
 
+  /** Output of `--help` of a command. */
   async #help(...routes: string[]): Promise<Played> {
     const words = [...routes, "--help"];
-    const known = HELP.get(words.join(" ")) ?? await this.#play.start("agent-mcp-gateway", words);
-    HELP.set(words.join(" "), known);
-    return known;
+    const output = HELP_OUTPUTS.get(words.join(" ")) ??
+      await this.#play.start("agent-mcp-gateway", words);
+    HELP_OUTPUTS.set(words.join(" "), output);
+    return output;
   }
 
+  /** Checks a JSON block according to its kind, which its keys show. */
   async #checkJson(block: Block): Promise<void> {
     const position = positionOf(block);
     const value = parseCommented(block.text, position);
@@ -184,12 +188,12 @@ export class BlockChecker {
       const before = words.slice(0, words.indexOf(join(ROOT, "src/main.ts")));
       assert.deepEqual(readPermissionFlags(before.join(" ")), permissionFlags(), position);
     }
-    const kept = { ...own };
+    const originalEnv = { ...own };
     Object.assign(own, env);
     const [program = "", ...rest] = words;
     const { code, stderr } = await this.#play.start(program, rest);
     for (const name of Object.keys(env)) delete own[name];
-    Object.assign(own, kept);
+    Object.assign(own, originalEnv);
     assert.equal(code, 0, `${position}\n${stderr}`);
   }
 }
@@ -200,8 +204,9 @@ export function commandLines(text: string): string[] {
     .filter((line) => line !== "" && !line.startsWith("#"));
 }
 
+/** Parses JSON with line comments. */
 function parseCommented(text: string, position: string): Json {
-  // Enough to see the kind of the block; the loader checks the rest.
+  // This is enough to recognize the kind of the block; the gateway's own parser checks the block.
   const plain = text.replace(/^\s*\/\/.*$|(?<=[,{[\]}]) +\/\/.*$/gm, "");
   try {
     return JSON.parse(plain);

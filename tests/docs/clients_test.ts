@@ -6,8 +6,8 @@ import { readBlocks, readPage } from "./page.ts";
 
 const PAGE = "docs/clients.md";
 
-/** The flags that name the two files; an entry for the default folder does not need them. */
-const FILES = ["--mcp-config", "S", "--rules", "R"];
+/** Flags that name the two files; the entries on the page use the default folder instead. */
+const FILE_FLAGS = ["--mcp-config", "S", "--rules", "R"];
 
 const entries = readBlocks(PAGE).filter(({ text }) => text.includes("agent-mcp-gateway"))
   .filter(({ language }) => language === "json" || language === "toml")
@@ -20,26 +20,29 @@ for (const client of CLIENT_IDS) {
       files: { servers: "S", rules: "R" },
       agent: "developer",
     });
-    const isFile = (word: unknown) => FILES.includes(String(word));
-    const short = JSON.parse(JSON.stringify(entry), (_, value) => {
+    const isFile = (word: unknown) => FILE_FLAGS.includes(String(word));
+    const entryWithoutFiles = JSON.parse(JSON.stringify(entry), (_, value) => {
       return Array.isArray(value) ? value.filter((word) => !isFile(word)) : value;
     });
     const path = [...clientList(client), "gateway"];
-    const wanted = path.reduceRight<unknown>((inner, key) => ({ [key]: inner }), short);
-    const found = entries.filter((value) => {
+    const expected = path.reduceRight<unknown>(
+      (inner, key) => ({ [key]: inner }),
+      entryWithoutFiles,
+    );
+    const matching = entries.filter((value) => {
       try {
-        assert.deepEqual(JSON.parse(JSON.stringify(value)), wanted);
+        assert.deepEqual(JSON.parse(JSON.stringify(value)), expected);
         return true;
       } catch {
         return false;
       }
     });
-    assert.ok(found.length > 0, JSON.stringify(wanted));
+    assert.ok(matching.length > 0, JSON.stringify(expected));
     assert.ok(readPage(PAGE).includes(clientTitle(client)));
   });
 }
 
-Deno.test("[docs.clients] the page has the settings for approvals and runs without a terminal", () => {
+Deno.test("[docs.clients] the page has the settings for approvals and headless use", () => {
   const page = readPage(PAGE);
   for (
     const setting of [

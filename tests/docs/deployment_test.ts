@@ -17,18 +17,19 @@ const IMAGE = readEnv(
 );
 const USER = 10001;
 
-/** The longest time in which the gateway ends, in seconds. */
+/** Maximum time until the gateway ends after a signal, in seconds. */
 const END_S = (SIGNAL_GRACE_PERIODS.callsMs + SIGNAL_GRACE_PERIODS.gracePeriods.inputMs +
   SIGNAL_GRACE_PERIODS.gracePeriods.terminateMs) / 1000;
 
-/** The gateway's own variables among those that a platform sets. */
-function readVariables(names: Iterable<string>): string[] {
+/** Filters the gateway's own variables out of names of variables. */
+function filterGatewayVariables(names: Iterable<string>): string[] {
   return [...names].filter((name) => name.startsWith("GATEWAY_"));
 }
 
 const VARIABLES = new Set(listSettings().map(({ variable }) => variable));
 
-function documents(): Map<string, Record<string, unknown>> {
+/** Parses the Kubernetes manifest; returns the documents by kind. */
+function parseManifest(): Map<string, Record<string, unknown>> {
   return new Map(
     parseAllDocuments(KUBERNETES).map((document) => {
       assert.deepEqual([document.errors, document.warnings], [[], []]);
@@ -46,12 +47,12 @@ Deno.test("[docs.deployment] the compose file fits the image", () => {
   assert.deepEqual(targets, ["/config", IMAGE.HOME]);
   assert.deepEqual(Object.keys(volumes), [gateway.volumes[1].split(":")[0]]);
   assert.ok(Number.parseInt(gateway.stop_grace_period) > END_S);
-  const names = readVariables(Object.keys(gateway.environment));
+  const names = filterGatewayVariables(Object.keys(gateway.environment));
   assert.deepEqual(names.filter((name) => !VARIABLES.has(name)), []);
 });
 
 Deno.test("[docs.deployment] the Kubernetes manifest fits the image", () => {
-  const kinds = documents();
+  const kinds = parseManifest();
   assert.deepEqual([...kinds.keys()], ["ConfigMap", "Secret", "Deployment", "Service"]);
   // deno-lint-ignore no-explicit-any
   const { Deployment, Secret, Service } = Object.fromEntries(kinds) as Record<string, any>;
@@ -69,7 +70,7 @@ Deno.test("[docs.deployment] the Kubernetes manifest fits the image", () => {
   assert.deepEqual([spec.securityContext.runAsUser, spec.securityContext.fsGroup], [USER, USER]);
   const mounts = gateway.volumeMounts.map((one: { mountPath: string }) => one.mountPath);
   assert.deepEqual(mounts, ["/config", IMAGE.HOME, "/tmp"]);
-  const names = readVariables([
+  const names = filterGatewayVariables([
     ...gateway.env.map(({ name }: { name: string }) => name),
     ...Object.keys(Secret.stringData),
   ]);
@@ -79,7 +80,7 @@ Deno.test("[docs.deployment] the Kubernetes manifest fits the image", () => {
 
 Deno.test("[docs.deployment] the two files in the manifest are valid", async () => {
   // deno-lint-ignore no-explicit-any
-  const { ConfigMap, Secret } = Object.fromEntries(documents()) as Record<string, any>;
+  const { ConfigMap, Secret } = Object.fromEntries(parseManifest()) as Record<string, any>;
   const files: Record<string, string> = ConfigMap.data;
   const setup = new Setup({ servers: false, rules: false, files, env: Secret.stringData });
   const folders = { home: setup.home, cwd: setup.workingFolder };
@@ -98,16 +99,18 @@ Deno.test("[docs.deployment] the two files in the manifest are valid", async () 
   await setup.close();
 });
 
-Deno.test("[docs.deployment] the unit for systemd sets existing variables, and waits long enough", () => {
+Deno.test("[docs.deployment] the systemd unit sets existing variables, and gives the gateway enough time to end", () => {
   const lines = (PAGE.texts("ini")[0] ?? "").split("\n").filter((line) => !/^(#|\[|$)/.test(line));
   const settings = lines.map((line) =>
     /^([A-Za-z]+)=(.*)$/.exec(line)?.slice(1) ?? assert.fail(line)
   );
   const values = (name: string) => settings.filter(([key]) => key === name).map(([, v = ""]) => v);
-  const names = readVariables(values("Environment").map((text) => text.split("=")[0] ?? ""));
+  const names = filterGatewayVariables(
+    values("Environment").map((text) => text.split("=")[0] ?? ""),
+  );
   assert.deepEqual(names.filter((name) => !VARIABLES.has(name)), []);
   assert.ok(Number(values("TimeoutStopSec")) > END_S);
-  // Other modes end the servers of calls under way, or leave servers behind.
+  // Other modes end servers during calls, or leave servers running.
   assert.deepEqual(values("KillMode"), ["mixed"]);
   // This setting would stop the JavaScript compiler.
   assert.deepEqual(values("MemoryDenyWriteExecute"), []);

@@ -17,8 +17,8 @@ function startEntry(printed: string, play: PagePlay): Program {
   return new Program({ command, args, cwd, env });
 }
 
-/** Plays an agent: lists servers and tools, makes a call that works and one that is denied. */
-async function playAgent(client: RawClient): Promise<void> {
+/** Lists servers and tools as an agent does, and makes a call that works and one that is denied. */
+async function checkAgentSession(client: RawClient): Promise<void> {
   const call = async (name: string, args: Record<string, unknown>) => {
     const { result } = await client.request("tools/call", { name, arguments: args });
     return result;
@@ -42,34 +42,34 @@ async function playAgent(client: RawClient): Promise<void> {
 }
 
 Deno.test({
-  name: "[docs.start] the getting-started page, played in a fresh home folder",
+  name: "[docs.start] every step of the getting-started page works in a fresh home folder",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     await ensureServers();
     await using play = new PagePlay();
-    const start = performance.now();
+    const startedMs = performance.now();
     const times: string[] = [];
     const checker = new BlockChecker(play);
-    let printed = "";
+    let initOutput = "";
     let hasCalled = false;
     for (const block of readBlocks(PAGE)) {
-      const [word = ""] = block.text.split("\n");
+      const [firstLine = ""] = block.text.split("\n");
       const isRun = block.language === "sh" && block.marks[0] !== "no-run";
-      if (isRun && word.startsWith("agent-mcp-gateway init")) {
+      if (isRun && firstLine.startsWith("agent-mcp-gateway init")) {
         // The test pastes the printed entry into the client later.
         const { code, stdout, stderr } = await play.run(block.text);
         assert.equal(code, 0, stderr);
         assert.match(stderr, /No server was taken over/);
-        printed = stdout;
+        initOutput = stdout;
       } else {
         await checker.check(block);
       }
-      if (isRun) times.push(`${Math.round(performance.now() - start)} ms: ${word}`);
+      if (isRun) times.push(`${Math.round(performance.now() - startedMs)} ms: ${firstLine}`);
       if (block.language === "json" && block.text.includes('"--mcp-config"')) {
-        const program = startEntry(printed, play);
+        const program = startEntry(initOutput, play);
         const client = new RawClient(program);
         try {
-          await playAgent(client);
+          await checkAgentSession(client);
           await program.closeInput();
           assert.equal((await program.waitForEnd()).code, 0);
           assert.deepEqual(client.malformedLines, []);
@@ -77,7 +77,7 @@ Deno.test({
           program.sendSignal("SIGKILL");
         }
         hasCalled = true;
-        times.push(`${Math.round(performance.now() - start)} ms: the client's calls`);
+        times.push(`${Math.round(performance.now() - startedMs)} ms: the client's calls`);
         // The page continues with a log of two operations, without those of the client.
         Deno.removeSync(`${play.setup.home}/.local`, { recursive: true });
       }

@@ -11,10 +11,11 @@ import { type Block, Page } from "./page.ts";
 
 const PAGE = new Page("docs/http.md");
 
-/** The address of the gateway on the page. */
+/** Origin of the gateway in the commands of the page. */
 const ORIGIN = "http://127.0.0.1:8080";
 
-function has(command: string): boolean {
+/** Whether a command is installed. */
+function hasCommand(command: string): boolean {
   try {
     return new Deno.Command(command, { args: ["--version"] }).outputSync().success;
   } catch (error) {
@@ -24,13 +25,13 @@ function has(command: string): boolean {
 }
 
 /** Runs the scripts of the page, and returns the output of each. */
-async function type(
+async function runScripts(
   texts: readonly string[],
   { folder, env }: { readonly folder: string; readonly env: Record<string, string> },
 ): Promise<string[]> {
-  const mark = "-- next --";
-  // In one shell, because a script uses variables of the last one.
-  const script = texts.map((text) => `${text}\necho; echo '${mark}'\n`).join("");
+  const separator = "-- next --";
+  // All scripts run in one shell, because they use variables of earlier ones.
+  const script = texts.map((text) => `${text}\necho; echo '${separator}'\n`).join("");
   const { success, stdout, stderr } = await new Deno.Command("sh", {
     args: ["-euc", script],
     cwd: folder,
@@ -39,19 +40,23 @@ async function type(
     stdin: "null",
   }).output();
   assert.ok(success, new TextDecoder().decode(stderr));
-  return new TextDecoder().decode(stdout).split(`${mark}\n`).slice(0, -1);
+  return new TextDecoder().decode(stdout).split(`${separator}\n`).slice(0, -1);
 }
 
-/** Compares the output with the block that the page shows after the script, if any. */
-function compare(printed: string, shown: Block | undefined, typed: string): void {
-  if (shown?.language === "json") {
-    assert.deepEqual(JSON.parse(printed), JSON.parse(shown.text), typed);
-  } else assert.equal(printed.trim(), shown?.language === "text" ? shown.text.trim() : "", typed);
+/** Compares the output of a script with the block that follows the script on the page, if it shows an output. */
+function compareOutput(output: string, nextBlock: Block | undefined, script: string): void {
+  if (nextBlock?.language === "json") {
+    assert.deepEqual(JSON.parse(output), JSON.parse(nextBlock.text), script);
+  } else {assert.equal(
+      output.trim(),
+      nextBlock?.language === "text" ? nextBlock.text.trim() : "",
+      script,
+    );}
 }
 
 Deno.test({
-  name: "[docs.http] the commands on docs/http.md do what it says",
-  ignore: Deno.build.os === "windows" || !has("curl"),
+  name: "[docs.http] the commands on docs/http.md print what the page shows",
+  ignore: Deno.build.os === "windows" || !hasCommand("curl"),
   async fn() {
     await ensureServers();
     const [rules = ""] = PAGE.texts("json");
@@ -65,11 +70,11 @@ Deno.test({
     );
     Deno.chmodSync(script, 0o755);
     const env = { ...setup.env, ...INFO_LOG_ENV, PATH: `${join(script, "..")}:${setup.env.PATH}` };
-    const [shown = ""] = await type([`${token}\necho "$TOKEN"`], {
+    const [tokenOutput = ""] = await runScripts([`${token}\necho "$TOKEN"`], {
       folder: setup.workingFolder,
       env,
     });
-    const TOKEN = shown.trim();
+    const TOKEN = tokenOutput.trim();
     assert.match(TOKEN, /^\S{20,}$/);
 
     const [name = "", ...args] = start.trim().split(" ");
@@ -78,16 +83,19 @@ Deno.test({
     const program = new Program({ command: script, args: anyPort, cwd: setup.workingFolder, env });
     try {
       const { origin } = new URL(await waitForListeningUrl(program));
-      await waitUntil("it is ready", async () => {
+      await waitUntil("the gateway is ready", async () => {
         const response = await fetch(`${origin}/ready`);
         await response.text();
         return response.ok;
       });
       const texts = rest.map((text) => text.replaceAll(ORIGIN, origin));
-      const printed = await type(texts, { folder: setup.workingFolder, env: { ...env, TOKEN } });
-      for (const [index, typed] of rest.entries()) {
-        const at = PAGE.blocks.findIndex(({ text }) => text === typed);
-        compare(printed[index] ?? "", PAGE.blocks[at + 1], typed);
+      const outputs = await runScripts(texts, {
+        folder: setup.workingFolder,
+        env: { ...env, TOKEN },
+      });
+      for (const [index, pageScript] of rest.entries()) {
+        const blockIndex = PAGE.blocks.findIndex(({ text }) => text === pageScript);
+        compareOutput(outputs[index] ?? "", PAGE.blocks[blockIndex + 1], pageScript);
       }
       assert.ok(rest.length > 5);
       program.sendSignal("SIGTERM");

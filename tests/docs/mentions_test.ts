@@ -10,7 +10,7 @@ import { listPages, readPage } from "./page.ts";
 
 const configuration = readPage("docs/configuration.md");
 
-/** Whether a page has a word in code, alone or at the end of a path of keys. */
+/** Whether a page has a word as code, alone or at the end of a path of keys. */
 function isNamed(word: string, page: string): boolean {
   const escaped = word.replace(/[.$]/g, "\\$&");
   return new RegExp(`\`(?:[\\w.]+\\.)?${escaped}\``).test(page);
@@ -37,7 +37,7 @@ Deno.test("[docs.settings] every setting is on docs/configuration.md with flag a
 
 Deno.test("[docs.settings] every variable and flag that a page names exists", () => {
   const settings = listSettings();
-  // These are not settings: the metrics' token, and what a launcher sets.
+  // Variables that pages name and that may not be settings: one of the HTTP service, and one of the tests.
   const known = new Set([
     ...settings.map(({ variable }) => variable),
     "GATEWAY_METRICS_TOKEN",
@@ -79,15 +79,15 @@ Deno.test("[docs.commands] every command is on docs/commands.md", async () => {
   const names = listed.split("\n").flatMap((line) => /^ {2}([a-z]+) /.exec(line)?.[1] ?? []);
   assert.ok(names.length >= 10, stdout);
   const page = readPage("docs/commands.md");
-  const isThere = (name: string) => new RegExp(`\`${name}[ \`]`).test(page);
-  assert.deepEqual(names.filter((name) => !isThere(name)), []);
+  const isOnPage = (name: string) => new RegExp(`\`${name}[ \`]`).test(page);
+  assert.deepEqual(names.filter((name) => !isOnPage(name)), []);
 });
 
 Deno.test("[docs.developing] every layer of the source is on docs/developing.md", () => {
   const page = readPage("docs/developing.md");
   const names = LAYERS.flat().map((name) => name.split("/").at(-1) ?? name);
-  const isThere = (name: string) => new RegExp(`\\b${name.replace(".", "\\.")}`).test(page);
-  assert.deepEqual(names.filter((name) => !isThere(name)), []);
+  const isOnPage = (name: string) => new RegExp(`\\b${name.replace(".", "\\.")}`).test(page);
+  assert.deepEqual(names.filter((name) => !isOnPage(name)), []);
 });
 
 Deno.test("[docs.developing] every task and every dependency is on docs/developing.md", () => {
@@ -98,14 +98,17 @@ Deno.test("[docs.developing] every task and every dependency is on docs/developi
   assert.deepEqual(packages, []);
 });
 
-Deno.test("[docs.figures] README.md counts the missed aims as docs/performance.md shows them", () => {
+Deno.test("[docs.figures] README.md states the number of missed targets in docs/performance.md", () => {
   const numbers = ["no", "one", "two", "three", "four", "five", "six", "seven"];
   const rows = readPage("docs/performance.md").split("\n")
     .map((line) => line.split("|").map((cell) => cell.trim()))
     .filter((cells) => cells.length === 8);
   const missed = rows.filter((cells) => ["no", "not yet"].includes(cells[6] ?? "")).length;
   assert.ok(rows.length > 10 && missed < numbers.length);
-  assert.match(readPage("README.md"), new RegExp(`; ${numbers[missed]} aims? (?:is|are) not met`));
+  assert.match(
+    readPage("README.md"),
+    new RegExp(`; ${numbers[missed]} targets? (?:is|are) not met`),
+  );
 });
 
 Deno.test("[docs.links] every link to a file of the repository leads to a file and a heading", () => {
@@ -116,8 +119,10 @@ Deno.test("[docs.links] every link to a file of the repository leads to a file a
       if (/^[a-z]+:/.test(target)) continue;
       const [path = "", anchor] = target.split("#");
       const file = path === "" ? folder : new URL(path, folder);
-      const there = Deno.readTextFileSync(file);
-      if (anchor !== undefined) assert.ok(anchorsOf(there).includes(anchor), `${page}: ${target}`);
+      const targetText = Deno.readTextFileSync(file);
+      if (anchor !== undefined) {
+        assert.ok(anchorsOf(targetText).includes(anchor), `${page}: ${target}`);
+      }
     }
   }
 });

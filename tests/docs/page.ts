@@ -3,7 +3,7 @@ import { ROOT } from "../e2e/gateway_command.ts";
 
 /** A fenced block of a page. */
 export interface Block {
-  /** The page, from the root of the repository. */
+  /** Path of the page, relative to the root of the repository. */
   readonly page: string;
   /** Line of the fence, counted from 1. */
   readonly line: number;
@@ -39,7 +39,7 @@ export function readBlocks(page: string, text: string = readPage(page)): Block[]
       const block = { page, line: index + 1, language, marks, text: "" };
       open = { fence, indent: indent.length, block, lines: [] };
     } else if (fence.startsWith(open.fence) && info.trim() === "") {
-      blocks.push({ ...open.block, text: open.lines.map((one) => `${one}\n`).join("") });
+      blocks.push({ ...open.block, text: open.lines.map((line) => `${line}\n`).join("") });
       open = undefined;
     } else {
       open.lines.push(line.slice(Math.min(open.indent, line.search(/\S|$/))));
@@ -61,7 +61,7 @@ export class Page {
   readonly text: string;
   readonly blocks: readonly Block[];
 
-  /** @param path From the root of the repository. */
+  /** @param path Path relative to the root of the repository. */
   constructor(path: string) {
     this.text = readPage(path);
     this.blocks = readBlocks(path, this.text);

@@ -5,7 +5,7 @@ import { GATEWAY_COMMAND, gatewayCommandLine, ROOT } from "../e2e/gateway_comman
 import { Program } from "../e2e/program.ts";
 import { Setup } from "../e2e/setup.ts";
 
-/** The output of a script of a page. */
+/** Exit code and output of a script. */
 export interface Played {
   readonly code: number;
   readonly stdout: string;
@@ -16,16 +16,16 @@ const SERVERS: readonly TestServer[] = ["everything", "filesystem", "memory"];
 
 /**
  * A fresh home folder, in which the scripts of a page run one after another as in one terminal:
- * variables and the working folder stay. `agent-mcp-gateway` is the gateway in the form of `GATEWAY_COMMAND`.
+ * variables and the working folder are kept from one script to the next. `agent-mcp-gateway` is the gateway in the form of `GATEWAY_COMMAND`.
  * `npx` starts Deno and the servers that the tests have installed, and downloads nothing. Bind it with
  * `await using`.
  */
 export class PagePlay implements AsyncDisposable {
   readonly setup: Setup;
   readonly #state: string;
-  #hasPrograms = false;
+  #hasWrittenPrograms = false;
 
-  /** Makes the folders; `files` has contents by path from the home folder. */
+  /** Creates the folders; `files` has contents by path, relative to the home folder. */
   constructor(files: Readonly<Record<string, unknown>> = {}) {
     const below = Object.entries(files).map(([name, content]) => [join("../home", name), content]);
     this.setup = new Setup({ servers: false, rules: false, files: Object.fromEntries(below) });
@@ -34,7 +34,7 @@ export class PagePlay implements AsyncDisposable {
     env["PATH"] = `${join(home, "../bin")}:${env["PATH"] ?? ""}`;
   }
 
-  /** The folder that `init` writes to. */
+  /** The user's configuration folder, which `init` writes to. */
   get own(): string {
     return join(this.setup.home, ".config/agent-mcp-gateway");
   }
@@ -48,9 +48,9 @@ export class PagePlay implements AsyncDisposable {
   /** Writes an empty configuration for each of the two files that does not exist. */
   writeMissing(): void {
     const files = [[".mcp.json", "mcpServers"], [".mcp-gateway-rules.json", "agents"]] as const;
-    const there = existing(this.own);
+    const existingNames = listNames(this.own);
     for (const [name, key] of files) {
-      if (!there.includes(name)) this.writeOwn(name, JSON.stringify({ [key]: {} }));
+      if (!existingNames.includes(name)) this.writeOwn(name, JSON.stringify({ [key]: {} }));
     }
   }
 
@@ -70,7 +70,7 @@ export class PagePlay implements AsyncDisposable {
 
   /** Runs a program to its end, without input. */
   async start(command: string, args: readonly string[]): Promise<Played> {
-    await this.#makePrograms();
+    await this.#writePrograms();
     const { workingFolder: cwd, env } = this.setup;
     const program = new Program({ command, args, cwd, env });
     try {
@@ -87,17 +87,17 @@ export class PagePlay implements AsyncDisposable {
     await this.setup.close();
   }
 
-  async #makePrograms(): Promise<void> {
-    if (this.#hasPrograms) return;
-    this.#hasPrograms = true;
+  async #writePrograms(): Promise<void> {
+    if (this.#hasWrittenPrograms) return;
+    this.#hasWrittenPrograms = true;
     const gateway = await gatewayCommandLine(GATEWAY_COMMAND);
     const cases = SERVERS.map((server) => {
       return `@modelcontextprotocol/server-${server}*) exec node ${
         quote(serverEntry(server))
       } "$@";;`;
     });
-    this.#program("agent-mcp-gateway", `exec ${gateway.map(quote).join(" ")} "$@"`);
-    this.#program(
+    this.#writeProgram("agent-mcp-gateway", `exec ${gateway.map(quote).join(" ")} "$@"`);
+    this.#writeProgram(
       "npx",
       `test "$1" = -y && shift; package=$1; shift; case $package in
         deno@*) exec ${quote(Deno.execPath())} "$@";;
@@ -108,14 +108,15 @@ export class PagePlay implements AsyncDisposable {
     );
   }
 
-  #program(name: string, script: string): void {
+  #writeProgram(name: string, script: string): void {
     const bin = join(this.setup.home, "../bin");
     Deno.mkdirSync(bin, { recursive: true });
     Deno.writeTextFileSync(join(bin, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
   }
 }
 
-function existing(folder: string): string[] {
+/** Names in a folder; none if it does not exist. */
+function listNames(folder: string): string[] {
   try {
     return [...Deno.readDirSync(folder)].map(({ name }) => name);
   } catch (error) {
@@ -128,26 +129,26 @@ function quote(word: string): string {
   return `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
-/** A text without what differs between runs: figures, widths, and the home folder. */
-export function leveled(text: string, { home }: { readonly home: string }): string[] {
+/** Lines of a text in which figures, widths and paths that differ between runs are replaced. */
+export function normalizeLines(text: string, { home }: { readonly home: string }): string[] {
   return text.replaceAll(home, "/home/you").replaceAll(ROOT, "/path/to/agent-mcp-gateway/")
     .split("\n").map((line) => line.replace(/\d[\d.,]*/g, "0").replace(/\s+/g, " ").trim())
     .filter((line) => line !== "");
 }
 
 /**
- * Checks that each line of what a page shows was printed, in this order. `…` stands for other lines,
- * and at the end of a line for the rest of it.
+ * Checks that each line that a page shows was printed, in this order. A line `…` stands for omitted lines, and `…`
+ * at the end of a line for the rest of that line.
  */
 export function assertShown(shown: string, { stdout, stderr }: Played, home: string): void {
-  const printed = leveled(`${stderr}\n${stdout}`, { home });
-  let at = 0;
-  for (const line of leveled(shown, { home })) {
+  const printed = normalizeLines(`${stderr}\n${stdout}`, { home });
+  let nextIndex = 0;
+  for (const line of normalizeLines(shown, { home })) {
     if (line === "…") continue;
     const found = line.endsWith("…")
-      ? printed.findIndex((one, index) => index >= at && one.startsWith(line.slice(0, -1)))
-      : printed.indexOf(line, at);
+      ? printed.findIndex((one, index) => index >= nextIndex && one.startsWith(line.slice(0, -1)))
+      : printed.indexOf(line, nextIndex);
     assert.ok(found >= 0, `not printed: ${line}\nprinted:\n${printed.join("\n")}`);
-    at = found + 1;
+    nextIndex = found + 1;
   }
 }

@@ -1,7 +1,7 @@
 /**
- * The blocks of the pages that are not checked in full. A `no-run` script is not run, because it
- * asks, waits, installs, builds or needs something that a test does not have; its commands, flags and
- * tasks are checked. A `no-check` block is not checked.
+ * The blocks of the pages that are not checked completely. A `no-run` script asks questions, waits, installs, builds, or
+ * needs something that a test does not have; the tests check only its commands, flags and tasks. A `no-check`
+ * block is not checked.
  */
 export const UNCHECKED: readonly string[] = [
   "README.md: sh no-run: npx -y deno@2.9.6 task install && agent-mcp-gateway init",

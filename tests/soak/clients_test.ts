@@ -18,14 +18,15 @@ import { installPackages, NODE_PACKAGE } from "./npm_packages.ts";
 /** Copilot CLI needs Node 24. */
 const NODE = `${NODE_PACKAGE}@24.22.3`;
 
-/** Maximum time for a client to do the whole job, and for the gateway to end after it. */
-const RUN_MS = 90_000;
-const LEFT_MS = 5000;
+/** Maximum time for a client to do the whole job. */
+const CLIENT_RUN_MS = 90_000;
+/** Maximum time for the gateway to end after its client. */
+const GATEWAY_END_MS = 5000;
 
-const DONE = "The whole job is done.";
+const FINAL_TEXT = "The whole job is done.";
 
-/** A need in the words of a person who has read only the servers' descriptions. */
-const NEED = "take a screenshot of a web page";
+/** A search query in words of the description of a server. */
+const SEARCH_QUERY = "take a screenshot of a web page";
 
 const RULES = {
   agents: {
@@ -33,6 +34,7 @@ const RULES = {
   },
 };
 
+/** Calls that the scripted model makes. */
 const CALLS: readonly { readonly tool: string; readonly args: Fields }[] = [
   { tool: "list_servers", args: {} },
   { tool: "get_server_tools", args: { server: "everything" } },
@@ -47,7 +49,7 @@ const CALLS: readonly { readonly tool: string; readonly args: Fields }[] = [
   { tool: "get_server_tools", args: { server: "everything", names: "get-sum" } },
 ];
 
-/** Answers that the client must have shown to the model. */
+/** Expected results of the calls, which the client must pass on to the model. */
 const ANSWERS: readonly RegExp[] = [
   /everything.*Adds numbers.*memory.*browser/s,
   /echo.*get-sum/s,
@@ -56,8 +58,8 @@ const ANSWERS: readonly RegExp[] = [
   /get-sum.*inputSchema/s,
 ];
 
-/** Expected audit entries. */
-const RECORDED = [
+/** Expected audit entries: operation and decision. */
+const EXPECTED_AUDIT = [
   ["list_servers", "ALLOW"],
   ["get_server_tools", "ALLOW"],
   ["execute_tool", "ALLOW"],
@@ -69,19 +71,19 @@ const SCRIPT: readonly Step[] = CALLS.map((call) => ({ kind: "call", ...call }))
 
 const folder = Deno.makeTempDirSync({ prefix: "clients_" });
 globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
-/** A folder with the installed clients: together they take 1.6 GB. */
-const given = Deno.env.get("GATEWAY_CLIENTS");
-const modules = join(given ?? folder, "node_modules");
+/** Folder in which the clients are installed already, which saves 1.6 GB of downloads. */
+const installedClients = Deno.env.get("GATEWAY_CLIENTS");
+const modules = join(installedClients ?? folder, "node_modules");
 
 /** Result of a client's run. */
-interface Run {
+interface ClientRun {
   readonly code: number;
   readonly output: string;
   readonly results: readonly string[];
   /** Names of the tools that the first request offered. */
-  readonly firstOffered: readonly string[];
+  readonly firstOfferedTools: readonly string[];
   /** Operation and decision of each audit entry. */
-  readonly recorded: readonly unknown[];
+  readonly auditEntries: readonly unknown[];
 }
 
 /** Options of a run. */
@@ -97,7 +99,7 @@ function realServer(name: "everything" | "memory", description: string): Fields 
 }
 
 /** Runs one task of a client in a fresh home, with the gateway installed from its npm package. */
-async function run(client: ClientProgram, options: RunOptions = {}): Promise<Run> {
+async function run(client: ClientProgram, options: RunOptions = {}): Promise<ClientRun> {
   const { script = SCRIPT, model = "scripted", page = readClientPage(client.title) } = options;
   await ensureServers();
   const [command] = await gatewayCommandLine("npm");
@@ -106,7 +108,7 @@ async function run(client: ClientProgram, options: RunOptions = {}): Promise<Run
     dirname(command),
     shippedEnvironment("npm").PATH,
   ];
-  await using scripted = new ScriptedModel([...script, { kind: "say", text: DONE }]);
+  await using scripted = new ScriptedModel([...script, { kind: "say", text: FINAL_TEXT }]);
   const setup = new Setup({ servers: false, rules: false });
   try {
     const files = join("..", "home", ".config", "agent-mcp-gateway");
@@ -126,7 +128,7 @@ async function run(client: ClientProgram, options: RunOptions = {}): Promise<Run
       clearEnv: true,
       env: { HOME: setup.home, PATH: path.join(delimiter), ...client.env(scripted.url) },
       stdin: "null",
-      signal: AbortSignal.timeout(RUN_MS),
+      signal: AbortSignal.timeout(CLIENT_RUN_MS),
     }).output();
     const [stdout, stderr] = [output.stdout, output.stderr]
       .map((bytes) => new TextDecoder().decode(bytes));
@@ -134,15 +136,15 @@ async function run(client: ClientProgram, options: RunOptions = {}): Promise<Run
       code: output.code,
       output: `${stdout}\n${stderr}`,
       results: scripted.results,
-      firstOffered: scripted.firstOffered,
-      recorded: readRecorded(setup),
+      firstOfferedTools: scripted.firstOfferedTools,
+      auditEntries: readAuditEntries(setup),
     };
   } finally {
-    await setup.close(LEFT_MS);
+    await setup.close(GATEWAY_END_MS);
   }
 }
 
-function readRecorded(setup: Setup): unknown[] {
+function readAuditEntries(setup: Setup): unknown[] {
   try {
     return setup.readAuditLog().map(({ operation, decision }) => [operation, decision]);
   } catch (error) {
@@ -151,64 +153,70 @@ function readRecorded(setup: Setup): unknown[] {
   }
 }
 
-/** Checks that every call was made, answered and logged. */
-function checkJob({ code, output, results, recorded }: Run): void {
+/** Checks that the client made every call, passed on its result, and that the gateway logged it. */
+function checkJob({ code, output, results, auditEntries }: ClientRun): void {
   assert.equal(code, 0, output);
-  assert.ok(output.includes(DONE), output);
-  // Clients put JSON into JSON strings.
-  const plain = results.map((text) => text.replaceAll("\\", ""));
-  assert.equal(plain.length, ANSWERS.length, output);
-  for (const [index, answer] of ANSWERS.entries()) assert.match(plain[index] ?? "", answer);
-  assert.ok(!plain.at(-1)?.includes("Echo"), "only the tool that was named");
-  assert.deepEqual(recorded, RECORDED);
+  assert.ok(output.includes(FINAL_TEXT), output);
+  // Some clients escape JSON texts once more.
+  const unescaped = results.map((text) => text.replaceAll("\\", ""));
+  assert.equal(unescaped.length, ANSWERS.length, output);
+  for (const [index, answer] of ANSWERS.entries()) assert.match(unescaped[index] ?? "", answer);
+  assert.ok(!unescaped.at(-1)?.includes("Echo"), "the result has only the requested tool");
+  assert.deepEqual(auditEntries, EXPECTED_AUDIT);
 }
 
-/** Checks that the search found the gateway, and then the whole job. */
-function checkFoundJob({ results: [found = "", ...results], ...run }: Run): void {
-  for (const { tool } of CALLS) assert.ok(found.includes(tool), found);
+/** Checks that the first result, of a search, has the gateway's tools; then checks the whole job. */
+function checkSearchAndJob({ results: [searchResult = "", ...results], ...run }: ClientRun): void {
+  for (const { tool } of CALLS) assert.ok(searchResult.includes(tool), searchResult);
   checkJob({ ...run, results });
 }
 
 /** Installs the client's program; returns the reason if that is impossible here. */
 async function installClient({ packages }: ClientProgram): Promise<string | undefined> {
-  return given === undefined ? await installPackages(folder, [...packages, NODE]) : undefined;
+  return installedClients === undefined
+    ? await installPackages(folder, [...packages, NODE])
+    : undefined;
 }
 
-const known = new Map<string, ClientProgram>();
+const installedByTitle = new Map<string, ClientProgram>();
 for (const client of CLIENTS) {
-  const name = (what: string) => `[docs.clients] ${client.title} ${what}`;
+  const testName = (what: string) => `[docs.clients] ${client.title} ${what}`;
   const reason = await installClient(client);
   if (reason !== undefined) {
-    Deno.test({ name: name(`not run: ${reason}`), ignore: true, fn: () => {} });
+    Deno.test({ name: testName(`not run: ${reason}`), ignore: true, fn: () => {} });
     continue;
   }
-  known.set(client.title, client);
+  installedByTitle.set(client.title, client);
 
-  Deno.test(name("does the whole job with the entry and settings of its page"), async () => {
+  Deno.test(testName("does the whole job with the entry and settings of its page"), async () => {
     checkJob(await run(client));
   });
 
-  Deno.test(name(`runs ${client.unasked} without the settings for headless use`), async () => {
+  Deno.test(testName(`runs ${client.unasked} without the settings for headless use`), async () => {
     const page = { ...readClientPage(client.title), headlessSettings: "", headlessWords: [] };
-    const { recorded } = await run(client, { page });
-    const reads = RECORDED.filter(([tool]) => tool !== "execute_tool");
+    const { auditEntries } = await run(client, { page });
+    const readEntries = EXPECTED_AUDIT.filter(([tool]) => tool !== "execute_tool");
     assert.deepEqual(
-      recorded,
-      { nothing: [], reading: reads, everything: RECORDED }[client.unasked],
+      auditEntries,
+      { nothing: [], reading: readEntries, everything: EXPECTED_AUDIT }[client.unasked],
     );
   });
 }
 
-const codex = known.get("Codex");
+const codex = installedByTitle.get("Codex");
 Deno.test({
-  name: "[docs.clients] [tools.instructions-servers] Codex's search finds the gateway by a need",
+  name:
+    "[docs.clients] [tools.instructions-servers] Codex's search finds the gateway by the description of a server",
   ignore: codex === undefined,
   fn: async () => {
     assert.ok(codex);
-    const script: Step[] = [{ kind: "search", query: NEED }, ...SCRIPT];
-    const seen = await run(codex, { script, model: "gpt-5.5" });
-    assert.ok(!seen.firstOffered.includes("list_servers"), "they are hidden at first");
-    checkFoundJob(seen);
+    const script: Step[] = [{ kind: "search", query: SEARCH_QUERY }, ...SCRIPT];
+    const searchRun = await run(codex, { script, model: "gpt-5.5" });
+    assert.ok(
+      !searchRun.firstOfferedTools.includes("list_servers"),
+      "Codex hides the tools at first",
+    );
+    checkSearchAndJob(searchRun);
   },
 });
 
@@ -217,18 +225,18 @@ Deno.test({
   ignore: codex === undefined,
   fn: async () => {
     assert.ok(codex);
-    const find = "ALL_TOOLS.filter((tool) => /screenshot/.test(JSON.stringify(tool)))";
+    const search = "ALL_TOOLS.filter((tool) => /screenshot/.test(JSON.stringify(tool)))";
     const script: Step[] = [
-      `text(${find})`,
+      `text(${search})`,
       ...CALLS.map(({ tool, args }) => {
         return `text(await tools.mcp__gateway__${tool}(${JSON.stringify(args)}))`;
       }),
     ].map((source) => ({ kind: "code", source }));
-    checkFoundJob(await run(codex, { script, model: "gpt-6.1-sol" }));
+    checkSearchAndJob(await run(codex, { script, model: "gpt-6.1-sol" }));
   },
 });
 
-const claude = known.get("Claude Code");
+const claude = installedByTitle.get("Claude Code");
 Deno.test({
   name: "[docs.clients] [tools.always-load] Claude Code shows the tools without alwaysLoad, too",
   ignore: claude === undefined,
@@ -237,8 +245,8 @@ Deno.test({
     const page = readClientPage(claude.title);
     const entry = page.entry.replace(/,\s*"alwaysLoad": true/, "");
     assert.notEqual(entry, page.entry);
-    const { firstOffered } = await run(claude, { page: { ...page, entry } });
-    assert.deepEqual(firstOffered.filter((name) => name.startsWith("mcp__gateway__")).sort(), [
+    const { firstOfferedTools } = await run(claude, { page: { ...page, entry } });
+    assert.deepEqual(firstOfferedTools.filter((name) => name.startsWith("mcp__gateway__")).sort(), [
       "mcp__gateway__execute_tool",
       "mcp__gateway__get_server_tools",
       "mcp__gateway__list_servers",

@@ -8,13 +8,14 @@ function print(figures: string): void {
 }
 
 Deno.test({
-  name: "[faults.cycles] 2,000 crashes leave no process, no zombie and no memory behind",
+  name: "[faults.cycles] 2,000 crashes of a server leak no process, no zombie and no memory",
   ignore: HAS_NO_SHELL || cannotPreload,
   fn: async () => print(await crashRepeatedly(2000)),
 });
 
 Deno.test({
-  name: "[faults.mixed] 100,000 mixed calls beside servers being killed all end once",
+  name:
+    "[faults.mixed] each of 100,000 mixed calls gets one answer, its own, while servers are killed",
   ignore: HAS_NO_SHELL,
   fn: async () => print(await callWhileKilling(100_000)),
 });

@@ -11,34 +11,34 @@ function print(figures: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(`${figures}\n`));
 }
 
-Deno.test("[http.crowd] 200 clients at once, 20,000 calls, no error, no wrong answer", async () => {
+Deno.test("[http.crowd] each of 200 concurrent clients gets its own answers to 100 calls", async () => {
   print(await callFromManyClients({ clients: 200, callsPerClient: 100 }));
 });
 
-Deno.test("[http.connections] 10,000 half-open connections, and it keeps serving", async () => {
+Deno.test("[http.connections] the gateway closes 10,000 connections with incomplete requests, and keeps serving", async () => {
   await using gateway = await startGateway({ transport: "http" });
   const { hostname, port } = new URL(gateway.url);
-  const open: Deno.TcpConn[] = [];
-  const first = new TextEncoder().encode("POST /mcp HT");
-  // In rounds, because this process has a limit of open files, too.
+  const connections: Deno.TcpConn[] = [];
+  const incompleteRequest = new TextEncoder().encode("POST /mcp HT");
+  // In rounds, because the limit of open files applies to this process, too.
   for (let round = 0; round < 10; round++) {
-    const some = await Promise.all(Array.from({ length: 1000 }, async () => {
+    const newConnections = await Promise.all(Array.from({ length: 1000 }, async () => {
       const connection = await Deno.connect({ hostname, port: Number(port) });
-      await connection.write(first).catch(() => {});
+      await connection.write(incompleteRequest).catch(() => {});
       return connection;
     }));
-    open.push(...some);
+    connections.push(...newConnections);
   }
   const buffer = new Uint8Array(1000);
-  const ends = open.map(async (connection) => {
+  const ends = connections.map(async (connection) => {
     try {
       while (await connection.read(buffer) !== null);
     } catch (error) {
       if (!(error instanceof Deno.errors.ConnectionReset)) throw error;
     }
   });
-  await withTimeout("all are ended by the gateway", Promise.all(ends), 60_000);
-  for (const connection of open) connection.close();
+  await withTimeout("the gateway closes all connections", Promise.all(ends), 60_000);
+  for (const connection of connections) connection.close();
   assert.equal(
     (await fetch(new URL("/health", gateway.url)).then((answer) => answer.text())).length,
     15,
@@ -46,8 +46,8 @@ Deno.test("[http.connections] 10,000 half-open connections, and it keeps serving
   assert.equal((await gateway.callGatewayToolForJson<unknown[]>("list_servers")).length, 0);
 });
 
-/** Memory in use by the gateway after a garbage collection, in bytes. */
-async function held(program: Program, count: number): Promise<number> {
+/** Measures the memory that the gateway uses after a garbage collection, in bytes; `count` numbers the measurements. */
+async function measureUsedMemory(program: Program, count: number): Promise<number> {
   program.sendSignal("SIGUSR2");
   return await waitUntil("the gateway prints its memory", () => {
     const line = program.stderr.split("\n").find((text) => text.startsWith(`{"memory":${count},`));
@@ -56,7 +56,7 @@ async function held(program: Program, count: number): Promise<number> {
 }
 
 Deno.test({
-  name: "[http.abandoned] 1,000 sessions opened and abandoned, and their memory is freed",
+  name: "[http.abandoned] the memory of abandoned sessions is freed",
   ignore: cannotPreload || Deno.build.os === "windows",
   async fn() {
     const setup = new Setup({
@@ -70,10 +70,10 @@ Deno.test({
     const [command = "", ...args] = withPreload(MEMORY_MODULE)(
       await gatewayCommandLine(GATEWAY_COMMAND),
     );
-    const http = ["--transport", "http", "--port", "0"];
+    const httpArgs = ["--transport", "http", "--port", "0"];
     const program = new Program({
       command,
-      args: [...args, ...http],
+      args: [...args, ...httpArgs],
       cwd: setup.workingFolder,
       env: setup.env,
     });
@@ -89,25 +89,28 @@ Deno.test({
           clientInfo: { name: "x", version: "1" },
         },
       });
-      const open = async () => {
+      const openSession = async () => {
         const headers = { "content-type": "application/json" };
         const response = await fetch(url, { method: "POST", headers, body });
         await response.text();
         return response.status;
       };
-      const sizes: number[] = [];
+      const usedBytes: number[] = [];
       for (let round = 1; round <= 5; round++) {
         for (let number = 0; number < 1000; number++) {
-          await waitUntil("there is room", async () => await open() === 200);
+          await waitUntil("a session is opened", async () => await openSession() === 200);
         }
-        sizes.push(await held(program, round));
+        usedBytes.push(await measureUsedMemory(program, round));
       }
       print(
-        `held after each 1,000 sessions, in MB: ${
-          sizes.map((size) => (size / 1e6).toFixed(1)).join(" ")
+        `used after each 1,000 sessions, in MB: ${
+          usedBytes.map((size) => (size / 1e6).toFixed(1)).join(" ")
         }`,
       );
-      assert.ok((sizes.at(-1) ?? 0) - (sizes[1] ?? 0) < 2_000_000, "it does not grow");
+      assert.ok(
+        (usedBytes.at(-1) ?? 0) - (usedBytes[1] ?? 0) < 2_000_000,
+        "the memory does not grow",
+      );
       program.sendSignal("SIGTERM");
       assert.equal((await program.waitForEnd()).code, 0);
     } finally {

@@ -16,16 +16,17 @@ const SERVERS = { odd: oddServer() };
 const AGENT = { allow: { servers: ["odd"] } };
 
 /** Result of a run of the Inspector. */
-interface Run {
+interface InspectorRun {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
+/** Runs the Inspector with these arguments, in the working folder of a setup. */
 type Inspect = (
   args: readonly string[],
   setup: Pick<Setup, "env" | "workingFolder">,
-) => Promise<Run>;
+) => Promise<InspectorRun>;
 
 /** Installs the Inspector and a Node that runs it; returns the reason if there is no network. */
 async function installInspector(folder: string): Promise<Inspect | string> {
@@ -60,29 +61,31 @@ const folder = Deno.makeTempDirSync({ prefix: "inspector_" });
 globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
 const inspect = await installInspector(folder);
 
-/** Does the whole job with the Inspector's command line. */
-async function checkJob(ask: (...args: string[]) => Promise<Run>): Promise<void> {
+/** Lists the tools with the Inspector, calls each, and makes a call that is denied. */
+async function checkTools(
+  runInspector: (...args: string[]) => Promise<InspectorRun>,
+): Promise<void> {
   const call = (tool: string, ...args: string[]) => {
-    const pairs = args.length === 0 ? [] : ["--tool-arg", ...args];
-    return ask("--method", "tools/call", "--tool-name", tool, ...pairs);
+    const toolArgs = args.length === 0 ? [] : ["--tool-arg", ...args];
+    return runInspector("--method", "tools/call", "--tool-name", tool, ...toolArgs);
   };
-  const read = ({ code, stdout, stderr }: Run) => {
+  const readOutput = ({ code, stdout, stderr }: InspectorRun) => {
     assert.equal(code, 0, stderr);
     return JSON.parse(stdout);
   };
-  const text = (run: Run) => JSON.parse(read(run).content[0].text);
+  const readResult = (run: InspectorRun) => JSON.parse(readOutput(run).content[0].text);
 
-  const { tools } = read(await ask("--method", "tools/list"));
+  const { tools } = readOutput(await runInspector("--method", "tools/list"));
   assert.deepEqual(tools.map(({ name }: { name: string }) => name), [
     "list_servers",
     "get_server_tools",
     "execute_tool",
   ]);
-  assert.deepEqual(text(await call("list_servers")), [{ name: "odd" }]);
-  const listed = text(await call("get_server_tools", "server=odd", "names=echo"));
-  assert.equal(listed.tools[0].name, "echo");
+  assert.deepEqual(readResult(await call("list_servers")), [{ name: "odd" }]);
+  const serverTools = readResult(await call("get_server_tools", "server=odd", "names=echo"));
+  assert.equal(serverTools.tools[0].name, "echo");
   const echo = await call("execute_tool", "server=odd", "tool=echo", 'args={"text":"é\\r\\n"}');
-  assert.deepEqual(text(echo).params.arguments, { text: "é\r\n" });
+  assert.deepEqual(readResult(echo).params.arguments, { text: "é\r\n" });
   const denied = await call("execute_tool", "server=other", "tool=x", "args={}");
   assert.notEqual(denied.code, 0);
   assert.match(denied.stdout, /DENIED_BY_POLICY/);
@@ -91,7 +94,7 @@ async function checkJob(ask: (...args: string[]) => Promise<Run>): Promise<void>
 if (typeof inspect === "string") {
   Deno.test({ name: `[http.clients] not run: ${inspect}`, ignore: true, fn: () => {} });
 } else {
-  Deno.test("[http.clients] the Inspector's command line, over HTTP with a bearer token", async () => {
+  Deno.test("[http.clients] the Inspector's command line works over HTTP with a bearer token", async () => {
     const rules = { agents: { a: { ...AGENT, token_sha256: [sha256(TOKEN)] } } };
     await using gateway = await startGateway({
       servers: SERVERS,
@@ -99,26 +102,26 @@ if (typeof inspect === "string") {
       transport: "http",
       client: false,
     });
-    const ask = (token: string) => (...args: string[]) => {
-      const how = [
+    const inspectWith = (token: string) => (...args: string[]) => {
+      const connection = [
         gateway.url,
         "--transport",
         "http",
         "--header",
         `Authorization: Bearer ${token}`,
       ];
-      return inspect([...how, ...args], gateway.setup);
+      return inspect([...connection, ...args], gateway.setup);
     };
-    await checkJob(ask(TOKEN));
-    assert.notEqual((await ask("amg_wrong")("--method", "tools/list")).code, 0);
+    await checkTools(inspectWith(TOKEN));
+    assert.notEqual((await inspectWith("amg_wrong")("--method", "tools/list")).code, 0);
   });
 
-  Deno.test("[http.clients] the Inspector's command line, over stdio", async () => {
+  Deno.test("[http.clients] the Inspector's command line works over stdio", async () => {
     const setup = new Setup({ servers: SERVERS, rules: { agents: { a: AGENT } } });
     try {
-      const words = [...await gatewayCommandLine(GATEWAY_COMMAND), "--agent", "a"];
+      const gatewayCommand = [...await gatewayCommandLine(GATEWAY_COMMAND), "--agent", "a"];
       const env = ["-e", `DENO_DIR=${setup.env.DENO_DIR}`];
-      await checkJob((...args) => inspect([...args, ...env, "--", ...words], setup));
+      await checkTools((...args) => inspect([...args, ...env, "--", ...gatewayCommand], setup));
     } finally {
       await setup.close(5000);
     }

@@ -4,30 +4,31 @@ import { runInNewContext } from "node:vm";
 import { BusyPipeline } from "../metrics/busy_pipeline.ts";
 import { countOf } from "../metrics/observe.ts";
 
-const MAX_MB = 20;
+/** Maximum growth of memory. */
+const MAX_GROWTH_MB = 20;
 
-/** Memory of the process after a garbage collection, in MB. */
-async function measure(): Promise<{ rss: number; held: number }> {
+/** Measures the memory of this process after garbage collections, in MB. */
+async function measureMemory(): Promise<{ rss: number; used: number }> {
   setFlagsFromString("--expose-gc");
   const gc = runInNewContext("gc") as () => void;
-  for (let time = 0; time < 3; time++) {
+  for (let round = 0; round < 3; round++) {
     gc();
-    // Buffers are freed in a tick of their own.
+    // Buffers are freed only in a later tick.
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   const { rss, heapUsed, external } = Deno.memoryUsage();
-  return { rss: Math.round(rss / 1e6), held: Math.round((heapUsed + external) / 1e6) };
+  return { rss: Math.round(rss / 1e6), used: Math.round((heapUsed + external) / 1e6) };
 }
 
 Deno.test("[metrics.flat] a million operations from 10,000 agents do not increase the memory", async () => {
   await using pipeline = new BusyPipeline();
   await pipeline.run(10_000);
-  const early = await measure();
+  const early = await measureMemory();
   await pipeline.run(1_000_000 - 10_000);
-  const late = await measure();
+  const late = await measureMemory();
   const figures = JSON.stringify({ early, late });
-  assert.ok(late.rss - early.rss < MAX_MB, figures);
-  assert.ok(late.held - early.held < MAX_MB, figures);
+  assert.ok(late.rss - early.rss < MAX_GROWTH_MB, figures);
+  assert.ok(late.used - early.used < MAX_GROWTH_MB, figures);
   const { operations, agents, servers, tools } = pipeline.metrics.summary();
   assert.equal(countOf(operations), 1_000_000);
   assert.equal(Object.keys(agents).length, 101);

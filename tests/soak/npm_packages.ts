@@ -1,12 +1,13 @@
+/** Maximum duration of an installation. */
 const INSTALL_MS = 300_000;
 
-/** Errors of npm without a network. */
+/** Error codes of npm when there is no network. */
 const NO_NETWORK = /E(NOTFOUND|AI_AGAIN|CONNREFUSED|CONNRESET|TIMEDOUT|HOSTUNREACH|NETUNREACH)\b/;
 
-/** The npm package with Node for this machine; not every machine has a recent Node. */
+/** The npm package that contains Node for this machine, because not every machine has a recent Node. */
 export const NODE_PACKAGE: string = `node-${nodePlatform()}`;
 
-/** The name of this machine in packages: `linux-x64`, `darwin-arm64`, `win-x64`. */
+/** Returns the name of this platform in npm packages, such as `linux-x64`, `darwin-arm64` or `win-x64`. */
 export function nodePlatform(): string {
   const os = { darwin: "darwin", windows: "win" }[Deno.build.os as string] ?? "linux";
   return `${os}-${Deno.build.arch === "aarch64" ? "arm64" : "x64"}`;
@@ -15,7 +16,7 @@ export function nodePlatform(): string {
 /**
  * Installs packages from npm, without their install scripts.
  *
- * @param folder The parent of `node_modules`.
+ * @param folder Parent folder of `node_modules`.
  * @param packages Names with exact versions.
  * @returns The reason if there is no network; `undefined` once they are installed.
  * @throws {Error} if npm failed for another reason.

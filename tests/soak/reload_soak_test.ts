@@ -4,7 +4,7 @@ import { editUnderLoad } from "../e2e/reload_load.ts";
 import { callNamedServer, editConfigFile, namedServer } from "../e2e/config_edits.ts";
 import { waitUntil } from "../e2e/wait.ts";
 
-Deno.test("[reload.load] 1,000 edits, a third invalid, under 64 calls in flight lose none", async () => {
+Deno.test("[reload.load] 1,000 edits, a third of them invalid, lose none of 64 calls in flight", async () => {
   const { maxMs, text } = await editUnderLoad(1000);
   Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
   assert.ok(maxMs <= 1000, text);
@@ -23,15 +23,15 @@ Deno.test("[reload.drain] a call keeps a removed server for 10 s at most", async
     JSON.stringify({ jsonrpc: "2.0", id, method: "tools/call", params }),
   );
   await editConfigFile(gateway, "mcp_config", { mcpServers: {} });
-  const since = performance.now();
+  const startedMs = performance.now();
   const message = await waitUntil("the call ends", () => {
     return gateway.client.receivedMessages.find(({ message }) => message.id === id)?.message;
   }, 20_000);
-  const tookMs = performance.now() - since;
+  const tookMs = performance.now() - startedMs;
   assert.equal(readRefusal(message.result).code, "SERVER_UNAVAILABLE");
   assert.ok(tookMs > 9000 && tookMs < 15_000, `${tookMs} ms`);
   await waitUntil(
-    "its process ends",
+    "the process of the removed server ends",
     async () => !(await gateway.setup.listProcessIds()).includes(pid),
   );
 });

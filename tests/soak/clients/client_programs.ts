@@ -2,26 +2,26 @@ import { join } from "node:path";
 import { readBlocks, readPage } from "../../docs/page.ts";
 import { nodePlatform } from "../npm_packages.ts";
 
-/** Tools that a client lets a model use without a person and without any settings. */
+/** Gateway tools that a client runs headless without asking and without settings: noSettings, the two that read, or all. */
 export type Unasked = "nothing" | "reading" | "everything";
 
-/** A client that runs without a person. */
+/** A client that can run headless. */
 export interface ClientProgram {
-  /** Its name, which is its heading in docs/clients.md. */
+  /** Name of the client, which is its heading in docs/clients.md. */
   readonly title: string;
   /** Packages to install from npm, the client itself first. */
   readonly packages: readonly string[];
-  /** Path of its program in `node_modules`. */
+  /** Path of the program in `node_modules`. */
   readonly program: string;
-  /** Path of its settings file, from the home folder. */
+  /** Path of the settings file, relative to the home folder. */
   readonly file: string;
-  /** Tools that it lets a model use without the settings for headless use in docs/clients.md. */
+  /** Tools that the client runs without the settings for headless use in docs/clients.md. */
   readonly unasked: Unasked;
-  /** Settings that connect it to the model at this address, in the format of its file. */
+  /** Returns settings that connect the client to the model at this URL, in the format of its file. */
   settings(url: string, model: string): string;
-  /** Variables for the same purpose. */
+  /** Returns environment variables that connect the client to the model at this URL. */
   env(url: string): Readonly<Record<string, string>>;
-  /** Arguments that make it do one task and exit. */
+  /** Returns arguments with which the client does one task and exits. */
   words(prompt: string): readonly string[];
 }
 
@@ -35,7 +35,7 @@ export interface ClientPage {
   readonly headlessWords: readonly string[];
 }
 
-const none = (): string => "";
+const noSettings = (): string => "";
 
 /** The clients, in the order of the page. */
 export const CLIENTS: readonly ClientProgram[] = [
@@ -45,7 +45,7 @@ export const CLIENTS: readonly ClientProgram[] = [
     program: `@anthropic-ai/claude-code-${nodePlatform()}/claude`,
     file: ".claude.json",
     unasked: "nothing",
-    settings: none,
+    settings: noSettings,
     env: (url) => ({
       ANTHROPIC_BASE_URL: url,
       ANTHROPIC_API_KEY: "none",
@@ -106,7 +106,7 @@ export const CLIENTS: readonly ClientProgram[] = [
     program: ".bin/copilot",
     file: ".copilot/mcp-config.json",
     unasked: "reading",
-    settings: none,
+    settings: noSettings,
     env: (url) => ({
       COPILOT_OFFLINE: "true",
       COPILOT_PROVIDER_BASE_URL: `${url}/v1`,
@@ -126,20 +126,20 @@ export function readClientPage(title: string): ClientPage {
     .filter(({ language, marks }) => /^(json|toml)$/.test(language) && !marks.includes("no-check"))
     .map(({ text }) => text);
   const command = blocks.find(({ language }) => language === "sh")?.text ?? "";
-  const [, after = ""] = command.split('"…"');
-  const headlessWords = [...after.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)]
+  const [, argsAfterPrompt = ""] = command.split('"…"');
+  const headlessWords = [...argsAfterPrompt.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)]
     .map(([, double, single, bare]) => double ?? single ?? bare ?? "");
   return { entry, headlessSettings, headlessWords };
 }
 
-/** The text of a client's file: the settings of the page, and those for the model. */
-export function joinSettings(client: ClientProgram, given: readonly string[]): string {
-  const texts = given.filter((text) => text !== "");
+/** Joins settings into the text of a client's settings file. */
+export function joinSettings(client: ClientProgram, settings: readonly string[]): string {
+  const texts = settings.filter((text) => text !== "");
   if (client.file.endsWith(".toml")) return texts.join("\n");
   return JSON.stringify(Object.assign({}, ...texts.map((text) => JSON.parse(text))));
 }
 
-/** The path of a client's program. */
+/** Returns the path of a client's program. */
 export function programPath(client: ClientProgram, modules: string): string {
   return join(modules, client.program);
 }

@@ -1,6 +1,6 @@
 /**
- * The four APIs through which clients talk to a model, as far as a script needs them: the tools and
- * results in a request, and an answer that calls one tool or says one sentence.
+ * The four APIs through which clients use a model, as far as the scripted model needs them: it reads the tools and
+ * results in a request, and writes an answer that calls one tool or says one sentence.
  *
  * @module
  */
@@ -9,7 +9,7 @@
 export type Step =
   | { readonly kind: "call"; readonly tool: string; readonly args: Fields }
   | { readonly kind: "search"; readonly query: string }
-  /** Runs JavaScript, for clients that offer tools to scripts only. */
+  /** Runs JavaScript, for clients that offer their tools only to scripts. */
   | { readonly kind: "code"; readonly source: string }
   | { readonly kind: "say"; readonly text: string };
 
@@ -20,15 +20,15 @@ export interface OfferedTool {
   readonly namespace?: string;
 }
 
-/** The part of a request that the script needs. */
+/** The part of a request that the scripted model needs. */
 export interface Exchange {
   /** The tools that the model may call. */
   readonly tools: readonly OfferedTool[];
-  /** Answers of the tools called so far, each as one text. */
+  /** Results of the tools called so far, each as one text. */
   readonly results: readonly string[];
 }
 
-/** One API. */
+/** Reads requests and writes responses of one API. */
 export interface Dialect {
   /** Whether a request to this path belongs to this API. */
   matches(path: string): boolean;
@@ -46,17 +46,17 @@ export interface Dialect {
 /** A JSON object. */
 export type Fields = Readonly<Record<string, unknown>>;
 
-const list = (value: unknown): Fields[] => Array.isArray(value) ? value : [];
+const toList = (value: unknown): Fields[] => Array.isArray(value) ? value : [];
 
-/** The texts of a content: a text, blocks with texts, or any other value. */
+/** Returns the text of a content, which is a text, a list of blocks with texts, or any other value. */
 function textOf(content: unknown): string {
   if (typeof content === "string") return content;
   if (!Array.isArray(content)) return JSON.stringify(content) ?? "";
   return content.map((block) => block.text ?? JSON.stringify(block)).join("\n");
 }
 
-/** Formats server-sent events. */
-function events(values: readonly Fields[], end = ""): Response {
+/** Makes a response of server-sent events. */
+function eventStream(values: readonly Fields[], end = ""): Response {
   const lines = values.map((value) => {
     const event = typeof value.type === "string" ? `event: ${value.type}\n` : "";
     return `${event}data: ${JSON.stringify(value)}\n\n`;
@@ -68,9 +68,9 @@ function events(values: readonly Fields[], end = ""): Response {
 const messages: Dialect = {
   matches: (path) => path.endsWith("/messages"),
   read(body) {
-    const blocks = list(body.messages).flatMap(({ content }) => list(content));
+    const blocks = toList(body.messages).flatMap(({ content }) => toList(content));
     return {
-      tools: list(body.tools).map(({ name }) => ({ name: String(name) })),
+      tools: toList(body.tools).map(({ name }) => ({ name: String(name) })),
       results: blocks.filter(({ type }) => type === "tool_result")
         .map(({ content }) => textOf(content)),
     };
@@ -90,7 +90,7 @@ const messages: Dialect = {
         { type: "tool_use", id: `toolu_${id}`, name: tool.name, input: {} },
         { type: "input_json_delta", partial_json: JSON.stringify(input) },
       ];
-    return events([
+    return eventStream([
       { type: "message_start", message: { ...message, content: [], stop_reason: null, usage } },
       { type: "content_block_start", index: 0, content_block: block },
       { type: "content_block_delta", index: 0, delta },
@@ -105,19 +105,19 @@ const messages: Dialect = {
 const responses: Dialect = {
   matches: (path) => path.endsWith("/responses"),
   read(body) {
-    const input = list(body.input);
-    const carriers = ["additional_tools", "tool_search_output"];
-    const carried = input.filter(({ type }) => carriers.includes(String(type)));
-    const tools = [...list(body.tools), ...carried.flatMap(({ tools }) => list(tools))];
+    const input = toList(body.input);
+    const toolListTypes = ["additional_tools", "tool_search_output"];
+    const toolLists = input.filter(({ type }) => toolListTypes.includes(String(type)));
+    const tools = [...toList(body.tools), ...toolLists.flatMap(({ tools }) => toList(tools))];
     return {
       tools: tools.flatMap((tool): OfferedTool[] => {
         const name = String(tool.name ?? tool.type);
         if (tool.type !== "namespace") return [{ name }];
-        return list(tool.tools).map((inner) => ({ name: String(inner.name), namespace: name }));
+        return toList(tool.tools).map((inner) => ({ name: String(inner.name), namespace: name }));
       }),
       results: input.flatMap((item) => {
-        const outputs = ["function_call_output", "custom_tool_call_output"];
-        if (outputs.includes(String(item.type))) return [textOf(item.output)];
+        const outputTypes = ["function_call_output", "custom_tool_call_output"];
+        if (outputTypes.includes(String(item.type))) return [textOf(item.output)];
         return item.type === "tool_search_output" ? [textOf(item.tools)] : [];
       }),
     };
@@ -126,7 +126,7 @@ const responses: Dialect = {
     const usage = { input_tokens: 10, output_tokens: 10, total_tokens: 20 };
     const response = { id: `resp_${id}`, object: "response", model: "scripted", output: [] };
     const output = { id: `item_${id}`, status: "completed", ...responsesItem(step, id, tool) };
-    return events([
+    return eventStream([
       { type: "response.created", response: { ...response, status: "in_progress" } },
       { type: "response.output_item.added", output_index: 0, item: output },
       { type: "response.output_item.done", output_index: 0, item: output },
@@ -138,6 +138,7 @@ const responses: Dialect = {
   },
 };
 
+/** The output item of a step in the Responses API. */
 function responsesItem(step: Step, call_id: string, { name, namespace }: OfferedTool): Fields {
   switch (step.kind) {
     case "say": {
@@ -162,10 +163,10 @@ function responsesItem(step: Step, call_id: string, { name, namespace }: Offered
 const chat: Dialect = {
   matches: (path) => path.endsWith("/chat/completions"),
   read: (body) => ({
-    tools: list(body.tools).map((tool) => {
+    tools: toList(body.tools).map((tool) => {
       return { name: String((tool.function as Fields | undefined)?.name) };
     }),
-    results: list(body.messages).filter(({ role }) => role === "tool")
+    results: toList(body.messages).filter(({ role }) => role === "tool")
       .map(({ content }) => textOf(content)),
   }),
   write(step, id, tool, isStreamed) {
@@ -188,7 +189,7 @@ const chat: Dialect = {
       return Response.json({ ...head, object: "chat.completion", choices, usage });
     }
     const chunk = { ...head, object: "chat.completion.chunk" };
-    return events([
+    return eventStream([
       { ...chunk, choices: [{ index: 0, delta: message, finish_reason: null }] },
       { ...chunk, choices: [{ ...choice, delta: {} }], usage },
     ], "data: [DONE]\n\n");
@@ -199,9 +200,9 @@ const chat: Dialect = {
 const gemini: Dialect = {
   matches: (path) => /:(streamG|g)enerateContent$/.test(path),
   read(body) {
-    const parts = list(body.contents).flatMap(({ parts }) => list(parts));
+    const parts = toList(body.contents).flatMap(({ parts }) => toList(parts));
     return {
-      tools: list(body.tools).flatMap(({ functionDeclarations }) => list(functionDeclarations))
+      tools: toList(body.tools).flatMap(({ functionDeclarations }) => toList(functionDeclarations))
         .map(({ name }) => ({ name: String(name) })),
       results: parts.flatMap(({ functionResponse }) => {
         const response = (functionResponse as Fields | undefined)?.response as Fields | undefined;
@@ -217,7 +218,7 @@ const gemini: Dialect = {
       candidates: [{ index: 0, content: { role: "model", parts: [part] }, finishReason: "STOP" }],
       usageMetadata: { promptTokenCount: 10, candidatesTokenCount: 10, totalTokenCount: 20 },
     };
-    return isStreamed ? events([answer]) : Response.json(answer);
+    return isStreamed ? eventStream([answer]) : Response.json(answer);
   },
 };
 
@@ -225,5 +226,5 @@ function argsOf(step: Step): Fields {
   return step.kind === "call" ? step.args : {};
 }
 
-/** All APIs. */
+/** The dialects of all clients. */
 export const DIALECTS: readonly Dialect[] = [messages, responses, chat, gemini];

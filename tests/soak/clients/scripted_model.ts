@@ -1,28 +1,28 @@
 import { DIALECTS, type OfferedTool, type Step } from "./model_dialects.ts";
 
-/** Names of the clients' own tools that search for tools, and that run code. */
-const CLIENTS_OWN = { search: ["tool_search", "ToolSearch"], code: ["exec"] };
+/** Names of the tools of clients themselves that search for tools, and that run code. */
+const CLIENT_TOOLS = { search: ["tool_search", "ToolSearch"], code: ["exec"] };
 
 /**
- * A model on loopback that follows a script: it takes step n after n tool results. It supports the
- * APIs of all clients, and finds the script's tools under the names that the client gives them.
+ * A model on loopback that follows a script: a request with n tool results is answered with step n. It supports the
+ * APIs of all clients, and recognizes the tools of the script although clients prefix their names.
  */
 export class ScriptedModel implements AsyncDisposable {
-  /** Tool results in the longest conversation. */
+  /** Tool results of the longest conversation so far. */
   results: readonly string[] = [];
   /** Names of the tools that the first request offered. */
-  firstOffered: readonly string[] = [];
+  firstOfferedTools: readonly string[] = [];
   readonly #script: readonly Step[];
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
-  /** Starts it on a free port. */
+  /** Starts the model on a free port. */
   constructor(script: readonly Step[]) {
     this.#script = script;
     const options = { hostname: "127.0.0.1", port: 0, onListen: () => {} };
     this.#server = Deno.serve(options, (request) => this.#answer(request));
   }
 
-  /** Its URL, without a path. */
+  /** URL of the model, without a path. */
   get url(): string {
     return `http://127.0.0.1:${this.#server.addr.port}`;
   }
@@ -40,13 +40,13 @@ export class ScriptedModel implements AsyncDisposable {
     const say = (text: string) => {
       return dialect.write({ kind: "say", text }, "said", { name: "" }, isStreamed);
     };
-    // Clients also request titles and the like.
+    // Requests without tools are for other purposes, such as a title of the conversation.
     if (tools.length === 0) return say("ok");
-    if (this.firstOffered.length === 0) this.firstOffered = tools.map(({ name }) => name);
+    if (this.firstOfferedTools.length === 0) this.firstOfferedTools = tools.map(({ name }) => name);
     if (results.length >= this.results.length) this.results = results;
     const step = this.#script[results.length] ?? { kind: "say", text: "The script is over." };
     if (step.kind === "say") return say(step.text);
-    const tool = tools.find((tool) => isMeant(tool, step));
+    const tool = tools.find((tool) => isToolOfStep(tool, step));
     if (tool === undefined) return say(`No tool for ${JSON.stringify(step)}`);
     return dialect.write(step, `step${results.length}`, tool, isStreamed);
   }
@@ -57,19 +57,19 @@ export class ScriptedModel implements AsyncDisposable {
 }
 
 /** Whether a tool is the one in a step, whatever prefix the client adds to the name. */
-function isMeant({ name }: OfferedTool, step: Step): boolean {
+function isToolOfStep({ name }: OfferedTool, step: Step): boolean {
   switch (step.kind) {
     case "say":
       return false;
     case "search":
     case "code":
-      return CLIENTS_OWN[step.kind].includes(name);
+      return CLIENT_TOOLS[step.kind].includes(name);
     case "call":
-      return name === step.tool || /[_-]/.test(before(name, step.tool));
+      return name === step.tool || /[_-]/.test(characterBefore(name, step.tool));
   }
 }
 
-/** The character before the suffix `end` of a name, if there is one. */
-function before(name: string, end: string): string {
-  return name.endsWith(end) ? name.charAt(name.length - end.length - 1) : "";
+/** The character before the suffix of a name; empty if the name does not have the suffix. */
+function characterBefore(name: string, suffix: string): string {
+  return name.endsWith(suffix) ? name.charAt(name.length - suffix.length - 1) : "";
 }
