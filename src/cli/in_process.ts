@@ -55,7 +55,7 @@ async function runGateway<T>(
     reload: {
       files,
       watch: new FileWatch([]),
-      check: () => checkConfiguration(files, { env: Deno.env, cwd: Deno.cwd() }),
+      checkFiles: () => checkConfiguration(files, { env: Deno.env, cwd: Deno.cwd() }),
     },
     log,
   });

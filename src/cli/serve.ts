@@ -95,7 +95,7 @@ async function load(
   log.info(`Loading gateway rules from: ${files.rules.shown}`);
   // Before the files are read, so that no change is missed between reading and watching.
   const watch = new FileWatch([files.mcpConfig.path, files.rules.path]);
-  const check = async (): Promise<Checked> => {
+  const checkFiles = async (): Promise<Checked> => {
     const checked = await checkConfiguration(files, { env: Deno.env, cwd });
     if (checked.configuration === undefined) return checked;
     secrets.add(checked.configuration);
@@ -103,12 +103,12 @@ async function load(
     const exposed = findExposure(settings, { rules, file: files.rules.shown });
     return exposed.length > 0 ? { errors: exposed, warnings: checked.warnings } : checked;
   };
-  const { configuration, errors } = await check();
+  const { configuration, errors } = await checkFiles();
   if (configuration === undefined) throw new ConfigError(errors);
   for (const note of noteFinds(files)) log.info(note);
   const warnings = [...warnVariables(Deno.env), ...configuration.warnings];
   for (const warning of warnings) log.warn(formatProblem(warning));
-  return { configuration, reload: { files, watch, check } };
+  return { configuration, reload: { files, watch, checkFiles } };
 }
 
 /** With `--agent "$UNSET"`, a gateway that should be bound to one agent would serve all of them. */

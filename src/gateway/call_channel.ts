@@ -6,7 +6,7 @@ import type {
   InputResponse,
 } from "../downstream/mod.ts";
 import type { CancelSignal, IncomingRequest, Peer } from "../jsonrpc/mod.ts";
-import { v2025 } from "./revisions/mod.ts";
+import { clientCodec2025 } from "./revisions/mod.ts";
 
 /** Severities of MCP log messages, in ascending order. */
 export const LOG_LEVELS = [
@@ -20,24 +20,24 @@ export const LOG_LEVELS = [
   "emergency",
 ] as const;
 
-/** The minimum severity of the log messages that a client receives. */
+/** The minimum severity of the log messages that are sent to a client. */
 export class LogThreshold {
-  /** Set by the client's `logging/setLevel`; `undefined` before. */
-  least: string | undefined;
+  /** Set by the client with `logging/setLevel`; `undefined` until then. */
+  level: string | undefined;
 
-  /** Whether the client receives a message of this severity. Unknown severities are not sent. */
-  lets(level: unknown): boolean {
-    return this.least === undefined || rankOf(level) >= rankOf(this.least);
+  /** Whether messages of this severity are sent; once the client has set a level, unknown ones are not. */
+  includes(level: unknown): boolean {
+    return this.level === undefined || severityRank(level) >= severityRank(this.level);
   }
 }
 
 /** Returns the rank of a severity, or -1 if it is unknown. */
-export function rankOf(level: unknown): number {
-  return LOG_LEVELS.findIndex((known) => known === level);
+export function severityRank(level: unknown): number {
+  return LOG_LEVELS.findIndex((severity) => severity === level);
 }
 
-/** A client's session, as its channels see it. */
-export interface ClientSide {
+/** The part of a client's session that its channels use. */
+export interface SessionState {
   readonly peer: Pick<Peer, "request" | "notify">;
   /** Which log messages the client receives. */
   readonly threshold: LogThreshold;
@@ -46,45 +46,48 @@ export interface ClientSide {
 }
 
 /**
- * The channel to a client. What is sent during a call belongs to that call if the transport can say so.
+ * The channel on which servers reach a client. Over HTTP, messages of a call are sent in the response to
+ * that call.
  */
 export class CallChannel implements ClientChannel {
-  readonly #side: ClientSide;
+  readonly #session: SessionState;
   readonly #call: IncomingRequest | undefined;
 
   /**
    * Creates the channel of a call.
    *
-   * @param side The client's session.
-   * @param call The call; none for what a server sends outside of calls.
+   * @param call The call that the messages belong to; `undefined` for messages outside of calls.
    */
-  constructor(side: ClientSide, call?: IncomingRequest) {
-    this.#side = side;
+  constructor(session: SessionState, call?: IncomingRequest) {
+    this.#session = session;
     this.#call = call;
   }
 
   supports(kind: InputKind): boolean {
-    return v2025.canAsk(this.#side.capabilities, kind);
+    return clientCodec2025.canAsk(this.#session.capabilities, kind);
   }
 
   async requestInput(request: InputRequest, signal: CancelSignal): Promise<InputResponse> {
     if (!this.supports(request.kind)) return { kind: "unsupported" };
-    const { method, params } = v2025.encodeInput(request);
+    const { method, params } = clientCodec2025.encodeInput(request);
     const during = this.#call;
     const options = during === undefined ? { signal } : { signal, during };
-    return v2025.decodeInput(await this.#side.peer.request(method, params, options), request.kind);
+    return clientCodec2025.decodeInput(
+      await this.#session.peer.request(method, params, options),
+      request.kind,
+    );
   }
 
-  notifyLinkDone(params: v2025.Fields): void {
-    this.#side.peer.notify("notifications/elicitation/complete", params, this.#call);
+  notifyLinkDone(params: clientCodec2025.Fields): void {
+    this.#session.peer.notify("notifications/elicitation/complete", params, this.#call);
   }
 
-  log(params: v2025.Fields): void {
-    const { peer, threshold } = this.#side;
-    if (threshold.lets(params.level)) peer.notify("notifications/message", params, this.#call);
+  log(params: clientCodec2025.Fields): void {
+    const { peer, threshold } = this.#session;
+    if (threshold.includes(params.level)) peer.notify("notifications/message", params, this.#call);
   }
 
   logLevel(): string | undefined {
-    return this.#side.threshold.least;
+    return this.#session.threshold.level;
   }
 }

@@ -28,58 +28,56 @@ export interface GatewayOptions {
   readonly settings: Settings;
   /** The content of the two configuration files. */
   readonly configuration: Configuration;
-  /** Path of the audit log that is used if the configured one cannot be written. */
+  /** Path of the audit log while the configured one cannot be written. */
   readonly auditFallback: string;
   /** The gateway's version. */
   readonly version: string;
-  /** Starts the spans of operations. */
+  /** Traces operations. */
   readonly tracer: Tracer;
-  /** Reads, checks and watches the two files. */
+  /** Reads, checks and watches the two configuration files. */
   readonly reload: ReloadOptions;
   /** Log for the operator. */
   readonly log: Log;
 }
 
-/** Time that calls get to finish on a server that is no longer configured. */
-const LEAVING_MS = 10_000;
+/** Time that calls have to finish on a server that is no longer configured, in milliseconds. */
+const REMOVED_SERVER_CALLS_MS = 10_000;
 
 /** Grace periods of a server that is no longer configured. */
-const LEAVING: GracePeriods = { inputMs: 2000, terminateMs: 2000 };
+const REMOVED_SERVER_GRACE: GracePeriods = { inputMs: 2000, terminateMs: 2000 };
 
 /** Grace periods of the servers of a client that has disconnected. */
-const CLIENT_LEFT: GracePeriods = { inputMs: 500, terminateMs: 500 };
+const DISCONNECTED_CLIENT_GRACE: GracePeriods = { inputMs: 500, terminateMs: 500 };
 
 /** Options of `connect`. */
 export interface ConnectOptions {
-  /** The agent of the client's credential. The process may be bound to an agent too. */
+  /** The agent of the client's credential; `undefined` if it has none. */
   readonly agent?: string | undefined;
-  /** Whether the channel calls `flushRecords` before every write. Default: no. */
-  readonly flushesFirst?: boolean;
   /** Called when the client has stopped sending. */
   readonly onClosed: () => void;
 }
 
 /** A connected client. */
-export interface Connected {
+export interface ConnectedClient {
   /** Whether the client has sent `initialize`. */
   readonly isInitialized: boolean;
-  /** Stops the servers of this client alone; its next call starts them again. */
+  /** Stops the servers that only this client uses; its next call starts them again. */
   releaseServers(): void;
-  /** Cancels the calls of a client that has disconnected, and stops the servers of this client alone. */
-  leave(): void;
+  /** Ends the session of a client that has disconnected, and stops the servers that only it uses. */
+  disconnect(): void;
 }
 
-/** Time limits of a shutdown. */
+/** Time limits for ending a gateway. */
 export interface EndOptions {
-  /** Time for active calls to be answered, in milliseconds. */
+  /** Maximum time for active calls to be answered, in milliseconds. */
   readonly callsMs: number;
   /** Grace periods of the servers. */
   readonly gracePeriods: GracePeriods;
 }
 
 /**
- * A gateway: the active snapshot, the records, and the connected clients. It starts and ends their
- * sessions, and leaves the work to them.
+ * A gateway: the active snapshot, the records, and the sessions of the connected clients, which do the
+ * work.
  */
 export class Gateway {
   /** The gateway's tools by name. */
@@ -93,9 +91,9 @@ export class Gateway {
   readonly #processes: Processes;
   readonly #context: ServerContext;
   readonly #reloader: Reloader;
-  // Servers of earlier snapshots that are finishing their calls.
-  readonly #leaving = new Map<DownstreamServer, Promise<void>>();
-  readonly #onReplaced: (() => void)[] = [];
+  // Servers of earlier snapshots that are finishing their calls; each promise resolves when it is closed.
+  readonly #removedServers = new Map<DownstreamServer, Promise<void>>();
+  readonly #configurationListeners: (() => void)[] = [];
   #snapshot: Snapshot;
 
   /**
@@ -126,7 +124,7 @@ export class Gateway {
     this.#snapshot = buildSnapshot(configuration, this.#context);
     this.#reloader = new Reloader(options.reload, {
       loaded: configuration,
-      apply: (next) => this.#replace(next),
+      apply: (next) => this.#activate(next),
       log,
     });
   }
@@ -141,16 +139,19 @@ export class Gateway {
    *
    * @param channel Carries the client's messages.
    */
-  connect(channel: Channel, options: ConnectOptions): Connected {
-    const { agent, flushesFirst = false, onClosed } = options;
+  connect(channel: Channel, options: ConnectOptions): ConnectedClient {
+    const { agent, onClosed } = options;
     const { settings, version, tracer, log } = this.#options;
     const { transport } = settings;
     const bound = boundAgent(settings.agent, agent);
+    // No answer may leave before its record is written. A flush before each write serves many answers.
+    channel.onBeforeWrite?.(() => this.#records.audit.flush());
+    const flushedByChannel = channel.onBeforeWrite !== undefined;
     let context: PipelineContext = {
       snapshot: this.#snapshot,
       identity: { bound, defaultAgent: settings.defaultAgent },
       limits: this.#limits,
-      records: { ...this.#records, flushesFirst },
+      records: { ...this.#records, flushedByChannel: flushedByChannel },
       tracer,
       transport,
       log,
@@ -160,7 +161,7 @@ export class Gateway {
       tools: this.tools,
       version,
       log,
-      // Each operation asks for the context, and most get the same one as the last.
+      // Every operation needs the context, so it is created once for each snapshot.
       context: () => {
         if (context.snapshot !== this.#snapshot) {
           context = { ...context, snapshot: this.#snapshot };
@@ -168,7 +169,7 @@ export class Gateway {
         return context;
       },
       onInitialized: (connection) => {
-        // Not earlier: watching costs 10 ms, and a client first waits for its handshake.
+        // Only now, because starting to watch takes 10 ms, and the client waits for its handshake first.
         this.#reloader.start();
         // Over HTTP the servers were started before, once for all clients.
         if (settings.transport === "stdio") void this.#warm(connection);
@@ -183,8 +184,8 @@ export class Gateway {
     });
     this.#sessions.add(session);
     const releaseServers = (): void => {
-      for (const server of [...this.#snapshot.servers.values(), ...this.#leaving.keys()]) {
-        void server.releaseClient(session.id, CLIENT_LEFT);
+      for (const server of [...this.#snapshot.servers.values(), ...this.#removedServers.keys()]) {
+        void server.releaseClient(session.id, DISCONNECTED_CLIENT_GRACE);
       }
     };
     return {
@@ -192,7 +193,7 @@ export class Gateway {
         return session.connection !== undefined;
       },
       releaseServers,
-      leave: () => {
+      disconnect: () => {
         this.#sessions.delete(session);
         void session.end(0);
         releaseServers();
@@ -201,8 +202,8 @@ export class Gateway {
   }
 
   /**
-   * Prepares to serve before the first client connects: watches the files, and starts the servers
-   * that do not wait for their first use. Resolves when each of them has answered or failed.
+   * Prepares the gateway before the first client connects: starts to watch the files, and starts all
+   * servers unless they are lazy. Resolves when each server has answered or failed.
    */
   async open(): Promise<void> {
     this.#reloader.start();
@@ -210,18 +211,13 @@ export class Gateway {
   }
 
   /** Registers a listener that is called after every change of the active configuration. */
-  onReplaced(listener: () => void): void {
-    this.#onReplaced.push(listener);
+  onConfigurationChange(listener: () => void): void {
+    this.#configurationListeners.push(listener);
   }
 
   /** Returns the metrics in the text format of Prometheus. */
-  prometheus(): string {
+  writeMetrics(): string {
     return writePrometheus(this.#records.metrics);
-  }
-
-  /** Flushes the audit log; no answer may leave before its record is written. */
-  flushRecords(): void {
-    this.#records.audit.flush();
   }
 
   /** Returns the gateway's state, for the status tool. */
@@ -234,7 +230,7 @@ export class Gateway {
     });
   }
 
-  /** Reloads the two files even if they have not changed. */
+  /** Reloads the two files, whether they have changed or not. */
   reload(): Promise<void> {
     return this.#reloader.reload();
   }
@@ -243,9 +239,9 @@ export class Gateway {
   async end({ callsMs, gracePeriods }: EndOptions): Promise<void> {
     this.#reloader.silence();
     await Promise.all([...this.#sessions].map((session) => session.end(callsMs)));
-    const servers = [...this.#snapshot.servers.values(), ...this.#leaving.keys()];
+    const servers = [...this.#snapshot.servers.values(), ...this.#removedServers.keys()];
     await Promise.all(servers.map((server) => server.close(0, gracePeriods)));
-    // The remaining processes belong to sessions that broke a moment ago; their time is over too.
+    // Processes remain if their sessions broke a moment ago.
     this.#processes.kill();
     await this.#processes.close();
     await this.#limits.close();
@@ -260,13 +256,15 @@ export class Gateway {
   }
 
   /** Activates a configuration. Active calls finish on the snapshot they began with. */
-  #replace(configuration: Configuration): void {
+  #activate(configuration: Configuration): void {
     const last = this.#snapshot;
     this.#snapshot = buildSnapshot(configuration, this.#context, last);
     for (const [name, server] of last.servers) {
       if (this.#snapshot.servers.get(name) === server) continue;
-      const left = server.close(LEAVING_MS, LEAVING).then(() => void this.#leaving.delete(server));
-      this.#leaving.set(server, left);
+      const closed = server.close(REMOVED_SERVER_CALLS_MS, REMOVED_SERVER_GRACE).then(() =>
+        void this.#removedServers.delete(server)
+      );
+      this.#removedServers.set(server, closed);
     }
     if (this.#options.settings.transport === "http") void this.#warm(undefined, last);
     else {
@@ -274,10 +272,14 @@ export class Gateway {
         if (connection !== undefined) void this.#warm(connection, last);
       }
     }
-    for (const listener of this.#onReplaced) listener();
+    for (const listener of this.#configurationListeners) listener();
   }
 
-  /** Starts all servers in the background, so that the first call does not wait for its server. */
+  /**
+   * Starts the servers, so that the first call need not wait for its server.
+   *
+   * @param last The previous snapshot; the servers that it shares have been started.
+   */
   async #warm(connection: ClientConnection | undefined, last?: Snapshot): Promise<void> {
     if (this.#options.settings.initStrategy === "lazy") return;
     const warming: Promise<void>[] = [];
@@ -291,8 +293,10 @@ export class Gateway {
   }
 }
 
-/** If the process and the credential are bound to different agents, the client has no agent. */
-function boundAgent(ofProcess: string | undefined, ofClient: string | undefined) {
-  if (ofProcess === undefined || ofClient === undefined) return ofProcess ?? ofClient;
-  return ofProcess === ofClient ? ofProcess : "";
+/** Returns the agent that a client is bound to; `""`, which is no agent, if two are in conflict. */
+function boundAgent(processAgent: string | undefined, credentialAgent: string | undefined) {
+  if (processAgent === undefined || credentialAgent === undefined) {
+    return processAgent ?? credentialAgent;
+  }
+  return processAgent === credentialAgent ? processAgent : "";
 }

@@ -2,87 +2,97 @@ import type { ServerConfig } from "../config/mod.ts";
 import { estimateTokens } from "./tools/mod.ts";
 import { shortenText } from "../text.ts";
 
-/** The end of the instructions: how to use the gateway's tools. */
-const HOW_TO = "Call list_servers, then get_server_tools for the server you need, then " +
+/** The end of the instructions, about the use of the gateway's tools. */
+const USAGE = "Call list_servers, then get_server_tools for the server you need, then " +
   "execute_tool with the server, the tool and its args. Pass your agent_id in every call if you " +
   "were given one.";
 
-/** Characters of the list of names: clients that hide tools show about 240 of the instructions. */
-const MAX_NAMES = 200;
+/**
+ * Maximum length of the list of names, in characters: clients that hide tools show the model about the
+ * first 240 characters of the instructions.
+ */
+const MAX_NAMES_CHARS = 200;
 
-/** Tokens of the instructions. Estimates of other alphabets may be a third too low, so this leaves room. */
+/** Maximum number of tokens of the instructions. */
 const MAX_TOKENS = 400;
-const SPENT = MAX_TOKENS / 1.4;
 
-/** Minimum tokens of a description while any are left; fewer would say nothing. */
-const MIN_DESCRIPTION = 12;
+/** Maximum number of estimated tokens: the estimate for other alphabets may be a third too low. */
+const MAX_ESTIMATED_TOKENS = MAX_TOKENS / 1.4;
 
-/** Characters of a description that are read, more than the tokens allow for. */
-const MAX_READ = 4096;
+/** Minimum number of tokens for a description; a shorter one would say nothing. */
+const MIN_DESCRIPTION_TOKENS = 12;
 
-/** Control characters, half characters, and characters that hide or reorder text, but no joiners. */
+/** Maximum number of characters of a description that are read; more than fit the tokens. */
+const MAX_READ_CHARS = 4096;
+
+/**
+ * Matches white space, control characters, lone surrogates, and characters that hide or reorder text, but
+ * not the joiners that some scripts need.
+ */
 const HIDDEN = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029\s]+/gu;
 
 /**
- * Writes the instructions that a client gives its model about the gateway. They begin with the servers,
- * because clients that hide tools behind a search of their own find them by these words.
+ * Writes the instructions that a client gives its model about the gateway. They begin with the servers:
+ * clients that hide tools until the model searches for them also search these words.
  *
  * @param servers The servers that the connection's agent may use; none if it has no agent.
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/schema#initializeresult}
  */
 export function writeInstructions(servers: readonly ServerConfig[]): string {
-  if (servers.length === 0) return HOW_TO;
-  const names = `MCP servers behind this gateway: ${namesText(servers)}.`;
-  const described = servers.filter(({ description = "" }) => cleaned(description) !== "");
-  if (described.length === 0) return `${names}\n${HOW_TO}`;
+  if (servers.length === 0) return USAGE;
+  const names = `MCP servers behind this gateway: ${listNames(servers)}.`;
+  const described = servers.filter(({ description = "" }) => toCleanLine(description) !== "");
+  if (described.length === 0) return `${names}\n${USAGE}`;
   const lines: string[] = [];
-  let left = SPENT - estimateTokens(`${names}\n${HOW_TO}`);
+  let tokensLeft = MAX_ESTIMATED_TOKENS - estimateTokens(`${names}\n${USAGE}`);
   for (const [index, { name, description = "" }] of described.entries()) {
-    // A long description must not take the tokens of those that follow.
-    const share = Math.max(left / (described.length - index), MIN_DESCRIPTION);
-    if (left < share) break;
-    const line = beginningOf(`${shortName(name)}: ${cleaned(description)}`, share);
-    left -= estimateTokens(`${line}\n`);
+    // Each description may use an equal share, so that a long one leaves tokens for those that follow.
+    const share = Math.max(tokensLeft / (described.length - index), MIN_DESCRIPTION_TOKENS);
+    if (tokensLeft < share) break;
+    const line = cutToTokens(`${shortenName(name)}: ${toCleanLine(description)}`, share);
+    tokensLeft -= estimateTokens(`${line}\n`);
     lines.push(line);
   }
-  return [names, ...lines, HOW_TO].join("\n");
+  return [names, ...lines, USAGE].join("\n");
 }
 
-/** Lists as many names as fit, and counts the others. */
-function namesText(servers: readonly ServerConfig[]): string {
-  const shown: string[] = [];
+/** Lists as many names as fit, and the number of the others. */
+function listNames(servers: readonly ServerConfig[]): string {
+  const shownNames: string[] = [];
   let length = " and 9999 more".length;
   for (const { name } of servers) {
-    const text = shortName(name);
+    const text = shortenName(name);
     length += text.length + 2;
-    if (length > MAX_NAMES) break;
-    shown.push(text);
+    if (length > MAX_NAMES_CHARS) break;
+    shownNames.push(text);
   }
-  const more = servers.length - shown.length;
-  return more === 0 ? shown.join(", ") : `${shown.join(", ")} and ${more} more`;
+  const omittedCount = servers.length - shownNames.length;
+  return omittedCount === 0
+    ? shownNames.join(", ")
+    : `${shownNames.join(", ")} and ${omittedCount} more`;
 }
 
-function shortName(name: string): string {
-  const text = cleaned(name);
-  return text.length <= MAX_NAMES / 2 ? text : shortenText(text, MAX_NAMES / 2 - 1);
+function shortenName(name: string): string {
+  const text = toCleanLine(name);
+  return text.length <= MAX_NAMES_CHARS / 2 ? text : shortenText(text, MAX_NAMES_CHARS / 2 - 1);
 }
 
-/** Matches most names, which need no cleaning: V8 takes a millisecond to compile the classes of `HIDDEN`. */
+/** Matches most names, which need no cleaning. It saves the millisecond that V8 takes to compile `HIDDEN`. */
 const ORDINARY = /^[!-~]*$/;
 
 /** Returns the text on one line, without invisible characters. */
-function cleaned(text: string): string {
-  return ORDINARY.test(text) ? text : text.slice(0, MAX_READ).replace(HIDDEN, " ").trim();
+function toCleanLine(text: string): string {
+  return ORDINARY.test(text) ? text : text.slice(0, MAX_READ_CHARS).replace(HIDDEN, " ").trim();
 }
 
 /** Returns the first words of a text that cost at most `tokens`. */
-function beginningOf(text: string, tokens: number): string {
+function cutToTokens(text: string, tokens: number): string {
   if (estimateTokens(text) <= tokens) return text;
   let end = 0;
   for (const { 0: word, index } of text.matchAll(/\S+/g)) {
     if (estimateTokens(text.slice(0, index + word.length)) > tokens - 1) break;
     end = index + word.length;
   }
-  // In a script without spaces no word may fit; a character costs a token at most.
+  // In a script without spaces, a word may be too long. A character costs at most one token.
   return end === 0 ? shortenText(text, Math.floor(tokens) - 1) : `${text.slice(0, end)}…`;
 }

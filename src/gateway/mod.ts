@@ -8,7 +8,7 @@
 
 export type { FileStatus, ReloadOptions, ReloadStatus } from "./reload.ts";
 export {
-  type Connected,
+  type ConnectedClient,
   type ConnectOptions,
   type EndOptions,
   Gateway,

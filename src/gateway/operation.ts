@@ -1,23 +1,29 @@
 import type { CancelSignal } from "../jsonrpc/mod.ts";
 import type { Meta } from "../trace.ts";
-import type { Refusal } from "./refusal.ts";
-import type { Arguments, GatewayAnswer, OwnTool, ServerAnswer, ServerCall } from "./tools/mod.ts";
+import type { ErrorBody } from "./error_body.ts";
+import type {
+  AnsweringTool,
+  Arguments,
+  GatewayAnswer,
+  ServerAnswer,
+  ServerCall,
+} from "./tools/mod.ts";
 
 /** A request of an agent, independent of the MCP revision. */
 export type Operation =
   /** Call a tool of a server. */
   | ServerCall
-  /** Run a tool of the gateway's own. */
-  | { readonly kind: "gateway-tool"; readonly tool: OwnTool; readonly args: Arguments };
+  /** Run a tool that the gateway itself answers. */
+  | { readonly kind: "gateway-tool"; readonly tool: AnsweringTool; readonly args: Arguments };
 
 /** The result of an operation, independent of the MCP revision. */
 export type Outcome =
   | GatewayAnswer
   | ServerAnswer
   /** Identity, limits or rules forbid the operation; it did not run. */
-  | { readonly kind: "refused"; readonly refusal: Refusal }
+  | { readonly kind: "denied"; readonly error: ErrorBody }
   /** The caller has to correct the request, or the server failed. */
-  | { readonly kind: "failed"; readonly refusal: Refusal }
+  | { readonly kind: "failed"; readonly error: ErrorBody }
   /** The client cancelled the request or disconnected; nobody waits for an answer. */
   | { readonly kind: "cancelled" }
   /** A bug of the gateway; the log has the reason under `id`. */
@@ -25,7 +31,7 @@ export type Outcome =
 
 /** An outcome encoded for an MCP revision. */
 export interface EncodedOutcome {
-  /** Size of the result in UTF-8 bytes; absent if the record needs none. */
+  /** Size of the result in UTF-8 bytes; absent if it is not recorded. */
   readonly bytes?: number;
 }
 
@@ -41,7 +47,7 @@ export interface OperationRequest<E extends EncodedOutcome = EncodedOutcome> {
   readonly meta: Meta | undefined;
   readonly requestId: string | number;
   /** Number of the client's unanswered requests, including this one. */
-  readonly unanswered: number;
+  readonly unansweredCount: number;
   /** Aborts when the client cancels or disconnects. */
   readonly signal: CancelSignal;
   /** Receives a server's progress; absent if the client did not ask for it. */

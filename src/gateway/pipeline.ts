@@ -14,17 +14,17 @@ import type { Span, Tracer } from "../trace.ts";
 import type { EncodedOutcome, Operation, OperationRequest, Outcome } from "./operation.ts";
 import { type OperationRecord, recordOperation, type Records, type Subject } from "./records.ts";
 import {
-  denialRefusal,
-  failureRefusal,
-  identityRefusal,
-  limitRefusal,
-  type Refusal,
-} from "./refusal.ts";
+  denialErrorBody,
+  type ErrorBody,
+  errorBodyOf,
+  identityErrorBody,
+  limitErrorBody,
+} from "./error_body.ts";
 import type { Snapshot } from "./snapshot.ts";
 import {
   callServerTool,
   type GatewayTool,
-  similarServers,
+  similarAllowedServers,
   type StatusSource,
 } from "./tools/mod.ts";
 
@@ -32,7 +32,7 @@ import {
 export interface PipelineContext {
   /** The active configuration. */
   readonly snapshot: Snapshot;
-  /** The agent of the process or the credential, and the fallback. */
+  /** The agent that the connection is bound to, and the fallback. */
   readonly identity: Pick<Identity, "bound" | "defaultAgent">;
   /** Rate and concurrency limits of the agents. */
   readonly limits: CallLimits;
@@ -61,29 +61,27 @@ export async function runOperation<E extends EncodedOutcome>(
 ): Promise<E> {
   const startedAt = performance.now();
   const span = startSpan(request, connection, context);
-  let run: OperationRecord;
+  let record: OperationRecord;
   try {
-    run = await runStages(request, { connection, context, span });
+    record = await runStages(request, { connection, context, span });
   } catch (error) {
-    const caller = recordedCaller(request, context);
-    run = { caller, outcome: outcomeOfError(error, request, context) };
+    const caller = callerToRecord(request, context);
+    record = { caller, outcome: outcomeOfError(error, request, context) };
   }
-  const answer = request.encode(run.outcome);
-  const { bytes: resultBytes } = answer;
-  const about = {
+  const answer = request.encode(record.outcome);
+  const recorded = recordOperation(record, {
     records: context.records,
     request,
     session: connection.sessionId,
     startedAt,
     span,
-    resultBytes,
-  };
-  const recorded = recordOperation(run, about);
+    resultBytes: answer.bytes,
+  });
   if (recorded !== undefined) await recorded;
   return answer;
 }
 
-/** The context of the stages besides the request. */
+/** The context that all stages of an operation share. */
 interface StageContext {
   readonly connection: ClientConnection;
   readonly context: PipelineContext;
@@ -92,9 +90,9 @@ interface StageContext {
 
 async function runStages(
   request: OperationRequest,
-  shared: StageContext,
+  stageContext: StageContext,
 ): Promise<OperationRecord> {
-  const { context, span } = shared;
+  const { context, span } = stageContext;
   const { snapshot: { policy, servers, configuration }, limits } = context;
 
   // Arguments.
@@ -102,49 +100,50 @@ async function runStages(
   try {
     operation = request.decode();
   } catch (error) {
-    const caller = recordedCaller(request, context);
+    const caller = callerToRecord(request, context);
     return { caller, outcome: outcomeOfError(error, request, context) };
   }
   const accessRequest = accessRequestFor(operation, context.transport);
   const subject = describeSubject(operation, accessRequest, servers);
 
   // Caller.
-  const who = identify(request.claimedAgent, context);
-  if ("refused" in who) {
-    const { id, known } = recordedCaller(request, context);
-    const caller = { id: request.claimedAgent ?? id, known };
+  const resolution = identify(request.claimedAgent, context);
+  if ("error" in resolution) {
+    const { id, agent } = callerToRecord(request, context);
+    const caller = { id: request.claimedAgent ?? id, agent };
     // Unidentified callers do not count in the metrics of servers.
     const uncounted = subject && { ...subject, isCounted: false };
-    return { caller, subject: uncounted, outcome: refuse(identityRefusal(who.refused)) };
+    const error = identityErrorBody(resolution.error);
+    return { caller, subject: uncounted, outcome: { kind: "denied", error } };
   }
-  const { agent } = who;
-  const caller = { id: agent, known: agent };
+  const { agent } = resolution;
+  const caller = { id: agent, agent };
 
   // Limits: before expensive work and regardless of the rules, so that probing is limited too.
-  const { unanswered } = request;
+  const { unansweredCount } = request;
   const { rules } = configuration;
-  const admitted = limits.admit({ agent, limits: limitsOf(rules, agent), unanswered });
-  const permit = admitted instanceof Promise ? await admitted : admitted;
-  if (permit.kind === "refused") {
-    return { caller, subject, outcome: refuse(limitRefusal(permit)) };
+  const admission = limits.admit({ agent, limits: limitsOf(rules, agent), unansweredCount });
+  const permit = admission instanceof Promise ? await admission : admission;
+  if (permit.kind === "denied") {
+    return { caller, subject, outcome: { kind: "denied", error: limitErrorBody(permit) } };
   }
   try {
     // Decision.
-    const deciding = span.child("decision");
+    const decisionSpan = span.child("decision");
     const decision = accessRequest && policy.decide(agent, accessRequest);
-    if (decision !== undefined) deciding.set({ "gateway.rule": decision.rule });
-    deciding.end();
+    if (decision !== undefined) decisionSpan.set({ "gateway.rule": decision.rule });
+    decisionSpan.end();
     const rule = decision?.rule;
     if (accessRequest !== undefined && decision?.effect === "deny") {
       const { name } = request;
-      const refusal = explainDenial(decision, { agent, accessRequest, operation: name, context });
-      return { caller, subject, rule, outcome: refuse(refusal) };
+      const error = explainDenial(decision, { agent, accessRequest, operation: name, context });
+      return { caller, subject, rule, outcome: { kind: "denied", error } };
     }
 
-    // Downstream, and its result.
+    // The server, or the gateway's own tool.
     let outcome: Outcome;
     try {
-      outcome = await perform(operation, { agent, permit, request, shared });
+      outcome = await performOperation(operation, { agent, permit, request, stageContext });
     } catch (error) {
       outcome = outcomeOfError(error, request, context);
     }
@@ -155,16 +154,16 @@ async function runStages(
 }
 
 /** Performs an allowed operation. */
-function perform(
+function performOperation(
   operation: Operation,
-  { agent, permit, request, shared }: {
+  { agent, permit, request, stageContext }: {
     readonly agent: string;
     readonly permit: Permit;
     readonly request: OperationRequest;
-    readonly shared: StageContext;
+    readonly stageContext: StageContext;
   },
 ): Promise<Outcome> {
-  const { connection: { sessionId, capabilities, channel }, context, span } = shared;
+  const { connection: { sessionId, capabilities, channel }, context, span } = stageContext;
   const { gateway, snapshot: { policy, servers, configuration } } = context;
   const { servers: serverConfigs, unavailableReasons } = configuration;
   const { meta, signal, onProgress } = request;
@@ -212,15 +211,14 @@ function startSpan(
 }
 
 /**
- * Returns the agent of a connection: the one that it is bound to, or else the one of a call without
- * `agent_id`; `undefined` if such a call is refused.
+ * Returns the agent that a call without `agent_id` is made as; `undefined` if such a call is denied.
  */
 export function connectionAgent(context: PipelineContext): string | undefined {
-  const who = identify(undefined, context);
-  return "agent" in who ? who.agent : undefined;
+  const resolution = identify(undefined, context);
+  return "agent" in resolution ? resolution.agent : undefined;
 }
 
-/** Whether a connection sees a tool and may call it. */
+/** Whether a connection may see and call one of the gateway's tools. */
 export function isOffered(
   { httpAccessRequest }: GatewayTool,
   { snapshot, identity: { bound }, transport }: PipelineContext,
@@ -232,9 +230,12 @@ export function isOffered(
   return rules.agents.keys().some((agent) => policy.allows(agent, httpAccessRequest));
 }
 
-function identify(given: string | undefined, { snapshot, identity }: PipelineContext): Resolution {
+function identify(
+  agentId: string | undefined,
+  { snapshot, identity }: PipelineContext,
+): Resolution {
   const { configuration: { rules }, policy } = snapshot;
-  return resolveAgent(given, {
+  return resolveAgent(agentId, {
     ...identity,
     denyOnMissing: rules.denyOnMissingAgent,
     has: policy.has,
@@ -242,19 +243,19 @@ function identify(given: string | undefined, { snapshot, identity }: PipelineCon
 }
 
 /**
- * Returns the caller to record for a malformed call: the agent that the connection is bound to,
- * whatever the call says, or on an unbound connection the agent that the call claims.
+ * Returns the caller to record before it is identified: the agent that the connection is bound to, or
+ * on an unbound connection the agent id that the call claims.
  */
-function recordedCaller(
+function callerToRecord(
   { claimedAgent }: OperationRequest,
   { identity: { bound } }: PipelineContext,
 ): OperationRecord["caller"] {
-  return bound ? { id: bound, known: bound } : { id: claimedAgent, known: undefined };
+  return bound ? { id: bound, agent: bound } : { id: claimedAgent, agent: undefined };
 }
 
 /**
- * Returns the permission to check. The gateway's own state needs one only over HTTP: over stdio the
- * client belongs to the user.
+ * Returns the access to decide about; `undefined` if any identified agent has it. Reading the gateway's
+ * status needs permission only over HTTP: over stdio the client belongs to the user.
  */
 function accessRequestFor(
   operation: Operation,
@@ -288,6 +289,7 @@ function describeSubject(
   return { server, isCounted: servers.has(server), tool, argsBytes, args: args?.value };
 }
 
+/** Returns the error for a denied operation; logs the errors while deciding, if there were any. */
 function explainDenial(
   decision: Decision,
   { context: { snapshot, log }, ...denied }: {
@@ -296,28 +298,28 @@ function explainDenial(
     readonly accessRequest: AccessRequest;
     readonly context: PipelineContext;
   },
-): Refusal {
+): ErrorBody {
   const { operation, agent, accessRequest } = denied;
   const { policy, configuration: { servers: serverConfigs } } = snapshot;
   const { errors } = decision;
   if (errors.length > 0) {
     const errorId = crypto.randomUUID();
     const reason = errors.map(({ stack, message }) => stack ?? message).join("\n");
-    const about = { id: errorId, operation, agent, reason };
-    log.error("Denied an operation because deciding about it failed", about);
-    return denialRefusal(decision, { ...denied, near: [], errorId });
+    log.error("Denied an operation because deciding about it failed", {
+      id: errorId,
+      operation,
+      agent,
+      reason,
+    });
+    return denialErrorBody(decision, { ...denied, similarServers: [], errorId });
   }
   // Similar server names help only if the whole server is denied, not a single tool.
   const isServerDenied = accessRequest.kind !== "status" &&
     !policy.allows(agent, { kind: "server", server: accessRequest.server });
-  const near = isServerDenied
-    ? similarServers(accessRequest.server, { agent, policy, serverConfigs })
+  const similarServers = isServerDenied
+    ? similarAllowedServers(accessRequest.server, { agent, policy, serverConfigs })
     : [];
-  return denialRefusal(decision, { ...denied, near, errorId: undefined });
-}
-
-function refuse(refusal: Refusal): Outcome {
-  return { kind: "refused", refusal };
+  return denialErrorBody(decision, { ...denied, similarServers, errorId: undefined });
 }
 
 /** Returns the outcome of an operation that threw. */
@@ -327,8 +329,8 @@ function outcomeOfError(
   { log }: PipelineContext,
 ): Outcome {
   if (signal.aborted) return { kind: "cancelled" };
-  const refusal = failureRefusal(error);
-  if (refusal !== undefined) return { kind: "failed", refusal };
+  const errorBody = errorBodyOf(error);
+  if (errorBody !== undefined) return { kind: "failed", error: errorBody };
   const id = crypto.randomUUID();
   const reason = error instanceof Error ? error.stack ?? error.message : String(error);
   log.error("An operation failed for a fault of the gateway", { id, operation: name, reason });

@@ -4,13 +4,16 @@ import { redactedJson } from "../redact.ts";
 import type { Span } from "../trace.ts";
 import type { OperationRequest, Outcome } from "./operation.ts";
 
-/** The records of operations. */
+/** The audit log and the metrics, which record operations. */
 export interface Records {
   /** One line per operation. */
   readonly audit: AuditLog;
   readonly metrics: Metrics;
-  /** Whether the client's channel flushes the audit log before every write. Default: no. */
-  readonly flushesFirst?: boolean;
+  /**
+   * Whether the client's channel flushes the audit log before every write, so that operations need not
+   * wait for it. Default: no.
+   */
+  readonly flushedByChannel?: boolean;
   /** Whether the audit log includes the tools' arguments, with secrets redacted. */
   readonly auditArgs: "none" | "redacted";
 }
@@ -20,16 +23,16 @@ const MAX_ARGS_BYTES = 4096;
 
 const NO_SUBJECT: Partial<Subject> = {};
 
-/** Maximum length of the agent id of a refused call in the records. */
+/** Maximum length of an agent id in the audit log: a caller may claim one of any length. */
 const MAX_AGENT_ID = 128;
 
-/** The findings of an operation's stages, and its outcome. */
+/** The caller, subject, rule and outcome of a finished operation. */
 export interface OperationRecord {
   readonly caller: {
-    /** The id to record: the identified or the claimed one; absent if the call has none. */
+    /** The agent id for the audit log, identified or only claimed; `undefined` if the call has none. */
     readonly id: string | undefined;
-    /** The same id, if the rules have it. */
-    readonly known: string | undefined;
+    /** The identified agent, or the one that the connection is bound to; for metrics and traces. */
+    readonly agent: string | undefined;
   };
   /** Absent if the operation concerns no server, or the request could not be decoded. */
   readonly subject?: Subject | undefined;
@@ -71,21 +74,21 @@ export function recordOperation(
   { caller, subject, rule, outcome }: OperationRecord,
   { records, request: { name, requestId }, session, startedAt, span, resultBytes }: RecordContext,
 ): Promise<void> | undefined {
-  const latency = performance.now() - startedAt;
+  const latencyMs = performance.now() - startedAt;
   const { server, tool, args } = subject ?? NO_SUBJECT;
   const code = errorCode(outcome);
   const downstreamMs = "downstreamMs" in outcome ? outcome.downstreamMs : undefined;
   const isToolError = outcome.kind === "result" && outcome.isToolError;
   records.audit.append({
-    timestamp: timeNow(),
+    timestamp: currentTime(),
     agent_id: caller.id?.slice(0, MAX_AGENT_ID) ?? null,
     operation: name,
-    decision: outcome.kind === "refused" ? "DENY" : code === undefined ? "ALLOW" : "ERROR",
+    decision: outcome.kind === "denied" ? "DENY" : code === undefined ? "ALLOW" : "ERROR",
     server,
     tool,
     code,
     rule,
-    latency_ms: latency,
+    latency_ms: latencyMs,
     downstream_ms: downstreamMs,
     session,
     request_id: requestId,
@@ -96,31 +99,30 @@ export function recordOperation(
       ? undefined
       : redactedJson(args, MAX_ARGS_BYTES),
   });
-  if (caller.known !== undefined) span.set({ "gen_ai.agent.id": caller.known });
+  if (caller.agent !== undefined) span.set({ "gen_ai.agent.id": caller.agent });
   if (code !== undefined) span.fail(code);
   span.end();
   records.metrics.observe({
     operation: name,
-    agent: caller.known,
+    agent: caller.agent,
     server: subject?.isCounted === true ? server : undefined,
     // Callers may name any tool, so only a tool that was called gets its own series.
     tool: downstreamMs !== undefined || code === "TIMEOUT" ? tool : undefined,
     code,
     isToolError,
-    latencyMs: latency,
+    latencyMs,
   });
-  return records.flushesFirst === true ? undefined : records.audit.written();
+  return records.flushedByChannel === true ? undefined : records.audit.written();
 }
 
 /** Returns the error code of an outcome; `undefined` if it is no error. */
 function errorCode(outcome: Outcome): string | undefined {
   switch (outcome.kind) {
-    case "own":
+    case "gateway-result":
     case "result":
       return undefined;
-    case "refused":
+    case "denied":
     case "failed":
-      return outcome.refusal.code;
     case "rpc-error":
       return String(outcome.error.code);
     case "cancelled":
@@ -133,8 +135,8 @@ function errorCode(outcome: Outcome): string | undefined {
 let lastMs = NaN;
 let lastTime = "";
 
-/** Returns the time, ISO 8601 in UTC. It is cached for a millisecond, because formatting is slow. */
-function timeNow(): string {
+/** Returns the current time as ISO 8601 in UTC, cached for a millisecond because formatting is slow. */
+function currentTime(): string {
   const ms = Date.now();
   if (ms !== lastMs) {
     lastMs = ms;

@@ -33,8 +33,11 @@ export interface ReloadOptions {
   readonly files: FoundFiles;
   /** Watches the two files. */
   readonly watch: FileWatch;
-  /** Reads and checks the two files. */
-  readonly check: () => Promise<Checked>;
+  /**
+   * Reads and checks the two files, as at the start: `checkConfiguration` of `config`, and any checks of
+   * the command, such as that tokens exist if other machines can connect.
+   */
+  readonly checkFiles: () => Promise<Checked>;
 }
 
 type FileName = "mcp_config" | "gateway_rules";
@@ -51,13 +54,13 @@ export class Reloader {
   readonly #status: Record<FileName, FileStatus>;
   #warnings: readonly string[];
   #isStarted = false;
-  #running: Promise<void> = Promise.resolve();
+  #lastReload: Promise<void> = Promise.resolve();
 
   /**
-   * Starts with the configuration that the gateway started with.
+   * Creates a reloader, which does not watch the files yet.
    *
-   * @param options The files, and how to watch and check them.
-   * @param state The loaded configuration, a function that activates the next one, and the log.
+   * @param options The files, their watch, and a function that checks them.
+   * @param context The loaded configuration, a function that activates another one, and the log.
    */
   constructor(
     options: ReloadOptions,
@@ -79,7 +82,7 @@ export class Reloader {
       success_count: 1,
     };
     this.#status = { mcp_config: status, gateway_rules: status };
-    this.#warnings = this.#warningsOf(loaded.warnings);
+    this.#warnings = this.#rulesWarnings(loaded.warnings);
   }
 
   /** Starts to watch the files; also notices changes since they were read. Idempotent. */
@@ -99,7 +102,7 @@ export class Reloader {
     return this.#reload(["mcp_config", "gateway_rules"]);
   }
 
-  /** Ignores all further changes, because the process is about to end. */
+  /** Ignores all further changes; for a process that is about to end. */
   silence(): void {
     this.#options.watch.silence();
   }
@@ -118,27 +121,27 @@ export class Reloader {
   }
 
   #reload(names: readonly FileName[]): Promise<void> {
-    this.#running = this.#running.then(() => this.#attempt(names));
-    return this.#running;
+    this.#lastReload = this.#lastReload.then(() => this.#attempt(names));
+    return this.#lastReload;
   }
 
-  async #attempt(asked: readonly FileName[]): Promise<void> {
-    const attempt = new Date().toISOString();
-    // The watch must compare with the content that is read next: a file may change, be read on a
-    // signal, and be as before at the next check of the watch.
-    const names = [...asked, ...this.#namesOf(this.#options.watch.note())];
+  async #attempt(requestedNames: readonly FileName[]): Promise<void> {
+    const attemptTime = new Date().toISOString();
+    // The watch must compare with the content that is read next. Otherwise it misses that a file has
+    // changed back since it was read on a signal.
+    const names = [...requestedNames, ...this.#namesOf(this.#options.watch.note())];
     const failures = await this.#tryToApply();
     for (const name of ["mcp_config", "gateway_rules"] as const) {
       const last = this.#status[name];
       const isAttempted = names.includes(name);
       const attempted = isAttempted
-        ? { ...last, last_attempt: attempt, attempt_count: last.attempt_count + 1 }
+        ? { ...last, last_attempt: attemptTime, attempt_count: last.attempt_count + 1 }
         : last;
       if (failures !== undefined) {
         const error = isAttempted ? { last_error: failures[name] } : {};
         this.#status[name] = { ...attempted, ...error };
       } else if (isAttempted || last.last_error !== null) {
-        // A file that waited for a fix of the other one takes effect together with it.
+        // A file that was not used because of an error in the other one now takes effect, too.
         this.#status[name] = {
           ...attempted,
           last_error: null,
@@ -149,17 +152,21 @@ export class Reloader {
     }
   }
 
-  /** Returns for each file why nothing changed; `undefined` if the new configuration is active. */
+  /**
+   * Applies the current content of the files.
+   *
+   * @returns For each file why the old configuration stays; `undefined` if the new one is active.
+   */
   async #tryToApply(): Promise<Record<FileName, string> | undefined> {
     try {
-      const { configuration, errors, warnings } = await this.#options.check();
+      const { configuration, errors, warnings } = await this.#options.checkFiles();
       if (configuration === undefined) {
         const lines = errors.map(formatProblem);
         this.#log.error(`The changed configuration is not used:\n${lines.join("\n")}`);
         return this.#errorsByFile(errors);
       }
       this.#apply(configuration);
-      this.#warnings = this.#warningsOf(warnings);
+      this.#warnings = this.#rulesWarnings(warnings);
       for (const warning of warnings) this.#log.warn(formatProblem(warning));
       this.#log.info("The changed configuration is in force", {
         servers: configuration.servers.size,
@@ -175,17 +182,18 @@ export class Reloader {
 
   #errorsByFile(errors: readonly ConfigProblem[]): Record<FileName, string> {
     const { mcpConfig, rules } = this.#options.files;
-    const textFor = (file: string, other: string): string => {
-      const own = errors.filter((error) => error.file === file).map(formatProblem);
-      return own.length > 0 ? own.join("\n") : `Not used because of an error in ${other}`;
+    const errorText = (file: string, otherFile: string): string => {
+      const lines = errors.filter((error) => error.file === file).map(formatProblem);
+      return lines.length > 0 ? lines.join("\n") : `Not used because of an error in ${otherFile}`;
     };
     return {
-      mcp_config: textFor(mcpConfig.shown, rules.shown),
-      gateway_rules: textFor(rules.shown, mcpConfig.shown),
+      mcp_config: errorText(mcpConfig.shown, rules.shown),
+      gateway_rules: errorText(rules.shown, mcpConfig.shown),
     };
   }
 
-  #warningsOf(warnings: readonly ConfigProblem[]): string[] {
+  /** Returns the warnings about the rules file. */
+  #rulesWarnings(warnings: readonly ConfigProblem[]): string[] {
     const { shown } = this.#options.files.rules;
     return warnings.filter((warning) => warning.file === shown).map((warning) => warning.message);
   }

@@ -4,7 +4,7 @@ import type { Log } from "../log.ts";
 import type { Gateway } from "./gateway.ts";
 import type { HttpService } from "./http/mod.ts";
 import { REVISIONS } from "../revisions.ts";
-import { listenForSignals, SIGNAL_GRACE_PERIODS } from "./signals.ts";
+import { listenForSignals, SIGNAL_TIME_LIMITS } from "./signals.ts";
 
 /** Options of serving over HTTP. */
 export interface ServeHttpOptions {
@@ -17,14 +17,14 @@ export interface ServeHttpOptions {
 }
 
 /**
- * Serves clients over HTTP until a signal asks the process to end. Standard input is ignored: it may
- * be `/dev/null`.
+ * Serves clients over HTTP until a signal asks the process to end. Standard input is ignored, because it
+ * may be `/dev/null`.
  *
  * @throws {ConfigError} If the address is not available, or the certificate cannot be used.
  */
 export async function serveHttp(gateway: Gateway, options: ServeHttpOptions): Promise<void> {
   const { settings, onListening, log } = options;
-  // Loaded here, so that stdio does not load it.
+  // Loaded only here, because serving over stdio does not need it.
   const { HttpService: Service, RulesAuthenticator } = await import("./http/mod.ts");
   let isReady = false;
   const signals = listenForSignals(() => void gateway.reload());
@@ -35,7 +35,7 @@ export async function serveHttp(gateway: Gateway, options: ServeHttpOptions): Pr
     authenticator,
     accept: (channel, agent) => gateway.connect(channel, { agent, onClosed: () => {} }),
     isReady: () => isReady,
-    metrics: () => gateway.prometheus() + writeGauges(service),
+    metrics: () => gateway.writeMetrics() + writeGauges(service),
     log,
   }).catch((error) => {
     signals.stop();
@@ -43,21 +43,21 @@ export async function serveHttp(gateway: Gateway, options: ServeHttpOptions): Pr
     const path = `${settings.host}:${settings.port}`;
     throw new ConfigError([{ file: "", line: 0, column: 0, path, message }], { cause: error });
   });
-  gateway.onReplaced(() => service.recheck());
+  gateway.onConfigurationChange(() => service.endInvalidSessions());
   void gateway.open().then(() => isReady = true);
   log.info(`Listening on ${service.url}`);
   onListening();
-  const why = await signals.first;
-  log.debug(`Ending: ${why}`);
-  service.drain();
+  const reason = await signals.first;
+  log.debug(`Ending: ${reason}`);
+  service.refuseNewWork();
   // A second signal means that the user does not want to wait.
-  const second = signals.second.then(() => gateway.kill());
-  await Promise.race([gateway.end(SIGNAL_GRACE_PERIODS), second]);
-  await Promise.race([service.close(), second]);
+  const killed = signals.second.then(() => gateway.kill());
+  await Promise.race([gateway.end(SIGNAL_TIME_LIMITS), killed]);
+  await Promise.race([service.close(), killed]);
   signals.stop();
 }
 
-/** Explains why listening failed, and what to do. */
+/** Returns why listening failed and what to do, for the operator. */
 function explainListening(error: unknown, { host }: Settings): string {
   const message = error instanceof Error ? error.message : String(error);
   switch (error instanceof Error && "code" in error ? error.code : undefined) {
@@ -77,9 +77,11 @@ function explainListening(error: unknown, { host }: Settings): string {
   }
 }
 
-function writeGauges({ sessions, connections }: HttpService): string {
-  return Object.entries({ sessions, connections }).map(([what, count]) => {
-    const name = `mcp_gateway_http_${what}`;
-    return `# HELP ${name} Open ${what}.\n# TYPE ${name} gauge\n${name} ${count}\n`;
+/** Returns the numbers of sessions and connections in the text format of Prometheus. */
+function writeGauges({ sessionCount, connectionCount }: HttpService): string {
+  const counts = { sessions: sessionCount, connections: connectionCount };
+  return Object.entries(counts).map(([noun, count]) => {
+    const name = `mcp_gateway_http_${noun}`;
+    return `# HELP ${name} Open ${noun}.\n# TYPE ${name} gauge\n${name} ${count}\n`;
   }).join("");
 }

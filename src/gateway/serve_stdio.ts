@@ -2,10 +2,10 @@ import { LineChannel } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
 import { standardInput, standardOutput } from "./standard_streams.ts";
 import type { EndOptions, Gateway } from "./gateway.ts";
-import { listenForSignals, SIGNAL_GRACE_PERIODS } from "./signals.ts";
+import { listenForSignals, SIGNAL_TIME_LIMITS } from "./signals.ts";
 
-/** Time limits after the client has closed its end: clients kill us after 2 to 4 seconds. */
-const CLIENT_GONE: EndOptions = {
+/** Time limits after the client has closed its end: clients kill the process after 2 to 4 seconds. */
+const CLIENT_GONE_TIME_LIMITS: EndOptions = {
   callsMs: 1000,
   gracePeriods: { inputMs: 500, terminateMs: 500 },
 };
@@ -21,12 +21,13 @@ export async function serveStdio(gateway: Gateway, log: Log): Promise<void> {
   const signals = listenForSignals(() => void gateway.reload());
   const channel = new LineChannel(standardInput, standardOutput, {
     pauseWhenUnread: true,
-    beforeWrite: () => gateway.flushRecords(),
   });
-  gateway.connect(channel, { flushesFirst: true, onClosed });
-  const why = await Promise.race([clientGone.then(() => "the client is gone"), signals.first]);
-  log.debug(`Ending: ${why}`);
-  const end = gateway.end(why === "the client is gone" ? CLIENT_GONE : SIGNAL_GRACE_PERIODS);
+  gateway.connect(channel, { onClosed });
+  const reason = await Promise.race([clientGone.then(() => "the client is gone"), signals.first]);
+  log.debug(`Ending: ${reason}`);
+  const end = gateway.end(
+    reason === "the client is gone" ? CLIENT_GONE_TIME_LIMITS : SIGNAL_TIME_LIMITS,
+  );
   // A second signal means that the user does not want to wait.
   await Promise.race([end, signals.second.then(() => gateway.kill())]);
   signals.stop();

@@ -1,11 +1,17 @@
 import type { ClientConnection } from "../downstream/mod.ts";
 import { type Channel, type IncomingRequest, Peer, RPC_CODES } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
-import { CallChannel, type ClientSide, LOG_LEVELS, LogThreshold, rankOf } from "./call_channel.ts";
+import {
+  CallChannel,
+  LOG_LEVELS,
+  LogThreshold,
+  type SessionState,
+  severityRank,
+} from "./call_channel.ts";
 import { writeInstructions } from "./instructions.ts";
 import { connectionAgent, isOffered, type PipelineContext, runOperation } from "./pipeline.ts";
-import { v2025 } from "./revisions/mod.ts";
-import { type GatewayTool, usableServers } from "./tools/mod.ts";
+import { clientCodec2025 } from "./revisions/mod.ts";
+import { allowedServers, type GatewayTool } from "./tools/mod.ts";
 import { within } from "../within.ts";
 
 /** Options of a client's session. */
@@ -29,8 +35,8 @@ export interface ClientSessionOptions {
 }
 
 /**
- * A client's session in the MCP revisions from 2024-11-05 to 2025-11-25. It converts the client's
- * requests to operations, and carries the servers' requests back to the client.
+ * A client's session in the MCP revisions from 2024-11-05 to 2025-11-25. It runs the client's requests as
+ * operations, and sends the servers' requests to the client.
  *
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/lifecycle}
  */
@@ -39,7 +45,7 @@ export class ClientSession {
   readonly id: string = crypto.randomUUID();
   readonly #options: ClientSessionOptions;
   readonly #peer: Peer;
-  readonly #side: ClientSide;
+  readonly #state: SessionState;
   #connection: ClientConnection;
   #isInitialized = false;
 
@@ -52,7 +58,7 @@ export class ClientSession {
     this.#options = options;
     this.#peer = new Peer(channel, {
       answersNoise: true,
-      request: (request) => this.#answer(request),
+      request: (request) => this.#handleRequest(request),
       notification: (method) => {
         if (method === "notifications/roots/list_changed") {
           options.onRootsChanged(this.#connection);
@@ -68,8 +74,8 @@ export class ClientSession {
       },
       closed: () => options.onClosed(),
     });
-    this.#side = { peer: this.#peer, threshold: new LogThreshold(), capabilities: {} };
-    this.#connection = this.#describe();
+    this.#state = { peer: this.#peer, threshold: new LogThreshold(), capabilities: {} };
+    this.#connection = this.#describeConnection();
   }
 
   /** The client; `undefined` until it has sent `initialize`. */
@@ -83,16 +89,16 @@ export class ClientSession {
    * @param withinMs Time for active calls, in milliseconds.
    */
   async end(withinMs: number): Promise<void> {
-    await within(this.#peer.answered().then(() => this.#peer.flush()), withinMs);
+    await within(this.#peer.allAnswered().then(() => this.#peer.flush()), withinMs);
     this.#peer.cancelIncoming("The gateway ends");
   }
 
-  #answer(request: IncomingRequest): void | Promise<void> {
+  #handleRequest(request: IncomingRequest): void | Promise<void> {
     switch (request.method) {
       case "tools/call":
         return this.#callTool(request);
       case "tools/list":
-        return request.reply({ tools: this.#offered().map((tool) => tool.definition) });
+        return request.reply({ tools: this.#offeredTools().map((tool) => tool.definition) });
       case "ping":
         return request.reply({});
       case "initialize":
@@ -109,44 +115,46 @@ export class ClientSession {
       const message = "The connection is initialized already";
       return request.fail({ code: RPC_CODES.invalidRequest, message });
     }
-    const decoded = v2025.decodeInitialize(request.params);
+    const decoded = clientCodec2025.decodeInitialize(request.params);
     if ("code" in decoded) return request.fail(decoded);
     this.#isInitialized = true;
-    this.#side.capabilities = decoded.capabilities;
-    this.#connection = this.#describe();
+    this.#state.capabilities = decoded.capabilities;
+    this.#connection = this.#describeConnection();
     const { version } = this.#options;
-    const instructions = this.#instructions();
-    request.reply(v2025.encodeInitialize(decoded.revision, { version, instructions }));
+    const instructions = this.#writeInstructions();
+    request.reply(clientCodec2025.encodeInitialize(decoded.revision, { version, instructions }));
     // Starting servers takes a while, and the client waits for its handshake.
     void this.#peer.flush().then(() => this.#options.onInitialized(this.#connection));
   }
 
-  /** Writes instructions about the servers that the connection's agent may use. */
-  #instructions(): string {
+  /** Writes the instructions, which name the servers that the connection's agent may use. */
+  #writeInstructions(): string {
     const context = this.#options.context();
     const { configuration: { servers: serverConfigs }, policy } = context.snapshot;
     const agent = connectionAgent(context);
     return writeInstructions(
-      agent === undefined ? [] : usableServers(agent, { policy, serverConfigs }),
+      agent === undefined ? [] : allowedServers(agent, { policy, serverConfigs }),
     );
   }
 
-  #offered(): GatewayTool[] {
+  #offeredTools(): GatewayTool[] {
     const context = this.#options.context();
     return [...this.#options.tools.values()].filter((tool) => isOffered(tool, context));
   }
 
   async #callTool(request: IncomingRequest): Promise<void> {
-    const { name } = v2025.fieldsOf(request.params);
+    const { name } = clientCodec2025.fieldsOf(request.params);
     const tool = typeof name === "string" ? this.#options.tools.get(name) : undefined;
     const context = this.#options.context();
-    if (tool === undefined || !isOffered(tool, context)) return this.#refuseTool(request, name);
+    if (tool === undefined || !isOffered(tool, context)) {
+      return this.#failUnknownTool(request, name);
+    }
     const { sessionId, capabilities } = this.#connection;
     const answer = await runOperation(
-      v2025.decodeCall(request, {
+      clientCodec2025.decodeCall(request, {
         tool,
         capabilities,
-        unanswered: this.#peer.incomingCount,
+        unansweredCount: this.#peer.incomingCount,
         notifyProgress: (params) => {
           this.#peer.notify("notifications/progress", params, request);
         },
@@ -155,42 +163,42 @@ export class ClientSession {
         connection: {
           sessionId,
           capabilities,
-          channel: new CallChannel(this.#side, request),
+          channel: new CallChannel(this.#state, request),
         },
         context,
       },
     );
-    // Without an answer, the channel does not write, and so does not flush the record.
+    // The channel flushes the record before it writes the answer; a cancelled call has none.
     if (request.signal.aborted) context.records.audit.flush();
     if (answer.kind === "result") request.reply(answer.result);
     else if (answer.kind === "error") request.fail(answer.error);
   }
 
-  #refuseTool(request: IncomingRequest, name: unknown): void {
-    const known = this.#offered().map(({ definition }) => definition.name).join(", ");
-    const message = `Unknown tool: ${String(name).slice(0, 128)}. This server has ${known}; ` +
+  #failUnknownTool(request: IncomingRequest, name: unknown): void {
+    const toolNames = this.#offeredTools().map(({ definition }) => definition.name).join(", ");
+    const message = `Unknown tool: ${String(name).slice(0, 128)}. This server has ${toolNames}; ` +
       "tools of other servers are called through execute_tool.";
     request.fail({ code: RPC_CODES.invalidParams, message });
   }
 
   #setLevel(request: IncomingRequest): void {
-    const { level } = v2025.fieldsOf(request.params);
-    if (typeof level !== "string" || rankOf(level) < 0) {
+    const { level } = clientCodec2025.fieldsOf(request.params);
+    if (typeof level !== "string" || severityRank(level) < 0) {
       const message = `"level" must be one of ${LOG_LEVELS.join(", ")}`;
       return request.fail({ code: RPC_CODES.invalidParams, message });
     }
-    this.#side.threshold.least = level;
+    this.#state.threshold.level = level;
     request.reply({});
     this.#options.onLogLevel(this.#connection, level);
   }
 
-  #describe(): ClientConnection {
-    const { capabilities } = this.#side;
-    return { sessionId: this.id, capabilities, channel: new CallChannel(this.#side) };
+  #describeConnection(): ClientConnection {
+    const { capabilities } = this.#state;
+    return { sessionId: this.id, capabilities, channel: new CallChannel(this.#state) };
   }
 }
 
-/** Cuts a message before a person's answer or a tool's arguments, which must not be logged. */
+/** Cuts a message before its result, params or error: user input and arguments must not be logged. */
 function withoutContent(excerpt: string): string {
   return excerpt.replace(/("(?:result|params|error)"\s*:)[^]*/, "$1…");
 }

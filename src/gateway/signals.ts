@@ -1,21 +1,23 @@
 import type { EndOptions } from "./gateway.ts";
 
 /** Time limits of a shutdown by a signal. */
-export const SIGNAL_GRACE_PERIODS: EndOptions = {
+export const SIGNAL_TIME_LIMITS: EndOptions = {
   callsMs: 5000,
   gracePeriods: { inputMs: 2000, terminateMs: 2000 },
 };
 
-/** The signals that end a process. */
+/** The signals that ask the process to end. */
 export interface Signals {
+  /** Resolves at the first signal, to a phrase with its name. */
   readonly first: Promise<string>;
-  /** Resolves at the second signal, by which the user says not to wait. */
+  /** Resolves at the second signal, with which the user asks not to wait. */
   readonly second: Promise<void>;
+  /** Stops listening. */
   stop(): void;
 }
 
 /**
- * Listens for the signals that end a process, and for SIGHUP, which makes it reload its files.
+ * Listens for the signals that ask the process to end, and for SIGHUP, which asks it to reload its files.
  *
  * @param onHangup Called at SIGHUP.
  */
@@ -25,17 +27,18 @@ export function listenForSignals(onHangup: () => void): Signals {
     : ["SIGINT", "SIGTERM"];
   const first = Promise.withResolvers<string>();
   const second = Promise.withResolvers<void>();
-  let count = 0;
+  let signalCount = 0;
   const listeners = names.map((name) => {
     const listener = (): void => {
-      if (++count === 1) first.resolve(`received ${name}`);
+      if (++signalCount === 1) first.resolve(`received ${name}`);
       else second.resolve();
     };
     Deno.addSignalListener(name, listener);
     return { name, listener };
   });
   if (Deno.build.os !== "windows") {
-    // A terminal also sends SIGHUP when it closes, but then standard input closes too and ends us.
+    // A terminal also sends SIGHUP when it closes, but then standard input closes too, which ends the
+    // process.
     Deno.addSignalListener("SIGHUP", onHangup);
     listeners.push({ name: "SIGHUP", listener: onHangup });
   }

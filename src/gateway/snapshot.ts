@@ -12,8 +12,8 @@ export interface Snapshot {
 }
 
 /**
- * Builds a snapshot. Starts nothing and ends nothing: servers whose entries have not changed are
- * reused with their sessions.
+ * Builds a snapshot. Starts and ends no server; servers whose entries have not changed are reused with
+ * their sessions.
  *
  * @param configuration The two files.
  * @param context The shared context of the servers.
@@ -26,11 +26,11 @@ export function buildSnapshot(
 ): Snapshot {
   const servers = new Map<string, DownstreamServer>();
   for (const [name, config] of configuration.servers) {
-    const known = last?.servers.get(name);
-    const isSame = known?.config.fingerprint === config.fingerprint;
+    const previous = last?.servers.get(name);
+    const isUnchanged = previous?.config.fingerprint === config.fingerprint;
     servers.set(
       name,
-      isSame && known !== undefined ? known : new DownstreamServer(config, context),
+      isUnchanged && previous !== undefined ? previous : new DownstreamServer(config, context),
     );
   }
   return { configuration, policy: compilePolicy(configuration.rules), servers };

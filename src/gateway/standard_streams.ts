@@ -1,13 +1,13 @@
 /**
- * Standard input and output as sources and sinks of bytes, without web streams: those cost 3 ms at
- * startup, while a client waits for its handshake.
+ * Standard input and output as sources and sinks of bytes, without web streams: loading those takes 3 ms
+ * at startup, while a client waits for its handshake.
  */
 import type { ByteSink, ByteSource } from "../jsonrpc/mod.ts";
 
 /** Maximum size of one read, in bytes. */
 const READ_BYTES = 64 * 1024;
 
-/** Standard input. A pending read cannot be cancelled, but nobody waits for it after `cancel`. */
+/** Standard input. `cancel` resolves a pending read, although the read of the system goes on. */
 export const standardInput: ByteSource = {
   getReader() {
     const buffer = new Uint8Array(READ_BYTES);

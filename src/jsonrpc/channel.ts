@@ -10,17 +10,17 @@ export interface ChannelHandler {
   /** Receives a message that was skipped; the channel continues with the next one. */
   dropped(message: DroppedMessage, replyTo?: ResponseWriter): void;
   /**
-   * Called if one request will get no answer although the channel stays open: over HTTP, each
-   * request has its own response. Ignored if the request was answered before.
+   * Called if one request gets no answer although the channel stays open: over HTTP, each request has
+   * its own response. Ignored if the request has been answered.
    *
    * @param id The id of the request as JSON text.
-   * @param cause Why; a function is called only if the request is still pending.
+   * @param cause The reason; a function is called only if the request is still pending.
    */
   requestFailed?(id: string, cause: Error | (() => Error)): void;
   /**
    * Called when the channel has ended; no other call follows.
    *
-   * @param cause Why, unless the end was orderly.
+   * @param cause The reason; `undefined` after an orderly end.
    */
   closed(cause?: Error): void;
 }
@@ -34,7 +34,7 @@ export interface ResponseWriter {
    * @param id Id of the request; `undefined` if it could not be read.
    */
   answer(text: string, id: string | undefined): void;
-  /** Sends a long answer in parts, so that they need not be concatenated first. */
+  /** Sends a long answer in parts, which saves concatenating them. */
   answerParts?(parts: readonly string[]): void;
   /** Sends a message that belongs to the request: its progress, or a request to its sender. */
   notify(text: string): void;
@@ -63,15 +63,20 @@ export interface Channel {
   open(handler: ChannelHandler): void;
   /** Queues one message; never blocks and never throws. After the end, messages are dropped. */
   send(text: string): void;
-  /** Queues one long message in parts, so that they need not be concatenated first. */
+  /** Queues one long message in parts, which saves concatenating them. */
   sendParts?(parts: readonly string[]): void;
   /**
-   * Throttles receiving, to slow down a sender whose messages are not worth the work.
+   * Slows down receiving, for a sender whose messages are not worth the work.
    *
-   * @param ms Length of the pause; short ones add up until they are worth a pause.
+   * @param ms Duration of the pause; short pauses are added up and taken together.
    */
   throttle?(ms: number): void;
-  /** Resolves when all queued messages have been handed over, or never will be. */
+  /**
+   * Registers a listener that is called before every write of queued messages; it must not throw. Absent
+   * if the channel does not queue messages.
+   */
+  onBeforeWrite?(listener: () => void): void;
+  /** Resolves when all queued messages have been written, or cannot be written any more. */
   flush(): Promise<void>;
   /** Ends the sending side after the queued messages, then the receiving side. Idempotent. */
   close(): Promise<void>;

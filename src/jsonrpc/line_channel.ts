@@ -57,8 +57,6 @@ export interface LineChannelOptions {
    * down instead.
    */
   readonly pauseWhenUnread?: boolean;
-  /** Called before every write, so that audit lines reach the disk first. Must not throw. */
-  readonly beforeWrite?: () => void;
 }
 
 /**
@@ -72,7 +70,6 @@ export class LineChannel implements Channel {
   readonly #writer: ByteWriter;
   readonly #maxBytes: number;
   readonly #pauses: boolean;
-  readonly #beforeWrite: (() => void) | undefined;
   readonly #buffer = new Uint8Array(WRITE_BYTES);
   readonly #encoder = new TextEncoder();
   readonly #throttle = new ReadThrottle();
@@ -85,6 +82,7 @@ export class LineChannel implements Channel {
   #closing: Promise<void> | undefined;
   #cancelled: { cause?: Error } | undefined;
   #hasRead = false;
+  #onBeforeWrite: () => void = () => {};
   #lastAnswers: ReturnType<typeof setTimeout> | undefined;
 
   /** Creates a channel that reads from `readable` and writes to `writable`; locks both. */
@@ -96,7 +94,6 @@ export class LineChannel implements Channel {
     this.#reader = readable.getReader();
     this.#writer = writable.getWriter();
     this.#maxBytes = options.maxBytes ?? MAX_MESSAGE_BYTES;
-    this.#beforeWrite = options.beforeWrite;
     this.#pauses = options.pauseWhenUnread === true;
   }
 
@@ -122,6 +119,10 @@ export class LineChannel implements Channel {
     this.#queue.push(part);
     this.#queued += part.length;
     this.#writing ??= this.#write();
+  }
+
+  onBeforeWrite(listener: () => void): void {
+    this.#onBeforeWrite = listener;
   }
 
   throttle(ms: number): void {
@@ -192,7 +193,7 @@ export class LineChannel implements Channel {
     // Under load, wait for messages of the same round of the event loop: at 64 calls in flight, that
     // is a sixth more calls per second. A single call does not wait.
     if (this.#queue.length >= MANY) await new Promise((resolve) => setImmediate(resolve));
-    this.#beforeWrite?.();
+    this.#onBeforeWrite();
     const batch = this.#queue;
     this.#queue = [];
     try {

@@ -130,7 +130,7 @@ export class Peer {
   }
 
   /** Resolves when every request of the other side has been answered. */
-  answered(): Promise<void> {
+  allAnswered(): Promise<void> {
     if (this.#incoming.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#onAnswered.push(resolve));
   }

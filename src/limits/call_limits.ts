@@ -2,15 +2,16 @@ import type { Limits, Rules } from "../config/mod.ts";
 import type { Log } from "../log.ts";
 import { type MinuteCounter, openMemoryCounter } from "./minute_counter.ts";
 
+/** Maximum number of unanswered requests of one client. */
 const MAX_UNANSWERED = 10_000;
 
 /** Maximum number of agents that are remembered while no call is active, including removed agents. */
 const MAX_IDLE_AGENTS = 1000;
 
-/** Retry delay for a caller that waits for another call to end, in milliseconds. */
+/** Suggested retry delay while too many calls are active, in milliseconds. */
 const RETRY_MS = 1000;
 
-/** The limits of the whole gateway, and the store of the counters. */
+/** The limits of the whole gateway, and the store of the calls per minute. */
 export interface CallLimitsOptions {
   /** Maximum number of active calls of all agents, at least 1. */
   readonly maxCalls: number;
@@ -22,22 +23,22 @@ export interface CallLimitsOptions {
   readonly log: Log;
 }
 
-/** A call that asks to start. */
+/** A call that may start if no limit is exceeded. */
 export interface CallRequest {
   /** The agent, which is in the rules: names that callers make up are never stored. */
   readonly agent: string;
   /** The agent's current limits. */
   readonly limits: Limits;
   /** Number of the client's unanswered requests, including this one. */
-  readonly unanswered: number;
+  readonly unansweredCount: number;
 }
 
 /** Whether a call may start. */
 export type AdmitResult =
   | Permit
   | {
-    readonly kind: "refused";
-    /** Says which limit was reached and what to do; may be shown to the agent. */
+    readonly kind: "denied";
+    /** The limit that was reached and what to do, for the agent. */
     readonly message: string;
     /** Milliseconds to wait before the next attempt. */
     readonly retryAfterMs: number;
@@ -45,10 +46,12 @@ export type AdmitResult =
 
 const NO_LIMITS: Limits = {};
 
-/** Returns the limits of an agent: its own, and the defaults for the others. */
+/** Returns the limits of an agent: its own ones, and the defaults of the rules where it has none. */
 export function limitsOf(rules: Rules, agent: string): Limits {
-  const own = rules.agents.get(agent)?.limits;
-  return own === undefined ? rules.limits ?? NO_LIMITS : { ...rules.limits, ...own };
+  const agentLimits = rules.agents.get(agent)?.limits;
+  return agentLimits === undefined
+    ? rules.limits ?? NO_LIMITS
+    : { ...rules.limits, ...agentLimits };
 }
 
 /**
@@ -57,8 +60,8 @@ export function limitsOf(rules: Rules, agent: string): Limits {
  */
 export class CallLimits {
   readonly #options: CallLimitsOptions;
-  readonly #running = new Map<string, number>();
-  #total = 0;
+  readonly #activeByAgent = new Map<string, number>();
+  #activeTotal = 0;
   #counter: Promise<MinuteCounter> | undefined;
 
   /**
@@ -70,58 +73,58 @@ export class CallLimits {
 
   /** The number of active calls. */
   get callCount(): number {
-    return this.#total;
+    return this.#activeTotal;
   }
 
   /**
-   * Decides whether a call may start. A refused call also counts for the minute, so that a caller gains
+   * Decides whether a call may start. A denied call also counts for the minute, so that a caller gains
    * nothing by not waiting.
    *
    * @returns A promise only if a limit per minute applies.
    */
   admit(request: CallRequest): AdmitResult | Promise<AdmitResult> {
-    const { limits: { perMinute }, unanswered } = request;
-    if (unanswered > MAX_UNANSWERED) {
-      return refuse(
+    const { limits: { perMinute }, unansweredCount } = request;
+    if (unansweredCount > MAX_UNANSWERED) {
+      return deny(
         `This connection already has ${MAX_UNANSWERED} unanswered calls, its maximum. ` +
           "Call again when some of them are answered.",
       );
     }
     const isCounted = perMinute !== undefined || this.#options.callsPerMinute !== undefined;
-    return isCounted ? this.#admitCounted(request) : this.#begin(request);
+    return isCounted ? this.#admitCounted(request) : this.#start(request);
   }
 
   async #admitCounted(request: CallRequest): Promise<AdmitResult> {
     const { agent, limits: { perMinute } } = request;
     const { callsPerMinute } = this.#options;
     if (perMinute !== undefined) {
-      const refused = await this.#checkRate(`agent:${agent}`, perMinute, `Agent "${agent}"`);
-      if (refused !== undefined) return refused;
+      const denial = await this.#checkRate(`agent:${agent}`, perMinute, `Agent "${agent}"`);
+      if (denial !== undefined) return denial;
     }
-    // After the agent's own limit, so that calls refused by it do not use up the shared one.
+    // After the agent's own limit, so that the calls it denies do not use up the shared one.
     if (callsPerMinute !== undefined) {
-      const refused = await this.#checkRate("all", callsPerMinute, "The gateway");
-      if (refused !== undefined) return refused;
+      const denial = await this.#checkRate("all", callsPerMinute, "The gateway");
+      if (denial !== undefined) return denial;
     }
-    return this.#begin(request);
+    return this.#start(request);
   }
 
-  /** Checks and counts in one synchronous step, so that no other call can start in between. */
-  #begin({ agent, limits: { concurrent } }: CallRequest): AdmitResult {
+  /** Checks the active calls and counts this one synchronously, so that no other can start in between. */
+  #start({ agent, limits: { concurrent } }: CallRequest): AdmitResult {
     const { maxCalls } = this.#options;
-    const running = this.#running.get(agent) ?? 0;
-    if (concurrent !== undefined && running >= concurrent) {
-      return refuse(
-        `Agent "${agent}" already has ${running} active ${callsOf(running)}; its limit is ` +
+    const active = this.#activeByAgent.get(agent) ?? 0;
+    if (concurrent !== undefined && active >= concurrent) {
+      return deny(
+        `Agent "${agent}" already has ${active} active ${callNoun(active)}; its limit is ` +
           `${concurrent}. Call again when one of them is answered.`,
       );
     }
-    if (this.#total >= maxCalls) {
-      return refuse(
-        `The gateway already has ${this.#total} active calls, its maximum. Call again a little later.`,
+    if (this.#activeTotal >= maxCalls) {
+      return deny(
+        `The gateway already has ${this.#activeTotal} active calls, its maximum. Call again a little later.`,
       );
     }
-    return new Permit(agent, this.#count);
+    return new Permit(agent, this.#countCall);
   }
 
   /** Forgets all counts, and closes the connection to Redis, if any. */
@@ -130,15 +133,15 @@ export class CallLimits {
     await counter?.close();
   }
 
-  async #checkRate(key: string, limit: number, who: string): Promise<AdmitResult | undefined> {
+  async #checkRate(key: string, limit: number, subject: string): Promise<AdmitResult | undefined> {
     this.#counter ??= this.#openCounter();
-    const { count, resetMs } = await (await this.#counter).count(key);
+    const { count, resetMs } = await (await this.#counter).increment(key);
     if (count <= limit) return undefined;
     // The store's time may be wrong; without a minimum, the caller would retry immediately.
     const retryAfterMs = Math.max(1, Math.ceil(resetMs));
     const seconds = Math.ceil(retryAfterMs / 1000);
-    return refuse(
-      `${who} has made the ${limit} ${callsOf(limit)} that it may make in a minute. ` +
+    return deny(
+      `${subject} has made the ${limit} ${callNoun(limit)} that it may make in a minute. ` +
         `Call again in ${seconds} s.`,
       retryAfterMs,
     );
@@ -152,11 +155,13 @@ export class CallLimits {
     return await openRedisCounter({ url: state, fallback: memory, log });
   }
 
-  readonly #count: CountCalls = (agent, change) => {
-    this.#total += change;
-    this.#running.set(agent, Math.max(0, (this.#running.get(agent) ?? 0) + change));
+  readonly #countCall: CountCalls = (agent, change) => {
+    this.#activeTotal += change;
+    this.#activeByAgent.set(agent, Math.max(0, (this.#activeByAgent.get(agent) ?? 0) + change));
     // Clear all at once: a `Map` with an insertion and a deletion per call keeps more memory than it needs.
-    if (this.#total === 0 && this.#running.size > MAX_IDLE_AGENTS) this.#running.clear();
+    if (this.#activeTotal === 0 && this.#activeByAgent.size > MAX_IDLE_AGENTS) {
+      this.#activeByAgent.clear();
+    }
   };
 }
 
@@ -164,26 +169,26 @@ export class CallLimits {
 type CountCalls = (agent: string, change: 1 | -1) => void;
 
 /**
- * The permit of an active call. Dispose of it when the call has ended in any way. Idempotent.
+ * Permits a call and counts it as active until it is disposed of. Disposing is idempotent.
  */
 export class Permit implements Disposable {
-  /** Distinguishes it from a refusal. */
+  /** Distinguishes it from a denial. */
   readonly kind = "admitted";
   readonly #agent: string;
-  readonly #count: CountCalls;
+  readonly #countCall: CountCalls;
   #pauses = 0;
-  #isOver = false;
+  #hasEnded = false;
 
   /** Counts the call of an agent. */
   constructor(agent: string, count: CountCalls) {
     this.#agent = agent;
-    this.#count = count;
+    this.#countCall = count;
     count(agent, 1);
   }
 
   /** Stops counting the call while it waits for a person; each call needs one call of `resume`. */
   pause(): void {
-    if (++this.#pauses === 1 && !this.#isOver) this.#count(this.#agent, -1);
+    if (++this.#pauses === 1 && !this.#hasEnded) this.#countCall(this.#agent, -1);
   }
 
   /**
@@ -191,20 +196,20 @@ export class Permit implements Disposable {
    * briefly exceed their limits of active calls; no call is ended for that.
    */
   resume(): void {
-    if (--this.#pauses === 0 && !this.#isOver) this.#count(this.#agent, 1);
+    if (--this.#pauses === 0 && !this.#hasEnded) this.#countCall(this.#agent, 1);
   }
 
   /** Stops counting the call, because it has ended. */
   [Symbol.dispose](): void {
-    if (this.#pauses === 0 && !this.#isOver) this.#count(this.#agent, -1);
-    this.#isOver = true;
+    if (this.#pauses === 0 && !this.#hasEnded) this.#countCall(this.#agent, -1);
+    this.#hasEnded = true;
   }
 }
 
-function refuse(message: string, retryAfterMs: number = RETRY_MS): AdmitResult {
-  return { kind: "refused", message, retryAfterMs };
+function deny(message: string, retryAfterMs: number = RETRY_MS): AdmitResult {
+  return { kind: "denied", message, retryAfterMs };
 }
 
-function callsOf(count: number): string {
+function callNoun(count: number): string {
   return count === 1 ? "call" : "calls";
 }

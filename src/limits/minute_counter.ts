@@ -13,7 +13,7 @@ export interface WindowCount {
 
 /** Counts events per minute, by key; a key's minute starts with its first event. */
 export interface MinuteCounter {
-  count(key: string): Promise<WindowCount>;
+  increment(key: string): Promise<WindowCount>;
   close(): Promise<void>;
 }
 
@@ -28,7 +28,7 @@ export async function openMemoryCounter(): Promise<MinuteCounter> {
   };
   const limiter = new Limiter({ points: NO_LIMIT, duration: WINDOW_S, keyPrefix: "" });
   return {
-    async count(key) {
+    async increment(key) {
       const { consumedPoints, msBeforeNext } = await limiter.penalty(key);
       return { count: consumedPoints, resetMs: msBeforeNext };
     },

@@ -72,7 +72,7 @@ export async function openRedisCounter(options: RedisCounterOptions): Promise<Mi
   client.on("error", noteFailure);
   await untilReady(client);
   return {
-    async count(key) {
+    async increment(key) {
       // The limiter's `insuranceLimiter` would hide why Redis did not count.
       try {
         const answer = readAnswer(await limiter.penalty(key));
@@ -80,7 +80,7 @@ export async function openRedisCounter(options: RedisCounterOptions): Promise<Mi
         return answer;
       } catch (error) {
         noteFailure(error);
-        return await fallback.count(key);
+        return await fallback.increment(key);
       }
     },
     async close() {

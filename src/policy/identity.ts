@@ -3,7 +3,7 @@ import { isAgentId } from "../agent_id.ts";
 /** Maximum length of a malformed id in a message, in UTF-16 code units. */
 const QUOTED_LENGTH = 40;
 
-/** The facts that identify the caller, in addition to the `agent_id` of the call. */
+/** The facts that identify the caller, besides the `agent_id` of the call. */
 export interface Identity {
   /** The agent that the process or the credential is bound to; `""` means no agent. */
   readonly bound?: string | undefined;
@@ -15,55 +15,59 @@ export interface Identity {
   readonly has: (agent: string) => boolean;
 }
 
-/** Why a caller was not identified; may be shown to the agent. */
-export interface IdentityRefusal {
-  /** The code of the error answer. */
+/** The reason why a caller was not identified; may be shown to the agent. */
+export interface IdentityError {
+  /** The code of the error. */
   readonly code: "INVALID_AGENT_ID" | "NO_FALLBACK_CONFIGURED" | "FALLBACK_AGENT_NOT_IN_RULES";
-  /** Says what happened and what the agent can do; names no agent except the given one. */
+  /** The problem and what the agent can do; names no agent except the one in the call. */
   readonly message: string;
-  /** Says who else can help, and how. */
+  /** A step that the operator can take. */
   readonly hint?: string;
 }
 
-/** The calling agent, which is in the rules, or why there is none. */
-export type Resolution = { readonly agent: string } | { readonly refused: IdentityRefusal };
+/** The calling agent, which is in the rules, or the error if it cannot be identified. */
+export type Resolution = { readonly agent: string } | { readonly error: IdentityError };
 
 /**
  * Identifies the calling agent. Only returns agents that are in the rules.
  *
- * @param given The `agent_id` of the call; `""` counts as not given.
+ * @param agentId The `agent_id` of the call; `""` counts as missing.
  */
-export function resolveAgent(given: string | undefined, identity: Identity): Resolution {
-  const named = given === "" ? undefined : given;
-  if (named !== undefined && !isAgentId(named)) {
-    return refuse(
+export function resolveAgent(agentId: string | undefined, identity: Identity): Resolution {
+  const claimedAgent = agentId === "" ? undefined : agentId;
+  if (claimedAgent !== undefined && !isAgentId(claimedAgent)) {
+    return identityError(
       "INVALID_AGENT_ID",
       `agent_id ${
-        quote(named)
+        quote(claimedAgent)
       } is malformed: it takes 1 to 128 letters, digits, "-", "_" or ".". ` +
         "Call again with the agent_id that you were given.",
     );
   }
-  if (identity.bound !== undefined) return resolveBound(named, identity.bound, identity);
-  if (named === undefined) return resolveMissing(identity);
-  if (identity.has(named)) return { agent: named };
-  return refuse(
+  if (identity.bound !== undefined) return resolveBound(claimedAgent, identity.bound, identity);
+  if (claimedAgent === undefined) return resolveMissing(identity);
+  if (identity.has(claimedAgent)) return { agent: claimedAgent };
+  return identityError(
     "INVALID_AGENT_ID",
-    `Agent "${named}" is not in the gateway's rules. Check the spelling of agent_id.`,
+    `Agent "${claimedAgent}" is not in the gateway's rules. Check the spelling of agent_id.`,
     "The operator of the gateway can add the agent to the rules.",
   );
 }
 
-function resolveBound(named: string | undefined, bound: string, identity: Identity): Resolution {
-  if (named !== undefined && named !== bound) {
-    return refuse(
+function resolveBound(
+  claimedAgent: string | undefined,
+  bound: string,
+  identity: Identity,
+): Resolution {
+  if (claimedAgent !== undefined && claimedAgent !== bound) {
+    return identityError(
       "INVALID_AGENT_ID",
-      `This connection may not act as agent "${named}": it is bound to one agent. ` +
+      `This connection may not act as agent "${claimedAgent}": it is bound to one agent. ` +
         "Call again without agent_id.",
     );
   }
   if (identity.has(bound)) return { agent: bound };
-  return refuse(
+  return identityError(
     "INVALID_AGENT_ID",
     "The agent that this connection is bound to is not in the gateway's rules, so nothing can be called.",
     "The operator of the gateway can add the agent to the rules, or bind another one.",
@@ -72,14 +76,14 @@ function resolveBound(named: string | undefined, bound: string, identity: Identi
 
 function resolveMissing({ denyOnMissing, defaultAgent, has }: Identity): Resolution {
   if (denyOnMissing) {
-    return refuse(
+    return identityError(
       "INVALID_AGENT_ID",
       "agent_id is missing. Call again with the agent_id that you were given.",
     );
   }
   if (defaultAgent !== undefined && defaultAgent !== "") {
     if (has(defaultAgent)) return { agent: defaultAgent };
-    return refuse(
+    return identityError(
       "FALLBACK_AGENT_NOT_IN_RULES",
       "agent_id is missing, and the configured fallback agent is not in the gateway's rules. " +
         "Call again with the agent_id that you were given.",
@@ -87,7 +91,7 @@ function resolveMissing({ denyOnMissing, defaultAgent, has }: Identity): Resolut
     );
   }
   if (has("default")) return { agent: "default" };
-  return refuse(
+  return identityError(
     "NO_FALLBACK_CONFIGURED",
     "agent_id is missing, and no fallback agent is configured. " +
       "Call again with the agent_id that you were given.",
@@ -95,11 +99,11 @@ function resolveMissing({ denyOnMissing, defaultAgent, has }: Identity): Resolut
   );
 }
 
-function refuse(code: IdentityRefusal["code"], message: string, hint?: string): Resolution {
-  return { refused: hint === undefined ? { code, message } : { code, message, hint } };
+function identityError(code: IdentityError["code"], message: string, hint?: string): Resolution {
+  return { error: hint === undefined ? { code, message } : { code, message, hint } };
 }
 
-/** Quotes a caller's text: cut and in printable ASCII, because it appears in logs and terminals. */
+/** Quotes the start of a caller's text in printable ASCII, because it appears in logs and terminals. */
 function quote(text: string): string {
   const start = JSON.stringify(text.slice(0, QUOTED_LENGTH)).replace(
     /[^ -~]/g,

@@ -8,7 +8,7 @@
  *
  * @module
  */
-export { type Identity, type IdentityRefusal, type Resolution, resolveAgent } from "./identity.ts";
+export { type Identity, type IdentityError, type Resolution, resolveAgent } from "./identity.ts";
 export type { AccessRequest, Decision, Step, StepName } from "./decide.ts";
 export { compilePattern, type Pattern } from "../wildcards/mod.ts";
 export { compilePolicy, type Explanation, type Policy } from "./policy.ts";

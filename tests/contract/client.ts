@@ -1,5 +1,5 @@
 import type { Caller, ClientCapabilities, ClientConnection } from "../../src/downstream/mod.ts";
-import { CallChannel, type ClientSide, LogThreshold } from "../../src/gateway/call_channel.ts";
+import { CallChannel, LogThreshold, type SessionState } from "../../src/gateway/call_channel.ts";
 import {
   type CancelSignal,
   JsonText,
@@ -33,7 +33,7 @@ export class Client implements ClientConnection {
     this.sessionId = name;
     this.capabilities = capabilities;
     this.received = new Seen(`something for the client ${name}`);
-    const peer: ClientSide["peer"] = {
+    const peer: SessionState["peer"] = {
       request: (method, params, { signal } = {}) => {
         const message = {
           method,
@@ -50,7 +50,7 @@ export class Client implements ClientConnection {
 
   /** Sets the minimum level of log messages. */
   set logLevel(level: string) {
-    this.#threshold.least = level;
+    this.#threshold.level = level;
   }
 
   /** An agent of this client. */
@@ -72,7 +72,7 @@ export function resultReply(result: Fields): Reply {
   };
 }
 
-function read(params: Parameters<ClientSide["peer"]["request"]>[1]): Fields {
+function read(params: Parameters<SessionState["peer"]["request"]>[1]): Fields {
   if (typeof params === "function") throw new Error("The parameters must not depend on an id");
   return JSON.parse(params instanceof JsonText ? params.json : JSON.stringify(params ?? {}));
 }

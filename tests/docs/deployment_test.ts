@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { parse, parseAllDocuments } from "yaml";
 import { checkConfiguration, listSettings, locateFiles } from "../../src/config/mod.ts";
 import { Metrics, writePrometheus } from "../../src/metrics/mod.ts";
-import { LIMITS } from "../../src/gateway/http/limits.ts";
-import { SIGNAL_GRACE_PERIODS } from "../../src/gateway/signals.ts";
+import { HTTP_LIMITS } from "../../src/gateway/http/limits.ts";
+import { SIGNAL_TIME_LIMITS } from "../../src/gateway/signals.ts";
 import { readDockerfile, readEnv } from "../scripts/dockerfile.ts";
 import { ROOT } from "../e2e/gateway_command.ts";
 import { Setup } from "../e2e/setup.ts";
@@ -18,8 +18,8 @@ const IMAGE = readEnv(
 const USER = 10001;
 
 /** Maximum time until the gateway ends after a signal, in seconds. */
-const END_S = (SIGNAL_GRACE_PERIODS.callsMs + SIGNAL_GRACE_PERIODS.gracePeriods.inputMs +
-  SIGNAL_GRACE_PERIODS.gracePeriods.terminateMs) / 1000;
+const END_S = (SIGNAL_TIME_LIMITS.callsMs + SIGNAL_TIME_LIMITS.gracePeriods.inputMs +
+  SIGNAL_TIME_LIMITS.gracePeriods.terminateMs) / 1000;
 
 /** Filters the gateway's own variables out of names of variables. */
 function filterGatewayVariables(names: Iterable<string>): string[] {
@@ -121,10 +121,10 @@ Deno.test("[docs.deployment] the figures on the page are those in the code", () 
   assert.equal(job.metrics_path ?? "/metrics", "/metrics");
   const text = PAGE.text.replaceAll(/\s+/g, " ");
   assert.ok(text.includes(`\`SIGTERM\` ends it in ${END_S} seconds at most`));
-  assert.ok(text.includes(`calls under way get ${SIGNAL_GRACE_PERIODS.callsMs / 1000} s`));
-  assert.ok(text.includes(`the gateway takes ${LIMITS.bodyBytes / 1024 ** 2} MiB`));
-  assert.ok(text.includes(`within ${LIMITS.keepAliveMs / 1000} s`));
-  assert.ok(text.includes(`every ${LIMITS.keepStreamMs / 1000} s`));
+  assert.ok(text.includes(`calls under way get ${SIGNAL_TIME_LIMITS.callsMs / 1000} s`));
+  assert.ok(text.includes(`the gateway takes ${HTTP_LIMITS.bodyBytes / 1024 ** 2} MiB`));
+  assert.ok(text.includes(`within ${HTTP_LIMITS.keepAliveMs / 1000} s`));
+  assert.ok(text.includes(`every ${HTTP_LIMITS.streamKeepAliveMs / 1000} s`));
 });
 
 Deno.test("[docs.deployment] the alerts use existing metrics", () => {

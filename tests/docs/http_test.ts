@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ensureServers, serverEntry } from "../../scripts/test_servers.ts";
-import { LIMITS } from "../../src/gateway/http/limits.ts";
+import { HTTP_LIMITS } from "../../src/gateway/http/limits.ts";
 import { waitForListeningUrl } from "../e2e/gateway.ts";
 import { GATEWAY_COMMAND, gatewayCommandLine } from "../e2e/gateway_command.ts";
 import { Program } from "../e2e/program.ts";
@@ -119,19 +119,19 @@ Deno.test("[docs.http] the limits on the page are those in the code", () => {
   const kib = (bytes: number) => `${bytes / 1024} KiB`;
   const mib = (bytes: number) => `${bytes / 1024 ** 2} MiB`;
   const s = (ms: number) => `${ms / 1000} s`;
-  const { headerBytes, headersMs, bodyBytes, requestMs, firstBodyBytes, unread } = LIMITS;
+  const { headerBytes, headersMs, bodyBytes, requestMs, firstBodyBytes, queuedBytes } = HTTP_LIMITS;
   assert.deepEqual([...rows].slice(2, -1), [
-    ["connections", `${LIMITS.connections}`],
+    ["connections", `${HTTP_LIMITS.connections}`],
     ["headers of a request", `${kib(headerBytes)} in ${s(headersMs)}`],
     [
       "a message",
       `${mib(bodyBytes)} in ${s(requestMs)}; the first of a session ${mib(firstBodyBytes)}`,
     ],
-    ["messages being read, all together", mib(LIMITS.allBodiesBytes)],
-    ["idle connection", s(LIMITS.keepAliveMs)],
+    ["messages being read, all together", mib(HTTP_LIMITS.allBodiesBytes)],
+    ["idle connection", s(HTTP_LIMITS.keepAliveMs)],
     [
       "waiting for a client that reads slowly",
-      `${unread / 1024 ** 2} Mi characters, or nothing read for ${s(LIMITS.stalledMs)}`,
+      `${queuedBytes / 1024 ** 2} MiB, or nothing read for ${s(HTTP_LIMITS.stalledMs)}`,
     ],
   ]);
 });

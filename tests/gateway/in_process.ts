@@ -26,15 +26,15 @@ export async function openGateway(
   const named = { mcpConfig: "mcp.json", rules: "rules.json", initStrategy: "lazy" };
   const settings = readSettings({ ...named, ...flags }, env);
   const files = locateFiles(settings, { home: undefined, cwd });
-  const check = () => checkConfiguration(files, { env, cwd });
-  const { configuration = assert.fail() } = await check();
+  const checkFiles = () => checkConfiguration(files, { env, cwd });
+  const { configuration = assert.fail() } = await checkFiles();
   const gateway = new Gateway({
     settings,
     configuration,
     auditFallback: `${cwd}/fallback.jsonl`,
     version: "0",
     tracer: NO_TRACER,
-    reload: { files, watch: new FileWatch([]), check },
+    reload: { files, watch: new FileWatch([]), checkFiles },
     log: silentLog(),
   });
   return { gateway, settings };

@@ -35,11 +35,11 @@ class Scene implements Disposable {
     this.folder = folder;
     this.watch = watch;
     const files = filesIn(folder);
-    const check = async () => {
+    const checkAndCount = async () => {
       this.checks++;
       return await checkFiles(folder);
     };
-    this.reloader = new Reloader({ files, watch, check }, {
+    this.reloader = new Reloader({ files, watch, checkFiles: checkAndCount }, {
       loaded,
       apply: (configuration) => {
         if (this.applyError !== undefined) throw this.applyError;
@@ -212,7 +212,11 @@ Deno.test("[reload.sighup] a file that is changed, read on demand and changed ba
 });
 
 const unused = (): never => assert.fail("nothing is started");
-const context: ServerContext = { version: "1", log: createLog({ write: unused }), open: unused };
+const context: ServerContext = {
+  version: "1",
+  log: createLog({ write: unused }),
+  open: unused,
+};
 
 function configurationOf(base: Configuration, entries: readonly [string, string][]): Configuration {
   const [one] = base.servers.values();

@@ -199,7 +199,8 @@ export class SessionScene implements AsyncDisposable {
       run: (_args, { signal }) => {
         const { promise, resolve, reject } = Promise.withResolvers<GatewayAnswer>();
         signal.addEventListener("abort", () => reject(signal.reason));
-        const end = (answer: GatewayAnswer = { kind: "own", json: "{}" }): void => resolve(answer);
+        const end = (answer: GatewayAnswer = { kind: "gateway-result", json: "{}" }): void =>
+          resolve(answer);
         this.waiting.push({ end, fail: reject });
         return promise;
       },

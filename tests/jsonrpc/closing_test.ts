@@ -45,7 +45,9 @@ Deno.test("[protocol.closing] the end rejects our requests and lets theirs be an
   source.end();
   await settle();
   let isAnswered = false;
-  const answered = Promise.all([peer.answered(), peer.answered()]).then(() => isAnswered = true);
+  const answered = Promise.all([peer.allAnswered(), peer.allAnswered()]).then(() =>
+    isAnswered = true
+  );
   const [one, two, three] = incoming;
   assert.equal(one?.signal.aborted, false);
   one?.reply({ a: 1 });
@@ -56,7 +58,7 @@ Deno.test("[protocol.closing] the end rejects our requests and lets theirs be an
   await answered;
   assert.equal(three?.signal.reason, "the end");
   three?.reply({ too: "late" });
-  await peer.answered();
+  await peer.allAnswered();
   await peer.close();
   assert.deepEqual(sink.lines(), [
     '{"jsonrpc":"2.0","id":1,"result":{"a":1}}',

@@ -28,8 +28,8 @@ Deno.test("[rules.limits] 10,000 agents with limits take bounded memory, and rel
     for (let index = 0; index < 10_000; index++) {
       const agent = `agent-${index}`;
       const own = { perMinute: 2, concurrent: 1 };
-      const admission = await limits.admit({ agent, limits: own, unanswered: 1 });
-      assert.equal(admission.kind, round < 2 ? "admitted" : "refused");
+      const admission = await limits.admit({ agent, limits: own, unansweredCount: 1 });
+      assert.equal(admission.kind, round < 2 ? "admitted" : "denied");
       if (admission.kind === "admitted") admission[Symbol.dispose]();
     }
   }
@@ -42,7 +42,7 @@ Deno.test("[rules.limits] 10,000 agents with limits take bounded memory, and rel
 
 Deno.test("[rules.limits] a call that ends twice releases one permit", async () => {
   const limits = new CallLimits(OPTIONS);
-  const request = { agent: "a", limits: { concurrent: 2 }, unanswered: 1 };
+  const request = { agent: "a", limits: { concurrent: 2 }, unansweredCount: 1 };
   const first = await limits.admit(request);
   const second = await limits.admit(request);
   assert.ok(first.kind === "admitted" && second.kind === "admitted");
@@ -50,13 +50,13 @@ Deno.test("[rules.limits] a call that ends twice releases one permit", async () 
   first[Symbol.dispose]();
   assert.equal(limits.callCount, 1);
   assert.equal((await limits.admit(request)).kind, "admitted");
-  assert.equal((await limits.admit(request)).kind, "refused");
+  assert.equal((await limits.admit(request)).kind, "denied");
   await limits.close();
 });
 
 Deno.test("[rules.limits] a paused call does not count, and counts again when it is resumed as often", async () => {
   const limits = new CallLimits(OPTIONS);
-  const request = { agent: "a", limits: { concurrent: 1 }, unanswered: 1 };
+  const request = { agent: "a", limits: { concurrent: 1 }, unansweredCount: 1 };
   const first = await limits.admit(request);
   assert.ok(first.kind === "admitted");
   first.pause();
@@ -64,14 +64,14 @@ Deno.test("[rules.limits] a paused call does not count, and counts again when it
   assert.equal(limits.callCount, 0);
   const second = await limits.admit(request);
   assert.ok(second.kind === "admitted");
-  assert.equal((await limits.admit(request)).kind, "refused");
+  assert.equal((await limits.admit(request)).kind, "denied");
   // For a moment there may be more than the limit.
   first.resume();
   assert.equal(limits.callCount, 1);
   first.resume();
   assert.equal(limits.callCount, 2);
   second[Symbol.dispose]();
-  assert.equal((await limits.admit(request)).kind, "refused");
+  assert.equal((await limits.admit(request)).kind, "denied");
   first.pause();
   // A call may end while it is paused; later events have no effect.
   first[Symbol.dispose]();
@@ -84,23 +84,23 @@ Deno.test("[rules.limits] a paused call does not count, and counts again when it
 
 Deno.test("[rules.limits] the minute of a key begins with its first count, and ends", async () => {
   const counter = await openMemoryCounter();
-  const { count, resetMs } = await counter.count("a");
+  const { count, resetMs } = await counter.increment("a");
   assert.equal(count, 1);
   assert.equal(resetMs, 60_000);
-  assert.equal((await counter.count("a")).count, 2);
-  assert.equal((await counter.count("b")).count, 1);
+  assert.equal((await counter.increment("a")).count, 2);
+  assert.equal((await counter.increment("b")).count, 1);
   await counter.close();
-  assert.equal((await counter.count("a")).count, 1);
+  assert.equal((await counter.increment("a")).count, 1);
   await counter.close();
 });
 
 Deno.test("[rules.limits] simultaneous calls do not exceed the limit", async () => {
   const limits = new CallLimits(OPTIONS);
-  const request = { agent: "a", limits: { perMinute: 50, concurrent: 10 }, unanswered: 1 };
+  const request = { agent: "a", limits: { perMinute: 50, concurrent: 10 }, unansweredCount: 1 };
   const admissions = await Promise.all(Array.from({ length: 200 }, () => limits.admit(request)));
   const admitted = admissions.filter(({ kind }) => kind === "admitted");
   assert.equal(admitted.length, 10);
-  const messages = new Set(admissions.map((one) => one.kind === "refused" ? one.message : ""));
+  const messages = new Set(admissions.map((one) => one.kind === "denied" ? one.message : ""));
   // 50 per minute, 10 of them concurrent.
   assert.equal(messages.size, 3);
   for (const one of admitted) if (one.kind === "admitted") one[Symbol.dispose]();

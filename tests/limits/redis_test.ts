@@ -15,8 +15,8 @@ class Replica implements AsyncDisposable {
 
   /** Makes a call that ends immediately; returns whether it was admitted. */
   async call(agent: string, perMinute: number): Promise<boolean> {
-    const admission = await this.limits.admit({ agent, limits: { perMinute }, unanswered: 1 });
-    if (admission.kind === "refused") {
+    const admission = await this.limits.admit({ agent, limits: { perMinute }, unansweredCount: 1 });
+    if (admission.kind === "denied") {
       assert.ok(admission.retryAfterMs > 0 && admission.retryAfterMs <= 60_000);
       return false;
     }

@@ -2,7 +2,7 @@ import { AuditLog } from "../../src/audit/mod.ts";
 import type { AgentRules, Configuration, ServerConfig } from "../../src/config/mod.ts";
 import type { ClientConnection } from "../../src/downstream/mod.ts";
 import { type PipelineContext, runOperation } from "../../src/gateway/pipeline.ts";
-import { v2025 } from "../../src/gateway/revisions/mod.ts";
+import { clientCodec2025 } from "../../src/gateway/revisions/mod.ts";
 import { buildSnapshot } from "../../src/gateway/snapshot.ts";
 import { gatewayTools } from "../../src/gateway/tools/mod.ts";
 import { type Channel, createMemoryChannels, IncomingRequest } from "../../src/jsonrpc/mod.ts";
@@ -62,7 +62,11 @@ export class BusyPipeline implements AsyncDisposable {
       warnings: [],
       files: { mcpConfig: "", rules: "" },
     };
-    const snapshot = buildSnapshot(configuration, { version: "1", log, open: openInMemory });
+    const snapshot = buildSnapshot(configuration, {
+      version: "1",
+      log,
+      open: openInMemory,
+    });
     this.#context = {
       snapshot,
       identity: { bound: undefined, defaultAgent: undefined },
@@ -146,7 +150,12 @@ export class BusyPipeline implements AsyncDisposable {
     );
     const { capabilities } = this.#client;
     const notifyProgress = (): void => {};
-    const call = v2025.decodeCall(request, { tool, capabilities, unanswered: 1, notifyProgress });
+    const call = clientCodec2025.decodeCall(request, {
+      tool,
+      capabilities,
+      unansweredCount: 1,
+      notifyProgress,
+    });
     const answer = await runOperation(call, {
       connection: this.#client,
       context: this.#context,

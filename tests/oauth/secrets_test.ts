@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { failureRefusal } from "../../src/gateway/refusal.ts";
+import { errorBodyOf } from "../../src/gateway/error_body.ts";
 import { CANARY } from "../fixtures/oauth/authorization_server.ts";
 import { failure, OAuthScene, type SceneOptions, send } from "./scene.ts";
 
@@ -14,7 +14,7 @@ class Search {
 
   /** Adds an error that an agent receives. */
   add(error: unknown): void {
-    this.#errors.push(JSON.stringify(failureRefusal(error)), String(error));
+    this.#errors.push(JSON.stringify(errorBodyOf(error)), String(error));
   }
 
   /** Asserts that no text contains a secret. */

@@ -13,7 +13,7 @@ import {
 } from "../../src/downstream/mod.ts";
 import { CircuitBreaker } from "../../src/downstream/circuit_breaker.ts";
 import { DownstreamError } from "../../src/errors.ts";
-import { failureRefusal } from "../../src/gateway/refusal.ts";
+import { errorBodyOf } from "../../src/gateway/error_body.ts";
 import { createMemoryChannels, JsonText } from "../../src/jsonrpc/mod.ts";
 import { createLog } from "../../src/log.ts";
 import { NO_SPAN } from "../../src/trace.ts";
@@ -51,7 +51,7 @@ function makeServer(
   const server = new DownstreamServer({ ...config, options: { ...config.options, ...options } }, {
     version: "1.2.3",
     log: createLog({ level: "debug", write: (line) => scene.log.push(line) }),
-    open,
+    open: open,
     authorize: (_config, pending) => scene.gateway(pending),
   });
   return Object.assign(server, {
@@ -110,7 +110,7 @@ Deno.test("[errors.auth-required] [oauth.wait] a missing login is not a failed s
     const error = await failure(call(server, scene.client.agent("a")));
     assert.equal(error.code, "AUTH_REQUIRED");
     // The error as the agent receives it.
-    const wire = failureRefusal(error);
+    const wire = errorBodyOf(error);
     assert.equal(wire?.command, "agent-mcp-gateway auth login notes");
     assert.match(wire?.url ?? "", /^http:\/\/127\.0\.0\.1:\d+\/authorize\?/);
   }

@@ -2,16 +2,20 @@ import assert from "node:assert/strict";
 import { isAgentId } from "../../src/agent_id.ts";
 import { type Identity, resolveAgent } from "../../src/policy/mod.ts";
 
-const known = ["backend", "team.frontend", "default"];
+const KNOWN_AGENTS = ["backend", "team.frontend", "default"];
 
-function identity(overrides: Partial<Identity> = {}, agents: readonly string[] = known): Identity {
+function identity(
+  overrides: Partial<Identity> = {},
+  agents: readonly string[] = KNOWN_AGENTS,
+): Identity {
   return { denyOnMissing: false, has: (agent) => agents.includes(agent), ...overrides };
 }
 
-function refusalOf(given: string | undefined, who: Identity) {
-  const resolution = resolveAgent(given, who);
-  assert.ok("refused" in resolution, `resolved to ${JSON.stringify(resolution)}`);
-  return resolution.refused;
+/** Returns the error of a call whose caller cannot be identified. */
+function identityErrorOf(agentId: string | undefined, identity: Identity) {
+  const resolution = resolveAgent(agentId, identity);
+  assert.ok("error" in resolution, `resolved to ${JSON.stringify(resolution)}`);
+  return resolution.error;
 }
 
 const strict = { denyOnMissing: true };
@@ -34,7 +38,7 @@ Deno.test("[identity.given] a given agent_id that is in the rules is the caller"
 Deno.test("[identity.unknown-agent] an unknown agent is refused in every mode", () => {
   for (const name of ["ghost", "Backend", "backend.", "toString", "__proto__"]) {
     for (const denyOnMissing of [true, false]) {
-      const { code, message } = refusalOf(
+      const { code, message } = identityErrorOf(
         name,
         identity({ denyOnMissing, defaultAgent: "backend" }),
       );
@@ -48,7 +52,7 @@ Deno.test("[identity.malformed] a malformed agent_id is refused, even if the rul
   const agents = ["a b", "x".repeat(129)];
   for (const name of [...agents, " ", "a\nb", "*"]) {
     for (const overrides of [strict, { bound: "backend" }, { bound: name }]) {
-      const { code } = refusalOf(name, identity(overrides, [...agents, ...known]));
+      const { code } = identityErrorOf(name, identity(overrides, [...agents, ...KNOWN_AGENTS]));
       assert.equal(code, "INVALID_AGENT_ID");
     }
   }
@@ -61,18 +65,18 @@ Deno.test("[identity.malformed] a malformed agent_id is quoted shortened and in 
     '"\\" ',
   ];
   for (const name of hostile) {
-    const { message, hint = "" } = refusalOf(name, identity());
+    const { message, hint = "" } = identityErrorOf(name, identity());
     assert.match(message + hint, /^[ -~]+$/);
     assert.ok(message.length < 500);
   }
-  const { message } = refusalOf("a\nb", identity());
+  const { message } = identityErrorOf("a\nb", identity());
   assert.ok(message.includes(String.raw`"a\nb"`));
 });
 
 Deno.test("[identity.missing-denied] without agent_id, deny_on_missing_agent denies despite any fallback", () => {
   for (const given of [undefined, ""]) {
     const who = identity({ ...strict, defaultAgent: "backend" });
-    assert.equal(refusalOf(given, who).code, "INVALID_AGENT_ID");
+    assert.equal(identityErrorOf(given, who).code, "INVALID_AGENT_ID");
   }
 });
 
@@ -88,12 +92,12 @@ Deno.test("[identity.fallback] without agent_id: GATEWAY_DEFAULT_AGENT, else the
 
 Deno.test("[identity.no-fallback] without agent_id and any fallback: NO_FALLBACK_CONFIGURED", () => {
   for (const given of [undefined, ""]) {
-    assert.equal(refusalOf(given, identity({}, ["backend"])).code, "NO_FALLBACK_CONFIGURED");
+    assert.equal(identityErrorOf(given, identity({}, ["backend"])).code, "NO_FALLBACK_CONFIGURED");
   }
 });
 
 Deno.test("[identity.fallback-not-in-rules] a configured fallback that is not in the rules is refused, although default exists", () => {
-  const { code, message, hint } = refusalOf(undefined, identity({ defaultAgent: "ghost" }));
+  const { code, message, hint } = identityErrorOf(undefined, identity({ defaultAgent: "ghost" }));
   assert.equal(code, "FALLBACK_AGENT_NOT_IN_RULES");
   assert.ok(!`${message} ${hint}`.includes("ghost"));
 });
@@ -109,7 +113,7 @@ Deno.test("[identity.bound] a bound gateway accepts calls without agent_id or wi
 
 Deno.test("[identity.bound] another agent_id than the bound one is refused with the same message, known or not", () => {
   const messages = ["default", "ghost"].map((given) => {
-    const { code, message, hint } = refusalOf(given, identity({ bound: "backend" }));
+    const { code, message, hint } = identityErrorOf(given, identity({ bound: "backend" }));
     assert.equal(code, "INVALID_AGENT_ID");
     return `${message} ${hint}`.replaceAll(given, "");
   });
@@ -120,7 +124,7 @@ Deno.test("[identity.bound] another agent_id than the bound one is refused with 
 Deno.test("[identity.bound] a bound agent that is not in the rules is refused without a fallback", () => {
   for (const bound of ["ghost", "", "toString"]) {
     for (const given of [undefined, "", bound]) {
-      const { code } = refusalOf(given, identity({ bound, defaultAgent: "backend" }));
+      const { code } = identityErrorOf(given, identity({ bound, defaultAgent: "backend" }));
       assert.equal(code, "INVALID_AGENT_ID");
     }
   }
@@ -138,7 +142,7 @@ Deno.test("[identity.no-other-names] refusals name only the agent that was given
     ["not valid", { bound: "zeta-one", defaultAgent: "zeta-two" }],
   ];
   for (const [given, overrides] of situations) {
-    const { message, hint = "" } = refusalOf(given, identity(overrides, agents));
+    const { message, hint = "" } = identityErrorOf(given, identity(overrides, agents));
     const text = given === undefined ? message + hint : (message + hint).replaceAll(given, "");
     for (const name of ["zeta-one", "zeta-two", "ghost"]) {
       assert.ok(!text.includes(name), `${name} in: ${text}`);

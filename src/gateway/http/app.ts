@@ -11,7 +11,7 @@ import {
   loopbackOnly,
   originGuard,
 } from "./middleware.ts";
-import { refuse } from "./refusal.ts";
+import { errorResponse } from "./error_response.ts";
 import { METADATA_PATH } from "./rules_authenticator.ts";
 
 /** Options of the routes. */
@@ -21,18 +21,20 @@ export interface AppOptions extends McpOptions {
   readonly authenticator: Authenticator;
   /** Whether every server that starts with the gateway has answered or failed. */
   readonly isReady: () => boolean;
+  /** Writes the metrics in the text format of Prometheus. */
   readonly metrics: () => string;
-  readonly onFault: (error: unknown) => void;
+  /** Called when a handler throws, which is a bug of the gateway. */
+  readonly onInternalError: (error: unknown) => void;
 }
 
 /** Paths of the protected resource metadata. @see {@link https://www.rfc-editor.org/rfc/rfc9728} */
 const METADATA_PATHS = ["/.well-known/oauth-protected-resource", METADATA_PATH];
 
 /**
- * Creates the routes of the service and their middlewares.
+ * Creates the routes of the service with their middlewares.
  */
 export function createApp(options: AppOptions): Hono<HttpEnv> {
-  const { settings, authenticator, isDraining, isReady, metrics, onFault } = options;
+  const { settings, authenticator, isDraining, isReady, metrics, onInternalError } = options;
   const { corsOrigins, metricsToken } = settings;
   const app = new Hono<HttpEnv>();
   app.get("/health", (c) => c.json({ status: "ok" }));
@@ -58,10 +60,12 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
   app.use("/mcp", authenticate(authenticator));
   app.route("/mcp", mcpRoutes(options));
 
-  app.notFound(() => refuse(404, "There is nothing here; the MCP endpoint is /mcp"));
+  app.notFound(() => errorResponse(404, "There is nothing here; the MCP endpoint is /mcp"));
   app.onError((error) => {
-    onFault(error);
-    return refuse(500, "The gateway failed to answer; its log has the reason", { code: -32603 });
+    onInternalError(error);
+    return errorResponse(500, "The gateway failed to answer; its log has the reason", {
+      code: -32603,
+    });
   });
   return app;
 }

@@ -1,11 +1,11 @@
 /** The identity that a request's credential proves. */
 export interface Credential {
-  /** The same for the same credential; for a JWT, made of its issuer, subject and agent. */
+  /** Id of the credential: the same for renewed JWTs of the same issuer, subject and agent. */
   readonly id: string;
   /** The agent of the credential. */
   readonly agent: string;
   /** Expiry time in milliseconds since 1970; absent if it never expires. */
-  readonly expiresAt?: number;
+  readonly expiresAtMs?: number;
 }
 
 /** The part of a request that authentication needs. */
@@ -20,7 +20,7 @@ export interface AuthRequest {
 
 /** The result of authentication. */
 export type AuthResult =
-  /** No credentials are configured: everyone who reaches the listener on loopback has access. */
+  /** No credentials are configured: every program on this machine has access. */
   | { readonly kind: "open" }
   | { readonly kind: "credential"; readonly credential: Credential }
   | {
@@ -34,21 +34,21 @@ export type AuthResult =
     readonly wwwAuthenticate?: string;
     /** Seconds until the client may try again. */
     readonly retryAfterS?: number;
-    /** Says what happened and what to do, for the client. */
+    /** The problem and what to do, for the client. */
     readonly message: string;
   };
 
 /** Authenticates requests. */
 export interface Authenticator {
-  /** Whether credentials are configured now; if so, every request to `/mcp` needs one. */
+  /** Whether the active rules have credentials; if so, every request to `/mcp` needs one. */
   readonly isConfigured: boolean;
   /** Authenticates a request. Never throws: a credential that cannot be checked is refused. */
   authenticate(request: AuthRequest): Promise<AuthResult>;
-  /** Whether a credential is still valid: neither expired nor removed from the configuration. */
+  /** Whether a credential is valid: neither expired nor removed from the rules. */
   isValid(credential: Credential): boolean;
   /**
-   * Writes the protected resource metadata for the service's origin. Present while an issuer is
-   * configured at which clients can log in.
+   * Returns the protected resource metadata for the origin of the service. Absent unless the rules name
+   * an issuer at which clients can log in.
    *
    * @see {@link https://www.rfc-editor.org/rfc/rfc9728}
    */

@@ -1,4 +1,4 @@
-/** Maximum token length in characters; JWTs with many claims have a few thousand. */
+/** Maximum header length in characters; JWTs with many claims have a few thousand. */
 const MAX_LENGTH = 16 * 1024;
 
 /** A parsed `Authorization` header. */
@@ -20,11 +20,11 @@ export function readBearer(header: string | null): Bearer {
   return token === undefined ? { kind: "malformed" } : { kind: "token", token };
 }
 
-/** The parameters of a bearer challenge. */
+/** The parameters of a `WWW-Authenticate` header. */
 export interface Challenge {
   /** URL of the protected resource metadata. */
   readonly metadataUrl?: string | undefined;
-  /** Why the token was refused; absent if the request had none. */
+  /** The reason why the token was refused; absent if the request had none. */
   readonly error?: "invalid_token";
 }
 

@@ -1,14 +1,15 @@
-/** A shared limit: on the total size of request bodies, kept events, or queued responses. */
+/** A shared limit, such as on the total size of all request bodies. */
 export class Budget {
+  /** The amount in use; its users add to it and subtract from it. */
   used = 0;
   readonly #max: number;
 
-  /** @param most The maximum of `used`. */
+  /** @param max The maximum of `used`. */
   constructor(max: number) {
     this.#max = max;
   }
 
-  /** Whether `used` exceeds the maximum, or would with `more`. */
+  /** Whether `used` exceeds the maximum, or would exceed it with `more`. */
   isExceeded(more: number = 0): boolean {
     return this.used + more > this.#max;
   }

@@ -4,7 +4,7 @@ export const EVENT_STREAM = "text/event-stream";
 const encoder = new TextEncoder();
 
 /**
- * A stream of server-sent events to a client, for the body of a response. The listener reads each event
+ * A stream of server-sent events to a client, as the body of a response. The HTTP listener reads each event
  * immediately, and cancels the body when the client disconnects.
  *
  * @see {@link https://html.spec.whatwg.org/multipage/server-sent-events.html}
@@ -12,14 +12,14 @@ const encoder = new TextEncoder();
 export class EventStream {
   readonly body: ReadableStream<Uint8Array<ArrayBuffer>>;
   #controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>> | undefined;
-  #onOver: () => void = () => {};
+  #onEnd: () => void = () => {};
 
   constructor() {
     this.body = new ReadableStream({
       start: (controller) => {
         this.#controller = controller;
       },
-      cancel: () => this.#over(),
+      cancel: () => this.#close(),
     });
   }
 
@@ -28,13 +28,13 @@ export class EventStream {
     return this.#controller !== undefined;
   }
 
-  /** Sends a message; with its id, the client can resume after it. */
+  /** Sends a message with an id, after which the client can resume. */
   send(id: string, message: string): void {
     this.#write(`id: ${id}\nevent: message\ndata: ${message}\n\n`);
   }
 
   /**
-   * Gives the client an id to resume with before the first message.
+   * Sends an event without a message, whose id the client can resume after.
    *
    * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#sending-messages-to-the-server}
    */
@@ -42,7 +42,7 @@ export class EventStream {
     this.#write(`id: ${id}\ndata: \n\n`);
   }
 
-  /** Sends a comment, which keeps proxies from closing the stream and detects clients that are gone. */
+  /** Sends a comment, which keeps proxies from closing the stream and reveals clients that are gone. */
   keepAlive(): void {
     this.#write(": keep-alive\n\n");
   }
@@ -50,21 +50,21 @@ export class EventStream {
   /** Ends the stream after the events sent so far. */
   end(): void {
     this.#controller?.close();
-    this.#over();
+    this.#close();
   }
 
-  /** Registers a listener for the end of the stream or of the client. */
-  whenOver(listener: () => void): void {
-    this.#onOver = listener;
+  /** Sets the listener for the end of the stream, by the gateway or by the client. */
+  onEnd(listener: () => void): void {
+    this.#onEnd = listener;
   }
 
   #write(text: string): void {
     this.#controller?.enqueue(encoder.encode(text));
   }
 
-  #over(): void {
+  #close(): void {
     if (this.#controller === undefined) return;
     this.#controller = undefined;
-    this.#onOver();
+    this.#onEnd();
   }
 }

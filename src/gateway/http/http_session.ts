@@ -2,10 +2,10 @@ import type { Channel, ChannelHandler } from "../../jsonrpc/mod.ts";
 import type { Credential } from "./authentication.ts";
 import type { Budget } from "./budget.ts";
 import { EventStream } from "./event_stream.ts";
-import { type PostOptions, PostResponseWriter, type StreamOwner } from "./post_response.ts";
-import { ReplayBuffer } from "./replay.ts";
+import { type PostResponseOptions, PostResponseWriter, type StreamOwner } from "./post_response.ts";
+import { ReplayBuffer } from "./replay_buffer.ts";
 
-/** Number of the stream that a client opens with GET, for messages that belong to no call. */
+/** Number of the stream that a client opens with GET, for messages outside of calls. */
 const GET_STREAM = 0;
 
 /** Options of a session. */
@@ -19,35 +19,37 @@ export interface HttpSessionOptions {
 }
 
 /**
- * A client's session over HTTP: a channel that receives messages in POSTs, and sends messages in their
- * responses or in a stream that the client opens.
+ * A client's session over HTTP: a channel that receives messages in POST requests, and sends messages in
+ * the responses to them, or on a stream that the client opens with GET.
  *
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#streamable-http}
  */
 export class HttpSession implements Channel, StreamOwner {
   /** The session id. It gives access to the session, so it is never logged. */
   readonly id: string = crypto.randomUUID();
-  /** Time of opening, on the clock of `performance.now()`. */
+  /** Time of its creation, on the clock of `performance.now()`. */
   readonly openedAt: number = performance.now();
-  /** The credential of the client; a renewed one replaces it. */
+  /** The credential of the client, which replaces it when it renews it. */
   credential: Credential | undefined;
   /** Time of the last use, on the same clock. */
-  usedAt: number = performance.now();
+  lastUsedAt: number = performance.now();
   /**
-   * Whether the client has closed its stream and sent nothing since. Clients keep their stream open, and
-   * reopen it when they lose it; a client that does neither is probably gone.
+   * Whether the client has lost its stream and sent nothing since. Clients reopen a stream that they lose,
+   * so this one is probably gone.
    */
   isAbandoned = false;
   readonly #replay: ReplayBuffer;
   readonly #responses = new Set<PostResponseWriter>();
+  // The responses that have become streams, by number of the stream.
   readonly #streams = new Map<number, PostResponseWriter>();
-  readonly #positions = new Map<number, number>();
+  // Position of the last message of each stream.
+  readonly #lastPositions = new Map<number, number>();
   #handler: ChannelHandler | undefined;
   #getStream: EventStream | undefined;
-  // Position of the last message that was sent on the client's stream; later ones wait for it to reopen.
-  #getSent = 0;
-  #lastStream = GET_STREAM;
-  #isOver = false;
+  // Position of the last message that was sent on the GET stream; later ones wait until it is opened again.
+  #lastSentPosition = 0;
+  #lastStreamNumber = GET_STREAM;
+  #isClosed = false;
 
   constructor({ credential, maxReplayChars, budget }: HttpSessionOptions) {
     this.credential = credential;
@@ -60,16 +62,19 @@ export class HttpSession implements Channel, StreamOwner {
   }
 
   /** Receives a message from the client; `bytes` is its size in UTF-8. */
-  take(message: { text: string; bytes: number }, options: PostOptions): PostResponseWriter {
+  receive(
+    message: { text: string; bytes: number },
+    options: PostResponseOptions,
+  ): PostResponseWriter {
     const response = this.#openResponse(options);
-    if (!this.#isOver) this.#handler?.message(message.text, message.bytes, response);
+    if (!this.#isClosed) this.#handler?.message(message.text, message.bytes, response);
     return response;
   }
 
   /** Receives bytes from the client that are not UTF-8. */
-  receiveInvalid(bytes: Uint8Array, options: PostOptions): PostResponseWriter {
+  receiveInvalid(bytes: Uint8Array, options: PostResponseOptions): PostResponseWriter {
     const response = this.#openResponse(options);
-    if (this.#isOver) return response;
+    if (this.#isClosed) return response;
     this.#handler?.dropped(
       { reason: "not-utf8", bytes: bytes.length, head: "", tail: "" },
       response,
@@ -78,23 +83,23 @@ export class HttpSession implements Channel, StreamOwner {
   }
 
   /**
-   * Opens the stream for messages that belong to no call; an earlier one ends.
+   * Opens the stream for messages outside of calls, and ends the previous one.
    *
-   * @param from Position of the last message that the client received.
+   * @param afterPosition Position of the last message that the client received.
    */
-  listen(from: number = this.#getSent): EventStream {
-    this.#noteUse();
+  openGetStream(afterPosition: number = this.#lastSentPosition): EventStream {
+    this.#recordUse();
     const stream = new EventStream();
     const last = this.#getStream;
     this.#getStream = stream;
     last?.end();
-    stream.whenOver(() => {
-      this.usedAt = performance.now();
-      // A stream that was replaced by another does not count.
+    stream.onEnd(() => {
+      this.lastUsedAt = performance.now();
+      // A stream that another one has replaced was not lost.
       this.isAbandoned ||= this.#getStream === stream;
     });
     for (const { position, text } of this.#replay.find(GET_STREAM)) {
-      if (position > from) this.#sendOnGetStream(position, text);
+      if (position > afterPosition) this.#sendOnGetStream(position, text);
     }
     return stream;
   }
@@ -108,29 +113,30 @@ export class HttpSession implements Channel, StreamOwner {
   resume(lastId: string): EventStream | undefined {
     const [, streamText, positionText] = /^(\d{1,15})-(\d{1,15})$/.exec(lastId) ?? [];
     if (streamText === undefined) return undefined;
-    const [number, from] = [Number(streamText), Number(positionText)];
+    const [streamNumber, afterPosition] = [Number(streamText), Number(positionText)];
     // Even if messages were lost, the client needs this stream for the next ones.
-    if (number === GET_STREAM) return this.listen(from);
-    const response = this.#streams.get(number);
-    const kept = this.#replay.find(number);
-    const events = kept.filter(({ position }) => position > from);
+    if (streamNumber === GET_STREAM) return this.openGetStream(afterPosition);
+    const response = this.#streams.get(streamNumber);
+    const keptEvents = this.#replay.find(streamNumber);
+    const events = keptEvents.filter(({ position }) => position > afterPosition);
     if (response === undefined && events.length === 0) return undefined;
-    // The oldest messages are dropped first.
-    const firstPosition = kept[0]?.position ?? (this.#positions.get(number) ?? 0) + 1;
-    if (firstPosition > from + 1) return undefined;
-    this.#noteUse();
+    // The oldest messages are dropped first, so the first kept one shows whether any are missing.
+    const firstPosition = keptEvents[0]?.position ??
+      (this.#lastPositions.get(streamNumber) ?? 0) + 1;
+    if (firstPosition > afterPosition + 1) return undefined;
+    this.#recordUse();
     const stream = new EventStream();
-    for (const { position, text } of events) stream.send(eventId(number, position), text);
+    for (const { position, text } of events) stream.send(eventId(streamNumber, position), text);
     if (response === undefined) stream.end();
     else response.resume(stream);
     return stream;
   }
 
-  /** Starts streams for calls that take long, and keeps open streams alive. */
+  /** Starts streams for calls that take long, and sends keep-alive comments on open streams. */
   tick({ keepAlive }: { readonly keepAlive: boolean }): void {
     const now = performance.now();
     for (const response of this.#responses) {
-      if (response.stream === undefined && now >= response.streamAt) response.begin();
+      if (response.stream === undefined && now >= response.startStreamAt) response.startStream();
       else if (keepAlive) response.stream?.keepAlive();
     }
     if (keepAlive) this.#getStream?.keepAlive();
@@ -140,22 +146,22 @@ export class HttpSession implements Channel, StreamOwner {
     this.#handler = handler;
   }
 
-  /** Sends a message that belongs to no call. */
+  /** Sends a message outside of calls. */
   send(text: string): void {
-    if (this.#isOver) return;
-    const position = this.#keep(GET_STREAM, text);
+    if (this.#isClosed) return;
+    const position = this.#keepMessage(GET_STREAM, text);
     if (this.#getStream?.isOpen) this.#sendOnGetStream(position, text);
   }
 
-  /** Resolves immediately: answers are passed on without a queue, and the response writers queue. */
+  /** Resolves immediately: the session passes messages on without a queue. */
   flush(): Promise<void> {
     return Promise.resolve();
   }
 
   /** Ends the session with its streams and active calls. Idempotent. */
   close(): Promise<void> {
-    if (this.#isOver) return Promise.resolve();
-    this.#isOver = true;
+    if (this.#isClosed) return Promise.resolve();
+    this.#isClosed = true;
     this.#getStream?.end();
     for (const response of this.#responses) response.abandon();
     this.#responses.clear();
@@ -166,46 +172,46 @@ export class HttpSession implements Channel, StreamOwner {
   }
 
   beginStream(response: PostResponseWriter): number {
-    this.#streams.set(++this.#lastStream, response);
-    return this.#lastStream;
+    this.#streams.set(++this.#lastStreamNumber, response);
+    return this.#lastStreamNumber;
   }
 
-  keep(stream: number, text: string): string {
-    return eventId(stream, this.#keep(stream, text));
+  keepForReplay(stream: number, text: string): string {
+    return eventId(stream, this.#keepMessage(stream, text));
   }
 
-  forget(response: PostResponseWriter, stream: number | undefined): void {
-    this.usedAt = performance.now();
+  removeResponse(response: PostResponseWriter, stream: number | undefined): void {
+    this.lastUsedAt = performance.now();
     this.#responses.delete(response);
     if (stream === undefined) return;
     this.#streams.delete(stream);
-    this.#positions.delete(stream);
+    this.#lastPositions.delete(stream);
   }
 
-  /** Notes that the client has sent a request. */
-  #noteUse(): void {
-    this.usedAt = performance.now();
+  /** Records that the client has sent a request. */
+  #recordUse(): void {
+    this.lastUsedAt = performance.now();
     this.isAbandoned = false;
   }
 
-  /** Creates the response to a message. The session may have ended while the message arrived. */
-  #openResponse(options: PostOptions): PostResponseWriter {
-    this.#noteUse();
+  /** Creates the response to a message. The session may have ended while the message was read. */
+  #openResponse(options: PostResponseOptions): PostResponseWriter {
+    this.#recordUse();
     const response = new PostResponseWriter(this, options);
-    if (this.#isOver) response.abandon();
+    if (this.#isClosed) response.abandon();
     else this.#responses.add(response);
     return response;
   }
 
-  #keep(stream: number, text: string): number {
-    const position = (this.#positions.get(stream) ?? 0) + 1;
-    this.#positions.set(stream, position);
-    if (!this.#isOver) this.#replay.add({ stream, position, text });
+  #keepMessage(stream: number, text: string): number {
+    const position = (this.#lastPositions.get(stream) ?? 0) + 1;
+    this.#lastPositions.set(stream, position);
+    if (!this.#isClosed) this.#replay.add({ stream, position, text });
     return position;
   }
 
   #sendOnGetStream(position: number, text: string): void {
-    this.#getSent = position;
+    this.#lastSentPosition = position;
     this.#getStream?.send(eventId(GET_STREAM, position), text);
   }
 }

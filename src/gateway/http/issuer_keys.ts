@@ -38,7 +38,7 @@ type KeySet = ReturnType<typeof import("jose").createRemoteJWKSet>;
 
 /**
  * The public keys of an issuer, cached by jose. They are fetched when first needed, and again when they
- * are old or a token names an unknown key. The number of fetches does not grow with that of tokens.
+ * are old or a token names an unknown key; pauses between fetches limit their number.
  */
 export class IssuerKeys {
   readonly #options: JwtOptions;
@@ -66,7 +66,7 @@ export class IssuerKeys {
    */
   async find(header: JWSHeaderParameters): Promise<CryptoKey> {
     const keys = await (this.#keys ??= this.#create());
-    // jose would refuse all tokens while the issuer is down; we use old keys for a while.
+    // A failed reload is not reported: the old keys stay in use until they are stale.
     if (this.#isOlderThan(this.#times.freshMs)) await keys.reload().catch(() => {});
     return await keys(header);
   }
@@ -76,7 +76,7 @@ export class IssuerKeys {
     const fetchKeys: FetchImplementation = async (_, { signal }) => {
       return Response.json(await this.#fetch(signal));
     };
-    // The URL is not used: our own fetch knows the address.
+    // jose needs a URL, but `fetchKeys` ignores it.
     return createRemoteJWKSet(new URL("https://issuer.invalid"), {
       cacheMaxAge: this.#times.staleMs,
       cooldownDuration: this.#times.cooldownMs,
@@ -102,12 +102,12 @@ export class IssuerKeys {
       return keys;
     } catch (cause) {
       const reason = signal.aborted ? "it did not answer in time" : messageOf(cause);
-      const serveOld = !this.#isOlderThan(this.#times.staleMs);
-      // With old keys there is less hurry, and each attempt may delay requests.
-      this.#retryAt = performance.now() + this.#times.retryDelayMs * (serveOld ? 10 : 1);
+      const hasOldKeys = !this.#isOlderThan(this.#times.staleMs);
+      // With old keys another attempt is less urgent, and each attempt may delay requests.
+      this.#retryAt = performance.now() + this.#times.retryDelayMs * (hasOldKeys ? 10 : 1);
       this.#failure = new KeysUnavailableError(reason, { cause });
       const message = "The keys of the issuer (auth.jwt) cannot be fetched; its tokens are " +
-        (serveOld ? "checked with the keys fetched before" : "refused");
+        (hasOldKeys ? "checked with the keys fetched before" : "refused");
       this.#log.warn(message, { issuer: this.#options.issuer, reason });
       throw this.#failure;
     }
@@ -120,7 +120,7 @@ async function findKeysUrl(issuer: string, signal: AbortSignal): Promise<string>
   for (const url of metadataUrls(issuer)) {
     try {
       const metadata = await fetchJson(url, signal) as { issuer?: unknown; jwks_uri?: unknown };
-      // Otherwise one issuer could speak for another.
+      // Otherwise one issuer could publish keys for another.
       if (metadata.issuer !== issuer) throw new Error("it is the metadata of another issuer");
       const { jwks_uri: keysUrl } = metadata;
       if (typeof keysUrl !== "string") throw new Error("it has no jwks_uri");

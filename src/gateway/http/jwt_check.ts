@@ -2,7 +2,7 @@ import type { JwtOptions } from "../../config/mod.ts";
 import type { Log } from "../../log.ts";
 import { IssuerKeys, KeysUnavailableError, type KeyTimes } from "./issuer_keys.ts";
 
-/** Tolerated difference between the issuer's clock and ours, in seconds. */
+/** Tolerated difference between the clocks of the issuer and this machine, in seconds. */
 const TOLERANCE_S = 5;
 
 /**
@@ -26,12 +26,12 @@ const ALGORITHMS = [
 ];
 
 /** Accepted types of tokens; others, such as logout tokens, are signed with the same keys. */
-const TYPES: readonly unknown[] = [undefined, "jwt", "at+jwt"];
+const ACCEPTED_TYPES: readonly unknown[] = [undefined, "jwt", "at+jwt"];
 
-/** The checked claims of a JWT, or why it is refused. */
-export type CheckedJwt =
+/** The result of checking a JWT. */
+export type JwtResult =
   | {
-    readonly kind: "good";
+    readonly kind: "valid";
     /** Value of `sub`; empty if there is none. */
     readonly subject: string;
     /** Unchecked value of the claim that names the agent. */
@@ -39,8 +39,9 @@ export type CheckedJwt =
     /** Expiry time in milliseconds since 1970. */
     readonly expiresAtMs: number;
   }
-  /** `reason` is for the log only, not for the client. */
-  | { readonly kind: "bad"; readonly reason: string }
+  /** The token is not accepted; `reason` is for the log only, not for the client. */
+  | { readonly kind: "invalid"; readonly reason: string }
+  /** The keys of the issuer are not available, so the token cannot be checked. */
   | { readonly kind: "unavailable" };
 
 /** Checks JWTs of one issuer. */
@@ -49,12 +50,15 @@ export class JwtCheck {
   readonly options: JwtOptions;
   readonly #keys: IssuerKeys;
 
-  constructor(options: JwtOptions, use: { readonly log: Log; readonly times?: Partial<KeyTimes> }) {
+  constructor(
+    options: JwtOptions,
+    context: { readonly log: Log; readonly times?: Partial<KeyTimes> },
+  ) {
     this.options = options;
-    this.#keys = new IssuerKeys(options, use);
+    this.#keys = new IssuerKeys(options, context);
   }
 
-  async check(token: string): Promise<CheckedJwt> {
+  async check(token: string): Promise<JwtResult> {
     const { errors, jwtVerify } = await import("jose");
     const { issuer, audience, agentClaim } = this.options;
     try {
@@ -70,23 +74,25 @@ export class JwtCheck {
         },
       );
       const type = protectedHeader.typ?.toLowerCase().replace(/^application\//, "");
-      if (!TYPES.includes(type)) return { kind: "bad", reason: "it is of another type" };
+      if (!ACCEPTED_TYPES.includes(type)) {
+        return { kind: "invalid", reason: "it is of another type" };
+      }
       const { sub, iat, exp = 0 } = payload;
       if (iat !== undefined && iat > Date.now() / 1000 + TOLERANCE_S) {
-        return { kind: "bad", reason: '"iat" is in the future' };
+        return { kind: "invalid", reason: '"iat" is in the future' };
       }
       return {
-        kind: "good",
+        kind: "valid",
         subject: typeof sub === "string" ? sub : "",
         agent: Object.hasOwn(payload, agentClaim) ? payload[agentClaim] : undefined,
         expiresAtMs: (exp + TOLERANCE_S) * 1000,
       };
     } catch (error) {
       if (error instanceof KeysUnavailableError) return { kind: "unavailable" };
-      // Every error refuses the token: a key that does not fit the algorithm throws other kinds of
-      // errors than jose's own.
+      // Any other error means an invalid token: not all of them are errors of jose, such as that of a key
+      // that does not fit the algorithm.
       const reason = error instanceof errors.JOSEError ? error.code : "it cannot be checked";
-      return { kind: "bad", reason };
+      return { kind: "invalid", reason };
     }
   }
 }

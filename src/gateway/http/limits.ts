@@ -2,8 +2,8 @@
 export interface HttpLimits {
   /** Maximum number of open connections; further ones are closed immediately. */
   readonly connections: number;
-  /** Maximum number of requests at the same time on one connection (HTTP/1.1 pipelining). */
-  readonly pipelined: number;
+  /** Maximum number of concurrent requests on one connection (HTTP/1.1 pipelining). */
+  readonly requestsPerConnection: number;
   /** Maximum size of a request's headers, in bytes; larger ones are answered with 431. */
   readonly headerBytes: number;
   /** Maximum time to receive the headers, in milliseconds; then the answer is 408. */
@@ -18,30 +18,30 @@ export interface HttpLimits {
   readonly firstBodyBytes: number;
   /** Maximum total size of the bodies being read, in bytes; above it, the answer is 503. */
   readonly allBodiesBytes: number;
-  /** Queued data of a client that does not read, in UTF-16 code units, above which it is disconnected. */
-  readonly unread: number;
-  /** Maximum queued data of all clients, in bytes; above it, the slowest client is disconnected. */
-  readonly unreadAll: number;
+  /** Maximum queued data of a client that does not read, in bytes; above it, the client is disconnected. */
+  readonly queuedBytes: number;
+  /** Maximum queued data of all clients, in bytes; above it, the client that is behind longest is disconnected. */
+  readonly allQueuedBytes: number;
   /** Maximum time for which a client may read nothing of its queued data, in milliseconds. */
   readonly stalledMs: number;
-  /** Time after which an unanswered call is answered with a stream, in milliseconds. */
+  /** Time after which the response to an unanswered call becomes a stream, in milliseconds. */
   readonly streamAfterMs: number;
   /** Interval of keep-alive comments on a stream, in milliseconds. */
-  readonly keepStreamMs: number;
-  /** Maximum size of the messages a session keeps for a reconnect, in UTF-16 code units. */
+  readonly streamKeepAliveMs: number;
+  /** Maximum size of the messages that a session keeps for a client that reconnects, in UTF-16 code units. */
   readonly maxReplayChars: number;
   /** The same for all sessions together, in UTF-16 code units. */
   readonly maxTotalReplayChars: number;
-  /** Milliseconds that a client has to reopen its stream before its servers are stopped. */
+  /** Time in which a client must reopen its stream before its servers are stopped, in milliseconds. */
   readonly abandonedAfterMs: number;
-  /** Idle milliseconds after which a session may be ended to make room for a new one. */
+  /** Idle time after which a session may be ended to make room for a new one, in milliseconds. */
   readonly evictableAfterMs: number;
 }
 
 /** The limits of the gateway. */
-export const LIMITS: HttpLimits = {
+export const HTTP_LIMITS: HttpLimits = {
   connections: 4096,
-  pipelined: 16,
+  requestsPerConnection: 16,
   headerBytes: 16 * 1024,
   headersMs: 10_000,
   requestMs: 60_000,
@@ -49,11 +49,11 @@ export const LIMITS: HttpLimits = {
   bodyBytes: 64 * 1024 * 1024,
   firstBodyBytes: 1024 * 1024,
   allBodiesBytes: 256 * 1024 * 1024,
-  unread: 8 * 1024 * 1024,
-  unreadAll: 256 * 1024 * 1024,
+  queuedBytes: 8 * 1024 * 1024,
+  allQueuedBytes: 256 * 1024 * 1024,
   stalledMs: 30_000,
   streamAfterMs: 1000,
-  keepStreamMs: 15_000,
+  streamKeepAliveMs: 15_000,
   maxReplayChars: 1024 * 1024,
   maxTotalReplayChars: 64 * 1024 * 1024,
   abandonedAfterMs: 30_000,

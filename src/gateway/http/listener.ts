@@ -5,8 +5,8 @@ import { EVENT_STREAM } from "./event_stream.ts";
 import type { HttpLimits } from "./limits.ts";
 import { readBody } from "./read_body.ts";
 import type { RequestContext } from "./request_context.ts";
-import { findHeadFault } from "./request_head.ts";
-import { ResponseWriter, type WriterContext } from "./response_writer.ts";
+import { findHeadErrorStatus } from "./request_head.ts";
+import { BodyWriter, type WriterContext } from "./body_writer.ts";
 import type { Certificate } from "./tls_files.ts";
 
 /** Options of a listener. */
@@ -20,7 +20,7 @@ export interface ListenerOptions {
   /** The only paths that are answered; they are compared without decoding. */
   readonly paths: ReadonlySet<string>;
   readonly fetch: (request: Request, context: RequestContext) => Response | Promise<Response>;
-  readonly onFault: (error: unknown) => void;
+  readonly onInternalError: (error: unknown) => void;
 }
 
 /** Headers of every response: no caching, no MIME sniffing, no framing. */
@@ -32,43 +32,48 @@ const HEADERS: readonly (readonly [string, string])[] = [
   ["x-frame-options", "DENY"],
 ];
 
-const OVER_TLS = ["strict-transport-security", "max-age=31536000"] as const;
+/** Header of every response over TLS. */
+const TLS_HEADER = ["strict-transport-security", "max-age=31536000"] as const;
 
 /** Interval of the check for clients that do not read, in milliseconds. */
 const STALL_CHECK_MS = 1000;
 
 /**
- * Listens for HTTP. Uses Node's server because, under Deno, it disconnects clients that send headers or
- * bodies too slowly, and refuses requests that two parsers might read differently; `Deno.serve` has no
- * time limits at all.
+ * Listens for HTTP. Uses Node's server, which disconnects clients that send headers or bodies too slowly,
+ * and refuses requests that two parsers might read differently. `Deno.serve` has no time limits.
  */
 export class Listener {
   readonly #options: ListenerOptions;
   readonly #server: Server;
-  readonly #bodies: Budget;
+  readonly #bodiesBudget: Budget;
   readonly #writerContext: WriterContext;
-  readonly #writers = new Set<ResponseWriter>();
+  readonly #writers = new Set<BodyWriter>();
   readonly #connections = new Set<Socket>();
-  readonly #requests = new WeakMap<Socket, number>();
-  // Keyed by the client's address and port: the TLS socket is not the same object as the TCP socket.
-  readonly #handshakes = new Map<string, ReturnType<typeof setTimeout>>();
-  readonly #timer: ReturnType<typeof setInterval>;
+  // Number of active requests by connection.
+  readonly #requestCounts = new WeakMap<Socket, number>();
+  // Keyed by the client's address and port, because the TLS socket is another object than the TCP socket.
+  readonly #handshakeTimers = new Map<string, ReturnType<typeof setTimeout>>();
+  readonly #stallTimer: ReturnType<typeof setInterval>;
 
   private constructor(server: Server, options: ListenerOptions) {
     this.#server = server;
     this.#options = options;
     const { limits } = options;
-    this.#bodies = new Budget(limits.allBodiesBytes);
-    this.#writerContext = { limits, budget: new Budget(limits.unreadAll), waiting: new Set() };
-    this.#timer = setInterval(() => {
+    this.#bodiesBudget = new Budget(limits.allBodiesBytes);
+    this.#writerContext = {
+      limits,
+      budget: new Budget(limits.allQueuedBytes),
+      writersWithQueue: new Set(),
+    };
+    this.#stallTimer = setInterval(() => {
       for (const writer of this.#writers) writer.destroyIfStalled();
     }, STALL_CHECK_MS);
     server.maxConnections = limits.connections;
-    server.on("connection", (socket: Socket) => this.#take(socket));
-    server.on("secureConnection", (socket: Socket) => this.#endHandshake(nameOf(socket)));
+    server.on("connection", (socket: Socket) => this.#acceptConnection(socket));
+    server.on("secureConnection", (socket: Socket) => this.#endHandshake(socketKey(socket)));
     server.on("request", (incoming: IncomingMessage, response: ServerResponse) => {
-      this.#answer(incoming, response).catch((error) => {
-        options.onFault(error);
+      this.#handleRequest(incoming, response).catch((error) => {
+        options.onInternalError(error);
         response.destroy();
       });
     });
@@ -107,10 +112,10 @@ export class Listener {
         });
       });
     } catch (error) {
-      clearInterval(listener.#timer);
+      clearInterval(listener.#stallTimer);
       throw error;
     }
-    server.on("error", options.onFault);
+    server.on("error", options.onInternalError);
     return listener;
   }
 
@@ -118,7 +123,7 @@ export class Listener {
     return this.#server.address() as AddressInfo;
   }
 
-  get connections(): number {
+  get connectionCount(): number {
     return this.#connections.size;
   }
 
@@ -128,49 +133,50 @@ export class Listener {
   }
 
   async close(): Promise<void> {
-    clearInterval(this.#timer);
+    clearInterval(this.#stallTimer);
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeAllConnections();
     for (const socket of this.#connections) socket.destroy();
     await closed;
   }
 
-  #take(socket: Socket): void {
+  #acceptConnection(socket: Socket): void {
     this.#connections.add(socket);
     socket.on("close", () => this.#connections.delete(socket));
-    // After an error, closing the connection is all that the client needs to see.
+    // An error concerns this client only; closing the connection reports it.
     socket.on("error", () => socket.destroy());
     if (this.#options.certificate === undefined) return;
     // Under Deno, Node's server waits for a handshake forever.
     const timer = setTimeout(() => socket.destroy(), this.#options.limits.headersMs);
-    const name = nameOf(socket);
-    this.#handshakes.set(name, timer);
-    socket.on("close", () => this.#endHandshake(name));
+    const key = socketKey(socket);
+    this.#handshakeTimers.set(key, timer);
+    socket.on("close", () => this.#endHandshake(key));
   }
 
-  #endHandshake(name: string): void {
-    clearTimeout(this.#handshakes.get(name));
-    this.#handshakes.delete(name);
+  #endHandshake(key: string): void {
+    clearTimeout(this.#handshakeTimers.get(key));
+    this.#handshakeTimers.delete(key);
   }
 
-  async #answer(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #handleRequest(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     const { paths, certificate, fetch } = this.#options;
     const { method, url = "", headers, rawHeaders, socket } = incoming;
     incoming.on("error", () => {});
-    if (!this.#count(socket, response)) return void socket.destroy();
-    const writer = new ResponseWriter(response, this.#writerContext);
+    if (!this.#countRequest(socket, response)) return void socket.destroy();
+    const writer = new BodyWriter(response, this.#writerContext);
     this.#writers.add(writer);
-    writer.whenClosed(() => this.#writers.delete(writer));
+    writer.onClose(() => this.#writers.delete(writer));
     for (const [name, value] of HEADERS) response.setHeader(name, value);
-    if (certificate !== undefined) response.setHeader(...OVER_TLS);
-    const fault = findHeadFault(method, rawHeaders) ?? (paths.has(pathOf(url)) ? undefined : 404);
-    if (fault !== undefined) {
-      response.writeHead(fault, { "content-length": 0, connection: "close" });
+    if (certificate !== undefined) response.setHeader(...TLS_HEADER);
+    const errorStatus = findHeadErrorStatus(method, rawHeaders) ??
+      (paths.has(pathOf(url)) ? undefined : 404);
+    if (errorStatus !== undefined) {
+      response.writeHead(errorStatus, { "content-length": 0, connection: "close" });
       return writer.end();
     }
     const context: RequestContext = {
       address: socket.remoteAddress ?? "",
-      readBody: (max) => readBody(incoming, { maxBytes: max, budget: this.#bodies }),
+      readBody: (maxBytes) => readBody(incoming, { maxBytes, budget: this.#bodiesBudget }),
     };
     const scheme = certificate === undefined ? "http" : "https";
     const request = new Request(`${scheme}://${headers.host}${url}`, {
@@ -179,23 +185,23 @@ export class Listener {
         return [name, String(value)];
       }),
     });
-    await write(await fetch(request, context), { response, writer });
+    await writeResponse(await fetch(request, context), { response, writer });
   }
 
-  /** Counts a request of a connection; returns whether it is within the limit. */
-  #count(socket: Socket, response: ServerResponse): boolean {
-    const count = (this.#requests.get(socket) ?? 0) + 1;
-    this.#requests.set(socket, count);
+  /** Counts an active request of a connection; returns whether the limit allows it. */
+  #countRequest(socket: Socket, response: ServerResponse): boolean {
+    const count = (this.#requestCounts.get(socket) ?? 0) + 1;
+    this.#requestCounts.set(socket, count);
     response.on("close", () => {
-      this.#requests.set(socket, (this.#requests.get(socket) ?? 1) - 1);
+      this.#requestCounts.set(socket, (this.#requestCounts.get(socket) ?? 1) - 1);
     });
-    return count <= this.#options.limits.pipelined;
+    return count <= this.#options.limits.requestsPerConnection;
   }
 }
 
-async function write(
+async function writeResponse(
   answer: Response,
-  { response, writer }: { readonly response: ServerResponse; readonly writer: ResponseWriter },
+  { response, writer }: { readonly response: ServerResponse; readonly writer: BodyWriter },
 ): Promise<void> {
   for (const [name, value] of answer.headers) response.setHeader(name, value);
   response.statusCode = answer.status;
@@ -210,13 +216,13 @@ async function write(
   writer.end();
 }
 
-/** Writes each chunk immediately: the writer limits the queued data. */
+/** Passes each chunk to the writer immediately; the writer limits the queued data. */
 async function writeStream(
   body: ReadableStream<Uint8Array>,
-  writer: ResponseWriter,
+  writer: BodyWriter,
 ): Promise<void> {
   const reader = body.getReader();
-  writer.whenClosed(() => void reader.cancel());
+  writer.onClose(() => void reader.cancel());
   for (;;) {
     const { value, done } = await reader.read();
     if (done) return writer.end();
@@ -224,7 +230,7 @@ async function writeStream(
   }
 }
 
-function nameOf({ remoteAddress, remotePort }: Socket): string {
+function socketKey({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress} ${remotePort}`;
 }
 

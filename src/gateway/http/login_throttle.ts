@@ -1,15 +1,18 @@
-/** Number of different tokens from one network that may fail in a minute. */
-const MAX_FAILURES = 20;
+/** Maximum number of different invalid tokens from one network in a minute. */
+const MAX_INVALID_TOKENS = 20;
 
+/** Time over which the invalid tokens of a network are counted, in milliseconds. */
 const WINDOW_MS = 60_000;
 
-/** Maximum number of remembered networks, and of valid logins; the oldest are forgotten first. */
+/** Maximum number of remembered networks; the oldest are forgotten first. */
 const MAX_NETWORKS = 4096;
-const MAX_KNOWN = 10_000;
 
-/** The failed logins of a network within a minute. */
+/** Maximum number of remembered valid logins; the oldest are forgotten first. */
+const MAX_VALID_LOGINS = 10_000;
+
+/** The invalid tokens of a network within a minute. */
 interface Failures {
-  readonly tokens: Set<string>;
+  readonly tokenHashes: Set<string>;
   readonly endsAt: number;
 }
 
@@ -17,54 +20,56 @@ interface Failures {
 export interface FailedLogin {
   /** Time that the network has to wait, in milliseconds; `undefined` if it need not wait. */
   readonly waitMs: number | undefined;
-  /** Whether the network has to wait since this login. */
+  /** Whether this login is the first after which the network has to wait. */
   readonly isFirst: boolean;
 }
 
 /**
- * Slows down guessing: a network from which many different tokens failed has to wait. A client that
- * repeats one invalid token does not block others behind the same proxy, and an attacker does not block
- * clients that have logged in before.
+ * Slows down guessing: a network from which too many different tokens were invalid has to wait. A client
+ * that repeats one invalid token does not block others behind the same proxy. Clients that have logged in
+ * before need not wait.
  */
 export class LoginThrottle {
   readonly #failures = new Map<string, Failures>();
-  readonly #known = new Set<string>();
+  readonly #validLogins = new Set<string>();
 
   /**
-   * Notes an invalid token.
+   * Records an invalid token.
    *
    * @param address The client's IP address.
-   * @param token The hash of the token.
+   * @param tokenHash The hash of the token.
    */
-  fail(address: string, token: string): FailedLogin {
+  recordInvalid(address: string, tokenHash: string): FailedLogin {
     const network = networkOf(address);
     const failures = this.#find(network) ?? this.#begin(network);
-    const isFull = failures.tokens.size > MAX_FAILURES;
-    if (!isFull) failures.tokens.add(token);
-    const waitMs = waitOf(failures);
+    const isFull = failures.tokenHashes.size > MAX_INVALID_TOKENS;
+    if (!isFull) failures.tokenHashes.add(tokenHash);
+    const waitMs = waitMsOf(failures);
     return { waitMs, isFirst: waitMs !== undefined && !isFull };
   }
 
   /**
-   * Notes a valid token, unless its network has to wait.
+   * Admits a valid token, unless its network has to wait.
    *
    * @param address The client's IP address.
-   * @param token The hash of the token.
-   * @returns The time to wait, in milliseconds: a correct guess must look like any other.
+   * @param tokenHash The hash of the token.
+   * @returns The time that the network has to wait, in milliseconds; `undefined` if it need not wait. A
+   * correct guess has to wait like a wrong one.
    */
-  pass(address: string, token: string): number | undefined {
+  admitValid(address: string, tokenHash: string): number | undefined {
     const network = networkOf(address);
-    const login = `${network} ${token}`;
-    if (this.#known.has(login)) return undefined;
-    const waitMs = waitOf(this.#find(network));
+    const login = `${network} ${tokenHash}`;
+    if (this.#validLogins.has(login)) return undefined;
+    const waitMs = waitMsOf(this.#find(network));
     if (waitMs !== undefined) return waitMs;
-    this.#known.add(login);
-    if (this.#known.size > MAX_KNOWN) dropOldest(this.#known);
+    this.#validLogins.add(login);
+    if (this.#validLogins.size > MAX_VALID_LOGINS) dropOldest(this.#validLogins);
     return undefined;
   }
 
+  /** Number of remembered networks and logins. */
   get size(): number {
-    return this.#failures.size + this.#known.size;
+    return this.#failures.size + this.#validLogins.size;
   }
 
   #find(network: string): Failures | undefined {
@@ -73,7 +78,7 @@ export class LoginThrottle {
   }
 
   #begin(network: string): Failures {
-    const failures = { tokens: new Set<string>(), endsAt: performance.now() + WINDOW_MS };
+    const failures = { tokenHashes: new Set<string>(), endsAt: performance.now() + WINDOW_MS };
     this.#failures.delete(network);
     this.#failures.set(network, failures);
     if (this.#failures.size > MAX_NETWORKS) dropOldest(this.#failures);
@@ -81,8 +86,8 @@ export class LoginThrottle {
   }
 }
 
-function waitOf(failures: Failures | undefined): number | undefined {
-  if (failures === undefined || failures.tokens.size <= MAX_FAILURES) return undefined;
+function waitMsOf(failures: Failures | undefined): number | undefined {
+  if (failures === undefined || failures.tokenHashes.size <= MAX_INVALID_TOKENS) return undefined;
   return Math.max(1, failures.endsAt - performance.now());
 }
 
@@ -95,7 +100,7 @@ function dropOldest(
   }
 }
 
-/** Returns the network of an address: a host with one IPv6 address usually has 2^64 of them. */
+/** Returns the network of an address: the first half of an IPv6 address, because one host may use all others. */
 function networkOf(address: string): string {
   const [, mapped] = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address) ?? [];
   if (mapped !== undefined) return mapped;

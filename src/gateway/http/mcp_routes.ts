@@ -3,30 +3,30 @@ import { JsonText, RPC_CODES, textAt } from "../../jsonrpc/mod.ts";
 import type { Credential } from "./authentication.ts";
 import { EVENT_STREAM } from "./event_stream.ts";
 import type { HttpSession } from "./http_session.ts";
-import type { HttpSessions } from "./http_sessions.ts";
+import type { SessionStore } from "./session_store.ts";
 import type { HttpLimits } from "./limits.ts";
 import type { HttpEnv } from "./middleware.ts";
-import type { PostOptions, PostResult } from "./post_response.ts";
-import { refuse } from "./refusal.ts";
+import type { PostResponseOptions, PostResult } from "./post_response.ts";
+import { errorResponse } from "./error_response.ts";
 import type { BodyError, RequestContext } from "./request_context.ts";
 import { isRecord } from "../../json.ts";
 
 /** Options of the MCP endpoint. */
 export interface McpOptions {
-  readonly sessions: HttpSessions;
+  readonly sessions: SessionStore;
   readonly revisions: readonly string[];
   /** Whether new work is refused because the gateway is shutting down. */
   readonly isDraining: () => boolean;
   readonly limits: HttpLimits;
 }
 
-const SESSION = "mcp-session-id";
-const JSON_TYPE = { "content-type": "application/json" };
-const EVENTS_TYPE = { "content-type": EVENT_STREAM, "x-accel-buffering": "no" };
+const SESSION_HEADER = "mcp-session-id";
+const JSON_HEADERS = { "content-type": "application/json" };
+const STREAM_HEADERS = { "content-type": EVENT_STREAM, "x-accel-buffering": "no" };
 
-const ENDING = "The gateway is shutting down; try again";
+const DRAINING = "The gateway is shutting down; try again";
 
-/** The first revision whose clients accept events without a message. */
+/** The oldest revision whose clients accept events without a message. */
 const PRIMING_SINCE = "2025-11-25";
 
 /**
@@ -37,36 +37,36 @@ const PRIMING_SINCE = "2025-11-25";
 export function mcpRoutes(options: McpOptions): Hono<HttpEnv> {
   const routes = new Hono<HttpEnv>();
   routes.post("/", async ({ req, env, get }) => {
-    const refusal = checkPost(req, options);
-    if (refusal !== undefined) return refusal;
-    const id = req.header(SESSION);
+    const error = checkPost(req, options);
+    if (error !== undefined) return error;
+    const id = req.header(SESSION_HEADER);
     const credential = get("credential");
     if (id === undefined) return await openSession({ req, env, credential }, options);
     const session = options.sessions.find(id, credential);
-    if (session === undefined) return unknownSession();
+    if (session === undefined) return unknownSessionResponse();
     const body = await env.readBody(options.limits.bodyBytes);
-    if (typeof body === "string") return refuseBody(body);
-    if (options.isDraining() && asks(body)) return refuseForNow(ENDING);
-    return answer(await takeBody(session, body, postOptions(req, options)));
+    if (typeof body === "string") return bodyErrorResponse(body);
+    if (options.isDraining() && containsRequest(body)) return unavailableResponse(DRAINING);
+    return toResponse(await receiveBody(session, body, responseOptions(req, options)));
   });
 
   routes.get("/", ({ req, get }) => {
-    // GET routes also match HEAD, which must not replace the client's stream.
-    if (req.method === "HEAD") return refuseMethod();
+    // A GET route also matches HEAD, which must not replace the client's stream.
+    if (req.method === "HEAD") return methodErrorResponse();
     if (!accepts(req, EVENT_STREAM)) {
-      return refuse(406, "A GET opens a stream: it must accept text/event-stream");
+      return errorResponse(406, "A GET opens a stream: it must accept text/event-stream");
     }
     const session = findSession(req, get("credential"), options);
     if (session instanceof Response) return session;
     const lastId = req.header("last-event-id");
-    const stream = lastId === undefined ? session.listen() : session.resume(lastId);
+    const stream = lastId === undefined ? session.openGetStream() : session.resume(lastId);
     if (stream === undefined) {
-      return refuse(
+      return errorResponse(
         400,
         "The events after this Last-Event-ID are no longer available: send the call again",
       );
     }
-    return new Response(stream.body, { headers: EVENTS_TYPE });
+    return new Response(stream.body, { headers: STREAM_HEADERS });
   });
 
   routes.delete("/", ({ req, get }) => {
@@ -76,28 +76,28 @@ export function mcpRoutes(options: McpOptions): Hono<HttpEnv> {
     return new Response(null, { status: 204 });
   });
 
-  routes.all("/", refuseMethod);
+  routes.all("/", methodErrorResponse);
   return routes;
 }
 
-function refuseMethod(): Response {
+function methodErrorResponse(): Response {
   const headers = { allow: "GET, POST, DELETE" };
-  return refuse(405, "This endpoint takes GET, POST and DELETE", { headers });
+  return errorResponse(405, "This endpoint takes GET, POST and DELETE", { headers });
 }
 
 function checkPost(req: HonoRequest, options: McpOptions): Response | undefined {
-  // Clients may still answer the requests of active calls.
-  const isNew = req.header(SESSION) === undefined;
-  if (isNew && options.isDraining()) return refuseForNow(ENDING);
+  // During a shutdown, clients of active calls may still send answers.
+  const isNewSession = req.header(SESSION_HEADER) === undefined;
+  if (isNewSession && options.isDraining()) return unavailableResponse(DRAINING);
   const [type = ""] = (req.header("content-type") ?? "").split(";");
   if (type.trim().toLowerCase() !== "application/json") {
-    return refuse(415, "The body must be of type application/json");
+    return errorResponse(415, "The body must be of type application/json");
   }
   if (req.header("content-encoding") !== undefined) {
-    return refuse(415, "The body must not be compressed");
+    return errorResponse(415, "The body must not be compressed");
   }
   if (!accepts(req, "application/json") && !accepts(req, EVENT_STREAM)) {
-    return refuse(406, "A POST must accept application/json and text/event-stream");
+    return errorResponse(406, "A POST must accept application/json and text/event-stream");
   }
   return checkRevision(req, options);
 }
@@ -105,10 +105,10 @@ function checkPost(req: HonoRequest, options: McpOptions): Response | undefined 
 /** @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#protocol-version-header} */
 function checkRevision(req: HonoRequest, { revisions }: McpOptions): Response | undefined {
   const revision = req.header("mcp-protocol-version");
-  // Before there is a session, the message itself names the revision.
-  if (revision === undefined || req.header(SESSION) === undefined) return undefined;
+  // Without a session, the message itself names the revision.
+  if (revision === undefined || req.header(SESSION_HEADER) === undefined) return undefined;
   if (revisions.includes(revision)) return undefined;
-  return refuse(400, `MCP-Protocol-Version must be one of ${revisions.join(", ")}`);
+  return errorResponse(400, `MCP-Protocol-Version must be one of ${revisions.join(", ")}`);
 }
 
 function findSession(
@@ -116,9 +116,10 @@ function findSession(
   credential: Credential | undefined,
   options: McpOptions,
 ): HttpSession | Response {
-  const id = req.header(SESSION);
-  if (id === undefined) return refuse(400, "The header Mcp-Session-Id is missing");
-  return checkRevision(req, options) ?? options.sessions.find(id, credential) ?? unknownSession();
+  const id = req.header(SESSION_HEADER);
+  if (id === undefined) return errorResponse(400, "The header Mcp-Session-Id is missing");
+  return checkRevision(req, options) ?? options.sessions.find(id, credential) ??
+    unknownSessionResponse();
 }
 
 /** Handles the first message of a client, which must be `initialize`. */
@@ -131,21 +132,21 @@ async function openSession(
   options: McpOptions,
 ): Promise<Response> {
   const body = await env.readBody(options.limits.firstBodyBytes);
-  if (typeof body === "string") return refuseBody(body);
-  const first = checkFirstMessage(body);
-  if (first instanceof Response) return first;
+  if (typeof body === "string") return bodyErrorResponse(body);
+  const error = checkFirstMessage(body);
+  if (error !== undefined) return error;
   const session = options.sessions.open(credential);
   if (session === undefined) {
-    return refuseForNow("All sessions of the gateway are taken; try again later");
+    return unavailableResponse("The gateway has its maximum number of sessions; try again later");
   }
-  const reply = await takeBody(session, body, postOptions(req, options));
+  const result = await receiveBody(session, body, responseOptions(req, options));
   const isOpen = options.sessions.endUnlessInitialized(session);
-  const response = answer(reply);
-  if (isOpen) response.headers.set(SESSION, session.id);
+  const response = toResponse(result);
+  if (isOpen) response.headers.set(SESSION_HEADER, session.id);
   return response;
 }
 
-/** Returns the refusal of a first message that is not `initialize`. */
+/** Returns the error response to a first message that is not `initialize`. */
 function checkFirstMessage(body: Uint8Array): Response | undefined {
   let message: unknown;
   let text: string;
@@ -153,22 +154,22 @@ function checkFirstMessage(body: Uint8Array): Response | undefined {
     text = new TextDecoder("utf-8", { fatal: true }).decode(body);
     message = JSON.parse(text);
   } catch {
-    return refuse(400, "The body is not JSON in UTF-8", { code: RPC_CODES.parseError });
+    return errorResponse(400, "The body is not JSON in UTF-8", { code: RPC_CODES.parseError });
   }
   const { method, id }: Record<string, unknown> = isRecord(message) ? message : {};
   if (method === "initialize") return undefined;
   if (method === "server/discover" && (typeof id === "string" || typeof id === "number")) {
-    // A client of a later revision probes whether we support it; refused, it sends initialize.
-    const own = new JsonText(textAt(text, "id") ?? "null").json;
-    const error = { code: RPC_CODES.methodNotFound, id: own };
-    return refuse(400, "Method not found: server/discover", error);
+    // A client of a later revision probes for it with this method, and sends initialize after the error.
+    const idText = new JsonText(textAt(text, "id") ?? "null").json;
+    const error = { code: RPC_CODES.methodNotFound, id: idText };
+    return errorResponse(400, "Method not found: server/discover", error);
   }
-  const errorMessage = "The header Mcp-Session-Id is missing: a session begins with initialize";
-  return refuse(400, errorMessage, { code: RPC_CODES.invalidRequest });
+  const problem = "The header Mcp-Session-Id is missing: a session begins with initialize";
+  return errorResponse(400, problem, { code: RPC_CODES.invalidRequest });
 }
 
 /** Whether a body contains a request, and not only answers and notifications. */
-function asks(body: Uint8Array): boolean {
+function containsRequest(body: Uint8Array): boolean {
   try {
     const value: unknown = JSON.parse(new TextDecoder().decode(body));
     return (Array.isArray(value) ? value : [value]).some(({ method, id }) => {
@@ -179,34 +180,40 @@ function asks(body: Uint8Array): boolean {
   }
 }
 
-async function takeBody(
+async function receiveBody(
   session: HttpSession,
   body: Uint8Array<ArrayBuffer>,
-  options: PostOptions,
+  options: PostResponseOptions,
 ): Promise<PostResult> {
   let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(body);
   } catch {
-    return await session.receiveInvalid(body, options).reply;
+    return await session.receiveInvalid(body, options).result;
   }
-  return await session.take({ text, bytes: body.length }, options).reply;
+  return await session.receive({ text, bytes: body.length }, options).result;
 }
 
-function answer(reply: PostResult): Response {
-  switch (reply.kind) {
+function toResponse(result: PostResult): Response {
+  switch (result.kind) {
     case "accepted":
       return new Response(null, { status: 202 });
     case "message":
-      return new Response(reply.text, { status: reply.isInvalid ? 400 : 200, headers: JSON_TYPE });
+      return jsonResponse(result.parts, result.isInvalid ? 400 : 200);
     case "stream":
-      return new Response(reply.stream.body, { headers: EVENTS_TYPE });
+      return new Response(result.stream.body, { headers: STREAM_HEADERS });
     case "gone":
-      return unknownSession();
+      return unknownSessionResponse();
   }
 }
 
-function postOptions(req: HonoRequest, { limits }: McpOptions): PostOptions {
+function jsonResponse(parts: readonly string[], status: number): Response {
+  const [only = ""] = parts;
+  const body = parts.length === 1 ? only : new Blob([...parts]);
+  return new Response(body, { status, headers: JSON_HEADERS });
+}
+
+function responseOptions(req: HonoRequest, { limits }: McpOptions): PostResponseOptions {
   return {
     acceptsEvents: accepts(req, EVENT_STREAM),
     acceptsPriming: (req.header("mcp-protocol-version") ?? "") >= PRIMING_SINCE,
@@ -224,23 +231,23 @@ function accepts(req: HonoRequest, type: string): boolean {
   });
 }
 
-function refuseBody(reason: BodyError): Response {
+function bodyErrorResponse(reason: BodyError): Response {
   switch (reason) {
     case "too-long":
-      return refuse(413, "The message is larger than the limit", {
+      return errorResponse(413, "The message is larger than the limit", {
         code: RPC_CODES.invalidRequest,
       });
     case "busy":
-      return refuseForNow("Too many long messages are being read; try again");
+      return unavailableResponse("Too many long messages are being read; try again");
     case "gone":
-      return refuse(408, "The message did not come in time");
+      return errorResponse(408, "The message did not arrive in time");
   }
 }
 
-function unknownSession(): Response {
-  return refuse(404, "There is no such session: introduce yourself again with initialize");
+function unknownSessionResponse(): Response {
+  return errorResponse(404, "There is no such session: start a new one with initialize");
 }
 
-function refuseForNow(message: string): Response {
-  return refuse(503, message, { headers: { "retry-after": "5" } });
+function unavailableResponse(message: string): Response {
+  return errorResponse(503, message, { headers: { "retry-after": "5" } });
 }

@@ -3,7 +3,7 @@ import type { MiddlewareHandler } from "hono";
 import { cors } from "hono/cors";
 import { isLoopback } from "../../loopback.ts";
 import type { Authenticator, Credential } from "./authentication.ts";
-import { refuse } from "./refusal.ts";
+import { errorResponse } from "./error_response.ts";
 import type { RequestContext } from "./request_context.ts";
 import { readHost } from "./request_head.ts";
 
@@ -18,15 +18,15 @@ export interface HttpEnv {
 
 type Middleware = MiddlewareHandler<HttpEnv>;
 
-/** An IP address. It cannot be rebound as a DNS name can, so it is always a safe host. */
-const ADDRESS = /^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:.]+\])$/i;
+/** Matches an IP address, which is always a safe host: it cannot be rebound as a DNS name can. */
+const IP_ADDRESS = /^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:.]+\])$/i;
 
-/** Headers of proxies; behind a proxy, the address does not identify the client. */
-const FORWARDED = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
+/** Headers of proxies; behind a proxy, the address is not that of the client. */
+const PROXY_HEADERS = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
 
 /**
- * Refuses requests to other host names than the listener's: a web page that binds its own name to our
- * address (DNS rebinding) sends that name.
+ * Refuses requests to other host names than the listener's. A web page whose host name resolves to the
+ * listener's address (DNS rebinding) sends its own host name.
  *
  * @param options The listener's address, and further allowed names in lower case.
  */
@@ -37,10 +37,13 @@ export function hostGuard(
   const isLocal = isLoopback(host);
   return async (c, next) => {
     const name = readHost(c.req.header("host") ?? "");
-    if (allowed.has(name) || isLoopback(name) || (!isLocal && ADDRESS.test(name))) {
+    if (allowed.has(name) || isLoopback(name) || (!isLocal && IP_ADDRESS.test(name))) {
       return await next();
     }
-    return refuse(403, "The gateway does not go by that Host; GATEWAY_ALLOWED_HOSTS names more");
+    return errorResponse(
+      403,
+      "This Host is not allowed; add it to GATEWAY_ALLOWED_HOSTS if it is the gateway's",
+    );
   };
 }
 
@@ -57,13 +60,13 @@ export function originGuard(
   return async (c, next) => {
     const origin = c.req.header("origin");
     const { protocol = "", hostname = "" } = URL.parse(origin ?? "") ?? {};
-    const isOwn = isLocal && /^https?:$/.test(protocol) && isLoopback(hostname);
-    if (origin === undefined || isOwn || corsOrigins.includes(origin.toLowerCase())) {
+    const isLocalPage = isLocal && /^https?:$/.test(protocol) && isLoopback(hostname);
+    if (origin === undefined || isLocalPage || corsOrigins.includes(origin.toLowerCase())) {
       return await next();
     }
-    return refuse(
+    return errorResponse(
       403,
-      "Pages of that Origin may not ask; GATEWAY_CORS_ORIGINS names those that may",
+      "Web pages of this Origin are not allowed; add it to GATEWAY_CORS_ORIGINS to allow them",
     );
   };
 }
@@ -89,7 +92,7 @@ export function corsHeaders(corsOrigins: readonly string[]): Middleware {
   };
 }
 
-/** Authenticates a request, or refuses it. */
+/** Refuses requests without a valid credential. */
 export function authenticate(authenticator: Authenticator): Middleware {
   return async (c, next) => {
     const result = await authenticator.authenticate({
@@ -105,19 +108,19 @@ export function authenticate(authenticator: Authenticator): Middleware {
     const headers: Record<string, string> = {};
     if (wwwAuthenticate !== undefined) headers["www-authenticate"] = wwwAuthenticate;
     if (retryAfterS !== undefined) headers["retry-after"] = String(retryAfterS);
-    return refuse(status, message, { headers });
+    return errorResponse(status, message, { headers });
   };
 }
 
-/** Refuses requests that do not have this bearer token. */
+/** Refuses requests without this bearer token. */
 export function bearerOnly(token: string): Middleware {
   const hash = (text: string): Uint8Array => createHash("sha256").update(text).digest();
   const expected = hash(token);
   return async (c, next) => {
-    const [, given = ""] = /^Bearer +(\S+) *$/i.exec(c.req.header("authorization") ?? "") ?? [];
-    // Hashes have the same length, and comparing them in constant time reveals nothing about the token.
-    if (timingSafeEqual(hash(given), expected)) return await next();
-    return refuse(401, "The metrics require the bearer token of GATEWAY_METRICS_TOKEN", {
+    const [, sentToken = ""] = /^Bearer +(\S+) *$/i.exec(c.req.header("authorization") ?? "") ?? [];
+    // Hashes have the same length, as the comparison in constant time requires.
+    if (timingSafeEqual(hash(sentToken), expected)) return await next();
+    return errorResponse(401, "The metrics require the bearer token of GATEWAY_METRICS_TOKEN", {
       headers: { "www-authenticate": "Bearer" },
     });
   };
@@ -126,8 +129,11 @@ export function bearerOnly(token: string): Middleware {
 /** Refuses requests from other machines, including those that a proxy may have forwarded. */
 export function loopbackOnly(): Middleware {
   return async (c, next) => {
-    const isForwarded = FORWARDED.some((name) => c.req.header(name) !== undefined);
+    const isForwarded = PROXY_HEADERS.some((name) => c.req.header(name) !== undefined);
     if (isLoopback(c.env.address) && !isForwarded) return await next();
-    return refuse(403, "Without GATEWAY_METRICS_TOKEN, only this machine may read the metrics");
+    return errorResponse(
+      403,
+      "Without GATEWAY_METRICS_TOKEN, only this machine may read the metrics",
+    );
   };
 }

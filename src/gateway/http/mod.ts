@@ -1,8 +1,8 @@
 /**
- * The gateway's clients over HTTP. A request passes the listener with its limits, the middlewares,
- * which authenticate it, and a route, which returns the response; a message goes to the channel
- * of its session, and a stream of answers is the body of a response. Of the messages, this folder
- * reads only the first one of a session. Imports `config`, `jsonrpc` and the leaves.
+ * The gateway's clients over HTTP. A request is read by the listener, which enforces limits, then checked
+ * and authenticated by the middlewares, and answered by a route. The routes pass messages to the channel
+ * of the session, which answers in the response; this folder itself reads only the first message of a
+ * session. Imports `config`, `jsonrpc` and the leaves.
  *
  * @module
  */
@@ -13,7 +13,7 @@ export {
   type Credential,
 } from "./authentication.ts";
 export type { KeyTimes } from "./issuer_keys.ts";
-export { type HttpLimits, LIMITS } from "./limits.ts";
+export { HTTP_LIMITS, type HttpLimits } from "./limits.ts";
 export { RulesAuthenticator, type RulesAuthenticatorOptions } from "./rules_authenticator.ts";
 export { HttpService, type ServiceOptions } from "./service.ts";
-export type { ClientHandle } from "./http_sessions.ts";
+export type { ClientHandle } from "./session_store.ts";

@@ -1,65 +1,67 @@
 import type { ResponseWriter } from "../../jsonrpc/mod.ts";
 import { EventStream } from "./event_stream.ts";
 
-/** The answer to a POST. */
+/** The result of a POST, from which its response is made. */
 export type PostResult =
-  /** The POST contained no request; the status is 202. */
+  /** The POST contained no request. */
   | { readonly kind: "accepted" }
-  /** One message; `isInvalid` if the body was not a valid message. */
-  | { readonly kind: "message"; readonly text: string; readonly isInvalid: boolean }
+  /** One message, or a batch of answers as parts; `isInvalid` if the body was not a valid message. */
+  | { readonly kind: "message"; readonly parts: readonly string[]; readonly isInvalid: boolean }
   /** A stream of messages that ends with the answer. */
   | { readonly kind: "stream"; readonly stream: EventStream }
   /** The session has ended in the meantime. */
   | { readonly kind: "gone" };
 
-/** The session of a response, which numbers the streams and keeps their messages. */
+/** The session of a response. It numbers the streams and keeps their messages. */
 export interface StreamOwner {
-  /** Sends a message that belongs to an answered call. */
+  /** Sends a message outside of the response, because that has ended or cannot be a stream. */
   send(text: string): void;
-  /** Starts a stream for the response and returns its number; its messages are kept for a while. */
+  /** Registers a stream for the response and returns its number. */
   beginStream(response: PostResponseWriter): number;
-  /** Keeps a message of a stream, and returns its id. */
-  keep(stream: number, text: string): string;
-  /** Forgets a finished response; nothing more is sent on its stream. */
-  forget(response: PostResponseWriter, stream: number | undefined): void;
+  /** Keeps a message of a stream for a client that reconnects, and returns the id of its event. */
+  keepForReplay(stream: number, text: string): string;
+  /** Removes a finished response; nothing more is sent on its stream. */
+  removeResponse(response: PostResponseWriter, stream: number | undefined): void;
 }
 
 /** Options of a response: what the client accepts. */
-export interface PostOptions {
+export interface PostResponseOptions {
   /** Whether the client accepts an event stream. */
   readonly acceptsEvents: boolean;
   /** Whether the client accepts events without a message. */
   readonly acceptsPriming: boolean;
-  /** Time after which a stream starts in any case, in milliseconds. */
+  /** Time after which a stream starts if the answer is not complete, in milliseconds. */
   readonly streamAfterMs: number;
 }
 
 /**
- * The response to one POST: a single message if that is the whole answer and it is ready soon, otherwise
- * a stream, which the client can resume after losing the connection.
+ * The response to one POST: a single message if the answer comes soon and without other messages, and
+ * otherwise a stream, which the client can resume after losing the connection.
  *
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#sending-messages-to-the-server}
  */
 export class PostResponseWriter implements ResponseWriter {
-  /** Resolves when the kind of response is known. */
-  readonly reply: Promise<PostResult>;
+  /** Resolves when the kind of response is certain. */
+  readonly result: Promise<PostResult>;
   /** Time when a stream starts, on the clock of `performance.now()`. */
-  readonly streamAt: number;
+  readonly startStreamAt: number;
   readonly #owner: StreamOwner;
-  readonly #options: PostOptions;
-  readonly #settle: (reply: PostResult) => void;
-  #answer: { text: string; isInvalid: boolean } | undefined;
+  readonly #options: PostResponseOptions;
+  readonly #settle: (result: PostResult) => void;
+  // The answers that were not sent on a stream; several only for a batch that is too long for one message.
+  #answers: string[] = [];
+  #isInvalid = false;
   #stream: EventStream | undefined;
-  #streamId: number | undefined;
-  #isOver = false;
+  #streamNumber: number | undefined;
+  #hasEnded = false;
 
-  constructor(owner: StreamOwner, options: PostOptions) {
+  constructor(owner: StreamOwner, options: PostResponseOptions) {
     const { promise, resolve } = Promise.withResolvers<PostResult>();
-    this.reply = promise;
+    this.result = promise;
     this.#settle = resolve;
     this.#owner = owner;
     this.#options = options;
-    this.streamAt = performance.now() + options.streamAfterMs;
+    this.startStreamAt = performance.now() + options.streamAfterMs;
   }
 
   get stream(): EventStream | undefined {
@@ -67,42 +69,40 @@ export class PostResponseWriter implements ResponseWriter {
   }
 
   answer(text: string, id: string | undefined): void {
-    if (this.#stream === undefined && this.#answer === undefined) {
-      this.#answer = { text, isInvalid: id === undefined };
-      return;
-    }
-    // The answers to a batch are too long for one message. A client that takes no stream gets only one.
-    this.begin();
-    this.#emit(text);
+    // There is a second answer only to a batch whose answers are too long for one message.
+    if (this.#answers.length > 0) this.startStream();
+    if (this.#stream !== undefined) return this.#sendOnStream(text);
+    this.#answers.push(text);
+    this.#isInvalid = id === undefined;
   }
 
   notify(text: string): void {
-    if (this.#isOver || !this.#options.acceptsEvents) return this.#owner.send(text);
-    this.begin();
-    this.#emit(text);
+    if (this.#hasEnded || !this.#options.acceptsEvents) return this.#owner.send(text);
+    this.startStream();
+    this.#sendOnStream(text);
   }
 
   end(): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
     if (this.#stream !== undefined) this.#stream.end();
-    else if (this.#answer !== undefined) this.#settle({ kind: "message", ...this.#answer });
+    else if (this.#answers.length > 0) this.#settleMessage();
     else this.#settle({ kind: "accepted" });
-    this.#owner.forget(this, this.#streamId);
+    this.#owner.removeResponse(this, this.#streamNumber);
   }
 
   /** Starts a stream, unless there is one or the client does not accept streams. */
-  begin(): void {
-    if (this.#stream !== undefined || this.#isOver || !this.#options.acceptsEvents) return;
-    const id = this.#owner.beginStream(this);
-    this.#streamId = id;
+  startStream(): void {
+    if (this.#stream !== undefined || this.#hasEnded || !this.#options.acceptsEvents) return;
+    const number = this.#owner.beginStream(this);
+    this.#streamNumber = number;
     this.#stream = new EventStream();
-    if (this.#options.acceptsPriming) this.#stream.prime(`${id}-0`);
+    if (this.#options.acceptsPriming) this.#stream.prime(`${number}-0`);
     this.#settle({ kind: "stream", stream: this.#stream });
-    if (this.#answer !== undefined) this.#emit(this.#answer.text);
+    for (const answer of this.#answers) this.#sendOnStream(answer);
   }
 
-  /** Continues in the stream of a client that has reconnected. */
+  /** Continues on the stream of a client that has reconnected. */
   resume(stream: EventStream): void {
     this.#stream?.end();
     this.#stream = stream;
@@ -110,15 +110,24 @@ export class PostResponseWriter implements ResponseWriter {
 
   /** Ends the response without an answer, because the session has ended. */
   abandon(): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
     if (this.#stream === undefined) this.#settle({ kind: "gone" });
     else this.#stream.end();
   }
 
-  #emit(text: string): void {
-    if (this.#streamId === undefined) return;
-    const id = this.#owner.keep(this.#streamId, text);
+  #settleMessage(): void {
+    const answers = this.#answers;
+    const isInvalid = this.#isInvalid;
+    if (answers.length === 1) return this.#settle({ kind: "message", parts: answers, isInvalid });
+    // The client accepts no stream. The answers are not concatenated: V8 limits the length of a string.
+    const parts = answers.flatMap((answer, index) => [index === 0 ? "[" : ",", answer]);
+    this.#settle({ kind: "message", parts: [...parts, "]"], isInvalid });
+  }
+
+  #sendOnStream(text: string): void {
+    if (this.#streamNumber === undefined) return;
+    const id = this.#owner.keepForReplay(this.#streamNumber, text);
     this.#stream?.send(id, text);
   }
 }

@@ -4,18 +4,18 @@ import type { Budget } from "./budget.ts";
 import type { BodyError } from "./request_context.ts";
 
 /**
- * Reads the body of a request. After an error it reads and drops the rest, because the client would not
- * see the response otherwise.
+ * Reads the body of a request. After an error it reads on but drops the bytes, because a client that is
+ * still sending does not read the response.
  *
- * @param limits The maximum size of the body, and the shared limit of all bodies, in bytes.
+ * @param limits The maximum size of this body, and the shared limit of all bodies, in bytes.
  */
 export function readBody(
   incoming: IncomingMessage,
   { maxBytes, budget }: { readonly maxBytes: number; readonly budget: Budget },
 ): Promise<Uint8Array<ArrayBuffer> | BodyError> {
-  const announced = Number(incoming.headers["content-length"] ?? 0);
-  if (announced > maxBytes) return Promise.resolve("too-long");
-  if (budget.isExceeded(announced)) return Promise.resolve("busy");
+  const declaredBytes = Number(incoming.headers["content-length"] ?? 0);
+  if (declaredBytes > maxBytes) return Promise.resolve("too-long");
+  if (budget.isExceeded(declaredBytes)) return Promise.resolve("busy");
   return new Promise((resolve) => {
     let chunks: Uint8Array[] = [];
     let size = 0;

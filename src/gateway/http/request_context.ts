@@ -12,9 +12,9 @@ export interface RequestContext {
   /** The client's IP address. */
   readonly address: string;
   /**
-   * Reads the body. The `Request` has none: a stream of its own would cost every request.
+   * Reads the body. The `Request` has no body, because creating a stream for each request is slow.
    *
-   * @param most Maximum size of the body, in bytes.
+   * @param maxBytes Maximum size of the body, in bytes.
    */
-  readBody(max: number): Promise<Uint8Array<ArrayBuffer> | BodyError>;
+  readBody(maxBytes: number): Promise<Uint8Array<ArrayBuffer> | BodyError>;
 }

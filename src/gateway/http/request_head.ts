@@ -9,8 +9,8 @@ const METHODS: ReadonlySet<string> = new Set([
   "PATCH",
 ]);
 
-/** Headers that may occur only once: of two, a proxy may read one and we the other. */
-const SINGLE: ReadonlySet<string> = new Set([
+/** Headers that may occur only once: a proxy might read one of two, and the gateway the other. */
+const SINGLE_HEADERS: ReadonlySet<string> = new Set([
   "authorization",
   "content-length",
   "content-type",
@@ -21,7 +21,7 @@ const SINGLE: ReadonlySet<string> = new Set([
   "origin",
 ]);
 
-/** Maximum number of headers of a request: a server may ignore further ones. */
+/** Maximum number of headers of a request; other servers ignore headers beyond their own maximum. */
 const MAX_HEADERS = 200;
 
 const HOST = /^([a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i;
@@ -33,7 +33,7 @@ const HOST = /^([a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i;
  * @param rawHeaders Names and values alternately, as received.
  * @returns The status to refuse the request with; `undefined` if it is valid.
  */
-export function findHeadFault(
+export function findHeadErrorStatus(
   method: string | undefined,
   rawHeaders: readonly string[],
 ): 400 | 405 | 431 | undefined {
@@ -42,7 +42,7 @@ export function findHeadFault(
   const seen = new Set<string>();
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = (rawHeaders[at] ?? "").toLowerCase();
-    if (!SINGLE.has(name)) continue;
+    if (!SINGLE_HEADERS.has(name)) continue;
     if (seen.has(name)) return 400;
     seen.add(name);
     if (name === "host" && !isHost(rawHeaders[at + 1] ?? "")) return 400;

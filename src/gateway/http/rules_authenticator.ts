@@ -25,13 +25,13 @@ const RETRY_S = 5;
 export interface RulesAuthenticatorOptions {
   /** Returns the active rules; called for each request. */
   readonly rules: () => Rules;
-  /** Log for refusals; tokens are never logged. */
+  /** Log for failed logins; tokens are never logged. */
   readonly log: Log;
-  /** Other times for the issuer's keys, for tests. */
+  /** Times for fetching the issuer's keys that differ from the defaults. */
   readonly keyTimes?: Partial<KeyTimes>;
 }
 
-interface KnownToken {
+interface TokenOwner {
   readonly agent: string;
   readonly expiresAtMs?: number;
 }
@@ -42,7 +42,7 @@ type Refused = AuthResult & { readonly kind: "refused" };
 export class RulesAuthenticator implements Authenticator {
   readonly #options: RulesAuthenticatorOptions;
   readonly #throttle = new LoginThrottle();
-  #index: { readonly rules: Rules; readonly tokens: ReadonlyMap<string, KnownToken> } | undefined;
+  #index: { readonly rules: Rules; readonly tokens: ReadonlyMap<string, TokenOwner> } | undefined;
   #jwtCheck: JwtCheck | undefined;
 
   /**
@@ -60,7 +60,7 @@ export class RulesAuthenticator implements Authenticator {
   /** Writes the protected resource metadata, if an issuer is configured at which clients can log in. */
   get metadata(): ((origin: string) => Readonly<Record<string, unknown>>) | undefined {
     const { jwt } = this.#options.rules();
-    if (jwt === undefined || !isAddress(jwt.issuer)) return undefined;
+    if (jwt === undefined || !isHttpUrl(jwt.issuer)) return undefined;
     return (origin) => ({
       resource: `${origin}${RESOURCE_PATH}`,
       resource_name: "Agent MCP Gateway",
@@ -80,21 +80,21 @@ export class RulesAuthenticator implements Authenticator {
       const wwwAuthenticate = writeChallenge({ metadataUrl });
       return { kind: "refused", status: 401, wwwAuthenticate, message };
     }
-    const sha256 = hash(bearer.kind === "token" ? bearer.token : authorization ?? "");
+    const sha256 = hashToken(bearer.kind === "token" ? bearer.token : authorization ?? "");
     if (bearer.kind === "token") {
       const result = this.#checkToken(sha256, address) ??
         await this.#checkJwt(bearer.token, address);
       if (result !== undefined) return result;
     }
-    return this.#refuse(sha256, { address, metadataUrl });
+    return this.#refuseToken(sha256, { address, metadataUrl });
   }
 
-  isValid({ id, agent, expiresAt = Infinity }: Credential): boolean {
+  isValid({ id, agent, expiresAtMs = Infinity }: Credential): boolean {
     const { agents, jwt } = this.#options.rules();
     const rules = agents.get(agent);
-    if (rules === undefined || expiresAt <= Date.now()) return false;
+    if (rules === undefined || expiresAtMs <= Date.now()) return false;
     if (jwt !== undefined && id.startsWith(jwtPrefix(jwt))) return true;
-    // The active rules decide: a token may now expire earlier than before.
+    // A change of the rules may have removed the token, or made it expire earlier.
     return rules.tokens.some((token) => id === tokenId(token.sha256) && !isExpired(token));
   }
 
@@ -103,10 +103,10 @@ export class RulesAuthenticator implements Authenticator {
     if (this.#index?.rules !== rules) this.#index = { rules, tokens: indexTokens(rules) };
     const token = this.#index.tokens.get(sha256);
     if (token === undefined || isExpired(token)) return undefined;
-    const waitMs = this.#throttle.pass(address, sha256);
-    if (waitMs !== undefined) return refuseForNow(waitMs);
+    const waitMs = this.#throttle.admitValid(address, sha256);
+    if (waitMs !== undefined) return refuseUntilLater(waitMs);
     const { agent, expiresAtMs } = token;
-    const expiry = expiresAtMs === undefined ? {} : { expiresAt: expiresAtMs };
+    const expiry = expiresAtMs === undefined ? {} : { expiresAtMs };
     return { kind: "credential", credential: { id: tokenId(sha256), agent, ...expiry } };
   }
 
@@ -117,45 +117,45 @@ export class RulesAuthenticator implements Authenticator {
     if (this.#jwtCheck === undefined || jwtPrefix(this.#jwtCheck.options) !== jwtPrefix(jwt)) {
       this.#jwtCheck = new JwtCheck(jwt, { log, times: keyTimes });
     }
-    const checked = await this.#jwtCheck.check(token);
-    switch (checked.kind) {
-      case "bad":
-        log.debug("A JWT was not accepted", { address, reason: checked.reason });
+    const result = await this.#jwtCheck.check(token);
+    switch (result.kind) {
+      case "invalid":
+        log.debug("A JWT was not accepted", { address, reason: result.reason });
         return undefined;
       case "unavailable": {
         const message = "The token cannot be checked now, because its issuer does not answer. " +
           "Send the request again in a few seconds.";
         return { kind: "refused", status: 503, retryAfterS: RETRY_S, message };
       }
-      case "good": {
-        const { agent, subject, expiresAtMs: expiresAt } = checked;
+      case "valid": {
+        const { agent, subject, expiresAtMs } = result;
         if (typeof agent !== "string" || !isAgentId(agent) || !agents.has(agent)) {
           log.info("A JWT names no agent of the rules", { address, claim: jwt.agentClaim });
-          const message = "The token is good, but names no agent of the gateway's rules. " +
+          const message = "The token is valid, but names no agent of the gateway's rules. " +
             "The operator of the gateway can add the agent.";
           return { kind: "refused", status: 403, message };
         }
         const id = `${jwtPrefix(jwt)}${JSON.stringify([subject, agent])}`;
-        return { kind: "credential", credential: { id, agent, expiresAt } };
+        return { kind: "credential", credential: { id, agent, expiresAtMs } };
       }
     }
   }
 
-  /** Gives the same answer for every invalid token, so that an attacker learns nothing from it. */
-  #refuse(
+  /** Refuses an invalid token with the same answer as any other, from which an attacker learns nothing. */
+  #refuseToken(
     sha256: string,
     { address, metadataUrl }: {
       readonly address: string;
       readonly metadataUrl: string | undefined;
     },
   ): Refused {
-    const { waitMs, isFirst } = this.#throttle.fail(address, sha256);
+    const { waitMs, isFirst } = this.#throttle.recordInvalid(address, sha256);
     if (isFirst) {
       this.#options.log.warn("Too many different tokens failed from an address: it has to wait", {
         address,
       });
     }
-    if (waitMs !== undefined) return refuseForNow(waitMs);
+    if (waitMs !== undefined) return refuseUntilLater(waitMs);
     const message =
       "The bearer token is not accepted: it is unknown, has expired or was made for " +
       "somebody else. Get a new one, or ask the operator of the gateway.";
@@ -164,22 +164,22 @@ export class RulesAuthenticator implements Authenticator {
   }
 }
 
-function refuseForNow(waitMs: number): Refused {
+function refuseUntilLater(waitMs: number): Refused {
   const retryAfterS = Math.max(1, Math.ceil(waitMs / 1000));
   const message = `Too many logins from this address failed. Try again in ${retryAfterS} s.`;
   return { kind: "refused", status: 429, retryAfterS, message };
 }
 
-/** Indexes tokens by their hash: the time of a lookup reveals nothing about the tokens themselves. */
-function indexTokens({ agents }: Rules): ReadonlyMap<string, KnownToken> {
-  const index = new Map<string, KnownToken>();
+/** Indexes tokens by their hashes, so that the time of a lookup reveals nothing about the tokens. */
+function indexTokens({ agents }: Rules): ReadonlyMap<string, TokenOwner> {
+  const index = new Map<string, TokenOwner>();
   for (const [agent, { tokens }] of agents) {
     for (const { sha256, ...expiry } of tokens) index.set(sha256, { agent, ...expiry });
   }
   return index;
 }
 
-function hash(token: string): string {
+function hashToken(token: string): string {
   return createHash("sha256").update(token).digest("hex");
 }
 
@@ -191,11 +191,11 @@ function tokenId(sha256: string): string {
   return `token:${sha256}`;
 }
 
-/** Returns the prefix of JWT credential ids; it changes whenever other tokens are accepted. */
+/** Returns the prefix of the ids of JWT credentials; it differs for other settings of the issuer. */
 function jwtPrefix({ issuer, audience, agentClaim, jwksUrl = "" }: JwtOptions): string {
   return `jwt:${JSON.stringify([issuer, audience, agentClaim, jwksUrl])}:`;
 }
 
-function isAddress(issuer: string): boolean {
+function isHttpUrl(issuer: string): boolean {
   return ["https:", "http:"].includes(URL.parse(issuer)?.protocol ?? "");
 }

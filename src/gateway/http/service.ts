@@ -3,8 +3,8 @@ import type { Channel } from "../../jsonrpc/mod.ts";
 import type { Log } from "../../log.ts";
 import { createApp } from "./app.ts";
 import type { Authenticator } from "./authentication.ts";
-import { type ClientHandle, HttpSessions } from "./http_sessions.ts";
-import { type HttpLimits, LIMITS } from "./limits.ts";
+import { type ClientHandle, SessionStore } from "./session_store.ts";
+import { HTTP_LIMITS, type HttpLimits } from "./limits.ts";
 import { Listener } from "./listener.ts";
 import { readCertificate, type TlsFiles } from "./tls_files.ts";
 
@@ -28,7 +28,7 @@ export interface ServiceOptions {
   readonly revisions: readonly string[];
   /** Authenticates requests. */
   readonly authenticator: Authenticator;
-  /** Starts to serve a client. */
+  /** Starts to serve a client, whose credential may have an agent. */
   readonly accept: (channel: Channel, agent: string | undefined) => ClientHandle;
   /** Whether every server that starts with the gateway has answered or failed. */
   readonly isReady: () => boolean;
@@ -36,14 +36,14 @@ export interface ServiceOptions {
   readonly metrics: () => string;
   /** Log for the operator. */
   readonly log: Log;
-  /** Limits that differ from `LIMITS`. */
+  /** Limits that differ from `HTTP_LIMITS`. */
   readonly limits?: Partial<HttpLimits>;
 }
 
-/** Interval of starting streams for calls that take long, in milliseconds. */
+/** Interval of the check for calls that take long and get a stream, in milliseconds. */
 const TICK_MS = 250;
 
-/** Interval of ending expired sessions, in milliseconds. */
+/** Interval of the check for expired sessions, in milliseconds. */
 const SWEEP_MS = 1000;
 
 /** The HTTP service: a listener, its clients' sessions, and the endpoints for operators. */
@@ -51,7 +51,7 @@ export class HttpService {
   /** URL of the MCP endpoint. */
   readonly url: string;
   readonly #listener: Listener;
-  readonly #sessions: HttpSessions;
+  readonly #sessions: SessionStore;
   readonly #watch: FileWatch | undefined;
   readonly #draining: { isOn: boolean };
   readonly #timers: ReturnType<typeof setInterval>[] = [];
@@ -59,7 +59,7 @@ export class HttpService {
   private constructor(
     listener: Listener,
     { sessions, watch, draining, scheme, limits }: {
-      sessions: HttpSessions;
+      sessions: SessionStore;
       watch: FileWatch | undefined;
       draining: { isOn: boolean };
       scheme: string;
@@ -78,7 +78,7 @@ export class HttpService {
         () => sessions.tick({ keepAlive: false }),
         Math.min(TICK_MS, limits.streamAfterMs),
       ),
-      setInterval(() => sessions.tick({ keepAlive: true }), limits.keepStreamMs),
+      setInterval(() => sessions.tick({ keepAlive: true }), limits.streamKeepAliveMs),
       setInterval(() => sessions.sweep(), SWEEP_MS),
     );
   }
@@ -91,15 +91,15 @@ export class HttpService {
    */
   static async open(options: ServiceOptions): Promise<HttpService> {
     const { settings, authenticator, accept, log } = options;
-    const limits = { ...LIMITS, ...options.limits };
+    const limits = { ...HTTP_LIMITS, ...options.limits };
     const { host, port, tlsCert, tlsKey } = settings;
-    const files = tlsCert === undefined || tlsKey === undefined
+    const tlsFiles = tlsCert === undefined || tlsKey === undefined
       ? undefined
       : { cert: absolute(tlsCert), key: absolute(tlsKey) };
-    const watch = files === undefined ? undefined : new FileWatch([files.cert, files.key]);
-    const certificate = files === undefined ? undefined : readCertificate(files);
+    const watch = tlsFiles === undefined ? undefined : new FileWatch([tlsFiles.cert, tlsFiles.key]);
+    const certificate = tlsFiles === undefined ? undefined : readCertificate(tlsFiles);
     const draining = { isOn: false };
-    const sessions = new HttpSessions({
+    const sessions = new SessionStore({
       accept,
       authenticator,
       maxSessions: settings.maxSessions,
@@ -107,7 +107,7 @@ export class HttpService {
       maxMs: settings.sessionMaxS * 1000,
       limits,
     });
-    const onFault = (error: unknown): void => {
+    const onInternalError = (error: unknown): void => {
       const reason = error instanceof Error ? error.stack ?? error.message : String(error);
       log.error("A request failed for a fault of the gateway", { reason });
     };
@@ -116,7 +116,7 @@ export class HttpService {
       sessions,
       limits,
       isDraining: () => draining.isOn,
-      onFault,
+      onInternalError,
     });
     const listener = await Listener.open({
       host,
@@ -125,30 +125,30 @@ export class HttpService {
       limits,
       paths: new Set(app.routes.map(({ path }) => path)),
       fetch: (request, context) => app.fetch(request, context),
-      onFault,
+      onInternalError,
     });
-    if (files !== undefined) watchCertificate(files, { watch, listener, log });
+    if (tlsFiles !== undefined) watchCertificate(tlsFiles, { watch, listener, log });
     const scheme = certificate === undefined ? "http" : "https";
     return new HttpService(listener, { sessions, watch, draining, scheme, limits });
   }
 
-  /** The number of open connections. */
-  get connections(): number {
-    return this.#listener.connections;
+  /** Number of open connections. */
+  get connectionCount(): number {
+    return this.#listener.connectionCount;
   }
 
-  /** The number of sessions. */
-  get sessions(): number {
-    return this.#sessions.count;
+  /** Number of sessions. */
+  get sessionCount(): number {
+    return this.#sessions.size;
   }
 
-  /** Refuses new work; active calls continue. */
-  drain(): void {
+  /** Refuses new sessions and requests; active calls continue. */
+  refuseNewWork(): void {
     this.#draining.isOn = true;
   }
 
-  /** Ends the sessions whose credentials are no longer valid; call it when the configuration changes. */
-  recheck(): void {
+  /** Ends the sessions whose credentials are not valid under the active rules. */
+  endInvalidSessions(): void {
     this.#sessions.sweep();
   }
 
@@ -161,9 +161,9 @@ export class HttpService {
   }
 }
 
-/** Switches to a renewed certificate; if the new files are invalid, the current one stays. */
+/** Switches to a changed certificate; if the changed tlsFiles are invalid, the current one stays in use. */
 function watchCertificate(
-  files: TlsFiles,
+  tlsFiles: TlsFiles,
   { watch, listener, log }: {
     watch: FileWatch | undefined;
     listener: Listener;
@@ -173,7 +173,7 @@ function watchCertificate(
   watch?.start({
     onChange: () => {
       try {
-        listener.setCertificate(readCertificate(files));
+        listener.setCertificate(readCertificate(tlsFiles));
         log.info("The changed certificate is in use");
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);

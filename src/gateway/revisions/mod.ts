@@ -5,4 +5,4 @@
  *
  * @module
  */
-export * as v2025 from "./v2025.ts";
+export * as clientCodec2025 from "./client_codec_2025.ts";

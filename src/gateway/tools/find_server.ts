@@ -5,47 +5,51 @@ import { similarNames } from "../../similar_names.ts";
 import type { ToolContext } from "./tool.ts";
 
 /** Maximum number of similar names in a hint. */
-const MAX_NEAR = 3;
+const MAX_SIMILAR = 3;
 
 /**
- * Finds a server by name. Call it only after the policy has allowed the server: others must not learn which servers exist.
+ * Finds a server by name. Call it only after the policy has allowed the server, so that an agent does not
+ * learn which other servers exist.
  *
- * @throws {DownstreamError} `SERVER_UNAVAILABLE` if there is none, or its entry is not in use.
+ * @throws {DownstreamError} `SERVER_UNAVAILABLE` if the server is not configured, or not in use.
  */
 export function findServer(context: ToolContext, name: string): DownstreamServer {
   const server = context.servers.get(name);
   if (server !== undefined) return server;
   const reason = context.unavailableReasons.get(name);
   const message = `Server "${name}" is not available: ${reason ?? "it is not configured"}.`;
-  const near = reason === undefined
-    ? similarServers(name, {
+  const similar = reason === undefined
+    ? similarAllowedServers(name, {
       agent: context.caller.agent,
       policy: context.policy,
       serverConfigs: context.serverConfigs,
     })
     : [];
-  const instead = near.length === 0 ? "" : `Similar names: ${near.join(", ")}. `;
-  const hint = `${instead}Call list_servers to see the servers you may use`;
+  const suggestion = similar.length === 0 ? "" : `Similar names: ${similar.join(", ")}. `;
+  const hint = `${suggestion}Call list_servers to see the servers you may use`;
   throw new DownstreamError("SERVER_UNAVAILABLE", name, message, { hint });
 }
 
-/** The rules, and the configured servers. */
-export type Usable = Pick<ToolContext, "policy" | "serverConfigs">;
+/** The rules and the configured servers. */
+export type ServerLookup = Pick<ToolContext, "policy" | "serverConfigs">;
 
 /** Returns the servers that an agent may use, in the order of the servers file. */
-export function usableServers(agent: string, { policy, serverConfigs }: Usable): ServerConfig[] {
+export function allowedServers(
+  agent: string,
+  { policy, serverConfigs }: ServerLookup,
+): ServerConfig[] {
   return [...serverConfigs.values()].filter(({ name }) =>
     policy.allows(agent, { kind: "server", server: name })
   );
 }
 
-/** Returns up to three servers with similar names that the agent may use. */
-export function similarServers(
+/** Returns up to three names that are similar to `name`, of servers that the agent may use. */
+export function similarAllowedServers(
   name: string,
-  { agent, policy, serverConfigs }: Usable & { readonly agent: string },
+  { agent, policy, serverConfigs }: ServerLookup & { readonly agent: string },
 ): string[] {
-  // Compare names first: lengths rule out most of them, which is cheaper than asking the policy.
+  // Compare the names first: most are ruled out by their lengths, which is cheaper than a decision.
   return similarNames(name, serverConfigs.keys())
-    .filter((near) => policy.allows(agent, { kind: "server", server: near }))
-    .slice(0, MAX_NEAR);
+    .filter((similar) => policy.allows(agent, { kind: "server", server: similar }))
+    .slice(0, MAX_SIMILAR);
 }

@@ -1,7 +1,7 @@
-import { AGENT_ID, ALWAYS_LOAD, type OwnTool } from "./tool.ts";
+import { AGENT_ID, ALWAYS_LOAD, type AnsweringTool } from "./tool.ts";
 
 /** Shows the gateway's state; offered in debug mode only. */
-export const getGatewayStatus: OwnTool = {
+export const getGatewayStatus: AnsweringTool = {
   definition: {
     name: "get_gateway_status",
     description: "Show the gateway's health: reloads, rules, servers, metrics.",
@@ -13,6 +13,6 @@ export const getGatewayStatus: OwnTool = {
   httpAccessRequest: { kind: "status" },
 
   run: (_args, { gateway }) => {
-    return Promise.resolve({ kind: "own", json: JSON.stringify(gateway.status()) });
+    return Promise.resolve({ kind: "gateway-result", json: JSON.stringify(gateway.status()) });
   },
 };

@@ -4,7 +4,7 @@ import { compilePattern } from "../../policy/mod.ts";
 import { findServer } from "./find_server.ts";
 import { signatureOf, summaryOf } from "./signature.ts";
 import { estimateTokens } from "./tokens.ts";
-import { AGENT_ID, ALWAYS_LOAD, type Arguments, type OwnTool } from "./tool.ts";
+import { AGENT_ID, ALWAYS_LOAD, type AnsweringTool, type Arguments } from "./tool.ts";
 
 /** Maximum tokens of a full answer that was not requested; a longer one becomes signatures. */
 const MAX_FULL_TOKENS = 4000;
@@ -15,7 +15,7 @@ const MAX_HINTS = 5;
 type Detail = "full" | "signatures" | "names";
 
 /** Shows the tools of a server that the agent may call, in the requested detail. */
-export const getServerTools: OwnTool = {
+export const getServerTools: AnsweringTool = {
   definition: {
     name: "get_server_tools",
     description: "List a server's tools that you may call.",
@@ -67,7 +67,7 @@ export const getServerTools: OwnTool = {
       ...(hints.length === 0 ? {} : { hint: hints.join(" ") }),
     });
     // The definitions are inserted as the server wrote them.
-    return { kind: "own", json: `{"tools":${list},${rest.slice(1)}` };
+    return { kind: "gateway-result", json: `{"tools":${list},${rest.slice(1)}` };
   },
 };
 

@@ -1,8 +1,8 @@
-import { usableServers } from "./find_server.ts";
-import { AGENT_ID, ALWAYS_LOAD, type OwnTool } from "./tool.ts";
+import { allowedServers } from "./find_server.ts";
+import { AGENT_ID, ALWAYS_LOAD, type AnsweringTool } from "./tool.ts";
 
 /** Lists the servers that the agent may use, including failing ones. */
-export const listServers: OwnTool = {
+export const listServers: AnsweringTool = {
   definition: {
     name: "list_servers",
     description: "List the MCP servers you may use. Start here.",
@@ -18,7 +18,7 @@ export const listServers: OwnTool = {
   },
 
   run(args, { caller, policy, serverConfigs }) {
-    const list = usableServers(caller.agent, { policy, serverConfigs }).map((
+    const list = allowedServers(caller.agent, { policy, serverConfigs }).map((
       { name, description, shown },
     ) => ({
       name,
@@ -27,6 +27,6 @@ export const listServers: OwnTool = {
     }));
     const json = JSON.stringify(list);
     // Gemini CLI reads a JSON array as a malformed structured result, unless there is a structured one.
-    return Promise.resolve({ kind: "own", json, structured: `{"servers":${json}}` });
+    return Promise.resolve({ kind: "gateway-result", json, structured: `{"servers":${json}}` });
   },
 };

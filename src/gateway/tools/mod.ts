@@ -12,16 +12,16 @@ import type { GatewayTool } from "./tool.ts";
 
 export { parseArguments } from "./arguments.ts";
 export { callServerTool, type ServerAnswer, type ServerCallContext } from "./call_server_tool.ts";
-export { similarServers, type Usable, usableServers } from "./find_server.ts";
+export { allowedServers, type ServerLookup, similarAllowedServers } from "./find_server.ts";
 export { estimateTokens } from "./tokens.ts";
 export type {
+  AnsweringTool,
   Arguments,
   ArgumentSchema,
   ForwardingTool,
   GatewayAnswer,
   GatewayTool,
   ObjectArgument,
-  OwnTool,
   ServerCall,
   StatusSource,
   ToolBase,

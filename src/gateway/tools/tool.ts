@@ -46,9 +46,9 @@ export interface ObjectArgument {
 /** Arguments that have been checked against the tool's schema, without absent ones. */
 export type Arguments = Readonly<Record<string, string | number | boolean | ObjectArgument>>;
 
-/** The source of `get_gateway_status`. */
+/** The source of the answer of `get_gateway_status`. */
 export interface StatusSource {
-  /** Returns the answer of the status tool, except for its message. */
+  /** Returns the gateway's state as JSON. */
   status(): Readonly<Record<string, unknown>>;
 }
 
@@ -58,9 +58,9 @@ export interface ToolContext {
   readonly caller: Caller;
   /** The rules. */
   readonly policy: Policy;
-  /** The servers' serverConfigs, in the file's order. */
+  /** The configurations of the servers by name, in the order of the servers file. */
   readonly serverConfigs: ReadonlyMap<string, ServerConfig>;
-  /** The reasons why serverConfigs are not in use, by server name. */
+  /** The reasons why configured servers are not in use, by server name. */
   readonly unavailableReasons: ReadonlyMap<string, string>;
   /** The servers. */
   readonly servers: ReadonlyMap<string, DownstreamServer>;
@@ -70,10 +70,9 @@ export interface ToolContext {
   readonly gateway: StatusSource;
 }
 
-/** The gateway's own answer. */
+/** A result that the gateway itself makes. */
 export interface GatewayAnswer {
-  /** Distinguishes it from other outcomes of an operation. */
-  readonly kind: "own";
+  readonly kind: "gateway-result";
   /** The answer as JSON text, for the model to read. */
   readonly json: string;
   /** The answer as a JSON object, for programs; absent if there is none. */
@@ -82,7 +81,6 @@ export interface GatewayAnswer {
 
 /** A call of a server's tool. */
 export interface ServerCall {
-  /** Distinguishes it from other operations. */
   readonly kind: "server-tool";
   /** The server's name. */
   readonly server: string;
@@ -95,7 +93,7 @@ export interface ServerCall {
 }
 
 /** One of the gateway's tools: it answers itself, or forwards to a server's tool. */
-export type GatewayTool = OwnTool | ForwardingTool;
+export type GatewayTool = AnsweringTool | ForwardingTool;
 
 /** The members that all of the gateway's tools have. */
 export interface ToolBase {
@@ -103,30 +101,30 @@ export interface ToolBase {
   readonly definition: ToolDefinition;
   /** Other accepted names of arguments, by alias; `tools/list` does not show them. */
   readonly aliases?: Readonly<Record<string, string>>;
-  /** The permission that agents over HTTP need to see and to call the tool. */
+  /** The access that agents over HTTP need to see and to call the tool; absent if they need none. */
   readonly httpAccessRequest?: AccessRequest;
 }
 
-/** A tool that the gateway itself answers. */
-export interface OwnTool extends ToolBase {
-  /** Returns the access that is decided before the tool runs; absent if any known agent may call it. */
+/** A tool of the gateway that answers itself. */
+export interface AnsweringTool extends ToolBase {
+  /** Returns the access that a call needs; absent if any identified agent may call the tool. */
   accessRequest?(args: Arguments): AccessRequest;
   /**
-   * Does the work.
+   * Answers a call.
    *
-   * @throws {CallerError} The caller has to act.
+   * @throws {CallerError} The caller has to correct the call.
    * @throws {DownstreamError} A server failed.
    */
   run(args: Arguments, context: ToolContext): Promise<GatewayAnswer>;
 }
 
-/** A tool that forwards to a server's tool. */
+/** A tool of the gateway that forwards to a server's tool. */
 export interface ForwardingTool extends ToolBase {
   /** Reads the call from the arguments. */
   serverCall(args: Arguments): ServerCall;
 }
 
-/** Keeps the gateway's tools visible in clients that hide tools behind a search of their own. */
+/** Keeps the gateway's tools visible in clients that hide tools until the model searches for them. */
 export const ALWAYS_LOAD = { "anthropic/alwaysLoad": true } as const;
 
 /** The `agent_id` argument of every tool. */

@@ -16,9 +16,9 @@ Deno.test("[rules.credentials] [identity.credential] a JWT names its agent by a 
   assert.equal(scene.authenticator.isConfigured, true);
   assert.deepEqual(issuer.asked, []);
   const token = await issuer.token();
-  const { id, agent, expiresAt = 0 } = await scene.credential(token);
+  const { id, agent, expiresAtMs = 0 } = await scene.credential(token);
   assert.equal(agent, "a");
-  const left = expiresAt - Date.now();
+  const left = expiresAtMs - Date.now();
   assert.ok(left > 55_000 && left <= 66_000, `${left}`);
 
   // A renewed token is the same credential; one of another subject or agent is not.
@@ -170,7 +170,7 @@ Deno.test("[rules.credentials] sessions of a JWT end with it, its agent, or its 
   const { authenticator } = scene;
   const credential = await scene.credential(await issuer.token());
   assert.equal(authenticator.isValid(credential), true);
-  assert.equal(authenticator.isValid({ ...credential, expiresAt: Date.now() - 1 }), false);
+  assert.equal(authenticator.isValid({ ...credential, expiresAtMs: Date.now() - 1 }), false);
   scene.rules = await issuer.rules();
   assert.equal(authenticator.isValid(credential), true);
   for (

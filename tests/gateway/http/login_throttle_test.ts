@@ -66,8 +66,8 @@ Deno.test("[rules.credentials] any number of addresses takes bounded memory", ()
   const throttle = new LoginThrottle();
   for (let index = 0; index < 30_000; index++) {
     const address = `10.${index >> 16}.${(index >> 8) & 255}.${index & 255}`;
-    throttle.fail(address, String(index));
-    throttle.pass(address, String(index));
+    throttle.recordInvalid(address, String(index));
+    throttle.admitValid(address, String(index));
   }
   assert.equal(throttle.size, 4096 + 10_000);
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { BIG, EventReader, request, Scene } from "./scene.ts";
 
 Deno.test("messages over HTTP", async (t) => {
-  await using scene = await Scene.open({ limits: { streamAfterMs: 50, keepStreamMs: 100 } });
+  await using scene = await Scene.open({ limits: { streamAfterMs: 50, streamKeepAliveMs: 100 } });
 
   await t.step("[http.initialize] the first message opens a session", async () => {
     const response = await scene.send("POST", request("initialize", 7));

@@ -275,9 +275,9 @@ Deno.test("requests that are too large or too slow", async (t) => {
     const id = `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`;
     const body = JSON.stringify(request("fill", 1, { size: 20_000_000 }));
     await connection.send(post([host, id, "Accept: */*"], body));
-    const before = scene.service.connections;
+    const before = scene.service.connectionCount;
     // It begins to read only after the connection was closed.
-    await waitUntil("it is given up", () => scene.service.connections < before);
+    await waitUntil("it is given up", () => scene.service.connectionCount < before);
     await connection.readAll();
     assert.ok(connection.answer.text.length < 20_000_000);
     await works();
@@ -318,7 +318,7 @@ Deno.test("requests that are too large or too slow", async (t) => {
 
 Deno.test("[http.slow-readers] the unread answers of all clients have a common limit", async () => {
   const unreadAll = 25_000_000;
-  await using scene = await Scene.open({ limits: { unreadAll } });
+  await using scene = await Scene.open({ limits: { allQueuedBytes: unreadAll } });
   const session = await scene.initialize();
   const ask = async (id: number) => {
     const connection = await RawConnection.open(scene.port);
@@ -332,10 +332,10 @@ Deno.test("[http.slow-readers] the unread answers of all clients have a common l
   };
   using first = await ask(1);
   await first.readUntil((text) => text.includes("200 OK"));
-  const before = scene.service.connections;
+  const before = scene.service.connectionCount;
   using second = await ask(2);
   assert.ok(await second.readUntil((text) => text.includes("200 OK")));
-  await waitUntil("who waited longest is cut off", () => scene.service.connections <= before);
+  await waitUntil("who waited longest is cut off", () => scene.service.connectionCount <= before);
   assert.ok((await first.readAll()).text.length < 20_000_000);
   assert.ok((await second.readAll()).text.length > 20_000_000, "the other gets everything");
 });

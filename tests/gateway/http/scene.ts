@@ -122,7 +122,7 @@ export class Scene implements AsyncDisposable {
             return client.isInitialized;
           },
           releaseServers: () => void client.releases++,
-          leave: () => {
+          disconnect: () => {
             client.hasLeft = true;
             client.peer.cancelIncoming("gone");
           },

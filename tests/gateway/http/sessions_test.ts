@@ -68,7 +68,7 @@ Deno.test("a session belongs to the agent that opened it", async (t) => {
       ];
       await waitUntil("the call is there", () => scene.clients[0]?.waiting.length === 1);
       authenticator.gone.add("one");
-      scene.service.recheck();
+      scene.service.endInvalidSessions();
       assert.deepEqual(await listening.rest(), []);
       assert.equal((await calling).status, 404);
       await (await calling).text();

@@ -23,8 +23,8 @@ Deno.test("[rules.credentials] a token identifies its agent by its hash", async 
   assert.equal(await scene.login("amg_one"), "a");
   assert.equal(await scene.login("amg_two"), "a");
   assert.equal(await scene.login("amg_later"), "b");
-  const { id, expiresAt } = await scene.credential("amg_later");
-  assert.equal(expiresAt, Date.parse(IN_AN_HOUR));
+  const { id, expiresAtMs } = await scene.credential("amg_later");
+  assert.equal(expiresAtMs, Date.parse(IN_AN_HOUR));
   assert.equal((await scene.credential("amg_later")).id, id);
   assert.notEqual((await scene.credential("amg_one")).id, (await scene.credential("amg_two")).id);
   assert.ok(!id.includes("amg_later"));
@@ -88,7 +88,7 @@ Deno.test("[rules.credentials] changed rules apply to the next request and to op
   const [one, two] = [await scene.credential("amg_one"), await scene.credential("amg_two")];
   const later = await scene.credential("amg_later");
   assert.ok([one, two, later].every((credential) => authenticator.isValid(credential)));
-  assert.equal(authenticator.isValid({ ...later, expiresAt: Date.now() - 1 }), false);
+  assert.equal(authenticator.isValid({ ...later, expiresAtMs: Date.now() - 1 }), false);
   assert.equal(authenticator.isValid({ ...one, agent: "b" }), false);
   assert.equal(authenticator.isValid({ id: "token:", agent: "a" }), false);
 

@@ -1,35 +1,35 @@
 import { CallerError, DownstreamError, type ErrorCode, type ErrorDetails } from "../errors.ts";
 import type { AdmitResult } from "../limits/mod.ts";
-import type { AccessRequest, Decision, IdentityRefusal } from "../policy/mod.ts";
+import type { AccessRequest, Decision, IdentityError } from "../policy/mod.ts";
 
-/** The error that an agent gets instead of a result. */
-export interface Refusal extends ErrorDetails {
+/** The error that an agent receives instead of a result. */
+export interface ErrorBody extends ErrorDetails {
   readonly code: ErrorCode;
   /** Says what happened, where, and what to do. */
   readonly message: string;
 }
 
 /**
- * Converts a thrown error to a refusal.
+ * Converts a thrown error to the one that the agent receives.
  *
  * @param error Anything.
  * @returns `undefined` if neither the caller nor a server caused the error: a bug of the gateway.
  */
-export function failureRefusal(error: unknown): Refusal | undefined {
+export function errorBodyOf(error: unknown): ErrorBody | undefined {
   if (!(error instanceof CallerError || error instanceof DownstreamError)) return undefined;
   const { code, message, details } = error;
   return { code, message, ...details };
 }
 
-/** Refuses a caller that was not identified. */
-export function identityRefusal({ code, message, hint }: IdentityRefusal): Refusal {
+/** Returns the error for a caller that was not identified. */
+export function identityErrorBody({ code, message, hint }: IdentityError): ErrorBody {
   return hint === undefined ? { code, message } : { code, message, hint };
 }
 
-/** Refuses a call that exceeds a limit. */
-export function limitRefusal(
-  { message, retryAfterMs }: AdmitResult & { kind: "refused" },
-): Refusal {
+/** Returns the error for a call that exceeds a limit. */
+export function limitErrorBody(
+  { message, retryAfterMs }: AdmitResult & { kind: "denied" },
+): ErrorBody {
   return { code: "RATE_LIMITED", message, retry_after_ms: retryAfterMs };
 }
 
@@ -39,18 +39,18 @@ export interface DenialContext {
   readonly agent: string;
   readonly accessRequest: AccessRequest;
   /** Servers that the agent may use, with names similar to the denied one. */
-  readonly near: readonly string[];
-  /** Id of the log line that says why deciding failed; `undefined` if it did not fail. */
+  readonly similarServers: readonly string[];
+  /** Id of the log line about an error while deciding; `undefined` if there was none. */
   readonly errorId: string | undefined;
 }
 
-/** Refuses an operation that the rules deny. */
-export function denialRefusal({ rule }: Decision, context: DenialContext): Refusal {
-  const { operation, agent, accessRequest, near, errorId } = context;
-  const instead = near.length === 0
+/** Returns the error for an operation that the rules deny. */
+export function denialErrorBody({ rule }: Decision, context: DenialContext): ErrorBody {
+  const { operation, agent, accessRequest, similarServers, errorId } = context;
+  const instead = similarServers.length === 0
     ? "Use another tool"
     : `Similar names among the servers you may use: ${
-      near.join(", ")
+      similarServers.join(", ")
     }. Use one of them if you meant it`;
   return {
     code: "DENIED_BY_POLICY",

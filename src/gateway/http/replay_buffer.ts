@@ -9,9 +9,9 @@ export interface SentEvent {
   readonly text: string;
 }
 
-/** The last messages of a session, for a client that lost its connection before it had read them. */
+/** The last messages of a session, for a client that lost its connection before it received them. */
 export class ReplayBuffer {
-  readonly #max: number;
+  readonly #maxChars: number;
   readonly #budget: Budget;
   #events: SentEvent[] = [];
   #size = 0;
@@ -19,25 +19,25 @@ export class ReplayBuffer {
   /**
    * Creates an empty buffer.
    *
-   * @param most Maximum size of the kept messages, in UTF-16 code units.
+   * @param maxChars Maximum size of the kept messages, in UTF-16 code units.
    * @param budget The shared limit of all sessions, in the same unit.
    */
-  constructor(max: number, budget: Budget) {
-    this.#max = max;
+  constructor(maxChars: number, budget: Budget) {
+    this.#maxChars = maxChars;
     this.#budget = budget;
   }
 
-  /** Keeps a message, and drops the oldest ones if there is no room. */
+  /** Keeps a message, and drops the oldest ones while a limit is exceeded. */
   add(event: SentEvent): void {
     this.#events.push(event);
-    this.#take(event.text.length);
-    let gone = 0;
-    while (this.#size > this.#max || this.#budget.isExceeded()) {
-      const oldest = this.#events[gone++];
+    this.#addSize(event.text.length);
+    let dropped = 0;
+    while (this.#size > this.#maxChars || this.#budget.isExceeded()) {
+      const oldest = this.#events[dropped++];
       if (oldest === undefined) break;
-      this.#take(-oldest.text.length);
+      this.#addSize(-oldest.text.length);
     }
-    if (gone > 0) this.#events = this.#events.slice(gone);
+    if (dropped > 0) this.#events = this.#events.slice(dropped);
   }
 
   /** Returns the kept messages of a stream, in order. */
@@ -46,12 +46,12 @@ export class ReplayBuffer {
   }
 
   clear(): void {
-    this.#take(-this.#size);
+    this.#addSize(-this.#size);
     this.#events = [];
   }
 
-  #take(size: number): void {
-    this.#size += size;
-    this.#budget.used += size;
+  #addSize(change: number): void {
+    this.#size += change;
+    this.#budget.used += change;
   }
 }

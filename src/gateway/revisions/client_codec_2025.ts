@@ -44,7 +44,7 @@ export interface CallContext {
   /** Capabilities of the client. */
   readonly capabilities: ClientCapabilities;
   /** Number of the client's unanswered requests, including this one. */
-  readonly unanswered: number;
+  readonly unansweredCount: number;
   /** Sends progress of this request to the client. */
   readonly notifyProgress: (params: Fields) => void;
 }
@@ -52,35 +52,37 @@ export interface CallContext {
 /** Decodes `tools/call` of one of the gateway's tools. */
 export function decodeCall(
   request: IncomingRequest,
-  { tool, capabilities, unanswered, notifyProgress }: CallContext,
+  { tool, capabilities, unansweredCount, notifyProgress }: CallContext,
 ): OperationRequest<ToolCallAnswer> {
-  const { arguments: given, _meta } = fieldsOf(request.params);
+  const { arguments: args, _meta } = fieldsOf(request.params);
   const meta = _meta === undefined ? undefined : fieldsOf(_meta);
   const token = meta?.["progressToken"];
   const { name } = tool.definition;
   return {
     name,
     method: request.method,
-    claimedAgent: claimedAgent(given),
+    claimedAgent: readAgentId(args),
     meta,
     requestId: JSON.parse(request.id),
-    unanswered,
+    unansweredCount,
     signal: request.signal,
-    // Progress is passed on with the client's own token, if it gave one.
+    // The server's progress has a token of the gateway's; the client expects its own.
     onProgress: typeof token === "string" || typeof token === "number"
       ? (params) => notifyProgress({ ...params, progressToken: token })
       : undefined,
     decode: () => {
       const textOf = (argument: string): JsonText | undefined =>
         request.paramText("arguments", argument);
-      const args = parseArguments(tool, { given, textOf });
-      return "serverCall" in tool ? tool.serverCall(args) : { kind: "gateway-tool", tool, args };
+      const parsed = parseArguments(tool, { args, textOf });
+      return "serverCall" in tool
+        ? tool.serverCall(parsed)
+        : { kind: "gateway-tool", tool, args: parsed };
     },
     encode: (outcome) => encodeOutcome(outcome, { name, capabilities }),
   };
 }
 
-/** Decodes `initialize`, or returns what is wrong with it. */
+/** Decodes `initialize`; returns the error if it is invalid. */
 export function decodeInitialize(
   params: unknown,
 ): { readonly revision: string; readonly capabilities: ClientCapabilities } | RpcError {
@@ -131,7 +133,7 @@ export function canAsk(
   return isRecord(declared[kind]);
 }
 
-/** Encodes a request for input. */
+/** Encodes a server's request for the user's input. */
 export function encodeInput(
   { kind, params }: InputRequest,
 ): { readonly method: string; readonly params: Payload | undefined } {
@@ -153,8 +155,8 @@ export function fieldsOf(value: unknown): Fields {
   return isRecord(value) ? value : {};
 }
 
-function claimedAgent(given: unknown): string | undefined {
-  const { agent_id } = fieldsOf(given);
+function readAgentId(args: unknown): string | undefined {
+  const { agent_id } = fieldsOf(args);
   return typeof agent_id === "string" && agent_id !== "" ? agent_id : undefined;
 }
 
@@ -166,13 +168,13 @@ function encodeOutcome(
   },
 ): ToolCallAnswer {
   switch (outcome.kind) {
-    case "own":
-      return ownResult(outcome);
+    case "gateway-result":
+      return gatewayResult(outcome);
     case "result":
       return { kind: "result", result: outcome.result, bytes: outcome.bytes };
-    case "refused":
+    case "denied":
     case "failed":
-      return errorResult(JSON.stringify({ error: outcome.refusal }));
+      return errorResult(JSON.stringify({ error: outcome.error }));
     case "rpc-error":
       if (outcome.error.code === URL_ELICITATION_REQUIRED && canAsk(capabilities, "url")) {
         return { kind: "error", error: outcome.text };
@@ -188,15 +190,18 @@ function encodeOutcome(
   }
 }
 
-/** Writes a server's JSON-RPC error, with the help for the next call if there is any. */
+/** Writes a server's JSON-RPC error, with help for the next call if the outcome has any. */
 function rpcErrorText(
   { text: { json: text }, help }: Outcome & { readonly kind: "rpc-error" },
 ): string {
-  // Extend the server's own text, so that no number is rounded; it is a non-empty object.
+  // Extend the server's text instead of the parsed error, so that no number is rounded. The text is a
+  // non-empty object.
   return help === undefined ? text : `${text.slice(0, text.lastIndexOf("}"))},${help}}`;
 }
 
-function ownResult({ json, structured }: Outcome & { readonly kind: "own" }): ToolCallAnswer {
+function gatewayResult(
+  { json, structured }: Outcome & { readonly kind: "gateway-result" },
+): ToolCallAnswer {
   const content = structured === undefined ? "" : `,"structuredContent":${structured}`;
   const result = new JsonText(`{"content":${textBlock(json)}${content}}`);
   return { kind: "result", result, bytes: utf8Bytes(result.json) };

@@ -2,24 +2,24 @@ import type { ServerResponse } from "node:http";
 import type { Budget } from "./budget.ts";
 import type { HttpLimits } from "./limits.ts";
 
-/** Maximum size of one write, in bytes, so that the progress of a slow client is noticed. */
-const PIECE_BYTES = 128 * 1024;
+/** Maximum size of one write, in bytes; small enough to notice the progress of a slow client. */
+const CHUNK_BYTES = 128 * 1024;
 
-/** The shared context of the writers. */
+/** The context that all writers share. */
 export interface WriterContext {
   /** Limits on the size and the age of a client's queued data. */
-  readonly limits: Pick<HttpLimits, "unread" | "stalledMs">;
+  readonly limits: Pick<HttpLimits, "queuedBytes" | "stalledMs">;
   /** The shared limit on the queued data of all clients, in bytes. */
   readonly budget: Budget;
   /** The writers with queued data, in the order in which they started to queue. */
-  readonly waiting: Set<ResponseWriter>;
+  readonly writersWithQueue: Set<BodyWriter>;
 }
 
 /**
  * Writes the body of a response: chunks are queued until the client reads them. If too much is queued,
  * or the client reads nothing for long, the connection is closed.
  */
-export class ResponseWriter {
+export class BodyWriter {
   readonly #response: ServerResponse;
   readonly #context: WriterContext;
   readonly #queue: Uint8Array[] = [];
@@ -28,43 +28,43 @@ export class ResponseWriter {
   #isBlocked = false;
   #isEnding = false;
   #isClosed = false;
-  #movedAt = performance.now();
+  #lastProgressAt = performance.now();
 
   constructor(response: ServerResponse, context: WriterContext) {
     this.#response = response;
     this.#context = context;
     response.on("drain", () => {
-      this.#movedAt = performance.now();
+      this.#lastProgressAt = performance.now();
       this.#isBlocked = false;
-      this.#pump();
+      this.#writeQueue();
     });
     response.on("error", () => this.#close());
     response.on("close", () => this.#close());
     if (response.destroyed) this.#close();
   }
 
-  /** Registers a listener for the end of the response or of the client. */
-  whenClosed(listener: () => void): void {
+  /** Registers a listener for the end of the response, by the gateway or by the client. */
+  onClose(listener: () => void): void {
     if (this.#isClosed) listener();
     else this.#listeners.push(listener);
   }
 
   write(bytes: Uint8Array): void {
     if (this.#isClosed || this.#isEnding) return;
-    // The limit applies before the message is added, so a client that keeps up gets one of any length.
-    if (this.#queuedBytes > this.#context.limits.unread) return this.destroy();
-    if (this.#queuedBytes === 0) this.#movedAt = performance.now();
-    for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
-      this.#queue.push(bytes.subarray(at, at + PIECE_BYTES));
+    // The new message does not count, so that a client that keeps up can receive one of any length.
+    if (this.#queuedBytes > this.#context.limits.queuedBytes) return this.destroy();
+    if (this.#queuedBytes === 0) this.#lastProgressAt = performance.now();
+    for (let at = 0; at < bytes.length; at += CHUNK_BYTES) {
+      this.#queue.push(bytes.subarray(at, at + CHUNK_BYTES));
     }
-    this.#count(bytes.length);
-    this.#pump();
+    this.#addQueuedBytes(bytes.length);
+    this.#writeQueue();
   }
 
   /** Ends the response after the queued bytes. */
   end(): void {
     this.#isEnding = true;
-    this.#pump();
+    this.#writeQueue();
   }
 
   /** Closes the connection immediately. */
@@ -76,17 +76,17 @@ export class ResponseWriter {
   /** Closes the connection if the client has read nothing for too long. */
   destroyIfStalled(): void {
     const isWaiting = this.#queuedBytes > 0 || this.#isEnding;
-    const stalledMs = performance.now() - this.#movedAt;
+    const stalledMs = performance.now() - this.#lastProgressAt;
     if (isWaiting && stalledMs > this.#context.limits.stalledMs) this.destroy();
   }
 
-  #pump(): void {
+  #writeQueue(): void {
     if (this.#isClosed) return;
     while (!this.#isBlocked) {
-      const piece = this.#queue.shift();
-      if (piece === undefined) break;
-      this.#count(-piece.length);
-      this.#isBlocked = !this.#response.write(piece);
+      const chunk = this.#queue.shift();
+      if (chunk === undefined) break;
+      this.#addQueuedBytes(-chunk.length);
+      this.#isBlocked = !this.#response.write(chunk);
     }
     if (this.#isEnding && this.#queue.length === 0 && !this.#response.writableEnded) {
       this.#response.end();
@@ -97,20 +97,20 @@ export class ResponseWriter {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#queue.length = 0;
-    this.#count(-this.#queuedBytes);
+    this.#addQueuedBytes(-this.#queuedBytes);
     for (const listener of this.#listeners.splice(0)) listener();
   }
 
-  /** Counts queued bytes; above the shared limit, disconnects the client that has queued the longest. */
-  #count(moreBytes: number): void {
-    const { budget, waiting } = this.#context;
-    this.#queuedBytes += moreBytes;
-    budget.used += moreBytes;
-    if (this.#queuedBytes === 0) waiting.delete(this);
-    else waiting.add(this);
-    for (const longest of waiting) {
+  /** Counts queued bytes. Above the shared limit, it disconnects the clients that have queued the longest. */
+  #addQueuedBytes(change: number): void {
+    const { budget, writersWithQueue } = this.#context;
+    this.#queuedBytes += change;
+    budget.used += change;
+    if (this.#queuedBytes === 0) writersWithQueue.delete(this);
+    else writersWithQueue.add(this);
+    for (const oldest of writersWithQueue) {
       if (!budget.isExceeded()) break;
-      longest.destroy();
+      oldest.destroy();
     }
   }
 }

@@ -1,0 +1,158 @@
+import type { Channel } from "../../jsonrpc/mod.ts";
+import type { Authenticator, Credential } from "./authentication.ts";
+import { Budget } from "./budget.ts";
+import { HttpSession } from "./http_session.ts";
+import type { HttpLimits } from "./limits.ts";
+
+/** A client that the gateway serves. */
+export interface ClientHandle {
+  /** Whether the client has sent `initialize`. */
+  readonly isInitialized: boolean;
+  /** Stops the servers that only this client uses; its next call starts them again. */
+  releaseServers(): void;
+  /** Ends the session of a client that has disconnected, and stops the servers that only it uses. */
+  disconnect(): void;
+}
+
+/** Options of a session store. */
+export interface SessionStoreOptions {
+  /** Starts to serve a client, whose credential may have an agent. */
+  readonly accept: (channel: Channel, agent: string | undefined) => ClientHandle;
+  readonly authenticator: Authenticator;
+  /** Maximum number of sessions. */
+  readonly maxSessions: number;
+  /** Time after which an unused session ends. */
+  readonly idleMs: number;
+  /** Maximum lifetime of a session. */
+  readonly maxMs: number;
+  /** Limits on kept messages and on abandoned sessions. */
+  readonly limits: Pick<
+    HttpLimits,
+    "maxReplayChars" | "maxTotalReplayChars" | "abandonedAfterMs" | "evictableAfterMs"
+  >;
+}
+
+/** The sessions of all clients by id. It controls access to them, and ends them. */
+export class SessionStore {
+  readonly #options: SessionStoreOptions;
+  readonly #replayBudget: Budget;
+  readonly #sessions = new Map<string, { session: HttpSession; client: ClientHandle }>();
+
+  constructor(options: SessionStoreOptions) {
+    this.#options = options;
+    this.#replayBudget = new Budget(options.limits.maxTotalReplayChars);
+  }
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  /**
+   * Opens a session.
+   *
+   * @param credential The credential of the client.
+   * @returns `undefined` if there are too many sessions.
+   */
+  open(credential: Credential | undefined): HttpSession | undefined {
+    const { accept, maxSessions, limits: { maxReplayChars } } = this.#options;
+    if (this.#sessions.size >= maxSessions && !this.#makeRoom(credential?.agent)) return undefined;
+    const session = new HttpSession({ credential, maxReplayChars, budget: this.#replayBudget });
+    const client = accept(session, credential?.agent);
+    this.#sessions.set(session.id, { session, client });
+    return session;
+  }
+
+  /** Ends a session unless its client has initialized it; returns whether it has. */
+  endUnlessInitialized(session: HttpSession): boolean {
+    const isInitialized = this.#sessions.get(session.id)?.client.isInitialized === true;
+    if (!isInitialized) this.end(session);
+    return isInitialized;
+  }
+
+  /**
+   * Finds a session for the client that owns it; for other clients it does not exist.
+   *
+   * @param id The session id that the client sent.
+   * @param credential The credential of the client.
+   */
+  find(id: string, credential: Credential | undefined): HttpSession | undefined {
+    const session = this.#sessions.get(id)?.session;
+    if (session === undefined || session.credential?.id !== credential?.id) return undefined;
+    if (this.#isExpired(session)) {
+      this.end(session);
+      return undefined;
+    }
+    session.credential = credential;
+    return session;
+  }
+
+  end(session: HttpSession): void {
+    const client = this.#sessions.get(session.id)?.client;
+    this.#sessions.delete(session.id);
+    void session.close();
+    client?.disconnect();
+  }
+
+  /**
+   * Ends the sessions that have expired or whose credential is not valid, and stops the servers of clients
+   * that are probably gone. The sessions of these clients stay, so that they can return.
+   */
+  sweep(): void {
+    const idleSince = performance.now() - this.#options.limits.abandonedAfterMs;
+    for (const { session, client } of this.#sessions.values()) {
+      if (this.#isExpired(session)) this.end(session);
+      else if (session.isAbandoned && !session.isInUse && session.lastUsedAt <= idleSince) {
+        session.isAbandoned = false;
+        client.releaseServers();
+      }
+    }
+  }
+
+  /** Starts streams for calls that take long, and sends keep-alive comments on open streams. */
+  tick(options: { readonly keepAlive: boolean }): void {
+    for (const { session } of this.#sessions.values()) session.tick(options);
+  }
+
+  close(): void {
+    for (const { session } of [...this.#sessions.values()]) this.end(session);
+  }
+
+  #isExpired(session: HttpSession): boolean {
+    const { authenticator, idleMs, maxMs } = this.#options;
+    const { credential, openedAt, lastUsedAt, isInUse } = session;
+    const now = performance.now();
+    if (now - openedAt > maxMs || (!isInUse && now - lastUsedAt > idleMs)) return true;
+    // A session from before credentials were configured has none, and must not continue.
+    return credential === undefined
+      ? authenticator.isConfigured
+      : !authenticator.isValid(credential);
+  }
+
+  /** Ends an idle session, or one of the agent with the most sessions; returns whether there is room. */
+  #makeRoom(agent: string | undefined): boolean {
+    this.sweep();
+    if (this.#sessions.size < this.#options.maxSessions) return true;
+    // Sessions that are not in use come first, and among equals the least recently used.
+    const sessions = [...this.#sessions.values()].map(({ session }) => session)
+      .toSorted((a, b) => Number(a.isInUse) - Number(b.isInUse) || a.lastUsedAt - b.lastUsedAt);
+    const idleSince = performance.now() - this.#options.limits.evictableAfterMs;
+    const idle = sessions.find(({ isInUse, lastUsedAt }) => !isInUse && lastUsedAt <= idleSince);
+    const evicted = idle ?? this.#sessionsOfLargestAgent(sessions, agent)[0];
+    if (evicted !== undefined) this.end(evicted);
+    return evicted !== undefined;
+  }
+
+  /**
+   * Returns the sessions of the agent with the most sessions; none if the agent `newcomer` would have as
+   * many with one more.
+   */
+  #sessionsOfLargestAgent(
+    sessions: readonly HttpSession[],
+    newcomer: string | undefined,
+  ): HttpSession[] {
+    const sessionsByAgent = Map.groupBy(sessions, ({ credential }) => credential?.agent);
+    const most = Math.max(...sessionsByAgent.values().map(({ length }) => length));
+    if (most <= (sessionsByAgent.get(newcomer)?.length ?? 0) + 1) return [];
+    return sessionsByAgent.values().find(({ length }) => length === most) ?? [];
+  }
+}
