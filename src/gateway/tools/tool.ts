@@ -72,6 +72,7 @@ export interface ToolContext {
 
 /** A result that the gateway itself makes. */
 export interface GatewayAnswer {
+  /** The kind of outcome. */
   readonly kind: "gateway-result";
   /** The answer as JSON text, for the model to read. */
   readonly json: string;
@@ -81,6 +82,7 @@ export interface GatewayAnswer {
 
 /** A call of a server's tool. */
 export interface ServerCall {
+  /** The kind of operation. */
   readonly kind: "server-tool";
   /** The server's name. */
   readonly server: string;
