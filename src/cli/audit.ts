@@ -1,4 +1,4 @@
-import { type ReadEntry, readEntry } from "./audit_entry.ts";
+import { type ParsedEntry, parseEntry } from "./audit_entry.ts";
 import { AuditCounter, type AuditFigures, type Figures } from "./audit_figures.ts";
 import { AuditFiles, FollowedLog } from "./audit_files.ts";
 import { auditPaths } from "./audit_path.ts";
@@ -46,7 +46,7 @@ export const stats = defineCommand({
   args: ARGS,
   run(input) {
     const { flags: { since = -Infinity, agent, json }, stdout } = input;
-    useLog(input, (files) => {
+    withAuditFiles(input, (files) => {
       const counter = new AuditCounter();
       for (const { entry } of files.entries({ since })) {
         if (entry.time >= since && (agent === undefined || entry.agent === agent)) {
@@ -83,7 +83,7 @@ export const tail = defineCommand({
   async run(input) {
     const { flags, stdout } = input;
     if (flags.follow) await follow(input);
-    else useLog(input, (files) => stdout.write(lastEntries(files, flags)));
+    else withAuditFiles(input, (files) => stdout.write(formatLastEntries(files, flags)));
     return 0;
   },
 });
@@ -100,7 +100,7 @@ export const command = defineGroup({
 type TailInput = Input<typeof TAIL_FLAGS, typeof ARGS>;
 
 /** Interval between checks for new entries, in milliseconds. */
-const FOLLOW_MS = 100;
+const POLL_INTERVAL_MS = 100;
 
 /**
  * Prints the last entries, and then new ones, until the process ends or its standard output is
@@ -108,44 +108,44 @@ const FOLLOW_MS = 100;
  */
 async function follow(input: TailInput): Promise<void> {
   const { flags, stdout, stderr } = input;
-  let followed: FollowedLog | undefined;
-  useLog(input, (files) => {
-    stdout.write(lastEntries(files, flags, { end: files.position.offset }));
-    followed = new FollowedLog(files.path, files.position);
+  let followedLog: FollowedLog | undefined;
+  withAuditFiles(input, (files) => {
+    stdout.write(formatLastEntries(files, flags, { end: files.position.offset }));
+    followedLog = new FollowedLog(files.path, files.position);
   }, (path) => {
     stderr.write(`There is no audit log at ${path} yet; waiting for it\n`);
-    followed = new FollowedLog(path);
+    followedLog = new FollowedLog(path);
   });
-  if (followed === undefined) return;
-  using log = followed;
+  if (followedLog === undefined) return;
+  using log = followedLog;
   while (stdout.isClosed !== true) {
     for (const text of log.lines()) {
-      const entry = readEntry(text);
-      const line = entry === undefined ? undefined : lineOf(entry, text, flags);
+      const entry = parseEntry(text);
+      const line = entry === undefined ? undefined : formatLine(entry, text, flags);
       if (line !== undefined) stdout.write(line);
     }
-    await new Promise((resolve) => setTimeout(resolve, FOLLOW_MS));
+    await new Promise((resolve) => setTimeout(resolve, POLL_INTERVAL_MS));
   }
 }
 
-/** The last entries, in the order of the log. */
-function lastEntries(
+/** The lines of the last entries, in the order of the log. */
+function formatLastEntries(
   files: AuditFiles,
   flags: TailInput["flags"],
   range: { readonly end?: number } = {},
 ): string {
-  const found: string[] = [];
+  const lines: string[] = [];
   for (const { entry, text } of files.entries(range)) {
-    if (found.length >= flags.lines) break;
-    const line = lineOf(entry, text, flags);
-    if (line !== undefined) found.push(line);
+    if (lines.length >= flags.lines) break;
+    const line = formatLine(entry, text, flags);
+    if (line !== undefined) lines.push(line);
   }
-  return found.reverse().join("");
+  return lines.reverse().join("");
 }
 
 /** An entry as it is printed; `undefined` if the flags exclude it. */
-function lineOf(
-  entry: ReadEntry,
+function formatLine(
+  entry: ParsedEntry,
   text: string,
   { since = -Infinity, agent, json }: TailInput["flags"],
 ): string | undefined {
@@ -153,22 +153,27 @@ function lineOf(
   return json ? `${text}\n` : entryText(entry);
 }
 
-/** Opens the log that is named, or the gateway's own, and closes it after `use`. */
-function useLog(
+/**
+ * Passes the audit log to `use`, and closes it afterwards: the file that the command line names, or
+ * the log that the gateway writes.
+ *
+ * @param onMissing Called if there is no log; default: an error.
+ */
+function withAuditFiles(
   { args: [file], stderr }: Pick<Input<Record<never, never>, typeof ARGS>, "args" | "stderr">,
   use: (files: AuditFiles) => void,
-  useNone?: (path: string) => void,
+  onMissing?: (path: string) => void,
 ): void {
   const paths = auditPaths(file);
-  using files = openFirst(paths);
+  using files = openFirstExisting(paths);
   if (files === undefined) {
     const [path = ""] = paths;
-    if (useNone !== undefined) return useNone(path);
+    if (onMissing !== undefined) return onMissing(path);
     throw new CommandError(`There is no audit log at ${paths.join(" or ")}; name its file`);
   }
   stderr.write(`Audit log: ${files.paths.toReversed().join(", ")}\n`);
   for (const path of paths) {
-    if (path === files.path || !isThere(path)) continue;
+    if (path === files.path || !isFile(path)) continue;
     stderr.write(
       `There is another audit log at ${path}, written while this one could not be; to read it, name its file\n`,
     );
@@ -177,7 +182,7 @@ function useLog(
   if (files.damaged > 0) stderr.write(`Skipped ${files.damaged} damaged line(s)\n`);
 }
 
-function openFirst(paths: readonly string[]): AuditFiles | undefined {
+function openFirstExisting(paths: readonly string[]): AuditFiles | undefined {
   for (const path of paths) {
     try {
       return new AuditFiles(path);
@@ -192,7 +197,7 @@ function openFirst(paths: readonly string[]): AuditFiles | undefined {
   return undefined;
 }
 
-function isThere(path: string): boolean {
+function isFile(path: string): boolean {
   try {
     return Deno.statSync(path).isFile;
   } catch {
@@ -201,7 +206,7 @@ function isThere(path: string): boolean {
 }
 
 /** Width of a line, in columns. */
-const WIDTH = 80;
+const LINE_WIDTH = 80;
 
 /** Maximum number of rows in a table. */
 const MAX_ROWS = 10;
@@ -225,7 +230,7 @@ function figuresText(figures: AuditFigures): string {
     figuresTable("TOOL", figures.tools),
     numbersTable(
       ["SLOWEST TOOL", "P95 ms", "MAX ms"],
-      slowest.map(({ name, p95_ms, max_ms }) => [name, ms(p95_ms), ms(max_ms)]),
+      slowest.map(({ name, p95_ms, max_ms }) => [name, formatMs(p95_ms), formatMs(max_ms)]),
     ),
     numbersTable(
       ["DENIED: AGENT, RULE", "COUNT"],
@@ -247,16 +252,16 @@ function figuresText(figures: AuditFigures): string {
  * columns, except for its end: the path of the rule to change, or the error code, is printed in
  * full.
  */
-function entryText(entry: ReadEntry): string {
+function entryText(entry: ParsedEntry): string {
   const { time, decision, agent, operation, server, tool, code, rule, latencyMs } = entry;
   // In UTC, as in the log itself and in --since.
-  const when = `${new Date(time).toISOString().slice(0, 19)}Z`;
-  const about = tool !== "" ? `${server}/${tool}` : `${operation} ${server}`.trim();
-  const why = entry.isToolError ? "isError" : decision === "DENY" ? rule || code : code;
-  const took = ` ${ms(latencyMs)} ms`;
-  const what = escapeControls(`${when} ${decision.padEnd(5)} ${agent || "(none)"} ${about}`);
-  return `${cutText(what, WIDTH - took.length)}${took}${
-    why === "" ? "" : ` ${escapeControls(why)}`
+  const timestamp = `${new Date(time).toISOString().slice(0, 19)}Z`;
+  const target = tool !== "" ? `${server}/${tool}` : `${operation} ${server}`.trim();
+  const reason = entry.isToolError ? "isError" : decision === "DENY" ? rule || code : code;
+  const duration = ` ${formatMs(latencyMs)} ms`;
+  const head = escapeControls(`${timestamp} ${decision.padEnd(5)} ${agent || "(none)"} ${target}`);
+  return `${cutText(head, LINE_WIDTH - duration.length)}${duration}${
+    reason === "" ? "" : ` ${escapeControls(reason)}`
   }\n`;
 }
 
@@ -264,24 +269,24 @@ function figuresTable(title: string, rows: readonly Figures[]): string {
   return numbersTable(
     [title, "CALLS", "DENIED", "ERRORS", "P95 ms"],
     rows.map(({ name, count, denied, errors, p95_ms }) => {
-      return [name || "(none)", `${count}`, `${denied}`, `${errors}`, ms(p95_ms)];
+      return [name || "(none)", `${count}`, `${denied}`, `${errors}`, formatMs(p95_ms)];
     }),
   );
 }
 
-function numbersTable(heads: readonly string[], rows: readonly string[][]): string {
+function numbersTable(titles: readonly string[], rows: readonly string[][]): string {
   if (rows.length === 0) return "";
-  const columns = heads.map((title, at) => {
+  const columns = titles.map((title, at) => {
     return at === 0
-      ? { title, width: WIDTH - (heads.length - 1) * (NUMBER_WIDTH + 2) }
+      ? { title, width: LINE_WIDTH - (titles.length - 1) * (NUMBER_WIDTH + 2) }
       : { title, width: NUMBER_WIDTH, isNumber: true };
   });
-  const style = { columns: WIDTH, colors: false, isTerminal: false };
-  const more = rows.length - MAX_ROWS;
+  const style = { columns: LINE_WIDTH, colors: false, isTerminal: false };
+  const hiddenRows = rows.length - MAX_ROWS;
   return table({ columns, rows: rows.slice(0, MAX_ROWS) }, style) +
-    (more > 0 ? `and ${more} more; --json has all\n` : "");
+    (hiddenRows > 0 ? `and ${hiddenRows} more; --json has all\n` : "");
 }
 
-function ms(value: number): string {
+function formatMs(value: number): string {
   return value < 10 ? value.toFixed(2) : String(Math.round(value));
 }

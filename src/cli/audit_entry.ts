@@ -1,5 +1,5 @@
 /** An entry of the audit log, as far as its line could be read. */
-export interface ReadEntry {
+export interface ParsedEntry {
   /** When the operation ended, in milliseconds since 1970. */
   readonly time: number;
   /** The calling agent; `""` if none was named. */
@@ -22,33 +22,33 @@ export interface ReadEntry {
 }
 
 /** Parses a line; `undefined` if it is not an entry. */
-export function readEntry(text: string): ReadEntry | undefined {
+export function parseEntry(text: string): ParsedEntry | undefined {
   let line: Record<string, unknown>;
   try {
     line = Object(JSON.parse(text));
   } catch {
     return undefined;
   }
-  const time = Date.parse(textOf(line.timestamp));
-  const operation = textOf(line.operation);
-  const decision = textOf(line.decision);
+  const time = Date.parse(stringOrEmpty(line.timestamp));
+  const operation = stringOrEmpty(line.operation);
+  const decision = stringOrEmpty(line.decision);
   if (Number.isNaN(time) || operation === "" || !/^(ALLOW|DENY|ERROR)$/.test(decision)) {
     return undefined;
   }
   return {
     time,
-    agent: textOf(line.agent_id),
+    agent: stringOrEmpty(line.agent_id),
     operation,
     decision,
-    server: textOf(line.server),
-    tool: textOf(line.tool),
-    code: textOf(line.code),
-    rule: textOf(line.rule),
+    server: stringOrEmpty(line.server),
+    tool: stringOrEmpty(line.tool),
+    code: stringOrEmpty(line.code),
+    rule: stringOrEmpty(line.rule),
     isToolError: line.tool_error === true,
     latencyMs: typeof line.latency_ms === "number" ? line.latency_ms : 0,
   };
 }
 
-function textOf(value: unknown): string {
+function stringOrEmpty(value: unknown): string {
   return typeof value === "string" ? value : "";
 }

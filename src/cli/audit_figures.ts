@@ -1,5 +1,5 @@
 import { roundThousandths } from "../rounding.ts";
-import type { ReadEntry } from "./audit_entry.ts";
+import type { ParsedEntry } from "./audit_entry.ts";
 
 /** Figures of one agent, server or tool. */
 export interface Figures {
@@ -40,13 +40,14 @@ export interface AuditFigures {
 }
 
 /**
- * Maximum number of distinct names of a kind, so that memory is bounded whatever a log contains.
+ * Maximum number of distinct names of each kind, such as agents, so that a log of any content takes
+ * bounded memory. All further names are counted as `other`.
  */
 const MAX_NAMES = 10_000;
 
 const OTHER = "other";
 
-/** Counts entries. */
+/** Counts audit entries by agent, operation, server, tool, decision, denial and error. */
 export class AuditCounter {
   #first = Infinity;
   #last = -Infinity;
@@ -60,12 +61,11 @@ export class AuditCounter {
   readonly #servers = new Map<string, AuditTally>();
   readonly #tools = new Map<string, AuditTally>();
 
-  /** Counts an entry. */
-  add(entry: ReadEntry): void {
+  add(entry: ParsedEntry): void {
     const { time, agent, operation, server, tool, decision, code, rule } = entry;
     this.#count++;
     if (entry.isToolError) this.#toolErrors++;
-    // Several gateways may write one log, so lines are not strictly in order.
+    // Several gateways may write to one log, so its lines are not strictly in order.
     this.#first = Math.min(this.#first, time);
     this.#last = Math.max(this.#last, time);
     increase(this.#decisions, decision);
@@ -85,25 +85,25 @@ export class AuditCounter {
         from: new Date(this.#first).toISOString(),
         to: new Date(this.#last).toISOString(),
       }),
-      decisions: Object.fromEntries(byCount(this.#decisions)),
+      decisions: Object.fromEntries(sortByCount(this.#decisions)),
       tool_errors: this.#toolErrors,
       operations: figuresOf(this.#operations),
       agents: figuresOf(this.#agents),
       servers: figuresOf(this.#servers),
       tools: figuresOf(this.#tools),
-      denials: byCount(this.#denials).map(([key, count]) => {
+      denials: sortByCount(this.#denials).map(([key, count]) => {
         const [agent, rule]: [string, string] = key === OTHER ? [OTHER, OTHER] : JSON.parse(key);
         return { agent, rule, count };
       }),
-      errors: byCount(this.#errors).map(([code, count]) => ({ code, count })),
+      errors: sortByCount(this.#errors).map(([code, count]) => ({ code, count })),
     };
   }
 }
 
-/** Growth of the latency buckets: 2 %, from a microsecond on. */
-const GROWTH = Math.log(1.02);
+/** Logarithm of the ratio of neighboring latency buckets, 1.02. The first bucket ends at 1 µs. */
+const BUCKET_GROWTH = Math.log(1.02);
 
-/** Entries of one name; a few hundred bytes, unlike the histogram of a library (30 kB). */
+/** Counts the entries of one name in a few hundred bytes; the histogram of a library takes 30 kB. */
 class AuditTally {
   count = 0;
   denied = 0;
@@ -112,39 +112,39 @@ class AuditTally {
   maxMs = 0;
   readonly #buckets = new Map<number, number>();
 
-  add({ decision, latencyMs, isToolError }: ReadEntry): void {
+  add({ decision, latencyMs, isToolError }: ParsedEntry): void {
     this.count++;
     if (isToolError) this.toolErrors++;
     if (decision === "DENY") this.denied++;
     if (decision === "ERROR") this.errors++;
     this.maxMs = Math.max(this.maxMs, latencyMs);
-    const bucket = Math.ceil(Math.log(Math.max(1, latencyMs * 1000)) / GROWTH);
+    const bucket = Math.ceil(Math.log(Math.max(1, latencyMs * 1000)) / BUCKET_GROWTH);
     this.#buckets.set(bucket, (this.#buckets.get(bucket) ?? 0) + 1);
   }
 
   p95Ms(): number {
-    let left = Math.ceil(this.count * 0.95);
+    let remaining = Math.ceil(this.count * 0.95);
     for (const [bucket, count] of [...this.#buckets].sort(([one], [two]) => one - two)) {
-      left -= count;
-      if (left <= 0) return Math.min(this.maxMs, Math.exp(bucket * GROWTH) / 1000);
+      remaining -= count;
+      if (remaining <= 0) return Math.min(this.maxMs, Math.exp(bucket * BUCKET_GROWTH) / 1000);
     }
     return 0;
   }
 }
 
 function tallyOf(tallies: Map<string, AuditTally>, name: string): AuditTally {
-  const known = tallies.size < MAX_NAMES || tallies.has(name) ? name : OTHER;
-  let tally = tallies.get(known);
-  if (tally === undefined) tallies.set(known, tally = new AuditTally());
+  const key = tallies.size < MAX_NAMES || tallies.has(name) ? name : OTHER;
+  let tally = tallies.get(key);
+  if (tally === undefined) tallies.set(key, tally = new AuditTally());
   return tally;
 }
 
 function increase(counts: Map<string, number>, name: string): void {
-  const known = counts.size < MAX_NAMES || counts.has(name) ? name : OTHER;
-  counts.set(known, (counts.get(known) ?? 0) + 1);
+  const key = counts.size < MAX_NAMES || counts.has(name) ? name : OTHER;
+  counts.set(key, (counts.get(key) ?? 0) + 1);
 }
 
-function byCount(counts: ReadonlyMap<string, number>): [string, number][] {
+function sortByCount(counts: ReadonlyMap<string, number>): [string, number][] {
   return [...counts].sort(([one, count], [two, other]) => other - count || compare(one, two));
 }
 

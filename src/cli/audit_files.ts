@@ -1,6 +1,6 @@
 import { joinBytes } from "../bytes.ts";
 import { identityAt, identityOf } from "../file_identity.ts";
-import { type ReadEntry, readEntry } from "./audit_entry.ts";
+import { type ParsedEntry, parseEntry } from "./audit_entry.ts";
 
 /** Size of one read, in bytes. */
 const CHUNK_BYTES = 256 * 1024;
@@ -10,8 +10,8 @@ const MAX_LINE_BYTES = 1024 * 1024;
 
 const LINE_FEED = 0x0a;
 
-/** Number of times that a rotated file is read again: other gateways may still write to it. */
-const LAST_READS = 20;
+/** Number of reads of a file after its rotation: other gateways may still write to it. */
+const ROTATED_READS = 20;
 
 /**
  * A position in a log: the identity of a file, which may have been renamed, and an offset in bytes.
@@ -22,8 +22,8 @@ export interface LogPosition {
 }
 
 /** An entry and the text of its line. */
-export interface ReadLine {
-  readonly entry: ReadEntry;
+export interface EntryLine {
+  readonly entry: ParsedEntry;
   readonly text: string;
 }
 
@@ -36,9 +36,9 @@ export class AuditFiles implements Disposable {
   readonly path: string;
   /** Paths of all files, the newest first. */
   readonly paths: string[] = [];
-  /** Number of lines so far that are not entries. */
+  /** Number of lines read so far that are not entries. */
   damaged = 0;
-  /** End of the last complete line of the newest file. */
+  /** The end of the last complete line of the newest file. */
   readonly position: LogPosition;
   readonly #files: Deno.FsFile[] = [];
 
@@ -49,14 +49,14 @@ export class AuditFiles implements Disposable {
   constructor(path: string) {
     this.path = path;
     const seen = new Set<string>();
-    let missing: unknown;
+    let notFoundError: unknown;
     for (let number = 0;; number++) {
-      const name = logFile(path, number);
+      const name = rotatedPath(path, number);
       try {
         const file = Deno.openSync(name);
         const info = file.statSync();
         const { isFile } = info;
-        // If the log is rotated meanwhile, the same file is found twice.
+        // If the log is rotated during this loop, the same file is found twice.
         if (seen.has(identityOf(info)) || !isFile) {
           file.close();
           if (!isFile && number === 0) throw new Error(`${path} is not a file`);
@@ -67,31 +67,32 @@ export class AuditFiles implements Disposable {
         this.#files.push(file);
       } catch (error) {
         if (!(error instanceof Deno.errors.NotFound)) throw error;
-        missing ??= error;
-        // The newest file is missing for a moment during a rotation.
+        notFoundError ??= error;
+        // During a rotation the newest file is missing for a moment.
         if (number > 0) break;
       }
     }
     const [newest] = this.#files;
-    if (newest === undefined) throw missing;
+    if (newest === undefined) throw notFoundError;
     this.position = endOf(newest);
   }
 
   /**
    * The entries, the newest first.
    *
-   * @param options The end in the newest file; default: its size. `since` skips older files.
+   * @param options `end`: offset in the newest file at which to begin, by default its size. `since`: skips
+   * files that were last written earlier, in milliseconds since 1970.
    */
   *entries(
     { end, since = -Infinity }: { readonly end?: number; readonly since?: number } = {},
-  ): Generator<ReadLine> {
+  ): Generator<EntryLine> {
     for (const [number, file] of this.#files.entries()) {
       const { size, mtime } = file.statSync();
       // A file that was last written before `since` has no newer entry.
       if ((mtime?.getTime() ?? Infinity) < since) continue;
       for (const text of linesBackwards(file, number === 0 ? end ?? size : size)) {
         if (text === "") continue;
-        const entry = text === undefined ? undefined : readEntry(text);
+        const entry = text === undefined ? undefined : parseEntry(text);
         if (entry === undefined || text === undefined) this.damaged++;
         else yield { entry, text };
       }
@@ -106,18 +107,18 @@ export class AuditFiles implements Disposable {
 /** The lines of a file, the last first; `undefined` for one that is too long. */
 function* linesBackwards(file: Deno.FsFile, end: number): Generator<string | undefined> {
   const decoder = new TextDecoder();
-  let rest: Uint8Array = new Uint8Array();
+  let partialLine: Uint8Array = new Uint8Array();
   let isTooLong = false;
   let at = end;
   while (at > 0) {
     const size = Math.min(CHUNK_BYTES, at);
     at -= size;
-    const bytes = joinBytes([readAt(file, { at, size }), rest]);
-    // The text before the first line feed may be the end of a line that begins in an earlier chunk.
+    const bytes = joinBytes([readAt(file, { at, size }), partialLine]);
+    // The bytes before the first line feed may belong to a line that begins earlier in the file.
     const start = at === 0 ? 0 : bytes.indexOf(LINE_FEED) + 1;
     if (at > 0 && start === 0) {
       const isLong = bytes.length > MAX_LINE_BYTES;
-      rest = isLong ? new Uint8Array() : bytes;
+      partialLine = isLong ? new Uint8Array() : bytes;
       isTooLong ||= isLong;
       continue;
     }
@@ -126,12 +127,12 @@ function* linesBackwards(file: Deno.FsFile, end: number): Generator<string | und
     if (isTooLong) lines[0] = undefined;
     isTooLong = false;
     yield* lines;
-    rest = bytes.slice(0, Math.max(0, start - 1));
+    partialLine = bytes.slice(0, Math.max(0, start - 1));
   }
   if (isTooLong) yield undefined;
 }
 
-/** End of the last complete line of a file; the gateway may be writing another one. */
+/** The end of the last complete line of a file; the gateway may be writing the next one. */
 function endOf(file: Deno.FsFile): LogPosition {
   const info = file.statSync();
   const from = Math.max(0, info.size - MAX_LINE_BYTES);
@@ -143,9 +144,9 @@ interface OpenFile {
   readonly file: Deno.FsFile;
   readonly identity: string;
   offset: number;
-  /** The beginning of a line that is not complete yet; `undefined` for one that is too long. */
-  rest: Uint8Array | undefined;
-  readsLeft: number;
+  /** The beginning of the line that is still incomplete; `undefined` if that line is too long. */
+  partialLine: Uint8Array | undefined;
+  remainingReads: number;
 }
 
 /** Reads an audit log as it grows, also across rotations. Bind it with `using`. */
@@ -157,12 +158,12 @@ export class FollowedLog implements Disposable {
 
   /**
    * @param path The newest file, which need not exist yet.
-   * @param position Where to start; default: at the beginning of the file.
+   * @param position The position to start at; default: the beginning of the file.
    */
   constructor(path: string, position?: LogPosition) {
     this.#path = path;
     if (position === undefined) return;
-    const number = this.#numberOf(position.identity);
+    const number = this.#rotationOf(position.identity);
     if (number !== undefined) this.#newest = this.#open(number, position.offset);
   }
 
@@ -170,7 +171,7 @@ export class FollowedLog implements Disposable {
   *lines(): Generator<string> {
     for (const older of this.#older) {
       yield* this.#read(older);
-      if (--older.readsLeft > 0) continue;
+      if (--older.remainingReads > 0) continue;
       older.file.close();
       this.#older.delete(older);
     }
@@ -179,8 +180,8 @@ export class FollowedLog implements Disposable {
       yield* this.#read(last);
       if (identityAt(this.#path) === last.identity) return;
     }
-    // Number of files that are newer than the last one read.
-    const newer = last === undefined ? 0 : this.#numberOf(last.identity) ?? 0;
+    // Number of files that are newer than the last file that was read.
+    const newer = last === undefined ? 0 : this.#rotationOf(last.identity) ?? 0;
     for (let number = Math.max(0, newer - 1); number >= 0; number--) {
       const next = this.#open(number);
       if (next === undefined) continue;
@@ -196,26 +197,32 @@ export class FollowedLog implements Disposable {
   }
 
   /** The rotation number of a file; 0 for the newest. */
-  #numberOf(identity: string): number | undefined {
+  #rotationOf(identity: string): number | undefined {
     for (let number = 0;; number++) {
-      const found = identityAt(logFile(this.#path, number));
+      const found = identityAt(rotatedPath(this.#path, number));
       if (found === identity) return number;
-      // The newest file is missing for a moment during a rotation.
+      // During a rotation the newest file is missing for a moment.
       if (found === undefined && number > 0) return undefined;
     }
   }
 
   #open(number: number, offset = 0): OpenFile | undefined {
     try {
-      const file = Deno.openSync(logFile(this.#path, number));
+      const file = Deno.openSync(rotatedPath(this.#path, number));
       const info = file.statSync();
       const identity = identityOf(info);
-      // A folder in its place counts as missing.
+      // A folder at this path counts as a missing file.
       if (!info.isFile) {
         file.close();
         return undefined;
       }
-      return { file, identity, offset, rest: new Uint8Array(), readsLeft: LAST_READS };
+      return {
+        file,
+        identity,
+        offset,
+        partialLine: new Uint8Array(),
+        remainingReads: ROTATED_READS,
+      };
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return undefined;
       throw error;
@@ -233,12 +240,14 @@ export class FollowedLog implements Disposable {
       });
       if (chunk.length === 0) return;
       open.offset += chunk.length;
-      const bytes = joinBytes([open.rest ?? new Uint8Array(), chunk]);
+      const bytes = joinBytes([open.partialLine ?? new Uint8Array(), chunk]);
       const end = bytes.lastIndexOf(LINE_FEED) + 1;
       const lines = this.#decoder.decode(bytes.subarray(0, Math.max(0, end - 1))).split("\n");
-      if (end > 0) yield* open.rest === undefined ? lines.slice(1) : lines;
-      const isCut = open.rest === undefined && end === 0;
-      open.rest = isCut || bytes.length - end > MAX_LINE_BYTES ? undefined : bytes.slice(end);
+      if (end > 0) yield* open.partialLine === undefined ? lines.slice(1) : lines;
+      const isCut = open.partialLine === undefined && end === 0;
+      open.partialLine = isCut || bytes.length - end > MAX_LINE_BYTES
+        ? undefined
+        : bytes.slice(end);
     }
   }
 }
@@ -260,6 +269,6 @@ function readAt(
 }
 
 /** Path of a log's file with the given rotation number; 0 is the newest. */
-function logFile(path: string, number: number): string {
+function rotatedPath(path: string, number: number): string {
   return number === 0 ? path : `${path}.${number}`;
 }

@@ -1,7 +1,8 @@
 import { readSettings, stateFile } from "../config/mod.ts";
 
 /**
- * The audit log that is written if the configured one cannot be: a file in the user's state folder.
+ * Path of the audit log that the gateway writes if it cannot write the configured one: a file in the
+ * user's state folder.
  */
 export function auditFallback(): string {
   return stateFile(Deno.env, "audit.jsonl");

@@ -37,7 +37,10 @@ const login = defineCommand({
         "Log in with this link in a browser on this machine; it should open automatically:";
       stderr.write(`${intro}\n\n  ${url}\n\nWaiting for the login; press Ctrl-C to cancel.\n`);
     };
-    const outcome = await withOptions(opened, (options) => logIn(config, { ...options, show }));
+    const outcome = await withAccountOptions(
+      opened,
+      (options) => logIn(config, { ...options, show }),
+    );
     stdout.write(
       outcome.kind === "done"
         ? `Logged in to "${name}" through ${escapeControls(outcome.issuer)}\n`
@@ -55,12 +58,12 @@ const status = defineCommand({
   async run({ flags: { json, ...files }, args: [name], stdout, stderr }) {
     const opened = await openConfiguration(files);
     const { servers } = opened.configuration;
-    const shown = name === undefined
+    const selected = name === undefined
       ? [...servers.values()].filter(({ connect }) => addressOf(connect) !== undefined)
       : [findAvailable(name, opened)];
-    const states = await withOptions(opened, async (options) => {
+    const states = await withAccountOptions(opened, async (options) => {
       const states: ServerLogin[] = [];
-      for (const config of shown) {
+      for (const config of selected) {
         states.push({ config, state: await readLoginState(config, options) });
       }
       return states;
@@ -83,7 +86,7 @@ const logout = defineCommand({
   async run({ flags, args: [name], stdout, stderr }) {
     const opened = await openConfiguration(flags);
     const config = findAvailable(name, opened);
-    const { wasLoggedIn, revoked, reason } = await withOptions(opened, (options) => {
+    const { wasLoggedIn, revoked, reason } = await withAccountOptions(opened, (options) => {
       return logOut(config, options);
     });
     if (!wasLoggedIn) {
@@ -107,7 +110,7 @@ export const command = defineGroup({
   logout: { brief: "Log out of a server", command: logout },
 });
 
-async function withOptions<T>(
+async function withAccountOptions<T>(
   { log }: OpenedConfiguration,
   run: (options: AccountOptions) => Promise<T>,
 ): Promise<T> {

@@ -43,9 +43,11 @@ export const command = defineCommand({
       }),
     ),
   ],
-  async run({ flags, args: [server, tool, given = "{}"], stdout, stderr }) {
+  async run({ flags, args: [server, tool, argumentsOrDash = "{}"], stdout, stderr }) {
     const { json, timeout, ...settings } = flags;
-    const text = checkArguments(given === "-" ? await readInput() : given);
+    const text = checkArguments(
+      argumentsOrDash === "-" ? await readStandardInput() : argumentsOrDash,
+    );
     const read = await openConfiguration(settings);
     findServer(server, read.configuration);
     const opened = chooseAgent(read, { stderr });
@@ -53,7 +55,7 @@ export const command = defineCommand({
       const fields = [
         `"server":${JSON.stringify(server)}`,
         `"tool":${JSON.stringify(tool)}`,
-        // As it was written: parsing it would round its numbers.
+        // The text as it was typed, because parsing it would round large numbers.
         `"args":${text}`,
         ...(timeout === undefined ? [] : [`"timeout_ms":${timeout}`]),
       ];
@@ -62,7 +64,7 @@ export const command = defineCommand({
       if (json) stdout.write(foreignText(`${result.json}\n`, styleOf(Deno.stdout)));
       else if (result.refusal !== undefined) {
         stderr.write(`${refusalText(result)}\n`);
-        stderr.write(escapeLines(hintOnTool(result, { server, tool }, opened)));
+        stderr.write(escapeLines(suggestTool(result, { server, tool }, opened)));
       } else stdout.write(resultText(result.fields, styleOf(Deno.stdout)));
       return result.isError ? 1 : 0;
     });
@@ -70,10 +72,10 @@ export const command = defineCommand({
 });
 
 /**
- * Proposes a name for a mistyped tool. A tool that does not exist is denied like any other that is
- * not allowed, so the names come from the rules: no server is started for a denied call.
+ * Suggests a name for a mistyped tool. The names come from the rules: a tool that does not exist is
+ * denied like any other that is not allowed, and no server is started for a denied call.
  */
-function hintOnTool(
+function suggestTool(
   { refusal }: CallResult,
   { server, tool }: { server: string; tool: string },
   { settings, configuration: { rules } }: OpenedConfiguration,
@@ -82,14 +84,14 @@ function hintOnTool(
   if (agent === undefined || !refusal?.startsWith("DENIED_BY_POLICY:")) return "";
   const policy = compilePolicy(rules);
   if (!policy.allows(agent, { kind: "server", server })) return "";
-  const named = [...rules.agents.get(agent)?.allow?.tools ?? []]
+  const patterns = [...rules.agents.get(agent)?.allow?.tools ?? []]
     .filter(([key]) => compilePattern(key).matches(server)).flatMap(([, names]) => names);
-  const callable = new Set(named.filter((name) => {
+  const callableNames = new Set(patterns.filter((name) => {
     return compilePattern(name).explicit &&
       policy.allows(agent, { kind: "tool", server, tool: name });
   }));
-  const [near] = similarNames(tool, callable, { max: 1 });
-  return near === undefined ? "" : `Did you mean "${near}"?\n`;
+  const [closest] = similarNames(tool, callableNames, { max: 1 });
+  return closest === undefined ? "" : `Did you mean "${closest}"?\n`;
 }
 
 function checkArguments(text: string): string {
@@ -105,6 +107,6 @@ function checkArguments(text: string): string {
   }
 }
 
-async function readInput(): Promise<string> {
+async function readStandardInput(): Promise<string> {
   return await new Response(Deno.stdin.readable).text();
 }

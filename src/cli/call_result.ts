@@ -3,19 +3,19 @@ import { escapeLines, QUOTE_MARK } from "../text.ts";
 import { foreignText, type TerminalStyle } from "./terminal.ts";
 import { isRecord } from "../json.ts";
 
-/** An answer of the gateway. */
+/** The gateway's reply to a tool call. */
 export interface CallResult {
   /** The whole result, or the error, as JSON. */
   readonly json: string;
   /** The result's fields; empty for an error. */
   readonly fields: Readonly<Record<string, unknown>>;
-  /** Whether it failed, here or at the server. */
+  /** Whether the gateway or the server reported an error. */
   readonly isError: boolean;
-  /** The reason of a refusal, or the server's error. */
+  /** The gateway's or the server's error in text form; absent if the tool reported the error itself. */
   readonly refusal?: string;
 }
 
-/** Reads an answer. */
+/** Reads a reply to `tools/call`. */
 export function readResult(reply: Reply): CallResult {
   if (!reply.ok) {
     const json = `{"error":${reply.text.json}}`;
@@ -24,16 +24,16 @@ export function readResult(reply: Reply): CallResult {
   const fields = fieldsOf(reply.result.value);
   const isError = fields["isError"] === true;
   const refusal = isError ? refusalOf(fields) : undefined;
-  const { json: json } = reply.result.text;
+  const { json } = reply.result.text;
   return { json, fields, isError, ...(refusal === undefined ? {} : { refusal }) };
 }
 
-/** Parses one of the gateway's own answers. */
-export function ownAnswer({ fields }: CallResult): unknown {
+/** Parses the JSON in an answer of one of the gateway's own tools. */
+export function parseGatewayAnswer({ fields }: CallResult): unknown {
   return JSON.parse(textsOf(fields)[0] ?? "null");
 }
 
-/** Why the gateway refused, for a person at a shell. A server may have chosen some of the words. */
+/** Formats a refusal for a person at a shell, without control characters that a server may have sent. */
 export function refusalText({ refusal, json }: CallResult): string {
   // The person at a shell is the operator.
   const words = escapeLines(refusal ?? json)
@@ -43,9 +43,9 @@ export function refusalText({ refusal, json }: CallResult): string {
 }
 
 /**
- * Writes a result for people: texts as they are, a line for everything else.
+ * Formats a result for people: texts unchanged, and one line for each image, sound or resource.
  *
- * @param style A terminal gets no control characters.
+ * @param style For a terminal, control characters are replaced.
  */
 export function resultText(
   fields: Readonly<Record<string, unknown>>,
@@ -86,7 +86,7 @@ function bytesOf(base64: unknown): number {
   return Math.floor(length * 3 / 4);
 }
 
-/** The error that a refusal holds; `undefined` if the tool failed in its own form. */
+/** Returns the error of a refusal; `undefined` if the tool itself reported the error. */
 function refusalOf(fields: Readonly<Record<string, unknown>>): string | undefined {
   const [text, ...more] = textsOf(fields);
   if (text === undefined || more.length > 0) return undefined;
@@ -95,7 +95,7 @@ function refusalOf(fields: Readonly<Record<string, unknown>>): string | undefine
     const found = fieldsOf(error);
     return "code" in found && "message" in found ? errorText(found) : undefined;
   } catch {
-    // A text that is no JSON is the tool's.
+    // A text that is not JSON comes from the tool.
     return undefined;
   }
 }

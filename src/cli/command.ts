@@ -12,11 +12,11 @@ import {
 import { listSettings, type SettingFlags } from "../config/mod.ts";
 import { withErrorReport } from "./error_report.ts";
 
-/** The streams that a command prints to. A pipe that its reader has closed is no error. */
+/** The streams that a command prints to. Writing to a pipe whose reader has closed it is no error. */
 export interface Context {
-  /** For the answer. */
+  /** For the command's result. */
   readonly stdout: Output;
-  /** For notes about the answer, and errors. */
+  /** For notes about the result, and errors. */
   readonly stderr: Output;
 }
 
@@ -27,26 +27,27 @@ export interface Output {
   write(text: string): void;
 }
 
-/** The context that the parser hands on. */
+/** The context that the parser passes to a command. */
 export interface ParserContext extends CommandContext {
   exitCode: number;
 }
 
-/** A command or a group, for the parser. `brief` is its line in the list of commands. */
+/** A command or a group of commands, in a form that the parser can use. */
 export interface Buildable {
+  /** @param brief The line about it in the list of commands. */
   build(brief: string): Command<ParserContext> | RouteMap<ParserContext>;
 }
 
 declare const VALUE: unique symbol;
 
-/** A flag or an argument in the parser's form; `V` is the type of its value. */
+/** A flag or an argument, as the parser defines it; `V` is the type of its value. */
 export interface Parameter<V> {
   readonly brief: string;
   readonly [VALUE]?: () => V;
   readonly [key: string]: unknown;
 }
 
-/** Arguments of one kind, as many as are given. */
+/** Any number of arguments of one kind, up to a maximum. */
 export interface Repeated<V> {
   readonly kind: "array";
   readonly parameter: Parameter<V>;
@@ -60,31 +61,31 @@ type Args = readonly Parameter<unknown>[] | Repeated<unknown>;
 export type Values<P> = P extends Repeated<infer V> ? readonly V[]
   : { readonly [K in keyof P]: P[K] extends Parameter<infer V> ? V : never };
 
-/** A command line that was parsed, and the streams. */
+/** The parsed command line, and the streams. */
 export interface Input<F extends Flags, A extends Args> extends Context {
   readonly flags: Values<F>;
   readonly args: Values<A>;
 }
 
 /** A command: its help, its parameters and what it does. */
-export interface Definition<F extends Flags, A extends Args> {
+export interface CommandDefinition<F extends Flags, A extends Args> {
   /** The text of its help. */
   readonly about: string;
   /** One command line, as it is typed. */
   readonly example: string;
   readonly flags?: F;
-  /** Letters that stand for flags. */
+  /** Single letters for flags, such as `n` for `--lines`. */
   readonly aliases?: Readonly<Record<string, keyof F>>;
   readonly args?: A;
-  /** Gives the exit code. Errors that a person can fix are reported for it. */
+  /** Runs the command and returns its exit code. Errors that a person can fix may be thrown. */
   readonly run: (input: Input<F, A>) => number | Promise<number>;
 }
 
-/** Defines a command; `run` is what it does, with its errors reported. */
+/** Defines a command. The returned `run` prints the errors that a person can fix. */
 export function defineCommand<
   const F extends Flags = Record<never, never>,
   const A extends Args = readonly [],
->(definition: Definition<F, A>): Buildable & {
+>(definition: CommandDefinition<F, A>): Buildable & {
   run(input: Input<F, A>): Promise<number>;
 } {
   const { about, example, flags = {}, aliases = {}, args = [] } = definition;
@@ -98,7 +99,7 @@ export function defineCommand<
           const { stdout, stderr } = this.process;
           this.exitCode = await run({ stdout, stderr, flags, args } as unknown as Input<F, A>);
         },
-        // `Parameter` hides the parser's types, which cannot be inferred from a definition.
+        // `Parameter` hides the parser's own types, which TypeScript cannot infer here.
         parameters: { flags, aliases, positional } as unknown as TypedCommandParameters<
           BaseFlags,
           BaseArgs,
@@ -109,7 +110,7 @@ export function defineCommand<
   };
 }
 
-/** A command within a group, and its line in the group's help. */
+/** A command of a group, and the line about it in the group's help. */
 export interface GroupedCommand {
   readonly brief: string;
   readonly command: Buildable;
@@ -130,7 +131,7 @@ export function defineGroup(commands: Readonly<Record<string, GroupedCommand>>):
   };
 }
 
-/** The name of a value in the help, and the values that a shell proposes. */
+/** The placeholder of a value in the help, and the values that a shell proposes. */
 export interface ValueOptions {
   readonly placeholder?: string;
   readonly proposeCompletions?: (partial: string) => Promise<readonly string[]>;
@@ -141,7 +142,7 @@ export function switchFlag(brief: string): Parameter<boolean> {
   return { brief, kind: "boolean", withNegated: false, default: false };
 }
 
-/** A flag with a text. */
+/** A flag whose value is any text. */
 export function textFlag(
   brief: string,
   options: ValueOptions = {},
@@ -149,7 +150,7 @@ export function textFlag(
   return parsedFlag(brief, { parse: String, ...options });
 }
 
-/** A flag with one of some words. */
+/** A flag whose value is one of the given words. */
 export function choiceFlag<const T extends string>(
   brief: string,
   values: readonly T[],
@@ -157,7 +158,7 @@ export function choiceFlag<const T extends string>(
   return { brief, kind: "enum", values, optional: true };
 }
 
-/** A flag whose text is parsed; `parse` throws a `SyntaxError` that says what it expects. */
+/** A flag whose value is parsed; `parse` throws a `SyntaxError` that says what it expects. */
 export function parsedFlag<V>(
   brief: string,
   options: ValueOptions & { readonly parse: (text: string) => V },
@@ -173,7 +174,7 @@ export function defaultFlag<V>(
   return { brief, kind: "parsed", ...options };
 }
 
-/** An argument that must be given. */
+/** A required argument. */
 export function argument(
   brief: string,
   options: ValueOptions & { readonly placeholder: string },
@@ -181,7 +182,7 @@ export function argument(
   return { brief, parse: String, ...options };
 }
 
-/** An argument that may be left out. */
+/** Makes an argument optional. */
 export function optional<V>(parameter: Parameter<V>): Parameter<V | undefined> {
   return { ...parameter, optional: true };
 }
@@ -191,7 +192,7 @@ export function repeated<V>(parameter: Parameter<V>, maximum: number): Repeated<
   return { kind: "array", parameter, maximum };
 }
 
-/** An argument that is one of some words. */
+/** An argument whose value is one of the given words. */
 export function choiceArgument<const T extends string>(
   brief: string,
   values: readonly T[],
@@ -204,7 +205,7 @@ export function choiceArgument<const T extends string>(
   return { brief, placeholder: values.join("|"), parse, proposeCompletions: () => values };
 }
 
-/** Makes a parser of whole numbers from 1 on. */
+/** Returns a parser of whole numbers from 1 to `max`. */
 export function wholeNumber(
   expected: string,
   max: number,
@@ -216,51 +217,54 @@ export function wholeNumber(
   };
 }
 
-const AGENT: ValueOptions & { readonly placeholder: string } = {
+const AGENT_VALUE: ValueOptions & { readonly placeholder: string } = {
   placeholder: "agent",
-  proposeCompletions: (partial) => propose("agents", partial),
+  proposeCompletions: (partial) => proposeNames("agents", partial),
 };
 
-const SERVER: ValueOptions & { readonly placeholder: string } = {
+const SERVER_VALUE: ValueOptions & { readonly placeholder: string } = {
   placeholder: "server",
-  proposeCompletions: (partial) => propose("servers", partial),
+  proposeCompletions: (partial) => proposeNames("servers", partial),
 };
 
-async function propose(kind: "agents" | "servers", partial: string): Promise<readonly string[]> {
+async function proposeNames(
+  kind: "agents" | "servers",
+  partial: string,
+): Promise<readonly string[]> {
   const { readNames } = await import("./complete.ts");
   return (await readNames())[kind].filter((name) => name.startsWith(partial));
 }
 
 export function agentFlag(brief: string): Parameter<string | undefined> {
-  return textFlag(brief, AGENT);
+  return textFlag(brief, AGENT_VALUE);
 }
 
 export function serverFlag(brief: string): Parameter<string | undefined> {
-  return textFlag(brief, SERVER);
+  return textFlag(brief, SERVER_VALUE);
 }
 
 /** An argument that names an agent of the rules. */
 export function agentArgument(brief: string): Parameter<string> {
-  return argument(brief, AGENT);
+  return argument(brief, AGENT_VALUE);
 }
 
 /** An argument that names a server of the servers file. */
 export function serverArgument(brief: string): Parameter<string> {
-  return argument(brief, SERVER);
+  return argument(brief, SERVER_VALUE);
 }
 
 export const JSON_FLAG: Parameter<boolean> = switchFlag("Print JSON");
 
-const FILE = { placeholder: "file" };
+const FILE_PLACEHOLDER = { placeholder: "file" };
 
 export const RULES_FLAG: Parameter<string | undefined> = textFlag(
   "The rules file (GATEWAY_RULES)",
-  FILE,
+  FILE_PLACEHOLDER,
 );
 
 /** The flags that name the two configuration files. */
 export const FILE_FLAGS = {
-  mcpConfig: textFlag("The servers file (GATEWAY_MCP_CONFIG)", FILE),
+  mcpConfig: textFlag("The servers file (GATEWAY_MCP_CONFIG)", FILE_PLACEHOLDER),
   rules: RULES_FLAG,
 } as const;
 

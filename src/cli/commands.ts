@@ -24,11 +24,11 @@ import { styleOf } from "./terminal.ts";
 import { VERSION } from "./version.ts";
 import { wrapText } from "./wrap.ts";
 
-/** A command in the help of the program, with one line about it. */
+/** A command that the program's help lists, with one line about it. */
 export interface ListedCommand {
   readonly name: string;
   readonly brief: string;
-  readonly load: Load;
+  readonly load: LoadCommand;
 }
 
 const serveCommand = defineCommand({
@@ -42,10 +42,12 @@ const serveCommand = defineCommand({
   },
 });
 
-type Load = () => Promise<{ readonly command: Buildable }>;
+type LoadCommand = () => Promise<{ readonly command: Buildable }>;
 
-/** The commands in groups, in the order in which a newcomer needs them. */
-const GROUPS: Readonly<Record<string, Readonly<Record<string, readonly [brief: string, Load]>>>> = {
+/** The commands in groups, in the order in which a new user needs them. */
+const GROUPS: Readonly<
+  Record<string, Readonly<Record<string, readonly [brief: string, LoadCommand]>>>
+> = {
   "SET UP": {
     init: [
       "Write the two configuration files from your MCP clients' configuration",
@@ -66,7 +68,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, readonly [brief: s
   "SERVE": {
     serve: [
       "Serve the gateway; what happens when no command is given",
-      // A start without the parser loads serve.ts, and so that file must not import the kit.
+      // `serve.ts` is also loaded without the parser, for a fast start, so it must not import command.ts.
       () => Promise.resolve({ command: serveCommand }),
     ],
     auth: ["Log in to remote servers", () => import("./auth.ts")],
@@ -93,7 +95,7 @@ const COMMANDS: readonly ListedCommand[] = Object.values(GROUPS).flatMap((group)
   Object.entries(group).map(([name, [brief, load]]) => ({ name, brief, load }))
 );
 
-/** The help of the whole program. The parser's own would begin with every flag of every command. */
+/** The help of the whole program. The parser's own help would begin with the flags of all commands. */
 function helpText(): string {
   const width = Math.max(...COMMANDS.map(({ name }) => name.length));
   const groups = Object.entries(GROUPS).map(([title, group]) => {
@@ -121,7 +123,7 @@ EXAMPLE
 `;
 }
 
-/** Exit code of a command line that makes no sense. */
+/** Exit code of a command line that cannot be parsed. */
 const USAGE_ERROR = 2;
 
 /** A word that asks for help. */
@@ -131,53 +133,57 @@ const HELP = /^(?:--help|-h)$/;
  * Runs any command line.
  *
  * @param args The words after the program's name.
- * @returns The exit code: 2 if the command line makes no sense, otherwise that of the command.
+ * @returns The exit code: 2 if the command line cannot be parsed, otherwise that of the command.
  */
 export async function runAnyCommand(args: readonly string[]): Promise<number> {
   const isHelp = args[0] === "help" || args.some((word) => HELP.test(word));
   const help = (text: string): string => wrapText(text, styleOf(Deno.stdout).columns, "");
   const process: Context & { exitCode?: number | string | null } = {
-    stdout: output((text) => writeToStandardOutput(isHelp ? help(text) : text)),
-    stderr: output((text) => writeToStandardError(wrapMessage(text))),
+    stdout: createOutput((text) => writeToStandardOutput(isHelp ? help(text) : text)),
+    stderr: createOutput((text) => writeToStandardError(wrapMessage(text))),
   };
   const context = { process, exitCode: 0 };
   const [word = "", ...words] = args;
   if (word === "__complete") {
     const { complete } = await import("./complete.ts");
-    const loadApp = async (name: string) => (await load(name)).app;
+    const loadApp = async (name: string) => (await buildParser(name)).app;
     return await complete(words, { commands: COMMANDS, loadApp, context });
   }
-  const asksHelp = word === "help" || HELP.test(word);
-  if (asksHelp && words.length === 0) {
+  const wantsHelp = word === "help" || HELP.test(word);
+  if (wantsHelp && words.length === 0) {
     process.stdout.write(helpText());
     return 0;
   }
-  const line = asksHelp
+  const line = wantsHelp
     ? [...words, "--help"]
     : word === "version"
     ? ["--version", ...words]
     : args;
   const [command = ""] = line;
-  if (!command.startsWith("-") && command !== "" && !isListed(command)) {
-    const meant = didYouMean(command, [...COMMANDS.map(({ name }) => name), "help", "version"]);
+  if (!command.startsWith("-") && command !== "" && !isCommand(command)) {
+    const suggestion = didYouMean(command, [
+      ...COMMANDS.map(({ name }) => name),
+      "help",
+      "version",
+    ]);
     process.stderr.write(
-      `There is no command ${JSON.stringify(command)}${meant}${
-        meant === "" ? "; agent-mcp-gateway --help lists them" : ""
+      `There is no command ${JSON.stringify(command)}${suggestion}${
+        suggestion === "" ? "; agent-mcp-gateway --help lists them" : ""
       }\n`,
     );
     return USAGE_ERROR;
   }
-  let hasTooFew = false;
-  const onTooFew = (): void => {
-    hasTooFew = true;
+  let isArgumentMissing = false;
+  const onMissingArgument = (): void => {
+    isArgumentMissing = true;
   };
-  const { app, routes } = await load(command, onTooFew);
+  const { app, routes } = await buildParser(command, onMissingArgument);
   await run(app, line, context);
   switch (process.exitCode) {
     case ExitCode.Success:
       return context.exitCode;
     case ExitCode.InvalidArgument:
-      if (hasTooFew) process.stderr.write(exampleOf(line, routes));
+      if (isArgumentMissing) process.stderr.write(exampleOf(line, routes));
       return USAGE_ERROR;
     case ExitCode.UnknownCommand:
       return USAGE_ERROR;
@@ -186,22 +192,25 @@ export async function runAnyCommand(args: readonly string[]): Promise<number> {
   }
 }
 
-function isListed(word: string): boolean {
+function isCommand(word: string): boolean {
   return COMMANDS.some(({ name }) => name === word);
 }
 
-interface Loaded {
+interface Parser {
   readonly app: Application<ParserContext>;
   readonly routes: RouteMap<ParserContext>;
 }
 
-/** Makes a parser for lines of one command, or of `serve` if the first word is not a command. */
-async function load(word: string, onTooFew: () => void = () => {}): Promise<Loaded> {
-  const name = isListed(word) ? word : "serve";
-  const loaded = COMMANDS.filter((listed) => [name, "serve"].includes(listed.name))
+/** Builds a parser of command lines for one command; for `serve` if the word names no command. */
+async function buildParser(
+  word: string,
+  onMissingArgument: () => void = () => {},
+): Promise<Parser> {
+  const name = isCommand(word) ? word : "serve";
+  const builtCommands = COMMANDS.filter((listed) => [name, "serve"].includes(listed.name))
     .map(async ({ name, brief, load }) => [name, (await load()).command.build(brief)] as const);
   const routes = buildRouteMap<string, ParserContext>({
-    routes: Object.fromEntries(await Promise.all(loaded)),
+    routes: Object.fromEntries(await Promise.all(builtCommands)),
     defaultCommand: "serve",
     docs: { brief: "One MCP server in front of all of yours, with rules for each agent" },
   });
@@ -209,16 +218,16 @@ async function load(word: string, onTooFew: () => void = () => {}): Promise<Load
     name: "agent-mcp-gateway",
     versionInfo: { currentVersion: VERSION },
     scanner: { caseStyle: "allow-kebab-for-camel" },
-    localization: { text: messages(name, onTooFew) },
+    localization: { text: parserMessages(name, onMissingArgument) },
     documentation: { caseStyle: "convert-camel-to-kebab", disableAnsiColor: true },
   });
   return { app, routes };
 }
 
-/** The flag that is meant when a command gets an argument instead of that flag. */
+/** The flag to suggest when a command gets an argument that it does not take. */
 const MEANT_FLAGS: Readonly<Record<string, string>> = { tools: "--server", explain: "--agent" };
 
-/** The example in the help of the command that a line is about. */
+/** The example in the help of the command that a command line names. */
 function exampleOf(
   [name = "", word = ""]: readonly string[],
   routes: RouteMap<ParserContext>,
@@ -231,17 +240,17 @@ function exampleOf(
   return example === undefined ? "" : `${example}\n`;
 }
 
-/** The parser's own messages, except the one for an argument too many. */
-function messages(name: string, onTooFew: () => void): ApplicationText {
+/** The parser's messages, with a different one for an unexpected argument. */
+function parserMessages(name: string, onMissingArgument: () => void): ApplicationText {
   return {
     ...text_en,
     exceptionWhileParsingArguments(error, ansiColor) {
-      if (error instanceof UnsatisfiedPositionalError) onTooFew();
+      if (error instanceof UnsatisfiedPositionalError) onMissingArgument();
       if (error instanceof UnexpectedPositionalError && error.expectedCount === 0) {
         const flag = MEANT_FLAGS[name];
-        const meant = flag === undefined ? "" : `; did you mean ${flag} ${error.input}?`;
+        const suggestion = flag === undefined ? "" : `; did you mean ${flag} ${error.input}?`;
         return `${name} takes no ${JSON.stringify(error.input)}${
-          meant || `: agent-mcp-gateway ${name} --help`
+          suggestion || `: agent-mcp-gateway ${name} --help`
         }`;
       }
       return text_en.exceptionWhileParsingArguments.call(this, error, ansiColor);
@@ -249,7 +258,7 @@ function messages(name: string, onTooFew: () => void): ApplicationText {
   };
 }
 
-function output(write: (text: string) => void): Output {
+function createOutput(write: (text: string) => void): Output {
   let isClosed = false;
   return {
     get isClosed() {
@@ -260,16 +269,16 @@ function output(write: (text: string) => void): Output {
         write(text);
       } catch (error) {
         if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
-        // The reader has seen enough.
+        // The reader, such as `head`, needs no more.
         isClosed = true;
       }
     },
   };
 }
 
-/** Breaks a whole message for people at words; lines that are written bit by bit stay as they are. */
+/** Breaks a whole message at words; lines that are written in parts stay as they are. */
 function wrapMessage(text: string): string {
-  // deno-lint-ignore no-control-regex -- a line that is written over, or has colors
+  // deno-lint-ignore no-control-regex -- a line that overwrites another one, or has colors
   if (!text.endsWith("\n") || /[\r\x1b]/.test(text)) return text;
   return wrapText(text, styleOf(Deno.stderr).columns);
 }

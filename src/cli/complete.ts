@@ -4,7 +4,7 @@ import type { ListedCommand } from "./commands.ts";
 import { readConfiguration } from "./open_configuration.ts";
 import { escapeControls } from "../text.ts";
 
-/** The names of a configuration. */
+/** The names of agents and servers in a configuration. */
 export interface ConfiguredNames {
   readonly agents: readonly string[];
   readonly servers: readonly string[];
@@ -19,13 +19,13 @@ export async function readNames(): Promise<ConfiguredNames> {
   };
 }
 
-/** A word that may come next, and its meaning. */
+/** A word that may come next, and a description of it. */
 interface Proposal {
   readonly completion: string;
   readonly brief: string;
 }
 
-/** The command line that is completed. */
+/** Options of `complete`. */
 export interface CompletionOptions {
   readonly commands: readonly ListedCommand[];
   /** Loads the parser of a command; that of `serve` if the name is not a command. */
@@ -34,7 +34,7 @@ export interface CompletionOptions {
 }
 
 /**
- * Answers a shell that completes a word: one proposal a line, with its meaning behind a tab.
+ * Prints the proposals for a word that a shell completes: one per line, with a description after a tab.
  *
  * @param words The words after the program's name; the last one is to be completed.
  */
@@ -48,7 +48,7 @@ export async function complete(
     });
     options.context.process.stdout.write(lines.join(""));
   } catch {
-    // In the middle of typing a line no message is wanted.
+    // A message would appear in the middle of the line that the person is typing.
   }
   return 0;
 }
@@ -70,7 +70,7 @@ async function propose(
     ? commands.map(({ name, brief }) => ({ completion: name, brief }))
     : await proposeCompletions(await loadApp(words[0] ?? ""), words, context);
   const fitting = proposals.filter(({ completion }) => completion.startsWith(word));
-  // Flags are proposed when they are begun, or when nothing else may follow.
-  const others = fitting.filter(({ completion }) => !completion.startsWith("-"));
-  return others.length > 0 ? others : fitting;
+  // Flags are proposed after a dash, or if nothing else may follow.
+  const nonFlags = fitting.filter(({ completion }) => !completion.startsWith("-"));
+  return nonFlags.length > 0 ? nonFlags : fitting;
 }

@@ -18,8 +18,8 @@ export const command = defineCommand({
   },
 });
 
-// The scripts ask the program itself, so that they stay right after an update or a change of the
-// configuration.
+// The scripts run the program for each completion, so that they stay correct after an update or a change
+// of the configuration.
 
 const BASH = `# Completion of agent-mcp-gateway for bash. In ~/.bashrc:
 #   source <(agent-mcp-gateway completions bash)

@@ -10,7 +10,7 @@ import { findServer } from "./resolve_names.ts";
 import { type Column, paragraph, table } from "./table.ts";
 import { escapeControls } from "../text.ts";
 import { formatCount, formatSeconds, styleOf, type TerminalStyle } from "./terminal.ts";
-import { rulesWarnings, toolsOf, unmatchedTools } from "./unmatched_rules.ts";
+import { findUnmatchedTools, listKnownTools, selectRulesWarnings } from "./unmatched_rules.ts";
 
 export const command = defineCommand({
   about: "Starts each server, counts its tools and their tokens, and ends it again. " +
@@ -23,18 +23,18 @@ export const command = defineCommand({
     const { files, configuration } = opened;
     const { servers } = configuration;
     const names = only === undefined ? [...servers.keys()] : [findServer(only, configuration).name];
-    // There is time to load it while servers start.
+    // Loaded while the servers start, because it takes a moment.
     const counter = loadTokenCounter();
     const { reports, tools } = await withStartedServers(
       { opened, names, stderr },
       async (started) => {
         const { count } = await counter;
-        const reports = started.map((probe) => report(probe, count, configuration));
-        return { reports, tools: toolsOf(started, servers.keys()) };
+        const reports = started.map((probe) => createReport(probe, count, configuration));
+        return { reports, tools: listKnownTools(started, servers.keys()) };
       },
     );
-    const ofRules = only === undefined ? rulesWarnings(configuration, undefined) : [];
-    const unmatched = unmatchedTools(configuration.rules, {
+    const ofRules = only === undefined ? selectRulesWarnings(configuration, undefined) : [];
+    const unmatched = findUnmatchedTools(configuration.rules, {
       known: tools,
       file: files.rules.shown,
     });
@@ -73,15 +73,15 @@ function warningsText(
   return `\nRules\n${lines.join("")}`;
 }
 
-function report(
+function createReport(
   probe: Probe,
   count: TokenCounter["count"],
   { servers, warnings }: Configuration,
 ): DoctorReport {
-  const { config, tools, ms, noise, oddities } = probe;
-  const slow = slowWarning(probe, servers.get(config.name)?.options.connectTimeoutMs);
-  const said = tools === undefined ? oddities : [
-    ...oddities,
+  const { config, tools, ms, noise, warnings: logged } = probe;
+  const slow = slowWarnings(probe, servers.get(config.name)?.options.connectTimeoutMs);
+  const allWarnings = tools === undefined ? logged : [
+    ...logged,
     ...slow,
     ...noise.slice(0, 1).map((text) => {
       const isLocal = processOf(config.connect) !== undefined;
@@ -100,13 +100,13 @@ function report(
       tokens: count(`[${tools.map(({ text }) => text.json).join(",")}]`),
     }),
     ms: Math.round(ms),
-    ...(said.length === 0 ? {} : { warnings: said }),
+    ...(allWarnings.length === 0 ? {} : { warnings: allWarnings }),
     ...(tools === undefined ? { error: findCause(probe, { warnings }) } : {}),
   };
 }
 
-/** A download may take long here, but not when an agent calls the server. */
-function slowWarning({ config, ms }: Probe, limitMs: number = Infinity): string[] {
+/** Warns if a start took longer than agents' calls wait; `doctor` itself waits longer for downloads. */
+function slowWarnings({ config, ms }: Probe, limitMs: number = Infinity): string[] {
   if (ms <= limitMs) return [];
   const key = `${formatPath(["mcpServers", config.name])}.gateway.connect_timeout_ms`;
   return [
@@ -130,8 +130,14 @@ function reportText(
     { title: "TIME", isNumber: true },
   ];
   const rows = reports.map(({ server, ok, tools, tokens, ms }) => {
-    const number = (value?: number) => value === undefined ? "-" : formatCount(value);
-    return [server, ok ? "ok" : "FAILED", number(tools), number(tokens), formatSeconds(ms)];
+    const formatOptional = (value?: number) => value === undefined ? "-" : formatCount(value);
+    return [
+      server,
+      ok ? "ok" : "FAILED",
+      formatOptional(tools),
+      formatOptional(tokens),
+      formatSeconds(ms),
+    ];
   });
   const details = reports.map(({ server, warnings = [], error }) => {
     const lines = warnings.map((warning) => `Warning: ${escapeControls(warning)}`);

@@ -24,7 +24,7 @@ export interface Finding {
   readonly kind: FindingKind;
   readonly message: string;
   readonly fix: string;
-  /** The paths at which a command was looked for. */
+  /** The folders or the path in which the command was looked for. */
   readonly looked?: readonly string[];
 }
 
@@ -41,7 +41,7 @@ export type FindingKind =
   | "too-slow"
   | "exited";
 
-/** The context of a failure. */
+/** Options of `findCause`. */
 export interface FindingContext {
   /** The warnings about the servers file. */
   readonly warnings: readonly ConfigProblem[];
@@ -53,19 +53,19 @@ export interface FindingContext {
 export function findCause(probe: Probe, context: FindingContext): Finding {
   const { config, error, noise } = probe;
   const { name, connect, unavailable } = config;
-  const message = wordsOf(error, name);
-  if (unavailable !== undefined) return unusable(name, unavailable, context);
+  const message = messageWithoutServer(error, name);
+  if (unavailable !== undefined) return describeUnusableEntry(name, unavailable, context);
   if (error instanceof DownstreamError && error.code === "AUTH_REQUIRED") {
     const command = error.details.command ?? `agent-mcp-gateway auth login ${name}`;
     return { kind: "login-needed", message, fix: `Log in: ${command}` };
   }
   const program = processOf(connect);
   const address = addressOf(connect);
-  const causes = causesOf(error);
-  const is = (test: (cause: unknown) => boolean): boolean => causes.some(test);
-  const start = causes.find((cause) => cause instanceof StartFailure);
-  if (start !== undefined && program !== undefined) {
-    return findStartCause(start, { name, connect: program, windows: context.windows });
+  const causes = listCauses(error);
+  const hasCause = (test: (cause: unknown) => boolean): boolean => causes.some(test);
+  const startFailure = causes.find((cause) => cause instanceof StartFailure);
+  if (startFailure !== undefined && program !== undefined) {
+    return findStartCause(startFailure, { name, connect: program, windows: context.windows });
   }
   const output = (error instanceof DownstreamError ? error.serverOutput : undefined) ?? message;
   const local = program && findLocalCause(output, { name, connect: program });
@@ -73,21 +73,21 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
     const { kind, message, fix } = local;
     return { kind, message, fix };
   }
-  if (is((cause) => cause instanceof HandshakeError && cause.isNewer)) {
+  if (hasCause((cause) => cause instanceof HandshakeError && cause.isNewer)) {
     const disabled = formatPath(["mcpServers", name, "disabled"]);
     const fix =
       "Use a release of the gateway that speaks this revision; until there is one, use an " +
       `older release of the server, or set ${disabled} to true`;
     return { kind: "newer-revision", message, fix };
   }
-  const failure = remoteFailureBehind(error);
-  if (failure !== undefined && address !== undefined) {
-    const remote = findRemoteCause(failure, { name, connect: address });
+  const remoteFailure = remoteFailureBehind(error);
+  if (remoteFailure !== undefined && address !== undefined) {
+    const remote = findRemoteCause(remoteFailure, { name, connect: address });
     if (remote !== undefined) return { message, ...remote };
   }
   if (
     program !== undefined && noise.length > 0 &&
-    is((cause) => isOf(cause, ChannelClosed, DOMException, HandshakeError))
+    hasCause((cause) => isInstanceOf(cause, ChannelClosed, DOMException, HandshakeError))
   ) {
     const quote = JSON.stringify(noise[0]?.slice(0, 80));
     return {
@@ -99,21 +99,21 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
         "stderr; avoid wrappers that print, such as `npm start`",
     };
   }
-  if (is((cause) => cause instanceof DOMException && cause.name === "TimeoutError")) {
+  if (hasCause((cause) => cause instanceof DOMException && cause.name === "TimeoutError")) {
     const { connectTimeoutMs } = config.options;
     const key = `${formatPath(["mcpServers", name])}.gateway.connect_timeout_ms`;
-    if (is((cause) => cause instanceof ToolListTimeout)) {
+    if (hasCause((cause) => cause instanceof ToolListTimeout)) {
       const fix =
         "Look at the server's own log for what delays its answer to tools/list, or report " +
         `this to its authors. If its list takes long, raise ${key} (now ${connectTimeoutMs})`;
       return { kind: "too-slow", message, fix };
     }
-    const fill = downloadCommandOf(connect);
-    if (fill !== undefined) {
+    const downloadCommand = downloadCommandOf(connect);
+    if (downloadCommand !== undefined) {
       return {
         kind: "too-slow",
         message,
-        fix: `Download the package once with this command, then try again: ${fill}`,
+        fix: `Download the package once with this command, then try again: ${downloadCommand}`,
       };
     }
     return {
@@ -127,12 +127,12 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
       }`,
     };
   }
-  if (is((cause) => isOf(cause, HandshakeError, CatalogError, AnswerTooLong))) {
+  if (hasCause((cause) => isInstanceOf(cause, HandshakeError, CatalogError, AnswerTooLong))) {
     const fix = "Update the server, or report this to its authors: it does not speak " +
       "MCP as the gateway knows it";
     return { kind: "protocol", message, fix };
   }
-  if (is((cause) => cause instanceof ChannelClosed)) {
+  if (hasCause((cause) => cause instanceof ChannelClosed)) {
     const fix = program !== undefined
       ? "Run its command by hand, in the same folder and with the same variables, and read " +
         "what it prints before it exits"
@@ -146,14 +146,18 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
   };
 }
 
-/** The finding for an entry that cannot be used, for example because a variable is not set. */
-function unusable(name: string, unavailable: string, { warnings }: FindingContext): Finding {
+/** Describes an entry that cannot be used, for example because a variable is not set. */
+function describeUnusableEntry(
+  name: string,
+  unavailable: string,
+  { warnings }: FindingContext,
+): Finding {
   const entry = formatPath(["mcpServers", name]);
   const positions = warnings.filter(({ path }) => {
     return path.startsWith(`${entry}.`) || path.startsWith(`${entry}[`);
   }).map(({ file, line, column }) => `${file}:${line}:${column}`);
-  const found = unavailable.matchAll(/variable "([^"]+)" is not set/g);
-  const variables = [...new Set([...found].map(([, one]) => one))];
+  const matches = unavailable.matchAll(/variable "([^"]+)" is not set/g);
+  const variables = [...new Set([...matches].map(([, variable]) => variable))];
   const message = positions.length === 0
     ? unavailable
     : `${unavailable}, at ${positions.join(", ")}`;
@@ -165,12 +169,12 @@ function unusable(name: string, unavailable: string, { warnings }: FindingContex
 }
 
 /** The message of an error, without the name of the server. */
-function wordsOf(error: unknown, name: string): string {
+function messageWithoutServer(error: unknown, name: string): string {
   const text = error instanceof Error ? error.message : String(error);
   return text.replace(`Server "${name}" is not available: `, "").replace(/\.$/, "");
 }
 
-function causesOf(error: unknown): unknown[] {
+function listCauses(error: unknown): unknown[] {
   const causes: unknown[] = [];
   for (let cause = error; cause instanceof Error && causes.length < 10; cause = cause.cause) {
     causes.push(cause);
@@ -178,9 +182,9 @@ function causesOf(error: unknown): unknown[] {
   return causes;
 }
 
-// deno-lint-ignore no-explicit-any -- any class of errors, whatever it is made with
+// deno-lint-ignore no-explicit-any -- a class with any constructor parameters
 type ErrorClass = abstract new (...args: any[]) => unknown;
 
-function isOf(cause: unknown, ...classes: ErrorClass[]): boolean {
-  return classes.some((one) => cause instanceof one);
+function isInstanceOf(cause: unknown, ...classes: ErrorClass[]): boolean {
+  return classes.some((errorClass) => cause instanceof errorClass);
 }

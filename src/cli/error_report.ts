@@ -3,24 +3,23 @@ import type { Context } from "./command.ts";
 import { foldProblems } from "./fold_problems.ts";
 import { escapeLines } from "../text.ts";
 
-/** The command line makes no sense; the message says what to change. Exit code 2. */
+/** The command line is wrong; the message says what to change. Exit code 2. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-/** A command cannot do its work; the message is for the person who called it. Exit code 1. */
+/** A command failed; the message is for the person who ran it. Exit code 1. */
 export class CommandError extends Error {
   override readonly name = "CommandError";
 }
 
-/** A signal ended a command early. Exit code 130, as shells have it for SIGINT. */
+/** A signal ended a command early. Exit code 130, as shells report SIGINT. */
 export class Interrupted extends Error {
   override readonly name = "Interrupted";
 }
 
 /**
- * Runs a command, and prints the errors that a person can fix. Others are faults of the program and
- * are thrown.
+ * Runs a command, and prints the errors that a person can fix. Other errors are bugs and are thrown.
  *
  * @returns The exit code.
  */

@@ -18,9 +18,9 @@ import { withStartedServers } from "./probe.ts";
 import { suggestName } from "./resolve_names.ts";
 import { type Color, colored, type Column, paragraph, table } from "./table.ts";
 import { escapeControls, escapeLines } from "../text.ts";
-import { counted, styleOf, type TerminalStyle } from "./terminal.ts";
+import { pluralize, styleOf, type TerminalStyle } from "./terminal.ts";
 import { findToolShare, type ToolShare } from "./tool_share.ts";
-import { rulesWarnings, toolsOf, unmatchedTools } from "./unmatched_rules.ts";
+import { findUnmatchedTools, listKnownTools, selectRulesWarnings } from "./unmatched_rules.ts";
 
 /** Exit code of a denial. */
 const DENIED = 3;
@@ -52,28 +52,29 @@ export const command = defineCommand({
     const opened = await openConfiguration(files);
     const { configuration } = opened;
     const policy = compilePolicy(configuration.rules);
-    noteUnknown(flags, configuration, stderr);
-    warn(rulesWarnings(configuration, agent), stderr);
+    noteUnknownNames(flags, configuration, stderr);
+    printWarnings(selectRulesWarnings(configuration, agent), stderr);
     const print = (value: unknown, text: () => string): void => {
       stdout.write(json ? `${JSON.stringify(value)}\n` : text());
     };
     if (all || agent === undefined) {
-      const rows = matrix(flags, configuration, policy);
+      const rows = decideServers(flags, configuration, policy);
       print({ agents: rows }, () => matrixText(rows));
       return 0;
     }
     if (server !== undefined || !policy.has(agent)) {
       // An agent that is not in the rules is denied everything, whatever the server.
-      const about = { agent, server, tool };
-      const answer = ask(policy, about);
-      if (tool !== undefined || answer.decision === "deny" || server === undefined) {
-        print({ ...about, ...answer }, () => decisionText(about, answer));
-        return answer.decision === "allow" ? 0 : DENIED;
+      const subject = { agent, server, tool };
+      const explanation = explainDecision(policy, subject);
+      if (tool !== undefined || explanation.decision === "deny" || server === undefined) {
+        print({ ...subject, ...explanation }, () => decisionText(subject, explanation));
+        return explanation.decision === "allow" ? 0 : DENIED;
       }
       const rows = await decideTools(opened, { policy, agent, servers: [server], stderr });
       print(
-        { ...about, ...answer, servers: rows },
-        () => `${decisionText({ ...about, tools: rows[0]?.tools }, answer)}\n${toolsText(rows)}`,
+        { ...subject, ...explanation, servers: rows },
+        () =>
+          `${decisionText({ ...subject, tools: rows[0]?.tools }, explanation)}\n${toolsText(rows)}`,
       );
       return 0;
     }
@@ -84,23 +85,26 @@ export const command = defineCommand({
   },
 });
 
-interface ExplainedNames {
+interface NameFlags {
   readonly agent?: string | undefined;
   readonly server?: string | undefined;
 }
 
-/** Asks the policy about a server or a tool; without a server, about any. */
-function ask(
+/**
+ * Returns the policy's decision about a tool, or about a server if no tool is named, with the steps to
+ * it. Without a server, the question is about a server that no rule names.
+ */
+function explainDecision(
   policy: Policy,
-  { agent, server = "", tool }: ExplainedQuestion,
-): ExplainedAnswer {
+  { agent, server = "", tool }: DecisionSubject,
+): PrintedExplanation {
   const question = tool === undefined
     ? { kind: "server", server } as const
     : { kind: "tool", server, tool } as const;
-  return answerOf(policy.explain(agent, question));
+  return toPrintedExplanation(policy.explain(agent, question));
 }
 
-/** The tools of servers, with the decisions about them. */
+/** Starts the servers that the agent may use, and decides about each of their tools. */
 async function decideTools(
   opened: OpenedConfiguration,
   { policy, agent, servers, stderr }: {
@@ -111,18 +115,24 @@ async function decideTools(
   },
 ): Promise<ServerRow[]> {
   const { files, configuration } = opened;
-  // A server that is denied needs no list of tools.
-  const wanted = servers.filter((name) => {
+  // A denied server is not started: all its tools are denied, too.
+  const allowedServers = servers.filter((name) => {
     return configuration.servers.has(name) &&
       policy.allows(agent, { kind: "server", server: name });
   });
-  const probes = await withStartedServers({ opened, names: wanted, stderr }, (started) => started);
-  const known = toolsOf(probes, configuration.servers.keys());
-  warn(unmatchedTools(configuration.rules, { known, file: files.rules.shown, agent }), stderr);
-  const byName = new Map(probes.map((probe) => [probe.config.name, probe]));
+  const probes = await withStartedServers(
+    { opened, names: allowedServers, stderr },
+    (started) => started,
+  );
+  const knownTools = listKnownTools(probes, configuration.servers.keys());
+  printWarnings(
+    findUnmatchedTools(configuration.rules, { known: knownTools, file: files.rules.shown, agent }),
+    stderr,
+  );
+  const probesByServer = new Map(probes.map((probe) => [probe.config.name, probe]));
   return servers.map((server) => {
-    const { decision, rule } = ask(policy, { agent, server });
-    const probe = byName.get(server);
+    const { decision, rule } = explainDecision(policy, { agent, server });
+    const probe = probesByServer.get(server);
     const row = { server, decision, rule };
     if (decision === "deny") return row;
     if (probe === undefined) return { ...row, error: "not configured" };
@@ -130,20 +140,20 @@ async function decideTools(
       const { message } = findCause(probe, { warnings: configuration.warnings });
       return { ...row, error: message.replaceAll("\n", " ") };
     }
-    const decided = probe.tools.map(({ name }) => {
-      const { decision, rule } = ask(policy, { agent, server, tool: name });
+    const toolDecisions = probe.tools.map(({ name }) => {
+      const { decision, rule } = explainDecision(policy, { agent, server, tool: name });
       return { tool: name, decision, rule };
     });
-    return { ...row, tools: decided };
+    return { ...row, tools: toolDecisions };
   });
 }
 
-function warn(problems: readonly ConfigProblem[], stderr: Output): void {
+function printWarnings(problems: readonly ConfigProblem[], stderr: Output): void {
   for (const line of foldProblems(problems)) stderr.write(`${escapeLines(`Warning: ${line}`)}\n`);
 }
 
-function matrix(
-  { agent, server }: ExplainedNames,
+function decideServers(
+  { agent, server }: NameFlags,
   { rules, servers }: Configuration,
   policy: Policy,
 ): AgentRow[] {
@@ -152,7 +162,7 @@ function matrix(
   return agents.map((agent) => ({
     agent,
     servers: names.map((server) => {
-      const { decision, rule } = ask(policy, { agent, server });
+      const { decision, rule } = explainDecision(policy, { agent, server });
       const row = { server, decision, rule };
       if (decision === "deny") return row;
       return { ...row, tools: findToolShare({ agent, server }, { rules, policy }) };
@@ -160,9 +170,9 @@ function matrix(
   }));
 }
 
-/** Names that do not exist get a decision, too, but hardly the one that was meant. */
-function noteUnknown(
-  { agent, server }: ExplainedNames,
+/** Notes names that do not exist: they get a decision, too, but it is hardly the intended one. */
+function noteUnknownNames(
+  { agent, server }: NameFlags,
   { rules, servers }: Configuration,
   stderr: Output,
 ): void {
@@ -178,52 +188,51 @@ function noteUnknown(
   }
 }
 
-/** A decision as it is printed. */
-interface ExplainedDecision {
+/** A decision, in the JSON that is printed. */
+interface PrintedDecision {
   readonly decision: "allow" | "deny";
   /** The entry that decided, or the list that did not grant it. */
   readonly rule: string;
 }
 
-/** A decision with the steps to it; the last one has `found`. */
-interface ExplainedAnswer extends ExplainedDecision {
+/** A decision with the steps to it; the last step has `found`. */
+interface PrintedExplanation extends PrintedDecision {
   readonly steps: readonly {
     readonly step: StepName;
     /** The lists that were searched. */
     readonly searched: readonly string[];
-    readonly found?: ExplainedDecision;
+    readonly found?: PrintedDecision;
   }[];
 }
 
 /** The decisions about a server and its tools. */
-interface ServerRow extends ExplainedDecision {
+interface ServerRow extends PrintedDecision {
   readonly server: string;
-  readonly tools?: readonly (ExplainedDecision & { readonly tool: string })[];
-  /** Why its tools are not known. */
+  readonly tools?: readonly (PrintedDecision & { readonly tool: string })[];
+  /** The reason why its tools are not known. */
   readonly error?: string;
 }
 
-/** The decisions about an agent and the servers. */
+/** The decisions about an agent's use of each server. */
 interface AgentRow {
   readonly agent: string;
-  readonly servers: readonly (ExplainedDecision & {
+  readonly servers: readonly (PrintedDecision & {
     readonly server: string;
-    /** The share of its tools, if the server is allowed. */
+    /** The share of the server's tools that the agent may call, if it may use the server. */
     readonly tools?: ToolShare;
   })[];
 }
 
 /** The names that a decision is about. */
-interface ExplainedQuestion {
+interface DecisionSubject {
   readonly agent: string;
   readonly server?: string | undefined;
   readonly tool?: string | undefined;
   /** The decisions about the server's tools, if they are known. */
-  readonly tools?: readonly ExplainedDecision[] | undefined;
+  readonly tools?: readonly PrintedDecision[] | undefined;
 }
 
-/** Makes the answer of the command from the policy's explanation. */
-function answerOf({ effect, rule, steps }: Explanation): ExplainedAnswer {
+function toPrintedExplanation({ effect, rule, steps }: Explanation): PrintedExplanation {
   return {
     decision: effect,
     rule,
@@ -242,37 +251,37 @@ const colorOf = (cell: string): Color => {
 
 const DECISION: Column = { title: "DECISION", color: colorOf };
 
-/** One decision and the steps before it. */
+/** Formats one decision and the steps to it. */
 function decisionText(
-  { agent, server, tool, tools }: ExplainedQuestion,
-  { decision, rule, steps }: ExplainedAnswer,
+  { agent, server, tool, tools }: DecisionSubject,
+  { decision, rule, steps }: PrintedExplanation,
   style: TerminalStyle = styleOf(Deno.stdout),
 ): string {
-  const what = server === undefined
+  const target = server === undefined
     ? "anything"
     : tool === undefined
     ? `server "${server}"`
     : `tool "${tool}" of server "${server}"`;
-  const word = colored(style, decision, colorOf(decision));
+  const effect = colored(style, decision, colorOf(decision));
   const may = decision === "allow" ? "may use" : "may not use";
   const allowed = tools?.filter(({ decision }) => decision === "allow").length;
-  const share = tools === undefined ? "" : `: ${allowed} of ${counted(tools.length, "tool")}`;
-  const heads = `${word}: ${escapeControls(`agent "${agent}" ${may} ${what}${share}`)}\n` +
+  const share = tools === undefined ? "" : `: ${allowed} of ${pluralize(tools.length, "tool")}`;
+  const summary = `${effect}: ${escapeControls(`agent "${agent}" ${may} ${target}${share}`)}\n` +
     `rule: ${escapeControls(rule)}\n`;
   const rows = steps.map(({ step, searched, found }, index) => {
-    const none = searched.length === 0 ? "no such list" : `no match in ${searched.join(", ")}`;
-    return [String(index + 1), step, found ? `${found.decision} by ${found.rule}` : none];
+    const notFound = searched.length === 0 ? "no such list" : `no match in ${searched.join(", ")}`;
+    return [String(index + 1), step, found ? `${found.decision} by ${found.rule}` : notFound];
   });
   const columns: Column[] = [{ title: "", isNumber: true }, { title: "STEP" }, { title: "FOUND" }];
-  return `${heads}\n${table({ columns, rows }, style)}`;
+  return `${summary}\n${table({ columns, rows }, style)}`;
 }
 
-/** An agent's servers and tools. */
+/** Formats the decisions about an agent's servers and tools. */
 function toolsText(
   rows: readonly ServerRow[],
   style: TerminalStyle = styleOf(Deno.stdout),
 ): string {
-  const cells = rows.flatMap(({ server, decision, rule, tools, error }) => {
+  const tableRows = rows.flatMap(({ server, decision, rule, tools, error }) => {
     if (tools === undefined) return [[server, "*", error === undefined ? decision : "?", rule]];
     if (tools.length === 0) return [[server, "(none)", decision, rule]];
     return tools.map(({ tool, decision, rule }) => [server, tool, decision, rule]);
@@ -283,35 +292,36 @@ function toolsText(
     return paragraph(text, style);
   });
   const notes = failures.length === 0 ? "" : `\n${failures.join("")}`;
-  return table({ columns, rows: cells }, style) + notes;
+  return table({ columns, rows: tableRows }, style) + notes;
 }
 
-/** Columns of agents get no wider than this. */
-const AGENT_WIDTH = 16;
+/** Maximum width of an agent's column. */
+const MAX_AGENT_WIDTH = 16;
 
-/** Servers against agents, in several tables if the agents do not fit side by side. */
+/** Formats servers as rows and agents as columns, in several tables if the columns do not fit. */
 function matrixText(
   agents: readonly AgentRow[],
   style: TerminalStyle = styleOf(Deno.stdout),
 ): string {
   const servers = agents[0]?.servers.map(({ server }) => server) ?? [];
   const longest = Math.max("SERVER".length, ...servers.map((server) => [...server].length));
-  const first = Math.min(longest, Math.floor(style.columns / 2));
+  const firstWidth = Math.min(longest, Math.floor(style.columns / 2));
   const blocks: AgentRow[][] = [];
-  let left = 0;
+  let columnsLeft = 0;
   for (const row of agents) {
-    const width = Math.min(AGENT_WIDTH, Math.max("some tools".length, [...row.agent].length)) + 2;
-    left -= width;
-    if (left < 0 || blocks.length === 0) {
+    const width = Math.min(MAX_AGENT_WIDTH, Math.max("some tools".length, [...row.agent].length)) +
+      2;
+    columnsLeft -= width;
+    if (columnsLeft < 0 || blocks.length === 0) {
       blocks.push([]);
-      left = style.columns - first - width;
+      columnsLeft = style.columns - firstWidth - width;
     }
     blocks.at(-1)?.push(row);
   }
   if (blocks.length === 0) blocks.push([]);
   return blocks.map((block) => {
     const columns = block.map(({ agent }) => ({
-      title: cut(agent, AGENT_WIDTH),
+      title: cutMiddle(agent, MAX_AGENT_WIDTH),
       color: colorOf,
     }));
     const cells = servers.map((server, index) => {
@@ -326,7 +336,7 @@ function matrixText(
 }
 
 /** Cuts the middle of a long name, where names differ least. */
-function cut(name: string, width: number): string {
+function cutMiddle(name: string, width: number): string {
   const letters = [...name];
   if (letters.length <= width) return name;
   const end = Math.floor((width - 1) / 2);

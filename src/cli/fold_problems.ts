@@ -3,28 +3,28 @@ import { styleOf } from "./terminal.ts";
 import { wrapText } from "./wrap.ts";
 
 /** Maximum number of problems of one kind that are printed one by one. */
-const MAX_ALONE = 5;
+const MAX_UNFOLDED = 5;
 
-/** Maximum number of names in a folded line, besides that of the first problem. */
+/** Maximum number of further names in a folded line, after the first problem's. */
 const MAX_NAMES = 3;
 
 /** A quoted name in a message. */
 const QUOTED = /"(?:[^"\\]|\\.)*"/g;
 
 /**
- * Writes problems as lines. Many of one kind, as when a rules file belongs to another servers file,
- * become one line: the first problem, with their number and some of their names.
+ * Formats problems as lines. Many problems of one kind, as when a rules file belongs to another servers
+ * file, become one line: the first problem, the number of the others, and some of their names.
  */
 export function foldProblems(problems: readonly ConfigProblem[]): string[] {
   const kindOf = ({ file, message }: ConfigProblem): string => {
-    // A proposed name is advice of its own.
+    // A problem with a suggested name is folded only with others that suggest the same name.
     const [text = "", hint] = message.split("; did you mean ");
     return JSON.stringify([file, text.replace(QUOTED, '""'), hint]);
   };
   const kinds = Map.groupBy(problems, kindOf);
   return problems.flatMap((problem) => {
     const alike = kinds.get(kindOf(problem)) ?? [];
-    if (alike.length <= MAX_ALONE) return [formatProblem(problem)];
+    if (alike.length <= MAX_UNFOLDED) return [formatProblem(problem)];
     if (alike[0] !== problem) return [];
     const names = namesOf(alike).slice(1);
     const listed = names.slice(0, MAX_NAMES).join(", ") + (names.length > MAX_NAMES ? ", …" : "");
@@ -33,16 +33,16 @@ export function foldProblems(problems: readonly ConfigProblem[]): string[] {
   });
 }
 
-/** The indent of the further lines of a log entry, in columns. */
+/** The indent of the continued lines of a log entry, in columns. */
 const LOG_INDENT = 2;
 
-/** The problems for an entry of the log, broken at words at a terminal. */
+/** Formats problems for an entry of the log; at a terminal, lines are broken at words. */
 export function problemsText(problems: readonly ConfigProblem[]): string {
   const columns = styleOf(Deno.stderr).columns - LOG_INDENT;
   return foldProblems(problems).map((line) => wrapText(line, columns)).join("\n");
 }
 
-/** The names by which problems of one kind differ: quoted in the message, else the paths. */
+/** Returns the names that distinguish problems of one kind: quoted in the messages, or the paths. */
 function namesOf(alike: readonly ConfigProblem[]): string[] {
   const quoted = alike.map(({ message }) => message.match(QUOTED) ?? []);
   const columns = (quoted[0] ?? []).map((_, at) => {

@@ -14,16 +14,16 @@ import { VERSION } from "./version.ts";
 /** Calls a tool of the gateway. */
 export type CallGateway = (name: string, args: JsonText) => Promise<Reply>;
 
-/** Grace periods of the gateway after the answer. */
-const DONE = { callsMs: 0, gracePeriods: { inputMs: 500, terminateMs: 1000 } };
+/** Grace periods for the gateway's end, after the command has its result. */
+const END_OPTIONS = { callsMs: 0, gracePeriods: { inputMs: 500, terminateMs: 1000 } };
 
 /**
- * Runs a gateway within this process and talks to it as a client does, so that a command takes the
- * path of every other call: identity, rules, server, audit. Prints progress and the servers' log
- * messages.
+ * Runs a gateway within this process and connects to it as a client, so that a command's calls go
+ * through the same steps as all others: identity, rules, server, audit. Prints progress and the
+ * servers' log messages.
  *
- * @param use Talks to the gateway, which ends when it returns.
- * @throws {Interrupted} A signal came before the gateway had ended.
+ * @param use Calls the gateway's tools; when it returns, the gateway ends.
+ * @throws {Interrupted} A signal arrived before the gateway had ended.
  */
 export async function withGateway<T>(
   { opened, stderr }: { readonly opened: OpenedConfiguration; readonly stderr: Output },
@@ -41,17 +41,18 @@ async function runGateway<T>(
   use: (call: CallGateway) => Promise<T>,
 ): Promise<T> {
   const { settings, configuration, files, log } = opened;
-  // Standard output is for the command's answer.
-  const isOnOutput = standardStream(settings.auditLog) === standardOutputLines;
-  const auditLog = isOnOutput ? "/dev/stderr" : settings.auditLog;
+  // Standard output is for the command's result.
+  const logsToStdout = standardStream(settings.auditLog) === standardOutputLines;
+  const auditLog = logsToStdout ? "/dev/stderr" : settings.auditLog;
   const gateway = new Gateway({
-    // Only the servers that are asked are started; what is open to a client is open to a shell.
+    // Lazy: only the servers that are called are started. `stdio`: a shell has the same access as a
+    // client on standard input and output.
     settings: { ...settings, auditLog, initStrategy: "lazy", transport: "stdio" },
     configuration,
     auditFallback: auditFallback(),
     version: VERSION,
     tracer: await loadTracer(Deno.env.get("OTEL_DENO") === "true", VERSION),
-    // A command is over before a change of the files would matter.
+    // A command ends before a change of the files would matter.
     reload: {
       files,
       watch: new FileWatch([]),
@@ -59,7 +60,7 @@ async function runGateway<T>(
     },
     log,
   });
-  interrupts.onSecond = () => gateway.kill();
+  interrupts.onFurtherSignal = () => gateway.kill();
   const [ours, theirs] = createMemoryChannels();
   gateway.connect(theirs, { onClosed: () => {} });
   const peer = new Peer(ours, {
@@ -81,7 +82,7 @@ async function runGateway<T>(
     return await use((name, args) => {
       const params = (id: number) => {
         const meta = JSON.stringify({ progressToken: id });
-        // Text, so that the arguments stay as they were written.
+        // JSON text, so that the arguments stay as they were typed.
         return new JsonText(`{"name":"${name}","arguments":${args.json},"_meta":${meta}}`);
       };
       return peer.request("tools/call", params, {
@@ -90,20 +91,20 @@ async function runGateway<T>(
       });
     });
   } finally {
-    await gateway.end(DONE);
+    await gateway.end(END_OPTIONS);
     await ours.close();
   }
 }
 
 function progressText({ progress, total, message }: Readonly<Record<string, unknown>>): string {
-  const of = typeof total === "number" ? `/${total}` : "";
+  const ofTotal = typeof total === "number" ? `/${total}` : "";
   return escapeControls(
-    `progress: ${progress}${of} ${typeof message === "string" ? message : ""}`.trim(),
+    `progress: ${progress}${ofTotal} ${typeof message === "string" ? message : ""}`.trim(),
   );
 }
 
 function messageText(params: unknown): string {
   const { level, logger, data } = params as Readonly<Record<string, unknown>>;
-  const said = typeof data === "string" ? data : JSON.stringify(data);
-  return escapeControls(`${level} ${logger ?? ""}: ${said}`);
+  const text = typeof data === "string" ? data : JSON.stringify(data);
+  return escapeControls(`${level} ${logger ?? ""}: ${text}`);
 }

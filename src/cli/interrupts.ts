@@ -7,18 +7,19 @@ const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
   ? ["SIGINT", "SIGBREAK"]
   : ["SIGINT", "SIGTERM", "SIGHUP"];
 
-/** The signals that came while something ran. */
+/** The signals that arrive while a command runs. */
 export interface Interrupts {
-  /** Aborted by the first one. */
+  /** Aborted by the first signal. */
   readonly signal: AbortSignal;
-  /** Called for each further one: the person does not want to wait. */
-  onSecond: () => void;
+  /** Called for each further signal: the person does not want to wait. */
+  onFurtherSignal: () => void;
 }
 
 /**
- * Runs what a signal may end early, such as Ctrl-C. It has to leave nothing behind.
+ * Runs a function that a signal, such as Ctrl-C, may end early.
  *
- * @throws {Interrupted} A signal came, whatever was returned or thrown then.
+ * @param run Must end its processes when the signal is aborted.
+ * @throws {Interrupted} A signal arrived, whatever `run` returned or threw.
  */
 export async function withInterrupts<T>(
   run: (interrupts: Interrupts) => Promise<T>,
@@ -26,11 +27,11 @@ export async function withInterrupts<T>(
 ): Promise<T> {
   const controller = new AbortController();
   const { signal } = controller;
-  const interrupts: Interrupts = { signal, onSecond: () => {} };
+  const interrupts: Interrupts = { signal, onFurtherSignal: () => {} };
   const listener = (): void => {
-    if (signal.aborted) interrupts.onSecond();
+    if (signal.aborted) interrupts.onFurtherSignal();
     else {
-      // The terminal has printed ^C, perhaps into a line of progress.
+      // The terminal has printed ^C, perhaps in the middle of a line of progress.
       if (Deno.stderr.isTerminal()) Deno.stderr.writeSync(CLEAR_LINE);
       controller.abort(new DOMException("Interrupted", "AbortError"));
     }

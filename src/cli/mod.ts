@@ -1,24 +1,24 @@
 /**
- * The commands, one a file, loaded when they are called. Reads the command line, prints, and decides
- * the exit code. Imports `gateway` and everything below.
+ * The commands, one per file, each loaded only when it runs. Reads the command line, prints, and decides
+ * the exit code. Imports `gateway` and all layers below it.
  *
  * @module
  */
 import { standardError, standardOutputLines } from "../line_queue.ts";
 import { readServeFlags } from "./serve_flags.ts";
 
-/** Time for the reader of the log to take its last lines, in milliseconds. */
-const LAST_LINES_MS = 200;
+/** Maximum time to wait until the last lines of both outputs are written, in milliseconds. */
+const FLUSH_MS = 200;
 
 /**
  * Runs a command line.
  *
  * @param args The words after the program's name.
- * @returns The exit code: 2 if the command line makes no sense, otherwise that of the command.
+ * @returns The exit code: 2 if the command line cannot be parsed, otherwise that of the command.
  */
 export async function runCommand(args: readonly string[]): Promise<number> {
   const code = await run(args);
-  await Promise.all([standardError.flush(LAST_LINES_MS), standardOutputLines.flush(LAST_LINES_MS)]);
+  await Promise.all([standardError.flush(FLUSH_MS), standardOutputLines.flush(FLUSH_MS)]);
   return code;
 }
 
@@ -32,7 +32,7 @@ async function run(args: readonly string[]): Promise<number> {
   try {
     return await serve(flags);
   } catch (error) {
-    // As the parser prints it, which runs all other commands.
+    // The same text that the parser prints when another command throws.
     const text = error instanceof Error ? error.stack ?? String(error) : String(error);
     standardError.add(`Command failed, ${text}\n`);
     return 1;

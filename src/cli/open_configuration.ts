@@ -16,7 +16,7 @@ import { ConfigError, formatProblem } from "../errors.ts";
 import { createLog, type Log } from "../log.ts";
 import { LogRedactor } from "./log_redactor.ts";
 
-/** The process that a command runs in; tests give their own. */
+/** The environment and the working folder of a command; tests replace them. */
 export interface OpenContext {
   readonly env: Environment;
   /** The working folder, absolute. */
@@ -29,8 +29,8 @@ export interface LocatedFiles {
   readonly files: FoundFiles;
 }
 
-/** Both files, right or wrong. */
-export interface ReadConfiguration extends LocatedFiles, Checked {}
+/** The result of reading both files, which may have errors. */
+export interface CheckedConfiguration extends LocatedFiles, Checked {}
 
 /** A configuration without errors. */
 export interface OpenedConfiguration extends LocatedFiles {
@@ -44,7 +44,7 @@ function thisProcess(): OpenContext {
 }
 
 /**
- * Finds both files.
+ * Finds the servers file and the rules file.
  *
  * @throws {ConfigError} A flag or a variable has a bad value.
  */
@@ -57,14 +57,14 @@ export function findFiles(
 }
 
 /**
- * Finds and reads both files.
+ * Finds, reads and checks both files.
  *
  * @throws {ConfigError} A flag or a variable has a bad value.
  */
 export async function readConfiguration(
   flags: SettingFlags,
   context: OpenContext = thisProcess(),
-): Promise<ReadConfiguration> {
+): Promise<CheckedConfiguration> {
   const located = findFiles(flags, context);
   const checked = await checkConfiguration(located.files, context);
   const warnings = [...warnVariables(context.env), ...checked.warnings];
@@ -72,7 +72,7 @@ export async function readConfiguration(
 }
 
 /**
- * Reads both files for a command that needs them without errors.
+ * Reads both files for a command that needs a configuration without errors.
  *
  * @throws {ConfigError} Every error of both files.
  */
@@ -81,7 +81,7 @@ export async function openConfiguration(flags: SettingFlags): Promise<OpenedConf
   if (configuration === undefined) throw new ConfigError(errors);
   const secrets = new LogRedactor();
   secrets.add(configuration);
-  // The usual log of serving would hide the command's answer.
+  // The log that `serve` prints by default would hide the command's result.
   const { logLevel = "warn" } = settings;
   const colors = Deno.stderr.isTerminal() && !Deno.noColor;
   const log = createLog({

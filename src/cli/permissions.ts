@@ -2,7 +2,7 @@ import { type Environment, folderOf, type SettingFlags } from "../config/mod.ts"
 import { ConfigError } from "../errors.ts";
 import { defineCommand, JSON_FLAG, settingFlags } from "./command.ts";
 import { readConfiguration } from "./open_configuration.ts";
-import { findNeeds, type Needs } from "./permission_needs.ts";
+import { findNeededPermissions, type NeededPermissions } from "./needed_permissions.ts";
 import { escapeLines } from "../text.ts";
 import { foreignText, styleOf } from "./terminal.ts";
 
@@ -14,12 +14,12 @@ export const command = defineCommand({
   example: "deno run $(agent-mcp-gateway permissions) dist/agent-mcp-gateway.js",
   flags: { ...settingFlags(), json: JSON_FLAG },
   async run({ flags: { json, ...flags }, stdout, stderr }) {
-    const needs = await readNeeds(flags);
-    const words = formatFlags(needs);
-    const notes = [...needs.notes, ...noteCommas(needs), LATER];
-    if (json) stdout.write(`${JSON.stringify({ flags: words, notes })}\n`);
+    const needed = await readNeededPermissions(flags);
+    const permissionFlags = formatFlags(needed);
+    const notes = [...needed.notes, ...noteCommas(needed), RERUN_NOTE];
+    if (json) stdout.write(`${JSON.stringify({ flags: permissionFlags, notes })}\n`);
     else {
-      const text = words.map((word) => `${word}\n`).join("");
+      const text = permissionFlags.map((word) => `${word}\n`).join("");
       // A program that reads the output needs the names unchanged.
       stdout.write(foreignText(text, styleOf(Deno.stdout)));
       stderr.write(escapeLines(notes.map((note) => `${note}\n`).join("")));
@@ -28,11 +28,11 @@ export const command = defineCommand({
   },
 });
 
-const LATER =
+const RERUN_NOTE =
   "These flags are for the present configuration. Run this command again when you add a " +
   "server, a variable or a path.";
 
-async function readNeeds(flags: SettingFlags): Promise<Needs> {
+async function readNeededPermissions(flags: SettingFlags): Promise<NeededPermissions> {
   // Reading the files shows which variables they name.
   const variables = new Set<string>();
   const env: Environment = {
@@ -45,21 +45,21 @@ async function readNeeds(flags: SettingFlags): Promise<Needs> {
   const cwd = Deno.cwd();
   const { settings, files, configuration, errors } = await readConfiguration(flags, { env, cwd });
   if (configuration === undefined) throw new ConfigError(errors);
-  return findNeeds({ settings, files, configuration, variables, env: Deno.env, cwd });
+  return findNeededPermissions({ settings, files, configuration, variables, env: Deno.env, cwd });
 }
 
-/** The flags as `deno run` and `deno compile` take them. */
-export function formatFlags({ read, write, env, run, net }: Needs): string[] {
+/** Returns the permissions as flags of `deno run` and `deno compile`. */
+export function formatFlags({ read, write, env, run, net }: NeededPermissions): string[] {
   const flag = (name: string, values: Iterable<string>): string[] => {
     const list = [...new Set(values)].sort();
     return list.length === 0 ? [] : [`--${name}=${list.join(",")}`];
   };
   return [
     "--no-prompt",
-    ...flag("allow-read", withoutInner(read)),
-    ...flag("allow-write", withoutInner(write)),
+    ...flag("allow-read", withoutNested(read)),
+    ...flag("allow-write", withoutNested(write)),
     ...flag("allow-env", env),
-    // Other variables count as not set, instead of being an error.
+    // Reading any other variable returns `undefined` instead of throwing.
     "--ignore-env",
     ...run === undefined ? ["--allow-run"] : flag("allow-run", run),
     ...flag("allow-net", net),
@@ -73,8 +73,8 @@ function withoutComma(path: string): string {
   return folder;
 }
 
-/** Notes for the paths around which more is allowed than is needed. */
-function noteCommas({ read, write }: Needs): string[] {
+/** Notes for the paths with a comma, which need a wider permission than necessary. */
+function noteCommas({ read, write }: NeededPermissions): string[] {
   return [...new Set([...read, ...write])].filter((path) => path.includes(",")).map((path) => {
     return `Deno's flags cannot contain the comma in ${path}, so all of ${
       withoutComma(path)
@@ -83,8 +83,8 @@ function noteCommas({ read, write }: Needs): string[] {
   });
 }
 
-/** Paths without those that are inside others. */
-function withoutInner(paths: Iterable<string>): string[] {
+/** Returns the paths without those that are inside others. */
+function withoutNested(paths: Iterable<string>): string[] {
   const all = [...paths].map(withoutComma);
   return all.filter((path) => {
     return !all.some((other) => other !== path && path.startsWith(withSeparator(other)));

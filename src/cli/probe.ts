@@ -22,39 +22,39 @@ import { VERSION } from "./version.ts";
 /** The result of starting a server. */
 export interface Probe {
   readonly config: ServerConfig;
-  /** Absent if it failed. */
+  /** Absent if the start failed. */
   readonly tools?: readonly Tool[];
   readonly error?: unknown;
-  /** Milliseconds until its tools were listed, or it failed. */
+  /** Milliseconds until its tools were listed or the start failed. */
   readonly ms: number;
-  /** Lines on its stdout that are not messages; the beginning of each. */
+  /** Beginnings of the lines on its stdout that are not MCP messages. */
   readonly noise: readonly string[];
-  /** Other warnings about it. */
-  readonly oddities: readonly string[];
+  /** Other warnings that were logged about it. */
+  readonly warnings: readonly string[];
 }
 
 /** Options of `Probes`. */
 export interface ProbeOptions {
   readonly settings: Settings;
-  /** Gets the servers' stderr, at debug level. */
+  /** Receives the servers' stderr, at debug level. */
   readonly log: Log;
   readonly interrupts: Interrupts;
 }
 
-/** Maximum number of servers downloaded at a time: they share one cache and one connection. */
+/** Maximum number of concurrent downloads: they share one cache and one connection. */
 const MAX_DOWNLOADS = 3;
 
 /**
- * Minimum time for a server whose program downloads it, such as `npx`, in milliseconds: a download
- * that is ended half-way leaves a broken package in npm's cache.
+ * Minimum time limit for the start of a server that `npx` or a similar program may have to download, in
+ * milliseconds: a download that is interrupted leaves a broken package in npm's cache.
  */
 export const DOWNLOAD_MS = 120_000;
 
 /** Grace periods for a server that has done no work. */
-const PATIENCE: GracePeriods = { inputMs: 500, terminateMs: 1000 };
+const IDLE_GRACE_PERIODS: GracePeriods = { inputMs: 500, terminateMs: 1000 };
 
 /** A caller that lists tools and cannot answer a server's requests. */
-export const NOBODY: Caller = {
+export const ANONYMOUS_CALLER: Caller = {
   sessionId: "command",
   agent: "",
   capabilities: {},
@@ -67,14 +67,17 @@ export const NOBODY: Caller = {
   },
 };
 
-/** Servers that a command starts, with the code that serves agents. `close` ends every process. */
+/**
+ * Servers that a command starts, through the same code that connects agents to servers. `close` ends
+ * every process.
+ */
 export class Probes {
   /** The servers by name, in the file's order. */
   readonly servers: ReadonlyMap<string, DownstreamServer>;
   readonly #options: ProbeOptions;
   readonly #processes: Processes;
   readonly #noise = new Map<string, string[]>();
-  readonly #oddities = new Map<string, string[]>();
+  readonly #warnings = new Map<string, string[]>();
 
   /** Starts nothing yet. */
   constructor(configuration: Pick<Configuration, "servers">, options: ProbeOptions) {
@@ -83,7 +86,7 @@ export class Probes {
     this.#processes = new Processes(settings.maxProcesses, log);
     const context: ServerContext = {
       version: VERSION,
-      log: this.#listen(log),
+      log: this.#collectWarnings(log),
       open: (config, authorization) => {
         return openTransport(config, { log, processes: this.#processes, authorization });
       },
@@ -93,18 +96,21 @@ export class Probes {
     this.servers = new Map(
       [...configuration.servers].map((
         [name, config],
-      ) => [name, new DownstreamServer(forDownload(config), context)]),
+      ) => [name, new DownstreamServer(allowDownload(config), context)]),
     );
   }
 
   /**
-   * Starts servers: all at once, but few at a time of those that are downloaded.
+   * Starts servers concurrently, but only `MAX_DOWNLOADS` at a time of those that may be downloaded.
    *
    * @param names Names of configured servers.
-   * @param onDone Called for each as it is done.
+   * @param onDone Called with each result as soon as it is known.
    */
-  async run(names: Iterable<string>, onDone: (probe: Probe) => void = () => {}): Promise<Probe[]> {
-    return await this.visit(names, async (name) => {
+  async startAll(
+    names: Iterable<string>,
+    onDone: (probe: Probe) => void = () => {},
+  ): Promise<Probe[]> {
+    return await this.mapServers(names, async (name) => {
       const probe = await this.#probe(name);
       onDone(probe);
       return probe;
@@ -112,41 +118,44 @@ export class Probes {
   }
 
   /**
-   * Uses each server: all at once, but few at a time of those that are downloaded.
+   * Calls `use` for servers concurrently, but only `MAX_DOWNLOADS` at a time for those that may be
+   * downloaded.
    *
    * @param names Names of configured servers.
    * @returns The results, in the order of the names.
    */
-  async visit<T>(names: Iterable<string>, use: (name: string) => Promise<T>): Promise<T[]> {
+  async mapServers<T>(names: Iterable<string>, use: (name: string) => Promise<T>): Promise<T[]> {
     const all = [...names];
-    const waiting = all.filter((name) => this.isDownloaded(name));
+    const downloads = all.filter((name) => this.mayDownload(name));
     const results = new Map<string, T>();
-    const visit = async (name: string) => void results.set(name, await use(name));
+    const runOne = async (name: string) => void results.set(name, await use(name));
     const downloadNext = async (): Promise<void> => {
-      for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
-        await visit(name);
+      for (let name = downloads.shift(); name !== undefined; name = downloads.shift()) {
+        await runOne(name);
       }
     };
     await Promise.all([
-      ...all.filter((name) => !this.isDownloaded(name)).map(visit),
+      ...all.filter((name) => !this.mayDownload(name)).map(runOne),
       ...Array.from({ length: MAX_DOWNLOADS }, downloadNext),
     ]);
     return all.map((name) => results.get(name) as T);
   }
 
-  /** Whether the program of a server downloads it first, unless it is installed. */
-  isDownloaded(name: string): boolean {
+  /** Whether the start of a server may download it first, as `npx` does. */
+  mayDownload(name: string): boolean {
     return mayDownload(this.servers.get(name)?.config);
   }
 
   /** Ends all servers. */
   async close(): Promise<void> {
-    await Promise.all([...this.servers.values()].map((server) => server.close(0, PATIENCE)));
+    await Promise.all(
+      [...this.servers.values()].map((server) => server.close(0, IDLE_GRACE_PERIODS)),
+    );
     this.#processes.kill();
     await this.#processes.close();
   }
 
-  /** Ends all processes at once, without asking. */
+  /** Kills all processes immediately. */
   kill(): void {
     for (const server of this.servers.values()) server.kill();
     this.#processes.kill();
@@ -157,8 +166,8 @@ export class Probes {
     if (server === undefined) throw new Error(`There is no server ${name}`);
     const { signal } = this.#options.interrupts;
     signal.throwIfAborted();
-    const begun = performance.now();
-    const result = await server.listTools(NOBODY, signal).then(
+    const startedAt = performance.now();
+    const result = await server.listTools(ANONYMOUS_CALLER, signal).then(
       ({ tools }) => ({ tools }),
       (error: unknown) => ({ error }),
     );
@@ -166,28 +175,28 @@ export class Probes {
     return {
       config: server.config,
       ...result,
-      ms: performance.now() - begun,
+      ms: performance.now() - startedAt,
       noise: this.#noise.get(name) ?? [],
-      oddities: this.#oddities.get(name) ?? [],
+      warnings: this.#warnings.get(name) ?? [],
     };
   }
 
-  /** Keeps warnings about a server for its report. */
-  #listen(log: Log): Log {
-    const keep = (message: string, { server, excerpt }: LogFields = {}): void => {
-      const kept = excerpt === undefined ? this.#oddities : this.#noise;
+  /** Returns a log that collects the warnings about each server for its report. */
+  #collectWarnings(log: Log): Log {
+    const collect = (message: string, { server, excerpt }: LogFields = {}): void => {
+      const collected = excerpt === undefined ? this.#warnings : this.#noise;
       const name = String(server);
-      kept.set(name, [...kept.get(name) ?? [], String(excerpt ?? message)]);
+      collected.set(name, [...collected.get(name) ?? [], String(excerpt ?? message)]);
     };
-    return { ...log, warn: keep, error: keep };
+    return { ...log, warn: collect, error: collect };
   }
 }
 
 /**
- * Gives a server that is downloaded the time for it, and lets npm give up early on a registry that
- * does not answer: a person is waiting.
+ * Raises the connect timeout of a server that may be downloaded, and sets variables that make npm give
+ * up early on a registry that does not answer, because a person is waiting.
  */
-function forDownload(config: ServerConfig): ServerConfig {
+function allowDownload(config: ServerConfig): ServerConfig {
   const { options } = config;
   const connect = processOf(config.connect);
   if (connect === undefined || !mayDownload(config)) return config;
@@ -200,13 +209,13 @@ function mayDownload(config: ServerConfig | undefined): boolean {
   return config !== undefined && transportKind(config.connect).mayDownload();
 }
 
-/** Runs `use` on servers, and then ends them in any case. */
+/** Calls `use` with servers to start, and ends them afterwards, even if it throws. */
 export async function withProbes<T>(
   { servers, ...options }: ProbeOptions & Pick<Configuration, "servers">,
   use: (probes: Probes) => Promise<T>,
 ): Promise<T> {
   const probes = new Probes({ servers }, options);
-  options.interrupts.onSecond = () => probes.kill();
+  options.interrupts.onFurtherSignal = () => probes.kill();
   try {
     return await use(probes);
   } finally {
@@ -214,7 +223,7 @@ export async function withProbes<T>(
   }
 }
 
-/** The servers that a command starts. */
+/** Options of `withStartedServers`. */
 export interface StartOptions {
   readonly opened: OpenedConfiguration;
   readonly names: readonly string[];
@@ -223,10 +232,10 @@ export interface StartOptions {
 }
 
 /**
- * Starts servers for a command, shows which are awaited, and ends them all.
+ * Starts servers for a command, shows the progress, calls `use`, and ends the servers.
  *
- * @param use Uses the results while the servers run.
- * @throws {Interrupted} A signal came before all were ended.
+ * @param use Receives the results while the servers run.
+ * @throws {Interrupted} A signal arrived before all servers had ended.
  */
 export async function withStartedServers<T>(
   { opened, names, stderr }: StartOptions,
@@ -236,14 +245,14 @@ export async function withStartedServers<T>(
   return await withInterrupts(async (interrupts) => {
     const { signal } = interrupts;
     using progress = new Progress(names, {
-      line: stderr,
+      output: stderr,
       signal,
-      isDownloaded: (name) => mayDownload(servers.get(name)),
+      mayDownload: (name) => mayDownload(servers.get(name)),
     });
     return await withProbes({ servers, settings, log, interrupts }, async (probes) => {
-      const started = await probes.run(names, ({ config, error, tools, ms }) => {
-        const how = error === undefined ? `${tools?.length} tools` : "FAILED";
-        progress.done(config.name, `${how} ${formatSeconds(ms)}`);
+      const started = await probes.startAll(names, ({ config, error, tools, ms }) => {
+        const result = error === undefined ? `${tools?.length} tools` : "FAILED";
+        progress.finish(config.name, `${result} ${formatSeconds(ms)}`);
       });
       return await use(started, probes, signal);
     });

@@ -2,78 +2,80 @@ import type { Output } from "./command.ts";
 import { escapeControls } from "../text.ts";
 import { cutText, styleOf } from "./terminal.ts";
 
-/** Shown while the first start of a server may take long. */
+/** Shown while packages may be downloading, so that a long wait is not a surprise. */
 const DOWNLOADING = "packages may be downloading (120 s at most each)";
 
-/** Packages that are installed already start sooner than this, in seconds. */
-const DOWNLOAD_SHOWN_S = 3;
+/** Seconds after which a download is likely: servers that are installed start sooner. */
+const SHOW_DOWNLOADS_AFTER_S = 3;
 
 /** Options of `Progress`. */
 export interface ProgressOptions {
-  readonly line: Output;
-  /** Ends the progress: nothing is awaited any more. */
+  readonly output: Output;
+  /** Ends the progress when aborted. */
   readonly signal?: AbortSignal;
   /** Whether the program of a server may have to be downloaded first. */
-  readonly isDownloaded?: (name: string) => boolean;
+  readonly mayDownload?: (name: string) => boolean;
 }
 
-/** Shows pending work: at a terminal in one line that changes, elsewhere in a line for each result. */
+/** Shows the progress of several tasks: at a terminal in one changing line, elsewhere one line a result. */
 export class Progress implements Disposable {
   readonly #waiting: Set<string>;
   readonly #total: number;
-  readonly #line: Output;
+  readonly #output: Output;
   readonly #columns: number;
-  readonly #isLive: boolean;
-  readonly #isDownloaded: (name: string) => boolean;
-  readonly #begun = performance.now();
+  readonly #isTerminal: boolean;
+  readonly #mayDownload: (name: string) => boolean;
+  readonly #startedAt = performance.now();
   readonly #stop = (): void => this[Symbol.dispose]();
   readonly #signal: AbortSignal | undefined;
   readonly #timer: ReturnType<typeof setInterval> | undefined;
-  #isOver = false;
+  #hasEnded = false;
 
   constructor(
     names: readonly string[],
-    { line, signal, isDownloaded = () => false }: ProgressOptions,
+    { output, signal, mayDownload = () => false }: ProgressOptions,
   ) {
     const { isTerminal, columns } = styleOf(Deno.stderr);
     this.#waiting = new Set(names);
     this.#total = names.length;
-    this.#line = line;
+    this.#output = output;
     this.#signal = signal;
     signal?.addEventListener("abort", this.#stop);
     this.#columns = columns;
-    this.#isDownloaded = isDownloaded;
-    this.#isLive = isTerminal;
+    this.#mayDownload = mayDownload;
+    this.#isTerminal = isTerminal;
     if (isTerminal) this.#timer = setInterval(() => this.#show(), 200);
     this.#show();
-    if (!isTerminal && names.some(isDownloaded)) line.write(`${DOWNLOADING}\n`);
+    if (!isTerminal && names.some(mayDownload)) output.write(`${DOWNLOADING}\n`);
   }
 
-  /** Shows that one is done, with its result. */
-  done(name: string, how: string): void {
+  /** Shows the result of one task. */
+  finish(name: string, result: string): void {
     this.#waiting.delete(name);
-    if (this.#isOver) return;
-    if (this.#isLive) this.#show();
-    else this.#line.write(`${escapeControls(name)}: ${how}\n`);
+    if (this.#hasEnded) return;
+    if (this.#isTerminal) this.#show();
+    else this.#output.write(`${escapeControls(name)}: ${result}\n`);
   }
 
   /** Removes the line. */
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
     this.#signal?.removeEventListener("abort", this.#stop);
-    if (this.#isLive && !this.#isOver) this.#line.write("\r\x1b[K");
-    this.#isOver = true;
+    if (this.#isTerminal && !this.#hasEnded) this.#output.write("\r\x1b[K");
+    this.#hasEnded = true;
   }
 
   #show(): void {
-    if (!this.#isLive || this.#isOver) return;
-    const seconds = Math.floor((performance.now() - this.#begun) / 1000);
+    if (!this.#isTerminal || this.#hasEnded) return;
+    const seconds = Math.floor((performance.now() - this.#startedAt) / 1000);
     const waiting = [...this.#waiting];
     const what = waiting.length === 0 ? "stopping the servers" : [
-      ...(seconds >= DOWNLOAD_SHOWN_S && waiting.some(this.#isDownloaded) ? [DOWNLOADING] : []),
+      ...(seconds >= SHOW_DOWNLOADS_AFTER_S && waiting.some(this.#mayDownload)
+        ? [DOWNLOADING]
+        : []),
       `waiting for ${waiting.join(", ")}`,
     ].join("; ");
     const text = `${this.#total - waiting.length}/${this.#total} in ${seconds} s; ${what}`;
-    this.#line.write(`\r${cutText(escapeControls(text), this.#columns - 1)}\x1b[K`);
+    this.#output.write(`\r${cutText(escapeControls(text), this.#columns - 1)}\x1b[K`);
   }
 }

@@ -23,12 +23,13 @@ export type RemoteFindingKind =
   | "busy";
 
 interface FixContext {
-  /** With the port. */
+  /** The host of the server, with the port. */
   readonly host: string;
-  /** Without the port. */
+  /** The host of the server, without the port. */
   readonly hostname: string;
-  /** Paths of keys in the servers file. */
+  /** Path of the key `url` in the servers file. */
   readonly url: string;
+  /** Path of the key `headers` in the servers file. */
   readonly headers: string;
   readonly hasHeaders: boolean;
   readonly type: ConnectHttp["kind"];
@@ -42,7 +43,7 @@ const WRONG_ADDRESS = ({ url }: FixContext): string => {
   return `Put the address of the server's MCP endpoint into ${url}: ${ENDPOINT}`;
 };
 
-const CERTIFICATE_OF = ({ host, url }: FixContext): string => {
+const RENEW_CERTIFICATE = ({ host, url }: FixContext): string => {
   return `Ask the operator of ${host} to renew its certificate, or correct ${url}`;
 };
 
@@ -74,7 +75,7 @@ const FIXES: Readonly<Record<Exclude<RemoteProblem, "status">, Fix>> = {
     return `Look at the log of the server at ${host}, or of the proxy in front of it: it closed the ` +
       "connection instead of answering";
   }],
-  "tls-expired": ["tls", CERTIFICATE_OF],
+  "tls-expired": ["tls", RENEW_CERTIFICATE],
   "tls-not-yet-valid": ["tls", () => "Correct the clock of this machine"],
   "tls-name": ["tls", ({ url }) => {
     return `Put the name that the certificate is for into ${url}, or get a certificate for the name ` +
@@ -84,7 +85,7 @@ const FIXES: Readonly<Record<Exclude<RemoteProblem, "status">, Fix>> = {
     return "Set NODE_EXTRA_CA_CERTS to a file with the certificate (PEM) of the authority that " +
       'signed it, where the gateway runs (for a desktop client: in "env" of the gateway\'s entry)';
   }],
-  "tls-other": ["tls", CERTIFICATE_OF],
+  "tls-other": ["tls", RENEW_CERTIFICATE],
   "no-tls": ["tls", ({ url }) => `Start ${url} with http: instead of https:`],
   "no-permission": ["not-allowed", () => {
     return "Start the gateway with the flags that `agent-mcp-gateway permissions` prints";
@@ -116,7 +117,7 @@ const NO_POST: Fix = ["wrong-address", (context) => {
   return `${WRONG_ADDRESS(context)}; the present address accepts no messages${older}`;
 }];
 
-const BEHIND: Fix = ["server-error", ({ host }) => {
+const BAD_GATEWAY: Fix = ["server-error", ({ host }) => {
   return `Start the server behind ${host}, or report this to its operator: a proxy answered instead of it`;
 }];
 
@@ -137,20 +138,20 @@ const BY_STATUS: Readonly<Record<number, Fix>> = {
   410: ["wrong-address", WRONG_ADDRESS],
   429: BUSY,
   501: NO_POST,
-  502: BEHIND,
+  502: BAD_GATEWAY,
   503: BUSY,
-  504: BEHIND,
+  504: BAD_GATEWAY,
 };
 
 const SERVER_ERROR: Fix = ["server-error", ({ host }) => {
   return `Look at the log of the server at ${host}, or report this to its operator: the error is in the server`;
 }];
 
-const OTHER: Fix = ["not-mcp", ({ url, headers }) => {
+const OTHER_STATUS: Fix = ["not-mcp", ({ url, headers }) => {
   return `Check ${url} and ${headers}: the server refuses the initialize request`;
 }];
 
-/** Finds out how to fix a remote server; `undefined` if the problem is not known. */
+/** Finds out how to fix the problem of a remote server; `undefined` if the problem is not known. */
 export function findRemoteCause(
   { problem, status = 0 }: Pick<RemoteFailure, "problem" | "status">,
   { name, connect: { kind: type, url, headers } }: {
@@ -159,7 +160,7 @@ export function findRemoteCause(
   },
 ): RemoteFinding | undefined {
   if (problem === undefined) return undefined;
-  const otherStatus = status >= 500 ? SERVER_ERROR : OTHER;
+  const otherStatus = status >= 500 ? SERVER_ERROR : OTHER_STATUS;
   const [kind, fix] = problem === "status" ? BY_STATUS[status] ?? otherStatus : FIXES[problem];
   const { host = "its address", hostname = "" } = URL.parse(url) ?? {};
   return {

@@ -7,9 +7,9 @@ import type { OpenedConfiguration } from "./open_configuration.ts";
 const MAX_NAMES = 10;
 
 /**
- * The entry of a server.
+ * Returns the configuration of a server.
  *
- * @throws {UsageError} It is not configured, or is not used.
+ * @throws {UsageError} The server is not configured, or is not used, for example because it is disabled.
  */
 export function findServer(
   name: string,
@@ -17,20 +17,20 @@ export function findServer(
 ): ServerConfig {
   const config = servers.get(name);
   if (config !== undefined) return config;
-  const why = unavailableReasons.get(name);
+  const reason = unavailableReasons.get(name);
   throw new UsageError(
-    why === undefined
+    reason === undefined
       ? `There is no server "${name}" in the configuration${suggestName(name, servers.keys())}`
-      : `The server "${name}" is not started: ${why}`,
+      : `The server "${name}" is not started: ${reason}`,
   );
 }
 
 /**
- * Chooses the agent that a command acts as: the one that is named, else the only one of the rules.
+ * Chooses the agent that a command acts as: the agent in the settings, or the only one in the rules.
  *
- * @returns The configuration with that agent in its settings; without one where the rules do not
- * demand it.
- * @throws {UsageError} It is not in the rules, or there are several to choose from.
+ * @returns The configuration with that agent in its settings; without an agent if the rules allow calls
+ * without one.
+ * @throws {UsageError} The agent is not in the rules, or the rules have several.
  */
 export function chooseAgent(
   opened: OpenedConfiguration,
@@ -47,20 +47,20 @@ export function chooseAgent(
   const [only, ...others] = agents.keys();
   if (only === undefined) throw new UsageError("There is no agent in the rules: add one");
   if (others.length > 0) {
-    throw new UsageError(`Choose an agent with --agent: ${listed([only, ...others])}`);
+    throw new UsageError(`Choose an agent with --agent: ${listNames([only, ...others])}`);
   }
   stderr.write(`Using agent "${only}", the only one in the rules\n`);
   return { ...opened, settings: { ...settings, agent: only } };
 }
 
-/** Words to append to a message about an unknown name: the likely name, else all names. */
+/** Returns the end of a message about an unknown name: the most similar name, or all known names. */
 export function suggestName(given: string, known: Iterable<string>): string {
   const names = [...known];
   return nameHint(given, names) ||
-    (names.length === 0 ? "; there are none" : `; choose from ${listed(names)}`);
+    (names.length === 0 ? "; there are none" : `; choose from ${listNames(names)}`);
 }
 
-function listed(names: readonly string[]): string {
+function listNames(names: readonly string[]): string {
   const more = names.length - MAX_NAMES;
   return names.slice(0, MAX_NAMES).map((name) => `"${name}"`).join(", ") +
     (more > 0 ? ` and ${more} more` : "");

@@ -10,7 +10,7 @@ import { defineCommand, FILE_FLAGS, JSON_FLAG } from "./command.ts";
 import { loadTokenCounter, type TokenCounter } from "./count_tokens.ts";
 import { findCause } from "./doctor_finding.ts";
 import { openConfiguration } from "./open_configuration.ts";
-import { NOBODY, type Probe, type Probes, withStartedServers } from "./probe.ts";
+import { ANONYMOUS_CALLER, type Probe, type Probes, withStartedServers } from "./probe.ts";
 import { paragraph, table } from "./table.ts";
 import { escapeLines } from "../text.ts";
 import { formatCount, styleOf, type TerminalStyle } from "./terminal.ts";
@@ -39,35 +39,37 @@ export const command = defineCommand({
   },
 });
 
-interface Counting {
+interface CountContext {
   readonly probes: Probes;
   readonly configuration: Configuration;
   readonly counter: TokenCounter;
   readonly signal: AbortSignal;
 }
 
-async function countAll(started: readonly Probe[], counting: Counting): Promise<Savings> {
-  const { configuration, counter: { tokenizer, count } } = counting;
+async function countAll(started: readonly Probe[], context: CountContext): Promise<Savings> {
+  const { configuration, counter: { tokenizer, count } } = context;
   const tools = gatewayTools({ debug: false });
   const definitions = [...tools.values()].map(({ definition }) => definition);
-  const ask = asker(tools, counting);
+  const countExchange = createExchangeCounter(tools, context);
   const fixed = {
     definitions: count(JSON.stringify(definitions)),
-    list_servers: await ask("list_servers", {}),
+    list_servers: await countExchange("list_servers", {}),
   };
   const servers: ServerSavings[] = [];
   for (const { config, tools: listed } of started) {
     if (listed === undefined) continue;
     const { name } = config;
     const bySize = listed.toSorted((one, two) => one.text.json.length - two.text.json.length);
-    // The schema of median size.
     const example = bySize[Math.floor(bySize.length / 2)]?.name ?? "";
-    const called = { server: name, tool: example, args: {} };
-    const signatures = await ask("get_server_tools", { server: name, detail: "signatures" });
+    const exampleCall = { server: name, tool: example, args: {} };
+    const signatures = await countExchange("get_server_tools", {
+      server: name,
+      detail: "signatures",
+    });
     const schema = listed.length === 0
       ? 0
-      : await ask("get_server_tools", { server: name, names: example });
-    const call = listed.length === 0 ? 0 : count(JSON.stringify(called));
+      : await countExchange("get_server_tools", { server: name, names: example });
+    const call = listed.length === 0 ? 0 : count(JSON.stringify(exampleCall));
     servers.push({
       server: name,
       tools: listed.length,
@@ -83,18 +85,21 @@ async function countAll(started: readonly Probe[], counting: Counting): Promise<
     const { message } = findCause(probe, { warnings: configuration.warnings });
     return { server: probe.config.name, error: message.replaceAll("\n", " ") };
   });
-  return { tokenizer, servers, fixed, total: sumUp(servers, fixed), failed };
+  return { tokenizer, servers, fixed, total: sumCosts(servers, fixed), failed };
 }
 
-/** Returns a function that calls the gateway's own tools with full access, and counts tokens. */
-function asker(
+/**
+ * Returns a function that calls one of the gateway's own tools with access to everything, and counts the
+ * tokens of the arguments and the answer.
+ */
+function createExchangeCounter(
   tools: ReadonlyMap<string, GatewayTool>,
-  { probes, configuration, counter: { count }, signal }: Counting,
+  { probes, configuration, counter: { count }, signal }: CountContext,
 ): (name: string, args: Arguments) => Promise<number> {
-  const all = { allow: { servers: ["*"] } };
-  const agents = new Map([[NOBODY.agent, all]]);
+  const fullAccess = { allow: { servers: ["*"] } };
+  const agents = new Map([[ANONYMOUS_CALLER.agent, fullAccess]]);
   const context: ToolContext = {
-    caller: NOBODY,
+    caller: ANONYMOUS_CALLER,
     policy: compilePolicy({ agents, denyOverrides: false }),
     serverConfigs: configuration.servers,
     unavailableReasons: configuration.unavailableReasons,
@@ -114,9 +119,9 @@ function asker(
 interface ServerSavings {
   readonly server: string;
   readonly tools: number;
-  /** All its definitions, as a client loads them. */
+  /** The definitions of all its tools, as a client loads them. */
   readonly direct: number;
-  /** A task through the gateway: the sum of the next three. */
+  /** One task through the gateway: the sum of `signatures`, `schema` and `call`. */
   readonly gateway: number;
   /** The request for the signatures, and the answer. */
   readonly signatures: number;
@@ -136,66 +141,66 @@ interface FixedCosts {
   readonly list_servers: number;
 }
 
-/** The sum. */
-interface Total {
+/** The totals over all servers, in tokens. */
+interface TotalSavings {
   readonly tools: number;
-  /** All definitions of all servers. */
+  /** The definitions of all tools of all servers. */
   readonly direct: number;
-  /** A session with one task on an average server: the fixed costs and the mean of `gateway`. */
+  /** A session with one task on an average server: the fixed costs plus the mean of `gateway`. */
   readonly gateway: number;
   /** A session with one task on the most expensive server. */
   readonly gateway_most: number;
   /** Percentage of the direct costs that a session with one task saves. */
   readonly saved_percent: number;
-  /** The same on the most expensive server. */
+  /** Percentage that a session with one task on the most expensive server saves. */
   readonly saved_percent_least: number;
 }
 
-/** All figures. */
+/** The result of `savings`. */
 interface Savings {
   readonly tokenizer: TokenCounter["tokenizer"];
   readonly servers: readonly ServerSavings[];
   readonly fixed: FixedCosts;
-  readonly total: Total;
+  readonly total: TotalSavings;
   /** Servers that did not start; the totals do not include them. */
   readonly failed: readonly { readonly server: string; readonly error: string }[];
 }
 
 /** Adds up the costs of servers. */
-export function sumUp(servers: readonly ServerSavings[], fixed: FixedCosts): Total {
-  const sum = (pick: (one: ServerSavings) => number) => {
-    return servers.reduce((total, one) => total + pick(one), 0);
+export function sumCosts(servers: readonly ServerSavings[], fixed: FixedCosts): TotalSavings {
+  const sum = (costOf: (server: ServerSavings) => number) => {
+    return servers.reduce((total, server) => total + costOf(server), 0);
   };
-  const direct = sum((one) => one.direct);
-  const always = fixed.definitions + fixed.list_servers;
-  const gateway = always + Math.round(sum((one) => one.gateway) / Math.max(1, servers.length));
-  const most = always + Math.max(0, ...servers.map((one) => one.gateway));
-  const saved = (tokens: number) => {
+  const direct = sum((server) => server.direct);
+  const fixedTokens = fixed.definitions + fixed.list_servers;
+  const gateway = fixedTokens + Math.round(sum((one) => one.gateway) / Math.max(1, servers.length));
+  const mostExpensive = fixedTokens + Math.max(0, ...servers.map((one) => one.gateway));
+  const savedPercent = (tokens: number) => {
     return direct === 0 ? 0 : Math.round(1000 * (1 - tokens / direct)) / 10;
   };
   return {
-    tools: sum((one) => one.tools),
+    tools: sum((server) => server.tools),
     direct,
     gateway,
-    gateway_most: most,
-    saved_percent: saved(gateway),
-    saved_percent_least: saved(most),
+    gateway_most: mostExpensive,
+    saved_percent: savedPercent(gateway),
+    saved_percent_least: savedPercent(mostExpensive),
   };
 }
 
-/** Writes the figures for people. */
+/** Formats the result for people. */
 function savingsText(
   { tokenizer, servers, fixed, total }: Savings,
   style: TerminalStyle = styleOf(Deno.stdout),
 ): string {
   if (servers.length === 0) return "";
-  const number = (title: string) => ({ title, isNumber: true });
+  const numberColumn = (title: string) => ({ title, isNumber: true });
   const rows = servers.map(({ server, tools, direct, gateway }) => {
     return [server, String(tools), formatCount(direct), formatCount(gateway)];
   });
   const { definitions, list_servers } = fixed;
   const { tools, direct, gateway, gateway_most, saved_percent, saved_percent_least } = total;
-  const sums = [
+  const totalRows = [
     ["gateway's own tools", "3", "-", formatCount(definitions)],
     ["list of servers", "-", "-", formatCount(list_servers)],
     ["SUM: one task", formatCount(tools), formatCount(direct), formatCount(gateway)],
@@ -208,6 +213,11 @@ function savingsText(
     `through the gateway, the signatures of a server's tools, one full schema, and a call. The sum ` +
     `contains one task on an average server and saves ${saved_percent} %; a task on the most expensive ` +
     `server takes ${formatCount(gateway_most)} tokens and saves ${saved_percent_least} %.`;
-  const columns = [{ title: "SERVER" }, number("TOOLS"), number("DIRECT"), number("TASK")];
-  return `${table({ columns, rows: [...rows, ...sums] }, style)}\n${paragraph(text, style)}`;
+  const columns = [
+    { title: "SERVER" },
+    numberColumn("TOOLS"),
+    numberColumn("DIRECT"),
+    numberColumn("TASK"),
+  ];
+  return `${table({ columns, rows: [...rows, ...totalRows] }, style)}\n${paragraph(text, style)}`;
 }

@@ -33,10 +33,10 @@ export type ServeFlags = SettingFlags;
  * @returns The exit code: 1 if the configuration cannot be used, 2 if a flag cannot.
  */
 export async function serve(flags: ServeFlags): Promise<number> {
-  const secrets = new LogRedactor();
+  const redactor = new LogRedactor();
   const isTerminal = Deno.stderr.isTerminal();
   const style: LogOptions = {
-    clean: secrets.redact,
+    clean: redactor.redact,
     colors: isTerminal && !Deno.noColor,
     // The parent process may not read the log; that must not block the gateway.
     write: (line) => void standardError.add(line),
@@ -48,13 +48,13 @@ export async function serve(flags: ServeFlags): Promise<number> {
   };
   try {
     const settings = readSettings(flags, Deno.env);
-    // Clients show log lines as errors or keep them for ever; at a terminal a person reads them.
+    // Clients show log lines as errors, or keep them forever. At a terminal a person reads them.
     const { logLevel = isTerminal ? "info" : "warn", logFormat } = settings;
     log = createLog({ ...style, level: logLevel, format: logFormat });
     refuseLoops();
-    refuseNobody(flags);
-    secrets.addSecret(settings.metricsToken);
-    const { configuration, reload } = await load(settings, secrets, log);
+    refuseEmptyAgent(flags);
+    redactor.addSecret(settings.metricsToken);
+    const { configuration, reload } = await loadConfiguration(settings, redactor, log);
     const gateway = new Gateway({
       settings,
       configuration,
@@ -64,15 +64,15 @@ export async function serve(flags: ServeFlags): Promise<number> {
       tracer: await loadTracer(Deno.env.get("OTEL_DENO") === "true", VERSION),
       log,
     });
-    summarize({ settings, configuration, gateway, log });
-    const isReady = (): void => {
+    logSummary({ settings, configuration, gateway, log });
+    const logReady = (): void => {
       log.info(`Gateway is ready. Running with ${settings.transport} transport...`);
     };
     if (settings.transport === "http") {
-      await serveHttp(gateway, { settings, onListening: isReady, log });
+      await serveHttp(gateway, { settings, onListening: logReady, log });
     } else {
-      isReady();
-      explainWaiting(log);
+      logReady();
+      logTerminalHint(log);
       await serveStdio(gateway, log);
     }
     return 0;
@@ -84,24 +84,26 @@ export async function serve(flags: ServeFlags): Promise<number> {
   }
 }
 
-async function load(
+async function loadConfiguration(
   settings: Settings,
-  secrets: LogRedactor,
+  redactor: LogRedactor,
   log: Log,
 ): Promise<{ configuration: Configuration; reload: ReloadOptions }> {
   const cwd = Deno.cwd();
   const files = locateFiles(settings, { home: homeFolder(Deno.env), cwd });
   log.info(`Loading MCP server configuration from: ${files.mcpConfig.shown}`);
   log.info(`Loading gateway rules from: ${files.rules.shown}`);
-  // Before the files are read, so that no change is missed between reading and watching.
+  // The watch begins before the files are read, so that no change in between is missed.
   const watch = new FileWatch([files.mcpConfig.path, files.rules.path]);
   const checkFiles = async (): Promise<Checked> => {
     const checked = await checkConfiguration(files, { env: Deno.env, cwd });
     if (checked.configuration === undefined) return checked;
-    secrets.add(checked.configuration);
+    redactor.add(checked.configuration);
     const { rules } = checked.configuration;
-    const exposed = findExposure(settings, { rules, file: files.rules.shown });
-    return exposed.length > 0 ? { errors: exposed, warnings: checked.warnings } : checked;
+    const exposureErrors = findExposure(settings, { rules, file: files.rules.shown });
+    return exposureErrors.length > 0
+      ? { errors: exposureErrors, warnings: checked.warnings }
+      : checked;
   };
   const { configuration, errors } = await checkFiles();
   if (configuration === undefined) throw new ConfigError(errors);
@@ -111,13 +113,14 @@ async function load(
   return { configuration, reload: { files, watch, checkFiles } };
 }
 
-/** With `--agent "$UNSET"`, a gateway that should be bound to one agent would serve all of them. */
-function refuseNobody({ agent }: ServeFlags): void {
+/** Refuses `--agent ""`: with `--agent "$UNSET"` the gateway would serve all agents instead of one. */
+function refuseEmptyAgent({ agent }: ServeFlags): void {
   if (agent !== "") return;
   const message = "is empty; name an agent of the rules, or leave the flag out";
   throw new ConfigError([{ file: "", line: 0, column: 0, path: "--agent", message }]);
 }
 
+/** Refuses to start if too many gateways have started one another. */
 function refuseLoops(): void {
   if (readDepth(Deno.env) < MAX_DEPTH) return;
   const message = `${MAX_DEPTH} gateways have started one another; take the gateway's own entry ` +
@@ -125,7 +128,7 @@ function refuseLoops(): void {
   throw new ConfigError([{ file: "", line: 0, column: 0, path: "", message }]);
 }
 
-function summarize(
+function logSummary(
   { settings, configuration, gateway, log }: {
     settings: Settings;
     configuration: Configuration;
@@ -136,22 +139,22 @@ function summarize(
   const { servers, rules } = configuration;
   const fallback = settings.agent ??
     (rules.denyOnMissingAgent ? undefined : settings.defaultAgent ?? "default");
-  const missing = fallback === undefined ? "are refused" : `count as "${fallback}"`;
-  log.info(`Audit log will be written to: ${shown(gateway.auditPath)}`);
+  const unnamedCalls = fallback === undefined ? "are refused" : `count as "${fallback}"`;
+  log.info(`Audit log will be written to: ${abbreviateHome(gateway.auditPath)}`);
   log.info(
     [
       `Agent MCP Gateway ${VERSION} initialized successfully`,
       `- ${servers.size} MCP server(s) configured`,
       `- ${rules.agents.size} agent(s) configured`,
-      `- Default policy: deny unknown agents; calls without agent_id ${missing}`,
+      `- Default policy: deny unknown agents; calls without agent_id ${unnamedCalls}`,
       `- ${gateway.tools.size} gateway tools available: ${[...gateway.tools.keys()].join(", ")}`,
     ].join("\n"),
   );
-  warnOfAgents(settings, configuration, log);
+  warnOfAgentSettings(settings, configuration, log);
 }
 
-/** A person who starts the command without a client would see nothing happen. */
-function explainWaiting(log: Log): void {
+/** Logs what to do at a terminal: a person who starts the gateway there would see nothing happen. */
+function logTerminalHint(log: Log): void {
   if (!Deno.stdin.isTerminal()) return;
   log.info(
     [
@@ -164,19 +167,19 @@ function explainWaiting(log: Log): void {
 }
 
 /** A path with `~` for the home folder. */
-function shown(path: string | undefined): string {
+function abbreviateHome(path: string | undefined): string {
   const home = homeFolder(Deno.env);
   if (path === undefined) return "nowhere";
   return home !== undefined && path.startsWith(`${home}/`) ? `~${path.slice(home.length)}` : path;
 }
 
-/** Warns of settings that make every call fail. */
-function warnOfAgents(settings: Settings, { rules }: Configuration, log: Log): void {
+/** Warns about agents in the settings that are unknown or have no effect. */
+function warnOfAgentSettings(settings: Settings, { rules }: Configuration, log: Log): void {
   const { agent, defaultAgent } = settings;
   for (const [name, what] of [[agent, "is bound to"], [defaultAgent, "has by default"]] as const) {
     if (name === undefined || rules.agents.has(name)) continue;
-    const meant = didYouMean(name, rules.agents.keys());
-    log.warn(`The agent "${name}" that the gateway ${what} is not in the rules${meant}`);
+    const suggestion = didYouMean(name, rules.agents.keys());
+    log.warn(`The agent "${name}" that the gateway ${what} is not in the rules${suggestion}`);
   }
   if (defaultAgent !== undefined && agent === undefined && rules.denyOnMissingAgent) {
     log.warn(

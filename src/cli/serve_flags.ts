@@ -1,11 +1,11 @@
 import { listSettings, type SettingFlags } from "../config/mod.ts";
 
 /**
- * Reads a command line that only serves, as MCP clients have it: `--rules FILE --debug`.
- * The parser of all commands would take 5 ms, while a client waits for its handshake.
+ * Reads a command line that only serves, as in the entries of MCP clients: `--rules FILE --debug`. It
+ * saves the 5 ms that the parser of all commands takes while a client waits for the handshake.
  *
  * @param args The words after the program's name.
- * @returns The flags; `undefined` for any other line, which the parser has to read.
+ * @returns The flags; `undefined` for any other command line, which needs the parser.
  */
 export function readServeFlags(args: readonly string[]): SettingFlags | undefined {
   const settings = new Map(listSettings().map((setting) => [setting.flag, setting]));
@@ -16,7 +16,7 @@ export function readServeFlags(args: readonly string[]): SettingFlags | undefine
     const setting = flag === undefined ? undefined : settings.get(flag);
     if (setting === undefined || setting.key in flags) return undefined;
     const value = setting.boolean ? true : words[++at] ?? "";
-    // A word that begins with a dash may be a value or the next flag.
+    // The parser decides whether a word that begins with a dash is a value or the next flag.
     if (value === "" || (value !== true && value.startsWith("-"))) return undefined;
     flags[setting.key] = value;
   }

@@ -8,7 +8,7 @@ export interface StartFinding {
   readonly kind: StartFailureKind;
   readonly message: string;
   readonly fix: string;
-  /** The paths at which the command was looked for. */
+  /** The folders or the path in which the command was looked for. */
   readonly looked?: readonly string[];
 }
 
@@ -27,7 +27,7 @@ interface FixContext {
   readonly cwd: string | undefined;
   /** The file at fault. */
   readonly path: string;
-  /** The program or file that is missing. */
+  /** The missing program or link target. */
   readonly subject: string | undefined;
   /** Whether the command is a path. */
   readonly isPath: boolean;

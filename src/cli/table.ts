@@ -31,8 +31,8 @@ const MAX_LINES = 4;
 const GAP = 2;
 
 /**
- * Writes a table. If it does not fit, the widest columns become narrower and their cells are broken
- * into several lines, where possible at the joints of names.
+ * Formats a table. If it is too wide, the widest columns become narrower and their cells are broken into
+ * several lines, where possible at separators such as `-` and `.` in names.
  */
 export function table(
   { columns, rows }: { readonly columns: readonly Column[]; readonly rows: readonly string[][] },
@@ -48,7 +48,7 @@ export function table(
       const parts = columns.map(({ isNumber, color }, at) => {
         const text = broken[at]?.[line] ?? "";
         const width = widths[at] ?? 0;
-        const blank = " ".repeat(Math.max(0, width - lengthOf(text)));
+        const blank = " ".repeat(Math.max(0, width - widthOf(text)));
         const shown = colored(style, text, index > 0 ? color?.(row[at] ?? "") : undefined);
         return isNumber ? blank + shown : shown + blank;
       });
@@ -72,23 +72,25 @@ export function paragraph(text: string, style: TerminalStyle, indent = ""): stri
 function fitWidths(
   columns: readonly Column[],
   rows: readonly string[][],
-  most: number,
+  maxWidth: number,
 ): number[] {
   const widths = columns.map(({ title, width = 0 }, at) => {
-    return Math.max(width, lengthOf(title), ...rows.map((row) => lengthOf(row[at] ?? "")));
+    return Math.max(width, widthOf(title), ...rows.map((row) => widthOf(row[at] ?? "")));
   });
-  const least = columns.map(({ isNumber }, at) => {
+  const minWidths = columns.map(({ isNumber }, at) => {
     return isNumber ? widths[at] ?? 0 : Math.min(widths[at] ?? 0, MIN_WIDTH);
   });
   for (;;) {
     const total = widths.reduce((sum, width) => sum + width + GAP, -GAP);
-    if (total <= most) return widths;
-    const room = widths.map((width, at) => width - (least[at] ?? 0));
-    const at = widths.reduce((best, width, index) => {
-      return (room[index] ?? 0) > 0 && (best < 0 || width > (widths[best] ?? 0)) ? index : best;
+    if (total <= maxWidth) return widths;
+    const reducible = widths.map((width, at) => width - (minWidths[at] ?? 0));
+    const widest = widths.reduce((best, width, index) => {
+      return (reducible[index] ?? 0) > 0 && (best < 0 || width > (widths[best] ?? 0))
+        ? index
+        : best;
     }, -1);
-    if (at < 0) return widths;
-    widths[at] = (widths[at] ?? 0) - 1;
+    if (widest < 0) return widths;
+    widths[widest] = (widths[widest] ?? 0) - 1;
   }
 }
 
@@ -101,20 +103,22 @@ function breakCell(cell: string, width: number): string[] {
 
 function breakText(text: string, width: number): string[] {
   const lines: string[] = [];
-  let rest = [...text];
-  while (rest.length > width) {
-    // A blank beyond the edge is not shown.
-    const blank = rest.lastIndexOf(" ", width);
-    const joint = rest.findLastIndex((character, at) => at < width && /[-._/[\],]/.test(character));
-    const isBlank = blank > width / 3 || (blank > 0 && joint < width / 2);
-    const end = isBlank ? blank : joint < width / 2 ? width : joint + 1;
-    lines.push(rest.slice(0, end).join(""));
-    rest = rest.slice(isBlank ? end + 1 : end);
+  let remaining = [...text];
+  while (remaining.length > width) {
+    // A space at the line's end is not shown, so it may lie just beyond the width.
+    const blank = remaining.lastIndexOf(" ", width);
+    const separator = remaining.findLastIndex((character, at) =>
+      at < width && /[-._/[\],]/.test(character)
+    );
+    const isBlank = blank > width / 3 || (blank > 0 && separator < width / 2);
+    const end = isBlank ? blank : separator < width / 2 ? width : separator + 1;
+    lines.push(remaining.slice(0, end).join(""));
+    remaining = remaining.slice(isBlank ? end + 1 : end);
   }
-  return [...lines, rest.join("")];
+  return [...lines, remaining.join("")];
 }
 
-/** Width in columns; wide characters are rare in names. */
-function lengthOf(text: string): number {
+/** The width of a text in columns. Wide characters count as one column; they are rare in names. */
+function widthOf(text: string): number {
   return [...text].length;
 }

@@ -2,21 +2,25 @@ import { escapeLines } from "../text.ts";
 
 /** The layout and colors of a text. */
 export interface TerminalStyle {
-  /** Width of a line, in columns; `Infinity` for a file or a program. */
+  /** Width of a line, in columns; `Infinity` if a file or a program reads the text. */
   readonly columns: number;
   readonly colors: boolean;
-  /** Whether a terminal shows the text, where control characters would move the cursor. */
+  /** Whether a terminal shows the text; control characters would move its cursor. */
   readonly isTerminal: boolean;
 }
 
 /** Minimum width that `COLUMNS` can set. */
 const MIN_COLUMNS = 20;
 
-/** The style for a stream. Files and programs get whole lines without colors. */
+/** Returns the style for a stream. Files and programs get unbroken lines without colors. */
 export function styleOf(stream: { isTerminal(): boolean }): TerminalStyle {
   const isTerminal = stream.isTerminal();
-  const asked = Number(Deno.env.get("COLUMNS"));
-  const columns = isTerminal ? terminalColumns() : asked >= MIN_COLUMNS ? asked : Infinity;
+  const requestedColumns = Number(Deno.env.get("COLUMNS"));
+  const columns = isTerminal
+    ? terminalColumns()
+    : requestedColumns >= MIN_COLUMNS
+    ? requestedColumns
+    : Infinity;
   return { columns, colors: isTerminal && !Deno.noColor, isTerminal };
 }
 
@@ -41,17 +45,17 @@ export function cutText(text: string, length: number): string {
   return `${text.slice(0, length - 1).replace(/[\uD800-\uDBFF]$/, "")}…`;
 }
 
-/** Writes a number for people: `1,234`. */
+/** Formats a number for people: `1,234`. */
 export function formatCount(value: number): string {
   return value.toLocaleString("en-US");
 }
 
-/** `1 error`, `2 errors`. */
-export function counted(count: number, noun: string): string {
+/** Formats a number with its noun: `1 error`, `2 errors`. */
+export function pluralize(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-/** A duration in seconds: `0.25 s`. */
+/** Formats a duration in seconds: `0.25 s`. */
 export function formatSeconds(ms: number): string {
   return `${(ms / 1000).toFixed(2)} s`;
 }

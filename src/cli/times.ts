@@ -8,18 +8,18 @@ const UNITS_MS: Readonly<Record<string, number>> = {
   w: 604_800_000,
 };
 
-/** Reads a duration such as `90s` or `2d`, in milliseconds. */
+/** Returns the milliseconds of a duration such as `90s` or `2d`; `undefined` if the text is not one. */
 function readDuration(text: string): number | undefined {
   const [, count, unit = ""] = /^(\d{1,9})([smhdw])$/.exec(text) ?? [];
   return count === undefined ? undefined : Number(count) * (UNITS_MS[unit] ?? 0);
 }
 
 /**
- * Reads a point in the past: `90s`, `30m`, `1h`, `2d` or `1w` ago, or a date in ISO 8601.
+ * Reads a time in the past: a duration before now, such as `30m` or `2d`, or a date in ISO 8601.
  *
  * @param now In milliseconds since 1970.
  * @returns Milliseconds since 1970.
- * @throws {SyntaxError} It is neither.
+ * @throws {SyntaxError} The text is neither.
  */
 export function readSince(text: string, now: number = Date.now()): number {
   const duration = readDuration(text);
@@ -30,11 +30,11 @@ export function readSince(text: string, now: number = Date.now()): number {
 }
 
 /**
- * Reads when a token expires: `12h`, `30d` or the like from now on, or a date in ISO 8601.
+ * Reads the time when a token expires: a duration from now, such as `30d`, or a date in ISO 8601.
  *
  * @param now In milliseconds since 1970.
- * @returns ISO 8601; a date as typed.
- * @throws {SyntaxError} It is neither, or is in the past.
+ * @returns A time in ISO 8601; a date is returned as typed.
+ * @throws {SyntaxError} The text is neither, or the time is in the past.
  */
 export function readExpiry(text: string, now: number = Date.now()): string {
   const duration = readDuration(text);

@@ -5,10 +5,10 @@ import { CommandError } from "./error_report.ts";
 import { findFiles } from "./open_configuration.ts";
 import { readExpiry } from "./times.ts";
 
-/** Prefix of all tokens, by which a leaked one is recognized. */
+/** Prefix of all tokens, by which scanners recognize a leaked token. */
 const PREFIX = "amg_";
 
-/** Random bytes in a token: 256 bits cannot be guessed. */
+/** Number of random bytes in a token; nobody can guess 256 bits. */
 const RANDOM_BYTES = 32;
 
 export const command = defineCommand({
@@ -48,8 +48,8 @@ export const command = defineCommand({
           "This is the only time the token is shown; clients send it as " +
           "`Authorization: Bearer TOKEN`.\n",
       );
-      const shown = { agent, token, sha256, ...(expires && { expires }), rules: rules.path };
-      stdout.write(json ? `${JSON.stringify(shown)}\n` : `${token}\n`);
+      const result = { agent, token, sha256, ...(expires && { expires }), rules: rules.path };
+      stdout.write(json ? `${JSON.stringify(result)}\n` : `${token}\n`);
       return 0;
     } catch (error) {
       if (error instanceof ConfigError || !(error instanceof Error)) throw error;

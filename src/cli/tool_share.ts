@@ -4,15 +4,15 @@ import { compilePattern, type Policy } from "../policy/mod.ts";
 /** The share of a server's tools that an agent may call, according to the rules alone. */
 export type ToolShare = "all" | "some" | "none";
 
-/** Replaces `*` in a name: characters that no tool and no pattern use. */
+/** Replaces `*` in a pattern to make a name: private-use characters, which no real name contains. */
 const ANY_TEXT = "\ue000\ue001\ue002\ue003\ue004\ue005\ue006\ue007\ue008\ue009\ue00a\ue00b";
 
-/** Replaces `?`. */
+/** Replaces `?` in a pattern. */
 const ANY_CHARACTER = "\ue000";
 
 /**
- * Finds the share of a server's tools that an agent may call. No server is started for it: the
- * policy decides about one name for each pattern, and about a tool that the rules do not mention.
+ * Finds the share of a server's tools that an agent may call, without starting the server: the policy
+ * decides about one name for each pattern of the rules, and about a tool that no rule mentions.
  *
  * @param names An agent that may use the server, and the server.
  */

@@ -1,5 +1,5 @@
 import { JsonText } from "../jsonrpc/mod.ts";
-import { type CallResult, ownAnswer, readResult, refusalText } from "./call_result.ts";
+import { type CallResult, parseGatewayAnswer, readResult, refusalText } from "./call_result.ts";
 import {
   agentFlag,
   choiceFlag,
@@ -15,7 +15,7 @@ import { openConfiguration } from "./open_configuration.ts";
 import { chooseAgent, findServer } from "./resolve_names.ts";
 import { paragraph } from "./table.ts";
 import { escapeControls, escapeLines } from "../text.ts";
-import { counted, foreignText, styleOf, type TerminalStyle } from "./terminal.ts";
+import { foreignText, pluralize, styleOf, type TerminalStyle } from "./terminal.ts";
 
 export const command = defineCommand({
   about: "Lists what list_servers and get_server_tools show an agent, through the same " +
@@ -38,13 +38,13 @@ export const command = defineCommand({
     return await withGateway({ opened, stderr: context.stderr }, async (call) => {
       const wanted = { names, pattern, detail };
       return server === undefined
-        ? await showAll(call, { wanted, json, context })
-        : await showOne(call, { server, wanted, json, context });
+        ? await showAllServers(call, { request: wanted, json, context })
+        : await showServerTools(call, { server, request: wanted, json, context });
     });
   },
 });
 
-/** The answer of `get_server_tools`, as far as it is read here. */
+/** The fields of the answer of `get_server_tools` that are used here. */
 interface ServerListing {
   readonly total_available: number;
   readonly returned: number;
@@ -56,12 +56,12 @@ interface ServerListing {
   }[];
 }
 
-/** A server in the answer of `list_servers`, with its own answer. */
+/** A server in the answer of `list_servers`, with the answer of `get_server_tools` about it. */
 interface ListedServer {
   readonly name: string;
   readonly description?: string;
   readonly listing?: ServerListing;
-  readonly failed?: CallResult;
+  readonly failure?: CallResult;
 }
 
 interface ToolsRequest {
@@ -71,51 +71,54 @@ interface ToolsRequest {
 }
 
 interface ShowOptions {
-  readonly wanted: ToolsRequest;
+  readonly request: ToolsRequest;
   readonly json: boolean;
   readonly context: Context;
 }
 
-async function showOne(
+async function showServerTools(
   call: CallGateway,
-  { server, wanted, json, context: { stdout, stderr } }: ShowOptions & { server: string },
+  { server, request, json, context: { stdout, stderr } }: ShowOptions & { server: string },
 ): Promise<number> {
-  // For people a signature says more than a schema does.
-  const detail = wanted.detail ?? (json ? undefined : "signatures");
-  const result = await ask(call, server, { ...wanted, detail });
+  // A signature is easier for people to read than a schema.
+  const detail = request.detail ?? (json ? undefined : "signatures");
+  const result = await requestTools(call, server, { ...request, detail });
   if (result.isError) return printRefusal(result, { json, stdout, stderr });
-  const listing = ownAnswer(result) as ServerListing;
+  const listing = parseGatewayAnswer(result) as ServerListing;
   const style = styleOf(Deno.stdout);
   if (json) stdout.write(`${JSON.stringify(listing)}\n`);
-  else stdout.write(listing.tools.map((tool) => toolText(tool, wanted.detail, style)).join(""));
+  else stdout.write(listing.tools.map((tool) => toolText(tool, request.detail, style)).join(""));
   const { returned, total_available } = listing;
-  stderr.write(`${returned} of ${counted(total_available, "tool")}\n`);
+  stderr.write(`${returned} of ${pluralize(total_available, "tool")}\n`);
   if (listing.hint !== undefined) stderr.write(escapeLines(`${listing.hint}\n`));
   return 0;
 }
 
-async function showAll(
+async function showAllServers(
   call: CallGateway,
-  { wanted, json, context: { stdout, stderr } }: ShowOptions,
+  { request, json, context: { stdout, stderr } }: ShowOptions,
 ): Promise<number> {
   const answer = readResult(await call("list_servers", new JsonText("{}")));
   if (answer.isError) return printRefusal(answer, { json, stdout, stderr });
-  const servers = ownAnswer(answer) as readonly Omit<ListedServer, "listing">[];
+  const servers = parseGatewayAnswer(answer) as readonly Omit<ListedServer, "listing">[];
   const listed = await Promise.all(servers.map(async (server): Promise<ListedServer> => {
-    const result = await ask(call, server.name, { ...wanted, detail: wanted.detail ?? "names" });
-    if (result.isError) return { ...server, failed: result };
-    return { ...server, listing: ownAnswer(result) as ServerListing };
+    const result = await requestTools(call, server.name, {
+      ...request,
+      detail: request.detail ?? "names",
+    });
+    if (result.isError) return { ...server, failure: result };
+    return { ...server, listing: parseGatewayAnswer(result) as ServerListing };
   }));
   if (json) {
-    const rows = listed.map(({ listing, failed, ...server }) => {
-      return { ...server, ...listing, ...(failed === undefined ? {} : errorOf(failed)) };
+    const rows = listed.map(({ listing, failure: failed, ...server }) => {
+      return { ...server, ...listing, ...(failed === undefined ? {} : refusalError(failed)) };
     });
     stdout.write(`${JSON.stringify(rows)}\n`);
   } else {
     const style = styleOf(Deno.stdout);
-    stdout.write(listed.map((server) => serverText(server, wanted.detail, style)).join("\n"));
+    stdout.write(listed.map((server) => serverText(server, request.detail, style)).join("\n"));
   }
-  const failures = listed.flatMap(({ failed }) => failed ?? []);
+  const failures = listed.flatMap(({ failure: failed }) => failed ?? []);
   for (const failure of failures) stderr.write(`${refusalText(failure)}\n`);
   if (listed.length === 0) stderr.write("This agent may use no server\n");
   return failures.length > 0 ? 1 : 0;
@@ -130,15 +133,21 @@ function printRefusal(
   return 1;
 }
 
-async function ask(call: CallGateway, server: string, wanted: ToolsRequest): Promise<CallResult> {
-  const given = Object.entries({ server, ...wanted }).filter(([, value]) => value !== undefined);
-  const args = new JsonText(JSON.stringify(Object.fromEntries(given)));
+async function requestTools(
+  call: CallGateway,
+  server: string,
+  request: ToolsRequest,
+): Promise<CallResult> {
+  const fields = Object.entries({ server, ...request }).filter(([, value]) => value !== undefined);
+  const args = new JsonText(JSON.stringify(Object.fromEntries(fields)));
   return readResult(await call("get_server_tools", args));
 }
 
-/** The refusal's `{error}`, as it crosses the wire. */
-function errorOf(failed: CallResult): object {
-  return (failed.refusal === undefined ? { error: failed.json } : ownAnswer(failed)) as object;
+/** Returns the `{error}` of a refusal, as the gateway sent it. */
+function refusalError(failure: CallResult): object {
+  return (failure.refusal === undefined
+    ? { error: failure.json }
+    : parseGatewayAnswer(failure)) as object;
 }
 
 function serverText(

@@ -9,23 +9,23 @@ import { formatPath } from "../json.ts";
 import { compilePattern } from "../policy/mod.ts";
 import type { Probe } from "./probe.ts";
 
-/** The tools of each server by name; `undefined` if they are not known. */
+/** The names of each server's tools; `undefined` if they are not known. */
 export type KnownTools = ReadonlyMap<string, readonly string[] | undefined>;
 
 /**
- * The names of the tools of servers that were started.
+ * Lists the tools of the servers that were started.
  *
- * @param servers All that are configured.
+ * @param servers Names of all configured servers.
  */
-export function toolsOf(probes: readonly Probe[], servers: Iterable<string>): KnownTools {
+export function listKnownTools(probes: readonly Probe[], servers: Iterable<string>): KnownTools {
   const known = new Map<string, readonly string[] | undefined>();
   for (const server of servers) known.set(server, undefined);
   for (const { config, tools } of probes) known.set(config.name, tools?.map(({ name }) => name));
   return known;
 }
 
-/** The warnings of the configuration about the rules of an agent, or of all agents. */
-export function rulesWarnings(
+/** Selects the warnings of a configuration that are about the rules of one agent, or of all agents. */
+export function selectRulesWarnings(
   { warnings }: Configuration,
   agent: string | undefined,
 ): ConfigProblem[] {
@@ -41,9 +41,9 @@ export function rulesWarnings(
  *
  * @param options The tools of every configured server, the name of the rules file, and an agent;
  * default: all agents.
- * @returns Warnings without lines, because the rules are not read again for them.
+ * @returns Warnings without line numbers, which parsed rules do not contain.
  */
-export function unmatchedTools(
+export function findUnmatchedTools(
   { agents }: Rules,
   { known, file, agent }: {
     readonly known: KnownTools;
@@ -53,8 +53,8 @@ export function unmatchedTools(
 ): ConfigProblem[] {
   return [...agents].filter(([id]) => agent === undefined || id === agent)
     .flatMap(([id, { allow, deny }]) => {
-      const granted = allow === undefined ? [] : unmatchedIn(allow, "allow", known);
-      const denied = deny === undefined ? [] : unmatchedIn(deny, "deny", known);
+      const granted = allow === undefined ? [] : findUnmatchedIn(allow, "allow", known);
+      const denied = deny === undefined ? [] : findUnmatchedIn(deny, "deny", known);
       return [...granted, ...denied].map(({ path, message }) => {
         const at = formatPath(["agents", id, ...path]);
         return { file, line: 0, column: 0, path: at, message };
@@ -70,24 +70,28 @@ interface Unmatched {
   readonly message: string;
 }
 
-function unmatchedIn(
+function findUnmatchedIn(
   { tools }: Grants,
   effect: "allow" | "deny",
   known: KnownTools,
 ): Unmatched[] {
   return [...tools ?? []].flatMap(([server, patterns]) => {
-    const key = compilePattern(server);
-    const about = [...known].filter(([name]) => key.matches(name));
-    const names = about.flatMap(([, tools]) => tools ?? []);
-    // A server that is not configured is a warning of its own.
-    if (about.length === 0 || about.some(([, tools]) => tools === undefined)) return [];
-    const whose = key.explicit ? `server ${JSON.stringify(server)}` : "the servers it is about";
+    const serverPattern = compilePattern(server);
+    const matchingServers = [...known].filter(([name]) => serverPattern.matches(name));
+    const names = matchingServers.flatMap(([, tools]) => tools ?? []);
+    // Another check warns about a server that is not configured.
+    if (matchingServers.length === 0 || matchingServers.some(([, tools]) => tools === undefined)) {
+      return [];
+    }
+    const owner = serverPattern.explicit
+      ? `server ${JSON.stringify(server)}`
+      : "the servers it is about";
     return patterns.flatMap((pattern, index): Unmatched[] => {
       const { explicit, matches } = compilePattern(pattern);
-      // An entry such as `"*": ["delete_*"]` is meant for servers that may come one day, too.
+      // An entry such as `"*": ["delete_*"]` is also meant for servers that are added later.
       const isGeneral = ANYTHING.test(server) && !explicit;
       if (ANYTHING.test(pattern) || isGeneral || names.some(matches)) return [];
-      const message = `no tool of ${whose} matches ${JSON.stringify(pattern)}` +
+      const message = `no tool of ${owner} matches ${JSON.stringify(pattern)}` +
         nameHint(pattern, names);
       return [{ path: [effect, "tools", server, index], message }];
     });

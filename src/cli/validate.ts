@@ -12,12 +12,12 @@ import {
 import { UsageError } from "./error_report.ts";
 import { foldProblems } from "./fold_problems.ts";
 import {
+  type CheckedConfiguration,
   type OpenContext,
-  type ReadConfiguration,
   readConfiguration,
 } from "./open_configuration.ts";
 import { escapeControls } from "../text.ts";
-import { counted, styleOf } from "./terminal.ts";
+import { pluralize, styleOf } from "./terminal.ts";
 import { wrapText } from "./wrap.ts";
 
 const FLAGS = {
@@ -39,8 +39,8 @@ export const command = defineCommand({
 });
 
 /**
- * Checks the two files. A file that is named takes the place of the one that would be found; the
- * other one may be missing.
+ * Checks the servers file and the rules file. A file on the command line replaces the one that the
+ * gateway would find; the other file may then be missing.
  *
  * @returns The exit code: 1 on errors, with `--strict` on warnings too, 2 if a flag cannot be used.
  */
@@ -48,8 +48,8 @@ export async function validate(
   { flags, args, stdout, stderr }: Input<typeof FLAGS, typeof ARGS>,
   context: OpenContext = { env: Deno.env, cwd: Deno.cwd() },
 ): Promise<number> {
-  const found = await check(flags, args, context);
-  const { errors, warnings } = found;
+  const problems = await checkFiles(flags, args, context);
+  const { errors, warnings } = problems;
   const { columns } = styleOf(Deno.stdout);
   stdout.write(
     flags.json ? `${JSON.stringify({ errors, warnings })}\n` : [
@@ -59,29 +59,29 @@ export async function validate(
       ),
     ].join(""),
   );
-  stderr.write(`${summarize(found)}\n`);
+  stderr.write(`${summarize(problems)}\n`);
   if (errors.some(({ path }) => path.startsWith("--"))) return 2;
   return errors.length > 0 || (flags.strict && warnings.length > 0) ? 1 : 0;
 }
 
 interface Problems {
-  readonly read?: ReadConfiguration;
+  readonly read?: CheckedConfiguration;
   readonly errors: readonly ConfigProblem[];
   readonly warnings: readonly ConfigProblem[];
 }
 
-async function check(
+async function checkFiles(
   { mcpConfig, rules }: SettingFlags,
-  named: readonly string[],
+  paths: readonly string[],
   context: OpenContext,
 ): Promise<Problems> {
-  const sorted = sortFiles({ mcpConfig, rules }, named, context);
-  if ("errors" in sorted) return { errors: sorted.errors, warnings: [] };
+  const identified = identifyFiles({ mcpConfig, rules }, paths, context);
+  if ("errors" in identified) return { errors: identified.errors, warnings: [] };
   try {
-    const read = await readConfiguration(sorted.flags, context);
+    const read = await readConfiguration(identified.flags, context);
     const { mcpConfig, rules } = read.files;
-    // A person who names one file asks about that one only.
-    const missing = named.length === 1
+    // If only one file is named, the other one need not exist.
+    const missing = paths.length === 1
       ? [mcpConfig, rules].filter(({ origin }) => origin === "missing").map(({ shown }) => shown)
       : [];
     const errors = read.errors.filter(({ file }) => !missing.includes(file));
@@ -92,15 +92,17 @@ async function check(
   }
 }
 
-/** Finds out which of the two each named file is. */
-function sortFiles(
+/** Finds out which of the two files each path names, from the contents. */
+function identifyFiles(
   flags: SettingFlags,
-  named: readonly string[],
+  paths: readonly string[],
   { env, cwd }: OpenContext,
 ): { readonly flags: SettingFlags } | { readonly errors: readonly ConfigProblem[] } {
-  const given: { mcpConfig?: SettingFlags["rules"]; rules?: SettingFlags["rules"] } = { ...flags };
+  const fileFlags: { mcpConfig?: SettingFlags["rules"]; rules?: SettingFlags["rules"] } = {
+    ...flags,
+  };
   const errors: ConfigProblem[] = [];
-  for (const file of named) {
+  for (const file of paths) {
     const report = (message: string) =>
       errors.push({ file, line: 0, column: 0, path: "", message });
     const read = readText(resolvePath(cwd, expandHome(file, homeFolder(env))));
@@ -119,32 +121,32 @@ function sortFiles(
     const [key, flag] = kind === "servers"
       ? ["mcpConfig", "--mcp-config"] as const
       : ["rules", "--rules"] as const;
-    if (given[key] !== undefined) {
+    if (fileFlags[key] !== undefined) {
       throw new UsageError(
         `${file} is a ${kind} file, but you already named ${
-          given[key]
+          fileFlags[key]
         } as one: remove one of them ` +
           `(${flag} also names the ${kind} file)`,
       );
     }
-    given[key] = file;
+    fileFlags[key] = file;
   }
-  return errors.length > 0 ? { errors } : { flags: given };
+  return errors.length > 0 ? { errors } : { flags: fileFlags };
 }
 
 function summarize({ read, errors, warnings }: Problems): string {
   const { configuration, files } = read ?? {};
-  const odd = warnings.length === 0 ? "" : `, ${counted(warnings.length, "warning")}`;
+  const warningCount = warnings.length === 0 ? "" : `, ${pluralize(warnings.length, "warning")}`;
   if (files !== undefined && configuration === undefined && errors.length === 0) {
-    const [one, other] = files.rules.origin === "missing"
+    const [checked, missing] = files.rules.origin === "missing"
       ? [files.mcpConfig, files.rules]
       : [files.rules, files.mcpConfig];
-    return `${one.shown}: no errors${odd}; checked alone, because ${other.shown} was not found`;
+    return `${checked.shown}: no errors${warningCount}; checked alone, because ${missing.shown} was not found`;
   }
   if (files === undefined || configuration === undefined) {
-    return `${counted(errors.length, "error")}${odd}`;
+    return `${pluralize(errors.length, "error")}${warningCount}`;
   }
   const { servers, rules } = configuration;
-  return `${files.mcpConfig.shown}: ${counted(servers.size, "server")}; ` +
-    `${files.rules.shown}: ${counted(rules.agents.size, "agent")}; no errors${odd}`;
+  return `${files.mcpConfig.shown}: ${pluralize(servers.size, "server")}; ` +
+    `${files.rules.shown}: ${pluralize(rules.agents.size, "agent")}; no errors${warningCount}`;
 }

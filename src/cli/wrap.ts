@@ -1,18 +1,18 @@
-/** Minimum width of a text next to its indent. */
+/** Minimum width of a text beside its indent, in columns. */
 const MIN_WIDTH = 20;
 
-/** The beginning of a line that people copy, which stays whole. */
+/** The beginning of a command line to copy, which is never broken. */
 const COMMAND_LINE = /^(?:Example: | {2})agent-mcp-gateway (?!.*\[)/;
 
-/** A word, or a command or an optional flag with its value, which stay together. */
+/** A word. A command, or an optional flag with its value, counts as one word, so that it is not broken. */
 const WORD = /(?:agent-mcp-gateway (?:(?:auth|audit) )?(?=\S)|\[[^[\]]*\]|`[^`]*`|\S)+/g;
 
 /**
  * Breaks the lines of a text at words. Words and commands to copy are never broken, even if they are
  * longer than a line.
  *
- * @param text Its broken lines are indented; in a list of two columns, under the second column.
- * @param indent The indent if a line has none of its own.
+ * @param text Continued lines are indented; in a list of two columns, to the second column.
+ * @param indent The indent of continued lines if the line itself has none.
  */
 export function wrapText(text: string, columns: number, indent = "  "): string {
   return text.split("\n").flatMap((line) => {
@@ -24,8 +24,8 @@ export function wrapText(text: string, columns: number, indent = "  "): string {
 /**
  * Breaks one line at words.
  *
- * @param line Its own indent stays.
- * @param options The width, and the indent of further lines.
+ * @param line Its own indent is kept.
+ * @param options The width, and the indent of continued lines.
  */
 export function wrapLine(
   line: string,
@@ -50,8 +50,12 @@ function hangingIndent(
   line: string,
   { columns, indent }: { columns: number; indent: string },
 ): string {
-  const [own = ""] = /^ */.exec(line) ?? [];
+  const [ownIndent = ""] = /^ */.exec(line) ?? [];
   const [label = ""] = /^ *\S.*? {2,}(?=\S)/.exec(line) ?? [];
   const row = " ".repeat(label.length);
-  return label !== "" && columns - row.length >= MIN_WIDTH ? row : own === "" ? indent : `${own}  `;
+  return label !== "" && columns - row.length >= MIN_WIDTH
+    ? row
+    : ownIndent === ""
+    ? indent
+    : `${ownIndent}  `;
 }

@@ -22,11 +22,11 @@ Deno.test("[cli.doctor-download] packages are downloaded three at a time, other 
   const probes = new Probes({ servers }, {
     settings: readSettings({}, env),
     log: createLog({ level: "error", write: () => {} }),
-    interrupts: { signal: new AbortController().signal, onSecond: () => {} },
+    interrupts: { signal: new AbortController().signal, onFurtherSignal: () => {} },
   });
   const started: string[] = [];
   const ends = new Map<string, () => void>();
-  const names = probes.visit(servers.keys(), (name) => {
+  const names = probes.mapServers(servers.keys(), (name) => {
     started.push(name);
     const { promise, resolve } = Promise.withResolvers<string>();
     ends.set(name, () => resolve(name));

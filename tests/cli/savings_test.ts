@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { encode } from "gpt-tokenizer/encoding/o200k_base";
 import { ensureServers, serverEntry, type TestServer } from "../../scripts/test_servers.ts";
-import { sumUp } from "../../src/cli/savings.ts";
+import { sumCosts } from "../../src/cli/savings.ts";
 import { readToolLists } from "../fixtures/tool_lists/mod.ts";
 import { DirectServer } from "../e2e/direct_server.ts";
 import { Shell } from "./command_support.ts";
@@ -32,7 +32,7 @@ Deno.test("[cli.savings] real servers, counted with a real tokenizer", async () 
     assert.equal(gateway, signatures + schema + call);
     assert.ok(signatures > 0 && schema > 0 && call > 0 && gateway < direct, server);
   }
-  assert.deepEqual(total, sumUp(found, fixed));
+  assert.deepEqual(total, sumCosts(found, fixed));
   assert.ok(fixed.definitions <= 400);
   // The same list that a client gets from the server itself.
   await using direct = await DirectServer.start(servers.memory);
@@ -77,7 +77,7 @@ Deno.test("[cli.savings] the total compares all definitions with one task of mea
     example: "t",
   });
   const fixed = { definitions: 300, list_servers: 100 };
-  assert.deepEqual(sumUp([server(10_000, 400), server(30_000, 1200)], fixed), {
+  assert.deepEqual(sumCosts([server(10_000, 400), server(30_000, 1200)], fixed), {
     tools: 4,
     direct: 40_000,
     gateway: 1200,
@@ -85,5 +85,5 @@ Deno.test("[cli.savings] the total compares all definitions with one task of mea
     saved_percent: 97,
     saved_percent_least: 96,
   });
-  assert.equal(sumUp([], fixed).saved_percent, 0);
+  assert.equal(sumCosts([], fixed).saved_percent, 0);
 });

@@ -15,7 +15,7 @@ import {
   type Plan,
   planAgent,
 } from "./plan.ts";
-import { counted } from "../terminal.ts";
+import { pluralize } from "../terminal.ts";
 
 /** The servers, agents and clients that the questions offer. */
 export interface Questions {
@@ -98,7 +98,7 @@ async function askInspect(
   for (let looked: Inspected = inspected;;) {
     const lines = [...looked].map(([name, { tools = [], failure }]) =>
       failure === undefined
-        ? `✓ ${name}: ${counted(tools.length, "tool")}`
+        ? `✓ ${name}: ${pluralize(tools.length, "tool")}`
         : `✗ ${name}: failed: ${failure}`
     );
     if (lines.length > 0) prompter.note(lines.join("\n"));
@@ -206,7 +206,7 @@ async function askTools(
 
 function accessChoices(servers: readonly string[], inspected: Inspected): Choice<Access>[] {
   const tools = servers.flatMap((server) => inspected.get(server)?.tools ?? []);
-  const all = counted(tools.length, "tool");
+  const all = pluralize(tools.length, "tool");
   const count = (access: Access) => allowedTools(tools, access).length;
   const hint = "according to the servers";
   const some = (value: Access, which: string) => {

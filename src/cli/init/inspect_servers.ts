@@ -5,7 +5,7 @@ import type { Output } from "../command.ts";
 import { findCause } from "../doctor_finding.ts";
 import { Interrupted } from "../error_report.ts";
 import { type Interrupts, withInterrupts } from "../interrupts.ts";
-import { DOWNLOAD_MS, NOBODY, type Probes, withProbes } from "../probe.ts";
+import { ANONYMOUS_CALLER, DOWNLOAD_MS, type Probes, withProbes } from "../probe.ts";
 import { Progress } from "../progress.ts";
 import { escapeControls } from "../../text.ts";
 import type { Machine } from "./clients.ts";
@@ -71,13 +71,17 @@ export async function inspectServers(
   const inspectAll = async (interrupts: Interrupts): Promise<void> => {
     const { signal } = interrupts;
     await withProbes({ servers, settings, log, interrupts }, async (probes) => {
-      const isDownloaded = (name: string) => probes.isDownloaded(name);
-      using progress = new Progress([...servers.keys()], { line: stderr, signal, isDownloaded });
-      await probes.visit(servers.keys(), async (name) => {
-        const limit = AbortSignal.timeout(isDownloaded(name) ? downloadMs : inspectMs);
+      const mayDownload = (name: string) => probes.mayDownload(name);
+      using progress = new Progress([...servers.keys()], {
+        output: stderr,
+        signal,
+        mayDownload,
+      });
+      await probes.mapServers(servers.keys(), async (name) => {
+        const limit = AbortSignal.timeout(mayDownload(name) ? downloadMs : inspectMs);
         const found = await inspect(probes, name, AbortSignal.any([signal, limit]));
         inspected.set(name, found);
-        progress.done(name, found.failure ?? `${found.tools?.length} tools`);
+        progress.finish(name, found.failure ?? `${found.tools?.length} tools`);
       });
     });
   };
@@ -104,8 +108,11 @@ async function inspect(
   const fill = downloadCommandOf(connect);
   try {
     signal.throwIfAborted();
-    const { tools } = await server.listTools(NOBODY, signal);
-    const { instructions, name: own, title = own } = await server.introduce(NOBODY, signal);
+    const { tools } = await server.listTools(ANONYMOUS_CALLER, signal);
+    const { instructions, name: own, title = own } = await server.introduce(
+      ANONYMOUS_CALLER,
+      signal,
+    );
     return {
       tools: tools.map((tool) => ({
         name: tool.name,
@@ -133,7 +140,7 @@ function isTimeout(error: unknown): boolean {
 
 /** The sentence of `doctor`, in one line. */
 function failureText(error: unknown, config: ServerConfig): string {
-  const probe = { config, error, ms: 0, noise: [], oddities: [] };
+  const probe = { config, error, ms: 0, noise: [], warnings: [] };
   const [first = ""] = findCause(probe, { warnings: [] }).message.split("\n");
   return escapeControls(first.replace(/\.? Its last lines? on stderr:$/, ""));
 }

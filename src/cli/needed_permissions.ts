@@ -20,8 +20,8 @@ import { realPathOf } from "../file_identity.ts";
 import { standardStream } from "../line_queue.ts";
 import { auditFallback } from "./audit_path.ts";
 
-/** Permissions that a gateway needs to serve a configuration. */
-export interface Needs {
+/** The permissions that a gateway needs to serve a configuration. */
+export interface NeededPermissions {
   /** Files and folders to read. */
   readonly read: Set<string>;
   /** Files and folders to write. */
@@ -32,7 +32,7 @@ export interface Needs {
   run: Set<string> | undefined;
   /** Hosts to connect to or listen on, with ports. */
   readonly net: Set<string>;
-  /** Remarks for the operator. */
+  /** Notes for the operator about permissions that are wider than necessary, or that may be missing. */
   readonly notes: string[];
 }
 
@@ -51,8 +51,8 @@ export interface ServedConfiguration {
 const isWindows = Deno.build.os === "windows";
 
 /** Finds the permissions that serving needs, and no others. */
-export function findNeeds(served: ServedConfiguration): Needs {
-  const needs: Needs = {
+export function findNeededPermissions(served: ServedConfiguration): NeededPermissions {
+  const needed: NeededPermissions = {
     read: new Set(),
     write: new Set(),
     env: new Set(),
@@ -60,87 +60,100 @@ export function findNeeds(served: ServedConfiguration): Needs {
     net: new Set(),
     notes: [],
   };
-  needFiles(needs, served);
-  needVariables(needs, served);
+  addFiles(needed, served);
+  addVariables(needed, served);
   for (const server of served.configuration.servers.values()) {
     const program = processOf(server.connect);
     const address = addressOf(server.connect);
-    if (program !== undefined) needProgram(needs, server, program, served);
-    if (address !== undefined) needHost(needs, server, address, served);
+    if (program !== undefined) addProgram(needed, server, program, served);
+    if (address !== undefined) addHost(needed, server, address, served);
   }
-  needListener(needs, served);
-  return needs;
+  addListener(needed, served);
+  return needed;
 }
 
-function needFiles(needs: Needs, { settings, files, cwd }: ServedConfiguration): void {
+function addFiles(needed: NeededPermissions, { settings, files, cwd }: ServedConfiguration): void {
   for (const { path, looked } of [files.mcpConfig, files.rules]) {
-    // Other search paths are checked as well; a path that may not be read would count as existing.
-    for (const candidate of looked) needs.read.add(candidate);
-    // Changes are noticed by watching the file's folder, and the folder of the target of a symlink.
-    needs.read.add(folderOf(path)).add(folderOf(realPathOf(path)));
+    // The gateway checks all search paths, and a path that it may not read would count as existing.
+    for (const candidate of looked) needed.read.add(candidate);
+    // The gateway watches the folder of the file, and of its target if it is a symlink.
+    needed.read.add(folderOf(path)).add(folderOf(realPathOf(path)));
   }
   // Full logs are rotated in their folder, which is created if it is missing.
   for (const log of [settings.auditLog, auditFallback()]) {
     // Standard streams are open already.
     if (standardStream(log) !== undefined) continue;
     const folder = folderOf(resolvePath(cwd, log));
-    needs.read.add(folder);
-    needs.write.add(folder);
+    needed.read.add(folder);
+    needed.write.add(folder);
   }
 }
 
-function needVariables(needs: Needs, { configuration, variables }: ServedConfiguration): void {
-  const own = [DEPTH_VARIABLE, "HOME", "OTEL_DENO", ...isWindows ? ["USERPROFILE"] : []];
+function addVariables(
+  needed: NeededPermissions,
+  { configuration, variables }: ServedConfiguration,
+): void {
+  const gatewayVariables = [
+    DEPTH_VARIABLE,
+    "HOME",
+    "OTEL_DENO",
+    ...isWindows ? ["USERPROFILE"] : [],
+  ];
   const settings = listSettings().map(({ variable }) => variable);
   const inherited = [...configuration.servers.values()]
     .flatMap(({ options }) => options.inheritEnv);
-  // In Deno's flag a comma would end the name, and `*` would match many.
-  const named = [...variables, ...inherited].filter((name) => /^[^,*]+$/.test(name));
-  for (const name of [...own, ...settings, ...safeVariables(), ...named]) needs.env.add(name);
+  // In Deno's flag a comma would end the name, and `*` would match other names.
+  const serverVariables = [...variables, ...inherited].filter((name) => /^[^,*]+$/.test(name));
+  for (const name of [...gatewayVariables, ...settings, ...safeVariables(), ...serverVariables]) {
+    needed.env.add(name);
+  }
 }
 
-function needProgram(
-  needs: Needs,
+function addProgram(
+  needed: NeededPermissions,
   { name, options }: ServerConfig,
   connect: ConnectStdio,
   { env, cwd }: ServedConfiguration,
 ): void {
-  if (isWindows) return needAnyProgram(needs, env);
+  if (isWindows) return addAnyProgram(needed, env);
   const variables = childEnvironment({ env: connect.env, inheritEnv: options.inheritEnv }, env);
-  const loader = Object.keys(variables).find((variable) => /^(?:LD|DYLD)_/.test(variable));
-  if (loader !== undefined) {
-    needs.run = undefined;
-    needs.notes.push(
-      `Server "${name}" gets the variable ${loader}, which decides what code programs load. ` +
+  const loaderVariable = Object.keys(variables).find((variable) => /^(?:LD|DYLD)_/.test(variable));
+  if (loaderVariable !== undefined) {
+    needed.run = undefined;
+    needed.notes.push(
+      `Server "${name}" gets the variable ${loaderVariable}, which decides what code programs load. ` +
         "Deno passes it on only if every program may be started.",
     );
   }
   const folder = connect.cwd === undefined ? cwd : resolvePath(cwd, connect.cwd);
   const program = findProgram(connect.command, { path: variables["PATH"], env, folder });
   if (program.includes(",")) {
-    needs.run = undefined;
-    needs.notes.push(
+    needed.run = undefined;
+    needed.notes.push(
       `The path of server "${name}" contains a comma, which is not possible in Deno's flag.`,
     );
   }
-  needs.run?.add(program);
+  needed.run?.add(program);
   // `kill` ends process groups; `sh` ends them if the gateway itself is killed.
-  needs.run?.add("kill").add("sh");
+  needed.run?.add("kill").add("sh");
 }
 
-/** On Windows `npx` and the like are scripts, which are searched in PATH and run by `cmd.exe`. */
-function needAnyProgram(needs: Needs, env: Environment): void {
+/** Allows any program: on Windows `npx` and the like are scripts on the PATH, which `cmd.exe` runs. */
+function addAnyProgram(needed: NeededPermissions, env: Environment): void {
   const folders = (env.get("PATH") ?? "").split(";").map((text) => text.replaceAll('"', "").trim());
-  for (const folder of folders) if (folder !== "") needs.read.add(folder);
-  if (needs.run === undefined) return;
-  needs.run = undefined;
-  needs.notes.push(
+  for (const folder of folders) if (folder !== "") needed.read.add(folder);
+  if (needed.run === undefined) return;
+  needed.run = undefined;
+  needed.notes.push(
     "On Windows, programs from npm are scripts of cmd.exe, which can start any program. " +
       "Therefore all programs may be started.",
   );
 }
 
-/** Deno looks a name up at its start, with its own PATH; a server may have another one. */
+/**
+ * Returns the program that a command names: a path if the server's PATH differs from the gateway's,
+ * because Deno looks up names in its own PATH when it starts.
+ */
 function findProgram(
   command: string,
   { path, env, folder }: { path: string | undefined; env: Environment; folder: string },
@@ -151,40 +164,40 @@ function findProgram(
   return candidates.find(isFile) ?? command;
 }
 
-function needHost(
-  needs: Needs,
+function addHost(
+  needed: NeededPermissions,
   { name, options, unavailable }: ServerConfig,
   { url, headers }: ConnectHttp,
   served: ServedConfiguration,
 ): void {
   if (unavailable !== undefined) return;
-  needs.net.add(hostOf(url));
+  needed.net.add(hostOf(url));
   if (Object.keys(headers).some((header) => /^authorization$/i.test(header))) return;
-  needs.notes.push(
+  needed.notes.push(
     `Server "${name}" may require a login (OAuth) at hosts that only it knows. ` +
       "If it does, add them to --allow-net.",
   );
-  needTokens(needs, served);
+  addLogin(needed, served);
   if (options.oauth?.grant === "client_credentials") return;
   const { redirectPort } = options.oauth ?? {};
-  needs.net.add(redirectPort === undefined ? "127.0.0.1" : `127.0.0.1:${redirectPort}`);
+  needed.net.add(redirectPort === undefined ? "127.0.0.1" : `127.0.0.1:${redirectPort}`);
 }
 
-/** Permissions for a login: the folder of the tokens, and a program that opens the browser. */
-function needTokens(needs: Needs, { env, cwd }: ServedConfiguration): void {
+/** Adds the permissions for a login: the folder of the tokens, and a program that opens the browser. */
+function addLogin(needed: NeededPermissions, { env, cwd }: ServedConfiguration): void {
   const folder = oauthFolder(env);
   if (folder !== undefined) {
-    needs.read.add(resolvePath(cwd, folder));
-    needs.write.add(resolvePath(cwd, folder));
+    needed.read.add(resolvePath(cwd, folder));
+    needed.write.add(resolvePath(cwd, folder));
   }
   const variables = isWindows
     ? ["BROWSER", "USERDOMAIN", "USERNAME"]
     : ["BROWSER", "DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"];
-  for (const variable of variables) needs.env.add(variable);
-  for (const program of browserPrograms(env)) needs.run?.add(program);
+  for (const variable of variables) needed.env.add(variable);
+  for (const program of browserPrograms(env)) needed.run?.add(program);
 }
 
-/** Programs that open a link here, whether or not there is a screen at the moment. */
+/** The programs that may open a link in a browser on this machine. */
 function browserPrograms(env: Environment): string[] {
   const chosen = env.get("BROWSER")?.trim() ?? "";
   if (chosen === "none") return [];
@@ -196,15 +209,18 @@ function browserPrograms(env: Environment): string[] {
   );
 }
 
-function needListener(needs: Needs, { settings, configuration }: ServedConfiguration): void {
+function addListener(
+  needed: NeededPermissions,
+  { settings, configuration }: ServedConfiguration,
+): void {
   if (settings.transport !== "http") return;
   const { host, port } = settings;
   const name = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
-  needs.net.add(port === 0 ? name : `${name}:${port}`);
+  needed.net.add(port === 0 ? name : `${name}:${port}`);
   const { jwt } = configuration.rules;
   if (jwt === undefined) return;
   const keys = jwt.jwksUrl ?? jwt.issuer;
-  if (URL.canParse(keys)) needs.net.add(hostOf(keys));
+  if (URL.canParse(keys)) needed.net.add(hostOf(keys));
 }
 
 function hostOf(url: string): string {
