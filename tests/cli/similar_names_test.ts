@@ -75,6 +75,6 @@ Deno.test("[cli.help] help and version are commands, too", async () => {
   assert.ok((flag?.stdout.split("\n").length ?? 99) <= 45);
   assert.equal(word?.stdout, flag?.stdout);
   assert.equal(short?.stdout, flag?.stdout);
-  assert.deepEqual(version, { ...number, folder: version?.workingFolder });
+  assert.deepEqual(version, { ...number, workingFolder: version?.workingFolder });
   assert.equal(ofCall?.stdout, call?.stdout);
 });
