@@ -44,7 +44,7 @@ const login = defineCommand({
     stdout.write(
       outcome.kind === "done"
         ? `Logged in to "${name}" through ${escapeControls(outcome.issuer)}\n`
-        : `Server "${name}" needs no login: ${outcome.why}\n`,
+        : `Server "${name}" needs no login: ${outcome.reason}\n`,
     );
     return 0;
   },
@@ -79,7 +79,8 @@ const status = defineCommand({
 });
 
 const logout = defineCommand({
-  about: "Revokes the tokens if the login service supports it, and removes them from this machine.",
+  about:
+    "Revokes the tokens if the authorization server supports it, and removes them from this machine.",
   example: "agent-mcp-gateway auth logout github",
   flags: FILE_FLAGS,
   args: [SERVER],
@@ -95,7 +96,7 @@ const logout = defineCommand({
     }
     stdout.write(`Logged out of "${name}"\n`);
     if (revoked === "unsupported") {
-      stderr.write("Its login service cannot revoke tokens; they expire on their own\n");
+      stderr.write("Its authorization server cannot revoke tokens; they expire on their own\n");
     }
     if (revoked !== "failed") return 0;
     stderr.write(`The tokens were removed here, but revoking them failed: ${reason}\n`);

@@ -1,7 +1,7 @@
 import { type Configuration, processOf, type ServerConfig, type Settings } from "../config/mod.ts";
 import {
-  authorize,
   type Caller,
+  createServerAuth,
   DownstreamServer,
   type GracePeriods,
   openTransport,
@@ -91,7 +91,8 @@ export class Probes {
         return openTransport(config, { log, processes: this.#processes, authorization });
       },
       // A stored login is used; the person is not asked for one.
-      authorize: (config, pending) => authorize(config, { pending, isInteractive: false, log }),
+      authorize: (config, pending) =>
+        createServerAuth(config, { pending, isInteractive: false, log }),
     };
     this.servers = new Map(
       [...configuration.servers].map((

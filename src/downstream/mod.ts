@@ -18,7 +18,7 @@ export type {
 } from "./caller.ts";
 export { Catalog, type Tool, ToolListTimeout } from "./catalog.ts";
 export type { ClientChannel, InputKind, InputRequest, InputResponse } from "./client_channel.ts";
-export { authorize, type AuthorizeOptions } from "./oauth/mod.ts";
+export { createServerAuth, type ServerAuthOptions } from "./oauth/mod.ts";
 export { type AccountOptions, logIn, logOut, readLoginState } from "./oauth/mod.ts";
 export type { LoginOutcome, LoginState, LogoutOutcome } from "./oauth/mod.ts";
 export { type PendingOperation, PendingOperations } from "./pending_operations.ts";

@@ -1,8 +1,8 @@
 import { AuditLog } from "../audit/mod.ts";
 import type { Configuration, Settings } from "../config/mod.ts";
 import {
-  authorize,
   type ClientConnection,
+  createServerAuth,
   type DownstreamServer,
   type GracePeriods,
   openTransport,
@@ -118,7 +118,7 @@ export class Gateway {
       authorize: (config, pending) => {
         // A caller over HTTP may be on any machine, but the browser would open on this one.
         const isInteractive = settings.transport === "stdio";
-        return authorize(config, { pending, isInteractive, log });
+        return createServerAuth(config, { pending, isInteractive, log });
       },
     };
     this.#snapshot = buildSnapshot(configuration, this.#context);

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { browserCommands, openBrowser } from "../../src/downstream/oauth/browser.ts";
+import { listBrowserCommands, openBrowser } from "../../src/downstream/oauth/browser.ts";
 import { serverCommand } from "../../src/downstream/server_command.ts";
 import { isSafeAddress } from "../../src/downstream/oauth/safe_address.ts";
 
 const URL_ = "https://login.test/a?b=c&d=$(e)";
 
 function commands(os: typeof Deno.build.os, env: Record<string, string>): string[][] {
-  return browserCommands(URL_, { os, env: new Map(Object.entries(env)) });
+  return listBrowserCommands(URL_, { os, env: new Map(Object.entries(env)) });
 }
 
 Deno.test("[oauth.addresses] a link is opened as one argument of a program of the system", () => {

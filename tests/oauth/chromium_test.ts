@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { authorize, PendingOperations } from "../../src/downstream/mod.ts";
+import { createServerAuth, PendingOperations } from "../../src/downstream/mod.ts";
 import { createLog } from "../../src/log.ts";
 import { OAuthScene, send } from "./scene.ts";
 
@@ -35,7 +35,7 @@ Deno.test({
     };
     const pending = new PendingOperations();
     pending.add({ channel: scene.client.channel, clock: undefined });
-    const gateway = authorize(scene.config(), {
+    const gateway = createServerAuth(scene.config(), {
       pending,
       isInteractive: true,
       log: createLog({ write: () => {} }),

@@ -6,7 +6,7 @@ for (const metadata of ["oauth", "openid"] as const) {
   for (const path of ["", "/tenant"]) {
     for (const resourceMetadata of ["named", "well-known"] as const) {
       const name = `${metadata} at "${path}/", ${resourceMetadata}`;
-      Deno.test(`[oauth.discovery] a login service is found: ${name}`, async () => {
+      Deno.test(`[oauth.discovery] an authorization server is found: ${name}`, async () => {
         await using scene = new OAuthScene();
         scene.service.behaviour.metadataLocation = metadata;
         scene.service.behaviour.issuerPath = path;
@@ -23,7 +23,7 @@ for (const metadata of ["oauth", "openid"] as const) {
   }
 }
 
-Deno.test("[oauth.discovery] servers of the first revision have their login service at their own address", async () => {
+Deno.test("[oauth.discovery] servers of the first revision have their authorization server at their own address", async () => {
   await using scene = new OAuthScene();
   scene.server.metadataLocation = "none";
   const { message, details, code } = await failure(send(scene.gateway(), scene.server.url));
@@ -36,7 +36,7 @@ Deno.test("[oauth.discovery] servers of the first revision have their login serv
   assert.deepEqual(details, {});
 });
 
-Deno.test("[oauth.discovery] a login service at the server's address may publish its metadata there", async () => {
+Deno.test("[oauth.discovery] an authorization server at the server's address may publish its metadata there", async () => {
   await using scene = new OAuthScene();
   const { server, service } = scene;
   server.metadataLocation = "none";
@@ -69,7 +69,7 @@ Deno.test("[oauth.checks] metadata that names another issuer is refused", async 
   await using scene = new OAuthScene();
   scene.service.behaviour.metadataOverrides = { issuer: "https://evil.test" };
   const { message } = await failure(send(scene.gateway(), scene.server.url));
-  assert.match(message, /different login service/);
+  assert.match(message, /different authorization server/);
   assert.deepEqual(scene.service.registrations, []);
 });
 
@@ -168,7 +168,7 @@ Deno.test("[oauth.clients] a client id that is an address needs no registration"
   assert.equal(scene.service.tokenRequests[0]?.get("client_id"), clientId);
 });
 
-Deno.test("[oauth.clients] a client id that is an address is not used if the login service does not support it", async () => {
+Deno.test("[oauth.clients] a client id that is an address is not used if the authorization server does not support it", async () => {
   await using scene = new OAuthScene({ oauth: { clientId: "https://client.test/metadata.json" } });
   assert.equal(await send(scene.gateway(), scene.server.url), 200);
   assert.equal(scene.service.registrations.length, 1);

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { Unreachable } from "../../src/downstream/oauth/failures.ts";
-import { guardedFetch } from "../../src/downstream/oauth/guarded_fetch.ts";
+import { UnreachableError } from "../../src/downstream/oauth/login_failure.ts";
+import { createGuardedFetch } from "../../src/downstream/oauth/guarded_fetch.ts";
 import { withTimeout } from "../e2e/wait.ts";
 import { failure, OAuthScene, send } from "./scene.ts";
 
 const NEVER = new AbortController().signal;
 
-/** A login service that answers every request with the same response. */
+/** An authorization server that answers every request with the same response. */
 class Service implements AsyncDisposable {
   readonly paths: string[] = [];
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
@@ -53,8 +53,8 @@ for (
 ) {
   Deno.test(`[oauth.checks] an answer that ${what} is not read to its end`, async () => {
     await using service = new Service(answer);
-    await assert.rejects(guardedFetch(NEVER)(service.url), (error) => {
-      assert.ok(error instanceof Unreachable);
+    await assert.rejects(createGuardedFetch(NEVER)(service.url), (error) => {
+      assert.ok(error instanceof UnreachableError);
       assert.equal(error.message, "answered with more than 1 MiB");
       return true;
     });
@@ -64,7 +64,7 @@ for (
 Deno.test("[oauth.addresses] no redirect is followed", async () => {
   await using other = new Service(() => Response.json({}));
   await using service = new Service(() => Response.redirect(other.url));
-  const response = await guardedFetch(NEVER)(service.url);
+  const response = await createGuardedFetch(NEVER)(service.url);
   assert.equal(response.status, 302);
   assert.deepEqual(other.paths, []);
 });
@@ -84,7 +84,7 @@ Deno.test("[oauth.checks] a slow answer has a time limit", async () => {
     });
     return new Response(body);
   });
-  await assert.rejects(guardedFetch(NEVER, 100)(service.url), {
+  await assert.rejects(createGuardedFetch(NEVER, 100)(service.url), {
     message: "did not answer in time",
   });
   await withTimeout("the end of the connection", closed.promise);
@@ -116,7 +116,7 @@ for (
     [{ token_endpoint: 5 }, /token_endpoint is 5 and must be a URL/],
   ] as const
 ) {
-  Deno.test(`[oauth.addresses] a login service whose metadata has ${JSON.stringify(metadata)} is refused`, async () => {
+  Deno.test(`[oauth.addresses] an authorization server whose metadata has ${JSON.stringify(metadata)} is refused`, async () => {
     await using scene = new OAuthScene();
     scene.service.behaviour.metadataOverrides = metadata;
     const { code, message } = await failure(send(scene.gateway(), scene.server.url));

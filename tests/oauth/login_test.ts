@@ -207,7 +207,7 @@ for (const [what, iss] of [["another", "https://evil.test"], ["no", null]] as co
     scene.service.behaviour.redirectOverrides = { iss, error_description: "believe me" };
     const { code, message } = await failure(send(scene.gateway(), scene.server.url));
     assert.equal(code, "AUTH_REQUIRED");
-    assert.match(message, /came from a different login service/);
+    assert.match(message, /came from a different authorization server/);
     assert.doesNotMatch(message, /believe/);
     assert.deepEqual(scene.service.tokenRequests, []);
   });
@@ -245,6 +245,6 @@ Deno.test("[oauth.checks] no one has to log in repeatedly for tokens that are re
   assert.equal(scene.opened.length, 2);
   assert.match(
     String(results.at(-1)),
-    /refuses the token that its own login service has just issued/,
+    /refuses the token that its own authorization server has just issued/,
   );
 });

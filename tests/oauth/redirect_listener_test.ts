@@ -53,7 +53,7 @@ class Caller implements Disposable {
 
 Deno.test("[oauth.checks] the listener accepts one kind of request, in any chunks", async () => {
   await using listener = new RedirectListener("state-1", 0);
-  listener.show(DONE);
+  listener.showPage(DONE);
   const good = "GET /callback?state=state-1&code=c HTTP/1.1\r\nhost: x\r\n\r\n";
   for (
     const pieces of [[good], [...good], [good.slice(0, -1), "\n"], [good.slice(0, -3), "\n\r\n"]]
@@ -63,13 +63,13 @@ Deno.test("[oauth.checks] the listener accepts one kind of request, in any chunk
     assert.match(heard, /^HTTP\/1\.1 200 OK\r\n/);
     assert.match(heard, /\r\nconnection: close\r\n\r\n<!doctype html>.*It is &#60;over&#62;/s);
   }
-  assert.equal((await listener.answer).get("code"), "c");
+  assert.equal((await listener.redirectQuery).get("code"), "c");
 });
 
 Deno.test("[oauth.checks] the listener ignores all other input", async () => {
   await using listener = new RedirectListener("state-1", 0);
   let isAnswered = false;
-  void listener.answer.then(() => isAnswered = true);
+  void listener.redirectQuery.then(() => isAnswered = true);
   const odd = [
     "POST /callback?state=state-1&code=c HTTP/1.1\r\n\r\n",
     "GET /other?state=state-1&code=c HTTP/1.1\r\n\r\n",
@@ -98,9 +98,9 @@ Deno.test("[oauth.checks] silent connections neither block the browser nor outli
   const silent: Caller[] = [];
   for (let count = 0; count < 100; count++) silent.push(await Caller.connect(listener));
   const page = fetch(`${listener.uri}?state=state-1&code=c`).then((response) => response.text());
-  assert.equal((await listener.answer).get("code"), "c");
+  assert.equal((await listener.redirectQuery).get("code"), "c");
   for (let count = 0; count < 100; count++) silent.push(await Caller.connect(listener));
-  listener.show(DONE);
+  listener.showPage(DONE);
   assert.match(await page, /It is &#60;over&#62;/);
   const started = performance.now();
   await listener[Symbol.asyncDispose]();

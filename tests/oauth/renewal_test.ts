@@ -165,7 +165,7 @@ for (const [what, answer] of NETWORK_FAILURES) {
     assert.equal(code, "SERVER_UNAVAILABLE");
     assert.match(
       message,
-      /Server "notes" is not available: its login service .*Nobody was logged out/,
+      /Server "notes" is not available: its authorization server .*Nobody was logged out/,
     );
     assert.deepEqual(scene.kept().tokens, tokens);
     scene.service.behaviour.tokenResponse = undefined;
@@ -174,7 +174,7 @@ for (const [what, answer] of NETWORK_FAILURES) {
   });
 }
 
-Deno.test("[oauth.network] an unreachable login service is not a logout", async () => {
+Deno.test("[oauth.network] an unreachable authorization server is not a logout", async () => {
   await using scene = await loggedIn();
   age(scene, 7200);
   const { tokens } = scene.kept();

@@ -3,13 +3,13 @@
  * standard input ends. `deno run renewing_process.ts STORE CONFIG`, where CONFIG is a server's
  * entry as JSON.
  */
-import { authorize, PendingOperations } from "../../src/downstream/mod.ts";
+import { createServerAuth, PendingOperations } from "../../src/downstream/mod.ts";
 import { createLog } from "../../src/log.ts";
 import { send } from "./scene.ts";
 
 const [folder = "", entry = ""] = Deno.args;
 const config = JSON.parse(entry);
-const authorization = authorize(config, {
+const authorization = createServerAuth(config, {
   pending: new PendingOperations(),
   isInteractive: false,
   log: createLog({ level: "debug" }),

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { OAuthOptions, ServerConfig } from "../../src/config/mod.ts";
 import {
   type Authorization,
-  authorize,
+  createServerAuth,
   type PendingOperation,
   PendingOperations,
   type ServerAuth,
@@ -88,7 +88,7 @@ export class OAuthScene implements AsyncDisposable {
   gateway(pending: PendingOperations = this.#pending): ServerAuth {
     const { isInteractive = true, waitMs, loginMs } = this.#options;
     const log = createLog({ level: "debug", write: (line) => this.log.push(line) });
-    const made = authorize(this.config(), {
+    const made = createServerAuth(this.config(), {
       pending,
       isInteractive,
       log,

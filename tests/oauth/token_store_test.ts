@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { createLog } from "../../src/log.ts";
 import { lockFile, LockTimeout } from "../../src/file_lock.ts";
-import { accessArguments } from "../../src/downstream/oauth/private_folder.ts";
+import { listIcaclsArguments } from "../../src/downstream/oauth/private_folder.ts";
 import { oauthFolder } from "../../src/config/mod.ts";
 import { TokenStore } from "../../src/downstream/oauth/token_store.ts";
 import type { StoredLogin } from "../../src/downstream/oauth/stored_login.ts";
@@ -82,7 +82,7 @@ Deno.test({
       assert.equal(Deno.readTextFileSync(elsewhere), before);
       assert.equal(Deno.lstatSync(path).isSymlink, false);
       // Nor is a link in the place of the lock.
-      await store.locked(URL_A, {
+      await store.withLock(URL_A, {
         signal: new AbortController().signal,
         run: () => Promise.resolve(),
       });
@@ -90,7 +90,7 @@ Deno.test({
       const lockPath = join(folder, lock?.name ?? "");
       Deno.removeSync(lockPath);
       Deno.symlinkSync(join(folder, "nowhere"), lockPath);
-      await store.locked(URL_A, {
+      await store.withLock(URL_A, {
         signal: new AbortController().signal,
         run: () => Promise.resolve(),
       });
@@ -160,7 +160,7 @@ Deno.test("[oauth.store] waiting for the lock is bounded and can be cancelled", 
 Deno.test("[oauth.store] a lock ends with the process that holds it", async () => {
   await withFolder(async (folder, _log, store) => {
     const signal = new AbortController().signal;
-    await store.locked(URL_A, { signal, run: () => Promise.resolve() });
+    await store.withLock(URL_A, { signal, run: () => Promise.resolve() });
     const [{ name = "" } = {}] = [...Deno.readDirSync(folder)];
     const script = "const f = await Deno.open(Deno.args[0], { write: true }); await f.lock(true);" +
       "console.log('held'); setInterval(() => {}, 1000);";
@@ -170,7 +170,7 @@ Deno.test("[oauth.store] a lock ends with the process that holds it", async () =
     }).spawn();
     const reader = holder.stdout.getReader();
     await reader.read();
-    const taken = store.locked(URL_A, { signal, run: () => Promise.resolve("mine") });
+    const taken = store.withLock(URL_A, { signal, run: () => Promise.resolve("mine") });
     holder.kill("SIGKILL");
     assert.equal(await taken, "mine");
     await reader.cancel();
@@ -179,7 +179,7 @@ Deno.test("[oauth.store] a lock ends with the process that holds it", async () =
 
 Deno.test("[oauth.store] on Windows, only the user has access to the folder", () => {
   const env = new Map([["USERDOMAIN", "OFFICE"], ["USERNAME", "ada"]]);
-  assert.deepEqual(accessArguments("C:\\x y\\oauth", env), [
+  assert.deepEqual(listIcaclsArguments("C:\\x y\\oauth", env), [
     "C:\\x y\\oauth",
     "/inheritance:r",
     "/grant:r",

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { OAuthOptions } from "../../src/config/mod.ts";
-import { explainLogin } from "../../src/downstream/oauth/failures.ts";
+import { toDownstreamError } from "../../src/downstream/oauth/login_failure.ts";
 import { AuthorizationServer, type Behaviour } from "../fixtures/oauth/authorization_server.ts";
 import { failure, OAuthScene, send } from "./scene.ts";
 
@@ -179,7 +179,7 @@ const WRONG: readonly (readonly [Document, Members, RegExp])[] = [
   ["token", { access_token: null }, /access_token is null/],
   ["token", { access_token: "" }, /access_token is ""/],
   ["token", { access_token: 123456789 }, /access_token is a number/],
-  ["token", { token_type: "mac" }, /of the kind "mac"/],
+  ["token", { token_type: "mac" }, /of the type "mac"/],
 ];
 
 for (const [document, members, expected] of WRONG) {
@@ -196,7 +196,7 @@ for (const [document, members, expected] of WRONG) {
 // Errors that Deno throws for a secret in Latin-1, a header or a file are not the server's fault.
 for (const error of [new DOMException("no", "InvalidCharacterError"), new TypeError("no"), "no"]) {
   Deno.test(`[oauth.tolerance] a failure inside the gateway is reported as such: ${String(error)}`, () => {
-    const { code, message } = explainLogin(error, "notes");
+    const { code, message } = toDownstreamError(error, "notes");
     assert.equal(code, "SERVER_UNAVAILABLE");
     assert.match(
       message,

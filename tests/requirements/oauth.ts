@@ -4,7 +4,8 @@ import type { Section } from "../requirements.ts";
 export const OAUTH: Readonly<Record<string, Section>> = {
   "7 Downstream sessions": {
     "oauth.discovered": "a login is discovered from a refused call, never at start",
-    "oauth.discovery": "login services are found by RFC 9728, RFC 8414, OpenID, or at the server",
+    "oauth.discovery":
+      "authorization servers are found by RFC 9728, RFC 8414, OpenID, or at the server",
     "oauth.clients": "clients are registered, described by a document, or configured",
     "oauth.checks": "PKCE, state and issuer are checked, and refused answers are not used",
     "oauth.tolerance": "unneeded members may be invalid; a needed member that is invalid is named",

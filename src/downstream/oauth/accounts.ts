@@ -1,6 +1,6 @@
 import { addressOf, type ConnectHttp, type ServerConfig } from "../../config/mod.ts";
 import type { Log } from "../../log.ts";
-import { hasOwnHeader } from "./authorize.ts";
+import { hasAuthorizationHeader } from "./server_auth.ts";
 
 /** Options of the functions that manage logins for the command line. */
 export interface AccountOptions {
@@ -16,8 +16,8 @@ export interface AccountOptions {
 export type LoginOutcome =
   | {
     readonly kind: "not-needed";
-    /** The reason, as the end of a sentence about the server. */
-    readonly why: string;
+    /** The reason, as a clause after "needs no login:". */
+    readonly reason: string;
   }
   | {
     readonly kind: "done";
@@ -29,18 +29,18 @@ export type LoginOutcome =
 export interface LogoutOutcome {
   /** Whether a login was stored. */
   readonly wasLoggedIn: boolean;
-  /** Whether the authorization server revoked the tokens; not every one can. */
+  /** Whether the tokens were revoked; not every authorization server supports it. */
   readonly revoked: "yes" | "unsupported" | "failed";
-  /** Why revoking them failed. */
+  /** Why the revocation failed. */
   readonly reason?: string;
 }
 
-/** State of a stored login. The server is not asked. */
+/** State of a stored login, found without a request to the server. */
 export interface LoginState {
   /**
-   * `header` and `client` need no person: the entry has an `Authorization` header, or its own
-   * client id and secret. `local` is a server that is not remote. `expired` tokens are renewed automatically if
-   * `isRenewable`.
+   * `local`: the server is not remote. `header`: its entry has an `Authorization` header. `client`:
+   * its entry has a client id and secret, so the gateway logs in without a person. `expired`: the
+   * gateway renews the token automatically if `isRenewable` is true.
    */
   readonly state: "local" | "header" | "client" | "logged-in" | "expired" | "logged-out";
   /** The authorization server that issued the tokens. */
@@ -63,21 +63,24 @@ export async function logIn(
   config: ServerConfig,
   options: AccountOptions & { readonly show: (url: string) => void },
 ): Promise<LoginOutcome> {
-  const connect = findConnect(config);
-  if (typeof connect === "string") return { kind: "not-needed", why: connect };
-  const { logInAt } = await import("./log_in.ts");
-  return await logInAt(config, { ...options, connect });
+  const connect = findConnection(config);
+  if (typeof connect === "string") return { kind: "not-needed", reason: connect };
+  const { logInAtTerminal } = await import("./log_in.ts");
+  return await logInAtTerminal(config, { ...options, connect });
 }
 
-/** Logs out of a server: revokes the tokens if the authorization server can, and removes them. */
+/**
+ * Logs out of a server: revokes the tokens if the authorization server supports it, and removes
+ * them.
+ */
 export async function logOut(
   config: ServerConfig,
   options: AccountOptions,
 ): Promise<LogoutOutcome> {
   const connect = addressOf(config.connect);
   if (connect === undefined) return { wasLoggedIn: false, revoked: "unsupported" };
-  const { logOutOf } = await import("./log_out.ts");
-  return await logOutOf(config, { ...options, url: connect.url });
+  const { revokeAndRemoveLogins } = await import("./log_out.ts");
+  return await revokeAndRemoveLogins(config, { ...options, url: connect.url });
 }
 
 /** Reads the state of the login at a server from the stored logins. */
@@ -87,17 +90,17 @@ export async function readLoginState(
 ): Promise<LoginState> {
   const connect = addressOf(config.connect);
   if (connect === undefined) return { state: "local" };
-  if (hasOwnHeader(connect.headers)) return { state: "header" };
+  if (hasAuthorizationHeader(connect.headers)) return { state: "header" };
   if (config.options.oauth?.grant === "client_credentials") return { state: "client" };
-  const { fitsEntry, isDue, oauthFolder, TokenStore } = await import("./lazy.ts");
+  const { matchesEntry, isRenewalDue, oauthFolder, TokenStore } = await import("./lazy.ts");
   const store = new TokenStore(folder ?? oauthFolder(Deno.env), log);
   const { logins } = await store.read(connect.url);
-  const login = logins.find((one) => fitsEntry(one, config));
+  const login = logins.find((login) => matchesEntry(login, config));
   if (login?.tokens === undefined) return { state: "logged-out" };
   const { tokens, issuer } = login;
   const { scope, expires_at, refresh_token } = tokens;
   return {
-    state: isDue(tokens, Date.now()) ? "expired" : "logged-in",
+    state: isRenewalDue(tokens, Date.now()) ? "expired" : "logged-in",
     issuer,
     ...(scope === undefined ? {} : { scope }),
     ...(expires_at === undefined ? {} : { expiresAt: expires_at }),
@@ -105,11 +108,11 @@ export async function readLoginState(
   };
 }
 
-/** The connection to log in through, or the reason why no login is needed. */
-function findConnect(config: ServerConfig): ConnectHttp | string {
+/** Returns the connection that needs a login, or the reason why no login is needed. */
+function findConnection(config: ServerConfig): ConnectHttp | string {
   const connect = addressOf(config.connect);
   if (connect === undefined) return "it is a program on this machine";
-  if (hasOwnHeader(connect.headers)) return "its entry has an Authorization header";
+  if (hasAuthorizationHeader(connect.headers)) return "its entry has an Authorization header";
   if (config.options.oauth?.grant === "client_credentials") {
     return "the gateway logs in automatically, with the client_id and client_secret of its entry";
   }

@@ -1,10 +1,10 @@
 import { within } from "../../within.ts";
 import { isSafeAddress } from "./safe_address.ts";
 
-/** Time within which a program that cannot open the link exits, in milliseconds. */
-const FAILS_WITHIN_MS = 1500;
+/** A program that is still running after this time has opened the link, in milliseconds. */
+const FAILURE_WAIT_MS = 1500;
 
-/** Environment that decides which program opens a link. */
+/** The platform, which decides which program opens a link. */
 export interface BrowserContext {
   /** Default: this operating system. */
   readonly os?: typeof Deno.build.os;
@@ -12,13 +12,16 @@ export interface BrowserContext {
   readonly env?: { get(name: string): string | undefined };
 }
 
-/** Command lines that may open a link, the likeliest first. None if there is no screen. */
-export function browserCommands(url: string, context: BrowserContext = {}): string[][] {
+/**
+ * Lists command lines that may open a link, the likeliest first. The list is empty without a
+ * screen.
+ */
+export function listBrowserCommands(url: string, context: BrowserContext = {}): string[][] {
   const { os = Deno.build.os, env = Deno.env } = context;
-  const chosen = env.get("BROWSER")?.trim() ?? "";
-  if (chosen === "none") return [];
-  if (chosen !== "") {
-    return readChoice(chosen, os === "windows").map((words) => putLink(words, url));
+  const browserVariable = env.get("BROWSER")?.trim() ?? "";
+  if (browserVariable === "none") return [];
+  if (browserVariable !== "") {
+    return parseBrowserVariable(browserVariable, os).map((words) => insertLink(words, url));
   }
   switch (os) {
     case "windows":
@@ -27,7 +30,8 @@ export function browserCommands(url: string, context: BrowserContext = {}): stri
       return [["open", url]];
     default: {
       if (env.get("WSL_DISTRO_NAME")) return [["wslview", url], ["xdg-open", url]];
-      // Without a screen, xdg-open starts a browser in the terminal, which is not ours.
+      // Without a screen, xdg-open starts a text browser in the terminal, which the MCP client may
+      // use.
       const hasScreen = env.get("DISPLAY") || env.get("WAYLAND_DISPLAY");
       return hasScreen ? [["xdg-open", url]] : [];
     }
@@ -35,30 +39,32 @@ export function browserCommands(url: string, context: BrowserContext = {}): stri
 }
 
 /**
- * Parses `BROWSER` as desktops do: programs separated by `:`, each with arguments in which `%s` is
- * the link.
+ * Parses the variable `BROWSER` as desktops do: commands separated by `:`, with `%s` for the link.
+ * On Windows, it is one command.
  */
-function readChoice(text: string, isWindows: boolean): string[][] {
-  return (isWindows ? [text] : text.split(":"))
+function parseBrowserVariable(text: string, os: typeof Deno.build.os): string[][] {
+  return (os === "windows" ? [text] : text.split(":"))
     .map((command) => command.split(/\s+/).filter((word) => word !== ""))
     .filter((words) => words.length > 0);
 }
 
-function putLink(words: readonly string[], url: string): string[] {
+function insertLink(words: readonly string[], url: string): string[] {
   const hasPlaceholder = words.some((word) => word.includes("%s"));
   return hasPlaceholder ? words.map((word) => word.replaceAll("%s", url)) : [...words, url];
 }
 
-/** Opens a link in the user's browser; resolves to whether a program accepted it. */
+/**
+ * Opens a link in the user's browser; resolves to whether a program was started without an error.
+ */
 export async function openBrowser(url: string, context: BrowserContext = {}): Promise<boolean> {
   if (!isSafeAddress(new URL(url))) return false;
-  for (const words of browserCommands(url, context)) {
-    if (await runs(words)) return true;
+  for (const words of listBrowserCommands(url, context)) {
+    if (await launch(words)) return true;
   }
   return false;
 }
 
-async function runs([program = "", ...args]: readonly string[]): Promise<boolean> {
+async function launch([program = "", ...args]: readonly string[]): Promise<boolean> {
   try {
     const child = new Deno.Command(program, {
       args,
@@ -71,7 +77,7 @@ async function runs([program = "", ...args]: readonly string[]): Promise<boolean
     child.unref();
     let hasFailed = false;
     const ended = child.status.then(({ success }) => void (hasFailed = !success));
-    await within(ended, FAILS_WITHIN_MS);
+    await within(ended, FAILURE_WAIT_MS);
     return !hasFailed;
   } catch {
     // The program does not exist, or Deno may not run it.

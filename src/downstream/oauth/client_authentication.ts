@@ -1,13 +1,13 @@
-import { ask, errorCodeOf, type OAuthAnswer } from "./answers.ts";
-import { addSecret, type Requests } from "./sdk.ts";
+import { errorCodeOf, type OAuthResponse, sendRequest } from "./oauth_response.ts";
+import { addDefinedSecrets, type RequestContext } from "./sdk.ts";
 
 /** Client authentication methods of the token endpoint that the gateway supports. */
 const METHODS = ["client_secret_basic", "client_secret_post", "none"] as const;
 
 /** A client authentication method. */
-export type ClientMethod = typeof METHODS[number];
+export type ClientAuthenticationMethod = typeof METHODS[number];
 
-/** The client that sends a request. */
+/** An OAuth client. */
 export interface OAuthClient {
   readonly client_id: string;
   readonly client_secret?: string;
@@ -15,90 +15,98 @@ export interface OAuthClient {
   readonly token_endpoint_auth_method?: string;
 }
 
-/** A response, and the method with which the client got it. */
-export interface ClientAnswer {
-  readonly answer: OAuthAnswer;
-  readonly method: ClientMethod;
+/** A response to a request with client authentication. */
+export interface ClientResponse {
+  readonly response: OAuthResponse;
+  /** The method with which the client authenticated. */
+  readonly method: ClientAuthenticationMethod;
   /** All methods that were tried. */
-  readonly tried: readonly ClientMethod[];
+  readonly triedMethods: readonly ClientAuthenticationMethod[];
 }
 
 /** Whether the gateway supports an authentication method. */
-export function isClientMethod(method: string | undefined): method is ClientMethod {
-  return METHODS.some((one) => one === method);
+export function isSupportedMethod(
+  method: string | undefined,
+): method is ClientAuthenticationMethod {
+  return METHODS.some((supported) => supported === method);
 }
 
 /**
- * Sends a form as a client. If the client itself is refused, the other method is tried once: many
- * services list methods that they do not accept. A refused client has used up neither code nor
- * refresh token.
+ * Sends a form with client authentication. If the authorization server refuses the client, tries
+ * one other method: many authorization servers list methods that they do not accept. The second
+ * request may contain the same code or refresh token, because a refused request does not consume
+ * it.
  *
- * @param options `form`: the form without the client. `supported`: the methods that the service
- * lists.
+ * @param options `form`: the form without the members for client authentication. `listedMethods`:
+ * the methods in the metadata of the authorization server.
  * @see {@link https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1}
  */
 export async function postAsClient(
   endpoint: string,
-  { form, client, supported = [], requests }: {
+  { form, client, listedMethods = [], context }: {
     readonly form: Readonly<Record<string, string>>;
     readonly client: OAuthClient;
-    readonly supported?: readonly string[] | undefined;
-    readonly requests: Requests;
+    readonly listedMethods?: readonly string[] | undefined;
+    readonly context: RequestContext;
   },
-): Promise<ClientAnswer> {
-  const send = async (method: ClientMethod): Promise<OAuthAnswer> => {
+): Promise<ClientResponse> {
+  const send = async (method: ClientAuthenticationMethod): Promise<OAuthResponse> => {
     const body = new URLSearchParams(form);
     const headers = new Headers({ accept: "application/json" });
-    authenticate(method, { client, headers, body, requests });
-    const { fetchFn } = requests;
-    return await ask(endpoint, { method: "POST", headers, body, fetchFn });
+    authenticate(method, { client, headers, body, context });
+    const { fetchFn } = context;
+    return await sendRequest(endpoint, { method: "POST", headers, body, fetchFn });
   };
-  const [method, other] = chooseMethods(client, supported);
-  const answer = await send(method);
-  if (other === undefined || !isClientRefused(answer)) return { answer, method, tried: [method] };
-  const second = await send(other);
-  const tried = [method, other];
-  // A service that answers `invalid_request` does not know the method; this says nothing of the
-  // client.
-  const isUnknown = isClientRefused(second) || errorCodeOf(second) === "invalid_request";
-  return isUnknown ? { answer, method, tried } : { answer: second, method: other, tried };
+  const [method, otherMethod] = chooseMethods(client, listedMethods);
+  const response = await send(method);
+  if (otherMethod === undefined || !isClientRefused(response)) {
+    return { response, method, triedMethods: [method] };
+  }
+  const otherResponse = await send(otherMethod);
+  const triedMethods = [method, otherMethod];
+  // `invalid_request` means that the authorization server does not support the other method.
+  const isOtherRefused = isClientRefused(otherResponse) ||
+    errorCodeOf(otherResponse) === "invalid_request";
+  return isOtherRefused
+    ? { response, method, triedMethods }
+    : { response: otherResponse, method: otherMethod, triedMethods };
 }
 
-function isClientRefused(answer: OAuthAnswer): boolean {
-  const code = errorCodeOf(answer);
-  return code === "invalid_client" || (code === undefined && answer.status === 401);
+function isClientRefused(response: OAuthResponse): boolean {
+  const code = errorCodeOf(response);
+  return code === "invalid_client" || (code === undefined && response.status === 401);
 }
 
-/** The method to try first, and the one to try if it is refused. */
+/** Returns the method to try first, and the one to try if the client is refused. */
 function chooseMethods(
-  { client_secret, token_endpoint_auth_method: known }: OAuthClient,
-  supported: readonly string[],
-): readonly [ClientMethod, ClientMethod?] {
+  { client_secret, token_endpoint_auth_method: knownMethod }: OAuthClient,
+  listedMethods: readonly string[],
+): readonly [ClientAuthenticationMethod, ClientAuthenticationMethod?] {
   if (client_secret === undefined) return ["none"];
-  const named = METHODS.find((method) => supported.includes(method));
-  const first = isClientMethod(known) ? known : named ?? "client_secret_basic";
+  const listed = METHODS.find((method) => listedMethods.includes(method));
+  const first = isSupportedMethod(knownMethod) ? knownMethod : listed ?? "client_secret_basic";
   return [first, first === "client_secret_basic" ? "client_secret_post" : "client_secret_basic"];
 }
 
 function authenticate(
-  method: ClientMethod,
-  { client, headers, body, requests }: {
+  method: ClientAuthenticationMethod,
+  { client, headers, body, context }: {
     readonly client: OAuthClient;
     readonly headers: Headers;
     readonly body: URLSearchParams;
-    readonly requests: Requests;
+    readonly context: RequestContext;
   },
 ): void {
   const { client_id: id, client_secret: secret = "" } = client;
   if (method === "client_secret_basic") {
-    const basic = btoa(`${encodeForm(id)}:${encodeForm(secret)}`);
-    addSecret(requests.config, basic, encodeForm(secret));
-    headers.set("authorization", `Basic ${basic}`);
+    const credentials = btoa(`${encodeForm(id)}:${encodeForm(secret)}`);
+    addDefinedSecrets(context.config, credentials, encodeForm(secret));
+    headers.set("authorization", `Basic ${credentials}`);
     return;
   }
   body.set("client_id", id);
   if (method === "none") return;
-  addSecret(requests.config, encodeForm(secret));
+  addDefinedSecrets(context.config, encodeForm(secret));
   body.set("client_secret", secret);
 }
 

@@ -1,62 +1,62 @@
 import type { ServerConfig } from "../../config/mod.ts";
 import { REVISIONS } from "../../revisions.ts";
 import {
-  ask,
-  describeAnswer,
+  describeResponse,
   isOk,
   type MembersWith,
-  type OAuthAnswer,
+  type OAuthResponse,
   readMembers,
-} from "./answers.ts";
-import { LoginFailed, quoteServer } from "./failures.ts";
-import { safeAddress } from "./safe_address.ts";
-import type { Requests, Sdk } from "./sdk.ts";
+  sendRequest,
+} from "./oauth_response.ts";
+import { LoginFailure, quoteServerText } from "./login_failure.ts";
+import { parseSafeAddress } from "./safe_address.ts";
+import type { RequestContext, Sdk } from "./sdk.ts";
 
-/** Challenge of a server that refused a request (the `WWW-Authenticate` header). */
+/** The challenge in the `WWW-Authenticate` header of a server that refused a request. */
 export interface OAuthChallenge {
   /** URL of the protected resource metadata. */
   readonly resourceMetadataUrl?: URL;
   /** The scope that the request needs. */
   readonly scope?: string;
-  /** Whether `scope` is the complete scope to request, including what was requested before. */
-  readonly isWhole?: boolean;
+  /** Whether `scope` is the complete scope to request: it includes what was requested before. */
+  readonly isCompleteScope?: boolean;
 }
 
 /** Protected resource metadata (RFC 9728). */
 export type ResourceMetadata = MembersWith<"resource">;
 
 /** Authorization server metadata (RFC 8414). */
-export type ServiceMetadata = MembersWith<
+export type AuthorizationServerMetadata = MembersWith<
   "issuer" | "authorization_endpoint" | "token_endpoint" | "response_types_supported"
 >;
 
-/** The authorization server of a downstream server. */
-export interface LoginService {
+/** An authorization server, and the parameters for requests to it. */
+export interface AuthorizationServer {
   readonly issuer: string;
-  readonly metadata: ServiceMetadata;
-  /** Whether it publishes metadata; if not, the endpoints are the defaults of MCP 2025-03-26. */
-  readonly isDescribed: boolean;
-  /** Whether the downstream server names it; if not, it is at that server's own address. */
-  readonly isNamed: boolean;
-  /** The resource that tokens are requested for, as the downstream server names itself. */
+  readonly metadata: AuthorizationServerMetadata;
+  /** Whether `metadata` was published; if not, it has the default endpoints of MCP 2025-03-26. */
+  readonly hasMetadata: boolean;
+  /** Whether the downstream server announces it; if not, it is at that server's own address. */
+  readonly isAnnounced: boolean;
+  /** The identifier of the downstream server as a resource (RFC 8707). */
   readonly resource: string | undefined;
   /** The scope to request. */
   readonly scope: string | undefined;
 }
 
 /** Options of metadata requests. */
-const GET: RequestInit = {
+const METADATA_REQUEST: RequestInit = {
   headers: { accept: "application/json", "mcp-protocol-version": REVISIONS[0] },
 };
 
 /**
- * Reads the challenge of a refused request. Challenges of other schemes may precede the right one.
+ * Parses the challenge of a refused request. Skips challenges of other schemes before it.
  */
-export function readChallenge({ headers }: Response, sdk: Sdk): OAuthChallenge {
-  const all = headers.get("www-authenticate") ?? "";
-  const own = /\b(?:bearer|dpop)\s.*/i.exec(all)?.[0] ?? "";
+export function parseChallenge({ headers }: Response, sdk: Sdk): OAuthChallenge {
+  const header = headers.get("www-authenticate") ?? "";
+  const challenge = /\b(?:bearer|dpop)\s.*/i.exec(header)?.[0] ?? "";
   const { resourceMetadataUrl, scope } = sdk.extractWWWAuthenticateParams(
-    new Response(null, { headers: { "www-authenticate": own } }),
+    new Response(null, { headers: { "www-authenticate": challenge } }),
   );
   return {
     ...(resourceMetadataUrl === undefined ? {} : { resourceMetadataUrl }),
@@ -65,145 +65,157 @@ export function readChallenge({ headers }: Response, sdk: Sdk): OAuthChallenge {
 }
 
 /**
- * Finds the authorization server: from the protected resource metadata (RFC 9728), otherwise at
- * the server's own address. Its endpoints come from its metadata (RFC 8414 or OpenID), otherwise
- * from the defaults of MCP 2025-03-26.
+ * Finds the authorization server of a downstream server: the one in its protected resource metadata
+ * (RFC 9728), otherwise one at its own address. The endpoints come from the metadata of the
+ * authorization server (RFC 8414 or OpenID Connect), otherwise from the defaults of MCP 2025-03-26.
  *
- * @throws {LoginFailed} if the server offers no usable login.
+ * @throws {LoginFailure} if there is no usable authorization server.
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/authorization}
  */
-export async function discover(
+export async function discoverAuthorizationServer(
   challenge: OAuthChallenge,
-  requests: Requests,
-): Promise<LoginService> {
-  const { found: described, fault } = await describeResource(challenge, requests);
-  if (described !== undefined) checkResource(described.resource, requests);
-  const { authorization_servers: [named] = [] } = described ?? {};
-  const service = named ?? String(new URL("/", requests.url));
-  safeAddress(service, "login service");
-  const metadata = await describeService(service, { isNamed: named !== undefined, requests });
-  // Without readable metadata the login was only a guess, and it failed.
-  if (metadata === undefined && fault !== undefined) throw fault;
-  const found = metadata ?? firstRevision(service);
-  checkEndpoints(found);
+  context: RequestContext,
+): Promise<AuthorizationServer> {
+  const resourceSearch = await fetchResourceMetadata(challenge, context);
+  const { metadata: resourceMetadata } = resourceSearch;
+  if (resourceMetadata !== undefined) requireMatchingResource(resourceMetadata.resource, context);
+  const { authorization_servers: [announcedIssuer] = [] } = resourceMetadata ?? {};
+  const isAnnounced = announcedIssuer !== undefined;
+  const issuer = announcedIssuer ?? String(new URL("/", context.url));
+  parseSafeAddress(issuer, "authorization server");
+  const publishedMetadata = await fetchServerMetadata(issuer, { isAnnounced, context });
+  // With invalid resource metadata, the issuer was only a guess.
+  const { invalidMetadata } = resourceSearch;
+  if (publishedMetadata === undefined && invalidMetadata !== undefined) throw invalidMetadata;
+  const metadata = publishedMetadata ?? createDefaultMetadata(issuer);
+  requireSafeEndpoints(metadata);
   return {
-    issuer: found.issuer,
-    metadata: found,
-    isDescribed: metadata !== undefined,
-    isNamed: named !== undefined,
-    resource: described?.resource,
-    scope: chooseScope(challenge, described, found, requests),
+    issuer: metadata.issuer,
+    metadata,
+    hasMetadata: publishedMetadata !== undefined,
+    isAnnounced,
+    resource: resourceMetadata?.resource,
+    scope: chooseScope(challenge, { resourceMetadata, metadata, context }),
   };
 }
 
-/** Result of a search for metadata at several addresses. */
-interface Described<T> {
-  readonly found?: T;
-  /** Why the first invalid metadata could not be used. */
-  readonly fault?: LoginFailed;
-  /** The first server error. A server without logins may answer so at any unknown address. */
-  readonly broken?: LoginFailed;
+/** Result of a search for metadata at several URLs. */
+interface MetadataSearch<T> {
+  readonly metadata?: T;
+  /** The error of the first invalid metadata, if no metadata was found. */
+  readonly invalidMetadata?: LoginFailure;
+  /** The first HTTP 5xx, if no metadata was found. Some servers return one for any unknown path. */
+  readonly serverError?: LoginFailure;
 }
 
 /**
- * Requests metadata from one address after the other. An address that answers with a page, an error
- * or invalid metadata is skipped.
+ * Requests metadata from one URL after the other until one returns valid metadata.
  */
-async function findDescription<T>(
-  addresses: readonly URL[],
-  read: (answer: OAuthAnswer, address: URL) => T,
-  { fetchFn, config }: Requests,
-): Promise<Described<T>> {
-  let missed: Described<T> = {};
-  for (const address of addresses) {
-    const answer = await ask(address, { ...GET, fetchFn });
+async function fetchFirstMetadata<T>(
+  urls: readonly URL[],
+  read: (response: OAuthResponse, url: URL) => T,
+  { fetchFn, config }: RequestContext,
+): Promise<MetadataSearch<T>> {
+  let failures: MetadataSearch<T> = {};
+  for (const url of urls) {
+    const response = await sendRequest(url, { ...METADATA_REQUEST, fetchFn });
     try {
-      if (isOk(answer) && answer.body !== undefined) return { found: read(answer, address) };
-      if (answer.status >= 500) {
-        const message = `its login service publishes no metadata, and ${address.origin}` +
-          `${address.pathname} answered ${describeAnswer(answer, config)}.`;
-        missed = { broken: new LoginFailed(message), ...missed };
+      if (isOk(response) && response.body !== undefined) return { metadata: read(response, url) };
+      if (response.status >= 500) {
+        const message = `its authorization server publishes no metadata, and ${url.origin}` +
+          `${url.pathname} answered ${describeResponse(response, config)}.`;
+        failures = { serverError: new LoginFailure(message), ...failures };
       }
-    } catch (fault) {
-      if (!(fault instanceof LoginFailed)) throw fault;
-      missed = { fault, ...missed };
+    } catch (error) {
+      if (!(error instanceof LoginFailure)) throw error;
+      failures = { invalidMetadata: error, ...failures };
     }
   }
-  return missed;
+  return failures;
 }
 
 /**
- * Reads the protected resource metadata: at the address in the challenge, otherwise at the
- * well-known addresses.
+ * Fetches the protected resource metadata from the URL in the challenge, otherwise from the
+ * well-known URLs.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9728#section-3}
  */
-export async function describeResource(
+export async function fetchResourceMetadata(
   { resourceMetadataUrl }: OAuthChallenge,
-  requests: Requests,
-): Promise<Described<ResourceMetadata>> {
-  const { origin, pathname, search } = new URL(requests.url);
+  context: RequestContext,
+): Promise<MetadataSearch<ResourceMetadata>> {
+  const { origin, pathname, search } = new URL(context.url);
   const path = "/.well-known/oauth-protected-resource";
-  const known = [`${origin}${path}${pathname.replace(/\/$/, "")}${search}`, `${origin}${path}`];
-  const named = resourceMetadataUrl === undefined ? [] : [resourceMetadataUrl.href];
-  const addresses = [...new Set([...named, ...known])].map((address) => new URL(address));
-  return await findDescription(addresses, (answer, address) => {
-    const complaint = `it publishes invalid metadata at ${address.origin}${address.pathname}`;
-    return readMembers(answer, { required: ["resource"], complaint, config: requests.config });
-  }, requests);
-}
-
-/** Throws if tokens for the resource would be valid for another server. */
-function checkResource(resource: string, { sdk, url, config }: Requests): void {
-  const own = sdk.resourceUrlFromServerUrl(url);
-  // The SDK compares lengths first, and would treat "/mcp/" as a path within "/mcp".
-  own.pathname = own.pathname.replace(/\/?$/, "/");
-  const isIts = sdk.checkResourceAllowed({ requestedResource: own, configuredResource: resource });
-  if (isIts) return;
-  const shown = "url" in config.shown ? config.shown.url : own.origin;
-  const message =
-    `it says that logins are for ${quoteServer(resource, config)}, which is not its ` +
-    `own address ${
-      quoteServer(shown, config)
-    }; the gateway asks for no token for another server. Check \`url\` in the ` +
-    "servers file.";
-  throw new LoginFailed(message, { canRetry: false });
-}
-
-/** Reads the metadata of an authorization server; `undefined` if it publishes none. */
-async function describeService(
-  service: string,
-  { isNamed, requests }: { readonly isNamed: boolean; readonly requests: Requests },
-): Promise<ServiceMetadata | undefined> {
-  const { sdk, config } = requests;
-  const isOwn = config.options.oauth?.grant === "client_credentials";
-  const addresses = sdk.buildDiscoveryUrls(service).map(({ url }) => url);
-  const { found, fault, broken } = await findDescription(addresses, (answer, address) => {
-    const complaint =
-      `its login service publishes invalid metadata at ${address.origin}${address.pathname}`;
-    const members = readMembers(answer, {
-      required: ["issuer", "token_endpoint"],
-      complaint,
-      config,
-    });
-    if (!isSameIssuer(members.issuer, service)) {
-      throw wrongIssuer({ got: members.issuer, wanted: service }, config);
-    }
-    // A service for client credentials needs no login page.
-    const { authorization_endpoint } = isOwn
-      ? firstRevision(service)
-      : readMembers(answer, { required: ["authorization_endpoint"], complaint, config });
-    const { response_types_supported = ["code"] } = members;
-    return { ...members, authorization_endpoint, response_types_supported };
-  }, requests);
-  const failure = fault ?? (isNamed ? broken : undefined);
-  if (found === undefined && failure !== undefined) throw failure;
-  return found;
+  const wellKnownUrls = [
+    `${origin}${path}${pathname.replace(/\/$/, "")}${search}`,
+    `${origin}${path}`,
+  ];
+  const challengeUrls = resourceMetadataUrl === undefined ? [] : [resourceMetadataUrl.href];
+  const urls = [...new Set([...challengeUrls, ...wellKnownUrls])].map((url) => new URL(url));
+  return await fetchFirstMetadata(urls, (response, url) => {
+    const errorPrefix = `it publishes invalid metadata at ${url.origin}${url.pathname}`;
+    return readMembers(response, { required: ["resource"], errorPrefix, config: context.config });
+  }, context);
 }
 
 /**
- * Whether two identifiers name the same issuer. A trailing slash makes no difference, because the
- * metadata of both is at the same address.
+ * Throws if the resource is not the downstream server: tokens for it could be used at another
+ * server.
+ */
+function requireMatchingResource(resource: string, { sdk, url, config }: RequestContext): void {
+  const serverUrl = sdk.resourceUrlFromServerUrl(url);
+  // For the SDK, "/mcp" is not within "/mcp/", because it is shorter. With a slash, the two are
+  // equal.
+  serverUrl.pathname = serverUrl.pathname.replace(/\/?$/, "/");
+  const isAllowed = sdk.checkResourceAllowed({
+    requestedResource: serverUrl,
+    configuredResource: resource,
+  });
+  if (isAllowed) return;
+  const shownUrl = "url" in config.shown ? config.shown.url : serverUrl.origin;
+  const quotedResource = quoteServerText(resource, config);
+  const quotedUrl = quoteServerText(shownUrl, config);
+  const message =
+    `it says that logins are for ${quotedResource}, which is not its own address ${quotedUrl}; ` +
+    "the gateway asks for no token for another server. Check `url` in the servers file.";
+  throw new LoginFailure(message, { canRetry: false });
+}
+
+/** Fetches the metadata of an authorization server; returns `undefined` if it publishes none. */
+async function fetchServerMetadata(
+  issuer: string,
+  { isAnnounced, context }: { readonly isAnnounced: boolean; readonly context: RequestContext },
+): Promise<AuthorizationServerMetadata | undefined> {
+  const { sdk, config } = context;
+  const usesClientCredentials = config.options.oauth?.grant === "client_credentials";
+  const urls = sdk.buildDiscoveryUrls(issuer).map(({ url }) => url);
+  const search = await fetchFirstMetadata(urls, (response, url) => {
+    const errorPrefix =
+      `its authorization server publishes invalid metadata at ${url.origin}${url.pathname}`;
+    const members = readMembers(response, {
+      required: ["issuer", "token_endpoint"],
+      errorPrefix,
+      config,
+    });
+    if (!isSameIssuer(members.issuer, issuer)) {
+      throw createIssuerMismatchError({ actual: members.issuer, expected: issuer }, config);
+    }
+    // The client credentials grant does not use this endpoint, so it may be missing.
+    const { authorization_endpoint } = usesClientCredentials
+      ? createDefaultMetadata(issuer)
+      : readMembers(response, { required: ["authorization_endpoint"], errorPrefix, config });
+    const { response_types_supported = ["code"] } = members;
+    return { ...members, authorization_endpoint, response_types_supported };
+  }, context);
+  const { metadata, invalidMetadata, serverError } = search;
+  const error = invalidMetadata ?? (isAnnounced ? serverError : undefined);
+  if (metadata === undefined && error !== undefined) throw error;
+  return metadata;
+}
+
+/**
+ * Whether two issuer identifiers are equal except for a trailing slash. Their metadata is at the
+ * same URL.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc8414#section-3.1}
  */
@@ -212,54 +224,68 @@ function isSameIssuer(one: string, other: string): boolean {
 }
 
 /** Makes the error for a response that names another issuer than expected. */
-export function wrongIssuer(
-  { got, wanted }: { readonly got: string | undefined; readonly wanted: string },
+export function createIssuerMismatchError(
+  { actual, expected }: { readonly actual: string | undefined; readonly expected: string },
   config: ServerConfig,
-): LoginFailed {
-  const named = got === undefined ? "no issuer" : `the issuer ${quoteServer(got, config)}`;
+): LoginFailure {
+  const issuer = actual === undefined
+    ? "no issuer"
+    : `the issuer ${quoteServerText(actual, config)}`;
   const message =
-    "the answer came from a different login service than the one that was asked: it names " +
-    `${named} instead of ${quoteServer(wanted, config)}. The gateway ignored it.`;
-  return new LoginFailed(message);
+    "the response came from a different authorization server than the one that was asked: it " +
+    `names ${issuer} instead of ${quoteServerText(expected, config)}. The gateway ignored it.`;
+  return new LoginFailure(message);
 }
 
-/** @see {@link https://modelcontextprotocol.io/specification/2025-03-26/basic/authorization#fallbacks-for-servers-without-metadata-discovery} */
-function firstRevision(service: string): ServiceMetadata {
-  const at = (path: string): string => String(new URL(path, service));
+/**
+ * Creates metadata with the default endpoints of MCP 2025-03-26.
+ *
+ * @see {@link https://modelcontextprotocol.io/specification/2025-03-26/basic/authorization#fallbacks-for-servers-without-metadata-discovery}
+ */
+function createDefaultMetadata(issuer: string): AuthorizationServerMetadata {
+  const resolve = (path: string): string => String(new URL(path, issuer));
   return {
-    issuer: service,
-    authorization_endpoint: at("/authorize"),
-    token_endpoint: at("/token"),
-    registration_endpoint: at("/register"),
+    issuer,
+    authorization_endpoint: resolve("/authorize"),
+    token_endpoint: resolve("/token"),
+    registration_endpoint: resolve("/register"),
     response_types_supported: ["code"],
   };
 }
 
-function checkEndpoints(metadata: ServiceMetadata): void {
-  const { authorization_endpoint, token_endpoint, ...more } = metadata;
-  safeAddress(authorization_endpoint, "login page");
-  safeAddress(token_endpoint, "token endpoint");
-  const { registration_endpoint: registration, revocation_endpoint: revocation } = more;
-  if (registration !== undefined) safeAddress(registration, "registration endpoint");
-  if (revocation !== undefined) safeAddress(revocation, "revocation endpoint");
+/** Throws if an endpoint has an unsafe address. */
+function requireSafeEndpoints(metadata: AuthorizationServerMetadata): void {
+  const { registration_endpoint, revocation_endpoint } = metadata;
+  parseSafeAddress(metadata.authorization_endpoint, "login page");
+  parseSafeAddress(metadata.token_endpoint, "token endpoint");
+  if (registration_endpoint !== undefined) {
+    parseSafeAddress(registration_endpoint, "registration endpoint");
+  }
+  if (revocation_endpoint !== undefined) {
+    parseSafeAddress(revocation_endpoint, "revocation endpoint");
+  }
 }
 
 /**
- * The first of these: the whole scope of the challenge, the operator's scopes, the scope that the
- * request needs, the scopes that the server supports.
+ * Returns the first of these: the complete scope in the challenge, the scopes in the server's
+ * entry, the scope in the challenge, the scopes in the resource metadata.
  */
 function chooseScope(
   challenge: OAuthChallenge,
-  described: ResourceMetadata | undefined,
-  { scopes_supported: offered }: ServiceMetadata,
-  { config }: Requests,
+  { resourceMetadata, metadata, context }: {
+    readonly resourceMetadata: ResourceMetadata | undefined;
+    readonly metadata: AuthorizationServerMetadata;
+    readonly context: RequestContext;
+  },
 ): string | undefined {
-  const { scopes, grant } = config.options.oauth ?? {};
-  if (challenge.isWhole === true) return challenge.scope;
+  const { scopes, grant } = context.config.options.oauth ?? {};
+  if (challenge.isCompleteScope === true) return challenge.scope;
   if (scopes !== undefined) return scopes.join(" ") || undefined;
-  const scope = challenge.scope ?? (described?.scopes_supported?.join(" ") || undefined);
-  // Without offline_access some services give no refresh token, and people would log in every hour.
-  const wantsOffline = grant !== "client_credentials" && scope !== undefined &&
-    offered?.includes("offline_access") === true && !scope.split(" ").includes("offline_access");
-  return wantsOffline ? `${scope} offline_access` : scope;
+  const scope = challenge.scope ?? (resourceMetadata?.scopes_supported?.join(" ") || undefined);
+  // Without offline_access, some authorization servers issue no refresh token, and people would
+  // have to log in every hour.
+  const needsOfflineAccess = grant !== "client_credentials" && scope !== undefined &&
+    metadata.scopes_supported?.includes("offline_access") === true &&
+    !scope.split(" ").includes("offline_access");
+  return needsOfflineAccess ? `${scope} offline_access` : scope;
 }

@@ -1,5 +1,5 @@
-/** Modules that are loaded when a remote server is used for the first time. */
+/** Entry of the modules that are loaded when a remote server is used for the first time. */
 export { openBrowser } from "./browser.ts";
 export { OAuth } from "./oauth.ts";
-export { fitsEntry, isDue } from "./stored_login.ts";
+export { isRenewalDue, matchesEntry } from "./stored_login.ts";
 export { oauthFolder, TokenStore } from "./token_store.ts";

@@ -3,18 +3,18 @@ import { DownstreamError } from "../../errors.ts";
 import { untilAborted } from "../until_aborted.ts";
 import type { AccountOptions, LoginOutcome } from "./accounts.ts";
 import { openBrowser } from "./browser.ts";
-import { describeResource, readChallenge } from "./discovery.ts";
-import { explainLogin } from "./failures.ts";
-import { guardedFetch } from "./guarded_fetch.ts";
+import { fetchResourceMetadata, parseChallenge } from "./discovery.ts";
+import { toDownstreamError } from "./login_failure.ts";
+import { createGuardedFetch } from "./guarded_fetch.ts";
 import { LoginAttempt } from "./login_attempt.ts";
 import { probeServer } from "./probe.ts";
 import { isSafeAddress } from "./safe_address.ts";
-import { loadSdk, type Requests } from "./sdk.ts";
-import { fitsEntry, type StoredLogin } from "./stored_login.ts";
+import { loadSdk, type RequestContext } from "./sdk.ts";
+import { matchesEntry, type StoredLogin } from "./stored_login.ts";
 import { oauthFolder, TokenStore } from "./token_store.ts";
 
-/** Maximum time for a person at a terminal, in milliseconds; Ctrl-C cancels sooner. */
-const LOGIN_MS = 900_000;
+/** Maximum duration of a login at a terminal, in milliseconds. */
+const LOGIN_TIMEOUT_MS = 900_000;
 
 /**
  * Logs in the person at the terminal.
@@ -22,7 +22,7 @@ const LOGIN_MS = 900_000;
  * @param options `show` receives the link before it is opened in the browser.
  * @throws {DownstreamError} if the login failed.
  */
-export async function logInAt(
+export async function logInAtTerminal(
   config: ServerConfig,
   options: AccountOptions & {
     readonly connect: ConnectHttp;
@@ -32,10 +32,10 @@ export async function logInAt(
   const { connect, log, signal, show } = options;
   const { url } = connect;
   const sdk = await loadSdk();
-  const refusal = await probe(config, connect, signal);
-  const requests = { config, url, sdk, fetchFn: guardedFetch(signal) };
-  if (refusal.status !== 401 && !await describesLogin(requests, signal)) {
-    return { kind: "not-needed", why: "it answers without one" };
+  const probeResponse = await probe(config, connect, signal);
+  const context = { config, url, sdk, fetchFn: createGuardedFetch(signal) };
+  if (probeResponse.status !== 401 && !await announcesLogin(context, signal)) {
+    return { kind: "not-needed", reason: "it answers without one" };
   }
   const store = new TokenStore(options.folder ?? oauthFolder(Deno.env), log);
   const { logins } = await store.read(url);
@@ -43,16 +43,16 @@ export async function logInAt(
   const attempt = new LoginAttempt({
     config,
     url,
-    challenge: readChallenge(refusal, sdk),
-    last: logins.find((login) => fitsEntry(login, config)),
-    withinMs: LOGIN_MS,
-    ask: async (link) => {
+    challenge: parseChallenge(probeResponse, sdk),
+    previousLogin: logins.find((login) => matchesEntry(login, config)),
+    timeoutMs: LOGIN_TIMEOUT_MS,
+    promptPerson: async (link) => {
       show(link);
       return await openBrowser(link) ? "browser" : "nobody";
     },
-    keep: async (login: StoredLogin) => {
+    storeLogin: async (login: StoredLogin) => {
       ({ issuer } = login);
-      await store.locked(url, { signal, run: () => store.write(login) });
+      await store.withLock(url, { signal, run: () => store.write(login) });
     },
   });
   try {
@@ -60,10 +60,10 @@ export async function logInAt(
     return { kind: "done", issuer };
   } catch (error) {
     if (signal.aborted) throw signal.reason;
-    throw explainLogin(error, config.name);
+    throw toDownstreamError(error, config.name);
   } finally {
     attempt.close();
-    // Its listener is closed when `done` settles.
+    // Wait until the listener of the attempt is closed.
     await attempt.done.catch(() => {});
   }
 }
@@ -74,9 +74,9 @@ async function probe(
   signal: AbortSignal,
 ): Promise<Response> {
   try {
-    const answer = await probeServer(connect, signal);
-    if (answer.status < 500) return answer;
-    const message = `Server "${name}" is not available: it answered with HTTP ${answer.status}.`;
+    const response = await probeServer(connect, signal);
+    if (response.status < 500) return response;
+    const message = `Server "${name}" is not available: it answered with HTTP ${response.status}.`;
     throw new DownstreamError("SERVER_UNAVAILABLE", name, message);
   } catch (cause) {
     signal.throwIfAborted();
@@ -87,13 +87,13 @@ async function probe(
 }
 
 /**
- * Whether a server announces a login although it accepted the probe: some refuse only tool calls.
+ * Whether a server that accepted the probe announces a login: some servers refuse only tool calls.
  */
-async function describesLogin(requests: Requests, signal: AbortSignal): Promise<boolean> {
-  if (!isSafeAddress(new URL(requests.url))) return false;
+async function announcesLogin(context: RequestContext, signal: AbortSignal): Promise<boolean> {
+  if (!isSafeAddress(new URL(context.url))) return false;
   try {
-    const { found } = await describeResource({}, requests);
-    return found?.authorization_servers !== undefined;
+    const { metadata } = await fetchResourceMetadata({}, context);
+    return metadata?.authorization_servers !== undefined;
   } catch {
     signal.throwIfAborted();
     return false;

@@ -1,29 +1,29 @@
 import type { ServerConfig } from "../../config/mod.ts";
 import type { AccountOptions, LogoutOutcome } from "./accounts.ts";
-import { guardedFetch } from "./guarded_fetch.ts";
-import { addSecret, loadSdk } from "./sdk.ts";
+import { createGuardedFetch } from "./guarded_fetch.ts";
+import { addDefinedSecrets, loadSdk } from "./sdk.ts";
 import { oauthFolder, TokenStore } from "./token_store.ts";
-import { revoke } from "./tokens.ts";
+import { revokeLogin } from "./tokens.ts";
 
-/** Removes the logins at a server, and revokes them at services that support it. */
-export async function logOutOf(
+/** Removes the logins at a server, and revokes them if the authorization server supports it. */
+export async function revokeAndRemoveLogins(
   config: ServerConfig,
   { url, log, folder, signal }: AccountOptions & { readonly url: string },
 ): Promise<LogoutOutcome> {
   const store = new TokenStore(folder ?? oauthFolder(Deno.env), log);
   const run = async (): Promise<LogoutOutcome> => {
     const { logins } = await store.read(url);
-    const live = logins.filter(({ tokens }) => tokens !== undefined);
-    // Removed first: a service that hangs must not keep anyone logged in here.
+    const activeLogins = logins.filter(({ tokens }) => tokens !== undefined);
+    // Removed first: if the authorization server does not respond, the user is logged out anyway.
     await store.remove(url);
-    let outcome: LogoutOutcome = { wasLoggedIn: live.length > 0, revoked: "unsupported" };
-    for (const login of live) {
+    let outcome: LogoutOutcome = { wasLoggedIn: activeLogins.length > 0, revoked: "unsupported" };
+    for (const login of activeLogins) {
       const { tokens, client } = login;
-      addSecret(config, tokens?.access_token, tokens?.refresh_token, client.client_secret);
+      addDefinedSecrets(config, tokens?.access_token, tokens?.refresh_token, client.client_secret);
       const sdk = await loadSdk();
-      const requests = { config, url, sdk, fetchFn: guardedFetch(signal) };
+      const context = { config, url, sdk, fetchFn: createGuardedFetch(signal) };
       try {
-        if (await revoke(login, requests)) outcome = { ...outcome, revoked: "yes" };
+        if (await revokeLogin(login, context)) outcome = { ...outcome, revoked: "yes" };
       } catch (error) {
         signal.throwIfAborted();
         const reason = error instanceof Error ? error.message : String(error);
@@ -32,5 +32,5 @@ export async function logOutOf(
     }
     return outcome;
   };
-  return await store.locked(url, { signal, run });
+  return await store.withLock(url, { signal, run });
 }

@@ -1,138 +1,149 @@
 import { untilAborted } from "../until_aborted.ts";
-import { discover, type LoginService, type OAuthChallenge, wrongIssuer } from "./discovery.ts";
-import { explainLogin, LoginFailed, quoteServer } from "./failures.ts";
-import { guardedFetch } from "./guarded_fetch.ts";
+import {
+  type AuthorizationServer,
+  createIssuerMismatchError,
+  discoverAuthorizationServer,
+  type OAuthChallenge,
+} from "./discovery.ts";
+import { LoginFailure, quoteServerText, toDownstreamError } from "./login_failure.ts";
+import { createGuardedFetch } from "./guarded_fetch.ts";
 import { RedirectListener } from "./redirect_listener.ts";
 import { findClient } from "./registration.ts";
 import { isSafeAddress } from "./safe_address.ts";
-import { addSecret, loadSdk, type Requests } from "./sdk.ts";
+import { addDefinedSecrets, loadSdk, type RequestContext } from "./sdk.ts";
 import type { StoredClient, StoredLogin } from "./stored_login.ts";
 import { exchangeCode } from "./tokens.ts";
 import type { ServerConfig } from "../../config/mod.ts";
 
 /**
- * Maximum length of the login link, in UTF-16 code units: agents read it, and programs receive it.
+ * Maximum length of the login link, in UTF-16 code units. Agents read it, and it is an argument of
+ * the browser.
  */
-const MAX_LINK = 8192;
+const MAX_LINK_LENGTH = 8192;
 
-/** The way in which the person was asked to log in; `nobody` if no one could be asked. */
-export type Asked = "client" | "browser" | "nobody" | "declined";
+/** The result of prompting a person to log in: by which means, or `nobody` if that failed. */
+export type PromptOutcome = "client" | "browser" | "nobody" | "declined";
 
 /** Options of a login. */
-export interface AttemptOptions {
+export interface LoginAttemptOptions {
   readonly config: ServerConfig;
   /** The server's address. */
   readonly url: string;
   readonly challenge: OAuthChallenge;
   /** The previous login, whose client is reused if possible. */
-  readonly last: StoredLogin | undefined;
-  /** Maximum time for the person, in milliseconds. */
-  readonly withinMs: number;
-  /** Asks the person; the signal is aborted when the login ends. */
-  readonly ask: (url: string, signal: AbortSignal) => Promise<Asked>;
+  readonly previousLogin: StoredLogin | undefined;
+  /** Maximum duration of the login, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Prompts the person to open the link; the signal is aborted when the login ends. */
+  readonly promptPerson: (url: string, signal: AbortSignal) => Promise<PromptOutcome>;
   /** Stores the new login. */
-  readonly keep: (login: StoredLogin) => Promise<void>;
+  readonly storeLogin: (login: StoredLogin) => Promise<void>;
 }
 
-/** One login of a person; any number of calls may wait for it. */
+/** One attempt of a person to log in. Any number of calls may wait for it. */
 export class LoginAttempt {
-  /** Resolves when the person is logged in; rejects with an error for people. */
+  /** Resolves when the person is logged in; rejects if the login fails. */
   readonly done: Promise<void>;
-  /** Resolves when no one could be asked, so that the link has to be passed on to the agent. */
-  readonly unattended: Promise<void>;
-  readonly #options: AttemptOptions;
-  readonly #end = new AbortController();
-  readonly #unattended = Promise.withResolvers<void>();
-  #url: string | undefined;
+  /** Resolves when nobody could be prompted, so that the agent has to pass on the link. */
+  readonly nobodyPrompted: Promise<void>;
+  readonly #options: LoginAttemptOptions;
+  readonly #abortController = new AbortController();
+  readonly #nobodyPrompted = Promise.withResolvers<void>();
+  #link: string | undefined;
 
   /** Starts the login. */
-  constructor(options: AttemptOptions) {
+  constructor(options: LoginAttemptOptions) {
     this.#options = options;
-    this.unattended = this.#unattended.promise;
+    this.nobodyPrompted = this.#nobodyPrompted.promise;
     this.done = this.#run();
-    // The login may end long after the last waiting call.
+    // Prevents an unhandled rejection when no call waits any longer.
     this.done.catch(() => {});
   }
 
-  /** The login page; `undefined` before it is known and after the login has ended. */
-  get url(): string | undefined {
-    return this.#end.signal.aborted ? undefined : this.#url;
+  /** The link to the login page; `undefined` before it is known and after the login has ended. */
+  get link(): string | undefined {
+    return this.#abortController.signal.aborted ? undefined : this.#link;
   }
 
   /** Cancels the login. */
   close(): void {
-    this.#stop(
+    this.#abort(
       "it was cancelled, because the gateway is stopping or its configuration has changed.",
     );
   }
 
   async #run(): Promise<void> {
-    const { config, withinMs } = this.#options;
+    const { config, timeoutMs } = this.#options;
     const timer = setTimeout(() => {
-      this.#stop(`nobody finished it within ${Math.round(withinMs / 1000)} s.`);
-    }, withinMs);
+      this.#abort(`nobody finished it within ${Math.round(timeoutMs / 1000)} s.`);
+    }, timeoutMs);
     try {
       const sdk = await loadSdk();
-      const fetchFn = guardedFetch(this.#end.signal);
+      const fetchFn = createGuardedFetch(this.#abortController.signal);
       await this.#logIn({ sdk, config, url: this.#options.url, fetchFn });
     } finally {
       clearTimeout(timer);
-      this.#stop("it is over.");
+      this.#abort("it is over.");
     }
   }
 
-  async #logIn(requests: Requests): Promise<void> {
-    const { challenge, last, config, keep } = this.#options;
-    const service = await discover(challenge, requests);
-    const state = randomText();
-    await using listener = openListener(state, { config, last });
-    const client = await findClient(service, {
+  async #logIn(context: RequestContext): Promise<void> {
+    const { challenge, previousLogin, config, storeLogin } = this.#options;
+    const authorizationServer = await discoverAuthorizationServer(challenge, context);
+    const state = createState();
+    await using listener = openListener(state, { config, previousLogin });
+    const client = await findClient(authorizationServer, {
       redirectUri: listener.uri,
-      last,
-      requests,
+      previousLogin,
+      context,
     });
-    const { authorizationUrl, codeVerifier } = await this.#begin(service, client, {
-      state,
-      requests,
-    });
-    addSecret(config, codeVerifier);
-    if (!isSafeAddress(authorizationUrl)) throw new LoginFailed("its login page is not https.");
-    if (authorizationUrl.href.length > MAX_LINK) {
-      const message = `the link to its login page is longer than ${MAX_LINK} characters.`;
-      throw new LoginFailed(message, { canRetry: false });
+    const { authorizationUrl, codeVerifier } = await this.#startAuthorization(
+      authorizationServer,
+      client,
+      { state, context },
+    );
+    addDefinedSecrets(config, codeVerifier);
+    if (!isSafeAddress(authorizationUrl)) throw new LoginFailure("its login page is not https.");
+    if (authorizationUrl.href.length > MAX_LINK_LENGTH) {
+      const message = `the link to its login page is longer than ${MAX_LINK_LENGTH} characters.`;
+      throw new LoginFailure(message, { canRetry: false });
     }
-    this.#url = authorizationUrl.href;
+    this.#link = authorizationUrl.href;
     try {
-      const answer = await this.#ask(authorizationUrl.href, listener);
-      const code = readAnswer(answer, { service, requests });
-      addSecret(config, code);
-      const given = await exchangeCode({ code, codeVerifier }, { service, client, requests });
-      await keep(describe(requests.url, { service, ...given }));
+      const redirectQuery = await this.#waitForRedirect(authorizationUrl.href, listener);
+      const code = readAuthorizationCode(redirectQuery, { authorizationServer, context });
+      addDefinedSecrets(config, code);
+      const granted = await exchangeCode({ code, codeVerifier }, {
+        authorizationServer,
+        client,
+        context,
+      });
+      await storeLogin(createStoredLogin(context.url, { authorizationServer, ...granted }));
       const text = "You can close this page and go back to your agent.";
-      listener.show({ title: `Logged in to ${config.name}`, text });
+      listener.showPage({ title: `Logged in to ${config.name}`, text });
     } catch (error) {
-      const { message } = explainLogin(error, config.name);
+      const { message } = toDownstreamError(error, config.name);
       const text = `${message} You can close this page.`;
-      listener.show({ title: `Not logged in to ${config.name}`, text });
+      listener.showPage({ title: `Not logged in to ${config.name}`, text });
       throw error;
     }
   }
 
-  async #begin(
-    service: LoginService,
+  async #startAuthorization(
+    authorizationServer: AuthorizationServer,
     client: StoredClient,
-    { state, requests }: { readonly state: string; readonly requests: Requests },
+    { state, context }: { readonly state: string; readonly context: RequestContext },
   ): Promise<{ authorizationUrl: URL; codeVerifier: string }> {
-    const { metadata, resource, scope } = service;
+    const { metadata, resource, scope } = authorizationServer;
     const { issuer, authorization_endpoint, token_endpoint } = metadata;
-    requireOffered("response type", "code", metadata.response_types_supported, requests);
-    requireOffered(
+    requireSupported("response type", "code", metadata.response_types_supported, context);
+    requireSupported(
       "code challenge method",
       "S256",
       metadata.code_challenge_methods_supported,
-      requests,
+      context,
     );
-    return await requests.sdk.startAuthorization(service.issuer, {
+    return await context.sdk.startAuthorization(authorizationServer.issuer, {
       metadata: {
         issuer,
         authorization_endpoint,
@@ -147,78 +158,85 @@ export class LoginAttempt {
     });
   }
 
-  /** Waits for the browser's redirect; throws if the person declines. */
-  async #ask(url: string, listener: RedirectListener): Promise<URLSearchParams> {
-    const { ask } = this.#options;
-    const { signal } = this.#end;
+  /** Prompts the person, and waits for the redirect; throws if the person declines. */
+  async #waitForRedirect(link: string, listener: RedirectListener): Promise<URLSearchParams> {
+    const { promptPerson } = this.#options;
+    const { signal } = this.#abortController;
     const declined = Promise.withResolvers<never>();
-    ask(url, signal).then((asked) => {
-      if (asked === "nobody") this.#unattended.resolve();
-      if (asked === "declined") declined.reject(new LoginFailed("the login was declined."));
+    promptPerson(link, signal).then((outcome) => {
+      if (outcome === "nobody") this.#nobodyPrompted.resolve();
+      if (outcome === "declined") declined.reject(new LoginFailure("the login was declined."));
     }, () => {
-      // The client disconnected; someone may still have the link.
-      this.#unattended.resolve();
+      // The client disconnected. The login goes on, because a person may still open the link.
+      this.#nobodyPrompted.resolve();
     });
-    return await untilAborted(Promise.race([listener.answer, declined.promise]), signal);
+    return await untilAborted(Promise.race([listener.redirectQuery, declined.promise]), signal);
   }
 
-  #stop(why: string): void {
-    this.#end.abort(new LoginFailed(why));
+  #abort(reason: string): void {
+    this.#abortController.abort(new LoginFailure(reason));
   }
 }
 
-/** Listens on the configured port, else on the port of the registered client, else on any. */
+/**
+ * Listens on the configured port, otherwise on the port of the previous login, otherwise on any.
+ */
 function openListener(
   state: string,
-  { config, last }: Pick<AttemptOptions, "config" | "last">,
+  { config, previousLogin }: Pick<LoginAttemptOptions, "config" | "previousLogin">,
 ): RedirectListener {
   const port = config.options.oauth?.redirectPort;
   if (port !== undefined) return new RedirectListener(state, port);
-  const known = Number(URL.parse(last?.client.redirect_uri ?? "")?.port ?? 0);
+  const previousPort = Number(URL.parse(previousLogin?.client.redirect_uri ?? "")?.port ?? 0);
   try {
-    return new RedirectListener(state, known);
+    return new RedirectListener(state, previousPort);
   } catch {
     return new RedirectListener(state, 0);
   }
 }
 
-/** Reads the code from the redirect. The issuer is checked before anything else is used. */
-function readAnswer(
-  answer: URLSearchParams,
-  { service, requests }: { readonly service: LoginService; readonly requests: Requests },
+/** Reads the code from the redirect, after it has checked the issuer. */
+function readAuthorizationCode(
+  redirectQuery: URLSearchParams,
+  { authorizationServer, context }: {
+    readonly authorizationServer: AuthorizationServer;
+    readonly context: RequestContext;
+  },
 ): string {
-  const { metadata, isDescribed } = service;
-  const { config } = requests;
-  const iss = answer.get("iss");
-  // The issuer of a service without metadata is unknown. Any other must match exactly: RFC 9207 and
-  // MCP forbid ignoring even a trailing slash here, because the service has just written its own
-  // identifier.
+  const { metadata, hasMetadata } = authorizationServer;
+  const { config } = context;
+  const iss = redirectQuery.get("iss");
+  // The issuer of an authorization server without metadata is unknown, so it is not checked.
+  // With metadata, the issuer must be equal, even in a trailing slash (RFC 9207 and MCP).
   const isMissing = iss === null &&
     metadata.authorization_response_iss_parameter_supported === true;
-  if (isDescribed && (isMissing || (iss !== null && iss !== metadata.issuer))) {
-    throw wrongIssuer({ got: iss ?? undefined, wanted: metadata.issuer }, config);
+  if (hasMetadata && (isMissing || (iss !== null && iss !== metadata.issuer))) {
+    throw createIssuerMismatchError(
+      { actual: iss ?? undefined, expected: metadata.issuer },
+      config,
+    );
   }
-  const error = answer.get("error");
+  const error = redirectQuery.get("error");
   if (error !== null) {
-    const description = answer.get("error_description");
-    const more = description === null ? "" : `: ${quoteServer(description, config)}`;
-    throw new LoginFailed(`the login page answered ${quoteServer(error, config)}${more}.`);
+    const description = redirectQuery.get("error_description");
+    const detail = description === null ? "" : `: ${quoteServerText(description, config)}`;
+    throw new LoginFailure(`the login page answered ${quoteServerText(error, config)}${detail}.`);
   }
-  const code = answer.get("code");
-  if (code === null) throw new LoginFailed("the login page sent the browser back without a code.");
+  const code = redirectQuery.get("code");
+  if (code === null) throw new LoginFailure("the login page sent the browser back without a code.");
   return code;
 }
 
-function describe(
+function createStoredLogin(
   url: string,
-  { service, client, tokens }: {
-    readonly service: LoginService;
+  { authorizationServer, client, tokens }: {
+    readonly authorizationServer: AuthorizationServer;
     readonly client: StoredClient;
     readonly tokens: NonNullable<StoredLogin["tokens"]>;
   },
 ): StoredLogin {
-  const { issuer, metadata, resource, scope } = service;
-  const revocation = metadata.revocation_endpoint;
+  const { issuer, metadata, resource, scope } = authorizationServer;
+  const revocationEndpoint = metadata.revocation_endpoint;
   const methods = metadata.token_endpoint_auth_methods_supported;
   return {
     url,
@@ -226,7 +244,7 @@ function describe(
     endpoints: {
       authorization: metadata.authorization_endpoint,
       token: metadata.token_endpoint,
-      ...(revocation === undefined ? {} : { revocation }),
+      ...(revocationEndpoint === undefined ? {} : { revocation: revocationEndpoint }),
       ...(methods === undefined ? {} : { auth_methods: methods }),
     },
     ...(resource === undefined ? {} : { resource }),
@@ -236,40 +254,44 @@ function describe(
   };
 }
 
-/** Throws if the service lists what it supports and the gateway's choice is not in the list. */
-function requireOffered(
-  what: string,
-  ours: string,
-  offered: readonly string[] | undefined,
-  { config }: Requests,
+/**
+ * Throws if the metadata lists the supported values, and the value that the gateway needs is not
+ * one.
+ */
+function requireSupported(
+  parameter: string,
+  requiredValue: string,
+  supportedValues: readonly string[] | undefined,
+  { config }: RequestContext,
 ): void {
-  if (offered === undefined || offered.includes(ours)) return;
-  const theirs = quoteServer(offered.join(", "), config);
+  if (supportedValues === undefined || supportedValues.includes(requiredValue)) return;
+  const quotedValues = quoteServerText(supportedValues.join(", "), config);
   const message =
-    `its login service offers the ${what} ${theirs}, but the gateway needs "${ours}".`;
-  throw new LoginFailed(message, { canRetry: false });
+    `its authorization server offers the ${parameter} ${quotedValues}, but the gateway needs ` +
+    `"${requiredValue}".`;
+  throw new LoginFailure(message, { canRetry: false });
 }
 
-function randomText(): string {
+function createState(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(32));
   return bytes.toBase64({ alphabet: "base64url", omitPadding: true });
 }
 
 /**
- * Waits for a login while a person can be asked.
+ * Waits until a login is done, nobody can be prompted, or the time is up.
  *
- * @param attempt The login; its failure is thrown.
- * @param ms Maximum wait, in milliseconds.
+ * @param attempt The login; its error is thrown.
+ * @param timeoutMs Maximum wait, in milliseconds.
  * @returns Whether the person is logged in.
  */
-export async function isDoneWithin(attempt: LoginAttempt, ms: number): Promise<boolean> {
+export async function waitForLogin(attempt: LoginAttempt, timeoutMs: number): Promise<boolean> {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const tooLong = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms);
+  const timeout = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), timeoutMs);
   });
   try {
     const done = attempt.done.then(() => true);
-    return await Promise.race([done, attempt.unattended.then(() => false), tooLong]);
+    return await Promise.race([done, attempt.nobodyPrompted.then(() => false), timeout]);
   } finally {
     clearTimeout(timer);
   }

@@ -7,4 +7,4 @@
  */
 export { type AccountOptions, logIn, type LoginState, logOut, readLoginState } from "./accounts.ts";
 export { type LoginOutcome, type LogoutOutcome } from "./accounts.ts";
-export { authorize, type AuthorizeOptions } from "./authorize.ts";
+export { createServerAuth, type ServerAuthOptions } from "./server_auth.ts";

@@ -1,56 +1,71 @@
 import type { RecoverOptions, ServerAuth } from "../authorization.ts";
 import { untilAborted } from "../until_aborted.ts";
 import { within } from "../../within.ts";
-import type { ClientMethod } from "./client_authentication.ts";
-import { discover, type OAuthChallenge, readChallenge } from "./discovery.ts";
-import { authRequired, explainLogin, LoginFailed } from "./failures.ts";
+import type { ClientAuthenticationMethod } from "./client_authentication.ts";
+import { discoverAuthorizationServer, type OAuthChallenge, parseChallenge } from "./discovery.ts";
+import { createAuthRequiredError, LoginFailure, toDownstreamError } from "./login_failure.ts";
 import { serverCommand } from "../server_command.ts";
 import { LockTimeout } from "../../file_lock.ts";
-import { guardedFetch } from "./guarded_fetch.ts";
-import { isDoneWithin, type LoginAttempt } from "./login_attempt.ts";
+import { createGuardedFetch } from "./guarded_fetch.ts";
+import { type LoginAttempt, waitForLogin } from "./login_attempt.ts";
 import { type OAuthSettings, startLogin } from "./person_login.ts";
-import { renew } from "./renew.ts";
-import { addSecret, loadSdk } from "./sdk.ts";
-import { bearerOf, fitsEntry, isDue, type StoredLogin, type StoredTokens } from "./stored_login.ts";
-import { fetchOwnTokens } from "./tokens.ts";
+import { renewLogin } from "./renew.ts";
+import { addDefinedSecrets, loadSdk } from "./sdk.ts";
+import {
+  createAuthorizationHeader,
+  isRenewalDue,
+  matchesEntry,
+  type StoredLogin,
+  type StoredTokens,
+} from "./stored_login.ts";
+import { requestClientTokens } from "./tokens.ts";
 
 /**
- * A token that is refused within this time after it was obtained would be refused again if renewed.
+ * Age up to which a token is new, in milliseconds: a server that refuses it would refuse the next
+ * one.
  */
-const FRESH_MS = 10_000;
+const FRESH_TOKEN_MS = 10_000;
 
-/** Pause after a failed renewal while the old token is still valid, in milliseconds. */
-const PAUSE_MS = 10_000;
+/**
+ * Minimum time between a failed renewal and the next one while the token is valid, in milliseconds.
+ */
+const RENEWAL_RETRY_MS = 10_000;
 
 /** Maximum time that `close` waits for a renewal in progress, in milliseconds. */
-const LAST_RENEWAL_MS = 1000;
+const CLOSE_TIMEOUT_MS = 1000;
 
-/** Interval of the checks for a login that another process has changed, in milliseconds. */
-const CHECK_MS = 500;
+/**
+ * Minimum time between two reads of the stored login, in milliseconds. Another process may change
+ * it.
+ */
+const STORE_CHECK_MS = 500;
 
-/** The origin and the time of the current tokens. */
-interface Origin {
-  readonly how: "stored" | "renewed" | "given";
-  readonly at: number;
+/** Origin of the current tokens. */
+interface TokenOrigin {
+  readonly source: "stored" | "renewed" | "login";
+  /**
+   * Time of the login or renewal on the clock of `performance.now`; `-Infinity` for stored tokens.
+   */
+  readonly timeMs: number;
 }
 
 /** OAuth for one server: its tokens, their renewal, and logins. */
 export class OAuth implements ServerAuth {
   readonly #settings: OAuthSettings;
-  readonly #life = new AbortController();
+  readonly #abortController = new AbortController();
   #login: StoredLogin | undefined;
-  // Tokens of the client credentials grant are cheap to request, so they are not stored.
-  #own: StoredTokens | undefined;
-  #origin: Origin = { how: "stored", at: -Infinity };
-  #reading: Promise<void> | undefined;
-  #checksAgainAt = Infinity;
-  #renewing: Promise<boolean> | undefined;
-  #attempt: LoginAttempt | undefined;
-  #renewsAgainAt = -Infinity;
-  #ownChallenge: OAuthChallenge = {};
-  #ownMethod: ClientMethod | undefined;
-  // Tokens of consecutive logins that the server refused immediately.
-  readonly #wasted = new Set<string>();
+  // Tokens of the client credentials grant. They are not stored, because new ones need no person.
+  #clientTokens: StoredTokens | undefined;
+  #tokenOrigin: TokenOrigin = { source: "stored", timeMs: -Infinity };
+  #storeRead: Promise<void> | undefined;
+  #nextStoreReadAt = Infinity;
+  #renewal: Promise<boolean> | undefined;
+  #loginAttempt: LoginAttempt | undefined;
+  #nextRenewalAt = -Infinity;
+  #clientChallenge: OAuthChallenge = {};
+  #clientMethod: ClientAuthenticationMethod | undefined;
+  // `Authorization` headers with tokens of consecutive logins that the server refused immediately.
+  readonly #refusedNewTokens = new Set<string>();
 
   /** Reads and sends nothing before the first request. */
   constructor(settings: OAuthSettings) {
@@ -59,237 +74,278 @@ export class OAuth implements ServerAuth {
 
   /** The `Authorization` header of the next request; renews the token if it is due. */
   async headers(signal: AbortSignal): Promise<Readonly<Record<string, string>>> {
-    if (performance.now() > this.#checksAgainAt) this.#reading = undefined;
-    await untilAborted(this.#reading ??= this.#read(), signal);
+    if (performance.now() > this.#nextStoreReadAt) this.#storeRead = undefined;
+    await untilAborted(this.#storeRead ??= this.#readStore(), signal);
     const { tokens } = this;
     const now = Date.now();
-    if (tokens !== undefined && isDue(tokens, now) && performance.now() > this.#renewsAgainAt) {
+    if (
+      tokens !== undefined && isRenewalDue(tokens, now) && performance.now() > this.#nextRenewalAt
+    ) {
       try {
         await untilAborted(this.#renew(), signal);
       } catch (error) {
-        const isValid = tokens.expires_at !== undefined && tokens.expires_at > now;
-        if (signal.aborted || !isValid) throw this.#explain(error, signal);
-        this.#renewsAgainAt = performance.now() + PAUSE_MS;
+        const isStillValid = tokens.expires_at !== undefined && tokens.expires_at > now;
+        if (signal.aborted || !isStillValid) throw this.#toThrownError(error, signal);
+        this.#nextRenewalAt = performance.now() + RENEWAL_RETRY_MS;
       }
     }
-    const authorization = this.#bearer;
+    const authorization = this.#authorizationHeader;
     return authorization === undefined ? {} : { authorization };
   }
 
   /** The current tokens. */
   get tokens(): StoredTokens | undefined {
-    return this.#own ?? this.#login?.tokens;
+    return this.#clientTokens ?? this.#login?.tokens;
   }
 
-  /** Gets a token after a refusal, so that the request can be repeated. */
+  /** Obtains a token after a refusal, so that the request can be repeated. */
   async recover(
     refusal: Response,
-    { sentAuthorization: sent, signal }: RecoverOptions,
+    { sentAuthorization, signal }: RecoverOptions,
   ): Promise<void> {
     try {
-      await untilAborted(this.#reading ??= this.#read(), signal);
-      if (this.#isNewerThan(sent)) return;
-      const isScope = refusal.status === 403;
-      if (!isScope && await untilAborted(this.#renewRefused(sent), signal)) return;
+      await untilAborted(this.#storeRead ??= this.#readStore(), signal);
+      if (this.#hasNewerToken(sentAuthorization)) return;
+      const needsWiderScope = refusal.status === 403;
+      if (
+        !needsWiderScope && await untilAborted(this.#renewRefused(sentAuthorization), signal)
+      ) return;
       const sdk = await untilAborted(loadSdk(), signal);
-      const { scope: asked, ...challenge } = readChallenge(refusal, sdk);
-      const scope = isScope ? await this.#widen(asked) : asked;
-      const wanted = scope === undefined ? {} : { scope };
-      await this.#logIn({ ...challenge, ...wanted, isWhole: isScope }, signal);
+      const { scope: challengeScope, ...challenge } = parseChallenge(refusal, sdk);
+      const scope = needsWiderScope
+        ? await this.#computeWiderScope(challengeScope)
+        : challengeScope;
+      const scopeParameter = scope === undefined ? {} : { scope };
+      await this.#logIn(
+        { ...challenge, ...scopeParameter, isCompleteScope: needsWiderScope },
+        signal,
+      );
     } catch (error) {
-      throw this.#explain(error, signal);
+      throw this.#toThrownError(error, signal);
     }
   }
 
-  /** Cancels a login and stops using the server. */
+  /** Cancels a login; waits for a renewal in progress. */
   async close(): Promise<void> {
-    this.#life.abort(new LoginFailed("the gateway no longer uses the server."));
-    this.#attempt?.close();
-    if (this.#renewing !== undefined) await within(this.#renewing, LAST_RENEWAL_MS);
+    this.#abortController.abort(new LoginFailure("the gateway no longer uses the server."));
+    this.#loginAttempt?.close();
+    if (this.#renewal !== undefined) await within(this.#renewal, CLOSE_TIMEOUT_MS);
   }
 
-  get #bearer(): string | undefined {
-    return this.#own === undefined ? bearerOf(this.#login) : `Bearer ${this.#own.access_token}`;
+  get #authorizationHeader(): string | undefined {
+    return this.#clientTokens === undefined
+      ? createAuthorizationHeader(this.#login)
+      : `Bearer ${this.#clientTokens.access_token}`;
   }
 
-  get #isOwn(): boolean {
+  get #usesClientCredentials(): boolean {
     return this.#settings.config.options.oauth?.grant === "client_credentials";
   }
 
-  /** Whether the tokens are so new that the server should accept them. */
+  /** Whether the tokens were issued so recently that the server should accept them. */
   get #isFresh(): boolean {
     const { tokens } = this;
-    const hasEnded = tokens !== undefined && isDue(tokens, Date.now());
-    return !hasEnded && performance.now() - this.#origin.at < FRESH_MS;
+    const isExpiring = tokens !== undefined && isRenewalDue(tokens, Date.now());
+    return !isExpiring && performance.now() - this.#tokenOrigin.timeMs < FRESH_TOKEN_MS;
   }
 
-  #isNewerThan(sent: string | undefined): boolean {
-    return this.#bearer !== undefined && this.#bearer !== sent;
+  #hasNewerToken(sentAuthorization: string | undefined): boolean {
+    return this.#authorizationHeader !== undefined &&
+      this.#authorizationHeader !== sentAuthorization;
   }
 
-  async #read(): Promise<void> {
-    if (this.#isOwn) return;
+  async #readStore(): Promise<void> {
+    if (this.#usesClientCredentials) return;
     const { store, url, config } = this.#settings;
-    this.#checksAgainAt = Infinity;
-    const known = this.#login;
+    this.#nextStoreReadAt = Infinity;
+    const previousLogin = this.#login;
     const { logins } = await store.read(url);
-    this.#checksAgainAt = performance.now() + CHECK_MS;
-    const found = logins.find((login) => fitsEntry(login, config));
-    // Skipped if this process has stored another login in the meantime.
-    const isChanged = known === undefined || bearerOf(found) !== bearerOf(known);
-    if (this.#login === known && isChanged) this.#use(found, "stored");
+    this.#nextStoreReadAt = performance.now() + STORE_CHECK_MS;
+    const storedLogin = logins.find((login) => matchesEntry(login, config));
+    const isChanged = previousLogin === undefined ||
+      createAuthorizationHeader(storedLogin) !== createAuthorizationHeader(previousLogin);
+    // This process may have stored another login in the meantime.
+    if (this.#login === previousLogin && isChanged) this.#useLogin(storedLogin, "stored");
   }
 
-  #use(login: StoredLogin | undefined, how: Origin["how"]): void {
+  #useLogin(login: StoredLogin | undefined, source: TokenOrigin["source"]): void {
     const { config } = this.#settings;
     const { tokens, client } = login ?? {};
-    addSecret(config, tokens?.access_token, tokens?.refresh_token, client?.client_secret);
+    addDefinedSecrets(config, tokens?.access_token, tokens?.refresh_token, client?.client_secret);
     this.#login = login;
-    this.#origin = { how, at: how === "stored" ? -Infinity : performance.now() };
+    this.#tokenOrigin = { source, timeMs: source === "stored" ? -Infinity : performance.now() };
   }
 
   /**
-   * Renews the tokens, once for all concurrent callers.
+   * Renews the tokens; concurrent callers share one renewal.
    *
    * @returns Whether there are new tokens; if not, the login has ended.
    */
   #renew(): Promise<boolean> {
-    this.#renewing ??= this.#renewOnce().finally(() => this.#renewing = undefined);
-    return this.#renewing;
+    this.#renewal ??= this.#renewOnce().finally(() => this.#renewal = undefined);
+    return this.#renewal;
   }
 
   async #renewOnce(): Promise<boolean> {
-    if (this.#isOwn) {
-      await this.#fetchOwn();
+    if (this.#usesClientCredentials) {
+      await this.#fetchClientTokens();
       return true;
     }
     const login = this.#login;
     if (login?.tokens?.refresh_token === undefined) {
-      // A token that cannot be renewed is used until the server refuses it.
-      return await this.#takeOver();
+      // Without a refresh token, only another process may have stored a newer login.
+      return await this.#useNewerStoredLogin();
     }
     const { config, store } = this.#settings;
-    const renewed = await renew(login, { config, store, signal: this.#life.signal });
+    const renewed = await renewLogin(login, {
+      config,
+      store,
+      signal: this.#abortController.signal,
+    });
     // Another login may have been stored in the meantime.
     if (this.#login !== login) return this.#login?.tokens !== undefined;
-    this.#use(renewed, "renewed");
+    this.#useLogin(renewed, "renewed");
     return renewed?.tokens !== undefined;
   }
 
-  /** Uses a login that another process has made in the meantime. */
-  async #takeOver(): Promise<boolean> {
+  /**
+   * Uses the stored login if another process has changed it.
+   *
+   * @returns Whether there is such a login.
+   */
+  async #useNewerStoredLogin(): Promise<boolean> {
     const { store, url, config } = this.#settings;
-    const last = this.#bearer;
+    const previousHeader = this.#authorizationHeader;
     const { logins } = await store.read(url);
-    const login = logins.find((one) => fitsEntry(one, config));
-    if (login?.tokens === undefined || bearerOf(login) === last) return false;
-    this.#use(login, "stored");
+    const login = logins.find((stored) => matchesEntry(stored, config));
+    if (login?.tokens === undefined || createAuthorizationHeader(login) === previousHeader) {
+      return false;
+    }
+    this.#useLogin(login, "stored");
     return true;
   }
 
-  /** Renews a token that the server refused, whatever its expiry. */
-  async #renewRefused(sent: string | undefined): Promise<boolean> {
+  /**
+   * Renews a token that the server refused, even if it has not expired.
+   *
+   * @returns Whether there is a new token.
+   * @throws {DownstreamError} if the server refuses the tokens of several logins in succession.
+   */
+  async #renewRefused(sentAuthorization: string | undefined): Promise<boolean> {
     const { config } = this.#settings;
-    const isWasted = sent !== undefined && this.#isFresh && this.#origin.how === "given";
-    if (!isWasted) this.#wasted.clear();
-    else this.#wasted.add(sent);
-    // One refusal may be chance, but no one should have to log in repeatedly for nothing.
-    if (this.#wasted.size > 1) {
-      throw authRequired(
+    const isTokenOfNewLogin = sentAuthorization !== undefined && this.#isFresh &&
+      this.#tokenOrigin.source === "login";
+    if (isTokenOfNewLogin) this.#refusedNewTokens.add(sentAuthorization);
+    else this.#refusedNewTokens.clear();
+    // One refusal may be a coincidence. After two, a further login would not help.
+    if (this.#refusedNewTokens.size > 1) {
+      throw createAuthRequiredError(
         config.name,
-        "refuses the token that its own login service has just issued. Log in again. If that does not " +
-          "help, the operator of the server has to fix it.",
-        this.#isOwn ? {} : { command: serverCommand("auth login", config.name) },
+        "refuses the token that its own authorization server has just issued. Log in again. If " +
+          "that does not help, the operator of the server has to fix it.",
+        this.#usesClientCredentials ? {} : { command: serverCommand("auth login", config.name) },
       );
     }
-    if (this.#isOwn) return false;
-    if (await this.#takeOver()) return true;
+    if (this.#usesClientCredentials) return false;
+    if (await this.#useNewerStoredLogin()) return true;
     if (this.#login?.tokens?.refresh_token === undefined) return false;
-    // If renewed tokens are refused as well, the login is worthless.
-    if (this.#isFresh && this.#origin.how === "renewed") return false;
+    // Renewed tokens were refused as well, so a new login is needed.
+    if (this.#isFresh && this.#tokenOrigin.source === "renewed") return false;
     return await this.#renew();
   }
 
-  /** The union of the granted scope and the scope that a request needs. */
-  async #widen(needed: string | undefined): Promise<string | undefined> {
+  /**
+   * Returns the union of the requested scope, the granted scope and the scope that a request needs.
+   *
+   * @throws {DownstreamError} if all of it was requested before.
+   */
+  async #computeWiderScope(neededScope: string | undefined): Promise<string | undefined> {
     const { name } = this.#settings.config;
     const { computeScopeUnion, isStrictScopeSuperset } = await loadSdk();
-    const asked = this.#isOwn ? this.#ownChallenge.scope : this.#login?.requested_scope;
-    const union = computeScopeUnion(asked, this.tokens?.scope, needed);
-    if (isStrictScopeSuperset(union, asked)) return union;
-    throw authRequired(
+    const requestedScope = this.#usesClientCredentials
+      ? this.#clientChallenge.scope
+      : this.#login?.requested_scope;
+    const union = computeScopeUnion(requestedScope, this.tokens?.scope, neededScope);
+    if (isStrictScopeSuperset(union, requestedScope)) return union;
+    throw createAuthRequiredError(
       name,
-      "does not permit this to the account that is logged in, although every scope that the server asks " +
-        "for was requested. Log in with an account that has the permission.",
-      this.#isOwn ? {} : { command: serverCommand("auth login", name) },
+      "does not permit this to the account that is logged in, although every scope that the " +
+        "server asks for was requested. Log in with an account that has the permission.",
+      this.#usesClientCredentials ? {} : { command: serverCommand("auth login", name) },
     );
   }
 
   async #logIn(challenge: OAuthChallenge, signal: AbortSignal): Promise<void> {
-    if (this.#isOwn) {
-      this.#ownChallenge = challenge;
+    if (this.#usesClientCredentials) {
+      this.#clientChallenge = challenge;
       await untilAborted(this.#renew(), signal);
       return;
     }
     const { config: { name }, isInteractive, pending, waitMs } = this.#settings;
     const command = serverCommand("auth login", name);
     if (!isInteractive) {
-      const why = "needs a login, which the operator of the gateway makes in a terminal.";
-      throw authRequired(name, why, { command });
+      const reason = "needs a login, which the operator of the gateway makes in a terminal.";
+      throw createAuthRequiredError(name, reason, { command });
     }
-    const attempt = this.#attempt ?? this.#begin(challenge);
-    const isDone = untilAborted(isDoneWithin(attempt, waitMs), signal);
+    const attempt = this.#loginAttempt ?? this.#startLoginAttempt(challenge);
+    const isDone = untilAborted(waitForLogin(attempt, waitMs), signal);
     if (await pending.waitFor(isDone)) return;
-    const { url } = attempt;
-    const how = url === undefined ? "run the command" : "open the link, or run the command";
-    const why = `needs a login: a person has to ${how} in a terminal. Then call again.`;
-    throw authRequired(name, why, { command, ...(url === undefined ? {} : { url }) });
+    const { link } = attempt;
+    const instruction = link === undefined
+      ? "run the command"
+      : "open the link, or run the command";
+    const reason = `needs a login: a person has to ${instruction} in a terminal. Then call again.`;
+    const linkDetail = link === undefined ? {} : { url: link };
+    throw createAuthRequiredError(name, reason, { command, ...linkDetail });
   }
 
-  #begin(challenge: OAuthChallenge): LoginAttempt {
+  #startLoginAttempt(challenge: OAuthChallenge): LoginAttempt {
     const attempt = startLogin(this.#settings, {
       challenge,
-      last: this.#login,
-      keep: (login) => this.#keep(login),
+      previousLogin: this.#login,
+      storeLogin: (login) => this.#storeLogin(login),
     });
-    this.#attempt = attempt;
-    const end = (): void => {
-      this.#attempt = undefined;
-      // After a failure, the login service may have forgotten the client; the next login registers
-      // one.
+    this.#loginAttempt = attempt;
+    const removeAttempt = (): void => {
+      this.#loginAttempt = undefined;
+      // After a failed login, the next one registers a new client: the authorization server may
+      // have deleted the old one.
       if (this.#login?.tokens === undefined) this.#login = undefined;
     };
-    attempt.done.then(end, end);
+    attempt.done.then(removeAttempt, removeAttempt);
     return attempt;
   }
 
-  async #keep(login: StoredLogin): Promise<void> {
+  async #storeLogin(login: StoredLogin): Promise<void> {
     const { store, url } = this.#settings;
     try {
-      await store.locked(url, { signal: this.#life.signal, run: () => store.write(login) });
+      await store.withLock(url, {
+        signal: this.#abortController.signal,
+        run: () => store.write(login),
+      });
     } catch (error) {
       if (!(error instanceof LockTimeout)) throw error;
-      // The process that holds the lock hangs; a login that a person has just made must not be
-      // lost.
+      // The process that holds the lock hangs. Write without the lock, so that the person need not
+      // log in again.
       await store.write(login);
     }
-    this.#use(login, "given");
+    this.#useLogin(login, "login");
   }
 
-  async #fetchOwn(): Promise<void> {
+  async #fetchClientTokens(): Promise<void> {
     const { config, url } = this.#settings;
     const sdk = await loadSdk();
-    const requests = { config, url, sdk, fetchFn: guardedFetch(this.#life.signal) };
-    const service = await discover(this.#ownChallenge, requests);
-    const method = this.#ownMethod;
-    const granted = await fetchOwnTokens(service, { method, requests });
-    this.#own = granted.tokens;
-    this.#ownMethod = granted.method;
-    this.#origin = { how: "given", at: performance.now() };
+    const context = { config, url, sdk, fetchFn: createGuardedFetch(this.#abortController.signal) };
+    const authorizationServer = await discoverAuthorizationServer(this.#clientChallenge, context);
+    const method = this.#clientMethod;
+    const granted = await requestClientTokens(authorizationServer, { method, context });
+    this.#clientTokens = granted.tokens;
+    this.#clientMethod = granted.method;
+    this.#tokenOrigin = { source: "login", timeMs: performance.now() };
   }
 
-  #explain(error: unknown, signal: AbortSignal): unknown {
+  #toThrownError(error: unknown, signal: AbortSignal): unknown {
     if (signal.aborted && error === signal.reason) return error;
-    return explainLogin(error, this.#settings.config.name);
+    return toDownstreamError(error, this.#settings.config.name);
   }
 }

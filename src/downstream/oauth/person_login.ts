@@ -5,11 +5,11 @@ import type { ClientChannel } from "../client_channel.ts";
 import type { PendingOperations } from "../pending_operations.ts";
 import { serverCommand } from "../server_command.ts";
 import type { OAuthChallenge } from "./discovery.ts";
-import { type Asked, LoginAttempt } from "./login_attempt.ts";
+import { LoginAttempt, type PromptOutcome } from "./login_attempt.ts";
 import type { StoredLogin } from "./stored_login.ts";
 import type { TokenStore } from "./token_store.ts";
 
-/** Options for the authorization of one server. */
+/** Options of `OAuth`. */
 export interface OAuthSettings {
   readonly config: ServerConfig;
   /** The server's address. */
@@ -29,12 +29,12 @@ export interface OAuthSettings {
 }
 
 /** Options of one login. */
-export interface LoginStart {
+export interface StartLoginOptions {
   readonly challenge: OAuthChallenge;
   /** The previous login, if there was one. */
-  readonly last: StoredLogin | undefined;
+  readonly previousLogin: StoredLogin | undefined;
   /** Stores the new login. */
-  readonly keep: (login: StoredLogin) => Promise<void>;
+  readonly storeLogin: (login: StoredLogin) => Promise<void>;
 }
 
 /**
@@ -42,7 +42,7 @@ export interface LoginStart {
  *
  * @throws {LoginNeedsCaller} if no operation is pending.
  */
-export function startLogin(settings: OAuthSettings, start: LoginStart): LoginAttempt {
+export function startLogin(settings: OAuthSettings, start: StartLoginOptions): LoginAttempt {
   const { config, url, pending, loginMs, openBrowser, log } = settings;
   const { name } = config;
   const channel = pending.bestChannel;
@@ -53,55 +53,55 @@ export function startLogin(settings: OAuthSettings, start: LoginStart): LoginAtt
     });
   }
   const id = crypto.randomUUID();
-  let asked: Asked | undefined;
+  let outcome: PromptOutcome | undefined;
   const attempt = new LoginAttempt({
     ...start,
     config,
     url,
-    withinMs: loginMs,
-    ask: async (page, signal) => {
+    timeoutMs: loginMs,
+    promptPerson: async (link, signal) => {
       log.info("A person is asked to log in", { server: name });
-      asked = await askClient(channel, { server: name, page, id, signal }) ??
-        (await openBrowser(page) ? "browser" : "nobody");
-      log.debug("Asked for a login", { server: name, by: asked });
-      return asked;
+      outcome = await promptClient(channel, { server: name, link, id, signal }) ??
+        (await openBrowser(link) ? "browser" : "nobody");
+      log.debug("Asked for a login", { server: name, by: outcome });
+      return outcome;
     },
   });
-  const complete = (): void => {
-    // A fast user may finish before the client confirms the elicitation.
-    if (channel.supports("url") && (asked ?? "client") === "client") {
+  const notifyClient = (): void => {
+    // The outcome is missing if the person logs in before the client confirms the elicitation.
+    if (channel.supports("url") && (outcome ?? "client") === "client") {
       channel.notifyLinkDone({ elicitationId: id });
     }
   };
   attempt.done.then(() => {
     log.info("Logged in", { server: name });
-    complete();
+    notifyClient();
   }, (error) => {
     const reason = error instanceof Error ? error.message : String(error);
     log.warn("A login failed", { server: name, reason });
-    complete();
+    notifyClient();
   });
   return attempt;
 }
 
 /**
- * Asks the person at a client to open the login page.
+ * Prompts the person at a client to open the login page.
  *
- * @returns `undefined` if the client cannot ask.
+ * @returns `undefined` if the client cannot prompt.
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/client/elicitation#url-mode-elicitation-requests}
  */
-async function askClient(
+async function promptClient(
   channel: ClientChannel,
-  { server, page, id, signal }: {
+  { server, link, id, signal }: {
     readonly server: string;
-    readonly page: string;
+    readonly link: string;
     readonly id: string;
     readonly signal: AbortSignal;
   },
 ): Promise<"client" | "declined" | undefined> {
-  const message = `The server "${server}" needs you to log in at ${new URL(page).host}. ` +
+  const message = `The server "${server}" needs you to log in at ${new URL(link).host}. ` +
     "Open the link and log in; the call then continues automatically.";
-  const params = { mode: "url", elicitationId: id, url: page, message };
+  const params = { mode: "url", elicitationId: id, url: link, message };
   const { kind } = await channel.requestInput({ kind: "url", params }, signal);
   switch (kind) {
     case "accepted":

@@ -1,21 +1,22 @@
 import { identityAt } from "../../file_identity.ts";
 
-/** Gives access to the owner only. */
-const FOLDER_MODE = 0o700;
+/** The mode of a folder that only its owner can access. */
+const OWNER_ONLY_MODE = 0o700;
 
 /**
- * Makes a folder that only the user can access.
+ * Creates a folder that only the user can access.
  *
- * @throws Any error of the system, if the folder cannot be made or restricted.
+ * @throws Any error of the system if the folder cannot be created or restricted.
  */
-export async function makePrivateFolder(folder: string): Promise<void> {
+export async function createPrivateFolder(folder: string): Promise<void> {
   const isNew = identityAt(folder) === undefined;
-  await Deno.mkdir(folder, { recursive: true, mode: FOLDER_MODE });
-  if (Deno.build.os !== "windows") return await Deno.chmod(folder, FOLDER_MODE);
-  // On Windows this takes a program, and also applies to files that are added later.
+  await Deno.mkdir(folder, { recursive: true, mode: OWNER_ONLY_MODE });
+  if (Deno.build.os !== "windows") return await Deno.chmod(folder, OWNER_ONLY_MODE);
+  // On Windows, the access list of a folder also applies to files that are added later, so it is
+  // set once.
   if (!isNew) return;
   const { success } = await new Deno.Command("icacls", {
-    args: accessArguments(folder, Deno.env),
+    args: listIcaclsArguments(folder, Deno.env),
     stdin: "null",
     stdout: "null",
     stderr: "null",
@@ -23,12 +24,15 @@ export async function makePrivateFolder(folder: string): Promise<void> {
   if (!success) throw new Error("icacls could not restrict the folder");
 }
 
-/** Arguments with which `icacls` limits access to a folder and its future files to the user. */
-export function accessArguments(
+/**
+ * Returns the arguments with which `icacls` gives only the user access to a folder and its future
+ * files.
+ */
+export function listIcaclsArguments(
   folder: string,
   env: { get(name: string): string | undefined },
 ): string[] {
   const [domain, name] = [env.get("USERDOMAIN"), env.get("USERNAME") ?? ""];
-  const user = domain ? `${domain}\\${name}` : name;
-  return [folder, "/inheritance:r", "/grant:r", `${user}:(OI)(CI)F`];
+  const account = domain ? `${domain}\\${name}` : name;
+  return [folder, "/inheritance:r", "/grant:r", `${account}:(OI)(CI)F`];
 }

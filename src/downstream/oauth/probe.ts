@@ -1,39 +1,48 @@
 import type { ConnectHttp } from "../../config/mod.ts";
 import { REVISIONS } from "../../revisions.ts";
 
-/** Maximum time for the server's answer, in milliseconds. */
-const ANSWER_MS = 30_000;
+/** Maximum time for a response, in milliseconds. */
+const RESPONSE_TIMEOUT_MS = 30_000;
 
 /**
- * Opens a session without a login, to see whether the server refuses it. If it does not, the
- * session is closed again.
+ * Opens a session without authorization, to find out whether the server requires a login. Closes
+ * the session again.
  *
  * @param signal Cancels the request; its reason is thrown.
- * @returns The response; its body was discarded.
+ * @returns The response to the first message, without its body.
  */
 export async function probeServer(
   { kind, url, headers }: ConnectHttp,
   signal: AbortSignal,
 ): Promise<Response> {
-  if (kind === "sse") return await send(url, { headers: { ...headers, accept: SSE } }, signal);
+  if (kind === "sse") return await send(url, { headers: { ...headers, accept: SSE_TYPE } }, signal);
   const response = await send(url, {
     method: "POST",
-    headers: { ...headers, accept: `application/json, ${SSE}`, "content-type": "application/json" },
-    body: INITIALIZE,
+    headers: {
+      ...headers,
+      accept: `application/json, ${SSE_TYPE}`,
+      "content-type": "application/json",
+    },
+    body: INITIALIZE_MESSAGE,
   }, signal);
-  const session = response.headers.get("mcp-session-id");
-  if (session !== null) {
-    const end = { method: "DELETE", headers: { ...headers, "mcp-session-id": session } };
-    // A server need not support this; its sessions also expire.
-    await send(url, end, signal).catch(() => {});
+  const sessionId = response.headers.get("mcp-session-id");
+  if (sessionId !== null) {
+    const deleteRequest = {
+      method: "DELETE",
+      headers: { ...headers, "mcp-session-id": sessionId },
+    };
+    // Some servers do not support this; their sessions expire.
+    await send(url, deleteRequest, signal).catch(() => {});
   }
-  const isOlder = kind === "auto" && [400, 404, 405].includes(response.status);
-  return isOlder ? await send(url, { headers: { ...headers, accept: SSE } }, signal) : response;
+  const isOlderServer = kind === "auto" && [400, 404, 405].includes(response.status);
+  return isOlderServer
+    ? await send(url, { headers: { ...headers, accept: SSE_TYPE } }, signal)
+    : response;
 }
 
-const SSE = "text/event-stream";
+const SSE_TYPE = "text/event-stream";
 
-const INITIALIZE = JSON.stringify({
+const INITIALIZE_MESSAGE = JSON.stringify({
   jsonrpc: "2.0",
   id: 1,
   method: "initialize",
@@ -46,10 +55,10 @@ const INITIALIZE = JSON.stringify({
 
 async function send(url: string, init: RequestInit, signal: AbortSignal): Promise<Response> {
   using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
-  const tooLong = new AbortController();
-  const timer = setTimeout(() => tooLong.abort(), ANSWER_MS);
+  const timeout = new AbortController();
+  const timer = setTimeout(() => timeout.abort(), RESPONSE_TIMEOUT_MS);
   try {
-    const signals = AbortSignal.any([signal, tooLong.signal]);
+    const signals = AbortSignal.any([signal, timeout.signal]);
     const response = await fetch(url, { ...init, redirect: "manual", client, signal: signals });
     await response.body?.cancel();
     return response;

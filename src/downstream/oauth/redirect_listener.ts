@@ -1,18 +1,23 @@
 import { within } from "../../within.ts";
-import { LoginFailed } from "./failures.ts";
-import { readTarget, type SmallAnswer, writeAnswer } from "./small_http.ts";
+import { LoginFailure } from "./login_failure.ts";
+import { readRequestTarget, type SmallResponse, writeResponse } from "./small_http.ts";
 
-/** Path of the redirect URI. A client that is registered by hand must be registered with it. */
+/**
+ * Path of the redirect URI. Clients that are registered by hand must be registered with this path.
+ */
 export const REDIRECT_PATH = "/callback";
 
-/** Maximum time for the browser to receive its page, in milliseconds. */
-const GOODBYE_MS = 1000;
+/** Maximum time to send the page to the browser when the login ends, in milliseconds. */
+const PAGE_TIMEOUT_MS = 1000;
 
 /** Maximum time for a connection to send its request, in milliseconds. */
-const READ_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 10_000;
 
-/** Maximum number of connections without a request; browsers open some that they never use. */
-const MAX_READING = 32;
+/**
+ * Maximum number of connections that have sent no request; browsers open connections that they
+ * never use.
+ */
+const MAX_WAITING_CONNECTIONS = 32;
 
 /** The page that the browser shows. */
 export interface Page {
@@ -20,7 +25,7 @@ export interface Page {
   readonly text: string;
 }
 
-/** Headers against caching, framing, scripts and referrers. */
+/** Headers that prevent caching, framing, scripts and referrers. */
 const HEADERS: Readonly<Record<string, string>> = {
   "content-type": "text/html; charset=utf-8",
   "cache-control": "no-store",
@@ -32,32 +37,33 @@ const HEADERS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Listens on this machine for the redirect of a login. It parses HTTP itself, because Deno's
- * servers write the complete URL of a request into their traces, and this URL contains the code.
+ * Listens on this machine for the redirect at the end of a login. It parses HTTP itself, because
+ * Deno's HTTP server writes the URL of each request into its traces, and this URL contains the
+ * code.
  */
 export class RedirectListener implements AsyncDisposable {
   /** The redirect URI. */
   readonly uri: string;
-  /** The query of the redirect; redirects with another state are ignored. */
-  readonly answer: Promise<URLSearchParams>;
+  /** Resolves to the query of the redirect. Redirects with another state are ignored. */
+  readonly redirectQuery: Promise<URLSearchParams>;
   readonly #state: string;
   readonly #listener: Deno.TcpListener;
-  readonly #served = new Map<Deno.TcpConn, Promise<void>>();
-  readonly #reading = new Set<Deno.TcpConn>();
-  readonly #accepting: Promise<void>;
-  readonly #answer = Promise.withResolvers<URLSearchParams>();
+  readonly #connections = new Map<Deno.TcpConn, Promise<void>>();
+  readonly #waitingConnections = new Set<Deno.TcpConn>();
+  readonly #acceptLoop: Promise<void>;
+  readonly #redirectQuery = Promise.withResolvers<URLSearchParams>();
   readonly #page = Promise.withResolvers<Page>();
 
   /**
    * Starts to listen.
    *
-   * @param state Identifies this login.
+   * @param state The `state` parameter of this login.
    * @param port 0 for any free port.
-   * @throws {LoginFailed} if the port is in use.
+   * @throws {LoginFailure} if the port is in use.
    */
   constructor(state: string, port: number) {
     this.#state = state;
-    this.answer = this.#answer.promise;
+    this.redirectQuery = this.#redirectQuery.promise;
     try {
       this.#listener = Deno.listen({ hostname: "127.0.0.1", port });
     } catch (cause) {
@@ -65,32 +71,32 @@ export class RedirectListener implements AsyncDisposable {
       const message =
         `port ${port}, which the browser is redirected to, is in use by another program. ` +
         "Stop that program, or change `gateway.oauth.redirect_port`.";
-      throw new LoginFailed(message, { cause });
+      throw new LoginFailure(message, { cause });
     }
     this.uri = `http://127.0.0.1:${this.#listener.addr.port}${REDIRECT_PATH}`;
-    this.#accepting = this.#accept();
+    this.#acceptLoop = this.#acceptConnections();
   }
 
   /** Shows the result of the login in the browser. */
-  show(page: Page): void {
+  showPage(page: Page): void {
     this.#page.resolve(page);
   }
 
-  /** Stops listening, after a browser that is waiting has its page. */
+  /** Stops listening. Sends a page to a browser that waits for one. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.show({ title: "The login has ended", text: "Nothing is waiting for it any more." });
+    this.showPage({ title: "The login has ended", text: "Nothing is waiting for it any more." });
     this.#listener.close();
-    await this.#accepting;
-    for (const connection of this.#reading) close(connection);
-    await within(Promise.all(this.#served.values()), GOODBYE_MS);
-    for (const connection of this.#served.keys()) close(connection);
-    await Promise.all(this.#served.values());
+    await this.#acceptLoop;
+    for (const connection of this.#waitingConnections) closeConnection(connection);
+    await within(Promise.all(this.#connections.values()), PAGE_TIMEOUT_MS);
+    for (const connection of this.#connections.keys()) closeConnection(connection);
+    await Promise.all(this.#connections.values());
   }
 
-  async #accept(): Promise<void> {
+  async #acceptConnections(): Promise<void> {
     for (;;) {
       try {
-        this.#take(await this.#listener.accept());
+        this.#addConnection(await this.#listener.accept());
       } catch (error) {
         // The listener was closed. Any other error concerns one connection only.
         if (error instanceof Deno.errors.BadResource) return;
@@ -98,26 +104,28 @@ export class RedirectListener implements AsyncDisposable {
     }
   }
 
-  #take(connection: Deno.TcpConn): void {
-    // The oldest is closed, so that no one can block the browser.
-    const [oldest] = this.#reading;
-    if (this.#reading.size >= MAX_READING && oldest !== undefined) close(oldest);
-    this.#reading.add(connection);
-    const served = this.#serve(connection).finally(() => {
-      close(connection);
-      this.#reading.delete(connection);
-      this.#served.delete(connection);
+  #addConnection(connection: Deno.TcpConn): void {
+    // Close the oldest connection, so that idle connections cannot block the browser.
+    const [oldest] = this.#waitingConnections;
+    if (this.#waitingConnections.size >= MAX_WAITING_CONNECTIONS && oldest !== undefined) {
+      closeConnection(oldest);
+    }
+    this.#waitingConnections.add(connection);
+    const done = this.#serveConnection(connection).finally(() => {
+      closeConnection(connection);
+      this.#waitingConnections.delete(connection);
+      this.#connections.delete(connection);
     });
-    this.#served.set(connection, served);
+    this.#connections.set(connection, done);
   }
 
-  async #serve(connection: Deno.TcpConn): Promise<void> {
-    const timer = setTimeout(() => close(connection), READ_MS);
+  async #serveConnection(connection: Deno.TcpConn): Promise<void> {
+    const timer = setTimeout(() => closeConnection(connection), REQUEST_TIMEOUT_MS);
     try {
-      const target = await readTarget(connection);
+      const target = await readRequestTarget(connection);
       clearTimeout(timer);
-      this.#reading.delete(connection);
-      await writeAnswer(connection, await this.#answerTo(target));
+      this.#waitingConnections.delete(connection);
+      await writeResponse(connection, await this.#createResponse(target));
     } catch {
       // The peer disconnected or was too slow.
     } finally {
@@ -125,23 +133,26 @@ export class RedirectListener implements AsyncDisposable {
     }
   }
 
-  async #answerTo(target: string | undefined): Promise<SmallAnswer> {
+  async #createResponse(target: string | undefined): Promise<SmallResponse> {
     const url = target === undefined ? null : URL.parse(target, this.uri);
     if (url?.pathname !== REDIRECT_PATH) {
-      return makeAnswer(404, { title: "Nothing here", text: "This address is part of a login." });
+      return createPageResponse(404, {
+        title: "Nothing here",
+        text: "This address is part of a login.",
+      });
     }
-    // A redirect of another login, or a forged one; the right one may still come.
+    // The redirect belongs to another login or is forged. Continue to wait for the right one.
     if (url.searchParams.get("state") !== this.#state) {
       const text = "This answer belongs to another login and was ignored.";
-      return makeAnswer(400, { title: "Not this login", text });
+      return createPageResponse(400, { title: "Not this login", text });
     }
-    this.#answer.resolve(url.searchParams);
-    return makeAnswer(200, await this.#page.promise);
+    this.#redirectQuery.resolve(url.searchParams);
+    return createPageResponse(200, await this.#page.promise);
   }
 }
 
-/** Closes a connection unless it is closed already. */
-function close(connection: Deno.TcpConn): void {
+/** Closes a connection that may be closed already. */
+function closeConnection(connection: Deno.TcpConn): void {
   try {
     connection.close();
   } catch (error) {
@@ -149,13 +160,13 @@ function close(connection: Deno.TcpConn): void {
   }
 }
 
-function makeAnswer(status: SmallAnswer["status"], { title, text }: Page): SmallAnswer {
-  const body = `<!doctype html><html lang="en"><meta charset="utf-8"><title>${escape(title)}` +
+function createPageResponse(status: SmallResponse["status"], { title, text }: Page): SmallResponse {
+  const body = `<!doctype html><html lang="en"><meta charset="utf-8"><title>${escapeHtml(title)}` +
     "</title><style>body{font:1.1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:20vh auto;" +
-    `padding:0 1rem}</style><h1>${escape(title)}</h1><p>${escape(text)}</p></html>\n`;
+    `padding:0 1rem}</style><h1>${escapeHtml(title)}</h1><p>${escapeHtml(text)}</p></html>\n`;
   return { status, headers: HEADERS, body };
 }
 
-function escape(text: string): string {
+function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }

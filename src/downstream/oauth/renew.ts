@@ -1,74 +1,77 @@
 import type { ServerConfig } from "../../config/mod.ts";
-import { Unreachable } from "./failures.ts";
+import { UnreachableError } from "./login_failure.ts";
 import { LockTimeout } from "../../file_lock.ts";
-import { guardedFetch } from "./guarded_fetch.ts";
-import { addSecret, loadSdk } from "./sdk.ts";
-import { fitsEntry, isDue, type StoredLogin } from "./stored_login.ts";
+import { createGuardedFetch } from "./guarded_fetch.ts";
+import { addDefinedSecrets, loadSdk } from "./sdk.ts";
+import { isRenewalDue, matchesEntry, type StoredLogin } from "./stored_login.ts";
 import type { TokenStore } from "./token_store.ts";
-import { refresh } from "./tokens.ts";
+import { refreshTokens } from "./tokens.ts";
 
 /** Options of a renewal. */
-export interface RenewOptions {
+export interface RenewLoginOptions {
   readonly config: ServerConfig;
   readonly store: TokenStore;
-  /** Stops waiting for other processes; a request that was sent is completed. */
+  /** Cancels the wait for other processes, but not a request that was sent. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Renews a login, once for all processes: under the lock, tokens that another process has renewed
- * are used.
+ * Renews a login. A lock prevents two processes from renewing the same login. If another process has
+ * renewed it in the meantime, its tokens are used.
  *
- * @param stale The login as it was last used.
- * @returns The login with new tokens; without tokens if it has ended and its client can log in
- * again; `undefined` if the client was rejected, too.
- * @throws {Unreachable} if the service gave no definite answer; the tokens are kept.
+ * @param usedLogin The login whose tokens were last used.
+ * @returns The login with new tokens; without tokens if it has ended but its client can be used
+ * again; `undefined` if the user has logged out or the client was rejected, too.
+ * @throws {UnreachableError} if the authorization server gave no definite answer; the tokens are
+ * kept.
  */
-export async function renew(
-  stale: StoredLogin,
-  { config, store, signal }: RenewOptions,
+export async function renewLogin(
+  usedLogin: StoredLogin,
+  { config, store, signal }: RenewLoginOptions,
 ): Promise<StoredLogin | undefined> {
   const run = async (): Promise<StoredLogin | undefined> => {
-    const { logins, isDamaged } = await store.read(stale.url);
-    const kept = logins.find((login) => login.issuer === stale.issuer);
-    // Logged out in the meantime. A damaged file proves nothing, and the known login replaces it.
-    if (kept?.tokens === undefined && !isDamaged) return undefined;
-    const current = kept?.tokens !== undefined && fitsEntry(kept, config) ? kept : stale;
-    addSecret(config, current.tokens?.access_token, current.tokens?.refresh_token);
-    const isOther = current.tokens?.access_token !== stale.tokens?.access_token;
-    if (isOther && current.tokens !== undefined && !isDue(current.tokens, Date.now())) {
+    const { logins, isDamaged } = await store.read(usedLogin.url);
+    const storedLogin = logins.find((login) => login.issuer === usedLogin.issuer);
+    // The user has logged out in the meantime, unless the file is damaged.
+    if (storedLogin?.tokens === undefined && !isDamaged) return undefined;
+    const isUsable = storedLogin?.tokens !== undefined && matchesEntry(storedLogin, config);
+    const current = isUsable ? storedLogin : usedLogin;
+    addDefinedSecrets(config, current.tokens?.access_token, current.tokens?.refresh_token);
+    const isChanged = current.tokens?.access_token !== usedLogin.tokens?.access_token;
+    if (isChanged && current.tokens !== undefined && !isRenewalDue(current.tokens, Date.now())) {
       return current;
     }
-    return await renewNow(current, { config, store });
+    return await requestRenewal(current, { config, store });
   };
   try {
-    return await store.locked(stale.url, { signal, run });
+    return await store.withLock(usedLogin.url, { signal, run });
   } catch (cause) {
     if (!(cause instanceof LockTimeout)) throw cause;
-    throw new Unreachable("is being asked by another gateway, which does not finish", {
+    throw new UnreachableError("is being asked by another gateway, which does not finish", {
       cause,
     });
   }
 }
 
-async function renewNow(
+async function requestRenewal(
   login: StoredLogin,
-  { config, store }: Pick<RenewOptions, "config" | "store">,
+  { config, store }: Pick<RenewLoginOptions, "config" | "store">,
 ): Promise<StoredLogin | undefined> {
   const sdk = await loadSdk();
-  // Not cancellable: if new tokens were issued and not stored, the login would be lost.
-  const fetchFn = guardedFetch(new AbortController().signal);
-  const renewal = await refresh(login, { config, url: login.url, sdk, fetchFn });
+  // The request cannot be cancelled: if new tokens were issued but not stored, the login would be
+  // lost.
+  const fetchFn = createGuardedFetch(new AbortController().signal);
+  const renewal = await refreshTokens(login, { config, url: login.url, sdk, fetchFn });
   if (renewal.kind === "tokens") {
     const renewed = { ...login, client: renewal.client, tokens: renewal.tokens };
     await store.write(renewed);
     return renewed;
   }
-  if (renewal.isClientGone && login.client.kind === "registered") {
+  if (renewal.isClientRejected && login.client.kind === "registered") {
     await store.remove(login.url);
     return undefined;
   }
-  const { tokens: _ended, ...withoutTokens } = login;
+  const { tokens: _endedTokens, ...withoutTokens } = login;
   await store.write(withoutTokens);
   return withoutTokens;
 }

@@ -1,21 +1,23 @@
 import { isBrowserLoopback } from "../../loopback.ts";
 
-/** A server named an address that must not be opened or fetched. */
-export class UnsafeAddress extends Error {
+/** A server sent an address that must not be opened or fetched. */
+export class UnsafeAddressError extends Error {
   override readonly name = "UnsafeAddress";
 
   /**
-   * @param what What the address is for, such as "token endpoint".
+   * @param purpose The purpose of the address, such as "token endpoint".
    * @param url The address; the message contains only its origin.
    */
-  constructor(what: string, url: URL) {
-    super(`its ${what} ${url.origin === "null" ? url.protocol : url.origin} is no https address`);
+  constructor(purpose: string, url: URL) {
+    super(
+      `its ${purpose} ${url.origin === "null" ? url.protocol : url.origin} is no https address`,
+    );
   }
 }
 
 /**
- * Whether an address may be opened in a browser or fetched: `https`, or `http` to this machine,
- * without a user name, which could make it look like another site's.
+ * Whether an address may be opened in a browser or fetched: `https`, or `http` to this machine. An
+ * address with a user name is not safe, because it may look like the address of another site.
  */
 export function isSafeAddress(url: URL): boolean {
   if (url.username !== "" || url.password !== "") return false;
@@ -23,13 +25,13 @@ export function isSafeAddress(url: URL): boolean {
 }
 
 /**
- * Parses an address that a server named.
+ * Parses an address that a server sent.
  *
- * @param what What the address is for, for the error.
- * @throws {UnsafeAddress} if it must not be used.
+ * @param purpose The purpose of the address, for the error.
+ * @throws {UnsafeAddressError} if it must not be used.
  */
-export function safeAddress(text: string | URL, what: string): URL {
+export function parseSafeAddress(text: string | URL, purpose: string): URL {
   const url = new URL(text);
-  if (!isSafeAddress(url)) throw new UnsafeAddress(what, url);
+  if (!isSafeAddress(url)) throw new UnsafeAddressError(purpose, url);
   return url;
 }

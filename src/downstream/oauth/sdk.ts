@@ -4,13 +4,13 @@ import { addSecrets } from "../secrets.ts";
 /** The OAuth functions of the official SDK. */
 export type Sdk = typeof import("./sdk_functions.ts");
 
-/** Loads the SDK; a gateway that needs no login never pays for it. */
+/** Loads the functions, so that a gateway without logins does not load them. */
 export function loadSdk(): Promise<Sdk> {
   return import("./sdk_functions.ts");
 }
 
-/** Context of the requests of a login. */
-export interface Requests {
+/** The context of the requests of a login. */
+export interface RequestContext {
   readonly config: ServerConfig;
   /** The server's address. */
   readonly url: string;
@@ -18,7 +18,10 @@ export interface Requests {
   readonly fetchFn: import("@modelcontextprotocol/client").FetchLike;
 }
 
-/** Redacts these texts from now on in everything that is written about the server. */
-export function addSecret(config: ServerConfig, ...values: readonly (string | undefined)[]): void {
+/** Adds texts that logs and messages about the server must not contain. Skips `undefined`. */
+export function addDefinedSecrets(
+  config: ServerConfig,
+  ...values: readonly (string | undefined)[]
+): void {
   addSecrets(config, values.filter((value) => value !== undefined));
 }

@@ -1,4 +1,6 @@
-/** The functions of the official SDK that logins use. The bundle contains no other part of it. */
+/**
+ * The functions of the official SDK that logins use. The bundle contains no other part of the SDK.
+ */
 export {
   buildDiscoveryUrls,
   checkResourceAllowed,

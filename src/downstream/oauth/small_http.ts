@@ -1,13 +1,17 @@
-/** Maximum size of a request's head in bytes; it contains the cookies of other local programs. */
-const MAX_HEAD = 64 * 1024;
+/** Maximum size of a request's head. It contains the cookies of all web servers on this machine. */
+const MAX_HEAD_BYTES = 64 * 1024;
 
-/** Ends the head. */
-const END = "\r\n\r\n";
+/** The end of the head. */
+const HEAD_END = "\r\n\r\n";
 
-const WORDS: Readonly<Record<number, string>> = { 200: "OK", 400: "Bad Request", 404: "Not Found" };
+const REASON_PHRASES: Readonly<Record<number, string>> = {
+  200: "OK",
+  400: "Bad Request",
+  404: "Not Found",
+};
 
-/** A response. */
-export interface SmallAnswer {
+/** An HTTP response. */
+export interface SmallResponse {
   readonly status: 200 | 400 | 404;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
@@ -16,19 +20,19 @@ export interface SmallAnswer {
 /**
  * Reads the head of a GET request from a connection.
  *
- * @returns The path and query; `undefined` if this is no GET request.
- * @throws Any error of the system, if the connection is closed in the meantime.
+ * @returns The path and query; `undefined` if it is not a GET request.
+ * @throws Any error of the system if the connection is closed.
  * @see {@link https://www.rfc-editor.org/rfc/rfc9112#section-3}
  */
-export async function readTarget(connection: Deno.Conn): Promise<string | undefined> {
+export async function readRequestTarget(connection: Deno.Conn): Promise<string | undefined> {
   const decoder = new TextDecoder("latin1");
   const chunk = new Uint8Array(4096);
   let head = "";
   // The head is read completely: closing a connection with unread bytes discards the response.
-  for (let seen = 0; !head.includes(END, seen - END.length);) {
+  for (let searchedLength = 0; !head.includes(HEAD_END, searchedLength - HEAD_END.length);) {
     const size = await connection.read(chunk);
-    if (size === null || head.length + size > MAX_HEAD) return undefined;
-    seen = head.length;
+    if (size === null || head.length + size > MAX_HEAD_BYTES) return undefined;
+    searchedLength = head.length;
     head += decoder.decode(chunk.subarray(0, size));
   }
   return /^GET (\/\S*) HTTP\/1\.[01]\r\n/.exec(head)?.[1];
@@ -37,18 +41,22 @@ export async function readTarget(connection: Deno.Conn): Promise<string | undefi
 /**
  * Writes a response, after which the connection can be closed.
  *
- * @throws Any error of the system, if the peer does not read it.
+ * @throws Any error of the system if the peer does not read it.
  */
-export async function writeAnswer(
+export async function writeResponse(
   connection: Deno.Conn,
-  { status, headers, body }: SmallAnswer,
+  { status, headers, body }: SmallResponse,
 ): Promise<void> {
   const bytes = new TextEncoder().encode(body);
-  const all = { ...headers, "content-length": String(bytes.length), connection: "close" };
-  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`).join("");
-  const head = new TextEncoder().encode(`HTTP/1.1 ${status} ${WORDS[status]}\r\n${lines}\r\n`);
+  const allHeaders = { ...headers, "content-length": String(bytes.length), connection: "close" };
+  const lines = Object.entries(allHeaders).map(([name, value]) => `${name}: ${value}\r\n`).join("");
+  const head = new TextEncoder().encode(
+    `HTTP/1.1 ${status} ${REASON_PHRASES[status]}\r\n${lines}\r\n`,
+  );
   for (const part of [head, bytes]) {
-    for (let at = 0; at < part.length;) at += await connection.write(part.subarray(at));
+    for (let offset = 0; offset < part.length;) {
+      offset += await connection.write(part.subarray(offset));
+    }
   }
   await connection.closeWrite();
 }

@@ -1,9 +1,9 @@
 import type { ServerAuth } from "../authorization.ts";
-import { authRequired } from "./failures.ts";
+import { createAuthRequiredError } from "./login_failure.ts";
 
 /**
- * Authorization of a server whose entry has an `Authorization` header. Nothing is added to the
- * header, and if the server refuses it, no one is asked to log in.
+ * Authorization of a server whose entry has an `Authorization` header. It adds no header, and it
+ * starts no login if the server refuses the header.
  */
 export class StaticHeaderAuth implements ServerAuth {
   readonly #server: string;
@@ -19,9 +19,10 @@ export class StaticHeaderAuth implements ServerAuth {
 
   /** Reports that the server refused the header. */
   recover(refusal: Response): Promise<void> {
-    const why = `refused the Authorization header of its entry (HTTP ${refusal.status}). Correct ` +
+    const reason =
+      `refused the Authorization header of its entry (HTTP ${refusal.status}). Correct ` +
       "it under `headers` in the servers file, or remove it to log in instead.";
-    return Promise.reject(authRequired(this.#server, why));
+    return Promise.reject(createAuthRequiredError(this.#server, reason));
   }
 
   /** Does nothing. */

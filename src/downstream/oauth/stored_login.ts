@@ -1,20 +1,20 @@
 import type { ServerConfig } from "../../config/mod.ts";
 import { isRecord } from "../../json.ts";
 
-/** A token is renewed when this share of its lifetime is left. */
-const RENEW_SHARE = 0.1;
+/** A token is renewed when only this share of its lifetime remains. */
+const RENEWAL_LIFETIME_SHARE = 0.1;
 
-/** But no earlier than this before its expiry, in milliseconds. */
-const RENEW_MS = 60_000;
+/** A token is not renewed earlier than this before its expiry, in milliseconds. */
+const MAX_RENEWAL_LEAD_MS = 60_000;
 
-/** The client that a login was made with. */
+/** The OAuth client of a login. */
 export interface StoredClient {
   readonly client_id: string;
   /** The secret that registration returned; a configured secret is never stored. */
   readonly client_secret?: string;
   /** Expiry of the secret, in seconds since 1970; 0 for never. */
   readonly client_secret_expires_at?: number;
-  /** The method that worked last, otherwise the one that registration returned. */
+  /** The authentication method that worked last, otherwise the one that registration returned. */
   readonly token_endpoint_auth_method?: string;
   readonly redirect_uri: string;
   /** Whether the gateway registered the client, or the configuration names it. */
@@ -25,7 +25,7 @@ export interface StoredClient {
 export interface StoredTokens {
   readonly access_token: string;
   readonly refresh_token?: string;
-  /** The granted scope, if the service named it. */
+  /** The granted scope, if the response named it. */
   readonly scope?: string;
   /** Time of the request for the tokens, in milliseconds since 1970. */
   readonly obtained_at: number;
@@ -37,17 +37,17 @@ export interface StoredTokens {
 export interface StoredLogin {
   /** The server's address, as configured. */
   readonly url: string;
-  /** The issuer of the tokens. They are sent only to it and to the server. */
+  /** The issuer of the tokens. Tokens are sent only to the issuer and to the server. */
   readonly issuer: string;
   readonly endpoints: {
     readonly authorization: string;
-    /** Renews the tokens. */
+    /** The endpoint that issues and renews tokens. */
     readonly token: string;
     readonly revocation?: string;
     /** Client authentication methods of the token endpoint. */
     readonly auth_methods?: readonly string[];
   };
-  /** The resource that the tokens are for, as the server names itself. */
+  /** The identifier of the server as a resource (RFC 8707); the tokens are for this resource. */
   readonly resource?: string;
   /** The scope that was last requested. */
   readonly requested_scope?: string;
@@ -57,54 +57,55 @@ export interface StoredLogin {
 }
 
 /** Parses a stored login; `undefined` if the file is damaged. */
-export function parseLogin(text: string): StoredLogin | undefined {
+export function parseStoredLogin(text: string): StoredLogin | undefined {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
     return undefined;
   }
-  return isLogin(value) ? value : undefined;
+  return isStoredLogin(value) ? value : undefined;
 }
 
-function isLogin(value: unknown): value is StoredLogin {
+function isStoredLogin(value: unknown): value is StoredLogin {
   if (!isRecord(value)) return false;
   const { url, issuer, endpoints, client, tokens } = value;
   return typeof url === "string" && typeof issuer === "string" &&
-    isRecord(endpoints) && hasTexts(endpoints, ["authorization", "token"], ["revocation"]) &&
+    isRecord(endpoints) && hasStrings(endpoints, ["authorization", "token"], ["revocation"]) &&
     isRecord(client) &&
-    hasTexts(client, ["client_id", "redirect_uri", "kind"], ["client_secret"]) &&
-    hasTexts(value, [], ["resource", "requested_scope"]) &&
-    (tokens === undefined || isTokens(tokens));
+    hasStrings(client, ["client_id", "redirect_uri", "kind"], ["client_secret"]) &&
+    hasStrings(value, [], ["resource", "requested_scope"]) &&
+    (tokens === undefined || isStoredTokens(tokens));
 }
 
-function isTokens(value: unknown): boolean {
-  return isRecord(value) && hasTexts(value, ["access_token"], ["refresh_token", "scope"]) &&
-    isToken(String(value.access_token)) &&
+function isStoredTokens(value: unknown): boolean {
+  return isRecord(value) && hasStrings(value, ["access_token"], ["refresh_token", "scope"]) &&
+    isAccessToken(String(value.access_token)) &&
     typeof value.obtained_at === "number" &&
     ["number", "undefined"].includes(typeof value.expires_at);
 }
 
-function hasTexts(
+function hasStrings(
   value: Readonly<Record<string, unknown>>,
-  needed: readonly string[],
-  optional: readonly string[],
+  requiredKeys: readonly string[],
+  optionalKeys: readonly string[],
 ): boolean {
-  return needed.every((key) => typeof value[key] === "string") &&
-    optional.every((key) => ["string", "undefined"].includes(typeof value[key]));
+  return requiredKeys.every((key) => typeof value[key] === "string") &&
+    optionalKeys.every((key) => ["string", "undefined"].includes(typeof value[key]));
 }
 
-/** Whether a login was made with the client that the server's entry configures. */
-export function fitsEntry({ client }: StoredLogin, { options }: ServerConfig): boolean {
+/** Whether a login was made with the client that the server's entry requires. */
+export function matchesEntry({ client }: StoredLogin, { options }: ServerConfig): boolean {
   const id = options.oauth?.clientId;
-  return client.kind === "configured" ? client.client_id === id : !isOwnClient(id);
+  return client.kind === "configured" ? client.client_id === id : !isRegisteredByHand(id);
 }
 
 /**
- * Whether a configured client id must be used; the address of a client metadata document may be.
+ * Whether a configured client id is the id of a client that was registered by hand. Such a client
+ * must be used; a client metadata document is used only if the authorization server supports it.
  */
-export function isOwnClient(id: string | undefined): boolean {
-  return id !== undefined && !isDocumentId(id);
+export function isRegisteredByHand(id: string | undefined): boolean {
+  return id !== undefined && !isMetadataDocumentId(id);
 }
 
 /**
@@ -112,34 +113,37 @@ export function isOwnClient(id: string | undefined): boolean {
  *
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/authorization#client-id-metadata-documents}
  */
-export function isDocumentId(id: string): boolean {
+export function isMetadataDocumentId(id: string): boolean {
   const url = URL.parse(id);
   return url?.protocol === "https:" && url.pathname !== "/";
 }
 
 /**
- * Whether a text can be an access token. Any other text cannot be put into a header, and the error
- * message about that would contain it.
+ * Whether a text can be sent as an access token. Any other text is not a valid header value, and
+ * the error message of `fetch` would contain it.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6749#appendix-A.12}
  */
-export function isToken(text: string): boolean {
+export function isAccessToken(text: string): boolean {
   return /^[\x20-\x7e]+$/.test(text);
 }
 
 /** Whether a token should be renewed before it is used again. */
-export function isDue({ obtained_at, expires_at }: StoredTokens, now: number): boolean {
+export function isRenewalDue({ obtained_at, expires_at }: StoredTokens, now: number): boolean {
   if (expires_at === undefined) return false;
-  return expires_at - now <= Math.min(RENEW_MS, (expires_at - obtained_at) * RENEW_SHARE);
+  return expires_at - now <=
+    Math.min(MAX_RENEWAL_LEAD_MS, (expires_at - obtained_at) * RENEWAL_LIFETIME_SHARE);
 }
 
-/** The value of the `Authorization` header. */
-export function bearerOf(login: StoredLogin | undefined): string | undefined {
+/** Creates the value of the `Authorization` header. */
+export function createAuthorizationHeader(login: StoredLogin | undefined): string | undefined {
   return login?.tokens === undefined ? undefined : `Bearer ${login.tokens.access_token}`;
 }
 
-/** The client's id and secret, from the stored login or the configuration. */
-export function clientOf(
+/**
+ * Creates the client for a request, with the secret from the stored login or the server's entry.
+ */
+export function createOAuthClient(
   client: StoredClient,
   { options }: ServerConfig,
 ): Pick<StoredClient, "client_id" | "client_secret" | "token_endpoint_auth_method"> {

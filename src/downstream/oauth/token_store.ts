@@ -1,27 +1,27 @@
 import { removeIfThere, replaceFile } from "../../atomic_file.ts";
 import { lockFile, LockTimeout } from "../../file_lock.ts";
 import type { Log } from "../../log.ts";
-import { makePrivateFolder } from "./private_folder.ts";
-import { parseLogin, type StoredLogin } from "./stored_login.ts";
+import { createPrivateFolder } from "./private_folder.ts";
+import { parseStoredLogin, type StoredLogin } from "./stored_login.ts";
 
 export { oauthFolder } from "../../config/mod.ts";
 
-/** Maximum wait for the lock; longer than a request for tokens takes. */
-const LOCK_MS = 25_000;
+/** Maximum wait for the lock, in milliseconds; longer than a request for tokens takes. */
+const LOCK_TIMEOUT_MS = 25_000;
 
 /** The stored logins at a server. */
-export interface FoundLogin {
+export interface StoredLogins {
   /** One for each issuer, the newest first. */
   readonly logins: readonly StoredLogin[];
   /** Whether a damaged file was found since the last logout. */
   readonly isDamaged: boolean;
 }
 
-/** A login that was read, and when its file was written. */
-interface StoredFile {
+/** A login, and the time when its file was written. */
+interface LoginFile {
   readonly login: StoredLogin;
   /** In milliseconds since 1970. */
-  readonly modified: number;
+  readonly modifiedAtMs: number;
 }
 
 /**
@@ -32,13 +32,13 @@ export class TokenStore {
   readonly #folder: string | undefined;
   readonly #log: Log;
   // Logins that could not be written, by server.
-  readonly #unwritten = new Map<string, StoredLogin>();
-  readonly #warned = new Set<string>();
+  readonly #unsavedLogins = new Map<string, StoredLogin>();
+  readonly #loggedWarnings = new Set<string>();
 
   /**
    * Opens the store; nothing is read or written yet.
    *
-   * @param folder `undefined` keeps everything in memory.
+   * @param folder If `undefined`, logins are kept in memory.
    */
   constructor(folder: string | undefined, log: Log) {
     this.#folder = folder;
@@ -46,53 +46,53 @@ export class TokenStore {
   }
 
   /** Reads the logins at a server. Damaged files are set aside. Never throws. */
-  async read(url: string): Promise<FoundLogin> {
-    const unwritten = this.#unwritten.get(url);
-    if (unwritten !== undefined) return { logins: [unwritten], isDamaged: false };
-    const files: StoredFile[] = [];
+  async read(url: string): Promise<StoredLogins> {
+    const unsavedLogin = this.#unsavedLogins.get(url);
+    if (unsavedLogin !== undefined) return { logins: [unsavedLogin], isDamaged: false };
+    const files: LoginFile[] = [];
     let isDamaged = false;
-    for (const path of await this.#list(url)) {
-      // A file that any process has set aside shows that there was a login.
+    for (const path of await this.#listFiles(url)) {
+      // A file that was set aside shows that there was a login.
       const file = path.endsWith(".json") ? await this.#readFile(path) : "damaged";
       if (file === "damaged") isDamaged = true;
       else if (file?.login.url === url) files.push(file);
     }
-    files.sort((one, two) => two.modified - one.modified);
+    files.sort((one, two) => two.modifiedAtMs - one.modifiedAtMs);
     return { logins: files.map(({ login }) => login), isDamaged };
   }
 
-  /** Stores a login; it replaces the previous one of the same server and issuer. Never throws. */
+  /** Stores a login, in place of the previous login at the same server and issuer. Never throws. */
   async write(login: StoredLogin): Promise<void> {
     try {
-      const folder = this.#needFolder();
-      await makePrivateFolder(folder);
-      const name = `${await prefixOf(login.url)}-${await hash(login.issuer)}.json`;
+      const folder = this.#requireFolder();
+      await createPrivateFolder(folder);
+      const name = `${await createFilePrefix(login.url)}-${await hash(login.issuer)}.json`;
       const bytes = new TextEncoder().encode(`${JSON.stringify(login, null, 2)}\n`);
       await replaceFile(`${folder}/${name}`, { bytes, mode: 0o600 });
-      this.#unwritten.delete(login.url);
+      this.#unsavedLogins.delete(login.url);
     } catch (error) {
-      this.#unwritten.set(login.url, login);
-      this.#warn("Logins cannot be saved and end with this process", error);
+      this.#unsavedLogins.set(login.url, login);
+      this.#warnOnce("Logins cannot be saved and end with this process", error);
     }
   }
 
   /**
    * Removes all logins at a server.
    *
-   * @throws Any error of the system, if a file cannot be removed.
+   * @throws Any error of the system if a file cannot be removed.
    */
   async remove(url: string): Promise<void> {
-    this.#unwritten.delete(url);
-    for (const path of await this.#list(url)) await removeIfThere(path);
+    this.#unsavedLogins.delete(url);
+    for (const path of await this.#listFiles(url)) await removeIfThere(path);
   }
 
   /**
-   * Runs a function while no other process does so for the same server.
+   * Runs a function under a lock, so that no other process does so for the same server.
    *
    * @param options `signal` cancels the wait; its reason is thrown.
    * @throws {LockTimeout} if another process holds the lock for too long.
    */
-  async locked<T>(
+  async withLock<T>(
     url: string,
     { signal, run }: { readonly signal: AbortSignal; readonly run: () => Promise<T> },
   ): Promise<T> {
@@ -102,49 +102,50 @@ export class TokenStore {
 
   async #lock(url: string, signal: AbortSignal): Promise<Disposable | undefined> {
     try {
-      const folder = this.#needFolder();
-      await makePrivateFolder(folder);
-      const path = `${folder}/${await prefixOf(url)}.lock`;
-      return await lockFile(path, { signal, withinMs: LOCK_MS, isLockFile: true });
+      const folder = this.#requireFolder();
+      await createPrivateFolder(folder);
+      const path = `${folder}/${await createFilePrefix(url)}.lock`;
+      return await lockFile(path, { signal, withinMs: LOCK_TIMEOUT_MS, isLockFile: true });
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof LockTimeout) throw error;
-      // The folder cannot be written or locked: then every process works alone.
-      this.#warn("Logins cannot be shared with other gateways", error);
+      // Without a lock, the processes do not wait for each other.
+      this.#warnOnce("Logins cannot be shared with other gateways", error);
       return undefined;
     }
   }
 
-  #needFolder(): string {
+  #requireFolder(): string {
     if (this.#folder === undefined) throw new Error("there is no configuration folder");
     return this.#folder;
   }
 
-  /** Paths of a server's files, including those that were set aside. */
-  async #list(url: string): Promise<string[]> {
+  /** Lists the paths of a server's files, including those that were set aside. */
+  async #listFiles(url: string): Promise<string[]> {
     const paths: string[] = [];
     if (this.#folder === undefined) return paths;
-    const prefix = await prefixOf(url);
+    const prefix = await createFilePrefix(url);
     try {
       for await (const { name } of Deno.readDir(this.#folder)) {
-        const isIts = name.startsWith(`${prefix}-`) && /\.json(?:\.damaged-\d+)?$/.test(name);
-        if (isIts) paths.push(`${this.#folder}/${name}`);
+        const belongsToServer = name.startsWith(`${prefix}-`) &&
+          /\.json(?:\.damaged-\d+)?$/.test(name);
+        if (belongsToServer) paths.push(`${this.#folder}/${name}`);
       }
     } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) this.#warn("Logins cannot be read", error);
+      if (!(error instanceof Deno.errors.NotFound)) this.#warnOnce("Logins cannot be read", error);
     }
     return paths;
   }
 
-  async #readFile(path: string): Promise<StoredFile | "damaged" | undefined> {
+  async #readFile(path: string): Promise<LoginFile | "damaged" | undefined> {
     try {
-      const login = parseLogin(await Deno.readTextFile(path));
+      const login = parseStoredLogin(await Deno.readTextFile(path));
       if (login === undefined) return await this.#setAside(path);
       const { mtime } = await Deno.stat(path);
-      return { login, modified: mtime?.getTime() ?? 0 };
+      return { login, modifiedAtMs: mtime?.getTime() ?? 0 };
     } catch (error) {
       // Another process may just have removed the file.
-      if (!(error instanceof Deno.errors.NotFound)) this.#warn("A login cannot be read", error);
+      if (!(error instanceof Deno.errors.NotFound)) this.#warnOnce("A login cannot be read", error);
       return undefined;
     }
   }
@@ -156,16 +157,19 @@ export class TokenStore {
     return "damaged";
   }
 
-  #warn(message: string, error: unknown): void {
-    if (this.#warned.has(message)) return;
-    this.#warned.add(message);
+  #warnOnce(message: string, error: unknown): void {
+    if (this.#loggedWarnings.has(message)) return;
+    this.#loggedWarnings.add(message);
     const reason = error instanceof Error ? error.message : String(error);
     this.#log.warn(message, { folder: this.#folder ?? "", reason });
   }
 }
 
-/** Common prefix of a server's file names: its host, for people, and a hash of its address. */
-async function prefixOf(url: string): Promise<string> {
+/**
+ * Creates the prefix of a server's file names: its host, which people can read, and a hash of its
+ * address.
+ */
+async function createFilePrefix(url: string): Promise<string> {
   const host = new URL(url).hostname.toLowerCase().replace(/[^a-z0-9.-]/g, "_").slice(0, 60);
   return `${host}-${await hash(url)}`;
 }

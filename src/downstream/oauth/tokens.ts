@@ -1,23 +1,29 @@
-import { errorCodeOf, isOk, type MembersWith, readMembers, refusalOf } from "./answers.ts";
 import {
-  type ClientAnswer,
-  type ClientMethod,
+  createRefusalError,
+  errorCodeOf,
+  isOk,
+  type MembersWith,
+  readMembers,
+} from "./oauth_response.ts";
+import {
+  type ClientAuthenticationMethod,
+  type ClientResponse,
   type OAuthClient,
   postAsClient,
 } from "./client_authentication.ts";
-import type { LoginService } from "./discovery.ts";
-import { LoginFailed, quoteServer, Unreachable } from "./failures.ts";
-import { addSecret, type Requests } from "./sdk.ts";
+import type { AuthorizationServer } from "./discovery.ts";
+import { LoginFailure, quoteServerText, UnreachableError } from "./login_failure.ts";
+import { addDefinedSecrets, type RequestContext } from "./sdk.ts";
 import {
-  clientOf,
-  isToken,
+  createOAuthClient,
+  isAccessToken,
   type StoredClient,
   type StoredLogin,
   type StoredTokens,
 } from "./stored_login.ts";
 
 /** Error codes after which a refresh token will never be accepted again. */
-const ENDED: ReadonlySet<string> = new Set([
+const FINAL_ERRORS: ReadonlySet<string> = new Set([
   "invalid_grant",
   "invalid_client",
   "unauthorized_client",
@@ -26,120 +32,121 @@ const ENDED: ReadonlySet<string> = new Set([
   "invalid_target",
 ]);
 
-/** Those of them that reject the client. */
-const CLIENT_ENDED: ReadonlySet<string> = new Set(["invalid_client", "unauthorized_client"]);
+/** The error codes of these that reject the client. */
+const CLIENT_ERRORS: ReadonlySet<string> = new Set(["invalid_client", "unauthorized_client"]);
 
-/** Tokens, and the method with which the client authenticated. */
+/** Issued tokens, and the method with which the client authenticated. */
 export interface GrantedTokens {
   readonly tokens: StoredTokens;
-  readonly method: ClientMethod;
+  readonly method: ClientAuthenticationMethod;
 }
 
 /** Result of a renewal. */
 export type Renewal =
   | { readonly kind: "tokens"; readonly tokens: StoredTokens; readonly client: StoredClient }
   | {
-    /** The login has ended. */
+    /** The refresh token is not accepted any longer. */
     readonly kind: "ended";
     /** Whether the client was rejected, too. */
-    readonly isClientGone: boolean;
+    readonly isClientRejected: boolean;
   };
 
 /** A request for tokens. */
 interface TokenRequest {
   readonly endpoint: string;
   readonly client: OAuthClient;
-  /** The authentication methods that the service lists. */
-  readonly supported: readonly string[] | undefined;
+  /** The authentication methods in the metadata of the authorization server. */
+  readonly listedMethods: readonly string[] | undefined;
   /** The grant and its parameters. */
   readonly form: Readonly<Record<string, string>>;
-  /** The requested action, such as "to log in". */
+  /** The purpose of the request, such as "to log in". */
   readonly purpose: string;
 }
 
 /**
- * Exchanges the code from the browser for tokens.
+ * Exchanges an authorization code for tokens.
  *
  * @returns The tokens, and the client with the authentication method that worked.
- * @throws {LoginFailed} if the service refuses.
+ * @throws {LoginFailure} if the authorization server refuses.
  * @see {@link https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3}
  */
 export async function exchangeCode(
-  grant: { readonly code: string; readonly codeVerifier: string },
-  { service, client, requests }: {
-    readonly service: LoginService;
+  { code, codeVerifier }: { readonly code: string; readonly codeVerifier: string },
+  { authorizationServer, client, context }: {
+    readonly authorizationServer: AuthorizationServer;
     readonly client: StoredClient;
-    readonly requests: Requests;
+    readonly context: RequestContext;
   },
 ): Promise<{ readonly tokens: StoredTokens; readonly client: StoredClient }> {
-  const { metadata, resource } = service;
+  const { metadata, resource } = authorizationServer;
   const { tokens, method } = await requestTokens({
     endpoint: metadata.token_endpoint,
-    client: clientOf(client, requests.config),
-    supported: metadata.token_endpoint_auth_methods_supported,
+    client: createOAuthClient(client, context.config),
+    listedMethods: metadata.token_endpoint_auth_methods_supported,
     form: {
       grant_type: "authorization_code",
-      code: grant.code,
-      code_verifier: grant.codeVerifier,
+      code,
+      code_verifier: codeVerifier,
       redirect_uri: client.redirect_uri,
       ...(resource === undefined ? {} : { resource }),
     },
     purpose: "to log in",
-  }, requests);
-  return { tokens, client: rememberMethod(client, method) };
+  }, context);
+  return { tokens, client: addMethod(client, method) };
 }
 
 /**
  * Requests new tokens with the refresh token.
  *
- * @throws {Unreachable} if the service gave no definite answer; the login may continue later.
+ * @throws {UnreachableError} if the authorization server gave no definite answer; a later attempt
+ * may succeed.
  * @see {@link https://www.rfc-editor.org/rfc/rfc6749#section-6}
  */
-export async function refresh(login: StoredLogin, requests: Requests): Promise<Renewal> {
-  const { endpoints, client, resource, tokens: last } = login;
-  const refreshToken = last?.refresh_token;
-  if (refreshToken === undefined) return { kind: "ended", isClientGone: false };
+export async function refreshTokens(login: StoredLogin, context: RequestContext): Promise<Renewal> {
+  const { endpoints, client, resource, tokens: oldTokens } = login;
+  const refreshToken = oldTokens?.refresh_token;
+  if (refreshToken === undefined) return { kind: "ended", isClientRejected: false };
   try {
     const { tokens, method } = await requestTokens({
       endpoint: endpoints.token,
-      client: clientOf(client, requests.config),
-      supported: endpoints.auth_methods,
+      client: createOAuthClient(client, context.config),
+      listedMethods: endpoints.auth_methods,
       form: {
         grant_type: "refresh_token",
         refresh_token: refreshToken,
         ...(resource === undefined ? {} : { resource }),
       },
       purpose: "to renew the login",
-    }, requests);
-    const { scope = last?.scope, refresh_token = refreshToken } = tokens;
-    const kept = { ...tokens, refresh_token, ...(scope === undefined ? {} : { scope }) };
-    return { kind: "tokens", tokens: kept, client: rememberMethod(client, method) };
+    }, context);
+    const { scope = oldTokens?.scope, refresh_token = refreshToken } = tokens;
+    const newTokens = { ...tokens, refresh_token, ...(scope === undefined ? {} : { scope }) };
+    return { kind: "tokens", tokens: newTokens, client: addMethod(client, method) };
   } catch (error) {
-    if (!(error instanceof LoginFailed)) throw error;
-    if (error.code !== undefined && ENDED.has(error.code)) {
-      return { kind: "ended", isClientGone: CLIENT_ENDED.has(error.code) };
+    if (!(error instanceof LoginFailure)) throw error;
+    if (error.code !== undefined && FINAL_ERRORS.has(error.code)) {
+      return { kind: "ended", isClientRejected: CLIENT_ERRORS.has(error.code) };
     }
-    // No other answer means that the login has ended.
+    // After any other error, the refresh token may still be valid.
     const message = `gave an answer that the gateway does not understand: ${error.message}`;
-    throw new Unreachable(message, { cause: error });
+    throw new UnreachableError(message, { cause: error });
   }
 }
 
 /**
- * Requests tokens for the gateway itself, without a person.
+ * Requests tokens with the client credentials grant, which needs no person.
  *
- * @param options `method`: how the client authenticated last, if known.
- * @throws {LoginFailed} if the service refuses.
+ * @param options `method`: the authentication method that worked last, if known.
+ * @throws {LoginFailure} if the authorization server refuses.
  * @see {@link https://www.rfc-editor.org/rfc/rfc6749#section-4.4}
  */
-export async function fetchOwnTokens(
-  { metadata, resource, scope }: LoginService,
-  { method, requests }: {
-    readonly method: ClientMethod | undefined;
-    readonly requests: Requests;
+export async function requestClientTokens(
+  { metadata, resource, scope }: AuthorizationServer,
+  { method, context }: {
+    readonly method: ClientAuthenticationMethod | undefined;
+    readonly context: RequestContext;
   },
 ): Promise<GrantedTokens> {
-  const { clientId = "", clientSecret = "" } = requests.config.options.oauth ?? {};
+  const { clientId = "", clientSecret = "" } = context.config.options.oauth ?? {};
   try {
     return await requestTokens({
       endpoint: metadata.token_endpoint,
@@ -148,109 +155,113 @@ export async function fetchOwnTokens(
         client_secret: clientSecret,
         ...(method === undefined ? {} : { token_endpoint_auth_method: method }),
       },
-      supported: metadata.token_endpoint_auth_methods_supported,
+      listedMethods: metadata.token_endpoint_auth_methods_supported,
       form: {
         grant_type: "client_credentials",
         ...(scope === undefined ? {} : { scope }),
         ...(resource === undefined ? {} : { resource }),
       },
       purpose: "to give the gateway a token",
-    }, requests);
+    }, context);
   } catch (cause) {
-    if (!(cause instanceof LoginFailed)) throw cause;
+    if (!(cause instanceof LoginFailure)) throw cause;
     const message = `${cause.message} Check client_id, client_secret and scopes under ` +
       "`gateway.oauth` of its entry in the servers file.";
-    throw new LoginFailed(message, { cause, canRetry: false });
+    throw new LoginFailure(message, { cause, canRetry: false });
   }
 }
 
-async function requestTokens(request: TokenRequest, requests: Requests): Promise<GrantedTokens> {
-  const { endpoint, form, client, supported, purpose } = request;
-  const { config } = requests;
-  // The lifetime is counted from the request: a slow answer was written long before it arrives.
-  const askedAt = Date.now();
-  const sent = await postAsClient(endpoint, { form, client, supported, requests });
-  const { answer, method } = sent;
-  const { body } = answer;
-  // Before anything of the response can be quoted.
+async function requestTokens(
+  request: TokenRequest,
+  context: RequestContext,
+): Promise<GrantedTokens> {
+  const { endpoint, form, client, listedMethods, purpose } = request;
+  const { config } = context;
+  // The lifetime counts from the request, because the response may arrive long after it was
+  // written.
+  const requestedAt = Date.now();
+  const clientResponse = await postAsClient(endpoint, { form, client, listedMethods, context });
+  const { response, method } = clientResponse;
+  const { body } = response;
+  // Add the secrets before a message can quote the response.
   const secrets = [body?.access_token, body?.refresh_token, body?.id_token];
-  addSecret(config, ...secrets.filter((value) => typeof value === "string"));
-  const isRefused = body?.access_token === undefined && errorCodeOf(answer) !== undefined;
-  if (!isOk(answer) || body === undefined || isRefused) {
-    throw refusalOfClient(sent, purpose, requests);
+  addDefinedSecrets(config, ...secrets.filter((value) => typeof value === "string"));
+  const isRefused = body?.access_token === undefined && errorCodeOf(response) !== undefined;
+  if (!isOk(response) || body === undefined || isRefused) {
+    throw createClientRefusalError(clientResponse, purpose, context);
   }
-  const complaint = `its login service sent an unusable answer when asked ${purpose}`;
-  const members = readMembers(answer, { required: ["access_token"], complaint, config });
-  return { tokens: keepTokens(members, askedAt, requests), method };
+  const errorPrefix = `its authorization server sent an unusable response when asked ${purpose}`;
+  const members = readMembers(response, { required: ["access_token"], errorPrefix, config });
+  return { tokens: readTokens(members, requestedAt, context), method };
 }
 
-function refusalOfClient(
-  { answer, tried }: ClientAnswer,
+function createClientRefusalError(
+  { response, triedMethods }: ClientResponse,
   purpose: string,
-  { config }: Requests,
+  { config }: RequestContext,
 ): Error {
-  const methods = tried.length > 1 ? ` (as ${tried.join(" and as ")})` : "";
-  return refusalOf(answer, { purpose: `${purpose}${methods}`, config });
+  const methods = triedMethods.length > 1 ? ` (as ${triedMethods.join(" and as ")})` : "";
+  return createRefusalError(response, { purpose: `${purpose}${methods}`, config });
 }
 
-/** Stores the method that worked, so that it is tried first next time. */
-function rememberMethod(client: StoredClient, method: ClientMethod): StoredClient {
+/** Adds the authentication method that worked, so that it is tried first next time. */
+function addMethod(client: StoredClient, method: ClientAuthenticationMethod): StoredClient {
   return method === "none" ? client : { ...client, token_endpoint_auth_method: method };
 }
 
 /** Reads the tokens of a response; throws if the gateway cannot use them. */
-function keepTokens(
+function readTokens(
   members: MembersWith<"access_token">,
-  obtained_at: number,
-  { config }: Requests,
+  requestedAt: number,
+  { config }: RequestContext,
 ): StoredTokens {
   const { access_token, refresh_token, scope, expires_in, token_type = "Bearer" } = members;
   if (token_type.toLowerCase() !== "bearer") {
-    const kind = quoteServer(token_type, config);
+    const quotedType = quoteServerText(token_type, config);
     const message =
-      `its login service issued a token of the kind ${kind}, but the gateway supports ` +
-      "bearer tokens only.";
-    throw new LoginFailed(message, { canRetry: false });
+      `its authorization server issued a token of the type ${quotedType}, but the gateway ` +
+      "supports bearer tokens only.";
+    throw new LoginFailure(message, { canRetry: false });
   }
-  if (!isToken(access_token)) {
+  if (!isAccessToken(access_token)) {
     const message =
-      "its login service issued a token that cannot be sent, because it contains characters that " +
-      "are not allowed in a token.";
-    throw new LoginFailed(message, { canRetry: false });
+      "its authorization server issued a token that cannot be sent, because it contains characters " +
+      "that are not allowed in a token.";
+    throw new LoginFailure(message, { canRetry: false });
   }
   return {
     access_token,
     ...(refresh_token === undefined ? {} : { refresh_token }),
     ...(scope === undefined ? {} : { scope }),
-    obtained_at,
-    ...(expires_in === undefined ? {} : { expires_at: obtained_at + expires_in * 1000 }),
+    obtained_at: requestedAt,
+    ...(expires_in === undefined ? {} : { expires_at: requestedAt + expires_in * 1000 }),
   };
 }
 
 /**
- * Revokes a login at its service.
+ * Revokes the tokens of a login.
  *
- * @returns Whether the service supports this.
- * @throws {Unreachable | LoginFailed} if it does, and revoking failed.
+ * @returns Whether the authorization server supports revocation.
+ * @throws {UnreachableError | LoginFailure} if the authorization server supports it, but it failed.
  * @see {@link https://www.rfc-editor.org/rfc/rfc7009}
  */
-export async function revoke(login: StoredLogin, requests: Requests): Promise<boolean> {
-  const { endpoints: { revocation, auth_methods: supported }, tokens } = login;
+export async function revokeLogin(login: StoredLogin, context: RequestContext): Promise<boolean> {
+  const { endpoints: { revocation, auth_methods: listedMethods }, tokens } = login;
   if (revocation === undefined || tokens === undefined) return false;
-  let client: OAuthClient = clientOf(login.client, requests.config);
-  // The refresh token first: revoking it ends the whole login.
+  let client: OAuthClient = createOAuthClient(login.client, context.config);
+  // The refresh token is first, because its revocation ends the whole login.
   for (const hint of ["refresh_token", "access_token"] as const) {
     const token = tokens[hint];
     if (token === undefined) continue;
     const form = { token, token_type_hint: hint };
-    const sent = await postAsClient(revocation, { form, client, supported, requests });
-    // Some services cannot revoke access tokens, which expire anyway.
+    const clientResponse = await postAsClient(revocation, { form, client, listedMethods, context });
+    // Some authorization servers cannot revoke access tokens, which expire soon.
     const isUnsupported = hint === "access_token" &&
-      errorCodeOf(sent.answer) === "unsupported_token_type";
-    if (!isOk(sent.answer) && !isUnsupported) {
-      throw refusalOfClient(sent, "to revoke the login", requests);
+      errorCodeOf(clientResponse.response) === "unsupported_token_type";
+    if (!isOk(clientResponse.response) && !isUnsupported) {
+      throw createClientRefusalError(clientResponse, "to revoke the login", context);
     }
-    client = { ...client, token_endpoint_auth_method: sent.method };
+    client = { ...client, token_endpoint_auth_method: clientResponse.method };
   }
   return true;
 }

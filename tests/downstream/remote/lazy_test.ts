@@ -7,7 +7,7 @@ const JSONRPC = new URL("../../../src/jsonrpc/mod.ts", import.meta.url).href;
 
 /** Lists the tools of a server over the transport of the first argument. */
 const SCRIPT = `
-  import { authorize, openTransport, PendingOperations } from ${JSON.stringify(DOWNSTREAM)};
+  import { createServerAuth, openTransport, PendingOperations } from ${JSON.stringify(DOWNSTREAM)};
   import { Peer } from ${JSON.stringify(JSONRPC)};
   const [transport, folder] = Deno.args;
   const kind = transport === "sse" ? "sse" : "http";
@@ -32,7 +32,7 @@ const SCRIPT = `
   const options = { connectTimeoutMs: 5000, callTimeoutMs: 5000 };
   const entry = { name: "files", connect: { kind, url, headers: {} }, options, secrets: [] };
   const log = { debug() {}, info() {}, warn() {}, error() {} };
-  const authorization = authorize(entry, { pending: new PendingOperations(), isInteractive: false, log, folder });
+  const authorization = createServerAuth(entry, { pending: new PendingOperations(), isInteractive: false, log, folder });
   const { channel } = await openTransport(entry, { log, authorization });
   const peer = new Peer(channel, { request() {}, notification() {}, noise() {}, closed() {} });
   try {

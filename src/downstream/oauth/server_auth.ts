@@ -3,19 +3,19 @@ import type { Log } from "../../log.ts";
 import type { RecoverOptions, ServerAuth } from "../authorization.ts";
 import type { PendingOperations } from "../pending_operations.ts";
 import { StaticHeaderAuth } from "./static_header_auth.ts";
-import { explainLogin } from "./failures.ts";
+import { toDownstreamError } from "./login_failure.ts";
 
-/** Maximum time that a call waits for a person, in milliseconds. */
-const WAIT_MS = 10_000;
+/** Default of the maximum time that a call waits for a login, in milliseconds. */
+const DEFAULT_WAIT_MS = 10_000;
 
-/** Maximum share of the connect timeout that this wait may use. */
-const WAIT_SHARE = 0.8;
+/** Maximum share of the connect timeout that a call waits for a login. */
+const MAX_WAIT_SHARE = 0.8;
 
-/** Maximum duration of a login, in milliseconds. */
-const LOGIN_MS = 300_000;
+/** Default of the maximum duration of a login, in milliseconds. */
+const DEFAULT_LOGIN_MS = 300_000;
 
 /** Options for the authorization of a server. */
-export interface AuthorizeOptions {
+export interface ServerAuthOptions {
   /** The operations on the server, one of whose clients is asked to log in. */
   readonly pending: PendingOperations;
   /** Whether callers may be asked to log in; if not, only the operator can log in. */
@@ -33,39 +33,47 @@ export interface AuthorizeOptions {
 }
 
 /**
- * Makes the authorization of a server. Nothing is loaded, read or sent before its first request.
+ * Creates the authorization of a server. It loads, reads and sends nothing before its first
+ * request.
  *
  * @returns `undefined` for a server that is not remote.
  */
-export function authorize(
+export function createServerAuth(
   config: ServerConfig,
-  options: AuthorizeOptions,
+  options: ServerAuthOptions,
 ): ServerAuth | undefined {
   const connect = addressOf(config.connect);
   if (connect === undefined) return undefined;
-  if (hasOwnHeader(connect.headers)) return new StaticHeaderAuth(config.name);
+  if (hasAuthorizationHeader(connect.headers)) return new StaticHeaderAuth(config.name);
   return new LazyOAuth(config, connect.url, options);
 }
 
 /** Whether the configured headers contain `Authorization`. */
-export function hasOwnHeader(headers: Readonly<Record<string, string>>): boolean {
+export function hasAuthorizationHeader(headers: Readonly<Record<string, string>>): boolean {
   return Object.keys(headers).some((name) => name.toLowerCase() === "authorization");
 }
 
-/** OAuth, loaded by the first request. */
+/** The authorization of a server by OAuth. The first request loads the code. */
 class LazyOAuth implements ServerAuth {
   readonly #server: string;
-  readonly #make: () => Promise<ServerAuth>;
-  #made: Promise<ServerAuth> | undefined;
+  readonly #create: () => Promise<ServerAuth>;
+  #created: Promise<ServerAuth> | undefined;
   #isClosed = false;
 
-  constructor(config: ServerConfig, url: string, options: AuthorizeOptions) {
-    const { pending, isInteractive, log, folder, waitMs = WAIT_MS, loginMs = LOGIN_MS } = options;
+  constructor(config: ServerConfig, url: string, options: ServerAuthOptions) {
+    const {
+      pending,
+      isInteractive,
+      log,
+      folder,
+      waitMs = DEFAULT_WAIT_MS,
+      loginMs = DEFAULT_LOGIN_MS,
+    } = options;
     this.#server = config.name;
-    this.#make = async () => {
+    this.#create = async () => {
       const { OAuth, oauthFolder, openBrowser, TokenStore } = await import("./lazy.ts");
       const store = new TokenStore(folder ?? oauthFolder(Deno.env), log);
-      const maxWaitMs = config.options.connectTimeoutMs * WAIT_SHARE;
+      const maxWaitMs = config.options.connectTimeoutMs * MAX_WAIT_SHARE;
       const settings = { config, url, store, isInteractive, pending, loginMs, log };
       return new OAuth({
         ...settings,
@@ -76,25 +84,28 @@ class LazyOAuth implements ServerAuth {
   }
 
   async headers(signal: AbortSignal): Promise<Readonly<Record<string, string>>> {
-    return await (await this.#get()).headers(signal);
+    const auth = await this.#load();
+    return await auth.headers(signal);
   }
 
   async recover(refusal: Response, options: RecoverOptions): Promise<void> {
-    await (await this.#get()).recover(refusal, options);
+    const auth = await this.#load();
+    await auth.recover(refusal, options);
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    await (await this.#made)?.close();
+    const auth = await this.#created;
+    await auth?.close();
   }
 
-  async #get(): Promise<ServerAuth> {
+  async #load(): Promise<ServerAuth> {
     try {
-      const made = await (this.#made ??= this.#make());
-      if (this.#isClosed) await made.close();
-      return made;
+      const auth = await (this.#created ??= this.#create());
+      if (this.#isClosed) await auth.close();
+      return auth;
     } catch (error) {
-      throw explainLogin(error, this.#server);
+      throw toDownstreamError(error, this.#server);
     }
   }
 }
