@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { FileWatch } from "../../src/config/mod.ts";
-import { Seen } from "../contract/seen.ts";
+import { AsyncQueue } from "../contract/async_queue.ts";
 import { TempFolder } from "./support.ts";
 
 /** Much longer than an event takes, and much shorter than the poll every 5 s. */
@@ -18,7 +18,7 @@ interface Change {
 /** A watch over files in a temporary folder. */
 class Scene implements Disposable {
   readonly folder = new TempFolder();
-  readonly changes: Seen<Change> = new Seen("a change");
+  readonly changes: AsyncQueue<Change> = new AsyncQueue("a change");
   /** The folders that are polled, with the reason. */
   readonly polled: string[] = [];
   readonly watch: FileWatch;

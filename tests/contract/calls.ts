@@ -1,8 +1,13 @@
 /** Contract: calls and their answers, also many at a time. */
 import assert from "node:assert/strict";
-import { Client } from "./client.ts";
-import { failure, resultText, Scene, type TransportUnderTest } from "./scene.ts";
-import { definition, type Fields, TOOLS } from "./scripted_server.ts";
+import { FakeClient } from "./fake_client.ts";
+import {
+  DownstreamHarness,
+  expectFailure,
+  readResultJson,
+  type TransportUnderTest,
+} from "./downstream_harness.ts";
+import { createDefinition, type Fields, TOOLS } from "./scripted_server.ts";
 
 const ODD_RESULT = [
   '{"content":[{"type":"text","text":"tab\\t \\ud800 😀 \\u2028"},{"type":"hologram","deep":[[1.10]]}],',
@@ -12,28 +17,28 @@ const ODD_RESULT = [
 
 const TASK_SERVER = {
   capabilities: { tools: {}, tasks: { requests: { tools: { call: {} } } } },
-  pages: [[definition("held", { execution: { taskSupport: "required" } })]],
+  pages: [[createDefinition("held", { execution: { taskSupport: "required" } })]],
 };
 
 export function describeCalls(name: string, create: () => TransportUnderTest): void {
   Deno.test(`[sessions.results] ${name}: a result arrives as the text that was sent`, async () => {
-    await using scene = new Scene(create());
-    const { answer, tap, request } = await scene.hold();
-    tap.sendText(`{ "id":${request.id} ,"result": ${ODD_RESULT} ,"jsonrpc":"2.0"}`);
-    assert.equal(resultText(await answer), ODD_RESULT);
+    await using harness = new DownstreamHarness(create());
+    const { answer, connection, request } = await harness.startHeldCall();
+    connection.sendTexts(`{ "id":${request.id} ,"result": ${ODD_RESULT} ,"jsonrpc":"2.0"}`);
+    assert.equal(readResultJson(await answer), ODD_RESULT);
   });
 
   Deno.test(`[sessions.results] ${name}: a JSON-RPC error arrives as it was sent`, async () => {
-    await using scene = new Scene(create());
-    const { answer, tap, request } = await scene.hold();
+    await using harness = new DownstreamHarness(create());
+    const { answer, connection, request } = await harness.startHeldCall();
     const error = '{"code":-32602,"message":"no \\u0041","data":{"big":12345678901234567890}}';
-    tap.sendText(`{"jsonrpc":"2.0","id":${request.id},"error":${error}}`);
+    connection.sendTexts(`{"jsonrpc":"2.0","id":${request.id},"error":${error}}`);
     const result = await answer;
     assert.ok(result.kind === "answer" && !result.reply.ok);
     assert.equal(result.reply.text.json, error);
     assert.equal(result.reply.error.code, -32602);
     // This is an answer: the server has not failed.
-    assert.equal(scene.server.status().last_error, null);
+    assert.equal(harness.server.status().last_error, null);
   });
 
   const incomplete: readonly [unknown, RegExp][] = [
@@ -46,24 +51,24 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
   ];
   for (const [resultType, expected] of incomplete) {
     Deno.test(`[sessions.incomplete] ${name}: a result of type ${resultType} is an error, and never passed on`, async () => {
-      await using scene = new Scene(create());
-      const { answer, tap, request } = await scene.hold();
-      tap.answer(request, { resultType, inputRequests: {}, content: [] });
-      assert.match(await failure(answer), expected);
+      await using harness = new DownstreamHarness(create());
+      const { answer, connection, request } = await harness.startHeldCall();
+      connection.answer(request, { resultType, inputRequests: {}, content: [] });
+      assert.match(await expectFailure(answer), expected);
       // A complete result is passed on unchanged, and the session stays.
-      const next = await scene.hold();
-      tap.answer(next.request, { resultType: "complete", content: [] });
-      assert.equal(resultText(await next.answer), '{"resultType":"complete","content":[]}');
-      assert.equal(scene.taps.length, 1);
+      const next = await harness.startHeldCall();
+      connection.answer(next.request, { resultType: "complete", content: [] });
+      assert.equal(readResultJson(await next.answer), '{"resultType":"complete","content":[]}');
+      assert.equal(harness.connections.length, 1);
     });
   }
 
   Deno.test(`[sessions.arguments] ${name}: arguments and _meta arrive unchanged`, async () => {
-    await using scene = new Scene(create());
+    await using harness = new DownstreamHarness(create());
     const args = '{"big":12345678901234567890,"precise":1.10,"twice":1,"twice":2,"😀":"\\ud800"}';
     const meta = { "vendor/x": [1], progressToken: "the client's own", traceparent: "00-1" };
-    await scene.call("echo", { args, meta });
-    const { text, params } = await (await scene.opened()).saw("tools/call");
+    await harness.call("echo", { args, meta });
+    const { text, params } = await (await harness.waitForConnection()).waitForMessage("tools/call");
     assert.ok(text.includes(`"arguments":${args}`), text);
     const { progressToken, ...rest } = params?._meta as Fields;
     assert.deepEqual(rest, { "vendor/x": [1], traceparent: "00-1" });
@@ -71,60 +76,66 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
   });
 
   Deno.test(`[sessions.concurrency] ${name}: calls do not wait for others, and answers are not mixed up`, async () => {
-    await using scene = new Scene(create());
+    await using harness = new DownstreamHarness(create());
     const calls = Array.from({ length: 20 }, (_, number) => {
-      return scene.call("held", { args: `{"number":${number}}` });
+      return harness.call("held", { args: `{"number":${number}}` });
     });
-    const tap = await scene.opened();
+    const connection = await harness.waitForConnection();
     const requests = [];
-    for (const _ of calls) requests.push(await tap.saw("tools/call"));
-    assert.match(resultText(await scene.call("echo")), /"done"/);
-    assert.equal(scene.server.status().calls_in_flight, calls.length);
+    for (const _ of calls) requests.push(await connection.waitForMessage("tools/call"));
+    assert.match(readResultJson(await harness.call("echo")), /"done"/);
+    assert.equal(harness.server.status().calls_in_flight, calls.length);
     for (const request of requests.reverse()) {
-      tap.answer(request, { content: [], number: (request.params?.arguments as Fields).number });
+      connection.answer(request, {
+        content: [],
+        number: (request.params?.arguments as Fields).number,
+      });
     }
     for (const [number, call] of calls.entries()) {
-      assert.equal(resultText(await call), `{"content":[],"number":${number}}`);
+      assert.equal(readResultJson(await call), `{"content":[],"number":${number}}`);
     }
-    assert.equal(scene.server.status().calls_in_flight, 0);
+    assert.equal(harness.server.status().calls_in_flight, 0);
   });
 
   Deno.test(`[sessions.max-concurrency] ${name}: further calls are queued, with agents in rotation`, async () => {
     const options = { isolation: "shared", maxConcurrency: 1 } as const;
-    await using scene = new Scene(create(), { options });
-    const tools = scene.listTools(new Client("1").agent("greedy"));
-    const tap = await scene.opened();
+    await using harness = new DownstreamHarness(create(), { options });
+    const tools = harness.listTools(new FakeClient("1").asAgent("greedy"));
+    const connection = await harness.waitForConnection();
     await tools;
-    const [greedy, modest] = [new Client("1").agent("greedy"), new Client("2").agent("modest")];
+    const [greedy, modest] = [
+      new FakeClient("1").asAgent("greedy"),
+      new FakeClient("2").asAgent("modest"),
+    ];
     const cancelled = new AbortController();
     const call = (number: number, by = greedy, signal = new AbortController().signal) => {
-      return scene.call("held", { args: `{"number":${number}}`, by, signal });
+      return harness.call("held", { args: `{"number":${number}}`, by, signal });
     };
     const calls = [call(1), call(2), call(3), call(4, modest)];
     const given = assert.rejects(
-      call(5, new Client("3").agent("gone"), cancelled.signal),
+      call(5, new FakeClient("3").asAgent("gone"), cancelled.signal),
       /no longer/,
     );
     const order = [];
     for (const _ of calls) {
-      const request = await tap.saw("tools/call");
+      const request = await connection.waitForMessage("tools/call");
       // The session is shared, and only this call uses it: the others are queued.
-      assert.equal(scene.server.status().calls_in_flight, 1);
+      assert.equal(harness.server.status().calls_in_flight, 1);
       order.push((request.params?.arguments as Fields).number);
       cancelled.abort(new Error("no longer"));
       await given;
-      tap.answer(request, { content: [] });
+      connection.answer(request, { content: [] });
     }
     assert.deepEqual(order, [1, 2, 4, 3]);
     await Promise.all(calls);
-    assert.match(resultText(await scene.call("echo", { by: greedy })), /"done"/);
-    assert.equal(tap.count("tools/call"), calls.length + 1);
+    assert.match(readResultJson(await harness.call("echo", { by: greedy })), /"done"/);
+    assert.equal(connection.countReceived("tools/call"), calls.length + 1);
   });
 
   Deno.test(`[sessions.progress] ${name}: progress reaches its call, every field of it`, async () => {
-    await using scene = new Scene(create());
+    await using harness = new DownstreamHarness(create());
     const received: Fields[] = [];
-    const { answer, tap, request } = await scene.hold({
+    const { answer, connection, request } = await harness.startHeldCall({
       onProgress: (params) => received.push(params),
     });
     const { progressToken } = request.params?._meta as Fields;
@@ -132,87 +143,92 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
       { progressToken, progress: 1, total: 3.5, message: "one", odd: [null] },
       { progressToken, progress: 2 },
     ];
-    for (const params of steps) tap.send({ method: "notifications/progress", params });
+    for (const params of steps) connection.send({ method: "notifications/progress", params });
     const stray = { progressToken: Number(progressToken) + 1, progress: 9 };
-    tap.send({ method: "notifications/progress", params: stray });
-    tap.answer(request, { content: [] });
+    connection.send({ method: "notifications/progress", params: stray });
+    connection.answer(request, { content: [] });
     await answer;
     assert.deepEqual(received, steps);
   });
 
   Deno.test(`[sessions.tasks] ${name}: a tool that must run as a task is run as one`, async () => {
-    await using scene = new Scene(create(), {
-      script: { ...TASK_SERVER, holds: ["tasks/result"] },
+    await using harness = new DownstreamHarness(create(), {
+      script: { ...TASK_SERVER, heldMethods: ["tasks/result"] },
     });
-    const { answer, tap, request } = await scene.hold({ args: '{"a":1}' });
+    const { answer, connection, request } = await harness.startHeldCall({ args: '{"a":1}' });
     assert.deepEqual(request.params?.task, {});
     assert.deepEqual(request.params?.arguments, { a: 1 });
-    tap.answer(request, { task: { taskId: "t1", status: "working" } });
-    const wait = await tap.saw("tasks/result");
+    connection.answer(request, { task: { taskId: "t1", status: "working" } });
+    const wait = await connection.waitForMessage("tasks/result");
     assert.deepEqual(wait.params, { taskId: "t1" });
-    tap.sendText(`{"jsonrpc":"2.0","id":${wait.id},"result":${ODD_RESULT}}`);
-    assert.equal(resultText(await answer), ODD_RESULT);
+    connection.sendTexts(`{"jsonrpc":"2.0","id":${wait.id},"result":${ODD_RESULT}}`);
+    assert.equal(readResultJson(await answer), ODD_RESULT);
   });
 
   Deno.test(`[sessions.tasks] ${name}: the progress of a task reaches its call until it ends`, async () => {
-    await using scene = new Scene(create(), {
-      script: { ...TASK_SERVER, holds: ["tasks/result"] },
+    await using harness = new DownstreamHarness(create(), {
+      script: { ...TASK_SERVER, heldMethods: ["tasks/result"] },
     });
     const seen: Fields[] = [];
-    const { answer, tap, request } = await scene.hold({
+    const { answer, connection, request } = await harness.startHeldCall({
       onProgress: (params) => seen.push(params),
     });
     const { progressToken } = request.params?._meta as Fields;
     const step = { progressToken, progress: 1 };
-    tap.answer(request, { task: { taskId: "t1", status: "working" } });
-    const wait = await tap.saw("tasks/result");
+    connection.answer(request, { task: { taskId: "t1", status: "working" } });
+    const wait = await connection.waitForMessage("tasks/result");
     // The call itself is answered; its progress token lives as long as the task.
-    tap.send({ method: "notifications/progress", params: step });
-    tap.sendText(`{"jsonrpc":"2.0","id":${wait.id},"result":${ODD_RESULT}}`);
-    assert.equal(resultText(await answer), ODD_RESULT);
+    connection.send({ method: "notifications/progress", params: step });
+    connection.sendTexts(`{"jsonrpc":"2.0","id":${wait.id},"result":${ODD_RESULT}}`);
+    assert.equal(readResultJson(await answer), ODD_RESULT);
     assert.deepEqual(seen, [step]);
   });
 
   Deno.test(`[sessions.tasks] ${name}: cancelling the call of a task cancels the task`, async () => {
-    await using scene = new Scene(create(), {
-      script: { ...TASK_SERVER, holds: ["tasks/result"] },
+    await using harness = new DownstreamHarness(create(), {
+      script: { ...TASK_SERVER, heldMethods: ["tasks/result"] },
     });
     const controller = new AbortController();
-    const { answer, tap, request } = await scene.hold({ signal: controller.signal });
-    tap.answer(request, { task: { taskId: "t1", status: "working" } });
-    await tap.saw("tasks/result");
+    const { answer, connection, request } = await harness.startHeldCall({
+      signal: controller.signal,
+    });
+    connection.answer(request, { task: { taskId: "t1", status: "working" } });
+    await connection.waitForMessage("tasks/result");
     controller.abort(new Error("enough"));
     await assert.rejects(answer, /enough/);
-    assert.deepEqual((await tap.saw("tasks/cancel")).params, { taskId: "t1" });
+    assert.deepEqual((await connection.waitForMessage("tasks/cancel")).params, { taskId: "t1" });
   });
 
-  const optional = definition("held", { execution: { taskSupport: "optional" } });
+  const optional = createDefinition("held", { execution: { taskSupport: "optional" } });
   const plain = [
     ["where the server offers no tasks", { pages: TASK_SERVER.pages }],
     ["where the tool need not run as one", { ...TASK_SERVER, pages: [[optional]] }],
   ] as const;
   for (const [where, script] of plain) {
     Deno.test(`[sessions.tasks] ${name}: ${where}, the call is a plain one`, async () => {
-      await using scene = new Scene(create(), { script });
-      const { answer, tap, request } = await scene.hold();
+      await using harness = new DownstreamHarness(create(), { script });
+      const { answer, connection, request } = await harness.startHeldCall();
       assert.equal(request.params?.task, undefined);
-      tap.answer(request, { content: [] });
-      assert.equal(resultText(await answer), '{"content":[]}');
+      connection.answer(request, { content: [] });
+      assert.equal(readResultJson(await answer), '{"content":[]}');
     });
   }
 
   Deno.test(`[sessions.results] ${name}: an answer that is too long is reported with the limit, and others arrive`, async () => {
-    await using scene = new Scene(create(), { maxBytes: 20_000, script: { pages: [TOOLS] } });
-    const { answer, tap, request } = await scene.hold();
-    const second = await scene.hold();
-    tap.answer(request, { content: [{ type: "text", text: "x".repeat(50_000) }] });
+    await using harness = new DownstreamHarness(create(), {
+      maxBytes: 20_000,
+      script: { pages: [TOOLS] },
+    });
+    const { answer, connection, request } = await harness.startHeldCall();
+    const second = await harness.startHeldCall();
+    connection.answer(request, { content: [{ type: "text", text: "x".repeat(50_000) }] });
     assert.match(
-      await failure(answer),
+      await expectFailure(answer),
       /answered with more than 64 MiB, the gateway's limit for one message; ask for less/,
     );
-    tap.answer(second.request, { content: [] });
-    assert.equal(resultText(await second.answer), '{"content":[]}');
-    assert.match(resultText(await scene.call("echo")), /"done"/);
-    assert.equal(scene.taps.length, 1);
+    connection.answer(second.request, { content: [] });
+    assert.equal(readResultJson(await second.answer), '{"content":[]}');
+    assert.match(readResultJson(await harness.call("echo")), /"done"/);
+    assert.equal(harness.connections.length, 1);
   });
 }

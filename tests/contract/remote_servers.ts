@@ -1,18 +1,21 @@
 /**
- * Scripted servers behind HTTP: in this process, on real sockets. The test's commands to a server
- * and the server's reports bypass the network, so that their order is deterministic.
+ * Scripted servers over HTTP, in this process and on real sockets. The test's commands to a server and
+ * the server's reports bypass the network, so that their order is deterministic.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { openTransport, Processes, type Transport } from "../../src/downstream/mod.ts";
 import type { Channel, ChannelHandler } from "../../src/jsonrpc/mod.ts";
 import { createLog } from "../../src/log.ts";
-import type { TransportUnderTest } from "./scene.ts";
-import { type Message, playScript, type Script } from "./scripted_server.ts";
+import type { TransportUnderTest } from "./downstream_harness.ts";
+import {
+  COMMAND_PREFIX,
+  type Message,
+  REPORT_PREFIX,
+  runScriptedServer,
+  type Script,
+} from "./scripted_server.ts";
 
-const REPORT = '{"jsonrpc":"2.0","method":"test/saw"';
-const COMMAND = '{"jsonrpc":"2.0","method":"test/do"';
-
-/** A server with one session. */
+/** A remote server with one session. It is the channel of a scripted server. */
 abstract class RemoteServer implements Channel {
   readonly path: string;
   /** Called with each report of the server. */
@@ -20,7 +23,7 @@ abstract class RemoteServer implements Channel {
   readonly #script: Script;
   readonly #responses = new Set<ServerResponse>();
   #handler: ChannelHandler | undefined;
-  #hasDied = false;
+  #hasExited = false;
 
   constructor(path: string, script: Script) {
     this.path = path;
@@ -28,7 +31,10 @@ abstract class RemoteServer implements Channel {
   }
 
   start(): void {
-    playScript(this, this.#script, { say: () => {}, exit: () => void this.#die() });
+    runScriptedServer(this, this.#script, {
+      printToStderr: () => {},
+      exit: () => void this.#exit(),
+    });
   }
 
   open(handler: ChannelHandler): void {
@@ -36,12 +42,12 @@ abstract class RemoteServer implements Channel {
   }
 
   send(text: string): void {
-    if (text.startsWith(REPORT)) this.onReport(text);
-    else if (!this.#hasDied) this.carry(text);
+    if (text.startsWith(REPORT_PREFIX)) this.onReport(text);
+    else if (!this.#hasExited) this.sendToGateway(text);
   }
 
-  /** Passes a message to the server. */
-  take(text: string): void {
+  /** Passes a message to the scripted server. */
+  receive(text: string): void {
     this.#handler?.message(text, text.length);
   }
 
@@ -56,86 +62,91 @@ abstract class RemoteServer implements Channel {
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     this.#responses.add(response);
     response.on("close", () => this.#responses.delete(response));
-    if (this.#hasDied) return void request.socket.destroy();
+    if (this.#hasExited) return void request.socket.destroy();
     let body = "";
     for await (const chunk of request) body += chunk;
-    this.answer(request, response, body);
+    this.respond(request, response, body);
   }
 
-  protected abstract answer(request: IncomingMessage, response: ServerResponse, body: string): void;
+  protected abstract respond(
+    request: IncomingMessage,
+    response: ServerResponse,
+    body: string,
+  ): void;
 
   /** Sends a message to the gateway. */
-  protected abstract carry(text: string): void;
+  protected abstract sendToGateway(text: string): void;
 
-  /** Ends as a process does: connections break after the data that was sent. */
-  async #die(): Promise<void> {
-    this.#hasDied = true;
-    const sent = [...this.#responses].map((response) => {
+  /** Breaks all connections after the data that was sent, as at the end of a process. */
+  async #exit(): Promise<void> {
+    this.#hasExited = true;
+    const flushed = [...this.#responses].map((response) => {
       return new Promise<void>((resolve) => {
         if (!response.headersSent || response.writableEnded) resolve();
-        else response.write(": farewell\n\n", () => resolve());
+        else response.write(": the server exits\n\n", () => resolve());
       });
     });
-    await Promise.all(sent);
+    await Promise.all(flushed);
     for (const response of this.#responses) response.socket?.destroy();
   }
 }
 
-/** Streamable HTTP: a stream for each request, and a standalone one. */
+/** A server over Streamable HTTP: one stream for each request, and a standalone stream. */
 class StreamableServer extends RemoteServer {
-  readonly #streams = new Map<string, ServerResponse>();
+  readonly #requestStreams = new Map<string, ServerResponse>();
   readonly #unsent: string[] = [];
-  #listener: ServerResponse | undefined;
+  #standaloneStream: ServerResponse | undefined;
 
-  protected answer(request: IncomingMessage, response: ServerResponse, body: string): void {
+  protected respond(request: IncomingMessage, response: ServerResponse, body: string): void {
     if (request.method === "DELETE") {
       response.writeHead(200).end();
-      this.#listener?.end();
+      this.#standaloneStream?.end();
       return;
     }
     if (request.method === "GET") {
       startStream(response, { "mcp-session-id": this.path });
-      this.#listener = response;
+      this.#standaloneStream = response;
       for (const text of this.#unsent.splice(0)) sendEvent(response, text);
       return;
     }
     const message: Message = JSON.parse(body);
     if (message.id === undefined || message.method === undefined) {
       if (message.method === "notifications/cancelled") {
-        this.#end(JSON.stringify(message.params?.requestId));
+        this.#endStream(JSON.stringify(message.params?.requestId));
       }
-      this.take(body);
+      this.receive(body);
       response.writeHead(202).end();
       return;
     }
     const id = JSON.stringify(message.id);
     startStream(response, { "mcp-session-id": this.path });
-    this.#streams.set(id, response);
-    response.on("close", () => this.#streams.delete(id));
-    this.take(body);
+    this.#requestStreams.set(id, response);
+    response.on("close", () => this.#requestStreams.delete(id));
+    this.receive(body);
   }
 
-  protected carry(text: string): void {
-    const id = answeredId(text);
-    const own = id === undefined ? undefined : this.#streams.get(id);
-    const stream = own ?? [...this.#streams.values()].at(-1) ?? this.#listener;
+  protected sendToGateway(text: string): void {
+    const id = readAnsweredId(text);
+    const answeredStream = id === undefined ? undefined : this.#requestStreams.get(id);
+    const stream = answeredStream ?? [...this.#requestStreams.values()].at(-1) ??
+      this.#standaloneStream;
     if (stream === undefined) this.#unsent.push(text);
     else sendEvent(stream, text);
-    if (own !== undefined) this.#end(id);
+    if (answeredStream !== undefined) this.#endStream(id);
   }
 
-  #end(id: string | undefined): void {
-    const stream = this.#streams.get(id ?? "");
-    this.#streams.delete(id ?? "");
+  #endStream(id: string | undefined): void {
+    const stream = this.#requestStreams.get(id ?? "");
+    this.#requestStreams.delete(id ?? "");
     stream?.end();
   }
 }
 
-/** The older transport: one stream for everything. */
+/** A server over HTTP+SSE: one stream for all messages. */
 class SseServer extends RemoteServer {
   #stream: ServerResponse | undefined;
 
-  protected answer(request: IncomingMessage, response: ServerResponse, body: string): void {
+  protected respond(request: IncomingMessage, response: ServerResponse, body: string): void {
     if (request.method === "GET") {
       startStream(response);
       response.write(`event: endpoint\ndata: ${this.path}?session=1\n\n`);
@@ -143,10 +154,10 @@ class SseServer extends RemoteServer {
       return;
     }
     response.writeHead(202).end("Accepted");
-    this.take(body);
+    this.receive(body);
   }
 
-  protected carry(text: string): void {
+  protected sendToGateway(text: string): void {
     if (this.#stream !== undefined) sendEvent(this.#stream, text);
   }
 }
@@ -161,8 +172,8 @@ function sendEvent(response: ServerResponse, text: string): void {
   response.write(`event: message\n${lines}\n`);
 }
 
-/** The id of the request that a message answers. */
-function answeredId(text: string): string | undefined {
+/** Returns the id of the request that a message answers, as JSON. */
+function readAnsweredId(text: string): string | undefined {
   try {
     const { id, method } = JSON.parse(text) as Message;
     return method === undefined && id !== undefined ? JSON.stringify(id) : undefined;
@@ -171,21 +182,21 @@ function answeredId(text: string): string | undefined {
   }
 }
 
-/** Scripted servers behind one port, each at a path of its own. */
+/** Scripted servers on one port, each at its own path. */
 export class RemoteServers implements TransportUnderTest {
-  readonly hearsLastWords = false;
+  readonly capturesOutput = false;
   readonly #kind: "http" | "sse";
   readonly #servers = new Map<string, RemoteServer>();
   readonly #server: Server;
   readonly #listening: Promise<void>;
-  #count = 0;
+  #serverCount = 0;
 
   constructor(kind: "http" | "sse") {
     this.#kind = kind;
     this.#server = createServer((request, response) => {
       const server = this.#servers.get(new URL(request.url ?? "", "http://x").pathname);
       response.on("error", () => {});
-      // The server ignores a request that breaks off.
+      // A request that breaks off is ignored.
       if (server === undefined) response.writeHead(404).end();
       else server.handle(request, response).catch(() => {});
     });
@@ -195,12 +206,12 @@ export class RemoteServers implements TransportUnderTest {
   }
 
   connect(script: Script): ReturnType<TransportUnderTest["connect"]> {
-    const path = `/${++this.#count}`;
+    const path = `/${++this.#serverCount}`;
     const server = this.#kind === "http"
       ? new StreamableServer(path, script)
       : new SseServer(path, script);
     this.#servers.set(path, server);
-    // The port is known once the server listens.
+    // The port is unknown until the server listens; `open` adds it.
     return { kind: this.#kind, url: `http://127.0.0.1${path}`, headers: {} };
   }
 
@@ -210,19 +221,19 @@ export class RemoteServers implements TransportUnderTest {
   ): Promise<Transport> {
     await this.#listening;
     const { connect } = config;
-    if (!("url" in connect)) throw new Error("This is for remote servers");
+    if (!("url" in connect)) throw new Error("Not a remote server");
     const url = new URL(connect.url);
     const server = this.#servers.get(url.pathname);
-    if (server === undefined) throw new Error(`There is no server at ${url.pathname}`);
+    if (server === undefined) throw new Error(`No server at ${url.pathname}`);
     url.port = String((this.#server.address() as { port: number }).port);
     const processes = new Processes(0, createLog());
-    const inner = await openTransport(
+    const transport = await openTransport(
       { ...config, connect: { ...connect, url: url.href } },
       { ...options, processes },
     );
     await processes.close();
     server.start();
-    return withCommands(inner, server);
+    return addCommands(transport, server);
   }
 
   async close(): Promise<void> {
@@ -232,22 +243,23 @@ export class RemoteServers implements TransportUnderTest {
   }
 }
 
-function withCommands(inner: Transport, server: RemoteServer): Transport {
-  const { channel } = inner;
+/** Passes commands and reports directly, and all other messages through the transport. */
+function addCommands(transport: Transport, server: RemoteServer): Transport {
+  const { channel } = transport;
   return {
     channel: {
       open: (handler) => {
         server.onReport = (text) => handler.message(text, text.length);
         channel.open(handler);
       },
-      send: (text) => text.startsWith(COMMAND) ? server.take(text) : channel.send(text),
+      send: (text) => text.startsWith(COMMAND_PREFIX) ? server.receive(text) : channel.send(text),
       throttle: (ms) => channel.throttle?.(ms),
       flush: () => channel.flush(),
       close: () => channel.close(),
     },
-    setHeaders: (headers) => inner.setHeaders?.(headers),
-    readLastOutput: () => inner.readLastOutput(),
-    kill: () => inner.kill(),
-    end: (gracePeriods) => inner.end(gracePeriods),
+    setHeaders: (headers) => transport.setHeaders?.(headers),
+    readLastOutput: () => transport.readLastOutput(),
+    kill: () => transport.kill(),
+    end: (gracePeriods) => transport.end(gracePeriods),
   };
 }

@@ -1,37 +1,43 @@
 /**
- * An MCP server that follows its script, and otherwise the commands of the test. It runs over any
- * channel: in memory, or as a process (`deno run scripted_server.ts SCRIPT`).
+ * An MCP server that follows a script, and commands of the test. It uses any channel: one in memory, or
+ * standard input and output of a process (`deno run scripted_server.ts SCRIPT`).
  *
- * It reports every message that it receives with the notification `test/saw`; the notification
- * `test/do` is a command. A `Tap` in front of the gateway hides both from it.
+ * The server reports every message that it receives by the notification `test/received`, and executes
+ * the notification `test/command`. A `ScriptedConnection` hides both from the gateway.
  */
 import { type Channel, LineChannel } from "../../src/jsonrpc/mod.ts";
 
-/** Behaviour of the server. Can be sent to a process as JSON. */
+/** The beginning of every report of the server to the test. */
+export const REPORT_PREFIX = '{"jsonrpc":"2.0","method":"test/received"';
+
+/** The beginning of every command of the test to the server. */
+export const COMMAND_PREFIX = '{"jsonrpc":"2.0","method":"test/command"';
+
+/** Behaviour of the server; serializable as JSON. */
 export interface Script {
-  /** The revision that it supports, whatever was requested; default: the requested one. */
+  /** The revision that it answers with; by default the requested one. */
   readonly revision?: string;
-  /** Its capabilities. Default: logging, and tools. */
+  /** Its capabilities; by default logging and tools. */
   readonly capabilities?: Fields;
-  /** Definitions of its tools as JSON texts, by pages. Default: one page with `TOOLS`. */
+  /** Pages of its tool list, each with definitions as JSON; by default one page with `TOOLS`. */
   readonly pages?: readonly (readonly string[])[];
-  /** Methods that it refuses, with the message or the error. */
-  readonly refuses?: Readonly<Record<string, string | Fields>>;
-  /** Methods that it leaves to the test to answer. */
-  readonly holds?: readonly string[];
-  /** Whether it answers nothing at all. */
-  readonly hangs?: boolean;
-  /** When it exits with code 3 on its own. */
-  readonly dies?: "at-start" | "after-handshake";
-  /** Text that it prints on stderr before. */
-  readonly lastWords?: string;
+  /** Methods that it answers with an error, and the error or its message. */
+  readonly refusals?: Readonly<Record<string, string | Fields>>;
+  /** Methods that it does not answer, so that the test can. */
+  readonly heldMethods?: readonly string[];
+  /** Whether it answers no requests at all. */
+  readonly isHanging?: boolean;
+  /** The moment at which it exits by itself, with code 3. */
+  readonly exits?: "at-start" | "after-handshake";
+  /** The text that it prints to stderr before it exits. */
+  readonly lastOutput?: string;
 }
 
 /** A command of the test to the server. */
 export interface Command {
-  /** Texts to send, each as one message. */
+  /** Messages to send, as text. */
   readonly send?: readonly string[];
-  /** Changes to the script. */
+  /** Members of the script to replace. */
   readonly script?: Script;
   /** Exit with this code, without answering pending requests. */
   readonly exit?: number;
@@ -49,76 +55,78 @@ export interface Message {
   readonly error?: Fields;
 }
 
-/** Environment of the server. */
-export interface Host {
-  /** Prints a text on stderr. */
-  say(text: string): void;
-  /** Ends, after everything that was sent. */
+/** The part of a process that the server uses. */
+export interface ServerProcess {
+  printToStderr(text: string): void;
+  /** Exits after everything that was sent is written. */
   exit(code: number): void;
 }
 
-/** Definition of a tool, as JSON text. */
-export function definition(name: string, more: Fields = {}): string {
-  return JSON.stringify({ name, inputSchema: { type: "object" }, ...more });
+/** Creates the definition of a tool, as JSON. */
+export function createDefinition(name: string, members: Fields = {}): string {
+  return JSON.stringify({ name, inputSchema: { type: "object" }, ...members });
 }
 
-/** `echo` answers immediately with its parameters, `held` when the test commands it. */
-export const TOOLS: readonly string[] = [definition("echo"), definition("held")];
+/** The default tools: `echo` returns its parameters, `held` is answered by the test. */
+export const TOOLS: readonly string[] = [createDefinition("echo"), createDefinition("held")];
 
 /** Runs a server with a script. */
-export function playScript(channel: Channel, script: Script, host: Host): void {
-  const server = new ScriptedServer(channel, script, host);
-  const nothing = (): void => {};
-  channel.open({ message: (text) => server.take(text), dropped: nothing, closed: nothing });
+export function runScriptedServer(channel: Channel, script: Script, process: ServerProcess): void {
+  const server = new ScriptedServer(channel, script, process);
+  channel.open({
+    message: (text) => server.receive(text),
+    dropped: () => {},
+    closed: () => {},
+  });
   server.start();
 }
 
 class ScriptedServer {
   readonly #channel: Channel;
-  readonly #host: Host;
+  readonly #process: ServerProcess;
   #script: Script;
-  // Everything that was sent is still in the pipe then, and nothing may follow it.
-  #isDying = false;
+  // While messages that were sent are still written, no others may follow.
+  #isExiting = false;
 
-  constructor(channel: Channel, script: Script, host: Host) {
+  constructor(channel: Channel, script: Script, process: ServerProcess) {
     this.#channel = channel;
     this.#script = script;
-    this.#host = host;
+    this.#process = process;
   }
 
   start(): void {
-    if (this.#script.dies === "at-start") this.#die(3);
+    if (this.#script.exits === "at-start") this.#exit(3);
   }
 
-  take(text: string): void {
-    if (this.#isDying) return;
+  receive(text: string): void {
+    if (this.#isExiting) return;
     const message = JSON.parse(text) as Message;
-    if (message.method === "test/do") return this.#obey(message.params ?? {});
-    this.#send({ method: "test/saw", params: { text } });
+    if (message.method === "test/command") return this.#execute(message.params ?? {});
+    this.#send({ method: "test/received", params: { text } });
     if (message.method === undefined || message.id === undefined) return;
-    const { hangs, holds, refuses } = this.#script;
-    if (hangs === true || holds?.includes(message.method)) return;
-    const refusal = refuses?.[message.method];
+    const { isHanging, heldMethods, refusals } = this.#script;
+    if (isHanging === true || heldMethods?.includes(message.method)) return;
+    const refusal = refusals?.[message.method];
     if (refusal !== undefined) {
       const error = typeof refusal === "string" ? { code: -32000, message: refusal } : refusal;
       this.#send({ id: message.id, error });
     } else this.#answer(message);
   }
 
-  #obey({ send = [], script, exit }: Command): void {
+  #execute({ send = [], script, exit }: Command): void {
     for (const text of send) this.#channel.send(text);
     this.#script = { ...this.#script, ...script };
-    if (exit !== undefined) this.#die(exit);
+    if (exit !== undefined) this.#exit(exit);
   }
 
   #answer({ id, method, params = {} }: Message): void {
-    const { revision, capabilities = { logging: {}, tools: {} }, dies } = this.#script;
+    const { revision, capabilities = { logging: {}, tools: {} }, exits } = this.#script;
     switch (method) {
       case "initialize": {
         const protocolVersion = revision ?? params.protocolVersion;
         const serverInfo = { name: "scripted", version: "1" };
         this.#send({ id, result: { protocolVersion, capabilities, serverInfo } });
-        if (dies === "after-handshake") this.#die(3);
+        if (exits === "after-handshake") this.#exit(3);
         break;
       }
       case "ping":
@@ -145,17 +153,17 @@ class ScriptedServer {
     this.#channel.send(JSON.stringify({ jsonrpc: "2.0", ...message }));
   }
 
-  #die(code: number): void {
-    this.#isDying = true;
-    if (this.#script.lastWords !== undefined) this.#host.say(this.#script.lastWords);
-    this.#host.exit(code);
+  #exit(code: number): void {
+    this.#isExiting = true;
+    if (this.#script.lastOutput !== undefined) this.#process.printToStderr(this.#script.lastOutput);
+    this.#process.exit(code);
   }
 }
 
 if (import.meta.main) {
   const channel = new LineChannel(Deno.stdin.readable, Deno.stdout.writable);
-  playScript(channel, JSON.parse(Deno.args[0] ?? "{}"), {
-    say: (text) => Deno.stderr.writeSync(new TextEncoder().encode(`${text}\n`)),
+  runScriptedServer(channel, JSON.parse(Deno.args[0] ?? "{}"), {
+    printToStderr: (text) => Deno.stderr.writeSync(new TextEncoder().encode(`${text}\n`)),
     exit: (code) => void channel.flush().then(() => Deno.exit(code)),
   });
 }

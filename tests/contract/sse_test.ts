@@ -1,5 +1,4 @@
 import { RemoteServers } from "./remote_servers.ts";
 import { describeTransport } from "./suite.ts";
 
-/** Servers behind the older transport, HTTP+SSE. */
 describeTransport("sse", () => new RemoteServers("sse"));

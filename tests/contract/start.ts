@@ -1,8 +1,13 @@
 /** Contract: how a session begins, and how a server fails to start. */
 import type { Script } from "./scripted_server.ts";
 import assert from "node:assert/strict";
-import { failure, resultText, Scene, type TransportUnderTest } from "./scene.ts";
-import { Client } from "./client.ts";
+import {
+  DownstreamHarness,
+  expectFailure,
+  readResultJson,
+  type TransportUnderTest,
+} from "./downstream_harness.ts";
+import { FakeClient } from "./fake_client.ts";
 
 const REVISIONS = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
 
@@ -16,7 +21,7 @@ const NEWER: readonly (readonly [string, Script, RegExp])[] = [
   [
     "a server that names the revisions it supports",
     {
-      refuses: {
+      refusals: {
         initialize: {
           code: -32022,
           message: "Unsupported protocol version",
@@ -28,12 +33,12 @@ const NEWER: readonly (readonly [string, Script, RegExp])[] = [
   ],
   [
     "a server that names none",
-    { refuses: { initialize: { code: -32022, message: "Unsupported protocol version" } } },
+    { refusals: { initialize: { code: -32022, message: "Unsupported protocol version" } } },
     /: it speaks only newer MCP revisions, /,
   ],
   [
     "a server that does not know the method",
-    { refuses: { initialize: { code: -32601, message: "Method not found" } } },
+    { refusals: { initialize: { code: -32601, message: "Method not found" } } },
     /: it does not know the method initialize, so it probably speaks only MCP revision 2026-07-28 /,
   ],
 ];
@@ -41,15 +46,15 @@ const NEWER: readonly (readonly [string, Script, RegExp])[] = [
 export function describeStart(name: string, create: () => TransportUnderTest): void {
   for (const revision of REVISIONS) {
     Deno.test(`[sessions.handshake] ${name}: a server of revision ${revision} is supported`, async () => {
-      await using scene = new Scene(create(), { script: { revision } });
-      assert.match(resultText(await scene.call("echo")), /"done"/);
-      const [tap] = scene.taps;
-      assert.ok(tap !== undefined);
-      const { params } = await tap.saw("initialize");
+      await using harness = new DownstreamHarness(create(), { script: { revision } });
+      assert.match(readResultJson(await harness.call("echo")), /"done"/);
+      const [connection] = harness.connections;
+      assert.ok(connection !== undefined);
+      const { params } = await connection.waitForMessage("initialize");
       assert.equal(params?.protocolVersion, "2025-11-25");
       assert.deepEqual(params?.clientInfo, { name: "agent-mcp-gateway", version: "1.2.3" });
       // In this order: no request may precede the `initialized` notification.
-      assert.deepEqual(tap.methods, [
+      assert.deepEqual(connection.receivedMethods, [
         "initialize",
         "notifications/initialized",
         "tools/list",
@@ -59,27 +64,27 @@ export function describeStart(name: string, create: () => TransportUnderTest): v
   }
 
   Deno.test(`[sessions.unknown-revision] ${name}: a server of an unknown revision is refused`, async () => {
-    await using scene = new Scene(create(), { script: { revision: "1999-01-01" } });
-    const message = await failure(scene.call("echo"));
+    await using harness = new DownstreamHarness(create(), { script: { revision: "1999-01-01" } });
+    const message = await expectFailure(harness.call("echo"));
     assert.match(message, /"1999-01-01", not one of 2025-11-25, .*2024-11-05/);
-    const tap = await scene.opened();
-    await tap.ended;
-    assert.equal(tap.count("notifications/initialized"), 0);
+    const connection = await harness.waitForConnection();
+    await connection.ended;
+    assert.equal(connection.countReceived("notifications/initialized"), 0);
   });
 
   for (const [what, script, expected] of NEWER) {
     Deno.test(`[sessions.newer-revision] ${name}: ${what}`, async () => {
-      await using scene = new Scene(create(), { script });
-      const message = await failure(scene.call("echo"));
+      await using harness = new DownstreamHarness(create(), { script });
+      const message = await expectFailure(harness.call("echo"));
       assert.match(message, expected);
       assert.match(message, /, and this gateway speaks up to 2025-11-25\.$/);
     });
   }
 
   Deno.test(`[sessions.handshake] ${name}: the error of a server that refuses to start is quoted`, async () => {
-    const script = { refuses: { initialize: "no licence" } };
-    await using scene = new Scene(create(), { script });
-    assert.match(await failure(scene.call("echo")), /it refused to initialize: no licence/);
+    const script = { refusals: { initialize: "no licence" } };
+    await using harness = new DownstreamHarness(create(), { script });
+    assert.match(await expectFailure(harness.call("echo")), /it refused to initialize: no licence/);
   });
 
   const able = { elicitation: { form: {}, url: {} }, roots: { listChanged: true } };
@@ -93,71 +98,77 @@ export function describeStart(name: string, create: () => TransportUnderTest): v
   ) {
     const what = forward.length === 0 ? "nothing" : forward.join(" and ");
     Deno.test(`[sessions.capabilities] ${name}: of the client's capabilities, ${what} is declared`, async () => {
-      await using scene = new Scene(create(), { options: { forward } });
-      await scene.call("echo", { by: new Client("able", capabilities).agent("a") });
-      const { params } = await (await scene.opened()).saw("initialize");
+      await using harness = new DownstreamHarness(create(), { options: { forward } });
+      await harness.call("echo", { by: new FakeClient("able", capabilities).asAgent("a") });
+      const { params } = await (await harness.waitForConnection()).waitForMessage("initialize");
       assert.deepEqual(params?.capabilities, declared);
     });
   }
 
   Deno.test(`[sessions.capabilities] ${name}: other capabilities are not declared`, async () => {
-    await using scene = new Scene(create());
-    await scene.call("echo", {
-      by: new Client("plain", { roots: {}, elicitation: true }).agent("a"),
+    await using harness = new DownstreamHarness(create());
+    await harness.call("echo", {
+      by: new FakeClient("plain", { roots: {}, elicitation: true }).asAgent("a"),
     });
-    const { params } = await (await scene.opened()).saw("initialize");
+    const { params } = await (await harness.waitForConnection()).waitForMessage("initialize");
     assert.deepEqual(params?.capabilities, { roots: {} });
   });
 
   Deno.test(`[sessions.connect-timeout] ${name}: a server that is slow to start times out`, async () => {
-    const script = { holds: ["initialize"] };
-    await using scene = new Scene(create(), { script, options: { connectTimeoutMs: 80 } });
-    const message = await failure(scene.call("echo"));
+    const script = { heldMethods: ["initialize"] };
+    await using harness = new DownstreamHarness(create(), {
+      script,
+      options: { connectTimeoutMs: 80 },
+    });
+    const message = await expectFailure(harness.call("echo"));
     assert.match(message, /it did not answer within 80 ms of its start/);
-    await (await scene.opened()).ended;
-    assert.equal(scene.server.status().state, "broken");
+    await (await harness.waitForConnection()).ended;
+    assert.equal(harness.server.status().state, "broken");
   });
 
   Deno.test(`[sessions.failed-start] ${name}: the output of a server that ends immediately is quoted, and the start is tried again`, async () => {
-    const script = { dies: "at-start", lastWords: "no such database" } as const;
-    await using scene = new Scene(create(), { script });
-    const both = [failure(scene.call("echo")), failure(scene.call("echo"))];
+    const script = { exits: "at-start", lastOutput: "no such database" } as const;
+    await using harness = new DownstreamHarness(create(), { script });
+    const both = [expectFailure(harness.call("echo")), expectFailure(harness.call("echo"))];
     for (const message of await Promise.all(both)) {
       assert.match(message, /^Server "files" is not available: its connection ended\./);
-      assert.ok(scene.quotes(message, "no such database"), message);
+      assert.ok(harness.quotesOutput(message, "no such database"), message);
     }
-    assert.equal(scene.taps.length, 1);
-    scene.script = {};
-    assert.match(resultText(await scene.call("echo")), /"done"/);
-    const { state, restarts, last_error } = scene.server.status();
+    assert.equal(harness.connections.length, 1);
+    harness.script = {};
+    assert.match(readResultJson(await harness.call("echo")), /"done"/);
+    const { state, restarts, last_error } = harness.server.status();
     assert.deepEqual({ state, restarts }, { state: "ready", restarts: 1 });
-    assert.ok(scene.quotes(last_error ?? "", "no such database"), last_error ?? "");
+    assert.ok(harness.quotesOutput(last_error ?? "", "no such database"), last_error ?? "");
   });
 
   Deno.test(`[sessions.start-guard] ${name}: after five failed starts a server is left alone for a while`, async () => {
     let now = 0;
-    const script = { refuses: { initialize: "no licence" } };
-    await using scene = new Scene(create(), { script, now: () => now });
-    const call = () => failure(scene.call("echo"));
+    const script = { refusals: { initialize: "no licence" } };
+    await using harness = new DownstreamHarness(create(), { script, now: () => now });
+    const call = () => expectFailure(harness.call("echo"));
     for (let start = 1; start <= 5; start++) {
       assert.doesNotMatch(await call(), /tried again/);
-      assert.equal(scene.taps.length, start);
+      assert.equal(harness.connections.length, start);
     }
     const leftAlone = /tried again in 2 s\. Last failure: it refused to initialize: no licence/;
     assert.match(await call(), leftAlone);
     now = 999;
     assert.match(await call(), /tried again in 1 s/);
-    assert.equal(scene.taps.length, 5);
+    assert.equal(harness.connections.length, 5);
     // When the pause is over, one call tries to start it; it fails, and the pause doubles.
     now = 1200;
-    await Promise.all([call(), failure(scene.call("echo", { by: new Client("2").agent("a") }))]);
-    assert.equal(scene.taps.length, 6);
+    await Promise.all([
+      call(),
+      expectFailure(harness.call("echo", { by: new FakeClient("2").asAgent("a") })),
+    ]);
+    assert.equal(harness.connections.length, 6);
     now = 1200 + 1999;
     await call();
-    assert.equal(scene.taps.length, 6);
+    assert.equal(harness.connections.length, 6);
     now = 1200 + 2400;
-    scene.script = {};
-    assert.match(resultText(await scene.call("echo")), /"done"/);
-    assert.equal(scene.taps.length, 7);
+    harness.script = {};
+    assert.match(readResultJson(await harness.call("echo")), /"done"/);
+    assert.equal(harness.connections.length, 7);
   });
 }

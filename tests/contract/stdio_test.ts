@@ -6,7 +6,6 @@ import { describeTransport } from "./suite.ts";
 const SERVER = fileURLToPath(new URL("scripted_server.ts", import.meta.url));
 const DENO_DIR = Deno.env.get("DENO_DIR");
 
-/** Servers as processes. */
 describeTransport("stdio", () => {
   const processes = new Processes(16, createLog());
   return {

@@ -1,34 +1,34 @@
 /**
- * The contract of every transport to downstream servers. To add a transport, write a test file that
- * calls `describeTransport`, and a connection to `scripted_server.ts`.
+ * The contract of every transport to downstream servers. To test another transport, implement
+ * `TransportUnderTest` for it, and call `describeTransport` in a test file.
  */
 import { describeCalls } from "./calls.ts";
-import { describeEnd } from "./end.ts";
+import { describeClosing } from "./closing.ts";
 import { describeFailures } from "./failures.ts";
 import { describeForwarding } from "./forwarding.ts";
-import { describeLimits } from "./limits.ts";
-import { describeOddLists } from "./odd_lists.ts";
-import { describeQuestions } from "./questions.ts";
-import type { TransportUnderTest } from "./scene.ts";
-import { describeSharing } from "./sharing.ts";
+import { describeTimeouts } from "./timeouts.ts";
+import { describeInvalidToolLists } from "./invalid_tool_lists.ts";
+import { describeRequestsDuringCalls } from "./requests_during_calls.ts";
+import type { TransportUnderTest } from "./downstream_harness.ts";
+import { describeSessionSharing } from "./session_sharing.ts";
 import { describeStart } from "./start.ts";
-import { describeTools } from "./tools.ts";
+import { describeToolLists } from "./tool_lists.ts";
 
 /**
- * Registers the suite for a transport.
+ * Registers the tests of a transport.
  *
- * @param name Names the transport in the tests' names.
- * @param create Makes the transport; called once for each test.
+ * @param name The transport's name in the tests' names.
+ * @param create Creates the transport; each test calls it once.
  */
 export function describeTransport(name: string, create: () => TransportUnderTest): void {
   describeStart(name, create);
-  describeTools(name, create);
-  describeOddLists(name, create);
+  describeToolLists(name, create);
+  describeInvalidToolLists(name, create);
   describeCalls(name, create);
-  describeLimits(name, create);
+  describeTimeouts(name, create);
   describeForwarding(name, create);
-  describeQuestions(name, create);
-  describeSharing(name, create);
+  describeRequestsDuringCalls(name, create);
+  describeSessionSharing(name, create);
   describeFailures(name, create);
-  describeEnd(name, create);
+  describeClosing(name, create);
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { LoginNeedsCaller } from "../../src/downstream/mod.ts";
-import { Client, resultReply } from "../contract/client.ts";
+import { createResultReply, FakeClient } from "../contract/fake_client.ts";
 import { waitUntil } from "../e2e/wait.ts";
 import { failure, follow, OAuthScene, send } from "./scene.ts";
 
@@ -82,12 +82,12 @@ Deno.test("[oauth.http-operator] over HTTP only the operator logs in", async () 
 
 Deno.test("[oauth.link] a client that shows links gets the link, and a notification at the end", async () => {
   await using scene = new OAuthScene();
-  const client = new Client("client-2", LINKS);
+  const client = new FakeClient("client-2", LINKS);
   scene.waiting = client;
   // The person finishes before the client has confirmed the request.
   const answers: Promise<unknown>[] = [];
   client.answer = ({ params }) => {
-    const answer = follow(String(params.url)).then(() => resultReply({ action: "accept" }));
+    const answer = follow(String(params.url)).then(() => createResultReply({ action: "accept" }));
     answers.push(answer);
     return answer;
   };
@@ -107,12 +107,12 @@ Deno.test("[oauth.link] a client that shows links gets the link, and a notificat
 
 Deno.test("[oauth.link] the client is notified when the login is complete", async () => {
   await using scene = new OAuthScene();
-  const client = new Client("client-2", LINKS);
+  const client = new FakeClient("client-2", LINKS);
   scene.waiting = client;
   const accepted = Promise.withResolvers<void>();
   client.answer = () => {
     accepted.resolve();
-    return Promise.resolve(resultReply({ action: "accept" }));
+    return Promise.resolve(createResultReply({ action: "accept" }));
   };
   const call = send(scene.gateway(), scene.server.url);
   const asked = await client.received.take();
@@ -129,7 +129,7 @@ Deno.test("[oauth.link] a person who declines ends the login, and is asked again
   await using scene = new OAuthScene();
   const gateway = scene.gateway();
   for (const action of ["decline", "cancel"]) {
-    const client = new Client(action, LINKS);
+    const client = new FakeClient(action, LINKS);
     const before = scene.server.authorizationHeaders.length;
     client.answer = async () => {
       // People are slower than requests: by then all three have been refused and are waiting.
@@ -138,7 +138,7 @@ Deno.test("[oauth.link] a person who declines ends the login, and is asked again
         () => scene.server.authorizationHeaders.length === before + 3,
       );
       await new Promise((resolve) => setTimeout(resolve, 50));
-      return resultReply({ action });
+      return createResultReply({ action });
     };
     scene.waiting = client;
     const calls = [1, 2, 3].map(() => failure(send(gateway, scene.server.url)));
@@ -157,12 +157,12 @@ Deno.test("[oauth.link] a person who declines ends the login, and is asked again
 
 Deno.test("[oauth.link] if the client rejects the request itself, the browser is used", async () => {
   await using scene = new OAuthScene();
-  const client = new Client("client-2", LINKS);
+  const client = new FakeClient("client-2", LINKS);
   client.answer = () => {
     return Promise.resolve({
       ok: false,
       error: { code: -32601, message: "unknown" },
-    } as unknown as Awaited<ReturnType<Client["answer"]>>);
+    } as unknown as Awaited<ReturnType<FakeClient["answer"]>>);
   };
   scene.waiting = client;
   assert.equal(await send(scene.gateway(), scene.server.url), 200);

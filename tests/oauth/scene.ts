@@ -9,7 +9,7 @@ import {
 } from "../../src/downstream/mod.ts";
 import { DownstreamError } from "../../src/errors.ts";
 import { createLog } from "../../src/log.ts";
-import { Client } from "../contract/client.ts";
+import { FakeClient } from "../contract/fake_client.ts";
 import { AuthorizationServer } from "../fixtures/oauth/authorization_server.ts";
 import { ProtectedServer } from "../fixtures/oauth/protected_server.ts";
 
@@ -37,7 +37,7 @@ export class OAuthScene implements AsyncDisposable {
   /** Lines of the log, at level debug. */
   readonly log: string[] = [];
   /** The calling client, which cannot show links. */
-  readonly client = new Client("client-1");
+  readonly client = new FakeClient("client-1");
   readonly #options: SceneOptions;
   /** Links that the browser opened. */
   readonly opened: string[] = [];
@@ -55,7 +55,7 @@ export class OAuthScene implements AsyncDisposable {
   }
 
   /** The client of the one call that waits, if there is one. */
-  set waiting(client: Client | undefined) {
+  set waiting(client: FakeClient | undefined) {
     if (this.#waiting !== undefined) this.#pending.remove(this.#waiting);
     this.#waiting = client && { channel: client.channel, clock: undefined };
     if (this.#waiting !== undefined) this.#pending.add(this.#waiting);

@@ -17,8 +17,8 @@ import { errorBodyOf } from "../../src/gateway/error_body.ts";
 import { createMemoryChannels, JsonText } from "../../src/jsonrpc/mod.ts";
 import { createLog } from "../../src/log.ts";
 import { NO_SPAN } from "../../src/trace.ts";
-import { Client, resultReply } from "../contract/client.ts";
-import { playScript } from "../contract/scripted_server.ts";
+import { createResultReply, FakeClient } from "../contract/fake_client.ts";
+import { runScriptedServer } from "../contract/scripted_server.ts";
 import { withTimeout } from "../e2e/wait.ts";
 import { failure, follow, OAuthScene, send } from "./scene.ts";
 
@@ -33,7 +33,7 @@ async function openMemory(
   const status = await send(authorization, connect.url);
   if (status !== 200) throw new Error(`HTTP ${status}`);
   const [ours, theirs] = createMemoryChannels();
-  playScript(theirs, {}, { say: () => {}, exit: () => void theirs.close() });
+  runScriptedServer(theirs, {}, { printToStderr: () => {}, exit: () => void theirs.close() });
   return {
     channel: ours,
     readLastOutput: () => Promise.resolve(""),
@@ -73,7 +73,7 @@ Deno.test("[oauth.discovered] eager starts ask for no login, and the status repo
   assert.equal(before.state, "login-required");
   assert.match(before.last_error ?? "", /needs a login; the first call will start it/);
   assert.match(scene.log.join(""), /^Server "notes" needs a login/m);
-  assert.equal((await call(server, scene.client.agent("a"))).kind, "answer");
+  assert.equal((await call(server, scene.client.asAgent("a"))).kind, "answer");
   assert.equal(server.status().state, "ready");
 });
 
@@ -96,7 +96,7 @@ Deno.test("[oauth.discovered] a call that joins an eager start starts it again",
   const warming = server.warm(scene.client);
   // Earlier, this call would be the one that the eager start asks for the login.
   await withTimeout("the gateway has seen the refusal", refused.promise);
-  const answer = call(server, scene.client.agent("a"));
+  const answer = call(server, scene.client.asAgent("a"));
   gate.resolve();
   assert.equal((await answer).kind, "answer");
   await warming;
@@ -107,7 +107,7 @@ Deno.test("[errors.auth-required] [oauth.wait] a missing login is not a failed s
   await using scene = new OAuthScene({ browser: "none" });
   await using server = makeServer(scene);
   for (let time = 0; time < 8; time++) {
-    const error = await failure(call(server, scene.client.agent("a")));
+    const error = await failure(call(server, scene.client.asAgent("a")));
     assert.equal(error.code, "AUTH_REQUIRED");
     // The error as the agent receives it.
     const wire = errorBodyOf(error);
@@ -137,13 +137,13 @@ Deno.test("[oauth.link] among the waiting calls, one whose client shows links is
     await gate.promise;
     return await openMemory(config, authorization);
   });
-  const plain = new Client("plain");
-  const linked = new Client("linked", { elicitation: { url: {} } });
+  const plain = new FakeClient("plain");
+  const linked = new FakeClient("linked", { elicitation: { url: {} } });
   linked.answer = async ({ params }) => {
     await (await fetch(String(params.url))).body?.cancel();
-    return resultReply({ action: "accept" });
+    return createResultReply({ action: "accept" });
   };
-  const calls = [call(server, plain.agent("a")), call(server, linked.agent("a"))];
+  const calls = [call(server, plain.asAgent("a")), call(server, linked.asAgent("a"))];
   gate.resolve();
   for (const answer of await Promise.all(calls)) assert.equal(answer.kind, "answer");
   assert.deepEqual(scene.opened, []);
@@ -159,14 +159,14 @@ Deno.test("[oauth.wait] a login during a call pauses the call's clock", async ()
       openTransport(config, { log, authorization, processes: new Processes(1, log) }),
     { callTimeoutMs: 300 },
   );
-  const client = new Client("linked", { elicitation: { url: {} } });
+  const client = new FakeClient("linked", { elicitation: { url: {} } });
   let thinkMs = 0;
   client.answer = async ({ params }) => {
     await new Promise((resolve) => setTimeout(resolve, thinkMs));
     await follow(String(params.url));
-    return resultReply({ action: "accept" });
+    return createResultReply({ action: "accept" });
   };
-  const read = () => call(server, client.agent("a"), "read");
+  const read = () => call(server, client.asAgent("a"), "read");
   assert.equal((await read()).kind, "answer");
   scene.service.revokeLogins();
   thinkMs = 700;
@@ -180,9 +180,9 @@ Deno.test("[oauth.wait] a login during a call pauses the call's clock", async ()
 Deno.test("[oauth.renewal] a token that is refused during a session is renewed transparently", async () => {
   await using scene = new OAuthScene();
   await using server = makeServer(scene);
-  assert.equal((await call(server, scene.client.agent("a"))).kind, "answer");
+  assert.equal((await call(server, scene.client.asAgent("a"))).kind, "answer");
   scene.service.revokeAccessTokens();
   // The session of another agent.
-  assert.equal((await call(server, scene.client.agent("b"))).kind, "answer");
+  assert.equal((await call(server, scene.client.asAgent("b"))).kind, "answer");
   assert.deepEqual([scene.opened.length, scene.service.refreshCount], [1, 1]);
 });

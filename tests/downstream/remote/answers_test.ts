@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
-import { failure, resultText } from "../../contract/scene.ts";
-import { until } from "../../contract/seen.ts";
+import { expectFailure, readResultJson } from "../../contract/downstream_harness.ts";
+import { waitUntil } from "../../e2e/wait.ts";
 import {
   answerText,
   FakeHttpServer,
@@ -9,7 +9,7 @@ import {
   sendStream,
   startStream,
 } from "./fake_http_server.ts";
-import { remoteScene } from "./scene.ts";
+import { createRemoteHarness } from "./remote_harness.ts";
 
 const RESULT = { content: [] };
 
@@ -167,14 +167,14 @@ function sendBody(response: ServerResponse, body: string, type = "application/js
 for (const [description, [answer, expected]] of Object.entries(UNUSABLE_ANSWERS)) {
   Deno.test(`[remote.no-answer] ${description}: the call fails immediately, and the session continues`, async () => {
     await using server = await FakeHttpServer.start(forCalls(answer));
-    await using scene = remoteScene(server.url);
+    await using harness = createRemoteHarness(server.url);
     const started = performance.now();
-    const message = await failure(scene.call("echo"));
+    const message = await expectFailure(harness.call("echo"));
     assert.match(message, /^Server "files" is not available: /);
     assert.match(message, expected);
     assert.ok(performance.now() - started < 5000);
     server.handler = () => {};
-    assert.match(resultText(await scene.call("echo")), /called echo/);
+    assert.match(readResultJson(await harness.call("echo")), /called echo/);
     assert.equal(server.countRequests("initialize"), 1);
     // The call is not repeated: the server may have run it although its answer is unusable.
     assert.equal(server.countRequests("tools/call"), 2);
@@ -189,11 +189,11 @@ for (const mediaType of ["text/event-stream", "application/json"]) {
       setTimeout(() => response.socket?.destroy(), 10);
     });
     await using server = await FakeHttpServer.start(answer);
-    await using scene = remoteScene(server.url);
-    const message = await failure(scene.call("echo"));
+    await using harness = createRemoteHarness(server.url);
+    const message = await expectFailure(harness.call("echo"));
     assert.match(message, /its connection ended\. 127\.0\.0\.1:\d+ broke off its answer\.$/);
     server.handler = () => {};
-    assert.match(resultText(await scene.call("echo")), /called echo/);
+    assert.match(readResultJson(await harness.call("echo")), /called echo/);
     assert.equal(server.countRequests("initialize"), 2);
   });
 }
@@ -204,8 +204,8 @@ Deno.test("[remote.answers] answers in JSON are passed on unchanged", async () =
     response.writeHead(200, { "content-type": "Application/JSON; charset=utf-8" });
     response.end(`{"jsonrpc":"2.0","id":${id},"result":${resultJson}}`);
   }));
-  await using scene = remoteScene(server.url);
-  assert.equal(resultText(await scene.call("echo")), resultJson);
+  await using harness = createRemoteHarness(server.url);
+  assert.equal(readResultJson(await harness.call("echo")), resultJson);
 });
 
 for (const type of ["text/plain", "application/octet-stream", "text/html", undefined]) {
@@ -214,9 +214,9 @@ for (const type of ["text/plain", "application/octet-stream", "text/html", undef
       response.writeHead(200, type === undefined ? {} : { "content-type": type });
       response.end(answerText({ id: Number(id) }, RESULT));
     }));
-    await using scene = remoteScene(server.url);
-    assert.equal(resultText(await scene.call("echo")), '{"content":[]}');
-    assert.deepEqual(scene.log, []);
+    await using harness = createRemoteHarness(server.url);
+    assert.equal(readResultJson(await harness.call("echo")), '{"content":[]}');
+    assert.deepEqual(harness.log, []);
   });
 }
 
@@ -226,9 +226,9 @@ for (const result of ["null", "7", '"done"', "[]"]) {
       response.writeHead(200, { "content-type": "application/json" });
       response.end(`{"jsonrpc":"2.0","id":${id},"result":${result}}`);
     }));
-    await using scene = remoteScene(server.url);
+    await using harness = createRemoteHarness(server.url);
     assert.match(
-      await failure(scene.call("echo")),
+      await expectFailure(harness.call("echo")),
       /^Server "files" answered the call with (null|a number|a string|an array) instead of a result/,
     );
     assert.equal(server.countRequests("tools/call"), 1);
@@ -257,8 +257,8 @@ Deno.test("[remote.no-answer] quoted text contains no secret, not even one that 
   });
   const { host } = new URL(server.url);
   const url = `http://${user}:${pass}@${host}/${path}?key=${query}`;
-  await using scene = remoteScene(url, { headers: { "x-key": key } });
-  const message = await failure(scene.call("echo"));
+  await using harness = createRemoteHarness(url, { headers: { "x-key": key } });
+  const message = await expectFailure(harness.call("echo"));
   assert.match(message, /HTTP 500: "\[redacted\] /);
   assert.doesNotMatch(message, /canary|session-1/);
 });
@@ -270,8 +270,8 @@ Deno.test("[remote.answers] events may have comments, other types, several lines
     response.write(`id:\r\ndata: {"jsonrpc":"2.0",\r\ndata: "id":${id},\r`);
     setTimeout(() => response.end('\ndata: "result":{"content":[]}}\r\n\r\n'), 5);
   }));
-  await using scene = remoteScene(server.url);
-  assert.equal(resultText(await scene.call("echo")), '{"content":[]}');
+  await using harness = createRemoteHarness(server.url);
+  assert.equal(readResultJson(await harness.call("echo")), '{"content":[]}');
 });
 
 Deno.test("[remote.answers] fields and messages that the SDK does not know arrive", async () => {
@@ -280,17 +280,20 @@ Deno.test("[remote.answers] fields and messages that the SDK does not know arriv
   await using server = await FakeHttpServer.start(forCalls((response, id) => {
     sendStream(response, responseJson.replace("ID", String(id)));
   }));
-  await using scene = remoteScene(server.url);
-  assert.equal(resultText(await scene.call("echo")), '{"content":"none","isError":"perhaps"}');
+  await using harness = createRemoteHarness(server.url);
+  assert.equal(
+    readResultJson(await harness.call("echo")),
+    '{"content":"none","isError":"perhaps"}',
+  );
 });
 
 Deno.test("[remote.no-leak] a stream that stays open after its answer is closed", async () => {
   await using server = await FakeHttpServer.start(forCalls((response, id) => {
     startStream(response, `data: ${answerText({ id: Number(id) }, RESULT)}`, "");
   }));
-  await using scene = remoteScene(server.url);
-  assert.equal(resultText(await scene.call("echo")), '{"content":[]}');
+  await using harness = createRemoteHarness(server.url);
+  assert.equal(readResultJson(await harness.call("echo")), '{"content":[]}');
   const [call] = server.requests.filter(({ message }) => message.method === "tools/call");
   assert.ok(call !== undefined);
-  await until(() => server.sockets.size <= 1);
+  await waitUntil("at most one socket is open", () => server.sockets.size <= 1);
 });

@@ -1,16 +1,19 @@
 import assert from "node:assert/strict";
-import { resultText } from "../../contract/scene.ts";
-import { until } from "../../contract/seen.ts";
+import { readResultJson } from "../../contract/downstream_harness.ts";
+import { waitUntil } from "../../e2e/wait.ts";
 import { FakeHttpServer } from "./fake_http_server.ts";
-import { remoteScene } from "./scene.ts";
+import { createRemoteHarness } from "./remote_harness.ts";
 
 Deno.test("[remote.headers] every request has the configured headers and those of the protocol", async () => {
   await using server = await FakeHttpServer.start();
   {
     const headers = { "X-Key": "k1", authorization: "Bearer t", Accept: "text/html" };
-    await using scene = remoteScene(server.url, { headers });
-    assert.match(resultText(await scene.call("echo")), /called echo/);
-    await until(() => server.requests.some(({ method }) => method === "GET"));
+    await using harness = createRemoteHarness(server.url, { headers });
+    assert.match(readResultJson(await harness.call("echo")), /called echo/);
+    await waitUntil(
+      "a GET request has arrived",
+      () => server.requests.some(({ method }) => method === "GET"),
+    );
   }
   for (const { headers, method, message } of server.requests) {
     assert.equal(headers["x-key"], "k1", method);
@@ -41,7 +44,7 @@ Deno.test("[remote.headers] a server without sessions receives neither a session
     return false;
   });
   {
-    await using scene = remoteScene(server.url);
+    await using harness = createRemoteHarness(server.url);
     server.handler = ({ method, message, headers }, response) => {
       assert.equal(headers["mcp-session-id"], undefined);
       if (method !== "POST") return false;
@@ -55,7 +58,7 @@ Deno.test("[remote.headers] a server without sessions receives neither a session
       response.end(JSON.stringify({ jsonrpc: "2.0", id: message.id, result }));
       return true;
     };
-    assert.equal(resultText(await scene.call("echo")), '{"content":[]}');
+    assert.equal(readResultJson(await harness.call("echo")), '{"content":[]}');
   }
   assert.equal(server.requests.filter(({ method }) => method === "DELETE").length, 0);
 });

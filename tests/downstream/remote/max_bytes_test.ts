@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
 import { gzipSync } from "node:zlib";
 import { compactBytes } from "../../../src/bytes.ts";
-import { failure, resultText } from "../../contract/scene.ts";
-import { soon } from "../../contract/seen.ts";
+import { expectFailure, readResultJson } from "../../contract/downstream_harness.ts";
+import { withTimeout } from "../../e2e/wait.ts";
 import { FakeHttpServer, forCalls, startStream } from "./fake_http_server.ts";
-import { remoteScene } from "./scene.ts";
+import { createRemoteHarness } from "./remote_harness.ts";
 
 const TOO_LONG = /^Server "files" answered with more than 64 MiB, .*; ask for less\.$/;
 
@@ -36,11 +36,11 @@ for (const [what, [type, begin]] of Object.entries(ENDLESS_ANSWERS)) {
       response.write(begin.replace("ID", String(id)));
       void writeEndlessly(response, "x".repeat(10_000)).then(disconnected.resolve);
     }));
-    await using scene = remoteScene(server.url, { maxBytes: 20_000 });
-    assert.match(await failure(scene.call("echo")), TOO_LONG);
-    await soon("the end of the connection", disconnected.promise);
+    await using harness = createRemoteHarness(server.url, { maxBytes: 20_000 });
+    assert.match(await expectFailure(harness.call("echo")), TOO_LONG);
+    await withTimeout("the end of the connection", disconnected.promise);
     server.handler = () => {};
-    assert.match(resultText(await scene.call("echo")), /called echo/);
+    assert.match(readResultJson(await harness.call("echo")), /called echo/);
   });
 }
 
@@ -51,8 +51,8 @@ Deno.test("[remote.max-bytes] a tool list without an end is not a server that do
     void writeEndlessly(response, "[".repeat(10_000));
     return true;
   });
-  await using scene = remoteScene(server.url, { maxBytes: 20_000 });
-  assert.match(await failure(scene.call("echo")), TOO_LONG);
+  await using harness = createRemoteHarness(server.url, { maxBytes: 20_000 });
+  assert.match(await expectFailure(harness.call("echo")), TOO_LONG);
 });
 
 Deno.test("[remote.max-bytes] a message without an end ends the session of the older transport", async () => {
@@ -69,9 +69,9 @@ Deno.test("[remote.max-bytes] a message without an end ends the session of the o
     if (stream !== undefined) void writeEndlessly(stream, "x".repeat(10_000));
     return true;
   });
-  await using scene = remoteScene(server.url, { kind: "sse", maxBytes: 20_000 });
+  await using harness = createRemoteHarness(server.url, { kind: "sse", maxBytes: 20_000 });
   assert.match(
-    await failure(scene.call("echo")),
+    await expectFailure(harness.call("echo")),
     /sent a message of more than \d+ bytes on its event stream/,
   );
 });
@@ -84,8 +84,8 @@ Deno.test("[remote.max-bytes] a compressed answer is read up to the limit", asyn
     const headers = { "content-type": "application/json", "content-encoding": "gzip" };
     response.writeHead(200, headers).end(compressed);
   }));
-  await using scene = remoteScene(server.url);
-  assert.match(await failure(scene.call("echo")), TOO_LONG);
+  await using harness = createRemoteHarness(server.url);
+  assert.match(await expectFailure(harness.call("echo")), TOO_LONG);
 });
 
 Deno.test("[remote.max-bytes] the kept part of a compressed answer takes no more than its size", async () => {
@@ -104,6 +104,9 @@ Deno.test("[remote.max-bytes] a compressed answer that is decoded is not called 
     const headers = { "content-type": "application/json", "content-encoding": "gzip" };
     response.writeHead(200, headers).end(gzipSync("{}"));
   }));
-  await using scene = remoteScene(server.url);
-  assert.match(await failure(scene.call("echo")), /answered with JSON that is not an MCP message/);
+  await using harness = createRemoteHarness(server.url);
+  assert.match(
+    await expectFailure(harness.call("echo")),
+    /answered with JSON that is not an MCP message/,
+  );
 });

@@ -1,41 +1,41 @@
 import assert from "node:assert/strict";
-import { failure, resultText } from "../../contract/scene.ts";
+import { expectFailure, readResultJson } from "../../contract/downstream_harness.ts";
 import { FakeHttpServer } from "./fake_http_server.ts";
-import { remoteScene } from "./scene.ts";
+import { createRemoteHarness } from "./remote_harness.ts";
 
 const CALLED = '{"content":[{"type":"text","text":"called echo"}]}';
 
 Deno.test("[remote.session-gone] after 404 for the session, the call is sent again on a new one", async () => {
   await using server = await FakeHttpServer.start();
-  await using scene = remoteScene(server.url);
-  assert.equal(resultText(await scene.call("echo")), CALLED);
+  await using harness = createRemoteHarness(server.url);
+  assert.equal(readResultJson(await harness.call("echo")), CALLED);
   server.sessionIds.clear();
-  assert.equal(resultText(await scene.call("echo", { args: '{"again":1}' })), CALLED);
+  assert.equal(readResultJson(await harness.call("echo", { args: '{"again":1}' })), CALLED);
   assert.equal(server.countRequests("initialize"), 2);
   // The refused call and the repeated one.
   assert.equal(server.requests.filter(({ body }) => body.includes('"again":1')).length, 2);
-  assert.equal(scene.server.status().last_error, null);
-  assert.equal(scene.server.status().restarts, 0);
+  assert.equal(harness.server.status().last_error, null);
+  assert.equal(harness.server.status().restarts, 0);
 });
 
 Deno.test("[remote.session-gone] many calls share the new session", async () => {
   await using server = await FakeHttpServer.start();
-  await using scene = remoteScene(server.url);
-  await scene.call("echo");
+  await using harness = createRemoteHarness(server.url);
+  await harness.call("echo");
   server.sessionIds.clear();
-  const calls = Array.from({ length: 20 }, () => scene.call("echo"));
-  for (const call of calls) assert.equal(resultText(await call), CALLED);
+  const calls = Array.from({ length: 20 }, () => harness.call("echo"));
+  for (const call of calls) assert.equal(readResultJson(await call), CALLED);
   assert.equal(server.countRequests("initialize"), 2);
   assert.equal(server.countRequests("tools/call"), 1 + 20 + 20);
 });
 
 Deno.test("[remote.session-gone] the tool list is requested again, even if the list itself was refused", async () => {
   await using server = await FakeHttpServer.start();
-  await using scene = remoteScene(server.url);
-  await scene.listTools();
+  await using harness = createRemoteHarness(server.url);
+  await harness.listTools();
   server.sessionIds.clear();
   // The tool is unknown, so the list is requested again.
-  const answer = await scene.call("nothing");
+  const answer = await harness.call("nothing");
   assert.equal(answer.kind, "no-such-tool");
   assert.equal(server.countRequests("initialize"), 2);
 });
@@ -44,8 +44,8 @@ Deno.test("[remote.session-gone] a call that is answered with 404 twice fails", 
   await using server = await FakeHttpServer.start(({ message }, response) => {
     return message.method === "tools/call" ? (response.writeHead(404).end(), true) : false;
   });
-  await using scene = remoteScene(server.url);
-  const message = await failure(scene.call("echo"));
+  await using harness = createRemoteHarness(server.url);
+  const message = await expectFailure(harness.call("echo"));
   assert.match(message, /is not available: its session has ended there\.$/);
   assert.equal(server.countRequests("tools/call"), 2);
 });
@@ -56,16 +56,16 @@ Deno.test("[remote.cut-off] a call without an answer is sent only once, and the 
     request.socket.destroy();
     return true;
   });
-  await using scene = remoteScene(server.url);
+  await using harness = createRemoteHarness(server.url);
   const host = new URL(server.url).host;
   assert.equal(
-    await failure(scene.call("echo")),
+    await expectFailure(harness.call("echo")),
     'Server "files" is not available: its connection ended. ' +
       `${host} closed the connection without an answer.`,
   );
   assert.equal(server.countRequests("tools/call"), 1);
-  assert.equal(scene.server.status().state, "broken");
-  assert.equal(resultText(await scene.call("echo")), CALLED);
+  assert.equal(harness.server.status().state, "broken");
+  assert.equal(readResultJson(await harness.call("echo")), CALLED);
   assert.equal(server.countRequests("initialize"), 2);
 });
 
@@ -77,11 +77,11 @@ for (const [tool, hint] of [["read", "readOnlyHint"], ["put", "idempotentHint"]]
       request.socket.destroy();
       return true;
     });
-    await using scene = remoteScene(server.url);
-    assert.match(resultText(await scene.call(tool)), new RegExp(`called ${tool}`));
+    await using harness = createRemoteHarness(server.url);
+    assert.match(readResultJson(await harness.call(tool)), new RegExp(`called ${tool}`));
     assert.equal(server.countRequests("tools/call"), 2);
     remainingCuts = 5;
-    await failure(scene.call(tool));
+    await expectFailure(harness.call(tool));
     assert.equal(server.countRequests("tools/call"), 4);
   });
 }
@@ -160,11 +160,11 @@ function startClosingServer(): {
 Deno.test("[remote.cut-off] Deno does not repeat a call on a reused connection", async () => {
   const server = startClosingServer();
   {
-    await using scene = remoteScene(`http://127.0.0.1:${server.port}/mcp`);
+    await using harness = createRemoteHarness(`http://127.0.0.1:${server.port}/mcp`);
     // Deno never repeats a request on a new connection, so the test needs a reused one.
     for (let calls = 1; server.reusedCount() === 0 && calls < 50; calls++) {
-      await scene.listTools();
-      await failure(scene.call("echo"));
+      await harness.listTools();
+      await expectFailure(harness.call("echo"));
       assert.equal(server.callCount(), calls);
     }
     assert.equal(server.reusedCount(), 1);
@@ -178,8 +178,8 @@ Deno.test("[remote.cut-off] servers that require Content-Length receive it, and 
     response.writeHead(411).end();
     return true;
   });
-  await using scene = remoteScene(server.url);
-  assert.equal(resultText(await scene.call("echo")), CALLED);
+  await using harness = createRemoteHarness(server.url);
+  assert.equal(readResultJson(await harness.call("echo")), CALLED);
   assert.equal(server.countRequests("initialize"), 2);
   assert.equal(server.countRequests("tools/call"), 1);
 });

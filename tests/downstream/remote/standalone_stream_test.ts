@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
 import { StreamBackoff } from "../../../src/downstream/remote/stream_backoff.ts";
 import { isTemporary } from "../../../src/downstream/remote/standalone_stream.ts";
-import { failure, resultText } from "../../contract/scene.ts";
-import { until } from "../../contract/seen.ts";
+import { expectFailure, readResultJson } from "../../contract/downstream_harness.ts";
+import { waitUntil } from "../../e2e/wait.ts";
 import { answerText, FakeHttpServer, type RequestHandler, sendStream } from "./fake_http_server.ts";
-import { remoteScene } from "./scene.ts";
+import { createRemoteHarness } from "./remote_harness.ts";
 
 const LOG =
   '{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"x"}}';
@@ -33,13 +33,16 @@ function acceptStreams(): {
 Deno.test("[remote.listening] unsolicited messages of the server arrive, and its requests are answered", async () => {
   const { handler, streams } = acceptStreams();
   await using server = await FakeHttpServer.start(handler);
-  await using scene = remoteScene(server.url);
-  await scene.listTools();
-  await until(() => streams.length === 1);
+  await using harness = createRemoteHarness(server.url);
+  await harness.listTools();
+  await waitUntil("the first stream is open", () => streams.length === 1);
   streams[0]?.write(`data: ${LOG}\n\ndata: ${PING}\n\n`);
-  const { params } = await scene.client.received.take();
+  const { params } = await harness.client.received.take();
   assert.deepEqual(params, { level: "info", data: "x", logger: "files" });
-  await until(() => server.requests.some(({ message }) => message.id === "q1"));
+  await waitUntil(
+    "the answer has arrived",
+    () => server.requests.some(({ message }) => message.id === "q1"),
+  );
   const pong = server.requests.find(({ message }) => message.id === "q1");
   assert.equal(pong?.body, '{"jsonrpc":"2.0","id":"q1","result":{}}');
 });
@@ -48,35 +51,35 @@ for (const end of ["ends", "breaks off"]) {
   Deno.test(`[remote.listening] a stream that ${end} is reopened after the last event, and this is not logged`, async () => {
     const { handler, streams, lastEventIds } = acceptStreams();
     await using server = await FakeHttpServer.start(handler);
-    await using scene = remoteScene(server.url);
-    await scene.listTools();
-    await until(() => streams.length === 1);
+    await using harness = createRemoteHarness(server.url);
+    await harness.listTools();
+    await waitUntil("the first stream is open", () => streams.length === 1);
     streams[0]?.write(`id: e1\ndata: ${LOG}\n\nid: e2\ndata:\n\n`);
-    await scene.client.received.take();
+    await harness.client.received.take();
     if (end === "ends") streams[0]?.end();
     else streams[0]?.socket?.destroy();
-    await until(() => streams.length === 2);
+    await waitUntil("the second stream is open", () => streams.length === 2);
     assert.deepEqual(lastEventIds, [undefined, "e2"]);
     streams[1]?.write(`data: ${LOG}\n\n`);
-    await scene.client.received.take();
-    assert.match(resultText(await scene.call("echo")), /called echo/);
+    await harness.client.received.take();
+    assert.match(readResultJson(await harness.call("echo")), /called echo/);
     assert.equal(server.countRequests("initialize"), 1);
-    assert.deepEqual(scene.log, []);
+    assert.deepEqual(harness.log, []);
   });
 }
 
 Deno.test("[remote.listening] the last event id is kept when a stream ends without events", async () => {
   const { handler, streams, lastEventIds } = acceptStreams();
   await using server = await FakeHttpServer.start(handler);
-  await using scene = remoteScene(server.url);
-  await scene.listTools();
-  await until(() => streams.length === 1);
+  await using harness = createRemoteHarness(server.url);
+  await harness.listTools();
+  await waitUntil("the first stream is open", () => streams.length === 1);
   streams[0]?.write(`id: e1\ndata: ${LOG}\n\n`);
-  await scene.client.received.take();
+  await harness.client.received.take();
   streams[0]?.socket?.destroy();
-  await until(() => streams.length === 2);
+  await waitUntil("the second stream is open", () => streams.length === 2);
   streams[1]?.end();
-  await until(() => streams.length === 3);
+  await waitUntil("the third stream is open", () => streams.length === 3);
   assert.deepEqual(lastEventIds, [undefined, "e1", "e1"]);
 });
 
@@ -85,13 +88,16 @@ for (const status of [405, 404, 400, 501, 200]) {
     await using server = await FakeHttpServer.start(({ method }, response) => {
       return method === "GET" ? (response.writeHead(status).end(), true) : false;
     });
-    await using scene = remoteScene(server.url);
-    await scene.call("echo");
-    await until(() => server.requests.some(({ method }) => method === "GET"));
-    await scene.call("echo");
+    await using harness = createRemoteHarness(server.url);
+    await harness.call("echo");
+    await waitUntil(
+      "a GET request has arrived",
+      () => server.requests.some(({ method }) => method === "GET"),
+    );
+    await harness.call("echo");
     assert.equal(server.requests.filter(({ method }) => method === "GET").length, 1);
     assert.equal(server.countRequests("initialize"), 1);
-    assert.deepEqual(scene.log, []);
+    assert.deepEqual(harness.log, []);
   });
 }
 
@@ -146,11 +152,11 @@ Deno.test("[remote.resumption] the stream of a call is resumed where it broke of
       const result = { jsonrpc: "2.0", id: call?.message.id, result: { content: [] } };
       return sendStream(response, JSON.stringify(result));
     });
-    await using scene = remoteScene(server.url);
-    assert.equal(resultText(await scene.call("echo")), '{"content":[]}');
+    await using harness = createRemoteHarness(server.url);
+    assert.equal(readResultJson(await harness.call("echo")), '{"content":[]}');
     assert.equal(server.countRequests("tools/call"), 1);
-    assert.equal((await scene.client.received.take()).method, "notifications/message");
-    assert.equal(scene.server.status().state, "ready");
+    assert.equal((await harness.client.received.take()).method, "notifications/message");
+    assert.equal(harness.server.status().state, "ready");
     assert.ok(streams.length <= 1);
   }
 });
@@ -165,8 +171,8 @@ Deno.test("[remote.resumption] a stream that the server ends each time is resume
     response.end(`id: ${resumptions}\nretry: 0\ndata: \n\n`);
     return true;
   });
-  await using scene = remoteScene(server.url, { options: { callTimeoutMs: 600 } });
-  await failure(scene.call("echo"), "TIMEOUT");
+  await using harness = createRemoteHarness(server.url, { options: { callTimeoutMs: 600 } });
+  await expectFailure(harness.call("echo"), "TIMEOUT");
   assert.ok(resumptions > 1 && resumptions <= 6, `${resumptions} times`);
 });
 
@@ -177,8 +183,8 @@ Deno.test("[remote.resumption] a stream that cannot be resumed fails the call", 
     response.end("id: c1\nretry: 20\ndata:\n\n");
     return true;
   });
-  await using scene = remoteScene(server.url);
-  const failing = scene.call("echo");
+  await using harness = createRemoteHarness(server.url);
+  const failing = harness.call("echo");
   await assert.rejects(failing, /ended its event stream without an answer/);
   assert.ok(server.requests.some(({ headers }) => headers["last-event-id"] === "c1"));
   assert.equal(server.countRequests("tools/call"), 1);
@@ -199,8 +205,8 @@ Deno.test("[remote.resumption] a stream without events is resumed where the prev
     const [call] = server.requests.filter(({ message }) => message.method === "tools/call");
     return sendStream(response, answerText({ id: Number(call?.message.id) }, { content: [] }));
   });
-  await using scene = remoteScene(server.url);
-  assert.equal(resultText(await scene.call("echo")), '{"content":[]}');
+  await using harness = createRemoteHarness(server.url);
+  assert.equal(readResultJson(await harness.call("echo")), '{"content":[]}');
   assert.deepEqual(lastEventIds, ["c1", "c1", "c1"]);
 });
 
@@ -216,7 +222,7 @@ Deno.test("[remote.resumption] a stream without events is abandoned after five a
         .end("id: c1\nretry: 1\ndata:\n\n"),
         true);
   });
-  await using scene = remoteScene(server.url);
-  await assert.rejects(scene.call("echo"), /ended its event stream without an answer/);
+  await using harness = createRemoteHarness(server.url);
+  await assert.rejects(harness.call("echo"), /ended its event stream without an answer/);
   assert.equal(resumptions, 5);
 });

@@ -2,20 +2,23 @@ import type { Authorization } from "../../../src/downstream/mod.ts";
 import { openTransport, Processes } from "../../../src/downstream/mod.ts";
 import type { ConnectHttp } from "../../../src/config/mod.ts";
 import { createLog } from "../../../src/log.ts";
-import { Scene, type SceneOptions } from "../../contract/scene.ts";
+import { DownstreamHarness, type HarnessOptions } from "../../contract/downstream_harness.ts";
 
 /** Options of a remote server. */
-export interface RemoteOptions extends Omit<SceneOptions, "script"> {
+export interface RemoteHarnessOptions extends Omit<HarnessOptions, "script"> {
   readonly kind?: ConnectHttp["kind"];
   readonly headers?: Readonly<Record<string, string>>;
   readonly authorization?: Authorization;
 }
 
 /** A downstream server of the gateway at a URL. */
-export function remoteScene(url: string, remote: RemoteOptions = {}): Scene {
+export function createRemoteHarness(
+  url: string,
+  remote: RemoteHarnessOptions = {},
+): DownstreamHarness {
   const { kind = "http", headers = {}, authorization, ...options } = remote;
   const processes = new Processes(0, createLog());
-  return new Scene({
+  return new DownstreamHarness({
     connect: () => ({ kind, url, headers }),
     open: (config, context) =>
       openTransport(config, {

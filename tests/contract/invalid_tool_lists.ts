@@ -1,65 +1,77 @@
 /** Contract: invalid lists of tools; missing tools are always reported. */
 import assert from "node:assert/strict";
 import type { Catalog } from "../../src/downstream/mod.ts";
-import { failure, resultText, Scene, type SceneOptions, type TransportUnderTest } from "./scene.ts";
-import { definition, type Fields } from "./scripted_server.ts";
-import type { Tap } from "./tap.ts";
+import {
+  DownstreamHarness,
+  expectFailure,
+  type HarnessOptions,
+  readResultJson,
+  type TransportUnderTest,
+} from "./downstream_harness.ts";
+import { createDefinition, type Fields } from "./scripted_server.ts";
+import type { ScriptedConnection } from "./scripted_connection.ts";
 
 const NO_TOOLS = "It offers no tools; its resources and prompts are not passed on";
-const HELD = { script: { holds: ["tools/list"] } };
+const HELD = { script: { heldMethods: ["tools/list"] } };
 
 /** Makes the server answer the next request for a page. */
-async function page(tap: Tap, result: unknown): Promise<void> {
-  tap.send({ id: (await tap.saw("tools/list")).id, result });
+async function page(connection: ScriptedConnection, result: unknown): Promise<void> {
+  connection.send({ id: (await connection.waitForMessage("tools/list")).id, result });
 }
 
 /** The list of a server whose pages the test provides. */
-async function listPages(scene: Scene, ...pages: readonly unknown[]): Promise<Catalog> {
-  const listing = scene.listTools();
+async function listPages(
+  harness: DownstreamHarness,
+  ...pages: readonly unknown[]
+): Promise<Catalog> {
+  const listing = harness.listTools();
   listing.catch(() => {});
-  const tap = scene.taps.at(-1) ?? await scene.opened();
-  for (const result of pages) await page(tap, result);
+  const connection = harness.connections.at(-1) ?? await harness.waitForConnection();
+  for (const result of pages) await page(connection, result);
   return await listing;
 }
 
-export function describeOddLists(name: string, create: () => TransportUnderTest): void {
+export function describeInvalidToolLists(name: string, create: () => TransportUnderTest): void {
   const toolless: readonly [string, Fields][] = [
-    ["answers with an error", { refuses: { "tools/list": "no such thing" } }],
+    ["answers with an error", { refusals: { "tools/list": "no such thing" } }],
     ["answers with an empty list", { pages: [[]] }],
-    ["does not answer", { holds: ["tools/list"] }],
+    ["does not answer", { heldMethods: ["tools/list"] }],
   ];
   for (const [what, script] of toolless) {
     Deno.test(`[sessions.no-tools] ${name}: a server that declares no tools and ${what} is asked once, and has none`, async () => {
-      await using scene = new Scene(create(), {
+      await using harness = new DownstreamHarness(create(), {
         script: { ...script, capabilities: { resources: {} } },
         options: { connectTimeoutMs: 1000 },
       });
       for (let count = 0; count < 3; count++) {
-        const { tools, incompleteReason } = await scene.listTools();
+        const { tools, incompleteReason } = await harness.listTools();
         assert.deepEqual([tools, incompleteReason], [[], NO_TOOLS]);
-        const answer = await scene.call("any");
+        const answer = await harness.call("any");
         assert.ok(answer.kind === "no-such-tool" && answer.catalog.incompleteReason === NO_TOOLS);
       }
-      assert.equal((await scene.opened()).count("tools/list"), 1);
-      assert.deepEqual(scene.log, [`warn: ${NO_TOOLS} server=files\n`]);
-      assert.equal(scene.server.status().last_error, null);
+      assert.equal((await harness.waitForConnection()).countReceived("tools/list"), 1);
+      assert.deepEqual(harness.log, [`warn: ${NO_TOOLS} server=files\n`]);
+      assert.equal(harness.server.status().last_error, null);
     });
   }
 
   Deno.test(`[sessions.no-tools] ${name}: a server that does not declare its tools has them all the same`, async () => {
-    const script = { capabilities: {}, pages: [[definition("one")], [definition("two")]] };
-    await using scene = new Scene(create(), { script });
-    const { tools, incompleteReason } = await scene.listTools();
+    const script = {
+      capabilities: {},
+      pages: [[createDefinition("one")], [createDefinition("two")]],
+    };
+    await using harness = new DownstreamHarness(create(), { script });
+    const { tools, incompleteReason } = await harness.listTools();
     assert.deepEqual(tools.map((tool) => tool.name), ["one", "two"]);
     assert.equal(incompleteReason, undefined);
   });
 
   Deno.test(`[sessions.no-tools] ${name}: a server that declares tools and does not know tools/list is reported`, async () => {
-    await using scene = new Scene(create(), HELD);
-    const listing = scene.listTools();
-    const tap = await scene.opened();
+    await using harness = new DownstreamHarness(create(), HELD);
+    const listing = harness.listTools();
+    const connection = await harness.waitForConnection();
     const error = { code: -32601, message: "Method not found" };
-    tap.send({ id: (await tap.saw("tools/list")).id, error });
+    connection.send({ id: (await connection.waitForMessage("tools/list")).id, error });
     assert.match(
       (await listing).incompleteReason ?? "",
       /declares tools, but it does not know tools\/list/,
@@ -77,11 +89,15 @@ export function describeOddLists(name: string, create: () => TransportUnderTest)
     [{ tools: "x" }, /with "tools": a string/],
   ];
   Deno.test(`[sessions.malformed-list] ${name}: an invalid list is an error that says so, and never empty`, async () => {
-    await using scene = new Scene(create(), HELD);
+    await using harness = new DownstreamHarness(create(), HELD);
     for (const [result, expected] of malformed) {
-      assert.match(await failure(listPages(scene, result)), expected, JSON.stringify(result));
+      assert.match(
+        await expectFailure(listPages(harness, result)),
+        expected,
+        JSON.stringify(result),
+      );
     }
-    assert.equal(scene.taps.length, 1);
+    assert.equal(harness.connections.length, 1);
   });
 
   const one = { tools: [{ name: "one" }, { name: "held" }], nextCursor: "2" };
@@ -98,74 +114,76 @@ export function describeOddLists(name: string, create: () => TransportUnderTest)
   ];
   for (const [what, pages, expected] of partial) {
     Deno.test(`[sessions.partial-list] ${name}: a page that ${what} keeps the tools so far, and is reported`, async () => {
-      await using scene = new Scene(create(), HELD);
-      const { tools, incompleteReason } = await listPages(scene, ...pages);
+      await using harness = new DownstreamHarness(create(), HELD);
+      const { tools, incompleteReason } = await listPages(harness, ...pages);
       assert.deepEqual(tools.map((tool) => tool.name), ["one", "held"]);
       assert.match(incompleteReason ?? "", /^Its list of tools is incomplete: /);
       assert.match(incompleteReason ?? "", expected);
-      assert.equal(scene.log.length, 1);
-      assert.match(scene.log[0] ?? "", expected);
+      assert.equal(harness.log.length, 1);
+      assert.match(harness.log[0] ?? "", expected);
     });
   }
 
   Deno.test(`[sessions.partial-list] ${name}: a page that fails keeps the tools so far, and they can be called`, async () => {
-    await using scene = new Scene(create(), HELD);
-    const listing = scene.listTools();
-    const tap = await scene.opened();
-    await page(tap, one);
+    await using harness = new DownstreamHarness(create(), HELD);
+    const listing = harness.listTools();
+    const connection = await harness.waitForConnection();
+    await page(connection, one);
     const error = { code: -32602, message: "Invalid cursor" };
-    tap.send({ id: (await tap.saw("tools/list")).id, error });
+    connection.send({ id: (await connection.waitForMessage("tools/list")).id, error });
     assert.equal(
       (await listing).incompleteReason,
       "Its list of tools is incomplete: page 2 is missing: it did not list its tools: Invalid cursor",
     );
-    const { answer, request } = await scene.hold();
-    tap.answer(request, { content: [] });
-    assert.equal(resultText(await answer), '{"content":[]}');
-    assert.equal(tap.count("tools/list"), 2);
+    const { answer, request } = await harness.startHeldCall();
+    connection.answer(request, { content: [] });
+    assert.equal(readResultJson(await answer), '{"content":[]}');
+    assert.equal(connection.countReceived("tools/list"), 2);
   });
 
   Deno.test(`[sessions.partial-list] ${name}: a page that never arrives keeps the tools so far`, async () => {
-    const timed: SceneOptions = { ...HELD, options: { connectTimeoutMs: 1000 } };
-    await using scene = new Scene(create(), timed);
-    const { tools, incompleteReason } = await listPages(scene, one);
+    const timed: HarnessOptions = { ...HELD, options: { connectTimeoutMs: 1000 } };
+    await using harness = new DownstreamHarness(create(), timed);
+    const { tools, incompleteReason } = await listPages(harness, one);
     assert.equal(tools.length, 2);
     assert.match(incompleteReason ?? "", /page 2 is missing: it was not answered in time/);
     // The missing page is known now; nobody waits for it a second time.
-    assert.equal((await scene.listTools()).tools.length, 2);
-    assert.equal(scene.taps[0]?.count("tools/list"), 2);
+    assert.equal((await harness.listTools()).tools.length, 2);
+    assert.equal(harness.connections[0]?.countReceived("tools/list"), 2);
   });
 
   Deno.test(`[sessions.partial-list] ${name}: a server that ends in the middle of its list is unavailable`, async () => {
-    await using scene = new Scene(create(), HELD);
-    const listing = scene.listTools();
-    const tap = await scene.opened();
-    await page(tap, one);
-    await tap.saw("tools/list");
-    tap.crash();
-    await failure(listing);
+    await using harness = new DownstreamHarness(create(), HELD);
+    const listing = harness.listTools();
+    const connection = await harness.waitForConnection();
+    await page(connection, one);
+    await connection.waitForMessage("tools/list");
+    connection.crash();
+    await expectFailure(listing);
   });
 
   Deno.test(`[sessions.odd-tools] ${name}: omitted tools are logged once, however often the list is requested`, async () => {
-    const odd = [definition("one"), definition("one"), definition("")];
-    await using scene = new Scene(create(), { script: { pages: [odd, [definition("one")]] } });
-    for (let count = 0; count < 4; count++) await scene.call("unknown");
-    const tap = await scene.opened();
-    assert.ok(tap.count("tools/list") > 4);
+    const odd = [createDefinition("one"), createDefinition("one"), createDefinition("")];
+    await using harness = new DownstreamHarness(create(), {
+      script: { pages: [odd, [createDefinition("one")]] },
+    });
+    for (let count = 0; count < 4; count++) await harness.call("unknown");
+    const connection = await harness.waitForConnection();
+    assert.ok(connection.countReceived("tools/list") > 4);
     const expected = [
       'Tool left out: tools[1] has the duplicate name "one"',
       "Tool left out: tools[2] has an empty name",
       'Tool left out: tools[0] of page 2 has the duplicate name "one"',
     ].map((line) => `warn: ${line} server=files\n`);
-    assert.deepEqual(scene.log, expected);
-    assert.equal((await scene.call("")).kind, "no-such-tool");
+    assert.deepEqual(harness.log, expected);
+    assert.equal((await harness.call("")).kind, "no-such-tool");
     // Another list reports what is new about it, and never more than a hundred lines in all.
     for (let round = 0; round < 10; round++) {
-      const names = Array.from({ length: 15 }, (_, n) => definition(`twice ${round} ${n}`));
-      tap.change({ pages: [[...names, ...names]] });
-      await scene.call("unknown");
+      const names = Array.from({ length: 15 }, (_, n) => createDefinition(`twice ${round} ${n}`));
+      connection.changeScript({ pages: [[...names, ...names]] });
+      await harness.call("unknown");
     }
-    assert.equal(scene.log.length, 101);
-    assert.match(scene.log.at(-1) ?? "", /Nothing more is logged about its lists of tools/);
+    assert.equal(harness.log.length, 101);
+    assert.match(harness.log.at(-1) ?? "", /Nothing more is logged about its lists of tools/);
   });
 }

@@ -12,21 +12,21 @@ import {
 import { DownstreamError } from "../../src/errors.ts";
 import { JsonText } from "../../src/jsonrpc/mod.ts";
 import { createLog, type Log } from "../../src/log.ts";
-import { Client } from "./client.ts";
+import { FakeClient } from "./fake_client.ts";
 import type { Script } from "./scripted_server.ts";
-import { Seen } from "./seen.ts";
-import { Tap } from "./tap.ts";
+import { AsyncQueue } from "./async_queue.ts";
+import { ScriptedConnection } from "./scripted_connection.ts";
 import { NO_SPAN } from "../../src/trace.ts";
 
-/** Interface of a transport that the suite tests. */
+/** A transport to downstream servers that the suite tests. */
 export interface TransportUnderTest {
-  /** The part of a server's entry that connects to a scripted server with this script. */
+  /** Returns the connection settings for a scripted server with this script. */
   connect(script: Script): Connect;
-  /** Whether a server's last words on stderr are captured. Default: yes. */
-  readonly hearsLastWords?: boolean;
+  /** Whether error messages quote the server's last output on stderr; by default true. */
+  readonly capturesOutput?: boolean;
   /** Opens a connection. */
   open(config: ServerConfig, options: OpenOptions): Promise<Transport>;
-  /** Closes everything that the transports needed. */
+  /** Releases what all connections share. */
   close(): Promise<void>;
 }
 
@@ -37,12 +37,12 @@ export interface OpenOptions {
   readonly maxBytes?: number;
 }
 
-/** Options of a scene. */
-export interface SceneOptions {
+/** Options of a harness. */
+export interface HarnessOptions {
   readonly script?: Script;
   /** Options of the server's entry. */
   readonly options?: Partial<ServerOptions>;
-  /** The clock for failed starts, in milliseconds. */
+  /** Returns the time for the delays after failed starts, in milliseconds. */
   readonly now?: () => number;
   readonly pingMs?: number;
   readonly maxBytes?: number;
@@ -66,29 +66,29 @@ const DEFAULTS: ServerOptions = {
   inheritEnv: [],
 };
 
-/** Grace periods for servers of tests: long enough that none has to be killed. */
+/** Grace periods that are long enough for every server of a test, so that none is killed. */
 export const GRACE_PERIODS: GracePeriods = { inputMs: 5000, terminateMs: 5000 };
 
-/** A downstream server of the gateway, with a scripted server behind it. */
-export class Scene implements AsyncDisposable {
+/** A downstream server of the gateway that is connected to scripted servers. */
+export class DownstreamHarness implements AsyncDisposable {
   readonly server: DownstreamServer;
-  /** All connections, in the order of their opening. */
-  readonly taps: Tap[] = [];
+  /** All connections, in the order in which they were opened. */
+  readonly connections: ScriptedConnection[] = [];
   /** Lines of the log. */
   readonly log: string[] = [];
-  /** The client that calls by default. */
-  readonly client = new Client("client-1", { elicitation: { form: {}, url: {} } });
-  /** Script of the servers that are opened from now on. */
+  /** The default caller's client. */
+  readonly client = new FakeClient("client-1", { elicitation: { form: {}, url: {} } });
+  /** The script of servers that are connected later. */
   script: Script;
-  /** Opening a connection waits for this. */
-  gate: Promise<void> = Promise.resolve();
-  /** Closing a connection waits for this. */
-  endGate: Promise<void> = Promise.resolve();
+  /** Opening a connection waits for this promise. */
+  openGate: Promise<void> = Promise.resolve();
+  /** Closing a connection waits for this promise. */
+  closeGate: Promise<void> = Promise.resolve();
   readonly #transport: TransportUnderTest;
-  readonly #opened: Seen<Tap> = new Seen("a connection");
+  readonly #openedConnections: AsyncQueue<ScriptedConnection> = new AsyncQueue("a connection");
 
-  constructor(transport: TransportUnderTest, scene: SceneOptions = {}) {
-    const { script = {}, options = {}, now, pingMs, maxBytes } = scene;
+  constructor(transport: TransportUnderTest, harnessOptions: HarnessOptions = {}) {
+    const { script = {}, options = {}, now, pingMs, maxBytes } = harnessOptions;
     this.script = script;
     this.#transport = transport;
     const log = createLog({ level: "warn", write: (line) => this.log.push(line) });
@@ -104,90 +104,88 @@ export class Scene implements AsyncDisposable {
       version: "1.2.3",
       log,
       open: async () => {
-        await this.gate;
+        await this.openGate;
         const entry = { ...config, connect: transport.connect(this.script) };
         const opening = transport.open(entry, {
           log,
           ...(maxBytes === undefined ? {} : { maxBytes }),
         });
-        const tap = new Tap(await opening, this.endGate);
-        this.taps.push(tap);
-        this.#opened.add(tap);
-        return tap;
+        const connection = new ScriptedConnection(await opening, this.closeGate);
+        this.connections.push(connection);
+        this.#openedConnections.add(connection);
+        return connection;
       },
       ...(now === undefined ? {} : { now }),
       ...(pingMs === undefined ? {} : { pingMs }),
     });
   }
 
-  /** Whether a message quotes the server's last words, if the transport captures them. */
-  quotes(message: string, words: string): boolean {
-    return this.#transport.hearsLastWords === false || message.includes(words);
+  /** Whether a message quotes the server's output, or the transport does not capture output. */
+  quotesOutput(message: string, output: string): boolean {
+    return this.#transport.capturesOutput === false || message.includes(output);
   }
 
-  /** The next connection that is opened. */
-  opened(): Promise<Tap> {
-    return this.#opened.take();
+  /** Returns the next connection; waits for it if it is not open yet. */
+  waitForConnection(): Promise<ScriptedConnection> {
+    return this.#openedConnections.take();
   }
 
   /** Calls a tool. */
   async call(tool: string, options: CallOptions = {}): Promise<CallAnswer> {
-    const { by = this.client.agent("agent"), args = "{}", signal, ...rest } = options;
+    const { by = this.client.asAgent("agent"), args = "{}", signal, ...others } = options;
     return await this.server.callTool({
       tool,
       args: new JsonText(args),
       signal: signal ?? new AbortController().signal,
       span: NO_SPAN,
-      ...rest,
+      ...others,
     }, by);
   }
 
-  /**
-   * Calls a tool that waits for the test; returns the call and its connection once it has arrived.
-   */
-  async hold(options: CallOptions = {}): Promise<Held> {
+  /** Calls the tool `held`, which the test answers; waits until the server has received the call. */
+  async startHeldCall(options: CallOptions = {}): Promise<HeldCall> {
     const answer = this.call("held", options);
-    // The caller who awaits the answer sees its failure.
+    // The test handles a failure of the call when it awaits the answer.
     answer.catch(() => {});
-    const tap = this.taps.at(-1) ?? await this.opened();
-    return { answer, tap, request: await tap.saw("tools/call") };
+    const connection = this.connections.at(-1) ?? await this.waitForConnection();
+    return { answer, connection, request: await connection.waitForMessage("tools/call") };
   }
 
-  /** The tools that a caller sees. */
-  listTools(by: Caller = this.client.agent("agent")): Promise<Catalog> {
+  /** Lists the tools that a caller sees. */
+  listTools(by: Caller = this.client.asAgent("agent")): Promise<Catalog> {
     return this.server.listTools(by, new AbortController().signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.server.close(0, GRACE_PERIODS);
-    const open = this.taps.filter((tap) => !tap.hasEnded);
+    const open = this.connections.filter((connection) => !connection.hasEnded);
     await this.#transport.close();
-    assert.equal(open.length, 0, "A connection is left open");
+    assert.equal(open.length, 0, "A connection was left open");
     assert.equal(this.server.status().sessions, 0);
   }
 }
 
-/** A call in progress. */
-export interface Held {
+/** A call that the server has received and not answered. */
+export interface HeldCall {
   readonly answer: Promise<CallAnswer>;
-  readonly tap: Tap;
-  readonly request: Awaited<ReturnType<Tap["saw"]>>;
+  readonly connection: ScriptedConnection;
+  readonly request: Awaited<ReturnType<ScriptedConnection["waitForMessage"]>>;
 }
 
-/** Text of a call's result. */
-export function resultText(answer: CallAnswer): string {
+/** Returns the result of a successful call, as JSON. */
+export function readResultJson(answer: CallAnswer): string {
   assert.equal(answer.kind, "answer");
   assert.ok(answer.kind === "answer" && answer.reply.ok);
   return answer.reply.result.text.json;
 }
 
-/** Asserts that a call fails with a downstream error, and returns the message. */
-export async function failure(
+/** Asserts that a call fails with a `DownstreamError`, and returns its message. */
+export async function expectFailure(
   call: Promise<unknown>,
   code: DownstreamError["code"] = "SERVER_UNAVAILABLE",
 ): Promise<string> {
   const error = await call.then(() => undefined, (cause: unknown) => cause);
-  assert.ok(error instanceof DownstreamError, `It did not fail as it should: ${error}`);
+  assert.ok(error instanceof DownstreamError, `Expected a DownstreamError, got: ${error}`);
   assert.equal(error.code, code);
   assert.equal(error.server, "files");
   return error.message;

@@ -8,7 +8,7 @@ import {
   utf8Bytes,
 } from "../../src/jsonrpc/mod.ts";
 import type { Fields } from "./scripted_server.ts";
-import { Seen } from "./seen.ts";
+import { AsyncQueue } from "./async_queue.ts";
 
 /** A request or notification of a server that reached the client. */
 export interface ClientMessage {
@@ -18,32 +18,32 @@ export interface ClientMessage {
   readonly signal?: CancelSignal;
 }
 
-/** A client of the gateway, as the downstream side sees it. */
-export class Client implements ClientConnection {
+/** A client of the gateway that answers as the test wants, without a connection. */
+export class FakeClient implements ClientConnection {
   readonly sessionId: string;
   readonly capabilities: ClientCapabilities;
   readonly channel: Caller["channel"];
-  /** Everything that reached the client. */
-  readonly received: Seen<ClientMessage>;
-  /** Answers requests; by default with an empty result. */
-  answer: (message: ClientMessage) => Promise<Reply> = () => Promise.resolve(resultReply({}));
+  /** All requests and notifications that reached the client. */
+  readonly received: AsyncQueue<ClientMessage>;
+  /** Answers a request; by default with an empty result. */
+  answer: (message: ClientMessage) => Promise<Reply> = () => Promise.resolve(createResultReply({}));
   readonly #threshold = new LogThreshold();
 
   constructor(name: string, capabilities: ClientCapabilities = {}) {
     this.sessionId = name;
     this.capabilities = capabilities;
-    this.received = new Seen(`something for the client ${name}`);
+    this.received = new AsyncQueue(`a message to the client ${name}`);
     const peer: SessionState["peer"] = {
       request: (method, params, { signal } = {}) => {
         const message = {
           method,
-          params: read(params),
+          params: readFields(params),
           ...(signal === undefined ? {} : { signal }),
         };
         this.received.add(message);
         return this.answer(message);
       },
-      notify: (method, params) => this.received.add({ method, params: read(params) }),
+      notify: (method, params) => this.received.add({ method, params: readFields(params) }),
     };
     this.channel = new CallChannel({ peer, threshold: this.#threshold, capabilities });
   }
@@ -53,15 +53,15 @@ export class Client implements ClientConnection {
     this.#threshold.level = level;
   }
 
-  /** An agent of this client. */
-  agent(agent: string): Caller {
+  /** Returns the caller for an agent of this client. */
+  asAgent(agent: string): Caller {
     const { sessionId, capabilities, channel } = this;
     return { sessionId, capabilities, channel, agent };
   }
 }
 
-/** A client's answer to a request of a server. */
-export function resultReply(result: Fields): Reply {
+/** Creates the answer of a client to a request of a server. */
+export function createResultReply(result: Fields): Reply {
   return {
     ok: true,
     result: new Result({
@@ -72,7 +72,7 @@ export function resultReply(result: Fields): Reply {
   };
 }
 
-function read(params: Parameters<SessionState["peer"]["request"]>[1]): Fields {
+function readFields(params: Parameters<SessionState["peer"]["request"]>[1]): Fields {
   if (typeof params === "function") throw new Error("The parameters must not depend on an id");
   return JSON.parse(params instanceof JsonText ? params.json : JSON.stringify(params ?? {}));
 }

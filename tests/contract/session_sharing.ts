@@ -1,0 +1,151 @@
+/** Contract: which callers share a session, and when an unused session ends. */
+import assert from "node:assert/strict";
+import type { Isolation } from "../../src/config/mod.ts";
+import { FakeClient } from "./fake_client.ts";
+import {
+  DownstreamHarness,
+  GRACE_PERIODS,
+  readResultJson,
+  type TransportUnderTest,
+} from "./downstream_harness.ts";
+
+export function describeSessionSharing(name: string, create: () => TransportUnderTest): void {
+  const [one, two, able] = [
+    new FakeClient("1"),
+    new FakeClient("2"),
+    new FakeClient("3", { roots: {} }),
+  ];
+  const CALLERS = {
+    "client 1, agent a": one.asAgent("a"),
+    "client 1, agent b": one.asAgent("b"),
+    "client 2, agent a": two.asAgent("a"),
+    "client 3, which can do more": able.asAgent("a"),
+  };
+  /** For each isolation, the number of the session of each caller, in this order. */
+  const SESSIONS: Readonly<Record<Isolation, readonly number[]>> = {
+    shared: [0, 0, 0, 1],
+    session: [0, 0, 1, 2],
+    agent: [0, 1, 2, 3],
+    call: [0, 1, 2, 3],
+  };
+
+  for (const [isolation, expected] of Object.entries(SESSIONS)) {
+    Deno.test(`[sessions.isolation] ${name}: with ${isolation}, which callers share a session`, async () => {
+      const options = { isolation: isolation as Isolation };
+      await using harness = new DownstreamHarness(create(), { options });
+      for (let round = 0; round < 2; round++) {
+        for (const [index, [who, by]] of Object.entries(CALLERS).entries()) {
+          await harness.call("echo", { by, args: JSON.stringify({ who, round }) });
+          // With isolation "call" there is one more session for each call.
+          const offset = isolation === "call" ? round * expected.length : 0;
+          const connection = harness.connections[offset + (expected[index] ?? -1)];
+          const { params } = await connection?.waitForMessage("tools/call") ?? {};
+          assert.deepEqual(params?.arguments, { who, round });
+        }
+      }
+      const sessions = new Set(expected).size * (isolation === "call" ? 2 : 1);
+      assert.equal(harness.connections.length, sessions);
+      if (isolation !== "call") return;
+      await Promise.all(harness.connections.map((connection) => connection.ended));
+      assert.equal(harness.server.status().sessions, 0);
+    });
+  }
+
+  for (const isolation of Object.keys(SESSIONS) as Isolation[]) {
+    Deno.test(`[sessions.warm] ${name}: with ${isolation}, the first call takes the prewarmed session`, async () => {
+      await using harness = new DownstreamHarness(create(), { options: { isolation } });
+      await harness.server.warm(one);
+      const connection = await harness.waitForConnection();
+      assert.equal(harness.server.status().tools, 2);
+      // Another client gets it only if it is shared; a client with other capabilities does not.
+      if (isolation === "agent") {
+        await harness.call("echo", { by: able.asAgent("a") });
+        await harness.call("echo", { by: two.asAgent("a") });
+        assert.equal(harness.connections.length, 3);
+        assert.equal(connection.countReceived("tools/call"), 0);
+      }
+      const { length } = harness.connections;
+      assert.match(readResultJson(await harness.call("echo", { by: one.asAgent("a") })), /"done"/);
+      assert.equal(connection.countReceived("tools/call"), 1);
+      assert.equal(harness.connections.length, length);
+      await harness.call("echo", { by: one.asAgent("b") });
+      assert.equal(
+        harness.connections.length,
+        length + (["agent", "call"].includes(isolation) ? 1 : 0),
+      );
+    });
+  }
+
+  Deno.test(`[sessions.warm] ${name}: a call need not wait until the prewarmed session is ready`, async () => {
+    await using harness = new DownstreamHarness(create());
+    const warm = harness.server.warm(harness.client);
+    assert.match(readResultJson(await harness.call("echo")), /"done"/);
+    await warm;
+    assert.deepEqual(
+      harness.connections.map((connection) => connection.countReceived("tools/list")),
+      [1],
+    );
+  });
+
+  Deno.test(`[sessions.warm] ${name}: a failed prewarming is logged, and the first call tries again`, async () => {
+    await using harness = new DownstreamHarness(create(), {
+      script: { refusals: { initialize: "not yet" } },
+    });
+    await harness.server.warm(harness.client);
+    assert.match(harness.log.join(), /not yet.* server=files/);
+    harness.script = {};
+    assert.match(readResultJson(await harness.call("echo")), /"done"/);
+  });
+
+  Deno.test(`[sessions.idle] ${name}: an idle session is closed, one in use is not`, async () => {
+    const script = { heldMethods: ["initialize"] };
+    await using harness = new DownstreamHarness(create(), {
+      script,
+      options: { idleTimeoutMs: 30 },
+    });
+    const pass = () => new Promise((resolve) => setTimeout(resolve, 60));
+    const warm = harness.server.warm(harness.client);
+    const connection = await harness.waitForConnection();
+    const { id } = await connection.waitForMessage("initialize");
+    // A session that is being prewarmed is not idle.
+    await pass();
+    connection.send({ id, result: { protocolVersion: "2025-11-25", capabilities: {} } });
+    await warm;
+    assert.equal(harness.server.status().tools, 2);
+    await connection.ended;
+    assert.equal(harness.server.status().state, "idle");
+    harness.script = {};
+    const call = harness.call("held");
+    const next = await harness.waitForConnection();
+    const request = await next.waitForMessage("tools/call");
+    await pass();
+    next.answer(request, { content: [] });
+    assert.equal(readResultJson(await call), '{"content":[]}');
+    await next.ended;
+    assert.equal(harness.connections.length, 2);
+  });
+
+  Deno.test(`[sessions.client-gone] ${name}: a client's sessions end with it, those of others do not`, async () => {
+    await using harness = new DownstreamHarness(create());
+    for (const by of [one.asAgent("a"), one.asAgent("b"), two.asAgent("a")]) {
+      await harness.call("echo", { by });
+    }
+    await harness.server.releaseClient("1", GRACE_PERIODS);
+    assert.deepEqual(harness.connections.map((connection) => connection.hasEnded), [
+      true,
+      true,
+      false,
+    ]);
+    assert.equal(harness.server.status().sessions, 1);
+    await harness.call("echo", { by: two.asAgent("a") });
+    assert.equal(harness.connections.length, 3);
+  });
+
+  Deno.test(`[sessions.client-gone] ${name}: a shared session outlives the client that it was started for`, async () => {
+    await using harness = new DownstreamHarness(create(), { options: { isolation: "shared" } });
+    await harness.call("echo", { by: one.asAgent("a") });
+    await harness.server.releaseClient("1", GRACE_PERIODS);
+    await harness.call("echo", { by: two.asAgent("a") });
+    assert.equal(harness.connections.length, 1);
+  });
+}

@@ -1,0 +1,149 @@
+/** Contract: how a call ends that takes too long or is cancelled. */
+import assert from "node:assert/strict";
+import {
+  DownstreamHarness,
+  expectFailure,
+  type HeldCall,
+  readResultJson,
+  type TransportUnderTest,
+} from "./downstream_harness.ts";
+import type { Fields } from "./scripted_server.ts";
+import { withTimeout } from "../e2e/wait.ts";
+
+/** Lets time pass, in tests about the passing of time. */
+function pass(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function sendProgress({ connection, request }: HeldCall): void {
+  const { progressToken } = request.params?._meta as Fields;
+  connection.send({ method: "notifications/progress", params: { progressToken, progress: 1 } });
+}
+
+/** Asserts that the server is notified, and that its late answer does no harm. */
+async function assertCancelled(
+  { connection, request }: HeldCall,
+  harness: DownstreamHarness,
+): Promise<void> {
+  const { params } = await connection.waitForMessage("notifications/cancelled");
+  assert.equal(params?.requestId, request.id);
+  connection.answer(request, { content: [] });
+  await connection.waitForDelivery();
+  assert.equal(connection.hasEnded, false);
+  // MCP allows a late answer, so it is not logged, unlike an answer to an unknown request.
+  assert.deepEqual(harness.log, []);
+}
+
+export function describeTimeouts(name: string, create: () => TransportUnderTest): void {
+  Deno.test(`[sessions.call-timeout] ${name}: a call without progress ends`, async () => {
+    await using harness = new DownstreamHarness(create(), { options: { callTimeoutMs: 60 } });
+    await harness.listTools();
+    const held = await harness.startHeldCall();
+    const message = await expectFailure(held.answer, "TIMEOUT");
+    assert.match(message, /neither answered nor showed progress for 60 ms; the call was cancelled/);
+    await assertCancelled(held, harness);
+  });
+
+  Deno.test(`[sessions.call-timeout] ${name}: progress restarts the time of a call`, async () => {
+    await using harness = new DownstreamHarness(create(), { options: { callTimeoutMs: 500 } });
+    await harness.listTools();
+    const progress = Promise.withResolvers<number>();
+    const held = await harness.startHeldCall({
+      onProgress: () => progress.resolve(performance.now()),
+    });
+    await pass(200);
+    sendProgress(held);
+    const since = await withTimeout("progress", progress.promise);
+    await expectFailure(held.answer, "TIMEOUT");
+    assert.ok(performance.now() - since >= 498, "It ended as if there had been no progress");
+  });
+
+  const hard = [
+    ["timeout_ms", {}, { timeoutMs: 120 }, 120],
+    ["max_call_ms", { maxCallMs: 120 }, {}, 120],
+    ["max_call_ms, though timeout_ms is longer", { maxCallMs: 120 }, { timeoutMs: 60_000 }, 120],
+  ] as const;
+  for (const [what, options, callOptions, ms] of hard) {
+    Deno.test(`[sessions.hard-timeout] ${name}: a call with progress ends at ${what}`, async () => {
+      await using harness = new DownstreamHarness(create(), { options });
+      await harness.listTools();
+      const held = await harness.startHeldCall(callOptions);
+      let isOver = false;
+      const end = (): void => {
+        isOver = true;
+      };
+      void held.answer.then(end, end);
+      for (; !isOver; await pass(5)) sendProgress(held);
+      const message = await expectFailure(held.answer, "TIMEOUT");
+      assert.match(message, new RegExp(`did not finish the call within ${ms} ms`));
+      await assertCancelled(held, harness);
+    });
+  }
+
+  Deno.test(`[sessions.hard-timeout] ${name}: timeout_ms replaces the server's own, shorter limit`, async () => {
+    const options = { callTimeoutMs: 40 };
+    await using harness = new DownstreamHarness(create(), { options });
+    await harness.listTools();
+    const held = await harness.startHeldCall({ timeoutMs: 60_000 });
+    await pass(80);
+    held.connection.answer(held.request, { content: [] });
+    assert.equal(readResultJson(await held.answer), '{"content":[]}');
+  });
+
+  Deno.test(`[sessions.hard-timeout] ${name}: timeout_ms ends a call whose session is still connecting`, async () => {
+    await using harness = new DownstreamHarness(create());
+    await harness.listTools();
+    harness.script = { heldMethods: ["initialize"] };
+    // The tool list is known from another session.
+    const call = harness.call("echo", { by: harness.client.asAgent("other"), timeoutMs: 60 });
+    assert.match(await expectFailure(call, "TIMEOUT"), /did not finish the call within 60 ms/);
+    const [, connecting] = harness.connections;
+    assert.ok(connecting !== undefined);
+    assert.doesNotMatch(harness.server.status().last_error ?? "", /ping/);
+    // The session keeps connecting, for the next call.
+    const { id } = await connecting.waitForMessage("initialize");
+    const next = harness.call("echo", { by: harness.client.asAgent("other") });
+    connecting.send({ id, result: { protocolVersion: "2025-11-25", capabilities: {} } });
+    assert.match(readResultJson(await next), /"done"/);
+    assert.equal(harness.connections.length, 2);
+    assert.equal(connecting.countReceived("ping"), 0);
+  });
+
+  Deno.test(`[sessions.call-timeout] ${name}: the clock starts when the request is sent`, async () => {
+    const script = { heldMethods: ["initialize"] };
+    await using harness = new DownstreamHarness(create(), {
+      script,
+      options: { callTimeoutMs: 300 },
+    });
+    const call = harness.call("echo");
+    const connection = await harness.waitForConnection();
+    const { id } = await connection.waitForMessage("initialize");
+    await pass(350);
+    connection.send({ id, result: { protocolVersion: "2025-11-25", capabilities: {} } });
+    assert.match(readResultJson(await call), /"done"/);
+  });
+
+  Deno.test(`[sessions.cancel] ${name}: a call that is cancelled is cancelled at the server`, async () => {
+    await using harness = new DownstreamHarness(create());
+    const controller = new AbortController();
+    const held = await harness.startHeldCall({ signal: controller.signal });
+    controller.abort(new Error("the user pressed stop"));
+    await assert.rejects(held.answer, /the user pressed stop/);
+    await assertCancelled(held, harness);
+  });
+
+  Deno.test(`[sessions.cancel] ${name}: a call that is cancelled before it was sent is not made`, async () => {
+    await using harness = new DownstreamHarness(create(), {
+      script: { heldMethods: ["initialize"] },
+    });
+    const controller = new AbortController();
+    const call = harness.call("echo", { signal: controller.signal });
+    const connection = await harness.waitForConnection();
+    const { id } = await connection.waitForMessage("initialize");
+    controller.abort(new Error("too late"));
+    await assert.rejects(call, /too late/);
+    connection.send({ id, result: { protocolVersion: "2025-11-25", capabilities: {} } });
+    assert.match(readResultJson(await harness.call("echo", { args: '{"second":true}' })), /second/);
+    assert.equal(connection.countReceived("tools/call"), 1);
+  });
+}

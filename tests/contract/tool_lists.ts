@@ -1,0 +1,171 @@
+/** Contract: a server's list of tools, and who shares it. */
+import assert from "node:assert/strict";
+import { FakeClient } from "./fake_client.ts";
+import {
+  DownstreamHarness,
+  expectFailure,
+  readResultJson,
+  type TransportUnderTest,
+} from "./downstream_harness.ts";
+import { createDefinition, TOOLS } from "./scripted_server.ts";
+
+export function describeToolLists(name: string, create: () => TransportUnderTest): void {
+  Deno.test(`[sessions.tool-pages] ${name}: all pages are one list, each definition unchanged`, async () => {
+    const odd =
+      '{"name":"odd", "inputSchema":{"type":"object","big":12345678901234567890}, "new":[1.10]}';
+    const pages = [[createDefinition("one"), odd], [createDefinition("two")], [
+      createDefinition("three"),
+    ]];
+    await using harness = new DownstreamHarness(create(), { script: { pages } });
+    const { tools } = await harness.listTools();
+    assert.deepEqual(tools.map((tool) => tool.name), ["one", "odd", "two", "three"]);
+    assert.deepEqual(tools.map((tool) => tool.text.json), pages.flat());
+    const connection = await harness.waitForConnection();
+    const cursors = [];
+    for (const _ of pages) {
+      cursors.push((await connection.waitForMessage("tools/list")).params?.cursor);
+    }
+    assert.deepEqual(cursors, [undefined, "1", "2"]);
+  });
+
+  Deno.test(`[sessions.tool-pages] ${name}: a cursor that comes twice ends the list`, async () => {
+    await using harness = new DownstreamHarness(create(), {
+      script: { heldMethods: ["tools/list"] },
+    });
+    const listing = harness.listTools();
+    const connection = await harness.waitForConnection();
+    for (const name of ["one", "two"]) {
+      connection.answer(await connection.waitForMessage("tools/list"), {
+        tools: [{ name }],
+        nextCursor: "again",
+      });
+    }
+    assert.deepEqual((await listing).tools.map((tool) => tool.name), ["one", "two"]);
+    assert.equal(connection.countReceived("tools/list"), 2);
+  });
+
+  Deno.test(`[sessions.odd-tools] ${name}: invalid tools are omitted and logged, the others stay`, async () => {
+    const first = createDefinition("one", { first: true });
+    const odd = ["null", "7", '"text"', "{}", '{"name":7}', "[]"];
+    const pages = [[first, ...odd, createDefinition("one", { first: false })], [
+      createDefinition("two"),
+    ]];
+    await using harness = new DownstreamHarness(create(), { script: { pages } });
+    const { tools } = await harness.listTools();
+    assert.deepEqual(tools.map((tool) => tool.text.json), [first, createDefinition("two")]);
+    assert.equal(harness.log.length, odd.length + 1);
+    assert.match(harness.log[0] ?? "", /Tool left out: tools\[1\] has no name server=files/);
+    assert.match(harness.log.at(-1) ?? "", /tools\[7\] has the duplicate name "one"/);
+  });
+
+  Deno.test(`[sessions.tool-list] ${name}: a server without tools has none, one that fails is unavailable`, async () => {
+    await using harness = new DownstreamHarness(create(), {
+      script: { heldMethods: ["tools/list"] },
+    });
+    const listing = harness.listTools();
+    const connection = await harness.waitForConnection();
+    const fail = async (code: number, message: string) => {
+      connection.send({
+        id: (await connection.waitForMessage("tools/list")).id,
+        error: { code, message },
+      });
+    };
+    await fail(-32000, "not today");
+    assert.match(await expectFailure(listing), /it did not list its tools: not today/);
+    const next = harness.listTools();
+    await fail(-32601, "Method not found");
+    assert.deepEqual((await next).tools, []);
+  });
+
+  Deno.test(`[sessions.tool-list] ${name}: a server that does not list its tools times out`, async () => {
+    const script = { heldMethods: ["tools/list"] };
+    await using harness = new DownstreamHarness(create(), {
+      script,
+      options: { connectTimeoutMs: 1500 },
+    });
+    const listing = harness.listTools();
+    const connection = await harness.waitForConnection();
+    await connection.waitForMessage("tools/list");
+    assert.match(
+      await expectFailure(listing),
+      /it answered initialize, but listed no tools within 1500 ms/,
+    );
+    await connection.waitForMessage("notifications/cancelled");
+  });
+
+  Deno.test(`[sessions.list-cache] ${name}: clients with equal capabilities share one list, others do not`, async () => {
+    await using harness = new DownstreamHarness(create());
+    const [one, two, other] = [
+      new FakeClient("1"),
+      new FakeClient("2"),
+      new FakeClient("3", { roots: {} }),
+    ];
+    const lists = await Promise.all(
+      [one, one, two].map((client) => harness.listTools(client.asAgent("a"))),
+    );
+    assert.ok(lists.every((list) => list === lists[0]));
+    await harness.call("echo", { by: two.asAgent("a") });
+    assert.deepEqual(
+      harness.connections.map((connection) => connection.countReceived("tools/list")),
+      [1, 0],
+    );
+    harness.script = { pages: [[...TOOLS, createDefinition("more")]] };
+    assert.equal((await harness.listTools(other.asAgent("a"))).tools.length, 3);
+    assert.equal((await harness.listTools(one.asAgent("a"))).tools.length, 2);
+    assert.equal(harness.server.status().tools, 3);
+  });
+
+  Deno.test(`[sessions.list-changed] ${name}: a changed list is requested again`, async () => {
+    await using harness = new DownstreamHarness(create());
+    assert.equal((await harness.listTools()).get("more"), undefined);
+    const connection = await harness.waitForConnection();
+    connection.changeScript({ pages: [[createDefinition("more")]] });
+    await connection.waitForDelivery();
+    assert.equal((await harness.listTools()).get("more"), undefined);
+    connection.send({ method: "notifications/tools/list_changed" });
+    await connection.waitForDelivery();
+    assert.deepEqual((await harness.listTools()).tools.map((tool) => tool.name), ["more"]);
+    await harness.listTools();
+    assert.equal(connection.countReceived("tools/list"), 2);
+  });
+
+  Deno.test(`[sessions.list-changed] ${name}: a list that changes while it is requested is not kept`, async () => {
+    await using harness = new DownstreamHarness(create(), {
+      script: { heldMethods: ["tools/list"] },
+    });
+    const listing = harness.listTools();
+    const connection = await harness.waitForConnection();
+    const request = await connection.waitForMessage("tools/list");
+    connection.send({ method: "notifications/tools/list_changed" });
+    connection.answer(request, { tools: [{ name: "old" }] });
+    assert.deepEqual((await listing).tools.map((tool) => tool.name), ["old"]);
+    const next = harness.listTools();
+    connection.answer(await connection.waitForMessage("tools/list"), { tools: [{ name: "new" }] });
+    assert.deepEqual((await next).tools.map((tool) => tool.name), ["new"]);
+  });
+
+  Deno.test(`[sessions.asked-afresh] ${name}: for an unknown tool, the list is requested once more`, async () => {
+    await using harness = new DownstreamHarness(create());
+    await harness.listTools();
+    const connection = await harness.waitForConnection();
+    const [answer] = await Promise.all([harness.call("more"), harness.call("other")]);
+    assert.ok(answer?.kind === "no-such-tool");
+    assert.deepEqual(answer.catalog.tools.map((tool) => tool.name), ["echo", "held"]);
+    assert.equal(connection.countReceived("tools/list"), 2);
+    // A server that does not notify the gateway of its changed list.
+    connection.changeScript({ pages: [[createDefinition("more")]] });
+    assert.match(readResultJson(await harness.call("more")), /"done"/);
+    assert.equal(connection.countReceived("tools/list"), 3);
+    assert.equal(connection.countReceived("tools/call"), 1);
+  });
+
+  Deno.test(`[sessions.list-cache] ${name}: the list is requested again after a reconnect`, async () => {
+    await using harness = new DownstreamHarness(create());
+    await harness.listTools();
+    const connection = await harness.waitForConnection();
+    harness.script = { pages: [[createDefinition("new")]] };
+    connection.crash();
+    await connection.ended;
+    assert.deepEqual((await harness.listTools()).tools.map((tool) => tool.name), ["new"]);
+  });
+}
