@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { AuthorizationServer, CANARY } from "../fixtures/oauth/authorization_server.ts";
 import { ProtectedServer } from "../fixtures/oauth/protected_server.ts";
-import { follow } from "../oauth/scene.ts";
+import { followLink } from "../oauth/oauth_fixture.ts";
 import {
   type Fields,
   oddServer,
@@ -108,7 +108,7 @@ Deno.test("[errors.auth-required] [oauth.wait] without a browser the agent gets 
     assert.equal(refusal.code, "AUTH_REQUIRED");
     const { url = "", command } = refusal as { url?: string; command?: string };
     assert.equal(command, "agent-mcp-gateway auth login notes");
-    if (attempt === 6) assert.match(await follow(url), /Logged in to notes/);
+    if (attempt === 6) assert.match(await followLink(url), /Logged in to notes/);
   }
   assert.equal(await gateway.callServerToolForText("notes", "read"), "read");
 });
@@ -118,7 +118,7 @@ Deno.test("[oauth.link] a client with URL elicitation shows the link", async () 
   const gateway = await fixture.startGateway({ capabilities: { elicitation: { url: {} } } });
   const pages: Promise<string>[] = [];
   gateway.client.setRequestHandler("elicitation/create", (params) => {
-    pages.push(follow(String(params.url)));
+    pages.push(followLink(String(params.url)));
     return { action: "accept" };
   });
   assert.equal(await gateway.callServerToolForText("notes", "read"), "read");
@@ -145,7 +145,7 @@ for (const operation of ["execute_tool", "get_server_tools"]) {
     const page = await loginUrl.promise;
     assert.equal(await gateway.callServerToolForText("odd", "count"), "1");
     personsAnswer.resolve({ action: "accept" });
-    assert.match(await follow(page), /Logged in to notes/);
+    assert.match(await followLink(page), /Logged in to notes/);
     assert.equal((await waitingCall).isError, undefined);
     // The limit holds again after the login.
     const heldCall = gateway.callServerToolForText("odd", "wait");
@@ -206,7 +206,7 @@ Deno.test("[oauth.no-secrets] traces contain no secret, including those of Deno 
   });
   const pages: Promise<string>[] = [];
   gateway.client.setRequestHandler("elicitation/create", (params) => {
-    pages.push(follow(String(params.url)));
+    pages.push(followLink(String(params.url)));
     return { action: "accept" };
   });
   assert.equal(await gateway.callServerToolForText("notes", "read"), "read");

@@ -5,32 +5,36 @@ import { listBrowserCommands, openBrowser } from "../../src/downstream/oauth/bro
 import { serverCommand } from "../../src/downstream/server_command.ts";
 import { isSafeAddress } from "../../src/downstream/oauth/safe_address.ts";
 
-const URL_ = "https://login.test/a?b=c&d=$(e)";
+const LINK = "https://login.test/a?b=c&d=$(e)";
 
-function commands(os: typeof Deno.build.os, env: Record<string, string>): string[][] {
-  return listBrowserCommands(URL_, { os, env: new Map(Object.entries(env)) });
+function listCommands(os: typeof Deno.build.os, env: Record<string, string>): string[][] {
+  return listBrowserCommands(LINK, { os, env: new Map(Object.entries(env)) });
 }
 
-Deno.test("[oauth.addresses] a link is opened as one argument of a program of the system", () => {
-  assert.deepEqual(commands("darwin", {}), [["open", URL_]]);
-  assert.deepEqual(commands("windows", {}), [["rundll32", "url.dll,FileProtocolHandler", URL_]]);
-  assert.deepEqual(commands("linux", { DISPLAY: ":0" }), [["xdg-open", URL_]]);
-  assert.deepEqual(commands("linux", { WAYLAND_DISPLAY: "w" }), [["xdg-open", URL_]]);
-  assert.deepEqual(commands("linux", { WSL_DISTRO_NAME: "U" })[0], ["wslview", URL_]);
-  // Without a screen, nobody would see a browser.
-  assert.deepEqual(commands("linux", {}), []);
+Deno.test("[oauth.addresses] the link is one argument of the system's program that opens links", () => {
+  assert.deepEqual(listCommands("darwin", {}), [["open", LINK]]);
+  assert.deepEqual(listCommands("windows", {}), [[
+    "rundll32",
+    "url.dll,FileProtocolHandler",
+    LINK,
+  ]]);
+  assert.deepEqual(listCommands("linux", { DISPLAY: ":0" }), [["xdg-open", LINK]]);
+  assert.deepEqual(listCommands("linux", { WAYLAND_DISPLAY: "w" }), [["xdg-open", LINK]]);
+  assert.deepEqual(listCommands("linux", { WSL_DISTRO_NAME: "U" })[0], ["wslview", LINK]);
+  // Without a screen, no browser can open.
+  assert.deepEqual(listCommands("linux", {}), []);
 });
 
-Deno.test("[oauth.addresses] BROWSER names another one, in the syntax of desktops", () => {
-  assert.deepEqual(commands("linux", { BROWSER: "firefox --new-tab:lynx %s -x" }), [
-    ["firefox", "--new-tab", URL_],
-    ["lynx", URL_, "-x"],
+Deno.test("[oauth.addresses] BROWSER names other programs, in the syntax of desktops", () => {
+  assert.deepEqual(listCommands("linux", { BROWSER: "firefox --new-tab:lynx %s -x" }), [
+    ["firefox", "--new-tab", LINK],
+    ["lynx", LINK, "-x"],
   ]);
-  assert.deepEqual(commands("windows", { BROWSER: "C:\\b.exe" }), [["C:\\b.exe", URL_]]);
-  assert.deepEqual(commands("linux", { BROWSER: "none", DISPLAY: ":0" }), []);
+  assert.deepEqual(listCommands("windows", { BROWSER: "C:\\b.exe" }), [["C:\\b.exe", LINK]]);
+  assert.deepEqual(listCommands("linux", { BROWSER: "none", DISPLAY: ":0" }), []);
 });
 
-Deno.test("[oauth.addresses] https is opened and fetched, and http on this machine", () => {
+Deno.test("[oauth.addresses] https addresses are safe, and http addresses of this machine", () => {
   const safe = [
     "https://a.test/x",
     "http://127.0.0.1:8/x",
@@ -55,10 +59,10 @@ Deno.test("[oauth.addresses] https is opened and fetched, and http on this machi
   for (const url of unsafe) assert.ok(!isSafeAddress(new URL(url)), url);
 });
 
-Deno.test("[oauth.addresses] no other URL is passed to a program", async () => {
+Deno.test("[oauth.addresses] an unsafe address is not passed to a program", async () => {
   const folder = Deno.makeTempDirSync();
   try {
-    const env = new Map([["BROWSER", `touch ${folder}/made`]]);
+    const env = new Map([["BROWSER", `touch ${folder}/created`]]);
     assert.equal(await openBrowser("file:///etc/passwd", { env }), false);
     assert.deepEqual([...Deno.readDirSync(folder)], []);
   } finally {
@@ -67,12 +71,12 @@ Deno.test("[oauth.addresses] no other URL is passed to a program", async () => {
 });
 
 Deno.test("[oauth.browser] if a browser fails, the next one is tried", async () => {
-  const system = (BROWSER: string) => ({
+  const withBrowser = (BROWSER: string) => ({
     os: "linux" as const,
     env: new Map([["BROWSER", BROWSER]]),
   });
-  assert.equal(await openBrowser(URL_, system("false:no-such-program-here")), false);
-  assert.equal(await openBrowser(URL_, system("no-such-program-here:true")), true);
+  assert.equal(await openBrowser(LINK, withBrowser("false:no-such-program-here")), false);
+  assert.equal(await openBrowser(LINK, withBrowser("no-such-program-here:true")), true);
 });
 
 Deno.test("[oauth.browser] a link reaches the program unchanged", async () => {

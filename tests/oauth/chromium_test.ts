@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { createServerAuth, PendingOperations } from "../../src/downstream/mod.ts";
 import { createLog } from "../../src/log.ts";
-import { OAuthScene, send } from "./scene.ts";
+import { OAuthFixture, sendRequest } from "./oauth_fixture.ts";
 
 /** A real browser, if one is installed. */
 const CHROMIUM = ["chromium", "chromium-browser", "google-chrome"].find((name) => {
@@ -18,14 +18,14 @@ function isFile(path: string): boolean {
 }
 
 Deno.test({
-  name: "[oauth.browser] a real browser ends at the page that reports success",
+  name: "[oauth.browser] a real browser shows the page that reports success",
   ignore: CHROMIUM === undefined,
   fn: async () => {
-    await using scene = new OAuthScene();
+    await using fixture = new OAuthFixture();
     let page = "";
     const browsing: Promise<void>[] = [];
     const browse = async (url: string): Promise<void> => {
-      const profile = `--user-data-dir=${join(scene.folder, "profile")}`;
+      const profile = `--user-data-dir=${join(fixture.folder, "profile")}`;
       const { stdout } = await new Deno.Command(CHROMIUM ?? "", {
         args: ["--headless", "--no-sandbox", "--disable-gpu", profile, "--dump-dom", url],
         stdin: "null",
@@ -34,22 +34,22 @@ Deno.test({
       page = new TextDecoder().decode(stdout);
     };
     const pending = new PendingOperations();
-    pending.add({ channel: scene.client.channel, clock: undefined });
-    const gateway = createServerAuth(scene.config(), {
+    pending.add({ channel: fixture.client.channel, clock: undefined });
+    const auth = createServerAuth(fixture.createConfig(), {
       pending,
       isInteractive: true,
       log: createLog({ write: () => {} }),
-      folder: scene.store,
+      folder: fixture.storeFolder,
       waitMs: 60_000,
       openBrowser: (url) => {
         browsing.push(browse(url));
         return Promise.resolve(true);
       },
     });
-    assert.ok(gateway !== undefined);
-    assert.equal(await send(gateway, scene.server.url), 200);
+    assert.ok(auth !== undefined);
+    assert.equal(await sendRequest(auth, fixture.server.url), 200);
     await Promise.all(browsing);
     assert.match(page, /<h1>Logged in to notes<\/h1>/);
-    await gateway.close();
+    await auth.close();
   },
 });

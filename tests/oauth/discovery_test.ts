@@ -1,33 +1,35 @@
 import assert from "node:assert/strict";
 import { AuthorizationServer } from "../fixtures/oauth/authorization_server.ts";
-import { failure, OAuthScene, send } from "./scene.ts";
+import { catchDownstreamError, OAuthFixture, sendRequest } from "./oauth_fixture.ts";
 
 for (const metadata of ["oauth", "openid"] as const) {
   for (const path of ["", "/tenant"]) {
     for (const resourceMetadata of ["named", "well-known"] as const) {
-      const name = `${metadata} at "${path}/", ${resourceMetadata}`;
+      const name = `${metadata} metadata at "${path}/", ${resourceMetadata} resource metadata`;
       Deno.test(`[oauth.discovery] an authorization server is found: ${name}`, async () => {
-        await using scene = new OAuthScene();
-        scene.service.behaviour.metadataLocation = metadata;
-        scene.service.behaviour.issuerPath = path;
-        scene.server.metadataLocation = resourceMetadata;
-        assert.equal(await send(scene.gateway(), scene.server.url), 200);
-        assert.equal(scene.kept().issuer, scene.service.issuer);
-        // Every request names the resource (RFC 8707) as the server names itself.
-        const [asked] = scene.service.authorizations;
-        const [token] = scene.service.tokenRequests;
-        assert.equal(asked?.get("resource"), scene.server.url);
-        assert.equal(token?.get("resource"), scene.server.url);
+        await using fixture = new OAuthFixture();
+        fixture.authorizationServer.behaviour.metadataLocation = metadata;
+        fixture.authorizationServer.behaviour.issuerPath = path;
+        fixture.server.metadataLocation = resourceMetadata;
+        assert.equal(await sendRequest(fixture.createAuth(), fixture.server.url), 200);
+        assert.equal(fixture.readStoredLogin().issuer, fixture.authorizationServer.issuer);
+        // Every request names the resource (RFC 8707).
+        const [authorization] = fixture.authorizationServer.authorizations;
+        const [token] = fixture.authorizationServer.tokenRequests;
+        assert.equal(authorization?.get("resource"), fixture.server.url);
+        assert.equal(token?.get("resource"), fixture.server.url);
       });
     }
   }
 }
 
-Deno.test("[oauth.discovery] servers of the first revision have their authorization server at their own address", async () => {
-  await using scene = new OAuthScene();
-  scene.server.metadataLocation = "none";
-  const { message, details, code } = await failure(send(scene.gateway(), scene.server.url));
-  // This server has none there: it requires a key.
+Deno.test("[oauth.discovery] without resource metadata, the authorization server is looked for at the server's address", async () => {
+  await using fixture = new OAuthFixture();
+  fixture.server.metadataLocation = "none";
+  const { message, details, code } = await catchDownstreamError(
+    sendRequest(fixture.createAuth(), fixture.server.url),
+  );
+  // There is none, so the server probably requires a key.
   assert.equal(code, "AUTH_REQUIRED");
   assert.match(
     message,
@@ -36,45 +38,49 @@ Deno.test("[oauth.discovery] servers of the first revision have their authorizat
   assert.deepEqual(details, {});
 });
 
-Deno.test("[oauth.discovery] an authorization server at the server's address may publish its metadata there", async () => {
-  await using scene = new OAuthScene();
-  const { server, service } = scene;
+Deno.test("[oauth.discovery] metadata at the server's address is used if there is no resource metadata", async () => {
+  await using fixture = new OAuthFixture();
+  const { server, authorizationServer } = fixture;
   server.metadataLocation = "none";
   server.authorizationServerMetadata = {
     issuer: server.origin,
-    authorization_endpoint: `${service.origin}/authorize`,
-    token_endpoint: `${service.origin}/token`,
-    registration_endpoint: `${service.origin}/register`,
+    authorization_endpoint: `${authorizationServer.origin}/authorize`,
+    token_endpoint: `${authorizationServer.origin}/token`,
+    registration_endpoint: `${authorizationServer.origin}/register`,
     response_types_supported: ["code"],
   };
-  service.behaviour.redirectOverrides = { iss: null };
-  assert.equal(await send(scene.gateway(), server.url), 200);
-  assert.equal(scene.kept().issuer, server.origin);
-  // Nothing says how the server is called as a resource.
-  assert.equal(service.authorizations[0]?.get("resource"), null);
+  authorizationServer.behaviour.redirectOverrides = { iss: null };
+  assert.equal(await sendRequest(fixture.createAuth(), server.url), 200);
+  assert.equal(fixture.readStoredLogin().issuer, server.origin);
+  // Without resource metadata, no resource is named.
+  assert.equal(authorizationServer.authorizations[0]?.get("resource"), null);
 });
 
-Deno.test("[oauth.discovery] the gateway does not log in for another resource", async () => {
-  await using scene = new OAuthScene();
-  scene.server.resource = "https://other.test/mcp";
-  const { message } = await failure(send(scene.gateway(), scene.server.url));
+Deno.test("[oauth.discovery] a server that names another resource is refused", async () => {
+  await using fixture = new OAuthFixture();
+  fixture.server.resource = "https://other.test/mcp";
+  const { message } = await catchDownstreamError(
+    sendRequest(fixture.createAuth(), fixture.server.url),
+  );
   assert.match(
     message,
     /logins are for "https:\/\/other\.test\/mcp", which is not its own address/,
   );
-  assert.deepEqual(scene.service.requests, []);
+  assert.deepEqual(fixture.authorizationServer.requests, []);
 });
 
 Deno.test("[oauth.checks] metadata that names another issuer is refused", async () => {
-  await using scene = new OAuthScene();
-  scene.service.behaviour.metadataOverrides = { issuer: "https://evil.test" };
-  const { message } = await failure(send(scene.gateway(), scene.server.url));
+  await using fixture = new OAuthFixture();
+  fixture.authorizationServer.behaviour.metadataOverrides = { issuer: "https://evil.test" };
+  const { message } = await catchDownstreamError(
+    sendRequest(fixture.createAuth(), fixture.server.url),
+  );
   assert.match(message, /different authorization server/);
-  assert.deepEqual(scene.service.registrations, []);
+  assert.deepEqual(fixture.authorizationServer.registrations, []);
 });
 
 for (
-  const [key, what] of [
+  const [key, purpose] of [
     ["authorization_endpoint", "login page"],
     ["token_endpoint", "token endpoint"],
     ["registration_endpoint", "registration endpoint"],
@@ -82,54 +88,60 @@ for (
   ] as const
 ) {
   Deno.test(`[oauth.addresses] nothing is sent over http to another machine: ${key}`, async () => {
-    await using scene = new OAuthScene();
-    scene.service.behaviour.metadataOverrides = { [key]: "http://login.test/place" };
-    const { code, message } = await failure(send(scene.gateway(), scene.server.url));
+    await using fixture = new OAuthFixture();
+    fixture.authorizationServer.behaviour.metadataOverrides = {
+      [key]: "http://login.test/endpoint",
+    };
+    const { code, message } = await catchDownstreamError(
+      sendRequest(fixture.createAuth(), fixture.server.url),
+    );
     assert.equal(code, "AUTH_REQUIRED");
-    assert.match(message, new RegExp(`its ${what} http://login\\.test is no https address`));
-    assert.deepEqual([scene.service.registrations, scene.opened], [[], []]);
+    assert.match(message, new RegExp(`its ${purpose} http://login\\.test is no https address`));
+    assert.deepEqual([fixture.authorizationServer.registrations, fixture.openedLinks], [[], []]);
   });
 }
 
 Deno.test("[oauth.clients] a client is registered for this machine, without a secret", async () => {
-  await using scene = new OAuthScene();
-  await send(scene.gateway(), scene.server.url);
-  const [registration] = scene.service.registrations;
+  await using fixture = new OAuthFixture();
+  await sendRequest(fixture.createAuth(), fixture.server.url);
+  const [registration] = fixture.authorizationServer.registrations;
   assert.equal(registration?.client_name, "Agent MCP Gateway");
   assert.equal(registration?.token_endpoint_auth_method, "none");
   assert.equal(registration?.application_type, "native");
   assert.match(String(registration?.redirect_uris), /^http:\/\/127\.0\.0\.1:\d+\/callback$/);
 });
 
-Deno.test("[oauth.clients] a client that received a secret uses it", async () => {
-  await using scene = new OAuthScene();
-  scene.service.behaviour.issuesSecrets = true;
-  const gateway = scene.gateway();
-  assert.equal(await send(gateway, scene.server.url), 200);
-  scene.service.revokeAccessTokens();
-  assert.equal(await send(gateway, scene.server.url), 200);
-  assert.equal(scene.service.refreshCount, 1);
-  assert.equal(scene.opened.length, 1);
+Deno.test("[oauth.clients] a client with a secret uses the secret to renew the tokens", async () => {
+  await using fixture = new OAuthFixture();
+  fixture.authorizationServer.behaviour.issuesSecrets = true;
+  const auth = fixture.createAuth();
+  assert.equal(await sendRequest(auth, fixture.server.url), 200);
+  fixture.authorizationServer.revokeAccessTokens();
+  assert.equal(await sendRequest(auth, fixture.server.url), 200);
+  assert.equal(fixture.authorizationServer.refreshCount, 1);
+  assert.equal(fixture.openedLinks.length, 1);
 });
 
-Deno.test("[oauth.clients] a registration is used again, at the same redirect", async () => {
-  await using scene = new OAuthScene();
-  await send(scene.gateway(), scene.server.url);
-  scene.service.revokeLogins();
-  assert.equal(await send(scene.gateway(), scene.server.url), 200);
-  assert.equal(scene.opened.length, 2);
-  assert.equal(scene.service.registrations.length, 1);
+Deno.test("[oauth.clients] the registered client is used for the next login", async () => {
+  await using fixture = new OAuthFixture();
+  await sendRequest(fixture.createAuth(), fixture.server.url);
+  fixture.authorizationServer.revokeLogins();
+  assert.equal(await sendRequest(fixture.createAuth(), fixture.server.url), 200);
+  assert.equal(fixture.openedLinks.length, 2);
+  assert.equal(fixture.authorizationServer.registrations.length, 1);
 });
 
-Deno.test("[oauth.clients] if the service registers no clients, the message says what to do", async () => {
-  await using scene = new OAuthScene();
-  scene.service.behaviour.allowsRegistration = false;
-  const { message, details } = await failure(send(scene.gateway(), scene.server.url));
+Deno.test("[oauth.clients] if the authorization server registers no clients, the message says what to do", async () => {
+  await using fixture = new OAuthFixture();
+  fixture.authorizationServer.behaviour.allowsRegistration = false;
+  const { message, details } = await catchDownstreamError(
+    sendRequest(fixture.createAuth(), fixture.server.url),
+  );
   assert.match(message, /does not register clients\. Register a client there by hand/);
   assert.deepEqual(details, {});
 });
 
-Deno.test("[oauth.clients] [servers.oauth] a configured client, its port and scopes", async () => {
+Deno.test("[oauth.clients] [servers.oauth] a configured client is used, with its port and scopes", async () => {
   const port = freePort();
   const oauth = {
     clientId: "mine",
@@ -137,106 +149,117 @@ Deno.test("[oauth.clients] [servers.oauth] a configured client, its port and sco
     redirectPort: port,
     scopes: ["a", "b"],
   };
-  await using scene = new OAuthScene({ oauth });
+  await using fixture = new OAuthFixture({ oauth });
   const redirect = `http://127.0.0.1:${port}/callback`;
-  scene.service.addClient("mine", { redirectUris: [redirect], secret: "my-secret-of-12" });
-  scene.server.challengeScope = "ignored";
-  assert.equal(await send(scene.gateway(), scene.server.url), 200);
-  assert.deepEqual(scene.service.registrations, []);
-  const [asked] = scene.service.authorizations;
-  assert.equal(asked?.get("redirect_uri"), redirect);
-  assert.equal(asked?.get("scope"), "a b");
+  fixture.authorizationServer.addClient("mine", {
+    redirectUris: [redirect],
+    secret: "my-secret-of-12",
+  });
+  fixture.server.challengeScope = "ignored";
+  assert.equal(await sendRequest(fixture.createAuth(), fixture.server.url), 200);
+  assert.deepEqual(fixture.authorizationServer.registrations, []);
+  const [authorization] = fixture.authorizationServer.authorizations;
+  assert.equal(authorization?.get("redirect_uri"), redirect);
+  assert.equal(authorization?.get("scope"), "a b");
   // The configured secret is not stored.
-  assert.doesNotMatch(JSON.stringify(scene.kept()), /my-secret/);
+  assert.doesNotMatch(JSON.stringify(fixture.readStoredLogin()), /my-secret/);
 });
 
-Deno.test("[oauth.clients] a port that is in use is reported", async () => {
-  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  await using scene = new OAuthScene({
-    oauth: { clientId: "mine", redirectPort: taken.addr.port },
+Deno.test("[oauth.clients] a redirect port that is in use is reported", async () => {
+  using occupied = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  await using fixture = new OAuthFixture({
+    oauth: { clientId: "mine", redirectPort: occupied.addr.port },
   });
-  const { message } = await failure(send(scene.gateway(), scene.server.url));
+  const { message } = await catchDownstreamError(
+    sendRequest(fixture.createAuth(), fixture.server.url),
+  );
   assert.match(message, /port \d+, .* is in use/);
 });
 
-Deno.test("[oauth.clients] a client id that is an address needs no registration", async () => {
+Deno.test("[oauth.clients] a client metadata document needs no registration", async () => {
   const clientId = "https://client.test/metadata.json";
-  await using scene = new OAuthScene({ oauth: { clientId } });
-  scene.service.behaviour.acceptsClientDocuments = true;
-  assert.equal(await send(scene.gateway(), scene.server.url), 200);
-  assert.deepEqual(scene.service.registrations, []);
-  assert.equal(scene.service.tokenRequests[0]?.get("client_id"), clientId);
+  await using fixture = new OAuthFixture({ oauth: { clientId } });
+  fixture.authorizationServer.behaviour.acceptsClientDocuments = true;
+  assert.equal(await sendRequest(fixture.createAuth(), fixture.server.url), 200);
+  assert.deepEqual(fixture.authorizationServer.registrations, []);
+  assert.equal(fixture.authorizationServer.tokenRequests[0]?.get("client_id"), clientId);
 });
 
-Deno.test("[oauth.clients] a client id that is an address is not used if the authorization server does not support it", async () => {
-  await using scene = new OAuthScene({ oauth: { clientId: "https://client.test/metadata.json" } });
-  assert.equal(await send(scene.gateway(), scene.server.url), 200);
-  assert.equal(scene.service.registrations.length, 1);
+Deno.test("[oauth.clients] a client metadata document is not used if the authorization server does not support it", async () => {
+  await using fixture = new OAuthFixture({
+    oauth: { clientId: "https://client.test/metadata.json" },
+  });
+  assert.equal(await sendRequest(fixture.createAuth(), fixture.server.url), 200);
+  assert.equal(fixture.authorizationServer.registrations.length, 1);
   // The registered client is reused.
-  assert.equal(await send(scene.gateway(), scene.server.url), 200);
-  assert.equal(scene.opened.length, 1);
+  assert.equal(await sendRequest(fixture.createAuth(), fixture.server.url), 200);
+  assert.equal(fixture.openedLinks.length, 1);
 });
 
-Deno.test("[oauth.scopes] the scope that a call needs is requested, and offline_access if the service offers it", async () => {
-  await using scene = new OAuthScene();
-  scene.server.challengeScope = "read";
-  scene.service.behaviour.supportedScopes = ["read", "write", "offline_access"];
-  assert.equal(await send(scene.gateway(), scene.server.url), 200);
-  assert.equal(scene.service.authorizations[0]?.get("scope"), "read offline_access");
+Deno.test("[oauth.scopes] the scope that a call needs is requested, and offline_access if it is supported", async () => {
+  await using fixture = new OAuthFixture();
+  fixture.server.challengeScope = "read";
+  fixture.authorizationServer.behaviour.supportedScopes = ["read", "write", "offline_access"];
+  assert.equal(await sendRequest(fixture.createAuth(), fixture.server.url), 200);
+  assert.equal(fixture.authorizationServer.authorizations[0]?.get("scope"), "read offline_access");
 });
 
-Deno.test("[oauth.scopes] a call that needs more scope requests all of it together", async () => {
-  await using scene = new OAuthScene();
-  const gateway = scene.gateway();
-  scene.server.challengeScope = "read";
-  assert.equal(await send(gateway, scene.server.url), 200);
-  scene.server.requiredScope = "write";
-  assert.equal(await send(gateway, scene.server.url), 200);
-  assert.equal(scene.service.authorizations[1]?.get("scope"), "read write");
-  assert.equal(scene.opened.length, 2);
+Deno.test("[oauth.scopes] a call that needs another scope requests both scopes together", async () => {
+  await using fixture = new OAuthFixture();
+  const auth = fixture.createAuth();
+  fixture.server.challengeScope = "read";
+  assert.equal(await sendRequest(auth, fixture.server.url), 200);
+  fixture.server.requiredScope = "write";
+  assert.equal(await sendRequest(auth, fixture.server.url), 200);
+  assert.equal(fixture.authorizationServer.authorizations[1]?.get("scope"), "read write");
+  assert.equal(fixture.openedLinks.length, 2);
 });
 
-Deno.test("[oauth.scopes] scope that was requested and not granted is not requested again", async () => {
-  await using scene = new OAuthScene();
-  const gateway = scene.gateway();
-  scene.server.requiredScope = "admin";
-  scene.service.behaviour.grantedScope = "read";
-  assert.equal(await send(gateway, scene.server.url), 403);
-  assert.equal(await send(gateway, scene.server.url), 403);
-  const { code, message } = await failure(send(gateway, scene.server.url));
+Deno.test("[oauth.scopes] a scope that was requested but not granted is not requested again", async () => {
+  await using fixture = new OAuthFixture();
+  const auth = fixture.createAuth();
+  fixture.server.requiredScope = "admin";
+  fixture.authorizationServer.behaviour.grantedScope = "read";
+  assert.equal(await sendRequest(auth, fixture.server.url), 403);
+  assert.equal(await sendRequest(auth, fixture.server.url), 403);
+  const { code, message } = await catchDownstreamError(sendRequest(auth, fixture.server.url));
   assert.equal(code, "AUTH_REQUIRED");
   assert.match(message, /although every scope that the server asks for was requested/);
-  assert.equal(scene.opened.length, 2);
+  assert.equal(fixture.openedLinks.length, 2);
 });
 
-const OWN = {
+const CLIENT_CREDENTIALS = {
   grant: "client_credentials",
   clientId: "robot",
   clientSecret: "robot-secret",
   scopes: ["run"],
 } as const;
 
-Deno.test("[oauth.client-credentials] [servers.oauth] the gateway gets its own tokens", async () => {
-  await using scene = new OAuthScene({ oauth: OWN, isInteractive: false });
-  scene.service.addClient("robot", { redirectUris: [], secret: "robot-secret" });
-  scene.waiting = undefined;
-  const gateway = scene.gateway();
-  const calls = Array.from({ length: 5 }, () => send(gateway, scene.server.url));
+Deno.test("[oauth.client-credentials] [servers.oauth] the gateway gets tokens with its client credentials", async () => {
+  await using fixture = new OAuthFixture({ oauth: CLIENT_CREDENTIALS, isInteractive: false });
+  fixture.authorizationServer.addClient("robot", { redirectUris: [], secret: "robot-secret" });
+  fixture.waitingClient = undefined;
+  const auth = fixture.createAuth();
+  const calls = Array.from({ length: 5 }, () => sendRequest(auth, fixture.server.url));
   assert.deepEqual(await Promise.all(calls), Array(5).fill(200));
-  const [form] = scene.service.tokenRequests;
-  assert.equal(scene.service.tokenRequests.length, 1);
+  const [form] = fixture.authorizationServer.tokenRequests;
+  assert.equal(fixture.authorizationServer.tokenRequests.length, 1);
   assert.equal(form?.get("scope"), "run");
-  assert.equal(form?.get("resource"), scene.server.url);
-  assert.deepEqual([scene.opened, scene.service.registrations], [[], []]);
-  scene.server.requiredScope = "more";
-  assert.equal(await send(gateway, scene.server.url), 200);
-  assert.equal(scene.service.tokenRequests[1]?.get("scope"), "run more");
+  assert.equal(form?.get("resource"), fixture.server.url);
+  assert.deepEqual([fixture.openedLinks, fixture.authorizationServer.registrations], [[], []]);
+  fixture.server.requiredScope = "more";
+  assert.equal(await sendRequest(auth, fixture.server.url), 200);
+  assert.equal(fixture.authorizationServer.tokenRequests[1]?.get("scope"), "run more");
 });
 
 Deno.test("[oauth.client-credentials] a wrong secret is reported to the operator", async () => {
-  await using scene = new OAuthScene({ oauth: { ...OWN, clientSecret: "wrong-secret" } });
-  scene.service.addClient("robot", { redirectUris: [], secret: "robot-secret" });
-  const { code, message, details } = await failure(send(scene.gateway(), scene.server.url));
+  await using fixture = new OAuthFixture({
+    oauth: { ...CLIENT_CREDENTIALS, clientSecret: "wrong-secret" },
+  });
+  fixture.authorizationServer.addClient("robot", { redirectUris: [], secret: "robot-secret" });
+  const { code, message, details } = await catchDownstreamError(
+    sendRequest(fixture.createAuth(), fixture.server.url),
+  );
   assert.equal(code, "AUTH_REQUIRED");
   assert.match(message, /invalid_client.*Check client_id, client_secret/);
   assert.doesNotMatch(message, /wrong-secret/);
@@ -244,32 +267,34 @@ Deno.test("[oauth.client-credentials] a wrong secret is reported to the operator
 });
 
 Deno.test("[oauth.header] an Authorization header in the configuration disables OAuth", async () => {
-  await using scene = new OAuthScene({ headers: { authorization: "Bearer own-key" } });
-  const { code, message, details } = await failure(send(scene.gateway(), scene.server.url));
+  await using fixture = new OAuthFixture({ headers: { authorization: "Bearer own-key" } });
+  const { code, message, details } = await catchDownstreamError(
+    sendRequest(fixture.createAuth(), fixture.server.url),
+  );
   assert.equal(code, "AUTH_REQUIRED");
   assert.match(message, /refused the Authorization header of its entry \(HTTP 401\)/);
   assert.deepEqual(details, {});
-  assert.deepEqual([scene.opened, scene.service.requests], [[], []]);
+  assert.deepEqual([fixture.openedLinks, fixture.authorizationServer.requests], [[], []]);
 });
 
 Deno.test("[oauth.issuer] tokens of one issuer are never sent to another", async () => {
-  await using scene = new OAuthScene();
+  await using fixture = new OAuthFixture();
   await using other = new AuthorizationServer();
-  const gateway = scene.gateway();
-  assert.equal(await send(gateway, scene.server.url), 200);
-  const { tokens } = scene.kept();
-  scene.server.authorizationServers = [other];
-  // The old service is asked to renew its tokens, which the server no longer accepts.
-  assert.equal(await send(gateway, scene.server.url), 401);
-  assert.equal(await send(gateway, scene.server.url), 200);
+  const auth = fixture.createAuth();
+  assert.equal(await sendRequest(auth, fixture.server.url), 200);
+  const { tokens } = fixture.readStoredLogin();
+  fixture.server.authorizationServers = [other];
+  // The server does not accept the tokens that the old authorization server renews.
+  assert.equal(await sendRequest(auth, fixture.server.url), 401);
+  assert.equal(await sendRequest(auth, fixture.server.url), 200);
   assert.equal(other.registrations.length, 1);
   assert.deepEqual(other.tokenRequests.map((form) => form.get("grant_type")), [
     "authorization_code",
   ]);
   assert.doesNotMatch(other.tokenRequests.join(), new RegExp(tokens.refresh_token ?? ""));
-  assert.equal(scene.files().filter((name) => name.endsWith(".json")).length, 2);
+  assert.equal(fixture.listStoredFiles().filter((name) => name.endsWith(".json")).length, 2);
   // The newest login is used.
-  assert.equal(await send(scene.gateway(), scene.server.url), 200);
+  assert.equal(await sendRequest(fixture.createAuth(), fixture.server.url), 200);
 });
 
 function freePort(): number {

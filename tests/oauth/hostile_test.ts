@@ -2,20 +2,20 @@ import assert from "node:assert/strict";
 import { UnreachableError } from "../../src/downstream/oauth/login_failure.ts";
 import { createGuardedFetch } from "../../src/downstream/oauth/guarded_fetch.ts";
 import { withTimeout } from "../e2e/wait.ts";
-import { failure, OAuthScene, send } from "./scene.ts";
+import { catchDownstreamError, OAuthFixture, sendRequest } from "./oauth_fixture.ts";
 
-const NEVER = new AbortController().signal;
+const NEVER_ABORTED = new AbortController().signal;
 
-/** An authorization server that answers every request with the same response. */
-class Service implements AsyncDisposable {
+/** An HTTP server that answers every request with a new response from the same function. */
+class FakeHttpServer implements AsyncDisposable {
   readonly paths: string[] = [];
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
-  constructor(answer: () => Response) {
+  constructor(createResponse: () => Response) {
     const options = { hostname: "127.0.0.1", port: 0, onListen: () => {} };
     this.#server = Deno.serve(options, ({ url }) => {
       this.paths.push(new URL(url).pathname);
-      return answer();
+      return createResponse();
     });
   }
 
@@ -29,7 +29,7 @@ class Service implements AsyncDisposable {
 }
 
 /** Repeats the same bytes until the reader cancels. */
-function endless(bytes: Uint8Array): ReadableStream<Uint8Array> {
+function repeatEndlessly(bytes: Uint8Array): ReadableStream<Uint8Array> {
   return new ReadableStream({ pull: (controller) => controller.enqueue(bytes) });
 }
 
@@ -40,10 +40,10 @@ function gzip(body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
 const ZEROS = new Uint8Array(64 * 1024);
 
 for (
-  const [what, answer] of [
-    ["has no end", () => new Response(endless(ZEROS))],
+  const [description, createResponse] of [
+    ["has no end", () => new Response(repeatEndlessly(ZEROS))],
     [
-      "grows when it is unpacked",
+      "is much larger when it is decompressed",
       () => {
         const zeros = ReadableStream.from(Array<typeof ZEROS>(64).fill(ZEROS));
         return new Response(gzip(zeros), { headers: { "content-encoding": "gzip" } });
@@ -51,9 +51,9 @@ for (
     ],
   ] as const
 ) {
-  Deno.test(`[oauth.checks] an answer that ${what} is not read to its end`, async () => {
-    await using service = new Service(answer);
-    await assert.rejects(createGuardedFetch(NEVER)(service.url), (error) => {
+  Deno.test(`[oauth.checks] a response that ${description} is not read to its end`, async () => {
+    await using server = new FakeHttpServer(createResponse);
+    await assert.rejects(createGuardedFetch(NEVER_ABORTED)(server.url), (error) => {
       assert.ok(error instanceof UnreachableError);
       assert.equal(error.message, "answered with more than 1 MiB");
       return true;
@@ -62,17 +62,17 @@ for (
 }
 
 Deno.test("[oauth.addresses] no redirect is followed", async () => {
-  await using other = new Service(() => Response.json({}));
-  await using service = new Service(() => Response.redirect(other.url));
-  const response = await createGuardedFetch(NEVER)(service.url);
+  await using other = new FakeHttpServer(() => Response.json({}));
+  await using server = new FakeHttpServer(() => Response.redirect(other.url));
+  const response = await createGuardedFetch(NEVER_ABORTED)(server.url);
   assert.equal(response.status, 302);
   assert.deepEqual(other.paths, []);
 });
 
-Deno.test("[oauth.checks] a slow answer has a time limit", async () => {
+Deno.test("[oauth.checks] a slow response has a time limit", async () => {
   const closed = Promise.withResolvers<void>();
   let timer: ReturnType<typeof setInterval> | undefined;
-  await using service = new Service(() => {
+  await using server = new FakeHttpServer(() => {
     const body = new ReadableStream<Uint8Array>({
       start(controller) {
         timer = setInterval(() => controller.enqueue(new Uint8Array([32])), 10);
@@ -84,25 +84,27 @@ Deno.test("[oauth.checks] a slow answer has a time limit", async () => {
     });
     return new Response(body);
   });
-  await assert.rejects(createGuardedFetch(NEVER, 100)(service.url), {
+  await assert.rejects(createGuardedFetch(NEVER_ABORTED, 100)(server.url), {
     message: "did not answer in time",
   });
   await withTimeout("the end of the connection", closed.promise);
 });
 
 for (const token of ["canary-one\r\nx-evil: 1", "canary-\u0000", "canary-é"]) {
-  Deno.test(`[oauth.checks] [oauth.no-secrets] a token that is invalid in a header: ${JSON.stringify(token)}`, async () => {
-    await using scene = new OAuthScene();
-    scene.service.behaviour.tokenResponse = {
+  Deno.test(`[oauth.checks] [oauth.no-secrets] a token that is no valid header value is refused: ${JSON.stringify(token)}`, async () => {
+    await using fixture = new OAuthFixture();
+    fixture.authorizationServer.behaviour.tokenResponse = {
       status: 200,
       body: JSON.stringify({ access_token: token, token_type: "Bearer" }),
     };
-    const { code, message } = await failure(send(scene.gateway(), scene.server.url));
+    const { code, message } = await catchDownstreamError(
+      sendRequest(fixture.createAuth(), fixture.server.url),
+    );
     assert.equal(code, "AUTH_REQUIRED");
     assert.match(message, /issued a token that cannot be sent/);
-    assert.doesNotMatch(message + scene.log.join(), /canary/);
-    // Nor is it stored: otherwise every request would fail until somebody logs out.
-    assert.throws(() => scene.files(), Deno.errors.NotFound);
+    assert.doesNotMatch(message + fixture.logLines.join(), /canary/);
+    // The token is not stored either: with it, every request would fail until the next logout.
+    assert.throws(() => fixture.listStoredFiles(), Deno.errors.NotFound);
   });
 }
 
@@ -117,19 +119,23 @@ for (
   ] as const
 ) {
   Deno.test(`[oauth.addresses] an authorization server whose metadata has ${JSON.stringify(metadata)} is refused`, async () => {
-    await using scene = new OAuthScene();
-    scene.service.behaviour.metadataOverrides = metadata;
-    const { code, message } = await failure(send(scene.gateway(), scene.server.url));
+    await using fixture = new OAuthFixture();
+    fixture.authorizationServer.behaviour.metadataOverrides = metadata;
+    const { code, message } = await catchDownstreamError(
+      sendRequest(fixture.createAuth(), fixture.server.url),
+    );
     assert.equal(code, "AUTH_REQUIRED");
     assert.match(message, expected);
-    assert.deepEqual([scene.opened, scene.service.registrations], [[], []]);
+    assert.deepEqual([fixture.openedLinks, fixture.authorizationServer.registrations], [[], []]);
   });
 }
 
 Deno.test("[oauth.checks] a very long link is not passed on to the agent", async () => {
-  await using scene = new OAuthScene({ browser: "none" });
-  scene.server.challengeScope = "read ".repeat(2000).trim();
-  const { code, message, details } = await failure(send(scene.gateway(), scene.server.url));
+  await using fixture = new OAuthFixture({ browser: "none" });
+  fixture.server.challengeScope = "read ".repeat(2000).trim();
+  const { code, message, details } = await catchDownstreamError(
+    sendRequest(fixture.createAuth(), fixture.server.url),
+  );
   assert.equal(code, "AUTH_REQUIRED");
   assert.match(message, /the link to its login page is longer than 8192 characters/);
   assert.deepEqual(details, {});

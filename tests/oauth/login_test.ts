@@ -2,146 +2,152 @@ import assert from "node:assert/strict";
 import { LoginNeedsCaller } from "../../src/downstream/mod.ts";
 import { createResultReply, FakeClient } from "../contract/fake_client.ts";
 import { waitUntil } from "../e2e/wait.ts";
-import { failure, follow, OAuthScene, send } from "./scene.ts";
+import { catchDownstreamError, followLink, OAuthFixture, sendRequest } from "./oauth_fixture.ts";
 
-const LINKS = { elicitation: { url: {} } };
+const URL_ELICITATION = { elicitation: { url: {} } };
 
-Deno.test("[oauth.discovered] [oauth.browser] refused calls open the browser once", async () => {
-  await using scene = new OAuthScene();
-  const gateway = scene.gateway();
-  const calls = Array.from({ length: 20 }, () => send(gateway, scene.server.url));
+Deno.test("[oauth.discovered] [oauth.browser] many refused calls open the browser once", async () => {
+  await using fixture = new OAuthFixture();
+  const auth = fixture.createAuth();
+  const calls = Array.from({ length: 20 }, () => sendRequest(auth, fixture.server.url));
   assert.deepEqual(await Promise.all(calls), Array(20).fill(200));
-  assert.equal(scene.opened.length, 1);
-  assert.equal(scene.service.authorizations.length, 1);
-  assert.deepEqual(scene.log.filter((line) => line.startsWith("Logged in")).length, 1);
-  const [shown] = await waitUntil("the page is shown", () => {
-    return scene.shown.length > 0 && scene.shown;
+  assert.equal(fixture.openedLinks.length, 1);
+  assert.equal(fixture.authorizationServer.authorizations.length, 1);
+  assert.deepEqual(fixture.logLines.filter((line) => line.startsWith("Logged in")).length, 1);
+  const [page] = await waitUntil("the page is shown", () => {
+    return fixture.shownPages.length > 0 && fixture.shownPages;
   });
-  assert.match(shown ?? "", /Logged in to notes.*close this page/);
+  assert.match(page ?? "", /Logged in to notes.*close this page/);
   // Another gateway of this user now needs no login.
-  assert.equal(await send(scene.gateway(), scene.server.url), 200);
-  assert.equal(scene.opened.length, 1);
+  assert.equal(await sendRequest(fixture.createAuth(), fixture.server.url), 200);
+  assert.equal(fixture.openedLinks.length, 1);
 });
 
-Deno.test("[oauth.discovered] an eager start asks no one to log in; the next call does", async () => {
-  await using scene = new OAuthScene();
-  const gateway = scene.gateway();
-  scene.waiting = undefined;
-  const error = await failure(send(gateway, scene.server.url));
+Deno.test("[oauth.discovered] a request without a waiting call prompts nobody; the next call does", async () => {
+  await using fixture = new OAuthFixture();
+  const auth = fixture.createAuth();
+  fixture.waitingClient = undefined;
+  const error = await catchDownstreamError(sendRequest(auth, fixture.server.url));
   assert.ok(error instanceof LoginNeedsCaller);
   assert.equal(error.code, "AUTH_REQUIRED");
-  assert.deepEqual([scene.opened, scene.service.requests], [[], []]);
-  scene.waiting = scene.client;
-  assert.equal(await send(gateway, scene.server.url), 200);
+  assert.deepEqual([fixture.openedLinks, fixture.authorizationServer.requests], [[], []]);
+  fixture.waitingClient = fixture.client;
+  assert.equal(await sendRequest(auth, fixture.server.url), 200);
 });
 
-Deno.test("[oauth.wait] [errors.auth-required] a call waits for a limited time, and the login continues", async () => {
-  await using scene = new OAuthScene({ browser: "blind", waitMs: 100 });
-  const gateway = scene.gateway();
-  const { code, message, details } = await failure(send(gateway, scene.server.url));
+Deno.test("[oauth.wait] [errors.auth-required] a call fails after the maximum wait, and the login continues", async () => {
+  await using fixture = new OAuthFixture({ browser: "unattended", waitMs: 100 });
+  const auth = fixture.createAuth();
+  const { code, message, details } = await catchDownstreamError(
+    sendRequest(auth, fixture.server.url),
+  );
   assert.equal(code, "AUTH_REQUIRED");
   assert.match(message, /^Server "notes" needs a login: .*open the link, or run the command/);
   assert.equal(details.command, "agent-mcp-gateway auth login notes");
   assert.match(details.url ?? "", /^http:\/\/127\.0\.0\.1:\d+\/authorize\?/);
   // Further calls get the same link.
-  const again = await failure(send(gateway, scene.server.url));
-  assert.equal(again.details.url, details.url);
-  assert.match(await follow(details.url), /Logged in to notes/);
-  assert.equal(await send(gateway, scene.server.url), 200);
-  assert.equal(scene.service.authorizations.length, 1);
+  const secondError = await catchDownstreamError(sendRequest(auth, fixture.server.url));
+  assert.equal(secondError.details.url, details.url);
+  assert.match(await followLink(details.url), /Logged in to notes/);
+  assert.equal(await sendRequest(auth, fixture.server.url), 200);
+  assert.equal(fixture.authorizationServer.authorizations.length, 1);
 });
 
 Deno.test("[oauth.wait] a call fails immediately if no browser can be opened", async () => {
-  await using scene = new OAuthScene({ browser: "none", waitMs: 600_000 });
-  const gateway = scene.gateway();
-  const { details } = await failure(send(gateway, scene.server.url));
-  assert.match(await follow(details.url), /Logged in to notes/);
-  assert.equal(await send(gateway, scene.server.url), 200);
+  await using fixture = new OAuthFixture({ browser: "none", waitMs: 600_000 });
+  const auth = fixture.createAuth();
+  const { details } = await catchDownstreamError(sendRequest(auth, fixture.server.url));
+  assert.match(await followLink(details.url), /Logged in to notes/);
+  assert.equal(await sendRequest(auth, fixture.server.url), 200);
 });
 
-Deno.test("[oauth.wait] a cancelled call ends immediately, and a login after its timeout", async () => {
-  await using scene = new OAuthScene({ browser: "blind", loginMs: 500 });
-  const gateway = scene.gateway();
-  const end = new AbortController();
-  const call = send(gateway, scene.server.url, end.signal);
-  await waitUntil("the login waits", () => scene.service.registrations.length === 1);
-  end.abort(new Error("cancelled"));
+Deno.test("[oauth.wait] a cancelled call ends immediately; the login ends after its timeout", async () => {
+  await using fixture = new OAuthFixture({ browser: "unattended", loginMs: 500 });
+  const auth = fixture.createAuth();
+  const cancellation = new AbortController();
+  const call = sendRequest(auth, fixture.server.url, cancellation.signal);
+  await waitUntil("the login waits", () => fixture.authorizationServer.registrations.length === 1);
+  cancellation.abort(new Error("cancelled"));
   await assert.rejects(call, { message: "cancelled" });
-  const { message } = await failure(send(gateway, scene.server.url));
+  const { message } = await catchDownstreamError(sendRequest(auth, fixture.server.url));
   assert.match(message, /needs a login: nobody finished it within 1 s/);
 });
 
-Deno.test("[oauth.http-operator] over HTTP only the operator logs in", async () => {
-  await using scene = new OAuthScene({ isInteractive: false });
-  const { code, details, message } = await failure(send(scene.gateway(), scene.server.url));
+Deno.test("[oauth.http-operator] clients cannot log in if the login is not interactive", async () => {
+  await using fixture = new OAuthFixture({ isInteractive: false });
+  const { code, details, message } = await catchDownstreamError(
+    sendRequest(fixture.createAuth(), fixture.server.url),
+  );
   assert.equal(code, "AUTH_REQUIRED");
   assert.match(message, /operator/);
   assert.deepEqual(details, { command: "agent-mcp-gateway auth login notes" });
-  assert.deepEqual([scene.opened, scene.service.requests], [[], []]);
+  assert.deepEqual([fixture.openedLinks, fixture.authorizationServer.requests], [[], []]);
 });
 
-Deno.test("[oauth.link] a client that shows links gets the link, and a notification at the end", async () => {
-  await using scene = new OAuthScene();
-  const client = new FakeClient("client-2", LINKS);
-  scene.waiting = client;
-  // The person finishes before the client has confirmed the request.
-  const answers: Promise<unknown>[] = [];
+Deno.test("[oauth.link] a client that supports links gets the link, and a notification when the login is complete", async () => {
+  await using fixture = new OAuthFixture();
+  const client = new FakeClient("client-2", URL_ELICITATION);
+  fixture.waitingClient = client;
+  // The person logs in before the client confirms the request.
+  const replies: Promise<unknown>[] = [];
   client.answer = ({ params }) => {
-    const answer = follow(String(params.url)).then(() => createResultReply({ action: "accept" }));
-    answers.push(answer);
-    return answer;
+    const reply = followLink(String(params.url)).then(() =>
+      createResultReply({ action: "accept" })
+    );
+    replies.push(reply);
+    return reply;
   };
-  assert.equal(await send(scene.gateway(), scene.server.url), 200);
-  const asked = await client.received.take();
-  assert.equal(asked.method, "elicitation/create");
-  assert.equal(asked.params.mode, "url");
-  assert.match(String(asked.params.message), /"notes" needs you to log in at 127\.0\.0\.1:\d+/);
-  const { elicitationId } = asked.params;
+  assert.equal(await sendRequest(fixture.createAuth(), fixture.server.url), 200);
+  const request = await client.received.take();
+  assert.equal(request.method, "elicitation/create");
+  assert.equal(request.params.mode, "url");
+  assert.match(String(request.params.message), /"notes" needs you to log in at 127\.0\.0\.1:\d+/);
+  const { elicitationId } = request.params;
   assert.match(String(elicitationId), /^[0-9a-f-]{36}$/);
-  const done = await client.received.take();
-  assert.equal(done.method, "notifications/elicitation/complete");
-  assert.deepEqual(done.params, { elicitationId });
-  await Promise.all(answers);
-  assert.deepEqual(scene.opened, []);
+  const notification = await client.received.take();
+  assert.equal(notification.method, "notifications/elicitation/complete");
+  assert.deepEqual(notification.params, { elicitationId });
+  await Promise.all(replies);
+  assert.deepEqual(fixture.openedLinks, []);
 });
 
 Deno.test("[oauth.link] the client is notified when the login is complete", async () => {
-  await using scene = new OAuthScene();
-  const client = new FakeClient("client-2", LINKS);
-  scene.waiting = client;
+  await using fixture = new OAuthFixture();
+  const client = new FakeClient("client-2", URL_ELICITATION);
+  fixture.waitingClient = client;
   const accepted = Promise.withResolvers<void>();
   client.answer = () => {
     accepted.resolve();
     return Promise.resolve(createResultReply({ action: "accept" }));
   };
-  const call = send(scene.gateway(), scene.server.url);
-  const asked = await client.received.take();
+  const call = sendRequest(fixture.createAuth(), fixture.server.url);
+  const request = await client.received.take();
   await accepted.promise;
-  await follow(String(asked.params.url));
+  await followLink(String(request.params.url));
   assert.equal(await call, 200);
-  const { elicitationId } = asked.params;
-  const done = await client.received.take(({ method }) => method !== "elicitation/create");
-  assert.equal(done.method, "notifications/elicitation/complete");
-  assert.deepEqual(done.params, { elicitationId });
+  const { elicitationId } = request.params;
+  const notification = await client.received.take(({ method }) => method !== "elicitation/create");
+  assert.equal(notification.method, "notifications/elicitation/complete");
+  assert.deepEqual(notification.params, { elicitationId });
 });
 
-Deno.test("[oauth.link] a person who declines ends the login, and is asked again later", async () => {
-  await using scene = new OAuthScene();
-  const gateway = scene.gateway();
+Deno.test("[oauth.link] a person who declines ends the login, and the next call prompts again", async () => {
+  await using fixture = new OAuthFixture();
+  const auth = fixture.createAuth();
   for (const action of ["decline", "cancel"]) {
-    const client = new FakeClient(action, LINKS);
-    const before = scene.server.authorizationHeaders.length;
+    const client = new FakeClient(action, URL_ELICITATION);
+    const before = fixture.server.authorizationHeaders.length;
     client.answer = async () => {
-      // People are slower than requests: by then all three have been refused and are waiting.
+      // By the time a person declines, all three calls have been refused and wait for the login.
       await waitUntil(
-        "all were refused",
-        () => scene.server.authorizationHeaders.length === before + 3,
+        "all calls are refused",
+        () => fixture.server.authorizationHeaders.length === before + 3,
       );
       await new Promise((resolve) => setTimeout(resolve, 50));
       return createResultReply({ action });
     };
-    scene.waiting = client;
-    const calls = [1, 2, 3].map(() => failure(send(gateway, scene.server.url)));
+    fixture.waitingClient = client;
+    const calls = [1, 2, 3].map(() => catchDownstreamError(sendRequest(auth, fixture.server.url)));
     for (const { code, message, details } of await Promise.all(calls)) {
       assert.equal(code, "AUTH_REQUIRED");
       assert.match(message, /the login was declined/);
@@ -152,70 +158,81 @@ Deno.test("[oauth.link] a person who declines ends the login, and is asked again
       1,
     );
   }
-  assert.deepEqual(scene.opened, []);
+  assert.deepEqual(fixture.openedLinks, []);
 });
 
-Deno.test("[oauth.link] if the client rejects the request itself, the browser is used", async () => {
-  await using scene = new OAuthScene();
-  const client = new FakeClient("client-2", LINKS);
+Deno.test("[oauth.link] if the client refuses the request, the browser opens", async () => {
+  await using fixture = new OAuthFixture();
+  const client = new FakeClient("client-2", URL_ELICITATION);
   client.answer = () => {
     return Promise.resolve({
       ok: false,
       error: { code: -32601, message: "unknown" },
     } as unknown as Awaited<ReturnType<FakeClient["answer"]>>);
   };
-  scene.waiting = client;
-  assert.equal(await send(scene.gateway(), scene.server.url), 200);
-  assert.equal(scene.opened.length, 1);
+  fixture.waitingClient = client;
+  assert.equal(await sendRequest(fixture.createAuth(), fixture.server.url), 200);
+  assert.equal(fixture.openedLinks.length, 1);
 });
 
-Deno.test("[oauth.checks] a denied login is reported, and the service's text is quoted as data", async () => {
-  await using scene = new OAuthScene();
-  scene.service.behaviour.loginError = "access_denied";
-  scene.service.behaviour.redirectOverrides = {
+Deno.test("[oauth.checks] a denied login is reported, and the text of the authorization server is quoted", async () => {
+  await using fixture = new OAuthFixture();
+  fixture.authorizationServer.behaviour.loginError = "access_denied";
+  fixture.authorizationServer.behaviour.redirectOverrides = {
     error_description: `No\n\u001b[2J <b>you</b> ${"x".repeat(900)}`,
   };
-  const { code, message } = await failure(send(scene.gateway(), scene.server.url));
+  const { code, message } = await catchDownstreamError(
+    sendRequest(fixture.createAuth(), fixture.server.url),
+  );
   assert.equal(code, "AUTH_REQUIRED");
-  assert.match(message, /the login page answered "access_denied": "No \[2J <b>you<\/b> x+…"/);
+  assert.match(message, /the login page answered "access_denied": "No\\n <b>you<\/b> x+…"/);
   // deno-lint-ignore no-control-regex
   assert.doesNotMatch(message, /[\x00-\x1f]/);
   assert.ok(message.length < 400);
-  const shown = await waitUntil("the page is shown", () => scene.shown[0]);
-  assert.match(shown, /Not logged in to notes/);
-  assert.doesNotMatch(shown, /<b>you/);
-  assert.deepEqual(scene.service.tokenRequests, []);
+  const page = await waitUntil("the page is shown", () => fixture.shownPages[0]);
+  assert.match(page, /Not logged in to notes/);
+  assert.doesNotMatch(page, /<b>you/);
+  assert.deepEqual(fixture.authorizationServer.tokenRequests, []);
 });
 
-Deno.test("[oauth.checks] an answer with another state is refused, and the login keeps waiting", async () => {
-  await using scene = new OAuthScene({ browser: "none" });
-  const gateway = scene.gateway();
-  const { details: { url = "" } } = await failure(send(gateway, scene.server.url));
+Deno.test("[oauth.checks] a redirect with another state is refused, and the login continues", async () => {
+  await using fixture = new OAuthFixture({ browser: "none" });
+  const auth = fixture.createAuth();
+  const { details: { url = "" } } = await catchDownstreamError(
+    sendRequest(auth, fixture.server.url),
+  );
   for (const state of ["forged", null]) {
-    scene.service.behaviour.redirectOverrides = { state };
-    assert.match(await follow(url), /belongs to another login/);
+    fixture.authorizationServer.behaviour.redirectOverrides = { state };
+    assert.match(await followLink(url), /belongs to another login/);
   }
-  assert.deepEqual(scene.service.tokenRequests, []);
-  scene.service.behaviour.redirectOverrides = {};
-  assert.match(await follow(url), /Logged in to notes/);
-  assert.equal(await send(gateway, scene.server.url), 200);
+  assert.deepEqual(fixture.authorizationServer.tokenRequests, []);
+  fixture.authorizationServer.behaviour.redirectOverrides = {};
+  assert.match(await followLink(url), /Logged in to notes/);
+  assert.equal(await sendRequest(auth, fixture.server.url), 200);
 });
 
-for (const [what, iss] of [["another", "https://evil.test"], ["no", null]] as const) {
-  Deno.test(`[oauth.checks] an answer of ${what} issuer is refused`, async () => {
-    await using scene = new OAuthScene();
-    scene.service.behaviour.redirectOverrides = { iss, error_description: "believe me" };
-    const { code, message } = await failure(send(scene.gateway(), scene.server.url));
+for (const [description, iss] of [["another", "https://evil.test"], ["no", null]] as const) {
+  Deno.test(`[oauth.checks] a redirect that names ${description} issuer is refused`, async () => {
+    await using fixture = new OAuthFixture();
+    fixture.authorizationServer.behaviour.redirectOverrides = {
+      iss,
+      error_description: "believe me",
+    };
+    const { code, message } = await catchDownstreamError(
+      sendRequest(fixture.createAuth(), fixture.server.url),
+    );
     assert.equal(code, "AUTH_REQUIRED");
     assert.match(message, /came from a different authorization server/);
     assert.doesNotMatch(message, /believe/);
-    assert.deepEqual(scene.service.tokenRequests, []);
+    assert.deepEqual(fixture.authorizationServer.tokenRequests, []);
   });
 }
 
-Deno.test("[oauth.checks] the final page of a login leaks nothing", async () => {
-  await using scene = new OAuthScene({ browser: "none" });
-  const { details: { url = "" } } = await failure(send(scene.gateway(), scene.server.url));
+Deno.test("[oauth.checks] the last page of a login is not cached and sends no referrer", async () => {
+  await using fixture = new OAuthFixture({ browser: "none" });
+  const { details: { url = "" } } = await catchDownstreamError(
+    sendRequest(fixture.createAuth(), fixture.server.url),
+  );
   const response = await fetch(url);
   await response.body?.cancel();
   assert.equal(response.headers.get("cache-control"), "no-store");
@@ -224,25 +241,27 @@ Deno.test("[oauth.checks] the final page of a login leaks nothing", async () => 
 });
 
 Deno.test("[oauth.wait] closing the gateway cancels a login and closes its listener", async () => {
-  await using scene = new OAuthScene({ browser: "blind" });
-  const gateway = scene.gateway();
-  const call = failure(send(gateway, scene.server.url));
-  await waitUntil("the login waits", () => scene.service.registrations.length === 1);
-  await gateway.close();
+  await using fixture = new OAuthFixture({ browser: "unattended" });
+  const auth = fixture.createAuth();
+  const call = catchDownstreamError(sendRequest(auth, fixture.server.url));
+  await waitUntil("the login waits", () => fixture.authorizationServer.registrations.length === 1);
+  await auth.close();
   assert.match((await call).message, /was cancelled/);
 });
 
-Deno.test("[oauth.checks] no one has to log in repeatedly for tokens that are refused", async () => {
-  await using scene = new OAuthScene();
-  const gateway = scene.gateway();
+Deno.test("[oauth.checks] after two logins whose tokens are refused, nobody is prompted again", async () => {
+  await using fixture = new OAuthFixture();
+  const auth = fixture.createAuth();
   const results: unknown[] = [];
-  for (let time = 0; time < 6; time++) {
-    // Several calls at a time, whose token is refused for all of them.
-    const calls = [1, 2, 3].map(() => send(gateway, scene.server.url).catch((error) => error));
+  for (let round = 0; round < 6; round++) {
+    // The server refuses the token of several simultaneous calls.
+    const calls = [1, 2, 3].map(() =>
+      sendRequest(auth, fixture.server.url).catch((error) => error)
+    );
     results.push((await Promise.all(calls))[0]);
-    scene.service.revokeLogins();
+    fixture.authorizationServer.revokeLogins();
   }
-  assert.equal(scene.opened.length, 2);
+  assert.equal(fixture.openedLinks.length, 2);
   assert.match(
     String(results.at(-1)),
     /refuses the token that its own authorization server has just issued/,

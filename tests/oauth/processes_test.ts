@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { waitUntil } from "../e2e/wait.ts";
-import { OAuthScene, send } from "./scene.ts";
+import { OAuthFixture, sendRequest } from "./oauth_fixture.ts";
 
 const SCRIPT = fileURLToPath(new URL("./renewing_process.ts", import.meta.url));
 
-Deno.test("[oauth.processes] three gateways over ten expiries: no reuse, and no second login", async () => {
-  await using scene = new OAuthScene();
-  scene.service.behaviour.tokenLifetimeS = 0.4;
-  assert.equal(await send(scene.gateway(), scene.server.url), 200);
+Deno.test("[oauth.processes] three gateways renew ten times without reuse of a refresh token or a second login", async () => {
+  await using fixture = new OAuthFixture();
+  fixture.authorizationServer.behaviour.tokenLifetimeS = 0.4;
+  assert.equal(await sendRequest(fixture.createAuth(), fixture.server.url), 200);
   const processes = Array.from({ length: 3 }, () => {
     return new Deno.Command(Deno.execPath(), {
       args: [
@@ -16,15 +16,19 @@ Deno.test("[oauth.processes] three gateways over ten expiries: no reuse, and no 
         "--no-check",
         "--allow-all",
         SCRIPT,
-        scene.store,
-        JSON.stringify(scene.config()),
+        fixture.storeFolder,
+        JSON.stringify(fixture.createConfig()),
       ],
       stdin: "piped",
       stdout: "piped",
     }).spawn();
   });
   try {
-    await waitUntil("ten expiries", () => scene.service.refreshCount >= 10, 60_000);
+    await waitUntil(
+      "the tokens are renewed ten times",
+      () => fixture.authorizationServer.refreshCount >= 10,
+      60_000,
+    );
   } finally {
     for (const { stdin } of processes) await stdin.close();
   }
@@ -36,7 +40,7 @@ Deno.test("[oauth.processes] three gateways over ten expiries: no reuse, and no 
     assert.deepEqual(Object.keys(counts), ["200"], JSON.stringify(counts));
     assert.ok(counts["200"] > 3);
   }
-  assert.equal(scene.service.refreshTokenReuses, 0);
-  assert.equal(scene.opened.length, 1);
-  assert.equal(scene.service.authorizations.length, 1);
+  assert.equal(fixture.authorizationServer.refreshTokenReuses, 0);
+  assert.equal(fixture.openedLinks.length, 1);
+  assert.equal(fixture.authorizationServer.authorizations.length, 1);
 });

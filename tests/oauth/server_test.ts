@@ -20,17 +20,17 @@ import { NO_SPAN } from "../../src/trace.ts";
 import { createResultReply, FakeClient } from "../contract/fake_client.ts";
 import { runScriptedServer } from "../contract/scripted_server.ts";
 import { withTimeout } from "../e2e/wait.ts";
-import { failure, follow, OAuthScene, send } from "./scene.ts";
+import { catchDownstreamError, followLink, OAuthFixture, sendRequest } from "./oauth_fixture.ts";
 
 const GRACE_PERIODS = { inputMs: 1000, terminateMs: 1000 };
 
-/** A server that is opened once its authorization permits it, and then answers from memory. */
+/** Opens a scripted server in memory, after the protected server has accepted a request. */
 async function openMemory(
   { connect }: ServerConfig,
   authorization: Authorization | undefined,
 ): Promise<Transport> {
   if (!("url" in connect) || authorization === undefined) throw new Error("not remote");
-  const status = await send(authorization, connect.url);
+  const status = await sendRequest(authorization, connect.url);
   if (status !== 200) throw new Error(`HTTP ${status}`);
   const [ours, theirs] = createMemoryChannels();
   runScriptedServer(theirs, {}, { printToStderr: () => {}, exit: () => void theirs.close() });
@@ -42,48 +42,48 @@ async function openMemory(
   };
 }
 
-function makeServer(
-  scene: OAuthScene,
+function createServer(
+  fixture: OAuthFixture,
   open: ServerContext["open"] = openMemory,
   options: Partial<ServerOptions> = {},
 ): DownstreamServer & AsyncDisposable {
-  const config = scene.config();
+  const config = fixture.createConfig();
   const server = new DownstreamServer({ ...config, options: { ...config.options, ...options } }, {
     version: "1.2.3",
-    log: createLog({ level: "debug", write: (line) => scene.log.push(line) }),
-    open: open,
-    authorize: (_config, pending) => scene.gateway(pending),
+    log: createLog({ level: "debug", write: (line) => fixture.logLines.push(line) }),
+    open,
+    authorize: (_config, pending) => fixture.createAuth(pending),
   });
   return Object.assign(server, {
     [Symbol.asyncDispose]: () => server.close(0, GRACE_PERIODS),
   });
 }
 
-function call(server: DownstreamServer, by: Caller, tool = "echo"): Promise<CallAnswer> {
+function callTool(server: DownstreamServer, caller: Caller, tool = "echo"): Promise<CallAnswer> {
   const signal = new AbortController().signal;
-  return server.callTool({ tool, args: new JsonText("{}"), signal, span: NO_SPAN }, by);
+  return server.callTool({ tool, args: new JsonText("{}"), signal, span: NO_SPAN }, caller);
 }
 
-Deno.test("[oauth.discovered] eager starts ask for no login, and the status reports it", async () => {
-  await using scene = new OAuthScene();
-  await using server = makeServer(scene);
-  await server.warm(scene.client);
-  assert.deepEqual([scene.opened, scene.service.requests], [[], []]);
+Deno.test("[oauth.discovered] an eager start prompts nobody, and the status reports that a login is required", async () => {
+  await using fixture = new OAuthFixture();
+  await using server = createServer(fixture);
+  await server.warm(fixture.client);
+  assert.deepEqual([fixture.openedLinks, fixture.authorizationServer.requests], [[], []]);
   const before = server.status();
   assert.equal(before.state, "login-required");
   assert.match(before.last_error ?? "", /needs a login; the first call will start it/);
-  assert.match(scene.log.join(""), /^Server "notes" needs a login/m);
-  assert.equal((await call(server, scene.client.asAgent("a"))).kind, "answer");
+  assert.match(fixture.logLines.join(""), /^Server "notes" needs a login/m);
+  assert.equal((await callTool(server, fixture.client.asAgent("a"))).kind, "answer");
   assert.equal(server.status().state, "ready");
 });
 
-Deno.test("[oauth.discovered] a call that joins an eager start starts it again", async () => {
-  await using scene = new OAuthScene();
+Deno.test("[oauth.discovered] a call that waits for an eager start that needs a login starts the server again", async () => {
+  await using fixture = new OAuthFixture();
   const refused = Promise.withResolvers<void>();
   const gate = Promise.withResolvers<void>();
-  let opened = 0;
-  await using server = makeServer(scene, async (config, authorization) => {
-    opened++;
+  let openCount = 0;
+  await using server = createServer(fixture, async (config, authorization) => {
+    openCount++;
     try {
       return await openMemory(config, authorization);
     } catch (error) {
@@ -93,84 +93,86 @@ Deno.test("[oauth.discovered] a call that joins an eager start starts it again",
       throw error;
     }
   });
-  const warming = server.warm(scene.client);
-  // Earlier, this call would be the one that the eager start asks for the login.
-  await withTimeout("the gateway has seen the refusal", refused.promise);
-  const answer = call(server, scene.client.asAgent("a"));
+  const warming = server.warm(fixture.client);
+  // An earlier call would be prompted by the eager start itself.
+  await withTimeout("the server refuses the eager start", refused.promise);
+  const answer = callTool(server, fixture.client.asAgent("a"));
   gate.resolve();
   assert.equal((await answer).kind, "answer");
   await warming;
-  assert.deepEqual([opened, scene.opened.length], [2, 1]);
+  assert.deepEqual([openCount, fixture.openedLinks.length], [2, 1]);
 });
 
-Deno.test("[errors.auth-required] [oauth.wait] a missing login is not a failed start", async () => {
-  await using scene = new OAuthScene({ browser: "none" });
-  await using server = makeServer(scene);
-  for (let time = 0; time < 8; time++) {
-    const error = await failure(call(server, scene.client.asAgent("a")));
+Deno.test("[errors.auth-required] [oauth.wait] a missing login does not count as a failed start", async () => {
+  await using fixture = new OAuthFixture({ browser: "none" });
+  await using server = createServer(fixture);
+  for (let attempt = 0; attempt < 8; attempt++) {
+    const error = await catchDownstreamError(callTool(server, fixture.client.asAgent("a")));
     assert.equal(error.code, "AUTH_REQUIRED");
-    // The error as the agent receives it.
-    const wire = errorBodyOf(error);
-    assert.equal(wire?.command, "agent-mcp-gateway auth login notes");
-    assert.match(wire?.url ?? "", /^http:\/\/127\.0\.0\.1:\d+\/authorize\?/);
+    const errorBody = errorBodyOf(error);
+    assert.equal(errorBody?.command, "agent-mcp-gateway auth login notes");
+    assert.match(errorBody?.url ?? "", /^http:\/\/127\.0\.0\.1:\d+\/authorize\?/);
   }
   assert.equal(server.status().state, "login-required");
 });
 
-Deno.test("[errors.auth-required] a server that answers on trial is used again", async () => {
+Deno.test("[errors.auth-required] a missing login on a trial start does not open the circuit again", async () => {
   let now = 0;
   const breaker = new CircuitBreaker("notes", () => now);
   const fail = () => breaker.run(() => Promise.reject(new Error("down")));
-  for (let time = 0; time < 5; time++) await assert.rejects(fail(), /down/);
+  for (let attempt = 0; attempt < 5; attempt++) await assert.rejects(fail(), /down/);
   await assert.rejects(fail(), /several times in a row/);
   now = 10_000;
-  const missing = new DownstreamError("AUTH_REQUIRED", "notes", "log in");
-  for (let time = 0; time < 3; time++) {
-    await assert.rejects(breaker.run(() => Promise.reject(missing)), /log in/);
+  const missingLogin = new DownstreamError("AUTH_REQUIRED", "notes", "log in");
+  for (let attempt = 0; attempt < 3; attempt++) {
+    await assert.rejects(breaker.run(() => Promise.reject(missingLogin)), /log in/);
   }
 });
 
-Deno.test("[oauth.link] among the waiting calls, one whose client shows links is asked", async () => {
-  await using scene = new OAuthScene();
+Deno.test("[oauth.link] of the waiting calls, one whose client supports links is prompted", async () => {
+  await using fixture = new OAuthFixture();
   const gate = Promise.withResolvers<void>();
-  await using server = makeServer(scene, async (config, authorization) => {
+  await using server = createServer(fixture, async (config, authorization) => {
     await gate.promise;
     return await openMemory(config, authorization);
   });
-  const plain = new FakeClient("plain");
-  const linked = new FakeClient("linked", { elicitation: { url: {} } });
-  linked.answer = async ({ params }) => {
+  const clientWithoutLinks = new FakeClient("plain");
+  const clientWithLinks = new FakeClient("linked", { elicitation: { url: {} } });
+  clientWithLinks.answer = async ({ params }) => {
     await (await fetch(String(params.url))).body?.cancel();
     return createResultReply({ action: "accept" });
   };
-  const calls = [call(server, plain.asAgent("a")), call(server, linked.asAgent("a"))];
+  const calls = [
+    callTool(server, clientWithoutLinks.asAgent("a")),
+    callTool(server, clientWithLinks.asAgent("a")),
+  ];
   gate.resolve();
   for (const answer of await Promise.all(calls)) assert.equal(answer.kind, "answer");
-  assert.deepEqual(scene.opened, []);
-  assert.equal(linked.received.all[0]?.method, "elicitation/create");
+  assert.deepEqual(fixture.openedLinks, []);
+  assert.equal(clientWithLinks.received.all[0]?.method, "elicitation/create");
 });
 
-Deno.test("[oauth.wait] a login during a call pauses the call's clock", async () => {
-  await using scene = new OAuthScene();
+Deno.test("[oauth.wait] the timeout of a call pauses during a login", async () => {
+  await using fixture = new OAuthFixture();
   const log = createLog({ write: () => {} });
-  await using server = makeServer(
-    scene,
+  await using server = createServer(
+    fixture,
     (config, authorization) =>
       openTransport(config, { log, authorization, processes: new Processes(1, log) }),
     { callTimeoutMs: 300 },
   );
   const client = new FakeClient("linked", { elicitation: { url: {} } });
-  let thinkMs = 0;
+  let loginDelayMs = 0;
   client.answer = async ({ params }) => {
-    await new Promise((resolve) => setTimeout(resolve, thinkMs));
-    await follow(String(params.url));
+    await new Promise((resolve) => setTimeout(resolve, loginDelayMs));
+    await followLink(String(params.url));
     return createResultReply({ action: "accept" });
   };
-  const read = () => call(server, client.asAgent("a"), "read");
-  assert.equal((await read()).kind, "answer");
-  scene.service.revokeLogins();
-  thinkMs = 700;
-  assert.equal((await read()).kind, "answer");
+  const callRead = () => callTool(server, client.asAgent("a"), "read");
+  assert.equal((await callRead()).kind, "answer");
+  fixture.authorizationServer.revokeLogins();
+  loginDelayMs = 700;
+  assert.equal((await callRead()).kind, "answer");
   assert.equal(
     client.received.all.filter(({ method }) => method === "elicitation/create").length,
     2,
@@ -178,11 +180,11 @@ Deno.test("[oauth.wait] a login during a call pauses the call's clock", async ()
 });
 
 Deno.test("[oauth.renewal] a token that is refused during a session is renewed transparently", async () => {
-  await using scene = new OAuthScene();
-  await using server = makeServer(scene);
-  assert.equal((await call(server, scene.client.asAgent("a"))).kind, "answer");
-  scene.service.revokeAccessTokens();
-  // The session of another agent.
-  assert.equal((await call(server, scene.client.asAgent("b"))).kind, "answer");
-  assert.deepEqual([scene.opened.length, scene.service.refreshCount], [1, 1]);
+  await using fixture = new OAuthFixture();
+  await using server = createServer(fixture);
+  assert.equal((await callTool(server, fixture.client.asAgent("a"))).kind, "answer");
+  fixture.authorizationServer.revokeAccessTokens();
+  // Another agent uses another session with the same tokens.
+  assert.equal((await callTool(server, fixture.client.asAgent("b"))).kind, "answer");
+  assert.deepEqual([fixture.openedLinks.length, fixture.authorizationServer.refreshCount], [1, 1]);
 });

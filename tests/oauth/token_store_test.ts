@@ -6,11 +6,11 @@ import { listIcaclsArguments } from "../../src/downstream/oauth/private_folder.t
 import { oauthFolder } from "../../src/config/mod.ts";
 import { TokenStore } from "../../src/downstream/oauth/token_store.ts";
 import type { StoredLogin } from "../../src/downstream/oauth/stored_login.ts";
-import { OAuthScene, send } from "./scene.ts";
+import { OAuthFixture, sendRequest } from "./oauth_fixture.ts";
 
 const isWindows = Deno.build.os === "windows";
 
-function login(url: string, more: Partial<StoredLogin> = {}): StoredLogin {
+function createLogin(url: string, more: Partial<StoredLogin> = {}): StoredLogin {
   return {
     url,
     issuer: "https://login.test",
@@ -22,14 +22,14 @@ function login(url: string, more: Partial<StoredLogin> = {}): StoredLogin {
 }
 
 async function withFolder(
-  run: (folder: string, log: string[], store: TokenStore) => Promise<void>,
+  run: (folder: string, logLines: string[], store: TokenStore) => Promise<void>,
 ): Promise<void> {
   const root = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "store_" }));
-  const lines: string[] = [];
-  const log = createLog({ level: "debug", write: (line) => lines.push(line) });
+  const logLines: string[] = [];
+  const log = createLog({ level: "debug", write: (line) => logLines.push(line) });
   const folder = join(root, "oauth");
   try {
-    await run(folder, lines, new TokenStore(folder, log));
+    await run(folder, logLines, new TokenStore(folder, log));
   } finally {
     Deno.removeSync(root, { recursive: true });
   }
@@ -37,11 +37,11 @@ async function withFolder(
 
 const URL_A = "https://mcp.test/a";
 
-Deno.test("[oauth.store] one file for each server and issuer, readable only by the user", async () => {
+Deno.test("[oauth.store] there is one file for each server and issuer, and only the user can read it", async () => {
   await withFolder(async (folder, _log, store) => {
-    await store.write(login(URL_A));
-    await store.write(login("https://mcp.test/b"));
-    await store.write(login(URL_A, { issuer: "https://other.test" }));
+    await store.write(createLogin(URL_A));
+    await store.write(createLogin("https://mcp.test/b"));
+    await store.write(createLogin(URL_A, { issuer: "https://other.test" }));
     const files = [...Deno.readDirSync(folder)].map(({ name }) => name);
     assert.equal(files.length, 3);
     for (const name of files) {
@@ -56,11 +56,11 @@ Deno.test("[oauth.store] one file for each server and issuer, readable only by t
   });
 });
 
-Deno.test("[oauth.store] unusual host names make valid file names", async () => {
+Deno.test("[oauth.store] unusual host names result in valid file names", async () => {
   await withFolder(async (folder, _log, store) => {
     const urls = [`https://${"a".repeat(63)}.${"b".repeat(63)}.test/`, "http://[::1]:80/../../x"];
     for (const url of urls) {
-      await store.write(login(url));
+      await store.write(createLogin(url));
       assert.equal((await store.read(url)).logins[0]?.url, url);
     }
     for (const { name } of Deno.readDirSync(folder)) assert.match(name, /^[a-z0-9._-]{1,120}$/);
@@ -72,21 +72,21 @@ Deno.test({
   ignore: isWindows,
   fn: () =>
     withFolder(async (folder, _log, store) => {
-      await store.write(login(URL_A));
+      await store.write(createLogin(URL_A));
       const [{ name = "" } = {}] = [...Deno.readDirSync(folder)];
       const [path, elsewhere] = [join(folder, name), join(folder, "elsewhere")];
       Deno.renameSync(path, elsewhere);
       const before = Deno.readTextFileSync(elsewhere);
       Deno.symlinkSync(elsewhere, path);
-      await store.write(login(URL_A, { tokens: { access_token: "new", obtained_at: 2 } }));
+      await store.write(createLogin(URL_A, { tokens: { access_token: "new", obtained_at: 2 } }));
       assert.equal(Deno.readTextFileSync(elsewhere), before);
       assert.equal(Deno.lstatSync(path).isSymlink, false);
-      // Nor is a link in the place of the lock.
+      // A symlink at the path of the lock is not followed either.
       await store.withLock(URL_A, {
         signal: new AbortController().signal,
         run: () => Promise.resolve(),
       });
-      const lock = [...Deno.readDirSync(folder)].find((one) => one.name.endsWith(".lock"));
+      const lock = [...Deno.readDirSync(folder)].find(({ name }) => name.endsWith(".lock"));
       const lockPath = join(folder, lock?.name ?? "");
       Deno.removeSync(lockPath);
       Deno.symlinkSync(join(folder, "nowhere"), lockPath);
@@ -101,46 +101,48 @@ Deno.test({
 for (const text of ["", "{", "[]", '{"url":1}', '{"url":"https://mcp.test/a","tokens":"x"}']) {
   Deno.test(`[oauth.store] a damaged file is set aside: ${text}`, async () => {
     await withFolder(async (folder, log, store) => {
-      await store.write(login(URL_A));
+      await store.write(createLogin(URL_A));
       const [{ name = "" } = {}] = [...Deno.readDirSync(folder)];
       Deno.writeTextFileSync(join(folder, name), `${text}secret-rest`);
       assert.deepEqual(await store.read(URL_A), { logins: [], isDamaged: true });
-      const [left] = [...Deno.readDirSync(folder)].map((one) => one.name);
-      assert.match(left ?? "", /\.json\.damaged-\d+$/);
+      const [fileName] = [...Deno.readDirSync(folder)].map(({ name }) => name);
+      assert.match(fileName ?? "", /\.json\.damaged-\d+$/);
       assert.match(log.join(""), /^warn: A damaged login was set aside/);
       assert.doesNotMatch(log.join(""), /secret-rest/);
     });
   });
 }
 
-Deno.test("[oauth.store] a damaged file does not log out a gateway that has the tokens", async () => {
-  await using scene = new OAuthScene();
-  const gateway = scene.gateway();
-  assert.equal(await send(gateway, scene.server.url), 200);
-  const name = scene.files().find((file) => file.endsWith(".json")) ?? "";
-  Deno.writeTextFileSync(join(scene.store, name), "{");
-  scene.service.revokeAccessTokens();
-  assert.equal(await send(gateway, scene.server.url), 200);
-  assert.deepEqual([scene.opened.length, scene.service.refreshCount], [1, 1]);
-  // The file is intact again.
-  assert.equal(await send(scene.gateway(), scene.server.url), 200);
-  assert.equal(scene.opened.length, 1);
+Deno.test("[oauth.store] a gateway that has the tokens in memory survives a damaged file", async () => {
+  await using fixture = new OAuthFixture();
+  const auth = fixture.createAuth();
+  assert.equal(await sendRequest(auth, fixture.server.url), 200);
+  const name = fixture.listStoredFiles().find((file) => file.endsWith(".json")) ?? "";
+  Deno.writeTextFileSync(join(fixture.storeFolder, name), "{");
+  fixture.authorizationServer.revokeAccessTokens();
+  assert.equal(await sendRequest(auth, fixture.server.url), 200);
+  assert.deepEqual([fixture.openedLinks.length, fixture.authorizationServer.refreshCount], [1, 1]);
+  // The renewal has stored a valid file.
+  assert.equal(await sendRequest(fixture.createAuth(), fixture.server.url), 200);
+  assert.equal(fixture.openedLinks.length, 1);
 });
 
 Deno.test("[oauth.store] logins that cannot be written are kept in memory, and this is logged", async () => {
-  await using scene = new OAuthScene();
-  // A file in the place of the folder.
-  Deno.writeTextFileSync(join(scene.folder, "config"), "");
-  const gateway = scene.gateway();
-  assert.equal(await send(gateway, scene.server.url), 200);
-  scene.service.revokeAccessTokens();
-  assert.equal(await send(gateway, scene.server.url), 200);
-  assert.deepEqual([scene.opened.length, scene.service.refreshCount], [1, 1]);
-  const warnings = scene.log.filter((line) => line.startsWith("warn: Logins cannot be saved"));
+  await using fixture = new OAuthFixture();
+  // A file at the path of the folder prevents that the folder is created.
+  Deno.writeTextFileSync(join(fixture.folder, "config"), "");
+  const auth = fixture.createAuth();
+  assert.equal(await sendRequest(auth, fixture.server.url), 200);
+  fixture.authorizationServer.revokeAccessTokens();
+  assert.equal(await sendRequest(auth, fixture.server.url), 200);
+  assert.deepEqual([fixture.openedLinks.length, fixture.authorizationServer.refreshCount], [1, 1]);
+  const warnings = fixture.logLines.filter((line) =>
+    line.startsWith("warn: Logins cannot be saved")
+  );
   assert.equal(warnings.length, 1);
 });
 
-Deno.test("[oauth.store] waiting for the lock is bounded and can be cancelled", async () => {
+Deno.test("[oauth.store] the wait for the lock ends after a timeout or when it is cancelled", async () => {
   await withFolder(async (folder) => {
     Deno.mkdirSync(folder);
     const path = join(folder, "a.lock");
@@ -148,9 +150,13 @@ Deno.test("[oauth.store] waiting for the lock is bounded and can be cancelled", 
     {
       using _held = await lockFile(path, { signal, withinMs: 1000, isLockFile: true });
       await assert.rejects(lockFile(path, { signal, withinMs: 30, isLockFile: true }), LockTimeout);
-      const end = new AbortController();
-      const waiting = lockFile(path, { signal: end.signal, withinMs: 60_000, isLockFile: true });
-      end.abort(new Error("enough"));
+      const cancellation = new AbortController();
+      const waiting = lockFile(path, {
+        signal: cancellation.signal,
+        withinMs: 60_000,
+        isLockFile: true,
+      });
+      cancellation.abort(new Error("enough"));
       await assert.rejects(waiting, { message: "enough" });
     }
     using _again = await lockFile(path, { signal, withinMs: 1000, isLockFile: true });
@@ -170,9 +176,9 @@ Deno.test("[oauth.store] a lock ends with the process that holds it", async () =
     }).spawn();
     const reader = holder.stdout.getReader();
     await reader.read();
-    const taken = store.withLock(URL_A, { signal, run: () => Promise.resolve("mine") });
+    const result = store.withLock(URL_A, { signal, run: () => Promise.resolve("mine") });
     holder.kill("SIGKILL");
-    assert.equal(await taken, "mine");
+    assert.equal(await result, "mine");
     await reader.cancel();
   });
 });
@@ -187,7 +193,7 @@ Deno.test("[oauth.store] on Windows, only the user has access to the folder", ()
   ]);
 });
 
-Deno.test("[oauth.store] the folder is in the user's configuration, wherever that is", () => {
+Deno.test("[oauth.store] the folder is in the configuration folder of the system's user", () => {
   const folder = (os: string, variables: Record<string, string>) => {
     const env = new Map(Object.entries(variables));
     return oauthFolder({ get: (name) => env.get(name), toObject: () => variables }, {

@@ -2,15 +2,15 @@ import assert from "node:assert/strict";
 import type { OAuthOptions } from "../../src/config/mod.ts";
 import { toDownstreamError } from "../../src/downstream/oauth/login_failure.ts";
 import { AuthorizationServer, type Behaviour } from "../fixtures/oauth/authorization_server.ts";
-import { failure, OAuthScene, send } from "./scene.ts";
+import { catchDownstreamError, OAuthFixture, sendRequest } from "./oauth_fixture.ts";
 
 type Members = Readonly<Record<string, unknown>>;
 
-/** A JSON object that a login reads. */
-type Document = "resource metadata" | "service metadata" | "registration" | "token";
+/** The kind of a JSON object that a login reads. */
+type DocumentKind = "resource metadata" | "server metadata" | "registration" | "token";
 
-/** Responses that must not break a login. */
-const TOLERATED: Readonly<Record<Document, readonly Members[]>> = {
+/** Members with unusual values that must not break a login. */
+const TOLERATED_MEMBERS: Readonly<Record<DocumentKind, readonly Members[]>> = {
   "resource metadata": [
     { scopes_supported: null },
     { scopes_supported: "read write" },
@@ -19,7 +19,7 @@ const TOLERATED: Readonly<Record<Document, readonly Members[]>> = {
     { resource_policy_uri: "soon", bearer_methods_supported: "header" },
     { dpop_bound_access_tokens_required: "no" },
   ],
-  "service metadata": [
+  "server metadata": [
     { scopes_supported: null },
     { scopes_supported: "read" },
     { response_types_supported: null },
@@ -71,14 +71,14 @@ const TOLERATED: Readonly<Record<Document, readonly Members[]>> = {
   ],
 };
 
-/** Replaces members of a document that the servers send. */
-function override(scene: OAuthScene, document: Document, members: Members): void {
-  const { server, service: { behaviour } } = scene;
+/** Replaces members of a JSON object that the servers send. */
+function overrideMembers(fixture: OAuthFixture, document: DocumentKind, members: Members): void {
+  const { server, authorizationServer: { behaviour } } = fixture;
   switch (document) {
     case "resource metadata":
       server.metadataOverrides = members;
       break;
-    case "service metadata":
+    case "server metadata":
       behaviour.metadataOverrides = members;
       break;
     case "registration":
@@ -89,88 +89,92 @@ function override(scene: OAuthScene, document: Document, members: Members): void
   }
 }
 
-for (const [document, variations] of Object.entries(TOLERATED)) {
+for (const [document, variations] of Object.entries(TOLERATED_MEMBERS)) {
   for (const members of variations) {
-    for (
-      const metadata of document === "service metadata"
-        ? ["oauth", "openid"] as const
-        : ["oauth"] as const
-    ) {
-      Deno.test(`[oauth.tolerance] ${document} (${metadata}): ${show(members)}`, async () => {
-        await using scene = new OAuthScene();
-        scene.service.behaviour.metadataLocation = metadata;
-        override(scene, document as Document, members);
-        assert.equal(await send(scene.gateway(), scene.server.url), 200);
-        // The stored login is readable: the next gateway asks no one.
-        assert.equal(await send(scene.gateway(), scene.server.url), 200);
-        assert.equal(scene.opened.length, 1);
+    const locations = document === "server metadata"
+      ? ["oauth", "openid"] as const
+      : ["oauth"] as const;
+    for (const location of locations) {
+      const name = `${document} (${location}) with ${formatMembers(members)}`;
+      Deno.test(`[oauth.tolerance] a login tolerates ${name}`, async () => {
+        await using fixture = new OAuthFixture();
+        fixture.authorizationServer.behaviour.metadataLocation = location;
+        overrideMembers(fixture, document as DocumentKind, members);
+        assert.equal(await sendRequest(fixture.createAuth(), fixture.server.url), 200);
+        // The stored login is valid, so another process needs no login.
+        assert.equal(await sendRequest(fixture.createAuth(), fixture.server.url), 200);
+        assert.equal(fixture.openedLinks.length, 1);
       });
     }
   }
 }
 
-Deno.test("[oauth.tolerance] [oauth.renewal] null in a renewal keeps the known value", async () => {
-  await using scene = new OAuthScene();
-  const gateway = scene.gateway();
-  scene.server.challengeScope = "read";
-  assert.equal(await send(gateway, scene.server.url), 200);
-  const { tokens: before } = scene.kept();
-  scene.service.revokeAccessTokens();
-  scene.service.behaviour.tokenOverrides = { refresh_token: null, scope: null, expires_in: null };
-  assert.equal(await send(gateway, scene.server.url), 200);
-  const { tokens } = scene.kept();
-  assert.deepEqual([tokens.refresh_token, tokens.scope], [before.refresh_token, "read"]);
+Deno.test("[oauth.tolerance] [oauth.renewal] null in the response to a renewal keeps the previous value", async () => {
+  await using fixture = new OAuthFixture();
+  const auth = fixture.createAuth();
+  fixture.server.challengeScope = "read";
+  assert.equal(await sendRequest(auth, fixture.server.url), 200);
+  const { tokens: oldTokens } = fixture.readStoredLogin();
+  fixture.authorizationServer.revokeAccessTokens();
+  fixture.authorizationServer.behaviour.tokenOverrides = {
+    refresh_token: null,
+    scope: null,
+    expires_in: null,
+  };
+  assert.equal(await sendRequest(auth, fixture.server.url), 200);
+  const { tokens } = fixture.readStoredLogin();
+  assert.deepEqual([tokens.refresh_token, tokens.scope], [oldTokens.refresh_token, "read"]);
   assert.equal(tokens.expires_at, undefined);
 });
 
-Deno.test("[oauth.tolerance] [oauth.renewal] a login ends even if the error has a null next to it", async () => {
-  await using scene = new OAuthScene();
-  const gateway = scene.gateway();
-  assert.equal(await send(gateway, scene.server.url), 200);
-  scene.service.revokeAccessTokens();
-  scene.waiting = undefined;
+Deno.test("[oauth.tolerance] [oauth.renewal] an error response that contains null ends a login", async () => {
+  await using fixture = new OAuthFixture();
+  const auth = fixture.createAuth();
+  assert.equal(await sendRequest(auth, fixture.server.url), 200);
+  fixture.authorizationServer.revokeAccessTokens();
+  fixture.waitingClient = undefined;
   const body = '{"error":"invalid_grant","error_description":null,"error_uri":null}';
-  scene.service.behaviour.tokenResponse = { status: 400, body };
-  const { code } = await failure(send(gateway, scene.server.url));
+  fixture.authorizationServer.behaviour.tokenResponse = { status: 400, body };
+  const { code } = await catchDownstreamError(sendRequest(auth, fixture.server.url));
   assert.equal(code, "AUTH_REQUIRED");
-  assert.equal(scene.kept().tokens, undefined);
+  assert.equal(fixture.readStoredLogin().tokens, undefined);
 });
 
 for (const metadata of ["oauth", "openid"] as const) {
-  Deno.test(`[oauth.tolerance] [oauth.clients] ${metadata}: a registration endpoint that is null`, async () => {
-    await using scene = new OAuthScene({ oauth: { clientId: "mine" } });
-    scene.service.addClient("mine", { redirectUris: ["http://127.0.0.1/callback"] });
-    scene.service.behaviour.metadataLocation = metadata;
-    scene.service.behaviour.metadataOverrides = { registration_endpoint: null };
-    assert.equal(await send(scene.gateway(), scene.server.url), 200);
+  Deno.test(`[oauth.tolerance] [oauth.clients] a login tolerates ${metadata} metadata whose registration endpoint is null`, async () => {
+    await using fixture = new OAuthFixture({ oauth: { clientId: "mine" } });
+    fixture.authorizationServer.addClient("mine", { redirectUris: ["http://127.0.0.1/callback"] });
+    fixture.authorizationServer.behaviour.metadataLocation = metadata;
+    fixture.authorizationServer.behaviour.metadataOverrides = { registration_endpoint: null };
+    assert.equal(await sendRequest(fixture.createAuth(), fixture.server.url), 200);
   });
 }
 
-Deno.test("[oauth.tolerance] [oauth.client-credentials] a service for client credentials needs no login page", async () => {
+Deno.test("[oauth.tolerance] [oauth.client-credentials] client credentials need no authorization endpoint", async () => {
   const oauth = { grant: "client_credentials", clientId: "robot", clientSecret: "secret" } as const;
-  await using scene = new OAuthScene({ oauth });
-  scene.service.addClient("robot", { redirectUris: [], secret: "secret" });
-  scene.service.behaviour.metadataOverrides = {
+  await using fixture = new OAuthFixture({ oauth });
+  fixture.authorizationServer.addClient("robot", { redirectUris: [], secret: "secret" });
+  fixture.authorizationServer.behaviour.metadataOverrides = {
     authorization_endpoint: null,
     response_types_supported: null,
   };
-  assert.equal(await send(scene.gateway(), scene.server.url), 200);
+  assert.equal(await sendRequest(fixture.createAuth(), fixture.server.url), 200);
 });
 
-/** Members that must be valid, and the message if they are not. */
-const WRONG: readonly (readonly [Document, Members, RegExp])[] = [
+/** Members with invalid values that end a login, and the error message. */
+const INVALID_MEMBERS: readonly (readonly [DocumentKind, Members, RegExp])[] = [
   ["resource metadata", { resource: null, authorization_servers: [] }, /resource is null .* a URL/],
-  ["service metadata", { issuer: null }, /issuer is null and must be a string/],
-  ["service metadata", { token_endpoint: undefined }, /token_endpoint is missing/],
-  ["service metadata", { token_endpoint: "" }, /token_endpoint is "" and must be a URL/],
-  ["service metadata", { authorization_endpoint: ["a"] }, /authorization_endpoint is a list/],
+  ["server metadata", { issuer: null }, /issuer is null and must be a string/],
+  ["server metadata", { token_endpoint: undefined }, /token_endpoint is missing/],
+  ["server metadata", { token_endpoint: "" }, /token_endpoint is "" and must be a URL/],
+  ["server metadata", { authorization_endpoint: ["a"] }, /authorization_endpoint is a list/],
   [
-    "service metadata",
+    "server metadata",
     { response_types_supported: ["token"] },
     /the response type "token".*needs "code"/,
   ],
   [
-    "service metadata",
+    "server metadata",
     { code_challenge_methods_supported: ["plain"] },
     /method "plain".*needs "S256"/,
   ],
@@ -182,20 +186,22 @@ const WRONG: readonly (readonly [Document, Members, RegExp])[] = [
   ["token", { token_type: "mac" }, /of the type "mac"/],
 ];
 
-for (const [document, members, expected] of WRONG) {
-  Deno.test(`[oauth.tolerance] an invalid member of the ${document} is named: ${show(members)}`, async () => {
-    await using scene = new OAuthScene();
-    override(scene, document, members);
-    const { code, message } = await failure(send(scene.gateway(), scene.server.url));
+for (const [document, members, expectedMessage] of INVALID_MEMBERS) {
+  Deno.test(`[oauth.tolerance] an invalid member of the ${document} is named: ${formatMembers(members)}`, async () => {
+    await using fixture = new OAuthFixture();
+    overrideMembers(fixture, document, members);
+    const { code, message } = await catchDownstreamError(
+      sendRequest(fixture.createAuth(), fixture.server.url),
+    );
     assert.equal(code, "AUTH_REQUIRED");
-    assert.match(message, expected);
+    assert.match(message, expectedMessage);
     assert.doesNotMatch(message, /123456789|canary/);
   });
 }
 
-// Errors that Deno throws for a secret in Latin-1, a header or a file are not the server's fault.
+// Errors that are not the fault of the server, such as those of Deno for an invalid header.
 for (const error of [new DOMException("no", "InvalidCharacterError"), new TypeError("no"), "no"]) {
-  Deno.test(`[oauth.tolerance] a failure inside the gateway is reported as such: ${String(error)}`, () => {
+  Deno.test(`[oauth.tolerance] an unexpected error is reported as a failure inside the gateway: ${String(error)}`, () => {
     const { code, message } = toDownstreamError(error, "notes");
     assert.equal(code, "SERVER_UNAVAILABLE");
     assert.match(
@@ -206,134 +212,170 @@ for (const error of [new DOMException("no", "InvalidCharacterError"), new TypeEr
   });
 }
 
-const PAGE = (): Response => {
+const respondWithPage = (): Response => {
   return new Response("<!doctype html><title>App</title>", {
     headers: { "content-type": "text/html" },
   });
 };
-const BROKEN = (): Response => new Response("oops", { status: 500 });
-const EMPTY = (): Response => Response.json({});
-const OTHER = (): Response => {
-  return Response.json({
-    issuer: "https://other.test",
-    authorization_endpoint: "https://other.test/authorize",
-    token_endpoint: "https://other.test/token",
-  });
+const respondWithError = (): Response => new Response("oops", { status: 500 });
+const UNUSABLE_RESPONSES: Readonly<Record<string, () => Response>> = {
+  "a web page": respondWithPage,
+  "HTTP 500": respondWithError,
+  "an empty object": () => Response.json({}),
+  "the metadata of another server": () => {
+    return Response.json({
+      issuer: "https://other.test",
+      authorization_endpoint: "https://other.test/authorize",
+      token_endpoint: "https://other.test/token",
+    });
+  },
 };
 
-for (const [what, answer] of Object.entries({ PAGE, BROKEN, EMPTY, OTHER })) {
+for (const [description, respond] of Object.entries(UNUSABLE_RESPONSES)) {
   for (const path of ["", "/tenant"]) {
-    Deno.test(`[oauth.discovery] ${what} at the first address of "${path}/": the next one is asked`, async () => {
-      await using scene = new OAuthScene();
-      const { behaviour } = scene.service;
+    Deno.test(`[oauth.discovery] after ${description} at the first metadata address of "${path}/", the next one is tried`, async () => {
+      await using fixture = new OAuthFixture();
+      const { behaviour } = fixture.authorizationServer;
       behaviour.metadataLocation = "openid";
       behaviour.issuerPath = path;
-      behaviour.responses = { [`GET /.well-known/oauth-authorization-server${path}`]: answer };
-      assert.equal(await send(scene.gateway(), scene.server.url), 200);
+      behaviour.responses = { [`GET /.well-known/oauth-authorization-server${path}`]: respond };
+      assert.equal(await sendRequest(fixture.createAuth(), fixture.server.url), 200);
     });
   }
 
-  Deno.test(`[oauth.discovery] ${what} where the server says that it describes itself`, async () => {
-    await using scene = new OAuthScene();
+  Deno.test(`[oauth.discovery] after ${description} at the address in the challenge, the next one is tried`, async () => {
+    await using fixture = new OAuthFixture();
     const path = "/.well-known/oauth-protected-resource";
-    scene.server.responses = { [`${path}/mcp`]: answer, [path]: () => describe(scene) };
-    assert.equal(await send(scene.gateway(), scene.server.url), 200);
-    assert.equal(scene.kept().issuer, scene.service.issuer);
+    fixture.server.responses = {
+      [`${path}/mcp`]: respond,
+      [path]: () => createResourceMetadata(fixture),
+    };
+    assert.equal(await sendRequest(fixture.createAuth(), fixture.server.url), 200);
+    assert.equal(fixture.readStoredLogin().issuer, fixture.authorizationServer.issuer);
   });
 }
 
-function describe(scene: OAuthScene): Response {
+function createResourceMetadata(fixture: OAuthFixture): Response {
   return Response.json({
-    resource: scene.server.url,
-    authorization_servers: [scene.service.issuer],
+    resource: fixture.server.url,
+    authorization_servers: [fixture.authorizationServer.issuer],
   });
 }
 
-for (const [where, status] of [["itself", 302], ["itself", 308], ["another", 302]] as const) {
-  Deno.test(`[oauth.discovery] [oauth.addresses] a description that redirects to ${where}: ${status}`, async () => {
-    await using scene = new OAuthScene();
+for (
+  const [target, status] of [["itself", 302], ["itself", 308], ["another server", 302]] as const
+) {
+  Deno.test(`[oauth.discovery] [oauth.addresses] metadata that redirects to ${target} with ${status} leads to no request to another server`, async () => {
+    await using fixture = new OAuthFixture();
     await using other = new AuthorizationServer();
-    const { service } = scene;
+    const { authorizationServer } = fixture;
     const path = `/.well-known/openid-configuration`;
-    const location = `${where === "itself" ? service.origin : other.origin}${path}`;
+    const location = `${target === "itself" ? authorizationServer.origin : other.origin}${path}`;
     const redirect = () => new Response(null, { status, headers: { location } });
-    service.behaviour.responses = { "GET /.well-known/oauth-authorization-server": redirect };
-    service.behaviour.metadataLocation = "openid";
-    assert.equal(await send(scene.gateway(), scene.server.url), 200);
-    const followed = service.requests.filter((line) => line === `GET ${path}`);
-    assert.deepEqual([followed.length, other.requests], [1, []]);
+    authorizationServer.behaviour.responses = {
+      "GET /.well-known/oauth-authorization-server": redirect,
+    };
+    authorizationServer.behaviour.metadataLocation = "openid";
+    assert.equal(await sendRequest(fixture.createAuth(), fixture.server.url), 200);
+    const followedRequests = authorizationServer.requests.filter((line) => line === `GET ${path}`);
+    assert.deepEqual([followedRequests.length, other.requests], [1, []]);
   });
 }
 
-Deno.test("[oauth.discovery] if all addresses are broken, the message names the first", async () => {
-  await using scene = new OAuthScene();
-  scene.service.behaviour.responses = {
-    "GET /.well-known/oauth-authorization-server": BROKEN,
-    "GET /.well-known/openid-configuration": PAGE,
+Deno.test("[oauth.discovery] if all metadata addresses fail, the message names the first", async () => {
+  await using fixture = new OAuthFixture();
+  fixture.authorizationServer.behaviour.responses = {
+    "GET /.well-known/oauth-authorization-server": respondWithError,
+    "GET /.well-known/openid-configuration": respondWithPage,
   };
-  const { message } = await failure(send(scene.gateway(), scene.server.url));
+  const { message } = await catchDownstreamError(
+    sendRequest(fixture.createAuth(), fixture.server.url),
+  );
   assert.match(message, /oauth-authorization-server answered HTTP 500 with "oops"/);
-  assert.deepEqual(scene.opened, []);
+  assert.deepEqual(fixture.openedLinks, []);
 });
 
-Deno.test("[oauth.discovery] another challenge before the one for tokens", async () => {
-  await using scene = new OAuthScene();
-  scene.server.challengePrefix = 'Basic realm="old", ';
-  scene.server.challengeScope = "read";
-  assert.equal(await send(scene.gateway(), scene.server.url), 200);
-  assert.equal(scene.service.authorizations[0]?.get("scope"), "read");
+Deno.test("[oauth.discovery] a challenge of another scheme before the bearer challenge is skipped", async () => {
+  await using fixture = new OAuthFixture();
+  fixture.server.challengePrefix = 'Basic realm="old", ';
+  fixture.server.challengeScope = "read";
+  assert.equal(await sendRequest(fixture.createAuth(), fixture.server.url), 200);
+  assert.equal(fixture.authorizationServer.authorizations[0]?.get("scope"), "read");
 });
 
 for (const path of ["", "/tenant"]) {
-  for (const [named, itself] of [["", "/"], ["/", ""]] as const) {
-    Deno.test(`[oauth.checks] an issuer "${path}${named}" that calls itself "${path}${itself}" is the same`, async () => {
-      await using scene = new OAuthScene();
-      const { service, server } = scene;
-      service.behaviour.issuerPath = path;
-      server.metadataOverrides = { authorization_servers: [`${service.issuer}${named}`] };
-      service.behaviour.metadataOverrides = { issuer: `${service.issuer}${itself}` };
-      service.behaviour.redirectOverrides = { iss: `${service.issuer}${itself}` };
-      assert.equal(await send(scene.gateway(), server.url), 200);
-      assert.equal(scene.kept().issuer, `${service.issuer}${itself}`);
+  for (const [announcedSuffix, publishedSuffix] of [["", "/"], ["/", ""]] as const) {
+    Deno.test(`[oauth.checks] an issuer "${path}${announcedSuffix}" whose metadata says "${path}${publishedSuffix}" is accepted`, async () => {
+      await using fixture = new OAuthFixture();
+      const { authorizationServer, server } = fixture;
+      authorizationServer.behaviour.issuerPath = path;
+      server.metadataOverrides = {
+        authorization_servers: [`${authorizationServer.issuer}${announcedSuffix}`],
+      };
+      authorizationServer.behaviour.metadataOverrides = {
+        issuer: `${authorizationServer.issuer}${publishedSuffix}`,
+      };
+      authorizationServer.behaviour.redirectOverrides = {
+        iss: `${authorizationServer.issuer}${publishedSuffix}`,
+      };
+      assert.equal(await sendRequest(fixture.createAuth(), server.url), 200);
+      assert.equal(
+        fixture.readStoredLogin().issuer,
+        `${authorizationServer.issuer}${publishedSuffix}`,
+      );
     });
   }
 }
 
 for (
-  const [resource, isIts] of [["/mcp/", true], ["/", true], ["", true], ["/mcp/x", false], [
+  const [resource, isAccepted] of [["/mcp/", true], ["/", true], ["", true], ["/mcp/x", false], [
     "/mc",
     false,
   ]] as const
 ) {
-  Deno.test(`[oauth.checks] a server at "/mcp" that says to be "${resource}"`, async () => {
-    await using scene = new OAuthScene();
-    scene.server.resource = `${scene.server.origin}${resource}`;
-    const answer = send(scene.gateway(), scene.server.url);
-    if (isIts) assert.equal(await answer, 200);
-    else assert.match((await failure(answer)).message, /which is not its own address/);
-  });
+  Deno.test(
+    `[oauth.checks] a server at "/mcp" that names the resource "${resource}" is ${
+      isAccepted ? "accepted" : "refused"
+    }`,
+    async () => {
+      await using fixture = new OAuthFixture();
+      fixture.server.resource = `${fixture.server.origin}${resource}`;
+      const result = sendRequest(fixture.createAuth(), fixture.server.url);
+      if (isAccepted) assert.equal(await result, 200);
+      else {assert.match(
+          (await catchDownstreamError(result)).message,
+          /which is not its own address/,
+        );}
+    },
+  );
 }
 
 // RFC 9207 and MCP require a simple string comparison of `iss`, which protects against mix-ups.
-Deno.test("[oauth.checks] an iss that differs by a slash only is refused, with both values", async () => {
-  await using scene = new OAuthScene();
-  const { service } = scene;
-  service.behaviour.redirectOverrides = { iss: `${service.issuer}/` };
-  const { message } = await failure(send(scene.gateway(), scene.server.url));
-  assert.ok(
-    message.includes(`it names the issuer "${service.issuer}/" instead of "${service.issuer}"`),
+Deno.test("[oauth.checks] an iss that differs only in a trailing slash is refused, and the message has both values", async () => {
+  await using fixture = new OAuthFixture();
+  const { authorizationServer } = fixture;
+  authorizationServer.behaviour.redirectOverrides = { iss: `${authorizationServer.issuer}/` };
+  const { message } = await catchDownstreamError(
+    sendRequest(fixture.createAuth(), fixture.server.url),
   );
-  assert.deepEqual(service.tokenRequests, []);
+  assert.ok(
+    message.includes(
+      `it names the issuer "${authorizationServer.issuer}/" instead of "${authorizationServer.issuer}"`,
+    ),
+  );
+  assert.deepEqual(authorizationServer.tokenRequests, []);
 });
 
-Deno.test("[oauth.checks] refusals name the expected and the received value", async () => {
-  await using scene = new OAuthScene();
-  const { service, server } = scene;
-  service.behaviour.metadataOverrides = { issuer: "https://evil.test" };
-  const issuer = await failure(send(scene.gateway(), server.url));
-  assert.ok(issuer.message.includes(`"https://evil.test" instead of "${service.issuer}"`));
+Deno.test("[oauth.checks] messages name the expected and the received value", async () => {
+  await using fixture = new OAuthFixture();
+  const { authorizationServer, server } = fixture;
+  authorizationServer.behaviour.metadataOverrides = { issuer: "https://evil.test" };
+  const issuer = await catchDownstreamError(sendRequest(fixture.createAuth(), server.url));
+  assert.ok(
+    issuer.message.includes(`"https://evil.test" instead of "${authorizationServer.issuer}"`),
+  );
   server.resource = "https://other.test/mcp";
-  const resource = await failure(send(scene.gateway(), server.url));
+  const resource = await catchDownstreamError(sendRequest(fixture.createAuth(), server.url));
   assert.ok(
     resource.message.includes(
       `"https://other.test/mcp", which is not its own address "${server.url}"`,
@@ -342,29 +384,35 @@ Deno.test("[oauth.checks] refusals name the expected and the received value", as
 });
 
 const REGISTRATIONS: readonly (readonly [string, () => Response, RegExp])[] = [
-  ["a page", PAGE, /HTTP 200 with a web page/],
+  ["a web page", respondWithPage, /HTTP 200 with a web page/],
   [
-    "a page of refusal",
+    "a web page with status 403",
     () => new Response("<p>no</p>", { status: 403 }),
     /HTTP 403 with a web page/,
   ],
   ["nothing", () => new Response(null, { status: 404 }), /HTTP 404 without a body/],
-  ["words", () => new Response("ask Bob", { status: 403 }), /HTTP 403 with "ask Bob"/],
-  ["an error with 200", () => Response.json({ error: "denied" }), /refused to register.*"denied"/],
+  ["plain text", () => new Response("ask Bob", { status: 403 }), /HTTP 403 with "ask Bob"/],
+  [
+    "an error with status 200",
+    () => Response.json({ error: "denied" }),
+    /refused to register.*"denied"/,
+  ],
   [
     "a redirect",
     () => new Response(null, { status: 302, headers: { location: "https://other.test/r?key=1" } }),
     /HTTP 302, a redirect to "https:\/\/other\.test\/r", which was not followed/,
   ],
-  ["no client", () => Response.json({ ok: true }), /client_id is missing/],
+  ["no client id", () => Response.json({ ok: true }), /client_id is missing/],
 ];
 
-for (const [what, answer, expected] of REGISTRATIONS) {
-  Deno.test(`[oauth.clients] a registration that answers ${what} gets advice`, async () => {
-    await using scene = new OAuthScene();
-    scene.service.behaviour.responses = { "POST /register": answer };
-    const { message } = await failure(send(scene.gateway(), scene.server.url));
-    assert.match(message, expected);
+for (const [description, respond, expectedMessage] of REGISTRATIONS) {
+  Deno.test(`[oauth.clients] after a registration that returns ${description}, the message says what to do`, async () => {
+    await using fixture = new OAuthFixture();
+    fixture.authorizationServer.behaviour.responses = { "POST /register": respond };
+    const { message } = await catchDownstreamError(
+      sendRequest(fixture.createAuth(), fixture.server.url),
+    );
+    assert.match(message, expectedMessage);
     assert.match(message, /Register a client there by hand and put its ID into/);
   });
 }
@@ -375,26 +423,34 @@ for (
     { responses: { "POST /register": () => new Response("<p>no</p>", { status: 403 }) } },
   ] satisfies Partial<Behaviour>[]
 ) {
-  Deno.test(`[oauth.clients] the advice of a service with client-id documents works: ${Object.keys(behaviour)}`, async () => {
+  Deno.test(`[oauth.clients] the advice to use a client metadata document works: ${Object.keys(behaviour)}`, async () => {
     const port = freePort();
     const clientId = "https://client.test/agent-mcp-gateway.json";
-    const own: Partial<OAuthOptions> = {};
-    await using scene = new OAuthScene({ oauth: own });
-    Object.assign(scene.service.behaviour, { acceptsClientDocuments: true, ...behaviour });
-    const { message } = await failure(send(scene.gateway(), scene.server.url));
+    const oauth: Partial<OAuthOptions> = {};
+    await using fixture = new OAuthFixture({ oauth });
+    Object.assign(
+      fixture.authorizationServer.behaviour,
+      {
+        acceptsClientDocuments: true,
+        ...behaviour,
+      } satisfies Partial<Behaviour>,
+    );
+    const { message } = await catchDownstreamError(
+      sendRequest(fixture.createAuth(), fixture.server.url),
+    );
     assert.match(
       message,
       /https address of a client metadata document.*http:\/\/127\.0\.0\.1:PORT\/callback.*`gateway\.oauth\.client_id`.*`gateway\.oauth\.redirect_port`/,
     );
-    Object.assign(own, { clientId, redirectPort: port });
-    assert.equal(await send(scene.gateway(), scene.server.url), 200);
-    const [asked] = scene.service.authorizations;
-    assert.equal(asked?.get("redirect_uri"), `http://127.0.0.1:${port}/callback`);
-    assert.equal(scene.service.tokenRequests[0]?.get("client_id"), clientId);
+    Object.assign(oauth, { clientId, redirectPort: port } satisfies Partial<OAuthOptions>);
+    assert.equal(await sendRequest(fixture.createAuth(), fixture.server.url), 200);
+    const [authorization] = fixture.authorizationServer.authorizations;
+    assert.equal(authorization?.get("redirect_uri"), `http://127.0.0.1:${port}/callback`);
+    assert.equal(fixture.authorizationServer.tokenRequests[0]?.get("client_id"), clientId);
   });
 }
 
-function show(members: Members): string {
+function formatMembers(members: Members): string {
   return JSON.stringify(members, (_, value) => value === undefined ? "(absent)" : value);
 }
 

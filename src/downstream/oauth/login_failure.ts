@@ -1,6 +1,7 @@
 import { serverCommand } from "../server_command.ts";
 import type { ServerConfig } from "../../config/mod.ts";
 import { DownstreamError, type ErrorDetails } from "../../errors.ts";
+import { shortenText } from "../../text.ts";
 import { redactExcerpt } from "../secrets.ts";
 import { UnsafeAddressError } from "./safe_address.ts";
 
@@ -80,13 +81,9 @@ export function toDownstreamError(error: unknown, server: string): DownstreamErr
   });
 }
 
-/**
- * Quotes a text that a server sent, as a JSON string of one line. Shortens it, and removes secrets
- * and control characters.
- */
+/** Quotes a text that a server sent: on one line, shortened, without secrets. */
 export function quoteServerText(text: string, config: ServerConfig): string {
-  const line = redactExcerpt(text, config).replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, " ").trim();
-  return JSON.stringify(
-    line.length > MAX_QUOTE_LENGTH ? `${line.slice(0, MAX_QUOTE_LENGTH)}…` : line,
-  );
+  // The excerpt shows control characters as escapes, which `JSON.stringify` would escape again.
+  const excerpt = shortenText(redactExcerpt(text, config).trim(), MAX_QUOTE_LENGTH);
+  return `"${excerpt.replaceAll('"', '\\"')}"`;
 }
