@@ -1,4 +1,4 @@
-/** Contract: calls and their answers, also many at a time. */
+/** Contract: calls and their answers, also of many calls at once. */
 import assert from "node:assert/strict";
 import { FakeClient } from "./fake_client.ts";
 import {
@@ -9,13 +9,15 @@ import {
 } from "./downstream_harness.ts";
 import { createDefinition, type Fields, TOOLS } from "./scripted_server.ts";
 
+/** A result that parsing and serializing would change. */
 const ODD_RESULT = [
   '{"content":[{"type":"text","text":"tab\\t \\ud800 😀 \\u2028"},{"type":"hologram","deep":[[1.10]]}],',
   '"structuredContent":{"big":12345678901234567890,"minus":-0,"twice":1,"twice":2,"__proto__":{}},',
   '"isError":true,"_meta":{"a/b":1e400},"unknown":null}',
 ].join("");
 
-const TASK_SERVER = {
+/** Script of a server whose tool `held` must run as a task. */
+const TASK_SCRIPT = {
   capabilities: { tools: {}, tasks: { requests: { tools: { call: {} } } } },
   pages: [[createDefinition("held", { execution: { taskSupport: "required" } })]],
 };
@@ -37,11 +39,11 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
     assert.ok(result.kind === "answer" && !result.reply.ok);
     assert.equal(result.reply.text.json, error);
     assert.equal(result.reply.error.code, -32602);
-    // This is an answer: the server has not failed.
+    // An error is an answer, not a failure of the server.
     assert.equal(harness.server.status().last_error, null);
   });
 
-  const incomplete: readonly [unknown, RegExp][] = [
+  const incompleteResults: readonly [unknown, RegExp][] = [
     [
       "input_required",
       /asked for input as MCP revision 2026-07-28 defines it \(resultType "input_required"\)/,
@@ -49,7 +51,7 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
     ["task", /answered with resultType "task", which is not a complete result/],
     [null, /answered with resultType null, /],
   ];
-  for (const [resultType, expected] of incomplete) {
+  for (const [resultType, expected] of incompleteResults) {
     Deno.test(`[sessions.incomplete] ${name}: a result of type ${resultType} is an error, and never passed on`, async () => {
       await using harness = new DownstreamHarness(create());
       const { answer, connection, request } = await harness.startHeldCall();
@@ -107,13 +109,13 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
       new FakeClient("1").asAgent("greedy"),
       new FakeClient("2").asAgent("modest"),
     ];
-    const cancelled = new AbortController();
+    const controller = new AbortController();
     const call = (number: number, by = greedy, signal = new AbortController().signal) => {
       return harness.call("held", { args: `{"number":${number}}`, by, signal });
     };
     const calls = [call(1), call(2), call(3), call(4, modest)];
-    const given = assert.rejects(
-      call(5, new FakeClient("3").asAgent("gone"), cancelled.signal),
+    const cancelledCall = assert.rejects(
+      call(5, new FakeClient("3").asAgent("gone"), controller.signal),
       /no longer/,
     );
     const order = [];
@@ -122,8 +124,8 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
       // The session is shared, and only this call uses it: the others are queued.
       assert.equal(harness.server.status().calls_in_flight, 1);
       order.push((request.params?.arguments as Fields).number);
-      cancelled.abort(new Error("no longer"));
-      await given;
+      controller.abort(new Error("no longer"));
+      await cancelledCall;
       connection.answer(request, { content: [] });
     }
     assert.deepEqual(order, [1, 2, 4, 3]);
@@ -132,7 +134,7 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
     assert.equal(connection.countReceived("tools/call"), calls.length + 1);
   });
 
-  Deno.test(`[sessions.progress] ${name}: progress reaches its call, every field of it`, async () => {
+  Deno.test(`[sessions.progress] ${name}: progress reaches its call with every field`, async () => {
     await using harness = new DownstreamHarness(create());
     const received: Fields[] = [];
     const { answer, connection, request } = await harness.startHeldCall({
@@ -144,8 +146,8 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
       { progressToken, progress: 2 },
     ];
     for (const params of steps) connection.send({ method: "notifications/progress", params });
-    const stray = { progressToken: Number(progressToken) + 1, progress: 9 };
-    connection.send({ method: "notifications/progress", params: stray });
+    const unrelated = { progressToken: Number(progressToken) + 1, progress: 9 };
+    connection.send({ method: "notifications/progress", params: unrelated });
     connection.answer(request, { content: [] });
     await answer;
     assert.deepEqual(received, steps);
@@ -153,40 +155,40 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
 
   Deno.test(`[sessions.tasks] ${name}: a tool that must run as a task is run as one`, async () => {
     await using harness = new DownstreamHarness(create(), {
-      script: { ...TASK_SERVER, heldMethods: ["tasks/result"] },
+      script: { ...TASK_SCRIPT, heldMethods: ["tasks/result"] },
     });
     const { answer, connection, request } = await harness.startHeldCall({ args: '{"a":1}' });
     assert.deepEqual(request.params?.task, {});
     assert.deepEqual(request.params?.arguments, { a: 1 });
     connection.answer(request, { task: { taskId: "t1", status: "working" } });
-    const wait = await connection.waitForMessage("tasks/result");
-    assert.deepEqual(wait.params, { taskId: "t1" });
-    connection.sendTexts(`{"jsonrpc":"2.0","id":${wait.id},"result":${ODD_RESULT}}`);
+    const resultRequest = await connection.waitForMessage("tasks/result");
+    assert.deepEqual(resultRequest.params, { taskId: "t1" });
+    connection.sendTexts(`{"jsonrpc":"2.0","id":${resultRequest.id},"result":${ODD_RESULT}}`);
     assert.equal(readResultJson(await answer), ODD_RESULT);
   });
 
   Deno.test(`[sessions.tasks] ${name}: the progress of a task reaches its call until it ends`, async () => {
     await using harness = new DownstreamHarness(create(), {
-      script: { ...TASK_SERVER, heldMethods: ["tasks/result"] },
+      script: { ...TASK_SCRIPT, heldMethods: ["tasks/result"] },
     });
-    const seen: Fields[] = [];
+    const received: Fields[] = [];
     const { answer, connection, request } = await harness.startHeldCall({
-      onProgress: (params) => seen.push(params),
+      onProgress: (params) => received.push(params),
     });
     const { progressToken } = request.params?._meta as Fields;
     const step = { progressToken, progress: 1 };
     connection.answer(request, { task: { taskId: "t1", status: "working" } });
-    const wait = await connection.waitForMessage("tasks/result");
-    // The call itself is answered; its progress token lives as long as the task.
+    const resultRequest = await connection.waitForMessage("tasks/result");
+    // The call is already answered, but its progress token is valid until the task ends.
     connection.send({ method: "notifications/progress", params: step });
-    connection.sendTexts(`{"jsonrpc":"2.0","id":${wait.id},"result":${ODD_RESULT}}`);
+    connection.sendTexts(`{"jsonrpc":"2.0","id":${resultRequest.id},"result":${ODD_RESULT}}`);
     assert.equal(readResultJson(await answer), ODD_RESULT);
-    assert.deepEqual(seen, [step]);
+    assert.deepEqual(received, [step]);
   });
 
   Deno.test(`[sessions.tasks] ${name}: cancelling the call of a task cancels the task`, async () => {
     await using harness = new DownstreamHarness(create(), {
-      script: { ...TASK_SERVER, heldMethods: ["tasks/result"] },
+      script: { ...TASK_SCRIPT, heldMethods: ["tasks/result"] },
     });
     const controller = new AbortController();
     const { answer, connection, request } = await harness.startHeldCall({
@@ -200,12 +202,12 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
   });
 
   const optional = createDefinition("held", { execution: { taskSupport: "optional" } });
-  const plain = [
-    ["where the server offers no tasks", { pages: TASK_SERVER.pages }],
-    ["where the tool need not run as one", { ...TASK_SERVER, pages: [[optional]] }],
+  const ordinaryCalls = [
+    ["if the server offers no tasks", { pages: TASK_SCRIPT.pages }],
+    ["if the tool need not run as a task", { ...TASK_SCRIPT, pages: [[optional]] }],
   ] as const;
-  for (const [where, script] of plain) {
-    Deno.test(`[sessions.tasks] ${name}: ${where}, the call is a plain one`, async () => {
+  for (const [condition, script] of ordinaryCalls) {
+    Deno.test(`[sessions.tasks] ${name}: ${condition}, the call does not run as one`, async () => {
       await using harness = new DownstreamHarness(create(), { script });
       const { answer, connection, request } = await harness.startHeldCall();
       assert.equal(request.params?.task, undefined);
@@ -214,7 +216,7 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
     });
   }
 
-  Deno.test(`[sessions.results] ${name}: an answer that is too long is reported with the limit, and others arrive`, async () => {
+  Deno.test(`[sessions.results] ${name}: an answer that is too long is reported with the limit, and other answers arrive`, async () => {
     await using harness = new DownstreamHarness(create(), {
       maxBytes: 20_000,
       script: { pages: [TOOLS] },

@@ -1,4 +1,4 @@
-/** Contract: effects of a server's failure on its calls, and on the next one. */
+/** Contract: effects of a server's failure on its calls and on the next call. */
 import assert from "node:assert/strict";
 import {
   DownstreamHarness,
@@ -27,17 +27,17 @@ export function describeFailures(name: string, create: () => TransportUnderTest)
 
   Deno.test(`[sessions.crash] ${name}: the calls on another session of the server continue`, async () => {
     await using harness = new DownstreamHarness(create());
-    const doomed = await harness.startHeldCall({ by: harness.client.asAgent("other") });
+    const crashing = await harness.startHeldCall({ by: harness.client.asAgent("other") });
     const answer = harness.call("held");
     const connection = await harness.waitForConnection();
     const request = await connection.waitForMessage("tools/call");
-    doomed.connection.crash();
-    await expectFailure(doomed.answer);
+    crashing.connection.crash();
+    await expectFailure(crashing.answer);
     connection.answer(request, { content: [] });
     assert.equal(readResultJson(await answer), '{"content":[]}');
   });
 
-  Deno.test(`[sessions.crash] ${name}: a server that ends between calls is not noticed`, async () => {
+  Deno.test(`[sessions.crash] ${name}: no call fails if the server ends between calls`, async () => {
     await using harness = new DownstreamHarness(create());
     await harness.call("echo");
     const connection = await harness.waitForConnection();
@@ -47,7 +47,7 @@ export function describeFailures(name: string, create: () => TransportUnderTest)
     assert.equal(harness.connections.length, 2);
   });
 
-  Deno.test(`[sessions.crash] ${name}: a server that ends with its handshake is not kept`, async () => {
+  Deno.test(`[sessions.crash] ${name}: a session whose server ends right after the handshake is not kept`, async () => {
     await using harness = new DownstreamHarness(create(), { script: { exits: "after-handshake" } });
     await expectFailure(harness.call("echo"));
     await (await harness.waitForConnection()).ended;
@@ -60,10 +60,10 @@ export function describeFailures(name: string, create: () => TransportUnderTest)
   Deno.test(`[sessions.crash] ${name}: queued calls fail with the others`, async () => {
     await using harness = new DownstreamHarness(create(), { options: { maxConcurrency: 1 } });
     const { answer, connection } = await harness.startHeldCall();
-    const waiting = harness.call("echo");
+    const queued = harness.call("echo");
     connection.crash();
     await expectFailure(answer);
-    await expectFailure(waiting);
+    await expectFailure(queued);
     assert.equal(connection.countReceived("tools/call"), 1);
     assert.match(readResultJson(await harness.call("echo")), /"done"/);
   });
@@ -84,13 +84,13 @@ export function describeFailures(name: string, create: () => TransportUnderTest)
     assert.match(readResultJson(await harness.call("echo")), /"done"/);
     assert.equal(harness.connections.length, 2);
     assert.match(harness.server.status().last_error ?? "", /does not even answer a ping/);
-    // The call on the old session may still succeed, and then ends the session.
+    // The call on the old session may still succeed; the session ends after it.
     connection.answer(request, { content: [] });
     assert.equal(readResultJson(await answer), '{"content":[]}');
     await connection.ended;
   });
 
-  Deno.test(`[sessions.hang] ${name}: a server that answers a ping is slow, and kept`, async () => {
+  Deno.test(`[sessions.hang] ${name}: a server that is slow but answers a ping is kept`, async () => {
     await using harness = new DownstreamHarness(create());
     await harness.listTools();
     await expectFailure(harness.call("held", { timeoutMs: 40 }), "TIMEOUT");
@@ -104,19 +104,19 @@ export function describeFailures(name: string, create: () => TransportUnderTest)
   Deno.test(`[sessions.unreadable] ${name}: the error of a call without an answer mentions unreadable output`, async () => {
     await using harness = new DownstreamHarness(create(), { options: { callTimeoutMs: 400 } });
     await harness.listTools();
-    const before = await harness.startHeldCall();
-    before.connection.sendTexts("Listening on stdio!");
-    before.connection.answer(before.request, { content: [] });
-    await before.answer;
-    // Input from before a call does not count against its answer.
+    const earlier = await harness.startHeldCall();
+    earlier.connection.sendTexts("Listening on stdio!");
+    earlier.connection.answer(earlier.request, { content: [] });
+    await earlier.answer;
+    // Invalid output from before the call is not mentioned.
     assert.match(await expectFailure(harness.call("held"), "TIMEOUT"), /; the call was cancelled$/);
-    await before.connection.waitForMessage("tools/call");
-    for (const [code, end] of [["TIMEOUT", false], ["SERVER_UNAVAILABLE", true]] as const) {
+    await earlier.connection.waitForMessage("tools/call");
+    for (const [code, crashes] of [["TIMEOUT", false], ["SERVER_UNAVAILABLE", true]] as const) {
       const { answer, connection, request } = await harness.startHeldCall();
       const result = JSON.stringify({ jsonrpc: "2.0", id: request.id, result: { content: [] } });
       connection.sendTexts(`Done. ${result}`);
       await connection.waitForDelivery();
-      if (end) connection.crash();
+      if (crashes) connection.crash();
       assert.match(
         await expectFailure(answer, code),
         /\. Meanwhile it sent data that is not a valid MCP message, such as "Done\. \{.*; that data may include its answer\./,

@@ -1,4 +1,4 @@
-/** Contract: requests and notifications of servers reach the right client. */
+/** Contract: requests and notifications of a server reach the client to which they belong. */
 import assert from "node:assert/strict";
 import { createResultReply, FakeClient } from "./fake_client.ts";
 import { DownstreamHarness, type HeldCall, type TransportUnderTest } from "./downstream_harness.ts";
@@ -7,7 +7,8 @@ import type { Fields } from "./scripted_server.ts";
 
 const SHARED = { isolation: "shared" } as const;
 
-async function finish({ connection, request, answer }: HeldCall): Promise<void> {
+/** Answers a held call, and waits until the answer has arrived. */
+async function finishCall({ connection, request, answer }: HeldCall): Promise<void> {
   connection.answer(request, { content: [] });
   await answer;
 }
@@ -20,7 +21,7 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
     ]
   ) {
     const { mode = "form" } = params as Fields;
-    Deno.test(`[sessions.elicitation] ${name}: in ${mode} mode, it names the server and is answered`, async () => {
+    Deno.test(`[sessions.elicitation] ${name}: in ${mode} mode, an elicitation names the server and is answered`, async () => {
       await using harness = new DownstreamHarness(create());
       const { client } = harness;
       const held = await harness.startHeldCall();
@@ -33,7 +34,7 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
       const message = await client.received.take();
       assert.equal(message.method, "elicitation/create");
       assert.deepEqual(message.params, { ...params, message: `[files] ${params.message}` });
-      await finish(held);
+      await finishCall(held);
     });
   }
 
@@ -44,7 +45,7 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
     held.connection.send({ method: "notifications/elicitation/complete", params });
     const message = await harness.client.received.take();
     assert.deepEqual(message, { method: "notifications/elicitation/complete", params });
-    await finish(held);
+    await finishCall(held);
   });
 
   Deno.test(`[sessions.roots] ${name}: roots are requested from the client, and their change is passed on`, async () => {
@@ -77,22 +78,22 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
 
   Deno.test(`[sessions.sampling] ${name}: sampling reaches the client only if the entry enables it`, async () => {
     const params = { messages: [], maxTokens: 10 };
-    const able = new FakeClient("able", { sampling: {} });
+    const samplingClient = new FakeClient("sampling", { sampling: {} });
     const result = { role: "assistant", content: { type: "text", text: "hm" }, model: "m" };
-    able.answer = () => Promise.resolve(createResultReply(result));
+    samplingClient.answer = () => Promise.resolve(createResultReply(result));
     for (const forward of [["sampling"], ["elicitation", "roots"]] as const) {
       await using harness = new DownstreamHarness(create(), { options: { forward } });
-      await harness.call("echo", { by: able.asAgent("a") });
+      await harness.call("echo", { by: samplingClient.asAgent("a") });
       const connection = await harness.waitForConnection();
       const answer = await connection.sendRequest("q1", "sampling/createMessage", params);
       if (forward[0] === "sampling") assert.deepEqual(answer.result, result);
       else assert.equal(answer.error?.code, -32601);
     }
-    assert.equal(able.received.all.length, 1);
-    assert.deepEqual(able.received.all[0]?.params, params);
+    assert.equal(samplingClient.received.all.length, 1);
+    assert.deepEqual(samplingClient.received.all[0]?.params, params);
   });
 
-  Deno.test(`[sessions.server-requests] ${name}: a client gets only requests that it declared`, async () => {
+  Deno.test(`[sessions.server-requests] ${name}: a client gets only requests for which it declared the capability`, async () => {
     await using harness = new DownstreamHarness(create());
     const plain = new FakeClient("plain", { roots: {} });
     await harness.call("echo", { by: plain.asAgent("a") });
@@ -105,10 +106,10 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
     assert.equal(plain.received.all.length, 0);
   });
 
-  Deno.test(`[sessions.server-requests] ${name}: a client that declared forms only gets no link`, async () => {
+  Deno.test(`[sessions.server-requests] ${name}: a client that declared only forms gets no link`, async () => {
     await using harness = new DownstreamHarness(create());
-    const formed = new FakeClient("formed", { elicitation: {} });
-    await harness.call("echo", { by: formed.asAgent("a") });
+    const formClient = new FakeClient("form", { elicitation: {} });
+    await harness.call("echo", { by: formClient.asAgent("a") });
     const connection = await harness.waitForConnection();
     const link = { mode: "url", message: "?", url: "https://example.com/", elicitationId: "e1" };
     assert.deepEqual((await connection.sendRequest("q1", "elicitation/create", link)).error, {
@@ -119,10 +120,10 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
       (await connection.sendRequest("q2", "elicitation/create", { message: "?" })).result,
       {},
     );
-    assert.equal(formed.received.all.length, 1);
+    assert.equal(formClient.received.all.length, 1);
   });
 
-  Deno.test(`[sessions.server-requests] ${name}: errors of the client arrive unchanged`, async () => {
+  Deno.test(`[sessions.server-requests] ${name}: a failure of the client is answered with an error`, async () => {
     await using harness = new DownstreamHarness(create());
     const held = await harness.startHeldCall();
     harness.client.answer = () => Promise.reject(new Error("gone"));
@@ -131,7 +132,7 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
       code: -32603,
       message: "The client did not answer elicitation/create",
     });
-    await finish(held);
+    await finishCall(held);
   });
 
   Deno.test(`[sessions.server-requests] ${name}: a ping is answered, an unknown method refused`, async () => {
@@ -148,25 +149,25 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
   Deno.test(`[sessions.server-requests] ${name}: a request that the server cancels is cancelled at the client`, async () => {
     await using harness = new DownstreamHarness(create());
     const held = await harness.startHeldCall();
-    const asked = async (id: string): Promise<CancelSignal> => {
+    const request = async (id: string): Promise<CancelSignal> => {
       held.connection.send({ id, method: "elicitation/create", params: { message: "?" } });
       const { signal } = await harness.client.received.take();
       assert.ok(signal !== undefined);
       return signal;
     };
     harness.client.answer = () => new Promise(() => {});
-    const first = await asked("q1");
+    const first = await request("q1");
     held.connection.send({ method: "notifications/cancelled", params: { requestId: "q1" } });
     await held.connection.waitForDelivery();
     assert.equal(first.aborted, true);
-    const second = await asked("q2");
+    const second = await request("q2");
     assert.equal(second.aborted, false);
     held.connection.crash();
     await assert.rejects(held.answer);
     assert.equal(second.aborted, true);
   });
 
-  Deno.test(`[sessions.log] ${name}: log messages name their server, and are otherwise unchanged`, async () => {
+  Deno.test(`[sessions.log] ${name}: log messages name their server and are otherwise unchanged`, async () => {
     await using harness = new DownstreamHarness(create());
     await harness.listTools();
     const connection = await harness.waitForConnection();
@@ -181,7 +182,7 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
     assert.deepEqual(second.params, { ...params, logger: "files/db" });
   });
 
-  Deno.test(`[sessions.log-level] ${name}: the client's level reaches servers that log, early and late`, async () => {
+  Deno.test(`[sessions.log-level] ${name}: the client's log level reaches servers that log, at their start and when it changes`, async () => {
     await using harness = new DownstreamHarness(create());
     harness.client.logLevel = "warning";
     await harness.listTools();
@@ -219,9 +220,9 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
       message: "There is no client that could answer elicitation/create",
     };
     assert.deepEqual((await ask(first.connection)).error, unknown);
-    await finish(first);
+    await finishCall(first);
     assert.deepEqual((await ask(first.connection)).result, {});
-    await finish(second);
+    await finishCall(second);
     assert.deepEqual((await ask(first.connection)).error, unknown);
     assert.equal(one.received.all.length, 2);
     assert.equal(two.received.all.length, 2);
@@ -233,7 +234,7 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
     const [first, second] = [await harness.startHeldCall(), await harness.startHeldCall()];
     const answer = await first.connection.sendRequest("q1", "elicitation/create", { message: "?" });
     assert.equal(answer.error?.code, -32603);
-    await finish(first);
-    await finish(second);
+    await finishCall(first);
+    await finishCall(second);
   });
 }

@@ -1,4 +1,4 @@
-/** Contract: invalid lists of tools; missing tools are always reported. */
+/** Contract: invalid and incomplete tool lists; missing tools are always reported. */
 import assert from "node:assert/strict";
 import type { Catalog } from "../../src/downstream/mod.ts";
 import {
@@ -12,14 +12,15 @@ import { createDefinition, type Fields } from "./scripted_server.ts";
 import type { ScriptedConnection } from "./scripted_connection.ts";
 
 const NO_TOOLS = "It offers no tools; its resources and prompts are not passed on";
-const HELD = { script: { heldMethods: ["tools/list"] } };
+/** The test answers each request for a page of tools. */
+const HELD_LIST = { script: { heldMethods: ["tools/list"] } };
 
-/** Makes the server answer the next request for a page. */
-async function page(connection: ScriptedConnection, result: unknown): Promise<void> {
+/** Makes the server answer the next request for a page of tools. */
+async function sendPage(connection: ScriptedConnection, result: unknown): Promise<void> {
   connection.send({ id: (await connection.waitForMessage("tools/list")).id, result });
 }
 
-/** The list of a server whose pages the test provides. */
+/** Lists the tools of a server that sends the given pages. */
 async function listPages(
   harness: DownstreamHarness,
   ...pages: readonly unknown[]
@@ -27,18 +28,18 @@ async function listPages(
   const listing = harness.listTools();
   listing.catch(() => {});
   const connection = harness.connections.at(-1) ?? await harness.waitForConnection();
-  for (const result of pages) await page(connection, result);
+  for (const result of pages) await sendPage(connection, result);
   return await listing;
 }
 
 export function describeInvalidToolLists(name: string, create: () => TransportUnderTest): void {
-  const toolless: readonly [string, Fields][] = [
+  const serversWithoutTools: readonly [string, Fields][] = [
     ["answers with an error", { refusals: { "tools/list": "no such thing" } }],
     ["answers with an empty list", { pages: [[]] }],
     ["does not answer", { heldMethods: ["tools/list"] }],
   ];
-  for (const [what, script] of toolless) {
-    Deno.test(`[sessions.no-tools] ${name}: a server that declares no tools and ${what} is asked once, and has none`, async () => {
+  for (const [what, script] of serversWithoutTools) {
+    Deno.test(`[sessions.no-tools] ${name}: a server that declares no tools and ${what} is asked once and has none`, async () => {
       await using harness = new DownstreamHarness(create(), {
         script: { ...script, capabilities: { resources: {} } },
         options: { connectTimeoutMs: 1000 },
@@ -55,7 +56,7 @@ export function describeInvalidToolLists(name: string, create: () => TransportUn
     });
   }
 
-  Deno.test(`[sessions.no-tools] ${name}: a server that does not declare its tools has them all the same`, async () => {
+  Deno.test(`[sessions.no-tools] ${name}: the tools of a server that does not declare the capability are listed`, async () => {
     const script = {
       capabilities: {},
       pages: [[createDefinition("one")], [createDefinition("two")]],
@@ -67,7 +68,7 @@ export function describeInvalidToolLists(name: string, create: () => TransportUn
   });
 
   Deno.test(`[sessions.no-tools] ${name}: a server that declares tools and does not know tools/list is reported`, async () => {
-    await using harness = new DownstreamHarness(create(), HELD);
+    await using harness = new DownstreamHarness(create(), HELD_LIST);
     const listing = harness.listTools();
     const connection = await harness.waitForConnection();
     const error = { code: -32601, message: "Method not found" };
@@ -78,7 +79,7 @@ export function describeInvalidToolLists(name: string, create: () => TransportUn
     );
   });
 
-  const malformed: readonly [unknown, RegExp][] = [
+  const invalidResults: readonly [unknown, RegExp][] = [
     [null, /it answered tools\/list with null\b/],
     [[], /it answered tools\/list with an array\b/],
     ["tools", /it answered tools\/list with a string\b/],
@@ -88,9 +89,9 @@ export function describeInvalidToolLists(name: string, create: () => TransportUn
     [{ tools: { a: {} } }, /with "tools": an object/],
     [{ tools: "x" }, /with "tools": a string/],
   ];
-  Deno.test(`[sessions.malformed-list] ${name}: an invalid list is an error that says so, and never empty`, async () => {
-    await using harness = new DownstreamHarness(create(), HELD);
-    for (const [result, expected] of malformed) {
+  Deno.test(`[sessions.malformed-list] ${name}: an invalid list is reported as an error, and never as an empty list`, async () => {
+    await using harness = new DownstreamHarness(create(), HELD_LIST);
+    for (const [result, expected] of invalidResults) {
       assert.match(
         await expectFailure(listPages(harness, result)),
         expected,
@@ -101,20 +102,20 @@ export function describeInvalidToolLists(name: string, create: () => TransportUn
   });
 
   const one = { tools: [{ name: "one" }, { name: "held" }], nextCursor: "2" };
-  const partial: readonly [string, readonly unknown[], RegExp][] = [
-    ["is no list", [one, { tools: "x" }], /page 2 is missing: it answered .* "tools": a string/],
+  const incompleteLists: readonly [string, readonly unknown[], RegExp][] = [
+    ["is not a list", [one, { tools: "x" }], /page 2 is missing: it answered .* "tools": a string/],
     ["is null", [one, null], /page 2 is missing: it answered tools\/list with null/],
     [
-      "leads back",
+      "has the cursor of an earlier page",
       [one, { tools: [], nextCursor: "2" }],
       /page 2 has a cursor that an earlier page had/,
     ],
     ["has a number for its cursor", [{ ...one, nextCursor: 5 }], /"nextCursor" of page 1 is 5, /],
     ["has an object for its cursor", [{ ...one, nextCursor: {} }], /"nextCursor" .* is \{\}, /],
   ];
-  for (const [what, pages, expected] of partial) {
+  for (const [what, pages, expected] of incompleteLists) {
     Deno.test(`[sessions.partial-list] ${name}: a page that ${what} keeps the tools so far, and is reported`, async () => {
-      await using harness = new DownstreamHarness(create(), HELD);
+      await using harness = new DownstreamHarness(create(), HELD_LIST);
       const { tools, incompleteReason } = await listPages(harness, ...pages);
       assert.deepEqual(tools.map((tool) => tool.name), ["one", "held"]);
       assert.match(incompleteReason ?? "", /^Its list of tools is incomplete: /);
@@ -125,10 +126,10 @@ export function describeInvalidToolLists(name: string, create: () => TransportUn
   }
 
   Deno.test(`[sessions.partial-list] ${name}: a page that fails keeps the tools so far, and they can be called`, async () => {
-    await using harness = new DownstreamHarness(create(), HELD);
+    await using harness = new DownstreamHarness(create(), HELD_LIST);
     const listing = harness.listTools();
     const connection = await harness.waitForConnection();
-    await page(connection, one);
+    await sendPage(connection, one);
     const error = { code: -32602, message: "Invalid cursor" };
     connection.send({ id: (await connection.waitForMessage("tools/list")).id, error });
     assert.equal(
@@ -142,21 +143,21 @@ export function describeInvalidToolLists(name: string, create: () => TransportUn
   });
 
   Deno.test(`[sessions.partial-list] ${name}: a page that never arrives keeps the tools so far`, async () => {
-    const timed: HarnessOptions = { ...HELD, options: { connectTimeoutMs: 1000 } };
-    await using harness = new DownstreamHarness(create(), timed);
+    const options: HarnessOptions = { ...HELD_LIST, options: { connectTimeoutMs: 1000 } };
+    await using harness = new DownstreamHarness(create(), options);
     const { tools, incompleteReason } = await listPages(harness, one);
     assert.equal(tools.length, 2);
     assert.match(incompleteReason ?? "", /page 2 is missing: it was not answered in time/);
-    // The missing page is known now; nobody waits for it a second time.
+    // The second call does not request the missing page again.
     assert.equal((await harness.listTools()).tools.length, 2);
     assert.equal(harness.connections[0]?.countReceived("tools/list"), 2);
   });
 
   Deno.test(`[sessions.partial-list] ${name}: a server that ends in the middle of its list is unavailable`, async () => {
-    await using harness = new DownstreamHarness(create(), HELD);
+    await using harness = new DownstreamHarness(create(), HELD_LIST);
     const listing = harness.listTools();
     const connection = await harness.waitForConnection();
-    await page(connection, one);
+    await sendPage(connection, one);
     await connection.waitForMessage("tools/list");
     connection.crash();
     await expectFailure(listing);
@@ -177,7 +178,7 @@ export function describeInvalidToolLists(name: string, create: () => TransportUn
     ].map((line) => `warn: ${line} server=files\n`);
     assert.deepEqual(harness.log, expected);
     assert.equal((await harness.call("")).kind, "no-such-tool");
-    // Another list reports what is new about it, and never more than a hundred lines in all.
+    // Each list logs only new findings, and a server never logs more than a hundred lines.
     for (let round = 0; round < 10; round++) {
       const names = Array.from({ length: 15 }, (_, n) => createDefinition(`twice ${round} ${n}`));
       connection.changeScript({ pages: [[...names, ...names]] });

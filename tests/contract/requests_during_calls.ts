@@ -1,6 +1,6 @@
 /**
- * Contract: a server's request to the client during a call belongs to that call, its clock and its
- * end.
+ * Contract: a server's request to the client during a call belongs to that call. It pauses the call's
+ * clock, and ends with the call.
  */
 import assert from "node:assert/strict";
 import type { Reply } from "../../src/jsonrpc/mod.ts";
@@ -22,21 +22,21 @@ const METHODS = [
   ["roots/list", {}],
 ] as const;
 
-/** A client that answers when the test lets it, as a person does. */
-function thinkingClient(): { client: FakeClient; answer: (reply: Reply) => void } {
+/** Creates a client that answers all requests when the test calls `answer`. */
+function createWaitingClient(): { client: FakeClient; answer: (reply: Reply) => void } {
   const client = new FakeClient("person", { elicitation: {}, roots: {}, sampling: {} });
-  const { promise, resolve } = Promise.withResolvers<Reply>();
+  const { promise, resolve: answer } = Promise.withResolvers<Reply>();
   client.answer = ({ signal }) => {
-    return new Promise((settle, reject) => {
-      void promise.then(settle);
+    return new Promise((resolve, reject) => {
+      void promise.then(resolve);
       signal?.addEventListener("abort", () => reject(signal.reason));
     });
   };
-  return { client, answer: resolve };
+  return { client, answer };
 }
 
-/** Sends a request of the server; returns it as the client receives it. */
-async function ask(
+/** Makes the server send a request; returns it as the client receives it. */
+async function sendRequest(
   { connection }: HeldCall,
   client: FakeClient,
   [method, params]: readonly [string, Record<string, unknown>] = METHODS[0],
@@ -45,35 +45,38 @@ async function ask(
   return await client.received.take();
 }
 
-/** Lets time pass, in tests about the passing of time. */
-function pass(ms: number): Promise<void> {
+/** Waits for a fixed time, for tests of timeouts. */
+function delay(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 export function describeRequestsDuringCalls(name: string, create: () => TransportUnderTest): void {
-  for (const asked of METHODS) {
-    const [method] = asked;
+  for (const request of METHODS) {
+    const [method] = request;
     Deno.test(`[sessions.questions] ${name}: while ${method} waits for the client, the call's clock is paused`, async () => {
       await using harness = new DownstreamHarness(create(), {
         options: { ...OPTIONS, callTimeoutMs: 200 },
       });
-      const { client, answer } = thinkingClient();
+      const { client, answer } = createWaitingClient();
       await harness.listTools(client.asAgent("a"));
       const held = await harness.startHeldCall({ by: client.asAgent("a") });
-      const { signal } = await ask(held, client, asked);
-      await pass(350);
+      const { signal } = await sendRequest(held, client, request);
+      await delay(350);
       assert.equal(signal?.aborted, false);
       const answeredAt = performance.now();
       answer(createResultReply({ thought: true }));
       assert.deepEqual((await held.connection.waitForAnswer("q")).result, { thought: true });
-      // From now on the server has its whole time again, and no more than that.
+      // After the answer, the server has its full time again, and no more.
       const message = await expectFailure(held.answer, "TIMEOUT");
       assert.match(message, /neither answered nor showed progress for 200 ms/);
-      assert.ok(performance.now() - answeredAt >= 198, "It did not get its whole time again");
+      assert.ok(
+        performance.now() - answeredAt >= 198,
+        "The server did not get its full time again",
+      );
     });
   }
 
-  const ends: readonly [string, (held: HeldCall, cancel: () => void) => void, boolean][] = [
+  const endings: readonly [string, (held: HeldCall, cancel: () => void) => void, boolean][] = [
     ["is answered", ({ connection, request }) => connection.answer(request, { content: [] }), true],
     ["is cancelled", (_held, cancel) => cancel(), true],
     [
@@ -83,23 +86,23 @@ export function describeRequestsDuringCalls(name: string, create: () => Transpor
     ],
     ["loses its session", ({ connection }) => connection.crash(), false],
   ];
-  for (const [how, end, hearsAnswer] of ends) {
-    // All methods for one ending only, because roots take two seconds longer each time.
-    for (const asked of how === "is answered" ? METHODS : METHODS.slice(0, 1)) {
-      const [method] = asked;
+  for (const [how, end, getsAnswer] of endings) {
+    // Only one ending is tested with all methods, because each roots request takes two seconds longer.
+    for (const request of how === "is answered" ? METHODS : METHODS.slice(0, 1)) {
+      const [method] = request;
       Deno.test(`[sessions.questions] ${name}: ${method} is cancelled when its call ${how}`, async () => {
         await using harness = new DownstreamHarness(create(), { options: OPTIONS });
-        const { client } = thinkingClient();
+        const { client } = createWaitingClient();
         const controller = new AbortController();
         const held = await harness.startHeldCall({
           by: client.asAgent("a"),
           signal: controller.signal,
         });
-        const { signal } = await ask(held, client, asked);
+        const { signal } = await sendRequest(held, client, request);
         end(held, () => controller.abort(new Error("stop")));
         await held.answer.catch(() => {});
         await waitUntil("the request is cancelled", () => signal?.aborted === true);
-        if (!hearsAnswer) return;
+        if (!getsAnswer) return;
         assert.deepEqual((await held.connection.waitForAnswer("q")).error, {
           code: -32603,
           message: `The call that ${method} belongs to has ended`,
@@ -117,10 +120,10 @@ export function describeRequestsDuringCalls(name: string, create: () => Transpor
       await using harness = new DownstreamHarness(create(), {
         options: { ...OPTIONS, ...options },
       });
-      const { client } = thinkingClient();
+      const { client } = createWaitingClient();
       await harness.listTools(client.asAgent("a"));
       const held = await harness.startHeldCall({ by: client.asAgent("a"), ...callOptions });
-      const { signal } = await ask(held, client);
+      const { signal } = await sendRequest(held, client);
       const message = await expectFailure(held.answer, "TIMEOUT");
       assert.match(
         message,
@@ -131,19 +134,19 @@ export function describeRequestsDuringCalls(name: string, create: () => Transpor
     });
   }
 
-  Deno.test(`[sessions.questions] ${name}: with several calls under way, a request pauses the clocks of all and ends with the last`, async () => {
+  Deno.test(`[sessions.questions] ${name}: with several calls in flight, a request pauses the clocks of all and ends with the last`, async () => {
     await using harness = new DownstreamHarness(create(), {
       options: { ...OPTIONS, callTimeoutMs: 400 },
     });
-    const { client } = thinkingClient();
+    const { client } = createWaitingClient();
     const by = client.asAgent("a");
     await harness.listTools(by);
-    // The session belongs to the client, but which of its calls sends the request is unknown.
+    // Both calls are on one session, so the call to which the request belongs is unknown.
     const [first, second] = [
       await harness.startHeldCall({ by }),
       await harness.startHeldCall({ by }),
     ];
-    const { signal } = await ask(first, client);
+    const { signal } = await sendRequest(first, client);
     const later = await harness.startHeldCall({ by });
     assert.match(await expectFailure(later.answer, "TIMEOUT"), /for 400 ms/);
     first.connection.answer(first.request, { content: [] });
@@ -155,11 +158,11 @@ export function describeRequestsDuringCalls(name: string, create: () => Transpor
     assert.equal(signal?.aborted, true);
   });
 
-  Deno.test(`[sessions.questions] ${name}: a roots request for the session survives the end of a call`, async () => {
+  Deno.test(`[sessions.questions] ${name}: a roots request for the session does not end with a call`, async () => {
     await using harness = new DownstreamHarness(create());
-    const { client, answer } = thinkingClient();
+    const { client, answer } = createWaitingClient();
     const held = await harness.startHeldCall({ by: client.asAgent("a") });
-    await ask(held, client, METHODS[2]);
+    await sendRequest(held, client, METHODS[2]);
     held.connection.answer(held.request, { content: [] });
     await held.answer;
     answer(createResultReply({ roots: [] }));

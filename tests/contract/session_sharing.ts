@@ -10,7 +10,7 @@ import {
 } from "./downstream_harness.ts";
 
 export function describeSessionSharing(name: string, create: () => TransportUnderTest): void {
-  const [one, two, able] = [
+  const [one, two, rootsClient] = [
     new FakeClient("1"),
     new FakeClient("2"),
     new FakeClient("3", { roots: {} }),
@@ -19,9 +19,9 @@ export function describeSessionSharing(name: string, create: () => TransportUnde
     "client 1, agent a": one.asAgent("a"),
     "client 1, agent b": one.asAgent("b"),
     "client 2, agent a": two.asAgent("a"),
-    "client 3, which can do more": able.asAgent("a"),
+    "client 3, which has roots": rootsClient.asAgent("a"),
   };
-  /** For each isolation, the number of the session of each caller, in this order. */
+  /** The index of each caller's session, in the order of `CALLERS`. */
   const SESSIONS: Readonly<Record<Isolation, readonly number[]>> = {
     shared: [0, 0, 0, 1],
     session: [0, 0, 1, 2],
@@ -30,17 +30,17 @@ export function describeSessionSharing(name: string, create: () => TransportUnde
   };
 
   for (const [isolation, expected] of Object.entries(SESSIONS)) {
-    Deno.test(`[sessions.isolation] ${name}: with ${isolation}, which callers share a session`, async () => {
+    Deno.test(`[sessions.isolation] ${name}: isolation ${isolation} determines which callers share a session`, async () => {
       const options = { isolation: isolation as Isolation };
       await using harness = new DownstreamHarness(create(), { options });
       for (let round = 0; round < 2; round++) {
-        for (const [index, [who, by]] of Object.entries(CALLERS).entries()) {
-          await harness.call("echo", { by, args: JSON.stringify({ who, round }) });
+        for (const [index, [caller, by]] of Object.entries(CALLERS).entries()) {
+          await harness.call("echo", { by, args: JSON.stringify({ caller, round }) });
           // With isolation "call" there is one more session for each call.
           const offset = isolation === "call" ? round * expected.length : 0;
           const connection = harness.connections[offset + (expected[index] ?? -1)];
           const { params } = await connection?.waitForMessage("tools/call") ?? {};
-          assert.deepEqual(params?.arguments, { who, round });
+          assert.deepEqual(params?.arguments, { caller, round });
         }
       }
       const sessions = new Set(expected).size * (isolation === "call" ? 2 : 1);
@@ -52,31 +52,31 @@ export function describeSessionSharing(name: string, create: () => TransportUnde
   }
 
   for (const isolation of Object.keys(SESSIONS) as Isolation[]) {
-    Deno.test(`[sessions.warm] ${name}: with ${isolation}, the first call takes the prewarmed session`, async () => {
+    Deno.test(`[sessions.warm] ${name}: with isolation ${isolation}, the first call uses the prewarmed session`, async () => {
       await using harness = new DownstreamHarness(create(), { options: { isolation } });
       await harness.server.warm(one);
       const connection = await harness.waitForConnection();
       assert.equal(harness.server.status().tools, 2);
-      // Another client gets it only if it is shared; a client with other capabilities does not.
+      // With isolation "agent", callers of other clients do not use the prewarmed session.
       if (isolation === "agent") {
-        await harness.call("echo", { by: able.asAgent("a") });
+        await harness.call("echo", { by: rootsClient.asAgent("a") });
         await harness.call("echo", { by: two.asAgent("a") });
         assert.equal(harness.connections.length, 3);
         assert.equal(connection.countReceived("tools/call"), 0);
       }
-      const { length } = harness.connections;
+      const connectionCount = harness.connections.length;
       assert.match(readResultJson(await harness.call("echo", { by: one.asAgent("a") })), /"done"/);
       assert.equal(connection.countReceived("tools/call"), 1);
-      assert.equal(harness.connections.length, length);
+      assert.equal(harness.connections.length, connectionCount);
       await harness.call("echo", { by: one.asAgent("b") });
       assert.equal(
         harness.connections.length,
-        length + (["agent", "call"].includes(isolation) ? 1 : 0),
+        connectionCount + (["agent", "call"].includes(isolation) ? 1 : 0),
       );
     });
   }
 
-  Deno.test(`[sessions.warm] ${name}: a call need not wait until the prewarmed session is ready`, async () => {
+  Deno.test(`[sessions.warm] ${name}: a call works while the session is still being prewarmed`, async () => {
     await using harness = new DownstreamHarness(create());
     const warm = harness.server.warm(harness.client);
     assert.match(readResultJson(await harness.call("echo")), /"done"/);
@@ -97,18 +97,18 @@ export function describeSessionSharing(name: string, create: () => TransportUnde
     assert.match(readResultJson(await harness.call("echo")), /"done"/);
   });
 
-  Deno.test(`[sessions.idle] ${name}: an idle session is closed, one in use is not`, async () => {
+  Deno.test(`[sessions.idle] ${name}: an idle session is closed, a session in use is not`, async () => {
     const script = { heldMethods: ["initialize"] };
     await using harness = new DownstreamHarness(create(), {
       script,
       options: { idleTimeoutMs: 30 },
     });
-    const pass = () => new Promise((resolve) => setTimeout(resolve, 60));
+    const exceedIdleTimeout = () => new Promise((resolve) => setTimeout(resolve, 60));
     const warm = harness.server.warm(harness.client);
     const connection = await harness.waitForConnection();
     const { id } = await connection.waitForMessage("initialize");
     // A session that is being prewarmed is not idle.
-    await pass();
+    await exceedIdleTimeout();
     connection.send({ id, result: { protocolVersion: "2025-11-25", capabilities: {} } });
     await warm;
     assert.equal(harness.server.status().tools, 2);
@@ -116,16 +116,16 @@ export function describeSessionSharing(name: string, create: () => TransportUnde
     assert.equal(harness.server.status().state, "idle");
     harness.script = {};
     const call = harness.call("held");
-    const next = await harness.waitForConnection();
-    const request = await next.waitForMessage("tools/call");
-    await pass();
-    next.answer(request, { content: [] });
+    const secondConnection = await harness.waitForConnection();
+    const request = await secondConnection.waitForMessage("tools/call");
+    await exceedIdleTimeout();
+    secondConnection.answer(request, { content: [] });
     assert.equal(readResultJson(await call), '{"content":[]}');
-    await next.ended;
+    await secondConnection.ended;
     assert.equal(harness.connections.length, 2);
   });
 
-  Deno.test(`[sessions.client-gone] ${name}: a client's sessions end with it, those of others do not`, async () => {
+  Deno.test(`[sessions.client-gone] ${name}: a client's sessions end with it, the sessions of others do not`, async () => {
     await using harness = new DownstreamHarness(create());
     for (const by of [one.asAgent("a"), one.asAgent("b"), two.asAgent("a")]) {
       await harness.call("echo", { by });

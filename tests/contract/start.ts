@@ -1,4 +1,4 @@
-/** Contract: how a session begins, and how a server fails to start. */
+/** Contract: the start of a session, and failed starts of servers. */
 import type { Script } from "./scripted_server.ts";
 import assert from "node:assert/strict";
 import {
@@ -11,8 +11,8 @@ import { FakeClient } from "./fake_client.ts";
 
 const REVISIONS = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
 
-/** Servers that support newer revisions only, and the error for each. */
-const NEWER: readonly (readonly [string, Script, RegExp])[] = [
+/** Servers that support only newer revisions, and the expected error of each. */
+const NEWER_SERVERS: readonly (readonly [string, Script, RegExp])[] = [
   [
     "a server that answers with a newer revision",
     { revision: "2026-07-28" },
@@ -32,7 +32,7 @@ const NEWER: readonly (readonly [string, Script, RegExp])[] = [
     /: it speaks only MCP revision 2027-03-01, 2026-07-28, /,
   ],
   [
-    "a server that names none",
+    "a server that names no supported revision",
     { refusals: { initialize: { code: -32022, message: "Unsupported protocol version" } } },
     /: it speaks only newer MCP revisions, /,
   ],
@@ -72,8 +72,8 @@ export function describeStart(name: string, create: () => TransportUnderTest): v
     assert.equal(connection.countReceived("notifications/initialized"), 0);
   });
 
-  for (const [what, script, expected] of NEWER) {
-    Deno.test(`[sessions.newer-revision] ${name}: ${what}`, async () => {
+  for (const [description, script, expected] of NEWER_SERVERS) {
+    Deno.test(`[sessions.newer-revision] ${name}: ${description} is refused`, async () => {
       await using harness = new DownstreamHarness(create(), { script });
       const message = await expectFailure(harness.call("echo"));
       assert.match(message, expected);
@@ -87,11 +87,11 @@ export function describeStart(name: string, create: () => TransportUnderTest): v
     assert.match(await expectFailure(harness.call("echo")), /it refused to initialize: no licence/);
   });
 
-  const able = { elicitation: { form: {}, url: {} }, roots: { listChanged: true } };
-  const capabilities = { ...able, sampling: { tools: {} }, experimental: { x: {} } };
+  const forwardable = { elicitation: { form: {}, url: {} }, roots: { listChanged: true } };
+  const capabilities = { ...forwardable, sampling: { tools: {} }, experimental: { x: {} } };
   for (
     const [forward, declared] of [
-      [["elicitation", "roots"], able],
+      [["elicitation", "roots"], forwardable],
       [["sampling"], { sampling: { tools: {} } }],
       [[], {}],
     ] as const
@@ -99,13 +99,13 @@ export function describeStart(name: string, create: () => TransportUnderTest): v
     const what = forward.length === 0 ? "nothing" : forward.join(" and ");
     Deno.test(`[sessions.capabilities] ${name}: of the client's capabilities, ${what} is declared`, async () => {
       await using harness = new DownstreamHarness(create(), { options: { forward } });
-      await harness.call("echo", { by: new FakeClient("able", capabilities).asAgent("a") });
+      await harness.call("echo", { by: new FakeClient("capable", capabilities).asAgent("a") });
       const { params } = await (await harness.waitForConnection()).waitForMessage("initialize");
       assert.deepEqual(params?.capabilities, declared);
     });
   }
 
-  Deno.test(`[sessions.capabilities] ${name}: other capabilities are not declared`, async () => {
+  Deno.test(`[sessions.capabilities] ${name}: capabilities that the client lacks are not declared`, async () => {
     await using harness = new DownstreamHarness(create());
     await harness.call("echo", {
       by: new FakeClient("plain", { roots: {}, elicitation: true }).asAgent("a"),
@@ -129,8 +129,8 @@ export function describeStart(name: string, create: () => TransportUnderTest): v
   Deno.test(`[sessions.failed-start] ${name}: the output of a server that ends immediately is quoted, and the start is tried again`, async () => {
     const script = { exits: "at-start", lastOutput: "no such database" } as const;
     await using harness = new DownstreamHarness(create(), { script });
-    const both = [expectFailure(harness.call("echo")), expectFailure(harness.call("echo"))];
-    for (const message of await Promise.all(both)) {
+    const calls = [expectFailure(harness.call("echo")), expectFailure(harness.call("echo"))];
+    for (const message of await Promise.all(calls)) {
       assert.match(message, /^Server "files" is not available: its connection ended\./);
       assert.ok(harness.quotesOutput(message, "no such database"), message);
     }
@@ -142,7 +142,7 @@ export function describeStart(name: string, create: () => TransportUnderTest): v
     assert.ok(harness.quotesOutput(last_error ?? "", "no such database"), last_error ?? "");
   });
 
-  Deno.test(`[sessions.start-guard] ${name}: after five failed starts a server is left alone for a while`, async () => {
+  Deno.test(`[sessions.start-guard] ${name}: after five failed starts, the next start is delayed`, async () => {
     let now = 0;
     const script = { refusals: { initialize: "no licence" } };
     await using harness = new DownstreamHarness(create(), { script, now: () => now });
@@ -151,12 +151,12 @@ export function describeStart(name: string, create: () => TransportUnderTest): v
       assert.doesNotMatch(await call(), /tried again/);
       assert.equal(harness.connections.length, start);
     }
-    const leftAlone = /tried again in 2 s\. Last failure: it refused to initialize: no licence/;
-    assert.match(await call(), leftAlone);
+    const delayed = /tried again in 2 s\. Last failure: it refused to initialize: no licence/;
+    assert.match(await call(), delayed);
     now = 999;
     assert.match(await call(), /tried again in 1 s/);
     assert.equal(harness.connections.length, 5);
-    // When the pause is over, one call tries to start it; it fails, and the pause doubles.
+    // After the delay, one of two calls starts the server; the start fails, and the delay doubles.
     now = 1200;
     await Promise.all([
       call(),

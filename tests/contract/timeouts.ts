@@ -1,4 +1,4 @@
-/** Contract: how a call ends that takes too long or is cancelled. */
+/** Contract: the end of a call that takes too long or is cancelled. */
 import assert from "node:assert/strict";
 import {
   DownstreamHarness,
@@ -10,8 +10,8 @@ import {
 import type { Fields } from "./scripted_server.ts";
 import { withTimeout } from "../e2e/wait.ts";
 
-/** Lets time pass, in tests about the passing of time. */
-function pass(ms: number): Promise<void> {
+/** Waits for a fixed time, for tests of timeouts. */
+function delay(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
@@ -20,7 +20,7 @@ function sendProgress({ connection, request }: HeldCall): void {
   connection.send({ method: "notifications/progress", params: { progressToken, progress: 1 } });
 }
 
-/** Asserts that the server is notified, and that its late answer does no harm. */
+/** Asserts that the call is cancelled at the server, and that a late answer has no effect. */
 async function assertCancelled(
   { connection, request }: HeldCall,
   harness: DownstreamHarness,
@@ -44,36 +44,36 @@ export function describeTimeouts(name: string, create: () => TransportUnderTest)
     await assertCancelled(held, harness);
   });
 
-  Deno.test(`[sessions.call-timeout] ${name}: progress restarts the time of a call`, async () => {
+  Deno.test(`[sessions.call-timeout] ${name}: progress restarts the clock of a call`, async () => {
     await using harness = new DownstreamHarness(create(), { options: { callTimeoutMs: 500 } });
     await harness.listTools();
     const progress = Promise.withResolvers<number>();
     const held = await harness.startHeldCall({
       onProgress: () => progress.resolve(performance.now()),
     });
-    await pass(200);
+    await delay(200);
     sendProgress(held);
-    const since = await withTimeout("progress", progress.promise);
+    const progressAt = await withTimeout("progress", progress.promise);
     await expectFailure(held.answer, "TIMEOUT");
-    assert.ok(performance.now() - since >= 498, "It ended as if there had been no progress");
+    assert.ok(performance.now() - progressAt >= 498, "Progress did not restart the clock");
   });
 
-  const hard = [
+  const hardLimits = [
     ["timeout_ms", {}, { timeoutMs: 120 }, 120],
     ["max_call_ms", { maxCallMs: 120 }, {}, 120],
     ["max_call_ms, though timeout_ms is longer", { maxCallMs: 120 }, { timeoutMs: 60_000 }, 120],
   ] as const;
-  for (const [what, options, callOptions, ms] of hard) {
-    Deno.test(`[sessions.hard-timeout] ${name}: a call with progress ends at ${what}`, async () => {
+  for (const [limit, options, callOptions, ms] of hardLimits) {
+    Deno.test(`[sessions.hard-timeout] ${name}: a call with progress ends at ${limit}`, async () => {
       await using harness = new DownstreamHarness(create(), { options });
       await harness.listTools();
       const held = await harness.startHeldCall(callOptions);
-      let isOver = false;
-      const end = (): void => {
-        isOver = true;
+      let hasEnded = false;
+      const onEnd = (): void => {
+        hasEnded = true;
       };
-      void held.answer.then(end, end);
-      for (; !isOver; await pass(5)) sendProgress(held);
+      void held.answer.then(onEnd, onEnd);
+      for (; !hasEnded; await delay(5)) sendProgress(held);
       const message = await expectFailure(held.answer, "TIMEOUT");
       assert.match(message, new RegExp(`did not finish the call within ${ms} ms`));
       await assertCancelled(held, harness);
@@ -85,7 +85,7 @@ export function describeTimeouts(name: string, create: () => TransportUnderTest)
     await using harness = new DownstreamHarness(create(), { options });
     await harness.listTools();
     const held = await harness.startHeldCall({ timeoutMs: 60_000 });
-    await pass(80);
+    await delay(80);
     held.connection.answer(held.request, { content: [] });
     assert.equal(readResultJson(await held.answer), '{"content":[]}');
   });
@@ -94,7 +94,7 @@ export function describeTimeouts(name: string, create: () => TransportUnderTest)
     await using harness = new DownstreamHarness(create());
     await harness.listTools();
     harness.script = { heldMethods: ["initialize"] };
-    // The tool list is known from another session.
+    // The other session has already listed the tools, so the call only waits for its session.
     const call = harness.call("echo", { by: harness.client.asAgent("other"), timeoutMs: 60 });
     assert.match(await expectFailure(call, "TIMEOUT"), /did not finish the call within 60 ms/);
     const [, connecting] = harness.connections;
@@ -118,7 +118,7 @@ export function describeTimeouts(name: string, create: () => TransportUnderTest)
     const call = harness.call("echo");
     const connection = await harness.waitForConnection();
     const { id } = await connection.waitForMessage("initialize");
-    await pass(350);
+    await delay(350);
     connection.send({ id, result: { protocolVersion: "2025-11-25", capabilities: {} } });
     assert.match(readResultJson(await call), /"done"/);
   });

@@ -1,4 +1,4 @@
-/** Contract: a server's list of tools, and who shares it. */
+/** Contract: a server's tool list, and its sharing by clients. */
 import assert from "node:assert/strict";
 import { FakeClient } from "./fake_client.ts";
 import {
@@ -10,7 +10,7 @@ import {
 import { createDefinition, TOOLS } from "./scripted_server.ts";
 
 export function describeToolLists(name: string, create: () => TransportUnderTest): void {
-  Deno.test(`[sessions.tool-pages] ${name}: all pages are one list, each definition unchanged`, async () => {
+  Deno.test(`[sessions.tool-pages] ${name}: all pages form one list, and each definition is unchanged`, async () => {
     const odd =
       '{"name":"odd", "inputSchema":{"type":"object","big":12345678901234567890}, "new":[1.10]}';
     const pages = [[createDefinition("one"), odd], [createDefinition("two")], [
@@ -58,22 +58,22 @@ export function describeToolLists(name: string, create: () => TransportUnderTest
     assert.match(harness.log.at(-1) ?? "", /tools\[7\] has the duplicate name "one"/);
   });
 
-  Deno.test(`[sessions.tool-list] ${name}: a server without tools has none, one that fails is unavailable`, async () => {
+  Deno.test(`[sessions.tool-list] ${name}: a server without tools/list has no tools, and one that fails to list them is unavailable`, async () => {
     await using harness = new DownstreamHarness(create(), {
       script: { heldMethods: ["tools/list"] },
     });
     const listing = harness.listTools();
     const connection = await harness.waitForConnection();
-    const fail = async (code: number, message: string) => {
+    const sendError = async (code: number, message: string) => {
       connection.send({
         id: (await connection.waitForMessage("tools/list")).id,
         error: { code, message },
       });
     };
-    await fail(-32000, "not today");
+    await sendError(-32000, "not today");
     assert.match(await expectFailure(listing), /it did not list its tools: not today/);
     const next = harness.listTools();
-    await fail(-32601, "Method not found");
+    await sendError(-32601, "Method not found");
     assert.deepEqual((await next).tools, []);
   });
 
@@ -152,7 +152,7 @@ export function describeToolLists(name: string, create: () => TransportUnderTest
     assert.ok(answer?.kind === "no-such-tool");
     assert.deepEqual(answer.catalog.tools.map((tool) => tool.name), ["echo", "held"]);
     assert.equal(connection.countReceived("tools/list"), 2);
-    // A server that does not notify the gateway of its changed list.
+    // The server does not notify the gateway that its list has changed.
     connection.changeScript({ pages: [[createDefinition("more")]] });
     assert.match(readResultJson(await harness.call("more")), /"done"/);
     assert.equal(connection.countReceived("tools/list"), 3);

@@ -13,7 +13,7 @@ const CAPABILITIES = {
 };
 
 /** Makes the server send the client a request, and returns the answer that the server received. */
-async function ask(
+async function sendServerRequest(
   gateway: AgentSession,
   server: string,
   request: { method: string; params?: Fields },
@@ -21,77 +21,95 @@ async function ask(
   return JSON.parse(await gateway.callServerToolForText(server, "ask", { params: {}, ...request }));
 }
 
-/** Requests of a server reach the client. */
+/** Requests and log messages of a server reach the client. */
 export async function checkForwarding(transport: OpenTransport, check: Check): Promise<void> {
   const gateway = await transport.connect({ capabilities: CAPABILITIES });
   const { client } = gateway;
-  const asked: Fields[] = [];
+  const elicitations: Fields[] = [];
   client.setRequestHandler("elicitation/create", (params) => {
-    asked.push(params);
+    elicitations.push(params);
     return { action: "accept", content: { name: "x", big: 7 } };
   });
   client.setRequestHandler("roots/list", () => ({ roots: [{ uri: "file:///x", name: "x" }] }));
   client.setRequestHandler("sampling/createMessage", () => ({ role: "assistant", model: "m" }));
 
-  await check("[servers.forward] elicitation, with the name of the server", async () => {
-    const schema = { type: "object", properties: { name: { type: "string" } } };
-    for (
-      const params of [
-        { message: "Your name?", requestedSchema: schema },
-        { mode: "url", elicitationId: "e", url: "https://example.com/", message: "Log in" },
-      ]
-    ) {
-      const answer = await ask(gateway, "odd", { method: "elicitation/create", params });
-      assert.deepEqual(answer, { action: "accept", content: { name: "x", big: 7 } });
-      assert.deepEqual(asked.at(-1), { ...params, message: `[odd] ${params.message}` });
-    }
-  });
+  await check(
+    "[servers.forward] an elicitation is forwarded with the name of the server",
+    async () => {
+      const schema = { type: "object", properties: { name: { type: "string" } } };
+      for (
+        const params of [
+          { message: "Your name?", requestedSchema: schema },
+          { mode: "url", elicitationId: "e", url: "https://example.com/", message: "Log in" },
+        ]
+      ) {
+        const answer = await sendServerRequest(gateway, "odd", {
+          method: "elicitation/create",
+          params,
+        });
+        assert.deepEqual(answer, { action: "accept", content: { name: "x", big: 7 } });
+        assert.deepEqual(elicitations.at(-1), { ...params, message: `[odd] ${params.message}` });
+      }
+    },
+  );
 
-  await check("[servers.forward] roots", async () => {
-    const answer = await ask(gateway, "odd", { method: "roots/list" });
+  await check("[servers.forward] a request for roots is forwarded", async () => {
+    const answer = await sendServerRequest(gateway, "odd", { method: "roots/list" });
     assert.deepEqual(answer, { roots: [{ uri: "file:///x", name: "x" }] });
   });
 
-  await check("[servers.forward] sampling only if the entry enables it", async () => {
+  await check("[servers.forward] sampling is forwarded only if the entry enables it", async () => {
     const request = { method: "sampling/createMessage", params: { messages: [], maxTokens: 1 } };
-    assert.equal((await ask(gateway, "odd", request) as { code: number }).code, -32601);
-    assert.deepEqual(await ask(gateway, "sampling", request), { role: "assistant", model: "m" });
-    const other = await ask(gateway, "sampling", { method: "roots/list" });
+    assert.equal(
+      (await sendServerRequest(gateway, "odd", request) as { code: number }).code,
+      -32601,
+    );
+    assert.deepEqual(await sendServerRequest(gateway, "sampling", request), {
+      role: "assistant",
+      model: "m",
+    });
+    const other = await sendServerRequest(gateway, "sampling", { method: "roots/list" });
     assert.equal((other as { code: number }).code, -32601);
   });
 
-  await check("[servers.forward] the client's refusal, and no unknown requests", async () => {
-    const unknown = await ask(gateway, "odd", { method: "no/such/method" });
+  await check("[servers.forward] an unknown request is refused, and ping is answered", async () => {
+    const unknown = await sendServerRequest(gateway, "odd", { method: "no/such/method" });
     assert.equal((unknown as { code: number }).code, -32601);
-    assert.deepEqual(await ask(gateway, "odd", { method: "ping" }), {});
+    assert.deepEqual(await sendServerRequest(gateway, "odd", { method: "ping" }), {});
   });
 
-  await check("[servers.forward] only such capabilities are declared", async () => {
-    const declared = async (server: string) => {
+  await check("[servers.forward] only capabilities that are forwarded are declared", async () => {
+    const readCapabilities = async (server: string) => {
       const [line = ""] = (await gateway.callServerToolForText(server, "received")).split("\n");
       return JSON.parse(line).params.capabilities;
     };
     const { elicitation, roots, sampling } = CAPABILITIES;
-    assert.deepEqual(await declared("odd"), { elicitation, roots });
-    assert.deepEqual(await declared("sampling"), { sampling });
+    assert.deepEqual(await readCapabilities("odd"), { elicitation, roots });
+    assert.deepEqual(await readCapabilities("sampling"), { sampling });
   });
 
-  await check("[lifecycle.log-messages] log messages, with the name of the server", async () => {
-    const method = "notifications/message";
-    const notify = (params: Fields) =>
-      gateway.callServerToolForText("odd", "notify", { method, params });
-    await notify({ level: "info", logger: "db", data: { x: [1] } });
-    await notify({ level: "error", data: "text" });
-    await client.request("logging/setLevel", { level: "warning" });
-    await notify({ level: "info", data: "too little" });
-    await notify({ level: "critical", data: "enough" });
-    await waitUntil("the last one is there", () => client.notificationParams(method).length === 3);
-    assert.deepEqual(client.notificationParams(method), [
-      { level: "info", logger: "odd/db", data: { x: [1] } },
-      { level: "error", logger: "odd", data: "text" },
-      { level: "critical", logger: "odd", data: "enough" },
-    ]);
-  });
+  await check(
+    "[lifecycle.log-messages] log messages arrive with the name of the server",
+    async () => {
+      const method = "notifications/message";
+      const notify = (params: Fields) =>
+        gateway.callServerToolForText("odd", "notify", { method, params });
+      await notify({ level: "info", logger: "db", data: { x: [1] } });
+      await notify({ level: "error", data: "text" });
+      await client.request("logging/setLevel", { level: "warning" });
+      await notify({ level: "info", data: "too little" });
+      await notify({ level: "critical", data: "enough" });
+      await waitUntil(
+        "the last message has arrived",
+        () => client.notificationParams(method).length === 3,
+      );
+      assert.deepEqual(client.notificationParams(method), [
+        { level: "info", logger: "odd/db", data: { x: [1] } },
+        { level: "error", logger: "odd", data: "text" },
+        { level: "critical", logger: "odd", data: "enough" },
+      ]);
+    },
+  );
 
   await check("[servers.forward] a client without capabilities gets no requests", async () => {
     const without = await transport.connect();
@@ -100,19 +118,22 @@ export async function checkForwarding(transport: OpenTransport, check: Check): P
   });
 }
 
-/** A request of a server during a call belongs to the call. */
-export async function checkQuestions(transport: OpenTransport, check: Check): Promise<void> {
+/** A request of a server during a call ends with the call. */
+export async function checkRequestsDuringCalls(
+  transport: OpenTransport,
+  check: Check,
+): Promise<void> {
   const gateway = await transport.connect({ capabilities: { elicitation: {} } });
   const { client } = gateway;
   const elicitation = { method: "elicitation/create", params: { message: "Your name?" } };
-  const questions = () => {
+  const readElicitations = () => {
     return client.receivedMessages.filter(({ message }) => message.method === elicitation.method);
   };
-  /** Waits for the request, and then for its cancellation. */
-  const cancelled = async (count: number): Promise<void> => {
-    await waitUntil("the question is there", () => questions().length === count);
-    const id = questions().at(-1)?.message.id;
-    await waitUntil("it is taken back", () => {
+  /** Waits for the elicitation with this number, and for its cancellation. */
+  const waitForCancellation = async (count: number): Promise<void> => {
+    await waitUntil("the elicitation has arrived", () => readElicitations().length === count);
+    const id = readElicitations().at(-1)?.message.id;
+    await waitUntil("the elicitation is cancelled", () => {
       const cancelled = client.notificationParams("notifications/cancelled");
       return cancelled.some(({ requestId }) => requestId === id);
     });
@@ -125,48 +146,54 @@ export async function checkQuestions(transport: OpenTransport, check: Check): Pr
       client.setRequestHandler("elicitation/create", () => {
         return new Promise((resolve) => setTimeout(() => resolve(answer), 1500));
       });
-      assert.deepEqual(await ask(gateway, "impatient", elicitation), answer);
+      assert.deepEqual(await sendServerRequest(gateway, "impatient", elicitation), answer);
       assert.deepEqual(client.notificationParams("notifications/cancelled"), []);
     },
   );
 
-  // From now on nobody answers.
+  // The client does not answer any further elicitation.
   client.setRequestHandler("elicitation/create", () => undefined);
 
   await check(
-    "[sessions.questions] the answer to a call cancels its request",
+    "[sessions.questions] the answer to a call cancels its elicitation",
     async () => {
       assert.equal(
         await gateway.callServerToolForText("impatient", "ask", { ...elicitation, early: true }),
         "early",
       );
-      await cancelled(2);
+      await waitForCancellation(2);
     },
   );
 
-  await check("[sessions.questions] a call that is cancelled, too", async () => {
-    const params = executeToolParams("impatient", "ask", elicitation);
-    const text = JSON.stringify({ jsonrpc: "2.0", id: "stopped", method: "tools/call", params });
-    void client.sendLine(text);
-    await waitUntil("the question is there", () => questions().length === 3);
-    await client.notify("notifications/cancelled", { requestId: "stopped" });
-    await cancelled(3);
-  });
+  await check(
+    "[sessions.questions] the cancellation of a call cancels its elicitation",
+    async () => {
+      const params = executeToolParams("impatient", "ask", elicitation);
+      const text = JSON.stringify({ jsonrpc: "2.0", id: "stopped", method: "tools/call", params });
+      void client.sendLine(text);
+      await waitUntil("the elicitation has arrived", () => readElicitations().length === 3);
+      await client.notify("notifications/cancelled", { requestId: "stopped" });
+      await waitForCancellation(3);
+    },
+  );
 
-  await check("[sessions.questions] a call that takes too long, too, and says why", async () => {
-    const call = gateway.expectRefusal("execute_tool", {
-      server: "impatient",
-      tool: "ask",
-      args: elicitation,
-      timeout_ms: 300,
-    });
-    await cancelled(4);
-    const { code, message } = await call;
-    assert.equal(code, "TIMEOUT");
-    assert.match(message, /it was waiting for the client or a person/);
-  });
+  await check(
+    "[sessions.questions] the timeout of a call cancels its elicitation, and names the cause",
+    async () => {
+      const call = gateway.expectRefusal("execute_tool", {
+        server: "impatient",
+        tool: "ask",
+        args: elicitation,
+        timeout_ms: 300,
+      });
+      await waitForCancellation(4);
+      const { code, message } = await call;
+      assert.equal(code, "TIMEOUT");
+      assert.match(message, /it was waiting for the client or a person/);
+    },
+  );
 
-  await check("[sessions.questions] the server is notified each time", async () => {
+  await check("[sessions.questions] the server is notified of each cancellation", async () => {
     const received = await gateway.callServerToolForText("impatient", "received");
     const logged = received.split("\n").filter((line) => /belongs to has ended/.test(line));
     assert.equal(logged.length, 3);

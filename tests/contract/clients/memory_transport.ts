@@ -7,12 +7,14 @@ import { ALLOW_ALL_RULES } from "../../e2e/setup.ts";
 import { openGateway } from "../../gateway/in_process.ts";
 import { type ClientTransport, SERVERS } from "./transport.ts";
 
-/** A channel in this process: the gateway without any transport. */
+/** A channel in memory: the gateway runs in this process, without a transport. */
 export const MEMORY: ClientTransport = {
   name: "memory",
   deviations: {
-    "[protocol.invalid] bytes that are not UTF-8": "a channel in memory carries texts",
-    "[protocol.framing] a message that arrives in chunks": "a channel in memory carries messages",
+    "[protocol.invalid] a line that is not UTF-8 is answered with an error":
+      "a channel in memory carries text",
+    "[protocol.framing] a message that arrives in chunks is read":
+      "a channel in memory carries messages",
     "[protocol.too-long] a message above 64 MiB is skipped, and answered":
       "a channel in memory has no limit",
   },
@@ -24,10 +26,10 @@ export const MEMORY: ClientTransport = {
     const channels: Channel[] = [];
     return {
       connect: async (client = {}) => {
-        const [ours, theirs] = createMemoryChannels();
-        channels.push(ours);
-        gateway.connect(theirs, { onClosed: () => {} });
-        const session = new AgentSession(new MemoryWire(ours));
+        const [clientChannel, gatewayChannel] = createMemoryChannels();
+        channels.push(clientChannel);
+        gateway.connect(gatewayChannel, { onClosed: () => {} });
+        const session = new AgentSession(new MemoryTransport(clientChannel));
         if (client !== false) await session.client.initialize(client);
         return session;
       },
@@ -40,8 +42,8 @@ export const MEMORY: ClientTransport = {
   },
 };
 
-/** A channel as lines. */
-class MemoryWire implements LineTransport {
+/** A channel in memory as a transport of lines. */
+class MemoryTransport implements LineTransport {
   readonly lines: string[] = [];
   readonly stderr = "";
   onLine: (line: string) => void = () => {};

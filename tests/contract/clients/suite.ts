@@ -1,29 +1,29 @@
 /**
- * The contract of every transport for clients. To add one, describe it as a `ClientTransport`, and write
- * a test file that calls `describeClientTransport`.
+ * The contract of every transport for clients. To test another transport, implement `ClientTransport` for
+ * it, and call `describeClientTransport` in a test file.
  */
 import assert from "node:assert/strict";
 import { checkCalls, checkProgress } from "./calls.ts";
 import type { ClientTransport, OpenTransport } from "./transport.ts";
-import { checkForwarding, checkQuestions } from "./forwarding.ts";
+import { checkForwarding, checkRequestsDuringCalls } from "./forwarding.ts";
 import { checkHandshake, checkMessages } from "./messages.ts";
 
-/** Runs a test of the suite, unless it is a deviation of the transport. */
+/** Runs a test of the suite, unless the transport deviates from it. */
 export type Check = (title: string, test: () => Promise<void>) => Promise<void>;
 
-/** Tests that share a gateway, and connect clients to it. */
-type Part = (transport: OpenTransport, check: Check) => Promise<void>;
+/** A group of tests that share a gateway and connect clients to it. */
+type TestGroup = (transport: OpenTransport, check: Check) => Promise<void>;
 
-const PARTS: readonly Part[] = [
+const TEST_GROUPS: readonly TestGroup[] = [
   checkHandshake,
   checkMessages,
   checkCalls,
   checkProgress,
   checkForwarding,
-  checkQuestions,
+  checkRequestsDuringCalls,
 ];
 
-/** Registers the suite for a transport. */
+/** Registers the tests of a transport. */
 export function describeClientTransport(transport: ClientTransport): void {
   Deno.test(`a client over ${transport.name}`, async (t) => {
     const deviations = new Set(Object.keys(transport.deviations));
@@ -31,7 +31,7 @@ export function describeClientTransport(transport: ClientTransport): void {
     const check: Check = async (title, test) => {
       if (!deviations.delete(title)) await t.step(title, test);
     };
-    for (const part of PARTS) await part(opened, check);
+    for (const runGroup of TEST_GROUPS) await runGroup(opened, check);
     assert.deepEqual([...deviations], [], "Deviations without a test");
   });
 }

@@ -5,11 +5,11 @@ import type { InitializeParams } from "../../e2e/raw_client.ts";
 
 /** A transport for clients, such as standard input. */
 export interface ClientTransport {
-  /** The name in the tests' names. */
+  /** The transport's name in the tests' names. */
   readonly name: string;
-  /** Titles of tests that do not apply here, each with the reason. */
+  /** Titles of the tests that do not apply to the transport, each with the reason. */
   readonly deviations: Readonly<Record<string, string>>;
-  /** Starts a gateway with `SERVERS` that is bound to an agent which may use all of them. */
+  /** Starts a gateway with `SERVERS`, bound to an agent that may use all of them. */
   start(): Promise<OpenTransport>;
 }
 
@@ -23,7 +23,7 @@ export interface OpenTransport extends AsyncDisposable {
   connect(client?: InitializeParams | false): Promise<AgentSession>;
 }
 
-/** Servers of the gateway; each starts when it is first called. */
+/** Servers of the gateway. Each starts at its first call. */
 export const SERVERS = {
   odd: oddServer(),
   other: oddServer(),
@@ -34,7 +34,7 @@ export const SERVERS = {
 
 const OPTIONS = { servers: SERVERS, args: ["--agent", "tester", "--init-strategy", "lazy"] };
 
-/** Standard input and output: a process for each client. */
+/** Standard input and output: a gateway process for each client. */
 export const STDIO: ClientTransport = {
   name: "stdio",
   deviations: {},
@@ -49,33 +49,33 @@ export const STDIO: ClientTransport = {
   },
 };
 
-/** Streamable HTTP: one process for all clients. */
+/** Streamable HTTP: one gateway process for all clients. */
 export const HTTP: ClientTransport = {
   name: "http",
   deviations: {
-    "[protocol.framing] a message that arrives in chunks": "a body is a message",
+    "[protocol.framing] a message that arrives in chunks is read": "a request body is one message",
     "[protocol.too-long] a message above 64 MiB is skipped, and answered":
-      "a body above its own limit is refused with 413, as tests/gateway/http checks",
+      "a request body has a lower limit, which tests/gateway/http tests",
   },
   start: async () => {
     const gateway = await startGateway({ ...OPTIONS, transport: "http", client: false });
-    const wires: HttpTransport[] = [];
+    const transports: HttpTransport[] = [];
     return {
       connect: async (client = {}) => {
-        const wire = openWire(gateway);
-        wires.push(wire);
-        const session = new AgentSession(wire);
+        const transport = createTransport(gateway);
+        transports.push(transport);
+        const session = new AgentSession(transport);
         if (client !== false) await session.client.initialize(client);
         return session;
       },
       [Symbol.asyncDispose]: async () => {
-        for (const wire of wires) await wire.close();
+        for (const transport of transports) await transport.close();
         await gateway.end();
       },
     };
   },
 };
 
-function openWire(gateway: RunningGateway): HttpTransport {
+function createTransport(gateway: RunningGateway): HttpTransport {
   return new HttpTransport({ url: gateway.url, stderr: () => gateway.program.stderr });
 }
