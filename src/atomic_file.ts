@@ -13,27 +13,28 @@ export interface FileContent {
 }
 
 /**
- * Replaces a file, or creates it: a reader sees the old bytes or the new ones, also after a crash.
+ * Replaces a file, or creates it. A reader sees either the old bytes or the new ones, also after a crash.
  * The file keeps its owner. A symlink at the path is replaced, not followed.
  *
- * @param isCurrent Called immediately before the file is replaced.
- * @returns `false` if `isCurrent` returned false. The file is unchanged then, and after an error.
+ * @param shouldReplace Called immediately before the file is replaced.
+ * @returns Whether the file was replaced: not if `shouldReplace` returned `false`. After an error, the file is
+ * unchanged.
  */
 export async function replaceFile(
   path: string,
   { bytes, mode }: FileContent,
-  isCurrent: () => boolean = () => true,
+  shouldReplace: () => boolean = () => true,
 ): Promise<boolean> {
-  const draft = `${path}.${crypto.randomUUID()}.tmp`;
-  await createFile(draft, { bytes, mode: 0o600 });
+  const temporaryPath = `${path}.${crypto.randomUUID()}.tmp`;
+  await createFile(temporaryPath, { bytes, mode: 0o600 });
   try {
-    await keepOwner(path, draft);
-    await setMode(draft, mode);
-    if (!isCurrent()) return false;
-    Deno.renameSync(draft, path);
+    await keepOwner(path, temporaryPath);
+    await setMode(temporaryPath, mode);
+    if (!shouldReplace()) return false;
+    Deno.renameSync(temporaryPath, path);
     return true;
   } finally {
-    await removeIfThere(draft);
+    await removeIfThere(temporaryPath);
   }
 }
 
@@ -43,7 +44,7 @@ export async function replaceFile(
  * @throws {Deno.errors.AlreadyExists} There is such a file.
  */
 export async function createFile(path: string, { bytes, mode }: FileContent): Promise<void> {
-  // Other users must not read it before it has its final mode.
+  // Other users must not read the file before it has its final mode.
   const file = await Deno.open(path, { write: true, createNew: true, mode: 0o600 });
   try {
     try {
@@ -72,12 +73,12 @@ async function setMode(path: string, mode: number): Promise<void> {
   if (Deno.build.os !== "windows") await Deno.chmod(path, mode);
 }
 
-async function keepOwner(path: string, draft: string): Promise<void> {
+async function keepOwner(path: string, temporaryPath: string): Promise<void> {
   if (Deno.build.os === "windows") return;
-  const [before, now] = [await infoOf(path), await infoOf(draft)];
+  const [before, now] = [await infoOf(path), await infoOf(temporaryPath)];
   if (!before?.isFile || (before.uid === now?.uid && before.gid === now?.gid)) return;
   try {
-    await Deno.chown(draft, before.uid, before.gid);
+    await Deno.chown(temporaryPath, before.uid, before.gid);
   } catch (error) {
     if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
     const message = "the file belongs to another user, who must stay its owner: run as that user";

@@ -1,6 +1,6 @@
 /**
- * The three classes of failure, by who has to act: the operator, the calling agent, or neither (a
- * server failed). A leaf: imports nothing of the project.
+ * The three classes of errors, by who has to act: the operator, the calling agent, or neither, because a
+ * server failed. A leaf: imports nothing of the project.
  *
  * @module
  */
@@ -19,7 +19,7 @@ export interface ConfigProblem {
   readonly message: string;
 }
 
-/** The configuration cannot be used; the operator has to act. Contains all problems at once. */
+/** An invalid configuration, with all of its problems; the operator has to act. */
 export class ConfigError extends Error {
   /** The name of the class. */
   override readonly name = "ConfigError";
@@ -41,7 +41,7 @@ export function formatProblem(problem: ConfigProblem): string {
   return [position, problem.path, problem.message].filter((part) => part !== "").join(": ");
 }
 
-/** The error codes of refused operations. */
+/** The error codes of denied and failed operations. */
 export type ErrorCode =
   | "INVALID_AGENT_ID"
   | "NO_FALLBACK_CONFIGURED"
@@ -58,7 +58,7 @@ export type ErrorCode =
 export interface ErrorDetails {
   /** Path of the deciding rule. */
   readonly rule?: string;
-  /** The next step to try. */
+  /** A step that the agent can try next. */
   readonly hint?: string;
   /** Address of the login page, for `AUTH_REQUIRED`. */
   readonly url?: string;
@@ -66,11 +66,11 @@ export interface ErrorDetails {
   readonly command?: string;
   /** The tool's input schema, if the arguments do not match it. */
   readonly inputSchema?: unknown;
-  /** Milliseconds until another try makes sense, for `RATE_LIMITED`. */
+  /** Milliseconds to wait before another call, for `RATE_LIMITED`. */
   readonly retry_after_ms?: number;
 }
 
-/** The operation is refused for a reason that the calling agent can act on. */
+/** An error that the calling agent has to act on. */
 export class CallerError extends Error {
   /** The name of the class. */
   override readonly name = "CallerError";
@@ -97,10 +97,10 @@ export interface DownstreamErrorOptions extends ErrorDetails, ErrorOptions {
   /** The server's last output without secrets, if the message contains only its cause. */
   readonly serverOutput?: string | undefined;
   /** Whether the message quotes output of the server that is not a valid message. Default: no. */
-  readonly quotesNoise?: boolean;
+  readonly quotesInvalidOutput?: boolean;
 }
 
-/** A downstream server failed; neither the agent nor the operator did anything wrong. */
+/** A failure of a downstream server, for which neither the agent nor the operator is responsible. */
 export class DownstreamError extends Error {
   /** The name of the class. */
   override readonly name = "DownstreamError";
@@ -113,7 +113,7 @@ export class DownstreamError extends Error {
   /** The server's last output without secrets, if the message contains only its cause. */
   readonly serverOutput: string | undefined;
   /** Whether the message quotes output of the server that is not a valid message. */
-  readonly quotesNoise: boolean;
+  readonly quotesInvalidOutput: boolean;
 
   /**
    * Creates an error that is sent to the agent.
@@ -127,12 +127,12 @@ export class DownstreamError extends Error {
     message: string,
     options: DownstreamErrorOptions = {},
   ) {
-    const { cause, serverOutput, quotesNoise = false, ...details } = options;
+    const { cause, serverOutput, quotesInvalidOutput = false, ...details } = options;
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;
     this.server = server;
     this.details = details;
     this.serverOutput = serverOutput;
-    this.quotesNoise = quotesNoise;
+    this.quotesInvalidOutput = quotesInvalidOutput;
   }
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Returns a unique identity of a file, which it keeps when it is renamed. */
+/** Returns the unique identity of a file, which stays the same when the file is renamed. */
 export function identityOf({ dev, ino }: Deno.FileInfo): string {
   return `${dev}:${ino}`;
 }
@@ -28,7 +28,7 @@ export function realPathOf(path: string): string {
   try {
     return Deno.realPathSync(path);
   } catch {
-    // Missing or not accessible: then only the path can be compared.
+    // The file is missing or not accessible, so only its path can be compared.
     return path;
   }
 }

@@ -7,8 +7,10 @@ import { removeIfThere } from "./atomic_file.ts";
 import { identityAt, identityOf } from "./file_identity.ts";
 import { wait } from "./within.ts";
 
-/** Shortest and longest pause between two attempts, in milliseconds. */
+/** Shortest pause between two attempts, in milliseconds. */
 const MIN_PAUSE_MS = 5;
+
+/** Longest pause between two attempts, in milliseconds. */
 const MAX_PAUSE_MS = 50;
 
 /** Another process held the lock for too long. */
@@ -23,22 +25,22 @@ export interface LockOptions {
   readonly withinMs: number;
   /** Cancels the attempt; its reason is thrown. */
   readonly signal?: AbortSignal;
-  /** Whether the file exists only for the lock, and is created if it is missing. Default: no. */
+  /** Whether the file has no other purpose than the lock; then it is created if missing. Default: no. */
   readonly isLockFile?: boolean;
 }
 
 /**
- * Takes a lock that one process at a time can hold. The system releases it when the process ends,
- * for whatever reason. On Windows, others cannot read a locked file.
+ * Locks a file against other processes that use this function. The system releases the lock when the
+ * process ends, for whatever reason. On Windows, other processes cannot read a locked file.
  *
- * @throws {LockTimeout} if another process held the lock for that long.
+ * @throws {LockTimeout} If another process holds the lock for longer than `withinMs`.
  */
 export async function lockFile(path: string, options: LockOptions): Promise<Disposable> {
   const { withinMs, isLockFile = false, signal = new AbortController().signal } = options;
   if (isLockFile) await removeLink(path);
   const mode = isLockFile ? { read: true, write: true, create: true, mode: 0o600 } : { read: true };
-  const end = performance.now() + withinMs;
-  // Polls, because a wait in the system could not be cancelled.
+  const deadline = performance.now() + withinMs;
+  // Polls, because waiting in the system could not be cancelled.
   for (let pause = MIN_PAUSE_MS;; pause = Math.min(MAX_PAUSE_MS, pause * 2)) {
     signal.throwIfAborted();
     const file = await Deno.open(path, mode);
@@ -53,14 +55,14 @@ export async function lockFile(path: string, options: LockOptions): Promise<Disp
       throw error;
     }
     file.close();
-    if (performance.now() > end) {
+    if (performance.now() > deadline) {
       throw new LockTimeout(`Another process has locked ${path} for more than ${withinMs} ms`);
     }
     await wait(pause * (0.5 + Math.random()), signal);
   }
 }
 
-/** Removes a symlink at the path, which would put the lock at its target. */
+/** Removes a symlink at the path, so that its target is not locked instead. */
 async function removeLink(path: string): Promise<void> {
   try {
     if ((await Deno.lstat(path)).isSymlink) await removeIfThere(path);

@@ -1,6 +1,6 @@
 /**
- * Writes lines to a pipe, a socket or a terminal that another process reads. A synchronous write
- * would block this process until that one reads. A leaf: imports other leaves only.
+ * Writes lines to a pipe, a socket or a terminal that another process reads. A synchronous write would
+ * block this process until the other one reads. A leaf: imports other leaves only.
  *
  * @module
  */
@@ -8,13 +8,13 @@
 import { identityOf } from "./file_identity.ts";
 import { within } from "./within.ts";
 
-/** Maximum size of the queue, in UTF-16 code units. */
-const MAX_WAITING = 1024 * 1024;
+/** Maximum total length of the queued lines, in UTF-16 code units. */
+const MAX_QUEUE_LENGTH = 1024 * 1024;
 
-/** Approximate size of one write, in UTF-16 code units. */
-const WRITE_SIZE = 64 * 1024;
+/** Approximate length of one write, in UTF-16 code units. */
+const WRITE_LENGTH = 64 * 1024;
 
-/** Delay before a write that would have blocked is retried. */
+/** Delay before a write that would have blocked is retried, in milliseconds. */
 const RETRY_MS = 20;
 
 /**
@@ -22,12 +22,12 @@ const RETRY_MS = 20;
  * it drops and counts lines until half of it has been written.
  */
 export class LineQueue {
-  /** Called when there is room again, with the number of dropped lines; may add a line. */
+  /** Called when there is room again, with the number of dropped lines. It may add a line. */
   onRoom: (dropped: number) => void = () => {};
   readonly #write: (bytes: Uint8Array) => Promise<number>;
   readonly #encoder = new TextEncoder();
   #lines: string[] = [];
-  #size = 0;
+  #queueLength = 0;
   #dropped = 0;
   #writing: Promise<void> | undefined;
   #failure: { readonly cause: unknown } | undefined;
@@ -64,18 +64,18 @@ export class LineQueue {
    */
   add(line: string): boolean {
     if (this.#failure !== undefined) return false;
-    // Once a line is dropped, drop all others until `onRoom` has reported how many.
-    if (this.#dropped > 0 || this.#size >= MAX_WAITING) {
+    // After a dropped line, all others are dropped until `onRoom` has been called with their number.
+    if (this.#dropped > 0 || this.#queueLength >= MAX_QUEUE_LENGTH) {
       this.#dropped++;
       return false;
     }
     this.#lines.push(line);
-    this.#size += line.length;
+    this.#queueLength += line.length;
     this.#writing ??= this.#writeAll();
     return true;
   }
 
-  /** Waits until everything is written or writing fails, for at most `withinMs`. */
+  /** Waits until all lines are written or writing fails, but at most `withinMs`. */
   async flush(withinMs: number): Promise<void> {
     if (this.#writing !== undefined) await within(this.#writing, withinMs);
   }
@@ -84,16 +84,16 @@ export class LineQueue {
     try {
       while (this.#lines.length > 0) {
         let count = 0;
-        let size = 0;
+        let length = 0;
         for (const line of this.#lines) {
-          if (size >= WRITE_SIZE) break;
-          size += line.length;
+          if (length >= WRITE_LENGTH) break;
+          length += line.length;
           count++;
         }
         await this.#writeText(this.#lines.slice(0, count).join(""));
         this.#lines.splice(0, count);
-        this.#size -= size;
-        if (this.#dropped > 0 && this.#size <= MAX_WAITING / 2) this.#reportDropped();
+        this.#queueLength -= length;
+        if (this.#dropped > 0 && this.#queueLength <= MAX_QUEUE_LENGTH / 2) this.#reportDropped();
       }
     } catch (cause) {
       // The reader is gone.
@@ -138,13 +138,13 @@ const STANDARD_STREAMS: ReadonlyMap<string, LineQueue> = new Map([
 ]);
 
 /**
- * Returns the queue of a standard stream's path, because Deno opens it only with all permissions. Other
- * paths to the same pipe, such as links, count too.
+ * Returns the queue for the path of a standard stream, which Deno opens only with all permissions. Other
+ * paths to the same pipe, such as links, are recognized.
  */
 export function standardStream(path: string): LineQueue | undefined {
-  const named = STANDARD_STREAMS.get(path);
-  const pipe = named === undefined ? pipeAt(path) : undefined;
-  if (pipe === undefined) return named;
+  const queue = STANDARD_STREAMS.get(path);
+  const pipe = queue === undefined ? pipeAt(path) : undefined;
+  if (pipe === undefined) return queue;
   return [...STANDARD_STREAMS].find(([stream]) => pipeAt(stream) === pipe)?.[1];
 }
 
@@ -153,14 +153,14 @@ function pipeAt(path: string): string | undefined {
     const info = Deno.statSync(path);
     return info.isFifo || info.isSocket ? identityOf(info) : undefined;
   } catch {
-    // There is no such file, or it must not be read: then it is no standard stream.
+    // A path that does not exist or may not be read is no standard stream.
     return undefined;
   }
 }
 
-/** Writes a text to standard error synchronously; queues it if other lines are queued. */
+/** Writes a text to standard error synchronously, or queues it behind other lines. */
 export function writeToStandardError(text: string): void {
-  // Deno rejects concurrent writes, and the second must not overtake the first.
+  // Deno rejects concurrent writes, and lines must keep their order.
   if (standardError.isBusy) {
     standardError.add(text);
     return;

@@ -27,46 +27,47 @@ export interface Log {
 
 /** Options of a log. */
 export interface LogOptions {
-  /** The lowest level that is written. Default: `info`. */
+  /** The lowest level that is logged. Default: `info`. */
   readonly level?: LogLevel;
   /** `text` for people, `json` for machines. Default: `text`. */
   readonly format?: "text" | "json";
   /** Whether levels are colored, for the format `text`. Default: no. */
   readonly colors?: boolean;
   /**
-   * Removes secrets from a text. Called for every field, and for every message except those of
-   * `info`, which contain only the gateway's own words: checking the startup summary would take 3 to
-   * 6 ms while a client waits for its handshake. Default: leaves the text unchanged.
+   * Removes secrets from a text. It is called for every field, and for every message except those of
+   * `info`, which quote no output: redacting the startup summary would take 3 to 6 ms while a client waits
+   * for its handshake. Default: returns the text unchanged.
    */
-  readonly clean?: (text: string) => string;
+  readonly redact?: (text: string) => string;
   /**
-   * Writes a line, which includes its line feed. Default: writes to standard error synchronously,
-   * which suits a command; a server must not wait for the reader of its log.
+   * Writes a line with its line feed. Default: writes to standard error synchronously, as a command needs.
+   * A server must not wait for the reader of its log.
    */
   readonly write?: (line: string) => void;
 }
 
 const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
-/** Terminal codes for the color of each level's mark, and the code that ends it. */
+/** Terminal codes that color the mark of each level. */
 const COLORS: Readonly<Record<LogLevel, string>> = {
   debug: "\x1b[2m",
   info: "",
   warn: "\x1b[33m",
   error: "\x1b[31m",
 };
+/** The terminal code that ends a color. */
 const RESET = "\x1b[0m";
 
 /** Creates a log. */
 export function createLog(options: LogOptions = {}): Log {
-  const least = LEVELS.indexOf(options.level ?? "info");
-  const { clean = (text: string): string => text, colors = false } = options;
+  const lowest = LEVELS.indexOf(options.level ?? "info");
+  const { redact = (text: string): string => text, colors = false } = options;
   const format = options.format === "json" ? formatJson : colors ? formatColored : formatText;
   const write = options.write ?? tryWriteLine;
   const logAt = (level: LogLevel) => (message: string, fields: LogFields = {}): void => {
-    if (LEVELS.indexOf(level) < least) return;
-    const text = level === "info" ? message : clean(message);
-    write(format(level, text, cleanFields(fields, clean)));
+    if (LEVELS.indexOf(level) < lowest) return;
+    const text = level === "info" ? message : redact(message);
+    write(format(level, text, redactFields(fields, redact)));
   };
   return {
     debug: logAt("debug"),
@@ -76,10 +77,10 @@ export function createLog(options: LogOptions = {}): Log {
   };
 }
 
-function cleanFields(fields: LogFields, clean: (text: string) => string): LogFields {
+function redactFields(fields: LogFields, redact: (text: string) => string): LogFields {
   return Object.fromEntries(
     Object.entries(fields).map(([name, value]) => {
-      return [name, typeof value === "string" ? clean(value) : value];
+      return [name, typeof value === "string" ? redact(value) : value];
     }),
   );
 }
@@ -96,17 +97,17 @@ function markOf(level: LogLevel): string {
 
 function formatText(level: LogLevel, message: string, fields: LogFields): string {
   const mark = markOf(level);
-  const about = Object.entries(fields)
+  const fieldTexts = Object.entries(fields)
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => ` ${name}=${typeof value === "string" ? quote(value) : value}`);
-  // The fields go to the first line, because the other lines may be a quotation.
+  // The fields follow the first line, because further lines may be quoted output.
   const [first = "", ...rest] = escapeLines(message).replaceAll("\n", "\n  ").split("\n");
-  return `${[`${mark}${first}${about.join("")}`, ...rest].join("\n")}\n`;
+  return `${[`${mark}${first}${fieldTexts.join("")}`, ...rest].join("\n")}\n`;
 }
 
 function formatJson(level: LogLevel, message: string, fields: LogFields): string {
   const head = { time: new Date().toISOString(), level, message };
-  // `head` comes first for people, and again last so that no field overrides it.
+  // `head` comes first for people, and again last so that no field can replace its members.
   return `${JSON.stringify({ ...head, ...fields, ...head })}\n`;
 }
 

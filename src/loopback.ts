@@ -5,8 +5,8 @@
  */
 
 /**
- * Whether an address or host name always means this machine, so that other machines can neither reach
- * it nor answer for it: `localhost`, 127.0.0.0/8 and `::1`.
+ * Whether an address or host name always means this machine: `localhost`, 127.0.0.0/8 and `::1`. No other
+ * machine can connect to it or answer for it.
  *
  * @param host An IPv4 or IPv6 address, with or without brackets, or a host name.
  */
@@ -25,13 +25,13 @@ export function isBrowserLoopback(host: string): boolean {
   return isLoopback(host) || host.endsWith(".localhost");
 }
 
-/** Whether a URL is `http` to this machine, which is safe from tampering in transit. */
+/** Whether a URL is `http` to this machine, which others cannot read or change in transit. */
 export function isLoopbackUrl(text: string): boolean {
   const url = URL.parse(text);
   return url?.protocol === "http:" && isLoopback(url.hostname);
 }
 
-/** Whether a URL is safe from tampering in transit: `https`, or `http` to this machine. */
+/** Whether others cannot read or change requests to a URL in transit: `https`, or `http` to this machine. */
 export function isSecureUrl(text: string): boolean {
   return URL.parse(text)?.protocol === "https:" || isLoopbackUrl(text);
 }

@@ -7,8 +7,8 @@
 /** Replaces a secret. */
 export const REDACTED = "[redacted]";
 
-/** Shorter values are usually words, ports and flags, not secrets. */
-const SHORTEST_SECRET = 6;
+/** Minimum length of a secret; shorter values are usually words, ports and flags. */
+const MIN_SECRET_LENGTH = 6;
 
 /**
  * Removes known secrets and the user's home folder from a text.
@@ -19,26 +19,30 @@ const SHORTEST_SECRET = 6;
  * @param home The home folder, shown as `~`.
  */
 export function redact(text: string, secrets: readonly string[], home?: string): string {
-  let clean = text;
-  const known = secrets.filter((secret) => secret.length >= SHORTEST_SECRET);
-  // The longest first, so that a secret that contains another one is removed completely.
+  let redacted = text;
+  const known = secrets.filter((secret) => secret.length >= MIN_SECRET_LENGTH);
+  // The longest secrets come first, so that one that contains another is removed completely.
   for (const secret of known.sort((one, two) => two.length - one.length)) {
-    clean = clean.replaceAll(secret, REDACTED);
+    redacted = redacted.replaceAll(secret, REDACTED);
   }
-  return home === undefined || home.length < 2 ? clean : clean.replaceAll(home, "~");
+  return home === undefined || home.length < 2 ? redacted : redacted.replaceAll(home, "~");
 }
 
-/** Words that mark a name as that of a secret; `api_key`, `apiKey` and `API-Key` match equally. */
-const WORDS = "pass(?:word|wd|phrase|code)|pwd|secret|token|credential|authorization|cookie|" +
+/** Words in the names of secrets; `api_key`, `apiKey` and `API-Key` all match. */
+const SECRET_WORDS =
+  "pass(?:word|wd|phrase|code)|pwd|secret|token|credential|authorization|cookie|" +
   "bearer|jwt|signature|(?:api|access|private|secret|signing|encryption|master|auth|account)" +
   "[-_ ]?key|session[-_ ]?id|connection[-_ ]?string";
 
-const SECRET_NAME = new RegExp(`${WORDS}|^(?:auth|pin|otp|cvv|cvc|sig)$|(?:^|[-_ ])pass$`, "i");
+const SECRET_NAME = new RegExp(
+  `${SECRET_WORDS}|^(?:auth|pin|otp|cvv|cvc|sig)$|(?:^|[-_ ])pass$`,
+  "i",
+);
 
-/** `dbPass`, but not `compass`. */
+/** Matches `dbPass`, but not `compass`. */
 const CAMEL_PASS = /[a-z\d]Pass$/;
 
-/** `max_tokens` and the like are counts, but only if the value is a number. */
+/** Matches names such as `max_tokens`, which are not secrets if the value is a number. */
 const COUNT_NAME = /tokens$|tokens?[-_ ]?(?:count|limit|budget|size)|length$|count$/i;
 
 /** Whether a name is that of a secret. */
@@ -46,8 +50,8 @@ export function isSecretName(name: string): boolean {
   return SECRET_NAME.test(name) || CAMEL_PASS.test(name);
 }
 
-// Every pattern takes linear time: it starts with a text that it cannot match again, or consumes all
-// that it reads, or reads a bounded number of characters.
+// Every pattern takes linear time, because it begins with a text that it cannot match again, consumes all
+// characters that it reads, or reads a bounded number of them.
 const QUOTE = `[\\\\"'\`]{0,16}`;
 const VALUE = `"(?:[^"\\\\]|\\\\[^])*"?|'(?:[^'\\\\]|\\\\[^])*'?|\\\\+"[^"]*"?|[^\\s"'\`&]+`;
 const SCHEME = "(?:bearer|basic|digest|negotiate|token|apikey)";
@@ -72,13 +76,13 @@ const PATTERNS: readonly (readonly [pattern: RegExp, replacement: string])[] = [
   // name=value, "name": "value", --name value.
   [
     new RegExp(
-      `((?:${WORDS})[\\w-]{0,24}${QUOTE}\\s{0,8}(?::=|=>|[:=])\\s{0,8}(?:${SCHEME}\\s{1,8})?)(?:${VALUE})`,
+      `((?:${SECRET_WORDS})[\\w-]{0,24}${QUOTE}\\s{0,8}(?::=|=>|[:=])\\s{0,8}(?:${SCHEME}\\s{1,8})?)(?:${VALUE})`,
       "gi",
     ),
     `$1${REDACTED}`,
   ],
   [
-    new RegExp(`(--?[\\w-]{0,24}(?:${WORDS})[\\w-]{0,24}\\s{1,8})(?!-)(?:${VALUE})`, "gi"),
+    new RegExp(`(--?[\\w-]{0,24}(?:${SECRET_WORDS})[\\w-]{0,24}\\s{1,8})(?!-)(?:${VALUE})`, "gi"),
     `$1${REDACTED}`,
   ],
   // DB_PASS=x, and the signatures in URLs of shared files.
@@ -113,21 +117,21 @@ const PATTERNS: readonly (readonly [pattern: RegExp, replacement: string])[] = [
  * passwords in URLs, and values that follow the name of a secret. Takes linear time.
  */
 export function redactText(text: string): string {
-  let clean = text;
+  let redacted = text;
   for (const [pattern, replacement] of PATTERNS) {
-    clean = clean.replace(pattern, replacement === "" ? REDACTED : replacement);
+    redacted = redacted.replace(pattern, replacement === "" ? REDACTED : replacement);
   }
-  return clean;
+  return redacted;
 }
 
-/** Maximum length of a text that is read, in UTF-16 code units; far more than is ever shown. */
-const WINDOW = 16 * 1024;
+/** Maximum length of one text that is read, in UTF-16 code units; far more than is ever shown. */
+const MAX_TEXT_LENGTH = 16 * 1024;
 
-/** Maximum length of all texts that are read: values that do not fit the output also take time. */
-const MAX_READ = 64 * 1024;
+/** Maximum total length of the texts that are read: values that do not fit the output take time, too. */
+const MAX_TOTAL_LENGTH = 64 * 1024;
 
 /** Replaces values that do not fit. */
-const CUT = "…";
+const ELLIPSIS = "…";
 
 /**
  * Serializes a value as JSON without probable secrets, which it recognizes by the names of members
@@ -137,123 +141,125 @@ const CUT = "…";
  * @param maxBytes Maximum size of the output in UTF-8 bytes; `…` replaces values that do not fit.
  */
 export function redactedJson(value: unknown, maxBytes: number): string {
-  const room = { bytes: maxBytes, units: MAX_READ };
-  return JSON.stringify(redactValue(value, room));
+  const budget = { bytes: maxBytes, unreadLength: MAX_TOTAL_LENGTH };
+  return JSON.stringify(redactValue(value, budget));
 }
 
-interface Room {
-  /** Bytes left in the output. */
+/** The remaining size of the output and of the input; both decrease while a value is redacted. */
+interface Budget {
+  /** Bytes that still fit the output. */
   bytes: number;
-  /** UTF-16 code units of the input that may still be read. */
-  units: number;
+  /** UTF-16 code units of texts that may still be read. */
+  unreadLength: number;
 }
 
-function redactValue(value: unknown, room: Room): unknown {
-  if (typeof value === "string") return fit(redactString(value, room), room);
-  if (Array.isArray(value)) return redactArray(value, room);
-  if (typeof value === "object" && value !== null) return redactObject(value, room);
-  room.bytes -= String(value).length;
+function redactValue(value: unknown, budget: Budget): unknown {
+  if (typeof value === "string") return cutToFit(redactString(value, budget), budget);
+  if (Array.isArray(value)) return redactArray(value, budget);
+  if (typeof value === "object" && value !== null) return redactObject(value, budget);
+  budget.bytes -= String(value).length;
   return value;
 }
 
-function redactString(text: string, room: Room): string {
-  const window = Math.min(WINDOW, room.units);
-  room.units -= Math.min(window, text.length);
+function redactString(text: string, budget: Budget): string {
+  const window = Math.min(MAX_TEXT_LENGTH, budget.unreadLength);
+  budget.unreadLength -= Math.min(window, text.length);
   if (text.length > window) {
-    // Cut at a space: half a secret may not look like one.
+    // Cut at a space, because half a secret might not be recognized.
     let end = window;
     while (end > 0 && !/\s/.test(text[end] ?? "")) end--;
-    return `${redactText(text.slice(0, end))}${CUT}`;
+    return `${redactText(text.slice(0, end))}${ELLIPSIS}`;
   }
-  const inner = /^\s*[[{]/.test(text) ? parse(text) : undefined;
+  const inner = /^\s*[[{]/.test(text) ? parseJson(text) : undefined;
   if (inner === undefined) return redactText(text);
-  const within = { ...room };
-  const clean = JSON.stringify(redactValue(inner, within));
-  room.units = within.units;
-  return clean;
+  const within = { ...budget };
+  const redacted = JSON.stringify(redactValue(inner, within));
+  budget.unreadLength = within.unreadLength;
+  return redacted;
 }
 
-function redactArray(values: readonly unknown[], room: Room): unknown[] {
-  const clean: unknown[] = [];
-  // Reserve the brackets and the mark.
-  room.bytes -= 2 + MARK_BYTES;
-  let isNamed = false;
+function redactArray(values: readonly unknown[], budget: Budget): unknown[] {
+  const redacted: unknown[] = [];
+  // Reserve bytes for the brackets and an ellipsis.
+  budget.bytes -= 2 + ELLIPSIS_BYTES;
+  let isNamedSecret = false;
   for (const value of values) {
-    if (room.bytes < MIN_ROOM) {
-      clean.push(CUT);
-      return clean;
+    if (budget.bytes < MIN_MEMBER_BYTES) {
+      redacted.push(ELLIPSIS);
+      return redacted;
     }
-    room.bytes -= 1;
-    // ["--password", "x"] and ["Authorization", "x"].
-    clean.push(isNamed ? hide(value, room) : redactValue(value, room));
-    isNamed = typeof value === "string" && value.length < 64 && /^[\w-]+$/.test(value) &&
+    budget.bytes -= 1;
+    // In ["--password", "x"] and ["Authorization", "x"], the value follows its name.
+    redacted.push(isNamedSecret ? redactSecret(value, budget) : redactValue(value, budget));
+    isNamedSecret = typeof value === "string" && value.length < 64 && /^[\w-]+$/.test(value) &&
       isSecretName(value.replace(/^-{1,2}/, ""));
   }
-  room.bytes += MARK_BYTES;
-  return clean;
+  budget.bytes += ELLIPSIS_BYTES;
+  return redacted;
 }
 
-function redactObject(fields: object, room: Room): Record<string, unknown> {
-  const clean: Record<string, unknown> = Object.create(null);
-  room.bytes -= 2 + MARK_BYTES;
-  // {"name": "Authorization", "value": "x"}.
-  const isPair = ["name", "key", "header"].some((key) => {
+function redactObject(fields: object, budget: Budget): Record<string, unknown> {
+  const redacted: Record<string, unknown> = Object.create(null);
+  budget.bytes -= 2 + ELLIPSIS_BYTES;
+  // In {"name": "Authorization", "value": "x"}, two members are name and value.
+  const isSecretPair = ["name", "key", "header"].some((key) => {
     const name: unknown = (fields as Record<string, unknown>)[key];
     return typeof name === "string" && name.length < 64 && isSecretName(name);
   });
   for (const [name, value] of Object.entries(fields)) {
-    if (room.bytes < MIN_ROOM) {
-      clean[CUT] = CUT;
-      return clean;
+    if (budget.bytes < MIN_MEMBER_BYTES) {
+      redacted[ELLIPSIS] = ELLIPSIS;
+      return redacted;
     }
-    // Reserve room for the value.
-    room.bytes -= 2 + MIN_ROOM / 2;
-    const key = fit(redactString(name, room), room);
-    room.bytes += MIN_ROOM / 2;
+    // Reserve bytes for the value.
+    budget.bytes -= 2 + MIN_MEMBER_BYTES / 2;
+    const key = cutToFit(redactString(name, budget), budget);
+    budget.bytes += MIN_MEMBER_BYTES / 2;
     const isSecret = isSecretName(name) && !(typeof value === "number" && COUNT_NAME.test(name));
-    clean[key] = isSecret || (isPair && /value/i.test(name))
-      ? hide(value, room)
-      : redactValue(value, room);
+    redacted[key] = isSecret || (isSecretPair && /value/i.test(name))
+      ? redactSecret(value, budget)
+      : redactValue(value, budget);
   }
-  room.bytes += MARK_BYTES;
-  return clean;
+  budget.bytes += ELLIPSIS_BYTES;
+  return redacted;
 }
 
-/** Minimum room for a member: a short name, and a number or an empty object with its mark. */
-const MIN_ROOM = 64;
+/** Minimum size of a member in bytes: a short name, and a number or an empty object with an ellipsis. */
+const MIN_MEMBER_BYTES = 64;
 
-/** Size of `,"…":"…"` in UTF-8. */
-const MARK_BYTES = 12;
+/** Size of `,"…":"…"` in UTF-8 bytes, which marks omitted members. */
+const ELLIPSIS_BYTES = 12;
 
-function hide(value: unknown, room: Room): unknown {
-  room.bytes -= REDACTED.length + 2;
+/** Returns the replacement of a secret value. */
+function redactSecret(value: unknown, budget: Budget): unknown {
+  budget.bytes -= REDACTED.length + 2;
   return value === null || typeof value === "boolean" ? value : REDACTED;
 }
 
-/** Cuts a text to the room that is left. */
-function fit(text: string, room: Room): string {
-  room.bytes -= 2;
+/** Cuts a text so that it fits the output. */
+function cutToFit(text: string, budget: Budget): string {
+  budget.bytes -= 2;
   for (let at = 0; at < text.length; at++) {
-    const cost = jsonBytes(text.charCodeAt(at));
-    // The mark takes three bytes.
-    if (cost > room.bytes - 3) {
-      room.bytes = Math.min(0, room.bytes - 3);
-      return `${text.slice(0, at)}${CUT}`;
+    const cost = maxJsonBytes(text.charCodeAt(at));
+    // An ellipsis takes three bytes.
+    if (cost > budget.bytes - 3) {
+      budget.bytes = Math.min(0, budget.bytes - 3);
+      return `${text.slice(0, at)}${ELLIPSIS}`;
     }
-    room.bytes -= cost;
+    budget.bytes -= cost;
   }
   return text;
 }
 
 /** Returns the maximum size of a code unit as JSON in UTF-8 bytes. */
-function jsonBytes(code: number): number {
+function maxJsonBytes(code: number): number {
   if (code < 0x20 || (code >= 0xd800 && code < 0xe000)) return 6;
   if (code === 0x22 || code === 0x5c) return 2;
   if (code < 0x80) return 1;
   return code < 0x800 ? 2 : 3;
 }
 
-function parse(text: string): unknown {
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -16,21 +16,21 @@ export function similarNames(
   names: Iterable<string>,
   { max }: { readonly max?: number } = {},
 ): string[] {
-  const wanted = given.toLowerCase();
+  const lowerCaseName = given.toLowerCase();
   // A name may differ in a third of its characters, so that short names do not match everything.
-  const furthest = Math.max(1, Math.floor(given.length / 3));
-  const near: { name: string; distance: number }[] = [];
+  const maxDistance = Math.max(1, Math.floor(given.length / 3));
+  const similar: { name: string; distance: number }[] = [];
   for (const name of names) {
-    // The length rules out most names, and texts that are too long to be one.
-    if (Math.abs(name.length - given.length) > furthest) continue;
-    const distance = editDistance(wanted, name.toLowerCase(), furthest);
-    if (distance <= furthest) near.push({ name, distance });
+    // Most names are ruled out by their length.
+    if (Math.abs(name.length - given.length) > maxDistance) continue;
+    const distance = editDistance(lowerCaseName, name.toLowerCase(), maxDistance);
+    if (distance <= maxDistance) similar.push({ name, distance });
   }
-  near.sort((one, two) => one.distance - two.distance);
-  return near.slice(0, max).map(({ name }) => name);
+  similar.sort((left, right) => left.distance - right.distance);
+  return similar.slice(0, max).map(({ name }) => name);
 }
 
-/** The nearest of some names to a mistyped one, as words to append to a message; else `""`. */
+/** Returns a suggestion of the nearest name to append to a message; `""` if none is near. */
 export function didYouMean(given: string, names: Iterable<string>): string {
   const [best] = similarNames(given, names, { max: 1 });
   return best === undefined ? "" : `; did you mean ${JSON.stringify(best)}?`;
@@ -39,18 +39,20 @@ export function didYouMean(given: string, names: Iterable<string>): string {
 /** Maximum length of texts that are compared character by character. */
 const MAX_LENGTH = 64;
 
-/** Three rows of the distance matrix, reused because a list of names is compared at once. */
+/** Length of a row of the distance matrix. */
 const ROW = MAX_LENGTH + 1;
+
+/** Three rows of the distance matrix, reused for all comparisons. */
 const rows = new Uint8Array(3 * ROW);
 
 /**
- * Returns the number of characters to insert, delete, replace or swap with their neighbor
- * (Damerau-Levenshtein).
+ * Returns the number of edits from one text to the other: characters to insert, delete, replace or swap
+ * with their neighbor (Damerau-Levenshtein).
  *
- * @param furthest Greater distances need not be exact.
+ * @param maxDistance Greater distances need not be exact.
  * @returns `Infinity` for long texts, and for texts that are certainly further apart.
  */
-export function editDistance(a: string, b: string, furthest = Infinity): number {
+export function editDistance(a: string, b: string, maxDistance = Infinity): number {
   if (a.length > MAX_LENGTH || b.length > MAX_LENGTH) return a === b ? 0 : Infinity;
   for (let column = 0; column <= b.length; column++) rows[column] = column;
   for (let row = 1; row <= a.length; row++) {
@@ -59,7 +61,7 @@ export function editDistance(a: string, b: string, furthest = Infinity): number 
     const beforeLast = ((row + 1) % 3) * ROW;
     const letter = a.charCodeAt(row - 1);
     rows[next] = row;
-    let least = row;
+    let lowest = row;
     for (let column = 1; column <= b.length; column++) {
       const other = b.charCodeAt(column - 1);
       let cost = Math.min(
@@ -72,10 +74,10 @@ export function editDistance(a: string, b: string, furthest = Infinity): number 
         a.charCodeAt(row - 2) === other
       ) cost = Math.min(cost, at(beforeLast + column - 2) + 1);
       rows[next + column] = cost;
-      if (cost < least) least = cost;
+      if (cost < lowest) lowest = cost;
     }
-    // A swap continues from two rows back, so it may be one better than the last row.
-    if (least > furthest + 1) return Infinity;
+    // The next row may be better than this one by 1, because a swap continues from two rows before.
+    if (lowest > maxDistance + 1) return Infinity;
   }
   return at((a.length % 3) * ROW + b.length);
 }

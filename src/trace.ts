@@ -1,7 +1,7 @@
 /**
- * Traces operations with the OpenTelemetry API. If `OTEL_DENO=true`, Deno exports the spans, or the
- * OpenTelemetry SDK in a compiled executable. Otherwise neither is loaded, and spans do nothing. A
- * leaf: imports other leaves only.
+ * Traces operations with the OpenTelemetry API. If `OTEL_DENO=true`, the spans are exported: by Deno, or in
+ * a compiled executable by the OpenTelemetry SDK. Otherwise neither is loaded, and spans do nothing. A leaf:
+ * imports other leaves only.
  *
  * @module
  */
@@ -32,7 +32,7 @@ export interface Span {
   fail(errorType: string): void;
   /** Ends the span. */
   end(): void;
-  /** Returns the `_meta` to send, so that the other side can continue the trace. */
+  /** Returns `_meta` with the trace context, so that the other side can continue the trace. */
   carry(meta: Meta | undefined): Meta | undefined;
 }
 
@@ -71,7 +71,7 @@ export async function loadTracer(isOn: boolean, version: string): Promise<Tracer
   const otel = await import("@opentelemetry/api");
   const close = Deno.build.standalone
     ? (await import("./otlp_exporter.ts")).exportSpans()
-    // Deno exports the remaining spans itself at its end.
+    // Deno itself exports the remaining spans when it ends.
     : NO_TRACER.close;
   const tracer = otel.trace.getTracer("agent-mcp-gateway", version);
   return {
@@ -94,39 +94,39 @@ class LiveSpan implements Span {
   readonly #tracer: api.Tracer;
   readonly #span: api.Span;
   readonly #context: api.Context;
-  readonly #state: api.TraceState | undefined;
+  readonly #traceState: api.TraceState | undefined;
 
   constructor(
     otel: Otel,
     tracer: api.Tracer,
-    about: {
+    start: {
       name: string;
       parent: api.Context;
       state: api.TraceState | undefined;
       options: SpanOptions | undefined;
     },
   ) {
-    const { kind, attributes } = about.options ?? {};
+    const { kind, attributes } = start.options ?? {};
     const { SpanKind } = otel;
     this.#otel = otel;
     this.#tracer = tracer;
-    this.#state = about.state;
-    this.#span = tracer.startSpan(about.name, {
+    this.#traceState = start.state;
+    this.#span = tracer.startSpan(start.name, {
       kind: kind === "server"
         ? SpanKind.SERVER
         : kind === "client"
         ? SpanKind.CLIENT
         : SpanKind.INTERNAL,
       ...(attributes === undefined ? {} : { attributes }),
-    }, about.parent);
-    this.#context = otel.trace.setSpan(about.parent, this.#span);
+    }, start.parent);
+    this.#context = otel.trace.setSpan(start.parent, this.#span);
   }
 
   child(name: string, options?: SpanOptions): Span {
     return new LiveSpan(this.#otel, this.#tracer, {
       name,
       parent: this.#context,
-      state: this.#state,
+      state: this.#traceState,
       options,
     });
   }
@@ -147,11 +147,11 @@ class LiveSpan implements Span {
   carry(meta: Meta = {}): Meta {
     const { traceId, spanId, traceFlags } = this.#span.spanContext();
     const flags = traceFlags.toString(16).padStart(2, "0");
-    // Drop the `tracestate` of a context that we did not continue.
+    // The received `tracestate` is dropped, because it may belong to a context that this span does not continue.
     const { tracestate: _, ...others } = meta;
     const carried = { ...others, traceparent: `00-${traceId}-${spanId}-${flags}` };
     // Deno's own spans lose the trace state of their parent.
-    const state = this.#state?.serialize();
+    const state = this.#traceState?.serialize();
     return state === undefined || state === "" ? carried : { ...carried, tracestate: state };
   }
 }

@@ -5,7 +5,7 @@
  */
 
 /**
- * Waits for a promise up to a time limit. Leaves no timer behind.
+ * Waits for a promise up to a time limit.
  *
  * @param promise The promise; a rejection counts as settled.
  * @param ms The time limit in milliseconds.
@@ -26,7 +26,7 @@ export function within(promise: Promise<unknown>, ms: number): Promise<boolean> 
  * Runs an abortable function and aborts it when it takes too long.
  *
  * @param ms The time limit in milliseconds.
- * @param run The function; it should reject with the signal's reason, a `TimeoutError`.
+ * @param run The function; when the signal aborts, it should reject with its reason, a `TimeoutError`.
  */
 export async function withDeadline<T>(
   ms: number,
@@ -44,8 +44,8 @@ export async function withDeadline<T>(
 }
 
 /**
- * Waits for some time. `setTimeout` of `node:timers/promises` would throw its own error, not the
- * signal's reason.
+ * Waits for some time. `setTimeout` of `node:timers/promises` would throw another error than the reason of
+ * the signal.
  *
  * @param ms The time in milliseconds.
  * @param signal Aborts the wait, which then rejects with the signal's reason.

@@ -23,13 +23,13 @@ const LINE_FEED = 0x0a;
  */
 const LOCKED_RETRY_MS = 500;
 
-/** Maximum size of the text that is rewritten if the file is deleted, in UTF-16 code units. */
-const MAX_RECENT = 1024 * 1024;
+/** Maximum length of the text that is rewritten if the file is deleted, in UTF-16 code units. */
+const MAX_RECENT_LENGTH = 1024 * 1024;
 
 /**
- * A file that lines are appended to. When it is full, it is rotated to `PATH.1`, `PATH.2`, … Each
- * append is one write at the end of the file, so that several processes can share it. One of them
- * rotates it, and the others notice.
+ * A file that lines are appended to. A full file is renamed to `PATH.1`, after the older ones to `PATH.2`
+ * and so on. Each append is one write at the end of the file, so that several processes can share it. One
+ * of them rotates it, and the others notice.
  */
 export class AuditFile implements Destination {
   readonly waiting = 0;
@@ -41,15 +41,16 @@ export class AuditFile implements Destination {
   #file: Deno.FsFile;
   #size: number;
   #identity: string;
-  #isTorn = false;
-  #rotateAt = 0;
-  // Lines written since the last check found the file at its path.
+  #endsMidLine = false;
+  #nextRotationAt = 0;
+  // Texts written since the last check, and their total length.
   #recent: string[] = [];
-  #recentSize = 0;
-  #forgotten = 0;
+  #recentLength = 0;
+  // Number of lines written since the last check that `#recent` has no room for.
+  #unkeptLines = 0;
 
   /**
-   * Takes over an open file.
+   * Creates a log in an open file, which it closes at the end.
    *
    * @param file A file that `openFile` opened.
    * @throws Any error of the system, if the file cannot be read.
@@ -59,38 +60,38 @@ export class AuditFile implements Destination {
     this.#maxBytes = options.maxBytes ?? DEFAULT_MAX_BYTES;
     this.#maxFiles = options.maxFiles ?? DEFAULT_MAX_FILES;
     this.#file = file;
-    const { size, identity } = describe(file.statSync());
+    const { size, identity } = sizeAndIdentity(file.statSync());
     this.#size = size;
     this.#identity = identity;
-    this.#isTorn = isTorn(file);
+    this.#endsMidLine = endsMidLine(file);
   }
 
   append(text: string): void {
     if (text === "") return;
-    if (this.#size >= this.#maxBytes && performance.now() >= this.#rotateAt) this.#rotate();
-    // After a partial write, the rest of its line must not run into the next one.
-    const bytes = this.#encoder.encode(this.#isTorn ? `\n${text}` : text);
+    if (this.#size >= this.#maxBytes && performance.now() >= this.#nextRotationAt) this.#rotate();
+    // After a partial write, a line feed separates the incomplete line from the next one.
+    const bytes = this.#encoder.encode(this.#endsMidLine ? `\n${text}` : text);
     let written = 0;
     try {
       while (written < bytes.length) written += this.#file.writeSync(bytes.subarray(written));
-      this.#isTorn = false;
+      this.#endsMidLine = false;
       this.#size += written;
-      this.#keep(text);
+      this.#keepRecent(text);
     } catch (error) {
-      if (written > 0) this.#takeBack(written);
+      if (written > 0) this.#undoPartialWrite(written);
       throw error;
     }
   }
 
   check(): FileChange | undefined {
     const recent = this.#recent;
-    const lost = this.#forgotten;
+    const lost = this.#unkeptLines;
     let written = 0;
     try {
       const state = this.#checkPath();
       if (state === "same" || state === "rotated") return undefined;
       if (state === "moved") return { kind: "moved" };
-      // These lines are in no file now, although their answers may have been sent.
+      // Otherwise these lines would be in no file, although their answers may have been sent.
       for (const text of recent) {
         this.append(text);
         written++;
@@ -98,7 +99,7 @@ export class AuditFile implements Destination {
       const rewritten = recent.reduce((sum, text) => sum + countLines(text), 0);
       return { kind: "deleted", rewritten, lost };
     } catch {
-      const isDeleted = written > 0 || hasNoName(this.#file);
+      const isDeleted = written > 0 || wasDeleted(this.#file);
       return { kind: "unwritable", texts: isDeleted ? recent.slice(written) : [], lost };
     }
   }
@@ -107,45 +108,47 @@ export class AuditFile implements Destination {
     this.#file.close();
   }
 
-  #keep(text: string): void {
-    if (this.#recentSize + text.length > MAX_RECENT) {
-      this.#forgotten += countLines(text);
+  #keepRecent(text: string): void {
+    if (this.#recentLength + text.length > MAX_RECENT_LENGTH) {
+      this.#unkeptLines += countLines(text);
       return;
     }
     this.#recent.push(text);
-    this.#recentSize += text.length;
+    this.#recentLength += text.length;
   }
 
-  #forget(): void {
+  #clearRecent(): void {
     this.#recent = [];
-    this.#recentSize = 0;
-    this.#forgotten = 0;
+    this.#recentLength = 0;
+    this.#unkeptLines = 0;
   }
 
-  /** Removes half a written line, which the next line of another process would run into. */
-  #takeBack(written: number): void {
-    this.#isTorn = true;
+  /** Removes the bytes of an incomplete write, which another process would continue with its next line. */
+  #undoPartialWrite(written: number): void {
+    this.#endsMidLine = true;
     try {
       const end = this.#file.seekSync(0, Deno.SeekMode.Current);
-      // Another process has appended a line, which must stay.
+      // If another process has appended a line in the meantime, that must stay.
       if (this.#file.statSync().size !== end) return;
       this.#file.truncateSync(end - written);
-      this.#isTorn = false;
+      this.#endsMidLine = false;
     } catch {
-      // The next line begins with a line feed.
+      // Not possible; the next append begins with a line feed instead.
     }
   }
 
   /** Checks whether the file is still at its path, and reopens the path if it is not. */
   #checkPath(): "same" | "rotated" | "moved" | "deleted" {
-    const now = statPath(this.path);
-    if (now?.identity === this.#identity) {
-      this.#size = now.size;
-      this.#forget();
+    const current = statPath(this.path);
+    if (current?.identity === this.#identity) {
+      this.#size = current.size;
+      this.#clearRecent();
       return "same";
     }
-    const isDeleted = hasNoName(this.#file);
-    const isRotated = isDeleted ? now !== undefined && this.#recentSize === 0 : this.#isRotated();
+    const isDeleted = wasDeleted(this.#file);
+    const isRotated = isDeleted
+      ? current !== undefined && this.#recentLength === 0
+      : this.#isRotated();
     this.#reopen();
     return isRotated ? "rotated" : isDeleted ? "deleted" : "moved";
   }
@@ -161,37 +164,37 @@ export class AuditFile implements Destination {
     const file = openFile(this.path);
     if (isStream(file)) {
       file.close();
-      // A write to it would wait for its reader. The caller catches this and opens the path as a
-      // stream.
+      // A write to a stream could wait for its reader. The caller catches this error, and opens the path
+      // as a stream.
       throw new Error(`${this.path} is no longer a file`);
     }
     this.#file.close();
     this.#file = file;
-    const { size, identity } = describe(file.statSync());
+    const { size, identity } = sizeAndIdentity(file.statSync());
     this.#size = size;
     this.#identity = identity;
-    this.#isTorn = isTorn(file);
-    this.#forget();
+    this.#endsMidLine = endsMidLine(file);
+    this.#clearRecent();
   }
 
   #rotate(): void {
-    // A file that cannot be rotated keeps growing: a line too many is better than one too few.
-    this.#rotateAt = performance.now() + ROTATION_RETRY_MS;
+    // A file that cannot be rotated keeps growing, because losing lines would be worse.
+    this.#nextRotationAt = performance.now() + ROTATION_RETRY_MS;
     // A device such as /dev/null must not be rotated.
     if (!this.#file.statSync().isFile) return;
     try {
-      // The file itself is the lock: a process that gets it second finds another file at the path.
-      // Nobody waits for the lock, because any program that can read the file could hold it.
+      // The file itself is locked. A process that locks it after another has rotated it finds another file
+      // at the path. No process waits for the lock, because any program that can read the file can hold it.
       if (!this.#file.tryLockSync(true)) {
-        this.#rotateAt = performance.now() + LOCKED_RETRY_MS;
+        this.#nextRotationAt = performance.now() + LOCKED_RETRY_MS;
         return;
       }
       if (statPath(this.path)?.identity === this.#identity) {
         for (let number = this.#maxFiles - 1; number > 0; number--) {
           const from = number === 1 ? this.path : `${this.path}.${number - 1}`;
-          renameIfThere(from, `${this.path}.${number}`);
+          renameIfExists(from, `${this.path}.${number}`);
         }
-        // A single file cannot be renamed, so it is emptied.
+        // If only one file is kept, it is emptied instead.
         if (this.#maxFiles <= 1) this.#file.truncateSync();
       }
     } catch {
@@ -200,7 +203,7 @@ export class AuditFile implements Destination {
       this.#unlock();
     }
     this.#reopen();
-    this.#rotateAt = 0;
+    this.#nextRotationAt = 0;
   }
 
   #unlock(): void {
@@ -212,15 +215,15 @@ export class AuditFile implements Destination {
   }
 }
 
-/** Maximum number of checks of a line without an end. */
-const TORN_CHECKS = 20;
+/** Maximum number of checks whether another process completes its line. */
+const MAX_LINE_CHECKS = 20;
 
-/** Whether the last line has no end, because its writer was stopped. */
-function isTorn(file: Deno.FsFile): boolean {
+/** Whether the last line is incomplete, because its writer was stopped. */
+function endsMidLine(file: Deno.FsFile): boolean {
   const last = new Uint8Array(1);
-  // A line that another process is writing has its end in a moment. If it takes longer, the result
+  // A line that another process is writing is complete in a moment. If that takes longer, the consequence
   // is only an empty line.
-  for (let check = 0; check < TORN_CHECKS; check++) {
+  for (let check = 0; check < MAX_LINE_CHECKS; check++) {
     const { size } = file.statSync();
     if (size === 0) return false;
     file.seekSync(size - 1, Deno.SeekMode.Start);
@@ -235,7 +238,7 @@ function isTorn(file: Deno.FsFile): boolean {
  * @throws Any error of the system, if the file cannot be opened.
  */
 export function openFile(path: string): Deno.FsFile {
-  // Without node:path, which adds 5 ms to the start.
+  // Not with `node:path`, whose loading takes 5 ms at the start.
   const folder = path.replace(/[\\/]?[^\\/]*$/, "");
   if (folder !== "") Deno.mkdirSync(folder, { recursive: true });
   return Deno.openSync(path, { create: true, append: true, read: true, mode: 0o600 });
@@ -247,16 +250,16 @@ export function isStream(file: Deno.FsFile): boolean {
   return isFifo === true || isSocket === true || file.isTerminal();
 }
 
-function describe(info: Deno.FileInfo): { size: number; identity: string } {
+function sizeAndIdentity(info: Deno.FileInfo): { size: number; identity: string } {
   return { size: info.size, identity: identityOf(info) };
 }
 
 /** Whether an open file was deleted. */
-function hasNoName(file: Deno.FsFile): boolean {
+function wasDeleted(file: Deno.FsFile): boolean {
   try {
     return file.statSync().nlink === 0;
   } catch {
-    // Deno resolves the path of the file, which fails if one of its folders was replaced by a file.
+    // Deno looks up the path of the file, which fails if one of its folders was replaced by a file.
     return false;
   }
 }
@@ -264,13 +267,13 @@ function hasNoName(file: Deno.FsFile): boolean {
 /** Returns size and identity of the file at a path; `undefined` if it cannot be looked up. */
 export function statPath(path: string): { size: number; identity: string } | undefined {
   try {
-    return describe(Deno.statSync(path));
+    return sizeAndIdentity(Deno.statSync(path));
   } catch {
     return undefined;
   }
 }
 
-function renameIfThere(from: string, to: string): void {
+function renameIfExists(from: string, to: string): void {
   try {
     Deno.renameSync(from, to);
   } catch (error) {

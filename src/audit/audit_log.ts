@@ -37,17 +37,17 @@ const RETRY_MS = 1000;
 const RETURN_MS = 60_000;
 
 /**
- * Maximum time from an entry to its write, and from a write to the check that the file still
- * exists, in milliseconds. A check takes 5 to 7 µs, the write itself 2.5 µs (measured), so checking
- * at each write would cost too much.
+ * Maximum delay of the write of an entry, and of the check after it that the file still exists, in
+ * milliseconds. A check takes 5 to 7 µs and a write 2.5 µs (measured), so that a check after every write
+ * would take too long.
  */
-const LATEST_MS = 20;
+const MAX_DELAY_MS = 20;
 
-/** Age of the last check after which the log checks again before it writes, in milliseconds. */
+/** Time after a check from which on the log checks again before it writes, in milliseconds. */
 const CHECK_MS = 500;
 
-/** Maximum size of the entries that wait for the disk to recover, in UTF-16 code units. */
-const MAX_WAITING = 1024 * 1024;
+/** Maximum total length of the entries that wait for the disk to recover, in UTF-16 code units. */
+const MAX_WAITING_LENGTH = 1024 * 1024;
 
 /**
  * Writes the audit log. Entries reach the disk before the answers of their operations are sent. A
@@ -56,18 +56,18 @@ const MAX_WAITING = 1024 * 1024;
  */
 export class AuditLog {
   readonly #options: AuditOptions;
-  #file: Destination | undefined;
-  // Lines that are not written yet; they are written at the end of the tick, when `#writing`
-  // resolves.
-  #joined = "";
+  #destination: Destination | undefined;
+  // Lines that are not written yet. They are written when the channel flushes, when `#writing` resolves, or
+  // when `#flushTimer` fires.
+  #unwritten = "";
   #writing: Promise<void> | undefined;
-  #latest: ReturnType<typeof setTimeout> | undefined;
+  #flushTimer: ReturnType<typeof setTimeout> | undefined;
   readonly #waiting: string[] = [];
-  // Total size of the lines that were added since `#waiting` was last empty.
-  #waitingSize = 0;
+  // Total length of the lines that were added since `#waiting` was last empty.
+  #waitingLength = 0;
   #dropped = 0;
   #failures = 0;
-  #retry: ReturnType<typeof setTimeout> | undefined;
+  #retryTimer: ReturnType<typeof setTimeout> | undefined;
   #returnAt = 0;
   #checkedAt = performance.now();
   #isFailing = false;
@@ -81,7 +81,7 @@ export class AuditLog {
 
   /** The path that is written to; `undefined` while no path can be written. */
   get path(): string | undefined {
-    return this.#file?.path;
+    return this.#destination?.path;
   }
 
   /** The current state. */
@@ -89,30 +89,30 @@ export class AuditLog {
     return {
       path: this.path ?? null,
       failures: this.#failures,
-      waiting: this.#waiting.length + (this.#file?.waiting ?? 0),
-      dropped: this.#dropped + (this.#file?.dropped ?? 0),
+      waiting: this.#waiting.length + (this.#destination?.waiting ?? 0),
+      dropped: this.#dropped + (this.#destination?.dropped ?? 0),
     };
   }
 
   /**
-   * Adds an entry. It is written together with others: one write for each would take a tenth of a
-   * call's total time. Before the operation's answer is sent, call `flush` or await `written`.
+   * Adds an entry. Entries are written together, because a write for each would take a tenth of the time of
+   * a call. Before the answer of the operation is sent, call `flush` or await `written`.
    */
   append(entry: AuditEntry): void {
     if (this.#isClosed) {
       this.#dropped++;
       return;
     }
-    this.#joined += auditLine(entry);
-    this.#latest ??= this.#flushLater();
+    this.#unwritten += auditLine(entry);
+    this.#flushTimer ??= this.#flushLater();
   }
 
   /** Writes all entries. When it returns, the operating system has them, or the disk failed. */
   flush(): void {
-    if (this.#joined !== "") this.#writeJoined();
+    if (this.#unwritten !== "") this.#writeUnwritten();
   }
 
-  /** Writes all entries at the end of this tick, in one write. Never rejects. */
+  /** Resolves when all entries are written, in one write in the next microtask. Never rejects. */
   written(): Promise<void> {
     return this.#writing ??= Promise.resolve().then(() => {
       this.#writing = undefined;
@@ -121,23 +121,24 @@ export class AuditLog {
   }
 
   /**
-   * Writes what is waiting and closes the log: immediately, unless it is a stream with a reader.
+   * Writes the waiting entries and closes the log. Resolves immediately, unless the log is a stream whose
+   * reader has to take them.
    */
   async close(): Promise<void> {
     this.flush();
     this.#check();
     if (this.#isFailing) this.#recover();
-    clearTimeout(this.#retry);
-    clearTimeout(this.#latest);
+    clearTimeout(this.#retryTimer);
+    clearTimeout(this.#flushTimer);
     this.#isClosed = true;
-    const reported = this.status().dropped;
+    const droppedBefore = this.status().dropped;
     this.#dropped += this.#waiting.splice(0).length;
-    const file = this.#file;
-    this.#file = undefined;
+    const file = this.#destination;
+    this.#destination = undefined;
     const closing = file?.close();
     if (closing !== undefined) await closing;
     this.#dropped += file?.dropped ?? 0;
-    if (this.#dropped === reported) return;
+    if (this.#dropped === droppedBefore) return;
     const dropped = this.#dropped;
     this.#options.log.error("Entries of the audit log were lost", { dropped });
   }
@@ -145,18 +146,18 @@ export class AuditLog {
   /** Writes the waiting entries to the first path that can be written. */
   #recover(): void {
     const { path, fallbackPath, log, retryMs = RETRY_MS, returnMs = RETURN_MS } = this.#options;
-    // At the start there is no timer, and the first use of a timer loads 5 ms of code.
-    if (this.#retry !== undefined) clearTimeout(this.#retry);
-    this.#leave();
+    // Not called without a timer: the first use of timers loads code for 5 ms.
+    if (this.#retryTimer !== undefined) clearTimeout(this.#retryTimer);
+    this.#closeDestination();
     const written = this.#waiting.length;
-    const reason = this.#moveTo(path, this.#waiting);
+    const reason = this.#openAndAppend(path, this.#waiting);
     if (reason === undefined) {
       this.#returnAt = 0;
       if (this.#isFailing) this.#reportRecovery(written);
       return;
     }
     const hasFallback = fallbackPath !== path;
-    const fallbackReason = hasFallback ? this.#moveTo(fallbackPath, this.#waiting) : reason;
+    const fallbackReason = hasFallback ? this.#openAndAppend(fallbackPath, this.#waiting) : reason;
     if (fallbackReason === undefined) {
       this.#returnAt = performance.now() + returnMs;
       log.warn(`The audit log cannot be written at ${path}; it is written at ${fallbackPath}`, {
@@ -165,9 +166,9 @@ export class AuditLog {
       if (this.#isFailing) this.#reportRecovery(written);
       return;
     }
-    this.#retry = setTimeout(() => this.#recover(), retryMs);
-    // The timer must not keep a process alive that has nothing else to do.
-    Deno.unrefTimer(Number(this.#retry));
+    this.#retryTimer = setTimeout(() => this.#recover(), retryMs);
+    // The timer alone must not keep the process alive.
+    Deno.unrefTimer(Number(this.#retryTimer));
     if (this.#isFailing) return;
     this.#isFailing = true;
     log.error("The audit log cannot be written; operations continue. Set GATEWAY_AUDIT_LOG", {
@@ -176,28 +177,32 @@ export class AuditLog {
   }
 
   /** Tries to write a line to the configured path; if that fails, the fallback stays in use. */
-  #return(line: string): boolean {
+  #tryToReturn(line: string): boolean {
     const { path, log, returnMs = RETURN_MS } = this.#options;
     this.#returnAt = performance.now() + returnMs;
-    if (this.#moveTo(path, [line]) !== undefined) return false;
+    if (this.#openAndAppend(path, [line]) !== undefined) return false;
     this.#returnAt = 0;
     log.info(`The audit log is written at ${path} again`);
     return true;
   }
 
-  /** Opens a path and moves lines there. Returns the reason if that fails. */
-  #moveTo(path: string, lines: string[]): string | undefined {
+  /**
+   * Opens a path, moves the lines there, and uses it from now on.
+   *
+   * @returns The reason if that fails; `lines` has the lines that were not written.
+   */
+  #openAndAppend(path: string, lines: string[]): string | undefined {
     let file: Destination | undefined;
-    let count = 0;
+    let writtenCount = 0;
     try {
       file = openDestination(path, this.#options);
-      // One by one: after a failure halfway, no line is written twice.
+      // Appended one by one, so that no line is written twice if one of them fails.
       for (const line of lines) {
         file.append(line);
-        count++;
+        writtenCount++;
       }
-      this.#leave();
-      this.#file = file;
+      this.#closeDestination();
+      this.#destination = file;
       this.#checkedAt = performance.now();
       return undefined;
     } catch (error) {
@@ -205,54 +210,54 @@ export class AuditLog {
       this.#failures++;
       return error instanceof Error ? error.message : String(error);
     } finally {
-      lines.splice(0, count);
+      lines.splice(0, writtenCount);
     }
   }
 
-  /** Writes entries whose answers are delayed or never sent: a slow client, an unfinished batch. */
+  /** Writes entries even if their answers are delayed, as for a slow client or an incomplete batch. */
   #flushLater(): ReturnType<typeof setTimeout> {
     const timer = setTimeout(() => {
-      this.#latest = undefined;
+      this.#flushTimer = undefined;
       this.flush();
       this.#check();
-    }, LATEST_MS);
+    }, MAX_DELAY_MS);
     Deno.unrefTimer(Number(timer));
     return timer;
   }
 
-  #writeJoined(): void {
-    const text = this.#joined;
-    this.#joined = "";
+  #writeUnwritten(): void {
+    const text = this.#unwritten;
+    this.#unwritten = "";
     const isDue = this.#returnAt > 0 && performance.now() >= this.#returnAt;
-    if (isDue && this.#return(text)) return;
+    if (isDue && this.#tryToReturn(text)) return;
     if (this.#write(text)) return;
-    this.#keepLines(text);
+    this.#keepWaiting(text);
     if (!this.#isFailing) this.#recover();
   }
 
   #write(line: string): boolean {
     if (performance.now() - this.#checkedAt > CHECK_MS) this.#check();
     try {
-      this.#file?.append(line);
-      return this.#file !== undefined;
+      this.#destination?.append(line);
+      return this.#destination !== undefined;
     } catch {
       this.#failures++;
       return false;
     }
   }
 
-  /** Closes the destination, and keeps the count of the lines that it dropped. */
-  #leave(): void {
-    if (this.#file === undefined) return;
-    this.#dropped += this.#file.dropped + this.#file.waiting;
-    void this.#file.close();
-    this.#file = undefined;
+  /** Closes the destination, and counts the lines that it dropped. */
+  #closeDestination(): void {
+    if (this.#destination === undefined) return;
+    this.#dropped += this.#destination.dropped + this.#destination.waiting;
+    void this.#destination.close();
+    this.#destination = undefined;
   }
 
-  /** Checks whether the file was deleted or moved, and continues in a new one if so. */
+  /** Checks whether the file was deleted or moved, and reports the new file. */
   #check(): void {
     this.#checkedAt = performance.now();
-    const change = this.#file?.check();
+    const change = this.#destination?.check();
     if (change === undefined) return;
     const { log } = this.#options;
     const { path } = this;
@@ -271,23 +276,23 @@ export class AuditLog {
       case "unwritable":
         this.#failures++;
         this.#dropped += change.lost;
-        for (const text of change.texts) this.#keepLines(text);
+        for (const text of change.texts) this.#keepWaiting(text);
         this.#recover();
     }
   }
 
-  #keepLines(text: string): void {
-    for (const line of text.split(/(?<=\n)/)) this.#keep(line);
+  #keepWaiting(text: string): void {
+    for (const line of text.split(/(?<=\n)/)) this.#keepLine(line);
   }
 
-  #keep(line: string): void {
-    if (this.#waiting.length === 0) this.#waitingSize = 0;
-    if (this.#waitingSize + line.length > MAX_WAITING) {
+  #keepLine(line: string): void {
+    if (this.#waiting.length === 0) this.#waitingLength = 0;
+    if (this.#waitingLength + line.length > MAX_WAITING_LENGTH) {
       this.#dropped++;
       return;
     }
     this.#waiting.push(line);
-    this.#waitingSize += line.length;
+    this.#waitingLength += line.length;
   }
 
   #reportRecovery(written: number): void {

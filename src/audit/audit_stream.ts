@@ -3,9 +3,7 @@ import type { Log } from "../log.ts";
 import { statPath } from "./audit_file.ts";
 import type { Destination, FileChange } from "./destination.ts";
 
-/**
- * Maximum time for the reader to take the last lines when the stream is closed, in milliseconds.
- */
+/** Maximum time for the reader to take the last lines when the stream is closed, in milliseconds. */
 const LAST_LINES_MS = 200;
 
 /** Options of an audit stream. */
@@ -33,19 +31,19 @@ export class AuditStream implements Destination {
   #dropped = 0;
   #isDropping = false;
 
-  /** Takes over an open stream. */
+  /** Creates a log on an open stream. */
   constructor({ path, queue, file, log }: AuditStreamOptions) {
     this.path = path;
     this.#queue = queue;
     this.#file = file;
     this.#log = log;
     this.#identity = file === undefined ? undefined : statPath(path)?.identity;
-    // The log shares a standard stream, and reports all of its dropped lines.
+    // On a standard stream, the log uses the same queue and reports all dropped lines itself.
     if (file !== undefined) queue.onRoom = (dropped) => this.#reportRoom(dropped);
   }
 
   get waiting(): number {
-    // The queue of a standard stream also contains lines of the log.
+    // The queue of a standard stream also has lines of the log.
     return this.#file === undefined ? 0 : this.#queue.waiting;
   }
 
@@ -60,7 +58,7 @@ export class AuditStream implements Destination {
     for (const line of text.split(/(?<=\n)/)) {
       if (line === "" || this.#queue.add(line)) continue;
       this.#dropped++;
-      // On a standard stream the log could not report this either.
+      // On a standard stream, the message of the log would be dropped too.
       if (this.#isDropping || this.#file === undefined) continue;
       this.#isDropping = true;
       this.#log.error("Nothing reads the audit log; its lines are dropped", { path: this.path });
@@ -71,7 +69,7 @@ export class AuditStream implements Destination {
     if (this.#file === undefined || statPath(this.path)?.identity === this.#identity) {
       return undefined;
     }
-    // The reader may have created the path again; nobody reads the open one.
+    // The pipe at the path is another one, so that nothing reads the open one.
     return { kind: "unwritable", texts: [], lost: 0 };
   }
 

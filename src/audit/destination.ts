@@ -1,17 +1,19 @@
-/** Change of a file since the last check. */
+/** A change of a file since the last check. */
 export type FileChange =
-  /** The file was deleted. The lines written to it since the last check are in the new file. */
+  /** The file was deleted. `rewritten` lines of it are in the new file, `lost` lines are in no file. */
   | { readonly kind: "deleted"; readonly rewritten: number; readonly lost: number }
-  /** The file was renamed, but not by a gateway. */
+  /** The file was renamed, but not by a rotation. A new one was created. */
   | { readonly kind: "moved" }
-  /** The file no longer exists and cannot be created again; these lines are in no file. */
+  /** The path cannot be written. The lines of `texts` are in no file; further lines are lost. */
   | { readonly kind: "unwritable"; readonly texts: readonly string[]; readonly lost: number };
 
 /** A file or stream that lines of the audit log are written to. */
 export interface Destination {
   /** The path, also of a standard stream. */
   readonly path: string;
+  /** Number of lines that wait for a reader. */
   readonly waiting: number;
+  /** Number of lines that were dropped. */
   readonly dropped: number;
   /**
    * Writes or queues lines.
@@ -21,14 +23,14 @@ export interface Destination {
    */
   append(text: string): void;
   /**
-   * Checks that the path still leads to the open file, and reopens it if it does not.
+   * Checks that the open file is still at its path, and opens the path again if it is not.
    *
    * @returns The change to report to the operator.
    */
   check(): FileChange | undefined;
   /**
-   * Closes a file immediately, and a stream once its reader has taken the waiting lines or the time
-   * is up.
+   * Closes a file immediately, and a stream when its reader has taken the waiting lines or after a time
+   * limit.
    */
   close(): Promise<void> | undefined;
 }

@@ -9,7 +9,7 @@ import type { Destination } from "./destination.ts";
  * another process reads.
  *
  * @param path A path, also of a standard stream, such as `/dev/stderr`.
- * @param options `log` receives a message when nobody reads the stream.
+ * @param options The rotation of a file, and the log for a message when nothing reads a stream.
  * @throws Any error of the system, if the path cannot be opened.
  */
 export function openDestination(
@@ -17,8 +17,8 @@ export function openDestination(
   options: RotationOptions & { log: Log },
 ): Destination {
   const { log } = options;
-  const standard = standardStream(path);
-  if (standard !== undefined) return new AuditStream({ path, queue: standard, log });
+  const standardQueue = standardStream(path);
+  if (standardQueue !== undefined) return new AuditStream({ path, queue: standardQueue, log });
   const file = openFile(path);
   if (isStream(file)) {
     const queue = new LineQueue((bytes) => file.write(bytes));

@@ -87,7 +87,7 @@ function suggestTool(
   const patterns = [...rules.agents.get(agent)?.allow?.tools ?? []]
     .filter(([key]) => compilePattern(key).matches(server)).flatMap(([, names]) => names);
   const callableNames = new Set(patterns.filter((name) => {
-    return compilePattern(name).explicit &&
+    return compilePattern(name).isExplicit &&
       policy.allows(agent, { kind: "tool", server, tool: name });
   }));
   const [closest] = similarNames(tool, callableNames, { max: 1 });

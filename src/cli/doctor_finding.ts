@@ -92,7 +92,7 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
     const quote = JSON.stringify(noise[0]?.slice(0, 80));
     return {
       kind: "stdout-noise",
-      message: error instanceof DownstreamError && error.quotesNoise
+      message: error instanceof DownstreamError && error.quotesInvalidOutput
         ? message
         : `${message}. On stdout, where only MCP messages belong, it wrote ${quote}`,
       fix: "Make sure that the command starts an MCP server over stdio and that it logs to " +

@@ -236,7 +236,7 @@ function toPrintedExplanation({ effect, rule, steps }: Explanation): PrintedExpl
   return {
     decision: effect,
     rule,
-    steps: steps.map(({ name, searched, found }) => ({
+    steps: steps.map(({ name, searched, decision: found }) => ({
       step: name,
       searched,
       ...(found !== undefined && { found: { decision: found.effect, rule: found.rule } }),

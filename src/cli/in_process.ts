@@ -68,7 +68,7 @@ async function runGateway<T>(
     notification: (method, params) => {
       if (method === "notifications/message") stderr.write(`${messageText(params)}\n`);
     },
-    noise: (description) => log.warn(description),
+    unexpected: (description) => log.warn(description),
     closed: () => {},
   });
   const { signal } = interrupts;

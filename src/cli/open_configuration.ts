@@ -88,7 +88,7 @@ export async function openConfiguration(flags: SettingFlags): Promise<OpenedConf
     level: logLevel,
     format: settings.logFormat,
     colors,
-    clean: secrets.redact,
+    redact: secrets.redact,
   });
   for (const note of noteFinds(files)) log.info(note);
   for (const warning of warnVariables(Deno.env)) log.warn(formatProblem(warning));

@@ -36,7 +36,7 @@ export async function serve(flags: ServeFlags): Promise<number> {
   const redactor = new LogRedactor();
   const isTerminal = Deno.stderr.isTerminal();
   const style: LogOptions = {
-    clean: redactor.redact,
+    redact: redactor.redact,
     colors: isTerminal && !Deno.noColor,
     // The parent process may not read the log; that must not block the gateway.
     write: (line) => void standardError.add(line),

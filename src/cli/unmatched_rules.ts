@@ -83,13 +83,13 @@ function findUnmatchedIn(
     if (matchingServers.length === 0 || matchingServers.some(([, tools]) => tools === undefined)) {
       return [];
     }
-    const owner = serverPattern.explicit
+    const owner = serverPattern.isExplicit
       ? `server ${JSON.stringify(server)}`
       : "the servers it is about";
     return patterns.flatMap((pattern, index): Unmatched[] => {
-      const { explicit, matches } = compilePattern(pattern);
+      const { isExplicit, matches } = compilePattern(pattern);
       // An entry such as `"*": ["delete_*"]` is also meant for servers that are added later.
-      const isGeneral = ANYTHING.test(server) && !explicit;
+      const isGeneral = ANYTHING.test(server) && !isExplicit;
       if (ANYTHING.test(pattern) || isGeneral || names.some(matches)) return [];
       const message = `no tool of ${owner} matches ${JSON.stringify(pattern)}` +
         nameHint(pattern, names);

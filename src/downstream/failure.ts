@@ -55,12 +55,15 @@ export async function explainFailure(
     });
   }
   const gotNoAnswer = cause instanceof ChannelClosed || cause instanceof DOMException;
-  const quotesNoise = gotNoAnswer && noise !== "";
-  const parts = [`${redactExcerpt(reason, config)}.`, quotesNoise ? noise : "", output];
+  const quotesInvalidOutput = gotNoAnswer && noise !== "";
+  const parts = [`${redactExcerpt(reason, config)}.`, quotesInvalidOutput ? noise : "", output];
   const message = `Server "${server}" is not available: ${
     parts.filter((part) => part !== "").join(" ")
   }`;
-  return new DownstreamError("SERVER_UNAVAILABLE", server, message, { cause, quotesNoise });
+  return new DownstreamError("SERVER_UNAVAILABLE", server, message, {
+    cause,
+    quotesInvalidOutput,
+  });
 }
 
 /** Describes the cause that the last output of a server shows, and quotes the line that shows it. */
@@ -79,7 +82,7 @@ async function explainOutput(output: string, config: ServerConfig): Promise<stri
  */
 export function withDoctorHint(error: Error): Error {
   if (!(error instanceof DownstreamError) || error.code !== "SERVER_UNAVAILABLE") return error;
-  const { code, server, message, details, cause, serverOutput, quotesNoise } = error;
+  const { code, server, message, details, cause, serverOutput, quotesInvalidOutput } = error;
   if (details.hint !== undefined) return error;
   const hint = `Ask the operator of the gateway to run: ${serverCommand("doctor", server)}`;
   return new DownstreamError(code, server, message, {
@@ -87,7 +90,7 @@ export function withDoctorHint(error: Error): Error {
     hint,
     cause,
     serverOutput,
-    quotesNoise,
+    quotesInvalidOutput,
   });
 }
 

@@ -77,13 +77,13 @@ export function openServerPeer(channel: Channel, listener: ServerListener): Peer
           return clientChannel()?.notifyLinkDone(decoded.params);
       }
     },
-    late: (excerpt) => {
+    lateAnswer: (excerpt) => {
       log.debug("Answered a request that was cancelled", {
         server,
         excerpt: redactExcerpt(excerpt, config),
       });
     },
-    noise: (description, excerpt) => {
+    unexpected: (description, excerpt) => {
       onNoise(excerpt);
       noise.write(description, () => redactExcerpt(excerpt, config));
       channel.throttle?.(NOISE_PAUSE_MS);

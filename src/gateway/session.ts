@@ -57,18 +57,18 @@ export class ClientSession {
   constructor(channel: Channel, options: ClientSessionOptions) {
     this.#options = options;
     this.#peer = new Peer(channel, {
-      answersNoise: true,
+      answersInvalidMessages: true,
       request: (request) => this.#handleRequest(request),
       notification: (method) => {
         if (method === "notifications/roots/list_changed") {
           options.onRootsChanged(this.#connection);
         }
       },
-      late: (excerpt) => {
+      lateAnswer: (excerpt) => {
         const message = "A client answered a request that was cancelled";
         options.log.debug(message, { excerpt: withoutContent(excerpt) });
       },
-      noise: (description, excerpt) => {
+      unexpected: (description, excerpt) => {
         const message = `Skipped a message of the client: ${description}`;
         options.log.warn(message, { excerpt: withoutContent(excerpt) });
       },

@@ -1,6 +1,6 @@
 /**
- * Signals a cancellation. This is the part of `AbortSignal` that peers and their callers need, so
- * an `AbortSignal` of the platform fits too.
+ * A signal of a cancellation: the part of `AbortSignal` that peers and their callers need, so that a real
+ * `AbortSignal` can be passed too.
  */
 export interface CancelSignal {
   /** Whether the operation was cancelled. */
@@ -9,15 +9,15 @@ export interface CancelSignal {
   readonly reason: unknown;
   /** Throws the reason if the operation was cancelled. */
   throwIfAborted(): void;
-  /** Adds a listener, which must not throw. Does nothing after the cancellation. */
+  /** Adds a listener, which must not throw. A listener that is added after the cancellation is not called. */
   addEventListener(type: "abort", listener: () => void, options?: { readonly once: boolean }): void;
   /** Removes a listener. */
   removeEventListener(type: "abort", listener: () => void): void;
 }
 
 /**
- * A lightweight `AbortController`. Two real ones per call, with their listeners, took a seventh of a
- * call's processor time (measured, with simpler deadlines: 42 against 36 µs).
+ * A lightweight `AbortController`. Two real ones per call, with their listeners, took a seventh of the
+ * processor time of a call (measured: 42 µs per call instead of 36).
  */
 export class Cancellation implements CancelSignal {
   #isCancelled = false;
@@ -41,8 +41,8 @@ export class Cancellation implements CancelSignal {
   }
 
   removeEventListener(_type: "abort", listener: () => void): void {
-    const at = this.#listeners.indexOf(listener);
-    if (at >= 0) this.#listeners.splice(at, 1);
+    const index = this.#listeners.indexOf(listener);
+    if (index >= 0) this.#listeners.splice(index, 1);
   }
 
   /** Cancels and calls the listeners. Does nothing after the first call. */
@@ -50,9 +50,11 @@ export class Cancellation implements CancelSignal {
     if (this.#isCancelled) return;
     this.#isCancelled = true;
     this.#reason = reason;
-    // One by one, because a listener may remove others.
-    for (let next = this.#listeners.shift(); next !== undefined; next = this.#listeners.shift()) {
-      next();
+    // Removed one by one, because a listener may remove others.
+    for (;;) {
+      const listener = this.#listeners.shift();
+      if (listener === undefined) return;
+      listener();
     }
   }
 }

@@ -1,8 +1,8 @@
 /**
- * Fast path for parsing a message. Almost all peers write the members in one of two orders and
- * without spaces. One value remains, the parameters or the result. Its text is found without a
- * search, and `JSON.parse` proves that it is one value and nothing else. Every other message takes
- * the slow path, with the same outcome.
+ * Fast path for parsing a message. Almost all peers write the members in one of two orders and without
+ * spaces. For such a message, the text of the parameters or the result is everything between the other
+ * members; the caller parses it, which fails if it is more than one value. Every other message takes the
+ * slow path, with the same outcome.
  */
 import type { IdText } from "./message.ts";
 import { textAt } from "./scan.ts";
@@ -23,16 +23,16 @@ const ID = /^(?:0|[1-9]\d{0,14}|"[ !#-+\--[\]-~]{0,64}")$/;
 const METHOD = /^[\w/]{1,64}$/;
 
 /** The beginning of a message with the id first, which is the most common order. */
-const FIRST = '{"jsonrpc":"2.0","id":';
+const ID_FIRST = '{"jsonrpc":"2.0","id":';
 
 /** The end of a message with the id last, up to the id; the TypeScript SDK writes this order. */
-const LAST = ',"jsonrpc":"2.0","id":';
+const ID_LAST = ',"jsonrpc":"2.0","id":';
 
-/** Enough for `LAST` and the longest id, in UTF-16 code units. */
-const LAST_SIZE = 100;
+/** Length of the longest `ID_LAST` with its id, rounded up, in UTF-16 code units. */
+const MAX_TAIL_LENGTH = 100;
 
-/** An id, and the range of the members before or after it. */
-interface Found {
+/** An id, and the range of the other members in the message. */
+interface IdAndRange {
   readonly id: string;
   readonly start: number;
   readonly end: number;
@@ -42,25 +42,25 @@ interface Found {
  * Splits a request with parameters, or a result, into its members.
  *
  * @param text The message as received.
- * @returns `undefined` for every message that is written in another way.
+ * @returns `undefined` for a message of another kind or spelling.
  */
 export function openEnvelope(text: string): Envelope | undefined {
-  const found = text.startsWith(FIRST) ? findFirstId(text) : findLastId(text);
-  if (found === undefined || !ID.test(found.id) || !text.endsWith("}")) return undefined;
-  const { id, start, end } = found;
+  const parts = text.startsWith(ID_FIRST) ? findFirstId(text) : findLastId(text);
+  if (parts === undefined || !ID.test(parts.id) || !text.endsWith("}")) return undefined;
+  const { id, start, end } = parts;
   if (text.startsWith('"result":', start)) {
-    return seal({ id, method: undefined, body: text.slice(start + 9, end) });
+    return ifObject({ id, method: undefined, body: text.slice(start + 9, end) });
   }
   if (!text.startsWith('"method":"', start)) return undefined;
   const methodEnd = text.indexOf('"', start + 10);
   const method = text.slice(start + 10, methodEnd);
   if (!METHOD.test(method) || !text.startsWith('","params":', methodEnd)) return undefined;
-  return seal({ id, method, body: text.slice(methodEnd + 11, end) });
+  return ifObject({ id, method, body: text.slice(methodEnd + 11, end) });
 }
 
 /**
- * Reads the id and the method of a message. In one of the usual spellings, the parameters and the
- * result are not parsed.
+ * Reads the id and the method of a message, without parsing the parameters and the result if it has one
+ * of the usual spellings.
  *
  * @param text A valid message.
  */
@@ -76,21 +76,21 @@ export function readIdAndMethod(
   };
 }
 
-function findFirstId(text: string): Found {
-  const idEnd = text.indexOf(",", FIRST.length);
-  return { id: text.slice(FIRST.length, idEnd), start: idEnd + 1, end: text.length - 1 };
+function findFirstId(text: string): IdAndRange {
+  const idEnd = text.indexOf(",", ID_FIRST.length);
+  return { id: text.slice(ID_FIRST.length, idEnd), start: idEnd + 1, end: text.length - 1 };
 }
 
-function findLastId(text: string): Found | undefined {
-  const tail = text.slice(-LAST_SIZE);
-  const at = tail.lastIndexOf(LAST);
+function findLastId(text: string): IdAndRange | undefined {
+  const tail = text.slice(-MAX_TAIL_LENGTH);
+  const at = tail.lastIndexOf(ID_LAST);
   if (at < 0 || !text.startsWith("{")) return undefined;
   const end = text.length - tail.length + at;
-  return { id: tail.slice(at + LAST.length, -1), start: 1, end };
+  return { id: tail.slice(at + ID_LAST.length, -1), start: 1, end };
 }
 
-/** Rejects most messages with other members after the value, before the value is parsed in vain. */
-function seal(envelope: Envelope): Envelope | undefined {
+/** Returns the envelope if its body may be an object. Most bodies with further members are not. */
+function ifObject(envelope: Envelope): Envelope | undefined {
   const { body } = envelope;
   return body.startsWith("{") && body.endsWith("}") ? envelope : undefined;
 }

@@ -1,21 +1,21 @@
 import { hashText, makeSeed } from "./hash.ts";
 
-/** Slots of a new table. The number of slots is always a power of two. */
-const SLOTS = 16;
+/** Number of slots of a new table; in every table it is a power of two. */
+const INITIAL_SLOTS = 16;
 
 /**
- * A hash table of pending requests by id. A `Map` reallocates its table every so many entries, and
- * V8 links the old table to the new one. Once an old table has reached the old generation, all later
- * tables live until that is collected, with everything they ever contained: nearly every object of
- * nearly every call (measured at 64 calls in flight: 2.9 kB of each call outlived it, and collecting
- * them took an eighth of the processor's time). This table reallocates only to grow.
+ * A hash table of pending requests by id. It reallocates only to grow. A `Map` also reallocates when
+ * entries are deleted and added, and V8 links each old table to the next one. Once an old table is in the
+ * old generation of the heap, all later tables live until that is collected, with nearly every object of
+ * nearly every call (measured at 64 concurrent calls: 2.9 kB of each call outlived it, and collecting them
+ * took an eighth of the processor time).
  */
 export class IdTable<Id extends string | number, Value> {
   readonly #hash: (id: Id) => number;
-  #ids: (Id | undefined)[] = new Array(SLOTS).fill(undefined);
-  #values: (Value | undefined)[] = new Array(SLOTS).fill(undefined);
+  #ids: (Id | undefined)[] = new Array(INITIAL_SLOTS).fill(undefined);
+  #values: (Value | undefined)[] = new Array(INITIAL_SLOTS).fill(undefined);
   // Cached, because an id may be long, and its hash is needed again when a neighbor is deleted.
-  #hashes: number[] = new Array(SLOTS).fill(0);
+  #hashes: number[] = new Array(INITIAL_SLOTS).fill(0);
   #size = 0;
 
   /** @param hash Maps an id to a whole number. */
@@ -38,46 +38,46 @@ export class IdTable<Id extends string | number, Value> {
 
   set(id: Id, value: Value): void {
     const hash = this.#hash(id);
-    let at = this.#find(id, hash);
-    if (this.#ids[at] === undefined) {
+    let slot = this.#find(id, hash);
+    if (this.#ids[slot] === undefined) {
       if (2 * ++this.#size > this.#ids.length) {
         this.#grow();
-        at = this.#find(id, hash);
+        slot = this.#find(id, hash);
       }
-      this.#ids[at] = id;
-      this.#hashes[at] = hash;
+      this.#ids[slot] = id;
+      this.#hashes[slot] = hash;
     }
-    this.#values[at] = value;
+    this.#values[slot] = value;
   }
 
   delete(id: Id): void {
     const mask = this.#ids.length - 1;
-    let free = this.#find(id);
-    if (this.#ids[free] === undefined) return;
+    let freeSlot = this.#find(id);
+    if (this.#ids[freeSlot] === undefined) return;
     this.#size--;
-    // Move up the entries after it that are displaced because this slot was taken.
-    for (let at = free;;) {
-      at = (at + 1) & mask;
-      const next = this.#ids[at];
+    // Move up the following entries that are not in their own slot because this one was occupied.
+    for (let slot = freeSlot;;) {
+      slot = (slot + 1) & mask;
+      const next = this.#ids[slot];
       if (next === undefined) break;
-      const hash = this.#hashes[at] ?? 0;
-      const wanted = hash & mask;
-      if (((at - wanted) & mask) < ((at - free) & mask)) continue;
-      this.#ids[free] = next;
-      this.#values[free] = this.#values[at];
-      this.#hashes[free] = hash;
-      free = at;
+      const hash = this.#hashes[slot] ?? 0;
+      const ownSlot = hash & mask;
+      if (((slot - ownSlot) & mask) < ((slot - freeSlot) & mask)) continue;
+      this.#ids[freeSlot] = next;
+      this.#values[freeSlot] = this.#values[slot];
+      this.#hashes[freeSlot] = hash;
+      freeSlot = slot;
     }
-    this.#ids[free] = undefined;
-    this.#values[free] = undefined;
+    this.#ids[freeSlot] = undefined;
+    this.#values[freeSlot] = undefined;
   }
 
   /** Returns the slot of an id, or the free slot for it. */
   #find(id: Id, hash = this.#hash(id)): number {
     const mask = this.#ids.length - 1;
-    let at = hash & mask;
-    while (this.#ids[at] !== undefined && this.#ids[at] !== id) at = (at + 1) & mask;
-    return at;
+    let slot = hash & mask;
+    while (this.#ids[slot] !== undefined && this.#ids[slot] !== id) slot = (slot + 1) & mask;
+    return slot;
   }
 
   #grow(): void {
@@ -85,18 +85,18 @@ export class IdTable<Id extends string | number, Value> {
     this.#ids = new Array(2 * ids.length).fill(undefined);
     this.#values = new Array(2 * ids.length).fill(undefined);
     this.#hashes = new Array(2 * ids.length).fill(0);
-    ids.forEach((id, old) => {
+    ids.forEach((id, oldSlot) => {
       if (id === undefined) return;
-      const hash = hashes[old] ?? 0;
-      const at = this.#find(id, hash);
-      this.#ids[at] = id;
-      this.#values[at] = values[old];
-      this.#hashes[at] = hash;
+      const hash = hashes[oldSlot] ?? 0;
+      const slot = this.#find(id, hash);
+      this.#ids[slot] = id;
+      this.#values[slot] = values[oldSlot];
+      this.#hashes[slot] = hash;
     });
   }
 }
 
-// A random seed, so that a peer cannot choose ids that all hash to the same slot.
+// Random, so that a peer cannot choose ids that all hash to the same slot.
 const SEED = makeSeed();
 
 /** Hashes an id. */

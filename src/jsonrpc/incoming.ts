@@ -16,12 +16,12 @@ import { textAt } from "./scan.ts";
 export type RequestAnswer = string | readonly string[];
 
 /** Minimum length of a result that is sent in parts, in UTF-16 code units. */
-const LONG = 32 * 1024;
+const MIN_PARTS_LENGTH = 32 * 1024;
 
 /** The origin of a request. */
 export interface RequestOrigin {
   readonly replyTo: ResponseWriter;
-  /** Called when the request is over; without an answer if none is to be sent. */
+  /** Called when the request has ended; `answer` is `undefined` if none is sent. */
   readonly onEnd: (request: IncomingRequest, answer: RequestAnswer | undefined) => void;
 }
 
@@ -38,7 +38,7 @@ export class IncomingRequest {
   readonly #body: string | undefined;
   readonly #onEnd: RequestOrigin["onEnd"];
   readonly #cancellation = new Cancellation();
-  #done = false;
+  #hasEnded = false;
 
   /** Creates a request that was received from `origin`. */
   constructor(
@@ -58,7 +58,7 @@ export class IncomingRequest {
     return this.#cancellation;
   }
 
-  /** Sends a message of ours that belongs to this request. */
+  /** Sends a message that belongs to this request, such as its progress. */
   notify(text: string): void {
     this.replyTo.notify(text);
   }
@@ -76,15 +76,15 @@ export class IncomingRequest {
 
   /** Answers with a result. Only the first answer is sent, and none after a cancellation. */
   reply(result: Payload): void {
-    if (this.#done) return;
+    if (this.#hasEnded) return;
     const parts = resultParts(this.id, result);
-    // Concatenating a megabyte takes longer than everything else that is done with it (0.5 ms).
-    this.#end(parts[1].length >= LONG ? parts : parts[0] + parts[1] + parts[2]);
+    // Concatenating a megabyte takes 0.5 ms, longer than all other work on it.
+    this.#end(parts[1].length >= MIN_PARTS_LENGTH ? parts : parts[0] + parts[1] + parts[2]);
   }
 
   /** Answers with an error. Only the first answer is sent, and none after a cancellation. */
   fail(error: RpcError | JsonText): void {
-    if (!this.#done) this.#end(errorText(this.id, error));
+    if (!this.#hasEnded) this.#end(errorText(this.id, error));
   }
 
   /** Answers that the method is unknown. */
@@ -98,13 +98,13 @@ export class IncomingRequest {
    * @param reason The reason that the other side gave, or why it cannot receive an answer.
    */
   cancel(reason: string): void {
-    if (this.#done) return;
+    if (this.#hasEnded) return;
     this.#end(undefined);
     this.#cancellation.cancel(reason);
   }
 
   #end(answer: RequestAnswer | undefined): void {
-    this.#done = true;
+    this.#hasEnded = true;
     this.#onEnd(this, answer);
   }
 }

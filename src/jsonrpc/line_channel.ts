@@ -8,7 +8,7 @@ import { within } from "../within.ts";
 /** Maximum size of a message in bytes: 64 MiB. */
 export const MAX_MESSAGE_BYTES: number = 64 * 1024 * 1024;
 
-/** UTF-16 code units that may be queued before reading pauses or slows down. */
+/** Queued UTF-16 code units above which reading pauses or slows down. */
 const MAX_QUEUED = 64 * 1024 * 1024;
 
 /** Delay of each read while more than `MAX_QUEUED` is queued and reading slows down. */
@@ -17,13 +17,13 @@ const SLOW_READ_MS = 100;
 /** Maximum size of one write in bytes; more is written in several writes. */
 const WRITE_BYTES = 128 * 1024;
 
-/** Messages, or parts of them, queued in one tick from which on more will probably follow. */
-const MANY = 4;
+/** Number of parts queued in one tick from which on more will probably follow. */
+const MANY_PARTS = 4;
 
-/** Maximum length of messages that are encoded together, in UTF-16 code units. */
-const JOINED = 32 * 1024;
+/** Maximum length of parts that are encoded together, in UTF-16 code units. */
+const MAX_JOINED_LENGTH = 32 * 1024;
 
-/** Time for which answers are still read from a side that no longer reads our messages. */
+/** Time for which answers are read from a side that has stopped reading, in milliseconds. */
 const LAST_ANSWERS_MS = 1000;
 
 /** A source of bytes, such as a `ReadableStream`. */
@@ -51,10 +51,9 @@ export interface LineChannelOptions {
   /** Maximum size of a received message in bytes; default: `MAX_MESSAGE_BYTES`. */
   readonly maxBytes?: number;
   /**
-   * Stop reading while the other side does not read our messages, so that a side that sends requests
-   * but never reads the answers cannot fill our memory. Only for a side from which we await no
-   * answers: a gateway that stops reading a server might wait for it forever. Default: reading slows
-   * down instead.
+   * Whether reading pauses while the other side does not read, so that a side that sends requests but
+   * never reads the answers cannot fill the memory. Not for servers: if the gateway stopped reading, both
+   * sides could wait for each other forever. Default: no; reading only slows down.
    */
   readonly pauseWhenUnread?: boolean;
 }
@@ -69,21 +68,21 @@ export class LineChannel implements Channel {
   readonly #reader: ByteReader;
   readonly #writer: ByteWriter;
   readonly #maxBytes: number;
-  readonly #pauses: boolean;
+  readonly #pauseWhenUnread: boolean;
   readonly #buffer = new Uint8Array(WRITE_BYTES);
   readonly #encoder = new TextEncoder();
   readonly #throttle = new ReadThrottle();
-  // Bytes in the buffer that are not written yet.
-  #filled = 0;
+  // Number of bytes in the buffer that are not written yet.
+  #bufferedBytes = 0;
   #queue: string[] = [];
-  #queued = 0;
+  #queuedLength = 0;
   #writing: Promise<void> | undefined;
-  #ended = false;
+  #hasEndedWriting = false;
   #closing: Promise<void> | undefined;
-  #cancelled: { cause?: Error } | undefined;
-  #hasRead = false;
+  #readCancellation: { cause?: Error } | undefined;
+  #hasEndedReading = false;
   #onBeforeWrite: () => void = () => {};
-  #lastAnswers: ReturnType<typeof setTimeout> | undefined;
+  #lastAnswersTimer: ReturnType<typeof setTimeout> | undefined;
 
   /** Creates a channel that reads from `readable` and writes to `writable`; locks both. */
   constructor(
@@ -94,7 +93,7 @@ export class LineChannel implements Channel {
     this.#reader = readable.getReader();
     this.#writer = writable.getWriter();
     this.#maxBytes = options.maxBytes ?? MAX_MESSAGE_BYTES;
-    this.#pauses = options.pauseWhenUnread === true;
+    this.#pauseWhenUnread = options.pauseWhenUnread === true;
   }
 
   /** Starts receiving. Called once. */
@@ -115,9 +114,9 @@ export class LineChannel implements Channel {
   }
 
   #enqueue(part: string): void {
-    if (this.#ended) return;
+    if (this.#hasEndedWriting) return;
     this.#queue.push(part);
-    this.#queued += part.length;
+    this.#queuedLength += part.length;
     this.#writing ??= this.#write();
   }
 
@@ -131,8 +130,8 @@ export class LineChannel implements Channel {
 
   /** Resolves when all messages that are queued now are written, or the other side is gone. */
   async flush(): Promise<void> {
-    // Queued messages leave with the current write or the next. Messages queued later must not block
-    // the caller forever.
+    // The queued messages leave with the current write or the next. Later messages are not waited for:
+    // they could keep the caller waiting forever.
     const isQueued = this.#queue.length > 0;
     await this.#writing;
     if (isQueued) await this.#writing;
@@ -146,7 +145,7 @@ export class LineChannel implements Channel {
 
   /** Ends only the sending side, after the queued messages: the other side sees the end of input. */
   async endWriting(): Promise<void> {
-    this.#ended = true;
+    this.#hasEndedWriting = true;
     while (this.#writing !== undefined) await this.#writing;
     await this.#writer.close().catch(() => {});
   }
@@ -157,8 +156,8 @@ export class LineChannel implements Channel {
   }
 
   async #cancel(cancelled: { cause?: Error }): Promise<void> {
-    this.#cancelled ??= cancelled;
-    clearTimeout(this.#lastAnswers);
+    this.#readCancellation ??= cancelled;
+    clearTimeout(this.#lastAnswersTimer);
     this.#throttle.end();
     await this.#reader.cancel().catch(() => {});
   }
@@ -169,85 +168,85 @@ export class LineChannel implements Channel {
       for (;;) {
         const bytes = await this.#reader.read();
         if (bytes.done) break;
-        const pause = this.#throttle.do(() => splitter.push(bytes.value));
+        const pause = this.#throttle.run(() => splitter.push(bytes.value));
         if (pause !== undefined) await pause;
-        if (this.#queued > MAX_QUEUED) await this.#waitForReader();
+        if (this.#queuedLength > MAX_QUEUED) await this.#waitForReader();
       }
     } finally {
-      clearTimeout(this.#lastAnswers);
-      this.#hasRead = true;
+      clearTimeout(this.#lastAnswersTimer);
+      this.#hasEndedReading = true;
     }
-    // After we cancelled reading, the rest is part of a message and not a last line.
-    if (this.#cancelled === undefined) splitter.end();
-    else if (this.#cancelled.cause !== undefined) throw this.#cancelled.cause;
+    // After a cancellation, the remaining bytes are a part of a message and not a last line.
+    if (this.#readCancellation === undefined) splitter.end();
+    else if (this.#readCancellation.cause !== undefined) throw this.#readCancellation.cause;
   }
 
   async #waitForReader(): Promise<void> {
-    if (this.#pauses) return await this.flush();
+    if (this.#pauseWhenUnread) return await this.flush();
     await within(this.flush(), SLOW_READ_MS);
   }
 
   async #write(): Promise<void> {
-    // Wait a microtask, so that all messages of this tick leave in one write.
+    // Wait for a microtask, so that the messages that are sent together leave in one write.
     await Promise.resolve();
     // Under load, wait for messages of the same round of the event loop: at 64 calls in flight, that
     // is a sixth more calls per second. A single call does not wait.
-    if (this.#queue.length >= MANY) await new Promise((resolve) => setImmediate(resolve));
+    if (this.#queue.length >= MANY_PARTS) await new Promise((resolve) => setImmediate(resolve));
     this.#onBeforeWrite();
     const batch = this.#queue;
     this.#queue = [];
     try {
       await this.#writeBatch(batch);
     } catch (cause) {
-      this.#loseWriter(cause);
+      this.#handleWriteError(cause);
     }
     this.#writing = this.#queue.length > 0 ? this.#write() : undefined;
   }
 
   /**
-   * Handles a failed write. Usually the other side is gone, and the end of reading rejects the
-   * pending requests. But a process may close its input and live on, and then a request to it would
-   * wait forever.
+   * Handles a failed write. Usually the other side is gone, so reading ends too, which rejects the pending
+   * requests. But a process may close its input and continue; then reading is cancelled after a while, so
+   * that no request waits forever.
    */
-  #loseWriter(cause: unknown): void {
-    this.#ended = true;
+  #handleWriteError(cause: unknown): void {
+    this.#hasEndedWriting = true;
     this.#queue = [];
-    this.#queued = 0;
-    this.#filled = 0;
-    if (this.#hasRead) return;
+    this.#queuedLength = 0;
+    this.#bufferedBytes = 0;
+    if (this.#hasEndedReading) return;
     const error = new Error("The other side no longer takes messages", { cause });
-    this.#lastAnswers = setTimeout(() => this.#cancel({ cause: error }), LAST_ANSWERS_MS);
+    this.#lastAnswersTimer = setTimeout(() => this.#cancel({ cause: error }), LAST_ANSWERS_MS);
   }
 
   async #writeBatch(batch: readonly string[]): Promise<void> {
     let joined = "";
     for (const part of batch) {
       // Short messages are encoded together: a call of the encoder costs as much as several of them.
-      if (joined.length + part.length > JOINED) {
-        await this.#put(joined);
+      if (joined.length + part.length > MAX_JOINED_LENGTH) {
+        await this.#encode(joined);
         joined = "";
       }
       joined += part;
     }
-    await this.#put(joined);
+    await this.#encode(joined);
     await this.#writeBuffer();
   }
 
   /** Encodes a text into the buffer, which is written whenever it is full. */
-  async #put(text: string): Promise<void> {
+  async #encode(text: string): Promise<void> {
     for (let remaining = text; remaining.length > 0;) {
-      const room = this.#buffer.subarray(this.#filled);
+      const room = this.#buffer.subarray(this.#bufferedBytes);
       const { read, written } = this.#encoder.encodeInto(remaining, room);
-      this.#filled += written;
+      this.#bufferedBytes += written;
       remaining = remaining.slice(read);
       if (remaining.length > 0) await this.#writeBuffer();
     }
-    this.#queued -= text.length;
+    this.#queuedLength -= text.length;
   }
 
   async #writeBuffer(): Promise<void> {
-    const bytes = this.#buffer.subarray(0, this.#filled);
-    this.#filled = 0;
+    const bytes = this.#buffer.subarray(0, this.#bufferedBytes);
+    this.#bufferedBytes = 0;
     if (bytes.length > 0) await this.#writer.write(bytes);
   }
 }

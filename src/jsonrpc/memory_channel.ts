@@ -9,7 +9,7 @@ class MemoryChannel implements Channel {
   #hasClosed = false;
 
   open(handler: ChannelHandler): void {
-    // Deliver after the call returns: the owner of the handler may still be in its constructor.
+    // Delivered after the call returns, because the owner of the handler may still be in its constructor.
     queueMicrotask(() => {
       this.#handler = handler;
       this.#deliver();
@@ -17,10 +17,10 @@ class MemoryChannel implements Channel {
   }
 
   send(text: string): void {
-    if (!this.#ended) this.other?.take(text);
+    if (!this.#ended) this.other?.receive(text);
   }
 
-  take(text: string): void {
+  receive(text: string): void {
     this.#waiting.push(text);
     if (this.#waiting.length === 1) queueMicrotask(() => this.#deliver());
   }

@@ -9,7 +9,7 @@ export type IdText = string;
 export interface RpcError {
   /** A code of JSON-RPC, of MCP or of the server. */
   readonly code: number;
-  /** One sentence. */
+  /** A short description of the error. */
   readonly message: string;
   /** Additional data. */
   readonly data?: unknown;
@@ -85,8 +85,8 @@ export interface InvalidMessage {
   readonly error: RpcError;
   /** The id, if it could be read. */
   readonly id: IdText | undefined;
-  /** The probable kind; an answer must never be answered. */
-  readonly seems: "call" | "answer" | undefined;
+  /** The probable kind; `undefined` if there is no indication. An answer must never be answered. */
+  readonly probableKind: "call" | "answer" | undefined;
   readonly text: string;
   /** Set if the channel skipped the message. */
   readonly dropped?: DroppedMessage;
@@ -105,12 +105,12 @@ export function readMessage(value: unknown, text: string): Message {
   const message = value as Record<string, unknown>;
   const id = readId(message.id, text, "id");
   if (message.jsonrpc !== "2.0") {
-    const seems = "method" in message
+    const probableKind = "method" in message
       ? "call"
       : "result" in message || "error" in message
       ? "answer"
       : undefined;
-    return invalid('"jsonrpc" must be "2.0"', id, text, seems);
+    return invalid('"jsonrpc" must be "2.0"', id, text, probableKind);
   }
   if ("method" in message) return readCall(message, id, text);
   if (isError(message)) return { kind: "error", id, ...readError(message.error, text), text };
@@ -122,7 +122,7 @@ export function readMessage(value: unknown, text: string): Message {
   return invalid("A message must have a method, a result or an error", id, text);
 }
 
-/** Allows for servers that always write both members of an answer, one of them as null. */
+/** Whether an answer is an error. Some servers always write both members, one of them as null. */
 function isError(message: Record<string, unknown>): boolean {
   const { error, result } = message;
   if (typeof error === "object" && error !== null) return true;
@@ -152,7 +152,7 @@ function readCall(message: Record<string, unknown>, id: IdText | undefined, text
 export function readId(id: unknown, text: string, ...path: string[]): IdText | undefined {
   if (typeof id === "string") return JSON.stringify(id);
   if (typeof id !== "number") return undefined;
-  // A number that a double cannot represent keeps its digits.
+  // The text of a number that a double cannot represent has all of its digits.
   return Number.isSafeInteger(id) ? String(id) : textAt(text, ...path);
 }
 
@@ -165,20 +165,20 @@ function readError(value: unknown, text: string): { error: RpcError; errorText: 
     message: typeof message === "string" ? message : "The error came without a message",
     ...(data === undefined ? {} : { data }),
   };
-  // Pass the text on unchanged only if it is a valid error.
-  const isWhole = error.code === code && error.message === message;
-  const own = isWhole ? textAt(text, "error") : undefined;
-  return { error, errorText: new JsonText(own ?? JSON.stringify(error)) };
+  // The text is passed on unchanged only if it is a valid error.
+  const isValid = error.code === code && error.message === message;
+  const receivedText = isValid ? textAt(text, "error") : undefined;
+  return { error, errorText: new JsonText(receivedText ?? JSON.stringify(error)) };
 }
 
 function invalid(
   message: string,
   id: IdText | undefined,
   text: string,
-  seems?: "call" | "answer",
+  probableKind?: "call" | "answer",
 ): InvalidMessage {
   const error = { code: RPC_CODES.invalidRequest, message };
-  return { kind: "invalid", error, id, seems, text };
+  return { kind: "invalid", error, id, probableKind, text };
 }
 
 /** Serializes a request. */
@@ -201,7 +201,7 @@ export function resultParts(id: IdText, result: Payload): [string, string, strin
   return [`{"jsonrpc":"2.0","id":${id},"result":`, payloadText(result), "}"];
 }
 
-/** Serializes an error; the id is undefined if that of the request could not be read. */
+/** Serializes an error; `id` is `undefined` if the id of the request could not be read. */
 export function errorText(id: IdText | undefined, error: RpcError | JsonText): string {
   const text = error instanceof JsonText ? error.json : JSON.stringify(error);
   return `{"jsonrpc":"2.0","id":${id ?? "null"},"error":${text}}`;

@@ -5,16 +5,16 @@ import type { Reply } from "./reply.ts";
 
 /** Options of a request. */
 export interface RequestOptions {
-  /** Aborting it cancels the request on the other side and rejects with the signal's reason. */
+  /** Cancels the request on the other side; the request then rejects with the reason of the signal. */
   readonly signal?: CancelSignal;
   /** Called with the parameters of each progress notification for this request. */
   readonly onProgress?: ((params: Readonly<Record<string, unknown>>) => void) | undefined;
   /**
-   * Id of an earlier, answered request whose progress is passed to this one. MCP keeps the progress
-   * token of a call that became a task until the task ends.
+   * Id of an earlier, answered request whose further progress belongs to this one: in MCP, the progress
+   * token of a call that became a task stays valid until the task ends.
    */
   readonly continues?: number;
-  /** The other side's request that this one belongs to; this one is sent in the reply to it. */
+  /** The request of the other side that this one belongs to; over HTTP, it is sent in the same response. */
   readonly during?: { notify(text: string): void };
 }
 
@@ -34,9 +34,9 @@ const MAX_CANCELLED = 1000;
 export class OutgoingRequests {
   readonly #send: (text: string) => void;
   readonly #pending = new IdTable<number, Pending>((id) => id);
-  // Keyed by the id of an earlier request: the id of the request that continues it.
-  readonly #continued = new Map<number, number>();
-  // Their answers may still arrive, sent before the other side received the cancellation.
+  // By the id of an earlier request: the id of the request that continues it.
+  readonly #continuedBy = new Map<number, number>();
+  // Ids of cancelled requests. The other side may have answered before it received the cancellation.
   readonly #cancelled = new Set<number>();
   // Ids start at 1: clients of the 1.x SDK ignore a cancellation of request 0.
   #nextId = 1;
@@ -45,7 +45,7 @@ export class OutgoingRequests {
     this.#send = send;
   }
 
-  get count(): number {
+  get size(): number {
     return this.#pending.size;
   }
 
@@ -60,7 +60,7 @@ export class OutgoingRequests {
     const { signal, continues, during } = options;
     if (signal?.aborted === true) return Promise.reject(signal.reason);
     const id = this.#nextId++;
-    // This may throw, so it comes before the request is registered as pending.
+    // Serializing may throw, so it comes before the request is registered as pending.
     const text = requestText(id, {
       method,
       params: typeof params === "function" ? params(id) : params,
@@ -69,7 +69,7 @@ export class OutgoingRequests {
       const cancel = signal && (() => this.#cancel(id));
       if (cancel !== undefined) signal?.addEventListener("abort", cancel, { once: true });
       this.#pending.set(id, { id, resolve, reject, options, cancel });
-      if (continues !== undefined) this.#continued.set(continues, id);
+      if (continues !== undefined) this.#continuedBy.set(continues, id);
       if (during === undefined) this.#send(text);
       else during.notify(text);
     });
@@ -77,39 +77,39 @@ export class OutgoingRequests {
 
   /** Settles the request with this id; returns whether there is one. */
   resolve(id: IdText | undefined, reply: Reply): boolean {
-    const pending = this.#take(Number(id));
+    const pending = this.#remove(Number(id));
     pending?.resolve(reply);
     return pending !== undefined;
   }
 
   /** Rejects the request with this id; returns whether there is one. */
   reject(id: IdText | undefined, cause: Error | (() => Error)): boolean {
-    const pending = this.#take(Number(id));
+    const pending = this.#remove(Number(id));
     pending?.reject(typeof cause === "function" ? cause() : cause);
     return pending !== undefined;
   }
 
   rejectAll(cause: Error): void {
-    for (const { id } of this.#pending.values()) this.#take(id)?.reject(cause);
+    for (const { id } of this.#pending.values()) this.#remove(id)?.reject(cause);
   }
 
   /** Passes progress to the request that its token names; ignores unknown tokens. */
-  progress(params: Readonly<Record<string, unknown>>): void {
+  receiveProgress(params: Readonly<Record<string, unknown>>): void {
     const { progressToken } = params;
-    // Our tokens are numbers. Converting another value may throw (`{"valueOf": null}`) or name a
-    // request by accident (`true`).
+    // The tokens of this peer are numbers. Converting another value to a number may throw
+    // (`{"valueOf": null}`) or accidentally give the id of a request (`true`).
     if (typeof progressToken !== "number") return;
-    const id = this.#continued.get(progressToken) ?? progressToken;
+    const id = this.#continuedBy.get(progressToken) ?? progressToken;
     this.#pending.get(id)?.options.onProgress?.(params);
   }
 
-  /** Whether an answer belongs to a cancelled request; true only once per request. */
-  isLate(id: IdText | undefined): boolean {
+  /** Whether an answer belongs to a cancelled request; forgets the request. */
+  takeCancelled(id: IdText | undefined): boolean {
     return this.#cancelled.delete(Number(id));
   }
 
   #cancel(id: number): void {
-    const pending = this.#take(id);
+    const pending = this.#remove(id);
     if (pending === undefined) return;
     this.#cancelled.add(id);
     if (this.#cancelled.size > MAX_CANCELLED) {
@@ -124,14 +124,14 @@ export class OutgoingRequests {
     reject(signal?.reason);
   }
 
-  /** Removes a pending request; undefined if the id is not one of ours. */
-  #take(id: number): Pending | undefined {
+  /** Removes a pending request; returns `undefined` if there is none with this id. */
+  #remove(id: number): Pending | undefined {
     const pending = this.#pending.get(id);
     if (pending === undefined) return undefined;
     this.#pending.delete(id);
     const { options: { signal, continues }, cancel } = pending;
     if (cancel !== undefined) signal?.removeEventListener("abort", cancel);
-    if (continues !== undefined) this.#continued.delete(continues);
+    if (continues !== undefined) this.#continuedBy.delete(continues);
     return pending;
   }
 }

@@ -9,11 +9,11 @@ import {
 } from "./message.ts";
 import { elementTexts, isTooComplex } from "./scan.ts";
 
-/** Maximum number of messages in a batch: each invalid one costs an answer many times its size. */
+/** Maximum number of messages in a batch: the answer to an invalid one is many times its size. */
 const MAX_BATCH = 1000;
 
-/** Characters read at either end of a skipped message, in UTF-16 code units. */
-const EXCERPT = 1024;
+/** Length of the excerpts from both ends of a skipped message, in UTF-16 code units. */
+const EXCERPT_LENGTH = 1024;
 
 /**
  * Parses a message.
@@ -23,11 +23,11 @@ const EXCERPT = 1024;
  */
 export function parseMessage(text: string, bytes: number): Message {
   if (isTooComplex(text)) {
-    const head = text.slice(0, EXCERPT);
-    return readDropped({ reason: "too-complex", bytes, head, tail: text.slice(-EXCERPT) });
+    const head = text.slice(0, EXCERPT_LENGTH);
+    return readDropped({ reason: "too-complex", bytes, head, tail: text.slice(-EXCERPT_LENGTH) });
   }
-  const quick = parseQuickly(text, bytes);
-  if (quick !== undefined) return quick;
+  const usual = parseEnvelope(text, bytes);
+  if (usual !== undefined) return usual;
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -48,7 +48,7 @@ export function parseMessage(text: string, bytes: number): Message {
 }
 
 /** Parses a message in one of the usual spellings; the slow path parses and checks all others. */
-function parseQuickly(text: string, bytes: number): Message | undefined {
+function parseEnvelope(text: string, bytes: number): Message | undefined {
   const envelope = openEnvelope(text);
   if (envelope === undefined) return undefined;
   const { id, method, body } = envelope;
@@ -66,17 +66,17 @@ function parseQuickly(text: string, bytes: number): Message | undefined {
   return { kind: "request", id, method, params: value, body, text };
 }
 
-const DROPPED: Readonly<Record<DroppedMessage["reason"], string>> = {
+const DROP_DESCRIPTIONS: Readonly<Record<DroppedMessage["reason"], string>> = {
   "too-long": "is too long",
   "not-utf8": "is not UTF-8",
   "too-complex": "is nested too deeply or contains too many objects",
 };
 
-/** Classifies a skipped message by its ends. */
+/** Classifies a skipped message by its beginning and its end. */
 export function readDropped(dropped: DroppedMessage): InvalidMessage {
-  const message = `The message of ${dropped.bytes} bytes ${DROPPED[dropped.reason]}`;
+  const message = `The message of ${dropped.bytes} bytes ${DROP_DESCRIPTIONS[dropped.reason]}`;
   const error = { code: RPC_CODES.parseError, message };
-  return { kind: "invalid", error, ...guess(dropped), text: dropped.head, dropped };
+  return { kind: "invalid", error, ...guessIdAndKind(dropped), text: dropped.head, dropped };
 }
 
 const ID = String.raw`(0|[1-9]\d*|"[^"\\\p{Cc}\ufffd]*")`;
@@ -91,15 +91,23 @@ const TAIL = new RegExp(
   "u",
 );
 
-/** Guesses the id and the kind: SDKs write the id and the method first, or the id last. */
-function guess({ head, tail }: DroppedMessage): Pick<InvalidMessage, "id" | "seems"> {
-  const [, first, member] = HEAD.exec(head) ?? [];
-  // A text that does not begin like a message ends like one only by accident.
-  if (member === undefined) return { id: undefined, seems: undefined };
-  const id: IdText | undefined = first ?? TAIL.exec(tail)?.[1];
-  return { id, seems: member === "method" || member === "params" ? "call" : "answer" };
+/** Guesses the id and the kind, from the orders in which SDKs write the members. */
+function guessIdAndKind(
+  { head, tail }: DroppedMessage,
+): Pick<InvalidMessage, "id" | "probableKind"> {
+  const [, headId, member] = HEAD.exec(head) ?? [];
+  // If the beginning is not that of a message, the end is not that of one either.
+  if (member === undefined) return { id: undefined, probableKind: undefined };
+  const id: IdText | undefined = headId ?? TAIL.exec(tail)?.[1];
+  return { id, probableKind: member === "method" || member === "params" ? "call" : "answer" };
 }
 
 function invalid(code: number, message: string, text: string): InvalidMessage {
-  return { kind: "invalid", error: { code, message }, id: undefined, seems: undefined, text };
+  return {
+    kind: "invalid",
+    error: { code, message },
+    id: undefined,
+    probableKind: undefined,
+    text,
+  };
 }

@@ -18,19 +18,19 @@ import { parseMessage, readDropped } from "./parse.ts";
 import { AnswerTooLong, ChannelClosed, type Reply, Result } from "./reply.ts";
 import { textAt } from "./scan.ts";
 
-/** Maximum length of a stray message in a report, in UTF-16 code units. */
-const EXCERPT = 200;
+/** Maximum length of the excerpt of an unexpected message, in UTF-16 code units. */
+const EXCERPT_LENGTH = 200;
 
 /**
- * Handles the messages that a peer receives. If a call throws or rejects, the peer reports that as
- * noise, answers a request with an internal error, and continues.
+ * Handles the messages that a peer receives. If a method throws or rejects, the peer reports that to
+ * `unexpected`, answers a request with an internal error, and continues.
  */
 export interface PeerHandler {
   /**
-   * Whether invalid messages are answered with an error, as a server does. A client must not: a line
-   * that a server prints by mistake is not a request. Default: no.
+   * Whether invalid messages are answered with an error, as a server does. A client must not answer a line
+   * that a server prints by mistake. Default: no.
    */
-  readonly answersNoise?: boolean;
+  readonly answersInvalidMessages?: boolean;
   /** Handles a request, which may be answered now or later. */
   request(request: IncomingRequest): void | Promise<void>;
   /** Handles a notification, except for cancellation and progress, which the peer handles. */
@@ -39,21 +39,21 @@ export interface PeerHandler {
     params: unknown,
     text: () => JsonText | undefined,
   ): void | Promise<void>;
-  /** Receives an answer to a cancelled request, which MCP allows. Default: it is ignored. */
-  late?(excerpt: string): void;
-  /** Receives an invalid message, or an answer to no request, for the log. */
-  noise(description: string, excerpt: string): void;
+  /** Receives an answer to a cancelled request, which MCP allows. Default: ignores it. */
+  lateAnswer?(excerpt: string): void;
+  /** Receives an invalid message, an answer to no request, or the failure of a handler, for the log. */
+  unexpected(description: string, excerpt: string): void;
   /**
-   * Called when the other side has stopped sending; our pending requests have been rejected. It may
-   * still receive: its requests can be answered until `cancelIncoming` gives them up.
+   * Called when the other side has stopped sending, and the pending requests to it have been rejected. It
+   * may still receive answers to its own requests until `cancelIncoming` cancels them.
    */
   closed(cause?: Error): void;
 }
 
 /**
- * One side of a JSON-RPC connection. It sends requests and matches the answers to them, and it handles
- * only two methods itself: MCP's cancellation and progress. Any number of requests may be pending in
- * both directions; none waits for another.
+ * One side of a JSON-RPC connection. It sends requests and matches the answers to them, and passes the
+ * requests of the other side to its handler. It handles only two methods itself: cancellation and progress
+ * of MCP. Any number of requests may be pending in both directions; none waits for another.
  *
  * @see {@link https://www.jsonrpc.org/specification}
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/utilities/cancellation}
@@ -62,8 +62,8 @@ export class Peer {
   readonly #channel: Channel;
   readonly #handler: PeerHandler;
   readonly #answersNoise: boolean;
-  // The default for channels that do not answer each message separately.
-  readonly #replyTo: ResponseWriter;
+  // Sends replies on channels that do not reply to each message separately.
+  readonly #defaultWriter: ResponseWriter;
   readonly #outgoing: OutgoingRequests;
   readonly #incoming = new IdTable<IdText, IncomingRequest>(hashId);
   #closed: Error | undefined;
@@ -73,12 +73,12 @@ export class Peer {
   constructor(channel: Channel, handler: PeerHandler) {
     this.#channel = channel;
     this.#handler = handler;
-    this.#answersNoise = handler.answersNoise ?? false;
+    this.#answersNoise = handler.answersInvalidMessages ?? false;
     const send = (text: string): void => channel.send(text);
     this.#outgoing = new OutgoingRequests(send);
-    this.#replyTo = { answer: send, notify: send, end: () => {} };
+    this.#defaultWriter = { answer: send, notify: send, end: () => {} };
     if (channel.sendParts !== undefined) {
-      this.#replyTo.answerParts = (parts) => channel.sendParts?.(parts);
+      this.#defaultWriter.answerParts = (parts) => channel.sendParts?.(parts);
     }
     channel.open({
       message: (text, bytes, replyTo) => this.#receive(parseMessage(text, bytes), replyTo),
@@ -88,12 +88,12 @@ export class Peer {
     });
   }
 
-  /** Number of our pending requests. */
+  /** Number of pending requests to the other side. */
   get pendingCount(): number {
-    return this.#outgoing.count;
+    return this.#outgoing.size;
   }
 
-  /** Number of the other side's pending requests. */
+  /** Number of pending requests of the other side. */
   get incomingCount(): number {
     return this.#incoming.size;
   }
@@ -104,8 +104,8 @@ export class Peer {
    * @param params The parameters, or a function that makes them from the id of the request, which is
    * also its progress token.
    * @returns The answer; it may be an error.
-   * @throws {ChannelClosed} The channel ended before the answer. If only this request gets no answer,
-   * it throws the error of the channel instead.
+   * @throws {ChannelClosed} The channel ended before the answer. If the channel reports that only this
+   * request gets no answer, its error is thrown instead.
    * @throws {AnswerTooLong} The answer was too long and was skipped.
    */
   request(
@@ -145,7 +145,7 @@ export class Peer {
     return this.#channel.close();
   }
 
-  #receive(message: Message, replyTo: ResponseWriter = this.#replyTo): void {
+  #receive(message: Message, replyTo: ResponseWriter = this.#defaultWriter): void {
     if (message.kind !== "batch") return this.#dispatch(message, replyTo);
     const batch = new BatchExchange(replyTo, message.messages.length);
     for (const part of message.messages) this.#dispatch(part, batch);
@@ -182,7 +182,7 @@ export class Peer {
       case "invalid":
         return this.#dispatchInvalid(message, replyTo);
       case "batch":
-        this.#handler.noise("A batch in a batch", message.text.slice(0, EXCERPT));
+        this.#handler.unexpected("A batch in a batch", message.text.slice(0, EXCERPT_LENGTH));
     }
   }
 
@@ -194,31 +194,36 @@ export class Peer {
         : { ok: true, result: new Result(message) },
     );
     if (isAwaited) return;
-    const excerpt = message.text.slice(0, EXCERPT);
-    if (this.#outgoing.isLate(message.id)) this.#handler.late?.(excerpt);
-    else this.#handler.noise("An answer to no request", excerpt);
+    const excerpt = message.text.slice(0, EXCERPT_LENGTH);
+    if (this.#outgoing.takeCancelled(message.id)) this.#handler.lateAnswer?.(excerpt);
+    else this.#handler.unexpected("An answer to no request", excerpt);
   }
 
   #dispatchInvalid(message: InvalidMessage, replyTo: ResponseWriter): void {
-    const { error, id, seems, dropped } = message;
-    // An error in reply to an answer, or with an id in use, would look like the answer to a request.
-    if (!this.#settleInvalid(message) && seems !== "answer") {
+    const { error, id, probableKind, dropped } = message;
+    // An answer must not be answered. An error with the id of a pending request would look like its answer.
+    if (!this.#settleInvalid(message) && probableKind !== "answer") {
       const freeId = id === undefined || this.#incoming.get(id) !== undefined ? undefined : id;
-      const isRequest = seems === "call" && dropped !== undefined && freeId !== undefined;
-      if (this.#answersNoise || isRequest) replyTo.answer(errorText(freeId, error), freeId);
+      const isSkippedRequest = probableKind === "call" && dropped !== undefined &&
+        freeId !== undefined;
+      if (this.#answersNoise || isSkippedRequest) replyTo.answer(errorText(freeId, error), freeId);
     }
-    this.#handler.noise(error.message, message.text.slice(0, EXCERPT));
+    this.#handler.unexpected(error.message, message.text.slice(0, EXCERPT_LENGTH));
   }
 
-  /** Settles the request that an invalid answer belongs to; otherwise its caller would hang. */
-  #settleInvalid({ id, error, seems, dropped }: InvalidMessage): boolean {
-    if (seems === "call") return false;
+  /**
+   * Settles the request that an invalid answer belongs to, whose caller would otherwise wait forever.
+   *
+   * @returns Whether there is such a request.
+   */
+  #settleInvalid({ id, error, probableKind, dropped }: InvalidMessage): boolean {
+    if (probableKind === "call") return false;
     if (dropped?.reason === "too-long") {
       return this.#outgoing.reject(id, new AnswerTooLong(dropped.bytes));
     }
-    const reply = { ...error, message: `The answer is not valid: ${error.message}` };
-    const text = new JsonText(JSON.stringify(reply));
-    return this.#outgoing.resolve(id, { ok: false, error: reply, text });
+    const answerError = { ...error, message: `The answer is not valid: ${error.message}` };
+    const text = new JsonText(JSON.stringify(answerError));
+    return this.#outgoing.resolve(id, { ok: false, error: answerError, text });
   }
 
   #dispatchRequest(message: Message & { kind: "request" }, replyTo: ResponseWriter): void {
@@ -265,26 +270,26 @@ export class Peer {
       const { requestId, reason } = fields;
       const id = readId(requestId, text, "params", "requestId");
       const request = id === undefined ? undefined : this.#incoming.get(id);
-      // Only a string is a reason: converting another value may throw (`{"toString": null}`).
+      // Another value is ignored: converting it to a string may throw (`{"toString": null}`).
       request?.cancel(typeof reason === "string" ? reason : "cancelled");
     } else if (method === "notifications/progress") {
-      this.#outgoing.progress(fields);
+      this.#outgoing.receiveProgress(fields);
     } else {
       const handled = this.#handler.notification(method, params, () => {
-        const own = textAt(text, "params");
-        return own === undefined ? undefined : new JsonText(own);
+        const paramsText = textAt(text, "params");
+        return paramsText === undefined ? undefined : new JsonText(paramsText);
       });
       if (handled instanceof Promise) handled.catch((cause) => this.#reportFailure(cause, text));
     }
   }
 
-  /** Reports a bug in a handler, which must end neither reading nor the process. */
+  /** Reports a bug in a handler, after which the peer continues. */
   #reportFailure(cause: unknown, text: string): void {
     const description = cause instanceof Error ? cause.stack ?? cause.message : String(cause);
     try {
-      this.#handler.noise(`A handler threw: ${description}`, text.slice(0, EXCERPT));
+      this.#handler.unexpected(`A handler threw: ${description}`, text.slice(0, EXCERPT_LENGTH));
     } catch {
-      // `noise` itself throws, so the failure cannot be reported.
+      // `unexpected` itself throws, so the failure cannot be reported.
     }
   }
 }

@@ -1,6 +1,6 @@
 import { JsonText, type ResultMessage, type RpcError } from "./message.ts";
 
-/** The answer to one of our requests. */
+/** The answer to a request. */
 export type Reply =
   | { readonly ok: true; readonly result: Result }
   | { readonly ok: false; readonly error: RpcError; readonly text: JsonText };

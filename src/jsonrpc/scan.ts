@@ -1,9 +1,8 @@
 /**
- * Finds the text of a value in a JSON document that `JSON.parse` has already accepted. So a value that
- * is passed on keeps its text: numbers beyond 2^53, `-0`, escapes and duplicate keys arrive as they
- * were sent, and nothing is serialized twice.
+ * Finds the text of a value in a valid JSON document, so that a value can be passed on as it was sent:
+ * with numbers beyond 2^53, `-0`, escapes and duplicate keys, and without serializing it again.
  *
- * The scanner trusts its input: for a text that is not valid JSON, its results are meaningless.
+ * The functions do not check their input. For a text that is not valid JSON, the results are meaningless.
  */
 
 import { hashText, makeSeed } from "./hash.ts";
@@ -13,20 +12,25 @@ const COMMA = 44;
 const COLON = 58;
 const BACKSLASH = 92;
 
-/** Texts up to this size, in UTF-16 code units, are always parsed: it takes at most 0.1 s. */
-const SIMPLE_SIZE = 1024 * 1024;
+/**
+ * Maximum length of texts that are never too complex, in UTF-16 code units: parsing them takes at most
+ * 0.1 s.
+ */
+const SIMPLE_LENGTH = 1024 * 1024;
 
 /** Maximum nesting of objects and arrays in a longer text. */
 const MAX_DEPTH = 1000;
 
-/** Maximum number of objects and arrays in it: each takes some 100 bytes of memory. */
+/** Maximum number of objects and arrays in a longer text: each takes some 100 bytes of memory. */
 const MAX_CONTAINERS = 4_000_000;
 
-/** Maximum number of distinct keys in it: `JSON.parse` takes 20 s for 42 MB of them (measured). */
+/**
+ * Maximum number of distinct keys in a longer text: `JSON.parse` takes 20 s for 42 MB of them (measured).
+ */
 const MAX_KEYS = 400_000;
 
-/** Number of hash values of keys; a prime, so that all bits of the hash are used. */
-const KEY_KINDS = 4_194_301;
+/** Number of different hashes of keys; a prime, so that all bits of a hash count. */
+const KEY_HASHES = 4_194_301;
 
 /**
  * Returns the text of the value at a path of object keys.
@@ -85,15 +89,15 @@ export function withElement(
 }
 
 /**
- * Whether a long text, JSON or not, is nested more deeply or has more objects, arrays and distinct
- * keys than any real message. `JSON.parse` takes ten seconds and gigabytes for 64 MiB of brackets,
- * and as long for 64 MiB of keys.
+ * Whether a long text, JSON or not, is nested more deeply or has more objects, arrays or distinct keys
+ * than any real message. `JSON.parse` takes ten seconds for 64 MiB of brackets or of keys, and gigabytes of
+ * memory for the brackets.
  */
 export function isTooComplex(text: string): boolean {
-  if (text.length <= SIMPLE_SIZE) return false;
+  if (text.length <= SIMPLE_LENGTH) return false;
   let depth = 0;
   let containers = 0;
-  const keys = new KeyCount();
+  const keys = new KeyCounter();
   for (let at = 0; at < text.length; at++) {
     switch (text.charCodeAt(at)) {
       case QUOTE: {
@@ -116,31 +120,31 @@ export function isTooComplex(text: string): boolean {
 }
 
 /** Counts distinct keys approximately, in little memory and one pass over their characters. */
-class KeyCount {
-  readonly #seen = new Uint8Array(Math.ceil(KEY_KINDS / 8));
-  // A random seed, so that a peer cannot choose keys that all have the same hash.
+class KeyCounter {
+  readonly #seen = new Uint8Array(Math.ceil(KEY_HASHES / 8));
+  // Random, so that a peer cannot choose keys that all have the same hash.
   readonly #seed = makeSeed();
   count = 0;
 
   add(text: string, start: number, end: number): void {
-    const kind = (hashText(text, this.#seed, start, end) >>> 0) % KEY_KINDS;
-    const bit = 1 << (kind & 7);
-    const byte = this.#seen[kind >>> 3] ?? 0;
+    const hash = (hashText(text, this.#seed, start, end) >>> 0) % KEY_HASHES;
+    const bit = 1 << (hash & 7);
+    const byte = this.#seen[hash >>> 3] ?? 0;
     if ((byte & bit) !== 0) return;
-    this.#seen[kind >>> 3] = byte | bit;
+    this.#seen[hash >>> 3] = byte | bit;
     this.count++;
   }
 }
 
-function findMember(json: string, object: number, wanted: string): [number, number] | undefined {
-  if (json[object] !== "{") return undefined;
+function findMember(json: string, objectStart: number, key: string): [number, number] | undefined {
+  if (json[objectStart] !== "{") return undefined;
   let found: [number, number] | undefined;
-  let at = skipSpace(json, object + 1);
+  let at = skipSpace(json, objectStart + 1);
   while (json.charCodeAt(at) === QUOTE) {
     const keyEnd = skipString(json, at);
     const start = skipSpace(json, skipSpace(json, keyEnd) + 1);
     const end = skipValue(json, start);
-    if (isKey(json, at, keyEnd, wanted)) found = [start, end];
+    if (isKey(json, at, keyEnd, key)) found = [start, end];
     at = skipSpace(json, end);
     if (json.charCodeAt(at) !== COMMA) break;
     at = skipSpace(json, at + 1);
@@ -148,10 +152,10 @@ function findMember(json: string, object: number, wanted: string): [number, numb
   return found;
 }
 
-function isKey(json: string, start: number, end: number, wanted: string): boolean {
+function isKey(json: string, start: number, end: number, key: string): boolean {
   const text = json.slice(start, end);
-  if (text.includes("\\")) return JSON.parse(text) === wanted;
-  return text.length === wanted.length + 2 && text.startsWith(wanted, 1);
+  if (text.includes("\\")) return JSON.parse(text) === key;
+  return text.length === key.length + 2 && text.startsWith(key, 1);
 }
 
 function skipSpace(json: string, at: number): number {

@@ -5,8 +5,8 @@ export interface Indexed {
 }
 
 /**
- * A set in no particular order that removes an item by swapping it with the last one. A `Set` is too
- * slow for items that come and go with every call; see `IdTable`.
+ * A set in no particular order, which removes an item by moving the last one to its index. A `Set` would
+ * keep garbage alive if items come and go with every call; see `IdTable`.
  */
 export class SwapRemoveSet<Item extends Indexed> {
   readonly #items: Item[] = [];
@@ -16,7 +16,7 @@ export class SwapRemoveSet<Item extends Indexed> {
     return this.#items.length;
   }
 
-  /** Any item; undefined if there is none. */
+  /** Any item; `undefined` if there is none. */
   get any(): Item | undefined {
     return this.#items[0];
   }
@@ -34,13 +34,13 @@ export class SwapRemoveSet<Item extends Indexed> {
 
   /** Removes an item. */
   delete(item: Item): void {
-    const { indexInSet: at } = item;
-    if (at < 0) return;
+    const { indexInSet: index } = item;
+    if (index < 0) return;
     item.indexInSet = -1;
     const last = this.#items.pop();
     if (last === undefined || last === item) return;
-    this.#items[at] = last;
-    last.indexInSet = at;
+    this.#items[index] = last;
+    last.indexInSet = index;
   }
 
   /** Removes all items. */

@@ -5,9 +5,9 @@ export const WINDOW_S = 60;
 
 /** The count of a key in its window. */
 export interface WindowCount {
-  /** The count, including this time. */
+  /** The count, including this event. */
   readonly count: number;
-  /** Milliseconds until the window ends and counting starts again at zero. */
+  /** Milliseconds until the window ends and the count returns to zero. */
   readonly resetMs: number;
 }
 
@@ -17,12 +17,12 @@ export interface MinuteCounter {
   close(): Promise<void>;
 }
 
-/** A limit that is never reached: callers compare with their own limits, which a reload can change. */
+/** A limit that is never reached, because callers compare the count with limits that a reload can change. */
 export const NO_LIMIT: number = Number.MAX_SAFE_INTEGER;
 
-/** Opens a counter in this process. A key takes memory until its minute ends. */
+/** Opens a counter in this process. A key uses memory until its minute ends. */
 export async function openMemoryCounter(): Promise<MinuteCounter> {
-  // Import one file only: the whole library takes 60 ms to load.
+  // Only this file is imported, because the whole library takes 60 ms to load.
   const { default: Limiter } = await import("rate-limiter-flexible/lib/RateLimiterMemory.js") as {
     default: typeof RateLimiterMemory;
   };

@@ -1,7 +1,7 @@
 /**
  * Limits of the agents: counts calls per minute and active calls, for each agent and for the whole
- * gateway, and decides which calls may start. Knows neither rules, clients nor records; the limits are
- * passed in. Imports `config` and the leaves.
+ * gateway, and decides which calls may start. Does not know clients or records; callers pass the limits.
+ * Imports `config` and the leaves.
  *
  * @module
  */

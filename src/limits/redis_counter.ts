@@ -3,7 +3,8 @@ import type { Log } from "../log.ts";
 import { within } from "../within.ts";
 import { type MinuteCounter, NO_LIMIT, WINDOW_S, type WindowCount } from "./minute_counter.ts";
 
-const PREFIX = "agent-mcp-gateway:calls";
+/** Prefix of the keys in the store. */
+const KEY_PREFIX = "agent-mcp-gateway:calls";
 
 /** Maximum time that a call waits for Redis, in milliseconds. */
 const ANSWER_MS = 250;
@@ -26,8 +27,8 @@ export interface RedisCounterOptions {
 }
 
 /**
- * Opens a counter that several gateways share through Redis or Valkey. Whenever the store does not answer
- * in time, this process counts alone: calls continue, and all of them are counted.
+ * Opens a counter that several gateways share through Redis or Valkey. While the store does not answer in
+ * time, this process counts its calls alone.
  */
 export async function openRedisCounter(options: RedisCounterOptions): Promise<MinuteCounter> {
   const { url, fallback, log } = options;
@@ -42,7 +43,7 @@ export async function openRedisCounter(options: RedisCounterOptions): Promise<Mi
     maxRetriesPerRequest: 0,
     connectTimeout: 5000,
     commandTimeout: ANSWER_MS,
-    // If Redis hangs, close the connection: until there is a new one, no call waits for Redis.
+    // If Redis hangs, the connection is closed. Until there is a new one, no call waits for Redis.
     socketTimeout: ANSWER_MS,
     disconnectTimeout: DISCONNECT_MS,
     retryStrategy: () => RECONNECT_MS,
@@ -50,43 +51,43 @@ export async function openRedisCounter(options: RedisCounterOptions): Promise<Mi
   const limiter = new Limiter({
     storeClient: client,
     rejectIfRedisNotReady: true,
-    keyPrefix: PREFIX,
+    keyPrefix: KEY_PREFIX,
     points: NO_LIMIT,
     duration: WINDOW_S,
   });
-  let isOut = false;
-  const noteFailure = (error: unknown): void => {
-    if (isOut) return;
-    isOut = true;
+  let isUnavailable = false;
+  const reportFailure = (error: unknown): void => {
+    if (isUnavailable) return;
+    isUnavailable = true;
     const reason = error instanceof Error ? error.message : String(error);
     const message = "Redis (GATEWAY_STATE) does not answer: this gateway counts calls for itself " +
       "until it does, and other gateways do not see them";
     log.warn(message, { reason });
   };
-  const noteAnswer = (): void => {
-    if (!isOut) return;
-    isOut = false;
+  const reportAnswer = (): void => {
+    if (!isUnavailable) return;
+    isUnavailable = false;
     log.info("Redis (GATEWAY_STATE) answers again: calls are counted there");
   };
-  // Without a listener the library writes to the console.
-  client.on("error", noteFailure);
-  await untilReady(client);
+  // Without a listener, the library writes errors to the console.
+  client.on("error", reportFailure);
+  await waitUntilReady(client);
   return {
     async increment(key) {
-      // The limiter's `insuranceLimiter` would hide why Redis did not count.
+      // The option `insuranceLimiter` of the library would hide why Redis did not count.
       try {
         const answer = readAnswer(await limiter.penalty(key));
-        noteAnswer();
+        reportAnswer();
         return answer;
       } catch (error) {
-        noteFailure(error);
+        reportFailure(error);
         return await fallback.increment(key);
       }
     },
     async close() {
       const ended = new Promise<void>((resolve) => void client.once("end", () => resolve()));
       client.disconnect();
-      // Between two connections the library only has a timer, and no `end` event would come.
+      // Between two connections the library only has a timer, and sends no `end` event.
       await within(ended, DISCONNECT_MS);
       await fallback.close();
     },
@@ -101,7 +102,7 @@ function readAnswer(answer: { consumedPoints: number; msBeforeNext: number }): W
 }
 
 /** Resolves when the client is connected, when connecting failed, or after `CONNECT_MS`. */
-async function untilReady(client: import("ioredis").Redis): Promise<void> {
+async function waitUntilReady(client: import("ioredis").Redis): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   await new Promise<void>((resolve) => {
     client.once("ready", () => resolve());

@@ -18,7 +18,7 @@ export interface Observation {
   readonly latencyMs: number;
 }
 
-/** Metrics of all operations, in four dimensions. */
+/** Metrics of all operations, by four dimensions. */
 export interface MetricsSummary {
   /** By the gateway's tool. */
   readonly operations: Readonly<Record<string, OperationSummary>>;
@@ -41,6 +41,7 @@ const MAX_NAMES: Readonly<Record<Dimension, number>> = {
   tools: 200,
 };
 
+/** The name for all names beyond the maximum. */
 const OTHER = "other";
 
 /** Counts operations by several dimensions, in bounded memory. */
@@ -66,7 +67,7 @@ export class Metrics {
     }
   }
 
-  /** Returns the metrics so far. */
+  /** Returns the metrics of all operations so far. */
   summary(): MetricsSummary {
     const { operations, agents, servers, tools } = this.stats;
     return {
@@ -79,8 +80,8 @@ export class Metrics {
 
   #statsOf(dimension: Dimension, name: string): OperationStats {
     const byName = this.stats[dimension];
-    const known = byName.get(name);
-    if (known !== undefined) return known;
+    const existing = byName.get(name);
+    if (existing !== undefined) return existing;
     if (byName.size >= MAX_NAMES[dimension] && name !== OTHER) {
       return this.#statsOf(dimension, OTHER);
     }

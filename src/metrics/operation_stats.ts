@@ -1,12 +1,13 @@
 import { roundThousandths } from "../rounding.ts";
 import { Histogram } from "./histogram.ts";
 
-/** Maximum number of codes that servers choose, to bound the memory. */
-const MAX_CODES = 50;
+/** Maximum number of error codes of servers, to bound the memory. */
+const MAX_SERVER_CODES = 50;
 
-/** The gateway's own codes, and none: they are few and always counted separately. */
-const OWN_CODE = /^[A-Z_]*$/;
+/** Matches the error codes of the gateway, and `""` for a success; these are always counted separately. */
+const GATEWAY_CODE = /^[A-Z_]*$/;
 
+/** The code for all codes of servers beyond the maximum. */
 const OTHER = "other";
 
 /** Metrics of one operation, agent, server or tool. */
@@ -17,7 +18,7 @@ export interface OperationSummary {
   readonly errors: Readonly<Record<string, number>>;
   /** Number of results with `isError`; they do not count as `errors`. */
   readonly tool_errors: number;
-  /** Share of `errors`, 0 to 1. */
+  /** Number of errors divided by the number of operations. */
   readonly error_rate: number;
   /** Average latency in milliseconds. */
   readonly latency_avg_ms: number;
@@ -32,48 +33,48 @@ export interface OperationSummary {
 /** Counts operations and their latencies, in bounded memory (about 30 kB). */
 export class OperationStats {
   /** Number of operations by error code; `""` for a success. */
-  readonly counts = new Map<string, number>();
+  readonly countsByCode = new Map<string, number>();
   /** Sum of latencies in milliseconds. */
   sumMs = 0;
   /** Number of results with `isError`. */
   toolErrors = 0;
   #serverCodes = 0;
-  // In microseconds: exact to 1 %, up to half an hour.
-  readonly #histogram = new Histogram();
+  // In microseconds, exact to 1 %, up to half an hour.
+  readonly #latencies = new Histogram();
 
   /** Counts one operation. */
   add(latencyMs: number, code: string, isToolError = false): void {
     if (isToolError) this.toolErrors++;
-    const known = this.#isCountedSeparately(code) ? code : OTHER;
-    this.counts.set(known, (this.counts.get(known) ?? 0) + 1);
+    const countedCode = this.#isCountedSeparately(code) ? code : OTHER;
+    this.countsByCode.set(countedCode, (this.countsByCode.get(countedCode) ?? 0) + 1);
     this.sumMs += latencyMs;
-    this.#histogram.add(latencyMs * 1000);
+    this.#latencies.add(latencyMs * 1000);
   }
 
   /** Number of operations. */
-  get count(): number {
-    return this.#histogram.total;
+  get operationCount(): number {
+    return this.#latencies.valueCount;
   }
 
   /**
-   * Returns for each time how many operations took no longer, exact to 1 %.
+   * Returns the number of operations that took at most each time, exact to 1 %.
    *
    * @param times In milliseconds, in ascending order.
    */
   countWithinMs(times: readonly number[]): number[] {
-    return this.#histogram.countUpTo(times.map((ms) => ms * 1000));
+    return this.#latencies.countUpTo(times.map((ms) => ms * 1000));
   }
 
   /** Returns a percentile of the latency in milliseconds. */
   percentileMs(percent: number): number {
-    return this.#histogram.percentile(percent) / 1000;
+    return this.#latencies.percentile(percent) / 1000;
   }
 
   /** Returns the metrics so far. */
   summary(): OperationSummary {
-    const errors = [...this.counts].filter(([code]) => code !== "");
+    const errors = [...this.countsByCode].filter(([code]) => code !== "");
     const failed = errors.reduce((sum, [, count]) => sum + count, 0);
-    const { count } = this;
+    const count = this.operationCount;
     return {
       count,
       errors: Object.fromEntries(errors),
@@ -87,8 +88,8 @@ export class OperationStats {
   }
 
   #isCountedSeparately(code: string): boolean {
-    if (this.counts.has(code) || OWN_CODE.test(code)) return true;
-    if (this.#serverCodes >= MAX_CODES) return false;
+    if (this.countsByCode.has(code) || GATEWAY_CODE.test(code)) return true;
+    if (this.#serverCodes >= MAX_SERVER_CODES) return false;
     this.#serverCodes++;
     return true;
   }

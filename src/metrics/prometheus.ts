@@ -9,8 +9,8 @@ const LABELS: Readonly<Record<Dimension, string>> = {
 };
 
 /**
- * Upper bounds of the buckets in seconds, from calls that the gateway answers itself to the longest
- * ones. They are the same in every process, so that the buckets of replicas can be added.
+ * Upper bounds of the buckets in seconds. They are the same in every process, so that the buckets of
+ * replicas can be added.
  */
 // deno-fmt-ignore -- a row for each power of ten
 const BUCKETS_S = [
@@ -49,21 +49,25 @@ export function writePrometheus(metrics: Metrics): string {
   }).join("");
 }
 
-function counterLines(name: string, labels: string, { counts }: OperationStats): string {
+function counterLines(
+  name: string,
+  labels: string,
+  { countsByCode: counts }: OperationStats,
+): string {
   return [...counts].map(([code, count]) => {
     return `${name}{${labels},code="${escapeValue(code)}"} ${count}\n`;
   }).join("");
 }
 
 function histogramLines(name: string, labels: string, stats: OperationStats): string {
-  const { count, sumMs } = stats;
-  const within = stats.countWithinMs(BUCKETS_S.map((seconds) => seconds * 1000));
+  const { operationCount, sumMs } = stats;
+  const cumulativeCounts = stats.countWithinMs(BUCKETS_S.map((seconds) => seconds * 1000));
   return BUCKETS_S.map((seconds, index) => {
-    return `${name}_bucket{${labels},le="${seconds}"} ${within[index]}\n`;
+    return `${name}_bucket{${labels},le="${seconds}"} ${cumulativeCounts[index]}\n`;
   }).join("") +
-    `${name}_bucket{${labels},le="+Inf"} ${count}\n` +
+    `${name}_bucket{${labels},le="+Inf"} ${operationCount}\n` +
     `${name}_sum{${labels}} ${sumMs / 1000}\n` +
-    `${name}_count{${labels}} ${count}\n`;
+    `${name}_count{${labels}} ${operationCount}\n`;
 }
 
 /** Escapes a label value, because servers and agents choose names and codes. */

@@ -1,6 +1,6 @@
 import type { CompiledAgent, EntryKind, RuleList } from "./compile.ts";
 
-/** Something that an agent may or may not do. */
+/** An action of an agent, about which the policy decides. */
 export type AccessRequest =
   /** Use a server, whether it is configured or not. */
   | { readonly kind: "server"; readonly server: string }
@@ -15,22 +15,21 @@ export type AccessRequest =
   /** Read the gateway's status over the network. */
   | { readonly kind: "status" };
 
-/** The answer to a request. */
+/** The decision about an access request. */
 export interface Decision {
-  /** Whether the agent may do it. */
   readonly effect: "allow" | "deny";
   /**
    * Path of the entry that decided, such as `agents.backend.deny.tools.postgres[0]`. If no entry
-   * matched, the path of the list that did not grant it.
+   * matched, the path of the list in which an entry could have allowed the access.
    */
   readonly rule: string;
-  /** Errors while deciding, for the log only; a decision with any is a denial. */
+  /** Errors while deciding, for the log only. A decision with errors denies. */
   readonly errors: readonly Error[];
 }
 
 /**
- * Subject of a step. The two `default` steps and `agent` end a search that found nothing; `error`
- * ends one that failed.
+ * The name of a step. After the searches have found nothing, a `default` step decides; `agent` denies an
+ * unknown agent, and `error` denies because deciding failed.
  */
 export type StepName =
   | "agent"
@@ -45,14 +44,13 @@ export type StepName =
   | "wildcard allow"
   | "tool default";
 
-/** One step on the way to a decision. */
+/** One step of a decision. */
 export interface Step {
-  /** Subject of the step. */
   readonly name: StepName;
-  /** Paths of the searched lists, the best first; empty if the rules have none. */
+  /** Paths of the searched lists, the most specific first; empty if the rules have none. */
   readonly searched: readonly string[];
-  /** The decision of this step; absent if nothing matched and the next step was taken. */
-  readonly found?: Decision;
+  /** The decision of this step; absent if nothing matched, so that the next step follows. */
+  readonly decision?: Decision;
 }
 
 interface Search {
@@ -78,7 +76,7 @@ const TOOL_ORDER: readonly Search[] = [
   WILDCARD_ALLOW,
 ];
 
-/** The order for rules written for versions of the original in which a deny always wins. */
+/** The order with `deny_overrides`, for rules in which a deny always wins. */
 const DENY_OVERRIDES_ORDER: readonly Search[] = [
   EXPLICIT_DENY,
   WILDCARD_DENY,
@@ -92,12 +90,12 @@ const NO_ERRORS: readonly Error[] = [];
 export interface DecideOptions {
   /** Whether every deny comes before every allow; default false. */
   readonly denyOverrides?: boolean;
-  /** The list to which the steps taken are appended. */
+  /** The list to which the steps are appended; absent if they are not needed. */
   readonly steps?: Step[] | undefined;
 }
 
 /**
- * Answers an access request for an agent of the rules.
+ * Decides about an access request of an agent in the rules.
  *
  * @param agent The agent's rules.
  * @param request A request.
@@ -124,7 +122,7 @@ function decideServer(agent: CompiledAgent, server: string, steps?: Step[]): Dec
     if (decision !== undefined) return decision;
   }
   const { path } = agent.allow.servers;
-  return record(deny(path), { name: "server default", searched: [] }, steps);
+  return addDecidingStep(deny(path), { name: "server default", searched: [] }, steps);
 }
 
 function decideTool(
@@ -132,43 +130,44 @@ function decideTool(
   { server, tool }: { readonly server: string; readonly tool: string },
   { denyOverrides = false, steps }: DecideOptions,
 ): Decision {
-  const aboutServer = decideServer(agent, server, steps);
-  if (aboutServer.effect === "deny") return aboutServer;
+  const serverDecision = decideServer(agent, server, steps);
+  if (serverDecision.effect === "deny") return serverDecision;
   const lists = {
-    allow: agent.allow.tools.matching(server),
-    deny: agent.deny.tools.matching(server),
+    allow: agent.allow.tools.listsFor(server),
+    deny: agent.deny.tools.listsFor(server),
   };
   for (const search of denyOverrides ? DENY_OVERRIDES_ORDER : TOOL_ORDER) {
     const decision = runStep(search, lists[search.effect], { name: tool, steps });
     if (decision !== undefined) return decision;
   }
-  // A granted server grants its tools, unless the rules also list tools.
-  const [bestList] = lists.allow;
-  const decision = bestList === undefined ? aboutServer : deny(bestList.path);
-  return record(decision, { name: "tool default", searched: [] }, steps);
+  // An allowed server allows its tools, unless the rules also list tools of the server.
+  const [firstList] = lists.allow;
+  const decision = firstList === undefined ? serverDecision : deny(firstList.path);
+  return addDecidingStep(decision, { name: "tool default", searched: [] }, steps);
 }
 
 function decideStatus({ status }: CompiledAgent, steps?: Step[]): Decision {
-  const effect = status.granted ? "allow" : "deny";
+  const effect = status.isGranted ? "allow" : "deny";
   const decision: Decision = { effect, rule: status.path, errors: NO_ERRORS };
-  return record(decision, { name: "status", searched: [status.path] }, steps);
+  return addDecidingStep(decision, { name: "status", searched: [status.path] }, steps);
 }
 
 /** Denies an agent that is not in the rules; `path` is the path that its rules would have. */
 export function decideUnknownAgent(path: string, steps?: Step[]): Decision {
-  return record(deny(path), { name: "agent", searched: [] }, steps);
+  return addDecidingStep(deny(path), { name: "agent", searched: [] }, steps);
 }
 
 /** Denies because deciding itself failed; `path` is the path of the agent's rules. */
 export function denyForError(path: string, error: unknown, steps?: Step[]): Decision {
   const errors = [error instanceof Error ? error : new Error(String(error))];
-  return record({ ...deny(path), errors }, { name: "error", searched: [] }, steps);
+  return addDecidingStep({ ...deny(path), errors }, { name: "error", searched: [] }, steps);
 }
 
 function deny(rule: string): Decision {
   return { effect: "deny", rule, errors: NO_ERRORS };
 }
 
+/** Searches lists and adds the step; returns the decision if an entry matches. */
 function runStep(
   search: Search,
   lists: readonly RuleList[],
@@ -177,7 +176,7 @@ function runStep(
   const decision = findFirst(search, lists, name);
   if (steps !== undefined) {
     const step = { name: search.name, searched: lists.map(({ path }) => path) };
-    steps.push(decision === undefined ? step : { ...step, found: decision });
+    steps.push(decision === undefined ? step : { ...step, decision });
   }
   return decision;
 }
@@ -188,13 +187,14 @@ function findFirst(
   name: string,
 ): Decision | undefined {
   for (const list of lists) {
-    const index = list.find(kind, name);
+    const index = list.findEntry(kind, name);
     if (index !== undefined) return { effect, rule: `${list.path}[${index}]`, errors: NO_ERRORS };
   }
   return undefined;
 }
 
-function record(decision: Decision, step: Step, steps: Step[] | undefined): Decision {
-  steps?.push({ ...step, found: decision });
+/** Adds the step that decided, and returns its decision. */
+function addDecidingStep(decision: Decision, step: Step, steps: Step[] | undefined): Decision {
+  steps?.push({ ...step, decision });
   return decision;
 }

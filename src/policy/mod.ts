@@ -1,10 +1,9 @@
 /**
- * All decisions about agents: identifies the calling agent, and decides whether it may use a server,
- * call a tool or read the gateway's status, with the path of the rule that decided.
+ * Decides about agents: which agent makes a call, and whether it may use a server, call a tool or read the
+ * gateway's status. Each decision has the path of the rule that decided.
  *
- * Pure: no input or output, no clock, no runtime APIs, and no memory of questions, so that an answer
- * depends on the rules alone. Does not read files and does not know which servers are configured.
- * Imports only leaves.
+ * Pure: no I/O, no clock, no runtime APIs and no state, so that a decision depends only on the rules and
+ * the request. Does not know which servers are configured. Imports `wildcards` and the leaves.
  *
  * @module
  */

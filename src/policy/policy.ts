@@ -12,23 +12,23 @@ import type { PolicyRules } from "./rules.ts";
 
 /** A decision with the steps that led to it. */
 export interface Explanation extends Decision {
-  /** The steps in the order taken; the last one's `found` is the decision. */
+  /** The steps in the order taken; the last one has the decision. */
   readonly steps: readonly Step[];
 }
 
 /**
- * The compiled rules. Decisions never change, contain nothing of the request, and deny every agent that
- * is not in the rules. Nothing here throws: an error while deciding is part of the decision, and denies.
- * The functions do not need `this`.
+ * The compiled rules. The same request always gets the same decision, and an agent that is not in the rules
+ * is always denied. No function throws: an error while deciding denies, and is part of the decision. The
+ * functions do not use `this`.
  */
 export interface Policy {
   /** Whether the agent is in the rules. */
   readonly has: (agent: string) => boolean;
-  /** Decides whether the agent may do something. */
+  /** Decides about an access request of the agent. */
   readonly decide: (agent: string, request: AccessRequest) => Decision;
-  /** Whether the decision is to allow; for filters. */
+  /** Whether the agent may do something. */
   readonly allows: (agent: string, request: AccessRequest) => boolean;
-  /** Returns the same decision with its steps. */
+  /** Returns the same decision as `decide`, with its steps. */
   readonly explain: (agent: string, request: AccessRequest) => Explanation;
 }
 
@@ -40,24 +40,26 @@ export interface Policy {
  */
 export function compilePolicy(rules: PolicyRules): Policy {
   const { agents, denyOverrides } = rules;
-  // Contains only agents of the rules, so that no caller can make it grow.
+  // Contains only agents in the rules, so that callers cannot make it grow.
   const compiled = new Map<string, CompiledAgent>();
 
-  const find = (agent: string): CompiledAgent | undefined => {
-    const known = compiled.get(agent);
-    if (known !== undefined) return known;
+  const compiledRulesOf = (agent: string): CompiledAgent | undefined => {
+    const cached = compiled.get(agent);
+    if (cached !== undefined) return cached;
     const grants = agents.get(agent);
     if (grants === undefined) return undefined;
-    const made = compileAgent(agent, grants);
-    compiled.set(agent, made);
-    return made;
+    const compiledAgent = compileAgent(agent, grants);
+    compiled.set(agent, compiledAgent);
+    return compiledAgent;
   };
 
   const decide = (agent: string, request: AccessRequest, steps?: Step[]): Decision => {
     try {
-      const found = find(agent);
-      if (found === undefined) return decideUnknownAgent(formatPath(["agents", agent]), steps);
-      return decideFor(found, request, { denyOverrides, steps });
+      const compiledAgent = compiledRulesOf(agent);
+      if (compiledAgent === undefined) {
+        return decideUnknownAgent(formatPath(["agents", agent]), steps);
+      }
+      return decideFor(compiledAgent, request, { denyOverrides, steps });
     } catch (error) {
       return denyForError(formatPath(["agents", agent]), error, steps);
     }

@@ -1,21 +1,20 @@
 /**
- * The part of the rules that decisions depend on. The type is structural on purpose: the reader of the
- * rules file may pass any object of this shape, with or without more members.
+ * The part of the rules file that decisions depend on; `config` passes the whole rules.
  */
 export interface PolicyRules {
-  /** The rules by agent id. A map, so that `__proto__` and `constructor` are names like any other. */
+  /** The rules by agent id. A map, because an id may be `__proto__` or `constructor`. */
   readonly agents: ReadonlyMap<string, AgentGrants>;
-  /** `true` puts every deny before every allow. */
+  /** Whether every deny is searched before every allow. */
   readonly denyOverrides: boolean;
 }
 
 /** The rules of one agent. */
 export interface AgentGrants {
-  /** Servers and tools that the agent may use; absent: none. */
+  /** Servers and tools that the agent may use; absent if it may use none. */
   readonly allow?: GrantLists | undefined;
   /** Servers and tools that the agent may not use; an explicit allow of a tool wins over a wildcard here. */
   readonly deny?: GrantLists | undefined;
-  /** Whether the agent may read the gateway's status over the network; default false. */
+  /** Whether the agent may read the gateway's status over HTTP. Default: no. */
   readonly status?: boolean | undefined;
 }
 

@@ -1,19 +1,19 @@
 /**
- * A text as Unicode code points, so that `?` and lengths count what people call characters. A string
- * without surrogates fits as it is; splitting every name would take longer than matching it.
+ * A text as Unicode code points, so that `?` matches one of them. A string without surrogates already has
+ * this interface; splitting each name into code points would take longer than matching it.
  */
 export interface Characters {
   /** Number of characters. */
   readonly length: number;
-  /** Returns the code point at an index; named so that a string fits. */
-  charCodeAt(at: number): number;
+  /** Returns the code point at an index; the name is that of the method of strings. */
+  charCodeAt(index: number): number;
 }
 
 /** Returns the code points of a text. */
 export function toCharacters(text: string): Characters {
   if (!/[\ud800-\udfff]/.test(text)) return text;
   const codePoints = toCodePoints(text);
-  return { length: codePoints.length, charCodeAt: (at) => codePoints[at] ?? NaN };
+  return { length: codePoints.length, charCodeAt: (index) => codePoints[index] ?? NaN };
 }
 
 /** Splits a text into code points; a lone surrogate counts as one. */

@@ -7,8 +7,8 @@ const QUESTION_MARK = 0x3f;
 /** A compiled wildcard pattern. */
 export interface Pattern {
   /** Whether the pattern has no wildcards and so matches one name only. */
-  readonly explicit: boolean;
-  /** Whether the whole name matches, case-sensitively; works without its object. */
+  readonly isExplicit: boolean;
+  /** Whether the whole name matches; case-sensitive, and does not use `this`. */
   readonly matches: (name: string) => boolean;
 }
 
@@ -19,9 +19,9 @@ export interface Pattern {
  */
 export function compilePattern(text: string): Pattern {
   const prefixEnd = text.search(/[*?]/);
-  if (prefixEnd < 0) return { explicit: true, matches: (name) => name === text };
-  // Most names differ before the first or after the last wildcard, so the rest is compiled for few
-  // patterns. Comparing UTF-16 code units is enough for that.
+  if (prefixEnd < 0) return { isExplicit: true, matches: (name) => name === text };
+  // Most names already differ before the first or after the last wildcard, so that few patterns need to be
+  // compiled. For prefix and suffix, comparing UTF-16 code units is enough.
   const prefix = text.slice(0, prefixEnd);
   const suffix = text.slice(Math.max(text.lastIndexOf("*"), text.lastIndexOf("?")) + 1);
   let matchesCharacters: Matcher | undefined;
@@ -30,13 +30,13 @@ export function compilePattern(text: string): Pattern {
     matchesCharacters ??= compileWildcards(text);
     return matchesCharacters(toCharacters(name));
   };
-  return { explicit: false, matches };
+  return { isExplicit: false, matches };
 }
 
 /** Decides whether a whole name matches. */
 export type Matcher = (name: Characters) => boolean;
 
-/** Compiles a pattern; separate, so that tests can count the characters that the matcher reads. */
+/** Compiles a pattern. Exported, so that tests can count the characters that the matcher reads. */
 export function compileWildcards(text: string): Matcher {
   const [head, ...rest] = splitAtStars(text) as [number[], ...number[][]];
   const tail = rest.pop();

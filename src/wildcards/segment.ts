@@ -19,7 +19,10 @@ export interface Segment {
   readonly anchor: readonly number[];
   /** Index of the anchor in the segment. */
   readonly anchorAt: number;
-  /** Knuth-Morris-Pratt: how much of the anchor still matches when its next character differs. */
+  /**
+   * For each prefix of the anchor, the number of its last characters that are also the first ones of the
+   * anchor: so many still match when the next character differs (Knuth-Morris-Pratt).
+   */
   readonly fallback: readonly number[];
 }
 
@@ -52,9 +55,9 @@ function compileFallback(anchor: readonly number[]): number[] {
 }
 
 /**
- * Returns the first index from `from` on at which the segment matches and ends before `end`, or -1.
- * Reads each character of the name once; for a segment with `?`, also the whole segment wherever its
- * anchor matches.
+ * Returns the first index from `from` on at which the segment matches and ends before `end`, or -1. It
+ * reads each character of the name once. For a segment with `?`, it compares the whole segment wherever
+ * the anchor matches.
  */
 export function findSegment(
   segment: Segment,

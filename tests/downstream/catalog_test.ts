@@ -8,7 +8,7 @@ async function fetchEndlessCatalog(
   namesOf: (page: number) => string[],
 ): Promise<{ catalog: Catalog; pages: number }> {
   const [ours, theirs] = createMemoryChannels();
-  const ignoringHandlers = { notification: () => {}, noise: () => {}, closed: () => {} };
+  const ignoringHandlers = { notification: () => {}, unexpected: () => {}, closed: () => {} };
   let pages = 0;
   new Peer(theirs, {
     ...ignoringHandlers,

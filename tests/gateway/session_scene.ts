@@ -121,7 +121,7 @@ export class SessionScene implements AsyncDisposable {
     const peer = new Peer(theirs, {
       request: (request) => request.failUnknownMethod(),
       notification: () => {},
-      noise: (description) => log.warn(description),
+      unexpected: (description) => log.warn(description),
       closed: () => {},
     });
     return this.#clients.push({ session, peer }) - 1;

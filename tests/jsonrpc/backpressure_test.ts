@@ -58,7 +58,7 @@ async function askAndNotRead(
       request.reply(payload);
     },
     notification: () => {},
-    noise: () => {},
+    unexpected: () => {},
     closed: () => {},
   });
   for (let id = 0; id < 20; id++) source.push(`{"jsonrpc":"2.0","id":${id},"method":"m"}\n`);

@@ -11,7 +11,7 @@ import { ByteSink, ByteSource, settle } from "./byte_streams.ts";
 const SILENT: PeerHandler = {
   request: () => {},
   notification: () => {},
-  noise: () => {},
+  unexpected: () => {},
   closed: () => {},
 };
 
@@ -90,7 +90,7 @@ Deno.test("[protocol.closing] part of a message after we cancelled reading is no
   const noises: string[] = [];
   const peer = new Peer(new LineChannel(source.readable, new ByteSink().writable), {
     ...SILENT,
-    noise: (description) => void noises.push(description),
+    unexpected: (description) => void noises.push(description),
   });
   source.push('{"jsonrpc":"2.0","id":1,');
   await settle();
@@ -147,7 +147,7 @@ Deno.test("[protocol.closing] a process that closes its input and lives on is gi
   const closed = Promise.withResolvers<Error | undefined>();
   const peer = new Peer(new LineChannel(child.stdout, child.stdin), {
     ...SILENT,
-    noise: () => ready.resolve(),
+    unexpected: () => ready.resolve(),
     closed: (cause) => closed.resolve(cause),
   });
   await ready.promise;

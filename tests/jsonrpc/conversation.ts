@@ -31,17 +31,17 @@ export class Conversation {
 
   constructor(side: "client" | "server") {
     this.#peer = new Peer(new LineChannel(this.#source.readable, this.#sink.writable), {
-      answersNoise: side === "server",
+      answersInvalidMessages: side === "server",
       request: (request) => this.#take(request),
       notification: (method, _params, text) => {
         this.#record(`notification ${method} ${text()?.json ?? "-"}`);
         if (method === "throw") throw new Error("on purpose");
       },
-      noise: (description, excerpt) => {
+      unexpected: (description, excerpt) => {
         // The stack trace is not part of the contract.
         this.#record(`noise ${description.split("\n")[0]} | ${excerpt}`);
       },
-      late: (excerpt) => this.#record(`late | ${excerpt}`),
+      lateAnswer: (excerpt) => this.#record(`late | ${excerpt}`),
       closed: (cause) => this.#record(`closed${cause === undefined ? "" : `: ${cause.message}`}`),
     });
   }

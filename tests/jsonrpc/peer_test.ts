@@ -26,7 +26,7 @@ function open(handler: Partial<PeerHandler> = {}): Side {
   const peer = new Peer(own, {
     request: (request) => void incoming.push(request),
     notification: () => {},
-    noise: (description) => void noises.push(description),
+    unexpected: (description) => void noises.push(description),
     closed: () => {},
     ...handler,
   });
@@ -36,7 +36,7 @@ function open(handler: Partial<PeerHandler> = {}): Side {
 const nested = (depth: number): string => "[".repeat(depth) + "]".repeat(depth);
 
 Deno.test("[protocol.too-complex] endless brackets are refused before they are parsed", async () => {
-  const { peer, say, sent, noises } = open({ answersNoise: true });
+  const { peer, say, sent, noises } = open({ answersInvalidMessages: true });
   const reply = peer.request("a");
   const size = 16 * 1024 * 1024;
   const start = performance.now();
@@ -57,7 +57,7 @@ Deno.test("[protocol.too-complex] endless brackets are refused before they are p
 });
 
 Deno.test("[protocol.invalid] deep nesting anywhere in a message does not end reading", async () => {
-  const { peer, say, sent, incoming } = open({ answersNoise: true });
+  const { peer, say, sent, incoming } = open({ answersInvalidMessages: true });
   const deep = nested(200_000);
   say('{"jsonrpc":"2.0","id":1,"method":"hold"}');
   const params = [`{"requestId":${deep}}`, `{"requestId":1,"reason":${deep}}`];
@@ -80,7 +80,7 @@ Deno.test("[protocol.invalid] deep nesting anywhere in a message does not end re
 });
 
 Deno.test("[protocol.batch] a batch with too many messages is refused as a whole", async () => {
-  const { peer, say, sent, incoming } = open({ answersNoise: true });
+  const { peer, say, sent, incoming } = open({ answersInvalidMessages: true });
   const batch = (size: number) => `[${Array.from({ length: size }, () => "1").join(",")}]`;
   say(batch(1000));
   say(batch(1001));
@@ -158,10 +158,10 @@ Deno.test("[protocol.handler-fails] a handler that always throws does not end re
     throw new Error("on purpose");
   };
   const { peer, say, sent } = open({
-    answersNoise: true,
+    answersInvalidMessages: true,
     request: fail,
     notification: () => Promise.reject(new Error("on purpose")),
-    noise: fail,
+    unexpected: fail,
     closed: fail,
   });
   const reply = peer.request("m");

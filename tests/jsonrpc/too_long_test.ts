@@ -9,7 +9,7 @@ Deno.test("[protocol.too-long] the request whose answer is too long is rejected,
   const peer = new Peer(channel, {
     request: (request) => request.reply({}),
     notification: () => {},
-    noise: (description) => void noises.push(description),
+    unexpected: (description) => void noises.push(description),
     closed: () => {},
   });
   const text = "x".repeat(5000);

@@ -64,7 +64,7 @@ Deno.test("[log.level] events below the level are dropped", () => {
 Deno.test("[log.redacted] every message with quotes, and every field, is redacted", () => {
   const clean = (text: string): string => text.replaceAll("hunter2", "[redacted]");
   for (const format of ["text", "json"] as const) {
-    const lines = written({ format, clean }, (log) => {
+    const lines = written({ format, redact: clean }, (log) => {
       for (const level of LEVELS) log[level]("it was", { what: "hunter2" });
       for (const level of ["debug", "warn", "error"] as const) log[level]("it was hunter2");
     });

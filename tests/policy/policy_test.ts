@@ -26,10 +26,10 @@ Deno.test("[rules.explain-steps] an explanation lists the steps in order, with t
     ...denied,
     steps: [
       { name: "server deny", searched: ["agents.backend.deny.servers"] },
-      { name: "server allow", searched: ["agents.backend.allow.servers"], found: granted },
+      { name: "server allow", searched: ["agents.backend.allow.servers"], decision: granted },
       { name: "explicit deny", searched: deny },
       { name: "explicit allow", searched: allow },
-      { name: "wildcard deny", searched: deny, found: denied },
+      { name: "wildcard deny", searched: deny, decision: denied },
     ],
   });
   const names = (server: string, tool?: string) =>
@@ -164,7 +164,7 @@ Deno.test("[rules.error-denies] an error while deciding denies, and is part of t
     assert.equal(policy.allows("a", question), false);
     assert.deepEqual(policy.explain("a", question), {
       ...denied,
-      steps: [{ name: "error", searched: [], found: denied }],
+      steps: [{ name: "error", searched: [], decision: denied }],
     });
   }
   assert.deepEqual(policy.decide("b", toolOf("pg", "query")).errors, []);

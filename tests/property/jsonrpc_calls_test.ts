@@ -11,7 +11,7 @@ import { createPipe, settle } from "../jsonrpc/byte_streams.ts";
 const QUIET: PeerHandler = {
   request: (request) => request.failUnknownMethod(),
   notification: () => {},
-  noise: (description, excerpt) => assert.fail(`${description}: ${excerpt}`),
+  unexpected: (description, excerpt) => assert.fail(`${description}: ${excerpt}`),
   closed: () => {},
 };
 
@@ -32,13 +32,13 @@ function connect(): Pair {
   const late = (): void => void noises.push("late");
   const asking = new Peer(new LineChannel(back.readable, there.writable), {
     ...QUIET,
-    noise,
-    late,
+    unexpected: noise,
+    lateAnswer: late,
     request: (request) => request.reply({ of: request.params }),
   });
   const answering = new Peer(new LineChannel(there.readable, back.writable), {
     ...QUIET,
-    noise,
+    unexpected: noise,
     request: (request) => void waiting.push(request),
   });
   return {

@@ -203,8 +203,8 @@ Deno.test("[rules.explain-steps] an explanation has the same decision, and its l
         const { agent, server, tool } = question;
         const { steps, ...decision } = policy.explain(agent, questionOf(server, tool));
         assert.deepEqual(decision, decide(question));
-        assert.deepEqual(steps.at(-1)?.found, decision);
-        const early = steps.slice(0, -1).filter(({ found }) => found !== undefined);
+        assert.deepEqual(steps.at(-1)?.decision, decision);
+        const early = steps.slice(0, -1).filter(({ decision: found }) => found !== undefined);
         assert.ok(early.every(({ name }) => tool !== undefined && name === "server allow"));
       }
     }),

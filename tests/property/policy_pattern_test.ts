@@ -96,7 +96,7 @@ Deno.test("[rules.patterns] a pattern matches names that are made by filling in 
 Deno.test("[rules.patterns] a pattern is explicit exactly when it has neither * nor ?", () => {
   fc.assert(
     fc.property(pattern, (pattern) => {
-      assert.equal(compilePattern(pattern).explicit, !/[*?]/.test(pattern));
+      assert.equal(compilePattern(pattern).isExplicit, !/[*?]/.test(pattern));
     }),
   );
 });

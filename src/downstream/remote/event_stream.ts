@@ -57,7 +57,7 @@ export async function readEvents(
       signal.throwIfAborted();
       if (done) break;
       onBytes?.(value);
-      const pause = throttle.do(() => parser.push(value));
+      const pause = throttle.run(() => parser.push(value));
       skippedBytes = parser.isSkipping ? skippedBytes + value.length : 0;
       if (skippedBytes > maxSkippedBytes) throw new AnswerTooLong(maxBytes + skippedBytes);
       if (pause !== undefined) await pause;

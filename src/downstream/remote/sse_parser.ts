@@ -48,7 +48,7 @@ export class SseParser {
     this.#maxBytes = maxBytes;
     this.#onEvent = onEvent;
     this.#lines = new LineSplitter(maxBytes + FIELD_BYTES, {
-      keepsEmpty: true,
+      keepsEmptyLines: true,
       line: (line) => this.#parseLine(line),
       tooLong: (line) => {
         const head = fieldValue(line.head);

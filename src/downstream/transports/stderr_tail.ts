@@ -52,7 +52,7 @@ export class StderrTail {
     const throttle = new ReadThrottle();
     try {
       for await (const chunk of stream) {
-        const pause = throttle.do(() => this.#addText(decoder.decode(chunk, { stream: true })));
+        const pause = throttle.run(() => this.#addText(decoder.decode(chunk, { stream: true })));
         if (pause !== undefined) await pause;
       }
     } catch (error) {

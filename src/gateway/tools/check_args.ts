@@ -1,13 +1,13 @@
 /**
  * Checks a call's arguments against the tool's input schema. Schemas come from servers and may be
- * anything, so nothing here runs a schema's patterns, throws, or works longer than the walk's budget:
- * one small schema can keep a validator that supports every keyword busy for minutes.
+ * anything: a small schema can keep a validator of all keywords busy for minutes. So the functions here
+ * ignore patterns, throw nothing, and visit at most as many schemas as the budget of a walk allows.
  */
 
 import type { Tool } from "../../downstream/mod.ts";
 import {
   alternativesOf,
-  follow,
+  followReference,
   hasMoreAlternatives,
   isSchema,
   listOf,
@@ -26,7 +26,7 @@ const MAX_ERRORS = 3;
 
 const MAX_MISSING = 10;
 
-/** The types of JSON Schema; a server's schema may name others, which say nothing. */
+/** The types of JSON Schema; unknown types in a server's schema are ignored. */
 const TYPES: ReadonlySet<unknown> = new Set([
   "string",
   "number",
@@ -36,20 +36,22 @@ const TYPES: ReadonlySet<unknown> = new Set([
   "object",
 ]);
 
-/** Words in a description which suggest that the server fills in the argument. */
-const FILLED_IN = /default|optional|omit|leave|left|\bnot (?:given|set|provided|specified)\b/i;
+/** Matches words in a description which suggest that the argument has a default. */
+const DEFAULT_WORDS = /default|optional|omit|leave|left|\bnot (?:given|set|provided|specified)\b/i;
 
-/** Maximum length of a name and of a list of values in a message. */
-const MAX_NAME = 64;
-const MAX_VALUES = 200;
+/** Maximum length of a name in a message. */
+const MAX_NAME_LENGTH = 64;
+
+/** Maximum length of a list of values in a message. */
+const MAX_VALUES_LENGTH = 200;
 
 type Args = Readonly<Record<string, unknown>>;
 
 /**
  * Finds missing required arguments without which the call cannot succeed. Many servers are more lenient
- * than their schemas: they convert types, ignore unknown arguments, and fill in missing ones. So an
- * argument counts only if nothing suggests a default for it, and no given argument may be the same
- * under another name.
+ * than their schemas: they convert types, ignore unknown arguments, and fill in missing ones. So a missing
+ * argument is reported only if nothing suggests a default for it, and if the call has no unknown argument,
+ * which might be the missing one under another name.
  *
  * @param tool The tool; its input schema may be anything.
  * @returns Up to ten arguments, each as its name and type, such as `"path" (string)`.
@@ -68,7 +70,7 @@ export function findMissingArguments({ definition }: Tool, args: Args): string[]
   return missing.flatMap((name) => {
     const property = Object.hasOwn(properties, name) ? properties[name] : undefined;
     return isSchema(property) && isNeeded(property)
-      ? [`${quoted(name)} (${property["type"]})`]
+      ? [`${quoteName(name)} (${property["type"]})`]
       : [];
   }).slice(0, MAX_MISSING);
 }
@@ -80,22 +82,23 @@ function isNeeded(property: Schema): boolean {
   if (!TYPES.has(type) || nullable === true || readOnly === true) return false;
   if (Object.hasOwn(property, "default") || Object.hasOwn(property, "const")) return false;
   if (listOf(values).includes(null)) return false;
-  return typeof description !== "string" || !FILLED_IN.test(description);
+  return typeof description !== "string" || !DEFAULT_WORDS.test(description);
 }
 
 /**
  * Checks the arguments strictly against the schema. The server may have accepted them all the same.
  *
  * @param tool The tool; its input schema may be anything.
- * @returns Up to three sentences without a full stop; none if nothing is wrong, or it cannot be decided.
+ * @returns Up to three sentences without a full stop; none if the arguments match, or the check exceeds
+ * its budget.
  */
 export function findSchemaErrors({ definition, text }: Tool, args: Args): string[] {
   if (text.json.length > MAX_SCHEMA) return [];
   const schema = definition["inputSchema"];
   const walk = startWalk(schema);
-  const found: string[] = [];
-  check(schema, args, { path: "", nesting: 0, walk, found });
-  return walk.work < 0 ? [] : [...new Set(found)].slice(0, MAX_ERRORS);
+  const errors: string[] = [];
+  checkSchema(schema, args, { path: "", nesting: 0, walk, errors });
+  return walk.budget < 0 ? [] : [...new Set(errors)].slice(0, MAX_ERRORS);
 }
 
 interface SchemaPosition {
@@ -103,84 +106,88 @@ interface SchemaPosition {
   readonly path: string;
   readonly nesting: number;
   readonly walk: Walk;
-  readonly found: string[];
+  readonly errors: string[];
 }
 
-function check(schema: unknown, value: unknown, position: SchemaPosition): void {
-  const { walk, found, nesting } = position;
-  walk.work -= 1;
-  if (nesting > maxNesting) walk.work = -1;
-  if (walk.work < 0 || found.length >= MAX_ERRORS || !isSchema(schema)) return;
+function checkSchema(schema: unknown, value: unknown, position: SchemaPosition): void {
+  const { walk, errors, nesting } = position;
+  walk.budget -= 1;
+  if (nesting > maxNesting) walk.budget = -1;
+  if (walk.budget < 0 || errors.length >= MAX_ERRORS || !isSchema(schema)) return;
   if (value === null && schema["nullable"] === true) return;
   const inner = { ...position, nesting: nesting + 1 };
   const reference = schema["$ref"];
   if (typeof reference === "string") {
-    follow(reference, { walk, visit: (part) => check(part, value, inner) });
+    followReference(reference, { walk, visit: (part) => checkSchema(part, value, inner) });
     return;
   }
   const types = Array.isArray(schema["type"]) ? schema["type"] : [schema["type"] ?? "any"];
   if (!types.some((type) => isOfType(value, type))) {
-    found.push(`${nameOf(position)} must be of type ${types.join(" or ").slice(0, MAX_NAME)}`);
+    errors.push(
+      `${describePath(position)} must be of type ${types.join(" or ").slice(0, MAX_NAME_LENGTH)}`,
+    );
     return;
   }
   checkValues(schema, value, position);
   const alternatives = alternativesOf(schema);
   if (
     alternatives.length > 0 && !hasMoreAlternatives(schema) &&
-    !alternatives.some((part) => fits(part, value, inner))
+    !alternatives.some((part) => matches(part, value, inner))
   ) {
-    found.push(`${nameOf(position)} fits none of the alternatives of the schema`);
+    errors.push(`${describePath(position)} fits none of the alternatives of the schema`);
   }
   if (isRecord(value)) {
     checkObject(schema, value, inner);
     return;
   }
-  for (const part of listOf(schema["allOf"])) check(part, value, inner);
+  for (const part of listOf(schema["allOf"])) checkSchema(part, value, inner);
   // Next to `prefixItems`, `items` applies only to the remaining values.
   if (Array.isArray(value) && !Object.hasOwn(schema, "prefixItems")) {
     for (const [index, item] of value.entries()) {
-      if (walk.work < 0 || found.length >= MAX_ERRORS) break;
-      check(schema["items"], item, { ...inner, path: `${position.path}[${index}]` });
+      if (walk.budget < 0 || errors.length >= MAX_ERRORS) break;
+      checkSchema(schema["items"], item, { ...inner, path: `${position.path}[${index}]` });
     }
   }
 }
 
-function fits(schema: unknown, value: unknown, position: SchemaPosition): boolean {
-  const found: string[] = [];
-  check(schema, value, { ...position, found });
-  return found.length === 0;
+function matches(schema: unknown, value: unknown, position: SchemaPosition): boolean {
+  const errors: string[] = [];
+  checkSchema(schema, value, { ...position, errors });
+  return errors.length === 0;
 }
 
 function checkValues(schema: Schema, value: unknown, position: SchemaPosition): void {
   const values = Object.hasOwn(schema, "const") ? [schema["const"]] : listOf(schema["enum"]);
-  position.walk.work -= values.length;
-  // Objects would have to be compared deeply; servers do not list any.
-  const isPlain = values.every((one) => typeof one !== "object" || one === null);
+  position.walk.budget -= values.length;
+  // A list with objects is not checked: they would have to be compared deeply, and are rare.
+  const isPlain = values.every((allowed) => typeof allowed !== "object" || allowed === null);
   if (values.length === 0 || !isPlain || values.includes(value)) return;
-  const list = values.map((one) => JSON.stringify(one)).join(", ");
-  const shown = list.length > MAX_VALUES ? `${list.slice(0, MAX_VALUES)}…` : list;
-  position.found.push(`${nameOf(position)} must be ${values.length > 1 ? "one of " : ""}${shown}`);
+  const list = values.map((allowed) => JSON.stringify(allowed)).join(", ");
+  const shown = list.length > MAX_VALUES_LENGTH ? `${list.slice(0, MAX_VALUES_LENGTH)}…` : list;
+  position.errors.push(
+    `${describePath(position)} must be ${values.length > 1 ? "one of " : ""}${shown}`,
+  );
 }
 
 function checkObject(schema: Schema, value: Args, position: SchemaPosition): void {
-  const { walk, found, path } = position;
+  const { walk, errors, path } = position;
   const shape = shapeOf(schema, walk);
   const names = Object.keys(value);
-  walk.work -= names.length;
+  walk.budget -= names.length;
   for (const name of shape.required) {
     if (typeof name !== "string" || Object.hasOwn(value, name)) continue;
     const property = shape.properties.get(name);
     if (isSchema(property) && Object.hasOwn(property, "default")) continue;
-    found.push(`${nameOf({ path: inside(path, name) })} is missing`);
+    errors.push(`${describePath({ path: joinPath(path, name) })} is missing`);
   }
   for (const name of names) {
-    if (walk.work < 0 || found.length >= MAX_ERRORS) return;
-    const within = { ...position, path: inside(path, name) };
-    if (shape.properties.has(name)) check(shape.properties.get(name), value[name], within);
-    // The patterns are not run, so the name may match any of them.
+    if (walk.budget < 0 || errors.length >= MAX_ERRORS) return;
+    const member = { ...position, path: joinPath(path, name) };
+    if (shape.properties.has(name)) checkSchema(shape.properties.get(name), value[name], member);
+    // Patterns are not evaluated, so the name may match one of them.
     else if (shape.hasPatterns) continue;
-    else if (shape.rest === false) found.push(`${nameOf(within)} is not an argument`);
-    else check(shape.rest, value[name], within);
+    else if (shape.additional === false) errors.push(`${describePath(member)} is not an argument`);
+    else checkSchema(shape.additional, value[name], member);
   }
 }
 
@@ -205,14 +212,16 @@ function isOfType(value: unknown, type: unknown): boolean {
   }
 }
 
-function inside(path: string, name: string): string {
+function joinPath(path: string, name: string): string {
   return path === "" ? name : `${path}.${name}`;
 }
 
-function nameOf({ path }: { readonly path: string }): string {
-  return path === "" ? "args" : quoted(path);
+function describePath({ path }: { readonly path: string }): string {
+  return path === "" ? "args" : quoteName(path);
 }
 
-function quoted(name: string): string {
-  return JSON.stringify(name.length > MAX_NAME ? `${name.slice(0, MAX_NAME)}…` : name);
+function quoteName(name: string): string {
+  return JSON.stringify(
+    name.length > MAX_NAME_LENGTH ? `${name.slice(0, MAX_NAME_LENGTH)}…` : name,
+  );
 }

@@ -22,11 +22,11 @@ export const executeTool: ForwardingTool = {
       required: ["server", "tool"],
     },
     annotations: { title: "Call a tool", readOnlyHint: false },
-    // Claude Code cuts results above its limit, unless the tool raises it.
+    // Claude Code cuts results that exceed its limit, which a tool can raise.
     _meta: { ...ALWAYS_LOAD, "anthropic/maxResultSizeChars": 500_000 },
   },
 
-  // Models that know MCP send the protocol's name.
+  // Models that know MCP use the name in the protocol.
   aliases: { arguments: "args" },
 
   serverCall: ({ server, tool, args, timeout_ms }) => ({

@@ -6,10 +6,10 @@ import { signatureOf, summaryOf } from "./signature.ts";
 import { estimateTokens } from "./tokens.ts";
 import { AGENT_ID, ALWAYS_LOAD, type AnsweringTool, type Arguments } from "./tool.ts";
 
-/** Maximum tokens of a full answer that was not requested; a longer one becomes signatures. */
+/** Maximum tokens of full definitions, unless the call asks for them; beyond it, signatures are shown. */
 const MAX_FULL_TOKENS = 4000;
 
-/** Maximum number of wrong names that get suggestions: each one is compared with every tool. */
+/** Maximum number of unknown names that get suggestions, because each is compared with every tool. */
 const MAX_HINTS = 5;
 
 type Detail = "full" | "signatures" | "names";
@@ -45,19 +45,20 @@ export const getServerTools: AnsweringTool = {
     const callable = tools.filter((tool) =>
       policy.allows(caller.agent, { kind: "tool", server: name, tool: tool.name })
     );
-    const { wanted, missing } = select(callable, args);
-    const { detail, hint } = chooseDetail(wanted, args);
-    const { shown, omitted } = fit(
-      wanted.map((tool) => ({ tool, text: render(tool, detail) })),
+    const { selected, unknownNames } = select(callable, args);
+    const { detail, hint } = chooseDetail(selected, args);
+    const { shown, omitted } = limitTokens(
+      selected.map((tool) => ({ tool, text: render(tool, detail) })),
       args,
     );
     const list = `[${shown.map(({ text }) => text).join(",")}]`;
-    const unmatched = args.pattern !== undefined && wanted.length === 0
+    const unmatched = args.pattern !== undefined && selected.length === 0
       ? `No tool that you may call matches the pattern; without it you see all ${callable.length}.`
       : undefined;
     const incomplete = incompleteReason === undefined ? undefined : `${incompleteReason}.`;
-    const hints = [incomplete, hint, unmatched, ...missingHints(missing, callable)].filter(isText);
-    const rest = JSON.stringify({
+    const hints = [incomplete, hint, unmatched, ...unknownNameHints(unknownNames, callable)]
+      .filter((hint) => hint !== undefined);
+    const otherMembers = JSON.stringify({
       server: name,
       total_available: callable.length,
       returned: shown.length,
@@ -66,21 +67,24 @@ export const getServerTools: AnsweringTool = {
       ...(omitted.length === 0 ? {} : { omitted }),
       ...(hints.length === 0 ? {} : { hint: hints.join(" ") }),
     });
-    // The definitions are inserted as the server wrote them.
-    return { kind: "gateway-result", json: `{"tools":${list},${rest.slice(1)}` };
+    // The definitions are inserted as text, exactly as the server wrote them.
+    return { kind: "gateway-result", json: `{"tools":${list},${otherMembers.slice(1)}` };
   },
 };
 
-function select(tools: readonly Tool[], args: Arguments): { wanted: Tool[]; missing: string[] } {
+function select(
+  tools: readonly Tool[],
+  args: Arguments,
+): { selected: Tool[]; unknownNames: string[] } {
   const names = typeof args.names === "string"
     ? new Set(args.names.split(",").map((name) => name.trim()).filter((name) => name !== ""))
     : undefined;
   const pattern = typeof args.pattern === "string" ? compilePattern(args.pattern) : undefined;
-  const wanted = tools.filter((tool) => {
+  const selected = tools.filter((tool) => {
     return (names?.has(tool.name) ?? true) && (pattern?.matches(tool.name) ?? true);
   });
   const known = new Set(tools.map((tool) => tool.name));
-  return { wanted, missing: [...names ?? []].filter((name) => !known.has(name)) };
+  return { selected, unknownNames: [...names ?? []].filter((name) => !known.has(name)) };
 }
 
 function chooseDetail(tools: readonly Tool[], args: Arguments): { detail: Detail; hint?: string } {
@@ -113,8 +117,8 @@ function render(tool: Tool, detail: Detail): string {
   }
 }
 
-/** Takes the tools in the server's order while they fit the budget. */
-function fit<T extends { tool: Tool; text: string }>(
+/** Shows the first tools that fit into `max_schema_tokens`, in the order of the server. */
+function limitTokens<T extends { tool: Tool; text: string }>(
   rendered: readonly T[],
   args: Arguments,
 ): { shown: readonly T[]; omitted: string[] } {
@@ -131,18 +135,14 @@ function fit<T extends { tool: Tool; text: string }>(
   return { shown: rendered.slice(0, count), omitted };
 }
 
-function missingHints(names: readonly string[], callable: readonly Tool[]): string[] {
-  const hints = names.slice(0, MAX_HINTS).map((name) => missingHint(name, callable));
-  const rest = names.length - hints.length;
-  return rest > 0 ? [...hints, `Nor ${rest} more of these names.`] : hints;
+function unknownNameHints(names: readonly string[], callable: readonly Tool[]): string[] {
+  const hints = names.slice(0, MAX_HINTS).map((name) => unknownNameHint(name, callable));
+  const omittedCount = names.length - hints.length;
+  return omittedCount > 0 ? [...hints, `Nor ${omittedCount} more of these names.`] : hints;
 }
 
-function missingHint(name: string, callable: readonly Tool[]): string {
-  const near = similarNames(name, callable.map((tool) => tool.name), { max: 3 });
-  const instead = near.length === 0 ? "" : ` Similar names: ${near.join(", ")}.`;
-  return `You may call no tool "${name}" here.${instead}`;
-}
-
-function isText(text: string | undefined): text is string {
-  return text !== undefined;
+function unknownNameHint(name: string, callable: readonly Tool[]): string {
+  const similar = similarNames(name, callable.map((tool) => tool.name), { max: 3 });
+  const suggestion = similar.length === 0 ? "" : ` Similar names: ${similar.join(", ")}.`;
+  return `You may call no tool "${name}" here.${suggestion}`;
 }

@@ -26,7 +26,7 @@ export const listServers: AnsweringTool = {
       ...(args.include_metadata === true ? shown : {}),
     }));
     const json = JSON.stringify(list);
-    // Gemini CLI reads a JSON array as a malformed structured result, unless there is a structured one.
+    // Gemini CLI takes a JSON array for a malformed structured result, unless there is a structured result.
     return Promise.resolve({ kind: "gateway-result", json, structured: `{"servers":${json}}` });
   },
 };

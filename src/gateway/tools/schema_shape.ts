@@ -12,31 +12,31 @@ export type Schema = Readonly<Record<string, unknown>>;
 export interface ObjectShape {
   readonly properties: Map<string, unknown>;
   readonly required: Set<unknown>;
-  /** Schema of other properties: `false` if there are none, `undefined` if not specified. */
-  rest?: unknown;
-  /** Whether there are `patternProperties`; `rest` has the schema of the first pattern. */
+  /** Schema of all other properties: `false` if there are none, `undefined` if not specified. */
+  additional?: unknown;
+  /** Whether there are `patternProperties`; then `additional` is the schema of the first pattern. */
   hasPatterns: boolean;
 }
 
 /** The state of one walk through a schema. */
 export interface Walk {
   readonly root: unknown;
-  /** References being followed, so that a cycle ends when it repeats. */
+  /** The references that are being followed, so that a cycle is noticed. */
   readonly following: Set<string>;
-  /** Remaining budget: each visited schema and each property costs one. */
-  work: number;
+  /** The number of schemas and properties that may still be visited; negative if it is exceeded. */
+  budget: number;
 }
 
 /** Maximum nesting of schemas that is read. */
 export const maxNesting = 24;
-/** Maximum number of members of a union, an enum or `allOf` that are read. */
+/** Maximum number of members that are read of a union, an enum or `allOf`. */
 export const maxMembers = 20;
 const maxAlternatives = 2 * maxMembers;
-const maxWork = 20_000;
+const initialBudget = 20_000;
 
 /** Starts a walk through an input schema. */
 export function startWalk(root: unknown): Walk {
-  return { root, following: new Set(), work: maxWork };
+  return { root, following: new Set(), budget: initialBudget };
 }
 
 /** Collects the properties of an object schema. */
@@ -51,39 +51,39 @@ export function shapeOf(schema: Schema, walk: Walk): ObjectShape {
 }
 
 function addShape(shape: ObjectShape, schema: unknown, walk: Walk, nesting: number): void {
-  if (!isSchema(schema) || walk.work < 0 || nesting > maxNesting) return;
+  if (!isSchema(schema) || walk.budget < 0 || nesting > maxNesting) return;
   const reference = schema["$ref"];
   if (typeof reference === "string") {
-    follow(reference, { walk, visit: (part) => addShape(shape, part, walk, nesting + 1) });
+    followReference(reference, { walk, visit: (part) => addShape(shape, part, walk, nesting + 1) });
   }
   const properties = Object.entries(isSchema(schema["properties"]) ? schema["properties"] : {});
-  walk.work -= 1 + properties.length;
+  walk.budget -= 1 + properties.length;
   for (const [name, property] of properties) {
     if (!shape.properties.has(name)) shape.properties.set(name, property);
   }
   for (const name of listOf(schema["required"])) shape.required.add(name);
   const patterns = isSchema(schema["patternProperties"]) ? schema["patternProperties"] : {};
-  shape.hasPatterns ||= isTelling(patterns);
-  shape.rest ??= Object.values(patterns)[0] ?? schema["additionalProperties"];
+  shape.hasPatterns ||= hasKeywords(patterns);
+  shape.additional ??= Object.values(patterns)[0] ?? schema["additionalProperties"];
   for (const part of listOf(schema["allOf"]).slice(0, maxMembers)) {
     addShape(shape, part, walk, nesting + 1);
   }
 }
 
-/** Visits the target of a reference; returns `undefined` if that is being visited already (a cycle). */
-export function follow<T>(
+/** Visits the target of a reference; returns `undefined` in a cycle, when it is already being visited. */
+export function followReference<T>(
   reference: string,
   { walk, visit }: { readonly walk: Walk; readonly visit: (part: unknown) => T },
 ): T | undefined {
   if (walk.following.has(reference)) return undefined;
   walk.following.add(reference);
-  const found = visit(partNamed(reference, walk.root));
+  const result = visit(resolvePointer(reference, walk.root));
   walk.following.delete(reference);
-  return found;
+  return result;
 }
 
 /** Resolves a pointer into this document (`#`, `#/$defs/Node`); `undefined` if there is no target. */
-function partNamed(reference: string, root: unknown): unknown {
+function resolvePointer(reference: string, root: unknown): unknown {
   if (reference !== "#" && !reference.startsWith("#/")) return undefined;
   let part = root;
   for (const step of reference.split("/", maxNesting).slice(1)) {
@@ -103,13 +103,13 @@ function decodeUri(text: string): string {
   }
 }
 
-/** Returns the type names of a schema, given or evident from its other keywords. */
+/** Returns the type names of a schema, declared or evident from other keywords. */
 export function typeNamesOf(schema: Schema): readonly unknown[] {
   const type = schema["type"];
   if (Array.isArray(type)) return type.slice(0, maxMembers);
   if (typeof type === "string") return [type];
   const isObject = isSchema(schema["properties"]) || isSchema(schema["patternProperties"]) ||
-    isTelling(schema["additionalProperties"]);
+    hasKeywords(schema["additionalProperties"]);
   if (isObject) return ["object"];
   return "items" in schema || "prefixItems" in schema ? ["array"] : [];
 }
@@ -135,7 +135,7 @@ export function isSchema(value: unknown): value is Schema {
   return isRecord(value);
 }
 
-/** Whether a schema constrains values, unlike `true`, `false` and `{}`. */
-export function isTelling(schema: unknown): boolean {
+/** Whether a schema has keywords, unlike `true`, `false` and `{}`. */
+export function hasKeywords(schema: unknown): boolean {
   return isSchema(schema) && Object.keys(schema).length > 0;
 }

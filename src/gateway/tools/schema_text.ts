@@ -1,14 +1,14 @@
 /**
- * Writes JSON Schema as TypeScript-like text, for signatures. A list writes as much as its budget allows,
- * and an ellipsis for the rest; the members of an object get half of its budget, which bounds both depth
- * and length.
+ * Writes JSON Schema as TypeScript-like text, for signatures. A list is written as far as its budget
+ * allows, with an ellipsis for the rest. The type of each member of an object gets half of the budget of
+ * the object, which bounds both depth and length.
  */
 
 import {
   alternativesOf,
-  follow,
+  followReference,
+  hasKeywords,
   isSchema,
-  isTelling,
   listOf,
   maxMembers,
   maxNesting,
@@ -20,49 +20,57 @@ import {
   type Walk,
 } from "./schema_shape.ts";
 
-/** The maximum length of a part in characters, and its nesting. */
-interface Budget {
-  readonly room: number;
+/** The approximate maximum length of a part of the text, and the nesting of its schema. */
+interface TextBudget {
+  readonly maxChars: number;
   readonly nesting: number;
 }
 
 /** Marks omitted text. */
-export const cut = "\u2026";
-const minObjectRoom = 24;
+export const ELLIPSIS = "\u2026";
+const minObjectChars = 24;
 const maxNameChars = 128;
 const maxLiteralChars = 60;
 const identifier = /^[\p{ID_Start}_$][\p{ID_Continue}$]*$/u;
 
 /**
  * Writes the properties of an input schema as a parameter list without its parentheses, or an
- * ellipsis if the schema says nothing usable. `room` is the approximate maximum length, in characters,
- * of the whole list and of one parameter's type.
+ * ellipsis if the schema does not describe any.
+ *
+ * @param maxChars Approximate maximum lengths, in characters, of the list and of the type of a parameter.
  */
-export function parametersText(schema: unknown, room: { list: number; type: number }): string {
-  if (!isSchema(schema)) return cut;
+export function parametersText(schema: unknown, maxChars: { list: number; type: number }): string {
+  if (!isSchema(schema)) return ELLIPSIS;
   const walk = startWalk(schema);
   if (alternativesOf(schema).length === 0 && typeof schema["$ref"] !== "string") {
     const shape = shapeOf(schema, walk);
-    const isEmpty = shape.properties.size === 0 && !isTelling(shape.rest);
-    if (!isEmpty) return propertiesText(shape, room.list, { room: room.type, nesting: 1 }, walk);
-    if (schema["type"] === "object" && shape.rest !== true) return "";
+    const isEmpty = shape.properties.size === 0 && !hasKeywords(shape.additional);
+    if (!isEmpty) {
+      return propertiesText(shape, maxChars.list, { maxChars: maxChars.type, nesting: 1 }, walk);
+    }
+    if (schema["type"] === "object" && shape.additional !== true) return "";
   }
-  const text = typeText(schema, { room: room.list, nesting: 0 }, walk);
-  return text === "any" || text === "object" ? cut : text;
+  const text = typeText(schema, { maxChars: maxChars.list, nesting: 0 }, walk);
+  return text === "any" || text === "object" ? ELLIPSIS : text;
 }
 
-/** Lists properties in the schema's order, each type within the budget `inner`. */
-function propertiesText(shape: ObjectShape, room: number, inner: Budget, walk: Walk): string {
+/** Lists properties in the order of the schema, each type within the budget `inner`. */
+function propertiesText(
+  shape: ObjectShape,
+  maxChars: number,
+  inner: TextBudget,
+  walk: Walk,
+): string {
   const shown = new Map<string, string>();
-  let left = room;
-  // If not all fit, the required ones come first: a caller cannot do without them.
-  for (const wanted of [true, false]) {
+  let charsLeft = maxChars;
+  // If not all fit, the required ones are shown first, because a caller must know them.
+  for (const isRequired of [true, false]) {
     for (const [name, schema] of shape.properties) {
-      if (left <= 0) break;
-      if (shape.required.has(name) !== wanted) continue;
-      const text = `${keyText(name)}${wanted ? "" : "?"}: ${valueText(schema, inner, walk)}`;
-      left -= text.length + 2;
-      if (left >= 0 || shown.size === 0) shown.set(name, text);
+      if (charsLeft <= 0) break;
+      if (shape.required.has(name) !== isRequired) continue;
+      const text = `${keyText(name)}${isRequired ? "" : "?"}: ${valueText(schema, inner, walk)}`;
+      charsLeft -= text.length + 2;
+      if (charsLeft >= 0 || shown.size === 0) shown.set(name, text);
     }
   }
   const parts: string[] = [];
@@ -70,73 +78,78 @@ function propertiesText(shape: ObjectShape, room: number, inner: Budget, walk: W
     const text = shown.get(name);
     if (text !== undefined) parts.push(text);
   }
-  if (parts.length < shape.properties.size) parts.push(cut);
-  if (isTelling(shape.rest)) parts.push(`[key: string]: ${typeText(shape.rest, inner, walk)}`);
+  if (parts.length < shape.properties.size) parts.push(ELLIPSIS);
+  if (hasKeywords(shape.additional)) {
+    parts.push(`[key: string]: ${typeText(shape.additional, inner, walk)}`);
+  }
   return parts.join(", ");
 }
 
 function keyText(name: string): string {
-  if (name.length > maxNameChars) return JSON.stringify(name.slice(0, maxNameChars) + cut);
+  if (name.length > maxNameChars) return JSON.stringify(name.slice(0, maxNameChars) + ELLIPSIS);
   return identifier.test(name) ? name : JSON.stringify(name);
 }
 
-function valueText(schema: unknown, budget: Budget, walk: Walk): string {
+function valueText(schema: unknown, budget: TextBudget, walk: Walk): string {
   const type = typeText(schema, budget, walk);
   if (!isSchema(schema) || !Object.hasOwn(schema, "default")) return type;
   return `${type} = ${literalText(schema["default"], maxLiteralChars)}`;
 }
 
-function typeText(schema: unknown, budget: Budget, walk: Walk): string {
-  return joinMembers(membersOf(schema, budget, walk), budget.room);
+function typeText(schema: unknown, budget: TextBudget, walk: Walk): string {
+  return joinMembers(membersOf(schema, budget, walk), budget.maxChars);
 }
 
 /** Joins the members of a union that fit; always shows the first one. */
-function joinMembers(members: readonly string[], room: number): string {
+function joinMembers(members: readonly string[], maxChars: number): string {
   const all = [...new Set(members)];
   const shown: string[] = [];
-  let left = room;
+  let charsLeft = maxChars;
   for (const member of all.slice(0, maxMembers)) {
-    if (shown.length > 0 && left < member.length + 3) continue;
-    left -= member.length + 3;
+    if (shown.length > 0 && charsLeft < member.length + 3) continue;
+    charsLeft -= member.length + 3;
     shown.push(member);
   }
-  if (shown.length < all.length && !shown.includes(cut)) shown.push(cut);
+  if (shown.length < all.length && !shown.includes(ELLIPSIS)) shown.push(ELLIPSIS);
   return shown.length === 0 ? "any" : shown.join(" | ");
 }
 
 /** Returns the members of a schema's union; one if it is not a union. */
-function membersOf(schema: unknown, budget: Budget, walk: Walk): string[] {
+function membersOf(schema: unknown, budget: TextBudget, walk: Walk): string[] {
   if (schema === false) return ["never"];
   if (!isSchema(schema)) return ["any"];
-  walk.work -= 1;
-  if (walk.work < 0 || budget.nesting > maxNesting) return [cut];
+  walk.budget -= 1;
+  if (walk.budget < 0 || budget.nesting > maxNesting) return [ELLIPSIS];
   const reference = schema["$ref"];
   const members = typeof reference === "string"
-    ? follow(reference, { walk, visit: (part) => membersOf(part, deeper(budget), walk) }) ??
-      [`{${cut}}`]
-    : unreferredMembersOf(schema, budget, walk);
+    ? followReference(reference, {
+      walk,
+      visit: (part) => membersOf(part, deeper(budget), walk),
+    }) ??
+      [`{${ELLIPSIS}}`]
+    : inlineMembersOf(schema, budget, walk);
   return schema["nullable"] === true ? [...members, "null"] : members;
 }
 
-function unreferredMembersOf(schema: Schema, budget: Budget, walk: Walk): string[] {
+function inlineMembersOf(schema: Schema, budget: TextBudget, walk: Walk): string[] {
   if (Object.hasOwn(schema, "const")) return [literalText(schema["const"], maxLiteralChars)];
   const values = listOf(schema["enum"]).slice(0, maxMembers + 1);
   if (values.length > 0) return values.map((value) => literalText(value, maxLiteralChars));
-  const own = typeNamesOf(schema).map((type) => textOfType(type, schema, budget, walk));
+  const ownTypes = typeNamesOf(schema).map((type) => textOfType(type, schema, budget, walk));
   const alternatives = alternativesOf(schema)
     .flatMap((part) => membersOf(part, deeper(budget), walk));
-  if (own.length === 0) {
-    return alternatives.length > 0 ? alternatives : partsOf(schema, budget, walk);
+  if (ownTypes.length === 0) {
+    return alternatives.length > 0 ? alternatives : allOfMembers(schema, budget, walk);
   }
-  // Alternatives that only constrain, as `anyOf: [{"required": ["a"]}, ...]`, say nothing about the type.
-  const telling = alternatives.filter((text) => text !== "any");
-  if (telling.every((text) => own.includes(text))) return own;
-  if (!own.some((text) => text.length > 2 && text.startsWith("{"))) return telling;
-  return [`(${joinMembers(own, budget.room)} & (${joinMembers(telling, budget.room)}))`];
+  // Alternatives may not describe a type, as in `anyOf: [{"required": ["a"]}, ...]`.
+  const typed = alternatives.filter((text) => text !== "any");
+  if (typed.every((text) => ownTypes.includes(text))) return ownTypes;
+  if (!ownTypes.some((text) => text.length > 2 && text.startsWith("{"))) return typed;
+  return [`(${joinMembers(ownTypes, budget.maxChars)} & (${joinMembers(typed, budget.maxChars)}))`];
 }
 
-/** Returns the members that `allOf` gives to a schema without its own type. */
-function partsOf(schema: Schema, budget: Budget, walk: Walk): string[] {
+/** Returns the members of a schema that has no type of its own, from the parts of its `allOf`. */
+function allOfMembers(schema: Schema, budget: TextBudget, walk: Walk): string[] {
   const inner = deeper(budget);
   const parts = listOf(schema["allOf"]).slice(0, maxMembers);
   const shape = shapeOf(schema, walk);
@@ -144,10 +157,10 @@ function partsOf(schema: Schema, budget: Budget, walk: Walk): string[] {
   const intersection = parts.map((part) => membersOf(part, inner, walk))
     .filter((members) => members.some((text) => text !== "any"));
   if (intersection.length < 2) return intersection[0] ?? [];
-  return [`(${intersection.map((members) => grouped(members, budget.room)).join(" & ")})`];
+  return [`(${intersection.map((members) => parenthesize(members, budget.maxChars)).join(" & ")})`];
 }
 
-function textOfType(type: unknown, schema: Schema, budget: Budget, walk: Walk): string {
+function textOfType(type: unknown, schema: Schema, budget: TextBudget, walk: Walk): string {
   switch (type) {
     case "string":
     case "number":
@@ -165,53 +178,55 @@ function textOfType(type: unknown, schema: Schema, budget: Budget, walk: Walk): 
   }
 }
 
-function arrayText(schema: Schema, budget: Budget, walk: Walk): string {
+function arrayText(schema: Schema, budget: TextBudget, walk: Walk): string {
   const tuple = schema["prefixItems"] ?? schema["items"];
   if (!Array.isArray(tuple)) {
-    return `${grouped(membersOf(schema["items"], budget, walk), budget.room)}[]`;
+    return `${parenthesize(membersOf(schema["items"], budget, walk), budget.maxChars)}[]`;
   }
   const parts: string[] = [];
-  let left = budget.room;
+  let charsLeft = budget.maxChars;
   for (const item of tuple) {
-    const text = left <= 0 ? cut : typeText(item, { ...budget, room: budget.room >> 1 }, walk);
+    const text = charsLeft <= 0
+      ? ELLIPSIS
+      : typeText(item, { ...budget, maxChars: budget.maxChars >> 1 }, walk);
     parts.push(text);
-    if (text === cut) break;
-    left -= text.length + 2;
+    if (text === ELLIPSIS) break;
+    charsLeft -= text.length + 2;
   }
   return `[${parts.join(", ")}]`;
 }
 
 /** Writes a union for use before `[]` or next to `&`, in parentheses if needed. */
-function grouped(members: readonly string[], room: number): string {
-  const text = joinMembers(members, room);
+function parenthesize(members: readonly string[], maxChars: number): string {
+  const text = joinMembers(members, maxChars);
   return new Set(members).size > 1 ? `(${text})` : text;
 }
 
-function objectText(schema: Schema, budget: Budget, walk: Walk): string {
+function objectText(schema: Schema, budget: TextBudget, walk: Walk): string {
   const shape = shapeOf(schema, walk);
-  if (shape.properties.size === 0 && !isTelling(shape.rest)) {
-    return shape.rest === false ? "{}" : "object";
+  if (shape.properties.size === 0 && !hasKeywords(shape.additional)) {
+    return shape.additional === false ? "{}" : "object";
   }
-  if (budget.room < minObjectRoom) return `{${cut}}`;
-  const inner = { room: budget.room >> 1, nesting: budget.nesting + 1 };
-  return `{${propertiesText(shape, budget.room, inner, walk)}}`;
+  if (budget.maxChars < minObjectChars) return `{${ELLIPSIS}}`;
+  const inner = { maxChars: budget.maxChars >> 1, nesting: budget.nesting + 1 };
+  return `{${propertiesText(shape, budget.maxChars, inner, walk)}}`;
 }
 
 /** Writes a value as JSON, cut if it is long or deep. */
-function literalText(value: unknown, room: number): string {
+function literalText(value: unknown, maxChars: number): string {
   if (typeof value === "string") {
-    return JSON.stringify(value.length > room ? value.slice(0, room) + cut : value);
+    return JSON.stringify(value.length > maxChars ? value.slice(0, maxChars) + ELLIPSIS : value);
   }
   if (typeof value === "number" || typeof value === "boolean" || value === null) return `${value}`;
-  if (typeof value !== "object" || room < 2) return cut;
+  if (typeof value !== "object" || maxChars < 2) return ELLIPSIS;
   const isList = Array.isArray(value);
   const parts: string[] = [];
-  let left = room;
+  let charsLeft = maxChars;
   for (const [key, item] of Object.entries(value)) {
-    const text = literalText(item, left >> 1);
-    left -= (isList ? 0 : key.length) + text.length + 2;
-    if (left < 0) {
-      parts.push(cut);
+    const text = literalText(item, charsLeft >> 1);
+    charsLeft -= (isList ? 0 : key.length) + text.length + 2;
+    if (charsLeft < 0) {
+      parts.push(ELLIPSIS);
       break;
     }
     parts.push(isList ? text : `${keyText(key)}: ${text}`);
@@ -219,6 +234,6 @@ function literalText(value: unknown, room: number): string {
   return isList ? `[${parts.join(", ")}]` : `{${parts.join(", ")}}`;
 }
 
-function deeper(budget: Budget): Budget {
-  return { room: budget.room, nesting: budget.nesting + 1 };
+function deeper(budget: TextBudget): TextBudget {
+  return { maxChars: budget.maxChars, nesting: budget.nesting + 1 };
 }

@@ -3,7 +3,7 @@
  * schema, and the beginning of its description.
  */
 
-import { cut, parametersText } from "./schema_text.ts";
+import { ELLIPSIS, parametersText } from "./schema_text.ts";
 import { estimateTokens } from "./tokens.ts";
 import { startOfText } from "../../text.ts";
 
@@ -16,50 +16,53 @@ export interface DescribedTool {
 
 const maxNameChars = 128;
 /** Maximum length of all parameters, and of the type of one, in characters. */
-const room = { list: 1_600, type: 400 };
+const maxChars = { list: 1_600, type: 400 };
 /**
- * Tokens of a summary: the rest of `share` of the full definition, within these bounds. Measured with 14
- * public servers (225 tools), this saves 80 % and keeps two of three descriptions whole; with more, the
- * largest answer (26 tools) exceeds the 4,000 tokens above which signatures replace definitions.
+ * The tokens of a summary are between `min` and `max`: what remains of a `share` of the tokens of the full
+ * definition after the signature and the JSON around both (`overhead`). With 14 public servers (225 tools),
+ * this saves 80 % of the tokens and keeps two of three descriptions whole (measured). With a greater share,
+ * the largest answer (26 tools) would exceed 4,000 tokens, from which on signatures replace definitions.
  */
-const summary = { share: 0.45, min: 40, max: 100, besides: 20 };
+const summary = { share: 0.45, min: 40, max: 100, overhead: 20 };
 /** Matches headings: `## Usage`, `**Note:**`, `2.` */
 const heading = /^#|:[^\p{L}\p{N}]*$|^[^\p{L}]*$/u;
-/** Characters of a description that are read; far more than a summary can hold. */
+/** Maximum number of characters of a description that are read; far more than a summary can contain. */
 const maxReadChars = 1_000;
 
 /**
  * Writes the input of a tool as one line such as
  * `search(query: string, limit?: number = 10, sort?: "asc" | "desc")`, for any schema. An ellipsis
- * marks parts that are too deep or too long to show, or a schema that says nothing usable.
+ * marks parts that are nested too deeply or too long, or a schema that describes no arguments.
  */
 export function signatureOf(tool: DescribedTool): string {
   const name = typeof tool.name === "string" ? tool.name : "";
-  const shownName = name.length > maxNameChars ? name.slice(0, maxNameChars) + cut : name;
-  return escapeControls(`${shownName}(${parametersText(tool.inputSchema, room)})`);
+  const shownName = name.length > maxNameChars ? name.slice(0, maxNameChars) + ELLIPSIS : name;
+  return escapeControls(`${shownName}(${parametersText(tool.inputSchema, maxChars)})`);
 }
 
 /**
- * Takes as many whole sentences and lines from the beginning of a tool's description as it may cost
- * in addition to its signature, on one line; an ellipsis marks omitted text. Empty without a description.
+ * Returns the first sentences of a tool's description on one line, as many as the tokens of a summary
+ * allow; an ellipsis marks omitted text. Empty without a description.
  */
 export function summaryOf(tool: DescribedTool): string {
   if (typeof tool.description !== "string") return "";
-  const room = summaryRoom(tool);
+  const maxTokens = summaryTokens(tool);
   const sentences = sentencesOf(tool.description.slice(0, maxReadChars));
   const shown: string[] = [];
-  let left = room;
+  let tokensLeft = maxTokens;
   for (const sentence of sentences) {
-    left -= estimateTokens(` ${sentence}`);
-    if (left < 0) break;
+    tokensLeft -= estimateTokens(` ${sentence}`);
+    if (tokensLeft < 0) break;
     shown.push(sentence);
   }
   if (shown.length === sentences.length && tool.description.length <= maxReadChars) {
     return shown.join(" ");
   }
-  // A heading without its text says nothing.
+  // A heading says nothing without the text below it.
   while (shown.length > 1 && heading.test(shown.at(-1) ?? "")) shown.pop();
-  return shown.length > 0 ? `${shown.join(" ")} ${cut}` : beginningOf(sentences[0] ?? "", room);
+  return shown.length > 0
+    ? `${shown.join(" ")} ${ELLIPSIS}`
+    : cutToTokens(sentences[0] ?? "", maxTokens);
 }
 
 /** Splits a text at the ends of sentences and lines, and collapses white space. */
@@ -70,31 +73,32 @@ function sentencesOf(text: string): string[] {
     .filter((sentence) => sentence !== "");
 }
 
-/** Returns the first words of a sentence that fit. */
-function beginningOf(sentence: string, tokens: number): string {
-  let left = tokens - 1;
+/** Returns the first words of a sentence that cost at most `tokens`. */
+function cutToTokens(sentence: string, tokens: number): string {
+  let tokensLeft = tokens - 1;
   let end = 0;
   for (const { 0: word, index } of sentence.matchAll(/\S+/g)) {
-    left -= estimateTokens(` ${word}`);
-    if (left < 0) break;
+    tokensLeft -= estimateTokens(` ${word}`);
+    if (tokensLeft < 0) break;
     end = index + word.length;
   }
-  // In a script without spaces no word may fit; the cut must not split a character.
-  if (end === 0) return startOfText(sentence, tokens) + cut;
-  return sentence.slice(0, end) + cut;
+  // In a script without spaces, a word may be too long. A character costs at most one token.
+  if (end === 0) return startOfText(sentence, tokens) + ELLIPSIS;
+  return sentence.slice(0, end) + ELLIPSIS;
 }
 
-function summaryRoom(tool: DescribedTool): number {
-  const { share, min, max, besides } = summary;
-  const left = share * fullTokens(tool) - estimateTokens(signatureOf(tool)) - besides;
-  return Math.max(min, Math.min(max, Math.floor(left)));
+/** Returns the maximum number of tokens of a tool's summary. */
+function summaryTokens(tool: DescribedTool): number {
+  const { share, min, max, overhead } = summary;
+  const remaining = share * fullTokens(tool) - estimateTokens(signatureOf(tool)) - overhead;
+  return Math.max(min, Math.min(max, Math.floor(remaining)));
 }
 
 function fullTokens(tool: DescribedTool): number {
   try {
     return estimateTokens(JSON.stringify(tool));
   } catch (error) {
-    // The definition is nested too deeply for the stack or has a cycle: such a tool gets the minimum.
+    // The definition is nested too deeply for the stack, or has a cycle. The summary gets the minimum.
     if (error instanceof RangeError || error instanceof TypeError) return 0;
     throw error;
   }

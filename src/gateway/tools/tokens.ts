@@ -1,15 +1,15 @@
 /**
- * Estimates the o200k_base tokens of a text, without the megabytes of the tokenizer. The text is split
- * into the same pieces as by o200k_base (a word with the sign before it, up to three digits, a run of
- * signs), which never share a token. Each piece gets the average cost of its kind and length; the
- * averages come from tool definitions of public servers.
+ * Estimates the number of o200k_base tokens of a text, without the megabytes of the tokenizer. The text is
+ * split into the same pieces as by the tokenizer: a word with the sign before it, up to three digits, or a
+ * run of signs. No token spans two pieces. Each piece costs the average number of tokens of its kind and
+ * length in tool definitions of public servers.
  *
  * @see https://github.com/openai/tiktoken/blob/main/tiktoken_ext/openai_public.py for the pieces
  */
 
 /** Estimates the o200k_base tokens of a text; tuned for the JSON of tool definitions. */
 export function estimateTokens(text: string): number {
-  return new Scan(text).run();
+  return new TokenScan(text).run();
 }
 
 const sign = 0;
@@ -44,7 +44,7 @@ kinds.fill(wide, 0x2e80).fill(wideSign, 0x3000, 0x3040).fill(surrogate, 0xd800, 
 for (const code of [0x09, 0x0b, 0x0c, 0x20, 0xa0]) kinds[code] = blank;
 for (const code of [0x0a, 0x0d]) kinds[code] = lineEnd;
 
-/** Tokens per code unit, for the kinds that are counted individually. */
+/** Tokens per code unit, for the kinds of which each code unit is counted. */
 const unitCosts: Readonly<Record<number, number>> = {
   [alphabet]: 0.35,
   [cyrillic]: 0.3,
@@ -52,32 +52,32 @@ const unitCosts: Readonly<Record<number, number>> = {
   [surrogate]: 0.8,
 };
 
-/** Kinds of what precedes a word: the vocabulary may have the two as one token. */
-const nothing = 0;
-const space = 1;
-const joint = 2;
-const otherSign = 3;
-const nothingInName = 4;
+/** Kinds of the character before a word, which may be in the same token. */
+const noLead = 0;
+const spaceLead = 1;
+const separatorLead = 2;
+const otherSignLead = 3;
+const noLeadInName = 4;
 
-/** A word is one token, and `perLetter` of one for each letter beyond the first `free` ones. */
+/** A word costs one token, and `perLetter` tokens for each letter beyond the first `free` letters. */
 const wordCosts: readonly { readonly free: number; readonly perLetter: number }[] = [
   // Lower case, Capitalized, UPPER case: after nothing,
   ...[{ free: 4, perLetter: 0.03 }, { free: 4, perLetter: 0.018 }, { free: 1, perLetter: 0.075 }],
   // after a space,
   ...[{ free: 5, perLetter: 0.012 }, { free: 6, perLetter: 0.1 }, { free: 2, perLetter: 0.13 }],
-  // after a joint of names,
+  // after a separator in a name,
   ...[{ free: 4, perLetter: 0.12 }, { free: 0, perLetter: 0.15 }, { free: 1, perLetter: 0.22 }],
   // after any other sign,
   ...[{ free: 0, perLetter: 0.08 }, { free: 0, perLetter: 0.19 }, { free: 0, perLetter: 0.35 }],
   // and at the beginning of a name such as `list_files`, which is less often plain English.
   ...[{ free: 5, perLetter: 0.2 }, { free: 4, perLetter: 0.1 }, { free: 1, perLetter: 0.2 }],
 ];
-/** Words longer than `free` count as several. */
+/** The additional cost of long words. */
 const longWord = { free: 12, perLetter: 0.3 };
-/** Text that is not words (icons in base64, hashes) is recognized by the digits among its letters. */
+/** Base64 and hashes are recognized by the digits among their letters; they cost more than words. */
 const noise = { minChars: 32, minDigits: 3, perBase64Char: 0.68, perHexChar: 0.57 };
 
-class Scan {
+class TokenScan {
   readonly #text: string;
   #at = 0;
   #tokens = 0;
@@ -89,10 +89,10 @@ class Scan {
   run(): number {
     while (this.#at < this.#text.length) {
       const kind = this.#kindAt(this.#at);
-      if (isLetter(kind)) this.#word(nothing);
-      else if (isSign(kind)) this.#signs();
-      else if (kind === blank) this.#blanks();
-      else if (kind === digit) this.#digits();
+      if (isLetter(kind)) this.#countWord(noLead);
+      else if (isSign(kind)) this.#countSigns();
+      else if (kind === blank) this.#countBlanks();
+      else if (kind === digit) this.#countDigits();
       else if (kind === lineEnd) {
         this.#at = this.#endOf(lineEnd);
         this.#tokens += 1;
@@ -115,8 +115,8 @@ class Scan {
     return at;
   }
 
-  /** Counts the word that begins here; `lead` is the kind of what precedes it and was consumed. */
-  #word(lead: number): void {
+  /** Counts the word that begins here; `lead` is the kind of the character before it, already consumed. */
+  #countWord(lead: number): void {
     const start = this.#at;
     let at = start;
     while (this.#kindAt(at) === upper) at += 1;
@@ -130,29 +130,31 @@ class Scan {
     this.#at = at;
     const letters = at - start;
     const shape = capitals === 0 ? 0 : capitals === 1 && letters > 1 ? 1 : 2;
-    const beginsName = lead === nothing && isJoint(this.#text.charCodeAt(at));
-    const wordCost = wordCosts[(beginsName ? nothingInName : lead) * 3 + shape] ?? longWord;
+    const beginsName = lead === noLead && isSeparator(this.#text.charCodeAt(at));
+    const wordCost = wordCosts[(beginsName ? noLeadInName : lead) * 3 + shape] ?? longWord;
     if (letters > wordCost.free) cost += wordCost.perLetter * (letters - wordCost.free);
     if (letters > longWord.free) cost += longWord.perLetter * (letters - longWord.free);
     this.#tokens += cost;
   }
 
-  #signs(): void {
-    if (!isLetter(this.#kindAt(this.#at + 1))) return this.#signRun(0);
+  #countSigns(): void {
+    if (!isLetter(this.#kindAt(this.#at + 1))) return this.#countSignRun(0);
     const code = this.#text.charCodeAt(this.#at);
     this.#at += 1;
-    if (code !== backslash) return this.#word(isJoint(code) ? joint : otherSign);
-    // In JSON the letter after a backslash belongs to it, and a word may follow directly.
+    if (code !== backslash) {
+      return this.#countWord(isSeparator(code) ? separatorLead : otherSignLead);
+    }
+    // In JSON, a backslash and the letter after it are one escape, and a word may follow directly.
     this.#at += 1;
     this.#tokens += 1;
-    if (this.#kindAt(this.#at) === lower) this.#word(nothing);
+    if (this.#kindAt(this.#at) === lower) this.#countWord(noLead);
   }
 
   /**
    * Counts a run of signs, of which `length` were consumed. The frequent runs of JSON (`},{` and `:{"`)
    * are in the vocabulary, and repeated signs (`-----`) share tokens.
    */
-  #signRun(length: number): void {
+  #countSignRun(length: number): void {
     let cost = length;
     let before = 0;
     let last = 0;
@@ -174,27 +176,27 @@ class Scan {
     if (this.#kindAt(this.#at) === lineEnd) this.#at = this.#endOf(lineEnd);
   }
 
-  /** Counts white space; its last character belongs to the word or the signs after it. */
-  #blanks(): void {
+  /** Counts white space. Its last character belongs to the word or the signs that follow. */
+  #countBlanks(): void {
     const start = this.#at;
     this.#at = this.#endOf(blank);
     const next = this.#kindAt(this.#at);
-    const leads = next !== digit && next !== lineEnd && next !== end;
-    const own = this.#at - start - (leads ? 1 : 0);
-    if (own > 0 && next !== lineEnd) this.#tokens += 1 + own / 128;
-    if (isLetter(next)) this.#word(space);
-    else if (isSign(next)) this.#signRun(1);
+    const isLead = next !== digit && next !== lineEnd && next !== end;
+    const separate = this.#at - start - (isLead ? 1 : 0);
+    if (separate > 0 && next !== lineEnd) this.#tokens += 1 + separate / 128;
+    if (isLetter(next)) this.#countWord(spaceLead);
+    else if (isSign(next)) this.#countSignRun(1);
   }
 
-  #digits(): void {
+  #countDigits(): void {
     const start = this.#at;
     this.#at = this.#endOf(digit);
-    if (isLetter(this.#kindAt(this.#at)) && this.#passNoise(start)) return;
+    if (isLetter(this.#kindAt(this.#at)) && this.#countNoise(start)) return;
     this.#tokens += Math.ceil((this.#at - start) / 3);
   }
 
-  /** Consumes the unbroken run from `start`, if it has too many digits to be words. */
-  #passNoise(start: number): boolean {
+  /** Counts the run of letters, digits and signs of base64 from `start`, if it has too many digits to be words. */
+  #countNoise(start: number): boolean {
     let digits = 0;
     let at = start;
     for (;; at += 1) {
@@ -220,8 +222,8 @@ function isSign(kind: number): boolean {
   return kind === sign || kind === wideSign;
 }
 
-/** Whether the character joins the parts of names: `_`, `-`, `.`. */
-function isJoint(code: number): boolean {
+/** Whether the character separates the parts of names: `_`, `-` or `.`. */
+function isSeparator(code: number): boolean {
   return code === 0x5f || code === 0x2d || code === 0x2e;
 }
 

@@ -38,10 +38,10 @@ export class Client {
   constructor(channel: Channel, agent: string | undefined) {
     this.agent = agent;
     this.peer = new Peer(channel, {
-      answersNoise: true,
+      answersInvalidMessages: true,
       request: (request) => this.#answer(request),
       notification: (method) => void this.notifications.push(method),
-      noise: () => {},
+      unexpected: () => {},
       closed: () => {},
     });
   }
