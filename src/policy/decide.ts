@@ -17,6 +17,7 @@ export type AccessRequest =
 
 /** The decision about an access request. */
 export interface Decision {
+  /** Whether the access is allowed or denied. */
   readonly effect: "allow" | "deny";
   /**
    * Path of the entry that decided, such as `agents.backend.deny.tools.postgres[0]`. If no entry
@@ -46,6 +47,7 @@ export type StepName =
 
 /** One step of a decision. */
 export interface Step {
+  /** Name of the step. */
   readonly name: StepName;
   /** Paths of the searched lists, the most specific first; empty if the rules have none. */
   readonly searched: readonly string[];
