@@ -104,7 +104,8 @@ const POLL_INTERVAL_MS = 100;
 
 /**
  * Prints the last entries, and then new ones, until the process ends or its standard output is
- * closed. Waits for the log if there is none yet.
+ * closed, which only a write can show: Deno does not poll a pipe. Waits for the log if there is
+ * none yet.
  */
 async function follow(input: TailInput): Promise<void> {
   const { flags, stdout, stderr } = input;

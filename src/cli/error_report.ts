@@ -32,15 +32,31 @@ export async function withErrorReport(
   } catch (error) {
     if (error instanceof Interrupted) return 130;
     const report = (text: string, exitCode: number): number => {
-      stderr.write(`${escapeLines(text)}\n`);
+      stderr.write(`${escapeLines(explainPermissions(text))}\n`);
       return exitCode;
     };
     if (error instanceof UsageError) return report(error.message, 2);
-    if (error instanceof CommandError || error instanceof DownstreamError) {
+    if (
+      error instanceof CommandError || error instanceof DownstreamError ||
+      error instanceof Deno.errors.NotCapable
+    ) {
       return report(error.message, 1);
     }
     if (!(error instanceof ConfigError)) throw error;
     const isFlag = error.problems.some(({ path }) => path.startsWith("--"));
     return report(foldProblems(error.problems).join("\n"), isFlag ? 2 : 1);
   }
+}
+
+/** Deno's advice for a missing permission, in the words of `deno run` or of an executable. */
+const NOT_CAPABLE =
+  /Requires (\w+) access(?: to (?:"([^"]+)"|[^,]+))?, (?:run again with the|specify the required permissions during compilation using `deno compile) (--allow-\w+)(?: flag|`)/g;
+
+/** Says what Deno did not permit, wherever a message quotes it, and where that is documented. */
+function explainPermissions(text: string): string {
+  return text.replaceAll(NOT_CAPABLE, (_all, kind, what, flag) => {
+    const [target, value] = what === undefined ? ["", ""] : [` to ${what}`, `=${what}`];
+    return `Deno does not permit ${kind} access${target}: add ${flag}${value} ` +
+      '(docs/security.md, "Fewer permissions")';
+  });
 }

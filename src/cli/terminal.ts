@@ -1,4 +1,5 @@
 import { escapeLines } from "../text.ts";
+import { readVariable } from "../config/mod.ts";
 
 /** The layout and colors of a text. */
 export interface TerminalStyle {
@@ -15,7 +16,7 @@ const MIN_COLUMNS = 20;
 /** Returns the style for a stream. Files and programs get unbroken lines without colors. */
 export function styleOf(stream: { isTerminal(): boolean }): TerminalStyle {
   const isTerminal = stream.isTerminal();
-  const requestedColumns = Number(Deno.env.get("COLUMNS"));
+  const requestedColumns = Number(readVariable(Deno.env, "COLUMNS"));
   const columns = isTerminal
     ? terminalColumns()
     : requestedColumns >= MIN_COLUMNS

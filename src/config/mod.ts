@@ -12,7 +12,7 @@ export type { Connect, ConnectHttp, ConnectMemory, ConnectStdio } from "./connec
 export { describeFile } from "./describe_file.ts";
 export type { JsonSchema } from "./json_schema.ts";
 export { DEPTH_VARIABLE, MAX_DEPTH, readDepth } from "./depth.ts";
-export { childEnvironment, expandHome, homeFolder } from "./environment.ts";
+export { childEnvironment, expandHome, homeFolder, readVariable } from "./environment.ts";
 export { oauthFolder, safeVariables, stateFile } from "./environment.ts";
 export { findExposure, hasCredentials } from "./exposure.ts";
 export type { ChildVariables, Environment, PlatformOptions } from "./environment.ts";

@@ -115,3 +115,20 @@ Deno.test({
     }
   },
 });
+
+Deno.test("[init.many] a file with 50,000 servers is left out, and the others are used", async () => {
+  const servers = Array.from({ length: 50_000 }, (_, at) => [`s${at}`, { command: "x" }]);
+  const setup = home({
+    ".claude.json": { mcpServers: Object.fromEntries(servers) },
+    ".cursor/mcp.json": { mcpServers: Object.fromEntries(servers.slice(0, 1000)) },
+  });
+  try {
+    const { code, stderr } = await run(setup, ["init", "--yes"]);
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /^~\/\.claude\.json: left out, because it has 50000 servers /m);
+    const written = filesBelow(setup.home).find(([path]) => /gateway.\.mcp\.json$/.test(path));
+    assert.equal(written?.[1].match(/"command": "x"/g)?.length, 1000);
+  } finally {
+    await setup.close();
+  }
+});

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { undoInit } from "../../src/cli/init/undo.ts";
 import { readJournal, writeFiles } from "../../src/cli/init/write_files.ts";
 
 Deno.test("[init.undo] a concurrent init does not remove the undo of the other", async () => {
@@ -15,6 +16,28 @@ Deno.test("[init.undo] a concurrent init does not remove the undo of the other",
     assert.deepEqual(ended.map(({ status }) => status).sort(), ["fulfilled", "rejected"]);
     assert.equal(Deno.readTextFileSync(path), ended[0]?.status === "fulfilled" ? "one" : "two");
     assert.deepEqual(readJournal(journal).map(({ files }) => files[0]?.path), [path]);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("[init.undo] of two undos at once, one undoes the run, and the other has nothing to undo", async () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const path = `${folder}/servers.json`;
+    Deno.writeTextFileSync(path, "before");
+    const journal = `${folder}/journal.json`;
+    const change = { path, edit: () => "after", mode: 0o600 };
+    const now = new Date(2026, 0, 1);
+    await writeFiles([change], { journal, now });
+    const said: string[] = [];
+    const undo = () => undoInit({ yes: true, journal, now, say: (line) => said.push(line) });
+    const codes = await Promise.all([undo(), undo()]);
+    assert.deepEqual(codes.sort(), [0, 1], said.join("\n"));
+    assert.deepEqual(said, [`Put back ${path}`, "There is no init to undo"]);
+    assert.equal(Deno.readTextFileSync(path), "before");
+    // Neither a backup nor a lock is left.
+    assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["servers.json"]);
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }

@@ -141,3 +141,49 @@ Deno.test("[permissions.narrow] servers end when the gateway is killed", TEST_OP
   await gateway.program.waitForEnd();
   await gateway.setup.close(5000);
 });
+
+Deno.test(
+  "[permissions.message] a command that lacks a permission names the flag",
+  TEST_OPTIONS,
+  async () => {
+    const setup = new Setup();
+    const [command, run = "", ...words] = await gatewayCommandLine("bundle");
+    const entry = words.at(-1) ?? "";
+    const runToFailure = async (
+      flags: readonly string[],
+      args: readonly string[],
+    ): Promise<string> => {
+      const program = new Program({
+        command,
+        args: [run, "--no-config", "--no-prompt", ...flags, entry, ...args],
+        cwd: setup.workingFolder,
+        env: setup.env,
+      });
+      await program.closeInput();
+      assert.equal((await program.waitForEnd()).code, 1);
+      return program.stderr.trimEnd();
+    };
+    try {
+      const { home } = setup;
+      const undo = ["init", "--undo"];
+      assert.equal(
+        await runToFailure([], undo),
+        'Deno does not permit env access to HOME: add --allow-env=HOME (docs/security.md, "Fewer permissions")',
+      );
+      const journal = `${home}/.config/agent-mcp-gateway/init-journal.json`;
+      assert.equal(
+        await runToFailure(["--allow-env"], undo),
+        `Deno does not permit read access to ${journal}: add --allow-read=${journal} ` +
+          '(docs/security.md, "Fewer permissions")',
+      );
+      const token = await runToFailure(["--allow-env", "--allow-read"], ["token", "tester"]);
+      assert.match(
+        token,
+        /^No token was made: Deno does not permit write access to .*: add --allow-write=/,
+      );
+      assert.doesNotMatch(token, /Requires/);
+    } finally {
+      await setup.close();
+    }
+  },
+);

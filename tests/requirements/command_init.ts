@@ -7,6 +7,7 @@ export const COMMAND_INIT: Readonly<Record<string, Section>> = {
     "init.clients": "servers of all nine clients are found",
     "init.import": "stdio and remote servers are imported in the gateway's format",
     "init.self": "an entry that is the gateway itself is left out",
+    "init.many": "a file with more servers than anybody has is reported, and the others are used",
     "init.damaged": "a damaged file is reported with line and column, and the others are used",
     "init.collisions": "equal entries are merged; different ones of one name get distinct names",
     "init.stranger": "without questions, the working folder's files are imported only if named",

@@ -114,6 +114,7 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
     "settings.bad-value-named": "an invalid value is reported with its flag or variable",
     "permissions.flags":
       "permissions prints the narrowest flags: programs, hosts, variables, paths",
+    "permissions.message": "a command that lacks a permission names the flag that adds it",
     "permissions.narrow": "the gateway serves, and ends, with exactly these flags",
     "permissions.reload":
       "a server that needs more permissions after a reload is unavailable, with the reason",

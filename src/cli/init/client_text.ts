@@ -104,8 +104,8 @@ export async function loadEditor(
 export function editJson(text: string, edits: readonly ClientEdit[]): string {
   const formattingOptions = layoutOf(text);
   let edited = text.trim() === "" ? `{}${formattingOptions.eol}` : text;
+  let before = readJson(edited);
   for (const { at, value } of edits) {
-    const before = readJson(edited);
     if (value === undefined && valueAt(before, at) === undefined) continue;
     const wanted = plain(withValue(before, at, value));
     // A list of one with a trailing comma comes out wrong: then its whole parent is written.
@@ -114,6 +114,7 @@ export function editJson(text: string, edits: readonly ClientEdit[]): string {
     ).find((one) => isDeepStrictEqual(readJson(one), wanted));
     if (next === undefined) throw new Error(`cannot change ${at.join(".")} in this text`);
     edited = next;
+    before = wanted;
   }
   return edited;
 }

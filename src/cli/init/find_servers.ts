@@ -150,6 +150,14 @@ async function readLocation(
     );
     return;
   }
+  const count = lists.reduce((sum, path) => sum + (document.keysAt(path)?.length ?? 0), 0);
+  if (count > MAX_SERVERS) {
+    found.problems.push(
+      `${shown}: left out, because it has ${count} servers and init takes at most ` +
+        `${MAX_SERVERS} from a file: split it, and run init --from FILE for each part`,
+    );
+    return;
+  }
   const gateways: { readonly name: string; readonly env: JsonRecord; readonly agent?: string }[] =
     [];
   const servers: Omit<FoundServer, "file">[] = [];
@@ -204,6 +212,9 @@ async function readLocation(
   found.files.push(file);
   found.servers.push(...servers.map((server) => ({ ...server, file })));
 }
+
+/** Maximum number of servers in a file. Nobody has as many, and each takes up to 1 ms to check. */
+const MAX_SERVERS = 1000;
 
 /** Types of Goose's entries that are not servers. */
 const BUILT_IN = new Set(["builtin", "platform", "frontend"]);

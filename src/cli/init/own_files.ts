@@ -170,11 +170,11 @@ function rulesEdits(
     const rules = isRecord(known) ? known[agent.name] : undefined;
     if (!isRecord(rules)) return [{ at: at(), value: agentRules(agent, denied) }];
     const { allow, deny } = rules;
-    const allowed = isRecord(allow) && Array.isArray(allow.servers)
-      ? allow.servers.map(String)
-      : [];
-    const added = agent.servers.filter((name) => !allowed.includes(name));
-    const servers = allowed.includes("*") ? allowed : [...allowed, ...added];
+    const allowed = new Set(
+      isRecord(allow) && Array.isArray(allow.servers) ? allow.servers.map(String) : [],
+    );
+    const added = agent.servers.filter((name) => !allowed.has(name));
+    const servers = allowed.has("*") ? [...allowed] : [...allowed, ...added];
     const tools = (effect: "allow" | "deny", grants: Json | undefined, names: DeniedTools) =>
       added.flatMap((name) => {
         const value = names.get(name);
@@ -191,7 +191,8 @@ function rulesEdits(
 }
 
 function agentRules({ servers, tools }: AgentPlan, denied: DeniedTools): JsonRecord {
-  const off = [...denied].filter(([name]) => servers.includes(name));
+  const known = new Set(servers);
+  const off = [...denied].filter(([name]) => known.has(name));
   return {
     allow: { servers, ...(Object.keys(tools).length === 0 ? {} : { tools }) },
     ...(off.length === 0 ? {} : { deny: { tools: Object.fromEntries(off) } }),

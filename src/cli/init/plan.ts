@@ -99,11 +99,12 @@ export function describePlanned(
     const target = targetOf(entry, home);
     return { offered, target, ...(isKnown ? { own: describeServer(known, target) } : {}) };
   });
-  const count = (text: string) => described.filter(({ own }) => own === text).length;
+  const byText = Map.groupBy(described, ({ own }) => own);
   return described.map(({ offered, own, target }) => {
     const { entry } = offered.server;
     if (own === undefined) return { ...offered, entry };
-    const isTwin = target !== "" && !own.endsWith(` for ${target}`) && count(own) > 1;
+    const isTwin = target !== "" && !own.endsWith(` for ${target}`) &&
+      (byText.get(own)?.length ?? 0) > 1;
     const description = isTwin ? `${own} For ${target}` : own;
     return { ...offered, entry: { ...entry, description } };
   });
@@ -126,8 +127,9 @@ export function planAgent(
   { servers, access, allowsUndescribed, planned, inspected }: AgentChoice,
 ): AgentPlan {
   const tools: Record<string, readonly string[]> = Object.create(null);
+  const onlyTools = new Map(planned.map((one) => [one.name, one.server.onlyTools]));
   for (const server of servers) {
-    const only = planned.find((one) => one.name === server)?.server.onlyTools;
+    const only = onlyTools.get(server);
     const found = inspected.get(server);
     // All tools, including those that the server adds later.
     const isOpen = access === "all" || (!hasToolHints(found) && allowsUndescribed);

@@ -3,7 +3,13 @@ import { type ClientEdit, languageOf, loadEditor, parseClientFile } from "./clie
 import { backupPath, hashOf, readState } from "./file_state.ts";
 import type { Json } from "./import_entry.ts";
 import { askYes, type Terminal } from "./prompter.ts";
-import { type ChangedFile, editJournal, readJournal } from "./write_files.ts";
+import {
+  type ChangedFile,
+  editJournal,
+  type JournalEntry,
+  lockJournal,
+  readJournal,
+} from "./write_files.ts";
 
 /** Options of `undoInit`. */
 export interface UndoOptions {
@@ -34,14 +40,22 @@ interface Step {
  *
  * @returns The exit code: 1 if a file could not be restored, 130 if the person cancelled.
  */
-export async function undoInit(
+export async function undoInit(options: UndoOptions): Promise<number> {
+  const { journal, say } = options;
+  if (readJournal(journal).length > 0) {
+    await using _lock = await lockJournal(journal);
+    // Another undo may have been faster.
+    const run = readJournal(journal).at(-1);
+    if (run !== undefined) return await undoRun(run, options);
+  }
+  say("There is no init to undo");
+  return 1;
+}
+
+async function undoRun(
+  run: JournalEntry,
   { yes, journal, terminal, now, say }: UndoOptions,
 ): Promise<number> {
-  const run = readJournal(journal).at(-1);
-  if (run === undefined) {
-    say("There is no init to undo");
-    return 1;
-  }
   const steps = await Promise.all(run.files.map(async (file): Promise<Step> => {
     return { file, how: await judge(file) };
   }));

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { createFile, removeIfThere, replaceFile } from "../../atomic_file.ts";
 import { folderOf } from "../../config/mod.ts";
+import { lockFile, LockTimeout } from "../../file_lock.ts";
 import type { ClientEdit } from "./client_text.ts";
 import { isRecord, type JsonPath } from "./import_entry.ts";
 import { backupPath, type FileState, hashOf, readState } from "./file_state.ts";
@@ -48,6 +49,9 @@ export interface JournalEntry {
 /** Number of runs that can be undone. */
 const MAX_ENTRIES = 20;
 
+/** Maximum wait for another run, in milliseconds; `init --undo` may be waiting for an answer. */
+const LOCK_MS = 10_000;
+
 /**
  * Reads the runs that can be undone, the oldest first.
  *
@@ -70,20 +74,41 @@ function parseRuns(path: string, bytes: Uint8Array | undefined): JournalEntry[] 
   }
 }
 
-/** Changes the runs that can be undone. The journal is removed if none is left. */
+/**
+ * Locks the journal against other runs of `init`, until it is disposed.
+ *
+ * @throws {Error} Another run holds the lock, or the lock cannot be written.
+ */
+export async function lockJournal(path: string): Promise<AsyncDisposable> {
+  const lockPath = `${path}.lock`;
+  try {
+    Deno.mkdirSync(folderOf(path), { recursive: true, mode: 0o700 });
+    const lock = await lockFile(lockPath, { withinMs: LOCK_MS, isLockFile: true });
+    return {
+      async [Symbol.asyncDispose]() {
+        await removeIfThere(lockPath);
+        lock[Symbol.dispose]();
+      },
+    };
+  } catch (cause) {
+    const reason = cause instanceof LockTimeout
+      ? "Another init or init --undo is running: try again when it has ended"
+      : `Cannot write ${lockPath}: ${reasonOf(cause)}`;
+    throw new Error(`${reason}; nothing has been changed`, { cause });
+  }
+}
+
+/** Changes the runs that can be undone; the caller holds the lock. Removes an empty journal. */
 export async function editJournal(
   path: string,
   edit: (runs: JournalEntry[]) => JournalEntry[],
 ): Promise<void> {
-  for (;;) {
-    const { real, bytes: before } = readState(path);
-    const runs = edit(parseRuns(path, before)).slice(-MAX_ENTRIES);
-    if (runs.length === 0) return await removeIfThere(path);
-    const bytes = new TextEncoder().encode(`${JSON.stringify({ version: 1, runs }, null, 2)}\n`);
-    Deno.mkdirSync(folderOf(real), { recursive: true, mode: 0o700 });
-    // Another `init` may have written its run meanwhile.
-    if (await replaceFile(real, { bytes, mode: 0o600 }, () => isCurrent(path, before))) return;
-  }
+  const { real, bytes: before } = readState(path);
+  const runs = edit(parseRuns(path, before)).slice(-MAX_ENTRIES);
+  if (runs.length === 0) return await removeIfThere(path);
+  const bytes = new TextEncoder().encode(`${JSON.stringify({ version: 1, runs }, null, 2)}\n`);
+  Deno.mkdirSync(folderOf(real), { recursive: true, mode: 0o700 });
+  await replaceFile(real, { bytes, mode: 0o600 });
 }
 
 function isCurrent(path: string, bytes: Uint8Array | undefined): boolean {
@@ -112,6 +137,7 @@ export async function writeFiles(
 ): Promise<WrittenFile[]> {
   const steps = changes.flatMap((change) => planStep(change, now) ?? []);
   if (steps.length === 0) return [];
+  await using _lock = await lockJournal(journal);
   const run = { time: now.toISOString(), files: await Promise.all(steps.map(describeStep)) };
   const undo: (() => Promise<unknown>)[] = [];
   let at = "";
