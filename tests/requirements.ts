@@ -1,6 +1,7 @@
 /**
- * The promises of the contract, by id. A test of a promise, or a step of it, has the id in brackets
- * at the beginning of its name. `deno task test` fails unless a test of each promise ran and passed.
+ * The contract: all promises of the program to its users, by id. The name of a test, or of a step in it,
+ * begins with the ids of the promises that it tests, in brackets. `deno task test` fails unless at least
+ * one test of each promise ran and passed.
  *
  * @module
  */
@@ -21,11 +22,11 @@ export interface Requirement {
   readonly section: string;
   /** The promise, as one sentence. */
   readonly text: string;
-  /** The later issue that will keep the promise, if any. */
+  /** The issue with which the promise will be kept, if it is not kept yet. */
   readonly issue?: number;
 }
 
-/** Promises of one section by id; those of a later issue are listed under its number. */
+/** Promises of one section by id; a promise that is not kept yet has the number of its issue. */
 export type Section = Readonly<Record<string, string | readonly [issue: number, text: string]>>;
 
 const sections: readonly (readonly [string, Section])[] = [
@@ -48,7 +49,7 @@ export const requirements: readonly Requirement[] = sections.flatMap(([section, 
   });
 });
 
-/** Promises that may be untested when `deno task test` ends, with the reason. */
+/** Promises that `deno task test` may leave untested, with the reason. */
 export const OPTIONAL: Readonly<Record<string, string>> = {
   "faults.terminal": "needs the `script` of util-linux",
   "metrics.flat": "takes minutes, and is tested by `deno task soak`",

@@ -51,7 +51,7 @@ const file = fc.oneof(
   tree.map((value) => JSON.stringify({ mcpServers: value, agents: value }, null, 2)),
 );
 
-Deno.test("[config.never-crashes] any text is a configuration or a ConfigError with positions in the file", async () => {
+Deno.test("[config.never-crashes] any text gives a configuration, or a ConfigError with positions inside the file", async () => {
   using folder = new TempFolder();
   const files = locateFiles({ mcpConfig: "mcp.json", rules: "rules.json" }, {
     home: undefined,
@@ -93,18 +93,20 @@ const name = fc.stringMatching(/^[A-Za-z_][A-Za-z0-9_]{0,8}$/)
 const value = fc.string().filter((text) => text !== "" && !/[${]/.test(text));
 const plain = fc.string().map((text) => text.replaceAll("$", ""));
 
-Deno.test("[servers.expansion] set variables replace all references, the other text is unchanged", () => {
+Deno.test("[servers.expansion] references to variables are replaced by their values, other text is unchanged", () => {
   const part = fc.record({ before: plain, name, value, form: fc.nat(3) });
   fc.assert(fc.property(fc.array(part), plain, (parts, end) => {
     const values: Record<string, string> = {};
     for (const { name, value } of parts) values[name] = value;
-    const forms = (name: string) => [
+    const references = (name: string) => [
       `\${${name}}`,
       `\${env:${name}}`,
       `\${${name}:-default}`,
       `\${NEVER_SET_1:-\${${name}}}`,
     ];
-    const written = parts.map(({ before, name, form }) => before + forms(name)[form]).join("") +
+    const written = parts.map(({ before, name, form }) =>
+      before + references(name)[form]
+    ).join("") +
       end;
     const expected = parts.map(({ before, name }) => before + values[name]).join("") + end;
     const variables = { env: environmentOf(values), home: "/", cwd: "/" };
@@ -113,12 +115,12 @@ Deno.test("[servers.expansion] set variables replace all references, the other t
   }));
 });
 
-Deno.test("[servers.expansion] any text written with $${ for each ${ is unchanged", () => {
+Deno.test("[servers.expansion] any text is unchanged if each ${ in it is written as $${", () => {
   const variables = { env: environmentOf({}), home: "/", cwd: "/" };
-  const soup = fc.array(fc.constantFrom("$", "{", "}", "a", "${", ":-")).map((list) =>
+  const dollarsAndBraces = fc.array(fc.constantFrom("$", "{", "}", "a", "${", ":-")).map((list) =>
     list.join("")
   );
-  fc.assert(fc.property(fc.oneof(fc.string(), soup), (text) => {
+  fc.assert(fc.property(fc.oneof(fc.string(), dollarsAndBraces), (text) => {
     const escaped = text.replaceAll("${", () => "$${");
     const result = expandText(escaped, variables);
     assert.deepEqual([result.text, result.error], [text, undefined]);
@@ -127,9 +129,9 @@ Deno.test("[servers.expansion] any text written with $${ for each ${ is unchange
 
 Deno.test("[servers.shown] no userinfo, query or fragment is ever shown", () => {
   const secret = "s3cr3t";
-  const around = fc.stringMatching(/^[a-z0-9%:&=.~-]{0,6}$/);
+  const filler = fc.stringMatching(/^[a-z0-9%:&=.~-]{0,6}$/);
   const wrap = fc.constantFrom((text: string) => text, (text: string) => `\${BASE:-${text}}`);
-  fc.assert(fc.property(around, around, around, wrap, (a, b, c, wrapped) => {
+  fc.assert(fc.property(filler, filler, filler, wrap, (a, b, c, wrapped) => {
     for (
       const url of [
         `https://${a}${secret}${b}@example.com/${c}`,

@@ -52,13 +52,13 @@ const text = fc.oneof(
   fc.array(pieces, { maxLength: 20 }).map((list) => list.join("")),
 );
 
-Deno.test("[config.strict-json] plain JSON has the same value as from the parser with positions", () => {
-  let plain = 0;
+Deno.test("[config.strict-json] plain JSON gives the same value as the parser with positions", () => {
+  let plainCount = 0;
   fc.assert(
     fc.property(text, (text) => {
       const value = readPlainJson(text);
       if (value === undefined) return;
-      plain++;
+      plainCount++;
       const { document, problems } = parseDocument("x.json", text);
       assert.deepEqual(problems, []);
       assert.deepEqual(document?.value, value);
@@ -67,7 +67,7 @@ Deno.test("[config.strict-json] plain JSON has the same value as from the parser
     }),
     { numRuns: 2000 },
   );
-  assert.ok(plain > 300, `${plain} texts`);
+  assert.ok(plainCount > 300, `${plainCount} texts`);
 });
 
 Deno.test("[config.strict-json] text that is not plain JSON is left to the parser with positions", () => {

@@ -15,28 +15,29 @@ const QUIET: PeerHandler = {
   closed: () => {},
 };
 
+/** Two connected peers. */
 interface Pair extends AsyncDisposable {
   readonly asking: Peer;
   readonly answering: Peer;
   /** Received requests that are not answered yet. */
   readonly waiting: IncomingRequest[];
-  readonly noises: string[];
+  readonly noiseMessages: string[];
 }
 
 /** Two peers that send requests to each other over a pair of pipes. */
 function connect(): Pair {
-  const [there, back] = [createPipe(), createPipe()];
+  const [toAnswering, toAsking] = [createPipe(), createPipe()];
   const waiting: IncomingRequest[] = [];
-  const noises: string[] = [];
-  const noise = (description: string): void => void noises.push(description);
-  const late = (): void => void noises.push("late");
-  const asking = new Peer(new LineChannel(back.readable, there.writable), {
+  const noiseMessages: string[] = [];
+  const noise = (description: string): void => void noiseMessages.push(description);
+  const late = (): void => void noiseMessages.push("late");
+  const asking = new Peer(new LineChannel(toAsking.readable, toAnswering.writable), {
     ...QUIET,
     unexpected: noise,
     lateAnswer: late,
     request: (request) => request.reply({ of: request.params }),
   });
-  const answering = new Peer(new LineChannel(there.readable, back.writable), {
+  const answering = new Peer(new LineChannel(toAnswering.readable, toAsking.writable), {
     ...QUIET,
     unexpected: noise,
     request: (request) => void waiting.push(request),
@@ -45,14 +46,14 @@ function connect(): Pair {
     asking,
     answering,
     waiting,
-    noises,
+    noiseMessages,
     [Symbol.asyncDispose]: async () => {
       await Promise.all([asking.close(), answering.close()]);
     },
   };
 }
 
-/** Sorts a list by some random numbers. */
+/** Sorts a list by random ranks. */
 function shuffle<Item>(items: readonly Item[], order: readonly number[]): Item[] {
   return items.map((item, index) => ({ item, rank: order[index % order.length] ?? 0 }))
     .sort((a, b) => a.rank - b.rank).map(({ item }) => item);
@@ -87,18 +88,18 @@ Deno.test("[protocol.multiplex] answers in any order settle their requests, each
         else request.reply({ index });
         request.reply({ index: -1 });
       }
-      const seen = (await Promise.all(replies)).map((reply) =>
+      const results = (await Promise.all(replies)).map((reply) =>
         reply.ok ? (reply.result.value as { index: number }).index : reply.error.code
       );
       const indexes = Array.from({ length: count }, (_, index) => index);
-      assert.deepEqual(seen, indexes);
+      assert.deepEqual(results, indexes);
       assert.deepEqual(progress.sort(([a], [b]) => a - b), indexes.map((index) => [index, index]));
       assert.deepEqual(
         (await Promise.all(others)).map((reply) => reply.ok && reply.result.value),
         indexes.map((index) => ({ of: { index } })),
       );
       assert.deepEqual([pair.asking.pendingCount, pair.answering.incomingCount], [0, 0]);
-      assert.deepEqual(pair.noises, []);
+      assert.deepEqual(pair.noiseMessages, []);
     }),
     { numRuns: 60 },
   );
@@ -109,26 +110,29 @@ Deno.test("[protocol.cancel] each call ends once, cancelled or answered, and the
     fc.asyncProperty(fc.array(fc.constantFrom("before", "crossing", "never")), async (cancels) => {
       await using pair = connect();
       const aborts = cancels.map(() => new AbortController());
-      const ends = aborts.map(({ signal }, index) =>
+      const outcomes = aborts.map(({ signal }, index) =>
         pair.asking.request("ask", { index }, { signal })
           .then((reply) => reply.ok && reply.result.value, (reason) => reason)
       );
       await settle();
-      const abortAll = (when: string): void =>
+      const abortCalls = (when: string): void =>
         aborts.forEach((abort, index) => cancels[index] === when && abort.abort(`not ${index}`));
-      abortAll("before");
+      abortCalls("before");
       await settle();
-      assert.equal(pair.answering.incomingCount, cancels.filter((c) => c !== "before").length);
-      // The answer and the cancellation cross.
-      abortAll("crossing");
+      assert.equal(
+        pair.answering.incomingCount,
+        cancels.filter((cancel) => cancel !== "before").length,
+      );
+      // These cancellations cross the answers.
+      abortCalls("crossing");
       for (const request of pair.waiting) request.reply(request.params as { index: number });
       assert.deepEqual(
-        await Promise.all(ends),
+        await Promise.all(outcomes),
         cancels.map((cancel, index) => cancel === "never" ? { index } : `not ${index}`),
       );
       await settle();
-      const late = cancels.filter((cancel) => cancel === "crossing");
-      assert.deepEqual(pair.noises, late.map(() => "late"));
+      const crossing = cancels.filter((cancel) => cancel === "crossing");
+      assert.deepEqual(pair.noiseMessages, crossing.map(() => "late"));
       for (const [index, request] of pair.waiting.entries()) {
         assert.equal(request.signal.aborted, cancels[index] === "before");
       }

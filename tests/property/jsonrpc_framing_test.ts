@@ -6,7 +6,7 @@ import { ByteSink, ByteSource, joinBytes } from "../jsonrpc/byte_streams.ts";
 
 type Line = readonly ["line", string] | readonly ["too long", number];
 
-/** Splits lines by their definition, with one character per byte. */
+/** Splits lines as the protocol defines them, independently of `LineSplitter`; one character a byte. */
 function splitByDefinition(bytes: Uint8Array, maxBytes: number): Line[] {
   return toLatin1(bytes).split("\n").map((line) => line.replace(/\r$/, ""))
     .filter((line) => line !== "")
@@ -17,8 +17,8 @@ function toLatin1(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
 }
 
-/** Cuts bytes at the given offsets, modulo the length. */
-function cut(bytes: Uint8Array, offsets: readonly number[]): Uint8Array[] {
+/** Splits bytes at the given offsets, modulo the length plus one. */
+function splitAt(bytes: Uint8Array, offsets: readonly number[]): Uint8Array[] {
   const within = offsets.map((offset) => offset % (bytes.length + 1)).sort((a, b) => a - b);
   return [0, ...within].map((start, index) => bytes.slice(start, within[index]));
 }
@@ -26,7 +26,7 @@ function cut(bytes: Uint8Array, offsets: readonly number[]): Uint8Array[] {
 const offsets = fc.array(fc.nat(5000), { maxLength: 12 });
 const anyBytes = fc.array(fc.constantFrom(10, 10, 13, 97, 98, 0, 255), { maxLength: 80 });
 
-Deno.test("[protocol.framing] bytes in any chunks are split into the lines of the definition", () => {
+Deno.test("[protocol.framing] bytes in any chunks are split into lines as the protocol defines them", () => {
   fc.assert(
     fc.property(anyBytes, offsets, fc.nat(20), (bytes, offsets, maxBytes) => {
       const lines: Line[] = [];
@@ -35,7 +35,7 @@ Deno.test("[protocol.framing] bytes in any chunks are split into the lines of th
         tooLong: ({ bytes }) => lines.push(["too long", bytes]),
       });
       const all = new Uint8Array(bytes);
-      for (const chunk of cut(all, offsets)) {
+      for (const chunk of splitAt(all, offsets)) {
         splitter.push(chunk);
         // Reusing the buffer must not change lines that were passed on.
         chunk.fill(120);
@@ -47,7 +47,7 @@ Deno.test("[protocol.framing] bytes in any chunks are split into the lines of th
   );
 });
 
-Deno.test("[protocol.too-long] the ends of a line that is too long are reported, in any chunks", () => {
+Deno.test("[protocol.too-long] the beginning and the end of a line that is too long are reported, in any chunks", () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 1025, max: 4000 }),
@@ -61,7 +61,7 @@ Deno.test("[protocol.too-long] the ends of a line that is too long are reported,
           tooLong: (message) => skipped.push(message),
         });
         const all = joinBytes([line, new Uint8Array(hasReturn ? [13, 10] : [10])]);
-        for (const chunk of cut(all, offsets)) splitter.push(chunk);
+        for (const chunk of splitAt(all, offsets)) splitter.push(chunk);
         const [{ head, tail } = { head: "", tail: "" }, ...more] = skipped;
         assert.equal(more.length, 0);
         const text = toLatin1(line);
@@ -103,7 +103,7 @@ Deno.test("[protocol.framing] messages cut at any offsets arrive unchanged", asy
       fc.constantFrom("\n", "\r\n"),
       async (messages, at, end) => {
         const bytes = new TextEncoder().encode(messages.map((message) => message + end).join(""));
-        assert.deepEqual(await receive(cut(bytes, at)), messages);
+        assert.deepEqual(await receive(splitAt(bytes, at)), messages);
       },
     ),
     { numRuns: 300 },
@@ -128,8 +128,8 @@ const bigText = fc.tuple(
   fc.constantFrom(1, 2),
   fc.string({ unit: fc.constantFrom(...characters), minLength: 1, maxLength: 8 }),
   fc.nat(3),
-).map(([off, buffers, text, after]) =>
-  "x".repeat(buffers * WRITE_BYTES + off) + text.repeat(after)
+).map(([offset, bufferCount, text, repeats]) =>
+  "x".repeat(bufferCount * WRITE_BYTES + offset) + text.repeat(repeats)
 );
 const anyText = fc.string({ unit: fc.constantFrom(...characters), minLength: 1, maxLength: 20 });
 const bursts = fc.array(
@@ -154,11 +154,11 @@ Deno.test("[protocol.framing] messages of any size leave complete and in order",
   );
 });
 
-Deno.test("[protocol.framing] a character survives at every offset around the end of a write", async () => {
+Deno.test("[protocol.framing] a character is unchanged at every offset around the end of the write buffer", async () => {
   const sink = new ByteSink();
   const channel = new LineChannel(new ByteSource().readable, sink.writable);
   const texts = characters.slice(0, 4).flatMap((character) =>
-    [-5, -4, -3, -2, -1, 0, 1].map((off) => "x".repeat(WRITE_BYTES + off) + character)
+    [-5, -4, -3, -2, -1, 0, 1].map((offset) => "x".repeat(WRITE_BYTES + offset) + character)
   );
   for (const text of texts) {
     channel.send(text);

@@ -5,8 +5,8 @@ import { LineSplitter } from "../../src/jsonrpc/line_splitter.ts";
 
 type Event = readonly ["message", string, number] | readonly ["dropped", string, number];
 
-/** Returns the events of a stream in chunks that all use the same buffer. */
-function decode(stream: Uint8Array, pieces: readonly number[], maxBytes: number): Event[] {
+/** Decodes a stream in chunks of the given sizes, which all reuse one buffer. */
+function decodeChunks(stream: Uint8Array, sizes: readonly number[], maxBytes: number): Event[] {
   const events: Event[] = [];
   const splitter = new LineSplitter(
     maxBytes,
@@ -15,20 +15,20 @@ function decode(stream: Uint8Array, pieces: readonly number[], maxBytes: number)
       dropped: ({ reason, bytes }) => events.push(["dropped", reason, bytes]),
     }),
   );
-  const memory = new Uint8Array(stream.length);
+  const buffer = new Uint8Array(stream.length);
   for (let at = 0, round = 0; at < stream.length; round++) {
-    const piece = stream.subarray(at, at + (pieces[round % pieces.length] ?? 1));
-    memory.fill(0);
-    memory.set(piece);
-    splitter.push(memory.subarray(0, piece.length));
-    at += piece.length;
+    const chunk = stream.subarray(at, at + (sizes[round % sizes.length] ?? 1));
+    buffer.fill(0);
+    buffer.set(chunk);
+    splitter.push(buffer.subarray(0, chunk.length));
+    at += chunk.length;
   }
   splitter.end();
   return events;
 }
 
-/** Returns the events of whole lines that are decoded one by one. */
-function expected(stream: Uint8Array, maxBytes: number): Event[] {
+/** Decodes whole lines one by one, independently of `LineSplitter` and `LineDecoder`. */
+function decodeByDefinition(stream: Uint8Array, maxBytes: number): Event[] {
   const events: Event[] = [];
   const lines: number[][] = [[]];
   for (const byte of stream) byte === 10 ? lines.push([]) : lines.at(-1)?.push(byte);
@@ -36,12 +36,12 @@ function expected(stream: Uint8Array, maxBytes: number): Event[] {
     if (line.at(-1) === 13) line.pop();
     if (line.length === 0) continue;
     const bytes = new Uint8Array(line);
-    const mark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
+    const markLength = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
     if (line.length > maxBytes) events.push(["dropped", "too-long", line.length]);
     else {
       try {
         const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-        events.push(["message", text.slice(mark === 0 ? 0 : 1), line.length - mark]);
+        events.push(["message", text.slice(markLength === 0 ? 0 : 1), line.length - markLength]);
       } catch {
         events.push(["dropped", "not-utf8", line.length]);
       }
@@ -61,7 +61,7 @@ const parts = fc.oneof(
     .map((bytes) => new Uint8Array(bytes)),
 );
 
-Deno.test("[protocol.framing] lines have the same events in any chunks and with any content", () => {
+Deno.test("[protocol.framing] lines of any content give the same events in any chunks", () => {
   fc.assert(
     fc.property(
       fc.array(parts, { maxLength: 60 }),
@@ -69,9 +69,12 @@ Deno.test("[protocol.framing] lines have the same events in any chunks and with 
         minLength: 1,
       }),
       fc.constantFrom(50, 100, 8191, 8192, 8193, 64 * 1024 * 1024),
-      (some, pieces, maxBytes) => {
-        const stream = new Uint8Array(some.flatMap((part) => [...part]));
-        assert.deepEqual(decode(stream, pieces, maxBytes), expected(stream, maxBytes));
+      (streamParts, sizes, maxBytes) => {
+        const stream = new Uint8Array(streamParts.flatMap((part) => [...part]));
+        assert.deepEqual(
+          decodeChunks(stream, sizes, maxBytes),
+          decodeByDefinition(stream, maxBytes),
+        );
       },
     ),
     { numRuns: 300 },

@@ -4,8 +4,8 @@ import { elementTexts, textAt } from "../../src/jsonrpc/mod.ts";
 
 const space = fc.string({ unit: fc.constantFrom(" ", "\t", "\n", "\r"), maxLength: 2 });
 
-/** A string as JSON, each character literal or as an escape. */
-function stringText(text: fc.Arbitrary<string>): fc.Arbitrary<string> {
+/** Writes a string as JSON, with each character literal or escaped. */
+function writeString(text: fc.Arbitrary<string>): fc.Arbitrary<string> {
   return fc.tuple(text, fc.array(fc.boolean(), { minLength: 8, maxLength: 8 })).map(
     ([text, escaped]) => {
       const parts = text.split("").map((unit, index) =>
@@ -21,8 +21,8 @@ function stringText(text: fc.Arbitrary<string>): fc.Arbitrary<string> {
 // Not a lone backslash: after such a key, V8 15.0 confuses any key of one escaped character with it
 // (`JSON.parse('{"a":0,"\\\\":0}')`, then `JSON.parse('{"a":0,"\\n":0}')` has the key `\`).
 const KEYS = ["a", "b", "id", "params", "__proto__", "constructor", "", '"', "\\n", "\\u0061", "}"];
-const key = stringText(fc.constantFrom(...KEYS, "\u00e9", "\ud800", "\n", '\\"'));
-const text = stringText(
+const key = writeString(fc.constantFrom(...KEYS, "\u00e9", "\ud800", "\n", '\\"'));
+const text = writeString(
   fc.string({
     unit: fc.constantFrom("a", '"', "\\", "{", "]", ",", ":", "\n", "😀"),
     maxLength: 8,
@@ -46,33 +46,33 @@ const { value } = fc.letrec((tie) => ({
 }));
 const json = fc.tuple(space, value as fc.Arbitrary<string>, space).map((parts) => parts.join(""));
 
-/** Checks every key below a value, present or not. */
-function checkBelow(json: string, path: readonly string[], value: unknown): void {
-  const own = textAt(json, ...path);
-  assert.ok(own !== undefined);
-  if (path.length > 0) assert.equal(own, own.trim());
-  assert.deepEqual(JSON.parse(own), value);
+/** Checks the text of a value and of everything inside it, and that absent keys have none. */
+function checkTexts(json: string, path: readonly string[], value: unknown): void {
+  const valueText = textAt(json, ...path);
+  assert.ok(valueText !== undefined);
+  if (path.length > 0) assert.equal(valueText, valueText.trim());
+  assert.deepEqual(JSON.parse(valueText), value);
   if (Array.isArray(value)) {
-    const texts = elementTexts(own);
+    const texts = elementTexts(valueText);
     assert.deepEqual(texts.map((text) => JSON.parse(text)), value);
     assert.deepEqual(texts, texts.map((text) => text.trim()));
-  } else assert.deepEqual(elementTexts(own), []);
+  } else assert.deepEqual(elementTexts(valueText), []);
   const members = new Map(
     typeof value === "object" && value !== null && !Array.isArray(value)
       ? Object.entries(value)
       : [],
   );
   for (const key of new Set([...KEYS, "toString", ...members.keys()])) {
-    if (members.has(key)) checkBelow(json, [...path, key], members.get(key));
+    if (members.has(key)) checkTexts(json, [...path, key], members.get(key));
     else assert.equal(textAt(json, ...path, key), undefined);
   }
 }
 
 Deno.test("[protocol.pass-through] the text of a value is the text that JSON.parse read it from", () => {
-  fc.assert(fc.property(json, (json) => checkBelow(json, [], JSON.parse(json))), { numRuns: 2000 });
+  fc.assert(fc.property(json, (json) => checkTexts(json, [], JSON.parse(json))), { numRuns: 2000 });
 });
 
-Deno.test("[protocol.pass-through] the joined texts of all elements are the array", () => {
+Deno.test("[protocol.pass-through] the elements of an array have the texts from which it was written", () => {
   fc.assert(
     fc.property(fc.array(json), (elements) => {
       const texts = elementTexts(`[${elements.join(",")}]`);

@@ -1,6 +1,6 @@
 /**
- * Checks that the policy and the configuration agree. To stay pure, the policy imports no code of the
- * configuration, so the type of rules exists twice.
+ * Checks that the policy and the configuration agree. The policy imports no code of the configuration,
+ * so both have their own type of rules.
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -8,7 +8,7 @@ import type { Rules } from "../../src/config/mod.ts";
 import { formatPath } from "../../src/json.ts";
 import { compilePolicy, type Policy } from "../../src/policy/mod.ts";
 
-// The configuration's rules must be assignable to the policy's smaller type of rules.
+// The type of the configuration's rules must be assignable to that of the policy's rules.
 compilePolicy satisfies (rules: Rules) => Policy;
 
 const text = fc.string({ unit: fc.constantFrom("a", "Z", "9", "-", "_", ".", " ", '"', "\u00e9") });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
-  type AccessRequest as PolicyQuestion,
+  type AccessRequest,
   compilePattern,
   compilePolicy,
   type Decision,
@@ -10,11 +10,12 @@ import {
 import { decideByContract } from "../policy/decide_by_contract.ts";
 
 type Tools = [key: string, entries: string[]][];
+/** The entries of an `allow` or a `deny`. */
 interface Lists {
   servers: string[];
   tools: Tools;
 }
-interface Written {
+interface GeneratedRules {
   agents: [id: string, { allow: Lists; deny: Lists }][];
   denyOverrides: boolean;
 }
@@ -35,7 +36,7 @@ const lists: fc.Arbitrary<Lists> = fc.record({
   }),
 });
 const ids = ["a", "team.b", "__proto__", "constructor"];
-const written: fc.Arbitrary<Written> = fc.record({
+const generatedRules: fc.Arbitrary<GeneratedRules> = fc.record({
   agents: fc.uniqueArray(
     fc.tuple(fc.constantFrom(...ids), fc.record({ allow: lists, deny: lists })),
     { maxLength: 3, selector: ([id]) => id },
@@ -43,7 +44,7 @@ const written: fc.Arbitrary<Written> = fc.record({
   denyOverrides: fc.boolean(),
 });
 
-function rulesOf({ agents, denyOverrides }: Written): PolicyRules {
+function toPolicyRules({ agents, denyOverrides }: GeneratedRules): PolicyRules {
   const read = ({ servers, tools }: Lists) => ({ servers, tools: new Map(tools) });
   return {
     agents: new Map(
@@ -53,37 +54,40 @@ function rulesOf({ agents, denyOverrides }: Written): PolicyRules {
   };
 }
 
-const policyOf = (rules: Written) => compilePolicy(rulesOf(rules));
+const compileRules = (rules: GeneratedRules) => compilePolicy(toPolicyRules(rules));
 
-interface AccessRequest {
+/** An access request of an agent; for the server itself without a tool. */
+interface Question {
   agent: string;
   server: string;
   tool: string | undefined;
 }
 
-const questions: AccessRequest[] = [...ids, "toString", "*"].flatMap((agent) =>
+const questions: Question[] = [...ids, "toString", "*"].flatMap((agent) =>
   servers.flatMap((server) => [undefined, ...tools].map((tool) => ({ agent, server, tool })))
 );
 
-function ask(rules: Written) {
-  const policy = policyOf(rules);
-  return ({ agent, server, tool }: AccessRequest) => policy.decide(agent, questionOf(server, tool));
+/** Compiles rules, and returns a function that decides. */
+function createDecide(rules: GeneratedRules) {
+  const policy = compileRules(rules);
+  return ({ agent, server, tool }: Question) =>
+    policy.decide(agent, createAccessRequest(server, tool));
 }
 
-function questionOf(server: string, tool: string | undefined): PolicyQuestion {
+function createAccessRequest(server: string, tool: string | undefined): AccessRequest {
   return tool === undefined ? { kind: "server", server } : { kind: "tool", server, tool };
 }
 
 const isAllowed = ({ effect }: Decision) => effect === "allow";
 
-const runs = { numRuns: 150 };
+const options = { numRuns: 150 };
 
 Deno.test("[rules.five-steps] decisions and their rules agree with an independent implementation of the contract", () => {
   fc.assert(
-    fc.property(written, (rules) => {
-      const decide = ask(rules);
+    fc.property(generatedRules, (rules) => {
+      const decide = createDecide(rules);
       for (const question of questions) {
-        assert.deepEqual(decide(question), decideByContract(rulesOf(rules), question));
+        assert.deepEqual(decide(question), decideByContract(toPolicyRules(rules), question));
       }
     }),
     { numRuns: 500 },
@@ -100,10 +104,10 @@ Deno.test("[rules.deny-never-widens] adding a deny never allows more", () => {
     ),
   });
   fc.assert(
-    fc.property(written, added, (rules, { of, at, entry }) => {
+    fc.property(generatedRules, added, (rules, { of, at, entry }) => {
       fc.pre(rules.agents.length > 0);
       const more = structuredClone(rules);
-      const [, { deny }] = more.agents[of % more.agents.length] as Written["agents"][number];
+      const [, { deny }] = more.agents[of % more.agents.length] as GeneratedRules["agents"][number];
       if ("server" in entry) {
         deny.servers.splice(at % (deny.servers.length + 1), 0, entry.server);
       } else {
@@ -111,45 +115,45 @@ Deno.test("[rules.deny-never-widens] adding a deny never allows more", () => {
         if (present === undefined) deny.tools.push([entry.key, [entry.tool]]);
         else present[1].splice(at % (present[1].length + 1), 0, entry.tool);
       }
-      const [before, after] = [ask(rules), ask(more)];
+      const [decideBefore, decideAfter] = [createDecide(rules), createDecide(more)];
       for (const question of questions) {
-        if (isAllowed(after(question))) assert.ok(isAllowed(before(question)));
+        if (isAllowed(decideAfter(question))) assert.ok(isAllowed(decideBefore(question)));
       }
     }),
-    runs,
+    options,
   );
 });
 
 Deno.test("[rules.deny-overrides] deny_overrides never allows more than its absence", () => {
   fc.assert(
-    fc.property(written, (rules) => {
-      const overriding = ask({ ...rules, denyOverrides: true });
-      const plain = ask({ ...rules, denyOverrides: false });
+    fc.property(generatedRules, (rules) => {
+      const overriding = createDecide({ ...rules, denyOverrides: true });
+      const plain = createDecide({ ...rules, denyOverrides: false });
       for (const question of questions) {
         if (isAllowed(overriding(question))) assert.ok(isAllowed(plain(question)));
       }
     }),
-    runs,
+    options,
   );
 });
 
 Deno.test("[rules.server-decision] an allowed tool is always on an allowed server", () => {
   fc.assert(
-    fc.property(written, (rules) => {
-      const decide = ask(rules);
+    fc.property(generatedRules, (rules) => {
+      const decide = createDecide(rules);
       for (const question of questions) {
         const server = decide({ ...question, tool: undefined });
         if (!isAllowed(server)) assert.deepEqual(decide(question), server);
       }
     }),
-    runs,
+    options,
   );
 });
 
 Deno.test("[rules.unknown-agent] an agent that is not in the rules is never allowed anything", () => {
   fc.assert(
-    fc.property(written, fc.string(), (rules, stranger) => {
-      const policy = policyOf(rules);
+    fc.property(generatedRules, fc.string(), (rules, stranger) => {
+      const policy = compileRules(rules);
       for (const agent of [...ids, "toString", "*", "", stranger]) {
         if (rules.agents.some(([id]) => id === agent)) continue;
         assert.ok(!policy.has(agent));
@@ -159,64 +163,64 @@ Deno.test("[rules.unknown-agent] an agent that is not in the rules is never allo
         }
       }
     }),
-    runs,
+    options,
   );
 });
 
 Deno.test("[rules.order-independent] decisions and their rules do not depend on the order of keys", () => {
   const reversed = ({ servers, tools }: Lists) => ({ servers, tools: tools.toReversed() });
   fc.assert(
-    fc.property(written, (rules) => {
-      const turned: Written = {
+    fc.property(generatedRules, (rules) => {
+      const reordered: GeneratedRules = {
         ...rules,
         agents: rules.agents.toReversed().map(([id, { allow, deny }]) => [
           id,
           { allow: reversed(allow), deny: reversed(deny) },
         ]),
       };
-      const [decide, decideTurned] = [ask(rules), ask(turned)];
+      const [decide, decideReordered] = [createDecide(rules), createDecide(reordered)];
       for (const question of questions) {
-        assert.deepEqual(decideTurned(question), decide(question));
+        assert.deepEqual(decideReordered(question), decide(question));
       }
     }),
-    runs,
+    options,
   );
 });
 
 Deno.test("[rules.order-independent] decisions do not depend on earlier decisions", () => {
   fc.assert(
-    fc.property(written, (rules) => {
-      const decide = ask(rules);
+    fc.property(generatedRules, (rules) => {
+      const decide = createDecide(rules);
       const forwards = questions.map(decide);
       assert.deepEqual(questions.toReversed().map(decide).toReversed(), forwards);
     }),
-    runs,
+    options,
   );
 });
 
 Deno.test("[rules.explain-steps] an explanation has the same decision, and its last step found it", () => {
   fc.assert(
-    fc.property(written, (rules) => {
-      const policy = policyOf(rules);
-      const decide = ask(rules);
+    fc.property(generatedRules, (rules) => {
+      const policy = compileRules(rules);
+      const decide = createDecide(rules);
       for (const question of questions) {
         const { agent, server, tool } = question;
-        const { steps, ...decision } = policy.explain(agent, questionOf(server, tool));
+        const { steps, ...decision } = policy.explain(agent, createAccessRequest(server, tool));
         assert.deepEqual(decision, decide(question));
         assert.deepEqual(steps.at(-1)?.decision, decision);
         const early = steps.slice(0, -1).filter(({ decision: found }) => found !== undefined);
         assert.ok(early.every(({ name }) => tool !== undefined && name === "server allow"));
       }
     }),
-    runs,
+    options,
   );
 });
 
 Deno.test("[rules.rule-path] an allowing rule names an entry that matches the server and the tool", () => {
   fc.assert(
-    fc.property(written, (rules) => {
-      const decide = ask(rules);
-      const { agents } = rulesOf(rules);
+    fc.property(generatedRules, (rules) => {
+      const decide = createDecide(rules);
+      const { agents } = toPolicyRules(rules);
       for (const { agent, server, tool } of questions) {
         const { effect, rule } = decide({ agent, server, tool });
         if (effect === "deny") continue;
@@ -235,6 +239,6 @@ Deno.test("[rules.rule-path] an allowing rule names an entry that matches the se
         }
       }
     }),
-    runs,
+    options,
   );
 });

@@ -4,7 +4,7 @@ import { toCharacters } from "../../src/wildcards/characters.ts";
 import { compilePattern } from "../../src/policy/mod.ts";
 import { compileWildcards } from "../../src/wildcards/pattern.ts";
 
-/** Whether a name matches by the definition, on whole characters. */
+/** Whether a name matches a pattern by the definition of wildcards, character by character. */
 function matchesByDefinition(pattern: string, name: string): boolean {
   const characters = Array.from(name);
   // reached[n]: whether the pattern so far matches the first n characters.
@@ -34,20 +34,20 @@ Deno.test("[rules.patterns] a compiled pattern agrees with the definition of wil
   );
 });
 
-/** Returns all texts of at most that many units. */
-function textsOf(units: readonly string[], longest: number): string[] {
-  if (longest === 0) return [""];
-  const shorter = textsOf(units, longest - 1);
-  const full = shorter.filter((text) => text.length === longest - 1);
-  return [...shorter, ...full.flatMap((text) => units.map((unit) => text + unit))];
+/** Returns all texts of at most `maxLength` units. */
+function createTexts(units: readonly string[], maxLength: number): string[] {
+  if (maxLength === 0) return [""];
+  const shorter = createTexts(units, maxLength - 1);
+  const longest = shorter.filter((text) => text.length === maxLength - 1);
+  return [...shorter, ...longest.flatMap((text) => units.map((unit) => text + unit))];
 }
 
 Deno.test("[rules.patterns] all short patterns agree with the definition on all short names", () => {
-  const names = textsOf(["a", "b"], 6);
-  for (const pattern of textsOf(["a", "b", "?", "*"], 4)) {
+  const names = createTexts(["a", "b"], 6);
+  for (const pattern of createTexts(["a", "b", "?", "*"], 4)) {
     const { matches } = compilePattern(pattern);
-    const wrong = names.filter((name) => matches(name) !== matchesByDefinition(pattern, name));
-    assert.deepEqual(wrong, [], pattern);
+    const mismatches = names.filter((name) => matches(name) !== matchesByDefinition(pattern, name));
+    assert.deepEqual(mismatches, [], pattern);
   }
 });
 
@@ -59,9 +59,9 @@ Deno.test("[rules.patterns] a segment is found after partial matches of itself",
   });
   const beginnings = fc.array(fc.nat(8), { maxLength: 8 });
   fc.assert(
-    fc.property(segment, segment, beginnings, fc.boolean(), (first, second, lengths, filler) => {
+    fc.property(segment, segment, beginnings, fc.boolean(), (first, second, lengths, isA) => {
       const name = lengths.map((length) => first.slice(0, length)).join("")
-        .replaceAll("?", filler ? "a" : "b");
+        .replaceAll("?", isA ? "a" : "b");
       for (const pattern of [`*${first}*`, `*${first}*${second}*`, `*${first}*${second}`]) {
         assert.equal(
           compilePattern(pattern).matches(name),
@@ -75,7 +75,7 @@ Deno.test("[rules.patterns] a segment is found after partial matches of itself",
 });
 
 Deno.test("[rules.patterns] a pattern matches names that are made by filling in its wildcards", () => {
-  const filled = fc.array(
+  const filledParts = fc.array(
     fc.oneof(
       fc.constantFrom(...units.slice(0, 7)).map((unit) => [unit, unit]),
       fc.constantFrom(...units.slice(0, 7)).map((unit) => ["?", unit]),
@@ -84,7 +84,7 @@ Deno.test("[rules.patterns] a pattern matches names that are made by filling in 
     { maxLength: 30 },
   );
   fc.assert(
-    fc.property(filled, (parts) => {
+    fc.property(filledParts, (parts) => {
       const pattern = parts.map(([written]) => written).join("");
       const name = parts.map(([, meant]) => meant).join("");
       assert.ok(compilePattern(pattern).matches(name));
@@ -101,6 +101,7 @@ Deno.test("[rules.patterns] a pattern is explicit exactly when it has neither * 
   );
 });
 
+/** Returns how often matching reads a character of the name. */
 function countReads(pattern: string, name: string): number {
   let reads = 0;
   const characters = toCharacters(name);

@@ -3,7 +3,7 @@ import type { Section } from "../requirements.ts";
 /** Section 12 of the contract: `init`. */
 export const COMMAND_INIT: Readonly<Record<string, Section>> = {
   "12 The command: init": {
-    "init.paths": "each client's files of servers are known on Linux, macOS and Windows",
+    "init.paths": "the paths of each client's server files are known on Linux, macOS and Windows",
     "init.clients": "servers of all nine clients are found",
     "init.import": "stdio and remote servers are imported in the gateway's format",
     "init.self": "an entry that is the gateway itself is left out",
@@ -19,10 +19,10 @@ export const COMMAND_INIT: Readonly<Record<string, Section>> = {
     "init.rules": "each agent is allowed exactly its servers; calls without agent_id are refused",
     "init.again": "existing content of the gateway's files stays, comments included",
     "init.mode": "the servers file, backups and the journal are readable only by the user",
-    "init.questions": "at a terminal: which servers, agents, tools and clients",
-    "init.untouched": "with the offered answers no file but the gateway's own two is changed",
+    "init.questions": "at a terminal, init asks for servers, agents, tools and clients",
+    "init.untouched": "with the default answers, no file but the gateway's own two is changed",
     "init.agents": "with several agents, each client's entry names its agent",
-    "init.look": "rules for tools are made from what running servers declare, by name",
+    "init.look": "rules for tools name the tools that the started servers list",
     "init.describe": "a server without a description gets one, in one short sentence",
     "init.formats": "each client's own format is read, written and undone; others are reported",
     "init.secrets": "secrets in clear text are found anywhere in an entry",

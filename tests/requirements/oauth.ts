@@ -8,10 +8,12 @@ export const OAUTH: Readonly<Record<string, Section>> = {
       "authorization servers are found by RFC 9728, RFC 8414, OpenID, or at the server",
     "oauth.clients": "clients are registered, described by a document, or configured",
     "oauth.checks": "PKCE, state and issuer are checked, and refused answers are not used",
-    "oauth.tolerance": "unneeded members may be invalid; a needed member that is invalid is named",
+    "oauth.tolerance":
+      "members that no login needs may be invalid; a needed member that is invalid is named",
     "oauth.client-authentication": "a refused client tries its other method once, with any secret",
     "oauth.issuer": "tokens of one issuer are never sent to another",
-    "oauth.scopes": "scopes that a call needs are requested, and widened once",
+    "oauth.scopes":
+      "scopes that a call needs are requested, and a missing one is requested once more",
     "oauth.client-credentials": "the gateway gets its own tokens by client credentials",
     "oauth.header": "an Authorization header in the configuration disables OAuth",
     "oauth.link": "a client with URL elicitation gets the link, and a notification at the end",
@@ -19,9 +21,10 @@ export const OAUTH: Readonly<Record<string, Section>> = {
     "oauth.wait":
       "a call waits for a limited time, then AUTH_REQUIRED; immediately without a browser",
     "oauth.addresses": "only https, or http on loopback, is opened or fetched, as one argument",
-    "oauth.store": "one file for each server and issuer, 0600, replaced as a whole",
+    "oauth.store":
+      "each login has its own file by server and issuer, with mode 0600, replaced as a whole",
     "oauth.renewal":
-      "renewed when a tenth of the lifetime or a minute is left, once for all callers",
+      "a token is renewed when a tenth of its lifetime or a minute is left, once for all callers",
     "oauth.processes": "tokens are renewed once for all gateway processes",
     "oauth.network": "a network failure is not a logout",
     "oauth.no-secrets": "tokens, codes, verifiers and secrets appear nowhere",

@@ -1,5 +1,7 @@
-/** Sections 7 to 9 of the contract: the HTTP service. */
-export const OVER_HTTP: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+import type { Section } from "../requirements.ts";
+
+/** Section 9 of the contract: the gateway as an HTTP service. */
+export const OVER_HTTP: Readonly<Record<string, Section>> = {
   "9 Over HTTP: messages": {
     "http.clients": "the official clients, old and new, work over HTTP as over stdio",
     "http.initialize": "the first message opens a session; one that fails opens none",
@@ -37,9 +39,9 @@ export const OVER_HTTP: Readonly<Record<string, Readonly<Record<string, string>>
     "http.cors": "pages of listed origins may read the answers, others may not",
     "http.paths": "only exact paths exist, in any encoding",
     "http.headers": "answers have security headers, and neither versions nor stacks",
-    "http.no-insides": "an internal error reveals nothing",
+    "http.no-insides": "an internal error reveals no internals",
     "http.smuggling": "ambiguous requests are refused",
-    "http.body-limit": "long bodies are refused with 413, each and in total",
+    "http.body-limit": "bodies that are too long, each or in total, are refused with 413",
     "http.header-limit": "long and many headers are refused with 431",
     "http.slow": "slow headers and bodies are answered with 408",
     "http.slow-reader": "a client that does not read is disconnected",
@@ -49,7 +51,8 @@ export const OVER_HTTP: Readonly<Record<string, Readonly<Record<string, string>>
     "http.tls-slow": "a client that does not finish the TLS handshake is disconnected",
     "http.tls-reload": "changed certificates are used immediately; invalid ones change nothing",
     "http.public": "a listener that others can reach does not start without a credential",
-    "http.public-reload": "a reload that would leave it without one is refused",
+    "http.public-reload":
+      "a reload that would leave such a listener without a credential is refused",
     "http.start-errors": "an address that cannot be used is reported in one message",
   },
   "9 Over HTTP: operations": {

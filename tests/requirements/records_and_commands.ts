@@ -1,6 +1,6 @@
 import type { Section } from "../requirements.ts";
 
-/** The requirements of sections 8 and 12 of the contract that have tests. */
+/** Sections 8 and 12 of the contract: records, and the command. */
 export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
   "8 Records": {
     "audit.fields": "each operation has one line with the fields of the contract",
@@ -45,13 +45,13 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
     "audit.redaction": "secrets are recognized by name and by form, in linear time",
     "audit.stats": "audit stats counts by agent, server and tool; denials by rule, errors by code",
     "audit.tail": "audit tail shows the last operations",
-    "audit.stream": "a log of any size is read in bounded memory",
+    "audit.stream": "an audit log of any size is read in bounded memory",
     "audit.damaged": "damaged lines are skipped and counted",
     "reload.edits": "a file is watched however it is edited: in place, renamed, linked, deleted",
     "reload.polling": "folders that cannot be watched are polled",
     "reload.debounce": "a file is read when the editor is done, and within a second in any case",
     "reload.start": "a change between reading and watching the files is detected",
-    "reload.stop": "a stopped watch leaves nothing behind",
+    "reload.stop": "a watch that was stopped leaves nothing running",
     "reload.untouched": "servers whose entries have not changed keep processes and sessions",
     "reload.description": "a new description is shown, and its server keeps running",
     "reload.drain": "changed and removed servers end after their calls",
@@ -59,7 +59,7 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
     "reload.revoked": "a revoked permission is denied to the next operation",
     "reload.in-flight": "a call ends under the rules and servers with which it began",
     "reload.bad-file": "an invalid file changes nothing; log and status have all its errors",
-    "reload.status": "attempts, successes and errors of each file",
+    "reload.status": "the status has the attempts, successes and errors of each file",
     "reload.warnings": "warnings about a changed file are reported",
     "reload.sighup": "SIGHUP reads both files again, and counts as an attempt for both",
     "reload.load":
@@ -80,7 +80,7 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
       "each failure of a remote server is reported with a distinct cause, and a fix that works",
     "cli.near-names": "for a mistyped command, server, tool or agent, similar names are suggested",
     "cli.only-agent": "if the rules have one agent, it need not be named",
-    "cli.terminal": "a start without arguments explains itself at a terminal",
+    "cli.terminal": "at a terminal, a start without arguments explains what the command waits for",
     "cli.doctor-local":
       "doctor reports a launcher's missing registry, package, program or runtime with a distinct cause",
     "cli.doctor-download": "init and doctor wait for downloads of packages, three at a time",
@@ -107,7 +107,7 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
     "config.unreadable-explained": "an unreadable file is reported",
     "config.tilde": "~ is the home folder",
     "settings.defaults": "flags and variables have defaults",
-    "settings.unknown-variables": "unknown variables like the gateway's own are warned of",
+    "settings.unknown-variables": "unknown GATEWAY_* variables cause a warning",
     "settings.twins":
       "each flag has a variable; the flag takes precedence, and empty means not given",
     "settings.booleans": "1, true and yes are true; 0, false and no are false",
@@ -131,7 +131,8 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
     "install.registry": "server.json for the MCP registry names the npm package",
     "start.early":
       "functions that a start of the bundle calls are compiled eagerly, and cached by Deno",
-    "start.good-files": "serving two valid files does not load the code that reports errors",
+    "start.good-files":
+      "a start with two valid files does not load the code that reports their errors",
     "start.lazy-built-ins": "a start of the bundle loads no unused built-in module of Node",
   },
 };

@@ -1,6 +1,6 @@
 import type { Section } from "../requirements.ts";
 
-/** Sections 5 and 6 of the contract. */
+/** Sections 5 and 6 of the contract: rules and servers. */
 export const RULES_AND_SERVERS: Readonly<Record<string, Section>> = {
   "5 Rules": {
     "rules.shape": "every key of a rules file is read",
@@ -16,11 +16,11 @@ export const RULES_AND_SERVERS: Readonly<Record<string, Section>> = {
     "rules.rule-path": "rule is the path of the deciding entry, quoted where needed",
     "rules.tie-breaks": "ties are broken by exact key, longest key, code-point order, lowest index",
     "rules.ordinary-names": "names of built-in object properties are ordinary names",
-    "rules.odd-names": "such names are ordinary in the file, too",
+    "rules.odd-names": "names of built-in object properties are ordinary in the rules file, too",
     "rules.unknown-agent": "an agent that is not in the rules is denied everything",
     "rules.deny-never-widens": "adding a deny never allows more",
     "rules.order-independent": "decisions do not depend on the order of keys",
-    "rules.error-denies": "an error while deciding denies, and only the log has its cause",
+    "rules.error-denies": "an error during a decision denies, and only the log has its cause",
     "rules.explain-steps": "the steps before a decision can be shown",
     "rules.denial-fast": "a denial is fast with any number of rules",
     "rules.seed-example": "the example of the Python version decides as its guide says",
@@ -61,12 +61,12 @@ export const RULES_AND_SERVERS: Readonly<Record<string, Section>> = {
       "a server that another client's key disables is disabled, with a warning",
     "servers.shown": "a server is shown as written, its url without secrets",
     "servers.gateway-strict": "unknown keys under gateway are errors",
-    "servers.gateway-defaults": "the gateway block has the defaults of the table",
+    "servers.gateway-defaults": "the keys of the gateway block have their documented defaults",
     "servers.isolation": "shared, session, agent and call define who shares a session",
     "servers.idle-timeout": "an unused session is closed after idle_timeout_s",
     "servers.connect-timeout":
       "the start of a server that does not answer in connect_timeout_ms fails",
-    "servers.call-timeout": "progress restarts call_timeout_ms; timeout_ms is hard",
+    "servers.call-timeout": "progress restarts call_timeout_ms, but not timeout_ms",
     "servers.max-call": "every call ends at max_call_ms",
     "servers.max-concurrency":
       "max_concurrency limits the calls in flight; further ones are queued",
@@ -80,7 +80,7 @@ export const RULES_AND_SERVERS: Readonly<Record<string, Section>> = {
     "servers.unset-variable": "an unset variable disables only that server, and is named",
     "servers.fingerprint": "equal entries are recognized without storing a secret",
     "servers.self-reference": "an entry that starts this gateway again is skipped with a warning",
-    "nesting.intended": "nesting on other files works",
-    "nesting.depth": "loops end at depth 3",
+    "nesting.intended": "a gateway behind a gateway works with other files",
+    "nesting.depth": "a loop of gateways ends at depth 3",
   },
 };

@@ -1,6 +1,6 @@
 import type { Section } from "../requirements.ts";
 
-/** The requirements of sections 7 and 10 of the contract that have tests. */
+/** Sections 7 and 10 of the contract: downstream sessions, and the protocol. */
 export const SESSIONS_AND_MESSAGES: Readonly<Record<string, Section>> = {
   "7 Downstream sessions": {
     "lifecycle.eager": "servers start in the background after initialize",
@@ -29,8 +29,10 @@ export const SESSIONS_AND_MESSAGES: Readonly<Record<string, Section>> = {
     "sessions.odd-tools": "invalid tools are omitted and logged",
     "sessions.no-tools": "a server without tools is asked once, and this is reported",
     "sessions.malformed-list": "an invalid list of tools is an error, never an empty list",
-    "sessions.partial-list": "a page that fails keeps the tools so far, and is reported",
-    "sessions.tool-list": "no tools, a failing list and a hanging list are distinguished",
+    "sessions.partial-list":
+      "if a page fails, the tools of earlier pages are kept, and this is reported",
+    "sessions.tool-list":
+      "a server without tools, a failing list and a list that never comes are distinguished",
     "sessions.list-cache":
       "clients with equal capabilities share one list; a reconnect requests it again",
     "sessions.list-changed": "a changed list is requested again",
@@ -41,11 +43,12 @@ export const SESSIONS_AND_MESSAGES: Readonly<Record<string, Section>> = {
     "sessions.concurrency": "calls do not wait for others, and answers are not mixed up",
     "sessions.max-concurrency": "further calls are queued, with agents in rotation",
     "sessions.progress": "progress reaches its call with every field",
-    "sessions.tasks": "a task tool runs as a task, with its progress, and is cancelled as one",
+    "sessions.tasks":
+      "a tool that must run as a task does, with progress, and is cancelled as a task",
     "sessions.call-timeout": "a call without progress ends; progress restarts the clock",
     "sessions.hard-timeout": "`timeout_ms` and `max_call_ms` end a call in any case",
     "sessions.cancel": "a cancellation reaches the server",
-    "sessions.elicitation": "form and URL reach the client and name the server",
+    "sessions.elicitation": "elicitations by form and URL reach the client and name the server",
     "sessions.roots": "roots are requested from the client, and their change is passed on",
     "sessions.sampling": "sampling reaches the client only if the entry enables it",
     "sessions.server-requests":
@@ -61,11 +64,11 @@ export const SESSIONS_AND_MESSAGES: Readonly<Record<string, Section>> = {
     "sessions.warm": "the first call uses the prewarmed session",
     "sessions.idle": "an unused session is closed",
     "sessions.client-gone": "a client's sessions end with it, those of others do not",
-    "sessions.crash": "calls in flight fail immediately; the next one reconnects",
+    "sessions.crash": "calls in flight fail immediately; the next call reconnects",
     "sessions.hang": "a server that answers no ping is replaced",
     "sessions.garbage": "invalid messages are skipped and logged",
     "sessions.close": "closing a server resolves when everything has ended",
-    "sessions.kill": "everything ends immediately",
+    "sessions.kill": "killing a server ends all its sessions immediately",
     "sessions.groups": "a process group is signalled, and waited for, as a whole",
     "sessions.group-commands": "a group is signalled by a command if Deno may not do it",
     "sessions.windows-command": "on Windows, scripts such as npx start through cmd.exe",
@@ -110,7 +113,7 @@ export const SESSIONS_AND_MESSAGES: Readonly<Record<string, Section>> = {
     "faults.exit-at-start": "a server that ends at its start is quoted, without its secrets",
     "faults.slow-start": "only calls of a slow server wait for its start",
     "faults.mute": "a server that never answers times out, and is ended",
-    "faults.garbage": "other output of a server does no harm",
+    "faults.garbage": "output that is no message has no effect",
     "faults.guard": "a server that cannot start is not started once per call",
     "faults.ceiling": "past GATEWAY_MAX_PROCESSES a call is refused until there is room",
     "faults.end-of-input": "whole process trees end with the input",
@@ -141,7 +144,7 @@ export const SESSIONS_AND_MESSAGES: Readonly<Record<string, Section>> = {
     "protocol.invalid": "an invalid message is answered or skipped, and ends nothing",
     "protocol.too-long": "a message above 64 MiB is skipped, and answered",
     "protocol.too-complex": "a message that is nested too deeply is refused",
-    "protocol.backpressure": "a side that does not read is not read from",
+    "protocol.backpressure": "the gateway does not read from a side that does not read from it",
     "protocol.closing": "the end of a channel is reported to all pending requests",
     "protocol.handler-fails": "an internal error does not end the connection",
     "protocol.pass-through": "texts are passed on unchanged",
