@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { createHmac } from "node:crypto";
-import { sha256 } from "../gateway/http/authenticator_scene.ts";
+import { sha256 } from "../gateway/http/authenticator_fixture.ts";
 import { Issuer, makeKey } from "../gateway/http/issuer.ts";
 import { RawConnection, sendRaw } from "../gateway/http/raw_http.ts";
 import { type RunningGateway, startGateway } from "./gateway.ts";
@@ -74,7 +74,7 @@ Deno.test("attacks on a gateway with tokens and JWTs", async (t) => {
         return [agent, { token_sha256: [sha256(`amg_${agent}`)], allow: { servers: ["*"] } }];
       }),
     ),
-    auth: { jwt: issuer.jwt() },
+    auth: { jwt: issuer.jwtRules() },
   });
   await using gateway = await startGateway({
     rules: makeRules(),
@@ -163,7 +163,7 @@ Deno.test("attacks on a gateway with tokens and JWTs", async (t) => {
     for (const [attack, token] of Object.entries(forged)) {
       assert.equal(await new HttpClient(gateway, token).openSession(), 401, attack);
     }
-    assert.equal(issuer.asked.includes("/evil"), false);
+    assert.equal(issuer.requestedPaths.includes("/evil"), false);
     assert.equal(await new HttpClient(gateway, validToken).openSession(), 200);
     secrets.push(validToken, ...Object.values(forged));
   });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { sha256 } from "../gateway/http/authenticator_scene.ts";
+import { sha256 } from "../gateway/http/authenticator_fixture.ts";
 import { Issuer } from "../gateway/http/issuer.ts";
 import { startGateway } from "./gateway.ts";
 import { waitUntil, withTimeout } from "./wait.ts";
@@ -12,7 +12,7 @@ Deno.test("[identity.credential] [rules.credentials] over HTTP the credential id
       a: { token_sha256: tokens.map(sha256), limits: { per_minute: 50 } },
       b: { token_sha256: [sha256("amg_b")], limits: { per_minute: 1 } },
     },
-    auth: { jwt: issuer.jwt() },
+    auth: { jwt: issuer.jwtRules() },
   });
   await using gateway = await startGateway({
     rules: makeRules(["amg_a", "amg_other"]),

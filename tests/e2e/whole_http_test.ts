@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { sha256 } from "../gateway/http/authenticator_scene.ts";
+import { sha256 } from "../gateway/http/authenticator_fixture.ts";
 import { Issuer } from "../gateway/http/issuer.ts";
 import { freePort, HAS_REDIS, RedisServer } from "../limits/redis.ts";
 import { EVERY_COMMAND } from "./every_command.ts";
@@ -28,7 +28,7 @@ for (const command of EVERY_COMMAND) {
           a: { allow: { servers: ["odd"] }, token_sha256: [sha256("amg_a")] },
           b: { token_sha256: [sha256("amg_b")], limits: { per_minute: 1 } },
         },
-        auth: { jwt: issuer.jwt() },
+        auth: { jwt: issuer.jwtRules() },
       },
       env: { GATEWAY_METRICS_TOKEN: METRICS_TOKEN },
       client: false,

@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
-import { SessionScene } from "./session_scene.ts";
+import { SessionFixture } from "./session_fixture.ts";
 
 const AGENTS = { a: { status: true }, b: {}, default: {} };
 
 Deno.test("[identity.credential] a credential binds its session to its agent", async () => {
   const rules = { agents: AGENTS, defaults: { deny_on_missing_agent: false } };
-  await using scene = await SessionScene.open(rules, { bound: "b", transport: "http" });
+  await using fixture = await SessionFixture.open(rules, { bound: "b", transport: "http" });
   for (const agent_id of ["b", "", null, undefined]) {
-    assert.deepEqual(await scene.call("list_servers", { agent_id }), {});
+    assert.deepEqual(await fixture.call("list_servers", { agent_id }), {});
   }
   for (const agent_id of ["a", "default", "nobody"]) {
-    const { code, message } = await scene.call("list_servers", { agent_id });
+    const { code, message } = await fixture.call("list_servers", { agent_id });
     assert.equal(code, "INVALID_AGENT_ID");
     assert.equal(
       message,
@@ -18,66 +18,66 @@ Deno.test("[identity.credential] a credential binds its session to its agent", a
         "Call again without agent_id.",
     );
   }
-  const agents = scene.audit().map(({ agent_id, decision }) => `${agent_id} ${decision}`);
+  const agents = fixture.audit().map(({ agent_id, decision }) => `${agent_id} ${decision}`);
   assert.deepEqual(agents.slice(0, 4), Array(4).fill("b ALLOW"));
   // The audit entry names the bound agent, whatever `agent_id` was given.
   assert.deepEqual(agents.slice(4), ["a DENY", "default DENY", "nobody DENY"]);
 });
 
 Deno.test("[identity.credential] an agent that is removed from the rules is refused immediately", async () => {
-  await using scene = await SessionScene.open({ agents: AGENTS }, { bound: "a" });
-  assert.deepEqual(await scene.call("list_servers"), {});
-  await scene.reload({ agents: { b: {} } });
-  assert.equal((await scene.call("list_servers")).code, "INVALID_AGENT_ID");
+  await using fixture = await SessionFixture.open({ agents: AGENTS }, { bound: "a" });
+  assert.deepEqual(await fixture.call("list_servers"), {});
+  await fixture.reload({ agents: { b: {} } });
+  assert.equal((await fixture.call("list_servers")).code, "INVALID_AGENT_ID");
 });
 
 Deno.test("[identity.credential] limits apply to the bound agent", async () => {
   const rules = { agents: { a: { limits: { per_minute: 1 } }, b: {} } };
-  await using scene = await SessionScene.open(rules, { bound: "a" });
-  assert.deepEqual(await scene.call("list_servers"), {});
-  assert.equal((await scene.call("list_servers", { agent_id: "b" })).code, "INVALID_AGENT_ID");
-  assert.equal((await scene.call("list_servers")).code, "RATE_LIMITED");
+  await using fixture = await SessionFixture.open(rules, { bound: "a" });
+  assert.deepEqual(await fixture.call("list_servers"), {});
+  assert.equal((await fixture.call("list_servers", { agent_id: "b" })).code, "INVALID_AGENT_ID");
+  assert.equal((await fixture.call("list_servers")).code, "RATE_LIMITED");
 });
 
 const STATUS = "get_gateway_status";
 
 Deno.test("[rules.status] over HTTP an agent with status: true sees the status", async () => {
-  await using scene = await SessionScene.open({ agents: AGENTS }, {
+  await using fixture = await SessionFixture.open({ agents: AGENTS }, {
     bound: "a",
     transport: "http",
   });
-  assert.ok((await scene.toolNames()).includes(STATUS));
-  assert.deepEqual(await scene.call(STATUS), {});
+  assert.ok((await fixture.toolNames()).includes(STATUS));
+  assert.deepEqual(await fixture.call(STATUS), {});
   // Only while the rules permit it.
-  await scene.reload({ agents: { ...AGENTS, a: {} } });
-  assert.ok(!(await scene.toolNames()).includes(STATUS));
-  const { code, message } = await scene.call(STATUS);
+  await fixture.reload({ agents: { ...AGENTS, a: {} } });
+  assert.ok(!(await fixture.toolNames()).includes(STATUS));
+  const { code, message } = await fixture.call(STATUS);
   assert.equal(code, "-32602");
   assert.match(message ?? "", /^Unknown tool: get_gateway_status\. This server has list_servers, /);
   assert.doesNotMatch(message?.slice(20) ?? "", /get_gateway_status.*get_gateway_status/);
 });
 
 Deno.test("[rules.status] over HTTP other agents do not see it", async () => {
-  await using scene = await SessionScene.open({ agents: AGENTS }, {
+  await using fixture = await SessionFixture.open({ agents: AGENTS }, {
     bound: "b",
     transport: "http",
   });
-  assert.ok(!(await scene.toolNames()).includes(STATUS));
-  assert.equal((await scene.call(STATUS)).code, "-32602");
+  assert.ok(!(await fixture.toolNames()).includes(STATUS));
+  assert.equal((await fixture.call(STATUS)).code, "-32602");
 });
 
 Deno.test("[rules.status] without a bound agent, the agent of the call decides", async () => {
-  await using scene = await SessionScene.open({ agents: AGENTS }, { transport: "http" });
-  assert.ok((await scene.toolNames()).includes(STATUS));
-  assert.deepEqual(await scene.call(STATUS, { agent_id: "a" }), {});
-  const { code, rule } = await scene.call(STATUS, { agent_id: "b" });
+  await using fixture = await SessionFixture.open({ agents: AGENTS }, { transport: "http" });
+  assert.ok((await fixture.toolNames()).includes(STATUS));
+  assert.deepEqual(await fixture.call(STATUS, { agent_id: "a" }), {});
+  const { code, rule } = await fixture.call(STATUS, { agent_id: "b" });
   assert.deepEqual([code, rule], ["DENIED_BY_POLICY", "agents.b.status"]);
-  await scene.reload({ agents: { b: {} } });
-  assert.ok(!(await scene.toolNames()).includes(STATUS));
+  await fixture.reload({ agents: { b: {} } });
+  assert.ok(!(await fixture.toolNames()).includes(STATUS));
 });
 
 Deno.test("[rules.status] over stdio every agent sees it in debug mode", async () => {
-  await using scene = await SessionScene.open({ agents: AGENTS });
-  assert.ok((await scene.toolNames()).includes(STATUS));
-  assert.deepEqual(await scene.call(STATUS, { agent_id: "b" }), {});
+  await using fixture = await SessionFixture.open({ agents: AGENTS });
+  assert.ok((await fixture.toolNames()).includes(STATUS));
+  assert.deepEqual(await fixture.call(STATUS, { agent_id: "b" }), {});
 });

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { SessionScene } from "./session_scene.ts";
+import { SessionFixture } from "./session_fixture.ts";
 
 Deno.test("[rules.error-denies] an error while deciding denies the call, and only the log has its cause", async () => {
   const rules = { agents: { a: { allow: { servers: ["*"] } }, b: { allow: { servers: ["*"] } } } };
-  await using scene = await SessionScene.open(rules);
-  scene.breakRulesOf("a", new Error("secret detail"));
+  await using fixture = await SessionFixture.open(rules);
+  fixture.breakRulesOf("a", new Error("secret detail"));
   const args = { server: "files", tool: "read" };
-  const { code, message, rule, hint = "", ...rest } = await scene.call("execute_tool", {
+  const { code, message, rule, hint = "", ...rest } = await fixture.call("execute_tool", {
     ...args,
     agent_id: "a",
   });
@@ -17,24 +17,24 @@ Deno.test("[rules.error-denies] an error while deciding denies the call, and onl
   const [, id] =
     /^Tell the user that the gateway failed to decide; its log has the reason under (\S+)$/
       .exec(hint) ?? [];
-  const index = scene.log.fields.findIndex((fields) => fields["id"] === id);
+  const index = fixture.log.fields.findIndex((fields) => fields["id"] === id);
   assert.equal(
-    scene.log.messages[index],
+    fixture.log.messages[index],
     "error Denied an operation because deciding about it failed",
   );
-  const { operation, agent, reason } = scene.log.fields[index] ?? {};
+  const { operation, agent, reason } = fixture.log.fields[index] ?? {};
   assert.deepEqual([operation, agent], ["execute_tool", "a"]);
   assert.match(String(reason), /^Error: secret detail\n/);
-  const line = scene.audit().at(-1) ?? {};
+  const line = fixture.audit().at(-1) ?? {};
   assert.deepEqual([line["decision"], line["code"], line["rule"]], [
     "DENY",
     "DENIED_BY_POLICY",
     "agents.a",
   ]);
   // Filters deny as well; decisions about other agents are unaffected.
-  assert.equal((await scene.call("list_servers", { agent_id: "a" })).code, undefined);
+  assert.equal((await fixture.call("list_servers", { agent_id: "a" })).code, undefined);
   assert.equal(
-    (await scene.call("execute_tool", { ...args, agent_id: "b" })).code,
+    (await fixture.call("execute_tool", { ...args, agent_id: "b" })).code,
     "SERVER_UNAVAILABLE",
   );
 });

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { waitUntil } from "../e2e/wait.ts";
-import { SessionScene } from "./session_scene.ts";
+import { SessionFixture } from "./session_fixture.ts";
 
 const ANY = { allow: { servers: ["*"] } };
 
 Deno.test("[errors.rate-limited] [rules.limits] calls beyond the limit per minute are refused", async () => {
-  await using scene = await SessionScene.open({
+  await using fixture = await SessionFixture.open({
     agents: { a: { ...ANY, limits: { per_minute: 2 } }, b: ANY },
   });
-  const list = (agent_id: string) => scene.call("list_servers", { agent_id });
+  const list = (agent_id: string) => fixture.call("list_servers", { agent_id });
   assert.deepEqual([await list("a"), await list("a")], [{}, {}]);
   const { code, message = "", retry_after_ms = 0, ...rest } = await list("a");
   assert.equal(code, "RATE_LIMITED");
@@ -20,17 +20,17 @@ Deno.test("[errors.rate-limited] [rules.limits] calls beyond the limit per minut
   );
   assert.deepEqual(rest, {});
   assert.deepEqual(await list("b"), {});
-  const { agent_id, decision, code: recorded } = scene.audit()[2] ?? {};
+  const { agent_id, decision, code: recorded } = fixture.audit()[2] ?? {};
   assert.deepEqual([agent_id, decision, recorded], ["a", "DENY", "RATE_LIMITED"]);
-  assert.match(JSON.stringify(scene.metrics.summary()), /"RATE_LIMITED":1/);
+  assert.match(JSON.stringify(fixture.metrics.summary()), /"RATE_LIMITED":1/);
 });
 
 Deno.test("[rules.limits] calls that the rules deny count, those of unknown agents do not", async () => {
-  await using scene = await SessionScene.open({
+  await using fixture = await SessionFixture.open({
     agents: { a: { limits: { per_minute: 2 } } },
   });
   const probe = (agent_id: string, server: string) =>
-    scene.call("get_server_tools", { agent_id, server }).then(({ code }) => code);
+    fixture.call("get_server_tools", { agent_id, server }).then(({ code }) => code);
   const denied = "DENIED_BY_POLICY";
   assert.deepEqual([await probe("a", "x"), await probe("a", "y")], [denied, denied]);
   assert.equal(await probe("a", "z"), "RATE_LIMITED");
@@ -38,14 +38,14 @@ Deno.test("[rules.limits] calls that the rules deny count, those of unknown agen
 });
 
 Deno.test("[rules.limits] each default applies unless the agent sets that limit", async () => {
-  await using scene = await SessionScene.open({
+  await using fixture = await SessionFixture.open({
     agents: { own: { limits: { per_minute: 3 } }, other: {}, more: { limits: { concurrent: 2 } } },
     defaults: { limits: { per_minute: 1, concurrent: 1 } },
   });
   const codes = async (agent_id: string, times: number) => {
     const all = [];
     for (let time = 0; time < times; time++) {
-      all.push((await scene.call("list_servers", { agent_id })).code);
+      all.push((await fixture.call("list_servers", { agent_id })).code);
     }
     return all;
   };
@@ -57,95 +57,104 @@ Deno.test("[rules.limits] each default applies unless the agent sets that limit"
 });
 
 Deno.test("[errors.rate-limited] [rules.limits] calls beyond the concurrent limit are refused", async () => {
-  await using scene = await SessionScene.open({
+  await using fixture = await SessionFixture.open({
     agents: { a: { limits: { concurrent: 2 } }, b: {} },
   });
-  const [first] = await scene.begin("a");
+  const [first] = await fixture.startHeldCall("a");
   // All clients of an agent share its limit.
-  await scene.begin("a", { client: scene.addClient() });
-  const refused = await scene.call("wait", { agent_id: "a" });
+  await fixture.startHeldCall("a", { client: fixture.addClient() });
+  const refused = await fixture.call("wait", { agent_id: "a" });
   assert.deepEqual(refused, {
     code: "RATE_LIMITED",
     message:
       'Agent "a" already has 2 active calls; its limit is 2. Call again when one of them is answered.',
     retry_after_ms: 1000,
   });
-  await scene.begin("b");
-  scene.waiting[0]?.end();
+  await fixture.startHeldCall("b");
+  fixture.heldCalls[0]?.end();
   assert.deepEqual(await first, {});
-  await scene.begin("a");
+  await fixture.startHeldCall("a");
 });
 
 Deno.test("[rules.limits] a permit is released however the call ends", async () => {
-  await using scene = await SessionScene.open({ agents: { a: { limits: { concurrent: 1 } } } });
-  const [failing] = await scene.begin("a");
-  scene.waiting[0]?.fail(new Error("a fault of the gateway"));
+  await using fixture = await SessionFixture.open({ agents: { a: { limits: { concurrent: 1 } } } });
+  const [failing] = await fixture.startHeldCall("a");
+  fixture.heldCalls[0]?.fail(new Error("a fault of the gateway"));
   assert.equal((await failing)?.code, "-32603");
 
   const controller = new AbortController();
-  await scene.begin("a", { signal: controller.signal });
+  await fixture.startHeldCall("a", { signal: controller.signal });
   controller.abort();
-  await waitUntil("a cancelled call is over", () => scene.limits.callCount === 0);
+  await waitUntil("a cancelled call is over", () => fixture.limits.callCount === 0);
 
-  const gone = scene.addClient();
-  await scene.begin("a", { client: gone });
-  await scene.peer(gone).close();
-  await waitUntil("the call of a client that is gone is over", () => scene.limits.callCount === 0);
+  const gone = fixture.addClient();
+  await fixture.startHeldCall("a", { client: gone });
+  await fixture.peer(gone).close();
+  await waitUntil(
+    "the call of a client that is gone is over",
+    () => fixture.limits.callCount === 0,
+  );
 
-  assert.equal((await scene.call("get_server_tools", { agent_id: "a" })).code, "INVALID_ARGUMENTS");
   assert.equal(
-    (await scene.call("get_server_tools", { agent_id: "a", server: "x" })).code,
+    (await fixture.call("get_server_tools", { agent_id: "a" })).code,
+    "INVALID_ARGUMENTS",
+  );
+  assert.equal(
+    (await fixture.call("get_server_tools", { agent_id: "a", server: "x" })).code,
     "DENIED_BY_POLICY",
   );
-  assert.equal(scene.limits.callCount, 0);
+  assert.equal(fixture.limits.callCount, 0);
 });
 
 Deno.test("[rules.limits] a reload changes limits, and keeps the counts", async () => {
   const rules = (per_minute: number, concurrent: number) => ({
     agents: { a: { limits: { per_minute, concurrent } } },
   });
-  await using scene = await SessionScene.open(rules(10, 1));
-  await scene.begin("a");
-  assert.match((await scene.call("wait", { agent_id: "a" })).message ?? "", /active call/);
-  await scene.reload(rules(2, 2));
-  assert.match((await scene.call("wait", { agent_id: "a" })).message ?? "", /in a minute/);
-  await scene.reload(rules(5, 2));
-  await scene.begin("a");
-  assert.match((await scene.call("wait", { agent_id: "a" })).message ?? "", /active call/);
-  await scene.reload({ agents: { a: {} } });
-  await scene.begin("a");
-  await scene.begin("a");
+  await using fixture = await SessionFixture.open(rules(10, 1));
+  await fixture.startHeldCall("a");
+  assert.match((await fixture.call("wait", { agent_id: "a" })).message ?? "", /active call/);
+  await fixture.reload(rules(2, 2));
+  assert.match((await fixture.call("wait", { agent_id: "a" })).message ?? "", /in a minute/);
+  await fixture.reload(rules(5, 2));
+  await fixture.startHeldCall("a");
+  assert.match((await fixture.call("wait", { agent_id: "a" })).message ?? "", /active call/);
+  await fixture.reload({ agents: { a: {} } });
+  await fixture.startHeldCall("a");
+  await fixture.startHeldCall("a");
 });
 
 Deno.test("[rules.limits] the whole gateway has limits, too", async () => {
   const rules = { agents: { a: { limits: { per_minute: 1 } }, b: {} } };
-  await using scene = await SessionScene.open(rules, {
+  await using fixture = await SessionFixture.open(rules, {
     limits: { maxCalls: 2, callsPerMinute: 3 },
   });
-  await scene.begin("b");
-  await scene.begin("a");
+  await fixture.startHeldCall("b");
+  await fixture.startHeldCall("a");
   // A call refused by its agent's own limit does not count towards the other limits.
-  assert.match((await scene.call("wait", { agent_id: "a" })).message ?? "", /^Agent "a" has made/);
-  const { code, message } = await scene.call("wait", { agent_id: "b" });
+  assert.match(
+    (await fixture.call("wait", { agent_id: "a" })).message ?? "",
+    /^Agent "a" has made/,
+  );
+  const { code, message } = await fixture.call("wait", { agent_id: "b" });
   assert.equal(code, "RATE_LIMITED");
   assert.match(message ?? "", /^The gateway already has 2 active calls, its maximum\./);
-  scene.waiting[0]?.end();
-  await waitUntil("a place is free", () => scene.limits.callCount === 1);
-  const late = await scene.call("wait", { agent_id: "b" });
+  fixture.heldCalls[0]?.end();
+  await waitUntil("a place is free", () => fixture.limits.callCount === 1);
+  const late = await fixture.call("wait", { agent_id: "b" });
   assert.match(late.message ?? "", /^The gateway has made the 3 calls/);
   assert.ok((late.retry_after_ms ?? 0) > 50_000);
 });
 
 Deno.test("[rules.limits] the number of unanswered calls is bounded", async () => {
-  await using scene = await SessionScene.open({ agents: { a: {} } });
-  const calls = Array.from({ length: 10_500 }, () => scene.call("wait", { agent_id: "a" }));
+  await using fixture = await SessionFixture.open({ agents: { a: {} } });
+  const calls = Array.from({ length: 10_500 }, () => fixture.call("wait", { agent_id: "a" }));
   const answers = Promise.all(calls);
   await waitUntil("all have begun", () => {
-    return scene.audit().length === 500 && scene.waiting.length === 10_000;
+    return fixture.audit().length === 500 && fixture.heldCalls.length === 10_000;
   });
   // Another client is not affected.
-  await scene.begin("a", { client: scene.addClient() });
-  for (const { end } of scene.waiting) end();
+  await fixture.startHeldCall("a", { client: fixture.addClient() });
+  for (const { end } of fixture.heldCalls) end();
   const codes = (await answers).map(({ code }) => code);
   assert.equal(codes.filter((code) => code === "RATE_LIMITED").length, 500);
   assert.equal(codes.filter((code) => code === undefined).length, 10_000);

@@ -18,25 +18,25 @@ const MORE_SERVERS = { mcpServers: { one: { command: "one" }, two: { command: "t
 const RULES = { agents: { a: { allow: { servers: ["*"] } } } };
 const MORE_RULES = { agents: { a: {}, b: {} } };
 
-/** A reloader over two real files. */
-class Scene implements Disposable {
+/** A reloader of two files in a temporary folder. */
+class ReloaderFixture implements Disposable {
   readonly folder = new TempFolder();
-  /** Configurations that took effect. */
+  /** The configurations that took effect, in order. */
   readonly applied: Configuration[] = [];
   readonly log: string[] = [];
   readonly watch: FileWatch;
   readonly reloader: Reloader;
-  /** Makes the next configuration fail to take effect. */
+  /** Makes the configurations fail to take effect, while it is set. */
   applyError: Error | undefined;
   /** Number of checks of the files. */
-  checks = 0;
+  checkCount = 0;
 
   private constructor(folder: TempFolder, loaded: Configuration, watch: FileWatch) {
     this.folder = folder;
     this.watch = watch;
     const files = filesIn(folder);
     const checkAndCount = async () => {
-      this.checks++;
+      this.checkCount++;
       return await checkFiles(folder);
     };
     this.reloader = new Reloader({ files, watch, checkFiles: checkAndCount }, {
@@ -49,7 +49,7 @@ class Scene implements Disposable {
     });
   }
 
-  static async open(rules: object = RULES): Promise<Scene> {
+  static async open(rules: object = RULES): Promise<ReloaderFixture> {
     const folder = new TempFolder();
     folder.write("mcp.json", SERVERS);
     folder.write("rules.json", rules);
@@ -57,7 +57,7 @@ class Scene implements Disposable {
     const watch = new FileWatch([mcpConfig.path, rulesFile.path]);
     const { configuration } = await checkFiles(folder);
     assert.ok(configuration);
-    return new Scene(folder, configuration, watch);
+    return new ReloaderFixture(folder, configuration, watch);
   }
 
   /** Writes a file, and checks it immediately. */
@@ -82,19 +82,22 @@ function checkFiles(folder: TempFolder) {
   return checkConfiguration(filesIn(folder), { env: environmentOf({}), cwd: folder.path });
 }
 
-/** Attempts and successes of the servers file, then of the rules file. */
-function counts({ mcp_config, gateway_rules }: ReloadStatus): number[][] {
-  return [mcp_config, gateway_rules].map((one) => [one.attempt_count, one.success_count]);
+/** Returns the numbers of attempts and successes, of the servers file and of the rules file. */
+function attemptAndSuccessCounts({ mcp_config, gateway_rules }: ReloadStatus): number[][] {
+  return [mcp_config, gateway_rules].map((file) => [file.attempt_count, file.success_count]);
 }
 
-function errors({ mcp_config, gateway_rules }: ReloadStatus): (string | null)[] {
+/** Returns the last errors of the servers file and of the rules file. */
+function lastErrors({ mcp_config, gateway_rules }: ReloadStatus): (string | null)[] {
   return [mcp_config.last_error, gateway_rules.last_error];
 }
 
 Deno.test("[reload.status] the start is the first attempt and the first success", async () => {
   const before = new Date().toISOString();
-  using scene = await Scene.open({ agents: { a: { allow: { servers: ["nowhere"] } } } });
-  const status = scene.reloader.status();
+  using fixture = await ReloaderFixture.open({
+    agents: { a: { allow: { servers: ["nowhere"] } } },
+  });
+  const status = fixture.reloader.status();
   assert.deepEqual(Object.keys(status), ["mcp_config", "gateway_rules"]);
   const { last_attempt, last_success, ...rest } = status.mcp_config;
   assert.ok(last_attempt >= before && last_attempt === last_success);
@@ -103,16 +106,28 @@ Deno.test("[reload.status] the start is the first attempt and the first success"
 });
 
 Deno.test("[reload.status] attempts and successes are counted for each file", async () => {
-  using scene = await Scene.open();
-  scene.reloader.start();
-  scene.reloader.start();
-  assert.deepEqual(counts(await scene.edit("mcp.json", MORE_SERVERS)), [[2, 2], [1, 1]]);
-  assert.deepEqual(counts(await scene.edit("rules.json", MORE_RULES)), [[2, 2], [2, 2]]);
-  assert.deepEqual(counts(await scene.edit("rules.json", MORE_RULES)), [[2, 2], [2, 2]]);
-  scene.folder.write("mcp.json", SERVERS);
-  assert.deepEqual(counts(await scene.edit("rules.json", RULES)), [[3, 3], [3, 3]]);
-  assert.equal(scene.checks, 3);
-  assert.deepEqual(scene.applied.map(({ servers, rules }) => [servers.size, rules.agents.size]), [
+  using fixture = await ReloaderFixture.open();
+  fixture.reloader.start();
+  fixture.reloader.start();
+  assert.deepEqual(attemptAndSuccessCounts(await fixture.edit("mcp.json", MORE_SERVERS)), [[2, 2], [
+    1,
+    1,
+  ]]);
+  assert.deepEqual(attemptAndSuccessCounts(await fixture.edit("rules.json", MORE_RULES)), [[2, 2], [
+    2,
+    2,
+  ]]);
+  assert.deepEqual(attemptAndSuccessCounts(await fixture.edit("rules.json", MORE_RULES)), [[2, 2], [
+    2,
+    2,
+  ]]);
+  fixture.folder.write("mcp.json", SERVERS);
+  assert.deepEqual(attemptAndSuccessCounts(await fixture.edit("rules.json", RULES)), [[3, 3], [
+    3,
+    3,
+  ]]);
+  assert.equal(fixture.checkCount, 3);
+  assert.deepEqual(fixture.applied.map(({ servers, rules }) => [servers.size, rules.agents.size]), [
     [2, 1],
     [2, 2],
     [1, 1],
@@ -120,95 +135,98 @@ Deno.test("[reload.status] attempts and successes are counted for each file", as
 });
 
 Deno.test("[reload.bad-file] all errors are reported, each with its file", async () => {
-  using scene = await Scene.open();
-  scene.reloader.start();
-  const bad = await scene.edit("rules.json", '{"agents": 7,\n"defaults": 7}');
-  const [none, rulesError] = errors(bad);
+  using fixture = await ReloaderFixture.open();
+  fixture.reloader.start();
+  const bad = await fixture.edit("rules.json", '{"agents": 7,\n"defaults": 7}');
+  const [none, rulesError] = lastErrors(bad);
   assert.equal(none, null);
   assert.match(
     rulesError ?? "",
     /^rules\.json:1:\d+: agents: .+\nrules\.json:2:\d+: defaults: .+$/,
   );
-  assert.deepEqual(counts(bad), [[1, 1], [2, 1]]);
-  for (const line of rulesError?.split("\n") ?? []) assert.ok(scene.log.join("").includes(line));
+  assert.deepEqual(attemptAndSuccessCounts(bad), [[1, 1], [2, 1]]);
+  for (const line of rulesError?.split("\n") ?? []) assert.ok(fixture.log.join("").includes(line));
 
-  const worse = await scene.edit("mcp.json", "{");
-  const [own, still] = errors(worse);
+  const worse = await fixture.edit("mcp.json", "{");
+  const [own, still] = lastErrors(worse);
   assert.match(own ?? "", /^mcp\.json:1:/);
   assert.equal(still, rulesError);
-  assert.deepEqual(counts(worse), [[2, 1], [2, 1]]);
-  assert.equal(scene.applied.length, 0);
+  assert.deepEqual(attemptAndSuccessCounts(worse), [[2, 1], [2, 1]]);
+  assert.equal(fixture.applied.length, 0);
 });
 
 Deno.test("[reload.bad-file] a valid file that waited takes effect when the invalid one is fixed", async () => {
-  using scene = await Scene.open();
-  scene.reloader.start();
-  await scene.edit("rules.json", "{");
-  const waiting = await scene.edit("mcp.json", MORE_SERVERS);
-  assert.equal(errors(waiting)[0], "Not used because of an error in rules.json");
-  assert.deepEqual(counts(waiting), [[2, 1], [2, 1]]);
-  const mended = await scene.edit("rules.json", RULES);
-  assert.deepEqual(errors(mended), [null, null]);
-  assert.deepEqual(counts(mended), [[2, 2], [3, 2]]);
+  using fixture = await ReloaderFixture.open();
+  fixture.reloader.start();
+  await fixture.edit("rules.json", "{");
+  const waiting = await fixture.edit("mcp.json", MORE_SERVERS);
+  assert.equal(lastErrors(waiting)[0], "Not used because of an error in rules.json");
+  assert.deepEqual(attemptAndSuccessCounts(waiting), [[2, 1], [2, 1]]);
+  const mended = await fixture.edit("rules.json", RULES);
+  assert.deepEqual(lastErrors(mended), [null, null]);
+  assert.deepEqual(attemptAndSuccessCounts(mended), [[2, 2], [3, 2]]);
   assert.ok(mended.mcp_config.last_success >= mended.gateway_rules.last_attempt);
-  assert.equal(scene.applied[0]?.servers.size, 2);
+  assert.equal(fixture.applied[0]?.servers.size, 2);
 });
 
 Deno.test("[reload.bad-file] an invalid file that is restored is no longer an error", async () => {
-  using scene = await Scene.open();
-  scene.reloader.start();
-  await scene.edit("mcp.json", "{");
-  const status = await scene.edit("mcp.json", SERVERS);
-  assert.deepEqual(errors(status), [null, null]);
-  assert.deepEqual(counts(status), [[3, 2], [1, 1]]);
+  using fixture = await ReloaderFixture.open();
+  fixture.reloader.start();
+  await fixture.edit("mcp.json", "{");
+  const status = await fixture.edit("mcp.json", SERVERS);
+  assert.deepEqual(lastErrors(status), [null, null]);
+  assert.deepEqual(attemptAndSuccessCounts(status), [[3, 2], [1, 1]]);
 });
 
 Deno.test("[reload.bad-file] an error while a file takes effect is reported, and the next file is tried", async () => {
-  using scene = await Scene.open();
-  scene.reloader.start();
-  scene.applyError = new Error("a fault");
-  assert.deepEqual(errors(await scene.edit("mcp.json", MORE_SERVERS)), ["a fault", null]);
-  scene.applyError = undefined;
-  const status = await scene.edit("mcp.json", SERVERS);
-  assert.deepEqual([errors(status), counts(status)], [[null, null], [[3, 2], [1, 1]]]);
+  using fixture = await ReloaderFixture.open();
+  fixture.reloader.start();
+  fixture.applyError = new Error("a fault");
+  assert.deepEqual(lastErrors(await fixture.edit("mcp.json", MORE_SERVERS)), ["a fault", null]);
+  fixture.applyError = undefined;
+  const status = await fixture.edit("mcp.json", SERVERS);
+  assert.deepEqual([lastErrors(status), attemptAndSuccessCounts(status)], [[null, null], [[3, 2], [
+    1,
+    1,
+  ]]]);
 });
 
 Deno.test("[reload.warnings] the status has the warnings of the current rules, the log has all", async () => {
-  using scene = await Scene.open();
-  scene.reloader.start();
+  using fixture = await ReloaderFixture.open();
+  fixture.reloader.start();
   const odd = { agents: { a: { allow: { servers: ["nowhere"] } } } };
-  const warned = (await scene.edit("rules.json", odd)).gateway_rules.last_warnings;
+  const warned = (await fixture.edit("rules.json", odd)).gateway_rules.last_warnings;
   assert.equal(warned.length, 1);
-  assert.ok(scene.log.some((line) => line.startsWith("warn: rules.json:")));
+  assert.ok(fixture.log.some((line) => line.startsWith("warn: rules.json:")));
   // Warnings of an unused file are not in the status.
-  assert.deepEqual((await scene.edit("rules.json", "{")).gateway_rules.last_warnings, warned);
-  assert.deepEqual((await scene.edit("rules.json", RULES)).gateway_rules.last_warnings, []);
+  assert.deepEqual((await fixture.edit("rules.json", "{")).gateway_rules.last_warnings, warned);
+  assert.deepEqual((await fixture.edit("rules.json", RULES)).gateway_rules.last_warnings, []);
 });
 
 Deno.test("[reload.sighup] reading on demand is an attempt for both files, even before the watch begins", async () => {
-  using scene = await Scene.open();
-  await scene.reloader.reload();
-  assert.deepEqual(counts(scene.reloader.status()), [[2, 2], [2, 2]]);
-  scene.reloader.start();
-  await scene.watch.look();
-  scene.folder.write("rules.json", MORE_RULES);
-  await scene.reloader.reload();
+  using fixture = await ReloaderFixture.open();
+  await fixture.reloader.reload();
+  assert.deepEqual(attemptAndSuccessCounts(fixture.reloader.status()), [[2, 2], [2, 2]]);
+  fixture.reloader.start();
+  await fixture.watch.look();
+  fixture.folder.write("rules.json", MORE_RULES);
+  await fixture.reloader.reload();
   // Files already reloaded on demand no longer count as changed.
-  await scene.watch.look();
-  assert.deepEqual(counts(scene.reloader.status()), [[3, 3], [3, 3]]);
-  await Promise.all([scene.reloader.reload(), scene.reloader.reload()]);
-  assert.deepEqual(counts(scene.reloader.status()), [[5, 5], [5, 5]]);
-  assert.equal(scene.applied.at(-1)?.rules.agents.size, 2);
+  await fixture.watch.look();
+  assert.deepEqual(attemptAndSuccessCounts(fixture.reloader.status()), [[3, 3], [3, 3]]);
+  await Promise.all([fixture.reloader.reload(), fixture.reloader.reload()]);
+  assert.deepEqual(attemptAndSuccessCounts(fixture.reloader.status()), [[5, 5], [5, 5]]);
+  assert.equal(fixture.applied.at(-1)?.rules.agents.size, 2);
 });
 
 Deno.test("[reload.sighup] a file that is changed, read on demand and changed back takes effect each time", async () => {
-  using scene = await Scene.open();
-  scene.reloader.start();
-  await scene.watch.look();
-  scene.folder.write("rules.json", MORE_RULES);
-  await scene.reloader.reload();
-  await scene.edit("rules.json", RULES);
-  assert.deepEqual(scene.applied.map(({ rules }) => rules.agents.size), [2, 1]);
+  using fixture = await ReloaderFixture.open();
+  fixture.reloader.start();
+  await fixture.watch.look();
+  fixture.folder.write("rules.json", MORE_RULES);
+  await fixture.reloader.reload();
+  await fixture.edit("rules.json", RULES);
+  assert.deepEqual(fixture.applied.map(({ rules }) => rules.agents.size), [2, 1]);
 });
 
 const unused = (): never => assert.fail("nothing is started");
@@ -228,8 +246,8 @@ function configurationOf(base: Configuration, entries: readonly [string, string]
 }
 
 Deno.test("[reload.untouched] the servers always become those of the file, and unchanged ones stay", async () => {
-  using scene = await Scene.open();
-  const { configuration: base } = await checkFiles(scene.folder);
+  using fixture = await ReloaderFixture.open();
+  const { configuration: base } = await checkFiles(fixture.folder);
   assert.ok(base);
   const name = fc.constantFrom("a", "b", "c", "__proto__", "constructor");
   const file = fc.uniqueArray(fc.tuple(name, fc.constantFrom("1", "2")), { selector: ([n]) => n });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { JsonText, LineChannel, Peer } from "../../src/jsonrpc/mod.ts";
-import { ByteSink, ByteSource, settle } from "./byte_streams.ts";
+import { settle, TestByteSink, TestByteSource } from "./byte_streams.ts";
 
 const MB = 1024 * 1024;
 
@@ -12,7 +12,7 @@ Deno.test("[protocol.backpressure] messages sent during a write leave in one wri
       writes.push(chunk.length);
     },
   });
-  const channel = new LineChannel(new ByteSource().readable, writable);
+  const channel = new LineChannel(new TestByteSource().readable, writable);
   for (let count = 0; count < 3; count++) channel.send("a");
   await Promise.resolve();
   await Promise.resolve();
@@ -30,7 +30,7 @@ Deno.test("[protocol.backpressure] flush does not wait for messages that are sen
       if (++count < 1000) channel.send("more");
     },
   });
-  const channel: LineChannel = new LineChannel(new ByteSource().readable, writable);
+  const channel: LineChannel = new LineChannel(new TestByteSource().readable, writable);
   channel.send("first");
   await channel.flush();
   assert.ok(count < 5, `waited for ${count} writes`);
@@ -41,7 +41,7 @@ Deno.test("[protocol.backpressure] flush does not wait for messages that are sen
 async function askAndNotRead(
   options: { pauseWhenUnread?: boolean },
 ): Promise<{ soon: number; taken: number; unread: number; takenAfter: number; written: number }> {
-  const source = new ByteSource();
+  const source = new TestByteSource();
   let gate = Promise.withResolvers<void>();
   let written = 0;
   const writable = new WritableStream<Uint8Array>({
@@ -103,7 +103,7 @@ Deno.test("[protocol.backpressure] a pipe that is always full lets everything el
     },
   }, { highWaterMark: 0 });
   const closed = Promise.withResolvers<void>();
-  const channel = new LineChannel(source, new ByteSink().writable);
+  const channel = new LineChannel(source, new TestByteSink().writable);
   channel.open({ message: () => {}, dropped: () => {}, closed: () => closed.resolve() });
   setTimeout(() => hasRun = true);
   await closed.promise;

@@ -1,7 +1,7 @@
-/** Byte streams inside the process, which replace the pipes of a channel. */
+/** Byte streams in this process, in place of the pipes of a channel. */
 
 /** A source of bytes that the test pushes. */
-export class ByteSource {
+export class TestByteSource {
   readonly readable: ReadableStream<Uint8Array>;
   isCancelled = false;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
@@ -17,7 +17,7 @@ export class ByteSource {
     });
   }
 
-  /** Number of chunks that were pushed and not read yet; invalid after the end. */
+  /** Number of pushed chunks that are not read yet; invalid after the end. */
   get unread(): number {
     return 1 - (this.#controller?.desiredSize ?? 1);
   }
@@ -37,7 +37,7 @@ export class ByteSource {
 }
 
 /** A sink that keeps the bytes; it can fail like a broken pipe. */
-export class ByteSink {
+export class TestByteSink {
   readonly writable: WritableStream<Uint8Array>;
   readonly #chunks: Uint8Array[] = [];
   #broken: Error | undefined;
@@ -95,8 +95,8 @@ export function joinBytes(chunks: readonly Uint8Array[]): Uint8Array {
 }
 
 /**
- * Waits some ticks of the event loop, until everything has happened that needs no new input, including
- * the pauses in which a channel lets others run.
+ * Waits for some ticks of the event loop, in which a channel processes all of its input, including its
+ * pauses.
  */
 export async function settle(): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve));

@@ -6,7 +6,7 @@ import {
   Peer,
   type PeerHandler,
 } from "../../src/jsonrpc/mod.ts";
-import { ByteSink, ByteSource, settle } from "./byte_streams.ts";
+import { settle, TestByteSink, TestByteSource } from "./byte_streams.ts";
 
 const SILENT: PeerHandler = {
   request: () => {},
@@ -16,9 +16,9 @@ const SILENT: PeerHandler = {
 };
 
 Deno.test("[protocol.closing] when reading fails, all pending requests get the cause", async () => {
-  const source = new ByteSource();
+  const source = new TestByteSource();
   const closed = Promise.withResolvers<Error | undefined>();
-  const peer = new Peer(new LineChannel(source.readable, new ByteSink().writable), {
+  const peer = new Peer(new LineChannel(source.readable, new TestByteSink().writable), {
     ...SILENT,
     closed: (cause) => closed.resolve(cause),
   });
@@ -34,8 +34,8 @@ Deno.test("[protocol.closing] when reading fails, all pending requests get the c
   await peer.close();
 });
 
-Deno.test("[protocol.closing] the end rejects our requests and lets theirs be answered", async () => {
-  const [source, sink] = [new ByteSource(), new ByteSink()];
+Deno.test("[protocol.closing] after the end of reading, sent requests are rejected and received ones can be answered", async () => {
+  const [source, sink] = [new TestByteSource(), new TestByteSink()];
   const incoming: IncomingRequest[] = [];
   const peer = new Peer(new LineChannel(source.readable, sink.writable), {
     ...SILENT,
@@ -68,7 +68,7 @@ Deno.test("[protocol.closing] the end rejects our requests and lets theirs be an
 });
 
 Deno.test("[protocol.closing] sending to a side that is gone does nothing", async () => {
-  const [source, sink] = [new ByteSource(), new ByteSink()];
+  const [source, sink] = [new TestByteSource(), new TestByteSink()];
   const peer = new Peer(new LineChannel(source.readable, sink.writable), SILENT);
   sink.break();
   const abort = new AbortController();
@@ -85,23 +85,23 @@ Deno.test("[protocol.closing] sending to a side that is gone does nothing", asyn
   assert.equal(sink.text(), "");
 });
 
-Deno.test("[protocol.closing] part of a message after we cancelled reading is not a message", async () => {
-  const source = new ByteSource();
-  const noises: string[] = [];
-  const peer = new Peer(new LineChannel(source.readable, new ByteSink().writable), {
+Deno.test("[protocol.closing] after a cancelled read, a part of a message is not taken for a message", async () => {
+  const source = new TestByteSource();
+  const unexpectedMessages: string[] = [];
+  const peer = new Peer(new LineChannel(source.readable, new TestByteSink().writable), {
     ...SILENT,
-    unexpected: (description) => void noises.push(description),
+    unexpected: (description) => void unexpectedMessages.push(description),
   });
   source.push('{"jsonrpc":"2.0","id":1,');
   await settle();
   await peer.close();
   assert.equal(source.isCancelled, true);
-  assert.deepEqual(noises, []);
+  assert.deepEqual(unexpectedMessages, []);
 });
 
-Deno.test("[protocol.closing] closing ends although others keep sending", async () => {
-  const sink = new ByteSink();
-  const channel = new LineChannel(new ByteSource().readable, sink.writable);
+Deno.test("[protocol.closing] closing ends although the other side keeps sending", async () => {
+  const sink = new TestByteSink();
+  const channel = new LineChannel(new TestByteSource().readable, sink.writable);
   let isClosed = false;
   const goOn = async (): Promise<void> => {
     while (!isClosed) {
@@ -119,7 +119,7 @@ Deno.test("[protocol.closing] closing ends although others keep sending", async 
 });
 
 Deno.test("[protocol.closing] after ending only the writing, answers still arrive", async () => {
-  const [source, sink] = [new ByteSource(), new ByteSink()];
+  const [source, sink] = [new TestByteSource(), new TestByteSink()];
   const channel = new LineChannel(source.readable, sink.writable);
   const peer = new Peer(channel, SILENT);
   const request = peer.request("a");
@@ -132,7 +132,7 @@ Deno.test("[protocol.closing] after ending only the writing, answers still arriv
   await peer.close();
 });
 
-Deno.test("[protocol.closing] a process that closes its input and lives on is given up", async () => {
+Deno.test("[protocol.closing] a process that closes its input but continues is disconnected", async () => {
   const answer = '{"jsonrpc":"2.0","id":1,"result":{"last":"words"}}';
   const child = new Deno.Command("sh", {
     args: [

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { LineSplitter } from "../../src/jsonrpc/line_splitter.ts";
 import { type DroppedMessage, LineChannel, MAX_MESSAGE_BYTES } from "../../src/jsonrpc/mod.ts";
-import { ByteSink } from "./byte_streams.ts";
+import { TestByteSink } from "./byte_streams.ts";
 
 const MB = 1024 * 1024;
 
@@ -29,7 +29,7 @@ interface Received {
 async function receive(readable: ReadableStream<Uint8Array>): Promise<Received> {
   const received: Received = { sizes: [], dropped: [] };
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  new LineChannel(readable, new ByteSink().writable).open({
+  new LineChannel(readable, new TestByteSink().writable).open({
     message: (text, bytes) => {
       assert.equal(text.length, bytes);
       received.sizes.push(bytes);

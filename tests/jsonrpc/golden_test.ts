@@ -3,7 +3,7 @@
  * steps, each followed by its events (see `conversation.ts`). A new case is a new file.
  */
 import assert from "node:assert/strict";
-import { Conversation, isStep } from "./conversation.ts";
+import { isStep, ScriptedConversation } from "./scripted_conversation.ts";
 
 const folder = new URL("../golden/jsonrpc/", import.meta.url);
 const names = [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
@@ -17,7 +17,7 @@ for (const name of names) {
     .trimEnd().split("\n");
   Deno.test(`${title.replace(/^# /, "")} (${name})`, async () => {
     assert.match(side, /^side (client|server)$/);
-    const conversation = new Conversation(side === "side server" ? "server" : "client");
+    const conversation = new ScriptedConversation(side === "side server" ? "server" : "client");
     const written: string[] = [];
     for (const line of lines) {
       if (line === "" || line.startsWith("#")) written.push(line);

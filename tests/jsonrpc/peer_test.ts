@@ -8,42 +8,45 @@ import {
 } from "../../src/jsonrpc/mod.ts";
 import { settle } from "./byte_streams.ts";
 
-interface Side {
+/** A peer, and what it sent and received. */
+interface PeerFixture {
   readonly peer: Peer;
-  /** Sends a line from the other side. */
-  readonly say: (line: string) => void;
+  /** Sends a message from the other side. */
+  readonly sendToPeer: (line: string) => void;
   /** The lines that the peer sent. */
   readonly sent: string[];
-  readonly noises: string[];
+  /** Descriptions of unexpected messages. */
+  readonly unexpected: string[];
+  /** Received requests. */
   readonly incoming: IncomingRequest[];
 }
 
-/** Creates a peer inside the process; the test plays the other side. */
-function open(handler: Partial<PeerHandler> = {}): Side {
+/** Creates a peer whose other side is the test. */
+function openPeer(handler: Partial<PeerHandler> = {}): PeerFixture {
   const [own, other] = createMemoryChannels();
-  const [sent, noises, incoming]: [string[], string[], IncomingRequest[]] = [[], [], []];
+  const [sent, unexpected, incoming]: [string[], string[], IncomingRequest[]] = [[], [], []];
   other.open({ message: (text) => sent.push(text), dropped: () => {}, closed: () => {} });
   const peer = new Peer(own, {
     request: (request) => void incoming.push(request),
     notification: () => {},
-    unexpected: (description) => void noises.push(description),
+    unexpected: (description) => void unexpected.push(description),
     closed: () => {},
     ...handler,
   });
-  return { peer, say: (line) => other.send(line), sent, noises, incoming };
+  return { peer, sendToPeer: (line) => other.send(line), sent, unexpected, incoming };
 }
 
 const nested = (depth: number): string => "[".repeat(depth) + "]".repeat(depth);
 
 Deno.test("[protocol.too-complex] endless brackets are refused before they are parsed", async () => {
-  const { peer, say, sent, noises } = open({ answersInvalidMessages: true });
+  const { peer, sendToPeer, sent, unexpected } = openPeer({ answersInvalidMessages: true });
   const reply = peer.request("a");
   const size = 16 * 1024 * 1024;
   const start = performance.now();
-  say("[".repeat(size));
-  say(`{"jsonrpc":"2.0","id":5,"method":"m","params":{"a":${nested(size / 2)}}}`);
-  say(`{"jsonrpc":"2.0","id":6,"method":"m","params":{"a":[${"{},".repeat(size / 3)}1]}}`);
-  say(`{"jsonrpc":"2.0","id":1,"result":{"a":${nested(size / 2)}}}`);
+  sendToPeer("[".repeat(size));
+  sendToPeer(`{"jsonrpc":"2.0","id":5,"method":"m","params":{"a":${nested(size / 2)}}}`);
+  sendToPeer(`{"jsonrpc":"2.0","id":6,"method":"m","params":{"a":[${"{},".repeat(size / 3)}1]}}`);
+  sendToPeer(`{"jsonrpc":"2.0","id":1,"result":{"a":${nested(size / 2)}}}`);
   const answer = await reply;
   // Parsing all of it takes ten times as long, and gigabytes.
   assert.ok(performance.now() - start < 3000);
@@ -52,24 +55,26 @@ Deno.test("[protocol.too-complex] endless brackets are refused before they are p
   await settle();
   const answers = sent.slice(1).map((line) => JSON.parse(line));
   assert.deepEqual(answers.map(({ id }) => id), [null, 5, 6]);
-  assert.equal(noises.length, 4);
+  assert.equal(unexpected.length, 4);
   await peer.close();
 });
 
 Deno.test("[protocol.invalid] deep nesting anywhere in a message does not end reading", async () => {
-  const { peer, say, sent, incoming } = open({ answersInvalidMessages: true });
+  const { peer, sendToPeer, sent, incoming } = openPeer({ answersInvalidMessages: true });
   const deep = nested(200_000);
-  say('{"jsonrpc":"2.0","id":1,"method":"hold"}');
+  sendToPeer('{"jsonrpc":"2.0","id":1,"method":"hold"}');
   const params = [`{"requestId":${deep}}`, `{"requestId":1,"reason":${deep}}`];
   for (const text of params) {
-    say(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":${text}}`);
+    sendToPeer(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":${text}}`);
   }
-  say(`{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":${deep}}}`);
-  say(`{"jsonrpc":${deep},"id":${deep},"method":${deep}}`);
-  say(`{"jsonrpc":"2.0","id":${deep},"result":${deep}}`);
-  say(`{"jsonrpc":"2.0","id":9,"error":${deep}}`);
-  say(deep);
-  say('{"jsonrpc":"2.0","id":2,"method":"last"}');
+  sendToPeer(
+    `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":${deep}}}`,
+  );
+  sendToPeer(`{"jsonrpc":${deep},"id":${deep},"method":${deep}}`);
+  sendToPeer(`{"jsonrpc":"2.0","id":${deep},"result":${deep}}`);
+  sendToPeer(`{"jsonrpc":"2.0","id":9,"error":${deep}}`);
+  sendToPeer(deep);
+  sendToPeer('{"jsonrpc":"2.0","id":2,"method":"last"}');
   await settle();
   assert.deepEqual(incoming.map(({ method }) => method), ["hold", "last"]);
   assert.equal(incoming[0]?.signal.aborted, true);
@@ -80,11 +85,11 @@ Deno.test("[protocol.invalid] deep nesting anywhere in a message does not end re
 });
 
 Deno.test("[protocol.batch] a batch with too many messages is refused as a whole", async () => {
-  const { peer, say, sent, incoming } = open({ answersInvalidMessages: true });
+  const { peer, sendToPeer, sent, incoming } = openPeer({ answersInvalidMessages: true });
   const batch = (size: number) => `[${Array.from({ length: size }, () => "1").join(",")}]`;
-  say(batch(1000));
-  say(batch(1001));
-  say(batch(1_000_000));
+  sendToPeer(batch(1000));
+  sendToPeer(batch(1001));
+  sendToPeer(batch(1_000_000));
   await settle();
   const [accepted, ...refused] = sent.map((line) => JSON.parse(line));
   assert.equal(accepted.length, 1000);
@@ -97,9 +102,9 @@ Deno.test("[protocol.batch] a batch with too many messages is refused as a whole
 });
 
 Deno.test("[protocol.batch] answers that are too large for one message are sent one by one", async () => {
-  const { peer, say, sent, incoming } = open();
+  const { peer, sendToPeer, sent, incoming } = openPeer();
   const ids = Array.from({ length: 3 }, (_, index) => index);
-  say(`[${ids.map((id) => `{"jsonrpc":"2.0","id":${id},"method":"m"}`).join(",")}]`);
+  sendToPeer(`[${ids.map((id) => `{"jsonrpc":"2.0","id":${id},"method":"m"}`).join(",")}]`);
   await settle();
   // Together they would exceed the limit of the other side, and with more, the length of a string.
   const big = new JsonText(`"${"x".repeat(32 * 1024 * 1024)}"`);
@@ -112,7 +117,7 @@ Deno.test("[protocol.batch] answers that are too large for one message are sent 
 });
 
 Deno.test("[protocol.progress] the parameters can contain the id as progress token", async () => {
-  const { peer, say, sent } = open();
+  const { peer, sendToPeer, sent } = openPeer();
   const seen: unknown[] = [];
   const ask = () =>
     peer.request("m", (id) => ({ _meta: { progressToken: id } }), {
@@ -123,10 +128,10 @@ Deno.test("[protocol.progress] the parameters can contain the id as progress tok
   for (const line of sent) {
     const { id, params } = JSON.parse(line);
     assert.equal(params._meta.progressToken, id);
-    say(
+    sendToPeer(
       `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":${id},"progress":${id}}}`,
     );
-    say(`{"jsonrpc":"2.0","id":${id},"result":{}}`);
+    sendToPeer(`{"jsonrpc":"2.0","id":${id},"result":{}}`);
   }
   await Promise.all(replies);
   assert.deepEqual(seen, [1, 2]);
@@ -134,7 +139,7 @@ Deno.test("[protocol.progress] the parameters can contain the id as progress tok
 });
 
 Deno.test("[protocol.handler-fails] parameters that cannot be serialized leave no pending request", async () => {
-  const { peer, sent } = open();
+  const { peer, sent } = openPeer();
   const { signal } = new AbortController();
   const cyclic: Record<string, unknown> = {};
   cyclic.self = cyclic;
@@ -157,7 +162,7 @@ Deno.test("[protocol.handler-fails] a handler that always throws does not end re
   const fail = (): never => {
     throw new Error("on purpose");
   };
-  const { peer, say, sent } = open({
+  const { peer, sendToPeer, sent } = openPeer({
     answersInvalidMessages: true,
     request: fail,
     notification: () => Promise.reject(new Error("on purpose")),
@@ -165,10 +170,10 @@ Deno.test("[protocol.handler-fails] a handler that always throws does not end re
     closed: fail,
   });
   const reply = peer.request("m");
-  for (const line of ["not JSON", '{"jsonrpc":"2.0","id":9,"result":{}}', "[1]"]) say(line);
-  say('{"jsonrpc":"2.0","method":"n"}');
-  say('{"jsonrpc":"2.0","id":1,"method":"m"}');
-  say('{"jsonrpc":"1.0","id":1,"result":{}}');
+  for (const line of ["not JSON", '{"jsonrpc":"2.0","id":9,"result":{}}', "[1]"]) sendToPeer(line);
+  sendToPeer('{"jsonrpc":"2.0","method":"n"}');
+  sendToPeer('{"jsonrpc":"2.0","id":1,"method":"m"}');
+  sendToPeer('{"jsonrpc":"1.0","id":1,"result":{}}');
   assert.equal((await reply).ok, false);
   await settle();
   const codes = sent.slice(1).map((line) => [JSON.parse(line)].flat()[0].error.code);
@@ -178,7 +183,7 @@ Deno.test("[protocol.handler-fails] a handler that always throws does not end re
 });
 
 Deno.test("[protocol.cancel] a request that was cancelled in advance is not sent", async () => {
-  const { peer, sent } = open();
+  const { peer, sent } = openPeer();
   await assert.rejects(
     peer.request("m", {}, { signal: AbortSignal.abort("at once") }),
     (reason) => reason === "at once",
@@ -190,7 +195,7 @@ Deno.test("[protocol.cancel] a request that was cancelled in advance is not sent
 });
 
 Deno.test("[protocol.cancel] the cancellation is sent with any reason", async () => {
-  const { peer, sent } = open();
+  const { peer, sent } = openPeer();
   for (const reason of [undefined, Object.create(null), Symbol("s"), 5n, { toString: null }]) {
     const abort = new AbortController();
     const request = peer.request("m", undefined, { signal: abort.signal });
@@ -209,13 +214,13 @@ Deno.test("[protocol.cancel] the cancellation is sent with any reason", async ()
 });
 
 Deno.test("[protocol.cancel] the signal of a request has the reason, whenever it is first read", async () => {
-  const { peer, say, incoming } = open();
-  for (const id of [1, 2]) say(`{"jsonrpc":"2.0","id":${id},"method":"m"}`);
+  const { peer, sendToPeer, incoming } = openPeer();
+  for (const id of [1, 2]) sendToPeer(`{"jsonrpc":"2.0","id":${id},"method":"m"}`);
   await settle();
   const early = incoming[0]?.signal;
   for (const id of [1, 2]) {
     const params = `{"requestId":${id},"reason":"changed my mind"}`;
-    say(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":${params}}`);
+    sendToPeer(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":${params}}`);
   }
   await settle();
   for (const signal of [early, incoming[0]?.signal, incoming[1]?.signal]) {
@@ -227,8 +232,10 @@ Deno.test("[protocol.cancel] the signal of a request has the reason, whenever it
 });
 
 Deno.test("[protocol.pass-through] a parameter is available as the text that was received", async () => {
-  const { peer, say, incoming } = open();
-  say('{"jsonrpc":"2.0","id":1,"method":"m","params":{"a":{"b":1.0},"n":[12345678901234567890]}}');
+  const { peer, sendToPeer, incoming } = openPeer();
+  sendToPeer(
+    '{"jsonrpc":"2.0","id":1,"method":"m","params":{"a":{"b":1.0},"n":[12345678901234567890]}}',
+  );
   await settle();
   const [request] = incoming;
   assert.equal(request?.paramText("a", "b")?.json, "1.0");

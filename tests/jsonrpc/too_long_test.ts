@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { AnswerTooLong, LineChannel, Peer } from "../../src/jsonrpc/mod.ts";
-import { ByteSink, ByteSource, settle } from "./byte_streams.ts";
+import { settle, TestByteSink, TestByteSource } from "./byte_streams.ts";
 
 Deno.test("[protocol.too-long] the request whose answer is too long is rejected, and no other", async () => {
-  const [source, sink] = [new ByteSource(), new ByteSink()];
+  const [source, sink] = [new TestByteSource(), new TestByteSink()];
   const channel = new LineChannel(source.readable, sink.writable, { maxBytes: 4000 });
-  const noises: string[] = [];
+  const unexpectedMessages: string[] = [];
   const peer = new Peer(channel, {
     request: (request) => request.reply({}),
     notification: () => {},
-    unexpected: (description) => void noises.push(description),
+    unexpected: (description) => void unexpectedMessages.push(description),
     closed: () => {},
   });
   const text = "x".repeat(5000);
@@ -32,7 +32,7 @@ Deno.test("[protocol.too-long] the request whose answer is too long is rejected,
     await assert.rejects(lost, (error) => error instanceof AnswerTooLong && error.bytes === bytes);
     assert.equal((await other).ok, true);
   }
-  assert.equal(noises.length, answers.length);
+  assert.equal(unexpectedMessages.length, answers.length);
 
   // A long message that is not the answer must not settle the request.
   const kept = peer.request("kept");

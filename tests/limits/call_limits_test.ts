@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { CallLimits, limitsOf } from "../../src/limits/mod.ts";
 import { openMemoryCounter } from "../../src/limits/minute_counter.ts";
 import { silentLog } from "../audit/support.ts";
-import { readRules } from "../gateway/session_scene.ts";
+import { readRules } from "../gateway/session_fixture.ts";
 
 const OPTIONS = { maxCalls: 100_000, state: "memory", log: silentLog() };
 

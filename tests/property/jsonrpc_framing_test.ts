@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { LineSplitter } from "../../src/jsonrpc/line_splitter.ts";
 import { LineChannel } from "../../src/jsonrpc/mod.ts";
-import { ByteSink, ByteSource, joinBytes } from "../jsonrpc/byte_streams.ts";
+import { joinBytes, TestByteSink, TestByteSource } from "../jsonrpc/byte_streams.ts";
 
 type Line = readonly ["line", string] | readonly ["too long", number];
 
@@ -75,10 +75,10 @@ Deno.test("[protocol.too-long] the beginning and the end of a line that is too l
 
 /** Returns the messages that a channel reads from chunks. */
 async function receive(chunks: readonly Uint8Array[]): Promise<string[]> {
-  const source = new ByteSource();
+  const source = new TestByteSource();
   const { promise, resolve, reject } = Promise.withResolvers<string[]>();
   const texts: string[] = [];
-  new LineChannel(source.readable, new ByteSink().writable).open({
+  new LineChannel(source.readable, new TestByteSink().writable).open({
     message: (text) => texts.push(text),
     dropped: ({ reason }) => texts.push(reason),
     closed: (cause) => cause === undefined ? resolve(texts) : reject(cause),
@@ -140,8 +140,8 @@ const bursts = fc.array(
 Deno.test("[protocol.framing] messages of any size leave complete and in order", async () => {
   await fc.assert(
     fc.asyncProperty(bursts, fc.array(fc.boolean()), async (bursts, waits) => {
-      const sink = new ByteSink();
-      const channel = new LineChannel(new ByteSource().readable, sink.writable);
+      const sink = new TestByteSink();
+      const channel = new LineChannel(new TestByteSource().readable, sink.writable);
       for (const [index, burst] of bursts.entries()) {
         for (const text of burst) channel.send(text);
         if (waits[index] === true) await channel.flush();
@@ -155,8 +155,8 @@ Deno.test("[protocol.framing] messages of any size leave complete and in order",
 });
 
 Deno.test("[protocol.framing] a character is unchanged at every offset around the end of the write buffer", async () => {
-  const sink = new ByteSink();
-  const channel = new LineChannel(new ByteSource().readable, sink.writable);
+  const sink = new TestByteSink();
+  const channel = new LineChannel(new TestByteSource().readable, sink.writable);
   const texts = characters.slice(0, 4).flatMap((character) =>
     [-5, -4, -3, -2, -1, 0, 1].map((offset) => "x".repeat(WRITE_BYTES + offset) + character)
   );

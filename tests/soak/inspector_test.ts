@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { oddServer, startGateway } from "../e2e/gateway.ts";
 import { GATEWAY_COMMAND, gatewayCommandLine } from "../e2e/gateway_command.ts";
 import { machineEnvironment, Setup } from "../e2e/setup.ts";
-import { sha256 } from "../gateway/http/authenticator_scene.ts";
+import { sha256 } from "../gateway/http/authenticator_fixture.ts";
 import { installPackages, NODE_PACKAGE } from "./npm_packages.ts";
 
 const INSPECTOR = "@modelcontextprotocol/inspector@2.12.0";

@@ -1,6 +1,6 @@
 import { exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from "jose";
 import type { Rules } from "../../../src/config/mod.ts";
-import { readRules } from "../session_scene.ts";
+import { readRules } from "../session_fixture.ts";
 
 /** A key of the issuer. */
 export interface IssuerKey {
@@ -19,20 +19,19 @@ export async function makeKey(kid: string, algorithm = "ES256"): Promise<IssuerK
 
 /** The claims, the header and the key of a token. */
 export interface TokenOptions {
-  /** Claims in addition to the required ones; `undefined` removes one. */
+  /** Claims that are added or replaced; `undefined` removes a claim. */
   readonly claims?: Readonly<Record<string, unknown>>;
   readonly header?: Readonly<Record<string, unknown>>;
   readonly key?: IssuerKey;
 }
 
-/** A real issuer on loopback: metadata, keys, and tokens for the agent `a`. */
+/** An issuer that serves its metadata and keys on loopback, and creates tokens for the agent `a`. */
 export class Issuer implements AsyncDisposable {
   readonly url: string;
-  /** The keys that it publishes. */
+  /** The published keys. */
   keys: IssuerKey[];
-  /** Requested paths. */
-  readonly asked: string[] = [];
-  /** Replaces the issuer's answer. */
+  readonly requestedPaths: string[] = [];
+  /** Returns a response in place of the issuer's; `undefined` for the issuer's own. */
   answer: ((path: string) => Response | Promise<Response> | undefined) | undefined;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
@@ -40,7 +39,7 @@ export class Issuer implements AsyncDisposable {
     this.keys = keys;
     this.#server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
       const { pathname } = new URL(request.url);
-      this.asked.push(pathname);
+      this.requestedPaths.push(pathname);
       return this.answer?.(pathname) ?? this.#answer(pathname);
     });
     this.url = `http://127.0.0.1:${this.#server.addr.port}`;
@@ -56,7 +55,7 @@ export class Issuer implements AsyncDisposable {
   ): Promise<string> {
     if (key === undefined) throw new Error("There is no key");
     const now = Math.floor(Date.now() / 1000);
-    const good = {
+    const validClaims = {
       iss: this.url,
       aud: "gateway",
       sub: "user",
@@ -64,19 +63,19 @@ export class Issuer implements AsyncDisposable {
       iat: now,
       exp: now + 60,
     };
-    return await new SignJWT({ ...good, ...claims } as JWTPayload)
+    return await new SignJWT({ ...validClaims, ...claims } as JWTPayload)
       .setProtectedHeader({ alg: key.algorithm, kid: key.kid, ...header })
       .sign(key.privateKey, { crit: { "urn:odd": true } });
   }
 
   /** Returns the entry for this issuer in a rules file. */
-  jwt(more: Readonly<Record<string, unknown>> = {}): object {
-    return { issuer: this.url, audience: "gateway", agent_claim: "agent", ...more };
+  jwtRules(overrides: Readonly<Record<string, unknown>> = {}): object {
+    return { issuer: this.url, audience: "gateway", agent_claim: "agent", ...overrides };
   }
 
   /** Rules with the agents `a` and `b` and this issuer. */
-  async rules(more: Readonly<Record<string, unknown>> = {}): Promise<Rules> {
-    const rules = { agents: { a: {}, b: {} }, auth: { jwt: this.jwt(more) } };
+  async rules(overrides: Readonly<Record<string, unknown>> = {}): Promise<Rules> {
+    const rules = { agents: { a: {}, b: {} }, auth: { jwt: this.jwtRules(overrides) } };
     return (await readRules(rules)).rules;
   }
 

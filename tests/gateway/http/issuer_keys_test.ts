@@ -1,64 +1,64 @@
 import assert from "node:assert/strict";
 import { waitUntil } from "../../e2e/wait.ts";
-import { AuthenticatorScene } from "./authenticator_scene.ts";
+import { AuthenticatorFixture } from "./authenticator_fixture.ts";
 import { Issuer, makeKey } from "./issuer.ts";
 
 function fetches(issuer: Issuer): number {
-  return issuer.asked.filter((path) => path === "/keys").length;
+  return issuer.requestedPaths.filter((path) => path === "/keys").length;
 }
 
 Deno.test("[rules.credentials] the issuer's keys may change at any time", async () => {
   await using issuer = await Issuer.open();
-  const scene = new AuthenticatorScene(await issuer.rules(), { keyTimes: { cooldownMs: 0 } });
+  const fixture = new AuthenticatorFixture(await issuer.rules(), { keyTimes: { cooldownMs: 0 } });
   const old = await issuer.token();
-  assert.equal(await scene.login(old), "a");
+  assert.equal(await fixture.login(old), "a");
   issuer.keys = [await makeKey("two", "RS256"), ...issuer.keys];
-  assert.equal(await scene.login(await issuer.token()), "a");
-  assert.equal(await scene.login(old), "a");
+  assert.equal(await fixture.login(await issuer.token()), "a");
+  assert.equal(await fixture.login(old), "a");
   assert.equal(fetches(issuer), 2);
   // A withdrawn key is no longer valid once the keys are fetched again.
   issuer.keys = [await makeKey("three", "EdDSA")];
-  assert.equal(await scene.login(await issuer.token()), "a");
-  assert.equal(await scene.login(old), 401);
+  assert.equal(await fixture.login(await issuer.token()), "a");
+  assert.equal(await fixture.login(old), 401);
 });
 
 Deno.test("[rules.credentials] unknown key ids do not cause repeated requests", async () => {
   await using issuer = await Issuer.open();
-  const scene = new AuthenticatorScene(await issuer.rules(), { keyTimes: { cooldownMs: 400 } });
+  const fixture = new AuthenticatorFixture(await issuer.rules(), { keyTimes: { cooldownMs: 400 } });
   const good = await issuer.token();
-  assert.equal(await scene.login(good), "a");
+  assert.equal(await fixture.login(good), "a");
   const logins = Array.from({ length: 100 }, async (_, index) => {
     const token = await issuer.token({ header: { kid: `made-up-${index}` } });
-    return await scene.login(token, `192.0.2.${index}`);
+    return await fixture.login(token, `192.0.2.${index}`);
   });
   assert.deepEqual(new Set(await Promise.all(logins)), new Set([401]));
   assert.ok(fetches(issuer) <= 3, String(fetches(issuer)));
-  assert.equal(await scene.login(good), "a");
+  assert.equal(await fixture.login(good), "a");
   // A new key is found after some time.
   issuer.keys = [await makeKey("new")];
   const token = await issuer.token();
   await waitUntil(
     "the new key is found",
-    async () => await scene.login(token, "192.0.2.200") === "a",
+    async () => await fixture.login(token, "192.0.2.200") === "a",
   );
 });
 
 Deno.test("[rules.credentials] many concurrent clients cause one request", async () => {
   await using issuer = await Issuer.open();
-  const scene = new AuthenticatorScene(await issuer.rules());
+  const fixture = new AuthenticatorFixture(await issuer.rules());
   const token = await issuer.token();
-  const logins = await Promise.all(Array.from({ length: 50 }, () => scene.login(token)));
+  const logins = await Promise.all(Array.from({ length: 50 }, () => fixture.login(token)));
   assert.deepEqual(new Set(logins), new Set(["a"]));
   assert.equal(fetches(issuer), 1);
 });
 
 Deno.test("[rules.credentials] old keys are fetched again", async () => {
   await using issuer = await Issuer.open();
-  const scene = new AuthenticatorScene(await issuer.rules(), { keyTimes: { freshMs: 0 } });
+  const fixture = new AuthenticatorFixture(await issuer.rules(), { keyTimes: { freshMs: 0 } });
   const old = await issuer.token();
-  assert.equal(await scene.login(old), "a");
+  assert.equal(await fixture.login(old), "a");
   issuer.keys = [await makeKey("two")];
-  assert.equal(await scene.login(old), 401);
+  assert.equal(await fixture.login(old), 401);
 });
 
 Deno.test("[rules.credentials] a failing issuer is reported, and all its tokens are refused", async () => {
@@ -95,8 +95,8 @@ Deno.test("[rules.credentials] a failing issuer is reported, and all its tokens 
       path === "/keys"
         ? Response.json({ keys: issuer.keys.map(({ publicJwk }) => publicJwk) })
         : Response.json({ issuer: issuer.url, jwks_uri: `${issuer.url}/keys` });
-    const scene = new AuthenticatorScene(await issuer.rules());
-    const refused = await scene.authenticate(`Bearer ${await issuer.token()}`);
+    const fixture = new AuthenticatorFixture(await issuer.rules());
+    const refused = await fixture.authenticate(`Bearer ${await issuer.token()}`);
     assert.deepEqual(refused, {
       kind: "refused",
       status: 503,
@@ -104,15 +104,15 @@ Deno.test("[rules.credentials] a failing issuer is reported, and all its tokens 
       message: "The token cannot be checked now, because its issuer does not answer. Send the " +
         "request again in a few seconds.",
     }, what);
-    assert.equal(scene.log.messages.length, 1);
+    assert.equal(fixture.log.messages.length, 1);
     assert.match(
-      scene.log.messages[0] ?? "",
+      fixture.log.messages[0] ?? "",
       /^warn The keys of the issuer .* its tokens are refused/,
     );
     // It is not asked again for a while.
-    const asked = issuer.asked.length;
-    assert.equal(await scene.login(await issuer.token()), 503);
-    assert.equal(issuer.asked.length, asked);
+    const asked = issuer.requestedPaths.length;
+    assert.equal(await fixture.login(await issuer.token()), 503);
+    assert.equal(issuer.requestedPaths.length, asked);
   }
 });
 
@@ -120,32 +120,35 @@ Deno.test("[rules.credentials] an issuer that hangs delays requests only for a s
   await using issuer = await Issuer.open();
   const { promise: hanging, resolve: goOn } = Promise.withResolvers<Response>();
   issuer.answer = () => hanging;
-  const scene = new AuthenticatorScene(await issuer.rules(), {
+  const fixture = new AuthenticatorFixture(await issuer.rules(), {
     keyTimes: { timeoutMs: 100, retryDelayMs: 50 },
   });
   const token = await issuer.token();
-  assert.equal(await scene.login(token), 503);
+  assert.equal(await fixture.login(token), 503);
   issuer.answer = undefined;
   goOn(new Response("late"));
-  await waitUntil("the keys are there", async () => await scene.login(token) === "a");
+  await waitUntil("the keys are there", async () => await fixture.login(token) === "a");
 });
 
 Deno.test("[rules.credentials] while an issuer is unreachable, known keys stay valid for a while", async () => {
   const issuer = await Issuer.open();
   const token = await issuer.token();
-  const scene = new AuthenticatorScene(await issuer.rules(), { keyTimes: { freshMs: 0 } });
-  const strict = new AuthenticatorScene(scene.rules, { keyTimes: { freshMs: 0, staleMs: 0 } });
-  assert.deepEqual([await scene.login(token), await strict.login(token)], ["a", "a"]);
+  const fixture = new AuthenticatorFixture(await issuer.rules(), { keyTimes: { freshMs: 0 } });
+  const strict = new AuthenticatorFixture(fixture.rules, { keyTimes: { freshMs: 0, staleMs: 0 } });
+  assert.deepEqual([await fixture.login(token), await strict.login(token)], ["a", "a"]);
   await issuer.end();
-  assert.deepEqual([await scene.login(token), await strict.login(token)], ["a", 503]);
-  assert.match(scene.log.messages[0] ?? "", /its tokens are checked with the keys fetched before$/);
+  assert.deepEqual([await fixture.login(token), await strict.login(token)], ["a", 503]);
+  assert.match(
+    fixture.log.messages[0] ?? "",
+    /its tokens are checked with the keys fetched before$/,
+  );
 });
 
 Deno.test("[rules.credentials] the keys may have a configured address", async () => {
   await using issuer = await Issuer.open();
-  const scene = new AuthenticatorScene(await issuer.rules({ jwks_url: `${issuer.url}/keys` }));
-  assert.equal(await scene.login(await issuer.token()), "a");
-  assert.deepEqual(issuer.asked, ["/keys"]);
+  const fixture = new AuthenticatorFixture(await issuer.rules({ jwks_url: `${issuer.url}/keys` }));
+  assert.equal(await fixture.login(await issuer.token()), "a");
+  assert.deepEqual(issuer.requestedPaths, ["/keys"]);
 });
 
 Deno.test("[rules.credentials] the metadata of an issuer with a path is found at all standard locations", async () => {
@@ -161,7 +164,7 @@ Deno.test("[rules.credentials] the metadata of an issuer with a path is found at
       if (requested === path) return Response.json({ issuer: iss, jwks_uri: `${issuer.url}/keys` });
       return requested === "/keys" ? undefined : new Response("no", { status: 404 });
     };
-    const scene = new AuthenticatorScene(await issuer.rules({ issuer: iss }));
-    assert.equal(await scene.login(await issuer.token({ claims: { iss } })), "a", path);
+    const fixture = new AuthenticatorFixture(await issuer.rules({ issuer: iss }));
+    assert.equal(await fixture.login(await issuer.token({ claims: { iss } })), "a", path);
   }
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { createHmac } from "node:crypto";
 import { exportSPKI, importJWK } from "jose";
-import { AuthenticatorScene, sha256 } from "./authenticator_scene.ts";
+import { AuthenticatorFixture, sha256 } from "./authenticator_fixture.ts";
 import { Issuer, makeKey } from "./issuer.ts";
 
 function encode(value: unknown): string {
@@ -12,47 +12,51 @@ function encode(value: unknown): string {
 
 Deno.test("[rules.credentials] [identity.credential] a JWT names its agent by a claim", async () => {
   await using issuer = await Issuer.open();
-  const scene = new AuthenticatorScene(await issuer.rules());
-  assert.equal(scene.authenticator.isConfigured, true);
-  assert.deepEqual(issuer.asked, []);
+  const fixture = new AuthenticatorFixture(await issuer.rules());
+  assert.equal(fixture.authenticator.isConfigured, true);
+  assert.deepEqual(issuer.requestedPaths, []);
   const token = await issuer.token();
-  const { id, agent, expiresAtMs = 0 } = await scene.credential(token);
+  const { id, agent, expiresAtMs = 0 } = await fixture.credential(token);
   assert.equal(agent, "a");
   const left = expiresAtMs - Date.now();
   assert.ok(left > 55_000 && left <= 66_000, `${left}`);
 
   // A renewed token is the same credential; one of another subject or agent is not.
   const renewed = await issuer.token({ claims: { exp: Math.floor(Date.now() / 1000) + 600 } });
-  assert.equal((await scene.credential(renewed)).id, id);
+  assert.equal((await fixture.credential(renewed)).id, id);
   const others = [{ sub: "other" }, { agent: "b" }, { sub: 'user","b' }, { sub: undefined }];
   for (const claims of others) {
-    assert.notEqual((await scene.credential(await issuer.token({ claims }))).id, id);
+    assert.notEqual((await fixture.credential(await issuer.token({ claims }))).id, id);
   }
-  assert.equal(await scene.login(await issuer.token({ claims: { aud: ["x", "gateway"] } })), "a");
+  assert.equal(await fixture.login(await issuer.token({ claims: { aud: ["x", "gateway"] } })), "a");
   const typed = await issuer.token({ header: { typ: "application/AT+jwt" } });
-  assert.equal(await scene.login(typed), "a");
+  assert.equal(await fixture.login(typed), "a");
   // The keys were fetched once.
   const paths = ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"];
-  assert.deepEqual(issuer.asked, [...paths, "/keys"]);
+  assert.deepEqual(issuer.requestedPaths, [...paths, "/keys"]);
 });
 
 Deno.test("[rules.credentials] a JWT without an agent of the rules is answered with 403", async () => {
   await using issuer = await Issuer.open();
-  const scene = new AuthenticatorScene(await issuer.rules());
+  const fixture = new AuthenticatorFixture(await issuer.rules());
   const odd = ["nobody", "", undefined, 5, ["a"], { a: 1 }, "a ", "__proto__", "x".repeat(5000)];
   for (const agent of odd) {
-    assert.equal(await scene.login(await issuer.token({ claims: { agent } })), 403, String(agent));
+    assert.equal(
+      await fixture.login(await issuer.token({ claims: { agent } })),
+      403,
+      String(agent),
+    );
   }
-  scene.rules = await issuer.rules({ agent_claim: "__proto__" });
-  assert.equal(await scene.login(await issuer.token()), 403);
-  scene.rules = await issuer.rules({ agent_claim: "https://example.com/agent" });
+  fixture.rules = await issuer.rules({ agent_claim: "__proto__" });
+  assert.equal(await fixture.login(await issuer.token()), 403);
+  fixture.rules = await issuer.rules({ agent_claim: "https://example.com/agent" });
   const claims = { "https://example.com/agent": "b" };
-  assert.equal(await scene.login(await issuer.token({ claims })), "b");
+  assert.equal(await fixture.login(await issuer.token({ claims })), "b");
 });
 
 Deno.test("[rules.credentials] a JWT that is expired, for another audience or of another issuer is answered with 401", async () => {
   await using issuer = await Issuer.open();
-  const scene = new AuthenticatorScene(await issuer.rules());
+  const fixture = new AuthenticatorFixture(await issuer.rules());
   const now = Math.floor(Date.now() / 1000);
   const own = await makeKey("one");
   const bad = {
@@ -76,12 +80,12 @@ Deno.test("[rules.credentials] a JWT that is expired, for another audience or of
   };
   let index = 0;
   for (const [what, options] of Object.entries(bad)) {
-    const status = await scene.login(await issuer.token(options), `192.0.2.${++index}`);
+    const status = await fixture.login(await issuer.token(options), `192.0.2.${++index}`);
     assert.equal(status, 401, what);
   }
   // A small clock difference is tolerated.
   for (const claims of [{ exp: now - 1 }, { nbf: now + 3 }, { iat: now + 3 }]) {
-    assert.equal(await scene.login(await issuer.token({ claims })), "a");
+    assert.equal(await fixture.login(await issuer.token({ claims })), "a");
   }
 });
 
@@ -89,9 +93,9 @@ Deno.test("[rules.credentials] a JWT without a signature, or with a forgeable on
   await using issuer = await Issuer.open();
   const key = await makeKey("rsa", "RS256");
   issuer.keys = [key];
-  const scene = new AuthenticatorScene(await issuer.rules());
+  const fixture = new AuthenticatorFixture(await issuer.rules());
   const good = await issuer.token();
-  assert.equal(await scene.login(good), "a");
+  assert.equal(await fixture.login(good), "a");
   const [header = "", payload = "", signature = ""] = good.split(".");
   const publicKey = await importJWK(key.publicJwk, "RS256", { extractable: true });
   assert.ok(publicKey instanceof CryptoKey);
@@ -127,10 +131,10 @@ Deno.test("[rules.credentials] a JWT without a signature, or with a forgeable on
     }
   }
   for (const [index, token] of forged.entries()) {
-    assert.equal(await scene.login(token, `192.0.2.${index}`), 401, token.slice(0, 60));
+    assert.equal(await fixture.login(token, `192.0.2.${index}`), 401, token.slice(0, 60));
   }
-  assert.equal(await scene.login(good), "a");
-  assert.ok(issuer.asked.filter((path) => path === "/keys").length <= 3);
+  assert.equal(await fixture.login(good), "a");
+  assert.ok(issuer.requestedPaths.filter((path) => path === "/keys").length <= 3);
 });
 
 Deno.test("[rules.credentials] a shared secret among an issuer's keys is not used", async () => {
@@ -138,57 +142,57 @@ Deno.test("[rules.credentials] a shared secret among an issuer's keys is not use
   const k = encode("a secret of thirty-two bytes, yes!");
   const jwk = { kty: "oct", k, kid: "one", alg: "HS256" };
   issuer.answer = (path) => path === "/keys" ? Response.json({ keys: [jwk] }) : undefined;
-  const scene = new AuthenticatorScene(await issuer.rules());
+  const fixture = new AuthenticatorFixture(await issuer.rules());
   const [, payload] = (await issuer.token()).split(".");
   const signed = `${encode({ alg: "HS256", kid: "one" })}.${payload}`;
   const secret = Buffer.from(k, "base64url");
   const token = `${signed}.${createHmac("sha256", secret).update(signed).digest("base64url")}`;
-  assert.equal(await scene.login(token), 401);
+  assert.equal(await fixture.login(token), 401);
 });
 
 Deno.test("[rules.credentials] bearer tokens and JWTs are accepted side by side", async () => {
   await using issuer = await Issuer.open();
   const rules = {
     agents: { a: {}, b: { token_sha256: [sha256("amg_b"), sha256("x.y.z")] } },
-    auth: { jwt: issuer.jwt() },
+    auth: { jwt: issuer.jwtRules() },
   };
-  const scene = await AuthenticatorScene.open(rules);
+  const fixture = await AuthenticatorFixture.open(rules);
   assert.deepEqual(
     [
-      await scene.login("amg_b"),
-      await scene.login("x.y.z"),
-      await scene.login(await issuer.token()),
+      await fixture.login("amg_b"),
+      await fixture.login("x.y.z"),
+      await fixture.login(await issuer.token()),
     ],
     ["b", "b", "a"],
   );
-  assert.equal(await scene.login("amg_c"), 401);
+  assert.equal(await fixture.login("amg_c"), 401);
 });
 
 Deno.test("[rules.credentials] sessions of a JWT end with it, its agent, or its issuer", async () => {
   await using issuer = await Issuer.open();
-  const scene = new AuthenticatorScene(await issuer.rules());
-  const { authenticator } = scene;
-  const credential = await scene.credential(await issuer.token());
+  const fixture = new AuthenticatorFixture(await issuer.rules());
+  const { authenticator } = fixture;
+  const credential = await fixture.credential(await issuer.token());
   assert.equal(authenticator.isValid(credential), true);
   assert.equal(authenticator.isValid({ ...credential, expiresAtMs: Date.now() - 1 }), false);
-  scene.rules = await issuer.rules();
+  fixture.rules = await issuer.rules();
   assert.equal(authenticator.isValid(credential), true);
   for (
     const more of [{ audience: "other" }, { issuer: "https://example.com" }, { agent_claim: "x" }]
   ) {
-    scene.rules = await issuer.rules(more);
+    fixture.rules = await issuer.rules(more);
     assert.equal(authenticator.isValid(credential), false, JSON.stringify(more));
   }
-  await scene.reload({ agents: { b: {} }, auth: { jwt: issuer.jwt() } });
+  await fixture.reload({ agents: { b: {} }, auth: { jwt: issuer.jwtRules() } });
   assert.equal(authenticator.isValid(credential), false);
-  await scene.reload({ agents: { a: { token_sha256: [sha256("amg_a")] } } });
+  await fixture.reload({ agents: { a: { token_sha256: [sha256("amg_a")] } } });
   assert.equal(authenticator.isValid(credential), false);
 });
 
 Deno.test("[rules.credentials] with a configured issuer, the metadata says where clients log in", async () => {
   await using issuer = await Issuer.open();
-  const scene = new AuthenticatorScene(await issuer.rules());
-  const { metadata } = scene.authenticator;
+  const fixture = new AuthenticatorFixture(await issuer.rules());
+  const { metadata } = fixture.authenticator;
   assert.ok(metadata !== undefined);
   assert.deepEqual(metadata("https://gateway.example"), {
     resource: "https://gateway.example/mcp",
@@ -198,18 +202,18 @@ Deno.test("[rules.credentials] with a configured issuer, the metadata says where
   });
   const where =
     'resource_metadata="https://gateway.example/.well-known/oauth-protected-resource/mcp"';
-  const none = await scene.authenticate(null);
+  const none = await fixture.authenticate(null);
   assert.ok(none.kind === "refused");
   assert.equal(none.wwwAuthenticate, `Bearer realm="agent-mcp-gateway", ${where}`);
-  const bad = await scene.authenticate("Bearer bad");
+  const bad = await fixture.authenticate("Bearer bad");
   assert.ok(bad.kind === "refused");
   assert.equal(
     bad.wwwAuthenticate,
     `Bearer realm="agent-mcp-gateway", error="invalid_token", ${where}`,
   );
   // An issuer that is not a URL is not in the metadata.
-  scene.rules = await issuer.rules({ issuer: "the-issuer", jwks_url: `${issuer.url}/keys` });
-  assert.equal(scene.authenticator.metadata, undefined);
+  fixture.rules = await issuer.rules({ issuer: "the-issuer", jwks_url: `${issuer.url}/keys` });
+  assert.equal(fixture.authenticator.metadata, undefined);
   const claims = { iss: "the-issuer" };
-  assert.equal(await scene.login(await issuer.token({ claims })), "a");
+  assert.equal(await fixture.login(await issuer.token({ claims })), "a");
 });

@@ -6,16 +6,16 @@ import { oddServer } from "../../e2e/gateway.ts";
 import { HAS_NO_SHELL, isRunning, listProcesses } from "../../e2e/fault_processes.ts";
 import { waitUntil } from "../../e2e/wait.ts";
 import { openGateway } from "../in_process.ts";
-import { EventReader, OPEN, request, Scene } from "./scene.ts";
+import { EventReader, HttpFixture, OPEN_AUTHENTICATOR, request } from "./http_fixture.ts";
 
 /** Time after which a client that has closed its stream counts as gone, in milliseconds. */
 const LEFT_MS = 300;
 
 Deno.test("[http.left] the signs of a client that is gone", async () => {
-  await using scene = await Scene.open({ limits: { abandonedAfterMs: LEFT_MS } });
+  await using fixture = await HttpFixture.open({ limits: { abandonedAfterMs: LEFT_MS } });
   const open = async () => {
-    const session = await scene.initialize();
-    return { session, client: scene.clients.at(-1) ?? assert.fail() };
+    const session = await fixture.initialize();
+    return { session, client: fixture.clients.at(-1) ?? assert.fail() };
   };
   const [silent, back, calling, replaced, listening, gone] = [
     await open(),
@@ -29,29 +29,29 @@ Deno.test("[http.left] the signs of a client that is gone", async () => {
   await leave(back);
   await leave(calling);
   const call = calling.session.post(request("wait", "w"));
-  await waitUntil("the call is there", () => calling.client.waiting.length === 1);
+  await waitUntil("the call is there", () => calling.client.heldCalls.length === 1);
   const first = new EventReader(await replaced.session.get());
   const second = new EventReader(await replaced.session.get());
-  assert.deepEqual(await first.rest(), []);
+  assert.deepEqual(await first.remainingMessages(), []);
   const stream = new EventReader(await listening.session.get());
   // A client that sends a request after its stream ended is present.
   await (await back.session.post(request("echo"))).text();
   await leave(gone);
-  await waitUntil("it counts as gone", () => gone.client.releases === 1);
+  await waitUntil("it counts as gone", () => gone.client.releaseCount === 1);
   for (const { client } of [silent, back, calling, replaced, listening]) {
-    assert.deepEqual([client.releases, client.hasLeft], [0, false]);
+    assert.deepEqual([client.releaseCount, client.hasDisconnected], [0, false]);
   }
-  assert.equal(gone.client.hasLeft, false, "its session stays");
+  assert.equal(gone.client.hasDisconnected, false, "its session stays");
   const answer = await gone.session.post(request("echo"));
   assert.equal(answer.status, 200);
   await answer.text();
-  calling.client.waiting[0]?.reply({});
+  calling.client.heldCalls[0]?.reply({});
   await (await call).text();
   await stream.cancel();
   await second.cancel();
-  await waitUntil("it goes as well", () => listening.client.releases === 1);
-  await waitUntil("and this one", () => replaced.client.releases === 1);
-  assert.deepEqual([silent.client.releases, gone.client.releases], [0, 1]);
+  await waitUntil("it goes as well", () => listening.client.releaseCount === 1);
+  await waitUntil("and this one", () => replaced.client.releaseCount === 1);
+  assert.deepEqual([silent.client.releaseCount, gone.client.releaseCount], [0, 1]);
 });
 
 Deno.test({
@@ -66,7 +66,7 @@ Deno.test({
     const service = await HttpService.open({
       settings,
       revisions: ["2025-11-25"],
-      authenticator: OPEN,
+      authenticator: OPEN_AUTHENTICATOR,
       accept: (channel, agent) => gateway.connect(channel, { agent, onClosed: () => {} }),
       isReady: () => true,
       metrics: () => "",

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { LoginThrottle } from "../../../src/gateway/http/login_throttle.ts";
-import { AuthenticatorScene, sha256 } from "./authenticator_scene.ts";
+import { AuthenticatorFixture, sha256 } from "./authenticator_fixture.ts";
 
 const RULES = { agents: { a: { token_sha256: [sha256("good"), sha256("other")] } } };
 
@@ -13,39 +13,39 @@ async function count(logins: Iterable<Promise<string | number>>): Promise<[numbe
   ];
 }
 
-function* guesses(scene: AuthenticatorScene, address: string, times: number) {
-  for (let index = 0; index < times; index++) yield scene.login(`guess-${index}`, address);
+function* guesses(fixture: AuthenticatorFixture, address: string, times: number) {
+  for (let index = 0; index < times; index++) yield fixture.login(`guess-${index}`, address);
 }
 
 Deno.test("[rules.credentials] a client that guesses tokens has to wait", async () => {
-  const scene = await AuthenticatorScene.open(RULES);
-  assert.deepEqual(await count(guesses(scene, "192.0.2.1", 50)), [20, 30]);
-  const refused = await scene.authenticate("Bearer one-more", "192.0.2.1");
+  const fixture = await AuthenticatorFixture.open(RULES);
+  assert.deepEqual(await count(guesses(fixture, "192.0.2.1", 50)), [20, 30]);
+  const refused = await fixture.authenticate("Bearer one-more", "192.0.2.1");
   assert.ok(refused.kind === "refused" && refused.status === 429);
   const { retryAfterS = 0, message } = refused;
   assert.ok(retryAfterS > 50 && retryAfterS <= 60);
   assert.equal(message, `Too many logins from this address failed. Try again in ${retryAfterS} s.`);
   // A correct guess is refused like the others.
-  assert.deepEqual(await scene.authenticate("Bearer good", "192.0.2.1"), refused);
+  assert.deepEqual(await fixture.authenticate("Bearer good", "192.0.2.1"), refused);
   // Other addresses are not affected.
-  assert.equal(await scene.login("good", "192.0.2.2"), "a");
-  assert.equal(await scene.login("bad", "192.0.2.2"), 401);
+  assert.equal(await fixture.login("good", "192.0.2.2"), "a");
+  assert.equal(await fixture.login("bad", "192.0.2.2"), 401);
 });
 
 Deno.test("[rules.credentials] a logged-in client continues while another guesses from the same address", async () => {
-  const scene = await AuthenticatorScene.open(RULES);
-  assert.equal(await scene.login("good"), "a");
-  await count(guesses(scene, "192.0.2.1", 50));
-  assert.equal(await scene.login("good"), "a");
-  assert.equal(await scene.login("other"), 429);
+  const fixture = await AuthenticatorFixture.open(RULES);
+  assert.equal(await fixture.login("good"), "a");
+  await count(guesses(fixture, "192.0.2.1", 50));
+  assert.equal(await fixture.login("good"), "a");
+  assert.equal(await fixture.login("other"), 429);
 });
 
 Deno.test("[rules.credentials] a client that repeats one invalid token delays no other", async () => {
-  const scene = await AuthenticatorScene.open(RULES);
-  const logins = Array.from({ length: 50 }, () => scene.login("old"));
+  const fixture = await AuthenticatorFixture.open(RULES);
+  const logins = Array.from({ length: 50 }, () => fixture.login("old"));
   assert.deepEqual(await count(logins), [50, 0]);
-  assert.equal(await scene.login("good"), "a");
-  assert.equal(await scene.login("another-old-one"), 401);
+  assert.equal(await fixture.login("good"), "a");
+  assert.equal(await fixture.login("another-old-one"), 401);
 });
 
 Deno.test("[rules.credentials] addresses of one network are counted together", async () => {
@@ -54,11 +54,11 @@ Deno.test("[rules.credentials] addresses of one network are counted together", a
     ["::ffff:192.0.2.7", "192.0.2.7", "::FFFF:192.0.2.7"],
   ];
   for (const [first = "", ...others] of networks) {
-    const scene = await AuthenticatorScene.open(RULES);
-    await count(guesses(scene, first, 30));
-    for (const other of others) assert.equal(await scene.login("another", other), 429, other);
-    assert.equal(await scene.login("another", "2001:db8:1:3::1"), 401);
-    assert.equal(await scene.login("another", "::1"), 401);
+    const fixture = await AuthenticatorFixture.open(RULES);
+    await count(guesses(fixture, first, 30));
+    for (const other of others) assert.equal(await fixture.login("another", other), 429, other);
+    assert.equal(await fixture.login("another", "2001:db8:1:3::1"), 401);
+    assert.equal(await fixture.login("another", "::1"), 401);
   }
 });
 

@@ -1,18 +1,20 @@
 import assert from "node:assert/strict";
-import { BIG, EventReader, request, Scene } from "./scene.ts";
+import { BIG_INTEGER, EventReader, HttpFixture, request } from "./http_fixture.ts";
 
 Deno.test("messages over HTTP", async (t) => {
-  await using scene = await Scene.open({ limits: { streamAfterMs: 50, streamKeepAliveMs: 100 } });
+  await using fixture = await HttpFixture.open({
+    limits: { streamAfterMs: 50, streamKeepAliveMs: 100 },
+  });
 
   await t.step("[http.initialize] the first message opens a session", async () => {
-    const response = await scene.send("POST", request("initialize", 7));
+    const response = await fixture.send("POST", request("initialize", 7));
     assert.equal(response.headers.get("content-type"), "application/json");
     assert.match(response.headers.get("mcp-session-id") ?? "", /^[!-~]{20,}$/);
     assert.equal((await response.json()).id, 7);
   });
 
-  const session = await scene.initialize();
-  const client = scene.clients.at(-1);
+  const session = await fixture.initialize();
+  const client = fixture.clients.at(-1);
   assert.ok(client);
 
   await t.step("[http.json] a call that is answered immediately is answered as JSON", async () => {
@@ -22,16 +24,16 @@ Deno.test("messages over HTTP", async (t) => {
   });
 
   await t.step("[http.unchanged] numbers are not rounded in answers and streams", async () => {
-    const id = `{"jsonrpc":"2.0","id":${BIG},"method":"big"}`;
-    const text = `{"jsonrpc":"2.0","id":${BIG},"result":{"big":${BIG}}}`;
+    const id = `{"jsonrpc":"2.0","id":${BIG_INTEGER},"method":"big"}`;
+    const text = `{"jsonrpc":"2.0","id":${BIG_INTEGER},"result":{"big":${BIG_INTEGER}}}`;
     assert.equal(await (await session.post(id)).text(), text);
-    const call = `{"jsonrpc":"2.0","id":1,"method":"echo","params":{"n":${BIG}}}`;
+    const call = `{"jsonrpc":"2.0","id":1,"method":"echo","params":{"n":${BIG_INTEGER}}}`;
     assert.equal(
       await (await session.post(call)).text(),
-      `{"jsonrpc":"2.0","id":1,"result":{"n":${BIG}}}`,
+      `{"jsonrpc":"2.0","id":1,"result":{"n":${BIG_INTEGER}}}`,
     );
     const batch = `[${id},{"jsonrpc":"2.0","id":2,"method":"progress"}]`;
-    const messages = await new EventReader(await session.post(batch)).rest();
+    const messages = await new EventReader(await session.post(batch)).remainingMessages();
     assert.equal(messages.length, 3);
     assert.ok(messages.at(-1)?.includes(text));
   });
@@ -51,7 +53,7 @@ Deno.test("messages over HTTP", async (t) => {
       assert.equal((await response.json()).error.code, code, body);
     }
     const bytes = new Uint8Array([0x7b, 0xff, 0x7d]);
-    const response = await fetch(scene.url, {
+    const response = await fetch(fixture.url, {
       method: "POST",
       headers: { "content-type": "application/json", ...session.headers },
       body: bytes,
@@ -66,7 +68,8 @@ Deno.test("messages over HTTP", async (t) => {
   });
 
   await t.step("[http.stream] with progress, the answer ends a stream", async () => {
-    const messages = await new EventReader(await session.post(request("progress", 5))).rest();
+    const messages = await new EventReader(await session.post(request("progress", 5)))
+      .remainingMessages();
     const received = messages.map((text) => JSON.parse(text)).map(({ method, id }) => method ?? id);
     assert.deepEqual(received, ["progress", "progress", 5]);
   });
@@ -79,12 +82,12 @@ Deno.test("messages over HTTP", async (t) => {
           "mcp-protocol-version": "2025-11-25",
         }),
       );
-      const first = await reader.next();
+      const first = await reader.nextEvent();
       assert.deepEqual([first?.data, typeof first?.id], ["", "string"]);
-      assert.deepEqual(await reader.next(), { comment: "keep-alive" });
-      client.waiting.splice(0).forEach((call) => call.reply({}));
-      assert.equal(JSON.parse((await reader.message())?.data ?? "").id, "slow");
-      assert.equal(await reader.next(), undefined);
+      assert.deepEqual(await reader.nextEvent(), { comment: "keep-alive" });
+      client.heldCalls.splice(0).forEach((call) => call.reply({}));
+      assert.equal(JSON.parse((await reader.nextMessage())?.data ?? "").id, "slow");
+      assert.equal(await reader.nextEvent(), undefined);
     },
   );
 
@@ -96,9 +99,9 @@ Deno.test("messages over HTTP", async (t) => {
           "mcp-protocol-version": "2025-06-18",
         }),
       );
-      assert.deepEqual(await reader.next(), { comment: "keep-alive" });
-      client.waiting.splice(0).forEach((call) => call.reply({}));
-      assert.equal((await reader.rest()).length, 1);
+      assert.deepEqual(await reader.nextEvent(), { comment: "keep-alive" });
+      client.heldCalls.splice(0).forEach((call) => call.reply({}));
+      assert.equal((await reader.remainingMessages()).length, 1);
     },
   );
 
@@ -106,7 +109,7 @@ Deno.test("messages over HTTP", async (t) => {
     const listening = new EventReader(await session.get());
     const response = await session.post(request("progress", 6), { accept: "application/json" });
     assert.equal((await response.json()).id, 6);
-    assert.match((await listening.message())?.data ?? "", /"progress"/);
+    assert.match((await listening.nextMessage())?.data ?? "", /"progress"/);
     await listening.cancel();
   });
 
@@ -115,13 +118,15 @@ Deno.test("messages over HTTP", async (t) => {
     async () => {
       const listening = new EventReader(await session.get());
       const reader = new EventReader(await session.post(request("ask", "asks")));
-      const question = JSON.parse((await reader.message())?.data ?? "");
+      const question = JSON.parse((await reader.nextMessage())?.data ?? "");
       assert.equal(question.method, "question");
-      const answer = { jsonrpc: "2.0", id: question.id, result: { said: BIG } };
+      const answer = { jsonrpc: "2.0", id: question.id, result: { said: BIG_INTEGER } };
       await (await session.post(answer)).text();
-      assert.deepEqual(JSON.parse((await reader.message())?.data ?? "").result, { said: BIG });
+      assert.deepEqual(JSON.parse((await reader.nextMessage())?.data ?? "").result, {
+        said: BIG_INTEGER,
+      });
       client.peer.notify("later");
-      assert.match((await listening.message())?.data ?? "", /"later"/);
+      assert.match((await listening.nextMessage())?.data ?? "", /"later"/);
       await listening.cancel();
     },
   );
@@ -130,7 +135,7 @@ Deno.test("messages over HTTP", async (t) => {
     const reader = new EventReader(await session.post(request("wait", "gone")));
     const cancel = { method: "notifications/cancelled", params: { requestId: "gone" } };
     await (await session.post({ jsonrpc: "2.0", ...cancel })).text();
-    assert.deepEqual(await reader.rest(), []);
+    assert.deepEqual(await reader.remainingMessages(), []);
   });
 
   await t.step("[http.batch] a batch is answered by a batch", async () => {
@@ -142,8 +147,8 @@ Deno.test("messages over HTTP", async (t) => {
   await t.step("[http.delete] a client can end its session", async () => {
     const reader = new EventReader(await session.get());
     assert.equal(await session.delete(), 204);
-    assert.deepEqual(await reader.rest(), []);
-    assert.equal(client.hasLeft, true);
+    assert.deepEqual(await reader.remainingMessages(), []);
+    assert.equal(client.hasDisconnected, true);
     const after = await session.post(request("echo"));
     assert.equal(after.status, 404);
     assert.equal((await after.json()).error.code, -32000);
@@ -151,8 +156,8 @@ Deno.test("messages over HTTP", async (t) => {
 });
 
 Deno.test("invalid HTTP requests", async (t) => {
-  await using scene = await Scene.open();
-  const session = await scene.initialize();
+  await using fixture = await HttpFixture.open();
+  const session = await fixture.initialize();
   const refused = async (what: string, status: number, answer: Promise<Response>) => {
     await t.step(`[http.requests] ${what}: ${status}`, async () => {
       const response = await answer;
@@ -161,17 +166,17 @@ Deno.test("invalid HTTP requests", async (t) => {
     });
   };
   const echo = request("echo");
-  await refused("no session", 400, scene.send("POST", echo));
-  await refused("no session", 400, scene.send("GET", undefined));
-  await refused("no session", 400, scene.send("DELETE", undefined));
-  await refused("no such session", 404, scene.send("POST", echo, { "mcp-session-id": "x" }));
-  await refused("a batch to begin with", 400, scene.send("POST", [request("initialize")]));
-  await refused("no JSON to begin with", 400, scene.send("POST", "{"));
+  await refused("no session", 400, fixture.send("POST", echo));
+  await refused("no session", 400, fixture.send("GET", undefined));
+  await refused("no session", 400, fixture.send("DELETE", undefined));
+  await refused("no such session", 404, fixture.send("POST", echo, { "mcp-session-id": "x" }));
+  await refused("a batch to begin with", 400, fixture.send("POST", [request("initialize")]));
+  await refused("no JSON to begin with", 400, fixture.send("POST", "{"));
   await refused("another type", 415, session.post("x", { "content-type": "text/plain" }));
   await refused("compressed", 415, session.post(echo, { "content-encoding": "gzip" }));
   await refused("no type that fits", 406, session.post(echo, { accept: "text/html" }));
   await refused("no stream", 406, session.get({ accept: "application/json" }));
-  await refused("another method", 405, scene.send("PUT", "{}"));
+  await refused("another method", 405, fixture.send("PUT", "{}"));
   await refused(
     "another revision",
     400,
@@ -182,7 +187,7 @@ Deno.test("invalid HTTP requests", async (t) => {
   await t.step(
     "[http.later-revision] a probe for a later revision is answered with method not found",
     async () => {
-      const response = await scene.send("POST", request("server/discover", "probe"), {
+      const response = await fixture.send("POST", request("server/discover", "probe"), {
         "mcp-protocol-version": "2026-07-28",
       });
       const { id, error } = await response.json();
@@ -191,10 +196,10 @@ Deno.test("invalid HTTP requests", async (t) => {
   );
 
   await t.step("[http.initialize] a failed initialize opens no session", async () => {
-    const [before, open] = [scene.clients.length, "mcp-session-id"];
-    const response = await scene.send("POST", { jsonrpc: "2.0", method: "initialize" });
+    const [before, open] = [fixture.clients.length, "mcp-session-id"];
+    const response = await fixture.send("POST", { jsonrpc: "2.0", method: "initialize" });
     assert.deepEqual([response.status, response.headers.get(open)], [202, null]);
     await response.text();
-    assert.equal(scene.clients[before]?.hasLeft, true);
+    assert.equal(fixture.clients[before]?.hasDisconnected, true);
   });
 });

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { waitUntil } from "../../e2e/wait.ts";
 import { RawConnection, sendRaw } from "./raw_http.ts";
-import { EventReader, request, Scene } from "./scene.ts";
+import { EventReader, HttpFixture, request } from "./http_fixture.ts";
 
 const INITIALIZE = JSON.stringify(request("initialize"));
 
-/** The text of a request with the required headers. */
+/** Writes a POST request with the required headers. */
 function post(headers: readonly string[], body = INITIALIZE, first = "POST /mcp HTTP/1.1"): string {
   const all = ["Content-Type: application/json", "Connection: close", ...headers];
   const length = headers.some((header) => /^(content-length|transfer-encoding)/i.test(header))
@@ -15,12 +15,12 @@ function post(headers: readonly string[], body = INITIALIZE, first = "POST /mcp 
 }
 
 Deno.test("requests that the listener accepts and refuses", async (t) => {
-  await using scene = await Scene.open({
+  await using fixture = await HttpFixture.open({
     settings: { allowedHosts: ["gateway.example"], corsOrigins: ["https://app.example"] },
   });
-  const host = `Host: 127.0.0.1:${scene.port}`;
+  const host = `Host: 127.0.0.1:${fixture.port}`;
   const status = async (...headers: string[]) => {
-    return (await sendRaw(scene.port, post(headers))).status;
+    return (await sendRaw(fixture.port, post(headers))).status;
   };
 
   await t.step("[http.host] hosts that are not the gateway's are refused", async () => {
@@ -28,7 +28,7 @@ Deno.test("requests that the listener accepts and refuses", async (t) => {
       const name of ["evil.example", "127.0.0.1.evil.example", "10.0.0.1", "gateway.example.evil"]
     ) {
       assert.equal(await status(`Host: ${name}`), 403, name);
-      assert.equal(await status(`Host: ${name}:${scene.port}`), 403, name);
+      assert.equal(await status(`Host: ${name}:${fixture.port}`), 403, name);
     }
     for (const name of ["localhost:1", "127.0.0.1", "[::1]:80", "gateway.example:443"]) {
       assert.equal(await status(`Host: ${name}`), 200, name);
@@ -40,9 +40,9 @@ Deno.test("requests that the listener accepts and refuses", async (t) => {
     for (const name of names) {
       assert.equal(await status(`Host: ${name}`), 400, name);
       const health = post([`Host: ${name}`], "", "GET /health HTTP/1.1");
-      assert.equal((await sendRaw(scene.port, health)).status, 400, name);
+      assert.equal((await sendRaw(fixture.port, health)).status, 400, name);
     }
-    assert.deepEqual(scene.log, []);
+    assert.deepEqual(fixture.log, []);
   });
 
   await t.step("[http.origin] pages of other origins are refused, programs are not", async () => {
@@ -58,7 +58,7 @@ Deno.test("requests that the listener accepts and refuses", async (t) => {
     "[http.cors] pages of listed origins may read the answers, others may not",
     async () => {
       const ask = async (origin: string) => {
-        const response = await scene.send("OPTIONS", undefined, {
+        const response = await fixture.send("OPTIONS", undefined, {
           origin,
           "access-control-request-method": "POST",
           "access-control-request-headers": "mcp-session-id",
@@ -73,7 +73,7 @@ Deno.test("requests that the listener accepts and refuses", async (t) => {
         assert.equal((await ask(origin)).get("access-control-allow-origin"), null);
       }
       const page = { origin: "https://app.example" };
-      const response = await scene.send("POST", request("initialize"), page);
+      const response = await fixture.send("POST", request("initialize"), page);
       assert.equal(response.headers.get("access-control-allow-origin"), "https://app.example");
       assert.match(response.headers.get("access-control-expose-headers") ?? "", /Mcp-Session-Id/);
       await response.text();
@@ -100,17 +100,17 @@ Deno.test("requests that the listener accepts and refuses", async (t) => {
     ];
     for (const path of tricks) {
       const { status } = await sendRaw(
-        scene.port,
+        fixture.port,
         post([host], INITIALIZE, `POST ${path} HTTP/1.1`),
       );
       assert.ok(status === 404 || status === 400, `${path}: ${status}`);
     }
-    assert.equal(scene.clients.length, 7);
+    assert.equal(fixture.clients.length, 7);
   });
 
   await t.step("[http.health] HEAD requests of monitors are answered", async () => {
     const head = async (path: string) => {
-      return (await sendRaw(scene.port, post([host], "", `HEAD ${path} HTTP/1.1`))).text;
+      return (await sendRaw(fixture.port, post([host], "", `HEAD ${path} HTTP/1.1`))).text;
     };
     for (const path of ["/health", "/ready"]) {
       assert.match(await head(path), /^HTTP\/1\.1 200 [^]*\r\n\r\n$/);
@@ -121,7 +121,7 @@ Deno.test("requests that the listener accepts and refuses", async (t) => {
   await t.step("[http.headers] answers forbid caching, framing and content sniffing", async () => {
     for (const path of ["/mcp", "/health", "/nothing"]) {
       const text = post([host], INITIALIZE, `POST ${path} HTTP/1.1`);
-      const { text: answer } = await sendRaw(scene.port, text);
+      const { text: answer } = await sendRaw(fixture.port, text);
       for (const header of [/^cache-control: no-store/mi, /^x-content-type-options: nosniff/mi]) {
         assert.match(answer, header);
       }
@@ -150,13 +150,13 @@ const SMUGGLED: Readonly<Record<string, readonly string[]>> = {
 };
 
 Deno.test("request smuggling", async (t) => {
-  await using scene = await Scene.open();
-  const host = `Host: 127.0.0.1:${scene.port}`;
+  await using fixture = await HttpFixture.open();
+  const host = `Host: 127.0.0.1:${fixture.port}`;
   const inner = `GET /health HTTP/1.1\r\n${host}\r\n\r\n`;
   for (const [what, headers] of Object.entries(SMUGGLED)) {
     await t.step(`[http.smuggling] ${what}`, async () => {
       const text = post([host, ...headers], `0\r\n\r\n${inner}`);
-      const { status, text: answer } = await sendRaw(scene.port, text);
+      const { status, text: answer } = await sendRaw(fixture.port, text);
       assert.equal(status, 400, answer);
       assert.equal(answer.match(/^HTTP/mg)?.length, 1, "nothing but one refusal");
     });
@@ -170,15 +170,15 @@ Deno.test("request smuggling", async (t) => {
         `GET /health HTTP/1.1\n${host}\n\n`,
         "\x16\x03\r\n\r\n",
       ];
-      for (const text of texts) assert.equal((await sendRaw(scene.port, text)).status, 400, text);
+      for (const text of texts) assert.equal((await sendRaw(fixture.port, text)).status, 400, text);
     },
   );
 
   await t.step(
     "[http.smuggling] pipelined requests on one connection are answered in order",
     async () => {
-      using connection = await RawConnection.open(scene.port);
-      const session = await scene.initialize();
+      using connection = await RawConnection.open(fixture.port);
+      const session = await fixture.initialize();
       const id = session.headers["mcp-session-id"];
       const call = (number: number) => {
         const body = JSON.stringify(request("wait", number));
@@ -193,8 +193,8 @@ Deno.test("request smuggling", async (t) => {
         );
       }
       await connection.readAll();
-      const [client] = scene.clients;
-      assert.ok(client && client.waiting.length <= 16, "most of them were never taken");
+      const [client] = fixture.clients;
+      assert.ok(client && client.heldCalls.length <= 16, "most of them were never taken");
     },
   );
 });
@@ -212,13 +212,13 @@ Deno.test("requests that are too large or too slow", async (t) => {
     stalledMs: 300,
     streamAfterMs: 20,
   };
-  await using scene = await Scene.open({ limits });
-  const host = `Host: 127.0.0.1:${scene.port}`;
-  const session = await scene.initialize();
-  const works = async () => assert.equal((await scene.initialize()) !== undefined, true);
+  await using fixture = await HttpFixture.open({ limits });
+  const host = `Host: 127.0.0.1:${fixture.port}`;
+  const session = await fixture.initialize();
+  const works = async () => assert.equal((await fixture.initialize()) !== undefined, true);
 
   await t.step("[http.body-limit] a long body is refused before it is read", async () => {
-    using connection = await RawConnection.open(scene.port);
+    using connection = await RawConnection.open(fixture.port);
     const id = `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`;
     await connection.send(post([host, id, "Content-Length: 80000000"], ""));
     assert.ok(await connection.readUntil((text) => text.includes("larger than the limit")));
@@ -226,7 +226,7 @@ Deno.test("requests that are too large or too slow", async (t) => {
   });
 
   await t.step("[http.body-limit] a long body without Content-Length is refused", async () => {
-    using connection = await RawConnection.open(scene.port);
+    using connection = await RawConnection.open(fixture.port);
     const id = `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`;
     await connection.send(post([host, id, "Transfer-Encoding: chunked"], ""));
     const piece = `10000\r\n${"x".repeat(65536)}\r\n`;
@@ -236,7 +236,7 @@ Deno.test("requests that are too large or too slow", async (t) => {
   });
 
   await t.step("[http.body-limit] the limit is lower for a client without a session", async () => {
-    const response = await scene.send("POST", request("initialize", 1, { x: "x".repeat(2000) }));
+    const response = await fixture.send("POST", request("initialize", 1, { x: "x".repeat(2000) }));
     assert.equal(response.status, 413);
     await response.text();
   });
@@ -245,7 +245,7 @@ Deno.test("requests that are too large or too slow", async (t) => {
     const id = `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`;
     const open: RawConnection[] = [];
     for (let number = 0; number < 4; number++) {
-      const connection = await RawConnection.open(scene.port);
+      const connection = await RawConnection.open(fixture.port);
       open.push(connection);
       await connection.send(post([host, id, "Content-Length: 1000000"], "x".repeat(990_000)));
     }
@@ -259,25 +259,25 @@ Deno.test("requests that are too large or too slow", async (t) => {
     "[http.header-limit] long headers and many headers are refused with 431",
     async () => {
       for (const header of [`X: ${"x".repeat(5000)}`, ...["A: b\r\n".repeat(1000).trimEnd()]]) {
-        assert.equal((await sendRaw(scene.port, post([host, header]))).status, 431);
+        assert.equal((await sendRaw(fixture.port, post([host, header]))).status, 431);
       }
     },
   );
 
   await t.step("[http.slow] slow headers and bodies are answered with 408", async () => {
     const texts = ["", "POST /mcp HT", post([host, "Content-Length: 500"], "{")];
-    const answers = await Promise.all(texts.map((text) => sendRaw(scene.port, text)));
+    const answers = await Promise.all(texts.map((text) => sendRaw(fixture.port, text)));
     assert.deepEqual(answers.map(({ status }) => status), [408, 408, 408]);
   });
 
   await t.step("[http.slow-reader] a client that reads nothing is disconnected", async () => {
-    using connection = await RawConnection.open(scene.port);
+    using connection = await RawConnection.open(fixture.port);
     const id = `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`;
     const body = JSON.stringify(request("fill", 1, { size: 20_000_000 }));
     await connection.send(post([host, id, "Accept: */*"], body));
-    const before = scene.service.connectionCount;
+    const before = fixture.service.connectionCount;
     // It begins to read only after the connection was closed.
-    await waitUntil("it is given up", () => scene.service.connectionCount < before);
+    await waitUntil("it is given up", () => fixture.service.connectionCount < before);
     await connection.readAll();
     assert.ok(connection.answer.text.length < 20_000_000);
     await works();
@@ -286,7 +286,7 @@ Deno.test("requests that are too large or too slow", async (t) => {
   await t.step(
     "[http.slow-reader] a client that does not read its stream is disconnected",
     async () => {
-      using connection = await RawConnection.open(scene.port);
+      using connection = await RawConnection.open(fixture.port);
       const id = `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`;
       const body = JSON.stringify(request("flood", 2, { size: 1_000_000 }));
       await connection.send(post([host, id, "Accept: */*"], body));
@@ -299,16 +299,16 @@ Deno.test("requests that are too large or too slow", async (t) => {
     "[http.connections] the number and duration of connections are limited",
     async () => {
       const open = await Promise.all(
-        Array.from({ length: 300 }, () => RawConnection.open(scene.port)),
+        Array.from({ length: 300 }, () => RawConnection.open(fixture.port)),
       );
       await Promise.all(open.map((connection) => connection.send("POST /m").catch(() => {})));
       const answers = await Promise.all(open.map((connection) => connection.readAll()));
       const statuses = new Set(answers.map(({ status }) => status));
       assert.deepEqual([...statuses].toSorted(), [0, 408]);
       const served = answers.filter(({ status }) => status === 408).length;
-      assert.ok(served <= limits.connections, `${served} were let in`);
+      assert.ok(served <= limits.connections, `${served} connections were admitted`);
       for (const connection of open) connection[Symbol.dispose]();
-      await waitUntil("it goes on", async () => {
+      await waitUntil("the service answers again", async () => {
         return await works().then(() => true, () => false);
       });
     },
@@ -317,14 +317,14 @@ Deno.test("requests that are too large or too slow", async (t) => {
 });
 
 Deno.test("[http.slow-readers] the unread answers of all clients have a common limit", async () => {
-  const unreadAll = 25_000_000;
-  await using scene = await Scene.open({ limits: { allQueuedBytes: unreadAll } });
-  const session = await scene.initialize();
+  const allQueuedBytes = 25_000_000;
+  await using fixture = await HttpFixture.open({ limits: { allQueuedBytes } });
+  const session = await fixture.initialize();
   const ask = async (id: number) => {
-    const connection = await RawConnection.open(scene.port);
+    const connection = await RawConnection.open(fixture.port);
     const body = JSON.stringify(request("fill", id, { size: 20_000_000 }));
     const to = [
-      `Host: 127.0.0.1:${scene.port}`,
+      `Host: 127.0.0.1:${fixture.port}`,
       `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`,
     ];
     await connection.send(post(to, body));
@@ -332,21 +332,27 @@ Deno.test("[http.slow-readers] the unread answers of all clients have a common l
   };
   using first = await ask(1);
   await first.readUntil((text) => text.includes("200 OK"));
-  const before = scene.service.connectionCount;
+  const before = fixture.service.connectionCount;
   using second = await ask(2);
   assert.ok(await second.readUntil((text) => text.includes("200 OK")));
-  await waitUntil("who waited longest is cut off", () => scene.service.connectionCount <= before);
+  await waitUntil(
+    "the client that is behind longest is disconnected",
+    () => fixture.service.connectionCount <= before,
+  );
   assert.ok((await first.readAll()).text.length < 20_000_000);
-  assert.ok((await second.readAll()).text.length > 20_000_000, "the other gets everything");
+  assert.ok(
+    (await second.readAll()).text.length > 20_000_000,
+    "The other client receives its whole answer",
+  );
 });
 
 Deno.test("[http.stolen-session] a session that ends while a message arrives does not accept it", async () => {
-  await using scene = await Scene.open();
+  await using fixture = await HttpFixture.open();
   for (const last of ["\xff", "1"]) {
-    const session = await scene.initialize();
-    using connection = await RawConnection.open(scene.port);
+    const session = await fixture.initialize();
+    using connection = await RawConnection.open(fixture.port);
     const to = [
-      `Host: 127.0.0.1:${scene.port}`,
+      `Host: 127.0.0.1:${fixture.port}`,
       `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`,
     ];
     await connection.send(post([...to, "Content-Length: 2"], "1"));

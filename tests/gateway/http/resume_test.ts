@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { waitUntil } from "../../e2e/wait.ts";
-import { EventReader, request, Scene } from "./scene.ts";
+import { EventReader, HttpFixture, request } from "./http_fixture.ts";
 
 Deno.test("a client that lost its connection", async (t) => {
-  await using scene = await Scene.open({ limits: { streamAfterMs: 20, maxReplayChars: 4000 } });
-  const session = await scene.initialize();
-  const [client] = scene.clients;
+  await using fixture = await HttpFixture.open({
+    limits: { streamAfterMs: 20, maxReplayChars: 4000 },
+  });
+  const session = await fixture.initialize();
+  const [client] = fixture.clients;
   assert.ok(client);
   const lose = async (id: string): Promise<string> => {
     const reader = new EventReader(
@@ -13,7 +15,7 @@ Deno.test("a client that lost its connection", async (t) => {
         "mcp-protocol-version": "2025-11-25",
       }),
     );
-    const lastId = (await reader.next())?.id ?? "";
+    const lastId = (await reader.nextEvent())?.id ?? "";
     await reader.cancel();
     return lastId;
   };
@@ -21,8 +23,8 @@ Deno.test("a client that lost its connection", async (t) => {
 
   await t.step("[http.resume] gets an answer from the meantime", async () => {
     const lastId = await lose("one");
-    client.waiting.splice(0).forEach((call) => call.reply({ came: "meanwhile" }));
-    const [answer = "", ...more] = await new EventReader(await resume(lastId)).rest();
+    client.heldCalls.splice(0).forEach((call) => call.reply({ came: "meanwhile" }));
+    const [answer = "", ...more] = await new EventReader(await resume(lastId)).remainingMessages();
     assert.deepEqual(JSON.parse(answer).result, { came: "meanwhile" });
     assert.deepEqual(more, []);
   });
@@ -30,35 +32,35 @@ Deno.test("a client that lost its connection", async (t) => {
   await t.step("[http.resume] gets a later answer", async () => {
     const lastId = await lose("two");
     const reader = new EventReader(await resume(lastId));
-    client.waiting.splice(0).forEach((call) => call.reply({ came: "later" }));
-    const [answer = ""] = await reader.rest();
+    client.heldCalls.splice(0).forEach((call) => call.reply({ came: "later" }));
+    const [answer = ""] = await reader.remainingMessages();
     assert.deepEqual(JSON.parse(answer).result, { came: "later" });
   });
 
   await t.step("[http.resume] gets each message once, from its last event on", async () => {
     const reader = new EventReader(await session.post(request("progress", "three")));
-    const first = await reader.message();
+    const first = await reader.nextMessage();
     await reader.cancel();
-    const rest = await new EventReader(await resume(first?.id ?? "")).rest();
+    const rest = await new EventReader(await resume(first?.id ?? "")).remainingMessages();
     assert.deepEqual(rest.map((text) => JSON.parse(text).id), [undefined, "three"]);
   });
 
   await t.step("[http.resume] messages sent while no stream is open wait", async () => {
     for (const method of ["a", "b"]) client.peer.notify(method);
     const reader = new EventReader(await session.get());
-    const [a, b] = [await reader.message(), await reader.message()];
+    const [a, b] = [await reader.nextMessage(), await reader.nextMessage()];
     assert.deepEqual([a, b].map((event) => JSON.parse(event?.data ?? "").method), ["a", "b"]);
     await reader.cancel();
     client.peer.notify("c");
     const again = new EventReader(await resume(a?.id ?? ""));
-    const methods = [await again.message(), await again.message()];
+    const methods = [await again.nextMessage(), await again.nextMessage()];
     assert.deepEqual(methods.map((event) => JSON.parse(event?.data ?? "").method), ["b", "c"]);
     await again.cancel();
   });
 
   await t.step("[http.resume] gets an error if too much was lost", async () => {
     const lastId = await lose("four");
-    client.waiting.splice(0).forEach((call) => call.reply({ json: "x".repeat(5000) }));
+    client.heldCalls.splice(0).forEach((call) => call.reply({ json: "x".repeat(5000) }));
     const response = await resume(lastId);
     assert.equal(response.status, 400);
     await response.body?.cancel();
@@ -66,28 +68,28 @@ Deno.test("a client that lost its connection", async (t) => {
 
   await t.step("[http.resume] gets an error if only the end of the stream is left", async () => {
     const reader = new EventReader(await session.post(request("flood", "flood", { size: 100 })));
-    const first = await reader.message();
+    const first = await reader.nextMessage();
     await reader.cancel();
-    await waitUntil("the call is there", () => client.waiting.length === 1);
+    await waitUntil("the call is there", () => client.heldCalls.length === 1);
     const response = await resume(first?.id ?? "");
     assert.equal(response.status, 400);
     await response.body?.cancel();
-    client.waiting.splice(0).forEach((call) => call.reply({}));
+    client.heldCalls.splice(0).forEach((call) => call.reply({}));
   });
 
   await t.step("[http.resume] cannot read a stream of another session", async () => {
     const lastId = await lose("five");
-    const other = await scene.initialize();
+    const other = await fixture.initialize();
     const response = await other.get({ "last-event-id": lastId });
     assert.equal(response.status, 400);
     await response.body?.cancel();
-    client.waiting.splice(0).forEach((call) => call.reply({}));
+    client.heldCalls.splice(0).forEach((call) => call.reply({}));
   });
 
   await t.step("[http.disconnect] a disconnect is not a cancellation", async () => {
     await lose("six");
-    await waitUntil("the call is there", () => client.waiting.length === 1);
-    assert.equal(client.waiting[0]?.signal.aborted, false);
-    client.waiting.splice(0).forEach((call) => call.reply({}));
+    await waitUntil("the call is there", () => client.heldCalls.length === 1);
+    assert.equal(client.heldCalls[0]?.signal.aborted, false);
+    client.heldCalls.splice(0).forEach((call) => call.reply({}));
   });
 });

@@ -3,16 +3,16 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { waitUntil } from "../../e2e/wait.ts";
 import { RawConnection, sendRaw } from "./raw_http.ts";
-import { request, Scene } from "./scene.ts";
+import { HttpFixture, request } from "./http_fixture.ts";
 
 const FIXTURES = fileURLToPath(new URL("../../fixtures/tls/", import.meta.url));
 
 /** Whether a client that trusts one of the certificates gets an answer. */
-async function isShown(scene: Scene, name: string): Promise<boolean> {
+async function isShown(fixture: HttpFixture, name: string): Promise<boolean> {
   const caCerts = [Deno.readTextFileSync(join(FIXTURES, `${name}.crt`))];
   using client = Deno.createHttpClient({ caCerts, poolMaxIdlePerHost: 0 });
   try {
-    const response = await fetch(new URL("/health", scene.url), { client });
+    const response = await fetch(new URL("/health", fixture.url), { client });
     await response.text();
     assert.match(response.headers.get("strict-transport-security") ?? "", /max-age/);
     return true;
@@ -33,20 +33,20 @@ Deno.test("over TLS", async (t) => {
   };
   try {
     use("first");
-    await using scene = await Scene.open({
+    await using fixture = await HttpFixture.open({
       settings: { tlsCert, tlsKey },
       limits: { headersMs: 300 },
     });
 
     await t.step("[http.tls] the configured certificate is used, and sessions work", async () => {
-      assert.match(scene.url, /^https:/);
-      assert.deepEqual([await isShown(scene, "first"), await isShown(scene, "second")], [
+      assert.match(fixture.url, /^https:/);
+      assert.deepEqual([await isShown(fixture, "first"), await isShown(fixture, "second")], [
         true,
         false,
       ]);
       const caCerts = [Deno.readTextFileSync(join(FIXTURES, "first.crt"))];
       using client = Deno.createHttpClient({ caCerts });
-      const response = await fetch(scene.url, {
+      const response = await fetch(fixture.url, {
         client,
         method: "POST",
         headers: { "content-type": "application/json" },
@@ -60,22 +60,22 @@ Deno.test("over TLS", async (t) => {
       "[http.tls] a client that speaks plain HTTP is disconnected without an answer",
       async () => {
         const { text } = await sendRaw(
-          scene.port,
+          fixture.port,
           "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n",
         );
         assert.doesNotMatch(text, /HTTP|ok/);
-        assert.equal(await isShown(scene, "first"), true);
+        assert.equal(await isShown(fixture, "first"), true);
       },
     );
 
     await t.step(
       "[http.tls-slow] a client without a handshake is cut off, others are not",
       async () => {
-        using silent = await RawConnection.open(scene.port);
+        using silent = await RawConnection.open(fixture.port);
         const caCerts = [Deno.readTextFileSync(join(FIXTURES, "first.crt"))];
         using client = Deno.createHttpClient({ caCerts });
         const health = async () => {
-          const response = await fetch(new URL("/health", scene.url), { client });
+          const response = await fetch(new URL("/health", fixture.url), { client });
           return (await response.json()).status;
         };
         assert.equal(await health(), "ok");
@@ -86,26 +86,26 @@ Deno.test("over TLS", async (t) => {
 
     await t.step("[http.tls-reload] changed files are used without a restart", async () => {
       use("second");
-      await waitUntil("it is shown", () => isShown(scene, "second"));
-      assert.equal(await isShown(scene, "first"), false);
+      await waitUntil("it is shown", () => isShown(fixture, "second"));
+      assert.equal(await isShown(fixture, "first"), false);
     });
 
     await t.step("[http.tls-reload] files that do not match change nothing", async () => {
       Deno.copyFileSync(join(FIXTURES, "first.key"), tlsKey);
       await waitUntil(
         "it is logged",
-        () => scene.log.join().includes("changed certificate is not used"),
+        () => fixture.log.join().includes("changed certificate is not used"),
       );
-      assert.equal(await isShown(scene, "second"), true);
+      assert.equal(await isShown(fixture, "second"), true);
       use("first");
-      await waitUntil("it is shown", () => isShown(scene, "first"));
+      await waitUntil("it is shown", () => isShown(fixture, "first"));
     });
 
     await t.step(
       "[http.tls] with files that do not match, the gateway does not start",
       async () => {
         Deno.copyFileSync(join(FIXTURES, "second.key"), tlsKey);
-        const open = (settings: object) => Scene.open({ settings });
+        const open = (settings: object) => HttpFixture.open({ settings });
         await assert.rejects(open({ tlsCert, tlsKey }), /is not that of the certificate/);
         await assert.rejects(open({ tlsCert, tlsKey: tlsCert }), /holds no PEM private key/);
         await assert.rejects(open({ tlsCert: tlsKey, tlsKey }), /holds no certificate/);

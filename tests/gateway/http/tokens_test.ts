@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { AuthenticatorScene, sha256 } from "./authenticator_scene.ts";
+import { AuthenticatorFixture, sha256 } from "./authenticator_fixture.ts";
 
 const IN_AN_HOUR = new Date(Date.now() + 3_600_000).toISOString();
 const YESTERDAY = new Date(Date.now() - 86_400_000).toISOString();
@@ -18,25 +18,28 @@ const RULES = {
 };
 
 Deno.test("[rules.credentials] a token identifies its agent by its hash", async () => {
-  const scene = await AuthenticatorScene.open(RULES);
-  assert.equal(scene.authenticator.isConfigured, true);
-  assert.equal(await scene.login("amg_one"), "a");
-  assert.equal(await scene.login("amg_two"), "a");
-  assert.equal(await scene.login("amg_later"), "b");
-  const { id, expiresAtMs } = await scene.credential("amg_later");
+  const fixture = await AuthenticatorFixture.open(RULES);
+  assert.equal(fixture.authenticator.isConfigured, true);
+  assert.equal(await fixture.login("amg_one"), "a");
+  assert.equal(await fixture.login("amg_two"), "a");
+  assert.equal(await fixture.login("amg_later"), "b");
+  const { id, expiresAtMs } = await fixture.credential("amg_later");
   assert.equal(expiresAtMs, Date.parse(IN_AN_HOUR));
-  assert.equal((await scene.credential("amg_later")).id, id);
-  assert.notEqual((await scene.credential("amg_one")).id, (await scene.credential("amg_two")).id);
+  assert.equal((await fixture.credential("amg_later")).id, id);
+  assert.notEqual(
+    (await fixture.credential("amg_one")).id,
+    (await fixture.credential("amg_two")).id,
+  );
   assert.ok(!id.includes("amg_later"));
 });
 
 Deno.test("[rules.credentials] unknown and expired tokens get the same answer", async () => {
-  const scene = await AuthenticatorScene.open(RULES);
+  const fixture = await AuthenticatorFixture.open(RULES);
   const answers = [];
   for (
     const token of ["amg_unknown", "amg_over", "AMG_ONE", "amg_on", sha256("amg_one"), "a.b.c"]
   ) {
-    answers.push(await scene.authenticate(`Bearer ${token}`));
+    answers.push(await fixture.authenticate(`Bearer ${token}`));
   }
   const [first] = answers;
   assert.deepEqual(first, {
@@ -51,9 +54,9 @@ Deno.test("[rules.credentials] unknown and expired tokens get the same answer", 
 });
 
 Deno.test("[rules.credentials] a header that is not a bearer token is refused", async () => {
-  const scene = await AuthenticatorScene.open(RULES);
+  const fixture = await AuthenticatorFixture.open(RULES);
   for (const header of [null, "", "  "]) {
-    const refused = await scene.authenticate(header);
+    const refused = await fixture.authenticate(header);
     assert.ok(refused.kind === "refused" && refused.status === 401);
     // Without `error` in the challenge, because there was no credential.
     assert.equal(refused.wwwAuthenticate, 'Bearer realm="agent-mcp-gateway"');
@@ -74,26 +77,26 @@ Deno.test("[rules.credentials] a header that is not a bearer token is refused", 
     "__proto__",
   ];
   for (const [index, header] of odd.entries()) {
-    const refused = await scene.authenticate(header, `192.0.2.${index}`);
+    const refused = await fixture.authenticate(header, `192.0.2.${index}`);
     assert.ok(refused.kind === "refused" && refused.status === 401, header.slice(0, 40));
   }
   for (const header of ["bearer amg_one", "BEARER   amg_one", "Bearer amg_one  "]) {
-    assert.equal((await scene.authenticate(header)).kind, "credential", header);
+    assert.equal((await fixture.authenticate(header)).kind, "credential", header);
   }
 });
 
 Deno.test("[rules.credentials] changed rules apply to the next request and to open sessions", async () => {
-  const scene = await AuthenticatorScene.open(RULES);
-  const { authenticator } = scene;
-  const [one, two] = [await scene.credential("amg_one"), await scene.credential("amg_two")];
-  const later = await scene.credential("amg_later");
+  const fixture = await AuthenticatorFixture.open(RULES);
+  const { authenticator } = fixture;
+  const [one, two] = [await fixture.credential("amg_one"), await fixture.credential("amg_two")];
+  const later = await fixture.credential("amg_later");
   assert.ok([one, two, later].every((credential) => authenticator.isValid(credential)));
   assert.equal(authenticator.isValid({ ...later, expiresAtMs: Date.now() - 1 }), false);
   assert.equal(authenticator.isValid({ ...one, agent: "b" }), false);
   assert.equal(authenticator.isValid({ id: "token:", agent: "a" }), false);
 
   // `amg_one` is removed, `amg_two` belongs to another agent, `amg_later` has expired.
-  await scene.reload({
+  await fixture.reload({
     agents: {
       a: {},
       b: {
@@ -106,21 +109,21 @@ Deno.test("[rules.credentials] changed rules apply to the next request and to op
     false,
     false,
   ]);
-  assert.deepEqual([await scene.login("amg_one"), await scene.login("amg_two")], [401, "b"]);
-  assert.equal(await scene.login("amg_later"), 401);
+  assert.deepEqual([await fixture.login("amg_one"), await fixture.login("amg_two")], [401, "b"]);
+  assert.equal(await fixture.login("amg_later"), 401);
 });
 
 Deno.test("[rules.credentials] without any credential the gateway is open; an expired credential counts as one", async () => {
-  const scene = await AuthenticatorScene.open({ agents: { a: {} } });
-  assert.equal(scene.authenticator.isConfigured, false);
-  assert.deepEqual(await scene.authenticate(null), { kind: "open" });
-  assert.deepEqual(await scene.authenticate("Bearer amg_one"), { kind: "open" });
-  await scene.reload({
+  const fixture = await AuthenticatorFixture.open({ agents: { a: {} } });
+  assert.equal(fixture.authenticator.isConfigured, false);
+  assert.deepEqual(await fixture.authenticate(null), { kind: "open" });
+  assert.deepEqual(await fixture.authenticate("Bearer amg_one"), { kind: "open" });
+  await fixture.reload({
     agents: { a: { token_sha256: [{ sha256: sha256("x"), expires: YESTERDAY }] } },
   });
-  assert.equal(scene.authenticator.isConfigured, true);
-  assert.equal(await scene.login("x"), 401);
-  assert.equal(scene.authenticator.metadata, undefined);
+  assert.equal(fixture.authenticator.isConfigured, true);
+  assert.equal(await fixture.login("x"), 401);
+  assert.equal(fixture.authenticator.metadata, undefined);
 });
 
 Deno.test("[rules.credentials] one of 20,000 tokens is found quickly", async () => {
@@ -128,22 +131,22 @@ Deno.test("[rules.credentials] one of 20,000 tokens is found quickly", async () 
     const token_sha256 = [sha256(`amg_${index}`), sha256(`amg_other_${index}`)];
     return [`agent-${index}`, { token_sha256 }] as const;
   });
-  const scene = await AuthenticatorScene.open({ agents: Object.fromEntries(agents) });
-  assert.equal(await scene.login("amg_0"), "agent-0");
+  const fixture = await AuthenticatorFixture.open({ agents: Object.fromEntries(agents) });
+  assert.equal(await fixture.login("amg_0"), "agent-0");
   const before = performance.now();
   for (let index = 0; index < 10_000; index += 100) {
-    assert.equal(await scene.login(`amg_other_${index}`), `agent-${index}`);
+    assert.equal(await fixture.login(`amg_other_${index}`), `agent-${index}`);
   }
   const each = (performance.now() - before) / 100;
   assert.ok(each < 10, `${each} ms`);
 });
 
 Deno.test("[rules.credentials] the log contains no token", async () => {
-  const scene = await AuthenticatorScene.open(RULES);
-  for (let index = 0; index < 40; index++) await scene.login(`amg_guess_${index}`);
-  assert.equal(scene.log.messages.length, 1);
+  const fixture = await AuthenticatorFixture.open(RULES);
+  for (let index = 0; index < 40; index++) await fixture.login(`amg_guess_${index}`);
+  assert.equal(fixture.log.messages.length, 1);
   assert.match(
-    scene.log.messages[0] ?? "",
+    fixture.log.messages[0] ?? "",
     /^warn Too many different tokens failed from an address/,
   );
 });

@@ -7,30 +7,30 @@ import {
   type RulesAuthenticatorOptions,
 } from "../../../src/gateway/http/rules_authenticator.ts";
 import { silentLog } from "../../audit/support.ts";
-import { readRules } from "../session_scene.ts";
+import { readRules } from "../session_fixture.ts";
 
 /** An authenticator with replaceable rules. */
-export class AuthenticatorScene {
+export class AuthenticatorFixture {
   readonly log = silentLog();
   readonly authenticator: RulesAuthenticator;
-  /** The rules in force. */
+  /** The active rules. */
   rules: Rules;
 
-  constructor(rules: Rules, more: Partial<RulesAuthenticatorOptions> = {}) {
+  constructor(rules: Rules, overrides: Partial<RulesAuthenticatorOptions> = {}) {
     this.rules = rules;
     this.authenticator = new RulesAuthenticator({
       rules: () => this.rules,
       log: this.log,
-      ...more,
+      ...overrides,
     });
   }
 
-  /** Creates one for the content of a rules file. */
+  /** Creates an authenticator for the content of a rules file. */
   static async open(
     rules: object,
-    more?: Partial<RulesAuthenticatorOptions>,
-  ): Promise<AuthenticatorScene> {
-    return new AuthenticatorScene((await readRules(rules)).rules, more);
+    overrides?: Partial<RulesAuthenticatorOptions>,
+  ): Promise<AuthenticatorFixture> {
+    return new AuthenticatorFixture((await readRules(rules)).rules, overrides);
   }
 
   /** Replaces the rules. */
@@ -44,7 +44,7 @@ export class AuthenticatorScene {
     return this.authenticator.authenticate({ authorization, address, url });
   }
 
-  /** Authenticates a request with this token; returns the agent, or the status of the refusal. */
+  /** Authenticates a request with this token; returns the agent, or the status if it is refused. */
   async login(token: string, address?: string): Promise<string | number> {
     const result = await this.authenticate(`Bearer ${token}`, address);
     if (result.kind === "credential") return result.credential.agent;

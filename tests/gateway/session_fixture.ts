@@ -13,8 +13,8 @@ import { silentLog, TestFolder } from "../audit/support.ts";
 import { environmentOf, TempFolder } from "../config/support.ts";
 import { waitUntil } from "../e2e/wait.ts";
 
-/** The outcome of an operation: the refusal, or empty if it succeeded. */
-export interface Answer {
+/** The error of an operation; empty if it succeeded. */
+export interface ErrorAnswer {
   readonly code?: string;
   readonly message?: string;
   readonly rule?: string;
@@ -22,15 +22,15 @@ export interface Answer {
   readonly retry_after_ms?: number;
 }
 
-/** Options of a scene. */
-export interface SceneOptions {
+/** Options of a fixture. */
+export interface SessionFixtureOptions {
   /** The agent of the client's credential. */
   readonly bound?: string;
   readonly transport?: PipelineContext["transport"];
   readonly limits?: Partial<CallLimitsOptions>;
 }
 
-/** Rules from the content of a rules file. */
+/** Reads the content of a rules file. */
 export async function readRules(rules: object): Promise<Configuration> {
   using folder = new TempFolder();
   folder.write("mcp.json", { mcpServers: {} });
@@ -45,20 +45,20 @@ export async function readRules(rules: object): Promise<Configuration> {
   return configuration;
 }
 
-/** Clients in this process, the gateway's pipeline, and a tool `wait` that waits for the test. */
-export class SessionScene implements AsyncDisposable {
+/** The gateway's pipeline with clients in this process, and a tool `wait` whose calls the test ends. */
+export class SessionFixture implements AsyncDisposable {
   readonly metrics = new Metrics();
   readonly limits: CallLimits;
   readonly log = silentLog();
   /** Functions that end the calls of `wait`, in the order of the calls. */
-  readonly waiting: { end(answer?: GatewayAnswer): void; fail(error: Error): void }[] = [];
+  readonly heldCalls: { end(answer?: GatewayAnswer): void; fail(error: Error): void }[] = [];
   readonly #folder = new TestFolder();
   readonly #audit: AuditLog;
-  readonly #options: SceneOptions;
+  readonly #options: SessionFixtureOptions;
   readonly #clients: { readonly session: ClientSession; readonly peer: Peer }[] = [];
   #configuration: Configuration;
 
-  private constructor(configuration: Configuration, options: SceneOptions) {
+  private constructor(configuration: Configuration, options: SessionFixtureOptions) {
     this.#configuration = configuration;
     this.#options = options;
     const { log } = this;
@@ -67,10 +67,10 @@ export class SessionScene implements AsyncDisposable {
     this.limits = new CallLimits({ maxCalls: 100_000, state: "memory", log, ...options.limits });
   }
 
-  static async open(rules: object, options: SceneOptions = {}): Promise<SessionScene> {
-    const scene = new SessionScene(await readRules(rules), options);
-    scene.addClient();
-    return scene;
+  static async open(rules: object, options: SessionFixtureOptions = {}): Promise<SessionFixture> {
+    const fixture = new SessionFixture(await readRules(rules), options);
+    fixture.addClient();
+    return fixture;
   }
 
   /** Replaces the rules. */
@@ -78,15 +78,15 @@ export class SessionScene implements AsyncDisposable {
     this.#configuration = await readRules(rules);
   }
 
-  /** Makes every decision about an agent throw. */
-  breakRulesOf(agent: string, fault: Error): void {
+  /** Makes every decision about an agent fail with an error. */
+  breakRulesOf(agent: string, error: Error): void {
     const { rules } = this.#configuration;
     const tools = new Map<string, string[]>();
     tools[Symbol.iterator] = () => {
-      throw fault;
+      throw error;
     };
-    const own = rules.agents.get(agent) ?? { status: false, tokens: [] };
-    const agents = new Map(rules.agents).set(agent, { ...own, allow: { tools } });
+    const agentRules = rules.agents.get(agent) ?? { status: false, tokens: [] };
+    const agents = new Map(rules.agents).set(agent, { ...agentRules, allow: { tools } });
     this.#configuration = { ...this.#configuration, rules: { ...rules, agents } };
   }
 
@@ -127,12 +127,12 @@ export class SessionScene implements AsyncDisposable {
     return this.#clients.push({ session, peer }) - 1;
   }
 
-  /** Calls a gateway tool; returns the refusal, or `{}`. */
+  /** Calls a gateway tool; returns the error, or `{}`. */
   async call(
     name: string,
     args: Readonly<Record<string, unknown>> = {},
     how: { readonly signal?: AbortSignal; readonly client?: number } = {},
-  ): Promise<Answer> {
+  ): Promise<ErrorAnswer> {
     const { signal, client = 0 } = how;
     const params = { name, arguments: args };
     const options = signal === undefined ? {} : { signal };
@@ -142,16 +142,16 @@ export class SessionScene implements AsyncDisposable {
     return result.isError === true ? JSON.parse(result.content[0]?.text ?? "").error : {};
   }
 
-  /** Begins a call of `wait`, and resolves when it runs. */
-  async begin(
+  /** Starts a call of `wait`; resolves when it runs, to the promise of its answer in a list. */
+  async startHeldCall(
     agent_id: string,
     how?: { readonly signal?: AbortSignal; readonly client?: number },
-  ): Promise<Promise<Answer>[]> {
-    const before = this.waiting.length;
+  ): Promise<Promise<ErrorAnswer>[]> {
+    const before = this.heldCalls.length;
     const answer = this.call("wait", { agent_id }, how);
-    // The caller that awaits the answer sees its failure.
+    // A failure is for the test that awaits the answer.
     answer.catch(() => {});
-    await waitUntil("the call runs", () => this.waiting.length > before);
+    await waitUntil("the call runs", () => this.heldCalls.length > before);
     return [answer];
   }
 
@@ -164,9 +164,9 @@ export class SessionScene implements AsyncDisposable {
 
   /** The client's side of a connection. */
   peer(client: number): Peer {
-    const found = this.#clients[client];
-    assert.ok(found !== undefined);
-    return found.peer;
+    const connected = this.#clients[client];
+    assert.ok(connected !== undefined);
+    return connected.peer;
   }
 
   /** Lines of the audit log. */
@@ -176,7 +176,7 @@ export class SessionScene implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const { end } of this.waiting) end();
+    for (const { end } of this.heldCalls) end();
     for (const { session, peer } of this.#clients) {
       await session.end(1000);
       await peer.close();
@@ -184,7 +184,7 @@ export class SessionScene implements AsyncDisposable {
     await this.limits.close();
     this.#audit.close();
     this.#folder[Symbol.dispose]();
-    assert.equal(this.limits.callCount, 0, "A call was not given back");
+    assert.equal(this.limits.callCount, 0, "A call is still counted as active");
   }
 
   #waitTool(): GatewayTool {
@@ -201,7 +201,7 @@ export class SessionScene implements AsyncDisposable {
         signal.addEventListener("abort", () => reject(signal.reason));
         const end = (answer: GatewayAnswer = { kind: "gateway-result", json: "{}" }): void =>
           resolve(answer);
-        this.waiting.push({ end, fail: reject });
+        this.heldCalls.push({ end, fail: reject });
         return promise;
       },
     };

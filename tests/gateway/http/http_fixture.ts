@@ -3,37 +3,37 @@ import { type Authenticator, type HttpLimits, HttpService } from "../../../src/g
 import { type Channel, type IncomingRequest, JsonText, Peer } from "../../../src/jsonrpc/mod.ts";
 import { createLog } from "../../../src/log.ts";
 
-/** Options of a service. */
-export interface SceneOptions {
+/** Settings of the service that differ from the defaults. */
+export interface HttpFixtureOptions {
   readonly limits?: Partial<HttpLimits>;
   readonly settings?: Partial<Parameters<typeof HttpService.open>[0]["settings"]>;
   readonly authenticator?: Authenticator;
 }
 
-/** Lets every request in, as a gateway without credentials does. */
-export const OPEN: Authenticator = {
+/** Admits every request, like a gateway without credentials. */
+export const OPEN_AUTHENTICATOR: Authenticator = {
   isConfigured: false,
   authenticate: () => Promise.resolve({ kind: "open" }),
   isValid: () => false,
 };
 
 /** An integer that a double cannot represent. */
-export const BIG = "12345678901234567890";
+export const BIG_INTEGER = "12345678901234567890";
 
 const ACCEPT = "application/json, text/event-stream";
 
-/** A client's session as the gateway behind the service sees it. */
-export class Client {
-  /** Calls of `wait` in progress. */
-  readonly waiting: IncomingRequest[] = [];
-  /** Methods of notifications so far. */
+/** A client's session at the gateway behind the service; it answers a few methods. */
+export class GatewayClient {
+  /** Calls of `wait` and `flood` that are not answered yet. */
+  readonly heldCalls: IncomingRequest[] = [];
+  /** Methods of the received notifications. */
   readonly notifications: string[] = [];
   readonly agent: string | undefined;
   readonly peer: Peer;
   isInitialized = false;
-  hasLeft = false;
-  /** Number of times that its servers were released. */
-  releases = 0;
+  hasDisconnected = false;
+  /** Number of calls of `releaseServers`. */
+  releaseCount = 0;
 
   constructor(channel: Channel, agent: string | undefined) {
     this.agent = agent;
@@ -55,14 +55,14 @@ export class Client {
       case "echo":
         return request.reply(request.paramText() ?? {});
       case "big":
-        return request.reply(new JsonText(`{"big":${BIG}}`));
+        return request.reply(new JsonText(`{"big":${BIG_INTEGER}}`));
       case "fill":
         return request.reply({ json: "x".repeat(size) });
       case "flood":
-        for (let at = 0; at < 50; at++) {
+        for (let count = 0; count < 50; count++) {
           this.peer.notify("piece", { json: "x".repeat(size) }, request);
         }
-        return void this.waiting.push(request);
+        return void this.heldCalls.push(request);
       case "progress":
         for (const progress of [1, 2]) this.peer.notify("progress", { progress }, request);
         return request.reply({ done: true });
@@ -71,26 +71,26 @@ export class Client {
         return request.reply(reply.ok ? reply.result.text : {});
       }
       case "wait":
-        return void this.waiting.push(request);
+        return void this.heldCalls.push(request);
       case "fault":
-        throw new Error("a secret of the inside");
+        throw new Error("an internal secret");
       default:
         return request.failUnknownMethod();
     }
   }
 }
 
-/** A service with sessions that answer a few methods. */
-export class Scene implements AsyncDisposable {
+/** An HTTP service on loopback, and the sessions of its clients. */
+export class HttpFixture implements AsyncDisposable {
   readonly service: HttpService;
   /** Logged warnings and errors. */
   readonly log: readonly string[];
   /** All clients so far. */
-  readonly clients: Client[];
+  readonly clients: GatewayClient[];
   readonly url: string;
   readonly port: number;
 
-  private constructor(service: HttpService, clients: Client[], log: readonly string[]) {
+  private constructor(service: HttpService, clients: GatewayClient[], log: readonly string[]) {
     this.log = log;
     this.service = service;
     this.clients = clients;
@@ -98,8 +98,8 @@ export class Scene implements AsyncDisposable {
     this.port = Number(new URL(service.url).port);
   }
 
-  static async open(options: SceneOptions = {}): Promise<Scene> {
-    const clients: Client[] = [];
+  static async open(options: HttpFixtureOptions = {}): Promise<HttpFixture> {
+    const clients: GatewayClient[] = [];
     const log: string[] = [];
     const service = await HttpService.open({
       settings: {
@@ -113,17 +113,17 @@ export class Scene implements AsyncDisposable {
         ...options.settings,
       },
       revisions: ["2025-11-25", "2025-06-18", "2025-03-26"],
-      authenticator: options.authenticator ?? OPEN,
+      authenticator: options.authenticator ?? OPEN_AUTHENTICATOR,
       accept: (channel, agent) => {
-        const client = new Client(channel, agent);
+        const client = new GatewayClient(channel, agent);
         clients.push(client);
         return {
           get isInitialized() {
             return client.isInitialized;
           },
-          releaseServers: () => void client.releases++,
+          releaseServers: () => void client.releaseCount++,
           disconnect: () => {
-            client.hasLeft = true;
+            client.hasDisconnected = true;
             client.peer.cancelIncoming("gone");
           },
         };
@@ -133,10 +133,10 @@ export class Scene implements AsyncDisposable {
       log: createLog({ level: "warn", write: (text) => void log.push(text) }),
       ...(options.limits === undefined ? {} : { limits: options.limits }),
     });
-    return new Scene(service, clients, log);
+    return new HttpFixture(service, clients, log);
   }
 
-  /** Sends a request. */
+  /** Sends an HTTP request. */
   async send(
     method: string,
     body: unknown,
@@ -152,13 +152,13 @@ export class Scene implements AsyncDisposable {
   }
 
   /** Opens a session. */
-  async initialize(headers: Readonly<Record<string, string>> = {}): Promise<SceneSession> {
+  async initialize(headers: Readonly<Record<string, string>> = {}): Promise<FixtureSession> {
     const response = await this.send("POST", request("initialize", 0), headers);
     const text = await response.text();
     assert.equal(response.status, 200, text);
     const id = response.headers.get("mcp-session-id");
     assert.ok(id);
-    return new SceneSession(this, { "mcp-session-id": id, ...headers });
+    return new FixtureSession(this, { "mcp-session-id": id, ...headers });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -166,28 +166,28 @@ export class Scene implements AsyncDisposable {
   }
 }
 
-/** The client's side of a session. */
-export class SceneSession {
+/** A session as its client uses it. */
+export class FixtureSession {
   /** Headers sent with each request. */
   readonly headers: Readonly<Record<string, string>>;
-  readonly #scene: Scene;
+  readonly #fixture: HttpFixture;
 
-  constructor(scene: Scene, headers: Readonly<Record<string, string>>) {
-    this.#scene = scene;
+  constructor(fixture: HttpFixture, headers: Readonly<Record<string, string>>) {
+    this.#fixture = fixture;
     this.headers = headers;
   }
 
   async post(body: unknown, headers: Readonly<Record<string, string>> = {}): Promise<Response> {
-    return await this.#scene.send("POST", body, { ...this.headers, ...headers });
+    return await this.#fixture.send("POST", body, { ...this.headers, ...headers });
   }
 
   async get(headers: Readonly<Record<string, string>> = {}): Promise<Response> {
-    return await this.#scene.send("GET", undefined, { ...this.headers, ...headers });
+    return await this.#fixture.send("GET", undefined, { ...this.headers, ...headers });
   }
 
   /** Ends the session, and returns the status. */
   async delete(): Promise<number> {
-    const response = await this.#scene.send("DELETE", undefined, this.headers);
+    const response = await this.#fixture.send("DELETE", undefined, this.headers);
     await response.text();
     return response.status;
   }
@@ -205,10 +205,10 @@ export interface StreamEvent {
   readonly comment?: string;
 }
 
-/** Reads the events of an answer one by one. */
+/** Reads the events of a streamed response. */
 export class EventReader {
   readonly #reader: ReadableStreamDefaultReader<string>;
-  #rest = "";
+  #unparsed = "";
 
   constructor(response: Response) {
     assert.equal(response.headers.get("content-type"), "text/event-stream");
@@ -216,13 +216,13 @@ export class EventReader {
     this.#reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   }
 
-  /** The next event; `undefined` at the end. */
-  async next(): Promise<StreamEvent | undefined> {
+  /** Reads the next event; `undefined` at the end. */
+  async nextEvent(): Promise<StreamEvent | undefined> {
     for (;;) {
-      const end = this.#rest.indexOf("\n\n");
+      const end = this.#unparsed.indexOf("\n\n");
       if (end >= 0) {
-        const event = this.#rest.slice(0, end);
-        this.#rest = this.#rest.slice(end + 2);
+        const event = this.#unparsed.slice(0, end);
+        this.#unparsed = this.#unparsed.slice(end + 2);
         const field = (name: string) => new RegExp(`^${name}: ?(.*)$`, "m").exec(event)?.[1];
         const [id, data, comment] = [field("id"), field("data"), field("")];
         return {
@@ -233,23 +233,23 @@ export class EventReader {
       }
       const { value, done } = await this.#reader.read();
       if (done) return undefined;
-      this.#rest += value;
+      this.#unparsed += value;
     }
   }
 
-  /** The next event with a message. */
-  async message(): Promise<{ id: string; data: string } | undefined> {
+  /** Reads the next event with a message; `undefined` at the end. */
+  async nextMessage(): Promise<{ id: string; data: string } | undefined> {
     for (;;) {
-      const event = await this.next();
+      const event = await this.nextEvent();
       if (event === undefined) return undefined;
       if (event.data) return { id: event.id ?? "", data: event.data };
     }
   }
 
-  /** All messages until the end. */
-  async rest(): Promise<string[]> {
+  /** Reads all messages until the end. */
+  async remainingMessages(): Promise<string[]> {
     const messages: string[] = [];
-    for (let event = await this.message(); event; event = await this.message()) {
+    for (let event = await this.nextMessage(); event; event = await this.nextMessage()) {
       messages.push(event.data);
     }
     return messages;

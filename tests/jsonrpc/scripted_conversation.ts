@@ -1,38 +1,38 @@
 /**
- * Plays a written conversation through a peer over a line channel, and records the events.
+ * Plays the steps of a golden file with a peer on a line channel, and records the events.
  *
  * Steps of the other side: `> TEXT` sends a line, `>> TEXT` sends bytes without a line end (in both,
- * `<0D>` is the byte with that hexadecimal number), `end` ends its stream. Steps of our side:
- * `ask METHOD [PARAMS]`, `abort N`, `reply N RESULT`, `fail N ERROR` (N counts our requests, or the
- * received ones, from 1), `give up` cancels all received requests.
+ * `<0D>` is the byte with that hexadecimal number), `end` ends its stream. Steps of the peer:
+ * `ask METHOD [PARAMS]`, `abort N`, `reply N RESULT`, `fail N ERROR` (N is the number of the
+ * sent or received request, from 1), `give up` cancels all received requests.
  * Requests for `echo` are answered immediately with their parameters, those for `hold` by a step;
- * `throw` and `reject` fail; others are unknown.
+ * requests for `throw` and `reject` fail; other methods are unknown.
  *
  * Events: `< LINE` is a line that the peer wrote; the others begin with their name.
  */
 import { type IncomingRequest, JsonText, LineChannel, Peer } from "../../src/jsonrpc/mod.ts";
-import { ByteSink, ByteSource, settle } from "./byte_streams.ts";
+import { settle, TestByteSink, TestByteSource } from "./byte_streams.ts";
 
 const STEPS = /^(>>?|ask|abort|reply|fail|end|give up)(?: |$)/;
 
-/** Whether a line of a golden file is a step; the others are its events. */
+/** Whether a line of a golden file is a step; the lines after it are its events. */
 export function isStep(line: string): boolean {
   return STEPS.test(line);
 }
 
-export class Conversation {
-  readonly #source = new ByteSource();
-  readonly #sink = new ByteSink();
+export class ScriptedConversation {
+  readonly #source = new TestByteSource();
+  readonly #sink = new TestByteSink();
   readonly #peer: Peer;
   readonly #incoming: IncomingRequest[] = [];
   readonly #aborts: AbortController[] = [];
   #events: string[] = [];
-  #linesSeen = 0;
+  #reportedLineCount = 0;
 
   constructor(side: "client" | "server") {
     this.#peer = new Peer(new LineChannel(this.#source.readable, this.#sink.writable), {
       answersInvalidMessages: side === "server",
-      request: (request) => this.#take(request),
+      request: (request) => this.#handleRequest(request),
       notification: (method, _params, text) => {
         this.#record(`notification ${method} ${text()?.json ?? "-"}`);
         if (method === "throw") throw new Error("on purpose");
@@ -48,29 +48,29 @@ export class Conversation {
 
   /** Does one step; returns its events and then the written lines. */
   async play(step: string): Promise<string[]> {
-    const [, verb = ""] = STEPS.exec(step) ?? [];
-    this.#step(verb, step.slice(verb.length + 1));
+    const [, action = ""] = STEPS.exec(step) ?? [];
+    this.#runStep(action, step.slice(action.length + 1));
     await settle();
     const lines = this.#sink.lines();
-    const written = lines.slice(this.#linesSeen).map((line) => `< ${line}`);
-    this.#linesSeen = lines.length;
+    const written = lines.slice(this.#reportedLineCount).map((line) => `< ${line}`);
+    this.#reportedLineCount = lines.length;
     const events = this.#events;
     this.#events = [];
     return [...events, ...written].map(showBytes);
   }
 
-  /** Ends the conversation; returns the number of pending requests, ours and theirs. */
+  /** Ends the conversation; returns the numbers of pending requests, sent and received. */
   async end(): Promise<[number, number]> {
-    const left: [number, number] = [this.#peer.pendingCount, this.#peer.incomingCount];
+    const pendingCounts: [number, number] = [this.#peer.pendingCount, this.#peer.incomingCount];
     await this.#peer.close();
     await settle();
-    return left;
+    return pendingCounts;
   }
 
-  #step(verb: string, rest: string): void {
+  #runStep(action: string, rest: string): void {
     const [, number = "", value = ""] = /^(\d+)(?: (.*))?$/.exec(rest) ?? [];
     const index = Number(number) - 1;
-    switch (verb) {
+    switch (action) {
       case ">":
         return this.#source.push(readBytes(`${rest}\n`));
       case ">>":
@@ -88,7 +88,7 @@ export class Conversation {
       case "fail":
         return this.#incoming[index]?.fail(new JsonText(value));
       default:
-        throw new Error(`Cannot play: "${verb}"`);
+        throw new Error(`Cannot play: "${action}"`);
     }
   }
 
@@ -108,7 +108,7 @@ export class Conversation {
     }, (cause: Error) => this.#record(`${name} rejected ${cause.name}: ${cause.message}`));
   }
 
-  #take(request: IncomingRequest): void | Promise<void> {
+  #handleRequest(request: IncomingRequest): void | Promise<void> {
     const params = request.paramText();
     this.#record(`request ${request.id} ${request.method} ${params?.json ?? "-"}`);
     this.#incoming.push(request);
