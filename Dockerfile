@@ -1,5 +1,5 @@
-# The gateway as an HTTP service. docs/deployment.md says how to run this image, and how to derive
-# one with npx or uvx for servers that need them.
+# The gateway as an HTTP service. docs/deployment.md describes how to run this image, and how to build
+# one on it that has npx or uvx.
 
 FROM node:24-trixie-slim AS build
 # Deno comes from npm; the package for this platform contains one executable.
@@ -12,14 +12,14 @@ COPY scripts scripts
 COPY src src
 COPY config/rules.schema.json config/servers.schema.json config/
 RUN deno task bundle
-# deno.json has the program's permissions.
+# The command runs the bundle with the permissions in deno.json.
 RUN deno run --no-prompt scripts/image_command.ts /opt/agent-mcp-gateway/agent-mcp-gateway.js \
     > dist/agent-mcp-gateway \
   && chmod 755 dist/agent-mcp-gateway
 
 FROM debian:trixie-slim
-# tini reaps processes that servers leave behind, which nothing else does in a container. With -s it
-# does so even if the container engine runs its own init as process 1.
+# tini reaps the processes that servers leave behind; nothing else in the container does. With -s it
+# also does so if it is not process 1, because the container engine has its own init.
 RUN apt-get update \
   && apt-get install -y --no-install-recommends tini \
   && rm -rf /var/lib/apt/lists/* \
@@ -38,12 +38,13 @@ ENV HOME=/data \
   GATEWAY_PORT=8080 \
   GATEWAY_LOG_LEVEL=info \
   GATEWAY_AUDIT_LOG=/data/audit.jsonl
-# A number, so that Kubernetes can verify that the user is not root.
+# Kubernetes can verify by a number, but not by a name, that the user is not root.
 USER 10001:10001
 WORKDIR /data
 EXPOSE 8080
 STOPSIGNAL SIGTERM
-# With TLS, the certificate is for another name than the address that this check uses.
+# The check ignores certificate errors, because the TLS certificate need not name the address that the
+# check uses.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=15s --retries=3 \
   CMD ["deno", "run", "--no-prompt", "--no-config", "--no-lock", "--allow-env", "--allow-net", \
        "--unsafely-ignore-certificate-errors", "/opt/agent-mcp-gateway/image_health.ts"]
