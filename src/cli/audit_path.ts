@@ -1,11 +1,11 @@
-import { readSettings, stateFile } from "../config/mod.ts";
+import { getStateFilePath, readSettings } from "../config/mod.ts";
 
 /**
  * Path of the audit log that the gateway writes if it cannot write the configured one: a file in the
  * user's state folder.
  */
 export function auditFallback(): string {
-  return stateFile(Deno.env, "audit.jsonl");
+  return getStateFilePath(Deno.env, "audit.jsonl");
 }
 
 /**

@@ -1,4 +1,4 @@
-import { addressOf, type ServerConfig } from "../config/mod.ts";
+import { getHttpConfig, type ServerConfig } from "../config/mod.ts";
 import {
   type AccountOptions,
   logIn,
@@ -59,7 +59,7 @@ const status = defineCommand({
     const opened = await openConfiguration(files);
     const { servers } = opened.configuration;
     const selected = name === undefined
-      ? [...servers.values()].filter(({ connect }) => addressOf(connect) !== undefined)
+      ? [...servers.values()].filter(({ connection }) => getHttpConfig(connection) !== undefined)
       : [findAvailable(name, opened)];
     const states = await withAccountOptions(opened, async (options) => {
       const states: ServerLogin[] = [];
@@ -134,7 +134,7 @@ function statusJson({ config, state }: ServerLogin): Readonly<Record<string, unk
   const { expiresAt, isRenewable, ...rest } = state;
   return {
     server: config.name,
-    ...(config.shown.url === undefined ? {} : { url: config.shown.url }),
+    ...(config.publicInfo.url === undefined ? {} : { url: config.publicInfo.url }),
     ...rest,
     ...(expiresAt === undefined ? {} : { expires_at: new Date(expiresAt).toISOString() }),
     ...(isRenewable === undefined ? {} : { renewable: isRenewable }),

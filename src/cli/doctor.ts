@@ -1,4 +1,4 @@
-import { type ConfigProblem, type Configuration, processOf } from "../config/mod.ts";
+import { type ConfigProblem, type Configuration, getStdioConfig } from "../config/mod.ts";
 import { formatPath } from "../json.ts";
 import { formatProblem } from "../errors.ts";
 import { defineCommand, FILE_FLAGS, JSON_FLAG, optional, serverArgument } from "./command.ts";
@@ -36,7 +36,7 @@ export const command = defineCommand({
     const ofRules = only === undefined ? selectRulesWarnings(configuration, undefined) : [];
     const unmatched = findUnmatchedTools(configuration.rules, {
       known: tools,
-      file: files.rules.shown,
+      file: files.rules.displayPath,
     });
     const warnings = [...ofRules, ...unmatched];
     stdout.write(
@@ -84,7 +84,7 @@ function createReport(
     ...logged,
     ...slow,
     ...noise.slice(0, 1).map((text) => {
-      const isLocal = processOf(config.connect) !== undefined;
+      const isLocal = getStdioConfig(config.connection) !== undefined;
       const what = isLocal
         ? "writes text that is not an MCP message to stdout"
         : "sends data that is not an MCP message";

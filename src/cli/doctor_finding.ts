@@ -1,4 +1,4 @@
-import { addressOf, type ConfigProblem, processOf } from "../config/mod.ts";
+import { type ConfigProblem, getHttpConfig, getStdioConfig } from "../config/mod.ts";
 import { formatPath } from "../json.ts";
 import {
   CatalogError,
@@ -52,23 +52,23 @@ export interface FindingContext {
 /** Finds out why a server failed. */
 export function findCause(probe: Probe, context: FindingContext): Finding {
   const { config, error, noise } = probe;
-  const { name, connect, unavailable } = config;
+  const { name, connection, unavailable } = config;
   const message = messageWithoutServer(error, name);
   if (unavailable !== undefined) return describeUnusableEntry(name, unavailable, context);
   if (error instanceof DownstreamError && error.code === "AUTH_REQUIRED") {
     const command = error.details.command ?? `agent-mcp-gateway auth login ${name}`;
     return { kind: "login-needed", message, fix: `Log in: ${command}` };
   }
-  const program = processOf(connect);
-  const address = addressOf(connect);
+  const program = getStdioConfig(connection);
+  const address = getHttpConfig(connection);
   const causes = listCauses(error);
   const hasCause = (test: (cause: unknown) => boolean): boolean => causes.some(test);
   const startFailure = causes.find((cause) => cause instanceof StartFailure);
   if (startFailure !== undefined && program !== undefined) {
-    return findStartCause(startFailure, { name, connect: program, windows: context.windows });
+    return findStartCause(startFailure, { name, connection: program, windows: context.windows });
   }
   const output = (error instanceof DownstreamError ? error.serverOutput : undefined) ?? message;
-  const local = program && findLocalCause(output, { name, connect: program });
+  const local = program && findLocalCause(output, { name, connection: program });
   if (local !== undefined) {
     const { kind, message, fix } = local;
     return { kind, message, fix };
@@ -82,7 +82,7 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
   }
   const remoteFailure = remoteFailureBehind(error);
   if (remoteFailure !== undefined && address !== undefined) {
-    const remote = findRemoteCause(remoteFailure, { name, connect: address });
+    const remote = findRemoteCause(remoteFailure, { name, connection: address });
     if (remote !== undefined) return { message, ...remote };
   }
   if (
@@ -108,7 +108,7 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
         `this to its authors. If its list takes long, raise ${key} (now ${connectTimeoutMs})`;
       return { kind: "too-slow", message, fix };
     }
-    const downloadCommand = downloadCommandOf(connect);
+    const downloadCommand = downloadCommandOf(connection);
     if (downloadCommand !== undefined) {
       return {
         kind: "too-slow",

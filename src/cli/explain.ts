@@ -126,7 +126,11 @@ async function decideTools(
   );
   const knownTools = listKnownTools(probes, configuration.servers.keys());
   printWarnings(
-    findUnmatchedTools(configuration.rules, { known: knownTools, file: files.rules.shown, agent }),
+    findUnmatchedTools(configuration.rules, {
+      known: knownTools,
+      file: files.rules.displayPath,
+      agent,
+    }),
     stderr,
   );
   const probesByServer = new Map(probes.map((probe) => [probe.config.name, probe]));

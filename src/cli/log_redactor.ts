@@ -1,4 +1,4 @@
-import { type Configuration, homeFolder } from "../config/mod.ts";
+import { type Configuration, getHomeFolder } from "../config/mod.ts";
 import { redact, redactText } from "../redact.ts";
 
 /**
@@ -13,7 +13,7 @@ export class LogRedactor {
   readonly #nonSecrets: ReadonlySet<string>;
 
   /** @param folders Values that are never redacted, because the log names files in these folders. */
-  constructor(folders: readonly string[] = [homeFolder(Deno.env) ?? "", Deno.cwd()]) {
+  constructor(folders: readonly string[] = [getHomeFolder(Deno.env) ?? "", Deno.cwd()]) {
     this.#nonSecrets = new Set(folders);
   }
 

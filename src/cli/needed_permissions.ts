@@ -1,20 +1,20 @@
 import {
-  addressOf,
-  childEnvironment,
   type Configuration,
-  type ConnectHttp,
-  type ConnectStdio,
+  createChildEnvironment,
   DEPTH_VARIABLE,
   type Environment,
   folderOf,
   type FoundFiles,
+  getHttpConfig,
+  getOAuthFolder,
+  getStdioConfig,
+  type HttpConfig,
+  listSafeVariables,
   listSettings,
-  oauthFolder,
-  processOf,
   resolvePath,
-  safeVariables,
   type ServerConfig,
   type Settings,
+  type StdioConfig,
 } from "../config/mod.ts";
 import { realPathOf } from "../file_identity.ts";
 import { standardStream } from "../line_queue.ts";
@@ -63,8 +63,8 @@ export function findNeededPermissions(served: ServedConfiguration): NeededPermis
   addFiles(needed, served);
   addVariables(needed, served);
   for (const server of served.configuration.servers.values()) {
-    const program = processOf(server.connect);
-    const address = addressOf(server.connect);
+    const program = getStdioConfig(server.connection);
+    const address = getHttpConfig(server.connection);
     if (program !== undefined) addProgram(needed, server, program, served);
     if (address !== undefined) addHost(needed, server, address, served);
   }
@@ -73,7 +73,7 @@ export function findNeededPermissions(served: ServedConfiguration): NeededPermis
 }
 
 function addFiles(needed: NeededPermissions, { settings, files, cwd }: ServedConfiguration): void {
-  for (const { path, looked } of [files.mcpConfig, files.rules]) {
+  for (const { path, searchedPaths: looked } of [files.mcpConfig, files.rules]) {
     // The gateway checks all search paths, and a path that it may not read would count as existing.
     for (const candidate of looked) needed.read.add(candidate);
     // The gateway watches the folder of the file, and of its target if it is a symlink.
@@ -104,7 +104,9 @@ function addVariables(
     .flatMap(({ options }) => options.inheritEnv);
   // In Deno's flag a comma would end the name, and `*` would match other names.
   const serverVariables = [...variables, ...inherited].filter((name) => /^[^,*]+$/.test(name));
-  for (const name of [...gatewayVariables, ...settings, ...safeVariables(), ...serverVariables]) {
+  for (
+    const name of [...gatewayVariables, ...settings, ...listSafeVariables(), ...serverVariables]
+  ) {
     needed.env.add(name);
   }
 }
@@ -112,11 +114,14 @@ function addVariables(
 function addProgram(
   needed: NeededPermissions,
   { name, options }: ServerConfig,
-  connect: ConnectStdio,
+  connection: StdioConfig,
   { env, cwd }: ServedConfiguration,
 ): void {
   if (isWindows) return addAnyProgram(needed, env);
-  const variables = childEnvironment({ env: connect.env, inheritEnv: options.inheritEnv }, env);
+  const variables = createChildEnvironment(
+    { env: connection.env, inheritEnv: options.inheritEnv },
+    env,
+  );
   const loaderVariable = Object.keys(variables).find((variable) => /^(?:LD|DYLD)_/.test(variable));
   if (loaderVariable !== undefined) {
     needed.run = undefined;
@@ -125,8 +130,8 @@ function addProgram(
         "Deno passes it on only if every program may be started.",
     );
   }
-  const folder = connect.cwd === undefined ? cwd : resolvePath(cwd, connect.cwd);
-  const program = findProgram(connect.command, { path: variables["PATH"], env, folder });
+  const folder = connection.cwd === undefined ? cwd : resolvePath(cwd, connection.cwd);
+  const program = findProgram(connection.command, { path: variables["PATH"], env, folder });
   if (program.includes(",")) {
     needed.run = undefined;
     needed.notes.push(
@@ -167,7 +172,7 @@ function findProgram(
 function addHost(
   needed: NeededPermissions,
   { name, options, unavailable }: ServerConfig,
-  { url, headers }: ConnectHttp,
+  { url, headers }: HttpConfig,
   served: ServedConfiguration,
 ): void {
   if (unavailable !== undefined) return;
@@ -185,7 +190,7 @@ function addHost(
 
 /** Adds the permissions for a login: the folder of the tokens, and a program that opens the browser. */
 function addLogin(needed: NeededPermissions, { env, cwd }: ServedConfiguration): void {
-  const folder = oauthFolder(env);
+  const folder = getOAuthFolder(env);
   if (folder !== undefined) {
     needed.read.add(resolvePath(cwd, folder));
     needed.write.add(resolvePath(cwd, folder));

@@ -1,16 +1,16 @@
 import {
   checkConfiguration,
-  type Checked,
+  type CheckResult,
   type Configuration,
+  describeFileChoices,
   type Environment,
   type FoundFiles,
-  homeFolder,
+  getHomeFolder,
   locateFiles,
-  noteFinds,
   readSettings,
   type SettingFlags,
   type Settings,
-  warnVariables,
+  warnUnknownVariables,
 } from "../config/mod.ts";
 import { ConfigError, formatProblem } from "../errors.ts";
 import { createLog, type Log } from "../log.ts";
@@ -30,7 +30,7 @@ export interface LocatedFiles {
 }
 
 /** The result of reading both files, which may have errors. */
-export interface CheckedConfiguration extends LocatedFiles, Checked {}
+export interface CheckedConfiguration extends LocatedFiles, CheckResult {}
 
 /** A configuration without errors. */
 export interface OpenedConfiguration extends LocatedFiles {
@@ -53,7 +53,7 @@ export function findFiles(
   { env, cwd }: OpenContext = thisProcess(),
 ): LocatedFiles {
   const settings = readSettings(flags, env);
-  return { settings, files: locateFiles(settings, { home: homeFolder(env), cwd }) };
+  return { settings, files: locateFiles(settings, { home: getHomeFolder(env), cwd }) };
 }
 
 /**
@@ -67,7 +67,7 @@ export async function readConfiguration(
 ): Promise<CheckedConfiguration> {
   const located = findFiles(flags, context);
   const checked = await checkConfiguration(located.files, context);
-  const warnings = [...warnVariables(context.env), ...checked.warnings];
+  const warnings = [...warnUnknownVariables(context.env), ...checked.warnings];
   return { ...located, ...checked, warnings };
 }
 
@@ -90,7 +90,7 @@ export async function openConfiguration(flags: SettingFlags): Promise<OpenedConf
     colors,
     redact: secrets.redact,
   });
-  for (const note of noteFinds(files)) log.info(note);
-  for (const warning of warnVariables(Deno.env)) log.warn(formatProblem(warning));
+  for (const note of describeFileChoices(files)) log.info(note);
+  for (const warning of warnUnknownVariables(Deno.env)) log.warn(formatProblem(warning));
   return { settings, files, configuration, log };
 }

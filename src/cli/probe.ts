@@ -1,4 +1,9 @@
-import { type Configuration, processOf, type ServerConfig, type Settings } from "../config/mod.ts";
+import {
+  type Configuration,
+  getStdioConfig,
+  type ServerConfig,
+  type Settings,
+} from "../config/mod.ts";
 import {
   type Caller,
   createServerAuth,
@@ -199,15 +204,19 @@ export class Probes {
  */
 function allowDownload(config: ServerConfig): ServerConfig {
   const { options } = config;
-  const connect = processOf(config.connect);
-  if (connect === undefined || !mayDownload(config)) return config;
-  const env = { ...failFastVariables(options.connectTimeoutMs), ...connect.env };
+  const connection = getStdioConfig(config.connection);
+  if (connection === undefined || !mayDownload(config)) return config;
+  const env = { ...failFastVariables(options.connectTimeoutMs), ...connection.env };
   const connectTimeoutMs = Math.max(options.connectTimeoutMs, DOWNLOAD_MS);
-  return { ...config, connect: { ...connect, env }, options: { ...options, connectTimeoutMs } };
+  return {
+    ...config,
+    connection: { ...connection, env },
+    options: { ...options, connectTimeoutMs },
+  };
 }
 
 function mayDownload(config: ServerConfig | undefined): boolean {
-  return config !== undefined && transportKind(config.connect).mayDownload();
+  return config !== undefined && transportKind(config.connection).mayDownload();
 }
 
 /** Calls `use` with servers to start, and ends them afterwards, even if it throws. */

@@ -1,4 +1,4 @@
-import { type ConnectHttp } from "../config/mod.ts";
+import { type HttpConfig } from "../config/mod.ts";
 import { formatPath } from "../json.ts";
 import { type RemoteFailure, type RemoteProblem } from "../downstream/mod.ts";
 
@@ -32,7 +32,7 @@ interface FixContext {
   /** Path of the key `headers` in the servers file. */
   readonly headers: string;
   readonly hasHeaders: boolean;
-  readonly type: ConnectHttp["kind"];
+  readonly type: HttpConfig["kind"];
 }
 
 type Fix = readonly [kind: RemoteFindingKind, fix: (context: FixContext) => string];
@@ -154,9 +154,9 @@ const OTHER_STATUS: Fix = ["not-mcp", ({ url, headers }) => {
 /** Finds out how to fix the problem of a remote server; `undefined` if the problem is not known. */
 export function findRemoteCause(
   { problem, status = 0 }: Pick<RemoteFailure, "problem" | "status">,
-  { name, connect: { kind: type, url, headers } }: {
+  { name, connection: { kind: type, url, headers } }: {
     readonly name: string;
-    readonly connect: ConnectHttp;
+    readonly connection: HttpConfig;
   },
 ): RemoteFinding | undefined {
   if (problem === undefined) return undefined;

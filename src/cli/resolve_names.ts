@@ -1,4 +1,4 @@
-import { type Configuration, nameHint, type ServerConfig } from "../config/mod.ts";
+import { type Configuration, type ServerConfig, suggestCorrection } from "../config/mod.ts";
 import type { Context } from "./command.ts";
 import { UsageError } from "./error_report.ts";
 import type { OpenedConfiguration } from "./open_configuration.ts";
@@ -56,7 +56,7 @@ export function chooseAgent(
 /** Returns the end of a message about an unknown name: the most similar name, or all known names. */
 export function suggestName(given: string, known: Iterable<string>): string {
   const names = [...known];
-  return nameHint(given, names) ||
+  return suggestCorrection(given, names) ||
     (names.length === 0 ? "; there are none" : `; choose from ${listNames(names)}`);
 }
 

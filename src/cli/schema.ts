@@ -1,4 +1,4 @@
-import { describeFile } from "../config/mod.ts";
+import { createFileSchema } from "../config/mod.ts";
 import { choiceArgument, defineCommand } from "./command.ts";
 
 export const command = defineCommand({
@@ -7,7 +7,7 @@ export const command = defineCommand({
   example: "agent-mcp-gateway schema rules > rules.schema.json",
   args: [choiceArgument("Which file: servers or rules", ["servers", "rules"])],
   async run({ args: [file], stdout }) {
-    stdout.write(`${JSON.stringify(await describeFile(file), null, 2)}\n`);
+    stdout.write(`${JSON.stringify(await createFileSchema(file), null, 2)}\n`);
     return 0;
   },
 });

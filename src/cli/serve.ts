@@ -1,18 +1,18 @@
 import {
   checkConfiguration,
-  type Checked,
+  type CheckResult,
   type Configuration,
+  describeFileChoices,
   FileWatch,
   findExposure,
-  homeFolder,
+  getHomeFolder,
   locateFiles,
   MAX_DEPTH,
-  noteFinds,
   readDepth,
   readSettings,
   type SettingFlags,
   type Settings,
-  warnVariables,
+  warnUnknownVariables,
 } from "../config/mod.ts";
 import { ConfigError, formatProblem } from "../errors.ts";
 import { Gateway, type ReloadOptions, serveHttp, serveStdio } from "../gateway/mod.ts";
@@ -90,25 +90,25 @@ async function loadConfiguration(
   log: Log,
 ): Promise<{ configuration: Configuration; reload: ReloadOptions }> {
   const cwd = Deno.cwd();
-  const files = locateFiles(settings, { home: homeFolder(Deno.env), cwd });
-  log.info(`Loading MCP server configuration from: ${files.mcpConfig.shown}`);
-  log.info(`Loading gateway rules from: ${files.rules.shown}`);
+  const files = locateFiles(settings, { home: getHomeFolder(Deno.env), cwd });
+  log.info(`Loading MCP server configuration from: ${files.mcpConfig.displayPath}`);
+  log.info(`Loading gateway rules from: ${files.rules.displayPath}`);
   // The watch begins before the files are read, so that no change in between is missed.
   const watch = new FileWatch([files.mcpConfig.path, files.rules.path]);
-  const checkFiles = async (): Promise<Checked> => {
+  const checkFiles = async (): Promise<CheckResult> => {
     const checked = await checkConfiguration(files, { env: Deno.env, cwd });
     if (checked.configuration === undefined) return checked;
     redactor.add(checked.configuration);
     const { rules } = checked.configuration;
-    const exposureErrors = findExposure(settings, { rules, file: files.rules.shown });
+    const exposureErrors = findExposure(settings, { rules, file: files.rules.displayPath });
     return exposureErrors.length > 0
       ? { errors: exposureErrors, warnings: checked.warnings }
       : checked;
   };
   const { configuration, errors } = await checkFiles();
   if (configuration === undefined) throw new ConfigError(errors);
-  for (const note of noteFinds(files)) log.info(note);
-  const warnings = [...warnVariables(Deno.env), ...configuration.warnings];
+  for (const note of describeFileChoices(files)) log.info(note);
+  const warnings = [...warnUnknownVariables(Deno.env), ...configuration.warnings];
   for (const warning of warnings) log.warn(formatProblem(warning));
   return { configuration, reload: { files, watch, checkFiles } };
 }
@@ -168,7 +168,7 @@ function logTerminalHint(log: Log): void {
 
 /** A path with `~` for the home folder. */
 function abbreviateHome(path: string | undefined): string {
-  const home = homeFolder(Deno.env);
+  const home = getHomeFolder(Deno.env);
   if (path === undefined) return "nowhere";
   return home !== undefined && path.startsWith(`${home}/`) ? `~${path.slice(home.length)}` : path;
 }

@@ -1,4 +1,4 @@
-import { childEnvironment, type ConnectStdio } from "../config/mod.ts";
+import { createChildEnvironment, type StdioConfig } from "../config/mod.ts";
 import { formatPath } from "../json.ts";
 import { lineEndingsFix } from "../downstream/causes/mod.ts";
 import type { StartFailure, StartFailureKind } from "../downstream/mod.ts";
@@ -15,7 +15,7 @@ export interface StartFinding {
 /** The server whose command could not be started. */
 export interface StartContext {
   readonly name: string;
-  readonly connect: ConnectStdio;
+  readonly connection: StdioConfig;
   /** Whether to follow Windows' rules; default: on Windows. */
   readonly windows?: boolean | undefined;
 }
@@ -66,9 +66,9 @@ const FIXES: Readonly<Record<StartFailureKind, (context: FixContext) => string>>
 /** Finds out how to fix a command that could not be started. */
 export function findStartCause(
   { kind, message, subject, path }: StartFailure,
-  { name, connect, windows = Deno.build.os === "windows" }: StartContext,
+  { name, connection, windows = Deno.build.os === "windows" }: StartContext,
 ): StartFinding {
-  const { command, cwd, env } = connect;
+  const { command, cwd, env } = connection;
   const entry = formatPath(["mcpServers", name]);
   const isPath = command.includes("/") || (windows && command.includes("\\"));
   const fix = FIXES[kind]({ entry, command, cwd, path: path ?? command, subject, isPath });
@@ -76,7 +76,7 @@ export function findStartCause(
     return { kind, message: `its folder ${cwd} does not exist`, fix };
   }
   if (kind !== "command-not-found") return { kind, message, fix };
-  const folders = childEnvironment({ env, inheritEnv: [] }, Deno.env)["PATH"] ?? "";
+  const folders = createChildEnvironment({ env, inheritEnv: [] }, Deno.env)["PATH"] ?? "";
   const looked = folders.split(windows ? ";" : ":").filter((part) => part !== "");
   return { kind, message, fix, looked: isPath ? [command] : looked };
 }

@@ -30,7 +30,7 @@ export const command = defineCommand({
     try {
       const { files: { rules } } = findFiles({ rules: named });
       if (rules.origin === "missing") {
-        const looked = rules.looked.join(" or ");
+        const looked = rules.searchedPaths.join(" or ");
         throw new CommandError(`There is no rules file at ${looked}; name it with --rules`);
       }
       const token = PREFIX + crypto.getRandomValues(new Uint8Array(RANDOM_BYTES)).toBase64({
@@ -40,11 +40,11 @@ export const command = defineCommand({
       const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(token));
       const sha256 = new Uint8Array(digest).toHex();
       const add = (text: string) =>
-        addToken({ file: rules.shown, text }, { agent, sha256, expires });
+        addToken({ file: rules.displayPath, text }, { agent, sha256, expires });
       await editFile(rules.path, add);
       const until = expires === undefined ? "It does not expire" : `It is valid until ${expires}`;
       stderr.write(
-        `Wrote the hash of a new token for agent "${agent}" into ${rules.shown}. ${until}.\n` +
+        `Wrote the hash of a new token for agent "${agent}" into ${rules.displayPath}. ${until}.\n` +
           "This is the only time the token is shown; clients send it as " +
           "`Authorization: Bearer TOKEN`.\n",
       );

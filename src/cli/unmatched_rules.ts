@@ -2,8 +2,8 @@ import {
   type ConfigProblem,
   type Configuration,
   type Grants,
-  nameHint,
   type Rules,
+  suggestCorrection,
 } from "../config/mod.ts";
 import { formatPath } from "../json.ts";
 import { compilePattern } from "../policy/mod.ts";
@@ -92,7 +92,7 @@ function findUnmatchedIn(
       const isGeneral = ANYTHING.test(server) && !isExplicit;
       if (ANYTHING.test(pattern) || isGeneral || names.some(matches)) return [];
       const message = `no tool of ${owner} matches ${JSON.stringify(pattern)}` +
-        nameHint(pattern, names);
+        suggestCorrection(pattern, names);
       return [{ path: [effect, "tools", server, index], message }];
     });
   });

@@ -1,4 +1,10 @@
-import { expandHome, homeFolder, readText, resolvePath, type SettingFlags } from "../config/mod.ts";
+import {
+  expandHome,
+  getHomeFolder,
+  readText,
+  resolvePath,
+  type SettingFlags,
+} from "../config/mod.ts";
 import { detectFileKind } from "../config/editing/mod.ts";
 import { ConfigError, type ConfigProblem } from "../errors.ts";
 import {
@@ -82,7 +88,9 @@ async function checkFiles(
     const { mcpConfig, rules } = read.files;
     // If only one file is named, the other one need not exist.
     const missing = paths.length === 1
-      ? [mcpConfig, rules].filter(({ origin }) => origin === "missing").map(({ shown }) => shown)
+      ? [mcpConfig, rules].filter(({ origin }) => origin === "missing").map((
+        { displayPath: shown },
+      ) => shown)
       : [];
     const errors = read.errors.filter(({ file }) => !missing.includes(file));
     return { read, errors, warnings: read.warnings };
@@ -105,7 +113,7 @@ function identifyFiles(
   for (const file of paths) {
     const report = (message: string) =>
       errors.push({ file, line: 0, column: 0, path: "", message });
-    const read = readText(resolvePath(cwd, expandHome(file, homeFolder(env))));
+    const read = readText(resolvePath(cwd, expandHome(file, getHomeFolder(env))));
     if ("failure" in read) {
       report(read.failure);
       continue;
@@ -141,12 +149,14 @@ function summarize({ read, errors, warnings }: Problems): string {
     const [checked, missing] = files.rules.origin === "missing"
       ? [files.mcpConfig, files.rules]
       : [files.rules, files.mcpConfig];
-    return `${checked.shown}: no errors${warningCount}; checked alone, because ${missing.shown} was not found`;
+    return `${checked.displayPath}: no errors${warningCount}; checked alone, because ${missing.displayPath} was not found`;
   }
   if (files === undefined || configuration === undefined) {
     return `${pluralize(errors.length, "error")}${warningCount}`;
   }
   const { servers, rules } = configuration;
-  return `${files.mcpConfig.shown}: ${pluralize(servers.size, "server")}; ` +
-    `${files.rules.shown}: ${pluralize(rules.agents.size, "agent")}; no errors${warningCount}`;
+  return `${files.mcpConfig.displayPath}: ${pluralize(servers.size, "server")}; ` +
+    `${files.rules.displayPath}: ${
+      pluralize(rules.agents.size, "agent")
+    }; no errors${warningCount}`;
 }

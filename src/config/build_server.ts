@@ -1,12 +1,12 @@
-import { familyOf, headerValueMessage, isHeaderValue, isHttpUrl } from "./check_entries.ts";
-import { type Connect, type ConnectStdio, processOf } from "./connect.ts";
+import { headerValueMessage, isHeaderValue, isHttpUrl, parseTransport } from "./check_entries.ts";
+import { type ConnectionConfig, getStdioConfig, type StdioConfig } from "./connection_config.ts";
 import { expandHome } from "./environment.ts";
 import { expandText, type Variables } from "./expand.ts";
 import { entriesOf } from "./json_value.ts";
 import { formatPath } from "../json.ts";
-import type { ServerConfig, ServerOptions, ShownServer } from "./server.ts";
+import type { PublicServerInfo, ServerConfig, ServerOptions } from "./server.ts";
 import type { ServerEntry } from "./servers_schema.ts";
-import { showUrl } from "./shown_url.ts";
+import { removeUrlSecrets } from "./url_secrets.ts";
 
 /** A fault of one field of an entry. */
 export interface FieldFault {
@@ -28,32 +28,32 @@ export function buildServer(
   variables: Variables,
 ): BuiltServer {
   const expander = new Expander(["mcpServers", name], variables);
-  const connect = buildConnect(entry, expander);
+  const connection = buildConnection(entry, expander);
   const options = buildOptions(entry, expander);
   const { errors, warnings } = expander;
-  const program = processOf(connect);
+  const program = getStdioConfig(connection);
   const unavailable = errors.length === 0
     ? {}
     : { unavailable: errors.map((one) => `${one.message} (${formatPath(one.path)})`).join("; ") };
   const server: ServerConfig = {
     name,
     ...(entry.description === undefined ? {} : { description: entry.description }),
-    shown: buildShown(entry),
-    connect,
+    publicInfo: buildPublicInfo(entry),
+    connection,
     ...unavailable,
     options,
     secrets: expander.secrets,
-    fingerprint: fingerprint([connect, options, unavailable]),
+    fingerprint: fingerprint([connection, options, unavailable]),
   };
   return {
     server,
     errors,
-    warnings: program !== undefined && isOnePassword(program) ? [] : warnings,
+    warnings: program !== undefined && runsOnePassword(program) ? [] : warnings,
   };
 }
 
 /** Whether 1Password's `op run` starts the server: it replaces secret references itself. */
-function isOnePassword({ command, args }: ConnectStdio): boolean {
+function runsOnePassword({ command, args }: StdioConfig): boolean {
   return [command, ...args].some((word) => /(?:^|[\\/])op(?:\.exe)?$/.test(word));
 }
 
@@ -138,13 +138,13 @@ class Expander {
   }
 }
 
-function buildConnect(entry: ServerEntry, expander: Expander): Connect {
+function buildConnection(entry: ServerEntry, expander: Expander): ConnectionConfig {
   if (entry.command === undefined) {
     const isGood = (text: string) => isHttpUrl(text);
     const expected = "this is not an http or https address";
     const url = expander.expand(entry.url ?? "", ["url"], isGood, expected);
     const headers = entry.headers ?? {};
-    const family = familyOf(entry.type ?? entry.transport);
+    const family = parseTransport(entry.type ?? entry.transport);
     return {
       kind: family === "http" || family === "sse" ? family : "auto",
       url,
@@ -192,9 +192,9 @@ function buildOptions({ gateway }: ServerEntry, expander: Expander): ServerOptio
   };
 }
 
-function buildShown({ command, url = "" }: ServerEntry): ShownServer {
+function buildPublicInfo({ command, url = "" }: ServerEntry): PublicServerInfo {
   if (command !== undefined) return { transport: "stdio", command };
-  return { transport: "http", url: showUrl(url) };
+  return { transport: "http", url: removeUrlSecrets(url) };
 }
 
 /** Remembered fingerprints by the text of the entry, the least recently used first. */

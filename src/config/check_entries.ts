@@ -1,7 +1,7 @@
 import type { ConfigProblem } from "../errors.ts";
 import type { Document } from "./document.ts";
 import { entriesOf, isObject, type JsonObject, type JsonValue } from "./json_value.ts";
-import { findRenamed } from "./other_clients.ts";
+import { findKeyAlias } from "./other_clients.ts";
 import { didYouMean } from "../similar_names.ts";
 
 type Report = (path: readonly string[], message: string, at?: "key") => void;
@@ -18,7 +18,7 @@ export function checkEntries(document: Document): ConfigProblem[] {
   if (!isObject(servers)) return problems;
   for (const [name, entry] of entriesOf(servers)) {
     const report: Report = (path, message, at) =>
-      void problems.push(document.problem(["mcpServers", name, ...path], message, at));
+      void problems.push(document.createProblem(["mcpServers", name, ...path], message, at));
     if (name === "") report([], "a server needs a name", "key");
     if (isObject(entry)) checkEntry(entry, report);
   }
@@ -33,7 +33,7 @@ function checkEntry(entry: JsonObject, report: Report): void {
       "an address to call, so remove one of them";
     report(["url"], message, "key");
   } else if (command === undefined && url === undefined) {
-    reportNeither(entry, report);
+    reportMissingConnection(entry, report);
   }
   checkTransport(entry, report);
   if (typeof url === "string" && !url.includes("${") && !isHttpUrl(url)) {
@@ -61,10 +61,10 @@ function checkEntry(entry: JsonObject, report: Report): void {
   }
 }
 
-function reportNeither(entry: JsonObject, report: Report): void {
+function reportMissingConnection(entry: JsonObject, report: Report): void {
   for (const key of Object.keys(entry)) {
-    const renamed = findRenamed(key);
-    if (renamed === undefined || !["command", "url"].includes(renamed.ours)) continue;
+    const renamed = findKeyAlias(key);
+    if (renamed === undefined || !["command", "url"].includes(renamed.gatewayKey)) continue;
     return report([key], renamed.message, "key");
   }
   const known = ["command", "url"];
@@ -76,7 +76,7 @@ function reportNeither(entry: JsonObject, report: Report): void {
 
 function checkTransport(entry: JsonObject, report: Report): void {
   const { command, url, type, transport } = entry;
-  const [first, second] = [familyOf(type), familyOf(transport)];
+  const [first, second] = [parseTransport(type), parseTransport(transport)];
   if (first !== undefined && second !== undefined && first !== second) {
     report(["transport"], "contradicts `type`: remove one of the two");
   }
@@ -91,7 +91,7 @@ function checkTransport(entry: JsonObject, report: Report): void {
 }
 
 /** The transport that a `type` or `transport` names; undefined if it is absent or unknown. */
-export function familyOf(word: JsonValue | undefined): "stdio" | "http" | "sse" | undefined {
+export function parseTransport(word: JsonValue | undefined): "stdio" | "http" | "sse" | undefined {
   if (word === "stdio" || word === "sse") return word;
   const streamable = ["http", "streamable-http", "streamableHttp"];
   return streamable.some((name) => name === word) ? "http" : undefined;

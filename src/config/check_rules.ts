@@ -20,7 +20,7 @@ function checkIssuer(document: Document): ConfigProblem[] {
   if (isSecureUrl(issuer)) return [];
   const message = "expected an https address, or http on this machine; for any other issuer, set " +
     "`jwks_url` to the address of its keys";
-  return [document.problem(["auth", "jwt", "issuer"], message)];
+  return [document.createProblem(["auth", "jwt", "issuer"], message)];
 }
 
 function checkAgents(document: Document): ConfigProblem[] {
@@ -32,7 +32,7 @@ function checkAgents(document: Document): ConfigProblem[] {
   for (const [id, agent] of entriesOf(agents)) {
     if (!isAgentId(id)) {
       const message = `expected an agent id of ${agentIdShape}`;
-      problems.push(document.problem(["agents", id], message, "key"));
+      problems.push(document.createProblem(["agents", id], message, "key"));
     }
     const tokens = isObject(agent) ? agent["token_sha256"] : undefined;
     if (!Array.isArray(tokens)) continue;
@@ -46,7 +46,7 @@ function checkAgents(document: Document): ConfigProblem[] {
       const message = `agent ${
         JSON.stringify(owner)
       } has the same token: use a token for one agent only`;
-      problems.push(document.problem(path, message));
+      problems.push(document.createProblem(path, message));
     }
   }
   return problems;

@@ -4,8 +4,8 @@ import type { JsonSchema } from "./json_schema.ts";
  * Returns the JSON Schema of the servers file or the rules file, with descriptions and examples,
  * for editors.
  */
-export async function describeFile(file: "servers" | "rules"): Promise<JsonSchema> {
+export async function createFileSchema(file: "servers" | "rules"): Promise<JsonSchema> {
   // A gateway that serves must not load any of this.
-  const { makeJsonSchema } = await import("./json_schema.ts");
+  const { createJsonSchema: makeJsonSchema } = await import("./json_schema.ts");
   return makeJsonSchema(file);
 }

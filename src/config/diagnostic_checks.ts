@@ -2,7 +2,7 @@ import type * as z from "zod/mini";
 import { checkEntries } from "./check_entries.ts";
 import { checkRules } from "./check_rules.ts";
 import { type Document, parseDocument } from "./document.ts";
-import { explainIssues } from "./explain_issues.ts";
+import { createProblems } from "./schema_problems.ts";
 import type { CheckedFile, FileChecks } from "./file_checks.ts";
 import { findForeignFormat, findSwappedFile } from "./other_clients.ts";
 import { rulesSchema } from "./rules_schema.ts";
@@ -30,6 +30,6 @@ function check<T extends z.ZodMiniType>(
   checkBeyond: typeof checkRules,
 ): CheckedFile<z.infer<T>> {
   const { data, error } = schema.safeParse(document.value);
-  const problems = [...explainIssues(document, error?.issues ?? []), ...checkBeyond(document)];
+  const problems = [...createProblems(document, error?.issues ?? []), ...checkBeyond(document)];
   return { ...(data === undefined ? {} : { file: data }), problems };
 }

@@ -1,8 +1,8 @@
 import type { Node } from "jsonc-parser";
 import type { ConfigProblem } from "../errors.ts";
-import { type JsonValue, valueOf } from "./json_value.ts";
+import { buildValue, type JsonValue } from "./json_value.ts";
 import { formatPath } from "../json.ts";
-import { type Position, positionsOf } from "./position.ts";
+import { createPositionFinder, type Position } from "./position.ts";
 import { parseSyntax } from "./syntax.ts";
 
 /** A path to a value: keys as strings, list indexes as numbers. */
@@ -11,13 +11,13 @@ export type Path = readonly (string | number)[];
 /** A configuration file whose syntax is right. */
 export interface Document {
   readonly value: JsonValue;
-  find(path: Path): Node | undefined;
+  findNode(path: Path): Node | undefined;
   /** Makes a problem at a value, at the object that lacks it, or at the key that names it. */
-  problem(path: Path, message: string, at?: "value" | "key"): ConfigProblem;
+  createProblem(path: Path, message: string, at?: "value" | "key"): ConfigProblem;
 }
 
 /** The result of parsing a file. */
-export interface Parsed {
+export interface ParseResult {
   /** Absent if the syntax is wrong. */
   readonly document?: Document;
   readonly problems: readonly ConfigProblem[];
@@ -29,8 +29,8 @@ export interface Parsed {
  * @param file The name of the file, for problems.
  * @param text The content of the file.
  */
-export function parseDocument(file: string, text: string): Parsed {
-  const positionAt = positionsOf(text);
+export function parseDocument(file: string, text: string): ParseResult {
+  const positionAt = createPositionFinder(text);
   const problemAt = (offset: number, path: Path, message: string): ConfigProblem => ({
     file,
     ...positionAt(offset),
@@ -43,17 +43,17 @@ export function parseDocument(file: string, text: string): Parsed {
   }
   const members: Members = new Map();
   const document: Document = {
-    value: valueOf(root),
-    find: (path) => walk(root, path, members).at(path.length),
-    problem(path, message, at = "value") {
-      const found = walk(root, path, members);
+    value: buildValue(root),
+    findNode: (path) => findNodesAlong(root, path, members).at(path.length),
+    createProblem(path, message, at = "value") {
+      const found = findNodesAlong(root, path, members);
       const node = found.at(-1) ?? root;
       const whole = found.length === path.length + 1;
       const key = at === "key" && whole ? node.parent?.children?.[0] : undefined;
       return problemAt((key ?? node).offset, path, message);
     },
   };
-  const problems = findDuplicates(root, [], positionAt)
+  const problems = findDuplicateKeys(root, [], positionAt)
     .map(({ offset, path, message }) => problemAt(offset, path, message));
   return { document, problems };
 }
@@ -62,13 +62,13 @@ export function parseDocument(file: string, text: string): Parsed {
 type Members = Map<Node, ReadonlyMap<string, Node | undefined>>;
 
 /** Returns the nodes along a path, the root first, as far as they exist. */
-function walk(root: Node, path: Path, members: Members): Node[] {
+function findNodesAlong(root: Node, path: Path, members: Members): Node[] {
   const nodes = [root];
   for (const part of path) {
     const node = nodes.at(-1) ?? root;
     const next = typeof part === "number"
       ? node.type === "array" ? node.children?.[part] : undefined
-      : membersOf(node, members).get(part);
+      : getMembers(node, members).get(part);
     if (next === undefined) break;
     nodes.push(next);
   }
@@ -76,7 +76,7 @@ function walk(root: Node, path: Path, members: Members): Node[] {
 }
 
 /** Caches the members, because a file with thousands of agents may have as many problems. */
-function membersOf(node: Node, members: Members): ReadonlyMap<string, Node | undefined> {
+function getMembers(node: Node, members: Members): ReadonlyMap<string, Node | undefined> {
   const known = members.get(node);
   if (known !== undefined) return known;
   const own = new Map<string, Node | undefined>();
@@ -89,27 +89,29 @@ function membersOf(node: Node, members: Members): ReadonlyMap<string, Node | und
   return own;
 }
 
-interface Duplicate {
+interface DuplicateKey {
   readonly offset: number;
   readonly path: Path;
   readonly message: string;
 }
 
-function findDuplicates(
+function findDuplicateKeys(
   node: Node,
   path: Path,
   positionAt: (offset: number) => Position,
-): Duplicate[] {
+): DuplicateKey[] {
   const children = node.children ?? [];
   if (node.type === "array") {
-    return children.flatMap((child, index) => findDuplicates(child, [...path, index], positionAt));
+    return children.flatMap((child, index) =>
+      findDuplicateKeys(child, [...path, index], positionAt)
+    );
   }
   if (node.type !== "object") return [];
   const firsts = new Map<string, number>();
   return children.flatMap(({ children: [key, value] = [] }) => {
     if (key === undefined || value === undefined) return [];
     const here = [...path, String(key.value)];
-    const within = findDuplicates(value, here, positionAt);
+    const within = findDuplicateKeys(value, here, positionAt);
     const first = firsts.get(key.value);
     if (first === undefined) {
       firsts.set(key.value, key.offset);

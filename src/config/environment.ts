@@ -14,7 +14,7 @@ export interface PlatformOptions {
   readonly windows?: boolean;
 }
 
-/** The part of a server's configuration that `childEnvironment` reads. */
+/** The part of a server's configuration that `createChildEnvironment` reads. */
 export interface ChildVariables {
   /** The entry's own variables. */
   readonly env: Readonly<Record<string, string>>;
@@ -22,7 +22,7 @@ export interface ChildVariables {
   readonly inheritEnv: readonly string[];
 }
 
-const safeNames = new Set(
+const SAFE_NAMES = new Set(
   [
     ...["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TERM", "TMPDIR"],
     ...["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "FTP_PROXY"],
@@ -32,8 +32,14 @@ const safeNames = new Set(
     ...["AWS_CA_BUNDLE", "CARGO_HTTP_CAINFO", "GIT_SSL_CAINFO", "UV_SYSTEM_CERTS"],
   ],
 );
-const lowerCaseToo = new Set(["http_proxy", "https_proxy", "no_proxy", "all_proxy", "ftp_proxy"]);
-const windowsNames = new Set(
+const LOWER_CASE_SAFE_NAMES = new Set([
+  "http_proxy",
+  "https_proxy",
+  "no_proxy",
+  "all_proxy",
+  "ftp_proxy",
+]);
+const WINDOWS_SAFE_NAMES = new Set(
   ["SYSTEMROOT", "PATHEXT", "APPDATA", "LOCALAPPDATA", "USERPROFILE", "TEMP", "COMSPEC"],
 );
 
@@ -46,7 +52,7 @@ const windowsNames = new Set(
  * @param options The platform; names are case-insensitive on Windows.
  * @throws {ConfigError} The gateway's own depth variable is not a whole number.
  */
-export function childEnvironment(
+export function createChildEnvironment(
   server: ChildVariables,
   env: Environment,
   options: PlatformOptions = {},
@@ -57,7 +63,7 @@ export function childEnvironment(
   // Keyed by the platform's canonical name, so that `Path` replaces `PATH` on Windows.
   const result = new Map<string, [name: string, value: string]>();
   for (const [name, value] of listVariables(env, server.inheritEnv)) {
-    if (isSafe(same(name), windows) || inherited.has(same(name))) {
+    if (isSafeVariable(same(name), windows) || inherited.has(same(name))) {
       result.set(same(name), [name, value]);
     }
   }
@@ -71,10 +77,15 @@ export function childEnvironment(
  * Lists the variables of the safe set in the form that Deno's `--allow-env` takes, where `LC_*` means
  * all names with that prefix.
  */
-export function safeVariables(options: PlatformOptions = {}): string[] {
+export function listSafeVariables(options: PlatformOptions = {}): string[] {
   const windows = options.windows ?? Deno.build.os === "windows";
   const families = ["LC_*", "XDG_*", "npm_config_*", "NPM_CONFIG_*"];
-  return [...safeNames, ...lowerCaseToo, ...(windows ? windowsNames : []), ...families];
+  return [
+    ...SAFE_NAMES,
+    ...LOWER_CASE_SAFE_NAMES,
+    ...(windows ? WINDOWS_SAFE_NAMES : []),
+    ...families,
+  ];
 }
 
 /** Lists all variables; if Deno may not list them (`--allow-env=NAMES`), those with known names. */
@@ -83,7 +94,7 @@ function listVariables(env: Environment, more: readonly string[]): [string, stri
     return Object.entries(env.toObject());
   } catch (error) {
     if (!(error instanceof Deno.errors.NotCapable)) throw error;
-    const names = [...safeNames, ...lowerCaseToo, ...windowsNames, ...more];
+    const names = [...SAFE_NAMES, ...LOWER_CASE_SAFE_NAMES, ...WINDOWS_SAFE_NAMES, ...more];
     return names.flatMap((name) => {
       const value = readVariable(env, name);
       return value === undefined ? [] : [[name, value]];
@@ -101,13 +112,14 @@ export function readVariable(env: Environment, name: string): string | undefined
   }
 }
 
-function isSafe(name: string, windows: boolean): boolean {
-  return safeNames.has(name) || lowerCaseToo.has(name) || (windows && windowsNames.has(name)) ||
+function isSafeVariable(name: string, windows: boolean): boolean {
+  return SAFE_NAMES.has(name) || LOWER_CASE_SAFE_NAMES.has(name) ||
+    (windows && WINDOWS_SAFE_NAMES.has(name)) ||
     name.startsWith("LC_") || name.startsWith("XDG_") || /^npm_config_/i.test(name);
 }
 
 /** Returns the user's home folder: `HOME`, or on Windows `USERPROFILE` if that is missing. */
-export function homeFolder(env: Environment, options: PlatformOptions = {}): string | undefined {
+export function getHomeFolder(env: Environment, options: PlatformOptions = {}): string | undefined {
   const windows = options.windows ?? Deno.build.os === "windows";
   return env.get("HOME") || (windows && env.get("USERPROFILE")) || undefined;
 }
@@ -119,9 +131,13 @@ export function homeFolder(env: Environment, options: PlatformOptions = {}): str
  * @see {@link https://specifications.freedesktop.org/basedir-spec/latest/}: relative paths are
  * ignored
  */
-export function stateFile(env: Environment, name: string, options: PlatformOptions = {}): string {
+export function getStateFilePath(
+  env: Environment,
+  name: string,
+  options: PlatformOptions = {},
+): string {
   const windows = options.windows ?? Deno.build.os === "windows";
-  const home = homeFolder(env, options) ?? ".";
+  const home = getHomeFolder(env, options) ?? ".";
   const named = env.get(windows ? "LOCALAPPDATA" : "XDG_STATE_HOME");
   const isUsable = named && (windows || named.startsWith("/"));
   const folder = isUsable ? named : `${home}/${windows ? "AppData/Local" : ".local/state"}`;
@@ -133,9 +149,12 @@ export function stateFile(env: Environment, name: string, options: PlatformOptio
  *
  * @returns `undefined` if the user has no such folder.
  */
-export function oauthFolder(env: Environment, options: PlatformOptions = {}): string | undefined {
+export function getOAuthFolder(
+  env: Environment,
+  options: PlatformOptions = {},
+): string | undefined {
   const windows = options.windows ?? Deno.build.os === "windows";
-  const home = homeFolder(env, options);
+  const home = getHomeFolder(env, options);
   const named = env.get(windows ? "APPDATA" : "XDG_CONFIG_HOME");
   const base = named || (home && (windows ? `${home}/AppData/Roaming` : `${home}/.config`));
   return base ? `${base}/agent-mcp-gateway/oauth` : undefined;

@@ -10,43 +10,43 @@ export interface Variables {
 }
 
 /** A text with its references replaced. */
-export interface Expanded {
+export interface ExpandedText {
   /** The expanded text; the text as written if there is an `error`. */
   readonly text: string;
   /** Whether the text contains a reference. */
-  readonly used: boolean;
+  readonly hasReference: boolean;
   /** Why it could not be expanded; names variables, never their values. */
   readonly error?: string;
 }
 
-/** Levels of `${A:-${B:-...}}`; more is a mistake. */
-const maxNesting = 8;
+/** Maximum nesting of defaults, such as `${A:-${B:-...}}`. */
+const MAX_NESTED_DEFAULTS = 8;
 
-const malformed = "a `${` does not begin a variable: write ${NAME}, ${NAME:-default}, " +
+const MALFORMED_MESSAGE = "a `${` does not begin a variable: write ${NAME}, ${NAME:-default}, " +
   "or $${ for a literal ${";
 
-/** References that only other programs support: the id of an `input`, or else the word before `:`. */
-const FOREIGN =
+/** References that only other programs support. Groups: the id of an `input`, or the word before `:`. */
+const FOREIGN_REFERENCE =
   /(?<!\$)\$\{(?:input:([\w.-]{1,60})\}|(input|config|command|file|workspaceFolder|op|keychain|cmd):)/;
 
 /** Names that VS Code replaces and that are rarely environment variables. */
 const VSCODE_NAMES = ["workspaceFolderBasename", "workspaceRoot", "pathSeparator", "fileDirname"];
 
-/** Explains a text with a malformed `${`. The message quotes names only. */
-function explainMalformed(text: string): string {
-  const [, id, word = ""] = FOREIGN.exec(text) ?? [];
-  if (id !== undefined) {
-    const name = id.toUpperCase().replace(/\W+/g, "_").replace(/^(?=\d)/, "INPUT_");
-    return `VS Code asks the user for \${input:${id}}; the gateway does not: write ` +
+/** Creates the error message for a text with a malformed `${`. The message quotes names only. */
+function describeMalformedReference(text: string): string {
+  const [, inputId, word = ""] = FOREIGN_REFERENCE.exec(text) ?? [];
+  if (inputId !== undefined) {
+    const name = inputId.toUpperCase().replace(/\W+/g, "_").replace(/^(?=\d)/, "INPUT_");
+    return `VS Code asks the user for \${input:${inputId}}; the gateway does not: write ` +
       `\${${name}}, and set ${name} where the gateway runs`;
   }
-  if (word === "") return malformed;
-  const whole = `\${${word}:…}`;
+  if (word === "") return MALFORMED_MESSAGE;
+  const reference = `\${${word}:…}`;
   if (["op", "keychain", "cmd", "file"].includes(word)) {
-    return `${whole} is not supported, because the gateway reads secrets from variables only: ` +
+    return `${reference} is not supported, because the gateway reads secrets from variables only: ` +
       "write ${NAME}, and set NAME where the gateway runs";
   }
-  return `only VS Code knows ${whole}: write its value, or \${NAME} for a variable`;
+  return `only VS Code knows ${reference}: write its value, or \${NAME} for a variable`;
 }
 
 /**
@@ -54,73 +54,89 @@ function explainMalformed(text: string): string {
  * `$${` is a literal `${`. As in a shell, an empty variable counts as set in `${VAR}` but not in
  * `${VAR:-default}`. A default may contain references and ends at the next `}`.
  */
-export function expandText(text: string, variables: Variables): Expanded {
-  if (!text.includes("${")) return { text, used: false };
-  const run = expandFrom(text, 0, 0, variables);
-  if (run.error === undefined) return { text: run.text, used: run.used };
-  const error = run.error === malformed ? explainMalformed(text) : run.error;
-  return { text, used: run.used, error };
+export function expandText(text: string, variables: Variables): ExpandedText {
+  if (!text.includes("${")) return { text, hasReference: false };
+  const expansion = expandFrom(text, 0, 0, variables);
+  if (expansion.error === undefined) {
+    return { text: expansion.text, hasReference: expansion.hasReference };
+  }
+  const error = expansion.error === MALFORMED_MESSAGE
+    ? describeMalformedReference(text)
+    : expansion.error;
+  return { text, hasReference: expansion.hasReference, error };
 }
 
-interface Run extends Expanded {
-  /** Offset after the text that was read. */
-  readonly end: number;
+interface PartialExpansion extends ExpandedText {
+  /** The offset after the expanded part. */
+  readonly endOffset: number;
 }
 
-/** Reads to the end of the text, or inside a default to its `}`. */
-function expandFrom(text: string, start: number, nesting: number, variables: Variables): Run {
+/** Expands the text up to its end; inside a default, up to the `}` of the default. */
+function expandFrom(
+  text: string,
+  start: number,
+  nesting: number,
+  variables: Variables,
+): PartialExpansion {
   const parts: string[] = [];
   const errors: string[] = [];
-  let used = false;
-  let at = start;
-  const stops = nesting === 0 ? /\$\$\{|\$\{/g : /\$\$\{|\$\{|\}/g;
+  let hasReference = false;
+  let offset = start;
+  const delimiters = nesting === 0 ? /\$\$\{|\$\{/g : /\$\$\{|\$\{|\}/g;
   while (true) {
-    stops.lastIndex = at;
-    const stop = stops.exec(text);
-    parts.push(text.slice(at, stop?.index));
-    at = stop === null ? text.length : stops.lastIndex;
-    if (stop?.[0] === "$${") {
+    delimiters.lastIndex = offset;
+    const delimiter = delimiters.exec(text);
+    parts.push(text.slice(offset, delimiter?.index));
+    offset = delimiter === null ? text.length : delimiters.lastIndex;
+    if (delimiter?.[0] === "$${") {
       parts.push("${");
-    } else if (stop?.[0] === "${") {
-      const reference = expandReference(text, at, nesting, variables);
-      used = true;
+    } else if (delimiter?.[0] === "${") {
+      const reference = expandReference(text, offset, nesting, variables);
+      hasReference = true;
       parts.push(reference.text);
-      at = reference.end;
+      offset = reference.endOffset;
       if (reference.error !== undefined) errors.push(reference.error);
     } else {
-      // This is the end of the whole text, or of the default, which may lack its `}`.
-      if (stop === null && nesting > 0) errors.push(malformed);
-      const error = errors.includes(malformed) ? malformed : errors[0];
-      const run = { text: parts.join(""), used, end: at };
-      return error === undefined ? run : { ...run, error };
+      // The text or the default ends here. A default may lack its `}`.
+      if (delimiter === null && nesting > 0) errors.push(MALFORMED_MESSAGE);
+      const error = errors.includes(MALFORMED_MESSAGE) ? MALFORMED_MESSAGE : errors[0];
+      const expansion = { text: parts.join(""), hasReference, endOffset: offset };
+      return error === undefined ? expansion : { ...expansion, error };
     }
   }
 }
 
-/** Reads one reference, from after its `${` to after its `}`. */
-function expandReference(text: string, start: number, nesting: number, variables: Variables): Run {
+/** Expands one reference; `start` is the offset after its `${`. */
+function expandReference(
+  text: string,
+  start: number,
+  nesting: number,
+  variables: Variables,
+): PartialExpansion {
   // Windows has variables with parentheses and dots, such as `ProgramFiles(x86)`.
-  const shape = /(env:)?([A-Za-z_][A-Za-z0-9_.()]*)(\}|:-)/y;
-  shape.lastIndex = start;
-  const [whole, prefix, name = "", close] = shape.exec(text) ?? [];
-  if (whole === undefined || nesting >= maxNesting) {
-    return { text: "", used: true, error: malformed, end: text.length };
+  const pattern = /(env:)?([A-Za-z_][A-Za-z0-9_.()]*)(\}|:-)/y;
+  pattern.lastIndex = start;
+  const [whole, prefix, name = "", close] = pattern.exec(text) ?? [];
+  if (whole === undefined || nesting >= MAX_NESTED_DEFAULTS) {
+    return { text: "", hasReference: true, error: MALFORMED_MESSAGE, endOffset: text.length };
   }
-  const value = prefix === undefined ? lookUp(name, variables) : readVariable(variables.env, name);
-  const end = start + whole.length;
+  const value = prefix === undefined
+    ? readReference(name, variables)
+    : readVariable(variables.env, name);
+  const endOffset = start + whole.length;
   if (close === "}") {
-    if (value !== undefined) return { text: value, used: true, end };
+    if (value !== undefined) return { text: value, hasReference: true, endOffset };
     const error = VSCODE_NAMES.includes(name)
       ? `only VS Code knows \${${name}}: write its value, or \${NAME} for a variable`
       : `variable ${JSON.stringify(name)} is not set`;
-    return { text: "", used: true, error, end };
+    return { text: "", hasReference: true, error, endOffset };
   }
-  const fallback = expandFrom(text, end, nesting + 1, variables);
-  if (fallback.error === malformed || !value) return { ...fallback, used: true };
-  return { text: value, used: true, end: fallback.end };
+  const fallback = expandFrom(text, endOffset, nesting + 1, variables);
+  if (fallback.error === MALFORMED_MESSAGE || !value) return { ...fallback, hasReference: true };
+  return { text: value, hasReference: true, endOffset: fallback.endOffset };
 }
 
-function lookUp(name: string, { env, home, cwd }: Variables): string | undefined {
+function readReference(name: string, { env, home, cwd }: Variables): string | undefined {
   if (name === "userHome") return home;
   return name === "workspaceFolder" ? cwd : readVariable(env, name);
 }

@@ -1,11 +1,11 @@
 import type { ConfigProblem } from "../errors.ts";
-import type { Document, Parsed } from "./document.ts";
+import type { Document, ParseResult } from "./document.ts";
 import type { RulesFile } from "./rules_schema.ts";
 import type { ServersFile } from "./servers_schema.ts";
 
 /** Reads and checks the text of each of the two files, one file at a time. */
 export interface FileChecks {
-  parse(file: string, text: string): Parsed;
+  parse(file: string, text: string): ParseResult;
   /** Checks a servers file by its schema and by the rules beyond it. */
   checkServers(document: Document): CheckedFile<ServersFile>;
   /** Checks a rules file by its schema and by the rules beyond it. */

@@ -13,22 +13,22 @@ export type JsonSchema = { [key: string]: unknown };
  *
  * @see {@link https://json-schema.org/draft-07}
  */
-export function makeJsonSchema(file: "servers" | "rules"): JsonSchema {
+export function createJsonSchema(file: "servers" | "rules"): JsonSchema {
   const [schema, details] = file === "servers"
     ? [serversSchema, SERVERS_DETAILS] as const
     : [rulesSchema, RULES_DETAILS] as const;
   const made = z.toJSONSchema(schema, { io: "input", target: "draft-7" }) as JsonSchema;
-  return complete(made, "", details);
+  return addDetails(made, "", details);
 }
 
 /** Adds examples and the checks of zod's functions to a schema and its parts. */
-function complete(
+function addDetails(
   schema: JsonSchema,
   path: string,
   details: Readonly<Record<string, JsonSchema>>,
 ): JsonSchema {
   const within = (value: unknown, part: string): unknown => {
-    return isSchema(value) ? complete(value, `${path}${part}`, details) : value;
+    return isSchema(value) ? addDetails(value, `${path}${part}`, details) : value;
   };
   const { properties, additionalProperties, items, anyOf, propertyNames, ...rest } = schema;
   const isPlain = isSchema(propertyNames) && JSON.stringify(propertyNames) === '{"type":"string"}';

@@ -37,14 +37,14 @@ export function isObject(value: JsonValue | undefined): value is JsonObject {
 }
 
 /** Builds the value of a syntax tree; the first of two equal keys wins. */
-export function valueOf(node: Node): JsonValue {
+export function buildValue(node: Node): JsonValue {
   const children = node.children ?? [];
-  if (node.type === "array") return children.map(valueOf);
+  if (node.type === "array") return children.map(buildValue);
   if (node.type !== "object") return node.value;
   const object: Record<string, JsonValue> = Object.create(null);
   for (const { children: [key, value] = [] } of children) {
     const name = encodeKey(key?.value);
-    if (value !== undefined && !(name in object)) object[name] = valueOf(value);
+    if (value !== undefined && !(name in object)) object[name] = buildValue(value);
   }
   return object;
 }

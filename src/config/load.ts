@@ -3,12 +3,12 @@ import { buildRules } from "./build_rules.ts";
 import { buildServer, type BuiltServer } from "./build_server.ts";
 import type { Configuration } from "./configuration.ts";
 import type { Document } from "./document.ts";
-import { type Environment, homeFolder } from "./environment.ts";
+import { type Environment, getHomeFolder } from "./environment.ts";
 import type { CheckedFile, FileChecks } from "./file_checks.ts";
 import { folderOf } from "./file_path.ts";
 import { entriesOf, isObject } from "./json_value.ts";
 import type { FoundFile, FoundFiles } from "./locate.ts";
-import { warnOddKeys } from "./odd_keys.ts";
+import { warnUnknownKeys } from "./unknown_keys.ts";
 import { findDisablingKey } from "./other_clients.ts";
 import { fastChecks } from "./fast_checks.ts";
 import { type Program, thisProgram } from "./program.ts";
@@ -17,7 +17,7 @@ import { isSelfReference } from "./self_reference.ts";
 import type { ServersFile } from "./servers_schema.ts";
 import { type KnownServers, warnRules, warnServerNames } from "./warn_rules.ts";
 
-/** The surroundings in which the files are loaded. */
+/** The context in which the files are loaded. */
 export interface LoadOptions {
   /** The environment variables that the files may refer to. */
   readonly env: Environment;
@@ -30,7 +30,7 @@ export interface LoadOptions {
 }
 
 /** The result of checking the two files. */
-export interface Checked {
+export interface CheckResult {
   /** The configuration; absent if there are errors. */
   readonly configuration?: Configuration;
   /** The errors, in the order of files and lines, the servers file first. */
@@ -57,60 +57,67 @@ export async function loadConfiguration(
 export async function checkConfiguration(
   files: FoundFiles,
   options: LoadOptions,
-): Promise<Checked> {
-  const plain = check(files, options, fastChecks);
-  if (plain.errors.length === 0 && plain.warnings.length === 0) return plain;
-  // Only files with problems need zod, and the parser that knows positions, to explain them.
+): Promise<CheckResult> {
+  const fastResult = checkFiles(files, options, fastChecks);
+  if (fastResult.errors.length === 0 && fastResult.warnings.length === 0) return fastResult;
+  // Only files with problems need zod and the parser that records positions, to create the messages.
   const { diagnosticChecks } = await import("./diagnostic_checks.ts");
-  return check(files, options, diagnosticChecks);
+  return checkFiles(files, options, diagnosticChecks);
 }
 
-function check(
+function checkFiles(
   files: FoundFiles,
   options: LoadOptions,
   { parse, checkServers, checkRules }: FileChecks,
-): Checked {
+): CheckResult {
   const { mcpConfig, rules: rulesFile } = files;
   const areBothMissing = mcpConfig.origin === "missing" && rulesFile.origin === "missing";
   const servers = readFile(mcpConfig, {
-    names: "--mcp-config or GATEWAY_MCP_CONFIG",
-    // The message about the rules file says what to do about both.
-    missing: () => areBothMissing ? "not found" : notFound(mcpConfig, "it with --mcp-config"),
+    sources: "--mcp-config or GATEWAY_MCP_CONFIG",
+    // The message about the rules file explains what to do about both files.
+    missingMessage: () =>
+      areBothMissing ? "not found" : createNotFoundMessage(mcpConfig, "it with --mcp-config"),
     parse,
     check: checkServers,
   });
   const rules = readFile(rulesFile, {
-    names: "--rules or GATEWAY_RULES",
-    missing: () => {
+    sources: "--rules or GATEWAY_RULES",
+    missingMessage: () => {
       const name = areBothMissing ? "them with --mcp-config and --rules" : "it with --rules";
-      return notFound(rulesFile, name);
+      return createNotFoundMessage(rulesFile, name);
     },
     parse,
     check: checkRules,
   });
-  const errors = [...sort(servers.problems), ...sort(rules.problems)];
-  const built = servers.file === undefined ? [] : buildServers(servers.file, files, options);
+  const errors = [...sortByPosition(servers.problems), ...sortByPosition(rules.problems)];
+  const loaded = servers.file === undefined ? [] : buildServers(servers.file, files, options);
   const warnings: ConfigProblem[] = [];
-  const known = servers.document === undefined ? undefined : knownServers(servers.document, built);
-  if (servers.document !== undefined && known !== undefined) {
+  const knownServers = servers.document === undefined
+    ? undefined
+    : listKnownServers(servers.document, loaded);
+  if (servers.document !== undefined && knownServers !== undefined) {
     const { document } = servers;
     warnings.push(
-      ...sort([
-        ...warnServers(document, built),
-        ...warnOddKeys(document),
+      ...sortByPosition([
+        ...warnServers(document, loaded),
+        ...warnUnknownKeys(document),
         ...warnServerNames(document),
       ]),
     );
     if (rules.document !== undefined) {
-      warnings.push(...sort(warnRules(rules.document, known)));
+      warnings.push(...sortByPosition(warnRules(rules.document, knownServers)));
     }
   }
   if (servers.file === undefined || rules.file === undefined || errors.length > 0) {
     return { errors, warnings };
   }
   const configuration: Configuration = {
-    servers: new Map(built.filter((one) => !one.isSelf).map(({ server }) => [server.name, server])),
-    unavailableReasons: known?.left ?? new Map(),
+    servers: new Map(
+      loaded.filter(({ isSelfReference }) => !isSelfReference).map((
+        { server },
+      ) => [server.name, server]),
+    ),
+    unavailableReasons: knownServers?.unavailableReasons ?? new Map(),
     rules: buildRules(rules.file),
     warnings,
     files: { mcpConfig: files.mcpConfig.path, rules: files.rules.path },
@@ -118,35 +125,37 @@ function check(
   return { configuration, errors, warnings };
 }
 
-function notFound({ looked }: FoundFile, name: string): string {
-  const folders = looked.map((path) => folderOf(path)).join(", ");
+function createNotFoundMessage({ searchedPaths }: FoundFile, name: string): string {
+  const folders = searchedPaths.map((path) => folderOf(path)).join(", ");
   return `not found; run agent-mcp-gateway init, which writes both files, or name ${name}; ` +
     `looked in ${folders}`;
 }
 
-/** The part of a file that could be read. */
-interface ReadFile<T> extends CheckedFile<T> {
+/** The result of reading and checking a file. */
+interface FileResult<T> extends CheckedFile<T> {
   readonly document?: Document;
 }
 
 function readFile<T>(
   found: FoundFile,
-  { names, missing, parse, check }: {
-    readonly names: string;
-    readonly missing: () => string;
+  { sources, missingMessage, parse, check }: {
+    readonly sources: string;
+    readonly missingMessage: () => string;
     readonly parse: FileChecks["parse"];
     readonly check: (document: Document) => CheckedFile<T>;
   },
-): ReadFile<T> {
-  const whole = (message: string) => ({
-    problems: [{ file: found.shown, line: 0, column: 0, path: "", message }],
+): FileResult<T> {
+  const createResult = (message: string) => ({
+    problems: [{ file: found.displayPath, line: 0, column: 0, path: "", message }],
   });
-  if (found.origin === "missing") return whole(missing());
+  if (found.origin === "missing") return createResult(missingMessage());
   const read = readText(found.path);
   if ("failure" in read) {
-    return whole(found.origin === "given" ? `${read.failure} (named by ${names})` : read.failure);
+    return createResult(
+      found.origin === "given" ? `${read.failure} (named by ${sources})` : read.failure,
+    );
   }
-  const parsed = parse(found.shown, read.text);
+  const parsed = parse(found.displayPath, read.text);
   if (parsed.document === undefined) return parsed;
   const checked = check(parsed.document);
   return {
@@ -156,56 +165,60 @@ function readFile<T>(
   };
 }
 
-interface Built extends BuiltServer {
-  readonly isSelf: boolean;
+/** A server, and whether it is this gateway. */
+interface LoadedServer extends BuiltServer {
+  readonly isSelfReference: boolean;
 }
 
-function buildServers(file: ServersFile, files: FoundFiles, options: LoadOptions): Built[] {
+function buildServers(file: ServersFile, files: FoundFiles, options: LoadOptions): LoadedServer[] {
   const { env, cwd, windows = Deno.build.os === "windows", program = thisProgram() } = options;
-  const variables = { env, cwd, home: homeFolder(env, { windows }) };
-  const self = { env, cwd, windows, program, mcpConfig: files.mcpConfig.path };
+  const variables = { env, cwd, home: getHomeFolder(env, { windows }) };
+  const selfReferenceOptions = { env, cwd, windows, program, mcpConfig: files.mcpConfig.path };
   const enabled = entriesOf(file.mcpServers).filter(([, entry]) =>
     findDisablingKey(entry) === undefined
   );
   return enabled.map(([name, entry]) => {
     const built = buildServer([name, entry], variables);
-    return { ...built, isSelf: isSelfReference(built.server, self) };
+    return { ...built, isSelfReference: isSelfReference(built.server, selfReferenceOptions) };
   });
 }
 
-function warnServers(document: Document, built: readonly Built[]): ConfigProblem[] {
-  return built.flatMap(({ server: { name }, errors, warnings, isSelf }) => {
-    if (isSelf) {
+function warnServers(document: Document, loaded: readonly LoadedServer[]): ConfigProblem[] {
+  return loaded.flatMap(({ server: { name }, errors, warnings, isSelfReference }) => {
+    if (isSelfReference) {
       const message = "skipped: it would start this gateway again with the same servers file";
-      return [document.problem(["mcpServers", name], message, "key")];
+      return [document.createProblem(["mcpServers", name], message, "key")];
     }
     return [
       ...errors.map(({ path, message }) =>
-        document.problem(path, `server ${JSON.stringify(name)} is not available: ${message}`)
+        document.createProblem(path, `server ${JSON.stringify(name)} is not available: ${message}`)
       ),
-      ...warnings.map(({ path, message }) => document.problem(path, message)),
+      ...warnings.map(({ path, message }) => document.createProblem(path, message)),
     ];
   });
 }
 
-/** Reads the raw value, so that the rules are also checked when the servers file has errors. */
-function knownServers({ value }: Document, built: readonly Built[]): KnownServers {
+/**
+ * Lists the names of the servers, enabled or not. Reads the parsed JSON, so that the rules are also checked
+ * if the servers file has errors.
+ */
+function listKnownServers({ value }: Document, loaded: readonly LoadedServer[]): KnownServers {
   const names = new Set<string>();
-  const left = new Map<string, string>();
+  const unavailableReasons = new Map<string, string>();
   const servers = isObject(value) ? value["mcpServers"] : undefined;
   for (const [name, entry] of entriesOf(isObject(servers) ? servers : {})) {
     if (isObject(entry) && findDisablingKey(entry) !== undefined) {
-      left.set(name, "it is disabled in the servers file");
+      unavailableReasons.set(name, "it is disabled in the servers file");
     } else names.add(name);
   }
-  for (const { server: { name }, isSelf } of built) {
-    if (!isSelf) continue;
+  for (const { server: { name }, isSelfReference } of loaded) {
+    if (!isSelfReference) continue;
     names.delete(name);
-    left.set(name, "it is this gateway itself");
+    unavailableReasons.set(name, "it is this gateway itself");
   }
-  return { names, left };
+  return { names, unavailableReasons };
 }
 
-function sort(problems: readonly ConfigProblem[]): ConfigProblem[] {
+function sortByPosition(problems: readonly ConfigProblem[]): ConfigProblem[] {
   return problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
 }

@@ -5,11 +5,14 @@ export interface FoundFile {
   /** Absolute path; the path to create if the file is `missing`. */
   readonly path: string;
   /** The path as the operator knows it, for messages. */
-  readonly shown: string;
-  /** `given` by flag or variable, found in the user's `home` or the working `folder`, or `missing`. */
+  readonly displayPath: string;
+  /**
+   * `given`: named by a flag or variable. `home`: found in the user's home folder. `folder`: found in the
+   * working folder. `missing`: not found.
+   */
   readonly origin: "given" | "home" | "folder" | "missing";
   /** The default paths that were searched, in order. */
-  readonly looked: readonly string[];
+  readonly searchedPaths: readonly string[];
 }
 
 /** Both files. */
@@ -26,68 +29,74 @@ export interface LocateOptions {
   readonly home: string | undefined;
   /** The working folder, absolute. */
   readonly cwd: string;
-  /** Whether a path exists and is not a folder; default: asks the disk. */
+  /** Whether a path exists and is not a folder; default: checks the file system. */
   readonly exists?: (path: string) => boolean;
 }
 
 /**
- * Finds the two files: as named, else in `~/.config/agent-mcp-gateway`, `.` and `./config`.
- * Never throws: `checkConfiguration` reports a missing file together with the errors of the other.
+ * Finds the two files: at the given paths, otherwise in `~/.config/agent-mcp-gateway`, `.` and
+ * `./config`. Never throws: `checkConfiguration` reports a missing file with the errors of the other one.
  *
- * @param named The paths that flags or variables name, `~` expanded.
+ * @param given The paths from flags or variables, `~` expanded.
  */
 export function locateFiles(
-  named: { readonly mcpConfig?: string | undefined; readonly rules?: string | undefined },
+  given: { readonly mcpConfig?: string | undefined; readonly rules?: string | undefined },
   options: LocateOptions,
 ): FoundFiles {
   return {
-    mcpConfig: locate(".mcp.json", named.mcpConfig, options),
-    rules: locate(".mcp-gateway-rules.json", named.rules, options),
+    mcpConfig: locateFile(".mcp.json", given.mcpConfig, options),
+    rules: locateFile(".mcp-gateway-rules.json", given.rules, options),
   };
 }
 
-function locate(
+function locateFile(
   name: string,
   given: string | undefined,
-  { home, cwd, exists = isThere }: LocateOptions,
+  { home, cwd, exists = existsAsFile }: LocateOptions,
 ): FoundFile {
-  // The user's own folder comes first: opening a stranger's repository must not start its
-  // commands or replace the rules.
-  const candidates = [name, `config/${name}`].map((shown) => ({
-    path: resolvePath(cwd, shown),
-    shown,
+  // The user's folder is first, so that the gateway does not start commands from a repository of someone
+  // else that happens to be the working folder, or use its rules.
+  const candidates = [name, `config/${name}`].map((displayPath) => ({
+    path: resolvePath(cwd, displayPath),
+    displayPath,
     origin: "folder" as FoundFile["origin"],
   }));
   if (home !== undefined) {
     const path = resolvePath(home, ".config", "agent-mcp-gateway", name);
-    candidates.unshift({ path, shown: path, origin: "home" });
+    candidates.unshift({ path, displayPath: path, origin: "home" });
   }
-  const looked = [...new Set(candidates.map((candidate) => candidate.path))];
+  const searchedPaths = [...new Set(candidates.map((candidate) => candidate.path))];
   if (given !== undefined) {
-    return { path: resolvePath(cwd, given), shown: given, origin: "given", looked };
+    return { path: resolvePath(cwd, given), displayPath: given, origin: "given", searchedPaths };
   }
   const found = candidates.find((candidate) => exists(candidate.path));
-  return { path: looked[0] ?? name, shown: name, origin: "missing", ...found, looked };
+  return {
+    path: searchedPaths[0] ?? name,
+    displayPath: name,
+    origin: "missing",
+    ...found,
+    searchedPaths,
+  };
 }
 
 /**
- * Returns log lines about files that were ignored and files used from the working folder. Reads the
- * disk, so it is best called after the start.
+ * Describes which files are used from the working folder and which files are ignored, as lines for the
+ * log. Accesses the file system, so it should be called after the start.
  *
- * @param exists Whether a path exists and is not a folder; default: asks the disk.
+ * @param exists Whether a path exists and is not a folder; default: checks the file system.
  */
-export function noteFinds(
+export function describeFileChoices(
   files: FoundFiles,
-  exists: (path: string) => boolean = isThere,
+  exists: (path: string) => boolean = existsAsFile,
 ): string[] {
-  return [files.mcpConfig, files.rules].flatMap(({ path, origin, looked }) => [
+  return [files.mcpConfig, files.rules].flatMap(({ path, origin, searchedPaths }) => [
     ...(origin === "folder" ? [`using ${path}, found in the working folder`] : []),
-    ...looked.filter((other) => other !== path && exists(other))
+    ...searchedPaths.filter((other) => other !== path && exists(other))
       .map((other) => `ignoring ${other}, because ${path} is used`),
   ]);
 }
 
-function isThere(path: string): boolean {
+function existsAsFile(path: string): boolean {
   try {
     return !Deno.statSync(path).isDirectory;
   } catch (error) {

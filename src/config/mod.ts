@@ -7,19 +7,24 @@
  */
 export type { ConfigProblem } from "../errors.ts";
 export type { Configuration } from "./configuration.ts";
-export { addressOf, processOf, secretsIn } from "./connect.ts";
-export type { Connect, ConnectHttp, ConnectMemory, ConnectStdio } from "./connect.ts";
-export { describeFile } from "./describe_file.ts";
+export { getHttpConfig, getStdioConfig, listConnectionSecrets } from "./connection_config.ts";
+export type {
+  ConnectionConfig,
+  HttpConfig,
+  MemoryConfig,
+  StdioConfig,
+} from "./connection_config.ts";
+export { createFileSchema } from "./describe_file.ts";
 export type { JsonSchema } from "./json_schema.ts";
 export { DEPTH_VARIABLE, MAX_DEPTH, readDepth } from "./depth.ts";
-export { childEnvironment, expandHome, homeFolder, readVariable } from "./environment.ts";
-export { oauthFolder, safeVariables, stateFile } from "./environment.ts";
+export { createChildEnvironment, expandHome, getHomeFolder, readVariable } from "./environment.ts";
+export { getOAuthFolder, getStateFilePath, listSafeVariables } from "./environment.ts";
 export { findExposure, hasCredentials } from "./exposure.ts";
 export type { ChildVariables, Environment, PlatformOptions } from "./environment.ts";
 export { folderOf, nameOf, resolvePath } from "./file_path.ts";
 export { checkConfiguration, loadConfiguration } from "./load.ts";
-export type { Checked, LoadOptions } from "./load.ts";
-export { locateFiles, noteFinds } from "./locate.ts";
+export type { CheckResult, LoadOptions } from "./load.ts";
+export { describeFileChoices, locateFiles } from "./locate.ts";
 export type { FoundFile, FoundFiles, LocateOptions } from "./locate.ts";
 export { findStart, thisProgram } from "./program.ts";
 export type { Program, Start, StartContext } from "./program.ts";
@@ -28,20 +33,25 @@ export { readContainerRun, readPackageRun } from "./server_program.ts";
 export type { ContainerRun, PackageRun, ServerProgram } from "./server_program.ts";
 export { parseServers } from "./parse_servers.ts";
 export { readText } from "./read_text.ts";
-export type { ReadText } from "./read_text.ts";
+export type { TextResult } from "./read_text.ts";
 export { readInstant } from "./instant.ts";
 export type { AgentRules, Grants, JwtOptions, Limits, Rules, TokenHash } from "./rules.ts";
 export type {
-  Forwarded,
+  ForwardedRequest,
   Isolation,
   OAuthOptions,
+  PublicServerInfo,
   ServerConfig,
   ServerOptions,
-  ShownServer,
 } from "./server.ts";
-export { findDisablingKey, OTHER_SERVERS_KEYS, otherNames, SWITCHES } from "./other_clients.ts";
-export { nameHint } from "./name_hint.ts";
-export { warnVariables } from "./unknown_variables.ts";
+export {
+  ENABLING_KEYS,
+  findDisablingKey,
+  listKeyAliases,
+  OTHER_SERVERS_KEYS,
+} from "./other_clients.ts";
+export { suggestCorrection } from "./name_hint.ts";
+export { warnUnknownVariables } from "./unknown_variables.ts";
 export { FileWatch, type WatchOptions } from "./watch.ts";
 export { listSettings, readSettings } from "./settings.ts";
 export type { SettingFlags, SettingRow, Settings } from "./settings.ts";

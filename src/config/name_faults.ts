@@ -4,15 +4,16 @@
  */
 
 /** Matches most names: ASCII, with spaces only inside. */
-const ORDINARY = /^[!-~](?:[ -~]*[!-~])?$/;
+const ORDINARY_NAME = /^[!-~](?:[ -~]*[!-~])?$/;
 
 /** Control characters, format characters (zero-width, bidi, tags), and characters that look blank. */
-const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0]/gu;
+const INVISIBLE_CHARACTERS =
+  /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0]/gu;
 
 /** A zero-width joiner inside an emoji, where it is legitimate. */
 const EMOJI_JOINER = /(?<=\p{Extended_Pictographic}\p{M}*)\u200d(?=\p{Extended_Pictographic})/gu;
 
-const WORDS = new Map([
+const CHARACTER_NAMES = new Map([
   [" ", "a space"],
   ["\t", "a tab"],
   ["\n", "a line break"],
@@ -22,9 +23,9 @@ const WORDS = new Map([
 /** A fault of a name, and the name that was probably meant. */
 export interface NameFault {
   /** Such as `ends with a space`. */
-  readonly what: string;
+  readonly description: string;
   /** The name without the fault; may be empty. */
-  readonly meant: string;
+  readonly correctedName: string;
 }
 
 /**
@@ -33,30 +34,36 @@ export interface NameFault {
  * @param name A name, or a pattern of names.
  */
 export function findNameFault(name: string): NameFault | undefined {
-  if (ORDINARY.test(name) || name === "") return undefined;
-  const meant = withoutInvisible(name);
+  if (ORDINARY_NAME.test(name) || name === "") return undefined;
+  const meant = removeInvisible(name);
   if (meant === name) return undefined;
-  if (meant === "") return { what: "has no visible characters", meant };
+  if (meant === "") return { description: "has no visible characters", correctedName: meant };
   const characters = [...name];
   const [first = "", last = ""] = [characters[0], characters.at(-1)];
-  const isInvisible = (character: string) => withoutInvisible(character) === "";
-  if (isInvisible(first)) return { what: `begins with ${describe(first)}`, meant };
-  if (isInvisible(last)) return { what: `ends with ${describe(last)}`, meant };
+  const isInvisible = (character: string) => removeInvisible(character) === "";
+  if (isInvisible(first)) {
+    return { description: `begins with ${describeCharacter(first)}`, correctedName: meant };
+  }
+  if (isInvisible(last)) {
+    return { description: `ends with ${describeCharacter(last)}`, correctedName: meant };
+  }
   return {
-    what: `contains ${describe(name.replace(EMOJI_JOINER, "").match(INVISIBLE)?.[0] ?? "")}`,
-    meant,
+    description: `contains ${
+      describeCharacter(name.replace(EMOJI_JOINER, "").match(INVISIBLE_CHARACTERS)?.[0] ?? "")
+    }`,
+    correctedName: meant,
   };
 }
 
 /** Removes invisible characters from a name, except for joiners inside emoji. */
-function withoutInvisible(name: string): string {
-  const kept = name.replace(EMOJI_JOINER, "\ue000").replace(INVISIBLE, "").trim();
+function removeInvisible(name: string): string {
+  const kept = name.replace(EMOJI_JOINER, "\ue000").replace(INVISIBLE_CHARACTERS, "").trim();
   return kept.replaceAll("\ue000", "\u200d");
 }
 
-function describe(character: string): string {
+function describeCharacter(character: string): string {
   const code = character.codePointAt(0)?.toString(16).toUpperCase().padStart(4, "0");
-  const words = WORDS.get(character);
+  const words = CHARACTER_NAMES.get(character);
   if (words !== undefined) return words;
   return `${/\p{Zs}/u.test(character) ? "an unusual space" : "an invisible character"}, U+${code}`;
 }
@@ -73,9 +80,9 @@ export function quoteName(name: string): string {
 
 /** Folds case, Unicode normalization and invisible characters: names that look alike become equal. */
 export function foldName(name: string): string {
-  return ORDINARY.test(name)
+  return ORDINARY_NAME.test(name)
     ? name.toLowerCase()
-    : withoutInvisible(name.normalize("NFKC")).toLowerCase();
+    : removeInvisible(name.normalize("NFKC")).toLowerCase();
 }
 
 /**

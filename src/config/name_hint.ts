@@ -10,13 +10,13 @@ import { suggestPattern } from "./suggest_pattern.ts";
  * @param names The known names.
  * @returns A text to append to a message; `""` if there is nothing to propose.
  */
-export function nameHint(given: string, names: Iterable<string>): string {
+export function suggestCorrection(given: string, names: Iterable<string>): string {
   const known = [...names];
   const twin = findLookalike(given, known);
   const fault = findNameFault(given);
   if (fault !== undefined) {
-    const meant = twin?.name ?? fault.meant;
-    return `; the name ${fault.what}${meant === "" ? "" : `: write ${quoteName(meant)}`}`;
+    const meant = twin?.name ?? fault.correctedName;
+    return `; the name ${fault.description}${meant === "" ? "" : `: write ${quoteName(meant)}`}`;
   }
   if (/[*?]/.test(given)) {
     const { matches } = compilePattern(given.toLowerCase());

@@ -1,5 +1,5 @@
 import { buildServer } from "./build_server.ts";
-import { type Environment, homeFolder } from "./environment.ts";
+import { type Environment, getHomeFolder } from "./environment.ts";
 import { entriesOf } from "./json_value.ts";
 import type { ServerConfig } from "./server.ts";
 
@@ -16,7 +16,7 @@ export async function parseServers(
   const { diagnosticChecks } = await import("./diagnostic_checks.ts");
   const { document } = diagnosticChecks.parse("", text);
   const file = document === undefined ? undefined : diagnosticChecks.checkServers(document).file;
-  const variables = { env, cwd, home: homeFolder(env) };
+  const variables = { env, cwd, home: getHomeFolder(env) };
   const servers = entriesOf(file?.mcpServers ?? {})
     .filter(([, entry]) => entry.disabled !== true)
     .map((entry) => buildServer(entry, variables).server);

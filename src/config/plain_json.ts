@@ -1,22 +1,22 @@
 import type { ConfigProblem } from "../errors.ts";
-import type { Parsed, Path } from "./document.ts";
+import type { ParseResult, Path } from "./document.ts";
 import { encodeKey, type JsonValue, MAX_NESTING } from "./json_value.ts";
 import { formatPath } from "../json.ts";
 
 /** The strings in JSON without escapes, from left to right; one followed by a colon is a key. */
-const TEXTS = /"[^"]*"(\s*:)?/g;
+const STRINGS = /"[^"]*"(\s*:)?/g;
 
 /**
  * Parses a file like `parseDocument`, but without positions: every problem is at line 0. A file that
  * `readPlainJson` cannot read is a problem too.
  */
-export function parsePlain(file: string, text: string): Parsed {
+export function parsePlainDocument(file: string, text: string): ParseResult {
   const problem = (path: Path, message: string): ConfigProblem => {
     return { file, line: 0, column: 0, path: formatPath(path), message };
   };
   const value = readPlainJson(text);
   if (value === undefined) return { problems: [problem([], "not plain JSON")] };
-  return { document: { value, find: () => undefined, problem }, problems: [] };
+  return { document: { value, findNode: () => undefined, createProblem: problem }, problems: [] };
 }
 
 /**
@@ -54,7 +54,7 @@ export function readPlainJson(text: string): JsonValue | undefined {
     return undefined;
   }
   // `JSON.parse` keeps one of two equal keys: then the text contains more keys than the value.
-  const texts = text.replaceAll(/\\./g, "\\").matchAll(TEXTS);
+  const texts = text.replaceAll(/\\./g, "\\").matchAll(STRINGS);
   for (const [whole, colon] of texts) {
     if (colon === undefined) continue;
     keys--;

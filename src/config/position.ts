@@ -5,7 +5,7 @@ export interface Position {
 }
 
 /** Returns a function that turns offsets in a text into positions. */
-export function positionsOf(text: string): (offset: number) => Position {
+export function createPositionFinder(text: string): (offset: number) => Position {
   const starts = [0];
   for (const lineEnd of text.matchAll(/\r\n|\n|\r/g)) {
     starts.push(lineEnd.index + lineEnd[0].length);

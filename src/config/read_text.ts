@@ -1,25 +1,25 @@
 /** No configuration is this large, but a log or an image named by mistake may be. */
-const maxBytes = 16 * 1024 * 1024;
+const MAX_BYTES = 16 * 1024 * 1024;
 
 /** The text of a file, or a message that says why it could not be read. */
-export type ReadText = { readonly text: string } | { readonly failure: string };
+export type TextResult = { readonly text: string } | { readonly failure: string };
 
 /**
  * Reads a configuration file. Never throws. Synchronous, because reading two files at start takes
  * 3 ms asynchronously and a tenth of that synchronously.
  */
-export function readText(path: string): ReadText {
+export function readText(path: string): TextResult {
   try {
     const { isDirectory, isFile, size } = Deno.statSync(path);
     if (isDirectory) return { failure: "this is a folder: name the file in it" };
     // Reading a pipe may block forever, and a device may never end.
     if (!isFile) return { failure: "this is a pipe or a device: name a file" };
-    if (size > maxBytes) {
+    if (size > MAX_BYTES) {
       return { failure: "the file is too large for a configuration: expected at most 16 MiB" };
     }
     return decodeText(Deno.readFileSync(path));
   } catch (error) {
-    return { failure: explain(error) };
+    return { failure: describeReadError(error) };
   }
 }
 
@@ -28,7 +28,7 @@ export function readText(path: string): ReadText {
  *
  * @param options `ignoreBOM` keeps a byte order mark in the text, for writing it back.
  */
-export function decodeText(bytes: Uint8Array, options: { ignoreBOM?: boolean } = {}): ReadText {
+export function decodeText(bytes: Uint8Array, options: { ignoreBOM?: boolean } = {}): TextResult {
   const [first, second] = bytes;
   const isMarked = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
   // JSON begins with an ASCII character and contains no NUL, so a NUL in the first two bytes means
@@ -44,7 +44,7 @@ export function decodeText(bytes: Uint8Array, options: { ignoreBOM?: boolean } =
   }
 }
 
-function explain(error: unknown): string {
+function describeReadError(error: unknown): string {
   if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
     return "there is no such file";
   }

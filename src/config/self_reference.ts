@@ -1,6 +1,11 @@
-import { processOf } from "./connect.ts";
+import { getStdioConfig } from "./connection_config.ts";
 import { realPathOf } from "../file_identity.ts";
-import { childEnvironment, type Environment, expandHome, homeFolder } from "./environment.ts";
+import {
+  createChildEnvironment,
+  type Environment,
+  expandHome,
+  getHomeFolder,
+} from "./environment.ts";
 import { resolvePath } from "./file_path.ts";
 import { locateFiles } from "./locate.ts";
 import { findStart, pathOutside, type Program, variableInside } from "./program.ts";
@@ -8,7 +13,7 @@ import type { ServerConfig } from "./server.ts";
 import { flagValue } from "./server_program.ts";
 
 /** The surroundings that decide whether a server is a self reference. */
-export interface SelfOptions {
+export interface SelfReferenceOptions {
   readonly env: Environment;
   readonly cwd: string;
   readonly windows: boolean;
@@ -21,24 +26,24 @@ export interface SelfOptions {
  * Whether a server is this gateway again with the same servers file, so that it would start itself
  * endlessly. Another servers file is allowed; the depth variable bounds such a chain.
  */
-export function isSelfReference(server: ServerConfig, options: SelfOptions): boolean {
-  const connect = processOf(server.connect);
-  if (connect === undefined) return false;
+export function isSelfReference(server: ServerConfig, options: SelfReferenceOptions): boolean {
+  const connection = getStdioConfig(server.connection);
+  if (connection === undefined) return false;
   const { windows, program } = options;
-  const folder = resolvePath(options.cwd, connect.cwd ?? ".");
-  const start = findStart([connect.command, ...connect.args], { cwd: folder, program });
+  const folder = resolvePath(options.cwd, connection.cwd ?? ".");
+  const start = findStart([connection.command, ...connection.args], { cwd: folder, program });
   if (start === undefined) return false;
-  const variables = { env: connect.env, inheritEnv: server.options.inheritEnv };
-  const inherited = childEnvironment(variables, options.env, { windows });
-  const child = asEnvironment({ ...inherited, ...start.variables }, windows);
-  const home = homeFolder(child, { windows });
+  const variables = { env: connection.env, inheritEnv: server.options.inheritEnv };
+  const inherited = createChildEnvironment(variables, options.env, { windows });
+  const child = createEnvironment({ ...inherited, ...start.variables }, windows);
+  const home = getHomeFolder(child, { windows });
   const named = flagValue(start.args, ["--mcp-config"]);
   if (start.container !== undefined) {
     const variable = variableInside(start.container, {
       name: "GATEWAY_MCP_CONFIG",
       env: child,
     });
-    const inside = resolveInside(named || variable || IMAGE_CONFIG);
+    const inside = resolveContainerPath(named || variable || IMAGE_CONFIG);
     const outside = pathOutside(start.container, { path: inside, home });
     return outside !== undefined &&
       realPathOf(resolvePath(start.cwd, outside)) === realPathOf(options.mcpConfig);
@@ -53,11 +58,11 @@ export function isSelfReference(server: ServerConfig, options: SelfOptions): boo
 const IMAGE_CONFIG = "/config/.mcp.json";
 const IMAGE_FOLDER = "/data";
 
-function resolveInside(path: string): string {
+function resolveContainerPath(path: string): string {
   return new URL(`${path.startsWith("/") ? "" : `${IMAGE_FOLDER}/`}${path}`, "file:///").pathname;
 }
 
-function asEnvironment(values: Record<string, string>, windows: boolean): Environment {
+function createEnvironment(values: Record<string, string>, windows: boolean): Environment {
   const same = (name: string) => windows ? name.toUpperCase() : name;
   const map = new Map(Object.entries(values).map(([name, value]) => [same(name), value]));
   return { get: (name) => map.get(same(name)), toObject: () => values };

@@ -1,4 +1,4 @@
-import type { Connect } from "./connect.ts";
+import type { ConnectionConfig } from "./connection_config.ts";
 
 /** The configuration of one downstream server. */
 export interface ServerConfig {
@@ -7,9 +7,9 @@ export interface ServerConfig {
   /** The description for agents. */
   readonly description?: string;
   /** The part that `list_servers` may show: as written, variables unexpanded, without secrets. */
-  readonly shown: ShownServer;
+  readonly publicInfo: PublicServerInfo;
   /** The connection, with variables expanded. Must not be used if `unavailable` is set. */
-  readonly connect: Connect;
+  readonly connection: ConnectionConfig;
   /** Why every call fails with `SERVER_UNAVAILABLE`, such as `variable "X" is not set (mcpServers.pg.env.X)`. */
   readonly unavailable?: string;
   /** The `gateway` block, defaults filled in. */
@@ -24,7 +24,7 @@ export interface ServerConfig {
 }
 
 /** The public part of a server's entry: no args, env, headers, userinfo, query or fragment. */
-export interface ShownServer {
+export interface PublicServerInfo {
   /** `stdio` for a command, `http` for a url of any kind. */
   readonly transport: "stdio" | "http";
   /** The command as written in the file. */
@@ -37,7 +37,7 @@ export interface ShownServer {
 export type Isolation = "shared" | "session" | "agent" | "call";
 
 /** A kind of server request that may be forwarded to the client. */
-export type Forwarded = "elicitation" | "roots" | "sampling";
+export type ForwardedRequest = "elicitation" | "roots" | "sampling";
 
 /** The `gateway` block of an entry, defaults filled in. */
 export interface ServerOptions {
@@ -54,7 +54,7 @@ export interface ServerOptions {
   /** Calls in flight per session, at least 1; default 64. */
   readonly maxConcurrency: number;
   /** The server requests that are forwarded to the client; default elicitation and roots. */
-  readonly forward: readonly Forwarded[];
+  readonly forward: readonly ForwardedRequest[];
   /** Names of further variables of the gateway to pass to the process. */
   readonly inheritEnv: readonly string[];
   /** OAuth settings of a remote server. */

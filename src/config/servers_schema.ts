@@ -1,70 +1,73 @@
 import * as z from "zod/mini";
 import {
-  described,
-  listOf,
-  oneOf,
-  recordOf,
-  strict,
-  text,
-  textThat,
-  wholeNumber,
-  yesOrNo,
-} from "./shapes.ts";
+  addDescription,
+  booleanSchema,
+  enumSchema,
+  integerSchema,
+  listSchema,
+  objectSchema,
+  recordSchema,
+  stringSchema,
+  stringSchemaWithTest,
+} from "./schema_parts.ts";
 
-const maxMs = 2 ** 31 - 1;
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 const plain = (brief: string) =>
-  textThat((value) => !value.includes("\0"), {
+  stringSchemaWithTest((value) => !value.includes("\0"), {
     expected: "a string without NUL",
     brief,
     kind: "a string",
   });
 
-const oauth = strict({
+const oauth = objectSchema({
   client_id: z.optional(
-    text("Id of a client registered by hand; by default the gateway registers one."),
+    stringSchema("Id of a client registered by hand; by default the gateway registers one."),
   ),
-  client_secret: z.optional(text("Secret of that client; write it as ${VAR}.")),
+  client_secret: z.optional(stringSchema("Secret of that client; write it as ${VAR}.")),
   scopes: z.optional(
-    listOf(text("A scope."), { plural: "strings", brief: "Scopes to request." }),
+    listSchema(stringSchema("A scope."), { plural: "strings", brief: "Scopes to request." }),
   ),
-  redirect_port: z.optional(wholeNumber([1, 65535], "Port of the loopback redirect.")),
+  redirect_port: z.optional(integerSchema([1, 65535], "Port of the loopback redirect.")),
   grant: z._default(
-    oneOf(["authorization_code", "client_credentials"], "How tokens are obtained."),
+    enumSchema(["authorization_code", "client_credentials"], "How tokens are obtained."),
     "authorization_code",
   ),
 }, "OAuth settings of a remote server.");
 
-const gateway = strict({
+const gateway = objectSchema({
   isolation: z._default(
-    oneOf(
+    enumSchema(
       ["shared", "session", "agent", "call"],
       "Which callers share one session: all, a client connection, an agent within one, or none.",
     ),
     "agent",
   ),
   idle_timeout_s: z._default(
-    wholeNumber([0, Math.floor(maxMs / 1000)], "Seconds after which an unused session is closed."),
+    integerSchema(
+      [0, Math.floor(MAX_TIMEOUT_MS / 1000)],
+      "Seconds after which an unused session is closed.",
+    ),
     300,
   ),
   connect_timeout_ms: z._default(
-    wholeNumber([1, maxMs], "Milliseconds that the server may take to start."),
+    integerSchema([1, MAX_TIMEOUT_MS], "Milliseconds that the server may take to start."),
     30_000,
   ),
   call_timeout_ms: z._default(
-    wholeNumber([1, maxMs], "Milliseconds that a call may take without progress."),
+    integerSchema([1, MAX_TIMEOUT_MS], "Milliseconds that a call may take without progress."),
     60_000,
   ),
   max_call_ms: z._default(
-    wholeNumber([1, maxMs], "Milliseconds that a call may take in total."),
+    integerSchema([1, MAX_TIMEOUT_MS], "Milliseconds that a call may take in total."),
     600_000,
   ),
   max_concurrency: z._default(
-    wholeNumber([1, 1_000_000], "Calls in flight per session; further calls are queued."),
+    integerSchema([1, 1_000_000], "Calls in flight per session; further calls are queued."),
     64,
   ),
   forward: z._default(
-    listOf(
-      oneOf(["elicitation", "roots", "sampling"], "A kind of request."),
+    listSchema(
+      enumSchema(["elicitation", "roots", "sampling"], "A kind of request."),
       {
         plural: 'any of "elicitation", "roots", "sampling"',
         brief: "Requests of the server that are forwarded to the client.",
@@ -73,8 +76,8 @@ const gateway = strict({
     ["elicitation", "roots"],
   ),
   inherit_env: z._default(
-    listOf(
-      textThat((name) => /^[^=\0]+$/.test(name), {
+    listSchema(
+      stringSchemaWithTest((name) => /^[^=\0]+$/.test(name), {
         expected: "the name of a variable",
         brief: "A variable's name.",
       }),
@@ -92,46 +95,46 @@ const transports = ["stdio", "http", "streamable-http", "streamableHttp", "sse"]
 
 // An entry may also contain keys of other clients; they are ignored.
 const fields = {
-  description: z.optional(text("The purpose of the server, for agents.")),
-  disabled: z.optional(yesOrNo("Whether the gateway ignores this server.")),
+  description: z.optional(stringSchema("The purpose of the server, for agents.")),
+  disabled: z.optional(booleanSchema("Whether the gateway ignores this server.")),
   command: z.optional(
-    textThat((value) => value.trim() !== "" && !value.includes("\0"), {
+    stringSchemaWithTest((value) => value.trim() !== "" && !value.includes("\0"), {
       expected: "the name or path of a program",
       brief: "The program to start.",
     }),
   ),
   args: z.optional(
-    listOf(plain("An argument."), { plural: "strings", brief: "Arguments of the program." }),
+    listSchema(plain("An argument."), { plural: "strings", brief: "Arguments of the program." }),
   ),
   env: z.optional(
-    recordOf(plain("A value."), {
+    recordSchema(plain("A value."), {
       plural: "strings",
       brief: "Variables for the program, as values or ${VAR}.",
     }),
   ),
   cwd: z.optional(plain("Working folder of the program.")),
-  url: z.optional(text("Address of a remote server.")),
+  url: z.optional(stringSchema("Address of a remote server.")),
   headers: z.optional(
-    recordOf(text("A value."), {
+    recordSchema(stringSchema("A value."), {
       plural: "strings",
       brief: "Headers of every request; write secrets as ${VAR}.",
     }),
   ),
-  type: z.optional(oneOf(transports, "The transport of the server.")),
-  transport: z.optional(oneOf(transports, "The same as `type`.")),
+  type: z.optional(enumSchema(transports, "The transport of the server.")),
+  transport: z.optional(enumSchema(transports, "The same as `type`.")),
   gateway: z.prefault(gateway, {}),
 };
 
-const entry = described(
+const entry = addDescription(
   z.looseObject(fields, "an object"),
   "A server: `command` to start one, `url` to call one.",
 );
 
 /** The schema of the servers file. */
-export const serversSchema = described(
+export const serversSchema = addDescription(
   z.looseObject({
-    $schema: z.optional(text("Address of the JSON Schema of this file.")),
-    mcpServers: recordOf(entry, { plural: "servers", brief: "The servers, by name." }),
+    $schema: z.optional(stringSchema("Address of the JSON Schema of this file.")),
+    mcpServers: recordSchema(entry, { plural: "servers", brief: "The servers, by name." }),
   }, "an object"),
   "The servers behind the gateway.",
 );

@@ -10,14 +10,14 @@ export interface SettingParser<T> {
 }
 
 /** A path whose leading `~` is expanded. */
-export const path: SettingParser<string> = { expected: "a path", read: expandHome };
+export const pathParser: SettingParser<string> = { expected: "a path", read: expandHome };
 /** The id of an agent. */
-export const agentId: SettingParser<string> = {
+export const agentIdParser: SettingParser<string> = {
   expected: agentIdShape,
   read: (text) => isAgentId(text) ? text : undefined,
 };
 /** A switch. */
-export const yesOrNo: SettingParser<boolean> = {
+export const booleanParser: SettingParser<boolean> = {
   expected: "1, true or yes, or 0, false or no",
   read(text) {
     const word = text.toLowerCase();
@@ -27,7 +27,7 @@ export const yesOrNo: SettingParser<boolean> = {
 };
 
 /** One of a few words. */
-export function oneOf<const T extends string>(...values: T[]): SettingParser<T> {
+export function createEnumParser<const T extends string>(...values: T[]): SettingParser<T> {
   return {
     expected: values.join(" or "),
     read: (text) => values.find((value) => value === text.toLowerCase()),
@@ -35,7 +35,7 @@ export function oneOf<const T extends string>(...values: T[]): SettingParser<T> 
 }
 
 /** A whole number within a range. */
-export function wholeNumber(min: number, max: number): SettingParser<number> {
+export function createIntegerParser(min: number, max: number): SettingParser<number> {
   return {
     expected: `a whole number from ${min} to ${max}`,
     read(text) {
@@ -46,7 +46,10 @@ export function wholeNumber(min: number, max: number): SettingParser<number> {
 }
 
 /** Several values of one shape, in lower case. */
-export function listOf(expected: string, shape: RegExp): SettingParser<readonly string[]> {
+export function createListParser(
+  expected: string,
+  shape: RegExp,
+): SettingParser<readonly string[]> {
   return {
     expected: `${expected}, separated by commas`,
     read(text) {
@@ -57,7 +60,7 @@ export function listOf(expected: string, shape: RegExp): SettingParser<readonly 
 }
 
 /** `memory`, or the address of a Redis. */
-export const memoryOrRedis: SettingParser<string> = {
+export const stateParser: SettingParser<string> = {
   expected: "memory, or an address such as redis://host:6379",
   read(text) {
     const { protocol = "", hostname = "" } = URL.parse(text) ?? {};
@@ -67,7 +70,7 @@ export const memoryOrRedis: SettingParser<string> = {
 };
 
 /** A row of the table of settings. */
-export interface Row<T> extends SettingParser<NonNullable<T>> {
+export interface SettingDefinition<T> extends SettingParser<NonNullable<T>> {
   readonly flag?: string;
   readonly variable: string;
   readonly brief: string;

@@ -1,15 +1,15 @@
 import { ConfigError, type ConfigProblem } from "../errors.ts";
 import { standardOutputLines, standardStream } from "../line_queue.ts";
-import { type Environment, homeFolder, stateFile } from "./environment.ts";
-import type { Row } from "./setting_parser.ts";
+import { type Environment, getHomeFolder, getStateFilePath } from "./environment.ts";
+import type { SettingDefinition } from "./setting_parser.ts";
 import {
-  agentId,
-  listOf,
-  memoryOrRedis,
-  oneOf,
-  path,
-  wholeNumber,
-  yesOrNo,
+  agentIdParser,
+  booleanParser,
+  createEnumParser,
+  createIntegerParser,
+  createListParser,
+  pathParser,
+  stateParser,
 } from "./setting_parser.ts";
 
 /** The settings from flags and `GATEWAY_*` variables, checked, with defaults filled in. */
@@ -86,40 +86,40 @@ export interface SettingRow {
 }
 
 /** A new setting is a new row here and a line in `Settings`. */
-const table: { readonly [K in keyof Settings]-?: Row<Settings[K]> } = {
+const DEFINITIONS: { readonly [K in keyof Settings]-?: SettingDefinition<Settings[K]> } = {
   mcpConfig: {
     flag: "mcp-config",
     variable: "GATEWAY_MCP_CONFIG",
     brief: "The servers file",
-    ...path,
+    ...pathParser,
     fallback: undefined,
   },
   rules: {
     flag: "rules",
     variable: "GATEWAY_RULES",
     brief: "The rules file",
-    ...path,
+    ...pathParser,
     fallback: undefined,
   },
   agent: {
     flag: "agent",
     variable: "GATEWAY_AGENT",
     brief: "Bind the whole process to this agent",
-    ...agentId,
+    ...agentIdParser,
     fallback: undefined,
   },
   defaultAgent: {
     flag: "default-agent",
     variable: "GATEWAY_DEFAULT_AGENT",
     brief: "The agent of calls without agent_id, if the rules allow such calls",
-    ...agentId,
+    ...agentIdParser,
     fallback: undefined,
   },
   transport: {
     flag: "transport",
     variable: "GATEWAY_TRANSPORT",
     brief: "How clients connect: stdio or http",
-    ...oneOf("stdio", "http"),
+    ...createEnumParser("stdio", "http"),
     fallback: "stdio",
   },
   host: {
@@ -134,31 +134,31 @@ const table: { readonly [K in keyof Settings]-?: Row<Settings[K]> } = {
     flag: "port",
     variable: "GATEWAY_PORT",
     brief: "Port to listen on, for http",
-    ...wholeNumber(0, 65535),
+    ...createIntegerParser(0, 65535),
     fallback: 8080,
   },
   allowedHosts: {
     variable: "GATEWAY_ALLOWED_HOSTS",
     brief: "Host names under which an http listener may be reached",
-    ...listOf("host names without a port", /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/),
+    ...createListParser("host names without a port", /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/),
     fallback: [],
   },
   corsOrigins: {
     variable: "GATEWAY_CORS_ORIGINS",
     brief: "Origins of web pages that may use an http listener",
-    ...listOf("origins such as https://app.example.com", /^https?:\/\/[a-z0-9.[\]:-]+$/),
+    ...createListParser("origins such as https://app.example.com", /^https?:\/\/[a-z0-9.[\]:-]+$/),
     fallback: [],
   },
   tlsCert: {
     variable: "GATEWAY_TLS_CERT",
     brief: "Certificate chain of an http listener, PEM",
-    ...path,
+    ...pathParser,
     fallback: undefined,
   },
   tlsKey: {
     variable: "GATEWAY_TLS_KEY",
     brief: "Private key of an http listener, PEM",
-    ...path,
+    ...pathParser,
     fallback: undefined,
   },
   metricsToken: {
@@ -172,47 +172,47 @@ const table: { readonly [K in keyof Settings]-?: Row<Settings[K]> } = {
   maxSessions: {
     variable: "GATEWAY_MAX_SESSIONS",
     brief: "Maximum number of http sessions at a time",
-    ...wholeNumber(1, 100_000),
+    ...createIntegerParser(1, 100_000),
     fallback: 1000,
   },
   sessionIdleS: {
     variable: "GATEWAY_SESSION_IDLE_S",
     brief: "Seconds after which an unused http session ends",
-    ...wholeNumber(1, 1_000_000),
+    ...createIntegerParser(1, 1_000_000),
     fallback: 1800,
   },
   sessionMaxS: {
     variable: "GATEWAY_SESSION_MAX_S",
     brief: "Seconds after which every http session ends",
-    ...wholeNumber(1, 100_000_000),
+    ...createIntegerParser(1, 100_000_000),
     fallback: 86_400,
   },
   auditLog: {
     flag: "audit-log",
     variable: "GATEWAY_AUDIT_LOG",
     brief: "File of the audit log; by default in the user's state folder",
-    ...path,
+    ...pathParser,
     // The default depends on the environment.
     fallback: "",
   },
   auditArgs: {
     variable: "GATEWAY_AUDIT_ARGS",
     brief: "Whether the audit log holds argument values: none or redacted",
-    ...oneOf("none", "redacted"),
+    ...createEnumParser("none", "redacted"),
     fallback: "none",
   },
   initStrategy: {
     flag: "init-strategy",
     variable: "GATEWAY_INIT_STRATEGY",
     brief: "When servers start: eager (at once) or lazy (on first use)",
-    ...oneOf("eager", "lazy"),
+    ...createEnumParser("eager", "lazy"),
     fallback: "eager",
   },
   debug: {
     flag: "debug",
     variable: "GATEWAY_DEBUG",
     brief: "Offer the tool get_gateway_status",
-    ...yesOrNo,
+    ...booleanParser,
     fallback: false,
   },
   logLevel: {
@@ -223,7 +223,7 @@ const table: { readonly [K in keyof Settings]-?: Row<Settings[K]> } = {
     expected: "debug or info or warning or error",
     read(text) {
       const level = text.toLowerCase() === "warning" ? "warn" : text;
-      return oneOf("debug", "info", "warn", "error").read(level, undefined);
+      return createEnumParser("debug", "info", "warn", "error").read(level, undefined);
     },
     fallback: undefined,
   },
@@ -231,40 +231,43 @@ const table: { readonly [K in keyof Settings]-?: Row<Settings[K]> } = {
     flag: "log-format",
     variable: "GATEWAY_LOG_FORMAT",
     brief: "Format of log lines: text or json",
-    ...oneOf("text", "json"),
+    ...createEnumParser("text", "json"),
     fallback: "text",
   },
   maxProcesses: {
     variable: "GATEWAY_MAX_PROCESSES",
     brief: "Maximum number of server processes at a time",
-    ...wholeNumber(1, 1_000_000),
+    ...createIntegerParser(1, 1_000_000),
     fallback: 256,
   },
   maxCalls: {
     variable: "GATEWAY_MAX_CALLS",
     brief: "Maximum number of running calls of all clients",
-    ...wholeNumber(1, 10_000_000),
+    ...createIntegerParser(1, 10_000_000),
     fallback: 100_000,
   },
   callsPerMinute: {
     variable: "GATEWAY_CALLS_PER_MINUTE",
     brief: "Maximum number of calls per minute of all clients",
-    ...wholeNumber(1, 2 ** 31 - 1),
+    ...createIntegerParser(1, 2 ** 31 - 1),
     fallback: undefined,
   },
   state: {
     variable: "GATEWAY_STATE",
     brief: "Where calls per minute are counted: memory, or the address of a Redis",
-    ...memoryOrRedis,
+    ...stateParser,
     fallback: "memory",
     isSecret: true,
   },
 };
-const rows = Object.entries(table) as [keyof Settings, Row<Settings[keyof Settings]>][];
+const DEFINITION_LIST = Object.entries(DEFINITIONS) as [
+  keyof Settings,
+  SettingDefinition<Settings[keyof Settings]>,
+][];
 
 /** Lists all settings in the order of the help text. */
 export function listSettings(): SettingRow[] {
-  return rows.map(([key, { flag, variable, brief, fallback }]) => ({
+  return DEFINITION_LIST.map(([key, { flag, variable, brief, fallback }]) => ({
     key,
     ...(flag === undefined ? {} : { flag }),
     variable,
@@ -280,10 +283,10 @@ export function listSettings(): SettingRow[] {
  * @throws {ConfigError} Names every flag or variable with an invalid value.
  */
 export function readSettings(flags: SettingFlags, env: Environment): Settings {
-  const home = homeFolder(env);
+  const home = getHomeFolder(env);
   const problems: ConfigProblem[] = [];
   const settings: Record<string, unknown> = {};
-  for (const [key, row] of rows) {
+  for (const [key, row] of DEFINITION_LIST) {
     const flag = String(flags[key] ?? "");
     const text = flag || env.get(row.variable) || "";
     const value = text === "" ? row.fallback : row.read(text, home);
@@ -300,13 +303,13 @@ export function readSettings(flags: SettingFlags, env: Environment): Settings {
     const message = `expected ${row.expected}, found ${JSON.stringify(text.slice(0, 60))}`;
     problems.push({ file: "", line: 0, column: 0, path, message });
   }
-  settings["auditLog"] ||= stateFile(env, "audit.jsonl");
+  settings["auditLog"] ||= getStateFilePath(env, "audit.jsonl");
   if (settings["transport"] === "stdio" && isStandardOutput(String(settings["auditLog"]))) {
-    const path = flags.auditLog ? `--${table.auditLog.flag}` : table.auditLog.variable;
+    const path = flags.auditLog ? `--${DEFINITIONS.auditLog.flag}` : DEFINITIONS.auditLog.variable;
     const message = "standard output carries the protocol; name a file or /dev/stderr";
     problems.push({ file: "", line: 0, column: 0, path, message });
   }
-  const [one, other] = [table.tlsCert.variable, table.tlsKey.variable];
+  const [one, other] = [DEFINITIONS.tlsCert.variable, DEFINITIONS.tlsKey.variable];
   if (("tlsCert" in settings) !== ("tlsKey" in settings)) {
     const path = "tlsCert" in settings ? one : other;
     const message = `is set alone; set both ${one} and ${other}, or neither`;

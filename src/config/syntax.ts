@@ -13,7 +13,7 @@ export interface SyntaxFault {
   readonly message: string;
 }
 
-const messages = new Map(Object.entries({
+const MESSAGES = new Map(Object.entries({
   InvalidSymbol:
     "not JSON: strings need double quotes, and the only words are true, false and null",
   InvalidNumberFormat: "not a valid JSON number",
@@ -43,7 +43,7 @@ export interface ParsedSyntax {
  * the others usually follow from it.
  */
 export function parseSyntax(text: string): ParsedSyntax {
-  const scanned = scan(text);
+  const scanned = scanNesting(text);
   // The parser recurses, so it must not see a text that is nested too deeply.
   if (scanned.tooDeepAt !== undefined) {
     const message = `nested too deeply: expected at most ${MAX_NESTING} levels`;
@@ -53,7 +53,7 @@ export function parseSyntax(text: string): ParsedSyntax {
     const comment = findOpenComment(text);
     const message = comment === undefined
       ? "the file is empty: expected an object"
-      : messages.get("UnexpectedEndOfComment") ?? "";
+      : MESSAGES.get("UnexpectedEndOfComment") ?? "";
     return { faults: [{ offset: comment ?? 0, message }] };
   }
   const errors: ParseError[] = [];
@@ -65,7 +65,9 @@ export function parseSyntax(text: string): ParsedSyntax {
     const sameLine = last !== undefined && !/[\r\n]/.test(text.slice(last, offset));
     if (sameLine) continue;
     const name = printParseErrorCode(error);
-    const message = name === "InvalidSymbol" ? explainSymbol(text, offset) : messages.get(name);
+    const message = name === "InvalidSymbol"
+      ? describeInvalidSymbol(text, offset)
+      : MESSAGES.get(name);
     faults.push({ offset, message: message ?? "not JSON" });
     // Faults after an unclosed string or comment are only noise.
     if (name === "UnexpectedEndOfString" || name === "UnexpectedEndOfComment") break;
@@ -74,7 +76,7 @@ export function parseSyntax(text: string): ParsedSyntax {
 }
 
 /** Explains a symbol of another language, and how to write it in JSON. */
-function explainSymbol(text: string, offset: number): string | undefined {
+function describeInvalidSymbol(text: string, offset: number): string | undefined {
   const [word = ""] = /^[^\s,:{}[\]"]+/.exec(text.slice(offset, offset + 100)) ?? [];
   if (word.startsWith("'")) return `strings need double quotes: write " instead of '`;
   if (word.startsWith("#")) return "write a comment after `//`, or between `/*` and `*/`";
@@ -84,14 +86,14 @@ function explainSymbol(text: string, offset: number): string | undefined {
   // The message quotes keys only: a value may be a secret.
   const isKey = /^\s*:/.test(text.slice(offset + word.length, offset + word.length + 20));
   if (isKey) return `keys need double quotes: write ${JSON.stringify(word)}`;
-  return messages.get("InvalidSymbol");
+  return MESSAGES.get("InvalidSymbol");
 }
 
 /** Returns the offset of an unclosed comment in a text that consists of comments only. */
 function findOpenComment(text: string): number | undefined {
   for (let at = text.indexOf("/"); at >= 0;) {
     const isBlock = text[at + 1] === "*";
-    const end = isBlock ? text.indexOf("*/", at + 2) : lineEnd(text, at);
+    const end = isBlock ? text.indexOf("*/", at + 2) : findLineEnd(text, at);
     if (end < at) return isBlock ? at : undefined;
     at = text.indexOf("/", end + (isBlock ? 2 : 0));
   }
@@ -99,29 +101,29 @@ function findOpenComment(text: string): number | undefined {
 }
 
 /** Returns the offset of the end of the line at an offset; -1 on the last line. */
-function lineEnd(text: string, at: number): number {
+function findLineEnd(text: string, at: number): number {
   const pattern = /[\r\n]/g;
   pattern.lastIndex = at;
   return pattern.exec(text)?.index ?? -1;
 }
 
 // The package declares its kinds as a `const enum`, which isolated modules cannot read.
-const token = { openBrace: 1, closeBrace: 2, openBracket: 3, closeBracket: 4, end: 17 };
+const TOKEN_KINDS = { openBrace: 1, closeBrace: 2, openBracket: 3, closeBracket: 4, end: 17 };
 
-interface Scanned {
+interface ScanResult {
   readonly empty: boolean;
   readonly tooDeepAt?: number;
 }
 
-function scan(text: string): Scanned {
+function scanNesting(text: string): ScanResult {
   const scanner = createScanner(text, true);
   const open: number[] = [];
   let empty = true;
-  for (let kind: number = scanner.scan(); kind !== token.end; kind = scanner.scan()) {
+  for (let kind: number = scanner.scan(); kind !== TOKEN_KINDS.end; kind = scanner.scan()) {
     empty = false;
-    if (kind === token.openBrace || kind === token.openBracket) {
+    if (kind === TOKEN_KINDS.openBrace || kind === TOKEN_KINDS.openBracket) {
       if (open.push(kind) > MAX_NESTING) return { empty, tooDeepAt: scanner.getTokenOffset() };
-    } else if (kind === token.closeBrace || kind === token.closeBracket) {
+    } else if (kind === TOKEN_KINDS.closeBrace || kind === TOKEN_KINDS.closeBracket) {
       // A bracket that does not match closes nothing: the parser may continue inside the open one.
       if (open.at(-1) === kind - 1) open.pop();
     }

@@ -10,7 +10,7 @@ const PREFIX = "GATEWAY";
 const MAX_TYPOS = 2;
 
 /** Variables of CGI, and of Kubernetes for a service named `gateway`. */
-const FOREIGN = /^GATEWAY_(?:INTERFACE$|SERVICE_|PORT_\d)/;
+const FOREIGN_NAMES = /^GATEWAY_(?:INTERFACE$|SERVICE_|PORT_\d)/;
 
 /**
  * Warns of variables that are probably meant for the gateway but that it does not know, such as
@@ -19,15 +19,19 @@ const FOREIGN = /^GATEWAY_(?:INTERFACE$|SERVICE_|PORT_\d)/;
  * @param env Only the names of the variables are read.
  * @param options The platform; names are case-insensitive on Windows.
  */
-export function warnVariables(env: Environment, options: PlatformOptions = {}): ConfigProblem[] {
+export function warnUnknownVariables(
+  env: Environment,
+  options: PlatformOptions = {},
+): ConfigProblem[] {
   const windows = options.windows ?? Deno.build.os === "windows";
   // Few of the environment's many names begin like ours.
-  const ours = listNames(env).filter((name) => hasOurPrefix(name) && !FOREIGN.test(name)).sort();
+  const ours = listNames(env).filter((name) => hasOurPrefix(name) && !FOREIGN_NAMES.test(name))
+    .sort();
   if (ours.length === 0) return [];
   const known = new Set([...listSettings().map(({ variable }) => variable), DEPTH_VARIABLE]);
   return ours.flatMap((name) => {
     const isKnown = known.has(windows ? name.toUpperCase() : name);
-    if (isKnown || !isMeant(name, known)) return [];
+    if (isKnown || !isProbablyOurs(name, known)) return [];
     const message = `the gateway does not know this variable and ignores it${
       didYouMean(name, known)
     }`;
@@ -35,21 +39,21 @@ export function warnVariables(env: Environment, options: PlatformOptions = {}): 
   });
 }
 
-function prefixOf(name: string): string {
+function getPrefix(name: string): string {
   return name.toUpperCase().split("_", 1)[0] ?? "";
 }
 
 /** Whether a name begins with our prefix, or with a mistyped one. */
 function hasOurPrefix(name: string): boolean {
-  const prefix = prefixOf(name);
+  const prefix = getPrefix(name);
   // Few typos change the first letter, and it rules out most names at once.
   return prefix[0] === PREFIX[0] && Math.abs(prefix.length - PREFIX.length) <= MAX_TYPOS &&
     editDistance(prefix, PREFIX, MAX_TYPOS) <= MAX_TYPOS;
 }
 
 /** Whether the rest of the name leaves no doubt that it is meant for the gateway. */
-function isMeant(name: string, known: ReadonlySet<string>): boolean {
-  if (prefixOf(name) === PREFIX) return name.length > PREFIX.length;
+function isProbablyOurs(name: string, known: ReadonlySet<string>): boolean {
+  if (getPrefix(name) === PREFIX) return name.length > PREFIX.length;
   const upper = name.toUpperCase();
   return known.values().some((one) => editDistance(upper, one, MAX_TYPOS) <= MAX_TYPOS);
 }

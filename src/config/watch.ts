@@ -59,11 +59,11 @@ export class FileWatch {
   start(options: WatchOptions): void {
     this.#options = options;
     this.#schedulePoll();
-    void this.look();
+    void this.check();
   }
 
   /** Checks the files now; resolves when `onChange` has handled the changes. */
-  async look(): Promise<void> {
+  async check(): Promise<void> {
     this.#checking = this.#checking.then(() => this.#check());
     await this.#checking;
   }
@@ -74,7 +74,7 @@ export class FileWatch {
    *
    * @returns The files whose content differs from the recorded one.
    */
-  note(): string[] {
+  recordContents(): string[] {
     return this.#paths.filter((path) => {
       const content = readContent(path);
       if (content === this.#contents.get(path)) return false;
@@ -88,7 +88,7 @@ export class FileWatch {
    * that appears in a watched folder: a named pipe blocks its thread, and closing the watch would
    * then block forever.
    */
-  silence(): void {
+  stopCallbacks(): void {
     this.#options = undefined;
     clearTimeout(this.#timer);
     clearTimeout(this.#poll);
@@ -96,7 +96,7 @@ export class FileWatch {
 
   /** Stops the callbacks and closes the watches. */
   stop(): void {
-    this.silence();
+    this.stopCallbacks();
     for (const { watcher } of this.#watchers.values()) watcher.close();
     this.#watchers.clear();
   }
@@ -104,7 +104,7 @@ export class FileWatch {
   async #check(): Promise<void> {
     if (this.#options === undefined) return;
     this.#watchFolders();
-    const changed = this.note();
+    const changed = this.recordContents();
     if (changed.length > 0) await this.#options.onChange(changed);
   }
 
@@ -128,21 +128,21 @@ export class FileWatch {
       return;
     }
     this.#firstEvent = undefined;
-    void this.look();
+    void this.check();
   }
 
   #watchFolders(): void {
-    const routes = this.#paths.map(resolveRoute);
+    const routes = this.#paths.map(resolveWatchedPaths);
     const folders = new Set(routes.flatMap((route) => [...route.folders]));
     const wanted = new Map(
-      [...folders].map((folder) => [`${folder} ${folderIdentity(folder)}`, folder]),
+      [...folders].map((folder) => [`${folder} ${readFolderIdentity(folder)}`, folder]),
     );
     for (const [key, { watcher, folder }] of this.#watchers) {
       if (wanted.has(key)) continue;
       this.#watchers.delete(key);
       watcher.close();
       // Deno closes a new watch of the same path together with the old one, so poll meanwhile.
-      wanted.delete(`${folder} ${folderIdentity(folder)}`);
+      wanted.delete(`${folder} ${readFolderIdentity(folder)}`);
       if (folders.has(folder)) this.#fail(folder, "the folder was replaced");
     }
     for (const [key, folder] of wanted) {
@@ -178,7 +178,7 @@ export class FileWatch {
     clearTimeout(this.#poll);
     if (this.#options === undefined) return;
     this.#poll = setTimeout(async () => {
-      await this.look();
+      await this.check();
       this.#schedulePoll();
     }, this.#failed.size > 0 ? POLL_MS : SAFETY_POLL_MS);
   }
@@ -195,7 +195,9 @@ function readContent(path: string): string {
  * the folders of the links that it leads to. Also returns the links to folders on the way, because
  * Deno does not reliably report that they were replaced.
  */
-function resolveRoute(path: string): { folders: ReadonlySet<string>; links: ReadonlySet<string> } {
+function resolveWatchedPaths(
+  path: string,
+): { folders: ReadonlySet<string>; links: ReadonlySet<string> } {
   const folders = new Set([folderOf(path)]);
   const links = new Set<string>();
   const seen = new Set<string>();
@@ -224,7 +226,7 @@ function readLink(path: string): string | undefined {
   }
 }
 
-function folderIdentity(folder: string): string {
+function readFolderIdentity(folder: string): string {
   try {
     return identityOf(Deno.statSync(folder));
   } catch {

@@ -1,4 +1,4 @@
-import type { Forwarded } from "../config/mod.ts";
+import type { ForwardedRequest } from "../config/mod.ts";
 import { isRecord } from "../json.ts";
 import type { ClientCapabilities } from "./caller.ts";
 
@@ -10,7 +10,7 @@ import type { ClientCapabilities } from "./caller.ts";
  */
 export function declaredCapabilities(
   client: ClientCapabilities,
-  forward: readonly Forwarded[],
+  forward: readonly ForwardedRequest[],
 ): ClientCapabilities {
   const declared: Record<string, unknown> = {};
   for (const name of forward) {
@@ -21,11 +21,11 @@ export function declaredCapabilities(
 
 /** Keys of the capabilities that are declared to one server. Clients with equal keys share its tool lists. */
 export class CapabilityKeys {
-  readonly #forward: readonly Forwarded[];
+  readonly #forward: readonly ForwardedRequest[];
   readonly #keys = new WeakMap<ClientCapabilities, string>();
 
   /** @param forward Requests of the server that are forwarded to a client. */
-  constructor(forward: readonly Forwarded[]) {
+  constructor(forward: readonly ForwardedRequest[]) {
     this.#forward = forward;
   }
 

@@ -69,7 +69,7 @@ export async function explainFailure(
 /** Describes the cause that the last output of a server shows, and quotes the line that shows it. */
 async function explainOutput(output: string, config: ServerConfig): Promise<string | undefined> {
   if (output === "") return undefined;
-  const finding = await transportKind(config.connect).findCause(output, config.name);
+  const finding = await transportKind(config.connection).findCause(output, config.name);
   if (finding === undefined) return undefined;
   const line = JSON.stringify(shortenText(finding.line, MAX_LINE_LENGTH));
   return `${redactExcerpt(finding.message, config)}. It wrote ${line}.`;

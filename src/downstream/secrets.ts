@@ -1,4 +1,4 @@
-import { secretsIn, type ServerConfig } from "../config/mod.ts";
+import { listConnectionSecrets, type ServerConfig } from "../config/mod.ts";
 import { redact, redactText } from "../redact.ts";
 import { escapeControls, withoutColors } from "../text.ts";
 
@@ -37,11 +37,11 @@ export function addSecrets(config: ServerConfig, values: readonly string[]): voi
  * @param config Its entry.
  */
 export function secretsOf(config: ServerConfig): string[] {
-  const { connect, options, secrets } = config;
+  const { connection, options, secrets } = config;
   const inherited = options.inheritEnv.map((name) => Deno.env.get(name) ?? "");
   const { clientSecret = "" } = options.oauth ?? {};
   const all = [
-    ...[...secrets, ...secretsIn(connect), ...inherited, clientSecret],
+    ...[...secrets, ...listConnectionSecrets(connection), ...inherited, clientSecret],
     ...(issuedSecrets.get(config) ?? []),
   ];
   // A secret of several lines is also redacted line by line, because stderr is read in lines.

@@ -1,4 +1,4 @@
-import type { Forwarded, ServerConfig } from "../config/mod.ts";
+import type { ForwardedRequest, ServerConfig } from "../config/mod.ts";
 import { type Channel, type IncomingRequest, Peer, RPC_CODES } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
 import type { ActiveCalls } from "./active_calls.ts";
@@ -31,7 +31,7 @@ export interface ServerListener {
   /** Returns the codec of the server's revision. */
   readonly codec: () => ServerCodec;
   /** Requests of the server that are forwarded to the client. */
-  readonly forward: readonly Forwarded[];
+  readonly forward: readonly ForwardedRequest[];
   /** Receives invalid data, and late answers at debug level. */
   readonly log: Log;
   /** The active calls, which a request of the server may belong to. */
@@ -56,7 +56,7 @@ export function openServerPeer(channel: Channel, listener: ServerListener): Peer
   const { config, codec, forward, log, calls, clientChannel, onNoise, onToolsChanged, onClosed } =
     listener;
   const server = config.name;
-  const noise = new NoiseLog(log, { server, verb: transportKind(config.connect).verb });
+  const noise = new NoiseLog(log, { server, verb: transportKind(config.connection).verb });
   const peer = new Peer(channel, {
     request: (request) => {
       if (peer.incomingCount > MAX_PENDING_REQUESTS) {
@@ -103,7 +103,7 @@ interface ForwardContext {
   /** The server's name, which is shown to people beside its messages. */
   readonly server: string;
   /** Requests that are forwarded to the client. */
-  readonly forward: readonly Forwarded[];
+  readonly forward: readonly ForwardedRequest[];
   /** The client; `undefined` if none is known. */
   readonly clientChannel: ClientChannel | undefined;
   /** The active calls of the session. */

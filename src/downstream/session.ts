@@ -111,7 +111,7 @@ export class Session {
   constructor(options: SessionOptions) {
     this.#options = options;
     this.server = options.config.name;
-    this.transport = transportKind(options.config.connect);
+    this.transport = transportKind(options.config.connection);
     this.#noise = new Noise(options.config);
     const { forward } = options.config.options;
     this.#declared = declaredCapabilities(options.capabilities, forward);

@@ -1,4 +1,4 @@
-import type { Checked, Configuration, FileWatch, FoundFiles } from "../config/mod.ts";
+import type { CheckResult, Configuration, FileWatch, FoundFiles } from "../config/mod.ts";
 import { type ConfigProblem, formatProblem } from "../errors.ts";
 import type { Log } from "../log.ts";
 
@@ -37,7 +37,7 @@ export interface ReloadOptions {
    * Reads and checks the two files, as at the start: `checkConfiguration` of `config`, and any checks of
    * the command, such as that tokens exist if other machines can connect.
    */
-  readonly checkFiles: () => Promise<Checked>;
+  readonly checkFiles: () => Promise<CheckResult>;
 }
 
 type FileName = "mcp_config" | "gateway_rules";
@@ -104,7 +104,7 @@ export class Reloader {
 
   /** Ignores all further changes; for a process that is about to end. */
   silence(): void {
-    this.#options.watch.silence();
+    this.#options.watch.stopCallbacks();
   }
 
   status(): ReloadStatus {
@@ -129,7 +129,7 @@ export class Reloader {
     const attemptTime = new Date().toISOString();
     // The watch must compare with the content that is read next. Otherwise it misses that a file has
     // changed back since it was read on a signal.
-    const names = [...requestedNames, ...this.#namesOf(this.#options.watch.note())];
+    const names = [...requestedNames, ...this.#namesOf(this.#options.watch.recordContents())];
     const failures = await this.#tryToApply();
     for (const name of ["mcp_config", "gateway_rules"] as const) {
       const last = this.#status[name];
@@ -187,14 +187,14 @@ export class Reloader {
       return lines.length > 0 ? lines.join("\n") : `Not used because of an error in ${otherFile}`;
     };
     return {
-      mcp_config: errorText(mcpConfig.shown, rules.shown),
-      gateway_rules: errorText(rules.shown, mcpConfig.shown),
+      mcp_config: errorText(mcpConfig.displayPath, rules.displayPath),
+      gateway_rules: errorText(rules.displayPath, mcpConfig.displayPath),
     };
   }
 
   /** Returns the warnings about the rules file. */
   #rulesWarnings(warnings: readonly ConfigProblem[]): string[] {
-    const { shown } = this.#options.files.rules;
+    const { displayPath: shown } = this.#options.files.rules;
     return warnings.filter((warning) => warning.file === shown).map((warning) => warning.message);
   }
 }

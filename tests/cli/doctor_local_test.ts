@@ -7,7 +7,7 @@ function find(line: string, text: string) {
   const [command = "", ...args] = line.split(" ");
   return findLocalCause(text, {
     name: "one",
-    connect: { kind: "stdio", command, args, env: {} },
+    connection: { kind: "stdio", command, args, env: {} },
   });
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Ajv } from "@modelcontextprotocol/client/validators/ajv";
 import { parse } from "jsonc-parser";
-import { checkConfiguration, describeFile, locateFiles } from "../../src/config/mod.ts";
+import { checkConfiguration, createFileSchema, locateFiles } from "../../src/config/mod.ts";
 import { environmentOf } from "../config/support.ts";
 import { runOnce } from "../e2e/run_once.ts";
 
@@ -14,7 +14,7 @@ const golden = new URL("../golden/config/", import.meta.url).pathname;
 async function validator(file: "servers" | "rules") {
   const ajv = new Ajv({ strict: true, strictRequired: false, strictTypes: false });
   for (const word of ["allowComments", "allowTrailingCommas"]) ajv.addKeyword(word);
-  return ajv.compile(await describeFile(file));
+  return ajv.compile(await createFileSchema(file));
 }
 
 for (const file of ["servers", "rules"] as const) {
@@ -41,7 +41,7 @@ for (const file of ["servers", "rules"] as const) {
         if (key !== "examples" && key !== "default") visit(child, `${path}.${key}`);
       }
     };
-    visit(await describeFile(file), "");
+    visit(await createFileSchema(file), "");
     assert.ok(count > 15, `${count} keys`);
   });
 
@@ -55,7 +55,7 @@ for (const file of ["servers", "rules"] as const) {
       }
       Object.values(rest).forEach(visit);
     };
-    visit(await describeFile(file));
+    visit(await createFileSchema(file));
   });
 }
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import {
-  childEnvironment,
+  createChildEnvironment,
   DEPTH_VARIABLE,
-  homeFolder,
+  getHomeFolder,
   MAX_DEPTH,
   readDepth,
 } from "../../src/config/mod.ts";
@@ -48,20 +48,20 @@ const secret = {
 
 Deno.test("[servers.safe-environment] a process gets the safe set and nothing else", () => {
   const env = environmentOf({ ...safe, ...onWindows, ...secret });
-  const child = childEnvironment(nothing, env, { windows: false });
+  const child = createChildEnvironment(nothing, env, { windows: false });
   assert.deepEqual(child, { ...safe, [DEPTH_VARIABLE]: "1" });
 });
 
 Deno.test("[servers.safe-environment] Windows adds its own variables and ignores case", () => {
   const env = environmentOf({ Path: "C:\\bin", ...onWindows, DATABASE_URL: "y" });
-  const child = childEnvironment(nothing, env, { windows: true });
+  const child = createChildEnvironment(nothing, env, { windows: true });
   assert.deepEqual(child, { Path: "C:\\bin", ...onWindows, [DEPTH_VARIABLE]: "1" });
 });
 
 Deno.test("[servers.inherit-env] named variables are passed on, the entry's own take precedence", () => {
   const env = environmentOf({ ...secret, HOME: "/home/someone" });
   const server = { env: { HOME: "/srv", OWN: "1" }, inheritEnv: ["DATABASE_URL", "ABSENT"] };
-  assert.deepEqual(childEnvironment(server, env, { windows: false }), {
+  assert.deepEqual(createChildEnvironment(server, env, { windows: false }), {
     HOME: "/srv",
     OWN: "1",
     DATABASE_URL: "y",
@@ -72,12 +72,12 @@ Deno.test("[servers.inherit-env] named variables are passed on, the entry's own 
 Deno.test("[servers.inherit-env] on Windows an entry's Path replaces PATH, and names are case-insensitive", () => {
   const env = environmentOf({ PATH: "a", Database_Url: "y" });
   const server = { env: { Path: "b" }, inheritEnv: ["DATABASE_URL"] };
-  assert.deepEqual(childEnvironment(server, env, { windows: true }), {
+  assert.deepEqual(createChildEnvironment(server, env, { windows: true }), {
     Path: "b",
     Database_Url: "y",
     [DEPTH_VARIABLE]: "1",
   });
-  assert.equal(childEnvironment(server, env, { windows: false })["PATH"], "a");
+  assert.equal(createChildEnvironment(server, env, { windows: false })["PATH"], "a");
 });
 
 Deno.test("[nesting.depth] each gateway adds one, whatever the entry contains", () => {
@@ -86,7 +86,7 @@ Deno.test("[nesting.depth] each gateway adds one, whatever the entry contains", 
   assert.equal(readDepth(at("")), 0);
   assert.equal(readDepth(at(String(MAX_DEPTH))), 3);
   const server = { env: { [DEPTH_VARIABLE]: "0" }, inheritEnv: [] };
-  assert.equal(childEnvironment(server, at("2"), { windows: false })[DEPTH_VARIABLE], "3");
+  assert.equal(createChildEnvironment(server, at("2"), { windows: false })[DEPTH_VARIABLE], "3");
   for (const text of ["-1", "x", "1.5", " 1", "1e9"]) {
     assert.throws(() => readDepth(at(text)), ConfigError, text);
   }
@@ -96,7 +96,7 @@ Deno.test({
   name: "[servers.safe-environment] where Deno may not list variables, those with known names",
   permissions: { env: ["HOME", "PATH", "SOME_OTHER", DEPTH_VARIABLE] },
   fn() {
-    const child = childEnvironment({ env: {}, inheritEnv: ["SOME_OTHER"] }, Deno.env);
+    const child = createChildEnvironment({ env: {}, inheritEnv: ["SOME_OTHER"] }, Deno.env);
     assert.equal(child["PATH"], Deno.env.get("PATH"));
     assert.ok(Object.keys(child).every((name) => ["HOME", "PATH", DEPTH_VARIABLE].includes(name)));
   },
@@ -105,7 +105,7 @@ Deno.test({
 Deno.test("[config.tilde] the home folder is HOME, or on Windows USERPROFILE if that is missing", () => {
   const both = environmentOf({ HOME: "/a", USERPROFILE: "/b" });
   const profile = environmentOf({ HOME: "", USERPROFILE: "/b" });
-  assert.equal(homeFolder(both, { windows: true }), "/a");
-  assert.equal(homeFolder(profile, { windows: true }), "/b");
-  assert.equal(homeFolder(profile, { windows: false }), undefined);
+  assert.equal(getHomeFolder(both, { windows: true }), "/a");
+  assert.equal(getHomeFolder(profile, { windows: true }), "/b");
+  assert.equal(getHomeFolder(profile, { windows: false }), undefined);
 });

@@ -19,7 +19,7 @@ Deno.test("[config.example] the example files are found last, and valid without 
   for (const server of configuration.servers.values()) {
     assert.equal(server.unavailable, undefined);
     assert.ok(server.description !== undefined);
-    assert.ok(server.connect.kind === "stdio" && server.connect.command === "npx");
+    assert.ok(server.connection.kind === "stdio" && server.connection.command === "npx");
   }
   assert.deepEqual([...configuration.rules.agents.keys()], ["researcher", "developer", "default"]);
   assert.deepEqual(configuration.rules.agents.get("default")?.deny?.servers, ["*"]);
@@ -34,7 +34,7 @@ Deno.test("[config.example] the folder of the file server can be set", async () 
   const env = environmentOf({ DEMO_FOLDER: "/demo" });
   const files = locateFiles(named, { home: undefined, cwd: root });
   const { configuration } = await checkConfiguration(files, { env, cwd: root, windows: false });
-  const connect = configuration?.servers.get("files")?.connect;
-  assert.ok(connect?.kind === "stdio");
-  assert.equal(connect.args.at(-1), "/demo");
+  const connection = configuration?.servers.get("files")?.connection;
+  assert.ok(connection?.kind === "stdio");
+  assert.equal(connection.args.at(-1), "/demo");
 });

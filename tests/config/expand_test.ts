@@ -54,7 +54,7 @@ Deno.test("[servers.unset-variable] an unset variable is named, the text is unch
   for (const text of ["a ${NOT_SET}", "${env:NOT_SET}", "${X:-${NOT_SET}}", "${SET} ${NOT_SET}"]) {
     assert.deepEqual(expand(text), {
       text,
-      used: true,
+      hasReference: true,
       error: 'variable "NOT_SET" is not set',
     });
   }

@@ -50,8 +50,8 @@ Deno.test("[config.trailing-commas] both files may have them; a comma without a 
     '{"agents": {"a": {"allow": {"servers": ["x",],},},},}',
   );
   assert.deepEqual(errors, []);
-  const connect = configuration?.servers.get("x")?.connect;
-  assert.deepEqual(connect?.kind === "stdio" ? connect.args : undefined, ["a"]);
+  const connection = configuration?.servers.get("x")?.connection;
+  assert.deepEqual(connection?.kind === "stdio" ? connection.args : undefined, ["a"]);
   assert.deepEqual(configuration?.rules.agents.get("a")?.allow?.servers, ["x"]);
   for (const list of ["[,]", '["x",,]', '["x",,"y"]']) {
     const { errors } = await check(undefined, `{"agents": {"a": {"allow": {"servers": ${list}}}}}`);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { locateFiles, noteFinds } from "../../src/config/mod.ts";
+import { describeFileChoices, locateFiles } from "../../src/config/mod.ts";
 import { check, environmentOf, makePipe, TempFolder } from "./support.ts";
 import { checkConfiguration } from "../../src/config/mod.ts";
 
@@ -13,7 +13,7 @@ const inConfig = "/project/config/.mcp.json";
 function locate(present: string[], named: { mcpConfig?: string; rules?: string } = {}) {
   const exists = (path: string) => present.includes(path);
   const files = locateFiles(named, { home, cwd, exists });
-  return { ...files, notes: noteFinds(files, exists) };
+  return { ...files, notes: describeFileChoices(files, exists) };
 }
 
 Deno.test("[config.search-order] the named file, the user's own, the working folder, config/", () => {
@@ -54,7 +54,7 @@ Deno.test("[config.search-order] in the user's own folder no file is announced a
   const exists = (path: string) => path === userServers;
   const files = locateFiles({}, { home, cwd, exists });
   assert.equal(files.mcpConfig.origin, "home");
-  assert.deepEqual(noteFinds(files, exists), []);
+  assert.deepEqual(describeFileChoices(files, exists), []);
 });
 
 Deno.test("[config.search-order] a folder on the disk is not a file", () => {

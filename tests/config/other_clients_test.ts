@@ -68,14 +68,14 @@ Deno.test("[config.odd-names] only spaces at the ends and invisible characters a
     " \u2060": "has no visible characters",
   };
   for (const [name, what] of Object.entries(faults)) {
-    assert.equal(findNameFault(name)?.what, what, JSON.stringify(name));
+    assert.equal(findNameFault(name)?.description, what, JSON.stringify(name));
   }
   const family = "\u{1f468}\u200d\u{1f469}\u200d\u{1f467}";
   const good = ["", "a", "a b", "get_*", "?", "caf\u00e9", "\u4e2d\u6587", family, `${family} x`];
   for (const name of good) {
     assert.equal(findNameFault(name), undefined, JSON.stringify(name));
   }
-  assert.equal(findNameFault(`${family} `)?.meant, family);
+  assert.equal(findNameFault(`${family} `)?.correctedName, family);
   assert.equal(foldName("Caf\u00e9"), foldName("cafe\u0301\u200b "));
 });
 

@@ -17,14 +17,14 @@ Deno.test("[servers.stdio] command, args, env and cwd", async () => {
     full: { command: "npx", args: ["-y", "x"], env: { A: "1", B: "" }, cwd: "/srv" },
     short: { command: "npx" },
   });
-  assert.deepEqual(servers.get("full")?.connect, {
+  assert.deepEqual(servers.get("full")?.connection, {
     kind: "stdio",
     command: "npx",
     args: ["-y", "x"],
     env: { A: "1", B: "" },
     cwd: "/srv",
   });
-  assert.deepEqual(servers.get("short")?.connect, {
+  assert.deepEqual(servers.get("short")?.connection, {
     kind: "stdio",
     command: "npx",
     args: [],
@@ -45,7 +45,7 @@ Deno.test("[servers.remote] the type decides the transport of a url; without a t
   ];
   for (const [entry, kind] of kinds) {
     const servers = await load({ a: { url, ...entry, headers: { "X-Id": "1" } } });
-    assert.deepEqual(servers.get("a")?.connect, { kind, url, headers: { "X-Id": "1" } });
+    assert.deepEqual(servers.get("a")?.connection, { kind, url, headers: { "X-Id": "1" } });
   }
 });
 
@@ -115,9 +115,9 @@ Deno.test("[servers.file-order] servers keep the file's order, numbers and unusu
 Deno.test("[servers.odd-names] a variable or header named __proto__ is an ordinary one", async () => {
   const text = '{"mcpServers": {"a": {"command": "x", "env": {"__proto__": "1", "7": "2"}}}}';
   const { configuration } = await check(text);
-  const connect = configuration?.servers.get("a")?.connect;
-  assert.ok(connect?.kind === "stdio");
-  assert.deepEqual(Object.entries(connect.env).sort(), [["7", "2"], ["__proto__", "1"]]);
+  const connection = configuration?.servers.get("a")?.connection;
+  assert.ok(connection?.kind === "stdio");
+  assert.deepEqual(Object.entries(connection.env).sort(), [["7", "2"], ["__proto__", "1"]]);
 });
 
 Deno.test("[servers.disabled] a disabled server counts as not configured", async () => {
@@ -130,7 +130,8 @@ Deno.test("[servers.disabled] a disabled server counts as not configured", async
 
 Deno.test("[servers.shown] the command and the url as written, the url without its secrets", async () => {
   const shown = async (entry: Record<string, unknown>) =>
-    (await load({ a: entry }, { HOST: "example.com", TOKEN: "t", CMD: "npx" })).get("a")?.shown;
+    (await load({ a: entry }, { HOST: "example.com", TOKEN: "t", CMD: "npx" })).get("a")
+      ?.publicInfo;
   assert.deepEqual(await shown({ command: "${CMD}", args: ["secret"], env: { A: "secret" } }), {
     transport: "stdio",
     command: "${CMD}",
@@ -174,7 +175,7 @@ Deno.test("[servers.unset-variable] disables only that server, and names the var
       'variable "DB" is not set (mcpServers.pg.env.DATABASE_URL)',
   );
   assert.equal(ok?.unavailable, undefined);
-  assert.ok(ok?.connect.kind === "stdio" && ok.connect.command === "run");
+  assert.ok(ok?.connection.kind === "stdio" && ok.connection.command === "run");
   assert.deepEqual(warnings.map(({ path }) => path), [
     "mcpServers.pg.env.DATABASE_URL",
     "mcpServers.pg.args[1]",
@@ -188,8 +189,8 @@ Deno.test("[servers.home] a leading ~ of command and cwd is the home folder, and
     variable: { command: "${TOOLS}/x" },
     others: { command: "~other/x", cwd: "./~/x" },
   }, variables);
-  const connects = [...servers.values()].map(({ connect }) => connect);
-  assert.deepEqual(connects, [
+  const connections = [...servers.values()].map(({ connection }) => connection);
+  assert.deepEqual(connections, [
     {
       kind: "stdio",
       command: "/home/someone/bin/x",
@@ -213,14 +214,19 @@ Deno.test("[servers.expansion-everywhere] variables are expanded in every string
     },
   }, variables);
   const [a, b] = [...servers.values()];
-  assert.ok(a?.connect.kind === "stdio" && b?.connect.kind === "auto");
-  assert.deepEqual([a.connect.command, a.connect.args, a.connect.env["A"], a.connect.cwd], [
+  assert.ok(a?.connection.kind === "stdio" && b?.connection.kind === "auto");
+  assert.deepEqual([
+    a.connection.command,
+    a.connection.args,
+    a.connection.env["A"],
+    a.connection.cwd,
+  ], [
     "v",
     ["v"],
     "v",
     "v",
   ]);
-  assert.deepEqual([b.connect.url, b.connect.headers["H"]], ["https://example.com/v", "v"]);
+  assert.deepEqual([b.connection.url, b.connection.headers["H"]], ["https://example.com/v", "v"]);
   assert.deepEqual(b.options.oauth, {
     clientId: "v",
     clientSecret: "v",

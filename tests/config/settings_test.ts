@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import {
+  getStateFilePath,
   listSettings,
   readSettings,
   type SettingFlags,
-  stateFile,
-  warnVariables,
+  warnUnknownVariables,
 } from "../../src/config/mod.ts";
 import { ConfigError } from "../../src/errors.ts";
 import { environmentOf } from "./support.ts";
@@ -45,7 +45,7 @@ Deno.test("[settings.defaults] without flags and variables the defaults apply", 
 
 Deno.test("[audit.path] the default is in the user's state folder, wherever that is", () => {
   const pathOf = (env: Record<string, string>, windows: boolean) => {
-    return stateFile(environmentOf(env), "audit.jsonl", { windows });
+    return getStateFilePath(environmentOf(env), "audit.jsonl", { windows });
   };
   const [home, own] = ["/home/someone", "agent-mcp-gateway/audit.jsonl"];
   const state = `${home}/.local/state/${own}`;
@@ -170,7 +170,7 @@ Deno.test("[config.tilde] `~` at the start of a path is the home folder", () => 
 Deno.test("[settings.unknown-variables] variables near the gateway's own are warned of, others are not", () => {
   const warningsFor = (names: string[], windows = false) => {
     const env = environmentOf(Object.fromEntries(names.map((name) => [name, "x"])));
-    return warnVariables(env, { windows }).map(({ path, message }) => `${path}: ${message}`);
+    return warnUnknownVariables(env, { windows }).map(({ path, message }) => `${path}: ${message}`);
   };
   const all = listSettings().map(({ variable }) => variable);
   assert.deepEqual(warningsFor([...all, "GATEWAY_DEPTH"]), []);

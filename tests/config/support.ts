@@ -1,6 +1,6 @@
 import {
   checkConfiguration,
-  type Checked,
+  type CheckResult,
   type Environment,
   type LoadOptions,
   locateFiles,
@@ -43,7 +43,7 @@ export async function check(
   rules: string | Uint8Array | object = { agents: {} },
   variables: Record<string, string> = {},
   options: Partial<LoadOptions> = {},
-): Promise<Checked> {
+): Promise<CheckResult> {
   using folder = new TempFolder();
   folder.write("mcp.json", mcpConfig);
   folder.write("rules.json", rules);

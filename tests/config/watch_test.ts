@@ -46,7 +46,7 @@ class Scene implements Disposable {
         this.polled.push(`${folder.slice(this.folder.path.length)}: ${reason}`);
       },
     });
-    await this.watch.look();
+    await this.watch.check();
   }
 
   /** Waits for the next change. */
@@ -196,10 +196,10 @@ Deno.test({
     const edit = async (make: () => void): Promise<number> => {
       Deno.removeSync(path);
       make();
-      await watch.look();
+      await watch.check();
       return changes;
     };
-    await watch.look();
+    await watch.check();
     assert.equal(await edit(() => Deno.symlinkSync("/dev/zero", path)), 1);
     assert.equal(
       await edit(() => {
@@ -295,7 +295,7 @@ Deno.test("[reload.debounce] a file with the same content afterwards has not cha
   scene.folder.write("a.json", "old");
   scene.folder.write("unrelated", "new");
   Deno.utimeSync(scene.path("a.json"), 1, 1);
-  await scene.watch.look();
+  await scene.watch.check();
   assert.equal(scene.changes.all.length, 0);
   await scene.edit("a.json", "new", () => scene.folder.write("a.json", "new"));
 });
@@ -314,7 +314,7 @@ Deno.test("[reload.debounce] a change is reported after the previous one has bee
   await scene.start();
   await scene.edit("a.json", "new", () => scene.folder.write("a.json", "new"));
   scene.folder.write("a.json", "newer");
-  const looking = scene.watch.look();
+  const looking = scene.watch.check();
   await pause(0);
   assert.equal(scene.changes.all.length, 1);
   resolve();
@@ -330,7 +330,7 @@ Deno.test("[reload.stop] a stopped watch reports nothing and leaves nothing behi
   // Events are pending, and perhaps the timer runs: the sanitizers detect leaks.
   await pause(0);
   scene.watch.stop();
-  await scene.watch.look();
+  await scene.watch.check();
   scene.watch.stop();
   assert.equal(scene.changes.all.length, 0);
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Connect, ServerConfig, ServerOptions } from "../../src/config/mod.ts";
+import type { ConnectionConfig, ServerConfig, ServerOptions } from "../../src/config/mod.ts";
 import {
   type CallAnswer,
   type Caller,
@@ -21,7 +21,7 @@ import { NO_SPAN } from "../../src/trace.ts";
 /** A transport to downstream servers that the suite tests. */
 export interface TransportUnderTest {
   /** Returns the connection settings for a scripted server with this script. */
-  connect(script: Script): Connect;
+  connect(script: Script): ConnectionConfig;
   /** Whether error messages quote the server's last output on stderr; by default true. */
   readonly capturesOutput?: boolean;
   /** Opens a connection. */
@@ -94,8 +94,8 @@ export class DownstreamHarness implements AsyncDisposable {
     const log = createLog({ level: "warn", write: (line) => this.log.push(line) });
     const config: ServerConfig = {
       name: "files",
-      shown: { transport: "stdio" },
-      connect: transport.connect(script),
+      publicInfo: { transport: "stdio" },
+      connection: transport.connect(script),
       options: { ...DEFAULTS, ...options },
       secrets: [],
       fingerprint: "",

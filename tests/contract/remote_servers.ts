@@ -220,15 +220,15 @@ export class RemoteServers implements TransportUnderTest {
     options: Parameters<TransportUnderTest["open"]>[1],
   ): Promise<Transport> {
     await this.#listening;
-    const { connect } = config;
-    if (!("url" in connect)) throw new Error("Not a remote server");
-    const url = new URL(connect.url);
+    const { connection } = config;
+    if (!("url" in connection)) throw new Error("Not a remote server");
+    const url = new URL(connection.url);
     const server = this.#servers.get(url.pathname);
     if (server === undefined) throw new Error(`No server at ${url.pathname}`);
     url.port = String((this.#server.address() as { port: number }).port);
     const processes = new Processes(0, createLog());
     const transport = await openTransport(
-      { ...config, connect: { ...connect, url: url.href } },
+      { ...config, connection: { ...connection, url: url.href } },
       { ...options, processes },
     );
     await processes.close();

@@ -64,8 +64,8 @@ Deno.test("[servers.start-failures] each cause of a failed start is distinguishe
     const env: Record<string, string> = path === undefined ? {} : { PATH: path };
     const config: ServerConfig = {
       name: "s",
-      shown: { transport: "stdio" },
-      connect: { kind: "stdio", command, args: [], env, cwd },
+      publicInfo: { transport: "stdio" },
+      connection: { kind: "stdio", command, args: [], env, cwd },
       options: OPTIONS,
       secrets: [],
       fingerprint: "",

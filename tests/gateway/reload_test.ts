@@ -63,7 +63,7 @@ class ReloaderFixture implements Disposable {
   /** Writes a file, and checks it immediately. */
   async edit(name: "mcp.json" | "rules.json", content: string | object): Promise<ReloadStatus> {
     this.folder.write(name, content);
-    await this.watch.look();
+    await this.watch.check();
     return this.reloader.status();
   }
 
@@ -208,11 +208,11 @@ Deno.test("[reload.sighup] reading on demand is an attempt for both files, even 
   await fixture.reloader.reload();
   assert.deepEqual(attemptAndSuccessCounts(fixture.reloader.status()), [[2, 2], [2, 2]]);
   fixture.reloader.start();
-  await fixture.watch.look();
+  await fixture.watch.check();
   fixture.folder.write("rules.json", MORE_RULES);
   await fixture.reloader.reload();
   // Files already reloaded on demand no longer count as changed.
-  await fixture.watch.look();
+  await fixture.watch.check();
   assert.deepEqual(attemptAndSuccessCounts(fixture.reloader.status()), [[3, 3], [3, 3]]);
   await Promise.all([fixture.reloader.reload(), fixture.reloader.reload()]);
   assert.deepEqual(attemptAndSuccessCounts(fixture.reloader.status()), [[5, 5], [5, 5]]);
@@ -222,7 +222,7 @@ Deno.test("[reload.sighup] reading on demand is an attempt for both files, even 
 Deno.test("[reload.sighup] a file that is changed, read on demand and changed back takes effect each time", async () => {
   using fixture = await ReloaderFixture.open();
   fixture.reloader.start();
-  await fixture.watch.look();
+  await fixture.watch.check();
   fixture.folder.write("rules.json", MORE_RULES);
   await fixture.reloader.reload();
   await fixture.edit("rules.json", RULES);

@@ -19,8 +19,8 @@ const AT_ONCE = 64;
 
 const SERVER: ServerConfig = {
   name: "files",
-  shown: { transport: "stdio" },
-  connect: { kind: "stdio", command: "", args: [], env: {} },
+  publicInfo: { transport: "stdio" },
+  connection: { kind: "stdio", command: "", args: [], env: {} },
   options: {
     isolation: "shared",
     idleTimeoutMs: 300_000,

@@ -68,8 +68,8 @@ export class OAuthFixture implements AsyncDisposable {
     const { oauth, headers = {} } = this.#options;
     return {
       name: "notes",
-      shown: { transport: "http", url: this.server.url },
-      connect: { kind: "http", url: this.server.url, headers },
+      publicInfo: { transport: "http", url: this.server.url },
+      connection: { kind: "http", url: this.server.url, headers },
       options: {
         isolation: "agent",
         idleTimeoutMs: 300_000,

@@ -25,7 +25,7 @@ const countByOutcome: Record<string, number> = {};
 while (!hasInputEnded) {
   const calls = Array.from({ length: 3 }, async () => {
     try {
-      return String(await sendRequest(auth, config.connect.url));
+      return String(await sendRequest(auth, config.connection.url));
     } catch (error) {
       return String(error);
     }

@@ -26,11 +26,11 @@ const GRACE_PERIODS = { inputMs: 1000, terminateMs: 1000 };
 
 /** Opens a scripted server in memory, after the protected server has accepted a request. */
 async function openMemory(
-  { connect }: ServerConfig,
+  { connection }: ServerConfig,
   authorization: Authorization | undefined,
 ): Promise<Transport> {
-  if (!("url" in connect) || authorization === undefined) throw new Error("not remote");
-  const status = await sendRequest(authorization, connect.url);
+  if (!("url" in connection) || authorization === undefined) throw new Error("not remote");
+  const status = await sendRequest(authorization, connection.url);
   if (status !== 200) throw new Error(`HTTP ${status}`);
   const [ours, theirs] = createMemoryChannels();
   runScriptedServer(theirs, {}, { printToStderr: () => {}, exit: () => void theirs.close() });

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { createLog } from "../../src/log.ts";
 import { lockFile, LockTimeout } from "../../src/file_lock.ts";
 import { listIcaclsArguments } from "../../src/downstream/oauth/private_folder.ts";
-import { oauthFolder } from "../../src/config/mod.ts";
+import { getOAuthFolder } from "../../src/config/mod.ts";
 import { TokenStore } from "../../src/downstream/oauth/token_store.ts";
 import type { StoredLogin } from "../../src/downstream/oauth/stored_login.ts";
 import { OAuthFixture, sendRequest } from "./oauth_fixture.ts";
@@ -196,7 +196,7 @@ Deno.test("[oauth.store] on Windows, only the user has access to the folder", ()
 Deno.test("[oauth.store] the folder is in the configuration folder of the system's user", () => {
   const folder = (os: string, variables: Record<string, string>) => {
     const env = new Map(Object.entries(variables));
-    return oauthFolder({ get: (name) => env.get(name), toObject: () => variables }, {
+    return getOAuthFolder({ get: (name) => env.get(name), toObject: () => variables }, {
       windows: os === "windows",
     });
   };

@@ -2,8 +2,8 @@ import { isDeepStrictEqual } from "node:util";
 import { applyEdits, type FormattingOptions, getNodeValue, modify, parseTree } from "jsonc-parser";
 import {
   type ClientDocument,
+  type ClientParseResult,
   parseClientText,
-  type ParsedClient,
 } from "../../config/editing/mod.ts";
 import type { Json, JsonPath, JsonRecord } from "./import_entry.ts";
 import type { YamlReading } from "./read_yaml.ts";
@@ -25,7 +25,7 @@ export function languageOf(path: string): Language {
 export async function parseClientFile(
   { file, text }: { readonly file: string; readonly text: string },
   language: Language,
-): Promise<ParsedClient> {
+): Promise<ClientParseResult> {
   if (language === "json") return parseClientText(file, text);
   const read = language === "toml" ? await tomlReader() : (await import("./read_yaml.ts")).readYaml;
   const { value, message = "", line = 0, column = 0 } = read(text.replace(/^\uFEFF/, ""));
@@ -67,13 +67,13 @@ function byName(value: unknown): unknown {
 /** A document in a language whose parser reports no positions. */
 function documentOf(file: string, value: unknown): ClientDocument {
   return {
-    valueAt: (path) => valueAt(value, path),
-    keysAt(path) {
+    getValue: (path) => valueAt(value, path),
+    getKeys(path) {
       const found = valueAt(value, path);
       const isObject = typeof found === "object" && found !== null && !Array.isArray(found);
       return isObject ? Object.keys(found) : undefined;
     },
-    problem: (path, message) => ({ file, line: 0, column: 0, path: path.join("."), message }),
+    createProblem: (path, message) => ({ file, line: 0, column: 0, path: path.join("."), message }),
   };
 }
 

@@ -1,4 +1,4 @@
-import { type Environment, homeFolder } from "../../config/mod.ts";
+import { type Environment, getHomeFolder } from "../../config/mod.ts";
 
 /** The MCP clients whose configurations are known. */
 export const CLIENT_IDS = [
@@ -188,7 +188,7 @@ function foldersOf({ os, home, cwd, env }: Machine): Readonly<Record<string, str
 /** This machine; `undefined` if the user has no home folder. */
 export function thisMachine(): Machine | undefined {
   const { os } = Deno.build;
-  const home = homeFolder(Deno.env);
+  const home = getHomeFolder(Deno.env);
   if (home === undefined) return undefined;
   const known = os === "windows" || os === "darwin" ? os : "linux";
   return { os: known, home, cwd: Deno.cwd(), env: Deno.env };

@@ -1,11 +1,11 @@
-import { type ReadText, readText } from "../../config/mod.ts";
+import { readText, type TextResult } from "../../config/mod.ts";
 
 /** The file system as the search for servers uses it; tests replace it. */
 export interface Disk {
   /** Whether a path exists, readable or not. */
   isThere(path: string): boolean;
   /** Returns the text of a file, or why it cannot be read. */
-  read(path: string): ReadText;
+  read(path: string): TextResult;
   /** Returns the names in a folder; none if it cannot be read. */
   list(folder: string): readonly string[];
 }

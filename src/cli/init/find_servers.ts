@@ -150,7 +150,7 @@ async function readLocation(
     );
     return;
   }
-  const count = lists.reduce((sum, path) => sum + (document.keysAt(path)?.length ?? 0), 0);
+  const count = lists.reduce((sum, path) => sum + (document.getKeys(path)?.length ?? 0), 0);
   if (count > MAX_SERVERS) {
     found.problems.push(
       `${shown}: left out, because it has ${count} servers and init takes at most ` +
@@ -162,13 +162,13 @@ async function readLocation(
     [];
   const servers: Omit<FoundServer, "file">[] = [];
   for (const path of lists) {
-    for (const name of document.keysAt(path) ?? []) {
+    for (const name of document.getKeys(path) ?? []) {
       const at = [...path, name];
       const report = (message: string) =>
-        found.problems.push(formatProblem(document.problem(at, `left out: ${message}`)));
+        found.problems.push(formatProblem(document.createProblem(at, `left out: ${message}`)));
       const leaveOut = (why: string) =>
         found.remarks.push(`${shown}: left out ${JSON.stringify(name)}, which is ${why}`);
-      const value = document.valueAt(at);
+      const value = document.getValue(at);
       if (!isRecord(value)) {
         report("expected an object");
         continue;
@@ -236,11 +236,11 @@ function serverLists(location: ClientLocation, document: ClientDocument): JsonPa
     ? [["mcp", "servers"], list]
     : [list];
   if (location.hasProjects || client === undefined) {
-    const projects = document.keysAt(["projects"]) ?? [];
+    const projects = document.getKeys(["projects"]) ?? [];
     lists.push(...projects.map((name) => ["projects", name, "mcpServers"]));
   }
   const isList = (path: JsonPath) => {
-    const keys = document.keysAt(path);
+    const keys = document.getKeys(path);
     if (keys === undefined || path.join() !== "mcp,servers") return keys !== undefined;
     // A server may be called `servers`.
     return !["command", "url", "type"].some((key) => keys.includes(key));
@@ -250,9 +250,9 @@ function serverLists(location: ClientLocation, document: ClientDocument): JsonPa
   if (isNested) return found.filter((path) => path.join() !== "mcp");
   if (found.length > 0 || client !== undefined) return found;
   // Servers by name, with nothing around them.
-  const names = document.keysAt([]) ?? [];
+  const names = document.getKeys([]) ?? [];
   const isServer = (name: string) =>
-    ["command", "url"].some((key) => document.valueAt([name, key]) !== undefined);
+    ["command", "url"].some((key) => document.getValue([name, key]) !== undefined);
   return names.length > 0 && names.every(isServer) ? [[]] : [];
 }
 

@@ -1,5 +1,5 @@
 import * as json from "../../json.ts";
-import { findDisablingKey, otherNames, SWITCHES } from "../../config/mod.ts";
+import { ENABLING_KEYS, findDisablingKey, listKeyAliases } from "../../config/mod.ts";
 import type { ClientId } from "./clients.ts";
 
 /** A value of JSON. */
@@ -93,12 +93,12 @@ export function importEntry(original: JsonRecord, origin: EntryOrigin): Imported
 
 /** The names of our keys in clients' files. Gemini CLI prefers `httpUrl`. */
 const NAMES = {
-  command: ["command", ...otherNames("command")],
-  args: ["args", ...otherNames("args")],
-  cwd: ["cwd", ...otherNames("cwd")],
-  url: ["httpUrl", "url", ...otherNames("url")],
-  env: ["env", ...otherNames("env")],
-  headers: ["headers", ...otherNames("headers")],
+  command: ["command", ...listKeyAliases("command")],
+  args: ["args", ...listKeyAliases("args")],
+  cwd: ["cwd", ...listKeyAliases("cwd")],
+  url: ["httpUrl", "url", ...listKeyAliases("url")],
+  env: ["env", ...listKeyAliases("env")],
+  headers: ["headers", ...listKeyAliases("headers")],
 };
 
 /** Lists of tools that are switched off. */
@@ -108,7 +108,7 @@ const DENIED = ["disabledTools", "disabled_tools", "excludeTools"];
 const ONLY = ["includeTools", "enabled_tools", "tools"];
 
 const TRANSLATED: ReadonlySet<string> = new Set([
-  ...[...Object.values(NAMES).flat(), ...DENIED, ...ONLY, ...SWITCHES],
+  ...[...Object.values(NAMES).flat(), ...DENIED, ...ONLY, ...ENABLING_KEYS],
   ...["env_vars", "env_keys", "env_http_headers"],
   ...["bearer_token_env_var", "startup_timeout_sec", "startup_timeout_ms", "tool_timeout_sec"],
 ]);
@@ -137,7 +137,7 @@ function translateKeys(original: JsonRecord): Record<string, Json> {
     ...(findDisablingKey(original) !== undefined && { disabled: true }),
     // A value that is not a boolean is kept, so that it is reported.
     ...present(Object.fromEntries(
-      SWITCHES.filter((key) => typeof original[key] !== "boolean").map((key) => [
+      ENABLING_KEYS.filter((key) => typeof original[key] !== "boolean").map((key) => [
         key,
         original[key],
       ]),

@@ -104,8 +104,8 @@ async function inspect(
 ): Promise<InspectedServer> {
   const server = probes.servers.get(name);
   if (server === undefined) return { failure: "not there" };
-  const { connect } = server.config;
-  const fill = downloadCommandOf(connect);
+  const { connection } = server.config;
+  const fill = downloadCommandOf(connection);
   try {
     signal.throwIfAborted();
     const { tools } = await server.listTools(ANONYMOUS_CALLER, signal);

@@ -51,10 +51,10 @@ export function readOwn(
     say("The gateway's own files have errors: fix them or move them away first");
     return undefined;
   }
-  const servers = parseClientText("", texts.servers).document?.valueAt(["mcpServers"]);
+  const servers = parseClientText("", texts.servers).document?.getValue(["mcpServers"]);
   return {
     servers: isRecord(servers) ? servers as Kept["servers"] : {},
-    agents: parseClientText("", texts.rules).document?.keysAt(["agents"]) ?? [],
+    agents: parseClientText("", texts.rules).document?.getKeys(["agents"]) ?? [],
   };
 }
 
@@ -164,7 +164,7 @@ function rulesEdits(
   agents: readonly AgentPlan[],
   denied: DeniedTools,
 ): ClientEdit[] {
-  const known = parseClientText("", before).document?.valueAt(["agents"]);
+  const known = parseClientText("", before).document?.getValue(["agents"]);
   return agents.flatMap((agent): ClientEdit[] => {
     const at = (...path: string[]) => ["agents", agent.name, ...path];
     const rules = isRecord(known) ? known[agent.name] : undefined;

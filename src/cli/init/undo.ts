@@ -146,7 +146,7 @@ async function readValues(
   const text = new TextDecoder().decode(bytes);
   const { document } = await parseClientFile({ file: "", text }, languageOf(path));
   // The parser returns only values that JSON can hold.
-  return values.map(({ at }) => ({ at, value: document?.valueAt(at) as Json | undefined }));
+  return values.map(({ at }) => ({ at, value: document?.getValue(at) as Json | undefined }));
 }
 
 /**

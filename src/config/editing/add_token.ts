@@ -29,35 +29,35 @@ export function addToken(
 ): string {
   const mark = text.startsWith("\ufeff") ? "\ufeff" : "";
   const body = text.slice(mark.length);
-  const { document, rules } = read(file, body);
+  const { document, rules } = parseRulesFile(file, body);
   const { agent, sha256, expires } = token;
-  const node = document.find(["agents", agent]);
+  const node = document.findNode(["agents", agent]);
   if (node === undefined) {
     const near = didYouMean(agent, rules.agents.keys());
     const message = `there is no agent ${JSON.stringify(agent)} in the rules${near}: add it first`;
-    throw new ConfigError([document.problem(["agents"], message)]);
+    throw new ConfigError([document.createProblem(["agents"], message)]);
   }
   const entry = expires === undefined
     ? JSON.stringify(sha256)
     : `{ "sha256": ${JSON.stringify(sha256)}, "expires": ${JSON.stringify(expires)} }`;
-  const list = document.find(["agents", agent, "token_sha256"]);
+  const list = document.findNode(["agents", agent, "token_sha256"]);
   const edited = list === undefined
-    ? append(body, node, `"token_sha256": [${entry}]`)
-    : append(body, list, entry);
+    ? appendMember(body, node, `"token_sha256": [${entry}]`)
+    : appendMember(body, list, entry);
   // Verify that nothing else has changed; otherwise add no token.
-  const after = read(file, edited).rules;
+  const after = parseRulesFile(file, edited).rules;
   const before = rules.agents.get(agent)?.tokens.length ?? 0;
-  if (after.agents.size !== rules.agents.size || countOf(after, agent) !== before + 1) {
+  if (after.agents.size !== rules.agents.size || countTokens(after, agent) !== before + 1) {
     throw new Error(`The token could not be written into ${file}; the file is unchanged`);
   }
   return mark + edited;
 }
 
-function countOf({ agents }: Rules, agent: string): number | undefined {
+function countTokens({ agents }: Rules, agent: string): number | undefined {
   return agents.get(agent)?.tokens.length;
 }
 
-function read(file: string, text: string): { document: Document; rules: Rules } {
+function parseRulesFile(file: string, text: string): { document: Document; rules: Rules } {
   const { document, problems } = parseDocument(file, text);
   if (document === undefined) throw new ConfigError(problems);
   const checked = diagnosticChecks.checkRules(document);
@@ -70,7 +70,7 @@ function read(file: string, text: string): { document: Document; rules: Rules } 
 const COMMENTS = /\/\*[^]*?\*\/|\/\/[^\r\n]*/g;
 
 /** Appends a member to a list or an object, in the layout of the other members. */
-function append(text: string, container: Node, member: string): string {
+function appendMember(text: string, container: Node, member: string): string {
   const { offset, length, children = [], type } = container;
   const last = children.at(-1);
   const start = last === undefined ? offset + 1 : last.offset + last.length;
@@ -89,8 +89,8 @@ function append(text: string, container: Node, member: string): string {
     return `${text.slice(0, at)}${before}${member}${closing}${isTight ? " " : ""}${tail}`;
   }
   const lineEnd = text.includes("\r\n") ? "\r\n" : "\n";
-  const own = last === undefined ? undefined : indentAt(text, last.offset);
-  const indent = own ?? (lineIndent(text, offset) + unitOf(text));
+  const own = last === undefined ? undefined : findIndent(text, last.offset);
+  const indent = own ?? (getLineIndent(text, offset) + detectIndentUnit(text));
   // The comma directly follows the last member: after a comment, it would be part of it.
   const comma = last === undefined || hasComma ? "" : ",";
   return `${text.slice(0, start)}${comma}${
@@ -99,16 +99,16 @@ function append(text: string, container: Node, member: string): string {
 }
 
 /** Returns the indentation of a node that is the first of its line; else undefined. */
-function indentAt(text: string, offset: number): string | undefined {
+function findIndent(text: string, offset: number): string | undefined {
   const before = text.slice(text.lastIndexOf("\n", offset - 1) + 1, offset);
   return before.trim() === "" ? before : undefined;
 }
 
-function lineIndent(text: string, offset: number): string {
+function getLineIndent(text: string, offset: number): string {
   const line = text.slice(text.lastIndexOf("\n", offset - 1) + 1, offset);
   return /^[ \t]*/.exec(line)?.[0] ?? "";
 }
 
-function unitOf(text: string): string {
+function detectIndentUnit(text: string): string {
   return /^([ \t]+)\S/m.exec(text)?.[1] ?? "  ";
 }

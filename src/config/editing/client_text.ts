@@ -5,15 +5,15 @@ import { parseDocument } from "../document.ts";
 /** The content of an MCP client's JSON file. */
 export interface ClientDocument {
   /** Returns the value at a path as `JSON.parse` would; undefined if there is none. */
-  valueAt(path: readonly (string | number)[]): unknown;
+  getValue(path: readonly (string | number)[]): unknown;
   /** Returns the keys of the object at a path in the file's order; undefined if it is no object. */
-  keysAt(path: readonly (string | number)[]): string[] | undefined;
+  getKeys(path: readonly (string | number)[]): string[] | undefined;
   /** Makes a problem at the last key of a path. */
-  problem(path: readonly (string | number)[], message: string): ConfigProblem;
+  createProblem(path: readonly (string | number)[], message: string): ConfigProblem;
 }
 
 /** The result of parsing a client's file. */
-export interface ParsedClient {
+export interface ClientParseResult {
   /** Absent if the syntax is wrong. */
   readonly document?: ClientDocument;
   /** The syntax errors and duplicate keys, with positions. */
@@ -27,22 +27,22 @@ export interface ParsedClient {
  * @param file The name of the file, for problems.
  * @param text The content of the file.
  */
-export function parseClientText(file: string, text: string): ParsedClient {
+export function parseClientText(file: string, text: string): ClientParseResult {
   const whole = text.trim() === "" ? "{}" : text;
   const { document, problems } = parseDocument(file, whole);
   if (document === undefined) return { problems };
   return {
     document: {
-      valueAt(path) {
-        const node = document.find(path);
+      getValue(path) {
+        const node = document.findNode(path);
         return node === undefined ? undefined : getNodeValue(node);
       },
-      keysAt(path) {
-        const node = document.find(path);
+      getKeys(path) {
+        const node = document.findNode(path);
         if (node?.type !== "object") return undefined;
         return (node.children ?? []).map(({ children: [key] = [] }) => String(key?.value));
       },
-      problem: (path, message) => document.problem(path, message, "key"),
+      createProblem: (path, message) => document.createProblem(path, message, "key"),
     },
     problems,
   };

@@ -22,17 +22,19 @@ export async function editFile(path: string, edit: (text: string) => string): Pr
     using _lock = Deno.build.os === "windows"
       ? undefined
       : await lockFile(real, { withinMs: LOCK_MS });
-    const before = readExactly(real);
+    const before = readWithByteOrderMark(real);
     const bytes = new TextEncoder().encode(edit(before));
     const mode = (Deno.statSync(real).mode ?? 0o600) & 0o7777;
     // Editors do not take our lock.
-    if (await replaceFile(real, { bytes, mode }, () => readExactly(real) === before)) return;
+    if (await replaceFile(real, { bytes, mode }, () => readWithByteOrderMark(real) === before)) {
+      return;
+    }
   }
   throw new Error(`${path} is being changed by another program: try again`);
 }
 
 /** Reads the text with its byte order mark, because the mark is written back. */
-function readExactly(path: string): string {
+function readWithByteOrderMark(path: string): string {
   const read = decodeText(Deno.readFileSync(path), { ignoreBOM: true });
   if ("failure" in read) throw new Error(`${path}: ${read.failure}`);
   return read.text;

@@ -10,4 +10,4 @@ export { checkText } from "./check_text.ts";
 export { editFile } from "./edit_file.ts";
 export { detectFileKind } from "./detect_file_kind.ts";
 export { parseClientText } from "./client_text.ts";
-export type { ClientDocument, ParsedClient } from "./client_text.ts";
+export type { ClientDocument, ClientParseResult } from "./client_text.ts";

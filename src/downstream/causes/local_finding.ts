@@ -1,11 +1,11 @@
 import {
-  type Connect,
-  type ConnectStdio,
+  type ConnectionConfig,
   downloads,
+  getStdioConfig,
   type PackageRun,
-  processOf,
   programName,
   readPackageRun,
+  type StdioConfig,
 } from "../../config/mod.ts";
 import { formatPath } from "../../json.ts";
 import { unquoteLines } from "../../text.ts";
@@ -233,18 +233,18 @@ const RUN_FAILURES: readonly FailurePattern[] = [
  */
 export function findLocalCause(
   stderr: string,
-  { name, connect }: { readonly name: string; readonly connect: ConnectStdio },
+  { name, connection }: { readonly name: string; readonly connection: StdioConfig },
 ): LocalFinding | undefined {
   const output = unquoteLines(stderr);
-  const command = [connect.command, ...connect.args];
+  const command = [connection.command, ...connection.args];
   const run = readPackageRun(command);
   const context: PatternContext = {
-    command: connect.command,
-    program: run?.runner ?? programName(connect.command),
+    command: connection.command,
+    program: run?.runner ?? programName(connection.command),
     packageName: run?.spec ?? "its package",
     ...(run === undefined ? {} : { downloadCommand: downloadCommandFor(run) }),
     argsPath: `${formatPath(["mcpServers", name])}.args`,
-    args: connect.args,
+    args: connection.args,
   };
   const patterns = downloads(command) ? [...DOWNLOAD_FAILURES, ...RUN_FAILURES] : RUN_FAILURES;
   for (const { pattern, kind, describe } of patterns) {
@@ -266,8 +266,8 @@ function lineAt(text: string, index: number): string {
  *
  * @returns `undefined` if there is no such command.
  */
-export function downloadCommandOf(connect: Connect): string | undefined {
-  const program = processOf(connect);
+export function downloadCommandOf(connection: ConnectionConfig): string | undefined {
+  const program = getStdioConfig(connection);
   if (program === undefined) return undefined;
   const run = readPackageRun([program.command, ...program.args]);
   return run === undefined ? undefined : downloadCommandFor(run);

@@ -1,4 +1,4 @@
-import { addressOf, type ConnectHttp, type ServerConfig } from "../../config/mod.ts";
+import { getHttpConfig, type HttpConfig, type ServerConfig } from "../../config/mod.ts";
 import type { Log } from "../../log.ts";
 import { hasAuthorizationHeader } from "./server_auth.ts";
 
@@ -63,10 +63,10 @@ export async function logIn(
   config: ServerConfig,
   options: AccountOptions & { readonly show: (url: string) => void },
 ): Promise<LoginOutcome> {
-  const connect = findConnection(config);
-  if (typeof connect === "string") return { kind: "not-needed", reason: connect };
+  const connection = findConnection(config);
+  if (typeof connection === "string") return { kind: "not-needed", reason: connection };
   const { logInAtTerminal } = await import("./log_in.ts");
-  return await logInAtTerminal(config, { ...options, connect });
+  return await logInAtTerminal(config, { ...options, connection });
 }
 
 /**
@@ -77,10 +77,10 @@ export async function logOut(
   config: ServerConfig,
   options: AccountOptions,
 ): Promise<LogoutOutcome> {
-  const connect = addressOf(config.connect);
-  if (connect === undefined) return { wasLoggedIn: false, revoked: "unsupported" };
+  const connection = getHttpConfig(config.connection);
+  if (connection === undefined) return { wasLoggedIn: false, revoked: "unsupported" };
   const { revokeAndRemoveLogins } = await import("./log_out.ts");
-  return await revokeAndRemoveLogins(config, { ...options, url: connect.url });
+  return await revokeAndRemoveLogins(config, { ...options, url: connection.url });
 }
 
 /** Reads the state of the login at a server from the stored logins. */
@@ -88,13 +88,13 @@ export async function readLoginState(
   config: ServerConfig,
   { log, folder }: Pick<AccountOptions, "log" | "folder">,
 ): Promise<LoginState> {
-  const connect = addressOf(config.connect);
-  if (connect === undefined) return { state: "local" };
-  if (hasAuthorizationHeader(connect.headers)) return { state: "header" };
+  const connection = getHttpConfig(config.connection);
+  if (connection === undefined) return { state: "local" };
+  if (hasAuthorizationHeader(connection.headers)) return { state: "header" };
   if (config.options.oauth?.grant === "client_credentials") return { state: "client" };
-  const { matchesEntry, isRenewalDue, oauthFolder, TokenStore } = await import("./lazy.ts");
-  const store = new TokenStore(folder ?? oauthFolder(Deno.env), log);
-  const { logins } = await store.read(connect.url);
+  const { matchesEntry, isRenewalDue, getOAuthFolder, TokenStore } = await import("./lazy.ts");
+  const store = new TokenStore(folder ?? getOAuthFolder(Deno.env), log);
+  const { logins } = await store.read(connection.url);
   const login = logins.find((login) => matchesEntry(login, config));
   if (login?.tokens === undefined) return { state: "logged-out" };
   const { tokens, issuer } = login;
@@ -109,12 +109,12 @@ export async function readLoginState(
 }
 
 /** Returns the connection that needs a login, or the reason why no login is needed. */
-function findConnection(config: ServerConfig): ConnectHttp | string {
-  const connect = addressOf(config.connect);
-  if (connect === undefined) return "it is a program on this machine";
-  if (hasAuthorizationHeader(connect.headers)) return "its entry has an Authorization header";
+function findConnection(config: ServerConfig): HttpConfig | string {
+  const connection = getHttpConfig(config.connection);
+  if (connection === undefined) return "it is a program on this machine";
+  if (hasAuthorizationHeader(connection.headers)) return "its entry has an Authorization header";
   if (config.options.oauth?.grant === "client_credentials") {
     return "the gateway logs in automatically, with the client_id and client_secret of its entry";
   }
-  return connect;
+  return connection;
 }

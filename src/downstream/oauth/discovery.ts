@@ -172,7 +172,7 @@ function requireMatchingResource(resource: string, { sdk, url, config }: Request
     configuredResource: resource,
   });
   if (isAllowed) return;
-  const shownUrl = "url" in config.shown ? config.shown.url : serverUrl.origin;
+  const shownUrl = "url" in config.publicInfo ? config.publicInfo.url : serverUrl.origin;
   const quotedResource = quoteServerText(resource, config);
   const quotedUrl = quoteServerText(shownUrl, config);
   const message =

@@ -2,4 +2,4 @@
 export { openBrowser } from "./browser.ts";
 export { OAuth } from "./oauth.ts";
 export { isRenewalDue, matchesEntry } from "./stored_login.ts";
-export { oauthFolder, TokenStore } from "./token_store.ts";
+export { getOAuthFolder, TokenStore } from "./token_store.ts";

@@ -1,4 +1,4 @@
-import type { ConnectHttp, ServerConfig } from "../../config/mod.ts";
+import type { HttpConfig, ServerConfig } from "../../config/mod.ts";
 import { DownstreamError } from "../../errors.ts";
 import { untilAborted } from "../until_aborted.ts";
 import type { AccountOptions, LoginOutcome } from "./accounts.ts";
@@ -11,7 +11,7 @@ import { probeServer } from "./probe.ts";
 import { isSafeAddress } from "./safe_address.ts";
 import { loadSdk, type RequestContext } from "./sdk.ts";
 import { matchesEntry, type StoredLogin } from "./stored_login.ts";
-import { oauthFolder, TokenStore } from "./token_store.ts";
+import { getOAuthFolder, TokenStore } from "./token_store.ts";
 
 /** Maximum duration of a login at a terminal, in milliseconds. */
 const LOGIN_TIMEOUT_MS = 900_000;
@@ -25,19 +25,19 @@ const LOGIN_TIMEOUT_MS = 900_000;
 export async function logInAtTerminal(
   config: ServerConfig,
   options: AccountOptions & {
-    readonly connect: ConnectHttp;
+    readonly connection: HttpConfig;
     readonly show: (url: string) => void;
   },
 ): Promise<LoginOutcome> {
-  const { connect, log, signal, show } = options;
-  const { url } = connect;
+  const { connection, log, signal, show } = options;
+  const { url } = connection;
   const sdk = await loadSdk();
-  const probeResponse = await probe(config, connect, signal);
+  const probeResponse = await probe(config, connection, signal);
   const context = { config, url, sdk, fetchFn: createGuardedFetch(signal) };
   if (probeResponse.status !== 401 && !await announcesLogin(context, signal)) {
     return { kind: "not-needed", reason: "it answers without one" };
   }
-  const store = new TokenStore(options.folder ?? oauthFolder(Deno.env), log);
+  const store = new TokenStore(options.folder ?? getOAuthFolder(Deno.env), log);
   const { logins } = await store.read(url);
   let issuer = "";
   const attempt = new LoginAttempt({
@@ -70,11 +70,11 @@ export async function logInAtTerminal(
 
 async function probe(
   { name }: ServerConfig,
-  connect: ConnectHttp,
+  connection: HttpConfig,
   signal: AbortSignal,
 ): Promise<Response> {
   try {
-    const response = await probeServer(connect, signal);
+    const response = await probeServer(connection, signal);
     if (response.status < 500) return response;
     const message = `Server "${name}" is not available: it answered with HTTP ${response.status}.`;
     throw new DownstreamError("SERVER_UNAVAILABLE", name, message);

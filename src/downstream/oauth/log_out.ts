@@ -2,7 +2,7 @@ import type { ServerConfig } from "../../config/mod.ts";
 import type { AccountOptions, LogoutOutcome } from "./accounts.ts";
 import { createGuardedFetch } from "./guarded_fetch.ts";
 import { addDefinedSecrets, loadSdk } from "./sdk.ts";
-import { oauthFolder, TokenStore } from "./token_store.ts";
+import { getOAuthFolder, TokenStore } from "./token_store.ts";
 import { revokeLogin } from "./tokens.ts";
 
 /** Removes the logins at a server, and revokes them if the authorization server supports it. */
@@ -10,7 +10,7 @@ export async function revokeAndRemoveLogins(
   config: ServerConfig,
   { url, log, folder, signal }: AccountOptions & { readonly url: string },
 ): Promise<LogoutOutcome> {
-  const store = new TokenStore(folder ?? oauthFolder(Deno.env), log);
+  const store = new TokenStore(folder ?? getOAuthFolder(Deno.env), log);
   const run = async (): Promise<LogoutOutcome> => {
     const { logins } = await store.read(url);
     const activeLogins = logins.filter(({ tokens }) => tokens !== undefined);

@@ -1,4 +1,4 @@
-import type { ConnectHttp } from "../../config/mod.ts";
+import type { HttpConfig } from "../../config/mod.ts";
 import { REVISIONS } from "../../revisions.ts";
 
 /** Maximum time for a response, in milliseconds. */
@@ -12,7 +12,7 @@ const RESPONSE_TIMEOUT_MS = 30_000;
  * @returns The response to the first message, without its body.
  */
 export async function probeServer(
-  { kind, url, headers }: ConnectHttp,
+  { kind, url, headers }: HttpConfig,
   signal: AbortSignal,
 ): Promise<Response> {
   if (kind === "sse") return await send(url, { headers: { ...headers, accept: SSE_TYPE } }, signal);

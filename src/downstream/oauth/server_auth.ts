@@ -1,4 +1,4 @@
-import { addressOf, type ServerConfig } from "../../config/mod.ts";
+import { getHttpConfig, type ServerConfig } from "../../config/mod.ts";
 import type { Log } from "../../log.ts";
 import type { RecoverOptions, ServerAuth } from "../authorization.ts";
 import type { PendingOperations } from "../pending_operations.ts";
@@ -42,10 +42,10 @@ export function createServerAuth(
   config: ServerConfig,
   options: ServerAuthOptions,
 ): ServerAuth | undefined {
-  const connect = addressOf(config.connect);
-  if (connect === undefined) return undefined;
-  if (hasAuthorizationHeader(connect.headers)) return new StaticHeaderAuth(config.name);
-  return new LazyOAuth(config, connect.url, options);
+  const connection = getHttpConfig(config.connection);
+  if (connection === undefined) return undefined;
+  if (hasAuthorizationHeader(connection.headers)) return new StaticHeaderAuth(config.name);
+  return new LazyOAuth(config, connection.url, options);
 }
 
 /** Whether the configured headers contain `Authorization`. */
@@ -71,8 +71,8 @@ class LazyOAuth implements ServerAuth {
     } = options;
     this.#server = config.name;
     this.#create = async () => {
-      const { OAuth, oauthFolder, openBrowser, TokenStore } = await import("./lazy.ts");
-      const store = new TokenStore(folder ?? oauthFolder(Deno.env), log);
+      const { OAuth, getOAuthFolder, openBrowser, TokenStore } = await import("./lazy.ts");
+      const store = new TokenStore(folder ?? getOAuthFolder(Deno.env), log);
       const maxWaitMs = config.options.connectTimeoutMs * MAX_WAIT_SHARE;
       const settings = { config, url, store, isInteractive, pending, loginMs, log };
       return new OAuth({

@@ -4,7 +4,7 @@ import type { Log } from "../../log.ts";
 import { createPrivateFolder } from "./private_folder.ts";
 import { parseStoredLogin, type StoredLogin } from "./stored_login.ts";
 
-export { oauthFolder } from "../../config/mod.ts";
+export { getOAuthFolder } from "../../config/mod.ts";
 
 /** Maximum wait for the lock, in milliseconds; longer than a request for tokens takes. */
 const LOCK_TIMEOUT_MS = 25_000;

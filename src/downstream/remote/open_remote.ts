@@ -1,4 +1,4 @@
-import type { ConnectHttp, ServerConfig } from "../../config/mod.ts";
+import type { HttpConfig, ServerConfig } from "../../config/mod.ts";
 import { MAX_MESSAGE_BYTES, type ReadThrottle } from "../../jsonrpc/mod.ts";
 import type { Log } from "../../log.ts";
 import type { Authorization } from "../authorization.ts";
@@ -14,7 +14,7 @@ import { StreamableHttpClient } from "./streamable_http_client.ts";
 /** The context in which a connection to a remote server is opened. */
 export interface RemoteContext {
   /** Address and headers of the server, from its entry. */
-  readonly connect: ConnectHttp;
+  readonly connection: HttpConfig;
   /** Receives failures of messages for which no caller waits, at debug level. */
   readonly log: Log;
   /** Size limit of a message, in bytes; default 64 MiB. */
@@ -33,14 +33,14 @@ export interface RemoteContext {
  */
 export async function openRemote(
   config: ServerConfig,
-  { connect, log, maxBytes = MAX_MESSAGE_BYTES, authorization }: RemoteContext,
+  { connection, log, maxBytes = MAX_MESSAGE_BYTES, authorization }: RemoteContext,
 ): Promise<Transport> {
-  const url = new URL(connect.url);
-  warnAboutTraces(config, connect.url, log);
+  const url = new URL(connection.url);
+  warnAboutTraces(config, connection.url, log);
   await refuseWithoutPermission(url);
   const { name: server, options: { connectTimeoutMs, callTimeoutMs } } = config;
   const requester = new HttpRequester({
-    headers: connect.headers,
+    headers: connection.headers,
     authorization,
     secrets: () => secretsOf(config),
   });
@@ -62,8 +62,8 @@ export async function openRemote(
     return new SseClient(clientOptions(listener));
   };
   const channel = new RemoteChannel({
-    createClient: connect.kind === "sse" ? createSseClient : createHttpClient,
-    createFallback: connect.kind === "auto" ? createSseClient : undefined,
+    createClient: connection.kind === "sse" ? createSseClient : createHttpClient,
+    createFallback: connection.kind === "auto" ? createSseClient : undefined,
     throttles,
     onSendFailed: (cause) => {
       const reason = cause instanceof Error ? cause.message : String(cause);

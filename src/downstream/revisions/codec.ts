@@ -1,4 +1,4 @@
-import type { Forwarded } from "../../config/mod.ts";
+import type { ForwardedRequest } from "../../config/mod.ts";
 import type {
   CancelSignal,
   IncomingRequest,
@@ -129,7 +129,7 @@ export type ProbeKind = "alive" | "tools";
  */
 export type ServerRequest =
   | { readonly kind: "answered"; readonly result: Payload }
-  | { readonly kind: "input"; readonly capability: Forwarded; readonly input: InputRequest };
+  | { readonly kind: "input"; readonly capability: ForwardedRequest; readonly input: InputRequest };
 
 /** A notification of a server that the gateway or the client has a use for. */
 export type ServerNotification =

@@ -1,4 +1,4 @@
-import type { Forwarded } from "../../config/mod.ts";
+import type { ForwardedRequest } from "../../config/mod.ts";
 import { DownstreamError } from "../../errors.ts";
 import {
   elementTexts,
@@ -34,7 +34,7 @@ const LIST_TOOLS = "tools/list";
 const CALL_TOOL = "tools/call";
 
 /** The requests of a server that a client answers, and the capability that it declares for each. */
-const CLIENT_REQUESTS: Readonly<Record<string, Forwarded>> = {
+const CLIENT_REQUESTS: Readonly<Record<string, ForwardedRequest>> = {
   "elicitation/create": "elicitation",
   "roots/list": "roots",
   "sampling/createMessage": "sampling",

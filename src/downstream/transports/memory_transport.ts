@@ -1,4 +1,4 @@
-import type { ConnectMemory } from "../../config/mod.ts";
+import type { MemoryConfig } from "../../config/mod.ts";
 import { type Channel, createMemoryChannels, MAX_MESSAGE_BYTES } from "../../jsonrpc/mod.ts";
 import type { Transport } from "./transport.ts";
 
@@ -7,7 +7,7 @@ const EXCERPT_LENGTH = 500;
 
 /** Opens a connection to a server in this process. */
 export function openMemory(
-  { serve }: ConnectMemory,
+  { serve }: MemoryConfig,
   maxBytes: number = MAX_MESSAGE_BYTES,
 ): Transport {
   const [ours, theirs] = createMemoryChannels();

@@ -7,12 +7,12 @@
  * @module
  */
 import {
-  type Connect,
-  type ConnectHttp,
-  type ConnectMemory,
-  type ConnectStdio,
+  type ConnectionConfig,
   downloads,
+  type HttpConfig,
+  type MemoryConfig,
   type ServerConfig,
+  type StdioConfig,
 } from "../../config/mod.ts";
 import type { Authorization } from "../authorization.ts";
 import type { LocalFinding } from "../causes/mod.ts";
@@ -45,16 +45,16 @@ export interface TransportKind {
 }
 
 /** Returns the kind of a connection. The type checker reports a kind that has no case here. */
-export function transportKind(connect: Connect): TransportKind {
-  switch (connect.kind) {
+export function transportKind(connection: ConnectionConfig): TransportKind {
+  switch (connection.kind) {
     case "stdio":
-      return stdio(connect);
+      return stdio(connection);
     case "http":
     case "sse":
     case "auto":
-      return http(connect);
+      return http(connection);
     case "memory":
-      return memory(connect);
+      return memory(connection);
   }
 }
 
@@ -69,43 +69,43 @@ export async function openTransport(
   config: ServerConfig,
   context: TransportContext,
 ): Promise<Transport> {
-  return await transportKind(config.connect).open(config, context);
+  return await transportKind(config.connection).open(config, context);
 }
 
 // The gateway starts faster because these functions import a transport only when it is used.
 
-function stdio(connect: ConnectStdio): TransportKind {
+function stdio(connection: StdioConfig): TransportKind {
   return {
     network: "pipe",
     verb: "wrote to stdout",
-    mayDownload: () => downloads([connect.command, ...connect.args]),
-    open: (config, context) => openStdio(config, { ...context, connect }),
+    mayDownload: () => downloads([connection.command, ...connection.args]),
+    open: (config, context) => openStdio(config, { ...context, connection }),
     async findCause(output, name) {
       const { findLocalCause } = await import("../causes/mod.ts");
-      return findLocalCause(output, { name, connect });
+      return findLocalCause(output, { name, connection });
     },
   };
 }
 
-function http(connect: ConnectHttp): TransportKind {
+function http(connection: HttpConfig): TransportKind {
   return {
     ...REMOTE_OR_EMBEDDED,
     network: "tcp",
     async open(config, { log, maxBytes, authorization }) {
       const { openRemote } = await import("../remote/mod.ts");
       const limits = maxBytes === undefined ? {} : { maxBytes };
-      return await openRemote(config, { connect, log, ...limits, authorization });
+      return await openRemote(config, { connection, log, ...limits, authorization });
     },
   };
 }
 
-function memory(connect: ConnectMemory): TransportKind {
+function memory(connection: MemoryConfig): TransportKind {
   return {
     ...REMOTE_OR_EMBEDDED,
     network: "pipe",
     async open(_config, { maxBytes }) {
       const { openMemory } = await import("./memory_transport.ts");
-      return openMemory(connect, maxBytes);
+      return openMemory(connection, maxBytes);
     },
   };
 }

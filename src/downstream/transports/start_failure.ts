@@ -1,4 +1,4 @@
-import { type ConnectStdio, resolvePath } from "../../config/mod.ts";
+import { resolvePath, type StdioConfig } from "../../config/mod.ts";
 import { CommandLineError } from "./windows_command.ts";
 
 /** The reason why a command could not be started. */
@@ -59,13 +59,13 @@ const HEAD_BYTES = 256;
  */
 export function explainStart(
   cause: unknown,
-  { connect, env }: {
-    readonly connect: ConnectStdio;
+  { connection, env }: {
+    readonly connection: StdioConfig;
     readonly env: Readonly<Record<string, string>>;
   },
 ): StartFailure {
-  const { command } = connect;
-  const path = findFile(connect, env);
+  const { command } = connection;
+  const path = findFile(connection, env);
   const fail = (kind: StartFailureKind, message: string, subject?: string): StartFailure => {
     return new StartFailure(kind, message, { cause, subject, path });
   };
@@ -78,7 +78,7 @@ export function explainStart(
         "must start the gateway with the flags that `agent-mcp-gateway permissions` prints",
     );
   }
-  const failure = examineFolder(connect.cwd) ??
+  const failure = examineFolder(connection.cwd) ??
     (path === undefined ? undefined : examineFile(command, path));
   if (failure !== undefined) return fail(...failure);
   if (cause instanceof Deno.errors.PermissionDenied) {
@@ -110,7 +110,7 @@ function examineFolder(cwd: string | undefined): FailureDescription | undefined 
 }
 
 /** Finds the file of the command, whether or not it can be run. */
-function findFile({ command, cwd }: ConnectStdio, env: Readonly<Record<string, string>>) {
+function findFile({ command, cwd }: StdioConfig, env: Readonly<Record<string, string>>) {
   const isPath = /[\\/]/.test(command);
   const folders = isPath ? [""] : (env["PATH"] ?? "").split(":");
   for (const folder of folders) {

@@ -1,5 +1,5 @@
 import { reusingReader } from "../../bytes.ts";
-import { childEnvironment, type ConnectStdio, type ServerConfig } from "../../config/mod.ts";
+import { createChildEnvironment, type ServerConfig, type StdioConfig } from "../../config/mod.ts";
 import { DownstreamError } from "../../errors.ts";
 import { LineChannel } from "../../jsonrpc/mod.ts";
 import type { Log } from "../../log.ts";
@@ -113,23 +113,23 @@ export class StdioTransport implements Transport {
  */
 export function openStdio(
   config: ServerConfig,
-  context: StdioContext & { readonly connect: ConnectStdio },
+  context: StdioContext & { readonly connection: StdioConfig },
 ): StdioTransport {
-  const { connect, processes } = context;
+  const { connection, processes } = context;
   if (!processes.hasRoom) throw new ProcessLimitReached(config.name, processes.max);
   const secrets = secretsOf(config);
-  const env = childEnvironment(
-    { env: connect.env, inheritEnv: config.options.inheritEnv },
+  const env = createChildEnvironment(
+    { env: connection.env, inheritEnv: config.options.inheritEnv },
     Deno.env,
   );
   try {
-    const { file, args, raw } = commandLine(connect, env);
+    const { file, args, raw } = commandLine(connection, env);
     const command = new Deno.Command(file, {
       args: [...args],
       windowsRawArguments: raw,
       env,
       clearEnv: true,
-      ...(connect.cwd === undefined ? {} : { cwd: connect.cwd }),
+      ...(connection.cwd === undefined ? {} : { cwd: connection.cwd }),
       stdin: "piped",
       stdout: "piped",
       stderr: "piped",
@@ -138,7 +138,7 @@ export function openStdio(
     });
     return new StdioTransport(command.spawn(), { ...context, server: config.name, secrets });
   } catch (error) {
-    const cause = explainStart(error, { connect, env });
+    const cause = explainStart(error, { connection, env });
     const message = `Server "${config.name}" is not available: ${
       redactExcerpt(cause.message, config)
     }.`;
@@ -146,10 +146,10 @@ export function openStdio(
   }
 }
 
-function commandLine(connect: ConnectStdio, env: Record<string, string>): CommandLine {
-  const { command, args, cwd } = connect;
+function commandLine(connection: StdioConfig, env: Record<string, string>): CommandLine {
+  const { command, args, cwd } = connection;
   if (Deno.build.os !== "windows") return { file: command, args, raw: false };
-  return windowsCommand(connect, { env, exists, ...(cwd === undefined ? {} : { cwd }) });
+  return windowsCommand(connection, { env, exists, ...(cwd === undefined ? {} : { cwd }) });
 }
 
 function exists(path: string): boolean {

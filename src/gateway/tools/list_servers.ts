@@ -19,7 +19,7 @@ export const listServers: AnsweringTool = {
 
   run(args, { caller, policy, serverConfigs }) {
     const list = allowedServers(caller.agent, { policy, serverConfigs }).map((
-      { name, description, shown },
+      { name, description, publicInfo: shown },
     ) => ({
       name,
       ...(description === undefined ? {} : { description }),

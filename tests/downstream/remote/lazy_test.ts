@@ -30,7 +30,7 @@ const SCRIPT = `
   });
   const url = "http://127.0.0.1:" + server.addr.port + "/";
   const options = { connectTimeoutMs: 5000, callTimeoutMs: 5000 };
-  const entry = { name: "files", connect: { kind, url, headers: {} }, options, secrets: [] };
+  const entry = { name: "files", connection: { kind, url, headers: {} }, options, secrets: [] };
   const log = { debug() {}, info() {}, warn() {}, error() {} };
   const authorization = createServerAuth(entry, { pending: new PendingOperations(), isInteractive: false, log, folder });
   const { channel } = await openTransport(entry, { log, authorization });

@@ -1,12 +1,12 @@
 import type { Authorization } from "../../../src/downstream/mod.ts";
 import { openTransport, Processes } from "../../../src/downstream/mod.ts";
-import type { ConnectHttp } from "../../../src/config/mod.ts";
+import type { HttpConfig } from "../../../src/config/mod.ts";
 import { createLog } from "../../../src/log.ts";
 import { DownstreamHarness, type HarnessOptions } from "../../contract/downstream_harness.ts";
 
 /** Options of a remote server. */
 export interface RemoteHarnessOptions extends Omit<HarnessOptions, "script"> {
-  readonly kind?: ConnectHttp["kind"];
+  readonly kind?: HttpConfig["kind"];
   readonly headers?: Readonly<Record<string, string>>;
   readonly authorization?: Authorization;
 }

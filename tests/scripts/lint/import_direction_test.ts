@@ -10,7 +10,7 @@ const CASES: readonly (readonly [from: string, specifier: string, finding: strin
   ["cli/token.ts", "../config/editing/mod.ts", "clean"],
   ["config/editing/check_text.ts", "../load.ts", "clean"],
   ["cli/version.ts", "../../deno.json", "clean"],
-  ["config/odd_keys.ts", "../../config/servers.schema.json", "clean"],
+  ["config/unknown_keys.ts", "../../config/servers.schema.json", "clean"],
   ["gateway/pipeline.ts", "./session.ts", "clean"],
   ["gateway/pipeline.ts", "./tools/mod.ts", "clean"],
   ["gateway/tools/list_servers.ts", "../../policy/mod.ts", "clean"],

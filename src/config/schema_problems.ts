@@ -8,46 +8,50 @@ import { didYouMean } from "../similar_names.ts";
 type Issue = z.core.$ZodIssue;
 
 /** Turns zod's issues into problems with positions and plain messages. */
-export function explainIssues(document: Document, issues: readonly Issue[]): ConfigProblem[] {
-  return issues.flatMap((issue) => explain(document, issue, []));
+export function createProblems(document: Document, issues: readonly Issue[]): ConfigProblem[] {
+  return issues.flatMap((issue) => createIssueProblems(document, issue, []));
 }
 
-function explain(document: Document, issue: Issue, base: Path): ConfigProblem[] {
-  const path = [...base, ...issue.path.map(readPart)];
+function createIssueProblems(document: Document, issue: Issue, base: Path): ConfigProblem[] {
+  const path = [...base, ...issue.path.map(decodePathPart)];
   if (issue.code === "unrecognized_keys") {
     const known = issue.message.split(" ");
     return issue.keys.map((encoded) => {
       const key = decodeKey(encoded);
       const hint = didYouMean(key, known) || `; expected ${known.join(", ")}`;
-      return document.problem([...path, key], `unknown key${hint}`, "key");
+      return document.createProblem([...path, key], `unknown key${hint}`, "key");
     });
   }
   if (issue.code === "invalid_union") {
     // The branch whose top value is of the right kind is the one that was meant.
-    const meant = issue.errors.filter((branch) => !branch.some(isWrongKind));
-    if (meant.length === 1) return (meant[0] ?? []).flatMap((one) => explain(document, one, path));
+    const meant = issue.errors.filter((branch) => !branch.some(isWrongRootType));
+    if (meant.length === 1) {
+      return (meant[0] ?? []).flatMap((one) => createIssueProblems(document, one, path));
+    }
   }
-  const node = document.find(path);
+  const node = document.findNode(path);
   const expected = `expected ${issue.message}`;
   if (node !== undefined) {
-    const found = expected + describeFound(issue, node);
+    const found = expected + describeActualValue(issue, node);
     // Some clients write the program and its arguments as one list.
     const isLine = path.length === 3 && path[2] === "command" && node.type === "array";
-    return [document.problem(path, isLine ? `${found}; its arguments belong in "args"` : found)];
+    return [
+      document.createProblem(path, isLine ? `${found}; its arguments belong in "args"` : found),
+    ];
   }
-  return [document.problem(path, `this key is missing: ${expected}`)];
+  return [document.createProblem(path, `this key is missing: ${expected}`)];
 }
 
-function readPart(part: PropertyKey): string | number {
+function decodePathPart(part: PropertyKey): string | number {
   return typeof part === "number" ? part : decodeKey(String(part));
 }
 
-function isWrongKind(issue: Issue): boolean {
+function isWrongRootType(issue: Issue): boolean {
   return issue.code === "invalid_type" && issue.path.length === 0;
 }
 
 /** Describes the value that was found, without quoting one that may be a secret. */
-function describeFound(issue: Issue, node: Node): string {
+function describeActualValue(issue: Issue, node: Node): string {
   // A number in `env` or `args` may be a secret. Where a number is expected, it is not.
   const isNumeric = issue.code === "too_small" || issue.code === "too_big" ||
     (issue.code === "invalid_type" && issue.expected === "int");
@@ -59,10 +63,10 @@ function describeFound(issue: Issue, node: Node): string {
     }`;
   }
   // A string that fails a test is of the right kind, so "found a string" would not help.
-  return issue.code === "custom" ? "" : `, found ${kinds.get(node.type) ?? node.type}`;
+  return issue.code === "custom" ? "" : `, found ${TYPE_NAMES.get(node.type) ?? node.type}`;
 }
 
-const kinds = new Map(Object.entries({
+const TYPE_NAMES = new Map(Object.entries({
   array: "a list",
   object: "an object",
   string: "a string",

@@ -6,7 +6,7 @@ const MAX_LEVELS = 9;
  * text, because a URL with variables in it cannot be parsed. A default that may contain parts of a
  * URL is left out, with what follows its query.
  */
-export function showUrl(written: string): string {
+export function removeUrlSecrets(written: string): string {
   // Brackets that are not in the text mark the references that were read, the inner ones first.
   let text = written.replace(/[\ue000\ue001]/g, "");
   for (let level = 0; level < MAX_LEVELS && text.includes("${"); level++) {

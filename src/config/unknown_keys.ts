@@ -2,16 +2,16 @@ import schema from "../../config/servers.schema.json" with { type: "json" };
 import type { ConfigProblem } from "../errors.ts";
 import type { Document } from "./document.ts";
 import { entriesOf, isObject, type JsonObject, type JsonValue } from "./json_value.ts";
-import { findDisablingKey, findRenamed } from "./other_clients.ts";
+import { findDisablingKey, findKeyAlias } from "./other_clients.ts";
 import { didYouMean } from "../similar_names.ts";
 
 const { properties } = schema.properties.mcpServers.additionalProperties;
-const entryKeys = Object.keys(properties);
-const gatewayKeys = Object.keys(properties.gateway.properties);
+const ENTRY_KEYS = Object.keys(properties);
+const GATEWAY_KEYS = Object.keys(properties.gateway.properties);
 
 /** Keys of other clients that the gateway does not support, with what to write instead. */
-const UNSUPPORTED = new Map<string, Advice>(Object.entries({
-  ...same(["envFile", "env_file"], () => {
+const ADVICE_BY_KEY = new Map<string, Advice>(Object.entries({
+  ...adviseSame(["envFile", "env_file"], () => {
     return 'the gateway does not read env files: write the variables under "env", as values or ${NAME}';
   }),
   headersHelper: () =>
@@ -19,11 +19,11 @@ const UNSUPPORTED = new Map<string, Advice>(Object.entries({
   bearer_token_env_var: () => {
     return 'write "headers": {"Authorization": "Bearer ${NAME}"}, where NAME is that variable';
   },
-  ...same(["disabledTools", "disabled_tools", "excludeTools"], (value: JsonValue) => {
+  ...adviseSame(["disabledTools", "disabled_tools", "excludeTools"], (value: JsonValue) => {
     return isEmpty(value) ? undefined : "the rules say which tools an agent may use: write " +
       '"deny": {"tools": {SERVER: [TOOL]}} there';
   }),
-  ...same(["enabledTools", "enabled_tools", "includeTools"], (value: JsonValue) => {
+  ...adviseSame(["enabledTools", "enabled_tools", "includeTools"], (value: JsonValue) => {
     return isEmpty(value) ? undefined : "the rules say which tools an agent may use: write " +
       '"allow": {"tools": {SERVER: [TOOL]}} there';
   }),
@@ -31,7 +31,7 @@ const UNSUPPORTED = new Map<string, Advice>(Object.entries({
 
 type Advice = (value: JsonValue) => string | undefined;
 
-function same(keys: readonly string[], advice: Advice): Record<string, Advice> {
+function adviseSame(keys: readonly string[], advice: Advice): Record<string, Advice> {
   return Object.fromEntries(keys.map((key) => [key, advice]));
 }
 
@@ -43,37 +43,37 @@ function isEmpty(value: JsonValue): boolean {
  * Warns of mistyped keys in a server's entry, and of other clients' keys that make a difference when
  * they are ignored. Other unknown keys are ignored silently: they may be another client's.
  */
-export function warnOddKeys(document: Document): ConfigProblem[] {
+export function warnUnknownKeys(document: Document): ConfigProblem[] {
   const { value } = document;
   const servers = isObject(value) ? value["mcpServers"] : undefined;
   return entriesOf(isObject(servers) ? servers : {}).flatMap(([name, entry]) => {
     if (!isObject(entry)) return [];
     return entriesOf(entry).flatMap(([key, member]) => {
-      const message = entryKeys.includes(key) ? undefined : adviseOn(key, member, entry);
+      const message = ENTRY_KEYS.includes(key) ? undefined : describeUnknownKey(key, member, entry);
       if (message === undefined) return [];
-      return [document.problem(["mcpServers", name, key], message, "key")];
+      return [document.createProblem(["mcpServers", name, key], message, "key")];
     });
   });
 }
 
-function adviseOn(key: string, value: JsonValue, entry: JsonObject): string | undefined {
-  if (gatewayKeys.includes(key)) return 'ignored here: it belongs under "gateway"';
+function describeUnknownKey(key: string, value: JsonValue, entry: JsonObject): string | undefined {
+  if (GATEWAY_KEYS.includes(key)) return 'ignored here: it belongs under "gateway"';
   if (key === findDisablingKey(entry)) {
     return `"${key}": false disables this server: write "disabled": true instead to keep it ` +
       "disabled, or remove the key to enable it";
   }
-  const unsupported = UNSUPPORTED.get(key)?.(value);
+  const unsupported = ADVICE_BY_KEY.get(key)?.(value);
   if (unsupported !== undefined) return `ignored: ${unsupported}`;
-  const renamed = findRenamed(key);
+  const renamed = findKeyAlias(key);
   if (renamed === undefined) {
-    const hint = didYouMean(key, entryKeys).replace(/^; /, "ignored; ");
+    const hint = didYouMean(key, ENTRY_KEYS).replace(/^; /, "ignored; ");
     return hint === "" ? undefined : hint;
   }
   const isServer = entry["command"] !== undefined || entry["url"] !== undefined;
-  const isConnect = ["command", "url"].includes(renamed.ours);
+  const isConnect = ["command", "url"].includes(renamed.gatewayKey);
   // Without `command` and `url`, `checkEntries` reports the same as an error.
   if (isConnect) return isServer ? "ignored: the server already has `command` or `url`" : undefined;
-  return entry[renamed.ours] === undefined
+  return entry[renamed.gatewayKey] === undefined
     ? `ignored; ${renamed.message}`
-    : `ignored: "${renamed.ours}" is already there`;
+    : `ignored: "${renamed.gatewayKey}" is already there`;
 }

@@ -4,7 +4,7 @@ import { isObject, type JsonObject, type JsonValue } from "./json_value.ts";
 type Test = (value: JsonValue) => boolean;
 
 /** The test that each supported JSON Schema keyword makes. */
-const ASKS = new Map<string, (asked: never) => Test>(Object.entries(
+const KEYWORD_TESTS = new Map<string, (asked: never) => Test>(Object.entries(
   {
     type: (type: string) => (value) => isOfType(type, value),
     enum: (words: JsonValue[]) => (value) => words.includes(value),
@@ -18,21 +18,22 @@ const ASKS = new Map<string, (asked: never) => Test>(Object.entries(
     required: (names: string[]) => (value) =>
       !isObject(value) || names.every((name) => Object.hasOwn(value, name)),
     propertyNames: (names: JsonSchema) => (value) =>
-      !isObject(value) || Object.keys(value).every((name) => accept(names, name) !== undefined),
+      !isObject(value) ||
+      Object.keys(value).every((name) => validateBySchema(names, name) !== undefined),
   } satisfies Record<string, (asked: never) => Test>,
 ));
 
 /** Keywords about the parts of a value; `make` applies them. */
-const WITHIN = ["anyOf", "properties", "additionalProperties", "items", "default"];
+const PART_KEYWORDS = ["anyOf", "properties", "additionalProperties", "items", "default"];
 
 /** Keywords that test nothing here: annotations, and key combinations, which `checkEntries` checks. */
-const IGNORED = [
+const IGNORED_KEYWORDS = [
   ...["$schema", "title", "description", "examples", "allowComments", "allowTrailingCommas"],
   ...["oneOf", "if", "then"],
 ];
 
 /** Cached tests by schema, because one schema checks many values. */
-const known = new WeakMap<JsonSchema, readonly Test[]>();
+const testsBySchema = new WeakMap<JsonSchema, readonly Test[]>();
 
 /**
  * Validates a value by a JSON Schema that was generated from a zod schema.
@@ -40,16 +41,16 @@ const known = new WeakMap<JsonSchema, readonly Test[]>();
  * @returns The value that zod would return, defaults filled in. Undefined if zod has to decide: the
  * value is wrong, or the schema has a keyword that is unknown here, such as `$comment`.
  */
-export function accept(schema: JsonSchema, value: JsonValue): JsonValue | undefined {
-  let tests = known.get(schema);
-  if (tests === undefined) known.set(schema, tests = testsOf(schema));
-  return tests.every((test) => test(value)) ? make(schema, value) : undefined;
+export function validateBySchema(schema: JsonSchema, value: JsonValue): JsonValue | undefined {
+  let tests = testsBySchema.get(schema);
+  if (tests === undefined) testsBySchema.set(schema, tests = createTests(schema));
+  return tests.every((test) => test(value)) ? validateParts(schema, value) : undefined;
 }
 
-function testsOf(schema: JsonSchema): Test[] {
+function createTests(schema: JsonSchema): Test[] {
   return Object.entries(schema)
-    .filter(([word]) => !WITHIN.includes(word) && !IGNORED.includes(word))
-    .map(([word, asked]) => ASKS.get(word)?.(asked as never) ?? (() => false));
+    .filter(([word]) => !PART_KEYWORDS.includes(word) && !IGNORED_KEYWORDS.includes(word))
+    .map(([word, asked]) => KEYWORD_TESTS.get(word)?.(asked as never) ?? (() => false));
 }
 
 function isOfType(type: string, value: JsonValue): boolean {
@@ -59,11 +60,11 @@ function isOfType(type: string, value: JsonValue): boolean {
   return (type === "string" || type === "boolean") && typeof value === type;
 }
 
-function make(schema: JsonSchema, value: JsonValue): JsonValue | undefined {
+function validateParts(schema: JsonSchema, value: JsonValue): JsonValue | undefined {
   const { anyOf, items, properties, additionalProperties: others } = schema;
   if (Array.isArray(anyOf)) {
     for (const one of anyOf) {
-      const made = accept(one, value);
+      const made = validateBySchema(one, value);
       if (made !== undefined) return made;
     }
     return undefined;
@@ -71,7 +72,7 @@ function make(schema: JsonSchema, value: JsonValue): JsonValue | undefined {
   if (Array.isArray(value) && items !== undefined) {
     const made: JsonValue[] = [];
     for (const item of value) {
-      const one = accept(items as JsonSchema, item);
+      const one = validateBySchema(items as JsonSchema, item);
       if (one === undefined) return undefined;
       made.push(one);
     }
@@ -79,10 +80,10 @@ function make(schema: JsonSchema, value: JsonValue): JsonValue | undefined {
   }
   const isRecord = properties !== undefined || others !== undefined;
   if (!isRecord || !isObject(value)) return value;
-  return makeObject((properties ?? {}) as Record<string, JsonSchema>, others, value);
+  return validateObject((properties ?? {}) as Record<string, JsonSchema>, others, value);
 }
 
-function makeObject(
+function validateObject(
   properties: Readonly<Record<string, JsonSchema>>,
   others: unknown,
   value: JsonObject,
@@ -91,13 +92,15 @@ function makeObject(
   for (const [key, schema] of Object.entries(properties)) {
     const given = key in value ? value[key] : schema["default"] as JsonValue | undefined;
     if (given === undefined) continue;
-    const one = accept(schema, given);
+    const one = validateBySchema(schema, given);
     if (one === undefined) return undefined;
     made[key] = one;
   }
   for (const [key, member] of Object.entries(value)) {
     if (Object.hasOwn(properties, key)) continue;
-    const one = others === false ? undefined : accept((others ?? {}) as JsonSchema, member);
+    const one = others === false
+      ? undefined
+      : validateBySchema((others ?? {}) as JsonSchema, member);
     if (one === undefined) return undefined;
     made[key] = one;
   }
