@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { AuditLog } from "../../src/audit/mod.ts";
-import { idsIn, record, silentLog, testEntry, TestFolder } from "./support.ts";
+import {
+  appendAndWait,
+  createAuditEntry,
+  createRecordingLog,
+  readEntryIds,
+  TestFolder,
+} from "./audit_log_fixtures.ts";
 
 const WRITER = fileURLToPath(new URL("audit_writer.ts", import.meta.url));
 const isWindows = Deno.build.os === "windows";
@@ -20,25 +26,25 @@ function startWriter(args: string[], shell?: string): Promise<Deno.CommandOutput
 
 Deno.test("[audit.rotation] five files are kept, with the newest lines", async () => {
   using folder = new TestFolder();
-  const path = folder.at("audit.jsonl");
+  const path = folder.pathOf("audit.jsonl");
   const audit = new AuditLog({
     path,
-    fallbackPath: folder.at("no.jsonl"),
-    log: silentLog(),
+    fallbackPath: folder.pathOf("no.jsonl"),
+    log: createRecordingLog(),
     maxBytes: 1000,
   });
   for (let number = 0; number < 100; number++) {
-    await record(audit, testEntry({ request_id: number }));
+    await appendAndWait(audit, createAuditEntry({ request_id: number }));
   }
   audit.close();
   const names = ["", ".1", ".2", ".3", ".4"].map((end) => `audit.jsonl${end}`);
   assert.deepEqual(filesOf(folder), names);
-  const kept = names.toReversed().flatMap((name) => idsIn(folder.at(name)));
+  const kept = names.toReversed().flatMap((name) => readEntryIds(folder.pathOf(name)));
   const first = 100 - kept.length;
   assert.ok(kept.length >= 20 && first > 0, `${kept.length} lines`);
   assert.deepEqual(kept, kept.map((_, index) => `a ${first + index}`));
   for (const name of names) {
-    const { size, mode } = Deno.statSync(folder.at(name));
+    const { size, mode } = Deno.statSync(folder.pathOf(name));
     assert.ok(size < 1000 + 300, `${size} bytes`);
     if (!isWindows) assert.equal((mode ?? 0) & 0o777, 0o600);
   }
@@ -50,10 +56,10 @@ Deno.test({
   ignore: isWindows,
   fn: async () => {
     using folder = new TestFolder();
-    const path = folder.at("audit.jsonl");
+    const path = folder.pathOf("audit.jsonl");
     const names = ["one", "two", "three", "four"];
     const ended = await Promise.all(names.map((name) => {
-      return startWriter([path, folder.at("no.jsonl"), name, "2000", "20000"]);
+      return startWriter([path, folder.pathOf("no.jsonl"), name, "2000", "20000"]);
     }));
     for (const { code, stdout, stderr } of ended) {
       assert.equal(code, 0, new TextDecoder().decode(stderr));
@@ -61,7 +67,7 @@ Deno.test({
     }
     const files = filesOf(folder);
     assert.ok(files.length > 10, `${files.length} files`);
-    const found = files.flatMap((name) => idsIn(folder.at(name)));
+    const found = files.flatMap((name) => readEntryIds(folder.pathOf(name)));
     const wanted = names.flatMap((name) => Array.from({ length: 2000 }, (_, n) => `${name} ${n}`));
     assert.deepEqual(found.sort(), wanted.sort());
   },
@@ -72,23 +78,28 @@ Deno.test({
   ignore: isWindows,
   fn: async () => {
     using folder = new TestFolder();
-    const path = folder.at("audit.jsonl");
-    const options = { path, fallbackPath: folder.at("no.jsonl"), log: silentLog(), maxBytes: 1000 };
+    const path = folder.pathOf("audit.jsonl");
+    const options = {
+      path,
+      fallbackPath: folder.pathOf("no.jsonl"),
+      log: createRecordingLog(),
+      maxBytes: 1000,
+    };
     const audit = new AuditLog(options);
-    await record(audit, testEntry());
+    await appendAndWait(audit, createAuditEntry());
     {
       using other = Deno.openSync(path);
       other.lockSync(false);
-      for (let number = 0; number < 20; number++) await record(audit, testEntry());
+      for (let number = 0; number < 20; number++) await appendAndWait(audit, createAuditEntry());
     }
     assert.deepEqual(filesOf(folder), ["audit.jsonl"]);
     audit.close();
     // The next process that opens the log rotates it.
     const next = new AuditLog(options);
-    await record(next, testEntry());
+    await appendAndWait(next, createAuditEntry());
     next.close();
     assert.deepEqual(filesOf(folder), ["audit.jsonl", "audit.jsonl.1"]);
-    assert.equal(idsIn(`${path}.1`).length + idsIn(path).length, 22);
+    assert.equal(readEntryIds(`${path}.1`).length + readEntryIds(path).length, 22);
   },
 });
 
@@ -98,11 +109,11 @@ Deno.test({
   fn: async () => {
     using folder = new TestFolder();
     // A rotation would rename the link, not the device.
-    const path = folder.at("audit.jsonl");
+    const path = folder.pathOf("audit.jsonl");
     Deno.symlinkSync("/dev/null", path);
-    const fallbackPath = folder.at("no.jsonl");
-    const audit = new AuditLog({ path, fallbackPath, log: silentLog(), maxBytes: 1000 });
-    for (let number = 0; number < 20; number++) await record(audit, testEntry());
+    const fallbackPath = folder.pathOf("no.jsonl");
+    const audit = new AuditLog({ path, fallbackPath, log: createRecordingLog(), maxBytes: 1000 });
+    for (let number = 0; number < 20; number++) await appendAndWait(audit, createAuditEntry());
     audit.close();
     assert.deepEqual(filesOf(folder), ["audit.jsonl"]);
     assert.equal(Deno.readLinkSync(path), "/dev/null");
@@ -114,13 +125,13 @@ Deno.test({
   ignore: isWindows,
   fn: async () => {
     using folder = new TestFolder();
-    const path = folder.at("audit.jsonl");
+    const path = folder.pathOf("audit.jsonl");
     // The system aborts the write that would make the file longer than 8 blocks.
     const shell = 'trap \'\' XFSZ; ulimit -f 8; exec "$0" "$@"';
     const { code, stdout, stderr } = await startWriter([path, path, "one", "200"], shell);
     assert.equal(code, 0, new TextDecoder().decode(stderr));
     const { failures, dropped } = JSON.parse(new TextDecoder().decode(stdout));
-    const found = idsIn(path);
+    const found = readEntryIds(path);
     assert.ok(failures > 0 && found.length > 10, `${failures} failures, ${found.length} lines`);
     assert.deepEqual(found, found.map((_, index) => `one ${index}`));
     assert.equal(found.length + dropped, 200);
@@ -129,11 +140,11 @@ Deno.test({
 
 Deno.test("[audit.failing-disk] an entry gets a line of its own, even after half a line", async () => {
   using folder = new TestFolder();
-  const path = folder.at("audit.jsonl");
+  const path = folder.pathOf("audit.jsonl");
   Deno.writeTextFileSync(path, '{"timestamp":"20');
-  const audit = new AuditLog({ path, fallbackPath: path, log: silentLog() });
-  await record(audit, testEntry());
-  await record(audit, testEntry());
+  const audit = new AuditLog({ path, fallbackPath: path, log: createRecordingLog() });
+  await appendAndWait(audit, createAuditEntry());
+  await appendAndWait(audit, createAuditEntry());
   audit.close();
   const lines = Deno.readTextFileSync(path).split("\n");
   assert.equal(lines.length, 4);

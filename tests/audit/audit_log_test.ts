@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { AuditLog } from "../../src/audit/mod.ts";
 import { waitUntil } from "../e2e/wait.ts";
-import { idsIn, record, silentLog, testEntry, TestFolder } from "./support.ts";
+import {
+  appendAndWait,
+  createAuditEntry,
+  createRecordingLog,
+  readEntryIds,
+  TestFolder,
+} from "./audit_log_fixtures.ts";
 
 const FULL_DISK = fileURLToPath(new URL("full_disk.ts", import.meta.url));
 
@@ -35,19 +41,19 @@ Deno.test({
   ignore: Deno.build.os === "windows",
   fn: async () => {
     using folder = new TestFolder();
-    const path = folder.at("logs", "audit.jsonl");
-    const log = silentLog();
-    const audit = new AuditLog({ path, fallbackPath: folder.at("no.jsonl"), log });
-    await record(audit, testEntry());
-    Deno.removeSync(folder.at("logs"), { recursive: true });
+    const path = folder.pathOf("logs", "audit.jsonl");
+    const log = createRecordingLog();
+    const audit = new AuditLog({ path, fallbackPath: folder.pathOf("no.jsonl"), log });
+    await appendAndWait(audit, createAuditEntry());
+    Deno.removeSync(folder.pathOf("logs"), { recursive: true });
     // Answers may be sent before the deletion is noticed; none of the entries is lost.
     for (let number = 0; number < 10; number++) {
-      await record(audit, testEntry({ request_id: number }));
+      await appendAndWait(audit, createAuditEntry({ request_id: number }));
     }
     await waitUntil("there is a log again", () => exists(path));
-    await record(audit, testEntry({ request_id: "last" }));
+    await appendAndWait(audit, createAuditEntry({ request_id: "last" }));
     const wanted = Array.from({ length: 10 }, (_, number) => `a ${number}`);
-    assert.deepEqual(idsIn(path), ["a 1", ...wanted, "a last"]);
+    assert.deepEqual(readEntryIds(path), ["a 1", ...wanted, "a last"]);
     assert.deepEqual(log.messages, ["warn The audit log was deleted; a new file was created"]);
     assert.deepEqual(log.fields.at(-1), { path, rewritten: 11, lost: 0 });
     assert.deepEqual([audit.status().failures, audit.status().dropped], [0, 0]);
@@ -60,16 +66,16 @@ Deno.test({
   ignore: Deno.build.os === "windows",
   fn: async () => {
     using folder = new TestFolder();
-    const path = folder.at("audit.jsonl");
-    const log = silentLog();
-    const audit = new AuditLog({ path, fallbackPath: folder.at("no.jsonl"), log });
-    await record(audit, testEntry({ request_id: "first" }));
-    Deno.renameSync(path, folder.at("moved.jsonl"));
-    await record(audit, testEntry({ request_id: "second" }));
+    const path = folder.pathOf("audit.jsonl");
+    const log = createRecordingLog();
+    const audit = new AuditLog({ path, fallbackPath: folder.pathOf("no.jsonl"), log });
+    await appendAndWait(audit, createAuditEntry({ request_id: "first" }));
+    Deno.renameSync(path, folder.pathOf("moved.jsonl"));
+    await appendAndWait(audit, createAuditEntry({ request_id: "second" }));
     await waitUntil("there is a log again", () => exists(path));
-    await record(audit, testEntry({ request_id: "third" }));
-    assert.deepEqual(idsIn(folder.at("moved.jsonl")), ["a first", "a second"]);
-    assert.deepEqual(idsIn(path), ["a third"]);
+    await appendAndWait(audit, createAuditEntry({ request_id: "third" }));
+    assert.deepEqual(readEntryIds(folder.pathOf("moved.jsonl")), ["a first", "a second"]);
+    assert.deepEqual(readEntryIds(path), ["a third"]);
     assert.deepEqual(log.messages, ["warn The audit log was moved; a new file was created"]);
     audit.close();
   },
@@ -80,16 +86,16 @@ Deno.test({
   ignore: Deno.build.os === "windows",
   fn: async () => {
     using folder = new TestFolder();
-    const path = folder.at("logs", "audit.jsonl");
-    const fallbackPath = folder.at("state", "audit.jsonl");
-    const audit = new AuditLog({ path, fallbackPath, log: silentLog() });
-    await record(audit, testEntry({ request_id: "first" }));
+    const path = folder.pathOf("logs", "audit.jsonl");
+    const fallbackPath = folder.pathOf("state", "audit.jsonl");
+    const audit = new AuditLog({ path, fallbackPath, log: createRecordingLog() });
+    await appendAndWait(audit, createAuditEntry({ request_id: "first" }));
     Deno.removeSync(path);
-    await record(audit, testEntry({ request_id: "second" }));
+    await appendAndWait(audit, createAuditEntry({ request_id: "second" }));
     // A folder at the path, so that no file can be created there.
     Deno.mkdirSync(path);
     await waitUntil("the log is at the fallback", () => audit.path === fallbackPath);
-    assert.deepEqual(idsIn(fallbackPath), ["a first", "a second"]);
+    assert.deepEqual(readEntryIds(fallbackPath), ["a first", "a second"]);
     audit.close();
   },
 });
@@ -100,21 +106,24 @@ Deno.test({
   ignore: Deno.build.os === "windows",
   fn: async () => {
     using folder = new TestFolder();
-    const path = folder.at("audit.jsonl");
-    const log = silentLog();
-    const options = { path, fallbackPath: folder.at("no.jsonl"), log, maxBytes: 1000 };
+    const path = folder.pathOf("audit.jsonl");
+    const log = createRecordingLog();
+    const options = { path, fallbackPath: folder.pathOf("no.jsonl"), log, maxBytes: 1000 };
     const [one, other] = [new AuditLog(options), new AuditLog(options)];
-    await record(other, testEntry({ agent_id: "other", request_id: 0 }));
+    await appendAndWait(other, createAuditEntry({ agent_id: "other", request_id: 0 }));
     for (let number = 0; !exists(`${path}.1`); number++) {
-      await record(one, testEntry({ agent_id: "one", request_id: number }));
+      await appendAndWait(one, createAuditEntry({ agent_id: "one", request_id: number }));
     }
     const wanted = ["other 0"];
     await waitUntil("it writes to the new file", async () => {
       wanted.push(`other ${wanted.length}`);
-      await record(other, testEntry({ agent_id: "other", request_id: wanted.length - 1 }));
-      return idsIn(path).includes(wanted.at(-1) ?? "");
+      await appendAndWait(
+        other,
+        createAuditEntry({ agent_id: "other", request_id: wanted.length - 1 }),
+      );
+      return readEntryIds(path).includes(wanted.at(-1) ?? "");
     });
-    const all = [...idsIn(`${path}.1`), ...idsIn(path)];
+    const all = [...readEntryIds(`${path}.1`), ...readEntryIds(path)];
     assert.deepEqual(all.filter((id) => id.startsWith("other")), wanted);
     assert.deepEqual(log.messages, []);
     one.close();
@@ -127,22 +136,25 @@ Deno.test({
   ignore: Deno.build.os === "windows",
   fn: async () => {
     using folder = new TestFolder();
-    const path = folder.at("logs", "audit.jsonl");
-    const fallbackPath = folder.at("state", "audit.jsonl");
-    const log = silentLog();
+    const path = folder.pathOf("logs", "audit.jsonl");
+    const fallbackPath = folder.pathOf("state", "audit.jsonl");
+    const log = createRecordingLog();
     const audit = new AuditLog({ path, fallbackPath, log });
-    await record(audit, testEntry({ request_id: "first" }));
+    await appendAndWait(audit, createAuditEntry({ request_id: "first" }));
     // Modes do not apply to root, but no user can create a file inside a file.
-    Deno.renameSync(folder.at("logs"), folder.at("moved"));
-    Deno.writeTextFileSync(folder.at("logs"), "");
+    Deno.renameSync(folder.pathOf("logs"), folder.pathOf("moved"));
+    Deno.writeTextFileSync(folder.pathOf("logs"), "");
     const wanted = ["a first"];
     await waitUntil("the log is at the fallback", async () => {
       wanted.push(`a ${wanted.length}`);
-      await record(audit, testEntry({ request_id: wanted.length - 1 }));
+      await appendAndWait(audit, createAuditEntry({ request_id: wanted.length - 1 }));
       return audit.path === fallbackPath;
     });
     audit.close();
-    assert.deepEqual([...idsIn(folder.at("moved", "audit.jsonl")), ...idsIn(fallbackPath)], wanted);
+    assert.deepEqual([
+      ...readEntryIds(folder.pathOf("moved", "audit.jsonl")),
+      ...readEntryIds(fallbackPath),
+    ], wanted);
     assert.deepEqual(log.messages.map((text) => text.split(" ")[0]), ["warn"]);
   },
 });

@@ -1,16 +1,16 @@
 /** Writes lines to an audit log in a process of its own: PATH FALLBACK NAME COUNT MAX_BYTES. */
 import { AuditLog } from "../../src/audit/mod.ts";
-import { record, silentLog, testEntry } from "./support.ts";
+import { appendAndWait, createAuditEntry, createRecordingLog } from "./audit_log_fixtures.ts";
 
 const [path = "", fallbackPath = "", name = "", count = "0", maxBytes = "0"] = Deno.args;
 const audit = new AuditLog({
   path,
   fallbackPath,
-  log: silentLog(),
+  log: createRecordingLog(),
   ...(maxBytes === "0" ? {} : { maxBytes: Number(maxBytes), maxFiles: 200 }),
 });
 for (let number = 0; number < Number(count); number++) {
-  await record(audit, testEntry({ agent_id: name, request_id: number }));
+  await appendAndWait(audit, createAuditEntry({ agent_id: name, request_id: number }));
   if (number % 50 === 0) await new Promise((resolve) => setTimeout(resolve, 0));
 }
 const { failures } = audit.status();

@@ -2,7 +2,13 @@
 import assert from "node:assert/strict";
 import { AuditLog } from "../../src/audit/mod.ts";
 import { waitUntil } from "../e2e/wait.ts";
-import { idsIn, record, silentLog, testEntry, TestFolder } from "./support.ts";
+import {
+  appendAndWait,
+  createAuditEntry,
+  createRecordingLog,
+  readEntryIds,
+  TestFolder,
+} from "./audit_log_fixtures.ts";
 
 /** Replaces the target of a link. */
 function swap(path: string, target: string): void {
@@ -13,23 +19,23 @@ function swap(path: string, target: string): void {
 const CASES: Readonly<Record<string, () => void | Promise<void>>> = {
   async recovery() {
     using folder = new TestFolder();
-    const path = folder.at("audit.jsonl");
+    const path = folder.pathOf("audit.jsonl");
     Deno.symlinkSync("/dev/full", path);
-    const log = silentLog();
+    const log = createRecordingLog();
     const audit = new AuditLog({ path, fallbackPath: path, log, retryMs: 5 });
     for (let number = 0; number < 50; number++) {
-      await record(audit, testEntry({ request_id: number }));
+      await appendAndWait(audit, createAuditEntry({ request_id: number }));
     }
     await waitUntil("it was tried again", () => audit.status().failures > 5);
     assert.equal(audit.status().waiting, 50);
     assert.deepEqual([audit.status().path, audit.status().dropped], [null, 0]);
     assert.deepEqual(log.messages.map((text) => text.split(" ")[0]), ["error"]);
-    swap(path, folder.at("real.jsonl"));
+    swap(path, folder.pathOf("real.jsonl"));
     // Without another operation.
     await waitUntil("it is written", () => audit.status().waiting === 0);
-    await record(audit, testEntry({ request_id: 50 }));
+    await appendAndWait(audit, createAuditEntry({ request_id: 50 }));
     assert.deepEqual(
-      idsIn(folder.at("real.jsonl")),
+      readEntryIds(folder.pathOf("real.jsonl")),
       Array.from({ length: 51 }, (_, number) => `a ${number}`),
     );
     assert.deepEqual(log.messages.map((text) => text.split(" ")[0]), ["error", "info"]);
@@ -37,10 +43,10 @@ const CASES: Readonly<Record<string, () => void | Promise<void>>> = {
   },
   async bound() {
     using folder = new TestFolder();
-    const log = silentLog();
+    const log = createRecordingLog();
     const audit = new AuditLog({ path: "/dev/full", fallbackPath: "/dev/full", log });
-    const entry = testEntry({ args: JSON.stringify("x".repeat(4000)) });
-    for (let number = 0; number < 1000; number++) await record(audit, entry);
+    const entry = createAuditEntry({ args: JSON.stringify("x".repeat(4000)) });
+    for (let number = 0; number < 1000; number++) await appendAndWait(audit, entry);
     const { waiting, dropped } = audit.status();
     assert.equal(waiting + dropped, 1000);
     assert.ok(waiting > 200 && waiting * 4000 <= 1024 * 1024, `${waiting} wait`);
@@ -51,24 +57,24 @@ const CASES: Readonly<Record<string, () => void | Promise<void>>> = {
   },
   async elsewhere() {
     using folder = new TestFolder();
-    const path = folder.at("audit.jsonl");
+    const path = folder.pathOf("audit.jsonl");
     Deno.symlinkSync("/dev/full", path);
-    const log = silentLog();
-    const fallbackPath = folder.at("state", "audit.jsonl");
+    const log = createRecordingLog();
+    const fallbackPath = folder.pathOf("state", "audit.jsonl");
     const audit = new AuditLog({ path, fallbackPath, log, returnMs: 0.001 });
     for (let number = 0; number < 5; number++) {
-      await record(audit, testEntry({ request_id: number }));
+      await appendAndWait(audit, createAuditEntry({ request_id: number }));
     }
     assert.equal(audit.path, fallbackPath);
     // Each entry was on disk when its call was answered.
-    assert.deepEqual(idsIn(fallbackPath), ["a 0", "a 1", "a 2", "a 3", "a 4"]);
+    assert.deepEqual(readEntryIds(fallbackPath), ["a 0", "a 1", "a 2", "a 3", "a 4"]);
     assert.deepEqual(log.messages.map((text) => text.split(" ")[0]), ["warn"]);
     assert.ok(log.messages[0]?.includes(path) && log.messages[0].includes(fallbackPath));
-    swap(path, folder.at("real.jsonl"));
-    await record(audit, testEntry({ request_id: 5 }));
-    await record(audit, testEntry({ request_id: 6 }));
+    swap(path, folder.pathOf("real.jsonl"));
+    await appendAndWait(audit, createAuditEntry({ request_id: 5 }));
+    await appendAndWait(audit, createAuditEntry({ request_id: 6 }));
     assert.equal(audit.path, path);
-    assert.deepEqual(idsIn(folder.at("real.jsonl")), ["a 5", "a 6"]);
+    assert.deepEqual(readEntryIds(folder.pathOf("real.jsonl")), ["a 5", "a 6"]);
     audit.close();
   },
 };

@@ -1,29 +1,38 @@
 import assert from "node:assert/strict";
 import { FollowedLog } from "../../src/cli/audit_files.ts";
 import { readSince } from "../../src/cli/times.ts";
-import { TestFolder } from "../audit/support.ts";
-import { auditText, runStats, runTail } from "./audit_support.ts";
+import { TestFolder } from "../audit/audit_log_fixtures.ts";
+import { createAuditLine, runStats, runTail } from "./run_audit_commands.ts";
 
 const DENIED = { decision: "DENY", code: "DENIED_BY_POLICY", rule: "agents.b.deny.tools.db[0]" };
 
 /** A log of three files, with damage. */
 function writeLog(folder: TestFolder): string {
-  const path = folder.at("audit.jsonl");
+  const path = folder.pathOf("audit.jsonl");
   const at = (minute: number) => ({ timestamp: `2026-01-31T08:${minute}:00.000Z` });
   const write = (name: string, ...lines: string[]): void => {
-    Deno.writeTextFileSync(folder.at(name), lines.join(""));
+    Deno.writeTextFileSync(folder.pathOf(name), lines.join(""));
   };
-  const slow = Array.from({ length: 20 }, (_, n) => auditText({ ...at(10), latency_ms: n + 1 }));
+  const slow = Array.from(
+    { length: 20 },
+    (_, n) => createAuditLine({ ...at(10), latency_ms: n + 1 }),
+  );
   write("audit.jsonl.2", ...slow, '{"timestamp":"2026-01-', "\n", "\n", "[]\n", "{}\n");
-  const denied = auditText({ ...at(20), agent_id: "b", server: "db", tool: "drop", ...DENIED });
+  const denied = createAuditLine({
+    ...at(20),
+    agent_id: "b",
+    server: "db",
+    tool: "drop",
+    ...DENIED,
+  });
   write("audit.jsonl.1", denied, denied, "\xff\n");
   const timeout = { agent_id: "b", decision: "ERROR", code: "TIMEOUT", latency_ms: 9000 };
   const nobody = { agent_id: null, decision: "DENY", code: "INVALID_AGENT_ID" };
   const list = { operation: "list_servers", server: undefined, tool: undefined };
   write(
     "audit.jsonl",
-    auditText({ ...at(30), ...timeout, server: "db", tool: "query" }),
-    auditText({ ...at(31), ...nobody, ...list }),
+    createAuditLine({ ...at(30), ...timeout, server: "db", tool: "query" }),
+    createAuditLine({ ...at(31), ...nobody, ...list }),
   );
   return path;
 }
@@ -66,7 +75,10 @@ Deno.test("[audit.stats] the text has 80 columns, the slowest first, and no cont
   using folder = new TestFolder();
   const path = writeLog(folder);
   const name = `long\x1b[2J\u202e${"x".repeat(200)}`;
-  const many = Array.from({ length: 30 }, (_, n) => auditText({ ...DENIED, tool: `${name}${n}` }));
+  const many = Array.from(
+    { length: 30 },
+    (_, n) => createAuditLine({ ...DENIED, tool: `${name}${n}` }),
+  );
   Deno.writeTextFileSync(path, many.join(""), { append: true });
   const { stdout } = await runStats(path, { json: false });
   for (const line of stdout.split("\n")) assert.ok([...line].length <= 80, line);
@@ -126,9 +138,9 @@ Deno.test("[audit.tail] the last operations of all files, the newest last", asyn
 
 Deno.test("[audit.tail] lines that cross chunks are read completely, from either end", async () => {
   using folder = new TestFolder();
-  const path = folder.at("audit.jsonl");
+  const path = folder.pathOf("audit.jsonl");
   const texts = Array.from({ length: 3000 }, (_, n) => {
-    return auditText({ request_id: n, note: "é".repeat(n % 700) });
+    return createAuditLine({ request_id: n, note: "é".repeat(n % 700) });
   });
   const monster = `"${"x".repeat(3 * 1024 * 1024)}"\n`;
   Deno.writeTextFileSync(path, [...texts, monster, ...texts].join(""));
@@ -141,9 +153,9 @@ Deno.test("[audit.tail] lines that cross chunks are read completely, from either
 
 Deno.test("[audit.stream] a log of 20 MB takes no more memory than one of 2 MB", async () => {
   using folder = new TestFolder();
-  const path = folder.at("audit.jsonl");
+  const path = folder.pathOf("audit.jsonl");
   const lines = Array.from({ length: 10_000 }, (_, n) => {
-    return auditText({ agent_id: `agent-${n % 100}`, latency_ms: n % 500 });
+    return createAuditLine({ agent_id: `agent-${n % 100}`, latency_ms: n % 500 });
   }).join("");
   Deno.writeTextFileSync(path, lines);
   await runStats(path);
@@ -158,7 +170,7 @@ Deno.test("[audit.stream] a log of 20 MB takes no more memory than one of 2 MB",
 
 Deno.test("[audit.stats] a missing log is reported", async () => {
   using folder = new TestFolder();
-  const { code, stdout, stderr } = await runStats(folder.at("none.jsonl"));
+  const { code, stdout, stderr } = await runStats(folder.pathOf("none.jsonl"));
   assert.deepEqual([code, stdout], [1, ""]);
   assert.match(stderr, /no audit log at .*none\.jsonl/);
   assert.equal((await runTail(folder.path)).code, 1);
@@ -166,15 +178,15 @@ Deno.test("[audit.stats] a missing log is reported", async () => {
 
 Deno.test("[audit.tail] long names are cut, but neither the rule nor the code", async () => {
   using folder = new TestFolder();
-  const path = folder.at("audit.jsonl");
+  const path = folder.pathOf("audit.jsonl");
   const long = "x".repeat(100);
   const rule = `agents.${long}.deny.tools.${long}[17]`;
   const more = { agent_id: long, server: long, tool: long };
   const code = "A_CODE_OF_A_SERVER_THAT_IS_RATHER_LONG";
   Deno.writeTextFileSync(
     path,
-    auditText({ ...more, decision: "DENY", code: "DENIED_BY_POLICY", rule }) +
-      auditText({ ...more, decision: "ERROR", code }),
+    createAuditLine({ ...more, decision: "DENY", code: "DENIED_BY_POLICY", rule }) +
+      createAuditLine({ ...more, decision: "ERROR", code }),
   );
   const [denied = "", failed = ""] = (await runTail(path)).stdout.split("\n");
   assert.match(denied, /^2026-01-31T08:00:00Z DENY {2}x+… 1\.50 ms agents\./);
@@ -185,9 +197,12 @@ Deno.test("[audit.tail] long names are cut, but neither the rule nor the code", 
 
 Deno.test("[audit.tool-errors] results with isError are counted separately and marked", async () => {
   using folder = new TestFolder();
-  const path = folder.at("audit.jsonl");
-  const failed = auditText({ tool_error: true });
-  Deno.writeTextFileSync(path, auditText() + failed + failed + auditText({ tool: "write" }));
+  const path = folder.pathOf("audit.jsonl");
+  const failed = createAuditLine({ tool_error: true });
+  Deno.writeTextFileSync(
+    path,
+    createAuditLine() + failed + failed + createAuditLine({ tool: "write" }),
+  );
   const figures = JSON.parse((await runStats(path)).stdout);
   assert.deepEqual([figures.decisions, figures.tool_errors], [{ ALLOW: 4 }, 2]);
   const toolErrors = (rows: Record<string, unknown>[]) => {

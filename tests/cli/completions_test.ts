@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { runOnce } from "../e2e/run_once.ts";
-import { Shell } from "./command_support.ts";
+import { Shell } from "./shell.ts";
 
 const SERVERS = { files: { command: "true" }, "a:b": { command: "true" } };
 const RULES = { agents: { reader: {}, writer: {} } };

@@ -5,7 +5,7 @@ import { Probes } from "../../src/cli/probe.ts";
 import { createLog } from "../../src/log.ts";
 import { HAS_NO_SHELL } from "../e2e/fault_processes.ts";
 import { oddServer } from "../e2e/gateway.ts";
-import { Shell } from "./command_support.ts";
+import { Shell } from "./shell.ts";
 
 const SERVERS = {
   a: { command: "npx", args: ["-y", "a"] },

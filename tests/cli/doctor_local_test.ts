@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { findLocalCause } from "../../src/downstream/causes/mod.ts";
-import { Shell } from "./command_support.ts";
+import { Shell } from "./shell.ts";
 
 /** Finds the cause in the output of a command. */
 function find(line: string, text: string) {

@@ -5,7 +5,7 @@ import {
   type RequestHandler,
   sendJson,
 } from "../downstream/remote/fake_http_server.ts";
-import { Shell } from "./command_support.ts";
+import { Shell } from "./shell.ts";
 
 type Entry = Readonly<Record<string, unknown>>;
 // deno-lint-ignore no-explicit-any -- as printed

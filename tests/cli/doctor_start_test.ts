@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { oddServer } from "../e2e/gateway.ts";
 import { HAS_NO_SHELL } from "../e2e/fault_processes.ts";
-import { Shell } from "./command_support.ts";
+import { Shell } from "./shell.ts";
 
 /** The text and mode of each script in the folder. */
 const SCRIPTS: Readonly<Record<string, readonly [string, number]>> = {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { oddServer } from "../e2e/gateway.ts";
 import { faultServer, HAS_NO_SHELL, markedProcesses, newMark } from "../e2e/fault_processes.ts";
 import { waitUntil } from "../e2e/wait.ts";
-import { Shell } from "./command_support.ts";
+import { Shell } from "./shell.ts";
 
 Deno.test({
   name: "[cli.doctor] each failure comes with its cause and its fix",

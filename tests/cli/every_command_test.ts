@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { runOnce } from "../e2e/run_once.ts";
-import { atTerminal, Shell } from "./command_support.ts";
+import { runAtTerminal, Shell } from "./shell.ts";
 
 Deno.test("[cli.help] every command is listed, and has help with an example", async () => {
   const { stdout } = await runOnce(["--help"]);
@@ -81,15 +81,15 @@ Deno.test({
     const servers = Object.fromEntries(names.map((name) => [name, { command: "no-such-program" }]));
     const green = "\x1b[32mallow\x1b[39m";
     await using shell = new Shell({ servers });
-    const colored = await atTerminal(shell, "explain --all");
+    const colored = await runAtTerminal(shell, "explain --all");
     if (colored === undefined) return;
     assert.ok(colored.includes(green), colored);
     const last = "server-number-11";
     assert.ok(colored.includes(last));
-    const live = await atTerminal(shell, `doctor ${last}`);
+    const live = await runAtTerminal(shell, `doctor ${last}`);
     assert.ok(live?.includes(`\r0/1 in 0 s; waiting for ${last}\x1b[K`), live);
     await using plain = new Shell({ servers, env: { NO_COLOR: "1" } });
-    const text = await atTerminal(plain, "explain --all");
+    const text = await runAtTerminal(plain, "explain --all");
     assert.ok(text !== undefined && !text.includes("\x1b[3"), text);
     // Deno itself sends control sequences to a terminal before the first line.
     const lines = text.slice(text.indexOf("SERVER")).split("\n").map((line) => line.trimEnd());

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { faultServer, HAS_NO_SHELL, newMark } from "../e2e/fault_processes.ts";
-import { Shell } from "./command_support.ts";
+import { Shell } from "./shell.ts";
 
 const RULES = {
   agents: {

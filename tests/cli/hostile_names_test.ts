@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { atTerminal, Shell } from "./command_support.ts";
+import { runAtTerminal, Shell } from "./shell.ts";
 
 const NAME = "ev\x1b]0;title\x07il";
 const SHOWN = /ev\\x1b\]0;title\\x07il/;
@@ -98,7 +98,7 @@ Deno.test("[cli.call] a program gets a result as it is, a terminal gets escapes"
   const piped = await shell.run(["call", "plain", "t", "--agent", "a"]);
   assert.equal(piped.stdout, raw);
   for (const flags of ["", "--json"]) {
-    const shown = await atTerminal(shell, `call plain t --agent a ${flags}`);
+    const shown = await runAtTerminal(shell, `call plain t --agent a ${flags}`);
     if (shown === undefined) return;
     assert.match(shown, /^.*(x1b|u001b)\]0;title.*\\u202e\\x9b1m/m);
     // The mark of a warning of the log is colored.

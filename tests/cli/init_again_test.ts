@@ -5,7 +5,7 @@ import type { InspectedServer } from "../../src/cli/init/inspect_servers.ts";
 import { mergeServers } from "../../src/cli/init/merge_servers.ts";
 import { describePlanned, type Plan } from "../../src/cli/init/plan.ts";
 import { nextText } from "../../src/cli/init/summary.ts";
-import { KEYS, Scene } from "./init_scene.ts";
+import { InitFixture, KEYS } from "./init_fixture.ts";
 
 const { enter, space, down } = KEYS;
 const SERVERS = /Which servers go behind the gateway/;
@@ -34,8 +34,8 @@ const NPM = {
 };
 
 Deno.test("[init.self] [init.summary] [init.agents] a second run finds and reports its own entries", async () => {
-  using scene = new Scene({ ".claude.json": CLAUDE, ".cursor/mcp.json": CURSOR });
-  const first = await scene.ask(
+  using fixture = new InitFixture({ ".claude.json": CLAUDE, ".cursor/mcp.json": CURSOR });
+  const first = await fixture.runAtTerminal(
     [
       [SERVERS, enter],
       [LOOK, "n"],
@@ -57,8 +57,8 @@ Deno.test("[init.self] [init.summary] [init.agents] a second run finds and repor
   assert.equal(first.code, 0, first.stderr);
   assert.match(first.screen, /If they are removed, Claude Code will no longer reach: memory/);
   assert.doesNotMatch(first.screen, /Cursor will no longer reach/);
-  const before = scene.files();
-  const again = await scene.ask(
+  const before = fixture.readFiles();
+  const again = await fixture.runAtTerminal(
     [
       [LOOK, "n"],
       [AGENTS, enter],
@@ -73,14 +73,14 @@ Deno.test("[init.self] [init.summary] [init.agents] a second run finds and repor
   );
   assert.equal(again.code, 0, again.stderr);
   assert.equal(again.stderr.match(/"gateway", which is the gateway itself/g)?.length, 2);
-  const cursor = JSON.parse(scene.read(".cursor/mcp.json")).mcpServers;
+  const cursor = JSON.parse(fixture.read(".cursor/mcp.json")).mcpServers;
   assert.deepEqual(cursor.gateway.args.slice(-2), ["--agent", "free"]);
-  const { mcpServers } = parse(Deno.readTextFileSync(scene.own(".mcp.json")));
+  const { mcpServers } = parse(Deno.readTextFileSync(fixture.gatewayPath(".mcp.json")));
   assert.deepEqual(Object.keys(mcpServers), ["memory", "files"]);
   assert.doesNotMatch(again.stderr, /Remove the servers|Paste|No server was taken over/);
   assert.equal(again.stdout, "");
   for (const [path, text] of Object.entries(before)) {
-    if (!path.endsWith("journal.json")) assert.equal(scene.files()[path], text, path);
+    if (!path.endsWith("journal.json")) assert.equal(fixture.readFiles()[path], text, path);
   }
 });
 
@@ -89,10 +89,10 @@ Deno.test("[init.questions] the pick list shows package, folder and client of ev
     command: "npx",
     args: ["-y", "@modelcontextprotocol/server-filesystem", folder],
   });
-  using scene = new Scene();
-  scene.write(".claude.json", { mcpServers: { filesystem: files(scene.at("notes")) } });
-  scene.write(".cursor/mcp.json", { mcpServers: { filesystem: files(scene.at("code")) } });
-  const { screen } = await scene.ask([[SERVERS, `aa${KEYS.interrupt}`]]);
+  using fixture = new InitFixture();
+  fixture.write(".claude.json", { mcpServers: { filesystem: files(fixture.pathOf("notes")) } });
+  fixture.write(".cursor/mcp.json", { mcpServers: { filesystem: files(fixture.pathOf("code")) } });
+  const { screen } = await fixture.runAtTerminal([[SERVERS, `aa${KEYS.interrupt}`]]);
   const last = screen.slice(screen.lastIndexOf("filesystem-cursor") - 200);
   assert.match(last, /server-filesystem · ~\/code · Cursor/);
   assert.match(screen, /server-filesystem · ~\/notes · Claude Code/);
@@ -149,8 +149,8 @@ Deno.test("[init.describe] [init.secrets] a description has a folder or an addre
 
 Deno.test("[init.look] a failure longer than a line keeps the leading bar and is not cut", async () => {
   const command = `/no/such/folder/${"long-name/".repeat(6)}program`;
-  using scene = new Scene({ ".cursor/mcp.json": { mcpServers: { gone: { command } } } });
-  const { screen } = await scene.ask([
+  using fixture = new InitFixture({ ".cursor/mcp.json": { mcpServers: { gone: { command } } } });
+  const { screen } = await fixture.runAtTerminal([
     [SERVERS, enter],
     [LOOK, enter],
     [AGENTS, KEYS.interrupt],

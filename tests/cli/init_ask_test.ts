@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { parse } from "jsonc-parser";
-import { type Answer, BACKUP, KEYS, Scene, undescribed } from "./init_scene.ts";
+import {
+  type Answer,
+  BACKUP_SUFFIX,
+  InitFixture,
+  KEYS,
+  removeDescriptions,
+} from "./init_fixture.ts";
 
 const { enter, space, down, interrupt, end } = KEYS;
 const SERVERS = /Which servers go behind the gateway/;
@@ -39,17 +45,17 @@ const VSCODE = `{
 const VSCODE_PATH = ".config/Code/User/mcp.json";
 
 function ownFiles(
-  scene: Scene,
+  fixture: InitFixture,
 ): { servers: Record<string, unknown>; agents: Record<string, unknown> } {
   return {
-    servers: parse(Deno.readTextFileSync(scene.own(".mcp.json"))).mcpServers,
-    agents: parse(Deno.readTextFileSync(scene.own(".mcp-gateway-rules.json"))).agents,
+    servers: parse(Deno.readTextFileSync(fixture.gatewayPath(".mcp.json"))).mcpServers,
+    agents: parse(Deno.readTextFileSync(fixture.gatewayPath(".mcp-gateway-rules.json"))).agents,
   };
 }
 
 Deno.test("[init.untouched] [init.summary] with Enter alone no file but the gateway's own is changed", async () => {
-  using scene = new Scene({ ".claude.json": CLAUDE, [VSCODE_PATH]: VSCODE });
-  const { code, stdout, stderr, screen } = await scene.ask([
+  using fixture = new InitFixture({ ".claude.json": CLAUDE, [VSCODE_PATH]: VSCODE });
+  const { code, stdout, stderr, screen } = await fixture.runAtTerminal([
     [SERVERS, enter],
     [LOOK, enter],
     [AGENTS, enter],
@@ -58,8 +64,8 @@ Deno.test("[init.untouched] [init.summary] with Enter alone no file but the gate
     [SURE, enter],
   ]);
   assert.equal(code, 0, stderr);
-  assert.equal(scene.read(".claude.json"), CLAUDE);
-  assert.equal(scene.read(VSCODE_PATH), VSCODE);
+  assert.equal(fixture.read(".claude.json"), CLAUDE);
+  assert.equal(fixture.read(VSCODE_PATH), VSCODE);
   assert.match(screen, /space: choose, a: all or none, Enter: continue/);
   assert.doesNotMatch(screen, /to submit/);
   assert.match(
@@ -67,7 +73,7 @@ Deno.test("[init.untouched] [init.summary] with Enter alone no file but the gate
     /near was for the project \/p only\. The gateway offers it in every project/,
   );
   // None of these programs exists, so their tools are unknown and nothing is allowed.
-  const { agents } = ownFiles(scene);
+  const { agents } = ownFiles(fixture);
   assert.deepEqual(agents, {
     developer: {
       allow: {
@@ -98,8 +104,8 @@ Deno.test("[init.untouched] [init.summary] with Enter alone no file but the gate
 });
 
 Deno.test("[init.questions] [init.client-entry] [init.take-out] [init.always-load] everything is imported", async () => {
-  using scene = new Scene({ ".claude.json": CLAUDE, [VSCODE_PATH]: VSCODE });
-  const { code, stdout, stderr } = await scene.ask([
+  using fixture = new InitFixture({ ".claude.json": CLAUDE, [VSCODE_PATH]: VSCODE });
+  const { code, stdout, stderr } = await fixture.runAtTerminal([
     [SERVERS, enter],
     ...UNKNOWN,
     [CLIENTS, `a${enter}`],
@@ -107,47 +113,52 @@ Deno.test("[init.questions] [init.client-entry] [init.take-out] [init.always-loa
     [SURE, enter],
   ]);
   assert.equal(code, 0, stderr);
-  const { servers, agents } = ownFiles(scene);
+  const { servers, agents } = ownFiles(fixture);
   const names = ["memory", "mine", "only", "near"];
   assert.deepEqual(Object.keys(servers), names);
   assert.deepEqual(agents, { developer: { allow: { servers: names } } });
   const args = [
-    ...["--mcp-config", scene.own(".mcp.json"), "--rules", scene.own(".mcp-gateway-rules.json")],
+    ...[
+      "--mcp-config",
+      fixture.gatewayPath(".mcp.json"),
+      "--rules",
+      fixture.gatewayPath(".mcp-gateway-rules.json"),
+    ],
     ...["--agent", "developer"],
   ];
   const entry = { type: "stdio", command: "/opt/agent-mcp-gateway", args };
-  assert.deepEqual(JSON.parse(scene.read(".claude.json")), {
+  assert.deepEqual(JSON.parse(fixture.read(".claude.json")), {
     numStartups: 3,
     mcpServers: { gateway: { ...entry, alwaysLoad: true } },
     projects: { "/p": { mcpServers: {} } },
   });
-  const vscode = scene.read(VSCODE_PATH);
+  const vscode = fixture.read(VSCODE_PATH);
   assert.ok(vscode.startsWith('{\n\t// asked for at the start\n\t"inputs": [{ "id": "token"'));
   assert.deepEqual(parse(vscode, [], { allowTrailingComma: true }).servers, {
     gateway: { ...entry, env: { TOKEN: "${input:token}" } },
   });
-  assert.equal(scene.read(`.claude.json${BACKUP}`), CLAUDE);
-  assert.equal(scene.read(VSCODE_PATH + BACKUP), VSCODE);
+  assert.equal(fixture.read(`.claude.json${BACKUP_SUFFIX}`), CLAUDE);
+  assert.equal(fixture.read(VSCODE_PATH + BACKUP_SUFFIX), VSCODE);
   assert.match(stderr, /^ {4}before: ~\/\.claude\.json\.backup-/m);
   // The entries have been written, so none has to be pasted.
   assert.equal(stdout, "");
 
-  const undone = await scene.run({ undo: true });
+  const undone = await fixture.run({ undo: true });
   assert.equal(undone.code, 0, undone.stderr);
   assert.match(undone.stderr, /Restart the clients/);
-  assert.deepEqual(scene.files(), {
+  assert.deepEqual(fixture.readFiles(), {
     "home/.claude.json": CLAUDE,
     [`home/${VSCODE_PATH}`]: VSCODE,
   });
 });
 
 Deno.test("[init.questions] [init.agents] some servers, several agents, and an agent for each client", async () => {
-  using scene = new Scene({
+  using fixture = new InitFixture({
     ".claude.json": CLAUDE,
     ".cursor/mcp.json": { mcpServers: {} },
     ".gemini/settings.json": { theme: "x" },
   });
-  const { code, stderr, stdout } = await scene.ask([
+  const { code, stderr, stdout } = await fixture.runAtTerminal([
     // All are preselected; the second is deselected.
     [SERVERS, down + space + enter],
     [LOOK, "n"],
@@ -165,16 +176,16 @@ Deno.test("[init.questions] [init.agents] some servers, several agents, and an a
     [SURE, enter],
   ]);
   assert.equal(code, 0, stderr);
-  const { servers, agents } = ownFiles(scene);
+  const { servers, agents } = ownFiles(fixture);
   assert.deepEqual(Object.keys(servers), ["memory", "near"]);
   assert.deepEqual(agents, {
     developer: { allow: { servers: ["memory", "near"] } },
     "team.reader": { allow: { servers: ["near"], tools: { near: [] } } },
   });
-  const { mcpServers } = JSON.parse(scene.read(".claude.json"));
+  const { mcpServers } = JSON.parse(fixture.read(".claude.json"));
   assert.deepEqual(Object.keys(mcpServers), ["memory", "mine", "gateway"]);
   assert.deepEqual(mcpServers.gateway.args.slice(-2), ["--agent", "developer"]);
-  const cursor = JSON.parse(scene.read(".cursor/mcp.json")).mcpServers.gateway;
+  const cursor = JSON.parse(fixture.read(".cursor/mcp.json")).mcpServers.gateway;
   assert.deepEqual(cursor.args.slice(-2), ["--agent", "team.reader"]);
   const [, printed = ""] = /# Entry for Gemini CLI, agent team\.reader\n```json\n(.*?)```/s
     .exec(stdout) ?? [];
@@ -182,11 +193,11 @@ Deno.test("[init.questions] [init.agents] some servers, several agents, and an a
 });
 
 Deno.test("[init.collisions] different servers of one name are all offered", async () => {
-  using scene = new Scene({
+  using fixture = new InitFixture({
     ".claude.json": { mcpServers: { one: { command: "npx", args: ["-y", "@x/first@1.2"] } } },
     ".cursor/mcp.json": { mcpServers: { one: { command: "uvx", args: ["second"] } } },
   });
-  const { code, stderr, screen } = await scene.ask([
+  const { code, stderr, screen } = await fixture.runAtTerminal([
     [SERVERS, space + enter],
     ...UNKNOWN,
     [CLIENTS, `a${enter}`],
@@ -197,23 +208,23 @@ Deno.test("[init.collisions] different servers of one name are all offered", asy
   // The package distinguishes them, not its launcher.
   assert.match(screen, /@x\/first · Claude Code/);
   assert.match(screen, /one-cursor.*second · Cursor · called "one" there; another server has/);
-  assert.deepEqual(undescribed(ownFiles(scene).servers as never), {
+  assert.deepEqual(removeDescriptions(ownFiles(fixture).servers as never), {
     "one-cursor": { command: "uvx", args: ["second"] },
   });
   // The other one was not imported, so it stays in its file.
-  assert.deepEqual(Object.keys(JSON.parse(scene.read(".claude.json")).mcpServers), [
+  assert.deepEqual(Object.keys(JSON.parse(fixture.read(".claude.json")).mcpServers), [
     "one",
     "gateway",
   ]);
 });
 
 Deno.test("[init.take-out] the question names only the clients whose files lose servers", async () => {
-  using scene = new Scene({
+  using fixture = new InitFixture({
     ".cursor/mcp.json": { mcpServers: { one: { command: "x" } } },
     ".gemini/settings.json": { theme: "x" },
     ".codex/config.toml": '[mcp_servers.two]\ncommand = "y"\n',
   });
-  const { code, stderr, screen } = await scene.ask([
+  const { code, stderr, screen } = await fixture.runAtTerminal([
     [SERVERS, enter],
     ...UNKNOWN,
     [CLIENTS, `a${enter}`],
@@ -223,16 +234,16 @@ Deno.test("[init.take-out] the question names only the clients whose files lose 
   assert.equal(code, 0, stderr);
   assert.match(screen, /Remove it from Cursor: the gateway serves/);
   assert.match(screen, /Codex: init does not remove servers from this file\. Remove them yourself/);
-  assert.match(scene.read(".codex/config.toml"), /\[mcp_servers\.two\]/);
+  assert.match(fixture.read(".codex/config.toml"), /\[mcp_servers\.two\]/);
   assert.match(stderr, /Remove the servers from Codex: until then/);
 });
 
 Deno.test("[init.stranger] names in an untrusted file cannot move the cursor", async () => {
   const name = "near\x1b[2J\u202e";
-  using scene = new Scene({
+  using fixture = new InitFixture({
     "../work/.mcp.json": { mcpServers: { [name]: { command: "npx", args: ["-y", "p\x1b[8m"] } } },
   });
-  const { code, screen, stderr } = await scene.ask([
+  const { code, screen, stderr } = await fixture.runAtTerminal([
     [SERVERS, space + enter],
     [LOOK, enter],
     [AGENTS, `developer other${enter}`],
@@ -251,8 +262,11 @@ Deno.test("[init.stranger] names in an untrusted file cannot move the cursor", a
 });
 
 Deno.test("[init.agents] without any client, the entries of the other agents are listed", async () => {
-  using scene = new Scene();
-  const { code, stdout } = await scene.ask([[AGENTS, `developer reviewer${enter}`], [SURE, enter]]);
+  using fixture = new InitFixture();
+  const { code, stdout } = await fixture.runAtTerminal([[AGENTS, `developer reviewer${enter}`], [
+    SURE,
+    enter,
+  ]]);
   assert.equal(code, 0);
   assert.match(stdout, /# Entry for your client, agent developer\n/);
   assert.equal(stdout.match(/# Entry/g)?.length, 1);
@@ -261,32 +275,34 @@ Deno.test("[init.agents] without any client, the entries of the other agents are
 });
 
 Deno.test("[init.stranger] servers of the working folder are offered, but not preselected", async () => {
-  using scene = new Scene({ "../work/.mcp.json": { mcpServers: { near: { command: "x" } } } });
-  const { code } = await scene.ask([[SERVERS, enter], [AGENTS, enter], [SURE, enter]]);
+  using fixture = new InitFixture({
+    "../work/.mcp.json": { mcpServers: { near: { command: "x" } } },
+  });
+  const { code } = await fixture.runAtTerminal([[SERVERS, enter], [AGENTS, enter], [SURE, enter]]);
   assert.equal(code, 0);
-  assert.deepEqual(ownFiles(scene).servers, {});
+  assert.deepEqual(ownFiles(fixture).servers, {});
 });
 
 Deno.test("[init.client-entry] an existing entry keeps its name and its variables", async () => {
   const old = { command: "uvx", args: ["agent-mcp-gateway"], env: { KEY: "k" } };
   const other = { command: "x" };
-  using scene = new Scene({
+  using fixture = new InitFixture({
     ".cursor/mcp.json": { mcpServers: { gw: old } },
     ".claude.json": { mcpServers: { gateway: other } },
   });
-  const { code, stderr } = await scene.ask([
+  const { code, stderr } = await fixture.runAtTerminal([
     [SERVERS, space + enter],
     [AGENTS, enter],
     [CLIENTS, `a${enter}`],
     [SURE, enter],
   ]);
   assert.equal(code, 0, stderr);
-  const { mcpServers } = JSON.parse(scene.read(".cursor/mcp.json"));
+  const { mcpServers } = JSON.parse(fixture.read(".cursor/mcp.json"));
   assert.deepEqual(Object.keys(mcpServers), ["gw"]);
   assert.equal(mcpServers.gw.command, "/opt/agent-mcp-gateway");
   assert.deepEqual(mcpServers.gw.env, { KEY: "k" });
   // Another server already has the short name.
-  const { mcpServers: claude } = JSON.parse(scene.read(".claude.json"));
+  const { mcpServers: claude } = JSON.parse(fixture.read(".claude.json"));
   assert.deepEqual(Object.keys(claude), ["gateway", "agent-mcp-gateway"]);
   assert.deepEqual(claude.gateway, other);
 });
@@ -310,28 +326,28 @@ const CANCELS: readonly (readonly [how: string, answers: readonly Answer[]])[] =
 
 for (const [how, answers] of CANCELS) {
   Deno.test(`[init.cancel] ${how} writes nothing`, async () => {
-    using scene = new Scene({ ".claude.json": CLAUDE });
-    const { code, stdout, stderr } = await scene.ask(answers);
+    using fixture = new InitFixture({ ".claude.json": CLAUDE });
+    const { code, stdout, stderr } = await fixture.runAtTerminal(answers);
     assert.deepEqual([code, stdout], [130, ""]);
     assert.match(stderr, /Cancelled: nothing has been written/);
-    assert.deepEqual(scene.files(), { "home/.claude.json": CLAUDE });
+    assert.deepEqual(fixture.readFiles(), { "home/.claude.json": CLAUDE });
   });
 }
 
 Deno.test("[init.undo-client] undo removes only init's part from a client's file that has changed", async () => {
-  using scene = new Scene({ ".claude.json": CLAUDE });
-  await scene.ask([
+  using fixture = new InitFixture({ ".claude.json": CLAUDE });
+  await fixture.runAtTerminal([
     [SERVERS, enter],
     ...UNKNOWN,
     [CLIENTS, `a${enter}`],
     [STAYING, down + enter],
     [SURE, enter],
   ]);
-  scene.write(".claude.json", scene.read(".claude.json").replace(": 3,", ": 4,"));
-  const { code, stderr } = await scene.run({ undo: true });
+  fixture.write(".claude.json", fixture.read(".claude.json").replace(": 3,", ": 4,"));
+  const { code, stderr } = await fixture.run({ undo: true });
   assert.equal(code, 0, stderr);
   assert.match(stderr, /Put back what init changed in .*; later changes stay/);
-  assert.deepEqual(JSON.parse(scene.read(".claude.json")), {
+  assert.deepEqual(JSON.parse(fixture.read(".claude.json")), {
     ...JSON.parse(CLAUDE),
     numStartups: 4,
   });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type ClientId, clientLocations, type Machine } from "../../src/cli/init/clients.ts";
 import type { Disk } from "../../src/cli/init/disk.ts";
 import { findServers } from "../../src/cli/init/find_servers.ts";
-import { environment } from "./init_scene.ts";
+import { createEnvironment } from "./init_fixture.ts";
 
 const SYSTEMS: Readonly<Record<Machine["os"], Pick<Machine, "home" | "cwd">>> = {
   linux: { home: "/home/me", cwd: "/home/me/work" },
@@ -111,7 +111,7 @@ const PATHS: Readonly<Record<Machine["os"], Readonly<Record<ClientId, readonly s
 const KEYS: Readonly<Record<string, string>> = { vscode: "servers", opencode: "mcp" };
 
 function machineOf(os: Machine["os"], variables: Record<string, string> = {}): Machine {
-  return { os, ...SYSTEMS[os], env: environment(variables) };
+  return { os, ...SYSTEMS[os], env: createEnvironment(variables) };
 }
 
 function pathsOf(machine: Machine, client: ClientId): string[] {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { parse } from "jsonc-parser";
 import { checkText } from "../../src/config/editing/mod.ts";
-import { BACKUP, NOW, Scene, undescribed } from "./init_scene.ts";
+import { BACKUP_SUFFIX, InitFixture, NOW, removeDescriptions } from "./init_fixture.ts";
 import { writeFiles } from "../../src/cli/init/write_files.ts";
 
 const CURSOR = { mcpServers: { one: { command: "x", env: { API_TOKEN: "hush-hush" } } } };
@@ -12,11 +12,12 @@ function modeOf(path: string): number {
 }
 
 Deno.test("[init.yes] [init.rules] both files are written, and no client's file is changed", async () => {
-  using scene = new Scene({ ".cursor/mcp.json": CURSOR });
-  const before = scene.files();
-  const { code, stdout, stderr } = await scene.run({ yes: true });
+  using fixture = new InitFixture({ ".cursor/mcp.json": CURSOR });
+  const before = fixture.readFiles();
+  const { code, stdout, stderr } = await fixture.run({ yes: true });
   assert.equal(code, 0, stderr);
-  const { "home/.config/agent-mcp-gateway/.mcp.json": servers = "", ...others } = scene.files();
+  const { "home/.config/agent-mcp-gateway/.mcp.json": servers = "", ...others } = fixture
+    .readFiles();
   const {
     "home/.config/agent-mcp-gateway/.mcp-gateway-rules.json": rules = "",
     "home/.config/agent-mcp-gateway/init-journal.json": _journal,
@@ -29,7 +30,7 @@ Deno.test("[init.yes] [init.rules] both files are written, and no client's file 
   ], []);
   assert.match(servers, /^\/\/ The servers behind the gateway/);
   assert.match(servers, /\/\/ From Cursor, ~\/\.cursor\/mcp\.json/);
-  assert.deepEqual(undescribed(parse(servers).mcpServers), CURSOR.mcpServers);
+  assert.deepEqual(removeDescriptions(parse(servers).mcpServers), CURSOR.mcpServers);
   // No server was started, so its tools are unknown.
   assert.equal("description" in parse(servers).mcpServers.one, false);
   assert.deepEqual(parse(rules), {
@@ -45,12 +46,12 @@ Deno.test({
   name: "[init.mode] files with secrets are readable only by the user",
   ignore: !isPosix,
   fn: async () => {
-    using scene = new Scene({ ".cursor/mcp.json": CURSOR });
-    scene.write(".config/agent-mcp-gateway/.mcp.json", { mcpServers: {} });
-    Deno.chmodSync(scene.own(".mcp.json"), 0o644);
-    await scene.run({ yes: true });
-    assert.equal(modeOf(scene.own(".mcp.json")), 0o600);
-    assert.equal(modeOf(scene.own("init-journal.json")), 0o600);
+    using fixture = new InitFixture({ ".cursor/mcp.json": CURSOR });
+    fixture.write(".config/agent-mcp-gateway/.mcp.json", { mcpServers: {} });
+    Deno.chmodSync(fixture.gatewayPath(".mcp.json"), 0o644);
+    await fixture.run({ yes: true });
+    assert.equal(modeOf(fixture.gatewayPath(".mcp.json")), 0o600);
+    assert.equal(modeOf(fixture.gatewayPath("init-journal.json")), 0o600);
   },
 });
 
@@ -59,22 +60,22 @@ Deno.test({
     "[init.mode] [init.undo] a backup is readable only by the user, and undo keeps the file's mode",
   ignore: !isPosix,
   fn: async () => {
-    using scene = new Scene({ ".cursor/mcp.json": CURSOR });
-    scene.write(".config/agent-mcp-gateway/.mcp-gateway-rules.json", { agents: {} });
-    const rules = scene.own(".mcp-gateway-rules.json");
+    using fixture = new InitFixture({ ".cursor/mcp.json": CURSOR });
+    fixture.write(".config/agent-mcp-gateway/.mcp-gateway-rules.json", { agents: {} });
+    const rules = fixture.gatewayPath(".mcp-gateway-rules.json");
     Deno.chmodSync(rules, 0o644);
-    const { stderr } = await scene.run({ yes: true });
-    assert.equal(modeOf(rules + BACKUP), 0o600);
+    const { stderr } = await fixture.run({ yes: true });
+    assert.equal(modeOf(rules + BACKUP_SUFFIX), 0o600);
     // The warning about secrets names the backups.
     assert.match(stderr, /one: env\.API_TOKEN[^]*backups[^]*\.mcp-gateway-rules\.json\.backup-/);
-    const { code } = await scene.run({ undo: true });
+    const { code } = await fixture.run({ undo: true });
     assert.equal(code, 0);
     assert.equal(modeOf(rules), 0o644);
   },
 });
 
 Deno.test("[init.again] [init.backup] entries are added to the gateway's existing files, with a backup", async () => {
-  using scene = new Scene({
+  using fixture = new InitFixture({
     ".cursor/mcp.json": { mcpServers: { one: { command: "other" }, two: { command: "y" } } },
   });
   const own =
@@ -82,16 +83,16 @@ Deno.test("[init.again] [init.backup] entries are added to the gateway's existin
   const rules =
     '{\n  "agents": {\n    // he\n    "developer": { "allow": { "servers": ["one"] } },\n' +
     '    "b": {}\n  }\n}\n';
-  scene.write(".config/agent-mcp-gateway/.mcp.json", own);
-  scene.write(".config/agent-mcp-gateway/.mcp-gateway-rules.json", rules);
-  const { stderr } = await scene.run({ yes: true });
-  const servers = Deno.readTextFileSync(scene.own(".mcp.json"));
+  fixture.write(".config/agent-mcp-gateway/.mcp.json", own);
+  fixture.write(".config/agent-mcp-gateway/.mcp-gateway-rules.json", rules);
+  const { stderr } = await fixture.run({ yes: true });
+  const servers = Deno.readTextFileSync(fixture.gatewayPath(".mcp.json"));
   assert.match(servers, /^\/\/ mine\n\{\n {2}"mcpServers": \{\n {4}\/\/ first\n/);
   assert.deepEqual(parse(servers).mcpServers, {
     one: { command: "x" },
     two: { command: "y" },
   });
-  const written = Deno.readTextFileSync(scene.own(".mcp-gateway-rules.json"));
+  const written = Deno.readTextFileSync(fixture.gatewayPath(".mcp-gateway-rules.json"));
   assert.match(written, /\/\/ he/);
   assert.deepEqual(parse(written).agents, {
     developer: { allow: { servers: ["one", "two"] } },
@@ -99,73 +100,76 @@ Deno.test("[init.again] [init.backup] entries are added to the gateway's existin
   });
   assert.match(stderr, /skipped "one": the gateway already has another server with that name/);
   for (const [name, text] of [[".mcp.json", own], [".mcp-gateway-rules.json", rules]] as const) {
-    assert.equal(Deno.readTextFileSync(scene.own(name + BACKUP)), text);
-    assert.ok(stderr.includes(`~/.config/agent-mcp-gateway/${name}${BACKUP}`));
+    assert.equal(Deno.readTextFileSync(fixture.gatewayPath(name + BACKUP_SUFFIX)), text);
+    assert.ok(stderr.includes(`~/.config/agent-mcp-gateway/${name}${BACKUP_SUFFIX}`));
   }
-  const again = await scene.run({ yes: true });
+  const again = await fixture.run({ yes: true });
   assert.match(again.stderr, /^Nothing has changed$/m);
 });
 
 Deno.test("[init.again] invalid files of the gateway stop it", async () => {
-  using scene = new Scene({ ".cursor/mcp.json": CURSOR });
-  scene.write(".config/agent-mcp-gateway/.mcp.json", '{\n  "mcpServers": {},,\n}\n');
-  const before = scene.files();
-  const { code, stdout, stderr } = await scene.run({ yes: true });
+  using fixture = new InitFixture({ ".cursor/mcp.json": CURSOR });
+  fixture.write(".config/agent-mcp-gateway/.mcp.json", '{\n  "mcpServers": {},,\n}\n');
+  const before = fixture.readFiles();
+  const { code, stdout, stderr } = await fixture.run({ yes: true });
   assert.deepEqual([code, stdout], [1, ""]);
   assert.match(stderr, /\.mcp\.json:2:20: expected a key/);
   assert.match(stderr, /fix them or move them away/);
-  assert.deepEqual(scene.files(), before);
+  assert.deepEqual(fixture.readFiles(), before);
 });
 
 Deno.test("[init.here] the working folder's file keeps its servers, and gets no comments", async () => {
-  using scene = new Scene({
+  using fixture = new InitFixture({
     "../work/.mcp.json": { mcpServers: { near: { command: "n" } } },
     ".cursor/mcp.json": CURSOR,
   });
-  const { code, stdout } = await scene.run({ yes: true, here: true });
+  const { code, stdout } = await fixture.run({ yes: true, here: true });
   assert.equal(code, 0);
-  const servers = scene.read("../work/.mcp.json");
+  const servers = fixture.read("../work/.mcp.json");
   assert.deepEqual(Object.keys(JSON.parse(servers).mcpServers), ["near", "one"]);
-  assert.deepEqual(JSON.parse(scene.read(`../work/.mcp.json${BACKUP}`)), {
+  assert.deepEqual(JSON.parse(fixture.read(`../work/.mcp.json${BACKUP_SUFFIX}`)), {
     mcpServers: { near: { command: "n" } },
   });
-  assert.ok(stdout.includes(JSON.stringify(`${scene.cwd}/.mcp-gateway-rules.json`)));
-  const undone = await scene.run({ yes: true, undo: true });
+  assert.ok(stdout.includes(JSON.stringify(`${fixture.cwd}/.mcp-gateway-rules.json`)));
+  const undone = await fixture.run({ yes: true, undo: true });
   assert.equal(undone.code, 0, undone.stderr);
-  assert.deepEqual(Object.keys(scene.files()).sort(), ["home/.cursor/mcp.json", "work/.mcp.json"]);
+  assert.deepEqual(Object.keys(fixture.readFiles()).sort(), [
+    "home/.cursor/mcp.json",
+    "work/.mcp.json",
+  ]);
 });
 
 Deno.test("[init.here] a new file there is JSON that every client can read", async () => {
-  using scene = new Scene({ ".cursor/mcp.json": CURSOR });
-  await scene.run({ yes: true, here: true });
-  const { mcpServers } = JSON.parse(scene.read("../work/.mcp.json"));
-  assert.deepEqual(undescribed(mcpServers), CURSOR.mcpServers);
+  using fixture = new InitFixture({ ".cursor/mcp.json": CURSOR });
+  await fixture.run({ yes: true, here: true });
+  const { mcpServers } = JSON.parse(fixture.read("../work/.mcp.json"));
+  assert.deepEqual(removeDescriptions(mcpServers), CURSOR.mcpServers);
 });
 
 Deno.test("[init.yes] without servers to import, both files are written as templates", async () => {
-  using scene = new Scene();
-  const { code, stderr } = await scene.run({ yes: true });
+  using fixture = new InitFixture();
+  const { code, stderr } = await fixture.run({ yes: true });
   assert.equal(code, 0);
   assert.match(stderr, /No server was taken over: add yours to /);
-  const servers = Deno.readTextFileSync(scene.own(".mcp.json"));
+  const servers = Deno.readTextFileSync(fixture.gatewayPath(".mcp.json"));
   assert.match(servers, /\/\/ "memory": \{/);
   assert.deepEqual(parse(servers), { mcpServers: {} });
 });
 
 Deno.test("[init.from] a client without files, and an unknown client", async () => {
-  using scene = new Scene();
-  const absent = await scene.run({ yes: true, from: "cursor" });
+  using fixture = new InitFixture();
+  const absent = await fixture.run({ yes: true, from: "cursor" });
   assert.equal(absent.code, 1);
   assert.match(absent.stderr, /looked for ~\/\.cursor\/mcp\.json, /);
-  const wrong = await scene.run({ yes: true, from: "curser" });
+  const wrong = await fixture.run({ yes: true, from: "curser" });
   assert.equal(wrong.code, 2);
   assert.match(wrong.stderr, /no client "curser"; did you mean "cursor"\?/);
-  assert.deepEqual(scene.files(), {});
+  assert.deepEqual(fixture.readFiles(), {});
 });
 
 Deno.test("[init.no-terminal] no terminal is a usage error", async () => {
-  using scene = new Scene({ ".cursor/mcp.json": CURSOR });
-  const { code, stdout, stderr } = await scene.run({});
+  using fixture = new InitFixture({ ".cursor/mcp.json": CURSOR });
+  const { code, stdout, stderr } = await fixture.run({});
   assert.deepEqual([code, stdout], [2, ""]);
   assert.match(stderr, /add --yes/);
 });
@@ -174,74 +178,79 @@ Deno.test({
   name: "[init.links] a link stays a link, and its target keeps its permissions",
   ignore: !isPosix,
   fn: async () => {
-    using scene = new Scene({ "dotfiles/rules.json": '{"agents": {}}' });
-    Deno.chmodSync(scene.at("dotfiles/rules.json"), 0o640);
-    Deno.mkdirSync(scene.own(""), { recursive: true });
-    Deno.symlinkSync(scene.at("dotfiles/rules.json"), scene.own(".mcp-gateway-rules.json"));
-    const { code, stderr } = await scene.run({ yes: true });
+    using fixture = new InitFixture({ "dotfiles/rules.json": '{"agents": {}}' });
+    Deno.chmodSync(fixture.pathOf("dotfiles/rules.json"), 0o640);
+    Deno.mkdirSync(fixture.gatewayPath(""), { recursive: true });
+    Deno.symlinkSync(
+      fixture.pathOf("dotfiles/rules.json"),
+      fixture.gatewayPath(".mcp-gateway-rules.json"),
+    );
+    const { code, stderr } = await fixture.run({ yes: true });
     assert.equal(code, 0, stderr);
-    assert.ok(Deno.lstatSync(scene.own(".mcp-gateway-rules.json")).isSymlink);
-    assert.match(scene.read("dotfiles/rules.json"), /developer/);
-    assert.equal(modeOf(scene.at("dotfiles/rules.json")), 0o640);
+    assert.ok(Deno.lstatSync(fixture.gatewayPath(".mcp-gateway-rules.json")).isSymlink);
+    assert.match(fixture.read("dotfiles/rules.json"), /developer/);
+    assert.equal(modeOf(fixture.pathOf("dotfiles/rules.json")), 0o640);
   },
 });
 
 Deno.test("[init.whole] a failure half-way leaves every file unchanged", async () => {
-  using scene = new Scene({ "a.json": "1", "b.json": "2" });
-  const before = scene.files();
+  using fixture = new InitFixture({ "a.json": "1", "b.json": "2" });
+  const before = fixture.readFiles();
   const change = (name: string, edit: (text: string | undefined) => string) => ({
-    path: scene.at(name),
+    path: fixture.pathOf(name),
     mode: 0o600,
     edit,
   });
-  const options = { journal: scene.at("journal.json"), now: NOW };
+  const options = { journal: fixture.pathOf("journal.json"), now: NOW };
   const edits = [
     change("a.json", () => "changed"),
     change("new.json", () => "made"),
     // Another program writes to the file after it was read and before it is written.
     change("b.json", () => "changed"),
     change("c.json", () => {
-      scene.write("b.json", "2, and more");
+      fixture.write("b.json", "2, and more");
       return "made";
     }),
   ];
   await assert.rejects(writeFiles(edits, options), /b\.json: another program has just changed it/);
-  assert.deepEqual(scene.files(), { ...before, "home/b.json": "2, and more" });
+  assert.deepEqual(fixture.readFiles(), { ...before, "home/b.json": "2, and more" });
   const bad = [change("a.json", () => "changed"), change("a.json/below", () => "made")];
   await assert.rejects(writeFiles(bad, options), /nothing has been changed/);
-  assert.deepEqual(scene.files(), { ...before, "home/b.json": "2, and more" });
+  assert.deepEqual(fixture.readFiles(), { ...before, "home/b.json": "2, and more" });
 });
 
 Deno.test("[init.undo] [init.undo-changed] files are restored, changed ones only after confirmation", async () => {
-  using scene = new Scene({ ".cursor/mcp.json": CURSOR });
-  const before = scene.files();
-  assert.equal((await scene.run({ undo: true })).code, 1);
-  await scene.run({ yes: true });
-  const back = await scene.run({ undo: true });
+  using fixture = new InitFixture({ ".cursor/mcp.json": CURSOR });
+  const before = fixture.readFiles();
+  assert.equal((await fixture.run({ undo: true })).code, 1);
+  await fixture.run({ yes: true });
+  const back = await fixture.run({ undo: true });
   assert.equal(back.code, 0, back.stderr);
-  assert.deepEqual(scene.files(), before);
+  assert.deepEqual(fixture.readFiles(), before);
 
-  await scene.run({ yes: true });
+  await fixture.run({ yes: true });
   const rules = ".config/agent-mcp-gateway/.mcp-gateway-rules.json";
-  scene.write(rules, '{"agents": {"mine": {}}}');
-  const now = scene.files();
-  const refused = await scene.run({ undo: true });
+  fixture.write(rules, '{"agents": {"mine": {}}}');
+  const now = fixture.readFiles();
+  const refused = await fixture.run({ undo: true });
   assert.equal(refused.code, 1);
   assert.match(refused.stderr, /rules\.json has changed since init wrote it, 2026-.*\n.*add --yes/);
-  assert.deepEqual(scene.files(), now);
-  const partly = await scene.run({ undo: true, yes: true });
+  assert.deepEqual(fixture.readFiles(), now);
+  const partly = await fixture.run({ undo: true, yes: true });
   assert.equal(partly.code, 0);
   assert.match(partly.stderr, /^Kept .*rules\.json, which has changed since/m);
   assert.match(partly.stderr, /^Removed .*\.mcp\.json$/m);
-  assert.equal(scene.read(rules), '{"agents": {"mine": {}}}');
+  assert.equal(fixture.read(rules), '{"agents": {"mine": {}}}');
   // A file that was kept is no longer part of the undo.
-  const nothing = await scene.run({ undo: true });
+  const nothing = await fixture.run({ undo: true });
   assert.deepEqual([nothing.code, nothing.stderr], [1, "There is no init to undo\n"]);
 
-  scene.remove(".config");
-  await scene.run({ yes: true });
-  scene.write(rules, '{"agents": {"mine": {}}}');
-  const forced = await scene.ask([[/Undo the changed files, too/, "y"]], { undo: true });
+  fixture.remove(".config");
+  await fixture.run({ yes: true });
+  fixture.write(rules, '{"agents": {"mine": {}}}');
+  const forced = await fixture.runAtTerminal([[/Undo the changed files, too/, "y"]], {
+    undo: true,
+  });
   assert.equal(forced.code, 0, forced.stderr);
   // Each choice is explained, with the file that keeps the current content.
   assert.match(
@@ -249,85 +258,92 @@ Deno.test("[init.undo] [init.undo-changed] files are restored, changed ones only
     /^Yes: (\S+rules\.json) is removed, because it did not exist before init\. What is in it now is saved as \1\.backup-20260131-080509\nNo: nothing is undone; every file stays as it is now\n/m,
   );
   assert.match(forced.stderr, /^Removed (\S+rules\.json); what was in it is saved as \1\.backup/m);
-  assert.equal(scene.read(rules + BACKUP), '{"agents": {"mine": {}}}');
-  assert.deepEqual(Object.keys(scene.files()), [
-    `home/${rules}${BACKUP}`,
+  assert.equal(fixture.read(rules + BACKUP_SUFFIX), '{"agents": {"mine": {}}}');
+  assert.deepEqual(Object.keys(fixture.readFiles()), [
+    `home/${rules}${BACKUP_SUFFIX}`,
     "home/.cursor/mcp.json",
   ]);
 });
 
 Deno.test("[init.undo-changed] each choice names the backup from which a file is restored", async () => {
   const name = ".config/agent-mcp-gateway/.mcp.json";
-  using scene = new Scene({ ".cursor/mcp.json": CURSOR, [name]: '{"mcpServers": {}}' });
-  await scene.run({ yes: true });
-  scene.write(name, '{"mcpServers": {"mine": {"command": "x"}}}');
-  const changed = scene.files();
-  const refused = await scene.ask([[/Undo the changed files, too/, "n"]], { undo: true });
+  using fixture = new InitFixture({ ".cursor/mcp.json": CURSOR, [name]: '{"mcpServers": {}}' });
+  await fixture.run({ yes: true });
+  fixture.write(name, '{"mcpServers": {"mine": {"command": "x"}}}');
+  const changed = fixture.readFiles();
+  const refused = await fixture.runAtTerminal([[/Undo the changed files, too/, "n"]], {
+    undo: true,
+  });
   assert.equal(refused.code, 130);
-  assert.deepEqual(scene.files(), changed);
-  const path = scene.at(name);
+  assert.deepEqual(fixture.readFiles(), changed);
+  const path = fixture.pathOf(name);
   assert.ok(
     refused.stderr.includes(
-      `Yes: ${path} gets back what was in it before init, from ${path}${BACKUP}. ` +
-        `What is in it now is saved as ${path}${BACKUP}-2\n`,
+      `Yes: ${path} gets back what was in it before init, from ${path}${BACKUP_SUFFIX}. ` +
+        `What is in it now is saved as ${path}${BACKUP_SUFFIX}-2\n`,
     ),
     refused.stderr,
   );
-  const forced = await scene.ask([[/Undo the changed files, too/, "y"]], { undo: true });
+  const forced = await fixture.runAtTerminal([[/Undo the changed files, too/, "y"]], {
+    undo: true,
+  });
   assert.equal(forced.code, 0, forced.stderr);
-  assert.equal(scene.read(name), '{"mcpServers": {}}');
-  assert.equal(scene.read(`${name}${BACKUP}-2`), '{"mcpServers": {"mine": {"command": "x"}}}');
+  assert.equal(fixture.read(name), '{"mcpServers": {}}');
+  assert.equal(
+    fixture.read(`${name}${BACKUP_SUFFIX}-2`),
+    '{"mcpServers": {"mine": {"command": "x"}}}',
+  );
 });
 
 Deno.test("[init.clients] in the home folder, a user's own file is not listed again as a project's", async () => {
-  using scene = new Scene({ ".cursor/mcp.json": CURSOR });
-  const { machine } = scene.options();
-  const { code, stderr } = await scene.run({ yes: true }, {
-    machine: { ...machine, cwd: scene.home },
+  using fixture = new InitFixture({ ".cursor/mcp.json": CURSOR });
+  const { machine } = fixture.createOptions();
+  const { code, stderr } = await fixture.run({ yes: true }, {
+    machine: { ...machine, cwd: fixture.home },
   });
   assert.equal(code, 0, stderr);
   assert.doesNotMatch(stderr, /belongs to the project|skipped/);
 });
 
 Deno.test("[init.undo] a run that was killed before it wrote a file leaves nothing behind", async () => {
-  using scene = new Scene({ ".cursor/mcp.json": CURSOR });
+  using fixture = new InitFixture({ ".cursor/mcp.json": CURSOR });
   const name = ".config/agent-mcp-gateway/.mcp.json";
-  scene.write(name, '{"mcpServers": {}}');
-  const before = scene.files();
-  await scene.run({ yes: true });
+  fixture.write(name, '{"mcpServers": {}}');
+  const before = fixture.readFiles();
+  await fixture.run({ yes: true });
   // Backup and journal are written first, so a kill after that leaves only these.
-  scene.write(name, '{"mcpServers": {}}');
-  Deno.removeSync(scene.own(".mcp-gateway-rules.json"));
-  const { code, stderr } = await scene.run({ undo: true });
+  fixture.write(name, '{"mcpServers": {}}');
+  Deno.removeSync(fixture.gatewayPath(".mcp-gateway-rules.json"));
+  const { code, stderr } = await fixture.run({ undo: true });
   assert.equal(code, 0, stderr);
-  assert.deepEqual(scene.files(), before);
+  assert.deepEqual(fixture.readFiles(), before);
 });
 
 Deno.test("[init.undo] earlier runs can be undone, too", async () => {
-  using scene = new Scene({ ".cursor/mcp.json": CURSOR });
-  const before = scene.files();
-  await scene.run({ yes: true });
-  const first = Deno.readTextFileSync(scene.own(".mcp.json"));
-  scene.write(".codeium/windsurf/mcp_config.json", { mcpServers: { two: { command: "y" } } });
-  await scene.run({ yes: true });
-  assert.notEqual(Deno.readTextFileSync(scene.own(".mcp.json")), first);
-  await scene.run({ undo: true });
-  assert.equal(Deno.readTextFileSync(scene.own(".mcp.json")), first);
-  await scene.run({ undo: true });
-  Deno.removeSync(scene.at(".codeium"), { recursive: true });
-  assert.deepEqual(scene.files(), before);
+  using fixture = new InitFixture({ ".cursor/mcp.json": CURSOR });
+  const before = fixture.readFiles();
+  await fixture.run({ yes: true });
+  const first = Deno.readTextFileSync(fixture.gatewayPath(".mcp.json"));
+  fixture.write(".codeium/windsurf/mcp_config.json", { mcpServers: { two: { command: "y" } } });
+  await fixture.run({ yes: true });
+  assert.notEqual(Deno.readTextFileSync(fixture.gatewayPath(".mcp.json")), first);
+  await fixture.run({ undo: true });
+  assert.equal(Deno.readTextFileSync(fixture.gatewayPath(".mcp.json")), first);
+  await fixture.run({ undo: true });
+  Deno.removeSync(fixture.pathOf(".codeium"), { recursive: true });
+  assert.deepEqual(fixture.readFiles(), before);
 });
 
 Deno.test("[init.undo] a missing backup is reported, and the file stays", async () => {
-  using scene = new Scene({ ".cursor/mcp.json": CURSOR });
-  scene.write(".config/agent-mcp-gateway/.mcp.json", '{"mcpServers": {}}');
-  await scene.run({ yes: true });
-  Deno.removeSync(scene.own(`.mcp.json${BACKUP}`));
-  const { code, stderr } = await scene.run({ undo: true });
+  using fixture = new InitFixture({ ".cursor/mcp.json": CURSOR });
+  fixture.write(".config/agent-mcp-gateway/.mcp.json", '{"mcpServers": {}}');
+  await fixture.run({ yes: true });
+  Deno.removeSync(fixture.gatewayPath(`.mcp.json${BACKUP_SUFFIX}`));
+  const { code, stderr } = await fixture.run({ undo: true });
   assert.equal(code, 1);
   assert.match(stderr, /Cannot put back .*\.mcp\.json: its backup .* is missing/);
-  const { mcpServers } = parse(Deno.readTextFileSync(scene.own(".mcp.json")));
-  assert.deepEqual(undescribed(mcpServers), CURSOR.mcpServers);
-  const again = await scene.run({ undo: true });
+  const { mcpServers } = parse(Deno.readTextFileSync(fixture.gatewayPath(".mcp.json")));
+  assert.deepEqual(removeDescriptions(mcpServers), CURSOR.mcpServers);
+  const again = await fixture.run({ undo: true });
   assert.match(again.stderr, /There is no init to undo/);
 });

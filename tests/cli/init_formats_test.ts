@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { parse } from "jsonc-parser";
 import { parse as parseToml } from "smol-toml";
 import { loadEditor } from "../../src/cli/init/client_text.ts";
-import { type Answer, KEYS, Scene, undescribed } from "./init_scene.ts";
+import { type Answer, InitFixture, KEYS, removeDescriptions } from "./init_fixture.ts";
 
 const { enter, down } = KEYS;
 
@@ -12,12 +12,15 @@ async function taken(
   content: unknown,
   from?: string,
 ): Promise<{ servers: Record<string, unknown>; developer: unknown; stderr: string }> {
-  using scene = new Scene({ [name]: content });
-  const { code, stderr } = await scene.run({ yes: true, ...(from === undefined ? {} : { from }) });
+  using fixture = new InitFixture({ [name]: content });
+  const { code, stderr } = await fixture.run({
+    yes: true,
+    ...(from === undefined ? {} : { from }),
+  });
   assert.equal(code, 0, stderr);
-  const { mcpServers } = parse(Deno.readTextFileSync(scene.own(".mcp.json")));
-  const { agents } = parse(Deno.readTextFileSync(scene.own(".mcp-gateway-rules.json")));
-  return { servers: undescribed(mcpServers), developer: agents.developer, stderr };
+  const { mcpServers } = parse(Deno.readTextFileSync(fixture.gatewayPath(".mcp.json")));
+  const { agents } = parse(Deno.readTextFileSync(fixture.gatewayPath(".mcp-gateway-rules.json")));
+  return { servers: removeDescriptions(mcpServers), developer: agents.developer, stderr };
 }
 
 const CODEX = `# mine
@@ -169,11 +172,11 @@ const UNKNOWN: readonly (readonly [file: string, content: string, expected: RegE
 
 for (const [file, content, expected] of UNKNOWN) {
   Deno.test(`[init.formats] [init.from] ${file} is reported, and nothing is written`, async () => {
-    using scene = new Scene({ [`../work/${file}`]: content });
-    const { code, stdout, stderr } = await scene.run({ yes: true, from: `./${file}` });
+    using fixture = new InitFixture({ [`../work/${file}`]: content });
+    const { code, stdout, stderr } = await fixture.run({ yes: true, from: `./${file}` });
     assert.deepEqual([code, stdout], [1, ""]);
     assert.match(stderr, expected);
-    assert.deepEqual(Object.keys(scene.files()), [`work/${file}`]);
+    assert.deepEqual(Object.keys(fixture.readFiles()), [`work/${file}`]);
   });
 }
 
@@ -187,15 +190,23 @@ const EVERYWHERE: readonly Answer[] = [
 ];
 
 Deno.test("[init.formats] [init.undo-client] the entry is written to Codex's file, and removed from it again", async () => {
-  using scene = new Scene({ ".codex/config.toml": CODEX });
-  const { code, stdout, stderr } = await scene.ask([...EVERYWHERE, [/Write ~.*\?/s, enter]]);
+  using fixture = new InitFixture({ ".codex/config.toml": CODEX });
+  const { code, stdout, stderr } = await fixture.runAtTerminal([...EVERYWHERE, [
+    /Write ~.*\?/s,
+    enter,
+  ]]);
   assert.equal(code, 0, stderr);
-  const text = scene.read(".codex/config.toml");
+  const text = fixture.read(".codex/config.toml");
   // Only a table of its own after the others was added.
   assert.ok(text.startsWith(CODEX), text);
   const { mcp_servers: servers } = parseToml(text) as { mcp_servers: Record<string, unknown> };
   const args = [
-    ...["--mcp-config", scene.own(".mcp.json"), "--rules", scene.own(".mcp-gateway-rules.json")],
+    ...[
+      "--mcp-config",
+      fixture.gatewayPath(".mcp.json"),
+      "--rules",
+      fixture.gatewayPath(".mcp-gateway-rules.json"),
+    ],
     ...["--agent", "developer"],
   ];
   assert.deepEqual(JSON.parse(JSON.stringify(servers.gateway)), {
@@ -205,11 +216,11 @@ Deno.test("[init.formats] [init.undo-client] the entry is written to Codex's fil
   assert.equal(stdout, "");
   // Codex changes the file in the meantime.
   const lived = text.replace('"gpt"', '"gpt-2"') + '\n[projects."/new"]\ntrust_level = "x"\n';
-  scene.write(".codex/config.toml", lived);
-  const undone = await scene.run({ undo: true });
+  fixture.write(".codex/config.toml", lived);
+  const undone = await fixture.run({ undo: true });
   assert.equal(undone.code, 0, undone.stderr);
   const wanted = `${CODEX.replace('"gpt"', '"gpt-2"')}\n[projects."/new"]\ntrust_level = "x"\n`;
-  assert.equal(scene.read(".codex/config.toml"), wanted);
+  assert.equal(fixture.read(".codex/config.toml"), wanted);
 });
 
 Deno.test("[init.formats] a long line of Codex's file that is not a table takes linear time", async () => {
@@ -223,14 +234,14 @@ Deno.test("[init.formats] a long line of Codex's file that is not a table takes 
 
 Deno.test("[init.formats] an entry of the gateway in Codex's file is replaced in place", async () => {
   const old = '[mcp_servers.gw]\ncommand = "agent-mcp-gateway"\n\n[mcp_servers.gw.env]\nA = "1"\n';
-  using scene = new Scene({ ".codex/config.toml": `${old}\n# about\n[tui]\nx = 1\n` });
-  const { code, stderr } = await scene.ask([
+  using fixture = new InitFixture({ ".codex/config.toml": `${old}\n# about\n[tui]\nx = 1\n` });
+  const { code, stderr } = await fixture.runAtTerminal([
     [/Which agents use the gateway/, enter],
     [/into which clients/, `a${enter}`],
     [/Write ~.*\?/s, enter],
   ]);
   assert.equal(code, 0, stderr);
-  const text = scene.read(".codex/config.toml");
+  const text = fixture.read(".codex/config.toml");
   assert.match(
     text,
     /^\[mcp_servers\.gw\]\n[^]*\[mcp_servers\.gw\.env\]\nA = "1"\n\n# about\n\[tui\]\nx = 1\n$/,
@@ -239,29 +250,31 @@ Deno.test("[init.formats] an entry of the gateway in Codex's file is replaced in
 });
 
 Deno.test("[init.formats] a file that cannot be edited line by line stops it, and nothing is written", async () => {
-  using scene = new Scene({ ".codex/config.toml": 'mcp_servers = { a = { command = "x" } }\n' });
-  const before = scene.files();
-  const { code, stderr } = await scene.ask([...EVERYWHERE, [/Write ~.*\?/s, enter]]);
+  using fixture = new InitFixture({
+    ".codex/config.toml": 'mcp_servers = { a = { command = "x" } }\n',
+  });
+  const before = fixture.readFiles();
+  const { code, stderr } = await fixture.runAtTerminal([...EVERYWHERE, [/Write ~.*\?/s, enter]]);
   assert.equal(code, 1);
   assert.match(
     stderr,
     /config\.toml: the table \[mcp_servers\.gateway\] cannot be changed automatically/,
   );
-  assert.deepEqual(scene.files(), before);
+  assert.deepEqual(fixture.readFiles(), before);
 });
 
 Deno.test("[init.formats] opencode and Copilot CLI get an entry in their format, a client without a file gets a new file", async () => {
-  using scene = new Scene({
+  using fixture = new InitFixture({
     ".config/opencode/opencode.json": '{\n  // kept\n  "theme": "x"\n}\n',
     ".copilot/config.json": {},
   });
-  const { code, stderr } = await scene.ask([
+  const { code, stderr } = await fixture.runAtTerminal([
     [/Which agents use the gateway/, enter],
     [/into which clients/, `a${enter}`],
     [/Write ~.*\?/s, enter],
   ]);
   assert.equal(code, 0, stderr);
-  const opencode = scene.read(".config/opencode/opencode.json");
+  const opencode = fixture.read(".config/opencode/opencode.json");
   assert.match(opencode, /\/\/ kept/);
   const { type, command, enabled } = parse(opencode).mcp.gateway;
   assert.deepEqual([type, command[0], command.at(-1), enabled], [
@@ -270,18 +283,18 @@ Deno.test("[init.formats] opencode and Copilot CLI get an entry in their format,
     "developer",
     true,
   ]);
-  const copilot = JSON.parse(scene.read(".copilot/mcp-config.json")).mcpServers.gateway;
+  const copilot = JSON.parse(fixture.read(".copilot/mcp-config.json")).mcpServers.gateway;
   assert.deepEqual([copilot.type, copilot.tools], ["local", ["*"]]);
-  const undone = await scene.run({ undo: true });
+  const undone = await fixture.run({ undo: true });
   assert.equal(undone.code, 0, undone.stderr);
-  assert.deepEqual(Object.keys(scene.files()), [
+  assert.deepEqual(Object.keys(fixture.readFiles()), [
     "home/.config/opencode/opencode.json",
     "home/.copilot/config.json",
   ]);
 });
 
 Deno.test("[init.formats] the entry is shown in the format of each installed client", async () => {
-  using scene = new Scene({
+  using fixture = new InitFixture({
     ".claude.json": {},
     ".cursor/mcp.json": {},
     ".gemini/settings.json": {},
@@ -290,7 +303,7 @@ Deno.test("[init.formats] the entry is shown in the format of each installed cli
     ".config/opencode/opencode.json": {},
     ".copilot/mcp-config.json": {},
   });
-  const { stdout } = await scene.run({ yes: true });
+  const { stdout } = await fixture.run({ yes: true });
   const blocks = [...stdout.matchAll(/^# Entry for (.*)\n```(json|toml)\n([^]*?)```/gm)];
   assert.deepEqual(blocks.map(([, title, language]) => [title, language]), [
     ["Claude Code", "json"],

@@ -1,19 +1,19 @@
 import assert from "node:assert/strict";
 import { parse } from "jsonc-parser";
-import { Scene, undescribed } from "./init_scene.ts";
+import { InitFixture, removeDescriptions } from "./init_fixture.ts";
 
 /** The servers that `init --yes` imports from a client's file. */
 async function taken(
   name: string,
   content: unknown,
 ): Promise<{ servers: Record<string, unknown>; rules: { agents: unknown }; stderr: string }> {
-  using scene = new Scene({ [name]: content });
-  const { code, stderr } = await scene.run({ yes: true });
+  using fixture = new InitFixture({ [name]: content });
+  const { code, stderr } = await fixture.run({ yes: true });
   assert.equal(code, 0, stderr);
-  const servers = parse(Deno.readTextFileSync(scene.own(".mcp.json"))).mcpServers;
+  const servers = parse(Deno.readTextFileSync(fixture.gatewayPath(".mcp.json"))).mcpServers;
   return {
-    servers: undescribed(servers),
-    rules: parse(Deno.readTextFileSync(scene.own(".mcp-gateway-rules.json"))),
+    servers: removeDescriptions(servers),
+    rules: parse(Deno.readTextFileSync(fixture.gatewayPath(".mcp-gateway-rules.json"))),
     stderr,
   };
 }
@@ -127,7 +127,7 @@ Deno.test("[init.self] the gateway itself is left out, however it is started", a
 });
 
 Deno.test("[init.damaged] a damaged file is reported with its position, and the others are imported", async () => {
-  using scene = new Scene({
+  using fixture = new InitFixture({
     ".claude.json": '{\n  "mcpServers": {\n    "a": {"command": "x",,}\n  }\n}\n',
     ".cursor/mcp.json": {
       mcpServers: {
@@ -139,7 +139,7 @@ Deno.test("[init.damaged] a damaged file is reported with its position, and the 
     ".codeium/windsurf/mcp_config.json": "",
     ".config/Code/User/mcp.json/folder": "",
   });
-  const { code, stderr } = await scene.run({ yes: true });
+  const { code, stderr } = await fixture.run({ yes: true });
   assert.equal(code, 0);
   assert.match(stderr, /^~\/\.claude\.json:3:26: expected a key in double quotes$/m);
   assert.match(stderr, /^~\/\.cursor\/mcp\.json:1:16: mcpServers\.both: left out: both `command`/m);
@@ -150,13 +150,13 @@ Deno.test("[init.damaged] a damaged file is reported with its position, and the 
   assert.match(stderr, /^~\/\.config\/Code\/User\/mcp\.json: this is a folder/m);
   assert.doesNotMatch(stderr, /windsurf/);
   assert.deepEqual(
-    undescribed(parse(scene.read(".config/agent-mcp-gateway/.mcp.json")).mcpServers),
+    removeDescriptions(parse(fixture.read(".config/agent-mcp-gateway/.mcp.json")).mcpServers),
     { good: { command: "g" } },
   );
 });
 
 Deno.test("[init.collisions] equal entries are merged, different ones get distinct names", async () => {
-  using scene = new Scene({
+  using fixture = new InitFixture({
     ".claude.json": {
       mcpServers: {
         same: { type: "stdio", command: "x", args: [], env: {} },
@@ -169,14 +169,14 @@ Deno.test("[init.collisions] equal entries are merged, different ones get distin
     },
     ".cursor/mcp.json": { mcpServers: { same: { command: "x" }, differs: { command: "four" } } },
   });
-  const { stderr } = await scene.run({ yes: true });
+  const { stderr } = await fixture.run({ yes: true });
   assert.match(
     stderr,
     /^~\/\.cursor\/mcp\.json: "differs" is taken over as "differs-cursor", because another server has that name$/m,
   );
   assert.doesNotMatch(stderr, /"same"/);
-  const read = () => parse(scene.read(".config/agent-mcp-gateway/.mcp.json")).mcpServers;
-  assert.deepEqual(undescribed(read()), {
+  const read = () => parse(fixture.read(".config/agent-mcp-gateway/.mcp.json")).mcpServers;
+  assert.deepEqual(removeDescriptions(read()), {
     same: { type: "stdio", command: "x", args: [], env: {} },
     differs: { command: "one" },
     "differs-cursor": { command: "four" },
@@ -184,26 +184,26 @@ Deno.test("[init.collisions] equal entries are merged, different ones get distin
     "differs-shop-2": { command: "three" },
   });
   // All of them are configured now, under any name.
-  const again = await scene.run({ yes: true });
+  const again = await fixture.run({ yes: true });
   assert.match(again.stderr, /^Nothing has changed$/m);
   assert.doesNotMatch(again.stderr, /"differs"/);
 });
 
 Deno.test("[init.stranger] files of the working folder are imported only if they are named", async () => {
-  using scene = new Scene({
+  using fixture = new InitFixture({
     "../work/.mcp.json": { mcpServers: { near: { command: "x" } } },
     "../work/.cursor/mcp.json": { mcpServers: { also: { command: "y" } } },
   });
   const serversOf = () =>
-    undescribed(parse(scene.read(".config/agent-mcp-gateway/.mcp.json")).mcpServers);
-  const first = await scene.run({ yes: true });
+    removeDescriptions(parse(fixture.read(".config/agent-mcp-gateway/.mcp.json")).mcpServers);
+  const first = await fixture.run({ yes: true });
   assert.equal(first.code, 0);
   assert.match(first.stderr, /\.mcp\.json: skipped "near".*add --from claude-code to take it/);
   assert.deepEqual(serversOf(), {});
-  const second = await scene.run({ yes: true, from: "cursor" });
+  const second = await fixture.run({ yes: true, from: "cursor" });
   assert.equal(second.code, 0, second.stderr);
   assert.deepEqual(serversOf(), { also: { command: "y" } });
-  const third = await scene.run({ yes: true, from: "../work/.mcp.json" });
+  const third = await fixture.run({ yes: true, from: "../work/.mcp.json" });
   assert.equal(third.code, 0, third.stderr);
   assert.deepEqual(Object.keys(serversOf()), ["also", "near"]);
 });

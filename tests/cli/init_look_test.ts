@@ -8,7 +8,7 @@ import { describeServer } from "../../src/cli/init/describe_server.ts";
 import { type InspectedServer, inspectServers } from "../../src/cli/init/inspect_servers.ts";
 import { waitUntil } from "../e2e/wait.ts";
 import { ROOT } from "../e2e/gateway_command.ts";
-import { type Answer, KEYS, Scene } from "./init_scene.ts";
+import { type Answer, InitFixture, KEYS } from "./init_fixture.ts";
 
 const { enter, down } = KEYS;
 
@@ -25,37 +25,40 @@ const FIRST: readonly Answer[] = [
 const LAST: readonly Answer[] = [[/into which clients/, enter], [/Write ~.*\?/s, enter]];
 
 /** Returns the command of a server that lists these tools. */
-function listing(scene: Scene, tools: readonly unknown[]): { command: string; args: string[] } {
-  scene.write("tools.json", tools);
+function listing(
+  fixture: InitFixture,
+  tools: readonly unknown[],
+): { command: string; args: string[] } {
+  fixture.write("tools.json", tools);
   const server = join(ROOT, "tests/fixtures/servers/listing_server.ts");
   const flags = ["run", "--quiet", "--no-config", "--no-lock", "--allow-read"];
-  return { command: Deno.execPath(), args: [...flags, server, scene.at("tools.json")] };
+  return { command: Deno.execPath(), args: [...flags, server, fixture.pathOf("tools.json")] };
 }
 
-function written(scene: Scene): {
+function written(fixture: InitFixture): {
   servers: Record<string, { description?: string }>;
   allow: { servers: string[]; tools?: Record<string, string[]> };
 } {
-  const { mcpServers } = parse(Deno.readTextFileSync(scene.own(".mcp.json")));
-  const { agents } = parse(Deno.readTextFileSync(scene.own(".mcp-gateway-rules.json")));
+  const { mcpServers } = parse(Deno.readTextFileSync(fixture.gatewayPath(".mcp.json")));
+  const { agents } = parse(Deno.readTextFileSync(fixture.gatewayPath(".mcp-gateway-rules.json")));
   return { servers: mcpServers, allow: agents.developer.allow };
 }
 
-async function realServers(scene: Scene): Promise<Record<string, unknown>> {
+async function realServers(fixture: InitFixture): Promise<Record<string, unknown>> {
   await ensureServers();
   const node = (...args: string[]) => ({ command: "node", args });
   return {
-    files: node(serverEntry("filesystem"), scene.home),
+    files: node(serverEntry("filesystem"), fixture.home),
     everything: node(serverEntry("everything")),
     gone: { command: "no-such-program" },
-    mute: listing(scene, [{ name: "get_all", inputSchema: { type: "object" } }]),
+    mute: listing(fixture, [{ name: "get_all", inputSchema: { type: "object" } }]),
   };
 }
 
 Deno.test("[init.look] [init.describe] read-only: the tools that real servers mark so, by name", async () => {
-  using scene = new Scene();
-  scene.write(".cursor/mcp.json", { mcpServers: await realServers(scene) });
-  const { code, stderr, screen } = await scene.ask(
+  using fixture = new InitFixture();
+  fixture.write(".cursor/mcp.json", { mcpServers: await realServers(fixture) });
+  const { code, stderr, screen } = await fixture.runAtTerminal(
     [
       ...FIRST,
       [/Which tools may developer call/, down + down + enter],
@@ -69,7 +72,7 @@ Deno.test("[init.look] [init.describe] read-only: the tools that real servers ma
   assert.match(screen, /files: 14 tools/);
   assert.match(screen, /✓ files: 14 tools/);
   assert.match(screen, /✗ gone: failed: .*no-such-program/);
-  const { servers, allow } = written(scene);
+  const { servers, allow } = written(fixture);
   assert.deepEqual(allow.tools?.files, [
     ...["read_file", "read_text_file", "read_media_file", "read_multiple_files"],
     ...["list_directory", "list_directory_with_sizes", "directory_tree", "search_files"],
@@ -94,7 +97,7 @@ Deno.test("[init.look] [init.describe] read-only: the tools that real servers ma
 });
 
 Deno.test("[init.look] all but destructive tools: the protocol's defaults apply, and missing annotations lead to a question", async () => {
-  using scene = new Scene();
+  using fixture = new InitFixture();
   const tools = [
     { name: "look", annotations: { readOnlyHint: true } },
     { name: "add", annotations: { readOnlyHint: false, destructiveHint: false } },
@@ -104,10 +107,10 @@ Deno.test("[init.look] all but destructive tools: the protocol's defaults apply,
     { name: "*", annotations: { readOnlyHint: true } },
     { name: "l??k", annotations: { readOnlyHint: true } },
   ];
-  scene.write(".cursor/mcp.json", {
-    mcpServers: { one: listing(scene, tools), gone: { command: "no-such-program" } },
+  fixture.write(".cursor/mcp.json", {
+    mcpServers: { one: listing(fixture, tools), gone: { command: "no-such-program" } },
   });
-  const { code, stderr, screen } = await scene.ask(
+  const { code, stderr, screen } = await fixture.runAtTerminal(
     [
       ...FIRST,
       [/Which tools may developer call/, down + enter],
@@ -119,25 +122,25 @@ Deno.test("[init.look] all but destructive tools: the protocol's defaults apply,
   );
   assert.equal(code, 0, stderr);
   assert.match(screen, /2 of 6 tools: those that are not destructive/);
-  const { allow } = written(scene);
+  const { allow } = written(fixture);
   assert.deepEqual(allow, { servers: ["one", "gone"], tools: { one: ["look", "add"] } });
 });
 
 Deno.test("[init.look] a second run gives a new server's tools to the existing agent", async () => {
-  using scene = new Scene();
+  using fixture = new InitFixture();
   const rules = { agents: { developer: { allow: { servers: ["old"] } }, other: {} } };
-  scene.write(".config/agent-mcp-gateway/.mcp.json", {
+  fixture.write(".config/agent-mcp-gateway/.mcp.json", {
     mcpServers: { old: { command: "no-such-program" } },
   });
-  scene.write(".config/agent-mcp-gateway/.mcp-gateway-rules.json", rules);
+  fixture.write(".config/agent-mcp-gateway/.mcp-gateway-rules.json", rules);
   const tools = [
     { name: "look", annotations: { readOnlyHint: true } },
     { name: "drop", annotations: { destructiveHint: true } },
   ];
-  scene.write(".gemini/settings.json", {
-    mcpServers: { one: { ...listing(scene, tools), excludeTools: ["off"] } },
+  fixture.write(".gemini/settings.json", {
+    mcpServers: { one: { ...listing(fixture, tools), excludeTools: ["off"] } },
   });
-  const { code, stderr } = await scene.ask(
+  const { code, stderr } = await fixture.runAtTerminal(
     [
       [/Which servers go behind/, enter],
       [/Start the 2 servers once/, enter],
@@ -150,7 +153,7 @@ Deno.test("[init.look] a second run gives a new server's tools to the existing a
     { env: ENV },
   );
   assert.equal(code, 0, stderr);
-  const { agents } = parse(Deno.readTextFileSync(scene.own(".mcp-gateway-rules.json")));
+  const { agents } = parse(Deno.readTextFileSync(fixture.gatewayPath(".mcp-gateway-rules.json")));
   assert.deepEqual(agents, {
     developer: {
       allow: { servers: ["old", "one"], tools: { one: ["look"] } },
@@ -166,9 +169,9 @@ const INSPECT_SERVERS = new URL("../../src/cli/init/inspect_servers.ts", import.
 const SILENT = { command: Deno.execPath(), args: ["eval", "setInterval(() => {}, 1000)"] };
 
 Deno.test("[init.look] a server that does not answer does not delay the others", async () => {
-  using scene = new Scene();
+  using fixture = new InitFixture();
   const servers = { silent: SILENT, lost: { command: "x", args: ["${NOT_THERE}"] } };
-  const { machine } = scene.options({ env: ENV });
+  const { machine } = fixture.createOptions({ env: ENV });
   const looked = await inspectServers(JSON.stringify({ mcpServers: servers }), {
     machine,
     stderr: { write: () => {} },
@@ -179,9 +182,9 @@ Deno.test("[init.look] a server that does not answer does not delay the others",
 });
 
 Deno.test("[init.look] servers are started whatever their names", async () => {
-  using scene = new Scene();
-  const { machine } = scene.options({ env: ENV });
-  const server = listing(scene, [{ name: "look" }]);
+  using fixture = new InitFixture();
+  const { machine } = fixture.createOptions({ env: ENV });
+  const server = listing(fixture, [{ name: "look" }]);
   for (const name of ["a\nb", "e\u001b[31mv", "7", "__proto__"]) {
     const text = `{"mcpServers": {"mem": ${JSON.stringify(server)}, ${JSON.stringify(name)}: ${
       JSON.stringify(server)
@@ -196,16 +199,16 @@ Deno.test({
   name: "[init.look] Ctrl-C continues with the servers that have answered",
   ignore: Deno.build.os === "windows",
   fn: async () => {
-    using scene = new Scene();
+    using fixture = new InitFixture();
     const tools = [{ name: "look", annotations: { readOnlyHint: true } }];
-    scene.write("npx", '#!/bin/sh\necho started >> "$0.log"\nexec sleep 600\n');
-    Deno.chmodSync(scene.at("npx"), 0o755);
+    fixture.write("npx", '#!/bin/sh\necho started >> "$0.log"\nexec sleep 600\n');
+    Deno.chmodSync(fixture.pathOf("npx"), 0o755);
     // One more than the number of concurrent downloads: it must not be started.
     const packages = ["a", "b", "c", "d"].map((
       name,
-    ) => [name, { command: scene.at("npx"), args: [name] }]);
+    ) => [name, { command: fixture.pathOf("npx"), args: [name] }]);
     const text = JSON.stringify({
-      mcpServers: { silent: SILENT, one: listing(scene, tools), ...Object.fromEntries(packages) },
+      mcpServers: { silent: SILENT, one: listing(fixture, tools), ...Object.fromEntries(packages) },
     });
     // In its own process, because the signal would end the tests.
     const script = `
@@ -228,7 +231,7 @@ Deno.test({
       ["one", 1],
       ...packages.map(([name]) => [name, "skipped"]),
     ]);
-    assert.equal(scene.read("npx.log"), "started\n".repeat(3));
+    assert.equal(fixture.read("npx.log"), "started\n".repeat(3));
   },
 });
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { programOf } from "../../src/config/server_program.ts";
 import { findClearTextSecrets } from "../../src/cli/init/clear_text_secrets.ts";
 import type { JsonRecord } from "../../src/cli/init/import_entry.ts";
-import { Scene } from "./init_scene.ts";
+import { InitFixture } from "./init_fixture.ts";
 
 const SK = `sk-${"a1B2".repeat(8)}`;
 
@@ -37,10 +37,10 @@ for (const [entry, paths] of ENTRIES) {
 }
 
 Deno.test("[init.secrets] positions of secrets are reported, never their values", async () => {
-  using scene = new Scene({
+  using fixture = new InitFixture({
     ".cursor/mcp.json": { mcpServers: { one: { command: "npx", args: ["-y", "p", "--key", SK] } } },
   });
-  const { stdout, stderr } = await scene.run({ yes: true });
+  const { stdout, stderr } = await fixture.run({ yes: true });
   assert.match(stderr, /holds secrets in clear text \(one: args\[3\]\)/);
   assert.ok(!(stdout + stderr).includes(SK));
 });

@@ -5,7 +5,7 @@ import { ensureServers, serverEntry, type TestServer } from "../../scripts/test_
 import { sumCosts } from "../../src/cli/savings.ts";
 import { readToolLists } from "../fixtures/tool_lists/mod.ts";
 import { DirectServer } from "../e2e/direct_server.ts";
-import { Shell } from "./command_support.ts";
+import { Shell } from "./shell.ts";
 
 function realServer(server: TestServer, ...args: string[]): { command: string; args: string[] } {
   return { command: "node", args: [serverEntry(server), ...args] };

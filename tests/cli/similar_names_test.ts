@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { oddServer } from "../e2e/gateway.ts";
-import { Shell } from "./command_support.ts";
+import { Shell } from "./shell.ts";
 
 const SERVERS = { odd: oddServer(), off: { ...oddServer(), disabled: true } };
 const RULES = {

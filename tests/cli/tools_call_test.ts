@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { oddServer } from "../e2e/gateway.ts";
 import { waitUntil } from "../e2e/wait.ts";
-import { Shell } from "./command_support.ts";
+import { Shell } from "./shell.ts";
 
 const RULES = {
   agents: {

@@ -4,7 +4,7 @@ import { escapeLines } from "../../src/text.ts";
 import { validate } from "../../src/cli/validate.ts";
 import { runOnce } from "../e2e/run_once.ts";
 import { environmentOf, TempFolder } from "../config/support.ts";
-import { Shell } from "./command_support.ts";
+import { Shell } from "./shell.ts";
 
 const golden = new URL("../golden/config/", import.meta.url).pathname;
 

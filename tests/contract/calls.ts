@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { FakeClient } from "./fake_client.ts";
 import {
-  DownstreamHarness,
+  DownstreamFixture,
   expectFailure,
   readResultJson,
   type TransportUnderTest,
-} from "./downstream_harness.ts";
+} from "./downstream_fixture.ts";
 import { createDefinition, type Fields, TOOLS } from "./scripted_server.ts";
 
 /** A result that parsing and serializing would change. */
@@ -24,15 +24,15 @@ const TASK_SCRIPT = {
 
 export function describeCalls(name: string, create: () => TransportUnderTest): void {
   Deno.test(`[sessions.results] ${name}: a result arrives as the text that was sent`, async () => {
-    await using harness = new DownstreamHarness(create());
-    const { answer, connection, request } = await harness.startHeldCall();
+    await using fixture = new DownstreamFixture(create());
+    const { answer, connection, request } = await fixture.startHeldCall();
     connection.sendTexts(`{ "id":${request.id} ,"result": ${ODD_RESULT} ,"jsonrpc":"2.0"}`);
     assert.equal(readResultJson(await answer), ODD_RESULT);
   });
 
   Deno.test(`[sessions.results] ${name}: a JSON-RPC error arrives as it was sent`, async () => {
-    await using harness = new DownstreamHarness(create());
-    const { answer, connection, request } = await harness.startHeldCall();
+    await using fixture = new DownstreamFixture(create());
+    const { answer, connection, request } = await fixture.startHeldCall();
     const error = '{"code":-32602,"message":"no \\u0041","data":{"big":12345678901234567890}}';
     connection.sendTexts(`{"jsonrpc":"2.0","id":${request.id},"error":${error}}`);
     const result = await answer;
@@ -40,7 +40,7 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
     assert.equal(result.reply.text.json, error);
     assert.equal(result.reply.error.code, -32602);
     // An error is an answer, not a failure of the server.
-    assert.equal(harness.server.status().last_error, null);
+    assert.equal(fixture.server.status().last_error, null);
   });
 
   const incompleteResults: readonly [unknown, RegExp][] = [
@@ -53,24 +53,24 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
   ];
   for (const [resultType, expected] of incompleteResults) {
     Deno.test(`[sessions.incomplete] ${name}: a result of type ${resultType} is an error, and never passed on`, async () => {
-      await using harness = new DownstreamHarness(create());
-      const { answer, connection, request } = await harness.startHeldCall();
+      await using fixture = new DownstreamFixture(create());
+      const { answer, connection, request } = await fixture.startHeldCall();
       connection.answer(request, { resultType, inputRequests: {}, content: [] });
       assert.match(await expectFailure(answer), expected);
       // A complete result is passed on unchanged, and the session stays.
-      const next = await harness.startHeldCall();
+      const next = await fixture.startHeldCall();
       connection.answer(next.request, { resultType: "complete", content: [] });
       assert.equal(readResultJson(await next.answer), '{"resultType":"complete","content":[]}');
-      assert.equal(harness.connections.length, 1);
+      assert.equal(fixture.connections.length, 1);
     });
   }
 
   Deno.test(`[sessions.arguments] ${name}: arguments and _meta arrive unchanged`, async () => {
-    await using harness = new DownstreamHarness(create());
+    await using fixture = new DownstreamFixture(create());
     const args = '{"big":12345678901234567890,"precise":1.10,"twice":1,"twice":2,"😀":"\\ud800"}';
     const meta = { "vendor/x": [1], progressToken: "the client's own", traceparent: "00-1" };
-    await harness.call("echo", { args, meta });
-    const { text, params } = await (await harness.waitForConnection()).waitForMessage("tools/call");
+    await fixture.call("echo", { args, meta });
+    const { text, params } = await (await fixture.waitForConnection()).waitForMessage("tools/call");
     assert.ok(text.includes(`"arguments":${args}`), text);
     const { progressToken, ...rest } = params?._meta as Fields;
     assert.deepEqual(rest, { "vendor/x": [1], traceparent: "00-1" });
@@ -78,15 +78,15 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
   });
 
   Deno.test(`[sessions.concurrency] ${name}: calls do not wait for others, and answers are not mixed up`, async () => {
-    await using harness = new DownstreamHarness(create());
+    await using fixture = new DownstreamFixture(create());
     const calls = Array.from({ length: 20 }, (_, number) => {
-      return harness.call("held", { args: `{"number":${number}}` });
+      return fixture.call("held", { args: `{"number":${number}}` });
     });
-    const connection = await harness.waitForConnection();
+    const connection = await fixture.waitForConnection();
     const requests = [];
     for (const _ of calls) requests.push(await connection.waitForMessage("tools/call"));
-    assert.match(readResultJson(await harness.call("echo")), /"done"/);
-    assert.equal(harness.server.status().calls_in_flight, calls.length);
+    assert.match(readResultJson(await fixture.call("echo")), /"done"/);
+    assert.equal(fixture.server.status().calls_in_flight, calls.length);
     for (const request of requests.reverse()) {
       connection.answer(request, {
         content: [],
@@ -96,14 +96,14 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
     for (const [number, call] of calls.entries()) {
       assert.equal(readResultJson(await call), `{"content":[],"number":${number}}`);
     }
-    assert.equal(harness.server.status().calls_in_flight, 0);
+    assert.equal(fixture.server.status().calls_in_flight, 0);
   });
 
   Deno.test(`[sessions.max-concurrency] ${name}: further calls are queued, with agents in rotation`, async () => {
     const options = { isolation: "shared", maxConcurrency: 1 } as const;
-    await using harness = new DownstreamHarness(create(), { options });
-    const tools = harness.listTools(new FakeClient("1").asAgent("greedy"));
-    const connection = await harness.waitForConnection();
+    await using fixture = new DownstreamFixture(create(), { options });
+    const tools = fixture.listTools(new FakeClient("1").asAgent("greedy"));
+    const connection = await fixture.waitForConnection();
     await tools;
     const [greedy, modest] = [
       new FakeClient("1").asAgent("greedy"),
@@ -111,7 +111,7 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
     ];
     const controller = new AbortController();
     const call = (number: number, by = greedy, signal = new AbortController().signal) => {
-      return harness.call("held", { args: `{"number":${number}}`, by, signal });
+      return fixture.call("held", { args: `{"number":${number}}`, by, signal });
     };
     const calls = [call(1), call(2), call(3), call(4, modest)];
     const cancelledCall = assert.rejects(
@@ -122,7 +122,7 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
     for (const _ of calls) {
       const request = await connection.waitForMessage("tools/call");
       // The session is shared, and only this call uses it: the others are queued.
-      assert.equal(harness.server.status().calls_in_flight, 1);
+      assert.equal(fixture.server.status().calls_in_flight, 1);
       order.push((request.params?.arguments as Fields).number);
       controller.abort(new Error("no longer"));
       await cancelledCall;
@@ -130,14 +130,14 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
     }
     assert.deepEqual(order, [1, 2, 4, 3]);
     await Promise.all(calls);
-    assert.match(readResultJson(await harness.call("echo", { by: greedy })), /"done"/);
+    assert.match(readResultJson(await fixture.call("echo", { by: greedy })), /"done"/);
     assert.equal(connection.countReceived("tools/call"), calls.length + 1);
   });
 
   Deno.test(`[sessions.progress] ${name}: progress reaches its call with every field`, async () => {
-    await using harness = new DownstreamHarness(create());
+    await using fixture = new DownstreamFixture(create());
     const received: Fields[] = [];
-    const { answer, connection, request } = await harness.startHeldCall({
+    const { answer, connection, request } = await fixture.startHeldCall({
       onProgress: (params) => received.push(params),
     });
     const { progressToken } = request.params?._meta as Fields;
@@ -154,10 +154,10 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
   });
 
   Deno.test(`[sessions.tasks] ${name}: a tool that must run as a task is run as one`, async () => {
-    await using harness = new DownstreamHarness(create(), {
+    await using fixture = new DownstreamFixture(create(), {
       script: { ...TASK_SCRIPT, heldMethods: ["tasks/result"] },
     });
-    const { answer, connection, request } = await harness.startHeldCall({ args: '{"a":1}' });
+    const { answer, connection, request } = await fixture.startHeldCall({ args: '{"a":1}' });
     assert.deepEqual(request.params?.task, {});
     assert.deepEqual(request.params?.arguments, { a: 1 });
     connection.answer(request, { task: { taskId: "t1", status: "working" } });
@@ -168,11 +168,11 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
   });
 
   Deno.test(`[sessions.tasks] ${name}: the progress of a task reaches its call until it ends`, async () => {
-    await using harness = new DownstreamHarness(create(), {
+    await using fixture = new DownstreamFixture(create(), {
       script: { ...TASK_SCRIPT, heldMethods: ["tasks/result"] },
     });
     const received: Fields[] = [];
-    const { answer, connection, request } = await harness.startHeldCall({
+    const { answer, connection, request } = await fixture.startHeldCall({
       onProgress: (params) => received.push(params),
     });
     const { progressToken } = request.params?._meta as Fields;
@@ -187,11 +187,11 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
   });
 
   Deno.test(`[sessions.tasks] ${name}: cancelling the call of a task cancels the task`, async () => {
-    await using harness = new DownstreamHarness(create(), {
+    await using fixture = new DownstreamFixture(create(), {
       script: { ...TASK_SCRIPT, heldMethods: ["tasks/result"] },
     });
     const controller = new AbortController();
-    const { answer, connection, request } = await harness.startHeldCall({
+    const { answer, connection, request } = await fixture.startHeldCall({
       signal: controller.signal,
     });
     connection.answer(request, { task: { taskId: "t1", status: "working" } });
@@ -208,8 +208,8 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
   ] as const;
   for (const [condition, script] of ordinaryCalls) {
     Deno.test(`[sessions.tasks] ${name}: ${condition}, the call does not run as one`, async () => {
-      await using harness = new DownstreamHarness(create(), { script });
-      const { answer, connection, request } = await harness.startHeldCall();
+      await using fixture = new DownstreamFixture(create(), { script });
+      const { answer, connection, request } = await fixture.startHeldCall();
       assert.equal(request.params?.task, undefined);
       connection.answer(request, { content: [] });
       assert.equal(readResultJson(await answer), '{"content":[]}');
@@ -217,12 +217,12 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
   }
 
   Deno.test(`[sessions.results] ${name}: an answer that is too long is reported with the limit, and other answers arrive`, async () => {
-    await using harness = new DownstreamHarness(create(), {
+    await using fixture = new DownstreamFixture(create(), {
       maxBytes: 20_000,
       script: { pages: [TOOLS] },
     });
-    const { answer, connection, request } = await harness.startHeldCall();
-    const second = await harness.startHeldCall();
+    const { answer, connection, request } = await fixture.startHeldCall();
+    const second = await fixture.startHeldCall();
     connection.answer(request, { content: [{ type: "text", text: "x".repeat(50_000) }] });
     assert.match(
       await expectFailure(answer),
@@ -230,7 +230,7 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
     );
     connection.answer(second.request, { content: [] });
     assert.equal(readResultJson(await second.answer), '{"content":[]}');
-    assert.match(readResultJson(await harness.call("echo")), /"done"/);
-    assert.equal(harness.connections.length, 1);
+    assert.match(readResultJson(await fixture.call("echo")), /"done"/);
+    assert.equal(fixture.connections.length, 1);
   });
 }

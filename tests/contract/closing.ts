@@ -2,32 +2,32 @@
 import assert from "node:assert/strict";
 import { FakeClient } from "./fake_client.ts";
 import {
-  DownstreamHarness,
+  DownstreamFixture,
   expectFailure,
   GRACE_PERIODS,
   readResultJson,
   type TransportUnderTest,
-} from "./downstream_harness.ts";
+} from "./downstream_fixture.ts";
 import { waitUntil } from "../e2e/wait.ts";
 
 export function describeClosing(name: string, create: () => TransportUnderTest): void {
   Deno.test(`[sessions.close] ${name}: when closing resolves, calls in flight have failed and all sessions have ended`, async () => {
-    await using harness = new DownstreamHarness(create());
-    const { answer, connection } = await harness.startHeldCall();
+    await using fixture = new DownstreamFixture(create());
+    const { answer, connection } = await fixture.startHeldCall();
     const failed = expectFailure(answer);
-    await harness.server.close(0, GRACE_PERIODS);
+    await fixture.server.close(0, GRACE_PERIODS);
     assert.equal(connection.hasEnded, true);
     assert.match(await failed, /its connection ended/);
-    assert.equal(harness.server.status().sessions, 0);
-    await harness.server.close(0, GRACE_PERIODS);
+    assert.equal(fixture.server.status().sessions, 0);
+    await fixture.server.close(0, GRACE_PERIODS);
   });
 
   Deno.test(`[sessions.close] ${name}: calls in flight and queued calls may finish`, async () => {
-    await using harness = new DownstreamHarness(create(), { options: { maxConcurrency: 1 } });
-    const { answer, connection, request } = await harness.startHeldCall();
-    const queued = harness.call("echo");
-    const closing = harness.server.close(60_000, GRACE_PERIODS);
-    assert.equal(harness.server.status().state, "draining");
+    await using fixture = new DownstreamFixture(create(), { options: { maxConcurrency: 1 } });
+    const { answer, connection, request } = await fixture.startHeldCall();
+    const queued = fixture.call("echo");
+    const closing = fixture.server.close(60_000, GRACE_PERIODS);
+    assert.equal(fixture.server.status().state, "draining");
     connection.answer(request, { content: [] });
     assert.equal(readResultJson(await answer), '{"content":[]}');
     assert.match(readResultJson(await queued), /"done"/);
@@ -36,28 +36,28 @@ export function describeClosing(name: string, create: () => TransportUnderTest):
   });
 
   Deno.test(`[sessions.close] ${name}: a closed server accepts no calls and starts no session`, async () => {
-    await using harness = new DownstreamHarness(create());
-    await harness.server.close(0, GRACE_PERIODS);
-    assert.match(await expectFailure(harness.call("echo")), /the gateway has taken it out of use/);
-    await expectFailure(harness.listTools());
-    await harness.server.warm(harness.client);
-    assert.equal(harness.connections.length, 0);
+    await using fixture = new DownstreamFixture(create());
+    await fixture.server.close(0, GRACE_PERIODS);
+    assert.match(await expectFailure(fixture.call("echo")), /the gateway has taken it out of use/);
+    await expectFailure(fixture.listTools());
+    await fixture.server.warm(fixture.client);
+    assert.equal(fixture.connections.length, 0);
   });
 
   Deno.test(`[sessions.close] ${name}: closing also closes a session that is being opened`, async () => {
-    await using harness = new DownstreamHarness(create());
+    await using fixture = new DownstreamFixture(create());
     const [openGate, closeGate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-    harness.openGate = openGate.promise;
-    harness.closeGate = closeGate.promise;
-    const failed = expectFailure(harness.call("echo"));
-    const closing = harness.server.close(0, GRACE_PERIODS);
+    fixture.openGate = openGate.promise;
+    fixture.closeGate = closeGate.promise;
+    const failed = expectFailure(fixture.call("echo"));
+    const closing = fixture.server.close(0, GRACE_PERIODS);
     // The session is cancelled while its connection is still being opened.
-    await waitUntil("the session is closed", () => harness.server.status().sessions === 0);
+    await waitUntil("the session is closed", () => fixture.server.status().sessions === 0);
     openGate.resolve();
     assert.match(await failed, /its session was closed while it started/);
     closeGate.resolve();
     await closing;
-    const [connection] = harness.connections;
+    const [connection] = fixture.connections;
     assert.deepEqual({ hasEnded: connection?.hasEnded, methods: connection?.receivedMethods }, {
       hasEnded: true,
       methods: [],
@@ -67,50 +67,50 @@ export function describeClosing(name: string, create: () => TransportUnderTest):
   Deno.test(`[sessions.close] ${name}: a session that was cancelled before its start is not started`, async () => {
     let now = 0;
     const script = { refusals: { initialize: "no" } };
-    await using harness = new DownstreamHarness(create(), { script, now: () => now });
-    for (let start = 0; start < 5; start++) await expectFailure(harness.call("echo"));
+    await using fixture = new DownstreamFixture(create(), { script, now: () => now });
+    for (let start = 0; start < 5; start++) await expectFailure(fixture.call("echo"));
     now = 10_000;
-    harness.script = { heldMethods: ["initialize"] };
+    fixture.script = { heldMethods: ["initialize"] };
     // One call tests whether the server works again; the other waits for the result.
-    const trial = harness.call("echo");
+    const trial = fixture.call("echo");
     const other = new FakeClient("2");
-    const waiting = expectFailure(harness.call("echo", { by: other.asAgent("a") }));
-    for (let start = 0; start < 5; start++) await harness.waitForConnection();
-    const connection = await harness.waitForConnection();
+    const waiting = expectFailure(fixture.call("echo", { by: other.asAgent("a") }));
+    for (let start = 0; start < 5; start++) await fixture.waitForConnection();
+    const connection = await fixture.waitForConnection();
     const { id } = await connection.waitForMessage("initialize");
-    await harness.server.releaseClient("2", GRACE_PERIODS);
+    await fixture.server.releaseClient("2", GRACE_PERIODS);
     connection.send({ id, result: { protocolVersion: "2025-11-25", capabilities: {} } });
     assert.match(readResultJson(await trial), /"done"/);
     assert.match(await waiting, /its session was closed while it started/);
-    assert.equal(harness.connections.length, 6);
+    assert.equal(fixture.connections.length, 6);
   });
 
   Deno.test(`[sessions.close] ${name}: closing does not wait the grace period for a session that hung`, async () => {
-    await using harness = new DownstreamHarness(create(), { pingMs: 20 });
-    await harness.listTools();
-    const { answer, connection } = await harness.startHeldCall();
+    await using fixture = new DownstreamFixture(create(), { pingMs: 20 });
+    await fixture.listTools();
+    const { answer, connection } = await fixture.startHeldCall();
     connection.changeScript({ isHanging: true });
-    await expectFailure(harness.call("echo", { timeoutMs: 20 }), "TIMEOUT");
+    await expectFailure(fixture.call("echo", { timeoutMs: 20 }), "TIMEOUT");
     await connection.waitForMessage("ping");
     for (let count = 0; count < 2; count++) {
       await connection.waitForMessage("notifications/cancelled");
     }
-    assert.equal(harness.server.status().state, "draining");
+    assert.equal(fixture.server.status().state, "draining");
     const failed = expectFailure(answer);
-    await harness.server.close(0, GRACE_PERIODS);
+    await fixture.server.close(0, GRACE_PERIODS);
     assert.match(await failed, /its connection ended/);
     assert.equal(connection.hasEnded, true);
   });
 
   Deno.test(`[sessions.close] ${name}: closing waits until the process of a broken session has ended`, async () => {
-    await using harness = new DownstreamHarness(create());
+    await using fixture = new DownstreamFixture(create());
     const gate = Promise.withResolvers<void>();
-    harness.closeGate = gate.promise;
-    const { answer, connection } = await harness.startHeldCall();
+    fixture.closeGate = gate.promise;
+    const { answer, connection } = await fixture.startHeldCall();
     connection.crash();
     await expectFailure(answer);
     const order: string[] = [];
-    const closing = harness.server.close(0, GRACE_PERIODS).then(() => order.push("closed"));
+    const closing = fixture.server.close(0, GRACE_PERIODS).then(() => order.push("closed"));
     await new Promise((resolve) => setTimeout(resolve, 0));
     order.push("process ended");
     gate.resolve();
@@ -120,9 +120,9 @@ export function describeClosing(name: string, create: () => TransportUnderTest):
   });
 
   Deno.test(`[sessions.kill] ${name}: all sessions end immediately`, async () => {
-    await using harness = new DownstreamHarness(create());
-    const { answer, connection } = await harness.startHeldCall();
-    harness.server.kill();
+    await using fixture = new DownstreamFixture(create());
+    const { answer, connection } = await fixture.startHeldCall();
+    fixture.server.kill();
     assert.match(await expectFailure(answer), /its connection ended/);
     await connection.ended;
   });

@@ -1,7 +1,7 @@
 /** Contract: requests and notifications of a server reach the client to which they belong. */
 import assert from "node:assert/strict";
 import { createResultReply, FakeClient } from "./fake_client.ts";
-import { DownstreamHarness, type HeldCall, type TransportUnderTest } from "./downstream_harness.ts";
+import { DownstreamFixture, type HeldCall, type TransportUnderTest } from "./downstream_fixture.ts";
 import type { CancelSignal } from "../../src/jsonrpc/mod.ts";
 import type { Fields } from "./scripted_server.ts";
 
@@ -22,9 +22,9 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
   ) {
     const { mode = "form" } = params as Fields;
     Deno.test(`[sessions.elicitation] ${name}: in ${mode} mode, an elicitation names the server and is answered`, async () => {
-      await using harness = new DownstreamHarness(create());
-      const { client } = harness;
-      const held = await harness.startHeldCall();
+      await using fixture = new DownstreamFixture(create());
+      const { client } = fixture;
+      const held = await fixture.startHeldCall();
       const answer = { action: "accept", content: { name: "Ada" }, _meta: { x: 1 } };
       client.answer = () => Promise.resolve(createResultReply(answer));
       assert.deepEqual(
@@ -39,39 +39,39 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
   }
 
   Deno.test(`[sessions.elicitation] ${name}: the completion of a URL elicitation is passed on`, async () => {
-    await using harness = new DownstreamHarness(create());
-    const held = await harness.startHeldCall();
+    await using fixture = new DownstreamFixture(create());
+    const held = await fixture.startHeldCall();
     const params = { elicitationId: "e1" };
     held.connection.send({ method: "notifications/elicitation/complete", params });
-    const message = await harness.client.received.take();
+    const message = await fixture.client.received.take();
     assert.deepEqual(message, { method: "notifications/elicitation/complete", params });
     await finishCall(held);
   });
 
   Deno.test(`[sessions.roots] ${name}: roots are requested from the client, and their change is passed on`, async () => {
-    await using harness = new DownstreamHarness(create());
+    await using fixture = new DownstreamFixture(create());
     const client = new FakeClient("rooted", { roots: { listChanged: true } });
-    await harness.call("echo", { by: client.asAgent("a") });
-    const connection = await harness.waitForConnection();
+    await fixture.call("echo", { by: client.asAgent("a") });
+    const connection = await fixture.waitForConnection();
     const roots = { roots: [{ uri: "file:///work", name: "work" }] };
     client.answer = () => Promise.resolve(createResultReply(roots));
     assert.deepEqual((await connection.sendRequest("q1", "roots/list")).result, roots);
     assert.equal((await client.received.take()).method, "roots/list");
-    harness.server.notifyRootsChanged("another");
-    harness.server.notifyRootsChanged("rooted");
+    fixture.server.notifyRootsChanged("another");
+    fixture.server.notifyRootsChanged("rooted");
     await connection.waitForMessage("notifications/roots/list_changed");
     await connection.waitForDelivery();
     assert.equal(connection.countReceived("notifications/roots/list_changed"), 1);
   });
 
   Deno.test(`[sessions.roots] ${name}: their change is not passed on to a server that never requested them`, async () => {
-    await using harness = new DownstreamHarness(create(), {
+    await using fixture = new DownstreamFixture(create(), {
       options: { forward: ["elicitation"] },
     });
     const client = new FakeClient("rooted", { roots: { listChanged: true } });
-    await harness.call("echo", { by: client.asAgent("a") });
-    const connection = await harness.waitForConnection();
-    harness.server.notifyRootsChanged("rooted");
+    await fixture.call("echo", { by: client.asAgent("a") });
+    const connection = await fixture.waitForConnection();
+    fixture.server.notifyRootsChanged("rooted");
     await connection.waitForDelivery();
     assert.equal(connection.countReceived("notifications/roots/list_changed"), 0);
   });
@@ -82,9 +82,9 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
     const result = { role: "assistant", content: { type: "text", text: "hm" }, model: "m" };
     samplingClient.answer = () => Promise.resolve(createResultReply(result));
     for (const forward of [["sampling"], ["elicitation", "roots"]] as const) {
-      await using harness = new DownstreamHarness(create(), { options: { forward } });
-      await harness.call("echo", { by: samplingClient.asAgent("a") });
-      const connection = await harness.waitForConnection();
+      await using fixture = new DownstreamFixture(create(), { options: { forward } });
+      await fixture.call("echo", { by: samplingClient.asAgent("a") });
+      const connection = await fixture.waitForConnection();
       const answer = await connection.sendRequest("q1", "sampling/createMessage", params);
       if (forward[0] === "sampling") assert.deepEqual(answer.result, result);
       else assert.equal(answer.error?.code, -32601);
@@ -94,10 +94,10 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
   });
 
   Deno.test(`[sessions.server-requests] ${name}: a client gets only requests for which it declared the capability`, async () => {
-    await using harness = new DownstreamHarness(create());
+    await using fixture = new DownstreamFixture(create());
     const plain = new FakeClient("plain", { roots: {} });
-    await harness.call("echo", { by: plain.asAgent("a") });
-    const answer = await (await harness.waitForConnection()).sendRequest(
+    await fixture.call("echo", { by: plain.asAgent("a") });
+    const answer = await (await fixture.waitForConnection()).sendRequest(
       "q1",
       "elicitation/create",
       { message: "?" },
@@ -107,10 +107,10 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
   });
 
   Deno.test(`[sessions.server-requests] ${name}: a client that declared only forms gets no link`, async () => {
-    await using harness = new DownstreamHarness(create());
+    await using fixture = new DownstreamFixture(create());
     const formClient = new FakeClient("form", { elicitation: {} });
-    await harness.call("echo", { by: formClient.asAgent("a") });
-    const connection = await harness.waitForConnection();
+    await fixture.call("echo", { by: formClient.asAgent("a") });
+    const connection = await fixture.waitForConnection();
     const link = { mode: "url", message: "?", url: "https://example.com/", elicitationId: "e1" };
     assert.deepEqual((await connection.sendRequest("q1", "elicitation/create", link)).error, {
       code: -32602,
@@ -124,9 +124,9 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
   });
 
   Deno.test(`[sessions.server-requests] ${name}: a failure of the client is answered with an error`, async () => {
-    await using harness = new DownstreamHarness(create());
-    const held = await harness.startHeldCall();
-    harness.client.answer = () => Promise.reject(new Error("gone"));
+    await using fixture = new DownstreamFixture(create());
+    const held = await fixture.startHeldCall();
+    fixture.client.answer = () => Promise.reject(new Error("gone"));
     const answer = await held.connection.sendRequest("q1", "elicitation/create", { message: "?" });
     assert.deepEqual(answer.error, {
       code: -32603,
@@ -136,26 +136,26 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
   });
 
   Deno.test(`[sessions.server-requests] ${name}: a ping is answered, an unknown method refused`, async () => {
-    await using harness = new DownstreamHarness(create());
-    await harness.listTools();
-    const connection = await harness.waitForConnection();
+    await using fixture = new DownstreamFixture(create());
+    await fixture.listTools();
+    const connection = await fixture.waitForConnection();
     assert.deepEqual((await connection.sendRequest("q1", "ping")).result, {});
     for (const method of ["resources/read", "toString", "__proto__", "tools/list"]) {
       assert.equal((await connection.sendRequest(method, method)).error?.code, -32601);
     }
-    assert.equal(harness.client.received.all.length, 0);
+    assert.equal(fixture.client.received.all.length, 0);
   });
 
   Deno.test(`[sessions.server-requests] ${name}: a request that the server cancels is cancelled at the client`, async () => {
-    await using harness = new DownstreamHarness(create());
-    const held = await harness.startHeldCall();
+    await using fixture = new DownstreamFixture(create());
+    const held = await fixture.startHeldCall();
     const request = async (id: string): Promise<CancelSignal> => {
       held.connection.send({ id, method: "elicitation/create", params: { message: "?" } });
-      const { signal } = await harness.client.received.take();
+      const { signal } = await fixture.client.received.take();
       assert.ok(signal !== undefined);
       return signal;
     };
-    harness.client.answer = () => new Promise(() => {});
+    fixture.client.answer = () => new Promise(() => {});
     const first = await request("q1");
     held.connection.send({ method: "notifications/cancelled", params: { requestId: "q1" } });
     await held.connection.waitForDelivery();
@@ -168,40 +168,40 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
   });
 
   Deno.test(`[sessions.log] ${name}: log messages name their server and are otherwise unchanged`, async () => {
-    await using harness = new DownstreamHarness(create());
-    await harness.listTools();
-    const connection = await harness.waitForConnection();
+    await using fixture = new DownstreamFixture(create());
+    await fixture.listTools();
+    const connection = await fixture.waitForConnection();
     const params = { level: "info", data: { a: [1] }, odd: true };
     connection.send({ method: "notifications/message", params });
     connection.send({ method: "notifications/message", params: { ...params, logger: "db" } });
     const [first, second] = [
-      await harness.client.received.take(),
-      await harness.client.received.take(),
+      await fixture.client.received.take(),
+      await fixture.client.received.take(),
     ];
     assert.deepEqual(first.params, { ...params, logger: "files" });
     assert.deepEqual(second.params, { ...params, logger: "files/db" });
   });
 
   Deno.test(`[sessions.log-level] ${name}: the client's log level reaches servers that log, at their start and when it changes`, async () => {
-    await using harness = new DownstreamHarness(create());
-    harness.client.logLevel = "warning";
-    await harness.listTools();
-    const connection = await harness.waitForConnection();
+    await using fixture = new DownstreamFixture(create());
+    fixture.client.logLevel = "warning";
+    await fixture.listTools();
+    const connection = await fixture.waitForConnection();
     assert.deepEqual((await connection.waitForMessage("logging/setLevel")).params, {
       level: "warning",
     });
-    harness.server.setLogLevel("another", "debug");
-    harness.server.setLogLevel("client-1", "error");
+    fixture.server.setLogLevel("another", "debug");
+    fixture.server.setLogLevel("client-1", "error");
     assert.deepEqual((await connection.waitForMessage("logging/setLevel")).params, {
       level: "error",
     });
-    harness.script = { capabilities: { tools: {} } };
-    await harness.call("echo", { by: harness.client.asAgent("other") });
-    assert.equal(harness.connections[1]?.countReceived("logging/setLevel"), 0);
+    fixture.script = { capabilities: { tools: {} } };
+    await fixture.call("echo", { by: fixture.client.asAgent("other") });
+    assert.equal(fixture.connections[1]?.countReceived("logging/setLevel"), 0);
   });
 
   Deno.test(`[sessions.shared-requests] ${name}: on a shared session a request belongs to the one call in flight`, async () => {
-    await using harness = new DownstreamHarness(create(), { options: SHARED });
+    await using fixture = new DownstreamFixture(create(), { options: SHARED });
     const [one, two] = ["1", "2"].map((name) => new FakeClient(name, { elicitation: {} }));
     assert.ok(one !== undefined && two !== undefined);
     const log = { method: "notifications/message", params: { level: "info", data: 1 } };
@@ -211,10 +211,10 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
         message: "?",
       });
     };
-    const first = await harness.startHeldCall({ by: one.asAgent("a") });
+    const first = await fixture.startHeldCall({ by: one.asAgent("a") });
     assert.deepEqual((await ask(first.connection)).result, {});
     assert.equal(one.received.all.length, 2);
-    const second = await harness.startHeldCall({ by: two.asAgent("a") });
+    const second = await fixture.startHeldCall({ by: two.asAgent("a") });
     const unknown = {
       code: -32603,
       message: "There is no client that could answer elicitation/create",
@@ -226,12 +226,12 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
     assert.deepEqual((await ask(first.connection)).error, unknown);
     assert.equal(one.received.all.length, 2);
     assert.equal(two.received.all.length, 2);
-    assert.equal(harness.connections.length, 1);
+    assert.equal(fixture.connections.length, 1);
   });
 
   Deno.test(`[sessions.shared-requests] ${name}: with two calls of one client, a request belongs to neither`, async () => {
-    await using harness = new DownstreamHarness(create(), { options: SHARED });
-    const [first, second] = [await harness.startHeldCall(), await harness.startHeldCall()];
+    await using fixture = new DownstreamFixture(create(), { options: SHARED });
+    const [first, second] = [await fixture.startHeldCall(), await fixture.startHeldCall()];
     const answer = await first.connection.sendRequest("q1", "elicitation/create", { message: "?" });
     assert.equal(answer.error?.code, -32603);
     await finishCall(first);

@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import type { Catalog } from "../../src/downstream/mod.ts";
 import {
-  DownstreamHarness,
+  DownstreamFixture,
   expectFailure,
-  type HarnessOptions,
+  type FixtureOptions,
   readResultJson,
   type TransportUnderTest,
-} from "./downstream_harness.ts";
+} from "./downstream_fixture.ts";
 import { createDefinition, type Fields } from "./scripted_server.ts";
 import type { ScriptedConnection } from "./scripted_connection.ts";
 
@@ -22,12 +22,12 @@ async function sendPage(connection: ScriptedConnection, result: unknown): Promis
 
 /** Lists the tools of a server that sends the given pages. */
 async function listPages(
-  harness: DownstreamHarness,
+  fixture: DownstreamFixture,
   ...pages: readonly unknown[]
 ): Promise<Catalog> {
-  const listing = harness.listTools();
+  const listing = fixture.listTools();
   listing.catch(() => {});
-  const connection = harness.connections.at(-1) ?? await harness.waitForConnection();
+  const connection = fixture.connections.at(-1) ?? await fixture.waitForConnection();
   for (const result of pages) await sendPage(connection, result);
   return await listing;
 }
@@ -40,19 +40,19 @@ export function describeInvalidToolLists(name: string, create: () => TransportUn
   ];
   for (const [what, script] of serversWithoutTools) {
     Deno.test(`[sessions.no-tools] ${name}: a server that declares no tools and ${what} is asked once and has none`, async () => {
-      await using harness = new DownstreamHarness(create(), {
+      await using fixture = new DownstreamFixture(create(), {
         script: { ...script, capabilities: { resources: {} } },
         options: { connectTimeoutMs: 1000 },
       });
       for (let count = 0; count < 3; count++) {
-        const { tools, incompleteReason } = await harness.listTools();
+        const { tools, incompleteReason } = await fixture.listTools();
         assert.deepEqual([tools, incompleteReason], [[], NO_TOOLS]);
-        const answer = await harness.call("any");
+        const answer = await fixture.call("any");
         assert.ok(answer.kind === "no-such-tool" && answer.catalog.incompleteReason === NO_TOOLS);
       }
-      assert.equal((await harness.waitForConnection()).countReceived("tools/list"), 1);
-      assert.deepEqual(harness.log, [`warn: ${NO_TOOLS} server=files\n`]);
-      assert.equal(harness.server.status().last_error, null);
+      assert.equal((await fixture.waitForConnection()).countReceived("tools/list"), 1);
+      assert.deepEqual(fixture.log, [`warn: ${NO_TOOLS} server=files\n`]);
+      assert.equal(fixture.server.status().last_error, null);
     });
   }
 
@@ -61,16 +61,16 @@ export function describeInvalidToolLists(name: string, create: () => TransportUn
       capabilities: {},
       pages: [[createDefinition("one")], [createDefinition("two")]],
     };
-    await using harness = new DownstreamHarness(create(), { script });
-    const { tools, incompleteReason } = await harness.listTools();
+    await using fixture = new DownstreamFixture(create(), { script });
+    const { tools, incompleteReason } = await fixture.listTools();
     assert.deepEqual(tools.map((tool) => tool.name), ["one", "two"]);
     assert.equal(incompleteReason, undefined);
   });
 
   Deno.test(`[sessions.no-tools] ${name}: a server that declares tools and does not know tools/list is reported`, async () => {
-    await using harness = new DownstreamHarness(create(), HELD_LIST);
-    const listing = harness.listTools();
-    const connection = await harness.waitForConnection();
+    await using fixture = new DownstreamFixture(create(), HELD_LIST);
+    const listing = fixture.listTools();
+    const connection = await fixture.waitForConnection();
     const error = { code: -32601, message: "Method not found" };
     connection.send({ id: (await connection.waitForMessage("tools/list")).id, error });
     assert.match(
@@ -90,15 +90,15 @@ export function describeInvalidToolLists(name: string, create: () => TransportUn
     [{ tools: "x" }, /with "tools": a string/],
   ];
   Deno.test(`[sessions.malformed-list] ${name}: an invalid list is reported as an error, and never as an empty list`, async () => {
-    await using harness = new DownstreamHarness(create(), HELD_LIST);
+    await using fixture = new DownstreamFixture(create(), HELD_LIST);
     for (const [result, expected] of invalidResults) {
       assert.match(
-        await expectFailure(listPages(harness, result)),
+        await expectFailure(listPages(fixture, result)),
         expected,
         JSON.stringify(result),
       );
     }
-    assert.equal(harness.connections.length, 1);
+    assert.equal(fixture.connections.length, 1);
   });
 
   const one = { tools: [{ name: "one" }, { name: "held" }], nextCursor: "2" };
@@ -115,20 +115,20 @@ export function describeInvalidToolLists(name: string, create: () => TransportUn
   ];
   for (const [what, pages, expected] of incompleteLists) {
     Deno.test(`[sessions.partial-list] ${name}: a page that ${what} keeps the tools so far, and is reported`, async () => {
-      await using harness = new DownstreamHarness(create(), HELD_LIST);
-      const { tools, incompleteReason } = await listPages(harness, ...pages);
+      await using fixture = new DownstreamFixture(create(), HELD_LIST);
+      const { tools, incompleteReason } = await listPages(fixture, ...pages);
       assert.deepEqual(tools.map((tool) => tool.name), ["one", "held"]);
       assert.match(incompleteReason ?? "", /^Its list of tools is incomplete: /);
       assert.match(incompleteReason ?? "", expected);
-      assert.equal(harness.log.length, 1);
-      assert.match(harness.log[0] ?? "", expected);
+      assert.equal(fixture.log.length, 1);
+      assert.match(fixture.log[0] ?? "", expected);
     });
   }
 
   Deno.test(`[sessions.partial-list] ${name}: a page that fails keeps the tools so far, and they can be called`, async () => {
-    await using harness = new DownstreamHarness(create(), HELD_LIST);
-    const listing = harness.listTools();
-    const connection = await harness.waitForConnection();
+    await using fixture = new DownstreamFixture(create(), HELD_LIST);
+    const listing = fixture.listTools();
+    const connection = await fixture.waitForConnection();
     await sendPage(connection, one);
     const error = { code: -32602, message: "Invalid cursor" };
     connection.send({ id: (await connection.waitForMessage("tools/list")).id, error });
@@ -136,27 +136,27 @@ export function describeInvalidToolLists(name: string, create: () => TransportUn
       (await listing).incompleteReason,
       "Its list of tools is incomplete: page 2 is missing: it did not list its tools: Invalid cursor",
     );
-    const { answer, request } = await harness.startHeldCall();
+    const { answer, request } = await fixture.startHeldCall();
     connection.answer(request, { content: [] });
     assert.equal(readResultJson(await answer), '{"content":[]}');
     assert.equal(connection.countReceived("tools/list"), 2);
   });
 
   Deno.test(`[sessions.partial-list] ${name}: a page that never arrives keeps the tools so far`, async () => {
-    const options: HarnessOptions = { ...HELD_LIST, options: { connectTimeoutMs: 1000 } };
-    await using harness = new DownstreamHarness(create(), options);
-    const { tools, incompleteReason } = await listPages(harness, one);
+    const options: FixtureOptions = { ...HELD_LIST, options: { connectTimeoutMs: 1000 } };
+    await using fixture = new DownstreamFixture(create(), options);
+    const { tools, incompleteReason } = await listPages(fixture, one);
     assert.equal(tools.length, 2);
     assert.match(incompleteReason ?? "", /page 2 is missing: it was not answered in time/);
     // The second call does not request the missing page again.
-    assert.equal((await harness.listTools()).tools.length, 2);
-    assert.equal(harness.connections[0]?.countReceived("tools/list"), 2);
+    assert.equal((await fixture.listTools()).tools.length, 2);
+    assert.equal(fixture.connections[0]?.countReceived("tools/list"), 2);
   });
 
   Deno.test(`[sessions.partial-list] ${name}: a server that ends in the middle of its list is unavailable`, async () => {
-    await using harness = new DownstreamHarness(create(), HELD_LIST);
-    const listing = harness.listTools();
-    const connection = await harness.waitForConnection();
+    await using fixture = new DownstreamFixture(create(), HELD_LIST);
+    const listing = fixture.listTools();
+    const connection = await fixture.waitForConnection();
     await sendPage(connection, one);
     await connection.waitForMessage("tools/list");
     connection.crash();
@@ -165,26 +165,26 @@ export function describeInvalidToolLists(name: string, create: () => TransportUn
 
   Deno.test(`[sessions.odd-tools] ${name}: omitted tools are logged once, however often the list is requested`, async () => {
     const odd = [createDefinition("one"), createDefinition("one"), createDefinition("")];
-    await using harness = new DownstreamHarness(create(), {
+    await using fixture = new DownstreamFixture(create(), {
       script: { pages: [odd, [createDefinition("one")]] },
     });
-    for (let count = 0; count < 4; count++) await harness.call("unknown");
-    const connection = await harness.waitForConnection();
+    for (let count = 0; count < 4; count++) await fixture.call("unknown");
+    const connection = await fixture.waitForConnection();
     assert.ok(connection.countReceived("tools/list") > 4);
     const expected = [
       'Tool left out: tools[1] has the duplicate name "one"',
       "Tool left out: tools[2] has an empty name",
       'Tool left out: tools[0] of page 2 has the duplicate name "one"',
     ].map((line) => `warn: ${line} server=files\n`);
-    assert.deepEqual(harness.log, expected);
-    assert.equal((await harness.call("")).kind, "no-such-tool");
+    assert.deepEqual(fixture.log, expected);
+    assert.equal((await fixture.call("")).kind, "no-such-tool");
     // Each list logs only new findings, and a server never logs more than a hundred lines.
     for (let round = 0; round < 10; round++) {
       const names = Array.from({ length: 15 }, (_, n) => createDefinition(`twice ${round} ${n}`));
       connection.changeScript({ pages: [[...names, ...names]] });
-      await harness.call("unknown");
+      await fixture.call("unknown");
     }
-    assert.equal(harness.log.length, 101);
-    assert.match(harness.log.at(-1) ?? "", /Nothing more is logged about its lists of tools/);
+    assert.equal(fixture.log.length, 101);
+    assert.match(fixture.log.at(-1) ?? "", /Nothing more is logged about its lists of tools/);
   });
 }

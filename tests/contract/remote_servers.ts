@@ -6,7 +6,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { openTransport, Processes, type Transport } from "../../src/downstream/mod.ts";
 import type { Channel, ChannelHandler } from "../../src/jsonrpc/mod.ts";
 import { createLog } from "../../src/log.ts";
-import type { TransportUnderTest } from "./downstream_harness.ts";
+import type { TransportUnderTest } from "./downstream_fixture.ts";
 import {
   COMMAND_PREFIX,
   type Message,

@@ -6,12 +6,12 @@ import assert from "node:assert/strict";
 import type { Reply } from "../../src/jsonrpc/mod.ts";
 import { type ClientMessage, createResultReply, FakeClient } from "./fake_client.ts";
 import {
-  DownstreamHarness,
+  DownstreamFixture,
   expectFailure,
   type HeldCall,
   readResultJson,
   type TransportUnderTest,
-} from "./downstream_harness.ts";
+} from "./downstream_fixture.ts";
 import { waitUntil } from "../e2e/wait.ts";
 
 const OPTIONS = { forward: ["elicitation", "roots", "sampling"] } as const;
@@ -54,12 +54,12 @@ export function describeRequestsDuringCalls(name: string, create: () => Transpor
   for (const request of METHODS) {
     const [method] = request;
     Deno.test(`[sessions.questions] ${name}: while ${method} waits for the client, the call's clock is paused`, async () => {
-      await using harness = new DownstreamHarness(create(), {
+      await using fixture = new DownstreamFixture(create(), {
         options: { ...OPTIONS, callTimeoutMs: 200 },
       });
       const { client, answer } = createWaitingClient();
-      await harness.listTools(client.asAgent("a"));
-      const held = await harness.startHeldCall({ by: client.asAgent("a") });
+      await fixture.listTools(client.asAgent("a"));
+      const held = await fixture.startHeldCall({ by: client.asAgent("a") });
       const { signal } = await sendRequest(held, client, request);
       await delay(350);
       assert.equal(signal?.aborted, false);
@@ -91,10 +91,10 @@ export function describeRequestsDuringCalls(name: string, create: () => Transpor
     for (const request of how === "is answered" ? METHODS : METHODS.slice(0, 1)) {
       const [method] = request;
       Deno.test(`[sessions.questions] ${name}: ${method} is cancelled when its call ${how}`, async () => {
-        await using harness = new DownstreamHarness(create(), { options: OPTIONS });
+        await using fixture = new DownstreamFixture(create(), { options: OPTIONS });
         const { client } = createWaitingClient();
         const controller = new AbortController();
-        const held = await harness.startHeldCall({
+        const held = await fixture.startHeldCall({
           by: client.asAgent("a"),
           signal: controller.signal,
         });
@@ -117,12 +117,12 @@ export function describeRequestsDuringCalls(name: string, create: () => Transpor
   ] as const;
   for (const [what, options, callOptions] of limits) {
     Deno.test(`[sessions.questions] ${name}: ${what} ends a call whose client takes longer, and cancels the request`, async () => {
-      await using harness = new DownstreamHarness(create(), {
+      await using fixture = new DownstreamFixture(create(), {
         options: { ...OPTIONS, ...options },
       });
       const { client } = createWaitingClient();
-      await harness.listTools(client.asAgent("a"));
-      const held = await harness.startHeldCall({ by: client.asAgent("a"), ...callOptions });
+      await fixture.listTools(client.asAgent("a"));
+      const held = await fixture.startHeldCall({ by: client.asAgent("a"), ...callOptions });
       const { signal } = await sendRequest(held, client);
       const message = await expectFailure(held.answer, "TIMEOUT");
       assert.match(
@@ -135,19 +135,19 @@ export function describeRequestsDuringCalls(name: string, create: () => Transpor
   }
 
   Deno.test(`[sessions.questions] ${name}: with several calls in flight, a request pauses the clocks of all and ends with the last`, async () => {
-    await using harness = new DownstreamHarness(create(), {
+    await using fixture = new DownstreamFixture(create(), {
       options: { ...OPTIONS, callTimeoutMs: 400 },
     });
     const { client } = createWaitingClient();
     const by = client.asAgent("a");
-    await harness.listTools(by);
+    await fixture.listTools(by);
     // Both calls are on one session, so the call to which the request belongs is unknown.
     const [first, second] = [
-      await harness.startHeldCall({ by }),
-      await harness.startHeldCall({ by }),
+      await fixture.startHeldCall({ by }),
+      await fixture.startHeldCall({ by }),
     ];
     const { signal } = await sendRequest(first, client);
-    const later = await harness.startHeldCall({ by });
+    const later = await fixture.startHeldCall({ by });
     assert.match(await expectFailure(later.answer, "TIMEOUT"), /for 400 ms/);
     first.connection.answer(first.request, { content: [] });
     assert.equal(readResultJson(await first.answer), '{"content":[]}');
@@ -159,9 +159,9 @@ export function describeRequestsDuringCalls(name: string, create: () => Transpor
   });
 
   Deno.test(`[sessions.questions] ${name}: a roots request for the session does not end with a call`, async () => {
-    await using harness = new DownstreamHarness(create());
+    await using fixture = new DownstreamFixture(create());
     const { client, answer } = createWaitingClient();
-    const held = await harness.startHeldCall({ by: client.asAgent("a") });
+    const held = await fixture.startHeldCall({ by: client.asAgent("a") });
     await sendRequest(held, client, METHODS[2]);
     held.connection.answer(held.request, { content: [] });
     await held.answer;

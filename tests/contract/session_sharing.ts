@@ -3,11 +3,11 @@ import assert from "node:assert/strict";
 import type { Isolation } from "../../src/config/mod.ts";
 import { FakeClient } from "./fake_client.ts";
 import {
-  DownstreamHarness,
+  DownstreamFixture,
   GRACE_PERIODS,
   readResultJson,
   type TransportUnderTest,
-} from "./downstream_harness.ts";
+} from "./downstream_fixture.ts";
 
 export function describeSessionSharing(name: string, create: () => TransportUnderTest): void {
   const [one, two, rootsClient] = [
@@ -32,120 +32,120 @@ export function describeSessionSharing(name: string, create: () => TransportUnde
   for (const [isolation, expected] of Object.entries(SESSIONS)) {
     Deno.test(`[sessions.isolation] ${name}: isolation ${isolation} determines which callers share a session`, async () => {
       const options = { isolation: isolation as Isolation };
-      await using harness = new DownstreamHarness(create(), { options });
+      await using fixture = new DownstreamFixture(create(), { options });
       for (let round = 0; round < 2; round++) {
         for (const [index, [caller, by]] of Object.entries(CALLERS).entries()) {
-          await harness.call("echo", { by, args: JSON.stringify({ caller, round }) });
+          await fixture.call("echo", { by, args: JSON.stringify({ caller, round }) });
           // With isolation "call" there is one more session for each call.
           const offset = isolation === "call" ? round * expected.length : 0;
-          const connection = harness.connections[offset + (expected[index] ?? -1)];
+          const connection = fixture.connections[offset + (expected[index] ?? -1)];
           const { params } = await connection?.waitForMessage("tools/call") ?? {};
           assert.deepEqual(params?.arguments, { caller, round });
         }
       }
       const sessions = new Set(expected).size * (isolation === "call" ? 2 : 1);
-      assert.equal(harness.connections.length, sessions);
+      assert.equal(fixture.connections.length, sessions);
       if (isolation !== "call") return;
-      await Promise.all(harness.connections.map((connection) => connection.ended));
-      assert.equal(harness.server.status().sessions, 0);
+      await Promise.all(fixture.connections.map((connection) => connection.ended));
+      assert.equal(fixture.server.status().sessions, 0);
     });
   }
 
   for (const isolation of Object.keys(SESSIONS) as Isolation[]) {
     Deno.test(`[sessions.warm] ${name}: with isolation ${isolation}, the first call uses the prewarmed session`, async () => {
-      await using harness = new DownstreamHarness(create(), { options: { isolation } });
-      await harness.server.warm(one);
-      const connection = await harness.waitForConnection();
-      assert.equal(harness.server.status().tools, 2);
+      await using fixture = new DownstreamFixture(create(), { options: { isolation } });
+      await fixture.server.warm(one);
+      const connection = await fixture.waitForConnection();
+      assert.equal(fixture.server.status().tools, 2);
       // With isolation "agent", callers of other clients do not use the prewarmed session.
       if (isolation === "agent") {
-        await harness.call("echo", { by: rootsClient.asAgent("a") });
-        await harness.call("echo", { by: two.asAgent("a") });
-        assert.equal(harness.connections.length, 3);
+        await fixture.call("echo", { by: rootsClient.asAgent("a") });
+        await fixture.call("echo", { by: two.asAgent("a") });
+        assert.equal(fixture.connections.length, 3);
         assert.equal(connection.countReceived("tools/call"), 0);
       }
-      const connectionCount = harness.connections.length;
-      assert.match(readResultJson(await harness.call("echo", { by: one.asAgent("a") })), /"done"/);
+      const connectionCount = fixture.connections.length;
+      assert.match(readResultJson(await fixture.call("echo", { by: one.asAgent("a") })), /"done"/);
       assert.equal(connection.countReceived("tools/call"), 1);
-      assert.equal(harness.connections.length, connectionCount);
-      await harness.call("echo", { by: one.asAgent("b") });
+      assert.equal(fixture.connections.length, connectionCount);
+      await fixture.call("echo", { by: one.asAgent("b") });
       assert.equal(
-        harness.connections.length,
+        fixture.connections.length,
         connectionCount + (["agent", "call"].includes(isolation) ? 1 : 0),
       );
     });
   }
 
   Deno.test(`[sessions.warm] ${name}: a call works while the session is still being prewarmed`, async () => {
-    await using harness = new DownstreamHarness(create());
-    const warm = harness.server.warm(harness.client);
-    assert.match(readResultJson(await harness.call("echo")), /"done"/);
+    await using fixture = new DownstreamFixture(create());
+    const warm = fixture.server.warm(fixture.client);
+    assert.match(readResultJson(await fixture.call("echo")), /"done"/);
     await warm;
     assert.deepEqual(
-      harness.connections.map((connection) => connection.countReceived("tools/list")),
+      fixture.connections.map((connection) => connection.countReceived("tools/list")),
       [1],
     );
   });
 
   Deno.test(`[sessions.warm] ${name}: a failed prewarming is logged, and the first call tries again`, async () => {
-    await using harness = new DownstreamHarness(create(), {
+    await using fixture = new DownstreamFixture(create(), {
       script: { refusals: { initialize: "not yet" } },
     });
-    await harness.server.warm(harness.client);
-    assert.match(harness.log.join(), /not yet.* server=files/);
-    harness.script = {};
-    assert.match(readResultJson(await harness.call("echo")), /"done"/);
+    await fixture.server.warm(fixture.client);
+    assert.match(fixture.log.join(), /not yet.* server=files/);
+    fixture.script = {};
+    assert.match(readResultJson(await fixture.call("echo")), /"done"/);
   });
 
   Deno.test(`[sessions.idle] ${name}: an idle session is closed, a session in use is not`, async () => {
     const script = { heldMethods: ["initialize"] };
-    await using harness = new DownstreamHarness(create(), {
+    await using fixture = new DownstreamFixture(create(), {
       script,
       options: { idleTimeoutMs: 30 },
     });
     const exceedIdleTimeout = () => new Promise((resolve) => setTimeout(resolve, 60));
-    const warm = harness.server.warm(harness.client);
-    const connection = await harness.waitForConnection();
+    const warm = fixture.server.warm(fixture.client);
+    const connection = await fixture.waitForConnection();
     const { id } = await connection.waitForMessage("initialize");
     // A session that is being prewarmed is not idle.
     await exceedIdleTimeout();
     connection.send({ id, result: { protocolVersion: "2025-11-25", capabilities: {} } });
     await warm;
-    assert.equal(harness.server.status().tools, 2);
+    assert.equal(fixture.server.status().tools, 2);
     await connection.ended;
-    assert.equal(harness.server.status().state, "idle");
-    harness.script = {};
-    const call = harness.call("held");
-    const secondConnection = await harness.waitForConnection();
+    assert.equal(fixture.server.status().state, "idle");
+    fixture.script = {};
+    const call = fixture.call("held");
+    const secondConnection = await fixture.waitForConnection();
     const request = await secondConnection.waitForMessage("tools/call");
     await exceedIdleTimeout();
     secondConnection.answer(request, { content: [] });
     assert.equal(readResultJson(await call), '{"content":[]}');
     await secondConnection.ended;
-    assert.equal(harness.connections.length, 2);
+    assert.equal(fixture.connections.length, 2);
   });
 
   Deno.test(`[sessions.client-gone] ${name}: a client's sessions end with it, the sessions of others do not`, async () => {
-    await using harness = new DownstreamHarness(create());
+    await using fixture = new DownstreamFixture(create());
     for (const by of [one.asAgent("a"), one.asAgent("b"), two.asAgent("a")]) {
-      await harness.call("echo", { by });
+      await fixture.call("echo", { by });
     }
-    await harness.server.releaseClient("1", GRACE_PERIODS);
-    assert.deepEqual(harness.connections.map((connection) => connection.hasEnded), [
+    await fixture.server.releaseClient("1", GRACE_PERIODS);
+    assert.deepEqual(fixture.connections.map((connection) => connection.hasEnded), [
       true,
       true,
       false,
     ]);
-    assert.equal(harness.server.status().sessions, 1);
-    await harness.call("echo", { by: two.asAgent("a") });
-    assert.equal(harness.connections.length, 3);
+    assert.equal(fixture.server.status().sessions, 1);
+    await fixture.call("echo", { by: two.asAgent("a") });
+    assert.equal(fixture.connections.length, 3);
   });
 
   Deno.test(`[sessions.client-gone] ${name}: a shared session outlives the client that it was started for`, async () => {
-    await using harness = new DownstreamHarness(create(), { options: { isolation: "shared" } });
-    await harness.call("echo", { by: one.asAgent("a") });
-    await harness.server.releaseClient("1", GRACE_PERIODS);
-    await harness.call("echo", { by: two.asAgent("a") });
-    assert.equal(harness.connections.length, 1);
+    await using fixture = new DownstreamFixture(create(), { options: { isolation: "shared" } });
+    await fixture.call("echo", { by: one.asAgent("a") });
+    await fixture.server.releaseClient("1", GRACE_PERIODS);
+    await fixture.call("echo", { by: two.asAgent("a") });
+    assert.equal(fixture.connections.length, 1);
   });
 }

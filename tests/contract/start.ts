@@ -2,11 +2,11 @@
 import type { Script } from "./scripted_server.ts";
 import assert from "node:assert/strict";
 import {
-  DownstreamHarness,
+  DownstreamFixture,
   expectFailure,
   readResultJson,
   type TransportUnderTest,
-} from "./downstream_harness.ts";
+} from "./downstream_fixture.ts";
 import { FakeClient } from "./fake_client.ts";
 
 const REVISIONS = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
@@ -46,9 +46,9 @@ const NEWER_SERVERS: readonly (readonly [string, Script, RegExp])[] = [
 export function describeStart(name: string, create: () => TransportUnderTest): void {
   for (const revision of REVISIONS) {
     Deno.test(`[sessions.handshake] ${name}: a server of revision ${revision} is supported`, async () => {
-      await using harness = new DownstreamHarness(create(), { script: { revision } });
-      assert.match(readResultJson(await harness.call("echo")), /"done"/);
-      const [connection] = harness.connections;
+      await using fixture = new DownstreamFixture(create(), { script: { revision } });
+      assert.match(readResultJson(await fixture.call("echo")), /"done"/);
+      const [connection] = fixture.connections;
       assert.ok(connection !== undefined);
       const { params } = await connection.waitForMessage("initialize");
       assert.equal(params?.protocolVersion, "2025-11-25");
@@ -64,18 +64,18 @@ export function describeStart(name: string, create: () => TransportUnderTest): v
   }
 
   Deno.test(`[sessions.unknown-revision] ${name}: a server of an unknown revision is refused`, async () => {
-    await using harness = new DownstreamHarness(create(), { script: { revision: "1999-01-01" } });
-    const message = await expectFailure(harness.call("echo"));
+    await using fixture = new DownstreamFixture(create(), { script: { revision: "1999-01-01" } });
+    const message = await expectFailure(fixture.call("echo"));
     assert.match(message, /"1999-01-01", not one of 2025-11-25, .*2024-11-05/);
-    const connection = await harness.waitForConnection();
+    const connection = await fixture.waitForConnection();
     await connection.ended;
     assert.equal(connection.countReceived("notifications/initialized"), 0);
   });
 
   for (const [description, script, expected] of NEWER_SERVERS) {
     Deno.test(`[sessions.newer-revision] ${name}: ${description} is refused`, async () => {
-      await using harness = new DownstreamHarness(create(), { script });
-      const message = await expectFailure(harness.call("echo"));
+      await using fixture = new DownstreamFixture(create(), { script });
+      const message = await expectFailure(fixture.call("echo"));
       assert.match(message, expected);
       assert.match(message, /, and this gateway speaks up to 2025-11-25\.$/);
     });
@@ -83,8 +83,8 @@ export function describeStart(name: string, create: () => TransportUnderTest): v
 
   Deno.test(`[sessions.handshake] ${name}: the error of a server that refuses to start is quoted`, async () => {
     const script = { refusals: { initialize: "no licence" } };
-    await using harness = new DownstreamHarness(create(), { script });
-    assert.match(await expectFailure(harness.call("echo")), /it refused to initialize: no licence/);
+    await using fixture = new DownstreamFixture(create(), { script });
+    assert.match(await expectFailure(fixture.call("echo")), /it refused to initialize: no licence/);
   });
 
   const forwardable = { elicitation: { form: {}, url: {} }, roots: { listChanged: true } };
@@ -98,77 +98,77 @@ export function describeStart(name: string, create: () => TransportUnderTest): v
   ) {
     const what = forward.length === 0 ? "nothing" : forward.join(" and ");
     Deno.test(`[sessions.capabilities] ${name}: of the client's capabilities, ${what} is declared`, async () => {
-      await using harness = new DownstreamHarness(create(), { options: { forward } });
-      await harness.call("echo", { by: new FakeClient("capable", capabilities).asAgent("a") });
-      const { params } = await (await harness.waitForConnection()).waitForMessage("initialize");
+      await using fixture = new DownstreamFixture(create(), { options: { forward } });
+      await fixture.call("echo", { by: new FakeClient("capable", capabilities).asAgent("a") });
+      const { params } = await (await fixture.waitForConnection()).waitForMessage("initialize");
       assert.deepEqual(params?.capabilities, declared);
     });
   }
 
   Deno.test(`[sessions.capabilities] ${name}: capabilities that the client lacks are not declared`, async () => {
-    await using harness = new DownstreamHarness(create());
-    await harness.call("echo", {
+    await using fixture = new DownstreamFixture(create());
+    await fixture.call("echo", {
       by: new FakeClient("plain", { roots: {}, elicitation: true }).asAgent("a"),
     });
-    const { params } = await (await harness.waitForConnection()).waitForMessage("initialize");
+    const { params } = await (await fixture.waitForConnection()).waitForMessage("initialize");
     assert.deepEqual(params?.capabilities, { roots: {} });
   });
 
   Deno.test(`[sessions.connect-timeout] ${name}: a server that is slow to start times out`, async () => {
     const script = { heldMethods: ["initialize"] };
-    await using harness = new DownstreamHarness(create(), {
+    await using fixture = new DownstreamFixture(create(), {
       script,
       options: { connectTimeoutMs: 80 },
     });
-    const message = await expectFailure(harness.call("echo"));
+    const message = await expectFailure(fixture.call("echo"));
     assert.match(message, /it did not answer within 80 ms of its start/);
-    await (await harness.waitForConnection()).ended;
-    assert.equal(harness.server.status().state, "broken");
+    await (await fixture.waitForConnection()).ended;
+    assert.equal(fixture.server.status().state, "broken");
   });
 
   Deno.test(`[sessions.failed-start] ${name}: the output of a server that ends immediately is quoted, and the start is tried again`, async () => {
     const script = { exits: "at-start", lastOutput: "no such database" } as const;
-    await using harness = new DownstreamHarness(create(), { script });
-    const calls = [expectFailure(harness.call("echo")), expectFailure(harness.call("echo"))];
+    await using fixture = new DownstreamFixture(create(), { script });
+    const calls = [expectFailure(fixture.call("echo")), expectFailure(fixture.call("echo"))];
     for (const message of await Promise.all(calls)) {
       assert.match(message, /^Server "files" is not available: its connection ended\./);
-      assert.ok(harness.quotesOutput(message, "no such database"), message);
+      assert.ok(fixture.quotesOutput(message, "no such database"), message);
     }
-    assert.equal(harness.connections.length, 1);
-    harness.script = {};
-    assert.match(readResultJson(await harness.call("echo")), /"done"/);
-    const { state, restarts, last_error } = harness.server.status();
+    assert.equal(fixture.connections.length, 1);
+    fixture.script = {};
+    assert.match(readResultJson(await fixture.call("echo")), /"done"/);
+    const { state, restarts, last_error } = fixture.server.status();
     assert.deepEqual({ state, restarts }, { state: "ready", restarts: 1 });
-    assert.ok(harness.quotesOutput(last_error ?? "", "no such database"), last_error ?? "");
+    assert.ok(fixture.quotesOutput(last_error ?? "", "no such database"), last_error ?? "");
   });
 
   Deno.test(`[sessions.start-guard] ${name}: after five failed starts, the next start is delayed`, async () => {
     let now = 0;
     const script = { refusals: { initialize: "no licence" } };
-    await using harness = new DownstreamHarness(create(), { script, now: () => now });
-    const call = () => expectFailure(harness.call("echo"));
+    await using fixture = new DownstreamFixture(create(), { script, now: () => now });
+    const call = () => expectFailure(fixture.call("echo"));
     for (let start = 1; start <= 5; start++) {
       assert.doesNotMatch(await call(), /tried again/);
-      assert.equal(harness.connections.length, start);
+      assert.equal(fixture.connections.length, start);
     }
     const delayed = /tried again in 2 s\. Last failure: it refused to initialize: no licence/;
     assert.match(await call(), delayed);
     now = 999;
     assert.match(await call(), /tried again in 1 s/);
-    assert.equal(harness.connections.length, 5);
+    assert.equal(fixture.connections.length, 5);
     // After the delay, one of two calls starts the server; the start fails, and the delay doubles.
     now = 1200;
     await Promise.all([
       call(),
-      expectFailure(harness.call("echo", { by: new FakeClient("2").asAgent("a") })),
+      expectFailure(fixture.call("echo", { by: new FakeClient("2").asAgent("a") })),
     ]);
-    assert.equal(harness.connections.length, 6);
+    assert.equal(fixture.connections.length, 6);
     now = 1200 + 1999;
     await call();
-    assert.equal(harness.connections.length, 6);
+    assert.equal(fixture.connections.length, 6);
     now = 1200 + 2400;
-    harness.script = {};
-    assert.match(readResultJson(await harness.call("echo")), /"done"/);
-    assert.equal(harness.connections.length, 7);
+    fixture.script = {};
+    assert.match(readResultJson(await fixture.call("echo")), /"done"/);
+    assert.equal(fixture.connections.length, 7);
   });
 }

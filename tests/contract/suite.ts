@@ -9,7 +9,7 @@ import { describeForwarding } from "./forwarding.ts";
 import { describeTimeouts } from "./timeouts.ts";
 import { describeInvalidToolLists } from "./invalid_tool_lists.ts";
 import { describeRequestsDuringCalls } from "./requests_during_calls.ts";
-import type { TransportUnderTest } from "./downstream_harness.ts";
+import type { TransportUnderTest } from "./downstream_fixture.ts";
 import { describeSessionSharing } from "./session_sharing.ts";
 import { describeStart } from "./start.ts";
 import { describeToolLists } from "./tool_lists.ts";

@@ -1,12 +1,12 @@
 /** Contract: the end of a call that takes too long or is cancelled. */
 import assert from "node:assert/strict";
 import {
-  DownstreamHarness,
+  DownstreamFixture,
   expectFailure,
   type HeldCall,
   readResultJson,
   type TransportUnderTest,
-} from "./downstream_harness.ts";
+} from "./downstream_fixture.ts";
 import type { Fields } from "./scripted_server.ts";
 import { withTimeout } from "../e2e/wait.ts";
 
@@ -23,7 +23,7 @@ function sendProgress({ connection, request }: HeldCall): void {
 /** Asserts that the call is cancelled at the server, and that a late answer has no effect. */
 async function assertCancelled(
   { connection, request }: HeldCall,
-  harness: DownstreamHarness,
+  fixture: DownstreamFixture,
 ): Promise<void> {
   const { params } = await connection.waitForMessage("notifications/cancelled");
   assert.equal(params?.requestId, request.id);
@@ -31,24 +31,24 @@ async function assertCancelled(
   await connection.waitForDelivery();
   assert.equal(connection.hasEnded, false);
   // MCP allows a late answer, so it is not logged, unlike an answer to an unknown request.
-  assert.deepEqual(harness.log, []);
+  assert.deepEqual(fixture.log, []);
 }
 
 export function describeTimeouts(name: string, create: () => TransportUnderTest): void {
   Deno.test(`[sessions.call-timeout] ${name}: a call without progress ends`, async () => {
-    await using harness = new DownstreamHarness(create(), { options: { callTimeoutMs: 60 } });
-    await harness.listTools();
-    const held = await harness.startHeldCall();
+    await using fixture = new DownstreamFixture(create(), { options: { callTimeoutMs: 60 } });
+    await fixture.listTools();
+    const held = await fixture.startHeldCall();
     const message = await expectFailure(held.answer, "TIMEOUT");
     assert.match(message, /neither answered nor showed progress for 60 ms; the call was cancelled/);
-    await assertCancelled(held, harness);
+    await assertCancelled(held, fixture);
   });
 
   Deno.test(`[sessions.call-timeout] ${name}: progress restarts the clock of a call`, async () => {
-    await using harness = new DownstreamHarness(create(), { options: { callTimeoutMs: 500 } });
-    await harness.listTools();
+    await using fixture = new DownstreamFixture(create(), { options: { callTimeoutMs: 500 } });
+    await fixture.listTools();
     const progress = Promise.withResolvers<number>();
-    const held = await harness.startHeldCall({
+    const held = await fixture.startHeldCall({
       onProgress: () => progress.resolve(performance.now()),
     });
     await delay(200);
@@ -65,9 +65,9 @@ export function describeTimeouts(name: string, create: () => TransportUnderTest)
   ] as const;
   for (const [limit, options, callOptions, ms] of hardLimits) {
     Deno.test(`[sessions.hard-timeout] ${name}: a call with progress ends at ${limit}`, async () => {
-      await using harness = new DownstreamHarness(create(), { options });
-      await harness.listTools();
-      const held = await harness.startHeldCall(callOptions);
+      await using fixture = new DownstreamFixture(create(), { options });
+      await fixture.listTools();
+      const held = await fixture.startHeldCall(callOptions);
       let hasEnded = false;
       const onEnd = (): void => {
         hasEnded = true;
@@ -76,47 +76,47 @@ export function describeTimeouts(name: string, create: () => TransportUnderTest)
       for (; !hasEnded; await delay(5)) sendProgress(held);
       const message = await expectFailure(held.answer, "TIMEOUT");
       assert.match(message, new RegExp(`did not finish the call within ${ms} ms`));
-      await assertCancelled(held, harness);
+      await assertCancelled(held, fixture);
     });
   }
 
   Deno.test(`[sessions.hard-timeout] ${name}: timeout_ms replaces the server's own, shorter limit`, async () => {
     const options = { callTimeoutMs: 40 };
-    await using harness = new DownstreamHarness(create(), { options });
-    await harness.listTools();
-    const held = await harness.startHeldCall({ timeoutMs: 60_000 });
+    await using fixture = new DownstreamFixture(create(), { options });
+    await fixture.listTools();
+    const held = await fixture.startHeldCall({ timeoutMs: 60_000 });
     await delay(80);
     held.connection.answer(held.request, { content: [] });
     assert.equal(readResultJson(await held.answer), '{"content":[]}');
   });
 
   Deno.test(`[sessions.hard-timeout] ${name}: timeout_ms ends a call whose session is still connecting`, async () => {
-    await using harness = new DownstreamHarness(create());
-    await harness.listTools();
-    harness.script = { heldMethods: ["initialize"] };
+    await using fixture = new DownstreamFixture(create());
+    await fixture.listTools();
+    fixture.script = { heldMethods: ["initialize"] };
     // The other session has already listed the tools, so the call only waits for its session.
-    const call = harness.call("echo", { by: harness.client.asAgent("other"), timeoutMs: 60 });
+    const call = fixture.call("echo", { by: fixture.client.asAgent("other"), timeoutMs: 60 });
     assert.match(await expectFailure(call, "TIMEOUT"), /did not finish the call within 60 ms/);
-    const [, connecting] = harness.connections;
+    const [, connecting] = fixture.connections;
     assert.ok(connecting !== undefined);
-    assert.doesNotMatch(harness.server.status().last_error ?? "", /ping/);
+    assert.doesNotMatch(fixture.server.status().last_error ?? "", /ping/);
     // The session keeps connecting, for the next call.
     const { id } = await connecting.waitForMessage("initialize");
-    const next = harness.call("echo", { by: harness.client.asAgent("other") });
+    const next = fixture.call("echo", { by: fixture.client.asAgent("other") });
     connecting.send({ id, result: { protocolVersion: "2025-11-25", capabilities: {} } });
     assert.match(readResultJson(await next), /"done"/);
-    assert.equal(harness.connections.length, 2);
+    assert.equal(fixture.connections.length, 2);
     assert.equal(connecting.countReceived("ping"), 0);
   });
 
   Deno.test(`[sessions.call-timeout] ${name}: the clock starts when the request is sent`, async () => {
     const script = { heldMethods: ["initialize"] };
-    await using harness = new DownstreamHarness(create(), {
+    await using fixture = new DownstreamFixture(create(), {
       script,
       options: { callTimeoutMs: 300 },
     });
-    const call = harness.call("echo");
-    const connection = await harness.waitForConnection();
+    const call = fixture.call("echo");
+    const connection = await fixture.waitForConnection();
     const { id } = await connection.waitForMessage("initialize");
     await delay(350);
     connection.send({ id, result: { protocolVersion: "2025-11-25", capabilities: {} } });
@@ -124,26 +124,26 @@ export function describeTimeouts(name: string, create: () => TransportUnderTest)
   });
 
   Deno.test(`[sessions.cancel] ${name}: a call that is cancelled is cancelled at the server`, async () => {
-    await using harness = new DownstreamHarness(create());
+    await using fixture = new DownstreamFixture(create());
     const controller = new AbortController();
-    const held = await harness.startHeldCall({ signal: controller.signal });
+    const held = await fixture.startHeldCall({ signal: controller.signal });
     controller.abort(new Error("the user pressed stop"));
     await assert.rejects(held.answer, /the user pressed stop/);
-    await assertCancelled(held, harness);
+    await assertCancelled(held, fixture);
   });
 
   Deno.test(`[sessions.cancel] ${name}: a call that is cancelled before it was sent is not made`, async () => {
-    await using harness = new DownstreamHarness(create(), {
+    await using fixture = new DownstreamFixture(create(), {
       script: { heldMethods: ["initialize"] },
     });
     const controller = new AbortController();
-    const call = harness.call("echo", { signal: controller.signal });
-    const connection = await harness.waitForConnection();
+    const call = fixture.call("echo", { signal: controller.signal });
+    const connection = await fixture.waitForConnection();
     const { id } = await connection.waitForMessage("initialize");
     controller.abort(new Error("too late"));
     await assert.rejects(call, /too late/);
     connection.send({ id, result: { protocolVersion: "2025-11-25", capabilities: {} } });
-    assert.match(readResultJson(await harness.call("echo", { args: '{"second":true}' })), /second/);
+    assert.match(readResultJson(await fixture.call("echo", { args: '{"second":true}' })), /second/);
     assert.equal(connection.countReceived("tools/call"), 1);
   });
 }

@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { FakeClient } from "./fake_client.ts";
 import {
-  DownstreamHarness,
+  DownstreamFixture,
   expectFailure,
   readResultJson,
   type TransportUnderTest,
-} from "./downstream_harness.ts";
+} from "./downstream_fixture.ts";
 import { createDefinition, TOOLS } from "./scripted_server.ts";
 
 export function describeToolLists(name: string, create: () => TransportUnderTest): void {
@@ -16,11 +16,11 @@ export function describeToolLists(name: string, create: () => TransportUnderTest
     const pages = [[createDefinition("one"), odd], [createDefinition("two")], [
       createDefinition("three"),
     ]];
-    await using harness = new DownstreamHarness(create(), { script: { pages } });
-    const { tools } = await harness.listTools();
+    await using fixture = new DownstreamFixture(create(), { script: { pages } });
+    const { tools } = await fixture.listTools();
     assert.deepEqual(tools.map((tool) => tool.name), ["one", "odd", "two", "three"]);
     assert.deepEqual(tools.map((tool) => tool.text.json), pages.flat());
-    const connection = await harness.waitForConnection();
+    const connection = await fixture.waitForConnection();
     const cursors = [];
     for (const _ of pages) {
       cursors.push((await connection.waitForMessage("tools/list")).params?.cursor);
@@ -29,11 +29,11 @@ export function describeToolLists(name: string, create: () => TransportUnderTest
   });
 
   Deno.test(`[sessions.tool-pages] ${name}: a cursor that comes twice ends the list`, async () => {
-    await using harness = new DownstreamHarness(create(), {
+    await using fixture = new DownstreamFixture(create(), {
       script: { heldMethods: ["tools/list"] },
     });
-    const listing = harness.listTools();
-    const connection = await harness.waitForConnection();
+    const listing = fixture.listTools();
+    const connection = await fixture.waitForConnection();
     for (const name of ["one", "two"]) {
       connection.answer(await connection.waitForMessage("tools/list"), {
         tools: [{ name }],
@@ -50,20 +50,20 @@ export function describeToolLists(name: string, create: () => TransportUnderTest
     const pages = [[first, ...odd, createDefinition("one", { first: false })], [
       createDefinition("two"),
     ]];
-    await using harness = new DownstreamHarness(create(), { script: { pages } });
-    const { tools } = await harness.listTools();
+    await using fixture = new DownstreamFixture(create(), { script: { pages } });
+    const { tools } = await fixture.listTools();
     assert.deepEqual(tools.map((tool) => tool.text.json), [first, createDefinition("two")]);
-    assert.equal(harness.log.length, odd.length + 1);
-    assert.match(harness.log[0] ?? "", /Tool left out: tools\[1\] has no name server=files/);
-    assert.match(harness.log.at(-1) ?? "", /tools\[7\] has the duplicate name "one"/);
+    assert.equal(fixture.log.length, odd.length + 1);
+    assert.match(fixture.log[0] ?? "", /Tool left out: tools\[1\] has no name server=files/);
+    assert.match(fixture.log.at(-1) ?? "", /tools\[7\] has the duplicate name "one"/);
   });
 
   Deno.test(`[sessions.tool-list] ${name}: a server without tools/list has no tools, and one that fails to list them is unavailable`, async () => {
-    await using harness = new DownstreamHarness(create(), {
+    await using fixture = new DownstreamFixture(create(), {
       script: { heldMethods: ["tools/list"] },
     });
-    const listing = harness.listTools();
-    const connection = await harness.waitForConnection();
+    const listing = fixture.listTools();
+    const connection = await fixture.waitForConnection();
     const sendError = async (code: number, message: string) => {
       connection.send({
         id: (await connection.waitForMessage("tools/list")).id,
@@ -72,19 +72,19 @@ export function describeToolLists(name: string, create: () => TransportUnderTest
     };
     await sendError(-32000, "not today");
     assert.match(await expectFailure(listing), /it did not list its tools: not today/);
-    const next = harness.listTools();
+    const next = fixture.listTools();
     await sendError(-32601, "Method not found");
     assert.deepEqual((await next).tools, []);
   });
 
   Deno.test(`[sessions.tool-list] ${name}: a server that does not list its tools times out`, async () => {
     const script = { heldMethods: ["tools/list"] };
-    await using harness = new DownstreamHarness(create(), {
+    await using fixture = new DownstreamFixture(create(), {
       script,
       options: { connectTimeoutMs: 1500 },
     });
-    const listing = harness.listTools();
-    const connection = await harness.waitForConnection();
+    const listing = fixture.listTools();
+    const connection = await fixture.waitForConnection();
     await connection.waitForMessage("tools/list");
     assert.match(
       await expectFailure(listing),
@@ -94,78 +94,78 @@ export function describeToolLists(name: string, create: () => TransportUnderTest
   });
 
   Deno.test(`[sessions.list-cache] ${name}: clients with equal capabilities share one list, others do not`, async () => {
-    await using harness = new DownstreamHarness(create());
+    await using fixture = new DownstreamFixture(create());
     const [one, two, other] = [
       new FakeClient("1"),
       new FakeClient("2"),
       new FakeClient("3", { roots: {} }),
     ];
     const lists = await Promise.all(
-      [one, one, two].map((client) => harness.listTools(client.asAgent("a"))),
+      [one, one, two].map((client) => fixture.listTools(client.asAgent("a"))),
     );
     assert.ok(lists.every((list) => list === lists[0]));
-    await harness.call("echo", { by: two.asAgent("a") });
+    await fixture.call("echo", { by: two.asAgent("a") });
     assert.deepEqual(
-      harness.connections.map((connection) => connection.countReceived("tools/list")),
+      fixture.connections.map((connection) => connection.countReceived("tools/list")),
       [1, 0],
     );
-    harness.script = { pages: [[...TOOLS, createDefinition("more")]] };
-    assert.equal((await harness.listTools(other.asAgent("a"))).tools.length, 3);
-    assert.equal((await harness.listTools(one.asAgent("a"))).tools.length, 2);
-    assert.equal(harness.server.status().tools, 3);
+    fixture.script = { pages: [[...TOOLS, createDefinition("more")]] };
+    assert.equal((await fixture.listTools(other.asAgent("a"))).tools.length, 3);
+    assert.equal((await fixture.listTools(one.asAgent("a"))).tools.length, 2);
+    assert.equal(fixture.server.status().tools, 3);
   });
 
   Deno.test(`[sessions.list-changed] ${name}: a changed list is requested again`, async () => {
-    await using harness = new DownstreamHarness(create());
-    assert.equal((await harness.listTools()).get("more"), undefined);
-    const connection = await harness.waitForConnection();
+    await using fixture = new DownstreamFixture(create());
+    assert.equal((await fixture.listTools()).get("more"), undefined);
+    const connection = await fixture.waitForConnection();
     connection.changeScript({ pages: [[createDefinition("more")]] });
     await connection.waitForDelivery();
-    assert.equal((await harness.listTools()).get("more"), undefined);
+    assert.equal((await fixture.listTools()).get("more"), undefined);
     connection.send({ method: "notifications/tools/list_changed" });
     await connection.waitForDelivery();
-    assert.deepEqual((await harness.listTools()).tools.map((tool) => tool.name), ["more"]);
-    await harness.listTools();
+    assert.deepEqual((await fixture.listTools()).tools.map((tool) => tool.name), ["more"]);
+    await fixture.listTools();
     assert.equal(connection.countReceived("tools/list"), 2);
   });
 
   Deno.test(`[sessions.list-changed] ${name}: a list that changes while it is requested is not kept`, async () => {
-    await using harness = new DownstreamHarness(create(), {
+    await using fixture = new DownstreamFixture(create(), {
       script: { heldMethods: ["tools/list"] },
     });
-    const listing = harness.listTools();
-    const connection = await harness.waitForConnection();
+    const listing = fixture.listTools();
+    const connection = await fixture.waitForConnection();
     const request = await connection.waitForMessage("tools/list");
     connection.send({ method: "notifications/tools/list_changed" });
     connection.answer(request, { tools: [{ name: "old" }] });
     assert.deepEqual((await listing).tools.map((tool) => tool.name), ["old"]);
-    const next = harness.listTools();
+    const next = fixture.listTools();
     connection.answer(await connection.waitForMessage("tools/list"), { tools: [{ name: "new" }] });
     assert.deepEqual((await next).tools.map((tool) => tool.name), ["new"]);
   });
 
   Deno.test(`[sessions.asked-afresh] ${name}: for an unknown tool, the list is requested once more`, async () => {
-    await using harness = new DownstreamHarness(create());
-    await harness.listTools();
-    const connection = await harness.waitForConnection();
-    const [answer] = await Promise.all([harness.call("more"), harness.call("other")]);
+    await using fixture = new DownstreamFixture(create());
+    await fixture.listTools();
+    const connection = await fixture.waitForConnection();
+    const [answer] = await Promise.all([fixture.call("more"), fixture.call("other")]);
     assert.ok(answer?.kind === "no-such-tool");
     assert.deepEqual(answer.catalog.tools.map((tool) => tool.name), ["echo", "held"]);
     assert.equal(connection.countReceived("tools/list"), 2);
     // The server does not notify the gateway that its list has changed.
     connection.changeScript({ pages: [[createDefinition("more")]] });
-    assert.match(readResultJson(await harness.call("more")), /"done"/);
+    assert.match(readResultJson(await fixture.call("more")), /"done"/);
     assert.equal(connection.countReceived("tools/list"), 3);
     assert.equal(connection.countReceived("tools/call"), 1);
   });
 
   Deno.test(`[sessions.list-cache] ${name}: the list is requested again after a reconnect`, async () => {
-    await using harness = new DownstreamHarness(create());
-    await harness.listTools();
-    const connection = await harness.waitForConnection();
-    harness.script = { pages: [[createDefinition("new")]] };
+    await using fixture = new DownstreamFixture(create());
+    await fixture.listTools();
+    const connection = await fixture.waitForConnection();
+    fixture.script = { pages: [[createDefinition("new")]] };
     connection.crash();
     await connection.ended;
-    assert.deepEqual((await harness.listTools()).tools.map((tool) => tool.name), ["new"]);
+    assert.deepEqual((await fixture.listTools()).tools.map((tool) => tool.name), ["new"]);
   });
 }

@@ -5,7 +5,7 @@ import { runOnce } from "./run_once.ts";
 import { Program } from "./program.ts";
 import { DEFAULT_AUDIT_LOG, Setup } from "./setup.ts";
 import { waitUntil } from "./wait.ts";
-import { auditText } from "../cli/audit_support.ts";
+import { createAuditLine } from "../cli/run_audit_commands.ts";
 
 Deno.test("[audit.stats] [audit.tail] the commands read what the gateway wrote", async () => {
   await using gateway = await startGateway();
@@ -19,13 +19,13 @@ Deno.test("[audit.stats] [audit.tail] the commands read what the gateway wrote",
   const tailArgs = ["audit", "tail", "-n", "1", "--json", DEFAULT_AUDIT_LOG];
   const tail = await runOnce(tailArgs, { files, env });
   assert.deepEqual(JSON.parse(tail.stdout), line);
-  const filesAtDefaultPath = { [DEFAULT_AUDIT_LOG]: auditText() };
+  const filesAtDefaultPath = { [DEFAULT_AUDIT_LOG]: createAuditLine() };
   const found = await runOnce(["audit", "tail"], { files: filesAtDefaultPath, env });
   assert.match(found.stdout, /^2026-01-31T08:00:00Z ALLOW a files\/read 1\.50 ms$/);
   assert.doesNotMatch(found.stderr, /another/);
   // There can be a log at both paths, for example after a full disk.
   const both = await runOnce(["audit", "tail"], {
-    files: { "logs/audit.jsonl": auditText(), ...filesAtDefaultPath },
+    files: { "logs/audit.jsonl": createAuditLine(), ...filesAtDefaultPath },
     env: { GATEWAY_AUDIT_LOG: "./logs/audit.jsonl" },
   });
   assert.match(
@@ -59,7 +59,7 @@ Deno.test({
   fn: async () => {
     const folder = Deno.makeTempDirSync();
     try {
-      Deno.writeTextFileSync(`${folder}/a.jsonl`, auditText().repeat(20_000));
+      Deno.writeTextFileSync(`${folder}/a.jsonl`, createAuditLine().repeat(20_000));
       const words = await gatewayCommandLine(GATEWAY_COMMAND);
       const script = '"$@" audit tail -n 20000 a.jsonl | head -n 1; echo "${PIPESTATUS[0]}"';
       const { stdout, stderr } = await new Deno.Command("bash", {
@@ -84,14 +84,17 @@ async function startFollowing(setup: Setup, ...args: string[]): Promise<Program>
 
 Deno.test("[audit.follow] prints new entries, across rotations, until a signal", async () => {
   const setup = new Setup();
-  const path = setup.writeFile("a.jsonl", auditText({ tool: "t0" }) + auditText({ tool: "t1" }));
+  const path = setup.writeFile(
+    "a.jsonl",
+    createAuditLine({ tool: "t0" }) + createAuditLine({ tool: "t1" }),
+  );
   const program = await startFollowing(setup, "-n", "1", "a.jsonl");
   try {
     const shownTools = () => program.lines.map((line) => /files\/(\S+)/.exec(line)?.[1]);
     const expectedTools = ["t1"];
     await waitUntil("the last entry is shown", () => shownTools().length === 1);
     const write = (name: string): void => {
-      Deno.writeTextFileSync(path, auditText({ tool: name }), { append: true });
+      Deno.writeTextFileSync(path, createAuditLine({ tool: name }), { append: true });
       expectedTools.push(name);
     };
     write("t2");
@@ -102,8 +105,8 @@ Deno.test("[audit.follow] prints new entries, across rotations, until a signal",
     );
     // A line that is written in two halves is printed once.
     const [first = "", second = ""] = [
-      auditText({ tool: "t4" }).slice(0, 30),
-      auditText({
+      createAuditLine({ tool: "t4" }).slice(0, 30),
+      createAuditLine({
         tool: "t4",
       }).slice(30),
     ];
@@ -117,7 +120,7 @@ Deno.test("[audit.follow] prints new entries, across rotations, until a signal",
     Deno.renameSync(`${path}.1`, `${path}.2`);
     Deno.renameSync(path, `${path}.1`);
     write("t6");
-    oldest.writeSync(new TextEncoder().encode(auditText({ tool: "late" })));
+    oldest.writeSync(new TextEncoder().encode(createAuditLine({ tool: "late" })));
     expectedTools.push("late");
     oldest.close();
     write("t7");
@@ -144,8 +147,8 @@ Deno.test("[audit.follow] waits for a log that does not exist yet, and applies t
       "the command waits for the log",
       () => /no audit log at none\.jsonl yet/.test(program.stderr),
     );
-    const line = auditText({ agent_id: "b" });
-    setup.writeFile("none.jsonl", auditText({ agent_id: "a" }) + line);
+    const line = createAuditLine({ agent_id: "b" });
+    setup.writeFile("none.jsonl", createAuditLine({ agent_id: "a" }) + line);
     await waitUntil("the line of agent b is shown", () => program.lines.length === 1);
     assert.equal(`${program.lines[0]}\n`, line);
   } finally {
@@ -160,7 +163,7 @@ Deno.test({
   ignore: Deno.build.os === "windows",
   fn: async () => {
     const setup = new Setup();
-    const path = setup.writeFile("a.jsonl", auditText());
+    const path = setup.writeFile("a.jsonl", createAuditLine());
     const words = await gatewayCommandLine(GATEWAY_COMMAND);
     const script = '"$@" audit tail -f a.jsonl | head -n 1; echo "${PIPESTATUS[0]}"';
     const args = ["-c", script, "bash", ...words];
@@ -173,7 +176,7 @@ Deno.test({
     try {
       await waitUntil("the first entry is shown", () => program.lines.length === 1);
       await waitUntil("audit tail has ended", () => {
-        Deno.writeTextFileSync(path, auditText(), { append: true });
+        Deno.writeTextFileSync(path, createAuditLine(), { append: true });
         return program.lines.length === 2;
       });
       assert.equal(program.lines[1], "0");

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Shell } from "../cli/command_support.ts";
+import { Shell } from "../cli/shell.ts";
 import { LOCAL_COMMANDS } from "./every_command.ts";
 import { oddServer } from "./gateway.ts";
 import { VERSION } from "./gateway_command.ts";

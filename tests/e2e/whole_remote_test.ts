@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { AuthorizationServer } from "../fixtures/oauth/authorization_server.ts";
 import { ProtectedServer } from "../fixtures/oauth/protected_server.ts";
-import { Shell } from "../cli/command_support.ts";
+import { Shell } from "../cli/shell.ts";
 import { EVERY_COMMAND } from "./every_command.ts";
 import { oddServer, startGateway } from "./gateway.ts";
 import { OtlpReceiver } from "./otlp_receiver.ts";

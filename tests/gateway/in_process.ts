@@ -9,7 +9,7 @@ import {
 } from "../../src/config/mod.ts";
 import { Gateway } from "../../src/gateway/mod.ts";
 import { NO_TRACER } from "../../src/trace.ts";
-import { silentLog } from "../audit/support.ts";
+import { createRecordingLog } from "../audit/audit_log_fixtures.ts";
 import { environmentOf, type TempFolder } from "../config/support.ts";
 
 /**
@@ -35,7 +35,7 @@ export async function openGateway(
     version: "0",
     tracer: NO_TRACER,
     reload: { files, watch: new FileWatch([]), checkFiles },
-    log: silentLog(),
+    log: createRecordingLog(),
   });
   return { gateway, settings };
 }

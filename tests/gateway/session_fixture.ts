@@ -9,7 +9,7 @@ import { createMemoryChannels, Peer } from "../../src/jsonrpc/mod.ts";
 import { CallLimits, type CallLimitsOptions } from "../../src/limits/mod.ts";
 import { Metrics } from "../../src/metrics/mod.ts";
 import { NO_TRACER } from "../../src/trace.ts";
-import { silentLog, TestFolder } from "../audit/support.ts";
+import { createRecordingLog, TestFolder } from "../audit/audit_log_fixtures.ts";
 import { environmentOf, TempFolder } from "../config/support.ts";
 import { waitUntil } from "../e2e/wait.ts";
 
@@ -49,7 +49,7 @@ export async function readRules(rules: object): Promise<Configuration> {
 export class SessionFixture implements AsyncDisposable {
   readonly metrics = new Metrics();
   readonly limits: CallLimits;
-  readonly log = silentLog();
+  readonly log = createRecordingLog();
   /** Functions that end the calls of `wait`, in the order of the calls. */
   readonly heldCalls: { end(answer?: GatewayAnswer): void; fail(error: Error): void }[] = [];
   readonly #folder = new TestFolder();
@@ -62,7 +62,7 @@ export class SessionFixture implements AsyncDisposable {
     this.#configuration = configuration;
     this.#options = options;
     const { log } = this;
-    const path = this.#folder.at("audit.jsonl");
+    const path = this.#folder.pathOf("audit.jsonl");
     this.#audit = new AuditLog({ path, fallbackPath: path, log });
     this.limits = new CallLimits({ maxCalls: 100_000, state: "memory", log, ...options.limits });
   }
@@ -171,7 +171,7 @@ export class SessionFixture implements AsyncDisposable {
 
   /** Lines of the audit log. */
   audit(): Readonly<Record<string, unknown>>[] {
-    const text = Deno.readTextFileSync(this.#folder.at("audit.jsonl"));
+    const text = Deno.readTextFileSync(this.#folder.pathOf("audit.jsonl"));
     return text.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line));
   }
 

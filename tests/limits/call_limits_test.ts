@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { CallLimits, limitsOf } from "../../src/limits/mod.ts";
 import { openMemoryCounter } from "../../src/limits/minute_counter.ts";
-import { silentLog } from "../audit/support.ts";
+import { createRecordingLog } from "../audit/audit_log_fixtures.ts";
 import { readRules } from "../gateway/session_fixture.ts";
 
-const OPTIONS = { maxCalls: 100_000, state: "memory", log: silentLog() };
+const OPTIONS = { maxCalls: 100_000, state: "memory", log: createRecordingLog() };
 
 Deno.test("[rules.limits] an agent has its own limits, or else the defaults", async () => {
   const { rules } = await readRules({

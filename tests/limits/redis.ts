@@ -1,4 +1,4 @@
-import { TestFolder } from "../audit/support.ts";
+import { TestFolder } from "../audit/audit_log_fixtures.ts";
 import { waitUntil, withTimeout } from "../e2e/wait.ts";
 
 /** Whether a redis-server is installed. */

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { CallLimits } from "../../src/limits/mod.ts";
-import { silentLog } from "../audit/support.ts";
+import { createRecordingLog } from "../audit/audit_log_fixtures.ts";
 import { waitUntil } from "../e2e/wait.ts";
 import { freePort, HAS_REDIS, RedisServer } from "./redis.ts";
 
 /** The limits of one gateway, with its log. */
 class Replica implements AsyncDisposable {
-  readonly log = silentLog();
+  readonly log = createRecordingLog();
   readonly limits: CallLimits;
 
   constructor(state: string) {

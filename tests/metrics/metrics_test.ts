@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { Metrics } from "../../src/metrics/mod.ts";
-import { countOf, observe } from "./observe.ts";
+import { countOperations, observeOperations } from "./observe_operations.ts";
 
 Deno.test("[metrics.dimensions] by operation, agent, server and tool", () => {
   const metrics = new Metrics();
-  observe(
+  observeOperations(
     metrics,
     { agent: "a", server: "files", tool: "read", latencyMs: 10 },
     { agent: "b", server: "files", tool: "read", latencyMs: 30, code: "TIMEOUT" },
@@ -28,7 +28,7 @@ Deno.test("[metrics.dimensions] by operation, agent, server and tool", () => {
 
 Deno.test("[metrics.bounded] a server that invents error codes does not fill the memory", () => {
   const metrics = new Metrics();
-  for (let code = 0; code < 1000; code++) observe(metrics, { code: String(code) });
+  for (let code = 0; code < 1000; code++) observeOperations(metrics, { code: String(code) });
   const errors = metrics.summary().operations.execute_tool?.errors ?? {};
   assert.equal(Object.keys(errors).length, 51);
   assert.equal(errors.other, 950);
@@ -36,8 +36,8 @@ Deno.test("[metrics.bounded] a server that invents error codes does not fill the
 
 Deno.test("[metrics.errors] successes and the gateway's own codes are counted separately from such codes", () => {
   const metrics = new Metrics();
-  for (let code = 0; code < 1000; code++) observe(metrics, { code: String(code) });
-  observe(metrics, {}, { code: "TIMEOUT" });
+  for (let code = 0; code < 1000; code++) observeOperations(metrics, { code: String(code) });
+  observeOperations(metrics, {}, { code: "TIMEOUT" });
   const { count, errors, error_rate } = metrics.summary().operations.execute_tool ?? {};
   assert.equal(count, 1002);
   assert.equal(errors?.TIMEOUT, 1);
@@ -49,14 +49,14 @@ Deno.test("[metrics.bounded] names beyond the first 100 agents and 200 tools are
   const metrics = new Metrics();
   for (let index = 0; index < 1000; index++) {
     const name = `name-${index}`;
-    observe(metrics, { agent: name, server: name, tool: name });
-    observe(metrics, { agent: "name-0", server: "name-0", tool: name });
+    observeOperations(metrics, { agent: name, server: name, tool: name });
+    observeOperations(metrics, { agent: "name-0", server: "name-0", tool: name });
   }
   const { agents, servers, tools } = metrics.summary();
   for (const [summaries, most] of [[agents, 100], [servers, 100], [tools, 200]] as const) {
     assert.equal(Object.keys(summaries).length, most + 1);
     // No operation is lost, and the first names are kept.
-    assert.equal(countOf(summaries), 2000);
+    assert.equal(countOperations(summaries), 2000);
   }
   assert.equal(agents["name-0"]?.count, 1001);
   assert.equal(agents.other?.count, 900);
@@ -65,7 +65,7 @@ Deno.test("[metrics.bounded] names beyond the first 100 agents and 200 tools are
 Deno.test("[metrics.bounded] names of built-in object properties are ordinary names", () => {
   const metrics = new Metrics();
   for (const name of ["__proto__", "constructor", "toString"]) {
-    observe(metrics, { agent: name, server: name, tool: name, code: name });
+    observeOperations(metrics, { agent: name, server: name, tool: name, code: name });
   }
   const { agents, operations } = JSON.parse(JSON.stringify(metrics.summary()));
   assert.deepEqual(Object.keys(agents), ["__proto__", "constructor", "toString"]);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Metrics, type OperationSummary, writePrometheus } from "../../src/metrics/mod.ts";
-import { observe } from "./observe.ts";
+import { observeOperations } from "./observe_operations.ts";
 
 /** A sample of the text format. */
 interface Sample {
@@ -45,7 +45,7 @@ function parseSample(line: string, types: ReadonlyMap<string, string>): Sample {
 Deno.test("[metrics.prometheus] the text is valid and agrees with the summary", () => {
   const metrics = new Metrics();
   const odd = 'a "quoted\\\nname}';
-  observe(
+  observeOperations(
     metrics,
     { agent: "a", server: "files", tool: "read", latencyMs: 12.5 },
     { agent: "a", server: "files", tool: "read", latencyMs: 80, code: "TIMEOUT" },
@@ -99,7 +99,7 @@ Deno.test("[metrics.replicas] buckets count the durations within their bounds, a
   const metrics = new Metrics();
   // A duration equal to a bound is within it; no duration is too long for the last bucket.
   const latencies = [0, 1, 2, 5, 50, 400, 1000, 61_000, 1_200_000];
-  for (const latencyMs of latencies) observe(metrics, { agent: "a", latencyMs });
+  for (const latencyMs of latencies) observeOperations(metrics, { agent: "a", latencyMs });
   const buckets = bucketsOf(metrics, "a");
   for (const [le = "", count] of buckets) {
     const bound = le === "+Inf" ? Infinity : Number(le);
@@ -112,8 +112,8 @@ Deno.test("[metrics.replicas] the buckets of two replicas add up to those of one
   const [one, two, both] = [new Metrics(), new Metrics(), new Metrics()];
   for (let index = 0; index < 2000; index++) {
     const latencyMs = 1.01 ** index % 400_000;
-    observe(index % 3 === 0 ? one : two, { agent: "a", latencyMs });
-    observe(both, { agent: "a", latencyMs });
+    observeOperations(index % 3 === 0 ? one : two, { agent: "a", latencyMs });
+    observeOperations(both, { agent: "a", latencyMs });
   }
   const [ofOne, ofTwo] = [bucketsOf(one, "a"), bucketsOf(two, "a")];
   const sums = [...ofOne].map(([le, count]) => [le, count + (ofTwo.get(le) ?? NaN)]);
@@ -122,7 +122,7 @@ Deno.test("[metrics.replicas] the buckets of two replicas add up to those of one
 
 Deno.test("[metrics.prometheus] writing the text twice does not count anything twice", () => {
   const metrics = new Metrics();
-  observe(metrics, { agent: "a" });
+  observeOperations(metrics, { agent: "a" });
   const first = writePrometheus(metrics);
   assert.equal(writePrometheus(metrics), first);
   assert.notEqual(first, writePrometheus(new Metrics()));

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { TestFolder } from "../audit/support.ts";
-import { auditText, runStats, runTail } from "../cli/audit_support.ts";
+import { TestFolder } from "../audit/audit_log_fixtures.ts";
+import { createAuditLine, runStats, runTail } from "../cli/run_audit_commands.ts";
 
 Deno.test("[audit.stream] a log of a gigabyte is read in bounded memory", async () => {
   using folder = new TestFolder();
-  const path = folder.at("audit.jsonl");
+  const path = folder.pathOf("audit.jsonl");
   const lines = Array.from({ length: 100_000 }, (_, number) => {
-    return auditText({
+    return createAuditLine({
       agent_id: `agent-${number}`,
       tool: `tool-${number}`,
       latency_ms: number % 5000,

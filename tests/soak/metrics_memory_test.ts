@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { BusyPipeline } from "../metrics/busy_pipeline.ts";
-import { countOf } from "../metrics/observe.ts";
+import { countOperations } from "../metrics/observe_operations.ts";
 
 /** Maximum growth of memory. */
 const MAX_GROWTH_MB = 20;
@@ -30,7 +30,7 @@ Deno.test("[metrics.flat] a million operations from 10,000 agents do not increas
   assert.ok(late.rss - early.rss < MAX_GROWTH_MB, figures);
   assert.ok(late.used - early.used < MAX_GROWTH_MB, figures);
   const { operations, agents, servers, tools } = pipeline.metrics.summary();
-  assert.equal(countOf(operations), 1_000_000);
+  assert.equal(countOperations(operations), 1_000_000);
   assert.equal(Object.keys(agents).length, 101);
   assert.equal(Object.keys(tools).length, 201);
   assert.equal(Object.keys(servers).length, 1);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
-import { expectFailure, readResultJson } from "../../contract/downstream_harness.ts";
+import { expectFailure, readResultJson } from "../../contract/downstream_fixture.ts";
 import { waitUntil } from "../../e2e/wait.ts";
 import {
   answerText,
@@ -9,7 +9,7 @@ import {
   sendStream,
   startStream,
 } from "./fake_http_server.ts";
-import { createRemoteHarness } from "./remote_harness.ts";
+import { createRemoteFixture } from "./remote_fixture.ts";
 
 const RESULT = { content: [] };
 
@@ -167,14 +167,14 @@ function sendBody(response: ServerResponse, body: string, type = "application/js
 for (const [description, [answer, expected]] of Object.entries(UNUSABLE_ANSWERS)) {
   Deno.test(`[remote.no-answer] ${description}: the call fails immediately, and the session continues`, async () => {
     await using server = await FakeHttpServer.start(forCalls(answer));
-    await using harness = createRemoteHarness(server.url);
+    await using fixture = createRemoteFixture(server.url);
     const started = performance.now();
-    const message = await expectFailure(harness.call("echo"));
+    const message = await expectFailure(fixture.call("echo"));
     assert.match(message, /^Server "files" is not available: /);
     assert.match(message, expected);
     assert.ok(performance.now() - started < 5000);
     server.handler = () => {};
-    assert.match(readResultJson(await harness.call("echo")), /called echo/);
+    assert.match(readResultJson(await fixture.call("echo")), /called echo/);
     assert.equal(server.countRequests("initialize"), 1);
     // The call is not repeated: the server may have run it although its answer is unusable.
     assert.equal(server.countRequests("tools/call"), 2);
@@ -189,11 +189,11 @@ for (const mediaType of ["text/event-stream", "application/json"]) {
       setTimeout(() => response.socket?.destroy(), 10);
     });
     await using server = await FakeHttpServer.start(answer);
-    await using harness = createRemoteHarness(server.url);
-    const message = await expectFailure(harness.call("echo"));
+    await using fixture = createRemoteFixture(server.url);
+    const message = await expectFailure(fixture.call("echo"));
     assert.match(message, /its connection ended\. 127\.0\.0\.1:\d+ broke off its answer\.$/);
     server.handler = () => {};
-    assert.match(readResultJson(await harness.call("echo")), /called echo/);
+    assert.match(readResultJson(await fixture.call("echo")), /called echo/);
     assert.equal(server.countRequests("initialize"), 2);
   });
 }
@@ -204,8 +204,8 @@ Deno.test("[remote.answers] answers in JSON are passed on unchanged", async () =
     response.writeHead(200, { "content-type": "Application/JSON; charset=utf-8" });
     response.end(`{"jsonrpc":"2.0","id":${id},"result":${resultJson}}`);
   }));
-  await using harness = createRemoteHarness(server.url);
-  assert.equal(readResultJson(await harness.call("echo")), resultJson);
+  await using fixture = createRemoteFixture(server.url);
+  assert.equal(readResultJson(await fixture.call("echo")), resultJson);
 });
 
 for (const type of ["text/plain", "application/octet-stream", "text/html", undefined]) {
@@ -214,9 +214,9 @@ for (const type of ["text/plain", "application/octet-stream", "text/html", undef
       response.writeHead(200, type === undefined ? {} : { "content-type": type });
       response.end(answerText({ id: Number(id) }, RESULT));
     }));
-    await using harness = createRemoteHarness(server.url);
-    assert.equal(readResultJson(await harness.call("echo")), '{"content":[]}');
-    assert.deepEqual(harness.log, []);
+    await using fixture = createRemoteFixture(server.url);
+    assert.equal(readResultJson(await fixture.call("echo")), '{"content":[]}');
+    assert.deepEqual(fixture.log, []);
   });
 }
 
@@ -226,9 +226,9 @@ for (const result of ["null", "7", '"done"', "[]"]) {
       response.writeHead(200, { "content-type": "application/json" });
       response.end(`{"jsonrpc":"2.0","id":${id},"result":${result}}`);
     }));
-    await using harness = createRemoteHarness(server.url);
+    await using fixture = createRemoteFixture(server.url);
     assert.match(
-      await expectFailure(harness.call("echo")),
+      await expectFailure(fixture.call("echo")),
       /^Server "files" answered the call with (null|a number|a string|an array) instead of a result/,
     );
     assert.equal(server.countRequests("tools/call"), 1);
@@ -257,8 +257,8 @@ Deno.test("[remote.no-answer] quoted text contains no secret, not even one that 
   });
   const { host } = new URL(server.url);
   const url = `http://${user}:${pass}@${host}/${path}?key=${query}`;
-  await using harness = createRemoteHarness(url, { headers: { "x-key": key } });
-  const message = await expectFailure(harness.call("echo"));
+  await using fixture = createRemoteFixture(url, { headers: { "x-key": key } });
+  const message = await expectFailure(fixture.call("echo"));
   assert.match(message, /HTTP 500: "\[redacted\] /);
   assert.doesNotMatch(message, /canary|session-1/);
 });
@@ -270,8 +270,8 @@ Deno.test("[remote.answers] events may have comments, other types, several lines
     response.write(`id:\r\ndata: {"jsonrpc":"2.0",\r\ndata: "id":${id},\r`);
     setTimeout(() => response.end('\ndata: "result":{"content":[]}}\r\n\r\n'), 5);
   }));
-  await using harness = createRemoteHarness(server.url);
-  assert.equal(readResultJson(await harness.call("echo")), '{"content":[]}');
+  await using fixture = createRemoteFixture(server.url);
+  assert.equal(readResultJson(await fixture.call("echo")), '{"content":[]}');
 });
 
 Deno.test("[remote.answers] fields and messages that the SDK does not know arrive", async () => {
@@ -280,9 +280,9 @@ Deno.test("[remote.answers] fields and messages that the SDK does not know arriv
   await using server = await FakeHttpServer.start(forCalls((response, id) => {
     sendStream(response, responseJson.replace("ID", String(id)));
   }));
-  await using harness = createRemoteHarness(server.url);
+  await using fixture = createRemoteFixture(server.url);
   assert.equal(
-    readResultJson(await harness.call("echo")),
+    readResultJson(await fixture.call("echo")),
     '{"content":"none","isError":"perhaps"}',
   );
 });
@@ -291,8 +291,8 @@ Deno.test("[remote.no-leak] a stream that stays open after its answer is closed"
   await using server = await FakeHttpServer.start(forCalls((response, id) => {
     startStream(response, `data: ${answerText({ id: Number(id) }, RESULT)}`, "");
   }));
-  await using harness = createRemoteHarness(server.url);
-  assert.equal(readResultJson(await harness.call("echo")), '{"content":[]}');
+  await using fixture = createRemoteFixture(server.url);
+  assert.equal(readResultJson(await fixture.call("echo")), '{"content":[]}');
   const [call] = server.requests.filter(({ message }) => message.method === "tools/call");
   assert.ok(call !== undefined);
   await waitUntil("at most one socket is open", () => server.sockets.size <= 1);

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import type { Authorization, RecoverOptions } from "../../../src/downstream/mod.ts";
 import { DownstreamError } from "../../../src/errors.ts";
 import { StaticHeaderAuth } from "../../../src/downstream/oauth/static_header_auth.ts";
-import { expectFailure, readResultJson } from "../../contract/downstream_harness.ts";
+import { expectFailure, readResultJson } from "../../contract/downstream_fixture.ts";
 import { FakeHttpServer, type RequestHandler } from "./fake_http_server.ts";
-import { createRemoteHarness } from "./remote_harness.ts";
+import { createRemoteFixture } from "./remote_fixture.ts";
 
 /** A call of `recover`. */
 interface Recovery {
@@ -49,8 +49,8 @@ Deno.test("[remote.authorization] after a refusal the token is renewed, and the 
   let token = "t1";
   await using server = await FakeHttpServer.start(requireToken(() => token));
   const authorization = new FakeAuthorization();
-  await using harness = createRemoteHarness(server.url, { authorization });
-  assert.match(readResultJson(await harness.call("echo")), /called echo/);
+  await using fixture = createRemoteFixture(server.url, { authorization });
+  assert.match(readResultJson(await fixture.call("echo")), /called echo/);
   assert.deepEqual(authorization.recoveries, [{
     status: 401,
     challenge: "Bearer",
@@ -59,7 +59,7 @@ Deno.test("[remote.authorization] after a refusal the token is renewed, and the 
   assert.equal(server.countRequests("initialize"), 2);
   // The token expires: the call reaches its tool only with the new one.
   token = "t2";
-  assert.match(readResultJson(await harness.call("echo")), /called echo/);
+  assert.match(readResultJson(await fixture.call("echo")), /called echo/);
   assert.equal(authorization.recoveries.at(-1)?.sentAuthorization, "Bearer t1");
   assert.equal(server.countRequests("tools/call"), 3);
   assert.equal(server.countRequests("initialize"), 2);
@@ -70,15 +70,15 @@ Deno.test("[remote.authorization] a missing scope is requested, another 403 is a
   await using server = await FakeHttpServer.start(requireToken(() => "t2", 403, challenge));
   const authorization = new FakeAuthorization();
   authorization.tokenNumber = 1;
-  await using harness = createRemoteHarness(server.url, { authorization });
-  assert.match(readResultJson(await harness.call("echo")), /called echo/);
+  await using fixture = createRemoteFixture(server.url, { authorization });
+  assert.match(readResultJson(await fixture.call("echo")), /called echo/);
   assert.deepEqual(authorization.recoveries, [{
     status: 403,
     challenge,
     sentAuthorization: "Bearer t1",
   }]);
   server.handler = requireToken(() => "never", 403, "Bearer");
-  assert.match(await expectFailure(harness.call("echo")), /answered with HTTP 403/);
+  assert.match(await expectFailure(fixture.call("echo")), /answered with HTTP 403/);
   assert.equal(authorization.recoveries.length, 1);
 });
 
@@ -92,13 +92,13 @@ Deno.test("[remote.authorization] a missing scope is requested during the call",
     return requireToken(() => "t2", status, challenge)(received, response, request);
   });
   const authorization = new FakeAuthorization();
-  await using harness = createRemoteHarness(server.url, { authorization });
-  assert.match(readResultJson(await harness.call("echo")), /called echo/);
+  await using fixture = createRemoteFixture(server.url, { authorization });
+  assert.match(readResultJson(await fixture.call("echo")), /called echo/);
   assert.deepEqual(authorization.recoveries.map(({ status }) => status), [401, 403]);
   // The current token was created for the first message.
   assert.deepEqual(callTokens, ["Bearer t2"]);
   server.handler = requireToken(() => "never", 403, challenge);
-  assert.match(await expectFailure(harness.call("echo")), /just issued for it \(HTTP 403\)/);
+  assert.match(await expectFailure(fixture.call("echo")), /just issued for it \(HTTP 403\)/);
   assert.equal(authorization.recoveries.length, 3);
 });
 
@@ -107,11 +107,11 @@ Deno.test("[remote.authorization] an authorization failure reaches the caller un
   const authorization = new FakeAuthorization();
   const url = "https://login.example";
   authorization.failure = new DownstreamError("AUTH_REQUIRED", "files", "Log in", { url });
-  await using harness = createRemoteHarness(server.url, { authorization });
-  assert.equal(await expectFailure(harness.call("echo"), "AUTH_REQUIRED"), "Log in");
+  await using fixture = createRemoteFixture(server.url, { authorization });
+  assert.equal(await expectFailure(fixture.call("echo"), "AUTH_REQUIRED"), "Log in");
   authorization.failure = undefined;
   assert.match(
-    await expectFailure(harness.call("echo")),
+    await expectFailure(fixture.call("echo")),
     /refuses the token that was just issued for it \(HTTP 401\)/,
   );
   assert.equal(authorization.recoveries.length, 2);
@@ -122,14 +122,14 @@ Deno.test("[remote.authorization] a configured Authorization header disables the
   const authorization = new StaticHeaderAuth("files");
   const headers = { authorization: "Bearer configured" };
   {
-    await using harness = createRemoteHarness(server.url, { authorization, headers });
-    assert.match(readResultJson(await harness.call("echo")), /called echo/);
+    await using fixture = createRemoteFixture(server.url, { authorization, headers });
+    assert.match(readResultJson(await fixture.call("echo")), /called echo/);
   }
-  await using harness = createRemoteHarness(server.url, {
+  await using fixture = createRemoteFixture(server.url, {
     authorization,
     headers: { AUTHORIZATION: "Bearer wrong" },
   });
-  const message = await expectFailure(harness.call("echo"), "AUTH_REQUIRED");
+  const message = await expectFailure(fixture.call("echo"), "AUTH_REQUIRED");
   assert.match(message, /refused the Authorization header of its entry \(HTTP 401\)/);
 });
 
@@ -153,7 +153,7 @@ Deno.test("[remote.authorization] an SSE server receives the token with the stre
   });
   let stream: { write(text: string): unknown } | undefined;
   const authorization = new FakeAuthorization();
-  await using harness = createRemoteHarness(server.url, { authorization, kind: "sse" });
-  assert.deepEqual((await harness.listTools()).tools, []);
+  await using fixture = createRemoteFixture(server.url, { authorization, kind: "sse" });
+  assert.deepEqual((await fixture.listTools()).tools, []);
   assert.equal(authorization.recoveries.length, 1);
 });

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { expectFailure, readResultJson } from "../../contract/downstream_harness.ts";
+import { expectFailure, readResultJson } from "../../contract/downstream_fixture.ts";
 import { waitUntil } from "../../e2e/wait.ts";
 import { readRetryAfter } from "../../../src/downstream/remote/retry_after.ts";
 import { FakeHttpServer, type RequestHandler } from "./fake_http_server.ts";
-import { createRemoteHarness } from "./remote_harness.ts";
+import { createRemoteFixture } from "./remote_fixture.ts";
 
 /** A handler that answers the first requests of a method with a status that means "busy". */
 function respondBusy(
@@ -34,9 +34,9 @@ for (const status of [429, 503]) {
   for (const method of ["initialize", "tools/call"]) {
     Deno.test(`[remote.busy] ${method} is repeated after ${status}`, async () => {
       await using server = await FakeHttpServer.start(respondBusy(2, status, "0", method));
-      await using harness = createRemoteHarness(server.url);
+      await using fixture = createRemoteFixture(server.url);
       const started = performance.now();
-      assert.match(readResultJson(await harness.call("echo")), /called echo/);
+      assert.match(readResultJson(await fixture.call("echo")), /called echo/);
       assert.ok(performance.now() - started >= 190, "It did not wait");
       assert.equal(server.countRequests(method), 3);
     });
@@ -44,8 +44,8 @@ for (const status of [429, 503]) {
 
   Deno.test(`[remote.busy] if ${status} asks for too much time, the error says when to try again`, async () => {
     await using server = await FakeHttpServer.start(respondBusy(9, status, "120", "tools/call"));
-    await using harness = createRemoteHarness(server.url, { options: { callTimeoutMs: 60_000 } });
-    const message = await expectFailure(harness.call("echo"));
+    await using fixture = createRemoteFixture(server.url, { options: { callTimeoutMs: 60_000 } });
+    const message = await expectFailure(fixture.call("echo"));
     const expected = new RegExp(
       `is busy \\(HTTP ${status}\\) and asks to be tried again in 120 s\\.$`,
     );
@@ -56,16 +56,16 @@ for (const status of [429, 503]) {
 
 Deno.test("[remote.busy] 429 without a time to wait is reported immediately", async () => {
   await using server = await FakeHttpServer.start(respondBusy(9, 429, undefined, "tools/call"));
-  await using harness = createRemoteHarness(server.url);
-  assert.match(await expectFailure(harness.call("echo")), /answered with HTTP 429\.$/);
+  await using fixture = createRemoteFixture(server.url);
+  assert.match(await expectFailure(fixture.call("echo")), /answered with HTTP 429\.$/);
   assert.equal(server.countRequests("tools/call"), 1);
 });
 
 Deno.test("[remote.busy] a call cancelled while the server is busy is not repeated", async () => {
   await using server = await FakeHttpServer.start(respondBusy(9, 429, "1", "tools/call"));
-  await using harness = createRemoteHarness(server.url);
+  await using fixture = createRemoteFixture(server.url);
   const controller = new AbortController();
-  const call = harness.call("echo", { signal: controller.signal });
+  const call = fixture.call("echo", { signal: controller.signal });
   call.catch(() => {});
   await waitUntil("the call has arrived", () => server.countRequests("tools/call") === 1);
   controller.abort(new Error("enough"));

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { CookieJar } from "../../../src/downstream/remote/cookie_jar.ts";
-import { expectFailure, readResultJson } from "../../contract/downstream_harness.ts";
+import { expectFailure, readResultJson } from "../../contract/downstream_fixture.ts";
 import { FakeHttpServer } from "./fake_http_server.ts";
-import { createRemoteHarness } from "./remote_harness.ts";
+import { createRemoteFixture } from "./remote_fixture.ts";
 
 const URL_HTTP = new URL("http://mcp.example.com/v1/mcp");
 const URL_HTTPS = new URL("https://mcp.example.com/v1/mcp");
@@ -83,18 +83,18 @@ Deno.test("[remote.cookies] a balancer finds the replica of each session by its 
     response.writeHead(404).end();
     return true;
   });
-  await using harness = createRemoteHarness(server.url, { options: { isolation: "agent" } });
-  const [one, other] = ["one", "other"].map((agent) => harness.client.asAgent(agent));
+  await using fixture = createRemoteFixture(server.url, { options: { isolation: "agent" } });
+  const [one, other] = ["one", "other"].map((agent) => fixture.client.asAgent(agent));
   for (const by of [one, other, one, other]) {
     assert.ok(by !== undefined);
-    assert.match(readResultJson(await harness.call("echo", { by })), /called echo/);
+    assert.match(readResultJson(await fixture.call("echo", { by })), /called echo/);
   }
   assert.equal(server.countRequests("initialize"), 2);
   // Cookies are not logged.
   server.handler = (_, response) => (response.writeHead(500).end("canary-1 canary-2"), true);
   const message = await expectFailure(
-    harness.call("echo", { by: one ?? harness.client.asAgent("one") }),
+    fixture.call("echo", { by: one ?? fixture.client.asAgent("one") }),
   );
   assert.match(message, /HTTP 500/);
-  assert.doesNotMatch([message, ...harness.log].join(""), /canary-1/);
+  assert.doesNotMatch([message, ...fixture.log].join(""), /canary-1/);
 });

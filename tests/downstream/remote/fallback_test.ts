@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
-import { expectFailure, readResultJson } from "../../contract/downstream_harness.ts";
+import { expectFailure, readResultJson } from "../../contract/downstream_fixture.ts";
 import { answerText, FakeHttpServer, type RequestHandler, sendJson } from "./fake_http_server.ts";
-import { createRemoteHarness } from "./remote_harness.ts";
+import { createRemoteFixture } from "./remote_fixture.ts";
 
 /** A handler that acts as a server of the older transport, which refuses messages at its url with this status. */
 function actAsOlderServer(status: number): RequestHandler {
@@ -29,22 +29,22 @@ function actAsOlderServer(status: number): RequestHandler {
 for (const status of [400, 404, 405]) {
   Deno.test(`[servers.remote-fallback] after ${status} to the first message, SSE is tried`, async () => {
     await using server = await FakeHttpServer.start(actAsOlderServer(status));
-    await using harness = createRemoteHarness(server.url, { kind: "auto" });
-    assert.equal(readResultJson(await harness.call("echo")), '{"content":[]}');
+    await using fixture = createRemoteFixture(server.url, { kind: "auto" });
+    assert.equal(readResultJson(await fixture.call("echo")), '{"content":[]}');
     assert.deepEqual(
       server.requests.slice(0, 3).map(({ method, path }) => `${method} ${path}`),
       ["POST /mcp", "GET /mcp", "POST /messages?session=1"],
     );
-    assert.equal(harness.connections.length, 1);
+    assert.equal(fixture.connections.length, 1);
   });
 }
 
 Deno.test("[servers.remote-fallback] another refusal is reported, and nothing else is tried", async () => {
   for (const status of [401, 403, 406, 500, 503]) {
     await using server = await FakeHttpServer.start(actAsOlderServer(status));
-    await using harness = createRemoteHarness(server.url, { kind: "auto" });
+    await using fixture = createRemoteFixture(server.url, { kind: "auto" });
     assert.match(
-      await expectFailure(harness.call("echo")),
+      await expectFailure(fixture.call("echo")),
       new RegExp(`answered with HTTP ${status}`),
     );
     assert.equal(server.requests.length, 1);
@@ -56,17 +56,17 @@ Deno.test("[servers.remote-fallback] a server of neither transport is reported w
     response.writeHead(method === "POST" ? 404 : 403).end();
     return true;
   });
-  await using harness = createRemoteHarness(server.url, { kind: "auto" });
+  await using fixture = createRemoteFixture(server.url, { kind: "auto" });
   const host = `127.0.0.1:${server.port}`;
   assert.equal(
-    await expectFailure(harness.call("echo")),
+    await expectFailure(fixture.call("echo")),
     `Server "files" is not available: ${host} answered with HTTP 404; check its url; and to GET, ` +
       `for the older SSE transport, ${host} answered with HTTP 403; check the credentials in its ` +
       "headers.",
   );
   server.handler = (_, response) => (response.writeHead(404).end(), true);
   assert.equal(
-    await expectFailure(harness.call("echo")),
+    await expectFailure(fixture.call("echo")),
     `Server "files" is not available: ${host} answered with HTTP 404; check its url.`,
   );
 });
@@ -74,15 +74,15 @@ Deno.test("[servers.remote-fallback] a server of neither transport is reported w
 Deno.test("[servers.remote-fallback] with a configured type there is no fallback", async () => {
   await using server = await FakeHttpServer.start(actAsOlderServer(405));
   {
-    await using harness = createRemoteHarness(server.url, { kind: "http" });
+    await using fixture = createRemoteFixture(server.url, { kind: "http" });
     assert.match(
-      await expectFailure(harness.call("echo")),
+      await expectFailure(fixture.call("echo")),
       /answered with HTTP 405; check its url\.$/,
     );
   }
   {
-    await using harness = createRemoteHarness(server.url, { kind: "sse" });
-    assert.equal(readResultJson(await harness.call("echo")), '{"content":[]}');
+    await using fixture = createRemoteFixture(server.url, { kind: "sse" });
+    assert.equal(readResultJson(await fixture.call("echo")), '{"content":[]}');
   }
   assert.equal(
     server.requests.filter(({ method, path }) => `${method} ${path}` === "POST /mcp").length,
@@ -96,8 +96,8 @@ Deno.test("[servers.remote-fallback] an endpoint of another origin is not used",
     response.write("event: endpoint\ndata: http://127.0.0.2:9/elsewhere\n\n");
     return true;
   });
-  await using harness = createRemoteHarness(server.url, { kind: "sse" });
-  assert.match(await expectFailure(harness.call("echo")), /names no endpoint of its own origin/);
+  await using fixture = createRemoteFixture(server.url, { kind: "sse" });
+  assert.match(await expectFailure(fixture.call("echo")), /names no endpoint of its own origin/);
 });
 
 Deno.test("[remote.session-gone] the end of the stream ends an SSE session", async () => {
@@ -107,13 +107,13 @@ Deno.test("[remote.session-gone] the end of the stream ends an SSE session", asy
     if (received.method === "GET") stream = response;
     return handle(received, response, request);
   });
-  await using harness = createRemoteHarness(server.url, { kind: "sse" });
-  await harness.call("echo");
+  await using fixture = createRemoteFixture(server.url, { kind: "sse" });
+  await fixture.call("echo");
   stream?.end();
-  await harness.connections[0]?.ended;
-  assert.equal(harness.server.status().state, "broken");
-  assert.equal(readResultJson(await harness.call("echo")), '{"content":[]}');
-  assert.equal(harness.connections.length, 2);
+  await fixture.connections[0]?.ended;
+  assert.equal(fixture.server.status().state, "broken");
+  assert.equal(readResultJson(await fixture.call("echo")), '{"content":[]}');
+  assert.equal(fixture.connections.length, 2);
 });
 
 /** Answers of servers of revision 2026-07-28 to `initialize`, and the message for each. */
@@ -145,8 +145,8 @@ for (const [what, status, error, expected] of NEWER_SERVERS) {
         if (method !== "POST") return false;
         return sendJson(response, { jsonrpc: "2.0", id, error }, status);
       });
-      await using harness = createRemoteHarness(server.url, { kind });
-      assert.match(await expectFailure(harness.call("echo")), expected);
+      await using fixture = createRemoteFixture(server.url, { kind });
+      assert.match(await expectFailure(fixture.call("echo")), expected);
       assert.equal(server.requests.length, 1);
     });
   }

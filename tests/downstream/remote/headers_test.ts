@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
-import { readResultJson } from "../../contract/downstream_harness.ts";
+import { readResultJson } from "../../contract/downstream_fixture.ts";
 import { waitUntil } from "../../e2e/wait.ts";
 import { FakeHttpServer } from "./fake_http_server.ts";
-import { createRemoteHarness } from "./remote_harness.ts";
+import { createRemoteFixture } from "./remote_fixture.ts";
 
 Deno.test("[remote.headers] every request has the configured headers and those of the protocol", async () => {
   await using server = await FakeHttpServer.start();
   {
     const headers = { "X-Key": "k1", authorization: "Bearer t", Accept: "text/html" };
-    await using harness = createRemoteHarness(server.url, { headers });
-    assert.match(readResultJson(await harness.call("echo")), /called echo/);
+    await using fixture = createRemoteFixture(server.url, { headers });
+    assert.match(readResultJson(await fixture.call("echo")), /called echo/);
     await waitUntil(
       "a GET request has arrived",
       () => server.requests.some(({ method }) => method === "GET"),
@@ -44,7 +44,7 @@ Deno.test("[remote.headers] a server without sessions receives neither a session
     return false;
   });
   {
-    await using harness = createRemoteHarness(server.url);
+    await using fixture = createRemoteFixture(server.url);
     server.handler = ({ method, message, headers }, response) => {
       assert.equal(headers["mcp-session-id"], undefined);
       if (method !== "POST") return false;
@@ -58,7 +58,7 @@ Deno.test("[remote.headers] a server without sessions receives neither a session
       response.end(JSON.stringify({ jsonrpc: "2.0", id: message.id, result }));
       return true;
     };
-    assert.equal(readResultJson(await harness.call("echo")), '{"content":[]}');
+    assert.equal(readResultJson(await fixture.call("echo")), '{"content":[]}');
   }
   assert.equal(server.requests.filter(({ method }) => method === "DELETE").length, 0);
 });

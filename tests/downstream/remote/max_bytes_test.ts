@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
 import { gzipSync } from "node:zlib";
 import { compactBytes } from "../../../src/bytes.ts";
-import { expectFailure, readResultJson } from "../../contract/downstream_harness.ts";
+import { expectFailure, readResultJson } from "../../contract/downstream_fixture.ts";
 import { withTimeout } from "../../e2e/wait.ts";
 import { FakeHttpServer, forCalls, startStream } from "./fake_http_server.ts";
-import { createRemoteHarness } from "./remote_harness.ts";
+import { createRemoteFixture } from "./remote_fixture.ts";
 
 const TOO_LONG = /^Server "files" answered with more than 64 MiB, .*; ask for less\.$/;
 
@@ -36,11 +36,11 @@ for (const [what, [type, begin]] of Object.entries(ENDLESS_ANSWERS)) {
       response.write(begin.replace("ID", String(id)));
       void writeEndlessly(response, "x".repeat(10_000)).then(disconnected.resolve);
     }));
-    await using harness = createRemoteHarness(server.url, { maxBytes: 20_000 });
-    assert.match(await expectFailure(harness.call("echo")), TOO_LONG);
+    await using fixture = createRemoteFixture(server.url, { maxBytes: 20_000 });
+    assert.match(await expectFailure(fixture.call("echo")), TOO_LONG);
     await withTimeout("the end of the connection", disconnected.promise);
     server.handler = () => {};
-    assert.match(readResultJson(await harness.call("echo")), /called echo/);
+    assert.match(readResultJson(await fixture.call("echo")), /called echo/);
   });
 }
 
@@ -51,8 +51,8 @@ Deno.test("[remote.max-bytes] a tool list without an end is not a server that do
     void writeEndlessly(response, "[".repeat(10_000));
     return true;
   });
-  await using harness = createRemoteHarness(server.url, { maxBytes: 20_000 });
-  assert.match(await expectFailure(harness.call("echo")), TOO_LONG);
+  await using fixture = createRemoteFixture(server.url, { maxBytes: 20_000 });
+  assert.match(await expectFailure(fixture.call("echo")), TOO_LONG);
 });
 
 Deno.test("[remote.max-bytes] a message without an end ends the session of the older transport", async () => {
@@ -69,9 +69,9 @@ Deno.test("[remote.max-bytes] a message without an end ends the session of the o
     if (stream !== undefined) void writeEndlessly(stream, "x".repeat(10_000));
     return true;
   });
-  await using harness = createRemoteHarness(server.url, { kind: "sse", maxBytes: 20_000 });
+  await using fixture = createRemoteFixture(server.url, { kind: "sse", maxBytes: 20_000 });
   assert.match(
-    await expectFailure(harness.call("echo")),
+    await expectFailure(fixture.call("echo")),
     /sent a message of more than \d+ bytes on its event stream/,
   );
 });
@@ -84,8 +84,8 @@ Deno.test("[remote.max-bytes] a compressed answer is read up to the limit", asyn
     const headers = { "content-type": "application/json", "content-encoding": "gzip" };
     response.writeHead(200, headers).end(compressed);
   }));
-  await using harness = createRemoteHarness(server.url);
-  assert.match(await expectFailure(harness.call("echo")), TOO_LONG);
+  await using fixture = createRemoteFixture(server.url);
+  assert.match(await expectFailure(fixture.call("echo")), TOO_LONG);
 });
 
 Deno.test("[remote.max-bytes] the kept part of a compressed answer takes no more than its size", async () => {
@@ -104,9 +104,9 @@ Deno.test("[remote.max-bytes] a compressed answer that is decoded is not called 
     const headers = { "content-type": "application/json", "content-encoding": "gzip" };
     response.writeHead(200, headers).end(gzipSync("{}"));
   }));
-  await using harness = createRemoteHarness(server.url);
+  await using fixture = createRemoteFixture(server.url);
   assert.match(
-    await expectFailure(harness.call("echo")),
+    await expectFailure(fixture.call("echo")),
     /answered with JSON that is not an MCP message/,
   );
 });

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { networkFailure } from "../../../src/downstream/remote/network_error.ts";
-import { expectFailure, GRACE_PERIODS, readResultJson } from "../../contract/downstream_harness.ts";
+import { expectFailure, GRACE_PERIODS, readResultJson } from "../../contract/downstream_fixture.ts";
 import { waitUntil } from "../../e2e/wait.ts";
 import { FakeHttpServer } from "./fake_http_server.ts";
-import { createRemoteHarness } from "./remote_harness.ts";
+import { createRemoteFixture } from "./remote_fixture.ts";
 
 /** Returns a port on which nothing listens. */
 function freePort(): number {
@@ -15,13 +15,13 @@ for (const kind of ["http", "sse", "auto"] as const) {
   Deno.test(`[errors.unreachable] ${kind}: an unreachable server is reported`, async () => {
     const port = freePort();
     const url = `http://user:canary-1@127.0.0.1:${port}/canary-2?key=canary-3`;
-    await using harness = createRemoteHarness(url, { kind, headers: { "X-Key": "canary-4" } });
+    await using fixture = createRemoteFixture(url, { kind, headers: { "X-Key": "canary-4" } });
     assert.equal(
-      await expectFailure(harness.call("echo")),
+      await expectFailure(fixture.call("echo")),
       `Server "files" is not available: the connection to 127.0.0.1:${port} was refused; ` +
         "check that the server runs and its url is right.",
     );
-    assert.equal(harness.server.status().state, "broken");
+    assert.equal(fixture.server.status().state, "broken");
   });
 }
 
@@ -62,31 +62,31 @@ Deno.test("[errors.unreachable] Deno's connection errors are reported in plain w
 });
 
 Deno.test("[errors.unreachable] a missing permission to open connections is reported", async () => {
-  await using harness = createRemoteHarness("http://192.0.2.1/mcp");
+  await using fixture = createRemoteFixture("http://192.0.2.1/mcp");
   const status = await Deno.permissions.query({ name: "net", host: "192.0.2.1" });
   if (status.state === "granted") return;
-  assert.match(await expectFailure(harness.call("echo")), /start it with --allow-net\.$/);
+  assert.match(await expectFailure(fixture.call("echo")), /start it with --allow-net\.$/);
 });
 
 Deno.test("[errors.unreachable] a server may stop between calls, and start again", async () => {
   const server = await FakeHttpServer.start();
-  await using harness = createRemoteHarness(server.url);
-  assert.match(readResultJson(await harness.call("echo")), /called echo/);
+  await using fixture = createRemoteFixture(server.url);
+  assert.match(readResultJson(await fixture.call("echo")), /called echo/);
   await server[Symbol.asyncDispose]();
   // The server was not reached, so a new session is tried immediately, and its error is reported.
-  assert.match(await expectFailure(harness.call("echo")), /: the connection to \S+ was refused; /);
-  assert.equal(harness.connections.length, 2);
+  assert.match(await expectFailure(fixture.call("echo")), /: the connection to \S+ was refused; /);
+  assert.equal(fixture.connections.length, 2);
 });
 
 Deno.test("[servers.connect-timeout] a server that accepts connections and never answers times out, and its socket is closed", async () => {
   for (const kind of ["http", "sse", "auto"] as const) {
     await using server = await FakeHttpServer.start(() => true);
-    await using harness = createRemoteHarness(server.url, {
+    await using fixture = createRemoteFixture(server.url, {
       kind,
       options: { connectTimeoutMs: 100 },
     });
     assert.match(
-      await expectFailure(harness.call("echo")),
+      await expectFailure(fixture.call("echo")),
       /it did not answer within 100 ms of its start/,
     );
     await waitUntil("all sockets are closed", () => server.sockets.size === 0);
@@ -98,10 +98,10 @@ Deno.test("[remote.no-leak] a cancelled call closes its socket", async () => {
   await using server = await FakeHttpServer.start(({ message }) =>
     message.method === "tools/call" && ++heldCalls > 0
   );
-  await using harness = createRemoteHarness(server.url);
-  await harness.listTools();
+  await using fixture = createRemoteFixture(server.url);
+  await fixture.listTools();
   const controller = new AbortController();
-  const calls = [1, 2, 3].map(() => harness.call("echo", { signal: controller.signal }));
+  const calls = [1, 2, 3].map(() => fixture.call("echo", { signal: controller.signal }));
   for (const call of calls) call.catch(() => {});
   await waitUntil("all three calls have arrived", () => heldCalls === 3);
   controller.abort(new Error("enough"));
@@ -119,23 +119,23 @@ Deno.test("[remote.no-leak] a cancelled call closes its socket", async () => {
     .map(({ message }) => message.params?.requestId);
   assert.deepEqual(cancelled.sort(), ids.sort());
   server.handler = () => {};
-  assert.match(readResultJson(await harness.call("echo")), /called echo/);
+  assert.match(readResultJson(await fixture.call("echo")), /called echo/);
   assert.equal(server.countRequests("initialize"), 1);
 });
 
 Deno.test("[remote.no-leak] after closing, no connection is left even if the server no longer answers", async () => {
   await using server = await FakeHttpServer.start();
-  await using harness = createRemoteHarness(server.url);
-  await harness.listTools();
+  await using fixture = createRemoteFixture(server.url);
+  await fixture.listTools();
   server.handler = ({ method }, response) => {
     // The server keeps the standalone stream open, and does not answer the end of the session.
     if (method === "GET") response.writeHead(200, { "content-type": "text/event-stream" });
     return true;
   };
-  const call = expectFailure(harness.call("echo"));
+  const call = expectFailure(fixture.call("echo"));
   await waitUntil("the call has arrived", () => server.countRequests("tools/call") === 1);
   const started = performance.now();
-  await harness.server.close(0, { ...GRACE_PERIODS, inputMs: 300 });
+  await fixture.server.close(0, { ...GRACE_PERIODS, inputMs: 300 });
   const tookMs = performance.now() - started;
   assert.ok(tookMs >= 250 && tookMs < 2500, `${tookMs} ms`);
   await call;
@@ -147,10 +147,10 @@ Deno.test("[remote.no-leak] a kill aborts everything immediately", async () => {
   await using server = await FakeHttpServer.start(({ message, method }) => {
     return message.method === "tools/call" || method === "GET";
   });
-  await using harness = createRemoteHarness(server.url);
-  const call = expectFailure(harness.call("echo"));
+  await using fixture = createRemoteFixture(server.url);
+  const call = expectFailure(fixture.call("echo"));
   await waitUntil("the call has arrived", () => server.countRequests("tools/call") === 1);
-  harness.server.kill();
+  fixture.server.kill();
   assert.match(await call, /its connection ended/);
   await waitUntil("all sockets are closed", () => server.sockets.size === 0);
   assert.equal(server.requests.filter(({ method }) => method === "DELETE").length, 0);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { expectFailure, readResultJson } from "../../contract/downstream_harness.ts";
+import { expectFailure, readResultJson } from "../../contract/downstream_fixture.ts";
 import { FakeHttpServer, type ReceivedRequest } from "./fake_http_server.ts";
-import { createRemoteHarness } from "./remote_harness.ts";
+import { createRemoteFixture } from "./remote_fixture.ts";
 
 const HEADERS = { Authorization: "Bearer canary-3b1f", "X-Key": "canary-77aa" };
 
@@ -12,8 +12,8 @@ Deno.test("[remote.redirects] a redirect to another origin is an error, and noth
       response.writeHead(status, { location: `${other.url}?token=canary-9c` }).end();
       return true;
     });
-    await using harness = createRemoteHarness(server.url, { headers: HEADERS });
-    const message = await expectFailure(harness.call("echo"));
+    await using fixture = createRemoteFixture(server.url, { headers: HEADERS });
+    const message = await expectFailure(fixture.call("echo"));
     const { host } = new URL(server.url);
     const expected = `${host} redirects (HTTP ${status}) to ${other.url}, a different origin`;
     assert.ok(message.includes(expected), message);
@@ -29,8 +29,8 @@ Deno.test("[remote.redirects] a redirect within the origin is followed if it kee
       response.writeHead(status, { location: "/mcp/" }).end();
       return true;
     });
-    await using harness = createRemoteHarness(server.url, { headers: HEADERS });
-    assert.match(readResultJson(await harness.call("echo")), /called echo/);
+    await using fixture = createRemoteFixture(server.url, { headers: HEADERS });
+    assert.match(readResultJson(await fixture.call("echo")), /called echo/);
     const redirected = server.requests.filter(({ path }: ReceivedRequest) => path === "/mcp/");
     assert.ok(redirected.every(({ headers }) => headers["x-key"] === HEADERS["X-Key"]));
     assert.equal(redirected.filter(({ message }) => message.method === "tools/call").length, 1);
@@ -44,11 +44,11 @@ Deno.test("[remote.redirects] a redirect within the origin that would lose the m
       response.writeHead(status, { location: "/mcp/" }).end();
       return true;
     });
-    await using harness = createRemoteHarness(server.url);
+    await using fixture = createRemoteFixture(server.url);
     const expected =
       `redirects to ${server.url}/ in a way that would drop the message (HTTP ${status}); ` +
       "put that address into its url.";
-    const message = await expectFailure(harness.call("echo"));
+    const message = await expectFailure(fixture.call("echo"));
     assert.ok(message.endsWith(expected), message);
     assert.equal(server.requests.filter(({ path }) => path === "/mcp/").length, 0);
   }
@@ -59,11 +59,11 @@ Deno.test("[remote.redirects] ever new addresses are an error", async () => {
     response.writeHead(307, { location: `${path}x` }).end();
     return true;
   });
-  await using harness = createRemoteHarness(server.url);
+  await using fixture = createRemoteFixture(server.url);
   const expected =
     `redirects more than 5 times (HTTP 307), most recently to ${server.url}xxxxxx; ` +
     "correct its url, or report this to its operator.";
-  const message = await expectFailure(harness.call("echo"));
+  const message = await expectFailure(fixture.call("echo"));
   assert.ok(message.endsWith(expected), message);
 });
 
@@ -73,8 +73,8 @@ Deno.test("[remote.redirects] an address that redirects to itself once, with a c
     response.writeHead(307, { location: "/mcp", "set-cookie": "way=1" }).end();
     return true;
   });
-  await using harness = createRemoteHarness(server.url);
-  assert.match(readResultJson(await harness.call("echo")), /called echo/);
+  await using fixture = createRemoteFixture(server.url);
+  assert.match(readResultJson(await fixture.call("echo")), /called echo/);
 });
 
 Deno.test("[remote.redirects] a redirect loop is an error", async () => {
@@ -82,8 +82,8 @@ Deno.test("[remote.redirects] a redirect loop is an error", async () => {
     response.writeHead(307, { location: "/mcp" }).end();
     return true;
   });
-  await using harness = createRemoteHarness(server.url);
-  const message = await expectFailure(harness.call("echo"));
+  await using fixture = createRemoteFixture(server.url);
+  const message = await expectFailure(fixture.call("echo"));
   const expected = `redirects in a loop (HTTP 307): ${server.url} leads back to itself; ` +
     "correct its url, or report this to its operator.";
   assert.ok(message.endsWith(expected), message);
@@ -110,8 +110,8 @@ for (const [what, [location, expected]] of Object.entries(UNUSABLE_REDIRECTS)) {
       response.writeHead(307, location === undefined ? {} : { location }).end();
       return true;
     });
-    await using harness = createRemoteHarness(`${server.url}/canary-path-1`);
-    const message = await expectFailure(harness.call("echo"));
+    await using fixture = createRemoteFixture(`${server.url}/canary-path-1`);
+    const message = await expectFailure(fixture.call("echo"));
     assert.match(message, expected);
     assert.doesNotMatch(message, /canary/);
     assert.equal(server.requests.length, 1);

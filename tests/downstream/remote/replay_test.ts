@@ -1,29 +1,29 @@
 import assert from "node:assert/strict";
-import { expectFailure, readResultJson } from "../../contract/downstream_harness.ts";
+import { expectFailure, readResultJson } from "../../contract/downstream_fixture.ts";
 import { FakeHttpServer } from "./fake_http_server.ts";
-import { createRemoteHarness } from "./remote_harness.ts";
+import { createRemoteFixture } from "./remote_fixture.ts";
 
 const CALLED = '{"content":[{"type":"text","text":"called echo"}]}';
 
 Deno.test("[remote.session-gone] after 404 for the session, the call is sent again on a new one", async () => {
   await using server = await FakeHttpServer.start();
-  await using harness = createRemoteHarness(server.url);
-  assert.equal(readResultJson(await harness.call("echo")), CALLED);
+  await using fixture = createRemoteFixture(server.url);
+  assert.equal(readResultJson(await fixture.call("echo")), CALLED);
   server.sessionIds.clear();
-  assert.equal(readResultJson(await harness.call("echo", { args: '{"again":1}' })), CALLED);
+  assert.equal(readResultJson(await fixture.call("echo", { args: '{"again":1}' })), CALLED);
   assert.equal(server.countRequests("initialize"), 2);
   // The refused call and the repeated one.
   assert.equal(server.requests.filter(({ body }) => body.includes('"again":1')).length, 2);
-  assert.equal(harness.server.status().last_error, null);
-  assert.equal(harness.server.status().restarts, 0);
+  assert.equal(fixture.server.status().last_error, null);
+  assert.equal(fixture.server.status().restarts, 0);
 });
 
 Deno.test("[remote.session-gone] many calls share the new session", async () => {
   await using server = await FakeHttpServer.start();
-  await using harness = createRemoteHarness(server.url);
-  await harness.call("echo");
+  await using fixture = createRemoteFixture(server.url);
+  await fixture.call("echo");
   server.sessionIds.clear();
-  const calls = Array.from({ length: 20 }, () => harness.call("echo"));
+  const calls = Array.from({ length: 20 }, () => fixture.call("echo"));
   for (const call of calls) assert.equal(readResultJson(await call), CALLED);
   assert.equal(server.countRequests("initialize"), 2);
   assert.equal(server.countRequests("tools/call"), 1 + 20 + 20);
@@ -31,11 +31,11 @@ Deno.test("[remote.session-gone] many calls share the new session", async () => 
 
 Deno.test("[remote.session-gone] the tool list is requested again, even if the list itself was refused", async () => {
   await using server = await FakeHttpServer.start();
-  await using harness = createRemoteHarness(server.url);
-  await harness.listTools();
+  await using fixture = createRemoteFixture(server.url);
+  await fixture.listTools();
   server.sessionIds.clear();
   // The tool is unknown, so the list is requested again.
-  const answer = await harness.call("nothing");
+  const answer = await fixture.call("nothing");
   assert.equal(answer.kind, "no-such-tool");
   assert.equal(server.countRequests("initialize"), 2);
 });
@@ -44,8 +44,8 @@ Deno.test("[remote.session-gone] a call that is answered with 404 twice fails", 
   await using server = await FakeHttpServer.start(({ message }, response) => {
     return message.method === "tools/call" ? (response.writeHead(404).end(), true) : false;
   });
-  await using harness = createRemoteHarness(server.url);
-  const message = await expectFailure(harness.call("echo"));
+  await using fixture = createRemoteFixture(server.url);
+  const message = await expectFailure(fixture.call("echo"));
   assert.match(message, /is not available: its session has ended there\.$/);
   assert.equal(server.countRequests("tools/call"), 2);
 });
@@ -56,16 +56,16 @@ Deno.test("[remote.cut-off] a call without an answer is sent only once, and the 
     request.socket.destroy();
     return true;
   });
-  await using harness = createRemoteHarness(server.url);
+  await using fixture = createRemoteFixture(server.url);
   const host = new URL(server.url).host;
   assert.equal(
-    await expectFailure(harness.call("echo")),
+    await expectFailure(fixture.call("echo")),
     'Server "files" is not available: its connection ended. ' +
       `${host} closed the connection without an answer.`,
   );
   assert.equal(server.countRequests("tools/call"), 1);
-  assert.equal(harness.server.status().state, "broken");
-  assert.equal(readResultJson(await harness.call("echo")), CALLED);
+  assert.equal(fixture.server.status().state, "broken");
+  assert.equal(readResultJson(await fixture.call("echo")), CALLED);
   assert.equal(server.countRequests("initialize"), 2);
 });
 
@@ -77,11 +77,11 @@ for (const [tool, hint] of [["read", "readOnlyHint"], ["put", "idempotentHint"]]
       request.socket.destroy();
       return true;
     });
-    await using harness = createRemoteHarness(server.url);
-    assert.match(readResultJson(await harness.call(tool)), new RegExp(`called ${tool}`));
+    await using fixture = createRemoteFixture(server.url);
+    assert.match(readResultJson(await fixture.call(tool)), new RegExp(`called ${tool}`));
     assert.equal(server.countRequests("tools/call"), 2);
     remainingCuts = 5;
-    await expectFailure(harness.call(tool));
+    await expectFailure(fixture.call(tool));
     assert.equal(server.countRequests("tools/call"), 4);
   });
 }
@@ -160,11 +160,11 @@ function startClosingServer(): {
 Deno.test("[remote.cut-off] Deno does not repeat a call on a reused connection", async () => {
   const server = startClosingServer();
   {
-    await using harness = createRemoteHarness(`http://127.0.0.1:${server.port}/mcp`);
+    await using fixture = createRemoteFixture(`http://127.0.0.1:${server.port}/mcp`);
     // Deno never repeats a request on a new connection, so the test needs a reused one.
     for (let calls = 1; server.reusedCount() === 0 && calls < 50; calls++) {
-      await harness.listTools();
-      await expectFailure(harness.call("echo"));
+      await fixture.listTools();
+      await expectFailure(fixture.call("echo"));
       assert.equal(server.callCount(), calls);
     }
     assert.equal(server.reusedCount(), 1);
@@ -178,8 +178,8 @@ Deno.test("[remote.cut-off] servers that require Content-Length receive it, and 
     response.writeHead(411).end();
     return true;
   });
-  await using harness = createRemoteHarness(server.url);
-  assert.equal(readResultJson(await harness.call("echo")), CALLED);
+  await using fixture = createRemoteFixture(server.url);
+  assert.equal(readResultJson(await fixture.call("echo")), CALLED);
   assert.equal(server.countRequests("initialize"), 2);
   assert.equal(server.countRequests("tools/call"), 1);
 });

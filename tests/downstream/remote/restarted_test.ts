@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
 import { DownstreamError } from "../../../src/errors.ts";
-import { readResultJson } from "../../contract/downstream_harness.ts";
+import { readResultJson } from "../../contract/downstream_fixture.ts";
 import { waitUntil } from "../../e2e/wait.ts";
 import {
   answerText,
@@ -10,7 +10,7 @@ import {
   sendJson,
   sendStream,
 } from "./fake_http_server.ts";
-import { createRemoteHarness } from "./remote_harness.ts";
+import { createRemoteFixture } from "./remote_fixture.ts";
 
 /** Answers a message of a session that the server does not know. */
 type Refusal = (response: ServerResponse, message: Message) => void;
@@ -118,11 +118,11 @@ for (const [refusal, [refuse, outcome]] of Object.entries(REFUSALS)) {
       refuse(response, message);
       return true;
     });
-    await using harness = createRemoteHarness(server.url);
-    await harness.call("echo");
+    await using fixture = createRemoteFixture(server.url);
+    await fixture.call("echo");
     isForgotten = true;
     const settled = await Promise.allSettled(
-      Array.from({ length: 16 }, (_, index) => harness.call("echo", { args: `{"call":${index}}` })),
+      Array.from({ length: 16 }, (_, index) => fixture.call("echo", { args: `{"call":${index}}` })),
     );
     const sentTo = (index: number): (string | undefined)[] => {
       return server.requests.filter(({ message }) => {
@@ -142,10 +142,10 @@ for (const [refusal, [refuse, outcome]] of Object.entries(REFUSALS)) {
         assert.equal(call.reason.code, "SERVER_UNAVAILABLE");
       }
     }
-    assert.equal(readResultJson(await harness.call("echo")), ECHO_RESULT);
+    assert.equal(readResultJson(await fixture.call("echo")), ECHO_RESULT);
     assert.equal(server.countRequests("initialize"), 2);
     assert.ok(server.countRequests("ping") <= 3, `${server.countRequests("ping")} pings`);
-    assert.equal(harness.server.status().sessions, 1);
+    assert.equal(fixture.server.status().sessions, 1);
   });
 }
 
@@ -158,10 +158,10 @@ Deno.test("[remote.restarted] the error says that the call may have been carried
     refuseWithError(500, "Session not found")(response, message);
     return true;
   });
-  await using harness = createRemoteHarness(server.url);
-  await harness.call("echo");
+  await using fixture = createRemoteFixture(server.url);
+  await fixture.call("echo");
   isForgotten = true;
-  await assert.rejects(harness.call("echo"), {
+  await assert.rejects(fixture.call("echo"), {
     message:
       `Server "files" is not available: ${new URL(server.url).host} answered with HTTP 500: ` +
       '"Session not found". The server no longer knew the session; a new one is open. This call may ' +
@@ -169,7 +169,7 @@ Deno.test("[remote.restarted] the error says that the call may have been carried
   });
   // An idempotent tool is called again immediately.
   isForgotten = false;
-  await harness.call("read");
+  await fixture.call("read");
 });
 
 for (const tool of ["read", "put"]) {
@@ -181,10 +181,10 @@ for (const tool of ["read", "put"]) {
       refuseWithError(500, "Session not found")(response, message);
       return true;
     });
-    await using harness = createRemoteHarness(server.url);
-    await harness.listTools();
+    await using fixture = createRemoteFixture(server.url);
+    await fixture.listTools();
     isForgotten = true;
-    assert.match(readResultJson(await harness.call(tool)), new RegExp(`called ${tool}`));
+    assert.match(readResultJson(await fixture.call(tool)), new RegExp(`called ${tool}`));
     assert.equal(server.countRequests("initialize"), 2);
   });
 }
@@ -202,11 +202,11 @@ Deno.test("[remote.restarted] the tool list is requested again after any refusal
     });
     return true;
   });
-  await using harness = createRemoteHarness(server.url);
-  await harness.call("echo");
+  await using fixture = createRemoteFixture(server.url);
+  await fixture.call("echo");
   isForgotten = true;
   // The tool is unknown, so the list is requested again.
-  assert.equal((await harness.call("nothing")).kind, "no-such-tool");
+  assert.equal((await fixture.call("nothing")).kind, "no-such-tool");
   assert.equal(server.countRequests("initialize"), 2);
 });
 
@@ -216,9 +216,9 @@ Deno.test("[remote.restarted] a server that fails only calls keeps its session",
     refuseWithError(500, "session store is full")(response, message);
     return true;
   });
-  await using harness = createRemoteHarness(server.url);
+  await using fixture = createRemoteFixture(server.url);
   for (let call = 0; call < 3; call++) {
-    await assert.rejects(harness.call("echo"), /HTTP 500: "session store is full"\.$/);
+    await assert.rejects(fixture.call("echo"), /HTTP 500: "session store is full"\.$/);
   }
   assert.equal(server.countRequests("initialize"), 1);
   assert.equal(server.countRequests("tools/call"), 3);
@@ -230,8 +230,8 @@ Deno.test("[remote.restarted] a tool's own error about a session arrives unchang
     const error = { code: -32000, message: "There is no browser session", data: { tab: 1 } };
     return sendJson(response, { jsonrpc: "2.0", id: message.id, error });
   });
-  await using harness = createRemoteHarness(server.url);
-  const answer = await harness.call("echo");
+  await using fixture = createRemoteFixture(server.url);
+  const answer = await fixture.call("echo");
   assert.ok(answer.kind === "answer" && !answer.reply.ok);
   assert.equal(answer.reply.error.message, "There is no browser session");
   assert.equal(server.countRequests("initialize"), 1);
@@ -246,10 +246,10 @@ Deno.test("[remote.restarted] a server that refuses every ping is checked by lis
     }
     return sendJson(response, { error: "unknown session" }, 400);
   });
-  await using harness = createRemoteHarness(server.url);
-  await harness.call("echo");
+  await using fixture = createRemoteFixture(server.url);
+  await fixture.call("echo");
   isForgotten = true;
-  assert.equal(readResultJson(await harness.call("echo")), ECHO_RESULT);
+  assert.equal(readResultJson(await fixture.call("echo")), ECHO_RESULT);
   assert.equal(server.countRequests("initialize"), 2);
 });
 
@@ -258,12 +258,12 @@ Deno.test("[remote.restarted] while no new session can be opened, the old one is
   await using server = await FakeHttpServer.start((_, response) => {
     return isDown ? (response.writeHead(502).end(), true) : false;
   });
-  await using harness = createRemoteHarness(server.url);
-  await harness.call("echo");
+  await using fixture = createRemoteFixture(server.url);
+  await fixture.call("echo");
   isDown = true;
-  await assert.rejects(harness.call("echo"), /HTTP 502; the server behind it seems to be down\.$/);
+  await assert.rejects(fixture.call("echo"), /HTTP 502; the server behind it seems to be down\.$/);
   isDown = false;
-  assert.equal(readResultJson(await harness.call("echo")), ECHO_RESULT);
+  assert.equal(readResultJson(await fixture.call("echo")), ECHO_RESULT);
   const last = server.requests.at(-1);
   assert.equal(last?.headers["mcp-session-id"], "session-1");
 });
@@ -276,18 +276,18 @@ for (const isolation of ["shared", "session", "agent", "call"] as const) {
       refuseWithError(400, "Bad Request: Server not initialized")(response, message);
       return true;
     });
-    await using harness = createRemoteHarness(server.url, { options: { isolation } });
-    const agents = ["one", "other"].map((agent) => harness.client.asAgent(agent));
-    for (const by of agents) await harness.call("echo", { by });
+    await using fixture = createRemoteFixture(server.url, { options: { isolation } });
+    const agents = ["one", "other"].map((agent) => fixture.client.asAgent(agent));
+    for (const by of agents) await fixture.call("echo", { by });
     const before = server.countRequests("initialize");
     for (const session of server.sessionIds) forgotten.add(session);
     const calls = agents.flatMap((
       by,
-    ) => [harness.call("echo", { by }), harness.call("echo", { by })]);
+    ) => [fixture.call("echo", { by }), fixture.call("echo", { by })]);
     for (const call of calls) assert.equal(readResultJson(await call), ECHO_RESULT);
     const expected = { shared: 2, session: 2, agent: 4, call: before + 4 }[isolation];
     assert.equal(server.countRequests("initialize"), expected);
-    if (isolation !== "call") assert.equal(harness.server.status().sessions, before);
+    if (isolation !== "call") assert.equal(fixture.server.status().sessions, before);
   });
 }
 
@@ -315,15 +315,15 @@ for (const status of [400, 404, 500]) {
       stream.write(`data: ${answerText(message, result)}\n\n`);
       return true;
     });
-    await using harness = createRemoteHarness(server.url, { kind: "sse" });
-    await harness.call("echo");
+    await using fixture = createRemoteFixture(server.url, { kind: "sse" });
+    await fixture.call("echo");
     streams.clear();
-    const settled = await Promise.allSettled([harness.call("echo"), harness.call("echo")]);
+    const settled = await Promise.allSettled([fixture.call("echo"), fixture.call("echo")]);
     const isSentAgain = status !== 500;
     for (const { status: outcome } of settled) {
       assert.equal(outcome, isSentAgain ? "fulfilled" : "rejected");
     }
-    assert.equal(readResultJson(await harness.call("echo")), ECHO_RESULT);
+    assert.equal(readResultJson(await fixture.call("echo")), ECHO_RESULT);
     assert.equal(streamCount, 2);
   });
 }
@@ -340,15 +340,15 @@ for (const reaction of ["does not answer", "refuses"]) {
       }
       return true;
     });
-    await using harness = createRemoteHarness(server.url, {
+    await using fixture = createRemoteFixture(server.url, {
       options: { callTimeoutMs: 100 },
       pingMs: 100,
     });
-    await harness.listTools();
+    await fixture.listTools();
     isForgotten = true;
-    await assert.rejects(harness.call("echo"), { code: "TIMEOUT" });
-    await waitUntil("the session is closed", () => harness.server.status().sessions === 0);
-    assert.equal(readResultJson(await harness.call("echo")), ECHO_RESULT);
+    await assert.rejects(fixture.call("echo"), { code: "TIMEOUT" });
+    await waitUntil("the session is closed", () => fixture.server.status().sessions === 0);
+    assert.equal(readResultJson(await fixture.call("echo")), ECHO_RESULT);
     assert.equal(server.countRequests("initialize"), 2);
     assert.equal(server.countRequests("tools/call"), 2);
   });

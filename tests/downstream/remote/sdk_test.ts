@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { createResultReply } from "../../contract/fake_client.ts";
-import { readResultJson } from "../../contract/downstream_harness.ts";
+import { readResultJson } from "../../contract/downstream_fixture.ts";
 import type { Fields } from "../../contract/scripted_server.ts";
 import { waitUntil } from "../../e2e/wait.ts";
-import { createRemoteHarness } from "./remote_harness.ts";
+import { createRemoteFixture } from "./remote_fixture.ts";
 import { startNewSdk, startOldSdk, startOldSdkSse } from "./sdk_servers.ts";
 
 const SERVERS = [
@@ -17,35 +17,35 @@ for (const [name, kind, start] of SERVERS) {
   Deno.test(`[remote.sdk-servers] ${name}: tools, progress, elicitation, list changes and the end work`, async () => {
     await using sdk = await start();
     {
-      await using harness = createRemoteHarness(sdk.url, { kind });
-      const { tools } = await harness.listTools();
+      await using fixture = createRemoteFixture(sdk.url, { kind });
+      const { tools } = await fixture.listTools();
       assert.deepEqual(tools.map((tool) => tool.name), ["progress", "ask", "resumed", "plain"]);
       assert.deepEqual(tools[0]?.definition.annotations, { title: "progress" });
 
       const steps: Fields[] = [];
       const onProgress = (step: Fields): void => void steps.push(step);
-      const answer = await harness.call("progress", { onProgress });
+      const answer = await fixture.call("progress", { onProgress });
       assert.equal(readResultJson(answer), '{"content":[{"type":"text","text":"progress"}]}');
       assert.deepEqual(steps.map(({ progress, total }) => [progress, total]), [[1, 2]]);
 
       const reply = { action: "accept", content: { name: "Ada" } };
-      harness.client.answer = () => Promise.resolve(createResultReply(reply));
-      const elicited = readResultJson(await harness.call("ask"));
+      fixture.client.answer = () => Promise.resolve(createResultReply(reply));
+      const elicited = readResultJson(await fixture.call("ask"));
       assert.deepEqual(JSON.parse(JSON.parse(elicited).content[0].text), reply);
-      assert.equal((await harness.client.received.take()).params.message, "[files] Your name?");
+      assert.equal((await fixture.client.received.take()).params.message, "[files] Your name?");
 
-      assert.match(readResultJson(await harness.call("resumed")), /resumed/);
+      assert.match(readResultJson(await fixture.call("resumed")), /resumed/);
 
       // The list is requested again when the notification has arrived on the standalone stream.
-      const before = await harness.listTools();
+      const before = await fixture.listTools();
       await waitUntil("the server has a session", () => sdk.sessions.size === 1);
       for (let isSame = true; isSame;) {
         await sdk.notifyChange();
         await new Promise((resolve) => setTimeout(resolve, 5));
-        isSame = await harness.listTools() === before;
+        isSame = await fixture.listTools() === before;
       }
-      assert.deepEqual(harness.log, []);
-      assert.equal(harness.connections.length, 1);
+      assert.deepEqual(fixture.log, []);
+      assert.equal(fixture.connections.length, 1);
     }
     // The server was notified of the end of the session, or detected it.
     await waitUntil("the server has no session", () => sdk.sessions.size === 0);
@@ -55,10 +55,10 @@ for (const [name, kind, start] of SERVERS) {
 for (const [name, start] of [["SDK 1.32", startOldSdk], ["SDK 2.4", startNewSdk]] as const) {
   Deno.test(`[remote.session-gone] ${name}: a restarted server is used again`, async () => {
     await using sdk = await start();
-    await using harness = createRemoteHarness(sdk.url);
-    assert.match(readResultJson(await harness.call("plain")), /plain/);
+    await using fixture = createRemoteFixture(sdk.url);
+    assert.match(readResultJson(await fixture.call("plain")), /plain/);
     sdk.forgetSessions();
-    const calls = [1, 2, 3].map(() => harness.call("plain"));
+    const calls = [1, 2, 3].map(() => fixture.call("plain"));
     for (const call of calls) assert.match(readResultJson(await call), /plain/);
     assert.equal(sdk.sessions.size, 1);
   });
@@ -67,10 +67,10 @@ for (const [name, start] of [["SDK 1.32", startOldSdk], ["SDK 2.4", startNewSdk]
 for (const [name, start] of [["SDK 1.32", startOldSdk], ["SDK 2.4", startNewSdk]] as const) {
   Deno.test(`[remote.restarted] ${name}: the SDK's own answer after a restart leads to a new session`, async () => {
     await using sdk = await start({ letsSdkRefuse: true });
-    await using harness = createRemoteHarness(sdk.url);
-    assert.match(readResultJson(await harness.call("plain")), /plain/);
+    await using fixture = createRemoteFixture(sdk.url);
+    assert.match(readResultJson(await fixture.call("plain")), /plain/);
     sdk.forgetSessions();
-    const calls = Array.from({ length: 16 }, () => harness.call("plain"));
+    const calls = Array.from({ length: 16 }, () => fixture.call("plain"));
     for (const call of calls) assert.match(readResultJson(await call), /plain/);
     assert.equal(sdk.sessions.size, 1);
   });

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
 import { StreamBackoff } from "../../../src/downstream/remote/stream_backoff.ts";
 import { isTemporary } from "../../../src/downstream/remote/standalone_stream.ts";
-import { expectFailure, readResultJson } from "../../contract/downstream_harness.ts";
+import { expectFailure, readResultJson } from "../../contract/downstream_fixture.ts";
 import { waitUntil } from "../../e2e/wait.ts";
 import { answerText, FakeHttpServer, type RequestHandler, sendStream } from "./fake_http_server.ts";
-import { createRemoteHarness } from "./remote_harness.ts";
+import { createRemoteFixture } from "./remote_fixture.ts";
 
 const LOG =
   '{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"x"}}';
@@ -33,11 +33,11 @@ function acceptStreams(): {
 Deno.test("[remote.listening] unsolicited messages of the server arrive, and its requests are answered", async () => {
   const { handler, streams } = acceptStreams();
   await using server = await FakeHttpServer.start(handler);
-  await using harness = createRemoteHarness(server.url);
-  await harness.listTools();
+  await using fixture = createRemoteFixture(server.url);
+  await fixture.listTools();
   await waitUntil("the first stream is open", () => streams.length === 1);
   streams[0]?.write(`data: ${LOG}\n\ndata: ${PING}\n\n`);
-  const { params } = await harness.client.received.take();
+  const { params } = await fixture.client.received.take();
   assert.deepEqual(params, { level: "info", data: "x", logger: "files" });
   await waitUntil(
     "the answer has arrived",
@@ -51,31 +51,31 @@ for (const end of ["ends", "breaks off"]) {
   Deno.test(`[remote.listening] a stream that ${end} is reopened after the last event, and this is not logged`, async () => {
     const { handler, streams, lastEventIds } = acceptStreams();
     await using server = await FakeHttpServer.start(handler);
-    await using harness = createRemoteHarness(server.url);
-    await harness.listTools();
+    await using fixture = createRemoteFixture(server.url);
+    await fixture.listTools();
     await waitUntil("the first stream is open", () => streams.length === 1);
     streams[0]?.write(`id: e1\ndata: ${LOG}\n\nid: e2\ndata:\n\n`);
-    await harness.client.received.take();
+    await fixture.client.received.take();
     if (end === "ends") streams[0]?.end();
     else streams[0]?.socket?.destroy();
     await waitUntil("the second stream is open", () => streams.length === 2);
     assert.deepEqual(lastEventIds, [undefined, "e2"]);
     streams[1]?.write(`data: ${LOG}\n\n`);
-    await harness.client.received.take();
-    assert.match(readResultJson(await harness.call("echo")), /called echo/);
+    await fixture.client.received.take();
+    assert.match(readResultJson(await fixture.call("echo")), /called echo/);
     assert.equal(server.countRequests("initialize"), 1);
-    assert.deepEqual(harness.log, []);
+    assert.deepEqual(fixture.log, []);
   });
 }
 
 Deno.test("[remote.listening] the last event id is kept when a stream ends without events", async () => {
   const { handler, streams, lastEventIds } = acceptStreams();
   await using server = await FakeHttpServer.start(handler);
-  await using harness = createRemoteHarness(server.url);
-  await harness.listTools();
+  await using fixture = createRemoteFixture(server.url);
+  await fixture.listTools();
   await waitUntil("the first stream is open", () => streams.length === 1);
   streams[0]?.write(`id: e1\ndata: ${LOG}\n\n`);
-  await harness.client.received.take();
+  await fixture.client.received.take();
   streams[0]?.socket?.destroy();
   await waitUntil("the second stream is open", () => streams.length === 2);
   streams[1]?.end();
@@ -88,16 +88,16 @@ for (const status of [405, 404, 400, 501, 200]) {
     await using server = await FakeHttpServer.start(({ method }, response) => {
       return method === "GET" ? (response.writeHead(status).end(), true) : false;
     });
-    await using harness = createRemoteHarness(server.url);
-    await harness.call("echo");
+    await using fixture = createRemoteFixture(server.url);
+    await fixture.call("echo");
     await waitUntil(
       "a GET request has arrived",
       () => server.requests.some(({ method }) => method === "GET"),
     );
-    await harness.call("echo");
+    await fixture.call("echo");
     assert.equal(server.requests.filter(({ method }) => method === "GET").length, 1);
     assert.equal(server.countRequests("initialize"), 1);
-    assert.deepEqual(harness.log, []);
+    assert.deepEqual(fixture.log, []);
   });
 }
 
@@ -152,11 +152,11 @@ Deno.test("[remote.resumption] the stream of a call is resumed where it broke of
       const result = { jsonrpc: "2.0", id: call?.message.id, result: { content: [] } };
       return sendStream(response, JSON.stringify(result));
     });
-    await using harness = createRemoteHarness(server.url);
-    assert.equal(readResultJson(await harness.call("echo")), '{"content":[]}');
+    await using fixture = createRemoteFixture(server.url);
+    assert.equal(readResultJson(await fixture.call("echo")), '{"content":[]}');
     assert.equal(server.countRequests("tools/call"), 1);
-    assert.equal((await harness.client.received.take()).method, "notifications/message");
-    assert.equal(harness.server.status().state, "ready");
+    assert.equal((await fixture.client.received.take()).method, "notifications/message");
+    assert.equal(fixture.server.status().state, "ready");
     assert.ok(streams.length <= 1);
   }
 });
@@ -171,8 +171,8 @@ Deno.test("[remote.resumption] a stream that the server ends each time is resume
     response.end(`id: ${resumptions}\nretry: 0\ndata: \n\n`);
     return true;
   });
-  await using harness = createRemoteHarness(server.url, { options: { callTimeoutMs: 600 } });
-  await expectFailure(harness.call("echo"), "TIMEOUT");
+  await using fixture = createRemoteFixture(server.url, { options: { callTimeoutMs: 600 } });
+  await expectFailure(fixture.call("echo"), "TIMEOUT");
   assert.ok(resumptions > 1 && resumptions <= 6, `${resumptions} times`);
 });
 
@@ -183,8 +183,8 @@ Deno.test("[remote.resumption] a stream that cannot be resumed fails the call", 
     response.end("id: c1\nretry: 20\ndata:\n\n");
     return true;
   });
-  await using harness = createRemoteHarness(server.url);
-  const failing = harness.call("echo");
+  await using fixture = createRemoteFixture(server.url);
+  const failing = fixture.call("echo");
   await assert.rejects(failing, /ended its event stream without an answer/);
   assert.ok(server.requests.some(({ headers }) => headers["last-event-id"] === "c1"));
   assert.equal(server.countRequests("tools/call"), 1);
@@ -205,8 +205,8 @@ Deno.test("[remote.resumption] a stream without events is resumed where the prev
     const [call] = server.requests.filter(({ message }) => message.method === "tools/call");
     return sendStream(response, answerText({ id: Number(call?.message.id) }, { content: [] }));
   });
-  await using harness = createRemoteHarness(server.url);
-  assert.equal(readResultJson(await harness.call("echo")), '{"content":[]}');
+  await using fixture = createRemoteFixture(server.url);
+  assert.equal(readResultJson(await fixture.call("echo")), '{"content":[]}');
   assert.deepEqual(lastEventIds, ["c1", "c1", "c1"]);
 });
 
@@ -222,7 +222,7 @@ Deno.test("[remote.resumption] a stream without events is abandoned after five a
         .end("id: c1\nretry: 1\ndata:\n\n"),
         true);
   });
-  await using harness = createRemoteHarness(server.url);
-  await assert.rejects(harness.call("echo"), /ended its event stream without an answer/);
+  await using fixture = createRemoteFixture(server.url);
+  await assert.rejects(fixture.call("echo"), /ended its event stream without an answer/);
   assert.equal(resumptions, 5);
 });

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:https";
-import { expectFailure } from "../../contract/downstream_harness.ts";
+import { expectFailure } from "../../contract/downstream_fixture.ts";
 import { FakeHttpServer } from "./fake_http_server.ts";
-import { createRemoteHarness } from "./remote_harness.ts";
+import { createRemoteFixture } from "./remote_fixture.ts";
 
 const UNKNOWN = /is self-signed, or signed by an authority that is unknown here; name a file /;
 
@@ -24,8 +24,8 @@ function readPem(name: string): { cert: string; key: string } {
 for (const [name, expected] of Object.entries(CERTIFICATES)) {
   Deno.test(`[remote.tls] the certificate ${name} is refused with a plain message`, async () => {
     await using server = await FakeHttpServer.start(() => {}, createServer(readPem(name)));
-    await using harness = createRemoteHarness(`https://localhost:${server.port}/mcp?key=canary-5d`);
-    const message = await expectFailure(harness.call("echo"));
+    await using fixture = createRemoteFixture(`https://localhost:${server.port}/mcp?key=canary-5d`);
+    const message = await expectFailure(fixture.call("echo"));
     assert.match(message, expected);
     assert.equal(message.includes("canary"), false);
     assert.equal(server.requests.length, 0);
@@ -34,7 +34,7 @@ for (const [name, expected] of Object.entries(CERTIFICATES)) {
 
 Deno.test("[remote.tls] a server without TLS is reported", async () => {
   await using server = await FakeHttpServer.start();
-  await using harness = createRemoteHarness(`https://127.0.0.1:${server.port}/mcp`);
-  const message = await expectFailure(harness.call("echo"));
+  await using fixture = createRemoteFixture(`https://127.0.0.1:${server.port}/mcp`);
+  const message = await expectFailure(fixture.call("echo"));
   assert.match(message, /does not speak TLS; perhaps its url should begin with http:\.$/);
 });

@@ -6,12 +6,12 @@ import {
   RulesAuthenticator,
   type RulesAuthenticatorOptions,
 } from "../../../src/gateway/http/rules_authenticator.ts";
-import { silentLog } from "../../audit/support.ts";
+import { createRecordingLog } from "../../audit/audit_log_fixtures.ts";
 import { readRules } from "../session_fixture.ts";
 
 /** An authenticator with replaceable rules. */
 export class AuthenticatorFixture {
-  readonly log = silentLog();
+  readonly log = createRecordingLog();
   readonly authenticator: RulesAuthenticator;
   /** The active rules. */
   rules: Rules;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { HttpService } from "../../../src/gateway/http/mod.ts";
-import { silentLog } from "../../audit/support.ts";
+import { createRecordingLog } from "../../audit/audit_log_fixtures.ts";
 import { TempFolder } from "../../config/support.ts";
 import { oddServer } from "../../e2e/gateway.ts";
 import { HAS_NO_SHELL, isRunning, listProcesses } from "../../e2e/fault_processes.ts";
@@ -71,7 +71,7 @@ Deno.test({
       isReady: () => true,
       metrics: () => "",
       limits: { abandonedAfterMs: LEFT_MS },
-      log: silentLog(),
+      log: createRecordingLog(),
     });
     const client = new HttpClient(service.url);
     await client.initialize();

@@ -8,12 +8,12 @@ import {
 import type { EndedCommand } from "../e2e/run_once.ts";
 import { Setup, type SetupOptions } from "../e2e/setup.ts";
 
-/** A folder in which a test runs the program several times. Bind it with `await using`. */
+/** A folder in which a test runs the gateway's command. Bind it with `await using`. */
 export class Shell implements AsyncDisposable {
   readonly setup: Setup;
   readonly #command: GatewayCommand;
 
-  /** @param command The program to run. Default: the one that the suite runs on. */
+  /** @param command The command to run; by default the one under test. */
   constructor(options: SetupOptions = {}, command: GatewayCommand = GATEWAY_COMMAND) {
     const env = { ...shippedEnvironment(command), ...options.env };
     this.setup = new Setup({ ...options, env });
@@ -22,24 +22,23 @@ export class Shell implements AsyncDisposable {
 
   /** Starts the program. */
   async start(...args: string[]): Promise<Program> {
-    const [command, ...words] = await gatewayCommandLine(this.#command);
+    const [command, ...commandArgs] = await gatewayCommandLine(this.#command);
     const { workingFolder: cwd, env } = this.setup;
-    return new Program({ command, args: [...words, ...args], cwd, env });
+    return new Program({ command, args: [...commandArgs, ...args], cwd, env });
   }
 
-  /** Runs the program to its end, with this input. */
+  /** Runs the program to its end with an input. */
   async run(args: readonly string[], input = ""): Promise<EndedCommand> {
     const program = await this.start(...args);
     try {
       if (input !== "") await program.write(input);
       await program.closeInput();
       const { code } = await program.waitForEnd();
-      const { workingFolder: folder } = this.setup;
       return {
         code,
         stdout: program.lines.join("\n"),
         stderr: program.stderr,
-        workingFolder: folder,
+        workingFolder: this.setup.workingFolder,
       };
     } finally {
       program.sendSignal("SIGKILL");
@@ -59,18 +58,21 @@ export class Shell implements AsyncDisposable {
     return decoder.decode(stdout) + decoder.decode(stderr);
   }
 
-  /** Throws if a process is left. */
+  /** Deletes the folder; throws if a process of the program is still running. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.setup.close();
   }
 }
 
-/** Runs a command line at a terminal of 60 columns by `script` of util-linux; `undefined` without it. */
-export async function atTerminal(shell: Shell, line: string): Promise<string | undefined> {
+/**
+ * Runs the program with arguments at a terminal of 60 columns, by means of `script` of util-linux. Returns
+ * `undefined` if that is not installed.
+ */
+export async function runAtTerminal(shell: Shell, args: string): Promise<string | undefined> {
   const output = await shell.bash([
     "command -v script >/dev/null && script --version 2>/dev/null | grep -q util-linux || exit 0",
     'printf "%q " "$@" >program; echo shown:',
-    `script -qec "stty cols 60; $(cat program) ${line}" /dev/null`,
+    `script -qec "stty cols 60; $(cat program) ${args}" /dev/null`,
   ].join("\n"));
   return output.startsWith("shown:") ? output : undefined;
 }

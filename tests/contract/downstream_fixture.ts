@@ -37,8 +37,8 @@ export interface OpenOptions {
   readonly maxBytes?: number;
 }
 
-/** Options of a harness. */
-export interface HarnessOptions {
+/** Options of a fixture. */
+export interface FixtureOptions {
   readonly script?: Script;
   /** Options of the server's entry. */
   readonly options?: Partial<ServerOptions>;
@@ -70,7 +70,7 @@ const DEFAULTS: ServerOptions = {
 export const GRACE_PERIODS: GracePeriods = { inputMs: 5000, terminateMs: 5000 };
 
 /** A downstream server of the gateway that is connected to scripted servers. */
-export class DownstreamHarness implements AsyncDisposable {
+export class DownstreamFixture implements AsyncDisposable {
   readonly server: DownstreamServer;
   /** All connections, in the order in which they were opened. */
   readonly connections: ScriptedConnection[] = [];
@@ -87,8 +87,8 @@ export class DownstreamHarness implements AsyncDisposable {
   readonly #transport: TransportUnderTest;
   readonly #openedConnections: AsyncQueue<ScriptedConnection> = new AsyncQueue("a connection");
 
-  constructor(transport: TransportUnderTest, harnessOptions: HarnessOptions = {}) {
-    const { script = {}, options = {}, now, pingMs, maxBytes } = harnessOptions;
+  constructor(transport: TransportUnderTest, fixtureOptions: FixtureOptions = {}) {
+    const { script = {}, options = {}, now, pingMs, maxBytes } = fixtureOptions;
     this.script = script;
     this.#transport = transport;
     const log = createLog({ level: "warn", write: (line) => this.log.push(line) });

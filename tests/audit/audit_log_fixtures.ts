@@ -2,33 +2,33 @@ import { join } from "node:path";
 import type { AuditEntry, AuditLog } from "../../src/audit/mod.ts";
 import type { Log, LogFields } from "../../src/log.ts";
 
-/** A log that keeps its messages as `level message`. */
-export interface KeptLog extends Log {
+/** A log that only records its messages, each as `level message`. */
+export interface RecordingLog extends Log {
   readonly messages: string[];
   /** Fields of each message. */
   readonly fields: LogFields[];
 }
 
-/** Makes a log that only keeps its messages. */
-export function silentLog(): KeptLog {
+export function createRecordingLog(): RecordingLog {
   const messages: string[] = [];
   const fields: LogFields[] = [];
-  const at = (level: string) => (message: string, about: LogFields = {}): void => {
-    messages.push(`${level} ${message}`);
-    fields.push(about);
-  };
+  const createMethod =
+    (level: string) => (message: string, messageFields: LogFields = {}): void => {
+      messages.push(`${level} ${message}`);
+      fields.push(messageFields);
+    };
   return {
     messages,
     fields,
-    debug: at("debug"),
-    info: at("info"),
-    warn: at("warn"),
-    error: at("error"),
+    debug: createMethod("debug"),
+    info: createMethod("info"),
+    warn: createMethod("warn"),
+    error: createMethod("error"),
   };
 }
 
-/** An audit entry; a test sets only the members that it needs. */
-export function testEntry(more: Partial<AuditEntry> = {}): AuditEntry {
+/** Creates an audit entry; a test sets only the members that it needs. */
+export function createAuditEntry(members: Partial<AuditEntry> = {}): AuditEntry {
   return {
     timestamp: "2026-01-31T08:00:00.000Z",
     agent_id: "a",
@@ -39,16 +39,16 @@ export function testEntry(more: Partial<AuditEntry> = {}): AuditEntry {
     latency_ms: 1.5,
     session: "session-1",
     request_id: 1,
-    ...more,
+    ...members,
   };
 }
 
-/** A temporary folder. */
+/** A temporary folder. Bind it with `using`. */
 export class TestFolder implements Disposable {
   readonly path: string = Deno.makeTempDirSync({ prefix: "audit_" });
 
-  /** A path in the folder. */
-  at(...names: string[]): string {
+  /** Returns a path in the folder. */
+  pathOf(...names: string[]): string {
     return join(this.path, ...names);
   }
 
@@ -57,8 +57,8 @@ export class TestFolder implements Disposable {
   }
 }
 
-/** Entries of a file as `agent request_id`; throws if a line is incomplete. */
-export function idsIn(path: string): string[] {
+/** Reads the entries of a file, each as `agent_id request_id`; throws if a line is incomplete. */
+export function readEntryIds(path: string): string[] {
   const text = Deno.readTextFileSync(path);
   if (text !== "" && !text.endsWith("\n")) throw new Error(`${path} ends within a line`);
   // An empty line may separate the lines of two processes.
@@ -69,7 +69,7 @@ export function idsIn(path: string): string[] {
 }
 
 /** Appends an entry, and waits until it is written. */
-export async function record(audit: AuditLog, entry: AuditEntry): Promise<void> {
+export async function appendAndWait(audit: AuditLog, entry: AuditEntry): Promise<void> {
   audit.append(entry);
   await audit.written();
 }

@@ -2,23 +2,23 @@ import type { Authorization } from "../../../src/downstream/mod.ts";
 import { openTransport, Processes } from "../../../src/downstream/mod.ts";
 import type { HttpConfig } from "../../../src/config/mod.ts";
 import { createLog } from "../../../src/log.ts";
-import { DownstreamHarness, type HarnessOptions } from "../../contract/downstream_harness.ts";
+import { DownstreamFixture, type FixtureOptions } from "../../contract/downstream_fixture.ts";
 
 /** Options of a remote server. */
-export interface RemoteHarnessOptions extends Omit<HarnessOptions, "script"> {
+export interface RemoteFixtureOptions extends Omit<FixtureOptions, "script"> {
   readonly kind?: HttpConfig["kind"];
   readonly headers?: Readonly<Record<string, string>>;
   readonly authorization?: Authorization;
 }
 
 /** A downstream server of the gateway at a URL. */
-export function createRemoteHarness(
+export function createRemoteFixture(
   url: string,
-  remote: RemoteHarnessOptions = {},
-): DownstreamHarness {
+  remote: RemoteFixtureOptions = {},
+): DownstreamFixture {
   const { kind = "http", headers = {}, authorization, ...options } = remote;
   const processes = new Processes(0, createLog());
-  return new DownstreamHarness({
+  return new DownstreamFixture({
     connect: () => ({ kind, url, headers }),
     open: (config, context) =>
       openTransport(config, {
