@@ -8,7 +8,7 @@ import type { PublicServerInfo, ServerConfig, ServerOptions } from "./server.ts"
 import type { ServerEntry } from "./servers_schema.ts";
 import { removeUrlSecrets } from "./url_secrets.ts";
 
-/** A fault of one field of an entry. */
+/** A fault in one field of an entry. */
 export interface FieldFault {
   readonly path: readonly (string | number)[];
   readonly message: string;
@@ -18,7 +18,7 @@ export interface FieldFault {
 export interface BuiltServer {
   readonly server: ServerConfig;
   readonly errors: readonly FieldFault[];
-  /** Values that were probably not meant as written. */
+  /** Faults that do not make the server unavailable. */
   readonly warnings: readonly FieldFault[];
 }
 
@@ -32,9 +32,9 @@ export function buildServer(
   const options = buildOptions(entry, expander);
   const { errors, warnings } = expander;
   const program = getStdioConfig(connection);
-  const unavailable = errors.length === 0
-    ? {}
-    : { unavailable: errors.map((one) => `${one.message} (${formatPath(one.path)})`).join("; ") };
+  const unavailable = errors.length === 0 ? {} : {
+    unavailable: errors.map(({ message, path }) => `${message} (${formatPath(path)})`).join("; "),
+  };
   const server: ServerConfig = {
     name,
     ...(entry.description === undefined ? {} : { description: entry.description }),
@@ -52,7 +52,9 @@ export function buildServer(
   };
 }
 
-/** Whether 1Password's `op run` starts the server: it replaces secret references itself. */
+/**
+ * Whether the program `op` of 1Password starts the server; `op` replaces secret references itself.
+ */
 function runsOnePassword({ command, args }: StdioConfig): boolean {
   return [command, ...args].some((word) => /(?:^|[\\/])op(?:\.exe)?$/.test(word));
 }
@@ -63,30 +65,30 @@ const SECRET_REFERENCE = /^(?:Bearer +|[\w-]+=)?op:\/\//i;
 /** A variable in the syntax of a shell, Windows or opencode, as a whole value or after `Bearer`. */
 const OTHER_VARIABLE = /^(?:Bearer +)?(?:\$[A-Z_][A-Z0-9_]*|%[A-Z_][A-Z0-9_]*%|\{env:\w+\})$/;
 
-/** Expands texts and collects the faults with their paths. */
+/** Expands the texts of an entry, and collects faults and secrets. */
 class Expander {
   readonly errors: FieldFault[] = [];
   readonly warnings: FieldFault[] = [];
   readonly #base: FieldFault["path"];
   readonly #variables: Variables;
-  readonly #read = new Set<string>();
+  readonly #variableValues = new Set<string>();
 
   constructor(base: FieldFault["path"], variables: Variables) {
     this.#base = base;
     const { env } = variables;
     const get = (name: string): string | undefined => {
       const value = env.get(name);
-      if (value !== undefined && value !== "") this.#read.add(value);
+      if (value !== undefined && value !== "") this.#variableValues.add(value);
       return value;
     };
     this.#variables = { ...variables, env: { get, toObject: () => env.toObject() } };
   }
 
   get secrets(): string[] {
-    return [...this.#read];
+    return [...this.#variableValues];
   }
 
-  /** Expands a text; reports an error if that fails or the result does not pass the test. */
+  /** Expands a text; adds an error if that fails or the result does not pass the test. */
   expand(
     text: string,
     path: FieldFault["path"],
@@ -94,10 +96,10 @@ class Expander {
     expected = "",
   ): string {
     const expanded = expandText(text, this.#variables);
-    // `checkEntries` reports a literal that does not pass, as an error of the file.
-    const isBad = text.includes("${") && !test(expanded.text);
+    // `checkEntries` tests texts without variables.
+    const isInvalid = text.includes("${") && !test(expanded.text);
     const message = expanded.error ??
-      (isBad ? `after replacing variables, ${expected}` : undefined);
+      (isInvalid ? `after replacing variables, ${expected}` : undefined);
     if (message !== undefined) this.errors.push({ path: [...this.#base, ...path], message });
     if (SECRET_REFERENCE.test(expanded.text)) {
       const message = "passed on unchanged, because the gateway does not read secrets from " +
@@ -107,12 +109,12 @@ class Expander {
     return expanded.text;
   }
 
-  /** Expands a path, whose leading `~` is the home folder. */
+  /** Expands a path; a leading `~` is the home folder. */
   expandPath(...args: Parameters<Expander["expand"]>): string {
     return expandHome(this.expand(...args), this.#variables.home);
   }
 
-  /** Warns of a variable in the syntax of another program, which some clients expand too. */
+  /** Warns of a variable in the syntax of another program, which some clients expand. */
   #warnVariable(text: string, path: FieldFault["path"]): void {
     if (!OTHER_VARIABLE.test(text)) return;
     // The message does not quote the text: it may be a secret.
@@ -121,7 +123,7 @@ class Expander {
     this.warnings.push({ path: [...this.#base, ...path], message });
   }
 
-  /** Expands the values of a record and keeps its names, `__proto__` included. */
+  /** Expands the values of a record; `__proto__` is an ordinary name. */
   expandRecord(
     record: Readonly<Record<string, string>>,
     key: string,
@@ -140,21 +142,20 @@ class Expander {
 
 function buildConnection(entry: ServerEntry, expander: Expander): ConnectionConfig {
   if (entry.command === undefined) {
-    const isGood = (text: string) => isHttpUrl(text);
     const expected = "this is not an http or https address";
-    const url = expander.expand(entry.url ?? "", ["url"], isGood, expected);
+    const url = expander.expand(entry.url ?? "", ["url"], isHttpUrl, expected);
     const headers = entry.headers ?? {};
-    const family = parseTransport(entry.type ?? entry.transport);
+    const transport = parseTransport(entry.type ?? entry.transport);
     return {
-      kind: family === "http" || family === "sse" ? family : "auto",
+      kind: transport === "http" || transport === "sse" ? transport : "auto",
       url,
       headers: expander.expandRecord(headers, "headers", isHeaderValue, headerValueMessage),
     };
   }
-  const isGood = (text: string) => text.trim() !== "";
+  const isNotEmpty = (text: string) => text.trim() !== "";
   return {
     kind: "stdio",
-    command: expander.expandPath(entry.command, ["command"], isGood, "this is empty"),
+    command: expander.expandPath(entry.command, ["command"], isNotEmpty, "this is empty"),
     args: (entry.args ?? []).map((text, index) => expander.expand(text, ["args", index])),
     env: expander.expandRecord(entry.env ?? {}, "env"),
     ...(entry.cwd === undefined ? {} : { cwd: expander.expandPath(entry.cwd, ["cwd"]) }),
@@ -197,7 +198,7 @@ function buildPublicInfo({ command, url = "" }: ServerEntry): PublicServerInfo {
   return { transport: "http", url: removeUrlSecrets(url) };
 }
 
-/** Remembered fingerprints by the text of the entry, the least recently used first. */
+/** Fingerprints by the text of the entry, the least recently used first. */
 const fingerprints = new Map<string, string>();
 
 /** More entries than a configuration and its predecessor have together. */
@@ -206,8 +207,8 @@ const MAX_FINGERPRINTS = 4096;
 let lastFingerprint = 0;
 
 /**
- * Returns equal fingerprints for equal values, within one process. A fingerprint is a counter, so it
- * reveals no secret. A digest would not either, but the first one takes 2 ms at start.
+ * Returns equal fingerprints for equal values, within one process. A fingerprint is a counter, so
+ * it reveals no secret. A digest would not either, but the first one takes 2 ms at start.
  */
 function fingerprint(value: unknown): string {
   const text = JSON.stringify(value, sortKeys);

@@ -26,7 +26,7 @@ const SAFE_NAMES = new Set(
   [
     ...["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TERM", "TMPDIR"],
     ...["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "FTP_PROXY"],
-    // Behind a company's proxy, `npx` and `uvx` fail with an unknown issuer without these.
+    // Without these, `npx` and `uvx` fail behind a proxy with its own certificate authority.
     ...["SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "NODE_USE_SYSTEM_CA"],
     ...["DENO_CERT", "DENO_TLS_CA_STORE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT"],
     ...["AWS_CA_BUNDLE", "CARGO_HTTP_CAINFO", "GIT_SSL_CAINFO", "UV_SYSTEM_CERTS"],
@@ -44,9 +44,9 @@ const WINDOWS_SAFE_NAMES = new Set(
 );
 
 /**
- * Builds the whole environment of a server's process: the safe set, the named extra variables, the
- * entry's own variables (which win), and the nesting depth. Pass it to `Deno.Command` with
- * `clearEnv`.
+ * Creates the complete environment of a server's process: the safe variables, the variables that
+ * the entry inherits, the entry's own variables, which take precedence, and the nesting depth. Pass
+ * it to `Deno.Command` with `clearEnv`.
  *
  * @param env The gateway's own environment.
  * @param options The platform; names are case-insensitive on Windows.
@@ -58,24 +58,24 @@ export function createChildEnvironment(
   options: PlatformOptions = {},
 ): Record<string, string> {
   const windows = options.windows ?? Deno.build.os === "windows";
-  const same = (name: string) => windows ? name.toUpperCase() : name;
-  const inherited = new Set(server.inheritEnv.map(same));
+  const canonicalName = (name: string) => windows ? name.toUpperCase() : name;
+  const inherited = new Set(server.inheritEnv.map(canonicalName));
   // Keyed by the platform's canonical name, so that `Path` replaces `PATH` on Windows.
   const result = new Map<string, [name: string, value: string]>();
   for (const [name, value] of listVariables(env, server.inheritEnv)) {
-    if (isSafeVariable(same(name), windows) || inherited.has(same(name))) {
-      result.set(same(name), [name, value]);
+    if (isSafeVariable(canonicalName(name), windows) || inherited.has(canonicalName(name))) {
+      result.set(canonicalName(name), [name, value]);
     }
   }
-  for (const entry of Object.entries(server.env)) result.set(same(entry[0]), entry);
-  // Last, so that no entry can hide a loop.
+  for (const entry of Object.entries(server.env)) result.set(canonicalName(entry[0]), entry);
+  // The depth is last, so that no entry can change it and hide a loop.
   result.set(DEPTH_VARIABLE, [DEPTH_VARIABLE, String(readDepth(env) + 1)]);
   return Object.fromEntries(result.values());
 }
 
 /**
- * Lists the variables of the safe set in the form that Deno's `--allow-env` takes, where `LC_*` means
- * all names with that prefix.
+ * Lists the variables of the safe set in the form that Deno's `--allow-env` takes, where `LC_*`
+ * means all names with that prefix.
  */
 export function listSafeVariables(options: PlatformOptions = {}): string[] {
   const windows = options.windows ?? Deno.build.os === "windows";
@@ -88,7 +88,7 @@ export function listSafeVariables(options: PlatformOptions = {}): string[] {
   ];
 }
 
-/** Lists all variables; if Deno may not list them (`--allow-env=NAMES`), those with known names. */
+/** Lists all variables. If Deno may not list them (`--allow-env=NAMES`), tries the known names. */
 function listVariables(env: Environment, more: readonly string[]): [string, string][] {
   try {
     return Object.entries(env.toObject());
@@ -125,8 +125,8 @@ export function getHomeFolder(env: Environment, options: PlatformOptions = {}): 
 }
 
 /**
- * Returns the path of a file in the gateway's state folder, which is in `%LOCALAPPDATA%` on Windows,
- * elsewhere in `$XDG_STATE_HOME` or `~/.local/state`.
+ * Returns the path of a file in the gateway's state folder, which is in `%LOCALAPPDATA%` on
+ * Windows, elsewhere in `$XDG_STATE_HOME` or `~/.local/state`.
  *
  * @see {@link https://specifications.freedesktop.org/basedir-spec/latest/}: relative paths are
  * ignored
@@ -138,9 +138,11 @@ export function getStateFilePath(
 ): string {
   const windows = options.windows ?? Deno.build.os === "windows";
   const home = getHomeFolder(env, options) ?? ".";
-  const named = env.get(windows ? "LOCALAPPDATA" : "XDG_STATE_HOME");
-  const isUsable = named && (windows || named.startsWith("/"));
-  const folder = isUsable ? named : `${home}/${windows ? "AppData/Local" : ".local/state"}`;
+  const configuredFolder = env.get(windows ? "LOCALAPPDATA" : "XDG_STATE_HOME");
+  const isUsable = configuredFolder && (windows || configuredFolder.startsWith("/"));
+  const folder = isUsable
+    ? configuredFolder
+    : `${home}/${windows ? "AppData/Local" : ".local/state"}`;
   return `${folder}/agent-mcp-gateway/${name}`;
 }
 
@@ -155,8 +157,9 @@ export function getOAuthFolder(
 ): string | undefined {
   const windows = options.windows ?? Deno.build.os === "windows";
   const home = getHomeFolder(env, options);
-  const named = env.get(windows ? "APPDATA" : "XDG_CONFIG_HOME");
-  const base = named || (home && (windows ? `${home}/AppData/Roaming` : `${home}/.config`));
+  const configuredFolder = env.get(windows ? "APPDATA" : "XDG_CONFIG_HOME");
+  const base = configuredFolder ||
+    (home && (windows ? `${home}/AppData/Roaming` : `${home}/.config`));
   return base ? `${base}/agent-mcp-gateway/oauth` : undefined;
 }
 

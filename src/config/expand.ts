@@ -25,7 +25,10 @@ const MAX_NESTED_DEFAULTS = 8;
 const MALFORMED_MESSAGE = "a `${` does not begin a variable: write ${NAME}, ${NAME:-default}, " +
   "or $${ for a literal ${";
 
-/** References that only other programs support. Groups: the id of an `input`, or the word before `:`. */
+/**
+ * References that only other programs support. Groups: the id of an `input`, or the word before
+ * `:`.
+ */
 const FOREIGN_REFERENCE =
   /(?<!\$)\$\{(?:input:([\w.-]{1,60})\}|(input|config|command|file|workspaceFolder|op|keychain|cmd):)/;
 

@@ -8,8 +8,8 @@ import { isRecord } from "../json.ts";
 export type JsonSchema = { [key: string]: unknown };
 
 /**
- * Generates the JSON Schema of a file from the schema that the gateway checks it with. The target is
- * draft 7, which editors support best.
+ * Generates the JSON Schema of a file from the schema that the gateway checks it with. The target
+ * is draft 7, which editors support best.
  *
  * @see {@link https://json-schema.org/draft-07}
  */

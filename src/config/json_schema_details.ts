@@ -1,7 +1,7 @@
 /**
  * Additions to the JSON Schemas that are generated from zod: an example for every key, and JSON
- * Schema keywords for the checks that are functions in zod. Keyed by path, where `*` is any name and
- * `[]` the items of a list.
+ * Schema keywords for the checks that are functions in zod. Keyed by path, where `*` is any name
+ * and `[]` the items of a list.
  *
  * `accept` validates files by these schemas, and zod does not see a file that `accept` passes. So a
  * pattern must not pass a value that the function refuses. If no keyword is as strict as the

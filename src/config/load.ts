@@ -60,7 +60,8 @@ export async function checkConfiguration(
 ): Promise<CheckResult> {
   const fastResult = checkFiles(files, options, fastChecks);
   if (fastResult.errors.length === 0 && fastResult.warnings.length === 0) return fastResult;
-  // Only files with problems need zod and the parser that records positions, to create the messages.
+  // Only files with problems need zod and the parser that records positions, to create the
+  // messages.
   const { diagnosticChecks } = await import("./diagnostic_checks.ts");
   return checkFiles(files, options, diagnosticChecks);
 }
@@ -199,8 +200,8 @@ function warnServers(document: Document, loaded: readonly LoadedServer[]): Confi
 }
 
 /**
- * Lists the names of the servers, enabled or not. Reads the parsed JSON, so that the rules are also checked
- * if the servers file has errors.
+ * Lists the names of the servers, enabled or not. Reads the parsed JSON, so that the rules are also
+ * checked if the servers file has errors.
  */
 function listKnownServers({ value }: Document, loaded: readonly LoadedServer[]): KnownServers {
   const names = new Set<string>();

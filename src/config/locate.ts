@@ -7,8 +7,8 @@ export interface FoundFile {
   /** The path as the operator knows it, for messages. */
   readonly displayPath: string;
   /**
-   * `given`: named by a flag or variable. `home`: found in the user's home folder. `folder`: found in the
-   * working folder. `missing`: not found.
+   * `given`: named by a flag or variable. `home`: found in the user's home folder. `folder`: found
+   * in the working folder. `missing`: not found.
    */
   readonly origin: "given" | "home" | "folder" | "missing";
   /** The default paths that were searched, in order. */
@@ -35,7 +35,8 @@ export interface LocateOptions {
 
 /**
  * Finds the two files: at the given paths, otherwise in `~/.config/agent-mcp-gateway`, `.` and
- * `./config`. Never throws: `checkConfiguration` reports a missing file with the errors of the other one.
+ * `./config`. Never throws: `checkConfiguration` reports a missing file with the errors of the
+ * other one.
  *
  * @param given The paths from flags or variables, `~` expanded.
  */
@@ -54,8 +55,8 @@ function locateFile(
   given: string | undefined,
   { home, cwd, exists = existsAsFile }: LocateOptions,
 ): FoundFile {
-  // The user's folder is first, so that the gateway does not start commands from a repository of someone
-  // else that happens to be the working folder, or use its rules.
+  // The user's folder is first, so that the gateway does not start commands from a repository of
+  // someone else that happens to be the working folder, or use its rules.
   const candidates = [name, `config/${name}`].map((displayPath) => ({
     path: resolvePath(cwd, displayPath),
     displayPath,
@@ -80,8 +81,8 @@ function locateFile(
 }
 
 /**
- * Describes which files are used from the working folder and which files are ignored, as lines for the
- * log. Accesses the file system, so it should be called after the start.
+ * Describes which files are used from the working folder and which files are ignored, as lines for
+ * the log. Accesses the file system, so it should be called after the start.
  *
  * @param exists Whether a path exists and is not a folder; default: checks the file system.
  */

@@ -1,12 +1,14 @@
 /**
- * Finds faults in names that are hard to see. Names match exactly, so a rule with a leading or
- * trailing space or an invisible character in a name matches nothing.
+ * Finds faults in names that are hard to see, such as a leading or trailing space or an invisible
+ * character. Names match exactly, so a rule whose name has such a fault matches nothing.
  */
 
-/** Matches most names: ASCII, with spaces only inside. */
+/** Names without any fault: ASCII, with spaces only between other characters. */
 const ORDINARY_NAME = /^[!-~](?:[ -~]*[!-~])?$/;
 
-/** Control characters, format characters (zero-width, bidi, tags), and characters that look blank. */
+/**
+ * Control characters, format characters (zero-width, bidi, tags), and characters that look blank.
+ */
 const INVISIBLE_CHARACTERS =
   /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0]/gu;
 
@@ -20,9 +22,9 @@ const CHARACTER_NAMES = new Map([
   ["\r", "a line break"],
 ]);
 
-/** A fault of a name, and the name that was probably meant. */
+/** A fault in a name. */
 export interface NameFault {
-  /** Such as `ends with a space`. */
+  /** The fault, such as `ends with a space`. */
   readonly description: string;
   /** The name without the fault; may be empty. */
   readonly correctedName: string;
@@ -78,7 +80,7 @@ export function quoteName(name: string): string {
   );
 }
 
-/** Folds case, Unicode normalization and invisible characters: names that look alike become equal. */
+/** Makes names that look alike equal: removes case, Unicode variants and invisible characters. */
 export function foldName(name: string): string {
   return ORDINARY_NAME.test(name)
     ? name.toLowerCase()

@@ -62,8 +62,8 @@ export function findKeyAlias(key: string): (KeyAlias & { readonly message: strin
 export const ENABLING_KEYS: readonly string[] = ["enabled", "active", "isActive"];
 
 /**
- * Finds the key that disables a server: `disabled`, or a key with which another client disables it. A
- * disabled server must stay disabled when its entry is copied from another client.
+ * Finds the key that disables a server: `disabled`, or a key with which another client disables it.
+ * A disabled server must stay disabled when its entry is copied from another client.
  */
 export function findDisablingKey(entry: { readonly [key: string]: unknown }): string | undefined {
   if (entry["disabled"] === true) return "disabled";

@@ -3,12 +3,12 @@ import type { ParseResult, Path } from "./document.ts";
 import { encodeKey, type JsonValue, MAX_NESTING } from "./json_value.ts";
 import { formatPath } from "../json.ts";
 
-/** The strings in JSON without escapes, from left to right; one followed by a colon is a key. */
+/** Strings in JSON without escapes. A string that is followed by a colon is a key. */
 const STRINGS = /"[^"]*"(\s*:)?/g;
 
 /**
- * Parses a file like `parseDocument`, but without positions: every problem is at line 0. A file that
- * `readPlainJson` cannot read is a problem too.
+ * Parses a file like `parseDocument`, but without positions: every problem is at line 0. A file
+ * that `readPlainJson` cannot read is a problem too.
  */
 export function parsePlainDocument(file: string, text: string): ParseResult {
   const problem = (path: Path, message: string): ConfigProblem => {
@@ -50,7 +50,7 @@ export function readPlainJson(text: string): JsonValue | undefined {
   try {
     value = encode(JSON.parse(text), 1);
   } catch {
-    // Not JSON: the other parser reports where and why.
+    // The text is not JSON; the other parser reports the error and its position.
     return undefined;
   }
   // `JSON.parse` keeps one of two equal keys: then the text contains more keys than the value.
@@ -58,7 +58,8 @@ export function readPlainJson(text: string): JsonValue | undefined {
   for (const [whole, colon] of texts) {
     if (colon === undefined) continue;
     keys--;
-    // V8 15.0 may confuse an escaped key with another one that it has seen before: `a\u0061` with `a\`.
+    // V8 15.0 may confuse an escaped key with another one that it has seen before: `a\u0061` with
+    // `a\`.
     if (whole.includes("\\")) isPlain = false;
   }
   return isPlain && keys === 0 ? value : undefined;

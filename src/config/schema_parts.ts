@@ -1,7 +1,7 @@
 /**
- * Building blocks of both schemas. The message of every zod issue describes the expected value in
- * plain words; `explainIssues` makes sentences of them. `brief` is the description in the JSON
- * Schema.
+ * Functions that create the parts of both schemas. The message of every zod issue describes the
+ * expected value in plain words; `createProblems` completes it to a sentence. `brief` is the
+ * description in the JSON Schema.
  */
 import * as z from "zod/mini";
 
@@ -11,7 +11,7 @@ export function addDescription<T extends z.ZodMiniType>(schema: T, description: 
   return schema;
 }
 
-/** Describes a list or an object with free keys. */
+/** The description of a list, or of an object with any keys. */
 interface SchemaDescription {
   /** Names the items or values, such as `servers`. */
   readonly plural: string;
@@ -20,12 +20,12 @@ interface SchemaDescription {
 
 const name = z.string();
 
-/** Any string. */
+/** Creates a schema for any string. */
 export function stringSchema(brief: string): z.ZodMiniString<string> {
   return addDescription(z.string("a string"), brief);
 }
 
-/** A string that passes a test; `kind` describes the expected value if it is not a string. */
+/** Creates a schema for a string that passes a test; `kind` describes the expected type. */
 export function stringSchemaWithTest(
   test: (value: string) => boolean,
   { expected, brief, kind = expected }: {
@@ -37,18 +37,18 @@ export function stringSchemaWithTest(
   return addDescription(z.string(kind).check(z.refine(test, expected)), brief);
 }
 
-/** One of a few words. */
+/** Creates a schema for one of several words. */
 export function enumSchema<const T extends readonly string[]>(values: T, brief: string) {
   const expected = `one of ${values.map((value) => JSON.stringify(value)).join(", ")}`;
   return addDescription(z.enum(values, expected), brief);
 }
 
-/** True or false. */
+/** Creates a schema for a boolean. */
 export function booleanSchema(brief: string): z.ZodMiniBoolean<boolean> {
   return addDescription(z.boolean("true or false"), brief);
 }
 
-/** A whole number in a range, both ends included. */
+/** Creates a schema for an integer in a range, both ends included. */
 export function integerSchema([min, max]: readonly [min: number, max: number], brief: string) {
   const expected = `a whole number from ${min} to ${max}`;
   // Without `abort`, a number that is far out of range would be reported twice.
@@ -58,7 +58,7 @@ export function integerSchema([min, max]: readonly [min: number, max: number], b
   );
 }
 
-/** A list. */
+/** Creates a schema for a list. */
 export function listSchema<T extends z.core.SomeType>(
   item: T,
   { plural, brief }: SchemaDescription,
@@ -66,7 +66,7 @@ export function listSchema<T extends z.core.SomeType>(
   return addDescription(z.array(item, `a list of ${plural}`), brief);
 }
 
-/** An object with free keys. */
+/** Creates a schema for an object with any keys. */
 export function recordSchema<T extends z.core.SomeType>(
   value: T,
   { plural, brief }: SchemaDescription,
@@ -74,7 +74,9 @@ export function recordSchema<T extends z.core.SomeType>(
   return addDescription(z.record(name, value, `an object of ${plural} by name`), brief);
 }
 
-/** An object with these keys only. For an unknown key, the message lists the known ones. */
+/**
+ * Creates a schema for an object with these keys only. The message for another key lists the keys.
+ */
 export function objectSchema<T extends z.core.$ZodShape>(shape: T, brief: string) {
   const error: z.core.$ZodErrorMap = (issue) =>
     issue.code === "unrecognized_keys" ? Object.keys(shape).join(" ") : "an object";

@@ -7,7 +7,7 @@ import { didYouMean } from "../similar_names.ts";
 
 type Issue = z.core.$ZodIssue;
 
-/** Turns zod's issues into problems with positions and plain messages. */
+/** Creates problems, with positions and plain messages, from the issues that zod found. */
 export function createProblems(document: Document, issues: readonly Issue[]): ConfigProblem[] {
   return issues.flatMap((issue) => createIssueProblems(document, issue, []));
 }
@@ -23,10 +23,10 @@ function createIssueProblems(document: Document, issue: Issue, base: Path): Conf
     });
   }
   if (issue.code === "invalid_union") {
-    // The branch whose top value is of the right kind is the one that was meant.
-    const meant = issue.errors.filter((branch) => !branch.some(isWrongRootType));
-    if (meant.length === 1) {
-      return (meant[0] ?? []).flatMap((one) => createIssueProblems(document, one, path));
+    // The branch that accepts the type of the value is probably the intended one.
+    const matchingBranches = issue.errors.filter((branch) => !branch.some(isWrongRootType));
+    if (matchingBranches.length === 1) {
+      return (matchingBranches[0] ?? []).flatMap((one) => createIssueProblems(document, one, path));
     }
   }
   const node = document.findNode(path);
@@ -34,9 +34,12 @@ function createIssueProblems(document: Document, issue: Issue, base: Path): Conf
   if (node !== undefined) {
     const found = expected + describeActualValue(issue, node);
     // Some clients write the program and its arguments as one list.
-    const isLine = path.length === 3 && path[2] === "command" && node.type === "array";
+    const isCommandList = path.length === 3 && path[2] === "command" && node.type === "array";
     return [
-      document.createProblem(path, isLine ? `${found}; its arguments belong in "args"` : found),
+      document.createProblem(
+        path,
+        isCommandList ? `${found}; its arguments belong in "args"` : found,
+      ),
     ];
   }
   return [document.createProblem(path, `this key is missing: ${expected}`)];
@@ -50,7 +53,7 @@ function isWrongRootType(issue: Issue): boolean {
   return issue.code === "invalid_type" && issue.path.length === 0;
 }
 
-/** Describes the value that was found, without quoting one that may be a secret. */
+/** Describes the actual value; does not quote a value that may be a secret. */
 function describeActualValue(issue: Issue, node: Node): string {
   // A number in `env` or `args` may be a secret. Where a number is expected, it is not.
   const isNumeric = issue.code === "too_small" || issue.code === "too_big" ||
@@ -62,7 +65,7 @@ function describeActualValue(issue: Issue, node: Node): string {
       didYouMean(node.value, issue.values.map(String))
     }`;
   }
-  // A string that fails a test is of the right kind, so "found a string" would not help.
+  // A string that fails a test has the right type, so "found a string" would not help.
   return issue.code === "custom" ? "" : `, found ${TYPE_NAMES.get(node.type) ?? node.type}`;
 }
 

@@ -12,13 +12,13 @@ import { findStart, pathOutside, type Program, variableInside } from "./program.
 import type { ServerConfig } from "./server.ts";
 import { flagValue } from "./server_program.ts";
 
-/** The surroundings that decide whether a server is a self reference. */
+/** The context that decides whether a server is a self reference. */
 export interface SelfReferenceOptions {
   readonly env: Environment;
   readonly cwd: string;
   readonly windows: boolean;
   readonly program: Program;
-  /** Our own servers file. */
+  /** The servers file of this gateway. */
   readonly mcpConfig: string;
 }
 
@@ -43,10 +43,10 @@ export function isSelfReference(server: ServerConfig, options: SelfReferenceOpti
       name: "GATEWAY_MCP_CONFIG",
       env: child,
     });
-    const inside = resolveContainerPath(named || variable || IMAGE_CONFIG);
-    const outside = pathOutside(start.container, { path: inside, home });
-    return outside !== undefined &&
-      realPathOf(resolvePath(start.cwd, outside)) === realPathOf(options.mcpConfig);
+    const containerPath = resolveContainerPath(named || variable || IMAGE_CONFIG);
+    const hostPath = pathOutside(start.container, { path: containerPath, home });
+    return hostPath !== undefined &&
+      realPathOf(resolvePath(start.cwd, hostPath)) === realPathOf(options.mcpConfig);
   }
   const path = named || child.get("GATEWAY_MCP_CONFIG") || undefined;
   const given = path === undefined ? {} : { mcpConfig: expandHome(path, home) };
@@ -63,7 +63,7 @@ function resolveContainerPath(path: string): string {
 }
 
 function createEnvironment(values: Record<string, string>, windows: boolean): Environment {
-  const same = (name: string) => windows ? name.toUpperCase() : name;
-  const map = new Map(Object.entries(values).map(([name, value]) => [same(name), value]));
-  return { get: (name) => map.get(same(name)), toObject: () => values };
+  const canonicalName = (name: string) => windows ? name.toUpperCase() : name;
+  const map = new Map(Object.entries(values).map(([name, value]) => [canonicalName(name), value]));
+  return { get: (name) => map.get(canonicalName(name)), toObject: () => values };
 }

@@ -10,7 +10,10 @@ export interface ServerConfig {
   readonly publicInfo: PublicServerInfo;
   /** The connection, with variables expanded. Must not be used if `unavailable` is set. */
   readonly connection: ConnectionConfig;
-  /** Why every call fails with `SERVER_UNAVAILABLE`, such as `variable "X" is not set (mcpServers.pg.env.X)`. */
+  /**
+   * Why every call fails with `SERVER_UNAVAILABLE`, such as `variable "X" is not set
+   * (mcpServers.pg.env.X)`.
+   */
   readonly unavailable?: string;
   /** The `gateway` block, defaults filled in. */
   readonly options: ServerOptions;

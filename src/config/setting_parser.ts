@@ -9,14 +9,14 @@ export interface SettingParser<T> {
   readonly read: (text: string, home: string | undefined) => T | undefined;
 }
 
-/** A path whose leading `~` is expanded. */
+/** Parses a path, and expands a leading `~`. */
 export const pathParser: SettingParser<string> = { expected: "a path", read: expandHome };
-/** The id of an agent. */
+/** Parses the id of an agent. */
 export const agentIdParser: SettingParser<string> = {
   expected: agentIdShape,
   read: (text) => isAgentId(text) ? text : undefined,
 };
-/** A switch. */
+/** Parses a boolean. */
 export const booleanParser: SettingParser<boolean> = {
   expected: "1, true or yes, or 0, false or no",
   read(text) {
@@ -26,7 +26,7 @@ export const booleanParser: SettingParser<boolean> = {
   },
 };
 
-/** One of a few words. */
+/** Creates a parser for one of several words. */
 export function createEnumParser<const T extends string>(...values: T[]): SettingParser<T> {
   return {
     expected: values.join(" or "),
@@ -34,7 +34,7 @@ export function createEnumParser<const T extends string>(...values: T[]): Settin
   };
 }
 
-/** A whole number within a range. */
+/** Creates a parser for an integer within a range. */
 export function createIntegerParser(min: number, max: number): SettingParser<number> {
   return {
     expected: `a whole number from ${min} to ${max}`,
@@ -45,7 +45,7 @@ export function createIntegerParser(min: number, max: number): SettingParser<num
   };
 }
 
-/** Several values of one shape, in lower case. */
+/** Creates a parser for a list, whose items it converts to lower case. */
 export function createListParser(
   expected: string,
   shape: RegExp,
@@ -59,7 +59,7 @@ export function createListParser(
   };
 }
 
-/** `memory`, or the address of a Redis. */
+/** Parses `memory`, or the address of a Redis server. */
 export const stateParser: SettingParser<string> = {
   expected: "memory, or an address such as redis://host:6379",
   read(text) {
@@ -69,7 +69,7 @@ export const stateParser: SettingParser<string> = {
   },
 };
 
-/** A row of the table of settings. */
+/** The definition of a setting. */
 export interface SettingDefinition<T> extends SettingParser<NonNullable<T>> {
   readonly flag?: string;
   readonly variable: string;

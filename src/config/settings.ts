@@ -28,7 +28,9 @@ export interface Settings {
   readonly host: string;
   /** Listening port for HTTP, 0 for any free one; default 8080. */
   readonly port: number;
-  /** Host names, besides IP addresses, under which clients may reach an HTTP listener; default none. */
+  /**
+   * Host names, besides IP addresses, under which clients may reach an HTTP listener; default none.
+   */
   readonly allowedHosts: readonly string[];
   /** Origins of web pages that may use an HTTP listener; default none. */
   readonly corsOrigins: readonly string[];
@@ -85,7 +87,7 @@ export interface SettingRow {
   readonly boolean: boolean;
 }
 
-/** A new setting is a new row here and a line in `Settings`. */
+/** Defines each setting. A new setting needs a definition here and a member of `Settings`. */
 const DEFINITIONS: { readonly [K in keyof Settings]-?: SettingDefinition<Settings[K]> } = {
   mcpConfig: {
     flag: "mcp-config",
@@ -260,14 +262,14 @@ const DEFINITIONS: { readonly [K in keyof Settings]-?: SettingDefinition<Setting
     isSecret: true,
   },
 };
-const DEFINITION_LIST = Object.entries(DEFINITIONS) as [
+const DEFINITION_ENTRIES = Object.entries(DEFINITIONS) as [
   keyof Settings,
   SettingDefinition<Settings[keyof Settings]>,
 ][];
 
 /** Lists all settings in the order of the help text. */
 export function listSettings(): SettingRow[] {
-  return DEFINITION_LIST.map(([key, { flag, variable, brief, fallback }]) => ({
+  return DEFINITION_ENTRIES.map(([key, { flag, variable, brief, fallback }]) => ({
     key,
     ...(flag === undefined ? {} : { flag }),
     variable,
@@ -277,7 +279,8 @@ export function listSettings(): SettingRow[] {
 }
 
 /**
- * Resolves the settings. A flag takes precedence over its variable, and the variable over the default.
+ * Resolves the settings. A flag takes precedence over its variable, and the variable over the
+ * default.
  *
  * @param flags Values as typed; a flag without a value is `true`.
  * @throws {ConfigError} Names every flag or variable with an invalid value.
@@ -286,21 +289,21 @@ export function readSettings(flags: SettingFlags, env: Environment): Settings {
   const home = getHomeFolder(env);
   const problems: ConfigProblem[] = [];
   const settings: Record<string, unknown> = {};
-  for (const [key, row] of DEFINITION_LIST) {
+  for (const [key, definition] of DEFINITION_ENTRIES) {
     const flag = String(flags[key] ?? "");
-    const text = flag || env.get(row.variable) || "";
-    const value = text === "" ? row.fallback : row.read(text, home);
+    const text = flag || env.get(definition.variable) || "";
+    const value = text === "" ? definition.fallback : definition.read(text, home);
     if (value !== undefined) settings[key] = value;
     if (value !== undefined || text === "") continue;
-    const path = flag === "" ? row.variable : `--${row.flag}`;
+    const path = flag === "" ? definition.variable : `--${definition.flag}`;
     // The message must not contain the value. Its path is empty, because the log redacts text that
     // follows the name of a secret setting.
-    if (row.isSecret) {
-      const message = `${path} must be ${row.expected}`;
+    if (definition.isSecret) {
+      const message = `${path} must be ${definition.expected}`;
       problems.push({ file: "", line: 0, column: 0, path: "", message });
       continue;
     }
-    const message = `expected ${row.expected}, found ${JSON.stringify(text.slice(0, 60))}`;
+    const message = `expected ${definition.expected}, found ${JSON.stringify(text.slice(0, 60))}`;
     problems.push({ file: "", line: 0, column: 0, path, message });
   }
   settings["auditLog"] ||= getStateFilePath(env, "audit.jsonl");
@@ -309,10 +312,11 @@ export function readSettings(flags: SettingFlags, env: Environment): Settings {
     const message = "standard output carries the protocol; name a file or /dev/stderr";
     problems.push({ file: "", line: 0, column: 0, path, message });
   }
-  const [one, other] = [DEFINITIONS.tlsCert.variable, DEFINITIONS.tlsKey.variable];
+  const certVariable = DEFINITIONS.tlsCert.variable;
+  const keyVariable = DEFINITIONS.tlsKey.variable;
   if (("tlsCert" in settings) !== ("tlsKey" in settings)) {
-    const path = "tlsCert" in settings ? one : other;
-    const message = `is set alone; set both ${one} and ${other}, or neither`;
+    const path = "tlsCert" in settings ? certVariable : keyVariable;
+    const message = `is set alone; set both ${certVariable} and ${keyVariable}, or neither`;
     problems.push({ file: "", line: 0, column: 0, path, message });
   }
   if (problems.length > 0) throw new ConfigError(problems);

@@ -10,8 +10,8 @@ export interface ShellCommand {
 const SHELLS = /^(?:(?:ba|z|da|k|fi)?sh|pwsh|powershell|cmd)$/;
 
 /**
- * Returns the commands that a shell runs, such as those of `sh -c "cd /x && npx y"` or `cmd /c npx y`.
- * Reads quotes and separators only: no variables, no substitutions.
+ * Returns the commands that a shell runs, such as those of `sh -c "cd /x && npx y"` or `cmd /c npx
+ * y`. Reads quotes and separators only: no variables, no substitutions.
  *
  * @param shell The shell, without folder and extension; for other programs there are no commands.
  * @param args Its arguments.

@@ -9,7 +9,9 @@ const { properties } = schema.properties.mcpServers.additionalProperties;
 const ENTRY_KEYS = Object.keys(properties);
 const GATEWAY_KEYS = Object.keys(properties.gateway.properties);
 
-/** Keys of other clients that the gateway does not support, with what to write instead. */
+/**
+ * Keys of other clients that the gateway does not support, with advice on what to write instead.
+ */
 const ADVICE_BY_KEY = new Map<string, Advice>(Object.entries({
   ...adviseSame(["envFile", "env_file"], () => {
     return 'the gateway does not read env files: write the variables under "env", as values or ${NAME}';
@@ -40,8 +42,8 @@ function isEmpty(value: JsonValue): boolean {
 }
 
 /**
- * Warns of mistyped keys in a server's entry, and of other clients' keys that make a difference when
- * they are ignored. Other unknown keys are ignored silently: they may be another client's.
+ * Warns of mistyped keys in a server's entry, and of other clients' keys that change the meaning of
+ * the entry. There is no warning for other unknown keys, because they may belong to another client.
  */
 export function warnUnknownKeys(document: Document): ConfigProblem[] {
   const { value } = document;

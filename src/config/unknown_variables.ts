@@ -24,7 +24,7 @@ export function warnUnknownVariables(
   options: PlatformOptions = {},
 ): ConfigProblem[] {
   const windows = options.windows ?? Deno.build.os === "windows";
-  // Few of the environment's many names begin like ours.
+  // Most variables are not meant for the gateway, so the prefix is checked first.
   const ours = listNames(env).filter((name) => hasOurPrefix(name) && !FOREIGN_NAMES.test(name))
     .sort();
   if (ours.length === 0) return [];
@@ -46,12 +46,12 @@ function getPrefix(name: string): string {
 /** Whether a name begins with our prefix, or with a mistyped one. */
 function hasOurPrefix(name: string): boolean {
   const prefix = getPrefix(name);
-  // Few typos change the first letter, and it rules out most names at once.
+  // Typos rarely change the first letter, and comparing it is fast.
   return prefix[0] === PREFIX[0] && Math.abs(prefix.length - PREFIX.length) <= MAX_TYPOS &&
     editDistance(prefix, PREFIX, MAX_TYPOS) <= MAX_TYPOS;
 }
 
-/** Whether the rest of the name leaves no doubt that it is meant for the gateway. */
+/** Whether the complete name shows that the variable is probably meant for the gateway. */
 function isProbablyOurs(name: string, known: ReadonlySet<string>): boolean {
   if (getPrefix(name) === PREFIX) return name.length > PREFIX.length;
   const upper = name.toUpperCase();

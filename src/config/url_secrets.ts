@@ -2,32 +2,35 @@
 const MAX_LEVELS = 9;
 
 /**
- * Removes userinfo, query and fragment from a URL as written, variables unexpanded. Works on the
- * text, because a URL with variables in it cannot be parsed. A default that may contain parts of a
- * URL is left out, with what follows its query.
+ * Removes userinfo, query and fragment from a URL in the servers file, whose variables are not
+ * expanded. Works on the text, because a URL with variables cannot be parsed. Replaces a default
+ * that may contain parts of a URL with `…`; if it contains `?` or `#`, removes everything after the
+ * variable.
  */
-export function removeUrlSecrets(written: string): string {
-  // Brackets that are not in the text mark the references that were read, the inner ones first.
-  let text = written.replace(/[\ue000\ue001]/g, "");
+export function removeUrlSecrets(urlText: string): string {
+  // References are replaced by texts in private-use characters, which the URL does not contain.
+  // Nested references are replaced first.
+  let text = urlText.replace(/[\ue000\ue001]/g, "");
   for (let level = 0; level < MAX_LEVELS && text.includes("${"); level++) {
     text = text.replace(
       /\$\{([\w.():]+?)(?::-([^{}]*))?\}/g,
       (_, name: string, fallback?: string) => {
         if (fallback === undefined) return `\ue000${name}\ue001`;
-        const shown = /^[\w.-]*$/.test(fallback) ? fallback : "…";
-        return `\ue000${name}:-${shown}\ue001${/[?#]/.test(fallback) ? "?" : ""}`;
+        const visibleDefault = /^[\w.-]*$/.test(fallback) ? fallback : "…";
+        return `\ue000${name}:-${visibleDefault}\ue001${/[?#]/.test(fallback) ? "?" : ""}`;
       },
     );
   }
   const [, scheme = "", rest = ""] = /^([^/\\?#@]*?:[/\\]+)?([^?#]*)/.exec(text) ?? [];
-  const host = rest.search(/[/\\]|$/);
-  const shown = scheme + rest.slice(0, host).replace(/^.*@/s, "") + rest.slice(host);
-  // The parser also accepts malformed URLs, with tabs inside or a missing slash, that hide userinfo.
-  const url = text.includes("\ue000") ? null : URL.parse(written);
+  const hostEnd = rest.search(/[/\\]|$/);
+  const visibleUrl = scheme + rest.slice(0, hostEnd).replace(/^.*@/s, "") + rest.slice(hostEnd);
+  // The parser also accepts malformed URLs, with tabs inside or a missing slash, that hide
+  // userinfo.
+  const url = text.includes("\ue000") ? null : URL.parse(urlText);
   if (url?.protocol.startsWith("http")) {
     const { protocol, host, pathname } = url;
     const href = `${protocol}//${host}${pathname}`;
-    if (URL.parse(shown)?.href !== href) return href;
+    if (URL.parse(visibleUrl)?.href !== href) return href;
   }
-  return shown.replaceAll("\ue000", "${").replaceAll("\ue001", "}");
+  return visibleUrl.replaceAll("\ue000", "${").replaceAll("\ue001", "}");
 }

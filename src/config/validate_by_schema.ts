@@ -3,8 +3,8 @@ import { isObject, type JsonObject, type JsonValue } from "./json_value.ts";
 
 type Test = (value: JsonValue) => boolean;
 
-/** The test that each supported JSON Schema keyword makes. */
-const KEYWORD_TESTS = new Map<string, (asked: never) => Test>(Object.entries(
+/** For each supported JSON Schema keyword, a function that creates its test from its argument. */
+const KEYWORD_TESTS = new Map<string, (argument: never) => Test>(Object.entries(
   {
     type: (type: string) => (value) => isOfType(type, value),
     enum: (words: JsonValue[]) => (value) => words.includes(value),
@@ -20,26 +20,27 @@ const KEYWORD_TESTS = new Map<string, (asked: never) => Test>(Object.entries(
     propertyNames: (names: JsonSchema) => (value) =>
       !isObject(value) ||
       Object.keys(value).every((name) => validateBySchema(names, name) !== undefined),
-  } satisfies Record<string, (asked: never) => Test>,
+  } satisfies Record<string, (argument: never) => Test>,
 ));
 
-/** Keywords about the parts of a value; `make` applies them. */
+/** Keywords for the parts of a value; `validateParts` applies them. */
 const PART_KEYWORDS = ["anyOf", "properties", "additionalProperties", "items", "default"];
 
-/** Keywords that test nothing here: annotations, and key combinations, which `checkEntries` checks. */
+/** Keywords without a test: annotations, and combinations of keys, which `checkEntries` checks. */
 const IGNORED_KEYWORDS = [
   ...["$schema", "title", "description", "examples", "allowComments", "allowTrailingCommas"],
   ...["oneOf", "if", "then"],
 ];
 
-/** Cached tests by schema, because one schema checks many values. */
+/** A cache of the tests of each schema, because one schema validates many values. */
 const testsBySchema = new WeakMap<JsonSchema, readonly Test[]>();
 
 /**
  * Validates a value by a JSON Schema that was generated from a zod schema.
  *
- * @returns The value that zod would return, defaults filled in. Undefined if zod has to decide: the
- * value is wrong, or the schema has a keyword that is unknown here, such as `$comment`.
+ * @returns The value that zod would return, with defaults filled in. Undefined if the value is
+ * invalid, or if the schema has an unsupported keyword, such as `$comment`; then zod has to
+ * validate the value.
  */
 export function validateBySchema(schema: JsonSchema, value: JsonValue): JsonValue | undefined {
   let tests = testsBySchema.get(schema);
@@ -50,7 +51,7 @@ export function validateBySchema(schema: JsonSchema, value: JsonValue): JsonValu
 function createTests(schema: JsonSchema): Test[] {
   return Object.entries(schema)
     .filter(([word]) => !PART_KEYWORDS.includes(word) && !IGNORED_KEYWORDS.includes(word))
-    .map(([word, asked]) => KEYWORD_TESTS.get(word)?.(asked as never) ?? (() => false));
+    .map(([word, argument]) => KEYWORD_TESTS.get(word)?.(argument as never) ?? (() => false));
 }
 
 function isOfType(type: string, value: JsonValue): boolean {
@@ -63,20 +64,20 @@ function isOfType(type: string, value: JsonValue): boolean {
 function validateParts(schema: JsonSchema, value: JsonValue): JsonValue | undefined {
   const { anyOf, items, properties, additionalProperties: others } = schema;
   if (Array.isArray(anyOf)) {
-    for (const one of anyOf) {
-      const made = validateBySchema(one, value);
-      if (made !== undefined) return made;
+    for (const alternative of anyOf) {
+      const result = validateBySchema(alternative, value);
+      if (result !== undefined) return result;
     }
     return undefined;
   }
   if (Array.isArray(value) && items !== undefined) {
-    const made: JsonValue[] = [];
+    const result: JsonValue[] = [];
     for (const item of value) {
-      const one = validateBySchema(items as JsonSchema, item);
-      if (one === undefined) return undefined;
-      made.push(one);
+      const validItem = validateBySchema(items as JsonSchema, item);
+      if (validItem === undefined) return undefined;
+      result.push(validItem);
     }
-    return made;
+    return result;
   }
   const isRecord = properties !== undefined || others !== undefined;
   if (!isRecord || !isObject(value)) return value;
@@ -88,21 +89,21 @@ function validateObject(
   others: unknown,
   value: JsonObject,
 ): JsonObject | undefined {
-  const made: Record<string, JsonValue> = {};
+  const result: Record<string, JsonValue> = {};
   for (const [key, schema] of Object.entries(properties)) {
-    const given = key in value ? value[key] : schema["default"] as JsonValue | undefined;
-    if (given === undefined) continue;
-    const one = validateBySchema(schema, given);
-    if (one === undefined) return undefined;
-    made[key] = one;
+    const member = key in value ? value[key] : schema["default"] as JsonValue | undefined;
+    if (member === undefined) continue;
+    const validMember = validateBySchema(schema, member);
+    if (validMember === undefined) return undefined;
+    result[key] = validMember;
   }
   for (const [key, member] of Object.entries(value)) {
     if (Object.hasOwn(properties, key)) continue;
-    const one = others === false
+    const validMember = others === false
       ? undefined
       : validateBySchema((others ?? {}) as JsonSchema, member);
-    if (one === undefined) return undefined;
-    made[key] = one;
+    if (validMember === undefined) return undefined;
+    result[key] = validMember;
   }
-  return made;
+  return result;
 }

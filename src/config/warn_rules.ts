@@ -5,7 +5,7 @@ import { suggestCorrection } from "./name_hint.ts";
 import { findNameFault, foldName, quoteName } from "./name_faults.ts";
 import { compilePattern } from "../wildcards/mod.ts";
 
-/** The servers in the servers file, as far as it can be read. */
+/** The servers in the servers file, which may have errors. */
 export interface KnownServers {
   readonly names: ReadonlySet<string>;
   /** The disabled and skipped servers by name, each with the reason. */
@@ -80,7 +80,7 @@ function describeUnmatchedPattern(
   { names, unavailableReasons: left }: KnownServers,
   isKnown: (pattern: string) => boolean,
 ): string | undefined {
-  // A lone star means all servers, however many there are. Without servers nothing can match.
+  // `*` means all servers, even if there are none. Without servers, no pattern can match.
   if (/^[*]+$/.test(pattern) || names.size + left.size === 0 || isKnown(pattern)) return undefined;
   return `servers ${quoteName(pattern)}, which no configured server matches; the rule is kept` +
     suggestCorrection(pattern, names);
@@ -158,7 +158,10 @@ function listServerMentions(id: string, agent: JsonObject): ServerMention[] {
   });
 }
 
-/** Warns of tools of a server that `allow.servers` does not grant, unless wildcards are involved. */
+/**
+ * Warns of allowed tools of a server that `allow.servers` does not name, unless names have
+ * wildcards.
+ */
 function warnUselessGrants(document: Document, id: string, agent: JsonObject): ConfigProblem[] {
   const allow = getObject(agent, "allow");
   const list = allow?.["servers"] ?? [];

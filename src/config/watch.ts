@@ -24,7 +24,7 @@ const MISSING = "missing";
 export interface WatchOptions {
   /** Called with the files whose content has changed. Not called again before it resolves. */
   readonly onChange: (paths: readonly string[]) => Promise<void>;
-  /** Called once per folder when watching fails and its files are polled instead. */
+  /** Called once per folder if the folder cannot be watched, so that its files are polled. */
   readonly onPolling?: (folder: string, reason: string) => void;
 }
 
@@ -69,8 +69,8 @@ export class FileWatch {
   }
 
   /**
-   * Records the current content of the files for a caller that is about to read them, so that it is
-   * not reported as a change later.
+   * Records the current content of the files for a caller that is about to read them. That content
+   * is not reported as a change later.
    *
    * @returns The files whose content differs from the recorded one.
    */
@@ -114,7 +114,7 @@ export class FileWatch {
     if (this.#options === undefined) return;
     this.#lastEvent = performance.now();
     this.#firstEvent ??= this.#lastEvent;
-    // One timer for many events: a log in the same folder causes one with every write.
+    // Many events share one timer: every write to a log in the same folder causes an event.
     this.#timer ??= setTimeout(() => this.#checkWhenQuiet(), DEBOUNCE_MS);
   }
 

@@ -11,7 +11,7 @@ function add(text: string, agent?: string, expires?: string): string {
   return addToken({ file: "rules.json", text }, { agent: agent ?? "a", sha256: HASH, expires });
 }
 
-Deno.test("[cli.token] a hash is written, and comments and layout are kept", () => {
+Deno.test("[cli.token] a hash is added, and comments and layout are unchanged", () => {
   const cases: [before: string, after: string][] = [
     [`{"agents":{"a":{}}}`, `{"agents":{"a":{ "token_sha256": ["NEW"] }}}`],
     [
@@ -64,7 +64,7 @@ Deno.test("[cli.token] a hash is written, and comments and layout are kept", () 
   );
 });
 
-Deno.test("[cli.token] an agent of any name gets its token, and no other agent does", () => {
+Deno.test("[cli.token] only the named agent gets the token, whatever its name", () => {
   const text = `{"agents":{"a":{},"7":{},"team.x":{},"constructor":{}}}`;
   for (const agent of ["7", "team.x", "constructor"]) {
     const { agents } = JSON.parse(add(text, agent));
@@ -102,7 +102,7 @@ Deno.test("[cli.token] an unknown agent, and rules with errors, are reported", (
   assert.match(errorOf(`{"agents":{"a":{}}}`, "a", "soon"), /expires/);
 });
 
-Deno.test("[cli.token] existing content is kept in any layout", () => {
+Deno.test("[cli.token] existing content is unchanged in any layout", () => {
   const comment = fc.constantFrom("", " ", "\n", "/* x */", "// y\n", "\n\t// z\n\t", "\r\n  ");
   fc.assert(
     fc.property(

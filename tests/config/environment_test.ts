@@ -46,19 +46,19 @@ const secret = {
   path: "z",
 };
 
-Deno.test("[servers.safe-environment] a process gets the safe set and nothing else", () => {
+Deno.test("[servers.safe-environment] a process gets only the safe variables", () => {
   const env = environmentOf({ ...safe, ...onWindows, ...secret });
   const child = createChildEnvironment(nothing, env, { windows: false });
   assert.deepEqual(child, { ...safe, [DEPTH_VARIABLE]: "1" });
 });
 
-Deno.test("[servers.safe-environment] Windows adds its own variables and ignores case", () => {
+Deno.test("[servers.safe-environment] on Windows, there are more safe variables, and names are case-insensitive", () => {
   const env = environmentOf({ Path: "C:\\bin", ...onWindows, DATABASE_URL: "y" });
   const child = createChildEnvironment(nothing, env, { windows: true });
   assert.deepEqual(child, { Path: "C:\\bin", ...onWindows, [DEPTH_VARIABLE]: "1" });
 });
 
-Deno.test("[servers.inherit-env] named variables are passed on, the entry's own take precedence", () => {
+Deno.test("[servers.inherit-env] named variables are inherited, but the entry's own variables take precedence", () => {
   const env = environmentOf({ ...secret, HOME: "/home/someone" });
   const server = { env: { HOME: "/srv", OWN: "1" }, inheritEnv: ["DATABASE_URL", "ABSENT"] };
   assert.deepEqual(createChildEnvironment(server, env, { windows: false }), {
@@ -80,7 +80,7 @@ Deno.test("[servers.inherit-env] on Windows an entry's Path replaces PATH, and n
   assert.equal(createChildEnvironment(server, env, { windows: false })["PATH"], "a");
 });
 
-Deno.test("[nesting.depth] each gateway adds one, whatever the entry contains", () => {
+Deno.test("[nesting.depth] each gateway adds one to the depth, whatever the entry contains", () => {
   const at = (depth: string) => environmentOf({ [DEPTH_VARIABLE]: depth });
   assert.equal(readDepth(environmentOf({})), 0);
   assert.equal(readDepth(at("")), 0);
@@ -93,7 +93,8 @@ Deno.test("[nesting.depth] each gateway adds one, whatever the entry contains", 
 });
 
 Deno.test({
-  name: "[servers.safe-environment] where Deno may not list variables, those with known names",
+  name:
+    "[servers.safe-environment] if Deno may not list variables, those with known names are read",
   permissions: { env: ["HOME", "PATH", "SOME_OTHER", DEPTH_VARIABLE] },
   fn() {
     const child = createChildEnvironment({ env: {}, inheritEnv: ["SOME_OTHER"] }, Deno.env);

@@ -26,7 +26,7 @@ Deno.test("[config.example] the example files are found last, and valid without 
   assert.equal(configuration.rules.agents.get("default")?.allow, undefined);
 });
 
-Deno.test("[config.example] the folder of the file server can be set", async () => {
+Deno.test("[config.example] a variable sets the folder of the file server", async () => {
   const named = {
     mcpConfig: `${root}config/.mcp.json`,
     rules: `${root}config/.mcp-gateway-rules.json`,

@@ -50,7 +50,7 @@ for (const [text, result] of expanded) {
   });
 }
 
-Deno.test("[servers.unset-variable] an unset variable is named, the text is unchanged", () => {
+Deno.test("[servers.unset-variable] an error names the unset variable, and the text is unchanged", () => {
   for (const text of ["a ${NOT_SET}", "${env:NOT_SET}", "${X:-${NOT_SET}}", "${SET} ${NOT_SET}"]) {
     assert.deepEqual(expand(text), {
       text,

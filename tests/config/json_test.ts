@@ -3,7 +3,7 @@ import { loadConfiguration, locateFiles } from "../../src/config/mod.ts";
 import { ConfigError } from "../../src/errors.ts";
 import { check, environmentOf } from "./support.ts";
 
-Deno.test("[config.comments] comments, a byte order mark and CRLF are fine", async () => {
+Deno.test("[config.comments] comments, a byte order mark and CRLF are accepted", async () => {
   const text =
     '\ufeff// one\r\n{ /* two */ "mcpServers": { "a": { "command": "x" } } } // three\r\n';
   const { configuration } = await check(text);
@@ -24,12 +24,12 @@ for (const [name, lineEnd] of [["LF", "\n"], ["CRLF", "\r\n"], ["CR", "\r"]] as 
   });
 }
 
-Deno.test("[config.error-position] a byte order mark takes no column, columns count UTF-16 units", async () => {
+Deno.test("[config.error-position] a byte order mark is in no column, and columns count UTF-16 units", async () => {
   const { errors } = await check('\ufeff{"mcpServers": {"\u{1f600}": 5}}');
   assert.deepEqual([errors[0]?.line, errors[0]?.column], [1, 23]);
 });
 
-Deno.test("[config.error-position] unknown key: the key; missing key: the object; wrong value: the value", async () => {
+Deno.test("[config.error-position] a problem is at the unknown key, at the object without the key, or at the invalid value", async () => {
   const rules = '{"agents": {\n"a": {"alow": 1},\n"b": {"status": 5}},\n"auth": {"jwt": {}}}';
   const { errors } = await check(undefined, rules);
   assert.deepEqual(
@@ -44,7 +44,7 @@ Deno.test("[config.error-position] unknown key: the key; missing key: the object
   );
 });
 
-Deno.test("[config.trailing-commas] both files may have them; a comma without a value is an error", async () => {
+Deno.test("[config.trailing-commas] trailing commas are accepted, but a comma without a value is an error", async () => {
   const { configuration, errors } = await check(
     '{"mcpServers": {"x": {"command": "true", "args": ["a", /* last */],},},}',
     '{"agents": {"a": {"allow": {"servers": ["x",],},},},}',
@@ -68,7 +68,7 @@ Deno.test("[config.strict-json] a duplicate key is an error naming both position
   assert.match(errors[0]?.message ?? "", /first used at line 2, column 2/);
 });
 
-Deno.test("[config.strict-json] endless nesting is an error, not a stack overflow", async () => {
+Deno.test("[config.strict-json] very deep nesting is an error, not a stack overflow", async () => {
   for (const text of ["[".repeat(1e6), '{"a":'.repeat(1e5), "[}".repeat(1e5), "{]".repeat(1e5)]) {
     const { errors } = await check(text);
     assert.match(errors[0]?.message ?? "", /nested too deep/);

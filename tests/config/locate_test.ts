@@ -16,7 +16,7 @@ function locate(present: string[], named: { mcpConfig?: string; rules?: string }
   return { ...files, notes: describeFileChoices(files, exists) };
 }
 
-Deno.test("[config.search-order] the named file, the user's own, the working folder, config/", () => {
+Deno.test("[config.search-order] files are searched at the given path, in the user's folder, in the working folder and in config/", () => {
   const all = [userServers, here, inConfig];
   assert.equal(locate(all, { mcpConfig: "x.json" }).mcpConfig.path, "/project/x.json");
   assert.equal(locate(all, { mcpConfig: "/etc/x.json" }).mcpConfig.path, "/etc/x.json");
@@ -37,7 +37,7 @@ Deno.test("[config.search-order] without a home folder only the working folder i
   assert.equal(files.mcpConfig.path, here);
 });
 
-Deno.test("[config.announced] ignored files and files of the working folder are logged", () => {
+Deno.test("[config.announced] ignored files and files in the working folder are logged", () => {
   assert.deepEqual(locate([userServers, userRules]).notes, []);
   assert.deepEqual(locate([userServers, here, userRules]).notes, [
     `ignoring ${here}, because ${userServers} is used`,
@@ -49,7 +49,7 @@ Deno.test("[config.announced] ignored files and files of the working folder are 
   assert.deepEqual(locate([here], { mcpConfig: here, rules: "r.json" }).notes, []);
 });
 
-Deno.test("[config.search-order] in the user's own folder no file is announced as another one", () => {
+Deno.test("[config.search-order] if the working folder is the user's folder, no file is ignored", () => {
   const cwd = `${home}/.config/agent-mcp-gateway`;
   const exists = (path: string) => path === userServers;
   const files = locateFiles({}, { home, cwd, exists });
@@ -66,7 +66,7 @@ Deno.test("[config.search-order] a folder on the disk is not a file", () => {
   assert.equal(files.rules.origin, "missing");
 });
 
-Deno.test("[config.missing-explained] no file found: the message lists the folders and how to create one", async () => {
+Deno.test("[config.missing-explained] the message about missing files lists the folders and says how to create the files", async () => {
   using folder = new TempFolder();
   const files = locateFiles({}, { home: `${folder.path}/home`, cwd: folder.path });
   const { errors } = await checkConfiguration(files, { env: environmentOf({}), cwd: folder.path });
@@ -86,7 +86,7 @@ Deno.test("[config.missing-explained] no file found: the message lists the folde
   assert.match(one.errors[0]?.message ?? "", /^not found; run .* or name it with --rules; looked/);
 });
 
-Deno.test("[config.unreadable-explained] folders, other encodings and huge files", async () => {
+Deno.test("[config.unreadable-explained] folders, other encodings and huge files are reported", async () => {
   const announce = async (content: Uint8Array | string) =>
     (await check(content)).errors.map(({ message }) => message);
   assert.deepEqual(await announce(new Uint8Array([0xff, 0xfe, 0x7b, 0])), [
@@ -106,7 +106,7 @@ Deno.test("[config.unreadable-explained] folders, other encodings and huge files
 });
 
 Deno.test({
-  name: "[config.unreadable-explained] a pipe, which may never answer, and a device without end",
+  name: "[config.unreadable-explained] a pipe and an endless device are reported",
   ignore: Deno.build.os === "windows",
   async fn() {
     using folder = new TempFolder();
@@ -119,7 +119,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "[config.unreadable-explained] a file that Deno may not read",
+  name: "[config.unreadable-explained] a file that Deno may not read is reported",
   permissions: { read: false },
   async fn() {
     const files = locateFiles({ mcpConfig: "/a", rules: "/b" }, { home, cwd });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { findNameFault, foldName } from "../../src/config/name_faults.ts";
 import { check } from "./support.ts";
 
-Deno.test("[servers.switched-off] a server that another client disabled is left out", async () => {
+Deno.test("[servers.switched-off] a server that another client has disabled is skipped", async () => {
   const command = "x";
   const { configuration, warnings } = await check({
     mcpServers: {
@@ -35,7 +35,7 @@ Deno.test("[config.other-clients] the warnings quote no value", async () => {
   }
 });
 
-Deno.test("[config.other-clients] every other name of mcpServers is one error, at the key", async () => {
+Deno.test("[config.other-clients] every other client's key for mcpServers is one error, at the key", async () => {
   const servers = { pg: { command: "npx" } };
   for (
     const key of ["servers", "context_servers", "mcpservers", "MCPSERVERS", "mcpServer", "mcp"]
@@ -54,7 +54,7 @@ Deno.test("[config.other-clients] every other name of mcpServers is one error, a
   assert.match(errors[0]?.message ?? "", /^this key is missing/);
 });
 
-Deno.test("[config.odd-names] only spaces at the ends and invisible characters are found", () => {
+Deno.test("[config.odd-names] faults in a name are spaces at its ends and invisible characters", () => {
   const faults = {
     "a ": "ends with a space",
     "\ta": "begins with a tab",

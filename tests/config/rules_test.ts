@@ -9,7 +9,7 @@ async function load(rules: string | object): Promise<Rules> {
   return configuration.rules;
 }
 
-Deno.test("[rules.shape] every key of a rules file", async () => {
+Deno.test("[rules.shape] every key of a rules file is read", async () => {
   const rules = await load({
     $schema: "rules.schema.json",
     agents: {
@@ -84,7 +84,7 @@ Deno.test("[rules.odd-names] __proto__ and constructor are ordinary names everyw
   }
 });
 
-Deno.test("[rules.unknown-server-warns] a server that is not configured is a warning, the rule is kept", async () => {
+Deno.test("[rules.unknown-server-warns] a rule for an unknown server causes a warning and is kept", async () => {
   const { configuration, warnings } = await check({ mcpServers: { a: { command: "x" } } }, {
     agents: { x: { allow: { servers: ["a", "gone", "go*"] }, deny: { tools: { lost: ["y"] } } } },
   });

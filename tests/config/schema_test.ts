@@ -38,7 +38,7 @@ Deno.test("[config.json-schema] defaults, ranges and closed objects are in the s
   });
 });
 
-Deno.test("[config.did-you-mean] the nearest name, or nothing", () => {
+Deno.test("[config.did-you-mean] the most similar name is suggested, if there is one", () => {
   const names = ["allow", "deny", "limits", "token_sha256"];
   assert.equal(didYouMean("alow", names), '; did you mean "allow"?');
   assert.equal(didYouMean("dney", names), '; did you mean "deny"?');
@@ -49,7 +49,7 @@ Deno.test("[config.did-you-mean] the nearest name, or nothing", () => {
   assert.equal(didYouMean("x".repeat(1e6), names), "");
 });
 
-Deno.test("[config.did-you-mean] characters to insert, delete, replace or swap", () => {
+Deno.test("[config.did-you-mean] similar names differ by inserted, deleted, replaced or swapped characters", () => {
   const distances: [string, string, number][] = [
     ["", "", 0],
     ["abc", "", 3],

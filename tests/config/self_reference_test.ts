@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { checkConfiguration, locateFiles, type Program } from "../../src/config/mod.ts";
 import { environmentOf, TempFolder } from "./support.ts";
 
-/** Returns the skipped entries, in a folder with `.mcp.json`, `other.json` and a link to the first. */
+/**
+ * Returns the skipped entries, in a folder with `.mcp.json`, `other.json` and a link to the first.
+ */
 async function skipped(
   entries: (folder: string) => Record<string, unknown>,
   options: { program?: (folder: string) => Program; variables?: Record<string, string> } = {},
@@ -29,7 +31,7 @@ async function skipped(
   return Object.keys(mcpServers).filter((name) => !configuration?.servers.has(name));
 }
 
-Deno.test("[servers.self-reference] the usual commands that start this gateway on the same file", async () => {
+Deno.test("[servers.self-reference] the usual commands that start this gateway with the same file are recognized", async () => {
   const commands: string[][] = [
     ["agent-mcp-gateway"],
     ["/opt/bin/agent-mcp-gateway", "serve", "--debug"],
@@ -92,7 +94,7 @@ Deno.test("[servers.self-reference] the usual commands that start this gateway o
   assert.deepEqual(names, entries.map(([name]) => name));
 });
 
-Deno.test("[servers.self-reference] deno task start in this program's folder", async () => {
+Deno.test("[servers.self-reference] deno task start in this program's folder is recognized", async () => {
   const names = await skipped((folder) => ({
     flag: { command: "deno", args: ["task", "--cwd", folder, "start"] },
     config: { command: "deno", args: ["task", "--config", "deno.json", "dev"] },
@@ -131,7 +133,7 @@ Deno.test("[servers.self-reference] other programs are not self references", asy
   assert.deepEqual(names, []);
 });
 
-Deno.test("[nesting.intended] another configuration is allowed, the same one under another name is not", async () => {
+Deno.test("[nesting.intended] a gateway with another configuration is allowed, but not with the same one under another path", async () => {
   const command = "agent-mcp-gateway";
   const names = await skipped((folder) => ({
     other: { command, args: ["--mcp-config", "other.json"] },
@@ -153,7 +155,7 @@ Deno.test("[nesting.intended] another configuration is allowed, the same one und
   assert.deepEqual(names, ["same", "link", "sameEnv", "inherited", "tilde"]);
 });
 
-Deno.test("[nesting.intended] another configuration is allowed in a text, too", async () => {
+Deno.test("[nesting.intended] another configuration is allowed in a shell command", async () => {
   const names = await skipped(() => ({
     other: { command: "npx agent-mcp-gateway --mcp-config other.json" },
     same: { command: "npx agent-mcp-gateway --mcp-config .mcp.json" },
@@ -161,14 +163,14 @@ Deno.test("[nesting.intended] another configuration is allowed in a text, too", 
   assert.deepEqual(names, ["same"]);
 });
 
-Deno.test("[servers.self-reference] a relative cwd is resolved from the gateway's own", async () => {
+Deno.test("[servers.self-reference] a relative cwd is resolved from the working folder of the gateway", async () => {
   const names = await skipped(() => ({
     sub: { command: "agent-mcp-gateway", args: ["--mcp-config", "../.mcp.json"], cwd: "sub" },
   }));
   assert.deepEqual(names, ["sub"]);
 });
 
-Deno.test("[servers.self-reference] the package of any folder, and links to it", async () => {
+Deno.test("[servers.self-reference] the package in any folder, and links to it, are recognized", async () => {
   const names = await skipped((folder) => {
     Deno.mkdirSync(`${folder}/gw/src`, { recursive: true });
     Deno.writeTextFileSync(`${folder}/gw/package.json`, '{"name": "agent-mcp-gateway"}');
@@ -192,7 +194,7 @@ Deno.test("[servers.self-reference] the package of any folder, and links to it",
   assert.deepEqual(names, ["launcher", "link", "nodeLink", "task", "source"]);
 });
 
-Deno.test("[nesting.intended] another agent of the same files is this gateway, other files are not", async () => {
+Deno.test("[nesting.intended] a gateway with another agent is recognized by its files", async () => {
   const node = (...args: string[]) => ({
     command: "/usr/bin/node",
     args: ["/usr/lib/node_modules/agent-mcp-gateway/launcher.cjs", ...args],

@@ -12,7 +12,7 @@ async function load(
   return configuration.servers;
 }
 
-Deno.test("[servers.stdio] command, args, env and cwd", async () => {
+Deno.test("[servers.stdio] command, args, env and cwd are read", async () => {
   const servers = await load({
     full: { command: "npx", args: ["-y", "x"], env: { A: "1", B: "" }, cwd: "/srv" },
     short: { command: "npx" },
@@ -49,7 +49,7 @@ Deno.test("[servers.remote] the type decides the transport of a url; without a t
   }
 });
 
-Deno.test("[servers.gateway-defaults] the gateway block, left out and filled in", async () => {
+Deno.test("[servers.gateway-defaults] the gateway block has defaults", async () => {
   const servers = await load({
     none: { command: "x" },
     empty: { command: "x", gateway: {} },
@@ -99,7 +99,7 @@ Deno.test("[servers.gateway-defaults] the gateway block, left out and filled in"
   });
 });
 
-Deno.test("[servers.file-order] servers keep the file's order, numbers and unusual names included", async () => {
+Deno.test("[servers.file-order] servers are in the order of the file, whatever their names", async () => {
   const text = '{"mcpServers": {"b": {"command": "x"}, "10": {"command": "x"}, ' +
     '"__proto__": {"command": "x"}, "2": {"command": "x"}, "constructor": {"command": "x"}}}';
   const { configuration } = await check(text);
@@ -112,7 +112,7 @@ Deno.test("[servers.file-order] servers keep the file's order, numbers and unusu
   ]);
 });
 
-Deno.test("[servers.odd-names] a variable or header named __proto__ is an ordinary one", async () => {
+Deno.test("[servers.odd-names] __proto__ is an ordinary name of a variable or header", async () => {
   const text = '{"mcpServers": {"a": {"command": "x", "env": {"__proto__": "1", "7": "2"}}}}';
   const { configuration } = await check(text);
   const connection = configuration?.servers.get("a")?.connection;
@@ -128,7 +128,7 @@ Deno.test("[servers.disabled] a disabled server counts as not configured", async
   assert.deepEqual([...servers.keys()], ["b"]);
 });
 
-Deno.test("[servers.shown] the command and the url as written, the url without its secrets", async () => {
+Deno.test("[servers.shown] the public information is the command or the url as written, without secrets", async () => {
   const shown = async (entry: Record<string, unknown>) =>
     (await load({ a: entry }, { HOST: "example.com", TOKEN: "t", CMD: "npx" })).get("a")
       ?.publicInfo;
@@ -157,7 +157,7 @@ Deno.test("[servers.shown] the command and the url as written, the url without i
   }
 });
 
-Deno.test("[servers.unset-variable] disables only that server, and names the variable and the field", async () => {
+Deno.test("[servers.unset-variable] an unset variable makes only its server unavailable, and the warning names variable and field", async () => {
   const { configuration, warnings } = await check(
     {
       mcpServers: {
@@ -182,7 +182,7 @@ Deno.test("[servers.unset-variable] disables only that server, and names the var
   ]);
 });
 
-Deno.test("[servers.home] a leading ~ of command and cwd is the home folder, and nowhere else", async () => {
+Deno.test("[servers.home] a leading ~ is the home folder only in command and cwd", async () => {
   const variables = { HOME: "/home/someone", TOOLS: "~/tools" };
   const servers = await load({
     paths: { command: "~/bin/x", args: ["~/notes"], env: { A: "~/a" }, cwd: "~" },
@@ -248,7 +248,7 @@ Deno.test("[servers.expansion-everywhere] an invalid url or header after expansi
   assert.equal(c?.unavailable, undefined);
 });
 
-Deno.test("[servers.fingerprint] equal for equal entries, different for other values, without secrets", async () => {
+Deno.test("[servers.fingerprint] a fingerprint is equal for equal entries, and contains no secret", async () => {
   const entry = { command: "x", env: { A: "secret", B: "2" } };
   const of = async (entry: unknown, variables = {}) =>
     (await load({ a: entry }, variables)).get("a")?.fingerprint;
@@ -271,7 +271,7 @@ Deno.test("[servers.fingerprint] equal for equal entries, different for other va
   assert.match(first ?? "", /^\d+$/);
 });
 
-Deno.test("[config.reload] loading again gives an equal configuration", async () => {
+Deno.test("[config.reload] loading the same files again results in an equal configuration", async () => {
   const file = { mcpServers: { a: { command: "x", gateway: { oauth: {} } } } };
   const [one, two] = [await check(file), await check(file)];
   assert.deepEqual(one.configuration?.servers, two.configuration?.servers);

@@ -43,20 +43,23 @@ Deno.test("[settings.defaults] without flags and variables the defaults apply", 
   });
 });
 
-Deno.test("[audit.path] the default is in the user's state folder, wherever that is", () => {
+Deno.test("[audit.path] the default path is in the state folder of the platform", () => {
   const pathOf = (env: Record<string, string>, windows: boolean) => {
     return getStateFilePath(environmentOf(env), "audit.jsonl", { windows });
   };
-  const [home, own] = ["/home/someone", "agent-mcp-gateway/audit.jsonl"];
-  const state = `${home}/.local/state/${own}`;
-  assert.equal(pathOf({ HOME: home, XDG_STATE_HOME: "/var/state" }, false), `/var/state/${own}`);
+  const [home, fileName] = ["/home/someone", "agent-mcp-gateway/audit.jsonl"];
+  const state = `${home}/.local/state/${fileName}`;
+  assert.equal(
+    pathOf({ HOME: home, XDG_STATE_HOME: "/var/state" }, false),
+    `/var/state/${fileName}`,
+  );
   // The specification says that relative paths are ignored.
   for (const name of ["", "state"]) {
     assert.equal(pathOf({ HOME: home, XDG_STATE_HOME: name }, false), state);
   }
   const profile = { USERPROFILE: "C:\\Users\\me", HOME: "" };
-  assert.equal(pathOf(profile, true), `C:\\Users\\me/AppData/Local/${own}`);
-  assert.equal(pathOf({ ...profile, LOCALAPPDATA: "D:\\local" }, true), `D:\\local/${own}`);
+  assert.equal(pathOf(profile, true), `C:\\Users\\me/AppData/Local/${fileName}`);
+  assert.equal(pathOf({ ...profile, LOCALAPPDATA: "D:\\local" }, true), `D:\\local/${fileName}`);
 });
 
 Deno.test("[audit.protocol] standard output is refused over stdio only", () => {
@@ -68,7 +71,7 @@ Deno.test("[audit.protocol] standard output is refused over stdio only", () => {
   assert.deepEqual(problemsOf({ auditLog: "/dev/stderr" }), []);
 });
 
-const twins: [keyof SettingFlags, string, string, string, unknown, unknown][] = [
+const FLAGS_AND_VARIABLES: [keyof SettingFlags, string, string, string, unknown, unknown][] = [
   ["mcpConfig", "GATEWAY_MCP_CONFIG", "a.json", "b.json", "a.json", "b.json"],
   ["rules", "GATEWAY_RULES", "a.json", "b.json", "a.json", "b.json"],
   ["agent", "GATEWAY_AGENT", "team.a", "team.b", "team.a", "team.b"],
@@ -83,7 +86,7 @@ const twins: [keyof SettingFlags, string, string, string, unknown, unknown][] = 
   ["logFormat", "GATEWAY_LOG_FORMAT", "json", "text", "json", "text"],
 ];
 
-for (const [key, variable, byFlag, byVariable, flagValue, variableValue] of twins) {
+for (const [key, variable, byFlag, byVariable, flagValue, variableValue] of FLAGS_AND_VARIABLES) {
   Deno.test(`[settings.twins] ${variable} sets ${key}, its flag takes precedence, empty means not given`, () => {
     const env = environmentOf({ [variable]: byVariable });
     assert.deepEqual(readSettings({}, env)[key], variableValue);
@@ -94,22 +97,25 @@ for (const [key, variable, byFlag, byVariable, flagValue, variableValue] of twin
   });
 }
 
-Deno.test("[settings.twins] every setting with a flag is in the table of twins", () => {
+Deno.test("[settings.twins] every setting with a flag is tested here", () => {
   const flags = listSettings().filter(({ flag }) => flag !== undefined);
-  assert.deepEqual(flags.map(({ key }) => key).sort(), twins.map(([key]) => key).sort());
+  assert.deepEqual(
+    flags.map(({ key }) => key).sort(),
+    FLAGS_AND_VARIABLES.map(([key]) => key).sort(),
+  );
   assert.deepEqual(
     listSettings().filter(({ boolean }) => boolean).map(({ flag }) => flag),
     ["debug"],
   );
 });
 
-Deno.test("[settings.twins] settings that have only a variable", () => {
+Deno.test("[settings.twins] settings without a flag are read from variables", () => {
   const env = environmentOf({ GATEWAY_AUDIT_ARGS: "redacted", GATEWAY_MAX_PROCESSES: "3" });
   const { auditArgs, maxProcesses } = readSettings({}, env);
   assert.deepEqual([auditArgs, maxProcesses], ["redacted", 3]);
 });
 
-Deno.test("[settings.twins] limits of the whole gateway, and the store of the counts", () => {
+Deno.test("[settings.twins] the limits of all clients and the store of the counts are read from variables", () => {
   const read = (state: string) => readSettings({}, environmentOf({ GATEWAY_STATE: state })).state;
   for (const state of ["memory", "redis://host", "rediss://:word@host:1/2", "redis://[::1]:6379"]) {
     assert.equal(read(state), state);
@@ -125,7 +131,7 @@ Deno.test("[settings.twins] limits of the whole gateway, and the store of the co
   }
 });
 
-Deno.test("[settings.booleans] 1, true, yes and 0, false, no, in any case; nothing else", () => {
+Deno.test("[settings.booleans] booleans are 1, true, yes, 0, false or no, in upper or lower case", () => {
   const debugOf = (text: string) => readSettings({}, environmentOf({ GATEWAY_DEBUG: text })).debug;
   for (const text of ["1", "true", "yes", "TRUE", "Yes"]) assert.equal(debugOf(text), true, text);
   for (const text of ["0", "false", "no", "No", ""]) assert.equal(debugOf(text), false, text);
@@ -167,7 +173,7 @@ Deno.test("[config.tilde] `~` at the start of a path is the home folder", () => 
   assert.equal(readSettings({ rules: "~/x" }, empty).rules, "~/x");
 });
 
-Deno.test("[settings.unknown-variables] variables near the gateway's own are warned of, others are not", () => {
+Deno.test("[settings.unknown-variables] there is a warning only for unknown variables that resemble a variable of the gateway", () => {
   const warningsFor = (names: string[], windows = false) => {
     const env = environmentOf(Object.fromEntries(names.map((name) => [name, "x"])));
     return warnUnknownVariables(env, { windows }).map(({ path, message }) => `${path}: ${message}`);

@@ -3,28 +3,28 @@ import { FileWatch } from "../../src/config/mod.ts";
 import { AsyncQueue } from "../contract/async_queue.ts";
 import { TempFolder } from "./support.ts";
 
-/** Much longer than an event takes, and much shorter than the poll every 5 s. */
-const BY_EVENT_MS = 2500;
+/** Maximum delay of a change that an event reports. Polling, every 5 s, would take longer. */
+const MAX_EVENT_DELAY_MS = 2500;
 
-/** Time between two steps of one edit, as in an editor. */
+/** Time between the writes of an editor that saves a file in several steps. */
 const STEP_MS = 50;
 
-/** The paths of one call of `onChange`, with the content of the files at that time. */
+/** The paths in one call of `onChange`, and the content of the files at that time. */
 interface Change {
   readonly paths: readonly string[];
   readonly texts: readonly string[];
 }
 
 /** A watch over files in a temporary folder. */
-class Scene implements Disposable {
+class FileWatchFixture implements Disposable {
   readonly folder = new TempFolder();
   readonly changes: AsyncQueue<Change> = new AsyncQueue("a change");
-  /** The folders that are polled, with the reason. */
-  readonly polled: string[] = [];
+  /** The folders that are polled, each with the reason. */
+  readonly polledFolders: string[] = [];
   readonly watch: FileWatch;
-  #taken = 0;
+  #takenChangeCount = 0;
   /** `onChange` resolves after this. */
-  gate: Promise<void> = Promise.resolve();
+  onChangeGate: Promise<void> = Promise.resolve();
 
   constructor(names: readonly string[], prepare: (folder: TempFolder) => void = () => {}) {
     prepare(this.folder);
@@ -40,34 +40,41 @@ class Scene implements Disposable {
     this.watch.start({
       onChange: async (paths) => {
         this.changes.add({ paths, texts: paths.map(readText) });
-        await this.gate;
+        await this.onChangeGate;
       },
       onPolling: (folder, reason) => {
-        this.polled.push(`${folder.slice(this.folder.path.length)}: ${reason}`);
+        this.polledFolders.push(`${folder.slice(this.folder.path.length)}: ${reason}`);
       },
     });
     await this.watch.check();
   }
 
   /** Waits for the next change. */
-  async next(): Promise<Change> {
-    this.#taken++;
+  async takeChange(): Promise<Change> {
+    this.#takenChangeCount++;
     return await this.changes.take();
   }
 
   /** Edits a file, and checks that the change is reported with the new content. */
-  async edit(name: string, text: string, edit: () => void): Promise<void> {
+  async editAndExpectChange(name: string, text: string, edit: () => void): Promise<void> {
     const since = performance.now();
     edit();
-    const change = await this.next();
+    const change = await this.takeChange();
     assert.deepEqual(change, { paths: [this.path(name)], texts: [text] });
-    assert.ok(performance.now() - since < BY_EVENT_MS, "reported by an event, not by the poll");
+    assert.ok(
+      performance.now() - since < MAX_EVENT_DELAY_MS,
+      "reported by an event, not by the poll",
+    );
   }
 
   [Symbol.dispose](): void {
     this.watch.stop();
     this.folder[Symbol.dispose]();
-    assert.equal(this.changes.all.length, this.#taken, "no unexpected change was reported");
+    assert.equal(
+      this.changes.all.length,
+      this.#takenChangeCount,
+      "no unexpected change was reported",
+    );
   }
 }
 
@@ -83,7 +90,7 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Ways to change the content of a file; after each, further changes must still be seen. */
+/** Edits of a file in different ways. */
 const EDITS: Readonly<Record<string, (path: string, text: string) => void>> = {
   "is written in place": (path, text) => Deno.writeTextFileSync(path, text),
   "is replaced by renaming": (path, text) => {
@@ -106,77 +113,101 @@ const EDITS: Readonly<Record<string, (path: string, text: string) => void>> = {
   },
 };
 
-for (const [what, edit] of Object.entries(EDITS)) {
-  Deno.test(`[reload.edits] a change is seen when a file ${what}, again and again`, async () => {
-    using scene = new Scene(["a.json", "b.json"], (folder) => {
+for (const [description, edit] of Object.entries(EDITS)) {
+  Deno.test(`[reload.edits] repeated changes are reported when a file ${description}`, async () => {
+    using fixture = new FileWatchFixture(["a.json", "b.json"], (folder) => {
       folder.write("a.json", "old");
       folder.write("b.json", "other");
     });
-    await scene.start();
+    await fixture.start();
     for (const text of ["new", "newer"]) {
-      await scene.edit("a.json", text, () => edit(scene.path("a.json"), text));
+      await fixture.editAndExpectChange("a.json", text, () => edit(fixture.path("a.json"), text));
     }
-    await scene.edit("b.json", "changed", () => scene.folder.write("b.json", "changed"));
-    assert.deepEqual(scene.polled, []);
+    await fixture.editAndExpectChange(
+      "b.json",
+      "changed",
+      () => fixture.folder.write("b.json", "changed"),
+    );
+    assert.deepEqual(fixture.polledFolders, []);
   });
 }
 
-Deno.test("[reload.edits] a link that is replaced as in a Kubernetes volume is a change", async () => {
+Deno.test("[reload.edits] a change is reported when a link is replaced as in a Kubernetes volume", async () => {
   const swap = (folder: TempFolder, version: number): void => {
     folder.write(`etc/..v${version}/a.json`, `version ${version}`);
     Deno.symlinkSync(`..v${version}`, `${folder.path}/etc/..data_tmp`);
     Deno.renameSync(`${folder.path}/etc/..data_tmp`, `${folder.path}/etc/..data`);
     if (version > 1) Deno.removeSync(`${folder.path}/etc/..v${version - 1}`, { recursive: true });
   };
-  using scene = new Scene(["etc/a.json"], (folder) => {
+  using fixture = new FileWatchFixture(["etc/a.json"], (folder) => {
     swap(folder, 1);
     Deno.symlinkSync("..data/a.json", `${folder.path}/etc/a.json`);
   });
-  await scene.start();
+  await fixture.start();
   for (const version of [2, 3, 4]) {
-    await scene.edit("etc/a.json", `version ${version}`, () => swap(scene.folder, version));
+    await fixture.editAndExpectChange(
+      "etc/a.json",
+      `version ${version}`,
+      () => swap(fixture.folder, version),
+    );
   }
 });
 
-Deno.test("[reload.edits] any link on the way to a file may be replaced, and its target written", async () => {
-  using scene = new Scene(["site/current/a.json"], (folder) => {
+Deno.test("[reload.edits] a change is reported when any link in the path of a file is replaced", async () => {
+  using fixture = new FileWatchFixture(["site/current/a.json"], (folder) => {
     folder.write("releases/1/a.json", "release 1");
     folder.write("releases/2/a.json", "release 2");
     folder.write("files/a.json", "shared");
     folder.write("site/other", "");
     Deno.symlinkSync(`${folder.path}/releases/1`, `${folder.path}/site/current`);
   });
-  const { folder } = scene;
+  const { folder } = fixture;
   const relink = (target: string, link: string): void => {
     Deno.symlinkSync(target, `${folder.path}/new`);
     Deno.renameSync(`${folder.path}/new`, `${folder.path}/${link}`);
   };
-  await scene.start();
+  await fixture.start();
   const name = "site/current/a.json";
-  await scene.edit(name, "release 2", () => relink("../releases/2", "site/current"));
-  await scene.edit(name, "shared", () => relink("../../files/a.json", "releases/2/a.json"));
-  await scene.edit(name, "written", () => folder.write("files/a.json", "written"));
-  await scene.edit(name, "release 1", () => relink("../releases/1", "site/current"));
+  await fixture.editAndExpectChange(
+    name,
+    "release 2",
+    () => relink("../releases/2", "site/current"),
+  );
+  await fixture.editAndExpectChange(
+    name,
+    "shared",
+    () => relink("../../files/a.json", "releases/2/a.json"),
+  );
+  await fixture.editAndExpectChange(name, "written", () => folder.write("files/a.json", "written"));
+  await fixture.editAndExpectChange(
+    name,
+    "release 1",
+    () => relink("../releases/1", "site/current"),
+  );
 });
 
-Deno.test("[reload.edits] circular links count as a missing file", async () => {
-  using scene = new Scene(["a.json"], (folder) => {
+Deno.test("[reload.edits] a file behind circular links counts as missing", async () => {
+  using fixture = new FileWatchFixture(["a.json"], (folder) => {
     Deno.symlinkSync("b.json", `${folder.path}/a.json`);
     Deno.symlinkSync("a.json", `${folder.path}/b.json`);
   });
-  await scene.start();
-  await scene.edit("a.json", "new", () => {
-    Deno.removeSync(scene.path("b.json"));
-    scene.folder.write("b.json", "new");
+  await fixture.start();
+  await fixture.editAndExpectChange("a.json", "new", () => {
+    Deno.removeSync(fixture.path("b.json"));
+    fixture.folder.write("b.json", "new");
   });
 });
 
-Deno.test("[reload.edits] a file that is deleted is a change, and so is its return", async () => {
-  using scene = new Scene(["a.json"], (folder) => folder.write("a.json", "old"));
-  await scene.start();
-  await scene.edit("a.json", "(none)", () => Deno.removeSync(scene.path("a.json")));
-  await scene.edit("a.json", "old", () => scene.folder.write("a.json", "old"));
-  await scene.edit("a.json", "", () => scene.folder.write("a.json", ""));
+Deno.test("[reload.edits] a change is reported when a file is deleted and when it is created again", async () => {
+  using fixture = new FileWatchFixture(["a.json"], (folder) => folder.write("a.json", "old"));
+  await fixture.start();
+  await fixture.editAndExpectChange(
+    "a.json",
+    "(none)",
+    () => Deno.removeSync(fixture.path("a.json")),
+  );
+  await fixture.editAndExpectChange("a.json", "old", () => fixture.folder.write("a.json", "old"));
+  await fixture.editAndExpectChange("a.json", "", () => fixture.folder.write("a.json", ""));
 });
 
 Deno.test({
@@ -214,123 +245,152 @@ Deno.test({
 });
 
 Deno.test("[reload.edits] a folder that is deleted and created again is watched again", async () => {
-  using scene = new Scene(["etc/a.json"], (folder) => folder.write("etc/a.json", "old"));
-  await scene.start();
+  using fixture = new FileWatchFixture(
+    ["etc/a.json"],
+    (folder) => folder.write("etc/a.json", "old"),
+  );
+  await fixture.start();
   for (const round of [1, 2]) {
-    await scene.edit("etc/a.json", "(none)", () => {
-      Deno.removeSync(scene.path("etc"), { recursive: true });
+    await fixture.editAndExpectChange("etc/a.json", "(none)", () => {
+      Deno.removeSync(fixture.path("etc"), { recursive: true });
     });
     const text = `round ${round}`;
-    await scene.edit("etc/a.json", text, () => void scene.folder.write("etc/a.json", text));
-    await scene.edit("etc/a.json", "more", () => void scene.folder.write("etc/a.json", "more"));
+    await fixture.editAndExpectChange(
+      "etc/a.json",
+      text,
+      () => void fixture.folder.write("etc/a.json", text),
+    );
+    await fixture.editAndExpectChange(
+      "etc/a.json",
+      "more",
+      () => void fixture.folder.write("etc/a.json", "more"),
+    );
   }
 });
 
 Deno.test("[reload.edits] a folder that is replaced immediately is watched again", async () => {
-  using scene = new Scene(["etc/a.json"], (folder) => folder.write("etc/a.json", "old"));
-  await scene.start();
+  using fixture = new FileWatchFixture(
+    ["etc/a.json"],
+    (folder) => folder.write("etc/a.json", "old"),
+  );
+  await fixture.start();
   for (const round of [1, 2, 3]) {
     const text = `round ${round}`;
-    await scene.edit("etc/a.json", text, () => {
-      scene.folder.write("new/a.json", text);
-      Deno.removeSync(scene.path("etc"), { recursive: true });
-      Deno.renameSync(scene.path("new"), scene.path("etc"));
+    await fixture.editAndExpectChange("etc/a.json", text, () => {
+      fixture.folder.write("new/a.json", text);
+      Deno.removeSync(fixture.path("etc"), { recursive: true });
+      Deno.renameSync(fixture.path("new"), fixture.path("etc"));
     });
-    await scene.edit("etc/a.json", "more", () => void scene.folder.write("etc/a.json", "more"));
+    await fixture.editAndExpectChange(
+      "etc/a.json",
+      "more",
+      () => void fixture.folder.write("etc/a.json", "more"),
+    );
   }
 });
 
 Deno.test("[reload.polling] files in a missing folder are polled until it is created", async () => {
-  using scene = new Scene(["missing/a.json", "b.json"]);
-  await scene.start();
-  assert.deepEqual(scene.polled, ["/missing: the folder does not exist"]);
-  await scene.edit("missing/a.json", "new", () => scene.folder.write("missing/a.json", "new"));
-  await scene.edit("missing/a.json", "newer", () => scene.folder.write("missing/a.json", "newer"));
-  await scene.edit("b.json", "here", () => scene.folder.write("b.json", "here"));
-  assert.equal(scene.polled.length, 1);
+  using fixture = new FileWatchFixture(["missing/a.json", "b.json"]);
+  await fixture.start();
+  assert.deepEqual(fixture.polledFolders, ["/missing: the folder does not exist"]);
+  await fixture.editAndExpectChange(
+    "missing/a.json",
+    "new",
+    () => fixture.folder.write("missing/a.json", "new"),
+  );
+  await fixture.editAndExpectChange(
+    "missing/a.json",
+    "newer",
+    () => fixture.folder.write("missing/a.json", "newer"),
+  );
+  await fixture.editAndExpectChange("b.json", "here", () => fixture.folder.write("b.json", "here"));
+  assert.equal(fixture.polledFolders.length, 1);
 });
 
 Deno.test("[reload.debounce] a change of a file that keeps changing is reported within a second", async () => {
-  using scene = new Scene(["a.json"], (folder) => folder.write("a.json", "old"));
-  await scene.start();
+  using fixture = new FileWatchFixture(["a.json"], (folder) => folder.write("a.json", "old"));
+  await fixture.start();
   let isReported = false;
-  const change = scene.next().finally(() => isReported = true);
+  const change = fixture.takeChange().finally(() => isReported = true);
   const since = performance.now();
   for (let edit = 1; !isReported; edit++) {
-    scene.folder.write("a.json", `edit ${edit}`);
+    fixture.folder.write("a.json", `edit ${edit}`);
     await pause(STEP_MS);
   }
   const tookMs = performance.now() - since;
-  // Within a second, plus some time on a busy machine.
+  // The limit is a second; a busy machine may take longer.
   assert.ok(tookMs > 500 && tookMs < 2000, `${tookMs} ms`);
   const { texts: [text = ""] } = await change;
   assert.match(text, /^edit \d+$/);
   // The last edit is reported too.
-  await scene.edit("a.json", "last", () => scene.folder.write("a.json", "last"));
+  await fixture.editAndExpectChange("a.json", "last", () => fixture.folder.write("a.json", "last"));
 });
 
 Deno.test("[reload.debounce] a file that an editor writes in steps is reported once, when it is complete", async () => {
-  using scene = new Scene(["a.json"], (folder) => folder.write("a.json", "old"));
-  await scene.start();
-  scene.folder.write("a.json", "");
+  using fixture = new FileWatchFixture(["a.json"], (folder) => folder.write("a.json", "old"));
+  await fixture.start();
+  fixture.folder.write("a.json", "");
   for (const text of ["{", '"a"', ":1}"]) {
     await pause(STEP_MS);
-    Deno.writeTextFileSync(scene.path("a.json"), text, { append: true });
+    Deno.writeTextFileSync(fixture.path("a.json"), text, { append: true });
   }
-  await scene.edit("a.json", '{"a":1}', () => {});
+  await fixture.editAndExpectChange("a.json", '{"a":1}', () => {});
 });
 
-Deno.test("[reload.debounce] both files changed together are reported together", async () => {
-  using scene = new Scene(["a.json", "b.json"]);
-  await scene.start();
-  scene.folder.write("a.json", "a");
-  scene.folder.write("b.json", "b");
-  const change = await scene.next();
-  assert.deepEqual(change.paths, [scene.path("a.json"), scene.path("b.json")]);
+Deno.test("[reload.debounce] two files that change at the same time are reported together", async () => {
+  using fixture = new FileWatchFixture(["a.json", "b.json"]);
+  await fixture.start();
+  fixture.folder.write("a.json", "a");
+  fixture.folder.write("b.json", "b");
+  const change = await fixture.takeChange();
+  assert.deepEqual(change.paths, [fixture.path("a.json"), fixture.path("b.json")]);
 });
 
-Deno.test("[reload.debounce] a file with the same content afterwards has not changed", async () => {
-  using scene = new Scene(["a.json"], (folder) => folder.write("a.json", "old"));
-  await scene.start();
-  scene.folder.write("a.json", "old");
-  scene.folder.write("unrelated", "new");
-  Deno.utimeSync(scene.path("a.json"), 1, 1);
-  await scene.watch.check();
-  assert.equal(scene.changes.all.length, 0);
-  await scene.edit("a.json", "new", () => scene.folder.write("a.json", "new"));
+Deno.test("[reload.debounce] a file that is written with the same content is not reported", async () => {
+  using fixture = new FileWatchFixture(["a.json"], (folder) => folder.write("a.json", "old"));
+  await fixture.start();
+  fixture.folder.write("a.json", "old");
+  fixture.folder.write("unrelated", "new");
+  Deno.utimeSync(fixture.path("a.json"), 1, 1);
+  await fixture.watch.check();
+  assert.equal(fixture.changes.all.length, 0);
+  await fixture.editAndExpectChange("a.json", "new", () => fixture.folder.write("a.json", "new"));
 });
 
 Deno.test("[reload.start] a change between reading and watching the files is reported", async () => {
-  using scene = new Scene(["a.json"], (folder) => folder.write("a.json", "old"));
-  scene.folder.write("a.json", "new");
-  await scene.start();
-  assert.deepEqual(await scene.next(), { paths: [scene.path("a.json")], texts: ["new"] });
+  using fixture = new FileWatchFixture(["a.json"], (folder) => folder.write("a.json", "old"));
+  fixture.folder.write("a.json", "new");
+  await fixture.start();
+  assert.deepEqual(await fixture.takeChange(), { paths: [fixture.path("a.json")], texts: ["new"] });
 });
 
 Deno.test("[reload.debounce] a change is reported after the previous one has been handled", async () => {
-  using scene = new Scene(["a.json"], (folder) => folder.write("a.json", "old"));
+  using fixture = new FileWatchFixture(["a.json"], (folder) => folder.write("a.json", "old"));
   const { promise, resolve } = Promise.withResolvers<void>();
-  scene.gate = promise;
-  await scene.start();
-  await scene.edit("a.json", "new", () => scene.folder.write("a.json", "new"));
-  scene.folder.write("a.json", "newer");
-  const looking = scene.watch.check();
+  fixture.onChangeGate = promise;
+  await fixture.start();
+  await fixture.editAndExpectChange("a.json", "new", () => fixture.folder.write("a.json", "new"));
+  fixture.folder.write("a.json", "newer");
+  const secondCheck = fixture.watch.check();
   await pause(0);
-  assert.equal(scene.changes.all.length, 1);
+  assert.equal(fixture.changes.all.length, 1);
   resolve();
-  await looking;
-  assert.equal((await scene.next()).texts[0], "newer");
+  await secondCheck;
+  assert.equal((await fixture.takeChange()).texts[0], "newer");
 });
 
-Deno.test("[reload.stop] a stopped watch reports nothing and leaves nothing behind", async () => {
-  using scene = new Scene(["a.json", "missing/b.json"], (folder) => folder.write("a.json", "old"));
-  scene.watch.stop();
-  await scene.start();
-  for (let edit = 0; edit < 20; edit++) scene.folder.write("a.json", `edit ${edit}`);
-  // Events are pending, and perhaps the timer runs: the sanitizers detect leaks.
+Deno.test("[reload.stop] a stopped watch reports nothing and leaks no resource", async () => {
+  using fixture = new FileWatchFixture(
+    ["a.json", "missing/b.json"],
+    (folder) => folder.write("a.json", "old"),
+  );
+  fixture.watch.stop();
+  await fixture.start();
+  for (let edit = 0; edit < 20; edit++) fixture.folder.write("a.json", `edit ${edit}`);
+  // Events may be pending and a timer may run. The sanitizers detect leaks.
   await pause(0);
-  scene.watch.stop();
-  await scene.watch.check();
-  scene.watch.stop();
-  assert.equal(scene.changes.all.length, 0);
+  fixture.watch.stop();
+  await fixture.watch.check();
+  fixture.watch.stop();
+  assert.equal(fixture.changes.all.length, 0);
 });
