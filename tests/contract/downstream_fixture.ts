@@ -105,7 +105,7 @@ export class DownstreamFixture implements AsyncDisposable {
       log,
       open: async () => {
         await this.openGate;
-        const entry = { ...config, connect: transport.connect(this.script) };
+        const entry: ServerConfig = { ...config, connection: transport.connect(this.script) };
         const opening = transport.open(entry, {
           log,
           ...(maxBytes === undefined ? {} : { maxBytes }),
