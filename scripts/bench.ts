@@ -1,12 +1,12 @@
 /**
- * Measures the gateway. The measurements are interleaved in one run, and each figure is shown beside
- * its reference. Loads only its own processes on this machine. `--help` explains the options.
+ * Measures the gateway, and compares each figure with its reference. The programs are measured in turns,
+ * so that a disturbance affects all of them. `--help` explains the options.
  *
  * A peer that fails is listed below the table and does not affect the other figures.
  */
 
 import { measureCalls, measureLargeResults } from "./bench/call_figures.ts";
-import { DIRECT, ourselves, PIPE } from "./bench/contestants.ts";
+import { DIRECT, listBuilds, PIPE } from "./bench/measured_programs.ts";
 import {
   measureDenials,
   measureDiscovery,
@@ -21,19 +21,19 @@ import { Figures } from "./bench/summary.ts";
 
 const MILLION = 1_000_000;
 
-function say(text: string): void {
+function print(text: string): void {
   // This program prints its figures.
   // deno-lint-ignore no-console
   console.log(text);
 }
 
-function progress(text: string): void {
+function logProgress(text: string): void {
   // deno-lint-ignore no-console
   console.error(`${(performance.now() / 1000).toFixed(0).padStart(4)} s  ${text}`);
 }
 
-/** Names the reference of a figure's ratios. */
-function beside(figure: string): string | undefined {
+/** Returns the name of the program that a figure's ratios refer to. */
+function referenceOf(figure: string): string | undefined {
   if (figure.startsWith("initialize")) return "empty program";
   if (figure.includes("calls per second")) return "byte pipe";
   if (figure.startsWith("HTTP")) return "over stdio";
@@ -41,7 +41,7 @@ function beside(figure: string): string | undefined {
   return "direct";
 }
 
-function machine(): Record<string, unknown> {
+function describeMachine(): Record<string, unknown> {
   const { deno, v8 } = Deno.version;
   return {
     date: new Date().toISOString(),
@@ -52,20 +52,20 @@ function machine(): Record<string, unknown> {
   };
 }
 
-const asked = readFlags(Deno.args);
-if ("message" in asked) {
-  progress(asked.message);
-  Deno.exit(asked.exitCode);
+const options = readFlags(Deno.args);
+if ("message" in options) {
+  logProgress(options.message);
+  Deno.exit(options.exitCode);
 }
-const { flags, share, peers } = asked;
+const { flags, share, peers } = options;
 if (flags.profile) {
-  progress("profile");
-  say(await profileCalls());
+  logProgress("profile");
+  print(await profileCalls());
   Deno.exit();
 }
 const rounds = flags.quick ? 2 : 5;
 const figures = new Figures();
-const own = ourselves();
+const own = listBuilds();
 const gateways = [...own, ...peers];
 const parts: Record<Part, () => Promise<void>> = {
   calls: () => measureCalls([DIRECT, PIPE, ...gateways], { rounds, share }, figures),
@@ -74,7 +74,7 @@ const parts: Record<Part, () => Promise<void>> = {
   denials: () => measureDenials(own, rounds, figures),
   http: () => measureHttp(own.filter(({ name }) => name !== "source"), rounds, figures),
   discovery: () => measureDiscovery(own, rounds, figures),
-  // Without the source, because a million calls take a minute.
+  // Not measured from source, because a million calls take a minute.
   memory: () => {
     const measured = own.filter(({ name }) => name !== "source");
     return measureMemory(measured, flags.quick ? 0 : MILLION, figures);
@@ -82,17 +82,17 @@ const parts: Record<Part, () => Promise<void>> = {
 };
 for (const [name, measure] of Object.entries(parts)) {
   if (flags.only.length > 0 && !flags.only.includes(name)) continue;
-  progress(name);
+  logProgress(name);
   await measure();
 }
-progress("done");
-const rows = figures.rows(beside);
-say(formatTable(rows));
+logProgress("done");
+const rows = figures.rows(referenceOf);
+print(formatTable(rows));
 const { failures } = figures;
-for (const message of failures) say(`\nNot measured: ${message}`);
-const about = { machine: machine(), options: Deno.args, rounds };
-const text = JSON.stringify({ ...about, rows, failures }, null, 2);
+for (const message of failures) print(`\nNot measured: ${message}`);
+const metadata = { machine: describeMachine(), options: Deno.args, rounds };
+const text = JSON.stringify({ ...metadata, rows, failures }, null, 2);
 await Deno.writeTextFile(flags.json, `${text}\n`);
-say(`\nWritten to ${flags.json}`);
+print(`\nWritten to ${flags.json}`);
 // A failed peer may have left handles open, which must not keep this program running.
 if (failures.length > 0) Deno.exit();

@@ -1,6 +1,6 @@
 /**
- * A byte pipe, the lower bound for a gateway: starts a program and passes bytes on in both directions
- * without parsing them. Its arguments are the program and the arguments of that.
+ * A byte pipe, the lower bound for a gateway: starts a program and copies bytes in both directions
+ * without parsing them. The arguments are the program and the program's own arguments.
  */
 
 const [command = "", ...args] = Deno.args;

@@ -1,8 +1,8 @@
 /**
- * The server behind all contestants: answers `echo` with the requested number of bytes. It is fast,
- * so that the program in front of it dominates the time.
+ * The MCP server behind all measured programs: answers `echo` with the requested number of bytes. It is
+ * fast, so that most of the measured time is spent in the program in front of it.
  *
- * `--tools=N` adds N tools to the list; `--hang` answers nothing.
+ * `--tools=N` adds N tools to the list; with `--hang` it never answers.
  */
 
 const encoder = new TextEncoder();
@@ -14,19 +14,19 @@ const tools = [
     description: "Answers with a text of n bytes.",
     inputSchema: { type: "object", properties: { n: { type: "integer" } }, required: ["n"] },
   },
-  ...Array.from({ length: flag("tools") }, (_, number) => manyTool(number)),
+  ...Array.from({ length: readNumberFlag("tools") }, (_, number) => describeTool(number)),
 ];
-const isHung = Deno.args.includes("--hang");
+const neverAnswers = Deno.args.includes("--hang");
 let queue: string[] = [];
 let isWriting = false;
 let partialLine = "";
 
-function flag(name: string): number {
+function readNumberFlag(name: string): number {
   const found = Deno.args.find((arg) => arg.startsWith(`--${name}=`));
   return found === undefined ? 0 : Number(found.split("=")[1]);
 }
 
-function manyTool(number: number): unknown {
+function describeTool(number: number): unknown {
   return {
     name: `tool_${number}`,
     description: `Finds what was written about subject ${number}, newest first, page by page.`,
@@ -42,10 +42,10 @@ function manyTool(number: number): unknown {
   };
 }
 
-function text(bytes: number): string {
-  let known = texts.get(bytes);
-  if (known === undefined) texts.set(bytes, known = "x".repeat(bytes));
-  return known;
+function textOfSize(bytes: number): string {
+  let cached = texts.get(bytes);
+  if (cached === undefined) texts.set(bytes, cached = "x".repeat(bytes));
+  return cached;
 }
 
 async function flush(): Promise<void> {
@@ -64,8 +64,8 @@ function answer(id: unknown, result: string): void {
   void flush();
 }
 
-function take(line: string): void {
-  if (line === "" || isHung) return;
+function handleLine(line: string): void {
+  if (line === "" || neverAnswers) return;
   const { id, method, params } = JSON.parse(line);
   if (id === undefined || method === undefined) return;
   switch (method) {
@@ -81,7 +81,7 @@ function take(line: string): void {
     case "tools/list":
       return answer(id, JSON.stringify({ tools }));
     case "tools/call":
-      return answer(id, `{"content":[{"type":"text","text":"${text(params.arguments.n)}"}]}`);
+      return answer(id, `{"content":[{"type":"text","text":"${textOfSize(params.arguments.n)}"}]}`);
     default:
       return answer(id, "{}");
   }
@@ -90,5 +90,5 @@ function take(line: string): void {
 for await (const chunk of Deno.stdin.readable) {
   const lines = (partialLine + decoder.decode(chunk, { stream: true })).split("\n");
   partialLine = lines.pop() ?? "";
-  for (const line of lines) take(line);
+  for (const line of lines) handleLine(line);
 }

@@ -1,4 +1,4 @@
-/** The smallest program that answers `initialize`: one read, one write. The reference for starts. */
+/** The smallest program that answers `initialize`: one read, one write. A reference for start times. */
 
 const bytes = new Uint8Array(4096);
 await Deno.stdin.read(bytes);

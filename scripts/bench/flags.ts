@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import type { Contestant } from "./contestants.ts";
+import type { MeasuredProgram } from "./measured_programs.ts";
 import { MAPPINGS } from "./mappings.ts";
 import { pairPeers, readPeers } from "./peers.ts";
 
@@ -30,7 +30,7 @@ const HELP = `Usage: deno task bench [options]
                               the same with another command; see docs/performance.md`;
 
 /** The parsed command line. */
-export interface Asked {
+export interface BenchOptions {
   readonly flags: {
     readonly quick: boolean;
     readonly json: string;
@@ -39,13 +39,13 @@ export interface Asked {
   };
   /** Share of the calls to make, from 0 to 1. */
   readonly share: number;
-  readonly peers: readonly Contestant[];
+  readonly peers: readonly MeasuredProgram[];
 }
 
 /** Parses the command line; returns a message and an exit code for an error or `--help`. */
 export function readFlags(
   args: readonly string[],
-): Asked | { readonly message: string; readonly exitCode: number } {
+): BenchOptions | { readonly message: string; readonly exitCode: number } {
   try {
     const { values, tokens } = parseArgs({
       args: [...args],
@@ -70,9 +70,9 @@ export function readFlags(
       if (PARTS.some((part) => part === only)) continue;
       throw new Error(`There is no part "${only}": --only takes ${PARTS.join(", ")}`);
     }
-    const wrong: string[] = [];
-    const peers = readPeers(pairPeers(tokens), (message) => wrong.push(message));
-    if (wrong.length > 0) throw new Error(wrong.join("\n"));
+    const errors: string[] = [];
+    const peers = readPeers(pairPeers(tokens), (message) => errors.push(message));
+    if (errors.length > 0) throw new Error(errors.join("\n"));
     return { flags: values, share, peers };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);

@@ -1,8 +1,8 @@
-import { AGENT, callTool, type Contestant, emptyCommand } from "./contestants.ts";
+import { AGENT, emptyCommand, formatToolCall, type MeasuredProgram } from "./measured_programs.ts";
 import { LoadClient } from "./load_client.ts";
-import { ANSWER_MS, NotAnswered, timePeerStart } from "./peer_process.ts";
+import { ANSWER_MS, AnswerTimeout, timePeerStart } from "./peer_process.ts";
 import { residentMb } from "./process_figures.ts";
-import { Scene } from "./scene.ts";
+import { Workspace } from "./workspace.ts";
 import type { Figures } from "./summary.ts";
 
 const INITIALIZE = '"method":"initialize","params":{"protocolVersion":"2025-06-18",' +
@@ -19,57 +19,57 @@ export async function timeStart(
   return performance.now() - started;
 }
 
-/** Number of starts of another gateway, because each may take a second. */
+/** Maximum number of starts of another gateway, each of which may take a second. */
 const PEER_STARTS = 3;
 
-/** Times the answer to `initialize` beside an empty program. One of the servers hangs. */
+/** Times the answer to `initialize`, with an empty program as the reference. One server never answers. */
 export async function measureStarts(
-  gateways: readonly Contestant[],
+  gateways: readonly MeasuredProgram[],
   rounds: number,
   figures: Figures,
 ): Promise<void> {
   for (const count of [0, 10, 30]) {
     const servers = Array.from({ length: count }, (_, at) => at === 1 ? ["--hang"] : []);
-    using scene = new Scene({ servers });
+    using workspace = new Workspace({ servers });
     const figure = `initialize after start, ${count} servers`;
     for (let round = 0; round < rounds; round++) {
-      figures.note(figure, "empty program", "ms", await timeStart(emptyCommand(), {}));
+      figures.addValue(figure, "empty program", "ms", await timeStart(emptyCommand(), {}));
       for (const gateway of gateways) {
         const { name, kind, command, env } = gateway;
         if (kind === "peer") continue;
-        figures.note(figure, name, "ms", await timeStart(command(scene), env(scene)));
+        figures.addValue(figure, name, "ms", await timeStart(command(workspace), env(workspace)));
       }
     }
     for (const peer of gateways.filter(({ kind }) => kind === "peer")) {
       await measurePeerStarts(
         peer,
-        { scene, figure, rounds: Math.min(rounds, PEER_STARTS) },
+        { workspace, figure, rounds: Math.min(rounds, PEER_STARTS) },
         figures,
       );
     }
   }
 }
 
-/** Times another gateway's answer to `initialize`; does not retry one that is too slow. */
+/** Times another gateway's answer to `initialize`; stops after the first that is too slow. */
 async function measurePeerStarts(
-  peer: Contestant,
-  { scene, figure, rounds }: { scene: Scene; figure: string; rounds: number },
+  peer: MeasuredProgram,
+  { workspace, figure, rounds }: { workspace: Workspace; figure: string; rounds: number },
   figures: Figures,
 ): Promise<void> {
   try {
     for (let round = 0; round < rounds; round++) {
-      figures.note(figure, peer.name, "ms", await timePeerStart(peer, scene));
+      figures.addValue(figure, peer.name, "ms", await timePeerStart(peer, workspace));
     }
   } catch (error) {
-    const isLate = error instanceof NotAnswered;
+    const isLate = error instanceof AnswerTimeout;
     const remark = isLate ? `not answered within ${ANSWER_MS / 1000} s` : "failed";
-    figures.remark(figure, peer.name, "ms", remark);
+    figures.setRemark(figure, peer.name, "ms", remark);
     if (isLate) return;
-    figures.fail(`${figure}: ${error instanceof Error ? error.message : String(error)}`);
+    figures.addFailure(`${figure}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
-/** Returns 1,000 agents with 100 rules each, and one that the last of its rules denies. */
+/** Returns rules with 1,000 agents of 100 entries each, and one agent whose last entry denies `echo`. */
 function manyRules(): unknown {
   const agents: Record<string, unknown> = {};
   for (let agent = 0; agent < 1000; agent++) {
@@ -83,90 +83,95 @@ function manyRules(): unknown {
   return { agents };
 }
 
-/** Times denials; reads the time inside the gateway from the audit log. */
+/** Times denials: for the client, and inside the gateway as its audit log records it. */
 export async function measureDenials(
-  gateways: readonly Contestant[],
+  gateways: readonly MeasuredProgram[],
   rounds: number,
   figures: Figures,
 ): Promise<void> {
   for (const gateway of gateways) {
-    using scene = new Scene({ rules: manyRules() });
-    await using client = await LoadClient.open(gateway.command(scene), gateway.env(scene));
-    const call = gateway.call("echo", { n: 1 });
+    using workspace = new Workspace({ rules: manyRules() });
+    await using client = await LoadClient.open(gateway.command(workspace), gateway.env(workspace));
+    const call = gateway.formatCall("echo", { n: 1 });
     const answer = await client.request(call);
     if (!answer.includes("DENIED_BY_POLICY")) throw new Error(`Not refused: ${answer}`);
-    const load = { call, leastBytes: answer.length - 20 };
+    const load = { call, minBytes: answer.length - 20 };
     await client.load({ ...load, count: 4000, inFlight: 64 });
     for (let round = 0; round < rounds; round++) {
       const { perSecond } = await client.load({ ...load, count: 6000, inFlight: 64 });
-      figures.note("denials per second, 1,000 agents of 100 rules", gateway.name, "/s", perSecond);
+      figures.addValue(
+        "denials per second, 1,000 agents of 100 rules",
+        gateway.name,
+        "/s",
+        perSecond,
+      );
       await client.load({ ...load, count: 200, inFlight: 1 });
-      const lines = (await Deno.readTextFile(scene.audit)).trimEnd().split("\n").slice(-200);
+      const lines = (await Deno.readTextFile(workspace.audit)).trimEnd().split("\n").slice(-200);
       const times = lines.map((line): number => JSON.parse(line).latency_ms);
       times.sort((one, two) => one - two);
-      figures.note("a denial, inside the gateway, p50", gateway.name, "ms", times[100] ?? NaN);
-      figures.note("a denial, inside the gateway, p99", gateway.name, "ms", times[197] ?? NaN);
+      figures.addValue("a denial, inside the gateway, p50", gateway.name, "ms", times[100] ?? NaN);
+      figures.addValue("a denial, inside the gateway, p99", gateway.name, "ms", times[197] ?? NaN);
     }
   }
 }
 
-/** Times discovery on a server with 500 tools. */
+/** Times `get_server_tools` for a server with 500 tools. */
 export async function measureDiscovery(
-  gateways: readonly Contestant[],
+  gateways: readonly MeasuredProgram[],
   rounds: number,
   figures: Figures,
 ): Promise<void> {
-  using scene = new Scene({ servers: [["--tools=499"]] });
+  using workspace = new Workspace({ servers: [["--tools=499"]] });
   for (const gateway of gateways) {
-    await using client = await LoadClient.open(gateway.command(scene), gateway.env(scene));
+    await using client = await LoadClient.open(gateway.command(workspace), gateway.env(workspace));
     for (const detail of ["full", "signatures", "names"]) {
       const given = { agent_id: AGENT, server: "echo", detail };
-      const call = callTool({ name: "get_server_tools", arguments: given });
-      const load = { call, inFlight: 1, leastBytes: 5000 };
+      const call = formatToolCall({ name: "get_server_tools", arguments: given });
+      const load = { call, inFlight: 1, minBytes: 5000 };
       await client.load({ ...load, count: 3 });
       for (let round = 0; round < rounds; round++) {
         const { p50 } = await client.load({ ...load, count: 10 });
-        figures.note(`get_server_tools on 500 tools, ${detail}`, gateway.name, "ms", p50);
+        figures.addValue(`get_server_tools on 500 tools, ${detail}`, gateway.name, "ms", p50);
       }
     }
   }
 }
 
-/** Measures memory: idle, per connected server, after load, and after very many calls. */
+/** Measures memory: idle, per connected server, after 50,000 calls, and after `calls` further calls. */
 export async function measureMemory(
-  gateways: readonly Contestant[],
+  gateways: readonly MeasuredProgram[],
   calls: number,
   figures: Figures,
 ): Promise<void> {
   for (const gateway of gateways) {
     const { name } = gateway;
     const idle = await idleMb(gateway, 0);
-    figures.note("memory, idle", name, "MB", idle);
-    figures.note(
+    figures.addValue("memory, idle", name, "MB", idle);
+    figures.addValue(
       "memory, each connected server",
       name,
       "MB",
       (await idleMb(gateway, 10) - idle) / 10,
     );
-    using scene = new Scene();
-    await using client = await LoadClient.open(gateway.command(scene), gateway.env(scene));
-    const call = gateway.call("echo", { n: 100 });
-    await client.load({ call, count: 50_000, inFlight: 64, leastBytes: 100 });
-    figures.note("memory, after 50,000 calls", name, "MB", residentMb(client.pid));
+    using workspace = new Workspace();
+    await using client = await LoadClient.open(gateway.command(workspace), gateway.env(workspace));
+    const call = gateway.formatCall("echo", { n: 100 });
+    await client.load({ call, count: 50_000, inFlight: 64, minBytes: 100 });
+    figures.addValue("memory, after 50,000 calls", name, "MB", residentMb(client.pid));
     if (calls === 0) continue;
-    await client.load({ call, count: calls, inFlight: 64, leastBytes: 100 });
+    await client.load({ call, count: calls, inFlight: 64, minBytes: 100 });
     const figure = `memory, after ${calls.toLocaleString("en")} calls more`;
-    figures.note(figure, name, "MB", residentMb(client.pid));
+    figures.addValue(figure, name, "MB", residentMb(client.pid));
   }
 }
 
-async function idleMb(gateway: Contestant, count: number): Promise<number> {
-  using scene = new Scene({ servers: Array.from({ length: count }, () => []) });
-  await using client = await LoadClient.open(gateway.command(scene), gateway.env(scene));
+async function idleMb(gateway: MeasuredProgram, count: number): Promise<number> {
+  using workspace = new Workspace({ servers: Array.from({ length: count }, () => []) });
+  await using client = await LoadClient.open(gateway.command(workspace), gateway.env(workspace));
   for (let server = 0; server < count; server++) {
     const name = server === 0 ? "echo" : `echo_${server}`;
     const given = { agent_id: AGENT, server: name, detail: "names" };
-    await client.request(callTool({ name: "get_server_tools", arguments: given }));
+    await client.request(formatToolCall({ name: "get_server_tools", arguments: given }));
   }
   return residentMb(client.pid);
 }

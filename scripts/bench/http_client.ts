@@ -3,12 +3,12 @@
  * stdio client, it writes requests as text and reads only the head and the size of answers.
  */
 
-import { type Load, type LoadOptions, sumUp } from "./load.ts";
+import { type Load, type LoadOptions, summarizeTimes } from "./load.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** A gateway that serves over HTTP. */
+/** A gateway process that serves over HTTP, with a client of it. */
 export class HttpGateway implements AsyncDisposable {
   readonly pid: number;
   readonly #child: Deno.ChildProcess;
@@ -42,25 +42,25 @@ export class HttpGateway implements AsyncDisposable {
     return gateway;
   }
 
-  async load({ count, inFlight, call, leastBytes }: LoadOptions): Promise<Load> {
+  async load({ count, inFlight, call, minBytes }: LoadOptions): Promise<Load> {
     while (this.#connections.length < inFlight) {
       this.#connections.push(await Connection.open(this.#port));
     }
     const times = new Float64Array(count);
-    let asked = 0;
+    let sent = 0;
     const started = performance.now();
     await Promise.all(
       this.#connections.slice(0, inFlight).map(async (connection) => {
-        while (asked < count) {
-          const number = asked++;
-          const since = performance.now();
-          const { bytes } = await connection.post(this.#request(`"id":${number},${call}`));
-          times[number] = performance.now() - since;
-          if (bytes < leastBytes) throw new Error(`Unexpected answer of ${bytes} bytes`);
+        while (sent < count) {
+          const number = sent++;
+          const sentAt = performance.now();
+          const { bytes } = await connection.post(this.#formatRequest(`"id":${number},${call}`));
+          times[number] = performance.now() - sentAt;
+          if (bytes < minBytes) throw new Error(`Unexpected answer of ${bytes} bytes`);
         }
       }),
     );
-    return sumUp(times, performance.now() - started);
+    return summarizeTimes(times, performance.now() - started);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -91,13 +91,13 @@ export class HttpGateway implements AsyncDisposable {
     using connection = await Connection.open(this.#port);
     const params = '{"protocolVersion":"2025-06-18","capabilities":{},' +
       '"clientInfo":{"name":"bench","version":"1"}}';
-    const begin = this.#request(`"id":0,"method":"initialize","params":${params}`);
-    const { head } = await connection.post(begin);
+    const initialize = this.#formatRequest(`"id":0,"method":"initialize","params":${params}`);
+    const { head } = await connection.post(initialize);
     this.#session = /mcp-session-id: *(\S+)/i.exec(head)?.[1] ?? "";
-    await connection.post(this.#request('"method":"notifications/initialized"'));
+    await connection.post(this.#formatRequest('"method":"notifications/initialized"'));
   }
 
-  #request(members: string): Uint8Array {
+  #formatRequest(members: string): Uint8Array {
     const body = `{"jsonrpc":"2.0",${members}}`;
     const session = this.#session === "" ? "" : `mcp-session-id: ${this.#session}\r\n` +
       "mcp-protocol-version: 2025-06-18\r\n";
@@ -109,7 +109,7 @@ export class HttpGateway implements AsyncDisposable {
   }
 }
 
-/** A connection that sends one request at a time. */
+/** A connection to the gateway that sends one request at a time. */
 class Connection implements Disposable {
   readonly #socket: Deno.TcpConn;
   readonly #buffer = new Uint8Array(256 * 1024);
@@ -136,12 +136,12 @@ class Connection implements Disposable {
       const isChunked = /transfer-encoding: *chunked/i.test(head);
       let bytes = text.length - end - 4;
       let tail = text.slice(-8);
-      const isWhole = (): boolean =>
+      const isComplete = (): boolean =>
         isChunked ? tail.endsWith("0\r\n\r\n") : bytes >= Number(length ?? 0);
-      while (!isWhole()) {
-        const more = await this.#read();
-        bytes += more.length;
-        tail = (tail + more).slice(-8);
+      while (!isComplete()) {
+        const chunk = await this.#read();
+        bytes += chunk.length;
+        tail = (tail + chunk).slice(-8);
       }
       return { head, bytes };
     }

@@ -1,4 +1,4 @@
-/** The times of many calls. */
+/** The times of many calls, summarized. */
 export interface Load {
   /** Median in milliseconds. */
   readonly p50: number;
@@ -10,16 +10,16 @@ export interface Load {
 /** The calls to make. */
 export interface LoadOptions {
   readonly count: number;
-  /** Number of calls at a time. */
+  /** Number of concurrent calls. */
   readonly inFlight: number;
   /** The method and parameters, as text: `"method":…,"params":…`. */
   readonly call: string;
   /** Minimum size of an answer; a shorter one is a failure, such as a refusal. */
-  readonly leastBytes: number;
+  readonly minBytes: number;
 }
 
-/** Summarizes the times of calls; sorts `times`. */
-export function sumUp(times: Float64Array, tookMs: number): Load {
+/** Summarizes the times of calls, in milliseconds. Sorts `times`. */
+export function summarizeTimes(times: Float64Array, tookMs: number): Load {
   times.sort();
   const at = (share: number): number => times[Math.floor((times.length - 1) * share)] ?? NaN;
   return { p50: at(0.5), p99: at(0.99), perSecond: times.length / tookMs * 1000 };

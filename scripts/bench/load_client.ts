@@ -1,15 +1,15 @@
 /**
- * A client that loads a server with calls. So that it does not measure itself, it builds requests from
- * text and reads only the id and the size of answers.
+ * A client that makes many calls. To use little processor time itself, it writes requests as text and
+ * reads only the id and the size of answers.
  */
 
-import { type Load, type LoadOptions, sumUp } from "./load.ts";
+import { type Load, type LoadOptions, summarizeTimes } from "./load.ts";
 
-/** Maximum duration of a load, plus one millisecond per call. */
-const MAX_MS = 30_000;
+/** Maximum duration of a load in milliseconds, to which each call adds one millisecond. */
+const MAX_LOAD_MS = 30_000;
 
-/** Number of chunks at either end of an answer that almost always contain 80 bytes. */
-const ENOUGH = 4;
+/** Number of chunks to join at either end of an answer, which almost always contain 80 bytes. */
+const EDGE_CHUNKS = 4;
 
 /** A client of a process that speaks MCP on its standard input and output. */
 export class LoadClient implements AsyncDisposable {
@@ -18,10 +18,10 @@ export class LoadClient implements AsyncDisposable {
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
   readonly #encoder = new TextEncoder();
   readonly #decoder = new TextDecoder();
-  // Handlers of the answers, by id.
-  readonly #waiting = new Map<number, (bytes: number, line: () => string) => void>();
+  // The callbacks for pending requests, by id.
+  readonly #pending = new Map<number, (bytes: number, line: () => string) => void>();
   readonly #reading: Promise<void>;
-  #fail: ((error: Error) => void) | undefined;
+  #reject: ((error: Error) => void) | undefined;
   #queue: string[] = [];
   #isWriting = false;
   #nextId = 0;
@@ -58,36 +58,36 @@ export class LoadClient implements AsyncDisposable {
   /** Sends a request and returns its whole answer. */
   request(text: string): Promise<string> {
     const { promise, resolve, reject } = Promise.withResolvers<string>();
-    this.#fail = reject;
-    this.#ask(text, (_, line) => resolve(line()));
+    this.#reject = reject;
+    this.#sendRequest(text, (_, line) => resolve(line()));
     return promise;
   }
 
-  load({ count, inFlight, call, leastBytes }: LoadOptions): Promise<Load> {
+  load({ count, inFlight, call, minBytes }: LoadOptions): Promise<Load> {
     const { promise, resolve, reject } = Promise.withResolvers<Load>();
-    const tooLong = setTimeout(() => {
+    const timer = setTimeout(() => {
       reject(
-        new Error(`Only ${answered} of ${asked} calls were answered in time: ${call}`),
+        new Error(`Only ${answered} of ${sent} calls were answered in time: ${call}`),
       );
-    }, MAX_MS + count);
-    promise.catch(() => {}).finally(() => clearTimeout(tooLong));
+    }, MAX_LOAD_MS + count);
+    promise.catch(() => {}).finally(() => clearTimeout(timer));
     const times = new Float64Array(count);
     const started = performance.now();
-    let asked = 0;
+    let sent = 0;
     let answered = 0;
-    this.#fail = reject;
-    const next = (): void => {
-      if (asked === count) return;
-      const number = asked++;
+    this.#reject = reject;
+    const sendNext = (): void => {
+      if (sent === count) return;
+      const number = sent++;
       const since = performance.now();
-      this.#ask(call, (bytes, line) => {
+      this.#sendRequest(call, (bytes, line) => {
         times[number] = performance.now() - since;
-        if (bytes < leastBytes) return reject(new Error(`Unexpected answer: ${line()}`));
-        if (++answered < count) return next();
-        resolve(sumUp(times, performance.now() - started));
+        if (bytes < minBytes) return reject(new Error(`Unexpected answer: ${line()}`));
+        if (++answered < count) return sendNext();
+        resolve(summarizeTimes(times, performance.now() - started));
       });
     };
-    for (let started = 0; started < inFlight; started++) next();
+    for (let started = 0; started < inFlight; started++) sendNext();
     return promise;
   }
 
@@ -96,9 +96,9 @@ export class LoadClient implements AsyncDisposable {
     await Promise.all([this.#child.status, this.#reading]);
   }
 
-  #ask(text: string, onAnswer: (bytes: number, line: () => string) => void): void {
+  #sendRequest(text: string, onAnswer: (bytes: number, line: () => string) => void): void {
     const id = this.#nextId++;
-    this.#waiting.set(id, onAnswer);
+    this.#pending.set(id, onAnswer);
     this.#send(`{"jsonrpc":"2.0","id":${id},${text}}\n`);
   }
 
@@ -109,7 +109,7 @@ export class LoadClient implements AsyncDisposable {
 
   async #flush(): Promise<void> {
     this.#isWriting = true;
-    // Messages of the same tick leave in one write.
+    // Messages of the same tick are written together.
     await Promise.resolve();
     while (this.#queue.length > 0) {
       const text = this.#queue.join("");
@@ -125,31 +125,33 @@ export class LoadClient implements AsyncDisposable {
       let from = 0;
       for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, from)) {
         parts.push(chunk.subarray(from, end));
-        this.#take(parts);
+        this.#handleLine(parts);
         parts = [];
         from = end + 1;
       }
       if (from < chunk.length) parts.push(chunk.subarray(from));
     }
-    this.#fail?.(new Error("The program ended"));
+    this.#reject?.(new Error("The program ended"));
   }
 
-  #take(parts: readonly Uint8Array[]): void {
+  #handleLine(parts: readonly Uint8Array[]): void {
     // The id is at the beginning or at the end of the answer; a chunk may end inside it.
-    const head = this.#decoder.decode(join(parts.slice(0, ENOUGH)).subarray(0, 80));
+    const head = this.#decoder.decode(joinChunks(parts.slice(0, EDGE_CHUNKS)).subarray(0, 80));
     const found = /"id":(\d+)/.exec(head) ??
-      /.*"id":(\d+)/.exec(this.#decoder.decode(join(parts.slice(-ENOUGH)).subarray(-80)));
+      /.*"id":(\d+)/.exec(
+        this.#decoder.decode(joinChunks(parts.slice(-EDGE_CHUNKS)).subarray(-80)),
+      );
     if (found === null) return;
     const id = Number(found[1]);
-    const onAnswer = this.#waiting.get(id);
-    this.#waiting.delete(id);
+    const onAnswer = this.#pending.get(id);
+    this.#pending.delete(id);
     let bytes = 0;
     for (const part of parts) bytes += part.length;
     onAnswer?.(bytes, () => parts.map((part) => this.#decoder.decode(part)).join(""));
   }
 }
 
-function join(parts: readonly Uint8Array[]): Uint8Array {
+function joinChunks(parts: readonly Uint8Array[]): Uint8Array {
   const [only] = parts;
   if (only !== undefined && parts.length === 1) return only;
   const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { fill } from "./placeholders.ts";
 
 /**
- * Describes how to start another gateway with the servers of a scene, and how to call a tool through
+ * Describes how to start another gateway with the servers of a workspace, and how to call a tool through
  * it. A mapping is data, so that a file can describe a gateway that is not listed here.
  *
  * Every text may contain placeholders. `{mcp}`, `{rules}` and `{audit}` are the files in this
@@ -22,8 +22,8 @@ export interface Mapping {
   readonly call: Readonly<Record<string, unknown>>;
 }
 
-/** A call of a tool. */
-export interface Wanted {
+/** The tool call that a mapping translates for its gateway. */
+export interface MappedCall {
   readonly agent: string;
   readonly server: string;
   readonly tool: string;
@@ -34,7 +34,7 @@ const SCHEMA = z.strictObject({
   name: z.string().min(1),
   command: z.string().min(1).optional(),
   env: z.record(z.string(), z.string()).optional(),
-  // A name, not a path: a mapping may write only into the folder of the scene.
+  // A name, not a path: a mapping may write only into the folder of the workspace.
   files: z.record(z.string(), z.json()).refine(
     (files) => Object.keys(files).every((name) => /^[\w.-]*\w$/.test(name)),
     "the name of a file must not be a path",
@@ -70,11 +70,11 @@ export const MAPPINGS: Readonly<Record<string, Mapping>> = {
       arguments: { serverName: "{server}", toolName: "{tool}", toolArgs: "{args}" },
     },
   },
-  // A process in front of a daemon that runs the servers. Every tool has its own name.
+  // A process in front of a daemon that runs the servers. It offers every tool under a name of its own.
   mcporter: {
     name: "mcporter",
     command: "npx -y mcporter@0.12.3 --config {folder}/mcporter.json serve --stdio",
-    // It serves only servers that are kept alive. Its state must be deleted with the scene.
+    // It serves only servers that are kept alive. Its state is in the workspace, to be deleted with it.
     env: { MCPORTER_KEEPALIVE: "*", MCPORTER_DAEMON_DIR: "{folder}" },
     // Without `imports`, it would add the servers of the editors on this machine.
     files: {
@@ -105,7 +105,10 @@ export function readMapping(source: string): Mapping {
   throw new Error(`Cannot use the mapping "${source}": ${z.prettifyError(error)}`);
 }
 
-/** Returns the parameters of a `tools/call` that a mapping makes of a call. */
-export function mapCall({ call }: Mapping, wanted: Wanted): Readonly<Record<string, unknown>> {
-  return fill(call, { ...wanted }) as Record<string, unknown>;
+/** Translates a call of a server's tool into the parameters of `tools/call` for a gateway. */
+export function mapCall(
+  { call }: Mapping,
+  toolCall: MappedCall,
+): Readonly<Record<string, unknown>> {
+  return fill(call, { ...toolCall }) as Record<string, unknown>;
 }

@@ -1,21 +1,21 @@
-import type { Contestant } from "./contestants.ts";
+import type { MeasuredProgram } from "./measured_programs.ts";
 import type { Load, LoadOptions } from "./load.ts";
 import type { LoadClient } from "./load_client.ts";
-import { ANSWER_MS, endPeer, NotAnswered, openPeer, pause, within } from "./peer_process.ts";
-import type { Scene } from "./scene.ts";
+import { ANSWER_MS, AnswerTimeout, delay, endPeer, openPeer, within } from "./peer_process.ts";
+import type { Workspace } from "./workspace.ts";
 
-/** Maximum duration of the calls of one load in a round. */
+/** Maximum duration of one load in a round, in milliseconds. */
 const ROUND_MS = 500;
 
-/** Maximum duration of the calls of one load in all rounds. */
-const ALL_MS = 2_000;
+/** Maximum duration of one load in all rounds, in milliseconds. */
+const LOAD_MS = 2_000;
 
-/** Duration of the warm-up, which is not counted. */
+/** Duration of the warm-up, whose calls are not counted, in milliseconds. */
 const WARM_UP_MS = 1_500;
 
-/** A load of another gateway. */
+/** The times of many calls through another gateway. */
 export interface PeerLoad extends Load {
-  /** Difference from the load of the others. */
+  /** How the load differs from that of the other programs. */
   readonly remark?: string;
 }
 
@@ -31,46 +31,50 @@ export interface PeerCallerOptions {
   fail(message: string): void;
 }
 
-/** The pace of one load. */
+/** The measured speed of one load, and the time spent on it so far. */
 interface Pace {
-  readonly perMs: number;
-  readonly leastBytes: number;
+  readonly callsPerMs: number;
+  readonly minBytes: number;
   spentMs: number;
   rounds: number;
 }
 
 /**
- * Calls another gateway, which may be much slower than this one, or fail. It limits the time of each
- * load, and does not repeat a load that has failed.
+ * Makes calls through another gateway, which may fail or be much slower than this one: the time of each
+ * load is limited, and a load that has failed is not repeated.
  */
 export class PeerCaller implements AsyncDisposable {
   readonly #paces = new Map<string, Pace | undefined>();
-  readonly #peer: Contestant;
-  readonly #scene: Scene;
+  readonly #peer: MeasuredProgram;
+  readonly #workspace: Workspace;
   readonly #rounds: number;
   readonly #fail: (message: string) => void;
   #client: LoadClient | undefined;
 
-  private constructor(peer: Contestant, scene: Scene, { rounds, fail }: PeerCallerOptions) {
+  private constructor(
+    peer: MeasuredProgram,
+    workspace: Workspace,
+    { rounds, fail }: PeerCallerOptions,
+  ) {
     this.#peer = peer;
-    this.#scene = scene;
+    this.#workspace = workspace;
     this.#rounds = rounds;
     this.#fail = fail;
   }
 
   /** Starts a gateway, waits until its server can be called, and warms it up. */
   static async open(
-    peer: Contestant,
-    scene: Scene,
+    peer: MeasuredProgram,
+    workspace: Workspace,
     options: PeerCallerOptions,
   ): Promise<PeerCaller> {
     const { warmUp, answerMs = ANSWER_MS } = options;
-    const caller = new PeerCaller(peer, scene, options);
+    const caller = new PeerCaller(peer, workspace, options);
     try {
-      caller.#client = await openPeer(peer, scene, answerMs);
+      caller.#client = await openPeer(peer, workspace, answerMs);
       await caller.#waitUntilReady(answerMs);
-      const call = peer.call("echo", { n: 100 });
-      const load = { call, inFlight: Math.min(64, warmUp), leastBytes: 100 };
+      const call = peer.formatCall("echo", { n: 100 });
+      const load = { call, inFlight: Math.min(64, warmUp), minBytes: 100 };
       const { perSecond } = await caller.#client.load({ ...load, count: load.inFlight });
       const count = clamp(perSecond / 1000 * WARM_UP_MS, load.inFlight, warmUp);
       await caller.#client.load({ ...load, count });
@@ -81,86 +85,91 @@ export class PeerCaller implements AsyncDisposable {
     }
   }
 
-  /** Makes as many calls as there is time for; each answer contains `size` times an x. */
+  /** Makes as many calls as there is time for. Each answer contains the letter x `size` times. */
   async load(
     size: number,
-    { count: wanted, inFlight, call }: Omit<LoadOptions, "leastBytes">,
+    { count: requestedCount, inFlight, call }: Omit<LoadOptions, "minBytes">,
   ): Promise<PeerLoad | undefined> {
     const key = `${size} B, ${inFlight} in flight`;
     try {
-      const pace = await this.#pace(key, { size, call, inFlight });
-      if (pace === undefined || pace.spentMs > ALL_MS) return undefined;
-      const count = clamp(pace.perMs * ROUND_MS, inFlight, wanted);
+      const pace = await this.#measurePace(key, { size, call, inFlight });
+      if (pace === undefined || pace.spentMs > LOAD_MS) return undefined;
+      const count = clamp(pace.callsPerMs * ROUND_MS, inFlight, requestedCount);
       const started = performance.now();
-      const load = await this.#open().load({ count, inFlight, call, leastBytes: pace.leastBytes });
+      const load = await this.#runningClient().load({
+        count,
+        inFlight,
+        call,
+        minBytes: pace.minBytes,
+      });
       pace.spentMs += performance.now() - started;
       pace.rounds++;
       const remarks = [
-        ...count < wanted ? [`${count} calls a round, not ${wanted}`] : [],
-        ...pace.spentMs > ALL_MS && pace.rounds < this.#rounds
+        ...count < requestedCount ? [`${count} calls a round, not ${requestedCount}`] : [],
+        ...pace.spentMs > LOAD_MS && pace.rounds < this.#rounds
           ? [`${pace.rounds} of ${this.#rounds} rounds`]
           : [],
       ];
       return remarks.length === 0 ? load : { ...load, remark: remarks.join("; ") };
     } catch (error) {
-      this.#fail(`${this.#peer.name}, ${key}: ${explain(error)}`);
+      this.#fail(`${this.#peer.name}, ${key}: ${errorMessage(error)}`);
       this.#paces.set(key, undefined);
-      await this.#reopen();
+      await this.#restart();
       return undefined;
     }
   }
 
-  /** Makes the first calls of a load, to measure the size of an answer and the time it takes. */
-  async #pace(
+  /** Makes the first calls of a load, to measure the size of an answer and the speed. */
+  async #measurePace(
     key: string,
     { size, call, inFlight }: { size: number; call: string; inFlight: number },
   ): Promise<Pace | undefined> {
     if (this.#paces.has(key)) return this.#paces.get(key);
-    const client = this.#open();
+    const client = this.#runningClient();
     const answer = await within(ANSWER_MS, client.request(call), "a call");
     if (!isEcho(answer, size)) throw new Error(`unexpected answer: ${answer.slice(0, 300)}`);
-    // Allow for ids of different lengths; the size of an error differs far more.
-    const leastBytes = Math.max(size, answer.length - 20);
-    const load = client.load({ call, inFlight, leastBytes, count: inFlight });
+    // Answers differ by the length of their ids; an error would be far shorter.
+    const minBytes = Math.max(size, answer.length - 20);
+    const load = client.load({ call, inFlight, minBytes, count: inFlight });
     const { perSecond } = await within(ANSWER_MS, load, `${inFlight} calls at a time`);
-    const pace = { perMs: perSecond / 1000, leastBytes, spentMs: 0, rounds: 0 };
+    const pace = { callsPerMs: perSecond / 1000, minBytes, spentMs: 0, rounds: 0 };
     this.#paces.set(key, pace);
     return pace;
   }
 
   /** Waits for the server: several gateways answer `initialize` before their servers are ready. */
   async #waitUntilReady(answerMs: number): Promise<void> {
-    const until = performance.now() + answerMs;
-    const call = this.#peer.call("echo", { n: 100 });
+    const deadline = performance.now() + answerMs;
+    const call = this.#peer.formatCall("echo", { n: 100 });
     let answer = "";
-    for (let left = answerMs; left > 0; left = until - performance.now()) {
+    for (let remainingMs = answerMs; remainingMs > 0; remainingMs = deadline - performance.now()) {
       try {
-        answer = await within(left, this.#open().request(call), "the first call");
+        answer = await within(remainingMs, this.#runningClient().request(call), "the first call");
       } catch (error) {
-        throw new Error(`${this.#peer.name}: ${explain(error)}`, { cause: error });
+        throw new Error(`${this.#peer.name}: ${errorMessage(error)}`, { cause: error });
       }
       if (isEcho(answer, 100)) return;
-      await pause(100);
+      await delay(100);
     }
-    const said = answer.slice(0, 300);
-    throw new NotAnswered(
+    const excerpt = answer.slice(0, 300);
+    throw new AnswerTimeout(
       `${this.#peer.name}: the tool echo of the server echo could not be called within ` +
-        `${answerMs / 1000} s; see the mapping. The last answer was: ${said}`,
+        `${answerMs / 1000} s; see the mapping. The last answer was: ${excerpt}`,
     );
   }
 
-  #open(): LoadClient {
+  #runningClient(): LoadClient {
     if (this.#client === undefined) throw new Error("it could not be restarted");
     return this.#client;
   }
 
-  async #reopen(): Promise<void> {
+  async #restart(): Promise<void> {
     await this[Symbol.asyncDispose]();
     try {
-      this.#client = await openPeer(this.#peer, this.#scene);
+      this.#client = await openPeer(this.#peer, this.#workspace);
       await this.#waitUntilReady(ANSWER_MS);
     } catch (error) {
-      this.#fail(explain(error));
+      this.#fail(errorMessage(error));
       await this[Symbol.asyncDispose]();
     }
   }
@@ -176,10 +185,10 @@ function isEcho(answer: string, size: number): boolean {
   return answer.includes("x".repeat(size));
 }
 
-function clamp(value: number, least: number, most: number): number {
-  return Math.max(Math.min(Math.round(value), most), Math.min(least, most));
+function clamp(value: number, min: number, max: number): number {
+  return Math.max(Math.min(Math.round(value), max), Math.min(min, max));
 }
 
-function explain(error: unknown): string {
+function errorMessage(error: unknown): string {
   return error instanceof Error ? error.message.slice(0, 500) : String(error);
 }

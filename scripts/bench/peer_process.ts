@@ -1,56 +1,56 @@
 /**
- * Runs other gateways as processes. They may be missing, not answer, or not end: everything here takes
- * a bounded time and leaves no process running.
+ * Runs other gateways as processes. They may be missing, not answer, or not end: every function here
+ * takes a bounded time and leaves no process running.
  */
 
-import type { Contestant } from "./contestants.ts";
+import type { MeasuredProgram } from "./measured_programs.ts";
 import { LoadClient } from "./load_client.ts";
 import { endProcesses, listTree } from "./process_tree.ts";
-import type { Scene } from "./scene.ts";
+import type { Workspace } from "./workspace.ts";
 
 /** Maximum time to wait for an answer of another gateway, in milliseconds. */
 export const ANSWER_MS = 20_000;
 
-/** Maximum time from the end of a gateway's input to its end, in milliseconds. */
+/** Maximum time that a gateway may take to exit after its input has ended, in milliseconds. */
 const GRACE_MS = 1_000;
 
 const INITIALIZE = '"method":"initialize","params":{"protocolVersion":"2025-06-18",' +
   '"capabilities":{},"clientInfo":{"name":"bench","version":"1"}}';
 
-/** The notification without its last brace, which the client adds. */
+/** The notification without its closing brace, which `LoadClient` adds. */
 const INITIALIZED = '{"jsonrpc":"2.0","method":"notifications/initialized"';
 
 /** An answer did not arrive in time. */
-export class NotAnswered extends Error {
-  override readonly name = "NotAnswered";
+export class AnswerTimeout extends Error {
+  override readonly name = "AnswerTimeout";
 }
 
 /** Starts another gateway and initializes the session. */
 export async function openPeer(
-  peer: Contestant,
-  scene: Scene,
+  peer: MeasuredProgram,
+  workspace: Workspace,
   answerMs: number = ANSWER_MS,
 ): Promise<LoadClient> {
-  return (await startPeer(peer, scene, answerMs)).client;
+  return (await startPeer(peer, workspace, answerMs)).client;
 }
 
 /** Returns the milliseconds from the start of another gateway to its answer to `initialize`. */
 export async function timePeerStart(
-  peer: Contestant,
-  scene: Scene,
+  peer: MeasuredProgram,
+  workspace: Workspace,
   answerMs: number = ANSWER_MS,
 ): Promise<number> {
-  const { client, tookMs } = await startPeer(peer, scene, answerMs);
+  const { client, tookMs } = await startPeer(peer, workspace, answerMs);
   await endPeer(client);
   return tookMs;
 }
 
 async function startPeer(
-  peer: Contestant,
-  scene: Scene,
+  peer: MeasuredProgram,
+  workspace: Workspace,
   answerMs: number,
 ): Promise<{ client: LoadClient; tookMs: number }> {
-  const [command, env] = [peer.command(scene), peer.env(scene)];
+  const [command, env] = [peer.command(workspace), peer.env(workspace)];
   const started = performance.now();
   let client: LoadClient | undefined;
   try {
@@ -58,36 +58,36 @@ async function startPeer(
     const answer = await within(answerMs, client.request(INITIALIZE), "initialize");
     const tookMs = performance.now() - started;
     if (!answer.includes('"result"')) throw new Error(`it refused: ${answer.slice(0, 300)}`);
-    // The client can send only requests, so the notification follows one whose answer is ignored.
+    // `LoadClient` sends only requests, so the notification is appended to a ping whose answer is ignored.
     client.request(`"method":"ping"}\n${INITIALIZED}`).catch(() => {});
     return { client, tookMs };
   } catch (error) {
     if (client !== undefined) await endPeer(client);
-    throw explainStart(peer.name, command, error);
+    throw describeStartFailure(peer.name, command, error);
   }
 }
 
 /** Ends another gateway with all processes that it has started. */
 export async function endPeer(client: LoadClient): Promise<void> {
-  // List them first: a process that outlives its parent can no longer be found as a child.
+  // Listed first, because a process whose parent has ended cannot be found as a child.
   const tree = listTree(client.pid);
   const ended = client[Symbol.asyncDispose]();
   await within(GRACE_MS, ended, "the end of input").catch(() => {});
   await endProcesses(tree);
-  // A process that was not found may keep the output open, so the wait is limited.
+  // A process that was not found may keep the output open, so this wait is limited, too.
   await within(GRACE_MS, ended, "the end of input").catch(() => {});
 }
 
 /**
  * Waits for an answer.
  *
- * @throws {NotAnswered} The answer did not arrive in time.
+ * @throws {AnswerTimeout} The answer did not arrive in time.
  */
 export async function within<T>(ms: number, answer: Promise<T>, what: string): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const tooLong = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      reject(new NotAnswered(`${what} was not answered within ${ms / 1000} s`));
+      reject(new AnswerTimeout(`${what} was not answered within ${ms / 1000} s`));
     }, ms);
   });
   try {
@@ -98,11 +98,11 @@ export async function within<T>(ms: number, answer: Promise<T>, what: string): P
 }
 
 /** Waits for some milliseconds. */
-export function pause(ms: number): Promise<void> {
+export function delay(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-function explainStart(name: string, command: readonly string[], error: unknown): Error {
+function describeStartFailure(name: string, command: readonly string[], error: unknown): Error {
   if (error instanceof Deno.errors.NotFound) {
     const why = `there is no program "${command[0]}" here`;
     return new Error(
@@ -111,11 +111,11 @@ function explainStart(name: string, command: readonly string[], error: unknown):
       { cause: error },
     );
   }
-  const what = error instanceof NotAnswered
+  const what = error instanceof AnswerTimeout
     ? error.message
     : `it does not speak MCP: ${error instanceof Error ? error.message : error}`;
-  const Kind = error instanceof NotAnswered ? NotAnswered : Error;
-  return new Kind(
+  const ErrorClass = error instanceof AnswerTimeout ? AnswerTimeout : Error;
+  return new ErrorClass(
     `${name}: ${what}. Start it by hand to see its output: ${command.join(" ")}`,
     { cause: error },
   );

@@ -1,10 +1,15 @@
 import { join } from "node:path";
-import { AGENT, callTool, type Contestant, type SceneFiles } from "./contestants.ts";
+import {
+  AGENT,
+  formatToolCall,
+  type MeasuredProgram,
+  type WorkspaceFiles,
+} from "./measured_programs.ts";
 import { mapCall, type Mapping, MAPPINGS, readMapping } from "./mappings.ts";
 import { fill, fillText, splitCommand } from "./placeholders.ts";
 
 /** A `--peer` with the `--mapping` that follows it. */
-export interface AskedPeer {
+export interface PeerOption {
   readonly peer: string;
   readonly mapping?: string | undefined;
 }
@@ -17,35 +22,35 @@ interface Token {
 }
 
 /** Pairs every `--peer` with the `--mapping` that follows it. */
-export function pairPeers(tokens: readonly Token[]): AskedPeer[] {
-  const asked: AskedPeer[] = [];
+export function pairPeers(tokens: readonly Token[]): PeerOption[] {
+  const options: PeerOption[] = [];
   for (const { kind, name, value } of tokens) {
     if (kind !== "option" || value === undefined) continue;
-    if (name === "peer") asked.push({ peer: value });
+    if (name === "peer") options.push({ peer: value });
     if (name !== "mapping") continue;
-    const last = asked.pop();
+    const last = options.pop();
     if (last === undefined || last.mapping !== undefined) {
       throw new Error(
         `--mapping ${value} must follow a --peer: write --peer "COMMAND" --mapping …`,
       );
     }
-    asked.push({ ...last, mapping: value });
+    options.push({ ...last, mapping: value });
   }
-  return asked;
+  return options;
 }
 
 /**
- * Returns the gateways to measure. `--peer` names a mapping or its file, or a command for the mapping
- * that `--mapping` names.
+ * Returns the gateways to measure. `--peer` names a mapping or a file with one; or it is a command, and
+ * `--mapping` names the mapping.
  *
- * @param refuse Receives the error of a peer, which is left out.
+ * @param refuse Receives the message about a peer that cannot be measured and is left out.
  */
 export function readPeers(
-  asked: readonly AskedPeer[],
+  options: readonly PeerOption[],
   refuse: (message: string) => void,
-): Contestant[] {
-  const peers: Contestant[] = [];
-  for (const { peer, mapping: source } of asked) {
+): MeasuredProgram[] {
+  const peers: MeasuredProgram[] = [];
+  for (const { peer, mapping: source } of options) {
     try {
       const mapping = source === undefined ? readNamed(peer) : readMapping(source);
       const command = source === undefined ? mapping.command : peer;
@@ -68,8 +73,8 @@ function readNamed(peer: string): Mapping {
   );
 }
 
-/** Makes a contestant of a gateway that speaks MCP on standard input and output. */
-export function describePeer(mapping: Mapping): Contestant {
+/** Describes another gateway, which speaks MCP on standard input and output, for the measurements. */
+export function describePeer(mapping: Mapping): MeasuredProgram {
   const { command: line } = mapping;
   if (line === undefined) {
     throw new Error(`Cannot measure "${mapping.name}": there is no "command" in its mapping`);
@@ -77,22 +82,22 @@ export function describePeer(mapping: Mapping): Contestant {
   return {
     name: mapping.name,
     kind: "peer",
-    command: (scene) => {
-      writeFiles(mapping, scene);
-      return splitCommand(line).map((word) => fillText(word, { ...scene }));
+    command: (workspace) => {
+      writeFiles(mapping, workspace);
+      return splitCommand(line).map((word) => fillText(word, { ...workspace }));
     },
-    env: (scene) => {
-      return fill(mapping.env ?? {}, { ...scene }) as Record<string, string>;
+    env: (workspace) => {
+      return fill(mapping.env ?? {}, { ...workspace }) as Record<string, string>;
     },
-    call: (tool, args, agent = AGENT) => {
-      return callTool(mapCall(mapping, { agent, server: "echo", tool, args }));
+    formatCall: (tool, args, agent = AGENT) => {
+      return formatToolCall(mapCall(mapping, { agent, server: "echo", tool, args }));
     },
   };
 }
 
-function writeFiles({ files = {} }: Mapping, scene: SceneFiles): void {
+function writeFiles({ files = {} }: Mapping, workspace: WorkspaceFiles): void {
   for (const [name, content] of Object.entries(files)) {
-    const text = JSON.stringify(fill(content, { ...scene }));
-    Deno.writeTextFileSync(join(scene.folder, name), text);
+    const text = JSON.stringify(fill(content, { ...workspace }));
+    Deno.writeTextFileSync(join(workspace.folder, name), text);
   }
 }

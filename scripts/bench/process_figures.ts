@@ -1,20 +1,20 @@
-/** Clock ticks per second, as Linux reports them. */
+/** Clock ticks per second in the `stat` file of a process on Linux. */
 const TICKS_PER_SECOND = 100;
 
 /** Returns the resident memory of a process in MB of 1,000,000 bytes; NaN if unknown. */
 export function residentMb(pid: number): number {
-  return Number(printed("ps", "-o", "rss=", "-p", String(pid))) * 1024 / 1e6;
+  return Number(readOutput("ps", "-o", "rss=", "-p", String(pid))) * 1024 / 1e6;
 }
 
 /** Returns the processor time of a process in seconds; NaN if unknown. */
 export function processorSeconds(pid: number): number {
   if (Deno.build.os !== "linux") return NaN;
   // The name, in parentheses, may contain spaces.
-  const fields = printed("cat", `/proc/${pid}/stat`).replace(/^.*\) /s, "").split(" ");
+  const fields = readOutput("cat", `/proc/${pid}/stat`).replace(/^.*\) /s, "").split(" ");
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }
 
-function printed(command: string, ...args: string[]): string {
+function readOutput(command: string, ...args: string[]): string {
   try {
     const { success, stdout } = new Deno.Command(command, { args, stderr: "null" }).outputSync();
     return success ? new TextDecoder().decode(stdout).trim() : "NaN";

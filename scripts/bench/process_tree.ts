@@ -2,7 +2,7 @@
 export interface Process {
   readonly pid: number;
   readonly parent: number;
-  /** The start time, which distinguishes it from a later process with the same pid. */
+  /** The start time, which distinguishes the process from a later one with the same pid. */
   readonly started: string;
 }
 
@@ -15,16 +15,16 @@ export function listTree(pid: number): Process[] {
   return tree;
 }
 
-/** Ends processes: first with SIGTERM, then with SIGKILL. */
+/** Ends processes with SIGTERM, and after half a second with SIGKILL. */
 export async function endProcesses(processes: readonly Process[]): Promise<void> {
   for (const signal of ["SIGTERM", "SIGKILL"] as const) {
-    let left = findRunning(processes);
-    for (const { pid } of left) sendSignal(pid, signal);
-    for (let tries = 0; left.length > 0 && tries < 10; tries++) {
+    let running = findRunning(processes);
+    for (const { pid } of running) sendSignal(pid, signal);
+    for (let tries = 0; running.length > 0 && tries < 10; tries++) {
       await new Promise((resolve) => setTimeout(resolve, 50));
-      left = findRunning(processes);
+      running = findRunning(processes);
     }
-    if (left.length === 0) return;
+    if (running.length === 0) return;
   }
 }
 
@@ -54,7 +54,7 @@ function listProcesses(): Process[] {
   }
   return new TextDecoder().decode(output.stdout).split("\n").flatMap((line) => {
     const [, pid, parent, state, started] = /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(.*)$/.exec(line) ?? [];
-    // A zombie cannot be ended again.
+    // A zombie process has already ended.
     if (started === undefined || state?.startsWith("Z")) return [];
     return [{ pid: Number(pid), parent: Number(parent), started }];
   });

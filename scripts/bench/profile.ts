@@ -1,12 +1,12 @@
 import { join } from "node:path";
-import { type Contestant, ourselves, PIPE } from "./contestants.ts";
+import { listBuilds, type MeasuredProgram, PIPE } from "./measured_programs.ts";
 import { LoadClient } from "./load_client.ts";
-import { Scene } from "./scene.ts";
+import { Workspace } from "./workspace.ts";
 
 /** Sampling interval of the profiler in microseconds. */
 const INTERVAL_US = 200;
 
-/** Number of calls, by calls in flight. */
+/** Number of calls, by the number in flight. */
 const COUNTS = { 1: 20_000, 64: 300_000 } as const;
 
 /** A node of a V8 profile. */
@@ -36,24 +36,24 @@ const PARTS: readonly (readonly [string, RegExp])[] = [
   ["garbage collection", /^\(garbage collector\)$/],
 ];
 
-const OTHERS = "the rest of Deno and V8";
+const OTHER_PARTS = "the rest of Deno and V8";
 
 /**
- * Profiles calls of 100 bytes through the gateway from source and the byte pipe. Returns a Markdown
- * table with the time of each main thread, in microseconds per call.
+ * Profiles calls with results of 100 bytes, through the gateway from source and through the byte pipe.
+ * Returns a Markdown table with the time of the main thread in microseconds per call.
  *
  * The profiler takes time itself, so the sum exceeds the processor time without it.
  */
 export async function profileCalls(): Promise<string> {
-  const [source] = ourselves();
+  const [source] = listBuilds();
   if (source === undefined) throw new Error("There is no gateway to profile");
   const columns: Map<string, number>[] = [];
   for (const inFlight of [1, 64] as const) {
-    for (const contestant of [source, PIPE]) {
-      columns.push(await profile(contestant, inFlight));
+    for (const program of [source, PIPE]) {
+      columns.push(await profile(program, inFlight));
     }
   }
-  const rows = [...PARTS.map(([part]) => part), OTHERS, "total"];
+  const rows = [...PARTS.map(([part]) => part), OTHER_PARTS, "total"];
   const lines = rows.map((row) => {
     return [row, ...columns.map((column) => (column.get(row) ?? 0).toFixed(1))];
   });
@@ -65,22 +65,22 @@ export async function profileCalls(): Promise<string> {
   }).join("\n");
 }
 
-async function profile(contestant: Contestant, inFlight: 1 | 64): Promise<Map<string, number>> {
-  using scene = new Scene();
-  const folder = join(scene.folder, "profile");
-  const [deno = "", run = "", ...rest] = contestant.command(scene);
+async function profile(program: MeasuredProgram, inFlight: 1 | 64): Promise<Map<string, number>> {
+  using workspace = new Workspace();
+  const folder = join(workspace.folder, "profile");
+  const [deno = "", run = "", ...rest] = program.command(workspace);
   const flags = ["--cpu-prof", `--cpu-prof-dir=${folder}`, `--cpu-prof-interval=${INTERVAL_US}`];
-  const client = await LoadClient.open([deno, run, ...flags, ...rest], contestant.env(scene));
+  const client = await LoadClient.open([deno, run, ...flags, ...rest], program.env(workspace));
   const count = COUNTS[inFlight];
-  const call = contestant.call("echo", { n: 100 });
-  await client.load({ count, inFlight, call, leastBytes: 100 });
+  const call = program.formatCall("echo", { n: 100 });
+  await client.load({ count, inFlight, call, minBytes: 100 });
   await client[Symbol.asyncDispose]();
   const [file] = [...Deno.readDirSync(folder)];
   if (file === undefined) throw new Error("Deno did not write a profile");
-  return sumUp(JSON.parse(Deno.readTextFileSync(join(folder, file.name))), count);
+  return sumByPart(JSON.parse(Deno.readTextFileSync(join(folder, file.name))), count);
 }
 
-function sumUp({ nodes, samples, timeDeltas }: Profile, count: number): Map<string, number> {
+function sumByPart({ nodes, samples, timeDeltas }: Profile, count: number): Map<string, number> {
   const byId = new Map(nodes.map((node) => [node.id, node]));
   const sums = new Map<string, number>();
   const add = (part: string, us: number): void => {
@@ -91,7 +91,7 @@ function sumUp({ nodes, samples, timeDeltas }: Profile, count: number): Map<stri
     if (functionName === "(idle)") return;
     const source = url === "" ? functionName : url;
     const us = timeDeltas[at] ?? 0;
-    add(PARTS.find(([, pattern]) => pattern.test(source))?.[0] ?? OTHERS, us);
+    add(PARTS.find(([, pattern]) => pattern.test(source))?.[0] ?? OTHER_PARTS, us);
     add("total", us);
   });
   return sums;

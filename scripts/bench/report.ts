@@ -10,19 +10,19 @@ export function formatTable(rows: readonly Row[]): string {
   const hasRemarks = rows.some(({ remark }) => remark !== undefined);
   const head = hasRemarks ? [...HEAD, REMARK] : HEAD;
   const lines: string[][] = [[...head]];
-  let last = "";
-  for (const { figure, who, unit, summary, beside, ratio, remark } of rows) {
+  let previousFigure = "";
+  for (const { figure, program, unit, summary, reference, ratio, remark } of rows) {
     const value = (number: number): string => `${formatNumber(number)} ${unit}`;
     lines.push([
-      figure === last ? "" : figure,
-      who,
+      figure === previousFigure ? "" : figure,
+      program,
       value(summary.min),
       value(summary.median),
       value(summary.max),
-      ratio === undefined ? "" : `${ratio.toFixed(2)} × ${beside}`,
+      ratio === undefined ? "" : `${ratio.toFixed(2)} × ${reference}`,
       ...(hasRemarks ? [remark ?? ""] : []),
     ]);
-    last = figure;
+    previousFigure = figure;
   }
   const widths = head.map((_, column) =>
     Math.max(...lines.map((line) => line[column]?.length ?? 0))

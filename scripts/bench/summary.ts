@@ -1,4 +1,4 @@
-/** A figure over several rounds. */
+/** The values of a figure in several rounds, summarized. */
 export interface Summary {
   readonly min: number;
   readonly median: number;
@@ -15,28 +15,34 @@ export function summarize(values: readonly number[]): Summary {
   return { min: at(0), median, max: at(last) };
 }
 
-/** A figure of one contestant. */
+/** A figure of one program, as `dist/bench.json` lists it. */
 export interface Row {
-  /** Such as `100 B, 64 in flight, calls per second`. */
+  /** What was measured, such as `100 B, 64 in flight: calls per second`. */
   readonly figure: string;
-  /** Name of the contestant, such as `bundle`. */
-  readonly who: string;
+  /** Name of the program, such as `bundle`. */
+  readonly program: string;
   readonly unit: string;
   readonly summary: Summary;
-  /** Name of the contestant that the ratio refers to. */
-  readonly beside?: string;
-  /** This median divided by that of `beside`. */
+  /** Name of the program that the ratio refers to. */
+  readonly reference?: string;
+  /** This median divided by that of `reference`. */
   readonly ratio?: number;
-  /** Difference of the measurement from the others. */
+  /** How this measurement differs from those of the other programs. */
   readonly remark?: string;
+}
+
+/** The values of one figure for one program. */
+interface Measurement {
+  readonly figure: string;
+  readonly program: string;
+  readonly unit: string;
+  readonly values: number[];
+  remark?: string;
 }
 
 /** Collects the figures of all rounds. */
 export class Figures {
-  readonly #values = new Map<
-    string,
-    { figure: string; who: string; unit: string; all: number[]; remark?: string }
-  >();
+  readonly #measurements = new Map<string, Measurement>();
   readonly #failures: string[] = [];
 
   /** Messages about measurements that failed. */
@@ -45,49 +51,55 @@ export class Figures {
   }
 
   /** Adds a value of one round. */
-  note(figure: string, who: string, unit: string, value: number): void {
-    this.#of(figure, who, unit).all.push(value);
+  addValue(figure: string, program: string, unit: string, value: number): void {
+    this.#measurement(figure, program, unit).values.push(value);
   }
 
   /** Sets the remark of a figure, which may have no values. */
-  remark(figure: string, who: string, unit: string, remark: string): void {
-    this.#of(figure, who, unit).remark = remark;
+  setRemark(figure: string, program: string, unit: string, remark: string): void {
+    this.#measurement(figure, program, unit).remark = remark;
   }
 
-  /** Adds a failure. */
-  fail(message: string): void {
+  /** Adds the message of a failure, unless it is there already. */
+  addFailure(message: string): void {
     if (!this.#failures.includes(message)) this.#failures.push(message);
   }
 
-  #of(figure: string, who: string, unit: string): { all: number[]; remark?: string } {
-    const key = `${figure}\n${who}`;
-    let known = this.#values.get(key);
-    if (known === undefined) this.#values.set(key, known = { figure, who, unit, all: [] });
-    return known;
+  #measurement(figure: string, program: string, unit: string): Measurement {
+    const key = measurementKey(figure, program);
+    let measurement = this.#measurements.get(key);
+    if (measurement === undefined) {
+      measurement = { figure, program, unit, values: [] };
+      this.#measurements.set(key, measurement);
+    }
+    return measurement;
   }
 
   /**
    * Returns all figures in the order of their first value, grouped by figure.
    *
-   * @param beside Returns the contestant that a figure's ratios refer to, if any.
+   * @param referenceOf Returns the name of the program that a figure's ratios refer to, if any.
    */
-  rows(beside: (figure: string) => string | undefined): Row[] {
-    const together = Map.groupBy(this.#values.values(), ({ figure }) => figure);
-    return [...together.values()].flat().map(({ figure, who, unit, all, remark }) => {
+  rows(referenceOf: (figure: string) => string | undefined): Row[] {
+    const byFigure = Map.groupBy(this.#measurements.values(), ({ figure }) => figure);
+    return [...byFigure.values()].flat().map(({ figure, program, unit, values, remark }) => {
       const row: Row = {
         figure,
-        who,
+        program,
         unit,
-        summary: summarize(all),
+        summary: summarize(values),
         ...(remark === undefined ? {} : { remark }),
       };
-      const other = beside(figure);
-      const reference = this.#values.get(`${figure}\n${other}`);
-      if (other === undefined || reference === undefined || other === who || all.length === 0) {
-        return row;
-      }
-      const ratio = row.summary.median / summarize(reference.all).median;
-      return { ...row, beside: other, ratio };
+      const reference = referenceOf(figure);
+      if (reference === undefined || reference === program || values.length === 0) return row;
+      const compared = this.#measurements.get(measurementKey(figure, reference));
+      if (compared === undefined) return row;
+      const ratio = row.summary.median / summarize(compared.values).median;
+      return { ...row, reference, ratio };
     });
   }
+}
+
+function measurementKey(figure: string, program: string): string {
+  return `${figure}\n${program}`;
 }

@@ -13,24 +13,24 @@ Deno.test("bench: an invalid command line is reported with the help before anyth
       [["--peer", "node x.js", "--mapping", "none.json"], /Cannot use the mapping "none.json"/],
     ] as const
   ) {
-    const asked = readFlags(args);
-    assert.ok("message" in asked, args.join(" "));
-    assert.match(asked.message, message);
-    assert.match(asked.message, /Usage: deno task bench/);
-    assert.equal(asked.exitCode, 2);
+    const options = readFlags(args);
+    assert.ok("message" in options, args.join(" "));
+    assert.match(options.message, message);
+    assert.match(options.message, /Usage: deno task bench/);
+    assert.equal(options.exitCode, 2);
   }
 });
 
 Deno.test("bench: parts, peers and shares are parsed", () => {
-  const asked = readFlags([
+  const options = readFlags([
     ...["--quick", "--share", "0.1", "--only", "calls", "--only", "start"],
     ...["--peer", "mcporter", "--peer", "node x.js", "--mapping", "mcp-hub-mcp"],
   ]);
-  assert.ok("flags" in asked);
-  assert.equal(asked.flags.quick, true);
-  assert.deepEqual(asked.flags.only, ["calls", "start"]);
-  assert.equal(asked.share, 0.1);
-  assert.deepEqual(asked.peers.map(({ name }) => name), ["mcporter", "mcp-hub-mcp"]);
+  assert.ok("flags" in options);
+  assert.equal(options.flags.quick, true);
+  assert.deepEqual(options.flags.only, ["calls", "start"]);
+  assert.equal(options.share, 0.1);
+  assert.deepEqual(options.peers.map(({ name }) => name), ["mcporter", "mcp-hub-mcp"]);
   const help = readFlags(["--help"]);
   assert.ok("message" in help && help.exitCode === 0);
   for (const part of PARTS) assert.ok(help.message.includes(part));

@@ -3,12 +3,14 @@ import { join } from "node:path";
 import { mapCall, MAPPINGS, readMapping } from "../../scripts/bench/mappings.ts";
 import { describePeer, pairPeers, readPeers } from "../../scripts/bench/peers.ts";
 import { fill, splitCommand } from "../../scripts/bench/placeholders.ts";
-import { Scene } from "../../scripts/bench/scene.ts";
+import { Workspace } from "../../scripts/bench/workspace.ts";
 
-const WANTED = { agent: "bench", server: "echo", tool: "echo", args: { n: 100 } };
+const TOOL_CALL = { agent: "bench", server: "echo", tool: "echo", args: { n: 100 } };
 
 Deno.test("bench: a shipped mapping describes the call of a tool through a gateway", () => {
-  const filled = Object.entries(MAPPINGS).map(([name, one]) => [name, mapCall(one, WANTED)]);
+  const filled = Object.entries(MAPPINGS).map((
+    [name, mapping],
+  ) => [name, mapCall(mapping, TOOL_CALL)]);
   assert.deepEqual(Object.fromEntries(filled), {
     "agent-mcp-gateway-python": {
       name: "execute_tool",
@@ -22,18 +24,21 @@ Deno.test("bench: a shipped mapping describes the call of a tool through a gatew
   });
 });
 
-Deno.test("bench: a peer finds its files in the folder of the scene", () => {
-  using scene = new Scene();
+Deno.test("bench: a peer finds its files in the folder of the workspace", () => {
+  using workspace = new Workspace();
   const mapping = readMapping("mcporter");
   const peer = describePeer(mapping);
-  const file = join(scene.folder, "mcporter.json");
-  assert.deepEqual(peer.command(scene).slice(-4), ["--config", file, "serve", "--stdio"]);
-  assert.deepEqual(peer.env(scene), { MCPORTER_KEEPALIVE: "*", MCPORTER_DAEMON_DIR: scene.folder });
-  const [command, ...args] = scene.server;
+  const file = join(workspace.folder, "mcporter.json");
+  assert.deepEqual(peer.command(workspace).slice(-4), ["--config", file, "serve", "--stdio"]);
+  assert.deepEqual(peer.env(workspace), {
+    MCPORTER_KEEPALIVE: "*",
+    MCPORTER_DAEMON_DIR: workspace.folder,
+  });
+  const [command, ...args] = workspace.server;
   const { mcpServers } = JSON.parse(Deno.readTextFileSync(file));
   assert.deepEqual(mcpServers, { echo: { command, args } });
   assert.equal(
-    peer.call("echo", { n: 7 }),
+    peer.formatCall("echo", { n: 7 }),
     '"method":"tools/call","params":{"name":"echo__echo","arguments":{"n":7}}',
   );
 });
@@ -78,13 +83,13 @@ Deno.test("bench: a mapping is read from a file, and its errors are reported", (
 Deno.test("bench: the mapping in docs/performance.md is valid", () => {
   const page = Deno.readTextFileSync(new URL("../../docs/performance.md", import.meta.url));
   const [, shown = ""] = /```json [^\n]*\n([^`]+)```/.exec(page) ?? [];
-  using scene = new Scene();
-  const file = join(scene.folder, "peer.json");
+  using workspace = new Workspace();
+  const file = join(workspace.folder, "peer.json");
   Deno.writeTextFileSync(file, shown);
   const peer = describePeer(readMapping(file));
-  const own = join(scene.folder, "mine.json");
-  assert.deepEqual(peer.command(scene), ["node", "mine/index.js", "--config", own]);
-  assert.deepEqual(JSON.parse(Deno.readTextFileSync(own)), { servers: scene.servers });
+  const own = join(workspace.folder, "mine.json");
+  assert.deepEqual(peer.command(workspace), ["node", "mine/index.js", "--config", own]);
+  assert.deepEqual(JSON.parse(Deno.readTextFileSync(own)), { servers: workspace.servers });
 });
 
 Deno.test("bench: --mapping belongs to the --peer before it", () => {

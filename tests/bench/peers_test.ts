@@ -3,28 +3,30 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { measureCalls } from "../../scripts/bench/call_figures.ts";
 import {
-  type Contestant,
   DIRECT,
   echoCommand,
-  ourselves,
-} from "../../scripts/bench/contestants.ts";
+  listBuilds,
+  type MeasuredProgram,
+} from "../../scripts/bench/measured_programs.ts";
 import type { Mapping } from "../../scripts/bench/mappings.ts";
 import { PeerCaller } from "../../scripts/bench/peer_calls.ts";
 import { openPeer, timePeerStart } from "../../scripts/bench/peer_process.ts";
 import { describePeer } from "../../scripts/bench/peers.ts";
 import { listTree } from "../../scripts/bench/process_tree.ts";
-import { Scene } from "../../scripts/bench/scene.ts";
+import { Workspace } from "../../scripts/bench/workspace.ts";
 import { Figures, type Row } from "../../scripts/bench/summary.ts";
 import { permissionFlags } from "../../scripts/permissions.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
-/** This gateway from source, described as a peer. */
-function itself(): Record<string, unknown> {
-  using scene = new Scene();
-  const [source] = ourselves() as [Contestant];
-  const command = source.command(scene).map((word) => {
-    return `"${word.replace(scene.mcp, "{folder}/own.json").replace(scene.rules, "{rules}")}"`;
+/** Returns a mapping that describes this gateway from source as a peer. */
+function describeSelf(): Record<string, unknown> {
+  using workspace = new Workspace();
+  const [source] = listBuilds() as [MeasuredProgram];
+  const command = source.command(workspace).map((word) => {
+    return `"${
+      word.replace(workspace.mcp, "{folder}/own.json").replace(workspace.rules, "{rules}")
+    }"`;
   });
   const call = { agent_id: "{agent}", server: "{server}", tool: "{tool}", args: "{args}" };
   return {
@@ -36,7 +38,11 @@ function itself(): Record<string, unknown> {
   };
 }
 
-function named(name: string, command: readonly string[], call: Mapping["call"] = {}): Contestant {
+function createPeer(
+  name: string,
+  command: readonly string[],
+  call: Mapping["call"] = {},
+): MeasuredProgram {
   const words = command.map((word) => `"${word}"`);
   return describePeer({ name, command: words.join(" "), call });
 }
@@ -45,7 +51,7 @@ Deno.test("bench: --peer measures a gateway that a file describes, and reports f
   const folder = Deno.makeTempDirSync();
   try {
     const [mapping, json] = [join(folder, "itself.json"), join(folder, "figures.json")];
-    Deno.writeTextFileSync(mapping, JSON.stringify(itself()));
+    Deno.writeTextFileSync(mapping, JSON.stringify(describeSelf()));
     const flags = ["--only", "calls", "--quick", "--share", "0.001", "--json", json];
     const peers = ["--peer", mapping, "--peer", "no-such-gateway --x", "--mapping", mapping];
     const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
@@ -56,12 +62,12 @@ Deno.test("bench: --peer measures a gateway that a file describes, and reports f
     const { rows, failures }: { rows: Row[]; failures: string[] } = JSON.parse(
       Deno.readTextFileSync(json),
     );
-    const of = (who: string, figure: string): number | undefined => {
-      return rows.find((row) => row.who === who && row.figure === figure)?.summary.median;
+    const medianOf = (program: string, figure: string): number | undefined => {
+      return rows.find((row) => row.program === program && row.figure === figure)?.summary.median;
     };
     for (const load of ["100 B, 1", "10 kB, 8", "1 MB, 64"]) {
-      for (const who of ["direct", "byte pipe", "source", "itself"]) {
-        assert.ok((of(who, `${load} in flight: p50`) ?? 0) > 0, `${who}, ${load}`);
+      for (const program of ["direct", "byte pipe", "source", "itself"]) {
+        assert.ok((medianOf(program, `${load} in flight: p50`) ?? 0) > 0, `${program}, ${load}`);
       }
     }
     const [failure = ""] = failures;
@@ -74,8 +80,8 @@ Deno.test("bench: --peer measures a gateway that a file describes, and reports f
 
 Deno.test("bench: a peer that fails does not affect the other figures", async () => {
   const figures = new Figures();
-  const ends = named("ends", [Deno.execPath(), "eval", ""]);
-  await measureCalls([DIRECT, ends], { rounds: 1, share: 0.001 }, figures);
+  const endingPeer = createPeer("ends", [Deno.execPath(), "eval", ""]);
+  await measureCalls([DIRECT, endingPeer], { rounds: 1, share: 0.001 }, figures);
   const [failure = "", ...more] = figures.failures;
   assert.deepEqual(more, []);
   assert.match(
@@ -83,11 +89,13 @@ Deno.test("bench: a peer that fails does not affect the other figures", async ()
     /^ends: it does not speak MCP: The program ended\. Start it by hand/,
   );
   const rows = figures.rows(() => undefined);
-  assert.ok(rows.some(({ figure, who }) => figure.startsWith("1 MB, 64") && who === "direct"));
-  assert.ok(rows.every(({ who }) => who !== "ends"));
+  assert.ok(
+    rows.some(({ figure, program }) => figure.startsWith("1 MB, 64") && program === "direct"),
+  );
+  assert.ok(rows.every(({ program }) => program !== "ends"));
 });
 
-Deno.test("bench: a load that crashes a peer is left out, and its others are measured", async () => {
+Deno.test("bench: a load that crashes a peer is left out, and the peer's other loads are measured", async () => {
   const folder = Deno.makeTempDirSync();
   try {
     const file = join(folder, "weak.js");
@@ -106,15 +114,15 @@ Deno.test("bench: a load that crashes a peer is left out, and its others are mea
       }`,
     );
     const call = { name: "{tool}", arguments: "{args}" };
-    const weak = named("weak", [Deno.execPath(), "run", "--no-config", file], call);
+    const crashingPeer = createPeer("weak", [Deno.execPath(), "run", "--no-config", file], call);
     const figures = new Figures();
-    await measureCalls([weak, DIRECT], { rounds: 2, share: 0.001 }, figures);
+    await measureCalls([crashingPeer, DIRECT], { rounds: 2, share: 0.001 }, figures);
     const rows = figures.rows(() => undefined).filter(({ figure }) => figure.endsWith(": p50"));
-    assert.equal(rows.filter(({ who }) => who === "weak").length, 6);
-    assert.equal(rows.filter(({ who }) => who === "direct").length, 9);
+    assert.equal(rows.filter(({ program }) => program === "weak").length, 6);
+    assert.equal(rows.filter(({ program }) => program === "direct").length, 9);
     assert.deepEqual(
       figures.failures,
-      [1, 8, 64].map((many) => `weak, 1000000 B, ${many} in flight: The program ended`),
+      [1, 8, 64].map((inFlight) => `weak, 1000000 B, ${inFlight} in flight: The program ended`),
     );
   } finally {
     Deno.removeSync(folder, { recursive: true });
@@ -122,38 +130,50 @@ Deno.test("bench: a load that crashes a peer is left out, and its others are mea
 });
 
 Deno.test("bench: the wait for a peer that does not answer is limited", async () => {
-  using scene = new Scene();
+  using workspace = new Workspace();
   const before = listTree(Deno.pid).length;
-  const hung = named("hung", echoCommand("--hang"));
+  const silentPeer = createPeer("hung", echoCommand("--hang"));
   const late = /^hung: initialize was not answered within 0\.3 s\. Start it by hand/;
-  await assert.rejects(openPeer(hung, scene, 300), { name: "NotAnswered", message: late });
-  await assert.rejects(timePeerStart(hung, scene, 300), { name: "NotAnswered", message: late });
+  await assert.rejects(openPeer(silentPeer, workspace, 300), {
+    name: "AnswerTimeout",
+    message: late,
+  });
+  await assert.rejects(timePeerStart(silentPeer, workspace, 300), {
+    name: "AnswerTimeout",
+    message: late,
+  });
   assert.equal(listTree(Deno.pid).length, before);
 });
 
 Deno.test("bench: an unexpected answer is not counted", async () => {
-  using scene = new Scene();
+  using workspace = new Workspace();
   const fail = (message: string): never => assert.fail(message);
-  // It answers quickly, but not with the expected text.
-  const wrong = named("wrong", echoCommand(), { name: "{tool}", arguments: { n: 3 } });
+  // This peer answers quickly, but with three letters instead of a hundred.
+  const wrongPeer = createPeer("wrong", echoCommand(), { name: "{tool}", arguments: { n: 3 } });
   await assert.rejects(
-    PeerCaller.open(wrong, scene, { warmUp: 1, rounds: 1, fail, answerMs: 300 }),
-    /^NotAnswered: wrong: the tool echo .* could not be called within 0\.3 s; see the mapping.*"xxx"/,
+    PeerCaller.open(wrongPeer, workspace, { warmUp: 1, rounds: 1, fail, answerMs: 300 }),
+    /^AnswerTimeout: wrong: the tool echo .* could not be called within 0\.3 s; see the mapping.*"xxx"/,
   );
 });
 
 Deno.test("bench: processes that a peer leaves behind are ended", async () => {
-  using scene = new Scene();
-  // Its child outlives it, and it does not end when its input ends.
+  using workspace = new Workspace();
+  // This peer does not end when its input ends, and has a child process.
   const script = `new Deno.Command("sleep", { args: ["61.25"] }).spawn();
     const line = await Deno.stdin.readable.getReader().read();
     const id = /"id":(\\d+)/.exec(new TextDecoder().decode(line.value))[1];
     console.log('{"jsonrpc":"2.0","id":' + id + ',"result":{}}');
     setInterval(() => {}, 1000);`;
-  const file = join(scene.folder, "stays.js");
+  const file = join(workspace.folder, "stays.js");
   Deno.writeTextFileSync(file, script);
-  const stays = named("stays", [Deno.execPath(), "run", "--no-config", "--allow-run", file]);
-  assert.ok(await timePeerStart(stays, scene) > 0);
+  const lingeringPeer = createPeer("stays", [
+    Deno.execPath(),
+    "run",
+    "--no-config",
+    "--allow-run",
+    file,
+  ]);
+  assert.ok(await timePeerStart(lingeringPeer, workspace) > 0);
   const { stdout } = await new Deno.Command("ps", { args: ["-A", "-o", "args="] }).output();
   const running = new TextDecoder().decode(stdout);
   assert.ok(!running.includes(file) && !running.includes("sleep 61.25"));

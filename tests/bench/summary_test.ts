@@ -5,24 +5,24 @@ import { Figures, summarize } from "../../scripts/bench/summary.ts";
 Deno.test("bench: figures are summarized over rounds, with ratios of their medians", () => {
   const figures = new Figures();
   for (const [direct, gateway] of [[2, 9], [1, 6], [3, 6]] as const) {
-    figures.note("a call", "direct", "ms", direct);
-    figures.note("a call", "bundle", "ms", gateway);
+    figures.addValue("a call", "direct", "ms", direct);
+    figures.addValue("a call", "bundle", "ms", gateway);
   }
-  figures.note("memory", "bundle", "MB", 1234);
+  figures.addValue("memory", "bundle", "MB", 1234);
   const rows = figures.rows((figure) => figure === "a call" ? "direct" : undefined);
   assert.deepEqual(rows, [
-    { figure: "a call", who: "direct", unit: "ms", summary: { min: 1, median: 2, max: 3 } },
+    { figure: "a call", program: "direct", unit: "ms", summary: { min: 1, median: 2, max: 3 } },
     {
       figure: "a call",
-      who: "bundle",
+      program: "bundle",
       unit: "ms",
       summary: { min: 6, median: 6, max: 9 },
-      beside: "direct",
+      reference: "direct",
       ratio: 3,
     },
     {
       figure: "memory",
-      who: "bundle",
+      program: "bundle",
       unit: "MB",
       summary: { min: 1234, median: 1234, max: 1234 },
     },
@@ -41,11 +41,11 @@ Deno.test("bench: figures are summarized over rounds, with ratios of their media
 
 Deno.test("bench: a figure without a value is shown with its remark", () => {
   const figures = new Figures();
-  figures.note("start", "direct", "ms", 2);
-  figures.note("memory", "direct", "MB", 2);
-  figures.remark("start", "slow", "ms", "not answered within 20 s");
-  figures.fail("slow: why");
-  figures.fail("slow: why");
+  figures.addValue("start", "direct", "ms", 2);
+  figures.addValue("memory", "direct", "MB", 2);
+  figures.setRemark("start", "slow", "ms", "not answered within 20 s");
+  figures.addFailure("slow: why");
+  figures.addFailure("slow: why");
   assert.deepEqual(figures.failures, ["slow: why"]);
   assert.equal(
     formatTable(figures.rows(() => "direct")),

@@ -1,16 +1,16 @@
 import { join } from "node:path";
-import { AGENT, echoCommand, type SceneFiles } from "./contestants.ts";
+import { AGENT, echoCommand, type WorkspaceFiles } from "./measured_programs.ts";
 
-/** Options of a scene. */
-export interface SceneOptions {
+/** Options of a workspace. */
+export interface WorkspaceOptions {
   /** Flags of each echo server; the first server is called `echo`. Default: one without flags. */
   readonly servers?: readonly (readonly string[])[];
   /** The rules; by default the agent may use everything. */
   readonly rules?: unknown;
 }
 
-/** A temporary folder with the two files of a gateway. */
-export class Scene implements SceneFiles, Disposable {
+/** A temporary folder with the servers file and the rules file of a gateway. */
+export class Workspace implements WorkspaceFiles, Disposable {
   readonly folder: string;
   readonly mcp: string;
   readonly rules: string;
@@ -18,11 +18,11 @@ export class Scene implements SceneFiles, Disposable {
   readonly servers: Readonly<Record<string, unknown>>;
   readonly server: readonly string[];
 
-  constructor({ servers = [[]], rules }: SceneOptions = {}) {
+  constructor({ servers = [[]], rules }: WorkspaceOptions = {}) {
     this.folder = Deno.makeTempDirSync({ prefix: "gateway-bench-" });
     this.mcp = join(this.folder, "mcp.json");
     this.rules = join(this.folder, "rules.json");
-    // Not in the folder of the two files, which is watched: by default, the log has its own folder.
+    // In a folder of its own, as by default: the gateway watches the folder of the two files.
     this.audit = join(this.folder, "logs", "audit.jsonl");
     this.server = echoCommand(...servers[0] ?? []);
     const entries = servers.map((flags, number) => {
