@@ -1,10 +1,9 @@
 /**
- * Writes the program as one file. A start pays only for the parts that it uses.
+ * Writes the program as one file, whose start executes only the parts that it uses.
  *
  * The bundler splits the program into chunks: the lazily imported parts, and the parts that several of
- * them share. Each chunk becomes a function in the file that is called when the chunk is first loaded.
- * A start creates no functions of other chunks and loads no built-in modules (`node:...`) for them,
- * each of which takes milliseconds.
+ * them share. In the file, each chunk is a function, which is called when the chunk is first loaded. The
+ * built-in modules (`node:...`) that a chunk imports, each of which takes milliseconds, are loaded with it.
  *
  * @module
  */
@@ -16,7 +15,7 @@ import { runTrial, SERVE, type Trial } from "./trial.ts";
 
 /** Options of a bundle. */
 export interface BundleOptions {
-  /** The main file of the program. It must not export, nor await at its top level. */
+  /** The main file of the program, without exports and without a top-level `await`. */
   readonly entry: string;
   /** The file to write. */
   readonly output: string;
@@ -25,19 +24,19 @@ export interface BundleOptions {
 }
 
 /**
- * Modules that the bundle names but does not contain. Importing one fails as on a machine that does
- * not have it, and the code around it continues without.
+ * Modules that the bundle imports but does not contain. The import fails, and the code that imports the
+ * module works without it.
  */
-const LEFT_OUT: readonly string[] = [
-  // 3 MB of vocabulary, which would slow down every start. `doctor` and `savings` estimate without it.
+const EXCLUDED: readonly string[] = [
+  // Its vocabulary of 3 MB would slow down every start. Without it, `doctor` and `savings` estimate.
   "gpt-tokenizer/encoding/o200k_base",
 ];
 
 /**
- * Modules that are replaced by an empty one, because nothing here uses them: the JSON Schema
+ * Modules that are replaced by an empty module, because the gateway does not use them: the JSON Schema
  * validator of the SDK's `Client` class, a tenth of the bundle, and the colors of a debug log.
  */
-const EMPTY: readonly string[] = ["./ajvProvider-*", "supports-color"];
+const STUBBED: readonly string[] = ["./ajvProvider-*", "supports-color"];
 
 /**
  * Writes the gateway as one file.
@@ -63,16 +62,16 @@ export async function bundle({ entry, output, trial }: BundleOptions): Promise<v
   try {
     const chunks = await linkChunks(await runBundler(entry, join(temporary, "chunks")), {
       entry,
-      leftOut: LEFT_OUT,
-      empty: EMPTY,
+      excluded: EXCLUDED,
+      stubbed: STUBBED,
     });
     const text = trial === undefined
       ? writeProgram(chunks, entry)
-      : await writeTried(chunks, { entry, folder: temporary, trial });
-    // A program that is being started must read the old file or the new one, never a part.
-    const draft = join(temporary, "program.js");
-    await Deno.writeTextFile(draft, text);
-    await Deno.rename(draft, output);
+      : await writeOptimized(chunks, { entry, folder: temporary, trial });
+    // The file is replaced at once, because another process may be reading it to start the program.
+    const temporaryFile = join(temporary, "program.js");
+    await Deno.writeTextFile(temporaryFile, text);
+    await Deno.rename(temporaryFile, output);
   } finally {
     await Deno.remove(temporary, { recursive: true });
   }
@@ -83,7 +82,7 @@ async function runBundler(entry: string, folder: string): Promise<Map<string, st
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [
       ...["bundle", "--minify", "--format", "esm", "--code-splitting", "--outdir", folder],
-      ...[...LEFT_OUT, ...EMPTY].map((name) => `--external=${name}`),
+      ...[...EXCLUDED, ...STUBBED].map((name) => `--external=${name}`),
       entry,
     ],
     env: { NO_COLOR: "1" },
@@ -104,8 +103,8 @@ function byName({ name: one }: Deno.DirEntry, { name: other }: Deno.DirEntry): n
   return one < other ? -1 : 1;
 }
 
-/** Writes a program whose file V8 compiles together with the functions that a trial calls. */
-async function writeTried(
+/** Writes a program so that V8 compiles the functions that a trial calls together with the file. */
+async function writeOptimized(
   chunks: readonly LinkedChunk[],
   { entry, folder, trial }: {
     readonly entry: string;
@@ -117,21 +116,25 @@ async function writeTried(
     await Deno.writeTextFile(join(folder, name), content);
   }
   const plain = writeProgram(chunks, entry);
-  const { said, functions } = await runTrial(plain, folder, trial);
-  const tried = chunks.map((chunk) => {
+  const { stdout, functions } = await runTrial(plain, folder, trial);
+  const optimized = chunks.map((chunk) => {
     const start = plain.indexOf(`${FUNCTION_HEAD}${chunk.text}`) + FUNCTION_HEAD.length;
-    const own = functions
+    const chunkFunctions = functions
       .map((one) => ({ ...one, start: one.start - start, end: one.end - start }))
       .filter((one) => one.start >= 0 && one.end <= chunk.text.length);
-    const whole = functions.find((one) => one.start === start - FUNCTION_HEAD.length);
-    if (whole?.isCalled !== true) return { ...chunk, compiled: "when loaded" as const };
-    return { ...chunk, text: compileEarly(chunk.text, own), compiled: "with the file" as const };
+    const chunkFunction = functions.find((one) => one.start === start - FUNCTION_HEAD.length);
+    if (chunkFunction?.isCalled !== true) return { ...chunk, compiled: "when loaded" as const };
+    return {
+      ...chunk,
+      text: compileEarly(chunk.text, chunkFunctions),
+      compiled: "with the file" as const,
+    };
   });
-  const text = writeProgram(tried, entry);
-  const again = await runTrial(text, folder, trial);
-  if (said === "" || again.said !== said) {
+  const text = writeProgram(optimized, entry);
+  const { stdout: newStdout } = await runTrial(text, folder, trial);
+  if (stdout === "" || newStdout !== stdout) {
     throw new Error(
-      `The program does not start as before: it printed ${JSON.stringify(again.said)}`,
+      `The program does not start as before: it printed ${JSON.stringify(newStdout)}`,
     );
   }
   return text;

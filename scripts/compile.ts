@@ -1,8 +1,8 @@
 /**
- * Builds the executable of this machine, `dist/agent-mcp-gateway`, from the bundle.
+ * Builds the executable for this machine, `dist/agent-mcp-gateway`, from the bundle.
  *
- * With `--locked`, it gets only the permissions that the current configuration needs. Further
- * arguments are passed to the command `permissions`, such as `--mcp-config FILE`.
+ * With `--locked`, the executable gets only the permissions that the current configuration needs. Further
+ * arguments, such as `--mcp-config FILE`, are passed to the gateway's command `permissions`.
  *
  * @module
  */
@@ -24,11 +24,11 @@ export interface CompileOptions {
 }
 
 /** Returns the arguments of `deno` that build an executable. */
-export function compileWords({ output, permissions, target }: CompileOptions): string[] {
+export function compileArguments({ output, permissions, target }: CompileOptions): string[] {
   return [
     "compile",
     "--quiet",
-    // The bundle needs no settings and no packages, and its types have been checked.
+    // The bundle needs no settings and no packages, and the types of its source have been checked.
     ...["--no-config", "--no-lock", "--no-check"],
     ...(target === undefined ? [] : ["--target", target]),
     ...["--output", output],
@@ -43,29 +43,32 @@ export function executableName(name: string, target: string = Deno.build.target)
 }
 
 /**
- * Builds an executable from the bundle, and tests that one for this platform runs the gateway.
+ * Builds an executable from the bundle. An executable for this platform must start the gateway.
  *
  * @throws {Error} Nothing was built; the message says what is missing. An earlier file is kept.
  */
 export async function compile(options: CompileOptions): Promise<void> {
   const { output, target = Deno.build.target } = options;
-  const isOurs = target === Deno.build.target;
-  const draft = executableName(`${output.replace(/\.exe$/, "")}.draft`, target);
+  const isThisPlatform = target === Deno.build.target;
+  const temporaryFile = executableName(`${output.replace(/\.exe$/, "")}.draft`, target);
   const env = Deno.env.toObject();
-  // It names the runtime of this platform, which cannot run on another one.
-  if (!isOurs) delete env["DENORT_BIN"];
+  // The variable names a runtime for this platform.
+  if (!isThisPlatform) delete env["DENORT_BIN"];
   try {
-    const words = compileWords({ ...options, output: draft });
-    const built = await run(Deno.execPath(), words, env);
-    if (!built.success) throw new Error(explain(target, built.said, env["DENORT_BIN"]));
-    if (isOurs && !(await run(absolute(draft), ["--help"], env)).said.includes("agent-mcp-")) {
+    const args = compileArguments({ ...options, output: temporaryFile });
+    const built = await run(Deno.execPath(), args, env);
+    if (!built.success) throw new Error(describeFailure(target, built.output, env["DENORT_BIN"]));
+    if (
+      isThisPlatform &&
+      !(await run(toAbsolutePath(temporaryFile), ["--help"], env)).output.includes("agent-mcp-")
+    ) {
       throw new Error(
-        explain(target, "What was built does not run the gateway.", env["DENORT_BIN"]),
+        describeFailure(target, "What was built does not run the gateway.", env["DENORT_BIN"]),
       );
     }
-    await Deno.rename(draft, output);
+    await Deno.rename(temporaryFile, output);
   } finally {
-    await removeIfThere(draft);
+    await removeIfThere(temporaryFile);
   }
 }
 
@@ -73,7 +76,7 @@ async function run(
   program: string,
   args: readonly string[],
   env: Record<string, string>,
-): Promise<{ success: boolean; said: string }> {
+): Promise<{ success: boolean; output: string }> {
   const { success, stdout, stderr } = await new Deno.Command(program, {
     args: [...args],
     env: { ...env, NO_COLOR: "1" },
@@ -81,22 +84,22 @@ async function run(
     stdin: "null",
   }).output();
   const decoder = new TextDecoder();
-  return { success, said: decoder.decode(stdout) + decoder.decode(stderr) };
+  return { success, output: decoder.decode(stdout) + decoder.decode(stderr) };
 }
 
-function explain(target: string, said: string, given: string | undefined): string {
-  const named = given === undefined ? "" : ` DENORT_BIN names ${given}.`;
-  return `${said.replace(/\n*Stack backtrace:[^]*/, "").trim()}
+function describeFailure(target: string, output: string, denortPath: string | undefined): string {
+  const note = denortPath === undefined ? "" : ` DENORT_BIN names ${denortPath}.`;
+  return `${output.replace(/\n*Stack backtrace:[^]*/, "").trim()}
 
 Nothing was compiled for ${target}. An executable is made of the bundle and of Deno's base runtime,
-denort ${Deno.version.deno} for ${target} (the full deno does not work).${named}
+denort ${Deno.version.deno} for ${target} (the full deno does not work).${note}
 Deno downloads it from dl.deno.land. If that is not reachable, download denort-${target}.zip
 of v${Deno.version.deno} from https://github.com/denoland/deno/releases, unpack it, and set DENORT_BIN to its path.
 Until then, use the bundle with the same permissions if Deno is installed:
   deno run ${permissionFlags().join(" ")} ${BUNDLE}`;
 }
 
-function absolute(path: string): string {
+function toAbsolutePath(path: string): string {
   return /^([/\\]|[A-Za-z]:)/.test(path) ? path : `${Deno.cwd()}/${path}`;
 }
 
@@ -127,12 +130,12 @@ export async function lockedPermissions(args: readonly string[]): Promise<string
     flags: string[];
     notes: string[];
   };
-  say([...flags, ...notes].join("\n"));
+  print([...flags, ...notes].join("\n"));
   return flags;
 }
 
-/** Prints a line of a task's output. */
-export function say(line: string): void {
+/** Prints a line of a task's result. */
+export function print(line: string): void {
   // deno-lint-ignore no-console
   console.log(line);
 }
@@ -160,6 +163,6 @@ if (import.meta.main) {
     const permissions = first === undefined ? permissionFlags() : await lockedPermissions(rest);
     const output = `dist/${executableName("agent-mcp-gateway")}`;
     await compile({ output, permissions });
-    say(`Wrote ${output}`);
+    print(`Wrote ${output}`);
   });
 }

@@ -15,20 +15,22 @@ import { permissionFlags } from "./permissions.ts";
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 const AGENT = "researcher";
 
-/** Shortens a text for the transcript, without its last line feed. */
-function excerpt(text: string, most = 300): string {
+/** Shortens a text for the transcript, and removes white space at its end. */
+function excerpt(text: string, maxLength = 300): string {
   const line = text.trimEnd();
-  return line.length <= most ? line : `${line.slice(0, most)}… (${line.length} characters)`;
+  return line.length <= maxLength
+    ? line
+    : `${line.slice(0, maxLength)}… (${line.length} characters)`;
 }
 
-function say(line: string): void {
+function print(line: string): void {
   // This program prints a transcript.
   // deno-lint-ignore no-console
   console.log(line);
 }
 
 /** Creates the folder that server-filesystem serves, with one file in it. */
-async function makeFolder(): Promise<string> {
+async function createFolder(): Promise<string> {
   const folder = await Deno.realPath(await Deno.makeTempDir({ prefix: "gateway-demo-" }));
   await Deno.mkdir(join(folder, "files"));
   await Deno.writeTextFile(join(folder, "files", "hello.txt"), "Hello from a real server.\n");
@@ -61,21 +63,21 @@ interface ToolResult {
 }
 
 /** Calls a gateway tool and prints the call and its result. */
-async function call(
+async function callTool(
   client: Client,
   name: string,
   args: Record<string, unknown>,
 ): Promise<ToolResult & { text: string }> {
-  say(`\n> ${name}(${JSON.stringify(args)})`);
+  print(`\n> ${name}(${JSON.stringify(args)})`);
   const result = await client.callTool({ name, arguments: args }) as ToolResult;
   const text = result.content[0]?.text ?? "";
   // Refusals are JSON, which is easier to read over several lines.
-  say(result.isError ? JSON.stringify(JSON.parse(text), null, 2) : excerpt(text));
+  print(result.isError ? JSON.stringify(JSON.parse(text), null, 2) : excerpt(text));
   return { ...result, text };
 }
 
-/** Counts the tokens of all servers' definitions for a client that loads them itself. */
-async function countDirect(folder: string): Promise<number> {
+/** Counts the tokens of the servers' tool definitions, as a client without the gateway loads them. */
+async function countWithoutGateway(folder: string): Promise<number> {
   const text = await Deno.readTextFile(join(ROOT, "config", ".mcp.json"));
   const { mcpServers } = parse(text, [], { allowTrailingComma: true });
   const counts = await Promise.all(
@@ -86,7 +88,7 @@ async function countDirect(folder: string): Promise<number> {
       const client = new Client({ name: "demo", version: "1.0.0" });
       await client.connect(new StdioClientTransport({ ...entry, args, stderr: "ignore" }));
       try {
-        return count((await client.listTools()).tools);
+        return countTokens((await client.listTools()).tools);
       } finally {
         await client.close();
       }
@@ -95,51 +97,54 @@ async function countDirect(folder: string): Promise<number> {
   return counts.reduce((sum, tokens) => sum + tokens, 0);
 }
 
-function count(value: unknown): number {
+function countTokens(value: unknown): number {
   return encode(typeof value === "string" ? value : JSON.stringify(value)).length;
 }
 
-/** @returns The tokens that finding and choosing the tools took. */
-async function play(client: Client): Promise<number> {
+/** Calls the gateway step by step. Returns the tokens that finding the tools took. */
+async function runSteps(client: Client): Promise<number> {
   const { tools } = await client.listTools();
-  const tokens = count(tools);
-  say(`> tools/list\n${tools.map((tool) => tool.name).join(", ")}: ${tokens} tokens`);
+  const tokens = countTokens(tools);
+  print(`> tools/list\n${tools.map((tool) => tool.name).join(", ")}: ${tokens} tokens`);
   assert.equal(tools.length, 3, "the gateway shows three tools");
   assert.ok(tokens <= 400, "the three tools cost at most 400 tokens");
 
-  const servers = await call(client, "list_servers", {});
+  const servers = await callTool(client, "list_servers", {});
   const names = JSON.parse(servers.text).map((server: { name: string }) => server.name);
   assert.deepEqual(names, ["everything", "files"]);
 
-  const found = await call(client, "get_server_tools", { server: "files", detail: "signatures" });
+  const found = await callTool(client, "get_server_tools", {
+    server: "files",
+    detail: "signatures",
+  });
   const { total_available, tools: signatures } = JSON.parse(found.text);
-  say(`${total_available} tools that this agent may call, for example:`);
-  for (const tool of signatures.slice(0, 3)) say(`  ${tool.signature}`);
+  print(`${total_available} tools that this agent may call, for example:`);
+  for (const tool of signatures.slice(0, 3)) print(`  ${tool.signature}`);
   const shown = signatures.map((tool: { name: string }) => tool.name);
   assert.ok(shown.includes("read_text_file"), "the rules leave some tools in");
   assert.ok(!shown.includes("write_file"), "the rules leave some tools out");
 
-  const read = await call(client, "execute_tool", {
+  const read = await callTool(client, "execute_tool", {
     server: "files",
     tool: "read_text_file",
     args: { path: "hello.txt" },
   });
   assert.match(read.text, /Hello from a real server/);
 
-  const echo = await call(client, "execute_tool", {
+  const echo = await callTool(client, "execute_tool", {
     server: "everything",
     tool: "echo",
     args: { message: "Hello through the gateway" },
   });
   assert.match(echo.text, /Hello through the gateway/);
 
-  const refused = await call(client, "execute_tool", {
+  const refused = await callTool(client, "execute_tool", {
     server: "files",
     tool: "write_file",
     args: { path: "hello.txt", content: "changed" },
   });
   const asked = [{ server: "files", detail: "signatures" }];
-  const spent = tokens + count(servers.text) + count(found.text) + count(asked);
+  const spent = tokens + countTokens(servers.text) + countTokens(found.text) + countTokens(asked);
   const { error } = JSON.parse(refused.text);
   assert.equal(refused.isError, true);
   assert.equal(error.code, "DENIED_BY_POLICY");
@@ -147,13 +152,13 @@ async function play(client: Client): Promise<number> {
   return spent;
 }
 
-async function showAudit(path: string): Promise<void> {
+async function printAudit(path: string): Promise<void> {
   const lines = (await Deno.readTextFile(path)).trimEnd().split("\n");
-  say("\nThe audit log:");
+  print("\nThe audit log:");
   for (const line of lines) {
     const { agent_id, operation, decision, server, tool, rule, latency_ms } = JSON.parse(line);
     const what = [operation, server, tool].filter((part) => part !== undefined).join(" ");
-    say(
+    print(
       `  ${decision} ${agent_id}: ${what}${rule === undefined ? "" : ` by ${rule}`}, ${
         latency_ms.toFixed(1)
       } ms`,
@@ -163,28 +168,28 @@ async function showAudit(path: string): Promise<void> {
   assert.deepEqual(decisions, ["ALLOW", "ALLOW", "ALLOW", "ALLOW", "DENY"]);
 }
 
-const folder = await makeFolder();
+const folder = await createFolder();
 try {
-  say("Starting the gateway, which starts its servers from npm …\n");
+  print("Starting the gateway, which starts its servers from npm …\n");
   const client = await connect(folder);
   let spent: number;
   try {
-    spent = await play(client);
+    spent = await runSteps(client);
   } finally {
     await client.close();
   }
-  const direct = await countDirect(folder);
-  say("\nTokens of the agent's context used by tools, counted with a real tokenizer:");
-  say(
+  const direct = await countWithoutGateway(folder);
+  print("\nTokens of the agent's context used by tools, counted with a real tokenizer:");
+  print(
     `  without the gateway, all definitions of both servers: ${direct.toLocaleString("en")} tokens`,
   );
-  say(
+  print(
     `  with it, its three tools and the lookups of this run: ${spent.toLocaleString("en")} tokens`,
   );
-  say(`  saved: ${Math.round((1 - spent / direct) * 100)} %; more servers save more`);
+  print(`  saved: ${Math.round((1 - spent / direct) * 100)} %; more servers save more`);
   assert.ok(spent < direct, "the gateway saves tokens");
-  await showAudit(join(folder, "audit.jsonl"));
-  say("\nEvery step succeeded.");
+  await printAudit(join(folder, "audit.jsonl"));
+  print("\nEvery step succeeded.");
 } finally {
   await Deno.remove(folder, { recursive: true });
 }

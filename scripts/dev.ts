@@ -1,8 +1,8 @@
 /**
  * Serves from source and restarts the gateway whenever a source file changes, while the client stays
- * connected: the new gateway gets the client's handshake, and pending requests are answered with an
- * error. `deno run --watch` loses messages that the client sends during a restart, and keeps running
- * when the client has disconnected.
+ * connected: the handshake is repeated for the new gateway, and pending requests are answered with an
+ * error. This is not `deno run --watch`, which loses messages during a restart and keeps running when the
+ * client has disconnected.
  */
 
 import { join } from "node:path";
@@ -12,51 +12,51 @@ import { permissionFlags } from "./permissions.ts";
 
 const SOURCE = fileURLToPath(new URL("../src/", import.meta.url));
 
-/** Delay of a restart, because editors write a file in several steps. */
+/** Delay of a restart in milliseconds, because editors write a file in several steps. */
 const DEBOUNCE_MS = 200;
 
-/** Maximum time for a gateway to end its servers, in milliseconds. */
+/** Time after which a gateway that is to end is killed, in milliseconds. */
 const END_MS = 4000;
 
-/** One run of the gateway. */
-interface Run {
+/** A process of the gateway, and the messages to and from it. */
+interface GatewayProcess {
   readonly channel: LineChannel;
   readonly child: Deno.ChildProcess;
 }
 
-/** Relays messages between the client and the current run of the gateway. */
+/** Relays messages between the client and the current gateway process. */
 class Relay {
   readonly #client = new LineChannel(Deno.stdin.readable, Deno.stdout.writable);
   readonly #args: readonly string[];
-  // The client's handshake, which is repeated for a new run.
+  // The two messages of the client's handshake, which are repeated for a new process.
   #initialize: string | undefined;
   #initialized: string | undefined;
   // Ids of the client's pending requests, as JSON text.
   readonly #pending = new Set<string>();
-  #run: Run;
+  #current: GatewayProcess;
 
   constructor(args: readonly string[]) {
     this.#args = args;
-    this.#run = this.#start();
+    this.#current = this.#start();
   }
 
   /** Relays until the client has disconnected and the gateway has ended. */
   async serve(): Promise<void> {
-    const { promise: gone, resolve } = Promise.withResolvers<void>();
+    const { promise: disconnected, resolve } = Promise.withResolvers<void>();
     this.#client.open({
-      message: (text) => this.#fromClient(text),
+      message: (text) => this.#handleClientMessage(text),
       dropped: () => {},
       closed: () => resolve(),
     });
-    await gone;
-    await end(this.#run);
+    await disconnected;
+    await end(this.#current);
   }
 
   /** Restarts the gateway. */
   async restart(): Promise<void> {
-    const last = this.#run;
-    this.#run = this.#start();
-    await end(last);
+    const previous = this.#current;
+    this.#current = this.#start();
+    await end(previous);
     for (const id of this.#pending) {
       const error = { code: -32603, message: "The gateway was restarted; repeat the request" };
       this.#client.send(`{"jsonrpc":"2.0","id":${id},"error":${JSON.stringify(error)}}`);
@@ -64,7 +64,7 @@ class Relay {
     this.#pending.clear();
   }
 
-  #start(): Run {
+  #start(): GatewayProcess {
     const child = new Deno.Command(Deno.execPath(), {
       args: ["run", ...permissionFlags("start"), join(SOURCE, "main.ts"), ...this.#args],
       stdin: "piped",
@@ -72,39 +72,41 @@ class Relay {
       stderr: "inherit",
     }).spawn();
     const channel = new LineChannel(child.stdout, child.stdin);
-    const run = { channel, child };
+    const started = { channel, child };
     channel.open({
       message: (text) => {
-        const answers = textAt(text, "method") === undefined ? textAt(text, "id") : undefined;
-        // Drop the answer to a repeated handshake, and late messages of the last run.
-        const isWanted = answers === undefined ? this.#run === run : this.#pending.delete(answers);
-        if (isWanted) this.#client.send(text);
+        const answeredId = textAt(text, "method") === undefined ? textAt(text, "id") : undefined;
+        // Answers to a repeated handshake and late messages of the previous process are dropped.
+        const isForwarded = answeredId === undefined
+          ? this.#current === started
+          : this.#pending.delete(answeredId);
+        if (isForwarded) this.#client.send(text);
       },
       dropped: () => {},
       closed: () => {},
     });
     if (this.#initialize !== undefined) channel.send(this.#initialize);
     if (this.#initialized !== undefined) channel.send(this.#initialized);
-    return run;
+    return started;
   }
 
-  #fromClient(text: string): void {
+  #handleClientMessage(text: string): void {
     try {
       JSON.parse(text);
     } catch {
-      return this.#run.channel.send(text);
+      return this.#current.channel.send(text);
     }
     const method = textAt(text, "method");
     const id = textAt(text, "id");
     if (method === '"initialize"') this.#initialize = text;
     if (method === '"notifications/initialized"') this.#initialized = text;
     if (method !== undefined && id !== undefined) this.#pending.add(id);
-    this.#run.channel.send(text);
+    this.#current.channel.send(text);
   }
 }
 
 /** Closes a gateway's input, as a client does, and waits for its end. */
-async function end({ channel, child }: Run): Promise<void> {
+async function end({ channel, child }: GatewayProcess): Promise<void> {
   const timer = setTimeout(() => child.kill("SIGKILL"), END_MS);
   await channel.endWriting();
   await child.status;

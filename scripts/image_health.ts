@@ -1,6 +1,6 @@
 /**
- * The health check of the container image: asks the gateway in the same container whether it is
- * healthy, and exits with 1 if not. Reads the gateway's own variables.
+ * The health check of the container image: requests `/health` of the gateway in the same container, and
+ * exits with 1 unless that succeeds. The gateway's own variables contain the address.
  *
  * @module
  */
@@ -16,8 +16,10 @@ const ANSWER_MS = 4000;
 export function healthUrl(read: (name: string) => string | undefined): string {
   const host = read("GATEWAY_HOST") || "127.0.0.1";
   // A gateway that listens on all addresses is reachable on loopback.
-  const own = { "0.0.0.0": "127.0.0.1", "::": "[::1]", "[::]": "[::1]" }[host] ?? host;
-  const address = own.includes(":") && !own.startsWith("[") ? `[${own}]` : own;
+  const reachable = { "0.0.0.0": "127.0.0.1", "::": "[::1]", "[::]": "[::1]" }[host] ?? host;
+  const address = reachable.includes(":") && !reachable.startsWith("[")
+    ? `[${reachable}]`
+    : reachable;
   const scheme = read("GATEWAY_TLS_CERT") ? "https" : "http";
   return `${scheme}://${address}:${read("GATEWAY_PORT") || "8080"}/health`;
 }

@@ -8,12 +8,12 @@
 
 import { resolve } from "node:path";
 import config from "../deno.json" with { type: "json" };
-import { runTask, say } from "./compile.ts";
+import { print, runTask } from "./compile.ts";
 import { buildPackage, PACKAGE_FOLDER } from "./npm.ts";
 
 const NPM = Deno.build.os === "windows" ? "npm.cmd" : "npm";
 
-/** Advice for the case that npm cannot install. */
+/** Advice if npm cannot install the package. */
 const ALTERNATIVES = "npm cannot write into its global folder, or is not installed (see above). " +
   "Choose another folder, whose `bin` is on your PATH:\n" +
   "  deno task install --prefix ~/.local\n" +
@@ -27,7 +27,7 @@ const ALTERNATIVES = "npm cannot write into its global folder, or is not install
  * @throws {Error} npm is not installed, or fails.
  */
 export async function installPackage(folder: string, more: readonly string[]): Promise<void> {
-  // From a tarball: npm would only create a link to a folder, which then could not be removed.
+  // npm installs a tarball as a copy, but a folder only as a link to it.
   await runNpm(["pack", "--silent", "--pack-destination", ".."], { folder, quiet: true });
   const tarball = resolve(folder, "..", `agent-mcp-gateway-${config.version}.tgz`);
   const quiet = ["--no-audit", "--no-fund", "--ignore-scripts"];
@@ -57,6 +57,6 @@ if (import.meta.main) {
   await runTask(async () => {
     await buildPackage();
     await installPackage(PACKAGE_FOLDER, Deno.args);
-    say("Installed the command agent-mcp-gateway. Next: agent-mcp-gateway init");
+    print("Installed the command agent-mcp-gateway. Next: agent-mcp-gateway init");
   });
 }

@@ -1,7 +1,7 @@
 /**
- * Links the chunks of a bundle into one file, which bundlers cannot do with a program that is split.
+ * Links the chunks of a split program into one file, which bundlers cannot do.
  *
- * Each chunk, an ES module, becomes a function that fills its exports:
+ * Each chunk is an ES module and becomes a function that fills an `exports` object:
  *
  * ```js
  * import { a as b } from "./chunk-X.js";      const {a:b}=require("./chunk-X.js");
@@ -10,12 +10,12 @@
  * export { c as d };                          Object.assign(exports,{d:c});
  * ```
  *
- * An export has its value at the end of the load of its chunk. That is the final value: chunks have no
- * circular imports, and exported variables are not assigned later.
+ * Exports are set when a chunk has been loaded. These are their final values: chunks have no circular
+ * imports, and exported variables are not assigned later.
  *
- * A chunk that a start does not load is written as a comment, which neither Deno nor V8 parses, and is
- * compiled when it is first loaded. This saves 3 of 61 ms of each start, and 64 of 141 ms where Deno
- * has no cached code: at the first start, and on a file system that is read-only.
+ * A chunk that is not loaded at start is written as a comment, which neither Deno nor V8 parses, and is
+ * compiled when it is first loaded. This saves 3 of 61 ms of each start, and 64 of 141 ms if Deno has no
+ * cached code: at the first start, and on a read-only file system.
  *
  * @module
  */
@@ -23,14 +23,14 @@
 import { basename, extname } from "node:path";
 import { type Import, init, parse } from "es-module-lexer";
 
-/** The modules that are not in a bundle. */
+/** Options of `linkChunks`. */
 export interface LinkOptions {
   /** The main file; its chunk has the same name with the extension `.js`. */
   readonly entry: string;
-  /** Modules that are left out; only `import()` names them. */
-  readonly leftOut: readonly string[];
+  /** Modules that the bundle does not contain; only `import()` may name them. */
+  readonly excluded: readonly string[];
   /** Modules that are replaced by an empty one; a name that ends in `*` is a prefix. */
-  readonly empty: readonly string[];
+  readonly stubbed: readonly string[];
 }
 
 /** A chunk as the body of a function. */
@@ -52,16 +52,16 @@ const REQUIRE = "const loaded=new Map();const require=(name)=>{let exports=loade
   "try{load(exports,require)}catch(error){loaded.delete(name);throw error}}return exports};" +
   "require.load=async(name)=>require(name);\n";
 
-/** Stands for the end of a comment in a chunk that is itself a comment. */
+/** Replaces the end of a comment inside a chunk that is written as a comment. */
 const COMMENT_END = "*\x01/";
 
-/** Compiles a chunk from the comment in a function, which is a part of the function's text. */
+/** Compiles a chunk that is a comment in a function, from the text of that function. */
 const COMPILE = `const compile=(name)=>texts[name]&&new Function("exports","require",` +
   `texts[name].toString().slice(7,-3).replaceAll(${JSON.stringify(COMMENT_END)},"*/")` +
   `+"\\n//# sourceURL="+name);\n`;
 
 /** The bundler's own `require`, for packages in CommonJS form. */
-const OWN_REQUIRE = "__deno_internal_createRequire(import.meta.url)";
+const BUNDLER_REQUIRE = "__deno_internal_createRequire(import.meta.url)";
 
 /**
  * Links chunks.
@@ -74,9 +74,9 @@ export async function linkChunks(
   options: LinkOptions,
 ): Promise<LinkedChunk[]> {
   await init();
-  const ownRequire = findOwnRequire(chunks);
+  const bundlerRequire = findBundlerRequire(chunks);
   return [...chunks].map(([name, text]) => {
-    const linked = escapeNonAscii(linkChunk(text, { chunks, options, ownRequire }));
+    const linked = escapeNonAscii(linkChunk(text, { chunks, options, bundlerRequire }));
     checkSyntax(linked, options.entry);
     return { name, text: linked };
   });
@@ -88,31 +88,33 @@ export function writeProgram(chunks: readonly LinkedChunk[], entry: string): str
   const texts: string[] = [];
   for (const { name, text, compiled } of chunks) {
     const key = JSON.stringify(name);
-    const whole = `${FUNCTION_HEAD}${text}\n}`;
+    const chunkFunction = `${FUNCTION_HEAD}${text}\n}`;
     if (compiled === "when loaded") {
       texts.push(`${key}:()=>{/*${text.replaceAll("*/", COMMENT_END)}*/}`);
-    } else functions.push(`${key}:${compiled === "with the file" ? `(${whole})` : whole}`);
+    } else {functions.push(
+        `${key}:${compiled === "with the file" ? `(${chunkFunction})` : chunkFunction}`,
+      );}
   }
-  const first = JSON.stringify(`./${basename(entry, extname(entry))}.js`);
+  const mainName = JSON.stringify(`./${basename(entry, extname(entry))}.js`);
   return `const chunks={${functions.join(",\n")}};\nconst texts={${texts.join(",\n")}};\n` +
-    `${COMPILE}${REQUIRE}require(${first});\n`;
+    `${COMPILE}${REQUIRE}require(${mainName});\n`;
 }
 
-interface Context {
+interface LinkContext {
   readonly chunks: ReadonlyMap<string, string>;
   readonly options: LinkOptions;
-  readonly ownRequire: OwnRequire | undefined;
+  readonly bundlerRequire: BundlerRequire | undefined;
 }
 
-/** The export of the bundler's own `require`. */
-interface OwnRequire {
+/** The chunk that exports the bundler's own `require`, and the name of the export. */
+interface BundlerRequire {
   readonly chunk: string;
   readonly name: string;
 }
 
-function findOwnRequire(chunks: ReadonlyMap<string, string>): OwnRequire | undefined {
+function findBundlerRequire(chunks: ReadonlyMap<string, string>): BundlerRequire | undefined {
   for (const [chunk, text] of chunks) {
-    const local = localRequire(text);
+    const local = findLocalRequire(text);
     const [, exports] = parse(text);
     for (const one of exports) {
       if (one.type === "direct" && one.localName === local) return { chunk, name: one.name };
@@ -122,20 +124,20 @@ function findOwnRequire(chunks: ReadonlyMap<string, string>): OwnRequire | undef
 }
 
 /** Returns the name of the bundler's own `require` in the chunk that creates it. */
-function localRequire(text: string): string | undefined {
-  const [before] = text.split(`=${OWN_REQUIRE}`, 1);
+function findLocalRequire(text: string): string | undefined {
+  const [before] = text.split(`=${BUNDLER_REQUIRE}`, 1);
   return before === text ? undefined : /[\w$]+$/.exec(before ?? "")?.[0];
 }
 
-function linkChunk(text: string, context: Context): string {
+function linkChunk(text: string, context: LinkContext): string {
   const [imports, exports] = parse(text);
   const edits = imports.flatMap((one) => linkImport(one, text, context));
   for (const start of new Set(exports.map(({ exportStart }) => exportStart))) {
     edits.push(linkExport(text, start));
   }
-  const aliases = imports.flatMap((one) => requireAliases(one, text, context));
+  const aliases = imports.flatMap((one) => findRequireAliases(one, text, context));
   return linkRequires(applyEdits(text, edits), aliases, context.options)
-    .replace(OWN_REQUIRE, "require");
+    .replace(BUNDLER_REQUIRE, "require");
 }
 
 interface Edit {
@@ -154,40 +156,44 @@ function applyEdits(text: string, edits: readonly Edit[]): string {
   return edited + text.slice(at);
 }
 
-function linkImport(one: Import, text: string, { chunks, options }: Context): Edit[] {
+function linkImport(one: Import, text: string, { chunks, options }: LinkContext): Edit[] {
   const { importStart: start, importEnd: end } = one;
   const found = text.slice(start, end);
   if (one.type === "import-meta") {
-    if (text.startsWith(OWN_REQUIRE, start - OWN_REQUIRE.indexOf("import.meta"))) return [];
-    // It works from source, but would name another file in the bundle.
+    if (text.startsWith(BUNDLER_REQUIRE, start - BUNDLER_REQUIRE.indexOf("import.meta"))) return [];
+    // In the bundle, import.meta would describe another file than in the source.
     throw new Error(`Cannot bundle ${options.entry}: it uses import.meta`);
   }
   const name = one.specifier;
   if (one.type === "dynamic") {
-    if (name?.startsWith("node:") || options.leftOut.includes(name ?? "")) return [];
-    if (name === undefined || !chunks.has(name)) throw notFound(found, options);
+    if (name?.startsWith("node:") || options.excluded.includes(name ?? "")) return [];
+    if (name === undefined || !chunks.has(name)) throw missingModuleError(found, options);
     return [{ start, end, text: `require.load("${name}")` }];
   }
   if (name === "node:module" && found.includes("__deno_internal")) {
     return [{ start, end, text: "" }];
   }
-  const value = isEmpty(name ?? "", options) ? "({})" : `require("${name}")`;
+  const value = isStubbed(name ?? "", options) ? "({})" : `require("${name}")`;
   if (value !== "({})" && !name?.startsWith("node:") && !chunks.has(name ?? "")) {
-    throw notFound(found, options);
+    throw missingModuleError(found, options);
   }
   const [, names] = /^import\s*(.*?)\s*(?:from\s*)?["'][^"']*["']$/s.exec(found) ?? [];
-  return [{ start, end, text: names === "" ? value : `const ${bindings(names ?? "")}=${value}` }];
+  return [{
+    start,
+    end,
+    text: names === "" ? value : `const ${toBindingPattern(names ?? "")}=${value}`,
+  }];
 }
 
-/** Turns the names of an import into a binding pattern. A default import is of a built-in module. */
-function bindings(names: string): string {
+/** Turns the names of an import into a binding pattern, such as `{a:b}`. */
+function toBindingPattern(names: string): string {
   return names.replace(/^\*\s*as\s+/, "").replaceAll(/\s+as\s+/g, ":");
 }
 
 function linkExport(text: string, start: number): Edit {
   const [list, names = ""] = /^export\s*\{([^}]*)\}/.exec(text.slice(start)) ?? [];
   if (list === undefined) {
-    // A package in CommonJS form: its members are also named exports, as in Deno.
+    // A package in CommonJS form: as in Deno, its members are also named exports.
     const end = text.indexOf(";", start);
     const value = text.slice(start + "export default ".length, end);
     return { start, end, text: `Object.assign(exports,exports.default=${value})` };
@@ -201,42 +207,45 @@ function linkExport(text: string, start: number): Edit {
 }
 
 /** Returns the name of the bundler's own `require` in a chunk that imports it. */
-function requireAliases(one: Import, text: string, { ownRequire }: Context): string[] {
-  if (one.type !== "static" || one.specifier !== ownRequire?.chunk) return [];
+function findRequireAliases(one: Import, text: string, { bundlerRequire }: LinkContext): string[] {
+  if (one.type !== "static" || one.specifier !== bundlerRequire?.chunk) return [];
   const names = text.slice(one.importStart, one.importEnd).replaceAll("$", "\\$");
-  const [, alias] = new RegExp(`[{,]\\s*${ownRequire.name} as ([\\w$\\\\]+)`).exec(names) ?? [];
+  const [, alias] = new RegExp(`[{,]\\s*${bundlerRequire.name} as ([\\w$\\\\]+)`).exec(names) ?? [];
   return alias === undefined ? [] : [alias];
 }
 
 /**
- * Checks that a package in CommonJS form requires only built-in modules, which `require` finds.
+ * Replaces calls of the bundler's `require` for stubbed modules, and checks that all others are for
+ * built-in modules.
  *
  * @throws {Error} A package requires a module that is not in the bundle.
  */
 function linkRequires(text: string, aliases: readonly string[], options: LinkOptions): string {
-  const local = localRequire(text)?.replaceAll("$", "\\$");
+  const local = findLocalRequire(text)?.replaceAll("$", "\\$");
   const names = [...aliases, ...local === undefined ? [] : [local]];
   if (names.length === 0) return text;
   return text.replaceAll(
     new RegExp(`(?<![\\w$.])(?:${names.join("|")})\\(("[^"]*"|[^)]*)\\)`, "g"),
     (found, argument) => {
       const name = /^"([^"]*)"$/.exec(argument)?.[1];
-      if (name !== undefined && isEmpty(name, options)) return "({})";
+      if (name !== undefined && isStubbed(name, options)) return "({})";
       if (name?.startsWith("node:")) return found;
-      throw notFound(`require(${argument})`, options);
+      throw missingModuleError(`require(${argument})`, options);
     },
   );
 }
 
-function notFound(found: string, { entry }: LinkOptions): Error {
+function missingModuleError(found: string, { entry }: LinkOptions): Error {
   return new Error(
     `Cannot bundle ${entry}: ${found} would find no module on a user's machine. ` +
-      "Name the package in the imports of deno.json, or in EMPTY or LEFT_OUT of scripts/bundle.ts.",
+      "Name the package in the imports of deno.json, or in STUBBED or EXCLUDED of scripts/bundle.ts.",
   );
 }
 
-function isEmpty(name: string, { empty }: LinkOptions): boolean {
-  return empty.some((one) => one.endsWith("*") ? name.startsWith(one.slice(0, -1)) : name === one);
+function isStubbed(name: string, { stubbed }: LinkOptions): boolean {
+  return stubbed.some((one) =>
+    one.endsWith("*") ? name.startsWith(one.slice(0, -1)) : name === one
+  );
 }
 
 function checkSyntax(text: string, entry: string): void {
@@ -244,15 +253,15 @@ function checkSyntax(text: string, entry: string): void {
     // This compiles the text but does not run it.
     new Function("exports", "require", text);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new Error(`Cannot bundle ${entry}, as with a top-level await: ${why}`);
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`Cannot bundle ${entry}, as with a top-level await: ${reason}`);
   }
 }
 
 /**
- * Keeps the bundle ASCII. With a single other character, V8 stores the text with two bytes per
- * character, which costs 8 ms and 2 MB at each start. The bundler leaves such characters in regular
- * expressions.
+ * Escapes characters outside ASCII, which the bundler leaves in regular expressions. If a text has only
+ * one such character, V8 stores all of it with two bytes per character, which costs 8 ms and 2 MB at each
+ * start.
  */
 function escapeNonAscii(text: string): string {
   return text.replaceAll(

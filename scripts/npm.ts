@@ -9,7 +9,7 @@
 import config from "../deno.json" with { type: "json" };
 import { listSettings } from "../src/config/mod.ts";
 import { bundleGateway } from "./bundle.ts";
-import { runTask, say } from "./compile.ts";
+import { print, runTask } from "./compile.ts";
 import { permissionFlags } from "./permissions.ts";
 
 /** The folder in which the package is built. */
@@ -17,7 +17,7 @@ export const PACKAGE_FOLDER = "dist/npm";
 const NAME = "agent-mcp-gateway";
 const DESCRIPTION = "One MCP server in front of all of yours, with rules for each agent";
 
-/** The pages beside README that it links to. npm adds README and LICENSE by itself. */
+/** The pages that README links to. npm adds README and LICENSE itself. */
 const PAGES = ["CONTRIBUTING.md", "SECURITY.md"];
 
 /** The folders that README and the other pages link to. */
@@ -52,7 +52,7 @@ export function packageJson(repository?: string): Record<string, unknown> {
     keywords: ["mcp", "mcp-server", "gateway", "proxy", "agents"],
     license: config.license,
     ...(repository === undefined ? {} : {
-      // The registry verifies by this that the package and its entry belong together.
+      // The registry uses this to verify that the package and its entry belong together.
       mcpName: registryName(repository),
       repository: { type: "git", url: `git+https://github.com/${repository}.git` },
     }),
@@ -60,7 +60,7 @@ export function packageJson(repository?: string): Record<string, unknown> {
     bin: { [NAME]: "launcher.cjs" },
     files: ["launcher.cjs", `${NAME}.js`, ...PAGES, ...PAGE_FOLDERS],
     engines: { node: ">=18" },
-    // The version that it was bundled with and tested on. npm installs the one for its platform.
+    // The version that the bundle was built and tested with. npm installs the package for its platform.
     optionalDependencies: Object.fromEntries(
       DENO_SYSTEMS.map((system) => [`@deno/${system}`, Deno.version.deno]),
     ),
@@ -128,15 +128,15 @@ if (import.meta.main) {
   await runTask(async () => {
     const repository = Deno.env.get("GITHUB_REPOSITORY") || undefined;
     await buildPackage(repository);
-    say(`Wrote ${PACKAGE_FOLDER}`);
+    print(`Wrote ${PACKAGE_FOLDER}`);
     if (repository === undefined) {
-      say(
+      print(
         "The package is complete. For the MCP registry's dist/server.json as well, set " +
           "GITHUB_REPOSITORY to the repository's owner/name.",
       );
     } else {
       await Deno.writeTextFile("dist/server.json", toText(serverJson(repository)));
-      say("Wrote dist/server.json");
+      print("Wrote dist/server.json");
     }
   });
 }

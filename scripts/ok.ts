@@ -1,7 +1,7 @@
 /**
- * Runs all checks of the clone in the current folder: format, lint, types, documentation, tests. This
- * is the program behind `deno task ok` and `deno task test`. With the paths of test files or folders
- * as arguments, it runs only these tests.
+ * Runs all checks of the clone in the current folder: format, lint, types, documentation, tests. The
+ * tasks `ok` and `test` run this program. With the paths of test files or folders as arguments, it runs
+ * only these tests.
  *
  * @module
  */
@@ -18,13 +18,13 @@ const STEPS: readonly Step[] = [
   { name: "check", run: () => runDeno("check", "--quiet") },
   { name: "doc", run: checkDocumentation },
   { name: "servers", run: installServers },
-  { name: "shipped", run: makeForms },
+  { name: "shipped", run: buildForms },
   { name: "test", run: runTests },
   { name: "requirements", run: compareRequirements },
 ];
 
-/** The folder for the program in the forms that users get, for the end-to-end tests. */
-const SHIPPED = Deno.makeTempDirSync({ prefix: "agent-mcp-gateway-" });
+/** The folder in which the end-to-end tests find the program in the forms that users get. */
+const SHIPPED_FOLDER = Deno.makeTempDirSync({ prefix: "agent-mcp-gateway-" });
 
 async function checkDocumentation(): Promise<boolean> {
   const modules = [...findModules("src")].sort();
@@ -35,7 +35,7 @@ function* findModules(folder: string): Generator<string> {
   for (const entry of Deno.readDirSync(folder)) {
     const path = `${folder}/${entry.name}`;
     if (entry.isDirectory) yield* findModules(path);
-    // The files directly in src/ are the leaves, which have no folder and so no mod.ts.
+    // A file directly in src/ is a module of its own.
     else if (entry.name === "mod.ts" || folder === "src") yield path;
   }
 }
@@ -45,32 +45,38 @@ async function installServers(): Promise<boolean> {
   return true;
 }
 
-/** Builds the forms in advance, so that no test waits for them. A test reports a failed build. */
-async function makeForms(): Promise<boolean> {
-  if (!isThere("tests/e2e")) return true;
+/** Builds the program's forms in advance, so that no test waits for a build. Tests report a failed build. */
+async function buildForms(): Promise<boolean> {
+  if (!exists("tests/e2e")) return true;
   const args = ["eval", 'await import("./tests/e2e/every_command.ts")'];
   const child = new Deno.Command(Deno.execPath(), { args, env: childEnvironment(), stdin: "null" });
   return (await child.spawn().status).success;
 }
 
-/** Folders whose files take longest; they are started first, so that none is left at the end. */
-const SLOW = ["tests/e2e", "tests/conformance", "tests/contract", "tests/docs", "tests/scripts"];
+/** Folders whose files take longest. They run first, so that no long file runs alone at the end. */
+const SLOW_FOLDERS = [
+  "tests/e2e",
+  "tests/conformance",
+  "tests/contract",
+  "tests/docs",
+  "tests/scripts",
+];
 
 /** The reports of the test files that ran. */
 const reports: FileReport[] = [];
 
-/** The long suites, which have their own task, and the programs that tests run. */
-const NOT_HERE = ["tests/soak", "tests/servers", "tests/fixtures"];
+/** Folders without tests for this run: long suites, which have their own task, and programs for tests. */
+const SKIPPED_FOLDERS = ["tests/soak", "tests/servers", "tests/fixtures"];
 
 /**
- * Runs every test file in its own process. The number of parallel processes is one more than that of
- * processors, because many tests wait for other processes. Prints the output of each file as a whole,
- * and finally the files that took longest; `dist/tests.xml` has the time of every file and test.
+ * Runs every test file in its own process. There is one more process than processors, because many tests
+ * wait for other processes. Prints the output of each file as a whole, and then the files that took
+ * longest; `dist/tests.xml` has the time of every file and test.
  */
 async function runTests(): Promise<Count> {
   const rank = (path: string) => {
-    const index = SLOW.findIndex((folder) => path.startsWith(`${folder}/`));
-    return index < 0 ? SLOW.length : index;
+    const index = SLOW_FOLDERS.findIndex((folder) => path.startsWith(`${folder}/`));
+    return index < 0 ? SLOW_FOLDERS.length : index;
   };
   const files = [...findTests("tests")].sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
   const total = { passed: 0, failed: 0 };
@@ -94,11 +100,11 @@ async function runTests(): Promise<Count> {
 }
 
 /**
- * A requirement counts only if a test of it ran and passed. Prints every ignored test, because what it
- * covers is not tested on this machine.
+ * Checks that every requirement has a test that ran and passed. Prints the ignored tests, whose
+ * requirements are not tested on this machine.
  */
 async function compareRequirements(): Promise<boolean> {
-  if (!isThere("tests/requirements.ts")) return true;
+  if (!exists("tests/requirements.ts")) return true;
   const { requirements, OPTIONAL } = await import(`file://${Deno.cwd()}/tests/requirements.ts`);
   const tests = reports.flatMap(({ xml }) => readTests(xml));
   for (const { name, outcome } of tests) if (outcome === "ignored") print(`NOT RUN: ${name}`);
@@ -109,7 +115,7 @@ async function compareRequirements(): Promise<boolean> {
 }
 
 function* findTests(folder: string): Generator<string> {
-  if (NOT_HERE.includes(folder) || !isThere(folder)) return;
+  if (SKIPPED_FOLDERS.includes(folder) || !exists(folder)) return;
   for (const entry of Deno.readDirSync(folder)) {
     const path = `${folder}/${entry.name}`;
     if (entry.isDirectory) yield* findTests(path);
@@ -118,7 +124,7 @@ function* findTests(folder: string): Generator<string> {
 }
 
 async function runTestFile(path: string): Promise<Count & { readonly xml: string }> {
-  const report = `${SHIPPED}/${path.replaceAll("/", "-")}.xml`;
+  const report = `${SHIPPED_FOLDER}/${path.replaceAll("/", "-")}.xml`;
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     // The types have already been checked.
     args: ["test", "--no-check", ...permissionFlags("soak"), `--junit-path=${report}`, path],
@@ -127,11 +133,11 @@ async function runTestFile(path: string): Promise<Count & { readonly xml: string
   }).output();
   writeAll(stdout);
   writeAll(stderr);
-  const xml = isThere(report) ? Deno.readTextFileSync(report) : "";
+  const xml = exists(report) ? Deno.readTextFileSync(report) : "";
   return { ...readTestSummary(new TextDecoder().decode(stdout), success), xml };
 }
 
-function isThere(path: string): boolean {
+function exists(path: string): boolean {
   try {
     Deno.statSync(path);
     return true;
@@ -153,8 +159,8 @@ async function runDeno(...args: string[]): Promise<boolean> {
 }
 
 function childEnvironment(): Record<string, string> {
-  const quiet = { DENO_NO_UPDATE_CHECK: "1", GATEWAY_SHIPPED: SHIPPED };
-  // The tests print to a pipe, but their output goes to the terminal.
+  const quiet = { DENO_NO_UPDATE_CHECK: "1", GATEWAY_SHIPPED: SHIPPED_FOLDER };
+  // The tests print to a pipe, but the terminal shows their output.
   return Deno.stdout.isTerminal() ? { ...quiet, FORCE_COLOR: "1" } : quiet;
 }
 
@@ -176,10 +182,10 @@ async function runOnly(paths: readonly string[]): Promise<boolean> {
 
 if (import.meta.main && Deno.args.length > 0) {
   const passed = await runOnly(Deno.args);
-  Deno.removeSync(SHIPPED, { recursive: true });
+  Deno.removeSync(SHIPPED_FOLDER, { recursive: true });
   Deno.exit(passed ? 0 : 1);
 } else if (import.meta.main) {
   const passed = await runSteps(STEPS, { print, now: () => performance.now() });
-  Deno.removeSync(SHIPPED, { recursive: true });
+  Deno.removeSync(SHIPPED_FOLDER, { recursive: true });
   Deno.exit(passed ? 0 : 1);
 }

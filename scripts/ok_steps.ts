@@ -1,4 +1,4 @@
-/** Runs the checks of `ok.ts` one after another and counts them. */
+/** Runs the checks of `ok.ts` one after another, and counts the tests that passed and failed. */
 
 import { stripVTControlCharacters } from "node:util";
 
@@ -11,7 +11,7 @@ export interface Count {
 /** One check. */
 export interface Step {
   readonly name: string;
-  /** Returns whether the check passed; a step that runs tests returns their number. */
+  /** Returns whether the check passed; a step that runs tests returns the counts. */
   run(): Promise<boolean | Count>;
 }
 
@@ -56,7 +56,7 @@ async function tryRun(run: Step["run"], { print }: StepOptions): Promise<boolean
   }
 }
 
-/** A check without tests counts as one failed test if it fails, and as none otherwise. */
+/** A check without tests counts as one failed test if it fails, and as no test if it passes. */
 function readCount(result: boolean | Count): Count {
   return typeof result === "boolean" ? { passed: 0, failed: result ? 0 : 1 } : result;
 }

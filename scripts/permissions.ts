@@ -1,5 +1,5 @@
 /**
- * Reads the permissions of the program, which the command of a task in `deno.json` defines.
+ * Reads the permissions of the gateway and of the tests from the commands of tasks in `deno.json`.
  *
  * @module
  */

@@ -6,7 +6,7 @@
  */
 
 import { bundleGateway } from "./bundle.ts";
-import { BUNDLE, compile, executableName, runTask, say } from "./compile.ts";
+import { BUNDLE, compile, executableName, print, runTask } from "./compile.ts";
 import { permissionFlags } from "./permissions.ts";
 
 /** The platforms of the executables. */
@@ -43,10 +43,10 @@ if (import.meta.main) {
     for (const target of TARGETS) {
       const output = `${folder}/${releaseName(target)}`;
       await compile({ output, target, permissions: permissionFlags() });
-      say(`Wrote ${output}`);
+      print(`Wrote ${output}`);
     }
     const sums = await checksums(folder, TARGETS.map(releaseName));
     await Deno.writeTextFile(`${folder}/SHA256SUMS`, sums);
-    say(`Wrote ${folder}/SHA256SUMS`);
+    print(`Wrote ${folder}/SHA256SUMS`);
   });
 }

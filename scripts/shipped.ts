@@ -34,7 +34,7 @@ const NAME = "agent-mcp-gateway";
  * @returns The command that starts the program.
  * @throws {Error} It cannot be built here; the message says what is missing.
  */
-export async function makeForm(form: Form, folder: string, bundle?: string): Promise<Words> {
+export async function buildForm(form: Form, folder: string, bundle?: string): Promise<Words> {
   await Deno.mkdir(folder, { recursive: true });
   if (form === "npm") return await installPackage(folder);
   if (form === "executable") return await compileExecutable(folder, bundle);
@@ -57,8 +57,8 @@ async function installPackage(folder: string): Promise<Words> {
 }
 
 /**
- * Compiles the bundle like `deno task compile`. In the project's own build environment, which cannot
- * download Deno's base runtime, it uses the tool that is there instead.
+ * Compiles the bundle like `deno task compile`. The project's own build environment cannot download
+ * Deno's base runtime, so there a tool of that environment compiles it.
  */
 async function compileExecutable(folder: string, bundle?: string): Promise<Words> {
   const output = join(folder, executableName(NAME));

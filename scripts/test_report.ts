@@ -13,7 +13,7 @@ export interface ReportedTest {
 /** The report of one test file. */
 export interface FileReport {
   readonly path: string;
-  /** Time of the whole process, with loading. */
+  /** Duration of the whole process, including the start. */
   readonly seconds: number;
   /** Output of `deno test --junit-path`; empty if there is none. */
   readonly xml: string;
@@ -22,21 +22,21 @@ export interface FileReport {
 /** Lists the tests and steps of the report of one file. */
 export function readTests(xml: string): ReportedTest[] {
   const cases = [...xml.matchAll(/<testcase name="([^"]*)"[^>]*>\s*(?:<(\w+))?/g)]
-    .map(([, name = "", child]) => ({ name: decode(name), child }));
+    .map(([, name = "", child]) => ({ name: decodeEntities(name), child }));
   const names = new Set(cases.map(({ name }) => name));
   return cases.map(({ name, child }) => ({
-    name: withoutTest(name, names),
+    name: stepName(name, names),
     outcome: child === "skipped" ? "ignored" : child === undefined ? "passed" : "failed",
   }));
 }
 
-function decode(text: string): string {
+function decodeEntities(text: string): string {
   const entities: Readonly<Record<string, string>> = { lt: "<", gt: ">", quot: '"', apos: "'" };
   return text.replace(/&(\w+);/g, (_, name) => entities[name] ?? "&");
 }
 
-/** The name of a step in a report is `TEST > STEP`; a name may contain ` > ` itself. */
-function withoutTest(name: string, names: ReadonlySet<string>): string {
+/** Removes the test from the name of a step, `TEST > STEP`. Both may contain ` > ` themselves. */
+function stepName(name: string, names: ReadonlySet<string>): string {
   for (let at = name.lastIndexOf(" > "); at > 0; at = name.lastIndexOf(" > ", at - 1)) {
     if (names.has(name.slice(0, at))) return name.slice(at + " > ".length);
   }

@@ -15,25 +15,25 @@ export type TestServer = "everything" | "filesystem" | "memory";
 const FOLDER = fileURLToPath(new URL("../tests/servers/", import.meta.url));
 
 /**
- * Installs the servers unless that was done for the current lock file. Several processes may call it
- * at once: the others wait for the first.
+ * Installs the servers, unless they have been installed from the current lock file. If several processes
+ * call it at once, one installs and the others wait.
  *
  * @param folder The folder with `package.json` and `package-lock.json`.
  * @throws {Error} npm cannot be started or fails.
  */
 export async function ensureServers(folder: string = FOLDER): Promise<void> {
-  const wanted = hashLock(folder);
-  if (readStamp(folder) === wanted) return;
+  const lockHash = hashLock(folder);
+  if (readStamp(folder) === lockHash) return;
 
-  // A lock of the operating system, which is released when its process ends.
+  // The operating system releases this lock if the process ends.
   using lock = await Deno.open(join(folder, ".install.lock"), { create: true, write: true });
   await lock.lock(true);
-  if (readStamp(folder) === wanted) return;
+  if (readStamp(folder) === lockHash) return;
 
   await installPackages(folder);
   // npm creates no folder if there are no packages.
   Deno.mkdirSync(join(folder, "node_modules"), { recursive: true });
-  Deno.writeTextFileSync(stampPath(folder), wanted);
+  Deno.writeTextFileSync(stampPath(folder), lockHash);
 }
 
 /**
@@ -52,7 +52,7 @@ export function serverEntry(server: TestServer): string {
 }
 
 async function installPackages(folder: string): Promise<void> {
-  // Pass on the whole environment: behind a proxy, npm needs its variables and certificates.
+  // npm gets the whole environment, because behind a proxy it needs the variables and certificates.
   const command = new Deno.Command(Deno.build.os === "windows" ? "npm.cmd" : "npm", {
     args: ["ci", "--ignore-scripts", "--no-audit", "--no-fund"],
     cwd: folder,
@@ -66,7 +66,7 @@ async function installPackages(folder: string): Promise<void> {
   if (!success) throw new Error(`Cannot install the test servers: npm ci ended with ${code}`);
 }
 
-/** The stamp is inside `node_modules`, so that it is deleted with it. */
+/** The path of the stamp: inside `node_modules`, so that it is deleted together with the servers. */
 function stampPath(folder: string): string {
   return join(folder, "node_modules", ".installed");
 }

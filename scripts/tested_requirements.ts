@@ -17,7 +17,7 @@ export function readIds(name: string): string[] {
  * Checks that each requirement has a test that ran and passed, and that each id in a test's name is a
  * requirement.
  *
- * @param optional Ids that need no test that passed, with the reason.
+ * @param optional Ids that may be untested on this machine, with the reason.
  * @returns The faults, one sentence each, and the optional ids without a test that passed.
  */
 export function checkRequirements(

@@ -9,7 +9,7 @@ import type { ProgramFunction } from "./early_functions.ts";
 import { listSettings } from "../src/config/mod.ts";
 import { permissionFlags } from "./permissions.ts";
 
-/** A run of a program. */
+/** A run of a program for a test. */
 export interface Trial {
   readonly args: readonly string[];
   /** The files in the working folder, by name. */
@@ -35,8 +35,8 @@ export const SERVE: Trial = {
 /** Maximum duration of a trial, in milliseconds. */
 const TRIAL_MS = 30_000;
 
-/** Variables that change how the gateway starts; an empty one counts as not set. */
-const OWN_VARIABLES = [
+/** Variables that change how the gateway starts. A trial sets them to "", which counts as not set. */
+const CLEARED_VARIABLES = [
   ...listSettings().map(({ variable }) => variable),
   ...["GATEWAY_DEPTH", "NO_COLOR", "FORCE_COLOR"],
 ];
@@ -46,21 +46,21 @@ export async function runTrial(
   text: string,
   folder: string,
   { args, input }: Trial,
-): Promise<{ said: string; functions: ProgramFunction[] }> {
+): Promise<{ stdout: string; functions: ProgramFunction[] }> {
   const [program, coverage] = [join(folder, "program.js"), join(folder, "coverage")];
   await Deno.writeTextFile(program, text);
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", ...permissionFlags(), "--no-config", `--coverage=${coverage}`, program, ...args],
     cwd: folder,
-    // The bundle must not depend on the environment in which it is built.
-    env: { ...Object.fromEntries(OWN_VARIABLES.map((name) => [name, ""])), OTEL_DENO: "false" },
+    // The bundle must not depend on the environment of its build.
+    env: { ...Object.fromEntries(CLEARED_VARIABLES.map((name) => [name, ""])), OTEL_DENO: "false" },
     signal: AbortSignal.timeout(TRIAL_MS),
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
   }).spawn();
   const writer = child.stdin.getWriter();
-  // A program that ends before it reads reports the reason itself.
+  // A failed write is ignored: a program that ends before it reads reports the reason on stderr.
   await writer.write(new TextEncoder().encode(input)).catch(() => {});
   await writer.close().catch(() => {});
   const { success, stdout, stderr } = await child.output();
@@ -68,7 +68,7 @@ export async function runTrial(
   const functions: ProgramFunction[] = [];
   for await (const { name } of Deno.readDir(coverage)) {
     const file: Coverage = JSON.parse(await Deno.readTextFile(join(coverage, name)));
-    // The first function is the file itself.
+    // The first function is the whole file.
     for (const { ranges: [range] } of file.functions.slice(1)) {
       if (range === undefined) continue;
       const { startOffset: start, endOffset: end, count } = range;
@@ -76,7 +76,7 @@ export async function runTrial(
     }
   }
   await Deno.remove(coverage, { recursive: true });
-  return { said: new TextDecoder().decode(stdout), functions };
+  return { stdout: new TextDecoder().decode(stdout), functions };
 }
 
 /** The output of `deno run --coverage` for a file. */

@@ -15,7 +15,7 @@ const WARM_UP_MS = 1_500;
 
 /** The times of many calls through another gateway. */
 export interface PeerLoad extends Load {
-  /** How the load differs from that of the other programs. */
+  /** The difference between this load and that of the other programs. */
   readonly remark?: string;
 }
 

@@ -17,7 +17,7 @@ export function summarize(values: readonly number[]): Summary {
 
 /** A figure of one program, as `dist/bench.json` lists it. */
 export interface Row {
-  /** What was measured, such as `100 B, 64 in flight: calls per second`. */
+  /** The measured quantity, such as `100 B, 64 in flight: calls per second`. */
   readonly figure: string;
   /** Name of the program, such as `bundle`. */
   readonly program: string;
@@ -27,7 +27,7 @@ export interface Row {
   readonly reference?: string;
   /** This median divided by that of `reference`. */
   readonly ratio?: number;
-  /** How this measurement differs from those of the other programs. */
+  /** The difference between this measurement and those of the other programs. */
   readonly remark?: string;
 }
 

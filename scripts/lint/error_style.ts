@@ -19,7 +19,7 @@ export const errorStyle: Deno.lint.Rule = {
 };
 
 function findFault(text: string): string | undefined {
-  // One word is a code, not a message.
+  // A text of one word is an error code.
   if (!text.includes(" ")) return undefined;
   if (/[^.]\.$/.test(text) && !/[.;?!]\s/.test(text)) {
     return "an error message of one sentence ends without a period";

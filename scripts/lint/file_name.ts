@@ -3,7 +3,7 @@
 import { repositoryPath } from "./layers.ts";
 
 /** Words that say nothing, and words that the glossary of docs/developing.md replaces. */
-const AVOIDED: ReadonlySet<string> = new Set([
+const AVOIDED_WORDS: ReadonlySet<string> = new Set([
   "util",
   "helper",
   "common",
@@ -26,7 +26,7 @@ export const fileName: Deno.lint.Rule = {
             context.report({ node, message: `${name} is not snake_case` });
           }
           const word = stem.toLowerCase().split(/[_-]/).find((part) =>
-            AVOIDED.has(part) || AVOIDED.has(part.replace(/s$/, ""))
+            AVOIDED_WORDS.has(part) || AVOIDED_WORDS.has(part.replace(/s$/, ""))
           );
           if (word === undefined) continue;
           context.report({

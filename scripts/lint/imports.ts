@@ -1,4 +1,4 @@
-/** Finds all dependencies of a file on others. */
+/** Finds the imports of a file, in every form. */
 
 /** One dependency of the linted file on another. */
 export interface Import {

@@ -38,13 +38,13 @@ export const LAYERS: readonly (readonly string[])[] = [
  * Subfolders that are entered through their own `mod.ts` from all layers above, so that they are not
  * loaded together with the rest of their folder.
  */
-const OWN_ENTRIES: readonly string[] = ["config/editing", "downstream/causes"];
+const ENTRY_SUBFOLDERS: readonly string[] = ["config/editing", "downstream/causes"];
 
 const RANKED = LAYERS.flatMap((names, rank) => names.map((name) => ({ name, rank })))
   // The longest name first, so that gateway/tools does not match gateway.
   .sort((a, b) => b.name.length - a.name.length);
 
-/** A folder of `src/`, or a file directly in it, with its distance from the top. */
+/** A folder of `src/`, or a file directly in it, with the number of layers above it. */
 export interface Layer {
   readonly name: string;
   readonly rank: number;
@@ -70,14 +70,18 @@ export function sourcePath(filename: string): string | undefined {
 }
 
 /** Data files outside `src/` that the program imports. */
-const OUTSIDE = ["../deno.json", "../config/servers.schema.json", "../config/rules.schema.json"];
+const IMPORTED_DATA_FILES = [
+  "../deno.json",
+  "../config/servers.schema.json",
+  "../config/rules.schema.json",
+];
 
 /** Describes the fault of an import of `specifier` in the file `from`; undefined if it has none. */
 export function findImportFault(from: string, specifier: string): string | undefined {
   if (!specifier.startsWith(".")) return undefined;
   const target = join(dirname(from), specifier);
   if (target.startsWith("../")) {
-    return OUTSIDE.includes(target) ? undefined : `src/ imports nothing outside itself`;
+    return IMPORTED_DATA_FILES.includes(target) ? undefined : `src/ imports nothing outside itself`;
   }
   const source = findLayer(from);
   const layer = findLayer(target);
@@ -87,7 +91,7 @@ export function findImportFault(from: string, specifier: string): string | undef
     const relation = layer.rank === source.rank ? "its sibling" : "above it";
     return `${source.name} must not import ${layer.name}, which is ${relation}`;
   }
-  if (OWN_ENTRIES.includes(layer.name) && target === `${layer.name}/mod.ts`) return undefined;
+  if (ENTRY_SUBFOLDERS.includes(layer.name) && target === `${layer.name}/mod.ts`) return undefined;
   const entered = relative(dirname(from), target).split("/").filter((part) => part !== "..");
   if (entered.length > 2 || (entered.length === 2 && entered[1] !== "mod.ts")) {
     return `the folder ${entered[0]} is entered only through its mod.ts`;

@@ -6,7 +6,7 @@ const MAX_REQUIRED = 2;
 
 type Parameter = Deno.lint.Parameter | Deno.lint.TSParameterProperty;
 
-/** Checks exported functions and the methods of exported classes; constructors are free. */
+/** Checks exported functions and the methods of exported classes, but not constructors. */
 export const parameters: Deno.lint.Rule = {
   create(context) {
     if (sourcePath(context.filename) === undefined) return {};
@@ -27,7 +27,7 @@ export const parameters: Deno.lint.Rule = {
       "ExportNamedDeclaration > ClassDeclaration > ClassBody > MethodDefinition"(
         node: Deno.lint.MethodDefinition,
       ) {
-        // An error is constructed of its code, its server and its message.
+        // Constructors are not checked: an error takes its code, its server and its message.
         if (node.key.type === "PrivateIdentifier" || node.kind === "constructor") return;
         check(node, node.value.params);
       },

@@ -5,7 +5,7 @@ import { literalText } from "./literal_text.ts";
 /** First words of a clause without a subject. */
 const HEADLESS = /^(?:Who|Whoever|Whom|Whose|What|Whatever|Where|Wherever|How|Of)\b/;
 
-/** The same at the beginning of a title, after the ids of its requirements. */
+/** The same words at the beginning of a test's title, after the ids of its requirements. */
 const HEADLESS_TITLE =
   /(?<=^(?:\[[\w.-]+\] )*)(?:who|whoever|whom|whose|what|whatever|where|wherever)\b/;
 

@@ -1,8 +1,8 @@
 /**
- * Requires `src/policy/` and `src/wildcards/` to be pure: the result depends on the arguments only.
+ * Requires `src/policy/` and `src/wildcards/` to be pure: results depend only on the arguments.
  *
- * The linter does not visit code after a hole in an array pattern (`[, x = here]`) or after a stray
- * `;`. The formatter removes the latter, and nobody calls `fetch` by mistake in the former.
+ * The linter does not visit code after a hole in an array pattern (`[, x = here]`), where an impure call is
+ * unlikely, or after a stray `;`, which the formatter removes.
  */
 
 import { dirname, join } from "node:path/posix";

@@ -115,7 +115,7 @@ function machineOf(os: Machine["os"], variables: Record<string, string> = {}): M
 }
 
 function pathsOf(machine: Machine, client: ClientId): string[] {
-  return clientLocations(machine).filter((place) => place.client === client).map(({ path }) =>
+  return clientLocations(machine).filter((location) => location.client === client).map(({ path }) =>
     path
   );
 }

@@ -284,8 +284,8 @@ Deno.test("[init.look] [cli.doctor-download] a server that did not answer can be
 
 Deno.test("[init.describe] a description is a sentence of the server about itself; otherwise its title and address", () => {
   const tools = [{ name: "read_file", annotations: undefined }];
-  const of = (instructions = "", title = "", place = "") =>
-    describeServer({ instructions, title, tools }, place);
+  const of = (instructions = "", title = "", address = "") =>
+    describeServer({ instructions, title, tools }, address);
   assert.equal(of("# Files\n\nReads v1.2 files. And more."), "Reads v1.2 files.");
   assert.equal(
     of("Audience: These instructions are for models.\n\nThis server provides access to notes."),

@@ -6,7 +6,7 @@ import config from "../../deno.json" with { type: "json" };
 import { executableName } from "../../scripts/compile.ts";
 import { imageCommand } from "../../scripts/image_command.ts";
 import { permissionFlags } from "../../scripts/permissions.ts";
-import { type Form, FORMS, makeForm, type Words } from "../../scripts/shipped.ts";
+import { buildForm, type Form, FORMS, type Words } from "../../scripts/shipped.ts";
 
 /** Root folder of the gateway's repository. */
 export const ROOT: string = fileURLToPath(new URL("../../", import.meta.url));
@@ -62,7 +62,7 @@ async function buildCommandLine(form: Form | "image"): Promise<Words> {
   if (modifiedAtMs(commandLineFile) <= Math.max(...listSources().map(modifiedAtMs))) {
     const commandLine = form === "image"
       ? writeImageCommand(folder, bundle ?? "")
-      : await makeForm(form, folder, bundle);
+      : await buildForm(form, folder, bundle);
     Deno.writeTextFileSync(commandLineFile, JSON.stringify(commandLine));
   }
   return JSON.parse(Deno.readTextFileSync(commandLineFile));

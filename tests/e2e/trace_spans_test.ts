@@ -183,9 +183,9 @@ Deno.test("[trace.no-values] the log warns of a key in a URL, because Deno's own
   const { host } = new URL(server.url);
   const servers = {
     keyed: { url: `${server.url}?key=\${KEY}` },
-    placed: { url: "http://${PLACE}/mcp" },
+    placed: { url: "http://${HOST}/mcp" },
   };
-  const env = { ...receiver.env, KEY: SECRET, PLACE: host };
+  const env = { ...receiver.env, KEY: SECRET, HOST: host };
   await using gateway = await startGateway({ servers, env });
   for (const name of ["keyed", "keyed", "placed"]) {
     assert.equal(await gateway.callServerToolForText(name, "read"), "read");

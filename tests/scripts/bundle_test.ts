@@ -6,23 +6,23 @@ import { gatewayCommandLine, ROOT } from "../e2e/gateway_command.ts";
 import { denoDir, INFO_LOG_ENV, machineEnvironment } from "../e2e/setup.ts";
 import { TempFolder } from "./temp_folder.ts";
 
-/** Records which built-in modules are loaded; run before the program. */
+/** A script that runs before the program and records which built-in modules the program loads. */
 const RECORDER = `const { getBuiltinModule } = process;
 globalThis.loaded = new Set();
 process.getBuiltinModule = (name) => (loaded.add(name), getBuiltinModule(name));
 `;
 
-/** A package that imports built-in modules and uses them only when it is called. */
-const PROGRAM = `async function ask() {
+/** A program that uses packages and built-in modules only if it has an argument. */
+const PROGRAM = `async function useLazyModule() {
   const { S_BAR, styleText, isDate } = await import("./lazy.ts");
   return [S_BAR, styleText("bold", "loud"), isDate(new Date())];
 }
-const say = (value: unknown) => console.log(JSON.stringify(value));
-const names = () => [...(globalThis as unknown as { loaded: Set<string> }).loaded].sort();
-say(names());
-if (Deno.args.length > 0) void ask().then((answer) => (say(answer), say(names())));
+const print = (value: unknown) => console.log(JSON.stringify(value));
+const loadedNames = () => [...(globalThis as unknown as { loaded: Set<string> }).loaded].sort();
+print(loadedNames());
+if (Deno.args.length > 0) void useLazyModule().then((result) => (print(result), print(loadedNames())));
 `;
-const LAZY = `import { styleText, types } from "node:util";
+const LAZY_MODULE = `import { styleText, types } from "node:util";
 export { S_BAR } from "@clack/prompts";
 export { styleText };
 export const isDate = (value: unknown): boolean => types.isDate(value);
@@ -41,29 +41,29 @@ async function run(folder: string, ...words: string[]): Promise<unknown[]> {
   return new TextDecoder().decode(stdout).trimEnd().split("\n").map((line) => JSON.parse(line));
 }
 
-Deno.test("[start.lazy-built-ins] the imports of a lazy package are loaded when it is used", async () => {
+Deno.test("[start.lazy-built-ins] a lazy package loads its built-in modules when it is used", async () => {
   using folder = new TempFolder();
   const imports = { "@clack/prompts": config.imports["@clack/prompts"] };
   folder.write({
     "deno.json": JSON.stringify({ imports, lock: false }),
     "main.ts": PROGRAM,
-    "lazy.ts": LAZY,
+    "lazy.ts": LAZY_MODULE,
     "recorder.js": RECORDER,
   });
   const output = join(folder.path, "dist", "program.js");
   await bundle({ entry: join(folder.path, "main.ts"), output });
-  // Only the bundle is left to import from.
+  // Without the sources, the program can only import from the bundle.
   for (const name of ["deno.json", "main.ts", "lazy.ts"]) Deno.removeSync(join(folder.path, name));
   const words = ["--no-config", "--preload", "recorder.js", output];
   assert.deepEqual(await run(folder.path, ...words), [[]]);
-  const [atStart, answer, loaded] = await run(folder.path, ...words, "use");
+  const [atStart, result, loaded] = await run(folder.path, ...words, "use");
   assert.deepEqual(atStart, []);
-  assert.deepEqual(answer, ["│", "\u001b[1mloud\u001b[22m", true]);
+  assert.deepEqual(result, ["│", "\u001b[1mloud\u001b[22m", true]);
   assert.ok((loaded as string[]).includes("node:readline"), String(loaded));
   assert.ok((loaded as string[]).includes("node:util"), String(loaded));
 });
 
-Deno.test("[install.whole-bundle] a package that is missing on a user's machine is refused", async () => {
+Deno.test("[install.whole-bundle] a program that requires a package outside the bundle is refused", async () => {
   using folder = new TempFolder();
   // esbuild leaves an import that it cannot resolve unchanged if it is inside a `try`.
   folder.write({
@@ -89,7 +89,7 @@ Deno.test("[install.whole-bundle] a lazy package is imported from inside the bun
   assert.deepEqual(lines, [["function", "function"]]);
 });
 
-Deno.test("the bundle is ASCII, so that V8 keeps it at one byte a character", async () => {
+Deno.test("the bundle is ASCII, so that V8 stores one byte per character", async () => {
   using folder = new TempFolder();
   // The bundler escapes strings, but not regular expressions.
   folder.write({
@@ -105,7 +105,7 @@ Deno.test("[install.whole-bundle] the bundle in a clone does not load the clone'
   await gatewayCommandLine("bundle");
   using folder = new TempFolder();
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    // As a user types it, without --no-config.
+    // Without --no-config, as users run it.
     args: ["run", "--allow-all", join(ROOT, "dist", "agent-mcp-gateway.js"), "savings", "--help"],
     env: { ...machineEnvironment(), HOME: folder.path, DENO_DIR: join(folder.path, "deno") },
     clearEnv: true,
@@ -117,8 +117,8 @@ Deno.test("[install.whole-bundle] the bundle in a clone does not load the clone'
   assert.doesNotMatch(output, /Download/);
 });
 
-/** A program that prints its values and calls some of its functions. */
-const CALLING = `function twice(n: number): number { return n * 2 }
+/** A program that calls some of its functions, but not all. */
+const PARTLY_CALLED = `function twice(n: number): number { return n * 2 }
 async function* count() { yield once(1); yield (async (n: number) => twice(n))(2) }
 const once = (n: number): number => [n].map(function keep(one) { return one })[0] ?? 0;
 class Box { #n = 3; get = () => this.#n; static made = (): Box => new Box(); never() { return unused() } }
@@ -135,18 +135,18 @@ void main();
 
 Deno.test("[start.early] functions that a trial calls are put in parentheses, and the program is equivalent", async () => {
   using folder = new TempFolder();
-  folder.write({ "main.ts": CALLING });
+  folder.write({ "main.ts": PARTLY_CALLED });
   const entry = join(folder.path, "main.ts");
-  const [plain, early] = [join(folder.path, "plain.js"), join(folder.path, "early.js")];
+  const [plain, optimized] = [join(folder.path, "plain.js"), join(folder.path, "early.js")];
   await bundle({ entry, output: plain });
-  await bundle({ entry, output: early, trial: { args: [], files: {}, input: "" } });
-  const text = Deno.readTextFileSync(early);
+  await bundle({ entry, output: optimized, trial: { args: [], files: {}, input: "" } });
+  const text = Deno.readTextFileSync(optimized);
   assert.match(text, /\nvar \w+=\((?:async )?function/);
-  // Functions that are not called and methods are unchanged.
+  // Methods, and functions that are not called, are unchanged.
   assert.match(text, /[;}]function \w+\(\)\{return"unused"\}/);
   assert.match(text, /never\(\)\{/);
   const [line] = await run(folder.path, plain);
-  assert.deepEqual(await run(folder.path, early), [line]);
+  assert.deepEqual(await run(folder.path, optimized), [line]);
   assert.deepEqual((line as unknown[]).slice(0, 2), [[1, 3, 4, 3], 0]);
 });
 
@@ -159,11 +159,11 @@ Deno.test("a trial without output is an error", async () => {
   assert.throws(() => Deno.statSync(output), Deno.errors.NotFound);
 });
 
-Deno.test("a program that cannot work as a bundle is refused, and none is written", async () => {
+Deno.test("a program that cannot work as a bundle is refused, and no file is written", async () => {
   using folder = new TempFolder();
   const output = join(folder.path, "program.js");
   for (
-    const [text, why] of [
+    const [text, message] of [
       ["console.log(import.meta.main);\n", /main\.ts[^]*import\.meta|import\.meta[^]*main\.ts/],
       ["await Promise.resolve();\n", /main\.ts, as with a top-level await/],
       ['import "./missing.ts";\n', /missing\.ts/],
@@ -171,12 +171,12 @@ Deno.test("a program that cannot work as a bundle is refused, and none is writte
     ] as const
   ) {
     folder.write({ "main.ts": text });
-    await assert.rejects(bundle({ entry: join(folder.path, "main.ts"), output }), why);
+    await assert.rejects(bundle({ entry: join(folder.path, "main.ts"), output }), message);
     assert.throws(() => Deno.statSync(output), Deno.errors.NotFound);
   }
 });
 
-Deno.test("[start.lazy-built-ins] the gateway serves without any built-in module", async () => {
+Deno.test("[start.lazy-built-ins] the gateway starts without loading a built-in module", async () => {
   using folder = new TempFolder();
   folder.write({
     ".mcp.json": '{"mcpServers": {}}',

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import config from "../../deno.json" with { type: "json" };
-import { compile, compileWords, executableName } from "../../scripts/compile.ts";
+import { compile, compileArguments, executableName } from "../../scripts/compile.ts";
 import { permissionFlags } from "../../scripts/permissions.ts";
 import { checksums, releaseName, TARGETS } from "../../scripts/release.ts";
 import { gatewayCommandLine } from "../e2e/gateway_command.ts";
@@ -11,9 +11,9 @@ import { TempFolder } from "./temp_folder.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
-Deno.test("[compile.command] the command line that builds the executable", () => {
+Deno.test("[compile.command] the executable is built without settings, lock file and type check", () => {
   assert.deepEqual(
-    compileWords({ output: "dist/x", permissions: ["--no-prompt", "--allow-read"] }),
+    compileArguments({ output: "dist/x", permissions: ["--no-prompt", "--allow-read"] }),
     [
       "compile",
       "--quiet",
@@ -27,11 +27,11 @@ Deno.test("[compile.command] the command line that builds the executable", () =>
       "dist/agent-mcp-gateway.js",
     ],
   );
-  const words = compileWords({ output: "y", permissions: [], target: "x86_64-apple-darwin" });
+  const words = compileArguments({ output: "y", permissions: [], target: "x86_64-apple-darwin" });
   assert.equal(words[words.indexOf("--target") + 1], "x86_64-apple-darwin");
 });
 
-Deno.test("[compile.permissions] individual ones, those of start: no FFI, no import", () => {
+Deno.test("[compile.permissions] executables have the permissions of start, without FFI and import", () => {
   const flags = permissionFlags("start");
   assert.ok(flags.includes("--no-prompt"));
   for (const flag of flags) {
@@ -77,7 +77,7 @@ Deno.test("[compile.no-runtime] an executable that does not run the gateway is r
   using folder = new TempFolder();
   await gatewayCommandLine("bundle");
   const output = join(folder.path, executableName("gateway"));
-  Deno.writeTextFileSync(output, "the last one");
+  Deno.writeTextFileSync(output, "earlier file");
   // The full Deno is accepted as a runtime, but the result is Deno itself.
   const before = Deno.env.get("DENORT_BIN");
   Deno.env.set("DENORT_BIN", Deno.execPath());
@@ -95,10 +95,10 @@ Deno.test("[compile.no-runtime] an executable that does not run the gateway is r
   assert.deepEqual([...Deno.readDirSync(folder.path)].map(({ name }) => name), [
     executableName("gateway"),
   ]);
-  assert.equal(Deno.readTextFileSync(output), "the last one");
+  assert.equal(Deno.readTextFileSync(output), "earlier file");
 });
 
-Deno.test("[compile.release] executables for five platforms, by name", () => {
+Deno.test("[compile.release] a release has executables for five platforms", () => {
   assert.deepEqual(TARGETS.map(releaseName), [
     "agent-mcp-gateway-x86_64-unknown-linux-gnu",
     "agent-mcp-gateway-aarch64-unknown-linux-gnu",
@@ -118,7 +118,7 @@ Deno.test("[compile.release] sha256sum accepts the checksums", async () => {
   );
 });
 
-Deno.test("[compile.locked] only the permissions that the current configuration needs", async () => {
+Deno.test("[compile.locked] an executable gets only the permissions that the configuration needs", async () => {
   const setup = new Setup({ servers: { one: { command: "npx" } } });
   try {
     const words = ["--locked", "--mcp-config", `${setup.workingFolder}/.mcp.json`];

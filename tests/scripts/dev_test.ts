@@ -27,7 +27,7 @@ async function copyFolder(from: string, to: string): Promise<void> {
   }
 }
 
-Deno.test("dev restarts the gateway on a change, and the client stays connected", async () => {
+Deno.test("dev restarts the gateway when a source file changes, and the client stays connected", async () => {
   using folder = new TempFolder();
   folder.write({
     ".mcp.json": '{"mcpServers": {"one": {"command": "true"}}}',
@@ -49,14 +49,14 @@ Deno.test("dev restarts the gateway on a change, and the client stays connected"
     stderr: "piped",
   }).spawn();
   const channel = new LineChannel(child.stdout, child.stdin);
-  const waiting = new Map<number, (text: string) => void>();
+  const pending = new Map<number, (text: string) => void>();
   channel.open({
-    message: (text) => waiting.get(JSON.parse(text).id)?.(text),
+    message: (text) => pending.get(JSON.parse(text).id)?.(text),
     dropped: () => {},
     closed: () => {},
   });
   const request = (id: number, method: string, params: unknown): Promise<string> => {
-    const answer = new Promise<string>((resolve) => waiting.set(id, resolve));
+    const answer = new Promise<string>((resolve) => pending.set(id, resolve));
     channel.send(JSON.stringify({ jsonrpc: "2.0", id, method, params }));
     return answer;
   };
@@ -88,7 +88,7 @@ Deno.test("dev restarts the gateway on a change, and the client stays connected"
   assert.match(await log, /A source file changed: restarting/);
 });
 
-/** Returns Deno's default cache folder, which the HOME of the test would hide. */
+/** Returns Deno's default cache folder, because the test's own HOME has an empty one. */
 function defaultDenoDir(): string {
   const home = Deno.env.get("HOME") ?? "";
   if (Deno.build.os === "darwin") return join(home, "Library", "Caches", "deno");

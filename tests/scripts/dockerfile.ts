@@ -45,7 +45,7 @@ export function readEnv({ instructions }: Stage): Record<string, string> {
   );
 }
 
-/** Returns the files that a build can see: `.dockerignore` excludes everything except its list. */
+/** Returns the files that a build can read: `.dockerignore` excludes everything except its list. */
 export function readContext(ignore: string): string[] {
   const lines = ignore.split("\n").filter((line) => !/^\s*(#|$)/.test(line));
   if (lines[0] !== "*") throw new Error("The first line must exclude everything");

@@ -1,7 +1,7 @@
 /**
- * The image cannot be built where the tests run: there is no container engine. Its Dockerfile is
- * checked as text, its build step is run in a folder with nothing but the copied files, and the
- * end-to-end tests run its command (`image`).
+ * The image cannot be built here, without a container engine. Instead, the Dockerfile is checked as text,
+ * its build step is run in a folder with only the files that it copies, and the end-to-end tests run the
+ * command of the image.
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -21,11 +21,12 @@ const BASE_BYTES = 78_640_000;
 /** Maximum size of the image in bytes. */
 const MAX_BYTES = 200_000_000;
 
+/** The arguments of all instructions of the last stage with the given name. */
 function valuesOf(name: string): string[] {
   return (image?.instructions ?? []).filter((one) => one.name === name).map(({ text }) => text);
 }
 
-Deno.test("[deploy.image] two stages: the build tools are left behind, and the user is not root", () => {
+Deno.test("[deploy.image] the image contains no build tools, and its user is not root", () => {
   assert.deepEqual(more, []);
   assert.equal(build?.name, "build");
   assert.match(build.base, /^node:\d+-trixie-slim$/);
@@ -46,14 +47,14 @@ Deno.test("[deploy.image] two stages: the build tools are left behind, and the u
   assert.equal(env.GATEWAY_AUDIT_LOG?.startsWith(`${env.HOME}/`), true);
 });
 
-Deno.test("[deploy.image] it has the version of Deno that the tests use", () => {
+Deno.test("[deploy.image] the image has the version of Deno that the tests use", () => {
   const text = build?.instructions.map(({ text }) => text).join("\n") ?? "";
   const ci = Deno.readTextFileSync(join(ROOT, ".ci/run"));
   const [, version] = /\bdeno@(\d+\.\d+\.\d+)/.exec(text) ?? [];
   assert.equal(version, /\bdeno@(\d+\.\d+\.\d+)/.exec(ci)?.[1]);
 });
 
-Deno.test("[deploy.image] the files that the build copies are all it needs for the bundle", async () => {
+Deno.test("[deploy.image] the files that the build copies are enough for the bundle", async () => {
   const copied = build?.instructions.filter(({ name }) => name === "COPY")
     .flatMap(({ text }) => text.split(" ").slice(0, -1)) ?? [];
   assert.deepEqual(copied.toSorted(), CONTEXT);
@@ -90,17 +91,18 @@ function copy(from: string, to: string): void {
 }
 
 Deno.test("[deploy.image] the health check uses the address of the listener", () => {
-  const ask = (env: Record<string, string>) => healthUrl((name) => env[name]);
-  assert.equal(ask({}), "http://127.0.0.1:8080/health");
-  assert.equal(ask({ GATEWAY_HOST: "0.0.0.0", GATEWAY_PORT: "1" }), "http://127.0.0.1:1/health");
-  assert.equal(ask({ GATEWAY_HOST: "::" }), "http://[::1]:8080/health");
-  assert.equal(ask({ GATEWAY_HOST: "10.1.2.3" }), "http://10.1.2.3:8080/health");
-  assert.equal(ask({ GATEWAY_HOST: "fd00::1" }), "http://[fd00::1]:8080/health");
-  assert.equal(ask({ GATEWAY_TLS_CERT: "/c" }), "https://127.0.0.1:8080/health");
+  const urlFor = (env: Record<string, string>) => healthUrl((name) => env[name]);
+  assert.equal(urlFor({}), "http://127.0.0.1:8080/health");
+  assert.equal(urlFor({ GATEWAY_HOST: "0.0.0.0", GATEWAY_PORT: "1" }), "http://127.0.0.1:1/health");
+  assert.equal(urlFor({ GATEWAY_HOST: "::" }), "http://[::1]:8080/health");
+  assert.equal(urlFor({ GATEWAY_HOST: "10.1.2.3" }), "http://10.1.2.3:8080/health");
+  assert.equal(urlFor({ GATEWAY_HOST: "fd00::1" }), "http://[fd00::1]:8080/health");
+  assert.equal(urlFor({ GATEWAY_TLS_CERT: "/c" }), "https://127.0.0.1:8080/health");
 });
 
 Deno.test({
-  name: "[deploy.image] its health check passes while its command serves, and fails after SIGTERM",
+  name:
+    "[deploy.image] the health check passes while the gateway serves, and fails when it has ended",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     await using gateway = await startGateway({ command: "image", transport: "http" });

@@ -19,7 +19,7 @@ async function install(prefix: string): Promise<{ code: number; output: string }
   return { code, output: decoder.decode(stdout) + decoder.decode(stderr) };
 }
 
-Deno.test("[install.command] the command needs neither Deno on PATH nor the clone", async () => {
+Deno.test("[install.command] the installed command needs neither Deno on the PATH nor the clone", async () => {
   using folder = new TempFolder();
   const { code, output } = await install(folder.path);
   assert.equal(code, 0, output);

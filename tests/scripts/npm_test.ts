@@ -15,8 +15,8 @@ async function start(setup: Setup, ...args: string[]): Promise<Program> {
   return new Program({ command, args: [...words, ...args], cwd: setup.workingFolder, env });
 }
 
-Deno.test("the npm package, installed from its tarball in an empty folder", async (t) => {
-  await t.step("[install.npm] serves over stdio, and ends with its input", async () => {
+Deno.test("the npm package works when installed from its tarball into an empty folder", async (t) => {
+  await t.step("[install.npm] it serves over stdio, and ends when its input ends", async () => {
     const setup = new Setup({ servers: { odd: oddServer() } });
     await using gateway = new RunningGateway(setup, await start(setup, "--agent", "tester"));
     await gateway.client.initialize();
@@ -24,7 +24,7 @@ Deno.test("the npm package, installed from its tarball in an empty folder", asyn
     assert.equal(await gateway.callServerToolForText("odd", "count"), "1");
   });
 
-  await t.step("[install.npm] has every file that its pages link to", async () => {
+  await t.step("[install.npm] it has every file that its pages link to", async () => {
     const [command] = await gatewayCommandLine("npm");
     const folder = join(dirname(command), "..", "agent-mcp-gateway");
     const docs = [...Deno.readDirSync(join(folder, "docs"))].map(({ name }) => `docs/${name}`);
@@ -39,7 +39,7 @@ Deno.test("the npm package, installed from its tarball in an empty folder", asyn
     assert.ok(count > 30, `${count} links`);
   });
 
-  await t.step("[install.npm] passes signals on", async () => {
+  await t.step("[install.npm] its launcher forwards signals to the gateway", async () => {
     const setup = new Setup({ servers: { odd: oddServer() } });
     const gateway = new RunningGateway(setup, await start(setup, "--agent", "tester"));
     await gateway.client.initialize();
@@ -48,7 +48,7 @@ Deno.test("the npm package, installed from its tarball in an empty folder", asyn
     await gateway.checkEnd(0);
   });
 
-  await t.step("[install.npm] exits with the gateway's exit code", async () => {
+  await t.step("[install.npm] its launcher exits with the gateway's exit code", async () => {
     for (const [words, code] of [[["--version"], 0], [["nonsense"], 2]] as const) {
       const setup = new Setup();
       const program = await start(setup, ...words);
@@ -58,14 +58,14 @@ Deno.test("the npm package, installed from its tarball in an empty folder", asyn
   });
 });
 
-Deno.test("[install.npm] the package: pinned Deno, the permissions of start, no other files", () => {
+Deno.test("[install.npm] the package pins Deno, has the permissions of start, and no other files", () => {
   const { name, version, bin, files, permissions, mcpName, ...rest } = packageJson("a/b");
   assert.deepEqual([name, version], ["agent-mcp-gateway", config.version]);
   assert.deepEqual(bin, { "agent-mcp-gateway": "launcher.cjs" });
   const pages = ["CONTRIBUTING.md", "SECURITY.md", "docs", "config"];
   assert.deepEqual(files, ["launcher.cjs", "agent-mcp-gateway.js", ...pages]);
   const { dependencies, optionalDependencies, scripts } = rest;
-  // npm warns of every package with an install script.
+  // npm warns about every package with an install script.
   assert.deepEqual([dependencies, scripts], [undefined, undefined]);
   const versions = Object.values(optionalDependencies as Record<string, string>);
   assert.deepEqual([...new Set(versions)], [Deno.version.deno]);

@@ -11,7 +11,7 @@ async function printSteps(steps: Step[]): Promise<{ passed: boolean; lines: stri
   return { passed, lines };
 }
 
-Deno.test("steps run in order, each with its name and time, and the count comes last", async () => {
+Deno.test("steps run in order and print their names and times, and the counts are printed last", async () => {
   assert.deepEqual(
     await printSteps([
       { name: "fmt", run: () => Promise.resolve(true) },
@@ -52,7 +52,7 @@ Deno.test("failed tests fail the run", async () => {
   assert.equal(lines.at(-1), "7 passed, 2 failed");
 });
 
-Deno.test("a run without a single test has failed", async () => {
+Deno.test("a run without a test has failed", async () => {
   const { passed, lines } = await printSteps([
     { name: "test", run: () => Promise.resolve({ passed: 0, failed: 0 }) },
   ]);

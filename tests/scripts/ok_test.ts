@@ -15,12 +15,12 @@ const PROJECT = {
   "tests/soak/long_test.ts": 'Deno.test("long", () => {\n  throw new Error("not here");\n});\n',
 };
 
-/** Runs every check in a small temporary project. */
+/** Runs every check in a small temporary project, some of whose files are replaced. */
 async function runOk(
-  change: Readonly<Record<string, string>>,
+  replacements: Readonly<Record<string, string>>,
 ): Promise<{ code: number; steps: string[]; last: string | undefined }> {
   using folder = new TempFolder();
-  folder.write({ ...PROJECT, ...change });
+  folder.write({ ...PROJECT, ...replacements });
   const { code, stdout } = await new Deno.Command(Deno.execPath(), {
     args: ["run", ...permissionFlags("soak"), SCRIPT],
     cwd: folder.path,

@@ -21,7 +21,7 @@ Deno.test("start has individual permissions, and never prompts", () => {
   assert.ok(flags.includes("--allow-read"));
 });
 
-Deno.test("dev has no more permissions than start, and starts the gateway with the same ones", () => {
+Deno.test("dev has no more permissions than start, and gives the gateway those of start", () => {
   const flags = readPermissionFlags(config.tasks.dev.command);
   assert.deepEqual(flags.filter((flag) => !permissionFlags("start").includes(flag)), []);
   const script = Deno.readTextFileSync(new URL("scripts/dev.ts", ROOT));
@@ -35,7 +35,7 @@ Deno.test("no task allows everything, and each has a description", () => {
   }
 });
 
-Deno.test("ok is test, and .ci/run is test on a machine without Deno", () => {
+Deno.test("the task ok runs test, and .ci/run runs test on a machine without Deno", () => {
   assert.equal(config.tasks.ok.command, "deno task --quiet test");
   const lines = Deno.readTextFileSync(new URL(".ci/run", ROOT)).trimEnd().split("\n");
   assert.equal(lines.at(-1), "exec npx -y deno@2.9.6 task test");

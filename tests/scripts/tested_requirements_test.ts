@@ -4,7 +4,7 @@ import { checkRequirements, readIds } from "../../scripts/tested_requirements.ts
 
 const id = (name: string) => `[${name}]`;
 
-/** A report as Deno writes it: a test that fails has a step that passed. */
+/** A report as Deno writes it. One test failed although a step of it passed. */
 const XML = `<?xml version="1.0" encoding="UTF-8"?>
 <testsuites name="deno test" tests="5" failures="2" errors="0" time="0.012">
     <testsuite name="./tests/a_test.ts" tests="5" disabled="1" errors="0" failures="2">
@@ -24,7 +24,7 @@ const XML = `<?xml version="1.0" encoding="UTF-8"?>
 </testsuites>
 `;
 
-Deno.test("requirements: a report says which tests and steps ran, and how", () => {
+Deno.test("requirements: the outcomes of tests and steps are read from a report", () => {
   assert.deepEqual(readTests(XML), [
     { name: `${id("a.b")} "x" <&`, outcome: "failed" },
     { name: `${id("c.d")}${id("e.f")} passes`, outcome: "passed" },
@@ -54,26 +54,26 @@ Deno.test("requirements: ids are read at the beginning of a name", () => {
   assert.deepEqual(readIds(`agents.a.deny.tools${id("m.n")} and ${id("k.l")}`), []);
 });
 
-Deno.test("requirements: each has a test that ran and passed, or is a fault", () => {
-  const require = (id: string, issue?: number) => {
+Deno.test("requirements: a requirement without a test that ran and passed is a fault", () => {
+  const requirement = (id: string, issue?: number) => {
     return { id, section: "1 a", text: "so", ...(issue === undefined ? {} : { issue }) };
   };
   const tests = readTests(XML);
-  const check = (ids: readonly ReturnType<typeof require>[], optional = {}) =>
+  const check = (ids: readonly ReturnType<typeof requirement>[], optional = {}) =>
     checkRequirements(ids, { tests, optional });
-  const listed = ["a.b", "c.d", "e.f", "g.h", "i.j"].map((id) => require(id));
+  const listed = ["a.b", "c.d", "e.f", "g.h", "i.j"].map((id) => requirement(id));
   assert.deepEqual(check(listed.filter(({ id }) => id !== "e.f"), { "g.h": "curl" }), {
-    // A step that passed says nothing about the id of its test.
+    // The id of a test that failed is not tested, even if a step of it passed.
     faults: [
       "a.b: no test passed, and one failed",
       "e.f is in the name of a test, but is no requirement",
     ],
     untested: ["g.h"],
   });
-  assert.deepEqual(check([...listed, require("x.y"), require("i.k", 9)]).faults, [
+  assert.deepEqual(check([...listed, requirement("x.y"), requirement("i.k", 9)]).faults, [
     "a.b: no test passed, and one failed",
     "g.h: every test was ignored",
     "x.y: no test ran",
   ]);
-  assert.match(String(check([require("c.d", 9)]).faults), /c\.d is listed as not kept yet/);
+  assert.match(String(check([requirement("c.d", 9)]).faults), /c\.d is listed as not kept yet/);
 });

@@ -3,8 +3,8 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
-/** Patterns of text that belongs to a developer's machine. */
-const MACHINE: readonly RegExp[] = [
+/** Patterns of paths and hosts that exist on a developer's machine only. */
+const MACHINE_PATTERNS: readonly RegExp[] = [
   /(?<![\w.~-])\/(root|work)\//,
   /\/tmp\/(design|bash_)/,
   /\bdeno-hand\b/,
@@ -13,7 +13,9 @@ const MACHINE: readonly RegExp[] = [
 ];
 
 function findMachineText(text: string): string | undefined {
-  return MACHINE.map((pattern) => pattern.exec(text)?.[0]).find((found) => found !== undefined);
+  return MACHINE_PATTERNS.map((pattern) => pattern.exec(text)?.[0]).find((found) =>
+    found !== undefined
+  );
 }
 
 /** Lists the files that git tracks or would track; without git, all except generated files. */
@@ -31,11 +33,17 @@ function listFiles(): string[] {
   return [...walk("")];
 }
 
-const MADE: ReadonlySet<string> = new Set([".git", "node_modules", "dist", "logs", "coverage"]);
+const GENERATED: ReadonlySet<string> = new Set([
+  ".git",
+  "node_modules",
+  "dist",
+  "logs",
+  "coverage",
+]);
 
 function* walk(folder: string): Generator<string> {
   for (const { name, isDirectory, isFile } of Deno.readDirSync(ROOT + folder)) {
-    if (MADE.has(name)) continue;
+    if (GENERATED.has(name)) continue;
     if (isDirectory) yield* walk(`${folder}${name}/`);
     else if (isFile) yield folder + name;
   }
@@ -75,9 +83,9 @@ Deno.test("no file contains a machine path or a registry host", () => {
 });
 
 Deno.test("no file of src/ disables one of the project's own lint rules, or all rules", () => {
-  const silenced = listFiles().filter((path) =>
+  const offending = listFiles().filter((path) =>
     path.startsWith("src/") &&
     /deno-lint-ignore\S*([^\n]*\bhouse\/|\s*$)/m.test(readText(path) ?? "")
   );
-  assert.deepEqual(silenced, []);
+  assert.deepEqual(offending, []);
 });

@@ -25,18 +25,18 @@ interface Workflow {
 
 const FOLDER = new URL("../../.github/workflows/", import.meta.url);
 
-function read(name: string): Workflow {
+function readWorkflow(name: string): Workflow {
   const text = Deno.readTextFileSync(new URL(name, FOLDER));
   return parse(text, { strict: true, uniqueKeys: true }) as Workflow;
 }
 
 const names = [...Deno.readDirSync(FOLDER)].map(({ name }) => name).sort();
 
-Deno.test("workflows: each action has a major version, Deno has its version, and none may write", () => {
+Deno.test("workflows: actions have a major version, Deno has that of .ci/run, and none may write", () => {
   assert.deepEqual(names, ["release.yml", "test.yml"]);
   const pinned = /deno@(\S+)/.exec(Deno.readTextFileSync(new URL("../../.ci/run", FOLDER)))?.[1];
   for (const name of names) {
-    const { permissions, jobs } = read(name);
+    const { permissions, jobs } = readWorkflow(name);
     assert.deepEqual(permissions, { contents: "read" }, name);
     for (const step of Object.values(jobs).flatMap((job) => job.steps)) {
       if (step.uses === undefined) continue;
@@ -48,7 +48,7 @@ Deno.test("workflows: each action has a major version, Deno has its version, and
 });
 
 Deno.test("workflows: test runs the tests on Linux, macOS and Windows", () => {
-  const { on, jobs } = read("test.yml");
+  const { on, jobs } = readWorkflow("test.yml");
   assert.deepEqual(Object.keys(on), ["push", "pull_request"]);
   assert.deepEqual(jobs["test"]?.strategy?.matrix, {
     os: ["ubuntu-latest", "macos-latest", "windows-latest"],
@@ -57,7 +57,7 @@ Deno.test("workflows: test runs the tests on Linux, macOS and Windows", () => {
 });
 
 Deno.test("[compile.release] a tag builds, tests each executable, and only then releases", () => {
-  const { on, jobs } = read("release.yml");
+  const { on, jobs } = readWorkflow("release.yml");
   assert.deepEqual(on, { push: { tags: ["v*"] } });
   const { build, e2e, publish } = jobs;
   assert.ok(build?.steps.some(({ run }) => run === "deno task release"));

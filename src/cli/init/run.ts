@@ -249,7 +249,7 @@ async function printNotes(
   }
   const shown = showPath(files.servers, machine.home);
   const secrets = plan.servers.flatMap(({ name, entry }) =>
-    findClearTextSecrets(entry).map((place) => `${name}: ${place}`)
+    findClearTextSecrets(entry).map((field) => `${name}: ${field}`)
   );
   if (secrets.length > 0) {
     const backups = written.flatMap(({ backup }) =>

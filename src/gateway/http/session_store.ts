@@ -143,16 +143,16 @@ export class SessionStore {
   }
 
   /**
-   * Returns the sessions of the agent with the most sessions; none if the agent `newcomer` would have as
+   * Returns the sessions of the agent with the most sessions; none if `newAgent` would have as
    * many with one more.
    */
   #sessionsOfLargestAgent(
     sessions: readonly HttpSession[],
-    newcomer: string | undefined,
+    newAgent: string | undefined,
   ): HttpSession[] {
     const sessionsByAgent = Map.groupBy(sessions, ({ credential }) => credential?.agent);
     const most = Math.max(...sessionsByAgent.values().map(({ length }) => length));
-    if (most <= (sessionsByAgent.get(newcomer)?.length ?? 0) + 1) return [];
+    if (most <= (sessionsByAgent.get(newAgent)?.length ?? 0) + 1) return [];
     return sessionsByAgent.values().find(({ length }) => length === most) ?? [];
   }
 }

@@ -24,7 +24,7 @@ for (
     ".ci/check.ts",
   ]
 ) {
-  Deno.test(`file-name: clean: ${path}`, () => {
+  Deno.test(`file-name: ${path} is clean`, () => {
     assert.deepEqual(lintSource("file-name", path, LINE), []);
   });
 }
@@ -46,7 +46,7 @@ const MISNAMED: Readonly<Record<string, string>> = {
 };
 
 for (const [path, finding] of Object.entries(MISNAMED)) {
-  Deno.test(`file-name: found: ${path}`, () => {
+  Deno.test(`file-name: ${path} is found`, () => {
     assert.deepEqual(lintSource("file-name", path, LINE), [finding]);
   });
 }

@@ -77,7 +77,7 @@ const CASES: readonly (readonly [from: string, specifier: string, finding: strin
 
 for (const [from, specifier, finding] of CASES) {
   Deno.test(`import-direction: ${from} imports ${specifier}: ${finding}`, () => {
-    const wanted = finding === "clean" ? [] : [finding];
+    const findings = finding === "clean" ? [] : [finding];
     for (
       const source of [
         `import { x } from "${specifier}"; x();`,
@@ -88,7 +88,7 @@ for (const [from, specifier, finding] of CASES) {
         `export const x = await import("${specifier}");`,
       ]
     ) {
-      assert.deepEqual(lintSource("import-direction", `src/${from}`, source), wanted, source);
+      assert.deepEqual(lintSource("import-direction", `src/${from}`, source), findings, source);
     }
   });
 }

@@ -35,6 +35,8 @@ const FINDINGS: Readonly<Record<string, readonly (readonly [string, readonly str
       '"Place" is a private word; write position, path, slot or session',
     ]],
     ["peer.tell();", ['"tell" is a private word; write notify, send or report']],
+    ["const PATIENCE = 500;", ['"PATIENCE" is a private word; write grace periods']],
+    ["visit(node); display.placeholder = always;", []],
   ],
   "parameters": [
     ["export function f(a: 1, b: 2, c = 3, d?: 4, ...e: 5[]) { return [a, b, c, d, e]; }", []],
