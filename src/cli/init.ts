@@ -3,7 +3,7 @@ import { runInit } from "./init/mod.ts";
 
 const FLAGS = {
   from: textFlag(
-    "Take servers from this client only: claude-code, claude-desktop, cursor, vscode, " +
+    "Import servers from this client only: claude-code, claude-desktop, cursor, vscode, " +
       "windsurf, codex, gemini, opencode, copilot, or the path of a file",
   ),
   yes: switchFlag("Ask nothing: all servers, one agent, no client's file is touched"),
@@ -19,7 +19,7 @@ export const command = defineCommand({
     "writes the gateway into the clients that you choose. Every file that changes gets a " +
     "backup beside it. Prints the entry for each client, in its own format.\n\n" +
     "Files of the working folder (.mcp.json, .cursor/mcp.json, .vscode/mcp.json, …) may be a " +
-    "stranger's: --yes takes them with --from or --here only.\n\n" +
+    "stranger's: --yes imports their servers only with --from or --here.\n\n" +
     "Exit codes: 1 nothing could be written, 130 cancelled.",
   example: "agent-mcp-gateway init --from claude-code --yes",
   flags: FLAGS,

@@ -110,15 +110,15 @@ async function showAllServers(
     return { ...server, listing: parseGatewayAnswer(result) as ServerListing };
   }));
   if (json) {
-    const rows = listed.map(({ listing, failure: failed, ...server }) => {
-      return { ...server, ...listing, ...(failed === undefined ? {} : refusalError(failed)) };
+    const rows = listed.map(({ listing, failure, ...server }) => {
+      return { ...server, ...listing, ...(failure === undefined ? {} : refusalError(failure)) };
     });
     stdout.write(`${JSON.stringify(rows)}\n`);
   } else {
     const style = styleOf(Deno.stdout);
     stdout.write(listed.map((server) => serverText(server, request.detail, style)).join("\n"));
   }
-  const failures = listed.flatMap(({ failure: failed }) => failed ?? []);
+  const failures = listed.flatMap(({ failure }) => failure ?? []);
   for (const failure of failures) stderr.write(`${refusalText(failure)}\n`);
   if (listed.length === 0) stderr.write("This agent may use no server\n");
   return failures.length > 0 ? 1 : 0;

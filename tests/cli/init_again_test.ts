@@ -77,7 +77,7 @@ Deno.test("[init.self] [init.summary] [init.agents] a second run finds and repor
   assert.deepEqual(cursor.gateway.args.slice(-2), ["--agent", "free"]);
   const { mcpServers } = parse(Deno.readTextFileSync(fixture.gatewayPath(".mcp.json")));
   assert.deepEqual(Object.keys(mcpServers), ["memory", "files"]);
-  assert.doesNotMatch(again.stderr, /Remove the servers|Paste|No server was taken over/);
+  assert.doesNotMatch(again.stderr, /Remove the servers|Paste|No server was imported/);
   assert.equal(again.stdout, "");
   for (const [path, text] of Object.entries(before)) {
     if (!path.endsWith("journal.json")) assert.equal(fixture.readFiles()[path], text, path);
@@ -125,9 +125,16 @@ Deno.test("[init.describe] servers of one name are distinguished by folder or ad
     "memory",
     "memory",
   ]);
-  const plan: Plan = { servers, agents: [], clients: [], agentOf: new Map() };
+  const plan: Plan = { servers, agents: [], clients: [], agentByClient: new Map() };
   const files = { servers: "/home/me/s", rules: "/home/me/r" };
-  const options = { written: [], files, clients: [], ready: [], kept: 0, home: "/home/me" };
+  const options = {
+    written: [],
+    files,
+    clients: [],
+    clientsWithEntry: [],
+    existingServers: 0,
+    home: "/home/me",
+  };
   const next = nextText(plan, options);
   assert.match(next, /left, right have the same "description": say in ~\/s how they differ/);
   assert.doesNotMatch(next, /files, code/);

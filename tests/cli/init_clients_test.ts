@@ -163,7 +163,7 @@ for (const os of ["linux", "darwin", "windows"] as const) {
       machine,
       disk,
       program: {},
-      own: [],
+      gatewayFiles: [],
     });
     assert.deepEqual(found.servers.map(({ name }) => name), wanted);
     assert.deepEqual(found.problems, []);

@@ -150,7 +150,7 @@ Deno.test("[init.yes] without servers to import, both files are written as templ
   using fixture = new InitFixture();
   const { code, stderr } = await fixture.run({ yes: true });
   assert.equal(code, 0);
-  assert.match(stderr, /No server was taken over: add yours to /);
+  assert.match(stderr, /No server was imported: add yours to /);
   const servers = Deno.readTextFileSync(fixture.gatewayPath(".mcp.json"));
   assert.match(servers, /\/\/ "memory": \{/);
   assert.deepEqual(parse(servers), { mcpServers: {} });

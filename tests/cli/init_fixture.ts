@@ -86,7 +86,7 @@ export class InitFixture implements Disposable {
     return {
       machine: { os: "linux", home: this.home, cwd: this.cwd, env: createEnvironment(env) },
       disk: thisDisk,
-      run: {
+      launch: {
         launcher: undefined,
         standalone: true,
         execPath: "/opt/agent-mcp-gateway",

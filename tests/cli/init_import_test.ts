@@ -172,7 +172,7 @@ Deno.test("[init.collisions] equal entries are merged, different ones get distin
   const { stderr } = await fixture.run({ yes: true });
   assert.match(
     stderr,
-    /^~\/\.cursor\/mcp\.json: "differs" is taken over as "differs-cursor", because another server has that name$/m,
+    /^~\/\.cursor\/mcp\.json: "differs" is imported as "differs-cursor", because another server has that name$/m,
   );
   assert.doesNotMatch(stderr, /"same"/);
   const read = () => parse(fixture.read(".config/agent-mcp-gateway/.mcp.json")).mcpServers;
@@ -198,7 +198,7 @@ Deno.test("[init.stranger] files of the working folder are imported only if they
     removeDescriptions(parse(fixture.read(".config/agent-mcp-gateway/.mcp.json")).mcpServers);
   const first = await fixture.run({ yes: true });
   assert.equal(first.code, 0);
-  assert.match(first.stderr, /\.mcp\.json: skipped "near".*add --from claude-code to take it/);
+  assert.match(first.stderr, /\.mcp\.json: skipped "near".*add --from claude-code to import it/);
   assert.deepEqual(serversOf(), {});
   const second = await fixture.run({ yes: true, from: "cursor" });
   assert.equal(second.code, 0, second.stderr);

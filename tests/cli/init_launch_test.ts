@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { permissionFlags } from "../../scripts/permissions.ts";
-import { launchWords, type Running } from "../../src/cli/init/client_entry.ts";
+import { type Launch, launchCommand } from "../../src/cli/init/client_entry.ts";
 
-const FROM_SOURCE: Running = {
+const FROM_SOURCE: Launch = {
   launcher: undefined,
   standalone: false,
   execPath: "/opt/deno",
@@ -12,22 +12,22 @@ const FROM_SOURCE: Running = {
 
 Deno.test("[init.launch] source and bundle are started by Deno with the permissions of the task start", () => {
   const words = ["/opt/deno", "run", ...permissionFlags("start"), "/my code/src/main.ts"];
-  assert.deepEqual(launchWords(FROM_SOURCE), words);
+  assert.deepEqual(launchCommand(FROM_SOURCE), words);
   const windows = {
     execPath: "C:\\deno.exe",
     mainModule: "file:///D:/a%20b/main.js",
     windows: true,
   };
-  const bundle = launchWords({ ...FROM_SOURCE, ...windows });
+  const bundle = launchCommand({ ...FROM_SOURCE, ...windows });
   assert.equal(bundle.at(-1), "D:\\a b\\main.js");
   assert.ok(bundle.includes("--no-config"));
 });
 
 Deno.test("[init.launch] an executable is started by its path, the npm package by the command of its launcher", () => {
   const executable = { ...FROM_SOURCE, standalone: true, execPath: "/opt/agent-mcp-gateway" };
-  assert.deepEqual(launchWords(executable), ["/opt/agent-mcp-gateway"]);
+  assert.deepEqual(launchCommand(executable), ["/opt/agent-mcp-gateway"]);
   const npx = ["npx", "-y", "agent-mcp-gateway"];
-  assert.deepEqual(launchWords({ ...executable, launcher: npx.join(" ") }), npx);
+  assert.deepEqual(launchCommand({ ...executable, launcher: npx.join(" ") }), npx);
   const spaced = ["C:\\Program Files\\x.exe", "a b"];
-  assert.deepEqual(launchWords({ ...executable, launcher: JSON.stringify(spaced) }), spaced);
+  assert.deepEqual(launchCommand({ ...executable, launcher: JSON.stringify(spaced) }), spaced);
 });

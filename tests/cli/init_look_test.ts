@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { parse } from "jsonc-parser";
 import { ensureServers, serverEntry } from "../../scripts/test_servers.ts";
-import { askPlan } from "../../src/cli/init/ask.ts";
+import { askPlan } from "../../src/cli/init/ask_plan.ts";
 import { describeServer } from "../../src/cli/init/describe_server.ts";
 import { type InspectedServer, inspectServers } from "../../src/cli/init/inspect_servers.ts";
 import { waitUntil } from "../e2e/wait.ts";
@@ -177,7 +177,7 @@ Deno.test("[init.look] a server that does not answer does not delay the others",
     stderr: { write: () => {} },
     inspectMs: 200,
   });
-  assert.deepEqual(looked.get("silent"), { failure: "did not answer in time", isSilent: true });
+  assert.deepEqual(looked.get("silent"), { failure: "did not answer in time", hasTimedOut: true });
   assert.match(looked.get("lost")?.failure ?? "", /NOT_THERE/);
 });
 
@@ -240,20 +240,20 @@ Deno.test("[init.look] [cli.doctor-download] a server that did not answer can be
   let screen = "";
   output.on("data", (chunk: Uint8Array) => screen += new TextDecoder().decode(chunk));
   const looks: (readonly string[] | undefined)[] = [];
-  const fill = "npx -y -p slow -- node --version";
+  const downloadCommand = "npx -y -p slow -- node --version";
   const tool = { name: "read", annotations: { readOnlyHint: true } };
   const asked = askPlan({
     servers: [],
-    kept: ["quick", "slow"],
-    agents: [],
-    files: [],
+    existingServers: ["quick", "slow"],
+    existingAgents: [],
+    clientFiles: [],
     trustsFolder: false,
     home: "/home/me",
-    offered: ["developer"],
-    own: ["~/one"],
-    look: (_, only) => {
+    suggestedAgents: ["developer"],
+    gatewayFiles: ["~/one"],
+    inspect: (_, only) => {
       looks.push(only);
-      const silent = { failure: "did not answer in time", isSilent: true, fill };
+      const silent = { failure: "did not answer in time", hasTimedOut: true, downloadCommand };
       const known = { tools: [tool] };
       return Promise.resolve(
         new Map<string, InspectedServer>(
@@ -277,7 +277,7 @@ Deno.test("[init.look] [cli.doctor-download] a server that did not answer can be
   const plan = await asked;
   assert.deepEqual(looks, [undefined, ["slow"]]);
   assert.match(screen, /✗ slow: failed: did not answer in time/);
-  assert.match(screen, new RegExp(`run it in another terminal[^]*${fill}`));
+  assert.match(screen, new RegExp(`run it in another terminal[^]*${downloadCommand}`));
   assert.match(screen, /✓ slow: 1 tool/);
   assert.deepEqual(plan?.agents[0]?.servers, ["quick", "slow"]);
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { parse as parseToml } from "smol-toml";
 import { gatewayEntry } from "../../src/cli/init/client_entry.ts";
-import { CLIENT_IDS, clientList, clientTitle } from "../../src/cli/init/clients.ts";
+import { CLIENT_IDS, clientTitle, serversPathOf } from "../../src/cli/init/clients.ts";
 import { readBlocks, readPage } from "./page.ts";
 
 const PAGE = "docs/clients.md";
@@ -16,7 +16,7 @@ const entries = readBlocks(PAGE).filter(({ text }) => text.includes("agent-mcp-g
 for (const client of CLIENT_IDS) {
   Deno.test(`[docs.clients] the page has the entry that init writes for ${client}`, () => {
     const entry = gatewayEntry(client, {
-      words: ["agent-mcp-gateway"],
+      launchCommand: ["agent-mcp-gateway"],
       files: { servers: "S", rules: "R" },
       agent: "developer",
     });
@@ -24,7 +24,7 @@ for (const client of CLIENT_IDS) {
     const entryWithoutFiles = JSON.parse(JSON.stringify(entry), (_, value) => {
       return Array.isArray(value) ? value.filter((word) => !isFile(word)) : value;
     });
-    const path = [...clientList(client), "gateway"];
+    const path = [...serversPathOf(client), "gateway"];
     const expected = path.reduceRight<unknown>(
       (inner, key) => ({ [key]: inner }),
       entryWithoutFiles,

@@ -59,7 +59,7 @@ Deno.test({
         // The test pastes the printed entry into the client later.
         const { code, stdout, stderr } = await play.run(block.text);
         assert.equal(code, 0, stderr);
-        assert.match(stderr, /No server was taken over/);
+        assert.match(stderr, /No server was imported/);
         initOutput = stdout;
       } else {
         await checker.check(block);

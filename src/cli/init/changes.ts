@@ -3,29 +3,33 @@ import { formatProblem } from "../../errors.ts";
 import { gatewayEntry } from "./client_entry.ts";
 import { type ClientEdit, loadEditor } from "./client_text.ts";
 import type { Json, JsonRecord } from "./import_entry.ts";
-import { type OwnFiles, rulesText, serversText } from "./own_files.ts";
+import { type GatewayFiles, rulesText, serversText } from "./gateway_files.ts";
 import { agentFor, type ClientPlan, type Plan } from "./plan.ts";
 import type { Change } from "./write_files.ts";
 
 /** Options of `planChanges`. */
 export interface ChangeOptions {
-  readonly files: OwnFiles;
+  readonly files: GatewayFiles;
   /** The command that starts the program, with its arguments. */
-  readonly words: readonly [string, ...string[]];
-  /** Addresses of the JSON Schemas, if there are any. */
-  readonly schemas: { readonly [K in keyof OwnFiles]: string | undefined };
-  /** Whether the servers file may hold comments: other programs may read it too. */
-  readonly comments: boolean;
+  readonly launchCommand: readonly [string, ...string[]];
+  /** Addresses of the two files' JSON Schemas; `undefined` if there are none. */
+  readonly schemas: { readonly [K in keyof GatewayFiles]: string | undefined };
+  /** Whether the servers file may contain comments, which some other programs cannot read. */
+  readonly allowsComments: boolean;
 }
 
-/** The files that a plan changes, the gateway's own first. */
+/** Returns the changes of a plan to files, the gateway's own files first. */
 export async function planChanges(plan: Plan, options: ChangeOptions): Promise<Change[]> {
-  const { files, schemas, comments } = options;
+  const { files, schemas, allowsComments } = options;
   const denied = new Map(
     plan.servers.map(({ name, server }) => [name, server.deniedTools] as const)
       .filter(([, tools]) => tools.length > 0),
   );
-  const own = (kind: keyof OwnFiles, mode: number, edit: Change["edit"]): Change => ({
+  const changeGatewayFile = (
+    kind: keyof GatewayFiles,
+    mode: number,
+    edit: Change["edit"],
+  ): Change => ({
     path: files[kind],
     mode,
     edit(before) {
@@ -37,10 +41,10 @@ export async function planChanges(plan: Plan, options: ChangeOptions): Promise<C
     },
   });
   return [
-    own("servers", 0o600, (before) => {
-      return serversText(before, plan.servers, { schema: schemas.servers, comments });
+    changeGatewayFile("servers", 0o600, (before) => {
+      return serversText(before, plan.servers, { schema: schemas.servers, allowsComments });
     }),
-    own("rules", 0o644, (before) => {
+    changeGatewayFile("rules", 0o644, (before) => {
       return rulesText(plan.agents, { before, schema: schemas.rules, denied });
     }),
     ...await Promise.all(plan.clients.map((client) => clientChange(client, plan, options))),
@@ -52,11 +56,11 @@ async function clientChange(
   plan: Plan,
   options: ChangeOptions,
 ): Promise<Change> {
-  const { path, list = ["mcpServers"], entryName, language } = client.file;
+  const { path, serversPath = ["mcpServers"], entryName, language } = client.file;
   const values: ClientEdit[] = [
-    { at: [...list, entryName], value: clientEntry(client, plan, options) },
+    { at: [...serversPath, entryName], value: clientEntry(client, plan, options) },
   ];
-  if (client.takeOut) {
+  if (client.removesServers) {
     const sources = plan.servers.flatMap((server) => server.sources)
       .filter((source) => source.file.path === path);
     values.push(...sources.map(({ at }) => ({ at, value: undefined })));
@@ -72,12 +76,12 @@ async function clientChange(
   return { path, mode: 0o600, values, edit };
 }
 
-/** The gateway's entry for a client; variables that it has there already stay. */
+/** Returns the gateway's entry for a client. It keeps the variables of an existing entry. */
 function clientEntry({ file }: ClientPlan, plan: Plan, options: ChangeOptions): JsonRecord {
   const env: Record<string, Json> = { ...file.entryEnv };
   for (const source of plan.servers.flatMap(({ sources }) => sources)) {
     if (source.file.path !== file.path) continue;
-    // The client goes on asking for its inputs, now on behalf of the gateway.
+    // The client still asks for its inputs, and passes them to the gateway.
     for (const [variable, id] of source.inputs) env[variable] = `\${input:${id}}`;
   }
   return gatewayEntry(file.client, { ...options, agent: agentFor(plan, file.client), env });

@@ -2,7 +2,7 @@ import { isSecretName, redactText } from "../../redact.ts";
 import { isRecord, type Json, type JsonRecord } from "./import_entry.ts";
 
 /**
- * Returns the fields of a server's entry that hold a secret in clear text, such as `env.TOKEN` and
+ * Returns the fields of a server's entry that contain a secret in clear text, such as `env.TOKEN` and
  * `args[2]`. A reference (`${NAME}`) is not a secret.
  */
 export function findClearTextSecrets(entry: JsonRecord): string[] {
@@ -12,12 +12,15 @@ export function findClearTextSecrets(entry: JsonRecord): string[] {
       .map(([field]) => `${key}.${field}`)
   );
   const args = Array.isArray(entry.args) ? entry.args.map(String) : [];
-  const words = args.flatMap((arg, at) =>
-    isSecretWord(arg, args[at - 1] ?? "") ? [`args[${at}]`] : []
+  const secretArgs = args.flatMap((arg, index) =>
+    isSecretArgument(arg, args[index - 1] ?? "") ? [`args[${index}]`] : []
   );
   const oauth = isRecord(entry.gateway) && isRecord(entry.gateway.oauth) ? entry.gateway.oauth : {};
-  const own = isSecret("client_secret", oauth.client_secret) ? ["gateway.oauth.client_secret"] : [];
-  return [...fields, ...words, ...(isSecretUrl(entry.url) ? ["url"] : []), ...own];
+  const secretUrl = isSecretUrl(entry.url) ? ["url"] : [];
+  const clientSecret = isSecret("client_secret", oauth.client_secret)
+    ? ["gateway.oauth.client_secret"]
+    : [];
+  return [...fields, ...secretArgs, ...secretUrl, ...clientSecret];
 }
 
 function isSecret(name: string, value: Json | undefined): boolean {
@@ -25,15 +28,15 @@ function isSecret(name: string, value: Json | undefined): boolean {
   return String(value) !== "" && (isSecretName(name) || looksSecret(String(value)));
 }
 
-/** An argument by itself (`--api-key=x`, `API_KEY=x`), or behind its flag (`--api-key`, `x`). */
-function isSecretWord(arg: string, before: string): boolean {
+/** Whether an argument contains a secret: with its name (`--api-key=x`), or after a flag (`--api-key x`). */
+function isSecretArgument(arg: string, previousArg: string): boolean {
   if (isReference(arg)) return false;
   const [, name, value = ""] = /^-{0,2}([\w.-]+)\s*[=:]\s*([^]*)$/.exec(arg) ?? [];
   if (name !== undefined && value !== "" && !value.startsWith("//") && isSecretName(name)) {
     return true;
   }
-  const isFlag = /^--?[a-z][\w-]*$/i.test(before);
-  if (isFlag && isSecretName(before) && arg !== "" && !arg.startsWith("-")) return true;
+  const isFlag = /^--?[a-z][\w-]*$/i.test(previousArg);
+  if (isFlag && isSecretName(previousArg) && arg !== "" && !arg.startsWith("-")) return true;
   return looksSecret(arg) || isSecretUrl(arg);
 }
 

@@ -2,10 +2,10 @@ import configuration from "../../../deno.json" with { type: "json" };
 import { resolvePath } from "../../config/mod.ts";
 import type { ClientId } from "./clients.ts";
 import type { JsonRecord } from "./import_entry.ts";
-import type { OwnFiles } from "./own_files.ts";
+import type { GatewayFiles } from "./gateway_files.ts";
 
-/** The way this program was started. */
-export interface Running {
+/** The circumstances of this program's start, from which its command can be found out. */
+export interface Launch {
   /** The command that a launcher names in `AGENT_MCP_GATEWAY_LAUNCHER`. */
   readonly launcher: string | undefined;
   /** Whether this is a compiled executable. */
@@ -15,8 +15,8 @@ export interface Running {
   readonly windows: boolean;
 }
 
-/** Describes how this program was started. */
-export function thisRun(): Running {
+/** Finds out how this program was started. */
+export function readLaunch(): Launch {
   return {
     launcher: Deno.env.get("AGENT_MCP_GATEWAY_LAUNCHER") || undefined,
     standalone: Deno.build.standalone,
@@ -26,59 +26,59 @@ export function thisRun(): Running {
   };
 }
 
-/** The words that start this program from anywhere, the command first. */
-export function launchWords(run: Running): [string, ...string[]] {
-  if (run.launcher !== undefined) return readWords(run.launcher);
-  if (run.standalone) return [run.execPath];
-  const main = mainPath(run);
-  // The bundle needs no Deno configuration, and must not get one that happens to be near it.
+/** Returns the command and the arguments that start this program from any folder. */
+export function launchCommand(launch: Launch): [string, ...string[]] {
+  if (launch.launcher !== undefined) return parseLauncher(launch.launcher);
+  if (launch.standalone) return [launch.execPath];
+  const main = mainPath(launch);
+  // The bundle needs no Deno configuration, and must not use one that happens to be in a folder above it.
   const config = main.endsWith(".js") ? ["--no-config"] : [];
-  return [run.execPath, "run", ...config, ...permissionFlags(), main];
+  return [launch.execPath, "run", ...config, ...permissionFlags(), main];
 }
 
-/** Whether the words name a Deno in npx's cache, which may be cleared some day. */
+/** Whether a command is in npx's cache, which may be cleared some day. */
 export function isFromNpx([command]: readonly string[]): boolean {
   return /[/\\]_npx[/\\]/.test(command ?? "");
 }
 
-/** A launcher's words: a JSON list, or text with spaces between. */
-function readWords(text: string): [string, ...string[]] {
+/** Parses a launcher's command: a JSON list, or words with spaces between them. */
+function parseLauncher(text: string): [string, ...string[]] {
   const words: unknown = text.startsWith("[") ? JSON.parse(text) : text.trim().split(/\s+/);
   const [command = "agent-mcp-gateway", ...args] = Array.isArray(words) ? words.map(String) : [];
   return [command, ...args];
 }
 
-/** The permissions as the task `start` gives them, where they are defined. */
+/** Returns the permissions of the task `start`, which defines those of the gateway. */
 function permissionFlags(): string[] {
   const words = configuration.tasks.start.command.split(/\s+/);
   return words.filter((word) => /^--(?:no-prompt$|(?:allow|deny|ignore)-)/.test(word));
 }
 
-function mainPath({ mainModule, windows }: Running): string {
+function mainPath({ mainModule, windows }: Launch): string {
   const url = URL.parse(mainModule);
   if (url?.protocol !== "file:") return mainModule;
   const path = decodeURIComponent(url.pathname);
   return windows ? path.slice(1).replaceAll("/", "\\") : path;
 }
 
-/** The contents of a client's entry for the gateway. */
+/** Options of `gatewayEntry`. */
 export interface EntryOptions {
   /** The command that starts the program, with its arguments. */
-  readonly words: readonly [string, ...string[]];
-  readonly files: OwnFiles;
+  readonly launchCommand: readonly [string, ...string[]];
+  readonly files: GatewayFiles;
   readonly agent: string;
-  /** The gateway's variables. */
+  /** The environment variables of the gateway. */
   readonly env?: JsonRecord;
 }
 
 /**
- * The entry that makes a client start the gateway, in the client's own format. It pre-approves
- * nothing that the client would ask about.
+ * Returns the entry that makes a client start the gateway, in the client's own format. It approves nothing
+ * in advance that the client would ask about.
  */
 export function gatewayEntry(client: ClientId | undefined, options: EntryOptions): JsonRecord {
-  const { words: [command, ...first], files, agent, env = {} } = options;
+  const { launchCommand: [command, ...launchArgs], files, agent, env = {} } = options;
   const flags = ["--mcp-config", files.servers, "--rules", files.rules, "--agent", agent];
-  const args = [...first, ...flags];
+  const args = [...launchArgs, ...flags];
   const hasVariables = Object.keys(env).length > 0;
   const variables = hasVariables ? { env } : {};
   switch (client) {
@@ -94,14 +94,14 @@ export function gatewayEntry(client: ClientId | undefined, options: EntryOptions
     case "vscode":
       return { type: "stdio", command, args, ...variables };
     case "claude-code":
-      // Three small tools that are always needed should not wait for the client's tool search.
+      // Without `alwaysLoad`, agents would have to find the three tools with the client's tool search.
       return { type: "stdio", command, args, ...variables, alwaysLoad: true };
     default:
       return { command, args, ...variables };
   }
 }
 
-/** The address of a file's JSON Schema; `undefined` if the folder of the program has none. */
+/** Returns the address of a file's JSON Schema; `undefined` if the folder of the program has none. */
 export function schemaAddress(
   kind: "servers" | "rules",
   root: string | undefined,
@@ -111,7 +111,7 @@ export function schemaAddress(
   try {
     Deno.statSync(path);
   } catch {
-    // Without it editors complete nothing, and everything else works.
+    // Only the completion in editors needs the schema.
     return undefined;
   }
   const slashes = path.replaceAll("\\", "/").split("/").map(encodeURIComponent).join("/");

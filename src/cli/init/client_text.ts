@@ -6,12 +6,12 @@ import {
   parseClientText,
 } from "../../config/editing/mod.ts";
 import type { Json, JsonPath, JsonRecord } from "./import_entry.ts";
-import type { YamlReading } from "./read_yaml.ts";
+import type { ParsedText } from "./read_yaml.ts";
 
-/** The languages that clients write their files in. */
+/** The languages of clients' files. */
 export type Language = "json" | "toml" | "yaml";
 
-/** The language of a client's file, by its name. */
+/** Returns the language of a client's file, by its name. */
 export function languageOf(path: string): Language {
   if (/\.toml$/i.test(path)) return "toml";
   return /\.ya?ml$/i.test(path) ? "yaml" : "json";
@@ -27,19 +27,21 @@ export async function parseClientFile(
   language: Language,
 ): Promise<ClientParseResult> {
   if (language === "json") return parseClientText(file, text);
-  const read = language === "toml" ? await tomlReader() : (await import("./read_yaml.ts")).readYaml;
+  const read = language === "toml"
+    ? await loadTomlReader()
+    : (await import("./read_yaml.ts")).readYaml;
   const { value, message = "", line = 0, column = 0 } = read(text.replace(/^\uFEFF/, ""));
   if (message !== "") return { problems: [{ file, line, column, path: "", message }] };
   try {
-    return { document: documentOf(file, byName(plain(value ?? {}))), problems: [] };
+    return { document: documentOf(file, nameServers(toPlainJson(value ?? {}))), problems: [] };
   } catch {
-    // An alias of YAML may contain itself, and a dotted key of TOML nests as deep as it is long.
+    // In YAML an alias may contain itself, and in TOML a long dotted key is a deeply nested value.
     const message = "nested too deep, or endlessly";
     return { problems: [{ file, line: 0, column: 0, path: "", message }] };
   }
 }
 
-async function tomlReader(): Promise<(text: string) => YamlReading> {
+async function loadTomlReader(): Promise<(text: string) => ParsedText> {
   const { parse, TomlError } = await import("smol-toml");
   return (text) => {
     try {
@@ -53,8 +55,8 @@ async function tomlReader(): Promise<(text: string) => YamlReading> {
   };
 }
 
-/** Continue lists its servers with their names inside. */
-function byName(value: unknown): unknown {
+/** Turns a list of servers, as Continue writes it, into servers by name. */
+function nameServers(value: unknown): unknown {
   const servers = valueAt(value, ["mcpServers"]);
   if (!Array.isArray(servers)) return value;
   const named = servers.filter((server) => typeof server?.name === "string");
@@ -64,7 +66,7 @@ function byName(value: unknown): unknown {
   };
 }
 
-/** A document in a language whose parser reports no positions. */
+/** Creates a document for a language whose parser reports no positions. */
 function documentOf(file: string, value: unknown): ClientDocument {
   return {
     getValue: (path) => valueAt(value, path),
@@ -84,8 +86,8 @@ export interface ClientEdit {
 }
 
 /**
- * Returns the function that edits texts in a language. It throws where a text cannot be edited.
- * Everything that the edits do not name stays as it is.
+ * Loads the function that edits texts in a language. It changes only the named values, and throws if that
+ * is not possible.
  */
 export async function loadEditor(
   language: Language,
@@ -96,30 +98,30 @@ export async function loadEditor(
 }
 
 /**
- * Changes single values of a JSON text; comments, order and layout of the rest stay. Trailing commas
- * are accepted.
+ * Changes single values of a JSON text, and keeps comments, order and layout. Trailing commas are
+ * accepted.
  *
- * @throws {Error} The text cannot be changed so that it holds the values.
+ * @throws {Error} The text cannot be changed so that it contains the values.
  */
 export function editJson(text: string, edits: readonly ClientEdit[]): string {
-  const formattingOptions = layoutOf(text);
+  const formattingOptions = detectFormatting(text);
   let edited = text.trim() === "" ? `{}${formattingOptions.eol}` : text;
   let before = readJson(edited);
   for (const { at, value } of edits) {
     if (value === undefined && valueAt(before, at) === undefined) continue;
-    const wanted = plain(withValue(before, at, value));
-    // A list of one with a trailing comma comes out wrong: then its whole parent is written.
+    const expected = toPlainJson(withValue(before, at, value));
+    // The library damages an object with one member and a trailing comma. Then its parent is written anew.
     const next = [at, at.slice(0, -1)].values().map((path) =>
-      applyEdits(edited, modify(edited, [...path], valueAt(wanted, path), { formattingOptions }))
-    ).find((one) => isDeepStrictEqual(readJson(one), wanted));
+      applyEdits(edited, modify(edited, [...path], valueAt(expected, path), { formattingOptions }))
+    ).find((one) => isDeepStrictEqual(readJson(one), expected));
     if (next === undefined) throw new Error(`cannot change ${at.join(".")} in this text`);
     edited = next;
-    before = wanted;
+    before = expected;
   }
   return edited;
 }
 
-function layoutOf(text: string): FormattingOptions & { readonly eol: string } {
+function detectFormatting(text: string): FormattingOptions & { readonly eol: string } {
   const [, indent = "  "] = /^([ \t]+)\S/m.exec(text) ?? [];
   const eol = text.includes("\r\n") ? "\r\n" : "\n";
   return { eol, insertSpaces: !indent.startsWith("\t"), tabSize: Math.min(8, indent.length) };
@@ -129,15 +131,15 @@ function readJson(text: string): unknown {
   const errors: unknown[] = [];
   const root = parseTree(text, errors as never[], { allowTrailingComma: true });
   if (root === undefined || errors.length > 0) return undefined;
-  return plain(getNodeValue(root));
+  return toPlainJson(getNodeValue(root));
 }
 
 type Toml = Pick<typeof import("smol-toml"), "parse" | "stringify">;
 
 /**
- * Writes one table of a TOML text, in place of the one of that name or at the end, or removes it.
+ * Replaces, appends or removes one table of a TOML text.
  *
- * @throws {Error} The table is written in a form that single lines cannot change, such as inline.
+ * @throws {Error} The table is not written in lines of its own, but for example inline.
  */
 function editToml(text: string, { at: path, value }: ClientEdit, toml: Toml): string {
   const eol = text.includes("\r\n") ? "\r\n" : "\n";
@@ -146,7 +148,7 @@ function editToml(text: string, { at: path, value }: ClientEdit, toml: Toml): st
   const isNew = start === lines.length;
   const block = value === undefined
     ? []
-    : toml.stringify(nested(path, value)).trimEnd().split("\n");
+    : toml.stringify(nestAt(path, value)).trimEnd().split("\n");
   const before = lines.slice(0, start);
   const after = lines.slice(end);
   if (isNew || block.length === 0) {
@@ -155,25 +157,29 @@ function editToml(text: string, { at: path, value }: ClientEdit, toml: Toml): st
   const gap = isNew && before.length > 0 && block.length > 0 ? [""] : [];
   const isLast = isNew || (block.length === 0 && after.every((one) => one === ""));
   const edited = [...before, ...gap, ...block, ...(isLast ? [""] : after)].join(eol);
-  const read = (text: string) => plain(toml.parse(text));
-  const wanted = plain(withValue(read(text), path, value));
+  const read = (text: string) => toPlainJson(toml.parse(text));
+  const expected = toPlainJson(withValue(read(text), path, value));
   try {
-    if (isDeepStrictEqual(pruned(read(edited)), pruned(wanted))) return edited;
+    if (isDeepStrictEqual(withoutEmptyObjects(read(edited)), withoutEmptyObjects(expected))) {
+      return edited;
+    }
   } catch {
-    // Then the text is not TOML any more.
+    // The edit has produced invalid TOML.
   }
   throw new Error(`the table [${path.join(".")}] cannot be changed automatically: edit it by hand`);
 }
 
-/** A value without empty objects: a table above others need not be written. */
-function pruned(value: unknown): unknown {
+/** Removes empty objects from a value: TOML need not write a table that only contains other tables. */
+function withoutEmptyObjects(value: unknown): unknown {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-  const entries = Object.entries(value).map(([key, item]) => [key, pruned(item)] as const);
+  const entries = Object.entries(value).map(([key, item]) =>
+    [key, withoutEmptyObjects(item)] as const
+  );
   const isEmpty = (item: unknown) => isDeepStrictEqual(item, {});
   return Object.fromEntries(entries.filter(([, item]) => !isEmpty(item)));
 }
 
-/** Index of the first line of a table, and of the line after it and all tables below it. */
+/** Returns the line of a table's header, and the line after the table and its subtables. */
 function findTable(lines: readonly string[], path: JsonPath): [start: number, end: number] {
   let start = lines.length;
   let end = lines.length;
@@ -189,21 +195,21 @@ function findTable(lines: readonly string[], path: JsonPath): [start: number, en
       break;
     }
   }
-  // Blank lines and comments above the next table belong to that.
+  // Blank lines and comments above the next table belong to the next table.
   while (end > start && end < lines.length && /^\s*(?:#.*)?$/.test(lines[end - 1] ?? "")) end--;
   return [start, end];
 }
 
-/** An object with a value at a path. */
-export function nested(path: JsonPath, value: Json): JsonRecord {
+/** Returns an object that has only the given value, at the given path. */
+export function nestAt(path: JsonPath, value: Json): JsonRecord {
   return path.reduceRight((inner, key) => ({ [key]: inner }), value) as JsonRecord;
 }
 
 /**
- * The value as JSON has it: dates become strings, and objects get a prototype, without which they
- * would equal no others.
+ * Converts a parser's value into plain JSON values: dates become strings, and objects get a prototype,
+ * without which they would not equal others.
  */
-function plain(value: unknown): unknown {
+function toPlainJson(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value));
 }
 

@@ -16,7 +16,7 @@ export const CLIENT_IDS = [
 /** One of the known clients. */
 export type ClientId = typeof CLIENT_IDS[number];
 
-/** The machine that has the clients. */
+/** The machine on which the clients are installed. */
 export interface Machine {
   readonly os: "linux" | "darwin" | "windows";
   readonly home: string;
@@ -27,18 +27,18 @@ export interface Machine {
 
 /** A file in which a client may keep its servers. */
 export interface ClientLocation {
-  /** Absent for a file that was named by its path. */
+  /** Absent if the person named the file by its path. */
   readonly client?: ClientId;
   /** The client's name as people know it. */
   readonly title: string;
-  /** Absolute path; `*` matches one folder. */
+  /** Absolute path, in which `*` stands for any one folder. */
   readonly path: string;
-  /** The user's own file, or one that comes with the working folder. */
+  /** Whether the file is the user's own, or belongs to the working folder's project. */
   readonly scope: "user" | "project";
-  /** Whether it also has servers of single projects, under `projects`. */
+  /** Whether the file also has servers for single projects, under `projects`. */
   readonly hasProjects: boolean;
-  /** The path of the list of servers in the file; absent if the file shows it. */
-  readonly list?: readonly (string | number)[];
+  /** The path of the servers in the file; absent if it depends on the file's content. */
+  readonly serversPath?: readonly (string | number)[];
 }
 
 type FileRow = readonly [
@@ -49,15 +49,15 @@ type FileRow = readonly [
 
 interface ClientRow {
   readonly title: string;
-  /** The path of the list of servers; default: `mcpServers`. */
-  readonly list?: readonly [string, ...string[]];
+  /** The path of the servers in the client's files; default: `mcpServers`. */
+  readonly serversPath?: readonly [string, ...string[]];
   readonly files: readonly FileRow[];
 }
 
 /**
- * The files in which each client keeps its servers, by its documentation of 2026. `{apps}` is the
- * folder for the data of programs on a system; the other words in braces are folders, too. If a
- * client has no user file yet, `init` makes the first one listed.
+ * The files in which each client keeps its servers, according to its documentation. Words in braces are
+ * folders, which `foldersOf` returns; `{apps}` is the system's folder for the data of programs. If a client
+ * has no user file yet, `init` creates the first in this list.
  *
  * @see https://code.claude.com/docs/en/mcp
  * @see https://code.visualstudio.com/docs/copilot/reference/mcp-configuration
@@ -75,7 +75,7 @@ const CLIENTS: Readonly<Record<ClientId, ClientRow>> = {
     title: "Claude Desktop",
     files: [
       ["user", "{apps}/Claude/claude_desktop_config.json"],
-      // As installed from the Microsoft Store, where a package sees a folder of its own.
+      // If it was installed from the Microsoft Store, which gives each package its own data folder.
       [
         "user",
         "{local}/Packages/Claude_pzs8sxrjxfjjc/LocalCache/Roaming/Claude/claude_desktop_config.json",
@@ -89,7 +89,7 @@ const CLIENTS: Readonly<Record<ClientId, ClientRow>> = {
   },
   vscode: {
     title: "VS Code",
-    list: ["servers"],
+    serversPath: ["servers"],
     files: [
       ["user", "{apps}/Code/User/mcp.json"],
       ["user", "{apps}/Code/User/profiles/*/mcp.json"],
@@ -98,7 +98,7 @@ const CLIENTS: Readonly<Record<ClientId, ClientRow>> = {
       ["project", "{cwd}/.vscode/mcp.json"],
     ],
   },
-  // Called Devin Desktop since June 2026, with files of its own.
+  // The paths with `devin` are those of Devin Desktop, its later name.
   windsurf: {
     title: "Windsurf",
     files: [
@@ -110,7 +110,7 @@ const CLIENTS: Readonly<Record<ClientId, ClientRow>> = {
   },
   codex: {
     title: "Codex",
-    list: ["mcp_servers"],
+    serversPath: ["mcp_servers"],
     files: [["user", "{codex}/config.toml"], ["project", "{cwd}/.codex/config.toml"]],
   },
   gemini: {
@@ -119,7 +119,7 @@ const CLIENTS: Readonly<Record<ClientId, ClientRow>> = {
   },
   opencode: {
     title: "opencode",
-    list: ["mcp"],
+    serversPath: ["mcp"],
     files: [
       ["user", "{config}/opencode/opencode.json"],
       ["user", "{config}/opencode/opencode.jsonc"],
@@ -129,7 +129,7 @@ const CLIENTS: Readonly<Record<ClientId, ClientRow>> = {
       ["project", "{cwd}/.opencode/opencode.jsonc"],
     ],
   },
-  // It reads the folder's `.mcp.json` too, which is Claude Code's above.
+  // It also reads the `.mcp.json` of the working folder, which is listed for Claude Code.
   copilot: {
     title: "Copilot CLI",
     files: [
@@ -139,14 +139,14 @@ const CLIENTS: Readonly<Record<ClientId, ClientRow>> = {
   },
 };
 
-/** The name of a client as people know it. */
+/** Returns the name of a client as people know it. */
 export function clientTitle(client: ClientId): string {
   return CLIENTS[client].title;
 }
 
-/** The path of the list of servers in a client's file. */
-export function clientList(client: ClientId): readonly [string, ...string[]] {
-  return CLIENTS[client].list ?? ["mcpServers"];
+/** Returns the path of the servers in a client's files. */
+export function serversPathOf(client: ClientId): readonly [string, ...string[]] {
+  return CLIENTS[client].serversPath ?? ["mcpServers"];
 }
 
 /** Whether a word names a client. */
@@ -154,7 +154,7 @@ export function isClientId(word: string): word is ClientId {
   return CLIENT_IDS.some((id) => id === word);
 }
 
-/** All files in which clients may keep their servers, whether they exist or not. */
+/** Returns all files in which clients may keep their servers, whether they exist or not. */
 export function clientLocations(machine: Machine): ClientLocation[] {
   const folders = foldersOf(machine);
   return CLIENT_IDS.flatMap((client) => {
@@ -165,7 +165,7 @@ export function clientLocations(machine: Machine): ClientLocation[] {
         const folder = folders[first.slice(1, -1)] ?? first;
         const path = [folder, ...rest].join(machine.os === "windows" ? "\\" : "/");
         const hasProjects = only?.hasProjects ?? false;
-        return { client, title, path, scope, hasProjects, list: clientList(client) };
+        return { client, title, path, scope, hasProjects, serversPath: serversPathOf(client) };
       });
   });
 }
@@ -185,7 +185,7 @@ function foldersOf({ os, home, cwd, env }: Machine): Readonly<Record<string, str
   return { ...known, apps, local, devin: apps };
 }
 
-/** This machine; `undefined` if the user has no home folder. */
+/** Describes this machine; `undefined` if the user has no home folder. */
 export function thisMachine(): Machine | undefined {
   const { os } = Deno.build;
   const home = getHomeFolder(Deno.env);

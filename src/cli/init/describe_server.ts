@@ -8,29 +8,30 @@ import type { InspectedServer } from "./inspect_servers.ts";
 /** Maximum length of a description, in UTF-16 code units. */
 const MAX_DESCRIPTION = 200;
 
-/** Verbs with which sentences say what a server does. */
+/** Verbs of sentences that describe what a server does. */
 const VERBS =
   "provides|gives|lets|offers|exposes|enables|allows|helps|supports|reads|manages|searches|fetches|" +
   "connects|stores|remembers|runs|sends|controls|queries|retrieves|integrates|converts|creates|" +
   "analyzes|finds|generates|accesses|automates|returns|browses|tracks|lists|answers";
 
-/** Sentences that say what a server is or does. */
+/** Patterns of sentences that describe a server. */
 const DESCRIBING: readonly RegExp[] = [
   new RegExp(`^(?:[\\w@./'’()-]+ ){0,7}(?:${VERBS}|is (?:an?|the|used)) `, "i"),
   /^(?:[\w@./'’()-]+ ){0,5}(?:server|service|tools|interface|integration|database|API) (?:for|to|that|which) /i,
   /^Use (?:this (?:server|tool)|these tools|it) (?:to|for|when) /,
 ];
 
-/** Sentences about the text itself, or about what the model must do. */
+/** A pattern of sentences about the instructions themselves, or about what the model must do. */
 const NOT_DESCRIBING =
   /^[\w -]{1,30}:\s|^(?:you|if|when|always|never|do not|don't|please)\b|instruction/i;
 
 /**
- * Describes a server in its own words: by a sentence of its instructions, or else by its title with
- * the folder or address that it works on. Names no tools: agents that may not call them may read this.
+ * Describes a server in its own words: by a sentence of its instructions, or else by its title and the
+ * folder or address that it works on. The description names no tools, because agents that may not call
+ * them can read it.
  *
  * @param target The folder or address; empty if there is none.
- * @returns undefined if nothing is known.
+ * @returns `undefined` if the server has neither.
  */
 export function describeServer(
   { instructions = "", title = "" }: InspectedServer,
@@ -39,39 +40,39 @@ export function describeServer(
   const sentences = instructions.split(/\r?\n/).map(plainText)
     .filter((line) => !/^[#*>|`-]/.test(line))
     .flatMap((line) => line.split(/(?<=[.!?])\s/));
-  const said = sentences.find((text) =>
+  const sentence = sentences.find((text) =>
     !NOT_DESCRIBING.test(text) && DESCRIBING.some((pattern) => pattern.test(text))
   );
-  if (said !== undefined) return cutText(said, MAX_DESCRIPTION);
+  if (sentence !== undefined) return cutText(sentence, MAX_DESCRIPTION);
   const name = plainText(title);
   if (name === "") return undefined;
   return cutText(target === "" ? name : `${name} for ${target}`, MAX_DESCRIPTION);
 }
 
-/** A text in one line, without control characters and invisible ones. */
+/** Puts a text on one line, without control characters and invisible characters. */
 function plainText(text: string): string {
   return text.replace(/[\p{C}\p{Z}]+/gu, " ").trim();
 }
 
 /** Maximum length of a folder or address that is shown, in UTF-16 code units. */
-const MAX_PLACE = 60;
+const MAX_TARGET = 60;
 
-/** A folder or a file. */
+/** A pattern of paths. */
 const PATH = /^(?:~|\.{0,2})[/\\]|^[A-Za-z]:[/\\]/;
 
-/** A file that is a program. */
+/** A pattern of paths of programs, which are not what a server works on. */
 const PROGRAM =
   /\.(?:[cm]?[jt]sx?|py|jar|sh|rb|exe|dll)$|[/\\](?:node_modules|site-packages|bin)[/\\]/;
 
 /**
- * Returns the folder or address that a server works on, as its entry names it, without secrets;
- * empty if the entry names none.
+ * Returns the folder or address in a server's entry that the server works on, without secrets; empty if
+ * there is none.
  *
- * @param home The user's home folder, which is written as `~`.
+ * @param home The user's home folder, which is replaced by `~`.
  */
 export function targetOf(entry: JsonRecord, home: string): string {
   const { command, url } = entry;
-  if (typeof command !== "string") return cutText(programOf({ url }).name, MAX_PLACE);
+  if (typeof command !== "string") return cutText(programOf({ url }).name, MAX_TARGET);
   const secret = findClearTextSecrets(entry);
   const args = Array.isArray(entry.args) ? entry.args.map(String) : [];
   const container = readContainerRun([command, ...args]);
@@ -81,10 +82,10 @@ export function targetOf(entry: JsonRecord, home: string): string {
     if (/^[a-z][\w+.-]*:\/\//i.test(value)) return [programOf({ url: value }).name];
     if (secret.includes(`args[${at}]`)) return [];
     if (!PATH.test(value) || PROGRAM.test(value)) return [];
-    // `docker run -v SOURCE:TARGET` names a folder of this machine first.
+    // In `docker run -v SOURCE:TARGET`, the source is a folder of this machine.
     return [container === undefined ? value : value.replace(/(?<=.{2}):.*$/, "")];
   }).map((path) => home === "" ? path : showPath(path, home));
   const [first, ...others] = new Set(targets);
   const more = others.length > 1 ? [`${others.length} more`] : others;
-  return cutText([first, ...more].join(" and "), MAX_PLACE);
+  return cutText([first, ...more].join(" and "), MAX_TARGET);
 }

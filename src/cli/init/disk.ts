@@ -1,6 +1,6 @@
 import { readText, type TextResult } from "../../config/mod.ts";
 
-/** The file system as the search for servers uses it; tests replace it. */
+/** The parts of the file system that the search for servers needs; tests replace them. */
 export interface Disk {
   /** Whether a path exists, readable or not. */
   isThere(path: string): boolean;
@@ -17,7 +17,7 @@ export const thisDisk: Disk = {
       Deno.lstatSync(path);
       return true;
     } catch (error) {
-      // A file without permission counts as there: reading it reports the reason.
+      // A file without permission counts as existing, and reading it reports the reason.
       return !(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory);
     }
   },
@@ -26,7 +26,7 @@ export const thisDisk: Disk = {
     try {
       return [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
     } catch {
-      // Profiles that are missing or not readable have no servers.
+      // A folder of profiles that is missing or not readable contains no servers.
       return [];
     }
   },

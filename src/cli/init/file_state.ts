@@ -1,10 +1,10 @@
-/** A file as it is on disk. */
+/** The present state of a file on disk. */
 export interface FileState {
-  /** The path with links followed. */
+  /** The path of the file itself, after following links. */
   readonly real: string;
   /** `undefined` if there is no file. */
   readonly bytes: Uint8Array<ArrayBuffer> | undefined;
-  /** Its permissions; `undefined` if there is no file, or if the system has none. */
+  /** The permission bits; `undefined` if there is no file, or on Windows. */
   readonly mode: number | undefined;
 }
 
@@ -13,7 +13,7 @@ export interface FileState {
  *
  * @throws The system's error if the file exists and cannot be read.
  */
-export function readState(path: string): FileState {
+export function readFileState(path: string): FileState {
   let isLink = false;
   try {
     isLink = Deno.lstatSync(path).isSymlink;
@@ -21,7 +21,7 @@ export function readState(path: string): FileState {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     return { real: path, bytes: undefined, mode: undefined };
   }
-  // A link stays a link: its target is replaced.
+  // A link is kept, and its target is what is read and replaced.
   const real = isLink ? Deno.realPathSync(path) : path;
   const { mode } = Deno.statSync(real);
   return { real, bytes: Deno.readFileSync(real), mode: mode === null ? undefined : mode & 0o7777 };
@@ -33,15 +33,17 @@ export async function hashOf(content: Uint8Array<ArrayBuffer> | string): Promise
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
 }
 
-/** A free name next to a file, with the local time as `YYYYMMDD-HHMMSS`. */
+/** Returns an unused path for a backup next to a file, with the local time as `YYYYMMDD-HHMMSS`. */
 export function backupPath(path: string, now: Date): string {
-  const two = (value: number) => String(value).padStart(2, "0");
-  const day = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`;
-  const time = `${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`;
-  const wanted = `${path}.backup-${day}-${time}`;
-  let name = wanted;
-  for (let number = 2; isThere(name); number++) name = `${wanted}-${number}`;
-  return name;
+  const twoDigits = (value: number) => String(value).padStart(2, "0");
+  const day = `${now.getFullYear()}${twoDigits(now.getMonth() + 1)}${twoDigits(now.getDate())}`;
+  const time = `${twoDigits(now.getHours())}${twoDigits(now.getMinutes())}${
+    twoDigits(now.getSeconds())
+  }`;
+  const preferred = `${path}.backup-${day}-${time}`;
+  let candidate = preferred;
+  for (let number = 2; isThere(candidate); number++) candidate = `${preferred}-${number}`;
+  return candidate;
 }
 
 function isThere(path: string): boolean {

@@ -12,24 +12,24 @@ import {
   type JsonRecord,
 } from "./import_entry.ts";
 
-/** The name of the gateway's entry in a client: short, because the names of its tools start with it. */
+/** The name of the gateway's entry in a client. It is short, because clients prefix tool names with it. */
 export const GATEWAY_NAME = "gateway";
 
-/** The former name of the entry, which it still gets if another server is called `gateway`. */
-export const LONG_NAME = "agent-mcp-gateway";
+/** The name of the entry if another server is called `gateway`; earlier versions always used it. */
+export const FALLBACK_NAME = "agent-mcp-gateway";
 
 /** A client's file. */
 export interface ClientFile extends ClientLocation {
   /** The path with `~` for the home folder. */
   readonly shown: string;
   readonly language: Language;
-  /** Whether the client is installed and the file does not exist yet. */
+  /** Whether the file does not exist yet, although the client is installed. */
   readonly isNew: boolean;
   /** The name that the gateway's entry has, or would get. */
   readonly entryName: string;
   /** Variables of the gateway's entry, if the file has one already. */
   readonly entryEnv?: JsonRecord;
-  /** The agent that this entry names. */
+  /** The agent that the gateway's entry names. */
   readonly entryAgent?: string;
 }
 
@@ -39,7 +39,7 @@ export interface FoundServer extends ImportedEntry {
   readonly file: ClientFile;
   /** Path of the entry inside the file. */
   readonly at: JsonPath;
-  /** The folder of the project that it is for, if it is for one. */
+  /** The folder of the project, if the server is for one project only. */
   readonly project?: string;
 }
 
@@ -50,7 +50,7 @@ export interface FoundServers {
   readonly servers: readonly FoundServer[];
   /** One line for each file or entry that could not be read or used. */
   readonly problems: readonly string[];
-  /** One line for each entry that was left out on purpose. */
+  /** One line for each entry that is not a server to import. */
   readonly remarks: readonly string[];
 }
 
@@ -61,40 +61,45 @@ export interface FindOptions {
   /** Recognises entries that start the gateway itself. */
   readonly program: Program;
   /** Paths of the gateway's own files. */
-  readonly own: readonly string[];
+  readonly gatewayFiles: readonly string[];
 }
 
 /**
- * Reads the servers of all clients. A damaged file is reported, and the others are read. The file of
- * a client that is installed and has none yet is among the files, as new.
+ * Reads the servers of all clients. A damaged file becomes a problem in the result. For an installed
+ * client without a file, the result contains the file to create, marked as new.
  */
 export async function findServers(
   locations: readonly ClientLocation[],
   options: FindOptions,
 ): Promise<FoundServers> {
   const found: Mutable<FoundServers> = { files: [], servers: [], problems: [], remarks: [] };
-  const known = new Set<string | undefined>();
+  const clientsWithFile = new Set<string | undefined>();
   const resolved = locations.flatMap((one) => resolveFolder(one, options.disk));
-  const read = new Set<string>();
+  const readPaths = new Set<string>();
   for (const location of resolved) {
-    if (options.own.includes(location.path) || !options.disk.isThere(location.path)) continue;
-    // In the home folder, a user's own file is where a project's would be.
-    if (read.has(location.path)) continue;
-    read.add(location.path);
-    if (location.scope === "user") known.add(location.client);
+    if (options.gatewayFiles.includes(location.path) || !options.disk.isThere(location.path)) {
+      continue;
+    }
+    // If the working folder is the home folder, the same path is a user's and a project's file.
+    if (readPaths.has(location.path)) continue;
+    readPaths.add(location.path);
+    if (location.scope === "user") clientsWithFile.add(location.client);
     await readLocation(location, found, options);
   }
   for (const location of resolved) {
-    if (location.client === undefined || location.scope !== "user" || known.has(location.client)) {
+    if (
+      location.client === undefined || location.scope !== "user" ||
+      clientsWithFile.has(location.client)
+    ) {
       continue;
     }
-    known.add(location.client);
+    clientsWithFile.add(location.client);
     if (isInstalled(location, options)) found.files.push(newFile(location, options));
   }
   return found;
 }
 
-/** Whether the folder of a client's file exists; the home folder proves nothing. */
+/** Whether the folder of a client's file exists, unless that is the home folder itself. */
 function isInstalled({ path }: ClientLocation, { disk, machine }: FindOptions): boolean {
   const folder = path.replace(/[/\\][^/\\]*$/, "");
   return folder !== machine.home && disk.isThere(folder);
@@ -112,7 +117,7 @@ function newFile(location: ClientLocation, { machine }: FindOptions): ClientFile
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer I)[] ? I[] : T[K] };
 
-/** Resolves a `*` in a path. */
+/** Replaces a `*` in a path by each folder that exists there. */
 function resolveFolder(location: ClientLocation, disk: Disk): ClientLocation[] {
   const [before = "", after] = location.path.split("*", 2);
   if (after === undefined || location.client === undefined) return [location];
@@ -122,7 +127,7 @@ function resolveFolder(location: ClientLocation, disk: Disk): ClientLocation[] {
   }));
 }
 
-/** A path with `~` for the home folder. */
+/** Replaces the home folder in a path by `~`. */
 export function showPath(path: string, home: string): string {
   const rest = path.slice(home.length);
   return path.startsWith(home) && /^(?:[/\\]|$)/.test(rest) ? `~${rest}` : path;
@@ -142,7 +147,7 @@ async function readLocation(
   const { document, problems } = await parseClientFile({ file: shown, text: read.text }, language);
   found.problems.push(...problems.map(formatProblem));
   if (document === undefined) return;
-  const lists = serverLists(location, document);
+  const lists = findServersPaths(location, document);
   if (location.client === undefined && lists.length === 0) {
     found.problems.push(
       `${shown}: it contains no list of servers: init looks for mcpServers, ` +
@@ -184,10 +189,10 @@ async function readLocation(
         ...owner,
         ...(location.client !== undefined && { client: location.client }),
       });
-      const ours = gatewayIn(name, imported.entry, options);
-      if (ours !== undefined) {
+      const gateway = recognizeGateway(name, imported.entry, options);
+      if (gateway !== undefined) {
         const env = isRecord(imported.entry.env) ? imported.entry.env : {};
-        if (path[0] !== "projects") gateways.push({ name, env, ...ours });
+        if (path[0] !== "projects") gateways.push({ name, env, ...gateway });
         leaveOut("the gateway itself");
         continue;
       }
@@ -197,15 +202,15 @@ async function readLocation(
     }
   }
   const [gateway] = gateways;
-  const isTaken = servers.some(({ name, at }) => at[0] !== "projects" && name === GATEWAY_NAME);
-  const list = lists.find((path) => path[0] !== "projects") ?? location.list;
+  const isNameTaken = servers.some(({ name, at }) => at[0] !== "projects" && name === GATEWAY_NAME);
+  const serversPath = lists.find((path) => path[0] !== "projects") ?? location.serversPath;
   const file: ClientFile = {
     ...location,
-    ...(list !== undefined && { list }),
+    ...(serversPath !== undefined && { serversPath }),
     shown,
     language,
     isNew: false,
-    entryName: gateway?.name ?? (isTaken ? LONG_NAME : GATEWAY_NAME),
+    entryName: gateway?.name ?? (isNameTaken ? FALLBACK_NAME : GATEWAY_NAME),
     ...(gateway !== undefined && { entryEnv: gateway.env }),
     ...(gateway?.agent !== undefined && { entryAgent: gateway.agent }),
   };
@@ -219,22 +224,22 @@ const MAX_SERVERS = 1000;
 /** Types of Goose's entries that are not servers. */
 const BUILT_IN = new Set(["builtin", "platform", "frontend"]);
 
-/** Keys under which clients keep their servers, for the file of an unknown client. */
-const LISTS: readonly JsonPath[] = [
+/** The paths at which the file of an unknown client may list its servers. */
+const SERVERS_PATHS: readonly JsonPath[] = [
   ["mcpServers"],
   ["mcp", "servers"],
   ...OTHER_SERVERS_KEYS.map((key) => [key]),
   ["extensions"],
 ];
 
-/** The paths of the lists of servers in a file. */
-function serverLists(location: ClientLocation, document: ClientDocument): JsonPath[] {
-  const { client, list = [] } = location;
+/** Returns the paths in a file at which it lists servers. */
+function findServersPaths(location: ClientLocation, document: ClientDocument): JsonPath[] {
+  const { client, serversPath = [] } = location;
   const lists = client === undefined
-    ? [...LISTS]
+    ? [...SERVERS_PATHS]
     : client === "opencode"
-    ? [["mcp", "servers"], list]
-    : [list];
+    ? [["mcp", "servers"], serversPath]
+    : [serversPath];
   if (location.hasProjects || client === undefined) {
     const projects = document.getKeys(["projects"]) ?? [];
     lists.push(...projects.map((name) => ["projects", name, "mcpServers"]));
@@ -242,14 +247,14 @@ function serverLists(location: ClientLocation, document: ClientDocument): JsonPa
   const isList = (path: JsonPath) => {
     const keys = document.getKeys(path);
     if (keys === undefined || path.join() !== "mcp,servers") return keys !== undefined;
-    // A server may be called `servers`.
+    // With one of these keys, `mcp.servers` is a server that is called `servers`.
     return !["command", "url", "type"].some((key) => keys.includes(key));
   };
   const found = lists.filter(isList);
   const isNested = found.some((path) => path.join() === "mcp,servers");
   if (isNested) return found.filter((path) => path.join() !== "mcp");
   if (found.length > 0 || client !== undefined) return found;
-  // Servers by name, with nothing around them.
+  // The file may consist of the servers by name only.
   const names = document.getKeys([]) ?? [];
   const isServer = (name: string) =>
     ["command", "url"].some((key) => document.getValue([name, key]) !== undefined);
@@ -261,8 +266,8 @@ function projectOf(location: ClientLocation, path: JsonPath, cwd: string): strin
   return location.scope === "project" ? cwd : undefined;
 }
 
-/** The agent of an entry that starts the gateway, if it names one; `undefined` for other servers. */
-function gatewayIn(
+/** Recognizes an entry that starts the gateway, and returns its agent; `undefined` for other servers. */
+function recognizeGateway(
   name: string,
   { command, args, cwd }: JsonRecord,
   { machine, program }: FindOptions,
@@ -271,14 +276,14 @@ function gatewayIn(
   words.push(...(Array.isArray(args) ? args.map(String) : []));
   const folder = resolvePath(machine.cwd, typeof cwd === "string" ? cwd : ".");
   const start = findStart(words, { cwd: folder, program });
-  if (start === undefined) return name === LONG_NAME ? {} : undefined;
-  const at = start.args.findIndex((arg) => /^--agent(?:=|$)/.test(arg));
-  const agent = start.args[at]?.split("=")[1] ?? start.args[at + 1];
-  return at < 0 || agent === undefined ? {} : { agent };
+  if (start === undefined) return name === FALLBACK_NAME ? {} : undefined;
+  const flagIndex = start.args.findIndex((arg) => /^--agent(?:=|$)/.test(arg));
+  const agent = start.args[flagIndex]?.split("=")[1] ?? start.args[flagIndex + 1];
+  return flagIndex < 0 || agent === undefined ? {} : { agent };
 }
 
 function checkEntry(name: string, entry: JsonRecord): string[] {
-  // The key is computed, so that `__proto__` is a name like any other.
+  // A computed key, because `__proto__: entry` would set the prototype.
   const text = JSON.stringify({ mcpServers: { [name]: entry } });
   return checkText("servers", { file: "", text }).map(({ message }) => message);
 }

@@ -13,12 +13,12 @@ export interface JsonRecord {
 /** A path to a value: keys as strings, list indexes as numbers. */
 export type JsonPath = readonly (string | number)[];
 
-/** A client's entry, translated. */
+/** A client's entry, translated into the format of the servers file. */
 export interface ImportedEntry {
   readonly entry: JsonRecord;
   /** Sentences for the user about the translation. */
   readonly notes: readonly string[];
-  /** Variables that replace a client's inputs, with the ids of the inputs. */
+  /** The variables that replace a client's inputs, with the ids of the inputs. */
   readonly inputs: readonly (readonly [variable: string, id: string])[];
   /** Tools that are switched off in the client. */
   readonly deniedTools: readonly string[];
@@ -40,8 +40,8 @@ export function isRecord(value: unknown): value is JsonRecord {
 }
 
 /**
- * Translates a client's entry: other names of keys, inputs that the client asks for, values that are
- * not strings, OAuth settings. Keys that mean nothing to the gateway stay.
+ * Translates a client's entry into the format of the servers file: other names of keys, inputs that the
+ * client asks for, values that are not strings, OAuth settings. Keys that the gateway does not know stay.
  */
 export function importEntry(original: JsonRecord, origin: EntryOrigin): ImportedEntry {
   const { oauth, auth, ...others } = original;
@@ -49,13 +49,13 @@ export function importEntry(original: JsonRecord, origin: EntryOrigin): Imported
   const notes: string[] = [];
   const inputs = new Map<string, string>();
   const replace = (text: string) => replaceVariables(text, inputs, origin);
-  const secrets = listAt(original, "env_keys");
+  const secrets = stringsAt(original, "env_keys");
   if (secrets.length > 0) {
     notes.push(`Goose reads ${secrets.join(", ")} from its own secrets: set these variables`);
   }
-  if (isRecord(entry.env)) entry.env = texts(entry.env);
-  if (isRecord(entry.headers)) entry.headers = texts(entry.headers);
-  if (Array.isArray(entry.args)) entry.args = entry.args.map((arg) => plain(arg));
+  if (isRecord(entry.env)) entry.env = toStrings(entry.env);
+  if (isRecord(entry.headers)) entry.headers = toStrings(entry.headers);
+  if (Array.isArray(entry.args)) entry.args = entry.args.map((arg) => toStringValue(arg));
   // The gateway refuses types that it does not know, and infers the transport from the other keys.
   for (const key of ["type", "transport"]) {
     const value = entry[key];
@@ -71,28 +71,28 @@ export function importEntry(original: JsonRecord, origin: EntryOrigin): Imported
   }
   const settings = oauthSettings(oauth, auth);
   if (settings !== undefined) {
-    entry.gateway = { ...recordOf(entry.gateway), oauth: mapTexts(settings, replace) };
+    entry.gateway = { ...recordOrEmpty(entry.gateway), oauth: mapTexts(settings, replace) };
   }
-  if (needsFolder(entry, origin.project)) {
+  if (needsProjectFolder(entry, origin.project)) {
     entry.cwd = origin.project ?? "";
     notes.push(`runs in ${origin.project}, because its command names files there`);
   }
-  notes.push(...noteUnknown(entry));
+  notes.push(...noteUnsupported(entry));
   for (const [variable, id] of inputs) {
     notes.push(`asked for the input "${id}": set the variable ${variable} instead`);
   }
-  const only = ONLY.map((key) => original[key]).find((value) => Array.isArray(value));
+  const only = ALLOWED_KEYS.map((key) => original[key]).find((value) => Array.isArray(value));
   return {
     entry,
     notes,
     inputs: [...inputs],
-    deniedTools: DENIED.flatMap((key) => listAt(original, key)),
+    deniedTools: DENIED_KEYS.flatMap((key) => stringsAt(original, key)),
     ...(Array.isArray(only) && !only.includes("*") && { onlyTools: only.map(String) }),
   };
 }
 
-/** The names of our keys in clients' files. Gemini CLI prefers `httpUrl`. */
-const NAMES = {
+/** The names that clients use for each key. `httpUrl` comes first, because Gemini CLI prefers it. */
+const KEY_NAMES = {
   command: ["command", ...listKeyAliases("command")],
   args: ["args", ...listKeyAliases("args")],
   cwd: ["cwd", ...listKeyAliases("cwd")],
@@ -101,53 +101,53 @@ const NAMES = {
   headers: ["headers", ...listKeyAliases("headers")],
 };
 
-/** Lists of tools that are switched off. */
-const DENIED = ["disabledTools", "disabled_tools", "excludeTools"];
+/** Keys that list tools that are switched off. */
+const DENIED_KEYS = ["disabledTools", "disabled_tools", "excludeTools"];
 
-/** Lists of the only tools that are used. */
-const ONLY = ["includeTools", "enabled_tools", "tools"];
+/** Keys that list the only tools to use. */
+const ALLOWED_KEYS = ["includeTools", "enabled_tools", "tools"];
 
-const TRANSLATED: ReadonlySet<string> = new Set([
-  ...[...Object.values(NAMES).flat(), ...DENIED, ...ONLY, ...ENABLING_KEYS],
+const TRANSLATED_KEYS: ReadonlySet<string> = new Set([
+  ...[...Object.values(KEY_NAMES).flat(), ...DENIED_KEYS, ...ALLOWED_KEYS, ...ENABLING_KEYS],
   ...["env_vars", "env_keys", "env_http_headers"],
   ...["bearer_token_env_var", "startup_timeout_sec", "startup_timeout_ms", "tool_timeout_sec"],
 ]);
 
 /**
- * Translates the keys of Codex, Gemini CLI, opencode, Copilot CLI, Zed, Goose, Windsurf and others
- * into those that most clients share. Keys without a translation stay.
+ * Renames the keys of Codex, Gemini CLI, opencode, Copilot CLI, Zed, Goose, Windsurf and others to the
+ * names that most clients share. Other keys stay.
  */
 function translateKeys(original: JsonRecord): Record<string, Json> {
   const first = (names: readonly string[]): Json | undefined =>
     names.map((name) => original[name]).find((value) => value !== undefined);
-  const program = first(NAMES.command);
-  const [command, args] = commandOf(program, first(NAMES.args));
-  const others = Object.entries(original).filter(([key]) => !TRANSLATED.has(key));
+  const program = first(KEY_NAMES.command);
+  const [command, args] = commandOf(program, first(KEY_NAMES.args));
+  const others = Object.entries(original).filter(([key]) => !TRANSLATED_KEYS.has(key));
   const settings = gatewaySettings(original);
-  return present({
+  return withoutNulls({
     description: original.description,
     type: original.type,
     command,
     args,
-    cwd: first(NAMES.cwd),
+    cwd: first(KEY_NAMES.cwd),
     env: variablesOf(original, program),
-    url: first(NAMES.url),
+    url: first(KEY_NAMES.url),
     headers: headersOf(original),
     ...Object.fromEntries(others),
     ...(findDisablingKey(original) !== undefined && { disabled: true }),
-    // A value that is not a boolean is kept, so that it is reported.
-    ...present(Object.fromEntries(
+    // A value that is not a boolean is kept, so that checking the entry reports it.
+    ...withoutNulls(Object.fromEntries(
       ENABLING_KEYS.filter((key) => typeof original[key] !== "boolean").map((key) => [
         key,
         original[key],
       ]),
     )),
-    ...(settings !== undefined && { gateway: { ...recordOf(original.gateway), ...settings } }),
+    ...(settings !== undefined && { gateway: { ...recordOrEmpty(original.gateway), ...settings } }),
   });
 }
 
-/** The members that have a value. */
-function present(
+/** Returns the members whose value is neither `null` nor `undefined`. */
+function withoutNulls(
   record: Readonly<Record<string, Json | undefined>>,
 ): Record<string, Json> {
   const entries = Object.entries(record).flatMap(([key, value]) => {
@@ -156,23 +156,23 @@ function present(
   return Object.fromEntries(entries);
 }
 
-function presentOrNone(
+function withoutNullsOrNone(
   record: Readonly<Record<string, Json | undefined>>,
 ): JsonRecord | undefined {
-  const found = present(record);
+  const found = withoutNulls(record);
   return Object.keys(found).length === 0 ? undefined : found;
 }
 
-function recordOf(value: Json | undefined): JsonRecord {
+function recordOrEmpty(value: Json | undefined): JsonRecord {
   return isRecord(value) ? value : {};
 }
 
-function listAt(original: JsonRecord, key: string): string[] {
+function stringsAt(original: JsonRecord, key: string): string[] {
   const value = original[key];
   return Array.isArray(value) ? value.filter((item) => typeof item === "string") : [];
 }
 
-/** The program and its arguments: two keys, one list, or Zed's object. */
+/** Returns the program and its arguments, from two keys, one list, or an object as in Zed. */
 function commandOf(
   command: Json | undefined,
   args: Json | undefined,
@@ -183,28 +183,28 @@ function commandOf(
   return [first, [...words, ...(Array.isArray(args) ? args : [])]];
 }
 
-/** Variables, including those that Goose takes from its own secrets. */
+/** Returns the environment variables, including references to those that Goose keeps as secrets. */
 function variablesOf(original: JsonRecord, program: Json | undefined): Json | undefined {
-  // Codex has a list of names to pass on, under a key that means variables elsewhere.
+  // In Codex, `env_vars` is a list of names; in other clients it contains the variables.
   const isList = (key: string) => key === "env_vars" && Array.isArray(original[key]);
-  const values = NAMES.env.filter((key) => !isList(key)).map((key) => original[key]);
+  const values = KEY_NAMES.env.filter((key) => !isList(key)).map((key) => original[key]);
   if (isRecord(program) && isRecord(program.env)) values.push(program.env);
-  const references = listAt(original, "env_keys").map((key) => [key, `\${${key}}`]);
-  return merged(values, Object.fromEntries(references), "before");
+  const references = stringsAt(original, "env_keys").map((key) => [key, `\${${key}}`]);
+  return mergeRecords(values, Object.fromEntries(references), "before");
 }
 
 function headersOf(original: JsonRecord): Json | undefined {
   const token = original.bearer_token_env_var;
-  const named = Object.entries(recordOf(original.env_http_headers))
+  const named = Object.entries(recordOrEmpty(original.env_http_headers))
     .map(([header, name]) => [header, `\${${String(name)}}`]);
-  return merged(NAMES.headers.map((key) => original[key]), {
+  return mergeRecords(KEY_NAMES.headers.map((key) => original[key]), {
     ...Object.fromEntries(named),
     ...(typeof token === "string" && { Authorization: `Bearer \${${token}}` }),
   }, "after");
 }
 
-/** Several objects as one. A single value that is no object stays, so that it is reported. */
-function merged(
+/** Merges objects. A single value that is not an object stays, so that checking the entry reports it. */
+function mergeRecords(
   values: readonly (Json | undefined)[],
   more: JsonRecord,
   position: "before" | "after",
@@ -220,8 +220,8 @@ function merged(
 function gatewaySettings(original: JsonRecord): JsonRecord | undefined {
   const milliseconds = (value: Json | undefined, factor: number) =>
     typeof value === "number" && value > 0 ? Math.round(value * factor) : undefined;
-  const names = listAt(original, "env_vars");
-  return presentOrNone({
+  const names = stringsAt(original, "env_vars");
+  return withoutNullsOrNone({
     connect_timeout_ms: milliseconds(original.startup_timeout_sec, 1000) ??
       milliseconds(original.startup_timeout_ms, 1),
     call_timeout_ms: milliseconds(original.tool_timeout_sec, 1000),
@@ -231,7 +231,7 @@ function gatewaySettings(original: JsonRecord): JsonRecord | undefined {
 
 const TRANSPORTS = new Set(["stdio", "http", "streamable-http", "streamableHttp", "sse"]);
 
-/** Types of other clients; the transport follows from the other keys. */
+/** Types of other clients that are dropped silently, because other keys determine the transport. */
 const OTHER_TRANSPORTS = new Set(["local", "remote", "streamable_http"]);
 
 function replaceVariables(
@@ -239,12 +239,12 @@ function replaceVariables(
   inputs: Map<string, string>,
   { windows, client }: EntryOrigin,
 ): string {
-  const own = client === "gemini"
+  const translated = client === "gemini"
     ? text.replace(/\$([A-Z_][A-Z0-9_]*)\b/g, "${$1}")
     : client === "opencode"
     ? text.replace(/\{env:([^}]+)\}/g, "${$1}")
     : text;
-  return own
+  return translated
     .replace(/\$\{input:([^}]+)\}/g, (_, id: string) => {
       const name = id.toUpperCase().replace(/[^A-Z0-9]+/g, "_").replace(/^_+|_+$/g, "");
       const variable = /^[A-Z]/.test(name) ? name : `INPUT_${name}`;
@@ -261,25 +261,25 @@ function mapTexts(value: Json, map: (text: string) => string): Json {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, mapTexts(item, map)]));
 }
 
-/** Numbers and the like as strings, which is all that an environment or a header can hold. */
-function texts(record: JsonRecord): JsonRecord {
+/** Converts numbers and booleans into strings, because variables and headers are strings. */
+function toStrings(record: JsonRecord): JsonRecord {
   return Object.fromEntries(
-    Object.entries(present(record)).map(([key, value]) => {
-      return [key, plain(value)];
+    Object.entries(withoutNulls(record)).map(([key, value]) => {
+      return [key, toStringValue(value)];
     }),
   );
 }
 
-function plain(value: Json): Json {
+function toStringValue(value: Json): Json {
   return typeof value === "number" || typeof value === "boolean" ? String(value) : value;
 }
 
-/** OAuth settings as Claude Code (`oauth`) and Cursor (`auth`) write them. */
+/** Translates the OAuth settings of Claude Code (`oauth`) and Cursor (`auth`). */
 function oauthSettings(oauth: Json | undefined, auth: Json | undefined): JsonRecord | undefined {
-  const { clientId, callbackPort } = recordOf(oauth);
-  const { CLIENT_ID, CLIENT_SECRET, scopes } = recordOf(auth);
+  const { clientId, callbackPort } = recordOrEmpty(oauth);
+  const { CLIENT_ID, CLIENT_SECRET, scopes } = recordOrEmpty(auth);
   const id = clientId ?? CLIENT_ID;
-  return presentOrNone({
+  return withoutNullsOrNone({
     client_id: typeof id === "string" ? id : undefined,
     client_secret: typeof CLIENT_SECRET === "string" ? CLIENT_SECRET : undefined,
     scopes: Array.isArray(scopes) ? scopes : undefined,
@@ -287,14 +287,14 @@ function oauthSettings(oauth: Json | undefined, auth: Json | undefined): JsonRec
   });
 }
 
-/** Whether an entry of a project names files relative to it. */
-function needsFolder(entry: JsonRecord, project: string | undefined): boolean {
+/** Whether an entry names files relative to the folder of its project. */
+function needsProjectFolder(entry: JsonRecord, project: string | undefined): boolean {
   if (project === undefined || entry.command === undefined || entry.cwd !== undefined) return false;
   const args = Array.isArray(entry.args) ? entry.args : [];
   return [entry.command, ...args].some((word) => /^\.{1,2}(?:[/\\]|$)/.test(String(word)));
 }
 
-function noteUnknown(entry: JsonRecord): string[] {
+function noteUnsupported(entry: JsonRecord): string[] {
   const notes: string[] = [];
   if (entry.envFile !== undefined) {
     notes.push(`reads variables from ${entry.envFile}: put them into its env, or set them`);

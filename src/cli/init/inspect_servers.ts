@@ -10,7 +10,7 @@ import { Progress } from "../progress.ts";
 import { escapeControls } from "../../text.ts";
 import type { Machine } from "./clients.ts";
 
-/** A tool as its server lists it, as far as rules are made from it. */
+/** The fields of a listed tool that rules are made from. */
 export interface InspectedTool {
   readonly name: string;
   readonly annotations: unknown;
@@ -18,14 +18,14 @@ export interface InspectedTool {
 
 /** The result of starting a server once. */
 export interface InspectedServer {
-  /** Absent if it could not be started. */
+  /** Absent if the server could not be started. */
   readonly tools?: readonly InspectedTool[];
-  /** Why it could not be started, in one line. */
+  /** The reason why the server could not be started, in one line. */
   readonly failure?: string;
-  /** Whether it did not answer in time: another try may help. */
-  readonly isSilent?: boolean;
-  /** A command that downloads its package. */
-  readonly fill?: string;
+  /** Whether the server did not answer in time, so that another try may help. */
+  readonly hasTimedOut?: boolean;
+  /** A command that downloads the server's package. */
+  readonly downloadCommand?: string;
   /** The instructions that the server sends to its clients. */
   readonly instructions?: string;
   readonly title?: string;
@@ -35,30 +35,30 @@ export interface InspectedServer {
 export type Inspected = ReadonlyMap<string, InspectedServer>;
 
 /** Time limit for an installed server to list its tools, in milliseconds. */
-const INSPECT_MS = 30_000;
+const INSTALLED_MS = 30_000;
 
 /** Options of `inspectServers`. */
 export interface InspectOptions {
   readonly machine: Machine;
-  /** For the progress. */
+  /** The stream for the progress. */
   readonly stderr: Output;
+  /** Time limit for an installed server. */
   readonly inspectMs?: number;
-  /** The limit for a server that is downloaded first. */
+  /** Time limit for a server that may be downloaded first. */
   readonly downloadMs?: number;
-  /** The servers to start; default: all. */
+  /** Names of the servers to start; default: all. */
   readonly only?: readonly string[];
 }
 
 /**
- * Starts the servers of a servers file that is not written yet, lists their tools and descriptions,
- * and ends them. Ctrl-C ends the wait; the servers that have answered by then are in the result. A
- * server that fails does not throw.
+ * Starts servers, lists their tools and instructions, and ends them. Ctrl-C ends the wait, and the result
+ * contains the servers that have answered. A server that fails does not throw.
  *
- * @param text The text of the servers file.
+ * @param text The text of a servers file, which need not be written yet.
  */
 export async function inspectServers(
   text: string,
-  { machine, stderr, inspectMs = INSPECT_MS, downloadMs = DOWNLOAD_MS, only }: InspectOptions,
+  { machine, stderr, inspectMs = INSTALLED_MS, downloadMs = DOWNLOAD_MS, only }: InspectOptions,
 ): Promise<Inspected> {
   const { env, cwd } = machine;
   const all = [...await parseServers(text, { env, cwd })];
@@ -66,7 +66,7 @@ export async function inspectServers(
   const inspected = new Map<string, InspectedServer>();
   if (servers.size === 0) return inspected;
   const settings = readSettings({}, env);
-  // Failures are part of the result; a log would run through the questions.
+  // Failures are part of the result. A log would be printed between the questions.
   const log = createLog({ level: "error", write: () => {} });
   const inspectAll = async (interrupts: Interrupts): Promise<void> => {
     const { signal } = interrupts;
@@ -88,7 +88,7 @@ export async function inspectServers(
   try {
     await withInterrupts(inspectAll, ["SIGINT"]);
   } catch (error) {
-    // The questions go on with the servers that have answered.
+    // After Ctrl-C the questions continue with the servers that have answered.
     if (!(error instanceof Interrupted)) throw error;
   }
   return new Map([...servers.keys()].flatMap((name) => {
@@ -105,11 +105,11 @@ async function inspect(
   const server = probes.servers.get(name);
   if (server === undefined) return { failure: "not there" };
   const { connection } = server.config;
-  const fill = downloadCommandOf(connection);
+  const downloadCommand = downloadCommandOf(connection);
   try {
     signal.throwIfAborted();
     const { tools } = await server.listTools(ANONYMOUS_CALLER, signal);
-    const { instructions, name: own, title = own } = await server.introduce(
+    const { instructions, name: serverName, title = serverName } = await server.introduce(
       ANONYMOUS_CALLER,
       signal,
     );
@@ -123,22 +123,22 @@ async function inspect(
     };
   } catch (error) {
     if (signal.reason?.name === "AbortError") return { failure: "skipped" };
-    const isSilent = signal.aborted || isTimeout(error);
+    const hasTimedOut = signal.aborted || isTimeout(error);
     return {
-      failure: isSilent ? "did not answer in time" : failureText(error, server.config),
-      ...(isSilent ? { isSilent } : {}),
-      ...(isSilent && fill !== undefined ? { fill } : {}),
+      failure: hasTimedOut ? "did not answer in time" : failureText(error, server.config),
+      ...(hasTimedOut ? { hasTimedOut } : {}),
+      ...(hasTimedOut && downloadCommand !== undefined ? { downloadCommand } : {}),
     };
   }
 }
 
 /** Whether the server did not answer in time. */
 function isTimeout(error: unknown): boolean {
-  const isIt = error instanceof DOMException && error.name === "TimeoutError";
-  return isIt || (error instanceof Error && isTimeout(error.cause));
+  const isTimeoutError = error instanceof DOMException && error.name === "TimeoutError";
+  return isTimeoutError || (error instanceof Error && isTimeout(error.cause));
 }
 
-/** The sentence of `doctor`, in one line. */
+/** Returns the first line of what `doctor` would report. */
 function failureText(error: unknown, config: ServerConfig): string {
   const probe = { config, error, ms: 0, noise: [], warnings: [] };
   const [first = ""] = findCause(probe, { warnings: [] }).message.split("\n");

@@ -3,87 +3,90 @@ import type { FoundServer } from "./find_servers.ts";
 import { isRecord, type Json, type JsonRecord } from "./import_entry.ts";
 import { targetOf } from "./describe_server.ts";
 
-/** A server that can be taken over, under a name of its own. */
+/** A server that can be imported, with a unique name. */
 export interface OfferedServer {
-  /** The name behind the gateway, unique among all that are offered and those that are there. */
+  /** The name behind the gateway, unique among the offered and the existing servers. */
   readonly name: string;
   readonly server: FoundServer;
-  /** Every occurrence of the same server. */
+  /** Every entry of the same server in the clients' files. */
   readonly sources: readonly FoundServer[];
-  /** Whether the gateway has another server of the original name already. */
-  readonly clashes: boolean;
+  /** Whether the gateway already has another server with the original name. */
+  readonly hasNameClash: boolean;
 }
 
-/** Keys by which two entries are the same server. */
-const DECISIVE = ["command", "args", "env", "cwd", "url", "headers", "disabled", "gateway"];
+/** The keys that two entries of the same server have in common. */
+const IDENTITY_KEYS = ["command", "args", "env", "cwd", "url", "headers", "disabled", "gateway"];
 
 /**
- * Merges equal entries. Of different ones with the same name the first keeps it; the others get the
- * name of their project or client appended. A user's own files come before those of a project.
+ * Merges equal entries. If different entries have the same name, the first keeps it, and the name of the
+ * project or client is appended to the others. Users' files come before files of projects.
  *
- * @param kept The servers that the gateway has already, by name; equal ones are not offered.
+ * @param existing The gateway's present servers by name; equal entries are not offered.
  */
 export function mergeServers(
   servers: readonly FoundServer[],
-  kept: Readonly<Record<string, JsonRecord>>,
+  existing: Readonly<Record<string, JsonRecord>>,
 ): OfferedServer[] {
   const rank = ({ file, project }: FoundServer) =>
     file.scope === "project" ? 2 : project === undefined ? 0 : 1;
-  const known = new Set(Object.values(kept).map(entryIdentity));
-  const added = servers.filter(({ entry }) => !known.has(entryIdentity(entry)))
+  const existingIdentities = new Set(Object.values(existing).map(entryIdentity));
+  const added = servers.filter(({ entry }) => !existingIdentities.has(entryIdentity(entry)))
     .toSorted((one, two) => rank(one) - rank(two));
   const groups = Map.groupBy(added, ({ name, entry }) => {
     return JSON.stringify([name, entryIdentity(entry)]);
   });
   const originals = new Set([...groups.values()].flatMap(([first]) => first?.name ?? []));
-  const taken = new Set([...Object.keys(kept), ...originals]);
-  const free = new Set([...originals].filter((name) => !Object.hasOwn(kept, name)));
+  const takenNames = new Set([...Object.keys(existing), ...originals]);
+  const freeNames = new Set([...originals].filter((name) => !Object.hasOwn(existing, name)));
   return [...groups.values()].flatMap((sources) => {
     const [server] = sources;
     if (server === undefined) return [];
-    const clashes = Object.hasOwn(kept, server.name);
-    if (free.delete(server.name)) return [{ name: server.name, server, sources, clashes }];
-    const name = distinctName(server, taken);
-    taken.add(name);
-    return [{ name, server, sources, clashes }];
+    const hasNameClash = Object.hasOwn(existing, server.name);
+    if (freeNames.delete(server.name)) {
+      return [{ name: server.name, server, sources, hasNameClash }];
+    }
+    const name = chooseName(server, takenNames);
+    takenNames.add(name);
+    return [{ name, server, sources, hasNameClash }];
   });
 }
 
-function distinctName(
+/** Returns a name that is not taken: with the project or the client, and with a number if necessary. */
+function chooseName(
   { name, project, file, at }: FoundServer,
-  taken: ReadonlySet<string>,
+  takenNames: ReadonlySet<string>,
 ): string {
   const owner = at[0] === "projects" && project !== undefined
     ? project.replace(/[/\\]+$/, "")
     : file.client ?? file.path;
   const [last = ""] = owner.split(/[/\\]/).slice(-1);
-  const wanted = `${name}-${last.replace(/[^\w.-]+/g, "-").replace(/^-+|-+$/g, "") || "other"}`;
-  let free = wanted;
-  for (let number = 2; taken.has(free); number++) free = `${wanted}-${number}`;
-  return free;
+  const preferred = `${name}-${last.replace(/[^\w.-]+/g, "-").replace(/^-+|-+$/g, "") || "other"}`;
+  let candidate = preferred;
+  for (let number = 2; takenNames.has(candidate); number++) candidate = `${preferred}-${number}`;
+  return candidate;
 }
 
-/** Makes a text that is equal for equal entries. */
+/** Returns a text that is the same for entries of the same server. */
 export function entryIdentity(entry: JsonRecord): string {
-  const family = [entry.type, entry.transport].includes("sse") ? "sse" : "";
-  const values = DECISIVE.map((key) => {
+  const transport = [entry.type, entry.transport].includes("sse") ? "sse" : "";
+  const values = IDENTITY_KEYS.map((key) => {
     const value = entry[key];
     const isEmpty = value === undefined || value === false ||
       (Array.isArray(value) ? value : isRecord(value) ? Object.keys(value) : [0]).length === 0;
-    return isEmpty ? null : sorted(value);
+    return isEmpty ? null : sortKeys(value);
   });
-  return JSON.stringify([family, ...values]);
+  return JSON.stringify([transport, ...values]);
 }
 
-function sorted(value: Json | undefined): unknown {
-  if (Array.isArray(value)) return value.map((item) => sorted(item));
+function sortKeys(value: Json | undefined): unknown {
+  if (Array.isArray(value)) return value.map((item) => sortKeys(item));
   if (!isRecord(value)) return value;
-  const entries = Object.entries(value).map(([key, item]) => [key, sorted(item)] as const);
+  const entries = Object.entries(value).map(([key, item]) => [key, sortKeys(item)] as const);
   return entries.toSorted(([one], [two]) => one < two ? -1 : 1);
 }
 
-/** Describes a server in a choice: what it runs and which file names it, without its secrets. */
-export function describeServer({ name, server }: OfferedServer, home: string): string {
+/** Describes an offered server: its program, what it works on, and its client. Contains no secrets. */
+export function describeChoice({ name, server }: OfferedServer, home: string): string {
   const { entry, file, project } = server;
   const isOfProject = server.at[0] === "projects" && project !== undefined;
   const where = isOfProject ? `${file.title}, for ${project}` : file.title;
@@ -96,13 +99,13 @@ export function describeServer({ name, server }: OfferedServer, home: string): s
   return `${programOf(entry).name}${on} · ${where}${folder}${renamed}`;
 }
 
-/** Makes a line for each project whose servers will no longer be for that project only. */
+/** Returns a line for each project whose servers will be available in all projects. */
 export function scopeLines(servers: readonly OfferedServer[]): string[] {
   const byProject = Map.groupBy(servers, ({ server }) => server.project);
-  return [...byProject].filter(([project]) => project !== undefined).map(([project, of]) => {
-    const [was, it] = of.length === 1 ? ["was", "it"] : ["were", "them"];
+  return [...byProject].filter(([project]) => project !== undefined).map(([project, group]) => {
+    const [was, it] = group.length === 1 ? ["was", "it"] : ["were", "them"];
     return `${
-      of.map(({ name }) => name).join(", ")
+      group.map(({ name }) => name).join(", ")
     } ${was} for the project ${project} only. The gateway offers ${it} in ` +
       "every project where it is used, to each agent that the rules allow";
   });

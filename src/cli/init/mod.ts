@@ -6,9 +6,9 @@
  */
 import { init } from "./run.ts";
 
-/** The flags, as the command line has them. */
+/** The flags of `init`. */
 export interface InitFlags {
-  /** A client or a file to take servers from. */
+  /** The client or file to import servers from; default: all clients. */
   readonly from: string | undefined;
   /** Whether to ask nothing. */
   readonly yes: boolean;

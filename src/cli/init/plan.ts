@@ -5,12 +5,12 @@ import { isRecord, type JsonRecord } from "./import_entry.ts";
 import type { Inspected, InspectedServer, InspectedTool } from "./inspect_servers.ts";
 import { type OfferedServer, scopeLines } from "./merge_servers.ts";
 
-/** Which tools of its servers an agent may call. */
+/** The tools that an agent may call: all, all but destructive ones, or those that only read. */
 export type Access = "all" | "careful" | "read";
 
-/** A server that is taken over. */
+/** A server to import. */
 export interface PlannedServer extends OfferedServer {
-  /** The entry for the servers file, with a description if one is known. */
+  /** The entry for the servers file, with a description if there is one. */
   readonly entry: JsonRecord;
 }
 
@@ -25,103 +25,109 @@ export interface AgentPlan {
 /** A client that gets the gateway's entry. */
 export interface ClientPlan {
   readonly file: ClientFile;
-  /** Whether the servers that were taken over are removed from it. */
-  readonly takeOut: boolean;
+  /** Whether the imported servers are removed from the file. */
+  readonly removesServers: boolean;
 }
 
-/** The content of the files that `init` writes. */
+/** The content that `init` will write. */
 export interface Plan {
   readonly servers: readonly PlannedServer[];
   readonly agents: readonly AgentPlan[];
   readonly clients: readonly ClientPlan[];
-  /** The agents of clients, if there are several; default: the first one. */
-  readonly agentOf: ReadonlyMap<ClientId, string>;
+  /** The agent of each client, if there are several agents; default: the first agent. */
+  readonly agentByClient: ReadonlyMap<ClientId, string>;
 }
 
-/** The agent that is offered, and used if no question is asked. */
-export const FIRST_AGENT = "developer";
+/** The agent that is suggested, and that is used if no question is asked. */
+export const DEFAULT_AGENT = "developer";
 
 /**
- * Plans to take over everything for one agent. No server is started, and no client's file is
- * changed.
+ * Plans to import every server for one agent, without questions. No server is started, and no client's
+ * file is changed.
  */
-export function planAll(
+export function planImport(
   servers: readonly OfferedServer[],
-  { kept, trustsFolder, say }: {
-    /** Names of servers that the gateway has already. */
-    readonly kept: readonly string[];
+  { existingServers, trustsFolder, say }: {
+    /** Names of the servers in the gateway's servers file. */
+    readonly existingServers: readonly string[];
     readonly trustsFolder: boolean;
     readonly say: (line: string) => void;
   },
 ): Plan {
-  const chosen = servers.filter(({ name, server: { name: original, file }, clashes }) => {
-    const note = (before: string, after: string) =>
-      say(`${file.shown}: ${before}${JSON.stringify(original)}${after}`);
-    if (!trustsFolder && file.scope !== "user") {
-      const how = file.client === undefined ? "" : `; add --from ${file.client} to take it`;
-      note("skipped ", `, because files in the working folder may not be yours${how}`);
-      return false;
-    }
-    if (clashes) {
-      note("skipped ", ": the gateway already has another server with that name");
-      return false;
-    }
-    if (name !== original) {
-      const taken = `is taken over as ${JSON.stringify(name)}`;
-      note("", ` ${taken}, because another server has that name`);
-    }
-    return true;
-  });
+  const chosen = servers.filter(
+    ({ name, server: { name: original, file }, hasNameClash }) => {
+      const note = (before: string, after: string) =>
+        say(`${file.shown}: ${before}${JSON.stringify(original)}${after}`);
+      if (!trustsFolder && file.scope !== "user") {
+        const how = file.client === undefined ? "" : `; add --from ${file.client} to import it`;
+        note("skipped ", `, because files in the working folder may not be yours${how}`);
+        return false;
+      }
+      if (hasNameClash) {
+        note("skipped ", ": the gateway already has another server with that name");
+        return false;
+      }
+      if (name !== original) {
+        note("", ` is imported as ${JSON.stringify(name)}, because another server has that name`);
+      }
+      return true;
+    },
+  );
   for (const line of scopeLines(chosen)) say(line);
   const inspected: Inspected = new Map();
   const planned = describePlanned(chosen, { inspected, home: "" });
-  const agent = planAgent(FIRST_AGENT, {
-    servers: [...kept, ...planned.map(({ name }) => name)],
+  const agent = planAgent(DEFAULT_AGENT, {
+    servers: [...existingServers, ...planned.map(({ name }) => name)],
     access: "all",
     allowsUndescribed: true,
     planned,
     inspected,
   });
-  return { servers: planned, agents: [agent], clients: [], agentOf: new Map() };
+  return { servers: planned, agents: [agent], clients: [], agentByClient: new Map() };
 }
 
-/** Gives each server its description: its own, or what the running server says about itself. */
+/**
+ * Adds a description to each server: that of its entry, or else one from the running server. If several
+ * servers would have the same, the folder or address that each works on is appended.
+ */
 export function describePlanned(
   servers: readonly OfferedServer[],
   { inspected, home }: { readonly inspected: Inspected; readonly home: string },
 ): PlannedServer[] {
   const described = servers.map((offered) => {
     const { entry } = offered.server;
-    const own = entry.description;
-    if (typeof own === "string" && own !== "") return { offered, own, target: "" };
-    const known = inspected.get(offered.name);
-    const isKnown = known !== undefined && known.failure === undefined;
+    const { description } = entry;
+    if (typeof description === "string" && description !== "") {
+      return { offered, description, target: "" };
+    }
+    const server = inspected.get(offered.name);
     const target = targetOf(entry, home);
-    return { offered, target, ...(isKnown ? { own: describeServer(known, target) } : {}) };
+    if (server === undefined || server.failure !== undefined) return { offered, target };
+    return { offered, target, description: describeServer(server, target) };
   });
-  const byText = Map.groupBy(described, ({ own }) => own);
-  return described.map(({ offered, own, target }) => {
+  const byDescription = Map.groupBy(described, ({ description }) => description);
+  return described.map(({ offered, description, target }) => {
     const { entry } = offered.server;
-    if (own === undefined) return { ...offered, entry };
-    const isTwin = target !== "" && !own.endsWith(` for ${target}`) &&
-      (byText.get(own)?.length ?? 0) > 1;
-    const description = isTwin ? `${own} For ${target}` : own;
-    return { ...offered, entry: { ...entry, description } };
+    if (description === undefined) return { ...offered, entry };
+    const isAmbiguous = target !== "" && !description.endsWith(` for ${target}`) &&
+      (byDescription.get(description)?.length ?? 0) > 1;
+    const text = isAmbiguous ? `${description} For ${target}` : description;
+    return { ...offered, entry: { ...entry, description: text } };
   });
 }
 
-/** The choices that the rules of an agent are made from. */
+/** The answers that determine the rules of an agent. */
 export interface AgentChoice {
   /** Names of its servers. */
   readonly servers: readonly string[];
   readonly access: Access;
-  /** Whether it may call all tools of servers that say nothing about theirs. */
+  /** Whether it may call all tools of servers whose tools have no annotations. */
   readonly allowsUndescribed: boolean;
   readonly planned: readonly OfferedServer[];
   readonly inspected: Inspected;
 }
 
-/** Makes an agent from the choices, with its tools by name. */
+/** Makes an agent from the answers, with the names of its tools. */
 export function planAgent(
   name: string,
   { servers, access, allowsUndescribed, planned, inspected }: AgentChoice,
@@ -131,16 +137,16 @@ export function planAgent(
   for (const server of servers) {
     const only = onlyTools.get(server);
     const found = inspected.get(server);
-    // All tools, including those that the server adds later.
-    const isOpen = access === "all" || (!hasToolHints(found) && allowsUndescribed);
+    // Without a list of tools, the agent may also call tools that the server adds later.
+    const allowsAll = access === "all" || (!hasToolHints(found) && allowsUndescribed);
     const chosen = hasToolHints(found) ? allowedTools(found?.tools ?? [], access) : [];
-    const allowed = isOpen ? only : chosen.filter((tool) => only?.includes(tool) ?? true);
+    const allowed = allowsAll ? only : chosen.filter((tool) => only?.includes(tool) ?? true);
     if (allowed !== undefined) tools[server] = allowed;
   }
   return { name, servers, tools };
 }
 
-/** Whether a server says what its tools do: one annotation is enough. */
+/** Whether a server describes what its tools do, with an annotation on at least one of them. */
 export function hasToolHints({ tools = [] }: InspectedServer = {}): boolean {
   return tools.some(({ annotations }) =>
     isRecord(annotations) &&
@@ -150,14 +156,14 @@ export function hasToolHints({ tools = [] }: InspectedServer = {}): boolean {
 }
 
 /**
- * The tools that a choice allows, according to their annotations. A tool without any may change and
- * destroy things: these are the protocol's defaults.
+ * Returns the names of the tools that a choice allows, according to their annotations. By the protocol's
+ * defaults, a tool without annotations may be destructive.
  *
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/schema#toolannotations}
  */
 export function allowedTools(tools: readonly InspectedTool[], access: Access): string[] {
   return tools.filter(({ name, annotations }) => {
-    // In the rules this would be a pattern, which allows more than the tool.
+    // In the rules this name would be a pattern, which may allow other tools.
     if (/[*?]/.test(name)) return false;
     if (access === "all") return true;
     const { readOnlyHint, destructiveHint } = isRecord(annotations) ? annotations : {};
@@ -165,11 +171,11 @@ export function allowedTools(tools: readonly InspectedTool[], access: Access): s
   }).map(({ name }) => name);
 }
 
-/** The agent that a client's entry is bound to. */
+/** Returns the agent that a client's entry names. */
 export function agentFor(
-  { agents, agentOf }: Pick<Plan, "agents" | "agentOf">,
+  { agents, agentByClient }: Pick<Plan, "agents" | "agentByClient">,
   client: ClientId | undefined,
 ): string {
-  const own = client === undefined ? undefined : agentOf.get(client);
-  return own ?? agents[0]?.name ?? FIRST_AGENT;
+  const own = client === undefined ? undefined : agentByClient.get(client);
+  return own ?? agents[0]?.name ?? DEFAULT_AGENT;
 }

@@ -2,7 +2,7 @@ import type { Readable, Writable } from "node:stream";
 import { escapeControls, escapeLines } from "../../text.ts";
 import { wrapText } from "../wrap.ts";
 
-/** The streams of the terminal that questions are asked at. */
+/** The streams of the terminal at which questions are asked. */
 export interface Terminal {
   readonly input: Readable;
   readonly output: Writable;
@@ -27,7 +27,7 @@ function cleanChoice<T>({ value, label, hint }: Choice<T>): Choice<T> {
   };
 }
 
-/** The keys of a question with several answers, which clack does not show. */
+/** An explanation of the keys for several choices, which clack does not show. */
 const KEYS = "(space: choose, a: all or none, Enter: continue)";
 
 /** Asks questions at a terminal, one after another. */
@@ -36,12 +36,12 @@ export class Prompter {
   readonly #terminal: Terminal;
   readonly #end = new AbortController();
   readonly #stop = () => this.#end.abort();
-  // Ctrl-D ends the line reader of the questions, which would then never settle.
+  // On Ctrl-D clack stops reading, and its question would never settle.
   readonly #stopAtEnd = (_: unknown, key?: { readonly ctrl?: boolean; readonly name?: string }) => {
     if (key?.ctrl === true && key.name === "d") this.#stop();
   };
 
-  /** Runs `ask`, which asks the questions; returns `undefined` if the person cancelled. */
+  /** Runs `ask`, which asks questions; returns `undefined` if the person cancelled. */
   static async run<T>(
     terminal: Terminal,
     ask: (prompter: Prompter) => Promise<T>,
@@ -61,7 +61,7 @@ export class Prompter {
   private constructor(clack: typeof import("./clack.ts"), terminal: Terminal) {
     this.#clack = clack;
     this.#terminal = terminal;
-    // No answer comes after the input has ended.
+    // After the input has ended, nobody can answer.
     terminal.input.once("end", this.#stop).once("close", this.#stop);
     terminal.input.on("keypress", this.#stopAtEnd);
   }
@@ -78,7 +78,7 @@ export class Prompter {
   /** Shows a text between the questions. */
   note(text: string): void {
     const { columns = 80 } = this.#terminal.output as { readonly columns?: number };
-    // Without it, the terminal would continue a long line without the bar.
+    // If the terminal itself broke a long line, the bar at its left would be missing.
     const wrapped = wrapText(escapeLines(text), Math.max(columns - 4, 20), "");
     this.#clack.log.info(wrapped, { output: this.#terminal.output });
   }
@@ -94,12 +94,12 @@ export class Prompter {
     );
   }
 
-  /** Asks for a text; Enter alone takes the default. */
+  /** Asks for a text; Enter alone chooses the default. */
   async text(
     message: string,
     { defaultValue, validate }: {
       readonly defaultValue: string;
-      /** Returns what is wrong with an answer; `undefined` if nothing is. */
+      /** Returns the fault of an answer; `undefined` if it is valid. */
       validate(text: string): string | undefined;
     },
   ): Promise<string> {
@@ -140,7 +140,7 @@ export class Prompter {
   ): Promise<string[]> {
     return await this.#answer(this.#clack.multiselect({
       message: escapeLines(`${message} ${KEYS}`),
-      // Clack shows hints of chosen rows only.
+      // The hint is part of the label, because clack shows hints only for chosen rows.
       options: choices.map(({ value, label, hint }) => ({
         value,
         label: escapeControls(hint === undefined ? label : `${label} (${hint})`),
@@ -163,7 +163,7 @@ export class Prompter {
   }
 }
 
-/** Asks one yes-or-no question; cancelling it means no. */
+/** Asks one yes-or-no question; returns false if the person cancels. */
 export async function askYes(message: string, terminal: Terminal): Promise<boolean> {
   return await Prompter.run(terminal, (prompter) => prompter.confirm(message, false)) ?? false;
 }

@@ -1,23 +1,23 @@
 /**
- * Reads YAML. A file of its own, so that the library is loaded for files in YAML only.
+ * Reads YAML. This is a file of its own, so that the library is loaded only for files in YAML.
  */
 
 import { parse, YAMLError } from "yaml";
 
-/** A value, or the error in the text. */
-export interface YamlReading {
+/** The value of a text, or its error. */
+export interface ParsedText {
   readonly value?: unknown;
   readonly message?: string;
   readonly line?: number;
   readonly column?: number;
 }
 
-/** Reads a text of YAML. An invalid text does not throw. */
-export function readYaml(text: string): YamlReading {
+/** Parses YAML. For an invalid text, returns the error. */
+export function readYaml(text: string): ParsedText {
   try {
     return { value: parse(text, { logLevel: "error", maxAliasCount: 100 }) };
   } catch (error) {
-    // Too many aliases throw a ReferenceError, not a YAMLError.
+    // The parser throws a ReferenceError if there are too many aliases.
     if (!(error instanceof YAMLError || error instanceof ReferenceError)) throw error;
     const [first = ""] = error.message.split("\n");
     const [start] = error instanceof YAMLError ? error.linePos ?? [] : [];

@@ -10,10 +10,16 @@ import { didYouMean } from "../../similar_names.ts";
 import type { Context } from "../command.ts";
 import { CommandError, UsageError, withErrorReport } from "../error_report.ts";
 import { escapeLines } from "../../text.ts";
-import { askPlan } from "./ask.ts";
+import { askPlan } from "./ask_plan.ts";
 import { type ChangeOptions, planChanges } from "./changes.ts";
 import { findClearTextSecrets } from "./clear_text_secrets.ts";
-import { isFromNpx, launchWords, type Running, schemaAddress, thisRun } from "./client_entry.ts";
+import {
+  isFromNpx,
+  type Launch,
+  launchCommand,
+  readLaunch,
+  schemaAddress,
+} from "./client_entry.ts";
 import {
   CLIENT_IDS,
   type ClientId,
@@ -28,8 +34,13 @@ import { findServers, type FoundServers, showPath } from "./find_servers.ts";
 import type { InitFlags } from "./mod.ts";
 import type { Inspected } from "./inspect_servers.ts";
 import { mergeServers, type OfferedServer } from "./merge_servers.ts";
-import { type Kept, ownFiles, readOwn, serversText } from "./own_files.ts";
-import { FIRST_AGENT, type Plan, planAll } from "./plan.ts";
+import {
+  type ExistingConfiguration,
+  gatewayFiles,
+  readExisting,
+  serversText,
+} from "./gateway_files.ts";
+import { DEFAULT_AGENT, type Plan, planImport } from "./plan.ts";
 import type { Terminal } from "./prompter.ts";
 import { nextText, pasteText, writtenText } from "./summary.ts";
 import { writeFiles, type WrittenFile } from "./write_files.ts";
@@ -40,11 +51,11 @@ export interface InitOptions {
   readonly machine: Machine;
   /** Its file system. */
   readonly disk: Disk;
-  /** The command that started this program. */
-  readonly run: Running;
-  /** Recognises entries that start this program. */
+  /** The circumstances of this program's start. */
+  readonly launch: Launch;
+  /** The forms of this program, to recognize entries that start it. */
   readonly program: Program;
-  /** For questions; absent if nobody can answer. */
+  /** The terminal for questions; absent if nobody can answer. */
   readonly terminal?: Terminal;
   /** The time of the run. */
   readonly now: Date;
@@ -53,12 +64,12 @@ export interface InitOptions {
 const CANCELLED = 130;
 
 /**
- * Writes the two configuration files from those of MCP clients, or undoes that.
+ * Writes the gateway's two files from the files of MCP clients, or undoes the last run.
  *
- * @param context The text to paste goes to stdout, everything else to stderr.
+ * @param context Receives the text to paste on stdout, and everything else on stderr.
  * @param options Default: this machine, and its terminal if there is one.
- * @returns The exit code: 1 if nothing could be done, 2 for a command line that makes no sense, 130
- * if the person cancelled.
+ * @returns The exit code: 1 if nothing could be done, 2 if the flags cannot be used, 130 if the person
+ * cancelled.
  */
 export async function init(
   flags: InitFlags,
@@ -67,12 +78,11 @@ export async function init(
 ): Promise<number> {
   return await withErrorReport(context, async () => {
     try {
-      const known = options ?? await thisOptions();
-      const run = flags.undo ? undo : writeInit;
-      return await run(flags, known, context);
+      const run = flags.undo ? undo : importServers;
+      return await run(flags, options ?? await defaultOptions(), context);
     } catch (error) {
       if (error instanceof UsageError || !(error instanceof Error)) throw error;
-      // Errors of the file system are for the person, too.
+      // A person can fix errors of the file system.
       throw new CommandError(error.message, { cause: error });
     }
   });
@@ -85,17 +95,17 @@ async function undo(flags: InitFlags, options: InitOptions, { stderr }: Context)
   const { undoInit } = await import("./undo.ts");
   const { machine, terminal, now } = options;
   const journal = journalPath(machine);
-  return await undoInit({ yes: flags.yes, journal, terminal, now, say: sayer(stderr) });
+  return await undoInit({ yes: flags.yes, journal, terminal, now, say: createSay(stderr) });
 }
 
-async function thisOptions(): Promise<InitOptions> {
+async function defaultOptions(): Promise<InitOptions> {
   const machine = thisMachine();
   if (machine === undefined) throw new CommandError("There is no home folder: set HOME");
   const hasTerminal = Deno.stdin.isTerminal() && Deno.stderr.isTerminal();
   return {
     machine,
     disk: thisDisk,
-    run: thisRun(),
+    launch: readLaunch(),
     program: thisProgram(),
     ...(hasTerminal ? { terminal: await openTerminal() } : {}),
     now: new Date(),
@@ -104,7 +114,7 @@ async function thisOptions(): Promise<InitOptions> {
 
 async function openTerminal(): Promise<Terminal> {
   const { default: { stdin, stderr } } = await import("node:process");
-  // A terminal of unknown size reports 0, and every letter would get a line of its own.
+  // A terminal of unknown size reports 0 columns, with which every letter would be on its own line.
   if (stderr.columns === 0) stderr.columns = 80;
   if (stderr.rows === 0) stderr.rows = 24;
   return { input: stdin, output: stderr };
@@ -112,16 +122,16 @@ async function openTerminal(): Promise<Terminal> {
 
 type Say = (text: string) => void;
 
-function sayer(stderr: Context["stderr"]): Say {
+function createSay(stderr: Context["stderr"]): Say {
   return (text) => stderr.write(`${escapeLines(text)}\n`);
 }
 
-async function writeInit(
+async function importServers(
   flags: InitFlags,
   options: InitOptions,
   context: Context,
 ): Promise<number> {
-  const say = sayer(context.stderr);
+  const say = createSay(context.stderr);
   const { machine, disk, program, terminal } = options;
   const locations = chooseLocations(flags.from, machine);
   if (!flags.yes && terminal === undefined) {
@@ -130,31 +140,38 @@ async function writeInit(
     );
   }
   const home = resolvePath(machine.home, ".config", "agent-mcp-gateway");
-  const files = ownFiles(flags.here ? machine.cwd : home);
-  const kept = readOwn(files, { disk, say });
-  if (kept === undefined) return 1;
-  const found = await findServers(locations, { machine, disk, program, own: Object.values(files) });
+  const files = gatewayFiles(flags.here ? machine.cwd : home);
+  const existing = readExisting(files, { disk, say });
+  if (existing === undefined) return 1;
+  const found = await findServers(locations, {
+    machine,
+    disk,
+    program,
+    gatewayFiles: Object.values(files),
+  });
   for (const line of [...found.problems, ...found.remarks]) say(line);
   if (flags.from !== undefined && found.files.every(({ isNew }) => isNew)) {
     if (found.problems.length > 0) return 1;
     const looked = locations.map(({ path }) => showPath(path, machine.home)).join(", ");
-    say(`Nothing to take servers from; looked for ${looked}`);
+    say(`Nothing to import servers from; looked for ${looked}`);
     return 1;
   }
-  const servers = mergeServers(found.servers, kept.servers);
+  const servers = mergeServers(found.servers, existing.servers);
   const trustsFolder = flags.here || flags.from !== undefined;
   const plan = flags.yes || terminal === undefined
-    ? planAll(servers, { kept: Object.keys(kept.servers), trustsFolder, say })
+    ? planImport(servers, { existingServers: Object.keys(existing.servers), trustsFolder, say })
     : await askPlan({
       servers,
-      kept: Object.keys(kept.servers),
-      agents: kept.agents,
-      files: found.files.filter(({ client, scope }) => client !== undefined && scope === "user"),
+      existingServers: Object.keys(existing.servers),
+      existingAgents: existing.agents,
+      clientFiles: found.files.filter(({ client, scope }) =>
+        client !== undefined && scope === "user"
+      ),
       trustsFolder,
       home: machine.home,
-      offered: kept.agents.length > 0 ? kept.agents : [FIRST_AGENT],
-      own: Object.values(files).map((path) => showPath(path, machine.home)),
-      look: (chosen, only) => inspect(chosen, kept, { machine, context, only }),
+      suggestedAgents: existing.agents.length > 0 ? existing.agents : [DEFAULT_AGENT],
+      gatewayFiles: Object.values(files).map((path) => showPath(path, machine.home)),
+      inspect: (chosen, only) => inspect(chosen, existing, { machine, context, only }),
     }, terminal);
   if (plan === undefined) {
     say("Cancelled: nothing has been written");
@@ -162,44 +179,55 @@ async function writeInit(
   }
   const changes: ChangeOptions = {
     files,
-    words: launchWords(options.run),
+    launchCommand: launchCommand(options.launch),
     schemas: {
       servers: schemaAddress("servers", program.root),
       rules: schemaAddress("rules", program.root),
     },
-    // Claude Code reads the working folder's file too, and takes no comments there.
-    comments: !flags.here,
+    // Claude Code also reads the file in the working folder, and accepts no comments in it.
+    allowsComments: !flags.here,
   };
   const written = await writeFiles(await planChanges(plan, changes), {
     journal: journalPath(machine),
     now: options.now,
   });
-  const clients = clientsOf(flags.from, found);
-  const ready = found.files.flatMap(({ client, entryEnv }) =>
+  const clients = listClients(flags.from, found);
+  const clientsWithEntry = found.files.flatMap(({ client, entryEnv }) =>
     client === undefined || entryEnv === undefined ? [] : [client]
   );
   say(writtenText(plan, { written, files, home: machine.home }));
-  if (isFromNpx(changes.words)) {
+  if (isFromNpx(changes.launchCommand)) {
     say(
       "The entry names the Deno that npx has fetched: install Deno if npx's cache is ever cleared",
     );
   }
-  const isNone = clients.length === 0;
-  const lacking = clients.filter((client) => !ready.includes(client));
-  const paste = await pasteText(plan, { clients: lacking, isNone, changes });
+  const hasNoClient = clients.length === 0;
+  const clientsWithoutEntry = clients.filter((client) => !clientsWithEntry.includes(client));
+  const paste = await pasteText(plan, {
+    clients: clientsWithoutEntry,
+    hasNoClient,
+    changes,
+  });
   if (paste !== "") context.stdout.write(`\n${paste}`);
-  // Warnings and what to do next are the last on the screen.
+  // The warnings and the next steps come last, so that they stay on the screen.
   await printNotes(plan, found, { files, written, options, say });
-  const keptCount = Object.keys(kept.servers).length;
-  const next = { written, files, clients, ready, kept: keptCount, home: machine.home };
+  const existingCount = Object.keys(existing.servers).length;
+  const next = {
+    written,
+    files,
+    clients,
+    clientsWithEntry,
+    existingServers: existingCount,
+    home: machine.home,
+  };
   say(nextText(plan, next));
   return 0;
 }
 
-/** Starts the servers with the entries that the servers file would have. */
+/** Starts the existing and the chosen servers with the entries that the servers file would have. */
 async function inspect(
   chosen: readonly OfferedServer[],
-  { servers }: Kept,
+  { servers }: ExistingConfiguration,
   { machine, context: { stderr }, only }: {
     readonly machine: Machine;
     readonly context: Context;
@@ -212,12 +240,12 @@ async function inspect(
   return await inspectServers(text, { machine, stderr, ...(only === undefined ? {} : { only }) });
 }
 
-/** The journal is in the user's own folder, even for files elsewhere. */
+/** The path of the journal: in the home folder, even if the files are in the working folder. */
 function journalPath({ home }: Machine): string {
   return resolvePath(home, ".config", "agent-mcp-gateway", "init-journal.json");
 }
 
-/** The files to look for servers in. */
+/** Returns the files in which servers may be. */
 function chooseLocations(from: string | undefined, machine: Machine): ClientLocation[] {
   const locations = clientLocations(machine);
   if (from === undefined) return locations;
@@ -233,7 +261,7 @@ function chooseLocations(from: string | undefined, machine: Machine): ClientLoca
   return [{ title: from, path, scope: "user", hasProjects: false }];
 }
 
-/** Prints notes on what was written. */
+/** Prints notes about the imported servers, secrets in clear text, and warnings of the configuration. */
 async function printNotes(
   plan: Plan,
   { files: clientFiles }: FoundServers,
@@ -276,7 +304,7 @@ async function printNotes(
   }
 }
 
-function clientsOf(from: string | undefined, { files }: FoundServers): ClientId[] {
+function listClients(from: string | undefined, { files }: FoundServers): ClientId[] {
   if (from !== undefined && isClientId(from)) return [from];
   return CLIENT_IDS.filter((id) => files.some(({ client }) => client === id));
 }

@@ -1,14 +1,14 @@
 import type { ChangeOptions } from "./changes.ts";
 import { gatewayEntry } from "./client_entry.ts";
-import { nested } from "./client_text.ts";
-import { type ClientId, clientList, clientTitle } from "./clients.ts";
+import { nestAt } from "./client_text.ts";
+import { type ClientId, clientTitle, serversPathOf } from "./clients.ts";
 import { GATEWAY_NAME, showPath } from "./find_servers.ts";
 import type { JsonRecord } from "./import_entry.ts";
-import type { OwnFiles } from "./own_files.ts";
+import type { GatewayFiles } from "./gateway_files.ts";
 import { agentFor, type Plan } from "./plan.ts";
 import type { WrittenFile } from "./write_files.ts";
 
-/** Text to paste into an agent's instructions, for clients that do not show a server's own. */
+/** Text to paste into an agent's instructions, for clients that do not show a server's instructions. */
 const AGENT_PROMPT = `## Tools from other MCP servers
 
 The MCP server \`${GATEWAY_NAME}\` stands in front of all others. Its rules decide what you may use.
@@ -23,17 +23,17 @@ The MCP server \`${GATEWAY_NAME}\` stands in front of all others. Its rules deci
 /** The result of `init`, for the texts about it. */
 export interface SummaryOptions {
   readonly written: readonly WrittenFile[];
-  readonly files: OwnFiles;
+  readonly files: GatewayFiles;
   /** The clients that are installed. */
   readonly clients: readonly ClientId[];
-  /** Those of them that have the gateway's entry already. */
-  readonly ready: readonly ClientId[];
-  /** Number of servers that the gateway had before. */
-  readonly kept: number;
+  /** The installed clients that already had the gateway's entry. */
+  readonly clientsWithEntry: readonly ClientId[];
+  /** Number of servers that the gateway had before the run. */
+  readonly existingServers: number;
   readonly home: string;
 }
 
-/** Lists the files that were written. */
+/** Returns the list of the files that were written. */
 export function writtenText(
   plan: Plan,
   { written, files, home }: Pick<SummaryOptions, "written" | "files" | "home">,
@@ -53,7 +53,7 @@ export function writtenText(
 }
 
 /**
- * Returns the text to paste: a prompt, and an entry for each format of the clients that have none.
+ * Returns the text to paste: a prompt, and the gateway's entry in the format of each client without one.
  *
  * @param options The clients that have no entry, whether no client is installed, and the options of
  * `planChanges`.
@@ -61,26 +61,26 @@ export function writtenText(
  */
 export async function pasteText(
   plan: Plan,
-  { clients, isNone, changes }: {
+  { clients, hasNoClient, changes }: {
     readonly clients: readonly ClientId[];
-    readonly isNone: boolean;
+    readonly hasNoClient: boolean;
     readonly changes: ChangeOptions;
   },
 ): Promise<string> {
   const written = new Set(plan.clients.map(({ file }) => file.client));
   const shown = clients.filter((one) => !written.has(one));
-  if (shown.length === 0 && !isNone) return "";
+  if (shown.length === 0 && !hasNoClient) return "";
   const parts = [
     `# Prompt for the agent, if the client does not show instructions\n\n${AGENT_PROMPT}`,
   ];
   const others = plan.agents.slice(1).map(({ name }) => name);
-  if (isNone && others.length > 0) {
+  if (hasNoClient && others.length > 0) {
     parts.push(`# Other agents\n\nThe entry below with --agent ${others.join(" or --agent ")}\n`);
   }
   const entryBlock = async (client: ClientId | undefined): Promise<string> => {
     const entry = gatewayEntry(client, { ...changes, agent: agentFor(plan, client) });
-    const path = [...(client === undefined ? ["mcpServers"] : clientList(client)), GATEWAY_NAME];
-    const block = nested(path, entry);
+    const path = [...(client === undefined ? ["mcpServers"] : serversPathOf(client)), GATEWAY_NAME];
+    const block = nestAt(path, entry);
     if (client !== "codex") return `\`\`\`json\n${jsonText(block)}\n\`\`\`\n`;
     const { stringify } = await import("smol-toml");
     return `\`\`\`toml\n${stringify(block)}\`\`\`\n`;
@@ -95,18 +95,18 @@ export async function pasteText(
     parts.push(heading(titles, alike[0]?.client) + block);
   }
   // The format that most clients share.
-  if (isNone) parts.push(heading("your client", undefined) + await entryBlock(undefined));
+  if (hasNoClient) parts.push(heading("your client", undefined) + await entryBlock(undefined));
   return parts.join("\n");
 }
 
-/** JSON with lists of strings in one line: the entry and the next steps should fit on one screen. */
+/** Formats JSON with lists in one line, so that the entry and the next steps fit on one screen. */
 function jsonText(value: JsonRecord): string {
   return JSON.stringify(value, null, 2).replace(/\[\n[^\][{}]*\]/g, (list) => {
     return JSON.stringify(JSON.parse(list)).replaceAll('","', '", "');
   });
 }
 
-/** Lists the next steps, as the last lines on the screen. */
+/** Returns the list of the next steps. */
 export function nextText(plan: Plan, options: SummaryOptions): string {
   const lines = ["Next:", ...nextSteps(plan, options).map((step, at) => `  ${at + 1}. ${step}`)];
   if (options.written.length > 0) lines.push("To undo all of this: agent-mcp-gateway init --undo");
@@ -115,14 +115,16 @@ export function nextText(plan: Plan, options: SummaryOptions): string {
 
 function nextSteps(
   plan: Plan,
-  { clients, ready, kept, files, home }: SummaryOptions,
+  { clients, clientsWithEntry, existingServers, files, home }: SummaryOptions,
 ): string[] {
-  const into = plan.clients.map(({ file }) => file.client);
-  const toPaste = clients.filter((client) => !into.includes(client) && !ready.includes(client));
-  const isEmpty = kept === 0 && plan.servers.length === 0 &&
+  const chosenClients = plan.clients.map(({ file }) => file.client);
+  const toPaste = clients.filter((client) =>
+    !chosenClients.includes(client) && !clientsWithEntry.includes(client)
+  );
+  const isEmpty = existingServers === 0 && plan.servers.length === 0 &&
     plan.agents.every((agent) => agent.servers.length === 0);
   const steps: string[] = [];
-  if (isEmpty) steps.push(`No server was taken over: add yours to ${files.servers}`);
+  if (isEmpty) steps.push(`No server was imported: add yours to ${files.servers}`);
   if (toPaste.length > 0 || clients.length === 0) {
     const names = toPaste.map(clientTitle).join(", ") || "your client";
     steps.push(`Paste the entry above into ${names}`);
@@ -131,22 +133,26 @@ function nextSteps(
   steps.push(...toolSteps(plan, showPath(files.rules, home)));
   const shown = showPath(files.servers, home);
   const namesOf = (servers: Plan["servers"]) => shortList(servers.map(({ name }) => name));
-  const alike = Map.groupBy(plan.servers, ({ entry }) => String(entry.description ?? ""));
-  const bare = alike.get("") ?? [];
-  if (bare.length > 0) {
-    steps.push(`Agents choose servers by "description": add one to ${namesOf(bare)} in ${shown}`);
+  const byDescription = Map.groupBy(plan.servers, ({ entry }) => String(entry.description ?? ""));
+  const undescribed = byDescription.get("") ?? [];
+  if (undescribed.length > 0) {
+    steps.push(
+      `Agents choose servers by "description": add one to ${namesOf(undescribed)} in ${shown}`,
+    );
   }
-  for (const [description, servers] of alike) {
+  for (const [description, servers] of byDescription) {
     if (description === "" || servers.length < 2) continue;
     steps.push(
       `${namesOf(servers)} have the same "description": say in ${shown} how they differ`,
     );
   }
-  const emptied = plan.clients.filter(({ takeOut }) => takeOut).map(({ file }) => file.path);
-  const full = plan.servers.flatMap(({ sources }) => sources.map(({ file }) => file))
-    .filter(({ path, scope }) => scope === "user" && !emptied.includes(path));
-  if (full.length > 0) {
-    const titles = [...new Set(full.map(({ title }) => title))];
+  const clearedFiles = plan.clients.filter(({ removesServers }) => removesServers).map((
+    { file },
+  ) => file.path);
+  const filesWithServers = plan.servers.flatMap(({ sources }) => sources.map(({ file }) => file))
+    .filter(({ path, scope }) => scope === "user" && !clearedFiles.includes(path));
+  if (filesWithServers.length > 0) {
+    const titles = [...new Set(filesWithServers.map(({ title }) => title))];
     const load = titles.length === 1 ? "it loads" : "they load";
     steps.push(`Remove the servers from ${titles.join(", ")}: until then ${load} them as before`);
   }
@@ -154,25 +160,26 @@ function nextSteps(
   return steps;
 }
 
-/** Steps that give agents the tools of servers about which nothing is known. */
+/** The steps for agents that may not call any tool of some servers yet. */
 function toolSteps({ agents }: Plan, rules: string): string[] {
-  const gaps = agents.map(({ name, tools }) => ({
+  const agentsWithoutTools = agents.map(({ name, tools }) => ({
     name,
     servers: Object.keys(tools).filter((server) => tools[server]?.length === 0),
   })).filter(({ servers }) => servers.length > 0);
-  return [...Map.groupBy(gaps, ({ servers }) => JSON.stringify(servers)).values()].map((alike) => {
-    const [{ name: agent, servers } = { name: "", servers: [] as string[] }] = alike;
-    const [server = ""] = servers;
-    const agentKey = alike.length === 1 ? agent : "AGENT";
-    const serverKey = servers.length === 1 ? server : "SERVER";
-    const names = alike.map(({ name }) => name).join(", ");
-    return `${names} may call no tool of ${shortList(servers)} yet. Names of tools: ` +
-      `agent-mcp-gateway explain --agent ${agent} --server ${server}; write them into ` +
-      `agents.${agentKey}.allow.tools.${serverKey} in ${rules}`;
-  });
+  return [...Map.groupBy(agentsWithoutTools, ({ servers }) => JSON.stringify(servers)).values()]
+    .map((alike) => {
+      const [{ name: agent, servers } = { name: "", servers: [] as string[] }] = alike;
+      const [server = ""] = servers;
+      const agentKey = alike.length === 1 ? agent : "AGENT";
+      const serverKey = servers.length === 1 ? server : "SERVER";
+      const names = alike.map(({ name }) => name).join(", ");
+      return `${names} may call no tool of ${shortList(servers)} yet. Names of tools: ` +
+        `agent-mcp-gateway explain --agent ${agent} --server ${server}; write them into ` +
+        `agents.${agentKey}.allow.tools.${serverKey} in ${rules}`;
+    });
 }
 
-/** The first names, and the number of the others. */
+/** Joins names; of more than four, only the first three and the number of the others. */
 function shortList(names: readonly string[]): string {
   return names.length <= 4
     ? names.join(", ")

@@ -1,6 +1,6 @@
 import { createFile, removeIfThere, replaceFile } from "../../atomic_file.ts";
 import { type ClientEdit, languageOf, loadEditor, parseClientFile } from "./client_text.ts";
-import { backupPath, hashOf, readState } from "./file_state.ts";
+import { backupPath, hashOf, readFileState } from "./file_state.ts";
 import type { Json } from "./import_entry.ts";
 import { askYes, type Terminal } from "./prompter.ts";
 import {
@@ -25,7 +25,7 @@ export interface UndoOptions {
 }
 
 /** The step that undoes the change of a file. */
-interface Step {
+interface UndoStep {
   readonly file: ChangedFile;
   /**
    * `none`: the file is as it was before; `back`: nobody has changed it since; `values`: other things
@@ -44,7 +44,7 @@ export async function undoInit(options: UndoOptions): Promise<number> {
   const { journal, say } = options;
   if (readJournal(journal).length > 0) {
     await using _lock = await lockJournal(journal);
-    // Another undo may have been faster.
+    // Another process may have undone the run while this one waited for the lock.
     const run = readJournal(journal).at(-1);
     if (run !== undefined) return await undoRun(run, options);
   }
@@ -56,8 +56,8 @@ async function undoRun(
   run: JournalEntry,
   { yes, journal, terminal, now, say }: UndoOptions,
 ): Promise<number> {
-  const steps = await Promise.all(run.files.map(async (file): Promise<Step> => {
-    return { file, how: await judge(file) };
+  const steps = await Promise.all(run.files.map(async (file): Promise<UndoStep> => {
+    return { file, how: await compareFile(file) };
   }));
   const changed = steps.filter(({ how }) => how === "changed").map(({ file }) => file);
   const copies = new Map(changed.map((file) => [file, backupPath(file.path, now)]));
@@ -84,10 +84,10 @@ async function undoRun(
       return 130;
     }
   }
-  const isKept = ({ how }: Step) => how === "lost" || (how === "changed" && !force);
+  const isKept = ({ how }: UndoStep) => how === "lost" || (how === "changed" && !force);
   // In reverse order: a client must not be left with an entry for a gateway without files.
   for (const step of steps.toReversed()) {
-    if (!isKept(step)) await putBack(step, copies.get(step.file));
+    if (!isKept(step)) await restoreFile(step, copies.get(step.file));
   }
   // The run is over for the files that are kept, too: the next undo is of the run before.
   await editJournal(journal, (runs) => runs.slice(0, -1));
@@ -112,8 +112,8 @@ async function undoRun(
   return steps.some(({ how }) => how === "lost") ? 1 : 0;
 }
 
-async function judge(file: ChangedFile): Promise<Step["how"]> {
-  const now = readState(file.path).bytes;
+async function compareFile(file: ChangedFile): Promise<UndoStep["how"]> {
+  const now = readFileState(file.path).bytes;
   const found = now === undefined ? null : await hashOf(now);
   if (found === file.before) return "none";
   if (file.backup !== null && await readBackup(file) === undefined) return "lost";
@@ -125,7 +125,7 @@ async function judge(file: ChangedFile): Promise<Step["how"]> {
 async function readBackup(
   { backup, before }: ChangedFile,
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  const bytes = backup === null ? undefined : readState(backup).bytes;
+  const bytes = backup === null ? undefined : readFileState(backup).bytes;
   return bytes !== undefined && await hashOf(bytes) === before ? bytes : undefined;
 }
 
@@ -154,9 +154,9 @@ async function readValues(
  *
  * @param copy Where to save the present content first.
  */
-async function putBack({ file, how }: Step, copy: string | undefined): Promise<void> {
+async function restoreFile({ file, how }: UndoStep, copy: string | undefined): Promise<void> {
   const { path, backup, values } = file;
-  const { real, bytes, mode = 0o600 } = readState(path);
+  const { real, bytes, mode = 0o600 } = readFileState(path);
   const before = how === "none" ? undefined : await readBackup(file);
   if (how === "values") {
     const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);

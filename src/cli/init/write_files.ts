@@ -4,7 +4,7 @@ import { folderOf } from "../../config/mod.ts";
 import { lockFile, LockTimeout } from "../../file_lock.ts";
 import type { ClientEdit } from "./client_text.ts";
 import { isRecord, type JsonPath } from "./import_entry.ts";
-import { backupPath, type FileState, hashOf, readState } from "./file_state.ts";
+import { backupPath, type FileState, hashOf, readFileState } from "./file_state.ts";
 
 /** A file to write. */
 export interface Change {
@@ -12,9 +12,9 @@ export interface Change {
   readonly path: string;
   /** Returns the new text for the present one. */
   edit(text: string | undefined): string;
-  /** Permissions of a new file, and the most that one of the gateway's own keeps. */
+  /** Permissions of a new file, and the maximum for an existing file of the gateway. */
   readonly mode: number;
-  /** The single values that the edit sets, in a file that belongs to another program. */
+  /** The values that the edit sets, if the file belongs to another program. */
   readonly values?: readonly ClientEdit[];
 }
 
@@ -25,7 +25,7 @@ export interface WrittenFile {
   readonly backup?: string;
 }
 
-/** A file that a run changed or created, as the journal has it. */
+/** A file that a run changed or created, as the journal records it. */
 export interface ChangedFile {
   /** Absolute path. */
   readonly path: string;
@@ -35,7 +35,7 @@ export interface ChangedFile {
   readonly after: string;
   /** Path of the backup; `null` if the file is new. */
   readonly backup: string | null;
-  /** The values that were set in another program's file: hashes of their JSON, `null` if removed. */
+  /** Hashes of the values that were set in another program's file; `null` for a removed value. */
   readonly values?: readonly { readonly at: JsonPath; readonly wrote: string | null }[];
 }
 
@@ -58,7 +58,7 @@ const LOCK_MS = 10_000;
  * @throws {Error} The journal is damaged.
  */
 export function readJournal(path: string): JournalEntry[] {
-  return parseRuns(path, readState(path).bytes);
+  return parseRuns(path, readFileState(path).bytes);
 }
 
 function parseRuns(path: string, bytes: Uint8Array | undefined): JournalEntry[] {
@@ -98,12 +98,12 @@ export async function lockJournal(path: string): Promise<AsyncDisposable> {
   }
 }
 
-/** Changes the runs that can be undone; the caller holds the lock. Removes an empty journal. */
+/** Changes the list of runs that can be undone; the caller holds the lock. Removes an empty journal. */
 export async function editJournal(
   path: string,
   edit: (runs: JournalEntry[]) => JournalEntry[],
 ): Promise<void> {
-  const { real, bytes: before } = readState(path);
+  const { real, bytes: before } = readFileState(path);
   const runs = edit(parseRuns(path, before)).slice(-MAX_ENTRIES);
   if (runs.length === 0) return await removeIfThere(path);
   const bytes = new TextEncoder().encode(`${JSON.stringify({ version: 1, runs }, null, 2)}\n`);
@@ -112,10 +112,10 @@ export async function editJournal(
 }
 
 function isCurrent(path: string, bytes: Uint8Array | undefined): boolean {
-  return isDeepStrictEqual(readState(path).bytes, bytes);
+  return isDeepStrictEqual(readFileState(path).bytes, bytes);
 }
 
-interface Step {
+interface WriteStep {
   readonly change: Change;
   readonly state: FileState;
   readonly next: Uint8Array<ArrayBuffer>;
@@ -125,11 +125,11 @@ interface Step {
 const BYTE_ORDER_MARK = "\uFEFF";
 
 /**
- * Writes all files or none: backups first, then the journal, then each file atomically. A failure
- * restores what was done; an interruption leaves every file whole, and `init --undo` can undo it.
+ * Writes all files or none: first backups, then the journal, then each file atomically. After a failure all
+ * files are restored. If the process is killed, every file is complete, and `init --undo` can undo the run.
  *
- * @param changes A file whose text does not change is not touched.
- * @throws {Error} Names the file that could not be written; nothing has changed then.
+ * @param changes A file whose text does not change is not written.
+ * @throws {Error} A file could not be written; nothing has changed.
  */
 export async function writeFiles(
   changes: readonly Change[],
@@ -145,7 +145,7 @@ export async function writeFiles(
     for (const { backup, state, change } of steps) {
       if (backup === undefined || state.bytes === undefined) continue;
       at = change.path;
-      // The file may hold secrets, and nobody else needs the backup.
+      // The backup may contain secrets, so only the user may read it.
       await createFile(backup, { bytes: state.bytes, mode: 0o600 });
       undo.push(() => removeIfThere(backup));
     }
@@ -169,16 +169,16 @@ export async function writeFiles(
   return steps.map(({ change: { path }, backup }) => ({ path, ...(backup && { backup }) }));
 }
 
-/** Removes one run from the journal, and keeps those that another `init` has written. */
+/** Removes one run from the journal, and keeps those of other processes. */
 async function forgetRun(journal: string, run: JournalEntry): Promise<void> {
   await editJournal(journal, (runs) => runs.filter((entry) => !isDeepStrictEqual(entry, run)));
 }
 
-function planStep(change: Change, now: Date): Step | undefined {
+function planStep(change: Change, now: Date): WriteStep | undefined {
   const { path } = change;
   let state: FileState;
   try {
-    state = readState(path);
+    state = readFileState(path);
   } catch (cause) {
     throw new Error(`Cannot read ${path}: ${reasonOf(cause)}; nothing has been changed`, { cause });
   }
@@ -191,7 +191,7 @@ function planStep(change: Change, now: Date): Step | undefined {
   return { change, state, next, backup: state.bytes && backupPath(path, now) };
 }
 
-/** A client's file keeps its permissions; one of the gateway's own gets no wider ones. */
+/** Returns the permissions of a changed file: unchanged for a client's file, never wider for the gateway's. */
 function modeOf({ mode, values }: Change, state: FileState): number {
   if (state.mode === undefined) return mode;
   return values === undefined ? state.mode & mode : state.mode;
@@ -205,7 +205,7 @@ function decode(bytes: Uint8Array, path: string): string {
   }
 }
 
-async function describeStep({ change, state, next, backup }: Step): Promise<ChangedFile> {
+async function describeStep({ change, state, next, backup }: WriteStep): Promise<ChangedFile> {
   const values = await Promise.all((change.values ?? []).map(async ({ at, value }) => ({
     at,
     wrote: value === undefined ? null : await hashOf(JSON.stringify(value)),
@@ -224,7 +224,7 @@ async function restore({ real, bytes, mode }: FileState, fallback: number): Prom
   else await replaceFile(real, { bytes, mode: mode ?? fallback });
 }
 
-/** The system's reason for an error, without the path, which the message around it names. */
+/** Returns the reason of a system error without the path, because the message already contains it. */
 function reasonOf(error: unknown): string {
   if (error instanceof Deno.errors.PermissionDenied) return "no permission";
   if (error instanceof Deno.errors.NotFound) return "there is no such file or folder";

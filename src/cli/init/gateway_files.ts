@@ -7,13 +7,13 @@ import { isRecord, type Json, type JsonRecord } from "./import_entry.ts";
 import type { AgentPlan, PlannedServer } from "./plan.ts";
 
 /** The absolute paths of the gateway's own files. */
-export interface OwnFiles {
+export interface GatewayFiles {
   readonly servers: string;
   readonly rules: string;
 }
 
-/** The gateway's own files in a folder. */
-export function ownFiles(folder: string): OwnFiles {
+/** Returns the paths of the gateway's own files in a folder. */
+export function gatewayFiles(folder: string): GatewayFiles {
   return {
     servers: resolvePath(folder, ".mcp.json"),
     rules: resolvePath(folder, ".mcp-gateway-rules.json"),
@@ -21,18 +21,18 @@ export function ownFiles(folder: string): OwnFiles {
 }
 
 /** The servers and the names of the agents in the gateway's own files. */
-export interface Kept {
+export interface ExistingConfiguration {
   readonly servers: Readonly<Record<string, JsonRecord>>;
   readonly agents: readonly string[];
 }
 
 /** Reads the gateway's own files; `undefined` if one cannot be used. */
-export function readOwn(
-  files: OwnFiles,
+export function readExisting(
+  files: GatewayFiles,
   { disk, say }: { readonly disk: Disk; readonly say: (line: string) => void },
-): Kept | undefined {
+): ExistingConfiguration | undefined {
   const texts = { servers: "", rules: "" };
-  let isGood = true;
+  let isValid = true;
   for (const kind of ["servers", "rules"] as const) {
     const path = files[kind];
     if (!disk.isThere(path)) continue;
@@ -44,26 +44,26 @@ export function readOwn(
       ? []
       : checkText(kind, { file: path, text }).map(formatProblem);
     for (const problem of problems) say(problem);
-    isGood &&= problems.length === 0;
+    isValid &&= problems.length === 0;
     texts[kind] = text;
   }
-  if (!isGood) {
+  if (!isValid) {
     say("The gateway's own files have errors: fix them or move them away first");
     return undefined;
   }
   const servers = parseClientText("", texts.servers).document?.getValue(["mcpServers"]);
   return {
-    servers: isRecord(servers) ? servers as Kept["servers"] : {},
+    servers: isRecord(servers) ? servers as ExistingConfiguration["servers"] : {},
     agents: parseClientText("", texts.rules).document?.getKeys(["agents"]) ?? [],
   };
 }
 
-/** The formatting of one of the two files. */
+/** Options of `serversText` and `rulesText`. */
 export interface TextOptions {
   /** Address of the file's JSON Schema. */
   readonly schema?: string | undefined;
-  /** Whether a new servers file may hold comments; default: true. */
-  readonly comments?: boolean;
+  /** Whether a new servers file may contain comments; default: true. */
+  readonly allowsComments?: boolean;
 }
 
 const SERVERS_HEAD =
@@ -83,29 +83,31 @@ const EXAMPLE = `    // "memory": {
 `;
 
 /**
- * The new text of the servers file.
+ * Returns the new text of the servers file.
  *
- * @param before The present text; its own entries, comments and layout stay.
+ * @param before The present text, whose entries, comments and layout are kept.
  */
 export function serversText(
   before: string | undefined,
   servers: readonly PlannedServer[],
-  { schema, comments = true }: TextOptions = {},
+  { schema, allowsComments = true }: TextOptions = {},
 ): string {
   if (before !== undefined && before.trim() !== "") {
     const edits = servers.map(({ name, entry }) => ({ at: ["mcpServers", name], value: entry }));
     return editJson(before, edits);
   }
   const blocks = servers.map(({ name, entry, server: { file } }) => {
-    const from = comments ? `    // From ${file.title}, ${file.shown}\n` : "";
+    const from = allowsComments ? `    // From ${file.title}, ${file.shown}\n` : "";
     return `${from}    ${JSON.stringify(name)}: ${indented(entry)}`;
   });
-  const inside = blocks.length > 0 ? `${blocks.join(",\n")}\n` : comments ? EXAMPLE : "";
+  const inside = blocks.length > 0 ? `${blocks.join(",\n")}\n` : allowsComments ? EXAMPLE : "";
   const list = inside === "" ? "{}" : `{\n${inside}  }`;
-  return `${comments ? SERVERS_HEAD : ""}{\n${schemaLine(schema)}  "mcpServers": ${list}\n}\n`;
+  return `${allowsComments ? SERVERS_HEAD : ""}{\n${
+    schemaLine(schema)
+  }  "mcpServers": ${list}\n}\n`;
 }
 
-/** JSON whose further lines are indented by four columns. */
+/** Formats JSON, with all lines but the first indented by four columns. */
 function indented(value: unknown): string {
   return JSON.stringify(value, null, 2).replaceAll("\n", "\n    ");
 }
@@ -136,9 +138,9 @@ const DEFAULTS =
 type DeniedTools = ReadonlyMap<string, readonly string[]>;
 
 /**
- * The new text of the rules file.
+ * Returns the new text of the rules file.
  *
- * @param options `before` is the present text: its agents stay, and get the servers that they lack.
+ * @param options `before` is the present text. Its agents stay, and get the new servers.
  */
 export function rulesText(
   agents: readonly AgentPlan[],
@@ -191,10 +193,10 @@ function rulesEdits(
 }
 
 function agentRules({ servers, tools }: AgentPlan, denied: DeniedTools): JsonRecord {
-  const known = new Set(servers);
-  const off = [...denied].filter(([name]) => known.has(name));
+  const serverNames = new Set(servers);
+  const deniedHere = [...denied].filter(([name]) => serverNames.has(name));
   return {
     allow: { servers, ...(Object.keys(tools).length === 0 ? {} : { tools }) },
-    ...(off.length === 0 ? {} : { deny: { tools: Object.fromEntries(off) } }),
+    ...(deniedHere.length === 0 ? {} : { deny: { tools: Object.fromEntries(deniedHere) } }),
   };
 }

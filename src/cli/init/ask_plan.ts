@@ -1,0 +1,352 @@
+import { agentIdShape, isAgentId } from "../../agent_id.ts";
+import { type Choice, Prompter, type Terminal } from "./prompter.ts";
+import { type ClientId, clientTitle } from "./clients.ts";
+import type { ClientFile, FoundServer } from "./find_servers.ts";
+import type { Inspected, InspectedServer } from "./inspect_servers.ts";
+import { describeChoice, type OfferedServer, scopeLines } from "./merge_servers.ts";
+import {
+  type Access,
+  agentFor,
+  type AgentPlan,
+  allowedTools,
+  type ClientPlan,
+  describePlanned,
+  hasToolHints,
+  type Plan,
+  planAgent,
+} from "./plan.ts";
+import { pluralize } from "../terminal.ts";
+
+/** The servers, agents and clients that the questions offer. */
+export interface Questions {
+  readonly servers: readonly OfferedServer[];
+  /** Names of the servers in the gateway's servers file. */
+  readonly existingServers: readonly string[];
+  /** Names of the agents in the rules file. */
+  readonly existingAgents: readonly string[];
+  /** The users' files of clients, which can get the gateway's entry. */
+  readonly clientFiles: readonly ClientFile[];
+  /** Whether servers from files of the working folder are preselected. */
+  readonly trustsFolder: boolean;
+  /** Names of agents to suggest. */
+  readonly suggestedAgents: readonly string[];
+  readonly home: string;
+  /** The gateway's own files, which are always written, as shown to the person. */
+  readonly gatewayFiles: readonly string[];
+  /**
+   * Starts the existing and the chosen servers, and lists their tools.
+   *
+   * @param only Names of the servers to start; default: all.
+   */
+  inspect(chosen: readonly OfferedServer[], only?: readonly string[]): Promise<Inspected>;
+}
+
+/**
+ * Asks the person what to write. The suggested answers change only the gateway's own files.
+ *
+ * @returns `undefined` if the person cancelled.
+ */
+export async function askPlan(
+  questions: Questions,
+  terminal: Terminal,
+): Promise<Plan | undefined> {
+  return await Prompter.run(terminal, async (prompter) => {
+    prompter.begin("Agent MCP Gateway");
+    const chosen = await askServers(prompter, questions);
+    const inspected = await askToInspect(prompter, chosen, questions);
+    const agents = await askAgents(prompter, { chosen, inspected }, questions);
+    const agentByClient = await askAgentsOfClients(prompter, agents, questions);
+    const rules = { agents, agentByClient };
+    const clients = await askClients(prompter, { servers: chosen, rules }, questions);
+    const paths = [...questions.gatewayFiles, ...clients.map(({ file }) => file.shown)];
+    if (!await prompter.confirm(`Write ${paths.join(", ")}?`, true)) prompter.cancel();
+    const plannedServers = describePlanned(chosen, { inspected, home: questions.home });
+    return { servers: plannedServers, agents, clients, agentByClient };
+  });
+}
+
+async function askServers(prompter: Prompter, questions: Questions): Promise<OfferedServer[]> {
+  const { servers, trustsFolder, home } = questions;
+  if (servers.length === 0) return [];
+  const isPreselected = ({ server, hasNameClash }: OfferedServer) =>
+    server.entry.disabled !== true && !hasNameClash &&
+    (server.file.scope === "user" || trustsFolder);
+  const choices = servers.map((server) => ({
+    value: server.name,
+    label: server.name,
+    hint: describeChoice(server, home),
+  }));
+  const preselected = servers.filter(isPreselected).map(({ name }) => name);
+  const message = "Which servers go behind the gateway?";
+  const names = await prompter.chooseSome(message, { choices, initialValues: preselected });
+  const chosenServers = servers.filter(({ name }) => names.includes(name));
+  const scopes = scopeLines(chosenServers);
+  if (scopes.length > 0) prompter.note(scopes.join("\n"));
+  return chosenServers;
+}
+
+async function askToInspect(
+  prompter: Prompter,
+  chosen: readonly OfferedServer[],
+  { existingServers, inspect }: Questions,
+): Promise<Inspected> {
+  const count = chosen.length + existingServers.length;
+  if (count === 0) return new Map();
+  const serversText = count === 1 ? "the server" : `the ${count} servers`;
+  const message =
+    `Start ${serversText} once, to see what their tools do? init makes the rules from that ` +
+    "(30 seconds at most, 120 for packages that npx or uvx must download; Ctrl-C skips it)";
+  if (!await prompter.confirm(count === 1 ? message.replace("their", "its") : message, true)) {
+    return new Map();
+  }
+  const inspected = new Map(await inspect(chosen));
+  for (let latest: Inspected = inspected;;) {
+    const lines = [...latest].map(([name, { tools = [], failure }]) =>
+      failure === undefined
+        ? `✓ ${name}: ${pluralize(tools.length, "tool")}`
+        : `✗ ${name}: failed: ${failure}`
+    );
+    if (lines.length > 0) prompter.note(lines.join("\n"));
+    const timedOut = [...inspected].filter(([, { hasTimedOut }]) => hasTimedOut === true);
+    if (timedOut.length === 0 || !await askToRetry(prompter, timedOut)) return inspected;
+    latest = await inspect(chosen, timedOut.map(([name]) => name));
+    for (const [name, server] of latest) inspected.set(name, server);
+  }
+}
+
+async function askToRetry(
+  prompter: Prompter,
+  timedOut: readonly (readonly [name: string, server: InspectedServer])[],
+): Promise<boolean> {
+  const downloadCommands = timedOut.flatMap(([, { downloadCommand }]) => downloadCommand ?? []);
+  if (downloadCommands.length > 0) {
+    const intro = downloadCommands.length === 1
+      ? "This command downloads its package"
+      : "These commands download their packages";
+    prompter.note(
+      `${intro}; run it in another terminal if trying again does not help:\n` +
+        [...new Set(downloadCommands)].map((command) => `  ${command}`).join("\n"),
+    );
+  }
+  const names = timedOut.map(([name]) => name).join(", ");
+  return await prompter.choose(`${names} did not answer in time`, [
+    { value: true, label: "Try again" },
+    { value: false, label: "Go on without its tools", hint: "the rules can be completed later" },
+  ]);
+}
+
+interface Answers {
+  readonly chosen: readonly OfferedServer[];
+  readonly inspected: Inspected;
+}
+
+async function askAgents(
+  prompter: Prompter,
+  answers: Answers,
+  questions: Questions,
+): Promise<AgentPlan[]> {
+  const text = await prompter.text(
+    "Which agents use the gateway? One name, or several separated by commas",
+    {
+      defaultValue: questions.suggestedAgents.join(", "),
+      validate: (value) => {
+        const names = splitNames(value);
+        if (names.length === 0) return "At least one agent needs a name";
+        const invalid = names.find((name) => !isAgentId(name));
+        return invalid === undefined
+          ? undefined
+          : `${invalid} is not an agent name: expected ${agentIdShape}`;
+      },
+    },
+  );
+  const names = splitNames(text);
+  const agents: AgentPlan[] = [];
+  for (const name of names) {
+    const added = answers.chosen.map((server) => server.name);
+    // For an existing agent, the rules already decide about the existing servers.
+    const servers = questions.existingAgents.includes(name)
+      ? added
+      : [...questions.existingServers, ...added];
+    const allowed = names.length === 1 || servers.length === 0
+      ? servers
+      : await prompter.chooseSome(
+        `Which servers may ${name} use?`,
+        {
+          choices: servers.map((value) => ({ value, label: value })),
+          initialValues: servers.filter((server) =>
+            answers.inspected.get(server)?.failure === undefined
+          ),
+        },
+      );
+    agents.push(await askTools(prompter, { name, servers: allowed }, answers));
+  }
+  return agents;
+}
+
+async function askTools(
+  prompter: Prompter,
+  { name, servers }: { readonly name: string; readonly servers: readonly string[] },
+  { chosen, inspected }: Answers,
+): Promise<AgentPlan> {
+  const choice = { servers, planned: chosen, inspected };
+  if (servers.length === 0) {
+    return planAgent(name, { ...choice, access: "all", allowsUndescribed: true });
+  }
+  const described = servers.filter((server) => hasToolHints(inspected.get(server)));
+  const undescribed = servers.filter((server) => !described.includes(server));
+  const access = described.length === 0
+    ? "read"
+    : await prompter.choose(`Which tools may ${name} call?`, accessChoices(described, inspected));
+  if (access === "all" || undescribed.length === 0) {
+    return planAgent(name, { ...choice, access, allowsUndescribed: true });
+  }
+  const list = undescribed.join(", ");
+  const message = described.length === 0
+    ? `Which tools may ${name} call? Nothing says what the tools of ${list} do`
+    : `Nothing says what the tools of ${list} do. May ${name} call them?`;
+  const allowsUndescribed = await prompter.choose(message, [
+    { value: false, label: "None of them, until you write them into the rules" },
+    { value: true, label: "All of them" },
+  ]);
+  return planAgent(name, { ...choice, access, allowsUndescribed });
+}
+
+function accessChoices(servers: readonly string[], inspected: Inspected): Choice<Access>[] {
+  const tools = servers.flatMap((server) => inspected.get(server)?.tools ?? []);
+  const all = pluralize(tools.length, "tool");
+  const countAllowed = (access: Access) => allowedTools(tools, access).length;
+  const hint = "according to the servers";
+  const choiceFor = (value: Access, which: string) => {
+    return { value, label: `${countAllowed(value)} of ${all}: those that ${which}`, hint };
+  };
+  return [
+    { value: "all", label: "All tools, including those that its servers add later" },
+    choiceFor("careful", "are not destructive"),
+    choiceFor("read", "only read"),
+  ];
+}
+
+/** Asks which agent each client acts as, if there are several agents. */
+async function askAgentsOfClients(
+  prompter: Prompter,
+  agents: readonly AgentPlan[],
+  { clientFiles }: Questions,
+): Promise<Map<ClientId, string>> {
+  const agentByClient = new Map<ClientId, string>();
+  if (agents.length < 2) return agentByClient;
+  for (const client of new Set(clientFiles.flatMap(({ client }) => client ?? []))) {
+    const choices = agents.map(({ name }) => ({ value: name, label: name }));
+    const message = `Which agent's rules apply to ${clientTitle(client)}?`;
+    const fileWithEntry = clientFiles.find((file) =>
+      file.client === client && file.entryAgent !== undefined
+    );
+    const currentAgent = agents.find(({ name }) => name === fileWithEntry?.entryAgent)?.name;
+    agentByClient.set(client, await prompter.choose(message, choices, currentAgent));
+  }
+  return agentByClient;
+}
+
+async function askClients(
+  prompter: Prompter,
+  { servers, rules }: {
+    readonly servers: readonly OfferedServer[];
+    readonly rules: Pick<Plan, "agents" | "agentByClient">;
+  },
+  { clientFiles }: Questions,
+): Promise<ClientPlan[]> {
+  if (clientFiles.length === 0) return [];
+  const serversIn = (file: ClientFile) =>
+    // A table in a TOML file is not removed, because it may contain more than the server.
+    file.language === "toml" ? [] : servers.flatMap(({ sources }) => sources).filter(isIn(file));
+  const chosen = await prompter.chooseSome(
+    "Write the gateway's entry into which clients? None is changed unless you choose it",
+    {
+      choices: clientFiles.map(({ path, title, shown, isNew }) => ({
+        value: path,
+        label: title,
+        hint: isNew ? `${shown}, a new file` : `${shown}, with a backup`,
+      })),
+      initialValues: [],
+    },
+  );
+  const chosenFiles = clientFiles.filter(({ path }) => chosen.includes(path));
+  const count = chosenFiles.flatMap(serversIn).length;
+  if (count === 0) return chosenFiles.map((file) => ({ file, removesServers: false }));
+  const editableFiles = chosenFiles.filter((file) => serversIn(file).length > 0);
+  const otherFiles = chosenFiles.filter((file) => !editableFiles.includes(file));
+  noteUnchangedFiles(prompter, otherFiles, servers);
+  noteUnreachableServers(prompter, editableFiles, { servers, rules });
+  const titles = listTitles(editableFiles);
+  const removed = count === 1 ? "it" : `the ${count}`;
+  const removesServers = await prompter.choose(
+    `What about the servers that ${titles} ${editableFiles.length === 1 ? "has" : "have"} now?`,
+    [
+      {
+        value: false,
+        label: "Leave them beside the gateway",
+        hint: "the client still loads them, and the rules do not apply to them",
+      },
+      {
+        value: true,
+        label: `Remove ${removed} from ${titles}: the gateway serves them instead`,
+        hint: "saves context, and the rules apply; init --undo puts them back",
+      },
+    ],
+  );
+  return chosenFiles.map((file) => ({
+    file,
+    removesServers: removesServers && editableFiles.includes(file),
+  }));
+}
+
+/** Returns a test for the servers that a client's file contains. */
+function isIn({ path }: ClientFile): (server: FoundServer) => boolean {
+  return ({ file }) => file.path === path;
+}
+
+/** Notes that `init` cannot remove servers from files in TOML. */
+function noteUnchangedFiles(
+  prompter: Prompter,
+  files: readonly ClientFile[],
+  servers: readonly OfferedServer[],
+): void {
+  const filesWithServers = files.filter((file) =>
+    servers.some(({ sources }) => sources.some(isIn(file)))
+  );
+  if (filesWithServers.length === 0) return;
+  prompter.note(
+    `${listTitles(filesWithServers)}: init does not remove servers from this file. Remove them ` +
+      "yourself, or the client loads them beside the gateway",
+  );
+}
+
+/** Notes the servers of each client that its agent may not use through the gateway. */
+function noteUnreachableServers(
+  prompter: Prompter,
+  files: readonly ClientFile[],
+  { servers, rules }: {
+    readonly servers: readonly OfferedServer[];
+    readonly rules: Pick<Plan, "agents" | "agentByClient">;
+  },
+): void {
+  for (const file of files) {
+    const name = agentFor(rules, file.client);
+    const agent = rules.agents.find((candidate) => candidate.name === name);
+    const unreachable = servers.filter((server) =>
+      server.sources.some(isIn(file)) &&
+      (agent?.servers.includes(server.name) !== true || agent.tools[server.name]?.length === 0)
+    );
+    if (unreachable.length === 0) continue;
+    const names = unreachable.map((server) => server.name).join(", ");
+    prompter.note(`If they are removed, ${file.title} will no longer reach: ${names}`);
+  }
+}
+
+function listTitles(files: readonly ClientFile[]): string {
+  const titles = new Set(files.map(({ title }) => title));
+  return new Intl.ListFormat("en-GB").format(titles);
+}
+
+function splitNames(text: string): string[] {
+  return [...new Set(text.split(/[\s,]+/).filter((name) => name !== ""))];
+}
