@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Ajv } from "@modelcontextprotocol/client/validators/ajv";
 import { parse } from "jsonc-parser";
 import { checkConfiguration, createFileSchema, locateFiles } from "../../src/config/mod.ts";
-import { environmentOf } from "../config/support.ts";
+import { createEnvironment } from "../config/check_files.ts";
 import { runOnce } from "../e2e/run_once.ts";
 
 type Schema = { [key: string]: unknown };
@@ -65,7 +65,7 @@ const BEYOND = /^(duplicate_keys|trailing_commas|syntax_\w+|too_deep|brackets_\w
 const AGREE = "[config.json-schema] a file is refused by its schema as the gateway refuses it";
 Deno.test(AGREE, async () => {
   const validators = { mcp: await validator("servers"), rules: await validator("rules") };
-  const env = environmentOf({
+  const env = createEnvironment({
     HOME: "/home/someone",
     SET: "value",
     EMPTY: "",

@@ -3,7 +3,8 @@ import { withErrorReport } from "../../src/cli/error_report.ts";
 import { escapeLines } from "../../src/text.ts";
 import { validate } from "../../src/cli/validate.ts";
 import { runOnce } from "../e2e/run_once.ts";
-import { environmentOf, TempFolder } from "../config/support.ts";
+import { createEnvironment } from "../config/check_files.ts";
+import { TempFolder } from "../config/temp_folder.ts";
 import { Shell } from "./shell.ts";
 
 const golden = new URL("../golden/config/", import.meta.url).pathname;
@@ -27,7 +28,7 @@ async function validateFolder(
     args: named,
     ...context,
   };
-  const env = environmentOf(variables);
+  const env = createEnvironment(variables);
   const code = await withErrorReport(context, () => validate(input, { env, cwd }));
   return { code, stdout, stderr };
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { addToken, editFile } from "../../src/config/editing/mod.ts";
 import { ConfigError } from "../../src/errors.ts";
-import { TempFolder } from "./support.ts";
+import { TempFolder } from "./temp_folder.ts";
 
 const HASH = "0".repeat(63) + "1";
 const OLD = "a".repeat(64);

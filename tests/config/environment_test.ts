@@ -7,7 +7,7 @@ import {
   readDepth,
 } from "../../src/config/mod.ts";
 import { ConfigError } from "../../src/errors.ts";
-import { environmentOf } from "./support.ts";
+import { createEnvironment } from "./check_files.ts";
 
 const nothing = { env: {}, inheritEnv: [] };
 
@@ -47,19 +47,19 @@ const secret = {
 };
 
 Deno.test("[servers.safe-environment] a process gets only the safe variables", () => {
-  const env = environmentOf({ ...safe, ...onWindows, ...secret });
+  const env = createEnvironment({ ...safe, ...onWindows, ...secret });
   const child = createChildEnvironment(nothing, env, { windows: false });
   assert.deepEqual(child, { ...safe, [DEPTH_VARIABLE]: "1" });
 });
 
 Deno.test("[servers.safe-environment] on Windows, there are more safe variables, and names are case-insensitive", () => {
-  const env = environmentOf({ Path: "C:\\bin", ...onWindows, DATABASE_URL: "y" });
+  const env = createEnvironment({ Path: "C:\\bin", ...onWindows, DATABASE_URL: "y" });
   const child = createChildEnvironment(nothing, env, { windows: true });
   assert.deepEqual(child, { Path: "C:\\bin", ...onWindows, [DEPTH_VARIABLE]: "1" });
 });
 
 Deno.test("[servers.inherit-env] named variables are inherited, but the entry's own variables take precedence", () => {
-  const env = environmentOf({ ...secret, HOME: "/home/someone" });
+  const env = createEnvironment({ ...secret, HOME: "/home/someone" });
   const server = { env: { HOME: "/srv", OWN: "1" }, inheritEnv: ["DATABASE_URL", "ABSENT"] };
   assert.deepEqual(createChildEnvironment(server, env, { windows: false }), {
     HOME: "/srv",
@@ -70,7 +70,7 @@ Deno.test("[servers.inherit-env] named variables are inherited, but the entry's 
 });
 
 Deno.test("[servers.inherit-env] on Windows an entry's Path replaces PATH, and names are case-insensitive", () => {
-  const env = environmentOf({ PATH: "a", Database_Url: "y" });
+  const env = createEnvironment({ PATH: "a", Database_Url: "y" });
   const server = { env: { Path: "b" }, inheritEnv: ["DATABASE_URL"] };
   assert.deepEqual(createChildEnvironment(server, env, { windows: true }), {
     Path: "b",
@@ -81,8 +81,8 @@ Deno.test("[servers.inherit-env] on Windows an entry's Path replaces PATH, and n
 });
 
 Deno.test("[nesting.depth] each gateway adds one to the depth, whatever the entry contains", () => {
-  const at = (depth: string) => environmentOf({ [DEPTH_VARIABLE]: depth });
-  assert.equal(readDepth(environmentOf({})), 0);
+  const at = (depth: string) => createEnvironment({ [DEPTH_VARIABLE]: depth });
+  assert.equal(readDepth(createEnvironment({})), 0);
   assert.equal(readDepth(at("")), 0);
   assert.equal(readDepth(at(String(MAX_DEPTH))), 3);
   const server = { env: { [DEPTH_VARIABLE]: "0" }, inheritEnv: [] };
@@ -104,8 +104,8 @@ Deno.test({
 });
 
 Deno.test("[config.tilde] the home folder is HOME, or on Windows USERPROFILE if that is missing", () => {
-  const both = environmentOf({ HOME: "/a", USERPROFILE: "/b" });
-  const profile = environmentOf({ HOME: "", USERPROFILE: "/b" });
+  const both = createEnvironment({ HOME: "/a", USERPROFILE: "/b" });
+  const profile = createEnvironment({ HOME: "", USERPROFILE: "/b" });
   assert.equal(getHomeFolder(both, { windows: true }), "/a");
   assert.equal(getHomeFolder(profile, { windows: true }), "/b");
   assert.equal(getHomeFolder(profile, { windows: false }), undefined);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { checkConfiguration, locateFiles } from "../../src/config/mod.ts";
-import { environmentOf } from "./support.ts";
+import { createEnvironment } from "./check_files.ts";
 
 const root = new URL("../../", import.meta.url).pathname;
 
@@ -11,7 +11,7 @@ Deno.test("[config.example] the example files are found last, and valid without 
     exists: (path) => path.startsWith(`${root}config/`),
   });
   assert.equal(files.mcpConfig.path, `${root}config/.mcp.json`);
-  const options = { env: environmentOf({}), cwd: root, windows: false };
+  const options = { env: createEnvironment({}), cwd: root, windows: false };
   const { configuration, errors, warnings } = await checkConfiguration(files, options);
   assert.deepEqual([errors, warnings], [[], []]);
   assert.ok(configuration !== undefined);
@@ -31,7 +31,7 @@ Deno.test("[config.example] a variable sets the folder of the file server", asyn
     mcpConfig: `${root}config/.mcp.json`,
     rules: `${root}config/.mcp-gateway-rules.json`,
   };
-  const env = environmentOf({ DEMO_FOLDER: "/demo" });
+  const env = createEnvironment({ DEMO_FOLDER: "/demo" });
   const files = locateFiles(named, { home: undefined, cwd: root });
   const { configuration } = await checkConfiguration(files, { env, cwd: root, windows: false });
   const connection = configuration?.servers.get("files")?.connection;

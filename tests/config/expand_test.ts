@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { expandText } from "../../src/config/expand.ts";
-import { environmentOf } from "./support.ts";
+import { createEnvironment } from "./check_files.ts";
 
 const variables = {
-  env: environmentOf({
+  env: createEnvironment({
     SET: "value",
     EMPTY: "",
     REF: "${SET}",

@@ -5,10 +5,15 @@
 import assert from "node:assert/strict";
 import { checkConfiguration, locateFiles } from "../../src/config/mod.ts";
 import { formatProblem } from "../../src/errors.ts";
-import { environmentOf } from "./support.ts";
+import { createEnvironment } from "./check_files.ts";
 
 const folder = new URL("../golden/config/", import.meta.url).pathname;
-const env = environmentOf({ HOME: "/home/someone", SET: "value", EMPTY: "", HOST: "example.com" });
+const env = createEnvironment({
+  HOME: "/home/someone",
+  SET: "value",
+  EMPTY: "",
+  HOST: "example.com",
+});
 
 for (const { name } of [...Deno.readDirSync(folder)].sort((a, b) => a.name < b.name ? -1 : 1)) {
   Deno.test(`[config.all-errors-at-once] golden: ${name}`, async () => {

@@ -1,19 +1,19 @@
 import assert from "node:assert/strict";
 import { loadConfiguration, locateFiles } from "../../src/config/mod.ts";
 import { ConfigError } from "../../src/errors.ts";
-import { check, environmentOf } from "./support.ts";
+import { checkFiles, createEnvironment } from "./check_files.ts";
 
 Deno.test("[config.comments] comments, a byte order mark and CRLF are accepted", async () => {
   const text =
     '\ufeff// one\r\n{ /* two */ "mcpServers": { "a": { "command": "x" } } } // three\r\n';
-  const { configuration } = await check(text);
+  const { configuration } = await checkFiles(text);
   assert.deepEqual([...configuration?.servers.keys() ?? []], ["a"]);
 });
 
 for (const [name, lineEnd] of [["LF", "\n"], ["CRLF", "\r\n"], ["CR", "\r"]] as const) {
   Deno.test(`[config.error-position] lines and columns count from 1, lines ending in ${name}`, async () => {
     const lines = ["{", '  "mcpServers": {', '    "a": { "command": 5 }', "  }", "}"];
-    const { errors } = await check(lines.join(lineEnd));
+    const { errors } = await checkFiles(lines.join(lineEnd));
     assert.deepEqual(errors, [{
       file: "mcp.json",
       line: 3,
@@ -25,13 +25,13 @@ for (const [name, lineEnd] of [["LF", "\n"], ["CRLF", "\r\n"], ["CR", "\r"]] as 
 }
 
 Deno.test("[config.error-position] a byte order mark is in no column, and columns count UTF-16 units", async () => {
-  const { errors } = await check('\ufeff{"mcpServers": {"\u{1f600}": 5}}');
+  const { errors } = await checkFiles('\ufeff{"mcpServers": {"\u{1f600}": 5}}');
   assert.deepEqual([errors[0]?.line, errors[0]?.column], [1, 23]);
 });
 
 Deno.test("[config.error-position] a problem is at the unknown key, at the object without the key, or at the invalid value", async () => {
   const rules = '{"agents": {\n"a": {"alow": 1},\n"b": {"status": 5}},\n"auth": {"jwt": {}}}';
-  const { errors } = await check(undefined, rules);
+  const { errors } = await checkFiles(undefined, rules);
   assert.deepEqual(
     errors.map(({ line, column, path }) => [line, column, path]),
     [
@@ -45,7 +45,7 @@ Deno.test("[config.error-position] a problem is at the unknown key, at the objec
 });
 
 Deno.test("[config.trailing-commas] trailing commas are accepted, but a comma without a value is an error", async () => {
-  const { configuration, errors } = await check(
+  const { configuration, errors } = await checkFiles(
     '{"mcpServers": {"x": {"command": "true", "args": ["a", /* last */],},},}',
     '{"agents": {"a": {"allow": {"servers": ["x",],},},},}',
   );
@@ -54,13 +54,16 @@ Deno.test("[config.trailing-commas] trailing commas are accepted, but a comma wi
   assert.deepEqual(connection?.kind === "stdio" ? connection.args : undefined, ["a"]);
   assert.deepEqual(configuration?.rules.agents.get("a")?.allow?.servers, ["x"]);
   for (const list of ["[,]", '["x",,]', '["x",,"y"]']) {
-    const { errors } = await check(undefined, `{"agents": {"a": {"allow": {"servers": ${list}}}}}`);
+    const { errors } = await checkFiles(
+      undefined,
+      `{"agents": {"a": {"allow": {"servers": ${list}}}}}`,
+    );
     assert.deepEqual(errors.map(({ line, message }) => [line, message]), [[1, "expected a value"]]);
   }
 });
 
 Deno.test("[config.strict-json] a duplicate key is an error naming both positions", async () => {
-  const { errors } = await check(
+  const { errors } = await checkFiles(
     '{"mcpServers": {\n "a": {"command": "x"},\n "a": {"command": "y"}}}',
   );
   assert.equal(errors.length, 1);
@@ -70,7 +73,7 @@ Deno.test("[config.strict-json] a duplicate key is an error naming both position
 
 Deno.test("[config.strict-json] very deep nesting is an error, not a stack overflow", async () => {
   for (const text of ["[".repeat(1e6), '{"a":'.repeat(1e5), "[}".repeat(1e5), "{]".repeat(1e5)]) {
-    const { errors } = await check(text);
+    const { errors } = await checkFiles(text);
     assert.match(errors[0]?.message ?? "", /nested too deep/);
   }
 });
@@ -81,7 +84,7 @@ Deno.test("[config.all-errors-at-once] loading throws one error with all problem
     cwd: "/",
   });
   await assert.rejects(
-    loadConfiguration(files, { env: environmentOf({}), cwd: "/" }),
+    loadConfiguration(files, { env: createEnvironment({}), cwd: "/" }),
     (error) => error instanceof ConfigError && error.problems.length === 2,
   );
 });
@@ -97,7 +100,7 @@ Deno.test("[config.no-secrets-in-errors] messages quote no value of args, env, h
         : {};
       const list = { command: "x", args: ["x", value] };
       for (const candidate of [entry, nested, list]) {
-        const { errors, warnings } = await check({ mcpServers: { a: candidate } });
+        const { errors, warnings } = await checkFiles({ mcpServers: { a: candidate } });
         for (const { message } of [...errors, ...warnings]) {
           assert.doesNotMatch(message, /hunter2|20406080/);
         }
@@ -112,7 +115,7 @@ Deno.test("[config.all-errors-at-once] one error per agent takes linear time", a
       Array.from({ length: count }, (_, index) => [`a${index}`, { alow: 1 }]),
     );
     const since = performance.now();
-    const { errors } = await check(undefined, { agents });
+    const { errors } = await checkFiles(undefined, { agents });
     assert.equal(errors.length, count);
     return performance.now() - since;
   };

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describeFileChoices, locateFiles } from "../../src/config/mod.ts";
-import { check, environmentOf, makePipe, TempFolder } from "./support.ts";
+import { checkFiles, createEnvironment } from "./check_files.ts";
+import { createPipe, TempFolder } from "./temp_folder.ts";
 import { checkConfiguration } from "../../src/config/mod.ts";
 
 const home = "/home/someone";
@@ -69,7 +70,10 @@ Deno.test("[config.search-order] a folder on the disk is not a file", () => {
 Deno.test("[config.missing-explained] the message about missing files lists the folders and says how to create the files", async () => {
   using folder = new TempFolder();
   const files = locateFiles({}, { home: `${folder.path}/home`, cwd: folder.path });
-  const { errors } = await checkConfiguration(files, { env: environmentOf({}), cwd: folder.path });
+  const { errors } = await checkConfiguration(files, {
+    env: createEnvironment({}),
+    cwd: folder.path,
+  });
   assert.deepEqual(errors.map(({ file }) => file), [".mcp.json", ".mcp-gateway-rules.json"]);
   // Only the last message says what to do.
   assert.deepEqual(errors.map(({ message }) => message), [
@@ -81,14 +85,14 @@ Deno.test("[config.missing-explained] the message about missing files lists the 
   const mcpConfig = folder.write("servers.json", { mcpServers: {} });
   const one = await checkConfiguration(
     locateFiles({ mcpConfig }, { home: `${folder.path}/home`, cwd: folder.path }),
-    { env: environmentOf({}), cwd: folder.path },
+    { env: createEnvironment({}), cwd: folder.path },
   );
   assert.match(one.errors[0]?.message ?? "", /^not found; run .* or name it with --rules; looked/);
 });
 
 Deno.test("[config.unreadable-explained] folders, other encodings and huge files are reported", async () => {
   const announce = async (content: Uint8Array | string) =>
-    (await check(content)).errors.map(({ message }) => message);
+    (await checkFiles(content)).errors.map(({ message }) => message);
   assert.deepEqual(await announce(new Uint8Array([0xff, 0xfe, 0x7b, 0])), [
     "the file is UTF-16: save it as UTF-8 (named by --mcp-config or GATEWAY_MCP_CONFIG)",
   ]);
@@ -100,7 +104,7 @@ Deno.test("[config.unreadable-explained] folders, other encodings and huge files
   assert.match((await announce(" ".repeat(1024)))[0] ?? "", /the file is empty/);
   using folder = new TempFolder();
   const files = locateFiles({ mcpConfig: folder.path, rules: "/nowhere/r.json" }, { home, cwd });
-  const { errors } = await checkConfiguration(files, { env: environmentOf({}), cwd });
+  const { errors } = await checkConfiguration(files, { env: createEnvironment({}), cwd });
   assert.match(errors[0]?.message ?? "", /this is a folder/);
   assert.match(errors[1]?.message ?? "", /no such file \(named by --rules or GATEWAY_RULES\)/);
 });
@@ -110,9 +114,9 @@ Deno.test({
   ignore: Deno.build.os === "windows",
   async fn() {
     using folder = new TempFolder();
-    const pipe = makePipe(`${folder.path}/pipe`);
+    const pipe = createPipe(`${folder.path}/pipe`);
     const files = locateFiles({ mcpConfig: pipe, rules: "/dev/zero" }, { home, cwd });
-    const { errors } = await checkConfiguration(files, { env: environmentOf({}), cwd });
+    const { errors } = await checkConfiguration(files, { env: createEnvironment({}), cwd });
     assert.equal(errors.length, 2);
     for (const { message } of errors) assert.match(message, /^this is a pipe or a device: /);
   },
@@ -123,7 +127,7 @@ Deno.test({
   permissions: { read: false },
   async fn() {
     const files = locateFiles({ mcpConfig: "/a", rules: "/b" }, { home, cwd });
-    const { errors } = await checkConfiguration(files, { env: environmentOf({}), cwd });
+    const { errors } = await checkConfiguration(files, { env: createEnvironment({}), cwd });
     assert.match(errors[0]?.message ?? "", /^Deno was not allowed to read the file/);
   },
 });

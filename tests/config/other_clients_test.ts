@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { findNameFault, foldName } from "../../src/config/name_faults.ts";
-import { check } from "./support.ts";
+import { checkFiles } from "./check_files.ts";
 
 Deno.test("[servers.switched-off] a server that another client has disabled is skipped", async () => {
   const command = "x";
-  const { configuration, warnings } = await check({
+  const { configuration, warnings } = await checkFiles({
     mcpServers: {
       off: { command, enabled: false },
       inactive: { command, isActive: false },
@@ -24,7 +24,7 @@ Deno.test("[servers.switched-off] a server that another client has disabled is s
 Deno.test("[config.other-clients] the warnings quote no value", async () => {
   const secrets = ["$HUNTER2", "%HUNTER2%", "{env:hunter2}", "op://hunter2/x", "Bearer $HUNTER2"];
   for (const secret of secrets) {
-    const { warnings } = await check({
+    const { warnings } = await checkFiles({
       mcpServers: {
         a: { command: "x", args: [secret], env: { A: secret }, bearer_token_env_var: secret },
         b: { url: "https://example.com/mcp", headers: { A: secret }, envFile: secret },
@@ -40,17 +40,17 @@ Deno.test("[config.other-clients] every other client's key for mcpServers is one
   for (
     const key of ["servers", "context_servers", "mcpservers", "MCPSERVERS", "mcpServer", "mcp"]
   ) {
-    const { errors } = await check({ theme: "dark", [key]: servers });
+    const { errors } = await checkFiles({ theme: "dark", [key]: servers });
     assert.equal(errors.length, 1, key);
     assert.deepEqual([errors[0]?.line, errors[0]?.column], [1, 17], key);
     assert.match(errors[0]?.message ?? "", /to "mcpServers"$/);
   }
   for (const entry of [{ command: "npx" }, { url: "x" }, { serverUrl: "x" }, { cmd: "npx" }]) {
-    const { errors } = await check({ pg: entry });
+    const { errors } = await checkFiles({ pg: entry });
     assert.match(errors[0]?.message ?? "", /put all servers into \{"mcpServers": \{"pg": …\}\}$/);
   }
   // Unknown format: the missing key is reported.
-  const { errors } = await check({ theme: "dark" });
+  const { errors } = await checkFiles({ theme: "dark" });
   assert.match(errors[0]?.message ?? "", /^this key is missing/);
 });
 
@@ -89,7 +89,7 @@ Deno.test("[config.odd-names] a hundred thousand patterns are checked quickly", 
   const servers = { mcpServers: { pg: { command: "x" } } };
   const time = async (rules: object): Promise<number> => {
     const since = performance.now();
-    const { warnings } = await check(servers, rules);
+    const { warnings } = await checkFiles(servers, rules);
     assert.deepEqual(warnings, []);
     return performance.now() - since;
   };

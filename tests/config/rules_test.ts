@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import type { Rules } from "../../src/config/mod.ts";
-import { check } from "./support.ts";
+import { checkFiles } from "./check_files.ts";
 
 async function load(rules: string | object): Promise<Rules> {
-  const { configuration, errors } = await check(undefined, rules);
+  const { configuration, errors } = await checkFiles(undefined, rules);
   assert.deepEqual(errors, []);
   assert.ok(configuration !== undefined);
   return configuration.rules;
@@ -85,7 +85,7 @@ Deno.test("[rules.odd-names] __proto__ and constructor are ordinary names everyw
 });
 
 Deno.test("[rules.unknown-server-warns] a rule for an unknown server causes a warning and is kept", async () => {
-  const { configuration, warnings } = await check({ mcpServers: { a: { command: "x" } } }, {
+  const { configuration, warnings } = await checkFiles({ mcpServers: { a: { command: "x" } } }, {
     agents: { x: { allow: { servers: ["a", "gone", "go*"] }, deny: { tools: { lost: ["y"] } } } },
   });
   assert.deepEqual(warnings.map(({ path, message }) => [path, message]), [

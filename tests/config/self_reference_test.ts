@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { checkConfiguration, locateFiles, type Program } from "../../src/config/mod.ts";
-import { environmentOf, TempFolder } from "./support.ts";
+import { createEnvironment } from "./check_files.ts";
+import { TempFolder } from "./temp_folder.ts";
 
 /**
  * Returns the skipped entries, in a folder with `.mcp.json`, `other.json` and a link to the first.
@@ -18,7 +19,7 @@ async function skipped(
   Deno.symlinkSync(`${folder.path}/.mcp.json`, `${folder.path}/link.json`);
   const cwd = folder.path;
   const home = `${cwd}/home`;
-  const env = environmentOf({ HOME: home, ...options.variables });
+  const env = createEnvironment({ HOME: home, ...options.variables });
   const program = options.program?.(cwd) ?? {};
   const files = locateFiles({}, { home, cwd });
   const { configuration, errors } = await checkConfiguration(files, {

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import type { ServerConfig } from "../../src/config/mod.ts";
-import { check } from "./support.ts";
+import { checkFiles } from "./check_files.ts";
 
 async function load(
   mcpServers: Record<string, unknown>,
   variables: Record<string, string> = {},
 ): Promise<ReadonlyMap<string, ServerConfig>> {
-  const { configuration, errors } = await check({ mcpServers }, undefined, variables);
+  const { configuration, errors } = await checkFiles({ mcpServers }, undefined, variables);
   assert.deepEqual(errors, []);
   assert.ok(configuration !== undefined);
   return configuration.servers;
@@ -102,7 +102,7 @@ Deno.test("[servers.gateway-defaults] the gateway block has defaults", async () 
 Deno.test("[servers.file-order] servers are in the order of the file, whatever their names", async () => {
   const text = '{"mcpServers": {"b": {"command": "x"}, "10": {"command": "x"}, ' +
     '"__proto__": {"command": "x"}, "2": {"command": "x"}, "constructor": {"command": "x"}}}';
-  const { configuration } = await check(text);
+  const { configuration } = await checkFiles(text);
   assert.deepEqual([...configuration?.servers.keys() ?? []], [
     "b",
     "10",
@@ -114,7 +114,7 @@ Deno.test("[servers.file-order] servers are in the order of the file, whatever t
 
 Deno.test("[servers.odd-names] __proto__ is an ordinary name of a variable or header", async () => {
   const text = '{"mcpServers": {"a": {"command": "x", "env": {"__proto__": "1", "7": "2"}}}}';
-  const { configuration } = await check(text);
+  const { configuration } = await checkFiles(text);
   const connection = configuration?.servers.get("a")?.connection;
   assert.ok(connection?.kind === "stdio");
   assert.deepEqual(Object.entries(connection.env).sort(), [["7", "2"], ["__proto__", "1"]]);
@@ -158,7 +158,7 @@ Deno.test("[servers.shown] the public information is the command or the url as w
 });
 
 Deno.test("[servers.unset-variable] an unset variable makes only its server unavailable, and the warning names variable and field", async () => {
-  const { configuration, warnings } = await check(
+  const { configuration, warnings } = await checkFiles(
     {
       mcpServers: {
         pg: { command: "x", env: { DATABASE_URL: "${DB}" }, args: ["${SET}", "${ALSO}"] },
@@ -273,7 +273,7 @@ Deno.test("[servers.fingerprint] a fingerprint is equal for equal entries, and c
 
 Deno.test("[config.reload] loading the same files again results in an equal configuration", async () => {
   const file = { mcpServers: { a: { command: "x", gateway: { oauth: {} } } } };
-  const [one, two] = [await check(file), await check(file)];
+  const [one, two] = [await checkFiles(file), await checkFiles(file)];
   assert.deepEqual(one.configuration?.servers, two.configuration?.servers);
   assert.deepEqual(one.configuration?.rules, two.configuration?.rules);
 });

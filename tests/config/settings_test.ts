@@ -7,13 +7,13 @@ import {
   warnUnknownVariables,
 } from "../../src/config/mod.ts";
 import { ConfigError } from "../../src/errors.ts";
-import { environmentOf } from "./support.ts";
+import { createEnvironment } from "./check_files.ts";
 
-const empty = environmentOf({});
+const empty = createEnvironment({});
 
 function problemsOf(flags: SettingFlags, variables: Record<string, string> = {}): string[] {
   try {
-    readSettings(flags, environmentOf(variables));
+    readSettings(flags, createEnvironment(variables));
   } catch (error) {
     assert.ok(error instanceof ConfigError);
     return error.problems.map(({ path, message }) => `${path}: ${message}`);
@@ -22,7 +22,7 @@ function problemsOf(flags: SettingFlags, variables: Record<string, string> = {})
 }
 
 Deno.test("[settings.defaults] without flags and variables the defaults apply", () => {
-  const home = environmentOf({ HOME: "/home/someone" });
+  const home = createEnvironment({ HOME: "/home/someone" });
   assert.deepEqual(readSettings({}, home), {
     transport: "stdio",
     host: "127.0.0.1",
@@ -45,7 +45,7 @@ Deno.test("[settings.defaults] without flags and variables the defaults apply", 
 
 Deno.test("[audit.path] the default path is in the state folder of the platform", () => {
   const pathOf = (env: Record<string, string>, windows: boolean) => {
-    return getStateFilePath(environmentOf(env), "audit.jsonl", { windows });
+    return getStateFilePath(createEnvironment(env), "audit.jsonl", { windows });
   };
   const [home, fileName] = ["/home/someone", "agent-mcp-gateway/audit.jsonl"];
   const state = `${home}/.local/state/${fileName}`;
@@ -88,12 +88,12 @@ const FLAGS_AND_VARIABLES: [keyof SettingFlags, string, string, string, unknown,
 
 for (const [key, variable, byFlag, byVariable, flagValue, variableValue] of FLAGS_AND_VARIABLES) {
   Deno.test(`[settings.twins] ${variable} sets ${key}, its flag takes precedence, empty means not given`, () => {
-    const env = environmentOf({ [variable]: byVariable });
+    const env = createEnvironment({ [variable]: byVariable });
     assert.deepEqual(readSettings({}, env)[key], variableValue);
     assert.deepEqual(readSettings({ [key]: byFlag }, env)[key], flagValue);
     assert.deepEqual(readSettings({ [key]: "" }, env)[key], variableValue);
     const fallback = readSettings({}, empty)[key];
-    assert.deepEqual(readSettings({}, environmentOf({ [variable]: "" }))[key], fallback);
+    assert.deepEqual(readSettings({}, createEnvironment({ [variable]: "" }))[key], fallback);
   });
 }
 
@@ -110,17 +110,18 @@ Deno.test("[settings.twins] every setting with a flag is tested here", () => {
 });
 
 Deno.test("[settings.twins] settings without a flag are read from variables", () => {
-  const env = environmentOf({ GATEWAY_AUDIT_ARGS: "redacted", GATEWAY_MAX_PROCESSES: "3" });
+  const env = createEnvironment({ GATEWAY_AUDIT_ARGS: "redacted", GATEWAY_MAX_PROCESSES: "3" });
   const { auditArgs, maxProcesses } = readSettings({}, env);
   assert.deepEqual([auditArgs, maxProcesses], ["redacted", 3]);
 });
 
 Deno.test("[settings.twins] the limits of all clients and the store of the counts are read from variables", () => {
-  const read = (state: string) => readSettings({}, environmentOf({ GATEWAY_STATE: state })).state;
+  const read = (state: string) =>
+    readSettings({}, createEnvironment({ GATEWAY_STATE: state })).state;
   for (const state of ["memory", "redis://host", "rediss://:word@host:1/2", "redis://[::1]:6379"]) {
     assert.equal(read(state), state);
   }
-  const env = environmentOf({ GATEWAY_MAX_CALLS: "5", GATEWAY_CALLS_PER_MINUTE: "6" });
+  const env = createEnvironment({ GATEWAY_MAX_CALLS: "5", GATEWAY_CALLS_PER_MINUTE: "6" });
   const { maxCalls, callsPerMinute } = readSettings({}, env);
   assert.deepEqual([maxCalls, callsPerMinute], [5, 6]);
   for (const state of ["http://:word@host", "redis:", "redis://", "word", "file:///word"]) {
@@ -132,7 +133,8 @@ Deno.test("[settings.twins] the limits of all clients and the store of the count
 });
 
 Deno.test("[settings.booleans] booleans are 1, true, yes, 0, false or no, in upper or lower case", () => {
-  const debugOf = (text: string) => readSettings({}, environmentOf({ GATEWAY_DEBUG: text })).debug;
+  const debugOf = (text: string) =>
+    readSettings({}, createEnvironment({ GATEWAY_DEBUG: text })).debug;
   for (const text of ["1", "true", "yes", "TRUE", "Yes"]) assert.equal(debugOf(text), true, text);
   for (const text of ["0", "false", "no", "No", ""]) assert.equal(debugOf(text), false, text);
   assert.equal(readSettings({ debug: true }, empty).debug, true);
@@ -165,7 +167,7 @@ Deno.test("[settings.bad-value-named] all invalid values are reported, by flag o
 });
 
 Deno.test("[config.tilde] `~` at the start of a path is the home folder", () => {
-  const env = environmentOf({ HOME: "/home/someone", GATEWAY_RULES: "~/rules.json" });
+  const env = createEnvironment({ HOME: "/home/someone", GATEWAY_RULES: "~/rules.json" });
   const settings = readSettings({ mcpConfig: "~", auditLog: "~someone/audit.jsonl" }, env);
   assert.equal(settings.mcpConfig, "/home/someone");
   assert.equal(settings.rules, "/home/someone/rules.json");
@@ -175,7 +177,7 @@ Deno.test("[config.tilde] `~` at the start of a path is the home folder", () => 
 
 Deno.test("[settings.unknown-variables] there is a warning only for unknown variables that resemble a variable of the gateway", () => {
   const warningsFor = (names: string[], windows = false) => {
-    const env = environmentOf(Object.fromEntries(names.map((name) => [name, "x"])));
+    const env = createEnvironment(Object.fromEntries(names.map((name) => [name, "x"])));
     return warnUnknownVariables(env, { windows }).map(({ path, message }) => `${path}: ${message}`);
   };
   const all = listSettings().map(({ variable }) => variable);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { FileWatch } from "../../src/config/mod.ts";
 import { AsyncQueue } from "../contract/async_queue.ts";
-import { TempFolder } from "./support.ts";
+import { TempFolder } from "./temp_folder.ts";
 
 /** Maximum delay of a change that an event reports. Polling, every 5 s, would take longer. */
 const MAX_EVENT_DELAY_MS = 2500;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { TempFolder } from "../config/support.ts";
+import { TempFolder } from "../config/temp_folder.ts";
 import { denoDir, INFO_LOG_ENV } from "./setup.ts";
 import { denoArgsWithTraps } from "./trapped_libraries.ts";
 

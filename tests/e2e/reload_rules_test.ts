@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { makePipe } from "../config/support.ts";
+import { createPipe } from "../config/temp_folder.ts";
 import { executeToolParams, type Message, readRefusal, startGateway } from "./gateway.ts";
 import {
   callNamedServer,
@@ -237,7 +237,7 @@ Deno.test({
     });
     const path = `${gateway.setup.workingFolder}/${CONFIG_FILES.gateway_rules}`;
     Deno.removeSync(path);
-    makePipe(path);
+    createPipe(path);
     await waitUntil("the status reports the error", async () => {
       const { last_error } = (await readStatus(gateway)).reload_status.gateway_rules;
       return last_error?.includes("this is a pipe or a device");

@@ -10,7 +10,8 @@ import {
 import { Gateway } from "../../src/gateway/mod.ts";
 import { NO_TRACER } from "../../src/trace.ts";
 import { createRecordingLog } from "../audit/audit_log_fixtures.ts";
-import { environmentOf, type TempFolder } from "../config/support.ts";
+import { createEnvironment } from "../config/check_files.ts";
+import type { TempFolder } from "../config/temp_folder.ts";
 
 /**
  * Creates a gateway in this process whose servers start when they are first called.
@@ -22,7 +23,7 @@ export async function openGateway(
   flags: SettingFlags,
 ): Promise<{ readonly gateway: Gateway; readonly settings: Settings }> {
   const cwd = folder.path;
-  const env = environmentOf({ GATEWAY_AUDIT_LOG: `${cwd}/audit.jsonl` });
+  const env = createEnvironment({ GATEWAY_AUDIT_LOG: `${cwd}/audit.jsonl` });
   const named = { mcpConfig: "mcp.json", rules: "rules.json", initStrategy: "lazy" };
   const settings = readSettings({ ...named, ...flags }, env);
   const files = locateFiles(settings, { home: undefined, cwd });

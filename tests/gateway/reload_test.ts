@@ -11,7 +11,8 @@ import type { ServerContext } from "../../src/downstream/mod.ts";
 import { Reloader, type ReloadStatus } from "../../src/gateway/reload.ts";
 import { buildSnapshot, type Snapshot } from "../../src/gateway/snapshot.ts";
 import { createLog } from "../../src/log.ts";
-import { environmentOf, TempFolder } from "../config/support.ts";
+import { createEnvironment } from "../config/check_files.ts";
+import { TempFolder } from "../config/temp_folder.ts";
 
 const SERVERS = { mcpServers: { one: { command: "one" } } };
 const MORE_SERVERS = { mcpServers: { one: { command: "one" }, two: { command: "two" } } };
@@ -79,7 +80,7 @@ function filesIn(folder: TempFolder) {
 }
 
 function checkFiles(folder: TempFolder) {
-  return checkConfiguration(filesIn(folder), { env: environmentOf({}), cwd: folder.path });
+  return checkConfiguration(filesIn(folder), { env: createEnvironment({}), cwd: folder.path });
 }
 
 /** Returns the numbers of attempts and successes, of the servers file and of the rules file. */

@@ -10,7 +10,8 @@ import { CallLimits, type CallLimitsOptions } from "../../src/limits/mod.ts";
 import { Metrics } from "../../src/metrics/mod.ts";
 import { NO_TRACER } from "../../src/trace.ts";
 import { createRecordingLog, TestFolder } from "../audit/audit_log_fixtures.ts";
-import { environmentOf, TempFolder } from "../config/support.ts";
+import { createEnvironment } from "../config/check_files.ts";
+import { TempFolder } from "../config/temp_folder.ts";
 import { waitUntil } from "../e2e/wait.ts";
 
 /** The error of an operation; empty if it succeeded. */
@@ -38,7 +39,7 @@ export async function readRules(rules: object): Promise<Configuration> {
   const named = { mcpConfig: "mcp.json", rules: "rules.json" };
   const files = locateFiles(named, { home: undefined, cwd: folder.path });
   const { configuration, errors } = await checkConfiguration(files, {
-    env: environmentOf({}),
+    env: createEnvironment({}),
     cwd: folder.path,
   });
   assert.ok(configuration !== undefined, JSON.stringify(errors));

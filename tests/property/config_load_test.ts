@@ -4,9 +4,10 @@ import { expandText } from "../../src/config/expand.ts";
 import { removeUrlSecrets } from "../../src/config/url_secrets.ts";
 import { checkConfiguration, loadConfiguration, locateFiles } from "../../src/config/mod.ts";
 import { ConfigError, type ConfigProblem } from "../../src/errors.ts";
-import { environmentOf, TempFolder } from "../config/support.ts";
+import { createEnvironment } from "../config/check_files.ts";
+import { TempFolder } from "../config/temp_folder.ts";
 
-const env = environmentOf({ HOME: "/home/someone", SET: "value" });
+const env = createEnvironment({ HOME: "/home/someone", SET: "value" });
 
 /** Parts of configuration files, so that random texts resemble such files. */
 const pieces = fc.constantFrom(
@@ -109,14 +110,14 @@ Deno.test("[servers.expansion] references to variables are replaced by their val
     ).join("") +
       end;
     const expected = parts.map(({ before, name }) => before + values[name]).join("") + end;
-    const variables = { env: environmentOf(values), home: "/", cwd: "/" };
+    const variables = { env: createEnvironment(values), home: "/", cwd: "/" };
     const { text, error } = expandText(written, variables);
     assert.deepEqual([text, error], [expected, undefined]);
   }));
 });
 
 Deno.test("[servers.expansion] any text is unchanged if each ${ in it is written as $${", () => {
-  const variables = { env: environmentOf({}), home: "/", cwd: "/" };
+  const variables = { env: createEnvironment({}), home: "/", cwd: "/" };
   const dollarsAndBraces = fc.array(fc.constantFrom("$", "{", "}", "a", "${", ":-")).map((list) =>
     list.join("")
   );

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Channel, createMemoryChannels } from "../../../src/jsonrpc/mod.ts";
-import { TempFolder } from "../../config/support.ts";
+import { TempFolder } from "../../config/temp_folder.ts";
 import { AgentSession } from "../../e2e/agent_session.ts";
 import type { LineTransport } from "../../e2e/raw_client.ts";
 import { ALLOW_ALL_RULES } from "../../e2e/setup.ts";

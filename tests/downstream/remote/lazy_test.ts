@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { TempFolder } from "../../config/support.ts";
+import { TempFolder } from "../../config/temp_folder.ts";
 import { denoArgsWithTraps } from "../../e2e/trapped_libraries.ts";
 
 const DOWNSTREAM = new URL("../../../src/downstream/mod.ts", import.meta.url).href;

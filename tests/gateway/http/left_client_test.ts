@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { HttpService } from "../../../src/gateway/http/mod.ts";
 import { createRecordingLog } from "../../audit/audit_log_fixtures.ts";
-import { TempFolder } from "../../config/support.ts";
+import { TempFolder } from "../../config/temp_folder.ts";
 import { oddServer } from "../../e2e/gateway.ts";
 import { HAS_NO_SHELL, isRunning, listProcesses } from "../../e2e/fault_processes.ts";
 import { waitUntil } from "../../e2e/wait.ts";
