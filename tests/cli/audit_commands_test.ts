@@ -37,7 +37,7 @@ function writeLog(folder: TestFolder): string {
   return path;
 }
 
-Deno.test("[audit.stats] [audit.damaged] entries of all files are counted, damaged lines separately", async () => {
+Deno.test("[audit.stats] [audit.damaged] entries of all files are counted, and damaged lines separately", async () => {
   using folder = new TestFolder();
   const path = writeLog(folder);
   const { code, stdout, stderr } = await runStats(path);
@@ -71,7 +71,7 @@ Deno.test("[audit.stats] [audit.damaged] entries of all files are counted, damag
   assert.equal(read.max_ms, 20);
 });
 
-Deno.test("[audit.stats] the text has 80 columns, the slowest first, and no control characters", async () => {
+Deno.test("[audit.stats] the text has 80 columns and no control characters, and lists the slowest tools first", async () => {
   using folder = new TestFolder();
   const path = writeLog(folder);
   const name = `long\x1b[2J\u202e${"x".repeat(200)}`;
@@ -92,7 +92,7 @@ Deno.test("[audit.stats] the text has 80 columns, the slowest first, and no cont
   assert.match(stdout, /^and 23 more; --json has all$/m);
 });
 
-Deno.test("[audit.stats] [audit.tail] --since and --agent", async () => {
+Deno.test("[audit.stats] [audit.tail] --since and --agent select entries", async () => {
   using folder = new TestFolder();
   const path = writeLog(folder);
   const since = Date.parse("2026-01-31T08:20:00Z");
@@ -118,7 +118,7 @@ Deno.test("[audit.stats] [audit.tail] --since and --agent", async () => {
   }
 });
 
-Deno.test("[audit.tail] the last operations of all files, the newest last", async () => {
+Deno.test("[audit.tail] the last operations of all files are shown, the newest last", async () => {
   using folder = new TestFolder();
   const path = writeLog(folder);
   const { code, stdout } = await runTail(path, { lines: 5 });
@@ -136,7 +136,7 @@ Deno.test("[audit.tail] the last operations of all files, the newest last", asyn
   assert.equal(json, Deno.readTextFileSync(path));
 });
 
-Deno.test("[audit.tail] lines that cross chunks are read completely, from either end", async () => {
+Deno.test("[audit.tail] lines that cross chunks are read completely, backwards and forwards", async () => {
   using folder = new TestFolder();
   const path = folder.pathOf("audit.jsonl");
   const texts = Array.from({ length: 3000 }, (_, n) => {
@@ -217,7 +217,7 @@ Deno.test("[audit.tool-errors] results with isError are counted separately and m
   assert.equal(second, "2026-01-31T08:00:00Z ALLOW a files/read 1.50 ms isError");
 });
 
-Deno.test("[audit.follow] a folder in the place of the log counts as missing", () => {
+Deno.test("[audit.follow] a folder at the path of the log counts as a missing log", () => {
   const folder = Deno.makeTempDirSync();
   const path = `${folder}/a.jsonl`;
   try {

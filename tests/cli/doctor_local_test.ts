@@ -173,7 +173,8 @@ const npx = await new Deno.Command("npx", { args: ["--version"], stdin: "null" }
   .then(({ success }) => success, () => false);
 
 Deno.test({
-  name: "[cli.doctor-local] npx without a registry, and with a registry that lacks the package",
+  name:
+    "[cli.doctor-local] npx fails without a registry, and with a registry that lacks the package",
   ignore: !npx || Deno.build.os === "windows",
   fn: async () => {
     await using registry = Deno.serve(

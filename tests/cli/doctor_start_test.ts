@@ -14,7 +14,8 @@ const SCRIPTS: Readonly<Record<string, readonly [string, number]>> = {
 };
 
 Deno.test({
-  name: "[cli.doctor] [servers.start-failures] a command that exists and does not start",
+  name:
+    "[cli.doctor] [servers.start-failures] the reason why a command that exists does not start is reported",
   ignore: HAS_NO_SHELL,
   fn: async () => {
     const expected: Readonly<Record<string, readonly [string, RegExp, RegExp]>> = {

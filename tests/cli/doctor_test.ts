@@ -66,7 +66,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "[cli.doctor] a single server, as text, and an unknown server",
+  name: "[cli.doctor] one server is reported as text, and an unknown server is refused",
   ignore: HAS_NO_SHELL,
   fn: async () => {
     const servers = { good: faultServer(newMark()), bad: { command: "no-such-program" } };

@@ -26,7 +26,7 @@ Deno.test("[cli.help] every command is listed, and has help with an example", as
   }
 });
 
-Deno.test("[cli.help] every form of asking for a command's help prints the same", async () => {
+Deno.test("[cli.help] every command line that requests a command's help prints the same text", async () => {
   const lines = ["doctor --help", "doctor -h", "help doctor", "--help doctor", "-h doctor"];
   const [first, ...others] = await Promise.all(lines.map((line) => runOnce(line.split(" "))));
   for (const { code, stdout, stderr } of others) {
@@ -74,7 +74,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "[cli.no-color] [cli.tables] at a terminal: its width, colors unless NO_COLOR, a live line",
+  name:
+    "[cli.no-color] [cli.tables] at a terminal, output fits its width, has colors unless NO_COLOR is set, and shows progress",
   ignore: Deno.build.os !== "linux",
   fn: async () => {
     const names = Array.from({ length: 12 }, (_, n) => `server-number-${n}`);

@@ -172,13 +172,16 @@ Deno.test({
       },
     );
 
-    await t.step("[cli.explain] [cli.usage-errors] contradictory arguments exit 2", async () => {
-      for (const args of [[], ["--agent", "reader", "--tool", "x"], ["--all", "--tool", "x"]]) {
-        const { code, stdout, stderr } = await explain(...args);
-        assert.deepEqual([code, stdout], [2, ""], args.join(" "));
-        assert.notEqual(stderr, "");
-      }
-    });
+    await t.step(
+      "[cli.explain] [cli.usage-errors] contradictory arguments exit with 2",
+      async () => {
+        for (const args of [[], ["--agent", "reader", "--tool", "x"], ["--all", "--tool", "x"]]) {
+          const { code, stdout, stderr } = await explain(...args);
+          assert.deepEqual([code, stdout], [2, ""], args.join(" "));
+          assert.notEqual(stderr, "");
+        }
+      },
+    );
   },
 });
 

@@ -92,7 +92,7 @@ Deno.test("[cli.tables] names and texts of a server break no line, and move no c
   }
 });
 
-Deno.test("[cli.call] a program gets a result as it is, a terminal gets escapes", async () => {
+Deno.test("[cli.call] a program gets a result unchanged, and a terminal gets escapes for control characters", async () => {
   await using shell = shellWith(TALKING, "plain");
   const raw = `\x1b]0;title\x07\u202e\x9b1m\n${FORGED}`;
   const piped = await shell.run(["call", "plain", "t", "--agent", "a"]);

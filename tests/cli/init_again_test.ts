@@ -9,11 +9,11 @@ import { InitFixture, KEYS } from "./init_fixture.ts";
 
 const { enter, space, down } = KEYS;
 const SERVERS = /Which servers go behind the gateway/;
-const LOOK = /Start .* once, to see what/;
+const INSPECT = /Start .* once, to see what/;
 const AGENTS = /Which agents use the gateway/;
 const TOOLS = /Which tools may \S+ call/;
 const CLIENTS = /into which clients/;
-const SURE = /Write ~.*\?/s;
+const CONFIRM = /Write ~.*\?/s;
 
 const CLAUDE = { mcpServers: { memory: { command: "x" }, files: { command: "y" } } };
 const CURSOR = { mcpServers: { memory: { command: "x" } } };
@@ -38,7 +38,7 @@ Deno.test("[init.self] [init.summary] [init.agents] a second run finds and repor
   const first = await fixture.runAtTerminal(
     [
       [SERVERS, enter],
-      [LOOK, "n"],
+      [INSPECT, "n"],
       [AGENTS, `careful free${enter}`],
       // The careful agent may not use the first server.
       [/Which servers may careful use/, space + enter],
@@ -49,7 +49,7 @@ Deno.test("[init.self] [init.summary] [init.agents] a second run finds and repor
       [/Which agent's rules apply to Cursor/, down + enter],
       [CLIENTS, `a${enter}`],
       [/What about the servers/, down + enter],
-      [SURE, enter],
+      [CONFIRM, enter],
     ],
     {},
     NPM,
@@ -60,13 +60,13 @@ Deno.test("[init.self] [init.summary] [init.agents] a second run finds and repor
   const before = fixture.readFiles();
   const again = await fixture.runAtTerminal(
     [
-      [LOOK, "n"],
+      [INSPECT, "n"],
       [AGENTS, enter],
       [/Which agent's rules apply to Claude Code/, enter],
       // Enter keeps the agent of the existing entry, which is the second.
       [/Which agent's rules apply to Cursor/, enter],
       [CLIENTS, `a${enter}`],
-      [SURE, enter],
+      [CONFIRM, enter],
     ],
     {},
     NPM,
@@ -159,7 +159,7 @@ Deno.test("[init.look] a failure longer than a line keeps the leading bar and is
   using fixture = new InitFixture({ ".cursor/mcp.json": { mcpServers: { gone: { command } } } });
   const { screen } = await fixture.runAtTerminal([
     [SERVERS, enter],
-    [LOOK, enter],
+    [INSPECT, enter],
     [AGENTS, KEYS.interrupt],
   ]);
   // deno-lint-ignore no-control-regex

@@ -10,15 +10,15 @@ import {
 
 const { enter, space, down, interrupt, end } = KEYS;
 const SERVERS = /Which servers go behind the gateway/;
-const LOOK = /Start .* once, to see what/;
+const INSPECT = /Start .* once, to see what/;
 const AGENTS = /Which agents use the gateway/;
 const TOOLS = /Which tools may \S+ call/;
 const CLIENTS = /into which clients/;
-const STAYING = /What about the servers that .* ha(?:s|ve) now/;
-const SURE = /Write ~.*\?/s;
+const REMOVE = /What about the servers that .* ha(?:s|ve) now/;
+const CONFIRM = /Write ~.*\?/s;
 
 /** Answers that skip starting the servers, so that their tools are unknown. */
-const UNKNOWN: readonly Answer[] = [[LOOK, "n"], [AGENTS, enter], [TOOLS, down + enter]];
+const UNKNOWN: readonly Answer[] = [[INSPECT, "n"], [AGENTS, enter], [TOOLS, down + enter]];
 
 const CLAUDE = `{
   "numStartups": 3,
@@ -57,11 +57,11 @@ Deno.test("[init.untouched] [init.summary] with Enter alone no file but the gate
   using fixture = new InitFixture({ ".claude.json": CLAUDE, [VSCODE_PATH]: VSCODE });
   const { code, stdout, stderr, screen } = await fixture.runAtTerminal([
     [SERVERS, enter],
-    [LOOK, enter],
+    [INSPECT, enter],
     [AGENTS, enter],
     [TOOLS, enter],
     [CLIENTS, enter],
-    [SURE, enter],
+    [CONFIRM, enter],
   ]);
   assert.equal(code, 0, stderr);
   assert.equal(fixture.read(".claude.json"), CLAUDE);
@@ -109,8 +109,8 @@ Deno.test("[init.questions] [init.client-entry] [init.take-out] [init.always-loa
     [SERVERS, enter],
     ...UNKNOWN,
     [CLIENTS, `a${enter}`],
-    [STAYING, down + enter],
-    [SURE, enter],
+    [REMOVE, down + enter],
+    [CONFIRM, enter],
   ]);
   assert.equal(code, 0, stderr);
   const { servers, agents } = ownFiles(fixture);
@@ -152,7 +152,7 @@ Deno.test("[init.questions] [init.client-entry] [init.take-out] [init.always-loa
   });
 });
 
-Deno.test("[init.questions] [init.agents] some servers, several agents, and an agent for each client", async () => {
+Deno.test("[init.questions] [init.agents] some servers, several agents, and an agent for each client can be chosen", async () => {
   using fixture = new InitFixture({
     ".claude.json": CLAUDE,
     ".cursor/mcp.json": { mcpServers: {} },
@@ -161,7 +161,7 @@ Deno.test("[init.questions] [init.agents] some servers, several agents, and an a
   const { code, stderr, stdout } = await fixture.runAtTerminal([
     // All are preselected; the second is deselected.
     [SERVERS, down + space + enter],
-    [LOOK, "n"],
+    [INSPECT, "n"],
     [AGENTS, `developer team.reader bad/name${enter}`],
     [/bad\/name is not an agent name: expected 1 to 128/, `${"\x7f".repeat(9)}${enter}`],
     [/Which servers may developer use/, enter],
@@ -172,8 +172,8 @@ Deno.test("[init.questions] [init.agents] some servers, several agents, and an a
     [/Which agent's rules apply to Cursor\?/, down + enter],
     [/Which agent's rules apply to Gemini CLI\?/, down + enter],
     [CLIENTS, space + down + space + enter],
-    [STAYING, enter],
-    [SURE, enter],
+    [REMOVE, enter],
+    [CONFIRM, enter],
   ]);
   assert.equal(code, 0, stderr);
   const { servers, agents } = ownFiles(fixture);
@@ -201,8 +201,8 @@ Deno.test("[init.collisions] different servers of one name are all offered", asy
     [SERVERS, space + enter],
     ...UNKNOWN,
     [CLIENTS, `a${enter}`],
-    [STAYING, down + enter],
-    [SURE, enter],
+    [REMOVE, down + enter],
+    [CONFIRM, enter],
   ]);
   assert.equal(code, 0, stderr);
   // The package distinguishes them, not its launcher.
@@ -229,7 +229,7 @@ Deno.test("[init.take-out] the question names only the clients whose files lose 
     ...UNKNOWN,
     [CLIENTS, `a${enter}`],
     [/What about the servers that Cursor has now/, down + enter],
-    [SURE, enter],
+    [CONFIRM, enter],
   ]);
   assert.equal(code, 0, stderr);
   assert.match(screen, /Remove it from Cursor: the gateway serves/);
@@ -245,14 +245,14 @@ Deno.test("[init.stranger] names in an untrusted file cannot move the cursor", a
   });
   const { code, screen, stderr } = await fixture.runAtTerminal([
     [SERVERS, space + enter],
-    [LOOK, enter],
+    [INSPECT, enter],
     [AGENTS, `developer other${enter}`],
     // It could not be started, and so it is not preselected.
     [/Which servers may developer use/, space + enter],
     [TOOLS, enter],
     [/Which servers may other use/, space + enter],
     [TOOLS, enter],
-    [SURE, enter],
+    [CONFIRM, enter],
   ]);
   assert.equal(code, 0, stderr);
   assert.match(screen, /near\\x1b\[2J\\u202e/);
@@ -264,7 +264,7 @@ Deno.test("[init.stranger] names in an untrusted file cannot move the cursor", a
 Deno.test("[init.agents] without any client, the entries of the other agents are listed", async () => {
   using fixture = new InitFixture();
   const { code, stdout } = await fixture.runAtTerminal([[AGENTS, `developer reviewer${enter}`], [
-    SURE,
+    CONFIRM,
     enter,
   ]]);
   assert.equal(code, 0);
@@ -278,7 +278,10 @@ Deno.test("[init.stranger] servers of the working folder are offered, but not pr
   using fixture = new InitFixture({
     "../work/.mcp.json": { mcpServers: { near: { command: "x" } } },
   });
-  const { code } = await fixture.runAtTerminal([[SERVERS, enter], [AGENTS, enter], [SURE, enter]]);
+  const { code } = await fixture.runAtTerminal([[SERVERS, enter], [AGENTS, enter], [
+    CONFIRM,
+    enter,
+  ]]);
   assert.equal(code, 0);
   assert.deepEqual(ownFiles(fixture).servers, {});
 });
@@ -294,7 +297,7 @@ Deno.test("[init.client-entry] an existing entry keeps its name and its variable
     [SERVERS, space + enter],
     [AGENTS, enter],
     [CLIENTS, `a${enter}`],
-    [SURE, enter],
+    [CONFIRM, enter],
   ]);
   assert.equal(code, 0, stderr);
   const { mcpServers } = JSON.parse(fixture.read(".cursor/mcp.json"));
@@ -313,14 +316,14 @@ const CANCELS: readonly (readonly [how: string, answers: readonly Answer[]])[] =
     [SERVERS, enter],
     ...UNKNOWN,
     [CLIENTS, enter],
-    [SURE, interrupt],
+    [CONFIRM, interrupt],
   ]],
-  ["Ctrl-D", [[SERVERS, enter], [LOOK, "n"], [AGENTS, end]]],
+  ["Ctrl-D", [[SERVERS, enter], [INSPECT, "n"], [AGENTS, end]]],
   ["a no", [
     [SERVERS, enter],
     ...UNKNOWN,
     [CLIENTS, enter],
-    [SURE, "n"],
+    [CONFIRM, "n"],
   ]],
 ];
 
@@ -340,8 +343,8 @@ Deno.test("[init.undo-client] undo removes only init's part from a client's file
     [SERVERS, enter],
     ...UNKNOWN,
     [CLIENTS, `a${enter}`],
-    [STAYING, down + enter],
-    [SURE, enter],
+    [REMOVE, down + enter],
+    [CONFIRM, enter],
   ]);
   fixture.write(".claude.json", fixture.read(".claude.json").replace(": 3,", ": 4,"));
   const { code, stderr } = await fixture.run({ undo: true });

@@ -137,13 +137,13 @@ function diskOf(files: Readonly<Record<string, string>>, separator: string): Dis
 }
 
 for (const os of ["linux", "darwin", "windows"] as const) {
-  Deno.test(`[init.paths] every client's files on ${os}`, () => {
+  Deno.test(`[init.paths] the paths of every client's files are known on ${os}`, () => {
     for (const [client, paths] of Object.entries(PATHS[os])) {
       assert.deepEqual(pathsOf(machineOf(os), client as ClientId), paths);
     }
   });
 
-  Deno.test(`[init.clients] servers of all clients on ${os}`, async () => {
+  Deno.test(`[init.clients] the servers of all clients are found on ${os}`, async () => {
     const machine = machineOf(os);
     const separator = os === "windows" ? "\\" : "/";
     const files: Record<string, string> = {};

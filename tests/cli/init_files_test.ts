@@ -107,7 +107,7 @@ Deno.test("[init.again] [init.backup] entries are added to the gateway's existin
   assert.match(again.stderr, /^Nothing has changed$/m);
 });
 
-Deno.test("[init.again] invalid files of the gateway stop it", async () => {
+Deno.test("[init.again] init does nothing if the gateway's files are invalid", async () => {
   using fixture = new InitFixture({ ".cursor/mcp.json": CURSOR });
   fixture.write(".config/agent-mcp-gateway/.mcp.json", '{\n  "mcpServers": {},,\n}\n');
   const before = fixture.readFiles();
@@ -139,7 +139,7 @@ Deno.test("[init.here] the working folder's file keeps its servers, and gets no 
   ]);
 });
 
-Deno.test("[init.here] a new file there is JSON that every client can read", async () => {
+Deno.test("[init.here] a new file in the working folder is JSON that every client can read", async () => {
   using fixture = new InitFixture({ ".cursor/mcp.json": CURSOR });
   await fixture.run({ yes: true, here: true });
   const { mcpServers } = JSON.parse(fixture.read("../work/.mcp.json"));
@@ -156,7 +156,7 @@ Deno.test("[init.yes] without servers to import, both files are written as templ
   assert.deepEqual(parse(servers), { mcpServers: {} });
 });
 
-Deno.test("[init.from] a client without files, and an unknown client", async () => {
+Deno.test("[init.from] a client without files and an unknown client are refused", async () => {
   using fixture = new InitFixture();
   const absent = await fixture.run({ yes: true, from: "cursor" });
   assert.equal(absent.code, 1);
@@ -219,7 +219,7 @@ Deno.test("[init.whole] a failure half-way leaves every file unchanged", async (
   assert.deepEqual(fixture.readFiles(), { ...before, "home/b.json": "2, and more" });
 });
 
-Deno.test("[init.undo] [init.undo-changed] files are restored, changed ones only after confirmation", async () => {
+Deno.test("[init.undo] [init.undo-changed] files are restored, but changed files only after confirmation", async () => {
   using fixture = new InitFixture({ ".cursor/mcp.json": CURSOR });
   const before = fixture.readFiles();
   assert.equal((await fixture.run({ undo: true })).code, 1);

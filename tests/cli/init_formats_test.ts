@@ -7,7 +7,7 @@ import { type Answer, InitFixture, KEYS, removeDescriptions } from "./init_fixtu
 const { enter, down } = KEYS;
 
 /** The servers that `init --yes` imports from a file, and its output. */
-async function taken(
+async function importFrom(
   name: string,
   content: unknown,
   from?: string,
@@ -46,8 +46,8 @@ enabled = false
 trust_level = "trusted"
 `;
 
-Deno.test("[init.formats] Codex has TOML and keys of its own", async () => {
-  const { servers, developer } = await taken(".codex/config.toml", CODEX);
+Deno.test("[init.formats] Codex's TOML and its own keys are translated", async () => {
+  const { servers, developer } = await importFrom(".codex/config.toml", CODEX);
   assert.deepEqual(servers, {
     files: {
       command: "npx",
@@ -66,8 +66,8 @@ Deno.test("[init.formats] Codex has TOML and keys of its own", async () => {
   });
 });
 
-Deno.test("[init.formats] Gemini CLI has httpUrl, bare variables and excluded tools", async () => {
-  const { servers, developer } = await taken(".gemini/settings.json", {
+Deno.test("[init.formats] httpUrl, bare variables and excluded tools of Gemini CLI are translated", async () => {
+  const { servers, developer } = await importFrom(".gemini/settings.json", {
     mcpServers: {
       web: { httpUrl: "https://example.com/mcp", url: "https://example.com/sse" },
       run: { command: "x", env: { KEY: "$API_KEY" }, trust: true, excludeTools: ["rm"] },
@@ -83,7 +83,7 @@ Deno.test("[init.formats] Gemini CLI has httpUrl, bare variables and excluded to
   });
 });
 
-Deno.test("[init.formats] opencode has a list as command, environment and enabled, in both files", async () => {
+Deno.test("[init.formats] opencode's command list, environment and enabled are translated, in both of its files", async () => {
   const local = {
     type: "local",
     command: ["npx", "-y", "x"],
@@ -92,17 +92,17 @@ Deno.test("[init.formats] opencode has a list as command, environment and enable
   };
   const wanted = { command: "npx", args: ["-y", "x"], env: { KEY: "${API_KEY}" } };
   const off = { type: "remote", url: "https://example.com/mcp", enabled: false };
-  const first = await taken(".config/opencode/opencode.jsonc", { mcp: { local, off } });
+  const first = await importFrom(".config/opencode/opencode.jsonc", { mcp: { local, off } });
   assert.deepEqual(first.servers, {
     local: wanted,
     off: { url: "https://example.com/mcp", disabled: true },
   });
-  const newer = await taken(".config/opencode/opencode.json", { mcp: { servers: { local } } });
+  const newer = await importFrom(".config/opencode/opencode.json", { mcp: { servers: { local } } });
   assert.deepEqual(newer.servers, { local: wanted });
 });
 
-Deno.test("[init.formats] Copilot CLI has a list of allowed tools", async () => {
-  const { servers, developer } = await taken(".copilot/mcp-config.json", {
+Deno.test("[init.formats] the allowed tools of Copilot CLI become rules", async () => {
+  const { servers, developer } = await importFrom(".copilot/mcp-config.json", {
     mcpServers: {
       all: { type: "local", command: "x", args: [], tools: ["*"] },
       some: { type: "http", url: "https://example.com/mcp", tools: ["one"] },
@@ -137,8 +137,8 @@ const FILES: readonly (readonly [name: string, file: string, content: unknown])[
 ];
 
 for (const [name, file, content] of FILES) {
-  Deno.test(`[init.formats] [init.from] a file of ${name}`, async () => {
-    const { servers } = await taken(`../work/${file}`, content, `./${file}`);
+  Deno.test(`[init.formats] [init.from] servers are imported from a file of ${name}`, async () => {
+    const { servers } = await importFrom(`../work/${file}`, content, `./${file}`);
     const { x } = servers as { x: { command: string; args: string[] } };
     assert.deepEqual([x.command, x.args], ["c", ["a"]]);
   });
@@ -148,7 +148,7 @@ Deno.test("[init.formats] Goose's secrets become variables, and its built-in ext
   const text = "extensions:\n  x:\n    type: streamable_http\n    uri: https://example.com/mcp\n" +
     "    enabled: false\n  y:\n    cmd: c\n    env_keys: [TOKEN]\n    envs: { A: b }\n" +
     "  own:\n    type: builtin\n";
-  const { servers, stderr } = await taken("../work/goose.yaml", text, "./goose.yaml");
+  const { servers, stderr } = await importFrom("../work/goose.yaml", text, "./goose.yaml");
   assert.deepEqual(servers, {
     x: { url: "https://example.com/mcp", disabled: true },
     y: { command: "c", env: { TOKEN: "${TOKEN}", A: "b" } },
@@ -249,7 +249,7 @@ Deno.test("[init.formats] an entry of the gateway in Codex's file is replaced in
   assert.match(text, /"--agent", "developer" \]/);
 });
 
-Deno.test("[init.formats] a file that cannot be edited line by line stops it, and nothing is written", async () => {
+Deno.test("[init.formats] nothing is written if a file cannot be edited line by line", async () => {
   using fixture = new InitFixture({
     ".codex/config.toml": 'mcp_servers = { a = { command = "x" } }\n',
   });
@@ -263,7 +263,7 @@ Deno.test("[init.formats] a file that cannot be edited line by line stops it, an
   assert.deepEqual(fixture.readFiles(), before);
 });
 
-Deno.test("[init.formats] opencode and Copilot CLI get an entry in their format, a client without a file gets a new file", async () => {
+Deno.test("[init.formats] opencode and Copilot CLI get an entry in their format, and a client without a file gets a new file", async () => {
   using fixture = new InitFixture({
     ".config/opencode/opencode.json": '{\n  // kept\n  "theme": "x"\n}\n',
     ".copilot/config.json": {},
@@ -330,7 +330,7 @@ Deno.test("[init.formats] every key of other clients that the servers file expla
     },
     remote: { endpoint: "https://example.com", httpHeaders: { H: "h" }, active: false },
   };
-  const { servers } = await taken("other.json", { servers: entries }, "~/other.json");
+  const { servers } = await importFrom("other.json", { servers: entries }, "~/other.json");
   assert.deepEqual(servers, {
     local: { command: "x", args: ["a"], env: { A: "b" }, cwd: "/w" },
     remote: { url: "https://example.com", headers: { H: "h" }, disabled: true },

@@ -3,7 +3,7 @@ import { parse } from "jsonc-parser";
 import { InitFixture, removeDescriptions } from "./init_fixture.ts";
 
 /** The servers that `init --yes` imports from a client's file. */
-async function taken(
+async function importFrom(
   name: string,
   content: unknown,
 ): Promise<{ servers: Record<string, unknown>; rules: { agents: unknown }; stderr: string }> {
@@ -18,8 +18,8 @@ async function taken(
   };
 }
 
-Deno.test("[init.import] comments, trailing commas, and values that are not strings", async () => {
-  const { servers } = await taken(
+Deno.test("[init.import] comments, trailing commas, and values that are not strings are accepted", async () => {
+  const { servers } = await importFrom(
     ".cursor/mcp.json",
     `\uFEFF// mine\r\n{ "mcpServers": { /* one */ "a": {\r\n` +
       `"command": "x", "args": ["-p", 80,], "env": {"PORT": 80, "ON": true, "NO": null},` +
@@ -30,8 +30,8 @@ Deno.test("[init.import] comments, trailing commas, and values that are not stri
   });
 });
 
-Deno.test("[init.import] Claude Code has servers of the user and of projects", async () => {
-  const { servers, stderr } = await taken(".claude.json", {
+Deno.test("[init.import] Claude Code's servers of the user and of projects are imported", async () => {
+  const { servers, stderr } = await importFrom(".claude.json", {
     numStartups: 3,
     mcpServers: {
       web: {
@@ -57,8 +57,8 @@ Deno.test("[init.import] Claude Code has servers of the user and of projects", a
   assert.match(stderr, /^near: runs in \/p\/one, because/m);
 });
 
-Deno.test("[init.import] VS Code has inputs, which become variables", async () => {
-  const { servers, stderr } = await taken(".config/Code/User/mcp.json", {
+Deno.test("[init.import] VS Code's inputs become variables", async () => {
+  const { servers, stderr } = await importFrom(".config/Code/User/mcp.json", {
     inputs: [{ id: "github-token", type: "promptString" }],
     servers: {
       github: {
@@ -83,8 +83,8 @@ Deno.test("[init.import] VS Code has inputs, which become variables", async () =
   assert.match(stderr, /^odd: uses \$\{config:editor\.font\}, which only its client knows/m);
 });
 
-Deno.test("[init.import] Windsurf has serverUrl and disabled tools", async () => {
-  const { servers, rules } = await taken(".codeium/windsurf/mcp_config.json", {
+Deno.test("[init.import] Windsurf's serverUrl and disabled tools are translated", async () => {
+  const { servers, rules } = await importFrom(".codeium/windsurf/mcp_config.json", {
     mcpServers: { far: { serverUrl: "https://example.com/sse", disabledTools: ["rm"] } },
   });
   assert.deepEqual(servers, { far: { url: "https://example.com/sse" } });
@@ -93,9 +93,9 @@ Deno.test("[init.import] Windsurf has serverUrl and disabled tools", async () =>
   });
 });
 
-Deno.test("[init.import] Cursor has its own OAuth settings", async () => {
+Deno.test("[init.import] Cursor's OAuth settings are translated", async () => {
   const auth = { CLIENT_ID: "c", CLIENT_SECRET: "${env:S}", scopes: ["read"] };
-  const { servers } = await taken(".cursor/mcp.json", {
+  const { servers } = await importFrom(".cursor/mcp.json", {
     mcpServers: { far: { url: "https://example.com/mcp", auth } },
   });
   const oauth = { client_id: "c", client_secret: "${env:S}", scopes: ["read"] };
@@ -103,7 +103,7 @@ Deno.test("[init.import] Cursor has its own OAuth settings", async () => {
 });
 
 Deno.test("[init.self] the gateway itself is left out, however it is started", async () => {
-  const { servers, stderr } = await taken(".cursor/mcp.json", {
+  const { servers, stderr } = await importFrom(".cursor/mcp.json", {
     mcpServers: {
       "agent-mcp-gateway": { command: "uv", args: ["run", "python", "main.py"] },
       second: { command: "npx", args: ["-y", "agent-mcp-gateway"] },
@@ -155,7 +155,7 @@ Deno.test("[init.damaged] a damaged file is reported with its position, and the 
   );
 });
 
-Deno.test("[init.collisions] equal entries are merged, different ones get distinct names", async () => {
+Deno.test("[init.collisions] equal entries are merged, and different entries get distinct names", async () => {
   using fixture = new InitFixture({
     ".claude.json": {
       mcpServers: {

@@ -23,7 +23,7 @@ Deno.test("[init.launch] source and bundle are started by Deno with the permissi
   assert.ok(bundle.includes("--no-config"));
 });
 
-Deno.test("[init.launch] an executable is started by its path, the npm package by the command of its launcher", () => {
+Deno.test("[init.launch] an executable is started by its path, and the npm package by its launcher's command", () => {
   const executable = { ...FROM_SOURCE, standalone: true, execPath: "/opt/agent-mcp-gateway" };
   assert.deepEqual(launchCommand(executable), ["/opt/agent-mcp-gateway"]);
   const npx = ["npx", "-y", "agent-mcp-gateway"];

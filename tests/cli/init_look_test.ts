@@ -55,7 +55,7 @@ async function realServers(fixture: InitFixture): Promise<Record<string, unknown
   };
 }
 
-Deno.test("[init.look] [init.describe] read-only: the tools that real servers mark so, by name", async () => {
+Deno.test("[init.look] [init.describe] the choice to only read allows the tools that real servers mark as read-only", async () => {
   using fixture = new InitFixture();
   fixture.write(".cursor/mcp.json", { mcpServers: await realServers(fixture) });
   const { code, stderr, screen } = await fixture.runAtTerminal(
@@ -96,7 +96,7 @@ Deno.test("[init.look] [init.describe] read-only: the tools that real servers ma
   assert.match(stderr, /Agents choose servers by "description": add one to gone in ~/);
 });
 
-Deno.test("[init.look] all but destructive tools: the protocol's defaults apply, and missing annotations lead to a question", async () => {
+Deno.test("[init.look] tools without annotations count as destructive, and a server without annotations leads to a question", async () => {
   using fixture = new InitFixture();
   const tools = [
     { name: "look", annotations: { readOnlyHint: true } },
@@ -172,13 +172,16 @@ Deno.test("[init.look] a server that does not answer does not delay the others",
   using fixture = new InitFixture();
   const servers = { silent: SILENT, lost: { command: "x", args: ["${NOT_THERE}"] } };
   const { machine } = fixture.createOptions({ env: ENV });
-  const looked = await inspectServers(JSON.stringify({ mcpServers: servers }), {
+  const inspected = await inspectServers(JSON.stringify({ mcpServers: servers }), {
     machine,
     stderr: { write: () => {} },
     inspectMs: 200,
   });
-  assert.deepEqual(looked.get("silent"), { failure: "did not answer in time", hasTimedOut: true });
-  assert.match(looked.get("lost")?.failure ?? "", /NOT_THERE/);
+  assert.deepEqual(inspected.get("silent"), {
+    failure: "did not answer in time",
+    hasTimedOut: true,
+  });
+  assert.match(inspected.get("lost")?.failure ?? "", /NOT_THERE/);
 });
 
 Deno.test("[init.look] servers are started whatever their names", async () => {
@@ -189,8 +192,8 @@ Deno.test("[init.look] servers are started whatever their names", async () => {
     const text = `{"mcpServers": {"mem": ${JSON.stringify(server)}, ${JSON.stringify(name)}: ${
       JSON.stringify(server)
     }}}`;
-    const looked = await inspectServers(text, { machine, stderr: { write: () => {} } });
-    const found = [...looked].map(([one, { tools }]) => [one, tools?.length]);
+    const inspected = await inspectServers(text, { machine, stderr: { write: () => {} } });
+    const found = [...inspected].map(([one, { tools }]) => [one, tools?.length]);
     assert.deepEqual(found, [["mem", 1], [name, 1]]);
   }
 });
@@ -213,11 +216,11 @@ Deno.test({
     // In its own process, because the signal would end the tests.
     const script = `
       import { inspectServers } from ${JSON.stringify(INSPECT_SERVERS)};
-      const looked = await inspectServers(${JSON.stringify(text)}, {
+      const inspected = await inspectServers(${JSON.stringify(text)}, {
         machine: { os: "linux", home: "/", cwd: Deno.cwd(), env: Deno.env },
         stderr: { write: (text) => text.startsWith("one:") && Deno.kill(Deno.pid, "SIGINT") },
       });
-      console.log(JSON.stringify([...looked].map(([name, { tools, failure }]) =>
+      console.log(JSON.stringify([...inspected].map(([name, { tools, failure }]) =>
         [name, failure ?? tools.length])));
     `;
     const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
@@ -239,7 +242,7 @@ Deno.test("[init.look] [cli.doctor-download] a server that did not answer can be
   const [input, output] = [new PassThrough(), new PassThrough()];
   let screen = "";
   output.on("data", (chunk: Uint8Array) => screen += new TextDecoder().decode(chunk));
-  const looks: (readonly string[] | undefined)[] = [];
+  const inspections: (readonly string[] | undefined)[] = [];
   const downloadCommand = "npx -y -p slow -- node --version";
   const tool = { name: "read", annotations: { readOnlyHint: true } };
   const asked = askPlan({
@@ -252,7 +255,7 @@ Deno.test("[init.look] [cli.doctor-download] a server that did not answer can be
     suggestedAgents: ["developer"],
     gatewayFiles: ["~/one"],
     inspect: (_, only) => {
-      looks.push(only);
+      inspections.push(only);
       const silent = { failure: "did not answer in time", hasTimedOut: true, downloadCommand };
       const known = { tools: [tool] };
       return Promise.resolve(
@@ -275,14 +278,14 @@ Deno.test("[init.look] [cli.doctor-download] a server that did not answer can be
     input.write("\r");
   }
   const plan = await asked;
-  assert.deepEqual(looks, [undefined, ["slow"]]);
+  assert.deepEqual(inspections, [undefined, ["slow"]]);
   assert.match(screen, /✗ slow: failed: did not answer in time/);
   assert.match(screen, new RegExp(`run it in another terminal[^]*${downloadCommand}`));
   assert.match(screen, /✓ slow: 1 tool/);
   assert.deepEqual(plan?.agents[0]?.servers, ["quick", "slow"]);
 });
 
-Deno.test("[init.describe] a description is a sentence of the server about itself; otherwise its title and address", () => {
+Deno.test("[init.describe] a server is described by a sentence of its instructions, or by its title and address", () => {
   const tools = [{ name: "read_file", annotations: undefined }];
   const of = (instructions = "", title = "", address = "") =>
     describeServer({ instructions, title, tools }, address);

@@ -82,7 +82,7 @@ Deno.test(
   },
 );
 
-Deno.test("[permissions.flags] --allow-env has settings, expanded and inherited variables, and the safe set", async () => {
+Deno.test("[permissions.flags] --allow-env has settings, expanded and inherited variables, and the safe variables", async () => {
   const { flags } = await ask({
     servers: {
       one: {
@@ -190,7 +190,7 @@ Deno.test("[permissions.flags] --allow-net has the listener's address and the is
   assert.deepEqual(flags.get("allow-net"), ["127.0.0.1:9999", "id.example:443"]);
 });
 
-Deno.test("[permissions.flags] as text: one flag per line on stdout, notes on stderr", async () => {
+Deno.test("[permissions.flags] the text has one flag per line on stdout, and notes on stderr", async () => {
   const { code, stdout, stderr } = await runOnce(["permissions"], {
     servers: { login: { url: "https://two.example/mcp" } },
   });
@@ -200,7 +200,7 @@ Deno.test("[permissions.flags] as text: one flag per line on stdout, notes on st
   assert.match(stderr, /Run this command again/);
 });
 
-Deno.test("[permissions.flags] an invalid configuration has no flags", async () => {
+Deno.test("[permissions.flags] for an invalid configuration no flags are printed", async () => {
   const broken = await runOnce(["permissions"], { servers: "{" });
   assert.deepEqual([broken.code, broken.stdout], [1, ""]);
   assert.match(broken.stderr, /\.mcp\.json:1/);

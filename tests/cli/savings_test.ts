@@ -11,7 +11,7 @@ function realServer(server: TestServer, ...args: string[]): { command: string; a
   return { command: "node", args: [serverEntry(server), ...args] };
 }
 
-Deno.test("[cli.savings] real servers, counted with a real tokenizer", async () => {
+Deno.test("[cli.savings] the tokens of real servers are counted with a real tokenizer", async () => {
   await ensureServers();
   const servers = {
     everything: realServer("everything"),
@@ -50,7 +50,7 @@ const LISTING_SERVER = fileURLToPath(
   new URL("../fixtures/servers/listing_server.ts", import.meta.url),
 );
 
-Deno.test("[cli.savings] recorded tools of 14 real servers: an average task takes under 5 %", async () => {
+Deno.test("[cli.savings] for the recorded tools of 14 real servers, an average task takes under 5 % of the tokens", async () => {
   const deno = ["run", "--quiet", "--no-prompt", "--no-config", "--no-lock", "--allow-read"];
   const servers = Object.fromEntries(
     readToolLists().map(({ server }) => {

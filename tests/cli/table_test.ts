@@ -5,7 +5,7 @@ import { wrapText } from "../../src/cli/wrap.ts";
 
 const plain = (columns: number) => ({ columns, colors: false, isTerminal: false });
 
-Deno.test("[cli.tables] numbers are right-aligned, names are broken at separators", () => {
+Deno.test("[cli.tables] numbers are right-aligned, and names are broken at separators", () => {
   const columns = [{ title: "NAME" }, { title: "N", isNumber: true }];
   assert.equal(
     table({ columns, rows: [["a", "1"], ["bc", "20"]] }, plain(80)),

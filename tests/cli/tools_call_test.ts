@@ -23,7 +23,7 @@ Deno.test("tools and call", async (t) => {
   const reader = ["--agent", "reader"];
   const writer = ["--agent", "writer"];
 
-  await t.step("[cli.tools] the servers and tools of the agent", async () => {
+  await t.step("[cli.tools] the servers and tools of the agent are listed", async () => {
     const { code, stdout } = await shell.run(["tools", ...reader]);
     assert.deepEqual([code, stdout], [0, "odd: Odd things\n  echo, contents, fails"]);
     const all = await shell.run(["tools", ...writer, "--json"]);
@@ -35,19 +35,22 @@ Deno.test("tools and call", async (t) => {
     assert.equal(gone.error.code, "SERVER_UNAVAILABLE");
   });
 
-  await t.step("[cli.tools] one server's tools, as get_server_tools returns them", async () => {
-    const text = await shell.run(["tools", "--server", "odd", ...reader]);
-    assert.equal(text.code, 0);
-    assert.match(text.stdout, /^echo\(/m);
-    assert.match(text.stderr, /^3 of \d+ tools$/m);
-    const pattern = ["--pattern", "e*", "--detail", "names", "--json"];
-    const json = await shell.run(["tools", "--server", "odd", ...reader, ...pattern]);
-    const { tools, detail } = JSON.parse(json.stdout);
-    assert.deepEqual([tools, detail], [[{ name: "echo" }], "names"]);
-    const denied = await shell.run(["tools", "--server", "gone", ...reader]);
-    assert.deepEqual([denied.code, denied.stdout], [1, ""]);
-    assert.match(denied.stderr, /^DENIED_BY_POLICY: .*\nrule: agents\.reader\.allow\.servers$/m);
-  });
+  await t.step(
+    "[cli.tools] one server's tools are listed as get_server_tools returns them",
+    async () => {
+      const text = await shell.run(["tools", "--server", "odd", ...reader]);
+      assert.equal(text.code, 0);
+      assert.match(text.stdout, /^echo\(/m);
+      assert.match(text.stderr, /^3 of \d+ tools$/m);
+      const pattern = ["--pattern", "e*", "--detail", "names", "--json"];
+      const json = await shell.run(["tools", "--server", "odd", ...reader, ...pattern]);
+      const { tools, detail } = JSON.parse(json.stdout);
+      assert.deepEqual([tools, detail], [[{ name: "echo" }], "names"]);
+      const denied = await shell.run(["tools", "--server", "gone", ...reader]);
+      assert.deepEqual([denied.code, denied.stdout], [1, ""]);
+      assert.match(denied.stderr, /^DENIED_BY_POLICY: .*\nrule: agents\.reader\.allow\.servers$/m);
+    },
+  );
 
   await t.step("[cli.call] arguments come from the command line or standard input", async () => {
     const big = '{"token":"é 😀","number":12345678901234567890}';
@@ -74,7 +77,7 @@ Deno.test("tools and call", async (t) => {
     },
   );
 
-  await t.step("[cli.call] a call that is refused or fails exits 1", async () => {
+  await t.step("[cli.call] a call that is refused or fails exits with 1", async () => {
     const denied = await shell.run(["call", "odd", "wait", ...reader]);
     assert.deepEqual([denied.code, denied.stdout], [1, ""]);
     assert.match(denied.stderr, /^DENIED_BY_POLICY: .*\nrule: agents\.reader\.allow\.tools\.odd$/m);
@@ -128,7 +131,7 @@ Deno.test("tools and call", async (t) => {
     assert.match(stderr, /^progress: 1\/3 step 1\nprogress: 2\.5\/3 step 2\.5\n/m);
   });
 
-  await t.step("[cli.call] [cli.usage-errors] a wrong command line exits 2", async () => {
+  await t.step("[cli.call] [cli.usage-errors] a wrong command line exits with 2", async () => {
     const wrong = [["odd"], ["odd", "echo", "{bad"], ["odd", "echo", "{}", "--timeout", "0"]];
     for (
       const words of [...wrong, ["odd", "echo", "{}", "more"], ["odd", "echo", "--agent", "a b"]]
@@ -148,7 +151,7 @@ Deno.test("tools and call", async (t) => {
   });
 
   await t.step({
-    name: "[cli.call] a signal ends it and every process that it started",
+    name: "[cli.call] a signal ends the command and every process that it started",
     ignore: Deno.build.os === "windows",
     fn: async () => {
       const program = await shell.start("call", "odd", "wait", "{}", ...writer);
@@ -162,7 +165,7 @@ Deno.test("tools and call", async (t) => {
   });
 });
 
-Deno.test("[cli.call] a server that fails to start: one cause, and the command that shows more", async () => {
+Deno.test("[cli.call] for a server that fails to start, one cause and the command that shows more are printed", async () => {
   // npm 11 prints this for a package that does not exist.
   const stderr = [
     "npm error code E404",

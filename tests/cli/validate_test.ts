@@ -35,7 +35,7 @@ async function validateFolder(
 
 const NAMES = [...Deno.readDirSync(golden)].map(({ name }) => name).sort();
 
-Deno.test("[cli.validate] the messages for broken files", async () => {
+Deno.test("[cli.validate] broken files are reported with positions and advice", async () => {
   let broken = 0;
   for (const name of NAMES) {
     const { code, stdout } = await validateFolder(`${golden}${name}`);
@@ -57,7 +57,7 @@ Deno.test("[cli.validate] the messages for broken files", async () => {
   assert.ok(broken >= 30, `${broken} broken files`);
 });
 
-Deno.test("[cli.validate] --json reports the same; the position of an unknown key is the key", async () => {
+Deno.test("[cli.validate] --json reports the same, and an unknown key has the position of the key", async () => {
   for (const name of NAMES) {
     const { stdout } = await validateFolder(`${golden}${name}`, { json: true });
     const { errors, warnings, ...more } = JSON.parse(stdout);
@@ -87,7 +87,7 @@ Deno.test("[cli.validate] warnings fail only with --strict", async () => {
   assert.equal((await validateFolder(`${golden}seed_example`, { strict: true })).code, 0);
 });
 
-Deno.test("[cli.validate] unreadable files are reported: too large, or without permission", async () => {
+Deno.test("[cli.validate] files that are too large or not readable are reported", async () => {
   using folder = new TempFolder();
   folder.write("mcp.json", " ".repeat(16 * 1024 * 1024 + 1));
   const rules = folder.write("rules.json", { agents: {} });
@@ -110,7 +110,7 @@ function mayRead(path: string): boolean {
   }
 }
 
-Deno.test("[cli.validate] [cli.usage-errors] the command's streams and exit codes", async () => {
+Deno.test("[cli.validate] [cli.usage-errors] problems are on stdout, the summary is on stderr, and the exit code is set", async () => {
   await using shell = new Shell({ servers: { a: { command: "true" } } });
   const good = await shell.run(["validate"]);
   assert.deepEqual([good.code, good.stdout], [0, ""]);
@@ -149,7 +149,7 @@ Deno.test("[cli.validate] [cli.usage-errors] the command's streams and exit code
   assert.match(variable.stdout, /GATEWAY_PORT/);
 });
 
-Deno.test("[cli.validate-file] a file is recognised by its content, and the other one is found", async () => {
+Deno.test("[cli.validate-file] a file is recognized by its content, and the other file is found", async () => {
   await using shell = new Shell({ servers: { a: { command: "true" } } });
   const { setup } = shell;
   setup.writeFile("one.json", '{"agents": {"a": {"alow": {}}}}');
@@ -188,7 +188,7 @@ Deno.test("[cli.validate-file] a file is recognised by its content, and the othe
   assert.match(either.stdout, /^error none\.json: there is no such file$/m);
 });
 
-Deno.test("[cli.validate-file] one file alone, if the other one does not exist", async () => {
+Deno.test("[cli.validate-file] one file is checked alone if the other one does not exist", async () => {
   using folder = new TempFolder();
   folder.write("rules.json", '{"agents": {"a": {}},}');
   const good = await validateFolder(folder.path, {}, ["rules.json"]);
@@ -196,7 +196,7 @@ Deno.test("[cli.validate-file] one file alone, if the other one does not exist",
   assert.match(good.stderr, /^rules\.json: no errors; checked alone, because .* was not found$/m);
 });
 
-Deno.test("[settings.unknown-variables] unknown variables are warned of by validate and in the log", async () => {
+Deno.test("[settings.unknown-variables] validate and the log warn about unknown variables", async () => {
   const env = { GATEWAY_AGNET: "a" };
   const { code, stdout } = await runOnce(["validate"], { env });
   assert.equal(code, 0);
@@ -205,7 +205,7 @@ Deno.test("[settings.unknown-variables] unknown variables are warned of by valid
   assert.match(stderr, /GATEWAY_AGNET: .*did you mean "GATEWAY_AGENT"\?/);
 });
 
-Deno.test("[cli.validate] many problems of one kind are one line with a count", async () => {
+Deno.test("[cli.validate] many problems of one kind become one line with a count", async () => {
   await using shell = new Shell({ servers: { a: { command: "true" } } });
   const servers = Array.from({ length: 40 }, (_, n) => `server-${n}`);
   const agents = { dev: { allow: { servers: ["a", ...servers] } } };
