@@ -60,7 +60,7 @@ const IDLE_GRACE_PERIODS: GracePeriods = { inputMs: 500, terminateMs: 1000 };
 
 /** A caller that lists tools and cannot answer a server's requests. */
 export const ANONYMOUS_CALLER: Caller = {
-  sessionId: "command",
+  connectionId: "command",
   agent: "",
   capabilities: {},
   channel: {

@@ -54,7 +54,7 @@ export async function serve(flags: ServeFlags): Promise<number> {
     refuseLoops();
     refuseEmptyAgent(flags);
     redactor.addSecret(settings.metricsToken);
-    const { configuration, reload } = await loadConfiguration(settings, redactor, log);
+    const { configuration, reload } = await checkAndWatchConfiguration(settings, redactor, log);
     const gateway = new Gateway({
       settings,
       configuration,
@@ -84,7 +84,7 @@ export async function serve(flags: ServeFlags): Promise<number> {
   }
 }
 
-async function loadConfiguration(
+async function checkAndWatchConfiguration(
   settings: Settings,
   redactor: LogRedactor,
   log: Log,

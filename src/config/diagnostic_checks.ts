@@ -1,6 +1,7 @@
+import type { ConfigProblem } from "../errors.ts";
 import type * as z from "zod/mini";
 import { checkEntries } from "./check_entries.ts";
-import { checkRules } from "./check_rules.ts";
+import { checkRules as checkRulesBeyondSchema } from "./check_rules.ts";
 import { type Document, parseDocument } from "./document.ts";
 import { createProblems } from "./schema_problems.ts";
 import type { CheckedFile, FileChecks } from "./file_checks.ts";
@@ -20,14 +21,14 @@ export const diagnosticChecks: FileChecks = {
   checkRules(document) {
     const swapped = findSwappedFile("rules", document);
     if (swapped !== undefined) return { problems: [swapped] };
-    return check(rulesSchema, document, checkRules);
+    return check(rulesSchema, document, checkRulesBeyondSchema);
   },
 };
 
 function check<T extends z.ZodMiniType>(
   schema: T,
   document: Document,
-  checkBeyond: typeof checkRules,
+  checkBeyond: (document: Document) => ConfigProblem[],
 ): CheckedFile<z.infer<T>> {
   const { data, error } = schema.safeParse(document.value);
   const problems = [...createProblems(document, error?.issues ?? []), ...checkBeyond(document)];

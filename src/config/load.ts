@@ -1,4 +1,4 @@
-import { ConfigError, type ConfigProblem } from "../errors.ts";
+import type { ConfigProblem } from "../errors.ts";
 import { buildRules } from "./build_rules.ts";
 import { buildServer, type BuiltServer } from "./build_server.ts";
 import type { Configuration } from "./configuration.ts";
@@ -39,37 +39,23 @@ export interface CheckResult {
   readonly warnings: readonly ConfigProblem[];
 }
 
-/**
- * Reads both files into a configuration, at start and for every reload.
- *
- * @throws {ConfigError} Contains every error of both files.
- */
-export async function loadConfiguration(
-  files: FoundFiles,
-  options: LoadOptions,
-): Promise<Configuration> {
-  const { configuration, errors } = await checkConfiguration(files, options);
-  if (configuration === undefined) throw new ConfigError(errors);
-  return configuration;
-}
-
-/** Reads and checks both files; returns their errors and warnings instead of throwing. */
+/** Reads and checks both files, at the start and for every reload. */
 export async function checkConfiguration(
   files: FoundFiles,
   options: LoadOptions,
 ): Promise<CheckResult> {
-  const fastResult = checkFiles(files, options, fastChecks);
+  const fastResult = checkWith(fastChecks, files, options);
   if (fastResult.errors.length === 0 && fastResult.warnings.length === 0) return fastResult;
   // Only files with problems need zod and the parser that records positions, to create the
   // messages.
   const { diagnosticChecks } = await import("./diagnostic_checks.ts");
-  return checkFiles(files, options, diagnosticChecks);
+  return checkWith(diagnosticChecks, files, options);
 }
 
-function checkFiles(
+function checkWith(
+  { parse, checkServers, checkRules }: FileChecks,
   files: FoundFiles,
   options: LoadOptions,
-  { parse, checkServers, checkRules }: FileChecks,
 ): CheckResult {
   const { mcpConfig, rules: rulesFile } = files;
   const areBothMissing = mcpConfig.origin === "missing" && rulesFile.origin === "missing";

@@ -22,7 +22,7 @@ export { getOAuthFolder, getStateFilePath, listSafeVariables } from "./environme
 export { findExposure, hasCredentials } from "./exposure.ts";
 export type { ChildVariables, Environment, PlatformOptions } from "./environment.ts";
 export { folderOf, nameOf, resolvePath } from "./file_path.ts";
-export { checkConfiguration, loadConfiguration } from "./load.ts";
+export { checkConfiguration } from "./load.ts";
 export type { CheckResult, LoadOptions } from "./load.ts";
 export { describeFileChoices, locateFiles } from "./locate.ts";
 export type { FoundFile, FoundFiles, LocateOptions } from "./locate.ts";

@@ -17,8 +17,7 @@ export interface CallClockOptions {
   readonly server: string;
   /** The timeouts of the call. */
   readonly timeouts: CallTimeouts;
-  /** The caller's own signal. */
-  readonly caller: CancelSignal;
+  readonly callerSignal: CancelSignal;
   /** Calls `expire` at the deadline. */
   readonly deadlines: Deadlines;
   /** The call's permit, which is paused with the clock. */
@@ -39,7 +38,7 @@ export class CallClock implements Deadline, Pausable {
   readonly #server: string;
   readonly #timeouts: CallTimeouts;
   readonly #hardDeadline: number;
-  readonly #caller: CancelSignal;
+  readonly #callerSignal: CancelSignal;
   readonly #deadlines: Deadlines;
   readonly #permit: Pausable | undefined;
   readonly #onCancel: () => void;
@@ -47,17 +46,17 @@ export class CallClock implements Deadline, Pausable {
   #pauses = 0;
 
   /** Starts the clock. */
-  constructor({ server, timeouts, caller, deadlines, permit }: CallClockOptions) {
+  constructor({ server, timeouts, callerSignal, deadlines, permit }: CallClockOptions) {
     this.signal = this.#cancellation;
     this.#server = server;
     this.#timeouts = timeouts;
-    this.#caller = caller;
+    this.#callerSignal = callerSignal;
     this.#deadlines = deadlines;
     this.#permit = permit;
     this.#hardDeadline = performance.now() + timeouts.hardMs;
-    this.#onCancel = () => this.#cancellation.cancel(caller.reason);
-    if (caller.aborted) this.#onCancel();
-    else caller.addEventListener("abort", this.#onCancel, { once: true });
+    this.#onCancel = () => this.#cancellation.cancel(callerSignal.reason);
+    if (callerSignal.aborted) this.#onCancel();
+    else callerSignal.addEventListener("abort", this.#onCancel, { once: true });
     deadlines.add(this);
   }
 
@@ -92,7 +91,7 @@ export class CallClock implements Deadline, Pausable {
   /** Stops the clock when the call has ended. */
   stop(): void {
     this.#deadlines.remove(this);
-    this.#caller.removeEventListener("abort", this.#onCancel);
+    this.#callerSignal.removeEventListener("abort", this.#onCancel);
   }
 
   /** Cancels the call at its deadline. */

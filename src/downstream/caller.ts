@@ -9,7 +9,7 @@ export type ClientCapabilities = Readonly<Record<string, unknown>>;
 /** The client and the agent that a call is for. */
 export interface Caller {
   /** Id of the client's connection to the gateway. */
-  readonly sessionId: string;
+  readonly connectionId: string;
   /** The name of the agent, which has been identified. */
   readonly agent: string;
   /** Capabilities of the client. */
@@ -52,9 +52,9 @@ export interface ToolCall {
 }
 
 /** The outcome of a call of a tool, unless the server failed. */
-export type CallAnswer =
+export type CallOutcome =
   | {
-    readonly kind: "answer";
+    readonly kind: "replied";
     /** The server's answer, JSON-RPC errors included. */
     readonly reply: Reply;
     /** The tool that was called. */

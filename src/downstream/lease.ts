@@ -3,7 +3,7 @@ import { isRecord } from "../json.ts";
 import type { CancelSignal, Reply } from "../jsonrpc/mod.ts";
 import type { Span } from "../trace.ts";
 import type { CallClock } from "./call_clock.ts";
-import type { CallAnswer, Caller, ToolCall } from "./caller.ts";
+import type { Caller, CallOutcome, ToolCall } from "./caller.ts";
 import type { Catalog, Tool } from "./catalog.ts";
 import type { PooledSession, SessionPool } from "./pool.ts";
 import { remoteFailureBehind } from "./remote_failure.ts";
@@ -86,7 +86,7 @@ export class Lease implements Disposable {
    * @param clock Times the call out. It starts when the call is sent, and progress restarts it.
    * @throws {DownstreamError} The server failed, or went away before it answered.
    */
-  async callTool(call: ToolCall, clock: CallClock): Promise<CallAnswer> {
+  async callTool(call: ToolCall, clock: CallClock): Promise<CallOutcome> {
     // This is the hot path of every call, so a cached list is not awaited.
     let tool = this.#options.toolLists.cachedList(this.pooled.capabilitiesKey)?.get(call.tool);
     if (!isCallable(tool, call)) {
@@ -129,7 +129,7 @@ export class Lease implements Disposable {
       readonly clock: CallClock;
       readonly info: ServerInfo;
     },
-  ): Promise<CallAnswer> {
+  ): Promise<CallOutcome> {
     const { session } = this.pooled;
     const { codec, noiseCount } = session;
     const { signal } = clock;
@@ -152,7 +152,7 @@ export class Lease implements Disposable {
       const isToolError = codec.isToolError(reply, session.server);
       noteFailure(span, reply, isToolError);
       const downstreamMs = performance.now() - startedAt;
-      return { kind: "answer", reply, tool, downstreamMs, isToolError };
+      return { kind: "replied", reply, tool, downstreamMs, isToolError };
     } catch (cause) {
       const error = await session.explainCallFailure(cause, { signal, noiseCount });
       span.fail(error instanceof DownstreamError ? error.code : "CANCELLED");

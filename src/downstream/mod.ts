@@ -9,8 +9,8 @@
 export { LoginNeedsCaller } from "./authorization.ts";
 export type { Authorization, RecoverOptions, ServerAuth } from "./authorization.ts";
 export type {
-  CallAnswer,
   Caller,
+  CallOutcome,
   ClientCapabilities,
   ClientConnection,
   Pausable,

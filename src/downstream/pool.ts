@@ -14,7 +14,7 @@ export interface PooledSession extends Deadline {
   /** The queue for its calls, which limits how many run at the same time. */
   readonly queue: FairQueue;
   /** Id of the client that owns it; `undefined` if clients share it, or no client owns it yet. */
-  clientId: string | undefined;
+  connectionId: string | undefined;
   /** The channel to that client. */
   clientChannel: ClientChannel | undefined;
   /** Key of the capabilities that are declared to the server; see `CapabilityKeys`. */
@@ -83,10 +83,10 @@ export class SessionPool {
   }
 
   /** Returns the sessions that belong to a client. */
-  sessionsOf(clientId: string): Session[] {
-    return [...this.#sessions].filter((pooled) => pooled.clientId === clientId).map((pooled) =>
-      pooled.session
-    );
+  sessionsOf(connectionId: string): Session[] {
+    return [...this.#sessions].filter((pooled) => pooled.connectionId === connectionId).map((
+      pooled,
+    ) => pooled.session);
   }
 
   /**
@@ -176,8 +176,8 @@ export class SessionPool {
   }
 
   /** Ends the sessions of a client that has disconnected. */
-  async releaseClient(clientId: string, gracePeriods: GracePeriods): Promise<void> {
-    const sessions = [...this.#sessions].filter((pooled) => pooled.clientId === clientId);
+  async releaseClient(connectionId: string, gracePeriods: GracePeriods): Promise<void> {
+    const sessions = [...this.#sessions].filter((pooled) => pooled.connectionId === connectionId);
     // Waits only for these: the session of another client may be waiting for a long call.
     await Promise.all(sessions.map((pooled) => this.#end(pooled, gracePeriods)));
   }
@@ -204,12 +204,12 @@ export class SessionPool {
     if (prewarmed?.capabilitiesKey !== this.#options.capabilitiesKeyOf(caller.capabilities)) {
       return undefined;
     }
-    if (prewarmed.clientId !== undefined && prewarmed.clientId !== caller.sessionId) {
+    if (prewarmed.connectionId !== undefined && prewarmed.connectionId !== caller.connectionId) {
       return undefined;
     }
     this.#prewarmed = undefined;
-    if (prewarmed.clientId === undefined && this.#options.isolation !== "shared") {
-      prewarmed.clientId = caller.sessionId;
+    if (prewarmed.connectionId === undefined && this.#options.isolation !== "shared") {
+      prewarmed.connectionId = caller.connectionId;
       prewarmed.clientChannel = caller.channel;
       const level = caller.channel.logLevel();
       if (level !== undefined) void prewarmed.session.setLogLevel(level);
@@ -226,7 +226,7 @@ export class SessionPool {
     const pooled: PooledSession = {
       session: start(request, () => this.#forget(pooled)),
       queue: new FairQueue(maxConcurrency),
-      clientId: owner?.sessionId,
+      connectionId: owner?.connectionId,
       clientChannel: owner?.channel,
       capabilitiesKey,
       leaseCount: 0,
@@ -278,16 +278,16 @@ export class SessionPool {
   }
 
   /** Callers with the same key share a session. With isolation `call` there is no key: none is shared. */
-  #callerKeyOf({ sessionId, agent, capabilities }: Caller): string | undefined {
+  #callerKeyOf({ connectionId, agent, capabilities }: Caller): string | undefined {
     // The capabilities are part of the key because they are unknown before the client's `initialize`.
     const capabilitiesKey = this.#options.capabilitiesKeyOf(capabilities);
     switch (this.#options.isolation) {
       case "shared":
         return capabilitiesKey;
       case "session":
-        return `${sessionId} ${capabilitiesKey}`;
+        return `${connectionId} ${capabilitiesKey}`;
       case "agent":
-        return `${sessionId} ${agent} ${capabilitiesKey}`;
+        return `${connectionId} ${agent} ${capabilitiesKey}`;
       case "call":
         return undefined;
     }

@@ -4,7 +4,7 @@ import type { CancelSignal, RpcError } from "../jsonrpc/mod.ts";
 import { type Authorization, LoginNeedsCaller, type ServerAuth } from "./authorization.ts";
 import { Lease } from "./lease.ts";
 import { CallClock } from "./call_clock.ts";
-import type { CallAnswer, Caller, ClientConnection, ToolCall } from "./caller.ts";
+import type { Caller, CallOutcome, ClientConnection, ToolCall } from "./caller.ts";
 import { Deadlines } from "./deadlines.ts";
 import { CapabilityKeys } from "./declared_capabilities.ts";
 import type { Catalog } from "./catalog.ts";
@@ -169,7 +169,7 @@ export class DownstreamServer {
    * @param caller The caller.
    * @throws {DownstreamError} if the server is not available, or takes too long.
    */
-  callTool(call: ToolCall, caller: Caller): Promise<CallAnswer> {
+  callTool(call: ToolCall, caller: Caller): Promise<CallOutcome> {
     const { callTimeoutMs, maxCallMs } = this.config.options;
     const { timeoutMs } = call;
     const clock = new CallClock({
@@ -177,7 +177,7 @@ export class DownstreamServer {
       timeouts: timeoutMs === undefined
         ? { idleMs: callTimeoutMs, hardMs: maxCallMs }
         : { idleMs: Infinity, hardMs: Math.min(timeoutMs, maxCallMs) },
-      caller: call.signal,
+      callerSignal: call.signal,
       deadlines: this.#deadlines,
       permit: caller.permit,
     });
@@ -185,15 +185,15 @@ export class DownstreamServer {
       run: (lease) => lease.callTool(call, clock),
       signal: clock.signal,
       refusalIn: (answer) => {
-        return answer.kind === "answer" && !answer.reply.ok ? answer.reply.error : undefined;
+        return answer.kind === "replied" && !answer.reply.ok ? answer.reply.error : undefined;
       },
       clock,
     });
   }
 
   /** Ends the sessions of a client that is gone. */
-  async releaseClient(client: string, gracePeriods: GracePeriods): Promise<void> {
-    await this.#pool.releaseClient(client, gracePeriods);
+  async releaseClient(connectionId: string, gracePeriods: GracePeriods): Promise<void> {
+    await this.#pool.releaseClient(connectionId, gracePeriods);
   }
 
   /**
@@ -226,20 +226,20 @@ export class DownstreamServer {
   /**
    * Notifies the server, on the client's sessions, that the client's roots have changed.
    *
-   * @param client Id of the client's connection.
+   * @param connectionId Id of the client's connection.
    */
-  notifyRootsChanged(client: string): void {
-    for (const session of this.#pool.sessionsOf(client)) session.notifyRootsChanged();
+  notifyRootsChanged(connectionId: string): void {
+    for (const session of this.#pool.sessionsOf(connectionId)) session.notifyRootsChanged();
   }
 
   /**
    * Sets the least severity of the log messages that the server sends to a client.
    *
-   * @param client Id of the client's connection.
+   * @param connectionId Id of the client's connection.
    * @param level A severity of MCP.
    */
-  setLogLevel(client: string, level: string): void {
-    for (const session of this.#pool.sessionsOf(client)) void session.setLogLevel(level);
+  setLogLevel(connectionId: string, level: string): void {
+    for (const session of this.#pool.sessionsOf(connectionId)) void session.setLogLevel(level);
   }
 
   /** Runs an operation on the caller's session; a second time on another session if that may help. */

@@ -40,11 +40,11 @@ export interface GatewayOptions {
   readonly log: Log;
 }
 
-/** Time that calls have to finish on a server that is no longer configured, in milliseconds. */
-const REMOVED_SERVER_CALLS_MS = 10_000;
+/** Time that calls have to finish on a server that a reload removes or replaces, in milliseconds. */
+const REPLACED_SERVER_CALLS_MS = 10_000;
 
-/** Grace periods of a server that is no longer configured. */
-const REMOVED_SERVER_GRACE: GracePeriods = { inputMs: 2000, terminateMs: 2000 };
+/** Grace periods of a server that a reload removes or replaces. */
+const REPLACED_SERVER_GRACE: GracePeriods = { inputMs: 2000, terminateMs: 2000 };
 
 /** Grace periods of the servers of a client that has disconnected. */
 const DISCONNECTED_CLIENT_GRACE: GracePeriods = { inputMs: 500, terminateMs: 500 };
@@ -92,7 +92,7 @@ export class Gateway {
   readonly #context: ServerContext;
   readonly #reloader: Reloader;
   // Servers of earlier snapshots that are finishing their calls; each promise resolves when it is closed.
-  readonly #removedServers = new Map<DownstreamServer, Promise<void>>();
+  readonly #replacedServers = new Map<DownstreamServer, Promise<void>>();
   readonly #configurationListeners: (() => void)[] = [];
   #snapshot: Snapshot;
 
@@ -174,17 +174,21 @@ export class Gateway {
         // Over HTTP the servers were started before, once for all clients.
         if (settings.transport === "stdio") void this.#warm(connection);
       },
-      onLogLevel: ({ sessionId }, level) => {
-        for (const server of this.#snapshot.servers.values()) server.setLogLevel(sessionId, level);
+      onLogLevel: ({ connectionId }, level) => {
+        for (const server of this.#snapshot.servers.values()) {
+          server.setLogLevel(connectionId, level);
+        }
       },
-      onRootsChanged: ({ sessionId }) => {
-        for (const server of this.#snapshot.servers.values()) server.notifyRootsChanged(sessionId);
+      onRootsChanged: ({ connectionId }) => {
+        for (const server of this.#snapshot.servers.values()) {
+          server.notifyRootsChanged(connectionId);
+        }
       },
       onClosed,
     });
     this.#sessions.add(session);
     const releaseServers = (): void => {
-      for (const server of [...this.#snapshot.servers.values(), ...this.#removedServers.keys()]) {
+      for (const server of [...this.#snapshot.servers.values(), ...this.#replacedServers.keys()]) {
         void server.releaseClient(session.id, DISCONNECTED_CLIENT_GRACE);
       }
     };
@@ -239,7 +243,7 @@ export class Gateway {
   async end({ callsMs, gracePeriods }: EndOptions): Promise<void> {
     this.#reloader.silence();
     await Promise.all([...this.#sessions].map((session) => session.end(callsMs)));
-    const servers = [...this.#snapshot.servers.values(), ...this.#removedServers.keys()];
+    const servers = [...this.#snapshot.servers.values(), ...this.#replacedServers.keys()];
     await Promise.all(servers.map((server) => server.close(0, gracePeriods)));
     // Processes remain if their sessions broke a moment ago.
     this.#processes.kill();
@@ -261,10 +265,10 @@ export class Gateway {
     this.#snapshot = buildSnapshot(configuration, this.#context, last);
     for (const [name, server] of last.servers) {
       if (this.#snapshot.servers.get(name) === server) continue;
-      const closed = server.close(REMOVED_SERVER_CALLS_MS, REMOVED_SERVER_GRACE).then(() =>
-        void this.#removedServers.delete(server)
+      const closed = server.close(REPLACED_SERVER_CALLS_MS, REPLACED_SERVER_GRACE).then(() =>
+        void this.#replacedServers.delete(server)
       );
-      this.#removedServers.set(server, closed);
+      this.#replacedServers.set(server, closed);
     }
     if (this.#options.settings.transport === "http") void this.#warm(undefined, last);
     else {

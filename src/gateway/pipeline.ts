@@ -72,7 +72,7 @@ export async function runOperation<E extends EncodedOutcome>(
   const recorded = recordOperation(record, {
     records: context.records,
     request,
-    session: connection.sessionId,
+    session: connection.connectionId,
     startedAt,
     span,
     resultBytes: answer.bytes,
@@ -163,11 +163,11 @@ function performOperation(
     readonly stageContext: StageContext;
   },
 ): Promise<Outcome> {
-  const { connection: { sessionId, capabilities, channel }, context, span } = stageContext;
+  const { connection: { connectionId, capabilities, channel }, context, span } = stageContext;
   const { gateway, snapshot: { policy, servers, configuration } } = context;
   const { servers: serverConfigs, unavailableReasons } = configuration;
   const { meta, signal, onProgress } = request;
-  const caller = { sessionId, agent, capabilities, channel, permit };
+  const caller = { connectionId, agent, capabilities, channel, permit };
   const toolContext = {
     caller,
     policy,
@@ -194,14 +194,14 @@ function performOperation(
 /** @see {@link https://opentelemetry.io/docs/specs/semconv/gen-ai/mcp/} */
 function startSpan(
   { method, name, meta, requestId }: OperationRequest,
-  { sessionId }: ClientConnection,
+  { connectionId }: ClientConnection,
   { tracer, transport }: PipelineContext,
 ): Span {
   return tracer.start(`${method} ${name}`, meta, {
     kind: "server",
     attributes: {
       "mcp.method.name": method,
-      "mcp.session.id": sessionId,
+      "mcp.session.id": connectionId,
       "gen_ai.operation.name": "execute_tool",
       "gen_ai.tool.name": name,
       "jsonrpc.request.id": String(requestId),

@@ -128,7 +128,7 @@ export class Reloader {
   async #attempt(requestedNames: readonly FileName[]): Promise<void> {
     const attemptTime = new Date().toISOString();
     // The watch must compare with the content that is read next. Otherwise it misses that a file has
-    // changed back since it was read on a signal.
+    // changed back since SIGHUP had it read.
     const names = [...requestedNames, ...this.#namesOf(this.#options.watch.recordContents())];
     const failures = await this.#tryToApply();
     for (const name of ["mcp_config", "gateway_rules"] as const) {

@@ -149,7 +149,7 @@ export class ClientSession {
     if (tool === undefined || !isOffered(tool, context)) {
       return this.#failUnknownTool(request, name);
     }
-    const { sessionId, capabilities } = this.#connection;
+    const { connectionId, capabilities } = this.#connection;
     const answer = await runOperation(
       clientCodec2025.decodeCall(request, {
         tool,
@@ -161,14 +161,14 @@ export class ClientSession {
       }),
       {
         connection: {
-          sessionId,
+          connectionId,
           capabilities,
           channel: new CallChannel(this.#state, request),
         },
         context,
       },
     );
-    // The channel flushes the record before it writes the answer; a cancelled call has none.
+    // The record is flushed before an answer is sent; a cancelled call gets no answer.
     if (request.signal.aborted) context.records.audit.flush();
     if (answer.kind === "result") request.reply(answer.result);
     else if (answer.kind === "error") request.fail(answer.error);
@@ -194,7 +194,7 @@ export class ClientSession {
 
   #describeConnection(): ClientConnection {
     const { capabilities } = this.#state;
-    return { sessionId: this.id, capabilities, channel: new CallChannel(this.#state) };
+    return { connectionId: this.id, capabilities, channel: new CallChannel(this.#state) };
   }
 }
 

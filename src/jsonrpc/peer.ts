@@ -61,7 +61,7 @@ export interface PeerHandler {
 export class Peer {
   readonly #channel: Channel;
   readonly #handler: PeerHandler;
-  readonly #answersNoise: boolean;
+  readonly #answersInvalidMessages: boolean;
   // Sends replies on channels that do not reply to each message separately.
   readonly #defaultWriter: ResponseWriter;
   readonly #outgoing: OutgoingRequests;
@@ -73,7 +73,7 @@ export class Peer {
   constructor(channel: Channel, handler: PeerHandler) {
     this.#channel = channel;
     this.#handler = handler;
-    this.#answersNoise = handler.answersInvalidMessages ?? false;
+    this.#answersInvalidMessages = handler.answersInvalidMessages ?? false;
     const send = (text: string): void => channel.send(text);
     this.#outgoing = new OutgoingRequests(send);
     this.#defaultWriter = { answer: send, notify: send, end: () => {} };
@@ -206,7 +206,9 @@ export class Peer {
       const freeId = id === undefined || this.#incoming.get(id) !== undefined ? undefined : id;
       const isSkippedRequest = probableKind === "call" && dropped !== undefined &&
         freeId !== undefined;
-      if (this.#answersNoise || isSkippedRequest) replyTo.answer(errorText(freeId, error), freeId);
+      if (this.#answersInvalidMessages || isSkippedRequest) {
+        replyTo.answer(errorText(freeId, error), freeId);
+      }
     }
     this.#handler.unexpected(error.message, message.text.slice(0, EXCERPT_LENGTH));
   }

@@ -36,7 +36,7 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
     const error = '{"code":-32602,"message":"no \\u0041","data":{"big":12345678901234567890}}';
     connection.sendTexts(`{"jsonrpc":"2.0","id":${request.id},"error":${error}}`);
     const result = await answer;
-    assert.ok(result.kind === "answer" && !result.reply.ok);
+    assert.ok(result.kind === "replied" && !result.reply.ok);
     assert.equal(result.reply.text.json, error);
     assert.equal(result.reply.error.code, -32602);
     // An error is an answer, not a failure of the server.

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import type { ConnectionConfig, ServerConfig, ServerOptions } from "../../src/config/mod.ts";
 import {
-  type CallAnswer,
   type Caller,
+  type CallOutcome,
   type Catalog,
   DownstreamServer,
   type GracePeriods,
@@ -131,7 +131,7 @@ export class DownstreamFixture implements AsyncDisposable {
   }
 
   /** Calls a tool. */
-  async call(tool: string, options: CallOptions = {}): Promise<CallAnswer> {
+  async call(tool: string, options: CallOptions = {}): Promise<CallOutcome> {
     const { by = this.client.asAgent("agent"), args = "{}", signal, ...others } = options;
     return await this.server.callTool({
       tool,
@@ -167,15 +167,15 @@ export class DownstreamFixture implements AsyncDisposable {
 
 /** A call that the server has received and not answered. */
 export interface HeldCall {
-  readonly answer: Promise<CallAnswer>;
+  readonly answer: Promise<CallOutcome>;
   readonly connection: ScriptedConnection;
   readonly request: Awaited<ReturnType<ScriptedConnection["waitForMessage"]>>;
 }
 
 /** Returns the result of a successful call, as JSON. */
-export function readResultJson(answer: CallAnswer): string {
-  assert.equal(answer.kind, "answer");
-  assert.ok(answer.kind === "answer" && answer.reply.ok);
+export function readResultJson(answer: CallOutcome): string {
+  assert.equal(answer.kind, "replied");
+  assert.ok(answer.kind === "replied" && answer.reply.ok);
   return answer.reply.result.text.json;
 }
 

@@ -20,7 +20,7 @@ export interface ClientMessage {
 
 /** A client of the gateway that answers as the test wants, without a connection. */
 export class FakeClient implements ClientConnection {
-  readonly sessionId: string;
+  readonly connectionId: string;
   readonly capabilities: ClientCapabilities;
   readonly channel: Caller["channel"];
   /** All requests and notifications that reached the client. */
@@ -30,7 +30,7 @@ export class FakeClient implements ClientConnection {
   readonly #threshold = new LogThreshold();
 
   constructor(name: string, capabilities: ClientCapabilities = {}) {
-    this.sessionId = name;
+    this.connectionId = name;
     this.capabilities = capabilities;
     this.received = new AsyncQueue(`a message to the client ${name}`);
     const peer: SessionState["peer"] = {
@@ -55,8 +55,8 @@ export class FakeClient implements ClientConnection {
 
   /** Returns the caller for an agent of this client. */
   asAgent(agent: string): Caller {
-    const { sessionId, capabilities, channel } = this;
-    return { sessionId, capabilities, channel, agent };
+    const { connectionId, capabilities, channel } = this;
+    return { connectionId, capabilities, channel, agent };
   }
 }
 

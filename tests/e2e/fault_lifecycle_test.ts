@@ -88,7 +88,7 @@ Deno.test({
   ignore,
   fn: async () => {
     const message = await failDuringCall([], (gateway) => gateway.callServerTool("bad", "crash"));
-    assert.match(message, /It exited with code 7\..*\nfarewell$/s);
+    assert.match(message, /It exited with code 7\..*\n> farewell$/s);
   },
 });
 

@@ -78,7 +78,7 @@ export class BusyPipeline implements AsyncDisposable {
       gateway: { status: () => ({}) },
     };
     this.#client = {
-      sessionId: "client-1",
+      connectionId: "client-1",
       capabilities: {},
       channel: {
         supports: () => false,

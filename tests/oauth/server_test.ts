@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import type { ServerConfig, ServerOptions } from "../../src/config/mod.ts";
 import {
   type Authorization,
-  type CallAnswer,
   type Caller,
+  type CallOutcome,
   DownstreamServer,
   LoginNeedsCaller,
   openTransport,
@@ -59,7 +59,7 @@ function createServer(
   });
 }
 
-function callTool(server: DownstreamServer, caller: Caller, tool = "echo"): Promise<CallAnswer> {
+function callTool(server: DownstreamServer, caller: Caller, tool = "echo"): Promise<CallOutcome> {
   const signal = new AbortController().signal;
   return server.callTool({ tool, args: new JsonText("{}"), signal, span: NO_SPAN }, caller);
 }

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { expandText } from "../../src/config/expand.ts";
 import { removeUrlSecrets } from "../../src/config/url_secrets.ts";
-import { checkConfiguration, loadConfiguration, locateFiles } from "../../src/config/mod.ts";
-import { ConfigError, type ConfigProblem } from "../../src/errors.ts";
+import { checkConfiguration, locateFiles } from "../../src/config/mod.ts";
+import type { ConfigProblem } from "../../src/errors.ts";
 import { createEnvironment } from "../config/check_files.ts";
 import { TempFolder } from "../config/temp_folder.ts";
 
@@ -52,7 +52,7 @@ const file = fc.oneof(
   tree.map((value) => JSON.stringify({ mcpServers: value, agents: value }, null, 2)),
 );
 
-Deno.test("[config.never-crashes] any text gives a configuration, or a ConfigError with positions inside the file", async () => {
+Deno.test("[config.never-crashes] any text gives a configuration, or errors with positions inside the file", async () => {
   using folder = new TempFolder();
   const files = locateFiles({ mcpConfig: "mcp.json", rules: "rules.json" }, {
     home: undefined,
@@ -67,12 +67,6 @@ Deno.test("[config.never-crashes] any text gives a configuration, or a ConfigErr
       assert.equal(configuration === undefined, errors.length > 0);
       for (const problem of [...errors, ...warnings]) {
         assertInside(problem, problem.file === "mcp.json" ? mcpConfig : rules);
-      }
-      try {
-        await loadConfiguration(files, options);
-      } catch (error) {
-        assert.ok(error instanceof ConfigError);
-        assert.deepEqual(error.problems, errors);
       }
     }),
     { numRuns: 400 },

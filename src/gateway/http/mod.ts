@@ -2,7 +2,7 @@
  * The gateway's clients over HTTP. A request is read by the listener, which enforces limits, then checked
  * and authenticated by the middlewares, and answered by a route. The routes pass messages to the channel
  * of the session, which answers in the response; this folder itself reads only the first message of a
- * session. Imports `config`, `jsonrpc` and the leaves.
+ * session, and, while the gateway ends, whether a body has a request. Imports `config`, `jsonrpc` and the leaves.
  *
  * @module
  */

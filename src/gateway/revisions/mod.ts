@@ -1,7 +1,7 @@
 /**
  * The codecs for clients, one for each group of MCP revisions. A codec decodes requests to operations
- * and encodes outcomes; apart from the routes over HTTP, no other part of the gateway knows a revision. Imports the operation, the
- * gateway's tools, `jsonrpc` and the leaves.
+ * and encodes outcomes. Only the session, its channel to the client and the routes over HTTP use a codec.
+ * Imports the operation, the gateway's tools, `jsonrpc` and the leaves.
  *
  * @module
  */

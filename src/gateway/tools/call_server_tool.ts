@@ -1,5 +1,5 @@
 import { CallerError } from "../../errors.ts";
-import type { CallAnswer, Catalog, Tool } from "../../downstream/mod.ts";
+import type { CallOutcome, Catalog, Tool } from "../../downstream/mod.ts";
 import {
   JsonText,
   type Result,
@@ -90,13 +90,13 @@ export async function callServerTool(
       throw unknownTool(call, answer.catalog, toolContext);
     case "missing-arguments":
       throw missingArguments(call, { gatewayToolName, tool: answer.tool, args });
-    case "answer":
-      return readAnswer(answer, args);
+    case "replied":
+      return toServerAnswer(answer, args);
   }
 }
 
-function readAnswer(
-  { reply, tool, downstreamMs, isToolError }: CallAnswer & { readonly kind: "answer" },
+function toServerAnswer(
+  { reply, tool, downstreamMs, isToolError }: CallOutcome & { readonly kind: "replied" },
   args: ObjectArgument["value"],
 ): ServerAnswer {
   if (reply.ok) {

@@ -232,7 +232,7 @@ Deno.test("[remote.restarted] a tool's own error about a session arrives unchang
   });
   await using fixture = createRemoteFixture(server.url);
   const answer = await fixture.call("echo");
-  assert.ok(answer.kind === "answer" && !answer.reply.ok);
+  assert.ok(answer.kind === "replied" && !answer.reply.ok);
   assert.equal(answer.reply.error.message, "There is no browser session");
   assert.equal(server.countRequests("initialize"), 1);
 });
