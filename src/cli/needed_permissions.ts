@@ -73,9 +73,9 @@ export function findNeededPermissions(served: ServedConfiguration): NeededPermis
 }
 
 function addFiles(needed: NeededPermissions, { settings, files, cwd }: ServedConfiguration): void {
-  for (const { path, searchedPaths: looked } of [files.mcpConfig, files.rules]) {
+  for (const { path, searchedPaths } of [files.mcpConfig, files.rules]) {
     // The gateway checks all search paths, and a path that it may not read would count as existing.
-    for (const candidate of looked) needed.read.add(candidate);
+    for (const candidate of searchedPaths) needed.read.add(candidate);
     // The gateway watches the folder of the file, and of its target if it is a symlink.
     needed.read.add(folderOf(path)).add(folderOf(realPathOf(path)));
   }

@@ -89,8 +89,8 @@ async function checkFiles(
     // If only one file is named, the other one need not exist.
     const missing = paths.length === 1
       ? [mcpConfig, rules].filter(({ origin }) => origin === "missing").map((
-        { displayPath: shown },
-      ) => shown)
+        { displayPath },
+      ) => displayPath)
       : [];
     const errors = read.errors.filter(({ file }) => !missing.includes(file));
     return { read, errors, warnings: read.warnings };

@@ -6,6 +6,6 @@ import type { JsonSchema } from "./json_schema.ts";
  */
 export async function createFileSchema(file: "servers" | "rules"): Promise<JsonSchema> {
   // A gateway that serves must not load any of this.
-  const { createJsonSchema: makeJsonSchema } = await import("./json_schema.ts");
-  return makeJsonSchema(file);
+  const { createJsonSchema } = await import("./json_schema.ts");
+  return createJsonSchema(file);
 }

@@ -37,23 +37,23 @@ export interface NameFault {
  */
 export function findNameFault(name: string): NameFault | undefined {
   if (ORDINARY_NAME.test(name) || name === "") return undefined;
-  const meant = removeInvisible(name);
-  if (meant === name) return undefined;
-  if (meant === "") return { description: "has no visible characters", correctedName: meant };
+  const correctedName = removeInvisible(name);
+  if (correctedName === name) return undefined;
+  if (correctedName === "") return { description: "has no visible characters", correctedName };
   const characters = [...name];
   const [first = "", last = ""] = [characters[0], characters.at(-1)];
   const isInvisible = (character: string) => removeInvisible(character) === "";
   if (isInvisible(first)) {
-    return { description: `begins with ${describeCharacter(first)}`, correctedName: meant };
+    return { description: `begins with ${describeCharacter(first)}`, correctedName };
   }
   if (isInvisible(last)) {
-    return { description: `ends with ${describeCharacter(last)}`, correctedName: meant };
+    return { description: `ends with ${describeCharacter(last)}`, correctedName };
   }
   return {
     description: `contains ${
       describeCharacter(name.replace(EMOJI_JOINER, "").match(INVISIBLE_CHARACTERS)?.[0] ?? "")
     }`,
-    correctedName: meant,
+    correctedName,
   };
 }
 

@@ -11,12 +11,12 @@ const STRINGS = /"[^"]*"(\s*:)?/g;
  * that `readPlainJson` cannot read is a problem too.
  */
 export function parsePlainDocument(file: string, text: string): ParseResult {
-  const problem = (path: Path, message: string): ConfigProblem => {
+  const createProblem = (path: Path, message: string): ConfigProblem => {
     return { file, line: 0, column: 0, path: formatPath(path), message };
   };
   const value = readPlainJson(text);
-  if (value === undefined) return { problems: [problem([], "not plain JSON")] };
-  return { document: { value, findNode: () => undefined, createProblem: problem }, problems: [] };
+  if (value === undefined) return { problems: [createProblem([], "not plain JSON")] };
+  return { document: { value, findNode: () => undefined, createProblem }, problems: [] };
 }
 
 /**

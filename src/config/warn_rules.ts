@@ -67,9 +67,9 @@ function warnUnknownServers(
 
 function describeUnknownServer(
   name: string,
-  { names, unavailableReasons: left }: KnownServers,
+  { names, unavailableReasons }: KnownServers,
 ): string {
-  const why = left.get(name);
+  const why = unavailableReasons.get(name);
   const state = why === undefined ? "is not configured" : `is not configured (${why})`;
   const hint = why === undefined ? suggestCorrection(name, names) : "";
   return `server ${quoteName(name)}, which ${state}; the rule is kept${hint}`;
@@ -77,11 +77,13 @@ function describeUnknownServer(
 
 function describeUnmatchedPattern(
   pattern: string,
-  { names, unavailableReasons: left }: KnownServers,
+  { names, unavailableReasons }: KnownServers,
   isKnown: (pattern: string) => boolean,
 ): string | undefined {
   // `*` means all servers, even if there are none. Without servers, no pattern can match.
-  if (/^[*]+$/.test(pattern) || names.size + left.size === 0 || isKnown(pattern)) return undefined;
+  if (/^[*]+$/.test(pattern) || names.size + unavailableReasons.size === 0 || isKnown(pattern)) {
+    return undefined;
+  }
   return `servers ${quoteName(pattern)}, which no configured server matches; the rule is kept` +
     suggestCorrection(pattern, names);
 }

@@ -194,7 +194,9 @@ export class Reloader {
 
   /** Returns the warnings about the rules file. */
   #rulesWarnings(warnings: readonly ConfigProblem[]): string[] {
-    const { displayPath: shown } = this.#options.files.rules;
-    return warnings.filter((warning) => warning.file === shown).map((warning) => warning.message);
+    const { displayPath } = this.#options.files.rules;
+    return warnings.filter((warning) => warning.file === displayPath).map((warning) =>
+      warning.message
+    );
   }
 }

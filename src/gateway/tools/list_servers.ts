@@ -19,11 +19,11 @@ export const listServers: AnsweringTool = {
 
   run(args, { caller, policy, serverConfigs }) {
     const list = allowedServers(caller.agent, { policy, serverConfigs }).map((
-      { name, description, publicInfo: shown },
+      { name, description, publicInfo },
     ) => ({
       name,
       ...(description === undefined ? {} : { description }),
-      ...(args.include_metadata === true ? shown : {}),
+      ...(args.include_metadata === true ? publicInfo : {}),
     }));
     const json = JSON.stringify(list);
     // Gemini CLI takes a JSON array for a malformed structured result, unless there is a structured result.
