@@ -20,9 +20,9 @@ const MIN_SECRET_LENGTH = 6;
  */
 export function redact(text: string, secrets: readonly string[], home?: string): string {
   let redacted = text;
-  const known = secrets.filter((secret) => secret.length >= MIN_SECRET_LENGTH);
+  const longSecrets = secrets.filter((secret) => secret.length >= MIN_SECRET_LENGTH);
   // The longest secrets come first, so that one that contains another is removed completely.
-  for (const secret of known.sort((one, two) => two.length - one.length)) {
+  for (const secret of longSecrets.sort((a, b) => b.length - a.length)) {
     redacted = redacted.replaceAll(secret, REDACTED);
   }
   return home === undefined || home.length < 2 ? redacted : redacted.replaceAll(home, "~");
@@ -57,10 +57,10 @@ const VALUE = `"(?:[^"\\\\]|\\\\[^])*"?|'(?:[^'\\\\]|\\\\[^])*'?|\\\\+"[^"]*"?|[
 const SCHEME = "(?:bearer|basic|digest|negotiate|token|apikey)";
 
 const PATTERNS: readonly (readonly [pattern: RegExp, replacement: string])[] = [
-  // A private key, even if it is cut off.
+  // Private keys, also those that are cut off.
   [
     /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY[^]*?(?:-----END [A-Z0-9 ]{0,40}KEY[A-Z ]{0,10}-----|$)/g,
-    "",
+    REDACTED,
   ],
   // user:password@ and token@ in a URL.
   [/(:\/\/[^\s/?#@:]{0,256}:)[^\s/?#]+@/g, `$1${REDACTED}@`],
@@ -93,22 +93,22 @@ const PATTERNS: readonly (readonly [pattern: RegExp, replacement: string])[] = [
   [/(\s(?:-u|--user)[\s=]{1,8}[^\s:]{1,256}:)[^\s]+/g, `$1${REDACTED}`],
   [/\b(bearer|basic|digest|negotiate)(\s{1,8})[\w\-.~+/=]{8,}/gi, `$1$2${REDACTED}`],
   // JSON in base64, as in JWTs.
-  [/eyJ[\w-]{16,}(?:\.[\w-]*)*/g, ""],
+  [/eyJ[\w-]{16,}(?:\.[\w-]*)*/g, REDACTED],
   // The prefixes of providers' keys.
-  [/\b(?:[sr]k[-_]|pk_(?:live|test)_)[\w-]{16,}/g, ""],
+  [/\b(?:[sr]k[-_]|pk_(?:live|test)_)[\w-]{16,}/g, REDACTED],
   [
     /(?:gh[pousr]|npm|hf|whsec|ntn|sbp|shp(?:at|ss|ca|pa)|lin_api|dop_v1|figd)_[A-Za-z0-9]{16,}/g,
-    "",
+    REDACTED,
   ],
   [
     /(?:github_pat_|secret_|glpat-|pypi-|xox[a-z]-|xapp-|PMAK-|hv[sb]\.|amg_|ya29\.|GOCSPX-)[\w-]{10,}/g,
-    "",
+    REDACTED,
   ],
-  [/SG\.[\w-]{16,}\.[\w-]{16,}/g, ""],
-  [/(?:AKIA|ASIA)[A-Z0-9]{16}/g, ""],
-  [/AIza[\w-]{30,}/g, ""],
-  [/ATATT3[\w=-]{20,}/g, ""],
-  [/\b\d{8,10}:[\w-]{35}\b/g, ""],
+  [/SG\.[\w-]{16,}\.[\w-]{16,}/g, REDACTED],
+  [/(?:AKIA|ASIA)[A-Z0-9]{16}/g, REDACTED],
+  [/AIza[\w-]{30,}/g, REDACTED],
+  [/ATATT3[\w=-]{20,}/g, REDACTED],
+  [/\b\d{8,10}:[\w-]{35}\b/g, REDACTED],
   [/(hooks\.slack\.com\/(?:services|workflows)\/)[^\s"']+/g, `$1${REDACTED}`],
 ];
 
@@ -119,7 +119,7 @@ const PATTERNS: readonly (readonly [pattern: RegExp, replacement: string])[] = [
 export function redactText(text: string): string {
   let redacted = text;
   for (const [pattern, replacement] of PATTERNS) {
-    redacted = redacted.replace(pattern, replacement === "" ? REDACTED : replacement);
+    redacted = redacted.replace(pattern, replacement);
   }
   return redacted;
 }
@@ -162,19 +162,20 @@ function redactValue(value: unknown, budget: Budget): unknown {
 }
 
 function redactString(text: string, budget: Budget): string {
-  const window = Math.min(MAX_TEXT_LENGTH, budget.unreadLength);
-  budget.unreadLength -= Math.min(window, text.length);
-  if (text.length > window) {
+  const maxLength = Math.min(MAX_TEXT_LENGTH, budget.unreadLength);
+  budget.unreadLength -= Math.min(maxLength, text.length);
+  if (text.length > maxLength) {
     // Cut at a space, because half a secret might not be recognized.
-    let end = window;
+    let end = maxLength;
     while (end > 0 && !/\s/.test(text[end] ?? "")) end--;
     return `${redactText(text.slice(0, end))}${ELLIPSIS}`;
   }
-  const inner = /^\s*[[{]/.test(text) ? parseJson(text) : undefined;
-  if (inner === undefined) return redactText(text);
-  const within = { ...budget };
-  const redacted = JSON.stringify(redactValue(inner, within));
-  budget.unreadLength = within.unreadLength;
+  const json = /^\s*[[{]/.test(text) ? parseJson(text) : undefined;
+  if (json === undefined) return redactText(text);
+  // The size of the output is deducted when the caller cuts this text to fit.
+  const jsonBudget = { ...budget };
+  const redacted = JSON.stringify(redactValue(json, jsonBudget));
+  budget.unreadLength = jsonBudget.unreadLength;
   return redacted;
 }
 
@@ -182,7 +183,7 @@ function redactArray(values: readonly unknown[], budget: Budget): unknown[] {
   const redacted: unknown[] = [];
   // Reserve bytes for the brackets and an ellipsis.
   budget.bytes -= 2 + ELLIPSIS_BYTES;
-  let isNamedSecret = false;
+  let followsSecretName = false;
   for (const value of values) {
     if (budget.bytes < MIN_MEMBER_BYTES) {
       redacted.push(ELLIPSIS);
@@ -190,8 +191,8 @@ function redactArray(values: readonly unknown[], budget: Budget): unknown[] {
     }
     budget.bytes -= 1;
     // In ["--password", "x"] and ["Authorization", "x"], the value follows its name.
-    redacted.push(isNamedSecret ? redactSecret(value, budget) : redactValue(value, budget));
-    isNamedSecret = typeof value === "string" && value.length < 64 && /^[\w-]+$/.test(value) &&
+    redacted.push(followsSecretName ? redactSecret(value, budget) : redactValue(value, budget));
+    followsSecretName = typeof value === "string" && value.length < 64 && /^[\w-]+$/.test(value) &&
       isSecretName(value.replace(/^-{1,2}/, ""));
   }
   budget.bytes += ELLIPSIS_BYTES;
@@ -201,7 +202,7 @@ function redactArray(values: readonly unknown[], budget: Budget): unknown[] {
 function redactObject(fields: object, budget: Budget): Record<string, unknown> {
   const redacted: Record<string, unknown> = Object.create(null);
   budget.bytes -= 2 + ELLIPSIS_BYTES;
-  // In {"name": "Authorization", "value": "x"}, two members are name and value.
+  // In {"name": "Authorization", "value": "x"}, one member has the name and another the value.
   const isSecretPair = ["name", "key", "header"].some((key) => {
     const name: unknown = (fields as Record<string, unknown>)[key];
     return typeof name === "string" && name.length < 64 && isSecretName(name);
@@ -239,24 +240,24 @@ function redactSecret(value: unknown, budget: Budget): unknown {
 /** Cuts a text so that it fits the output. */
 function cutToFit(text: string, budget: Budget): string {
   budget.bytes -= 2;
-  for (let at = 0; at < text.length; at++) {
-    const cost = maxJsonBytes(text.charCodeAt(at));
+  for (let index = 0; index < text.length; index++) {
+    const byteCount = maxJsonBytes(text.charCodeAt(index));
     // An ellipsis takes three bytes.
-    if (cost > budget.bytes - 3) {
+    if (byteCount > budget.bytes - 3) {
       budget.bytes = Math.min(0, budget.bytes - 3);
-      return `${text.slice(0, at)}${ELLIPSIS}`;
+      return `${text.slice(0, index)}${ELLIPSIS}`;
     }
-    budget.bytes -= cost;
+    budget.bytes -= byteCount;
   }
   return text;
 }
 
-/** Returns the maximum size of a code unit as JSON in UTF-8 bytes. */
-function maxJsonBytes(code: number): number {
-  if (code < 0x20 || (code >= 0xd800 && code < 0xe000)) return 6;
-  if (code === 0x22 || code === 0x5c) return 2;
-  if (code < 0x80) return 1;
-  return code < 0x800 ? 2 : 3;
+/** Returns the maximum size of a UTF-16 code unit in JSON, in UTF-8 bytes. */
+function maxJsonBytes(codeUnit: number): number {
+  if (codeUnit < 0x20 || (codeUnit >= 0xd800 && codeUnit < 0xe000)) return 6;
+  if (codeUnit === 0x22 || codeUnit === 0x5c) return 2;
+  if (codeUnit < 0x80) return 1;
+  return codeUnit < 0x800 ? 2 : 3;
 }
 
 function parseJson(text: string): unknown {

@@ -110,7 +110,7 @@ export class LineChannel implements Channel {
 
   /** Queues one message in parts, which are encoded one after the other. */
   sendParts(parts: readonly string[]): void {
-    parts.forEach((part, at) => this.#enqueue(at === parts.length - 1 ? `${part}\n` : part));
+    parts.forEach((part, index) => this.#enqueue(index === parts.length - 1 ? `${part}\n` : part));
   }
 
   #enqueue(part: string): void {
@@ -132,9 +132,9 @@ export class LineChannel implements Channel {
   async flush(): Promise<void> {
     // The queued messages leave with the current write or the next. Later messages are not waited for:
     // they could keep the caller waiting forever.
-    const isQueued = this.#queue.length > 0;
+    const hasQueuedMessages = this.#queue.length > 0;
     await this.#writing;
-    if (isQueued) await this.#writing;
+    if (hasQueuedMessages) await this.#writing;
   }
 
   /** Ends the sending side after the queued messages, then the receiving side. */
@@ -155,8 +155,8 @@ export class LineChannel implements Channel {
     await this.#cancel({});
   }
 
-  async #cancel(cancelled: { cause?: Error }): Promise<void> {
-    this.#readCancellation ??= cancelled;
+  async #cancel(cancellation: { cause?: Error }): Promise<void> {
+    this.#readCancellation ??= cancellation;
     clearTimeout(this.#lastAnswersTimer);
     this.#throttle.end();
     await this.#reader.cancel().catch(() => {});
@@ -166,9 +166,9 @@ export class LineChannel implements Channel {
     const splitter = new LineSplitter(this.#maxBytes, new LineDecoder(handler));
     try {
       for (;;) {
-        const bytes = await this.#reader.read();
-        if (bytes.done) break;
-        const pause = this.#throttle.run(() => splitter.push(bytes.value));
+        const chunk = await this.#reader.read();
+        if (chunk.done) break;
+        const pause = this.#throttle.run(() => splitter.push(chunk.value));
         if (pause !== undefined) await pause;
         if (this.#queuedLength > MAX_QUEUED) await this.#waitForReader();
       }
@@ -219,24 +219,24 @@ export class LineChannel implements Channel {
   }
 
   async #writeBatch(batch: readonly string[]): Promise<void> {
-    let joined = "";
+    let joinedParts = "";
     for (const part of batch) {
       // Short messages are encoded together: a call of the encoder costs as much as several of them.
-      if (joined.length + part.length > MAX_JOINED_LENGTH) {
-        await this.#encode(joined);
-        joined = "";
+      if (joinedParts.length + part.length > MAX_JOINED_LENGTH) {
+        await this.#encode(joinedParts);
+        joinedParts = "";
       }
-      joined += part;
+      joinedParts += part;
     }
-    await this.#encode(joined);
+    await this.#encode(joinedParts);
     await this.#writeBuffer();
   }
 
   /** Encodes a text into the buffer, which is written whenever it is full. */
   async #encode(text: string): Promise<void> {
     for (let remaining = text; remaining.length > 0;) {
-      const room = this.#buffer.subarray(this.#bufferedBytes);
-      const { read, written } = this.#encoder.encodeInto(remaining, room);
+      const freeSpace = this.#buffer.subarray(this.#bufferedBytes);
+      const { read, written } = this.#encoder.encodeInto(remaining, freeSpace);
       this.#bufferedBytes += written;
       remaining = remaining.slice(read);
       if (remaining.length > 0) await this.#writeBuffer();

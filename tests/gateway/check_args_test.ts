@@ -5,34 +5,34 @@ import { JsonText } from "../../src/jsonrpc/mod.ts";
 
 type Args = Readonly<Record<string, unknown>>;
 
-function tool(inputSchema: unknown): Tool {
+function createTool(inputSchema: unknown): Tool {
   const definition = { name: "t", inputSchema };
   return { name: "t", definition, text: new JsonText(JSON.stringify(definition)) };
 }
 
-function missing(inputSchema: unknown, args: Args = {}): string[] {
-  return findMissingArguments(tool(inputSchema), args);
+function missingArguments(inputSchema: unknown, args: Args = {}): string[] {
+  return findMissingArguments(createTool(inputSchema), args);
 }
 
 function schemaErrors(inputSchema: unknown, args: unknown): string[] {
-  return findSchemaErrors(tool(inputSchema), args as Args);
+  return findSchemaErrors(createTool(inputSchema), args as Args);
 }
 
 const properties = { a: { type: "string" }, b: { type: "number" } };
 
 Deno.test("[tools.missing-args] required arguments of a plain type without a default are missing if absent", () => {
   const required = ["a", "b"];
-  assert.deepEqual(missing({ type: "object", properties, required }), [
+  assert.deepEqual(missingArguments({ type: "object", properties, required }), [
     '"a" (string)',
     '"b" (number)',
   ]);
-  assert.deepEqual(missing({ properties, required }, { a: "" }), ['"b" (number)']);
-  assert.deepEqual(missing({ properties, required }, { a: null, b: null }), []);
+  assert.deepEqual(missingArguments({ properties, required }, { a: "" }), ['"b" (number)']);
+  assert.deepEqual(missingArguments({ properties, required }, { a: null, b: null }), []);
 });
 
 Deno.test("[tools.uncertain-args] arguments that may have a default or another name are never missing", () => {
   for (
-    const a of [
+    const schemaOfA of [
       undefined,
       true,
       {},
@@ -54,42 +54,46 @@ Deno.test("[tools.uncertain-args] arguments that may have a default or another n
       { $ref: "#/$defs/a" },
     ]
   ) {
-    const schema = { type: "object", properties: { ...properties, a }, required: ["a"] };
-    assert.deepEqual(missing(schema), [], JSON.stringify(a));
+    const schema = { type: "object", properties: { ...properties, a: schemaOfA }, required: ["a"] };
+    assert.deepEqual(missingArguments(schema), [], JSON.stringify(schemaOfA));
   }
   const schema = { type: "object", properties, required: ["a"] };
-  assert.deepEqual(missing(schema, { b: 1 }), ['"a" (string)']);
-  assert.deepEqual(missing(schema, { A: "" }), []);
-  assert.deepEqual(missing({ ...schema, $ref: "#/$defs/x" }), []);
-  for (const odd of [undefined, null, true, [], "x", { required: "a" }, { required: [{}, 7] }]) {
-    assert.deepEqual(missing(odd), []);
+  assert.deepEqual(missingArguments(schema, { b: 1 }), ['"a" (string)']);
+  assert.deepEqual(missingArguments(schema, { A: "" }), []);
+  assert.deepEqual(missingArguments({ ...schema, $ref: "#/$defs/x" }), []);
+  for (
+    const invalidSchema of [undefined, null, true, [], "x", { required: "a" }, {
+      required: [{}, 7],
+    }]
+  ) {
+    assert.deepEqual(missingArguments(invalidSchema), []);
   }
   for (const name of ["__proto__", "constructor", "toString"]) {
-    assert.deepEqual(missing({ properties, required: [name] }), []);
+    assert.deepEqual(missingArguments({ properties, required: [name] }), []);
   }
 });
 
-Deno.test("[tools.missing-args] of thousands of missing arguments, ten are named", () => {
+Deno.test("[tools.missing-args] at most ten of thousands of missing arguments are named", () => {
   const names = Array.from({ length: 5000 }, (_, index) => `a${index}`);
-  const all = Object.fromEntries(names.map((name) => [name, { type: "string" }]));
-  const found = missing({ properties: all, required: names });
+  const allProperties = Object.fromEntries(names.map((name) => [name, { type: "string" }]));
+  const found = missingArguments({ properties: allProperties, required: names });
   assert.deepEqual(found, names.slice(0, 10).map((name) => `"${name}" (string)`));
 });
 
 Deno.test("[tools.misfit-args] an argument that only a full validator could check is accepted", () => {
   const string = { type: "string" };
   const number = { type: "number" };
-  const many = Array.from({ length: 60 }, (_, index) => ({ const: index }));
-  const uncertain: readonly (readonly [unknown, Args])[] = [
+  const alternatives = Array.from({ length: 60 }, (_, index) => ({ const: index }));
+  const cases: readonly (readonly [unknown, Args])[] = [
     [{ patternProperties: { "^a": string, "^b": number } }, { b: 1 }],
     [{ patternProperties: { "^a": string }, additionalProperties: number }, { b: 1 }],
     [{ patternProperties: { "^a": string }, additionalProperties: false }, { a: "x" }],
-    [{ properties: { a: { oneOf: many } } }, { a: 55 }],
-    [{ properties: { a: { anyOf: many } } }, { a: 55 }],
+    [{ properties: { a: { oneOf: alternatives } } }, { a: 55 }],
+    [{ properties: { a: { anyOf: alternatives } } }, { a: 55 }],
     [{ properties: { a: { prefixItems: [string], items: number } } }, { a: ["x", 1] }],
     [{ properties: { a: { prefixItems: [string], items: false } } }, { a: ["x"] }],
   ];
-  for (const [schema, args] of uncertain) {
+  for (const [schema, args] of cases) {
     assert.deepEqual(schemaErrors({ type: "object", ...schema as object }, args), []);
   }
 });
@@ -115,7 +119,7 @@ Deno.test("[tools.misfit-args] errors are reported with their path", () => {
       item: { type: "object", properties: { id: { type: "number" } }, required: ["id"] },
     },
   };
-  const rows: [Args, string[]][] = [
+  const cases: [Args, string[]][] = [
     [{ text: "a" }, []],
     [{}, ['"text" is missing']],
     [{ text: 1 }, ['"text" must be of type string']],
@@ -141,42 +145,45 @@ Deno.test("[tools.misfit-args] errors are reported with their path", () => {
       '"b" is not an argument',
     ]],
   ];
-  for (const [args, expected] of rows) assert.deepEqual(schemaErrors(schema, args), expected);
+  for (const [args, expected] of cases) assert.deepEqual(schemaErrors(schema, args), expected);
 });
 
-Deno.test("[tools.misfit-args] invalid, hostile or huge schemas accept everything, quickly", () => {
-  const doubling = Object.fromEntries(Array.from({ length: 40 }, (_, index) => {
+Deno.test("[tools.misfit-args] an invalid, hostile or huge schema accepts any arguments within 100 ms", () => {
+  const doublingDefinitions = Object.fromEntries(Array.from({ length: 40 }, (_, index) => {
     const next = { $ref: `#/$defs/d${index + 1}` };
     return [`d${index}`, { allOf: [next, next], anyOf: [next, next] }];
   }));
-  const deep = JSON.parse('{"a":'.repeat(900) + "1" + "}".repeat(900));
+  const deepArgs = JSON.parse('{"a":'.repeat(900) + "1" + "}".repeat(900));
   const deepSchema = JSON.parse(
     '{"type":"object","properties":{"a":'.repeat(400) + "true" + "}}".repeat(400),
   );
-  const rows: [unknown, unknown][] = [
-    [{ $ref: "#/$defs/d0", $defs: doubling }, { a: 1 }],
-    [{ properties: { a: { $ref: "#/$defs/d0" } }, $defs: doubling }, { a: 1 }],
+  const cases: [unknown, unknown][] = [
+    [{ $ref: "#/$defs/d0", $defs: doublingDefinitions }, { a: 1 }],
+    [{ properties: { a: { $ref: "#/$defs/d0" } }, $defs: doublingDefinitions }, { a: 1 }],
     [{ properties: { a: { pattern: "^(a+)+$" } } }, { a: `${"a".repeat(40)}!` }],
     [{ $ref: "#" }, {}],
-    [{ allOf: [{ $ref: "#" }], properties: { a: { $ref: "#" } } }, deep],
-    [deepSchema, deep],
+    [{ allOf: [{ $ref: "#" }], properties: { a: { $ref: "#" } } }, deepArgs],
+    [deepSchema, deepArgs],
     [{ $ref: "https://example.com/schema.json" }, { a: 1 }],
     [{ $ref: "#/$defs/gone" }, { a: 1 }],
     [{ type: "unheard-of" }, { a: 1 }],
     [{ properties: [], required: {}, enum: "x", items: 7, anyOf: {}, allOf: 1 }, { a: 1 }],
-    [{ properties: { a: { items: { enum: Array.from({ length: 5000 }, (_, at) => at) } } } }, {
-      a: Array.from({ length: 10_000 }, () => 4999),
-    }],
+    [
+      { properties: { a: { items: { enum: Array.from({ length: 5000 }, (_, index) => index) } } } },
+      {
+        a: Array.from({ length: 10_000 }, () => 4999),
+      },
+    ],
     [{ properties: { a: { type: "number" } }, description: "x".repeat(300_000) }, { a: "x" }],
     [undefined, {}],
     [false, {}],
   ];
-  for (const [schema, args] of rows) {
-    const started = performance.now();
-    const found = schemaErrors(schema, args);
-    const ms = performance.now() - started;
-    const shown = JSON.stringify(schema)?.slice(0, 80);
-    assert.deepEqual(found, [], shown);
-    assert.ok(ms < 100, `${shown}: ${ms} ms`);
+  for (const [schema, args] of cases) {
+    const startMs = performance.now();
+    const errors = schemaErrors(schema, args);
+    const durationMs = performance.now() - startMs;
+    const schemaExcerpt = JSON.stringify(schema)?.slice(0, 80);
+    assert.deepEqual(errors, [], schemaExcerpt);
+    assert.ok(durationMs < 100, `${schemaExcerpt}: ${durationMs} ms`);
   }
 });

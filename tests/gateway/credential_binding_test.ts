@@ -18,10 +18,10 @@ Deno.test("[identity.credential] a credential binds its session to its agent", a
         "Call again without agent_id.",
     );
   }
-  const agents = fixture.audit().map(({ agent_id, decision }) => `${agent_id} ${decision}`);
-  assert.deepEqual(agents.slice(0, 4), Array(4).fill("b ALLOW"));
+  const agentDecisions = fixture.audit().map(({ agent_id, decision }) => `${agent_id} ${decision}`);
+  assert.deepEqual(agentDecisions.slice(0, 4), Array(4).fill("b ALLOW"));
   // The audit entry names the bound agent, whatever `agent_id` was given.
-  assert.deepEqual(agents.slice(4), ["a DENY", "default DENY", "nobody DENY"]);
+  assert.deepEqual(agentDecisions.slice(4), ["a DENY", "default DENY", "nobody DENY"]);
 });
 
 Deno.test("[identity.credential] an agent that is removed from the rules is refused immediately", async () => {
@@ -48,7 +48,7 @@ Deno.test("[rules.status] over HTTP an agent with status: true sees the status",
   });
   assert.ok((await fixture.toolNames()).includes(STATUS));
   assert.deepEqual(await fixture.call(STATUS), {});
-  // Only while the rules permit it.
+  // The tool is listed only while the rules permit it.
   await fixture.reload({ agents: { ...AGENTS, a: {} } });
   assert.ok(!(await fixture.toolNames()).includes(STATUS));
   const { code, message } = await fixture.call(STATUS);
@@ -57,7 +57,7 @@ Deno.test("[rules.status] over HTTP an agent with status: true sees the status",
   assert.doesNotMatch(message?.slice(20) ?? "", /get_gateway_status.*get_gateway_status/);
 });
 
-Deno.test("[rules.status] over HTTP other agents do not see it", async () => {
+Deno.test("[rules.status] over HTTP an agent without status: true does not see the status", async () => {
   await using fixture = await SessionFixture.open({ agents: AGENTS }, {
     bound: "b",
     transport: "http",
@@ -66,7 +66,7 @@ Deno.test("[rules.status] over HTTP other agents do not see it", async () => {
   assert.equal((await fixture.call(STATUS)).code, "-32602");
 });
 
-Deno.test("[rules.status] without a bound agent, the agent of the call decides", async () => {
+Deno.test("[rules.status] if the client is bound to no agent, the agent named by the call must have status: true", async () => {
   await using fixture = await SessionFixture.open({ agents: AGENTS }, { transport: "http" });
   assert.ok((await fixture.toolNames()).includes(STATUS));
   assert.deepEqual(await fixture.call(STATUS, { agent_id: "a" }), {});
@@ -76,7 +76,7 @@ Deno.test("[rules.status] without a bound agent, the agent of the call decides",
   assert.ok(!(await fixture.toolNames()).includes(STATUS));
 });
 
-Deno.test("[rules.status] over stdio every agent sees it in debug mode", async () => {
+Deno.test("[rules.status] over stdio in debug mode every agent sees the status", async () => {
   await using fixture = await SessionFixture.open({ agents: AGENTS });
   assert.ok((await fixture.toolNames()).includes(STATUS));
   assert.deepEqual(await fixture.call(STATUS, { agent_id: "b" }), {});

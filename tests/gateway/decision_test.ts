@@ -6,18 +6,18 @@ Deno.test("[rules.error-denies] an error while deciding denies the call, and onl
   await using fixture = await SessionFixture.open(rules);
   fixture.breakRulesOf("a", new Error("secret detail"));
   const args = { server: "files", tool: "read" };
-  const { code, message, rule, hint = "", ...rest } = await fixture.call("execute_tool", {
+  const { code, message, rule, hint = "", ...otherFields } = await fixture.call("execute_tool", {
     ...args,
     agent_id: "a",
   });
   assert.equal(code, "DENIED_BY_POLICY");
   assert.equal(message, 'Agent "a" may not use tool "read" of server "files".');
   assert.equal(rule, "agents.a");
-  assert.deepEqual(rest, {});
-  const [, id] =
+  assert.deepEqual(otherFields, {});
+  const [, logId] =
     /^Tell the user that the gateway failed to decide; its log has the reason under (\S+)$/
       .exec(hint) ?? [];
-  const index = fixture.log.fields.findIndex((fields) => fields["id"] === id);
+  const index = fixture.log.fields.findIndex((fields) => fields["id"] === logId);
   assert.equal(
     fixture.log.messages[index],
     "error Denied an operation because deciding about it failed",
@@ -25,13 +25,13 @@ Deno.test("[rules.error-denies] an error while deciding denies the call, and onl
   const { operation, agent, reason } = fixture.log.fields[index] ?? {};
   assert.deepEqual([operation, agent], ["execute_tool", "a"]);
   assert.match(String(reason), /^Error: secret detail\n/);
-  const line = fixture.audit().at(-1) ?? {};
-  assert.deepEqual([line["decision"], line["code"], line["rule"]], [
+  const auditEntry = fixture.audit().at(-1) ?? {};
+  assert.deepEqual([auditEntry["decision"], auditEntry["code"], auditEntry["rule"]], [
     "DENY",
     "DENIED_BY_POLICY",
     "agents.a",
   ]);
-  // Filters deny as well; decisions about other agents are unaffected.
+  // Listing servers still succeeds, and decisions about other agents are unaffected.
   assert.equal((await fixture.call("list_servers", { agent_id: "a" })).code, undefined);
   assert.equal(
     (await fixture.call("execute_tool", { ...args, agent_id: "b" })).code,

@@ -16,7 +16,7 @@ import type { TempFolder } from "../config/temp_folder.ts";
 /**
  * Creates a gateway in this process whose servers start when they are first called.
  *
- * @param folder Has the files `mcp.json` and `rules.json`, and gets the audit log.
+ * @param folder Folder with `mcp.json` and `rules.json`, where the audit log is written, too.
  */
 export async function openGateway(
   folder: TempFolder,
@@ -24,8 +24,8 @@ export async function openGateway(
 ): Promise<{ readonly gateway: Gateway; readonly settings: Settings }> {
   const cwd = folder.path;
   const env = createEnvironment({ GATEWAY_AUDIT_LOG: `${cwd}/audit.jsonl` });
-  const named = { mcpConfig: "mcp.json", rules: "rules.json", initStrategy: "lazy" };
-  const settings = readSettings({ ...named, ...flags }, env);
+  const defaultFlags = { mcpConfig: "mcp.json", rules: "rules.json", initStrategy: "lazy" };
+  const settings = readSettings({ ...defaultFlags, ...flags }, env);
   const files = locateFiles(settings, { home: undefined, cwd });
   const checkFiles = () => checkConfiguration(files, { env, cwd });
   const { configuration = assert.fail() } = await checkFiles();

@@ -2,15 +2,15 @@ import assert from "node:assert/strict";
 import { waitUntil } from "../e2e/wait.ts";
 import { SessionFixture } from "./session_fixture.ts";
 
-const ANY = { allow: { servers: ["*"] } };
+const ALLOW_ALL = { allow: { servers: ["*"] } };
 
 Deno.test("[errors.rate-limited] [rules.limits] calls beyond the limit per minute are refused", async () => {
   await using fixture = await SessionFixture.open({
-    agents: { a: { ...ANY, limits: { per_minute: 2 } }, b: ANY },
+    agents: { a: { ...ALLOW_ALL, limits: { per_minute: 2 } }, b: ALLOW_ALL },
   });
-  const list = (agent_id: string) => fixture.call("list_servers", { agent_id });
-  assert.deepEqual([await list("a"), await list("a")], [{}, {}]);
-  const { code, message = "", retry_after_ms = 0, ...rest } = await list("a");
+  const listServers = (agent_id: string) => fixture.call("list_servers", { agent_id });
+  assert.deepEqual([await listServers("a"), await listServers("a")], [{}, {}]);
+  const { code, message = "", retry_after_ms = 0, ...otherFields } = await listServers("a");
   assert.equal(code, "RATE_LIMITED");
   assert.ok(retry_after_ms > 50_000 && retry_after_ms <= 60_000, String(retry_after_ms));
   const seconds = Math.ceil(retry_after_ms / 1000);
@@ -18,42 +18,46 @@ Deno.test("[errors.rate-limited] [rules.limits] calls beyond the limit per minut
     message,
     `Agent "a" has made the 2 calls that it may make in a minute. Call again in ${seconds} s.`,
   );
-  assert.deepEqual(rest, {});
-  assert.deepEqual(await list("b"), {});
-  const { agent_id, decision, code: recorded } = fixture.audit()[2] ?? {};
-  assert.deepEqual([agent_id, decision, recorded], ["a", "DENY", "RATE_LIMITED"]);
+  assert.deepEqual(otherFields, {});
+  assert.deepEqual(await listServers("b"), {});
+  const { agent_id, decision, code: auditCode } = fixture.audit()[2] ?? {};
+  assert.deepEqual([agent_id, decision, auditCode], ["a", "DENY", "RATE_LIMITED"]);
   assert.match(JSON.stringify(fixture.metrics.summary()), /"RATE_LIMITED":1/);
 });
 
-Deno.test("[rules.limits] calls that the rules deny count, those of unknown agents do not", async () => {
+Deno.test("[rules.limits] denied calls count towards the limit, calls of unknown agents do not", async () => {
   await using fixture = await SessionFixture.open({
     agents: { a: { limits: { per_minute: 2 } } },
   });
-  const probe = (agent_id: string, server: string) =>
+  const codeOfCall = (agent_id: string, server: string) =>
     fixture.call("get_server_tools", { agent_id, server }).then(({ code }) => code);
   const denied = "DENIED_BY_POLICY";
-  assert.deepEqual([await probe("a", "x"), await probe("a", "y")], [denied, denied]);
-  assert.equal(await probe("a", "z"), "RATE_LIMITED");
-  assert.equal(await probe("nobody", "z"), "INVALID_AGENT_ID");
+  assert.deepEqual([await codeOfCall("a", "x"), await codeOfCall("a", "y")], [denied, denied]);
+  assert.equal(await codeOfCall("a", "z"), "RATE_LIMITED");
+  assert.equal(await codeOfCall("nobody", "z"), "INVALID_AGENT_ID");
 });
 
-Deno.test("[rules.limits] each default applies unless the agent sets that limit", async () => {
+Deno.test("[rules.limits] each default limit applies unless the agent sets the same limit", async () => {
   await using fixture = await SessionFixture.open({
-    agents: { own: { limits: { per_minute: 3 } }, other: {}, more: { limits: { concurrent: 2 } } },
+    agents: {
+      with_rate: { limits: { per_minute: 3 } },
+      without: {},
+      with_concurrency: { limits: { concurrent: 2 } },
+    },
     defaults: { limits: { per_minute: 1, concurrent: 1 } },
   });
   const codes = async (agent_id: string, times: number) => {
-    const all = [];
+    const answerCodes = [];
     for (let time = 0; time < times; time++) {
-      all.push((await fixture.call("list_servers", { agent_id })).code);
+      answerCodes.push((await fixture.call("list_servers", { agent_id })).code);
     }
-    return all;
+    return answerCodes;
   };
   const limited = "RATE_LIMITED";
-  assert.deepEqual(await codes("own", 4), [undefined, undefined, undefined, limited]);
+  assert.deepEqual(await codes("with_rate", 4), [undefined, undefined, undefined, limited]);
   // The default applies to each agent separately.
-  assert.deepEqual(await codes("other", 2), [undefined, limited]);
-  assert.deepEqual(await codes("more", 2), [undefined, limited]);
+  assert.deepEqual(await codes("without", 2), [undefined, limited]);
+  assert.deepEqual(await codes("with_concurrency", 2), [undefined, limited]);
 });
 
 Deno.test("[errors.rate-limited] [rules.limits] calls beyond the concurrent limit are refused", async () => {
@@ -85,13 +89,13 @@ Deno.test("[rules.limits] a permit is released however the call ends", async () 
   const controller = new AbortController();
   await fixture.startHeldCall("a", { signal: controller.signal });
   controller.abort();
-  await waitUntil("a cancelled call is over", () => fixture.limits.callCount === 0);
+  await waitUntil("the cancelled call is over", () => fixture.limits.callCount === 0);
 
-  const gone = fixture.addClient();
-  await fixture.startHeldCall("a", { client: gone });
-  await fixture.peer(gone).close();
+  const closedClient = fixture.addClient();
+  await fixture.startHeldCall("a", { client: closedClient });
+  await fixture.peer(closedClient).close();
   await waitUntil(
-    "the call of a client that is gone is over",
+    "the call of a closed client is over",
     () => fixture.limits.callCount === 0,
   );
 
@@ -123,7 +127,7 @@ Deno.test("[rules.limits] a reload changes limits, and keeps the counts", async 
   await fixture.startHeldCall("a");
 });
 
-Deno.test("[rules.limits] the whole gateway has limits, too", async () => {
+Deno.test("[rules.limits] limits of the whole gateway apply besides those of an agent", async () => {
   const rules = { agents: { a: { limits: { per_minute: 1 } }, b: {} } };
   await using fixture = await SessionFixture.open(rules, {
     limits: { maxCalls: 2, callsPerMinute: 3 },
@@ -139,17 +143,17 @@ Deno.test("[rules.limits] the whole gateway has limits, too", async () => {
   assert.equal(code, "RATE_LIMITED");
   assert.match(message ?? "", /^The gateway already has 2 active calls, its maximum\./);
   fixture.heldCalls[0]?.end();
-  await waitUntil("a place is free", () => fixture.limits.callCount === 1);
-  const late = await fixture.call("wait", { agent_id: "b" });
-  assert.match(late.message ?? "", /^The gateway has made the 3 calls/);
-  assert.ok((late.retry_after_ms ?? 0) > 50_000);
+  await waitUntil("one call remains", () => fixture.limits.callCount === 1);
+  const refused = await fixture.call("wait", { agent_id: "b" });
+  assert.match(refused.message ?? "", /^The gateway has made the 3 calls/);
+  assert.ok((refused.retry_after_ms ?? 0) > 50_000);
 });
 
 Deno.test("[rules.limits] the number of unanswered calls is bounded", async () => {
   await using fixture = await SessionFixture.open({ agents: { a: {} } });
   const calls = Array.from({ length: 10_500 }, () => fixture.call("wait", { agent_id: "a" }));
   const answers = Promise.all(calls);
-  await waitUntil("all have begun", () => {
+  await waitUntil("10,000 calls run and 500 are refused", () => {
     return fixture.audit().length === 500 && fixture.heldCalls.length === 10_000;
   });
   // Another client is not affected.

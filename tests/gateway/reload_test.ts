@@ -22,12 +22,12 @@ const MORE_RULES = { agents: { a: {}, b: {} } };
 /** A reloader of two files in a temporary folder. */
 class ReloaderFixture implements Disposable {
   readonly folder = new TempFolder();
-  /** The configurations that took effect, in order. */
+  /** The applied configurations, in order. */
   readonly applied: Configuration[] = [];
   readonly log: string[] = [];
   readonly watch: FileWatch;
   readonly reloader: Reloader;
-  /** Makes the configurations fail to take effect, while it is set. */
+  /** Error thrown when a configuration is applied. */
   applyError: Error | undefined;
   /** Number of checks of the files. */
   checkCount = 0;
@@ -75,17 +75,24 @@ class ReloaderFixture implements Disposable {
 }
 
 function filesIn(folder: TempFolder) {
-  const named = { mcpConfig: "mcp.json", rules: "rules.json" };
-  return locateFiles(named, { home: undefined, cwd: folder.path });
+  const fileFlags = { mcpConfig: "mcp.json", rules: "rules.json" };
+  return locateFiles(fileFlags, { home: undefined, cwd: folder.path });
 }
 
 function checkFiles(folder: TempFolder) {
   return checkConfiguration(filesIn(folder), { env: createEnvironment({}), cwd: folder.path });
 }
 
-/** Returns the numbers of attempts and successes, of the servers file and of the rules file. */
-function attemptAndSuccessCounts({ mcp_config, gateway_rules }: ReloadStatus): number[][] {
-  return [mcp_config, gateway_rules].map((file) => [file.attempt_count, file.success_count]);
+/** Number of attempts and of successes. */
+type LoadCounts = readonly [attempts: number, successes: number];
+
+function assertLoadCounts(
+  { mcp_config, gateway_rules }: ReloadStatus,
+  expected: { readonly servers: LoadCounts; readonly rules: LoadCounts },
+): void {
+  const servers = [mcp_config.attempt_count, mcp_config.success_count];
+  const rules = [gateway_rules.attempt_count, gateway_rules.success_count];
+  assert.deepEqual({ servers, rules }, expected);
 }
 
 /** Returns the last errors of the servers file and of the rules file. */
@@ -110,23 +117,20 @@ Deno.test("[reload.status] attempts and successes are counted for each file", as
   using fixture = await ReloaderFixture.open();
   fixture.reloader.start();
   fixture.reloader.start();
-  assert.deepEqual(attemptAndSuccessCounts(await fixture.edit("mcp.json", MORE_SERVERS)), [[2, 2], [
-    1,
-    1,
-  ]]);
-  assert.deepEqual(attemptAndSuccessCounts(await fixture.edit("rules.json", MORE_RULES)), [[2, 2], [
-    2,
-    2,
-  ]]);
-  assert.deepEqual(attemptAndSuccessCounts(await fixture.edit("rules.json", MORE_RULES)), [[2, 2], [
-    2,
-    2,
-  ]]);
+  assertLoadCounts(await fixture.edit("mcp.json", MORE_SERVERS), {
+    servers: [2, 2],
+    rules: [1, 1],
+  });
+  assertLoadCounts(await fixture.edit("rules.json", MORE_RULES), {
+    servers: [2, 2],
+    rules: [2, 2],
+  });
+  assertLoadCounts(await fixture.edit("rules.json", MORE_RULES), {
+    servers: [2, 2],
+    rules: [2, 2],
+  });
   fixture.folder.write("mcp.json", SERVERS);
-  assert.deepEqual(attemptAndSuccessCounts(await fixture.edit("rules.json", RULES)), [[3, 3], [
-    3,
-    3,
-  ]]);
+  assertLoadCounts(await fixture.edit("rules.json", RULES), { servers: [3, 3], rules: [3, 3] });
   assert.equal(fixture.checkCount, 3);
   assert.deepEqual(fixture.applied.map(({ servers, rules }) => [servers.size, rules.agents.size]), [
     [2, 1],
@@ -138,89 +142,87 @@ Deno.test("[reload.status] attempts and successes are counted for each file", as
 Deno.test("[reload.bad-file] all errors are reported, each with its file", async () => {
   using fixture = await ReloaderFixture.open();
   fixture.reloader.start();
-  const bad = await fixture.edit("rules.json", '{"agents": 7,\n"defaults": 7}');
-  const [none, rulesError] = lastErrors(bad);
-  assert.equal(none, null);
+  const afterRulesError = await fixture.edit("rules.json", '{"agents": 7,\n"defaults": 7}');
+  const [serversError, rulesError] = lastErrors(afterRulesError);
+  assert.equal(serversError, null);
   assert.match(
     rulesError ?? "",
     /^rules\.json:1:\d+: agents: .+\nrules\.json:2:\d+: defaults: .+$/,
   );
-  assert.deepEqual(attemptAndSuccessCounts(bad), [[1, 1], [2, 1]]);
+  assertLoadCounts(afterRulesError, { servers: [1, 1], rules: [2, 1] });
   for (const line of rulesError?.split("\n") ?? []) assert.ok(fixture.log.join("").includes(line));
 
-  const worse = await fixture.edit("mcp.json", "{");
-  const [own, still] = lastErrors(worse);
-  assert.match(own ?? "", /^mcp\.json:1:/);
-  assert.equal(still, rulesError);
-  assert.deepEqual(attemptAndSuccessCounts(worse), [[2, 1], [2, 1]]);
+  const afterServersError = await fixture.edit("mcp.json", "{");
+  const [newServersError, sameRulesError] = lastErrors(afterServersError);
+  assert.match(newServersError ?? "", /^mcp\.json:1:/);
+  assert.equal(sameRulesError, rulesError);
+  assertLoadCounts(afterServersError, { servers: [2, 1], rules: [2, 1] });
   assert.equal(fixture.applied.length, 0);
 });
 
-Deno.test("[reload.bad-file] a valid file that waited takes effect when the invalid one is fixed", async () => {
+Deno.test("[reload.bad-file] a valid file takes effect when the error in the other file is fixed", async () => {
   using fixture = await ReloaderFixture.open();
   fixture.reloader.start();
   await fixture.edit("rules.json", "{");
-  const waiting = await fixture.edit("mcp.json", MORE_SERVERS);
-  assert.equal(lastErrors(waiting)[0], "Not used because of an error in rules.json");
-  assert.deepEqual(attemptAndSuccessCounts(waiting), [[2, 1], [2, 1]]);
-  const mended = await fixture.edit("rules.json", RULES);
-  assert.deepEqual(lastErrors(mended), [null, null]);
-  assert.deepEqual(attemptAndSuccessCounts(mended), [[2, 2], [3, 2]]);
-  assert.ok(mended.mcp_config.last_success >= mended.gateway_rules.last_attempt);
+  const beforeFix = await fixture.edit("mcp.json", MORE_SERVERS);
+  assert.equal(lastErrors(beforeFix)[0], "Not used because of an error in rules.json");
+  assertLoadCounts(beforeFix, { servers: [2, 1], rules: [2, 1] });
+  const afterFix = await fixture.edit("rules.json", RULES);
+  assert.deepEqual(lastErrors(afterFix), [null, null]);
+  assertLoadCounts(afterFix, { servers: [2, 2], rules: [3, 2] });
+  assert.ok(afterFix.mcp_config.last_success >= afterFix.gateway_rules.last_attempt);
   assert.equal(fixture.applied[0]?.servers.size, 2);
 });
 
-Deno.test("[reload.bad-file] an invalid file that is restored is no longer an error", async () => {
+Deno.test("[reload.bad-file] restoring an invalid file removes its error from the status", async () => {
   using fixture = await ReloaderFixture.open();
   fixture.reloader.start();
   await fixture.edit("mcp.json", "{");
   const status = await fixture.edit("mcp.json", SERVERS);
   assert.deepEqual(lastErrors(status), [null, null]);
-  assert.deepEqual(attemptAndSuccessCounts(status), [[3, 2], [1, 1]]);
+  assertLoadCounts(status, { servers: [3, 2], rules: [1, 1] });
 });
 
-Deno.test("[reload.bad-file] an error while a file takes effect is reported, and the next file is tried", async () => {
+Deno.test("[reload.bad-file] an error while a configuration is applied is reported, and the next one is applied", async () => {
   using fixture = await ReloaderFixture.open();
   fixture.reloader.start();
   fixture.applyError = new Error("a fault");
   assert.deepEqual(lastErrors(await fixture.edit("mcp.json", MORE_SERVERS)), ["a fault", null]);
   fixture.applyError = undefined;
   const status = await fixture.edit("mcp.json", SERVERS);
-  assert.deepEqual([lastErrors(status), attemptAndSuccessCounts(status)], [[null, null], [[3, 2], [
-    1,
-    1,
-  ]]]);
+  assert.deepEqual(lastErrors(status), [null, null]);
+  assertLoadCounts(status, { servers: [3, 2], rules: [1, 1] });
 });
 
-Deno.test("[reload.warnings] the status has the warnings of the current rules, the log has all", async () => {
+Deno.test("[reload.warnings] the status has the warnings of the active rules, the log has all warnings", async () => {
   using fixture = await ReloaderFixture.open();
   fixture.reloader.start();
-  const odd = { agents: { a: { allow: { servers: ["nowhere"] } } } };
-  const warned = (await fixture.edit("rules.json", odd)).gateway_rules.last_warnings;
-  assert.equal(warned.length, 1);
+  const rulesWithWarning = { agents: { a: { allow: { servers: ["nowhere"] } } } };
+  const warnings = (await fixture.edit("rules.json", rulesWithWarning)).gateway_rules.last_warnings;
+  assert.equal(warnings.length, 1);
   assert.ok(fixture.log.some((line) => line.startsWith("warn: rules.json:")));
-  // Warnings of an unused file are not in the status.
-  assert.deepEqual((await fixture.edit("rules.json", "{")).gateway_rules.last_warnings, warned);
+  // An invalid file is not active, so the warnings stay.
+  assert.deepEqual((await fixture.edit("rules.json", "{")).gateway_rules.last_warnings, warnings);
   assert.deepEqual((await fixture.edit("rules.json", RULES)).gateway_rules.last_warnings, []);
 });
 
-Deno.test("[reload.sighup] reading on demand is an attempt for both files, even before the watch begins", async () => {
+Deno.test("[reload.sighup] a reload on demand is an attempt for both files, even before the watch begins", async () => {
   using fixture = await ReloaderFixture.open();
   await fixture.reloader.reload();
-  assert.deepEqual(attemptAndSuccessCounts(fixture.reloader.status()), [[2, 2], [2, 2]]);
+  assertLoadCounts(fixture.reloader.status(), { servers: [2, 2], rules: [2, 2] });
   fixture.reloader.start();
   await fixture.watch.check();
   fixture.folder.write("rules.json", MORE_RULES);
   await fixture.reloader.reload();
-  // Files already reloaded on demand no longer count as changed.
+  // The watch does not report files that were already reloaded on demand.
   await fixture.watch.check();
-  assert.deepEqual(attemptAndSuccessCounts(fixture.reloader.status()), [[3, 3], [3, 3]]);
+  assertLoadCounts(fixture.reloader.status(), { servers: [3, 3], rules: [3, 3] });
   await Promise.all([fixture.reloader.reload(), fixture.reloader.reload()]);
-  assert.deepEqual(attemptAndSuccessCounts(fixture.reloader.status()), [[5, 5], [5, 5]]);
+  assertLoadCounts(fixture.reloader.status(), { servers: [5, 5], rules: [5, 5] });
   assert.equal(fixture.applied.at(-1)?.rules.agents.size, 2);
 });
 
-Deno.test("[reload.sighup] a file that is changed, read on demand and changed back takes effect each time", async () => {
+Deno.test("[reload.sighup] a file that is changed, reloaded on demand and changed back takes effect each time", async () => {
   using fixture = await ReloaderFixture.open();
   fixture.reloader.start();
   await fixture.watch.check();
@@ -230,39 +232,45 @@ Deno.test("[reload.sighup] a file that is changed, read on demand and changed ba
   assert.deepEqual(fixture.applied.map(({ rules }) => rules.agents.size), [2, 1]);
 });
 
-const unused = (): never => assert.fail("nothing is started");
-const context: ServerContext = {
+const failIfCalled = (): never => assert.fail("nothing is started");
+const serverContext: ServerContext = {
   version: "1",
-  log: createLog({ write: unused }),
-  open: unused,
+  log: createLog({ write: failIfCalled }),
+  open: failIfCalled,
 };
 
-function configurationOf(base: Configuration, entries: readonly [string, string][]): Configuration {
+function configurationOf(
+  base: Configuration,
+  fingerprints: readonly [string, string][],
+): Configuration {
   const [one] = base.servers.values();
   assert.ok(one);
-  const servers = entries.map(([name, fingerprint]): [string, ServerConfig] => {
+  const servers = fingerprints.map(([name, fingerprint]): [string, ServerConfig] => {
     return [name, { ...one, name, fingerprint }];
   });
   return { ...base, servers: new Map(servers) };
 }
 
-Deno.test("[reload.untouched] the servers always become those of the file, and unchanged ones stay", async () => {
+Deno.test("[reload.untouched] the servers are those of the last file, and unchanged servers are kept", async () => {
   using fixture = await ReloaderFixture.open();
   const { configuration: base } = await checkFiles(fixture.folder);
   assert.ok(base);
-  const name = fc.constantFrom("a", "b", "c", "__proto__", "constructor");
-  const file = fc.uniqueArray(fc.tuple(name, fc.constantFrom("1", "2")), { selector: ([n]) => n });
-  fc.assert(fc.property(fc.array(file, { minLength: 1, maxLength: 8 }), (files) => {
-    let last: Snapshot | undefined;
-    for (const entries of files) {
-      const next = buildSnapshot(configurationOf(base, entries), context, last);
-      assert.deepEqual([...next.servers.keys()], entries.map(([name]) => name));
-      for (const [name, fingerprint] of entries) {
-        const [server, before] = [next.servers.get(name), last?.servers.get(name)];
+  const anyName = fc.constantFrom("a", "b", "c", "__proto__", "constructor");
+  const anyServers = fc.uniqueArray(fc.tuple(anyName, fc.constantFrom("1", "2")), {
+    selector: ([name]) => name,
+  });
+  fc.assert(fc.property(fc.array(anyServers, { minLength: 1, maxLength: 8 }), (reloads) => {
+    let previous: Snapshot | undefined;
+    for (const fingerprints of reloads) {
+      const next = buildSnapshot(configurationOf(base, fingerprints), serverContext, previous);
+      assert.deepEqual([...next.servers.keys()], fingerprints.map(([name]) => name));
+      for (const [name, fingerprint] of fingerprints) {
+        const server = next.servers.get(name);
+        const previousServer = previous?.servers.get(name);
         assert.equal(server?.config.fingerprint, fingerprint);
-        assert.equal(server === before, before?.config.fingerprint === fingerprint);
+        assert.equal(server === previousServer, previousServer?.config.fingerprint === fingerprint);
       }
-      last = next;
+      previous = next;
     }
   }));
 });

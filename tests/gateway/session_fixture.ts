@@ -36,8 +36,8 @@ export async function readRules(rules: object): Promise<Configuration> {
   using folder = new TempFolder();
   folder.write("mcp.json", { mcpServers: {} });
   folder.write("rules.json", rules);
-  const named = { mcpConfig: "mcp.json", rules: "rules.json" };
-  const files = locateFiles(named, { home: undefined, cwd: folder.path });
+  const fileFlags = { mcpConfig: "mcp.json", rules: "rules.json" };
+  const files = locateFiles(fileFlags, { home: undefined, cwd: folder.path });
   const { configuration, errors } = await checkConfiguration(files, {
     env: createEnvironment({}),
     cwd: folder.path,
@@ -95,8 +95,8 @@ export class SessionFixture implements AsyncDisposable {
   addClient(): number {
     const { bound, transport = "stdio" } = this.#options;
     const { log, limits, metrics } = this;
-    const [ours, theirs] = createMemoryChannels();
-    const session = new ClientSession(ours, {
+    const [gatewayChannel, clientChannel] = createMemoryChannels();
+    const session = new ClientSession(gatewayChannel, {
       tools: new Map([...gatewayTools({ debug: true }), ["wait", this.#waitTool()]]),
       version: "1",
       log,
@@ -119,7 +119,7 @@ export class SessionFixture implements AsyncDisposable {
       onRootsChanged: () => {},
       onClosed: () => session.end(0),
     });
-    const peer = new Peer(theirs, {
+    const peer = new Peer(clientChannel, {
       request: (request) => request.failUnknownMethod(),
       notification: () => {},
       unexpected: (description) => log.warn(description),
@@ -132,9 +132,9 @@ export class SessionFixture implements AsyncDisposable {
   async call(
     name: string,
     args: Readonly<Record<string, unknown>> = {},
-    how: { readonly signal?: AbortSignal; readonly client?: number } = {},
+    callOptions: { readonly signal?: AbortSignal; readonly client?: number } = {},
   ): Promise<ErrorAnswer> {
-    const { signal, client = 0 } = how;
+    const { signal, client = 0 } = callOptions;
     const params = { name, arguments: args };
     const options = signal === undefined ? {} : { signal };
     const reply = await this.peer(client).request("tools/call", params, options);
@@ -143,34 +143,36 @@ export class SessionFixture implements AsyncDisposable {
     return result.isError === true ? JSON.parse(result.content[0]?.text ?? "").error : {};
   }
 
-  /** Starts a call of `wait`; resolves when it runs, to the promise of its answer in a list. */
+  /**
+   * Starts a call of `wait`, and resolves when it runs. The promise of the answer is in a list, so that
+   * `await` does not wait for the answer.
+   */
   async startHeldCall(
     agent_id: string,
-    how?: { readonly signal?: AbortSignal; readonly client?: number },
+    callOptions?: { readonly signal?: AbortSignal; readonly client?: number },
   ): Promise<Promise<ErrorAnswer>[]> {
-    const before = this.heldCalls.length;
-    const answer = this.call("wait", { agent_id }, how);
-    // A failure is for the test that awaits the answer.
+    const previousCount = this.heldCalls.length;
+    const answer = this.call("wait", { agent_id }, callOptions);
+    // Only the test that awaits the answer handles a failure.
     answer.catch(() => {});
-    await waitUntil("the call runs", () => this.heldCalls.length > before);
+    await waitUntil("the call runs", () => this.heldCalls.length > previousCount);
     return [answer];
   }
 
-  /** Names of the tools that a client sees. */
+  /** Returns the names of the tools that the first client sees. */
   async toolNames(): Promise<string[]> {
     const reply = await this.peer(0).request("tools/list", {});
     assert.ok(reply.ok);
     return (reply.result.value as { tools: { name: string }[] }).tools.map(({ name }) => name);
   }
 
-  /** The client's side of a connection. */
+  /** Returns the client's side of a connection. */
   peer(client: number): Peer {
-    const connected = this.#clients[client];
-    assert.ok(connected !== undefined);
-    return connected.peer;
+    const { peer } = this.#clients[client] ?? assert.fail();
+    return peer;
   }
 
-  /** Lines of the audit log. */
+  /** Returns the entries of the audit log. */
   audit(): Readonly<Record<string, unknown>>[] {
     const text = Deno.readTextFileSync(this.#folder.pathOf("audit.jsonl"));
     return text.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line));

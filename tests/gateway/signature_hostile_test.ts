@@ -4,11 +4,14 @@ import { signatureOf } from "../../src/gateway/tools/signature.ts";
 
 const hostileSchemas: Readonly<Record<string, () => unknown>> = {
   "a reference to itself": () => ({ $ref: "#" }),
-  "references in a circle": () => ({
+  "circular references": () => ({
     $ref: "#/$defs/A",
     $defs: { A: { $ref: "#/$defs/B" }, B: { anyOf: [{ $ref: "#/$defs/A" }, { $ref: "#" }] } },
   }),
-  "parts of itself": () => ({ allOf: [{ $ref: "#" }, { $ref: "#" }], properties: { a: true } }),
+  "a schema that consists of itself": () => ({
+    allOf: [{ $ref: "#" }, { $ref: "#" }],
+    properties: { a: true },
+  }),
   "references that double at each step": () => {
     const $defs: Record<string, unknown> = {};
     for (let i = 0; i < 60; i++) {
@@ -17,22 +20,22 @@ const hostileSchemas: Readonly<Record<string, () => unknown>> = {
     }
     return { type: "object", properties: { a: { $ref: "#/$defs/D0" } }, $defs };
   },
-  "100,000 arrays in one another": () => {
+  "100,000 nested arrays": () => {
     let schema: unknown = {};
     for (let i = 0; i < 100_000; i++) schema = { type: "array", items: schema };
     return schema;
   },
-  "100,000 objects in one another as a default": () => {
+  "a default of 100,000 nested objects": () => {
     let value: unknown = {};
     for (let i = 0; i < 100_000; i++) value = { a: value };
     return { type: "object", properties: { a: { default: value } } };
   },
-  "10,000 members of 1,000 properties": () => {
+  "10,000 alternatives with 1,000 properties each": () => {
     const properties = Object.fromEntries(Array.from({ length: 1_000 }, (_, i) => [`p${i}`, {}]));
     const member = { type: "object", properties };
     return { anyOf: Array(10_000).fill(member), allOf: Array(10_000).fill(member) };
   },
-  "1,000 properties that each refer to 10,000": () => {
+  "1,000 properties that each refer to a schema with 10,000 properties": () => {
     const properties = Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`p${i}`, {}]));
     const a = { $ref: "#/$defs/A" };
     return {
@@ -40,7 +43,9 @@ const hostileSchemas: Readonly<Record<string, () => unknown>> = {
       $defs: { A: { properties } },
     };
   },
-  "a name of a megabyte": () => ({ properties: { ["a".repeat(1_000_000)]: { type: "string" } } }),
+  "a property name of one megabyte": () => ({
+    properties: { ["a".repeat(1_000_000)]: { type: "string" } },
+  }),
   "keywords of wrong types": () => ({
     type: { a: 1 },
     properties: [1],
@@ -53,12 +58,12 @@ const hostileSchemas: Readonly<Record<string, () => unknown>> = {
   }),
 };
 
-for (const [what, makeSchema] of Object.entries(hostileSchemas)) {
-  Deno.test(`[tools.signature-of-schema] a hostile schema, ${what}, takes bounded time and text`, () => {
-    const tool = { name: "f", inputSchema: makeSchema() };
-    const started = performance.now();
+for (const [description, createSchema] of Object.entries(hostileSchemas)) {
+  Deno.test(`[tools.signature-of-schema] the signature of a hostile schema (${description}) takes bounded time and is short`, () => {
+    const tool = { name: "f", inputSchema: createSchema() };
+    const startMs = performance.now();
     const signature = signatureOf(tool);
-    assert.ok(performance.now() - started < 1_000);
+    assert.ok(performance.now() - startMs < 1_000);
     assert.match(signature, /^f\(.*\)$/);
     assert.ok(signature.length < 5_000);
   });

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { signatureOf } from "../../src/gateway/tools/signature.ts";
 import { readToolLists } from "../fixtures/tool_lists/mod.ts";
 
-const cut = "\u2026";
+const ELLIPSIS = "\u2026";
 
-/** Parameters, the schemas of properties, and the names of those required. */
+/** The expected parameters, the schemas of the properties, and the names of the required ones. */
 const parameterCases: readonly [string, Record<string, unknown>, string[]?][] = [
   ["", {}],
   ['query: string, limit?: number = 10, sort?: "asc" | "desc"', {
@@ -97,22 +97,22 @@ const parameterCases: readonly [string, Record<string, unknown>, string[]?][] = 
 ];
 
 for (const [parameters, properties, required] of parameterCases) {
-  Deno.test(`[tools.signature-of-schema] f(${parameters})`, () => {
+  Deno.test(`[tools.signature-of-schema] properties become f(${parameters})`, () => {
     const inputSchema = { type: "object", properties, required };
     assert.equal(signatureOf({ name: "f", inputSchema }), `f(${parameters})`);
   });
 }
 
-/** Parameters and the whole input schema. */
+/** The expected parameters and the input schema. */
 const schemaCases: readonly [string, unknown][] = [
-  [cut, undefined],
-  [cut, null],
-  [cut, true],
-  [cut, []],
-  [cut, {}],
-  [cut, { type: "object", additionalProperties: true }],
-  [cut, { $ref: "#/$defs/Nowhere" }],
-  [cut, { $ref: "https://example.com/schema" }],
+  [ELLIPSIS, undefined],
+  [ELLIPSIS, null],
+  [ELLIPSIS, true],
+  [ELLIPSIS, []],
+  [ELLIPSIS, {}],
+  [ELLIPSIS, { type: "object", additionalProperties: true }],
+  [ELLIPSIS, { $ref: "#/$defs/Nowhere" }],
+  [ELLIPSIS, { $ref: "https://example.com/schema" }],
   ["", { type: "object" }],
   ["string", { type: "string" }],
   ["a?: any", { type: "object", properties: { a: { $ref: "#/$defs/__proto__" } } }],
@@ -137,7 +137,7 @@ const schemaCases: readonly [string, unknown][] = [
     },
     definitions: { "n/B": { type: "integer" } },
   }],
-  ["tree?: {value: string, children?: {…}[]}".replace("…", cut), {
+  ["tree?: {value: string, children?: {…}[]}".replace("…", ELLIPSIS), {
     type: "object",
     properties: { tree: { $ref: "#/$defs/Node" } },
     $defs: {
@@ -154,27 +154,27 @@ const schemaCases: readonly [string, unknown][] = [
 ];
 
 for (const [parameters, inputSchema] of schemaCases) {
-  Deno.test(`[tools.signature-of-schema] the whole schema ${JSON.stringify(inputSchema)}`, () => {
+  Deno.test(`[tools.signature-of-schema] the schema ${JSON.stringify(inputSchema)} becomes f(${parameters})`, () => {
     assert.equal(signatureOf({ name: "f", inputSchema }), `f(${parameters})`);
   });
 }
 
-Deno.test("[tools.signature-of-schema] a schema too long or too deep is cut, required properties are kept", () => {
+Deno.test("[tools.signature-of-schema] a schema too long or too deep is cut, but its required properties are kept", () => {
   const properties = Object.fromEntries(
     Array.from({ length: 10_000 }, (_, i) => [`property_${i}`, { type: "string" }]),
   );
-  const wide = signatureOf({
+  const wideSignature = signatureOf({
     name: "f",
     inputSchema: { type: "object", properties, required: ["property_9999"] },
   });
-  assert.match(wide, /^f\(property_0\?: string, .*, property_9999: string, \u2026\)$/);
-  assert.ok(wide.length < 2_000);
+  assert.match(wideSignature, /^f\(property_0\?: string, .*, property_9999: string, \u2026\)$/);
+  assert.ok(wideSignature.length < 2_000);
 
-  let deep: unknown = { type: "string" };
-  for (let i = 0; i < 100; i++) deep = { type: "object", properties: { next: deep } };
-  const text = signatureOf({ name: "f", inputSchema: deep });
-  assert.match(text, /^f\(next\?: \{next\?: \{.*\{\u2026\}\}.*\)$/);
-  assert.ok(text.length < 200);
+  let deepSchema: unknown = { type: "string" };
+  for (let i = 0; i < 100; i++) deepSchema = { type: "object", properties: { next: deepSchema } };
+  const deepSignature = signatureOf({ name: "f", inputSchema: deepSchema });
+  assert.match(deepSignature, /^f\(next\?: \{next\?: \{.*\{\u2026\}\}.*\)$/);
+  assert.ok(deepSignature.length < 200);
 
   const values = Array.from({ length: 10_000 }, (_, i) => `value_${i}`);
   const inputSchema = { type: "object", properties: { v: { enum: values } } };
@@ -187,23 +187,23 @@ Deno.test("[tools.signature-of-schema] a schema too long or too deep is cut, req
 Deno.test("[tools.signature-of-schema] a hidden or line-breaking character is escaped", () => {
   const name = "a\n\u2028\u202e\u0007\ud800b";
   const properties = { [name]: { const: name } };
-  const escaped = "a\\n\\u2028\\u202e\\u0007\\ud800b";
+  const escapedName = "a\\n\\u2028\\u202e\\u0007\\ud800b";
   assert.equal(
     signatureOf({ name, inputSchema: { type: "object", properties } }),
-    `${escaped.replace("\\n", "\\u000a")}("${escaped}"?: "${escaped}")`,
+    `${escapedName.replace("\\n", "\\u000a")}("${escapedName}"?: "${escapedName}")`,
   );
 });
 
 Deno.test("[tools.signature-of-schema] signatures of public servers have every required parameter", () => {
-  let seen = 0;
+  let requiredCount = 0;
   for (const { tools } of readToolLists()) {
     for (const tool of tools) {
       const signature = signatureOf(tool);
       for (const name of (tool.inputSchema as { required?: string[] }).required ?? []) {
         assert.match(signature, new RegExp(`[(,] ?${RegExp.escape(name)}: `));
-        seen++;
+        requiredCount++;
       }
     }
   }
-  assert.ok(seen > 200);
+  assert.ok(requiredCount > 200);
 });

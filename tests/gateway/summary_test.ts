@@ -4,22 +4,25 @@ import { countTokens } from "gpt-tokenizer/encoding/o200k_base";
 import { type DescribedTool, signatureOf, summaryOf } from "../../src/gateway/tools/signature.ts";
 import { readToolLists } from "../fixtures/tool_lists/mod.ts";
 
-const cut = "\u2026";
-const longSentence = "It explains at great length what nobody needs to know beforehand. ".repeat(
+const ELLIPSIS = "\u2026";
+const LONG_TEXT = "It explains at great length what nobody needs to know beforehand. ".repeat(
   20,
 );
 
-Deno.test("[tools.signatures-60-percent] signatures save 60 % for every public server, and in total", () => {
-  let full = 0;
-  let short = 0;
+Deno.test("[tools.signatures-60-percent] signatures save 60 % of the tokens for every public server, and 75 % in total", () => {
+  let fullTokens = 0;
+  let shortTokens = 0;
   for (const { server, tools } of readToolLists()) {
-    const fullHere = countTokens(JSON.stringify(tools));
-    const shortHere = countTokens(JSON.stringify(tools.map(shorten)));
-    assert.ok(shortHere <= 0.4 * fullHere, `${server}: ${shortHere} of ${fullHere}`);
-    full += fullHere;
-    short += shortHere;
+    const serverFullTokens = countTokens(JSON.stringify(tools));
+    const serverShortTokens = countTokens(JSON.stringify(tools.map(summarize)));
+    assert.ok(
+      serverShortTokens <= 0.4 * serverFullTokens,
+      `${server}: ${serverShortTokens} of ${serverFullTokens}`,
+    );
+    fullTokens += serverFullTokens;
+    shortTokens += serverShortTokens;
   }
-  assert.ok(short <= 0.25 * full, `${short} of ${full}`);
+  assert.ok(shortTokens <= 0.25 * fullTokens, `${shortTokens} of ${fullTokens}`);
 });
 
 Deno.test("a short description is shown whole, on one line", () => {
@@ -31,28 +34,28 @@ Deno.test("a short description is shown whole, on one line", () => {
 });
 
 Deno.test("a long description is cut after a sentence, and marked", () => {
-  const description = `Lists files, e.g. those of version 1.2 too. Fast! ${longSentence}`;
+  const description = `Lists files, e.g. those of version 1.2 too. Fast! ${LONG_TEXT}`;
   const summary = summaryOf({ name: "ls", description });
   assert.ok(summary.startsWith("Lists files, e.g. those of version 1.2 too. Fast! It explains"));
-  assert.ok(summary.endsWith(`beforehand. ${cut}`), summary);
+  assert.ok(summary.endsWith(`beforehand. ${ELLIPSIS}`), summary);
   assert.ok(countTokens(summary) <= 105, summary);
 });
 
-Deno.test("no heading, list number or half sentence is left at the end", () => {
+Deno.test("a cut summary does not end with a heading, a list number or half a sentence", () => {
   for (const heading of ["## Usage", "**Note:**", "How to use it:", "1."]) {
-    const description = `Lists files.\n\n${heading}\n${longSentence.replaceAll(".", ",")}`;
-    assert.equal(summaryOf({ name: "ls", description }), `Lists files. ${cut}`);
+    const description = `Lists files.\n\n${heading}\n${LONG_TEXT.replaceAll(".", ",")}`;
+    assert.equal(summaryOf({ name: "ls", description }), `Lists files. ${ELLIPSIS}`);
   }
 });
 
 Deno.test("a first sentence that is too long is cut after a word, if it has words", () => {
-  const english = summaryOf({ name: "ls", description: longSentence.replaceAll(".", "") });
-  assert.match(english, /^It explains .*[a-z]\u2026$/);
-  assert.ok(countTokens(english) <= 105, english);
+  const summaryOfWords = summaryOf({ name: "ls", description: LONG_TEXT.replaceAll(".", "") });
+  assert.match(summaryOfWords, /^It explains .*[a-z]\u2026$/);
+  assert.ok(countTokens(summaryOfWords) <= 105, summaryOfWords);
 
   for (const character of ["\u6587", "\u{1f433}"]) {
     const summary = summaryOf({ name: "ls", description: character.repeat(500) });
-    assert.ok(summary.isWellFormed() && summary.endsWith(character + cut));
+    assert.ok(summary.isWellFormed() && summary.endsWith(character + ELLIPSIS));
     assert.ok(countTokens(summary) < 200);
   }
 });
@@ -66,7 +69,7 @@ Deno.test("a tool with a large definition may have a longer summary", () => {
   );
   const description = "It explains what somebody may need to know. ".repeat(8).trim();
   const inputSchema = { type: "object", properties };
-  assert.ok(summaryOf({ name: "f", description }).endsWith(cut));
+  assert.ok(summaryOf({ name: "f", description }).endsWith(ELLIPSIS));
   assert.equal(summaryOf({ name: "f", description, inputSchema }), description);
 });
 
@@ -83,12 +86,12 @@ Deno.test("the summary of any tool is short and on one line", () => {
 });
 
 function assertShort(description: string): void {
-  const started = performance.now();
+  const startMs = performance.now();
   const summary = summaryOf({ name: "f", description });
-  assert.ok(performance.now() - started < 1_000);
+  assert.ok(performance.now() - startMs < 1_000);
   assert.ok(summary.length <= 1_002 && !summary.includes("\n"), summary);
 }
 
-function shorten(tool: DescribedTool): unknown {
+function summarize(tool: DescribedTool): unknown {
   return { name: tool.name, signature: signatureOf(tool), description: summaryOf(tool) };
 }

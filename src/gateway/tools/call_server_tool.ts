@@ -118,9 +118,9 @@ function unknownTool(
 ): CallerError {
   const callable = tools.map(({ name }) => name)
     .filter((name) => policy.allows(agent, { kind: "tool", server, tool: name }));
-  const near = similarNames(tool, callable, { max: 3 });
-  const hint = near.length > 0
-    ? `Similar names: ${near.join(", ")}`
+  const similar = similarNames(tool, callable, { max: 3 });
+  const hint = similar.length > 0
+    ? `Similar names: ${similar.join(", ")}`
     : incompleteReason ?? `Call get_server_tools with server "${server}" to see its tools`;
   const message = `Server "${server}" has no tool "${tool}".`;
   return new CallerError("TOOL_NOT_FOUND", message, { hint });
@@ -184,7 +184,7 @@ function withSchemaHelp(
     ? JSON.stringify({ hint: `${hint} ${SEE_SCHEMA}` })
     : `{"hint":${JSON.stringify(hint)},"inputSchema":${schema}}`;
   const block = `{"type":"text","text":${JSON.stringify(help)}}`;
-  const helped = withElement(result.json, { key: "content", element: block });
-  if (helped === undefined) return unchanged;
-  return { result: new JsonText(helped), bytes: utf8Bytes(helped) };
+  const resultWithHelp = withElement(result.json, { key: "content", element: block });
+  if (resultWithHelp === undefined) return unchanged;
+  return { result: new JsonText(resultWithHelp), bytes: utf8Bytes(resultWithHelp) };
 }
