@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { createHmac } from "node:crypto";
 import { sha256 } from "../gateway/http/authenticator_fixture.ts";
-import { Issuer, makeKey } from "../gateway/http/issuer.ts";
+import { createKey, Issuer } from "../gateway/http/issuer.ts";
 import { RawConnection, sendRaw } from "../gateway/http/raw_http.ts";
 import { type RunningGateway, startGateway } from "./gateway.ts";
 import { withTimeout } from "./wait.ts";
@@ -149,9 +149,9 @@ Deno.test("attacks on a gateway with tokens and JWTs", async (t) => {
         createHmac("sha256", secret).update(hmacInput).digest("base64url")
       }`,
       "other claims": `${head}.${encodeJwtPart({ ...claims, agent: "b" })}.${signature}`,
-      "another key": await issuer.token({ key: await makeKey(key.kid) }),
+      "another key": await issuer.token({ key: await createKey(key.kid) }),
       "a key in its own header": await issuer.token({
-        key: await makeKey("own"),
+        key: await createKey("own"),
         header: { jwk: key.publicJwk, jku: `${issuer.url}/evil` },
       }),
       "expired": await issuer.token({ claims: { exp: now - 60 } }),

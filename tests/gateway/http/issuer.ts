@@ -10,8 +10,8 @@ export interface IssuerKey {
   readonly publicJwk: JWK;
 }
 
-/** Makes a key. */
-export async function makeKey(kid: string, algorithm = "ES256"): Promise<IssuerKey> {
+/** Creates a key. */
+export async function createKey(kid: string, algorithm = "ES256"): Promise<IssuerKey> {
   const { privateKey, publicKey } = await generateKeyPair(algorithm, { extractable: true });
   const publicJwk = { ...await exportJWK(publicKey), kid, alg: algorithm, use: "sig" };
   return { kid, algorithm, privateKey, publicJwk };
@@ -31,8 +31,8 @@ export class Issuer implements AsyncDisposable {
   /** The published keys. */
   keys: IssuerKey[];
   readonly requestedPaths: string[] = [];
-  /** Returns a response in place of the issuer's; `undefined` for the issuer's own. */
-  answer: ((path: string) => Response | Promise<Response> | undefined) | undefined;
+  /** Replaces the issuer's responses; a path for which it returns `undefined` has the issuer's own. */
+  responseOverride: ((path: string) => Response | Promise<Response> | undefined) | undefined;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
   private constructor(keys: IssuerKey[]) {
@@ -40,16 +40,16 @@ export class Issuer implements AsyncDisposable {
     this.#server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
       const { pathname } = new URL(request.url);
       this.requestedPaths.push(pathname);
-      return this.answer?.(pathname) ?? this.#answer(pathname);
+      return this.responseOverride?.(pathname) ?? this.#respond(pathname);
     });
     this.url = `http://127.0.0.1:${this.#server.addr.port}`;
   }
 
   static async open(): Promise<Issuer> {
-    return new Issuer([await makeKey("one")]);
+    return new Issuer([await createKey("one")]);
   }
 
-  /** Creates a token, which is valid by default. */
+  /** Creates a token, which is valid unless the options change that. */
   async token(
     { claims = {}, header = {}, key = this.keys[0] }: TokenOptions = {},
   ): Promise<string> {
@@ -73,7 +73,7 @@ export class Issuer implements AsyncDisposable {
     return { issuer: this.url, audience: "gateway", agent_claim: "agent", ...overrides };
   }
 
-  /** Rules with the agents `a` and `b` and this issuer. */
+  /** Returns rules with the agents `a` and `b` and this issuer. */
   async rules(overrides: Readonly<Record<string, unknown>> = {}): Promise<Rules> {
     const rules = { agents: { a: {}, b: {} }, auth: { jwt: this.jwtRules(overrides) } };
     return (await readRules(rules)).rules;
@@ -88,7 +88,7 @@ export class Issuer implements AsyncDisposable {
     await this.end();
   }
 
-  #answer(path: string): Response {
+  #respond(path: string): Response {
     if (path === "/.well-known/openid-configuration") {
       return Response.json({ issuer: this.url, jwks_uri: `${this.url}/keys` });
     }

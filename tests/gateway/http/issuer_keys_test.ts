@@ -1,41 +1,41 @@
 import assert from "node:assert/strict";
 import { waitUntil } from "../../e2e/wait.ts";
 import { AuthenticatorFixture } from "./authenticator_fixture.ts";
-import { Issuer, makeKey } from "./issuer.ts";
+import { createKey, Issuer } from "./issuer.ts";
 
-function fetches(issuer: Issuer): number {
+function countKeyRequests(issuer: Issuer): number {
   return issuer.requestedPaths.filter((path) => path === "/keys").length;
 }
 
 Deno.test("[rules.credentials] the issuer's keys may change at any time", async () => {
   await using issuer = await Issuer.open();
   const fixture = new AuthenticatorFixture(await issuer.rules(), { keyTimes: { cooldownMs: 0 } });
-  const old = await issuer.token();
-  assert.equal(await fixture.login(old), "a");
-  issuer.keys = [await makeKey("two", "RS256"), ...issuer.keys];
+  const oldToken = await issuer.token();
+  assert.equal(await fixture.login(oldToken), "a");
+  issuer.keys = [await createKey("two", "RS256"), ...issuer.keys];
   assert.equal(await fixture.login(await issuer.token()), "a");
-  assert.equal(await fixture.login(old), "a");
-  assert.equal(fetches(issuer), 2);
+  assert.equal(await fixture.login(oldToken), "a");
+  assert.equal(countKeyRequests(issuer), 2);
   // A withdrawn key is no longer valid once the keys are fetched again.
-  issuer.keys = [await makeKey("three", "EdDSA")];
+  issuer.keys = [await createKey("three", "EdDSA")];
   assert.equal(await fixture.login(await issuer.token()), "a");
-  assert.equal(await fixture.login(old), 401);
+  assert.equal(await fixture.login(oldToken), 401);
 });
 
 Deno.test("[rules.credentials] unknown key ids do not cause repeated requests", async () => {
   await using issuer = await Issuer.open();
   const fixture = new AuthenticatorFixture(await issuer.rules(), { keyTimes: { cooldownMs: 400 } });
-  const good = await issuer.token();
-  assert.equal(await fixture.login(good), "a");
+  const validToken = await issuer.token();
+  assert.equal(await fixture.login(validToken), "a");
   const logins = Array.from({ length: 100 }, async (_, index) => {
     const token = await issuer.token({ header: { kid: `made-up-${index}` } });
     return await fixture.login(token, `192.0.2.${index}`);
   });
   assert.deepEqual(new Set(await Promise.all(logins)), new Set([401]));
-  assert.ok(fetches(issuer) <= 3, String(fetches(issuer)));
-  assert.equal(await fixture.login(good), "a");
-  // A new key is found after some time.
-  issuer.keys = [await makeKey("new")];
+  assert.ok(countKeyRequests(issuer) <= 3, String(countKeyRequests(issuer)));
+  assert.equal(await fixture.login(validToken), "a");
+  // A new key is found after the cooldown.
+  issuer.keys = [await createKey("new")];
   const token = await issuer.token();
   await waitUntil(
     "the new key is found",
@@ -43,26 +43,26 @@ Deno.test("[rules.credentials] unknown key ids do not cause repeated requests", 
   );
 });
 
-Deno.test("[rules.credentials] many concurrent clients cause one request", async () => {
+Deno.test("[rules.credentials] many concurrent logins cause one request for the keys", async () => {
   await using issuer = await Issuer.open();
   const fixture = new AuthenticatorFixture(await issuer.rules());
   const token = await issuer.token();
   const logins = await Promise.all(Array.from({ length: 50 }, () => fixture.login(token)));
   assert.deepEqual(new Set(logins), new Set(["a"]));
-  assert.equal(fetches(issuer), 1);
+  assert.equal(countKeyRequests(issuer), 1);
 });
 
-Deno.test("[rules.credentials] old keys are fetched again", async () => {
+Deno.test("[rules.credentials] keys that are not fresh are fetched again", async () => {
   await using issuer = await Issuer.open();
   const fixture = new AuthenticatorFixture(await issuer.rules(), { keyTimes: { freshMs: 0 } });
-  const old = await issuer.token();
-  assert.equal(await fixture.login(old), "a");
-  issuer.keys = [await makeKey("two")];
-  assert.equal(await fixture.login(old), 401);
+  const oldToken = await issuer.token();
+  assert.equal(await fixture.login(oldToken), "a");
+  issuer.keys = [await createKey("two")];
+  assert.equal(await fixture.login(oldToken), 401);
 });
 
 Deno.test("[rules.credentials] a failing issuer is reported, and all its tokens are refused", async () => {
-  const failures: Record<string, Issuer["answer"]> = {
+  const failures: Record<string, Issuer["responseOverride"]> = {
     "errors": () => new Response("no", { status: 500 }),
     "no JSON": () => new Response("<html>"),
     "null": () => Response.json(null),
@@ -82,16 +82,16 @@ Deno.test("[rules.credentials] a failing issuer is reported, and all its tokens 
     "a redirect": () => new Response(null, { status: 302, headers: { location: "/keys" } }),
     "an endless answer": () => new Response("x".repeat(2_000_000)),
   };
-  for (const [what, answer] of Object.entries(failures)) {
+  for (const [description, answer] of Object.entries(failures)) {
     await using issuer = await Issuer.open();
-    issuer.answer = async (path) => {
+    issuer.responseOverride = async (path) => {
       const response = await answer?.(path);
-      if (response === undefined) return await own(path);
+      if (response === undefined) return await defaultResponse(path);
       const text = (await response.text()).replace("ISSUER", issuer.url);
       const body = response.status === 302 ? null : text;
       return new Response(body, { status: response.status, headers: response.headers });
     };
-    const own = (path: string): Response =>
+    const defaultResponse = (path: string): Response =>
       path === "/keys"
         ? Response.json({ keys: issuer.keys.map(({ publicJwk }) => publicJwk) })
         : Response.json({ issuer: issuer.url, jwks_uri: `${issuer.url}/keys` });
@@ -103,48 +103,50 @@ Deno.test("[rules.credentials] a failing issuer is reported, and all its tokens 
       retryAfterS: 5,
       message: "The token cannot be checked now, because its issuer does not answer. Send the " +
         "request again in a few seconds.",
-    }, what);
+    }, description);
     assert.equal(fixture.log.messages.length, 1);
     assert.match(
       fixture.log.messages[0] ?? "",
       /^warn The keys of the issuer .* its tokens are refused/,
     );
-    // It is not asked again for a while.
-    const asked = issuer.requestedPaths.length;
+    // The issuer gets no further request for a while.
+    const requestCount = issuer.requestedPaths.length;
     assert.equal(await fixture.login(await issuer.token()), 503);
-    assert.equal(issuer.requestedPaths.length, asked);
+    assert.equal(issuer.requestedPaths.length, requestCount);
   }
 });
 
 Deno.test("[rules.credentials] an issuer that hangs delays requests only for a short time", async () => {
   await using issuer = await Issuer.open();
-  const { promise: hanging, resolve: goOn } = Promise.withResolvers<Response>();
-  issuer.answer = () => hanging;
+  const { promise: hanging, resolve: endHanging } = Promise.withResolvers<Response>();
+  issuer.responseOverride = () => hanging;
   const fixture = new AuthenticatorFixture(await issuer.rules(), {
     keyTimes: { timeoutMs: 100, retryDelayMs: 50 },
   });
   const token = await issuer.token();
   assert.equal(await fixture.login(token), 503);
-  issuer.answer = undefined;
-  goOn(new Response("late"));
-  await waitUntil("the keys are there", async () => await fixture.login(token) === "a");
+  issuer.responseOverride = undefined;
+  endHanging(new Response("late"));
+  await waitUntil("the keys are fetched", async () => await fixture.login(token) === "a");
 });
 
-Deno.test("[rules.credentials] while an issuer is unreachable, known keys stay valid for a while", async () => {
+Deno.test("[rules.credentials] while an issuer is unreachable, the keys fetched before remain valid until they are stale", async () => {
   const issuer = await Issuer.open();
   const token = await issuer.token();
   const fixture = new AuthenticatorFixture(await issuer.rules(), { keyTimes: { freshMs: 0 } });
-  const strict = new AuthenticatorFixture(fixture.rules, { keyTimes: { freshMs: 0, staleMs: 0 } });
-  assert.deepEqual([await fixture.login(token), await strict.login(token)], ["a", "a"]);
+  const withoutStaleKeys = new AuthenticatorFixture(fixture.rules, {
+    keyTimes: { freshMs: 0, staleMs: 0 },
+  });
+  assert.deepEqual([await fixture.login(token), await withoutStaleKeys.login(token)], ["a", "a"]);
   await issuer.end();
-  assert.deepEqual([await fixture.login(token), await strict.login(token)], ["a", 503]);
+  assert.deepEqual([await fixture.login(token), await withoutStaleKeys.login(token)], ["a", 503]);
   assert.match(
     fixture.log.messages[0] ?? "",
     /its tokens are checked with the keys fetched before$/,
   );
 });
 
-Deno.test("[rules.credentials] the keys may have a configured address", async () => {
+Deno.test("[rules.credentials] the address of the keys can be configured", async () => {
   await using issuer = await Issuer.open();
   const fixture = new AuthenticatorFixture(await issuer.rules({ jwks_url: `${issuer.url}/keys` }));
   assert.equal(await fixture.login(await issuer.token()), "a");
@@ -160,9 +162,11 @@ Deno.test("[rules.credentials] the metadata of an issuer with a path is found at
   for (const path of paths) {
     await using issuer = await Issuer.open();
     const iss = `${issuer.url}/team`;
-    issuer.answer = (requested) => {
-      if (requested === path) return Response.json({ issuer: iss, jwks_uri: `${issuer.url}/keys` });
-      return requested === "/keys" ? undefined : new Response("no", { status: 404 });
+    issuer.responseOverride = (requestedPath) => {
+      if (requestedPath === path) {
+        return Response.json({ issuer: iss, jwks_uri: `${issuer.url}/keys` });
+      }
+      return requestedPath === "/keys" ? undefined : new Response("no", { status: 404 });
     };
     const fixture = new AuthenticatorFixture(await issuer.rules({ issuer: iss }));
     assert.equal(await fixture.login(await issuer.token({ claims: { iss } })), "a", path);

@@ -3,9 +3,9 @@ import { Buffer } from "node:buffer";
 import { createHmac } from "node:crypto";
 import { exportSPKI, importJWK } from "jose";
 import { AuthenticatorFixture, sha256 } from "./authenticator_fixture.ts";
-import { Issuer, makeKey } from "./issuer.ts";
+import { createKey, Issuer } from "./issuer.ts";
 
-function encode(value: unknown): string {
+function encodeBase64Url(value: unknown): string {
   const text = typeof value === "string" ? value : JSON.stringify(value);
   return Buffer.from(text).toString("base64url");
 }
@@ -18,29 +18,39 @@ Deno.test("[rules.credentials] [identity.credential] a JWT names its agent by a 
   const token = await issuer.token();
   const { id, agent, expiresAtMs = 0 } = await fixture.credential(token);
   assert.equal(agent, "a");
-  const left = expiresAtMs - Date.now();
-  assert.ok(left > 55_000 && left <= 66_000, `${left}`);
+  const remainingMs = expiresAtMs - Date.now();
+  assert.ok(remainingMs > 55_000 && remainingMs <= 66_000, `${remainingMs}`);
 
-  // A renewed token is the same credential; one of another subject or agent is not.
+  // A renewed token is the same credential; a token of another subject or agent is another credential.
   const renewed = await issuer.token({ claims: { exp: Math.floor(Date.now() / 1000) + 600 } });
   assert.equal((await fixture.credential(renewed)).id, id);
-  const others = [{ sub: "other" }, { agent: "b" }, { sub: 'user","b' }, { sub: undefined }];
-  for (const claims of others) {
+  const otherClaims = [{ sub: "other" }, { agent: "b" }, { sub: 'user","b' }, { sub: undefined }];
+  for (const claims of otherClaims) {
     assert.notEqual((await fixture.credential(await issuer.token({ claims }))).id, id);
   }
   assert.equal(await fixture.login(await issuer.token({ claims: { aud: ["x", "gateway"] } })), "a");
-  const typed = await issuer.token({ header: { typ: "application/AT+jwt" } });
-  assert.equal(await fixture.login(typed), "a");
+  const typedToken = await issuer.token({ header: { typ: "application/AT+jwt" } });
+  assert.equal(await fixture.login(typedToken), "a");
   // The keys were fetched once.
   const paths = ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"];
   assert.deepEqual(issuer.requestedPaths, [...paths, "/keys"]);
 });
 
-Deno.test("[rules.credentials] a JWT without an agent of the rules is answered with 403", async () => {
+Deno.test("[rules.credentials] a JWT that does not name an agent of the rules is answered with 403", async () => {
   await using issuer = await Issuer.open();
   const fixture = new AuthenticatorFixture(await issuer.rules());
-  const odd = ["nobody", "", undefined, 5, ["a"], { a: 1 }, "a ", "__proto__", "x".repeat(5000)];
-  for (const agent of odd) {
+  const invalidAgents = [
+    "nobody",
+    "",
+    undefined,
+    5,
+    ["a"],
+    { a: 1 },
+    "a ",
+    "__proto__",
+    "x".repeat(5000),
+  ];
+  for (const agent of invalidAgents) {
     assert.equal(
       await fixture.login(await issuer.token({ claims: { agent } })),
       403,
@@ -58,30 +68,33 @@ Deno.test("[rules.credentials] a JWT that is expired, for another audience or of
   await using issuer = await Issuer.open();
   const fixture = new AuthenticatorFixture(await issuer.rules());
   const now = Math.floor(Date.now() / 1000);
-  const own = await makeKey("one");
-  const bad = {
+  const unpublishedKey = await createKey("one");
+  const invalidTokens = {
     "expired": { claims: { exp: now - 30 } },
-    "not good yet": { claims: { nbf: now + 30 } },
-    "from the future": { claims: { iat: now + 30 } },
-    "without an end": { claims: { exp: undefined } },
-    "an end that is no number": { claims: { exp: "never" } },
+    "not valid yet": { claims: { nbf: now + 30 } },
+    "issued in the future": { claims: { iat: now + 30 } },
+    "without an expiry": { claims: { exp: undefined } },
+    "with an expiry that is not a number": { claims: { exp: "never" } },
     "for another audience": { claims: { aud: "other" } },
     "for no audience": { claims: { aud: undefined } },
-    "for the audience in other letters": { claims: { aud: "Gateway" } },
+    "for the audience in another case": { claims: { aud: "Gateway" } },
     "of another issuer": { claims: { iss: "https://example.com" } },
-    "of an issuer with a slash": { claims: { iss: `${issuer.url}/` } },
+    "of the issuer with a slash appended": { claims: { iss: `${issuer.url}/` } },
     "of no issuer": { claims: { iss: undefined } },
-    "signed with another key of the same name": { key: own },
-    "signed with a key that it brings itself": { key: own, header: { jwk: own.publicJwk } },
-    "signed with a key of another name": { header: { kid: "../../keys" } },
-    "signed with a key whose name is an object's": { header: { kid: "__proto__" } },
-    "with a part that must be understood": { header: { crit: ["urn:odd"], "urn:odd": 1 } },
-    "of another kind": { header: { typ: "logout+jwt" } },
+    "signed with another key of the same id": { key: unpublishedKey },
+    "signed with a key from its own header": {
+      key: unpublishedKey,
+      header: { jwk: unpublishedKey.publicJwk },
+    },
+    "with an unknown key id": { header: { kid: "../../keys" } },
+    "with a key id that is the name of an object property": { header: { kid: "__proto__" } },
+    "with an unknown critical header": { header: { crit: ["urn:odd"], "urn:odd": 1 } },
+    "of another type": { header: { typ: "logout+jwt" } },
   };
   let index = 0;
-  for (const [what, options] of Object.entries(bad)) {
+  for (const [description, options] of Object.entries(invalidTokens)) {
     const status = await fixture.login(await issuer.token(options), `192.0.2.${++index}`);
-    assert.equal(status, 401, what);
+    assert.equal(status, 401, description);
   }
   // A small clock difference is tolerated.
   for (const claims of [{ exp: now - 1 }, { nbf: now + 3 }, { iat: now + 3 }]) {
@@ -91,62 +104,68 @@ Deno.test("[rules.credentials] a JWT that is expired, for another audience or of
 
 Deno.test("[rules.credentials] a JWT without a signature, or with a forgeable one, is answered with 401", async () => {
   await using issuer = await Issuer.open();
-  const key = await makeKey("rsa", "RS256");
+  const key = await createKey("rsa", "RS256");
   issuer.keys = [key];
   const fixture = new AuthenticatorFixture(await issuer.rules());
-  const good = await issuer.token();
-  assert.equal(await fixture.login(good), "a");
-  const [header = "", payload = "", signature = ""] = good.split(".");
+  const validToken = await issuer.token();
+  assert.equal(await fixture.login(validToken), "a");
+  const [header = "", payload = "", signature = ""] = validToken.split(".");
   const publicKey = await importJWK(key.publicJwk, "RS256", { extractable: true });
   assert.ok(publicKey instanceof CryptoKey);
   const pem = await exportSPKI(publicKey);
 
-  const forged = [
-    `${encode({ alg: "none" })}.${payload}.`,
-    `${encode({ alg: "none", kid: "rsa" })}.${payload}.${signature}`,
-    `${encode({ alg: "None", kid: "rsa" })}.${payload}.`,
-    `${encode({ kid: "rsa" })}.${payload}.${signature}`,
-    `${encode({ alg: "", kid: "rsa" })}.${payload}.${signature}`,
-    `${encode({ alg: ["RS256"], kid: "rsa" })}.${payload}.${signature}`,
+  const forgedTokens = [
+    `${encodeBase64Url({ alg: "none" })}.${payload}.`,
+    `${encodeBase64Url({ alg: "none", kid: "rsa" })}.${payload}.${signature}`,
+    `${encodeBase64Url({ alg: "None", kid: "rsa" })}.${payload}.`,
+    `${encodeBase64Url({ kid: "rsa" })}.${payload}.${signature}`,
+    `${encodeBase64Url({ alg: "", kid: "rsa" })}.${payload}.${signature}`,
+    `${encodeBase64Url({ alg: ["RS256"], kid: "rsa" })}.${payload}.${signature}`,
     `${header}.${payload}.`,
-    `${header}.${encode({ ...JSON.parse(atob(payload)), agent: "b" })}.${signature}`,
+    `${header}.${encodeBase64Url({ ...JSON.parse(atob(payload)), agent: "b" })}.${signature}`,
     `${header}.${payload}.${signature.slice(0, -4)}`,
     `${header}.${payload}.${"A".repeat(signature.length)}`,
     `${header}..${signature}`,
     `..`,
-    `${encode("not json")}.${payload}.${signature}`,
-    `${encode("[]")}.${payload}.${signature}`,
-    `${encode('{"alg":"RS256","alg":"none"}')}.${payload}.`,
-    `${good}.${signature}`,
+    `${encodeBase64Url("not json")}.${payload}.${signature}`,
+    `${encodeBase64Url("[]")}.${payload}.${signature}`,
+    `${encodeBase64Url('{"alg":"RS256","alg":"none"}')}.${payload}.`,
+    `${validToken}.${signature}`,
     // Encrypted JWTs have five parts.
-    `${good}..`,
-    `${encode({ alg: "RS256", kid: "rsa", b64: false, crit: ["b64"] })}.${payload}.${signature}`,
+    `${validToken}..`,
+    `${
+      encodeBase64Url({ alg: "RS256", kid: "rsa", b64: false, crit: ["b64"] })
+    }.${payload}.${signature}`,
     `${header}.${payload}\u00e9.${signature}`,
   ];
   for (const alg of ["HS256", "HS384", "HS512"]) {
     const hash = alg.replace("HS", "sha");
     for (const secret of [pem, pem.trim(), JSON.stringify(key.publicJwk), key.publicJwk.n ?? ""]) {
-      const signed = `${encode({ alg, kid: "rsa", typ: "JWT" })}.${payload}`;
-      forged.push(`${signed}.${createHmac(hash, secret).update(signed).digest("base64url")}`);
+      const signedPart = `${encodeBase64Url({ alg, kid: "rsa", typ: "JWT" })}.${payload}`;
+      forgedTokens.push(
+        `${signedPart}.${createHmac(hash, secret).update(signedPart).digest("base64url")}`,
+      );
     }
   }
-  for (const [index, token] of forged.entries()) {
+  for (const [index, token] of forgedTokens.entries()) {
     assert.equal(await fixture.login(token, `192.0.2.${index}`), 401, token.slice(0, 60));
   }
-  assert.equal(await fixture.login(good), "a");
+  assert.equal(await fixture.login(validToken), "a");
   assert.ok(issuer.requestedPaths.filter((path) => path === "/keys").length <= 3);
 });
 
 Deno.test("[rules.credentials] a shared secret among an issuer's keys is not used", async () => {
   await using issuer = await Issuer.open();
-  const k = encode("a secret of thirty-two bytes, yes!");
+  const k = encodeBase64Url("a secret of thirty-two bytes, yes!");
   const jwk = { kty: "oct", k, kid: "one", alg: "HS256" };
-  issuer.answer = (path) => path === "/keys" ? Response.json({ keys: [jwk] }) : undefined;
+  issuer.responseOverride = (path) => path === "/keys" ? Response.json({ keys: [jwk] }) : undefined;
   const fixture = new AuthenticatorFixture(await issuer.rules());
   const [, payload] = (await issuer.token()).split(".");
-  const signed = `${encode({ alg: "HS256", kid: "one" })}.${payload}`;
+  const signedPart = `${encodeBase64Url({ alg: "HS256", kid: "one" })}.${payload}`;
   const secret = Buffer.from(k, "base64url");
-  const token = `${signed}.${createHmac("sha256", secret).update(signed).digest("base64url")}`;
+  const token = `${signedPart}.${
+    createHmac("sha256", secret).update(signedPart).digest("base64url")
+  }`;
   assert.equal(await fixture.login(token), 401);
 });
 
@@ -168,7 +187,7 @@ Deno.test("[rules.credentials] bearer tokens and JWTs are accepted side by side"
   assert.equal(await fixture.login("amg_c"), 401);
 });
 
-Deno.test("[rules.credentials] sessions of a JWT end with it, its agent, or its issuer", async () => {
+Deno.test("[rules.credentials] the credential of a JWT is invalid once it has expired, or the rules change its agent or issuer", async () => {
   await using issuer = await Issuer.open();
   const fixture = new AuthenticatorFixture(await issuer.rules());
   const { authenticator } = fixture;
@@ -178,10 +197,12 @@ Deno.test("[rules.credentials] sessions of a JWT end with it, its agent, or its 
   fixture.rules = await issuer.rules();
   assert.equal(authenticator.isValid(credential), true);
   for (
-    const more of [{ audience: "other" }, { issuer: "https://example.com" }, { agent_claim: "x" }]
+    const overrides of [{ audience: "other" }, { issuer: "https://example.com" }, {
+      agent_claim: "x",
+    }]
   ) {
-    fixture.rules = await issuer.rules(more);
-    assert.equal(authenticator.isValid(credential), false, JSON.stringify(more));
+    fixture.rules = await issuer.rules(overrides);
+    assert.equal(authenticator.isValid(credential), false, JSON.stringify(overrides));
   }
   await fixture.reload({ agents: { b: {} }, auth: { jwt: issuer.jwtRules() } });
   assert.equal(authenticator.isValid(credential), false);
@@ -189,7 +210,7 @@ Deno.test("[rules.credentials] sessions of a JWT end with it, its agent, or its 
   assert.equal(authenticator.isValid(credential), false);
 });
 
-Deno.test("[rules.credentials] with a configured issuer, the metadata says where clients log in", async () => {
+Deno.test("[rules.credentials] the metadata names the configured issuer as the authorization server", async () => {
   await using issuer = await Issuer.open();
   const fixture = new AuthenticatorFixture(await issuer.rules());
   const { metadata } = fixture.authenticator;
@@ -200,16 +221,19 @@ Deno.test("[rules.credentials] with a configured issuer, the metadata says where
     authorization_servers: [issuer.url],
     bearer_methods_supported: ["header"],
   });
-  const where =
+  const metadataParameter =
     'resource_metadata="https://gateway.example/.well-known/oauth-protected-resource/mcp"';
-  const none = await fixture.authenticate(null);
-  assert.ok(none.kind === "refused");
-  assert.equal(none.wwwAuthenticate, `Bearer realm="agent-mcp-gateway", ${where}`);
-  const bad = await fixture.authenticate("Bearer bad");
-  assert.ok(bad.kind === "refused");
+  const withoutToken = await fixture.authenticate(null);
+  assert.ok(withoutToken.kind === "refused");
   assert.equal(
-    bad.wwwAuthenticate,
-    `Bearer realm="agent-mcp-gateway", error="invalid_token", ${where}`,
+    withoutToken.wwwAuthenticate,
+    `Bearer realm="agent-mcp-gateway", ${metadataParameter}`,
+  );
+  const withInvalidToken = await fixture.authenticate("Bearer bad");
+  assert.ok(withInvalidToken.kind === "refused");
+  assert.equal(
+    withInvalidToken.wwwAuthenticate,
+    `Bearer realm="agent-mcp-gateway", error="invalid_token", ${metadataParameter}`,
   );
   // An issuer that is not a URL is not in the metadata.
   fixture.rules = await issuer.rules({ issuer: "the-issuer", jwks_url: `${issuer.url}/keys` });

@@ -4,22 +4,24 @@ import { AuthenticatorFixture, sha256 } from "./authenticator_fixture.ts";
 
 const RULES = { agents: { a: { token_sha256: [sha256("good"), sha256("other")] } } };
 
-/** Number of logins that were answered with 401, and with 429. */
-async function count(logins: Iterable<Promise<string | number>>): Promise<[number, number]> {
+/** Returns the numbers of logins that were answered with 401 and with 429. */
+async function countRefusals(
+  logins: Iterable<Promise<string | number>>,
+): Promise<[number, number]> {
   const answers = await Promise.all(logins);
-  return [401, 429].map((status) => answers.filter((one) => one === status).length) as [
+  return [401, 429].map((status) => answers.filter((answer) => answer === status).length) as [
     number,
     number,
   ];
 }
 
-function* guesses(fixture: AuthenticatorFixture, address: string, times: number) {
-  for (let index = 0; index < times; index++) yield fixture.login(`guess-${index}`, address);
+function* guessTokens(fixture: AuthenticatorFixture, address: string, count: number) {
+  for (let index = 0; index < count; index++) yield fixture.login(`guess-${index}`, address);
 }
 
 Deno.test("[rules.credentials] a client that guesses tokens has to wait", async () => {
   const fixture = await AuthenticatorFixture.open(RULES);
-  assert.deepEqual(await count(guesses(fixture, "192.0.2.1", 50)), [20, 30]);
+  assert.deepEqual(await countRefusals(guessTokens(fixture, "192.0.2.1", 50)), [20, 30]);
   const refused = await fixture.authenticate("Bearer one-more", "192.0.2.1");
   assert.ok(refused.kind === "refused" && refused.status === 429);
   const { retryAfterS = 0, message } = refused;
@@ -35,7 +37,7 @@ Deno.test("[rules.credentials] a client that guesses tokens has to wait", async 
 Deno.test("[rules.credentials] a logged-in client continues while another guesses from the same address", async () => {
   const fixture = await AuthenticatorFixture.open(RULES);
   assert.equal(await fixture.login("good"), "a");
-  await count(guesses(fixture, "192.0.2.1", 50));
+  await countRefusals(guessTokens(fixture, "192.0.2.1", 50));
   assert.equal(await fixture.login("good"), "a");
   assert.equal(await fixture.login("other"), 429);
 });
@@ -43,19 +45,19 @@ Deno.test("[rules.credentials] a logged-in client continues while another guesse
 Deno.test("[rules.credentials] a client that repeats one invalid token delays no other", async () => {
   const fixture = await AuthenticatorFixture.open(RULES);
   const logins = Array.from({ length: 50 }, () => fixture.login("old"));
-  assert.deepEqual(await count(logins), [50, 0]);
+  assert.deepEqual(await countRefusals(logins), [50, 0]);
   assert.equal(await fixture.login("good"), "a");
   assert.equal(await fixture.login("another-old-one"), 401);
 });
 
-Deno.test("[rules.credentials] addresses of one network are counted together", async () => {
+Deno.test("[rules.credentials] failed logins of the addresses of one network are counted together", async () => {
   const networks = [
     ["2001:db8:1:2::1", "2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:DB8:1:2:3::"],
     ["::ffff:192.0.2.7", "192.0.2.7", "::FFFF:192.0.2.7"],
   ];
   for (const [first = "", ...others] of networks) {
     const fixture = await AuthenticatorFixture.open(RULES);
-    await count(guesses(fixture, first, 30));
+    await countRefusals(guessTokens(fixture, first, 30));
     for (const other of others) assert.equal(await fixture.login("another", other), 429, other);
     assert.equal(await fixture.login("another", "2001:db8:1:3::1"), 401);
     assert.equal(await fixture.login("another", "::1"), 401);

@@ -24,18 +24,18 @@ Deno.test("messages over HTTP", async (t) => {
   });
 
   await t.step("[http.unchanged] numbers are not rounded in answers and streams", async () => {
-    const id = `{"jsonrpc":"2.0","id":${BIG_INTEGER},"method":"big"}`;
-    const text = `{"jsonrpc":"2.0","id":${BIG_INTEGER},"result":{"big":${BIG_INTEGER}}}`;
-    assert.equal(await (await session.post(id)).text(), text);
-    const call = `{"jsonrpc":"2.0","id":1,"method":"echo","params":{"n":${BIG_INTEGER}}}`;
+    const bigCall = `{"jsonrpc":"2.0","id":${BIG_INTEGER},"method":"big"}`;
+    const bigAnswer = `{"jsonrpc":"2.0","id":${BIG_INTEGER},"result":{"big":${BIG_INTEGER}}}`;
+    assert.equal(await (await session.post(bigCall)).text(), bigAnswer);
+    const echoCall = `{"jsonrpc":"2.0","id":1,"method":"echo","params":{"n":${BIG_INTEGER}}}`;
     assert.equal(
-      await (await session.post(call)).text(),
+      await (await session.post(echoCall)).text(),
       `{"jsonrpc":"2.0","id":1,"result":{"n":${BIG_INTEGER}}}`,
     );
-    const batch = `[${id},{"jsonrpc":"2.0","id":2,"method":"progress"}]`;
+    const batch = `[${bigCall},{"jsonrpc":"2.0","id":2,"method":"progress"}]`;
     const messages = await new EventReader(await session.post(batch)).remainingMessages();
     assert.equal(messages.length, 3);
-    assert.ok(messages.at(-1)?.includes(text));
+    assert.ok(messages.at(-1)?.includes(bigAnswer));
   });
 
   await t.step("[http.accepted] a message without an answer is accepted", async () => {
@@ -67,12 +67,17 @@ Deno.test("messages over HTTP", async (t) => {
     assert.deepEqual((await response.json()).error, { code: -32603, message: "Internal error" });
   });
 
-  await t.step("[http.stream] with progress, the answer ends a stream", async () => {
-    const messages = await new EventReader(await session.post(request("progress", 5)))
-      .remainingMessages();
-    const received = messages.map((text) => JSON.parse(text)).map(({ method, id }) => method ?? id);
-    assert.deepEqual(received, ["progress", "progress", 5]);
-  });
+  await t.step(
+    "[http.stream] a call with progress is answered by a stream that ends with the answer",
+    async () => {
+      const messages = await new EventReader(await session.post(request("progress", 5)))
+        .remainingMessages();
+      const received = messages.map((text) => JSON.parse(text)).map(({ method, id }) =>
+        method ?? id
+      );
+      assert.deepEqual(received, ["progress", "progress", 5]);
+    },
+  );
 
   await t.step(
     "[http.stream] the answer to a long call is a stream, which is kept alive",
@@ -114,7 +119,7 @@ Deno.test("messages over HTTP", async (t) => {
   });
 
   await t.step(
-    "[http.call-stream] a request of a server during a call comes on the call's stream",
+    "[http.call-stream] a request of a server during a call is sent on the call's stream",
     async () => {
       const listening = new EventReader(await session.get());
       const reader = new EventReader(await session.post(request("ask", "asks")));
@@ -158,31 +163,55 @@ Deno.test("messages over HTTP", async (t) => {
 Deno.test("invalid HTTP requests", async (t) => {
   await using fixture = await HttpFixture.open();
   const session = await fixture.initialize();
-  const refused = async (what: string, status: number, answer: Promise<Response>) => {
-    await t.step(`[http.requests] ${what}: ${status}`, async () => {
+  const assertRefused = async (description: string, status: number, answer: Promise<Response>) => {
+    await t.step(`[http.requests] ${description} is answered with ${status}`, async () => {
       const response = await answer;
       assert.equal(response.status, status);
       assert.match((await response.json()).error.message, /\w/);
     });
   };
   const echo = request("echo");
-  await refused("no session", 400, fixture.send("POST", echo));
-  await refused("no session", 400, fixture.send("GET", undefined));
-  await refused("no session", 400, fixture.send("DELETE", undefined));
-  await refused("no such session", 404, fixture.send("POST", echo, { "mcp-session-id": "x" }));
-  await refused("a batch to begin with", 400, fixture.send("POST", [request("initialize")]));
-  await refused("no JSON to begin with", 400, fixture.send("POST", "{"));
-  await refused("another type", 415, session.post("x", { "content-type": "text/plain" }));
-  await refused("compressed", 415, session.post(echo, { "content-encoding": "gzip" }));
-  await refused("no type that fits", 406, session.post(echo, { accept: "text/html" }));
-  await refused("no stream", 406, session.get({ accept: "application/json" }));
-  await refused("another method", 405, fixture.send("PUT", "{}"));
-  await refused(
-    "another revision",
+  await assertRefused("a POST without a session", 400, fixture.send("POST", echo));
+  await assertRefused("a GET without a session", 400, fixture.send("GET", undefined));
+  await assertRefused("a DELETE without a session", 400, fixture.send("DELETE", undefined));
+  await assertRefused(
+    "an unknown session",
+    404,
+    fixture.send("POST", echo, { "mcp-session-id": "x" }),
+  );
+  await assertRefused(
+    "a batch as the first message",
+    400,
+    fixture.send("POST", [request("initialize")]),
+  );
+  await assertRefused("invalid JSON as the first message", 400, fixture.send("POST", "{"));
+  await assertRefused(
+    "a body of another type",
+    415,
+    session.post("x", { "content-type": "text/plain" }),
+  );
+  await assertRefused("a compressed body", 415, session.post(echo, { "content-encoding": "gzip" }));
+  await assertRefused(
+    "a request that accepts no supported type",
+    406,
+    session.post(echo, { accept: "text/html" }),
+  );
+  await assertRefused(
+    "a GET that accepts no stream",
+    406,
+    session.get({ accept: "application/json" }),
+  );
+  await assertRefused("another method", 405, fixture.send("PUT", "{}"));
+  await assertRefused(
+    "an unknown revision",
     400,
     session.post(echo, { "mcp-protocol-version": "1999-01-01" }),
   );
-  await refused("an id of no stream", 400, session.get({ "last-event-id": "nonsense" }));
+  await assertRefused(
+    "the event id of no stream",
+    400,
+    session.get({ "last-event-id": "nonsense" }),
+  );
 
   await t.step(
     "[http.later-revision] a probe for a later revision is answered with method not found",
@@ -196,10 +225,10 @@ Deno.test("invalid HTTP requests", async (t) => {
   );
 
   await t.step("[http.initialize] a failed initialize opens no session", async () => {
-    const [before, open] = [fixture.clients.length, "mcp-session-id"];
+    const clientCount = fixture.clients.length;
     const response = await fixture.send("POST", { jsonrpc: "2.0", method: "initialize" });
-    assert.deepEqual([response.status, response.headers.get(open)], [202, null]);
+    assert.deepEqual([response.status, response.headers.get("mcp-session-id")], [202, null]);
     await response.text();
-    assert.equal(fixture.clients[before]?.hasDisconnected, true);
+    assert.equal(fixture.clients[clientCount]?.hasDisconnected, true);
   });
 });

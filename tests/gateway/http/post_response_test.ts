@@ -8,7 +8,7 @@ Deno.test("[http.batch] a client without streams gets all answers to a batch in 
     keepForReplay: () => assert.fail("The client accepts no stream"),
     removeResponse: () => {},
   }, { acceptsEvents: false, acceptsPriming: false, streamAfterMs: 1000 });
-  // A batch whose answers are too long for one message is answered one by one.
+  // The writer gets the answers of a batch one by one if they are too long for one message.
   for (const id of [1, 2, 3]) response.answer(`{"id":${id}}`, "batch");
   response.end();
   const result = await response.result;

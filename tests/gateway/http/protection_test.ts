@@ -5,13 +5,17 @@ import { EventReader, HttpFixture, request } from "./http_fixture.ts";
 
 const INITIALIZE = JSON.stringify(request("initialize"));
 
-/** Writes a POST request with the required headers. */
-function post(headers: readonly string[], body = INITIALIZE, first = "POST /mcp HTTP/1.1"): string {
-  const all = ["Content-Type: application/json", "Connection: close", ...headers];
-  const length = headers.some((header) => /^(content-length|transfer-encoding)/i.test(header))
+/** Returns the text of a POST request, or of one with another request line, with the required headers. */
+function writePost(
+  headers: readonly string[],
+  body = INITIALIZE,
+  requestLine = "POST /mcp HTTP/1.1",
+): string {
+  const allHeaders = ["Content-Type: application/json", "Connection: close", ...headers];
+  const lengthHeader = headers.some((header) => /^(content-length|transfer-encoding)/i.test(header))
     ? []
     : [`Content-Length: ${body.length}`];
-  return [first, ...all, ...length, "", body].join("\r\n");
+  return [requestLine, ...allHeaders, ...lengthHeader, "", body].join("\r\n");
 }
 
 Deno.test("requests that the listener accepts and refuses", async (t) => {
@@ -20,7 +24,7 @@ Deno.test("requests that the listener accepts and refuses", async (t) => {
   });
   const host = `Host: 127.0.0.1:${fixture.port}`;
   const status = async (...headers: string[]) => {
-    return (await sendRaw(fixture.port, post(headers))).status;
+    return (await sendRaw(fixture.port, writePost(headers))).status;
   };
 
   await t.step("[http.host] hosts that are not the gateway's are refused", async () => {
@@ -35,17 +39,17 @@ Deno.test("requests that the listener accepts and refuses", async (t) => {
     }
   });
 
-  await t.step("[http.host] an invalid host is refused, not an internal error", async () => {
+  await t.step("[http.host] an invalid host is answered with 400", async () => {
     const names = ["999.999.999.999", "127.0.0.999", "127.0.0.1:99999", "[::::]", "xn--a"];
     for (const name of names) {
       assert.equal(await status(`Host: ${name}`), 400, name);
-      const health = post([`Host: ${name}`], "", "GET /health HTTP/1.1");
+      const health = writePost([`Host: ${name}`], "", "GET /health HTTP/1.1");
       assert.equal((await sendRaw(fixture.port, health)).status, 400, name);
     }
     assert.deepEqual(fixture.log, []);
   });
 
-  await t.step("[http.origin] pages of other origins are refused, programs are not", async () => {
+  await t.step("[http.origin] requests of pages of other origins are refused", async () => {
     for (const origin of ["https://evil.example", "null", "https://app.example.evil", "file://"]) {
       assert.equal(await status(host, `Origin: ${origin}`), 403, origin);
     }
@@ -57,7 +61,7 @@ Deno.test("requests that the listener accepts and refuses", async (t) => {
   await t.step(
     "[http.cors] pages of listed origins may read the answers, others may not",
     async () => {
-      const ask = async (origin: string) => {
+      const preflight = async (origin: string) => {
         const response = await fixture.send("OPTIONS", undefined, {
           origin,
           "access-control-request-method": "POST",
@@ -66,11 +70,11 @@ Deno.test("requests that the listener accepts and refuses", async (t) => {
         await response.body?.cancel();
         return response.headers;
       };
-      const allowed = await ask("https://app.example");
+      const allowed = await preflight("https://app.example");
       assert.equal(allowed.get("access-control-allow-origin"), "https://app.example");
       assert.match(allowed.get("access-control-allow-headers") ?? "", /Mcp-Session-Id/);
       for (const origin of ["https://evil.example", "http://localhost:3000"]) {
-        assert.equal((await ask(origin)).get("access-control-allow-origin"), null);
+        assert.equal((await preflight(origin)).get("access-control-allow-origin"), null);
       }
       const page = { origin: "https://app.example" };
       const response = await fixture.send("POST", request("initialize"), page);
@@ -80,8 +84,8 @@ Deno.test("requests that the listener accepts and refuses", async (t) => {
     },
   );
 
-  await t.step("[http.paths] only exact paths exist, in any encoding", async () => {
-    const tricks = [
+  await t.step("[http.paths] only the exact path /mcp is served", async () => {
+    const otherPaths = [
       "/",
       "/mcp/",
       "//mcp",
@@ -98,72 +102,78 @@ Deno.test("requests that the listener accepts and refuses", async (t) => {
       "/metrics/..;/mcp",
       "*",
     ];
-    for (const path of tricks) {
+    for (const path of otherPaths) {
       const { status } = await sendRaw(
         fixture.port,
-        post([host], INITIALIZE, `POST ${path} HTTP/1.1`),
+        writePost([host], INITIALIZE, `POST ${path} HTTP/1.1`),
       );
       assert.ok(status === 404 || status === 400, `${path}: ${status}`);
     }
     assert.equal(fixture.clients.length, 7);
   });
 
-  await t.step("[http.health] HEAD requests of monitors are answered", async () => {
-    const head = async (path: string) => {
-      return (await sendRaw(fixture.port, post([host], "", `HEAD ${path} HTTP/1.1`))).text;
+  await t.step("[http.health] HEAD requests for /health and /ready are answered", async () => {
+    const sendHead = async (path: string) => {
+      return (await sendRaw(fixture.port, writePost([host], "", `HEAD ${path} HTTP/1.1`))).text;
     };
     for (const path of ["/health", "/ready"]) {
-      assert.match(await head(path), /^HTTP\/1\.1 200 [^]*\r\n\r\n$/);
+      assert.match(await sendHead(path), /^HTTP\/1\.1 200 [^]*\r\n\r\n$/);
     }
-    assert.match(await head("/mcp"), /^HTTP\/1\.1 405 [^]*allow: GET, POST, DELETE/);
+    assert.match(await sendHead("/mcp"), /^HTTP\/1\.1 405 [^]*allow: GET, POST, DELETE/);
   });
 
-  await t.step("[http.headers] answers forbid caching, framing and content sniffing", async () => {
-    for (const path of ["/mcp", "/health", "/nothing"]) {
-      const text = post([host], INITIALIZE, `POST ${path} HTTP/1.1`);
-      const { text: answer } = await sendRaw(fixture.port, text);
-      for (const header of [/^cache-control: no-store/mi, /^x-content-type-options: nosniff/mi]) {
-        assert.match(answer, header);
+  await t.step(
+    "[http.headers] answers forbid caching and content sniffing, and do not name the software",
+    async () => {
+      for (const path of ["/mcp", "/health", "/nothing"]) {
+        const text = writePost([host], INITIALIZE, `POST ${path} HTTP/1.1`);
+        const { text: answer } = await sendRaw(fixture.port, text);
+        for (const header of [/^cache-control: no-store/mi, /^x-content-type-options: nosniff/mi]) {
+          assert.match(answer, header);
+        }
+        assert.doesNotMatch(
+          answer,
+          /^(server|x-powered-by):|deno|hono|node|\.ts\b|\d+\.\d+\.\d+\.\d+.*at /mi,
+        );
       }
-      assert.doesNotMatch(
-        answer,
-        /^(server|x-powered-by):|deno|hono|node|\.ts\b|\d+\.\d+\.\d+\.\d+.*at /mi,
-      );
-    }
-  });
+    },
+  );
 });
 
-/** Ambiguous requests, each followed by a hidden one in the same bytes. */
-const SMUGGLED: Readonly<Record<string, readonly string[]>> = {
-  "both lengths": ["Content-Length: 4", "Transfer-Encoding: chunked"],
+/** Headers that make the end or the sender of a request ambiguous. */
+const AMBIGUOUS_HEADERS: Readonly<Record<string, readonly string[]>> = {
+  "Content-Length and Transfer-Encoding": ["Content-Length: 4", "Transfer-Encoding: chunked"],
   "two lengths": ["Content-Length: 4", "Content-Length: 40"],
   "a length with a sign": ["Content-Length: +4"],
   "a negative length": ["Content-Length: -1"],
   "a list of lengths": ["Content-Length: 4, 4"],
-  "another coding": ["Transfer-Encoding: xchunked"],
-  "two codings": ["Transfer-Encoding: chunked", "Transfer-Encoding: identity"],
-  "a blank before the colon": ["Transfer-Encoding : chunked"],
+  "an unknown transfer coding": ["Transfer-Encoding: xchunked"],
+  "two transfer codings": ["Transfer-Encoding: chunked", "Transfer-Encoding: identity"],
+  "a space before the colon": ["Transfer-Encoding : chunked"],
   "a folded header": ["X: a\r\n Content-Length: 4"],
   "two hosts": ["Host: evil.example"],
   "two credentials": ["Authorization: Bearer a", "Authorization: Bearer b"],
   "two sessions": ["Mcp-Session-Id: a", "Mcp-Session-Id: b"],
 };
 
-Deno.test("request smuggling", async (t) => {
+Deno.test("ambiguous requests", async (t) => {
   await using fixture = await HttpFixture.open();
   const host = `Host: 127.0.0.1:${fixture.port}`;
-  const inner = `GET /health HTTP/1.1\r\n${host}\r\n\r\n`;
-  for (const [what, headers] of Object.entries(SMUGGLED)) {
-    await t.step(`[http.smuggling] ${what}`, async () => {
-      const text = post([host, ...headers], `0\r\n\r\n${inner}`);
-      const { status, text: answer } = await sendRaw(fixture.port, text);
-      assert.equal(status, 400, answer);
-      assert.equal(answer.match(/^HTTP/mg)?.length, 1, "nothing but one refusal");
-    });
+  const hiddenRequest = `GET /health HTTP/1.1\r\n${host}\r\n\r\n`;
+  for (const [description, headers] of Object.entries(AMBIGUOUS_HEADERS)) {
+    await t.step(
+      `[http.smuggling] a request with ${description} is refused, and hides no other request`,
+      async () => {
+        const text = writePost([host, ...headers], `0\r\n\r\n${hiddenRequest}`);
+        const { status, text: answer } = await sendRaw(fixture.port, text);
+        assert.equal(status, 400, answer);
+        assert.equal(answer.match(/^HTTP/mg)?.length, 1, "The listener answered more than once");
+      },
+    );
   }
 
   await t.step(
-    "[http.smuggling] a missing host, bare line feeds, and text that is not HTTP",
+    "[http.smuggling] a request without a host, with bare line feeds or in another protocol is refused",
     async () => {
       const texts = [
         "GET /health HTTP/1.1\r\n\r\n",
@@ -175,12 +185,12 @@ Deno.test("request smuggling", async (t) => {
   );
 
   await t.step(
-    "[http.smuggling] pipelined requests on one connection are answered in order",
+    "[http.smuggling] at most 16 pipelined requests of one connection are accepted",
     async () => {
       using connection = await RawConnection.open(fixture.port);
       const session = await fixture.initialize();
       const id = session.headers["mcp-session-id"];
-      const call = (number: number) => {
+      const writeCall = (number: number) => {
         const body = JSON.stringify(request("wait", number));
         const headers = [host, `Mcp-Session-Id: ${id}`, `Content-Length: ${body.length}`];
         return ["POST /mcp HTTP/1.1", "Content-Type: application/json", ...headers, "", body].join(
@@ -188,13 +198,13 @@ Deno.test("request smuggling", async (t) => {
         );
       };
       for (let number = 0; number < 40; number++) {
-        await connection.send(call(number)).catch(
+        await connection.send(writeCall(number)).catch(
           () => {},
         );
       }
       await connection.readAll();
       const [client] = fixture.clients;
-      assert.ok(client && client.heldCalls.length <= 16, "most of them were never taken");
+      assert.ok(client && client.heldCalls.length <= 16, "More than 16 requests were accepted");
     },
   );
 });
@@ -215,12 +225,12 @@ Deno.test("requests that are too large or too slow", async (t) => {
   await using fixture = await HttpFixture.open({ limits });
   const host = `Host: 127.0.0.1:${fixture.port}`;
   const session = await fixture.initialize();
-  const works = async () => assert.equal((await fixture.initialize()) !== undefined, true);
+  const assertWorking = async () => assert.ok(await fixture.initialize());
 
   await t.step("[http.body-limit] a long body is refused before it is read", async () => {
     using connection = await RawConnection.open(fixture.port);
     const id = `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`;
-    await connection.send(post([host, id, "Content-Length: 80000000"], ""));
+    await connection.send(writePost([host, id, "Content-Length: 80000000"], ""));
     assert.ok(await connection.readUntil((text) => text.includes("larger than the limit")));
     assert.equal(connection.answer.status, 413);
   });
@@ -228,9 +238,9 @@ Deno.test("requests that are too large or too slow", async (t) => {
   await t.step("[http.body-limit] a long body without Content-Length is refused", async () => {
     using connection = await RawConnection.open(fixture.port);
     const id = `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`;
-    await connection.send(post([host, id, "Transfer-Encoding: chunked"], ""));
-    const piece = `10000\r\n${"x".repeat(65536)}\r\n`;
-    for (let sent = 0; sent < 20; sent++) await connection.send(piece).catch(() => {});
+    await connection.send(writePost([host, id, "Transfer-Encoding: chunked"], ""));
+    const chunk = `10000\r\n${"x".repeat(65536)}\r\n`;
+    for (let sent = 0; sent < 20; sent++) await connection.send(chunk).catch(() => {});
     assert.ok(await connection.readUntil((text) => text.includes("larger than the limit")));
     assert.equal(connection.answer.status, 413);
   });
@@ -243,29 +253,29 @@ Deno.test("requests that are too large or too slow", async (t) => {
 
   await t.step("[http.body-limit] the bodies of all clients have a common limit", async () => {
     const id = `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`;
-    const open: RawConnection[] = [];
+    const connections: RawConnection[] = [];
     for (let number = 0; number < 4; number++) {
       const connection = await RawConnection.open(fixture.port);
-      open.push(connection);
-      await connection.send(post([host, id, "Content-Length: 1000000"], "x".repeat(990_000)));
+      connections.push(connection);
+      await connection.send(writePost([host, id, "Content-Length: 1000000"], "x".repeat(990_000)));
     }
-    const [, , , last] = open;
+    const [, , , last] = connections;
     assert.ok(last && await last.readUntil((text) => text.includes("HTTP/1.1")));
     assert.equal(last.answer.status, 503);
-    for (const connection of open) connection[Symbol.dispose]();
+    for (const connection of connections) connection[Symbol.dispose]();
   });
 
   await t.step(
     "[http.header-limit] long headers and many headers are refused with 431",
     async () => {
       for (const header of [`X: ${"x".repeat(5000)}`, ...["A: b\r\n".repeat(1000).trimEnd()]]) {
-        assert.equal((await sendRaw(fixture.port, post([host, header]))).status, 431);
+        assert.equal((await sendRaw(fixture.port, writePost([host, header]))).status, 431);
       }
     },
   );
 
   await t.step("[http.slow] slow headers and bodies are answered with 408", async () => {
-    const texts = ["", "POST /mcp HT", post([host, "Content-Length: 500"], "{")];
+    const texts = ["", "POST /mcp HT", writePost([host, "Content-Length: 500"], "{")];
     const answers = await Promise.all(texts.map((text) => sendRaw(fixture.port, text)));
     assert.deepEqual(answers.map(({ status }) => status), [408, 408, 408]);
   });
@@ -274,13 +284,16 @@ Deno.test("requests that are too large or too slow", async (t) => {
     using connection = await RawConnection.open(fixture.port);
     const id = `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`;
     const body = JSON.stringify(request("fill", 1, { size: 20_000_000 }));
-    await connection.send(post([host, id, "Accept: */*"], body));
-    const before = fixture.service.connectionCount;
-    // It begins to read only after the connection was closed.
-    await waitUntil("it is given up", () => fixture.service.connectionCount < before);
+    await connection.send(writePost([host, id, "Accept: */*"], body));
+    const connectionCount = fixture.service.connectionCount;
+    // The client begins to read only after the gateway has closed the connection.
+    await waitUntil(
+      "the gateway closes the connection",
+      () => fixture.service.connectionCount < connectionCount,
+    );
     await connection.readAll();
     assert.ok(connection.answer.text.length < 20_000_000);
-    await works();
+    await assertWorking();
   });
 
   await t.step(
@@ -289,27 +302,29 @@ Deno.test("requests that are too large or too slow", async (t) => {
       using connection = await RawConnection.open(fixture.port);
       const id = `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`;
       const body = JSON.stringify(request("flood", 2, { size: 1_000_000 }));
-      await connection.send(post([host, id, "Accept: */*"], body));
+      await connection.send(writePost([host, id, "Accept: */*"], body));
       assert.equal(await connection.readUntil((text) => text.length > 50_000_000), false);
-      await works();
+      await assertWorking();
     },
   );
 
   await t.step(
     "[http.connections] the number and duration of connections are limited",
     async () => {
-      const open = await Promise.all(
+      const connections = await Promise.all(
         Array.from({ length: 300 }, () => RawConnection.open(fixture.port)),
       );
-      await Promise.all(open.map((connection) => connection.send("POST /m").catch(() => {})));
-      const answers = await Promise.all(open.map((connection) => connection.readAll()));
+      await Promise.all(
+        connections.map((connection) => connection.send("POST /m").catch(() => {})),
+      );
+      const answers = await Promise.all(connections.map((connection) => connection.readAll()));
       const statuses = new Set(answers.map(({ status }) => status));
       assert.deepEqual([...statuses].toSorted(), [0, 408]);
-      const served = answers.filter(({ status }) => status === 408).length;
-      assert.ok(served <= limits.connections, `${served} connections were admitted`);
-      for (const connection of open) connection[Symbol.dispose]();
+      const admittedCount = answers.filter(({ status }) => status === 408).length;
+      assert.ok(admittedCount <= limits.connections, `${admittedCount} connections were admitted`);
+      for (const connection of connections) connection[Symbol.dispose]();
       await waitUntil("the service answers again", async () => {
-        return await works().then(() => true, () => false);
+        return await assertWorking().then(() => true, () => false);
       });
     },
   );
@@ -320,44 +335,44 @@ Deno.test("[http.slow-readers] the unread answers of all clients have a common l
   const allQueuedBytes = 25_000_000;
   await using fixture = await HttpFixture.open({ limits: { allQueuedBytes } });
   const session = await fixture.initialize();
-  const ask = async (id: number) => {
+  const requestLongAnswer = async (id: number) => {
     const connection = await RawConnection.open(fixture.port);
     const body = JSON.stringify(request("fill", id, { size: 20_000_000 }));
-    const to = [
+    const headers = [
       `Host: 127.0.0.1:${fixture.port}`,
       `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`,
     ];
-    await connection.send(post(to, body));
+    await connection.send(writePost(headers, body));
     return connection;
   };
-  using first = await ask(1);
+  using first = await requestLongAnswer(1);
   await first.readUntil((text) => text.includes("200 OK"));
-  const before = fixture.service.connectionCount;
-  using second = await ask(2);
+  const connectionCount = fixture.service.connectionCount;
+  using second = await requestLongAnswer(2);
   assert.ok(await second.readUntil((text) => text.includes("200 OK")));
   await waitUntil(
-    "the client that is behind longest is disconnected",
-    () => fixture.service.connectionCount <= before,
+    "the client whose answer has waited longest is disconnected",
+    () => fixture.service.connectionCount <= connectionCount,
   );
   assert.ok((await first.readAll()).text.length < 20_000_000);
   assert.ok(
     (await second.readAll()).text.length > 20_000_000,
-    "The other client receives its whole answer",
+    "The other client did not receive its whole answer",
   );
 });
 
 Deno.test("[http.stolen-session] a session that ends while a message arrives does not accept it", async () => {
   await using fixture = await HttpFixture.open();
-  for (const last of ["\xff", "1"]) {
+  for (const lastByte of ["1", new Uint8Array([0xff])]) {
     const session = await fixture.initialize();
     using connection = await RawConnection.open(fixture.port);
-    const to = [
+    const headers = [
       `Host: 127.0.0.1:${fixture.port}`,
       `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`,
     ];
-    await connection.send(post([...to, "Content-Length: 2"], "1"));
+    await connection.send(writePost([...headers, "Content-Length: 2"], "1"));
     assert.equal(await session.delete(), 204);
-    await connection.send(last === "1" ? last : new Uint8Array([0xff]));
+    await connection.send(lastByte);
     assert.equal((await connection.readAll()).status, 404);
   }
 });

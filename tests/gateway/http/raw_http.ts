@@ -8,7 +8,7 @@ export interface RawAnswer {
   readonly text: string;
 }
 
-/** A connection to a listener that sends any bytes, even invalid HTTP. */
+/** A connection to a listener, on which a test can send any bytes, even invalid HTTP. */
 export class RawConnection implements Disposable {
   readonly #connection: Deno.TcpConn;
   #text = "";

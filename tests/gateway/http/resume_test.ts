@@ -9,7 +9,7 @@ Deno.test("a client that lost its connection", async (t) => {
   const session = await fixture.initialize();
   const [client] = fixture.clients;
   assert.ok(client);
-  const lose = async (id: string): Promise<string> => {
+  const loseConnection = async (id: string): Promise<string> => {
     const reader = new EventReader(
       await session.post(request("wait", id), {
         "mcp-protocol-version": "2025-11-25",
@@ -21,64 +21,80 @@ Deno.test("a client that lost its connection", async (t) => {
   };
   const resume = (lastId: string) => session.get({ "last-event-id": lastId });
 
-  await t.step("[http.resume] gets an answer from the meantime", async () => {
-    const lastId = await lose("one");
-    client.heldCalls.splice(0).forEach((call) => call.reply({ came: "meanwhile" }));
-    const [answer = "", ...more] = await new EventReader(await resume(lastId)).remainingMessages();
-    assert.deepEqual(JSON.parse(answer).result, { came: "meanwhile" });
-    assert.deepEqual(more, []);
-  });
+  await t.step(
+    "[http.resume] a client gets an answer that was sent while it was disconnected",
+    async () => {
+      const lastId = await loseConnection("one");
+      client.heldCalls.splice(0).forEach((call) => call.reply({ came: "meanwhile" }));
+      const [answer = "", ...otherMessages] = await new EventReader(await resume(lastId))
+        .remainingMessages();
+      assert.deepEqual(JSON.parse(answer).result, { came: "meanwhile" });
+      assert.deepEqual(otherMessages, []);
+    },
+  );
 
-  await t.step("[http.resume] gets a later answer", async () => {
-    const lastId = await lose("two");
-    const reader = new EventReader(await resume(lastId));
-    client.heldCalls.splice(0).forEach((call) => call.reply({ came: "later" }));
-    const [answer = ""] = await reader.remainingMessages();
-    assert.deepEqual(JSON.parse(answer).result, { came: "later" });
-  });
+  await t.step(
+    "[http.resume] a client gets an answer that is sent after it has reconnected",
+    async () => {
+      const lastId = await loseConnection("two");
+      const reader = new EventReader(await resume(lastId));
+      client.heldCalls.splice(0).forEach((call) => call.reply({ came: "later" }));
+      const [answer = ""] = await reader.remainingMessages();
+      assert.deepEqual(JSON.parse(answer).result, { came: "later" });
+    },
+  );
 
-  await t.step("[http.resume] gets each message once, from its last event on", async () => {
+  await t.step("[http.resume] a client gets each message after its last event once", async () => {
     const reader = new EventReader(await session.post(request("progress", "three")));
     const first = await reader.nextMessage();
     await reader.cancel();
-    const rest = await new EventReader(await resume(first?.id ?? "")).remainingMessages();
-    assert.deepEqual(rest.map((text) => JSON.parse(text).id), [undefined, "three"]);
+    const missedMessages = await new EventReader(await resume(first?.id ?? "")).remainingMessages();
+    assert.deepEqual(missedMessages.map((text) => JSON.parse(text).id), [undefined, "three"]);
   });
 
-  await t.step("[http.resume] messages sent while no stream is open wait", async () => {
-    for (const method of ["a", "b"]) client.peer.notify(method);
-    const reader = new EventReader(await session.get());
-    const [a, b] = [await reader.nextMessage(), await reader.nextMessage()];
-    assert.deepEqual([a, b].map((event) => JSON.parse(event?.data ?? "").method), ["a", "b"]);
-    await reader.cancel();
-    client.peer.notify("c");
-    const again = new EventReader(await resume(a?.id ?? ""));
-    const methods = [await again.nextMessage(), await again.nextMessage()];
-    assert.deepEqual(methods.map((event) => JSON.parse(event?.data ?? "").method), ["b", "c"]);
-    await again.cancel();
-  });
+  await t.step(
+    "[http.resume] messages sent while no stream is open are sent on the next stream",
+    async () => {
+      for (const method of ["a", "b"]) client.peer.notify(method);
+      const reader = new EventReader(await session.get());
+      const [a, b] = [await reader.nextMessage(), await reader.nextMessage()];
+      assert.deepEqual([a, b].map((event) => JSON.parse(event?.data ?? "").method), ["a", "b"]);
+      await reader.cancel();
+      client.peer.notify("c");
+      const resumedReader = new EventReader(await resume(a?.id ?? ""));
+      const methods = [await resumedReader.nextMessage(), await resumedReader.nextMessage()];
+      assert.deepEqual(methods.map((event) => JSON.parse(event?.data ?? "").method), ["b", "c"]);
+      await resumedReader.cancel();
+    },
+  );
 
-  await t.step("[http.resume] gets an error if too much was lost", async () => {
-    const lastId = await lose("four");
-    client.heldCalls.splice(0).forEach((call) => call.reply({ json: "x".repeat(5000) }));
-    const response = await resume(lastId);
-    assert.equal(response.status, 400);
-    await response.body?.cancel();
-  });
+  await t.step(
+    "[http.resume] a client gets an error if the missed messages are too long to be kept",
+    async () => {
+      const lastId = await loseConnection("four");
+      client.heldCalls.splice(0).forEach((call) => call.reply({ json: "x".repeat(5000) }));
+      const response = await resume(lastId);
+      assert.equal(response.status, 400);
+      await response.body?.cancel();
+    },
+  );
 
-  await t.step("[http.resume] gets an error if only the end of the stream is left", async () => {
-    const reader = new EventReader(await session.post(request("flood", "flood", { size: 100 })));
-    const first = await reader.nextMessage();
-    await reader.cancel();
-    await waitUntil("the call is there", () => client.heldCalls.length === 1);
-    const response = await resume(first?.id ?? "");
-    assert.equal(response.status, 400);
-    await response.body?.cancel();
-    client.heldCalls.splice(0).forEach((call) => call.reply({}));
-  });
+  await t.step(
+    "[http.resume] a client gets an error if only the last of the missed messages were kept",
+    async () => {
+      const reader = new EventReader(await session.post(request("flood", "flood", { size: 100 })));
+      const first = await reader.nextMessage();
+      await reader.cancel();
+      await waitUntil("the call arrives", () => client.heldCalls.length === 1);
+      const response = await resume(first?.id ?? "");
+      assert.equal(response.status, 400);
+      await response.body?.cancel();
+      client.heldCalls.splice(0).forEach((call) => call.reply({}));
+    },
+  );
 
-  await t.step("[http.resume] cannot read a stream of another session", async () => {
-    const lastId = await lose("five");
+  await t.step("[http.resume] a client cannot resume a stream of another session", async () => {
+    const lastId = await loseConnection("five");
     const other = await fixture.initialize();
     const response = await other.get({ "last-event-id": lastId });
     assert.equal(response.status, 400);
@@ -86,9 +102,9 @@ Deno.test("a client that lost its connection", async (t) => {
     client.heldCalls.splice(0).forEach((call) => call.reply({}));
   });
 
-  await t.step("[http.disconnect] a disconnect is not a cancellation", async () => {
-    await lose("six");
-    await waitUntil("the call is there", () => client.heldCalls.length === 1);
+  await t.step("[http.disconnect] a disconnect does not cancel a call", async () => {
+    await loseConnection("six");
+    await waitUntil("the call arrives", () => client.heldCalls.length === 1);
     assert.equal(client.heldCalls[0]?.signal.aborted, false);
     client.heldCalls.splice(0).forEach((call) => call.reply({}));
   });

@@ -3,14 +3,14 @@ import type { Authenticator, Credential } from "../../../src/gateway/http/mod.ts
 import { waitUntil } from "../../e2e/wait.ts";
 import { EventReader, HttpFixture, request } from "./http_fixture.ts";
 
-/** An authenticator for which an agent's name is its token; agents can be removed. */
-class Names implements Authenticator {
+/** An authenticator whose tokens are names; names can be removed. */
+class NameAuthenticator implements Authenticator {
   readonly isConfigured = true;
-  readonly gone = new Set<string>();
+  readonly removedNames = new Set<string>();
 
   authenticate({ authorization }: { authorization: string | null }) {
     const [, name = ""] = /^Bearer (.+)$/.exec(authorization ?? "") ?? [];
-    if (name === "" || this.gone.has(name)) {
+    if (name === "" || this.removedNames.has(name)) {
       const refused = { status: 401 as const, wwwAuthenticate: 'Bearer realm="x"', retryAfterS: 3 };
       return Promise.resolve({ kind: "refused" as const, message: "Who are you?", ...refused });
     }
@@ -19,7 +19,7 @@ class Names implements Authenticator {
   }
 
   isValid({ id }: Credential): boolean {
-    return !this.gone.has(id);
+    return !this.removedNames.has(id);
   }
 
   metadata(origin: string) {
@@ -30,11 +30,11 @@ class Names implements Authenticator {
 const bearer = (name: string) => ({ authorization: `Bearer ${name}` });
 
 Deno.test("a session belongs to the agent that opened it", async (t) => {
-  const authenticator = new Names();
+  const authenticator = new NameAuthenticator();
   await using fixture = await HttpFixture.open({ authenticator });
   const session = await fixture.initialize(bearer("one"));
 
-  await t.step("[http.credential] the agent is that of the credential", () => {
+  await t.step("[http.credential] the agent of a session is that of its credential", () => {
     assert.equal(fixture.clients[0]?.agent, "agent-one");
   });
 
@@ -46,36 +46,39 @@ Deno.test("a session belongs to the agent that opened it", async (t) => {
     assert.equal((await response.json()).error.message, "Who are you?");
   });
 
-  await t.step("[http.stolen-session] for another credential it does not exist", async () => {
-    for (const method of ["POST", "GET", "DELETE"]) {
-      const body = method === "POST" ? request("echo") : undefined;
-      const response = await fixture.send(method, body, { ...session.headers, ...bearer("two") });
-      assert.equal(response.status, 404, method);
-      await response.body?.cancel();
-    }
-    const own = await session.post(request("echo"));
-    assert.equal(own.status, 200);
-    await own.text();
-  });
+  await t.step(
+    "[http.stolen-session] a session does not exist for another credential",
+    async () => {
+      for (const method of ["POST", "GET", "DELETE"]) {
+        const body = method === "POST" ? request("echo") : undefined;
+        const response = await fixture.send(method, body, { ...session.headers, ...bearer("two") });
+        assert.equal(response.status, 404, method);
+        await response.body?.cancel();
+      }
+      const response = await session.post(request("echo"));
+      assert.equal(response.status, 200);
+      await response.text();
+    },
+  );
 
   await t.step(
-    "[http.credential-end] it ends with its credential, and so do its streams",
+    "[http.credential-end] a session and its streams end with its credential",
     async () => {
       const other = await fixture.initialize(bearer("two"));
       const [listening, calling] = [
         new EventReader(await session.get()),
         session.post(request("wait", "w")),
       ];
-      await waitUntil("the call is there", () => fixture.clients[0]?.heldCalls.length === 1);
-      authenticator.gone.add("one");
+      await waitUntil("the call arrives", () => fixture.clients[0]?.heldCalls.length === 1);
+      authenticator.removedNames.add("one");
       fixture.service.endInvalidSessions();
       assert.deepEqual(await listening.remainingMessages(), []);
       assert.equal((await calling).status, 404);
       await (await calling).text();
       assert.equal(fixture.clients[0]?.hasDisconnected, true);
-      const left = await other.post(request("echo"));
-      assert.equal(left.status, 200);
-      await left.text();
+      const response = await other.post(request("echo"));
+      assert.equal(response.status, 200);
+      await response.text();
     },
   );
 
@@ -91,7 +94,7 @@ Deno.test("the number and lifetime of sessions are limited", async (t) => {
     await using fixture = await HttpFixture.open({ settings: { sessionIdleS: 1 } });
     const [idle, used] = [await fixture.initialize(), await fixture.initialize()];
     const listening = new EventReader(await used.get());
-    await waitUntil("it ends", () => fixture.clients[0]?.hasDisconnected === true);
+    await waitUntil("the unused session ends", () => fixture.clients[0]?.hasDisconnected === true);
     assert.equal(await idle.delete(), 404);
     assert.equal(fixture.clients[1]?.hasDisconnected, false);
     await listening.cancel();
@@ -106,7 +109,7 @@ Deno.test("the number and lifetime of sessions are limited", async (t) => {
   });
 
   await t.step(
-    "[http.session-ceiling] further sessions are refused, with the time to wait",
+    "[http.session-ceiling] sessions beyond the maximum are refused with Retry-After",
     async () => {
       await using fixture = await HttpFixture.open({ settings: { maxSessions: 2 } });
       const first = await fixture.initialize();
@@ -123,41 +126,52 @@ Deno.test("the number and lifetime of sessions are limited", async (t) => {
   await t.step("[http.session-share] one agent cannot use up all sessions", async () => {
     await using fixture = await HttpFixture.open({
       settings: { maxSessions: 4 },
-      authenticator: new Names(),
+      authenticator: new NameAuthenticator(),
     });
-    const open = async (name: string) => {
+    const openSession = async (name: string) => {
       const response = await fixture.send("POST", request("initialize"), bearer(name));
       await response.text();
       return response.status;
     };
-    const left = () =>
-      fixture.clients.flatMap(({ hasDisconnected: hasLeft }, at) => hasLeft ? [at] : []);
+    const disconnectedClients = () =>
+      fixture.clients.flatMap(({ hasDisconnected }, index) => hasDisconnected ? [index] : []);
     const streams: EventReader[] = [];
     for (let number = 0; number < 4; number++) {
       const session = await fixture.initialize(bearer("greedy"));
       if (number !== 1) streams.push(new EventReader(await session.get()));
     }
-    assert.equal(await open("greedy"), 503);
-    assert.equal(await open("one"), 200);
-    assert.deepEqual(left(), [1], "the one that is not in use is the first to go");
-    assert.equal(await open("one"), 200);
-    assert.deepEqual(left(), [0, 1]);
-    for (const name of ["one", "greedy"]) assert.equal(await open(name), 503, name);
-    assert.equal(await open("two"), 200, "now both have more than one more would give it");
-    assert.equal(await open("two"), 503);
+    assert.equal(await openSession("greedy"), 503);
+    assert.equal(await openSession("one"), 200);
+    assert.deepEqual(
+      disconnectedClients(),
+      [1],
+      "The session without a stream was not evicted first",
+    );
+    assert.equal(await openSession("one"), 200);
+    assert.deepEqual(disconnectedClients(), [0, 1]);
+    for (const name of ["one", "greedy"]) assert.equal(await openSession(name), 503, name);
+    assert.equal(
+      await openSession("two"),
+      200,
+      "An agent with two sessions did not lose one to an agent without sessions",
+    );
+    assert.equal(await openSession("two"), 503);
     for (const stream of streams) await stream.cancel();
   });
 
-  await t.step("[http.abandoned] an abandoned session is replaced", async () => {
-    await using fixture = await HttpFixture.open({
-      settings: { maxSessions: 100 },
-      limits: { evictableAfterMs: 0 },
-    });
-    const kept = await fixture.initialize();
-    const listening = new EventReader(await kept.get());
-    for (let number = 0; number < 1000; number++) await fixture.initialize();
-    assert.equal(fixture.clients.filter(({ hasDisconnected: hasLeft }) => !hasLeft).length, 100);
-    assert.equal(fixture.clients[0]?.hasDisconnected, false);
-    await listening.cancel();
-  });
+  await t.step(
+    "[http.abandoned] new sessions replace unused ones, but none with an open stream",
+    async () => {
+      await using fixture = await HttpFixture.open({
+        settings: { maxSessions: 100 },
+        limits: { evictableAfterMs: 0 },
+      });
+      const listeningSession = await fixture.initialize();
+      const listening = new EventReader(await listeningSession.get());
+      for (let number = 0; number < 1000; number++) await fixture.initialize();
+      assert.equal(fixture.clients.filter(({ hasDisconnected }) => !hasDisconnected).length, 100);
+      assert.equal(fixture.clients[0]?.hasDisconnected, false);
+      await listening.cancel();
+    },
+  );
 });

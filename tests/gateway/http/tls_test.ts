@@ -7,8 +7,8 @@ import { HttpFixture, request } from "./http_fixture.ts";
 
 const FIXTURES = fileURLToPath(new URL("../../fixtures/tls/", import.meta.url));
 
-/** Whether a client that trusts one of the certificates gets an answer. */
-async function isShown(fixture: HttpFixture, name: string): Promise<boolean> {
+/** Whether the listener uses a certificate: a client that trusts only this certificate gets an answer. */
+async function usesCertificate(fixture: HttpFixture, name: string): Promise<boolean> {
   const caCerts = [Deno.readTextFileSync(join(FIXTURES, `${name}.crt`))];
   using client = Deno.createHttpClient({ caCerts, poolMaxIdlePerHost: 0 });
   try {
@@ -22,17 +22,17 @@ async function isShown(fixture: HttpFixture, name: string): Promise<boolean> {
   }
 }
 
-Deno.test("over TLS", async (t) => {
+Deno.test("HTTPS", async (t) => {
   const folder = Deno.realPathSync(Deno.makeTempDirSync());
   const [tlsCert, tlsKey] = [join(folder, "tls.crt"), join(folder, "tls.key")];
-  const use = (name: string) => {
-    for (const [to, kind] of [[tlsCert, "crt"], [tlsKey, "key"]] as const) {
-      Deno.copyFileSync(join(FIXTURES, `${name}.${kind}`), `${to}.new`);
-      Deno.renameSync(`${to}.new`, to);
+  const installCertificate = (name: string) => {
+    for (const [path, extension] of [[tlsCert, "crt"], [tlsKey, "key"]] as const) {
+      Deno.copyFileSync(join(FIXTURES, `${name}.${extension}`), `${path}.new`);
+      Deno.renameSync(`${path}.new`, path);
     }
   };
   try {
-    use("first");
+    installCertificate("first");
     await using fixture = await HttpFixture.open({
       settings: { tlsCert, tlsKey },
       limits: { headersMs: 300 },
@@ -40,7 +40,10 @@ Deno.test("over TLS", async (t) => {
 
     await t.step("[http.tls] the configured certificate is used, and sessions work", async () => {
       assert.match(fixture.url, /^https:/);
-      assert.deepEqual([await isShown(fixture, "first"), await isShown(fixture, "second")], [
+      assert.deepEqual([
+        await usesCertificate(fixture, "first"),
+        await usesCertificate(fixture, "second"),
+      ], [
         true,
         false,
       ]);
@@ -64,12 +67,12 @@ Deno.test("over TLS", async (t) => {
           "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n",
         );
         assert.doesNotMatch(text, /HTTP|ok/);
-        assert.equal(await isShown(fixture, "first"), true);
+        assert.equal(await usesCertificate(fixture, "first"), true);
       },
     );
 
     await t.step(
-      "[http.tls-slow] a client without a handshake is cut off, others are not",
+      "[http.tls-slow] a client that sends no handshake is disconnected, and other clients are not",
       async () => {
         using silent = await RawConnection.open(fixture.port);
         const caCerts = [Deno.readTextFileSync(join(FIXTURES, "first.crt"))];
@@ -85,31 +88,40 @@ Deno.test("over TLS", async (t) => {
     );
 
     await t.step("[http.tls-reload] changed files are used without a restart", async () => {
-      use("second");
-      await waitUntil("it is shown", () => isShown(fixture, "second"));
-      assert.equal(await isShown(fixture, "first"), false);
-    });
-
-    await t.step("[http.tls-reload] files that do not match change nothing", async () => {
-      Deno.copyFileSync(join(FIXTURES, "first.key"), tlsKey);
-      await waitUntil(
-        "it is logged",
-        () => fixture.log.join().includes("changed certificate is not used"),
-      );
-      assert.equal(await isShown(fixture, "second"), true);
-      use("first");
-      await waitUntil("it is shown", () => isShown(fixture, "first"));
+      installCertificate("second");
+      await waitUntil("the certificate is used", () => usesCertificate(fixture, "second"));
+      assert.equal(await usesCertificate(fixture, "first"), false);
     });
 
     await t.step(
-      "[http.tls] with files that do not match, the gateway does not start",
+      "[http.tls-reload] a key that does not match the certificate is not used",
+      async () => {
+        Deno.copyFileSync(join(FIXTURES, "first.key"), tlsKey);
+        await waitUntil(
+          "the mismatch is logged",
+          () => fixture.log.join().includes("changed certificate is not used"),
+        );
+        assert.equal(await usesCertificate(fixture, "second"), true);
+        installCertificate("first");
+        await waitUntil("the certificate is used", () => usesCertificate(fixture, "first"));
+      },
+    );
+
+    await t.step(
+      "[http.tls] the listener does not start with an invalid certificate or key, or a key of another certificate",
       async () => {
         Deno.copyFileSync(join(FIXTURES, "second.key"), tlsKey);
-        const open = (settings: object) => HttpFixture.open({ settings });
-        await assert.rejects(open({ tlsCert, tlsKey }), /is not that of the certificate/);
-        await assert.rejects(open({ tlsCert, tlsKey: tlsCert }), /holds no PEM private key/);
-        await assert.rejects(open({ tlsCert: tlsKey, tlsKey }), /holds no certificate/);
-        await assert.rejects(open({ tlsCert: join(folder, "no"), tlsKey }), /cannot be read/);
+        const openListener = (settings: object) => HttpFixture.open({ settings });
+        await assert.rejects(openListener({ tlsCert, tlsKey }), /is not that of the certificate/);
+        await assert.rejects(
+          openListener({ tlsCert, tlsKey: tlsCert }),
+          /holds no PEM private key/,
+        );
+        await assert.rejects(openListener({ tlsCert: tlsKey, tlsKey }), /holds no certificate/);
+        await assert.rejects(
+          openListener({ tlsCert: join(folder, "no"), tlsKey }),
+          /cannot be read/,
+        );
       },
     );
   } finally {

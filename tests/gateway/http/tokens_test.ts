@@ -10,7 +10,7 @@ const RULES = {
     b: {
       token_sha256: [
         { sha256: sha256("amg_later"), expires: IN_AN_HOUR },
-        { sha256: sha256("amg_over"), expires: YESTERDAY },
+        { sha256: sha256("amg_expired"), expires: YESTERDAY },
       ],
     },
     "team.c": {},
@@ -37,7 +37,7 @@ Deno.test("[rules.credentials] unknown and expired tokens get the same answer", 
   const fixture = await AuthenticatorFixture.open(RULES);
   const answers = [];
   for (
-    const token of ["amg_unknown", "amg_over", "AMG_ONE", "amg_on", sha256("amg_one"), "a.b.c"]
+    const token of ["amg_unknown", "amg_expired", "AMG_ONE", "amg_on", sha256("amg_one"), "a.b.c"]
   ) {
     answers.push(await fixture.authenticate(`Bearer ${token}`));
   }
@@ -58,10 +58,10 @@ Deno.test("[rules.credentials] a header that is not a bearer token is refused", 
   for (const header of [null, "", "  "]) {
     const refused = await fixture.authenticate(header);
     assert.ok(refused.kind === "refused" && refused.status === 401);
-    // Without `error` in the challenge, because there was no credential.
+    // The challenge has no `error`, because the request has no credential.
     assert.equal(refused.wwwAuthenticate, 'Bearer realm="agent-mcp-gateway"');
   }
-  const odd = [
+  const invalidHeaders = [
     "amg_one",
     "Basic amg_one",
     "Bearer",
@@ -76,7 +76,7 @@ Deno.test("[rules.credentials] a header that is not a bearer token is refused", 
     `Bearer ${"a".repeat(1_000_000)}`,
     "__proto__",
   ];
-  for (const [index, header] of odd.entries()) {
+  for (const [index, header] of invalidHeaders.entries()) {
     const refused = await fixture.authenticate(header, `192.0.2.${index}`);
     assert.ok(refused.kind === "refused" && refused.status === 401, header.slice(0, 40));
   }
@@ -113,7 +113,7 @@ Deno.test("[rules.credentials] changed rules apply to the next request and to op
   assert.equal(await fixture.login("amg_later"), 401);
 });
 
-Deno.test("[rules.credentials] without any credential the gateway is open; an expired credential counts as one", async () => {
+Deno.test("[rules.credentials] without credentials in the rules the gateway is open; with an expired one it is not", async () => {
   const fixture = await AuthenticatorFixture.open({ agents: { a: {} } });
   assert.equal(fixture.authenticator.isConfigured, false);
   assert.deepEqual(await fixture.authenticate(null), { kind: "open" });
@@ -133,12 +133,12 @@ Deno.test("[rules.credentials] one of 20,000 tokens is found quickly", async () 
   });
   const fixture = await AuthenticatorFixture.open({ agents: Object.fromEntries(agents) });
   assert.equal(await fixture.login("amg_0"), "agent-0");
-  const before = performance.now();
+  const startMs = performance.now();
   for (let index = 0; index < 10_000; index += 100) {
     assert.equal(await fixture.login(`amg_other_${index}`), `agent-${index}`);
   }
-  const each = (performance.now() - before) / 100;
-  assert.ok(each < 10, `${each} ms`);
+  const meanMs = (performance.now() - startMs) / 100;
+  assert.ok(meanMs < 10, `${meanMs} ms`);
 });
 
 Deno.test("[rules.credentials] the log contains no token", async () => {

@@ -9,53 +9,60 @@ import { openGateway } from "../in_process.ts";
 import { EventReader, HttpFixture, OPEN_AUTHENTICATOR, request } from "./http_fixture.ts";
 
 /** Time after which a client that has closed its stream counts as gone, in milliseconds. */
-const LEFT_MS = 300;
+const ABANDONED_AFTER_MS = 300;
 
-Deno.test("[http.left] the signs of a client that is gone", async () => {
-  await using fixture = await HttpFixture.open({ limits: { abandonedAfterMs: LEFT_MS } });
-  const open = async () => {
+Deno.test("[http.left] only a client that closed its stream and then sends nothing counts as gone", async () => {
+  await using fixture = await HttpFixture.open({
+    limits: { abandonedAfterMs: ABANDONED_AFTER_MS },
+  });
+  const openSession = async () => {
     const session = await fixture.initialize();
     return { session, client: fixture.clients.at(-1) ?? assert.fail() };
   };
-  const [silent, back, calling, replaced, listening, gone] = [
-    await open(),
-    await open(),
-    await open(),
-    await open(),
-    await open(),
-    await open(),
+  const [neverListening, returning, calling, reconnecting, listening, gone] = [
+    await openSession(),
+    await openSession(),
+    await openSession(),
+    await openSession(),
+    await openSession(),
+    await openSession(),
   ];
-  const leave = async ({ session }: typeof gone) => new EventReader(await session.get()).cancel();
-  await leave(back);
-  await leave(calling);
+  const closeStream = async ({ session }: typeof gone) =>
+    new EventReader(await session.get()).cancel();
+  await closeStream(returning);
+  await closeStream(calling);
   const call = calling.session.post(request("wait", "w"));
-  await waitUntil("the call is there", () => calling.client.heldCalls.length === 1);
-  const first = new EventReader(await replaced.session.get());
-  const second = new EventReader(await replaced.session.get());
-  assert.deepEqual(await first.remainingMessages(), []);
-  const stream = new EventReader(await listening.session.get());
+  await waitUntil("the call arrives", () => calling.client.heldCalls.length === 1);
+  const replacedStream = new EventReader(await reconnecting.session.get());
+  const newStream = new EventReader(await reconnecting.session.get());
+  assert.deepEqual(await replacedStream.remainingMessages(), []);
+  const listeningStream = new EventReader(await listening.session.get());
   // A client that sends a request after its stream ended is present.
-  await (await back.session.post(request("echo"))).text();
-  await leave(gone);
-  await waitUntil("it counts as gone", () => gone.client.releaseCount === 1);
-  for (const { client } of [silent, back, calling, replaced, listening]) {
+  await (await returning.session.post(request("echo"))).text();
+  await closeStream(gone);
+  await waitUntil("the client counts as gone", () => gone.client.releaseCount === 1);
+  for (const { client } of [neverListening, returning, calling, reconnecting, listening]) {
     assert.deepEqual([client.releaseCount, client.hasDisconnected], [0, false]);
   }
-  assert.equal(gone.client.hasDisconnected, false, "its session stays");
+  assert.equal(gone.client.hasDisconnected, false, "The session of the client has ended");
   const answer = await gone.session.post(request("echo"));
   assert.equal(answer.status, 200);
   await answer.text();
   calling.client.heldCalls[0]?.reply({});
   await (await call).text();
-  await stream.cancel();
-  await second.cancel();
-  await waitUntil("it goes as well", () => listening.client.releaseCount === 1);
-  await waitUntil("and this one", () => replaced.client.releaseCount === 1);
-  assert.deepEqual([silent.client.releaseCount, gone.client.releaseCount], [0, 1]);
+  await listeningStream.cancel();
+  await newStream.cancel();
+  await waitUntil("the listening client counts as gone", () => listening.client.releaseCount === 1);
+  await waitUntil(
+    "the reconnecting client counts as gone",
+    () => reconnecting.client.releaseCount === 1,
+  );
+  assert.deepEqual([neverListening.client.releaseCount, gone.client.releaseCount], [0, 1]);
 });
 
 Deno.test({
-  name: "[http.left] a killed client's server ends; its session continues when it comes back",
+  name:
+    "[http.left] the server of a killed client ends, and starts again when the session is used again",
   ignore: HAS_NO_SHELL,
   fn: async () => {
     using folder = new TempFolder();
@@ -70,35 +77,42 @@ Deno.test({
       accept: (channel, agent) => gateway.connect(channel, { agent, onClosed: () => {} }),
       isReady: () => true,
       metrics: () => "",
-      limits: { abandonedAfterMs: LEFT_MS },
+      limits: { abandonedAfterMs: ABANDONED_AFTER_MS },
       log: createRecordingLog(),
     });
     const client = new HttpClient(service.url);
     await client.initialize();
-    const stays = new HttpClient(service.url);
-    await stays.initialize();
-    const [pid, other] = [await client.serverPid(), await stays.serverPid()];
-    // The client is a process that holds its stream open, as all do, until it is killed.
+    const otherClient = new HttpClient(service.url);
+    await otherClient.initialize();
+    const [pid, otherPid] = [await client.serverPid(), await otherClient.serverPid()];
+    // The stream belongs to a process, which holds it open until the process is killed.
     const listener = client.listen();
-    await waitUntil("its stream is open", () => listener.isOpen());
-    assert.equal(await isThere(pid), true);
+    await waitUntil("the stream of the client is open", () => listener.isOpen());
+    assert.equal(await isProcessRunning(pid), true);
     listener.kill();
-    await waitUntil("its server ends", async () => !await isThere(pid));
-    assert.equal(await isThere(other), true, "the other client's stays");
-    const next = await client.serverPid();
-    assert.notEqual(next, pid, "the same session has its server started again");
+    await waitUntil("the server of the client ends", async () => !await isProcessRunning(pid));
+    assert.equal(
+      await isProcessRunning(otherPid),
+      true,
+      "The server of the other client has ended",
+    );
+    const newPid = await client.serverPid();
+    assert.notEqual(newPid, pid, "The server was not started again");
     await listener.ended;
     await service.close();
     await gateway.end({ callsMs: 0, gracePeriods: { inputMs: 500, terminateMs: 500 } });
-    assert.deepEqual([await isThere(next), await isThere(other)], [false, false]);
+    assert.deepEqual([await isProcessRunning(newPid), await isProcessRunning(otherPid)], [
+      false,
+      false,
+    ]);
   },
 });
 
-async function isThere(pid: number): Promise<boolean> {
+async function isProcessRunning(pid: number): Promise<boolean> {
   return (await listProcesses()).some((process) => process.pid === pid && isRunning(process));
 }
 
-/** A client that calls from this process and holds its stream open in one of its own. */
+/** A client that sends requests from this process and holds its stream open in another process. */
 class HttpClient {
   readonly #url: string;
   #headers: Record<string, string> = {
@@ -129,6 +143,7 @@ class HttpClient {
     return pid;
   }
 
+  /** Starts a process that opens the stream of the session. */
   listen() {
     const headers = { ...this.#headers, accept: "text/event-stream" };
     const script = `const { status } = await fetch(${JSON.stringify(this.#url)}, ${
@@ -141,12 +156,12 @@ class HttpClient {
       stdin: "null",
       stdout: "piped",
     }).spawn();
-    let text = "";
+    let output = "";
     const ended = (async () => {
-      for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) text += chunk;
+      for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) output += chunk;
       await child.status;
     })();
-    return { isOpen: () => text.includes("200"), kill: () => child.kill("SIGKILL"), ended };
+    return { isOpen: () => output.includes("200"), kill: () => child.kill("SIGKILL"), ended };
   }
 
   #post(body: unknown): Promise<Response> {
