@@ -9,22 +9,30 @@ import {
   TestFolder,
 } from "./audit_log_fixtures.ts";
 
-const WRITER = fileURLToPath(new URL("audit_writer.ts", import.meta.url));
-const isWindows = Deno.build.os === "windows";
+const WRITER_PATH = fileURLToPath(new URL("audit_writer.ts", import.meta.url));
+const IS_WINDOWS = Deno.build.os === "windows";
 
-function filesOf(folder: TestFolder): string[] {
+function fileNamesIn(folder: TestFolder): string[] {
   return [...Deno.readDirSync(folder.path)].map(({ name }) => name).sort();
 }
 
 function startWriter(args: string[], shell?: string): Promise<Deno.CommandOutput> {
-  const words = ["run", "--quiet", "--no-check", "--allow-read", "--allow-write", WRITER, ...args];
+  const denoArgs = [
+    "run",
+    "--quiet",
+    "--no-check",
+    "--allow-read",
+    "--allow-write",
+    WRITER_PATH,
+    ...args,
+  ];
   const command = shell === undefined
-    ? new Deno.Command(Deno.execPath(), { args: words, stdin: "null" })
-    : new Deno.Command("sh", { args: ["-c", shell, Deno.execPath(), ...words], stdin: "null" });
+    ? new Deno.Command(Deno.execPath(), { args: denoArgs, stdin: "null" })
+    : new Deno.Command("sh", { args: ["-c", shell, Deno.execPath(), ...denoArgs], stdin: "null" });
   return command.output();
 }
 
-Deno.test("[audit.rotation] five files are kept, with the newest lines", async () => {
+Deno.test("[audit.rotation] the five newest files are kept", async () => {
   using folder = new TestFolder();
   const path = folder.pathOf("audit.jsonl");
   const audit = new AuditLog({
@@ -37,45 +45,47 @@ Deno.test("[audit.rotation] five files are kept, with the newest lines", async (
     await appendAndWait(audit, createAuditEntry({ request_id: number }));
   }
   audit.close();
-  const names = ["", ".1", ".2", ".3", ".4"].map((end) => `audit.jsonl${end}`);
-  assert.deepEqual(filesOf(folder), names);
-  const kept = names.toReversed().flatMap((name) => readEntryIds(folder.pathOf(name)));
-  const first = 100 - kept.length;
-  assert.ok(kept.length >= 20 && first > 0, `${kept.length} lines`);
-  assert.deepEqual(kept, kept.map((_, index) => `a ${first + index}`));
+  const names = ["", ".1", ".2", ".3", ".4"].map((suffix) => `audit.jsonl${suffix}`);
+  assert.deepEqual(fileNamesIn(folder), names);
+  const entryIds = names.toReversed().flatMap((name) => readEntryIds(folder.pathOf(name)));
+  const firstNumber = 100 - entryIds.length;
+  assert.ok(entryIds.length >= 20 && firstNumber > 0, `${entryIds.length} entries`);
+  assert.deepEqual(entryIds, entryIds.map((_, index) => `a ${firstNumber + index}`));
   for (const name of names) {
     const { size, mode } = Deno.statSync(folder.pathOf(name));
     assert.ok(size < 1000 + 300, `${size} bytes`);
-    if (!isWindows) assert.equal((mode ?? 0) & 0o777, 0o600);
+    if (!IS_WINDOWS) assert.equal((mode ?? 0) & 0o777, 0o600);
   }
 });
 
 Deno.test({
   name: "[audit.shared] four processes share a log that is rotated repeatedly",
   // Windows cannot rename an open file.
-  ignore: isWindows,
+  ignore: IS_WINDOWS,
   fn: async () => {
     using folder = new TestFolder();
     const path = folder.pathOf("audit.jsonl");
     const names = ["one", "two", "three", "four"];
-    const ended = await Promise.all(names.map((name) => {
+    const outputs = await Promise.all(names.map((name) => {
       return startWriter([path, folder.pathOf("no.jsonl"), name, "2000", "20000"]);
     }));
-    for (const { code, stdout, stderr } of ended) {
+    for (const { code, stdout, stderr } of outputs) {
       assert.equal(code, 0, new TextDecoder().decode(stderr));
       assert.deepEqual(JSON.parse(new TextDecoder().decode(stdout)), { failures: 0, dropped: 0 });
     }
-    const files = filesOf(folder);
+    const files = fileNamesIn(folder);
     assert.ok(files.length > 10, `${files.length} files`);
-    const found = files.flatMap((name) => readEntryIds(folder.pathOf(name)));
-    const wanted = names.flatMap((name) => Array.from({ length: 2000 }, (_, n) => `${name} ${n}`));
-    assert.deepEqual(found.sort(), wanted.sort());
+    const entryIds = files.flatMap((name) => readEntryIds(folder.pathOf(name)));
+    const expectedIds = names.flatMap((name) =>
+      Array.from({ length: 2000 }, (_, number) => `${name} ${number}`)
+    );
+    assert.deepEqual(entryIds.sort(), expectedIds.sort());
   },
 });
 
 Deno.test({
-  name: "[audit.rotation] a process that keeps the file locked delays no one",
-  ignore: isWindows,
+  name: "[audit.rotation] a process that locks the file does not delay entries",
+  ignore: IS_WINDOWS,
   fn: async () => {
     using folder = new TestFolder();
     const path = folder.pathOf("audit.jsonl");
@@ -88,24 +98,24 @@ Deno.test({
     const audit = new AuditLog(options);
     await appendAndWait(audit, createAuditEntry());
     {
-      using other = Deno.openSync(path);
-      other.lockSync(false);
+      using lockedFile = Deno.openSync(path);
+      lockedFile.lockSync(false);
       for (let number = 0; number < 20; number++) await appendAndWait(audit, createAuditEntry());
     }
-    assert.deepEqual(filesOf(folder), ["audit.jsonl"]);
+    assert.deepEqual(fileNamesIn(folder), ["audit.jsonl"]);
     audit.close();
     // The next process that opens the log rotates it.
-    const next = new AuditLog(options);
-    await appendAndWait(next, createAuditEntry());
-    next.close();
-    assert.deepEqual(filesOf(folder), ["audit.jsonl", "audit.jsonl.1"]);
+    const nextAudit = new AuditLog(options);
+    await appendAndWait(nextAudit, createAuditEntry());
+    nextAudit.close();
+    assert.deepEqual(fileNamesIn(folder), ["audit.jsonl", "audit.jsonl.1"]);
     assert.equal(readEntryIds(`${path}.1`).length + readEntryIds(path).length, 22);
   },
 });
 
 Deno.test({
   name: "[audit.rotation] a device is not rotated",
-  ignore: isWindows,
+  ignore: IS_WINDOWS,
   fn: async () => {
     using folder = new TestFolder();
     // A rotation would rename the link, not the device.
@@ -115,14 +125,14 @@ Deno.test({
     const audit = new AuditLog({ path, fallbackPath, log: createRecordingLog(), maxBytes: 1000 });
     for (let number = 0; number < 20; number++) await appendAndWait(audit, createAuditEntry());
     audit.close();
-    assert.deepEqual(filesOf(folder), ["audit.jsonl"]);
+    assert.deepEqual(fileNamesIn(folder), ["audit.jsonl"]);
     assert.equal(Deno.readLinkSync(path), "/dev/null");
   },
 });
 
 Deno.test({
-  name: "[audit.failing-disk] a partial write leaves no half line",
-  ignore: isWindows,
+  name: "[audit.failing-disk] a partial write leaves no incomplete line",
+  ignore: IS_WINDOWS,
   fn: async () => {
     using folder = new TestFolder();
     const path = folder.pathOf("audit.jsonl");
@@ -131,14 +141,17 @@ Deno.test({
     const { code, stdout, stderr } = await startWriter([path, path, "one", "200"], shell);
     assert.equal(code, 0, new TextDecoder().decode(stderr));
     const { failures, dropped } = JSON.parse(new TextDecoder().decode(stdout));
-    const found = readEntryIds(path);
-    assert.ok(failures > 0 && found.length > 10, `${failures} failures, ${found.length} lines`);
-    assert.deepEqual(found, found.map((_, index) => `one ${index}`));
-    assert.equal(found.length + dropped, 200);
+    const entryIds = readEntryIds(path);
+    assert.ok(
+      failures > 0 && entryIds.length > 10,
+      `${failures} failures, ${entryIds.length} lines`,
+    );
+    assert.deepEqual(entryIds, entryIds.map((_, index) => `one ${index}`));
+    assert.equal(entryIds.length + dropped, 200);
   },
 });
 
-Deno.test("[audit.failing-disk] an entry gets a line of its own, even after half a line", async () => {
+Deno.test("[audit.failing-disk] an entry after an incomplete line begins a new line", async () => {
   using folder = new TestFolder();
   const path = folder.pathOf("audit.jsonl");
   Deno.writeTextFileSync(path, '{"timestamp":"20');

@@ -43,7 +43,7 @@ export function createAuditEntry(members: Partial<AuditEntry> = {}): AuditEntry 
   };
 }
 
-/** A temporary folder. Bind it with `using`. */
+/** A temporary folder, deleted when it is disposed. */
 export class TestFolder implements Disposable {
   readonly path: string = Deno.makeTempDirSync({ prefix: "audit_" });
 

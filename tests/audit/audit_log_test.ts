@@ -10,24 +10,25 @@ import {
   TestFolder,
 } from "./audit_log_fixtures.ts";
 
-const FULL_DISK = fileURLToPath(new URL("full_disk.ts", import.meta.url));
+const FULL_DISK_PATH = fileURLToPath(new URL("full_disk.ts", import.meta.url));
 
-const ON_FULL_DISK: Readonly<Record<string, string>> = {
+const FULL_DISK_TESTS: Readonly<Record<string, string>> = {
   recovery:
-    "[audit.failing-disk] a full disk is reported once; waiting entries are written when there is room",
-  bound: "[audit.failing-disk] waiting entries are bounded, and dropped ones are counted",
+    "[audit.failing-disk] a full disk is reported once, and waiting entries are written when there is space again",
+  bound:
+    "[audit.failing-disk] the number of waiting entries is bounded, and dropped entries are counted",
   elsewhere:
-    "[audit.fallback] while the disk of the configured path is full, the fallback is written",
+    "[audit.fallback] while the disk of the configured path is full, entries are written to the fallback",
 };
 
-for (const [key, name] of Object.entries(ON_FULL_DISK)) {
+for (const [key, name] of Object.entries(FULL_DISK_TESTS)) {
   Deno.test({
     name,
     ignore: Deno.build.os !== "linux",
     fn: async () => {
       // Deno opens a device only if everything is allowed, which is not the case in tests.
       const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-        args: ["run", "--quiet", "--no-check", "--allow-all", FULL_DISK, key],
+        args: ["run", "--quiet", "--no-check", "--allow-all", FULL_DISK_PATH, key],
         stdin: "null",
       }).output();
       assert.equal(code, 0, new TextDecoder().decode(stderr));
@@ -46,14 +47,14 @@ Deno.test({
     const audit = new AuditLog({ path, fallbackPath: folder.pathOf("no.jsonl"), log });
     await appendAndWait(audit, createAuditEntry());
     Deno.removeSync(folder.pathOf("logs"), { recursive: true });
-    // Answers may be sent before the deletion is noticed; none of the entries is lost.
+    // Entries may be appended before the deletion is noticed; all of them are written again.
     for (let number = 0; number < 10; number++) {
       await appendAndWait(audit, createAuditEntry({ request_id: number }));
     }
-    await waitUntil("there is a log again", () => exists(path));
+    await waitUntil("the log exists again", () => exists(path));
     await appendAndWait(audit, createAuditEntry({ request_id: "last" }));
-    const wanted = Array.from({ length: 10 }, (_, number) => `a ${number}`);
-    assert.deepEqual(readEntryIds(path), ["a 1", ...wanted, "a last"]);
+    const expectedIds = Array.from({ length: 10 }, (_, number) => `a ${number}`);
+    assert.deepEqual(readEntryIds(path), ["a 1", ...expectedIds, "a last"]);
     assert.deepEqual(log.messages, ["warn The audit log was deleted; a new file was created"]);
     assert.deepEqual(log.fields.at(-1), { path, rewritten: 11, lost: 0 });
     assert.deepEqual([audit.status().failures, audit.status().dropped], [0, 0]);
@@ -62,7 +63,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "[audit.failing-disk] a moved file is created again and reported; no line is lost",
+  name: "[audit.failing-disk] a moved file is created again and reported, and no entry is lost",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     using folder = new TestFolder();
@@ -72,7 +73,7 @@ Deno.test({
     await appendAndWait(audit, createAuditEntry({ request_id: "first" }));
     Deno.renameSync(path, folder.pathOf("moved.jsonl"));
     await appendAndWait(audit, createAuditEntry({ request_id: "second" }));
-    await waitUntil("there is a log again", () => exists(path));
+    await waitUntil("the log exists again", () => exists(path));
     await appendAndWait(audit, createAuditEntry({ request_id: "third" }));
     assert.deepEqual(readEntryIds(folder.pathOf("moved.jsonl")), ["a first", "a second"]);
     assert.deepEqual(readEntryIds(path), ["a third"]);
@@ -82,7 +83,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "[audit.failing-disk] lines of a deleted file go to the fallback if no file can be created",
+  name:
+    "[audit.failing-disk] entries of a deleted file are written to the fallback if the file cannot be created again",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     using folder = new TestFolder();
@@ -102,7 +104,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "[audit.shared] a file that another gateway has rotated is left immediately, without a message",
+    "[audit.shared] after another gateway has rotated the file, entries go to the new file, and nothing is logged",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     using folder = new TestFolder();
@@ -114,17 +116,17 @@ Deno.test({
     for (let number = 0; !exists(`${path}.1`); number++) {
       await appendAndWait(one, createAuditEntry({ agent_id: "one", request_id: number }));
     }
-    const wanted = ["other 0"];
-    await waitUntil("it writes to the new file", async () => {
-      wanted.push(`other ${wanted.length}`);
+    const expectedIds = ["other 0"];
+    await waitUntil("the other gateway writes to the new file", async () => {
+      expectedIds.push(`other ${expectedIds.length}`);
       await appendAndWait(
         other,
-        createAuditEntry({ agent_id: "other", request_id: wanted.length - 1 }),
+        createAuditEntry({ agent_id: "other", request_id: expectedIds.length - 1 }),
       );
-      return readEntryIds(path).includes(wanted.at(-1) ?? "");
+      return readEntryIds(path).includes(expectedIds.at(-1) ?? "");
     });
-    const all = [...readEntryIds(`${path}.1`), ...readEntryIds(path)];
-    assert.deepEqual(all.filter((id) => id.startsWith("other")), wanted);
+    const allIds = [...readEntryIds(`${path}.1`), ...readEntryIds(path)];
+    assert.deepEqual(allIds.filter((id) => id.startsWith("other")), expectedIds);
     assert.deepEqual(log.messages, []);
     one.close();
     other.close();
@@ -132,7 +134,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "[audit.failing-disk] an unwritable folder fails no operation, and the fallback is used",
+  name:
+    "[audit.failing-disk] if the folder is not writable, entries are written to the fallback and no operation fails",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     using folder = new TestFolder();
@@ -144,17 +147,17 @@ Deno.test({
     // Modes do not apply to root, but no user can create a file inside a file.
     Deno.renameSync(folder.pathOf("logs"), folder.pathOf("moved"));
     Deno.writeTextFileSync(folder.pathOf("logs"), "");
-    const wanted = ["a first"];
+    const expectedIds = ["a first"];
     await waitUntil("the log is at the fallback", async () => {
-      wanted.push(`a ${wanted.length}`);
-      await appendAndWait(audit, createAuditEntry({ request_id: wanted.length - 1 }));
+      expectedIds.push(`a ${expectedIds.length}`);
+      await appendAndWait(audit, createAuditEntry({ request_id: expectedIds.length - 1 }));
       return audit.path === fallbackPath;
     });
     audit.close();
     assert.deepEqual([
       ...readEntryIds(folder.pathOf("moved", "audit.jsonl")),
       ...readEntryIds(fallbackPath),
-    ], wanted);
+    ], expectedIds);
     assert.deepEqual(log.messages.map((text) => text.split(" ")[0]), ["warn"]);
   },
 });

@@ -11,7 +11,7 @@ import {
 } from "./audit_log_fixtures.ts";
 
 /** Replaces the target of a link. */
-function swap(path: string, target: string): void {
+function replaceLink(path: string, target: string): void {
   Deno.removeSync(path);
   Deno.symlinkSync(target, path);
 }
@@ -26,13 +26,13 @@ const CASES: Readonly<Record<string, () => void | Promise<void>>> = {
     for (let number = 0; number < 50; number++) {
       await appendAndWait(audit, createAuditEntry({ request_id: number }));
     }
-    await waitUntil("it was tried again", () => audit.status().failures > 5);
+    await waitUntil("the write is tried again", () => audit.status().failures > 5);
     assert.equal(audit.status().waiting, 50);
     assert.deepEqual([audit.status().path, audit.status().dropped], [null, 0]);
     assert.deepEqual(log.messages.map((text) => text.split(" ")[0]), ["error"]);
-    swap(path, folder.pathOf("real.jsonl"));
-    // Without another operation.
-    await waitUntil("it is written", () => audit.status().waiting === 0);
+    replaceLink(path, folder.pathOf("real.jsonl"));
+    // The entries are written without another operation.
+    await waitUntil("the waiting entries are written", () => audit.status().waiting === 0);
     await appendAndWait(audit, createAuditEntry({ request_id: 50 }));
     assert.deepEqual(
       readEntryIds(folder.pathOf("real.jsonl")),
@@ -70,7 +70,7 @@ const CASES: Readonly<Record<string, () => void | Promise<void>>> = {
     assert.deepEqual(readEntryIds(fallbackPath), ["a 0", "a 1", "a 2", "a 3", "a 4"]);
     assert.deepEqual(log.messages.map((text) => text.split(" ")[0]), ["warn"]);
     assert.ok(log.messages[0]?.includes(path) && log.messages[0].includes(fallbackPath));
-    swap(path, folder.pathOf("real.jsonl"));
+    replaceLink(path, folder.pathOf("real.jsonl"));
     await appendAndWait(audit, createAuditEntry({ request_id: 5 }));
     await appendAndWait(audit, createAuditEntry({ request_id: 6 }));
     assert.equal(audit.path, path);

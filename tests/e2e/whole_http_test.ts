@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { sha256 } from "../gateway/http/authenticator_fixture.ts";
 import { Issuer } from "../gateway/http/issuer.ts";
-import { freePort, HAS_REDIS, RedisServer } from "../limits/redis.ts";
+import { findFreePort, HAS_REDIS, RedisServer } from "../limits/redis.ts";
 import { EVERY_COMMAND } from "./every_command.ts";
 import { oddServer, type RunningGateway, startGateway } from "./gateway.ts";
 import { HttpClient } from "./http_client.ts";
@@ -55,7 +55,7 @@ for (const command of EVERY_COMMAND) {
     name: `[install.shipped] two gateways count calls together in a Redis, from ${command}`,
     ignore: !HAS_REDIS,
     fn: async () => {
-      await using redis = await RedisServer.start(await freePort());
+      await using redis = await RedisServer.start(await findFreePort());
       const options = {
         command,
         rules: { agents: { a: { limits: { per_minute: 3 } } } },

@@ -9,33 +9,33 @@ const OPTIONS = { maxCalls: 100_000, state: "memory", log: createRecordingLog() 
 Deno.test("[rules.limits] an agent has its own limits, or else the defaults", async () => {
   const { rules } = await readRules({
     agents: {
-      none: {},
-      some: { limits: { per_minute: 5 } },
-      all: { limits: { per_minute: 6, concurrent: 7 } },
+      without: {},
+      partial: { limits: { per_minute: 5 } },
+      complete: { limits: { per_minute: 6, concurrent: 7 } },
     },
     defaults: { limits: { per_minute: 1, concurrent: 2 } },
   });
-  assert.deepEqual(limitsOf(rules, "none"), { perMinute: 1, concurrent: 2 });
-  assert.deepEqual(limitsOf(rules, "some"), { perMinute: 5, concurrent: 2 });
-  assert.deepEqual(limitsOf(rules, "all"), { perMinute: 6, concurrent: 7 });
-  assert.deepEqual(limitsOf((await readRules({ agents: { none: {} } })).rules, "none"), {});
+  assert.deepEqual(limitsOf(rules, "without"), { perMinute: 1, concurrent: 2 });
+  assert.deepEqual(limitsOf(rules, "partial"), { perMinute: 5, concurrent: 2 });
+  assert.deepEqual(limitsOf(rules, "complete"), { perMinute: 6, concurrent: 7 });
+  assert.deepEqual(limitsOf((await readRules({ agents: { without: {} } })).rules, "without"), {});
 });
 
 Deno.test("[rules.limits] 10,000 agents with limits take bounded memory, and release it", async () => {
   const limits = new CallLimits(OPTIONS);
-  const before = Deno.memoryUsage().heapUsed;
+  const bytesBefore = Deno.memoryUsage().heapUsed;
   for (let round = 0; round < 3; round++) {
     for (let index = 0; index < 10_000; index++) {
       const agent = `agent-${index}`;
-      const own = { perMinute: 2, concurrent: 1 };
-      const admission = await limits.admit({ agent, limits: own, unansweredCount: 1 });
+      const agentLimits = { perMinute: 2, concurrent: 1 };
+      const admission = await limits.admit({ agent, limits: agentLimits, unansweredCount: 1 });
       assert.equal(admission.kind, round < 2 ? "admitted" : "denied");
       if (admission.kind === "admitted") admission[Symbol.dispose]();
     }
   }
-  const grown = (Deno.memoryUsage().heapUsed - before) / 10_000;
-  // Garbage not yet collected is included, so the figure varies: 2 to 4.6 kB were measured.
-  assert.ok(grown < 10_000, `${grown} bytes an agent`);
+  const bytesPerAgent = (Deno.memoryUsage().heapUsed - bytesBefore) / 10_000;
+  // The heap includes garbage that is not yet collected, so the result varies: 2 to 4.6 kB were measured.
+  assert.ok(bytesPerAgent < 10_000, `${bytesPerAgent} bytes per agent`);
   assert.equal(limits.callCount, 0);
   await limits.close();
 });
@@ -54,7 +54,7 @@ Deno.test("[rules.limits] a call that ends twice releases one permit", async () 
   await limits.close();
 });
 
-Deno.test("[rules.limits] a paused call does not count, and counts again when it is resumed as often", async () => {
+Deno.test("[rules.limits] a paused call does not count until it has been resumed as often as it was paused", async () => {
   const limits = new CallLimits(OPTIONS);
   const request = { agent: "a", limits: { concurrent: 1 }, unansweredCount: 1 };
   const first = await limits.admit(request);
@@ -65,7 +65,7 @@ Deno.test("[rules.limits] a paused call does not count, and counts again when it
   const second = await limits.admit(request);
   assert.ok(second.kind === "admitted");
   assert.equal((await limits.admit(request)).kind, "denied");
-  // For a moment there may be more than the limit.
+  // Resumed calls may exceed the limit.
   first.resume();
   assert.equal(limits.callCount, 1);
   first.resume();
@@ -82,7 +82,7 @@ Deno.test("[rules.limits] a paused call does not count, and counts again when it
   await limits.close();
 });
 
-Deno.test("[rules.limits] the minute of a key begins with its first count, and ends", async () => {
+Deno.test("[rules.limits] the minute of a key begins with its first call, and closing the counter resets it", async () => {
   const counter = await openMemoryCounter();
   const { count, resetMs } = await counter.increment("a");
   assert.equal(count, 1);
@@ -100,9 +100,13 @@ Deno.test("[rules.limits] simultaneous calls do not exceed the limit", async () 
   const admissions = await Promise.all(Array.from({ length: 200 }, () => limits.admit(request)));
   const admitted = admissions.filter(({ kind }) => kind === "admitted");
   assert.equal(admitted.length, 10);
-  const messages = new Set(admissions.map((one) => one.kind === "denied" ? one.message : ""));
-  // 50 per minute, 10 of them concurrent.
+  const messages = new Set(
+    admissions.map((admission) => admission.kind === "denied" ? admission.message : ""),
+  );
+  // One message each for the calls per minute and the concurrent calls; admitted calls have none.
   assert.equal(messages.size, 3);
-  for (const one of admitted) if (one.kind === "admitted") one[Symbol.dispose]();
+  for (const admission of admitted) {
+    if (admission.kind === "admitted") admission[Symbol.dispose]();
+  }
   await limits.close();
 });

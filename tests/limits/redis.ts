@@ -14,8 +14,8 @@ async function isInstalled(): Promise<boolean> {
   }
 }
 
-/** A free port of this machine. */
-export async function freePort(): Promise<number> {
+/** Finds a free port of this machine. */
+export async function findFreePort(): Promise<number> {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
   listener.close();
@@ -46,7 +46,7 @@ export class RedisServer implements AsyncDisposable {
     return server;
   }
 
-  /** Freezes it: it no longer answers, and keeps its connections. */
+  /** Stops it from answering; its connections stay open. */
   freeze(): void {
     this.#process.kill("SIGSTOP");
   }

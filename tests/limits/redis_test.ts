@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { CallLimits } from "../../src/limits/mod.ts";
 import { createRecordingLog } from "../audit/audit_log_fixtures.ts";
 import { waitUntil } from "../e2e/wait.ts";
-import { freePort, HAS_REDIS, RedisServer } from "./redis.ts";
+import { findFreePort, HAS_REDIS, RedisServer } from "./redis.ts";
 
-/** The limits of one gateway, with its log. */
+/** The limits and the log of one of several gateways. */
 class Replica implements AsyncDisposable {
   readonly log = createRecordingLog();
   readonly limits: CallLimits;
@@ -29,13 +29,13 @@ class Replica implements AsyncDisposable {
   }
 }
 
-Deno.test("[rules.limits] without a Redis each gateway counts for itself, and logs this once", async () => {
-  await using replica = new Replica(`redis://:secret-word@127.0.0.1:${await freePort()}`);
-  const before = performance.now();
-  const answers = [];
-  for (let index = 0; index < 4; index++) answers.push(await replica.call("a", 2));
-  assert.deepEqual(answers, [true, true, false, false]);
-  assert.ok(performance.now() - before < 3000, "A call waited for Redis");
+Deno.test("[rules.limits] if Redis does not answer, each gateway counts its own calls, and logs this once", async () => {
+  await using replica = new Replica(`redis://:secret-word@127.0.0.1:${await findFreePort()}`);
+  const startMs = performance.now();
+  const admissions = [];
+  for (let index = 0; index < 4; index++) admissions.push(await replica.call("a", 2));
+  assert.deepEqual(admissions, [true, true, false, false]);
+  assert.ok(performance.now() - startMs < 3000, "A call waited for Redis");
   assert.deepEqual(replica.log.messages, [
     "warn Redis (GATEWAY_STATE) does not answer: this gateway counts calls for itself until it " +
     "does, and other gateways do not see them",
@@ -43,58 +43,58 @@ Deno.test("[rules.limits] without a Redis each gateway counts for itself, and lo
 });
 
 Deno.test({
-  name: "[rules.limits] several gateways count together through a Redis",
+  name: "[rules.limits] several gateways share their counts through Redis",
   ignore: !HAS_REDIS,
   fn: async () => {
-    await using redis = await RedisServer.start(await freePort());
+    await using redis = await RedisServer.start(await findFreePort());
     await using one = new Replica(redis.url);
-    await using other = new Replica(redis.url);
-    const answers = [];
+    await using two = new Replica(redis.url);
+    const admissions = [];
     for (let index = 0; index < 3; index++) {
-      answers.push(await one.call("a", 4), await other.call("a", 4));
+      admissions.push(await one.call("a", 4), await two.call("a", 4));
     }
-    assert.deepEqual(answers, [true, true, true, true, false, false]);
+    assert.deepEqual(admissions, [true, true, true, true, false, false]);
     assert.equal(await one.call("b", 4), true);
     // A restarted gateway has the previous counts.
     await using restarted = new Replica(redis.url);
     assert.equal(await restarted.call("a", 4), false);
-    assert.deepEqual([one.log.messages, other.log.messages], [[], []]);
+    assert.deepEqual([one.log.messages, two.log.messages], [[], []]);
   },
 });
 
 Deno.test({
-  name: "[rules.limits] a Redis that ends, hangs and comes back delays no call",
+  name: "[rules.limits] a Redis that hangs, ends and restarts delays no call",
   ignore: !HAS_REDIS || Deno.build.os === "windows",
   fn: async () => {
-    const port = await freePort();
+    const port = await findFreePort();
     await using redis = await RedisServer.start(port);
     await using replica = new Replica(redis.url);
     assert.equal(await replica.call("a", 100), true);
 
     redis.freeze();
-    const before = performance.now();
-    const answers = [];
-    for (let index = 0; index < 12; index++) answers.push(await replica.call("a", 10));
+    const startMs = performance.now();
+    const admissions = [];
+    for (let index = 0; index < 12; index++) admissions.push(await replica.call("a", 10));
     // The gateway's own count starts from zero, with the same limits.
-    assert.deepEqual(answers, [...Array(10).fill(true), false, false]);
-    assert.ok(performance.now() - before < 3000, "Calls waited for Redis each");
+    assert.deepEqual(admissions, [...Array(10).fill(true), false, false]);
+    assert.ok(performance.now() - startMs < 3000, "Every call waited for Redis");
     assert.equal(replica.log.messages.length, 1, String(replica.log.messages));
 
     redis.thaw();
-    await waitUntil("it is back", async () => {
+    await waitUntil("Redis is used again", async () => {
       await replica.call("a", 1000);
       return replica.log.messages.length === 2;
     });
     assert.match(replica.log.messages[1] ?? "", /^info Redis \(GATEWAY_STATE\) answers again/);
 
     await redis.end();
-    await waitUntil("its end is logged", async () => {
+    await waitUntil("the end of Redis is logged", async () => {
       await replica.call("b", 1000);
       return replica.log.messages.length === 3;
     });
-    await using again = await RedisServer.start(port);
-    assert.equal(again.url, redis.url);
-    await waitUntil("the next one is used", async () => {
+    await using restarted = await RedisServer.start(port);
+    assert.equal(restarted.url, redis.url);
+    await waitUntil("the restarted Redis is used", async () => {
       await replica.call("b", 1000);
       return replica.log.messages.length === 4;
     });

@@ -8,18 +8,18 @@ function configurationWith(...secrets: string[]): Configuration {
   return { servers: new Map([["a", server]]) } as unknown as Configuration;
 }
 
-Deno.test("[log.redacted] values of variables are redacted, those of earlier configurations included", () => {
-  const secrets = new LogRedactor(["/home/user"]);
-  secrets.add(configurationWith("quite-a-value", "/home/user"));
-  secrets.add(configurationWith("another-value"));
+Deno.test("[log.redacted] the secrets of all configurations are redacted, also of earlier ones", () => {
+  const redactor = new LogRedactor(["/home/user"]);
+  redactor.add(configurationWith("quite-a-value", "/home/user"));
+  redactor.add(configurationWith("another-value"));
   assert.equal(
-    secrets.redact("quite-a-value and another-value in /home/user/x"),
+    redactor.redact("quite-a-value and another-value in /home/user/x"),
     "[redacted] and [redacted] in /home/user/x",
   );
 });
 
 Deno.test("[log.redacted] text that looks like a secret is redacted", () => {
-  const { redact: clean } = new LogRedactor([]);
+  const { redact } = new LogRedactor([]);
   const key = `sk-${"a1b2".repeat(8)}`;
   for (
     const [text, secret] of [
@@ -30,18 +30,18 @@ Deno.test("[log.redacted] text that looks like a secret is redacted", () => {
       ["line one\nAPI_TOKEN=hunter2\nline three", "hunter2"],
     ] as const
   ) {
-    assert.equal(clean(text).includes(secret), false, clean(text));
+    assert.equal(redact(text).includes(secret), false, redact(text));
   }
 });
 
-Deno.test("[log.redacted] a position in a file is not redacted, whatever its name", () => {
-  const { redact: clean } = new LogRedactor([]);
-  const problems = [
+Deno.test("[log.redacted] the position of an error is not redacted, even if its path names a secret", () => {
+  const { redact } = new LogRedactor([]);
+  const errors = [
     "The changed configuration is not used:",
     "/etc/mcp.json:3:14: mcpServers.pg.env.DB_PASSWORD: must be a string",
     "/etc/rules.json:9:2: agents.a.token_sha256: must be 64 digits",
   ].join("\n");
-  assert.equal(clean(problems), problems);
-  const quoting = "/etc/mcp.json:3:14: mcpServers.pg.url: cannot be http://me:hunter2@host/";
-  assert.equal(clean(quoting), quoting.replace("hunter2", "[redacted]"));
+  assert.equal(redact(errors), errors);
+  const errorWithUrl = "/etc/mcp.json:3:14: mcpServers.pg.url: cannot be http://me:hunter2@host/";
+  assert.equal(redact(errorWithUrl), errorWithUrl.replace("hunter2", "[redacted]"));
 });

@@ -11,11 +11,11 @@ import { CallLimits } from "../../src/limits/mod.ts";
 import { Metrics } from "../../src/metrics/mod.ts";
 import { NO_TRACER } from "../../src/trace.ts";
 
-/** The agents in the rules. */
-const AGENTS = 10_000;
+/** Number of agents in the rules. */
+const AGENT_COUNT = 10_000;
 
 /** Number of concurrent operations. */
-const AT_ONCE = 64;
+const CONCURRENCY = 64;
 
 const SERVER: ServerConfig = {
   name: "files",
@@ -45,7 +45,7 @@ export class BusyPipeline implements AsyncDisposable {
   readonly #context: PipelineContext;
   readonly #client: ClientConnection;
   readonly #tools = gatewayTools({ debug: false });
-  #next = 0;
+  #nextNumber = 0;
 
   /** Creates the pipeline; the server starts with the first call. */
   constructor() {
@@ -54,7 +54,7 @@ export class BusyPipeline implements AsyncDisposable {
     this.#audit = new AuditLog({ path, fallbackPath: path, log });
     const agents = new Map<string, AgentRules>();
     const rules: AgentRules = { allow: { servers: ["files"] }, status: false, tokens: [] };
-    for (let index = 0; index < AGENTS; index++) agents.set(`agent-${index}`, rules);
+    for (let index = 0; index < AGENT_COUNT; index++) agents.set(`agent-${index}`, rules);
     const configuration: Configuration = {
       servers: new Map([["files", SERVER]]),
       unavailableReasons: new Map(),
@@ -65,7 +65,7 @@ export class BusyPipeline implements AsyncDisposable {
     const snapshot = buildSnapshot(configuration, {
       version: "1",
       log,
-      open: openInMemory,
+      open: openServer,
     });
     this.#context = {
       snapshot,
@@ -92,11 +92,11 @@ export class BusyPipeline implements AsyncDisposable {
 
   /** Runs operations of all agents in turn, and of unknown agents and tools. */
   async run(count: number): Promise<void> {
-    const end = this.#next + count;
-    const runOn = async (): Promise<void> => {
-      while (this.#next < end) await this.#runOne(this.#next++);
+    const end = this.#nextNumber + count;
+    const runUntilEnd = async (): Promise<void> => {
+      while (this.#nextNumber < end) await this.#runOne(this.#nextNumber++);
     };
-    await Promise.all(Array.from({ length: AT_ONCE }, runOn));
+    await Promise.all(Array.from({ length: CONCURRENCY }, runUntilEnd));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -109,16 +109,16 @@ export class BusyPipeline implements AsyncDisposable {
   }
 
   async #runOne(number: number): Promise<void> {
-    const agent_id = `agent-${number % AGENTS}`;
+    const agent_id = `agent-${number % AGENT_COUNT}`;
     const server = "files";
     // Listing the server's tools is expensive, so it is rare.
     switch (number % 256) {
       case 0:
-        return await this.#operate(number, "list_servers", { agent_id });
+        return await this.#runOperation(number, "list_servers", { agent_id });
       case 1:
-        return await this.#operate(number, "get_server_tools", { agent_id, server });
+        return await this.#runOperation(number, "get_server_tools", { agent_id, server });
       case 2:
-        // Another agent each time, which is not in the rules.
+        // Each time, another agent that is not in the rules.
         return await this.#call(number, { agent_id: `made-up-${number}`, server, tool: "echo" });
       case 3:
         return await this.#call(number, { agent_id, server: `made-up-${number}`, tool: "echo" });
@@ -133,10 +133,10 @@ export class BusyPipeline implements AsyncDisposable {
   }
 
   async #call(number: number, args: Readonly<Record<string, string>>): Promise<void> {
-    await this.#operate(number, "execute_tool", { ...args, args: { number } });
+    await this.#runOperation(number, "execute_tool", { ...args, args: { number } });
   }
 
-  async #operate(
+  async #runOperation(
     number: number,
     name: string,
     args: Readonly<Record<string, unknown>>,
@@ -164,30 +164,30 @@ export class BusyPipeline implements AsyncDisposable {
   }
 }
 
-/** A stateless server. */
-function openInMemory(): ReturnType<Parameters<typeof buildSnapshot>[1]["open"]> {
-  const [ours, theirs] = createMemoryChannels();
-  theirs.open({
-    message: (text) => answer(theirs, JSON.parse(text)),
+/** Opens a stateless server in this process. */
+function openServer(): ReturnType<Parameters<typeof buildSnapshot>[1]["open"]> {
+  const [gatewayChannel, serverChannel] = createMemoryChannels();
+  serverChannel.open({
+    message: (text) => answer(serverChannel, JSON.parse(text)),
     dropped: () => {},
     closed: () => {},
   });
   return Promise.resolve({
-    channel: ours,
+    channel: gatewayChannel,
     readLastOutput: () => Promise.resolve(""),
-    kill: () => void ours.close(),
-    end: () => ours.close(),
+    kill: () => void gatewayChannel.close(),
+    end: () => gatewayChannel.close(),
   });
 }
 
-const NAMES = ["fails", ...Array.from({ length: 300 }, (_, index) => `tool-${index}`)];
+const TOOL_NAMES = ["fails", ...Array.from({ length: 300 }, (_, index) => `tool-${index}`)];
 const RESULTS: Readonly<Record<string, unknown>> = {
   initialize: {
     protocolVersion: "2025-11-25",
     capabilities: { tools: {} },
     serverInfo: { name: "memory", version: "1" },
   },
-  "tools/list": { tools: NAMES.map((name) => ({ name, inputSchema: { type: "object" } })) },
+  "tools/list": { tools: TOOL_NAMES.map((name) => ({ name, inputSchema: { type: "object" } })) },
   "tools/call": { content: [{ type: "text", text: "done" }] },
 };
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Metrics } from "../../src/metrics/mod.ts";
 import { countOperations, observeOperations } from "./observe_operations.ts";
 
-Deno.test("[metrics.dimensions] by operation, agent, server and tool", () => {
+Deno.test("[metrics.dimensions] operations are counted by operation, agent, server and tool", () => {
   const metrics = new Metrics();
   observeOperations(
     metrics,
@@ -34,7 +34,7 @@ Deno.test("[metrics.bounded] a server that invents error codes does not fill the
   assert.equal(errors.other, 950);
 });
 
-Deno.test("[metrics.errors] successes and the gateway's own codes are counted separately from such codes", () => {
+Deno.test("[metrics.errors] successes and the gateway's own codes are counted separately from invented codes", () => {
   const metrics = new Metrics();
   for (let code = 0; code < 1000; code++) observeOperations(metrics, { code: String(code) });
   observeOperations(metrics, {}, { code: "TIMEOUT" });
@@ -45,7 +45,7 @@ Deno.test("[metrics.errors] successes and the gateway's own codes are counted se
   assert.equal(error_rate, 0.999);
 });
 
-Deno.test("[metrics.bounded] names beyond the first 100 agents and 200 tools are counted as one", () => {
+Deno.test("[metrics.bounded] after 100 agents, 100 servers and 200 tools, further names are counted together as other", () => {
   const metrics = new Metrics();
   for (let index = 0; index < 1000; index++) {
     const name = `name-${index}`;
@@ -53,9 +53,9 @@ Deno.test("[metrics.bounded] names beyond the first 100 agents and 200 tools are
     observeOperations(metrics, { agent: "name-0", server: "name-0", tool: name });
   }
   const { agents, servers, tools } = metrics.summary();
-  for (const [summaries, most] of [[agents, 100], [servers, 100], [tools, 200]] as const) {
-    assert.equal(Object.keys(summaries).length, most + 1);
-    // No operation is lost, and the first names are kept.
+  for (const [summaries, maxNames] of [[agents, 100], [servers, 100], [tools, 200]] as const) {
+    assert.equal(Object.keys(summaries).length, maxNames + 1);
+    // All operations are counted, those of further names as `other`.
     assert.equal(countOperations(summaries), 2000);
   }
   assert.equal(agents["name-0"]?.count, 1001);
