@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { JsonText, LineChannel, Peer } from "../../src/jsonrpc/mod.ts";
 import { settle, TestByteSink, TestByteSource } from "./byte_streams.ts";
 
-const MB = 1024 * 1024;
+const MIB = 1024 * 1024;
 
 Deno.test("[protocol.backpressure] messages sent during a write leave in one write", async () => {
-  const writes: number[] = [];
+  const writeSizes: number[] = [];
   const writable = new WritableStream<Uint8Array>({
     write: async (chunk) => {
       await settle();
-      writes.push(chunk.length);
+      writeSizes.push(chunk.length);
     },
   });
   const channel = new LineChannel(new TestByteSource().readable, writable);
@@ -18,43 +18,54 @@ Deno.test("[protocol.backpressure] messages sent during a write leave in one wri
   await Promise.resolve();
   for (let count = 0; count < 100; count++) channel.send("b");
   await channel.flush();
-  assert.deepEqual(writes, [6, 200]);
+  assert.deepEqual(writeSizes, [6, 200]);
   await channel.close();
 });
 
 Deno.test("[protocol.backpressure] flush does not wait for messages that are sent later", async () => {
-  let count = 0;
-  // Each write causes the next one, forever.
+  let writeCount = 0;
+  // Each write causes the next one.
   const writable = new WritableStream<Uint8Array>({
     write: () => {
-      if (++count < 1000) channel.send("more");
+      if (++writeCount < 1000) channel.send("more");
     },
   });
   const channel: LineChannel = new LineChannel(new TestByteSource().readable, writable);
   channel.send("first");
   await channel.flush();
-  assert.ok(count < 5, `waited for ${count} writes`);
+  assert.ok(writeCount < 5, `waited for ${writeCount} writes`);
   await channel.close();
 });
 
-/** Simulates a side that requests 8 MiB twenty times and reads nothing. */
-async function askAndNotRead(
+/** Simulates a side that sends twenty requests, and only then reads their answers of 8 MiB each. */
+async function requestBeforeReading(
   options: { pauseWhenUnread?: boolean },
-): Promise<{ soon: number; taken: number; unread: number; takenAfter: number; written: number }> {
+): Promise<{
+  /** Number of requests received by the peer within some ticks. */
+  firstCount: number;
+  /** Number of requests received by the peer until reading began. */
+  receivedCount: number;
+  /** Number of requests that the peer had not read when reading began. */
+  unreadCount: number;
+  /** Number of requests received by the peer in total. */
+  totalCount: number;
+  /** Number of bytes that the side read. */
+  readBytes: number;
+}> {
   const source = new TestByteSource();
-  let gate = Promise.withResolvers<void>();
-  let written = 0;
+  let readGate = Promise.withResolvers<void>();
+  let readBytes = 0;
   const writable = new WritableStream<Uint8Array>({
     write: async (chunk) => {
-      await gate.promise;
-      written += chunk.length;
+      await readGate.promise;
+      readBytes += chunk.length;
     },
   });
-  const payload = new JsonText(`{"a":"${"x".repeat(8 * MB)}"}`);
-  let taken = 0;
+  const payload = new JsonText(`{"a":"${"x".repeat(8 * MIB)}"}`);
+  let receivedCount = 0;
   const peer = new Peer(new LineChannel(source.readable, writable, options), {
     request: (request) => {
-      taken++;
+      receivedCount++;
       request.reply(payload);
     },
     notification: () => {},
@@ -63,50 +74,55 @@ async function askAndNotRead(
   });
   for (let id = 0; id < 20; id++) source.push(`{"jsonrpc":"2.0","id":${id},"method":"m"}\n`);
   await settle();
-  const soon = taken;
-  if (options.pauseWhenUnread !== true) { while (taken < 20) await settle(); }
-  const before = { soon, taken, unread: source.unread };
-  gate.resolve();
-  while (taken < 20) await settle();
+  const firstCount = receivedCount;
+  if (options.pauseWhenUnread !== true) { while (receivedCount < 20) await settle(); }
+  const beforeReading = { firstCount, receivedCount, unreadCount: source.unreadCount };
+  readGate.resolve();
+  while (receivedCount < 20) await settle();
   await peer.flush();
-  // Written messages no longer count: there is room again.
-  gate = Promise.withResolvers<void>();
+  // Written messages do not count as queued, so that further requests are received.
+  readGate = Promise.withResolvers<void>();
   for (const id of [20, 21, 22]) source.push(`{"jsonrpc":"2.0","id":${id},"method":"m"}\n`);
   await settle();
-  gate.resolve();
+  readGate.resolve();
   await peer.close();
-  return { ...before, takenAfter: taken, written };
+  return { ...beforeReading, totalCount: receivedCount, readBytes };
 }
 
-Deno.test("[protocol.backpressure] a side that reads nothing is not read from, until it reads", async () => {
-  const { taken, unread, takenAfter, written } = await askAndNotRead({ pauseWhenUnread: true });
+Deno.test("[protocol.backpressure] with pauseWhenUnread, a channel stops reading from a side that reads nothing, until that side reads", async () => {
+  const { receivedCount, unreadCount, totalCount, readBytes } = await requestBeforeReading({
+    pauseWhenUnread: true,
+  });
   // 64 MiB may be queued, plus the message that exceeds it.
-  assert.ok(taken >= 8 && taken <= 10, `${taken} requests were taken`);
-  assert.equal(taken + unread, 20);
-  assert.equal(takenAfter, 23);
-  assert.ok(written > 160 * MB);
+  assert.ok(receivedCount >= 8 && receivedCount <= 10, `${receivedCount} requests were received`);
+  assert.equal(receivedCount + unreadCount, 20);
+  assert.equal(totalCount, 23);
+  assert.ok(readBytes > 160 * MIB);
 });
 
-Deno.test("[protocol.backpressure] by default reading continues, but slowly, to save memory", async () => {
-  const { soon, taken, unread } = await askAndNotRead({});
-  assert.ok(soon >= 8 && soon <= 10, `${soon} requests were taken at once`);
-  assert.deepEqual([taken, unread], [20, 0]);
+Deno.test("[protocol.backpressure] by default a channel reads slowly from a side that reads nothing", async () => {
+  const { firstCount, receivedCount, unreadCount } = await requestBeforeReading({});
+  assert.ok(
+    firstCount >= 8 && firstCount <= 10,
+    `${firstCount} requests were received immediately`,
+  );
+  assert.deepEqual([receivedCount, unreadCount], [20, 0]);
 });
 
-Deno.test("[protocol.backpressure] a pipe that is always full lets everything else run", async () => {
-  const lines = new TextEncoder().encode("a\n".repeat(1000));
-  let [reads, hasRun] = [0, false];
+Deno.test("[protocol.backpressure] reading from a pipe that is always full does not block timers", async () => {
+  const chunk = new TextEncoder().encode("a\n".repeat(1000));
+  let [readCount, hasTimerRun] = [0, false];
   const source = new ReadableStream<Uint8Array>({
     pull: (controller) => {
-      if (hasRun || ++reads > 50_000) controller.close();
-      else controller.enqueue(lines);
+      if (hasTimerRun || ++readCount > 50_000) controller.close();
+      else controller.enqueue(chunk);
     },
   }, { highWaterMark: 0 });
   const closed = Promise.withResolvers<void>();
   const channel = new LineChannel(source, new TestByteSink().writable);
   channel.open({ message: () => {}, dropped: () => {}, closed: () => closed.resolve() });
-  setTimeout(() => hasRun = true);
+  setTimeout(() => hasTimerRun = true);
   await closed.promise;
-  assert.ok(hasRun, "the timer had to wait until the pipe was empty");
+  assert.ok(hasTimerRun, "The timer waited until the pipe was empty");
   await channel.close();
 });

@@ -17,8 +17,8 @@ export class TestByteSource {
     });
   }
 
-  /** Number of pushed chunks that are not read yet; invalid after the end. */
-  get unread(): number {
+  /** Number of pushed chunks that are not read yet; only valid until the stream ends. */
+  get unreadCount(): number {
     return 1 - (this.#controller?.desiredSize ?? 1);
   }
 
@@ -40,13 +40,13 @@ export class TestByteSource {
 export class TestByteSink {
   readonly writable: WritableStream<Uint8Array>;
   readonly #chunks: Uint8Array[] = [];
-  #broken: Error | undefined;
+  #writeError: Error | undefined;
   isClosed = false;
 
   constructor() {
     this.writable = new WritableStream<Uint8Array>({
       write: (chunk) => {
-        if (this.#broken !== undefined) throw this.#broken;
+        if (this.#writeError !== undefined) throw this.#writeError;
         this.#chunks.push(chunk.slice());
       },
       close: () => {
@@ -57,7 +57,7 @@ export class TestByteSink {
 
   /** Makes all further writes fail. */
   break(): void {
-    this.#broken = new Error("Broken pipe");
+    this.#writeError = new Error("Broken pipe");
   }
 
   bytes(): Uint8Array {
@@ -71,13 +71,13 @@ export class TestByteSink {
   /** Returns the written lines; the last one must be complete. */
   lines(): string[] {
     const lines = this.text().split("\n");
-    const rest = lines.pop();
-    if (rest !== "") throw new Error(`Incomplete line: ${rest}`);
+    const incompleteLine = lines.pop();
+    if (incompleteLine !== "") throw new Error(`Incomplete line: ${incompleteLine}`);
     return lines;
   }
 }
 
-/** A pipe: bytes written at one end can be read at the other. */
+/** Creates a pipe: bytes written at one end can be read at the other. */
 export function createPipe(): TransformStream<Uint8Array, Uint8Array> {
   return new TransformStream({
     transform: (chunk, controller) => controller.enqueue(chunk.slice()),
@@ -85,18 +85,18 @@ export function createPipe(): TransformStream<Uint8Array, Uint8Array> {
 }
 
 export function joinBytes(chunks: readonly Uint8Array[]): Uint8Array {
-  const joined = new Uint8Array(chunks.reduce((size, chunk) => size + chunk.length, 0));
+  const bytes = new Uint8Array(chunks.reduce((size, chunk) => size + chunk.length, 0));
   let offset = 0;
   for (const chunk of chunks) {
-    joined.set(chunk, offset);
+    bytes.set(chunk, offset);
     offset += chunk.length;
   }
-  return joined;
+  return bytes;
 }
 
 /**
- * Waits for some ticks of the event loop, in which a channel processes all of its input, including its
- * pauses.
+ * Waits for some ticks of the event loop. They are enough for a channel to process all of its input,
+ * pauses included.
  */
 export async function settle(): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve));

@@ -4,15 +4,15 @@ import { type Channel, createMemoryChannels, LineChannel } from "../../src/jsonr
 import { createPipe, settle } from "./byte_streams.ts";
 
 function createLineChannels(): [Channel, Channel] {
-  const [there, back] = [createPipe(), createPipe()];
+  const [firstToSecond, secondToFirst] = [createPipe(), createPipe()];
   return [
-    new LineChannel(back.readable, there.writable),
-    new LineChannel(there.readable, back.writable),
+    new LineChannel(secondToFirst.readable, firstToSecond.writable),
+    new LineChannel(firstToSecond.readable, secondToFirst.writable),
   ];
 }
 
 /** Opens a channel and records its events. */
-function listen(channel: Channel): string[] {
+function recordEvents(channel: Channel): string[] {
   const events: string[] = [];
   channel.open({
     message: (text, bytes) => events.push(`${text} (${bytes})`),
@@ -22,65 +22,65 @@ function listen(channel: Channel): string[] {
   return events;
 }
 
-const KINDS: readonly [string, () => [Channel, Channel]][] = [
+const CHANNEL_KINDS: readonly [string, () => [Channel, Channel]][] = [
   ["lines", createLineChannels],
   ["memory", createMemoryChannels],
 ];
 
-for (const [name, create] of KINDS) {
+for (const [name, createChannels] of CHANNEL_KINDS) {
   Deno.test(`[protocol.framing] ${name}: messages arrive in order, in both directions`, async () => {
-    const [one, two] = create();
-    const [fromTwo, fromOne] = [listen(one), listen(two)];
-    for (const text of ["a", "\u00e9", "😀"]) one.send(text);
-    two.send("b");
-    await one.flush();
-    one.send("c");
+    const [first, second] = createChannels();
+    const [firstEvents, secondEvents] = [recordEvents(first), recordEvents(second)];
+    for (const text of ["a", "\u00e9", "😀"]) first.send(text);
+    second.send("b");
+    await first.flush();
+    first.send("c");
     await settle();
-    assert.deepEqual(fromOne, ["a (1)", "\u00e9 (2)", "😀 (4)", "c (1)"]);
-    assert.deepEqual(fromTwo, ["b (1)"]);
-    await Promise.all([one.close(), two.close()]);
+    assert.deepEqual(secondEvents, ["a (1)", "\u00e9 (2)", "😀 (4)", "c (1)"]);
+    assert.deepEqual(firstEvents, ["b (1)"]);
+    await Promise.all([first.close(), second.close()]);
   });
 
   Deno.test(`[protocol.closing] ${name}: messages sent before the end arrive, later ones do not`, async () => {
-    const [one, two] = create();
-    const [fromTwo, fromOne] = [listen(one), listen(two)];
-    one.send("before");
-    const closing = one.close();
-    one.send("after");
+    const [first, second] = createChannels();
+    const [firstEvents, secondEvents] = [recordEvents(first), recordEvents(second)];
+    first.send("before");
+    const closing = first.close();
+    first.send("after");
     await settle();
-    await Promise.all([closing, one.close(), two.close(), two.close()]);
-    one.send("later");
-    two.send("later");
-    await Promise.all([one.flush(), two.flush()]);
+    await Promise.all([closing, first.close(), second.close(), second.close()]);
+    first.send("later");
+    second.send("later");
+    await Promise.all([first.flush(), second.flush()]);
     await settle();
-    assert.deepEqual(fromOne, ["before (6)", "closed"]);
-    assert.deepEqual(fromTwo, ["closed"]);
+    assert.deepEqual(secondEvents, ["before (6)", "closed"]);
+    assert.deepEqual(firstEvents, ["closed"]);
   });
 
   Deno.test(`[protocol.framing] ${name}: nothing arrives before the channel is open`, async () => {
-    const [one, two] = create();
-    const fromTwo = listen(one);
-    one.send("early");
+    const [first, second] = createChannels();
+    const firstEvents = recordEvents(first);
+    first.send("early");
     await settle();
-    const fromOne = listen(two);
-    // The owner may still be in its constructor.
-    assert.deepEqual(fromOne, []);
+    const secondEvents = recordEvents(second);
+    // Events begin later, because the owner may open the channel in its constructor.
+    assert.deepEqual(secondEvents, []);
     await settle();
-    assert.deepEqual(fromOne, ["early (5)"]);
-    await Promise.all([one.close(), two.close()]);
+    assert.deepEqual(secondEvents, ["early (5)"]);
+    await Promise.all([first.close(), second.close()]);
     await settle();
-    assert.deepEqual(fromTwo, ["closed"]);
+    assert.deepEqual(firstEvents, ["closed"]);
   });
 
   Deno.test(`[protocol.closing] ${name}: an end before the channel is open is reported once it is open`, async () => {
-    const [one, two] = create();
-    listen(one);
-    one.send("last");
-    const closing = one.close();
+    const [first, second] = createChannels();
+    recordEvents(first);
+    first.send("last");
+    const closing = first.close();
     await settle();
-    const fromOne = listen(two);
-    await Promise.all([closing, two.close()]);
+    const secondEvents = recordEvents(second);
+    await Promise.all([closing, second.close()]);
     await settle();
-    assert.deepEqual(fromOne, ["last (4)", "closed"]);
+    assert.deepEqual(secondEvents, ["last (4)", "closed"]);
   });
 }

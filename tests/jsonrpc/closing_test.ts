@@ -8,28 +8,28 @@ import {
 } from "../../src/jsonrpc/mod.ts";
 import { settle, TestByteSink, TestByteSource } from "./byte_streams.ts";
 
-const SILENT: PeerHandler = {
+const SILENT_HANDLER: PeerHandler = {
   request: () => {},
   notification: () => {},
   unexpected: () => {},
   closed: () => {},
 };
 
-Deno.test("[protocol.closing] when reading fails, all pending requests get the cause", async () => {
+Deno.test("[protocol.closing] when reading fails, all pending requests are rejected with the cause", async () => {
   const source = new TestByteSource();
   const closed = Promise.withResolvers<Error | undefined>();
   const peer = new Peer(new LineChannel(source.readable, new TestByteSink().writable), {
-    ...SILENT,
+    ...SILENT_HANDLER,
     closed: (cause) => closed.resolve(cause),
   });
   const request = peer.request("a");
   const cause = new Error("Connection reset");
   source.fail(cause);
-  const isClosed = (error: unknown): boolean =>
+  const isChannelClosed = (error: unknown): boolean =>
     error instanceof ChannelClosed && error.cause === cause;
-  await assert.rejects(request, isClosed);
+  await assert.rejects(request, isChannelClosed);
   assert.equal(await closed.promise, cause);
-  await assert.rejects(peer.request("b"), isClosed);
+  await assert.rejects(peer.request("b"), isChannelClosed);
   assert.equal(peer.pendingCount, 0);
   await peer.close();
 });
@@ -38,14 +38,14 @@ Deno.test("[protocol.closing] after the end of reading, sent requests are reject
   const [source, sink] = [new TestByteSource(), new TestByteSink()];
   const incoming: IncomingRequest[] = [];
   const peer = new Peer(new LineChannel(source.readable, sink.writable), {
-    ...SILENT,
+    ...SILENT_HANDLER,
     request: (request) => void incoming.push(request),
   });
   for (const id of [1, 2, 3]) source.push(`{"jsonrpc":"2.0","id":${id},"method":"m"}\n`);
   source.end();
   await settle();
   let isAnswered = false;
-  const answered = Promise.all([peer.allAnswered(), peer.allAnswered()]).then(() =>
+  const allAnswered = Promise.all([peer.allAnswered(), peer.allAnswered()]).then(() =>
     isAnswered = true
   );
   const [one, two, three] = incoming;
@@ -55,7 +55,7 @@ Deno.test("[protocol.closing] after the end of reading, sent requests are reject
   await settle();
   assert.equal(isAnswered, false);
   peer.cancelIncoming("the end");
-  await answered;
+  await allAnswered;
   assert.equal(three?.signal.reason, "the end");
   three?.reply({ too: "late" });
   await peer.allAnswered();
@@ -69,13 +69,13 @@ Deno.test("[protocol.closing] after the end of reading, sent requests are reject
 
 Deno.test("[protocol.closing] sending to a side that is gone does nothing", async () => {
   const [source, sink] = [new TestByteSource(), new TestByteSink()];
-  const peer = new Peer(new LineChannel(source.readable, sink.writable), SILENT);
+  const peer = new Peer(new LineChannel(source.readable, sink.writable), SILENT_HANDLER);
   sink.break();
-  const abort = new AbortController();
-  const request = peer.request("a", undefined, { signal: abort.signal });
+  const controller = new AbortController();
+  const request = peer.request("a", undefined, { signal: controller.signal });
   await peer.flush();
   peer.notify("b");
-  abort.abort("no longer");
+  controller.abort("no longer");
   await assert.rejects(request, (reason) => reason === "no longer");
   await peer.flush();
   source.end();
@@ -85,11 +85,11 @@ Deno.test("[protocol.closing] sending to a side that is gone does nothing", asyn
   assert.equal(sink.text(), "");
 });
 
-Deno.test("[protocol.closing] after a cancelled read, a part of a message is not taken for a message", async () => {
+Deno.test("[protocol.closing] after a cancelled read, a part of a message is not read as a message", async () => {
   const source = new TestByteSource();
   const unexpectedMessages: string[] = [];
   const peer = new Peer(new LineChannel(source.readable, new TestByteSink().writable), {
-    ...SILENT,
+    ...SILENT_HANDLER,
     unexpected: (description) => void unexpectedMessages.push(description),
   });
   source.push('{"jsonrpc":"2.0","id":1,');
@@ -99,18 +99,18 @@ Deno.test("[protocol.closing] after a cancelled read, a part of a message is not
   assert.deepEqual(unexpectedMessages, []);
 });
 
-Deno.test("[protocol.closing] closing ends although the other side keeps sending", async () => {
+Deno.test("[protocol.closing] closing ends although messages are still sent", async () => {
   const sink = new TestByteSink();
   const channel = new LineChannel(new TestByteSource().readable, sink.writable);
   let isClosed = false;
-  const goOn = async (): Promise<void> => {
+  const sendRepeatedly = async (): Promise<void> => {
     while (!isClosed) {
       channel.send("more");
       await settle();
     }
   };
   channel.send("first");
-  const sending = goOn();
+  const sending = sendRepeatedly();
   await channel.flush();
   await channel.close();
   isClosed = true;
@@ -118,10 +118,10 @@ Deno.test("[protocol.closing] closing ends although the other side keeps sending
   assert.equal(sink.lines()[0], "first");
 });
 
-Deno.test("[protocol.closing] after ending only the writing, answers still arrive", async () => {
+Deno.test("[protocol.closing] after only writing has ended, answers still arrive", async () => {
   const [source, sink] = [new TestByteSource(), new TestByteSink()];
   const channel = new LineChannel(source.readable, sink.writable);
-  const peer = new Peer(channel, SILENT);
+  const peer = new Peer(channel, SILENT_HANDLER);
   const request = peer.request("a");
   await channel.endWriting();
   assert.equal(sink.isClosed, true);
@@ -146,18 +146,18 @@ Deno.test("[protocol.closing] a process that closes its input but continues is d
   const ready = Promise.withResolvers<void>();
   const closed = Promise.withResolvers<Error | undefined>();
   const peer = new Peer(new LineChannel(child.stdout, child.stdin), {
-    ...SILENT,
+    ...SILENT_HANDLER,
     unexpected: () => ready.resolve(),
     closed: (cause) => closed.resolve(cause),
   });
   await ready.promise;
-  const [answered, lost] = [peer.request("a"), peer.request("b")];
-  const isLost = assert.rejects(lost, ChannelClosed);
+  const [answeredRequest, unansweredRequest] = [peer.request("a"), peer.request("b")];
+  const rejection = assert.rejects(unansweredRequest, ChannelClosed);
   await peer.flush();
-  // Its last messages are not lost.
+  // Messages that the process still sends are received.
   child.kill("SIGUSR1");
-  assert.equal((await answered).ok, true);
-  await isLost;
+  assert.equal((await answeredRequest).ok, true);
+  await rejection;
   assert.match(String(await closed.promise), /no longer takes messages/);
   child.kill("SIGKILL");
   await child.status;

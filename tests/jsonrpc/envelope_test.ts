@@ -5,23 +5,23 @@ import { readMessage } from "../../src/jsonrpc/message.ts";
 import { parseMessage } from "../../src/jsonrpc/parse.ts";
 import { utf8Bytes } from "../../src/jsonrpc/utf8_bytes.ts";
 
-/** Parses a message by the fast path, if it applies, and by the slow path. */
-function parseTwice(text: string): void {
-  let long: unknown;
+/** Asserts that the parser, which may take the fast path, has the same outcome as the slow path. */
+function assertSameOutcome(text: string): void {
+  let expected: unknown;
   try {
-    long = readMessage(JSON.parse(text), text);
+    expected = readMessage(JSON.parse(text), text);
   } catch {
     return assert.equal(parseMessage(text, utf8Bytes(text)).kind, "invalid", text);
   }
-  assert.deepEqual(parseMessage(text, utf8Bytes(text)), long, text);
+  assert.deepEqual(parseMessage(text, utf8Bytes(text)), expected, text);
 }
 
-const id = fc.oneof(
+const anyId = fc.oneof(
   fc.integer({ min: 0 }).map(String),
   fc.string().map((value) => JSON.stringify(value)),
   fc.constantFrom("007", "-0", "1e3", "1.5", "12345678901234567890", "null", '"a\\u0062"', '"ä"'),
 );
-const body = fc.oneof(
+const anyBody = fc.oneof(
   fc.json(),
   fc.constantFrom(
     "{}",
@@ -39,7 +39,7 @@ const body = fc.oneof(
     '{"ä":"\\ud83d\\ude00 😀"}',
   ),
 );
-const shapes = [
+const messageForms = [
   (id: string, body: string) => `{"jsonrpc":"2.0","id":${id},"result":${body}}`,
   (id: string, body: string) => `{"result":${body},"jsonrpc":"2.0","id":${id}}`,
   (id: string, body: string) =>
@@ -61,22 +61,24 @@ const shapes = [
 
 Deno.test("[protocol.pass-through] the fast path has the same outcome as the slow path", () => {
   fc.assert(
-    fc.property(fc.constantFrom(...shapes), id, body, (shape, id, body) => {
-      parseTwice(shape(id, body));
+    fc.property(fc.constantFrom(...messageForms), anyId, anyBody, (writeMessage, id, body) => {
+      assertSameOutcome(writeMessage(id, body));
     }),
     { numRuns: 2000 },
   );
-  for (const shape of shapes) {
-    for (const body of ["{}", '{"a":1},"id":9', '{},"result":{}']) parseTwice(shape("1", body));
+  for (const writeMessage of messageForms) {
+    for (const body of ["{}", '{"a":1},"id":9', '{},"result":{}']) {
+      assertSameOutcome(writeMessage("1", body));
+    }
   }
 });
 
 Deno.test("[protocol.pass-through] messages of both SDKs take the fast path", () => {
-  for (const shape of shapes.slice(0, 4)) {
+  for (const writeMessage of messageForms.slice(0, 4)) {
     for (const id of ["0", "17", '"5cf3"']) {
-      assert.deepEqual(openEnvelope(shape(id, '{"a":1}')), {
+      assert.deepEqual(openEnvelope(writeMessage(id, '{"a":1}')), {
         id,
-        method: shape("", "").includes("method") ? "tools/call" : undefined,
+        method: writeMessage("", "").includes("method") ? "tools/call" : undefined,
         body: '{"a":1}',
       });
     }
@@ -84,7 +86,7 @@ Deno.test("[protocol.pass-through] messages of both SDKs take the fast path", ()
 });
 
 Deno.test("[protocol.pass-through] the id and the method are those of the message, however it is written", () => {
-  const member = fc.constantFrom(
+  const anyMember = fc.constantFrom(
     '"jsonrpc":"2.0"',
     '"id":7',
     '"id":"a\\"b"',
@@ -93,15 +95,17 @@ Deno.test("[protocol.pass-through] the id and the method are those of the messag
     '"params":{"id":1,"method":"x"}',
     '"result":{"method":"x","id":2}',
   );
-  const message = fc.uniqueArray(member, { selector: (text) => text.split(":")[0] }).map((all) => {
-    // A message has either of the two.
-    const isCall = all.some((text) => text.startsWith('"method"'));
-    return `{${all.filter((text) => !isCall || !text.startsWith('"result"')).join(",")}}`;
-  });
-  fc.assert(fc.property(message, (text) => {
+  const anyMessage = fc.uniqueArray(anyMember, { selector: (text) => text.split(":")[0] }).map(
+    (members) => {
+      // A message has either a method or a result.
+      const isCall = members.some((text) => text.startsWith('"method"'));
+      return `{${members.filter((text) => !isCall || !text.startsWith('"result"')).join(",")}}`;
+    },
+  );
+  fc.assert(fc.property(anyMessage, (text) => {
     const { id, method } = JSON.parse(text);
-    const read = readIdAndMethod(text);
-    assert.equal(read.id, id === undefined ? undefined : JSON.stringify(id), text);
-    assert.equal(read.method, method, text);
+    const idAndMethod = readIdAndMethod(text);
+    assert.equal(idAndMethod.id, id === undefined ? undefined : JSON.stringify(id), text);
+    assert.equal(idAndMethod.method, method, text);
   }));
 });

@@ -3,31 +3,31 @@ import { LineSplitter } from "../../src/jsonrpc/line_splitter.ts";
 import { type DroppedMessage, LineChannel, MAX_MESSAGE_BYTES } from "../../src/jsonrpc/mod.ts";
 import { TestByteSink } from "./byte_streams.ts";
 
-const MB = 1024 * 1024;
+const MIB = 1024 * 1024;
 
-/** A stream of lines of one repeated character, read in chunks of 64 KiB as from a pipe. */
+/** Creates a stream of lines of one repeated character, in chunks of 64 KiB as from a pipe. */
 function streamLines(sizes: readonly number[]): ReadableStream<Uint8Array> {
-  const piece = new Uint8Array(64 * 1024).fill(97);
-  const left = [...sizes];
+  const chunk = new Uint8Array(64 * 1024).fill(97);
+  const remainingSizes = [...sizes];
   return new ReadableStream({
     pull: (controller) => {
-      const [size] = left;
+      const [size] = remainingSizes;
       if (size === undefined) return controller.close();
-      left[0] = size - piece.length;
-      if (size >= piece.length) return controller.enqueue(piece);
-      left.shift();
+      remainingSizes[0] = size - chunk.length;
+      if (size >= chunk.length) return controller.enqueue(chunk);
+      remainingSizes.shift();
       controller.enqueue(new TextEncoder().encode("a".repeat(size) + "\n"));
     },
   }, { highWaterMark: 0 });
 }
 
-interface Received {
+interface ReceivedMessages {
   readonly sizes: number[];
   readonly dropped: DroppedMessage[];
 }
 
-async function receive(readable: ReadableStream<Uint8Array>): Promise<Received> {
-  const received: Received = { sizes: [], dropped: [] };
+async function receive(readable: ReadableStream<Uint8Array>): Promise<ReceivedMessages> {
+  const received: ReceivedMessages = { sizes: [], dropped: [] };
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   new LineChannel(readable, new TestByteSink().writable).open({
     message: (text, bytes) => {
@@ -41,26 +41,26 @@ async function receive(readable: ReadableStream<Uint8Array>): Promise<Received> 
   return received;
 }
 
-Deno.test("[protocol.too-long] 64 MiB pass; a longer message is skipped and reported with its size", async () => {
-  assert.equal(MAX_MESSAGE_BYTES, 64 * MB);
-  const { sizes, dropped } = await receive(streamLines([64 * MB, 64 * MB + 1, 5, 100 * MB, 6]));
-  assert.deepEqual(sizes, [64 * MB, 5, 6]);
-  const ends = { head: "a".repeat(1024), tail: "a".repeat(1024) };
+Deno.test("[protocol.too-long] a message of 64 MiB is received; a longer one is skipped and reported with its size", async () => {
+  assert.equal(MAX_MESSAGE_BYTES, 64 * MIB);
+  const { sizes, dropped } = await receive(streamLines([64 * MIB, 64 * MIB + 1, 5, 100 * MIB, 6]));
+  assert.deepEqual(sizes, [64 * MIB, 5, 6]);
+  const excerpts = { head: "a".repeat(1024), tail: "a".repeat(1024) };
   assert.deepEqual(dropped, [
-    { reason: "too-long", bytes: 64 * MB + 1, ...ends },
-    { reason: "too-long", bytes: 100 * MB, ...ends },
+    { reason: "too-long", bytes: 64 * MIB + 1, ...excerpts },
+    { reason: "too-long", bytes: 100 * MIB, ...excerpts },
   ]);
 });
 
-Deno.test("[protocol.too-long] a carriage return at the end does not count", () => {
+Deno.test("[protocol.too-long] a carriage return at the end does not count towards the size", () => {
   for (const size of [10, 11, 12]) {
-    for (const pieces of [[`${"a".repeat(size)}\r\n`], ["a".repeat(size), "\r", "\n"]]) {
+    for (const chunks of [[`${"a".repeat(size)}\r\n`], ["a".repeat(size), "\r", "\n"]]) {
       const events: (string | number)[] = [];
       const splitter = new LineSplitter(11, {
         line: (line) => events.push(new TextDecoder().decode(line)),
         tooLong: ({ bytes }) => events.push(bytes),
       });
-      for (const piece of pieces) splitter.push(new TextEncoder().encode(piece));
+      for (const chunk of chunks) splitter.push(new TextEncoder().encode(chunk));
       assert.deepEqual(events, size <= 11 ? ["a".repeat(size)] : [size]);
     }
   }
@@ -68,89 +68,92 @@ Deno.test("[protocol.too-long] a carriage return at the end does not count", () 
 
 Deno.test("[protocol.too-long] a skipped line is not kept in memory", () => {
   const dropped: number[] = [];
-  const splitter = new LineSplitter(MB, {
+  const splitter = new LineSplitter(MIB, {
     line: () => assert.fail("the line is too long"),
     tooLong: ({ bytes }) => dropped.push(bytes),
   });
-  const piece = new Uint8Array(MB).fill(97);
-  const before = Deno.memoryUsage().external;
-  let most = 0;
+  const chunk = new Uint8Array(MIB).fill(97);
+  const bytesBefore = Deno.memoryUsage().external;
+  let maxHeldBytes = 0;
   for (let count = 0; count < 512; count++) {
-    splitter.push(piece);
-    most = Math.max(most, Deno.memoryUsage().external - before);
+    splitter.push(chunk);
+    maxHeldBytes = Math.max(maxHeldBytes, Deno.memoryUsage().external - bytesBefore);
   }
   splitter.end();
-  assert.deepEqual(dropped, [512 * MB]);
-  assert.ok(most < 32 * MB, `${most} bytes were held`);
+  assert.deepEqual(dropped, [512 * MIB]);
+  assert.ok(maxHeldBytes < 32 * MIB, `${maxHeldBytes} bytes were held`);
 });
 
 Deno.test("[protocol.framing] a line that arrives byte by byte does not keep its read buffers", () => {
   const lines: string[] = [];
-  const splitter = new LineSplitter(MB, {
+  const splitter = new LineSplitter(MIB, {
     line: (line) => lines.push(new TextDecoder().decode(line)),
     tooLong: () => assert.fail("the line is not too long"),
   });
   const buffer = new Uint8Array(64 * 1024);
   for (const character of '{"a":"b"}\n'.repeat(2)) {
-    // Every read reuses the buffer: a kept chunk now has other content.
+    // Every read reuses the buffer, which changes the content of a chunk that was kept.
     buffer.fill(character.charCodeAt(0));
     splitter.push(buffer.subarray(7, 8));
   }
   assert.deepEqual(lines, ['{"a":"b"}', '{"a":"b"}']);
 });
 
-Deno.test("[protocol.framing] the buffer of a long line is released, whether it is passed on or skipped", () => {
-  for (const size of [4 * MB, 4 * MB + 2]) {
-    const rooms: number[] = [];
-    const splitter = new LineSplitter(4 * MB, {
-      line: (line) => rooms.push(line.buffer.byteLength),
-      tooLong: ({ bytes }) => rooms.push(bytes),
+Deno.test("[protocol.framing] the buffer of a long line is released, whether the line is passed on or skipped", () => {
+  for (const size of [4 * MIB, 4 * MIB + 2]) {
+    const bufferSizes: number[] = [];
+    const splitter = new LineSplitter(4 * MIB, {
+      line: (line) => bufferSizes.push(line.buffer.byteLength),
+      tooLong: ({ bytes }) => bufferSizes.push(bytes),
     });
-    for (const piece of ["a".repeat(100_000), "a".repeat(size - 100_000), "\n", "a", "b\n"]) {
-      splitter.push(new TextEncoder().encode(piece));
+    for (const chunk of ["a".repeat(100_000), "a".repeat(size - 100_000), "\n", "a", "b\n"]) {
+      splitter.push(new TextEncoder().encode(chunk));
     }
-    const [long = 0, short = 0] = rooms;
-    assert.ok(long >= size && short <= MB, `${rooms}`);
+    const [long = 0, short = 0] = bufferSizes;
+    assert.ok(long >= size && short <= MIB, `${bufferSizes}`);
   }
 });
 
 /** Returns the shortest time of three runs, in milliseconds. */
-async function measure(run: () => Promise<unknown>): Promise<number> {
-  const times: number[] = [];
+async function measureMinMs(run: () => Promise<unknown>): Promise<number> {
+  const durationsMs: number[] = [];
   for (let count = 0; count < 3; count++) {
-    const start = performance.now();
+    const startMs = performance.now();
     await run();
-    times.push(performance.now() - start);
+    durationsMs.push(performance.now() - startMs);
   }
-  return Math.min(...times);
+  return Math.min(...durationsMs);
 }
 
 Deno.test("[protocol.framing-linear] reading takes linear time", async () => {
-  const read = (size: number) => measure(() => receive(streamLines([size])));
-  const [small, big] = [await read(8 * MB), await read(64 * MB)];
-  // The size is 8 times as large; quadratic time would be 64 times as long.
-  assert.ok(big < 30 * small, `8 MiB: ${small} ms, 64 MiB: ${big} ms`);
+  const read = (size: number) => measureMinMs(() => receive(streamLines([size])));
+  const [smallMs, bigMs] = [await read(8 * MIB), await read(64 * MIB)];
+  // Eight times the size takes 8 times as long in linear time, and 64 times as long in quadratic time.
+  assert.ok(bigMs < 30 * smallMs, `8 MiB: ${smallMs} ms, 64 MiB: ${bigMs} ms`);
 });
 
-Deno.test("[protocol.framing-linear] many short lines in one chunk take linear time too", async () => {
+Deno.test("[protocol.framing-linear] many short lines in one chunk take linear time", async () => {
   const read = (count: number) => {
     const bytes = new TextEncoder().encode("ab\n".repeat(count));
-    return measure(async () => {
-      let lines = 0;
-      const splitter = new LineSplitter(MB, { line: () => lines++, tooLong: () => assert.fail() });
+    return measureMinMs(async () => {
+      let lineCount = 0;
+      const splitter = new LineSplitter(MIB, {
+        line: () => lineCount++,
+        tooLong: () => assert.fail(),
+      });
       splitter.push(bytes);
-      assert.equal(lines, count);
+      assert.equal(lineCount, count);
     });
   };
-  const [small, big] = [await read(50_000), await read(400_000)];
-  assert.ok(big < 30 * small, `50,000 lines: ${small} ms, 400,000 lines: ${big} ms`);
+  const [smallMs, bigMs] = [await read(50_000), await read(400_000)];
+  assert.ok(bigMs < 30 * smallMs, `50,000 lines: ${smallMs} ms, 400,000 lines: ${bigMs} ms`);
 });
 
 Deno.test("[protocol.framing-linear] writing takes linear time", async () => {
   const write = (size: number) => {
-    // Not Latin-1, so that V8 cannot skip copying or encoding.
+    // The text is not Latin-1, so that V8 cannot skip copying or encoding.
     const text = `\u20ac${"a".repeat(size)}`;
-    return measure(async () => {
+    return measureMinMs(async () => {
       let bytes = 0;
       const writable = new WritableStream<Uint8Array>({
         write: (chunk) => void (bytes += chunk.length),
@@ -161,6 +164,6 @@ Deno.test("[protocol.framing-linear] writing takes linear time", async () => {
       assert.equal(bytes, size + 4);
     });
   };
-  const [small, big] = [await write(8 * MB), await write(64 * MB)];
-  assert.ok(big < 30 * small, `8 MiB: ${small} ms, 64 MiB: ${big} ms`);
+  const [smallMs, bigMs] = [await write(8 * MIB), await write(64 * MIB)];
+  assert.ok(bigMs < 30 * smallMs, `8 MiB: ${smallMs} ms, 64 MiB: ${bigMs} ms`);
 });

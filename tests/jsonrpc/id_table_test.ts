@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { hashId, IdTable } from "../../src/jsonrpc/id_table.ts";
 
 /** Applies a list of commands to a table and to a `Map`, and compares them after each. */
-function playAgainstMap<Id extends string | number>(
+function compareWithMap<Id extends string | number>(
   table: IdTable<Id, object>,
   commands: readonly { readonly id: Id; readonly kind: "set" | "delete" }[],
 ): void {
@@ -18,33 +18,44 @@ function playAgainstMap<Id extends string | number>(
       map.delete(id);
     }
     assert.equal(table.size, map.size);
-    for (const known of [id, ...map.keys()]) assert.equal(table.get(known), map.get(known));
+    for (const knownId of [id, ...map.keys()]) assert.equal(table.get(knownId), map.get(knownId));
     assert.deepEqual(new Set(table.values()), new Set(map.values()));
   }
 }
 
-const kind = fc.constantFrom("set" as const, "delete" as const);
+const anyKind = fc.constantFrom("set" as const, "delete" as const);
 
 Deno.test("[protocol.multiplex] an id table behaves like a map", () => {
-  const ids = fc.oneof(fc.nat(100), fc.integer({ min: -50, max: 2 ** 40 }));
-  fc.assert(fc.property(fc.array(fc.record({ id: ids, kind }), { maxLength: 200 }), (commands) => {
-    playAgainstMap(new IdTable((id: number) => id), commands);
-  }));
-  const texts = fc.oneof(fc.nat(30).map(String), fc.string());
+  const anyId = fc.oneof(fc.nat(100), fc.integer({ min: -50, max: 2 ** 40 }));
   fc.assert(
-    fc.property(fc.array(fc.record({ id: texts, kind }), { maxLength: 200 }), (commands) => {
-      playAgainstMap(new IdTable(hashId), commands);
-    }),
+    fc.property(
+      fc.array(fc.record({ id: anyId, kind: anyKind }), { maxLength: 200 }),
+      (commands) => {
+        compareWithMap(new IdTable((id: number) => id), commands);
+      },
+    ),
+  );
+  const anyText = fc.oneof(fc.nat(30).map(String), fc.string());
+  fc.assert(
+    fc.property(
+      fc.array(fc.record({ id: anyText, kind: anyKind }), { maxLength: 200 }),
+      (commands) => {
+        compareWithMap(new IdTable(hashId), commands);
+      },
+    ),
   );
 });
 
 Deno.test("[protocol.multiplex] ids with the same hash are distinguished", () => {
-  const ids = fc.nat(40);
+  const anyId = fc.nat(40);
   for (const hash of [() => 0, () => -1, (id: number) => id % 3, (id: number) => id * 16]) {
     fc.assert(
-      fc.property(fc.array(fc.record({ id: ids, kind }), { maxLength: 100 }), (commands) => {
-        playAgainstMap(new IdTable(hash), commands);
-      }),
+      fc.property(
+        fc.array(fc.record({ id: anyId, kind: anyKind }), { maxLength: 100 }),
+        (commands) => {
+          compareWithMap(new IdTable(hash), commands);
+        },
+      ),
       { numRuns: 50 },
     );
   }

@@ -23,33 +23,33 @@ interface PeerFixture {
 
 /** Creates a peer whose other side is the test. */
 function openPeer(handler: Partial<PeerHandler> = {}): PeerFixture {
-  const [own, other] = createMemoryChannels();
+  const [peerChannel, otherChannel] = createMemoryChannels();
   const [sent, unexpected, incoming]: [string[], string[], IncomingRequest[]] = [[], [], []];
-  other.open({ message: (text) => sent.push(text), dropped: () => {}, closed: () => {} });
-  const peer = new Peer(own, {
+  otherChannel.open({ message: (text) => sent.push(text), dropped: () => {}, closed: () => {} });
+  const peer = new Peer(peerChannel, {
     request: (request) => void incoming.push(request),
     notification: () => {},
     unexpected: (description) => void unexpected.push(description),
     closed: () => {},
     ...handler,
   });
-  return { peer, sendToPeer: (line) => other.send(line), sent, unexpected, incoming };
+  return { peer, sendToPeer: (line) => otherChannel.send(line), sent, unexpected, incoming };
 }
 
-const nested = (depth: number): string => "[".repeat(depth) + "]".repeat(depth);
+const nestedArrays = (depth: number): string => "[".repeat(depth) + "]".repeat(depth);
 
-Deno.test("[protocol.too-complex] endless brackets are refused before they are parsed", async () => {
+Deno.test("[protocol.too-complex] messages that are nested too deeply or have too many objects are refused before they are parsed", async () => {
   const { peer, sendToPeer, sent, unexpected } = openPeer({ answersInvalidMessages: true });
   const reply = peer.request("a");
   const size = 16 * 1024 * 1024;
-  const start = performance.now();
+  const startMs = performance.now();
   sendToPeer("[".repeat(size));
-  sendToPeer(`{"jsonrpc":"2.0","id":5,"method":"m","params":{"a":${nested(size / 2)}}}`);
+  sendToPeer(`{"jsonrpc":"2.0","id":5,"method":"m","params":{"a":${nestedArrays(size / 2)}}}`);
   sendToPeer(`{"jsonrpc":"2.0","id":6,"method":"m","params":{"a":[${"{},".repeat(size / 3)}1]}}`);
-  sendToPeer(`{"jsonrpc":"2.0","id":1,"result":{"a":${nested(size / 2)}}}`);
+  sendToPeer(`{"jsonrpc":"2.0","id":1,"result":{"a":${nestedArrays(size / 2)}}}`);
   const answer = await reply;
-  // Parsing all of it takes ten times as long, and gigabytes.
-  assert.ok(performance.now() - start < 3000);
+  // Parsing all messages takes ten times as long, and gigabytes of memory.
+  assert.ok(performance.now() - startMs < 3000);
   assert.equal(answer.ok, false);
   assert.match(answer.ok ? "" : answer.error.message, /^The answer is not valid: .* too deeply/);
   await settle();
@@ -61,7 +61,7 @@ Deno.test("[protocol.too-complex] endless brackets are refused before they are p
 
 Deno.test("[protocol.invalid] deep nesting anywhere in a message does not end reading", async () => {
   const { peer, sendToPeer, sent, incoming } = openPeer({ answersInvalidMessages: true });
-  const deep = nested(200_000);
+  const deep = nestedArrays(200_000);
   sendToPeer('{"jsonrpc":"2.0","id":1,"method":"hold"}');
   const params = [`{"requestId":${deep}}`, `{"requestId":1,"reason":${deep}}`];
   for (const text of params) {
@@ -78,7 +78,7 @@ Deno.test("[protocol.invalid] deep nesting anywhere in a message does not end re
   await settle();
   assert.deepEqual(incoming.map(({ method }) => method), ["hold", "last"]);
   assert.equal(incoming[0]?.signal.aborted, true);
-  // The message without a version, and the batch of one array.
+  // The message without a version and the batch of one array are answered with errors.
   assert.equal(sent.length, 2);
   peer.cancelIncoming("the end");
   await peer.close();
@@ -86,14 +86,14 @@ Deno.test("[protocol.invalid] deep nesting anywhere in a message does not end re
 
 Deno.test("[protocol.batch] a batch with too many messages is refused as a whole", async () => {
   const { peer, sendToPeer, sent, incoming } = openPeer({ answersInvalidMessages: true });
-  const batch = (size: number) => `[${Array.from({ length: size }, () => "1").join(",")}]`;
-  sendToPeer(batch(1000));
-  sendToPeer(batch(1001));
-  sendToPeer(batch(1_000_000));
+  const createBatch = (size: number) => `[${Array.from({ length: size }, () => "1").join(",")}]`;
+  sendToPeer(createBatch(1000));
+  sendToPeer(createBatch(1001));
+  sendToPeer(createBatch(1_000_000));
   await settle();
-  const [accepted, ...refused] = sent.map((line) => JSON.parse(line));
+  const [accepted, ...refusals] = sent.map((line) => JSON.parse(line));
   assert.equal(accepted.length, 1000);
-  assert.deepEqual(refused.map(({ id, error }) => [id, error.code]), [[null, -32600], [
+  assert.deepEqual(refusals.map(({ id, error }) => [id, error.code]), [[null, -32600], [
     null,
     -32600,
   ]]);
@@ -106,9 +106,9 @@ Deno.test("[protocol.batch] answers that are too large for one message are sent 
   const ids = Array.from({ length: 3 }, (_, index) => index);
   sendToPeer(`[${ids.map((id) => `{"jsonrpc":"2.0","id":${id},"method":"m"}`).join(",")}]`);
   await settle();
-  // Together they would exceed the limit of the other side, and with more, the length of a string.
-  const big = new JsonText(`"${"x".repeat(32 * 1024 * 1024)}"`);
-  for (const request of incoming) request.reply(big);
+  // Together the answers exceed the maximum size of a message; more of them would exceed that of a string.
+  const longResult = new JsonText(`"${"x".repeat(32 * 1024 * 1024)}"`);
+  for (const request of incoming) request.reply(longResult);
   await settle();
   assert.deepEqual(sent.map((line) => line.slice(0, 32)), [
     ...ids.map((id) => `{"jsonrpc":"2.0","id":${id},"result":"xxxx`.slice(0, 32)),
@@ -116,14 +116,14 @@ Deno.test("[protocol.batch] answers that are too large for one message are sent 
   await peer.close();
 });
 
-Deno.test("[protocol.progress] the parameters can contain the id as progress token", async () => {
+Deno.test("[protocol.progress] the parameters can contain the request id as the progress token", async () => {
   const { peer, sendToPeer, sent } = openPeer();
-  const seen: unknown[] = [];
-  const ask = () =>
+  const progressValues: unknown[] = [];
+  const sendRequest = () =>
     peer.request("m", (id) => ({ _meta: { progressToken: id } }), {
-      onProgress: ({ progress }) => seen.push(progress),
+      onProgress: ({ progress }) => progressValues.push(progress),
     });
-  const replies = [ask(), ask()];
+  const replies = [sendRequest(), sendRequest()];
   await settle();
   for (const line of sent) {
     const { id, params } = JSON.parse(line);
@@ -134,7 +134,7 @@ Deno.test("[protocol.progress] the parameters can contain the id as progress tok
     sendToPeer(`{"jsonrpc":"2.0","id":${id},"result":{}}`);
   }
   await Promise.all(replies);
-  assert.deepEqual(seen, [1, 2]);
+  assert.deepEqual(progressValues, [1, 2]);
   await peer.close();
 });
 
@@ -182,7 +182,7 @@ Deno.test("[protocol.handler-fails] a handler that always throws does not end re
   await settle();
 });
 
-Deno.test("[protocol.cancel] a request that was cancelled in advance is not sent", async () => {
+Deno.test("[protocol.cancel] a request whose signal is already aborted is not sent", async () => {
   const { peer, sent } = openPeer();
   await assert.rejects(
     peer.request("m", {}, { signal: AbortSignal.abort("at once") }),
@@ -194,13 +194,13 @@ Deno.test("[protocol.cancel] a request that was cancelled in advance is not sent
   await peer.close();
 });
 
-Deno.test("[protocol.cancel] the cancellation is sent with any reason", async () => {
+Deno.test("[protocol.cancel] a cancellation is sent, whatever its reason", async () => {
   const { peer, sent } = openPeer();
   for (const reason of [undefined, Object.create(null), Symbol("s"), 5n, { toString: null }]) {
-    const abort = new AbortController();
-    const request = peer.request("m", undefined, { signal: abort.signal });
-    abort.abort(reason);
-    await assert.rejects(request.finally(() => {}), (cause) => cause === abort.signal.reason);
+    const controller = new AbortController();
+    const request = peer.request("m", undefined, { signal: controller.signal });
+    controller.abort(reason);
+    await assert.rejects(request.finally(() => {}), (cause) => cause === controller.signal.reason);
   }
   await settle();
   const messages = sent.map((line) => JSON.parse(line));
@@ -217,13 +217,13 @@ Deno.test("[protocol.cancel] the signal of a request has the reason, whenever it
   const { peer, sendToPeer, incoming } = openPeer();
   for (const id of [1, 2]) sendToPeer(`{"jsonrpc":"2.0","id":${id},"method":"m"}`);
   await settle();
-  const early = incoming[0]?.signal;
+  const signalReadEarly = incoming[0]?.signal;
   for (const id of [1, 2]) {
     const params = `{"requestId":${id},"reason":"changed my mind"}`;
     sendToPeer(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":${params}}`);
   }
   await settle();
-  for (const signal of [early, incoming[0]?.signal, incoming[1]?.signal]) {
+  for (const signal of [signalReadEarly, incoming[0]?.signal, incoming[1]?.signal]) {
     assert.equal(signal?.aborted, true);
     assert.equal(signal?.reason, "changed my mind");
   }

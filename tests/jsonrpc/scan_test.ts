@@ -18,7 +18,7 @@ Deno.test("[protocol.pass-through] a value that is not an object has no members"
   }
 });
 
-Deno.test("[protocol.pass-through] a value that is not an array has no elements, and the scan ends", () => {
+Deno.test("[protocol.pass-through] a value that is not an array has no elements", () => {
   for (const json of ['{"a":1}', '{"a":[1]}', '"[1]"', "5", "null", "", " "]) {
     assert.deepEqual(elementTexts(json), []);
   }
@@ -32,45 +32,47 @@ Deno.test("[protocol.pass-through] a value that is not an array has no elements,
   ]);
 });
 
-Deno.test("[protocol.pass-through] a text to pass on is on one line", () => {
+Deno.test("[protocol.pass-through] line breaks in a text that is passed on become spaces", () => {
   assert.equal(new JsonText('{\r\n"a":\n1\r}').json, '{  "a": 1 }');
   assert.equal(new JsonText('{"a":"\u2028"}').json, '{"a":"\u2028"}');
 });
 
-const MB = 1024 * 1024;
-const padding = `"${"x".repeat(MB)}"`;
+const MIB = 1024 * 1024;
+const LONG_STRING = `"${"x".repeat(MIB)}"`;
 
 Deno.test("[protocol.too-complex] depth and objects are counted outside strings", () => {
-  const deep = (depth: number) => `${"[".repeat(depth)}${padding}${"]".repeat(depth)}`;
-  assert.equal(isTooComplex(deep(1000)), false);
-  assert.equal(isTooComplex(deep(1001)), true);
-  assert.equal(isTooComplex(`[${padding}${',{"a":[]}'.repeat(1000)}]`), false);
-  assert.equal(isTooComplex(`["${"[".repeat(2 * MB)}"]`), false);
-  assert.equal(isTooComplex(`["\\"${"[{".repeat(MB)}"]`), false);
+  const nestedArrays = (depth: number) => `${"[".repeat(depth)}${LONG_STRING}${"]".repeat(depth)}`;
+  assert.equal(isTooComplex(nestedArrays(1000)), false);
+  assert.equal(isTooComplex(nestedArrays(1001)), true);
+  assert.equal(isTooComplex(`[${LONG_STRING}${',{"a":[]}'.repeat(1000)}]`), false);
+  assert.equal(isTooComplex(`["${"[".repeat(2 * MIB)}"]`), false);
+  assert.equal(isTooComplex(`["\\"${"[{".repeat(MIB)}"]`), false);
   // Each object is closed before the next one, so that only their number counts.
   assert.equal(isTooComplex(`[${"{},".repeat(3_999_999)}1]`), false);
   assert.equal(isTooComplex(`[${"{},".repeat(4_000_000)}1]`), true);
 });
 
 Deno.test("[protocol.too-complex] distinct keys are counted; equal keys and other strings are not", () => {
-  const list = (form: (index: number) => string) => {
-    return `[${padding},${Array.from({ length: 600_000 }, (_, index) => form(index)).join(",")}]`;
+  const createList = (createElement: (index: number) => string) => {
+    return `[${LONG_STRING},${
+      Array.from({ length: 600_000 }, (_, index) => createElement(index)).join(",")
+    }]`;
   };
-  assert.equal(isTooComplex(list((index) => `{"key${index}" : 1}`)), true);
-  assert.equal(isTooComplex(list((index) => `{"key${index % 1000}":1}`)), false);
-  assert.equal(isTooComplex(list((index) => `"key${index}"`)), false);
+  assert.equal(isTooComplex(createList((index) => `{"key${index}" : 1}`)), true);
+  assert.equal(isTooComplex(createList((index) => `{"key${index % 1000}":1}`)), false);
+  assert.equal(isTooComplex(createList((index) => `"key${index}"`)), false);
 });
 
-Deno.test("[protocol.too-complex] counting is fast for any text", () => {
+Deno.test("[protocol.too-complex] counting takes linear time for any text", () => {
   const texts = ["[", '"', "\\", '"\\', '\\"', "[]", '"",', "a"].map((part) =>
-    part.repeat(Math.ceil(4 * MB / part.length))
+    part.repeat(Math.ceil(4 * MIB / part.length))
   );
   for (const text of texts) {
-    const start = performance.now();
+    const startMs = performance.now();
     isTooComplex(text);
     isTooComplex(`["${text}`);
-    const took = performance.now() - start;
-    // A tenth of a second at most if it is linear; hours if it is not.
-    assert.ok(took < 5000, `${text.slice(0, 4)}: ${took} ms`);
+    const durationMs = performance.now() - startMs;
+    // Linear time is at most a tenth of a second, and quadratic time is hours.
+    assert.ok(durationMs < 5000, `${text.slice(0, 4)}: ${durationMs} ms`);
   }
 });

@@ -25,7 +25,7 @@ export class ScriptedConversation {
   readonly #sink = new TestByteSink();
   readonly #peer: Peer;
   readonly #incoming: IncomingRequest[] = [];
-  readonly #aborts: AbortController[] = [];
+  readonly #abortControllers: AbortController[] = [];
   #events: string[] = [];
   #reportedLineCount = 0;
 
@@ -46,7 +46,7 @@ export class ScriptedConversation {
     });
   }
 
-  /** Does one step; returns its events and then the written lines. */
+  /** Plays one step, and returns its events followed by the written lines. */
   async play(step: string): Promise<string[]> {
     const [, action = ""] = STEPS.exec(step) ?? [];
     this.#runStep(action, step.slice(action.length + 1));
@@ -67,22 +67,22 @@ export class ScriptedConversation {
     return pendingCounts;
   }
 
-  #runStep(action: string, rest: string): void {
-    const [, number = "", value = ""] = /^(\d+)(?: (.*))?$/.exec(rest) ?? [];
+  #runStep(action: string, operands: string): void {
+    const [, number = "", value = ""] = /^(\d+)(?: (.*))?$/.exec(operands) ?? [];
     const index = Number(number) - 1;
     switch (action) {
       case ">":
-        return this.#source.push(readBytes(`${rest}\n`));
+        return this.#source.push(readBytes(`${operands}\n`));
       case ">>":
-        return this.#source.push(readBytes(rest));
+        return this.#source.push(readBytes(operands));
       case "end":
         return this.#source.end();
       case "give up":
         return this.#peer.cancelIncoming("given up");
       case "ask":
-        return this.#ask(rest);
+        return this.#sendRequest(operands);
       case "abort":
-        return this.#aborts[index]?.abort(new Error("no longer wanted"));
+        return this.#abortControllers[index]?.abort(new Error("no longer wanted"));
       case "reply":
         return this.#incoming[index]?.reply(new JsonText(value));
       case "fail":
@@ -92,12 +92,12 @@ export class ScriptedConversation {
     }
   }
 
-  #ask(rest: string): void {
-    const [, method = "", params] = /^(\S+)(?: (.*))?$/.exec(rest) ?? [];
-    const abort = new AbortController();
-    const name = `asked ${this.#aborts.push(abort)}`;
+  #sendRequest(operands: string): void {
+    const [, method = "", params] = /^(\S+)(?: (.*))?$/.exec(operands) ?? [];
+    const controller = new AbortController();
+    const name = `asked ${this.#abortControllers.push(controller)}`;
     this.#peer.request(method, params === undefined ? undefined : new JsonText(params), {
-      signal: abort.signal,
+      signal: controller.signal,
       onProgress: (progress) => {
         this.#record(`${name} progress ${JSON.stringify(progress)}`);
         if (progress.message === "throw") throw new Error("on purpose");

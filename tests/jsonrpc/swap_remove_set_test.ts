@@ -3,28 +3,31 @@ import fc from "fast-check";
 import { SwapRemoveSet } from "../../src/jsonrpc/swap_remove_set.ts";
 
 Deno.test("SwapRemoveSet behaves like a set", () => {
-  const command = fc.record({ who: fc.nat(20), kind: fc.constantFrom("add", "delete", "clear") });
-  fc.assert(fc.property(fc.array(command, { maxLength: 100 }), (commands) => {
-    const people = Array.from({ length: 21 }, () => ({ indexInSet: -1 }));
-    const ours = new SwapRemoveSet<{ indexInSet: number }>();
+  const anyCommand = fc.record({
+    index: fc.nat(20),
+    kind: fc.constantFrom("add", "delete", "clear"),
+  });
+  fc.assert(fc.property(fc.array(anyCommand, { maxLength: 100 }), (commands) => {
+    const members = Array.from({ length: 21 }, () => ({ indexInSet: -1 }));
+    const swapRemoveSet = new SwapRemoveSet<{ indexInSet: number }>();
     const set = new Set<{ indexInSet: number }>();
-    for (const { who, kind } of commands) {
-      const one = people[who];
-      assert.ok(one);
+    for (const { index, kind } of commands) {
+      const member = members[index];
+      assert.ok(member);
       if (kind === "clear") {
-        ours.clear();
+        swapRemoveSet.clear();
         set.clear();
       } else if (kind === "add") {
-        ours.add(one);
-        set.add(one);
+        swapRemoveSet.add(member);
+        set.add(member);
       } else {
-        ours.delete(one);
-        set.delete(one);
+        swapRemoveSet.delete(member);
+        set.delete(member);
       }
-      assert.equal(ours.size, set.size);
-      assert.equal(ours.any !== undefined, set.size > 0);
-      assert.deepEqual(new Set(ours.all()), set);
-      assert.equal(ours.all().length, set.size);
+      assert.equal(swapRemoveSet.size, set.size);
+      assert.equal(swapRemoveSet.any !== undefined, set.size > 0);
+      assert.deepEqual(new Set(swapRemoveSet.all()), set);
+      assert.equal(swapRemoveSet.all().length, set.size);
     }
   }));
 });
