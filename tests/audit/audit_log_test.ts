@@ -15,9 +15,9 @@ const FULL_DISK_PATH = fileURLToPath(new URL("full_disk.ts", import.meta.url));
 const FULL_DISK_TESTS: Readonly<Record<string, string>> = {
   recovery:
     "[audit.failing-disk] a full disk is reported once, and waiting entries are written when there is space again",
-  bound:
+  limit:
     "[audit.failing-disk] the number of waiting entries is bounded, and dropped entries are counted",
-  elsewhere:
+  fallback:
     "[audit.fallback] while the disk of the configured path is full, entries are written to the fallback",
 };
 
@@ -111,16 +111,16 @@ Deno.test({
     const path = folder.pathOf("audit.jsonl");
     const log = createRecordingLog();
     const options = { path, fallbackPath: folder.pathOf("no.jsonl"), log, maxBytes: 1000 };
-    const [one, other] = [new AuditLog(options), new AuditLog(options)];
-    await appendAndWait(other, createAuditEntry({ agent_id: "other", request_id: 0 }));
+    const [audit, otherAudit] = [new AuditLog(options), new AuditLog(options)];
+    await appendAndWait(otherAudit, createAuditEntry({ agent_id: "other", request_id: 0 }));
     for (let number = 0; !exists(`${path}.1`); number++) {
-      await appendAndWait(one, createAuditEntry({ agent_id: "one", request_id: number }));
+      await appendAndWait(audit, createAuditEntry({ agent_id: "one", request_id: number }));
     }
     const expectedIds = ["other 0"];
     await waitUntil("the other gateway writes to the new file", async () => {
       expectedIds.push(`other ${expectedIds.length}`);
       await appendAndWait(
-        other,
+        otherAudit,
         createAuditEntry({ agent_id: "other", request_id: expectedIds.length - 1 }),
       );
       return readEntryIds(path).includes(expectedIds.at(-1) ?? "");
@@ -128,8 +128,8 @@ Deno.test({
     const allIds = [...readEntryIds(`${path}.1`), ...readEntryIds(path)];
     assert.deepEqual(allIds.filter((id) => id.startsWith("other")), expectedIds);
     assert.deepEqual(log.messages, []);
-    one.close();
-    other.close();
+    audit.close();
+    otherAudit.close();
   },
 });
 

@@ -41,7 +41,7 @@ const CASES: Readonly<Record<string, () => void | Promise<void>>> = {
     assert.deepEqual(log.messages.map((text) => text.split(" ")[0]), ["error", "info"]);
     audit.close();
   },
-  async bound() {
+  async limit() {
     using folder = new TestFolder();
     const log = createRecordingLog();
     const audit = new AuditLog({ path: "/dev/full", fallbackPath: "/dev/full", log });
@@ -49,13 +49,13 @@ const CASES: Readonly<Record<string, () => void | Promise<void>>> = {
     for (let number = 0; number < 1000; number++) await appendAndWait(audit, entry);
     const { waiting, dropped } = audit.status();
     assert.equal(waiting + dropped, 1000);
-    assert.ok(waiting > 200 && waiting * 4000 <= 1024 * 1024, `${waiting} wait`);
+    assert.ok(waiting > 200 && waiting * 4000 <= 1024 * 1024, `${waiting} entries wait`);
     audit.close();
     assert.equal(audit.status().dropped, 1000);
     assert.match(log.messages.at(-1) ?? "", /^error .*lost/);
     assert.deepEqual([...Deno.readDirSync(folder.path)], []);
   },
-  async elsewhere() {
+  async fallback() {
     using folder = new TestFolder();
     const path = folder.pathOf("audit.jsonl");
     Deno.symlinkSync("/dev/full", path);
@@ -66,7 +66,7 @@ const CASES: Readonly<Record<string, () => void | Promise<void>>> = {
       await appendAndWait(audit, createAuditEntry({ request_id: number }));
     }
     assert.equal(audit.path, fallbackPath);
-    // Each entry was on disk when its call was answered.
+    // Every entry is on disk as soon as its append is complete.
     assert.deepEqual(readEntryIds(fallbackPath), ["a 0", "a 1", "a 2", "a 3", "a 4"]);
     assert.deepEqual(log.messages.map((text) => text.split(" ")[0]), ["warn"]);
     assert.ok(log.messages[0]?.includes(path) && log.messages[0].includes(fallbackPath));

@@ -106,8 +106,8 @@ function assertHidden(json: string, secret: string): void {
 
 Deno.test("[audit.redaction] secrets are removed at any depth of a value", () => {
   const valueWithSecret = fc.tuple(anySecret, anyText, anyText).chain(
-    ([{ text, secret }, before, after]) => {
-      return nestedValue(`${before} ${text}\n${after}`).map((value) => ({ value, secret }));
+    ([{ text, secret }, textBefore, textAfter]) => {
+      return nestedValue(`${textBefore} ${text}\n${textAfter}`).map((value) => ({ value, secret }));
     },
   );
   fc.assert(

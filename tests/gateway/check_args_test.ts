@@ -76,8 +76,8 @@ Deno.test("[tools.uncertain-args] arguments that may have a default or another n
 Deno.test("[tools.missing-args] at most ten of thousands of missing arguments are named", () => {
   const names = Array.from({ length: 5000 }, (_, index) => `a${index}`);
   const allProperties = Object.fromEntries(names.map((name) => [name, { type: "string" }]));
-  const found = missingArguments({ properties: allProperties, required: names });
-  assert.deepEqual(found, names.slice(0, 10).map((name) => `"${name}" (string)`));
+  const namedArguments = missingArguments({ properties: allProperties, required: names });
+  assert.deepEqual(namedArguments, names.slice(0, 10).map((name) => `"${name}" (string)`));
 });
 
 Deno.test("[tools.misfit-args] an argument that only a full validator could check is accepted", () => {
@@ -98,7 +98,7 @@ Deno.test("[tools.misfit-args] an argument that only a full validator could chec
   }
 });
 
-Deno.test("[tools.misfit-args] errors are reported with their path", () => {
+Deno.test("[tools.misfit-args] the first three errors are reported, each with its path", () => {
   const schema = {
     type: "object",
     properties: {

@@ -20,7 +20,7 @@ Deno.test("[identity.credential] a credential binds its session to its agent", a
   }
   const agentDecisions = fixture.audit().map(({ agent_id, decision }) => `${agent_id} ${decision}`);
   assert.deepEqual(agentDecisions.slice(0, 4), Array(4).fill("b ALLOW"));
-  // The audit entry names the bound agent, whatever `agent_id` was given.
+  // The audit entry of a refused call names the agent that the call named.
   assert.deepEqual(agentDecisions.slice(4), ["a DENY", "default DENY", "nobody DENY"]);
 });
 

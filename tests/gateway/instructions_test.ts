@@ -64,8 +64,8 @@ Deno.test("[tools.instructions-servers] a long description leaves room for other
     short: "Sends mail",
     other: "Plays music",
   });
-  const [, long = "", ...otherLines] = writeInstructions(configs).split("\n");
-  assert.match(long, /^long: word .*word…$/);
+  const [, longLine = "", ...otherLines] = writeInstructions(configs).split("\n");
+  assert.match(longLine, /^long: word .*word…$/);
   assert.deepEqual(otherLines, ["short: Sends mail", "other: Plays music", USAGE]);
 });
 

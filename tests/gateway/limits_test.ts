@@ -127,7 +127,7 @@ Deno.test("[rules.limits] a reload changes limits, and keeps the counts", async 
   await fixture.startHeldCall("a");
 });
 
-Deno.test("[rules.limits] limits of the whole gateway apply besides those of an agent", async () => {
+Deno.test("[rules.limits] limits of the whole gateway apply in addition to those of an agent", async () => {
   const rules = { agents: { a: { limits: { per_minute: 1 } }, b: {} } };
   await using fixture = await SessionFixture.open(rules, {
     limits: { maxCalls: 2, callsPerMinute: 3 },
@@ -149,7 +149,7 @@ Deno.test("[rules.limits] limits of the whole gateway apply besides those of an 
   assert.ok((refused.retry_after_ms ?? 0) > 50_000);
 });
 
-Deno.test("[rules.limits] the number of unanswered calls is bounded", async () => {
+Deno.test("[rules.limits] the number of unanswered calls of a client is limited", async () => {
   await using fixture = await SessionFixture.open({ agents: { a: {} } });
   const calls = Array.from({ length: 10_500 }, () => fixture.call("wait", { agent_id: "a" }));
   const answers = Promise.all(calls);

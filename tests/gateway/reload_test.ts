@@ -101,15 +101,15 @@ function lastErrors({ mcp_config, gateway_rules }: ReloadStatus): (string | null
 }
 
 Deno.test("[reload.status] the start is the first attempt and the first success", async () => {
-  const before = new Date().toISOString();
+  const timeBefore = new Date().toISOString();
   using fixture = await ReloaderFixture.open({
     agents: { a: { allow: { servers: ["nowhere"] } } },
   });
   const status = fixture.reloader.status();
   assert.deepEqual(Object.keys(status), ["mcp_config", "gateway_rules"]);
-  const { last_attempt, last_success, ...rest } = status.mcp_config;
-  assert.ok(last_attempt >= before && last_attempt === last_success);
-  assert.deepEqual(rest, { last_error: null, attempt_count: 1, success_count: 1 });
+  const { last_attempt, last_success, ...otherFields } = status.mcp_config;
+  assert.ok(last_attempt >= timeBefore && last_attempt === last_success);
+  assert.deepEqual(otherFields, { last_error: null, attempt_count: 1, success_count: 1 });
   assert.equal(status.gateway_rules.last_warnings.length, 1);
 });
 
@@ -243,10 +243,10 @@ function configurationOf(
   base: Configuration,
   fingerprints: readonly [string, string][],
 ): Configuration {
-  const [one] = base.servers.values();
-  assert.ok(one);
+  const [baseServer] = base.servers.values();
+  assert.ok(baseServer);
   const servers = fingerprints.map(([name, fingerprint]): [string, ServerConfig] => {
-    return [name, { ...one, name, fingerprint }];
+    return [name, { ...baseServer, name, fingerprint }];
   });
   return { ...base, servers: new Map(servers) };
 }

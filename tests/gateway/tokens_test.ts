@@ -21,14 +21,14 @@ const detailLevels: Readonly<Record<string, (tool: DescribedTool) => unknown>> =
 for (const [detail, format] of Object.entries(detailLevels)) {
   for (const { server, tools } of toolLists) {
     Deno.test(`[tools.tokens-used-15-percent] the tokens of ${detail} of ${server} are estimated within 10 %`, () => {
-      assertNear(JSON.stringify(tools.map(format)), 0.1);
+      assertEstimate(JSON.stringify(tools.map(format)), 0.1);
     });
   }
 }
 
 Deno.test("[tools.tokens-used-15-percent] the tokens of all servers together are estimated within 5 %", () => {
   for (const format of Object.values(detailLevels)) {
-    assertNear(JSON.stringify(toolLists.flatMap(({ tools }) => tools.map(format))), 0.05);
+    assertEstimate(JSON.stringify(toolLists.flatMap(({ tools }) => tools.map(format))), 0.05);
   }
 });
 
@@ -41,8 +41,12 @@ Deno.test("[tools.tokens-used-15-percent] at most 1 % of the estimates of single
 Deno.test("[tools.tokens-used-15-percent] JSON in other layouts is estimated within 10 %", () => {
   for (const { server, tools } of toolLists) {
     const indented = JSON.stringify(tools, null, 2);
-    assertNear(indented, 0.1, `${server}, indented`);
-    assertNear(indented.replace(/,\n\s*/g, ", ").replace(/\n\s*/g, ""), 0.1, `${server}, spaced`);
+    assertEstimate(indented, 0.1, `${server}, indented`);
+    assertEstimate(
+      indented.replace(/,\n\s*/g, ", ").replace(/\n\s*/g, ""),
+      0.1,
+      `${server}, spaced`,
+    );
   }
 });
 
@@ -50,14 +54,14 @@ Deno.test("[tools.tokens-used-15-percent] base64 and hexadecimal are estimated w
   const bytes = createPseudoRandomBytes(6_000);
   const src = `data:image/png;base64,${btoa(String.fromCharCode(...bytes))}`;
   const hash = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  assertNear(JSON.stringify([{ name: "draw", icons: [{ src, mimeType: "image/png" }] }]), 0.1);
-  assertNear(JSON.stringify([{ name: "check", description: "", _meta: { hash } }]), 0.1);
+  assertEstimate(JSON.stringify([{ name: "draw", icons: [{ src, mimeType: "image/png" }] }]), 0.1);
+  assertEstimate(JSON.stringify([{ name: "check", description: "", _meta: { hash } }]), 0.1);
 });
 
 for (const [language, description] of Object.entries(descriptions)) {
   Deno.test(`a description in ${language} is estimated within 20 %`, () => {
     const inputSchema = { type: "object", properties: { query: { type: "string" } } };
-    assertNear(JSON.stringify([{ name: "query_database", description, inputSchema }]), 0.2);
+    assertEstimate(JSON.stringify([{ name: "query_database", description, inputSchema }]), 0.2);
   });
 }
 
@@ -74,7 +78,7 @@ Deno.test("any text has a whole number of tokens, no more than its bytes", () =>
 });
 
 Deno.test("a text of two megabytes is estimated in linear time", () => {
-  // Quadratic time would take minutes, so a bound of 10 s separates the two on any machine.
+  // Quadratic time would take minutes, so the bound of 10 s holds on slow machines, too.
   const patterns = [
     "a",
     "A",
@@ -100,7 +104,7 @@ function deviation(text: string): number {
   return Math.abs(estimateTokens(text) / countTokens(text) - 1);
 }
 
-function assertNear(text: string, maxShare: number, description = text.slice(0, 60)): void {
+function assertEstimate(text: string, maxShare: number, description = text.slice(0, 60)): void {
   const estimatedTokens = estimateTokens(text);
   const countedTokens = countTokens(text);
   // A list with a single name has so few tokens that one token exceeds the share.
@@ -111,7 +115,7 @@ function assertNear(text: string, maxShare: number, description = text.slice(0, 
   );
 }
 
-/** Pseudo-random bytes, the same in every run. */
+/** Creates pseudo-random bytes, the same in every run. */
 function createPseudoRandomBytes(length: number): Uint8Array {
   let state = 1;
   return Uint8Array.from({ length }, () => {

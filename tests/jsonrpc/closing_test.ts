@@ -48,16 +48,16 @@ Deno.test("[protocol.closing] after the end of reading, sent requests are reject
   const allAnswered = Promise.all([peer.allAnswered(), peer.allAnswered()]).then(() =>
     isAnswered = true
   );
-  const [one, two, three] = incoming;
-  assert.equal(one?.signal.aborted, false);
-  one?.reply({ a: 1 });
-  two?.fail({ code: 1, message: "m" });
+  const [first, second, third] = incoming;
+  assert.equal(first?.signal.aborted, false);
+  first?.reply({ a: 1 });
+  second?.fail({ code: 1, message: "m" });
   await settle();
   assert.equal(isAnswered, false);
   peer.cancelIncoming("the end");
   await allAnswered;
-  assert.equal(three?.signal.reason, "the end");
-  three?.reply({ too: "late" });
+  assert.equal(third?.signal.reason, "the end");
+  third?.reply({ too: "late" });
   await peer.allAnswered();
   await peer.close();
   assert.deepEqual(sink.lines(), [

@@ -109,8 +109,8 @@ Deno.test("[protocol.framing] the buffer of a long line is released, whether the
     for (const chunk of ["a".repeat(100_000), "a".repeat(size - 100_000), "\n", "a", "b\n"]) {
       splitter.push(new TextEncoder().encode(chunk));
     }
-    const [long = 0, short = 0] = bufferSizes;
-    assert.ok(long >= size && short <= MIB, `${bufferSizes}`);
+    const [longSize = 0, shortSize = 0] = bufferSizes;
+    assert.ok(longSize >= size && shortSize <= MIB, `${bufferSizes}`);
   }
 });
 

@@ -1,6 +1,6 @@
 /**
  * Plays the conversations of tests/golden/jsonrpc: `# TITLE`, `side client` or `side server`, then
- * steps, each followed by its events (see `conversation.ts`). A new case is a new file.
+ * steps, each followed by its events (see `scripted_conversation.ts`). A new case is a new file.
  */
 import assert from "node:assert/strict";
 import { isStep, ScriptedConversation } from "./scripted_conversation.ts";

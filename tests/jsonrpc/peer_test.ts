@@ -61,19 +61,19 @@ Deno.test("[protocol.too-complex] messages that are nested too deeply or have to
 
 Deno.test("[protocol.invalid] deep nesting anywhere in a message does not end reading", async () => {
   const { peer, sendToPeer, sent, incoming } = openPeer({ answersInvalidMessages: true });
-  const deep = nestedArrays(200_000);
+  const deepArrays = nestedArrays(200_000);
   sendToPeer('{"jsonrpc":"2.0","id":1,"method":"hold"}');
-  const params = [`{"requestId":${deep}}`, `{"requestId":1,"reason":${deep}}`];
+  const params = [`{"requestId":${deepArrays}}`, `{"requestId":1,"reason":${deepArrays}}`];
   for (const text of params) {
     sendToPeer(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":${text}}`);
   }
   sendToPeer(
-    `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":${deep}}}`,
+    `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":${deepArrays}}}`,
   );
-  sendToPeer(`{"jsonrpc":${deep},"id":${deep},"method":${deep}}`);
-  sendToPeer(`{"jsonrpc":"2.0","id":${deep},"result":${deep}}`);
-  sendToPeer(`{"jsonrpc":"2.0","id":9,"error":${deep}}`);
-  sendToPeer(deep);
+  sendToPeer(`{"jsonrpc":${deepArrays},"id":${deepArrays},"method":${deepArrays}}`);
+  sendToPeer(`{"jsonrpc":"2.0","id":${deepArrays},"result":${deepArrays}}`);
+  sendToPeer(`{"jsonrpc":"2.0","id":9,"error":${deepArrays}}`);
+  sendToPeer(deepArrays);
   sendToPeer('{"jsonrpc":"2.0","id":2,"method":"last"}');
   await settle();
   assert.deepEqual(incoming.map(({ method }) => method), ["hold", "last"]);
@@ -106,7 +106,7 @@ Deno.test("[protocol.batch] answers that are too large for one message are sent 
   const ids = Array.from({ length: 3 }, (_, index) => index);
   sendToPeer(`[${ids.map((id) => `{"jsonrpc":"2.0","id":${id},"method":"m"}`).join(",")}]`);
   await settle();
-  // Together the answers exceed the maximum size of a message; more of them would exceed that of a string.
+  // Together, the answers exceed the maximum size of a message.
   const longResult = new JsonText(`"${"x".repeat(32 * 1024 * 1024)}"`);
   for (const request of incoming) request.reply(longResult);
   await settle();

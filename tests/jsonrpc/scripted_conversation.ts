@@ -5,8 +5,8 @@
  * `<0D>` is the byte with that hexadecimal number), `end` ends its stream. Steps of the peer:
  * `ask METHOD [PARAMS]`, `abort N`, `reply N RESULT`, `fail N ERROR` (N is the number of the
  * sent or received request, from 1), `give up` cancels all received requests.
- * Requests for `echo` are answered immediately with their parameters, those for `hold` by a step;
- * requests for `throw` and `reject` fail; other methods are unknown.
+ * The peer answers requests for `echo` immediately with their parameters, and those for `hold` by a
+ * step. Its handlers of `throw` and `reject` fail. Other methods are unknown.
  *
  * Events: `< LINE` is a line that the peer wrote; the others begin with their name.
  */

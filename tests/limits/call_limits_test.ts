@@ -6,7 +6,7 @@ import { readRules } from "../gateway/session_fixture.ts";
 
 const OPTIONS = { maxCalls: 100_000, state: "memory", log: createRecordingLog() };
 
-Deno.test("[rules.limits] an agent has its own limits, or else the defaults", async () => {
+Deno.test("[rules.limits] each limit of an agent is its own, or else the default", async () => {
   const { rules } = await readRules({
     agents: {
       without: {},
@@ -21,7 +21,7 @@ Deno.test("[rules.limits] an agent has its own limits, or else the defaults", as
   assert.deepEqual(limitsOf((await readRules({ agents: { without: {} } })).rules, "without"), {});
 });
 
-Deno.test("[rules.limits] 10,000 agents with limits take bounded memory, and release it", async () => {
+Deno.test("[rules.limits] 10,000 agents with limits take bounded memory", async () => {
   const limits = new CallLimits(OPTIONS);
   const bytesBefore = Deno.memoryUsage().heapUsed;
   for (let round = 0; round < 3; round++) {

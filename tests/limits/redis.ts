@@ -22,12 +22,12 @@ export async function findFreePort(): Promise<number> {
   return await Promise.resolve(port);
 }
 
-/** A real Redis for one test, which can be frozen and ended. */
+/** A Redis process of one test, which can be frozen and ended. */
 export class RedisServer implements AsyncDisposable {
   readonly url: string;
   readonly #folder: TestFolder;
   readonly #process: Deno.ChildProcess;
-  #isOver = false;
+  #hasEnded = false;
 
   private constructor(folder: TestFolder, process: Deno.ChildProcess, url: string) {
     this.#folder = folder;
@@ -46,19 +46,19 @@ export class RedisServer implements AsyncDisposable {
     return server;
   }
 
-  /** Stops it from answering; its connections stay open. */
+  /** Stops Redis from answering; its connections stay open. */
   freeze(): void {
     this.#process.kill("SIGSTOP");
   }
 
-  /** Makes it answer again. */
+  /** Makes Redis answer again. */
   thaw(): void {
     this.#process.kill("SIGCONT");
   }
 
   async end(): Promise<void> {
-    if (this.#isOver) return;
-    this.#isOver = true;
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
     this.#process.kill("SIGKILL");
     await withTimeout("Redis ends", this.#process.status);
     this.#folder[Symbol.dispose]();

@@ -47,18 +47,18 @@ Deno.test({
   ignore: !HAS_REDIS,
   fn: async () => {
     await using redis = await RedisServer.start(await findFreePort());
-    await using one = new Replica(redis.url);
-    await using two = new Replica(redis.url);
+    await using replicaOne = new Replica(redis.url);
+    await using replicaTwo = new Replica(redis.url);
     const admissions = [];
     for (let index = 0; index < 3; index++) {
-      admissions.push(await one.call("a", 4), await two.call("a", 4));
+      admissions.push(await replicaOne.call("a", 4), await replicaTwo.call("a", 4));
     }
     assert.deepEqual(admissions, [true, true, true, true, false, false]);
-    assert.equal(await one.call("b", 4), true);
+    assert.equal(await replicaOne.call("b", 4), true);
     // A restarted gateway has the previous counts.
     await using restarted = new Replica(redis.url);
     assert.equal(await restarted.call("a", 4), false);
-    assert.deepEqual([one.log.messages, two.log.messages], [[], []]);
+    assert.deepEqual([replicaOne.log.messages, replicaTwo.log.messages], [[], []]);
   },
 });
 
@@ -75,7 +75,7 @@ Deno.test({
     const startMs = performance.now();
     const admissions = [];
     for (let index = 0; index < 12; index++) admissions.push(await replica.call("a", 10));
-    // The gateway's own count starts from zero, with the same limits.
+    // The gateway's own count of calls begins at zero, and has the same limits.
     assert.deepEqual(admissions, [...Array(10).fill(true), false, false]);
     assert.ok(performance.now() - startMs < 3000, "Every call waited for Redis");
     assert.equal(replica.log.messages.length, 1, String(replica.log.messages));

@@ -35,9 +35,8 @@ const SERVER: ServerConfig = {
   fingerprint: "",
 };
 
-/** The gateway's pipeline with all its records and an in-process server. */
+/** The gateway's pipeline with an audit log, metrics and a server in this process. */
 export class BusyPipeline implements AsyncDisposable {
-  /** The metrics so far. */
   readonly metrics = new Metrics();
   readonly #folder = Deno.makeTempDirSync();
   readonly #log = createLog({ level: "error" });
@@ -90,7 +89,7 @@ export class BusyPipeline implements AsyncDisposable {
     };
   }
 
-  /** Runs operations of all agents in turn, and of unknown agents and tools. */
+  /** Runs operations of all agents in turn, some of them with unknown agents, servers or tools. */
   async run(count: number): Promise<void> {
     const end = this.#nextNumber + count;
     const runUntilEnd = async (): Promise<void> => {

@@ -16,21 +16,21 @@ export class AuthenticatorFixture {
   /** The active rules. */
   rules: Rules;
 
-  constructor(rules: Rules, overrides: Partial<RulesAuthenticatorOptions> = {}) {
+  constructor(rules: Rules, options: Partial<RulesAuthenticatorOptions> = {}) {
     this.rules = rules;
     this.authenticator = new RulesAuthenticator({
       rules: () => this.rules,
       log: this.log,
-      ...overrides,
+      ...options,
     });
   }
 
   /** Creates an authenticator for the content of a rules file. */
   static async open(
     rules: object,
-    overrides?: Partial<RulesAuthenticatorOptions>,
+    options?: Partial<RulesAuthenticatorOptions>,
   ): Promise<AuthenticatorFixture> {
-    return new AuthenticatorFixture((await readRules(rules)).rules, overrides);
+    return new AuthenticatorFixture((await readRules(rules)).rules, options);
   }
 
   /** Replaces the rules. */
@@ -59,7 +59,7 @@ export class AuthenticatorFixture {
   }
 }
 
-/** The hash of a token, as the rules contain it. */
+/** Returns the SHA-256 hash of a token, as rules contain it. */
 export function sha256(token: string): string {
   return createHash("sha256").update(token).digest("hex");
 }

@@ -22,7 +22,7 @@ export const BIG_INTEGER = "12345678901234567890";
 
 const ACCEPT = "application/json, text/event-stream";
 
-/** A client's session at the gateway behind the service; it answers a few methods. */
+/** The gateway's side of a client's session; it answers a few methods. */
 export class GatewayClient {
   /** Calls of `wait` and `flood` that are not answered yet. */
   readonly heldCalls: IncomingRequest[] = [];
@@ -59,7 +59,7 @@ export class GatewayClient {
       case "fill":
         return request.reply({ json: "x".repeat(size) });
       case "flood":
-        for (let count = 0; count < 50; count++) {
+        for (let index = 0; index < 50; index++) {
           this.peer.notify("piece", { json: "x".repeat(size) }, request);
         }
         return void this.heldCalls.push(request);
@@ -85,7 +85,7 @@ export class HttpFixture implements AsyncDisposable {
   readonly service: HttpService;
   /** Logged warnings and errors. */
   readonly log: readonly string[];
-  /** All clients so far. */
+  /** All clients that have opened a session. */
   readonly clients: GatewayClient[];
   readonly url: string;
   readonly port: number;
@@ -166,7 +166,7 @@ export class HttpFixture implements AsyncDisposable {
   }
 }
 
-/** A session as its client uses it. */
+/** The client's side of a session. */
 export class FixtureSession {
   /** Headers sent with each request. */
   readonly headers: Readonly<Record<string, string>>;
@@ -193,7 +193,7 @@ export class FixtureSession {
   }
 }
 
-/** A JSON-RPC request. */
+/** Creates a JSON-RPC request. */
 export function request(method: string, id: number | string = 1, params: unknown = {}): unknown {
   return { jsonrpc: "2.0", id, method, params };
 }
@@ -255,7 +255,7 @@ export class EventReader {
     return messages;
   }
 
-  /** Disconnects. */
+  /** Closes the stream. */
   async cancel(): Promise<void> {
     await this.#reader.cancel();
   }

@@ -55,10 +55,12 @@ Deno.test("[rules.credentials] failed logins of the addresses of one network are
     ["2001:db8:1:2::1", "2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:DB8:1:2:3::"],
     ["::ffff:192.0.2.7", "192.0.2.7", "::FFFF:192.0.2.7"],
   ];
-  for (const [first = "", ...others] of networks) {
+  for (const [first = "", ...otherAddresses] of networks) {
     const fixture = await AuthenticatorFixture.open(RULES);
     await countRefusals(guessTokens(fixture, first, 30));
-    for (const other of others) assert.equal(await fixture.login("another", other), 429, other);
+    for (const address of otherAddresses) {
+      assert.equal(await fixture.login("another", address), 429, address);
+    }
     assert.equal(await fixture.login("another", "2001:db8:1:3::1"), 401);
     assert.equal(await fixture.login("another", "::1"), 401);
   }

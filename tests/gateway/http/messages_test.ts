@@ -80,7 +80,7 @@ Deno.test("messages over HTTP", async (t) => {
   );
 
   await t.step(
-    "[http.stream] the answer to a long call is a stream, which is kept alive",
+    "[http.stream] a long call is answered by a stream, which is kept alive",
     async () => {
       const reader = new EventReader(
         await session.post(request("wait", "slow"), {
@@ -154,9 +154,9 @@ Deno.test("messages over HTTP", async (t) => {
     assert.equal(await session.delete(), 204);
     assert.deepEqual(await reader.remainingMessages(), []);
     assert.equal(client.hasDisconnected, true);
-    const after = await session.post(request("echo"));
-    assert.equal(after.status, 404);
-    assert.equal((await after.json()).error.code, -32000);
+    const response = await session.post(request("echo"));
+    assert.equal(response.status, 404);
+    assert.equal((await response.json()).error.code, -32000);
   });
 });
 

@@ -95,8 +95,8 @@ Deno.test("a client that lost its connection", async (t) => {
 
   await t.step("[http.resume] a client cannot resume a stream of another session", async () => {
     const lastId = await loseConnection("five");
-    const other = await fixture.initialize();
-    const response = await other.get({ "last-event-id": lastId });
+    const otherSession = await fixture.initialize();
+    const response = await otherSession.get({ "last-event-id": lastId });
     assert.equal(response.status, 400);
     await response.body?.cancel();
     client.heldCalls.splice(0).forEach((call) => call.reply({}));

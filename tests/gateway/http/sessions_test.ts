@@ -64,7 +64,7 @@ Deno.test("a session belongs to the agent that opened it", async (t) => {
   await t.step(
     "[http.credential-end] a session and its streams end with its credential",
     async () => {
-      const other = await fixture.initialize(bearer("two"));
+      const otherSession = await fixture.initialize(bearer("two"));
       const [listening, calling] = [
         new EventReader(await session.get()),
         session.post(request("wait", "w")),
@@ -76,7 +76,7 @@ Deno.test("a session belongs to the agent that opened it", async (t) => {
       assert.equal((await calling).status, 404);
       await (await calling).text();
       assert.equal(fixture.clients[0]?.hasDisconnected, true);
-      const response = await other.post(request("echo"));
+      const response = await otherSession.post(request("echo"));
       assert.equal(response.status, 200);
       await response.text();
     },
@@ -92,10 +92,13 @@ Deno.test("a session belongs to the agent that opened it", async (t) => {
 Deno.test("the number and lifetime of sessions are limited", async (t) => {
   await t.step("[http.idle] an unused session ends, one with an open stream does not", async () => {
     await using fixture = await HttpFixture.open({ settings: { sessionIdleS: 1 } });
-    const [idle, used] = [await fixture.initialize(), await fixture.initialize()];
-    const listening = new EventReader(await used.get());
+    const [idleSession, listeningSession] = [
+      await fixture.initialize(),
+      await fixture.initialize(),
+    ];
+    const listening = new EventReader(await listeningSession.get());
     await waitUntil("the unused session ends", () => fixture.clients[0]?.hasDisconnected === true);
-    assert.equal(await idle.delete(), 404);
+    assert.equal(await idleSession.delete(), 404);
     assert.equal(fixture.clients[1]?.hasDisconnected, false);
     await listening.cancel();
   });

@@ -9,7 +9,7 @@ const RULES = {
     a: { token_sha256: [sha256("amg_one"), { sha256: sha256("amg_two").toUpperCase() }] },
     b: {
       token_sha256: [
-        { sha256: sha256("amg_later"), expires: IN_AN_HOUR },
+        { sha256: sha256("amg_expiring"), expires: IN_AN_HOUR },
         { sha256: sha256("amg_expired"), expires: YESTERDAY },
       ],
     },
@@ -22,15 +22,15 @@ Deno.test("[rules.credentials] a token identifies its agent by its hash", async 
   assert.equal(fixture.authenticator.isConfigured, true);
   assert.equal(await fixture.login("amg_one"), "a");
   assert.equal(await fixture.login("amg_two"), "a");
-  assert.equal(await fixture.login("amg_later"), "b");
-  const { id, expiresAtMs } = await fixture.credential("amg_later");
+  assert.equal(await fixture.login("amg_expiring"), "b");
+  const { id, expiresAtMs } = await fixture.credential("amg_expiring");
   assert.equal(expiresAtMs, Date.parse(IN_AN_HOUR));
-  assert.equal((await fixture.credential("amg_later")).id, id);
+  assert.equal((await fixture.credential("amg_expiring")).id, id);
   assert.notEqual(
     (await fixture.credential("amg_one")).id,
     (await fixture.credential("amg_two")).id,
   );
-  assert.ok(!id.includes("amg_later"));
+  assert.ok(!id.includes("amg_expiring"));
 });
 
 Deno.test("[rules.credentials] unknown and expired tokens get the same answer", async () => {
@@ -88,29 +88,44 @@ Deno.test("[rules.credentials] a header that is not a bearer token is refused", 
 Deno.test("[rules.credentials] changed rules apply to the next request and to open sessions", async () => {
   const fixture = await AuthenticatorFixture.open(RULES);
   const { authenticator } = fixture;
-  const [one, two] = [await fixture.credential("amg_one"), await fixture.credential("amg_two")];
-  const later = await fixture.credential("amg_later");
-  assert.ok([one, two, later].every((credential) => authenticator.isValid(credential)));
-  assert.equal(authenticator.isValid({ ...later, expiresAtMs: Date.now() - 1 }), false);
-  assert.equal(authenticator.isValid({ ...one, agent: "b" }), false);
+  const [credentialOne, credentialTwo] = [
+    await fixture.credential("amg_one"),
+    await fixture.credential("amg_two"),
+  ];
+  const expiringCredential = await fixture.credential("amg_expiring");
+  assert.ok(
+    [credentialOne, credentialTwo, expiringCredential].every((credential) =>
+      authenticator.isValid(credential)
+    ),
+  );
+  assert.equal(
+    authenticator.isValid({ ...expiringCredential, expiresAtMs: Date.now() - 1 }),
+    false,
+  );
+  assert.equal(authenticator.isValid({ ...credentialOne, agent: "b" }), false);
   assert.equal(authenticator.isValid({ id: "token:", agent: "a" }), false);
 
-  // `amg_one` is removed, `amg_two` belongs to another agent, `amg_later` has expired.
+  // `amg_one` is removed, `amg_two` belongs to another agent, `amg_expiring` has expired.
   await fixture.reload({
     agents: {
       a: {},
       b: {
-        token_sha256: [sha256("amg_two"), { sha256: sha256("amg_later"), expires: YESTERDAY }],
+        token_sha256: [sha256("amg_two"), { sha256: sha256("amg_expiring"), expires: YESTERDAY }],
       },
     },
   });
-  assert.deepEqual([one, two, later].map((credential) => authenticator.isValid(credential)), [
-    false,
-    false,
-    false,
-  ]);
+  assert.deepEqual(
+    [credentialOne, credentialTwo, expiringCredential].map((credential) =>
+      authenticator.isValid(credential)
+    ),
+    [
+      false,
+      false,
+      false,
+    ],
+  );
   assert.deepEqual([await fixture.login("amg_one"), await fixture.login("amg_two")], [401, "b"]);
-  assert.equal(await fixture.login("amg_later"), 401);
+  assert.equal(await fixture.login("amg_expiring"), 401);
 });
 
 Deno.test("[rules.credentials] without credentials in the rules the gateway is open; with an expired one it is not", async () => {
