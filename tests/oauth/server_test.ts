@@ -73,7 +73,7 @@ Deno.test("[oauth.discovered] an eager start prompts nobody, and the status repo
   assert.equal(before.state, "login-required");
   assert.match(before.last_error ?? "", /needs a login; the first call will start it/);
   assert.match(fixture.logLines.join(""), /^Server "notes" needs a login/m);
-  assert.equal((await callTool(server, fixture.client.asAgent("a"))).kind, "answer");
+  assert.equal((await callTool(server, fixture.client.asAgent("a"))).kind, "replied");
   assert.equal(server.status().state, "ready");
 });
 
@@ -98,7 +98,7 @@ Deno.test("[oauth.discovered] a call that waits for an eager start that needs a 
   await withTimeout("the server refuses the eager start", refused.promise);
   const answer = callTool(server, fixture.client.asAgent("a"));
   gate.resolve();
-  assert.equal((await answer).kind, "answer");
+  assert.equal((await answer).kind, "replied");
   await warming;
   assert.deepEqual([openCount, fixture.openedLinks.length], [2, 1]);
 });
@@ -147,7 +147,7 @@ Deno.test("[oauth.link] of the waiting calls, one whose client supports links is
     callTool(server, clientWithLinks.asAgent("a")),
   ];
   gate.resolve();
-  for (const answer of await Promise.all(calls)) assert.equal(answer.kind, "answer");
+  for (const answer of await Promise.all(calls)) assert.equal(answer.kind, "replied");
   assert.deepEqual(fixture.openedLinks, []);
   assert.equal(clientWithLinks.received.all[0]?.method, "elicitation/create");
 });
@@ -169,10 +169,10 @@ Deno.test("[oauth.wait] the timeout of a call pauses during a login", async () =
     return createResultReply({ action: "accept" });
   };
   const callRead = () => callTool(server, client.asAgent("a"), "read");
-  assert.equal((await callRead()).kind, "answer");
+  assert.equal((await callRead()).kind, "replied");
   fixture.authorizationServer.revokeLogins();
   loginDelayMs = 700;
-  assert.equal((await callRead()).kind, "answer");
+  assert.equal((await callRead()).kind, "replied");
   assert.equal(
     client.received.all.filter(({ method }) => method === "elicitation/create").length,
     2,
@@ -182,9 +182,9 @@ Deno.test("[oauth.wait] the timeout of a call pauses during a login", async () =
 Deno.test("[oauth.renewal] a token that is refused during a session is renewed transparently", async () => {
   await using fixture = new OAuthFixture();
   await using server = createServer(fixture);
-  assert.equal((await callTool(server, fixture.client.asAgent("a"))).kind, "answer");
+  assert.equal((await callTool(server, fixture.client.asAgent("a"))).kind, "replied");
   fixture.authorizationServer.revokeAccessTokens();
   // Another agent uses another session with the same tokens.
-  assert.equal((await callTool(server, fixture.client.asAgent("b"))).kind, "answer");
+  assert.equal((await callTool(server, fixture.client.asAgent("b"))).kind, "replied");
   assert.deepEqual([fixture.openedLinks.length, fixture.authorizationServer.refreshCount], [1, 1]);
 });
