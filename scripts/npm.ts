@@ -59,7 +59,7 @@ export function packageJson(repository?: string): Record<string, unknown> {
     type: "module",
     bin: { [NAME]: "launcher.cjs" },
     files: ["launcher.cjs", `${NAME}.js`, ...PAGES, ...PAGE_FOLDERS],
-    engines: { node: ">=18" },
+    engines: { node: ">=20" },
     // The version that the bundle was built and tested with. npm installs the package for its platform.
     optionalDependencies: Object.fromEntries(
       DENO_SYSTEMS.map((system) => [`@deno/${system}`, Deno.version.deno]),

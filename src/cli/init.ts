@@ -6,7 +6,9 @@ const FLAGS = {
     "Import servers from this client only: claude-code, claude-desktop, cursor, vscode, " +
       "windsurf, codex, gemini, opencode, copilot, or the path of a file",
   ),
-  yes: switchFlag("Ask nothing: all servers, one agent, no client's file is touched"),
+  yes: switchFlag(
+    "Ask nothing: all servers, for the agent developer; existing other agents and clients' files stay as they are",
+  ),
   here: switchFlag("Write into the working folder instead of ~/.config/agent-mcp-gateway"),
   undo: switchFlag("Put back every file that the last init changed"),
 };

@@ -206,7 +206,7 @@ function savingsText(
     ["SUM: one task", formatCount(tools), formatCount(direct), formatCount(gateway)],
   ];
   const method = tokenizer === "estimate"
-    ? "estimated to within 15 %, because gpt-tokenizer is not installed here"
+    ? "estimated to within 15 %, because this form of the gateway has no tokenizer"
     : tokenizer;
   const text =
     `Tokens (${method}). DIRECT: all definitions, loaded at the start of every session. TASK: ` +

@@ -48,8 +48,9 @@ export async function serve(flags: ServeFlags): Promise<number> {
   };
   try {
     const settings = readSettings(flags, Deno.env);
-    // Clients show log lines as errors, or keep them forever. At a terminal a person reads them.
-    const { logLevel = isTerminal ? "info" : "warn", logFormat } = settings;
+    // Clients over stdio show log lines as errors, or keep them forever.
+    const isReadByClient = settings.transport === "stdio" && !isTerminal;
+    const { logLevel = isReadByClient ? "warn" : "info", logFormat } = settings;
     log = createLog({ ...style, level: logLevel, format: logFormat });
     refuseLoops();
     refuseEmptyAgent(flags);

@@ -54,7 +54,7 @@ export interface Settings {
   readonly initStrategy: "eager" | "lazy";
   /** Whether `get_gateway_status` is offered; default false. */
   readonly debug: boolean;
-  /** Lowest level that is logged; default: `info` at a terminal, else `warn`. */
+  /** Lowest level that is logged; default: `info` at a terminal and over HTTP, else `warn`. */
   readonly logLevel?: "debug" | "info" | "warn" | "error";
   /** Format of log lines; default `text`. */
   readonly logFormat: "text" | "json";
@@ -221,7 +221,7 @@ const DEFINITIONS: { readonly [K in keyof Settings]-?: SettingDefinition<Setting
     flag: "log-level",
     variable: "GATEWAY_LOG_LEVEL",
     brief:
-      "Lowest level to log: debug, info, warning or error; default: info at a terminal, else warning",
+      "Lowest level to log: debug, info, warning or error; default: info at a terminal and over HTTP, else warning",
     expected: "debug or info or warning or error",
     read(text) {
       const level = text.toLowerCase() === "warning" ? "warn" : text;

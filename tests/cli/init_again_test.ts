@@ -125,7 +125,13 @@ Deno.test("[init.describe] servers of one name are distinguished by folder or ad
     "memory",
     "memory",
   ]);
-  const plan: Plan = { servers, agents: [], clients: [], agentByClient: new Map() };
+  const plan: Plan = {
+    servers,
+    agents: [],
+    unchangedAgents: [],
+    clients: [],
+    agentByClient: new Map(),
+  };
   const files = { servers: "/home/me/s", rules: "/home/me/r" };
   const options = {
     written: [],

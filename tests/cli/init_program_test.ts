@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { GATEWAY_COMMAND, gatewayCommandLine } from "../e2e/gateway_command.ts";
 import { oddServer } from "../e2e/gateway.ts";
 import { Program } from "../e2e/program.ts";
@@ -58,6 +58,24 @@ Deno.test("[init.yes] [init.valid] the printed entry serves the imported servers
     assert.deepEqual(JSON.parse(text), [{ name: "odd" }]);
     await program.closeInput();
     assert.equal((await program.waitForEnd()).code, 0);
+  } finally {
+    await setup.close();
+  }
+});
+
+Deno.test("[init.yes] [init.agents] agents of existing rules get no new servers without questions", async () => {
+  const rules = '{"agents": {"alice": {"allow": {"servers": ["notes"]}}, "bob": {}}}\n';
+  const setup = home({ ".cursor/mcp.json": { mcpServers: { one: { command: "x" } } } });
+  try {
+    const path = join(setup.home, ".config", "agent-mcp-gateway", ".mcp-gateway-rules.json");
+    Deno.mkdirSync(dirname(path), { recursive: true });
+    Deno.writeTextFileSync(path, rules);
+    const { code, stdout, stderr } = await run(setup, ["init", "--yes"]);
+    assert.equal(code, 0, stderr);
+    assert.equal(Deno.readTextFileSync(path), rules);
+    assert.match(stdout, /"--agent", "alice"/);
+    assert.match(stdout, /The entry below with --agent bob/);
+    assert.match(stderr, /Allow agents the new servers in .*: none may use them yet/);
   } finally {
     await setup.close();
   }

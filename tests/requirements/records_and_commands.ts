@@ -30,7 +30,7 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
     "log.level": "events below the level are dropped",
     "audit.tool-errors": "a tool's own isError is marked in the line, and counted",
     "audit.follow": "audit tail -f prints new lines, across rotations, until it is ended",
-    "log.silent": "without a terminal only warnings and errors are logged by default",
+    "log.silent": "over stdio without a terminal, only warnings and errors are logged by default",
     "log.unread": "a log that nobody reads blocks nothing; dropped lines are counted and reported",
     "log.colours": "colors are used only at a terminal without NO_COLOR",
     "log.no-forgery": "quoted text cannot forge a line or move the cursor",

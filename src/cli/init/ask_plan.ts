@@ -7,6 +7,7 @@ import { describeChoice, type OfferedServer, scopeLines } from "./merge_servers.
 import {
   type Access,
   agentFor,
+  type AgentNames,
   type AgentPlan,
   allowedTools,
   type ClientPlan,
@@ -56,12 +57,15 @@ export async function askPlan(
     const inspected = await askToInspect(prompter, chosen, questions);
     const agents = await askAgents(prompter, { chosen, inspected }, questions);
     const agentByClient = await askAgentsOfClients(prompter, agents, questions);
-    const rules = { agents, agentByClient };
+    const unchangedAgents = questions.existingAgents.filter((name) =>
+      agents.every((agent) => agent.name !== name)
+    );
+    const rules = { agents, unchangedAgents, agentByClient };
     const clients = await askClients(prompter, { servers: chosen, rules }, questions);
     const paths = [...questions.gatewayFiles, ...clients.map(({ file }) => file.shown)];
     if (!await prompter.confirm(`Write ${paths.join(", ")}?`, true)) prompter.cancel();
     const plannedServers = describePlanned(chosen, { inspected, home: questions.home });
-    return { servers: plannedServers, agents, clients, agentByClient };
+    return { servers: plannedServers, ...rules, clients };
   });
 }
 
@@ -250,7 +254,7 @@ async function askClients(
   prompter: Prompter,
   { servers, rules }: {
     readonly servers: readonly OfferedServer[];
-    readonly rules: Pick<Plan, "agents" | "agentByClient">;
+    readonly rules: AgentNames;
   },
   { clientFiles }: Questions,
 ): Promise<ClientPlan[]> {
@@ -326,7 +330,7 @@ function noteUnreachableServers(
   files: readonly ClientFile[],
   { servers, rules }: {
     readonly servers: readonly OfferedServer[];
-    readonly rules: Pick<Plan, "agents" | "agentByClient">;
+    readonly rules: AgentNames;
   },
 ): void {
   for (const file of files) {

@@ -34,6 +34,8 @@ export interface Plan {
   readonly servers: readonly PlannedServer[];
   readonly agents: readonly AgentPlan[];
   readonly clients: readonly ClientPlan[];
+  /** Names of the agents in the rules file that this run does not change. */
+  readonly unchangedAgents: readonly string[];
   /** The agent of each client, if there are several agents; default: the first agent. */
   readonly agentByClient: ReadonlyMap<ClientId, string>;
 }
@@ -43,13 +45,15 @@ export const DEFAULT_AGENT = "developer";
 
 /**
  * Plans to import every server for one agent, without questions. No server is started, and no client's
- * file is changed.
+ * file is changed. If the rules file has only other agents, no agent gets the servers.
  */
 export function planImport(
   servers: readonly OfferedServer[],
-  { existingServers, trustsFolder, say }: {
+  { existingServers, existingAgents, trustsFolder, say }: {
     /** Names of the servers in the gateway's servers file. */
     readonly existingServers: readonly string[];
+    /** Names of the agents in the rules file. */
+    readonly existingAgents: readonly string[];
     readonly trustsFolder: boolean;
     readonly say: (line: string) => void;
   },
@@ -76,14 +80,18 @@ export function planImport(
   for (const line of scopeLines(chosen)) say(line);
   const inspected: Inspected = new Map();
   const planned = describePlanned(chosen, { inspected, home: "" });
-  const agent = planAgent(DEFAULT_AGENT, {
-    servers: [...existingServers, ...planned.map(({ name }) => name)],
-    access: "all",
-    allowsUndescribed: true,
-    planned,
-    inspected,
-  });
-  return { servers: planned, agents: [agent], clients: [], agentByClient: new Map() };
+  const ownsRules = existingAgents.length === 0 || existingAgents.includes(DEFAULT_AGENT);
+  const agents = ownsRules
+    ? [planAgent(DEFAULT_AGENT, {
+      servers: [...existingServers, ...planned.map(({ name }) => name)],
+      access: "all",
+      allowsUndescribed: true,
+      planned,
+      inspected,
+    })]
+    : [];
+  const unchangedAgents = existingAgents.filter((name) => name !== DEFAULT_AGENT);
+  return { servers: planned, agents, unchangedAgents, clients: [], agentByClient: new Map() };
 }
 
 /**
@@ -171,11 +179,14 @@ export function allowedTools(tools: readonly InspectedTool[], access: Access): s
   }).map(({ name }) => name);
 }
 
+/** The parts of a plan that determine the agents of the clients. */
+export type AgentNames = Pick<Plan, "agents" | "unchangedAgents" | "agentByClient">;
+
 /** Returns the agent that a client's entry names. */
 export function agentFor(
-  { agents, agentByClient }: Pick<Plan, "agents" | "agentByClient">,
+  { agents, unchangedAgents, agentByClient }: AgentNames,
   client: ClientId | undefined,
 ): string {
   const own = client === undefined ? undefined : agentByClient.get(client);
-  return own ?? agents[0]?.name ?? DEFAULT_AGENT;
+  return own ?? agents[0]?.name ?? unchangedAgents[0] ?? DEFAULT_AGENT;
 }

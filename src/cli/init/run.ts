@@ -159,7 +159,12 @@ async function importServers(
   const servers = mergeServers(found.servers, existing.servers);
   const trustsFolder = flags.here || flags.from !== undefined;
   const plan = flags.yes || terminal === undefined
-    ? planImport(servers, { existingServers: Object.keys(existing.servers), trustsFolder, say })
+    ? planImport(servers, {
+      existingServers: Object.keys(existing.servers),
+      existingAgents: existing.agents,
+      trustsFolder,
+      say,
+    })
     : await askPlan({
       servers,
       existingServers: Object.keys(existing.servers),

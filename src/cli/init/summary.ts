@@ -73,8 +73,10 @@ export async function pasteText(
   const parts = [
     `# Prompt for the agent, if the client does not show instructions\n\n${AGENT_PROMPT}`,
   ];
-  const others = plan.agents.slice(1).map(({ name }) => name);
-  if (hasNoClient && others.length > 0) {
+  const names = [...plan.agents.map(({ name }) => name), ...plan.unchangedAgents];
+  const others = names.filter((name) => name !== agentFor(plan, undefined));
+  // Without questions, the agents of the clients are not known.
+  if (plan.agentByClient.size === 0 && others.length > 0) {
     parts.push(`# Other agents\n\nThe entry below with --agent ${others.join(" or --agent ")}\n`);
   }
   const entryBlock = async (client: ClientId | undefined): Promise<string> => {
@@ -128,6 +130,11 @@ function nextSteps(
   if (toPaste.length > 0 || clients.length === 0) {
     const names = toPaste.map(clientTitle).join(", ") || "your client";
     steps.push(`Paste the entry above into ${names}`);
+  }
+  if (plan.agents.length === 0 && plan.servers.length > 0) {
+    steps.push(
+      `Allow agents the new servers in ${showPath(files.rules, home)}: none may use them yet`,
+    );
   }
   steps.push("Run agent-mcp-gateway doctor: it starts each server and reports what is wrong");
   steps.push(...toolSteps(plan, showPath(files.rules, home)));
