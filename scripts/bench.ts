@@ -65,18 +65,18 @@ if (flags.profile) {
 }
 const rounds = flags.quick ? 2 : 5;
 const figures = new Figures();
-const own = listBuilds();
-const gateways = [...own, ...peers];
+const builds = listBuilds();
+const gateways = [...builds, ...peers];
 const parts: Record<Part, () => Promise<void>> = {
   calls: () => measureCalls([DIRECT, PIPE, ...gateways], { rounds, share }, figures),
-  large: () => measureLargeResults([DIRECT, ...own], flags.quick ? 1 : 3, figures),
+  large: () => measureLargeResults([DIRECT, ...builds], flags.quick ? 1 : 3, figures),
   start: () => measureStarts(gateways, flags.quick ? 3 : 7, figures),
-  denials: () => measureDenials(own, rounds, figures),
-  http: () => measureHttp(own.filter(({ name }) => name !== "source"), rounds, figures),
-  discovery: () => measureDiscovery(own, rounds, figures),
+  denials: () => measureDenials(builds, rounds, figures),
+  http: () => measureHttp(builds.filter(({ name }) => name !== "source"), rounds, figures),
+  discovery: () => measureDiscovery(builds, rounds, figures),
   // Not measured from source, because a million calls take a minute.
   memory: () => {
-    const measured = own.filter(({ name }) => name !== "source");
+    const measured = builds.filter(({ name }) => name !== "source");
     return measureMemory(measured, flags.quick ? 0 : MILLION, figures);
   },
 };

@@ -52,7 +52,7 @@ export async function compile(options: CompileOptions): Promise<void> {
   const isThisPlatform = target === Deno.build.target;
   const temporaryFile = executableName(`${output.replace(/\.exe$/, "")}.draft`, target);
   const env = Deno.env.toObject();
-  // The variable names a runtime for this platform.
+  // DENORT_BIN names a runtime for this platform.
   if (!isThisPlatform) delete env["DENORT_BIN"];
   try {
     const args = compileArguments({ ...options, output: temporaryFile });

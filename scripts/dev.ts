@@ -15,7 +15,7 @@ const SOURCE = fileURLToPath(new URL("../src/", import.meta.url));
 /** Delay of a restart in milliseconds, because editors write a file in several steps. */
 const DEBOUNCE_MS = 200;
 
-/** Time after which a gateway that is to end is killed, in milliseconds. */
+/** Maximum time that a gateway may take to end before it is killed, in milliseconds. */
 const END_MS = 4000;
 
 /** A process of the gateway, and the messages to and from it. */

@@ -17,7 +17,7 @@ export const PACKAGE_FOLDER = "dist/npm";
 const NAME = "agent-mcp-gateway";
 const DESCRIPTION = "One MCP server in front of all of yours, with rules for each agent";
 
-/** The pages that README links to. npm adds README and LICENSE itself. */
+/** The pages that README links to. npm packs README and LICENSE even if `files` does not list them. */
 const PAGES = ["CONTRIBUTING.md", "SECURITY.md"];
 
 /** The folders that README and the other pages link to. */

@@ -19,7 +19,7 @@ function start() {
 }
 
 // npm installs the package of Deno for this platform. The package `deno` would only copy the program
-// from there, in an install script that npm warns of and does not run.
+// from there, in an install script that npm warns about and does not run.
 function findDeno() {
   const libc = process.platform === "linux" ? "-glibc" : "";
   const name = `@deno/${process.platform}-${process.arch}${libc}`;
@@ -35,7 +35,8 @@ function findDeno() {
   }
 }
 
-// The command for a client's entry, which `init` writes. The cache folder of npx may be deleted.
+// The command for a client's entry, which `init` writes. If npx started this file, the command is npx,
+// because the cache folder of npx may be deleted.
 function ownCommand() {
   const isFromNpx = __dirname.split(sep).includes("_npx");
   return isFromNpx ? ["npx", "-y", `agent-mcp-gateway@${version}`] : [process.execPath, __filename];

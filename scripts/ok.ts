@@ -53,7 +53,7 @@ async function buildForms(): Promise<boolean> {
   return (await child.spawn().status).success;
 }
 
-/** Folders whose files take longest. They run first, so that no long file runs alone at the end. */
+/** Folders whose test files take longest. These run first, so that no long file runs alone at the end. */
 const SLOW_FOLDERS = [
   "tests/e2e",
   "tests/conformance",

@@ -32,7 +32,7 @@ const NAME = "agent-mcp-gateway";
  * @param folder An absolute path outside the clone; created if it does not exist.
  * @param bundle Path of the bundle to compile, if it has just been built.
  * @returns The command that starts the program.
- * @throws {Error} It cannot be built here; the message says what is missing.
+ * @throws {Error} The form cannot be built here; the message says what is missing.
  */
 export async function buildForm(form: Form, folder: string, bundle?: string): Promise<Words> {
   await Deno.mkdir(folder, { recursive: true });
@@ -58,7 +58,7 @@ async function installPackage(folder: string): Promise<Words> {
 
 /**
  * Compiles the bundle like `deno task compile`. The project's own build environment cannot download
- * Deno's base runtime, so there a tool of that environment compiles it.
+ * Deno's base runtime, so there a tool of that environment compiles the bundle.
  */
 async function compileExecutable(folder: string, bundle?: string): Promise<Words> {
   const output = join(folder, executableName(NAME));

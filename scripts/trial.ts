@@ -9,7 +9,7 @@ import type { ProgramFunction } from "./early_functions.ts";
 import { listSettings } from "../src/config/mod.ts";
 import { permissionFlags } from "./permissions.ts";
 
-/** A run of a program for a test. */
+/** The arguments, files and input of a trial run of a program. */
 export interface Trial {
   readonly args: readonly string[];
   /** The files in the working folder, by name. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { joinBytes, reusingReader } from "../src/bytes.ts";
 
-Deno.test("a reader reuses its memory, which grows when a read fills it", async () => {
+Deno.test("a reader's memory grows when a read fills it, up to 64 KiB", async () => {
   const sent = Uint8Array.from({ length: 100_000 }, (_, index) => index % 251);
   await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, () => {
     return new Response(sent);

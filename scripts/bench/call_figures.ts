@@ -1,12 +1,12 @@
 import { DIRECT, type MeasuredProgram } from "./measured_programs.ts";
 import type { LoadOptions } from "./load.ts";
 import { LoadClient } from "./load_client.ts";
-import { PeerCaller, type PeerLoad } from "./peer_calls.ts";
+import { PeerCaller, type PeerLoadResult } from "./peer_calls.ts";
 import { processorSeconds } from "./process_figures.ts";
 import { Workspace } from "./workspace.ts";
 import type { Figures } from "./summary.ts";
 
-/** For each size of results in bytes: the number of calls per round, by the number in flight. */
+/** The sizes of results in bytes, each with its number of calls per round for each number in flight. */
 const LOADS = [
   { size: 100, label: "100 B", counts: { 1: 2000, 8: 4000, 64: 12_000 } },
   { size: 10_000, label: "10 kB", counts: { 1: 300, 8: 1500, 64: 3000 } },
@@ -24,11 +24,11 @@ export interface CallOptions {
 
 /** Makes calls through a program and times them; returns undefined if there is nothing to report. */
 type LoadFunction = (size: number, options: Omit<LoadOptions, "minBytes">) => Promise<
-  PeerLoad | undefined
+  PeerLoadResult | undefined
 >;
 
 /**
- * Times calls of all programs, one after the other in each round, on the same kind of server. A
+ * Times calls through each program, in turns within each round, all to the same kind of server. A
  * peer that cannot be measured becomes a failure in the figures and does not affect the others.
  */
 export async function measureCalls(
@@ -51,7 +51,7 @@ export async function measureCalls(
         const peer = opened.use(
           await PeerCaller.open(program, workspace, { warmUp, rounds, fail }),
         );
-        callers.push({ program, pid: 0, call: (...what) => peer.load(...what) });
+        callers.push({ program, pid: 0, call: (...args) => peer.load(...args) });
       } catch (error) {
         figures.addFailure(error instanceof Error ? error.message : String(error));
       }
@@ -69,7 +69,7 @@ export async function measureCalls(
     for (const { size, label, counts } of LOADS) {
       for (const inFlight of IN_FLIGHT) {
         const count = Math.max(inFlight, Math.round(counts[inFlight] * share));
-        const what = `${label}, ${inFlight} in flight`;
+        const loadName = `${label}, ${inFlight} in flight`;
         let direct = { p50: NaN, p99: NaN };
         for (const { program, pid, call } of callers) {
           const { kind, name } = program;
@@ -79,9 +79,9 @@ export async function measureCalls(
           const load = await call(size, { count, inFlight, call: text });
           if (load === undefined) continue;
           const addValue = (figure: string, unit: string, value: number): void => {
-            figures.addValue(`${what}: ${figure}`, name, unit, value);
+            figures.addValue(`${loadName}: ${figure}`, name, unit, value);
             if (load.remark === undefined) return;
-            figures.setRemark(`${what}: ${figure}`, name, unit, load.remark);
+            figures.setRemark(`${loadName}: ${figure}`, name, unit, load.remark);
           };
           addValue("p50", "ms", load.p50);
           addValue("p99", "ms", load.p99);

@@ -22,7 +22,10 @@ export async function timeStart(
 /** Maximum number of starts of another gateway, each of which may take a second. */
 const PEER_STARTS = 3;
 
-/** Times the answer to `initialize`, with an empty program as the reference. One server never answers. */
+/**
+ * Times the answer to `initialize` with 0, 10 and 30 servers, one of which never answers. The reference is
+ * an empty program.
+ */
 export async function measureStarts(
   gateways: readonly MeasuredProgram[],
   rounds: number,
@@ -50,7 +53,7 @@ export async function measureStarts(
   }
 }
 
-/** Times another gateway's answer to `initialize`; stops after the first that is too slow. */
+/** Times another gateway's answer to `initialize`; stops at the first start that is too slow or fails. */
 async function measurePeerStarts(
   peer: MeasuredProgram,
   { workspace, figure, rounds }: { workspace: Workspace; figure: string; rounds: number },
@@ -83,7 +86,7 @@ function manyRules(): unknown {
   return { agents };
 }
 
-/** Times denials: for the client, and inside the gateway as its audit log records it. */
+/** Measures denials per second, and the time of a denial inside the gateway, as in its audit log. */
 export async function measureDenials(
   gateways: readonly MeasuredProgram[],
   rounds: number,
@@ -125,8 +128,8 @@ export async function measureDiscovery(
   for (const gateway of gateways) {
     await using client = await LoadClient.open(gateway.command(workspace), gateway.env(workspace));
     for (const detail of ["full", "signatures", "names"]) {
-      const given = { agent_id: AGENT, server: "echo", detail };
-      const call = formatToolCall({ name: "get_server_tools", arguments: given });
+      const args = { agent_id: AGENT, server: "echo", detail };
+      const call = formatToolCall({ name: "get_server_tools", arguments: args });
       const load = { call, inFlight: 1, minBytes: 5000 };
       await client.load({ ...load, count: 3 });
       for (let round = 0; round < rounds; round++) {
@@ -170,8 +173,8 @@ async function idleMb(gateway: MeasuredProgram, count: number): Promise<number> 
   await using client = await LoadClient.open(gateway.command(workspace), gateway.env(workspace));
   for (let server = 0; server < count; server++) {
     const name = server === 0 ? "echo" : `echo_${server}`;
-    const given = { agent_id: AGENT, server: name, detail: "names" };
-    await client.request(formatToolCall({ name: "get_server_tools", arguments: given }));
+    const args = { agent_id: AGENT, server: name, detail: "names" };
+    await client.request(formatToolCall({ name: "get_server_tools", arguments: args }));
   }
   return residentMb(client.pid);
 }

@@ -3,7 +3,7 @@
  * stdio client, it writes requests as text and reads only the head and the size of answers.
  */
 
-import { type Load, type LoadOptions, summarizeTimes } from "./load.ts";
+import { type LoadOptions, type LoadResult, summarizeTimes } from "./load.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -42,7 +42,7 @@ export class HttpGateway implements AsyncDisposable {
     return gateway;
   }
 
-  async load({ count, inFlight, call, minBytes }: LoadOptions): Promise<Load> {
+  async load({ count, inFlight, call, minBytes }: LoadOptions): Promise<LoadResult> {
     while (this.#connections.length < inFlight) {
       this.#connections.push(await Connection.open(this.#port));
     }

@@ -1,5 +1,5 @@
 /** The times of many calls, summarized. */
-export interface Load {
+export interface LoadResult {
   /** Median in milliseconds. */
   readonly p50: number;
   /** 99th percentile in milliseconds. */
@@ -19,7 +19,7 @@ export interface LoadOptions {
 }
 
 /** Summarizes the times of calls, in milliseconds. Sorts `times`. */
-export function summarizeTimes(times: Float64Array, tookMs: number): Load {
+export function summarizeTimes(times: Float64Array, tookMs: number): LoadResult {
   times.sort();
   const at = (share: number): number => times[Math.floor((times.length - 1) * share)] ?? NaN;
   return { p50: at(0.5), p99: at(0.99), perSecond: times.length / tookMs * 1000 };

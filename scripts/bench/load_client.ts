@@ -3,9 +3,9 @@
  * reads only the id and the size of answers.
  */
 
-import { type Load, type LoadOptions, summarizeTimes } from "./load.ts";
+import { type LoadOptions, type LoadResult, summarizeTimes } from "./load.ts";
 
-/** Maximum duration of a load in milliseconds, to which each call adds one millisecond. */
+/** Maximum duration of a load in milliseconds, before each call adds one millisecond. */
 const MAX_LOAD_MS = 30_000;
 
 /** Number of chunks to join at either end of an answer, which almost always contain 80 bytes. */
@@ -63,8 +63,8 @@ export class LoadClient implements AsyncDisposable {
     return promise;
   }
 
-  load({ count, inFlight, call, minBytes }: LoadOptions): Promise<Load> {
-    const { promise, resolve, reject } = Promise.withResolvers<Load>();
+  load({ count, inFlight, call, minBytes }: LoadOptions): Promise<LoadResult> {
+    const { promise, resolve, reject } = Promise.withResolvers<LoadResult>();
     const timer = setTimeout(() => {
       reject(
         new Error(`Only ${answered} of ${sent} calls were answered in time: ${call}`),
@@ -87,7 +87,7 @@ export class LoadClient implements AsyncDisposable {
         resolve(summarizeTimes(times, performance.now() - started));
       });
     };
-    for (let started = 0; started < inFlight; started++) sendNext();
+    for (let index = 0; index < inFlight; index++) sendNext();
     return promise;
   }
 

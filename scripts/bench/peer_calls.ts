@@ -1,20 +1,20 @@
 import type { MeasuredProgram } from "./measured_programs.ts";
-import type { Load, LoadOptions } from "./load.ts";
+import type { LoadOptions, LoadResult } from "./load.ts";
 import type { LoadClient } from "./load_client.ts";
 import { ANSWER_MS, AnswerTimeout, delay, endPeer, openPeer, within } from "./peer_process.ts";
 import type { Workspace } from "./workspace.ts";
 
-/** Maximum duration of one load in a round, in milliseconds. */
+/** Intended maximum duration of one load in a round, in milliseconds. */
 const ROUND_MS = 500;
 
-/** Maximum duration of one load in all rounds, in milliseconds. */
+/** Time spent on one load after which it is not repeated in further rounds, in milliseconds. */
 const LOAD_MS = 2_000;
 
-/** Duration of the warm-up, whose calls are not counted, in milliseconds. */
+/** Intended maximum duration of the warm-up, whose calls are not counted, in milliseconds. */
 const WARM_UP_MS = 1_500;
 
 /** The times of many calls through another gateway. */
-export interface PeerLoad extends Load {
+export interface PeerLoadResult extends LoadResult {
   /** The difference between this load and that of the other programs. */
   readonly remark?: string;
 }
@@ -85,11 +85,14 @@ export class PeerCaller implements AsyncDisposable {
     }
   }
 
-  /** Makes as many calls as there is time for. Each answer contains the letter x `size` times. */
+  /**
+   * Makes at most `count` calls, as many as there is time for. Each answer must contain the letter x
+   * `size` times. Returns undefined if the load failed or has used up its time.
+   */
   async load(
     size: number,
     { count: requestedCount, inFlight, call }: Omit<LoadOptions, "minBytes">,
-  ): Promise<PeerLoad | undefined> {
+  ): Promise<PeerLoadResult | undefined> {
     const key = `${size} B, ${inFlight} in flight`;
     try {
       const pace = await this.#measurePace(key, { size, call, inFlight });
@@ -119,7 +122,7 @@ export class PeerCaller implements AsyncDisposable {
     }
   }
 
-  /** Makes the first calls of a load, to measure the size of an answer and the speed. */
+  /** Returns the pace of a load. The first time, makes some calls to measure it. */
   async #measurePace(
     key: string,
     { size, call, inFlight }: { size: number; call: string; inFlight: number },

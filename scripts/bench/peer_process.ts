@@ -1,6 +1,6 @@
 /**
- * Runs other gateways as processes. They may be missing, not answer, or not end: every function here
- * takes a bounded time and leaves no process running.
+ * Runs other gateways as processes. They may be missing, not answer, or not end: every wait here is
+ * limited, and a failed start leaves no process running.
  */
 
 import type { MeasuredProgram } from "./measured_programs.ts";

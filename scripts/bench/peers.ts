@@ -52,7 +52,7 @@ export function readPeers(
   const peers: MeasuredProgram[] = [];
   for (const { peer, mapping: source } of options) {
     try {
-      const mapping = source === undefined ? readNamed(peer) : readMapping(source);
+      const mapping = source === undefined ? readNamedMapping(peer) : readMapping(source);
       const command = source === undefined ? mapping.command : peer;
       // Two peers with the same name would share a row in the table.
       const same = peers.filter(({ name }) => name.replace(/ \(\d+\)$/, "") === mapping.name);
@@ -65,7 +65,7 @@ export function readPeers(
   return peers;
 }
 
-function readNamed(peer: string): Mapping {
+function readNamedMapping(peer: string): Mapping {
   if (Object.hasOwn(MAPPINGS, peer) || peer.endsWith(".json")) return readMapping(peer);
   throw new Error(
     `Cannot measure the peer "${peer}": it is not one of ${Object.keys(MAPPINGS).join(", ")}. ` +

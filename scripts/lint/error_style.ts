@@ -1,4 +1,4 @@
-/** Requires error messages that can follow a colon. */
+/** Forbids a period after an error message of one sentence, because it may follow a colon; and contractions. */
 
 import { literalText } from "./literal_text.ts";
 

@@ -1,4 +1,4 @@
-/** Requires a file to be named after the one thing inside, in `snake_case`. */
+/** Requires names of files and folders in `snake_case`, without words that do not say what is inside. */
 
 import { repositoryPath } from "./layers.ts";
 

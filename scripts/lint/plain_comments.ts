@@ -1,4 +1,4 @@
-/** Requires comments and titles of tests to begin with their subject. */
+/** Requires comments and test titles to begin with their subject, and forbids two expressions. */
 
 import { literalText } from "./literal_text.ts";
 

@@ -1,6 +1,6 @@
 /** Requires standard terms as names, so that a reader can guess their meaning. */
 
-/** Words that are no standard terms, in lower case, and the terms to write instead. */
+/** Words that are not standard terms, in lower case, and the terms to write instead. */
 const TERMS: ReadonlyMap<string, string> = new Map([
   ["way", "transport"],
   ["tickets", "pending requests"],

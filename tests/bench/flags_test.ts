@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { PARTS, readFlags } from "../../scripts/bench/flags.ts";
 
-Deno.test("bench: an invalid command line is reported with the help before anything runs", () => {
+Deno.test("bench: an invalid command line yields an error message with the help", () => {
   for (
     const [args, message] of [
       [["--foo"], /--foo/],
@@ -21,7 +21,7 @@ Deno.test("bench: an invalid command line is reported with the help before anyth
   }
 });
 
-Deno.test("bench: parts, peers and shares are parsed", () => {
+Deno.test("bench: flags are parsed, and the help lists every part", () => {
   const options = readFlags([
     ...["--quick", "--share", "0.1", "--only", "calls", "--only", "start"],
     ...["--peer", "mcporter", "--peer", "node x.js", "--mapping", "mcp-hub-mcp"],

@@ -43,7 +43,7 @@ Deno.test("bench: initialize with 10 servers takes less than twice as long as wi
   }, { factor: 2 });
 });
 
-Deno.test("bench: a call that is refused is not counted", async () => {
+Deno.test("bench: a load fails if a call is refused", async () => {
   using workspace = new Workspace({ rules: { agents: {} } });
   await using client = await LoadClient.open(GATEWAY.command(workspace), GATEWAY.env(workspace));
   const call = GATEWAY.formatCall("echo", { n: 1000 });

@@ -7,7 +7,7 @@ import { Workspace } from "../../scripts/bench/workspace.ts";
 
 const TOOL_CALL = { agent: "bench", server: "echo", tool: "echo", args: { n: 100 } };
 
-Deno.test("bench: a shipped mapping describes the call of a tool through a gateway", () => {
+Deno.test("bench: each shipped mapping translates a tool call for its gateway", () => {
   const filled = Object.entries(MAPPINGS).map((
     [name, mapping],
   ) => [name, mapCall(mapping, TOOL_CALL)]);
@@ -24,7 +24,7 @@ Deno.test("bench: a shipped mapping describes the call of a tool through a gatew
   });
 });
 
-Deno.test("bench: a peer finds its files in the folder of the workspace", () => {
+Deno.test("bench: a mapping determines the command, environment, files and calls of a peer", () => {
   using workspace = new Workspace();
   const mapping = readMapping("mcporter");
   const peer = describePeer(mapping);
@@ -43,7 +43,7 @@ Deno.test("bench: a peer finds its files in the folder of the workspace", () => 
   );
 });
 
-Deno.test("bench: a single placeholder keeps the type of its value, and unknown ones are kept", () => {
+Deno.test("bench: placeholders are replaced, and quoted words of a command are kept whole", () => {
   const values = { args: { n: 1 }, tool: "echo" };
   assert.deepEqual(fill({ a: "{args}", b: ["x {tool} {args}", "{other}"], c: 3 }, values), {
     a: { n: 1 },
@@ -102,7 +102,7 @@ Deno.test("bench: --mapping belongs to the --peer before it", () => {
   assert.throws(() => pairPeers([option("mapping", "m")]), /--mapping m must follow a --peer/);
 });
 
-Deno.test("bench: an unknown peer is refused with a list of the known ones", () => {
+Deno.test("bench: an unknown peer or mapping is refused with the known names, and a repeated name is numbered", () => {
   const refused: string[] = [];
   const asked = [
     { peer: "mcp-hub" },

@@ -133,19 +133,19 @@ Deno.test("bench: the wait for a peer that does not answer is limited", async ()
   using workspace = new Workspace();
   const before = listTree(Deno.pid).length;
   const silentPeer = createPeer("hung", echoCommand("--hang"));
-  const late = /^hung: initialize was not answered within 0\.3 s\. Start it by hand/;
+  const timeoutMessage = /^hung: initialize was not answered within 0\.3 s\. Start it by hand/;
   await assert.rejects(openPeer(silentPeer, workspace, 300), {
     name: "AnswerTimeout",
-    message: late,
+    message: timeoutMessage,
   });
   await assert.rejects(timePeerStart(silentPeer, workspace, 300), {
     name: "AnswerTimeout",
-    message: late,
+    message: timeoutMessage,
   });
   assert.equal(listTree(Deno.pid).length, before);
 });
 
-Deno.test("bench: an unexpected answer is not counted", async () => {
+Deno.test("bench: a peer is refused if its answers do not have the requested size", async () => {
   using workspace = new Workspace();
   const fail = (message: string): never => assert.fail(message);
   // This peer answers quickly, but with three letters instead of a hundred.

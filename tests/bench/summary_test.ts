@@ -39,7 +39,7 @@ Deno.test("bench: figures are summarized over rounds, with ratios of their media
   );
 });
 
-Deno.test("bench: a figure without a value is shown with its remark", () => {
+Deno.test("bench: a figure without a value is shown with its remark, and a repeated failure is listed once", () => {
   const figures = new Figures();
   figures.addValue("start", "direct", "ms", 2);
   figures.addValue("memory", "direct", "MB", 2);

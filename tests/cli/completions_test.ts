@@ -81,7 +81,7 @@ async function isThere(program: string): Promise<boolean> {
   }
 }
 
-Deno.test("[cli.completions] commands are completed with invalid files, and an unknown shell is a usage error", async () => {
+Deno.test("[cli.completions] invalid files yield no completions and no error, and an unknown shell is a usage error", async () => {
   const { code, stdout, stderr } = await runOnce(["__complete", "explain", "--agent", ""], {
     rules: "{",
   });

@@ -46,8 +46,8 @@ Deno.test("[cli.doctor-download] packages are downloaded three at a time, other 
   await probes.close();
 });
 
-/** A slow program named `npx`, which starts a server after a delay. */
-function slowNpx(seconds: number): string {
+/** Returns a shell script that starts a server after a delay. */
+function slowServerScript(seconds: number): string {
   const { command, args } = oddServer();
   const words = [command, ...args].map((word) => `'${word}'`).join(" ");
   return `#!/bin/sh\nsleep ${seconds}\nexec ${words}\n`;
@@ -65,7 +65,7 @@ Deno.test({
     await using shell = new Shell({ servers });
     for (const name of ["npx", "slow"]) {
       const path = join(shell.setup.workingFolder, name);
-      Deno.writeTextFileSync(path, slowNpx(1));
+      Deno.writeTextFileSync(path, slowServerScript(1));
       Deno.chmodSync(path, 0o755);
     }
     const { stdout, stderr } = await shell.run(["doctor", "--json"]);

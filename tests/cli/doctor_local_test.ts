@@ -11,7 +11,7 @@ function find(line: string, text: string) {
   });
 }
 
-/** Real output of npm 11, uv, Node.js 20, Python 3.11 and Deno, cut to the lines that matter. */
+/** Real output of npm 11, uv, Node.js 20 and Python 3.11, cut to the lines that matter. */
 const CASES: readonly [line: string, text: string, kind: string, message: RegExp, fix: RegExp][] = [
   [
     "npx -y no-such-pkg",
@@ -169,13 +169,13 @@ Deno.test("[cli.doctor-local] a server's own failures are not reported as failur
   }
 });
 
-const npx = await new Deno.Command("npx", { args: ["--version"], stdin: "null" }).output()
+const hasNpx = await new Deno.Command("npx", { args: ["--version"], stdin: "null" }).output()
   .then(({ success }) => success, () => false);
 
 Deno.test({
   name:
-    "[cli.doctor-local] npx fails without a registry, and with a registry that lacks the package",
-  ignore: !npx || Deno.build.os === "windows",
+    "[cli.doctor-local] a download by npx that fails is reported as a missing package or an unreachable registry",
+  ignore: !hasNpx || Deno.build.os === "windows",
   fn: async () => {
     await using registry = Deno.serve(
       { hostname: "127.0.0.1", port: 0, onListen: () => {} },
@@ -196,11 +196,11 @@ Deno.test({
       },
       gateway: { connect_timeout_ms },
     });
-    const patient = 600_000;
+    const longTimeoutMs = 600_000;
     shell.setup.writeFile(".mcp.json", {
       mcpServers: {
-        missing: server(registry.addr.port, patient),
-        refused: server(closed.addr.port, patient),
+        missing: server(registry.addr.port, longTimeoutMs),
+        refused: server(closed.addr.port, longTimeoutMs),
         silent: server(silent.addr.port, 6_000),
       },
     });

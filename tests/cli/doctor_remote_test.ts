@@ -28,13 +28,13 @@ async function diagnose(servers: Readonly<Record<string, Entry>>, env = {}): Pro
   return new Map(reports.map((report: { server: string }) => [report.server, report]));
 }
 
-/** A port that nobody listens on. */
+/** Returns a port that nobody listens on. */
 function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return (listener.addr as Deno.NetAddr).port;
 }
 
-/** Replaces the answer of one path of a server. */
+/** Handlers that answer in place of the server, by path; a handler that returns false has not answered. */
 const PATHS: Readonly<Record<string, (...args: Parameters<RequestHandler>) => boolean>> = {
   "/key": ({ headers }, response) => {
     if (headers.authorization === "Bearer good-key") return false;
@@ -65,12 +65,12 @@ const PATHS: Readonly<Record<string, (...args: Parameters<RequestHandler>) => bo
     const error = { code: -32022, message: "Unsupported protocol version", data };
     return sendJson(response, { jsonrpc: "2.0", id, error }, 400);
   },
-  // It accepts the message and never answers.
+  // Accepts the message and never answers.
   "/mute": () => true,
   "/closes": (_, response) => (response.socket?.destroy(), true),
 };
 
-Deno.test("[cli.doctor-remote] each failure of a remote server has its own cause and fix", async () => {
+Deno.test("[cli.doctor-remote] each failure of a remote server is reported with its cause and a fix that works", async () => {
   await using server = await FakeHttpServer.start((asked, ...rest) => {
     return PATHS[asked.path]?.(asked, ...rest) ?? false;
   });
@@ -100,7 +100,7 @@ Deno.test("[cli.doctor-remote] each failure of a remote server has its own cause
     closes: at("/closes"),
     mute: at("/mute", { gateway: { connect_timeout_ms: 400 } }),
   });
-  const found = (name: string, kind: string, message: RegExp, fix: RegExp): void => {
+  const assertCause = (name: string, kind: string, message: RegExp, fix: RegExp): void => {
     const { ok, error } = reports.get(name) ?? {};
     assert.deepEqual([ok, error?.kind], [false, kind], `${name}: ${JSON.stringify(error)}`);
     assert.match(error.message, message, name);
@@ -108,71 +108,86 @@ Deno.test("[cli.doctor-remote] each failure of a remote server has its own cause
     assert.doesNotMatch(error.fix, /GATEWAY_LOG_LEVEL/);
   };
   assert.equal(reports.get("good")?.ok, true);
-  found(
+  assertCause(
     "refused",
     "refused",
     /was refused/,
     new RegExp(`^Start the server at 127.0.0.1:${port}, or`),
   );
-  found("host", "unknown-host", /no host named/, /^Correct the host in mcpServers\.host\.url; if /);
-  found("plain", "tls", /does not speak TLS/, /^Start mcpServers\.plain\.url with http: instead/);
-  found("issuer", "tls", /authority that is unknown/, /^Set NODE_EXTRA_CA_CERTS to a file /);
+  assertCause(
+    "host",
+    "unknown-host",
+    /no host named/,
+    /^Correct the host in mcpServers\.host\.url; if /,
+  );
+  assertCause(
+    "plain",
+    "tls",
+    /does not speak TLS/,
+    /^Start mcpServers\.plain\.url with http: instead/,
+  );
+  assertCause("issuer", "tls", /authority that is unknown/, /^Set NODE_EXTRA_CA_CERTS to a file /);
   const address =
     /into mcpServers\["my\.server"\]\.url: see the server's documentation; .* ends in \/mcp or \/sse$/;
-  found("my.server", "wrong-address", /HTTP 404/, address);
-  found(
+  assertCause("my.server", "wrong-address", /HTTP 404/, address);
+  assertCause(
     "key",
     "credentials",
     /HTTP 403: "no such key"/,
     /^Add the credentials .*\.headers, such as /,
   );
-  found(
+  assertCause(
     "wrong key",
     "credentials",
     /HTTP 403: "no such key"/,
     /^Correct the credentials in mcpServers\["wrong key"\]\.headers: /,
   );
-  found(
+  assertCause(
     "files",
     "wrong-address",
     /HTTP 501 \(a web page: "Error response"\); check its url$/,
     /the present address accepts no messages\. If .* SSE transport, remove "type" from its entry$/,
   );
-  found(
+  assertCause(
     "static",
     "not-mcp",
     /HTTP 405.* web page .*"Our product"/,
     /^Put the address of the .*endpoint/,
   );
-  found(
+  assertCause(
     "page",
     "not-mcp",
     /a web page .*"Sign in"/,
     /^Put the address of the server's MCP endpoint/,
   );
-  found(
+  assertCause(
     "fails",
     "server-error",
     /HTTP 500: "database is locked"/,
     /^Look at the log of the server/,
   );
-  found("proxy", "server-error", /HTTP 502/, /^Start the server behind /);
-  found("busy", "busy", /HTTP 429/, /^Wait and try again/);
-  found(
+  assertCause("proxy", "server-error", /HTTP 502/, /^Start the server behind /);
+  assertCause("busy", "busy", /HTTP 429/, /^Wait and try again/);
+  assertCause(
     "moved",
     "wrong-address",
     new RegExp(`to ${origin}/mcp in a way`),
     /^Put the address that it/,
   );
-  found(
+  assertCause(
     "newer",
     "newer-revision",
     /it speaks only MCP revision 2026-07-28, and this gateway speaks up to 2025-11-25$/,
     /^Use a release of the gateway that speaks this revision; .* mcpServers\.newer\.disabled to true$/,
   );
-  found("closes", "server-error", /closed the connection/, /^Look at the log of the server at /);
+  assertCause(
+    "closes",
+    "server-error",
+    /closed the connection/,
+    /^Look at the log of the server at /,
+  );
 
-  found(
+  assertCause(
     "mute",
     "too-slow",
     /within 400 ms/,
@@ -202,7 +217,7 @@ Deno.test("[cli.doctor-remote] each failure of a remote server has its own cause
   );
 });
 
-Deno.test("[cli.doctor-remote] a server whose name contains brackets has a position", async () => {
+Deno.test("[cli.doctor-remote] the position of an unset variable is reported, even if the server's name contains a dot", async () => {
   await using shell = new Shell({
     servers: { "my.server": { url: "http://127.0.0.1/${NOT_SET_ANYWHERE}" } },
   });
@@ -210,7 +225,7 @@ Deno.test("[cli.doctor-remote] a server whose name contains brackets has a posit
   assert.match(stdout.replace(/\s+/g, " "), /"NOT_SET_ANYWHERE" is not set .*at \.mcp\.json:1:\d+/);
 });
 
-Deno.test("[cli.doctor-remote] data of a remote server that is not a message is a warning", async () => {
+Deno.test("[cli.doctor-remote] data of a remote server that is not a message is reported as a warning", async () => {
   await using server = await FakeHttpServer.start(({ message: { id, method } }, response) => {
     if (method !== "tools/list") return false;
     response.writeHead(200, { "content-type": "text/event-stream" });

@@ -35,28 +35,38 @@ Deno.test({
     assert.ok(good.tokens > 50 && good.ms > 0);
     assert.equal(reports.get("chatty").ok, true);
     assert.match(reports.get("chatty").warnings[0], /writes text .* to stdout, .*Welcome!/);
-    const found = (name: string, kind: string, message: RegExp, fix: RegExp) => {
+    const assertCause = (name: string, kind: string, message: RegExp, fix: RegExp) => {
       const { ok, error } = reports.get(name);
       assert.deepEqual([ok, error.kind], [false, kind], name);
       assert.match(error.message, message, name);
       assert.match(error.fix, fix, name);
       return error;
     };
-    const { looked } = found(
+    const { looked } = assertCause(
       "missing",
       "command-not-found",
       /"no-such-program"/,
       /Install no-such/,
     );
     assert.deepEqual(looked, shell.setup.env["PATH"]?.split(":").filter((part) => part !== ""));
-    found("path", "command-not-found", /no\/such\/program/, /mcpServers\.path\.command/);
-    found("words", "arguments-in-command", /npx -y/, /its arguments into "args"/);
-    found("folder", "folder-not-found", /no\/such\/folder/, /mcpServers\.folder\.cwd/);
-    found("unset", "variable", /"NOT_SET_ANYWHERE".*at \.mcp\.json:1:\d+/, /Set NOT_SET_ANYWHERE/);
-    found("banner", "stdout-noise", /"Welcome!"/, /logs to stderr/);
-    found("dying", "exited", /code 3.*farewell/s, /by hand/);
-    found("mute", "too-slow", /within 400 ms/, /mute\.gateway\.connect_timeout_ms \(now 400\)/);
-    found("revision", "protocol", /1999-01-01/, /Update the server/);
+    assertCause("path", "command-not-found", /no\/such\/program/, /mcpServers\.path\.command/);
+    assertCause("words", "arguments-in-command", /npx -y/, /its arguments into "args"/);
+    assertCause("folder", "folder-not-found", /no\/such\/folder/, /mcpServers\.folder\.cwd/);
+    assertCause(
+      "unset",
+      "variable",
+      /"NOT_SET_ANYWHERE".*at \.mcp\.json:1:\d+/,
+      /Set NOT_SET_ANYWHERE/,
+    );
+    assertCause("banner", "stdout-noise", /"Welcome!"/, /logs to stderr/);
+    assertCause("dying", "exited", /code 3.*farewell/s, /by hand/);
+    assertCause(
+      "mute",
+      "too-slow",
+      /within 400 ms/,
+      /mute\.gateway\.connect_timeout_ms \(now 400\)/,
+    );
+    assertCause("revision", "protocol", /1999-01-01/, /Update the server/);
     // Without a terminal: one line for each server when it is done, and no cursor movement.
     assert.equal(stderr.trimEnd().split("\n").length, reports.size, stderr);
     // deno-lint-ignore no-control-regex

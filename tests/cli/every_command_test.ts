@@ -49,7 +49,7 @@ Deno.test("[cli.usage-errors] a command without its arguments shows an example",
 });
 
 Deno.test({
-  name: "[cli.closed-pipe] no command fails if its reader stops early",
+  name: "[cli.closed-pipe] a reader that stops early does not change the exit code of a command",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     const agents = Object.fromEntries(
@@ -57,8 +57,8 @@ Deno.test({
     );
     await using shell = new Shell();
     shell.setup.writeFile("broken.json", { agents });
-    const right = Object.fromEntries(Object.keys(agents).map((name) => [name, {}]));
-    shell.setup.writeFile("many.json", { agents: right });
+    const validAgents = Object.fromEntries(Object.keys(agents).map((name) => [name, {}]));
+    shell.setup.writeFile("many.json", { agents: validAgents });
     shell.setup.writeFile("one.json", { mcpServers: { a: { command: "true" } } });
     const script = (line: string) =>
       `"$@" ${line} 2>/dev/null | head -n 1 >/dev/null; ` +

@@ -12,7 +12,7 @@ const RULES = {
   },
 };
 
-function open(): Shell {
+function openShell(): Shell {
   const servers = {
     fault: faultServer(newMark()),
     other: { command: "true" },
@@ -25,7 +25,7 @@ Deno.test({
   name: "explain",
   ignore: HAS_NO_SHELL,
   fn: async (t) => {
-    await using shell = open();
+    await using shell = openShell();
     const explain = async (...args: string[]) => await shell.run(["explain", ...args]);
     const asJson = async (...args: string[]) => {
       const { code, stdout, stderr } = await explain(...args, "--json");
@@ -91,14 +91,17 @@ Deno.test({
       },
     );
 
-    await t.step("[cli.explain] without an agent everything is denied", async () => {
-      const { code, decision, rule, stderr } = await asJson("--agent", "raeder");
-      assert.deepEqual([code, decision, rule], [3, "deny", "agents.raeder"]);
-      assert.match(stderr, /did you mean "reader"\?/);
-    });
+    await t.step(
+      "[cli.explain] an unknown agent is denied everything, and a similar name is suggested",
+      async () => {
+        const { code, decision, rule, stderr } = await asJson("--agent", "raeder");
+        assert.deepEqual([code, decision, rule], [3, "deny", "agents.raeder"]);
+        assert.match(stderr, /did you mean "reader"\?/);
+      },
+    );
 
     await t.step(
-      "[cli.explain] an unknown agent without a similar name gets the list of agents",
+      "[cli.explain] an unknown agent without a similar name is reported with the list of agents",
       async () => {
         const { code, stderr } = await explain("--agent", "nobody-at-all");
         assert.equal(code, 3);
@@ -131,7 +134,7 @@ Deno.test({
     });
 
     await t.step(
-      "[cli.explain] --all shows an allowed server without an allowed tool",
+      "[cli.explain] --all shows whether all, some or none of an allowed server's tools are allowed",
       async () => {
         const shares: Readonly<Record<string, [share: string, tools: object, deny?: object]>> = {
           untouched: ["all", { other: ["x"] }],
@@ -173,7 +176,7 @@ Deno.test({
     );
 
     await t.step(
-      "[cli.explain] [cli.usage-errors] contradictory arguments exit with 2",
+      "[cli.explain] [cli.usage-errors] missing or contradictory arguments exit with 2",
       async () => {
         for (const args of [[], ["--agent", "reader", "--tool", "x"], ["--all", "--tool", "x"]]) {
           const { code, stdout, stderr } = await explain(...args);
@@ -185,7 +188,7 @@ Deno.test({
   },
 });
 
-Deno.test("[cli.explain] [cli.tables] tables fit the width, and have colors only at a terminal", async () => {
+Deno.test("[cli.explain] [cli.tables] tables fit the width, and have no colors without a terminal", async () => {
   const server = "a-server-with-a-name-that-is-much-too-long";
   const servers = Object.fromEntries(
     Array.from({ length: 30 }, (_, n) => [`${server}-${n}`, { command: "true" }]),

@@ -101,7 +101,7 @@ Deno.test("[cli.call] a program gets a result unchanged, and a terminal gets esc
     const shown = await runAtTerminal(shell, `call plain t --agent a ${flags}`);
     if (shown === undefined) return;
     assert.match(shown, /^.*(x1b|u001b)\]0;title.*\\u202e\\x9b1m/m);
-    // The mark of a warning of the log is colored.
+    // Lines of the log are left out, because their colors are control characters.
     const result = shown.split("\r\n").filter((line) => !line.includes("warn: "));
     assert.doesNotMatch(result.join("\n"), CONTROLS);
   }

@@ -84,7 +84,7 @@ Deno.test("[init.self] [init.summary] [init.agents] a second run finds and repor
   }
 });
 
-Deno.test("[init.questions] the pick list shows package, folder and client of every row", async () => {
+Deno.test("[init.questions] the pick list shows the package, folder and client of every server", async () => {
   const files = (folder: string) => ({
     command: "npx",
     args: ["-y", "@modelcontextprotocol/server-filesystem", folder],
@@ -98,7 +98,7 @@ Deno.test("[init.questions] the pick list shows package, folder and client of ev
   assert.match(screen, /server-filesystem · ~\/notes · Claude Code/);
 });
 
-Deno.test("[init.describe] servers of one name are distinguished by folder or address, or reported as equal", () => {
+Deno.test("[init.describe] servers of the same program are distinguished by their folders, or reported as having the same description", () => {
   const file = { title: "Cursor", path: "/c", scope: "user", hasProjects: false, shown: "~/c" };
   const found = (name: string, ...args: string[]) => ({
     name,

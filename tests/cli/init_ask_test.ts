@@ -44,7 +44,7 @@ const VSCODE = `{
 
 const VSCODE_PATH = ".config/Code/User/mcp.json";
 
-function ownFiles(
+function readGatewayFiles(
   fixture: InitFixture,
 ): { servers: Record<string, unknown>; agents: Record<string, unknown> } {
   return {
@@ -73,7 +73,7 @@ Deno.test("[init.untouched] [init.summary] with Enter alone no file but the gate
     /near was for the project \/p only\. The gateway offers it in every project/,
   );
   // None of these programs exists, so their tools are unknown and nothing is allowed.
-  const { agents } = ownFiles(fixture);
+  const { agents } = readGatewayFiles(fixture);
   assert.deepEqual(agents, {
     developer: {
       allow: {
@@ -103,7 +103,7 @@ Deno.test("[init.untouched] [init.summary] with Enter alone no file but the gate
   assert.match(stdout, /# Entry for VS Code\n/);
 });
 
-Deno.test("[init.questions] [init.client-entry] [init.take-out] [init.always-load] everything is imported", async () => {
+Deno.test("[init.questions] [init.client-entry] [init.take-out] [init.always-load] every server is moved from the clients to the gateway, and undo restores all files", async () => {
   using fixture = new InitFixture({ ".claude.json": CLAUDE, [VSCODE_PATH]: VSCODE });
   const { code, stdout, stderr } = await fixture.runAtTerminal([
     [SERVERS, enter],
@@ -113,7 +113,7 @@ Deno.test("[init.questions] [init.client-entry] [init.take-out] [init.always-loa
     [CONFIRM, enter],
   ]);
   assert.equal(code, 0, stderr);
-  const { servers, agents } = ownFiles(fixture);
+  const { servers, agents } = readGatewayFiles(fixture);
   const names = ["memory", "mine", "only", "near"];
   assert.deepEqual(Object.keys(servers), names);
   assert.deepEqual(agents, { developer: { allow: { servers: names } } });
@@ -176,7 +176,7 @@ Deno.test("[init.questions] [init.agents] some servers, several agents, and an a
     [CONFIRM, enter],
   ]);
   assert.equal(code, 0, stderr);
-  const { servers, agents } = ownFiles(fixture);
+  const { servers, agents } = readGatewayFiles(fixture);
   assert.deepEqual(Object.keys(servers), ["memory", "near"]);
   assert.deepEqual(agents, {
     developer: { allow: { servers: ["memory", "near"] } },
@@ -208,7 +208,7 @@ Deno.test("[init.collisions] different servers of one name are all offered", asy
   // The package distinguishes them, not its launcher.
   assert.match(screen, /@x\/first · Claude Code/);
   assert.match(screen, /one-cursor.*second · Cursor · called "one" there; another server has/);
-  assert.deepEqual(removeDescriptions(ownFiles(fixture).servers as never), {
+  assert.deepEqual(removeDescriptions(readGatewayFiles(fixture).servers as never), {
     "one-cursor": { command: "uvx", args: ["second"] },
   });
   // The other one was not imported, so it stays in its file.
@@ -247,7 +247,7 @@ Deno.test("[init.stranger] names in an untrusted file cannot move the cursor", a
     [SERVERS, space + enter],
     [INSPECT, enter],
     [AGENTS, `developer other${enter}`],
-    // It could not be started, and so it is not preselected.
+    // The server could not be started, and so it is not preselected.
     [/Which servers may developer use/, space + enter],
     [TOOLS, enter],
     [/Which servers may other use/, space + enter],
@@ -261,7 +261,7 @@ Deno.test("[init.stranger] names in an untrusted file cannot move the cursor", a
   }
 });
 
-Deno.test("[init.agents] without any client, the entries of the other agents are listed", async () => {
+Deno.test("[init.agents] without any client, the entry of the first agent is printed, and those of the others are described", async () => {
   using fixture = new InitFixture();
   const { code, stdout } = await fixture.runAtTerminal([[AGENTS, `developer reviewer${enter}`], [
     CONFIRM,
@@ -283,7 +283,7 @@ Deno.test("[init.stranger] servers of the working folder are offered, but not pr
     enter,
   ]]);
   assert.equal(code, 0);
-  assert.deepEqual(ownFiles(fixture).servers, {});
+  assert.deepEqual(readGatewayFiles(fixture).servers, {});
 });
 
 Deno.test("[init.client-entry] an existing entry keeps its name and its variables", async () => {
@@ -304,7 +304,7 @@ Deno.test("[init.client-entry] an existing entry keeps its name and its variable
   assert.deepEqual(Object.keys(mcpServers), ["gw"]);
   assert.equal(mcpServers.gw.command, "/opt/agent-mcp-gateway");
   assert.deepEqual(mcpServers.gw.env, { KEY: "k" });
-  // Another server already has the short name.
+  // In Claude Code's file, another server already has the short name.
   const { mcpServers: claude } = JSON.parse(fixture.read(".claude.json"));
   assert.deepEqual(Object.keys(claude), ["gateway", "agent-mcp-gateway"]);
   assert.deepEqual(claude.gateway, other);
@@ -319,7 +319,7 @@ const CANCELS: readonly (readonly [how: string, answers: readonly Answer[]])[] =
     [CONFIRM, interrupt],
   ]],
   ["Ctrl-D", [[SERVERS, enter], [INSPECT, "n"], [AGENTS, end]]],
-  ["a no", [
+  ['the answer "no"', [
     [SERVERS, enter],
     ...UNKNOWN,
     [CLIENTS, enter],
@@ -337,7 +337,7 @@ for (const [how, answers] of CANCELS) {
   });
 }
 
-Deno.test("[init.undo-client] undo removes only init's part from a client's file that has changed", async () => {
+Deno.test("[init.undo-client] undo reverts only init's changes in a client's file that has changed since", async () => {
   using fixture = new InitFixture({ ".claude.json": CLAUDE });
   await fixture.runAtTerminal([
     [SERVERS, enter],

@@ -120,7 +120,7 @@ function pathsOf(machine: Machine, client: ClientId): string[] {
   );
 }
 
-/** A simulated disk with these files, on any system. */
+/** Returns a simulated disk with these files, for any system. */
 function diskOf(files: Readonly<Record<string, string>>, separator: string): Disk {
   return {
     isThere: (path) => path in files,
@@ -171,7 +171,7 @@ for (const os of ["linux", "darwin", "windows"] as const) {
   });
 }
 
-Deno.test("[init.paths] variables can move the folders", () => {
+Deno.test("[init.paths] environment variables can change the folders", () => {
   const linux = machineOf("linux", { XDG_CONFIG_HOME: "/cfg", CLAUDE_CONFIG_DIR: "/claude" });
   assert.deepEqual(pathsOf(linux, "claude-desktop"), ["/cfg/Claude/claude_desktop_config.json"]);
   assert.equal(pathsOf(linux, "claude-code")[0], "/claude/.claude.json");

@@ -11,7 +11,7 @@ function modeOf(path: string): number {
   return (Deno.lstatSync(path).mode ?? 0) & 0o777;
 }
 
-Deno.test("[init.yes] [init.rules] both files are written, and no client's file is changed", async () => {
+Deno.test("[init.yes] [init.rules] the servers file and the rules file are written, and no client's file is changed", async () => {
   using fixture = new InitFixture({ ".cursor/mcp.json": CURSOR });
   const before = fixture.readFiles();
   const { code, stdout, stderr } = await fixture.run({ yes: true });
@@ -139,14 +139,14 @@ Deno.test("[init.here] the working folder's file keeps its servers, and gets no 
   ]);
 });
 
-Deno.test("[init.here] a new file in the working folder is JSON that every client can read", async () => {
+Deno.test("[init.here] a new file in the working folder is JSON without comments", async () => {
   using fixture = new InitFixture({ ".cursor/mcp.json": CURSOR });
   await fixture.run({ yes: true, here: true });
   const { mcpServers } = JSON.parse(fixture.read("../work/.mcp.json"));
   assert.deepEqual(removeDescriptions(mcpServers), CURSOR.mcpServers);
 });
 
-Deno.test("[init.yes] without servers to import, both files are written as templates", async () => {
+Deno.test("[init.yes] without servers to import, the servers file is a template", async () => {
   using fixture = new InitFixture();
   const { code, stderr } = await fixture.run({ yes: true });
   assert.equal(code, 0);
@@ -167,7 +167,7 @@ Deno.test("[init.from] a client without files and an unknown client are refused"
   assert.deepEqual(fixture.readFiles(), {});
 });
 
-Deno.test("[init.no-terminal] no terminal is a usage error", async () => {
+Deno.test("[init.no-terminal] a run without a terminal and without --yes is a usage error", async () => {
   using fixture = new InitFixture({ ".cursor/mcp.json": CURSOR });
   const { code, stdout, stderr } = await fixture.run({});
   assert.deepEqual([code, stdout], [2, ""]);
@@ -265,7 +265,7 @@ Deno.test("[init.undo] [init.undo-changed] files are restored, but changed files
   ]);
 });
 
-Deno.test("[init.undo-changed] each choice names the backup from which a file is restored", async () => {
+Deno.test("[init.undo-changed] the question names the backups of the content before init and of the current content", async () => {
   const name = ".config/agent-mcp-gateway/.mcp.json";
   using fixture = new InitFixture({ ".cursor/mcp.json": CURSOR, [name]: '{"mcpServers": {}}' });
   await fixture.run({ yes: true });
@@ -305,13 +305,13 @@ Deno.test("[init.clients] in the home folder, a user's own file is not listed ag
   assert.doesNotMatch(stderr, /belongs to the project|skipped/);
 });
 
-Deno.test("[init.undo] a run that was killed before it wrote a file leaves nothing behind", async () => {
+Deno.test("[init.undo] undo cleans up after a run that was killed before it wrote the files", async () => {
   using fixture = new InitFixture({ ".cursor/mcp.json": CURSOR });
   const name = ".config/agent-mcp-gateway/.mcp.json";
   fixture.write(name, '{"mcpServers": {}}');
   const before = fixture.readFiles();
   await fixture.run({ yes: true });
-  // Backup and journal are written first, so a kill after that leaves only these.
+  // A run writes the backups and the journal first, so this one was killed after these.
   fixture.write(name, '{"mcpServers": {}}');
   Deno.removeSync(fixture.gatewayPath(".mcp-gateway-rules.json"));
   const { code, stderr } = await fixture.run({ undo: true });

@@ -6,7 +6,7 @@ import { type Answer, InitFixture, KEYS, removeDescriptions } from "./init_fixtu
 
 const { enter, down } = KEYS;
 
-/** The servers that `init --yes` imports from a file, and its output. */
+/** Imports a file with `init --yes`; returns the servers, the rules of the agent and the output. */
 async function importFrom(
   name: string,
   content: unknown,
@@ -119,7 +119,7 @@ Deno.test("[init.formats] the allowed tools of Copilot CLI become rules", async 
 
 const FILES: readonly (readonly [name: string, file: string, content: unknown])[] = [
   ["Zed", "zed.json", { context_servers: { x: { source: "custom", command: "c", args: ["a"] } } }],
-  ["Zed, as it was", "zed.json", {
+  ["an older Zed", "zed.json", {
     context_servers: { x: { command: { path: "c", args: ["a"] } } },
   }],
   ["Amp", "amp.json", { "amp.mcpServers": { x: { command: "c", args: ["a"] } } }],
@@ -157,7 +157,7 @@ Deno.test("[init.formats] Goose's secrets become variables, and its built-in ext
   assert.match(stderr, /y: Goose reads TOKEN from its own secrets: set these variables/);
 });
 
-const UNKNOWN: readonly (readonly [file: string, content: string, expected: RegExp])[] = [
+const INVALID_FILES: readonly (readonly [file: string, content: string, expected: RegExp])[] = [
   ["bad.yaml", "a: [1\nb: }\n", /bad\.yaml:\d+:\d+: not YAML: /],
   [
     "other.json",
@@ -170,8 +170,8 @@ const UNKNOWN: readonly (readonly [file: string, content: string, expected: RegE
   ["deep.toml", `[${"a.".repeat(20_000)}a]\n`, /deep\.toml: nested too deep, or endlessly/],
 ];
 
-for (const [file, content, expected] of UNKNOWN) {
-  Deno.test(`[init.formats] [init.from] ${file} is reported, and nothing is written`, async () => {
+for (const [file, content, expected] of INVALID_FILES) {
+  Deno.test(`[init.formats] [init.from] the invalid file ${file} is reported, and nothing is written`, async () => {
     using fixture = new InitFixture({ [`../work/${file}`]: content });
     const { code, stdout, stderr } = await fixture.run({ yes: true, from: `./${file}` });
     assert.deepEqual([code, stdout], [1, ""]);
@@ -180,8 +180,8 @@ for (const [file, content, expected] of UNKNOWN) {
   });
 }
 
-/** Imports every server, starts none, and writes the entry to every client. */
-const EVERYWHERE: readonly Answer[] = [
+/** Answers that import every server, start none, and write the entry to every client. */
+const WRITE_EVERYWHERE: readonly Answer[] = [
   [/Which servers go behind/, enter],
   [/Start .* once/, "n"],
   [/Which agents use the gateway/, enter],
@@ -191,7 +191,7 @@ const EVERYWHERE: readonly Answer[] = [
 
 Deno.test("[init.formats] [init.undo-client] the entry is written to Codex's file, and removed from it again", async () => {
   using fixture = new InitFixture({ ".codex/config.toml": CODEX });
-  const { code, stdout, stderr } = await fixture.runAtTerminal([...EVERYWHERE, [
+  const { code, stdout, stderr } = await fixture.runAtTerminal([...WRITE_EVERYWHERE, [
     /Write ~.*\?/s,
     enter,
   ]]);
@@ -215,15 +215,15 @@ Deno.test("[init.formats] [init.undo-client] the entry is written to Codex's fil
   });
   assert.equal(stdout, "");
   // Codex changes the file in the meantime.
-  const lived = text.replace('"gpt"', '"gpt-2"') + '\n[projects."/new"]\ntrust_level = "x"\n';
-  fixture.write(".codex/config.toml", lived);
+  const changedText = text.replace('"gpt"', '"gpt-2"') + '\n[projects."/new"]\ntrust_level = "x"\n';
+  fixture.write(".codex/config.toml", changedText);
   const undone = await fixture.run({ undo: true });
   assert.equal(undone.code, 0, undone.stderr);
   const wanted = `${CODEX.replace('"gpt"', '"gpt-2"')}\n[projects."/new"]\ntrust_level = "x"\n`;
   assert.equal(fixture.read(".codex/config.toml"), wanted);
 });
 
-Deno.test("[init.formats] a long line of Codex's file that is not a table takes linear time", async () => {
+Deno.test("[init.formats] a long line of Codex's file that is not a table is searched in linear time", async () => {
   const edit = await loadEditor("toml");
   const text = `x = """\n[${" ".repeat(20_000)}"""\n[ "a b" . c ] # d\ny = 1\n`;
   const since = performance.now();
@@ -254,7 +254,10 @@ Deno.test("[init.formats] nothing is written if a file cannot be edited line by 
     ".codex/config.toml": 'mcp_servers = { a = { command = "x" } }\n',
   });
   const before = fixture.readFiles();
-  const { code, stderr } = await fixture.runAtTerminal([...EVERYWHERE, [/Write ~.*\?/s, enter]]);
+  const { code, stderr } = await fixture.runAtTerminal([...WRITE_EVERYWHERE, [
+    /Write ~.*\?/s,
+    enter,
+  ]]);
   assert.equal(code, 1);
   assert.match(
     stderr,
@@ -319,7 +322,7 @@ Deno.test("[init.formats] the entry is shown in the format of each installed cli
   }
 });
 
-Deno.test("[init.formats] every key of other clients that the servers file explains is translated", async () => {
+Deno.test("[init.formats] other names of the keys of an entry are translated", async () => {
   const entries = {
     local: {
       cmd: "x",

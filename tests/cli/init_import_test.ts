@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { parse } from "jsonc-parser";
 import { InitFixture, removeDescriptions } from "./init_fixture.ts";
 
-/** The servers that `init --yes` imports from a client's file. */
+/** Imports a client's file with `init --yes`; returns the servers, the rules and the output. */
 async function importFrom(
   name: string,
   content: unknown,
@@ -118,7 +118,7 @@ Deno.test("[init.self] the gateway itself is left out, however it is started", a
     },
   });
   assert.deepEqual(servers, { real: { command: "x" } });
-  // Its entry exists, so none has to be pasted.
+  // The client already has an entry of the gateway, so none has to be pasted.
   assert.match(stderr, /Next:/);
   assert.doesNotMatch(stderr, /Paste/);
   for (const name of ["agent-mcp-gateway", "second", "third", "fourth", "fifth", "sixth"]) {
@@ -183,13 +183,13 @@ Deno.test("[init.collisions] equal entries are merged, and different entries get
     "differs-shop": { command: "two" },
     "differs-shop-2": { command: "three" },
   });
-  // All of them are configured now, under any name.
+  // Each of these servers is configured now, whatever its name.
   const again = await fixture.run({ yes: true });
   assert.match(again.stderr, /^Nothing has changed$/m);
   assert.doesNotMatch(again.stderr, /"differs"/);
 });
 
-Deno.test("[init.stranger] files of the working folder are imported only if they are named", async () => {
+Deno.test("[init.stranger] files of the working folder are imported only if --from names them", async () => {
   using fixture = new InitFixture({
     "../work/.mcp.json": { mcpServers: { near: { command: "x" } } },
     "../work/.cursor/mcp.json": { mcpServers: { also: { command: "y" } } },

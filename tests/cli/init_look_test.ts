@@ -25,7 +25,7 @@ const FIRST: readonly Answer[] = [
 const LAST: readonly Answer[] = [[/into which clients/, enter], [/Write ~.*\?/s, enter]];
 
 /** Returns the command of a server that lists these tools. */
-function listing(
+function listingServer(
   fixture: InitFixture,
   tools: readonly unknown[],
 ): { command: string; args: string[] } {
@@ -35,7 +35,7 @@ function listing(
   return { command: Deno.execPath(), args: [...flags, server, fixture.pathOf("tools.json")] };
 }
 
-function written(fixture: InitFixture): {
+function readWrittenFiles(fixture: InitFixture): {
   servers: Record<string, { description?: string }>;
   allow: { servers: string[]; tools?: Record<string, string[]> };
 } {
@@ -51,7 +51,7 @@ async function realServers(fixture: InitFixture): Promise<Record<string, unknown
     files: node(serverEntry("filesystem"), fixture.home),
     everything: node(serverEntry("everything")),
     gone: { command: "no-such-program" },
-    mute: listing(fixture, [{ name: "get_all", inputSchema: { type: "object" } }]),
+    mute: listingServer(fixture, [{ name: "get_all", inputSchema: { type: "object" } }]),
   };
 }
 
@@ -72,7 +72,7 @@ Deno.test("[init.look] [init.describe] the choice to only read allows the tools 
   assert.match(screen, /files: 14 tools/);
   assert.match(screen, /✓ files: 14 tools/);
   assert.match(screen, /✗ gone: failed: .*no-such-program/);
-  const { servers, allow } = written(fixture);
+  const { servers, allow } = readWrittenFiles(fixture);
   assert.deepEqual(allow.tools?.files, [
     ...["read_file", "read_text_file", "read_media_file", "read_multiple_files"],
     ...["list_directory", "list_directory_with_sizes", "directory_tree", "search_files"],
@@ -80,7 +80,7 @@ Deno.test("[init.look] [init.describe] the choice to only read allows the tools 
   ]);
   assert.ok(allow.tools.everything?.includes("echo"));
   assert.ok(!allow.tools.everything?.includes("gzip-file-as-resource"));
-  // Its name suggests that it only reads, but it has no annotation.
+  // The name of mute's tool suggests that it only reads, but the tool has no annotation.
   assert.deepEqual([allow.tools.mute, allow.tools.gone], [[], []]);
   assert.match(
     stderr,
@@ -91,7 +91,7 @@ Deno.test("[init.look] [init.describe] the choice to only read allows the tools 
     "secure-filesystem-server for ~",
   );
   assert.doesNotMatch(servers.everything?.description ?? "", /Audience|instructions/);
-  // Nothing is known about it, so nothing is printed.
+  // Nothing is known about gone, so it gets no description.
   assert.equal(servers.gone?.description, undefined);
   assert.match(stderr, /Agents choose servers by "description": add one to gone in ~/);
 });
@@ -108,7 +108,7 @@ Deno.test("[init.look] tools without annotations count as destructive, and a ser
     { name: "l??k", annotations: { readOnlyHint: true } },
   ];
   fixture.write(".cursor/mcp.json", {
-    mcpServers: { one: listing(fixture, tools), gone: { command: "no-such-program" } },
+    mcpServers: { one: listingServer(fixture, tools), gone: { command: "no-such-program" } },
   });
   const { code, stderr, screen } = await fixture.runAtTerminal(
     [
@@ -122,7 +122,7 @@ Deno.test("[init.look] tools without annotations count as destructive, and a ser
   );
   assert.equal(code, 0, stderr);
   assert.match(screen, /2 of 6 tools: those that are not destructive/);
-  const { allow } = written(fixture);
+  const { allow } = readWrittenFiles(fixture);
   assert.deepEqual(allow, { servers: ["one", "gone"], tools: { one: ["look", "add"] } });
 });
 
@@ -138,7 +138,7 @@ Deno.test("[init.look] a second run gives a new server's tools to the existing a
     { name: "drop", annotations: { destructiveHint: true } },
   ];
   fixture.write(".gemini/settings.json", {
-    mcpServers: { one: { ...listing(fixture, tools), excludeTools: ["off"] } },
+    mcpServers: { one: { ...listingServer(fixture, tools), excludeTools: ["off"] } },
   });
   const { code, stderr } = await fixture.runAtTerminal(
     [
@@ -168,7 +168,7 @@ const INSPECT_SERVERS = new URL("../../src/cli/init/inspect_servers.ts", import.
 /** A program that never answers. */
 const SILENT = { command: Deno.execPath(), args: ["eval", "setInterval(() => {}, 1000)"] };
 
-Deno.test("[init.look] a server that does not answer does not delay the others", async () => {
+Deno.test("[init.look] a server that does not answer in time, and one with an unset variable, are reported", async () => {
   using fixture = new InitFixture();
   const servers = { silent: SILENT, lost: { command: "x", args: ["${NOT_THERE}"] } };
   const { machine } = fixture.createOptions({ env: ENV });
@@ -184,10 +184,10 @@ Deno.test("[init.look] a server that does not answer does not delay the others",
   assert.match(inspected.get("lost")?.failure ?? "", /NOT_THERE/);
 });
 
-Deno.test("[init.look] servers are started whatever their names", async () => {
+Deno.test("[init.look] servers with any name are started", async () => {
   using fixture = new InitFixture();
   const { machine } = fixture.createOptions({ env: ENV });
-  const server = listing(fixture, [{ name: "look" }]);
+  const server = listingServer(fixture, [{ name: "look" }]);
   for (const name of ["a\nb", "e\u001b[31mv", "7", "__proto__"]) {
     const text = `{"mcpServers": {"mem": ${JSON.stringify(server)}, ${JSON.stringify(name)}: ${
       JSON.stringify(server)
@@ -211,7 +211,11 @@ Deno.test({
       name,
     ) => [name, { command: fixture.pathOf("npx"), args: [name] }]);
     const text = JSON.stringify({
-      mcpServers: { silent: SILENT, one: listing(fixture, tools), ...Object.fromEntries(packages) },
+      mcpServers: {
+        silent: SILENT,
+        one: listingServer(fixture, tools),
+        ...Object.fromEntries(packages),
+      },
     });
     // In its own process, because the signal would end the tests.
     const script = `
@@ -287,23 +291,25 @@ Deno.test("[init.look] [cli.doctor-download] a server that did not answer can be
 
 Deno.test("[init.describe] a server is described by a sentence of its instructions, or by its title and address", () => {
   const tools = [{ name: "read_file", annotations: undefined }];
-  const of = (instructions = "", title = "", address = "") =>
+  const describe = (instructions = "", title = "", address = "") =>
     describeServer({ instructions, title, tools }, address);
-  assert.equal(of("# Files\n\nReads v1.2 files. And more."), "Reads v1.2 files.");
+  assert.equal(describe("# Files\n\nReads v1.2 files. And more."), "Reads v1.2 files.");
   assert.equal(
-    of("Audience: These instructions are for models.\n\nThis server provides access to notes."),
+    describe(
+      "Audience: These instructions are for models.\n\nThis server provides access to notes.",
+    ),
     "This server provides access to notes.",
   );
   assert.equal(
-    of("Use this server to fetch current documentation of libraries."),
+    describe("Use this server to fetch current documentation of libraries."),
     "Use this server to fetch current documentation of libraries.",
   );
   // Instructions for the model's behaviour do not describe the server.
   for (const text of ["Always call list_all first.", "You must log in.", "## Provides", ""]) {
-    assert.equal(of(text, "filesystem", "~/notes"), "filesystem for ~/notes");
+    assert.equal(describe(text, "filesystem", "~/notes"), "filesystem for ~/notes");
   }
-  assert.equal(of("", "a\x1b[31m red\u202e\u200b"), "a [31m red");
-  assert.equal(of(), undefined);
-  const long = of("", "😀".repeat(300)) ?? "";
+  assert.equal(describe("", "a\x1b[31m red\u202e\u200b"), "a [31m red");
+  assert.equal(describe(), undefined);
+  const long = describe("", "😀".repeat(300)) ?? "";
   assert.ok(long.length <= 200 && long.isWellFormed() && long.endsWith("…"), long);
 });

@@ -24,13 +24,13 @@ async function runWords(
   return { code, stdout: program.lines.join("\n"), stderr: program.stderr, workingFolder: folder };
 }
 
-/** A home folder with files of clients and none of the gateway. */
-function home(files: Readonly<Record<string, unknown>>): Setup {
+/** Creates a home folder with files of clients, but none of the gateway. */
+function createHome(files: Readonly<Record<string, unknown>>): Setup {
   const below = Object.entries(files).map(([name, content]) => [join("../home", name), content]);
   return new Setup({ servers: false, rules: false, files: Object.fromEntries(below) });
 }
 
-/** All files below a folder, with their content. */
+/** Returns all files below a folder, with their content. */
 function filesBelow(folder: string): [string, string][] {
   return [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }): [string, string][] => {
     const path = join(folder, name);
@@ -39,7 +39,7 @@ function filesBelow(folder: string): [string, string][] {
 }
 
 Deno.test("[init.yes] [init.valid] the printed entry serves the imported servers", async () => {
-  const setup = home({
+  const setup = createHome({
     ".claude.json": { mcpServers: { odd: { type: "stdio", ...oddServer() } } },
   });
   try {
@@ -82,7 +82,7 @@ Deno.test("[init.yes] [init.agents] agents of existing rules get no new servers 
 });
 
 Deno.test("[init.here] [init.undo] --here and --undo work from the command line", async () => {
-  const setup = home({ ".cursor/mcp.json": { mcpServers: { one: { command: "x" } } } });
+  const setup = createHome({ ".cursor/mcp.json": { mcpServers: { one: { command: "x" } } } });
   try {
     const before = filesBelow(join(setup.workingFolder, ".."));
     const { code, stderr } = await run(setup, ["init", "--yes", "--here", "--from", "cursor"]);
@@ -97,8 +97,8 @@ Deno.test("[init.here] [init.undo] --here and --undo work from the command line"
   }
 });
 
-Deno.test("[init.no-terminal] [init.from] contradictory flags exit 2 and print nothing to stdout", async () => {
-  const setup = home({});
+Deno.test("[init.no-terminal] [init.from] an invalid command line exits with 2 and prints nothing to stdout", async () => {
+  const setup = createHome({});
   try {
     for (const args of [[], ["--from", "nobody", "--yes"], ["--undo", "--here"], ["--nope"]]) {
       const { code, stdout, stderr } = await run(setup, ["init", ...args]);
@@ -117,7 +117,7 @@ Deno.test({
   name: "[init.whole] if files cannot be written completely, all stay unchanged",
   ignore: Deno.build.os !== "linux",
   fn: async () => {
-    const setup = home({ ".cursor/mcp.json": { mcpServers: { one: { command: "x" } } } });
+    const setup = createHome({ ".cursor/mcp.json": { mcpServers: { one: { command: "x" } } } });
     try {
       const before = filesBelow(setup.home);
       // A write past the first block fails, as on a full disk.
@@ -134,9 +134,9 @@ Deno.test({
   },
 });
 
-Deno.test("[init.many] a file with 50,000 servers is left out, and the others are used", async () => {
+Deno.test("[init.many] a file with 50,000 servers is left out, and the servers of another file are imported", async () => {
   const servers = Array.from({ length: 50_000 }, (_, at) => [`s${at}`, { command: "x" }]);
-  const setup = home({
+  const setup = createHome({
     ".claude.json": { mcpServers: Object.fromEntries(servers) },
     ".cursor/mcp.json": { mcpServers: Object.fromEntries(servers.slice(0, 1000)) },
   });

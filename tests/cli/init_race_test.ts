@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { undoInit } from "../../src/cli/init/undo.ts";
 import { readJournal, writeFiles } from "../../src/cli/init/write_files.ts";
 
-Deno.test("[init.undo] a concurrent init does not remove the undo of the other", async () => {
+Deno.test("[init.undo] of two concurrent runs, one is refused, and the other can be undone", async () => {
   const folder = Deno.makeTempDirSync();
   try {
     const path = `${folder}/servers.json`;
@@ -12,7 +12,7 @@ Deno.test("[init.undo] a concurrent init does not remove the undo of the other",
       return writeFiles([change], { journal, now: new Date(2026, 0, 1, 0, 0, second) });
     };
     const ended = await Promise.allSettled([write("one", 1), write("two", 2)]);
-    // Either of them may be the first.
+    // Either run may be the first.
     assert.deepEqual(ended.map(({ status }) => status).sort(), ["fulfilled", "rejected"]);
     assert.equal(Deno.readTextFileSync(path), ended[0]?.status === "fulfilled" ? "one" : "two");
     assert.deepEqual(readJournal(journal).map(({ files }) => files[0]?.path), [path]);
@@ -21,7 +21,7 @@ Deno.test("[init.undo] a concurrent init does not remove the undo of the other",
   }
 });
 
-Deno.test("[init.undo] of two undos at once, one undoes the run, and the other has nothing to undo", async () => {
+Deno.test("[init.undo] of two concurrent undos, one undoes the run, and the other has nothing to undo", async () => {
   const folder = Deno.makeTempDirSync();
   try {
     const path = `${folder}/servers.json`;
@@ -30,11 +30,11 @@ Deno.test("[init.undo] of two undos at once, one undoes the run, and the other h
     const change = { path, edit: () => "after", mode: 0o600 };
     const now = new Date(2026, 0, 1);
     await writeFiles([change], { journal, now });
-    const said: string[] = [];
-    const undo = () => undoInit({ yes: true, journal, now, say: (line) => said.push(line) });
+    const lines: string[] = [];
+    const undo = () => undoInit({ yes: true, journal, now, say: (line) => lines.push(line) });
     const codes = await Promise.all([undo(), undo()]);
-    assert.deepEqual(codes.sort(), [0, 1], said.join("\n"));
-    assert.deepEqual(said, [`Put back ${path}`, "There is no init to undo"]);
+    assert.deepEqual(codes.sort(), [0, 1], lines.join("\n"));
+    assert.deepEqual(lines, [`Put back ${path}`, "There is no init to undo"]);
     assert.equal(Deno.readTextFileSync(path), "before");
     // Neither a backup nor a lock is left.
     assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["servers.json"]);

@@ -31,7 +31,8 @@ const ENTRIES: readonly (readonly [entry: JsonRecord, paths: readonly string[]])
 ];
 
 for (const [entry, paths] of ENTRIES) {
-  Deno.test(`[init.secrets] ${JSON.stringify(entry).replaceAll(SK, "sk-…")}`, () => {
+  const shown = JSON.stringify(entry).replaceAll(SK, "sk-…");
+  Deno.test(`[init.secrets] ${shown} has ${paths.join(" and ") || "nothing"} as secret`, () => {
     assert.deepEqual(findClearTextSecrets(entry), paths);
   });
 }

@@ -26,7 +26,7 @@ async function ask(
 const unix = { ignore: Deno.build.os === "windows" };
 
 Deno.test(
-  "[permissions.flags] --allow-run has the servers' programs, and those that end them",
+  "[permissions.flags] --allow-run has the servers' programs, and the programs that end servers",
   unix,
   async () => {
     const { flags } = await ask({
@@ -59,7 +59,7 @@ Deno.test("[permissions.flags] without servers, no program is allowed", async ()
 });
 
 Deno.test(
-  "[permissions.flags] a program is searched in the folder and PATH of its server",
+  "[permissions.flags] a program is looked up in the PATH of its server",
   unix,
   async () => {
     const { flags } = await ask({
@@ -72,7 +72,7 @@ Deno.test(
 );
 
 Deno.test(
-  "[permissions.flags] permissions that Deno passes on to all or none are reported",
+  "[permissions.flags] a server with LD_LIBRARY_PATH requires --allow-run without a list, which a note explains",
   unix,
   async () => {
     const env = { LD_LIBRARY_PATH: "/opt/lib" };

@@ -19,7 +19,7 @@ Deno.test("[cli.savings] the tokens of real servers are counted with a real toke
     memory: realServer("memory"),
     gone: { command: "no-such-program" },
   };
-  // Only the source has the tokenizer; the shipped program estimates, which the whole-job suite tests.
+  // Only the source has the tokenizer. The shipped program estimates: see e2e/whole_commands_test.ts.
   await using shell = new Shell({ servers }, "source");
   const { code, stdout, stderr } = await shell.run(["savings", "--json"]);
   assert.equal(code, 0);

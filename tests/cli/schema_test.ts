@@ -10,8 +10,8 @@ type Schema = { [key: string]: unknown };
 const config = new URL("../../config/", import.meta.url);
 const golden = new URL("../golden/config/", import.meta.url).pathname;
 
-/** Makes the function that checks a value by one of the schemas. */
-async function validator(file: "servers" | "rules") {
+/** Creates a function that checks a value against one of the schemas. */
+async function createValidator(file: "servers" | "rules") {
   const ajv = new Ajv({ strict: true, strictRequired: false, strictTypes: false });
   for (const word of ["allowComments", "allowTrailingCommas"]) ajv.addKeyword(word);
   return ajv.compile(await createFileSchema(file));
@@ -26,7 +26,7 @@ for (const file of ["servers", "rules"] as const) {
     assert.equal(`${stdout}\n`, Deno.readTextFileSync(committed));
   });
 
-  Deno.test(`[config.json-schema] every key of the ${file} file has an example`, async () => {
+  Deno.test(`[config.json-schema] every key of the ${file} file has an example and a description`, async () => {
     let count = 0;
     const visit = (value: unknown, path: string): void => {
       if (typeof value !== "object" || value === null) return;
@@ -59,12 +59,15 @@ for (const file of ["servers", "rules"] as const) {
   });
 }
 
-/** Errors that JSON Schema cannot detect: syntax, positions of keys, other entries, variables. */
+/** The golden folders with errors of syntax, which JSON Schema cannot detect. */
 const BEYOND = /^(duplicate_keys|trailing_commas|syntax_\w+|too_deep|brackets_\w+|comma_missing)$/;
 
-const AGREE = "[config.json-schema] a file is refused by its schema as the gateway refuses it";
+const AGREE = "[config.json-schema] a schema refuses the same files as the gateway";
 Deno.test(AGREE, async () => {
-  const validators = { mcp: await validator("servers"), rules: await validator("rules") };
+  const validators = {
+    mcp: await createValidator("servers"),
+    rules: await createValidator("rules"),
+  };
   const env = createEnvironment({
     HOME: "/home/someone",
     SET: "value",
@@ -107,7 +110,7 @@ Deno.test(AGREE, async () => {
   }
 });
 
-/** The value of a file with comments; `undefined` if its syntax is invalid. */
+/** Reads a JSON file with comments; returns `undefined` if it cannot be parsed. */
 function readValue(path: string): unknown {
   try {
     const errors: never[] = [];

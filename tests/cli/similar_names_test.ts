@@ -55,7 +55,7 @@ Deno.test("[cli.only-agent] if the rules have one agent, it need not be named", 
     assert.deepEqual([code, stdout], [2, ""]);
     assert.match(stderr, /^Choose an agent with --agent: "developer", "writer"$/m);
   }
-  // Rules that allow calls without an agent apply as before.
+  // If the rules allow calls without an agent, no agent has to be chosen.
   const defaults = { deny_on_missing_agent: false };
   const all = { allow: { servers: ["*"] } };
   shell.setup.writeFile(".mcp-gateway-rules.json", {

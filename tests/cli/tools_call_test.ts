@@ -67,7 +67,7 @@ Deno.test("tools and call", async (t) => {
   });
 
   await t.step(
-    "[cli.call] texts are printed as such, --json prints the complete result",
+    "[cli.call] an image is printed as a description, and --json prints the complete result",
     async () => {
       const { stdout } = await shell.run(["call", "odd", "contents", ...reader]);
       assert.match(stdout, /^\[image image\/\S+, \d+ bytes; --json has them\]$/m);
@@ -101,7 +101,7 @@ Deno.test("tools and call", async (t) => {
     "[cli.call] a denied call starts no server and has one audit entry",
     async () => {
       const calls: readonly [server: string, tool: string, hint: RegExp][] = [
-        // If it were started, it would fail with another error.
+        // If this server were started, the call would fail with another error.
         [
           "gone",
           "anything",
@@ -142,7 +142,7 @@ Deno.test("tools and call", async (t) => {
     }
   });
 
-  await t.step("[cli.call] [audit.fields] every call has an audit entry", () => {
+  await t.step("[cli.call] [audit.fields] calls and lists of tools have audit entries", () => {
     const lines = shell.setup.readAuditLog();
     const denied = lines.find(({ decision, tool }) => decision === "DENY" && tool === "wait");
     assert.equal(denied?.rule, "agents.reader.allow.tools.odd");

@@ -22,9 +22,9 @@ async function validateFolder(
     stdout: { write: (text: string) => void (stdout += text) },
     stderr: { write: (text: string) => void (stderr += text) },
   };
-  const shown = { json: false, strict: false, mcpConfig: undefined, rules: undefined };
+  const defaultFlags = { json: false, strict: false, mcpConfig: undefined, rules: undefined };
   const input = {
-    flags: { ...shown, ...(named.length > 0 ? {} : both), ...flags },
+    flags: { ...defaultFlags, ...(named.length > 0 ? {} : both), ...flags },
     args: named,
     ...context,
   };
@@ -57,7 +57,7 @@ Deno.test("[cli.validate] broken files are reported with positions and advice", 
   assert.ok(broken >= 30, `${broken} broken files`);
 });
 
-Deno.test("[cli.validate] --json reports the same, and an unknown key has the position of the key", async () => {
+Deno.test("[cli.validate] --json reports every problem, and the position of an unknown key", async () => {
   for (const name of NAMES) {
     const { stdout } = await validateFolder(`${golden}${name}`, { json: true });
     const { errors, warnings, ...more } = JSON.parse(stdout);
@@ -78,7 +78,7 @@ Deno.test("[cli.validate] --json reports the same, and an unknown key has the po
   ]);
 });
 
-Deno.test("[cli.validate] warnings fail only with --strict", async () => {
+Deno.test("[cli.validate] warnings lead to exit code 1 only with --strict", async () => {
   const folder = `${golden}odd_keys`;
   assert.equal((await validateFolder(folder)).code, 0);
   const { code, stderr } = await validateFolder(folder, { strict: true });
@@ -162,7 +162,7 @@ Deno.test("[cli.validate-file] a file is recognized by its content, and the othe
   );
   const servers = await shell.run(["validate", "two.json"]);
   assert.match(servers.stdout, /^error two\.json:2:23: mcpServers\.b\.serverUrl: .*to "url"$/m);
-  // Both, in any order, even if the syntax is invalid.
+  // Two files are recognized in any order, even if the syntax of one is invalid.
   setup.writeFile("three.json", '{"agents": {"a": {"allow": {"servers": ["b"]}}},, }');
   for (const order of [["three.json", "two.json"], ["two.json", "three.json"]]) {
     const { code, stdout } = await shell.run(["validate", ...order]);

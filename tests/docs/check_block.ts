@@ -96,11 +96,11 @@ export class BlockChecker {
     const first = words.findIndex((word) => word.startsWith("-"));
     const command = words.slice(0, first < 0 ? words.length : first).filter((word) => word !== "");
     const routes = command.slice(0, command[0] === "audit" || command[0] === "auth" ? 2 : 1);
-    const { stdout } = await this.#help();
+    const { stdout } = await this.#helpOf();
     const exists = routes.length === 0 || new RegExp(`^ {2}${routes[0]} `, "m").test(stdout);
     assert.ok(exists, `${position}: there is no ${routes[0]}`);
-    const help = await this.#help(...routes);
-    const serve = await this.#help("serve");
+    const help = await this.#helpOf(...routes);
+    const serve = await this.#helpOf("serve");
     assert.equal(help.code, 0, `${position}: ${words.join(" ")}\n${help.stderr}`);
     const helpText = routes.length === 0 ? help.stdout + serve.stdout : help.stdout;
     for (const flag of flags) {
@@ -108,8 +108,8 @@ export class BlockChecker {
     }
   }
 
-  /** Output of `--help` of a command. */
-  async #help(...routes: string[]): Promise<Played> {
+  /** Returns the output of `--help` of a command. */
+  async #helpOf(...routes: string[]): Promise<Played> {
     const words = [...routes, "--help"];
     const output = HELP_OUTPUTS.get(words.join(" ")) ??
       await this.#play.start("agent-mcp-gateway", words);
@@ -122,8 +122,8 @@ export class BlockChecker {
     const position = positionOf(block);
     const value = parseCommented(block.text, position);
     const servers = value["mcpServers"] ?? value["servers"] ?? value["mcp"];
-    const named = servers as Json | undefined;
-    const gateway = named?.["gateway"] ?? named?.["agent-mcp-gateway"];
+    const entries = servers as Json | undefined;
+    const gateway = entries?.["gateway"] ?? entries?.["agent-mcp-gateway"];
     if (gateway !== undefined) {
       await this.#checkClientEntry(gateway as Json, position);
     } else if ("mcpServers" in value) {
@@ -144,7 +144,7 @@ export class BlockChecker {
     }
   }
 
-  /** Checks a configuration of Codex. A table below the entry has no command to start. */
+  /** Checks a configuration of Codex. The gateway is started only if its entry has a command. */
   async #checkToml(block: Block): Promise<void> {
     const { mcp_servers: servers } = parseToml(block.text) as Json;
     const entry = (servers as Json | undefined)?.["gateway"] as Json | undefined;
@@ -198,7 +198,7 @@ export class BlockChecker {
   }
 }
 
-/** The lines of a script; lines that end in a backslash are joined with the next. */
+/** Returns the commands of a script. A line that ends in a backslash is joined with the next. */
 export function commandLines(text: string): string[] {
   return text.replace(/\\\n\s*/g, " ").split("\n").map((line) => line.trim())
     .filter((line) => line !== "" && !line.startsWith("#"));

@@ -21,8 +21,8 @@ const USER = 10001;
 const END_S = (SIGNAL_TIME_LIMITS.callsMs + SIGNAL_TIME_LIMITS.gracePeriods.inputMs +
   SIGNAL_TIME_LIMITS.gracePeriods.terminateMs) / 1000;
 
-/** Filters the gateway's own variables out of names of variables. */
-function filterGatewayVariables(names: Iterable<string>): string[] {
+/** Returns only the names of the gateway's own variables. */
+function selectGatewayVariables(names: Iterable<string>): string[] {
   return [...names].filter((name) => name.startsWith("GATEWAY_"));
 }
 
@@ -47,7 +47,7 @@ Deno.test("[docs.deployment] the compose file fits the image", () => {
   assert.deepEqual(targets, ["/config", IMAGE.HOME]);
   assert.deepEqual(Object.keys(volumes), [gateway.volumes[1].split(":")[0]]);
   assert.ok(Number.parseInt(gateway.stop_grace_period) > END_S);
-  const names = filterGatewayVariables(Object.keys(gateway.environment));
+  const names = selectGatewayVariables(Object.keys(gateway.environment));
   assert.deepEqual(names.filter((name) => !VARIABLES.has(name)), []);
 });
 
@@ -70,7 +70,7 @@ Deno.test("[docs.deployment] the Kubernetes manifest fits the image", () => {
   assert.deepEqual([spec.securityContext.runAsUser, spec.securityContext.fsGroup], [USER, USER]);
   const mounts = gateway.volumeMounts.map((one: { mountPath: string }) => one.mountPath);
   assert.deepEqual(mounts, ["/config", IMAGE.HOME, "/tmp"]);
-  const names = filterGatewayVariables([
+  const names = selectGatewayVariables([
     ...gateway.env.map(({ name }: { name: string }) => name),
     ...Object.keys(Secret.stringData),
   ]);
@@ -105,7 +105,7 @@ Deno.test("[docs.deployment] the systemd unit sets existing variables, and gives
     /^([A-Za-z]+)=(.*)$/.exec(line)?.slice(1) ?? assert.fail(line)
   );
   const values = (name: string) => settings.filter(([key]) => key === name).map(([, v = ""]) => v);
-  const names = filterGatewayVariables(
+  const names = selectGatewayVariables(
     values("Environment").map((text) => text.split("=")[0] ?? ""),
   );
   assert.deepEqual(names.filter((name) => !VARIABLES.has(name)), []);
