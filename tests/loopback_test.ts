@@ -20,13 +20,13 @@ const HOSTS: readonly (readonly [host: string, always: boolean, inBrowser: boole
   ["", false, false],
 ];
 
-Deno.test("[http.host] [oauth.addresses] all programs but browsers agree about loopback", () => {
+Deno.test("[http.host] [oauth.addresses] a host is loopback for every program, only for browsers, or for none", () => {
   for (const [host, always, inBrowser] of HOSTS) {
     assert.deepEqual([isLoopback(host), isBrowserLoopback(host)], [always, inBrowser], host);
   }
 });
 
-Deno.test("[rules.credentials] answers over https, and over http on loopback, cannot be changed by others", () => {
+Deno.test("[rules.credentials] a URL is secure if it is https, or http on loopback", () => {
   const urls = [
     ["https://example.com/keys", false, true],
     ["http://localhost:8/keys", true, true],

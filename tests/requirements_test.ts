@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { OPTIONAL, requirements } from "./requirements.ts";
 
-Deno.test("requirements: each is listed once, with an area, a section and a text", () => {
+Deno.test("requirements: each requirement is listed once, with an area, a section and a text", () => {
   const ids = requirements.map(({ id }) => id);
   assert.deepEqual(ids.filter((id, index) => ids.indexOf(id) !== index), []);
   for (const { id, section, text } of requirements) {

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { ensureServers } from "../../scripts/test_servers.ts";
 import { BlockChecker, commandLines } from "./check_block.ts";
 import { type Block, listPages, readBlocks } from "./page.ts";
-import { PagePlay } from "./page_play.ts";
+import { PageShell } from "./page_shell.ts";
 import { UNCHECKED } from "./unchecked.ts";
 
-/** The name of a block in the list of blocks that are not checked in full. */
+/** Returns the name of a block in the list of blocks that are not checked in full. */
 function blockName({ page, language, marks, text }: Block): string {
   const [first = ""] = commandLines(text);
   return `${page}: ${[language, ...marks].join(" ")}: ${first.slice(0, 60)}`;
@@ -21,8 +21,8 @@ for (const page of listPages().filter((page) => !SEPARATELY_TESTED.includes(page
     ignore: Deno.build.os === "windows",
     fn: async () => {
       await ensureServers();
-      await using play = new PagePlay();
-      const checker = new BlockChecker(play);
+      await using shell = new PageShell();
+      const checker = new BlockChecker(shell);
       const partlyChecked: string[] = [];
       for (const block of readBlocks(page)) {
         if (await checker.check(block) === "in part") partlyChecked.push(blockName(block));
@@ -48,7 +48,7 @@ Deno.test("[docs.blocks] a wrong or unknown block fails", {
   ignore: Deno.build.os === "windows",
 }, async (t) => {
   await ensureServers();
-  await using play = new PagePlay();
+  await using shell = new PageShell();
   const wrongBlocks = [
     '```json\n{ "agents": { "a": { "alow": {} } } }\n```',
     '```json\n{ "mcpServers": { "a": { "command": "x", "gateway": { "isolation": "no" } } } }\n```',
@@ -68,7 +68,7 @@ Deno.test("[docs.blocks] a wrong or unknown block fails", {
   ];
   for (const text of wrongBlocks) {
     await t.step(text.split("\n").slice(0, 2).join(" "), async () => {
-      const checker = new BlockChecker(play);
+      const checker = new BlockChecker(shell);
       await assert.rejects(async () => {
         for (const block of readBlocks("a page", text)) await checker.check(block);
       });

@@ -10,20 +10,20 @@ import { formatProblem } from "../../src/errors.ts";
 import { ROOT } from "../e2e/gateway_command.ts";
 import { ERROR_CODES } from "./error_codes.ts";
 import { type Block, positionOf } from "./page.ts";
-import { assertShown, PagePlay, type Played } from "./page_play.ts";
+import { assertShown, PageShell, type ScriptOutput } from "./page_shell.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
 /** Output of `--help` of each command that a page has named, by command line. */
-const HELP_OUTPUTS = new Map<string, Played>();
+const HELP_OUTPUTS = new Map<string, ScriptOutput>();
 
 /** Checks the blocks of a page in their order; throws at a block that is wrong or unknown. */
 export class BlockChecker {
-  readonly #play: PagePlay;
-  #lastOutput: Played | undefined;
+  readonly #shell: PageShell;
+  #lastOutput: ScriptOutput | undefined;
 
-  constructor(play: PagePlay) {
-    this.#play = play;
+  constructor(shell: PageShell) {
+    this.#shell = shell;
   }
 
   /** Checks a block; returns whether it was checked completely or only in part. */
@@ -45,7 +45,7 @@ export class BlockChecker {
           `${positionOf(block)}: a text block needs the mark output`,
         );
         assert.ok(this.#lastOutput, `${positionOf(block)}: no block has run before`);
-        assertShown(block.text, this.#lastOutput, this.#play.setup.home);
+        assertShown(block.text, this.#lastOutput, this.#shell.setup.home);
         return "checked";
       }
       case "toml":
@@ -67,7 +67,7 @@ export class BlockChecker {
   async #run({ text, marks, ...block }: Block): Promise<void> {
     const [, exit = "0"] = /^exit=(\d+)$/m.exec(marks.join("\n")) ?? [];
     this.#lastOutput =
-      await (marks.includes("clone") ? this.#play.runInClone(text) : this.#play.run(text));
+      await (marks.includes("clone") ? this.#shell.runInClone(text) : this.#shell.run(text));
     const { code, stdout, stderr } = this.#lastOutput;
     assert.equal(code, Number(exit), `${block.page}:${block.line}\n${stdout}\n${stderr}`);
   }
@@ -109,10 +109,10 @@ export class BlockChecker {
   }
 
   /** Returns the output of `--help` of a command. */
-  async #helpOf(...routes: string[]): Promise<Played> {
+  async #helpOf(...routes: string[]): Promise<ScriptOutput> {
     const words = [...routes, "--help"];
     const output = HELP_OUTPUTS.get(words.join(" ")) ??
-      await this.#play.start("agent-mcp-gateway", words);
+      await this.#shell.start("agent-mcp-gateway", words);
     HELP_OUTPUTS.set(words.join(" "), output);
     return output;
   }
@@ -158,7 +158,10 @@ export class BlockChecker {
       formatProblem,
     );
     assert.deepEqual(problems, []);
-    this.#play.writeOwn(kind === "servers" ? ".mcp.json" : ".mcp-gateway-rules.json", text);
+    this.#shell.writeGatewayFile(
+      kind === "servers" ? ".mcp.json" : ".mcp-gateway-rules.json",
+      text,
+    );
   }
 
   /** Starts the gateway as a client with this entry does. */
@@ -177,8 +180,8 @@ export class BlockChecker {
       if (name.startsWith("GATEWAY_")) assert.ok(settings.includes(name), `${position}: ${name}`);
     }
     // Some pages show the entry before the files.
-    this.#play.writeMissing();
-    const { home, env: own } = this.#play.setup;
+    this.#shell.writeMissing();
+    const { home, env: shellEnv } = this.#shell.setup;
     const words = [command, ...args].map((word) =>
       word.replace(/^\/path\/to\/agent-mcp-gateway\/(?=src\/)/, ROOT)
         .replace(/^\/path\/to\/agent-mcp-gateway$/, "agent-mcp-gateway")
@@ -188,12 +191,12 @@ export class BlockChecker {
       const before = words.slice(0, words.indexOf(join(ROOT, "src/main.ts")));
       assert.deepEqual(readPermissionFlags(before.join(" ")), permissionFlags(), position);
     }
-    const originalEnv = { ...own };
-    Object.assign(own, env);
+    const originalEnv = { ...shellEnv };
+    Object.assign(shellEnv, env);
     const [program = "", ...rest] = words;
-    const { code, stderr } = await this.#play.start(program, rest);
-    for (const name of Object.keys(env)) delete own[name];
-    Object.assign(own, originalEnv);
+    const { code, stderr } = await this.#shell.start(program, rest);
+    for (const name of Object.keys(env)) delete shellEnv[name];
+    Object.assign(shellEnv, originalEnv);
     assert.equal(code, 0, `${position}\n${stderr}`);
   }
 }

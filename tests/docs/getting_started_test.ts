@@ -5,15 +5,15 @@ import { Program } from "../e2e/program.ts";
 import { RawClient } from "../e2e/raw_client.ts";
 import { BlockChecker } from "./check_block.ts";
 import { readBlocks } from "./page.ts";
-import { PagePlay } from "./page_play.ts";
+import { PageShell } from "./page_shell.ts";
 
 const PAGE = "docs/getting-started.md";
 
 /** Starts the entry that `init` printed for Claude Code, as that client does. */
-function startEntry(printed: string, play: PagePlay): Program {
+function startEntry(printed: string, shell: PageShell): Program {
   const [, json = ""] = /```json\n(.*?)```/s.exec(printed) ?? [];
   const { command, args } = JSON.parse(json).mcpServers.gateway;
-  const { workingFolder: cwd, env } = play.setup;
+  const { workingFolder: cwd, env } = shell.setup;
   return new Program({ command, args, cwd, env });
 }
 
@@ -46,10 +46,10 @@ Deno.test({
   ignore: Deno.build.os === "windows",
   fn: async () => {
     await ensureServers();
-    await using play = new PagePlay();
+    await using shell = new PageShell();
     const startedMs = performance.now();
     const times: string[] = [];
-    const checker = new BlockChecker(play);
+    const checker = new BlockChecker(shell);
     let initOutput = "";
     let hasCalled = false;
     for (const block of readBlocks(PAGE)) {
@@ -57,7 +57,7 @@ Deno.test({
       const isRun = block.language === "sh" && block.marks[0] !== "no-run";
       if (isRun && firstLine.startsWith("agent-mcp-gateway init")) {
         // The test pastes the printed entry into the client later.
-        const { code, stdout, stderr } = await play.run(block.text);
+        const { code, stdout, stderr } = await shell.run(block.text);
         assert.equal(code, 0, stderr);
         assert.match(stderr, /No server was imported/);
         initOutput = stdout;
@@ -66,7 +66,7 @@ Deno.test({
       }
       if (isRun) times.push(`${Math.round(performance.now() - startedMs)} ms: ${firstLine}`);
       if (block.language === "json" && block.text.includes('"--mcp-config"')) {
-        const program = startEntry(initOutput, play);
+        const program = startEntry(initOutput, shell);
         const client = new RawClient(program);
         try {
           await checkAgentSession(client);
@@ -79,11 +79,11 @@ Deno.test({
         hasCalled = true;
         times.push(`${Math.round(performance.now() - startedMs)} ms: the client's calls`);
         // The page continues with a log of two operations, without those of the client.
-        Deno.removeSync(`${play.setup.home}/.local`, { recursive: true });
+        Deno.removeSync(`${shell.setup.home}/.local`, { recursive: true });
       }
     }
     assert.ok(hasCalled);
-    const { code, stderr } = await play.run("agent-mcp-gateway init --undo --yes");
+    const { code, stderr } = await shell.run("agent-mcp-gateway init --undo --yes");
     assert.equal(code, 0, stderr);
     // For information only: the test does not fail if the page takes longer.
     // deno-lint-ignore no-console
@@ -92,26 +92,27 @@ Deno.test({
 });
 
 Deno.test({
-  name: "[docs.start] with servers in a client, init imports them and the page continues",
+  name:
+    "[docs.start] if a client has servers, init imports them, and the commands of the page work",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     await ensureServers();
     const [servers] = readBlocks(PAGE).filter(({ text }) => text.includes('"mcpServers"'));
-    await using play = new PagePlay({
+    await using shell = new PageShell({
       ".claude.json": servers?.text,
       "notes/today.txt": "Buy milk\n",
     });
-    const init = await play.run("agent-mcp-gateway init --yes");
+    const init = await shell.run("agent-mcp-gateway init --yes");
     assert.equal(init.code, 0, init.stderr);
     for (const words of ["validate", "doctor", "explain --agent developer", "savings"]) {
-      const { code, stdout, stderr } = await play.run(`agent-mcp-gateway ${words}`);
+      const { code, stdout, stderr } = await shell.run(`agent-mcp-gateway ${words}`);
       assert.equal(code, 0, `${words}\n${stdout}\n${stderr}`);
     }
-    const { stdout } = await play.run(
+    const { stdout } = await shell.run(
       `agent-mcp-gateway call files read_text_file '{"path": "today.txt"}' --agent developer`,
     );
     assert.equal(stdout.trim(), "Buy milk");
-    const all = await play.run("agent-mcp-gateway explain --all");
+    const all = await shell.run("agent-mcp-gateway explain --all");
     assert.match(all.stdout, /^SERVER +developer$/m);
     assert.equal(all.stdout.match(/^\w+ +allow$/gm)?.length, 2);
   },

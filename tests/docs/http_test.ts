@@ -43,7 +43,7 @@ async function runScripts(
   return new TextDecoder().decode(stdout).split(`${separator}\n`).slice(0, -1);
 }
 
-/** Compares the output of a script with the block that follows the script on the page, if it shows an output. */
+/** Compares the output of a script with the block that follows it on the page. Without one, it prints nothing. */
 function compareOutput(output: string, nextBlock: Block | undefined, script: string): void {
   if (nextBlock?.language === "json") {
     assert.deepEqual(JSON.parse(output), JSON.parse(nextBlock.text), script);

@@ -16,7 +16,7 @@ function isNamed(word: string, page: string): boolean {
   return new RegExp(`\`(?:[\\w.]+\\.)?${escaped}\``).test(page);
 }
 
-/** All keys that the JSON Schema of a file names. */
+/** Returns all keys that the JSON Schema of a file names. */
 function keysOf(schema: unknown): string[] {
   if (typeof schema !== "object" || schema === null) return [];
   return Object.entries(schema).flatMap(([name, part]) => {
@@ -35,9 +35,9 @@ Deno.test("[docs.settings] every setting is on docs/configuration.md with flag a
   }
 });
 
-Deno.test("[docs.settings] every variable and flag that a page names exists", () => {
+Deno.test("[docs.settings] every variable of the gateway that a page names exists", () => {
   const settings = listSettings();
-  // Variables that pages name and that may not be settings: one of the HTTP service, and one of the tests.
+  // Besides the settings, pages may name the token of /metrics and the variable of the tests.
   const known = new Set([
     ...settings.map(({ variable }) => variable),
     "GATEWAY_METRICS_TOKEN",
@@ -127,7 +127,7 @@ Deno.test("[docs.links] every link to a file of the repository leads to a file a
   }
 });
 
-/** The anchors that GitHub gives the headings of a page. */
+/** Returns the anchors that GitHub gives the headings of a page. */
 function anchorsOf(page: string): string[] {
   return [...page.matchAll(/^#{1,6} (.*)$/gm)].map(([, title = ""]) =>
     title.toLowerCase().replace(/[^\w\- ]/g, "").replaceAll(" ", "-")

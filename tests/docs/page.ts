@@ -15,43 +15,46 @@ export interface Block {
   readonly text: string;
 }
 
-/** The pages that people read: those in the root of the repository, and everything in docs/. */
+/** Lists the pages that people read: those in the root of the repository, and all in docs/. */
 export function listPages(): string[] {
   const docs = [...Deno.readDirSync(join(ROOT, "docs"))].map(({ name }) => name)
     .filter((name) => name.endsWith(".md")).sort();
   return ["README.md", "CONTRIBUTING.md", "SECURITY.md", ...docs.map((name) => `docs/${name}`)];
 }
 
-/** The text of a page. */
+/** Reads the text of a page. */
 export function readPage(page: string): string {
   return Deno.readTextFileSync(join(ROOT, page));
 }
 
-/** The fenced blocks of a page, in its order. */
+/** Reads the fenced blocks of a page, in their order. */
 export function readBlocks(page: string, text: string = readPage(page)): Block[] {
   const blocks: Block[] = [];
-  let open: { fence: string; indent: number; block: Block; lines: string[] } | undefined;
+  let openBlock: { fence: string; indent: number; block: Block; lines: string[] } | undefined;
   for (const [index, line] of text.split(/\r?\n/).entries()) {
     const [, indent = "", fence = "", info = ""] = /^( *)(`{3,}|~{3,})(.*)$/.exec(line) ?? [];
-    if (open === undefined) {
+    if (openBlock === undefined) {
       if (fence === "") continue;
       const [language = "", ...marks] = info.trim().split(/\s+/);
       const block = { page, line: index + 1, language, marks, text: "" };
-      open = { fence, indent: indent.length, block, lines: [] };
-    } else if (fence.startsWith(open.fence) && info.trim() === "") {
-      blocks.push({ ...open.block, text: open.lines.map((line) => `${line}\n`).join("") });
-      open = undefined;
+      openBlock = { fence, indent: indent.length, block, lines: [] };
+    } else if (fence.startsWith(openBlock.fence) && info.trim() === "") {
+      blocks.push({
+        ...openBlock.block,
+        text: openBlock.lines.map((line) => `${line}\n`).join(""),
+      });
+      openBlock = undefined;
     } else {
-      open.lines.push(line.slice(Math.min(open.indent, line.search(/\S|$/))));
+      openBlock.lines.push(line.slice(Math.min(openBlock.indent, line.search(/\S|$/))));
     }
   }
-  if (open !== undefined) {
-    throw new Error(`${positionOf(open.block)}: the block has no closing fence`);
+  if (openBlock !== undefined) {
+    throw new Error(`${positionOf(openBlock.block)}: the block has no closing fence`);
   }
   return blocks;
 }
 
-/** The page and line of a block, for messages. */
+/** Returns the page and line of a block, for messages. */
 export function positionOf({ page, line }: Block): string {
   return `${page}:${line}`;
 }
@@ -67,7 +70,7 @@ export class Page {
     this.blocks = readBlocks(path, this.text);
   }
 
-  /** The texts of the blocks in a language. */
+  /** Returns the texts of the blocks in a language. */
   texts(language: string): string[] {
     return this.blocks.filter((block) => block.language === language).map(({ text }) => text);
   }

@@ -8,7 +8,7 @@ function configurationWith(...secrets: string[]): Configuration {
   return { servers: new Map([["a", server]]) } as unknown as Configuration;
 }
 
-Deno.test("[log.redacted] the secrets of all configurations are redacted, also of earlier ones", () => {
+Deno.test("[log.redacted] the secrets of all configurations, also of earlier ones, are redacted, but no home folder", () => {
   const redactor = new LogRedactor(["/home/user"]);
   redactor.add(configurationWith("quite-a-value", "/home/user"));
   redactor.add(configurationWith("another-value"));

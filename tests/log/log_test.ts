@@ -14,7 +14,7 @@ function logAtEachLevel(log: Log): void {
   for (const level of LEVELS) log[level]("started", { server: "a b", count: 2, absent: undefined });
 }
 
-Deno.test("[log.text] a line has the level, the message and the fields", () => {
+Deno.test("[log.text] a line has the level unless it is info, the message and the fields", () => {
   assert.deepEqual(writtenLines({}, logAtEachLevel), [
     'debug: started server="a b" count=2\n',
     'started server="a b" count=2\n',
@@ -61,7 +61,7 @@ Deno.test("[log.level] events below the level are dropped", () => {
   }
 });
 
-Deno.test("[log.redacted] every field is redacted, and every message except those of level info", () => {
+Deno.test("[log.redacted] fields are redacted at every level, and messages of the levels debug, warn and error", () => {
   const redact = (text: string): string => text.replaceAll("hunter2", "[redacted]");
   for (const format of ["text", "json"] as const) {
     const lines = writtenLines({ format, redact }, (log) => {

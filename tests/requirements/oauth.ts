@@ -20,7 +20,8 @@ export const OAUTH: Readonly<Record<string, Section>> = {
     "oauth.browser": "without URL elicitation the browser opens, once for all waiting calls",
     "oauth.wait":
       "a call waits for a limited time, then AUTH_REQUIRED; immediately without a browser",
-    "oauth.addresses": "only https, or http on loopback, is opened or fetched, as one argument",
+    "oauth.addresses":
+      "only https, or http on loopback, is opened or fetched; a browser gets it as one argument",
     "oauth.store":
       "each login has its own file by server and issuer, with mode 0600, replaced as a whole",
     "oauth.renewal":

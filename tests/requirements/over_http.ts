@@ -52,7 +52,7 @@ export const OVER_HTTP: Readonly<Record<string, Section>> = {
     "http.tls-reload": "changed certificates are used immediately; invalid ones change nothing",
     "http.public": "a listener that others can reach does not start without a credential",
     "http.public-reload":
-      "a reload that would leave such a listener without a credential is refused",
+      "a reload that would leave a listener that others can reach without a credential is refused",
     "http.start-errors": "an address that cannot be used is reported in one message",
   },
   "9 Over HTTP: operations": {
@@ -69,7 +69,7 @@ export const OVER_HTTP: Readonly<Record<string, Section>> = {
   "9 Over HTTP: deployment": {
     "deploy.image":
       "the steps of the Dockerfile give a gateway that is healthy and ends when asked",
-    "docs.http": "the commands on the page about HTTP do what it says",
+    "docs.http": "the commands on the page about HTTP print what the page shows",
     "docs.deployment": "compose file, manifest and unit fit the image and the gateway",
   },
 };

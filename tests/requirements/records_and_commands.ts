@@ -25,7 +25,7 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
     "trace.context": "the W3C trace context of _meta is continued and passed on",
     "trace.no-values": "spans contain no values of arguments",
     "trace.off": "without OTEL_DENO nothing is loaded, and the context is passed on unchanged",
-    "log.text": "a line has time, level, text and fields",
+    "log.text": "a line has its level, message and fields",
     "log.json": "with JSON, each line is one object",
     "log.level": "events below the level are dropped",
     "audit.tool-errors": "a tool's own isError is marked in the line, and counted",
@@ -89,8 +89,8 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
     "cli.explain": "explain shows the decision, its rule and the steps, or tables; exit 0 or 3",
     "cli.unmatched-rules":
       "entries of the rules that match no server or no tool are reported, with similar names",
-    "cli.tools": "tools shows what an agent sees, through the same pipeline",
-    "cli.call": "call calls a tool through the same pipeline, and exits 1 if it fails",
+    "cli.tools": "tools shows what an agent sees, through the pipeline of an agent's calls",
+    "cli.call": "call calls a tool through the pipeline of an agent's calls; exit 1 if it fails",
     "cli.savings":
       "savings compares token counts without and with the gateway, by a real tokenizer",
     "cli.schema": "schema prints the JSON Schema of either file",
@@ -115,7 +115,7 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
     "permissions.flags":
       "permissions prints the narrowest flags: programs, hosts, variables, paths",
     "permissions.message": "a command that lacks a permission names the flag that adds it",
-    "permissions.narrow": "the gateway serves, and ends, with exactly these flags",
+    "permissions.narrow": "the gateway serves, and ends, with exactly the printed flags",
     "permissions.reload":
       "a server that needs more permissions after a reload is unavailable, with the reason",
     "compile.command": "compile builds the executable from the bundle with one command line",

@@ -38,7 +38,7 @@ export const RULES_AND_SERVERS: Readonly<Record<string, Section>> = {
     "config.did-you-mean": "an unknown key or name comes with the nearest known one",
     "config.no-secrets-in-errors": "errors quote no secrets",
     "config.other-clients": "keys and values of other clients are reported with their replacement",
-    "config.odd-names": "names with invisible characters are warned of",
+    "config.odd-names": "names with invisible characters cause a warning",
     "config.json-schema": "editors get the same rules from the JSON Schemas",
     "config.never-crashes": "no file, however broken, causes a crash",
     "config.reload": "loading again gives an equal configuration",

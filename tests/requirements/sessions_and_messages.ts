@@ -128,7 +128,7 @@ export const SESSIONS_AND_MESSAGES: Readonly<Record<string, Section>> = {
   },
   "10 Protocol": {
     "protocol.revisions": "clients of every revision from 2024-11-05 to 2025-11-25 are supported",
-    "protocol.server-revisions": "servers of every such revision are supported",
+    "protocol.server-revisions": "servers of every revision that clients may use are supported",
     "protocol.sdk-1": "a client of @modelcontextprotocol/sdk 1.x connects and works",
     "protocol.sdk-2": "a client of @modelcontextprotocol/client 2.x connects and works",
     "protocol.initialize": "a connection has one handshake",

@@ -150,7 +150,7 @@ Deno.test("[start.early] functions that a trial calls are put in parentheses, an
   assert.deepEqual((line as unknown[]).slice(0, 2), [[1, 3, 4, 3], 0]);
 });
 
-Deno.test("a trial without output is an error", async () => {
+Deno.test("a program that fails in its trial is refused, and no file is written", async () => {
   using folder = new TempFolder();
   folder.write({ "main.ts": "Deno.exit(1);\n" });
   const [entry, output] = [join(folder.path, "main.ts"), join(folder.path, "program.js")];

@@ -73,7 +73,7 @@ Deno.test("[compile.no-runtime] without the base runtime, the message says what 
   assert.doesNotMatch(stderr, /Stack backtrace|^\s+at /m);
 });
 
-Deno.test("[compile.no-runtime] an executable that does not run the gateway is refused", async () => {
+Deno.test("[compile.no-runtime] an executable that does not run the gateway is refused, and an earlier file is kept", async () => {
   using folder = new TempFolder();
   await gatewayCommandLine("bundle");
   const output = join(folder.path, executableName("gateway"));
@@ -108,7 +108,7 @@ Deno.test("[compile.release] a release has executables for five platforms", () =
   ]);
 });
 
-Deno.test("[compile.release] sha256sum accepts the checksums", async () => {
+Deno.test("[compile.release] checksums have the format of sha256sum", async () => {
   using folder = new TempFolder();
   folder.write({ one: "abc", two: "" });
   assert.equal(
@@ -118,7 +118,7 @@ Deno.test("[compile.release] sha256sum accepts the checksums", async () => {
   );
 });
 
-Deno.test("[compile.locked] an executable gets only the permissions that the configuration needs", async () => {
+Deno.test("[compile.locked] compile --locked prints the permissions that the configuration needs", async () => {
   const setup = new Setup({ servers: { one: { command: "npx" } } });
   try {
     const words = ["--locked", "--mcp-config", `${setup.workingFolder}/.mcp.json`];

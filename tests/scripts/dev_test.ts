@@ -88,7 +88,7 @@ Deno.test("dev restarts the gateway when a source file changes, and the client s
   assert.match(await log, /A source file changed: restarting/);
 });
 
-/** Returns Deno's default cache folder, because the test's own HOME has an empty one. */
+/** Returns Deno's default cache folder. The one in the gateway's HOME, a temporary folder, is empty. */
 function defaultDenoDir(): string {
   const home = Deno.env.get("HOME") ?? "";
   if (Deno.build.os === "darwin") return join(home, "Library", "Caches", "deno");

@@ -21,7 +21,7 @@ const BASE_BYTES = 78_640_000;
 /** Maximum size of the image in bytes. */
 const MAX_BYTES = 200_000_000;
 
-/** The arguments of all instructions of the last stage with the given name. */
+/** Returns the arguments of all instructions with a name in the last stage. */
 function valuesOf(name: string): string[] {
   return (image?.instructions ?? []).filter((one) => one.name === name).map(({ text }) => text);
 }
@@ -54,7 +54,7 @@ Deno.test("[deploy.image] the image has the version of Deno that the tests use",
   assert.equal(version, /\bdeno@(\d+\.\d+\.\d+)/.exec(ci)?.[1]);
 });
 
-Deno.test("[deploy.image] the files that the build copies are enough for the bundle", async () => {
+Deno.test("[deploy.image] the files that the build copies are enough for the bundle, and the image has the documented size", async () => {
   const copied = build?.instructions.filter(({ name }) => name === "COPY")
     .flatMap(({ text }) => text.split(" ").slice(0, -1)) ?? [];
   assert.deepEqual(copied.toSorted(), CONTEXT);

@@ -16,15 +16,18 @@ async function start(setup: Setup, ...args: string[]): Promise<Program> {
 }
 
 Deno.test("the npm package works when installed from its tarball into an empty folder", async (t) => {
-  await t.step("[install.npm] it serves over stdio, and ends when its input ends", async () => {
-    const setup = new Setup({ servers: { odd: oddServer() } });
-    await using gateway = new RunningGateway(setup, await start(setup, "--agent", "tester"));
-    await gateway.client.initialize();
-    assert.deepEqual(await gateway.callGatewayToolForJson("list_servers"), [{ name: "odd" }]);
-    assert.equal(await gateway.callServerToolForText("odd", "count"), "1");
-  });
+  await t.step(
+    "[install.npm] the package serves over stdio, and ends when its input ends",
+    async () => {
+      const setup = new Setup({ servers: { odd: oddServer() } });
+      await using gateway = new RunningGateway(setup, await start(setup, "--agent", "tester"));
+      await gateway.client.initialize();
+      assert.deepEqual(await gateway.callGatewayToolForJson("list_servers"), [{ name: "odd" }]);
+      assert.equal(await gateway.callServerToolForText("odd", "count"), "1");
+    },
+  );
 
-  await t.step("[install.npm] it has every file that its pages link to", async () => {
+  await t.step("[install.npm] the package has every file that its pages link to", async () => {
     const [command] = await gatewayCommandLine("npm");
     const folder = join(dirname(command), "..", "agent-mcp-gateway");
     const docs = [...Deno.readDirSync(join(folder, "docs"))].map(({ name }) => `docs/${name}`);
@@ -39,7 +42,7 @@ Deno.test("the npm package works when installed from its tarball into an empty f
     assert.ok(count > 30, `${count} links`);
   });
 
-  await t.step("[install.npm] its launcher forwards signals to the gateway", async () => {
+  await t.step("[install.npm] the launcher forwards signals to the gateway", async () => {
     const setup = new Setup({ servers: { odd: oddServer() } });
     const gateway = new RunningGateway(setup, await start(setup, "--agent", "tester"));
     await gateway.client.initialize();
@@ -48,7 +51,7 @@ Deno.test("the npm package works when installed from its tarball into an empty f
     await gateway.checkEnd(0);
   });
 
-  await t.step("[install.npm] its launcher exits with the gateway's exit code", async () => {
+  await t.step("[install.npm] the launcher exits with the gateway's exit code", async () => {
     for (const [words, code] of [[["--version"], 0], [["nonsense"], 2]] as const) {
       const setup = new Setup();
       const program = await start(setup, ...words);
@@ -74,7 +77,7 @@ Deno.test("[install.npm] the package pins Deno, has the permissions of start, an
   assert.equal("mcpName" in packageJson(), false);
 });
 
-Deno.test("[install.registry] server.json matches the registry's schema", () => {
+Deno.test("[install.registry] server.json has the fields that the registry requires", () => {
   const entry = serverJson("some-one/some.thing");
   assert.match(String(entry["name"]), /^[a-zA-Z0-9.-]+\/[a-zA-Z0-9._-]+$/);
   assert.ok(String(entry["description"]).length <= 100);

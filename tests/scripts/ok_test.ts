@@ -66,7 +66,7 @@ const BROKEN: Readonly<Record<string, readonly [file: string, text: string]>> = 
 };
 
 for (const [step, [file, text]] of Object.entries(BROKEN)) {
-  Deno.test(`ok: a finding of ${step} ends the run`, async () => {
+  Deno.test(`ok: a failure of the step ${step} ends the run`, async () => {
     const { code, steps, last } = await runOk({ [file]: text });
     assert.equal(code, 1);
     assert.equal(steps.at(-1), `${step}: FAILED`);

@@ -31,7 +31,7 @@ Deno.test("dev has no more permissions than start, and gives the gateway those o
 Deno.test("no task allows everything, and each has a description", () => {
   for (const [name, { command, description }] of Object.entries(config.tasks)) {
     assert.doesNotMatch(command, /(^|\s)(-A|--allow-all|-P|--permission-set)(\s|=|$)/, name);
-    assert.notEqual(description, "", name);
+    assert.ok(description, name);
   }
 });
 

@@ -48,7 +48,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "servers: they are installed again if the lock file changes or node_modules is missing",
+  name:
+    "servers: the servers are installed again if the lock file changes or node_modules is missing",
   ignore,
   async fn() {
     using folder = new TempFolder();

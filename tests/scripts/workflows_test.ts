@@ -32,7 +32,7 @@ function readWorkflow(name: string): Workflow {
 
 const names = [...Deno.readDirSync(FOLDER)].map(({ name }) => name).sort();
 
-Deno.test("workflows: actions have a major version, Deno has that of .ci/run, and none may write", () => {
+Deno.test("workflows: actions have a major version, Deno has the version of .ci/run, and jobs only read by default", () => {
   assert.deepEqual(names, ["release.yml", "test.yml"]);
   const pinned = /deno@(\S+)/.exec(Deno.readTextFileSync(new URL("../../.ci/run", FOLDER)))?.[1];
   for (const name of names) {

@@ -3,7 +3,7 @@ import { lintSource } from "./lint_source.ts";
 
 const LINE = "f();\n";
 
-Deno.test("file-size: 400 lines are clean, 401 are found", () => {
+Deno.test("file-size: a file of 400 lines is accepted, and one of 401 is reported", () => {
   const path = "src/config/load.ts";
   assert.deepEqual(lintSource("file-size", path, LINE.repeat(400)), []);
   assert.deepEqual(lintSource("file-size", path, LINE.repeat(401)), [
@@ -24,7 +24,7 @@ for (
     ".ci/check.ts",
   ]
 ) {
-  Deno.test(`file-name: ${path} is clean`, () => {
+  Deno.test(`file-name: ${path} is accepted`, () => {
     assert.deepEqual(lintSource("file-name", path, LINE), []);
   });
 }
@@ -46,7 +46,7 @@ const MISNAMED: Readonly<Record<string, string>> = {
 };
 
 for (const [path, finding] of Object.entries(MISNAMED)) {
-  Deno.test(`file-name: ${path} is found`, () => {
+  Deno.test(`file-name: ${path} is reported`, () => {
     assert.deepEqual(lintSource("file-name", path, LINE), [finding]);
   });
 }

@@ -93,13 +93,13 @@ for (const [from, specifier, finding] of CASES) {
   });
 }
 
-Deno.test("import-direction: a file of src/ without a layer is found, even when it imports nothing", () => {
+Deno.test("import-direction: a file of src/ without a layer is reported, even if it imports nothing", () => {
   assert.deepEqual(lintSource("import-direction", "src/stray.ts", "export const x = 1;"), [
     "src/stray.ts has no layer",
   ]);
 });
 
-Deno.test("import-direction: a computed import() is found", () => {
+Deno.test("import-direction: a computed import() is reported", () => {
   assert.deepEqual(lintSource("import-direction", "src/cli/serve.ts", "await import(name);"), [
     "import() of a computed name can be neither checked nor bundled",
   ]);

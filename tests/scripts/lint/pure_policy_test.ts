@@ -43,7 +43,7 @@ const PURE: readonly string[] = [
 ];
 
 for (const [source, finding] of Object.entries(IMPURE)) {
-  Deno.test(`pure-policy: this is found: ${source}`, () => {
+  Deno.test(`pure-policy: impure code is reported: ${source}`, () => {
     assert.ok(lintSource("pure-policy", "src/policy/rule.ts", source).includes(finding));
     const inWildcards = lintSource("pure-policy", "src/wildcards/rule.ts", source);
     assert.ok(inWildcards.includes(finding.replace("policy/", "wildcards/")));
@@ -52,7 +52,7 @@ for (const [source, finding] of Object.entries(IMPURE)) {
 }
 
 for (const source of PURE) {
-  Deno.test(`pure-policy: this is clean: ${source}`, () => {
+  Deno.test(`pure-policy: pure code is accepted: ${source}`, () => {
     assert.deepEqual(lintSource("pure-policy", "src/policy/rule.ts", source), []);
   });
 }

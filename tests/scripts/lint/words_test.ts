@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { lintSource } from "./lint_source.ts";
 
-/** The findings of each rule in a source text; none if the text is fine. */
+/** Source texts for each rule, with the findings that the rule reports in them. */
 const FINDINGS: Readonly<Record<string, readonly (readonly [string, readonly string[]])[]>> = {
   "plain-comments": [
     ["/** The path of the file. */", []],

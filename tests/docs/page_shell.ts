@@ -6,7 +6,7 @@ import { Program } from "../e2e/program.ts";
 import { Setup } from "../e2e/setup.ts";
 
 /** Exit code and output of a script. */
-export interface Played {
+export interface ScriptOutput {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
@@ -16,11 +16,11 @@ const SERVERS: readonly TestServer[] = ["everything", "filesystem", "memory"];
 
 /**
  * A fresh home folder, in which the scripts of a page run one after another as in one terminal:
- * variables and the working folder are kept from one script to the next. `agent-mcp-gateway` is the gateway in the form of `GATEWAY_COMMAND`.
- * `npx` starts Deno and the servers that the tests have installed, and downloads nothing. Bind it with
- * `await using`.
+ * variables and the working folder are kept from one script to the next. `agent-mcp-gateway` is the
+ * gateway in the form of `GATEWAY_COMMAND`. `npx` starts Deno and the servers that the tests have
+ * installed, and downloads nothing. Bind it with `await using`.
  */
-export class PagePlay implements AsyncDisposable {
+export class PageShell implements AsyncDisposable {
   readonly setup: Setup;
   readonly #state: string;
   #hasWrittenPrograms = false;
@@ -35,27 +35,27 @@ export class PagePlay implements AsyncDisposable {
   }
 
   /** The user's configuration folder, which `init` writes to. */
-  get own(): string {
+  get configurationFolder(): string {
     return join(this.setup.home, ".config/agent-mcp-gateway");
   }
 
   /** Writes one of the gateway's two files. */
-  writeOwn(name: ".mcp.json" | ".mcp-gateway-rules.json", text: string): void {
-    Deno.mkdirSync(this.own, { recursive: true });
-    Deno.writeTextFileSync(join(this.own, name), text);
+  writeGatewayFile(name: ".mcp.json" | ".mcp-gateway-rules.json", text: string): void {
+    Deno.mkdirSync(this.configurationFolder, { recursive: true });
+    Deno.writeTextFileSync(join(this.configurationFolder, name), text);
   }
 
   /** Writes an empty configuration for each of the two files that does not exist. */
   writeMissing(): void {
     const files = [[".mcp.json", "mcpServers"], [".mcp-gateway-rules.json", "agents"]] as const;
-    const existingNames = listNames(this.own);
+    const existingNames = listNames(this.configurationFolder);
     for (const [name, key] of files) {
-      if (!existingNames.includes(name)) this.writeOwn(name, JSON.stringify({ [key]: {} }));
+      if (!existingNames.includes(name)) this.writeGatewayFile(name, JSON.stringify({ [key]: {} }));
     }
   }
 
   /** Runs a script to its end, with the variables and working folder of the last script. */
-  async run(script: string): Promise<Played> {
+  async run(script: string): Promise<ScriptOutput> {
     const before = `state=${quote(this.#state)}
       if [ -f "$state" ]; then . "$state"; cd "$OLDPWD_OF_PAGE"; fi
       trap 'code=$?; OLDPWD_OF_PAGE=$PWD; export OLDPWD_OF_PAGE; export -p >"$state"; exit $code' EXIT
@@ -64,12 +64,12 @@ export class PagePlay implements AsyncDisposable {
   }
 
   /** Runs a script in the clone of the repository, to its end. */
-  async runInClone(script: string): Promise<Played> {
+  async runInClone(script: string): Promise<ScriptOutput> {
     return await this.run(`(cd ${quote(ROOT)}\n${script})`);
   }
 
   /** Runs a program to its end, without input. */
-  async start(command: string, args: readonly string[]): Promise<Played> {
+  async start(command: string, args: readonly string[]): Promise<ScriptOutput> {
     await this.#writePrograms();
     const { workingFolder: cwd, env } = this.setup;
     const program = new Program({ command, args, cwd, env });
@@ -115,7 +115,7 @@ export class PagePlay implements AsyncDisposable {
   }
 }
 
-/** Names in a folder; none if it does not exist. */
+/** Lists the names in a folder; none if it does not exist. */
 function listNames(folder: string): string[] {
   try {
     return [...Deno.readDirSync(folder)].map(({ name }) => name);
@@ -129,7 +129,7 @@ function quote(word: string): string {
   return `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
-/** Lines of a text in which figures, widths and paths that differ between runs are replaced. */
+/** Returns the lines of a text. Figures, widths and paths that differ between runs are replaced. */
 export function normalizeLines(text: string, { home }: { readonly home: string }): string[] {
   return text.replaceAll(home, "/home/you").replaceAll(ROOT, "/path/to/agent-mcp-gateway/")
     .split("\n").map((line) => line.replace(/\d[\d.,]*/g, "0").replace(/\s+/g, " ").trim())
@@ -140,7 +140,7 @@ export function normalizeLines(text: string, { home }: { readonly home: string }
  * Checks that each line that a page shows was printed, in this order. A line `…` stands for omitted lines, and `…`
  * at the end of a line for the rest of that line.
  */
-export function assertShown(shown: string, { stdout, stderr }: Played, home: string): void {
+export function assertShown(shown: string, { stdout, stderr }: ScriptOutput, home: string): void {
   const printed = normalizeLines(`${stderr}\n${stdout}`, { home });
   let nextIndex = 0;
   for (const line of normalizeLines(shown, { home })) {
