@@ -65,7 +65,7 @@ Deno.test("[init.yes] [init.valid] the printed entry serves the imported servers
 
 Deno.test("[init.yes] [init.agents] agents of existing rules get no new servers without questions", async () => {
   const rules = '{"agents": {"alice": {"allow": {"servers": ["notes"]}}, "bob": {}}}\n';
-  const setup = home({ ".cursor/mcp.json": { mcpServers: { one: { command: "x" } } } });
+  const setup = createHome({ ".cursor/mcp.json": { mcpServers: { one: { command: "x" } } } });
   try {
     const path = join(setup.home, ".config", "agent-mcp-gateway", ".mcp-gateway-rules.json");
     Deno.mkdirSync(dirname(path), { recursive: true });
