@@ -2,7 +2,7 @@
  * Measures the gateway, and compares each figure with its reference. The programs are measured in turns,
  * so that a disturbance affects all of them. `--help` explains the options.
  *
- * A peer that fails is listed below the table and does not affect the other figures.
+ * Another gateway that fails is listed below the table and does not affect the other figures.
  */
 
 import { measureCalls, measureLargeResults } from "./bench/call_figures.ts";
@@ -57,7 +57,7 @@ if ("message" in options) {
   logProgress(options.message);
   Deno.exit(options.exitCode);
 }
-const { flags, share, peers } = options;
+const { flags, share, otherGateways } = options;
 if (flags.profile) {
   logProgress("profile");
   print(await profileCalls());
@@ -66,7 +66,7 @@ if (flags.profile) {
 const rounds = flags.quick ? 2 : 5;
 const figures = new Figures();
 const builds = listBuilds();
-const gateways = [...builds, ...peers];
+const gateways = [...builds, ...otherGateways];
 const parts: Record<Part, () => Promise<void>> = {
   calls: () => measureCalls([DIRECT, PIPE, ...gateways], { rounds, share }, figures),
   large: () => measureLargeResults([DIRECT, ...builds], flags.quick ? 1 : 3, figures),
@@ -94,5 +94,5 @@ const metadata = { machine: describeMachine(), options: Deno.args, rounds };
 const text = JSON.stringify({ ...metadata, rows, failures }, null, 2);
 await Deno.writeTextFile(flags.json, `${text}\n`);
 print(`\nWritten to ${flags.json}`);
-// A failed peer may have left handles open, which must not keep this program running.
+// Another gateway that failed may have left handles open, which must not keep this program running.
 if (failures.length > 0) Deno.exit();

@@ -15,13 +15,13 @@ import { executableName } from "./compile.ts";
 import { permissionFlags } from "./permissions.ts";
 
 /** A form of the program that users get. */
-export type Form = "bundle" | "npm" | "executable";
+export type ShippedForm = "bundle" | "npm" | "executable";
 
 /** Every form. */
-export const FORMS: readonly Form[] = ["bundle", "npm", "executable"];
+export const SHIPPED_FORMS: readonly ShippedForm[] = ["bundle", "npm", "executable"];
 
 /** A command and its arguments. */
-export type Words = [string, ...string[]];
+export type CommandLine = [string, ...string[]];
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 const NAME = "agent-mcp-gateway";
@@ -34,7 +34,11 @@ const NAME = "agent-mcp-gateway";
  * @returns The command that starts the program.
  * @throws {Error} The form cannot be built here; the message says what is missing.
  */
-export async function buildForm(form: Form, folder: string, bundle?: string): Promise<Words> {
+export async function buildForm(
+  form: ShippedForm,
+  folder: string,
+  bundle?: string,
+): Promise<CommandLine> {
   await Deno.mkdir(folder, { recursive: true });
   if (form === "npm") return await installPackage(folder);
   if (form === "executable") return await compileExecutable(folder, bundle);
@@ -45,7 +49,7 @@ export async function buildForm(form: Form, folder: string, bundle?: string): Pr
   return [Deno.execPath(), ...flags, copy];
 }
 
-async function installPackage(folder: string): Promise<Words> {
+async function installPackage(folder: string): Promise<CommandLine> {
   await runTask("npm");
   const npm = Deno.build.os === "windows" ? "npm.cmd" : "npm";
   await run(npm, ["pack", "--silent", "--pack-destination", folder], join(ROOT, "dist", "npm"));
@@ -60,7 +64,7 @@ async function installPackage(folder: string): Promise<Words> {
  * Compiles the bundle like `deno task compile`. The project's own build environment cannot download
  * Deno's base runtime, so there a tool of that environment compiles the bundle.
  */
-async function compileExecutable(folder: string, bundle?: string): Promise<Words> {
+async function compileExecutable(folder: string, bundle?: string): Promise<CommandLine> {
   const output = join(folder, executableName(NAME));
   const tool = resolve(ROOT, "../shared/tools/compile_here");
   if (await isThere(tool)) {

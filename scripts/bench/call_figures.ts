@@ -1,7 +1,7 @@
 import { DIRECT, type MeasuredProgram } from "./measured_programs.ts";
 import type { LoadOptions } from "./load.ts";
 import { LoadClient } from "./load_client.ts";
-import { PeerCaller, type PeerLoadResult } from "./peer_calls.ts";
+import { OtherGatewayCaller, type OtherGatewayLoadResult } from "./other_gateway_calls.ts";
 import { processorSeconds } from "./process_figures.ts";
 import { Workspace } from "./workspace.ts";
 import type { Figures } from "./summary.ts";
@@ -24,12 +24,12 @@ export interface CallOptions {
 
 /** Makes calls through a program and times them; returns undefined if there is nothing to report. */
 type LoadFunction = (size: number, options: Omit<LoadOptions, "minBytes">) => Promise<
-  PeerLoadResult | undefined
+  OtherGatewayLoadResult | undefined
 >;
 
 /**
- * Times calls through each program, in turns within each round, all to the same kind of server. A
- * peer that cannot be measured becomes a failure in the figures and does not affect the others.
+ * Times calls through each program, in turns within each round, all to the same kind of server. Another
+ * gateway that cannot be measured becomes a failure in the figures and does not affect the others.
  */
 export async function measureCalls(
   programs: readonly MeasuredProgram[],
@@ -45,13 +45,13 @@ export async function measureCalls(
   }[] = [];
   const warmUp = Math.max(1, Math.round(4000 * share));
   for (const program of programs) {
-    if (program.kind === "peer") {
+    if (program.kind === "other") {
       try {
         const fail = (message: string): void => figures.addFailure(message);
-        const peer = opened.use(
-          await PeerCaller.open(program, workspace, { warmUp, rounds, fail }),
+        const caller = opened.use(
+          await OtherGatewayCaller.open(program, workspace, { warmUp, rounds, fail }),
         );
-        callers.push({ program, pid: 0, call: (...args) => peer.load(...args) });
+        callers.push({ program, pid: 0, call: (...args) => caller.load(...args) });
       } catch (error) {
         figures.addFailure(error instanceof Error ? error.message : String(error));
       }

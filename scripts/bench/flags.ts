@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import type { MeasuredProgram } from "./measured_programs.ts";
 import { MAPPINGS } from "./mappings.ts";
-import { pairPeers, readPeers } from "./peers.ts";
+import { pairPeerOptions, readOtherGateways } from "./other_gateways.ts";
 
 /** The parts of the benchmark that can be run alone. */
 export const PARTS = [
@@ -39,7 +39,7 @@ export interface BenchOptions {
   };
   /** Share of the calls to make, from 0 to 1. */
   readonly share: number;
-  readonly peers: readonly MeasuredProgram[];
+  readonly otherGateways: readonly MeasuredProgram[];
 }
 
 /** Parses the command line; returns a message and an exit code for an error or `--help`. */
@@ -71,9 +71,12 @@ export function readFlags(
       throw new Error(`There is no part "${only}": --only takes ${PARTS.join(", ")}`);
     }
     const errors: string[] = [];
-    const peers = readPeers(pairPeers(tokens), (message) => errors.push(message));
+    const otherGateways = readOtherGateways(
+      pairPeerOptions(tokens),
+      (message) => errors.push(message),
+    );
     if (errors.length > 0) throw new Error(errors.join("\n"));
-    return { flags: values, share, peers };
+    return { flags: values, share, otherGateways };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     return { message: `${message}\n\n${HELP}`, exitCode: 2 };

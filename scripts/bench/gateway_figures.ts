@@ -1,6 +1,6 @@
 import { AGENT, emptyCommand, formatToolCall, type MeasuredProgram } from "./measured_programs.ts";
 import { LoadClient } from "./load_client.ts";
-import { ANSWER_MS, AnswerTimeout, timePeerStart } from "./peer_process.ts";
+import { ANSWER_MS, AnswerTimeout, timeOtherGatewayStart } from "./other_gateway_process.ts";
 import { residentMb } from "./process_figures.ts";
 import { Workspace } from "./workspace.ts";
 import type { Figures } from "./summary.ts";
@@ -20,7 +20,7 @@ export async function timeStart(
 }
 
 /** Maximum number of starts of another gateway, each of which may take a second. */
-const PEER_STARTS = 3;
+const OTHER_GATEWAY_STARTS = 3;
 
 /**
  * Times the answer to `initialize` with 0, 10 and 30 servers, one of which never answers. The reference is
@@ -39,14 +39,14 @@ export async function measureStarts(
       figures.addValue(figure, "empty program", "ms", await timeStart(emptyCommand(), {}));
       for (const gateway of gateways) {
         const { name, kind, command, env } = gateway;
-        if (kind === "peer") continue;
+        if (kind === "other") continue;
         figures.addValue(figure, name, "ms", await timeStart(command(workspace), env(workspace)));
       }
     }
-    for (const peer of gateways.filter(({ kind }) => kind === "peer")) {
-      await measurePeerStarts(
-        peer,
-        { workspace, figure, rounds: Math.min(rounds, PEER_STARTS) },
+    for (const otherGateway of gateways.filter(({ kind }) => kind === "other")) {
+      await measureOtherGatewayStarts(
+        otherGateway,
+        { workspace, figure, rounds: Math.min(rounds, OTHER_GATEWAY_STARTS) },
         figures,
       );
     }
@@ -54,19 +54,24 @@ export async function measureStarts(
 }
 
 /** Times another gateway's answer to `initialize`; stops at the first start that is too slow or fails. */
-async function measurePeerStarts(
-  peer: MeasuredProgram,
+async function measureOtherGatewayStarts(
+  otherGateway: MeasuredProgram,
   { workspace, figure, rounds }: { workspace: Workspace; figure: string; rounds: number },
   figures: Figures,
 ): Promise<void> {
   try {
     for (let round = 0; round < rounds; round++) {
-      figures.addValue(figure, peer.name, "ms", await timePeerStart(peer, workspace));
+      figures.addValue(
+        figure,
+        otherGateway.name,
+        "ms",
+        await timeOtherGatewayStart(otherGateway, workspace),
+      );
     }
   } catch (error) {
     const isLate = error instanceof AnswerTimeout;
     const remark = isLate ? `not answered within ${ANSWER_MS / 1000} s` : "failed";
-    figures.setRemark(figure, peer.name, "ms", remark);
+    figures.setRemark(figure, otherGateway.name, "ms", remark);
     if (isLate) return;
     figures.addFailure(`${figure}: ${error instanceof Error ? error.message : String(error)}`);
   }

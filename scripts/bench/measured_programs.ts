@@ -12,7 +12,7 @@ export const AGENT = "bench";
 export interface MeasuredProgram {
   readonly name: string;
   /** This gateway, another gateway, or a reference to compare with. */
-  readonly kind: "own" | "peer" | "reference";
+  readonly kind: "own" | "other" | "reference";
   /** Returns the command that starts the program with the servers of a workspace. */
   command(workspace: WorkspaceFiles): string[];
   /** Returns the environment variables of the program. */

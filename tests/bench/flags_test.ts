@@ -8,7 +8,7 @@ Deno.test("bench: an invalid command line yields an error message with the help"
       [["extra"], /extra/],
       [["--share", "7"], /--share must be above 0 and at most 1, found "7"/],
       [["--only", "nothere"], /no part "nothere".*calls, large/],
-      [["--peer", "nothere"], /Cannot measure the peer "nothere"/],
+      [["--peer", "nothere"], /Cannot measure the gateway "nothere"/],
       [["--mapping", "x"], /must follow a --peer/],
       [["--peer", "node x.js", "--mapping", "none.json"], /Cannot use the mapping "none.json"/],
     ] as const
@@ -30,7 +30,7 @@ Deno.test("bench: flags are parsed, and the help lists every part", () => {
   assert.equal(options.flags.quick, true);
   assert.deepEqual(options.flags.only, ["calls", "start"]);
   assert.equal(options.share, 0.1);
-  assert.deepEqual(options.peers.map(({ name }) => name), ["mcporter", "mcp-hub-mcp"]);
+  assert.deepEqual(options.otherGateways.map(({ name }) => name), ["mcporter", "mcp-hub-mcp"]);
   const help = readFlags(["--help"]);
   assert.ok("message" in help && help.exitCode === 0);
   for (const part of PARTS) assert.ok(help.message.includes(part));

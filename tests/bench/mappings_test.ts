@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { mapCall, MAPPINGS, readMapping } from "../../scripts/bench/mappings.ts";
-import { describePeer, pairPeers, readPeers } from "../../scripts/bench/peers.ts";
+import {
+  describeOtherGateway,
+  pairPeerOptions,
+  readOtherGateways,
+} from "../../scripts/bench/other_gateways.ts";
 import { fill, splitCommand } from "../../scripts/bench/placeholders.ts";
 import { Workspace } from "../../scripts/bench/workspace.ts";
 
@@ -24,13 +28,18 @@ Deno.test("bench: each shipped mapping translates a tool call for its gateway", 
   });
 });
 
-Deno.test("bench: a mapping determines the command, environment, files and calls of a peer", () => {
+Deno.test("bench: a mapping determines the command, environment, files and calls of another gateway", () => {
   using workspace = new Workspace();
   const mapping = readMapping("mcporter");
-  const peer = describePeer(mapping);
+  const otherGateway = describeOtherGateway(mapping);
   const file = join(workspace.folder, "mcporter.json");
-  assert.deepEqual(peer.command(workspace).slice(-4), ["--config", file, "serve", "--stdio"]);
-  assert.deepEqual(peer.env(workspace), {
+  assert.deepEqual(otherGateway.command(workspace).slice(-4), [
+    "--config",
+    file,
+    "serve",
+    "--stdio",
+  ]);
+  assert.deepEqual(otherGateway.env(workspace), {
     MCPORTER_KEEPALIVE: "*",
     MCPORTER_DAEMON_DIR: workspace.folder,
   });
@@ -38,7 +47,7 @@ Deno.test("bench: a mapping determines the command, environment, files and calls
   const { mcpServers } = JSON.parse(Deno.readTextFileSync(file));
   assert.deepEqual(mcpServers, { echo: { command, args } });
   assert.equal(
-    peer.formatCall("echo", { n: 7 }),
+    otherGateway.formatCall("echo", { n: 7 }),
     '"method":"tools/call","params":{"name":"echo__echo","arguments":{"n":7}}',
   );
 });
@@ -86,23 +95,26 @@ Deno.test("bench: the mapping in docs/performance.md is valid", () => {
   using workspace = new Workspace();
   const file = join(workspace.folder, "peer.json");
   Deno.writeTextFileSync(file, shown);
-  const peer = describePeer(readMapping(file));
+  const otherGateway = describeOtherGateway(readMapping(file));
   const own = join(workspace.folder, "mine.json");
-  assert.deepEqual(peer.command(workspace), ["node", "mine/index.js", "--config", own]);
+  assert.deepEqual(otherGateway.command(workspace), ["node", "mine/index.js", "--config", own]);
   assert.deepEqual(JSON.parse(Deno.readTextFileSync(own)), { servers: workspace.servers });
 });
 
 Deno.test("bench: --mapping belongs to the --peer before it", () => {
   const option = (name: string, value?: string) => ({ kind: "option", name, value });
   const tokens = [option("peer", "one"), option("quick"), option("peer", "a b")];
-  assert.deepEqual(pairPeers([...tokens, option("mapping", "m.json")]), [
+  assert.deepEqual(pairPeerOptions([...tokens, option("mapping", "m.json")]), [
     { peer: "one" },
     { peer: "a b", mapping: "m.json" },
   ]);
-  assert.throws(() => pairPeers([option("mapping", "m")]), /--mapping m must follow a --peer/);
+  assert.throws(
+    () => pairPeerOptions([option("mapping", "m")]),
+    /--mapping m must follow a --peer/,
+  );
 });
 
-Deno.test("bench: an unknown peer or mapping is refused with the known names, and a repeated name is numbered", () => {
+Deno.test("bench: an unknown gateway or mapping is refused with the known names, and a repeated name is numbered", () => {
   const refused: string[] = [];
   const asked = [
     { peer: "mcp-hub" },
@@ -110,12 +122,12 @@ Deno.test("bench: an unknown peer or mapping is refused with the known names, an
     { peer: "node mine.js", mapping: "mine" },
     { peer: "mcporter-here --config x", mapping: "mcporter" },
   ];
-  const peers = readPeers(asked, (message) => refused.push(message));
-  assert.deepEqual(peers.map(({ name }) => name), ["mcporter", "mcporter (2)"]);
+  const otherGateways = readOtherGateways(asked, (message) => refused.push(message));
+  assert.deepEqual(otherGateways.map(({ name }) => name), ["mcporter", "mcporter (2)"]);
   assert.equal(refused.length, 2);
   assert.match(
     refused[0] ?? "",
-    /^Cannot measure the peer "mcp-hub": it is not one of .*mcporter\. .*--mapping/,
+    /^Cannot measure the gateway "mcp-hub": it is not one of .*mcporter\. .*--mapping/,
   );
   assert.match(refused[1] ?? "", /^Cannot use the mapping "mine": it is neither one of .* nor a/);
 });

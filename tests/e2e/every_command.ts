@@ -1,4 +1,4 @@
-import { FORMS } from "../../scripts/shipped.ts";
+import { SHIPPED_FORMS } from "../../scripts/shipped.ts";
 import { type GatewayCommand, gatewayCommandLine } from "./gateway_command.ts";
 
 /**
@@ -20,7 +20,7 @@ export const LOCAL_COMMANDS: readonly GatewayCommand[] = EVERY_COMMAND.filter((c
 
 async function buildForms(): Promise<GatewayCommand[]> {
   const buildable: GatewayCommand[] = [];
-  const forms = Deno.build.os === "windows" ? FORMS : [...FORMS, "image"];
+  const forms = Deno.build.os === "windows" ? SHIPPED_FORMS : [...SHIPPED_FORMS, "image"];
   for (const form of forms) {
     try {
       await gatewayCommandLine(form);

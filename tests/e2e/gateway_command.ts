@@ -6,7 +6,12 @@ import config from "../../deno.json" with { type: "json" };
 import { executableName } from "../../scripts/compile.ts";
 import { imageCommand } from "../../scripts/image_command.ts";
 import { permissionFlags } from "../../scripts/permissions.ts";
-import { buildForm, type Form, FORMS, type Words } from "../../scripts/shipped.ts";
+import {
+  buildForm,
+  type CommandLine,
+  SHIPPED_FORMS,
+  type ShippedForm,
+} from "../../scripts/shipped.ts";
 
 /** Root folder of the gateway's repository. */
 export const ROOT: string = fileURLToPath(new URL("../../", import.meta.url));
@@ -18,11 +23,11 @@ export type GatewayCommand = string;
 export const GATEWAY_COMMAND: GatewayCommand = Deno.env.get("GATEWAY_COMMAND") || "bundle";
 
 /** Returns the command line that starts the gateway, and builds the program first if necessary. */
-export async function gatewayCommandLine(command: GatewayCommand): Promise<Words> {
+export async function gatewayCommandLine(command: GatewayCommand): Promise<CommandLine> {
   if (command === "source") {
     return [Deno.execPath(), "run", ...permissionFlags(), join(ROOT, "src/main.ts")];
   }
-  const form = [...FORMS, "image" as const].find((form) => form === command);
+  const form = [...SHIPPED_FORMS, "image" as const].find((form) => form === command);
   return form === undefined ? [command] : await buildCommandLine(form);
 }
 
@@ -49,7 +54,7 @@ const SHIPPED_FOLDER = Deno.env.get("GATEWAY_SHIPPED") ||
  * Builds a form of the program, unless it exists and is newer than all its sources, and returns its
  * command line. If several test processes call this at once, the first builds and the others wait.
  */
-async function buildCommandLine(form: Form | "image"): Promise<Words> {
+async function buildCommandLine(form: ShippedForm | "image"): Promise<CommandLine> {
   const folder = join(SHIPPED_FOLDER, form);
   Deno.mkdirSync(folder, { recursive: true });
   const commandLineFile = join(folder, "words.json");
@@ -69,7 +74,7 @@ async function buildCommandLine(form: Form | "image"): Promise<Words> {
 }
 
 /** Writes the command of the container image, which runs the bundle with the `deno` on its `PATH`. */
-function writeImageCommand(folder: string, bundle: string): Words {
+function writeImageCommand(folder: string, bundle: string): CommandLine {
   const bin = join(folder, "bin");
   const command = join(bin, "agent-mcp-gateway");
   Deno.mkdirSync(bin, { recursive: true });

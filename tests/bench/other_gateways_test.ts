@@ -9,9 +9,12 @@ import {
   type MeasuredProgram,
 } from "../../scripts/bench/measured_programs.ts";
 import type { Mapping } from "../../scripts/bench/mappings.ts";
-import { PeerCaller } from "../../scripts/bench/peer_calls.ts";
-import { openPeer, timePeerStart } from "../../scripts/bench/peer_process.ts";
-import { describePeer } from "../../scripts/bench/peers.ts";
+import { OtherGatewayCaller } from "../../scripts/bench/other_gateway_calls.ts";
+import {
+  openOtherGateway,
+  timeOtherGatewayStart,
+} from "../../scripts/bench/other_gateway_process.ts";
+import { describeOtherGateway } from "../../scripts/bench/other_gateways.ts";
 import { listTree } from "../../scripts/bench/process_tree.ts";
 import { Workspace } from "../../scripts/bench/workspace.ts";
 import { Figures, type Row } from "../../scripts/bench/summary.ts";
@@ -19,7 +22,7 @@ import { permissionFlags } from "../../scripts/permissions.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
-/** Returns a mapping that describes this gateway from source as a peer. */
+/** Returns a mapping that describes this gateway from source as another gateway. */
 function describeSelf(): Record<string, unknown> {
   using workspace = new Workspace();
   const [source] = listBuilds() as [MeasuredProgram];
@@ -38,13 +41,13 @@ function describeSelf(): Record<string, unknown> {
   };
 }
 
-function createPeer(
+function createOtherGateway(
   name: string,
   command: readonly string[],
   call: Mapping["call"] = {},
 ): MeasuredProgram {
   const words = command.map((word) => `"${word}"`);
-  return describePeer({ name, command: words.join(" "), call });
+  return describeOtherGateway({ name, command: words.join(" "), call });
 }
 
 Deno.test("bench: --peer measures a gateway that a file describes, and reports failures", async () => {
@@ -78,10 +81,10 @@ Deno.test("bench: --peer measures a gateway that a file describes, and reports f
   }
 });
 
-Deno.test("bench: a peer that fails does not affect the other figures", async () => {
+Deno.test("bench: another gateway that fails does not affect the other figures", async () => {
   const figures = new Figures();
-  const endingPeer = createPeer("ends", [Deno.execPath(), "eval", ""]);
-  await measureCalls([DIRECT, endingPeer], { rounds: 1, share: 0.001 }, figures);
+  const endingGateway = createOtherGateway("ends", [Deno.execPath(), "eval", ""]);
+  await measureCalls([DIRECT, endingGateway], { rounds: 1, share: 0.001 }, figures);
   const [failure = "", ...more] = figures.failures;
   assert.deepEqual(more, []);
   assert.match(
@@ -95,7 +98,7 @@ Deno.test("bench: a peer that fails does not affect the other figures", async ()
   assert.ok(rows.every(({ program }) => program !== "ends"));
 });
 
-Deno.test("bench: a load that crashes a peer is left out, and the peer's other loads are measured", async () => {
+Deno.test("bench: a load that crashes another gateway is left out, and the other loads of that gateway are measured", async () => {
   const folder = Deno.makeTempDirSync();
   try {
     const file = join(folder, "weak.js");
@@ -114,9 +117,14 @@ Deno.test("bench: a load that crashes a peer is left out, and the peer's other l
       }`,
     );
     const call = { name: "{tool}", arguments: "{args}" };
-    const crashingPeer = createPeer("weak", [Deno.execPath(), "run", "--no-config", file], call);
+    const crashingGateway = createOtherGateway("weak", [
+      Deno.execPath(),
+      "run",
+      "--no-config",
+      file,
+    ], call);
     const figures = new Figures();
-    await measureCalls([crashingPeer, DIRECT], { rounds: 2, share: 0.001 }, figures);
+    await measureCalls([crashingGateway, DIRECT], { rounds: 2, share: 0.001 }, figures);
     const rows = figures.rows(() => undefined).filter(({ figure }) => figure.endsWith(": p50"));
     assert.equal(rows.filter(({ program }) => program === "weak").length, 6);
     assert.equal(rows.filter(({ program }) => program === "direct").length, 9);
@@ -129,36 +137,44 @@ Deno.test("bench: a load that crashes a peer is left out, and the peer's other l
   }
 });
 
-Deno.test("bench: the wait for a peer that does not answer is limited", async () => {
+Deno.test("bench: the wait for another gateway that does not answer is limited", async () => {
   using workspace = new Workspace();
   const before = listTree(Deno.pid).length;
-  const silentPeer = createPeer("hung", echoCommand("--hang"));
+  const silentGateway = createOtherGateway("hung", echoCommand("--hang"));
   const timeoutMessage = /^hung: initialize was not answered within 0\.3 s\. Start it by hand/;
-  await assert.rejects(openPeer(silentPeer, workspace, 300), {
+  await assert.rejects(openOtherGateway(silentGateway, workspace, 300), {
     name: "AnswerTimeout",
     message: timeoutMessage,
   });
-  await assert.rejects(timePeerStart(silentPeer, workspace, 300), {
+  await assert.rejects(timeOtherGatewayStart(silentGateway, workspace, 300), {
     name: "AnswerTimeout",
     message: timeoutMessage,
   });
   assert.equal(listTree(Deno.pid).length, before);
 });
 
-Deno.test("bench: a peer is refused if its answers do not have the requested size", async () => {
+Deno.test("bench: another gateway is refused if its answers do not have the requested size", async () => {
   using workspace = new Workspace();
   const fail = (message: string): never => assert.fail(message);
-  // This peer answers quickly, but with three letters instead of a hundred.
-  const wrongPeer = createPeer("wrong", echoCommand(), { name: "{tool}", arguments: { n: 3 } });
+  // This gateway answers quickly, but with three letters instead of a hundred.
+  const wrongGateway = createOtherGateway("wrong", echoCommand(), {
+    name: "{tool}",
+    arguments: { n: 3 },
+  });
   await assert.rejects(
-    PeerCaller.open(wrongPeer, workspace, { warmUp: 1, rounds: 1, fail, answerMs: 300 }),
-    /^AnswerTimeout: wrong: the tool echo .* could not be called within 0\.3 s; see the mapping.*"xxx"/,
+    OtherGatewayCaller.open(wrongGateway, workspace, {
+      warmUp: 1,
+      rounds: 1,
+      fail,
+      answerMs: 1500,
+    }),
+    /^AnswerTimeout: wrong: the tool echo .* could not be called within 1\.5 s; see the mapping.*"xxx"/,
   );
 });
 
-Deno.test("bench: processes that a peer leaves behind are ended", async () => {
+Deno.test("bench: processes that another gateway leaves behind are ended", async () => {
   using workspace = new Workspace();
-  // This peer does not end when its input ends, and has a child process.
+  // This gateway does not end when its input ends, and has a child process.
   const script = `new Deno.Command("sleep", { args: ["61.25"] }).spawn();
     const line = await Deno.stdin.readable.getReader().read();
     const id = /"id":(\\d+)/.exec(new TextDecoder().decode(line.value))[1];
@@ -166,14 +182,14 @@ Deno.test("bench: processes that a peer leaves behind are ended", async () => {
     setInterval(() => {}, 1000);`;
   const file = join(workspace.folder, "stays.js");
   Deno.writeTextFileSync(file, script);
-  const lingeringPeer = createPeer("stays", [
+  const lingeringGateway = createOtherGateway("stays", [
     Deno.execPath(),
     "run",
     "--no-config",
     "--allow-run",
     file,
   ]);
-  assert.ok(await timePeerStart(lingeringPeer, workspace) > 0);
+  assert.ok(await timeOtherGatewayStart(lingeringGateway, workspace) > 0);
   const { stdout } = await new Deno.Command("ps", { args: ["-A", "-o", "args="] }).output();
   const running = new TextDecoder().decode(stdout);
   assert.ok(!running.includes(file) && !running.includes("sleep 61.25"));

@@ -22,7 +22,7 @@ interface Token {
 }
 
 /** Pairs every `--peer` with the `--mapping` that follows it. */
-export function pairPeers(tokens: readonly Token[]): PeerOption[] {
+export function pairPeerOptions(tokens: readonly Token[]): PeerOption[] {
   const options: PeerOption[] = [];
   for (const { kind, name, value } of tokens) {
     if (kind !== "option" || value === undefined) continue;
@@ -43,45 +43,47 @@ export function pairPeers(tokens: readonly Token[]): PeerOption[] {
  * Returns the gateways to measure. `--peer` names a mapping or a file with one; or it is a command, and
  * `--mapping` names the mapping.
  *
- * @param refuse Receives the message about a peer that cannot be measured and is left out.
+ * @param refuse Receives the message about a gateway that cannot be measured and is left out.
  */
-export function readPeers(
+export function readOtherGateways(
   options: readonly PeerOption[],
   refuse: (message: string) => void,
 ): MeasuredProgram[] {
-  const peers: MeasuredProgram[] = [];
+  const otherGateways: MeasuredProgram[] = [];
   for (const { peer, mapping: source } of options) {
     try {
       const mapping = source === undefined ? readNamedMapping(peer) : readMapping(source);
       const command = source === undefined ? mapping.command : peer;
-      // Two peers with the same name would share a row in the table.
-      const same = peers.filter(({ name }) => name.replace(/ \(\d+\)$/, "") === mapping.name);
+      // Two gateways with the same name would share a row in the table.
+      const same = otherGateways.filter(({ name }) =>
+        name.replace(/ \(\d+\)$/, "") === mapping.name
+      );
       const name = same.length === 0 ? mapping.name : `${mapping.name} (${same.length + 1})`;
-      peers.push(describePeer({ ...mapping, name, command }));
+      otherGateways.push(describeOtherGateway({ ...mapping, name, command }));
     } catch (error) {
       refuse(error instanceof Error ? error.message : String(error));
     }
   }
-  return peers;
+  return otherGateways;
 }
 
 function readNamedMapping(peer: string): Mapping {
   if (Object.hasOwn(MAPPINGS, peer) || peer.endsWith(".json")) return readMapping(peer);
   throw new Error(
-    `Cannot measure the peer "${peer}": it is not one of ${Object.keys(MAPPINGS).join(", ")}. ` +
+    `Cannot measure the gateway "${peer}": it is not one of ${Object.keys(MAPPINGS).join(", ")}. ` +
       `A command needs a --mapping after it, with one of these names or a file such as peer.json`,
   );
 }
 
 /** Describes another gateway, which speaks MCP on standard input and output, for the measurements. */
-export function describePeer(mapping: Mapping): MeasuredProgram {
+export function describeOtherGateway(mapping: Mapping): MeasuredProgram {
   const { command: line } = mapping;
   if (line === undefined) {
     throw new Error(`Cannot measure "${mapping.name}": there is no "command" in its mapping`);
   }
   return {
     name: mapping.name,
-    kind: "peer",
+    kind: "other",
     command: (workspace) => {
       writeFiles(mapping, workspace);
       return splitCommand(line).map((word) => fillText(word, { ...workspace }));

@@ -26,31 +26,31 @@ export class AnswerTimeout extends Error {
 }
 
 /** Starts another gateway and initializes the session. */
-export async function openPeer(
-  peer: MeasuredProgram,
+export async function openOtherGateway(
+  otherGateway: MeasuredProgram,
   workspace: Workspace,
   answerMs: number = ANSWER_MS,
 ): Promise<LoadClient> {
-  return (await startPeer(peer, workspace, answerMs)).client;
+  return (await startOtherGateway(otherGateway, workspace, answerMs)).client;
 }
 
 /** Returns the milliseconds from the start of another gateway to its answer to `initialize`. */
-export async function timePeerStart(
-  peer: MeasuredProgram,
+export async function timeOtherGatewayStart(
+  otherGateway: MeasuredProgram,
   workspace: Workspace,
   answerMs: number = ANSWER_MS,
 ): Promise<number> {
-  const { client, tookMs } = await startPeer(peer, workspace, answerMs);
-  await endPeer(client);
+  const { client, tookMs } = await startOtherGateway(otherGateway, workspace, answerMs);
+  await endOtherGateway(client);
   return tookMs;
 }
 
-async function startPeer(
-  peer: MeasuredProgram,
+async function startOtherGateway(
+  otherGateway: MeasuredProgram,
   workspace: Workspace,
   answerMs: number,
 ): Promise<{ client: LoadClient; tookMs: number }> {
-  const [command, env] = [peer.command(workspace), peer.env(workspace)];
+  const [command, env] = [otherGateway.command(workspace), otherGateway.env(workspace)];
   const started = performance.now();
   let client: LoadClient | undefined;
   try {
@@ -62,13 +62,13 @@ async function startPeer(
     client.request(`"method":"ping"}\n${INITIALIZED}`).catch(() => {});
     return { client, tookMs };
   } catch (error) {
-    if (client !== undefined) await endPeer(client);
-    throw describeStartFailure(peer.name, command, error);
+    if (client !== undefined) await endOtherGateway(client);
+    throw describeStartFailure(otherGateway.name, command, error);
   }
 }
 
 /** Ends another gateway with all processes that it has started. */
-export async function endPeer(client: LoadClient): Promise<void> {
+export async function endOtherGateway(client: LoadClient): Promise<void> {
   // Listed first, because a process whose parent has ended cannot be found as a child.
   const tree = listTree(client.pid);
   const ended = client[Symbol.asyncDispose]();

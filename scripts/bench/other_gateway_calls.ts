@@ -1,7 +1,14 @@
 import type { MeasuredProgram } from "./measured_programs.ts";
 import type { LoadOptions, LoadResult } from "./load.ts";
 import type { LoadClient } from "./load_client.ts";
-import { ANSWER_MS, AnswerTimeout, delay, endPeer, openPeer, within } from "./peer_process.ts";
+import {
+  ANSWER_MS,
+  AnswerTimeout,
+  delay,
+  endOtherGateway,
+  openOtherGateway,
+  within,
+} from "./other_gateway_process.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** Intended maximum duration of one load in a round, in milliseconds. */
@@ -14,13 +21,13 @@ const LOAD_MS = 2_000;
 const WARM_UP_MS = 1_500;
 
 /** The times of many calls through another gateway. */
-export interface PeerLoadResult extends LoadResult {
+export interface OtherGatewayLoadResult extends LoadResult {
   /** The difference between this load and that of the other programs. */
   readonly remark?: string;
 }
 
-/** Options of a `PeerCaller`. */
-export interface PeerCallerOptions {
+/** Options of a `OtherGatewayCaller`. */
+export interface OtherGatewayCallerOptions {
   /** Maximum number of calls in the warm-up. */
   readonly warmUp: number;
   /** Number of rounds of each load. */
@@ -43,20 +50,20 @@ interface Pace {
  * Makes calls through another gateway, which may fail or be much slower than this one: the time of each
  * load is limited, and a load that has failed is not repeated.
  */
-export class PeerCaller implements AsyncDisposable {
+export class OtherGatewayCaller implements AsyncDisposable {
   readonly #paces = new Map<string, Pace | undefined>();
-  readonly #peer: MeasuredProgram;
+  readonly #otherGateway: MeasuredProgram;
   readonly #workspace: Workspace;
   readonly #rounds: number;
   readonly #fail: (message: string) => void;
   #client: LoadClient | undefined;
 
   private constructor(
-    peer: MeasuredProgram,
+    otherGateway: MeasuredProgram,
     workspace: Workspace,
-    { rounds, fail }: PeerCallerOptions,
+    { rounds, fail }: OtherGatewayCallerOptions,
   ) {
-    this.#peer = peer;
+    this.#otherGateway = otherGateway;
     this.#workspace = workspace;
     this.#rounds = rounds;
     this.#fail = fail;
@@ -64,16 +71,16 @@ export class PeerCaller implements AsyncDisposable {
 
   /** Starts a gateway, waits until its server can be called, and warms it up. */
   static async open(
-    peer: MeasuredProgram,
+    otherGateway: MeasuredProgram,
     workspace: Workspace,
-    options: PeerCallerOptions,
-  ): Promise<PeerCaller> {
+    options: OtherGatewayCallerOptions,
+  ): Promise<OtherGatewayCaller> {
     const { warmUp, answerMs = ANSWER_MS } = options;
-    const caller = new PeerCaller(peer, workspace, options);
+    const caller = new OtherGatewayCaller(otherGateway, workspace, options);
     try {
-      caller.#client = await openPeer(peer, workspace, answerMs);
+      caller.#client = await openOtherGateway(otherGateway, workspace, answerMs);
       await caller.#waitUntilReady(answerMs);
-      const call = peer.formatCall("echo", { n: 100 });
+      const call = otherGateway.formatCall("echo", { n: 100 });
       const load = { call, inFlight: Math.min(64, warmUp), minBytes: 100 };
       const { perSecond } = await caller.#client.load({ ...load, count: load.inFlight });
       const count = clamp(perSecond / 1000 * WARM_UP_MS, load.inFlight, warmUp);
@@ -92,7 +99,7 @@ export class PeerCaller implements AsyncDisposable {
   async load(
     size: number,
     { count: requestedCount, inFlight, call }: Omit<LoadOptions, "minBytes">,
-  ): Promise<PeerLoadResult | undefined> {
+  ): Promise<OtherGatewayLoadResult | undefined> {
     const key = `${size} B, ${inFlight} in flight`;
     try {
       const pace = await this.#measurePace(key, { size, call, inFlight });
@@ -115,7 +122,7 @@ export class PeerCaller implements AsyncDisposable {
       ];
       return remarks.length === 0 ? load : { ...load, remark: remarks.join("; ") };
     } catch (error) {
-      this.#fail(`${this.#peer.name}, ${key}: ${errorMessage(error)}`);
+      this.#fail(`${this.#otherGateway.name}, ${key}: ${errorMessage(error)}`);
       this.#paces.set(key, undefined);
       await this.#restart();
       return undefined;
@@ -143,20 +150,20 @@ export class PeerCaller implements AsyncDisposable {
   /** Waits for the server: several gateways answer `initialize` before their servers are ready. */
   async #waitUntilReady(answerMs: number): Promise<void> {
     const deadline = performance.now() + answerMs;
-    const call = this.#peer.formatCall("echo", { n: 100 });
+    const call = this.#otherGateway.formatCall("echo", { n: 100 });
     let answer = "";
     for (let remainingMs = answerMs; remainingMs > 0; remainingMs = deadline - performance.now()) {
       try {
         answer = await within(remainingMs, this.#runningClient().request(call), "the first call");
       } catch (error) {
-        throw new Error(`${this.#peer.name}: ${errorMessage(error)}`, { cause: error });
+        throw new Error(`${this.#otherGateway.name}: ${errorMessage(error)}`, { cause: error });
       }
       if (isEcho(answer, 100)) return;
       await delay(100);
     }
     const excerpt = answer.slice(0, 300);
     throw new AnswerTimeout(
-      `${this.#peer.name}: the tool echo of the server echo could not be called within ` +
+      `${this.#otherGateway.name}: the tool echo of the server echo could not be called within ` +
         `${answerMs / 1000} s; see the mapping. The last answer was: ${excerpt}`,
     );
   }
@@ -169,7 +176,7 @@ export class PeerCaller implements AsyncDisposable {
   async #restart(): Promise<void> {
     await this[Symbol.asyncDispose]();
     try {
-      this.#client = await openPeer(this.#peer, this.#workspace);
+      this.#client = await openOtherGateway(this.#otherGateway, this.#workspace);
       await this.#waitUntilReady(ANSWER_MS);
     } catch (error) {
       this.#fail(errorMessage(error));
@@ -180,7 +187,7 @@ export class PeerCaller implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const client = this.#client;
     this.#client = undefined;
-    if (client !== undefined) await endPeer(client);
+    if (client !== undefined) await endOtherGateway(client);
   }
 }
 
