@@ -73,7 +73,7 @@ Deno.test({
 Deno.test("[cli.doctor] [sessions.no-tools] [sessions.partial-list] an empty or incomplete tool list is reported", async () => {
   const servers = {
     toolless: oddServer("--no-tools", "--hold=tools/list"),
-    partial: oddServer("--pages=2", "--fail-page=1"),
+    partial: oddServer("--page-size=2", "--fail-page=1"),
   };
   await using shell = new Shell({ servers });
   const { stdout } = await shell.run(["doctor", "--json"]);

@@ -1,4 +1,4 @@
-/** Contract: calls and their answers, also of many calls at once. */
+/** Contract: calls and their answers, also of many simultaneous calls. */
 import assert from "node:assert/strict";
 import { FakeClient } from "./fake_client.ts";
 import {
@@ -99,7 +99,7 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
     assert.equal(fixture.server.status().calls_in_flight, 0);
   });
 
-  Deno.test(`[sessions.max-concurrency] ${name}: further calls are queued, with agents in rotation`, async () => {
+  Deno.test(`[sessions.max-concurrency] ${name}: calls above the maximum are queued, and agents take turns`, async () => {
     const options = { isolation: "shared", maxConcurrency: 1 } as const;
     await using fixture = new DownstreamFixture(create(), { options });
     const tools = fixture.listTools(new FakeClient("1").asAgent("greedy"));
@@ -110,8 +110,8 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
       new FakeClient("2").asAgent("modest"),
     ];
     const controller = new AbortController();
-    const call = (number: number, by = greedy, signal = new AbortController().signal) => {
-      return fixture.call("held", { args: `{"number":${number}}`, by, signal });
+    const call = (number: number, caller = greedy, signal = new AbortController().signal) => {
+      return fixture.call("held", { args: `{"number":${number}}`, caller, signal });
     };
     const calls = [call(1), call(2), call(3), call(4, modest)];
     const cancelledCall = assert.rejects(
@@ -130,7 +130,7 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
     }
     assert.deepEqual(order, [1, 2, 4, 3]);
     await Promise.all(calls);
-    assert.match(readResultJson(await fixture.call("echo", { by: greedy })), /"done"/);
+    assert.match(readResultJson(await fixture.call("echo", { caller: greedy })), /"done"/);
     assert.equal(connection.countReceived("tools/call"), calls.length + 1);
   });
 
@@ -167,7 +167,7 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
     assert.equal(readResultJson(await answer), ODD_RESULT);
   });
 
-  Deno.test(`[sessions.tasks] ${name}: the progress of a task reaches its call until it ends`, async () => {
+  Deno.test(`[sessions.tasks] ${name}: the progress of a task reaches its call until the task ends`, async () => {
     await using fixture = new DownstreamFixture(create(), {
       script: { ...TASK_SCRIPT, heldMethods: ["tasks/result"] },
     });
@@ -179,7 +179,7 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
     const step = { progressToken, progress: 1 };
     connection.answer(request, { task: { taskId: "t1", status: "working" } });
     const resultRequest = await connection.waitForMessage("tasks/result");
-    // The call is already answered, but its progress token is valid until the task ends.
+    // The request `tools/call` is already answered, but its progress token is valid until the task ends.
     connection.send({ method: "notifications/progress", params: step });
     connection.sendTexts(`{"jsonrpc":"2.0","id":${resultRequest.id},"result":${ODD_RESULT}}`);
     assert.equal(readResultJson(await answer), ODD_RESULT);
@@ -207,7 +207,7 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
     ["if the tool need not run as a task", { ...TASK_SCRIPT, pages: [[optional]] }],
   ] as const;
   for (const [condition, script] of ordinaryCalls) {
-    Deno.test(`[sessions.tasks] ${name}: ${condition}, the call does not run as one`, async () => {
+    Deno.test(`[sessions.tasks] ${name}: ${condition}, the call does not run as a task`, async () => {
       await using fixture = new DownstreamFixture(create(), { script });
       const { answer, connection, request } = await fixture.startHeldCall();
       assert.equal(request.params?.task, undefined);

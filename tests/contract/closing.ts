@@ -64,17 +64,17 @@ export function describeClosing(name: string, create: () => TransportUnderTest):
     });
   });
 
-  Deno.test(`[sessions.close] ${name}: a session that was cancelled before its start is not started`, async () => {
+  Deno.test(`[sessions.close] ${name}: a session that is released while it waits for a trial start is not started`, async () => {
     let now = 0;
     const script = { refusals: { initialize: "no" } };
     await using fixture = new DownstreamFixture(create(), { script, now: () => now });
     for (let start = 0; start < 5; start++) await expectFailure(fixture.call("echo"));
     now = 10_000;
     fixture.script = { heldMethods: ["initialize"] };
-    // One call tests whether the server works again; the other waits for the result.
+    // The start for one call is the trial; the start for the other waits for its result.
     const trial = fixture.call("echo");
     const other = new FakeClient("2");
-    const waiting = expectFailure(fixture.call("echo", { by: other.asAgent("a") }));
+    const waiting = expectFailure(fixture.call("echo", { caller: other.asAgent("a") }));
     for (let start = 0; start < 5; start++) await fixture.waitForConnection();
     const connection = await fixture.waitForConnection();
     const { id } = await connection.waitForMessage("initialize");
@@ -85,7 +85,7 @@ export function describeClosing(name: string, create: () => TransportUnderTest):
     assert.equal(fixture.connections.length, 6);
   });
 
-  Deno.test(`[sessions.close] ${name}: closing does not wait the grace period for a session that hung`, async () => {
+  Deno.test(`[sessions.close] ${name}: closing also ends a session that hung and still has a call in flight`, async () => {
     await using fixture = new DownstreamFixture(create(), { pingMs: 20 });
     await fixture.listTools();
     const { answer, connection } = await fixture.startHeldCall();

@@ -50,7 +50,7 @@ export interface FixtureOptions {
 
 /** Options of a tool call. */
 export interface CallOptions extends Partial<Omit<ToolCall, "tool" | "args">> {
-  readonly by?: Caller;
+  readonly caller?: Caller;
   /** The arguments as JSON text. */
   readonly args?: string;
 }
@@ -132,14 +132,14 @@ export class DownstreamFixture implements AsyncDisposable {
 
   /** Calls a tool. */
   async call(tool: string, options: CallOptions = {}): Promise<CallOutcome> {
-    const { by = this.client.asAgent("agent"), args = "{}", signal, ...others } = options;
+    const { caller = this.client.asAgent("agent"), args = "{}", signal, ...others } = options;
     return await this.server.callTool({
       tool,
       args: new JsonText(args),
       signal: signal ?? new AbortController().signal,
       span: NO_SPAN,
       ...others,
-    }, by);
+    }, caller);
   }
 
   /** Calls the tool `held`, which the test answers; waits until the server has received the call. */
@@ -152,8 +152,8 @@ export class DownstreamFixture implements AsyncDisposable {
   }
 
   /** Lists the tools that a caller sees. */
-  listTools(by: Caller = this.client.asAgent("agent")): Promise<Catalog> {
-    return this.server.listTools(by, new AbortController().signal);
+  listTools(caller: Caller = this.client.asAgent("agent")): Promise<Catalog> {
+    return this.server.listTools(caller, new AbortController().signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

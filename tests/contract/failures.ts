@@ -27,7 +27,7 @@ export function describeFailures(name: string, create: () => TransportUnderTest)
 
   Deno.test(`[sessions.crash] ${name}: the calls on another session of the server continue`, async () => {
     await using fixture = new DownstreamFixture(create());
-    const crashing = await fixture.startHeldCall({ by: fixture.client.asAgent("other") });
+    const crashing = await fixture.startHeldCall({ caller: fixture.client.asAgent("other") });
     const answer = fixture.call("held");
     const connection = await fixture.waitForConnection();
     const request = await connection.waitForMessage("tools/call");
@@ -96,12 +96,12 @@ export function describeFailures(name: string, create: () => TransportUnderTest)
     await expectFailure(fixture.call("held", { timeoutMs: 40 }), "TIMEOUT");
     const connection = await fixture.waitForConnection();
     await connection.waitForMessage("ping");
-    await connection.waitForDelivery();
+    await connection.waitUntilAllReceived();
     assert.match(readResultJson(await fixture.call("echo")), /"done"/);
     assert.equal(fixture.connections.length, 1);
   });
 
-  Deno.test(`[sessions.unreadable] ${name}: the error of a call without an answer mentions unreadable output`, async () => {
+  Deno.test(`[sessions.unreadable] ${name}: the error of a call without an answer quotes invalid output that the server sent meanwhile`, async () => {
     await using fixture = new DownstreamFixture(create(), { options: { callTimeoutMs: 400 } });
     await fixture.listTools();
     const earlier = await fixture.startHeldCall();
@@ -115,7 +115,7 @@ export function describeFailures(name: string, create: () => TransportUnderTest)
       const { answer, connection, request } = await fixture.startHeldCall();
       const result = JSON.stringify({ jsonrpc: "2.0", id: request.id, result: { content: [] } });
       connection.sendTexts(`Done. ${result}`);
-      await connection.waitForDelivery();
+      await connection.waitUntilAllReceived();
       if (crashes) connection.crash();
       assert.match(
         await expectFailure(answer, code),
@@ -145,6 +145,7 @@ export function describeFailures(name: string, create: () => TransportUnderTest)
     const logged = fixture.log.filter((line) =>
       /Skipped what the server (wrote to stdout|sent): /.test(line)
     );
+    // The two notifications with invalid parameters are not logged.
     assert.equal(logged.length, 7, fixture.log.join(""));
     assert.match(logged[0] ?? "", /excerpt="Listening on stdio!"/);
     assert.equal(fixture.connections.length, 1);

@@ -51,7 +51,7 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
   Deno.test(`[sessions.roots] ${name}: roots are requested from the client, and their change is passed on`, async () => {
     await using fixture = new DownstreamFixture(create());
     const client = new FakeClient("rooted", { roots: { listChanged: true } });
-    await fixture.call("echo", { by: client.asAgent("a") });
+    await fixture.call("echo", { caller: client.asAgent("a") });
     const connection = await fixture.waitForConnection();
     const roots = { roots: [{ uri: "file:///work", name: "work" }] };
     client.answer = () => Promise.resolve(createResultReply(roots));
@@ -60,19 +60,19 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
     fixture.server.notifyRootsChanged("another");
     fixture.server.notifyRootsChanged("rooted");
     await connection.waitForMessage("notifications/roots/list_changed");
-    await connection.waitForDelivery();
+    await connection.waitUntilAllReceived();
     assert.equal(connection.countReceived("notifications/roots/list_changed"), 1);
   });
 
-  Deno.test(`[sessions.roots] ${name}: their change is not passed on to a server that never requested them`, async () => {
+  Deno.test(`[sessions.roots] ${name}: a change of the roots is not passed on if the entry does not forward roots`, async () => {
     await using fixture = new DownstreamFixture(create(), {
       options: { forward: ["elicitation"] },
     });
     const client = new FakeClient("rooted", { roots: { listChanged: true } });
-    await fixture.call("echo", { by: client.asAgent("a") });
+    await fixture.call("echo", { caller: client.asAgent("a") });
     const connection = await fixture.waitForConnection();
     fixture.server.notifyRootsChanged("rooted");
-    await connection.waitForDelivery();
+    await connection.waitUntilAllReceived();
     assert.equal(connection.countReceived("notifications/roots/list_changed"), 0);
   });
 
@@ -83,7 +83,7 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
     samplingClient.answer = () => Promise.resolve(createResultReply(result));
     for (const forward of [["sampling"], ["elicitation", "roots"]] as const) {
       await using fixture = new DownstreamFixture(create(), { options: { forward } });
-      await fixture.call("echo", { by: samplingClient.asAgent("a") });
+      await fixture.call("echo", { caller: samplingClient.asAgent("a") });
       const connection = await fixture.waitForConnection();
       const answer = await connection.sendRequest("q1", "sampling/createMessage", params);
       if (forward[0] === "sampling") assert.deepEqual(answer.result, result);
@@ -96,7 +96,7 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
   Deno.test(`[sessions.server-requests] ${name}: a client gets only requests for which it declared the capability`, async () => {
     await using fixture = new DownstreamFixture(create());
     const plain = new FakeClient("plain", { roots: {} });
-    await fixture.call("echo", { by: plain.asAgent("a") });
+    await fixture.call("echo", { caller: plain.asAgent("a") });
     const answer = await (await fixture.waitForConnection()).sendRequest(
       "q1",
       "elicitation/create",
@@ -109,7 +109,7 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
   Deno.test(`[sessions.server-requests] ${name}: a client that declared only forms gets no link`, async () => {
     await using fixture = new DownstreamFixture(create());
     const formClient = new FakeClient("form", { elicitation: {} });
-    await fixture.call("echo", { by: formClient.asAgent("a") });
+    await fixture.call("echo", { caller: formClient.asAgent("a") });
     const connection = await fixture.waitForConnection();
     const link = { mode: "url", message: "?", url: "https://example.com/", elicitationId: "e1" };
     assert.deepEqual((await connection.sendRequest("q1", "elicitation/create", link)).error, {
@@ -158,7 +158,7 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
     fixture.client.answer = () => new Promise(() => {});
     const first = await request("q1");
     held.connection.send({ method: "notifications/cancelled", params: { requestId: "q1" } });
-    await held.connection.waitForDelivery();
+    await held.connection.waitUntilAllReceived();
     assert.equal(first.aborted, true);
     const second = await request("q2");
     assert.equal(second.aborted, false);
@@ -182,7 +182,7 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
     assert.deepEqual(second.params, { ...params, logger: "files/db" });
   });
 
-  Deno.test(`[sessions.log-level] ${name}: the client's log level reaches servers that log, at their start and when it changes`, async () => {
+  Deno.test(`[sessions.log-level] ${name}: a server that logs gets the client's log level at its start and at each change`, async () => {
     await using fixture = new DownstreamFixture(create());
     fixture.client.logLevel = "warning";
     await fixture.listTools();
@@ -196,7 +196,7 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
       level: "error",
     });
     fixture.script = { capabilities: { tools: {} } };
-    await fixture.call("echo", { by: fixture.client.asAgent("other") });
+    await fixture.call("echo", { caller: fixture.client.asAgent("other") });
     assert.equal(fixture.connections[1]?.countReceived("logging/setLevel"), 0);
   });
 
@@ -211,25 +211,25 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
         message: "?",
       });
     };
-    const first = await fixture.startHeldCall({ by: one.asAgent("a") });
+    const first = await fixture.startHeldCall({ caller: one.asAgent("a") });
     assert.deepEqual((await ask(first.connection)).result, {});
     assert.equal(one.received.all.length, 2);
-    const second = await fixture.startHeldCall({ by: two.asAgent("a") });
-    const unknown = {
+    const second = await fixture.startHeldCall({ caller: two.asAgent("a") });
+    const noClientError = {
       code: -32603,
       message: "There is no client that could answer elicitation/create",
     };
-    assert.deepEqual((await ask(first.connection)).error, unknown);
+    assert.deepEqual((await ask(first.connection)).error, noClientError);
     await finishCall(first);
     assert.deepEqual((await ask(first.connection)).result, {});
     await finishCall(second);
-    assert.deepEqual((await ask(first.connection)).error, unknown);
+    assert.deepEqual((await ask(first.connection)).error, noClientError);
     assert.equal(one.received.all.length, 2);
     assert.equal(two.received.all.length, 2);
     assert.equal(fixture.connections.length, 1);
   });
 
-  Deno.test(`[sessions.shared-requests] ${name}: with two calls of one client, a request belongs to neither`, async () => {
+  Deno.test(`[sessions.shared-requests] ${name}: with two calls of one client in flight, a request belongs to neither`, async () => {
     await using fixture = new DownstreamFixture(create(), { options: SHARED });
     const [first, second] = [await fixture.startHeldCall(), await fixture.startHeldCall()];
     const answer = await first.connection.sendRequest("q1", "elicitation/create", { message: "?" });

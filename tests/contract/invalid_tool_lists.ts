@@ -114,7 +114,7 @@ export function describeInvalidToolLists(name: string, create: () => TransportUn
     ["has an object for its cursor", [{ ...one, nextCursor: {} }], /"nextCursor" .* is \{\}, /],
   ];
   for (const [what, pages, expected] of incompleteLists) {
-    Deno.test(`[sessions.partial-list] ${name}: a page that ${what} keeps the tools so far, and is reported`, async () => {
+    Deno.test(`[sessions.partial-list] ${name}: if a page ${what}, the list ends with the tools so far, and the reason is reported`, async () => {
       await using fixture = new DownstreamFixture(create(), HELD_LIST);
       const { tools, incompleteReason } = await listPages(fixture, ...pages);
       assert.deepEqual(tools.map((tool) => tool.name), ["one", "held"]);
@@ -125,7 +125,7 @@ export function describeInvalidToolLists(name: string, create: () => TransportUn
     });
   }
 
-  Deno.test(`[sessions.partial-list] ${name}: a page that fails keeps the tools so far, and they can be called`, async () => {
+  Deno.test(`[sessions.partial-list] ${name}: if a page fails, the tools so far can be called`, async () => {
     await using fixture = new DownstreamFixture(create(), HELD_LIST);
     const listing = fixture.listTools();
     const connection = await fixture.waitForConnection();
@@ -142,7 +142,7 @@ export function describeInvalidToolLists(name: string, create: () => TransportUn
     assert.equal(connection.countReceived("tools/list"), 2);
   });
 
-  Deno.test(`[sessions.partial-list] ${name}: a page that never arrives keeps the tools so far`, async () => {
+  Deno.test(`[sessions.partial-list] ${name}: if a page never arrives, the list ends with the tools so far`, async () => {
     const options: FixtureOptions = { ...HELD_LIST, options: { connectTimeoutMs: 1000 } };
     await using fixture = new DownstreamFixture(create(), options);
     const { tools, incompleteReason } = await listPages(fixture, one);
@@ -163,10 +163,10 @@ export function describeInvalidToolLists(name: string, create: () => TransportUn
     await expectFailure(listing);
   });
 
-  Deno.test(`[sessions.odd-tools] ${name}: omitted tools are logged once, however often the list is requested`, async () => {
-    const odd = [createDefinition("one"), createDefinition("one"), createDefinition("")];
+  Deno.test(`[sessions.odd-tools] ${name}: each omitted tool is logged once, and at most a hundred per server`, async () => {
+    const duplicates = [createDefinition("one"), createDefinition("one"), createDefinition("")];
     await using fixture = new DownstreamFixture(create(), {
-      script: { pages: [odd, [createDefinition("one")]] },
+      script: { pages: [duplicates, [createDefinition("one")]] },
     });
     for (let count = 0; count < 4; count++) await fixture.call("unknown");
     const connection = await fixture.waitForConnection();
@@ -178,7 +178,7 @@ export function describeInvalidToolLists(name: string, create: () => TransportUn
     ].map((line) => `warn: ${line} server=files\n`);
     assert.deepEqual(fixture.log, expected);
     assert.equal((await fixture.call("")).kind, "no-such-tool");
-    // Each list logs only new findings, and a server never logs more than a hundred lines.
+    // Each list logs only new findings. After a hundred of them, a last line says that no more follow.
     for (let round = 0; round < 10; round++) {
       const names = Array.from({ length: 15 }, (_, n) => createDefinition(`twice ${round} ${n}`));
       connection.changeScript({ pages: [[...names, ...names]] });

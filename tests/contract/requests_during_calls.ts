@@ -59,7 +59,7 @@ export function describeRequestsDuringCalls(name: string, create: () => Transpor
       });
       const { client, answer } = createWaitingClient();
       await fixture.listTools(client.asAgent("a"));
-      const held = await fixture.startHeldCall({ by: client.asAgent("a") });
+      const held = await fixture.startHeldCall({ caller: client.asAgent("a") });
       const { signal } = await sendRequest(held, client, request);
       await delay(350);
       assert.equal(signal?.aborted, false);
@@ -95,7 +95,7 @@ export function describeRequestsDuringCalls(name: string, create: () => Transpor
         const { client } = createWaitingClient();
         const controller = new AbortController();
         const held = await fixture.startHeldCall({
-          by: client.asAgent("a"),
+          caller: client.asAgent("a"),
           signal: controller.signal,
         });
         const { signal } = await sendRequest(held, client, request);
@@ -122,7 +122,7 @@ export function describeRequestsDuringCalls(name: string, create: () => Transpor
       });
       const { client } = createWaitingClient();
       await fixture.listTools(client.asAgent("a"));
-      const held = await fixture.startHeldCall({ by: client.asAgent("a"), ...callOptions });
+      const held = await fixture.startHeldCall({ caller: client.asAgent("a"), ...callOptions });
       const { signal } = await sendRequest(held, client);
       const message = await expectFailure(held.answer, "TIMEOUT");
       assert.match(
@@ -139,29 +139,29 @@ export function describeRequestsDuringCalls(name: string, create: () => Transpor
       options: { ...OPTIONS, callTimeoutMs: 400 },
     });
     const { client } = createWaitingClient();
-    const by = client.asAgent("a");
-    await fixture.listTools(by);
+    const caller = client.asAgent("a");
+    await fixture.listTools(caller);
     // Both calls are on one session, so the call to which the request belongs is unknown.
     const [first, second] = [
-      await fixture.startHeldCall({ by }),
-      await fixture.startHeldCall({ by }),
+      await fixture.startHeldCall({ caller }),
+      await fixture.startHeldCall({ caller }),
     ];
     const { signal } = await sendRequest(first, client);
-    const later = await fixture.startHeldCall({ by });
+    const later = await fixture.startHeldCall({ caller });
     assert.match(await expectFailure(later.answer, "TIMEOUT"), /for 400 ms/);
     first.connection.answer(first.request, { content: [] });
     assert.equal(readResultJson(await first.answer), '{"content":[]}');
-    await first.connection.waitForDelivery();
+    await first.connection.waitUntilAllReceived();
     assert.equal(signal?.aborted, false);
     second.connection.answer(second.request, { content: [] });
     assert.equal(readResultJson(await second.answer), '{"content":[]}');
     assert.equal(signal?.aborted, true);
   });
 
-  Deno.test(`[sessions.questions] ${name}: a roots request for the session does not end with a call`, async () => {
+  Deno.test(`[sessions.questions] ${name}: a roots request is not cancelled immediately when its call ends`, async () => {
     await using fixture = new DownstreamFixture(create());
     const { client, answer } = createWaitingClient();
-    const held = await fixture.startHeldCall({ by: client.asAgent("a") });
+    const held = await fixture.startHeldCall({ caller: client.asAgent("a") });
     await sendRequest(held, client, METHODS[2]);
     held.connection.answer(held.request, { content: [] });
     await held.answer;

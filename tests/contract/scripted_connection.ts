@@ -127,7 +127,7 @@ export class ScriptedConnection implements Transport {
   }
 
   /** Waits until the gateway has received everything that the server has sent. */
-  async waitForDelivery(): Promise<void> {
+  async waitUntilAllReceived(): Promise<void> {
     await this.sendRequest(crypto.randomUUID(), "ping");
   }
 

@@ -1,5 +1,5 @@
 /**
- * An MCP server that follows a script, and commands of the test. It uses any channel: one in memory, or
+ * An MCP server that follows a script and commands of the test. It uses any channel: one in memory, or
  * standard input and output of a process (`deno run scripted_server.ts SCRIPT`).
  *
  * The server reports every message that it receives by the notification `test/received`, and executes
@@ -85,7 +85,7 @@ class ScriptedServer {
   readonly #channel: Channel;
   readonly #process: ServerProcess;
   #script: Script;
-  // While messages that were sent are still written, no others may follow.
+  // While the last messages are still being written, further ones from the gateway are ignored.
   #isExiting = false;
 
   constructor(channel: Channel, script: Script, process: ServerProcess) {

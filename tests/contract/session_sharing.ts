@@ -21,7 +21,7 @@ export function describeSessionSharing(name: string, create: () => TransportUnde
     "client 2, agent a": two.asAgent("a"),
     "client 3, which has roots": rootsClient.asAgent("a"),
   };
-  /** The index of each caller's session, in the order of `CALLERS`. */
+  /** The index of each caller's session in a round of calls, in the order of `CALLERS`. */
   const SESSIONS: Readonly<Record<Isolation, readonly number[]>> = {
     shared: [0, 0, 0, 1],
     session: [0, 0, 1, 2],
@@ -34,13 +34,13 @@ export function describeSessionSharing(name: string, create: () => TransportUnde
       const options = { isolation: isolation as Isolation };
       await using fixture = new DownstreamFixture(create(), { options });
       for (let round = 0; round < 2; round++) {
-        for (const [index, [caller, by]] of Object.entries(CALLERS).entries()) {
-          await fixture.call("echo", { by, args: JSON.stringify({ caller, round }) });
+        for (const [index, [callerName, caller]] of Object.entries(CALLERS).entries()) {
+          await fixture.call("echo", { caller, args: JSON.stringify({ callerName, round }) });
           // With isolation "call" there is one more session for each call.
           const offset = isolation === "call" ? round * expected.length : 0;
           const connection = fixture.connections[offset + (expected[index] ?? -1)];
           const { params } = await connection?.waitForMessage("tools/call") ?? {};
-          assert.deepEqual(params?.arguments, { caller, round });
+          assert.deepEqual(params?.arguments, { callerName, round });
         }
       }
       const sessions = new Set(expected).size * (isolation === "call" ? 2 : 1);
@@ -52,23 +52,26 @@ export function describeSessionSharing(name: string, create: () => TransportUnde
   }
 
   for (const isolation of Object.keys(SESSIONS) as Isolation[]) {
-    Deno.test(`[sessions.warm] ${name}: with isolation ${isolation}, the first call uses the prewarmed session`, async () => {
+    Deno.test(`[sessions.warm] ${name}: with isolation ${isolation}, the first call of the client uses the prewarmed session`, async () => {
       await using fixture = new DownstreamFixture(create(), { options: { isolation } });
       await fixture.server.warm(one);
       const connection = await fixture.waitForConnection();
       assert.equal(fixture.server.status().tools, 2);
       // With isolation "agent", callers of other clients do not use the prewarmed session.
       if (isolation === "agent") {
-        await fixture.call("echo", { by: rootsClient.asAgent("a") });
-        await fixture.call("echo", { by: two.asAgent("a") });
+        await fixture.call("echo", { caller: rootsClient.asAgent("a") });
+        await fixture.call("echo", { caller: two.asAgent("a") });
         assert.equal(fixture.connections.length, 3);
         assert.equal(connection.countReceived("tools/call"), 0);
       }
       const connectionCount = fixture.connections.length;
-      assert.match(readResultJson(await fixture.call("echo", { by: one.asAgent("a") })), /"done"/);
+      assert.match(
+        readResultJson(await fixture.call("echo", { caller: one.asAgent("a") })),
+        /"done"/,
+      );
       assert.equal(connection.countReceived("tools/call"), 1);
       assert.equal(fixture.connections.length, connectionCount);
-      await fixture.call("echo", { by: one.asAgent("b") });
+      await fixture.call("echo", { caller: one.asAgent("b") });
       assert.equal(
         fixture.connections.length,
         connectionCount + (["agent", "call"].includes(isolation) ? 1 : 0),
@@ -127,8 +130,8 @@ export function describeSessionSharing(name: string, create: () => TransportUnde
 
   Deno.test(`[sessions.client-gone] ${name}: a client's sessions end with it, the sessions of others do not`, async () => {
     await using fixture = new DownstreamFixture(create());
-    for (const by of [one.asAgent("a"), one.asAgent("b"), two.asAgent("a")]) {
-      await fixture.call("echo", { by });
+    for (const caller of [one.asAgent("a"), one.asAgent("b"), two.asAgent("a")]) {
+      await fixture.call("echo", { caller });
     }
     await fixture.server.releaseClient("1", GRACE_PERIODS);
     assert.deepEqual(fixture.connections.map((connection) => connection.hasEnded), [
@@ -137,15 +140,15 @@ export function describeSessionSharing(name: string, create: () => TransportUnde
       false,
     ]);
     assert.equal(fixture.server.status().sessions, 1);
-    await fixture.call("echo", { by: two.asAgent("a") });
+    await fixture.call("echo", { caller: two.asAgent("a") });
     assert.equal(fixture.connections.length, 3);
   });
 
   Deno.test(`[sessions.client-gone] ${name}: a shared session outlives the client that it was started for`, async () => {
     await using fixture = new DownstreamFixture(create(), { options: { isolation: "shared" } });
-    await fixture.call("echo", { by: one.asAgent("a") });
+    await fixture.call("echo", { caller: one.asAgent("a") });
     await fixture.server.releaseClient("1", GRACE_PERIODS);
-    await fixture.call("echo", { by: two.asAgent("a") });
+    await fixture.call("echo", { caller: two.asAgent("a") });
     assert.equal(fixture.connections.length, 1);
   });
 }

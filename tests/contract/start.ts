@@ -99,7 +99,7 @@ export function describeStart(name: string, create: () => TransportUnderTest): v
     const what = forward.length === 0 ? "nothing" : forward.join(" and ");
     Deno.test(`[sessions.capabilities] ${name}: of the client's capabilities, ${what} is declared`, async () => {
       await using fixture = new DownstreamFixture(create(), { options: { forward } });
-      await fixture.call("echo", { by: new FakeClient("capable", capabilities).asAgent("a") });
+      await fixture.call("echo", { caller: new FakeClient("capable", capabilities).asAgent("a") });
       const { params } = await (await fixture.waitForConnection()).waitForMessage("initialize");
       assert.deepEqual(params?.capabilities, declared);
     });
@@ -108,7 +108,7 @@ export function describeStart(name: string, create: () => TransportUnderTest): v
   Deno.test(`[sessions.capabilities] ${name}: capabilities that the client lacks are not declared`, async () => {
     await using fixture = new DownstreamFixture(create());
     await fixture.call("echo", {
-      by: new FakeClient("plain", { roots: {}, elicitation: true }).asAgent("a"),
+      caller: new FakeClient("plain", { roots: {}, elicitation: true }).asAgent("a"),
     });
     const { params } = await (await fixture.waitForConnection()).waitForMessage("initialize");
     assert.deepEqual(params?.capabilities, { roots: {} });
@@ -160,7 +160,7 @@ export function describeStart(name: string, create: () => TransportUnderTest): v
     now = 1200;
     await Promise.all([
       call(),
-      expectFailure(fixture.call("echo", { by: new FakeClient("2").asAgent("a") })),
+      expectFailure(fixture.call("echo", { caller: new FakeClient("2").asAgent("a") })),
     ]);
     assert.equal(fixture.connections.length, 6);
     now = 1200 + 1999;

@@ -28,7 +28,7 @@ async function assertCancelled(
   const { params } = await connection.waitForMessage("notifications/cancelled");
   assert.equal(params?.requestId, request.id);
   connection.answer(request, { content: [] });
-  await connection.waitForDelivery();
+  await connection.waitUntilAllReceived();
   assert.equal(connection.hasEnded, false);
   // MCP allows a late answer, so it is not logged, unlike an answer to an unknown request.
   assert.deepEqual(fixture.log, []);
@@ -95,14 +95,14 @@ export function describeTimeouts(name: string, create: () => TransportUnderTest)
     await fixture.listTools();
     fixture.script = { heldMethods: ["initialize"] };
     // The other session has already listed the tools, so the call only waits for its session.
-    const call = fixture.call("echo", { by: fixture.client.asAgent("other"), timeoutMs: 60 });
+    const call = fixture.call("echo", { caller: fixture.client.asAgent("other"), timeoutMs: 60 });
     assert.match(await expectFailure(call, "TIMEOUT"), /did not finish the call within 60 ms/);
     const [, connecting] = fixture.connections;
     assert.ok(connecting !== undefined);
     assert.doesNotMatch(fixture.server.status().last_error ?? "", /ping/);
     // The session keeps connecting, for the next call.
     const { id } = await connecting.waitForMessage("initialize");
-    const next = fixture.call("echo", { by: fixture.client.asAgent("other") });
+    const next = fixture.call("echo", { caller: fixture.client.asAgent("other") });
     connecting.send({ id, result: { protocolVersion: "2025-11-25", capabilities: {} } });
     assert.match(readResultJson(await next), /"done"/);
     assert.equal(fixture.connections.length, 2);

@@ -58,7 +58,7 @@ export function describeToolLists(name: string, create: () => TransportUnderTest
     assert.match(fixture.log.at(-1) ?? "", /tools\[7\] has the duplicate name "one"/);
   });
 
-  Deno.test(`[sessions.tool-list] ${name}: a server without tools/list has no tools, and one that fails to list them is unavailable`, async () => {
+  Deno.test(`[sessions.tool-list] ${name}: a server that fails to list its tools is unavailable, and one without tools/list has no tools`, async () => {
     await using fixture = new DownstreamFixture(create(), {
       script: { heldMethods: ["tools/list"] },
     });
@@ -104,7 +104,7 @@ export function describeToolLists(name: string, create: () => TransportUnderTest
       [one, one, two].map((client) => fixture.listTools(client.asAgent("a"))),
     );
     assert.ok(lists.every((list) => list === lists[0]));
-    await fixture.call("echo", { by: two.asAgent("a") });
+    await fixture.call("echo", { caller: two.asAgent("a") });
     assert.deepEqual(
       fixture.connections.map((connection) => connection.countReceived("tools/list")),
       [1, 0],
@@ -120,16 +120,16 @@ export function describeToolLists(name: string, create: () => TransportUnderTest
     assert.equal((await fixture.listTools()).get("more"), undefined);
     const connection = await fixture.waitForConnection();
     connection.changeScript({ pages: [[createDefinition("more")]] });
-    await connection.waitForDelivery();
+    await connection.waitUntilAllReceived();
     assert.equal((await fixture.listTools()).get("more"), undefined);
     connection.send({ method: "notifications/tools/list_changed" });
-    await connection.waitForDelivery();
+    await connection.waitUntilAllReceived();
     assert.deepEqual((await fixture.listTools()).tools.map((tool) => tool.name), ["more"]);
     await fixture.listTools();
     assert.equal(connection.countReceived("tools/list"), 2);
   });
 
-  Deno.test(`[sessions.list-changed] ${name}: a list that changes while it is requested is not kept`, async () => {
+  Deno.test(`[sessions.list-changed] ${name}: a list that changes while it is requested is requested again`, async () => {
     await using fixture = new DownstreamFixture(create(), {
       script: { heldMethods: ["tools/list"] },
     });

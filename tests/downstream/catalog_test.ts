@@ -28,7 +28,7 @@ async function fetchEndlessCatalog(
   return { catalog, pages };
 }
 
-Deno.test("[sessions.partial-list] an endless list is cut after 1000 pages, and this is reported", async () => {
+Deno.test("[sessions.partial-list] an endless list is cut after 1000 pages, and the catalog gives the reason", async () => {
   const { catalog, pages } = await fetchEndlessCatalog((page) => [`tool ${page}`]);
   assert.equal(pages, 1000);
   assert.equal(catalog.tools.length, 1000);
@@ -39,7 +39,7 @@ Deno.test("[sessions.partial-list] an endless list is cut after 1000 pages, and 
   assert.equal(catalog.completeness, "partial");
 });
 
-Deno.test("[sessions.partial-list] a list of very many small tools is cut before it fills the memory", async () => {
+Deno.test("[sessions.partial-list] a list is cut before the page with which it exceeds 100000 tools", async () => {
   const { catalog, pages } = await fetchEndlessCatalog((page) => {
     return Array.from({ length: 40_000 }, (_, index) => `${page}.${index}`);
   });

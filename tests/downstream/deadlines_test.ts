@@ -32,7 +32,7 @@ Deno.test("deadlines expire, never early, in whatever order they were added", as
   deadlines.close();
 });
 
-Deno.test("a removed deadline does not expire, another one of the same time does", async () => {
+Deno.test("a removed deadline does not expire, but another one that is due at the same time does", async () => {
   const deadlines = new Deadlines();
   const at = performance.now() + 20;
   const cancelled = new RecordedDeadline(at);
@@ -50,7 +50,7 @@ Deno.test("a removed deadline does not expire, another one of the same time does
   deadlines.close();
 });
 
-Deno.test("a deadline that is added again when it expires, expires again", async () => {
+Deno.test("a deadline that its `expire` adds again expires again", async () => {
   const deadlines = new Deadlines();
   const { promise, resolve } = Promise.withResolvers<void>();
   let times = 0;

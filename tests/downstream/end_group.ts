@@ -1,10 +1,10 @@
 /**
  * A program that starts a process and a child of it, which both ignore SIGTERM, and ends their group. Prints
- * the results of all steps as JSON. With few permissions, it tests the fallbacks.
+ * the results of all steps as JSON. If it may not run every program, it tests the fallbacks.
  */
 import { signalGroup, waitForGroupEnd } from "../../src/downstream/transports/process_group.ts";
 
-// The child does not inherit the pipe to this program.
+// The inner shell does not inherit the pipe to this program.
 const script =
   `trap '' TERM; sh -c "trap '' TERM; sleep 600; sleep 600" >/dev/null & echo $!; wait`;
 const child = new Deno.Command("sh", {

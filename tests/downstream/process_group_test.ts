@@ -28,7 +28,7 @@ for (const [what, flag] of PERMISSIONS) {
         .output();
       assert.ok(success, new TextDecoder().decode(stderr));
       const { mayRunAll, grandchild, results } = JSON.parse(new TextDecoder().decode(stdout));
-      // With every permission, Deno would send the signals itself, and the fallback would not run.
+      // If every program may run, Deno sends the signals itself, and the fallback does not run.
       assert.equal(mayRunAll, flag === "--allow-run");
       // The group runs, gets SIGTERM, does not end, is killed, ends, and accepts no more signals.
       assert.deepEqual(results, [true, true, false, true, true, false]);

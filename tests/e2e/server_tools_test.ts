@@ -42,7 +42,7 @@ function toolNames({ tools }: Listing): unknown[] {
 
 Deno.test("get_server_tools shows the tools of a server", async (t) => {
   await using gateway = await startGateway({
-    servers: { odd: oddServer("--pages=4", "--invalid-tools") },
+    servers: { odd: oddServer("--page-size=4", "--invalid-tools") },
     rules: RULES,
   });
   await using direct = await DirectServer.start(oddServer());
@@ -183,7 +183,7 @@ Deno.test("[sessions.no-tools] [sessions.partial-list] an agent learns why tools
   await using gateway = await startGateway({
     servers: {
       toolless: oddServer("--no-tools", "--hold=tools/list"),
-      partial: { ...oddServer("--pages=2", "--fail-page=1") },
+      partial: { ...oddServer("--page-size=2", "--fail-page=1") },
     },
   });
   interface Answer {

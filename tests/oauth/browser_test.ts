@@ -25,7 +25,7 @@ Deno.test("[oauth.addresses] the link is one argument of the system's program th
   assert.deepEqual(listCommands("linux", {}), []);
 });
 
-Deno.test("[oauth.addresses] BROWSER names other programs, in the syntax of desktops", () => {
+Deno.test("[oauth.addresses] BROWSER names the programs to try, separated by colons, with %s for the link", () => {
   assert.deepEqual(listCommands("linux", { BROWSER: "firefox --new-tab:lynx %s -x" }), [
     ["firefox", "--new-tab", LINK],
     ["lynx", LINK, "-x"],
@@ -34,7 +34,7 @@ Deno.test("[oauth.addresses] BROWSER names other programs, in the syntax of desk
   assert.deepEqual(listCommands("linux", { BROWSER: "none", DISPLAY: ":0" }), []);
 });
 
-Deno.test("[oauth.addresses] https addresses are safe, and http addresses of this machine", () => {
+Deno.test("[oauth.addresses] only https addresses and http addresses of this machine are safe", () => {
   const safe = [
     "https://a.test/x",
     "http://127.0.0.1:8/x",

@@ -23,13 +23,12 @@ for (const metadata of ["oauth", "openid"] as const) {
   }
 }
 
-Deno.test("[oauth.discovery] without resource metadata, the authorization server is looked for at the server's address", async () => {
+Deno.test("[oauth.discovery] a server without any metadata is reported with advice to configure its credentials", async () => {
   await using fixture = new OAuthFixture();
   fixture.server.metadataLocation = "none";
   const { message, details, code } = await catchDownstreamError(
     sendRequest(fixture.createAuth(), fixture.server.url),
   );
-  // There is none, so the server probably requires a key.
   assert.equal(code, "AUTH_REQUIRED");
   assert.match(
     message,
@@ -122,7 +121,7 @@ Deno.test("[oauth.clients] a client with a secret uses the secret to renew the t
   assert.equal(fixture.openedLinks.length, 1);
 });
 
-Deno.test("[oauth.clients] the registered client is used for the next login", async () => {
+Deno.test("[oauth.clients] the registered client is used again for the next login", async () => {
   await using fixture = new OAuthFixture();
   await sendRequest(fixture.createAuth(), fixture.server.url);
   fixture.authorizationServer.revokeLogins();
@@ -284,7 +283,7 @@ Deno.test("[oauth.issuer] tokens of one issuer are never sent to another", async
   assert.equal(await sendRequest(auth, fixture.server.url), 200);
   const { tokens } = fixture.readStoredLogin();
   fixture.server.authorizationServers = [other];
-  // The server does not accept the tokens that the old authorization server renews.
+  // The old authorization server renews the token, but the server does not accept the new one.
   assert.equal(await sendRequest(auth, fixture.server.url), 401);
   assert.equal(await sendRequest(auth, fixture.server.url), 200);
   assert.equal(other.registrations.length, 1);

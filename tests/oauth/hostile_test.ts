@@ -7,7 +7,7 @@ import { catchDownstreamError, OAuthFixture, sendRequest } from "./oauth_fixture
 const NEVER_ABORTED = new AbortController().signal;
 
 /** An HTTP server that answers every request with a new response from the same function. */
-class FakeHttpServer implements AsyncDisposable {
+class ResponseServer implements AsyncDisposable {
   readonly paths: string[] = [];
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
@@ -51,8 +51,8 @@ for (
     ],
   ] as const
 ) {
-  Deno.test(`[oauth.checks] a response that ${description} is not read to its end`, async () => {
-    await using server = new FakeHttpServer(createResponse);
+  Deno.test(`[oauth.checks] only 1 MiB is read of a response that ${description}`, async () => {
+    await using server = new ResponseServer(createResponse);
     await assert.rejects(createGuardedFetch(NEVER_ABORTED)(server.url), (error) => {
       assert.ok(error instanceof UnreachableError);
       assert.equal(error.message, "answered with more than 1 MiB");
@@ -62,8 +62,8 @@ for (
 }
 
 Deno.test("[oauth.addresses] no redirect is followed", async () => {
-  await using other = new FakeHttpServer(() => Response.json({}));
-  await using server = new FakeHttpServer(() => Response.redirect(other.url));
+  await using other = new ResponseServer(() => Response.json({}));
+  await using server = new ResponseServer(() => Response.redirect(other.url));
   const response = await createGuardedFetch(NEVER_ABORTED)(server.url);
   assert.equal(response.status, 302);
   assert.deepEqual(other.paths, []);
@@ -72,7 +72,7 @@ Deno.test("[oauth.addresses] no redirect is followed", async () => {
 Deno.test("[oauth.checks] a slow response has a time limit", async () => {
   const closed = Promise.withResolvers<void>();
   let timer: ReturnType<typeof setInterval> | undefined;
-  await using server = new FakeHttpServer(() => {
+  await using server = new ResponseServer(() => {
     const body = new ReadableStream<Uint8Array>({
       start(controller) {
         timer = setInterval(() => controller.enqueue(new Uint8Array([32])), 10);

@@ -23,7 +23,7 @@ Deno.test("[oauth.discovered] [oauth.browser] many refused calls open the browse
   assert.equal(fixture.openedLinks.length, 1);
 });
 
-Deno.test("[oauth.discovered] a request without a waiting call prompts nobody; the next call does", async () => {
+Deno.test("[oauth.discovered] a request without a waiting call starts no login; the next call starts one", async () => {
   await using fixture = new OAuthFixture();
   const auth = fixture.createAuth();
   fixture.waitingClient = undefined;
@@ -73,7 +73,7 @@ Deno.test("[oauth.wait] a cancelled call ends immediately; the login ends after 
   assert.match(message, /needs a login: nobody finished it within 1 s/);
 });
 
-Deno.test("[oauth.http-operator] clients cannot log in if the login is not interactive", async () => {
+Deno.test("[oauth.http-operator] a gateway that is not interactive starts no login, and refers to the operator", async () => {
   await using fixture = new OAuthFixture({ isInteractive: false });
   const { code, details, message } = await catchDownstreamError(
     sendRequest(fixture.createAuth(), fixture.server.url),
@@ -111,7 +111,7 @@ Deno.test("[oauth.link] a client that supports links gets the link, and a notifi
   assert.deepEqual(fixture.openedLinks, []);
 });
 
-Deno.test("[oauth.link] the client is notified when the login is complete", async () => {
+Deno.test("[oauth.link] a client that accepts the link before the login is notified when the login is complete", async () => {
   await using fixture = new OAuthFixture();
   const client = new FakeClient("client-2", URL_ELICITATION);
   fixture.waitingClient = client;

@@ -86,7 +86,7 @@ export class OAuthFixture implements AsyncDisposable {
     };
   }
 
-  /** Creates the authorization of the server, as another gateway does. */
+  /** Creates the authorization for the server, as one more gateway. */
   createAuth(pending: PendingOperations = this.#pending): ServerAuth {
     const { isInteractive = true, waitMs, loginMs } = this.#options;
     const log = createLog({ level: "debug", write: (line) => this.logLines.push(line) });

@@ -38,7 +38,7 @@ Deno.test("[oauth.renewal] a request renews the token in the last minute of its 
   assert.equal(fixture.authorizationServer.refreshCount, 1);
   assert.notEqual(fixture.readStoredLogin().tokens.access_token, oldTokens.access_token);
   assert.notEqual(fixture.readStoredLogin().tokens.refresh_token, oldTokens.refresh_token);
-  // The server never received the old token again.
+  // The server received the new token.
   assert.equal(
     fixture.server.authorizationHeaders.at(-1),
     `Bearer ${fixture.readStoredLogin().tokens.access_token}`,

@@ -91,7 +91,7 @@ for (const [description, response] of ECHOES) {
   });
 }
 
-Deno.test("[oauth.no-secrets] a login, its renewal and its end reveal no secret", async () => {
+Deno.test("[oauth.no-secrets] a login, its renewal, its revocation and its damaged file reveal no secret", async () => {
   await using fixture = createFixtureWithClient({ headers: { "x-key": `${CANARY}-header` } });
   fixture.authorizationServer.behaviour.issuesSecrets = true;
   const search = new SecretSearch();

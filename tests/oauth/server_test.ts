@@ -77,7 +77,7 @@ Deno.test("[oauth.discovered] an eager start prompts nobody, and the status repo
   assert.equal(server.status().state, "ready");
 });
 
-Deno.test("[oauth.discovered] a call that waits for an eager start that needs a login starts the server again", async () => {
+Deno.test("[oauth.discovered] if an eager start fails because it needs a login, a call that waits for it starts the server again", async () => {
   await using fixture = new OAuthFixture();
   const refused = Promise.withResolvers<void>();
   const gate = Promise.withResolvers<void>();
@@ -94,7 +94,7 @@ Deno.test("[oauth.discovered] a call that waits for an eager start that needs a 
     }
   });
   const warming = server.warm(fixture.client);
-  // An earlier call would be prompted by the eager start itself.
+  // For a call before this moment, the eager start itself would start the login.
   await withTimeout("the server refuses the eager start", refused.promise);
   const answer = callTool(server, fixture.client.asAgent("a"));
   gate.resolve();
@@ -179,7 +179,7 @@ Deno.test("[oauth.wait] the timeout of a call pauses during a login", async () =
   );
 });
 
-Deno.test("[oauth.renewal] a token that is refused during a session is renewed transparently", async () => {
+Deno.test("[oauth.renewal] a token that is refused when another session starts is renewed without a prompt", async () => {
   await using fixture = new OAuthFixture();
   await using server = createServer(fixture);
   assert.equal((await callTool(server, fixture.client.asAgent("a"))).kind, "replied");

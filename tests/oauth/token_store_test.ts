@@ -127,9 +127,9 @@ Deno.test("[oauth.store] a gateway that has the tokens in memory survives a dama
   assert.equal(fixture.openedLinks.length, 1);
 });
 
-Deno.test("[oauth.store] logins that cannot be written are kept in memory, and this is logged", async () => {
+Deno.test("[oauth.store] logins that cannot be written are kept in memory, and one warning is logged", async () => {
   await using fixture = new OAuthFixture();
-  // A file at the path of the folder prevents that the folder is created.
+  // A file at the path of the parent folder prevents the creation of the folder.
   Deno.writeTextFileSync(join(fixture.folder, "config"), "");
   const auth = fixture.createAuth();
   assert.equal(await sendRequest(auth, fixture.server.url), 200);

@@ -127,7 +127,7 @@ Deno.test("[oauth.tolerance] [oauth.renewal] null in the response to a renewal k
   assert.equal(tokens.expires_at, undefined);
 });
 
-Deno.test("[oauth.tolerance] [oauth.renewal] an error response that contains null ends a login", async () => {
+Deno.test("[oauth.tolerance] [oauth.renewal] an invalid_grant error whose other members are null ends the login", async () => {
   await using fixture = new OAuthFixture();
   const auth = fixture.createAuth();
   assert.equal(await sendRequest(auth, fixture.server.url), 200);
@@ -265,7 +265,7 @@ function createResourceMetadata(fixture: OAuthFixture): Response {
 for (
   const [target, status] of [["itself", 302], ["itself", 308], ["another server", 302]] as const
 ) {
-  Deno.test(`[oauth.discovery] [oauth.addresses] metadata that redirects to ${target} with ${status} leads to no request to another server`, async () => {
+  Deno.test(`[oauth.discovery] [oauth.addresses] a redirect of the metadata to ${target} with ${status} is not followed`, async () => {
     await using fixture = new OAuthFixture();
     await using other = new AuthorizationServer();
     const { authorizationServer } = fixture;

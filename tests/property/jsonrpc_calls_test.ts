@@ -21,32 +21,33 @@ interface Pair extends AsyncDisposable {
   readonly answering: Peer;
   /** Received requests that are not answered yet. */
   readonly waiting: IncomingRequest[];
-  readonly noiseMessages: string[];
+  /** Reports of unexpected messages, and `late` for each late answer. */
+  readonly reports: string[];
 }
 
 /** Two peers that send requests to each other over a pair of pipes. */
 function connect(): Pair {
   const [toAnswering, toAsking] = [createPipe(), createPipe()];
   const waiting: IncomingRequest[] = [];
-  const noiseMessages: string[] = [];
-  const noise = (description: string): void => void noiseMessages.push(description);
-  const late = (): void => void noiseMessages.push("late");
+  const reports: string[] = [];
+  const unexpected = (description: string): void => void reports.push(description);
+  const lateAnswer = (): void => void reports.push("late");
   const asking = new Peer(new LineChannel(toAsking.readable, toAnswering.writable), {
     ...QUIET,
-    unexpected: noise,
-    lateAnswer: late,
-    request: (request) => request.reply({ of: request.params }),
+    unexpected,
+    lateAnswer,
+    request: (request) => request.reply({ echo: request.params }),
   });
   const answering = new Peer(new LineChannel(toAnswering.readable, toAsking.writable), {
     ...QUIET,
-    unexpected: noise,
+    unexpected,
     request: (request) => void waiting.push(request),
   });
   return {
     asking,
     answering,
     waiting,
-    noiseMessages,
+    reports,
     [Symbol.asyncDispose]: async () => {
       await Promise.all([asking.close(), answering.close()]);
     },
@@ -96,10 +97,10 @@ Deno.test("[protocol.multiplex] answers in any order settle their requests, each
       assert.deepEqual(progress.sort(([a], [b]) => a - b), indexes.map((index) => [index, index]));
       assert.deepEqual(
         (await Promise.all(others)).map((reply) => reply.ok && reply.result.value),
-        indexes.map((index) => ({ of: { index } })),
+        indexes.map((index) => ({ echo: { index } })),
       );
       assert.deepEqual([pair.asking.pendingCount, pair.answering.incomingCount], [0, 0]);
-      assert.deepEqual(pair.noiseMessages, []);
+      assert.deepEqual(pair.reports, []);
     }),
     { numRuns: 60 },
   );
@@ -132,7 +133,7 @@ Deno.test("[protocol.cancel] each call ends once, cancelled or answered, and the
       );
       await settle();
       const crossing = cancels.filter((cancel) => cancel === "crossing");
-      assert.deepEqual(pair.noiseMessages, crossing.map(() => "late"));
+      assert.deepEqual(pair.reports, crossing.map(() => "late"));
       for (const [index, request] of pair.waiting.entries()) {
         assert.equal(request.signal.aborted, cancels[index] === "before");
       }

@@ -19,8 +19,8 @@ function toLatin1(bytes: Uint8Array): string {
 
 /** Splits bytes at the given offsets, modulo the length plus one. */
 function splitAt(bytes: Uint8Array, offsets: readonly number[]): Uint8Array[] {
-  const within = offsets.map((offset) => offset % (bytes.length + 1)).sort((a, b) => a - b);
-  return [0, ...within].map((start, index) => bytes.slice(start, within[index]));
+  const positions = offsets.map((offset) => offset % (bytes.length + 1)).sort((a, b) => a - b);
+  return [0, ...positions].map((start, index) => bytes.slice(start, positions[index]));
 }
 
 const offsets = fc.array(fc.nat(5000), { maxLength: 12 });
@@ -101,9 +101,9 @@ Deno.test("[protocol.framing] messages cut at any offsets arrive unchanged", asy
       messages,
       offsets,
       fc.constantFrom("\n", "\r\n"),
-      async (messages, at, end) => {
+      async (messages, offsets, end) => {
         const bytes = new TextEncoder().encode(messages.map((message) => message + end).join(""));
-        assert.deepEqual(await receive(splitAt(bytes, at)), messages);
+        assert.deepEqual(await receive(splitAt(bytes, offsets)), messages);
       },
     ),
     { numRuns: 300 },
@@ -114,8 +114,8 @@ Deno.test("[protocol.framing] messages cut at every single byte arrive unchanged
   const messages = ['{"a":"\u00e9\u20ac😀\u2028"}', '{"b":"\\n"}', "not JSON"];
   const bytes = new TextEncoder().encode(messages.join("\r\n"));
   assert.deepEqual(await receive(Array.from(bytes, (byte) => new Uint8Array([byte]))), messages);
-  for (let at = 0; at <= bytes.length; at++) {
-    assert.deepEqual(await receive([bytes.slice(0, at), bytes.slice(at)]), messages);
+  for (let offset = 0; offset <= bytes.length; offset++) {
+    assert.deepEqual(await receive([bytes.slice(0, offset), bytes.slice(offset)]), messages);
   }
 });
 

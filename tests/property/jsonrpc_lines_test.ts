@@ -16,12 +16,12 @@ function decodeChunks(stream: Uint8Array, sizes: readonly number[], maxBytes: nu
     }),
   );
   const buffer = new Uint8Array(stream.length);
-  for (let at = 0, round = 0; at < stream.length; round++) {
-    const chunk = stream.subarray(at, at + (sizes[round % sizes.length] ?? 1));
+  for (let offset = 0, round = 0; offset < stream.length; round++) {
+    const chunk = stream.subarray(offset, offset + (sizes[round % sizes.length] ?? 1));
     buffer.fill(0);
     buffer.set(chunk);
     splitter.push(buffer.subarray(0, chunk.length));
-    at += chunk.length;
+    offset += chunk.length;
   }
   splitter.end();
   return events;

@@ -45,10 +45,10 @@ const generatedRules: fc.Arbitrary<GeneratedRules> = fc.record({
 });
 
 function toPolicyRules({ agents, denyOverrides }: GeneratedRules): PolicyRules {
-  const read = ({ servers, tools }: Lists) => ({ servers, tools: new Map(tools) });
+  const toGrants = ({ servers, tools }: Lists) => ({ servers, tools: new Map(tools) });
   return {
     agents: new Map(
-      agents.map(([id, { allow, deny }]) => [id, { allow: read(allow), deny: read(deny) }]),
+      agents.map(([id, { allow, deny }]) => [id, { allow: toGrants(allow), deny: toGrants(deny) }]),
     ),
     denyOverrides,
   };
@@ -96,24 +96,25 @@ Deno.test("[rules.five-steps] decisions and their rules agree with an independen
 
 Deno.test("[rules.deny-never-widens] adding a deny never allows more", () => {
   const added = fc.record({
-    of: fc.nat(),
-    at: fc.nat(),
+    agentIndex: fc.nat(),
+    position: fc.nat(),
     entry: fc.oneof(
       fc.record({ server: serverPattern }),
       fc.record({ key: serverPattern, tool: toolPattern }),
     ),
   });
   fc.assert(
-    fc.property(generatedRules, added, (rules, { of, at, entry }) => {
+    fc.property(generatedRules, added, (rules, { agentIndex, position, entry }) => {
       fc.pre(rules.agents.length > 0);
       const more = structuredClone(rules);
-      const [, { deny }] = more.agents[of % more.agents.length] as GeneratedRules["agents"][number];
+      const [, { deny }] = more
+        .agents[agentIndex % more.agents.length] as GeneratedRules["agents"][number];
       if ("server" in entry) {
-        deny.servers.splice(at % (deny.servers.length + 1), 0, entry.server);
+        deny.servers.splice(position % (deny.servers.length + 1), 0, entry.server);
       } else {
         const present = deny.tools.find(([key]) => key === entry.key);
         if (present === undefined) deny.tools.push([entry.key, [entry.tool]]);
-        else present[1].splice(at % (present[1].length + 1), 0, entry.tool);
+        else present[1].splice(position % (present[1].length + 1), 0, entry.tool);
       }
       const [decideBefore, decideAfter] = [createDecide(rules), createDecide(more)];
       for (const question of questions) {

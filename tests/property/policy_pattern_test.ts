@@ -101,7 +101,7 @@ Deno.test("[rules.patterns] a pattern is explicit exactly when it has neither * 
   );
 });
 
-/** Returns how often matching reads a character of the name. */
+/** Returns the number of characters that matching reads from the name. */
 function countReads(pattern: string, name: string): number {
   let reads = 0;
   const characters = toCharacters(name);
@@ -115,7 +115,7 @@ function countReads(pattern: string, name: string): number {
   return reads;
 }
 
-Deno.test("[rules.patterns-linear] each character of a name is read once, whatever the literal pattern", () => {
+Deno.test("[rules.patterns-linear] each character of a name is read at most once if no segment mixes ? and literals", () => {
   const hostile = [
     "*".repeat(10_000),
     "*a".repeat(10_000),
@@ -139,7 +139,7 @@ Deno.test("[rules.patterns-linear] each character of a name is read once, whatev
   }
 });
 
-Deno.test("[rules.patterns-linear] with ? between literals, reads stay below the name's length times the longest segment", () => {
+Deno.test("[rules.patterns-linear] if segments mix ? and literals, reads stay within the name's length times (longest segment + 1)", () => {
   const long = fc.string({ unit: fc.constantFrom("a", "b"), minLength: 1, maxLength: 6 })
     .map((unit) => unit.repeat(200));
   const pattern = fc.array(fc.constantFrom("*", "?", "a", "b", "aab"), { maxLength: 40 })

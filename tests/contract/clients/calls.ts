@@ -5,7 +5,7 @@ import { waitUntil } from "../../e2e/wait.ts";
 import type { OpenTransport } from "./transport.ts";
 import type { Check } from "./suite.ts";
 
-/** Many calls are in progress at once, and each can be cancelled. */
+/** Checks many simultaneous calls, their ids and their cancellation. */
 export async function checkCalls(transport: OpenTransport, check: Check): Promise<void> {
   const gateway = await transport.connect();
   const { client } = gateway;
@@ -82,14 +82,17 @@ export async function checkCalls(transport: OpenTransport, check: Check): Promis
       assert.deepEqual(answer, { jsonrpc: "2.0", id: ids[index], result: {} });
     }
     // This id is beyond the integers that a double represents exactly.
-    const answer = client.waitForMessage("its answer", ({ id }) => id === 12345678901234567890);
+    const answer = client.waitForMessage(
+      "the answer to the large id",
+      ({ id }) => id === 12345678901234567890,
+    );
     await client.sendLine('{"jsonrpc":"2.0","id":12345678901234567890,"method":"ping"}');
     await answer;
     assert.ok(client.transport.lines.at(-1)?.includes('"id":12345678901234567890'));
   });
 
   await check(
-    "[protocol.ids] ids that are numbers or strings of the same digits are distinct",
+    "[protocol.ids] a number and a string with the same digits are distinct ids",
     async () => {
       const ids = [0, "0", 900, "900"];
       const calls = ids.map((id) => {
@@ -113,7 +116,7 @@ export async function checkCalls(transport: OpenTransport, check: Check): Promis
   });
 }
 
-/** Progress notifications have the token of the client. */
+/** Checks that the progress of a call reaches the client with its own token. */
 export async function checkProgress(transport: OpenTransport, check: Check): Promise<void> {
   const gateway = await transport.connect();
   const { client } = gateway;

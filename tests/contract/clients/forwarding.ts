@@ -21,7 +21,7 @@ async function sendServerRequest(
   return JSON.parse(await gateway.callServerToolForText(server, "ask", { params: {}, ...request }));
 }
 
-/** Requests and log messages of a server reach the client. */
+/** Checks that requests and log messages of a server reach the client. */
 export async function checkForwarding(transport: OpenTransport, check: Check): Promise<void> {
   const gateway = await transport.connect({ capabilities: CAPABILITIES });
   const { client } = gateway;
@@ -111,14 +111,17 @@ export async function checkForwarding(transport: OpenTransport, check: Check): P
     },
   );
 
-  await check("[servers.forward] a client without capabilities gets no requests", async () => {
-    const without = await transport.connect();
-    const [line = ""] = (await without.callServerToolForText("odd", "received")).split("\n");
-    assert.deepEqual(JSON.parse(line).params.capabilities, {});
-  });
+  await check(
+    "[servers.forward] no capabilities are declared to a server if the client declared none",
+    async () => {
+      const without = await transport.connect();
+      const [line = ""] = (await without.callServerToolForText("odd", "received")).split("\n");
+      assert.deepEqual(JSON.parse(line).params.capabilities, {});
+    },
+  );
 }
 
-/** A request of a server during a call ends with the call. */
+/** Checks that a request of a server during a call ends with the call. */
 export async function checkRequestsDuringCalls(
   transport: OpenTransport,
   check: Check,
@@ -193,9 +196,12 @@ export async function checkRequestsDuringCalls(
     },
   );
 
-  await check("[sessions.questions] the server is notified of each cancellation", async () => {
-    const received = await gateway.callServerToolForText("impatient", "received");
-    const logged = received.split("\n").filter((line) => /belongs to has ended/.test(line));
-    assert.equal(logged.length, 3);
-  });
+  await check(
+    "[sessions.questions] the server receives an error for each cancelled elicitation",
+    async () => {
+      const received = await gateway.callServerToolForText("impatient", "received");
+      const errors = received.split("\n").filter((line) => /belongs to has ended/.test(line));
+      assert.equal(errors.length, 3);
+    },
+  );
 }

@@ -36,7 +36,7 @@ const INVALID_LINES:
     ['{"jsonrpc":"2.0","id":907,"method":"__proto__"}', -32601, 907],
   ];
 
-/** Every input of a client is answered or ignored, and ends nothing. */
+/** Checks that every input of a client is answered or ignored, and ends nothing. */
 export async function checkMessages(transport: OpenTransport, check: Check): Promise<void> {
   const gateway = await transport.connect();
   const { client } = gateway;
@@ -62,7 +62,7 @@ export async function checkMessages(transport: OpenTransport, check: Check): Pro
     assert.equal(await gateway.callServerToolForText("odd", "count"), "1");
   });
 
-  await check("[protocol.batch] a batch is answered by a batch", async () => {
+  await check("[protocol.batch] a batch is answered with a batch", async () => {
     const call = '"method":"tools/call","params":{"name":"execute_tool","arguments":' +
       '{"server":"odd","tool":"count","args":{}}}';
     const answer = client.waitForAnswer("b2");
@@ -126,7 +126,7 @@ export async function checkMessages(transport: OpenTransport, check: Check): Pro
   });
 }
 
-/** A session begins with `initialize`, in any revision. */
+/** Checks that a session begins with `initialize`, in any revision. */
 export async function checkHandshake(transport: OpenTransport, check: Check): Promise<void> {
   const revisions = [
     ["2024-11-05", "2024-11-05"],

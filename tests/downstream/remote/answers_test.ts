@@ -3,9 +3,9 @@ import type { ServerResponse } from "node:http";
 import { expectFailure, readResultJson } from "../../contract/downstream_fixture.ts";
 import { waitUntil } from "../../e2e/wait.ts";
 import {
+  answerCallsWith,
   answerText,
   FakeHttpServer,
-  forCalls,
   sendStream,
   startStream,
 } from "./fake_http_server.ts";
@@ -15,7 +15,7 @@ const RESULT = { content: [] };
 
 /** Unusable answers to a call, and the message for each. */
 const UNUSABLE_ANSWERS: Readonly<
-  Record<string, readonly [Parameters<typeof forCalls>[0], RegExp]>
+  Record<string, readonly [Parameters<typeof answerCallsWith>[0], RegExp]>
 > = {
   "a stream that ends at once": [
     (response) => void sendStream(response),
@@ -58,7 +58,7 @@ const UNUSABLE_ANSWERS: Readonly<
     (response) => void response.writeHead(200).end(),
     /:\d+ answered with an empty body \(HTTP 200, no content type\)\.$/,
   ],
-  "200 with JSON that is empty": [
+  "200 with white space labelled as JSON": [
     (response) => sendBody(response, " \n"),
     /:\d+ answered with an empty body \(HTTP 200, application\/json\)\.$/,
   ],
@@ -104,7 +104,7 @@ const UNUSABLE_ANSWERS: Readonly<
     (response) => sendBody(response, '{"jsonrpc":"2.0","result":{}}'),
     /answered with an answer without an id \(HTTP 200, application\/json\): "/,
   ],
-  "an answer with its id as text": [
+  "an answer with a text as its id": [
     (response, id) => sendBody(response, `{"jsonrpc":"2.0","id":"x${id}","result":{}}`),
     /answered with an answer with the id "x\d+" instead of \d+ \(HTTP 200, application\/json\): "/,
   ],
@@ -166,7 +166,7 @@ function sendBody(response: ServerResponse, body: string, type = "application/js
 
 for (const [description, [answer, expected]] of Object.entries(UNUSABLE_ANSWERS)) {
   Deno.test(`[remote.no-answer] ${description}: the call fails immediately, and the session continues`, async () => {
-    await using server = await FakeHttpServer.start(forCalls(answer));
+    await using server = await FakeHttpServer.start(answerCallsWith(answer));
     await using fixture = createRemoteFixture(server.url);
     const started = performance.now();
     const message = await expectFailure(fixture.call("echo"));
@@ -183,7 +183,7 @@ for (const [description, [answer, expected]] of Object.entries(UNUSABLE_ANSWERS)
 
 for (const mediaType of ["text/event-stream", "application/json"]) {
   Deno.test(`[remote.no-answer] ${mediaType} that breaks off ends the session, like a crash`, async () => {
-    const answer = forCalls((response) => {
+    const answer = answerCallsWith((response) => {
       response.writeHead(200, { "content-type": mediaType, "content-length": "1000" });
       response.write("data: {");
       setTimeout(() => response.socket?.destroy(), 10);
@@ -200,7 +200,7 @@ for (const mediaType of ["text/event-stream", "application/json"]) {
 
 Deno.test("[remote.answers] answers in JSON are passed on unchanged", async () => {
   const resultJson = '{"content":[],"big":12345678901234567890,"precise":1.10,"twice":1,"twice":2}';
-  await using server = await FakeHttpServer.start(forCalls((response, id) => {
+  await using server = await FakeHttpServer.start(answerCallsWith((response, id) => {
     response.writeHead(200, { "content-type": "Application/JSON; charset=utf-8" });
     response.end(`{"jsonrpc":"2.0","id":${id},"result":${resultJson}}`);
   }));
@@ -210,7 +210,7 @@ Deno.test("[remote.answers] answers in JSON are passed on unchanged", async () =
 
 for (const type of ["text/plain", "application/octet-stream", "text/html", undefined]) {
   Deno.test(`[remote.answers] JSON with the content type ${type} is read`, async () => {
-    await using server = await FakeHttpServer.start(forCalls((response, id) => {
+    await using server = await FakeHttpServer.start(answerCallsWith((response, id) => {
       response.writeHead(200, type === undefined ? {} : { "content-type": type });
       response.end(answerText({ id: Number(id) }, RESULT));
     }));
@@ -222,7 +222,7 @@ for (const type of ["text/plain", "application/octet-stream", "text/html", undef
 
 for (const result of ["null", "7", '"done"', "[]"]) {
   Deno.test(`[remote.answers] ${result} is not a valid result of a tool`, async () => {
-    await using server = await FakeHttpServer.start(forCalls((response, id) => {
+    await using server = await FakeHttpServer.start(answerCallsWith((response, id) => {
       response.writeHead(200, { "content-type": "application/json" });
       response.end(`{"jsonrpc":"2.0","id":${id},"result":${result}}`);
     }));
@@ -264,7 +264,7 @@ Deno.test("[remote.no-answer] quoted text contains no secret, not even one that 
 });
 
 Deno.test("[remote.answers] events may have comments, other types, several lines and any line ends", async () => {
-  await using server = await FakeHttpServer.start(forCalls((response, id) => {
+  await using server = await FakeHttpServer.start(answerCallsWith((response, id) => {
     response.writeHead(200, { "content-type": "text/event-stream" });
     response.write(": keep-alive\r\n\r\nevent: hello\r\ndata: not for us\r\n\r\n");
     response.write(`id:\r\ndata: {"jsonrpc":"2.0",\r\ndata: "id":${id},\r`);
@@ -274,10 +274,10 @@ Deno.test("[remote.answers] events may have comments, other types, several lines
   assert.equal(readResultJson(await fixture.call("echo")), '{"content":[]}');
 });
 
-Deno.test("[remote.answers] fields and messages that the SDK does not know arrive", async () => {
+Deno.test("[remote.answers] a result with members of the wrong types is passed on, although the SDK would refuse it", async () => {
   const responseJson =
     '{"jsonrpc":"2.0","id":ID,"result":{"content":"none","isError":"perhaps"},"error":null,"more":1}';
-  await using server = await FakeHttpServer.start(forCalls((response, id) => {
+  await using server = await FakeHttpServer.start(answerCallsWith((response, id) => {
     sendStream(response, responseJson.replace("ID", String(id)));
   }));
   await using fixture = createRemoteFixture(server.url);
@@ -287,8 +287,8 @@ Deno.test("[remote.answers] fields and messages that the SDK does not know arriv
   );
 });
 
-Deno.test("[remote.no-leak] a stream that stays open after its answer is closed", async () => {
-  await using server = await FakeHttpServer.start(forCalls((response, id) => {
+Deno.test("[remote.no-leak] the gateway closes a stream that the server keeps open after the answer", async () => {
+  await using server = await FakeHttpServer.start(answerCallsWith((response, id) => {
     startStream(response, `data: ${answerText({ id: Number(id) }, RESULT)}`, "");
   }));
   await using fixture = createRemoteFixture(server.url);

@@ -6,7 +6,7 @@ import { expectFailure, readResultJson } from "../../contract/downstream_fixture
 import { FakeHttpServer, type RequestHandler } from "./fake_http_server.ts";
 import { createRemoteFixture } from "./remote_fixture.ts";
 
-/** A call of `recover`. */
+/** Arguments of a call of `recover`. */
 interface Recovery {
   readonly status: number;
   readonly challenge: string | null;
@@ -36,7 +36,7 @@ class FakeAuthorization implements Authorization {
   }
 }
 
-/** A handler that refuses requests without the token. */
+/** Returns a handler that refuses requests without the token. */
 function requireToken(token: () => string, status = 401, challenge = "Bearer"): RequestHandler {
   return ({ headers }, response) => {
     if (headers.authorization === `Bearer ${token()}`) return false;
@@ -57,7 +57,7 @@ Deno.test("[remote.authorization] after a refusal the token is renewed, and the 
     sentAuthorization: undefined,
   }]);
   assert.equal(server.countRequests("initialize"), 2);
-  // The token expires: the call reaches its tool only with the new one.
+  // The server now accepts only the next token.
   token = "t2";
   assert.match(readResultJson(await fixture.call("echo")), /called echo/);
   assert.equal(authorization.recoveries.at(-1)?.sentAuthorization, "Bearer t1");
@@ -65,7 +65,7 @@ Deno.test("[remote.authorization] after a refusal the token is renewed, and the 
   assert.equal(server.countRequests("initialize"), 2);
 });
 
-Deno.test("[remote.authorization] a missing scope is requested, another 403 is an error", async () => {
+Deno.test("[remote.authorization] a 403 for a missing scope is recovered from, and any other 403 is an error", async () => {
   const challenge = 'Bearer error="insufficient_scope", scope="write"';
   await using server = await FakeHttpServer.start(requireToken(() => "t2", 403, challenge));
   const authorization = new FakeAuthorization();
@@ -82,7 +82,7 @@ Deno.test("[remote.authorization] a missing scope is requested, another 403 is a
   assert.equal(authorization.recoveries.length, 1);
 });
 
-Deno.test("[remote.authorization] a missing scope is requested during the call", async () => {
+Deno.test("[remote.authorization] a request that is first refused with 401, and then for a missing scope, is sent a third time", async () => {
   const challenge = 'Bearer error="insufficient_scope", scope="write"';
   const callTokens: (string | undefined)[] = [];
   await using server = await FakeHttpServer.start((received, response, request) => {
@@ -95,14 +95,14 @@ Deno.test("[remote.authorization] a missing scope is requested during the call",
   await using fixture = createRemoteFixture(server.url, { authorization });
   assert.match(readResultJson(await fixture.call("echo")), /called echo/);
   assert.deepEqual(authorization.recoveries.map(({ status }) => status), [401, 403]);
-  // The current token was created for the first message.
+  // `initialize` was sent three times, so the first call already had the second token.
   assert.deepEqual(callTokens, ["Bearer t2"]);
   server.handler = requireToken(() => "never", 403, challenge);
   assert.match(await expectFailure(fixture.call("echo")), /just issued for it \(HTTP 403\)/);
   assert.equal(authorization.recoveries.length, 3);
 });
 
-Deno.test("[remote.authorization] an authorization failure reaches the caller unchanged; a second refusal is final", async () => {
+Deno.test("[remote.authorization] the error of a failed recovery reaches the caller unchanged; a refused new token is an error", async () => {
   await using server = await FakeHttpServer.start(requireToken(() => "never"));
   const authorization = new FakeAuthorization();
   const url = "https://login.example";

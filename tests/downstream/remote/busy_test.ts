@@ -5,7 +5,7 @@ import { readRetryAfter } from "../../../src/downstream/remote/retry_after.ts";
 import { FakeHttpServer, type RequestHandler } from "./fake_http_server.ts";
 import { createRemoteFixture } from "./remote_fixture.ts";
 
-/** A handler that answers the first requests of a method with a status that means "busy". */
+/** Returns a handler that answers the first requests of a method with a status that means "busy". */
 function respondBusy(
   times: number,
   status: number,
@@ -37,12 +37,12 @@ for (const status of [429, 503]) {
       await using fixture = createRemoteFixture(server.url);
       const started = performance.now();
       assert.match(readResultJson(await fixture.call("echo")), /called echo/);
-      assert.ok(performance.now() - started >= 190, "It did not wait");
+      assert.ok(performance.now() - started >= 190, "The gateway did not wait");
       assert.equal(server.countRequests(method), 3);
     });
   }
 
-  Deno.test(`[remote.busy] if ${status} asks for too much time, the error says when to try again`, async () => {
+  Deno.test(`[remote.busy] if a ${status} response asks for too much time, the error says when to try again`, async () => {
     await using server = await FakeHttpServer.start(respondBusy(9, status, "120", "tools/call"));
     await using fixture = createRemoteFixture(server.url, { options: { callTimeoutMs: 60_000 } });
     const message = await expectFailure(fixture.call("echo"));

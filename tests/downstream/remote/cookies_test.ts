@@ -7,7 +7,7 @@ import { createRemoteFixture } from "./remote_fixture.ts";
 const URL_HTTP = new URL("http://mcp.example.com/v1/mcp");
 const URL_HTTPS = new URL("https://mcp.example.com/v1/mcp");
 
-/** Returns the `Cookie` header of a request after these cookies were set. */
+/** Returns the `Cookie` header of a request to a URL after responses from it have set cookies. */
 function headerAfter(url: URL, ...lines: string[]): string | undefined {
   const jar = new CookieJar(() => Date.parse("2026-01-01T00:00:00Z"));
   const headers = new Headers();
@@ -85,15 +85,15 @@ Deno.test("[remote.cookies] a balancer finds the replica of each session by its 
   });
   await using fixture = createRemoteFixture(server.url, { options: { isolation: "agent" } });
   const [one, other] = ["one", "other"].map((agent) => fixture.client.asAgent(agent));
-  for (const by of [one, other, one, other]) {
-    assert.ok(by !== undefined);
-    assert.match(readResultJson(await fixture.call("echo", { by })), /called echo/);
+  for (const caller of [one, other, one, other]) {
+    assert.ok(caller !== undefined);
+    assert.match(readResultJson(await fixture.call("echo", { caller })), /called echo/);
   }
   assert.equal(server.countRequests("initialize"), 2);
-  // Cookies are not logged.
+  // Neither the error nor the log contains the cookie of the session.
   server.handler = (_, response) => (response.writeHead(500).end("canary-1 canary-2"), true);
   const message = await expectFailure(
-    fixture.call("echo", { by: one ?? fixture.client.asAgent("one") }),
+    fixture.call("echo", { caller: one ?? fixture.client.asAgent("one") }),
   );
   assert.match(message, /HTTP 500/);
   assert.doesNotMatch([message, ...fixture.log].join(""), /canary-1/);

@@ -150,13 +150,13 @@ function resultFor({ method, params = {} }: Message): object {
   }
 }
 
-/** Responds with JSON. */
+/** Responds with JSON, and returns `true` as a handler does. */
 export function sendJson(response: ServerResponse, value: unknown, status = 200): true {
   response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(value));
   return true;
 }
 
-/** Responds with an event stream of these messages, and ends the stream. */
+/** Responds with an event stream that ends after these messages, and returns `true` as a handler does. */
 export function sendStream(response: ServerResponse, ...texts: string[]): true {
   response.writeHead(200, { "content-type": "text/event-stream" });
   response.end(texts.map((text) => `event: message\ndata: ${text}\n\n`).join(""));
@@ -176,8 +176,10 @@ function readMessage(body: string): Message {
   }
 }
 
-/** Replaces the answer to tool calls only. */
-export function forCalls(answer: (response: ServerResponse, id: unknown) => void): RequestHandler {
+/** Returns a handler that replaces the answer to tool calls only. */
+export function answerCallsWith(
+  answer: (response: ServerResponse, id: unknown) => void,
+): RequestHandler {
   return ({ message }, response) => {
     if (message.method !== "tools/call") return false;
     answer(response, message.id);

@@ -4,7 +4,7 @@ import { expectFailure, readResultJson } from "../../contract/downstream_fixture
 import { answerText, FakeHttpServer, type RequestHandler, sendJson } from "./fake_http_server.ts";
 import { createRemoteFixture } from "./remote_fixture.ts";
 
-/** A handler that acts as a server of the older transport, which refuses messages at its url with this status. */
+/** Returns a handler that acts as an SSE server: it refuses messages at its url with this status. */
 function actAsOlderServer(status: number): RequestHandler {
   let stream: ServerResponse | undefined;
   return ({ method, path, message }, response) => {
@@ -39,7 +39,7 @@ for (const status of [400, 404, 405]) {
   });
 }
 
-Deno.test("[servers.remote-fallback] another refusal is reported, and nothing else is tried", async () => {
+Deno.test("[servers.remote-fallback] any other refusal of the first message is reported, and SSE is not tried", async () => {
   for (const status of [401, 403, 406, 500, 503]) {
     await using server = await FakeHttpServer.start(actAsOlderServer(status));
     await using fixture = createRemoteFixture(server.url, { kind: "auto" });

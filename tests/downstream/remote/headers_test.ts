@@ -20,7 +20,7 @@ Deno.test("[remote.headers] every request has the configured headers and those o
     assert.equal(headers.authorization, "Bearer t");
     const isFirst = message.method === "initialize";
     assert.equal(headers["mcp-session-id"], isFirst ? undefined : "session-1");
-    // The revision header is sent once the revision has been negotiated.
+    // The revision header is sent only after the revision has been negotiated.
     assert.equal(headers["mcp-protocol-version"], isFirst ? undefined : "2025-11-25");
     if (method === "POST") {
       assert.match(headers.accept ?? "", /application\/json, text\/event-stream/);
@@ -34,15 +34,7 @@ Deno.test("[remote.headers] every request has the configured headers and those o
 });
 
 Deno.test("[remote.headers] a server without sessions receives neither a session id nor a DELETE", async () => {
-  await using server = await FakeHttpServer.start(({ method, message }, response) => {
-    if (method !== "POST") return false;
-    if (message.method === "initialize") server.sessionIds.add("undefined");
-    const setHeader = response.setHeader.bind(response);
-    response.setHeader = (name, value) => {
-      return name === "mcp-session-id" ? response : setHeader(name, value);
-    };
-    return false;
-  });
+  await using server = await FakeHttpServer.start();
   {
     await using fixture = createRemoteFixture(server.url);
     server.handler = ({ method, message, headers }, response) => {

@@ -34,7 +34,7 @@ const SCRIPT = `
   const log = { debug() {}, info() {}, warn() {}, error() {} };
   const authorization = createServerAuth(entry, { pending: new PendingOperations(), isInteractive: false, log, folder });
   const { channel } = await openTransport(entry, { log, authorization });
-  const peer = new Peer(channel, { request() {}, notification() {}, noise() {}, closed() {} });
+  const peer = new Peer(channel, { request() {}, notification() {}, unexpected() {}, closed() {} });
   try {
     const { ok } = await peer.request("tools/list");
     console.log(ok ? "answered" : "refused");

@@ -5,7 +5,7 @@ import { gzipSync } from "node:zlib";
 import { compactBytes } from "../../../src/bytes.ts";
 import { expectFailure, readResultJson } from "../../contract/downstream_fixture.ts";
 import { withTimeout } from "../../e2e/wait.ts";
-import { FakeHttpServer, forCalls, startStream } from "./fake_http_server.ts";
+import { answerCallsWith, FakeHttpServer, startStream } from "./fake_http_server.ts";
 import { createRemoteFixture } from "./remote_fixture.ts";
 
 const TOO_LONG = /^Server "files" answered with more than 64 MiB, .*; ask for less\.$/;
@@ -19,7 +19,7 @@ async function writeEndlessly(response: ServerResponse, text: string): Promise<v
   }
 }
 
-/** Answers without an end: the media type, and the beginning of the body. */
+/** Endless answers: the media type, and the beginning of the body. */
 const ENDLESS_ANSWERS: Readonly<Record<string, readonly [type: string, begin: string]>> = {
   "a JSON body": ["application/json", '{"jsonrpc":"2.0","id":ID,"result":{"a":"'],
   "a JSON body that begins with the result": ["application/json", '{"result":{"a":"'],
@@ -31,7 +31,7 @@ const ENDLESS_ANSWERS: Readonly<Record<string, readonly [type: string, begin: st
 for (const [what, [type, begin]] of Object.entries(ENDLESS_ANSWERS)) {
   Deno.test(`[remote.max-bytes] ${what} without an end is read up to the limit`, async () => {
     const disconnected = Promise.withResolvers<void>();
-    await using server = await FakeHttpServer.start(forCalls((response, id) => {
+    await using server = await FakeHttpServer.start(answerCallsWith((response, id) => {
       response.writeHead(200, { "content-type": type });
       response.write(begin.replace("ID", String(id)));
       void writeEndlessly(response, "x".repeat(10_000)).then(disconnected.resolve);
@@ -44,7 +44,7 @@ for (const [what, [type, begin]] of Object.entries(ENDLESS_ANSWERS)) {
   });
 }
 
-Deno.test("[remote.max-bytes] a tool list without an end is not a server that does not answer", async () => {
+Deno.test("[remote.max-bytes] an endless tool list is reported as too long, not as missing", async () => {
   await using server = await FakeHttpServer.start(({ message }, response) => {
     if (message.method !== "tools/list") return false;
     response.writeHead(200, { "content-type": "application/json" });
@@ -55,7 +55,7 @@ Deno.test("[remote.max-bytes] a tool list without an end is not a server that do
   assert.match(await expectFailure(fixture.call("echo")), TOO_LONG);
 });
 
-Deno.test("[remote.max-bytes] a message without an end ends the session of the older transport", async () => {
+Deno.test("[remote.max-bytes] an endless message ends the session of an SSE server", async () => {
   let stream: ServerResponse | undefined;
   await using server = await FakeHttpServer.start(({ method, message }, response) => {
     if (method === "GET") {
@@ -80,7 +80,7 @@ Deno.test("[remote.max-bytes] a compressed answer is read up to the limit", asyn
   const megabyte = new Uint8Array(2 ** 20);
   const zeros = ReadableStream.from(Array.from({ length: 80 }, () => megabyte));
   const compressed = await new Response(zeros.pipeThrough(new CompressionStream("gzip"))).bytes();
-  await using server = await FakeHttpServer.start(forCalls((response) => {
+  await using server = await FakeHttpServer.start(answerCallsWith((response) => {
     const headers = { "content-type": "application/json", "content-encoding": "gzip" };
     response.writeHead(200, headers).end(compressed);
   }));
@@ -88,7 +88,7 @@ Deno.test("[remote.max-bytes] a compressed answer is read up to the limit", asyn
   assert.match(await expectFailure(fixture.call("echo")), TOO_LONG);
 });
 
-Deno.test("[remote.max-bytes] the kept part of a compressed answer takes no more than its size", async () => {
+Deno.test("[remote.max-bytes] the kept chunks of a compressed answer take at most twice its size", async () => {
   await using server = await FakeHttpServer.start((_, response) => {
     response.writeHead(200, { "content-encoding": "gzip" }).end(gzipSync(new Uint8Array(2 ** 20)));
     return true;
@@ -99,8 +99,8 @@ Deno.test("[remote.max-bytes] the kept part of a compressed answer takes no more
   assert.ok(keptBytes <= 2 * 2 ** 20, `${keptBytes} bytes are kept`);
 });
 
-Deno.test("[remote.max-bytes] a compressed answer that is decoded is not called unreadable", async () => {
-  await using server = await FakeHttpServer.start(forCalls((response) => {
+Deno.test("[remote.max-bytes] an invalid compressed answer is reported as invalid, not as unreadable", async () => {
+  await using server = await FakeHttpServer.start(answerCallsWith((response) => {
     const headers = { "content-type": "application/json", "content-encoding": "gzip" };
     response.writeHead(200, headers).end(gzipSync("{}"));
   }));

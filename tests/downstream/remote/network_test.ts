@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { Socket } from "node:net";
 import { networkFailure } from "../../../src/downstream/remote/network_error.ts";
 import { expectFailure, GRACE_PERIODS, readResultJson } from "../../contract/downstream_fixture.ts";
 import { waitUntil } from "../../e2e/wait.ts";
@@ -93,24 +94,24 @@ Deno.test("[servers.connect-timeout] a server that accepts connections and never
   }
 });
 
-Deno.test("[remote.no-leak] a cancelled call closes its socket", async () => {
-  let heldCalls = 0;
-  await using server = await FakeHttpServer.start(({ message }) =>
-    message.method === "tools/call" && ++heldCalls > 0
-  );
+Deno.test("[remote.no-leak] a cancelled call closes its socket, and the session continues", async () => {
+  const callSockets: Socket[] = [];
+  await using server = await FakeHttpServer.start(({ message }, _response, { socket }) => {
+    return message.method === "tools/call" && callSockets.push(socket) > 0;
+  });
   await using fixture = createRemoteFixture(server.url);
   await fixture.listTools();
   const controller = new AbortController();
   const calls = [1, 2, 3].map(() => fixture.call("echo", { signal: controller.signal }));
   for (const call of calls) call.catch(() => {});
-  await waitUntil("all three calls have arrived", () => heldCalls === 3);
+  await waitUntil("all three calls have arrived", () => callSockets.length === 3);
   controller.abort(new Error("enough"));
   for (const call of calls) await assert.rejects(call, /enough/);
   await waitUntil(
     "all three calls are cancelled",
     () => server.countRequests("notifications/cancelled") === 3,
   );
-  // The remaining cancellations wait for the next request.
+  await waitUntil("the sockets are closed", () => callSockets.every((socket) => socket.destroyed));
   const ids = server.requests.filter(({ message }) => message.method === "tools/call")
     .map(({ message }) => message.id);
   const cancelled = server.requests.filter(({ message }) =>
@@ -123,7 +124,7 @@ Deno.test("[remote.no-leak] a cancelled call closes its socket", async () => {
   assert.equal(server.countRequests("initialize"), 1);
 });
 
-Deno.test("[remote.no-leak] after closing, no connection is left even if the server no longer answers", async () => {
+Deno.test("[remote.no-leak] closing leaves no connection, even if the server no longer answers", async () => {
   await using server = await FakeHttpServer.start();
   await using fixture = createRemoteFixture(server.url);
   await fixture.listTools();

@@ -5,7 +5,7 @@ import { explainMissingAnswer } from "../../../src/downstream/remote/missing_ans
 const SECRET = "s3cr3t-t0ken";
 const redactSecrets = (text: string): string => text.replaceAll(SECRET, "[redacted]");
 
-/** Explains a response with this body instead of the answer. */
+/** Returns the error message for a response whose body is not an answer. */
 function explain(text: string, options: { mediaType?: string; encoding?: string } = {}): string {
   const { mediaType = "application/json", encoding } = options;
   const data = { text, bytes: text.length };
@@ -31,7 +31,7 @@ Deno.test("[remote.answers] a page with many unclosed titles is read in linear t
   }
 });
 
-Deno.test("[remote.answers] the title of a page is quoted, with its attributes or without", () => {
+Deno.test("[remote.answers] the title of a page is quoted, whether or not its tag has attributes", () => {
   for (const tag of ["<title>", '<title lang="en">', "<TITLE\n>"]) {
     assert.equal(
       quoteBody(`<!doctype html>${tag}Bad Gateway</title>`, redactSecrets),

@@ -54,7 +54,7 @@ Deno.test("[remote.redirects] a redirect within the origin that would lose the m
   }
 });
 
-Deno.test("[remote.redirects] ever new addresses are an error", async () => {
+Deno.test("[remote.redirects] more than five redirects to further addresses are an error", async () => {
   await using server = await FakeHttpServer.start(({ path }, response) => {
     response.writeHead(307, { location: `${path}x` }).end();
     return true;
@@ -67,7 +67,7 @@ Deno.test("[remote.redirects] ever new addresses are an error", async () => {
   assert.ok(message.endsWith(expected), message);
 });
 
-Deno.test("[remote.redirects] an address that redirects to itself once, with a cookie, is used", async () => {
+Deno.test("[remote.redirects] a redirect to the same address is followed if it sets a cookie", async () => {
   await using server = await FakeHttpServer.start(({ headers }, response) => {
     if (headers.cookie === "way=1") return false;
     response.writeHead(307, { location: "/mcp", "set-cookie": "way=1" }).end();

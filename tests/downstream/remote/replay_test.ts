@@ -18,7 +18,7 @@ Deno.test("[remote.session-gone] after 404 for the session, the call is sent aga
   assert.equal(fixture.server.status().restarts, 0);
 });
 
-Deno.test("[remote.session-gone] many calls share the new session", async () => {
+Deno.test("[remote.session-gone] 20 calls that are refused with 404 share one new session", async () => {
   await using server = await FakeHttpServer.start();
   await using fixture = createRemoteFixture(server.url);
   await fixture.call("echo");
@@ -29,7 +29,7 @@ Deno.test("[remote.session-gone] many calls share the new session", async () => 
   assert.equal(server.countRequests("tools/call"), 1 + 20 + 20);
 });
 
-Deno.test("[remote.session-gone] the tool list is requested again, even if the list itself was refused", async () => {
+Deno.test("[remote.session-gone] a request for the tool list that is refused with 404 is sent again on a new session", async () => {
   await using server = await FakeHttpServer.start();
   await using fixture = createRemoteFixture(server.url);
   await fixture.listTools();
@@ -40,7 +40,7 @@ Deno.test("[remote.session-gone] the tool list is requested again, even if the l
   assert.equal(server.countRequests("initialize"), 2);
 });
 
-Deno.test("[remote.session-gone] a call that is answered with 404 twice fails", async () => {
+Deno.test("[remote.session-gone] a call that is refused with 404 again on a new session fails", async () => {
   await using server = await FakeHttpServer.start(({ message }, response) => {
     return message.method === "tools/call" ? (response.writeHead(404).end(), true) : false;
   });
@@ -172,7 +172,7 @@ Deno.test("[remote.cut-off] Deno does not repeat a call on a reused connection",
   server.close();
 });
 
-Deno.test("[remote.cut-off] servers that require Content-Length receive it, and each message once", async () => {
+Deno.test("[remote.cut-off] for a server that requires Content-Length, initialize is repeated with it, and a call is sent once", async () => {
   await using server = await FakeHttpServer.start(({ method, headers }, response) => {
     if (method !== "POST" || headers["content-length"] !== undefined) return false;
     response.writeHead(411).end();

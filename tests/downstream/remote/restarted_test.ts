@@ -29,7 +29,7 @@ function refuseWithBody(status: number, type: string, text: string): Refusal {
   };
 }
 
-/** Refusals of such servers, and the outcome: `sent again` if a refusal shows that the call did not run. */
+/** Refusals of calls on forgotten sessions; a call is `sent again` if its refusal shows that it did not run. */
 const REFUSALS: Readonly<Record<string, readonly [Refusal, "sent again" | "failed"]>> = {
   "400 Server not initialized (TypeScript SDK)": [
     refuseWithError(400, "Bad Request: Server not initialized"),
@@ -89,7 +89,7 @@ const REFUSALS: Readonly<Record<string, readonly [Refusal, "sent again" | "faile
     refuseWithError(200, "Invalid Request", -32600),
     "failed",
   ],
-  "200 with -32000 Session not found": [
+  "200 with -32000 No session": [
     (response, { id }) => {
       sendJson(response, { jsonrpc: "2.0", id, error: { code: -32000, message: "No session" } });
     },
@@ -149,7 +149,7 @@ for (const [refusal, [refuse, outcome]] of Object.entries(REFUSALS)) {
   });
 }
 
-Deno.test("[remote.restarted] the error says that the call may have been carried out", async () => {
+Deno.test("[remote.restarted] the error of a refused call says that the call may have been carried out", async () => {
   let isForgotten = false;
   await using server = await FakeHttpServer.start(({ method, headers, message }, response) => {
     if (!isForgotten || method !== "POST" || headers["mcp-session-id"] !== "session-1") {
@@ -167,13 +167,10 @@ Deno.test("[remote.restarted] the error says that the call may have been carried
       '"Session not found". The server no longer knew the session; a new one is open. This call may ' +
       "have been carried out, so it was not sent again: find out before you repeat it.",
   });
-  // An idempotent tool is called again immediately.
-  isForgotten = false;
-  await fixture.call("read");
 });
 
 for (const tool of ["read", "put"]) {
-  Deno.test(`[remote.restarted] ${tool}, which is idempotent, is called again`, async () => {
+  Deno.test(`[remote.restarted] a refused call of the idempotent tool ${tool} is sent again on a new session`, async () => {
     let isForgotten = false;
     await using server = await FakeHttpServer.start(({ method, headers, message }, response) => {
       const session = headers["mcp-session-id"];
@@ -189,7 +186,7 @@ for (const tool of ["read", "put"]) {
   });
 }
 
-Deno.test("[remote.restarted] the tool list is requested again after any refusal", async () => {
+Deno.test("[remote.restarted] a request for the tool list that is refused with an error is sent again on a new session", async () => {
   let isForgotten = false;
   await using server = await FakeHttpServer.start(({ method, headers, message }, response) => {
     if (!isForgotten || method !== "POST" || headers["mcp-session-id"] !== "session-1") {
@@ -237,7 +234,7 @@ Deno.test("[remote.restarted] a tool's own error about a session arrives unchang
   assert.equal(server.countRequests("initialize"), 1);
 });
 
-Deno.test("[remote.restarted] a server that refuses every ping is checked by listing its tools", async () => {
+Deno.test("[remote.restarted] a forgotten session is found by listing tools if the server refuses every ping", async () => {
   let isForgotten = false;
   await using server = await FakeHttpServer.start(({ method, headers, message }, response) => {
     if (message.method === "ping") return sendJson(response, { error: "no pings" }, 400);
@@ -277,13 +274,11 @@ for (const isolation of ["shared", "session", "agent", "call"] as const) {
       return true;
     });
     await using fixture = createRemoteFixture(server.url, { options: { isolation } });
-    const agents = ["one", "other"].map((agent) => fixture.client.asAgent(agent));
-    for (const by of agents) await fixture.call("echo", { by });
+    const callers = ["one", "other"].map((agent) => fixture.client.asAgent(agent));
+    for (const caller of callers) await fixture.call("echo", { caller });
     const before = server.countRequests("initialize");
     for (const session of server.sessionIds) forgotten.add(session);
-    const calls = agents.flatMap((
-      by,
-    ) => [fixture.call("echo", { by }), fixture.call("echo", { by })]);
+    const calls = [...callers, ...callers].map((caller) => fixture.call("echo", { caller }));
     for (const call of calls) assert.equal(readResultJson(await call), ECHO_RESULT);
     const expected = { shared: 2, session: 2, agent: 4, call: before + 4 }[isolation];
     assert.equal(server.countRequests("initialize"), expected);
@@ -292,7 +287,7 @@ for (const isolation of ["shared", "session", "agent", "call"] as const) {
 }
 
 for (const status of [400, 404, 500]) {
-  Deno.test(`[remote.restarted] SSE: a session is replaced whose endpoint answers ${status} while its stream is open`, async () => {
+  Deno.test(`[remote.restarted] SSE: a session is replaced if its endpoint answers ${status} while its stream is open`, async () => {
     let streamCount = 0;
     const streams = new Map<string, ServerResponse>();
     await using server = await FakeHttpServer.start(({ method, path, message }, response) => {
@@ -328,8 +323,8 @@ for (const status of [400, 404, 500]) {
   });
 }
 
-for (const reaction of ["does not answer", "refuses"]) {
-  Deno.test(`[remote.restarted] after a call without an answer, a session whose ping the server ${reaction} is replaced`, async () => {
+for (const reaction of ["ignores", "refuses"]) {
+  Deno.test(`[remote.restarted] after a call without an answer, a session is replaced if the server ${reaction} a ping`, async () => {
     let isForgotten = false;
     await using server = await FakeHttpServer.start(({ method, headers, message }, response) => {
       if (!isForgotten || method !== "POST" || headers["mcp-session-id"] !== "session-1") {

@@ -54,7 +54,7 @@ Deno.test("[remote.answers] events are equal for any chunks and line ends", () =
   fc.assert(property);
 });
 
-Deno.test("[remote.max-bytes] an event that is too long is counted, and only its ends are kept", () => {
+Deno.test("[remote.max-bytes] of an event that is too long, the size, the beginning and the end are kept", () => {
   const long = "x".repeat(1200);
   for (const data of [`data: ${long}`, `data: ${"x".repeat(600)}\ndata: ${"x".repeat(599)}`]) {
     const [first, second] = parse([`${data}\n\ndata: next\n\n`]);

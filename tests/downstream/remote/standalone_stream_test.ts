@@ -48,7 +48,7 @@ Deno.test("[remote.listening] unsolicited messages of the server arrive, and its
 });
 
 for (const end of ["ends", "breaks off"]) {
-  Deno.test(`[remote.listening] a stream that ${end} is reopened after the last event, and this is not logged`, async () => {
+  Deno.test(`[remote.listening] a stream that ${end} is reopened after the last event, and nothing is logged`, async () => {
     const { handler, streams, lastEventIds } = acceptStreams();
     await using server = await FakeHttpServer.start(handler);
     await using fixture = createRemoteFixture(server.url);
@@ -176,7 +176,7 @@ Deno.test("[remote.resumption] a stream that the server ends each time is resume
   assert.ok(resumptions > 1 && resumptions <= 6, `${resumptions} times`);
 });
 
-Deno.test("[remote.resumption] a stream that cannot be resumed fails the call", async () => {
+Deno.test("[remote.resumption] a call fails if its stream cannot be resumed", async () => {
   await using server = await FakeHttpServer.start(({ message }, response) => {
     if (message.method !== "tools/call") return false;
     response.writeHead(200, { "content-type": "text/event-stream" });
