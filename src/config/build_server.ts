@@ -208,7 +208,7 @@ let lastFingerprint = 0;
 
 /**
  * Returns equal fingerprints for equal values, within one process. A fingerprint is a counter, so
- * it reveals no secret. A digest would not either, but the first one takes 2 ms at start.
+ * it reveals no secret. A digest would reveal none either, but the first one takes 2 ms at start.
  */
 function fingerprint(value: unknown): string {
   const text = JSON.stringify(value, sortKeys);

@@ -63,9 +63,9 @@ function checkEntry(entry: JsonObject, report: Report): void {
 
 function reportMissingConnection(entry: JsonObject, report: Report): void {
   for (const key of Object.keys(entry)) {
-    const renamed = findKeyAlias(key);
-    if (renamed === undefined || !["command", "url"].includes(renamed.gatewayKey)) continue;
-    return report([key], renamed.message, "key");
+    const alias = findKeyAlias(key);
+    if (alias === undefined || !["command", "url"].includes(alias.gatewayKey)) continue;
+    return report([key], alias.message, "key");
   }
   const known = ["command", "url"];
   const near = Object.keys(entry).map((key) => didYouMean(key, known)).find((hint) => hint !== "");

@@ -27,7 +27,7 @@ export interface HttpConfig {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** A server in this process, for tests and programs that embed the gateway; no file names one. */
+/** A server in this process, for tests and programs that embed the gateway; it cannot appear in a servers file. */
 export interface MemoryConfig {
   /** Connects within the process. */
   readonly kind: "memory";

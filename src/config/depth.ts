@@ -10,7 +10,7 @@ export const MAX_DEPTH = 3;
 /**
  * Reads how many gateways are above this one; 0 if the variable is absent or empty.
  *
- * @throws {ConfigError} The variable is not a whole number: guessing 0 could hide a loop.
+ * @throws {ConfigError} if the variable is not a whole number: guessing 0 could hide a loop.
  */
 export function readDepth(env: Environment): number {
   const text = env.get(DEPTH_VARIABLE) ?? "";

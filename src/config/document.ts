@@ -12,7 +12,10 @@ export type Path = readonly (string | number)[];
 export interface Document {
   readonly value: JsonValue;
   findNode(path: Path): Node | undefined;
-  /** Makes a problem at a value, at the object that lacks it, or at the key that names it. */
+  /**
+   * Creates a problem at the value of a path, or at its key. If the path does not exist, the problem is
+   * at the innermost value that does.
+   */
   createProblem(path: Path, message: string, at?: "value" | "key"): ConfigProblem;
 }
 
@@ -79,14 +82,14 @@ function findNodesAlong(root: Node, path: Path, members: Members): Node[] {
 function getMembers(node: Node, members: Members): ReadonlyMap<string, Node | undefined> {
   const known = members.get(node);
   if (known !== undefined) return known;
-  const own = new Map<string, Node | undefined>();
+  const result = new Map<string, Node | undefined>();
   const properties = node.type === "object" ? node.children ?? [] : [];
   for (const { children: [key, value] = [] } of properties) {
     // The first of two equal keys wins.
-    if (key !== undefined && !own.has(key.value)) own.set(key.value, value);
+    if (key !== undefined && !result.has(key.value)) result.set(key.value, value);
   }
-  members.set(node, own);
-  return own;
+  members.set(node, result);
+  return result;
 }
 
 interface DuplicateKey {
@@ -110,16 +113,16 @@ function findDuplicateKeys(
   const firsts = new Map<string, number>();
   return children.flatMap(({ children: [key, value] = [] }) => {
     if (key === undefined || value === undefined) return [];
-    const here = [...path, String(key.value)];
-    const within = findDuplicateKeys(value, here, positionAt);
+    const keyPath = [...path, String(key.value)];
+    const nested = findDuplicateKeys(value, keyPath, positionAt);
     const first = firsts.get(key.value);
     if (first === undefined) {
       firsts.set(key.value, key.offset);
-      return within;
+      return nested;
     }
     const { line, column } = positionAt(first);
     const message = `duplicate key, first used at line ${line}, column ${column}: ` +
       "keep one of the two";
-    return [{ offset: key.offset, path: here, message }, ...within];
+    return [{ offset: key.offset, path: keyPath, message }, ...nested];
   });
 }

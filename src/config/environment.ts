@@ -10,7 +10,7 @@ export interface Environment {
 
 /** The platform whose conventions apply. */
 export interface PlatformOptions {
-  /** Whether it is Windows; default: the platform this runs on. */
+  /** Whether the platform is Windows; default: the platform of this process. */
   readonly windows?: boolean;
 }
 
@@ -50,7 +50,7 @@ const WINDOWS_SAFE_NAMES = new Set(
  *
  * @param env The gateway's own environment.
  * @param options The platform; names are case-insensitive on Windows.
- * @throws {ConfigError} The gateway's own depth variable is not a whole number.
+ * @throws {ConfigError} if the gateway's own depth variable is not a whole number.
  */
 export function createChildEnvironment(
   server: ChildVariables,

@@ -17,8 +17,8 @@ export function createJsonSchema(file: "servers" | "rules"): JsonSchema {
   const [schema, details] = file === "servers"
     ? [serversSchema, SERVERS_DETAILS] as const
     : [rulesSchema, RULES_DETAILS] as const;
-  const made = z.toJSONSchema(schema, { io: "input", target: "draft-7" }) as JsonSchema;
-  return addDetails(made, "", details);
+  const generated = z.toJSONSchema(schema, { io: "input", target: "draft-7" }) as JsonSchema;
+  return addDetails(generated, "", details);
 }
 
 /** Adds examples and the checks of zod's functions to a schema and its parts. */
@@ -27,7 +27,7 @@ function addDetails(
   path: string,
   details: Readonly<Record<string, JsonSchema>>,
 ): JsonSchema {
-  const within = (value: unknown, part: string): unknown => {
+  const addToPart = (value: unknown, part: string): unknown => {
     return isSchema(value) ? addDetails(value, `${path}${part}`, details) : value;
   };
   const { properties, additionalProperties, items, anyOf, propertyNames, ...rest } = schema;
@@ -41,16 +41,16 @@ function addDetails(
       ? {
         properties: Object.fromEntries(
           Object.entries(properties).map(([key, value]) => {
-            return [key, within(value, path === "" ? key : `.${key}`)];
+            return [key, addToPart(value, path === "" ? key : `.${key}`)];
           }),
         ),
       }
       : {}),
-    ...(Array.isArray(anyOf) ? { anyOf: anyOf.map((one) => within(one, "")) } : {}),
-    ...(items === undefined ? {} : { items: within(items, "[]") }),
+    ...(Array.isArray(anyOf) ? { anyOf: anyOf.map((one) => addToPart(one, "")) } : {}),
+    ...(items === undefined ? {} : { items: addToPart(items, "[]") }),
     ...(additionalProperties === undefined
       ? {}
-      : { additionalProperties: within(additionalProperties, ".*") }),
+      : { additionalProperties: addToPart(additionalProperties, ".*") }),
   };
 }
 

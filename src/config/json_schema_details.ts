@@ -3,7 +3,7 @@
  * Schema keywords for the checks that are functions in zod. Keyed by path, where `*` is any name
  * and `[]` the items of a list.
  *
- * `accept` validates files by these schemas, and zod does not see a file that `accept` passes. So a
+ * `fastChecks` validates files by these schemas, and zod does not see a file that passes. So a
  * pattern must not pass a value that the function refuses. If no keyword is as strict as the
  * function, a `$comment` names the missing check.
  */
@@ -19,7 +19,7 @@ const VARIABLE_NAME = { pattern: "^[^=\\u0000]+$" };
 const REMOTE_TYPES = ["http", "streamable-http", "streamableHttp", "sse"];
 const STREAMABLE = REMOTE_TYPES.slice(0, -1);
 
-const both = (type: unknown, transport: unknown): JsonSchema => ({
+const typeAndTransport = (type: unknown, transport: unknown): JsonSchema => ({
   required: ["type", "transport"],
   properties: { type, transport },
 });
@@ -51,8 +51,8 @@ export const SERVERS_DETAILS: Details = {
         not: {
           anyOf: [
             { required: ["command"] },
-            both({ const: "sse" }, { enum: STREAMABLE }),
-            both({ enum: STREAMABLE }, { const: "sse" }),
+            typeAndTransport({ const: "sse" }, { enum: STREAMABLE }),
+            typeAndTransport({ enum: STREAMABLE }, { const: "sse" }),
           ],
         },
       },

@@ -23,7 +23,7 @@ export interface LoadOptions {
   readonly env: Environment;
   /** The working folder, absolute; the value of `${workspaceFolder}`. */
   readonly cwd: string;
-  /** Whether the platform is Windows; default: the platform this runs on. */
+  /** Whether the platform is Windows; default: the platform of this process. */
   readonly windows?: boolean;
   /** Identifies this gateway, to find servers that would start it again; default: this program. */
   readonly program?: Program;

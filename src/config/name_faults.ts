@@ -95,11 +95,11 @@ export function foldName(name: string): string {
 export function findLookalike(
   name: string,
   others: Iterable<string>,
-): { readonly name: string; readonly isCase: boolean } | undefined {
+): { readonly name: string; readonly differsInCaseOnly: boolean } | undefined {
   const folded = foldName(name);
   for (const other of others) {
     if (other === name || foldName(other) !== folded) continue;
-    return { name: other, isCase: other.toLowerCase() === name.toLowerCase() };
+    return { name: other, differsInCaseOnly: other.toLowerCase() === name.toLowerCase() };
   }
   return undefined;
 }

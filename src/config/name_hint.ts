@@ -20,12 +20,12 @@ export function suggestCorrection(given: string, names: Iterable<string>): strin
   }
   if (/[*?]/.test(given)) {
     const { matches } = compilePattern(given.toLowerCase());
-    const cased = known.find((name) => matches(name.toLowerCase()));
-    if (cased === undefined) return suggestPattern(given, known);
-    return `; names are case-sensitive, and ${quoteName(cased)} differs in case`;
+    const caseVariant = known.find((name) => matches(name.toLowerCase()));
+    if (caseVariant === undefined) return suggestPattern(given, known);
+    return `; names are case-sensitive, and ${quoteName(caseVariant)} differs in case`;
   }
   if (twin === undefined) return didYouMean(given, known);
-  return twin.isCase
+  return twin.differsInCaseOnly
     ? `; names are case-sensitive: write ${quoteName(twin.name)}`
     : `; it looks like ${quoteName(twin.name)} but is encoded differently ` +
       "(Unicode normalization): copy that name";

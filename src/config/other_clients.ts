@@ -49,7 +49,7 @@ export function listKeyAliases(gatewayKey: string): string[] {
   return [...KEY_ALIASES].flatMap(([key, alias]) => alias.gatewayKey === gatewayKey ? [key] : []);
 }
 
-/** Finds the alias that another client's key is, with a message; undefined for other keys. */
+/** Finds the gateway's key that another client's key means, with a message; undefined for other keys. */
 export function findKeyAlias(key: string): (KeyAlias & { readonly message: string }) | undefined {
   const alias = KEY_ALIASES.get(key);
   if (alias === undefined) return undefined;

@@ -66,13 +66,13 @@ const WRAPPERS =
 const VERBS = new Set(["run", "x", "exec", "dlx"]);
 
 /** Recognizes a command that starts this program in one of the usual ways; undefined for others. */
-export function findStart(words: readonly string[], where: StartContext): Start | undefined {
-  const { cwd, program, variables = {}, depth = 0 } = where;
+export function findStart(words: readonly string[], context: StartContext): Start | undefined {
+  const { cwd, program, variables = {}, depth = 0 } = context;
   const [command = "", ...args] = words;
   if (command === "" || depth > MAX_DEPTH) return undefined;
   const name = programName(command);
   const next = (inner: readonly string[], more: Partial<StartContext> = {}) =>
-    findStart(inner, { ...where, ...more, depth: depth + 1 });
+    findStart(inner, { ...context, ...more, depth: depth + 1 });
   if (name === "env") {
     const [flag = "", text = ""] = args;
     // `env -S "program arguments"`
@@ -81,11 +81,13 @@ export function findStart(words: readonly string[], where: StartContext): Start 
     }
     const at = args.findIndex((arg) => !/^-|=/.test(arg));
     if (at < 0) return undefined;
-    const set = args.slice(0, at).filter((arg) => /^\w+=/.test(arg))
+    const assignments = args.slice(0, at).filter((arg) => /^\w+=/.test(arg))
       .map((arg) => arg.split(/=([^]*)/, 2));
-    return next(args.slice(at), { variables: { ...variables, ...Object.fromEntries(set) } });
+    return next(args.slice(at), {
+      variables: { ...variables, ...Object.fromEntries(assignments) },
+    });
   }
-  /** Searches the commands that a shell would run, which get the arguments `more`. */
+  /** Searches the commands that a shell would run, with the arguments `more` appended. */
   const search = (commands: readonly ShellCommand[], more: readonly string[] = []) => {
     for (const { words, folder } of commands) {
       const start = next([...words, ...more], { cwd: resolvePath(cwd, folder) });
@@ -120,14 +122,14 @@ export function findStart(words: readonly string[], where: StartContext): Start 
   if (container !== undefined) {
     if (isImage(container.image)) return { ...start(container.rest), container };
     // `docker exec CONTAINER agent-mcp-gateway`
-    const inside = args.includes("exec") ? next(container.rest) : undefined;
-    return inside === undefined ? undefined : { ...inside, container };
+    const startInside = args.includes("exec") ? next(container.rest) : undefined;
+    return startInside === undefined ? undefined : { ...startInside, container };
   }
   if (name === "deno" && args[0] === "task") {
     const task = findTask(args.slice(1), cwd, program);
     return task === undefined ? undefined : start(task.args, task.cwd);
   }
-  const script = findScript(name, args, where);
+  const script = findScript(name, args, context);
   if (script !== undefined) return start(script);
   if (WRAPPERS.test(name)) {
     for (let at = 0; at < Math.min(args.length, 8); at++) {
@@ -150,8 +152,8 @@ export function pathOutside(
   { path, home }: { readonly path: string; readonly home: string | undefined },
 ): string | undefined {
   for (const [at, flag] of flags.entries()) {
-    const [, name, own] = /^(-v|--volume|--mount)(?:=(.*))?$/.exec(flag) ?? [];
-    const value = own ?? flags[at + 1] ?? "";
+    const [, name, attached] = /^(-v|--volume|--mount)(?:=(.*))?$/.exec(flag) ?? [];
+    const value = attached ?? flags[at + 1] ?? "";
     if (name === undefined) continue;
     const field = (key: RegExp) => value.split(",").find((one) => key.test(one))?.replace(key, "");
     const [source, target] = name === "--mount"
@@ -165,15 +167,15 @@ export function pathOutside(
   return undefined;
 }
 
-/** Returns a variable that `docker run -e` sets; with a name alone it is the client's. */
+/** Returns the value of a variable that `docker run -e` sets; `-e NAME` passes on the one in `env`. */
 export function variableInside(
   { flags }: ContainerRun,
   { name, env }: { readonly name: string; readonly env: Environment },
 ): string | undefined {
   for (const [at, flag] of flags.entries()) {
-    const [, own] = /^(?:-e|--env)(?:=(.*))?$/.exec(flag) ?? [undefined, undefined];
+    const [, attached] = /^(?:-e|--env)(?:=(.*))?$/.exec(flag) ?? [undefined, undefined];
     if (!/^(?:-e|--env)(?:=|$)/.test(flag)) continue;
-    const value = own ?? flags[at + 1] ?? "";
+    const value = attached ?? flags[at + 1] ?? "";
     if (value === name) return env.get(name);
     if (value.startsWith(`${name}=`)) return value.slice(name.length + 1);
   }
@@ -185,13 +187,13 @@ function isPackage(name: string): boolean {
     .test(name);
 }
 
-/** A package as a package runner takes it, which may be an archive or a repository. */
+/** Whether the package of a package runner, maybe an archive or a repository, is this program. */
 function isSpec(spec: string): boolean {
   return isPackage(spec) ||
     /[/:]agent-mcp-gateway(?:-[\w.-]+\.tgz|\.git)?(?:#.*)?$/.test(spec);
 }
 
-/** `agent-mcp-gateway`, with a registry, a version or a digest. */
+/** Whether an image is this program's; it may have a registry, a version or a digest. */
 function isImage(image: string): boolean {
   return /(?:^|\/)agent-mcp-gateway(?::[\w.-]+)?(?:@.*)?$/.test(image);
 }
@@ -258,7 +260,7 @@ function isProgramPath(path: string, program: Program): boolean {
   return folder !== undefined && isRoot(root.replace(/[/\\]+[^/\\]*$/, ""), program);
 }
 
-/** Whether a path may be a file's: the clone has the name of the program, too. */
+/** Whether a path may name a file: the folder of a clone has the name of the program, too. */
 function isFileName(path: string): boolean {
   try {
     return !Deno.statSync(path).isDirectory;
@@ -280,7 +282,7 @@ function packageIn(path: string): string {
     const { name } = JSON.parse(Deno.readTextFileSync(path));
     return typeof name === "string" ? name : "";
   } catch {
-    // No such file, or none that can be read: then this says nothing.
+    // A missing or unreadable file names no package.
     return "";
   }
 }

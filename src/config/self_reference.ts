@@ -23,8 +23,7 @@ export interface SelfReferenceOptions {
 }
 
 /**
- * Whether a server is this gateway again with the same servers file, so that it would start itself
- * endlessly. Another servers file is allowed; the depth variable bounds such a chain.
+ * Whether a server would start this gateway again with the same servers file, and so on endlessly. Another servers file is allowed; the depth variable bounds such a chain.
  */
 export function isSelfReference(server: ServerConfig, options: SelfReferenceOptions): boolean {
   const connection = getStdioConfig(server.connection);
@@ -34,8 +33,8 @@ export function isSelfReference(server: ServerConfig, options: SelfReferenceOpti
   const start = findStart([connection.command, ...connection.args], { cwd: folder, program });
   if (start === undefined) return false;
   const variables = { env: connection.env, inheritEnv: server.options.inheritEnv };
-  const inherited = createChildEnvironment(variables, options.env, { windows });
-  const child = createEnvironment({ ...inherited, ...start.variables }, windows);
+  const childVariables = createChildEnvironment(variables, options.env, { windows });
+  const child = createEnvironment({ ...childVariables, ...start.variables }, windows);
   const home = getHomeFolder(child, { windows });
   const named = flagValue(start.args, ["--mcp-config"]);
   if (start.container !== undefined) {
@@ -54,7 +53,7 @@ export function isSelfReference(server: ServerConfig, options: SelfReferenceOpti
   return realPathOf(found.path) === realPathOf(options.mcpConfig);
 }
 
-/** The servers file of the container image, and the folder that it works in. */
+/** The servers file in the container image, and the image's working folder. */
 const IMAGE_CONFIG = "/config/.mcp.json";
 const IMAGE_FOLDER = "/data";
 

@@ -210,10 +210,10 @@ const GENERIC = /^(?:index|main|server|cli|app|bin|run|start|__main__|dist|build
 /** Names a script by its package, or by the last part of its path that is not generic. */
 function fileNamed(path: string): ServerProgram {
   const parts = path.split(/[/\\]/).filter((part) => part !== "");
-  const inside = parts.lastIndexOf("node_modules") + 1;
-  if (inside > 0 && inside < parts.length) {
-    const length = parts[inside]?.startsWith("@") ? 2 : 1;
-    return { kind: "package", name: parts.slice(inside, inside + length).join("/") };
+  const packageAt = parts.lastIndexOf("node_modules") + 1;
+  if (packageAt > 0 && packageAt < parts.length) {
+    const length = parts[packageAt]?.startsWith("@") ? 2 : 1;
+    return { kind: "package", name: parts.slice(packageAt, packageAt + length).join("/") };
   }
   const specific = parts.findLast((part) => !GENERIC.test(part.replace(/\.[a-z]+$/i, "")));
   return { kind: "program", name: specific ?? lastPart(path) };

@@ -65,7 +65,7 @@ export interface Settings {
   /** Maximum number of calls per minute of all clients, at least 1; default: no limit. */
   readonly callsPerMinute?: number;
   /** Store of the counts per minute: `memory`, or the address of a Redis; default `memory`. */
-  readonly state: string;
+  readonly stateStore: string;
 }
 
 /** Command line flags as typed, by setting; `undefined` and `""` mean not given. */
@@ -254,7 +254,7 @@ const DEFINITIONS: { readonly [K in keyof Settings]-?: SettingDefinition<Setting
     ...createIntegerParser(1, 2 ** 31 - 1),
     fallback: undefined,
   },
-  state: {
+  stateStore: {
     variable: "GATEWAY_STATE",
     brief: "Where calls per minute are counted: memory, or the address of a Redis",
     ...stateParser,
@@ -283,7 +283,7 @@ export function listSettings(): SettingRow[] {
  * default.
  *
  * @param flags Values as typed; a flag without a value is `true`.
- * @throws {ConfigError} Names every flag or variable with an invalid value.
+ * @throws {ConfigError} if a flag or variable has an invalid value; names all of them.
  */
 export function readSettings(flags: SettingFlags, env: Environment): Settings {
   const home = getHomeFolder(env);

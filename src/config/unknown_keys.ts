@@ -66,16 +66,18 @@ function describeUnknownKey(key: string, value: JsonValue, entry: JsonObject): s
   }
   const unsupported = ADVICE_BY_KEY.get(key)?.(value);
   if (unsupported !== undefined) return `ignored: ${unsupported}`;
-  const renamed = findKeyAlias(key);
-  if (renamed === undefined) {
+  const alias = findKeyAlias(key);
+  if (alias === undefined) {
     const hint = didYouMean(key, ENTRY_KEYS).replace(/^; /, "ignored; ");
     return hint === "" ? undefined : hint;
   }
   const isServer = entry["command"] !== undefined || entry["url"] !== undefined;
-  const isConnect = ["command", "url"].includes(renamed.gatewayKey);
+  const isConnectionKey = ["command", "url"].includes(alias.gatewayKey);
   // Without `command` and `url`, `checkEntries` reports the same as an error.
-  if (isConnect) return isServer ? "ignored: the server already has `command` or `url`" : undefined;
-  return entry[renamed.gatewayKey] === undefined
-    ? `ignored; ${renamed.message}`
-    : `ignored: "${renamed.gatewayKey}" is already there`;
+  if (isConnectionKey) {
+    return isServer ? "ignored: the server already has `command` or `url`" : undefined;
+  }
+  return entry[alias.gatewayKey] === undefined
+    ? `ignored; ${alias.message}`
+    : `ignored: "${alias.gatewayKey}" is already there`;
 }

@@ -103,7 +103,10 @@ function warnToolNames(document: Document, id: string, agent: JsonObject): Confi
   });
 }
 
-/** Warns of server names that rules cannot name alone, or that look like another server's name. */
+/**
+ * Warns of server names with faults, of names that rules cannot name alone, and of names that look like
+ * another one.
+ */
 export function warnServerNames(document: Document): ConfigProblem[] {
   const servers = getObject(document.value, "mcpServers");
   const folded = new Map<string, string>();

@@ -37,7 +37,7 @@ export class FileWatch {
   readonly #contents = new Map<string, string>();
   // Keyed by folder and identity: a folder that was deleted and created again is another folder.
   readonly #watchers = new Map<string, { watcher: Deno.FsWatcher; folder: string }>();
-  readonly #failed = new Set<string>();
+  readonly #polledFolders = new Set<string>();
   #options: WatchOptions | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #poll: ReturnType<typeof setTimeout> | undefined;
@@ -69,12 +69,10 @@ export class FileWatch {
   }
 
   /**
-   * Records the current content of the files for a caller that is about to read them. That content
-   * is not reported as a change later.
-   *
-   * @returns The files whose content differs from the recorded one.
+   * Returns the files whose content differs from the recorded one, and records their current content,
+   * so that it is not reported as a change later.
    */
-  recordContents(): string[] {
+  takeChangedPaths(): string[] {
     return this.#paths.filter((path) => {
       const content = readContent(path);
       if (content === this.#contents.get(path)) return false;
@@ -104,7 +102,7 @@ export class FileWatch {
   async #check(): Promise<void> {
     if (this.#options === undefined) return;
     this.#watchFolders();
-    const changed = this.recordContents();
+    const changed = this.takeChangedPaths();
     if (changed.length > 0) await this.#options.onChange(changed);
   }
 
@@ -143,33 +141,33 @@ export class FileWatch {
       watcher.close();
       // Deno closes a new watch of the same path together with the old one, so poll meanwhile.
       wanted.delete(`${folder} ${readFolderIdentity(folder)}`);
-      if (folders.has(folder)) this.#fail(folder, "the folder was replaced");
+      if (folders.has(folder)) this.#startPolling(folder, "the folder was replaced");
     }
     for (const [key, folder] of wanted) {
       if (!this.#watchers.has(key)) void this.#watchFolder(folder, key);
     }
     for (const link of routes.flatMap((route) => [...route.links])) {
-      this.#fail(link, "a link to a folder may be replaced without an event");
+      this.#startPolling(link, "a link to a folder may be replaced without an event");
     }
   }
 
   async #watchFolder(folder: string, key: string): Promise<void> {
     // Deno watches a missing folder without an error, and reports nothing when it is created.
-    if (key.endsWith(MISSING)) return this.#fail(folder, "the folder does not exist");
+    if (key.endsWith(MISSING)) return this.#startPolling(folder, "the folder does not exist");
     try {
       const watcher = Deno.watchFs(folder, { recursive: false });
       this.#watchers.set(key, { watcher, folder });
-      this.#failed.delete(folder);
+      this.#polledFolders.delete(folder);
       for await (const { kind } of watcher) if (kind !== "access") this.#onEvent();
     } catch (error) {
       this.#watchers.delete(key);
-      this.#fail(folder, error instanceof Error ? error.message : String(error));
+      this.#startPolling(folder, error instanceof Error ? error.message : String(error));
     }
   }
 
-  #fail(folder: string, reason: string): void {
-    if (this.#options === undefined || this.#failed.has(folder)) return;
-    this.#failed.add(folder);
+  #startPolling(folder: string, reason: string): void {
+    if (this.#options === undefined || this.#polledFolders.has(folder)) return;
+    this.#polledFolders.add(folder);
     this.#options.onPolling?.(folder, reason);
     this.#schedulePoll();
   }
@@ -180,7 +178,7 @@ export class FileWatch {
     this.#poll = setTimeout(async () => {
       await this.check();
       this.#schedulePoll();
-    }, this.#failed.size > 0 ? POLL_MS : SAFETY_POLL_MS);
+    }, this.#polledFolders.size > 0 ? POLL_MS : SAFETY_POLL_MS);
   }
 }
 

@@ -129,7 +129,7 @@ export class Reloader {
     const attemptTime = new Date().toISOString();
     // The watch must compare with the content that is read next. Otherwise it misses that a file has
     // changed back since SIGHUP had it read.
-    const names = [...requestedNames, ...this.#namesOf(this.#options.watch.recordContents())];
+    const names = [...requestedNames, ...this.#namesOf(this.#options.watch.takeChangedPaths())];
     const failures = await this.#tryToApply();
     for (const name of ["mcp_config", "gateway_rules"] as const) {
       const last = this.#status[name];

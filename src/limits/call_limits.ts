@@ -18,7 +18,7 @@ export interface CallLimitsOptions {
   /** Maximum number of calls per minute of all agents, at least 1; absent: no limit. */
   readonly callsPerMinute?: number | undefined;
   /** Store of the calls per minute: `memory`, or the URL of a Redis server. */
-  readonly state: string;
+  readonly stateStore: string;
   /** Log for the operator. */
   readonly log: Log;
 }
@@ -148,7 +148,7 @@ export class CallLimits {
   }
 
   async #openCounter(): Promise<MinuteCounter> {
-    const { state, log } = this.#options;
+    const { stateStore: state, log } = this.#options;
     const memory = await openMemoryCounter();
     if (state === "memory") return memory;
     const { openRedisCounter } = await import("./redis_counter.ts");

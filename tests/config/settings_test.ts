@@ -39,7 +39,7 @@ Deno.test("[settings.defaults] without flags and variables the defaults apply", 
     sessionIdleS: 1800,
     sessionMaxS: 86_400,
     maxCalls: 100_000,
-    state: "memory",
+    stateStore: "memory",
   });
 });
 
@@ -117,7 +117,7 @@ Deno.test("[settings.twins] settings without a flag are read from variables", ()
 
 Deno.test("[settings.twins] the limits of all clients and the store of the counts are read from variables", () => {
   const read = (state: string) =>
-    readSettings({}, createEnvironment({ GATEWAY_STATE: state })).state;
+    readSettings({}, createEnvironment({ GATEWAY_STATE: state })).stateStore;
   for (const state of ["memory", "redis://host", "rediss://:word@host:1/2", "redis://[::1]:6379"]) {
     assert.equal(read(state), state);
   }

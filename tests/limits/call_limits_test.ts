@@ -4,7 +4,7 @@ import { openMemoryCounter } from "../../src/limits/minute_counter.ts";
 import { createRecordingLog } from "../audit/audit_log_fixtures.ts";
 import { readRules } from "../gateway/session_fixture.ts";
 
-const OPTIONS = { maxCalls: 100_000, state: "memory", log: createRecordingLog() };
+const OPTIONS = { maxCalls: 100_000, stateStore: "memory", log: createRecordingLog() };
 
 Deno.test("[rules.limits] each limit of an agent is its own, or else the default", async () => {
   const { rules } = await readRules({

@@ -10,7 +10,7 @@ class Replica implements AsyncDisposable {
   readonly limits: CallLimits;
 
   constructor(state: string) {
-    this.limits = new CallLimits({ maxCalls: 100, state, log: this.log });
+    this.limits = new CallLimits({ maxCalls: 100, stateStore: state, log: this.log });
   }
 
   /** Makes a call that ends immediately; returns whether it was admitted. */

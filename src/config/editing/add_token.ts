@@ -21,7 +21,7 @@ export interface NewToken {
  * trailing commas and layout included: a comment after an entry stays on the line of that entry.
  *
  * @param rulesFile The name of the file, for messages, and its text.
- * @throws {ConfigError} The file has errors, or no such agent.
+ * @throws {ConfigError} if the file has errors, or does not contain the agent.
  */
 export function addToken(
   { file, text }: { readonly file: string; readonly text: string },
@@ -89,8 +89,8 @@ function appendMember(text: string, container: Node, member: string): string {
     return `${text.slice(0, at)}${before}${member}${closing}${isTight ? " " : ""}${tail}`;
   }
   const lineEnd = text.includes("\r\n") ? "\r\n" : "\n";
-  const own = last === undefined ? undefined : findIndent(text, last.offset);
-  const indent = own ?? (getLineIndent(text, offset) + detectIndentUnit(text));
+  const memberIndent = last === undefined ? undefined : findIndent(text, last.offset);
+  const indent = memberIndent ?? (getLineIndent(text, offset) + detectIndentUnit(text));
   // The comma directly follows the last member: after a comment, it would be part of it.
   const comma = last === undefined || hasComma ? "" : ",";
   return `${text.slice(0, start)}${comma}${

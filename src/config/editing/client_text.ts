@@ -8,7 +8,7 @@ export interface ClientDocument {
   getValue(path: readonly (string | number)[]): unknown;
   /** Returns the keys of the object at a path in the file's order; undefined if it is no object. */
   getKeys(path: readonly (string | number)[]): string[] | undefined;
-  /** Makes a problem at the last key of a path. */
+  /** Creates a problem at the last key of a path. */
   createProblem(path: readonly (string | number)[], message: string): ConfigProblem;
 }
 

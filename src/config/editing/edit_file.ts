@@ -13,7 +13,7 @@ const LOCK_MS = 25_000;
  *
  * @param path The file, or a link to it.
  * @param edit Returns the new text.
- * @throws The error of `edit`; the file is unchanged then, as after any other failure.
+ * @throws The error that `edit` throws, or the system's. After any error the file is unchanged.
  */
 export async function editFile(path: string, edit: (text: string) => string): Promise<void> {
   const real = Deno.realPathSync(path);
