@@ -103,8 +103,8 @@ type TailInput = Input<typeof TAIL_FLAGS, typeof ARGS>;
 const POLL_INTERVAL_MS = 100;
 
 /**
- * Prints the last entries, and then new ones, until the process ends or its standard output is
- * closed, which only a write can show: Deno does not poll a pipe. Waits for the log if there is
+ * Prints the last entries, and then new ones, until the process ends or the reader closes standard
+ * output, which is noticed at the next write: Deno does not poll a pipe. Waits for the log if there is
  * none yet.
  */
 async function follow(input: TailInput): Promise<void> {
@@ -155,8 +155,8 @@ function formatLine(
 }
 
 /**
- * Passes the audit log to `use`, and closes it afterwards: the file that the command line names, or
- * the log that the gateway writes.
+ * Opens the audit log that the command line names, or else the one that the gateway writes; passes it
+ * to `use`, and closes it.
  *
  * @param onMissing Called if there is no log; default: an error.
  */
@@ -215,7 +215,7 @@ const MAX_ROWS = 10;
 /** Minimum width of a column of numbers. */
 const NUMBER_WIDTH = 8;
 
-/** Formats the figures for people, in lines of at most 80 columns. */
+/** Formats the figures for people, with tables of at most 80 columns. */
 function figuresText(figures: AuditFigures): string {
   const { count, from, to, decisions, tool_errors } = figures;
   if (count === 0) return "No operations\n";

@@ -145,7 +145,9 @@ function increase(counts: Map<string, number>, name: string): void {
 }
 
 function sortByCount(counts: ReadonlyMap<string, number>): [string, number][] {
-  return [...counts].sort(([one, count], [two, other]) => other - count || compare(one, two));
+  return [...counts].sort(([one, oneCount], [two, twoCount]) =>
+    twoCount - oneCount || compare(one, two)
+  );
 }
 
 function figuresOf(tallies: ReadonlyMap<string, AuditTally>): Figures[] {

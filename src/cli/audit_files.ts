@@ -44,7 +44,7 @@ export class AuditFiles implements Disposable {
 
   /**
    * @param path The newest file; the others are next to it, as `PATH.1` and so on.
-   * @throws Any error of the system, if there is no file at all.
+   * @throws The system's error if the log does not exist or cannot be read.
    */
   constructor(path: string) {
     this.path = path;
@@ -109,14 +109,14 @@ function* linesBackwards(file: Deno.FsFile, end: number): Generator<string | und
   const decoder = new TextDecoder();
   let partialLine: Uint8Array = new Uint8Array();
   let isTooLong = false;
-  let at = end;
-  while (at > 0) {
-    const size = Math.min(CHUNK_BYTES, at);
-    at -= size;
-    const bytes = joinBytes([readAt(file, { at, size }), partialLine]);
+  let offset = end;
+  while (offset > 0) {
+    const size = Math.min(CHUNK_BYTES, offset);
+    offset -= size;
+    const bytes = joinBytes([readAt(file, { at: offset, size }), partialLine]);
     // The bytes before the first line feed may belong to a line that begins earlier in the file.
-    const start = at === 0 ? 0 : bytes.indexOf(LINE_FEED) + 1;
-    if (at > 0 && start === 0) {
+    const start = offset === 0 ? 0 : bytes.indexOf(LINE_FEED) + 1;
+    if (offset > 0 && start === 0) {
       const isLong = bytes.length > MAX_LINE_BYTES;
       partialLine = isLong ? new Uint8Array() : bytes;
       isTooLong ||= isLong;
@@ -229,25 +229,23 @@ export class FollowedLog implements Disposable {
     }
   }
 
-  *#read(open: OpenFile): Generator<string> {
-    const { size } = open.file.statSync();
+  *#read(log: OpenFile): Generator<string> {
+    const { size } = log.file.statSync();
     // The file was emptied.
-    if (size < open.offset) open.offset = 0;
-    while (open.offset < size) {
-      const chunk = readAt(open.file, {
-        at: open.offset,
-        size: Math.min(CHUNK_BYTES, size - open.offset),
+    if (size < log.offset) log.offset = 0;
+    while (log.offset < size) {
+      const chunk = readAt(log.file, {
+        at: log.offset,
+        size: Math.min(CHUNK_BYTES, size - log.offset),
       });
       if (chunk.length === 0) return;
-      open.offset += chunk.length;
-      const bytes = joinBytes([open.partialLine ?? new Uint8Array(), chunk]);
+      log.offset += chunk.length;
+      const bytes = joinBytes([log.partialLine ?? new Uint8Array(), chunk]);
       const end = bytes.lastIndexOf(LINE_FEED) + 1;
       const lines = this.#decoder.decode(bytes.subarray(0, Math.max(0, end - 1))).split("\n");
-      if (end > 0) yield* open.partialLine === undefined ? lines.slice(1) : lines;
-      const isCut = open.partialLine === undefined && end === 0;
-      open.partialLine = isCut || bytes.length - end > MAX_LINE_BYTES
-        ? undefined
-        : bytes.slice(end);
+      if (end > 0) yield* log.partialLine === undefined ? lines.slice(1) : lines;
+      const isCut = log.partialLine === undefined && end === 0;
+      log.partialLine = isCut || bytes.length - end > MAX_LINE_BYTES ? undefined : bytes.slice(end);
     }
   }
 }

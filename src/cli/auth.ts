@@ -152,13 +152,13 @@ const STATES: Readonly<Record<LoginState["state"], string>> = {
 
 function statusText({ config, state }: ServerLogin): string {
   const { issuer, scope, expiresAt, isRenewable } = state;
-  const until = expiresAt === undefined ? "" : ` until ${new Date(expiresAt).toISOString()}`;
+  const expiry = expiresAt === undefined ? "" : ` until ${new Date(expiresAt).toISOString()}`;
   const renewal = isRenewable === undefined
     ? ""
     : isRenewable
     ? ", renewed automatically"
     : ", not renewed automatically";
-  const by = issuer === undefined ? "" : ` through ${escapeControls(issuer)}`;
-  const granted = scope === undefined ? "" : `, scope ${JSON.stringify(scope)}`;
-  return `${config.name}: ${STATES[state.state]}${by}${until}${renewal}${granted}`;
+  const origin = issuer === undefined ? "" : ` through ${escapeControls(issuer)}`;
+  const scopeText = scope === undefined ? "" : `, scope ${JSON.stringify(scope)}`;
+  return `${config.name}: ${STATES[state.state]}${origin}${expiry}${renewal}${scopeText}`;
 }

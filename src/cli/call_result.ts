@@ -9,9 +9,9 @@ export interface CallResult {
   readonly json: string;
   /** The result's fields; empty for an error. */
   readonly fields: Readonly<Record<string, unknown>>;
-  /** Whether the gateway or the server reported an error. */
+  /** Whether the gateway, the server or the tool reported an error. */
   readonly isError: boolean;
-  /** The gateway's or the server's error in text form; absent if the tool reported the error itself. */
+  /** The gateway's or the server's error as text; absent for a tool's own error, and for a success. */
   readonly refusal?: string;
 }
 
@@ -110,7 +110,7 @@ function errorText(error: object): string {
   return `${code}: ${markFurtherLines(String(message))}${details.join("")}`;
 }
 
-/** Marks the further lines of a text that a server may have chosen, so that none passes for ours. */
+/** Marks all lines but the first as quoted: a server may have chosen them to look like the gateway's. */
 function markFurtherLines(text: string): string {
   const [first = "", ...rest] = text.split("\n");
   return [first, ...rest.map((line) => line.startsWith(QUOTE_MARK) ? line : QUOTE_MARK + line)]

@@ -34,7 +34,7 @@ export interface ParserContext extends CommandContext {
 
 /** A command or a group of commands, in a form that the parser can use. */
 export interface Buildable {
-  /** @param brief The line about it in the list of commands. */
+  /** @param brief The line about the command in the list of commands. */
   build(brief: string): Command<ParserContext> | RouteMap<ParserContext>;
 }
 
@@ -268,7 +268,7 @@ export const FILE_FLAGS = {
   rules: RULES_FLAG,
 } as const;
 
-/** A flag for each setting that has one; their values are checked together with the variables. */
+/** Returns the flags of all settings; `readSettings` checks their values together with the variables. */
 export function settingFlags(): {
   readonly [K in keyof SettingFlags]-?: Parameter<SettingFlags[K]>;
 } {

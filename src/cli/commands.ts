@@ -67,7 +67,7 @@ const GROUPS: Readonly<
   },
   "SERVE": {
     serve: [
-      "Serve the gateway; what happens when no command is given",
+      "Serve the gateway (the default command)",
       // `serve.ts` is also loaded without the parser, for a fast start, so it must not import command.ts.
       () => Promise.resolve({ command: serveCommand }),
     ],
@@ -136,10 +136,10 @@ const HELP = /^(?:--help|-h)$/;
  * @returns The exit code: 2 if the command line cannot be parsed, otherwise that of the command.
  */
 export async function runAnyCommand(args: readonly string[]): Promise<number> {
-  const isHelp = args[0] === "help" || args.some((word) => HELP.test(word));
-  const help = (text: string): string => wrapText(text, styleOf(Deno.stdout).columns, "");
+  const isHelpRequested = args[0] === "help" || args.some((word) => HELP.test(word));
+  const wrapHelp = (text: string): string => wrapText(text, styleOf(Deno.stdout).columns, "");
   const process: Context & { exitCode?: number | string | null } = {
-    stdout: createOutput((text) => writeToStandardOutput(isHelp ? help(text) : text)),
+    stdout: createOutput((text) => writeToStandardOutput(isHelpRequested ? wrapHelp(text) : text)),
     stderr: createOutput((text) => writeToStandardError(wrapMessage(text))),
   };
   const context = { process, exitCode: 0 };
@@ -149,12 +149,12 @@ export async function runAnyCommand(args: readonly string[]): Promise<number> {
     const loadApp = async (name: string) => (await buildParser(name)).app;
     return await complete(words, { commands: COMMANDS, loadApp, context });
   }
-  const wantsHelp = word === "help" || HELP.test(word);
-  if (wantsHelp && words.length === 0) {
+  const beginsWithHelp = word === "help" || HELP.test(word);
+  if (beginsWithHelp && words.length === 0) {
     process.stdout.write(helpText());
     return 0;
   }
-  const line = wantsHelp
+  const line = beginsWithHelp
     ? [...words, "--help"]
     : word === "version"
     ? ["--version", ...words]
@@ -201,7 +201,7 @@ interface Parser {
   readonly routes: RouteMap<ParserContext>;
 }
 
-/** Builds a parser of command lines for one command; for `serve` if the word names no command. */
+/** Builds a parser for `serve`, which is the default command, and for the command that the word names. */
 async function buildParser(
   word: string,
   onMissingArgument: () => void = () => {},
@@ -224,10 +224,10 @@ async function buildParser(
   return { app, routes };
 }
 
-/** The flag to suggest when a command gets an argument that it does not take. */
+/** By command, the flag to suggest for an argument that the command does not take. */
 const MEANT_FLAGS: Readonly<Record<string, string>> = { tools: "--server", explain: "--agent" };
 
-/** The example in the help of the command that a command line names. */
+/** Returns the example from the help of the command that a command line names. */
 function exampleOf(
   [name = "", word = ""]: readonly string[],
   routes: RouteMap<ParserContext>,
@@ -240,7 +240,7 @@ function exampleOf(
   return example === undefined ? "" : `${example}\n`;
 }
 
-/** The parser's messages, with a different one for an unexpected argument. */
+/** The parser's messages, with our own for an unexpected argument. Reports a missing argument. */
 function parserMessages(name: string, onMissingArgument: () => void): ApplicationText {
   return {
     ...text_en,
@@ -249,8 +249,8 @@ function parserMessages(name: string, onMissingArgument: () => void): Applicatio
       if (error instanceof UnexpectedPositionalError && error.expectedCount === 0) {
         const flag = MEANT_FLAGS[name];
         const suggestion = flag === undefined ? "" : `; did you mean ${flag} ${error.input}?`;
-        return `${name} takes no ${JSON.stringify(error.input)}${
-          suggestion || `: agent-mcp-gateway ${name} --help`
+        return `${name} takes no argument ${JSON.stringify(error.input)}${
+          suggestion || `; see agent-mcp-gateway ${name} --help`
         }`;
       }
       return text_en.exceptionWhileParsingArguments.call(this, error, ansiColor);

@@ -8,8 +8,8 @@ export interface TokenCounter {
 }
 
 /**
- * Loads the tokenizer. If the package is missing, as in the bundle, the estimate replaces it: its
- * vocabulary of 2.7 MB would make each start of the bundle three times as long.
+ * Loads the tokenizer. If the package is missing, as in the bundle, the estimate replaces it:
+ * a vocabulary of 2.7 MB would make each start of the bundle three times as long.
  */
 export async function loadTokenCounter(): Promise<TokenCounter> {
   try {

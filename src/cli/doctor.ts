@@ -33,12 +33,12 @@ export const command = defineCommand({
         return { reports, tools: listKnownTools(started, servers.keys()) };
       },
     );
-    const ofRules = only === undefined ? selectRulesWarnings(configuration, undefined) : [];
+    const rulesWarnings = only === undefined ? selectRulesWarnings(configuration, undefined) : [];
     const unmatched = findUnmatchedTools(configuration.rules, {
       known: tools,
       file: files.rules.displayPath,
     });
-    const warnings = [...ofRules, ...unmatched];
+    const warnings = [...rulesWarnings, ...unmatched];
     stdout.write(
       json
         ? `${JSON.stringify({ servers: reports, warnings })}\n`
@@ -54,14 +54,14 @@ interface DoctorReport {
   readonly server: string;
   readonly ok: boolean;
   readonly tools?: number;
-  /** Tokens of all its definitions. */
+  /** Tokens of all tool definitions. */
   readonly tokens?: number;
   readonly ms: number;
   readonly warnings?: readonly string[];
   readonly error?: Finding;
 }
 
-/** Rules that match no server or no tool. */
+/** Formats the warnings about rules that match no server or no tool. */
 function warningsText(
   warnings: readonly ConfigProblem[],
   style: TerminalStyle = styleOf(Deno.stdout),

@@ -52,7 +52,7 @@ export async function withErrorReport(
 const NOT_CAPABLE =
   /Requires (\w+) access(?: to (?:"([^"]+)"|[^,]+))?, (?:run again with the|specify the required permissions during compilation using `deno compile) (--allow-\w+)(?: flag|`)/g;
 
-/** Says what Deno did not permit, wherever a message quotes it, and where that is documented. */
+/** Replaces Deno's advice in a message: says what Deno did not permit, and where that is documented. */
 function explainPermissions(text: string): string {
   return text.replaceAll(NOT_CAPABLE, (_all, kind, what, flag) => {
     const [target, value] = what === undefined ? ["", ""] : [` to ${what}`, `=${what}`];

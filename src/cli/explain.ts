@@ -174,7 +174,7 @@ function decideServers(
   }));
 }
 
-/** Notes names that do not exist: they get a decision, too, but it is hardly the intended one. */
+/** Prints a note for each unknown name: it gets a decision, too, but hardly the intended one. */
 function noteUnknownNames(
   { agent, server }: NameFlags,
   { rules, servers }: Configuration,

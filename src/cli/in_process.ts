@@ -23,7 +23,7 @@ const END_OPTIONS = { callsMs: 0, gracePeriods: { inputMs: 500, terminateMs: 100
  * servers' log messages.
  *
  * @param use Calls the gateway's tools; when it returns, the gateway ends.
- * @throws {Interrupted} A signal arrived before the gateway had ended.
+ * @throws {Interrupted} if a signal arrived before the gateway had ended.
  */
 export async function withGateway<T>(
   { opened, stderr }: { readonly opened: OpenedConfiguration; readonly stderr: Output },

@@ -19,7 +19,7 @@ export interface Interrupts {
  * Runs a function that a signal, such as Ctrl-C, may end early.
  *
  * @param run Must end its processes when the signal is aborted.
- * @throws {Interrupted} A signal arrived, whatever `run` returned or threw.
+ * @throws {Interrupted} if a signal arrived, whatever `run` returned or threw.
  */
 export async function withInterrupts<T>(
   run: (interrupts: Interrupts) => Promise<T>,

@@ -46,7 +46,7 @@ function thisProcess(): OpenContext {
 /**
  * Finds the servers file and the rules file.
  *
- * @throws {ConfigError} A flag or a variable has a bad value.
+ * @throws {ConfigError} if a flag or a variable has a bad value.
  */
 export function findFiles(
   flags: SettingFlags,
@@ -59,7 +59,7 @@ export function findFiles(
 /**
  * Finds, reads and checks both files.
  *
- * @throws {ConfigError} A flag or a variable has a bad value.
+ * @throws {ConfigError} if a flag or a variable has a bad value.
  */
 export async function readConfiguration(
   flags: SettingFlags,
@@ -74,13 +74,13 @@ export async function readConfiguration(
 /**
  * Reads both files for a command that needs a configuration without errors.
  *
- * @throws {ConfigError} Every error of both files.
+ * @throws {ConfigError} if a file has errors; contains the errors of both files.
  */
 export async function openConfiguration(flags: SettingFlags): Promise<OpenedConfiguration> {
   const { settings, files, configuration, errors } = await readConfiguration(flags);
   if (configuration === undefined) throw new ConfigError(errors);
-  const secrets = new LogRedactor();
-  secrets.add(configuration);
+  const redactor = new LogRedactor();
+  redactor.add(configuration);
   // The log that `serve` prints by default would hide the command's result.
   const { logLevel = "warn" } = settings;
   const colors = Deno.stderr.isTerminal() && !Deno.noColor;
@@ -88,7 +88,7 @@ export async function openConfiguration(flags: SettingFlags): Promise<OpenedConf
     level: logLevel,
     format: settings.logFormat,
     colors,
-    redact: secrets.redact,
+    redact: redactor.redact,
   });
   for (const note of describeFileChoices(files)) log.info(note);
   for (const warning of warnUnknownVariables(Deno.env)) log.warn(formatProblem(warning));

@@ -83,7 +83,7 @@ function noteCommas({ read, write }: NeededPermissions): string[] {
   });
 }
 
-/** Returns the paths without those that are inside others. */
+/** Returns the paths that Deno's flags can hold, without those that are inside others. */
 function withoutNested(paths: Iterable<string>): string[] {
   const all = [...paths].map(withoutComma);
   return all.filter((path) => {

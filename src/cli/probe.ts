@@ -32,9 +32,9 @@ export interface Probe {
   readonly error?: unknown;
   /** Milliseconds until its tools were listed or the start failed. */
   readonly ms: number;
-  /** Beginnings of the lines on its stdout that are not MCP messages. */
+  /** Excerpts of the server's output that are not MCP messages. */
   readonly noise: readonly string[];
-  /** Other warnings that were logged about it. */
+  /** Other warnings and errors that were logged about the server. */
   readonly warnings: readonly string[];
 }
 
@@ -91,7 +91,7 @@ export class Probes {
     this.#processes = new Processes(settings.maxProcesses, log);
     const context: ServerContext = {
       version: VERSION,
-      log: this.#collectWarnings(log),
+      log: this.#createCollectingLog(log),
       open: (config, authorization) => {
         return openTransport(config, { log, processes: this.#processes, authorization });
       },
@@ -102,7 +102,7 @@ export class Probes {
     this.servers = new Map(
       [...configuration.servers].map((
         [name, config],
-      ) => [name, new DownstreamServer(allowDownload(config), context)]),
+      ) => [name, new DownstreamServer(configForDownload(config), context)]),
     );
   }
 
@@ -187,8 +187,8 @@ export class Probes {
     };
   }
 
-  /** Returns a log that collects the warnings about each server for its report. */
-  #collectWarnings(log: Log): Log {
+  /** Returns a log that collects the warnings and errors about each server for its report. */
+  #createCollectingLog(log: Log): Log {
     const collect = (message: string, { server, excerpt }: LogFields = {}): void => {
       const collected = excerpt === undefined ? this.#warnings : this.#noise;
       const name = String(server);
@@ -199,10 +199,10 @@ export class Probes {
 }
 
 /**
- * Raises the connect timeout of a server that may be downloaded, and sets variables that make npm give
- * up early on a registry that does not answer, because a person is waiting.
+ * Returns the configuration of a server. For a server that may be downloaded, raises the connect timeout,
+ * and sets variables that make npm give up early on a registry that does not answer: a person is waiting.
  */
-function allowDownload(config: ServerConfig): ServerConfig {
+function configForDownload(config: ServerConfig): ServerConfig {
   const { options } = config;
   const connection = getStdioConfig(config.connection);
   if (connection === undefined || !mayDownload(config)) return config;
@@ -245,7 +245,7 @@ export interface StartOptions {
  * Starts servers for a command, shows the progress, calls `use`, and ends the servers.
  *
  * @param use Receives the results while the servers run.
- * @throws {Interrupted} A signal arrived before all servers had ended.
+ * @throws {Interrupted} if a signal arrived before all servers had ended.
  */
 export async function withStartedServers<T>(
   { opened, names, stderr }: StartOptions,

@@ -17,7 +17,7 @@ export interface ProgressOptions {
   readonly mayDownload?: (name: string) => boolean;
 }
 
-/** Shows the progress of several tasks: at a terminal in one changing line, elsewhere one line a result. */
+/** Shows the progress of several tasks: at a terminal in one changing line, elsewhere in one line per result. */
 export class Progress implements Disposable {
   readonly #waiting: Set<string>;
   readonly #total: number;
@@ -57,7 +57,7 @@ export class Progress implements Disposable {
     else this.#output.write(`${escapeControls(name)}: ${result}\n`);
   }
 
-  /** Removes the line. */
+  /** Ends the progress, and removes its line from the terminal. */
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
     this.#signal?.removeEventListener("abort", this.#stop);

@@ -9,7 +9,7 @@ const MAX_NAMES = 10;
 /**
  * Returns the configuration of a server.
  *
- * @throws {UsageError} The server is not configured, or is not used, for example because it is disabled.
+ * @throws {UsageError} if the server is not configured, or is not used, for example because it is disabled.
  */
 export function findServer(
   name: string,
@@ -30,7 +30,8 @@ export function findServer(
  *
  * @returns The configuration with that agent in its settings; without an agent if the rules allow calls
  * without one.
- * @throws {UsageError} The agent is not in the rules, or the rules have several.
+ * @throws {UsageError} if the agent in the settings is not in the rules; without one, if the rules have none
+ * or several.
  */
 export function chooseAgent(
   opened: OpenedConfiguration,

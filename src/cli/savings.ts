@@ -149,11 +149,11 @@ interface TotalSavings {
   /** A session with one task on an average server: the fixed costs plus the mean of `gateway`. */
   readonly gateway: number;
   /** A session with one task on the most expensive server. */
-  readonly gateway_most: number;
+  readonly gateway_max: number;
   /** Percentage of the direct costs that a session with one task saves. */
   readonly saved_percent: number;
   /** Percentage that a session with one task on the most expensive server saves. */
-  readonly saved_percent_least: number;
+  readonly saved_percent_min: number;
 }
 
 /** The result of `savings`. */
@@ -182,9 +182,9 @@ export function sumCosts(servers: readonly ServerSavings[], fixed: FixedCosts): 
     tools: sum((server) => server.tools),
     direct,
     gateway,
-    gateway_most: mostExpensive,
+    gateway_max: mostExpensive,
     saved_percent: savedPercent(gateway),
-    saved_percent_least: savedPercent(mostExpensive),
+    saved_percent_min: savedPercent(mostExpensive),
   };
 }
 
@@ -199,7 +199,7 @@ function savingsText(
     return [server, String(tools), formatCount(direct), formatCount(gateway)];
   });
   const { definitions, list_servers } = fixed;
-  const { tools, direct, gateway, gateway_most, saved_percent, saved_percent_least } = total;
+  const { tools, direct, gateway, gateway_max, saved_percent, saved_percent_min } = total;
   const totalRows = [
     ["gateway's own tools", "3", "-", formatCount(definitions)],
     ["list of servers", "-", "-", formatCount(list_servers)],
@@ -212,7 +212,7 @@ function savingsText(
     `Tokens (${method}). DIRECT: all definitions, loaded at the start of every session. TASK: ` +
     `through the gateway, the signatures of a server's tools, one full schema, and a call. The sum ` +
     `contains one task on an average server and saves ${saved_percent} %; a task on the most expensive ` +
-    `server takes ${formatCount(gateway_most)} tokens and saves ${saved_percent_least} %.`;
+    `server takes ${formatCount(gateway_max)} tokens and saves ${saved_percent_min} %.`;
   const columns = [
     { title: "SERVER" },
     numberColumn("TOOLS"),

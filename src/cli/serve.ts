@@ -154,7 +154,7 @@ function logSummary(
   warnOfAgentSettings(settings, configuration, log);
 }
 
-/** Logs what to do at a terminal: a person who starts the gateway there would see nothing happen. */
+/** Logs what to do if a person has started the gateway at a terminal, where nothing else happens. */
 function logTerminalHint(log: Log): void {
   if (!Deno.stdin.isTerminal()) return;
   log.info(
@@ -167,7 +167,7 @@ function logTerminalHint(log: Log): void {
   );
 }
 
-/** A path with `~` for the home folder. */
+/** Replaces the home folder in a path by `~`; `nowhere` without a path. */
 function abbreviateHome(path: string | undefined): string {
   const home = getHomeFolder(Deno.env);
   if (path === undefined) return "nowhere";

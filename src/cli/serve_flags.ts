@@ -1,7 +1,7 @@
 import { listSettings, type SettingFlags } from "../config/mod.ts";
 
 /**
- * Reads a command line that only serves, as in the entries of MCP clients: `--rules FILE --debug`. It
+ * Reads a simple command line of `serve`, as in the entries of MCP clients: `--rules FILE --debug`. This
  * saves the 5 ms that the parser of all commands takes while a client waits for the handshake.
  *
  * @param args The words after the program's name.

@@ -17,7 +17,7 @@ export interface Column {
   readonly title: string;
   /** Numbers are aligned to the right, and are never broken. */
   readonly isNumber?: boolean;
-  /** Minimum width; default: that of the longest cell. */
+  /** Width if all cells are narrower; default: the width of the longest cell. */
   readonly width?: number;
   readonly color?: (cell: string) => Color;
 }
@@ -42,11 +42,11 @@ export function table(
   const widths = fitWidths(columns, cells, style.columns);
   const heads = columns.map(({ title }) => escapeControls(title));
   return [heads, ...cells].flatMap((row, index) => {
-    const broken = row.map((cell, at) => breakCell(cell, widths[at] ?? MIN_WIDTH));
-    const height = Math.max(...broken.map((lines) => lines.length));
+    const brokenCells = row.map((cell, at) => breakCell(cell, widths[at] ?? MIN_WIDTH));
+    const height = Math.max(...brokenCells.map((lines) => lines.length));
     return Array.from({ length: height }, (_, line) => {
       const parts = columns.map(({ isNumber, color }, at) => {
-        const text = broken[at]?.[line] ?? "";
+        const text = brokenCells[at]?.[line] ?? "";
         const width = widths[at] ?? 0;
         const blank = " ".repeat(Math.max(0, width - widthOf(text)));
         const shown = colored(style, text, index > 0 ? color?.(row[at] ?? "") : undefined);
@@ -57,7 +57,7 @@ export function table(
   }).join("");
 }
 
-/** Breaks a text at words into indented lines; those of a quotation keep its mark. */
+/** Breaks a text at words into indented lines; the lines of a quotation keep its mark. */
 export function paragraph(text: string, style: TerminalStyle, indent = ""): string {
   const lines = text.split("\n").flatMap((line) => {
     const mark = line.startsWith(QUOTE_MARK) ? QUOTE_MARK : "";

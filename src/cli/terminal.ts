@@ -3,7 +3,7 @@ import { readVariable } from "../config/mod.ts";
 
 /** The layout and colors of a text. */
 export interface TerminalStyle {
-  /** Width of a line, in columns; `Infinity` if a file or a program reads the text. */
+  /** Width of a line, in columns; `Infinity` for a file or a program, unless `COLUMNS` is set. */
   readonly columns: number;
   readonly colors: boolean;
   /** Whether a terminal shows the text; control characters would move its cursor. */
@@ -13,7 +13,7 @@ export interface TerminalStyle {
 /** Minimum width that `COLUMNS` can set. */
 const MIN_COLUMNS = 20;
 
-/** Returns the style for a stream. Files and programs get unbroken lines without colors. */
+/** Returns the style for a stream. Files and programs get no colors, and unbroken lines unless `COLUMNS` is set. */
 export function styleOf(stream: { isTerminal(): boolean }): TerminalStyle {
   const isTerminal = stream.isTerminal();
   const requestedColumns = Number(readVariable(Deno.env, "COLUMNS"));
@@ -35,7 +35,7 @@ function terminalColumns(): number {
   }
 }
 
-/** A foreign text for a stream: a terminal gets escapes for control characters, a program gets the text. */
+/** Returns a text from elsewhere: with escaped control characters for a terminal, else unchanged. */
 export function foreignText(text: string, { isTerminal }: TerminalStyle): string {
   return isTerminal ? escapeLines(text) : text;
 }

@@ -19,7 +19,7 @@ function readDuration(text: string): number | undefined {
  *
  * @param now In milliseconds since 1970.
  * @returns Milliseconds since 1970.
- * @throws {SyntaxError} The text is neither.
+ * @throws {SyntaxError} if the text is neither.
  */
 export function readSince(text: string, now: number = Date.now()): number {
   const duration = readDuration(text);
@@ -34,7 +34,7 @@ export function readSince(text: string, now: number = Date.now()): number {
  *
  * @param now In milliseconds since 1970.
  * @returns A time in ISO 8601; a date is returned as typed.
- * @throws {SyntaxError} The text is neither, or the time is in the past.
+ * @throws {SyntaxError} if the text is neither, or the time is in the past.
  */
 export function readExpiry(text: string, now: number = Date.now()): string {
   const duration = readDuration(text);

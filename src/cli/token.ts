@@ -30,8 +30,8 @@ export const command = defineCommand({
     try {
       const { files: { rules } } = findFiles({ rules: named });
       if (rules.origin === "missing") {
-        const looked = rules.searchedPaths.join(" or ");
-        throw new CommandError(`There is no rules file at ${looked}; name it with --rules`);
+        const searched = rules.searchedPaths.join(" or ");
+        throw new CommandError(`There is no rules file at ${searched}; name it with --rules`);
       }
       const token = PREFIX + crypto.getRandomValues(new Uint8Array(RANDOM_BYTES)).toBase64({
         alphabet: "base64url",
@@ -42,9 +42,11 @@ export const command = defineCommand({
       const add = (text: string) =>
         addToken({ file: rules.displayPath, text }, { agent, sha256, expires });
       await editFile(rules.path, add);
-      const until = expires === undefined ? "It does not expire" : `It is valid until ${expires}`;
+      const validity = expires === undefined
+        ? "It does not expire"
+        : `It is valid until ${expires}`;
       stderr.write(
-        `Wrote the hash of a new token for agent "${agent}" into ${rules.displayPath}. ${until}.\n` +
+        `Wrote the hash of a new token for agent "${agent}" into ${rules.displayPath}. ${validity}.\n` +
           "This is the only time the token is shown; clients send it as " +
           "`Authorization: Bearer TOKEN`.\n",
       );

@@ -13,7 +13,7 @@ import type { Probe } from "./probe.ts";
 export type KnownTools = ReadonlyMap<string, readonly string[] | undefined>;
 
 /**
- * Lists the tools of the servers that were started.
+ * Returns the names of the tools of every configured server, as far as starting the servers showed them.
  *
  * @param servers Names of all configured servers.
  */
@@ -62,7 +62,7 @@ export function findUnmatchedTools(
     });
 }
 
-/** A pattern that matches every name. */
+/** Matches the patterns that stand for every name. */
 const ANYTHING = /^[*]+$/;
 
 interface Unmatched {
@@ -85,7 +85,7 @@ function findUnmatchedIn(
     }
     const owner = serverPattern.isExplicit
       ? `server ${JSON.stringify(server)}`
-      : "the servers it is about";
+      : `the servers that match ${JSON.stringify(server)}`;
     return patterns.flatMap((pattern, index): Unmatched[] => {
       const { isExplicit, matches } = compilePattern(pattern);
       // An entry such as `"*": ["delete_*"]` is also meant for servers that are added later.

@@ -244,7 +244,7 @@ Deno.test({
       `agents.writer.allow.tools.fault[1]: ${no} "Echo"; names are case-sensitive: write "echo"`,
       `agents.writer.allow.tools.fault[2]: ${no} "echo "; the name ends with a space: write "echo"`,
       `agents.writer.allow.tools.fault[3]: ${no} "zz_*"`,
-      `agents.writer.allow.tools["f*"][0]: no tool of the servers it is about matches "nothing"`,
+      `agents.writer.allow.tools["f*"][0]: no tool of the servers that match "f*" matches "nothing"`,
       `agents.writer.deny.tools.fault[0]: ${no} "drop_*"`,
     ]);
     // Rules about a server that did not start cannot be checked.

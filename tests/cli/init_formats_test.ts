@@ -165,9 +165,17 @@ const INVALID_FILES: readonly (readonly [file: string, content: string, expected
     /other\.json: it contains no list of servers: init looks for mcpServers, /,
   ],
   ["bad.toml", "a = \n", /bad\.toml:1:\d+: not TOML: /],
-  ["circle.yaml", "mcpServers: &all\n  x: *all\n", /circle\.yaml: nested too deep, or endlessly/],
+  [
+    "circle.yaml",
+    "mcpServers: &all\n  x: *all\n",
+    /circle\.yaml: the value is nested too deeply, or contains itself/,
+  ],
   ["deep.yaml", "[".repeat(5000), /deep\.yaml:1:\d+: not YAML: /],
-  ["deep.toml", `[${"a.".repeat(20_000)}a]\n`, /deep\.toml: nested too deep, or endlessly/],
+  [
+    "deep.toml",
+    `[${"a.".repeat(20_000)}a]\n`,
+    /deep\.toml: the value is nested too deeply, or contains itself/,
+  ],
 ];
 
 for (const [file, content, expected] of INVALID_FILES) {

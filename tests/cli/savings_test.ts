@@ -81,9 +81,9 @@ Deno.test("[cli.savings] the total compares all definitions with one task of mea
     tools: 4,
     direct: 40_000,
     gateway: 1200,
-    gateway_most: 1600,
+    gateway_max: 1600,
     saved_percent: 97,
-    saved_percent_least: 96,
+    saved_percent_min: 96,
   });
   assert.equal(sumCosts([], fixed).saved_percent, 0);
 });

@@ -65,7 +65,12 @@ export class SessionFixture implements AsyncDisposable {
     const { log } = this;
     const path = this.#folder.pathOf("audit.jsonl");
     this.#audit = new AuditLog({ path, fallbackPath: path, log });
-    this.limits = new CallLimits({ maxCalls: 100_000, state: "memory", log, ...options.limits });
+    this.limits = new CallLimits({
+      maxCalls: 100_000,
+      stateStore: "memory",
+      log,
+      ...options.limits,
+    });
   }
 
   static async open(rules: object, options: SessionFixtureOptions = {}): Promise<SessionFixture> {

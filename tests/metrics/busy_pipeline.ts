@@ -69,7 +69,7 @@ export class BusyPipeline implements AsyncDisposable {
     this.#context = {
       snapshot,
       identity: { bound: undefined, defaultAgent: undefined },
-      limits: new CallLimits({ maxCalls: 1000, state: "memory", log }),
+      limits: new CallLimits({ maxCalls: 1000, stateStore: "memory", log }),
       records: { audit: this.#audit, metrics: this.metrics, auditArgs: "none" },
       tracer: NO_TRACER,
       transport: "stdio",

@@ -308,7 +308,7 @@ function isIn({ path }: ClientFile): (server: FoundServer) => boolean {
   return ({ file }) => file.path === path;
 }
 
-/** Notes that `init` cannot remove servers from files in TOML. */
+/** Prints a note that `init` does not remove servers from files in TOML. */
 function noteUnchangedFiles(
   prompter: Prompter,
   files: readonly ClientFile[],
@@ -324,7 +324,7 @@ function noteUnchangedFiles(
   );
 }
 
-/** Notes the servers of each client that its agent may not use through the gateway. */
+/** Prints, for each client, the servers that its agent may not use through the gateway. */
 function noteUnreachableServers(
   prompter: Prompter,
   files: readonly ClientFile[],

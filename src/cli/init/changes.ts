@@ -18,7 +18,7 @@ export interface ChangeOptions {
   readonly allowsComments: boolean;
 }
 
-/** Returns the changes of a plan to files, the gateway's own files first. */
+/** Returns the file changes that a plan needs, those of the gateway's own files first. */
 export async function planChanges(plan: Plan, options: ChangeOptions): Promise<Change[]> {
   const { files, schemas, allowsComments } = options;
   const denied = new Map(

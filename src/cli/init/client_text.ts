@@ -36,7 +36,7 @@ export async function parseClientFile(
     return { document: documentOf(file, nameServers(toPlainJson(value ?? {}))), problems: [] };
   } catch {
     // In YAML an alias may contain itself, and in TOML a long dotted key is a deeply nested value.
-    const message = "nested too deep, or endlessly";
+    const message = "the value is nested too deeply, or contains itself";
     return { problems: [{ file, line: 0, column: 0, path: "", message }] };
   }
 }
@@ -101,7 +101,7 @@ export async function loadEditor(
  * Changes single values of a JSON text, and keeps comments, order and layout. Trailing commas are
  * accepted.
  *
- * @throws {Error} The text cannot be changed so that it contains the values.
+ * @throws {Error} if the text cannot be changed so that it contains the values.
  */
 export function editJson(text: string, edits: readonly ClientEdit[]): string {
   const formattingOptions = detectFormatting(text);
@@ -110,7 +110,8 @@ export function editJson(text: string, edits: readonly ClientEdit[]): string {
   for (const { at, value } of edits) {
     if (value === undefined && valueAt(before, at) === undefined) continue;
     const expected = toPlainJson(withValue(before, at, value));
-    // The library damages an object with one member and a trailing comma. Then its parent is written anew.
+    // The library damages an object with one member and a trailing comma. In that case, the whole
+    // object that contains the member is set.
     const next = [at, at.slice(0, -1)].values().map((path) =>
       applyEdits(edited, modify(edited, [...path], valueAt(expected, path), { formattingOptions }))
     ).find((one) => isDeepStrictEqual(readJson(one), expected));
@@ -139,7 +140,7 @@ type Toml = Pick<typeof import("smol-toml"), "parse" | "stringify">;
 /**
  * Replaces, appends or removes one table of a TOML text.
  *
- * @throws {Error} The table is not written in lines of its own, but for example inline.
+ * @throws {Error} if the table is not written in lines of its own, but for example inline.
  */
 function editToml(text: string, { at: path, value }: ClientEdit, toml: Toml): string {
   const eol = text.includes("\r\n") ? "\r\n" : "\n";

@@ -75,7 +75,7 @@ const CLIENTS: Readonly<Record<ClientId, ClientRow>> = {
     title: "Claude Desktop",
     files: [
       ["user", "{apps}/Claude/claude_desktop_config.json"],
-      // If it was installed from the Microsoft Store, which gives each package its own data folder.
+      // The path if the app was installed from the Microsoft Store, which gives each package its own data folder.
       [
         "user",
         "{local}/Packages/Claude_pzs8sxrjxfjjc/LocalCache/Roaming/Claude/claude_desktop_config.json",
@@ -129,7 +129,7 @@ const CLIENTS: Readonly<Record<ClientId, ClientRow>> = {
       ["project", "{cwd}/.opencode/opencode.jsonc"],
     ],
   },
-  // It also reads the `.mcp.json` of the working folder, which is listed for Claude Code.
+  // Copilot CLI also reads the `.mcp.json` of the working folder, which is listed for Claude Code.
   copilot: {
     title: "Copilot CLI",
     files: [

@@ -27,11 +27,11 @@ const NOT_DESCRIBING =
 
 /**
  * Describes a server in its own words: by a sentence of its instructions, or else by its title and the
- * folder or address that it works on. The description names no tools, because agents that may not call
- * them can read it.
+ * folder or address that it works on. Lines of lists are left out, because they may name tools, and
+ * agents that may not call these tools can read the description.
  *
  * @param target The folder or address; empty if there is none.
- * @returns `undefined` if the server has neither.
+ * @returns `undefined` if the server has neither such a sentence nor a title.
  */
 export function describeServer(
   { instructions = "", title = "" }: InspectedServer,

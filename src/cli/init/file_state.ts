@@ -21,7 +21,7 @@ export function readFileState(path: string): FileState {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     return { real: path, bytes: undefined, mode: undefined };
   }
-  // A link is kept, and its target is what is read and replaced.
+  // The link stays; its target is read and replaced.
   const real = isLink ? Deno.realPathSync(path) : path;
   const { mode } = Deno.statSync(real);
   return { real, bytes: Deno.readFileSync(real), mode: mode === null ? undefined : mode & 0o7777 };

@@ -45,7 +45,7 @@ export interface FoundServer extends ImportedEntry {
 
 /** The result of the search. */
 export interface FoundServers {
-  /** Files that could be read. */
+  /** Files that could be read, and files to create. */
   readonly files: readonly ClientFile[];
   readonly servers: readonly FoundServer[];
   /** One line for each file or entry that could not be read or used. */
@@ -58,7 +58,7 @@ export interface FoundServers {
 export interface FindOptions {
   readonly machine: Machine;
   readonly disk: Disk;
-  /** Recognises entries that start the gateway itself. */
+  /** Recognizes entries that start the gateway itself. */
   readonly program: Program;
   /** Paths of the gateway's own files. */
   readonly gatewayFiles: readonly string[];
@@ -99,7 +99,7 @@ export async function findServers(
   return found;
 }
 
-/** Whether the folder of a client's file exists, unless that is the home folder itself. */
+/** Whether the client is installed: the folder of its file exists, and is not the home folder itself. */
 function isInstalled({ path }: ClientLocation, { disk, machine }: FindOptions): boolean {
   const folder = path.replace(/[/\\][^/\\]*$/, "");
   return folder !== machine.home && disk.isThere(folder);
@@ -218,7 +218,7 @@ async function readLocation(
   found.servers.push(...servers.map((server) => ({ ...server, file })));
 }
 
-/** Maximum number of servers in a file. Nobody has as many, and each takes up to 1 ms to check. */
+/** Maximum number of servers in a file. Nobody has that many, and checking one takes up to 1 ms. */
 const MAX_SERVERS = 1000;
 
 /** Types of Goose's entries that are not servers. */

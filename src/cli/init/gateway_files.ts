@@ -26,7 +26,7 @@ export interface ExistingConfiguration {
   readonly agents: readonly string[];
 }
 
-/** Reads the gateway's own files; `undefined` if one cannot be used. */
+/** Reads the gateway's own files. If one cannot be used, says why and returns `undefined`. */
 export function readExisting(
   files: GatewayFiles,
   { disk, say }: { readonly disk: Disk; readonly say: (line: string) => void },
@@ -177,7 +177,7 @@ function rulesEdits(
     );
     const added = agent.servers.filter((name) => !allowed.has(name));
     const servers = allowed.has("*") ? [...allowed] : [...allowed, ...added];
-    const tools = (effect: "allow" | "deny", grants: Json | undefined, names: DeniedTools) =>
+    const toolEdits = (effect: "allow" | "deny", grants: Json | undefined, names: DeniedTools) =>
       added.flatMap((name) => {
         const value = names.get(name);
         const isKnown = isRecord(grants) && isRecord(grants.tools) &&
@@ -186,8 +186,8 @@ function rulesEdits(
       });
     return [
       { at: at("allow", "servers"), value: servers },
-      ...tools("allow", allow, new Map(Object.entries(agent.tools))),
-      ...tools("deny", deny, denied),
+      ...toolEdits("allow", allow, new Map(Object.entries(agent.tools))),
+      ...toolEdits("deny", deny, denied),
     ];
   });
 }

@@ -234,6 +234,7 @@ const TRANSPORTS = new Set(["stdio", "http", "streamable-http", "streamableHttp"
 /** Types of other clients that are dropped silently, because other keys determine the transport. */
 const OTHER_TRANSPORTS = new Set(["local", "remote", "streamable_http"]);
 
+/** Translates a client's references to variables and inputs, and adds the inputs to `inputs`. */
 function replaceVariables(
   text: string,
   inputs: Map<string, string>,

@@ -52,7 +52,7 @@ export interface InspectOptions {
 
 /**
  * Starts servers, lists their tools and instructions, and ends them. Ctrl-C ends the wait, and the result
- * contains the servers that have answered. A server that fails does not throw.
+ * contains the servers that have answered. The result also contains the servers that failed.
  *
  * @param text The text of a servers file, which need not be written yet.
  */

@@ -14,7 +14,7 @@ export interface OfferedServer {
   readonly hasNameClash: boolean;
 }
 
-/** The keys that two entries of the same server have in common. */
+/** The keys whose values are equal in two entries of the same server. */
 const IDENTITY_KEYS = ["command", "args", "env", "cwd", "url", "headers", "disabled", "gateway"];
 
 /**
@@ -95,8 +95,8 @@ export function describeChoice({ name, server }: OfferedServer, home: string): s
     ? ""
     : ` · called "${server.name}" there; another server has that name`;
   const target = entry.command === undefined ? "" : targetOf(entry, home);
-  const on = target === "" ? "" : ` · ${target}`;
-  return `${programOf(entry).name}${on} · ${where}${folder}${renamed}`;
+  const targetText = target === "" ? "" : ` · ${target}`;
+  return `${programOf(entry).name}${targetText} · ${where}${folder}${renamed}`;
 }
 
 /** Returns a line for each project whose servers will be available in all projects. */

@@ -96,7 +96,7 @@ export function planImport(
 
 /**
  * Adds a description to each server: that of its entry, or else one from the running server. If several
- * servers would have the same, the folder or address that each works on is appended.
+ * servers would have the same description, the folder or address that each works on is appended.
  */
 export function describePlanned(
   servers: readonly OfferedServer[],
@@ -171,7 +171,7 @@ export function hasToolHints({ tools = [] }: InspectedServer = {}): boolean {
  */
 export function allowedTools(tools: readonly InspectedTool[], access: Access): string[] {
   return tools.filter(({ name, annotations }) => {
-    // In the rules this name would be a pattern, which may allow other tools.
+    // In the rules, a name with a wildcard would be a pattern, which may allow other tools.
     if (/[*?]/.test(name)) return false;
     if (access === "all") return true;
     const { readOnlyHint, destructiveHint } = isRecord(annotations) ? annotations : {};

@@ -37,7 +37,10 @@ export class Prompter {
   readonly #end = new AbortController();
   readonly #stop = () => this.#end.abort();
   // On Ctrl-D clack stops reading, and its question would never settle.
-  readonly #stopAtEnd = (_: unknown, key?: { readonly ctrl?: boolean; readonly name?: string }) => {
+  readonly #stopOnCtrlD = (
+    _: unknown,
+    key?: { readonly ctrl?: boolean; readonly name?: string },
+  ) => {
     if (key?.ctrl === true && key.name === "d") this.#stop();
   };
 
@@ -63,12 +66,12 @@ export class Prompter {
     this.#terminal = terminal;
     // After the input has ended, nobody can answer.
     terminal.input.once("end", this.#stop).once("close", this.#stop);
-    terminal.input.on("keypress", this.#stopAtEnd);
+    terminal.input.on("keypress", this.#stopOnCtrlD);
   }
 
   #close(): void {
     this.#terminal.input.off("end", this.#stop).off("close", this.#stop);
-    this.#terminal.input.off("keypress", this.#stopAtEnd);
+    this.#terminal.input.off("keypress", this.#stopOnCtrlD);
   }
 
   begin(title: string): void {

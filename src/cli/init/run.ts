@@ -139,8 +139,8 @@ async function importServers(
       "init asks questions, and there is no terminal to ask at: add --yes to go without",
     );
   }
-  const home = resolvePath(machine.home, ".config", "agent-mcp-gateway");
-  const files = gatewayFiles(flags.here ? machine.cwd : home);
+  const configFolder = resolvePath(machine.home, ".config", "agent-mcp-gateway");
+  const files = gatewayFiles(flags.here ? machine.cwd : configFolder);
   const existing = readExisting(files, { disk, say });
   if (existing === undefined) return 1;
   const found = await findServers(locations, {
@@ -152,8 +152,8 @@ async function importServers(
   for (const line of [...found.problems, ...found.remarks]) say(line);
   if (flags.from !== undefined && found.files.every(({ isNew }) => isNew)) {
     if (found.problems.length > 0) return 1;
-    const looked = locations.map(({ path }) => showPath(path, machine.home)).join(", ");
-    say(`Nothing to import servers from; looked for ${looked}`);
+    const searched = locations.map(({ path }) => showPath(path, machine.home)).join(", ");
+    say(`Nothing to import servers from; looked for ${searched}`);
     return 1;
   }
   const servers = mergeServers(found.servers, existing.servers);

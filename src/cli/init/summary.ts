@@ -67,8 +67,8 @@ export async function pasteText(
     readonly changes: ChangeOptions;
   },
 ): Promise<string> {
-  const written = new Set(plan.clients.map(({ file }) => file.client));
-  const shown = clients.filter((one) => !written.has(one));
+  const chosen = new Set(plan.clients.map(({ file }) => file.client));
+  const shown = clients.filter((one) => !chosen.has(one));
   if (shown.length === 0 && !hasNoClient) return "";
   const parts = [
     `# Prompt for the agent, if the client does not show instructions\n\n${AGENT_PROMPT}`,

@@ -29,7 +29,7 @@ interface UndoStep {
   readonly file: ChangedFile;
   /**
    * `none`: the file is as it was before; `back`: nobody has changed it since; `values`: other things
-   * in it have changed, which stay; `changed`: what was written has changed; `lost`: its backup is
+   * in it have changed, which stay; `changed`: what init wrote has changed; `lost`: its backup is
    * missing.
    */
   readonly how: "none" | "back" | "values" | "changed" | "lost";
@@ -152,7 +152,7 @@ async function readValues(
 /**
  * Restores a file, or only the values that init changed in it, and removes the backup.
  *
- * @param copy Where to save the present content first.
+ * @param copy Path at which the present content is saved first; `undefined` to discard it.
  */
 async function restoreFile({ file, how }: UndoStep, copy: string | undefined): Promise<void> {
   const { path, backup, values } = file;

@@ -55,7 +55,7 @@ const LOCK_MS = 10_000;
 /**
  * Reads the runs that can be undone, the oldest first.
  *
- * @throws {Error} The journal is damaged.
+ * @throws {Error} if the journal is damaged.
  */
 export function readJournal(path: string): JournalEntry[] {
   return parseRuns(path, readFileState(path).bytes);
@@ -77,7 +77,7 @@ function parseRuns(path: string, bytes: Uint8Array | undefined): JournalEntry[] 
 /**
  * Locks the journal against other runs of `init`, until it is disposed.
  *
- * @throws {Error} Another run holds the lock, or the lock cannot be written.
+ * @throws {Error} if another run holds the lock, or the lock cannot be written.
  */
 export async function lockJournal(path: string): Promise<AsyncDisposable> {
   const lockPath = `${path}.lock`;
@@ -129,7 +129,7 @@ const BYTE_ORDER_MARK = "\uFEFF";
  * files are restored. If the process is killed, every file is complete, and `init --undo` can undo the run.
  *
  * @param changes A file whose text does not change is not written.
- * @throws {Error} A file could not be written; nothing has changed.
+ * @throws {Error} if a file could not be written; nothing has changed then.
  */
 export async function writeFiles(
   changes: readonly Change[],
@@ -139,32 +139,34 @@ export async function writeFiles(
   if (steps.length === 0) return [];
   await using _lock = await lockJournal(journal);
   const run = { time: now.toISOString(), files: await Promise.all(steps.map(describeStep)) };
-  const undo: (() => Promise<unknown>)[] = [];
-  let at = "";
+  const undoSteps: (() => Promise<unknown>)[] = [];
+  let currentPath = "";
   try {
     for (const { backup, state, change } of steps) {
       if (backup === undefined || state.bytes === undefined) continue;
-      at = change.path;
+      currentPath = change.path;
       // The backup may contain secrets, so only the user may read it.
       await createFile(backup, { bytes: state.bytes, mode: 0o600 });
-      undo.push(() => removeIfThere(backup));
+      undoSteps.push(() => removeIfThere(backup));
     }
-    at = journal;
+    currentPath = journal;
     await editJournal(journal, (runs) => [...runs, run]);
-    undo.push(() => forgetRun(journal, run));
+    undoSteps.push(() => forgetRun(journal, run));
     for (const { change, state, next } of steps) {
-      at = change.path;
+      currentPath = change.path;
       Deno.mkdirSync(folderOf(state.real), { recursive: true, mode: 0o700 });
       const content = { bytes: next, mode: modeOf(change, state) };
       const isReplaced = await replaceFile(state.real, content, () => {
         return isCurrent(change.path, state.bytes);
       });
       if (!isReplaced) throw new Error("another program has just changed it");
-      undo.push(() => restore(state, change.mode));
+      undoSteps.push(() => restore(state, change.mode));
     }
   } catch (cause) {
-    for (const step of undo.reverse()) await step();
-    throw new Error(`Cannot write ${at}: ${reasonOf(cause)}; nothing has been changed`, { cause });
+    for (const step of undoSteps.reverse()) await step();
+    throw new Error(`Cannot write ${currentPath}: ${reasonOf(cause)}; nothing has been changed`, {
+      cause,
+    });
   }
   return steps.map(({ change: { path }, backup }) => ({ path, ...(backup && { backup }) }));
 }
@@ -191,7 +193,7 @@ function planStep(change: Change, now: Date): WriteStep | undefined {
   return { change, state, next, backup: state.bytes && backupPath(path, now) };
 }
 
-/** Returns the permissions of a changed file: unchanged for a client's file, never wider for the gateway's. */
+/** Returns the permissions of a changed file: unchanged for a client's file, at most `mode` for the gateway's. */
 function modeOf({ mode, values }: Change, state: FileState): number {
   if (state.mode === undefined) return mode;
   return values === undefined ? state.mode & mode : state.mode;
