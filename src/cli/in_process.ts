@@ -15,7 +15,10 @@ import { VERSION } from "./version.ts";
 export type CallGateway = (name: string, args: JsonText) => Promise<Reply>;
 
 /** Grace periods for the gateway's end, after the command has its result. */
-const END_OPTIONS = { callsMs: 0, gracePeriods: { inputMs: 500, terminateMs: 1000 } };
+const END_OPTIONS = {
+  callsMs: 0,
+  gracePeriods: { afterInputCloseMs: 500, afterTerminateMs: 1000 },
+};
 
 /**
  * Runs a gateway within this process and connects to it as a client, so that a command's calls go

@@ -56,7 +56,7 @@ const MAX_DOWNLOADS = 3;
 export const DOWNLOAD_MS = 120_000;
 
 /** Grace periods for a server that has done no work. */
-const IDLE_GRACE_PERIODS: GracePeriods = { inputMs: 500, terminateMs: 1000 };
+const IDLE_GRACE_PERIODS: GracePeriods = { afterInputCloseMs: 500, afterTerminateMs: 1000 };
 
 /** A caller that lists tools and cannot answer a server's requests. */
 export const ANONYMOUS_CALLER: Caller = {

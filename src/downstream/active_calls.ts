@@ -82,8 +82,8 @@ export class ActiveCalls {
   }
 
   /**
-   * The client of the only active call; `undefined` if there are several. The protocol does not say
-   * which call a request or a log message of the server belongs to.
+   * The client of the only active call; `undefined` if there are none or several. The protocol does not
+   * say which call a request or a log message of the server belongs to.
    */
   get onlyChannel(): ClientChannel | undefined {
     return this.#calls.size === 1 ? this.#calls.any?.channel : undefined;

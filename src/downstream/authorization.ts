@@ -14,10 +14,10 @@ export interface Authorization {
    */
   headers(signal: AbortSignal): Promise<Readonly<Record<string, string>>>;
   /**
-   * Recovers from a 401 or a 403 `insufficient_scope`. When it resolves, the request may be sent again,
-   * once: it never reached a tool.
+   * Recovers from a 401 or a 403 `insufficient_scope`. Afterwards, the request may be sent again
+   * once, because it never reached a tool.
    *
-   * @param refusal The response with that status; its body is not needed.
+   * @param refusal The 401 or 403 response; its body is not needed.
    * @param options The header that was sent, and the signal.
    * @throws {DownstreamError} `AUTH_REQUIRED` if a person has to log in first.
    */
@@ -26,20 +26,20 @@ export interface Authorization {
 
 /** The context of a request that was refused. */
 export interface RecoverOptions {
-  /** Its `Authorization` header; another request may have obtained a newer token meanwhile. */
+  /** The `Authorization` header of the request; another request may have obtained a newer token meanwhile. */
   readonly sentAuthorization: string | undefined;
   /** Cancels the recovery; its reason is thrown. */
   readonly signal: AbortSignal;
 }
 
-/** The authorization of one server, which the server closes. */
+/** The authorization of one server. `DownstreamServer` closes it. */
 export interface ServerAuth extends Authorization {
   /** Cancels a login in progress; waits for tokens that are being renewed. */
   close(): Promise<void>;
 }
 
 /**
- * A login is needed, but no call was waiting, so it could not be offered to any client. A call that arrived
- * meanwhile may be tried once more. The code is `AUTH_REQUIRED`.
+ * A login is needed, but no call was waiting, so the login could not be offered to any client. A call that
+ * arrived meanwhile may be tried once more. The code is `AUTH_REQUIRED`.
  */
 export class LoginNeedsCaller extends DownstreamError {}

@@ -10,7 +10,7 @@ export type ClientCapabilities = Readonly<Record<string, unknown>>;
 export interface Caller {
   /** Id of the client's connection to the gateway. */
   readonly connectionId: string;
-  /** The name of the agent, which has been identified. */
+  /** The name of the identified agent. */
   readonly agent: string;
   /** Capabilities of the client. */
   readonly capabilities: ClientCapabilities;
@@ -41,7 +41,7 @@ export interface ToolCall {
   readonly meta?: Readonly<Record<string, unknown>> | undefined;
   /** Whether the tool, by its listed schema, requires arguments that are missing. Default: no. */
   readonly lacksArguments?: (tool: Tool) => boolean;
-  /** Hard limit of the call, in milliseconds; replaces the server's timeouts. */
+  /** Hard limit of the call, in milliseconds, with no idle timeout; the server's `maxCallMs` still applies. */
   readonly timeoutMs?: number | undefined;
   /** Cancels the call. */
   readonly signal: CancelSignal;

@@ -29,7 +29,7 @@ const MAX_LEFT_OUT_REPORTED = 20;
 /** Maximum time for the answer of a server that declares no tools, in milliseconds. */
 const UNDECLARED_TIMEOUT_MS = 3000;
 
-/** Maximum length of a quoted name, in UTF-16 code units. */
+/** Maximum length of a quoted name or cursor, in UTF-16 code units. */
 const MAX_QUOTE_LENGTH = 80;
 
 /** The reason why the list of a server that has only resources or prompts is empty. */
@@ -90,9 +90,9 @@ export class Catalog {
   }
 }
 
-/** The server did not answer the first page of its tools in time, although it was initialized. */
+/** The server did not list the first page of its tools in time, although it was initialized. */
 export class ToolListTimeout extends DOMException {
-  /** Creates the error of a `TimeoutError`. */
+  /** Creates a `TimeoutError`. */
   constructor(timeoutMs: number) {
     super(`The tools were not listed within ${timeoutMs} ms`, "TimeoutError");
   }
@@ -113,7 +113,7 @@ export interface CatalogOptions {
 /**
  * Fetches all pages of a server's tools. If a page after the first fails, the catalog keeps the
  * pages before it and is `partial`. A server that declares no tools is asked, too, because some
- * servers forget to declare them. If it refuses or does not answer, it has none.
+ * servers forget to declare them. If it refuses or does not answer, it counts as having none.
  *
  * @throws {CatalogError} if the server answers the first page with an error, or with something that is
  * not a list.

@@ -80,7 +80,7 @@ export class CircuitBreaker {
     }
     // Starts that began before the circuit opened do not lengthen the pause.
     if (!isTrial && this.#isOpen) return;
-    // Neither error is a failure of the server. A trial counts as failed all the same: it did not succeed.
+    // With these errors, the server itself did not fail. A trial that ends with one still has not succeeded.
     if (!isTrial && (error instanceof StartAbandoned || error instanceof ProcessLimitReached)) {
       return;
     }

@@ -49,7 +49,7 @@ export class Connection {
     this.#transport?.kill();
   }
 
-  /** Ends everything that was started for the connection; waits until it is open. Never throws. */
+  /** Ends everything that was started for the connection, once it is no longer opening. Never throws. */
   async end(gracePeriods: GracePeriods): Promise<void> {
     const { config, log } = this.#options;
     try {

@@ -3,7 +3,8 @@ import { isRecord } from "../json.ts";
 import type { ClientCapabilities } from "./caller.ts";
 
 /**
- * Selects the capabilities that are declared to a server: those of the client whose requests are forwarded.
+ * Selects the client's capabilities that are declared to a server: those for which the server's requests are
+ * forwarded.
  *
  * @param client Capabilities that the client declared.
  * @param forward Requests of the server that are forwarded to the client.

@@ -18,9 +18,9 @@ export interface FailureContext {
   readonly config: ServerConfig;
   /** Description of a timeout, as a clause. */
   readonly timeoutReason: string;
-  /** Description of invalid data that it sent meanwhile, as a sentence; empty if it sent none. */
+  /** Description of invalid data that the server sent meanwhile, as a sentence; empty if it sent none. */
   readonly noise: string;
-  /** The last output of the server; empty if there was none. */
+  /** Returns the last output of the server; empty if there was none. */
   readonly readLastOutput: () => Promise<string>;
 }
 

@@ -41,7 +41,7 @@ export class Lease implements Disposable {
     this.pooled = options.pool.acquire(options.caller);
   }
 
-  /** Gives the session back. */
+  /** Releases the session. */
   [Symbol.dispose](): void {
     this.#options.pool.release(this.pooled);
   }
@@ -51,7 +51,7 @@ export class Lease implements Disposable {
     return this.pooled.session;
   }
 
-  /** Whether a request has been sent that the server may have carried out. */
+  /** Whether a tool call has been sent, so that the server may have carried it out. */
   get hasSent(): boolean {
     return this.#sent !== "nothing";
   }
@@ -59,24 +59,24 @@ export class Lease implements Disposable {
   /**
    * Waits for the handshake.
    *
-   * @throws {DownstreamError} The server did not start.
+   * @throws {DownstreamError} if the server did not start.
    */
   ready(): Promise<ServerInfo> {
     return untilAborted(this.session.ready(), this.#options.signal);
   }
 
   /**
-   * Lists the server's tools, from the cache or from a request that is already pending.
+   * Returns the server's tools, from the cache, from a pending request or from a new one.
    *
-   * @param afresh Whether to ask the server again.
-   * @throws {DownstreamError} The server is not there or does not answer.
+   * @param isForced Whether to request the list again although it is cached.
+   * @throws {DownstreamError} if the server is not available or does not answer.
    */
-  async listTools(afresh = false): Promise<Catalog> {
+  async listTools(isForced = false): Promise<Catalog> {
     const { toolLists, signal } = this.#options;
     const { session, capabilitiesKey } = this.pooled;
-    const coming = afresh ? undefined : toolLists.pendingList(capabilitiesKey, signal);
-    return (coming && await coming) ??
-      await untilAborted(toolLists.fetchList(session, capabilitiesKey, afresh), signal);
+    const pendingList = isForced ? undefined : toolLists.pendingList(capabilitiesKey, signal);
+    return (pendingList && await pendingList) ??
+      await untilAborted(toolLists.fetchList(session, capabilitiesKey, isForced), signal);
   }
 
   /**
@@ -84,7 +84,7 @@ export class Lease implements Disposable {
    *
    * @param call The call.
    * @param clock Times the call out. It starts when the call is sent, and progress restarts it.
-   * @throws {DownstreamError} The server failed, or went away before it answered.
+   * @throws {DownstreamError} if the server failed, or ended before it answered.
    */
   async callTool(call: ToolCall, clock: CallClock): Promise<CallOutcome> {
     // This is the hot path of every call, so a cached list is not awaited.
@@ -97,16 +97,16 @@ export class Lease implements Disposable {
     }
     const { session, queue } = this.pooled;
     const { signal } = clock;
-    // The session may still be connecting, for long if a person has to log in. The call enters the queue
-    // only afterwards, and keeps its slot until it ends: the server is busy with it even while the client
-    // is asked something.
+    // The session may still be connecting, for a long time if a person has to log in. The call enters the
+    // queue only afterwards, and keeps its slot until it ends: the server is busy with the call even while
+    // it waits for the client.
     const info = session.info ?? await untilAborted(session.ready(), signal);
-    const waiting = call.span.child("queue");
+    const queueSpan = call.span.child("queue");
     try {
-      const admitted = queue.acquire(this.#options.caller.agent, signal);
-      if (admitted !== undefined) await admitted;
+      const admission = queue.acquire(this.#options.caller.agent, signal);
+      if (admission !== undefined) await admission;
     } finally {
-      waiting.end();
+      queueSpan.end();
     }
     try {
       return await this.#send(tool, { call, clock, info });
@@ -115,7 +115,7 @@ export class Lease implements Disposable {
     }
   }
 
-  /** Returns the tool list; fetched again if the tool in the cached one is missing or lacks arguments. */
+  /** Returns the tool list; fetches it again if the call does not fit the cached one. */
   async #findCatalog(call: ToolCall): Promise<Catalog> {
     const catalog = await this.listTools();
     return isCallable(catalog.get(call.tool), call) ? catalog : await this.listTools(true);
@@ -137,7 +137,7 @@ export class Lease implements Disposable {
     const invocation = { kind: "tool", tool, args: call.args } as const;
     const span = startSpan(call.span, session, { method: codec.methodOf(invocation), tool });
     const startedAt = clock.restart();
-    const active = session.activeCalls.begin(this.#options.caller.channel, clock);
+    const activeCall = session.activeCalls.begin(this.#options.caller.channel, clock);
     try {
       const reply = await codec.invoke(session.peer, {
         invocation,
@@ -158,7 +158,7 @@ export class Lease implements Disposable {
       span.fail(error instanceof DownstreamError ? error.code : "CANCELLED");
       throw error;
     } finally {
-      session.activeCalls.end(active);
+      session.activeCalls.end(activeCall);
       span.end();
     }
   }
@@ -181,7 +181,7 @@ function isCallable(tool: Tool | undefined, { lacksArguments }: ToolCall): tool 
   return tool !== undefined && !(lacksArguments?.(tool) ?? false);
 }
 
-/** Whether calling the tool twice does no harm. */
+/** Whether the tool declares that a repeated call does no harm. */
 function isRepeatable({ definition: { annotations } }: Tool): boolean {
   return isRecord(annotations) &&
     (annotations.readOnlyHint === true || annotations.idempotentHint === true);

@@ -22,7 +22,7 @@ export class Noise {
     return this.#count;
   }
 
-  /** Records such data by its beginning. */
+  /** Records the beginning of such data. */
   record(excerpt: string): void {
     this.#count++;
     this.#lastExcerpt = excerpt;
@@ -42,7 +42,7 @@ export class Noise {
     const noise = this.describeSince(count);
     if (noise === "" || !(reason instanceof DownstreamError)) return reason;
     const { code, server, message, details } = reason;
-    const options = { ...details, cause: reason, quotesNoise: true };
+    const options = { ...details, cause: reason, quotesInvalidOutput: true };
     return new DownstreamError(code, server, `${message}. ${noise}`, options);
   }
 }

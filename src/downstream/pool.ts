@@ -57,10 +57,10 @@ export interface SessionRequest {
 /** Capabilities of a session that is started before its client is known. */
 const NO_CAPABILITIES: ClientCapabilities = {};
 
-const IDLE_GRACE_PERIODS: GracePeriods = { inputMs: 2000, terminateMs: 2000 };
+const IDLE_GRACE_PERIODS: GracePeriods = { afterInputCloseMs: 2000, afterTerminateMs: 2000 };
 
 /** Short, because a session that does not answer a ping will not react to the end of its input either. */
-const HANGING_GRACE_PERIODS: GracePeriods = { inputMs: 100, terminateMs: 500 };
+const HANGING_GRACE_PERIODS: GracePeriods = { afterInputCloseMs: 100, afterTerminateMs: 500 };
 
 /** The sessions of one server: assigns them to callers, and ends them. */
 export class SessionPool {
@@ -70,7 +70,7 @@ export class SessionPool {
   readonly #ending = new Set<Promise<void>>();
   // Sessions that have ended, whose processes may still be ending.
   readonly #closing = new Set<Session>();
-  // The session that was started before the first call. The first caller with its capabilities takes it.
+  // The session that was started before the first call. The first caller with equal capabilities takes it.
   #prewarmed: PooledSession | undefined;
 
   constructor(options: PoolOptions) {
@@ -92,7 +92,8 @@ export class SessionPool {
   /**
    * Starts a session before the first call. Release it when it is ready; its idle time begins then.
    *
-   * @param client The client that it is for; if `undefined`, the first client with its capabilities.
+   * @param client The client that it is for; if `undefined`, the first client that has no capabilities to declare to the
+   * server.
    */
   warm(client: ClientConnection | undefined): PooledSession {
     const pooled = this.#start(client);
@@ -133,7 +134,8 @@ export class SessionPool {
   }
 
   /**
-   * Takes a hanging session out of use, and ends it after its calls.
+   * Takes a session out of use if it is ready, and ends it after its calls. Its process gets little time to
+   * end, because it may hang.
    *
    * @param pooled The session.
    * @param drainMs Time for the calls to end, in milliseconds.

@@ -2,7 +2,8 @@ import type { RpcError } from "../jsonrpc/mod.ts";
 
 /**
  * The kind of problem. Each kind has its own fix. `refused` to `closed` are problems of the connection,
- * `tls-…` of its encryption, and the rest of the answer.
+ * `tls-expired` to `no-tls` of its encryption, and `status` to `not-mcp` of the answer. `no-permission` is a
+ * missing permission of the gateway.
  */
 export type RemoteProblem =
   | "refused"

@@ -5,7 +5,7 @@ import { escapeControls, withoutColors } from "../text.ts";
 /** Maximum length of a quote from a server, in UTF-16 code units. */
 const MAX_QUOTE_LENGTH = 500;
 
-/** Maximum number of issued secrets that are remembered for a server; renewed tokens are worthless. */
+/** Maximum number of issued secrets that are remembered for a server; a token is worthless after its renewal. */
 const MAX_ISSUED_SECRETS = 64;
 
 // The secrets that were issued while each server was used, the oldest first.
@@ -53,7 +53,7 @@ export function secretsOf(config: ServerConfig): string[] {
  * the path of the home folder, escapes control characters, and shortens the text.
  *
  * @param text The text.
- * @param config Its entry.
+ * @param config The server's entry.
  */
 export function redactExcerpt(text: string, config: ServerConfig): string {
   const secrets = secretsOf(config);

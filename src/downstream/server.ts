@@ -46,13 +46,13 @@ export interface ServerContext {
 
 /** An operation on a lease. */
 interface LeaseUse<T> {
-  /** Runs it; a second time on a new session if the first one is lost after its handshake. */
+  /** Runs the operation; called again with a new session if the first is lost after its handshake. */
   readonly run: (lease: Lease) => Promise<T>;
-  /** Cancels it; its reason is thrown. */
+  /** Cancels the operation; its reason is thrown. */
   readonly signal: CancelSignal;
   /** Returns the JSON-RPC error of the answer, which may be about the session. */
   readonly refusalIn?: (result: T) => RpcError | undefined;
-  /** Its clock, which is stopped when it has ended, successfully or not. */
+  /** The operation's clock, which is stopped when the operation has ended, successfully or not. */
   readonly clock?: CallClock;
 }
 
@@ -92,7 +92,7 @@ export class DownstreamServer {
       idleTimeoutMs,
       deadlines: this.#deadlines,
       capabilitiesKeyOf: (capabilities) => this.#keys.of(capabilities),
-      start: (wanted, ended) => this.#startSession(wanted, ended),
+      start: (request, onEnded) => this.#startSession(request, onEnded),
     });
     this.#check = new SessionCheck({
       server: config.name,
@@ -108,7 +108,7 @@ export class DownstreamServer {
    * Starts a session and lists the tools, ahead of the first call. Never throws: the first call reports
    * the failure.
    *
-   * @param client The client it is for; over HTTP there is none yet.
+   * @param client The client that the session is for; over HTTP there is none yet.
    */
   async warm(client?: ClientConnection): Promise<void> {
     if (this.config.unavailable !== undefined || this.#isClosed) return;
@@ -140,15 +140,15 @@ export class DownstreamServer {
   async listTools(caller: Caller, signal: CancelSignal): Promise<Catalog> {
     const key = this.#keys.of(caller.capabilities);
     const isStale = this.#toolLists.isStale(key);
-    const known = isStale
+    const knownList = isStale
       ? undefined
       : this.#toolLists.cachedList(key) ?? this.#toolLists.pendingList(key, signal);
     const ask = (): Promise<Catalog> => {
       return this.#withLease(caller, { run: (lease) => lease.listTools(isStale), signal });
     };
-    // In the same tick, so that a reload cannot remove the server before it is asked.
-    if (known === undefined) return await ask();
-    return await known ?? await ask();
+    // The server is asked in the same tick, so that a reload cannot remove it first.
+    if (knownList === undefined) return await ask();
+    return await knownList ?? await ask();
   }
 
   /**
@@ -156,9 +156,9 @@ export class DownstreamServer {
    *
    * @param caller The caller.
    * @param signal Cancels the wait; its reason is thrown.
-   * @throws {DownstreamError} The server did not start.
+   * @throws {DownstreamError} if the server did not start.
    */
-  async introduce(caller: Caller, signal: CancelSignal): Promise<ServerInfo> {
+  async getInfo(caller: Caller, signal: CancelSignal): Promise<ServerInfo> {
     return await this.#withLease(caller, { run: (lease) => lease.ready(), signal });
   }
 
@@ -264,10 +264,10 @@ export class DownstreamServer {
           const error = loss === undefined
             ? cause
             : this.#check.explain(cause, { loss, hasSent: lease.hasSent });
-          if (isFirst && this.#mayTryAgain(lease, error)) continue;
+          if (isFirst && this.#prepareRetry(lease, error)) continue;
           this.#health.recordFailure(error);
-          const isLate = error instanceof DownstreamError && error.code === "TIMEOUT";
-          if (isLate) void this.#check.examineTimeout(lease.pooled);
+          const isTimeout = error instanceof DownstreamError && error.code === "TIMEOUT";
+          if (isTimeout) void this.#check.examineTimeout(lease.pooled);
           throw error;
         } finally {
           lease[Symbol.dispose]();
@@ -300,8 +300,8 @@ export class DownstreamServer {
     throw unavailable === undefined ? error : withDoctorHint(error);
   }
 
-  /** Whether another session may succeed after one has failed. */
-  #mayTryAgain(lease: Lease, error: unknown): boolean {
+  /** Returns whether another session may succeed; if so, retires a session that its server no longer knows. */
+  #prepareRetry(lease: Lease, error: unknown): boolean {
     // The call joined a prewarmed session whose server had already asked for a login.
     if (error instanceof LoginNeedsCaller) return true;
     // A session without a handshake is a failed start; the next call tries again.
@@ -318,8 +318,8 @@ export class DownstreamServer {
     this.#pool.retire(pooled, this.config.options.maxCallMs);
   }
 
-  #startSession(wanted: SessionRequest, ended: () => void): Session {
-    const { capabilities, capabilitiesKey, clientChannel } = wanted;
+  #startSession(request: SessionRequest, onEnded: () => void): Session {
+    const { capabilities, capabilitiesKey, clientChannel } = request;
     const { version, log, open, pingMs } = this.#context;
     this.#health.recordStart();
     const session: Session = new Session({
@@ -338,7 +338,7 @@ export class DownstreamServer {
           // The server may have other tools after its restart.
           this.#toolLists.forget(capabilitiesKey);
         }
-        ended();
+        onEnded();
       },
     });
     session.ready().then(() => this.#health.recordHandshake(session.connectMs), () => {});

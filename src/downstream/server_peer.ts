@@ -19,8 +19,8 @@ const MAX_PENDING_REQUESTS = 100;
 
 /**
  * Time for a client to answer with its roots after the end of the call, in milliseconds. A server asks for
- * the roots once per session, right after the handshake. A call that is active then is there by chance,
- * so its end does not cancel the request. Clients answer automatically, within milliseconds.
+ * the roots once per session, right after the handshake. A call that is active then has nothing to do
+ * with the request, so its end does not cancel the request. Clients answer automatically, within milliseconds.
  */
 const ROOTS_GRACE_MS = 2000;
 

@@ -1,7 +1,7 @@
 import { DownstreamError } from "../errors.ts";
 import type { Session, SessionState } from "./session.ts";
 
-/** A server's status, for the status tool. */
+/** A server's status, as `get_gateway_status` reports it. */
 export interface ServerStatus {
   /**
    * The best of its sessions' states. Without a session: `login-required` if a person has to log in,
@@ -28,7 +28,7 @@ export interface ServerStatus {
 export class ServerHealth {
   /** The last failure. */
   lastError: string | undefined;
-  /** Whether the last operation failed because a login is needed. */
+  /** Whether the last failure was that a login is needed; reset by a handshake. */
   needsLogin = false;
   /** Number of sessions that were started after one had failed. */
   restarts = 0;

@@ -30,7 +30,7 @@ import {
 import { withDeadline } from "../within.ts";
 
 /** Grace periods for the processes of a broken session. */
-const BROKEN_GRACE: GracePeriods = { inputMs: 100, terminateMs: 500 };
+const BROKEN_GRACE: GracePeriods = { afterInputCloseMs: 100, afterTerminateMs: 500 };
 
 /**
  * Grace periods while `npx` or a similar program may still be downloading. npm must not be interrupted:
@@ -38,7 +38,7 @@ const BROKEN_GRACE: GracePeriods = { inputMs: 100, terminateMs: 500 };
  * start. Once the download is complete and the server has started, the server sees that its input is
  * closed, and ends.
  */
-const DOWNLOADING_GRACE: GracePeriods = { inputMs: 90_000, terminateMs: 500 };
+const DOWNLOADING_GRACE: GracePeriods = { afterInputCloseMs: 90_000, afterTerminateMs: 500 };
 
 /** Maximum time for the answer to a ping, in milliseconds. */
 const PING_TIMEOUT_MS = 5000;
@@ -93,7 +93,7 @@ export class Session {
   readonly #starting: Promise<ServerInfo>;
   readonly #declared: ClientCapabilities;
   readonly #connection: Connection;
-  readonly #started = performance.now();
+  readonly #startedAt = performance.now();
   #state: SessionState = "connecting";
   #peer: Peer | undefined;
   #codec: ServerCodec = OLDEST;
@@ -140,7 +140,7 @@ export class Session {
   /**
    * The connection to the server.
    *
-   * @throws {ChannelClosed} The session is not connected yet.
+   * @throws {ChannelClosed} if the session is not connected yet.
    */
   get peer(): Peer {
     if (this.#peer === undefined) throw new ChannelClosed("The session is closed");
@@ -229,7 +229,7 @@ export class Session {
    *
    * @param probe The request.
    * @param withinMs Time to answer, in milliseconds.
-   * @returns `refused` if the server rejects the session, `silent` if no answer arrived.
+   * @returns `refused` after a refusal of the session or an HTTP error, `silent` without an answer.
    */
   async probe(
     probe: ProbeKind,
@@ -333,7 +333,7 @@ export class Session {
       if (this.#endedEarly) throw new ChannelClosed("The connection ended after the handshake");
       this.#codec = codec;
       this.#info = info;
-      this.#connectMs = performance.now() - this.#started;
+      this.#connectMs = performance.now() - this.#startedAt;
       if (this.#state === "connecting") this.#state = "ready";
       return info;
     } catch (cause) {

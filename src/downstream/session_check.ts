@@ -58,7 +58,7 @@ export class SessionCheck {
     this.#options = options;
   }
 
-  /** Finds out whether a server hangs, after a call on the session has timed out. */
+  /** Finds out whether a server hangs, after a call on the session has timed out; if so, retires the session. */
   async examineTimeout(pooled: PooledSession): Promise<void> {
     const { server, pool, health, drainMs } = this.#options;
     const { session } = pooled;
@@ -86,7 +86,7 @@ export class SessionCheck {
     const verdict = this.#examine(pooled, caller);
     this.#verdicts.set(pooled, verdict);
     void verdict.then((result) => {
-      // A lost session stays lost. A later failure of any other session may have a different cause.
+      // A lost session stays lost. After any other verdict, a later failure may have a different cause.
       if (result === "alive" || result === "unclear") this.#verdicts.delete(pooled);
     });
     return verdict;

@@ -44,10 +44,10 @@ export interface GatewayOptions {
 const REPLACED_SERVER_CALLS_MS = 10_000;
 
 /** Grace periods of a server that a reload removes or replaces. */
-const REPLACED_SERVER_GRACE: GracePeriods = { inputMs: 2000, terminateMs: 2000 };
+const REPLACED_SERVER_GRACE: GracePeriods = { afterInputCloseMs: 2000, afterTerminateMs: 2000 };
 
 /** Grace periods of the servers of a client that has disconnected. */
-const DISCONNECTED_CLIENT_GRACE: GracePeriods = { inputMs: 500, terminateMs: 500 };
+const DISCONNECTED_CLIENT_GRACE: GracePeriods = { afterInputCloseMs: 500, afterTerminateMs: 500 };
 
 /** Options of `connect`. */
 export interface ConnectOptions {

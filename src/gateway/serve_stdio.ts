@@ -7,7 +7,7 @@ import { listenForSignals, SIGNAL_TIME_LIMITS } from "./signals.ts";
 /** Time limits after the client has closed its end: clients kill the process after 2 to 4 seconds. */
 const CLIENT_GONE_TIME_LIMITS: EndOptions = {
   callsMs: 1000,
-  gracePeriods: { inputMs: 500, terminateMs: 500 },
+  gracePeriods: { afterInputCloseMs: 500, afterTerminateMs: 500 },
 };
 
 /**

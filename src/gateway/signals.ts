@@ -3,7 +3,7 @@ import type { EndOptions } from "./gateway.ts";
 /** Time limits of a shutdown by a signal. */
 export const SIGNAL_TIME_LIMITS: EndOptions = {
   callsMs: 5000,
-  gracePeriods: { inputMs: 2000, terminateMs: 2000 },
+  gracePeriods: { afterInputCloseMs: 2000, afterTerminateMs: 2000 },
 };
 
 /** The signals that ask the process to end. */

@@ -67,7 +67,7 @@ const DEFAULTS: ServerOptions = {
 };
 
 /** Grace periods that are long enough for every server of a test, so that none is killed. */
-export const GRACE_PERIODS: GracePeriods = { inputMs: 5000, terminateMs: 5000 };
+export const GRACE_PERIODS: GracePeriods = { afterInputCloseMs: 5000, afterTerminateMs: 5000 };
 
 /** A downstream server of the gateway that is connected to scripted servers. */
 export class DownstreamFixture implements AsyncDisposable {

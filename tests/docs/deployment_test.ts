@@ -18,8 +18,8 @@ const IMAGE = readEnv(
 const USER = 10001;
 
 /** Maximum time until the gateway ends after a signal, in seconds. */
-const END_S = (SIGNAL_TIME_LIMITS.callsMs + SIGNAL_TIME_LIMITS.gracePeriods.inputMs +
-  SIGNAL_TIME_LIMITS.gracePeriods.terminateMs) / 1000;
+const END_S = (SIGNAL_TIME_LIMITS.callsMs + SIGNAL_TIME_LIMITS.gracePeriods.afterInputCloseMs +
+  SIGNAL_TIME_LIMITS.gracePeriods.afterTerminateMs) / 1000;
 
 /** Returns only the names of the gateway's own variables. */
 function selectGatewayVariables(names: Iterable<string>): string[] {

@@ -99,7 +99,7 @@ export class BusyPipeline implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const gracePeriods = { inputMs: 1000, terminateMs: 1000 };
+    const gracePeriods = { afterInputCloseMs: 1000, afterTerminateMs: 1000 };
     for (const server of this.#context.snapshot.servers.values()) {
       await server.close(0, gracePeriods);
     }

@@ -22,7 +22,7 @@ import { runScriptedServer } from "../contract/scripted_server.ts";
 import { withTimeout } from "../e2e/wait.ts";
 import { catchDownstreamError, followLink, OAuthFixture, sendRequest } from "./oauth_fixture.ts";
 
-const GRACE_PERIODS = { inputMs: 1000, terminateMs: 1000 };
+const GRACE_PERIODS = { afterInputCloseMs: 1000, afterTerminateMs: 1000 };
 
 /** Opens a scripted server in memory, after the protected server has accepted a request. */
 async function openMemory(

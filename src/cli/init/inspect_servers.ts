@@ -109,7 +109,7 @@ async function inspect(
   try {
     signal.throwIfAborted();
     const { tools } = await server.listTools(ANONYMOUS_CALLER, signal);
-    const { instructions, name: serverName, title = serverName } = await server.introduce(
+    const { instructions, name: serverName, title = serverName } = await server.getInfo(
       ANONYMOUS_CALLER,
       signal,
     );

@@ -1,7 +1,7 @@
 import { within } from "../../within.ts";
 import { isSafeAddress } from "./safe_address.ts";
 
-/** A program that is still running after this time has opened the link, in milliseconds. */
+/** A program that still runs after this time, in milliseconds, counts as having opened the link. */
 const FAILURE_WAIT_MS = 1500;
 
 /** The platform, which decides which program opens a link. */
@@ -14,7 +14,7 @@ export interface BrowserContext {
 
 /**
  * Lists command lines that may open a link, the likeliest first. The list is empty without a
- * screen.
+ * screen, or if `BROWSER` is `none`.
  */
 export function listBrowserCommands(url: string, context: BrowserContext = {}): string[][] {
   const { os = Deno.build.os, env = Deno.env } = context;

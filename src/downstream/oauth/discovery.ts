@@ -105,7 +105,7 @@ interface MetadataSearch<T> {
   /** The error of the first invalid metadata, if no metadata was found. */
   readonly invalidMetadata?: LoginFailure;
   /** The first HTTP 5xx, if no metadata was found. Some servers return one for any unknown path. */
-  readonly serverError?: LoginFailure;
+  readonly serverError?: { readonly url: URL; readonly response: OAuthResponse };
 }
 
 /**
@@ -114,18 +114,14 @@ interface MetadataSearch<T> {
 async function fetchFirstMetadata<T>(
   urls: readonly URL[],
   read: (response: OAuthResponse, url: URL) => T,
-  { fetchFn, config }: RequestContext,
+  { fetchFn }: RequestContext,
 ): Promise<MetadataSearch<T>> {
   let failures: MetadataSearch<T> = {};
   for (const url of urls) {
     const response = await sendRequest(url, { ...METADATA_REQUEST, fetchFn });
     try {
       if (isOk(response) && response.body !== undefined) return { metadata: read(response, url) };
-      if (response.status >= 500) {
-        const message = `its authorization server publishes no metadata, and ${url.origin}` +
-          `${url.pathname} answered ${describeResponse(response, config)}.`;
-        failures = { serverError: new LoginFailure(message), ...failures };
-      }
+      if (response.status >= 500) failures = { serverError: { url, response }, ...failures };
     } catch (error) {
       if (!(error instanceof LoginFailure)) throw error;
       failures = { invalidMetadata: error, ...failures };
@@ -159,8 +155,8 @@ export async function fetchResourceMetadata(
 }
 
 /**
- * Throws if the resource is not the downstream server: tokens for it could be used at another
- * server.
+ * Throws if the resource is not the downstream server: a token for another resource could be used
+ * at another server.
  */
 function requireMatchingResource(resource: string, { sdk, url, config }: RequestContext): void {
   const serverUrl = sdk.resourceUrlFromServerUrl(url);
@@ -177,7 +173,7 @@ function requireMatchingResource(resource: string, { sdk, url, config }: Request
   const quotedUrl = quoteServerText(shownUrl, config);
   const message =
     `it says that logins are for ${quotedResource}, which is not its own address ${quotedUrl}; ` +
-    "the gateway asks for no token for another server. Check `url` in the servers file.";
+    "the gateway requests tokens only for the server itself. Check `url` in the servers file.";
   throw new LoginFailure(message, { canRetry: false });
 }
 
@@ -208,9 +204,13 @@ async function fetchServerMetadata(
     return { ...members, authorization_endpoint, response_types_supported };
   }, context);
   const { metadata, invalidMetadata, serverError } = search;
-  const error = invalidMetadata ?? (isAnnounced ? serverError : undefined);
-  if (metadata === undefined && error !== undefined) throw error;
-  return metadata;
+  if (metadata !== undefined) return metadata;
+  if (invalidMetadata !== undefined) throw invalidMetadata;
+  if (!isAnnounced || serverError === undefined) return undefined;
+  const { url, response } = serverError;
+  const message = `its authorization server publishes no metadata, and ${url.origin}` +
+    `${url.pathname} answered ${describeResponse(response, config)}.`;
+  throw new LoginFailure(message);
 }
 
 /**
@@ -268,7 +268,8 @@ function requireSafeEndpoints(metadata: AuthorizationServerMetadata): void {
 
 /**
  * Returns the first of these: the complete scope in the challenge, the scopes in the server's
- * entry, the scope in the challenge, the scopes in the resource metadata.
+ * entry, the scope in the challenge, the scopes in the resource metadata. Adds `offline_access` to
+ * the last two if the authorization server supports it.
  */
 function chooseScope(
   challenge: OAuthChallenge,

@@ -21,7 +21,10 @@ import type { ServerConfig } from "../../config/mod.ts";
  */
 const MAX_LINK_LENGTH = 8192;
 
-/** The result of prompting a person to log in: by which means, or `nobody` if that failed. */
+/**
+ * Result of prompting a person: the means, `client` or `browser`; `nobody` if neither worked;
+ * `declined` if the person declined.
+ */
 export type PromptOutcome = "client" | "browser" | "nobody" | "declined";
 
 /** Options of a login. */
@@ -195,7 +198,7 @@ function openListener(
   }
 }
 
-/** Reads the code from the redirect, after it has checked the issuer. */
+/** Checks the issuer of the redirect, and returns the code in it. */
 function readAuthorizationCode(
   redirectQuery: URLSearchParams,
   { authorizationServer, context }: {
@@ -256,7 +259,7 @@ function createStoredLogin(
 
 /**
  * Throws if the metadata lists the supported values, and the value that the gateway needs is not
- * one.
+ * among them.
  */
 function requireSupported(
   parameter: string,

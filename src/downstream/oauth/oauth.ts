@@ -288,8 +288,8 @@ export class OAuth implements ServerAuth {
       throw createAuthRequiredError(name, reason, { command });
     }
     const attempt = this.#loginAttempt ?? this.#startLoginAttempt(challenge);
-    const isDone = untilAborted(waitForLogin(attempt, waitMs), signal);
-    if (await pending.waitFor(isDone)) return;
+    const loginDone = untilAborted(waitForLogin(attempt, waitMs), signal);
+    if (await pending.waitFor(loginDone)) return;
     const { link } = attempt;
     const instruction = link === undefined
       ? "run the command"

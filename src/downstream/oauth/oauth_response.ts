@@ -80,7 +80,7 @@ const isNonEmptyString = (value: unknown): value is string =>
 const isUrl = (value: unknown): value is string => isNonEmptyString(value) && URL.canParse(value);
 
 /**
- * Functions that check a value and return it; `undefined` if the value is of another type or empty.
+ * Functions that read a value as one type; `undefined` if the value is not valid.
  */
 const READERS: {
   readonly [K in keyof MemberTypes]: (value: unknown) => MemberTypes[K] | undefined;
@@ -160,8 +160,7 @@ export function isOk({ status }: OAuthResponse): boolean {
 }
 
 /**
- * Reads the members of a response. A member that is `null`, empty or of another type counts as
- * absent.
+ * Reads the members of a response. A member whose value is not valid for its type counts as absent.
  *
  * @param options `required`: members that must be present. `errorPrefix`: beginning of the error
  * message if one of them is missing or invalid.

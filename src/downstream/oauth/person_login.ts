@@ -42,7 +42,7 @@ export interface StartLoginOptions {
  *
  * @throws {LoginNeedsCaller} if no operation is pending.
  */
-export function startLogin(settings: OAuthSettings, start: StartLoginOptions): LoginAttempt {
+export function startLogin(settings: OAuthSettings, options: StartLoginOptions): LoginAttempt {
   const { config, url, pending, loginMs, openBrowser, log } = settings;
   const { name } = config;
   const channel = pending.bestChannel;
@@ -55,7 +55,7 @@ export function startLogin(settings: OAuthSettings, start: StartLoginOptions): L
   const id = crypto.randomUUID();
   let outcome: PromptOutcome | undefined;
   const attempt = new LoginAttempt({
-    ...start,
+    ...options,
     config,
     url,
     timeoutMs: loginMs,

@@ -28,7 +28,7 @@ const CLIENT_METADATA = {
 
 /**
  * Returns the client to log in with: the configured client, the registered client of the previous
- * login if its redirect URI is the same, or a client that it registers.
+ * login if its redirect URI is the same, or a newly registered client.
  *
  * @param options `previousLogin`: the previous login, if there was one.
  * @throws {LoginFailure} if there is no client and none can be registered.

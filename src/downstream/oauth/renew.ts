@@ -32,7 +32,7 @@ export async function renewLogin(
   const run = async (): Promise<StoredLogin | undefined> => {
     const { logins, isDamaged } = await store.read(usedLogin.url);
     const storedLogin = logins.find((login) => login.issuer === usedLogin.issuer);
-    // The user has logged out in the meantime, unless the file is damaged.
+    // The login has ended or was removed in the meantime, unless the file is damaged.
     if (storedLogin?.tokens === undefined && !isDamaged) return undefined;
     const isUsable = storedLogin?.tokens !== undefined && matchesEntry(storedLogin, config);
     const current = isUsable ? storedLogin : usedLogin;

@@ -2,7 +2,7 @@ import { isBrowserLoopback } from "../../loopback.ts";
 
 /** A server sent an address that must not be opened or fetched. */
 export class UnsafeAddressError extends Error {
-  override readonly name = "UnsafeAddress";
+  override readonly name = "UnsafeAddressError";
 
   /**
    * @param purpose The purpose of the address, such as "token endpoint".

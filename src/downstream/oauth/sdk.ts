@@ -4,7 +4,7 @@ import { addSecrets } from "../secrets.ts";
 /** The OAuth functions of the official SDK. */
 export type Sdk = typeof import("./sdk_functions.ts");
 
-/** Loads the functions, so that a gateway without logins does not load them. */
+/** Loads the functions on demand, because many gateways need none of them. */
 export function loadSdk(): Promise<Sdk> {
   return import("./sdk_functions.ts");
 }

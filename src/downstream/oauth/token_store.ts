@@ -87,7 +87,7 @@ export class TokenStore {
   }
 
   /**
-   * Runs a function under a lock, so that no other process does so for the same server.
+   * Runs a function while no other process does so for the same server.
    *
    * @param options `signal` cancels the wait; its reason is thrown.
    * @throws {LockTimeout} if another process holds the lock for too long.

@@ -32,7 +32,7 @@ const FINAL_ERRORS: ReadonlySet<string> = new Set([
   "invalid_target",
 ]);
 
-/** The error codes of these that reject the client. */
+/** The codes among `FINAL_ERRORS` that reject the client. */
 const CLIENT_ERRORS: ReadonlySet<string> = new Set(["invalid_client", "unauthorized_client"]);
 
 /** Issued tokens, and the method with which the client authenticated. */
@@ -242,7 +242,8 @@ function readTokens(
  * Revokes the tokens of a login.
  *
  * @returns Whether the authorization server supports revocation.
- * @throws {UnreachableError | LoginFailure} if the authorization server supports it, but it failed.
+ * @throws {UnreachableError | LoginFailure} if the authorization server supports revocation, but the revocation
+ * failed.
  * @see {@link https://www.rfc-editor.org/rfc/rfc7009}
  */
 export async function revokeLogin(login: StoredLogin, context: RequestContext): Promise<boolean> {

@@ -6,7 +6,7 @@ interface Cookie {
   readonly name: string;
   readonly value: string;
   readonly path: string;
-  /** When it expires, in milliseconds since 1970. */
+  /** Time of its expiry, in milliseconds since 1970; `Infinity` for never. */
   readonly expiresAt: number;
 }
 

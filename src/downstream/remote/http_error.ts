@@ -21,7 +21,7 @@ const HINTS: Readonly<Record<number, string>> = {
 
 /** The context of a refused request. */
 export interface HttpErrorContext {
-  /** Its address. */
+  /** The address of the request. */
   readonly url: URL;
   /** Removes secrets from a text, before it is quoted. */
   readonly redactSecrets: (text: string) => string;

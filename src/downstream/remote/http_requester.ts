@@ -91,7 +91,7 @@ export class HttpRequester {
    * @throws {DownstreamError} if a login is needed.
    */
   async send(url: URL, request: RemoteRequest): Promise<Response> {
-    const started = performance.now();
+    const startedAt = performance.now();
     // A token may be refused (401), or not suffice for the request (403): each is recovered from once.
     const recoveredStatuses = new Set<number>();
     const context = { url, redactSecrets: (text: string) => this.redactSecrets(text, url) };
@@ -113,7 +113,7 @@ export class HttpRequester {
       }
       if (this.#authorization !== undefined && needsAuthorization(response)) {
         await response.body?.cancel();
-        if (recoveredStatuses.has(response.status)) throw stillRefused(response, url);
+        if (recoveredStatuses.has(response.status)) throw newTokenFailure(response, url);
         recoveredStatuses.add(response.status);
         await this.#authorization.recover(response, {
           sentAuthorization,
@@ -130,7 +130,7 @@ export class HttpRequester {
       const waitMs = isBusy(response)
         ? readRetryAfter(response.headers.get("retry-after"))
         : undefined;
-      const remainingMs = request.maxBusyWaitMs - (performance.now() - started);
+      const remainingMs = request.maxBusyWaitMs - (performance.now() - startedAt);
       if (waitMs === undefined || waitMs > remainingMs) {
         throw await httpFailure(response, { ...context, waitMs });
       }
@@ -168,8 +168,8 @@ export class HttpRequester {
   }
 
   /**
-   * Returns the body as a stream, and the client. When a connection from its pool closes without a response,
-   * Deno repeats the request, which would make a call twice; a stream it cannot repeat. A server that
+   * Returns the body, and the HTTP client that sends it. When a connection from its pool closes without a
+   * response, Deno repeats the request, which would make a call twice, unless the body is a stream. A server that
    * requires a Content-Length receives the body as a text, on connections without a pool, where Deno
    * repeats nothing.
    */
@@ -192,8 +192,8 @@ function needsAuthorization({ status, headers }: Response): boolean {
     (status === 403 && /insufficient_scope/.test(headers.get("www-authenticate") ?? ""));
 }
 
-/** Describes the refusal of a token that was just issued, which the headers of the entry did not cause. */
-function stillRefused({ status }: Response, { host }: URL): RemoteFailure {
+/** Describes the refusal of a token that was just issued. The headers of the entry did not cause the refusal. */
+function newTokenFailure({ status }: Response, { host }: URL): RemoteFailure {
   const message = `${host} refuses the token that was just issued for it (HTTP ${status}); ` +
     "call again, and if that does not help, report it to the operator of the server";
   return new RemoteFailure(message, { reach: "refused", status, problem: "status" });

@@ -5,7 +5,7 @@ import { readHead } from "./http_error.ts";
 import { quoteBody } from "./quote.ts";
 import type { IncomingText } from "./sse_parser.ts";
 
-/** A response that does not contain the answer to its request. */
+/** The parts of a response that explain why it contains no answer. */
 export interface ReceivedResponse {
   /** The HTTP status. */
   status: number;
@@ -23,9 +23,9 @@ export interface ReceivedResponse {
 
 /** The request without an answer. */
 export interface FailedRequest {
-  /** The server, as `host:port`. */
+  /** The host and port of the server. */
   readonly host: string;
-  /** Its id as JSON text. */
+  /** Id of the request, as JSON text. */
   readonly id: string;
   /** Removes secrets from a text, before it is quoted. */
   readonly redactSecrets: (text: string) => string;

@@ -104,8 +104,8 @@ class RemoteTransport implements Transport {
     void this.channel.close();
   }
 
-  end({ inputMs }: GracePeriods): Promise<void> {
-    this.#ending ??= this.#end(inputMs);
+  end({ afterInputCloseMs }: GracePeriods): Promise<void> {
+    this.#ending ??= this.#end(afterInputCloseMs);
     return this.#ending;
   }
 

@@ -58,7 +58,7 @@ export function redirectTarget(
         "put that address into its url",
     );
   }
-  // An address may redirect to itself once, to set a cookie.
+  // A loop is refused only at the limit, because an address may redirect to itself once, to set a cookie.
   if (visited.length > MAX_REDIRECTS) {
     const isLoop = visited.some(({ href }) => href === target.href);
     const text = isLoop

@@ -121,16 +121,16 @@ export class RemoteChannel implements Channel {
   }
 
   /**
-   * Ends the session in an orderly way.
+   * Aborts the pending requests, and ends the session at the server.
    *
    * @param withinMs Maximum time for the server to respond, in milliseconds.
    */
   async endSession(withinMs: number): Promise<void> {
     if (!this.#isOver) {
-      const started = performance.now();
+      const startedAt = performance.now();
       for (const request of this.#requests.values()) request.abort();
       await within(this.flush(), withinMs);
-      await this.#client.endSession(Math.max(0, withinMs - (performance.now() - started)));
+      await this.#client.endSession(Math.max(0, withinMs - (performance.now() - startedAt)));
       this.#end();
     }
     await within(Promise.all(this.#sending), SETTLE_TIMEOUT_MS);

@@ -22,8 +22,8 @@ const LINE_FEED = 10;
 const FIELD_BYTES = 16;
 
 /**
- * Splits a stream of bytes into server-sent events, in time linear in its size. Of an event that
- * is longer than the limit, it keeps only the ends.
+ * Splits a stream of bytes into server-sent events, in time linear in its size. It keeps only
+ * both ends of an event that is longer than the limit.
  *
  * @see {@link https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream}
  */

@@ -54,7 +54,7 @@ export class StandaloneStream {
         if (signal.aborted) return;
         if (!(cause instanceof RemoteFailure)) throw cause;
         if (cause.endsSession) return this.#options.onLost(cause);
-        // The server offers no stream, or does not know the session. In that case, the next call fails.
+        // The server offers no stream, or no longer knows the session. An unknown session fails the next call.
         if (!isTemporary(cause.status)) return;
         this.#backoff.recordEnd(false);
       }

@@ -230,7 +230,7 @@ interface Resumption {
   attempts: number;
 }
 
-/** Whether a message is a response. A message that is not UTF-8 counts as one. */
+/** Whether a message is a response. An array, or a message that is not UTF-8, counts as one. */
 function isResponse(data: IncomingText): boolean {
   if ("reason" in data) return true;
   const first = data.text.trimStart()[0];

@@ -215,13 +215,13 @@ function supportsTasks({ capabilities: { tasks } }: ServerInfo): boolean {
 function isToolError(answer: Reply, server: string): boolean {
   if (!answer.ok) return false;
   const { value } = answer.result;
-  if (!isRecord(value)) throw noResult(server, value);
+  if (!isRecord(value)) throw createNoResultError(server, value);
   requireComplete(value, server);
   return value.isError === true;
 }
 
 /** Describes the failure of a call whose result is not an object, which no client accepts. */
-function noResult(server: string, value: unknown): DownstreamError {
+function createNoResultError(server: string, value: unknown): DownstreamError {
   const message = `Server "${server}" answered the call with ${kindOf(value)} instead of a ` +
     "result. The tool may have done its work; report this to the authors of the server.";
   return new DownstreamError("SERVER_UNAVAILABLE", server, message);

@@ -1,8 +1,8 @@
 /**
  * The transports to servers: to processes that the gateway starts, to remote servers, and to servers in
  * this process. Only this folder depends on the kind of a connection. The remote transport has its own
- * folder, `remote/`, which is loaded when it is used. Passes messages on without reading them. Imports `config`, `jsonrpc` and the
- * leaves.
+ * folder, `remote/`, which is loaded when it is used. The transports here pass messages on without reading
+ * them. Imports `config`, `jsonrpc` and the leaves.
  *
  * @module
  */
@@ -62,7 +62,7 @@ export function transportKind(connection: ConnectionConfig): TransportKind {
  * Opens a connection to a server over the transport that its entry names.
  *
  * @param config The server's entry.
- * @param context Log and count of processes.
+ * @param context The log, the processes, and the authorization.
  * @throws {DownstreamError} if it cannot be opened.
  */
 export async function openTransport(
@@ -72,7 +72,7 @@ export async function openTransport(
   return await transportKind(config.connection).open(config, context);
 }
 
-// The gateway starts faster because these functions import a transport only when it is used.
+// Code that only some gateways use is imported on demand, so that the gateway starts faster.
 
 function stdio(connection: StdioConfig): TransportKind {
   return {

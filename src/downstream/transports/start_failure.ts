@@ -51,8 +51,8 @@ export class StartFailure extends Error {
 const HEAD_BYTES = 256;
 
 /**
- * Finds out why a command could not be started. The system reports "not found" for five different
- * causes, so the files are examined.
+ * Finds out why a command could not be started. The system reports "not found" for several causes, so
+ * the files are examined.
  *
  * @param cause The error that was thrown.
  * @param context The command, and the environment of its process.

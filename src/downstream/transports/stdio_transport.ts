@@ -83,7 +83,9 @@ export class StdioTransport implements Transport {
   end(gracePeriods: GracePeriods): Promise<void> {
     this.#ending ??= this.#end(gracePeriods);
     // The shortest of the given times applies: a slow end must not delay the exit of the gateway.
-    void within(this.#child.status, gracePeriods.inputMs).then(() => this.#inputDeadline.resolve());
+    void within(this.#child.status, gracePeriods.afterInputCloseMs).then(() =>
+      this.#inputDeadline.resolve()
+    );
     return this.#ending;
   }
 
@@ -93,7 +95,8 @@ export class StdioTransport implements Transport {
     await Promise.race([inputWritten.then(() => this.#child.status), this.#inputDeadline.promise]);
     // Its children may still run after the server itself has ended.
     if (
-      signalGroup(this.pid, "SIGTERM") && !await waitForGroupEnd(this.pid, gracePeriods.terminateMs)
+      signalGroup(this.pid, "SIGTERM") &&
+      !await waitForGroupEnd(this.pid, gracePeriods.afterTerminateMs)
     ) {
       signalGroup(this.pid, "SIGKILL");
     }

@@ -2,10 +2,10 @@ import type { Channel } from "../../jsonrpc/mod.ts";
 
 /** Time for each step of a server's shutdown, in milliseconds. */
 export interface GracePeriods {
-  /** After its input is closed, before it is asked to terminate. */
-  readonly inputMs: number;
-  /** After it is asked to terminate, before it is killed. */
-  readonly terminateMs: number;
+  /** From the end of its input to the request to terminate. */
+  readonly afterInputCloseMs: number;
+  /** From the request to terminate to the kill. */
+  readonly afterTerminateMs: number;
 }
 
 /** An open connection to a server over any transport. */

@@ -27,8 +27,8 @@ for id in $groups; do kill -s KILL -- "-$id" 2>/dev/null; done
 exit 0`;
 
 /**
- * Ends the servers' process groups if the gateway itself is killed: a shell that waits for the end of a
- * pipe that only the gateway holds. Started with the first group.
+ * Ends the servers' process groups if the gateway itself is killed. It is a shell that waits for the end of
+ * its input, a pipe that only the gateway holds. It is started with the first group.
  */
 export class Watchdog {
   readonly #log: Log;

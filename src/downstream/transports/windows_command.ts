@@ -107,7 +107,7 @@ function quoteArgument(argument: string): string {
  * Quotes an argument so that it stays a single argument however often `cmd.exe` parses it: once when the
  * script is started, and again where the script passes it on (with `%*`, as npm's scripts do).
  *
- * Between double quotes only `%` is special for `cmd.exe`, so no caret is needed, which would have to be
+ * Between double quotes only `%` is special for `cmd.exe`, so no carets are needed; they would have to be
  * doubled for each parsing. A quote is doubled: `cmd.exe` closes and opens the quotes again, and the C
  * runtime reads the two as one. Backslashes are special for the C runtime only before a quote. Each `%`
  * is followed by `%cd:~,%`, which expands to nothing, so that the name of another variable cannot begin

@@ -34,7 +34,10 @@ export const MEMORY: ClientTransport = {
         return session;
       },
       [Symbol.asyncDispose]: async () => {
-        await gateway.end({ callsMs: 0, gracePeriods: { inputMs: 500, terminateMs: 500 } });
+        await gateway.end({
+          callsMs: 0,
+          gracePeriods: { afterInputCloseMs: 500, afterTerminateMs: 500 },
+        });
         for (const channel of channels) await channel.close();
         folder[Symbol.dispose]();
       },

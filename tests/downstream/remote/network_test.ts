@@ -136,7 +136,7 @@ Deno.test("[remote.no-leak] closing leaves no connection, even if the server no 
   const call = expectFailure(fixture.call("echo"));
   await waitUntil("the call has arrived", () => server.countRequests("tools/call") === 1);
   const started = performance.now();
-  await fixture.server.close(0, { ...GRACE_PERIODS, inputMs: 300 });
+  await fixture.server.close(0, { ...GRACE_PERIODS, afterInputCloseMs: 300 });
   const tookMs = performance.now() - started;
   assert.ok(tookMs >= 250 && tookMs < 2500, `${tookMs} ms`);
   await call;

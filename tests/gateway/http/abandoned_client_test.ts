@@ -100,7 +100,10 @@ Deno.test({
     assert.notEqual(newPid, pid, "The server was not started again");
     await listener.ended;
     await service.close();
-    await gateway.end({ callsMs: 0, gracePeriods: { inputMs: 500, terminateMs: 500 } });
+    await gateway.end({
+      callsMs: 0,
+      gracePeriods: { afterInputCloseMs: 500, afterTerminateMs: 500 },
+    });
     assert.deepEqual([await isProcessRunning(newPid), await isProcessRunning(otherPid)], [
       false,
       false,
