@@ -120,9 +120,9 @@ async function runSteps(client: Client): Promise<number> {
   const { total_available, tools: signatures } = JSON.parse(found.text);
   print(`${total_available} tools that this agent may call, for example:`);
   for (const tool of signatures.slice(0, 3)) print(`  ${tool.signature}`);
-  const shown = signatures.map((tool: { name: string }) => tool.name);
-  assert.ok(shown.includes("read_text_file"), "the rules leave some tools in");
-  assert.ok(!shown.includes("write_file"), "the rules leave some tools out");
+  const toolNames = signatures.map((tool: { name: string }) => tool.name);
+  assert.ok(toolNames.includes("read_text_file"), "the rules leave some tools in");
+  assert.ok(!toolNames.includes("write_file"), "the rules leave some tools out");
 
   const read = await callTool(client, "execute_tool", {
     server: "files",
@@ -143,8 +143,8 @@ async function runSteps(client: Client): Promise<number> {
     tool: "write_file",
     args: { path: "hello.txt", content: "changed" },
   });
-  const asked = [{ server: "files", detail: "signatures" }];
-  const spent = tokens + countTokens(servers.text) + countTokens(found.text) + countTokens(asked);
+  const request = [{ server: "files", detail: "signatures" }];
+  const spent = tokens + countTokens(servers.text) + countTokens(found.text) + countTokens(request);
   const { error } = JSON.parse(refused.text);
   assert.equal(refused.isError, true);
   assert.equal(error.code, "DENIED_BY_POLICY");

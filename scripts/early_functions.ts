@@ -27,8 +27,8 @@ export interface ProgramFunction {
  * @returns An equivalent program.
  */
 export function compileEarly(text: string, functions: readonly ProgramFunction[]): string {
-  const called = functions.filter(({ isCalled }) => isCalled);
-  const expressions = called.filter((one) => isExpression(text, one));
+  const calledFunctions = functions.filter(({ isCalled }) => isCalled);
+  const expressions = calledFunctions.filter((one) => isExpression(text, one));
   const declarations = findDeclarations(text, functions).filter(({ isCalled }) => isCalled);
   const parentheses = [
     // At the same offset, the end of one function precedes the start of the next.
@@ -61,14 +61,14 @@ export function compileEarly(text: string, functions: readonly ProgramFunction[]
 /** Whether a function is certainly an expression, so that it can be put into parentheses. */
 function isExpression(text: string, { start, end }: ProgramFunction): boolean {
   // A function at the beginning of the program is a declaration.
-  const before = start === 0 ? ";" : text.charAt(start - 1);
+  const previousCharacter = start === 0 ? ";" : text.charAt(start - 1);
   const head = text.slice(start, Math.min(end, start + 500));
   if (/^(?:async )?function\b/.test(head)) {
     const isNamed = /^(?:async )?function\*?\s*[\w$]/.test(head);
-    return (isNamed ? "=(,[" : "=(,[:?&|!>").includes(before);
+    return (isNamed ? "=(,[" : "=(,[:?&|!>").includes(previousCharacter);
   }
   const isArrow = /^(?:async ?)?(?:\([^()]*\)|[\w$]+)=>/.test(head) || head.startsWith("(");
-  return isArrow && "=(,[:?>".includes(before);
+  return isArrow && "=(,[:?>".includes(previousCharacter);
 }
 
 /** Finds the functions that are declared at the top level, not inside another function. */

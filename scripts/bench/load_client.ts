@@ -79,9 +79,9 @@ export class LoadClient implements AsyncDisposable {
     const sendNext = (): void => {
       if (sent === count) return;
       const number = sent++;
-      const since = performance.now();
+      const sentAt = performance.now();
       this.#sendRequest(call, (bytes, line) => {
-        times[number] = performance.now() - since;
+        times[number] = performance.now() - sentAt;
         if (bytes < minBytes) return reject(new Error(`Unexpected answer: ${line()}`));
         if (++answered < count) return sendNext();
         resolve(summarizeTimes(times, performance.now() - started));

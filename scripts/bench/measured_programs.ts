@@ -97,8 +97,8 @@ function describeGateway(name: string, program: readonly string[]): MeasuredProg
     // The client reads the address of the listener from the log.
     env: ({ audit }) => ({ GATEWAY_AUDIT_LOG: audit, GATEWAY_LOG_LEVEL: "info" }),
     formatCall: (tool, args, agent_id = AGENT) => {
-      const given = { agent_id, server: "echo", tool, args };
-      return formatToolCall({ name: "execute_tool", arguments: given });
+      const toolArguments = { agent_id, server: "echo", tool, args };
+      return formatToolCall({ name: "execute_tool", arguments: toolArguments });
     },
   };
 }

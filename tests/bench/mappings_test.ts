@@ -96,9 +96,14 @@ Deno.test("bench: the mapping in docs/performance.md is valid", () => {
   const file = join(workspace.folder, "peer.json");
   Deno.writeTextFileSync(file, shown);
   const otherGateway = describeOtherGateway(readMapping(file));
-  const own = join(workspace.folder, "mine.json");
-  assert.deepEqual(otherGateway.command(workspace), ["node", "mine/index.js", "--config", own]);
-  assert.deepEqual(JSON.parse(Deno.readTextFileSync(own)), { servers: workspace.servers });
+  const configPath = join(workspace.folder, "mine.json");
+  assert.deepEqual(otherGateway.command(workspace), [
+    "node",
+    "mine/index.js",
+    "--config",
+    configPath,
+  ]);
+  assert.deepEqual(JSON.parse(Deno.readTextFileSync(configPath)), { servers: workspace.servers });
 });
 
 Deno.test("bench: --mapping belongs to the --peer before it", () => {
@@ -116,13 +121,13 @@ Deno.test("bench: --mapping belongs to the --peer before it", () => {
 
 Deno.test("bench: an unknown gateway or mapping is refused with the known names, and a repeated name is numbered", () => {
   const refused: string[] = [];
-  const asked = [
+  const options = [
     { peer: "mcp-hub" },
     { peer: "mcporter" },
     { peer: "node mine.js", mapping: "mine" },
     { peer: "mcporter-here --config x", mapping: "mcporter" },
   ];
-  const otherGateways = readOtherGateways(asked, (message) => refused.push(message));
+  const otherGateways = readOtherGateways(options, (message) => refused.push(message));
   assert.deepEqual(otherGateways.map(({ name }) => name), ["mcporter", "mcporter (2)"]);
   assert.equal(refused.length, 2);
   assert.match(

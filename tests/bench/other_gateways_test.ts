@@ -139,7 +139,7 @@ Deno.test("bench: a load that crashes another gateway is left out, and the other
 
 Deno.test("bench: the wait for another gateway that does not answer is limited", async () => {
   using workspace = new Workspace();
-  const before = listTree(Deno.pid).length;
+  const processCount = listTree(Deno.pid).length;
   const silentGateway = createOtherGateway("hung", echoCommand("--hang"));
   const timeoutMessage = /^hung: initialize was not answered within 0\.3 s\. Start it by hand/;
   await assert.rejects(openOtherGateway(silentGateway, workspace, 300), {
@@ -150,7 +150,7 @@ Deno.test("bench: the wait for another gateway that does not answer is limited",
     name: "AnswerTimeout",
     message: timeoutMessage,
   });
-  assert.equal(listTree(Deno.pid).length, before);
+  assert.equal(listTree(Deno.pid).length, processCount);
 });
 
 Deno.test("bench: another gateway is refused if its answers do not have the requested size", async () => {

@@ -159,12 +159,12 @@ Deno.test("[audit.stream] a log of 20 MB takes at most 60 MB more memory than a 
   }).join("");
   Deno.writeTextFileSync(path, lines);
   await runStats(path);
-  const before = Deno.memoryUsage().rss;
+  const rssBefore = Deno.memoryUsage().rss;
   const times = Math.ceil(20e6 / lines.length);
   for (let time = 1; time < times; time++) Deno.writeTextFileSync(path, lines, { append: true });
   const { count } = JSON.parse((await runStats(path)).stdout);
   assert.equal(count, times * 10_000);
-  const grown = Deno.memoryUsage().rss - before;
+  const grown = Deno.memoryUsage().rss - rssBefore;
   assert.ok(grown < 60e6, `${grown} bytes more`);
 });
 
@@ -181,12 +181,12 @@ Deno.test("[audit.tail] long names are cut, but neither the rule nor the code", 
   const path = folder.pathOf("audit.jsonl");
   const long = "x".repeat(100);
   const rule = `agents.${long}.deny.tools.${long}[17]`;
-  const more = { agent_id: long, server: long, tool: long };
+  const longNames = { agent_id: long, server: long, tool: long };
   const code = "A_CODE_OF_A_SERVER_THAT_IS_RATHER_LONG";
   Deno.writeTextFileSync(
     path,
-    createAuditLine({ ...more, decision: "DENY", code: "DENIED_BY_POLICY", rule }) +
-      createAuditLine({ ...more, decision: "ERROR", code }),
+    createAuditLine({ ...longNames, decision: "DENY", code: "DENIED_BY_POLICY", rule }) +
+      createAuditLine({ ...longNames, decision: "ERROR", code }),
   );
   const [denied = "", failed = ""] = (await runTail(path)).stdout.split("\n");
   assert.match(denied, /^2026-01-31T08:00:00Z DENY {2}x+… 1\.50 ms agents\./);

@@ -87,7 +87,7 @@ Deno.test("[cli.completions] invalid files yield no completions and no error, an
   });
   assert.deepEqual([code, stdout, stderr], [0, "", ""]);
   for (const args of [["completions"], ["completions", "tcsh"], ["schema", "agents"]]) {
-    const ended = await runOnce(args);
-    assert.deepEqual([ended.code, ended.stdout], [2, ""], args.join(" "));
+    const output = await runOnce(args);
+    assert.deepEqual([output.code, output.stdout], [2, ""], args.join(" "));
   }
 });

@@ -65,8 +65,8 @@ Deno.test({
     const [, advice = ""] = /for example: (.*)$/.exec(fix) ?? [];
     const { success } = new Deno.Command("sh", { args: ["-c", advice], cwd: folder }).outputSync();
     assert.ok(success, advice);
-    const again = await shell.run(["doctor", "crlf", "--json"]);
-    assert.equal(JSON.parse(again.stdout).servers[0].error.kind, "exited");
+    const secondRun = await shell.run(["doctor", "crlf", "--json"]);
+    assert.equal(JSON.parse(secondRun.stdout).servers[0].error.kind, "exited");
   },
 });
 

@@ -4,9 +4,9 @@ import { runAtTerminal, Shell } from "./shell.ts";
 
 Deno.test("[cli.help] every command is listed, and has help with an example", async () => {
   const { stdout } = await runOnce(["--help"]);
-  const listed = stdout.slice(stdout.indexOf("\nSET UP\n"), stdout.indexOf("\nFLAGS\n"));
-  assert.doesNotMatch(listed, /^MORE$/m, "each command has a group");
-  const names = listed.split("\n").flatMap((line) => /^ {2}([a-z]+) /.exec(line)?.[1] ?? []);
+  const commandList = stdout.slice(stdout.indexOf("\nSET UP\n"), stdout.indexOf("\nFLAGS\n"));
+  assert.doesNotMatch(commandList, /^MORE$/m, "each command has a group");
+  const names = commandList.split("\n").flatMap((line) => /^ {2}([a-z]+) /.exec(line)?.[1] ?? []);
   for (
     const name of [
       ...["serve", "validate", "doctor", "explain", "tools", "call", "savings"],

@@ -57,8 +57,8 @@ Deno.test("[init.self] [init.summary] [init.agents] a second run finds and repor
   assert.equal(first.code, 0, first.stderr);
   assert.match(first.screen, /If they are removed, Claude Code will no longer reach: memory/);
   assert.doesNotMatch(first.screen, /Cursor will no longer reach/);
-  const before = fixture.readFiles();
-  const again = await fixture.runAtTerminal(
+  const filesBefore = fixture.readFiles();
+  const secondRun = await fixture.runAtTerminal(
     [
       [INSPECT, "n"],
       [AGENTS, enter],
@@ -71,15 +71,15 @@ Deno.test("[init.self] [init.summary] [init.agents] a second run finds and repor
     {},
     NPM,
   );
-  assert.equal(again.code, 0, again.stderr);
-  assert.equal(again.stderr.match(/"gateway", which is the gateway itself/g)?.length, 2);
+  assert.equal(secondRun.code, 0, secondRun.stderr);
+  assert.equal(secondRun.stderr.match(/"gateway", which is the gateway itself/g)?.length, 2);
   const cursor = JSON.parse(fixture.read(".cursor/mcp.json")).mcpServers;
   assert.deepEqual(cursor.gateway.args.slice(-2), ["--agent", "free"]);
   const { mcpServers } = parse(Deno.readTextFileSync(fixture.gatewayPath(".mcp.json")));
   assert.deepEqual(Object.keys(mcpServers), ["memory", "files"]);
-  assert.doesNotMatch(again.stderr, /Remove the servers|Paste|No server was imported/);
-  assert.equal(again.stdout, "");
-  for (const [path, text] of Object.entries(before)) {
+  assert.doesNotMatch(secondRun.stderr, /Remove the servers|Paste|No server was imported/);
+  assert.equal(secondRun.stdout, "");
+  for (const [path, text] of Object.entries(filesBefore)) {
     if (!path.endsWith("journal.json")) assert.equal(fixture.readFiles()[path], text, path);
   }
 });

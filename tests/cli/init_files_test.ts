@@ -78,12 +78,12 @@ Deno.test("[init.again] [init.backup] entries are added to the gateway's existin
   using fixture = new InitFixture({
     ".cursor/mcp.json": { mcpServers: { one: { command: "other" }, two: { command: "y" } } },
   });
-  const own =
+  const serversText =
     '// mine\n{\n  "mcpServers": {\n    // first\n    "one": { "command": "x" }\n  }\n}\n';
   const rules =
     '{\n  "agents": {\n    // he\n    "developer": { "allow": { "servers": ["one"] } },\n' +
     '    "b": {}\n  }\n}\n';
-  fixture.write(".config/agent-mcp-gateway/.mcp.json", own);
+  fixture.write(".config/agent-mcp-gateway/.mcp.json", serversText);
   fixture.write(".config/agent-mcp-gateway/.mcp-gateway-rules.json", rules);
   const { stderr } = await fixture.run({ yes: true });
   const servers = Deno.readTextFileSync(fixture.gatewayPath(".mcp.json"));
@@ -99,7 +99,9 @@ Deno.test("[init.again] [init.backup] entries are added to the gateway's existin
     b: {},
   });
   assert.match(stderr, /skipped "one": the gateway already has another server with that name/);
-  for (const [name, text] of [[".mcp.json", own], [".mcp-gateway-rules.json", rules]] as const) {
+  for (
+    const [name, text] of [[".mcp.json", serversText], [".mcp-gateway-rules.json", rules]] as const
+  ) {
     assert.equal(Deno.readTextFileSync(fixture.gatewayPath(name + BACKUP_SUFFIX)), text);
     assert.ok(stderr.includes(`~/.config/agent-mcp-gateway/${name}${BACKUP_SUFFIX}`));
   }
@@ -224,8 +226,8 @@ Deno.test("[init.undo] [init.undo-changed] files are restored, but changed files
   const before = fixture.readFiles();
   assert.equal((await fixture.run({ undo: true })).code, 1);
   await fixture.run({ yes: true });
-  const back = await fixture.run({ undo: true });
-  assert.equal(back.code, 0, back.stderr);
+  const fullUndo = await fixture.run({ undo: true });
+  assert.equal(fullUndo.code, 0, fullUndo.stderr);
   assert.deepEqual(fixture.readFiles(), before);
 
   await fixture.run({ yes: true });
@@ -236,10 +238,10 @@ Deno.test("[init.undo] [init.undo-changed] files are restored, but changed files
   assert.equal(refused.code, 1);
   assert.match(refused.stderr, /rules\.json has changed since init wrote it, 2026-.*\n.*add --yes/);
   assert.deepEqual(fixture.readFiles(), now);
-  const partly = await fixture.run({ undo: true, yes: true });
-  assert.equal(partly.code, 0);
-  assert.match(partly.stderr, /^Kept .*rules\.json, which has changed since/m);
-  assert.match(partly.stderr, /^Removed .*\.mcp\.json$/m);
+  const partialUndo = await fixture.run({ undo: true, yes: true });
+  assert.equal(partialUndo.code, 0);
+  assert.match(partialUndo.stderr, /^Kept .*rules\.json, which has changed since/m);
+  assert.match(partialUndo.stderr, /^Removed .*\.mcp\.json$/m);
   assert.equal(fixture.read(rules), '{"agents": {"mine": {}}}');
   // A file that was kept is no longer part of the undo.
   const nothing = await fixture.run({ undo: true });

@@ -249,7 +249,7 @@ Deno.test("[init.look] [cli.doctor-download] a server that did not answer can be
   const inspections: (readonly string[] | undefined)[] = [];
   const downloadCommand = "npx -y -p slow -- node --version";
   const tool = { name: "read", annotations: { readOnlyHint: true } };
-  const asked = askPlan({
+  const pendingPlan = askPlan({
     servers: [],
     existingServers: ["quick", "slow"],
     existingAgents: [],
@@ -281,7 +281,7 @@ Deno.test("[init.look] [cli.doctor-download] a server that did not answer can be
     await waitUntil(String(question), () => question.test(screen));
     input.write("\r");
   }
-  const plan = await asked;
+  const plan = await pendingPlan;
   assert.deepEqual(inspections, [undefined, ["slow"]]);
   assert.match(screen, /✗ slow: failed: did not answer in time/);
   assert.match(screen, new RegExp(`run it in another terminal[^]*${downloadCommand}`));

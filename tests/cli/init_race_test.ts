@@ -11,10 +11,10 @@ Deno.test("[init.undo] of two concurrent runs, one is refused, and the other can
       const change = { path, edit: () => text, mode: 0o600 };
       return writeFiles([change], { journal, now: new Date(2026, 0, 1, 0, 0, second) });
     };
-    const ended = await Promise.allSettled([write("one", 1), write("two", 2)]);
+    const results = await Promise.allSettled([write("one", 1), write("two", 2)]);
     // Either run may be the first.
-    assert.deepEqual(ended.map(({ status }) => status).sort(), ["fulfilled", "rejected"]);
-    assert.equal(Deno.readTextFileSync(path), ended[0]?.status === "fulfilled" ? "one" : "two");
+    assert.deepEqual(results.map(({ status }) => status).sort(), ["fulfilled", "rejected"]);
+    assert.equal(Deno.readTextFileSync(path), results[0]?.status === "fulfilled" ? "one" : "two");
     assert.deepEqual(readJournal(journal).map(({ files }) => files[0]?.path), [path]);
   } finally {
     Deno.removeSync(folder, { recursive: true });

@@ -109,8 +109,8 @@ Deno.test("[permissions.flags] paths are those of the two files, their folders a
   assert.deepEqual(shorten(flags.get("allow-write") as string[]).sort(), [
     ...Deno.build.os === "windows" ? [] : [state],
   ]);
-  const named = await ask({}, "--audit-log", "./logs/audit.jsonl");
-  const written = shorten(named.flags.get("allow-write") as string[]);
+  const withAuditLog = await ask({}, "--audit-log", "./logs/audit.jsonl");
+  const written = shorten(withAuditLog.flags.get("allow-write") as string[]);
   assert.ok(written.includes(join("work", "logs")), written.join());
   const onStderr = await ask({}, "--audit-log", "/dev/stderr");
   assert.equal(onStderr.flags.get("allow-write")?.toString().includes("/dev"), false);

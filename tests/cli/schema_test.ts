@@ -78,16 +78,16 @@ Deno.test(AGREE, async () => {
   for (const { name } of Deno.readDirSync(golden)) {
     if (BEYOND.test(name)) continue;
     const cwd = `${golden}${name}`;
-    const named = { mcpConfig: "mcp.json", rules: "rules.json" };
-    const files = locateFiles(named, { home: undefined, cwd });
+    const fileFlags = { mcpConfig: "mcp.json", rules: "rules.json" };
+    const files = locateFiles(fileFlags, { home: undefined, cwd });
     const { errors } = await checkConfiguration(files, { env, cwd, windows: false });
     for (const file of ["mcp", "rules"] as const) {
       const value = readValue(`${cwd}/${file}.json`);
       if (value === undefined) continue;
-      const own = errors.filter((error) => error.file === `${file}.json`);
+      const fileErrors = errors.filter((error) => error.file === `${file}.json`);
       // Errors between two entries: agents that share a token, an issuer without its keys' address.
       const beyond = /has the same token|set `jwks_url` to/;
-      const isWrong = own.some(({ message }) => !beyond.test(message));
+      const isWrong = fileErrors.some(({ message }) => !beyond.test(message));
       const isValid = validators[file](value);
       assert.equal(
         isValid,

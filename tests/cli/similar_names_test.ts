@@ -31,19 +31,19 @@ Deno.test("[cli.near-names] a mistyped command, server, tool or agent gets sugge
     ["tools --server odd --names cuont", 0, /Similar names: count/],
   ];
   for (const [line, code, expected] of cases) {
-    const ended = await shell.run(line.split(" "));
-    assert.deepEqual([ended.code, ended.stdout], [code, ""], `${line}\n${ended.stderr}`);
-    assert.match(ended.stderr, expected, line);
+    const output = await shell.run(line.split(" "));
+    assert.deepEqual([output.code, output.stdout], [code, ""], `${line}\n${output.stderr}`);
+    assert.match(output.stderr, expected, line);
   }
 });
 
 Deno.test("[cli.only-agent] if the rules have one agent, it need not be named", async () => {
   await using shell = new Shell({ servers: SERVERS, rules: RULES });
-  const called = await shell.run(["call", "odd", "count"]);
-  assert.deepEqual([called.code, called.stdout], [0, "1"]);
-  assert.match(called.stderr, /^Using agent "developer", the only one in the rules$/m);
-  const listed = await shell.run(["tools"]);
-  assert.deepEqual([listed.code, listed.stdout], [0, "odd\n  echo, count"]);
+  const callOutput = await shell.run(["call", "odd", "count"]);
+  assert.deepEqual([callOutput.code, callOutput.stdout], [0, "1"]);
+  assert.match(callOutput.stderr, /^Using agent "developer", the only one in the rules$/m);
+  const toolsOutput = await shell.run(["tools"]);
+  assert.deepEqual([toolsOutput.code, toolsOutput.stdout], [0, "odd\n  echo, count"]);
   assert.deepEqual(
     new Set(shell.setup.readAuditLog().map(({ agent_id }) => agent_id)),
     new Set(["developer"]),

@@ -111,13 +111,13 @@ Deno.test("tools and call", async (t) => {
         ["odd", "echo", /^rule: agents\.cautious\.allow\.servers$/m],
       ];
       for (const [server, tool, hint] of calls) {
-        const before = shell.setup.readAuditLog().length;
+        const entryCount = shell.setup.readAuditLog().length;
         const { code, stdout, stderr } = await shell.run(
           ["call", server, tool, "--agent", "cautious"],
         );
         assert.deepEqual([code, stdout], [1, ""]);
         assert.match(stderr.trim(), hint);
-        const records = shell.setup.readAuditLog().slice(before).map((entry) => {
+        const records = shell.setup.readAuditLog().slice(entryCount).map((entry) => {
           return [entry.operation, entry.agent_id, entry.server, entry.tool, entry.decision];
         });
         assert.deepEqual(records, [["execute_tool", "cautious", server, tool, "DENY"]]);
@@ -178,10 +178,10 @@ Deno.test("[cli.call] for a server that fails to start, one cause and the comman
   await Deno.chmod(`${shell.setup.workingFolder}/npx`, 0o755);
   const entry = { command: `${shell.setup.workingFolder}/npx`, args: ["-y", "no-such"] };
   shell.setup.writeFile(".mcp.json", { mcpServers: { one: entry } });
-  const called = await shell.run(["call", "one", "any"]);
-  assert.deepEqual([called.code, called.stdout], [1, ""]);
+  const output = await shell.run(["call", "one", "any"]);
+  assert.deepEqual([output.code, output.stdout], [1, ""]);
   const cause = "there is no package no-such in the npm registry, or you have no access to it";
-  assert.deepEqual(called.stderr.trimEnd().split("\n"), [
+  assert.deepEqual(output.stderr.trimEnd().split("\n"), [
     'Using agent "a", the only one in the rules',
     `SERVER_UNAVAILABLE: Server "one" is not available: ${cause}. It wrote "npm error code E404".`,
     "hint: run agent-mcp-gateway doctor one",

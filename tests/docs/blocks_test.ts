@@ -27,8 +27,8 @@ for (const page of listPages().filter((page) => !SEPARATELY_TESTED.includes(page
       for (const block of readBlocks(page)) {
         if (await checker.check(block) === "in part") partlyChecked.push(blockName(block));
       }
-      const listed = UNCHECKED.filter((name) => name.startsWith(`${page}: `));
-      assert.deepEqual(partlyChecked, listed);
+      const listedNames = UNCHECKED.filter((name) => name.startsWith(`${page}: `));
+      assert.deepEqual(partlyChecked, listedNames);
     },
   });
 }

@@ -188,8 +188,8 @@ export class BlockChecker {
         .replace(/^\/home\/you(?=\/)/, home)
     );
     if (words.some((word) => word === join(ROOT, "src/main.ts"))) {
-      const before = words.slice(0, words.indexOf(join(ROOT, "src/main.ts")));
-      assert.deepEqual(readPermissionFlags(before.join(" ")), permissionFlags(), position);
+      const denoWords = words.slice(0, words.indexOf(join(ROOT, "src/main.ts")));
+      assert.deepEqual(readPermissionFlags(denoWords.join(" ")), permissionFlags(), position);
     }
     const originalEnv = { ...shellEnv };
     Object.assign(shellEnv, env);

@@ -44,8 +44,8 @@ Deno.test("[docs.settings] every variable of the gateway that a page names exist
     "GATEWAY_COMMAND",
   ]);
   for (const page of listPages()) {
-    const named = readPage(page).match(/\bGATEWAY_[A-Z_]+\b/g) ?? [];
-    assert.deepEqual(named.filter((name) => !known.has(name)), [], page);
+    const namedVariables = readPage(page).match(/\bGATEWAY_[A-Z_]+\b/g) ?? [];
+    assert.deepEqual(namedVariables.filter((name) => !known.has(name)), [], page);
   }
 });
 
@@ -75,8 +75,8 @@ Deno.test("[docs.codes] every error code has a section in docs/troubleshooting.m
 
 Deno.test("[docs.commands] every command is on docs/commands.md", async () => {
   const { stdout } = await runOnce(["--help"]);
-  const listed = stdout.slice(stdout.indexOf("\nSET UP\n"), stdout.indexOf("\nFLAGS\n"));
-  const names = listed.split("\n").flatMap((line) => /^ {2}([a-z]+) /.exec(line)?.[1] ?? []);
+  const commandList = stdout.slice(stdout.indexOf("\nSET UP\n"), stdout.indexOf("\nFLAGS\n"));
+  const names = commandList.split("\n").flatMap((line) => /^ {2}([a-z]+) /.exec(line)?.[1] ?? []);
   assert.ok(names.length >= 10, stdout);
   const page = readPage("docs/commands.md");
   const isOnPage = (name: string) => new RegExp(`\`${name}[ \`]`).test(page);

@@ -79,7 +79,7 @@ Deno.test("[compile.no-runtime] an executable that does not run the gateway is r
   const output = join(folder.path, executableName("gateway"));
   Deno.writeTextFileSync(output, "earlier file");
   // The full Deno is accepted as a runtime, but the result is Deno itself.
-  const before = Deno.env.get("DENORT_BIN");
+  const originalRuntime = Deno.env.get("DENORT_BIN");
   Deno.env.set("DENORT_BIN", Deno.execPath());
   try {
     const cwd = Deno.cwd();
@@ -89,8 +89,8 @@ Deno.test("[compile.no-runtime] an executable that does not run the gateway is r
       /does not run the gateway[^]*Nothing was compiled/,
     ).finally(() => Deno.chdir(cwd));
   } finally {
-    if (before === undefined) Deno.env.delete("DENORT_BIN");
-    else Deno.env.set("DENORT_BIN", before);
+    if (originalRuntime === undefined) Deno.env.delete("DENORT_BIN");
+    else Deno.env.set("DENORT_BIN", originalRuntime);
   }
   assert.deepEqual([...Deno.readDirSync(folder.path)].map(({ name }) => name), [
     executableName("gateway"),
