@@ -4,7 +4,7 @@ import { parseServers, readSettings } from "../../src/config/mod.ts";
 import { Probes } from "../../src/cli/probe.ts";
 import { createLog } from "../../src/log.ts";
 import { HAS_NO_SHELL } from "../e2e/fault_processes.ts";
-import { oddServer } from "../e2e/gateway.ts";
+import { misbehavingServer } from "../e2e/gateway.ts";
 import { Shell } from "./shell.ts";
 
 const SERVERS = {
@@ -48,7 +48,7 @@ Deno.test("[cli.doctor-download] packages are downloaded three at a time, other 
 
 /** Returns a shell script that starts a server after a delay. */
 function slowServerScript(seconds: number): string {
-  const { command, args } = oddServer();
+  const { command, args } = misbehavingServer();
   const words = [command, ...args].map((word) => `'${word}'`).join(" ");
   return `#!/bin/sh\nsleep ${seconds}\nexec ${words}\n`;
 }

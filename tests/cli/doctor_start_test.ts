@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { oddServer } from "../e2e/gateway.ts";
+import { misbehavingServer } from "../e2e/gateway.ts";
 import { HAS_NO_SHELL } from "../e2e/fault_processes.ts";
 import { Shell } from "./shell.ts";
 
@@ -72,8 +72,8 @@ Deno.test({
 
 Deno.test("[cli.doctor] [sessions.no-tools] [sessions.partial-list] an empty or incomplete tool list is reported", async () => {
   const servers = {
-    toolless: oddServer("--no-tools", "--hold=tools/list"),
-    partial: oddServer("--page-size=2", "--fail-page=1"),
+    toolless: misbehavingServer("--no-tools", "--hold=tools/list"),
+    partial: misbehavingServer("--page-size=2", "--fail-page=1"),
   };
   await using shell = new Shell({ servers });
   const { stdout } = await shell.run(["doctor", "--json"]);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { oddServer } from "../e2e/gateway.ts";
+import { misbehavingServer } from "../e2e/gateway.ts";
 import { faultServer, HAS_NO_SHELL, markedProcesses, newMark } from "../e2e/fault_processes.ts";
 import { waitUntil } from "../e2e/wait.ts";
 import { Shell } from "./shell.ts";
@@ -20,7 +20,7 @@ Deno.test({
       banner: { command: "echo", args: ["Welcome!"] },
       dying: faultServer(mark, "dying"),
       mute: { ...faultServer(mark, "mute"), gateway: { connect_timeout_ms: 400 } },
-      revision: oddServer("--revision=1999-01-01"),
+      revision: misbehavingServer("--revision=1999-01-01"),
     };
     await using shell = new Shell({ servers });
     const { code, stdout, stderr } = await shell.run(["doctor", "--json"]);

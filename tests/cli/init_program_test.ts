@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { GATEWAY_COMMAND, gatewayCommandLine } from "../e2e/gateway_command.ts";
-import { oddServer } from "../e2e/gateway.ts";
+import { misbehavingServer } from "../e2e/gateway.ts";
 import { Program } from "../e2e/program.ts";
 import { RawClient } from "../e2e/raw_client.ts";
 import type { EndedCommand } from "../e2e/run_once.ts";
@@ -40,7 +40,7 @@ function filesBelow(folder: string): [string, string][] {
 
 Deno.test("[init.yes] [init.valid] the printed entry serves the imported servers", async () => {
   const setup = createHome({
-    ".claude.json": { mcpServers: { odd: { type: "stdio", ...oddServer() } } },
+    ".claude.json": { mcpServers: { odd: { type: "stdio", ...misbehavingServer() } } },
   });
   try {
     const { code, stdout, stderr } = await run(setup, ["init", "--yes"]);

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { oddServer } from "../e2e/gateway.ts";
+import { misbehavingServer } from "../e2e/gateway.ts";
 import { Shell } from "./shell.ts";
 
-const SERVERS = { odd: oddServer(), off: { ...oddServer(), disabled: true } };
+const SERVERS = { odd: misbehavingServer(), off: { ...misbehavingServer(), disabled: true } };
 const RULES = {
   agents: { developer: { allow: { servers: ["odd"], tools: { odd: ["echo", "count"] } } } },
 };

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { oddServer } from "../e2e/gateway.ts";
+import { misbehavingServer } from "../e2e/gateway.ts";
 import { waitUntil } from "../e2e/wait.ts";
 import { Shell } from "./shell.ts";
 
@@ -16,7 +16,7 @@ const RULES = {
 
 Deno.test("tools and call", async (t) => {
   const servers = {
-    odd: { description: "Odd things", ...oddServer() },
+    odd: { description: "Odd things", ...misbehavingServer() },
     gone: { command: "no-such-program" },
   };
   await using shell = new Shell({ servers, rules: RULES });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { ensureServers } from "../../scripts/test_servers.ts";
-import { oddServer, startGateway } from "../e2e/gateway.ts";
+import { misbehavingServer, startGateway } from "../e2e/gateway.ts";
 import { listScenarios, PASSED, runConformance } from "./package.ts";
 
 /** Scenarios that concern every server: lifecycle, transport, headers, DNS rebinding. */
@@ -29,7 +29,7 @@ Deno.test("the gateway passes the official conformance suite for servers", async
   await ensureServers();
   await using gateway = await startGateway({
     transport: "http",
-    servers: { odd: oddServer() },
+    servers: { odd: misbehavingServer() },
     client: false,
   });
 

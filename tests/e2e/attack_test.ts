@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Fields, oddServer, readRefusal, startGateway } from "./gateway.ts";
+import { type Fields, misbehavingServer, readRefusal, startGateway } from "./gateway.ts";
 import { waitUntil } from "./wait.ts";
 
 const SECRET = "sk-0123456789";
@@ -89,7 +89,7 @@ Deno.test("a server cannot flood the log with invalid tools", async (t) => {
 });
 
 Deno.test("the gateway limits its work for excessive requests", async (t) => {
-  await using gateway = await startGateway({ servers: { odd: oddServer() } });
+  await using gateway = await startGateway({ servers: { odd: misbehavingServer() } });
 
   await t.step(
     "[tools.listing-hint] the hint explains 5 of 1,000 wrong names and counts the others",
@@ -118,7 +118,7 @@ Deno.test("the gateway limits its work for excessive requests", async (t) => {
 
 Deno.test("a server can request only what the client declared", async (t) => {
   await using gateway = await startGateway({
-    servers: { odd: oddServer() },
+    servers: { odd: misbehavingServer() },
     client: { capabilities: { roots: {} } },
   });
   gateway.client.setRequestHandler("roots/list", () => ({ roots: [] }));
@@ -133,7 +133,10 @@ Deno.test("a server can request only what the client declared", async (t) => {
 });
 
 Deno.test("a session with a server that began before initialize is not used after it", async (t) => {
-  await using gateway = await startGateway({ servers: { odd: oddServer() }, client: false });
+  await using gateway = await startGateway({
+    servers: { odd: misbehavingServer() },
+    client: false,
+  });
   await t.step("[servers.isolation] because it declared fewer capabilities", async () => {
     const before = await gateway.callServerToolForText("odd", "pid");
     await gateway.client.initialize({ capabilities: { roots: {} } });

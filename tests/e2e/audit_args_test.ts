@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { oddServer, startGateway } from "./gateway.ts";
+import { misbehavingServer, startGateway } from "./gateway.ts";
 
 const SECRETS = ["hunter2-canary", "ghp_canaryCanaryCanaryCanary1234567890"];
 
 Deno.test("[audit.args] the arguments are logged if configured, without secrets", async () => {
   await using gateway = await startGateway({
-    servers: { odd: oddServer() },
+    servers: { odd: misbehavingServer() },
     env: { GATEWAY_AUDIT_ARGS: "redacted" },
   });
   const [password, key] = SECRETS;

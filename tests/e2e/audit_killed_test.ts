@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { executeToolParams, oddServer, startGateway } from "./gateway.ts";
+import { executeToolParams, misbehavingServer, startGateway } from "./gateway.ts";
 import { waitUntil } from "./wait.ts";
 
 const KILL_COUNT = 20;
@@ -8,7 +8,7 @@ const IN_FLIGHT = 64;
 /** Kills a gateway under load after a number of answers; checks the audit log, and returns the number of answers
  * received. */
 async function killUnderLoad(answers: number): Promise<number> {
-  const gateway = await startGateway({ servers: { odd: oddServer() } });
+  const gateway = await startGateway({ servers: { odd: misbehavingServer() } });
   const { client, program } = gateway;
   try {
     await gateway.callServerToolForText("odd", "echo");

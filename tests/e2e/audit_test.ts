@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { executeToolParams, oddServer, startGateway } from "./gateway.ts";
+import { executeToolParams, misbehavingServer, startGateway } from "./gateway.ts";
 import { type AuditLine, DEFAULT_AUDIT_LOG } from "./setup.ts";
 
 const RULES = {
@@ -23,7 +23,7 @@ function checkAndOmitVaryingFields(line: AuditLine | undefined): AuditLine {
 }
 
 Deno.test("the audit log has a line for every operation", async (t) => {
-  await using gateway = await startGateway({ servers: { odd: oddServer() }, rules: RULES });
+  await using gateway = await startGateway({ servers: { odd: misbehavingServer() }, rules: RULES });
   const { client } = gateway;
 
   /** Calls a gateway tool and returns its audit line, which must exist when the answer arrives. */
@@ -201,7 +201,7 @@ Deno.test("the path of the audit log", async (t) => {
     "[audit.fallback] is in the state folder if the configured path cannot be written",
     async () => {
       await using gateway = await startGateway({
-        servers: { odd: oddServer() },
+        servers: { odd: misbehavingServer() },
         env: { GATEWAY_AUDIT_LOG: ".mcp.json/audit.jsonl" },
       });
       await gateway.client.request("tools/call", executeToolParams("odd", "echo"));
@@ -212,7 +212,7 @@ Deno.test("the path of the audit log", async (t) => {
 
   await t.step("[audit.failing-disk] fails no call even if no path can be written", async () => {
     await using gateway = await startGateway({
-      servers: { odd: oddServer() },
+      servers: { odd: misbehavingServer() },
       env: {
         GATEWAY_AUDIT_LOG: ".mcp.json/audit.jsonl",
         XDG_STATE_HOME: "/proc/nowhere",

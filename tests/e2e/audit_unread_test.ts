@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { executeToolParams, oddServer, startGateway } from "./gateway.ts";
+import { executeToolParams, misbehavingServer, startGateway } from "./gateway.ts";
 import { GATEWAY_COMMAND, gatewayCommandLine } from "./gateway_command.ts";
 import { Setup } from "./setup.ts";
 import { waitUntil } from "./wait.ts";
 
 Deno.test("[audit.before-answer] an operation is logged before its batch is finished", async () => {
-  const gateway = await startGateway({ servers: { odd: oddServer() } });
+  const gateway = await startGateway({ servers: { odd: misbehavingServer() } });
   try {
     await gateway.callServerToolForText("odd", "echo");
     const call = (id: number, tool: string) => ({
@@ -27,7 +27,7 @@ Deno.test("[audit.before-answer] an operation is logged before its batch is fini
 
 Deno.test("[audit.before-answer] an operation is logged although its client does not read", async () => {
   const COUNT = 100;
-  const setup = new Setup({ servers: { odd: oddServer() } });
+  const setup = new Setup({ servers: { odd: misbehavingServer() } });
   const [command = "", ...words] = await gatewayCommandLine(GATEWAY_COMMAND);
   const gateway = new Deno.Command(command, {
     args: [...words, "--agent", "tester"],
@@ -71,7 +71,7 @@ Deno.test("[audit.before-answer] an operation is logged although its client does
 });
 
 Deno.test("[audit.fields] a line is one JSON value for any number as the request's id", async () => {
-  await using gateway = await startGateway({ servers: { odd: oddServer() } });
+  await using gateway = await startGateway({ servers: { odd: misbehavingServer() } });
   for (const id of ["1e400", "-1e400", "12345678901234567890", "1.5"]) {
     const params = JSON.stringify(executeToolParams("odd", "echo", {}));
     const text = `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":${params}}`;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { oddServer, type RunningGateway, startGateway } from "./gateway.ts";
+import { misbehavingServer, type RunningGateway, startGateway } from "./gateway.ts";
 import { runOnce } from "./run_once.ts";
 import { ALLOW_ALL_RULES } from "./setup.ts";
 
@@ -119,7 +119,7 @@ Deno.test("the messages of the log", async (t) => {
     "[cli.startup-summary] the start summary names the loaded files and says that the gateway is ready",
     async () => {
       const { stderr } = await runOnce(["--log-level", "info"], {
-        servers: { one: oddServer(), two: oddServer() },
+        servers: { one: misbehavingServer(), two: misbehavingServer() },
         env: { GATEWAY_DEBUG: "true" },
       });
       for (
@@ -149,7 +149,7 @@ Deno.test("the messages of the log", async (t) => {
   });
 
   await t.step("[log.silent] without a terminal there are no messages by default", async () => {
-    const options = { servers: { one: oddServer() } };
+    const options = { servers: { one: misbehavingServer() } };
     assert.equal((await runOnce([], options)).stderr, "");
     const withInfo = await runOnce([], { ...options, env: { GATEWAY_LOG_LEVEL: "info" } });
     assert.match(withInfo.stderr, /^Gateway is ready/m);

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
-import { executeToolParams, oddServer, readSingleText, startGateway } from "./gateway.ts";
+import { executeToolParams, misbehavingServer, readSingleText, startGateway } from "./gateway.ts";
 import { waitUntil } from "./wait.ts";
 
 /** A server that ends with its input, one that ends only on SIGKILL, and one like it behind a shell. */
 const STUBBORN = {
-  odd: oddServer(),
-  deaf: oddServer("--keep-running"),
+  odd: misbehavingServer(),
+  deaf: misbehavingServer("--keep-running"),
   shell: {
     command: "sh",
-    args: ["-c", `"$0" "$@"; true`, ...commandLine(oddServer("--keep-running"))],
+    args: ["-c", `"$0" "$@"; true`, ...commandLine(misbehavingServer("--keep-running"))],
   },
 };
 
@@ -43,7 +43,7 @@ Deno.test("[lifecycle.end-of-input] all processes end within 2 s", async () => {
 });
 
 Deno.test("[lifecycle.end-of-input] calls in progress have 1 s to be answered", async () => {
-  await using gateway = await startGateway({ servers: { odd: oddServer() } });
+  await using gateway = await startGateway({ servers: { odd: misbehavingServer() } });
   const { client } = gateway;
   await gateway.callServerToolForText("odd", "count");
   const heldCall = client.request("tools/call", executeToolParams("odd", "wait"));
@@ -67,7 +67,10 @@ Deno.test("[lifecycle.end-of-input] the gateway also ends before initialize", as
 });
 
 Deno.test("[lifecycle.end-of-input] the gateway also ends while servers are starting", async () => {
-  const servers = { hung: oddServer("--hold=initialize"), deaf: oddServer("--keep-running") };
+  const servers = {
+    hung: misbehavingServer("--hold=initialize"),
+    deaf: misbehavingServer("--keep-running"),
+  };
   await using gateway = await startGateway({ servers });
   const ms = await measureMs(() => gateway.end());
   assert.ok(ms < 2000, `${ms} ms`);
@@ -76,7 +79,7 @@ Deno.test("[lifecycle.end-of-input] the gateway also ends while servers are star
 // The call under SIGTERM takes longer than the 1 s that it would have after the end of input.
 for (const [signal, times] of [["SIGTERM", 15], ["SIGINT", 3]] as const) {
   Deno.test(`[lifecycle.signal] after ${signal}, the gateway finishes calls, then ends its servers`, async () => {
-    await using gateway = await startGateway({ servers: { odd: oddServer() } });
+    await using gateway = await startGateway({ servers: { odd: misbehavingServer() } });
     await gateway.callServerToolForText("odd", "count");
     const params = executeToolParams("odd", "slow_progress", { every_ms: 100, times });
     const answer = gateway.client.request("tools/call", {

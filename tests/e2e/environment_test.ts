@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { oddServer, startGateway } from "./gateway.ts";
+import { misbehavingServer, startGateway } from "./gateway.ts";
 import { GATEWAY_COMMAND, gatewayCommandLine } from "./gateway_command.ts";
 import { denoDir } from "./setup.ts";
 
@@ -48,17 +48,20 @@ Deno.test("the environment of a server", async (t) => {
   ];
   await using gateway = await startGateway({
     servers: {
-      plain: oddServer(),
+      plain: misbehavingServer(),
       own: {
-        ...oddServer(),
+        ...misbehavingServer(),
         env: {
           TERM: "mine",
           ...Object.fromEntries(templates.map((text, index) => [`V${index}`, text])),
         },
         gateway: { inherit_env: ["WANTED", "NOT_SET_HERE"] },
       },
-      "${PLAIN}": { command: "${DENO}", args: oddServer().args.map((text) => `${text}\${EMPTY}`) },
-      elsewhere: { ...oddServer(), cwd: "${workspaceFolder}/sub" },
+      "${PLAIN}": {
+        command: "${DENO}",
+        args: misbehavingServer().args.map((text) => `${text}\${EMPTY}`),
+      },
+      elsewhere: { ...misbehavingServer(), cwd: "${workspaceFolder}/sub" },
     },
     args: ["--agent", "tester", "--init-strategy", "lazy"],
     env: { ...SAFE, ...UNSAFE, PLAIN: "plain value", EMPTY: "", DENO: Deno.execPath() },
@@ -139,7 +142,7 @@ Deno.test("a gateway that would start itself", async (t) => {
     async () => {
       const { command, args } = await gatewayEntry();
       await using gateway = await startGateway({
-        servers: { self: { command, args }, odd: oddServer() },
+        servers: { self: { command, args }, odd: misbehavingServer() },
       });
       assert.deepEqual(await gateway.callGatewayToolForJson("list_servers"), [{ name: "odd" }]);
       assert.match(gateway.program.stderr, /^warn: .*mcpServers\.self/m);
@@ -154,7 +157,7 @@ Deno.test("a gateway that would start itself", async (t) => {
         inner: { command, args: [...args, ...files, "--agent", "a"], env: { DENO_DIR: denoDir() } },
       },
       files: {
-        "inner.json": { mcpServers: { odd: oddServer() } },
+        "inner.json": { mcpServers: { odd: misbehavingServer() } },
         "inner-rules.json": { agents: { a: { allow: { servers: ["*"] } } } },
       },
     });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import {
   executeToolParams,
-  oddServer,
+  misbehavingServer,
   readRefusal,
   readSingleText,
   startGateway,
@@ -19,7 +19,11 @@ const RULES = {
 
 Deno.test("a refusal says what an agent can do next", async (t) => {
   await using gateway = await startGateway({
-    servers: { odd: oddServer(), "secret-one": oddServer(), other: oddServer() },
+    servers: {
+      odd: misbehavingServer(),
+      "secret-one": misbehavingServer(),
+      other: misbehavingServer(),
+    },
     rules: RULES,
     args: ["--init-strategy", "lazy"],
   });
@@ -185,7 +189,7 @@ Deno.test("a refusal says what an agent can do next", async (t) => {
 Deno.test("a call that takes too long ends with TIMEOUT", async (t) => {
   const limits = { call_timeout_ms: 300, max_call_ms: 800 };
   await using gateway = await startGateway({
-    servers: { odd: oddServer(), limited: { ...oddServer(), gateway: limits } },
+    servers: { odd: misbehavingServer(), limited: { ...misbehavingServer(), gateway: limits } },
   });
   // Both servers must have started: a call that waits for a start cannot be cancelled at the server.
   for (const server of ["odd", "limited"]) await gateway.callServerToolForText(server, "waiting");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import {
   type Fields,
-  oddServer,
+  misbehavingServer,
   readRefusal,
   readSingleText,
   type RunningGateway,
@@ -69,7 +69,7 @@ const REFUSED: readonly (readonly [tool: string, args: unknown, argument: string
 ];
 
 Deno.test("the gateway's tools check their arguments", async (t) => {
-  await using gateway = await startGateway({ servers: { odd: oddServer() } });
+  await using gateway = await startGateway({ servers: { odd: misbehavingServer() } });
 
   await t.step("[tools.args-object] an object is passed to the server unchanged", async () => {
     const args =

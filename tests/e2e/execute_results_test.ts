@@ -3,7 +3,7 @@ import { ODD_DETAILS, ODD_RESULT } from "../fixtures/servers/odd_json.ts";
 import {
   executeToolParams,
   type Fields,
-  oddServer,
+  misbehavingServer,
   readRefusal,
   readSingleText,
   startGateway,
@@ -18,7 +18,7 @@ interface RpcErrorAnswer {
 }
 
 Deno.test("execute_tool forwards what a server answers", async (t) => {
-  await using gateway = await startGateway({ servers: { odd: oddServer("--noise") } });
+  await using gateway = await startGateway({ servers: { odd: misbehavingServer("--noise") } });
   const { client } = gateway;
 
   await t.step(
@@ -125,7 +125,7 @@ const URL_ERROR = {
 
 Deno.test("[tools.url-elicitation] -32042 reaches a client that supports URL elicitation", async () => {
   await using gateway = await startGateway({
-    servers: { odd: oddServer() },
+    servers: { odd: misbehavingServer() },
     client: { capabilities: { elicitation: { form: {}, url: {} } } },
   });
   const params = executeToolParams("odd", "rpc_error", { error: URL_ERROR });
@@ -137,7 +137,7 @@ Deno.test("[tools.url-elicitation] -32042 reaches a client that supports URL eli
 Deno.test("[tools.url-elicitation] a client that declares no object for url does not support it", async () => {
   for (const url of [true, null, []]) {
     await using gateway = await startGateway({
-      servers: { odd: oddServer() },
+      servers: { odd: misbehavingServer() },
       client: { capabilities: { elicitation: { url } } },
     });
     const result = await gateway.callServerTool("odd", "rpc_error", { error: URL_ERROR });
@@ -146,7 +146,7 @@ Deno.test("[tools.url-elicitation] a client that declares no object for url does
 });
 
 Deno.test("[tools.one-text-block] the gateway's own answers are compact JSON", async () => {
-  await using gateway = await startGateway({ servers: { odd: oddServer() } });
+  await using gateway = await startGateway({ servers: { odd: misbehavingServer() } });
   const calls: [string, Fields][] = [
     ["list_servers", { include_metadata: true }],
     ["get_server_tools", { server: "odd", names: "echo" }],

@@ -4,7 +4,7 @@ import { DirectServer } from "./direct_server.ts";
 import {
   executeToolParams,
   type Fields,
-  oddServer,
+  misbehavingServer,
   type RunningGateway,
   startGateway,
 } from "./gateway.ts";
@@ -240,9 +240,9 @@ Deno.test("[faults.transparency] server-everything answers through the gateway a
 });
 
 Deno.test("[faults.transparency] a server with every kind of content answers through the gateway as directly", async (t) => {
-  await using direct = await DirectServer.start(oddServer(), CAPABILITIES);
+  await using direct = await DirectServer.start(misbehavingServer(), CAPABILITIES);
   await using gateway = await startGateway({
-    servers: { odd: oddServer() },
+    servers: { odd: misbehavingServer() },
     client: { capabilities: CAPABILITIES },
   });
   for (const call of ODD_CALLS) {

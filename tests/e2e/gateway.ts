@@ -34,25 +34,27 @@ export interface GatewayOptions extends SetupOptions {
   readonly client?: InitializeParams | false;
 }
 
-const ODD_SERVER = fileURLToPath(new URL("../fixtures/servers/odd_server.ts", import.meta.url));
-const ODD_SERVER_PERMISSIONS = [
+const MISBEHAVING_SERVER = fileURLToPath(
+  new URL("../fixtures/servers/odd_server.ts", import.meta.url),
+);
+const MISBEHAVING_SERVER_PERMISSIONS = [
   "--allow-env",
   "--allow-read",
   "--allow-write",
   "--allow-run=sleep",
 ];
 
-/** Entry of `mcpServers` for `odd_server.ts`, whose flags make it behave unusually. */
-export function oddServer(...flags: string[]): { command: string; args: string[] } {
+/** Entry of `mcpServers` for `odd_server.ts`, which lists the flags that make it misbehave. */
+export function misbehavingServer(...flags: string[]): { command: string; args: string[] } {
   const denoArgs = [
     "run",
     "--quiet",
     "--no-prompt",
     "--no-config",
     "--no-lock",
-    ...ODD_SERVER_PERMISSIONS,
+    ...MISBEHAVING_SERVER_PERMISSIONS,
   ];
-  return { command: Deno.execPath(), args: [...denoArgs, ODD_SERVER, ...flags] };
+  return { command: Deno.execPath(), args: [...denoArgs, MISBEHAVING_SERVER, ...flags] };
 }
 
 /** Starts a gateway and initializes a client. Bind it with `await using`. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Fields, oddServer, readSingleText, startGateway } from "./gateway.ts";
+import { type Fields, misbehavingServer, readSingleText, startGateway } from "./gateway.ts";
 import { HttpTransport } from "./http_transport.ts";
 import { RawClient } from "./raw_client.ts";
 
@@ -44,7 +44,7 @@ export async function callFromManyClients(
 ): Promise<string> {
   await using gateway = await startGateway({
     transport: "http",
-    servers: { odd: { ...oddServer(), gateway: { isolation: "shared" } } },
+    servers: { odd: { ...misbehavingServer(), gateway: { isolation: "shared" } } },
     client: false,
   });
   const started = performance.now();

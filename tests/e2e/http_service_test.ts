@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Fields, oddServer, readSingleText, startGateway } from "./gateway.ts";
+import { type Fields, misbehavingServer, readSingleText, startGateway } from "./gateway.ts";
 import { HttpTransport } from "./http_transport.ts";
 import { RawClient } from "./raw_client.ts";
 import { runOnce } from "./run_once.ts";
@@ -43,7 +43,10 @@ async function callOddTool(client: RawClient, tool: string): Promise<string> {
 Deno.test("the service from its start to its end", async (t) => {
   await using gateway = await startGateway({
     ...HTTP_TRANSPORT,
-    servers: { odd: oddServer("--pid-file=starts"), slow: oddServer("--hold=initialize") },
+    servers: {
+      odd: misbehavingServer("--pid-file=starts"),
+      slow: misbehavingServer("--hold=initialize"),
+    },
     env: { GATEWAY_DEBUG: "1" },
     client: false,
   });
@@ -124,7 +127,7 @@ Deno.test("the service from its start to its end", async (t) => {
 Deno.test("[http.ready] the gateway is ready when its servers have answered", async () => {
   await using gateway = await startGateway({
     ...HTTP_TRANSPORT,
-    servers: { odd: oddServer() },
+    servers: { odd: misbehavingServer() },
     client: false,
   });
   await waitUntil(
@@ -170,7 +173,10 @@ Deno.test("[http.metrics] with a token, the metrics require it", async () => {
 });
 
 Deno.test("[http.drain] after a signal, the gateway finishes calls and accepts no new ones", async () => {
-  await using gateway = await startGateway({ ...HTTP_TRANSPORT, servers: { odd: oddServer() } });
+  await using gateway = await startGateway({
+    ...HTTP_TRANSPORT,
+    servers: { odd: misbehavingServer() },
+  });
   const { client, program, url } = gateway;
   const params = { server: "odd", tool: "slow_progress", args: { every_ms: 150, times: 8 } };
   const call = client.request("tools/call", {
@@ -204,7 +210,10 @@ Deno.test("[http.drain] after a signal, the gateway finishes calls and accepts n
 });
 
 Deno.test("[http.second-signal] a second signal ends the gateway immediately", async () => {
-  await using gateway = await startGateway({ ...HTTP_TRANSPORT, servers: { odd: oddServer() } });
+  await using gateway = await startGateway({
+    ...HTTP_TRANSPORT,
+    servers: { odd: misbehavingServer() },
+  });
   const { client, program, url } = gateway;
   const call = client.request("tools/call", {
     name: "execute_tool",

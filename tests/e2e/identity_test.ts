@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import {
   type Fields,
-  oddServer,
+  misbehavingServer,
   readRefusal,
   type RunningGateway,
   startGateway,
@@ -12,7 +12,7 @@ const AGENTS = {
   "team.writer": { allow: { servers: ["other"] } },
   default: { allow: { servers: ["other"] } },
 };
-const SERVERS = { odd: oddServer(), other: oddServer() };
+const SERVERS = { odd: misbehavingServer(), other: misbehavingServer() };
 const LAZY_ENV = { GATEWAY_INIT_STRATEGY: "lazy" };
 
 /** Names of the servers that `list_servers` shows with these arguments. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { oddServer, readRefusal, readSingleText, waitForListeningUrl } from "./gateway.ts";
+import { misbehavingServer, readRefusal, readSingleText, waitForListeningUrl } from "./gateway.ts";
 import { GATEWAY_COMMAND, gatewayCommandLine } from "./gateway_command.ts";
 import { Program } from "./program.ts";
 import { type Fields } from "./raw_client.ts";
@@ -31,7 +31,7 @@ export interface LaunchOptions {
 /** Runs an agent's session over stdio with a client library, from the start of the gateway to its end. */
 export async function runAgentSession(connect: (launch: LaunchOptions) => Promise<LibraryClient>) {
   const [command, ...commandArgs] = await gatewayCommandLine(GATEWAY_COMMAND);
-  const setup = new Setup({ servers: { odd: oddServer() } });
+  const setup = new Setup({ servers: { odd: misbehavingServer() } });
   try {
     const args = [...commandArgs, "--agent", "tester"];
     const client = await connect({ command, args, cwd: setup.workingFolder, env: setup.env });
@@ -55,7 +55,7 @@ export async function runAgentSession(connect: (launch: LaunchOptions) => Promis
 /** Runs an agent's session over HTTP with a client library; the gateway outlives the client. */
 export async function runAgentSessionOverHttp(connect: (url: URL) => Promise<LibraryClient>) {
   const [command, ...commandArgs] = await gatewayCommandLine(GATEWAY_COMMAND);
-  const setup = new Setup({ servers: { odd: oddServer() }, env: INFO_LOG_ENV });
+  const setup = new Setup({ servers: { odd: misbehavingServer() }, env: INFO_LOG_ENV });
   const args = [...commandArgs, "--agent", "tester", "--transport", "http", "--port", "0"];
   const program = new Program({ command, args, cwd: setup.workingFolder, env: setup.env });
   try {

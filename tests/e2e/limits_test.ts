@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { oddServer, readRefusal, startGateway } from "./gateway.ts";
+import { misbehavingServer, readRefusal, startGateway } from "./gateway.ts";
 import { waitUntil } from "./wait.ts";
 
 Deno.test("[errors.rate-limited] [rules.limits] limits apply over stdio, and are reloaded", async () => {
@@ -19,7 +19,7 @@ Deno.test("[errors.rate-limited] [rules.limits] limits apply over stdio, and are
 
 Deno.test("[rules.limits] a call that waits for a person's answer does not count as a concurrent call", async () => {
   await using gateway = await startGateway({
-    servers: { odd: oddServer() },
+    servers: { odd: misbehavingServer() },
     rules: {
       agents: { tester: { allow: { servers: ["*"] }, limits: { concurrent: 1 } } },
     },

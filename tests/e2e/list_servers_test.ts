@@ -1,20 +1,20 @@
 import assert from "node:assert/strict";
-import { oddServer, type RunningGateway, startGateway } from "./gateway.ts";
+import { misbehavingServer, type RunningGateway, startGateway } from "./gateway.ts";
 
 const SECRET = "canary-5c1f0b";
 
 /** One server of every kind, with secrets in all places that may contain one. */
 const SERVERS = {
-  "zeta": { ...oddServer(), description: "Stands first", env: { KEY: `${SECRET}-env` } },
-  "dying": { ...oddServer("--exit=3"), description: "Fails to start" },
-  "off": { ...oddServer(), disabled: true },
+  "zeta": { ...misbehavingServer(), description: "Stands first", env: { KEY: `${SECRET}-env` } },
+  "dying": { ...misbehavingServer("--exit=3"), description: "Fails to start" },
+  "off": { ...misbehavingServer(), disabled: true },
   "remote": {
     url: `https://user:${SECRET}@\${HOST:-example.com}/mcp/\${PATH_PART}?key=${SECRET}#${SECRET}`,
     headers: { Authorization: `Bearer ${SECRET}` },
   },
   "unset": { command: "${NOT_SET_HERE}/bin/tool", args: [`--token=${SECRET}`] },
   "seven": { command: "no-such-program-here", description: "" },
-  "hidden": oddServer(),
+  "hidden": misbehavingServer(),
   ["__proto__"]: { command: "true", type: "stdio", vendorKey: { any: "thing" } },
 };
 
@@ -101,7 +101,7 @@ Deno.test("list_servers shows the servers that an agent may use", async (t) => {
   await t.step(
     "[tools.servers-metadata] metadata has the transport and the command or url, as written",
     async () => {
-      const { command } = oddServer();
+      const { command } = misbehavingServer();
       assert.deepEqual(await listServers(gateway, { include_metadata: true }), [
         { name: "zeta", description: "Stands first", transport: "stdio", command },
         { name: "dying", description: "Fails to start", transport: "stdio", command },

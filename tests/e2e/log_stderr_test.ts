@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { oddServer, startGateway } from "./gateway.ts";
+import { misbehavingServer, startGateway } from "./gateway.ts";
 import { GATEWAY_COMMAND, gatewayCommandLine } from "./gateway_command.ts";
 import { Setup, type SetupOptions } from "./setup.ts";
 import { waitUntil } from "./wait.ts";
@@ -10,7 +10,7 @@ const VARIABLE_VALUE = "a-value-of-a-variable";
 /** Lets a server print secrets to stderr, and returns the gateway's log. */
 async function logNoisyServer(format: string): Promise<string> {
   await using gateway = await startGateway({
-    servers: { odd: { ...oddServer(), env: { MINE: "${MINE}" } } },
+    servers: { odd: { ...misbehavingServer(), env: { MINE: "${MINE}" } } },
     env: { MINE: VARIABLE_VALUE, GATEWAY_LOG_LEVEL: "debug", GATEWAY_LOG_FORMAT: format },
   });
   const say = `the key is ${API_KEY}, the value ${VARIABLE_VALUE}`;

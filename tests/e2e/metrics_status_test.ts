@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { oddServer, startGateway } from "./gateway.ts";
+import { misbehavingServer, startGateway } from "./gateway.ts";
 
 interface OperationSummary {
   readonly count: number;
@@ -24,7 +24,7 @@ const RULES = {
 
 Deno.test("[tools.status-metrics] the status has the metrics of all operations", async (t) => {
   await using gateway = await startGateway({
-    servers: { odd: oddServer() },
+    servers: { odd: misbehavingServer() },
     rules: RULES,
     args: ["--debug"],
   });
@@ -96,7 +96,7 @@ Deno.test("[tools.status-metrics] the status has the metrics of all operations",
 
 Deno.test("[metrics.bounded] names that callers make up have no metrics of their own", async () => {
   await using gateway = await startGateway({
-    servers: { odd: oddServer() },
+    servers: { odd: misbehavingServer() },
     rules: RULES,
     args: ["--debug"],
   });

@@ -6,7 +6,7 @@ import { ProtectedServer } from "../fixtures/oauth/protected_server.ts";
 import { followLink } from "../oauth/oauth_fixture.ts";
 import {
   type Fields,
-  oddServer,
+  misbehavingServer,
   readRefusal,
   type RunningGateway,
   startGateway,
@@ -131,7 +131,7 @@ for (const operation of ["execute_tool", "get_server_tools"]) {
     await using fixture = new OAuthFixture();
     const gateway = await fixture.startGateway({
       capabilities: { elicitation: { url: {} } },
-      servers: { odd: oddServer() },
+      servers: { odd: misbehavingServer() },
       rules: { agents: { tester: { allow: { servers: ["*"] }, limits: { concurrent: 1 } } } },
     });
     const loginUrl = Promise.withResolvers<string>();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { startOldSdk, startOldSdkSse } from "../downstream/remote/sdk_servers.ts";
-import { oddServer, startGateway } from "./gateway.ts";
+import { misbehavingServer, startGateway } from "./gateway.ts";
 import { waitUntil } from "./wait.ts";
 
 /** Returns a port that nobody listens on. */
@@ -21,7 +21,7 @@ Deno.test("remote servers work behind the gateway", async (t) => {
         http: { url: http.url, headers: { "X-Token": "${TOKEN}" } },
         sse: { url: sse.url },
         dead: { url: `http://127.0.0.1:${deadPort}/mcp?key=\${TOKEN}`, type: "http" },
-        odd: oddServer(),
+        odd: misbehavingServer(),
       },
     });
 

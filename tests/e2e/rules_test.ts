@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { type Fields, oddServer, readRefusal, readSingleText, startGateway } from "./gateway.ts";
+import {
+  type Fields,
+  misbehavingServer,
+  readRefusal,
+  readSingleText,
+  startGateway,
+} from "./gateway.ts";
 
 /** The example rules in the user guide of the Python version, with comments. */
 const SEED_RULES = `{
@@ -37,7 +43,7 @@ const DECISIONS: readonly (readonly [agent: string, server: string, tool: string
 
 Deno.test("the example rules of the Python version's guide", async (t) => {
   await using gateway = await startGateway({
-    servers: { "brave-search": oddServer(), postgres: oddServer() },
+    servers: { "brave-search": misbehavingServer(), postgres: misbehavingServer() },
     rules: SEED_RULES,
     args: ["--init-strategy", "lazy"],
   });
@@ -79,7 +85,7 @@ Deno.test("[rules.deny-overrides] every deny wins over every allow", async () =>
   };
   for (const deny_overrides of [false, true]) {
     await using gateway = await startGateway({
-      servers: { odd: oddServer() },
+      servers: { odd: misbehavingServer() },
       rules: { agents: { a: permissions }, defaults: { deny_overrides } },
     });
     const call = { agent_id: "a", server: "odd", tool: "echo", args: {} };
@@ -91,7 +97,7 @@ Deno.test("[rules.deny-overrides] every deny wins over every allow", async () =>
 
 Deno.test("[rules.unknown-server-warns] a rule for an unknown server causes a warning, and stays in force", async () => {
   await using gateway = await startGateway({
-    servers: { odd: oddServer() },
+    servers: { odd: misbehavingServer() },
     rules: { agents: { a: { allow: { servers: ["odd", "postgres"] } } } },
   });
   assert.match(gateway.program.stderr, /^warn: .*agents\.a\.allow\.servers\[1\].*"postgres"/m);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { encode } from "gpt-tokenizer/encoding/o200k_base";
 import { ensureServers, serverEntry } from "../../scripts/test_servers.ts";
-import { type Fields, oddServer, type RunningGateway, startGateway } from "./gateway.ts";
+import { type Fields, misbehavingServer, type RunningGateway, startGateway } from "./gateway.ts";
 
 interface Listing {
   readonly tools: readonly Fields[];
@@ -24,8 +24,8 @@ Deno.test("get_server_tools shows the requested detail", async (t) => {
   await ensureServers();
   await using gateway = await startGateway({
     servers: {
-      odd: oddServer("--only=echo,contents,rpc_error"),
-      many: oddServer("--extra=30"),
+      odd: misbehavingServer("--only=echo,contents,rpc_error"),
+      many: misbehavingServer("--extra=30"),
       everything: { command: "node", args: [serverEntry("everything")] },
     },
     args: ["--agent", "tester", "--init-strategy", "lazy"],

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { encode } from "gpt-tokenizer/encoding/o200k_base";
 import { ODD_DEFINITION } from "../fixtures/servers/odd_json.ts";
 import { DirectServer } from "./direct_server.ts";
-import { type Fields, oddServer, type RunningGateway, startGateway } from "./gateway.ts";
+import { type Fields, misbehavingServer, type RunningGateway, startGateway } from "./gateway.ts";
 
 interface Listing {
   readonly tools: readonly Fields[];
@@ -42,10 +42,10 @@ function toolNames({ tools }: Listing): unknown[] {
 
 Deno.test("get_server_tools shows the tools of a server", async (t) => {
   await using gateway = await startGateway({
-    servers: { odd: oddServer("--page-size=4", "--invalid-tools") },
+    servers: { odd: misbehavingServer("--page-size=4", "--invalid-tools") },
     rules: RULES,
   });
-  await using direct = await DirectServer.start(oddServer());
+  await using direct = await DirectServer.start(misbehavingServer());
   const tools = await direct.listTools();
 
   await t.step(
@@ -182,8 +182,8 @@ Deno.test("get_server_tools shows the tools of a server", async (t) => {
 Deno.test("[sessions.no-tools] [sessions.partial-list] an agent learns why tools are missing", async () => {
   await using gateway = await startGateway({
     servers: {
-      toolless: oddServer("--no-tools", "--hold=tools/list"),
-      partial: { ...oddServer("--page-size=2", "--fail-page=1") },
+      toolless: misbehavingServer("--no-tools", "--hold=tools/list"),
+      partial: { ...misbehavingServer("--page-size=2", "--fail-page=1") },
     },
   });
   interface Answer {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { executeToolParams, oddServer, startGateway } from "./gateway.ts";
+import { executeToolParams, misbehavingServer, startGateway } from "./gateway.ts";
 import { waitUntil } from "./wait.ts";
 
 const AGENTS = {
@@ -12,21 +12,21 @@ interface Status {
   readonly servers: Readonly<Record<string, { sessions: number; calls_in_flight: number }>>;
 }
 
-/** Entry of the odd server with this `isolation`, and further keys under `gateway`. */
-function oddServerWithIsolation(isolation: string, furtherKeys: object = {}): object {
-  return { ...oddServer(), gateway: { isolation, ...furtherKeys } };
+/** Entry of a server with this `isolation`, and further keys under `gateway`. */
+function serverWithIsolation(isolation: string, furtherKeys: object = {}): object {
+  return { ...misbehavingServer(), gateway: { isolation, ...furtherKeys } };
 }
 
 Deno.test("isolation decides who shares a session with a server", async (t) => {
   await using gateway = await startGateway({
     servers: {
-      shared: oddServerWithIsolation("shared"),
-      session: oddServerWithIsolation("session"),
-      agent: oddServerWithIsolation("agent"),
-      standard: oddServer(),
-      call: oddServerWithIsolation("call"),
-      idle: oddServerWithIsolation("agent", { idle_timeout_s: 1 }),
-      narrow: oddServerWithIsolation("shared", { max_concurrency: 1 }),
+      shared: serverWithIsolation("shared"),
+      session: serverWithIsolation("session"),
+      agent: serverWithIsolation("agent"),
+      standard: misbehavingServer(),
+      call: serverWithIsolation("call"),
+      idle: serverWithIsolation("agent", { idle_timeout_s: 1 }),
+      narrow: serverWithIsolation("shared", { max_concurrency: 1 }),
     },
     rules: { agents: AGENTS },
     args: ["--debug"],

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { oddServer, readRefusal, type RunningGateway, startGateway } from "./gateway.ts";
+import { misbehavingServer, readRefusal, type RunningGateway, startGateway } from "./gateway.ts";
 import { waitUntil } from "./wait.ts";
 
 /** Entry of a server that records each of its starts in a file of the working folder. */
 function recordingServer(name: string): { command: string; args: string[] } {
-  return oddServer(`--pid-file=${name}`);
+  return misbehavingServer(`--pid-file=${name}`);
 }
 
 /** Number of starts that the file records. */
@@ -61,8 +61,8 @@ for (
 }
 
 Deno.test("a server that hangs", async (t) => {
-  const hung = oddServer("--hold=initialize");
-  const servers: Record<string, unknown> = { odd: oddServer() };
+  const hung = misbehavingServer("--hold=initialize");
+  const servers: Record<string, unknown> = { odd: misbehavingServer() };
   for (let number = 0; number < 5; number++) servers[`hung_${number}`] = hung;
   await using gateway = await startGateway({ servers, client: false });
 
@@ -89,8 +89,8 @@ Deno.test("a server that hangs", async (t) => {
 Deno.test("the gateway copes with servers of all kinds", async (t) => {
   await using gateway = await startGateway({
     servers: {
-      odd: oddServer(),
-      old: oddServer("--revision=2024-11-05"),
+      odd: misbehavingServer(),
+      old: misbehavingServer("--revision=2024-11-05"),
       bare: { command: "sh", args: ["-c", "exec cat"] },
     },
     args: ["--agent", "tester", "--debug"],

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { oddServer, startGateway } from "./gateway.ts";
+import { misbehavingServer, startGateway } from "./gateway.ts";
 import { OtlpReceiver } from "./otlp_receiver.ts";
 import { denoArgsWithTraps } from "./trapped_libraries.ts";
 
@@ -17,7 +17,7 @@ async function runWithTrap(env: Record<string, string>): Promise<EndedGateway> {
     const rules = { agents: { a: { allow: { servers: ["odd"] } } } };
     Deno.writeTextFileSync(
       `${folder}/mcp.json`,
-      JSON.stringify({ mcpServers: { odd: oddServer() } }),
+      JSON.stringify({ mcpServers: { odd: misbehavingServer() } }),
     );
     Deno.writeTextFileSync(`${folder}/rules.json`, JSON.stringify(rules));
     const trapArgs = denoArgsWithTraps("src/main.ts", folder, "@opentelemetry/api");
@@ -82,7 +82,7 @@ Deno.test("[trace.off] with OTEL_DENO the library is loaded, so the trap above w
 
 Deno.test("[trace.off] without OTEL_DENO, the client's trace context is passed on unchanged", async () => {
   await using gateway = await startGateway({
-    servers: { odd: oddServer() },
+    servers: { odd: misbehavingServer() },
     env: { OTEL_DENO: "false" },
   });
   const meta = {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { oddServer, readSingleText, startGateway } from "./gateway.ts";
+import { misbehavingServer, readSingleText, startGateway } from "./gateway.ts";
 import { ProtectedServer } from "../fixtures/oauth/protected_server.ts";
 import { OtlpReceiver, SPAN_KIND, STATUS_ERROR } from "./otlp_receiver.ts";
 import type { Fields } from "./raw_client.ts";
@@ -19,7 +19,7 @@ function readMeta(line: string): Fields {
 Deno.test("[trace.spans] the spans of an operation are exported over OTLP", async (t) => {
   await using receiver = new OtlpReceiver();
   await using gateway = await startGateway({
-    servers: { odd: oddServer() },
+    servers: { odd: misbehavingServer() },
     rules: RULES,
     env: receiver.env,
     args: ["--agent", "tester"],
@@ -164,7 +164,7 @@ Deno.test("[trace.spans] the spans of an operation are exported over OTLP", asyn
 Deno.test("[trace.spans] the last spans are exported before the gateway ends", async () => {
   await using receiver = new OtlpReceiver();
   const env = { ...receiver.env, OTEL_BSP_SCHEDULE_DELAY: "600000" };
-  const gateway = await startGateway({ servers: { odd: oddServer() }, env });
+  const gateway = await startGateway({ servers: { odd: misbehavingServer() }, env });
   await gateway.callServerToolForText("odd", "count");
   assert.deepEqual(receiver.spans, [], "no span is exported before the gateway ends");
   await gateway.end();

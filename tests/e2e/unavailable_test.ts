@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import {
   executeToolParams,
-  oddServer,
+  misbehavingServer,
   readRefusal,
   type Refusal,
   type RunningGateway,
@@ -18,23 +18,23 @@ const UNAVAILABLE: Readonly<Record<string, { entry: object; expected: RegExp }>>
     expected: /its command "no-such-program-here" was not found/,
   },
   "no-folder": {
-    entry: { ...oddServer(), cwd: "/no/such/folder" },
+    entry: { ...misbehavingServer(), cwd: "/no/such/folder" },
     expected: /its working folder \("cwd"\) does not exist/,
   },
   dies: {
-    entry: oddServer("--exit=3"),
+    entry: misbehavingServer("--exit=3"),
     expected: /It exited with code 3\..*I cannot live like this/s,
   },
   silent: {
-    entry: { ...oddServer("--hold=initialize"), gateway: SHORT_CONNECT_TIMEOUT },
+    entry: { ...misbehavingServer("--hold=initialize"), gateway: SHORT_CONNECT_TIMEOUT },
     expected: /did not answer within 1000 ms/,
   },
   "lists-nothing": {
-    entry: { ...oddServer("--hold=tools/list"), gateway: SHORT_CONNECT_TIMEOUT },
+    entry: { ...misbehavingServer("--hold=tools/list"), gateway: SHORT_CONNECT_TIMEOUT },
     expected: /it answered initialize, but listed no tools within 1000 ms/,
   },
   future: {
-    entry: oddServer("--revision=2099-01-01"),
+    entry: misbehavingServer("--revision=2099-01-01"),
     expected: /it speaks only MCP revision 2099-01-01/,
   },
   "no-module": {
@@ -47,7 +47,7 @@ const UNAVAILABLE: Readonly<Record<string, { entry: object; expected: RegExp }>>
       /^Server "no-module" is not available: sh did not find \/x\/y\.js\. It wrote "Error: Cannot find module '\/x\/y\.js'"\.$/,
   },
   unset: {
-    entry: { ...oddServer(), env: { KEY: "${NOT_SET_HERE}" } },
+    entry: { ...misbehavingServer(), env: { KEY: "${NOT_SET_HERE}" } },
     expected: /variable "NOT_SET_HERE" is not set \(mcpServers\.unset\.env\.KEY\)/,
   },
 };
@@ -55,7 +55,7 @@ const UNAVAILABLE: Readonly<Record<string, { entry: object; expected: RegExp }>>
 Deno.test("a server that cannot be used is reported with its reason", async (t) => {
   const entries = Object.entries(UNAVAILABLE).map(([name, { entry }]) => [name, entry]);
   await using gateway = await startGateway({
-    servers: { ...Object.fromEntries(entries), odd: oddServer() },
+    servers: { ...Object.fromEntries(entries), odd: misbehavingServer() },
   });
 
   await t.step("[servers.harms-no-other] other servers answer immediately", async () => {
@@ -127,7 +127,7 @@ Deno.test("a server that crashes during a call", async (t) => {
   await using gateway = await startGateway({
     servers: {
       odd: {
-        ...oddServer(),
+        ...misbehavingServer(),
         env: { OWN: SECRETS.own, LINES: SECRETS.lines },
         gateway: { inherit_env: ["INHERITED"] },
       },

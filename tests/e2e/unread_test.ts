@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { oddServer, type RunningGateway, startGateway } from "./gateway.ts";
+import { misbehavingServer, type RunningGateway, startGateway } from "./gateway.ts";
 import { runOnce } from "./run_once.ts";
 import { waitUntil, withTimeout } from "./wait.ts";
 
@@ -51,7 +51,7 @@ async function makePipe(path: string): Promise<void> {
 for (const format of ["text", "json"]) {
   Deno.test(`[log.unread] if nobody reads the log as ${format}, calls are answered and dropped lines are reported`, async () => {
     const gateway = await startGateway({
-      servers: { odd: oddServer() },
+      servers: { odd: misbehavingServer() },
       env: { GATEWAY_LOG_LEVEL: "debug", GATEWAY_LOG_FORMAT: format },
       leavesStderrUnread: true,
     });
@@ -86,7 +86,7 @@ for (const format of ["text", "json"]) {
 
 Deno.test("[log.unread] a gateway whose log nobody reads ends with its client", async () => {
   await using gateway = await startGateway({
-    servers: { odd: oddServer() },
+    servers: { odd: misbehavingServer() },
     env: { GATEWAY_LOG_LEVEL: "debug" },
     leavesStderrUnread: true,
   });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Shell } from "../cli/shell.ts";
 import { LOCAL_COMMANDS } from "./every_command.ts";
-import { oddServer } from "./gateway.ts";
+import { misbehavingServer } from "./gateway.ts";
 import { VERSION } from "./gateway_command.ts";
 
 /** The arguments of a command, and its expected exit code and standard output. */
@@ -33,7 +33,7 @@ const CASES: readonly CommandCase[] = [
 for (const command of LOCAL_COMMANDS) {
   Deno.test(`[install.shipped] every command except auth works, from ${command}`, async () => {
     const rules = { agents: { tester: { allow: { servers: ["odd"] } } } };
-    await using shell = new Shell({ servers: { odd: oddServer() }, rules }, command);
+    await using shell = new Shell({ servers: { odd: misbehavingServer() }, rules }, command);
     for (const [args, code, output] of CASES) {
       const ended = await shell.run(args.split(" "));
       const text = `${args}\n${ended.stdout}\n${ended.stderr}`;

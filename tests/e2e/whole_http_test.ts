@@ -3,7 +3,7 @@ import { sha256 } from "../gateway/http/authenticator_fixture.ts";
 import { Issuer } from "../gateway/http/issuer.ts";
 import { findFreePort, HAS_REDIS, RedisServer } from "../limits/redis.ts";
 import { EVERY_COMMAND } from "./every_command.ts";
-import { oddServer, type RunningGateway, startGateway } from "./gateway.ts";
+import { misbehavingServer, type RunningGateway, startGateway } from "./gateway.ts";
 import { HttpClient } from "./http_client.ts";
 
 const METRICS_TOKEN = "only-for-the-monitoring";
@@ -22,7 +22,7 @@ for (const command of EVERY_COMMAND) {
     await using gateway = await startGateway({
       command,
       transport: "http",
-      servers: { odd: oddServer() },
+      servers: { odd: misbehavingServer() },
       rules: {
         agents: {
           a: { allow: { servers: ["odd"] }, token_sha256: [sha256("amg_a")] },

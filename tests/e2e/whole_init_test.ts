@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { LOCAL_COMMANDS } from "./every_command.ts";
-import { oddServer } from "./gateway.ts";
+import { misbehavingServer } from "./gateway.ts";
 import { type GatewayCommand, gatewayCommandLine, shippedEnvironment } from "./gateway_command.ts";
 import { Program } from "./program.ts";
 import { RawClient } from "./raw_client.ts";
@@ -66,7 +66,7 @@ for (const command of LOCAL_COMMANDS) {
       `[install.shipped] init works at a terminal, and the entry that it prints starts the gateway, from ${command}`,
     ignore: !HAS_TERMINAL,
     fn: async () => {
-      const client = { mcpServers: { odd: { type: "stdio", ...oddServer() } } };
+      const client = { mcpServers: { odd: { type: "stdio", ...misbehavingServer() } } };
       const setup = new Setup({
         servers: false,
         rules: false,

@@ -5,7 +5,7 @@ import { AuthorizationServer } from "../fixtures/oauth/authorization_server.ts";
 import { ProtectedServer } from "../fixtures/oauth/protected_server.ts";
 import { Shell } from "../cli/shell.ts";
 import { EVERY_COMMAND } from "./every_command.ts";
-import { oddServer, startGateway } from "./gateway.ts";
+import { misbehavingServer, startGateway } from "./gateway.ts";
 import { OtlpReceiver } from "./otlp_receiver.ts";
 
 const BROWSER = fileURLToPath(new URL("../fixtures/oauth/fake_browser.ts", import.meta.url));
@@ -66,7 +66,7 @@ for (const command of EVERY_COMMAND) {
     await using receiver = new OtlpReceiver();
     await using gateway = await startGateway({
       command,
-      servers: { odd: oddServer() },
+      servers: { odd: misbehavingServer() },
       env: receiver.env,
     });
     assert.equal(await gateway.callServerToolForText("odd", "count"), "1");

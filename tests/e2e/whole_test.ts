@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { oddServer, readSingleText, startGateway, type TransportKind } from "./gateway.ts";
+import { misbehavingServer, readSingleText, startGateway, type TransportKind } from "./gateway.ts";
 import { EVERY_COMMAND } from "./every_command.ts";
 import { GATEWAY_COMMAND, type GatewayCommand, VERSION } from "./gateway_command.ts";
 import { runOnce } from "./run_once.ts";
@@ -16,7 +16,7 @@ for (const command of EVERY_COMMAND) {
       await using gateway = await startGateway({
         command,
         transport,
-        servers: { odd: oddServer(), dies: oddServer("--exit=1") },
+        servers: { odd: misbehavingServer(), dies: misbehavingServer("--exit=1") },
         rules: {
           agents: {
             a: { allow: { servers: ["odd", "dies"] }, deny: { tools: { odd: ["env"] } } },

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import config from "../../deno.json" with { type: "json" };
 import { packageJson, serverJson } from "../../scripts/npm.ts";
 import { permissionFlags } from "../../scripts/permissions.ts";
-import { oddServer, RunningGateway } from "../e2e/gateway.ts";
+import { misbehavingServer, RunningGateway } from "../e2e/gateway.ts";
 import { gatewayCommandLine, shippedEnvironment } from "../e2e/gateway_command.ts";
 import { Program } from "../e2e/program.ts";
 import { Setup } from "../e2e/setup.ts";
@@ -19,7 +19,7 @@ Deno.test("the npm package works when installed from its tarball into an empty f
   await t.step(
     "[install.npm] the package serves over stdio, and ends when its input ends",
     async () => {
-      const setup = new Setup({ servers: { odd: oddServer() } });
+      const setup = new Setup({ servers: { odd: misbehavingServer() } });
       await using gateway = new RunningGateway(setup, await start(setup, "--agent", "tester"));
       await gateway.client.initialize();
       assert.deepEqual(await gateway.callGatewayToolForJson("list_servers"), [{ name: "odd" }]);
@@ -43,7 +43,7 @@ Deno.test("the npm package works when installed from its tarball into an empty f
   });
 
   await t.step("[install.npm] the launcher forwards signals to the gateway", async () => {
-    const setup = new Setup({ servers: { odd: oddServer() } });
+    const setup = new Setup({ servers: { odd: misbehavingServer() } });
     const gateway = new RunningGateway(setup, await start(setup, "--agent", "tester"));
     await gateway.client.initialize();
     assert.equal(await gateway.callServerToolForText("odd", "count"), "1");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { oddServer, startGateway } from "../e2e/gateway.ts";
+import { misbehavingServer, startGateway } from "../e2e/gateway.ts";
 import { GATEWAY_COMMAND, gatewayCommandLine } from "../e2e/gateway_command.ts";
 import { machineEnvironment, Setup } from "../e2e/setup.ts";
 import { sha256 } from "../gateway/http/authenticator_fixture.ts";
@@ -12,7 +12,7 @@ const INSPECTOR = "@modelcontextprotocol/inspector@2.12.0";
 const NODE = `${NODE_PACKAGE}@22.23.3`;
 
 const TOKEN = "amg_inspector";
-const SERVERS = { odd: oddServer() };
+const SERVERS = { odd: misbehavingServer() };
 const AGENT = { allow: { servers: ["odd"] } };
 
 /** Result of a run of the Inspector. */

@@ -1,5 +1,5 @@
 import { AgentSession } from "../../e2e/agent_session.ts";
-import { oddServer, type RunningGateway, startGateway } from "../../e2e/gateway.ts";
+import { misbehavingServer, type RunningGateway, startGateway } from "../../e2e/gateway.ts";
 import { HttpTransport } from "../../e2e/http_transport.ts";
 import type { InitializeParams } from "../../e2e/raw_client.ts";
 
@@ -25,11 +25,11 @@ export interface OpenTransport extends AsyncDisposable {
 
 /** Servers of the gateway. Each starts at its first call. */
 export const SERVERS = {
-  odd: oddServer(),
-  other: oddServer(),
-  old: oddServer("--revision=2024-11-05"),
-  sampling: { ...oddServer(), gateway: { forward: ["sampling"] } },
-  impatient: { ...oddServer(), gateway: { call_timeout_ms: 1000 } },
+  odd: misbehavingServer(),
+  other: misbehavingServer(),
+  old: misbehavingServer("--revision=2024-11-05"),
+  sampling: { ...misbehavingServer(), gateway: { forward: ["sampling"] } },
+  impatient: { ...misbehavingServer(), gateway: { call_timeout_ms: 1000 } },
 };
 
 const OPTIONS = { servers: SERVERS, args: ["--agent", "tester", "--init-strategy", "lazy"] };

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { HttpService } from "../../../src/gateway/http/mod.ts";
 import { createRecordingLog } from "../../audit/audit_log_fixtures.ts";
 import { TempFolder } from "../../config/temp_folder.ts";
-import { oddServer } from "../../e2e/gateway.ts";
+import { misbehavingServer } from "../../e2e/gateway.ts";
 import { HAS_NO_SHELL, isRunning, listProcesses } from "../../e2e/fault_processes.ts";
 import { waitUntil } from "../../e2e/wait.ts";
 import { openGateway } from "../in_process.ts";
@@ -66,7 +66,7 @@ Deno.test({
   ignore: HAS_NO_SHELL,
   fn: async () => {
     using folder = new TempFolder();
-    folder.write("mcp.json", { mcpServers: { odd: oddServer() } });
+    folder.write("mcp.json", { mcpServers: { odd: misbehavingServer() } });
     folder.write("rules.json", { agents: { a: { allow: { servers: ["*"] } } } });
     const flags = { agent: "a", transport: "http", port: "0" };
     const { gateway, settings } = await openGateway(folder, flags);
