@@ -35,11 +35,11 @@ export const SERVE: Trial = {
 /** Maximum duration of a trial, in milliseconds. */
 const TRIAL_MS = 30_000;
 
-/** Variables that change how the gateway starts. A trial sets them to "", which counts as not set. */
-const CLEARED_VARIABLES = [
+/** Variables that change how the gateway starts. */
+const CLEARED_VARIABLES = new Set([
   ...listSettings().map(({ variable }) => variable),
   ...["GATEWAY_DEPTH", "NO_COLOR", "FORCE_COLOR"],
-];
+]);
 
 /** Runs a trial; returns the program's standard output, and its functions. */
 export async function runTrial(
@@ -49,11 +49,16 @@ export async function runTrial(
 ): Promise<{ stdout: string; functions: ProgramFunction[] }> {
   const [program, coverage] = [join(folder, "program.js"), join(folder, "coverage")];
   await Deno.writeTextFile(program, text);
+  const variables = Object.entries(Deno.env.toObject());
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", ...permissionFlags(), "--no-config", `--coverage=${coverage}`, program, ...args],
     cwd: folder,
     // The bundle must not depend on the environment of its build.
-    env: { ...Object.fromEntries(CLEARED_VARIABLES.map((name) => [name, ""])), OTEL_DENO: "false" },
+    env: {
+      ...Object.fromEntries(variables.filter(([name]) => !CLEARED_VARIABLES.has(name))),
+      OTEL_DENO: "false",
+    },
+    clearEnv: true,
     signal: AbortSignal.timeout(TRIAL_MS),
     stdin: "piped",
     stdout: "piped",

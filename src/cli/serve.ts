@@ -53,7 +53,6 @@ export async function serve(flags: ServeFlags): Promise<number> {
     const { logLevel = isReadByClient ? "warn" : "info", logFormat } = settings;
     log = createLog({ ...style, level: logLevel, format: logFormat });
     refuseLoops();
-    refuseEmptyAgent(flags);
     redactor.addSecret(settings.metricsToken);
     const { configuration, reload } = await checkAndWatchConfiguration(settings, redactor, log);
     const gateway = new Gateway({
@@ -112,13 +111,6 @@ async function checkAndWatchConfiguration(
   const warnings = [...warnUnknownVariables(Deno.env), ...configuration.warnings];
   for (const warning of warnings) log.warn(formatProblem(warning));
   return { configuration, reload: { files, watch, checkFiles } };
-}
-
-/** Refuses `--agent ""`: with `--agent "$UNSET"` the gateway would serve all agents instead of one. */
-function refuseEmptyAgent({ agent }: ServeFlags): void {
-  if (agent !== "") return;
-  const message = "is empty; name an agent of the rules, or leave the flag out";
-  throw new ConfigError([{ file: "", line: 0, column: 0, path: "--agent", message }]);
 }
 
 /** Refuses to start if too many gateways have started one another. */

@@ -77,4 +77,6 @@ export interface SettingDefinition<T> extends SettingParser<NonNullable<T>> {
   readonly fallback: T;
   /** Whether a message must not quote an invalid value. */
   readonly isSecret?: true;
+  /** Whether an empty value is an error; otherwise it means that the setting is not given. */
+  readonly refusesEmpty?: true;
 }

@@ -68,7 +68,7 @@ export interface Settings {
   readonly stateStore: string;
 }
 
-/** Command line flags as typed, by setting; `undefined` and `""` mean not given. */
+/** Command line flags as typed, by setting; `undefined` means not given. */
 export type SettingFlags = {
   readonly [K in keyof Settings]?: string | number | boolean | undefined;
 };
@@ -95,6 +95,7 @@ const DEFINITIONS: { readonly [K in keyof Settings]-?: SettingDefinition<Setting
     brief: "The servers file",
     ...pathParser,
     fallback: undefined,
+    refusesEmpty: true,
   },
   rules: {
     flag: "rules",
@@ -102,6 +103,7 @@ const DEFINITIONS: { readonly [K in keyof Settings]-?: SettingDefinition<Setting
     brief: "The rules file",
     ...pathParser,
     fallback: undefined,
+    refusesEmpty: true,
   },
   agent: {
     flag: "agent",
@@ -109,6 +111,7 @@ const DEFINITIONS: { readonly [K in keyof Settings]-?: SettingDefinition<Setting
     brief: "Bind the whole process to this agent",
     ...agentIdParser,
     fallback: undefined,
+    refusesEmpty: true,
   },
   defaultAgent: {
     flag: "default-agent",
@@ -144,6 +147,7 @@ const DEFINITIONS: { readonly [K in keyof Settings]-?: SettingDefinition<Setting
     brief: "Host names under which an http listener may be reached",
     ...createListParser("host names without a port", /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/),
     fallback: [],
+    refusesEmpty: true,
   },
   corsOrigins: {
     variable: "GATEWAY_CORS_ORIGINS",
@@ -170,6 +174,7 @@ const DEFINITIONS: { readonly [K in keyof Settings]-?: SettingDefinition<Setting
     read: (text) => /^[!-~]{16,512}$/.test(text) ? text : undefined,
     fallback: undefined,
     isSecret: true,
+    refusesEmpty: true,
   },
   maxSessions: {
     variable: "GATEWAY_MAX_SESSIONS",
@@ -292,19 +297,31 @@ export function readSettings(flags: SettingFlags, env: Environment): Settings {
   for (const [key, definition] of DEFINITION_ENTRIES) {
     const flag = String(flags[key] ?? "");
     const text = flag || env.get(definition.variable) || "";
+    // In a problem of a secret, the path is empty, because the log redacts text that follows the name
+    // of a secret setting.
+    const addProblem = (path: string, message: string): void => {
+      const position = { file: "", line: 0, column: 0 };
+      problems.push(
+        definition.isSecret
+          ? { ...position, path: "", message: `${path} ${message}` }
+          : { ...position, path, message },
+      );
+    };
+    const flagName = `--${definition.flag}`;
+    // With `--agent "$UNSET"` the gateway would serve all agents instead of one.
+    const isEmptyFlag = flags[key] === "";
+    const isEmpty = isEmptyFlag || (text === "" && env.get(definition.variable) === "");
+    if (definition.refusesEmpty && isEmpty) {
+      const path = isEmptyFlag ? flagName : definition.variable;
+      addProblem(path, "is set and empty; give it a value, or do not set it");
+    }
     const value = text === "" ? definition.fallback : definition.read(text, home);
     if (value !== undefined) settings[key] = value;
     if (value !== undefined || text === "") continue;
-    const path = flag === "" ? definition.variable : `--${definition.flag}`;
-    // The message must not contain the value. Its path is empty, because the log redacts text that
-    // follows the name of a secret setting.
-    if (definition.isSecret) {
-      const message = `${path} must be ${definition.expected}`;
-      problems.push({ file: "", line: 0, column: 0, path: "", message });
-      continue;
-    }
-    const message = `expected ${definition.expected}, found ${JSON.stringify(text.slice(0, 60))}`;
-    problems.push({ file: "", line: 0, column: 0, path, message });
+    const path = flag === "" ? definition.variable : flagName;
+    const { expected, isSecret } = definition;
+    if (isSecret) addProblem(path, `must be ${expected}`);
+    else addProblem(path, `expected ${expected}, found ${JSON.stringify(text.slice(0, 60))}`);
   }
   settings["auditLog"] ||= getStateFilePath(env, "audit.jsonl");
   if (settings["transport"] === "stdio" && isStandardOutput(String(settings["auditLog"]))) {

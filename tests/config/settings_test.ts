@@ -4,6 +4,7 @@ import {
   listSettings,
   readSettings,
   type SettingFlags,
+  type Settings,
   warnUnknownVariables,
 } from "../../src/config/mod.ts";
 import { ConfigError } from "../../src/errors.ts";
@@ -86,14 +87,39 @@ const FLAGS_AND_VARIABLES: [keyof SettingFlags, string, string, string, unknown,
   ["logFormat", "GATEWAY_LOG_FORMAT", "json", "text", "json", "text"],
 ];
 
+/** Settings whose empty value would widen what the gateway does. */
+const REFUSE_EMPTY: readonly (keyof Settings)[] = [
+  "mcpConfig",
+  "rules",
+  "agent",
+  "allowedHosts",
+  "metricsToken",
+];
+
 for (const [key, variable, byFlag, byVariable, flagValue, variableValue] of FLAGS_AND_VARIABLES) {
-  Deno.test(`[settings.twins] ${variable} sets ${key}, its flag takes precedence, empty means not given`, () => {
+  Deno.test(`[settings.twins] ${variable} sets ${key}, and its flag takes precedence`, () => {
     const env = createEnvironment({ [variable]: byVariable });
     assert.deepEqual(readSettings({}, env)[key], variableValue);
     assert.deepEqual(readSettings({ [key]: byFlag }, env)[key], flagValue);
+  });
+  if (REFUSE_EMPTY.includes(key)) continue;
+  Deno.test(`[settings.twins] an empty ${variable}, or an empty flag, means not given`, () => {
+    const env = createEnvironment({ [variable]: byVariable });
     assert.deepEqual(readSettings({ [key]: "" }, env)[key], variableValue);
     const fallback = readSettings({}, empty)[key];
     assert.deepEqual(readSettings({}, createEnvironment({ [variable]: "" }))[key], fallback);
+  });
+}
+
+for (const key of REFUSE_EMPTY) {
+  const { variable, flag } = listSettings().find((row) => row.key === key) ?? {};
+  assert.ok(variable !== undefined);
+  Deno.test(`[settings.empty] ${variable} that is set and empty is an error, also as a flag`, () => {
+    const message = "is set and empty; give it a value, or do not set it";
+    const problem = key === "metricsToken" ? `: ${variable} ${message}` : `${variable}: ${message}`;
+    assert.deepEqual(problemsOf({}, { [variable]: "" }), [problem]);
+    if (flag === undefined) return;
+    assert.deepEqual(problemsOf({ [key]: "" }), [`--${flag}: ${message}`]);
   });
 }
 

@@ -87,7 +87,6 @@ Deno.test("the locations of the two files", async (t) => {
         [["--mcp-config", "~/tilde.json"], variable, "tilde"],
         [["serve"], variable, "variable"],
         [[], { ...LAZY_ENV, GATEWAY_MCP_CONFIG: "~/tilde.json" }, "tilde"],
-        [[], { ...LAZY_ENV, GATEWAY_MCP_CONFIG: "" }, "own"],
       ] as const;
       for (const [args, env, expected] of starts) {
         await using gateway = await startGateway({ files: filesEverywhere, args, env });

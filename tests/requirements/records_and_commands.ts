@@ -108,8 +108,9 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
     "config.tilde": "~ is the home folder",
     "settings.defaults": "flags and variables have defaults",
     "settings.unknown-variables": "unknown GATEWAY_* variables cause a warning",
-    "settings.twins":
-      "each flag has a variable; the flag takes precedence, and empty means not given",
+    "settings.twins": "each flag has a variable; the flag takes precedence",
+    "settings.empty":
+      "GATEWAY_AGENT, _RULES, _MCP_CONFIG, _METRICS_TOKEN and _ALLOWED_HOSTS must not be empty",
     "settings.booleans": "1, true and yes are true; 0, false and no are false",
     "settings.bad-value-named": "an invalid value is reported with its flag or variable",
     "permissions.flags":
