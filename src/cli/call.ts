@@ -48,9 +48,9 @@ export const command = defineCommand({
     const text = checkArguments(
       argumentsOrDash === "-" ? await readStandardInput() : argumentsOrDash,
     );
-    const read = await openConfiguration(settings);
-    findServer(server, read.configuration);
-    const opened = chooseAgent(read, { stderr });
+    const configured = await openConfiguration(settings);
+    findServer(server, configured.configuration);
+    const opened = chooseAgent(configured, { stderr });
     return await withGateway({ opened, stderr }, async (callGateway) => {
       const fields = [
         `"server":${JSON.stringify(server)}`,

@@ -32,9 +32,9 @@ export const command = defineCommand({
   },
   async run({ flags, ...context }) {
     const { server, names, pattern, detail, json, ...settings } = flags;
-    const read = await openConfiguration(settings);
-    if (server !== undefined) findServer(server, read.configuration);
-    const opened = chooseAgent(read, context);
+    const configured = await openConfiguration(settings);
+    if (server !== undefined) findServer(server, configured.configuration);
+    const opened = chooseAgent(configured, context);
     return await withGateway({ opened, stderr: context.stderr }, async (call) => {
       const wanted = { names, pattern, detail };
       return server === undefined

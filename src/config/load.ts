@@ -70,8 +70,8 @@ function checkWith(
   const rules = readFile(rulesFile, {
     sources: "--rules or GATEWAY_RULES",
     missingMessage: () => {
-      const name = areBothMissing ? "them with --mcp-config and --rules" : "it with --rules";
-      return createNotFoundMessage(rulesFile, name);
+      const flagHint = areBothMissing ? "them with --mcp-config and --rules" : "it with --rules";
+      return createNotFoundMessage(rulesFile, flagHint);
     },
     parse,
     check: checkRules,
@@ -112,9 +112,9 @@ function checkWith(
   return { configuration, errors, warnings };
 }
 
-function createNotFoundMessage({ searchedPaths }: FoundFile, name: string): string {
+function createNotFoundMessage({ searchedPaths }: FoundFile, flagHint: string): string {
   const folders = searchedPaths.map((path) => folderOf(path)).join(", ");
-  return `not found; run agent-mcp-gateway init, which writes both files, or name ${name}; ` +
+  return `not found; run agent-mcp-gateway init, which writes both files, or name ${flagHint}; ` +
     `looked in ${folders}`;
 }
 

@@ -148,11 +148,11 @@ export class CallLimits {
   }
 
   async #openCounter(): Promise<MinuteCounter> {
-    const { stateStore: state, log } = this.#options;
+    const { stateStore, log } = this.#options;
     const memory = await openMemoryCounter();
-    if (state === "memory") return memory;
+    if (stateStore === "memory") return memory;
     const { openRedisCounter } = await import("./redis_counter.ts");
-    return await openRedisCounter({ url: state, fallback: memory, log });
+    return await openRedisCounter({ url: stateStore, fallback: memory, log });
   }
 
   readonly #countCall: CountCalls = (agent, change) => {

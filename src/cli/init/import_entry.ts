@@ -156,7 +156,7 @@ function withoutNulls(
   return Object.fromEntries(entries);
 }
 
-function withoutNullsOrNone(
+function withoutNullsUnlessEmpty(
   record: Readonly<Record<string, Json | undefined>>,
 ): JsonRecord | undefined {
   const found = withoutNulls(record);
@@ -221,7 +221,7 @@ function gatewaySettings(original: JsonRecord): JsonRecord | undefined {
   const milliseconds = (value: Json | undefined, factor: number) =>
     typeof value === "number" && value > 0 ? Math.round(value * factor) : undefined;
   const names = stringsAt(original, "env_vars");
-  return withoutNullsOrNone({
+  return withoutNullsUnlessEmpty({
     connect_timeout_ms: milliseconds(original.startup_timeout_sec, 1000) ??
       milliseconds(original.startup_timeout_ms, 1),
     call_timeout_ms: milliseconds(original.tool_timeout_sec, 1000),
@@ -280,7 +280,7 @@ function oauthSettings(oauth: Json | undefined, auth: Json | undefined): JsonRec
   const { clientId, callbackPort } = recordOrEmpty(oauth);
   const { CLIENT_ID, CLIENT_SECRET, scopes } = recordOrEmpty(auth);
   const id = clientId ?? CLIENT_ID;
-  return withoutNullsOrNone({
+  return withoutNullsUnlessEmpty({
     client_id: typeof id === "string" ? id : undefined,
     client_secret: typeof CLIENT_SECRET === "string" ? CLIENT_SECRET : undefined,
     scopes: Array.isArray(scopes) ? scopes : undefined,
