@@ -70,8 +70,8 @@ export class CallChannel implements ClientChannel {
   async requestInput(request: InputRequest, signal: CancelSignal): Promise<InputResponse> {
     if (!this.supports(request.kind)) return { kind: "unsupported" };
     const { method, params } = clientCodec2025.encodeInput(request);
-    const during = this.#call;
-    const options = during === undefined ? { signal } : { signal, during };
+    const duringRequest = this.#call;
+    const options = duringRequest === undefined ? { signal } : { signal, duringRequest };
     return clientCodec2025.decodeInput(
       await this.#session.peer.request(method, params, options),
       request.kind,

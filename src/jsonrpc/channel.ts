@@ -1,4 +1,4 @@
-/** Receives from a channel. All calls are synchronous and must not throw. */
+/** Receives the messages of a channel. All calls are synchronous and must not throw. */
 export interface ChannelHandler {
   /**
    * Receives one message without its delimiter. It may not be valid JSON.

@@ -49,13 +49,13 @@ export function openEnvelope(text: string): Envelope | undefined {
   if (parts === undefined || !ID.test(parts.id) || !text.endsWith("}")) return undefined;
   const { id, start, end } = parts;
   if (text.startsWith('"result":', start)) {
-    return ifObject({ id, method: undefined, body: text.slice(start + 9, end) });
+    return envelopeIfObject({ id, method: undefined, body: text.slice(start + 9, end) });
   }
   if (!text.startsWith('"method":"', start)) return undefined;
   const methodEnd = text.indexOf('"', start + 10);
   const method = text.slice(start + 10, methodEnd);
   if (!METHOD.test(method) || !text.startsWith('","params":', methodEnd)) return undefined;
-  return ifObject({ id, method, body: text.slice(methodEnd + 11, end) });
+  return envelopeIfObject({ id, method, body: text.slice(methodEnd + 11, end) });
 }
 
 /**
@@ -89,8 +89,11 @@ function findLastId(text: string): IdAndRange | undefined {
   return { id: tail.slice(at + ID_LAST.length, -1), start: 1, end };
 }
 
-/** Returns the envelope if its body may be an object. Most bodies with further members are not. */
-function ifObject(envelope: Envelope): Envelope | undefined {
+/**
+ * Returns the envelope if its body may be an object. If it wrongly includes further members of the
+ * message, it rarely may.
+ */
+function envelopeIfObject(envelope: Envelope): Envelope | undefined {
   const { body } = envelope;
   return body.startsWith("{") && body.endsWith("}") ? envelope : undefined;
 }

@@ -17,7 +17,7 @@ const SLOW_READ_MS = 100;
 /** Maximum size of one write in bytes; more is written in several writes. */
 const WRITE_BYTES = 128 * 1024;
 
-/** Number of parts queued in one tick from which on more will probably follow. */
+/** Number of parts queued in one tick that suggests that more will follow. */
 const MANY_PARTS = 4;
 
 /** Maximum length of parts that are encoded together, in UTF-16 code units. */

@@ -39,8 +39,8 @@ export class LineDecoder implements LineSplitterOptions {
     if (text === undefined) return splitLines(lines, (line) => this.line(line));
     const isAscii = text.length === lines.length;
     for (let start = 0; start < text.length;) {
-      const feed = text.indexOf("\n", start);
-      const end = feed < 0 ? text.length : feed;
+      const lineFeed = text.indexOf("\n", start);
+      const end = lineFeed < 0 ? text.length : lineFeed;
       const line = text.slice(start, text[end - 1] === "\r" ? end - 1 : end);
       if (line !== "") this.#deliver(line, isAscii ? line.length : utf8Bytes(line));
       start = end + 1;

@@ -2,10 +2,10 @@ import type { Channel, ChannelHandler } from "./channel.ts";
 
 /** One end of a channel inside this process; the other end receives a message one microtask later. */
 class MemoryChannel implements Channel {
-  other: MemoryChannel | undefined;
+  otherEnd: MemoryChannel | undefined;
   #handler: ChannelHandler | undefined;
   #waiting: string[] = [];
-  #ended = false;
+  #hasEnded = false;
   #hasClosed = false;
 
   open(handler: ChannelHandler): void {
@@ -17,7 +17,7 @@ class MemoryChannel implements Channel {
   }
 
   send(text: string): void {
-    if (!this.#ended) this.other?.receive(text);
+    if (!this.#hasEnded) this.otherEnd?.receive(text);
   }
 
   receive(text: string): void {
@@ -31,12 +31,12 @@ class MemoryChannel implements Channel {
 
   close(): Promise<void> {
     this.end();
-    this.other?.end();
+    this.otherEnd?.end();
     return Promise.resolve();
   }
 
   end(): void {
-    this.#ended = true;
+    this.#hasEnded = true;
     queueMicrotask(() => this.#deliver());
   }
 
@@ -46,7 +46,7 @@ class MemoryChannel implements Channel {
     this.#waiting = [];
     const encoder = new TextEncoder();
     for (const text of messages) this.#handler.message(text, encoder.encode(text).length);
-    if (!this.#ended || this.#hasClosed) return;
+    if (!this.#hasEnded || this.#hasClosed) return;
     this.#hasClosed = true;
     this.#handler.closed();
   }
@@ -54,9 +54,9 @@ class MemoryChannel implements Channel {
 
 /** Creates the two ends of a channel inside this process, for in-process servers and for tests. */
 export function createMemoryChannels(): [Channel, Channel] {
-  const one = new MemoryChannel();
-  const two = new MemoryChannel();
-  one.other = two;
-  two.other = one;
-  return [one, two];
+  const first = new MemoryChannel();
+  const second = new MemoryChannel();
+  first.otherEnd = second;
+  second.otherEnd = first;
+  return [first, second];
 }

@@ -13,9 +13,11 @@ export interface RequestOptions {
    * Id of an earlier, answered request whose further progress belongs to this one: in MCP, the progress
    * token of a call that became a task stays valid until the task ends.
    */
-  readonly continues?: number;
-  /** The request of the other side that this one belongs to; over HTTP, it is sent in the same response. */
-  readonly during?: { notify(text: string): void };
+  readonly continuedRequestId?: number;
+  /**
+   * The request of the other side that this one belongs to; over HTTP, it is sent in the same response.
+   */
+  readonly duringRequest?: { notify(text: string): void };
 }
 
 interface Pending {
@@ -57,7 +59,7 @@ export class OutgoingRequests {
     },
     options: RequestOptions,
   ): Promise<Reply> {
-    const { signal, continues, during } = options;
+    const { signal, continuedRequestId, duringRequest } = options;
     if (signal?.aborted === true) return Promise.reject(signal.reason);
     const id = this.#nextId++;
     // Serializing may throw, so it comes before the request is registered as pending.
@@ -69,9 +71,9 @@ export class OutgoingRequests {
       const cancel = signal && (() => this.#cancel(id));
       if (cancel !== undefined) signal?.addEventListener("abort", cancel, { once: true });
       this.#pending.set(id, { id, resolve, reject, options, cancel });
-      if (continues !== undefined) this.#continuedBy.set(continues, id);
-      if (during === undefined) this.#send(text);
-      else during.notify(text);
+      if (continuedRequestId !== undefined) this.#continuedBy.set(continuedRequestId, id);
+      if (duringRequest === undefined) this.#send(text);
+      else duringRequest.notify(text);
     });
   }
 
@@ -116,11 +118,11 @@ export class OutgoingRequests {
       const [oldest = id] = this.#cancelled;
       this.#cancelled.delete(oldest);
     }
-    const { reject, options: { signal, during } } = pending;
+    const { reject, options: { signal, duringRequest } } = pending;
     const reason = describeReason(signal?.reason);
     const text = notificationText("notifications/cancelled", { requestId: id, reason });
-    if (during === undefined) this.#send(text);
-    else during.notify(text);
+    if (duringRequest === undefined) this.#send(text);
+    else duringRequest.notify(text);
     reject(signal?.reason);
   }
 
@@ -129,9 +131,9 @@ export class OutgoingRequests {
     const pending = this.#pending.get(id);
     if (pending === undefined) return undefined;
     this.#pending.delete(id);
-    const { options: { signal, continues }, cancel } = pending;
+    const { options: { signal, continuedRequestId }, cancel } = pending;
     if (cancel !== undefined) signal?.removeEventListener("abort", cancel);
-    if (continues !== undefined) this.#continuedBy.delete(continues);
+    if (continuedRequestId !== undefined) this.#continuedBy.delete(continuedRequestId);
     return pending;
   }
 }

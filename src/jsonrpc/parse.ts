@@ -9,7 +9,7 @@ import {
 } from "./message.ts";
 import { elementTexts, isTooComplex } from "./scan.ts";
 
-/** Maximum number of messages in a batch: the answer to an invalid one is many times its size. */
+/** Maximum number of messages in a batch: the answer to an invalid message is many times its size. */
 const MAX_BATCH = 1000;
 
 /** Length of the excerpts from both ends of a skipped message, in UTF-16 code units. */
@@ -26,8 +26,8 @@ export function parseMessage(text: string, bytes: number): Message {
     const head = text.slice(0, EXCERPT_LENGTH);
     return readDropped({ reason: "too-complex", bytes, head, tail: text.slice(-EXCERPT_LENGTH) });
   }
-  const usual = parseEnvelope(text, bytes);
-  if (usual !== undefined) return usual;
+  const usualMessage = parseEnvelope(text, bytes);
+  if (usualMessage !== undefined) return usualMessage;
   let value: unknown;
   try {
     value = JSON.parse(text);

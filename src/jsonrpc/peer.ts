@@ -44,8 +44,8 @@ export interface PeerHandler {
   /** Receives an invalid message, an answer to no request, or the failure of a handler, for the log. */
   unexpected(description: string, excerpt: string): void;
   /**
-   * Called when the other side has stopped sending, and the pending requests to it have been rejected. It
-   * may still receive answers to its own requests until `cancelIncoming` cancels them.
+   * Called when the other side has stopped sending, and the pending requests to it have been rejected. The
+   * other side may still receive answers to its own requests until `cancelIncoming` cancels them.
    */
   closed(cause?: Error): void;
 }
@@ -66,7 +66,7 @@ export class Peer {
   readonly #defaultWriter: ResponseWriter;
   readonly #outgoing: OutgoingRequests;
   readonly #incoming = new IdTable<IdText, IncomingRequest>(hashId);
-  #closed: Error | undefined;
+  #endError: Error | undefined;
   #onAnswered: (() => void)[] = [];
 
   /** Creates a peer, which opens the channel. */
@@ -105,7 +105,7 @@ export class Peer {
    * also its progress token.
    * @returns The answer; it may be an error.
    * @throws {ChannelClosed} The channel ended before the answer. If the channel reports that only this
-   * request gets no answer, its error is thrown instead.
+   * request gets no answer, the reported error is thrown instead.
    * @throws {AnswerTooLong} The answer was too long and was skipped.
    */
   request(
@@ -113,15 +113,15 @@ export class Peer {
     params?: Payload | ((id: number) => Payload),
     options: RequestOptions = {},
   ): Promise<Reply> {
-    if (this.#closed !== undefined) return Promise.reject(this.#closed);
+    if (this.#endError !== undefined) return Promise.reject(this.#endError);
     return this.#outgoing.request({ method, params }, options);
   }
 
-  /** Sends a notification; `during` is the request of the other side that it belongs to. */
-  notify(method: string, params?: Payload, during?: IncomingRequest): void {
+  /** Sends a notification; `duringRequest` is the request of the other side that it belongs to. */
+  notify(method: string, params?: Payload, duringRequest?: IncomingRequest): void {
     const text = notificationText(method, params);
-    if (during === undefined) this.#channel.send(text);
-    else during.notify(text);
+    if (duringRequest === undefined) this.#channel.send(text);
+    else duringRequest.notify(text);
   }
 
   /** Resolves when all sent messages have been handed over. */
@@ -152,9 +152,9 @@ export class Peer {
   }
 
   #receiveEnd(cause?: Error): void {
-    if (this.#closed !== undefined) return;
-    this.#closed = new ChannelClosed("The connection ended", { cause });
-    this.#outgoing.rejectAll(this.#closed);
+    if (this.#endError !== undefined) return;
+    this.#endError = new ChannelClosed("The connection ended", { cause });
+    this.#outgoing.rejectAll(this.#endError);
     try {
       this.#handler.closed(cause);
     } catch (failure) {
@@ -240,9 +240,9 @@ export class Peer {
     const request = new IncomingRequest(message, { replyTo, onEnd: this.#onRequestEnd });
     this.#incoming.set(id, request);
     try {
-      const handled = this.#handler.request(request);
-      if (handled instanceof Promise) {
-        handled.catch((cause) => this.#failRequest(request, cause, message.text));
+      const result = this.#handler.request(request);
+      if (result instanceof Promise) {
+        result.catch((cause) => this.#failRequest(request, cause, message.text));
       }
     } catch (cause) {
       this.#failRequest(request, cause, message.text);
@@ -277,11 +277,11 @@ export class Peer {
     } else if (method === "notifications/progress") {
       this.#outgoing.receiveProgress(fields);
     } else {
-      const handled = this.#handler.notification(method, params, () => {
+      const result = this.#handler.notification(method, params, () => {
         const paramsText = textAt(text, "params");
         return paramsText === undefined ? undefined : new JsonText(paramsText);
       });
-      if (handled instanceof Promise) handled.catch((cause) => this.#reportFailure(cause, text));
+      if (result instanceof Promise) result.catch((cause) => this.#reportFailure(cause, text));
     }
   }
 

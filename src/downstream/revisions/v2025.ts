@@ -180,7 +180,11 @@ async function runTask(peer: Peer, request: InvokeOptions): Promise<Reply> {
   if (!isRecord(task) || typeof task.taskId !== "string") return created;
   const { taskId } = task;
   try {
-    return await peer.request("tasks/result", { taskId }, { signal, continues: token, onProgress });
+    return await peer.request("tasks/result", { taskId }, {
+      signal,
+      continuedRequestId: token,
+      onProgress,
+    });
   } catch (cause) {
     if (signal.aborted) peer.request("tasks/cancel", { taskId }).catch(() => {});
     throw cause;

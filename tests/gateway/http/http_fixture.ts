@@ -67,7 +67,7 @@ export class GatewayClient {
         for (const progress of [1, 2]) this.peer.notify("progress", { progress }, request);
         return request.reply({ done: true });
       case "ask": {
-        const reply = await this.peer.request("question", {}, { during: request });
+        const reply = await this.peer.request("question", {}, { duringRequest: request });
         return request.reply(reply.ok ? reply.result.text : {});
       }
       case "wait":
