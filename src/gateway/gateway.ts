@@ -151,7 +151,7 @@ export class Gateway {
       snapshot: this.#snapshot,
       identity: { bound, defaultAgent: settings.defaultAgent },
       limits: this.#limits,
-      records: { ...this.#records, flushedByChannel: flushedByChannel },
+      records: { ...this.#records, flushedByChannel },
       tracer,
       transport,
       log,

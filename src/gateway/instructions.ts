@@ -16,13 +16,13 @@ const MAX_NAMES_CHARS = 200;
 /** Maximum number of tokens of the instructions. */
 const MAX_TOKENS = 400;
 
-/** Maximum number of estimated tokens: the estimate for other alphabets may be a third too low. */
+/** Maximum of the estimate: in other alphabets, a text may have 1.4 times the estimated tokens. */
 const MAX_ESTIMATED_TOKENS = MAX_TOKENS / 1.4;
 
-/** Minimum number of tokens for a description; a shorter one would say nothing. */
+/** Minimum number of tokens that a description may use; with fewer it would say nothing. */
 const MIN_DESCRIPTION_TOKENS = 12;
 
-/** Maximum number of characters of a description that are read; more than fit the tokens. */
+/** Maximum length of a name or a description that is read, in characters; far more than is ever shown. */
 const MAX_READ_CHARS = 4096;
 
 /**

@@ -1,20 +1,14 @@
 import type { CancelSignal } from "../jsonrpc/mod.ts";
 import type { Meta } from "../trace.ts";
 import type { ErrorBody } from "./error_body.ts";
-import type {
-  AnsweringTool,
-  Arguments,
-  GatewayAnswer,
-  ServerAnswer,
-  ServerCall,
-} from "./tools/mod.ts";
+import type { Arguments, GatewayAnswer, LocalTool, ServerAnswer, ServerCall } from "./tools/mod.ts";
 
 /** A request of an agent, independent of the MCP revision. */
 export type Operation =
   /** Call a tool of a server. */
   | ServerCall
   /** Run a tool that the gateway itself answers. */
-  | { readonly kind: "gateway-tool"; readonly tool: AnsweringTool; readonly args: Arguments };
+  | { readonly kind: "gateway-tool"; readonly tool: LocalTool; readonly args: Arguments };
 
 /** The result of an operation, independent of the MCP revision. */
 export type Outcome =

@@ -112,9 +112,9 @@ async function runStages(
     const { id, agent } = callerToRecord(request, context);
     const caller = { id: request.claimedAgent ?? id, agent };
     // Unidentified callers do not count in the metrics of servers.
-    const uncounted = subject && { ...subject, isCounted: false };
+    const uncountedSubject = subject && { ...subject, isCounted: false };
     const error = identityErrorBody(resolution.error);
-    return { caller, subject: uncounted, outcome: { kind: "denied", error } };
+    return { caller, subject: uncountedSubject, outcome: { kind: "denied", error } };
   }
   const { agent } = resolution;
   const caller = { id: agent, agent };

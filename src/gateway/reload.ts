@@ -2,7 +2,7 @@ import type { CheckResult, Configuration, FileWatch, FoundFiles } from "../confi
 import { type ConfigProblem, formatProblem } from "../errors.ts";
 import type { Log } from "../log.ts";
 
-/** The state of one of the two files, as the status tool shows it. */
+/** The state of one of the two files, as `get_gateway_status` shows it. */
 export interface FileStatus {
   /** Time of the last attempt to load the file, ISO 8601. */
   readonly last_attempt: string;
@@ -40,7 +40,7 @@ export interface ReloadOptions {
   readonly checkFiles: () => Promise<CheckResult>;
 }
 
-type FileName = "mcp_config" | "gateway_rules";
+type FileKey = "mcp_config" | "gateway_rules";
 
 /**
  * Applies changes of the two files while the gateway runs. Both are read, and the new configuration
@@ -51,7 +51,7 @@ export class Reloader {
   readonly #options: ReloadOptions;
   readonly #log: Log;
   readonly #apply: (configuration: Configuration) => void;
-  readonly #status: Record<FileName, FileStatus>;
+  readonly #status: Record<FileKey, FileStatus>;
   #warnings: readonly string[];
   #isStarted = false;
   #lastReload: Promise<void> = Promise.resolve();
@@ -90,7 +90,7 @@ export class Reloader {
     if (this.#isStarted) return;
     this.#isStarted = true;
     this.#options.watch.start({
-      onChange: (paths) => this.#reload(this.#namesOf(paths)),
+      onChange: (paths) => this.#reload(this.#keysOf(paths)),
       onPolling: (folder, reason) => {
         this.#log.debug("A folder cannot be watched; its files are polled", { folder, reason });
       },
@@ -112,37 +112,37 @@ export class Reloader {
     return { mcp_config, gateway_rules: { ...gateway_rules, last_warnings: this.#warnings } };
   }
 
-  #namesOf(paths: readonly string[]): FileName[] {
+  #keysOf(paths: readonly string[]): FileKey[] {
     const { mcpConfig, rules } = this.#options.files;
-    const names: FileName[] = [];
-    if (paths.includes(mcpConfig.path)) names.push("mcp_config");
-    if (paths.includes(rules.path)) names.push("gateway_rules");
-    return names;
+    const keys: FileKey[] = [];
+    if (paths.includes(mcpConfig.path)) keys.push("mcp_config");
+    if (paths.includes(rules.path)) keys.push("gateway_rules");
+    return keys;
   }
 
-  #reload(names: readonly FileName[]): Promise<void> {
-    this.#lastReload = this.#lastReload.then(() => this.#attempt(names));
+  #reload(keys: readonly FileKey[]): Promise<void> {
+    this.#lastReload = this.#lastReload.then(() => this.#attempt(keys));
     return this.#lastReload;
   }
 
-  async #attempt(requestedNames: readonly FileName[]): Promise<void> {
+  async #attempt(requestedKeys: readonly FileKey[]): Promise<void> {
     const attemptTime = new Date().toISOString();
-    // The watch must compare with the content that is read next. Otherwise it misses that a file has
-    // changed back since SIGHUP had it read.
-    const names = [...requestedNames, ...this.#namesOf(this.#options.watch.takeChangedPaths())];
+    // The watch must compare later changes with the content that is read next. Otherwise, after a reload
+    // by SIGHUP, it would not notice that a file has changed back.
+    const keys = [...requestedKeys, ...this.#keysOf(this.#options.watch.takeChangedPaths())];
     const failures = await this.#tryToApply();
-    for (const name of ["mcp_config", "gateway_rules"] as const) {
-      const last = this.#status[name];
-      const isAttempted = names.includes(name);
+    for (const key of ["mcp_config", "gateway_rules"] as const) {
+      const last = this.#status[key];
+      const isAttempted = keys.includes(key);
       const attempted = isAttempted
         ? { ...last, last_attempt: attemptTime, attempt_count: last.attempt_count + 1 }
         : last;
       if (failures !== undefined) {
-        const error = isAttempted ? { last_error: failures[name] } : {};
-        this.#status[name] = { ...attempted, ...error };
+        const error = isAttempted ? { last_error: failures[key] } : {};
+        this.#status[key] = { ...attempted, ...error };
       } else if (isAttempted || last.last_error !== null) {
         // A file that was not used because of an error in the other one now takes effect, too.
-        this.#status[name] = {
+        this.#status[key] = {
           ...attempted,
           last_error: null,
           last_success: new Date().toISOString(),
@@ -155,9 +155,10 @@ export class Reloader {
   /**
    * Applies the current content of the files.
    *
-   * @returns For each file why the old configuration stays; `undefined` if the new one is active.
+   * @returns The reason for each file if the old configuration stays; `undefined` if the new one is
+   * active.
    */
-  async #tryToApply(): Promise<Record<FileName, string> | undefined> {
+  async #tryToApply(): Promise<Record<FileKey, string> | undefined> {
     try {
       const { configuration, errors, warnings } = await this.#options.checkFiles();
       if (configuration === undefined) {
@@ -180,7 +181,7 @@ export class Reloader {
     }
   }
 
-  #errorsByFile(errors: readonly ConfigProblem[]): Record<FileName, string> {
+  #errorsByFile(errors: readonly ConfigProblem[]): Record<FileKey, string> {
     const { mcpConfig, rules } = this.#options.files;
     const errorText = (file: string, otherFile: string): string => {
       const lines = errors.filter((error) => error.file === file).map(formatProblem);

@@ -7,7 +7,10 @@ import type { ByteSink, ByteSource } from "../jsonrpc/mod.ts";
 /** Maximum size of one read, in bytes. */
 const READ_BYTES = 64 * 1024;
 
-/** Standard input. `cancel` resolves a pending read, although the read of the system goes on. */
+/**
+ * Standard input. `cancel` resolves a pending `read` as done; the system call that it started is not
+ * cancelled.
+ */
 export const standardInput: ByteSource = {
   getReader() {
     const buffer = new Uint8Array(READ_BYTES);

@@ -34,7 +34,7 @@ export class EventStream {
   }
 
   /**
-   * Sends an event without a message, whose id the client can resume after.
+   * Sends an event with an id and no message, so that the client can resume before the first message.
    *
    * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#sending-messages-to-the-server}
    */

@@ -27,15 +27,15 @@ export interface HttpSessionOptions {
 export class HttpSession implements Channel, StreamOwner {
   /** The session id. It gives access to the session, so it is never logged. */
   readonly id: string = crypto.randomUUID();
-  /** Time of its creation, on the clock of `performance.now()`. */
+  /** Time when the session was opened, on the clock of `performance.now()`. */
   readonly openedAt: number = performance.now();
-  /** The credential of the client, which replaces it when it renews it. */
+  /** The credential of the latest request; it changes when the client renews its JWT. */
   credential: Credential | undefined;
   /** Time of the last use, on the same clock. */
   lastUsedAt: number = performance.now();
   /**
    * Whether the client has lost its stream and sent nothing since. Clients reopen a stream that they lose,
-   * so this one is probably gone.
+   * so the client is probably gone.
    */
   isAbandoned = false;
   readonly #replay: ReplayBuffer;

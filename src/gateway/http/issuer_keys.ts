@@ -65,13 +65,13 @@ export class IssuerKeys {
    * @throws {KeysUnavailableError} If the keys are not available.
    */
   async find(header: JWSHeaderParameters): Promise<CryptoKey> {
-    const keys = await (this.#keys ??= this.#create());
+    const keys = await (this.#keys ??= this.#createKeySet());
     // A failed reload is not reported: the old keys stay in use until they are stale.
     if (this.#isOlderThan(this.#times.freshMs)) await keys.reload().catch(() => {});
     return await keys(header);
   }
 
-  async #create(): Promise<KeySet> {
+  async #createKeySet(): Promise<KeySet> {
     const { createRemoteJWKSet, customFetch } = await import("jose");
     const fetchKeys: FetchImplementation = async (_, { signal }) => {
       return Response.json(await this.#fetch(signal));

@@ -89,7 +89,7 @@ export class JwtCheck {
       };
     } catch (error) {
       if (error instanceof KeysUnavailableError) return { kind: "unavailable" };
-      // Any other error means an invalid token: not all of them are errors of jose, such as that of a key
+      // Any other error means an invalid token, also one that is not an error of jose, such as for a key
       // that does not fit the algorithm.
       const reason = error instanceof errors.JOSEError ? error.code : "it cannot be checked";
       return { kind: "invalid", reason };

@@ -30,7 +30,7 @@ export interface HttpLimits {
   readonly streamKeepAliveMs: number;
   /** Maximum size of the messages that a session keeps for a client that reconnects, in UTF-16 code units. */
   readonly maxReplayChars: number;
-  /** The same for all sessions together, in UTF-16 code units. */
+  /** Maximum total size of the messages that all sessions keep, in UTF-16 code units. */
   readonly maxTotalReplayChars: number;
   /** Time in which a client must reopen its stream before its servers are stopped, in milliseconds. */
   readonly abandonedAfterMs: number;

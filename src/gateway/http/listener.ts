@@ -162,7 +162,7 @@ export class Listener {
     const { paths, certificate, fetch } = this.#options;
     const { method, url = "", headers, rawHeaders, socket } = incoming;
     incoming.on("error", () => {});
-    if (!this.#countRequest(socket, response)) return void socket.destroy();
+    if (!this.#admitRequest(socket, response)) return void socket.destroy();
     const writer = new BodyWriter(response, this.#writerContext);
     this.#writers.add(writer);
     writer.onClose(() => this.#writers.delete(writer));
@@ -188,8 +188,8 @@ export class Listener {
     await writeResponse(await fetch(request, context), { response, writer });
   }
 
-  /** Counts an active request of a connection; returns whether the limit allows it. */
-  #countRequest(socket: Socket, response: ServerResponse): boolean {
+  /** Counts an active request of a connection, and returns whether the limit allows it. */
+  #admitRequest(socket: Socket, response: ServerResponse): boolean {
     const count = (this.#requestCounts.get(socket) ?? 0) + 1;
     this.#requestCounts.set(socket, count);
     response.on("close", () => {

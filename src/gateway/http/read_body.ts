@@ -4,8 +4,8 @@ import type { Budget } from "./budget.ts";
 import type { BodyError } from "./request_context.ts";
 
 /**
- * Reads the body of a request. After an error it reads on but drops the bytes, because a client that is
- * still sending does not read the response.
+ * Reads the body of a request. If the body exceeds a limit while it is read, the rest is read but dropped,
+ * because a client that is still sending does not read the response.
  *
  * @param limits The maximum size of this body, and the shared limit of all bodies, in bytes.
  */

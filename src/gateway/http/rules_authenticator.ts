@@ -141,7 +141,7 @@ export class RulesAuthenticator implements Authenticator {
     }
   }
 
-  /** Refuses an invalid token with the same answer as any other, from which an attacker learns nothing. */
+  /** Records and refuses an invalid token. The answer does not say why, so an attacker learns nothing. */
   #refuseToken(
     sha256: string,
     { address, metadataUrl }: {

@@ -28,7 +28,7 @@ export interface ServiceOptions {
   readonly revisions: readonly string[];
   /** Authenticates requests. */
   readonly authenticator: Authenticator;
-  /** Starts to serve a client, whose credential may have an agent. */
+  /** Starts to serve a client; `agent` is that of its credential, if it has one. */
   readonly accept: (channel: Channel, agent: string | undefined) => ClientHandle;
   /** Whether every server that starts with the gateway has answered or failed. */
   readonly isReady: () => boolean;
@@ -95,7 +95,7 @@ export class HttpService {
     const { host, port, tlsCert, tlsKey } = settings;
     const tlsFiles = tlsCert === undefined || tlsKey === undefined
       ? undefined
-      : { cert: absolute(tlsCert), key: absolute(tlsKey) };
+      : { cert: toAbsolutePath(tlsCert), key: toAbsolutePath(tlsKey) };
     const watch = tlsFiles === undefined ? undefined : new FileWatch([tlsFiles.cert, tlsFiles.key]);
     const certificate = tlsFiles === undefined ? undefined : readCertificate(tlsFiles);
     const draining = { isOn: false };
@@ -161,7 +161,10 @@ export class HttpService {
   }
 }
 
-/** Switches to a changed certificate; if the changed tlsFiles are invalid, the current one stays in use. */
+/**
+ * Switches to a changed certificate; if the changed files are invalid, the current certificate stays in
+ * use.
+ */
 function watchCertificate(
   tlsFiles: TlsFiles,
   { watch, listener, log }: {
@@ -184,6 +187,6 @@ function watchCertificate(
   });
 }
 
-function absolute(path: string): string {
+function toAbsolutePath(path: string): string {
   return path.startsWith("/") || /^[A-Za-z]:[\\/]/.test(path) ? path : `${Deno.cwd()}/${path}`;
 }

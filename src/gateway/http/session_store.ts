@@ -16,7 +16,7 @@ export interface ClientHandle {
 
 /** Options of a session store. */
 export interface SessionStoreOptions {
-  /** Starts to serve a client, whose credential may have an agent. */
+  /** Starts to serve a client; `agent` is that of its credential, if it has one. */
   readonly accept: (channel: Channel, agent: string | undefined) => ClientHandle;
   readonly authenticator: Authenticator;
   /** Maximum number of sessions. */
@@ -143,8 +143,8 @@ export class SessionStore {
   }
 
   /**
-   * Returns the sessions of the agent with the most sessions; none if `newAgent` would have as
-   * many with one more.
+   * Returns the sessions of the agent with the most sessions; none if one more session would give
+   * `newAgent` at least as many.
    */
   #sessionsOfLargestAgent(
     sessions: readonly HttpSession[],

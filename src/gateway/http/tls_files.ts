@@ -18,8 +18,8 @@ export interface TlsFiles {
  * @throws {Error} If the files cannot be used; the message reveals nothing of the key.
  */
 export function readCertificate(files: TlsFiles): Certificate {
-  const cert = read("certificate", files.cert);
-  const key = read("private key", files.key);
+  const cert = readFile("certificate", files.cert);
+  const key = readFile("private key", files.key);
   let certificate: X509Certificate;
   try {
     certificate = new X509Certificate(cert);
@@ -30,9 +30,7 @@ export function readCertificate(files: TlsFiles): Certificate {
   try {
     isPair = certificate.checkPrivateKey(createPrivateKey(key));
   } catch (cause) {
-    throw new Error(`${files.key} holds no PEM private key that is not encrypted`, {
-      cause,
-    });
+    throw new Error(`${files.key} holds no unencrypted private key in PEM form`, { cause });
   }
   if (!isPair) {
     throw new Error(`The key in ${files.key} is not that of the certificate ${files.cert}`);
@@ -40,11 +38,11 @@ export function readCertificate(files: TlsFiles): Certificate {
   return { cert, key };
 }
 
-function read(what: string, path: string): string {
+function readFile(description: string, path: string): string {
   try {
     return Deno.readTextFileSync(path);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.name : "unknown";
-    throw new Error(`The ${what} ${path} cannot be read (${reason})`, { cause });
+    throw new Error(`The ${description} ${path} cannot be read (${reason})`, { cause });
   }
 }

@@ -190,13 +190,15 @@ function encodeOutcome(
   }
 }
 
-/** Writes a server's JSON-RPC error, with help for the next call if the outcome has any. */
+/** Writes a server's JSON-RPC error, with the outcome's extra member if there is one. */
 function rpcErrorText(
-  { text: { json: text }, help }: Outcome & { readonly kind: "rpc-error" },
+  { text: { json: text }, extraMemberJson }: Outcome & { readonly kind: "rpc-error" },
 ): string {
   // Extend the server's text instead of the parsed error, so that no number is rounded. The text is a
   // non-empty object.
-  return help === undefined ? text : `${text.slice(0, text.lastIndexOf("}"))},${help}}`;
+  return extraMemberJson === undefined
+    ? text
+    : `${text.slice(0, text.lastIndexOf("}"))},${extraMemberJson}}`;
 }
 
 function gatewayResult(

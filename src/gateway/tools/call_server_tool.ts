@@ -54,8 +54,10 @@ export type ServerAnswer =
     readonly kind: "rpc-error";
     readonly error: RpcError;
     readonly text: JsonText;
-    /** A further member of the error, as JSON: the tool's schema, if it may help to correct the call. */
-    readonly help?: string;
+    /**
+     * A member to add to the error, as JSON text: the tool's schema, if it may help to correct the call.
+     */
+    readonly extraMemberJson?: string;
     readonly downstreamMs: number;
   };
 
@@ -108,7 +110,7 @@ function toServerAnswer(
   const isInvalid = error.code === RPC_CODES.invalidParams ||
     findSchemaErrors(tool, args).length > 0;
   const answer = { kind: "rpc-error", error, text, downstreamMs } as const;
-  return isInvalid ? { ...answer, help: schemaMember(tool) } : answer;
+  return isInvalid ? { ...answer, extraMemberJson: schemaMember(tool) } : answer;
 }
 
 function unknownTool(
@@ -146,7 +148,10 @@ function schemaText(tool: Tool): string | undefined {
   return text.length > MAX_SCHEMA ? undefined : text;
 }
 
-/** Writes the schema as a member of an object, or where to see one that is too long. */
+/**
+ * Writes the schema as the text of an object's member; for a schema that is too long, a hint where to see
+ * it.
+ */
 function schemaMember(tool: Tool): string {
   const schema = schemaText(tool);
   return schema === undefined ? `"hint":${JSON.stringify(SEE_SCHEMA)}` : `"inputSchema":${schema}`;

@@ -75,7 +75,7 @@ export function findMissingArguments({ definition }: Tool, args: Args): string[]
   }).slice(0, MAX_MISSING);
 }
 
-/** Whether the values have one plain type, and nothing suggests a default. */
+/** Whether a property has one plain type, and nothing suggests a default for it. */
 function isNeeded(property: Schema): boolean {
   const { type, nullable, readOnly, description, enum: values } = property;
   // The server sets read-only properties, not the caller.

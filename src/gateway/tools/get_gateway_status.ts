@@ -1,7 +1,7 @@
-import { AGENT_ID, ALWAYS_LOAD, type AnsweringTool } from "./tool.ts";
+import { AGENT_ID, ALWAYS_LOAD, type LocalTool } from "./tool.ts";
 
 /** Shows the gateway's state; offered in debug mode only. */
-export const getGatewayStatus: AnsweringTool = {
+export const getGatewayStatus: LocalTool = {
   definition: {
     name: "get_gateway_status",
     description: "Show the gateway's health: reloads, rules, servers, metrics.",

@@ -4,7 +4,7 @@ import { compilePattern } from "../../policy/mod.ts";
 import { findServer } from "./find_server.ts";
 import { signatureOf, summaryOf } from "./signature.ts";
 import { estimateTokens } from "./tokens.ts";
-import { AGENT_ID, ALWAYS_LOAD, type AnsweringTool, type Arguments } from "./tool.ts";
+import { AGENT_ID, ALWAYS_LOAD, type Arguments, type LocalTool } from "./tool.ts";
 
 /** Maximum tokens of full definitions, unless the call asks for them; beyond it, signatures are shown. */
 const MAX_FULL_TOKENS = 4000;
@@ -15,7 +15,7 @@ const MAX_HINTS = 5;
 type Detail = "full" | "signatures" | "names";
 
 /** Shows the tools of a server that the agent may call, in the requested detail. */
-export const getServerTools: AnsweringTool = {
+export const getServerTools: LocalTool = {
   definition: {
     name: "get_server_tools",
     description: "List a server's tools that you may call.",
@@ -52,11 +52,11 @@ export const getServerTools: AnsweringTool = {
       args,
     );
     const list = `[${shown.map(({ text }) => text).join(",")}]`;
-    const unmatched = args.pattern !== undefined && selected.length === 0
+    const unmatchedHint = args.pattern !== undefined && selected.length === 0
       ? `No tool that you may call matches the pattern; without it you see all ${callable.length}.`
       : undefined;
-    const incomplete = incompleteReason === undefined ? undefined : `${incompleteReason}.`;
-    const hints = [incomplete, hint, unmatched, ...unknownNameHints(unknownNames, callable)]
+    const incompleteHint = incompleteReason === undefined ? undefined : `${incompleteReason}.`;
+    const hints = [incompleteHint, hint, unmatchedHint, ...unknownNameHints(unknownNames, callable)]
       .filter((hint) => hint !== undefined);
     const otherMembers = JSON.stringify({
       server: name,

@@ -1,8 +1,8 @@
 import { allowedServers } from "./find_server.ts";
-import { AGENT_ID, ALWAYS_LOAD, type AnsweringTool } from "./tool.ts";
+import { AGENT_ID, ALWAYS_LOAD, type LocalTool } from "./tool.ts";
 
 /** Lists the servers that the agent may use, including failing ones. */
-export const listServers: AnsweringTool = {
+export const listServers: LocalTool = {
   definition: {
     name: "list_servers",
     description: "List the MCP servers you may use. Start here.",
@@ -26,7 +26,8 @@ export const listServers: AnsweringTool = {
       ...(args.include_metadata === true ? publicInfo : {}),
     }));
     const json = JSON.stringify(list);
-    // Gemini CLI takes a JSON array for a malformed structured result, unless there is a structured result.
+    // Gemini CLI reports a JSON array as a malformed structured result unless there is also a structured
+    // one.
     return Promise.resolve({ kind: "gateway-result", json, structured: `{"servers":${json}}` });
   },
 };

@@ -15,12 +15,12 @@ export { callServerTool, type ServerAnswer, type ServerCallContext } from "./cal
 export { allowedServers, type ServerLookup, similarAllowedServers } from "./find_server.ts";
 export { estimateTokens } from "./tokens.ts";
 export type {
-  AnsweringTool,
   Arguments,
   ArgumentSchema,
   ForwardingTool,
   GatewayAnswer,
   GatewayTool,
+  LocalTool,
   ObjectArgument,
   ServerCall,
   StatusSource,

@@ -182,8 +182,8 @@ class TokenScan {
     this.#at = this.#endOf(blank);
     const next = this.#kindAt(this.#at);
     const isLead = next !== digit && next !== lineEnd && next !== end;
-    const separate = this.#at - start - (isLead ? 1 : 0);
-    if (separate > 0 && next !== lineEnd) this.#tokens += 1 + separate / 128;
+    const separateCount = this.#at - start - (isLead ? 1 : 0);
+    if (separateCount > 0 && next !== lineEnd) this.#tokens += 1 + separateCount / 128;
     if (isLetter(next)) this.#countWord(spaceLead);
     else if (isSign(next)) this.#countSignRun(1);
   }
@@ -191,12 +191,15 @@ class TokenScan {
   #countDigits(): void {
     const start = this.#at;
     this.#at = this.#endOf(digit);
-    if (isLetter(this.#kindAt(this.#at)) && this.#countNoise(start)) return;
+    if (isLetter(this.#kindAt(this.#at)) && this.#tryCountNoise(start)) return;
     this.#tokens += Math.ceil((this.#at - start) / 3);
   }
 
-  /** Counts the run of letters, digits and signs of base64 from `start`, if it has too many digits to be words. */
-  #countNoise(start: number): boolean {
+  /**
+   * Counts the run of letters, digits and signs of base64 from `start`, if it has too many digits to be
+   * words; returns whether it does.
+   */
+  #tryCountNoise(start: number): boolean {
     let digits = 0;
     let at = start;
     for (;; at += 1) {

@@ -94,8 +94,8 @@ export interface ServerCall {
   readonly timeoutMs: number | undefined;
 }
 
-/** One of the gateway's tools: it answers itself, or forwards to a server's tool. */
-export type GatewayTool = AnsweringTool | ForwardingTool;
+/** One of the gateway's tools: it runs in the gateway, or forwards to a server's tool. */
+export type GatewayTool = LocalTool | ForwardingTool;
 
 /** The members that all of the gateway's tools have. */
 export interface ToolBase {
@@ -107,8 +107,8 @@ export interface ToolBase {
   readonly httpAccessRequest?: AccessRequest;
 }
 
-/** A tool of the gateway that answers itself. */
-export interface AnsweringTool extends ToolBase {
+/** A tool that runs in the gateway. */
+export interface LocalTool extends ToolBase {
   /** Returns the access that a call needs; absent if any identified agent may call the tool. */
   accessRequest?(args: Arguments): AccessRequest;
   /**

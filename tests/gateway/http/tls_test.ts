@@ -115,7 +115,7 @@ Deno.test("HTTPS", async (t) => {
         await assert.rejects(openListener({ tlsCert, tlsKey }), /is not that of the certificate/);
         await assert.rejects(
           openListener({ tlsCert, tlsKey: tlsCert }),
-          /holds no PEM private key/,
+          /holds no unencrypted private key/,
         );
         await assert.rejects(openListener({ tlsCert: tlsKey, tlsKey }), /holds no certificate/);
         await assert.rejects(
