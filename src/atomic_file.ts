@@ -75,10 +75,10 @@ async function setMode(path: string, mode: number): Promise<void> {
 
 async function keepOwner(path: string, temporaryPath: string): Promise<void> {
   if (Deno.build.os === "windows") return;
-  const [before, now] = [await infoOf(path), await infoOf(temporaryPath)];
-  if (!before?.isFile || (before.uid === now?.uid && before.gid === now?.gid)) return;
+  const [oldInfo, newInfo] = [await infoOf(path), await infoOf(temporaryPath)];
+  if (!oldInfo?.isFile || (oldInfo.uid === newInfo?.uid && oldInfo.gid === newInfo?.gid)) return;
   try {
-    await Deno.chown(temporaryPath, before.uid, before.gid);
+    await Deno.chown(temporaryPath, oldInfo.uid, oldInfo.gid);
   } catch (error) {
     if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
     const message = "the file belongs to another user, who must stay its owner: run as that user";

@@ -38,19 +38,19 @@ export function reusingReader(stream: ReadableStream<Uint8Array>): ByteReader {
 }
 
 /** Joins chunks of bytes. */
-export function joinBytes(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const joined = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
+export function joinBytes(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const joined = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
-  for (const piece of pieces) {
-    joined.set(piece, at);
-    at += piece.length;
+  for (const chunk of chunks) {
+    joined.set(chunk, at);
+    at += chunk.length;
   }
   return joined;
 }
 
 /**
- * Returns a chunk for keeping. What `fetch` decompresses arrives as 4 KiB at the beginning of a buffer
- * of 64 KiB: without a copy, a body of 64 MiB would hold 1 GiB.
+ * Returns a chunk that can be kept. Data that `fetch` decompresses arrives as 4 KiB at the beginning of a
+ * buffer of 64 KiB: without a copy, a body of 64 MiB would hold 1 GiB.
  */
 export function compactBytes(chunk: Uint8Array): Uint8Array {
   return chunk.length < chunk.buffer.byteLength / 2 ? chunk.slice() : chunk;
@@ -67,12 +67,12 @@ export async function readBytes(
   body: ReadableStream<Uint8Array> | null,
   maxBytes: number,
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  const pieces: Uint8Array[] = [];
+  const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const piece of body ?? []) {
-    size += piece.length;
+  for await (const chunk of body ?? []) {
+    size += chunk.length;
     if (size > maxBytes) return undefined;
-    pieces.push(compactBytes(piece));
+    chunks.push(compactBytes(chunk));
   }
-  return joinBytes(pieces);
+  return joinBytes(chunks);
 }

@@ -12,7 +12,7 @@ export function identityOf({ dev, ino }: Deno.FileInfo): string {
 /**
  * Returns the identity of the file at a path; `undefined` if there is none.
  *
- * @throws {Error} The file cannot be looked up for another reason.
+ * @throws {Error} If the lookup fails for any reason but a missing file.
  */
 export function identityAt(path: string): string | undefined {
   try {

@@ -34,9 +34,9 @@ export interface LogOptions {
   /** Whether levels are colored, for the format `text`. Default: no. */
   readonly colors?: boolean;
   /**
-   * Removes secrets from a text. It is called for every field, and for every message except those of
-   * `info`, which quote no output: redacting the startup summary would take 3 to 6 ms while a client waits
-   * for its handshake. Default: returns the text unchanged.
+   * Removes secrets from a text. It is called for every text in the fields, and for every message except
+   * those of `info`, which quote no output: redacting the startup summary would take 3 to 6 ms while a
+   * client waits for its handshake. Default: returns the text unchanged.
    */
   readonly redact?: (text: string) => string;
   /**

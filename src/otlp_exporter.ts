@@ -18,9 +18,9 @@ import { BatchSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
  * @returns A function that exports the remaining spans and shuts down.
  */
 export function exportSpans(): () => Promise<void> {
-  const named = resourceFromAttributes({ "service.name": "agent-mcp-gateway" });
+  const namedResource = resourceFromAttributes({ "service.name": "agent-mcp-gateway" });
   const provider = new TracerProvider({
-    resource: named.merge(detectResources({ detectors: [envDetector] })),
+    resource: namedResource.merge(detectResources({ detectors: [envDetector] })),
     spanProcessors: [
       new BatchSpanProcessor({
         exporter: new OTLPTraceExporter(),

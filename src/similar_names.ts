@@ -7,22 +7,22 @@
 /**
  * Returns the names that differ little from a mistyped one, the nearest first.
  *
- * @param given The mistyped name.
+ * @param mistypedName The mistyped name.
  * @param names The known names.
  * @param options `max` is the maximum number of names to return; default: all.
  */
 export function similarNames(
-  given: string,
+  mistypedName: string,
   names: Iterable<string>,
   { max }: { readonly max?: number } = {},
 ): string[] {
-  const lowerCaseName = given.toLowerCase();
+  const lowerCaseName = mistypedName.toLowerCase();
   // A name may differ in a third of its characters, so that short names do not match everything.
-  const maxDistance = Math.max(1, Math.floor(given.length / 3));
+  const maxDistance = Math.max(1, Math.floor(mistypedName.length / 3));
   const similar: { name: string; distance: number }[] = [];
   for (const name of names) {
     // Most names are ruled out by their length.
-    if (Math.abs(name.length - given.length) > maxDistance) continue;
+    if (Math.abs(name.length - mistypedName.length) > maxDistance) continue;
     const distance = editDistance(lowerCaseName, name.toLowerCase(), maxDistance);
     if (distance <= maxDistance) similar.push({ name, distance });
   }
@@ -31,8 +31,8 @@ export function similarNames(
 }
 
 /** Returns a suggestion of the nearest name to append to a message; `""` if none is near. */
-export function didYouMean(given: string, names: Iterable<string>): string {
-  const [best] = similarNames(given, names, { max: 1 });
+export function didYouMean(mistypedName: string, names: Iterable<string>): string {
+  const [best] = similarNames(mistypedName, names, { max: 1 });
   return best === undefined ? "" : `; did you mean ${JSON.stringify(best)}?`;
 }
 
@@ -65,23 +65,23 @@ export function editDistance(a: string, b: string, maxDistance = Infinity): numb
     for (let column = 1; column <= b.length; column++) {
       const other = b.charCodeAt(column - 1);
       let cost = Math.min(
-        at(last + column) + 1,
-        at(next + column - 1) + 1,
-        at(last + column - 1) + (letter === other ? 0 : 1),
+        distanceAt(last + column) + 1,
+        distanceAt(next + column - 1) + 1,
+        distanceAt(last + column - 1) + (letter === other ? 0 : 1),
       );
       if (
         row > 1 && column > 1 && letter === b.charCodeAt(column - 2) &&
         a.charCodeAt(row - 2) === other
-      ) cost = Math.min(cost, at(beforeLast + column - 2) + 1);
+      ) cost = Math.min(cost, distanceAt(beforeLast + column - 2) + 1);
       rows[next + column] = cost;
       if (cost < lowest) lowest = cost;
     }
     // The next row may be better than this one by 1, because a swap continues from two rows before.
     if (lowest > maxDistance + 1) return Infinity;
   }
-  return at((a.length % 3) * ROW + b.length);
+  return distanceAt((a.length % 3) * ROW + b.length);
 }
 
-function at(index: number): number {
+function distanceAt(index: number): number {
   return rows[index] ?? 0;
 }

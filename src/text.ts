@@ -1,5 +1,5 @@
 /**
- * Shortens texts without splitting a character, and shows foreign ones without their control characters.
+ * Shortens texts without splitting a character, and makes texts from elsewhere safe to show.
  * A leaf: imports nothing of the project.
  *
  * @module
@@ -15,7 +15,7 @@ export function shortenText(text: string, length: number): string {
   return text.length <= length ? text : `${startOfText(text, length)}…`;
 }
 
-/** Texts without any other character than these need no search. */
+/** Matches printable ASCII, which needs no escapes. */
 const PLAIN = /^[\x20-\x7e]*$/;
 
 /** Characters that move a cursor, break a line, or reorder or hide a text. */
@@ -31,7 +31,7 @@ export function escapeControls(text: string): string {
   return PLAIN.test(text) ? text : text.replace(CONTROL, escapeCharacter);
 }
 
-/** The same for a text of several lines, whose line feeds and tabs stay. */
+/** Like `escapeControls`, for a text of several lines: line feeds and tabs stay. */
 export function escapeLines(text: string): string {
   return PLAIN.test(text) ? text : text.replace(CONTROL, (character) => {
     return character === "\n" || character === "\t" ? character : escapeCharacter(character);
@@ -53,7 +53,7 @@ function escapeCharacter(character: string): string {
 // deno-lint-ignore no-control-regex
 const TERMINAL_SEQUENCE = /\x1b\[[0-?]*[ -/]*[@-~]/g;
 
-/** Removes the colors of a program's output. */
+/** Removes the terminal sequences from a program's output. */
 export function withoutColors(text: string): string {
   return text.includes("\x1b[") ? text.replace(TERMINAL_SEQUENCE, "") : text;
 }

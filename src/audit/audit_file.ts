@@ -91,7 +91,7 @@ export class AuditFile implements Destination {
       const state = this.#checkPath();
       if (state === "same" || state === "rotated") return undefined;
       if (state === "moved") return { kind: "moved" };
-      // Otherwise these lines would be in no file, although their answers may have been sent.
+      // Without this, the recent lines would be in no file, although their answers may have been sent.
       for (const text of recent) {
         this.append(text);
         written++;

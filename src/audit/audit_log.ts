@@ -43,7 +43,7 @@ const RETURN_MS = 60_000;
  */
 const MAX_DELAY_MS = 20;
 
-/** Time after a check from which on the log checks again before it writes, in milliseconds. */
+/** Age of the last check above which the log checks again before it writes, in milliseconds. */
 const CHECK_MS = 500;
 
 /** Maximum total length of the entries that wait for the disk to recover, in UTF-16 code units. */
@@ -133,11 +133,11 @@ export class AuditLog {
     this.#isClosed = true;
     const droppedBefore = this.status().dropped;
     this.#dropped += this.#waiting.splice(0).length;
-    const file = this.#destination;
+    const destination = this.#destination;
     this.#destination = undefined;
-    const closing = file?.close();
+    const closing = destination?.close();
     if (closing !== undefined) await closing;
-    this.#dropped += file?.dropped ?? 0;
+    this.#dropped += destination?.dropped ?? 0;
     if (this.#dropped === droppedBefore) return;
     const dropped = this.#dropped;
     this.#options.log.error("Entries of the audit log were lost", { dropped });
@@ -146,7 +146,7 @@ export class AuditLog {
   /** Writes the waiting entries to the first path that can be written. */
   #recover(): void {
     const { path, fallbackPath, log, retryMs = RETRY_MS, returnMs = RETURN_MS } = this.#options;
-    // Not called without a timer: the first use of timers loads code for 5 ms.
+    // `clearTimeout` is not called without a timer: the first use of timers loads code for 5 ms.
     if (this.#retryTimer !== undefined) clearTimeout(this.#retryTimer);
     this.#closeDestination();
     const written = this.#waiting.length;
@@ -176,11 +176,11 @@ export class AuditLog {
     });
   }
 
-  /** Tries to write a line to the configured path; if that fails, the fallback stays in use. */
-  #tryToReturn(line: string): boolean {
+  /** Tries to write lines to the configured path; if that fails, the fallback stays in use. */
+  #tryToReturn(text: string): boolean {
     const { path, log, returnMs = RETURN_MS } = this.#options;
     this.#returnAt = performance.now() + returnMs;
-    if (this.#openAndAppend(path, [line]) !== undefined) return false;
+    if (this.#openAndAppend(path, [text]) !== undefined) return false;
     this.#returnAt = 0;
     log.info(`The audit log is written at ${path} again`);
     return true;
@@ -189,7 +189,8 @@ export class AuditLog {
   /**
    * Opens a path, moves the lines there, and uses it from now on.
    *
-   * @returns The reason if that fails; `lines` has the lines that were not written.
+   * @returns The reason if that fails; `undefined` if not. Afterwards, `lines` has only the lines that
+   * were not written.
    */
   #openAndAppend(path: string, lines: string[]): string | undefined {
     let file: Destination | undefined;
@@ -235,10 +236,10 @@ export class AuditLog {
     if (!this.#isFailing) this.#recover();
   }
 
-  #write(line: string): boolean {
+  #write(text: string): boolean {
     if (performance.now() - this.#checkedAt > CHECK_MS) this.#check();
     try {
-      this.#destination?.append(line);
+      this.#destination?.append(text);
       return this.#destination !== undefined;
     } catch {
       this.#failures++;

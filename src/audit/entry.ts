@@ -17,7 +17,7 @@ export interface AuditEntry {
   readonly server?: string | undefined;
   /** The server's tool, if the operation has one. */
   readonly tool?: string | undefined;
-  /** The error code, if it failed. */
+  /** The error code, if the operation failed or was denied. */
   readonly code?: string | undefined;
   /** Path of the rule that decided. */
   readonly rule?: string | undefined;

@@ -8,7 +8,7 @@ const MAX_UNANSWERED = 10_000;
 /** Maximum number of agents that are remembered while no call is active, including removed agents. */
 const MAX_IDLE_AGENTS = 1000;
 
-/** Suggested retry delay while too many calls are active, in milliseconds. */
+/** Suggested retry delay while too many calls are active or unanswered, in milliseconds. */
 const RETRY_MS = 1000;
 
 /** The limits of the whole gateway, and the store of the calls per minute. */
@@ -91,7 +91,7 @@ export class CallLimits {
       );
     }
     const isCounted = perMinute !== undefined || this.#options.callsPerMinute !== undefined;
-    return isCounted ? this.#admitCounted(request) : this.#start(request);
+    return isCounted ? this.#admitCounted(request) : this.#admitConcurrent(request);
   }
 
   async #admitCounted(request: CallRequest): Promise<AdmitResult> {
@@ -106,11 +106,14 @@ export class CallLimits {
       const denial = await this.#checkRate("all", callsPerMinute, "The gateway");
       if (denial !== undefined) return denial;
     }
-    return this.#start(request);
+    return this.#admitConcurrent(request);
   }
 
-  /** Checks the active calls and counts this one synchronously, so that no other can start in between. */
-  #start({ agent, limits: { concurrent } }: CallRequest): AdmitResult {
+  /**
+   * Checks the number of active calls and counts this one synchronously, so that no other starts in
+   * between.
+   */
+  #admitConcurrent({ agent, limits: { concurrent } }: CallRequest): AdmitResult {
     const { maxCalls } = this.#options;
     const active = this.#activeByAgent.get(agent) ?? 0;
     if (concurrent !== undefined && active >= concurrent) {
@@ -127,7 +130,7 @@ export class CallLimits {
     return new Permit(agent, this.#countCall);
   }
 
-  /** Forgets all counts, and closes the connection to Redis, if any. */
+  /** Stops counting calls per minute, and closes the connection to Redis, if any. */
   async close(): Promise<void> {
     const counter = await this.#counter?.catch(() => undefined);
     await counter?.close();

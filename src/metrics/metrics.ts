@@ -92,5 +92,7 @@ export class Metrics {
 }
 
 function summarize(stats: ReadonlyMap<string, OperationStats>): Record<string, OperationSummary> {
-  return Object.fromEntries([...stats].map(([name, each]) => [name, each.summary()]));
+  return Object.fromEntries(
+    [...stats].map(([name, operationStats]) => [name, operationStats.summary()]),
+  );
 }

@@ -78,12 +78,12 @@ function compileEntries(entries: readonly string[]): RuleList["findEntry"] {
     else if (!explicit.has(entry)) explicit.set(entry, index);
   }
   return (kind, name) => {
-    const exact = kind === "wildcard" ? undefined : explicit.get(name);
-    if (kind === "explicit") return exact;
-    const wildcard = wildcards.find(({ matches }) => matches(name))?.index;
-    return exact !== undefined && wildcard !== undefined
-      ? Math.min(exact, wildcard)
-      : exact ?? wildcard;
+    const exactIndex = kind === "wildcard" ? undefined : explicit.get(name);
+    if (kind === "explicit") return exactIndex;
+    const wildcardIndex = wildcards.find(({ matches }) => matches(name))?.index;
+    return exactIndex !== undefined && wildcardIndex !== undefined
+      ? Math.min(exactIndex, wildcardIndex)
+      : exactIndex ?? wildcardIndex;
   };
 }
 
@@ -108,18 +108,18 @@ function compileToolLists(
   for (const [key, entries] of lists) {
     const list = compileList(entries, [...path, key]);
     byKey.set(key, list);
-    const { isExplicit: explicit, matches } = compilePattern(key);
-    if (!explicit) wildcardKeys.push({ key, characters: toCharacters(key), matches, list });
+    const { isExplicit, matches } = compilePattern(key);
+    if (!isExplicit) wildcardKeys.push({ key, characters: toCharacters(key), matches, list });
   }
   wildcardKeys.sort(compareKeys);
-  const matching = (server: string) => {
-    const exact = byKey.get(server);
-    const others = wildcardKeys
+  const listsFor = (server: string) => {
+    const exactList = byKey.get(server);
+    const otherLists = wildcardKeys
       .filter(({ key, matches }) => key !== server && matches(server))
       .map(({ list }) => list);
-    return exact === undefined ? others : [exact, ...others];
+    return exactList === undefined ? otherLists : [exactList, ...otherLists];
   };
-  return { listsFor: matching };
+  return { listsFor };
 }
 
 /** Orders keys by length, the longest first, then by code points. */

@@ -100,7 +100,6 @@ export interface DecideOptions {
  * Decides about an access request of an agent in the rules.
  *
  * @param agent The agent's rules.
- * @param request A request.
  * @param options The order of the rules, and a list for the steps.
  */
 export function decideFor(

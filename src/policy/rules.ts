@@ -12,7 +12,10 @@ export interface PolicyRules {
 export interface AgentGrants {
   /** Servers and tools that the agent may use; absent if it may use none. */
   readonly allow?: GrantLists | undefined;
-  /** Servers and tools that the agent may not use; an explicit allow of a tool wins over a wildcard here. */
+  /**
+   * Servers and tools that the agent may not use. Unless `denyOverrides` is set, an explicit allow of a
+   * tool wins over a wildcard here.
+   */
   readonly deny?: GrantLists | undefined;
   /** Whether the agent may read the gateway's status over HTTP. Default: no. */
   readonly status?: boolean | undefined;
