@@ -232,10 +232,10 @@ class CatalogBuilder {
   }
 
   #catalog(notes: CatalogNotes): Catalog {
-    const more = this.#leftOutCount - this.#leftOutTools.length;
-    const leftOutTools = more === 0
+    const unreportedCount = this.#leftOutCount - this.#leftOutTools.length;
+    const leftOutTools = unreportedCount === 0
       ? this.#leftOutTools
-      : [...this.#leftOutTools, `and ${more} more`];
+      : [...this.#leftOutTools, `and ${unreportedCount} more`];
     return new Catalog([...this.#tools.values()], { ...notes, leftOutTools });
   }
 

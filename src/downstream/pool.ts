@@ -162,19 +162,19 @@ export class SessionPool {
    * Retires a session, and gives its callers another one.
    *
    * @param pooled The session that is no longer usable.
-   * @param options `fresh`: the other session, which is ended if no caller can get it. `drainMs`: time
+   * @param options `replacement`: the other session, which is ended if no caller can get it. `drainMs`: time
    * that the calls of the old session have to end, in milliseconds.
    */
   replace(
     pooled: PooledSession,
-    { fresh, drainMs }: { readonly fresh: PooledSession; readonly drainMs: number },
+    { replacement, drainMs }: { readonly replacement: PooledSession; readonly drainMs: number },
   ): void {
     const keys = [...this.#byCallerKey].filter(([, other]) => other === pooled).map(([key]) => key);
     const isPrewarmed = this.#prewarmed === pooled;
     this.retire(pooled, drainMs);
-    for (const key of keys) this.#byCallerKey.set(key, fresh);
-    if (isPrewarmed) this.#prewarmed = fresh;
-    else if (keys.length === 0) this.retire(fresh, drainMs);
+    for (const key of keys) this.#byCallerKey.set(key, replacement);
+    if (isPrewarmed) this.#prewarmed = replacement;
+    else if (keys.length === 0) this.retire(replacement, drainMs);
   }
 
   /** Ends the sessions of a client that has disconnected. */

@@ -56,7 +56,7 @@ export function openServerPeer(channel: Channel, listener: ServerListener): Peer
   const { config, codec, forward, log, calls, clientChannel, onNoise, onToolsChanged, onClosed } =
     listener;
   const server = config.name;
-  const noise = new NoiseLog(log, { server, verb: transportKind(config.connection).verb });
+  const noiseLog = new NoiseLog(log, { server, verb: transportKind(config.connection).verb });
   const peer = new Peer(channel, {
     request: (request) => {
       if (peer.incomingCount > MAX_PENDING_REQUESTS) {
@@ -85,7 +85,7 @@ export function openServerPeer(channel: Channel, listener: ServerListener): Peer
     },
     unexpected: (description, excerpt) => {
       onNoise(excerpt);
-      noise.write(description, () => redactExcerpt(excerpt, config));
+      noiseLog.write(description, () => redactExcerpt(excerpt, config));
       channel.throttle?.(NOISE_PAUSE_MS);
     },
     closed: () => {

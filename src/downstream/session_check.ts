@@ -120,30 +120,30 @@ export class SessionCheck {
   async #examine(pooled: PooledSession, caller: Caller): Promise<SessionVerdict> {
     const { pool, onLost, drainMs } = this.#options;
     if (await pooled.session.probe(PROBES[0]) === "answered") return "alive";
-    const fresh = pool.startReplacement(caller);
+    const replacement = pool.startReplacement(caller);
     try {
-      await fresh.session.ready();
-      const verdict = await compareSessions(pooled.session, fresh.session);
+      await replacement.session.ready();
+      const verdict = await compareSessions(pooled.session, replacement.session);
       const isLost = verdict === "refused" || verdict === "silent";
       if (isLost) {
         onLost(pooled);
-        pool.replace(pooled, { fresh, drainMs });
-      } else pool.retire(fresh, drainMs);
+        pool.replace(pooled, { replacement, drainMs });
+      } else pool.retire(replacement, drainMs);
       return verdict;
     } catch {
       // The server accepts no new session; the old one may work again later.
       return "unclear";
     } finally {
-      pool.release(fresh);
+      pool.release(replacement);
     }
   }
 }
 
-async function compareSessions(old: Session, fresh: Session): Promise<SessionVerdict> {
+async function compareSessions(old: Session, replacement: Session): Promise<SessionVerdict> {
   for (const probe of PROBES) {
     const answer = await old.probe(probe);
     if (answer === "answered") return "alive";
-    if (await fresh.probe(probe) !== "answered") continue;
+    if (await replacement.probe(probe) !== "answered") continue;
     return answer;
   }
   return "unclear";

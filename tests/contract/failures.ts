@@ -117,6 +117,7 @@ export function describeFailures(name: string, create: () => TransportUnderTest)
       connection.sendTexts(`Done. ${result}`);
       await connection.waitUntilAllReceived();
       if (crashes) connection.crash();
+      await assert.rejects(answer, { quotesInvalidOutput: true });
       assert.match(
         await expectFailure(answer, code),
         /\. Meanwhile it sent data that is not a valid MCP message, such as "Done\. \{.*; that data may include its answer\./,

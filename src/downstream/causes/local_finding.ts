@@ -137,13 +137,13 @@ const DOWNLOAD_FAILURES: readonly FailurePattern[] = [
   {
     pattern: /current Python version \(([\d.]+)\) does not satisfy Python([<>=!~\d.,]+)/,
     kind: "wrong-runtime",
-    describe: ([, has, needs = ""], { packageName, argsPath, args }) => {
-      const least = /\d+\.\d+/.exec(needs)?.[0] ?? "3.12";
+    describe: ([, actual, required = ""], { packageName, argsPath, args }) => {
+      const minimum = /\d+\.\d+/.exec(required)?.[0] ?? "3.12";
       return {
-        message: `${packageName} needs Python ${needs}, but was started with Python ${has}`,
+        message: `${packageName} needs Python ${required}, but was started with Python ${actual}`,
         fix: args.includes("--python")
-          ? `Write ${least} after "--python" in ${argsPath}`
-          : `Add "--python", "${least}" at the start of ${argsPath}`,
+          ? `Write ${minimum} after "--python" in ${argsPath}`
+          : `Add "--python", "${minimum}" at the start of ${argsPath}`,
       };
     },
   },
@@ -193,12 +193,13 @@ const RUN_FAILURES: readonly FailurePattern[] = [
     pattern:
       /required: \{ node: '([^']+)'[^}]*\},?\s*(?:npm warn EBADENGINE\s*)?current: \{ node: '([^']+)'/i,
     kind: "wrong-runtime",
-    describe: ([, needs, has], { packageName }) => describeWrongNode(packageName, needs, has),
+    describe: ([, required, actual], { packageName }) =>
+      describeWrongNode(packageName, required, actual),
   },
   {
     pattern: /requires? Node(?:\.js)?(?: version)? ?v?((?:>=?|\^|~)? ?v?[\d.]+\S*)/i,
     kind: "wrong-runtime",
-    describe: ([, needs], { packageName }) => describeWrongNode(packageName, needs, undefined),
+    describe: ([, required], { packageName }) => describeWrongNode(packageName, required),
   },
   {
     pattern:
@@ -242,7 +243,7 @@ export function findLocalCause(
     command: connection.command,
     program: run?.runner ?? programName(connection.command),
     packageName: run?.spec ?? "its package",
-    ...(run === undefined ? {} : { downloadCommand: downloadCommandFor(run) }),
+    ...(run === undefined ? {} : { downloadCommand: buildDownloadCommand(run) }),
     argsPath: `${formatPath(["mcpServers", name])}.args`,
     args: connection.args,
   };
@@ -270,11 +271,11 @@ export function downloadCommandOf(connection: ConnectionConfig): string | undefi
   const program = getStdioConfig(connection);
   if (program === undefined) return undefined;
   const run = readPackageRun([program.command, ...program.args]);
-  return run === undefined ? undefined : downloadCommandFor(run);
+  return run === undefined ? undefined : buildDownloadCommand(run);
 }
 
 /** Returns a command that installs a package and runs another program, which exits immediately. */
-function downloadCommandFor({ runner, spec }: PackageRun): string {
+function buildDownloadCommand({ runner, spec }: PackageRun): string {
   const name = quoteWord(spec);
   switch (runner) {
     case "npx":
@@ -325,10 +326,10 @@ function registryFix(program: string): string {
     `registry, set ${variable} in "env" of the server's entry`;
 }
 
-function describeWrongNode(packageName: string, needs: string | undefined, has?: string) {
-  const found = has === undefined ? "" : `, but was started with Node.js ${has}`;
+function describeWrongNode(packageName: string, required?: string, actual?: string) {
+  const found = actual === undefined ? "" : `, but was started with Node.js ${actual}`;
   return {
-    message: `${packageName} needs Node.js ${needs ?? ""}${found}`,
+    message: `${packageName} needs Node.js ${required ?? ""}${found}`,
     fix: "Install that version of Node.js, and make sure that it comes first on the PATH of the " +
       'gateway, or of the server\'s entry ("env")',
   };

@@ -127,7 +127,7 @@ export class RedirectListener implements AsyncDisposable {
       this.#waitingConnections.delete(connection);
       await writeResponse(connection, await this.#createResponse(target));
     } catch {
-      // The peer disconnected or was too slow.
+      // The browser disconnected or was too slow.
     } finally {
       clearTimeout(timer);
     }

@@ -56,8 +56,8 @@ export function hasAuthorizationHeader(headers: Readonly<Record<string, string>>
 /** The authorization of a server by OAuth. The first request loads the code. */
 class LazyOAuth implements ServerAuth {
   readonly #server: string;
-  readonly #create: () => Promise<ServerAuth>;
-  #created: Promise<ServerAuth> | undefined;
+  readonly #createAuth: () => Promise<ServerAuth>;
+  #auth: Promise<ServerAuth> | undefined;
   #isClosed = false;
 
   constructor(config: ServerConfig, url: string, options: ServerAuthOptions) {
@@ -70,7 +70,7 @@ class LazyOAuth implements ServerAuth {
       loginMs = DEFAULT_LOGIN_MS,
     } = options;
     this.#server = config.name;
-    this.#create = async () => {
+    this.#createAuth = async () => {
       const { OAuth, getOAuthFolder, openBrowser, TokenStore } = await import("./lazy.ts");
       const store = new TokenStore(folder ?? getOAuthFolder(Deno.env), log);
       const maxWaitMs = config.options.connectTimeoutMs * MAX_WAIT_SHARE;
@@ -95,13 +95,13 @@ class LazyOAuth implements ServerAuth {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    const auth = await this.#created;
+    const auth = await this.#auth;
     await auth?.close();
   }
 
   async #load(): Promise<ServerAuth> {
     try {
-      const auth = await (this.#created ??= this.#create());
+      const auth = await (this.#auth ??= this.#createAuth());
       if (this.#isClosed) await auth.close();
       return auth;
     } catch (error) {

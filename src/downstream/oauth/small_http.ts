@@ -41,7 +41,7 @@ export async function readRequestTarget(connection: Deno.Conn): Promise<string |
 /**
  * Writes a response, after which the connection can be closed.
  *
- * @throws Any error of the system if the peer does not read it.
+ * @throws Any error of the system if the client does not read it.
  */
 export async function writeResponse(
   connection: Deno.Conn,

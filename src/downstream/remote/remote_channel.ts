@@ -41,8 +41,9 @@ export interface RemoteChannelOptions {
 /** The channel to a remote server, where each request has its own response. */
 export class RemoteChannel implements Channel {
   readonly #options: RemoteChannelOptions;
-  // The requests by their ids, and all messages, while they are being sent.
+  // The requests that are being sent, by their ids.
   readonly #requests = new Map<string, AbortController>();
+  // All messages that are being sent.
   readonly #controllers = new Set<AbortController>();
   readonly #sending = new Set<Promise<void>>();
   // The messages that are not requests. `flush` does not wait for requests, which may take long.

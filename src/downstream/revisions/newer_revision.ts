@@ -11,7 +11,7 @@ const NEWER_CODES: ReadonlySet<number> = new Set([-32020, -32021, -32022]);
 const REVISION = /^\d{4}-\d\d-\d\d$/;
 
 /** Limit of revisions that a message lists. */
-const MAX_NAMED = 5;
+const MAX_LISTED_REVISIONS = 5;
 
 /**
  * Explains that a server speaks only newer revisions of MCP than the gateway, if that is why it refused
@@ -22,23 +22,25 @@ const MAX_NAMED = 5;
  */
 export function describeNewerRevision(error: RpcError): string | undefined {
   const [newest] = REVISIONS;
-  const here = `this gateway speaks up to ${newest}`;
+  const gatewayClause = `this gateway speaks up to ${newest}`;
   const supported = supportedBy(error.data);
   if (supported.length > 0) {
     // A revision that the gateway speaks would be no reason to refuse.
     if (supported.some((revision) => revision <= newest)) return undefined;
-    const named = supported.slice(0, MAX_NAMED).join(", ");
-    return `it speaks only MCP revision ${named}, and ${here}`;
+    const listedRevisions = supported.slice(0, MAX_LISTED_REVISIONS).join(", ");
+    return `it speaks only MCP revision ${listedRevisions}, and ${gatewayClause}`;
   }
-  if (NEWER_CODES.has(error.code)) return `it speaks only newer MCP revisions, and ${here}`;
+  if (NEWER_CODES.has(error.code)) {
+    return `it speaks only newer MCP revisions, and ${gatewayClause}`;
+  }
   if (error.code !== RPC_CODES.methodNotFound) return undefined;
   return "it does not know the method initialize, so it probably speaks only MCP revision " +
-    `2026-07-28 or newer, and ${here}`;
+    `2026-07-28 or newer, and ${gatewayClause}`;
 }
 
 function supportedBy(data: unknown): string[] {
   const { supported, supportedVersions }: Record<string, unknown> = isRecord(data) ? data : {};
   const listed = supported ?? supportedVersions;
   if (!Array.isArray(listed)) return [];
-  return listed.filter((one) => typeof one === "string" && REVISION.test(one));
+  return listed.filter((revision) => typeof revision === "string" && REVISION.test(revision));
 }

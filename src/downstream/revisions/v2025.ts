@@ -172,12 +172,12 @@ async function runTask(peer: Peer, request: InvokeOptions): Promise<Reply> {
   const { signal, onProgress } = request;
   let token = 0;
   const params = (id: number): JsonText => writeParams(request, token = id, ',"task":{}');
-  const created = await peer.request(CALL_TOOL, params, { signal, onProgress });
-  if (!created.ok) return created;
-  const answer = created.result.value;
+  const creationReply = await peer.request(CALL_TOOL, params, { signal, onProgress });
+  if (!creationReply.ok) return creationReply;
+  const answer = creationReply.result.value;
   const task = isRecord(answer) ? answer.task : undefined;
   // The server answered with the result immediately, without a task.
-  if (!isRecord(task) || typeof task.taskId !== "string") return created;
+  if (!isRecord(task) || typeof task.taskId !== "string") return creationReply;
   const { taskId } = task;
   try {
     return await peer.request("tasks/result", { taskId }, {

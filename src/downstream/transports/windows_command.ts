@@ -71,16 +71,16 @@ function findFile(command: string, { env, cwd, exists }: WindowsContext): string
 
 /** Returns the possible file names of a command. All have an extension: a file `npx` beside `npx.cmd` is for Unix. */
 function fileNames(command: string, env: Readonly<Record<string, string>>): string[] {
-  const listed = (variableOf("PATHEXT", env) ?? "").split(";").map((text) => text.trim());
-  const known = listed.filter((extension) =>
+  const listedExtensions = (variableOf("PATHEXT", env) ?? "").split(";").map((text) => text.trim());
+  const knownExtensions = listedExtensions.filter((extension) =>
     EXECUTABLE_EXTENSIONS.includes(extension.toLowerCase())
   );
-  const extensions = known.length > 0 ? known : EXECUTABLE_EXTENSIONS;
-  const longer = extensions.map((extension) => command + extension);
+  const extensions = knownExtensions.length > 0 ? knownExtensions : EXECUTABLE_EXTENSIONS;
+  const extendedNames = extensions.map((extension) => command + extension);
   const hasExtension = EXECUTABLE_EXTENSIONS.some((extension) =>
     command.toLowerCase().endsWith(extension)
   );
-  return hasExtension ? [command, ...longer] : longer;
+  return hasExtension ? [command, ...extendedNames] : extendedNames;
 }
 
 /** Returns the absolute folders of a search path, whose entries may be quoted. */
