@@ -84,7 +84,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "[audit.rotation] a process that locks the file does not delay entries",
+  name:
+    "[audit.rotation] while the file is locked, entries are written and the file is not rotated",
   ignore: IS_WINDOWS,
   fn: async () => {
     using folder = new TestFolder();
@@ -104,7 +105,7 @@ Deno.test({
     }
     assert.deepEqual(fileNamesIn(folder), ["audit.jsonl"]);
     audit.close();
-    // The next process that opens the log rotates it.
+    // The next gateway that opens the file rotates it.
     const nextAudit = new AuditLog(options);
     await appendAndWait(nextAudit, createAuditEntry());
     nextAudit.close();

@@ -16,7 +16,7 @@ const FULL_DISK_TESTS: Readonly<Record<string, string>> = {
   recovery:
     "[audit.failing-disk] a full disk is reported once, and waiting entries are written when there is space again",
   limit:
-    "[audit.failing-disk] the number of waiting entries is bounded, and dropped entries are counted",
+    "[audit.failing-disk] the size of the waiting entries is bounded, and dropped entries are counted",
   fallback:
     "[audit.fallback] while the disk of the configured path is full, entries are written to the fallback",
 };
@@ -135,7 +135,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "[audit.failing-disk] if the folder is not writable, entries are written to the fallback and no operation fails",
+    "[audit.failing-disk] if the folder is not writable, entries are written to the fallback and none is lost",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     using folder = new TestFolder();

@@ -1,4 +1,4 @@
-/** Writes lines to an audit log in a process of its own: PATH FALLBACK NAME COUNT MAX_BYTES. */
+/** Writes entries to an audit log. Arguments: PATH FALLBACK NAME COUNT MAX_BYTES. */
 import { AuditLog } from "../../src/audit/mod.ts";
 import { appendAndWait, createAuditEntry, createRecordingLog } from "./audit_log_fixtures.ts";
 

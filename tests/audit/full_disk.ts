@@ -31,7 +31,7 @@ const CASES: Readonly<Record<string, () => void | Promise<void>>> = {
     assert.deepEqual([audit.status().path, audit.status().dropped], [null, 0]);
     assert.deepEqual(log.messages.map((text) => text.split(" ")[0]), ["error"]);
     replaceLink(path, folder.pathOf("real.jsonl"));
-    // The entries are written without another operation.
+    // The entries are written without another append.
     await waitUntil("the waiting entries are written", () => audit.status().waiting === 0);
     await appendAndWait(audit, createAuditEntry({ request_id: 50 }));
     assert.deepEqual(

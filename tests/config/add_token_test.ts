@@ -137,7 +137,7 @@ Deno.test("[cli.token] existing content is unchanged in any layout", () => {
   );
 });
 
-Deno.test("[cli.token] a file is replaced atomically and keeps its mode and links", async () => {
+Deno.test("[cli.token] an edited file keeps its mode and links, and a failed edit changes nothing", async () => {
   using folder = new TempFolder();
   const path = folder.write("real/rules.json", "\ufeffone");
   const isWindows = Deno.build.os === "windows";
@@ -145,14 +145,14 @@ Deno.test("[cli.token] a file is replaced atomically and keeps its mode and link
     Deno.chmodSync(path, 0o640);
     Deno.symlinkSync(path, `${folder.path}/link.json`);
   }
-  const named = isWindows ? path : `${folder.path}/link.json`;
-  await editFile(named, (text) => `${text} two`);
+  const editedPath = isWindows ? path : `${folder.path}/link.json`;
+  await editFile(editedPath, (text) => `${text} two`);
   assert.equal(Deno.readTextFileSync(path), "\ufeffone two");
   if (!isWindows) {
     assert.equal((Deno.statSync(path).mode ?? 0) & 0o777, 0o640);
-    assert.ok(Deno.lstatSync(named).isSymlink);
+    assert.ok(Deno.lstatSync(editedPath).isSymlink);
   }
-  const failing = editFile(named, () => {
+  const failing = editFile(editedPath, () => {
     throw new Error("no");
   });
   await assert.rejects(failing, /no/);

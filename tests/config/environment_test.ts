@@ -9,9 +9,9 @@ import {
 import { ConfigError } from "../../src/errors.ts";
 import { createEnvironment } from "./check_files.ts";
 
-const nothing = { env: {}, inheritEnv: [] };
+const emptyEntry = { env: {}, inheritEnv: [] };
 
-const safe = {
+const safeVariables = {
   PATH: "/bin",
   HOME: "/home/someone",
   USER: "someone",
@@ -30,7 +30,7 @@ const safe = {
   npm_config_registry: "https://example.com",
   NPM_CONFIG_CAFILE: "/ca.pem",
 };
-const onWindows = {
+const windowsVariables = {
   SystemRoot: "C:\\Windows",
   PATHEXT: ".EXE",
   APPDATA: "a",
@@ -39,7 +39,7 @@ const onWindows = {
   TEMP: "d",
   ComSpec: "cmd.exe",
 };
-const secret = {
+const otherVariables = {
   AWS_SECRET_ACCESS_KEY: "x",
   GATEWAY_RULES: "r.json",
   DATABASE_URL: "y",
@@ -47,19 +47,19 @@ const secret = {
 };
 
 Deno.test("[servers.safe-environment] a process gets only the safe variables", () => {
-  const env = createEnvironment({ ...safe, ...onWindows, ...secret });
-  const child = createChildEnvironment(nothing, env, { windows: false });
-  assert.deepEqual(child, { ...safe, [DEPTH_VARIABLE]: "1" });
+  const env = createEnvironment({ ...safeVariables, ...windowsVariables, ...otherVariables });
+  const child = createChildEnvironment(emptyEntry, env, { windows: false });
+  assert.deepEqual(child, { ...safeVariables, [DEPTH_VARIABLE]: "1" });
 });
 
 Deno.test("[servers.safe-environment] on Windows, there are more safe variables, and names are case-insensitive", () => {
-  const env = createEnvironment({ Path: "C:\\bin", ...onWindows, DATABASE_URL: "y" });
-  const child = createChildEnvironment(nothing, env, { windows: true });
-  assert.deepEqual(child, { Path: "C:\\bin", ...onWindows, [DEPTH_VARIABLE]: "1" });
+  const env = createEnvironment({ Path: "C:\\bin", ...windowsVariables, DATABASE_URL: "y" });
+  const child = createChildEnvironment(emptyEntry, env, { windows: true });
+  assert.deepEqual(child, { Path: "C:\\bin", ...windowsVariables, [DEPTH_VARIABLE]: "1" });
 });
 
 Deno.test("[servers.inherit-env] named variables are inherited, but the entry's own variables take precedence", () => {
-  const env = createEnvironment({ ...secret, HOME: "/home/someone" });
+  const env = createEnvironment({ ...otherVariables, HOME: "/home/someone" });
   const server = { env: { HOME: "/srv", OWN: "1" }, inheritEnv: ["DATABASE_URL", "ABSENT"] };
   assert.deepEqual(createChildEnvironment(server, env, { windows: false }), {
     HOME: "/srv",
@@ -103,7 +103,7 @@ Deno.test({
   },
 });
 
-Deno.test("[config.tilde] the home folder is HOME, or on Windows USERPROFILE if that is missing", () => {
+Deno.test("[config.tilde] the home folder is HOME, or on Windows USERPROFILE if HOME is not set", () => {
   const both = createEnvironment({ HOME: "/a", USERPROFILE: "/b" });
   const profile = createEnvironment({ HOME: "", USERPROFILE: "/b" });
   assert.equal(getHomeFolder(both, { windows: true }), "/a");

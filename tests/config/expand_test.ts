@@ -62,7 +62,7 @@ Deno.test("[servers.unset-variable] an error names the unset variable, and the t
   assert.equal(homeless.error, 'variable "userHome" is not set');
 });
 
-Deno.test("[servers.expansion] a malformed reference is an error and is not passed on", () => {
+Deno.test("[servers.expansion] a malformed reference is an error, and the text is unchanged", () => {
   const texts = ["${", "${SET", "${}", "${1A}", "${A B}", "${inputs:key}", "${A-b}", "${A:b}"];
   for (const text of [...texts, "${SET:-x", "${SET:-${", "${X:-${1}}", "${NOT_SET} ${"]) {
     const { text: found, error } = expand(text);

@@ -49,7 +49,7 @@ Deno.test("[config.did-you-mean] the most similar name is suggested, if there is
   assert.equal(didYouMean("x".repeat(1e6), names), "");
 });
 
-Deno.test("[config.did-you-mean] similar names differ by inserted, deleted, replaced or swapped characters", () => {
+Deno.test("[config.did-you-mean] the edit distance counts inserted, deleted, replaced and swapped characters", () => {
   const distances: [string, string, number][] = [
     ["", "", 0],
     ["abc", "", 3],

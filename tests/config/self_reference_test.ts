@@ -4,9 +4,10 @@ import { createEnvironment } from "./check_files.ts";
 import { TempFolder } from "./temp_folder.ts";
 
 /**
- * Returns the skipped entries, in a folder with `.mcp.json`, `other.json` and a link to the first.
+ * Returns the names of the entries that are skipped, in a folder with `.mcp.json`, `other.json` and
+ * `link.json`, which is a link to `.mcp.json`.
  */
-async function skipped(
+async function findSkippedNames(
   entries: (folder: string) => Record<string, unknown>,
   options: { program?: (folder: string) => Program; variables?: Record<string, string> } = {},
 ): Promise<string[]> {
@@ -89,14 +90,14 @@ Deno.test("[servers.self-reference] the usual commands that start this gateway w
     ["npx supergateway --stdio 'npx agent-mcp-gateway'"],
   ];
   const entries = commands.map(([command, ...args], index) => [`c${index}`, { command, args }]);
-  const names = await skipped(() => Object.fromEntries(entries), {
+  const names = await findSkippedNames(() => Object.fromEntries(entries), {
     program: () => ({ root: "/repo", executable: "/opt/gateway" }),
   });
   assert.deepEqual(names, entries.map(([name]) => name));
 });
 
 Deno.test("[servers.self-reference] deno task start in this program's folder is recognized", async () => {
-  const names = await skipped((folder) => ({
+  const names = await findSkippedNames((folder) => ({
     flag: { command: "deno", args: ["task", "--cwd", folder, "start"] },
     config: { command: "deno", args: ["task", "--config", "deno.json", "dev"] },
     cwd: { command: "deno", args: ["task", "-q", "start"], cwd: folder },
@@ -107,7 +108,7 @@ Deno.test("[servers.self-reference] deno task start in this program's folder is 
 });
 
 Deno.test("[servers.self-reference] other programs are not self references", async () => {
-  const names = await skipped(() => ({
+  const names = await findSkippedNames(() => ({
     a: { command: "npx", args: ["-y", "some-server", "agent-mcp-gateway"] },
     b: { command: "deno", args: ["run", "-A", "/elsewhere/src/main.ts"] },
     c: { command: "my-agent-mcp-gateway" },
@@ -136,7 +137,7 @@ Deno.test("[servers.self-reference] other programs are not self references", asy
 
 Deno.test("[nesting.intended] a gateway with another configuration is allowed, but not with the same one under another path", async () => {
   const command = "agent-mcp-gateway";
-  const names = await skipped((folder) => ({
+  const names = await findSkippedNames((folder) => ({
     other: { command, args: ["--mcp-config", "other.json"] },
     otherEquals: { command, args: ["--mcp-config=other.json"] },
     otherEnv: { command, env: { GATEWAY_MCP_CONFIG: `${folder}/other.json` } },
@@ -156,8 +157,8 @@ Deno.test("[nesting.intended] a gateway with another configuration is allowed, b
   assert.deepEqual(names, ["same", "link", "sameEnv", "inherited", "tilde"]);
 });
 
-Deno.test("[nesting.intended] another configuration is allowed in a shell command", async () => {
-  const names = await skipped(() => ({
+Deno.test("[nesting.intended] another configuration is allowed if the command contains its arguments", async () => {
+  const names = await findSkippedNames(() => ({
     other: { command: "npx agent-mcp-gateway --mcp-config other.json" },
     same: { command: "npx agent-mcp-gateway --mcp-config .mcp.json" },
   }));
@@ -165,14 +166,14 @@ Deno.test("[nesting.intended] another configuration is allowed in a shell comman
 });
 
 Deno.test("[servers.self-reference] a relative cwd is resolved from the working folder of the gateway", async () => {
-  const names = await skipped(() => ({
+  const names = await findSkippedNames(() => ({
     sub: { command: "agent-mcp-gateway", args: ["--mcp-config", "../.mcp.json"], cwd: "sub" },
   }));
   assert.deepEqual(names, ["sub"]);
 });
 
 Deno.test("[servers.self-reference] the package in any folder, and links to it, are recognized", async () => {
-  const names = await skipped((folder) => {
+  const names = await findSkippedNames((folder) => {
     Deno.mkdirSync(`${folder}/gw/src`, { recursive: true });
     Deno.writeTextFileSync(`${folder}/gw/package.json`, '{"name": "agent-mcp-gateway"}');
     Deno.writeTextFileSync(`${folder}/gw/launcher.cjs`, "");
@@ -195,7 +196,7 @@ Deno.test("[servers.self-reference] the package in any folder, and links to it, 
   assert.deepEqual(names, ["launcher", "link", "nodeLink", "task", "source"]);
 });
 
-Deno.test("[nesting.intended] a gateway with another agent is recognized by its files", async () => {
+Deno.test("[nesting.intended] a gateway for another agent is skipped only if it uses the same servers file", async () => {
   const node = (...args: string[]) => ({
     command: "/usr/bin/node",
     args: ["/usr/lib/node_modules/agent-mcp-gateway/launcher.cjs", ...args],
@@ -212,7 +213,7 @@ Deno.test("[nesting.intended] a gateway with another agent is recognized by its 
       "free",
     ],
   });
-  const names = await skipped((folder) => ({
+  const names = await findSkippedNames((folder) => ({
     twin: node("--mcp-config", `${folder}/.mcp.json`, "--rules", "/other.json", "--agent", "free"),
     nested: node("--mcp-config", `${folder}/other.json`, "--agent", "free"),
     env: { command: "env", args: [`GATEWAY_MCP_CONFIG=${folder}/other.json`, "agent-mcp-gateway"] },

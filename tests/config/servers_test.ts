@@ -129,13 +129,16 @@ Deno.test("[servers.disabled] a disabled server counts as not configured", async
 });
 
 Deno.test("[servers.shown] the public information is the command or the url as written, without secrets", async () => {
-  const shown = async (entry: Record<string, unknown>) =>
+  const publicInfoOf = async (entry: Record<string, unknown>) =>
     (await load({ a: entry }, { HOST: "example.com", TOKEN: "t", CMD: "npx" })).get("a")
       ?.publicInfo;
-  assert.deepEqual(await shown({ command: "${CMD}", args: ["secret"], env: { A: "secret" } }), {
-    transport: "stdio",
-    command: "${CMD}",
-  });
+  assert.deepEqual(
+    await publicInfoOf({ command: "${CMD}", args: ["secret"], env: { A: "secret" } }),
+    {
+      transport: "stdio",
+      command: "${CMD}",
+    },
+  );
   const urls: [string, string][] = [
     ["https://example.com", "https://example.com"],
     ["https://example.com/mcp/", "https://example.com/mcp/"],
@@ -153,11 +156,11 @@ Deno.test("[servers.shown] the public information is the command or the url as w
     ["ht\ttps://us\ner:pass@example.com/mcp", "ht\ttps://example.com/mcp"],
   ];
   for (const [url, expected] of urls) {
-    assert.deepEqual(await shown({ url }), { transport: "http", url: expected }, url);
+    assert.deepEqual(await publicInfoOf({ url }), { transport: "http", url: expected }, url);
   }
 });
 
-Deno.test("[servers.unset-variable] an unset variable makes only its server unavailable, and the warning names variable and field", async () => {
+Deno.test("[servers.unset-variable] an unset variable makes only its server unavailable, and the reason names the variable and the field", async () => {
   const { configuration, warnings } = await checkFiles(
     {
       mcpServers: {
@@ -250,13 +253,19 @@ Deno.test("[servers.expansion-everywhere] an invalid url or header after expansi
 
 Deno.test("[servers.fingerprint] a fingerprint is equal for equal entries, and contains no secret", async () => {
   const entry = { command: "x", env: { A: "secret", B: "2" } };
-  const of = async (entry: unknown, variables = {}) =>
+  const fingerprintOf = async (entry: unknown, variables = {}) =>
     (await load({ a: entry }, variables)).get("a")?.fingerprint;
-  const first = await of(entry);
-  assert.equal(await of(structuredClone(entry)), first);
-  assert.equal(await of({ env: { B: "2", A: "secret" }, command: "x", gateway: {} }), first);
-  assert.equal(await of({ ...entry, description: "other" }), first);
-  assert.equal(await of({ ...entry, env: { A: "${S}", B: "2" } }, { S: "secret" }), first);
+  const first = await fingerprintOf(entry);
+  assert.equal(await fingerprintOf(structuredClone(entry)), first);
+  assert.equal(
+    await fingerprintOf({ env: { B: "2", A: "secret" }, command: "x", gateway: {} }),
+    first,
+  );
+  assert.equal(await fingerprintOf({ ...entry, description: "other" }), first);
+  assert.equal(
+    await fingerprintOf({ ...entry, env: { A: "${S}", B: "2" } }, { S: "secret" }),
+    first,
+  );
   for (
     const other of [
       { ...entry, command: "y" },
@@ -266,7 +275,7 @@ Deno.test("[servers.fingerprint] a fingerprint is equal for equal entries, and c
       { ...entry, gateway: { max_concurrency: 1 } },
     ]
   ) {
-    assert.notEqual(await of(other), first);
+    assert.notEqual(await fingerprintOf(other), first);
   }
   assert.match(first ?? "", /^\d+$/);
 });

@@ -10,7 +10,7 @@ import {
 import { ConfigError } from "../../src/errors.ts";
 import { createEnvironment } from "./check_files.ts";
 
-const empty = createEnvironment({});
+const emptyEnvironment = createEnvironment({});
 
 function problemsOf(flags: SettingFlags, variables: Record<string, string> = {}): string[] {
   try {
@@ -63,7 +63,7 @@ Deno.test("[audit.path] the default path is in the state folder of the platform"
   assert.equal(pathOf({ ...profile, LOCALAPPDATA: "D:\\local" }, true), `D:\\local/${fileName}`);
 });
 
-Deno.test("[audit.protocol] standard output is refused over stdio only", () => {
+Deno.test("[audit.protocol] over stdio, standard output is refused as the audit log", () => {
   for (const path of ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"]) {
     const message = "standard output carries the protocol; name a file or /dev/stderr";
     assert.deepEqual(problemsOf({ auditLog: path }), [`--audit-log: ${message}`]);
@@ -96,17 +96,19 @@ const REFUSE_EMPTY: readonly (keyof Settings)[] = [
   "metricsToken",
 ];
 
-for (const [key, variable, byFlag, byVariable, flagValue, variableValue] of FLAGS_AND_VARIABLES) {
+for (
+  const [key, variable, flagText, variableText, flagValue, variableValue] of FLAGS_AND_VARIABLES
+) {
   Deno.test(`[settings.twins] ${variable} sets ${key}, and its flag takes precedence`, () => {
-    const env = createEnvironment({ [variable]: byVariable });
+    const env = createEnvironment({ [variable]: variableText });
     assert.deepEqual(readSettings({}, env)[key], variableValue);
-    assert.deepEqual(readSettings({ [key]: byFlag }, env)[key], flagValue);
+    assert.deepEqual(readSettings({ [key]: flagText }, env)[key], flagValue);
   });
   if (REFUSE_EMPTY.includes(key)) continue;
   Deno.test(`[settings.twins] an empty ${variable}, or an empty flag, means not given`, () => {
-    const env = createEnvironment({ [variable]: byVariable });
+    const env = createEnvironment({ [variable]: variableText });
     assert.deepEqual(readSettings({ [key]: "" }, env)[key], variableValue);
-    const fallback = readSettings({}, empty)[key];
+    const fallback = readSettings({}, emptyEnvironment)[key];
     assert.deepEqual(readSettings({}, createEnvironment({ [variable]: "" }))[key], fallback);
   });
 }
@@ -163,7 +165,7 @@ Deno.test("[settings.booleans] booleans are 1, true, yes, 0, false or no, in upp
     readSettings({}, createEnvironment({ GATEWAY_DEBUG: text })).debug;
   for (const text of ["1", "true", "yes", "TRUE", "Yes"]) assert.equal(debugOf(text), true, text);
   for (const text of ["0", "false", "no", "No", ""]) assert.equal(debugOf(text), false, text);
-  assert.equal(readSettings({ debug: true }, empty).debug, true);
+  assert.equal(readSettings({ debug: true }, emptyEnvironment).debug, true);
   for (const text of ["2", "on", "enabled", " 1"]) {
     assert.deepEqual(problemsOf({}, { GATEWAY_DEBUG: text }), [
       `GATEWAY_DEBUG: expected 1, true or yes, or 0, false or no, found ${JSON.stringify(text)}`,
@@ -198,7 +200,7 @@ Deno.test("[config.tilde] `~` at the start of a path is the home folder", () => 
   assert.equal(settings.mcpConfig, "/home/someone");
   assert.equal(settings.rules, "/home/someone/rules.json");
   assert.equal(settings.auditLog, "~someone/audit.jsonl");
-  assert.equal(readSettings({ rules: "~/x" }, empty).rules, "~/x");
+  assert.equal(readSettings({ rules: "~/x" }, emptyEnvironment).rules, "~/x");
 });
 
 Deno.test("[settings.unknown-variables] there is a warning only for unknown variables that resemble a variable of the gateway", () => {

@@ -16,7 +16,7 @@ import type { TempFolder } from "../config/temp_folder.ts";
 /**
  * Creates a gateway in this process whose servers start when they are first called.
  *
- * @param folder Folder with `mcp.json` and `rules.json`, where the audit log is written, too.
+ * @param folder Folder that contains `mcp.json` and `rules.json`; the audit log is written there, too.
  */
 export async function openGateway(
   folder: TempFolder,

@@ -31,7 +31,7 @@ Deno.test("[tools.instructions-servers] the instructions have names first, then 
   );
 });
 
-Deno.test("[tools.instructions-servers] the instructions have at most 400 tokens, with the names in the first 200 characters", () => {
+Deno.test("[tools.instructions-servers] the instructions have at most 400 tokens, and the list of names at most 200 characters", () => {
   const sentence = "Searches, reads and writes issues, pull requests and wikis of the company. ";
   for (
     const configs of [
@@ -69,7 +69,7 @@ Deno.test("[tools.instructions-servers] a long description leaves room for other
   assert.deepEqual(otherLines, ["short: Sends mail", "other: Plays music", USAGE]);
 });
 
-Deno.test("[tools.instructions-servers] hidden characters are removed", () => {
+Deno.test("[tools.instructions-servers] hidden characters become spaces", () => {
   const tagCharacters = String.fromCodePoint(0xe0049, 0xe0067);
   const configs = createConfigs({
     ["a\u001b[31m"]:

@@ -192,6 +192,7 @@ Deno.test("[reload.bad-file] an error while a configuration is applied is report
   const status = await fixture.edit("mcp.json", SERVERS);
   assert.deepEqual(lastErrors(status), [null, null]);
   assertLoadCounts(status, { servers: [3, 2], rules: [1, 1] });
+  assert.equal(fixture.applied.length, 1);
 });
 
 Deno.test("[reload.warnings] the status has the warnings of the active rules, the log has all warnings", async () => {

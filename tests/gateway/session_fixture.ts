@@ -31,8 +31,8 @@ export interface SessionFixtureOptions {
   readonly limits?: Partial<CallLimitsOptions>;
 }
 
-/** Reads the content of a rules file. */
-export async function readRules(rules: object): Promise<Configuration> {
+/** Reads a configuration with these rules and without servers. */
+export async function readConfiguration(rules: object): Promise<Configuration> {
   using folder = new TempFolder();
   folder.write("mcp.json", { mcpServers: {} });
   folder.write("rules.json", rules);
@@ -74,14 +74,14 @@ export class SessionFixture implements AsyncDisposable {
   }
 
   static async open(rules: object, options: SessionFixtureOptions = {}): Promise<SessionFixture> {
-    const fixture = new SessionFixture(await readRules(rules), options);
+    const fixture = new SessionFixture(await readConfiguration(rules), options);
     fixture.addClient();
     return fixture;
   }
 
   /** Replaces the rules. */
   async reload(rules: object): Promise<void> {
-    this.#configuration = await readRules(rules);
+    this.#configuration = await readConfiguration(rules);
   }
 
   /** Makes every decision about an agent fail with an error. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Cancellation, type CancelSignal } from "../../src/jsonrpc/mod.ts";
 
-/** Creates a signal of each kind that the router accepts, and a function that aborts it. */
+/** Creates a signal of each kind, each with a function that aborts it. */
 function createSignals(): [CancelSignal, (reason: unknown) => void][] {
   const [cancellation, controller] = [new Cancellation(), new AbortController()];
   return [

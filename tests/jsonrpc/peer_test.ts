@@ -213,7 +213,7 @@ Deno.test("[protocol.cancel] a cancellation is sent, whatever its reason", async
   await peer.close();
 });
 
-Deno.test("[protocol.cancel] the signal of a request has the reason, whenever it is first read", async () => {
+Deno.test("[protocol.cancel] the signal of a cancelled request has the reason, whenever the signal is first read", async () => {
   const { peer, sendToPeer, incoming } = openPeer();
   for (const id of [1, 2]) sendToPeer(`{"jsonrpc":"2.0","id":${id},"method":"m"}`);
   await settle();

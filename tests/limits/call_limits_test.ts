@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { CallLimits, limitsOf } from "../../src/limits/mod.ts";
 import { openMemoryCounter } from "../../src/limits/minute_counter.ts";
 import { createRecordingLog } from "../audit/audit_log_fixtures.ts";
-import { readRules } from "../gateway/session_fixture.ts";
+import { readConfiguration } from "../gateway/session_fixture.ts";
 
 const OPTIONS = { maxCalls: 100_000, stateStore: "memory", log: createRecordingLog() };
 
 Deno.test("[rules.limits] each limit of an agent is its own, or else the default", async () => {
-  const { rules } = await readRules({
+  const { rules } = await readConfiguration({
     agents: {
       without: {},
       partial: { limits: { per_minute: 5 } },
@@ -18,7 +18,10 @@ Deno.test("[rules.limits] each limit of an agent is its own, or else the default
   assert.deepEqual(limitsOf(rules, "without"), { perMinute: 1, concurrent: 2 });
   assert.deepEqual(limitsOf(rules, "partial"), { perMinute: 5, concurrent: 2 });
   assert.deepEqual(limitsOf(rules, "complete"), { perMinute: 6, concurrent: 7 });
-  assert.deepEqual(limitsOf((await readRules({ agents: { without: {} } })).rules, "without"), {});
+  assert.deepEqual(
+    limitsOf((await readConfiguration({ agents: { without: {} } })).rules, "without"),
+    {},
+  );
 });
 
 Deno.test("[rules.limits] 10,000 agents with limits take bounded memory", async () => {

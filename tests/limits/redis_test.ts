@@ -5,12 +5,12 @@ import { waitUntil } from "../e2e/wait.ts";
 import { findFreePort, HAS_REDIS, RedisServer } from "./redis.ts";
 
 /** The limits and the log of one of several gateways. */
-class Replica implements AsyncDisposable {
+class GatewayLimits implements AsyncDisposable {
   readonly log = createRecordingLog();
   readonly limits: CallLimits;
 
-  constructor(state: string) {
-    this.limits = new CallLimits({ maxCalls: 100, stateStore: state, log: this.log });
+  constructor(stateUrl: string) {
+    this.limits = new CallLimits({ maxCalls: 100, stateStore: stateUrl, log: this.log });
   }
 
   /** Makes a call that ends immediately; returns whether it was admitted. */
@@ -30,13 +30,13 @@ class Replica implements AsyncDisposable {
 }
 
 Deno.test("[rules.limits] if Redis does not answer, each gateway counts its own calls, and logs this once", async () => {
-  await using replica = new Replica(`redis://:secret-word@127.0.0.1:${await findFreePort()}`);
+  await using gateway = new GatewayLimits(`redis://:secret-word@127.0.0.1:${await findFreePort()}`);
   const startMs = performance.now();
   const admissions = [];
-  for (let index = 0; index < 4; index++) admissions.push(await replica.call("a", 2));
+  for (let index = 0; index < 4; index++) admissions.push(await gateway.call("a", 2));
   assert.deepEqual(admissions, [true, true, false, false]);
-  assert.ok(performance.now() - startMs < 3000, "A call waited for Redis");
-  assert.deepEqual(replica.log.messages, [
+  assert.ok(performance.now() - startMs < 3000, "Every call waited for Redis");
+  assert.deepEqual(gateway.log.messages, [
     "warn Redis (GATEWAY_STATE) does not answer: this gateway counts calls for itself until it " +
     "does, and other gateways do not see them",
   ]);
@@ -47,56 +47,57 @@ Deno.test({
   ignore: !HAS_REDIS,
   fn: async () => {
     await using redis = await RedisServer.start(await findFreePort());
-    await using replicaOne = new Replica(redis.url);
-    await using replicaTwo = new Replica(redis.url);
+    await using gatewayOne = new GatewayLimits(redis.url);
+    await using gatewayTwo = new GatewayLimits(redis.url);
     const admissions = [];
     for (let index = 0; index < 3; index++) {
-      admissions.push(await replicaOne.call("a", 4), await replicaTwo.call("a", 4));
+      admissions.push(await gatewayOne.call("a", 4), await gatewayTwo.call("a", 4));
     }
     assert.deepEqual(admissions, [true, true, true, true, false, false]);
-    assert.equal(await replicaOne.call("b", 4), true);
+    assert.equal(await gatewayOne.call("b", 4), true);
     // A restarted gateway has the previous counts.
-    await using restarted = new Replica(redis.url);
+    await using restarted = new GatewayLimits(redis.url);
     assert.equal(await restarted.call("a", 4), false);
-    assert.deepEqual([replicaOne.log.messages, replicaTwo.log.messages], [[], []]);
+    assert.deepEqual([gatewayOne.log.messages, gatewayTwo.log.messages], [[], []]);
   },
 });
 
 Deno.test({
-  name: "[rules.limits] a Redis that hangs, ends and restarts delays no call",
+  name:
+    "[rules.limits] a Redis that hangs does not delay every call, and is used again after it hangs or restarts",
   ignore: !HAS_REDIS || Deno.build.os === "windows",
   fn: async () => {
     const port = await findFreePort();
     await using redis = await RedisServer.start(port);
-    await using replica = new Replica(redis.url);
-    assert.equal(await replica.call("a", 100), true);
+    await using gateway = new GatewayLimits(redis.url);
+    assert.equal(await gateway.call("a", 100), true);
 
     redis.freeze();
     const startMs = performance.now();
     const admissions = [];
-    for (let index = 0; index < 12; index++) admissions.push(await replica.call("a", 10));
+    for (let index = 0; index < 12; index++) admissions.push(await gateway.call("a", 10));
     // The gateway's own count of calls begins at zero, and has the same limits.
     assert.deepEqual(admissions, [...Array(10).fill(true), false, false]);
     assert.ok(performance.now() - startMs < 3000, "Every call waited for Redis");
-    assert.equal(replica.log.messages.length, 1, String(replica.log.messages));
+    assert.equal(gateway.log.messages.length, 1, String(gateway.log.messages));
 
     redis.thaw();
     await waitUntil("Redis is used again", async () => {
-      await replica.call("a", 1000);
-      return replica.log.messages.length === 2;
+      await gateway.call("a", 1000);
+      return gateway.log.messages.length === 2;
     });
-    assert.match(replica.log.messages[1] ?? "", /^info Redis \(GATEWAY_STATE\) answers again/);
+    assert.match(gateway.log.messages[1] ?? "", /^info Redis \(GATEWAY_STATE\) answers again/);
 
     await redis.end();
     await waitUntil("the end of Redis is logged", async () => {
-      await replica.call("b", 1000);
-      return replica.log.messages.length === 3;
+      await gateway.call("b", 1000);
+      return gateway.log.messages.length === 3;
     });
     await using restarted = await RedisServer.start(port);
     assert.equal(restarted.url, redis.url);
     await waitUntil("the restarted Redis is used", async () => {
-      await replica.call("b", 1000);
-      return replica.log.messages.length === 4;
+      await gateway.call("b", 1000);
+      return gateway.log.messages.length === 4;
     });
   },
 });

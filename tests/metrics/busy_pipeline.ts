@@ -117,7 +117,7 @@ export class BusyPipeline implements AsyncDisposable {
       case 1:
         return await this.#runOperation(number, "get_server_tools", { agent_id, server });
       case 2:
-        // Each time, another agent that is not in the rules.
+        // Each of these calls names another agent that is not in the rules.
         return await this.#call(number, { agent_id: `made-up-${number}`, server, tool: "echo" });
       case 3:
         return await this.#call(number, { agent_id, server: `made-up-${number}`, tool: "echo" });

@@ -26,7 +26,7 @@ Deno.test("[metrics.dimensions] operations are counted by operation, agent, serv
   assert.deepEqual(servers.files?.errors, { TIMEOUT: 1, DENIED_BY_POLICY: 1 });
 });
 
-Deno.test("[metrics.bounded] a server that invents error codes does not fill the memory", () => {
+Deno.test("[metrics.bounded] after 50 invented error codes, further ones are counted together as other", () => {
   const metrics = new Metrics();
   for (let code = 0; code < 1000; code++) observeOperations(metrics, { code: String(code) });
   const errors = metrics.summary().operations.execute_tool?.errors ?? {};

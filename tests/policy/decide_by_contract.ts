@@ -63,14 +63,14 @@ function decideServer(grants: AgentGrants, server: string, path: string): Decisi
   return deny(`${path}.allow.servers`);
 }
 
-/** The exact key first, then the longest key, then code-point order. */
+/** Orders keys for a server: the exact key first, then longer keys, then by code points. */
 function compareKeys(server: string, left: string, right: string): number {
   const exact = Number(right === server) - Number(left === server);
   const [leftPoints, rightPoints] = [left, right].map((key) =>
     Array.from(key, (character) => character.codePointAt(0) ?? 0)
   ) as [number[], number[]];
   const longest = rightPoints.length - leftPoints.length;
-  const order = leftPoints.map((point, at) => point - (rightPoints[at] ?? 0))
+  const order = leftPoints.map((point, index) => point - (rightPoints[index] ?? 0))
     .find((difference) => difference !== 0);
   return exact || longest || order || 0;
 }

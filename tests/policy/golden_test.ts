@@ -25,7 +25,7 @@ for (const name of names) {
   const { title, rules, rows }: Table = JSON.parse(Deno.readTextFileSync(new URL(name, folder)));
   Deno.test(`${title} (${name})`, () => {
     const policy = compilePolicy(readRules(rules));
-    const decided = rows.map(([agent, server, tool]): Row => {
+    const decidedRows = rows.map(([agent, server, tool]): Row => {
       const { effect, rule } = policy.decide(
         agent,
         tool === null ? { kind: "server", server } : { kind: "tool", server, tool },
@@ -33,6 +33,6 @@ for (const name of names) {
       return [agent, server, tool, effect, rule];
     });
     assert.ok(rows.length > 0);
-    assert.deepEqual(decided, rows);
+    assert.deepEqual(decidedRows, rows);
   });
 }

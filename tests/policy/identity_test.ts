@@ -73,14 +73,14 @@ Deno.test("[identity.malformed] a malformed agent_id is quoted shortened and in 
   assert.ok(message.includes(String.raw`"a\nb"`));
 });
 
-Deno.test("[identity.missing-denied] without agent_id, deny_on_missing_agent denies despite any fallback", () => {
+Deno.test("[identity.missing-denied] deny_on_missing_agent denies a call without agent_id despite a fallback", () => {
   for (const given of [undefined, ""]) {
     const who = identity({ ...strict, defaultAgent: "backend" });
     assert.equal(identityErrorOf(given, who).code, "INVALID_AGENT_ID");
   }
 });
 
-Deno.test("[identity.fallback] without agent_id: GATEWAY_DEFAULT_AGENT, else the agent default", () => {
+Deno.test("[identity.fallback] without agent_id the caller is GATEWAY_DEFAULT_AGENT, or else the agent default", () => {
   for (const given of [undefined, ""]) {
     assert.deepEqual(resolveAgent(given, identity({ defaultAgent: "backend" })), {
       agent: "backend",
@@ -90,7 +90,7 @@ Deno.test("[identity.fallback] without agent_id: GATEWAY_DEFAULT_AGENT, else the
   }
 });
 
-Deno.test("[identity.no-fallback] without agent_id and any fallback: NO_FALLBACK_CONFIGURED", () => {
+Deno.test("[identity.no-fallback] a call without agent_id is refused with NO_FALLBACK_CONFIGURED if there is no fallback", () => {
   for (const given of [undefined, ""]) {
     assert.equal(identityErrorOf(given, identity({}, ["backend"])).code, "NO_FALLBACK_CONFIGURED");
   }
@@ -111,7 +111,7 @@ Deno.test("[identity.bound] a bound gateway accepts calls without agent_id or wi
   }
 });
 
-Deno.test("[identity.bound] another agent_id than the bound one is refused with the same message, known or not", () => {
+Deno.test("[identity.bound] an agent_id other than the bound one is refused with the same message, whether the rules contain it or not", () => {
   const messages = ["default", "ghost"].map((given) => {
     const { code, message, hint } = identityErrorOf(given, identity({ bound: "backend" }));
     assert.equal(code, "INVALID_AGENT_ID");

@@ -120,7 +120,7 @@ function hundredRules(shape: number): AgentGrants {
 
 Deno.test("[rules.denial-fast] with 1,000 agents of 100 rules each the median denial takes under 0.1 ms", () => {
   const agents = new Map(
-    Array.from({ length: 1_000 }, (_, at) => [`agent${at}`, hundredRules(at)] as const),
+    Array.from({ length: 1_000 }, (_, index) => [`agent${index}`, hundredRules(index)] as const),
   );
   const policy = compilePolicy({ agents, denyOverrides: false });
   const question = toolOf("pg", "some_tool_with_d_and_t_in_its_name");

@@ -17,7 +17,7 @@ Deno.test("[http.left] only a client that closed its stream and then sends nothi
   });
   const openSession = async () => {
     const session = await fixture.initialize();
-    return { session, client: fixture.clients.at(-1) ?? assert.fail() };
+    return { session, gatewaySession: fixture.gatewaySessions.at(-1) ?? assert.fail() };
   };
   const [neverListening, returning, calling, reconnecting, listening, gone] = [
     await openSession(),
@@ -32,7 +32,7 @@ Deno.test("[http.left] only a client that closed its stream and then sends nothi
   await closeStream(returning);
   await closeStream(calling);
   const call = calling.session.post(request("wait", "w"));
-  await waitUntil("the call arrives", () => calling.client.heldCalls.length === 1);
+  await waitUntil("the call arrives", () => calling.gatewaySession.heldCalls.length === 1);
   const replacedStream = new EventReader(await reconnecting.session.get());
   const newStream = new EventReader(await reconnecting.session.get());
   assert.deepEqual(await replacedStream.remainingMessages(), []);
@@ -40,24 +40,30 @@ Deno.test("[http.left] only a client that closed its stream and then sends nothi
   // A client that sends a request after its stream ended is present.
   await (await returning.session.post(request("echo"))).text();
   await closeStream(gone);
-  await waitUntil("the client counts as gone", () => gone.client.releaseCount === 1);
-  for (const { client } of [neverListening, returning, calling, reconnecting, listening]) {
-    assert.deepEqual([client.releaseCount, client.hasDisconnected], [0, false]);
+  await waitUntil("the client counts as gone", () => gone.gatewaySession.releaseCount === 1);
+  for (const { gatewaySession } of [neverListening, returning, calling, reconnecting, listening]) {
+    assert.deepEqual([gatewaySession.releaseCount, gatewaySession.hasDisconnected], [0, false]);
   }
-  assert.equal(gone.client.hasDisconnected, false, "The session of the client has ended");
+  assert.equal(gone.gatewaySession.hasDisconnected, false, "The session of the client has ended");
   const answer = await gone.session.post(request("echo"));
   assert.equal(answer.status, 200);
   await answer.text();
-  calling.client.heldCalls[0]?.reply({});
+  calling.gatewaySession.heldCalls[0]?.reply({});
   await (await call).text();
   await listeningStream.cancel();
   await newStream.cancel();
-  await waitUntil("the listening client counts as gone", () => listening.client.releaseCount === 1);
+  await waitUntil(
+    "the listening client counts as gone",
+    () => listening.gatewaySession.releaseCount === 1,
+  );
   await waitUntil(
     "the reconnecting client counts as gone",
-    () => reconnecting.client.releaseCount === 1,
+    () => reconnecting.gatewaySession.releaseCount === 1,
   );
-  assert.deepEqual([neverListening.client.releaseCount, gone.client.releaseCount], [0, 1]);
+  assert.deepEqual([neverListening.gatewaySession.releaseCount, gone.gatewaySession.releaseCount], [
+    0,
+    1,
+  ]);
 });
 
 Deno.test({

@@ -7,7 +7,7 @@ import {
   type RulesAuthenticatorOptions,
 } from "../../../src/gateway/http/rules_authenticator.ts";
 import { createRecordingLog } from "../../audit/audit_log_fixtures.ts";
-import { readRules } from "../session_fixture.ts";
+import { readConfiguration } from "../session_fixture.ts";
 
 /** An authenticator with replaceable rules. */
 export class AuthenticatorFixture {
@@ -30,12 +30,12 @@ export class AuthenticatorFixture {
     rules: object,
     options?: Partial<RulesAuthenticatorOptions>,
   ): Promise<AuthenticatorFixture> {
-    return new AuthenticatorFixture((await readRules(rules)).rules, options);
+    return new AuthenticatorFixture((await readConfiguration(rules)).rules, options);
   }
 
   /** Replaces the rules. */
   async reload(rules: object): Promise<void> {
-    this.rules = (await readRules(rules)).rules;
+    this.rules = (await readConfiguration(rules)).rules;
   }
 
   /** Authenticates a request with this header. */
@@ -44,8 +44,8 @@ export class AuthenticatorFixture {
     return this.authenticator.authenticate({ authorization, address, url });
   }
 
-  /** Authenticates a request with this token; returns the agent, or the status if it is refused. */
-  async login(token: string, address?: string): Promise<string | number> {
+  /** Authenticates a request with this token; returns its agent, or its status if it is refused. */
+  async agentOrStatusOf(token: string, address?: string): Promise<string | number> {
     const result = await this.authenticate(`Bearer ${token}`, address);
     if (result.kind === "credential") return result.credential.agent;
     return result.kind === "refused" ? result.status : result.kind;

@@ -22,8 +22,8 @@ export const BIG_INTEGER = "12345678901234567890";
 
 const ACCEPT = "application/json, text/event-stream";
 
-/** The gateway's side of a client's session; it answers a few methods. */
-export class GatewayClient {
+/** The gateway's end of one client's session; it answers a few methods. */
+export class FakeGatewaySession {
   /** Calls of `wait` and `flood` that are not answered yet. */
   readonly heldCalls: IncomingRequest[] = [];
   /** Methods of the received notifications. */
@@ -80,26 +80,30 @@ export class GatewayClient {
   }
 }
 
-/** An HTTP service on loopback, and the sessions of its clients. */
+/** An HTTP service on loopback, and both ends of its sessions. */
 export class HttpFixture implements AsyncDisposable {
   readonly service: HttpService;
   /** Logged warnings and errors. */
   readonly log: readonly string[];
-  /** All clients that have opened a session. */
-  readonly clients: GatewayClient[];
+  /** The gateway's ends of all sessions, in the order in which they were opened. */
+  readonly gatewaySessions: FakeGatewaySession[];
   readonly url: string;
   readonly port: number;
 
-  private constructor(service: HttpService, clients: GatewayClient[], log: readonly string[]) {
+  private constructor(
+    service: HttpService,
+    gatewaySessions: FakeGatewaySession[],
+    log: readonly string[],
+  ) {
     this.log = log;
     this.service = service;
-    this.clients = clients;
+    this.gatewaySessions = gatewaySessions;
     this.url = service.url;
     this.port = Number(new URL(service.url).port);
   }
 
   static async open(options: HttpFixtureOptions = {}): Promise<HttpFixture> {
-    const clients: GatewayClient[] = [];
+    const gatewaySessions: FakeGatewaySession[] = [];
     const log: string[] = [];
     const service = await HttpService.open({
       settings: {
@@ -115,16 +119,16 @@ export class HttpFixture implements AsyncDisposable {
       revisions: ["2025-11-25", "2025-06-18", "2025-03-26"],
       authenticator: options.authenticator ?? OPEN_AUTHENTICATOR,
       accept: (channel, agent) => {
-        const client = new GatewayClient(channel, agent);
-        clients.push(client);
+        const gatewaySession = new FakeGatewaySession(channel, agent);
+        gatewaySessions.push(gatewaySession);
         return {
           get isInitialized() {
-            return client.isInitialized;
+            return gatewaySession.isInitialized;
           },
-          releaseServers: () => void client.releaseCount++,
+          releaseServers: () => void gatewaySession.releaseCount++,
           disconnect: () => {
-            client.hasDisconnected = true;
-            client.peer.cancelIncoming("gone");
+            gatewaySession.hasDisconnected = true;
+            gatewaySession.peer.cancelIncoming("gone");
           },
         };
       },
@@ -133,7 +137,7 @@ export class HttpFixture implements AsyncDisposable {
       log: createLog({ level: "warn", write: (text) => void log.push(text) }),
       ...(options.limits === undefined ? {} : { limits: options.limits }),
     });
-    return new HttpFixture(service, clients, log);
+    return new HttpFixture(service, gatewaySessions, log);
   }
 
   /** Sends an HTTP request. */

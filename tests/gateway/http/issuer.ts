@@ -1,6 +1,6 @@
 import { exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from "jose";
 import type { Rules } from "../../../src/config/mod.ts";
-import { readRules } from "../session_fixture.ts";
+import { readConfiguration } from "../session_fixture.ts";
 
 /** A key of the issuer. */
 export interface IssuerKey {
@@ -31,7 +31,7 @@ export class Issuer implements AsyncDisposable {
   /** The published keys. */
   keys: IssuerKey[];
   readonly requestedPaths: string[] = [];
-  /** Replaces the issuer's responses; a path for which it returns `undefined` has the issuer's own. */
+  /** Replaces the issuer's responses; where it returns `undefined`, the issuer responds as usual. */
   responseOverride: ((path: string) => Response | Promise<Response> | undefined) | undefined;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
@@ -76,7 +76,7 @@ export class Issuer implements AsyncDisposable {
   /** Returns rules with the agents `a` and `b` and this issuer. */
   async rules(overrides: Readonly<Record<string, unknown>> = {}): Promise<Rules> {
     const rules = { agents: { a: {}, b: {} }, auth: { jwt: this.jwtRules(overrides) } };
-    return (await readRules(rules)).rules;
+    return (await readConfiguration(rules)).rules;
   }
 
   /** Stops listening. */

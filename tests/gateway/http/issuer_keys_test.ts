@@ -11,35 +11,35 @@ Deno.test("[rules.credentials] the issuer's keys may change at any time", async 
   await using issuer = await Issuer.open();
   const fixture = new AuthenticatorFixture(await issuer.rules(), { keyTimes: { cooldownMs: 0 } });
   const oldToken = await issuer.token();
-  assert.equal(await fixture.login(oldToken), "a");
+  assert.equal(await fixture.agentOrStatusOf(oldToken), "a");
   issuer.keys = [await createKey("two", "RS256"), ...issuer.keys];
-  assert.equal(await fixture.login(await issuer.token()), "a");
-  assert.equal(await fixture.login(oldToken), "a");
+  assert.equal(await fixture.agentOrStatusOf(await issuer.token()), "a");
+  assert.equal(await fixture.agentOrStatusOf(oldToken), "a");
   assert.equal(countKeyRequests(issuer), 2);
   // A withdrawn key is no longer valid once the keys are fetched again.
   issuer.keys = [await createKey("three", "EdDSA")];
-  assert.equal(await fixture.login(await issuer.token()), "a");
-  assert.equal(await fixture.login(oldToken), 401);
+  assert.equal(await fixture.agentOrStatusOf(await issuer.token()), "a");
+  assert.equal(await fixture.agentOrStatusOf(oldToken), 401);
 });
 
 Deno.test("[rules.credentials] unknown key ids do not cause repeated requests", async () => {
   await using issuer = await Issuer.open();
   const fixture = new AuthenticatorFixture(await issuer.rules(), { keyTimes: { cooldownMs: 400 } });
   const validToken = await issuer.token();
-  assert.equal(await fixture.login(validToken), "a");
+  assert.equal(await fixture.agentOrStatusOf(validToken), "a");
   const logins = Array.from({ length: 100 }, async (_, index) => {
     const token = await issuer.token({ header: { kid: `made-up-${index}` } });
-    return await fixture.login(token, `192.0.2.${index}`);
+    return await fixture.agentOrStatusOf(token, `192.0.2.${index}`);
   });
   assert.deepEqual(new Set(await Promise.all(logins)), new Set([401]));
   assert.ok(countKeyRequests(issuer) <= 3, String(countKeyRequests(issuer)));
-  assert.equal(await fixture.login(validToken), "a");
+  assert.equal(await fixture.agentOrStatusOf(validToken), "a");
   // A new key is found after the cooldown.
   issuer.keys = [await createKey("new")];
   const token = await issuer.token();
   await waitUntil(
     "the new key is found",
-    async () => await fixture.login(token, "192.0.2.200") === "a",
+    async () => await fixture.agentOrStatusOf(token, "192.0.2.200") === "a",
   );
 });
 
@@ -47,7 +47,9 @@ Deno.test("[rules.credentials] many concurrent logins cause one request for the 
   await using issuer = await Issuer.open();
   const fixture = new AuthenticatorFixture(await issuer.rules());
   const token = await issuer.token();
-  const logins = await Promise.all(Array.from({ length: 50 }, () => fixture.login(token)));
+  const logins = await Promise.all(
+    Array.from({ length: 50 }, () => fixture.agentOrStatusOf(token)),
+  );
   assert.deepEqual(new Set(logins), new Set(["a"]));
   assert.equal(countKeyRequests(issuer), 1);
 });
@@ -56,9 +58,9 @@ Deno.test("[rules.credentials] keys that are not fresh are fetched again", async
   await using issuer = await Issuer.open();
   const fixture = new AuthenticatorFixture(await issuer.rules(), { keyTimes: { freshMs: 0 } });
   const oldToken = await issuer.token();
-  assert.equal(await fixture.login(oldToken), "a");
+  assert.equal(await fixture.agentOrStatusOf(oldToken), "a");
   issuer.keys = [await createKey("two")];
-  assert.equal(await fixture.login(oldToken), 401);
+  assert.equal(await fixture.agentOrStatusOf(oldToken), 401);
 });
 
 Deno.test("[rules.credentials] a failing issuer is reported, and all its tokens are refused", async () => {
@@ -111,12 +113,12 @@ Deno.test("[rules.credentials] a failing issuer is reported, and all its tokens 
     );
     // The issuer gets no further request for a while.
     const requestCount = issuer.requestedPaths.length;
-    assert.equal(await fixture.login(await issuer.token()), 503);
+    assert.equal(await fixture.agentOrStatusOf(await issuer.token()), 503);
     assert.equal(issuer.requestedPaths.length, requestCount);
   }
 });
 
-Deno.test("[rules.credentials] an issuer that hangs delays requests only for a short time", async () => {
+Deno.test("[rules.credentials] while an issuer hangs its tokens are refused, and once it answers they are accepted", async () => {
   await using issuer = await Issuer.open();
   const { promise: hanging, resolve: endHanging } = Promise.withResolvers<Response>();
   issuer.responseOverride = () => hanging;
@@ -124,10 +126,10 @@ Deno.test("[rules.credentials] an issuer that hangs delays requests only for a s
     keyTimes: { timeoutMs: 100, retryDelayMs: 50 },
   });
   const token = await issuer.token();
-  assert.equal(await fixture.login(token), 503);
+  assert.equal(await fixture.agentOrStatusOf(token), 503);
   issuer.responseOverride = undefined;
   endHanging(new Response("late"));
-  await waitUntil("the keys are fetched", async () => await fixture.login(token) === "a");
+  await waitUntil("the keys are fetched", async () => await fixture.agentOrStatusOf(token) === "a");
 });
 
 Deno.test("[rules.credentials] while an issuer is unreachable, the keys fetched before remain valid until they are stale", async () => {
@@ -137,9 +139,15 @@ Deno.test("[rules.credentials] while an issuer is unreachable, the keys fetched 
   const withoutStaleKeys = new AuthenticatorFixture(fixture.rules, {
     keyTimes: { freshMs: 0, staleMs: 0 },
   });
-  assert.deepEqual([await fixture.login(token), await withoutStaleKeys.login(token)], ["a", "a"]);
+  assert.deepEqual([
+    await fixture.agentOrStatusOf(token),
+    await withoutStaleKeys.agentOrStatusOf(token),
+  ], ["a", "a"]);
   await issuer.end();
-  assert.deepEqual([await fixture.login(token), await withoutStaleKeys.login(token)], ["a", 503]);
+  assert.deepEqual([
+    await fixture.agentOrStatusOf(token),
+    await withoutStaleKeys.agentOrStatusOf(token),
+  ], ["a", 503]);
   assert.match(
     fixture.log.messages[0] ?? "",
     /its tokens are checked with the keys fetched before$/,
@@ -149,11 +157,11 @@ Deno.test("[rules.credentials] while an issuer is unreachable, the keys fetched 
 Deno.test("[rules.credentials] the address of the keys can be configured", async () => {
   await using issuer = await Issuer.open();
   const fixture = new AuthenticatorFixture(await issuer.rules({ jwks_url: `${issuer.url}/keys` }));
-  assert.equal(await fixture.login(await issuer.token()), "a");
+  assert.equal(await fixture.agentOrStatusOf(await issuer.token()), "a");
   assert.deepEqual(issuer.requestedPaths, ["/keys"]);
 });
 
-Deno.test("[rules.credentials] the metadata of an issuer with a path is found at all standard locations", async () => {
+Deno.test("[rules.credentials] the metadata of an issuer with a path is found at each standard location", async () => {
   const paths = [
     "/.well-known/oauth-authorization-server/team",
     "/.well-known/openid-configuration/team",
@@ -169,6 +177,6 @@ Deno.test("[rules.credentials] the metadata of an issuer with a path is found at
       return requestedPath === "/keys" ? undefined : new Response("no", { status: 404 });
     };
     const fixture = new AuthenticatorFixture(await issuer.rules({ issuer: iss }));
-    assert.equal(await fixture.login(await issuer.token({ claims: { iss } })), "a", path);
+    assert.equal(await fixture.agentOrStatusOf(await issuer.token({ claims: { iss } })), "a", path);
   }
 });

@@ -28,9 +28,12 @@ Deno.test("[rules.credentials] [identity.credential] a JWT names its agent by a 
   for (const claims of otherClaims) {
     assert.notEqual((await fixture.credential(await issuer.token({ claims }))).id, id);
   }
-  assert.equal(await fixture.login(await issuer.token({ claims: { aud: ["x", "gateway"] } })), "a");
+  assert.equal(
+    await fixture.agentOrStatusOf(await issuer.token({ claims: { aud: ["x", "gateway"] } })),
+    "a",
+  );
   const typedToken = await issuer.token({ header: { typ: "application/AT+jwt" } });
-  assert.equal(await fixture.login(typedToken), "a");
+  assert.equal(await fixture.agentOrStatusOf(typedToken), "a");
   // The keys were fetched once.
   const paths = ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"];
   assert.deepEqual(issuer.requestedPaths, [...paths, "/keys"]);
@@ -52,19 +55,19 @@ Deno.test("[rules.credentials] a JWT that does not name an agent of the rules is
   ];
   for (const agent of invalidAgents) {
     assert.equal(
-      await fixture.login(await issuer.token({ claims: { agent } })),
+      await fixture.agentOrStatusOf(await issuer.token({ claims: { agent } })),
       403,
       String(agent),
     );
   }
   fixture.rules = await issuer.rules({ agent_claim: "__proto__" });
-  assert.equal(await fixture.login(await issuer.token()), 403);
+  assert.equal(await fixture.agentOrStatusOf(await issuer.token()), 403);
   fixture.rules = await issuer.rules({ agent_claim: "https://example.com/agent" });
   const claims = { "https://example.com/agent": "b" };
-  assert.equal(await fixture.login(await issuer.token({ claims })), "b");
+  assert.equal(await fixture.agentOrStatusOf(await issuer.token({ claims })), "b");
 });
 
-Deno.test("[rules.credentials] a JWT that is expired, for another audience or of another issuer is answered with 401", async () => {
+Deno.test("[rules.credentials] a JWT with an invalid time, audience, issuer, key, header or type is answered with 401", async () => {
   await using issuer = await Issuer.open();
   const fixture = new AuthenticatorFixture(await issuer.rules());
   const now = Math.floor(Date.now() / 1000);
@@ -93,22 +96,22 @@ Deno.test("[rules.credentials] a JWT that is expired, for another audience or of
   };
   let index = 0;
   for (const [description, options] of Object.entries(invalidTokens)) {
-    const status = await fixture.login(await issuer.token(options), `192.0.2.${++index}`);
+    const status = await fixture.agentOrStatusOf(await issuer.token(options), `192.0.2.${++index}`);
     assert.equal(status, 401, description);
   }
   // A small clock difference is tolerated.
   for (const claims of [{ exp: now - 1 }, { nbf: now + 3 }, { iat: now + 3 }]) {
-    assert.equal(await fixture.login(await issuer.token({ claims })), "a");
+    assert.equal(await fixture.agentOrStatusOf(await issuer.token({ claims })), "a");
   }
 });
 
-Deno.test("[rules.credentials] a JWT without a signature, or with a forgeable one, is answered with 401", async () => {
+Deno.test("[rules.credentials] a JWT without a signature, or with a forged one, is answered with 401", async () => {
   await using issuer = await Issuer.open();
   const key = await createKey("rsa", "RS256");
   issuer.keys = [key];
   const fixture = new AuthenticatorFixture(await issuer.rules());
   const validToken = await issuer.token();
-  assert.equal(await fixture.login(validToken), "a");
+  assert.equal(await fixture.agentOrStatusOf(validToken), "a");
   const [header = "", payload = "", signature = ""] = validToken.split(".");
   const publicKey = await importJWK(key.publicJwk, "RS256", { extractable: true });
   assert.ok(publicKey instanceof CryptoKey);
@@ -148,9 +151,9 @@ Deno.test("[rules.credentials] a JWT without a signature, or with a forgeable on
     }
   }
   for (const [index, token] of forgedTokens.entries()) {
-    assert.equal(await fixture.login(token, `192.0.2.${index}`), 401, token.slice(0, 60));
+    assert.equal(await fixture.agentOrStatusOf(token, `192.0.2.${index}`), 401, token.slice(0, 60));
   }
-  assert.equal(await fixture.login(validToken), "a");
+  assert.equal(await fixture.agentOrStatusOf(validToken), "a");
   assert.ok(issuer.requestedPaths.filter((path) => path === "/keys").length <= 3);
 });
 
@@ -166,7 +169,7 @@ Deno.test("[rules.credentials] a shared secret among an issuer's keys is not use
   const token = `${signedPart}.${
     createHmac("sha256", secret).update(signedPart).digest("base64url")
   }`;
-  assert.equal(await fixture.login(token), 401);
+  assert.equal(await fixture.agentOrStatusOf(token), 401);
 });
 
 Deno.test("[rules.credentials] bearer tokens and JWTs are accepted side by side", async () => {
@@ -178,13 +181,13 @@ Deno.test("[rules.credentials] bearer tokens and JWTs are accepted side by side"
   const fixture = await AuthenticatorFixture.open(rules);
   assert.deepEqual(
     [
-      await fixture.login("amg_b"),
-      await fixture.login("x.y.z"),
-      await fixture.login(await issuer.token()),
+      await fixture.agentOrStatusOf("amg_b"),
+      await fixture.agentOrStatusOf("x.y.z"),
+      await fixture.agentOrStatusOf(await issuer.token()),
     ],
     ["b", "b", "a"],
   );
-  assert.equal(await fixture.login("amg_c"), 401);
+  assert.equal(await fixture.agentOrStatusOf("amg_c"), 401);
 });
 
 Deno.test("[rules.credentials] the credential of a JWT is invalid once it has expired, or the rules change its agent or issuer", async () => {
@@ -239,5 +242,5 @@ Deno.test("[rules.credentials] the metadata names the configured issuer as the a
   fixture.rules = await issuer.rules({ issuer: "the-issuer", jwks_url: `${issuer.url}/keys` });
   assert.equal(fixture.authenticator.metadata, undefined);
   const claims = { iss: "the-issuer" };
-  assert.equal(await fixture.login(await issuer.token({ claims })), "a");
+  assert.equal(await fixture.agentOrStatusOf(await issuer.token({ claims })), "a");
 });

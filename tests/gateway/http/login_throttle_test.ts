@@ -16,7 +16,9 @@ async function countRefusals(
 }
 
 function* guessTokens(fixture: AuthenticatorFixture, address: string, count: number) {
-  for (let index = 0; index < count; index++) yield fixture.login(`guess-${index}`, address);
+  for (let index = 0; index < count; index++) {
+    yield fixture.agentOrStatusOf(`guess-${index}`, address);
+  }
 }
 
 Deno.test("[rules.credentials] a client that guesses tokens has to wait", async () => {
@@ -30,24 +32,24 @@ Deno.test("[rules.credentials] a client that guesses tokens has to wait", async 
   // A correct guess is refused like the others.
   assert.deepEqual(await fixture.authenticate("Bearer good", "192.0.2.1"), refused);
   // Other addresses are not affected.
-  assert.equal(await fixture.login("good", "192.0.2.2"), "a");
-  assert.equal(await fixture.login("bad", "192.0.2.2"), 401);
+  assert.equal(await fixture.agentOrStatusOf("good", "192.0.2.2"), "a");
+  assert.equal(await fixture.agentOrStatusOf("bad", "192.0.2.2"), 401);
 });
 
 Deno.test("[rules.credentials] a logged-in client continues while another guesses from the same address", async () => {
   const fixture = await AuthenticatorFixture.open(RULES);
-  assert.equal(await fixture.login("good"), "a");
+  assert.equal(await fixture.agentOrStatusOf("good"), "a");
   await countRefusals(guessTokens(fixture, "192.0.2.1", 50));
-  assert.equal(await fixture.login("good"), "a");
-  assert.equal(await fixture.login("other"), 429);
+  assert.equal(await fixture.agentOrStatusOf("good"), "a");
+  assert.equal(await fixture.agentOrStatusOf("other"), 429);
 });
 
-Deno.test("[rules.credentials] a client that repeats one invalid token delays no other", async () => {
+Deno.test("[rules.credentials] a client that repeats one invalid token does not delay other logins from its address", async () => {
   const fixture = await AuthenticatorFixture.open(RULES);
-  const logins = Array.from({ length: 50 }, () => fixture.login("old"));
+  const logins = Array.from({ length: 50 }, () => fixture.agentOrStatusOf("old"));
   assert.deepEqual(await countRefusals(logins), [50, 0]);
-  assert.equal(await fixture.login("good"), "a");
-  assert.equal(await fixture.login("another-old-one"), 401);
+  assert.equal(await fixture.agentOrStatusOf("good"), "a");
+  assert.equal(await fixture.agentOrStatusOf("another-old-one"), 401);
 });
 
 Deno.test("[rules.credentials] failed logins of the addresses of one network are counted together", async () => {
@@ -59,10 +61,10 @@ Deno.test("[rules.credentials] failed logins of the addresses of one network are
     const fixture = await AuthenticatorFixture.open(RULES);
     await countRefusals(guessTokens(fixture, first, 30));
     for (const address of otherAddresses) {
-      assert.equal(await fixture.login("another", address), 429, address);
+      assert.equal(await fixture.agentOrStatusOf("another", address), 429, address);
     }
-    assert.equal(await fixture.login("another", "2001:db8:1:3::1"), 401);
-    assert.equal(await fixture.login("another", "::1"), 401);
+    assert.equal(await fixture.agentOrStatusOf("another", "2001:db8:1:3::1"), 401);
+    assert.equal(await fixture.agentOrStatusOf("another", "::1"), 401);
   }
 });
 

@@ -14,8 +14,8 @@ Deno.test("messages over HTTP", async (t) => {
   });
 
   const session = await fixture.initialize();
-  const client = fixture.clients.at(-1);
-  assert.ok(client);
+  const gatewaySession = fixture.gatewaySessions.at(-1);
+  assert.ok(gatewaySession);
 
   await t.step("[http.json] a call that is answered immediately is answered as JSON", async () => {
     const response = await session.post(request("echo", "a", { text: "é😀" }));
@@ -41,7 +41,7 @@ Deno.test("messages over HTTP", async (t) => {
   await t.step("[http.accepted] a message without an answer is accepted", async () => {
     const response = await session.post({ jsonrpc: "2.0", method: "notifications/x" });
     assert.deepEqual([response.status, await response.text()], [202, ""]);
-    assert.deepEqual(client.notifications, ["notifications/x"]);
+    assert.deepEqual(gatewaySession.notifications, ["notifications/x"]);
     const answer = await session.post({ jsonrpc: "2.0", id: 99, result: {} });
     assert.deepEqual([answer.status, await answer.text()], [202, ""]);
   });
@@ -62,7 +62,7 @@ Deno.test("messages over HTTP", async (t) => {
     assert.equal((await response.json()).error.code, -32700);
   });
 
-  await t.step("[http.no-insides] an internal error reveals nothing", async () => {
+  await t.step("[http.no-insides] the answer to an internal error has no details", async () => {
     const response = await session.post(request("fault"));
     assert.deepEqual((await response.json()).error, { code: -32603, message: "Internal error" });
   });
@@ -90,7 +90,7 @@ Deno.test("messages over HTTP", async (t) => {
       const first = await reader.nextEvent();
       assert.deepEqual([first?.data, typeof first?.id], ["", "string"]);
       assert.deepEqual(await reader.nextEvent(), { comment: "keep-alive" });
-      client.heldCalls.splice(0).forEach((call) => call.reply({}));
+      gatewaySession.heldCalls.splice(0).forEach((call) => call.reply({}));
       assert.equal(JSON.parse((await reader.nextMessage())?.data ?? "").id, "slow");
       assert.equal(await reader.nextEvent(), undefined);
     },
@@ -105,7 +105,7 @@ Deno.test("messages over HTTP", async (t) => {
         }),
       );
       assert.deepEqual(await reader.nextEvent(), { comment: "keep-alive" });
-      client.heldCalls.splice(0).forEach((call) => call.reply({}));
+      gatewaySession.heldCalls.splice(0).forEach((call) => call.reply({}));
       assert.equal((await reader.remainingMessages()).length, 1);
     },
   );
@@ -130,7 +130,7 @@ Deno.test("messages over HTTP", async (t) => {
       assert.deepEqual(JSON.parse((await reader.nextMessage())?.data ?? "").result, {
         said: BIG_INTEGER,
       });
-      client.peer.notify("later");
+      gatewaySession.peer.notify("later");
       assert.match((await listening.nextMessage())?.data ?? "", /"later"/);
       await listening.cancel();
     },
@@ -153,7 +153,7 @@ Deno.test("messages over HTTP", async (t) => {
     const reader = new EventReader(await session.get());
     assert.equal(await session.delete(), 204);
     assert.deepEqual(await reader.remainingMessages(), []);
-    assert.equal(client.hasDisconnected, true);
+    assert.equal(gatewaySession.hasDisconnected, true);
     const response = await session.post(request("echo"));
     assert.equal(response.status, 404);
     assert.equal((await response.json()).error.code, -32000);
@@ -201,14 +201,14 @@ Deno.test("invalid HTTP requests", async (t) => {
     406,
     session.get({ accept: "application/json" }),
   );
-  await assertRefused("another method", 405, fixture.send("PUT", "{}"));
+  await assertRefused("a PUT request", 405, fixture.send("PUT", "{}"));
   await assertRefused(
     "an unknown revision",
     400,
     session.post(echo, { "mcp-protocol-version": "1999-01-01" }),
   );
   await assertRefused(
-    "the event id of no stream",
+    "an event id that belongs to no stream",
     400,
     session.get({ "last-event-id": "nonsense" }),
   );
@@ -224,11 +224,11 @@ Deno.test("invalid HTTP requests", async (t) => {
     },
   );
 
-  await t.step("[http.initialize] a failed initialize opens no session", async () => {
-    const clientCount = fixture.clients.length;
+  await t.step("[http.initialize] an initialize without an id opens no session", async () => {
+    const sessionCount = fixture.gatewaySessions.length;
     const response = await fixture.send("POST", { jsonrpc: "2.0", method: "initialize" });
     assert.deepEqual([response.status, response.headers.get("mcp-session-id")], [202, null]);
     await response.text();
-    assert.equal(fixture.clients[clientCount]?.hasDisconnected, true);
+    assert.equal(fixture.gatewaySessions[sessionCount]?.hasDisconnected, true);
   });
 });

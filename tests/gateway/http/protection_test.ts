@@ -5,8 +5,8 @@ import { EventReader, HttpFixture, request } from "./http_fixture.ts";
 
 const INITIALIZE = JSON.stringify(request("initialize"));
 
-/** Returns the text of a POST request, or of one with another request line, with the required headers. */
-function writePost(
+/** Returns the text of a request with the required headers. */
+function writeRequest(
   headers: readonly string[],
   body = INITIALIZE,
   requestLine = "POST /mcp HTTP/1.1",
@@ -24,7 +24,7 @@ Deno.test("requests that the listener accepts and refuses", async (t) => {
   });
   const host = `Host: 127.0.0.1:${fixture.port}`;
   const status = async (...headers: string[]) => {
-    return (await sendRaw(fixture.port, writePost(headers))).status;
+    return (await sendRaw(fixture.port, writeRequest(headers))).status;
   };
 
   await t.step("[http.host] hosts that are not the gateway's are refused", async () => {
@@ -43,7 +43,7 @@ Deno.test("requests that the listener accepts and refuses", async (t) => {
     const names = ["999.999.999.999", "127.0.0.999", "127.0.0.1:99999", "[::::]", "xn--a"];
     for (const name of names) {
       assert.equal(await status(`Host: ${name}`), 400, name);
-      const health = writePost([`Host: ${name}`], "", "GET /health HTTP/1.1");
+      const health = writeRequest([`Host: ${name}`], "", "GET /health HTTP/1.1");
       assert.equal((await sendRaw(fixture.port, health)).status, 400, name);
     }
     assert.deepEqual(fixture.log, []);
@@ -105,16 +105,16 @@ Deno.test("requests that the listener accepts and refuses", async (t) => {
     for (const path of otherPaths) {
       const { status } = await sendRaw(
         fixture.port,
-        writePost([host], INITIALIZE, `POST ${path} HTTP/1.1`),
+        writeRequest([host], INITIALIZE, `POST ${path} HTTP/1.1`),
       );
       assert.ok(status === 404 || status === 400, `${path}: ${status}`);
     }
-    assert.equal(fixture.clients.length, 7);
+    assert.equal(fixture.gatewaySessions.length, 7, "A request for another path opened a session");
   });
 
   await t.step("[http.health] HEAD requests for /health and /ready are answered", async () => {
     const sendHead = async (path: string) => {
-      return (await sendRaw(fixture.port, writePost([host], "", `HEAD ${path} HTTP/1.1`))).text;
+      return (await sendRaw(fixture.port, writeRequest([host], "", `HEAD ${path} HTTP/1.1`))).text;
     };
     for (const path of ["/health", "/ready"]) {
       assert.match(await sendHead(path), /^HTTP\/1\.1 200 [^]*\r\n\r\n$/);
@@ -126,7 +126,7 @@ Deno.test("requests that the listener accepts and refuses", async (t) => {
     "[http.headers] answers forbid caching and content sniffing, and do not name the software",
     async () => {
       for (const path of ["/mcp", "/health", "/nothing"]) {
-        const text = writePost([host], INITIALIZE, `POST ${path} HTTP/1.1`);
+        const text = writeRequest([host], INITIALIZE, `POST ${path} HTTP/1.1`);
         const { text: answer } = await sendRaw(fixture.port, text);
         for (const header of [/^cache-control: no-store/mi, /^x-content-type-options: nosniff/mi]) {
           assert.match(answer, header);
@@ -164,7 +164,7 @@ Deno.test("ambiguous requests", async (t) => {
     await t.step(
       `[http.smuggling] a request with ${description} is refused, and hides no other request`,
       async () => {
-        const text = writePost([host, ...headers], `0\r\n\r\n${hiddenRequest}`);
+        const text = writeRequest([host, ...headers], `0\r\n\r\n${hiddenRequest}`);
         const { status, text: answer } = await sendRaw(fixture.port, text);
         assert.equal(status, 400, answer);
         assert.equal(answer.match(/^HTTP/mg)?.length, 1, "The listener answered more than once");
@@ -185,7 +185,7 @@ Deno.test("ambiguous requests", async (t) => {
   );
 
   await t.step(
-    "[http.smuggling] at most 16 pipelined requests of one connection are accepted",
+    "[http.smuggling] the first 16 pipelined requests of a connection are accepted, and no others",
     async () => {
       using connection = await RawConnection.open(fixture.port);
       const session = await fixture.initialize();
@@ -198,13 +198,12 @@ Deno.test("ambiguous requests", async (t) => {
         );
       };
       for (let number = 0; number < 40; number++) {
-        await connection.send(writeCall(number)).catch(
-          () => {},
-        );
+        // The listener may close the connection before all calls are sent.
+        await connection.send(writeCall(number)).catch(() => {});
       }
       await connection.readAll();
-      const [client] = fixture.clients;
-      assert.ok(client && client.heldCalls.length <= 16, "More than 16 requests were accepted");
+      const [gatewaySession] = fixture.gatewaySessions;
+      assert.equal(gatewaySession?.heldCalls.length, 16);
     },
   );
 });
@@ -230,7 +229,7 @@ Deno.test("requests that are too large or too slow", async (t) => {
   await t.step("[http.body-limit] a long body is refused before it is read", async () => {
     using connection = await RawConnection.open(fixture.port);
     const id = `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`;
-    await connection.send(writePost([host, id, "Content-Length: 80000000"], ""));
+    await connection.send(writeRequest([host, id, "Content-Length: 80000000"], ""));
     assert.ok(await connection.readUntil((text) => text.includes("larger than the limit")));
     assert.equal(connection.answer.status, 413);
   });
@@ -238,7 +237,7 @@ Deno.test("requests that are too large or too slow", async (t) => {
   await t.step("[http.body-limit] a long body without Content-Length is refused", async () => {
     using connection = await RawConnection.open(fixture.port);
     const id = `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`;
-    await connection.send(writePost([host, id, "Transfer-Encoding: chunked"], ""));
+    await connection.send(writeRequest([host, id, "Transfer-Encoding: chunked"], ""));
     const chunk = `10000\r\n${"x".repeat(65536)}\r\n`;
     for (let sent = 0; sent < 20; sent++) await connection.send(chunk).catch(() => {});
     assert.ok(await connection.readUntil((text) => text.includes("larger than the limit")));
@@ -257,7 +256,9 @@ Deno.test("requests that are too large or too slow", async (t) => {
     for (let number = 0; number < 4; number++) {
       const connection = await RawConnection.open(fixture.port);
       connections.push(connection);
-      await connection.send(writePost([host, id, "Content-Length: 1000000"], "x".repeat(990_000)));
+      await connection.send(
+        writeRequest([host, id, "Content-Length: 1000000"], "x".repeat(990_000)),
+      );
     }
     const [, , , last] = connections;
     assert.ok(last && await last.readUntil((text) => text.includes("HTTP/1.1")));
@@ -268,14 +269,14 @@ Deno.test("requests that are too large or too slow", async (t) => {
   await t.step(
     "[http.header-limit] long headers and many headers are refused with 431",
     async () => {
-      for (const header of [`X: ${"x".repeat(5000)}`, ...["A: b\r\n".repeat(1000).trimEnd()]]) {
-        assert.equal((await sendRaw(fixture.port, writePost([host, header]))).status, 431);
+      for (const header of [`X: ${"x".repeat(5000)}`, "A: b\r\n".repeat(1000).trimEnd()]) {
+        assert.equal((await sendRaw(fixture.port, writeRequest([host, header]))).status, 431);
       }
     },
   );
 
   await t.step("[http.slow] slow headers and bodies are answered with 408", async () => {
-    const texts = ["", "POST /mcp HT", writePost([host, "Content-Length: 500"], "{")];
+    const texts = ["", "POST /mcp HT", writeRequest([host, "Content-Length: 500"], "{")];
     const answers = await Promise.all(texts.map((text) => sendRaw(fixture.port, text)));
     assert.deepEqual(answers.map(({ status }) => status), [408, 408, 408]);
   });
@@ -284,7 +285,7 @@ Deno.test("requests that are too large or too slow", async (t) => {
     using connection = await RawConnection.open(fixture.port);
     const id = `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`;
     const body = JSON.stringify(request("fill", 1, { size: 20_000_000 }));
-    await connection.send(writePost([host, id, "Accept: */*"], body));
+    await connection.send(writeRequest([host, id, "Accept: */*"], body));
     const connectionCount = fixture.service.connectionCount;
     // The client begins to read only after the gateway has closed the connection.
     await waitUntil(
@@ -302,7 +303,7 @@ Deno.test("requests that are too large or too slow", async (t) => {
       using connection = await RawConnection.open(fixture.port);
       const id = `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`;
       const body = JSON.stringify(request("flood", 2, { size: 1_000_000 }));
-      await connection.send(writePost([host, id, "Accept: */*"], body));
+      await connection.send(writeRequest([host, id, "Accept: */*"], body));
       assert.equal(await connection.readUntil((text) => text.length > 50_000_000), false);
       await assertWorking();
     },
@@ -342,7 +343,7 @@ Deno.test("[http.slow-readers] the unread answers of all clients have a common l
       `Host: 127.0.0.1:${fixture.port}`,
       `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`,
     ];
-    await connection.send(writePost(headers, body));
+    await connection.send(writeRequest(headers, body));
     return connection;
   };
   using first = await requestLongAnswer(1);
@@ -370,7 +371,7 @@ Deno.test("[http.stolen-session] a session that ends while a message arrives doe
       `Host: 127.0.0.1:${fixture.port}`,
       `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`,
     ];
-    await connection.send(writePost([...headers, "Content-Length: 2"], "1"));
+    await connection.send(writeRequest([...headers, "Content-Length: 2"], "1"));
     assert.equal(await session.delete(), 204);
     await connection.send(lastByte);
     assert.equal((await connection.readAll()).status, 404);

@@ -7,8 +7,8 @@ Deno.test("a client that lost its connection", async (t) => {
     limits: { streamAfterMs: 20, maxReplayChars: 4000 },
   });
   const session = await fixture.initialize();
-  const [client] = fixture.clients;
-  assert.ok(client);
+  const [gatewaySession] = fixture.gatewaySessions;
+  assert.ok(gatewaySession);
   const loseConnection = async (id: string): Promise<string> => {
     const reader = new EventReader(
       await session.post(request("wait", id), {
@@ -25,7 +25,7 @@ Deno.test("a client that lost its connection", async (t) => {
     "[http.resume] a client gets an answer that was sent while it was disconnected",
     async () => {
       const lastId = await loseConnection("one");
-      client.heldCalls.splice(0).forEach((call) => call.reply({ came: "meanwhile" }));
+      gatewaySession.heldCalls.splice(0).forEach((call) => call.reply({ came: "meanwhile" }));
       const [answer = "", ...otherMessages] = await new EventReader(await resume(lastId))
         .remainingMessages();
       assert.deepEqual(JSON.parse(answer).result, { came: "meanwhile" });
@@ -38,7 +38,7 @@ Deno.test("a client that lost its connection", async (t) => {
     async () => {
       const lastId = await loseConnection("two");
       const reader = new EventReader(await resume(lastId));
-      client.heldCalls.splice(0).forEach((call) => call.reply({ came: "later" }));
+      gatewaySession.heldCalls.splice(0).forEach((call) => call.reply({ came: "later" }));
       const [answer = ""] = await reader.remainingMessages();
       assert.deepEqual(JSON.parse(answer).result, { came: "later" });
     },
@@ -55,12 +55,12 @@ Deno.test("a client that lost its connection", async (t) => {
   await t.step(
     "[http.resume] messages sent while no stream is open are sent on the next stream",
     async () => {
-      for (const method of ["a", "b"]) client.peer.notify(method);
+      for (const method of ["a", "b"]) gatewaySession.peer.notify(method);
       const reader = new EventReader(await session.get());
       const [a, b] = [await reader.nextMessage(), await reader.nextMessage()];
       assert.deepEqual([a, b].map((event) => JSON.parse(event?.data ?? "").method), ["a", "b"]);
       await reader.cancel();
-      client.peer.notify("c");
+      gatewaySession.peer.notify("c");
       const resumedReader = new EventReader(await resume(a?.id ?? ""));
       const methods = [await resumedReader.nextMessage(), await resumedReader.nextMessage()];
       assert.deepEqual(methods.map((event) => JSON.parse(event?.data ?? "").method), ["b", "c"]);
@@ -72,7 +72,7 @@ Deno.test("a client that lost its connection", async (t) => {
     "[http.resume] a client gets an error if the missed messages are too long to be kept",
     async () => {
       const lastId = await loseConnection("four");
-      client.heldCalls.splice(0).forEach((call) => call.reply({ json: "x".repeat(5000) }));
+      gatewaySession.heldCalls.splice(0).forEach((call) => call.reply({ json: "x".repeat(5000) }));
       const response = await resume(lastId);
       assert.equal(response.status, 400);
       await response.body?.cancel();
@@ -85,11 +85,11 @@ Deno.test("a client that lost its connection", async (t) => {
       const reader = new EventReader(await session.post(request("flood", "flood", { size: 100 })));
       const first = await reader.nextMessage();
       await reader.cancel();
-      await waitUntil("the call arrives", () => client.heldCalls.length === 1);
+      await waitUntil("the call arrives", () => gatewaySession.heldCalls.length === 1);
       const response = await resume(first?.id ?? "");
       assert.equal(response.status, 400);
       await response.body?.cancel();
-      client.heldCalls.splice(0).forEach((call) => call.reply({}));
+      gatewaySession.heldCalls.splice(0).forEach((call) => call.reply({}));
     },
   );
 
@@ -99,13 +99,13 @@ Deno.test("a client that lost its connection", async (t) => {
     const response = await otherSession.get({ "last-event-id": lastId });
     assert.equal(response.status, 400);
     await response.body?.cancel();
-    client.heldCalls.splice(0).forEach((call) => call.reply({}));
+    gatewaySession.heldCalls.splice(0).forEach((call) => call.reply({}));
   });
 
   await t.step("[http.disconnect] a disconnect does not cancel a call", async () => {
     await loseConnection("six");
-    await waitUntil("the call arrives", () => client.heldCalls.length === 1);
-    assert.equal(client.heldCalls[0]?.signal.aborted, false);
-    client.heldCalls.splice(0).forEach((call) => call.reply({}));
+    await waitUntil("the call arrives", () => gatewaySession.heldCalls.length === 1);
+    assert.equal(gatewaySession.heldCalls[0]?.signal.aborted, false);
+    gatewaySession.heldCalls.splice(0).forEach((call) => call.reply({}));
   });
 });

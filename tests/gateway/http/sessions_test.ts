@@ -35,10 +35,10 @@ Deno.test("a session belongs to the agent that opened it", async (t) => {
   const session = await fixture.initialize(bearer("one"));
 
   await t.step("[http.credential] the agent of a session is that of its credential", () => {
-    assert.equal(fixture.clients[0]?.agent, "agent-one");
+    assert.equal(fixture.gatewaySessions[0]?.agent, "agent-one");
   });
 
-  await t.step("[http.credential] every request needs a credential", async () => {
+  await t.step("[http.credential] a request without a credential is refused", async () => {
     const response = await fixture.send("POST", request("initialize"));
     assert.equal(response.status, 401);
     assert.equal(response.headers.get("www-authenticate"), 'Bearer realm="x"');
@@ -69,13 +69,13 @@ Deno.test("a session belongs to the agent that opened it", async (t) => {
         new EventReader(await session.get()),
         session.post(request("wait", "w")),
       ];
-      await waitUntil("the call arrives", () => fixture.clients[0]?.heldCalls.length === 1);
+      await waitUntil("the call arrives", () => fixture.gatewaySessions[0]?.heldCalls.length === 1);
       authenticator.removedNames.add("one");
       fixture.service.endInvalidSessions();
       assert.deepEqual(await listening.remainingMessages(), []);
       assert.equal((await calling).status, 404);
       await (await calling).text();
-      assert.equal(fixture.clients[0]?.hasDisconnected, true);
+      assert.equal(fixture.gatewaySessions[0]?.hasDisconnected, true);
       const response = await otherSession.post(request("echo"));
       assert.equal(response.status, 200);
       await response.text();
@@ -97,9 +97,12 @@ Deno.test("the number and lifetime of sessions are limited", async (t) => {
       await fixture.initialize(),
     ];
     const listening = new EventReader(await listeningSession.get());
-    await waitUntil("the unused session ends", () => fixture.clients[0]?.hasDisconnected === true);
+    await waitUntil(
+      "the unused session ends",
+      () => fixture.gatewaySessions[0]?.hasDisconnected === true,
+    );
     assert.equal(await idleSession.delete(), 404);
-    assert.equal(fixture.clients[1]?.hasDisconnected, false);
+    assert.equal(fixture.gatewaySessions[1]?.hasDisconnected, false);
     await listening.cancel();
   });
 
@@ -108,7 +111,7 @@ Deno.test("the number and lifetime of sessions are limited", async (t) => {
     const session = await fixture.initialize();
     const listening = new EventReader(await session.get());
     assert.deepEqual(await listening.remainingMessages(), []);
-    assert.equal(fixture.clients[0]?.hasDisconnected, true);
+    assert.equal(fixture.gatewaySessions[0]?.hasDisconnected, true);
   });
 
   await t.step(
@@ -136,8 +139,10 @@ Deno.test("the number and lifetime of sessions are limited", async (t) => {
       await response.text();
       return response.status;
     };
-    const disconnectedClients = () =>
-      fixture.clients.flatMap(({ hasDisconnected }, index) => hasDisconnected ? [index] : []);
+    const disconnectedSessions = () =>
+      fixture.gatewaySessions.flatMap(({ hasDisconnected }, index) =>
+        hasDisconnected ? [index] : []
+      );
     const streams: EventReader[] = [];
     for (let number = 0; number < 4; number++) {
       const session = await fixture.initialize(bearer("greedy"));
@@ -146,12 +151,12 @@ Deno.test("the number and lifetime of sessions are limited", async (t) => {
     assert.equal(await openSession("greedy"), 503);
     assert.equal(await openSession("one"), 200);
     assert.deepEqual(
-      disconnectedClients(),
+      disconnectedSessions(),
       [1],
       "The session without a stream was not evicted first",
     );
     assert.equal(await openSession("one"), 200);
-    assert.deepEqual(disconnectedClients(), [0, 1]);
+    assert.deepEqual(disconnectedSessions(), [0, 1]);
     for (const name of ["one", "greedy"]) assert.equal(await openSession(name), 503, name);
     assert.equal(
       await openSession("two"),
@@ -172,8 +177,11 @@ Deno.test("the number and lifetime of sessions are limited", async (t) => {
       const listeningSession = await fixture.initialize();
       const listening = new EventReader(await listeningSession.get());
       for (let number = 0; number < 1000; number++) await fixture.initialize();
-      assert.equal(fixture.clients.filter(({ hasDisconnected }) => !hasDisconnected).length, 100);
-      assert.equal(fixture.clients[0]?.hasDisconnected, false);
+      assert.equal(
+        fixture.gatewaySessions.filter(({ hasDisconnected }) => !hasDisconnected).length,
+        100,
+      );
+      assert.equal(fixture.gatewaySessions[0]?.hasDisconnected, false);
       await listening.cancel();
     },
   );

@@ -7,7 +7,7 @@ import { HttpFixture, request } from "./http_fixture.ts";
 
 const FIXTURES = fileURLToPath(new URL("../../fixtures/tls/", import.meta.url));
 
-/** Whether the listener uses a certificate: a client that trusts only this certificate gets an answer. */
+/** Returns whether a client that trusts only this certificate gets an answer. */
 async function usesCertificate(fixture: HttpFixture, name: string): Promise<boolean> {
   const caCerts = [Deno.readTextFileSync(join(FIXTURES, `${name}.crt`))];
   using client = Deno.createHttpClient({ caCerts, poolMaxIdlePerHost: 0 });

@@ -20,9 +20,9 @@ const RULES = {
 Deno.test("[rules.credentials] a token identifies its agent by its hash", async () => {
   const fixture = await AuthenticatorFixture.open(RULES);
   assert.equal(fixture.authenticator.isConfigured, true);
-  assert.equal(await fixture.login("amg_one"), "a");
-  assert.equal(await fixture.login("amg_two"), "a");
-  assert.equal(await fixture.login("amg_expiring"), "b");
+  assert.equal(await fixture.agentOrStatusOf("amg_one"), "a");
+  assert.equal(await fixture.agentOrStatusOf("amg_two"), "a");
+  assert.equal(await fixture.agentOrStatusOf("amg_expiring"), "b");
   const { id, expiresAtMs } = await fixture.credential("amg_expiring");
   assert.equal(expiresAtMs, Date.parse(IN_AN_HOUR));
   assert.equal((await fixture.credential("amg_expiring")).id, id);
@@ -124,8 +124,11 @@ Deno.test("[rules.credentials] changed rules apply to the next request and to op
       false,
     ],
   );
-  assert.deepEqual([await fixture.login("amg_one"), await fixture.login("amg_two")], [401, "b"]);
-  assert.equal(await fixture.login("amg_expiring"), 401);
+  assert.deepEqual([
+    await fixture.agentOrStatusOf("amg_one"),
+    await fixture.agentOrStatusOf("amg_two"),
+  ], [401, "b"]);
+  assert.equal(await fixture.agentOrStatusOf("amg_expiring"), 401);
 });
 
 Deno.test("[rules.credentials] without credentials in the rules the gateway is open; with an expired one it is not", async () => {
@@ -137,20 +140,20 @@ Deno.test("[rules.credentials] without credentials in the rules the gateway is o
     agents: { a: { token_sha256: [{ sha256: sha256("x"), expires: YESTERDAY }] } },
   });
   assert.equal(fixture.authenticator.isConfigured, true);
-  assert.equal(await fixture.login("x"), 401);
+  assert.equal(await fixture.agentOrStatusOf("x"), 401);
   assert.equal(fixture.authenticator.metadata, undefined);
 });
 
-Deno.test("[rules.credentials] one of 20,000 tokens is found quickly", async () => {
+Deno.test("[rules.credentials] one of 20,000 tokens is found within 10 ms on average", async () => {
   const agents = Array.from({ length: 10_000 }, (_, index) => {
     const token_sha256 = [sha256(`amg_${index}`), sha256(`amg_other_${index}`)];
     return [`agent-${index}`, { token_sha256 }] as const;
   });
   const fixture = await AuthenticatorFixture.open({ agents: Object.fromEntries(agents) });
-  assert.equal(await fixture.login("amg_0"), "agent-0");
+  assert.equal(await fixture.agentOrStatusOf("amg_0"), "agent-0");
   const startMs = performance.now();
   for (let index = 0; index < 10_000; index += 100) {
-    assert.equal(await fixture.login(`amg_other_${index}`), `agent-${index}`);
+    assert.equal(await fixture.agentOrStatusOf(`amg_other_${index}`), `agent-${index}`);
   }
   const meanMs = (performance.now() - startMs) / 100;
   assert.ok(meanMs < 10, `${meanMs} ms`);
@@ -158,10 +161,11 @@ Deno.test("[rules.credentials] one of 20,000 tokens is found quickly", async () 
 
 Deno.test("[rules.credentials] the log contains no token", async () => {
   const fixture = await AuthenticatorFixture.open(RULES);
-  for (let index = 0; index < 40; index++) await fixture.login(`amg_guess_${index}`);
+  for (let index = 0; index < 40; index++) await fixture.agentOrStatusOf(`amg_guess_${index}`);
   assert.equal(fixture.log.messages.length, 1);
   assert.match(
     fixture.log.messages[0] ?? "",
     /^warn Too many different tokens failed from an address/,
   );
+  assert.doesNotMatch(JSON.stringify([fixture.log.messages, fixture.log.fields]), /amg_guess/);
 });
