@@ -4,7 +4,7 @@ import type { Channel, ChannelHandler } from "./channel.ts";
 class MemoryChannel implements Channel {
   otherEnd: MemoryChannel | undefined;
   #handler: ChannelHandler | undefined;
-  #waiting: string[] = [];
+  #undelivered: string[] = [];
   #hasEnded = false;
   #hasClosed = false;
 
@@ -21,8 +21,8 @@ class MemoryChannel implements Channel {
   }
 
   receive(text: string): void {
-    this.#waiting.push(text);
-    if (this.#waiting.length === 1) queueMicrotask(() => this.#deliver());
+    this.#undelivered.push(text);
+    if (this.#undelivered.length === 1) queueMicrotask(() => this.#deliver());
   }
 
   flush(): Promise<void> {
@@ -42,8 +42,8 @@ class MemoryChannel implements Channel {
 
   #deliver(): void {
     if (this.#handler === undefined) return;
-    const messages = this.#waiting;
-    this.#waiting = [];
+    const messages = this.#undelivered;
+    this.#undelivered = [];
     const encoder = new TextEncoder();
     for (const text of messages) this.#handler.message(text, encoder.encode(text).length);
     if (!this.#hasEnded || this.#hasClosed) return;

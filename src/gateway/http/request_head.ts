@@ -21,7 +21,10 @@ const SINGLE_HEADERS: ReadonlySet<string> = new Set([
   "origin",
 ]);
 
-/** Maximum number of headers of a request; other servers ignore headers beyond their own maximum. */
+/**
+ * Maximum number of headers of a request. More are refused: a proxy that ignores headers beyond its own
+ * maximum would read another request than the gateway.
+ */
 const MAX_HEADERS = 200;
 
 const HOST = /^([a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i;
