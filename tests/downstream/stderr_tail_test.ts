@@ -51,3 +51,39 @@ Deno.test("[errors.stderr-quoted] lines are reported as a whole for any size of 
     assert.equal(tail, expected.slice(-20).join("\n"));
   }
 });
+
+Deno.test("[errors.no-secrets] a private key is removed from all of its lines, of which the first is dropped", async () => {
+  const body = Array.from(
+    { length: 30 },
+    (_, number) => `MIIEpAIB${String(number).padStart(56, "A")}`,
+  );
+  const key = [
+    "-----BEGIN RSA PRIVATE KEY-----",
+    "Proc-Type: 4,ENCRYPTED",
+    ...body,
+    "-----END RSA PRIVATE KEY-----",
+  ];
+  for (const chunkBytes of [10, 65_536]) {
+    const { lines, tail } = await readInChunks(chunkBytes, ["before", ...key, "after"].join("\n"));
+    assert.deepEqual(lines, ["before", "[redacted]", "after"]);
+    assert.equal(tail, "before\n[redacted]\nafter");
+    // A message that only speaks of a key hides no further lines.
+    const spoken = "no -----BEGIN PRIVATE KEY----- found\nthe next line";
+    const { tail: spokenTail } = await readInChunks(chunkBytes, spoken);
+    assert.match(spokenTail, /\nthe next line$/);
+  }
+});
+
+Deno.test("[errors.no-secrets] no half of a password is left where a long line is cut", async () => {
+  const address = "postgres://user:TopPassw0rdTopPassw0rd@host/x";
+  for (const gap of ["z ", "zz"]) {
+    for (const before of [4040, 4060, 4070, 4080]) {
+      const text = `${gap.padStart(before, "z")}${address}\n${gap.padStart(before, "z")}${address}`;
+      for (const chunkBytes of [1000, 65_536]) {
+        const { lines, tail } = await readInChunks(chunkBytes, text);
+        assert.doesNotMatch(tail, /TopPassw/);
+        assert.equal(lines.length, 2);
+      }
+    }
+  }
+});

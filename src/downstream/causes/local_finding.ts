@@ -203,7 +203,7 @@ const RUN_FAILURES: readonly FailurePattern[] = [
   },
   {
     pattern:
-      /Cannot find module '([^']+)'|can't open file '([^']+)'|Module not found "(?:file:\/\/)?([^"]+)"/,
+      /Cannot find module '([^'\n]+)'|can't open file '([^'\n]+)'|Module not found "(?:file:\/\/)?([^"\n]+)"/,
     kind: "file-not-found",
     describe: ([, ofNode, ofPython, ofDeno], { program, argsPath }) => ({
       message: `${program} did not find ${ofNode ?? ofPython ?? ofDeno}`,
@@ -213,7 +213,7 @@ const RUN_FAILURES: readonly FailurePattern[] = [
     }),
   },
   {
-    pattern: /No module named '?([\w.]+)'?|ModuleNotFoundError: (\S+)/,
+    pattern: /No module named '?([\w.]+)/,
     kind: "module-not-found",
     describe: ([, module], { program, argsPath }) => ({
       message: `${program} has no module ${module}`,

@@ -1,10 +1,16 @@
 import { ReadThrottle } from "../../jsonrpc/mod.ts";
-import { redactText } from "../../redact.ts";
+import { REDACTED, redactText } from "../../redact.ts";
 import { escapeLines, withoutColors } from "../../text.ts";
 
 const MAX_LINES = 20;
 const MAX_BYTES = 2048;
 const MAX_LINE_LENGTH = 4096;
+
+const KEY_BEGIN = /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY/;
+const KEY_END = /-----END [A-Z0-9 ]{0,40}KEY/;
+
+/** A line of a private key between its first and its last. */
+const KEY_BODY = /^\s*(?:[A-Za-z0-9+/=]*|(?:Proc-Type|DEK-Info): .*)\s*$/;
 
 /** Options of reading a server's stderr. */
 export interface StderrOptions {
@@ -27,6 +33,7 @@ export class StderrTail {
   // The beginning of the unfinished last line, and whether a part of it was skipped.
   #unfinishedLine = "";
   #isCut = false;
+  #isInPrivateKey = false;
   /** Resolves when the stream has ended. */
   readonly done: Promise<void>;
 
@@ -76,7 +83,7 @@ export class StderrTail {
 
   #addLines(lines: string): void {
     for (const line of this.#options.redactSecrets(withoutColors(lines)).split("\n")) {
-      const text = line.slice(0, MAX_LINE_LENGTH).trimEnd();
+      const text = cutLine(this.#withoutPrivateKey(line)).trimEnd();
       if (text === "") continue;
       this.#lines.push(text);
       if (this.#lines.length > MAX_LINES) this.#lines.shift();
@@ -84,11 +91,34 @@ export class StderrTail {
     }
   }
 
+  /** Removes a private key, whose lines look like no secret once the first one is dropped. */
+  #withoutPrivateKey(line: string): string {
+    if (this.#isInPrivateKey) {
+      this.#isInPrivateKey = KEY_BODY.test(line);
+      if (this.#isInPrivateKey || KEY_END.test(line)) return "";
+    }
+    const begin = line.search(KEY_BEGIN);
+    if (begin < 0 || KEY_END.test(line)) return line;
+    this.#isInPrivateKey = true;
+    return `${line.slice(0, begin)}${REDACTED}`;
+  }
+
   /** Cuts an unfinished line; its end is removed, too, because it may be half a secret. */
   #cut(line: string): string {
     const { redactSecrets, longestSecret } = this.#options;
-    return redactSecrets(line).slice(0, MAX_LINE_LENGTH).slice(0, -Math.max(1, longestSecret));
+    const cut = redactSecrets(line).slice(0, MAX_LINE_LENGTH);
+    return withoutLastWord(cut.slice(0, -Math.max(1, longestSecret)));
   }
+}
+
+function cutLine(line: string): string {
+  return line.length <= MAX_LINE_LENGTH ? line : withoutLastWord(line.slice(0, MAX_LINE_LENGTH));
+}
+
+/** Removes the last word, or the end of an address, which may be half a secret. */
+function withoutLastWord(text: string): string {
+  const lastWordAt = text.search(/\s\S*$/);
+  return lastWordAt < 0 ? text.replace(/:\/\/\S*$/, "://") : text.slice(0, lastWordAt);
 }
 
 function endOfLine(text: string): number {
