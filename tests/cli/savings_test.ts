@@ -4,7 +4,7 @@ import { encode } from "gpt-tokenizer/encoding/o200k_base";
 import { ensureServers, serverEntry, type TestServer } from "../../scripts/test_servers.ts";
 import { sumCosts } from "../../src/cli/savings.ts";
 import { readToolLists } from "../fixtures/tool_lists/mod.ts";
-import { DirectServer } from "../e2e/direct_server.ts";
+import { DirectConnection } from "../e2e/direct_connection.ts";
 import { Shell } from "./shell.ts";
 
 function realServer(server: TestServer, ...args: string[]): { command: string; args: string[] } {
@@ -35,7 +35,7 @@ Deno.test("[cli.savings] the tokens of real servers are counted with a real toke
   assert.deepEqual(total, sumCosts(found, fixed));
   assert.ok(fixed.definitions <= 400);
   // The same list that a client gets from the server itself.
-  await using direct = await DirectServer.start(servers.memory);
+  await using direct = await DirectConnection.start(servers.memory);
   const tokens = encode(JSON.stringify(await direct.listTools())).length;
   const memory = found.find(({ server }: { server: string }) => server === "memory");
   assert.equal(memory.direct, tokens);

@@ -1,9 +1,9 @@
 import { Program } from "../e2e/program.ts";
 import {
+  environmentWithoutDeno,
   GATEWAY_COMMAND,
   type GatewayCommand,
   gatewayCommandLine,
-  shippedEnvironment,
 } from "../e2e/gateway_command.ts";
 import type { EndedCommand } from "../e2e/run_once.ts";
 import { Setup, type SetupOptions } from "../e2e/setup.ts";
@@ -15,7 +15,7 @@ export class Shell implements AsyncDisposable {
 
   /** @param command The command to run; by default the one under test. */
   constructor(options: SetupOptions = {}, command: GatewayCommand = GATEWAY_COMMAND) {
-    const env = { ...shippedEnvironment(command), ...options.env };
+    const env = { ...environmentWithoutDeno(command), ...options.env };
     this.setup = new Setup({ ...options, env });
     this.#command = command;
   }

@@ -2,7 +2,7 @@ import type { Fields } from "../e2e/gateway.ts";
 
 /** Extra settings of a scenario, and its expected outcome. */
 export interface ClientScenario {
-  /** `gateway.oauth` of the server's entry, in addition to the context of the scenario. */
+  /** Further keys of `gateway.oauth` in the server's entry, next to the scenario's client id and secret. */
   readonly oauth?: Fields;
   /** The expected refusal. By default every call succeeds. */
   readonly refusal?: RegExp;

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 const PACKAGES = fileURLToPath(new URL("../servers/", import.meta.url));
 const PROGRAM = join(PACKAGES, "node_modules/@modelcontextprotocol/conformance/dist/index.js");
 
-/** Matches the summary of a run in which all scenarios passed. */
+/** Matches the summary of a scenario in which all checks passed. */
 export const PASSED = /Passed: ([1-9]\d*)\/\1, 0 failed, 0 warnings/;
 
 /** Runs the suite with these arguments, and returns its complete output. */

@@ -13,7 +13,7 @@ const SCENARIOS = [
   "dns-rebinding-protection",
 ] as const;
 
-/** Reasons for skipping the other scenarios of `conformance list --server`. */
+/** Reasons for skipping the other scenarios of `conformance list --server`, by the start of their names. */
 const SKIPPED_SCENARIOS: Readonly<Record<string, string>> = {
   "tools-call-": "they call fixture tools by name, and the gateway's tools are its own three",
   "elicitation-": "they call fixture tools by name",

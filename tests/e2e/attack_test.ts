@@ -40,13 +40,16 @@ Deno.test("messages of a failing server are shown without secrets", async (t) =>
     return message;
   };
 
-  await t.step("[errors.no-secrets] an error instead of an answer is quoted briefly", async () => {
-    for (const server of ["refuses", "lists-nothing"]) {
-      const message = await messageOf(server);
-      assert.match(message, /the key \[redacted\] in ~\/keys is bad x/);
-      assert.ok(message.length < 1000);
-    }
-  });
+  await t.step(
+    "[errors.no-secrets] the error of a server is quoted briefly, without secrets",
+    async () => {
+      for (const server of ["refuses", "lists-nothing"]) {
+        const message = await messageOf(server);
+        assert.match(message, /the key \[redacted\] in ~\/keys is bad x/);
+        assert.ok(message.length < 1000);
+      }
+    },
+  );
 
   await t.step(
     "[errors.no-secrets] a command that was not found is shown without secrets",
@@ -73,7 +76,7 @@ Deno.test("a server cannot flood the log with invalid tools", async (t) => {
     servers: { odd: scriptedServer(INITIALIZE_ANSWER, list) },
   });
   await t.step(
-    "[tools.listing-odd-entries] the log names 20 of them and counts the others",
+    "[tools.listing-odd-entries] the log names 20 invalid tools and counts the others",
     async () => {
       const { total_available } = await gateway.callGatewayToolForJson<Fields>("get_server_tools", {
         server: "odd",
@@ -122,26 +125,34 @@ Deno.test("a server can request only what the client declared", async (t) => {
     client: { capabilities: { roots: {} } },
   });
   gateway.client.setRequestHandler("roots/list", () => ({ roots: [] }));
-  await t.step("[servers.forward] only declared capabilities are passed on", async () => {
-    const requestFromClient = async (method: string) => {
-      return JSON.parse(await gateway.callServerToolForText("odd", "ask", { method, params: {} }));
-    };
-    assert.deepEqual(await requestFromClient("roots/list"), { roots: [] });
-    assert.equal((await requestFromClient("elicitation/create")).code, -32601);
-    assert.equal(gateway.client.notificationParams("elicitation/create").length, 0);
-  });
+  await t.step(
+    "[servers.forward] only requests of declared capabilities reach the client",
+    async () => {
+      const requestFromClient = async (method: string) => {
+        return JSON.parse(
+          await gateway.callServerToolForText("odd", "ask", { method, params: {} }),
+        );
+      };
+      assert.deepEqual(await requestFromClient("roots/list"), { roots: [] });
+      assert.equal((await requestFromClient("elicitation/create")).code, -32601);
+      assert.equal(gateway.client.notificationParams("elicitation/create").length, 0);
+    },
+  );
 });
 
-Deno.test("a session with a server that began before initialize is not used after it", async (t) => {
+Deno.test("a session with a server that began before initialize is replaced after initialize", async (t) => {
   await using gateway = await startGateway({
     servers: { odd: misbehavingServer() },
     client: false,
   });
-  await t.step("[servers.isolation] because it declared fewer capabilities", async () => {
-    const before = await gateway.callServerToolForText("odd", "pid");
-    await gateway.client.initialize({ capabilities: { roots: {} } });
-    assert.notEqual(await gateway.callServerToolForText("odd", "pid"), before);
-  });
+  await t.step(
+    "[servers.isolation] because the client now declares more capabilities",
+    async () => {
+      const before = await gateway.callServerToolForText("odd", "pid");
+      await gateway.client.initialize({ capabilities: { roots: {} } });
+      assert.notEqual(await gateway.callServerToolForText("odd", "pid"), before);
+    },
+  );
 });
 
 Deno.test("audit lines of a bound connection name the bound agent", async (t) => {
@@ -150,7 +161,7 @@ Deno.test("audit lines of a bound connection name the bound agent", async (t) =>
     args: ["--agent", "tester"],
   });
   await t.step(
-    "[audit.fields] [identity.bound] unless the name is the reason for the refusal",
+    "[audit.fields] [identity.bound] unless the call is refused because it names another agent",
     async () => {
       await gateway.expectRefusal("execute_tool", { agent_id: "other", server: "odd" });
       await gateway.expectRefusal("execute_tool", { server: "odd" });

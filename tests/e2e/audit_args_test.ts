@@ -13,7 +13,7 @@ Deno.test("[audit.args] the arguments are logged if configured, without secrets"
   await gateway.callServerToolForText("odd", "echo", args);
   await gateway.callServerToolForText("odd", "echo", { long: "x y".repeat(30_000) });
   await gateway.callGatewayToolForJson("list_servers");
-  // The same arguments as a string, and under the alias.
+  // The same arguments as a string, and under the alias `arguments`.
   const call = { server: "odd", tool: "echo" };
   await gateway.callGatewayTool("execute_tool", { ...call, args: JSON.stringify(args) });
   await gateway.callGatewayTool("execute_tool", { ...call, arguments: args });

@@ -7,7 +7,7 @@ import { DEFAULT_AUDIT_LOG, Setup } from "./setup.ts";
 import { waitUntil } from "./wait.ts";
 import { createAuditLine } from "../cli/run_audit_commands.ts";
 
-Deno.test("[audit.stats] [audit.tail] the commands read what the gateway wrote", async () => {
+Deno.test("[audit.stats] [audit.tail] audit stats and audit tail read what the gateway wrote", async () => {
   await using gateway = await startGateway();
   await gateway.callGatewayToolForJson("list_servers");
   const [line] = gateway.readAuditLog();
@@ -34,7 +34,7 @@ Deno.test("[audit.stats] [audit.tail] the commands read what the gateway wrote",
   );
 });
 
-Deno.test("[audit.stats] [audit.tail] the commands print help, and refuse wrong command lines", async () => {
+Deno.test("[audit.stats] [audit.tail] the audit commands print help, and refuse wrong command lines", async () => {
   for (const name of ["stats", "tail"]) {
     const { code, stdout } = await runOnce(["audit", name, "--help"]);
     assert.equal(code, 0);
@@ -54,7 +54,7 @@ Deno.test("[audit.stats] [audit.tail] the commands print help, and refuse wrong 
 });
 
 Deno.test({
-  name: "[audit.tail] exits with 0 when its reader stops early",
+  name: "[audit.tail] audit tail exits with 0 when its reader stops early",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     const folder = Deno.makeTempDirSync();
@@ -82,7 +82,7 @@ async function startFollowing(setup: Setup, ...args: string[]): Promise<Program>
   return new Program({ command, args: [...words, "audit", "tail", "-f", ...args], cwd, env });
 }
 
-Deno.test("[audit.follow] prints new entries, across rotations, until a signal", async () => {
+Deno.test("[audit.follow] audit tail -f prints new entries, across rotations, until a signal", async () => {
   const setup = new Setup();
   const path = setup.writeFile(
     "a.jsonl",
@@ -139,7 +139,7 @@ Deno.test("[audit.follow] prints new entries, across rotations, until a signal",
   }
 });
 
-Deno.test("[audit.follow] waits for a log that does not exist yet, and applies the filters", async () => {
+Deno.test("[audit.follow] audit tail -f waits for a log that does not exist yet, and applies the filters", async () => {
   const setup = new Setup();
   const program = await startFollowing(setup, "--agent", "b", "--json", "none.jsonl");
   try {
@@ -159,7 +159,7 @@ Deno.test("[audit.follow] waits for a log that does not exist yet, and applies t
 });
 
 Deno.test({
-  name: "[audit.follow] ends without an error when its reader is gone",
+  name: "[audit.follow] audit tail -f ends without an error when its reader is gone",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     const setup = new Setup();

@@ -10,7 +10,7 @@ const RULES = {
 };
 const NEVER_WRITTEN = "canary-argument";
 
-/** Checks the members of a line that differ in each run, and returns the line without them. */
+/** Checks the members of a line that differ in each run, and returns the line without their values. */
 function checkAndOmitVaryingFields(line: AuditLine | undefined): AuditLine {
   const { timestamp, latency_ms, downstream_ms, session, ...rest } = line ?? {};
   assert.match(String(timestamp), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
@@ -39,8 +39,8 @@ Deno.test("the audit log has a line for every operation", async (t) => {
     return checkAndOmitVaryingFields(lines.at(-1));
   };
 
-  const written = "[audit.before-answer] [audit.fields] the line exists before the answer";
-  await t.step(written, async () => {
+  const stepName = "[audit.before-answer] [audit.fields] the line exists before the answer";
+  await t.step(stepName, async () => {
     const text = `${NEVER_WRITTEN} é`;
     const args = `{ "text": "${text}" }`;
     const params = `{"name":"execute_tool","arguments":{"agent_id":"a","server":"odd",` +
@@ -140,7 +140,7 @@ Deno.test("the audit log has a line for every operation", async (t) => {
   });
 
   await t.step(
-    "[audit.decision] [audit.tool-errors] the decision is ALLOW for a tool's own isError, with tool_error",
+    "[audit.decision] [audit.tool-errors] the decision is ALLOW, with tool_error, if the tool itself returns isError",
     async () => {
       const { decision, code, tool_error } = await callAndReadLine("execute_tool", {
         server: "odd",
@@ -170,35 +170,43 @@ Deno.test("the audit log has a line for every operation", async (t) => {
 });
 
 Deno.test("the path of the audit log", async (t) => {
-  await t.step("[audit.path] is in the state folder by default, not in a project", async () => {
-    await using gateway = await startGateway();
-    await gateway.callGatewayToolForJson("list_servers");
-    assert.equal(gateway.setup.readAuditLog().length, 1);
-    const names = [...Deno.readDirSync(gateway.setup.workingFolder)].map(({ name }) => name);
-    assert.deepEqual(names.sort(), [".mcp-gateway-rules.json", ".mcp.json"]);
-    // The default path of the Python version still works if configured.
-    await using configured = await startGateway({
-      env: { GATEWAY_AUDIT_LOG: "./logs/audit.jsonl" },
-    });
-    await configured.callGatewayToolForJson("list_servers");
-    assert.equal(configured.setup.readAuditLog("logs/audit.jsonl").length, 1);
-  });
-
-  await t.step("[audit.path] is set by GATEWAY_AUDIT_LOG or --audit-log", async () => {
-    for (
-      const [args, env] of [
-        [["--agent", "tester"], { GATEWAY_AUDIT_LOG: "~/deep/audit.log" }],
-        [["--agent", "tester", "--audit-log", "~/deep/audit.log"], { GATEWAY_AUDIT_LOG: "no.log" }],
-      ] as const
-    ) {
-      await using gateway = await startGateway({ args, env });
+  await t.step(
+    "[audit.path] the log is in the state folder by default, not in the working folder",
+    async () => {
+      await using gateway = await startGateway();
       await gateway.callGatewayToolForJson("list_servers");
-      assert.equal(gateway.setup.readAuditLog("../home/deep/audit.log").length, 1);
-    }
-  });
+      assert.equal(gateway.setup.readAuditLog().length, 1);
+      const names = [...Deno.readDirSync(gateway.setup.workingFolder)].map(({ name }) => name);
+      assert.deepEqual(names.sort(), [".mcp-gateway-rules.json", ".mcp.json"]);
+      // The default path of the Python version still works if configured.
+      await using configured = await startGateway({
+        env: { GATEWAY_AUDIT_LOG: "./logs/audit.jsonl" },
+      });
+      await configured.callGatewayToolForJson("list_servers");
+      assert.equal(configured.setup.readAuditLog("logs/audit.jsonl").length, 1);
+    },
+  );
 
   await t.step(
-    "[audit.fallback] is in the state folder if the configured path cannot be written",
+    "[audit.path] GATEWAY_AUDIT_LOG sets the path, and --audit-log overrides it",
+    async () => {
+      for (
+        const [args, env] of [
+          [["--agent", "tester"], { GATEWAY_AUDIT_LOG: "~/deep/audit.log" }],
+          [["--agent", "tester", "--audit-log", "~/deep/audit.log"], {
+            GATEWAY_AUDIT_LOG: "no.log",
+          }],
+        ] as const
+      ) {
+        await using gateway = await startGateway({ args, env });
+        await gateway.callGatewayToolForJson("list_servers");
+        assert.equal(gateway.setup.readAuditLog("../home/deep/audit.log").length, 1);
+      }
+    },
+  );
+
+  await t.step(
+    "[audit.fallback] the log is in the state folder if the configured path cannot be written",
     async () => {
       await using gateway = await startGateway({
         servers: { odd: misbehavingServer() },
@@ -210,7 +218,7 @@ Deno.test("the path of the audit log", async (t) => {
     },
   );
 
-  await t.step("[audit.failing-disk] fails no call even if no path can be written", async () => {
+  await t.step("[audit.failing-disk] no call fails if no path can be written", async () => {
     await using gateway = await startGateway({
       servers: { odd: misbehavingServer() },
       env: {

@@ -55,7 +55,7 @@ Deno.test("[audit.before-answer] an operation is logged although its client does
     // The answer is larger than all pipes on its way, so no later answer can leave the gateway.
     await sendRequest(2, "tools/call", executeToolParams("odd", "big", { length: 2_000_000 }));
     await waitUntil("the large call is logged", () => {
-      return hasAudit(setup) && setup.readAuditLog().length > 0;
+      return hasAuditLog(setup) && setup.readAuditLog().length > 0;
     });
     for (let id = 100; id < 100 + COUNT; id++) {
       await sendRequest(id, "tools/call", executeToolParams("odd", "echo", { id }));
@@ -70,7 +70,7 @@ Deno.test("[audit.before-answer] an operation is logged although its client does
   }
 });
 
-Deno.test("[audit.fields] a line is one JSON value for any number as the request's id", async () => {
+Deno.test("[audit.fields] for any number as a request's id, the line is valid JSON and the id is not text", async () => {
   await using gateway = await startGateway({ servers: { odd: misbehavingServer() } });
   for (const id of ["1e400", "-1e400", "12345678901234567890", "1.5"]) {
     const params = JSON.stringify(executeToolParams("odd", "echo", {}));
@@ -87,7 +87,7 @@ Deno.test("[audit.fields] a line is one JSON value for any number as the request
   );
 });
 
-function hasAudit(setup: Setup): boolean {
+function hasAuditLog(setup: Setup): boolean {
   try {
     setup.readAuditLog();
     return true;

@@ -50,7 +50,7 @@ class AuthCommandFixture implements AsyncDisposable {
   }
 
   /** Runs `auth` to its end. */
-  async run(authArgs: readonly string[], browser?: string): Promise<Ended> {
+  async run(authArgs: readonly string[], browser?: string): Promise<EndedCommand> {
     const program = await this.start(authArgs, browser);
     const { code } = await program.waitForEnd();
     return { code, stdout: program.lines.join("\n"), stderr: program.stderr };
@@ -63,7 +63,7 @@ class AuthCommandFixture implements AsyncDisposable {
   }
 }
 
-interface Ended {
+interface EndedCommand {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
@@ -142,7 +142,7 @@ Deno.test("[auth.login] without a browser the link is shown, and Ctrl-C cancels"
   assert.equal((await other.waitForEnd()).code, 0, other.stderr);
 });
 
-Deno.test("[auth.login] servers that need no login or are not configured are reported", async () => {
+Deno.test("[auth.login] auth login reports servers that need no login or are not configured", async () => {
   await using fixture = new AuthCommandFixture();
   fixture.server.allowsAnonymous = true;
   fixture.server.metadataLocation = "none";
@@ -186,7 +186,7 @@ Deno.test("[auth.logout] tokens that cannot be revoked are removed anyway", asyn
   assert.match((await fixture.run(["status", "notes"])).stdout, /not logged in/);
 });
 
-Deno.test("[auth.login] [auth.status] [auth.logout] the commands print help, and refuse wrong command lines", async () => {
+Deno.test("[auth.login] [auth.status] [auth.logout] the auth commands print help, and refuse wrong command lines", async () => {
   await using fixture = new AuthCommandFixture();
   for (const name of ["login", "status", "logout"]) {
     const { code, stdout } = await fixture.run([name, "--help"]);

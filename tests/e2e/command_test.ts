@@ -17,7 +17,7 @@ const SERVE_FLAGS = [
   "--log-format",
 ];
 
-Deno.test("[cli.help] --help names the flags and their environment variables", async () => {
+Deno.test("[cli.help] --help names serve, and serve --help names the flags and their environment variables", async () => {
   for (const args of [["serve", "--help"], ["--help"]]) {
     const { code, stdout } = await runOnce(args);
     assert.equal(code, 0);
@@ -54,8 +54,8 @@ const USAGE_ERRORS: readonly (readonly string[])[] = [
 ];
 
 Deno.test("[cli.usage-errors] a wrong command line exits 2, with nothing on stdout", async () => {
-  const ended = await Promise.all(USAGE_ERRORS.map((args) => runOnce(args)));
-  for (const [index, { code, stdout, stderr }] of ended.entries()) {
+  const results = await Promise.all(USAGE_ERRORS.map((args) => runOnce(args)));
+  for (const [index, { code, stdout, stderr }] of results.entries()) {
     const commandLine = USAGE_ERRORS[index]?.join(" ");
     assert.deepEqual([code, stdout], [2, ""], commandLine);
     assert.notEqual(stderr, "", commandLine);
@@ -63,7 +63,7 @@ Deno.test("[cli.usage-errors] a wrong command line exits 2, with nothing on stdo
   }
 });
 
-Deno.test("[cli.config-errors] an invalid variable is named, with exit code 1", async () => {
+Deno.test("[cli.config-errors] invalid environment variables are named, with exit code 1", async () => {
   const env = { GATEWAY_PORT: "x", GATEWAY_DEBUG: "maybe", GATEWAY_TRANSPORT: "pigeon" };
   const { code, stdout, stderr } = await runOnce([], { env });
   assert.deepEqual([code, stdout], [1, ""]);

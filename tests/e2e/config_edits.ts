@@ -2,13 +2,13 @@ import { fileURLToPath } from "node:url";
 import { type RunningGateway } from "./gateway.ts";
 import { waitUntil } from "./wait.ts";
 
-/** Names of the two files in the working folder, by their names in the status. */
+/** Names of the two configuration files in the working folder, by their keys in the status. */
 export const CONFIG_FILES = {
   mcp_config: ".mcp.json",
   gateway_rules: ".mcp-gateway-rules.json",
 } as const;
 
-/** Record of reading a file, as `get_gateway_status` shows it. */
+/** Attempts to read a configuration file, as `get_gateway_status` reports them. */
 export interface FileStatus {
   readonly last_attempt: string;
   readonly last_success: string;

@@ -32,7 +32,7 @@ for (const library of ["zod/mini", "jsonc-parser"]) {
     assert.doesNotMatch(output, /was loaded/);
   });
 
-  Deno.test(`[start.good-files] an invalid file loads ${library}, so the trap above works`, async () => {
+  Deno.test(`[start.good-files] an invalid file loads ${library}, so the trap of the previous test works`, async () => {
     const output = await runWithTrap(library, '{"mcpServers": {"a": {"command": 7}}}');
     // The trap has no exports, so Deno may report a missing export before the trap throws.
     assert.match(output, /was loaded|does not provide an export/);

@@ -18,7 +18,7 @@ async function listServerNames(gateway: RunningGateway): Promise<string[]> {
 const USER_CONFIG_FOLDER = "../home/.config/agent-mcp-gateway";
 const LAZY_ENV = { GATEWAY_AGENT: "tester", GATEWAY_INIT_STRATEGY: "lazy" };
 
-Deno.test("the locations of the two files", async (t) => {
+Deno.test("the locations of the two configuration files", async (t) => {
   const filesEverywhere = {
     [`${USER_CONFIG_FOLDER}/.mcp.json`]: serversFile("own"),
     [`${USER_CONFIG_FOLDER}/.mcp-gateway-rules.json`]: ALLOW_ALL_RULES,
@@ -147,14 +147,17 @@ Deno.test("the messages of the log", async (t) => {
     assert.match(warnings.stderr, /^warn: [^\n]*"gone"[^\n]*\n$/);
   });
 
-  await t.step("[log.silent] without a terminal there are no messages by default", async () => {
-    const options = { servers: { one: misbehavingServer() } };
-    assert.equal((await runOnce([], options)).stderr, "");
-    const withInfo = await runOnce([], { ...options, env: { GATEWAY_LOG_LEVEL: "info" } });
-    assert.match(withInfo.stderr, /^Gateway is ready/m);
-    const invalid = await runOnce([], { ...options, rules: "{" });
-    assert.match(invalid.stderr, /^error: The gateway cannot start/);
-  });
+  await t.step(
+    "[log.silent] without a terminal, by default a start is logged only if it fails",
+    async () => {
+      const options = { servers: { one: misbehavingServer() } };
+      assert.equal((await runOnce([], options)).stderr, "");
+      const withInfo = await runOnce([], { ...options, env: { GATEWAY_LOG_LEVEL: "info" } });
+      assert.match(withInfo.stderr, /^Gateway is ready/m);
+      const invalid = await runOnce([], { ...options, rules: "{" });
+      assert.match(invalid.stderr, /^error: The gateway cannot start/);
+    },
+  );
 
   await t.step("[cli.log-format] each line is a JSON object if the format is json", async () => {
     const { stderr } = await runOnce(["--log-format", "json", "--log-level", "info"]);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { executeToolParams, misbehavingServer, readSingleText, startGateway } from "./gateway.ts";
 import { waitUntil } from "./wait.ts";
 
-/** A server that ends with its input, one that ends only on SIGKILL, and one like it behind a shell. */
+/** A server that ends with its input, one that ends only on SIGKILL, and another such server behind a shell. */
 const STUBBORN = {
   odd: misbehavingServer(),
   deaf: misbehavingServer("--keep-running"),
@@ -30,7 +30,7 @@ async function measureMs(run: () => Promise<void>): Promise<number> {
   return performance.now() - startedMs;
 }
 
-Deno.test("[lifecycle.end-of-input] all processes end within 2 s", async () => {
+Deno.test("[lifecycle.end-of-input] all processes end within 2 s of the end of the input", async () => {
   await using gateway = await startStubborn();
   if (Deno.build.os === "linux") {
     assert.ok(
@@ -60,13 +60,13 @@ Deno.test("[lifecycle.end-of-input] calls in progress have 1 s to be answered", 
   await heldCallFails;
 });
 
-Deno.test("[lifecycle.end-of-input] the gateway also ends before initialize", async () => {
+Deno.test("[lifecycle.end-of-input] the gateway ends if its input ends before initialize", async () => {
   await using gateway = await startGateway({ servers: STUBBORN, client: false });
   await gateway.end();
   assert.deepEqual(gateway.program.lines, []);
 });
 
-Deno.test("[lifecycle.end-of-input] the gateway also ends while servers are starting", async () => {
+Deno.test("[lifecycle.end-of-input] the gateway ends within 2 s if its input ends while servers are starting", async () => {
   const servers = {
     hung: misbehavingServer("--hold=initialize"),
     deaf: misbehavingServer("--keep-running"),

@@ -136,9 +136,9 @@ async function gatewayEntry(): Promise<{ command: string; args: string[] }> {
   return { command, args };
 }
 
-Deno.test("a gateway that would start itself", async (t) => {
+Deno.test("an entry of the servers file that starts a gateway", async (t) => {
   await t.step(
-    "[servers.self-reference] with the same files is skipped with a warning",
+    "[servers.self-reference] is skipped with a warning if that gateway would read the same files",
     async () => {
       const { command, args } = await gatewayEntry();
       await using gateway = await startGateway({
@@ -149,7 +149,7 @@ Deno.test("a gateway that would start itself", async (t) => {
     },
   );
 
-  await t.step("[nesting.intended] with other files is nesting, which works", async () => {
+  await t.step("[nesting.intended] works if that gateway reads other files", async () => {
     const { command, args } = await gatewayEntry();
     const files = ["--mcp-config", "inner.json", "--rules", "inner-rules.json"];
     await using gateway = await startGateway({
@@ -165,35 +165,38 @@ Deno.test("a gateway that would start itself", async (t) => {
     assert.equal(await gateway.callServerToolForText("inner", "execute_tool", call), "1");
   });
 
-  await t.step("[nesting.depth] in a loop stops after three gateways", async () => {
-    const { command, args } = await gatewayEntry();
-    const nextGateway = (next: string) => ({
-      mcpServers: {
-        next: {
-          command,
-          args: [...args, "--mcp-config", next, "--rules", "rules.json", "--agent", "a"],
-          env: { DENO_DIR: denoDir() },
+  await t.step(
+    "[nesting.depth] is refused if three gateways have started one another",
+    async () => {
+      const { command, args } = await gatewayEntry();
+      const nextGateway = (next: string) => ({
+        mcpServers: {
+          next: {
+            command,
+            args: [...args, "--mcp-config", next, "--rules", "rules.json", "--agent", "a"],
+            env: { DENO_DIR: denoDir() },
+          },
         },
-      },
-    });
-    await using gateway = await startGateway({
-      servers: nextGateway("b.json").mcpServers,
-      files: {
-        "rules.json": { agents: { a: { allow: { servers: ["*"] } } } },
-        "b.json": nextGateway("c.json"),
-        "c.json": nextGateway("b.json"),
-      },
-    });
-    const nestedCall = (depth: number): unknown => {
-      const args = depth === 0 ? {} : nestedCall(depth - 1);
-      return { server: "next", tool: depth === 0 ? "list_servers" : "execute_tool", args };
-    };
-    const { code, message } = await gateway.expectRefusal(
-      "execute_tool",
-      nestedCall(2) as Record<string, unknown>,
-    );
-    assert.equal(code, "SERVER_UNAVAILABLE");
-    assert.match(message, /3 gateways have started one another/);
-    assert.ok((await gateway.setup.listProcessIds()).length < 8);
-  });
+      });
+      await using gateway = await startGateway({
+        servers: nextGateway("b.json").mcpServers,
+        files: {
+          "rules.json": { agents: { a: { allow: { servers: ["*"] } } } },
+          "b.json": nextGateway("c.json"),
+          "c.json": nextGateway("b.json"),
+        },
+      });
+      const nestedCall = (depth: number): unknown => {
+        const args = depth === 0 ? {} : nestedCall(depth - 1);
+        return { server: "next", tool: depth === 0 ? "list_servers" : "execute_tool", args };
+      };
+      const { code, message } = await gateway.expectRefusal(
+        "execute_tool",
+        nestedCall(2) as Record<string, unknown>,
+      );
+      assert.equal(code, "SERVER_UNAVAILABLE");
+      assert.match(message, /3 gateways have started one another/);
+      assert.ok((await gateway.setup.listProcessIds()).length < 8);
+    },
+  );
 });

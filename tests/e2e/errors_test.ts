@@ -52,7 +52,7 @@ Deno.test("a refusal says what an agent can do next", async (t) => {
   );
 
   await t.step(
-    "[errors.denied] a tool and a server that no rule allows are refused with the list that lacks them",
+    "[errors.denied] the refusal names the allow list that lacks the tool or server, or the deny rule of the server",
     async () => {
       const tool = await refuseCall("some", "odd", "pid");
       assert.deepEqual([tool.code, tool.rule], ["DENIED_BY_POLICY", "agents.some.allow.tools.odd"]);
@@ -99,7 +99,7 @@ Deno.test("a refusal says what an agent can do next", async (t) => {
   );
 
   await t.step(
-    "[errors.near-servers] for a misspelt server, similar ones of the agent are suggested",
+    "[errors.near-servers] for a misspelt server, similar names that the agent may use are suggested",
     async () => {
       const readCodeAndHint = async (agent: string, server: string) => {
         const executed = await refuseCall(agent, server, "echo");
@@ -118,15 +118,15 @@ Deno.test("a refusal says what an agent can do next", async (t) => {
         "SERVER_UNAVAILABLE",
         "Similar names: odd. Call list_servers to see the servers you may use",
       ]);
-      // Suggests neither a server of other agents nor one that is only named in the rules.
+      // The hint suggests neither a server of other agents nor one that is only named in the rules.
       for (const server of ["othr", "secret-one", "secret-onee", "odderr"]) {
         const [code, hint = ""] = await readCodeAndHint("some", server);
-        assert.deepEqual([code, /Near|\bother\b|secret|odder/.test(hint)], [
+        assert.deepEqual([code, /Similar|\bother\b|secret|odder/.test(hint)], [
           "DENIED_BY_POLICY",
           false,
         ]);
       }
-      assert.doesNotMatch((await refuseCall("some", "odd", "pid")).hint ?? "", /Near/);
+      assert.doesNotMatch((await refuseCall("some", "odd", "pid")).hint ?? "", /Similar/);
     },
   );
 
@@ -199,7 +199,8 @@ Deno.test("a call that takes too long ends with TIMEOUT", async (t) => {
     return message;
   };
 
-  const cancelledName = "[errors.timeout] [tools.timeout-ms] and is cancelled at the server";
+  const cancelledName =
+    "[errors.timeout] [tools.timeout-ms] after timeout_ms, and is cancelled at the server";
   await t.step(cancelledName, async () => {
     assert.deepEqual(
       readRefusal(await gateway.callServerTool("odd", "wait", {}, { timeout_ms: 100 })),

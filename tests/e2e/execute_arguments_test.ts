@@ -128,7 +128,7 @@ Deno.test("the gateway's tools check their arguments", async (t) => {
   );
 
   const name = "[tools.args-invalid] [tools.unknown-arguments] [tools.wrong-types] " +
-    "[tools.out-of-range] [errors.invalid-arguments] all other arguments are refused by name";
+    "[tools.out-of-range] [errors.invalid-arguments] wrong arguments are refused, and the refusal names them";
   await t.step(name, async () => {
     for (const [tool, args, argument] of REFUSED) {
       const { code, message } = await gateway.expectRefusal(tool, args as Fields);
@@ -164,7 +164,7 @@ Deno.test("the gateway's tools check their arguments", async (t) => {
   );
 
   await t.step(
-    "[errors.invalid-arguments] a call without any arguments is checked, too",
+    "[errors.invalid-arguments] a call without arguments is refused only if the tool requires some",
     async () => {
       for (const given of [{}, { arguments: null }]) {
         const params = { name: "execute_tool", ...given };

@@ -61,24 +61,30 @@ Deno.test("execute_tool forwards what a server answers", async (t) => {
     assert.notEqual(params._meta.progressToken, "mine");
   });
 
-  await t.step("[tools.noise] output of a server that is not JSON-RPC is skipped", () => {
-    assert.match(gateway.program.stderr, /Skipped what the server wrote.*Welcome to the odd/);
-    assert.match(
-      gateway.program.stderr,
-      /Skipped what the server wrote.*This line is not a message/,
-    );
-  });
+  await t.step(
+    "[tools.noise] output of a server that is not JSON-RPC is skipped and logged",
+    () => {
+      assert.match(gateway.program.stderr, /Skipped what the server wrote.*Welcome to the odd/);
+      assert.match(
+        gateway.program.stderr,
+        /Skipped what the server wrote.*This line is not a message/,
+      );
+    },
+  );
 
-  await t.step("[tools.rpc-error] a JSON-RPC error is a result with code and data", async () => {
-    const error = { code: -32000, message: "No such row", data: { row: [7, null] } };
-    const answer = readRefusal(await gateway.callServerTool("odd", "rpc_error", { error }));
-    assert.deepEqual(answer, error);
-    const errorWithoutData = { code: 12, message: "" };
-    assert.deepEqual(
-      readRefusal(await gateway.callServerTool("odd", "rpc_error", { error: errorWithoutData })),
-      errorWithoutData as unknown,
-    );
-  });
+  await t.step(
+    "[tools.rpc-error] a JSON-RPC error becomes a result with code and data",
+    async () => {
+      const error = { code: -32000, message: "No such row", data: { row: [7, null] } };
+      const answer = readRefusal(await gateway.callServerTool("odd", "rpc_error", { error }));
+      assert.deepEqual(answer, error);
+      const errorWithoutData = { code: 12, message: "" };
+      assert.deepEqual(
+        readRefusal(await gateway.callServerTool("odd", "rpc_error", { error: errorWithoutData })),
+        errorWithoutData as unknown,
+      );
+    },
+  );
 
   await t.step(
     "[tools.invalid-params-schema] the result of a -32602 error has the input schema",
@@ -98,7 +104,7 @@ Deno.test("execute_tool forwards what a server answers", async (t) => {
   );
 
   await t.step(
-    "[tools.url-elicitation] -32042 is a result for a client without URL elicitation",
+    "[tools.url-elicitation] error -32042 becomes a result for a client without URL elicitation",
     async () => {
       const result = await gateway.callServerTool("odd", "rpc_error", { error: URL_ERROR });
       assert.deepEqual(readRefusal(result) as unknown, URL_ERROR);
@@ -123,7 +129,7 @@ const URL_ERROR = {
   data: { elicitations: [{ mode: "url", elicitationId: "e1", url: "https://example.com/login" }] },
 };
 
-Deno.test("[tools.url-elicitation] -32042 reaches a client that supports URL elicitation", async () => {
+Deno.test("[tools.url-elicitation] error -32042 reaches a client that supports URL elicitation", async () => {
   await using gateway = await startGateway({
     servers: { odd: misbehavingServer() },
     client: { capabilities: { elicitation: { form: {}, url: {} } } },
@@ -134,7 +140,7 @@ Deno.test("[tools.url-elicitation] -32042 reaches a client that supports URL eli
   assert.deepEqual(error, URL_ERROR);
 });
 
-Deno.test("[tools.url-elicitation] a client that declares no object for url does not support it", async () => {
+Deno.test("[tools.url-elicitation] a client does not support URL elicitation if its url capability is no object", async () => {
   for (const url of [true, null, []]) {
     await using gateway = await startGateway({
       servers: { odd: misbehavingServer() },
@@ -145,7 +151,7 @@ Deno.test("[tools.url-elicitation] a client that declares no object for url does
   }
 });
 
-Deno.test("[tools.one-text-block] the gateway's own answers are compact JSON", async () => {
+Deno.test("[tools.one-text-block] each answer of the gateway itself is one block of compact JSON", async () => {
   await using gateway = await startGateway({ servers: { odd: misbehavingServer() } });
   const calls: [string, Fields][] = [
     ["list_servers", { include_metadata: true }],

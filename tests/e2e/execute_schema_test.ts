@@ -53,7 +53,7 @@ Deno.test("arguments that do not fit a tool's schema", async (t) => {
       });
     }
     assert.equal(gateway.readAuditLog().at(-1)?.code, "INVALID_ARGUMENTS");
-    // Counting calls the server itself, once for each of the two counts.
+    // Each count is a call, too: the count of the list requests above, and this count.
     assert.equal(await countRequestsOf("tools/call"), callRequests + 2);
     assert.equal(await countRequestsOf("tools/list"), listRequests + 5);
   });
@@ -79,8 +79,7 @@ Deno.test("arguments that do not fit a tool's schema", async (t) => {
     },
   );
 
-  const reportedName =
-    "[tools.misfit-args] are reported next to the error of a tool that fails because of them";
+  const reportedName = "[tools.misfit-args] are reported next to the error of the tool";
   await t.step(reportedName, async () => {
     const readAddedHint = async (args: Fields) => {
       const { content } = await gateway.callServerTool("one", "fails", args);
@@ -110,16 +109,19 @@ Deno.test("arguments that do not fit a tool's schema", async (t) => {
     assert.match(last, /\],"isError":true\}/);
   });
 
-  await t.step("[tools.misfit-args] an error for another reason is unchanged", async () => {
-    assert.deepEqual(await gateway.callServerTool("one", "fails", { path: "a" }), {
-      big: 12345678901234567890,
-      content: [{ type: "text", text: "no" }],
-      isError: true,
-    });
-  });
+  await t.step(
+    "[tools.misfit-args] an error is unchanged if the arguments fit the schema",
+    async () => {
+      assert.deepEqual(await gateway.callServerTool("one", "fails", { path: "a" }), {
+        big: 12345678901234567890,
+        content: [{ type: "text", text: "no" }],
+        isError: true,
+      });
+    },
+  );
 
   await t.step(
-    "[tools.misfit-args] a JSON-RPC error of any code is returned with the schema",
+    "[tools.misfit-args] a JSON-RPC error other than -32602 is returned with the schema, too",
     async () => {
       const callThrowingTool = async (args: Fields) => {
         const { isError: _, ...result } = await gateway.callServerTool("one", "throws", args);

@@ -8,7 +8,7 @@ import {
 } from "./fault_processes.ts";
 import { executeToolParams, type RunningGateway, startGateway } from "./gateway.ts";
 
-const HEALTHY_COUNT = 25;
+const GOOD_COUNT = 25;
 const ROUNDS = 20;
 
 /** Makes entries of `mcpServers` named `prefix-0`, `prefix-1` and so on. */
@@ -75,7 +75,7 @@ Deno.test({
   ignore: HAS_NO_SHELL,
   fn: async () => {
     const mark = newMark();
-    const makeGoodEntries = () => makeEntries("good", HEALTHY_COUNT, () => faultServer(mark));
+    const makeGoodEntries = () => makeEntries("good", GOOD_COUNT, () => faultServer(mark));
     const alone = await measureLatencies(makeGoodEntries());
     const besideFailing = await measureLatencies({
       ...makeEntries("mute", 10, () => faultServer(mark, "mute")),

@@ -21,14 +21,14 @@ const MAX_RSS_GROWTH_BYTES = 30_000_000;
 /** Maximum growth of used memory: a leak of 10 KB per crash exceeds it. */
 const MAX_USED_GROWTH_BYTES = 1_500_000;
 
-/** Ways in which a server fails during a call. */
+/** Faults that end a server during a call. */
 const CRASHES: readonly ((gateway: RunningGateway, pid: number) => Promise<unknown>)[] = [
   (gateway) => gateway.callServerTool("bad", "crash"),
   (gateway) => gateway.callServerTool("bad", "close_output"),
   (_, pid) => Promise.resolve(Deno.kill(pid, "SIGKILL")),
 ];
 
-/** Makes the server fail during a call, in each of the ways in turn. */
+/** Makes the server fail during a call; `number` selects one of `CRASHES`. */
 async function crashDuringCall(gateway: RunningGateway, number: number): Promise<void> {
   const pid = Number(await gateway.callServerToolForText("bad", "pid"));
   const waitForRefusal = await startHeldCall(gateway, "bad");
@@ -41,7 +41,7 @@ interface Memory {
   /** Resident memory. */
   readonly rss: number;
   /** Memory in use: the heap and the buffers outside it. */
-  readonly held: number;
+  readonly used: number;
 }
 
 /** Measures the gateway's memory after a garbage collection; `count` numbers the measurements from 1. */
@@ -87,7 +87,7 @@ export async function crashRepeatedly(crashes: number): Promise<string> {
   const late = await measureMemory(gateway, 2);
   const figures = JSON.stringify({ early, late });
   assert.ok(late.rss - early.rss < MAX_RSS_GROWTH_BYTES, figures);
-  assert.ok(late.held - early.held < MAX_USED_GROWTH_BYTES, figures);
+  assert.ok(late.used - early.used < MAX_USED_GROWTH_BYTES, figures);
 
   await gateway.callServerToolForText("bad", "pid");
   const children = (await listProcesses()).filter(({ parent }) => parent === gateway.program.pid);

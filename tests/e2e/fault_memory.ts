@@ -12,7 +12,7 @@ Deno.addSignalListener("SIGUSR2", () => {
   setTimeout(() => {
     gc?.();
     const { rss, heapUsed, external } = Deno.memoryUsage();
-    const line = JSON.stringify({ memory: ++count, rss, held: heapUsed + external });
+    const line = JSON.stringify({ memory: ++count, rss, used: heapUsed + external });
     Deno.stderr.writeSync(new TextEncoder().encode(`${line}\n`));
   }, 100);
 });

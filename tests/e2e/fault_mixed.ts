@@ -20,8 +20,8 @@ interface Call {
   readonly checkAnswer: (result: Fields) => void;
 }
 
-/** Makes one call of the mix: servers answer most calls immediately, and some after later calls. */
-function makeCall(number: number): Call {
+/** Creates one call of the mix: servers answer most calls immediately, and some after later calls. */
+function createCall(number: number): Call {
   const server = SERVERS[number % SERVERS.length] ?? "";
   const token = `${server} ${number}`;
   const callTool = (tool: string, checkAnswer: Call["checkAnswer"]): Call => {
@@ -105,7 +105,7 @@ export async function callWhileKilling(calls: number): Promise<string> {
   const ids: (string | number)[] = [];
   const callInLoop = async (): Promise<void> => {
     while (next < calls) {
-      const call = makeCall(next++);
+      const call = createCall(next++);
       const { checkAnswer, ...params } = call;
       const id = client.newId();
       ids.push(id);

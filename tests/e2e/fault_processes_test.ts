@@ -31,7 +31,7 @@ const SLACK_MS = 500;
 /** Entries of servers, and the minimum number of processes that each has while it runs. */
 type StubbornServers = Record<string, { entry: StdioEntry; minProcesses: number }>;
 
-/** A server behind npx, which most users start servers with: npm exec, often sh, then node. */
+/** A server started with npx, as most users start servers: its processes are npm exec, often sh, and node. */
 function npxServer(mark: string): StubbornServers {
   const entry = {
     command: "npx",
@@ -61,7 +61,7 @@ function stubbornServers(mark: string): StubbornServers {
   };
 }
 
-/** One way for the gateway to end. */
+/** An event that ends the gateway. */
 interface Ending {
   readonly name: string;
   /** Maximum time until all processes have ended, in milliseconds. */
@@ -82,24 +82,27 @@ interface Ending {
 async function endGateway(
   {
     withinMs,
-    end: go,
-    wrapCommandLine: wrap,
-    hasCallInProgress: callUnderWay,
-    includesNpxServer: withNpx,
+    end,
+    wrapCommandLine,
+    hasCallInProgress,
+    includesNpxServer,
   }: Ending,
 ): Promise<void> {
   await ensureServers();
   const mark = newMark();
-  const servers = { ...stubbornServers(mark), ...(withNpx === true ? npxServer(mark) : {}) };
+  const servers = {
+    ...stubbornServers(mark),
+    ...(includesNpxServer === true ? npxServer(mark) : {}),
+  };
   const entries = Object.entries(servers).map(([name, { entry }]) => [name, entry]);
   const setup = new Setup({
     servers: Object.fromEntries(entries),
     env: { GATEWAY_AGENT: "tester", GATEWAY_LOG_LEVEL: "debug" },
   });
-  const gateway = await startWrapped(setup, wrap);
+  const gateway = await startWrapped(setup, wrapCommandLine);
   try {
-    if (wrap === atTerminal) {
-      // Only then has `stty` turned off the echo of the terminal, which would look like messages.
+    if (wrapCommandLine === atTerminal) {
+      // Before the gateway is ready, the terminal may echo its input, which would look like messages.
       await waitUntil(
         "the gateway is ready",
         () => gateway.program.lines.join().includes("is ready"),
@@ -114,13 +117,13 @@ async function endGateway(
         isFaultServer ? name : `Echo: ${name}`,
       );
     }
-    if (callUnderWay === true) {
+    if (hasCallInProgress === true) {
       gateway.client.request("tools/call", executeToolParams("stubborn", "wait")).catch(() => {});
     }
-    const before = await findProcessTree(gateway.program.pid, mark);
-    checkProcessesExist(before, servers);
-    await go(gateway, mark);
-    await waitUntilGone(before, mark, withinMs + SLACK_MS);
+    const processes = await findProcessTree(gateway.program.pid, mark);
+    checkProcessesExist(processes, servers);
+    await end(gateway, mark);
+    await waitUntilGone(processes, mark, withinMs + SLACK_MS);
   } finally {
     gateway.program.sendSignal("SIGKILL");
     await gateway.program.closeInput();
@@ -130,21 +133,23 @@ async function endGateway(
 }
 
 /** Checks that all processes run: a server that has already ended would prove nothing. */
-function checkProcessesExist(before: readonly Process[], servers: StubbornServers): void {
-  const processList = before.map(({ pid, parent, args }) => `${pid} ${parent} ${args}`).join("\n");
+function checkProcessesExist(processes: readonly Process[], servers: StubbornServers): void {
+  const processList = processes.map(({ pid, parent, args }) => `${pid} ${parent} ${args}`).join(
+    "\n",
+  );
   const minServerProcesses = Object.values(servers).reduce(
     (sum, { minProcesses }) => sum + minProcesses,
     0,
   );
-  const gatewayPid = before.find(({ args }) => args.includes("fault_server.sh"))?.parent;
-  const children = before.filter(({ parent }) => parent === gatewayPid);
+  const gatewayPid = processes.find(({ args }) => args.includes("fault_server.sh"))?.parent;
+  const children = processes.filter(({ parent }) => parent === gatewayPid);
   assert.equal(
     children.length,
     Object.keys(servers).length + 1,
     `with a watchdog:\n${processList}`,
   );
   assert.ok(
-    before.length >= minServerProcesses + 2,
+    processes.length >= minServerProcesses + 2,
     `at least ${minServerProcesses + 2} processes:\n${processList}`,
   );
 }
@@ -178,8 +183,8 @@ const sendSignal = (name: Deno.Signal) => ({ program }: RunningGateway): void =>
   program.sendSignal(name);
 
 /**
- * Every way for the gateway to end, with its time limit. After a signal the gateway has 9 s, 5 s of which are for
- * calls in progress; here none are. The members of a group mostly wait, and therefore run concurrently.
+ * The events that end the gateway, with their time limits. After a signal the gateway has 9 s, 5 s of which are
+ * for calls in progress, but here no call is in progress. The tests of a group mostly wait, and therefore run concurrently.
  */
 const ENDINGS: readonly (readonly Ending[])[] = [
   [{

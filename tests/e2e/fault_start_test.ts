@@ -60,10 +60,10 @@ Deno.test({
     const bytes = new TextEncoder().encode(longQuote).length;
     assert.ok(bytes <= 2048 && bytes > 1900, `${bytes} bytes`);
     assert.match(longQuote, /\nKEY=\[redacted\]\nat ~\/server\.js:1 0+\nfarewell$/);
-    const written = gateway.client.receivedMessages.map(({ text }) => text).join() +
+    const output = gateway.client.receivedMessages.map(({ text }) => text).join() +
       gateway.program.stderr;
-    assert.equal(written.includes(KEY), false);
-    assert.equal(written.includes(gateway.setup.home), false);
+    assert.equal(output.includes(KEY), false);
+    assert.equal(output.includes(gateway.setup.home), false);
   },
 });
 
@@ -98,14 +98,14 @@ Deno.test({
       },
       args: LAZY,
     });
-    const started = performance.now();
+    const startedMs = performance.now();
     const refusal = callUnavailable(gateway, "mute");
     const processes = await waitUntil("the server has started", async () => {
       const found = await markedProcesses(mark);
       return found.length >= 2 && found;
     });
     const { code, message } = await refusal;
-    const tookMs = performance.now() - started;
+    const tookMs = performance.now() - startedMs;
     assert.equal(code, "SERVER_UNAVAILABLE");
     assert.equal(
       message,
@@ -117,7 +117,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "[faults.garbage] output of a server that is not JSON-RPC does no harm",
+  name: "[faults.garbage] output of a server that is not JSON-RPC does not disturb its calls",
   ignore,
   fn: async () => {
     await using gateway = await startGateway({
@@ -149,7 +149,8 @@ function countedServer(
 }
 
 Deno.test({
-  name: "[faults.guard] a server that cannot start is started 5 times at most, not once per call",
+  name:
+    "[faults.guard] a server that cannot start is started 5 times, then only once after a pause, not once per call",
   ignore,
   fn: async (t) => {
     const folder = Deno.makeTempDirSync();
@@ -159,7 +160,7 @@ Deno.test({
         servers: { waiting: entry, good: faultServer(newMark()) },
         args: LAZY,
       });
-      await t.step("50 calls one after the other start it 5 times", async () => {
+      await t.step("50 calls one after the other start the server 5 times", async () => {
         const latenciesMs: number[] = [];
         for (let call = 1; call <= 50; call++) {
           const startedMs = performance.now();
@@ -178,7 +179,7 @@ Deno.test({
         assert.equal(await gateway.callServerToolForText("good", "echo", { token: "x" }), "x");
       });
 
-      await t.step("50 concurrent calls start it once after the pause", async () => {
+      await t.step("after the pause, 50 concurrent calls start the server once", async () => {
         await waitUntil("the server is started again", async () => {
           const answers = Array.from({ length: 50 }, () => callUnavailable(gateway, "waiting"));
           await Promise.all(answers);
@@ -187,7 +188,7 @@ Deno.test({
         assert.equal(starts(), 6);
       });
 
-      await t.step("after its repair, its calls are answered", async () => {
+      await t.step("after the repair of the server, its calls are answered", async () => {
         repair();
         const answered = await waitUntil("the repaired server is started", async () => {
           const result = await gateway.callServerTool("waiting", "echo", { token: "back" });
@@ -218,7 +219,7 @@ Deno.test({
     for (const server of ["one", "two"]) {
       assert.equal(await gateway.callServerToolForText(server, "echo", { token: server }), server);
     }
-    // More refusals than failed starts are allowed: a full gateway is no failure of the server.
+    // A server may fail to start 5 times, but a refusal of the full gateway is not a failure of the server.
     for (let call = 1; call <= 10; call++) {
       assert.deepEqual(await callUnavailable(gateway, "three"), {
         code: "SERVER_UNAVAILABLE",

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { ensureServers, serverEntry } from "../../scripts/test_servers.ts";
-import { DirectServer } from "./direct_server.ts";
+import { DirectConnection } from "./direct_connection.ts";
 import {
   executeToolParams,
   type Fields,
@@ -154,7 +154,7 @@ function maskAnswer({ result, error }: Message, { masks }: TransparencyCase): un
 
 /** A direct connection to a server, and one through the gateway. */
 interface BothConnections {
-  readonly direct: DirectServer;
+  readonly direct: DirectConnection;
   readonly gateway: RunningGateway;
 }
 
@@ -174,11 +174,11 @@ async function compareAnswers(
   assert.deepEqual(maskAnswer(actual, call), maskAnswer(expected, call));
 }
 
-Deno.test("[faults.transparency] server-everything answers through the gateway as directly", async (t) => {
+Deno.test("[faults.transparency] the answers of server-everything are the same through the gateway as directly", async (t) => {
   await ensureServers();
   const entry = { command: "node", args: [serverEntry("everything"), "stdio"] };
   const forward = ["elicitation", "roots", "sampling"];
-  await using direct = await DirectServer.start(entry, CAPABILITIES);
+  await using direct = await DirectConnection.start(entry, CAPABILITIES);
   const directRequests = answerAndRecordRequests(direct.client);
   await using gateway = await startGateway({
     // The same PATH as the directly connected server has.
@@ -239,8 +239,8 @@ Deno.test("[faults.transparency] server-everything answers through the gateway a
   });
 });
 
-Deno.test("[faults.transparency] a server with every kind of content answers through the gateway as directly", async (t) => {
-  await using direct = await DirectServer.start(misbehavingServer(), CAPABILITIES);
+Deno.test("[faults.transparency] results that no library would produce are the same through the gateway as directly", async (t) => {
+  await using direct = await DirectConnection.start(misbehavingServer(), CAPABILITIES);
   await using gateway = await startGateway({
     servers: { odd: misbehavingServer() },
     client: { capabilities: CAPABILITIES },

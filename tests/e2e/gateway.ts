@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { AgentSession } from "./agent_session.ts";
 import {
+  environmentWithoutDeno,
   GATEWAY_COMMAND,
   type GatewayCommand,
   gatewayCommandLine,
-  shippedEnvironment,
 } from "./gateway_command.ts";
 import { HttpTransport } from "./http_transport.ts";
 import { Program } from "./program.ts";
@@ -61,9 +61,9 @@ export function misbehavingServer(...flags: string[]): { command: string; args: 
 export async function startGateway(options: GatewayOptions = {}): Promise<RunningGateway> {
   const { args = options.rules === undefined ? ["--agent", "tester"] : [] } = options;
   const { transport = TRANSPORT } = options;
-  const form = options.command ?? GATEWAY_COMMAND;
-  const [command, ...commandArgs] = await gatewayCommandLine(form);
-  const defaultEnv = { ...shippedEnvironment(form), ...INFO_LOG_ENV };
+  const gatewayCommand = options.command ?? GATEWAY_COMMAND;
+  const [command, ...commandArgs] = await gatewayCommandLine(gatewayCommand);
+  const defaultEnv = { ...environmentWithoutDeno(gatewayCommand), ...INFO_LOG_ENV };
   const setup = new Setup({ ...options, env: { ...defaultEnv, ...options.env } });
   const { workingFolder: cwd, env } = setup;
   const { leavesStderrUnread = false } = options;

@@ -32,10 +32,10 @@ export async function gatewayCommandLine(command: GatewayCommand): Promise<Comma
 }
 
 /**
- * Environment variables that show whether a form of the program works on a user's machine: an
- * empty `DENO_DIR`, and a `PATH` without `deno`.
+ * Environment variables of a machine without Deno: an empty `DENO_DIR`, and a `PATH` without `deno`. A user
+ * may have such a machine. Empty for the source, which needs Deno.
  */
-export function shippedEnvironment(command: GatewayCommand): Record<string, string> {
+export function environmentWithoutDeno(command: GatewayCommand): Record<string, string> {
   if (command === "source") return {};
   const separator = Deno.build.os === "windows" ? ";" : ":";
   const path = (Deno.env.get("PATH") ?? "").split(separator)

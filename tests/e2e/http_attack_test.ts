@@ -341,8 +341,8 @@ Deno.test("attacks on a gateway with tokens and JWTs", async (t) => {
 
   await t.step("[http.audit] neither the log nor the audit log contains a secret", () => {
     assert.ok(gateway.readAuditLog().some(({ code }) => code === "INVALID_AGENT_ID"));
-    const written = gateway.program.stderr + JSON.stringify(gateway.readAuditLog());
-    for (const secret of secrets) assert.equal(written.includes(secret), false);
-    assert.doesNotMatch(written, /fault of the gateway/);
+    const logs = gateway.program.stderr + JSON.stringify(gateway.readAuditLog());
+    for (const secret of secrets) assert.equal(logs.includes(secret), false);
+    assert.doesNotMatch(logs, /fault of the gateway/);
   });
 });

@@ -40,22 +40,22 @@ async function callRepeatedly(url: string, name: string, callCount: number): Pro
  * @returns Throughput and latencies, for people to read.
  */
 export async function callFromManyClients(
-  { clients, callsPerClient: calls }: LoadOptions,
+  { clients, callsPerClient }: LoadOptions,
 ): Promise<string> {
   await using gateway = await startGateway({
     transport: "http",
     servers: { odd: { ...misbehavingServer(), gateway: { isolation: "shared" } } },
     client: false,
   });
-  const started = performance.now();
+  const startedMs = performance.now();
   const all = await Promise.all(Array.from({ length: clients }, (_, number) => {
-    return callRepeatedly(gateway.url, `client ${number}`, calls);
+    return callRepeatedly(gateway.url, `client ${number}`, callsPerClient);
   }));
-  const seconds = (performance.now() - started) / 1000;
+  const seconds = (performance.now() - startedMs) / 1000;
   const latencies = all.flat().toSorted((a, b) => a - b);
   const percentile = (share: number) => latencies[Math.floor(latencies.length * share)]?.toFixed(1);
-  assert.equal(latencies.length, clients * calls);
-  assert.equal(gateway.readAuditLog().length, clients * calls);
+  assert.equal(latencies.length, clients * callsPerClient);
+  assert.equal(gateway.readAuditLog().length, clients * callsPerClient);
   const sessions = new Set(gateway.readAuditLog().map(({ session }) => session));
   assert.equal(sessions.size, clients);
   return `${clients} clients, ${latencies.length} calls: ${

@@ -47,37 +47,43 @@ Deno.test("[identity.credential] [rules.credentials] over HTTP the credential id
     assert.equal(await new HttpClient(gateway, stranger).openSession(), 403);
   });
 
-  await t.step("a session serves only the agent that opened it", async () => {
-    const client = new HttpClient(gateway, "amg_a");
-    await client.openSession();
-    for (const token of ["amg_b", "amg_other", await issuer.token(), "amg_wrong", ""]) {
-      client.token = token;
-      assert.ok(
-        [401, 403, 404].includes(Number(await client.callGatewayToolForOutcome("list_servers"))),
-        token,
-      );
-    }
-    client.token = await issuer.token();
-    await client.openSession();
-    client.token = await issuer.token({ claims: { iat: 1 } });
-    assert.equal(await client.callGatewayToolForOutcome("list_servers"), "ok");
-  });
+  await t.step(
+    "a session serves only the credential that opened it, or a renewed JWT",
+    async () => {
+      const client = new HttpClient(gateway, "amg_a");
+      await client.openSession();
+      for (const token of ["amg_b", "amg_other", await issuer.token(), "amg_wrong", ""]) {
+        client.token = token;
+        assert.ok(
+          [401, 403, 404].includes(Number(await client.callGatewayToolForOutcome("list_servers"))),
+          token,
+        );
+      }
+      client.token = await issuer.token();
+      await client.openSession();
+      client.token = await issuer.token({ claims: { iat: 1 } });
+      assert.equal(await client.callGatewayToolForOutcome("list_servers"), "ok");
+    },
+  );
 
-  await t.step("limits are reported in the result", async () => {
-    const client = new HttpClient(gateway, "amg_b");
-    await client.openSession();
-    assert.equal(await client.callGatewayToolForOutcome("list_servers"), "ok");
-    assert.equal(await client.callGatewayToolForOutcome("list_servers"), "RATE_LIMITED");
-    for (let connection = 0; connection < 3; connection++) {
-      const another = new HttpClient(gateway, "amg_b");
-      await another.openSession();
-      assert.equal(
-        await another.callGatewayToolForOutcome("list_servers"),
-        "RATE_LIMITED",
-        "another session of the agent is limited, too",
-      );
-    }
-  });
+  await t.step(
+    "an exceeded limit is reported in the result, in every session of the agent",
+    async () => {
+      const client = new HttpClient(gateway, "amg_b");
+      await client.openSession();
+      assert.equal(await client.callGatewayToolForOutcome("list_servers"), "ok");
+      assert.equal(await client.callGatewayToolForOutcome("list_servers"), "RATE_LIMITED");
+      for (let connection = 0; connection < 3; connection++) {
+        const another = new HttpClient(gateway, "amg_b");
+        await another.openSession();
+        assert.equal(
+          await another.callGatewayToolForOutcome("list_servers"),
+          "RATE_LIMITED",
+          "another session of the agent is limited, too",
+        );
+      }
+    },
+  );
 
   await t.step(
     "a token that is removed from the rules is refused, also in open sessions",

@@ -56,7 +56,7 @@ Deno.test("the service from its start to its end", async (t) => {
   const readPid = (client: RawClient) => callOddTool(client, "pid");
 
   await t.step(
-    "[http.health] [http.ready] it is alive, but not ready before its servers have answered",
+    "[http.health] [http.ready] the service is alive, but not ready before its servers have answered",
     async () => {
       assert.deepEqual(await fetchPath(url, "/health"), { status: 200, text: '{"status":"ok"}' });
       assert.equal((await fetchPath(url, "/ready")).status, 503);
@@ -98,7 +98,7 @@ Deno.test("the service from its start to its end", async (t) => {
   });
 
   await t.step(
-    "[http.audit] the log distinguishes clients, and contains no session id",
+    "[http.audit] the audit log distinguishes clients, and contains no session id",
     async () => {
       const other = await connectClient(url);
       await readPid(other);
@@ -158,16 +158,16 @@ Deno.test("[http.metrics] with a token, the metrics require it", async () => {
     env: { GATEWAY_METRICS_TOKEN: METRICS_TOKEN, GATEWAY_LOG_LEVEL: "debug" },
     client: false,
   });
-  const status = async (authorization: string) => {
+  const requestMetrics = async (authorization: string) => {
     return (await fetchPath(gateway.url, "/metrics", { authorization })).status;
   };
   assert.equal((await fetchPath(gateway.url, "/metrics")).status, 401);
   for (
     const wrong of [`Bearer ${METRICS_TOKEN}x`, "Bearer", `Basic ${METRICS_TOKEN}`, "Bearer x"]
   ) {
-    assert.equal(await status(wrong), 401, wrong);
+    assert.equal(await requestMetrics(wrong), 401, wrong);
   }
-  assert.equal(await status(`Bearer ${METRICS_TOKEN}`), 200);
+  assert.equal(await requestMetrics(`Bearer ${METRICS_TOKEN}`), 200);
   await gateway.end();
   assert.equal(gateway.program.stderr.includes(METRICS_TOKEN), false);
 });
@@ -224,7 +224,7 @@ Deno.test("[http.second-signal] a second signal ends the gateway immediately", a
     "the server holds the call",
     async () => await callOddTool(client, "waiting") === "1",
   );
-  const started = performance.now();
+  const startedMs = performance.now();
   program.sendSignal("SIGTERM");
   await waitUntil(
     "the gateway drains",
@@ -232,7 +232,7 @@ Deno.test("[http.second-signal] a second signal ends the gateway immediately", a
   );
   program.sendSignal("SIGTERM");
   await program.waitForEnd();
-  assert.ok(performance.now() - started < 3000, "the call would have had 5 s");
+  assert.ok(performance.now() - startedMs < 3000, "the call would have had 5 s");
   await gateway.checkEnd(0, 3000);
   await callEnds;
 });
@@ -242,7 +242,7 @@ Deno.test("a listener that other machines can reach", async (t) => {
   const rulesWithoutCredential = { agents: { a: { allow: { servers: ["*"] } } } };
   const publicHost = ["--host", "0.0.0.0"];
 
-  await t.step("[http.public] does not start without a credential", async () => {
+  await t.step("[http.public] is not opened without a credential", async () => {
     const { code, stdout, stderr } = await runOnce(
       ["--transport", "http", "--port", "0", ...publicHost],
       {
@@ -282,7 +282,7 @@ Deno.test("a listener that other machines can reach", async (t) => {
   });
 });
 
-Deno.test("[http.public] on loopback it starts; a credential that is added later is required", async () => {
+Deno.test("[http.public] on loopback the gateway starts without a credential, and requires one that is added later", async () => {
   const rulesWithoutCredential = { agents: { a: { allow: { servers: ["*"] } } } };
   await using gateway = await startGateway({ ...HTTP_TRANSPORT, rules: rulesWithoutCredential });
   const rules = { agents: { a: { allow: { servers: ["*"] }, token_sha256: [TOKEN_HASH] } } };
@@ -298,7 +298,7 @@ Deno.test("[http.start-errors] an address that cannot be listened on is reported
   using usedPort = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const port = String(usedPort.addr.port);
   const http = ["--transport", "http"];
-  const ended = await Promise.all([
+  const results = await Promise.all([
     runOnce([...http, "--port", port]),
     runOnce([...http, "--port", "0", "--host", "192.0.2.1"], {
       rules: { agents: { a: { token_sha256: [TOKEN_HASH] } } },
@@ -318,7 +318,7 @@ Deno.test("[http.start-errors] an address that cannot be listened on is reported
     /GATEWAY_METRICS_TOKEN must be 16 to 512 (?!.*a secret)/,
     /GATEWAY_CORS_ORIGINS: expected origins/,
   ];
-  for (const [index, { code, stdout, stderr }] of ended.entries()) {
+  for (const [index, { code, stdout, stderr }] of results.entries()) {
     assert.deepEqual([code, stdout], [1, ""], stderr);
     assert.match(stderr, expected[index] ?? /never/);
     assert.doesNotMatch(stderr, /^\s+at /m);

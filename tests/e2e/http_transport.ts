@@ -41,7 +41,7 @@ export class HttpTransport implements LineTransport {
     return this.#sessionId;
   }
 
-  /** POSTs each line. Waits for the responses to notifications, but not for those to requests. */
+  /** POSTs each line. Waits for the responses to notifications and to the first request, but not to later requests. */
   async write(text: string | Uint8Array<ArrayBuffer>): Promise<void> {
     const bodies = typeof text === "string"
       ? text.split("\n").filter((line) => line !== "")

@@ -35,7 +35,8 @@ async function readInstructions(rules: object, args: readonly string[]): Promise
 
 Deno.test("the instructions name the servers behind the gateway", async (t) => {
   const fallback = { ...RULES, defaults: { deny_on_missing_agent: false } };
-  const name = "[tools.instructions-servers] that the agent of the connection may use";
+  const name =
+    "[tools.instructions-servers] only servers that the agent of the connection may use are named";
   await t.step(name, async () => {
     const readServerLines = async (rules: object, ...args: string[]) => {
       const [howTo = "", ...lines] = (await readInstructions(rules, args)).reverse();

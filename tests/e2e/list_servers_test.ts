@@ -38,7 +38,7 @@ Deno.test("list_servers shows the servers that an agent may use", async (t) => {
 
   const name = "[tools.servers-shape] [tools.servers-order] [tools.servers-allowed] " +
     "[servers.unknown-keys] " +
-    "names and descriptions of the allowed servers, in the file's order";
+    "the list has the names and descriptions of the allowed servers, in the file's order";
   await t.step(name, async () => {
     assert.deepEqual(await listServers(gateway), [
       { name: "zeta", description: "Stands first" },
@@ -80,7 +80,7 @@ Deno.test("list_servers shows the servers that an agent may use", async (t) => {
   );
 
   await t.step(
-    "[tools.servers-structured] only this tool has structured content",
+    "[tools.servers-structured] list_servers has structured content, and get_server_tools has none",
     async () => {
       for (const agent_id of ["reader", "nobody"]) {
         const result = await gateway.callGatewayTool("list_servers", {
@@ -117,14 +117,17 @@ Deno.test("list_servers shows the servers that an agent may use", async (t) => {
     },
   );
 
-  await t.step("[tools.servers-metadata] false and null mean absent", async () => {
-    for (const include_metadata of [false, null]) {
-      assert.deepEqual(
-        await listServers(gateway, { include_metadata }),
-        await listServers(gateway),
-      );
-    }
-  });
+  await t.step(
+    "[tools.servers-metadata] include_metadata is absent if it is false or null",
+    async () => {
+      for (const include_metadata of [false, null]) {
+        assert.deepEqual(
+          await listServers(gateway, { include_metadata }),
+          await listServers(gateway),
+        );
+      }
+    },
+  );
 
   await t.step("[tools.servers-no-secrets] no answer and no log line has a secret", () => {
     const answers = gateway.client.receivedMessages.map(({ text }) => text).join("\n");

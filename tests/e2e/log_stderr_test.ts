@@ -31,7 +31,7 @@ Deno.test("[log.redacted] secrets that a server prints are not logged, as text o
   }
 });
 
-Deno.test("[log.redacted] answers of people and arguments of agents are not logged", async () => {
+Deno.test("[log.redacted] answers of people and arguments of agents in invalid messages are not logged", async () => {
   await using gateway = await startGateway({ env: { GATEWAY_LOG_LEVEL: "debug" } });
   const secret = "my-own-pin";
   const content = { action: "accept", content: { pin: secret } };
@@ -63,13 +63,13 @@ Deno.test("[log.json] each line of the log is one JSON object, also during the s
   assert.match(events.at(-1).message, /^Ending: /);
 });
 
-Deno.test("[log.colours] without a terminal the log has no colors, whatever the variables", async () => {
+Deno.test("[log.colours] without a terminal the log has no colors, even with FORCE_COLOR", async () => {
   await using gateway = await startGateway({
     servers: { gone: { command: "no-such-command" } },
     env: { FORCE_COLOR: "1", CLICOLOR_FORCE: "1" },
   });
-  // The gateway logs the failed start because no call has started the server before.
-  await waitUntil("a warning", () => gateway.program.stderr.includes("warn: "));
+  // The gateway starts the server after initialize. No call gets the error, so the gateway logs a warning.
+  await waitUntil("the log has a warning", () => gateway.program.stderr.includes("warn: "));
   assert.equal(gateway.program.stderr.includes("\x1b"), false);
 });
 

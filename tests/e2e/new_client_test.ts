@@ -38,7 +38,7 @@ Deno.test({
 for (const probes of [false, true]) {
   Deno.test({
     name: "[http.clients] a client of @modelcontextprotocol/client 2.x works over HTTP" +
-      (probes ? ", one that asks for a later revision first" : ""),
+      (probes ? ", also if it asks for a later revision first" : ""),
     // The client leaves timers of its calls, and parts of its streams.
     sanitizeOps: false,
     sanitizeResources: false,

@@ -76,7 +76,7 @@ interface Status {
   >;
 }
 
-Deno.test("[oauth.discovered] [oauth.browser] [oauth.renewal] calls log in once and stay logged in", async () => {
+Deno.test("[oauth.discovered] [oauth.browser] [oauth.renewal] 20 concurrent calls cause one login, and later one renewal", async () => {
   await using fixture = new OAuthFixture();
   const gateway = await fixture.startGateway();
   await waitUntil("the eager start ends with login-required", async () => {
@@ -179,13 +179,13 @@ Deno.test("[oauth.no-secrets] log, audit, status and errors contain no secret", 
   fixture.service.behaviour.loginError = "access_denied";
   results.push(await gateway.callServerTool("notes", "read"));
   results.push(await gateway.callGatewayTool("get_gateway_status", {}));
-  const written = [
+  const outputs = [
     JSON.stringify(results),
     gateway.program.stderr,
     JSON.stringify(gateway.readAuditLog()),
   ];
-  assert.match(written.join(""), /SERVER_UNAVAILABLE.*AUTH_REQUIRED/s);
-  assert.doesNotMatch(written.join("\n"), new RegExp(CANARY));
+  assert.match(outputs.join(""), /SERVER_UNAVAILABLE.*AUTH_REQUIRED/s);
+  assert.doesNotMatch(outputs.join("\n"), new RegExp(CANARY));
 });
 
 Deno.test("[oauth.no-secrets] traces contain no secret, including those of Deno itself", async () => {

@@ -58,7 +58,8 @@ const makeServers = () => ({
 const TEST_OPTIONS = { ignore: cannotPreload || Deno.build.os === "windows" };
 
 for (const command of ["source", "bundle"]) {
-  const name = `[permissions.narrow] ${command} serves with the flags that the command prints`;
+  const name =
+    `[permissions.narrow] the gateway from ${command} serves with only the flags that permissions prints`;
   Deno.test(name, TEST_OPTIONS, async (t) => {
     await ensureServers();
     const env = { EXTRA_ONE: "1", LC_ALL: "C.UTF-8" };
@@ -143,7 +144,7 @@ Deno.test("[permissions.narrow] servers end when the gateway is killed", TEST_OP
 });
 
 Deno.test(
-  "[permissions.message] a command that lacks a permission names the flag",
+  "[permissions.message] a command that lacks a permission names the flag that adds it",
   TEST_OPTIONS,
   async () => {
     const setup = new Setup();

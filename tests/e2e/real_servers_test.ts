@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { encode } from "gpt-tokenizer/encoding/o200k_base";
 import { ensureServers, serverEntry, type TestServer } from "../../scripts/test_servers.ts";
-import { DirectServer } from "./direct_server.ts";
+import { DirectConnection } from "./direct_connection.ts";
 import { type Fields, startGateway } from "./gateway.ts";
 
 /** Entry of `mcpServers` for a server from npm. */
@@ -33,7 +33,7 @@ Deno.test("real servers from npm work behind the gateway", async (t) => {
   });
   const { workingFolder: folder } = gateway.setup;
   const asAgent = (agent_id: string) => ({ agent_id });
-  await using directServer = await DirectServer.start(realServer("everything"));
+  await using direct = await DirectConnection.start(realServer("everything"));
 
   await t.step(
     "[tools.listing-fields] all tools of server-everything are listed with all fields",
@@ -46,7 +46,7 @@ Deno.test("real servers from npm work behind the gateway", async (t) => {
           detail: "full",
         },
       );
-      assert.deepEqual(tools, await directServer.listTools());
+      assert.deepEqual(tools, await direct.listTools());
     },
   );
 
@@ -61,7 +61,7 @@ Deno.test("real servers from npm work behind the gateway", async (t) => {
   ];
   await t.step("[tools.execute-unchanged] results equal those of direct calls", async () => {
     for (const [tool, args] of calls) {
-      const { result } = JSON.parse(await directServer.callTool(tool, args));
+      const { result } = JSON.parse(await direct.callTool(tool, args));
       const throughGateway = await gateway.callServerTool(
         "everything",
         tool,
@@ -79,7 +79,7 @@ Deno.test("real servers from npm work behind the gateway", async (t) => {
     "[tools.misfit-args] an error about arguments equals that of a direct call, plus the schema",
     async () => {
       const args = { message: 7 };
-      const { result } = JSON.parse(await directServer.callTool("echo", args));
+      const { result } = JSON.parse(await direct.callTool("echo", args));
       const { content, ...throughGateway } = await gateway.callServerTool(
         "everything",
         "echo",
@@ -115,7 +115,7 @@ Deno.test("real servers from npm work behind the gateway", async (t) => {
   });
 
   await t.step(
-    "[rules.five-steps] one agent may only read server-filesystem, another may write",
+    "[rules.five-steps] one agent may only read through server-filesystem, another may write",
     async () => {
       const path = join(folder, "note.txt");
       const write = { server: "files", tool: "write_file", args: { path, content: "hello" } };

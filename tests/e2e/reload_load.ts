@@ -14,7 +14,9 @@ const MAX_SHOWN_EVENTS = 40;
 interface ConfigState {
   /** Number in the name that the server `changing` returns. */
   readonly version: number;
+  /** Whether there is the server `coming`. */
   readonly hasComing: boolean;
+  /** Whether the tool `other` of the server `kept` is denied. */
   readonly isDenied: boolean;
 }
 
@@ -24,7 +26,7 @@ type ConfigFile = keyof typeof CONFIG_FILES;
 class ConfigHistory {
   readonly states: ConfigState[] = [{ version: 0, hasComing: false, isDenied: false }];
   /** Index of the oldest state that may be in force. */
-  confirmed = 0;
+  oldestIndex = 0;
   readonly #events: string[] = [];
   readonly #start = performance.now();
 
@@ -86,7 +88,7 @@ function fileContent(
 /** Invalid contents of a file. */
 const INVALID_TEXTS: readonly string[] = ['{"agents": {', '{"agents": 7, "mcpServers": 7}', ""];
 
-/** Makes calls until it is over, 64 at a time, and checks each answer. */
+/** Makes calls until `isOver`, 64 at a time, and checks each answer. */
 class CallLoad {
   readonly ids: (string | number)[] = [];
   refusals = 0;
@@ -117,7 +119,7 @@ class CallLoad {
       const token = `token-${number}`;
       const id = client.newId();
       this.ids.push(id);
-      const fromState = this.#history.confirmed;
+      const fromState = this.#history.oldestIndex;
       const params = executeToolParams(server, tool, { token, after_ms: (number % 50) * 4 });
       const { result = {}, error } = await client.request("tools/call", params, id);
       assert.equal(error, undefined);
@@ -233,8 +235,8 @@ async function editRepeatedly(
           async () => await readCount(file, "success_count") > successes,
         );
         reloadTimesMs.push(performance.now() - startedMs);
-        history.confirmed = history.states.length - 1;
-        history.addEvent(`state ${history.confirmed} is in force`);
+        history.oldestIndex = history.states.length - 1;
+        history.addEvent(`state ${history.oldestIndex} is in force`);
       }
     }
   }

@@ -82,14 +82,17 @@ Deno.test("rules change while the gateway serves", async (t) => {
     },
   );
 
-  await t.step("[reload.in-flight] a call in progress is completed", async () => {
-    const params = executeToolParams("one", "whose", { token: "late", after_ms: 1000 });
-    const answer = client.request("tools/call", params);
-    await editConfigFile(gateway, "gateway_rules", DENIED);
-    assert.equal((await gateway.expectRefusal("execute_tool", execute)).code, "DENIED_BY_POLICY");
-    assert.deepEqual((await answer).result?.content, [{ type: "text", text: `one ${pid} late` }]);
-    await editConfigFile(gateway, "gateway_rules", ALLOWED);
-  });
+  await t.step(
+    "[reload.in-flight] a call in progress is completed although its tool is denied meanwhile",
+    async () => {
+      const params = executeToolParams("one", "whose", { token: "late", after_ms: 1000 });
+      const answer = client.request("tools/call", params);
+      await editConfigFile(gateway, "gateway_rules", DENIED);
+      assert.equal((await gateway.expectRefusal("execute_tool", execute)).code, "DENIED_BY_POLICY");
+      assert.deepEqual((await answer).result?.content, [{ type: "text", text: `one ${pid} late` }]);
+      await editConfigFile(gateway, "gateway_rules", ALLOWED);
+    },
+  );
 
   await t.step(
     "[reload.bad-file] an invalid file changes nothing; log and status report all errors",
@@ -169,7 +172,7 @@ Deno.test("rules change while the gateway serves", async (t) => {
 });
 
 Deno.test({
-  name: "[reload.sighup] SIGHUP reads both files again, changed or not",
+  name: "[reload.sighup] on SIGHUP the gateway reads both files again, changed or not",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     await using gateway = await startGateway({
@@ -191,7 +194,7 @@ Deno.test({
         assert.deepEqual([attempt_count, success_count, last_error], [count, count, null]);
       }
     }
-    // SIGHUP reads the changed file before the file watcher notices it; then it is changed back.
+    // The gateway reads the file on SIGHUP before the file watcher notices the change; then the test changes it back.
     gateway.setup.writeFile(CONFIG_FILES.gateway_rules, DENIED);
     gateway.program.sendSignal("SIGHUP");
     await waitUntil("the call is denied", async () => {
@@ -227,7 +230,8 @@ function readStatusAnswer(message: Message | undefined): GatewayStatus {
 }
 
 Deno.test({
-  name: "[reload.bad-file] a pipe in place of a file blocks neither calls nor the end",
+  name:
+    "[reload.bad-file] a pipe in place of a file blocks neither calls nor the end of the gateway",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     await using gateway = await startGateway({

@@ -69,7 +69,7 @@ Deno.test("remote servers work behind the gateway", async (t) => {
     );
 
     await t.step(
-      "[errors.no-secrets] the status contains no secrets, and no process id",
+      "[errors.no-secrets] answers, audit log and log contain no secret, and the status has no process id of a remote server",
       async () => {
         const status = await gateway.callGatewayToolForJson<
           { servers: Record<string, { state: string; pids: [] }> }

@@ -78,7 +78,7 @@ Deno.test("the example rules of the Python version's guide", async (t) => {
   });
 });
 
-Deno.test("[rules.deny-overrides] every deny wins over every allow", async () => {
+Deno.test("[rules.deny-overrides] a denied pattern wins over an allowed tool name only with deny_overrides", async () => {
   const permissions = {
     allow: { servers: ["odd"], tools: { odd: ["echo"] } },
     deny: { tools: { odd: ["e*"] } },

@@ -1,8 +1,8 @@
 import {
+  environmentWithoutDeno,
   GATEWAY_COMMAND,
   type GatewayCommand,
   gatewayCommandLine,
-  shippedEnvironment,
 } from "./gateway_command.ts";
 import { Program } from "./program.ts";
 import { Setup, type SetupOptions } from "./setup.ts";
@@ -26,9 +26,12 @@ export async function runOnce(
   args: readonly string[],
   options: RunOptions = {},
 ): Promise<EndedCommand> {
-  const form = options.command ?? GATEWAY_COMMAND;
-  const [command, ...commandArgs] = await gatewayCommandLine(form);
-  const setup = new Setup({ ...options, env: { ...shippedEnvironment(form), ...options.env } });
+  const gatewayCommand = options.command ?? GATEWAY_COMMAND;
+  const [command, ...commandArgs] = await gatewayCommandLine(gatewayCommand);
+  const setup = new Setup({
+    ...options,
+    env: { ...environmentWithoutDeno(gatewayCommand), ...options.env },
+  });
   const { workingFolder: folder, env } = setup;
   const program = new Program({ command, args: [...commandArgs, ...args], cwd: folder, env });
   try {

@@ -58,7 +58,7 @@ Deno.test("isolation decides who shares a session with a server", async (t) => {
     );
   }
 
-  await t.step("[servers.isolation] the default is agent", async () => {
+  await t.step("[servers.isolation] the default isolation is agent", async () => {
     assert.notEqual(await readPid("standard", "a"), await readPid("standard", "b"));
   });
 
@@ -85,7 +85,7 @@ Deno.test("isolation decides who shares a session with a server", async (t) => {
     },
   );
 
-  await t.step("[servers.max-concurrency] further calls are queued", async () => {
+  await t.step("[servers.max-concurrency] calls beyond max_concurrency are queued", async () => {
     const { client } = gateway;
     const call = (tool: string, id: string) => {
       const params = executeToolParams("narrow", tool);

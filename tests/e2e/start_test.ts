@@ -67,11 +67,11 @@ Deno.test("a server that hangs", async (t) => {
   await using gateway = await startGateway({ servers, client: false });
 
   await t.step("[lifecycle.handshake] does not delay the handshake", async () => {
-    const started = performance.now();
+    const startedMs = performance.now();
     assert.ok((await gateway.client.initialize()).result);
     await gateway.client.request("tools/list");
     assert.equal((await gateway.callGatewayToolForJson<unknown[]>("list_servers")).length, 6);
-    assert.ok(performance.now() - started < 5000, "far less than the 30 s that a start may take");
+    assert.ok(performance.now() - startedMs < 5000, "far less than the 30 s that a start may take");
   });
 
   await t.step("[servers.harms-no-other] does not delay calls of other servers", async () => {
@@ -101,24 +101,27 @@ Deno.test("the gateway copes with servers of all kinds", async (t) => {
     assert.equal(JSON.parse(initialize).params.protocolVersion, "2025-11-25");
   });
 
-  await t.step("[lifecycle.list-changed] a new tool is available immediately", async () => {
-    const listToolNames = async () => {
-      const answer = await gateway.callGatewayToolForJson<{ tools: { name: string }[] }>(
-        "get_server_tools",
-        {
-          server: "odd",
-          detail: "names",
-        },
+  await t.step(
+    "[lifecycle.list-changed] a new tool is listed after the server has announced it",
+    async () => {
+      const listToolNames = async () => {
+        const answer = await gateway.callGatewayToolForJson<{ tools: { name: string }[] }>(
+          "get_server_tools",
+          {
+            server: "odd",
+            detail: "names",
+          },
+        );
+        return answer.tools.map(({ name }) => name);
+      };
+      assert.equal((await listToolNames()).includes("grown"), false);
+      await gateway.callServerToolForText("odd", "grow", { notify: true });
+      await waitUntil(
+        "the new tool is listed",
+        async () => (await listToolNames()).includes("grown"),
       );
-      return answer.tools.map(({ name }) => name);
-    };
-    assert.equal((await listToolNames()).includes("grown"), false);
-    await gateway.callServerToolForText("odd", "grow", { notify: true });
-    await waitUntil(
-      "the new tool is listed",
-      async () => (await listToolNames()).includes("grown"),
-    );
-  });
+    },
+  );
 
   await t.step(
     "[servers.harms-no-other] a server that answers nonsense affects no other server",

@@ -41,7 +41,7 @@ Deno.test("[cli.token] a token is shown once, and its hash is in the rules", asy
   await setup.close();
 });
 
-Deno.test("[cli.token] an error is reported, and changes nothing", async () => {
+Deno.test("[cli.token] an error is reported, with exit code 1 or 2", async () => {
   const unknown = await runOnce(["token", "resercher"], { rules: RULES });
   assert.deepEqual([unknown.code, unknown.stdout], [1, ""]);
   assert.match(unknown.stderr, /there is no agent "resercher" .* did you mean "researcher"\?/);

@@ -45,7 +45,7 @@ Deno.test("a client lists the gateway's tools", async (t) => {
     ]);
   });
 
-  await t.step("[tools.token-budget] their definitions cost at most 400 tokens", () => {
+  await t.step("[tools.token-budget] the definitions of the tools cost at most 400 tokens", () => {
     const tokens = encode(JSON.stringify(tools)).length;
     assert.ok(tokens <= 400, `${tokens} tokens`);
   });
@@ -113,12 +113,15 @@ Deno.test("a client lists the gateway's tools", async (t) => {
     assert.deepEqual({ name, version }, { name: "agent-mcp-gateway", version: VERSION });
   });
 
-  await t.step("[protocol.unknown-tool] a tool that is not the gateway's is an error", async () => {
-    for (const name of ["get_gateway_status", "echo", "__proto__", 7]) {
-      const { error } = await gateway.client.request("tools/call", { name, arguments: {} });
-      assert.equal(error?.code, -32602, String(name));
-    }
-  });
+  await t.step(
+    "[protocol.unknown-tool] a call of a tool that the gateway does not have is a JSON-RPC error",
+    async () => {
+      for (const name of ["get_gateway_status", "echo", "__proto__", 7]) {
+        const { error } = await gateway.client.request("tools/call", { name, arguments: {} });
+        assert.equal(error?.code, -32602, String(name));
+      }
+    },
+  );
 });
 
 Deno.test("in debug mode there is a fourth tool", async (t) => {

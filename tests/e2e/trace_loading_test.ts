@@ -66,14 +66,14 @@ async function runWithTrap(env: Record<string, string>): Promise<EndedGateway> {
   }
 }
 
-Deno.test("[trace.off] without OTEL_DENO the library is not loaded", async () => {
+Deno.test("[trace.off] without OTEL_DENO the library for traces is not loaded", async () => {
   const { code, stdout, stderr } = await runWithTrap({ OTEL_DENO: "false" });
   assert.equal(code, 0, stderr);
   assert.equal(stdout.trimEnd().split("\n").length, 3, stdout);
   assert.doesNotMatch(stderr, /was loaded/);
 });
 
-Deno.test("[trace.off] with OTEL_DENO the library is loaded, so the trap above works", async () => {
+Deno.test("[trace.off] with OTEL_DENO the library is loaded, so the trap of the previous test works", async () => {
   await using receiver = new OtlpReceiver();
   const { code, stderr } = await runWithTrap(receiver.env);
   assert.notEqual(code, 0);

@@ -110,7 +110,7 @@ Deno.test("[trace.spans] the spans of an operation are exported over OTLP", asyn
       "decision",
       (span) => span.traceId === denied.traceId,
     );
-    assert.match(String(decision.attributes["gateway.rule"]), /^deny\b|\bdeny\b/);
+    assert.match(String(decision.attributes["gateway.rule"]), /\bdeny\b/);
 
     await gateway.callServerTool("odd", "fails");
     const failed = await receiver.waitForSpan("tools/call fails");

@@ -113,7 +113,7 @@ const SECRETS = {
   lines: "-----BEGIN KEY-----\ncanary-line-one-77\ncanary-line-two-88\n-----END KEY-----",
 };
 
-/** Makes the odd server print a text to stderr and crash; returns the refusal without its quote marks. */
+/** Makes the odd server print a text to stderr and crash; returns the message of the refusal without quote marks. */
 async function crashServer(gateway: RunningGateway, say: string): Promise<string> {
   const answer = await gateway.callServerTool("odd", "crash", { say });
   const { code, message } = readRefusal(answer);
@@ -137,7 +137,7 @@ Deno.test("a server that crashes during a call", async (t) => {
   });
 
   await t.step(
-    "[errors.crashed] every call in progress fails, and the next reconnects",
+    "[errors.crashed] every call in progress fails, and the next call reconnects",
     async () => {
       assert.equal(await gateway.callServerToolForText("odd", "count"), "1");
       const heldCall = gateway.client.request("tools/call", executeToolParams("odd", "wait"));

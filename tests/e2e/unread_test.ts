@@ -6,7 +6,7 @@ import { waitUntil, withTimeout } from "./wait.ts";
 
 const isWindows = Deno.build.os === "windows";
 
-/** A number of calls whose audit lines are more than a pipe and the gateway's queue can hold. */
+/** Number of calls; their audit lines are more than a pipe and the gateway's queue can hold. */
 const MANY_CALLS = 6000;
 
 /** Calls `list_servers` a number of times, 500 calls at a time. */
@@ -65,11 +65,11 @@ for (const format of ["text", "json"]) {
       assert.equal(crashed.code, "SERVER_UNAVAILABLE");
       assert.equal(await gateway.callServerToolForText("odd", "count"), "1");
       gateway.program.readStderr();
-      const dropped = await waitUntil("the log reports it", () => {
+      const dropped = await waitUntil("the log reports the dropped lines", () => {
         return /Lines of the log were dropped.*dropped\D+(\d+)/.exec(gateway.program.stderr)?.[1];
       });
       assert.ok(Number(dropped) > 1000, dropped);
-      // The lines before and after the gap are complete and in order.
+      // The lines before and after the gap are complete.
       const lines = gateway.program.stderr.split("\n").filter((line) =>
         line.includes("a line that")
       );
@@ -106,7 +106,7 @@ Deno.test({
     await using gateway = await startGateway({ env: { GATEWAY_AUDIT_LOG: path } });
     await listServersRepeatedly(gateway, MANY_CALLS);
     await waitUntil(
-      "the log reports it",
+      "the log reports the unread pipe",
       () => /Nothing reads the audit log/.test(gateway.program.stderr),
     );
     let text = "";
@@ -161,7 +161,7 @@ Deno.test({
     await using gateway = await startGateway({ env: { GATEWAY_AUDIT_LOG: path } });
     await gateway.callGatewayToolForJson("list_servers");
     await replaceWithPipe();
-    await waitUntil("the log reports it", async () => {
+    await waitUntil("the log reports the unread pipe", async () => {
       // A call that waits for the pipe's reader would wait forever.
       await withTimeout("the calls are answered", listServersRepeatedly(gateway, 500), 10_000);
       return /Nothing reads the audit log/.test(gateway.program.stderr);
@@ -191,7 +191,7 @@ Deno.test({
     });
     await listServersRepeatedly(gateway, MANY_CALLS);
     gateway.program.readStderr();
-    const dropped = await waitUntil("the log reports it", () => {
+    const dropped = await waitUntil("the log reports the dropped lines", () => {
       return /Lines of the log were dropped.*"dropped":(\d+)/.exec(gateway.program.stderr)?.[1];
     });
     await gateway.callGatewayToolForJson("list_servers");
@@ -203,7 +203,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "[audit.protocol] only over HTTP can standard output be the audit log",
+  name: "[audit.protocol] standard output can be the audit log only over HTTP",
   ignore: isWindows,
   fn: async () => {
     const env = { GATEWAY_AUDIT_LOG: "/dev/stdout" };

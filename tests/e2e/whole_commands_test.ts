@@ -35,10 +35,10 @@ for (const command of LOCAL_COMMANDS) {
     const rules = { agents: { tester: { allow: { servers: ["odd"] } } } };
     await using shell = new Shell({ servers: { odd: misbehavingServer() }, rules }, command);
     for (const [args, code, output] of CASES) {
-      const ended = await shell.run(args.split(" "));
-      const text = `${args}\n${ended.stdout}\n${ended.stderr}`;
-      assert.equal(ended.code, code, text);
-      assert.ok(output.test(ended.stdout), text);
+      const result = await shell.run(args.split(" "));
+      const text = `${args}\n${result.stdout}\n${result.stderr}`;
+      assert.equal(result.code, code, text);
+      assert.ok(output.test(result.stdout), text);
     }
   });
 }

@@ -52,7 +52,7 @@ for (const command of EVERY_COMMAND) {
   });
 
   Deno.test({
-    name: `[install.shipped] two gateways count calls together in a Redis, from ${command}`,
+    name: `[install.shipped] two gateways count calls together in one Redis, from ${command}`,
     ignore: !HAS_REDIS,
     fn: async () => {
       await using redis = await RedisServer.start(await findFreePort());

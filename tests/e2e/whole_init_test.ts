@@ -2,7 +2,11 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { LOCAL_COMMANDS } from "./every_command.ts";
 import { misbehavingServer } from "./gateway.ts";
-import { type GatewayCommand, gatewayCommandLine, shippedEnvironment } from "./gateway_command.ts";
+import {
+  environmentWithoutDeno,
+  type GatewayCommand,
+  gatewayCommandLine,
+} from "./gateway_command.ts";
 import { Program } from "./program.ts";
 import { RawClient } from "./raw_client.ts";
 import { Setup } from "./setup.ts";
@@ -71,7 +75,7 @@ for (const command of LOCAL_COMMANDS) {
         servers: false,
         rules: false,
         files: { "../home/.claude.json": client },
-        env: shippedEnvironment(command),
+        env: environmentWithoutDeno(command),
       });
       try {
         const shown = await runInitWithDefaults(setup, command);

@@ -95,7 +95,7 @@ for (const command of EVERY_COMMAND) {
         assert.equal((await gateway.expectRefusal("execute_tool", slow)).code, "TIMEOUT");
       });
 
-      await t.step("[audit.fields] everything is in the audit log", () => {
+      await t.step("[audit.fields] each operation is in the audit log", () => {
         const decisions = gateway.readAuditLog().map(({ decision }) => decision);
         assert.deepEqual(decisions, [
           ...["ALLOW", "ALLOW", "ALLOW", "ALLOW", "ALLOW"],

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import config from "../../deno.json" with { type: "json" };
 import { installPackage } from "../../scripts/install.ts";
 import { readPermissionFlags } from "../../scripts/permissions.ts";
-import { ROOT, shippedEnvironment } from "../e2e/gateway_command.ts";
+import { environmentWithoutDeno, ROOT } from "../e2e/gateway_command.ts";
 import { machineEnvironment } from "../e2e/setup.ts";
 import { TempFolder } from "./temp_folder.ts";
 
@@ -33,7 +33,7 @@ Deno.test("[install.command] the installed command needs neither Deno on the PAT
   const { stdout, stderr } = await new Deno.Command(command, {
     args: ["--version"],
     cwd: home,
-    env: { ...machineEnvironment(), ...shippedEnvironment("npm"), HOME: home },
+    env: { ...machineEnvironment(), ...environmentWithoutDeno("npm"), HOME: home },
     clearEnv: true,
     stdin: "null",
   }).output();

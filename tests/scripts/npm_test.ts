@@ -4,14 +4,14 @@ import config from "../../deno.json" with { type: "json" };
 import { packageJson, serverJson } from "../../scripts/npm.ts";
 import { permissionFlags } from "../../scripts/permissions.ts";
 import { misbehavingServer, RunningGateway } from "../e2e/gateway.ts";
-import { gatewayCommandLine, shippedEnvironment } from "../e2e/gateway_command.ts";
+import { environmentWithoutDeno, gatewayCommandLine } from "../e2e/gateway_command.ts";
 import { Program } from "../e2e/program.ts";
 import { Setup } from "../e2e/setup.ts";
 
 /** Starts the installed package. */
 async function start(setup: Setup, ...args: string[]): Promise<Program> {
   const [command, ...words] = await gatewayCommandLine("npm");
-  const env = { ...setup.env, ...shippedEnvironment("npm") };
+  const env = { ...setup.env, ...environmentWithoutDeno("npm") };
   return new Program({ command, args: [...words, ...args], cwd: setup.workingFolder, env });
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { delimiter, dirname, join } from "node:path";
 import { ensureServers, serverEntry } from "../../scripts/test_servers.ts";
-import { gatewayCommandLine, shippedEnvironment } from "../e2e/gateway_command.ts";
+import { environmentWithoutDeno, gatewayCommandLine } from "../e2e/gateway_command.ts";
 import { Setup } from "../e2e/setup.ts";
 import {
   type ClientPage,
@@ -99,14 +99,14 @@ function realServer(name: "everything" | "memory", description: string): Fields 
 }
 
 /** Runs one task of a client in a fresh home, with the gateway installed from its npm package. */
-async function run(client: ClientProgram, options: RunOptions = {}): Promise<ClientRun> {
+async function runClient(client: ClientProgram, options: RunOptions = {}): Promise<ClientRun> {
   const { script = SCRIPT, model = "scripted", page = readClientPage(client.title) } = options;
   await ensureServers();
   const [command] = await gatewayCommandLine("npm");
   const path = [
     join(modules, NODE_PACKAGE, "bin"),
     dirname(command),
-    shippedEnvironment("npm").PATH,
+    environmentWithoutDeno("npm").PATH,
   ];
   await using scripted = new ScriptedModel([...script, { kind: "say", text: FINAL_TEXT }]);
   const setup = new Setup({ servers: false, rules: false });
@@ -189,18 +189,21 @@ for (const client of CLIENTS) {
   installedByTitle.set(client.title, client);
 
   Deno.test(testName("does the whole job with the entry and settings of its page"), async () => {
-    checkJob(await run(client));
+    checkJob(await runClient(client));
   });
 
-  Deno.test(testName(`runs ${client.unasked} without the settings for headless use`), async () => {
-    const page = { ...readClientPage(client.title), headlessSettings: "", headlessWords: [] };
-    const { auditEntries } = await run(client, { page });
-    const readEntries = EXPECTED_AUDIT.filter(([tool]) => tool !== "execute_tool");
-    assert.deepEqual(
-      auditEntries,
-      { nothing: [], reading: readEntries, everything: EXPECTED_AUDIT }[client.unasked],
-    );
-  });
+  Deno.test(
+    testName(`runs ${client.unaskedTools} without the settings for headless use`),
+    async () => {
+      const page = { ...readClientPage(client.title), headlessSettings: "", headlessWords: [] };
+      const { auditEntries } = await runClient(client, { page });
+      const readEntries = EXPECTED_AUDIT.filter(([tool]) => tool !== "execute_tool");
+      assert.deepEqual(
+        auditEntries,
+        { nothing: [], reading: readEntries, everything: EXPECTED_AUDIT }[client.unaskedTools],
+      );
+    },
+  );
 }
 
 const codex = installedByTitle.get("Codex");
@@ -211,7 +214,7 @@ Deno.test({
   fn: async () => {
     assert.ok(codex);
     const script: Step[] = [{ kind: "search", query: SEARCH_QUERY }, ...SCRIPT];
-    const searchRun = await run(codex, { script, model: "gpt-5.5" });
+    const searchRun = await runClient(codex, { script, model: "gpt-5.5" });
     assert.ok(
       !searchRun.firstOfferedTools.includes("list_servers"),
       "Codex hides the tools at first",
@@ -232,7 +235,7 @@ Deno.test({
         return `text(await tools.mcp__gateway__${tool}(${JSON.stringify(args)}))`;
       }),
     ].map((source) => ({ kind: "code", source }));
-    checkSearchAndJob(await run(codex, { script, model: "gpt-6.1-sol" }));
+    checkSearchAndJob(await runClient(codex, { script, model: "gpt-6.1-sol" }));
   },
 });
 
@@ -245,7 +248,7 @@ Deno.test({
     const page = readClientPage(claude.title);
     const entry = page.entry.replace(/,\s*"alwaysLoad": true/, "");
     assert.notEqual(entry, page.entry);
-    const { firstOfferedTools } = await run(claude, { page: { ...page, entry } });
+    const { firstOfferedTools } = await runClient(claude, { page: { ...page, entry } });
     assert.deepEqual(firstOfferedTools.filter((name) => name.startsWith("mcp__gateway__")).sort(), [
       "mcp__gateway__execute_tool",
       "mcp__gateway__get_server_tools",

@@ -40,8 +40,8 @@ Deno.test("[http.connections] the gateway closes 10,000 connections with incompl
   await withTimeout("the gateway closes all connections", Promise.all(ends), 60_000);
   for (const connection of connections) connection.close();
   assert.equal(
-    (await fetch(new URL("/health", gateway.url)).then((answer) => answer.text())).length,
-    15,
+    await (await fetch(new URL("/health", gateway.url))).text(),
+    '{"status":"ok"}',
   );
   assert.equal((await gateway.callGatewayToolForJson<unknown[]>("list_servers")).length, 0);
 });
@@ -51,7 +51,7 @@ async function measureUsedMemory(program: Program, count: number): Promise<numbe
   program.sendSignal("SIGUSR2");
   return await waitUntil("the gateway prints its memory", () => {
     const line = program.stderr.split("\n").find((text) => text.startsWith(`{"memory":${count},`));
-    return line === undefined ? undefined : (JSON.parse(line) as { held: number }).held;
+    return line === undefined ? undefined : (JSON.parse(line) as { used: number }).used;
   });
 }
 

@@ -28,7 +28,7 @@ type Inspect = (
   setup: Pick<Setup, "env" | "workingFolder">,
 ) => Promise<InspectorRun>;
 
-/** Installs the Inspector and a Node that runs it; returns the reason if there is no network. */
+/** Installs the Inspector and a Node that runs it; returns the reason if that is impossible here. */
 async function installInspector(folder: string): Promise<Inspect | string> {
   const reason = await installPackages(folder, [INSPECTOR, NODE]);
   if (reason !== undefined) return reason;

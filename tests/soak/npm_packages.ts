@@ -18,8 +18,8 @@ export function nodePlatform(): string {
  *
  * @param folder Parent folder of `node_modules`.
  * @param packages Names with exact versions.
- * @returns The reason if there is no network; `undefined` once they are installed.
- * @throws {Error} if npm failed for another reason.
+ * @returns The reason if there is no network or npm takes too long; `undefined` once they are installed.
+ * @throws {Error} if npm fails for another reason.
  */
 export async function installPackages(
   folder: string,

@@ -2,8 +2,8 @@ import { join } from "node:path";
 import { readBlocks, readPage } from "../../docs/page.ts";
 import { nodePlatform } from "../npm_packages.ts";
 
-/** Gateway tools that a client runs headless without asking and without settings: noSettings, the two that read, or all. */
-export type Unasked = "nothing" | "reading" | "everything";
+/** Gateway tools that a client runs headless without asking and without settings: none, the two that read, or all. */
+export type UnaskedTools = "nothing" | "reading" | "everything";
 
 /** A client that can run headless. */
 export interface ClientProgram {
@@ -16,7 +16,7 @@ export interface ClientProgram {
   /** Path of the settings file, relative to the home folder. */
   readonly file: string;
   /** Tools that the client runs without the settings for headless use in docs/clients.md. */
-  readonly unasked: Unasked;
+  readonly unaskedTools: UnaskedTools;
   /** Returns settings that connect the client to the model at this URL, in the format of its file. */
   settings(url: string, model: string): string;
   /** Returns environment variables that connect the client to the model at this URL. */
@@ -44,7 +44,7 @@ export const CLIENTS: readonly ClientProgram[] = [
     packages: ["@anthropic-ai/claude-code@2.1.332"],
     program: `@anthropic-ai/claude-code-${nodePlatform()}/claude`,
     file: ".claude.json",
-    unasked: "nothing",
+    unaskedTools: "nothing",
     settings: noSettings,
     env: (url) => ({
       ANTHROPIC_BASE_URL: url,
@@ -58,7 +58,7 @@ export const CLIENTS: readonly ClientProgram[] = [
     packages: ["@openai/codex@0.171.0"],
     program: ".bin/codex",
     file: ".codex/config.toml",
-    unasked: "reading",
+    unaskedTools: "reading",
     settings: (url, model) =>
       [
         `model = "${model}"`,
@@ -76,7 +76,7 @@ export const CLIENTS: readonly ClientProgram[] = [
     packages: ["@google/gemini-cli@0.61.0"],
     program: ".bin/gemini",
     file: ".gemini/settings.json",
-    unasked: "nothing",
+    unaskedTools: "nothing",
     settings: () =>
       JSON.stringify({
         security: { auth: { selectedType: "gemini-api-key" } },
@@ -91,7 +91,7 @@ export const CLIENTS: readonly ClientProgram[] = [
     packages: ["opencode-ai@1.18.33"],
     program: `opencode-${nodePlatform()}/bin/opencode`,
     file: ".config/opencode/opencode.json",
-    unasked: "everything",
+    unaskedTools: "everything",
     settings: (url, model) => {
       const options = { baseURL: `${url}/v1`, apiKey: "none" };
       const provider = { npm: "@ai-sdk/openai-compatible", options, models: { [model]: {} } };
@@ -105,7 +105,7 @@ export const CLIENTS: readonly ClientProgram[] = [
     packages: ["@github/copilot@1.0.102"],
     program: ".bin/copilot",
     file: ".copilot/mcp-config.json",
-    unasked: "reading",
+    unaskedTools: "reading",
     settings: noSettings,
     env: (url) => ({
       COPILOT_OFFLINE: "true",

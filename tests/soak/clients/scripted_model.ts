@@ -1,6 +1,6 @@
 import { DIALECTS, type OfferedTool, type Step } from "./model_dialects.ts";
 
-/** Names of the tools of clients themselves that search for tools, and that run code. */
+/** Names of the clients' own tools that search for tools, and of those that run code. */
 const CLIENT_TOOLS = { search: ["tool_search", "ToolSearch"], code: ["exec"] };
 
 /**

@@ -2,8 +2,8 @@ import { Program } from "./program.ts";
 import { type Fields, RawClient } from "./raw_client.ts";
 import { denoDir, machineEnvironment } from "./setup.ts";
 
-/** A client connected directly to a server, to compare with the gateway. Bind it with `await using`. */
-export class DirectServer implements AsyncDisposable {
+/** A direct connection of a client to a server, to compare with the gateway. Bind it with `await using`. */
+export class DirectConnection implements AsyncDisposable {
   readonly client: RawClient;
   readonly #program: Program;
 
@@ -16,11 +16,11 @@ export class DirectServer implements AsyncDisposable {
   static async start(
     entry: { readonly command: string; readonly args: readonly string[] },
     capabilities: Fields = {},
-  ): Promise<DirectServer> {
+  ): Promise<DirectConnection> {
     const env = { ...machineEnvironment(), DENO_DIR: denoDir(), HOME: Deno.env.get("HOME") ?? "" };
-    const server = new DirectServer(new Program({ ...entry, cwd: Deno.cwd(), env }));
-    await server.client.initialize({ capabilities });
-    return server;
+    const connection = new DirectConnection(new Program({ ...entry, cwd: Deno.cwd(), env }));
+    await connection.client.initialize({ capabilities });
+    return connection;
   }
 
   /** Returns the server's tools, from all pages of the list. */
