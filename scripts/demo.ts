@@ -29,7 +29,7 @@ function print(line: string): void {
   console.log(line);
 }
 
-/** Creates the folder that server-filesystem serves, with one file in it. */
+/** Creates the demo's folder, with `files` in it, which server-filesystem serves. */
 async function createFolder(): Promise<string> {
   const folder = await Deno.realPath(await Deno.makeTempDir({ prefix: "gateway-demo-" }));
   await Deno.mkdir(join(folder, "files"));

@@ -254,7 +254,9 @@ function checkSyntax(text: string, entry: string): void {
     new Function("exports", "require", text);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new Error(`Cannot bundle ${entry}, as with a top-level await: ${reason}`);
+    throw new Error(
+      `Cannot bundle ${entry}: it cannot run as a function. Does it use top-level await? ${reason}`,
+    );
   }
 }
 

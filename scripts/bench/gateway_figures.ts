@@ -168,7 +168,7 @@ export async function measureMemory(
     figures.addValue("memory, after 50,000 calls", name, "MB", residentMb(client.pid));
     if (calls === 0) continue;
     await client.load({ call, count: calls, inFlight: 64, minBytes: 100 });
-    const figure = `memory, after ${calls.toLocaleString("en")} calls more`;
+    const figure = `memory, after ${calls.toLocaleString("en")} more calls`;
     figures.addValue(figure, name, "MB", residentMb(client.pid));
   }
 }

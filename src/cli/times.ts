@@ -15,7 +15,7 @@ function readDuration(text: string): number | undefined {
 }
 
 /**
- * Reads a time in the past: a duration before now, such as `30m` or `2d`, or a date in ISO 8601.
+ * Reads the time from which entries count: a duration before now, such as `30m` or `2d`, or a date in ISO 8601.
  *
  * @param now In milliseconds since 1970.
  * @returns Milliseconds since 1970.
@@ -40,7 +40,7 @@ export function readExpiry(text: string, now: number = Date.now()): string {
   const duration = readDuration(text);
   if (duration !== undefined && duration > 0) {
     const time = new Date(now + duration);
-    // The rules take no years of five digits.
+    // The rules accept only years of four digits.
     if (time.getUTCFullYear() < 10_000) return time.toISOString().replace(/\.\d+Z$/, "Z");
   }
   const instant = readInstant(text);

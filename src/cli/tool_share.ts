@@ -5,16 +5,16 @@ import { compilePattern, type Policy } from "../policy/mod.ts";
 export type ToolShare = "all" | "some" | "none";
 
 /** Replaces `*` in a pattern to make a name: private-use characters, which no real name contains. */
-const ANY_TEXT = "\ue000\ue001\ue002\ue003\ue004\ue005\ue006\ue007\ue008\ue009\ue00a\ue00b";
+const SAMPLE_TEXT = "\ue000\ue001\ue002\ue003\ue004\ue005\ue006\ue007\ue008\ue009\ue00a\ue00b";
 
 /** Replaces `?` in a pattern. */
-const ANY_CHARACTER = "\ue000";
+const SAMPLE_CHARACTER = "\ue000";
 
 /**
  * Finds the share of a server's tools that an agent may call, without starting the server: the policy
  * decides about one name for each pattern of the rules, and about a tool that no rule mentions.
  *
- * @param names An agent that may use the server, and the server.
+ * @param subject An agent that may use the server, and the server.
  */
 export function findToolShare(
   { agent, server }: { readonly agent: string; readonly server: string },
@@ -24,7 +24,7 @@ export function findToolShare(
   const patterns = [allow, deny].flatMap((grants) => [...grants?.tools ?? []])
     .filter(([key]) => compilePattern(key).matches(server)).flatMap(([, names]) => names);
   const decisions = ["*", ...patterns].map((pattern) => {
-    const name = pattern.replaceAll("*", ANY_TEXT).replaceAll("?", ANY_CHARACTER);
+    const name = pattern.replaceAll("*", SAMPLE_TEXT).replaceAll("?", SAMPLE_CHARACTER);
     return policy.allows(agent, { kind: "tool", server, tool: name });
   });
   if (decisions.every(Boolean)) return "all";

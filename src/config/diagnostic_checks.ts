@@ -14,8 +14,8 @@ export const diagnosticChecks: FileChecks = {
   parse: parseDocument,
   checkServers(document) {
     // For another client's file, the schema would only say that `mcpServers` is missing.
-    const shape = findSwappedFile("servers", document) ?? findForeignFormat(document);
-    if (shape !== undefined) return { problems: [shape] };
+    const problem = findSwappedFile("servers", document) ?? findForeignFormat(document);
+    if (problem !== undefined) return { problems: [problem] };
     return check(serversSchema, document, checkEntries);
   },
   checkRules(document) {

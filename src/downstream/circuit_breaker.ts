@@ -80,7 +80,8 @@ export class CircuitBreaker {
     }
     // Starts that began before the circuit opened do not lengthen the pause.
     if (!isTrial && this.#isOpen) return;
-    // With these errors, the server itself did not fail. A trial that ends with one still has not succeeded.
+    // These errors are not the server's fault. They count only in a trial, which must succeed to close the
+    // circuit.
     if (!isTrial && (error instanceof StartAbandoned || error instanceof ProcessLimitReached)) {
       return;
     }

@@ -14,12 +14,12 @@ Deno.test("[sessions.group-commands] on Windows a process is ended with all its 
 
 const PERMISSIONS: readonly [what: string, flag: string][] = [
   ["by Deno itself", "--allow-run"],
-  ["by the kill command, where Deno may run only some", "--allow-run=sh,kill"],
+  ["by the kill command, if Deno may run only some programs", "--allow-run=sh,kill"],
 ];
 
 for (const [what, flag] of PERMISSIONS) {
   Deno.test({
-    name: `[sessions.groups] a group that ignores SIGTERM is ended to its last process, ${what}`,
+    name: `[sessions.groups] every process of a group that ignores SIGTERM is killed, ${what}`,
     ignore: Deno.build.os === "windows",
     fn: async () => {
       const program = fileURLToPath(new URL("end_group.ts", import.meta.url));

@@ -127,12 +127,12 @@ const QUOTED: readonly (readonly [argument: string, quoted: string])[] = [
   ["!PATH!", '"!PATH!"'],
   ["/?", '"/?"'],
   ["ünïcödé 😀", '"ünïcödé 😀"'],
-  // A quote is doubled, and with it the backslashes before it and those at the end.
+  // Quotes are doubled, and so are backslashes before a quote or at the end.
   ['say "hi" & calc', '"say ""hi"" & calc"'],
   ["back\\slash x", '"back\\slash x"'],
   ["trailing\\", '"trailing\\\\"'],
   ['before\\"quote', '"before\\\\""quote"'],
-  // An expression that expands to nothing follows each %, before text that could name a variable.
+  // After each %, an expression that expands to nothing keeps what follows from naming a variable.
   ["100%", '"100%%cd:~,%"'],
   ["%PATH%", '"%%cd:~,%PATH%%cd:~,%"'],
 ];

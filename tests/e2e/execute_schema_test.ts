@@ -33,7 +33,7 @@ Deno.test("arguments that do not fit a tool's schema", async (t) => {
   const countRequestsOf = (method: string) => countRequests(gateway, method);
 
   const refusedName =
-    "[tools.missing-args] are refused with the schema if a required one is missing";
+    "[tools.missing-args] are refused with the schema if a required one is missing and no unknown one may mean it";
   await t.step(refusedName, async () => {
     const [callRequests, listRequests] = [
       await countRequestsOf("tools/call"),
@@ -53,7 +53,7 @@ Deno.test("arguments that do not fit a tool's schema", async (t) => {
       });
     }
     assert.equal(gateway.readAuditLog().at(-1)?.code, "INVALID_ARGUMENTS");
-    // Each count is a call, too: the count of the list requests above, and this count.
+    // Each of the two counts is a call, too.
     assert.equal(await countRequestsOf("tools/call"), callRequests + 2);
     assert.equal(await countRequestsOf("tools/list"), listRequests + 5);
   });

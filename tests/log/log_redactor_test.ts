@@ -8,7 +8,7 @@ function configurationWith(...secrets: string[]): Configuration {
   return { servers: new Map([["a", server]]) } as unknown as Configuration;
 }
 
-Deno.test("[log.redacted] the secrets of all configurations, also of earlier ones, are redacted, but no home folder", () => {
+Deno.test("[log.redacted] the secrets of the current and of earlier configurations are redacted, a home folder is not", () => {
   const redactor = new LogRedactor(["/home/user"]);
   redactor.add(configurationWith("quite-a-value", "/home/user"));
   redactor.add(configurationWith("another-value"));

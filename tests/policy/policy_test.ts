@@ -78,7 +78,7 @@ Deno.test("[rules.explain-steps] a list is searched once, even if its key is a p
   ]);
 });
 
-Deno.test("functions of a policy and a pattern work without their object", () => {
+Deno.test("methods of a policy and of a pattern can be called detached from their object", () => {
   const { has, allows } = compilePolicy(readRules({ agents: { a: {} } }));
   assert.deepEqual(["a", "b"].filter(has), ["a"]);
   assert.equal(allows("a", toolOf("s", "t")), false);

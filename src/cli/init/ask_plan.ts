@@ -1,3 +1,4 @@
+import { escapeControls } from "../../text.ts";
 import { agentIdShape, isAgentId } from "../../agent_id.ts";
 import { type Choice, Prompter, type Terminal } from "./prompter.ts";
 import { type ClientId, clientTitle } from "./clients.ts";
@@ -107,8 +108,8 @@ async function askToInspect(
   for (let latest: Inspected = inspected;;) {
     const lines = [...latest].map(([name, { tools = [], failure }]) =>
       failure === undefined
-        ? `✓ ${name}: ${pluralize(tools.length, "tool")}`
-        : `✗ ${name}: failed: ${failure}`
+        ? `✓ ${escapeControls(name)}: ${pluralize(tools.length, "tool")}`
+        : `✗ ${escapeControls(name)}: failed: ${failure}`
     );
     if (lines.length > 0) prompter.note(lines.join("\n"));
     const timedOut = [...inspected].filter(([, { hasTimedOut }]) => hasTimedOut === true);

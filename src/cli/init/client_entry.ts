@@ -72,8 +72,8 @@ export interface EntryOptions {
 }
 
 /**
- * Returns the entry that makes a client start the gateway, in the client's own format. It approves nothing
- * in advance that the client would ask about.
+ * Returns the entry that makes a client start the gateway, in the client's own format. It
+ * turns off no question that the client asks before it calls a tool.
  */
 export function gatewayEntry(client: ClientId | undefined, options: EntryOptions): JsonRecord {
   const { launchCommand: [command, ...launchArgs], files, agent, env = {} } = options;
@@ -90,6 +90,7 @@ export function gatewayEntry(client: ClientId | undefined, options: EntryOptions
         ...(hasVariables && { environment: env }),
       };
     case "copilot":
+      // Despite `tools`, Copilot asks before it calls `execute_tool`.
       return { type: "local", command, args, ...variables, tools: ["*"] };
     case "vscode":
       return { type: "stdio", command, args, ...variables };

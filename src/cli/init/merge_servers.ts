@@ -1,3 +1,4 @@
+import { escapeControls } from "../../text.ts";
 import { programOf } from "../../config/mod.ts";
 import type { FoundServer } from "./find_servers.ts";
 import { isRecord, type Json, type JsonRecord } from "./import_entry.ts";
@@ -104,9 +105,10 @@ export function scopeLines(servers: readonly OfferedServer[]): string[] {
   const byProject = Map.groupBy(servers, ({ server }) => server.project);
   return [...byProject].filter(([project]) => project !== undefined).map(([project, group]) => {
     const [was, it] = group.length === 1 ? ["was", "it"] : ["were", "them"];
-    return `${
-      group.map(({ name }) => name).join(", ")
-    } ${was} for the project ${project} only. The gateway offers ${it} in ` +
+    const names = group.map(({ name }) => escapeControls(name)).join(", ");
+    return `${names} ${was} for the project ${
+      escapeControls(String(project))
+    } only. The gateway offers ${it} in ` +
       "every project where it is used, to each agent that the rules allow";
   });
 }

@@ -6,6 +6,7 @@ import { GATEWAY_NAME, showPath } from "./find_servers.ts";
 import type { JsonRecord } from "./import_entry.ts";
 import type { GatewayFiles } from "./gateway_files.ts";
 import { agentFor, type Plan } from "./plan.ts";
+import { escapeControls } from "../../text.ts";
 import type { WrittenFile } from "./write_files.ts";
 
 /** Text to paste into an agent's instructions, for clients that do not show a server's instructions. */
@@ -188,7 +189,6 @@ function toolSteps({ agents }: Plan, rules: string): string[] {
 
 /** Joins names; of more than four, only the first three and the number of the others. */
 function shortList(names: readonly string[]): string {
-  return names.length <= 4
-    ? names.join(", ")
-    : `${names.slice(0, 3).join(", ")} and ${names.length - 3} more`;
+  const shown = names.slice(0, names.length <= 4 ? 4 : 3).map(escapeControls).join(", ");
+  return names.length <= 4 ? shown : `${shown} and ${names.length - 3} more`;
 }

@@ -20,8 +20,9 @@ export interface RenewLoginOptions {
  * renewed it in the meantime, its tokens are used.
  *
  * @param usedLogin The login whose tokens were last used.
- * @returns The login with new tokens; without tokens if it has ended but its client can be used
- * again; `undefined` if the user has logged out or the client was rejected, too.
+ * @returns The login with new tokens. If the login has ended but its client can be used again, the login
+ * without tokens. `undefined` if the client was rejected, too, or if the stored login has ended or was
+ * removed.
  * @throws {UnreachableError} if the authorization server gave no definite answer; the tokens are
  * kept.
  */
@@ -47,7 +48,7 @@ export async function renewLogin(
     return await store.withLock(usedLogin.url, { signal, run });
   } catch (cause) {
     if (!(cause instanceof LockTimeout)) throw cause;
-    throw new UnreachableError("is being asked by another gateway, which does not finish", {
+    throw new UnreachableError("has been renewing this login for another gateway for too long", {
       cause,
     });
   }

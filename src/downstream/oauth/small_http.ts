@@ -1,4 +1,7 @@
-/** Maximum size of a request's head. It contains the cookies of all web servers on this machine. */
+/**
+ * Maximum size of a request's head, in bytes. A browser sends in it the cookies of every server on this
+ * machine, whatever its port.
+ */
 const MAX_HEAD_BYTES = 64 * 1024;
 
 /** The end of the head. */
@@ -20,7 +23,7 @@ export interface SmallResponse {
 /**
  * Reads the head of a GET request from a connection.
  *
- * @returns The path and query; `undefined` if it is not a GET request.
+ * @returns The path and query; `undefined` if it is not a GET request, is too long, or ends early.
  * @throws Any error of the system if the connection is closed.
  * @see {@link https://www.rfc-editor.org/rfc/rfc9112#section-3}
  */

@@ -108,7 +108,7 @@ export class HttpSession implements Channel, StreamOwner {
    * Resumes a stream that the client lost.
    *
    * @param lastId Id of the last message that the client received.
-   * @returns `undefined` if the messages after it are no longer kept.
+   * @returns `undefined` if the id is unknown, or the messages after it are no longer kept.
    */
   resume(lastId: string): EventStream | undefined {
     const [, streamText, positionText] = /^(\d{1,15})-(\d{1,15})$/.exec(lastId) ?? [];

@@ -141,7 +141,7 @@ function inlineMembersOf(schema: Schema, budget: TextBudget, walk: Walk): string
   if (ownTypes.length === 0) {
     return alternatives.length > 0 ? alternatives : allOfMembers(schema, budget, walk);
   }
-  // Alternatives may not describe a type, as in `anyOf: [{"required": ["a"]}, ...]`.
+  // An alternative can be without a type, as in `anyOf: [{"required": ["a"]}, ...]`.
   const typed = alternatives.filter((text) => text !== "any");
   if (typed.every((text) => ownTypes.includes(text))) return ownTypes;
   if (!ownTypes.some((text) => text.length > 2 && text.startsWith("{"))) return typed;

@@ -37,8 +37,9 @@ export interface Dialect {
   /**
    * Formats the answer.
    *
-   * @param step The model's step; a call uses the client's name of the tool.
+   * @param step The model's step.
    * @param id An id of the call, unique in the conversation.
+   * @param tool The tool to call, as the client named it.
    */
   write(step: Step, id: string, tool: OfferedTool, isStreamed: boolean): Response;
 }
@@ -48,7 +49,7 @@ export type Fields = Readonly<Record<string, unknown>>;
 
 const toList = (value: unknown): Fields[] => Array.isArray(value) ? value : [];
 
-/** Returns the text of a content, which is a text, a list of blocks with texts, or any other value. */
+/** Returns the text of a message's content: a string, a list of blocks with texts, or any other value. */
 function textOf(content: unknown): string {
   if (typeof content === "string") return content;
   if (!Array.isArray(content)) return JSON.stringify(content) ?? "";
