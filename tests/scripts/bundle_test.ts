@@ -165,7 +165,7 @@ Deno.test("a program that cannot work as a bundle is refused, and no file is wri
   for (
     const [text, message] of [
       ["console.log(import.meta.main);\n", /main\.ts[^]*import\.meta|import\.meta[^]*main\.ts/],
-      ["await Promise.resolve();\n", /main\.ts, as with a top-level await/],
+      ["await Promise.resolve();\n", /main\.ts: it cannot run as a function/],
       ['import "./missing.ts";\n', /missing\.ts/],
       ["void import(Deno.args[0] ?? '');\n", /main\.ts: import\([^]*user's machine/],
     ] as const
