@@ -1,6 +1,7 @@
 import { buildServer } from "./build_server.ts";
 import { type Environment, getHomeFolder } from "./environment.ts";
 import { entriesOf } from "./json_value.ts";
+import { findDisablingKey } from "./other_clients.ts";
 import type { ServerConfig } from "./server.ts";
 
 /**
@@ -18,7 +19,7 @@ export async function parseServers(
   const file = document === undefined ? undefined : diagnosticChecks.checkServers(document).file;
   const variables = { env, cwd, home: getHomeFolder(env) };
   const servers = entriesOf(file?.mcpServers ?? {})
-    .filter(([, entry]) => entry.disabled !== true)
+    .filter(([, entry]) => findDisablingKey(entry) === undefined)
     .map((entry) => buildServer(entry, variables).server);
   return new Map(servers.map((server) => [server.name, server]));
 }
