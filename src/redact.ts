@@ -56,12 +56,12 @@ const QUOTE = `[\\\\"'\`]{0,16}`;
 const VALUE = `"(?:[^"\\\\]|\\\\[^])*"?|'(?:[^'\\\\]|\\\\[^])*'?|\\\\+"[^"]*"?|[^\\s"'\`&]+`;
 const SCHEME = "(?:bearer|basic|digest|negotiate|token|apikey)";
 
+const KEY_BEGIN = "-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY";
+const KEY_END = "-----END [A-Z0-9 ]{0,40}KEY";
+
 const PATTERNS: readonly (readonly [pattern: RegExp, replacement: string])[] = [
   // Private keys, also those that are cut off.
-  [
-    /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY[^]*?(?:-----END [A-Z0-9 ]{0,40}KEY[A-Z ]{0,10}-----|$)/g,
-    REDACTED,
-  ],
+  [new RegExp(`${KEY_BEGIN}[^]*?(?:${KEY_END}[A-Z ]{0,10}-----|$)`, "g"), REDACTED],
   // user:password@ and token@ in a URL.
   [/(:\/\/[^\s/?#@:]{0,256}:)[^\s/?#]+@/g, `$1${REDACTED}@`],
   [/(:\/\/)[^\s/?#@:]{12,}@/g, `$1${REDACTED}@`],
@@ -122,6 +122,37 @@ export function redactText(text: string): string {
     redacted = redacted.replace(pattern, replacement);
   }
   return redacted;
+}
+
+const KEY_BEGIN_LINE = new RegExp(KEY_BEGIN);
+const KEY_END_LINE = new RegExp(KEY_END);
+
+/** A trimmed line of a private key between its first and its last. */
+const KEY_BODY_LINE = /^(?:[A-Za-z0-9+/=]*|(?:Proc-Type|DEK-Info): .*)$/;
+
+/** Removes private keys from lines, of which later only the last may be kept. */
+export class PrivateKeyRedactor {
+  #isInKey = false;
+
+  /** Returns the next line without its part of a private key. */
+  redactLine(line: string): string {
+    if (this.#isInKey) {
+      this.#isInKey = KEY_BODY_LINE.test(line.trim());
+      if (this.#isInKey || KEY_END_LINE.test(line)) return "";
+    }
+    const beginAt = line.search(KEY_BEGIN_LINE);
+    // A whole key in one line is left to `redactText`.
+    if (beginAt < 0 || KEY_END_LINE.test(line)) return line;
+    this.#isInKey = true;
+    return `${line.slice(0, beginAt)}${REDACTED}`;
+  }
+}
+
+/** Removes the last word of a cut text, or the end of an address, which may be half a secret. */
+export function withoutLastWord(text: string): string {
+  const lastWordAt = text.search(/\s\S*$/);
+  const addressAt = text.lastIndexOf("://");
+  return lastWordAt >= 0 || addressAt >= 0 ? text.slice(0, Math.max(lastWordAt, addressAt)) : text;
 }
 
 /** Maximum length of one text that is read, in UTF-16 code units; far more than is ever shown. */

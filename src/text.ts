@@ -19,7 +19,7 @@ export function shortenText(text: string, length: number): string {
 const PLAIN = /^[\x20-\x7e]*$/;
 
 /** Characters that move a cursor, break a line, or reorder or hide a text. */
-const CONTROL = /[\p{C}\p{Zl}\p{Zp}]/gu;
+const CONTROL = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
 const SHORT_ESCAPES: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
@@ -47,6 +47,11 @@ function escapeCharacter(character: string): string {
       : code < 0x10000
       ? `\\u${digits.padStart(4, "0")}`
       : `\\u{${digits}}`);
+}
+
+/** Quotes a text whose control characters are escaped already; JSON would escape them again. */
+export function quoteEscaped(text: string): string {
+  return `"${text.replaceAll('"', '\\"')}"`;
 }
 
 /** The sequences with which a program colors its output and moves the cursor. */

@@ -1,3 +1,4 @@
+import { quoteEscaped, shortenText } from "../text.ts";
 import {
   AnswerTooLong,
   type CancelSignal,
@@ -245,7 +246,7 @@ class CatalogBuilder {
     if (name === "") return "an empty name";
     if (name.length > MAX_NAME_LENGTH) return "a name that is too long";
     if (!this.#tools.has(name)) return undefined;
-    const quoted = JSON.stringify(this.#quote(name).slice(0, MAX_QUOTE_LENGTH));
+    const quoted = quoteEscaped(shortenText(this.#quote(name), MAX_QUOTE_LENGTH));
     return `the duplicate name ${quoted}`;
   }
 }

@@ -7,7 +7,7 @@ import { CatalogError, HandshakeError } from "./revisions/mod.ts";
 import { redactExcerpt } from "./secrets.ts";
 import { serverCommand } from "./server_command.ts";
 import { transportKind } from "./transports/mod.ts";
-import { escapeLines, shortenText } from "../text.ts";
+import { quoteEscaped, shortenText } from "../text.ts";
 
 /** Maximum length of a quoted line, in UTF-16 code units. */
 const MAX_LINE_LENGTH = 200;
@@ -45,7 +45,7 @@ export async function explainFailure(
   const reason = describeCause(cause, timeoutReason);
   if (reason === undefined) throw cause;
   // The message of a remote failure already contains everything.
-  const output = cause instanceof RemoteFailure ? "" : escapeLines(await readLastOutput());
+  const output = cause instanceof RemoteFailure ? "" : await readLastOutput();
   const explanation = await explainOutput(output, config);
   if (explanation !== undefined) {
     const message = `Server "${server}" is not available: ${explanation}`;
@@ -71,7 +71,7 @@ async function explainOutput(output: string, config: ServerConfig): Promise<stri
   if (output === "") return undefined;
   const finding = await transportKind(config.connection).findCause(output, config.name);
   if (finding === undefined) return undefined;
-  const line = JSON.stringify(shortenText(finding.line, MAX_LINE_LENGTH));
+  const line = quoteEscaped(shortenText(finding.line, MAX_LINE_LENGTH));
   return `${redactExcerpt(finding.message, config)}. It wrote ${line}.`;
 }
 

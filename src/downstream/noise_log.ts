@@ -1,3 +1,4 @@
+import { quoteEscaped, shortenText } from "../text.ts";
 import type { ServerConfig } from "../config/mod.ts";
 import { DownstreamError } from "../errors.ts";
 import type { Log } from "../log.ts";
@@ -31,9 +32,9 @@ export class Noise {
   /** Describes the data since an earlier `count`, as a sentence; empty if there was none. */
   describeSince(count: number): string {
     if (this.#count === count) return "";
-    const excerpt = redactExcerpt(this.#lastExcerpt, this.#config).slice(0, MAX_QUOTE_LENGTH);
+    const excerpt = shortenText(redactExcerpt(this.#lastExcerpt, this.#config), MAX_QUOTE_LENGTH);
     return `Meanwhile it sent data that is not a valid MCP message, such as ${
-      JSON.stringify(excerpt)
+      quoteEscaped(excerpt)
     }; that data may include its answer.`;
   }
 

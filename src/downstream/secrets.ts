@@ -1,9 +1,15 @@
 import { listConnectionSecrets, type ServerConfig } from "../config/mod.ts";
-import { redact, redactText } from "../redact.ts";
-import { escapeControls, withoutColors } from "../text.ts";
+import { redact, redactText, withoutLastWord } from "../redact.ts";
+import { escapeControls, quoteEscaped, shortenText, withoutColors } from "../text.ts";
 
 /** Maximum length of a quote from a server, in UTF-16 code units. */
 const MAX_QUOTE_LENGTH = 500;
+
+/** Maximum length of a quote within a sentence, in UTF-16 code units. */
+const MAX_SHORT_QUOTE_LENGTH = 200;
+
+/** Length of the beginning that is searched for secrets, in UTF-16 code units. */
+const MAX_REDACTED_LENGTH = 16 * 1024;
 
 /** Maximum number of issued secrets that are remembered for a server; a token is worthless after its renewal. */
 const MAX_ISSUED_SECRETS = 64;
@@ -56,12 +62,16 @@ export function secretsOf(config: ServerConfig): string[] {
  * @param config The server's entry.
  */
 export function redactExcerpt(text: string, config: ServerConfig): string {
-  const secrets = secretsOf(config);
-  const longestSecret = Math.max(0, ...secrets.map(({ length }) => length));
-  // A secret at the cut is recognized only as a whole, so the text is redacted before it is cut.
-  const excerpt = text.slice(0, MAX_QUOTE_LENGTH + longestSecret);
-  const redacted = escapeControls(
-    redactText(redact(withoutColors(excerpt), secrets, Deno.env.get("HOME"))),
-  );
-  return redacted.length > MAX_QUOTE_LENGTH ? `${redacted.slice(0, MAX_QUOTE_LENGTH)}…` : redacted;
+  // Only as a whole is a secret recognized, so the cut before the redaction is far behind the one after it.
+  const beginning = text.length <= MAX_REDACTED_LENGTH
+    ? text
+    : withoutLastWord(text.slice(0, MAX_REDACTED_LENGTH));
+  const plain = withoutColors(beginning);
+  const redacted = redactText(redact(plain, secretsOf(config), Deno.env.get("HOME")));
+  return shortenText(escapeControls(redacted), MAX_QUOTE_LENGTH);
+}
+
+/** Quotes a text that a server sent: on one line, shortened, without secrets. */
+export function quoteServerText(text: string, config: ServerConfig): string {
+  return quoteEscaped(shortenText(redactExcerpt(text, config).trim(), MAX_SHORT_QUOTE_LENGTH));
 }

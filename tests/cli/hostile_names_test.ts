@@ -76,7 +76,7 @@ Deno.test("[cli.tables] names and texts of a server break no line, and move no c
     [["tools", "--agent", "a"], /^ev\\x1b\]0;title\\x07il: d\\x07\\nFix: rm -rf ~\n {2}t, u\\x1b/m],
     [
       ["tools", "--agent", "a", "--server", NAME],
-      /^u\\u001b\]0;title\\u0007\\u202e\\u009b1m\\u000aFix: rm -rf ~\(\)/m,
+      /^u\\x1b\]0;title\\x07\\u202e\\x9b1m\\nFix: rm -rf ~\(\)/m,
     ],
     [["tools", "--agent", "a", "--server", NAME, "--detail", "names"], named],
     [["savings"], SHOWN],

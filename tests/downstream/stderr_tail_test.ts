@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { StderrTail } from "../../src/downstream/transports/stderr_tail.ts";
-import { redact } from "../../src/redact.ts";
+import { PrivateKeyRedactor, redact } from "../../src/redact.ts";
 
 const SECRET = "canary-0123456789";
 
@@ -86,4 +86,11 @@ Deno.test("[errors.no-secrets] no half of a password is left where a long line i
       }
     }
   }
+});
+
+Deno.test("[errors.no-secrets] a long line within a private key takes a time proportional to its length", () => {
+  // With a quadratic pattern, this line took minutes.
+  const redactor = new PrivateKeyRedactor();
+  redactor.redactLine("-----BEGIN PRIVATE KEY-----");
+  assert.equal(redactor.redactLine(`${" ".repeat(1_000_000)}!`).length, 1_000_001);
 });

@@ -1,3 +1,4 @@
+import { quoteServerText } from "../secrets.ts";
 import type { ServerConfig } from "../../config/mod.ts";
 import { REVISIONS } from "../../revisions.ts";
 import {
@@ -8,7 +9,7 @@ import {
   readMembers,
   sendRequest,
 } from "./oauth_response.ts";
-import { LoginFailure, quoteServerText } from "./login_failure.ts";
+import { LoginFailure } from "./login_failure.ts";
 import { parseSafeAddress } from "./safe_address.ts";
 import type { RequestContext, Sdk } from "./sdk.ts";
 

@@ -1,5 +1,5 @@
 import type { FetchLike } from "@modelcontextprotocol/client";
-import { readBytes } from "../../bytes.ts";
+import { readBytes, reusingReader } from "../../bytes.ts";
 import { UnreachableError } from "./login_failure.ts";
 import { parseSafeAddress } from "./safe_address.ts";
 
@@ -44,7 +44,7 @@ export function createGuardedFetch(
         client,
         signal: AbortSignal.any([signal, timeout.signal]),
       });
-      const body = await readBytes(response.body, MAX_BYTES);
+      const body = await readBytes(reusingReader(response.body), MAX_BYTES);
       if (body === undefined) throw new UnreachableError("answered with more than 1 MiB");
       const isOverloaded = init.method === "POST"
         ? response.status >= 500 || response.status === 429

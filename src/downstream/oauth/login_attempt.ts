@@ -1,3 +1,4 @@
+import { quoteServerText } from "../secrets.ts";
 import { untilAborted } from "../until_aborted.ts";
 import {
   type AuthorizationServer,
@@ -5,7 +6,7 @@ import {
   discoverAuthorizationServer,
   type OAuthChallenge,
 } from "./discovery.ts";
-import { LoginFailure, quoteServerText, toDownstreamError } from "./login_failure.ts";
+import { LoginFailure, toDownstreamError } from "./login_failure.ts";
 import { createGuardedFetch } from "./guarded_fetch.ts";
 import { RedirectListener } from "./redirect_listener.ts";
 import { findClient } from "./registration.ts";

@@ -1,12 +1,6 @@
 import { serverCommand } from "../server_command.ts";
-import type { ServerConfig } from "../../config/mod.ts";
 import { DownstreamError, type ErrorDetails } from "../../errors.ts";
-import { shortenText } from "../../text.ts";
-import { redactExcerpt } from "../secrets.ts";
 import { UnsafeAddressError } from "./safe_address.ts";
-
-/** Maximum length of a quoted text, in UTF-16 code units. */
-const MAX_QUOTE_LENGTH = 200;
 
 /** A server could not be reached or is overloaded. The tokens may still be valid. */
 export class UnreachableError extends Error {
@@ -79,11 +73,4 @@ export function toDownstreamError(error: unknown, server: string): DownstreamErr
     ...command,
     cause: error,
   });
-}
-
-/** Quotes a text that a server sent: on one line, shortened, without secrets. */
-export function quoteServerText(text: string, config: ServerConfig): string {
-  // The excerpt shows control characters as escapes, which `JSON.stringify` would escape again.
-  const excerpt = shortenText(redactExcerpt(text, config).trim(), MAX_QUOTE_LENGTH);
-  return `"${excerpt.replaceAll('"', '\\"')}"`;
 }

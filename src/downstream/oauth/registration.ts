@@ -1,3 +1,4 @@
+import { quoteServerText } from "../secrets.ts";
 import type { ServerConfig } from "../../config/mod.ts";
 import {
   createRefusalError,
@@ -8,7 +9,7 @@ import {
 } from "./oauth_response.ts";
 import { isSupportedMethod } from "./client_authentication.ts";
 import type { AuthorizationServer } from "./discovery.ts";
-import { LoginFailure, quoteServerText, UnreachableError } from "./login_failure.ts";
+import { LoginFailure, UnreachableError } from "./login_failure.ts";
 import { REDIRECT_PATH } from "./redirect_listener.ts";
 import { addDefinedSecrets, type RequestContext } from "./sdk.ts";
 import {

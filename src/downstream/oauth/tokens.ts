@@ -1,3 +1,4 @@
+import { quoteServerText } from "../secrets.ts";
 import {
   createRefusalError,
   errorCodeOf,
@@ -12,7 +13,7 @@ import {
   postAsClient,
 } from "./client_authentication.ts";
 import type { AuthorizationServer } from "./discovery.ts";
-import { LoginFailure, quoteServerText, UnreachableError } from "./login_failure.ts";
+import { LoginFailure, UnreachableError } from "./login_failure.ts";
 import { addDefinedSecrets, type RequestContext } from "./sdk.ts";
 import {
   createOAuthClient,

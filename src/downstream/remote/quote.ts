@@ -1,3 +1,4 @@
+import { withoutLastWord } from "../../redact.ts";
 import { shortenText } from "../../text.ts";
 import { isHtmlPage } from "../http_answers.ts";
 
@@ -23,17 +24,12 @@ export function quoteBody(
   redactSecrets: (text: string) => string,
 ): string | undefined {
   const message = messageOf(body) ?? titleOf(body) ?? (isHtmlPage(body) ? "" : body);
+  const beginning = message.length <= MAX_REDACTED_LENGTH
+    ? message
+    : withoutLastWord(message.slice(0, MAX_REDACTED_LENGTH));
   // With control characters or line breaks, the quote could look like a message of the gateway.
-  const text = redactSecrets(beginningOf(message)).replace(/[\s\p{Cc}\p{Cf}]+/gu, " ").trim();
+  const text = redactSecrets(beginning).replace(/[\s\p{Cc}\p{Cf}]+/gu, " ").trim();
   return text === "" ? undefined : JSON.stringify(shortenText(text, MAX_QUOTE_LENGTH));
-}
-
-/** Returns the beginning up to the end of a word: half a secret would not be recognized. */
-function beginningOf(text: string): string {
-  if (text.length <= MAX_REDACTED_LENGTH) return text;
-  const beginning = text.slice(0, MAX_REDACTED_LENGTH);
-  const end = Math.max(beginning.lastIndexOf(" "), beginning.lastIndexOf("\n"));
-  return end < 0 ? beginning : beginning.slice(0, end);
 }
 
 /**

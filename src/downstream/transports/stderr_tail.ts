@@ -1,16 +1,10 @@
 import { ReadThrottle } from "../../jsonrpc/mod.ts";
-import { REDACTED, redactText } from "../../redact.ts";
+import { PrivateKeyRedactor, redactText, withoutLastWord } from "../../redact.ts";
 import { escapeLines, withoutColors } from "../../text.ts";
 
 const MAX_LINES = 20;
 const MAX_BYTES = 2048;
 const MAX_LINE_LENGTH = 4096;
-
-const KEY_BEGIN = /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY/;
-const KEY_END = /-----END [A-Z0-9 ]{0,40}KEY/;
-
-/** A line of a private key between its first and its last. */
-const KEY_BODY = /^\s*(?:[A-Za-z0-9+/=]*|(?:Proc-Type|DEK-Info): .*)\s*$/;
 
 /** Options of reading a server's stderr. */
 export interface StderrOptions {
@@ -33,7 +27,7 @@ export class StderrTail {
   // The beginning of the unfinished last line, and whether a part of it was skipped.
   #unfinishedLine = "";
   #isCut = false;
-  #isInPrivateKey = false;
+  readonly #keyRedactor = new PrivateKeyRedactor();
   /** Resolves when the stream has ended. */
   readonly done: Promise<void>;
 
@@ -44,7 +38,7 @@ export class StderrTail {
   }
 
   /**
-   * Returns the last lines, at most 20 and 2048 bytes, without secrets and texts that look like secrets, and
+   * Returns the last lines, at most 20 lines and 2048 bytes, without secrets and texts that look like secrets, and
    * with escaped control characters.
    */
   lastLines(): string {
@@ -83,24 +77,12 @@ export class StderrTail {
 
   #addLines(lines: string): void {
     for (const line of this.#options.redactSecrets(withoutColors(lines)).split("\n")) {
-      const text = cutLine(this.#withoutPrivateKey(line)).trimEnd();
+      const text = cutLine(this.#keyRedactor.redactLine(line)).trimEnd();
       if (text === "") continue;
       this.#lines.push(text);
       if (this.#lines.length > MAX_LINES) this.#lines.shift();
       this.#options.onLine(text);
     }
-  }
-
-  /** Removes a private key, whose lines look like no secret once the first one is dropped. */
-  #withoutPrivateKey(line: string): string {
-    if (this.#isInPrivateKey) {
-      this.#isInPrivateKey = KEY_BODY.test(line);
-      if (this.#isInPrivateKey || KEY_END.test(line)) return "";
-    }
-    const begin = line.search(KEY_BEGIN);
-    if (begin < 0 || KEY_END.test(line)) return line;
-    this.#isInPrivateKey = true;
-    return `${line.slice(0, begin)}${REDACTED}`;
   }
 
   /** Cuts an unfinished line; its end is removed, too, because it may be half a secret. */
@@ -113,12 +95,6 @@ export class StderrTail {
 
 function cutLine(line: string): string {
   return line.length <= MAX_LINE_LENGTH ? line : withoutLastWord(line.slice(0, MAX_LINE_LENGTH));
-}
-
-/** Removes the last word, or the end of an address, which may be half a secret. */
-function withoutLastWord(text: string): string {
-  const lastWordAt = text.search(/\s\S*$/);
-  return lastWordAt < 0 ? text.replace(/:\/\/\S*$/, "://") : text.slice(0, lastWordAt);
 }
 
 function endOfLine(text: string): number {

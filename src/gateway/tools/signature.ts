@@ -5,7 +5,7 @@
 
 import { ELLIPSIS, parametersText } from "./schema_text.ts";
 import { estimateTokens } from "./tokens.ts";
-import { startOfText } from "../../text.ts";
+import { escapeControls, startOfText } from "../../text.ts";
 
 /** The shown parts of a server's tool definition. */
 export interface DescribedTool {
@@ -102,12 +102,4 @@ function fullTokens(tool: DescribedTool): number {
     if (error instanceof RangeError || error instanceof TypeError) return 0;
     throw error;
   }
-}
-
-/** Escapes line ends, and characters that hide or reorder text. */
-function escapeControls(text: string): string {
-  return text.replace(
-    /[\p{Cc}\p{Cs}\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]/gu,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
 }

@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import { quoteServerText, redactExcerpt } from "../../src/downstream/secrets.ts";
+import type { ServerConfig } from "../../src/config/mod.ts";
+
+const SECRET = `K7${"w".repeat(98)}`;
+
+const CONFIG: ServerConfig = {
+  name: "s",
+  publicInfo: { transport: "stdio" },
+  connection: { kind: "stdio", command: "", args: [], env: { KEY: SECRET } },
+  options: {
+    isolation: "shared",
+    idleTimeoutMs: 300_000,
+    connectTimeoutMs: 30_000,
+    callTimeoutMs: 60_000,
+    maxCallMs: 600_000,
+    maxConcurrency: 64,
+    forward: [],
+    inheritEnv: [],
+  },
+  secrets: [],
+  fingerprint: "",
+};
+
+Deno.test("[log.redacted] no cut leaves a part of a secret in a quote", () => {
+  const colors = "\x1b[31m\x1b[0m".repeat(20);
+  // One length for each position of the secret around both cuts.
+  const lengths = [150, 195, 370, 450, 495, 16_300, 16_380, 16_384];
+  for (const length of lengths) {
+    for (const filler of ["x ", "\n", "\x07", "\u202e"]) {
+      const text = `${colors}${filler.repeat(length).slice(0, length)} ${SECRET} end`;
+      for (const quote of [redactExcerpt(text, CONFIG), quoteServerText(text, CONFIG)]) {
+        assert.doesNotMatch(quote, /K7w/, `${length} of ${JSON.stringify(filler)}`);
+        assert.ok(quote.length <= 510, `${quote.length}`);
+      }
+    }
+  }
+  assert.match(
+    redactExcerpt(`${colors}before ${SECRET} after`, CONFIG),
+    /^before \[redacted\] after$/,
+  );
+});
