@@ -91,9 +91,10 @@ export function writeProgram(chunks: readonly LinkedChunk[], entry: string): str
     const chunkFunction = `${FUNCTION_HEAD}${text}\n}`;
     if (compiled === "when loaded") {
       texts.push(`${key}:()=>{/*${text.replaceAll("*/", COMMENT_END)}*/}`);
-    } else {functions.push(
-        `${key}:${compiled === "with the file" ? `(${chunkFunction})` : chunkFunction}`,
-      );}
+    } else {
+      const source = compiled === "with the file" ? `(${chunkFunction})` : chunkFunction;
+      functions.push(`${key}:${source}`);
+    }
   }
   const mainName = JSON.stringify(`./${basename(entry, extname(entry))}.js`);
   return `const chunks={${functions.join(",\n")}};\nconst texts={${texts.join(",\n")}};\n` +

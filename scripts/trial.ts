@@ -6,7 +6,7 @@
 
 import { join } from "node:path";
 import type { ProgramFunction } from "./early_functions.ts";
-import { listSettings } from "../src/config/mod.ts";
+import { DEPTH_VARIABLE, listSettings } from "../src/config/mod.ts";
 import { permissionFlags } from "./permissions.ts";
 
 /** The arguments, files and input of a trial run of a program. */
@@ -38,7 +38,7 @@ const TRIAL_MS = 30_000;
 /** Variables that change how the gateway starts. */
 const CLEARED_VARIABLES = new Set([
   ...listSettings().map(({ variable }) => variable),
-  ...["GATEWAY_DEPTH", "NO_COLOR", "FORCE_COLOR"],
+  ...[DEPTH_VARIABLE, "NO_COLOR", "FORCE_COLOR"],
 ]);
 
 /** Runs a trial; returns the program's standard output, and its functions. */

@@ -1,12 +1,12 @@
 /**
- * Joins chunks of bytes, and reads bodies of a bounded size. A leaf: imports nothing of the project.
+ * Reads streams of bytes, and joins chunks of them. A leaf: imports nothing of the project.
  *
  * @module
  */
 
-/** Minimum and maximum size of the memory for one read, in bytes. */
-const MIN_READ = 4 * 1024;
-const MAX_READ = 64 * 1024;
+/** Minimum and maximum size of the memory for one read. */
+const MIN_READ_BYTES = 4 * 1024;
+const MAX_READ_BYTES = 64 * 1024;
 
 /** The reader of a stream of bytes. */
 export interface ByteReader {
@@ -16,21 +16,29 @@ export interface ByteReader {
   cancel(reason?: unknown): Promise<void>;
 }
 
+const EMPTY_READER: ByteReader = {
+  read: () => Promise.resolve({ done: true }),
+  cancel: () => Promise.resolve(),
+};
+
 /**
  * Returns a reader that reads into the same memory each time; Deno's default one allocates 64 KiB for each
  * read. The memory grows when a read fills it.
  *
- * @param stream A readable byte stream, such as a pipe or the body of a response.
+ * @param stream A readable byte stream, such as a pipe or the body of a response; null is an empty one.
  */
-export function reusingReader(stream: ReadableStream<Uint8Array>): ByteReader {
+export function reusingReader(stream: ReadableStream<Uint8Array> | null): ByteReader {
+  if (stream === null) return EMPTY_READER;
   const reader = stream.getReader({ mode: "byob" });
-  let buffer = new ArrayBuffer(MIN_READ);
+  let buffer = new ArrayBuffer(MIN_READ_BYTES);
   return {
     async read() {
       const { done, value } = await reader.read(new Uint8Array(buffer));
       if (done) return { done };
       const isFull = value.length === value.buffer.byteLength;
-      buffer = isFull && value.length < MAX_READ ? new ArrayBuffer(value.length * 4) : value.buffer;
+      buffer = isFull && value.length < MAX_READ_BYTES
+        ? new ArrayBuffer(value.length * 4)
+        : value.buffer;
       return { done, value };
     },
     cancel: (reason) => reader.cancel(reason),
@@ -49,30 +57,25 @@ export function joinBytes(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer
 }
 
 /**
- * Returns a chunk that can be kept. Data that `fetch` decompresses arrives as 4 KiB at the beginning of a
- * buffer of 64 KiB: without a copy, a body of 64 MiB would hold 1 GiB.
- */
-export function compactBytes(chunk: Uint8Array): Uint8Array {
-  return chunk.length < chunk.buffer.byteLength / 2 ? chunk.slice() : chunk;
-}
-
-/**
- * Reads a body to its end.
+ * Reads a stream to its end.
  *
- * @param body The body; null means an empty one.
- * @param maxBytes Maximum size; reading stops beyond it.
- * @returns `undefined` if the body is larger.
+ * @param maxBytes Maximum size; a larger stream is cancelled.
+ * @returns `undefined` if the stream is larger.
  */
 export async function readBytes(
-  body: ReadableStream<Uint8Array> | null,
+  reader: ByteReader,
   maxBytes: number,
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of body ?? []) {
-    size += chunk.length;
-    if (size > maxBytes) return undefined;
-    chunks.push(compactBytes(chunk));
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return joinBytes(chunks);
+    size += value.length;
+    if (size > maxBytes) {
+      await reader.cancel().catch(() => {});
+      return undefined;
+    }
+    chunks.push(value.slice());
   }
-  return joinBytes(chunks);
 }

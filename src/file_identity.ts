@@ -23,6 +23,15 @@ export function identityAt(path: string): string | undefined {
   }
 }
 
+/** Whether a path leads to a file; false if it cannot be looked up. */
+export function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
 /** Follows the links in a path; returns the path itself if it cannot be looked up. */
 export function realPathOf(path: string): string {
   try {

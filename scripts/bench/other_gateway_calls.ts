@@ -26,7 +26,7 @@ export interface OtherGatewayLoadResult extends LoadResult {
   readonly remark?: string;
 }
 
-/** Options of a `OtherGatewayCaller`. */
+/** Options of an `OtherGatewayCaller`. */
 export interface OtherGatewayCallerOptions {
   /** Maximum number of calls in the warm-up. */
   readonly warmUp: number;

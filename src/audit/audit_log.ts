@@ -57,8 +57,8 @@ const MAX_WAITING_LENGTH = 1024 * 1024;
 export class AuditLog {
   readonly #options: AuditOptions;
   #destination: Destination | undefined;
-  // Lines that are not written yet. They are written when the channel flushes, when `#writing` resolves, or
-  // when `#flushTimer` fires.
+  // Lines that are not written yet. They are written by `flush`, by `written`, or when
+  // `#flushTimer` fires.
   #unwritten = "";
   #writing: Promise<void> | undefined;
   #flushTimer: ReturnType<typeof setTimeout> | undefined;

@@ -4,7 +4,7 @@ export type FileChange =
   | { readonly kind: "deleted"; readonly rewritten: number; readonly lost: number }
   /** The file was renamed, but not by a rotation. A new one was created. */
   | { readonly kind: "moved" }
-  /** The path cannot be written. The lines of `texts` are in no file; further lines are lost. */
+  /** The path cannot be written. The lines of `texts`, and `lost` other lines, are in no file. */
   | { readonly kind: "unwritable"; readonly texts: readonly string[]; readonly lost: number };
 
 /** A file or stream that lines of the audit log are written to. */

@@ -1,3 +1,4 @@
+import { isFile } from "../file_identity.ts";
 import { type ParsedEntry, parseEntry } from "./audit_entry.ts";
 import { AuditCounter, type AuditFigures, type Figures } from "./audit_figures.ts";
 import { AuditFiles, FollowedLog } from "./audit_files.ts";
@@ -196,14 +197,6 @@ function openFirstExisting(paths: readonly string[]): AuditFiles | undefined {
     }
   }
   return undefined;
-}
-
-function isFile(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
 }
 
 /** Width of a line, in columns. */

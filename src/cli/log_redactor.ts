@@ -5,7 +5,7 @@ import { redact, redactText } from "../redact.ts";
  * The `file:line:column: path:` at the beginning of a configuration problem. `redactText` would mistake
  * the path for the name of a secret, and hide the text after it.
  */
-const POSITION = /^[^\n]*:\d+:\d+: (?:mcpServers|agents|defaults)\b[^\s:]*: /m;
+const POSITION = /^[^\n]*:\d+:\d+: (?:mcpServers|agents|defaults|auth)\b[^\s:]*: /m;
 
 /** Redacts the secrets of the configuration, and texts that look like secrets, in the log. */
 export class LogRedactor {

@@ -16,7 +16,7 @@ import {
   type Settings,
   type StdioConfig,
 } from "../config/mod.ts";
-import { realPathOf } from "../file_identity.ts";
+import { isFile, realPathOf } from "../file_identity.ts";
 import { standardStream } from "../line_queue.ts";
 import { auditFallback } from "./audit_path.ts";
 
@@ -231,12 +231,4 @@ function addListener(
 function hostOf(url: string): string {
   const { protocol, hostname, port } = new URL(url);
   return `${hostname}:${port || (protocol === "http:" ? "80" : "443")}`;
-}
-
-function isFile(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
 }

@@ -82,7 +82,7 @@ function locateFile(
 
 /**
  * Describes which files are used from the working folder and which files are ignored, as lines for
- * the log. Accesses the file system, so it should be called after the start.
+ * the log. Accesses the file system.
  *
  * @param exists Whether a path exists and is not a folder; default: checks the file system.
  */

@@ -68,7 +68,7 @@ export interface Settings {
   readonly stateStore: string;
 }
 
-/** Command line flags as typed, by setting; `undefined` means not given. */
+/** Command line flags as typed, by setting. `undefined` means not given, and so does `""`, unless the setting refuses it. */
 export type SettingFlags = {
   readonly [K in keyof Settings]?: string | number | boolean | undefined;
 };
@@ -297,47 +297,52 @@ export function readSettings(flags: SettingFlags, env: Environment): Settings {
   for (const [key, definition] of DEFINITION_ENTRIES) {
     const flag = String(flags[key] ?? "");
     const text = flag || env.get(definition.variable) || "";
-    // In a problem of a secret, the path is empty, because the log redacts text that follows the name
-    // of a secret setting.
-    const addProblem = (path: string, message: string): void => {
-      const position = { file: "", line: 0, column: 0 };
-      problems.push(
-        definition.isSecret
-          ? { ...position, path: "", message: `${path} ${message}` }
-          : { ...position, path, message },
-      );
-    };
     const flagName = `--${definition.flag}`;
     // With `--agent "$UNSET"` the gateway would serve all agents instead of one.
     const isEmptyFlag = flags[key] === "";
     const isEmpty = isEmptyFlag || (text === "" && env.get(definition.variable) === "");
     if (definition.refusesEmpty && isEmpty) {
       const path = isEmptyFlag ? flagName : definition.variable;
-      addProblem(path, "is set and empty; give it a value, or do not set it");
+      const message = "is set and empty; give it a value, or do not set it";
+      problems.push(createProblem(path, message, definition));
     }
     const value = text === "" ? definition.fallback : definition.read(text, home);
     if (value !== undefined) settings[key] = value;
     if (value !== undefined || text === "") continue;
     const path = flag === "" ? definition.variable : flagName;
-    const { expected, isSecret } = definition;
-    if (isSecret) addProblem(path, `must be ${expected}`);
-    else addProblem(path, `expected ${expected}, found ${JSON.stringify(text.slice(0, 60))}`);
+    const message = definition.isSecret
+      ? `must be ${definition.expected}`
+      : `expected ${definition.expected}, found ${JSON.stringify(text.slice(0, 60))}`;
+    problems.push(createProblem(path, message, definition));
   }
   settings["auditLog"] ||= getStateFilePath(env, "audit.jsonl");
   if (settings["transport"] === "stdio" && isStandardOutput(String(settings["auditLog"]))) {
     const path = flags.auditLog ? `--${DEFINITIONS.auditLog.flag}` : DEFINITIONS.auditLog.variable;
     const message = "standard output carries the protocol; name a file or /dev/stderr";
-    problems.push({ file: "", line: 0, column: 0, path, message });
+    problems.push(createProblem(path, message));
   }
   const certVariable = DEFINITIONS.tlsCert.variable;
   const keyVariable = DEFINITIONS.tlsKey.variable;
   if (("tlsCert" in settings) !== ("tlsKey" in settings)) {
     const path = "tlsCert" in settings ? certVariable : keyVariable;
     const message = `is set alone; set both ${certVariable} and ${keyVariable}, or neither`;
-    problems.push({ file: "", line: 0, column: 0, path, message });
+    problems.push(createProblem(path, message));
   }
   if (problems.length > 0) throw new ConfigError(problems);
   return settings as unknown as Settings;
+}
+
+/** Creates the problem of a flag or a variable. */
+function createProblem(
+  path: string,
+  message: string,
+  { isSecret = false }: { readonly isSecret?: boolean } = {},
+): ConfigProblem {
+  const position = { file: "", line: 0, column: 0 };
+  // The log redacts the text that follows the name of a secret setting and a colon.
+  return isSecret
+    ? { ...position, path: "", message: `${path} ${message}` }
+    : { ...position, path, message };
 }
 
 function isStandardOutput(path: string): boolean {

@@ -168,8 +168,6 @@ export class ClientSession {
         context,
       },
     );
-    // The record is flushed before an answer is sent; a cancelled call gets no answer.
-    if (request.signal.aborted) context.records.audit.flush();
     if (answer.kind === "result") request.reply(answer.result);
     else if (answer.kind === "error") request.fail(answer.error);
   }

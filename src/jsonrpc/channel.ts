@@ -72,8 +72,8 @@ export interface Channel {
    */
   throttle?(ms: number): void;
   /**
-   * Registers a listener that is called before every write of queued messages; it must not throw. Absent
-   * if the channel does not queue messages.
+   * Sets the listener that is called before every write of queued messages; it must not throw. Without this
+   * method, a caller waits for the record before each answer.
    */
   onBeforeWrite?(listener: () => void): void;
   /** Resolves when all queued messages have been written, or cannot be written any more. */

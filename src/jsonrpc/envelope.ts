@@ -90,8 +90,8 @@ function findLastId(text: string): IdAndRange | undefined {
 }
 
 /**
- * Returns the envelope if its body may be an object. If it wrongly includes further members of the
- * message, it rarely may.
+ * Returns the envelope if its body may be an object. This rejects most bodies that include further
+ * members of the message.
  */
 function envelopeIfObject(envelope: Envelope): Envelope | undefined {
   const { body } = envelope;

@@ -1,3 +1,4 @@
+import { joinBytes } from "../bytes.ts";
 import type { DroppedMessage } from "./channel.ts";
 
 const LINE_FEED = 10;
@@ -146,7 +147,7 @@ export class LineSplitter {
 }
 
 function firstBytes(before: Uint8Array, part: Uint8Array): Uint8Array {
-  return concat(before.subarray(0, EXCERPT_BYTES), part.subarray(0, EXCERPT_BYTES))
+  return joinBytes([before.subarray(0, EXCERPT_BYTES), part.subarray(0, EXCERPT_BYTES)])
     .slice(0, EXCERPT_BYTES);
 }
 
@@ -157,12 +158,5 @@ function trimReturn(line: Uint8Array): Uint8Array {
 function lastBytes(before: Uint8Array, part: Uint8Array): Uint8Array {
   // One byte more than is reported, because the last one may be the carriage return of the delimiter.
   const size = EXCERPT_BYTES + 1;
-  return concat(before.subarray(-size), part.subarray(-size)).slice(-size);
-}
-
-function concat(before: Uint8Array, part: Uint8Array): Uint8Array {
-  const joined = new Uint8Array(before.length + part.length);
-  joined.set(before);
-  joined.set(part, before.length);
-  return joined;
+  return joinBytes([before.subarray(-size), part.subarray(-size)]).slice(-size);
 }

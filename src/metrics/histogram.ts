@@ -1,4 +1,4 @@
-/** Number of buckets for each doubling: smaller values are exact, larger ones to one part in this number. */
+/** Number of buckets for each doubling: values below it are exact, larger ones to one part in it. */
 const BUCKETS = 128;
 
 /** The maximum value; larger ones count as this one. */

@@ -1,4 +1,4 @@
-import { type ByteReader, joinBytes, reusingReader } from "../../bytes.ts";
+import { type ByteReader, readBytes, reusingReader } from "../../bytes.ts";
 import { AnswerTooLong } from "../../jsonrpc/mod.ts";
 import { mediaTypeOf } from "../http_answers.ts";
 import type { IncomingText } from "./sse_parser.ts";
@@ -51,28 +51,17 @@ export async function readBody(
   { body }: Response,
   { maxBytes, signal }: { readonly maxBytes: number; readonly signal: AbortSignal },
 ): Promise<IncomingText> {
-  if (body === null) return { text: "", bytes: 0 };
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
   const reader = reusingReader(body);
   const stopListening = cancelOnAbort(reader, signal);
+  let whole: Uint8Array | undefined;
   try {
-    for (;;) {
-      const { value, done } = await reader.read();
-      signal.throwIfAborted();
-      if (done) break;
-      bytes += value.length;
-      if (bytes > maxBytes) throw new AnswerTooLong(bytes);
-      chunks.push(value.slice());
-    }
-  } catch (cause) {
-    await reader.cancel(cause).catch(() => {});
-    throw cause;
+    whole = await readBytes(reader, maxBytes);
   } finally {
     stopListening();
   }
-  const [first] = chunks;
-  const whole = first !== undefined && chunks.length === 1 ? first : joinBytes(chunks);
+  signal.throwIfAborted();
+  if (whole === undefined) throw new AnswerTooLong(maxBytes + 1);
+  const bytes = whole.length;
   try {
     return { text: new TextDecoder("utf-8", { fatal: true }).decode(whole), bytes };
   } catch {

@@ -3,6 +3,7 @@ import { createChildEnvironment, type ServerConfig, type StdioConfig } from "../
 import { DownstreamError } from "../../errors.ts";
 import { LineChannel } from "../../jsonrpc/mod.ts";
 import type { Log } from "../../log.ts";
+import { isFile } from "../../file_identity.ts";
 import { redact } from "../../redact.ts";
 import { quoteLines } from "../../text.ts";
 import { signalGroup, waitForGroupEnd } from "./process_group.ts";
@@ -152,14 +153,5 @@ export function openStdio(
 function commandLine(connection: StdioConfig, env: Record<string, string>): CommandLine {
   const { command, args, cwd } = connection;
   if (Deno.build.os !== "windows") return { file: command, args, raw: false };
-  return windowsCommand(connection, { env, exists, ...(cwd === undefined ? {} : { cwd }) });
-}
-
-function exists(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    // An unreadable file counts as missing; Deno then reports why the command cannot be started.
-    return false;
-  }
+  return windowsCommand(connection, { env, exists: isFile, ...(cwd === undefined ? {} : { cwd }) });
 }

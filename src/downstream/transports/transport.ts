@@ -22,7 +22,7 @@ export interface Transport {
   setHeaders?(headers: Readonly<Record<string, string>>): void;
   /**
    * Returns the last output of the server, such as its last lines on stderr, and its exit code; without
-   * secrets, at most 20 lines and 2 KB. Empty if there is none. If the process is ending, waits
+   * secrets, about 20 lines and 2 KB. Empty if there is none. If the process is ending, waits
    * briefly for its output.
    */
   readLastOutput(): Promise<string>;

@@ -1,5 +1,5 @@
 import type { CryptoKey, FetchImplementation, JSONWebKeySet, JWSHeaderParameters } from "jose";
-import { readBytes } from "../../bytes.ts";
+import { readBytes, reusingReader } from "../../bytes.ts";
 import type { JwtOptions } from "../../config/mod.ts";
 import type { Log } from "../../log.ts";
 import { isLoopbackUrl, isSecureUrl } from "../../loopback.ts";
@@ -66,7 +66,7 @@ export class IssuerKeys {
    */
   async find(header: JWSHeaderParameters): Promise<CryptoKey> {
     const keys = await (this.#keys ??= this.#createKeySet());
-    // A failed reload is not reported: the old keys stay in use until they are stale.
+    // A failed reload is only logged, by `#fetch`: the old keys stay in use until they are stale.
     if (this.#isOlderThan(this.#times.freshMs)) await keys.reload().catch(() => {});
     return await keys(header);
   }
@@ -161,7 +161,7 @@ async function fetchJson(url: string, signal: AbortSignal): Promise<unknown> {
     await response.body?.cancel();
     throw new Error(`it answered with status ${response.status}`);
   }
-  const bytes = await readBytes(response.body, MAX_BYTES);
+  const bytes = await readBytes(reusingReader(response.body), MAX_BYTES);
   if (bytes === undefined) throw new Error("its answer is too long");
   return JSON.parse(new TextDecoder().decode(bytes)) ?? {};
 }

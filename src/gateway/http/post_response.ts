@@ -14,7 +14,7 @@ export type PostResult =
 
 /** The session of a response. It numbers the streams and keeps their messages. */
 export interface StreamOwner {
-  /** Sends a message outside of a response that has ended or cannot be a stream. */
+  /** Sends a message of a call whose response has ended or cannot be a stream. */
   send(text: string): void;
   /** Registers a stream for the response and returns its number. */
   beginStream(response: PostResponseWriter): number;

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { isAgentId } from "../../agent_id.ts";
-import { hasCredentials, type JwtOptions, type Rules } from "../../config/mod.ts";
+import { hasCredentials, isHttpUrl, type JwtOptions, type Rules } from "../../config/mod.ts";
 import type { Log } from "../../log.ts";
 import type { Authenticator, AuthRequest, AuthResult, Credential } from "./authentication.ts";
 import { readBearer, writeChallenge } from "./bearer.ts";
@@ -194,8 +194,4 @@ function tokenId(sha256: string): string {
 /** Returns the prefix of the ids of JWT credentials; it differs for other settings of the issuer. */
 function jwtPrefix({ issuer, audience, agentClaim, jwksUrl = "" }: JwtOptions): string {
   return `jwt:${JSON.stringify([issuer, audience, agentClaim, jwksUrl])}:`;
-}
-
-function isHttpUrl(issuer: string): boolean {
-  return ["https:", "http:"].includes(URL.parse(issuer)?.protocol ?? "");
 }

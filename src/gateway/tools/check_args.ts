@@ -98,7 +98,7 @@ export function findSchemaErrors({ definition, text }: Tool, args: Args): string
   const walk = startWalk(schema);
   const errors: string[] = [];
   checkSchema(schema, args, { path: "", nesting: 0, walk, errors });
-  return walk.budget < 0 ? [] : [...new Set(errors)].slice(0, MAX_ERRORS);
+  return walk.visitsLeft < 0 ? [] : [...new Set(errors)].slice(0, MAX_ERRORS);
 }
 
 interface SchemaPosition {
@@ -111,9 +111,9 @@ interface SchemaPosition {
 
 function checkSchema(schema: unknown, value: unknown, position: SchemaPosition): void {
   const { walk, errors, nesting } = position;
-  walk.budget -= 1;
-  if (nesting > maxNesting) walk.budget = -1;
-  if (walk.budget < 0 || errors.length >= MAX_ERRORS || !isSchema(schema)) return;
+  walk.visitsLeft -= 1;
+  if (nesting > maxNesting) walk.visitsLeft = -1;
+  if (walk.visitsLeft < 0 || errors.length >= MAX_ERRORS || !isSchema(schema)) return;
   if (value === null && schema["nullable"] === true) return;
   const inner = { ...position, nesting: nesting + 1 };
   const reference = schema["$ref"];
@@ -144,7 +144,7 @@ function checkSchema(schema: unknown, value: unknown, position: SchemaPosition):
   // Next to `prefixItems`, `items` applies only to the remaining values.
   if (Array.isArray(value) && !Object.hasOwn(schema, "prefixItems")) {
     for (const [index, item] of value.entries()) {
-      if (walk.budget < 0 || errors.length >= MAX_ERRORS) break;
+      if (walk.visitsLeft < 0 || errors.length >= MAX_ERRORS) break;
       checkSchema(schema["items"], item, { ...inner, path: `${position.path}[${index}]` });
     }
   }
@@ -158,7 +158,7 @@ function matches(schema: unknown, value: unknown, position: SchemaPosition): boo
 
 function checkValues(schema: Schema, value: unknown, position: SchemaPosition): void {
   const values = Object.hasOwn(schema, "const") ? [schema["const"]] : listOf(schema["enum"]);
-  position.walk.budget -= values.length;
+  position.walk.visitsLeft -= values.length;
   // A list with objects is not checked: they would have to be compared deeply, and are rare.
   const isPlain = values.every((allowed) => typeof allowed !== "object" || allowed === null);
   if (values.length === 0 || !isPlain || values.includes(value)) return;
@@ -173,7 +173,7 @@ function checkObject(schema: Schema, value: Args, position: SchemaPosition): voi
   const { walk, errors, path } = position;
   const shape = shapeOf(schema, walk);
   const names = Object.keys(value);
-  walk.budget -= names.length;
+  walk.visitsLeft -= names.length;
   for (const name of shape.required) {
     if (typeof name !== "string" || Object.hasOwn(value, name)) continue;
     const property = shape.properties.get(name);
@@ -181,7 +181,7 @@ function checkObject(schema: Schema, value: Args, position: SchemaPosition): voi
     errors.push(`${describePath({ path: joinPath(path, name) })} is missing`);
   }
   for (const name of names) {
-    if (walk.budget < 0 || errors.length >= MAX_ERRORS) return;
+    if (walk.visitsLeft < 0 || errors.length >= MAX_ERRORS) return;
     const member = { ...position, path: joinPath(path, name) };
     if (shape.properties.has(name)) checkSchema(shape.properties.get(name), value[name], member);
     // Patterns are not evaluated, so the name may match one of them.

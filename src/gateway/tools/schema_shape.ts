@@ -24,7 +24,7 @@ export interface Walk {
   /** The references that are being followed, so that a cycle is noticed. */
   readonly following: Set<string>;
   /** The number of schemas and properties that may still be visited; negative if it is exceeded. */
-  budget: number;
+  visitsLeft: number;
 }
 
 /** Maximum nesting of schemas that is read. */
@@ -32,11 +32,11 @@ export const maxNesting = 24;
 /** Maximum number of members that are read of a union, an enum or `allOf`. */
 export const maxMembers = 20;
 const maxAlternatives = 2 * maxMembers;
-const initialBudget = 20_000;
+const initialVisits = 20_000;
 
 /** Starts a walk through an input schema. */
 export function startWalk(root: unknown): Walk {
-  return { root, following: new Set(), budget: initialBudget };
+  return { root, following: new Set(), visitsLeft: initialVisits };
 }
 
 /** Collects the properties of an object schema. */
@@ -51,13 +51,13 @@ export function shapeOf(schema: Schema, walk: Walk): ObjectShape {
 }
 
 function addShape(shape: ObjectShape, schema: unknown, walk: Walk, nesting: number): void {
-  if (!isSchema(schema) || walk.budget < 0 || nesting > maxNesting) return;
+  if (!isSchema(schema) || walk.visitsLeft < 0 || nesting > maxNesting) return;
   const reference = schema["$ref"];
   if (typeof reference === "string") {
     followReference(reference, { walk, visit: (part) => addShape(shape, part, walk, nesting + 1) });
   }
   const properties = Object.entries(isSchema(schema["properties"]) ? schema["properties"] : {});
-  walk.budget -= 1 + properties.length;
+  walk.visitsLeft -= 1 + properties.length;
   for (const [name, property] of properties) {
     if (!shape.properties.has(name)) shape.properties.set(name, property);
   }

@@ -118,8 +118,8 @@ function joinMembers(members: readonly string[], maxChars: number): string {
 function membersOf(schema: unknown, budget: TextBudget, walk: Walk): string[] {
   if (schema === false) return ["never"];
   if (!isSchema(schema)) return ["any"];
-  walk.budget -= 1;
-  if (walk.budget < 0 || budget.nesting > maxNesting) return [ELLIPSIS];
+  walk.visitsLeft -= 1;
+  if (walk.visitsLeft < 0 || budget.nesting > maxNesting) return [ELLIPSIS];
   const reference = schema["$ref"];
   const members = typeof reference === "string"
     ? followReference(reference, {
