@@ -62,7 +62,7 @@ await using gateway = await startGateway({
   transport: "stdio",
   servers: { [SERVER]: { url, gateway: { oauth: { ...readContext(), ...oauth } } } },
   args: ["--agent", "tester", "--log-level", "debug"],
-  client: { capabilities: { elicitation: { form: {}, url: {} } } },
+  initialize: { capabilities: { elicitation: { form: {}, url: {} } } },
 });
 gateway.client.setRequestHandler("elicitation/create", acceptElicitation);
 try {

@@ -30,7 +30,7 @@ Deno.test("the gateway passes the official conformance suite for servers", async
   await using gateway = await startGateway({
     transport: "http",
     servers: { odd: misbehavingServer() },
-    client: false,
+    initialize: false,
   });
 
   await t.step("[http.conformance] every scenario is run, or skipped for a reason", async () => {

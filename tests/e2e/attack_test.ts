@@ -122,7 +122,7 @@ Deno.test("the gateway limits its work for excessive requests", async (t) => {
 Deno.test("a server can request only what the client declared", async (t) => {
   await using gateway = await startGateway({
     servers: { odd: misbehavingServer() },
-    client: { capabilities: { roots: {} } },
+    initialize: { capabilities: { roots: {} } },
   });
   gateway.client.setRequestHandler("roots/list", () => ({ roots: [] }));
   await t.step(
@@ -143,7 +143,7 @@ Deno.test("a server can request only what the client declared", async (t) => {
 Deno.test("a session with a server that began before initialize is replaced after initialize", async (t) => {
   await using gateway = await startGateway({
     servers: { odd: misbehavingServer() },
-    client: false,
+    initialize: false,
   });
   await t.step(
     "[servers.isolation] because the client now declares more capabilities",

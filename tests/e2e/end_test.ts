@@ -61,7 +61,7 @@ Deno.test("[lifecycle.end-of-input] calls in progress have 1 s to be answered", 
 });
 
 Deno.test("[lifecycle.end-of-input] the gateway ends if its input ends before initialize", async () => {
-  await using gateway = await startGateway({ servers: STUBBORN, client: false });
+  await using gateway = await startGateway({ servers: STUBBORN, initialize: false });
   await gateway.end();
   assert.deepEqual(gateway.program.lines, []);
 });

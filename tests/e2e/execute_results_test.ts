@@ -132,7 +132,7 @@ const URL_ERROR = {
 Deno.test("[tools.url-elicitation] error -32042 reaches a client that supports URL elicitation", async () => {
   await using gateway = await startGateway({
     servers: { odd: misbehavingServer() },
-    client: { capabilities: { elicitation: { form: {}, url: {} } } },
+    initialize: { capabilities: { elicitation: { form: {}, url: {} } } },
   });
   const params = executeToolParams("odd", "rpc_error", { error: URL_ERROR });
   const { error, result } = await gateway.client.request("tools/call", params);
@@ -144,7 +144,7 @@ Deno.test("[tools.url-elicitation] a client does not support URL elicitation if 
   for (const url of [true, null, []]) {
     await using gateway = await startGateway({
       servers: { odd: misbehavingServer() },
-      client: { capabilities: { elicitation: { url } } },
+      initialize: { capabilities: { elicitation: { url } } },
     });
     const result = await gateway.callServerTool("odd", "rpc_error", { error: URL_ERROR });
     assert.deepEqual(readRefusal(result) as unknown, URL_ERROR, JSON.stringify(url));

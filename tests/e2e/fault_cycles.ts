@@ -54,7 +54,7 @@ async function measureMemory({ program }: RunningGateway, count: number): Promis
 }
 
 /** Waits until all processes of the crashed servers have ended, and only the last server runs. */
-async function waitForLastGroup(mark: string): Promise<void> {
+async function waitForCleanup(mark: string): Promise<void> {
   await waitUntil("only the last server's process group is left", async () => {
     const groups = (await markedProcesses(mark)).map(({ group }) => group);
     return new Set(groups).size <= 1;
@@ -80,10 +80,10 @@ export async function crashRepeatedly(crashes: number): Promise<string> {
     },
   );
   for (let number = 1; number <= WARM_UP_CRASHES; number++) await crashDuringCall(gateway, number);
-  await waitForLastGroup(mark);
+  await waitForCleanup(mark);
   const early = await measureMemory(gateway, 1);
   for (let number = 1; number <= crashes; number++) await crashDuringCall(gateway, number);
-  await waitForLastGroup(mark);
+  await waitForCleanup(mark);
   const late = await measureMemory(gateway, 2);
   const figures = JSON.stringify({ early, late });
   assert.ok(late.rss - early.rss < MAX_RSS_GROWTH_BYTES, figures);

@@ -79,7 +79,7 @@ async function failDuringCall(
 
 const ignore = HAS_NO_SHELL;
 
-async function killFromOutside(_: RunningGateway, pid: number): Promise<void> {
+async function killServer(_: RunningGateway, pid: number): Promise<void> {
   await Promise.resolve(Deno.kill(pid, "SIGKILL"));
 }
 
@@ -97,7 +97,7 @@ Deno.test({
     "[faults.killed] a SIGKILL from outside ends the calls in progress, and the next call reconnects",
   ignore,
   fn: async () => {
-    assert.match(await failDuringCall([], killFromOutside), /It was ended by SIGKILL/);
+    assert.match(await failDuringCall([], killServer), /It was ended by SIGKILL/);
   },
 });
 
@@ -113,12 +113,12 @@ Deno.test({
 const SLOW_FAILURES: Readonly<Record<string, () => Promise<void>>> = {
   "[faults.outlived] children that outlive a killed server are killed": async () => {
     const faults = ["stubborn", "stubborn-child"];
-    assert.match(await failDuringCall(faults, killFromOutside), /It was ended by SIGKILL/);
+    assert.match(await failDuringCall(faults, killServer), /It was ended by SIGKILL/);
   },
   "[faults.held-pipes] a killed server is replaced although its child holds its pipes":
     async () => {
       assert.match(
-        await failDuringCall(["holding-child"], killFromOutside, 2 * IMMEDIATE_MS),
+        await failDuringCall(["holding-child"], killServer, 2 * IMMEDIATE_MS),
         /It was ended by SIGKILL/,
       );
     },

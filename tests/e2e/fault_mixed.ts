@@ -8,7 +8,7 @@ import {
   startGateway,
 } from "./gateway.ts";
 
-const IN_FLIGHT = 64;
+const CONCURRENT_CALLS = 64;
 const SERVERS = ["red", "green", "blue"] as const;
 const KILL_EVERY_MS = 200;
 
@@ -119,7 +119,9 @@ export async function callWhileKilling(calls: number): Promise<string> {
   let isOver = false;
   const killing = killRepeatedly(gateway, marks, () => isOver);
   const startedMs = performance.now();
-  await Promise.all(Array.from({ length: IN_FLIGHT }, callInLoop)).finally(() => isOver = true);
+  await Promise.all(Array.from({ length: CONCURRENT_CALLS }, callInLoop)).finally(() =>
+    isOver = true
+  );
   const tookMs = performance.now() - startedMs;
   const kills = await killing;
   const answerCounts = new Map<unknown, number>();

@@ -13,9 +13,9 @@ import { waitUntil } from "./wait.ts";
 const ignore = HAS_NO_SHELL;
 
 /** Arguments with which the gateway starts a server only when it is called. */
-const LAZY = ["--agent", "tester", "--init-strategy", "lazy"];
+const LAZY_ARGS = ["--agent", "tester", "--init-strategy", "lazy"];
 
-function callUnavailable(gateway: RunningGateway, server: string): Promise<Refusal> {
+function expectEchoRefusal(gateway: RunningGateway, server: string): Promise<Refusal> {
   return gateway.expectRefusal("execute_tool", { server, tool: "echo", args: { token: "x" } });
 }
 
@@ -40,9 +40,9 @@ Deno.test({
         dying: { ...faultServer(newMark(), "dying"), env: { KEY } },
         verbose: { ...faultServer(newMark(), "dying-at-length"), env: { KEY } },
       },
-      args: LAZY,
+      args: LAZY_ARGS,
     });
-    const [message, quote] = splitQuote(await callUnavailable(gateway, "dying"));
+    const [message, quote] = splitQuote(await expectEchoRefusal(gateway, "dying"));
     assert.equal(
       message,
       'Server "dying" is not available: its connection ended. It exited with code 3. ' +
@@ -56,7 +56,7 @@ Deno.test({
       "at ~/server.js:1",
       "farewell",
     ]);
-    const [, longQuote] = splitQuote(await callUnavailable(gateway, "verbose"));
+    const [, longQuote] = splitQuote(await expectEchoRefusal(gateway, "verbose"));
     const bytes = new TextEncoder().encode(longQuote).length;
     assert.ok(bytes <= 2048 && bytes > 1900, `${bytes} bytes`);
     assert.match(longQuote, /\nKEY=\[redacted\]\nat ~\/server\.js:1 0+\nfarewell$/);
@@ -96,10 +96,10 @@ Deno.test({
           gateway: { connect_timeout_ms: 300 },
         },
       },
-      args: LAZY,
+      args: LAZY_ARGS,
     });
     const startedMs = performance.now();
-    const refusal = callUnavailable(gateway, "mute");
+    const refusal = expectEchoRefusal(gateway, "mute");
     const processes = await waitUntil("the server has started", async () => {
       const found = await markedProcesses(mark);
       return found.length >= 2 && found;
@@ -158,13 +158,13 @@ Deno.test({
     try {
       await using gateway = await startGateway({
         servers: { waiting: entry, good: faultServer(newMark()) },
-        args: LAZY,
+        args: LAZY_ARGS,
       });
       await t.step("50 calls one after the other start the server 5 times", async () => {
         const latenciesMs: number[] = [];
         for (let call = 1; call <= 50; call++) {
           const startedMs = performance.now();
-          const { code, message } = await callUnavailable(gateway, "waiting");
+          const { code, message } = await expectEchoRefusal(gateway, "waiting");
           latenciesMs.push(performance.now() - startedMs);
           assert.equal(code, "SERVER_UNAVAILABLE");
           assert.match(message, /farewell$/);
@@ -181,7 +181,7 @@ Deno.test({
 
       await t.step("after the pause, 50 concurrent calls start the server once", async () => {
         await waitUntil("the server is started again", async () => {
-          const answers = Array.from({ length: 50 }, () => callUnavailable(gateway, "waiting"));
+          const answers = Array.from({ length: 50 }, () => expectEchoRefusal(gateway, "waiting"));
           await Promise.all(answers);
           return starts() > 5;
         });
@@ -214,14 +214,14 @@ Deno.test({
         three: faultServer(newMark()),
       },
       env: { GATEWAY_MAX_PROCESSES: "2" },
-      args: LAZY,
+      args: LAZY_ARGS,
     });
     for (const server of ["one", "two"]) {
       assert.equal(await gateway.callServerToolForText(server, "echo", { token: server }), server);
     }
     // A server may fail to start 5 times, but a refusal of the full gateway is not a failure of the server.
     for (let call = 1; call <= 10; call++) {
-      assert.deepEqual(await callUnavailable(gateway, "three"), {
+      assert.deepEqual(await expectEchoRefusal(gateway, "three"), {
         code: "SERVER_UNAVAILABLE",
         message: 'Server "three" is not available: the gateway runs 2 server processes already ' +
           "(GATEWAY_MAX_PROCESSES).",
@@ -234,7 +234,7 @@ Deno.test({
       return result.isError === true ? undefined : result;
     });
     assert.deepEqual(answered.content, [{ type: "text", text: "room" }]);
-    assert.match((await callUnavailable(gateway, "one")).message, /GATEWAY_MAX_PROCESSES/);
+    assert.match((await expectEchoRefusal(gateway, "one")).message, /GATEWAY_MAX_PROCESSES/);
     assert.equal(await gateway.callServerToolForText("two", "echo", { token: "still" }), "still");
   },
 });

@@ -184,7 +184,7 @@ Deno.test("[faults.transparency] the answers of server-everything are the same t
     // The same PATH as the directly connected server has.
     env: { PATH: Deno.env.get("PATH") ?? "" },
     servers: { everything: { ...entry, gateway: { forward } } },
-    client: { capabilities: CAPABILITIES },
+    initialize: { capabilities: CAPABILITIES },
   });
   const gatewayRequests = answerAndRecordRequests(gateway.client);
 
@@ -243,7 +243,7 @@ Deno.test("[faults.transparency] results that no library would produce are the s
   await using direct = await DirectConnection.start(misbehavingServer(), CAPABILITIES);
   await using gateway = await startGateway({
     servers: { odd: misbehavingServer() },
-    client: { capabilities: CAPABILITIES },
+    initialize: { capabilities: CAPABILITIES },
   });
   for (const call of ODD_CALLS) {
     await t.step(call.tool, () => compareAnswers({ direct, gateway }, "odd", call));

@@ -31,7 +31,7 @@ export interface GatewayOptions extends SetupOptions {
   /** Whether the gateway's standard error stays unread until `readStderr` is called. Default: no. */
   readonly leavesStderrUnread?: boolean;
   /** Parameters of `initialize`; `false` if the test calls `initialize` itself. */
-  readonly client?: InitializeParams | false;
+  readonly initialize?: InitializeParams | false;
 }
 
 const MISBEHAVING_SERVER = fileURLToPath(
@@ -81,9 +81,9 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Runnin
     httpTransport = new HttpTransport({ url, stderr: () => program.stderr });
   }
   const gateway = new RunningGateway(setup, program, httpTransport);
-  if (options.client === false) return gateway;
+  if (options.initialize === false) return gateway;
   try {
-    await gateway.client.initialize(options.client);
+    await gateway.client.initialize(options.initialize);
     // Tests read the log messages about the start, which can arrive after the answer to initialize.
     if (env.GATEWAY_LOG_LEVEL === INFO_LOG_ENV.GATEWAY_LOG_LEVEL && !leavesStderrUnread) {
       await waitUntil("the start is logged", () => program.stderr.includes("Gateway is ready"));

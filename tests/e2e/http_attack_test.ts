@@ -79,7 +79,7 @@ Deno.test("attacks on a gateway with tokens and JWTs", async (t) => {
   await using gateway = await startGateway({
     rules: makeRules(),
     transport: "http",
-    client: false,
+    initialize: false,
     env: { GATEWAY_METRICS_TOKEN: METRICS_TOKEN, GATEWAY_LOG_LEVEL: "debug" },
   });
   const owner = await openSession(gateway, "amg_b");

@@ -45,7 +45,7 @@ export async function callFromManyClients(
   await using gateway = await startGateway({
     transport: "http",
     servers: { odd: { ...misbehavingServer(), gateway: { isolation: "shared" } } },
-    client: false,
+    initialize: false,
   });
   const startedMs = performance.now();
   const all = await Promise.all(Array.from({ length: clients }, (_, number) => {

@@ -17,7 +17,7 @@ Deno.test("[identity.credential] [rules.credentials] over HTTP the credential id
   await using gateway = await startGateway({
     rules: makeRules(["amg_a", "amg_other"]),
     transport: "http",
-    client: false,
+    initialize: false,
   });
 
   await t.step("a request without a credential is refused", async () => {

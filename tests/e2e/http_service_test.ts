@@ -48,7 +48,7 @@ Deno.test("the service from its start to its end", async (t) => {
       slow: misbehavingServer("--hold=initialize"),
     },
     env: { GATEWAY_DEBUG: "1" },
-    client: false,
+    initialize: false,
   });
   const { url, program } = gateway;
   // Over HTTP, the end of standard input does not end the gateway.
@@ -128,7 +128,7 @@ Deno.test("[http.ready] the gateway is ready when its servers have answered", as
   await using gateway = await startGateway({
     ...HTTP_TRANSPORT,
     servers: { odd: misbehavingServer() },
-    client: false,
+    initialize: false,
   });
   await waitUntil(
     "the gateway is ready",
@@ -156,7 +156,7 @@ Deno.test("[http.metrics] with a token, the metrics require it", async () => {
   await using gateway = await startGateway({
     ...HTTP_TRANSPORT,
     env: { GATEWAY_METRICS_TOKEN: METRICS_TOKEN, GATEWAY_LOG_LEVEL: "debug" },
-    client: false,
+    initialize: false,
   });
   const requestMetrics = async (authorization: string) => {
     return (await fetchPath(gateway.url, "/metrics", { authorization })).status;
@@ -259,7 +259,7 @@ Deno.test("a listener that other machines can reach", async (t) => {
       ...HTTP_TRANSPORT,
       rules,
       args: publicHost,
-      client: false,
+      initialize: false,
     });
     const url = gateway.url.replace("0.0.0.0", "127.0.0.1");
     const requestStatus = async () => {

@@ -27,7 +27,7 @@ async function readInstructions(rules: object, args: readonly string[]): Promise
     servers: SERVERS,
     rules: { ...rules },
     args,
-    client: false,
+    initialize: false,
   });
   const { result } = await gateway.client.initialize();
   return String(result?.instructions).split("\n");
@@ -71,7 +71,7 @@ Deno.test("the instructions name the servers behind the gateway", async (t) => {
         rules: RULES,
         args: ["--agent", "reader"],
         transport: "http",
-        client: false,
+        initialize: false,
       });
       assert.match(await readFirstInstruction(gateway), /: files, unset\.$/);
       gateway.setup.writeFile(".mcp.json", {

@@ -24,7 +24,7 @@ Deno.test("[rules.limits] a call that waits for a person's answer does not count
       agents: { tester: { allow: { servers: ["*"] }, limits: { concurrent: 1 } } },
     },
     args: ["--agent", "tester"],
-    client: { capabilities: { elicitation: {} } },
+    initialize: { capabilities: { elicitation: {} } },
   });
   const { client } = gateway;
   const personsAnswer = Promise.withResolvers<Record<string, unknown>>();

@@ -55,7 +55,7 @@ class OAuthFixture implements AsyncDisposable {
       servers: { notes: { url: this.server.url, ...entry }, ...others.servers },
       args: ["--agent", "tester", "--debug", "--log-level", "debug"],
       env: { BROWSER: browser ?? fakeBrowser, XDG_CONFIG_HOME: this.folder, ...env },
-      client: { capabilities },
+      initialize: { capabilities },
     });
     this.#gateways.push(gateway);
     return gateway;

@@ -210,7 +210,7 @@ Deno.test("[reload.start] a change before initialize takes effect", async () => 
     servers: { one: namedServer("one") },
     rules: ALLOWED,
     args: ARGS,
-    client: false,
+    initialize: false,
   });
   await waitUntil(
     "the gateway is ready",

@@ -21,7 +21,7 @@ function countStarts(gateway: RunningGateway, name: string): number {
 Deno.test("[lifecycle.eager] servers start after initialize", async () => {
   await using gateway = await startGateway({
     servers: { one: recordingServer("one"), two: recordingServer("two") },
-    client: false,
+    initialize: false,
   });
   await waitUntil(
     "the gateway is ready",
@@ -64,7 +64,7 @@ Deno.test("a server that hangs", async (t) => {
   const hung = misbehavingServer("--hold=initialize");
   const servers: Record<string, unknown> = { odd: misbehavingServer() };
   for (let number = 0; number < 5; number++) servers[`hung_${number}`] = hung;
-  await using gateway = await startGateway({ servers, client: false });
+  await using gateway = await startGateway({ servers, initialize: false });
 
   await t.step("[lifecycle.handshake] does not delay the handshake", async () => {
     const startedMs = performance.now();

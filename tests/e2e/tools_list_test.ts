@@ -22,7 +22,7 @@ async function listTools(gateway: RunningGateway): Promise<ToolDefinition[]> {
 }
 
 Deno.test("a client lists the gateway's tools", async (t) => {
-  await using gateway = await startGateway({ client: false });
+  await using gateway = await startGateway({ initialize: false });
   const { result } = await gateway.client.initialize();
   const tools = await listTools(gateway);
 

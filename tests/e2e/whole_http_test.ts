@@ -31,7 +31,7 @@ for (const command of EVERY_COMMAND) {
         auth: { jwt: issuer.jwtRules() },
       },
       env: { GATEWAY_METRICS_TOKEN: METRICS_TOKEN },
-      client: false,
+      initialize: false,
     });
     assert.equal(await new HttpClient(gateway, "amg_wrong").openSession(), 401);
     for (const token of ["amg_a", await issuer.token()]) {

@@ -22,7 +22,7 @@ for (const command of EVERY_COMMAND) {
             a: { allow: { servers: ["odd", "dies"] }, deny: { tools: { odd: ["env"] } } },
           },
         },
-        client: false,
+        initialize: false,
       });
       const { client } = gateway;
 

@@ -100,7 +100,7 @@ if (typeof inspect === "string") {
       servers: SERVERS,
       rules,
       transport: "http",
-      client: false,
+      initialize: false,
     });
     const inspectWith = (token: string) => (...args: string[]) => {
       const connection = [

@@ -42,7 +42,9 @@ export const STDIO: ClientTransport = {
     const gateways = new AsyncDisposableStack();
     return Promise.resolve({
       connect: async (client = {}) => {
-        return gateways.use(await startGateway({ ...OPTIONS, transport: "stdio", client }));
+        return gateways.use(
+          await startGateway({ ...OPTIONS, transport: "stdio", initialize: client }),
+        );
       },
       [Symbol.asyncDispose]: () => gateways.disposeAsync(),
     });
@@ -58,7 +60,7 @@ export const HTTP: ClientTransport = {
       "a request body has a lower limit, which tests/gateway/http tests",
   },
   start: async () => {
-    const gateway = await startGateway({ ...OPTIONS, transport: "http", client: false });
+    const gateway = await startGateway({ ...OPTIONS, transport: "http", initialize: false });
     const transports: HttpTransport[] = [];
     return {
       connect: async (client = {}) => {
