@@ -14,15 +14,15 @@ import {
   measureStarts,
 } from "./bench/gateway_figures.ts";
 import { measureHttp } from "./bench/http_figures.ts";
-import { type Part, readFlags } from "./bench/flags.ts";
+import { parseBenchOptions, type Part } from "./bench/flags.ts";
 import { profileCalls } from "./bench/profile.ts";
 import { formatTable } from "./bench/report.ts";
 import { Figures } from "./bench/summary.ts";
 
-const MILLION = 1_000_000;
+/** Number of calls after which the memory is measured. */
+const MEMORY_CALLS = 1_000_000;
 
 function print(text: string): void {
-  // This program prints its figures.
   // deno-lint-ignore no-console
   console.log(text);
 }
@@ -32,7 +32,7 @@ function logProgress(text: string): void {
   console.error(`${(performance.now() / 1000).toFixed(0).padStart(4)} s  ${text}`);
 }
 
-/** Returns the name of the program that a figure's ratios refer to. */
+/** Returns the name of the program that a figure is compared with. */
 function referenceOf(figure: string): string | undefined {
   if (figure.startsWith("initialize")) return "empty program";
   if (figure.includes("calls per second")) return "byte pipe";
@@ -52,7 +52,7 @@ function describeMachine(): Record<string, unknown> {
   };
 }
 
-const options = readFlags(Deno.args);
+const options = parseBenchOptions(Deno.args);
 if ("message" in options) {
   logProgress(options.message);
   Deno.exit(options.exitCode);
@@ -66,19 +66,16 @@ if (flags.profile) {
 const rounds = flags.quick ? 2 : 5;
 const figures = new Figures();
 const builds = listBuilds();
+const shippedBuilds = builds.filter(({ name }) => name !== "source");
 const gateways = [...builds, ...otherGateways];
 const parts: Record<Part, () => Promise<void>> = {
   calls: () => measureCalls([DIRECT, PIPE, ...gateways], { rounds, share }, figures),
   large: () => measureLargeResults([DIRECT, ...builds], flags.quick ? 1 : 3, figures),
   start: () => measureStarts(gateways, flags.quick ? 3 : 7, figures),
   denials: () => measureDenials(builds, rounds, figures),
-  http: () => measureHttp(builds.filter(({ name }) => name !== "source"), rounds, figures),
+  http: () => measureHttp(shippedBuilds, rounds, figures),
   discovery: () => measureDiscovery(builds, rounds, figures),
-  // Not measured from source, because a million calls take a minute.
-  memory: () => {
-    const measured = builds.filter(({ name }) => name !== "source");
-    return measureMemory(measured, flags.quick ? 0 : MILLION, figures);
-  },
+  memory: () => measureMemory(shippedBuilds, flags.quick ? 0 : MEMORY_CALLS, figures),
 };
 for (const [name, measure] of Object.entries(parts)) {
   if (flags.only.length > 0 && !flags.only.includes(name)) continue;

@@ -6,7 +6,7 @@ import { processorSeconds } from "./process_figures.ts";
 import { Workspace } from "./workspace.ts";
 import type { Figures } from "./summary.ts";
 
-/** The sizes of results in bytes, each with its number of calls per round for each number in flight. */
+/** Result sizes in bytes. `counts` has the number of calls per round, by the number in flight. */
 const LOADS = [
   { size: 100, label: "100 B", counts: { 1: 2000, 8: 4000, 64: 12_000 } },
   { size: 10_000, label: "10 kB", counts: { 1: 300, 8: 1500, 64: 3000 } },
@@ -22,7 +22,7 @@ export interface CallOptions {
   readonly share?: number;
 }
 
-/** Makes calls through a program and times them; returns undefined if there is nothing to report. */
+/** Makes calls through a program and times them; returns undefined if they were not timed. */
 type LoadFunction = (size: number, options: Omit<LoadOptions, "minBytes">) => Promise<
   OtherGatewayLoadResult | undefined
 >;
@@ -40,18 +40,19 @@ export async function measureCalls(
   await using opened = new AsyncDisposableStack();
   const callers: {
     readonly program: MeasuredProgram;
+    /** 0 for another gateway, whose processor time is not measured. */
     readonly pid: number;
-    readonly call: LoadFunction;
+    readonly load: LoadFunction;
   }[] = [];
-  const warmUp = Math.max(1, Math.round(4000 * share));
+  const warmUpCalls = Math.max(1, Math.round(4000 * share));
   for (const program of programs) {
     if (program.kind === "other") {
       try {
-        const fail = (message: string): void => figures.addFailure(message);
+        const addFailure = (message: string): void => figures.addFailure(message);
         const caller = opened.use(
-          await OtherGatewayCaller.open(program, workspace, { warmUp, rounds, fail }),
+          await OtherGatewayCaller.open(program, workspace, { warmUpCalls, rounds, addFailure }),
         );
-        callers.push({ program, pid: 0, call: (...args) => caller.load(...args) });
+        callers.push({ program, pid: 0, load: (...args) => caller.load(...args) });
       } catch (error) {
         figures.addFailure(error instanceof Error ? error.message : String(error));
       }
@@ -59,11 +60,11 @@ export async function measureCalls(
     }
     const client = await LoadClient.open(program.command(workspace), program.env(workspace));
     opened.use(client);
-    // The first calls are slower, so no program's first calls are counted.
+    // The first calls of each program are slower, so they are not counted.
     const call = program.formatCall("echo", { n: 100 });
-    await client.load({ count: warmUp, inFlight: 64, call, minBytes: 100 });
+    await client.load({ count: warmUpCalls, inFlight: 64, call, minBytes: 100 });
     const load: LoadFunction = (size, options) => client.load({ ...options, minBytes: size });
-    callers.push({ program, pid: client.pid, call: load });
+    callers.push({ program, pid: client.pid, load });
   }
   for (let round = 0; round < rounds; round++) {
     for (const { size, label, counts } of LOADS) {
@@ -71,25 +72,25 @@ export async function measureCalls(
         const count = Math.max(inFlight, Math.round(counts[inFlight] * share));
         const loadName = `${label}, ${inFlight} in flight`;
         let direct = { p50: NaN, p99: NaN };
-        for (const { program, pid, call } of callers) {
+        for (const { program, pid, load } of callers) {
           const { kind, name } = program;
           const measuresCpu = kind === "own" && size === 100 && inFlight === 64;
           const cpuBefore = measuresCpu ? processorSeconds(pid) : NaN;
-          const text = program.formatCall("echo", { n: size });
-          const load = await call(size, { count, inFlight, call: text });
-          if (load === undefined) continue;
+          const call = program.formatCall("echo", { n: size });
+          const result = await load(size, { count, inFlight, call });
+          if (result === undefined) continue;
           const addValue = (figure: string, unit: string, value: number): void => {
             figures.addValue(`${loadName}: ${figure}`, name, unit, value);
-            if (load.remark === undefined) return;
-            figures.setRemark(`${loadName}: ${figure}`, name, unit, load.remark);
+            if (result.remark === undefined) return;
+            figures.setRemark(`${loadName}: ${figure}`, name, unit, result.remark);
           };
-          addValue("p50", "ms", load.p50);
-          addValue("p99", "ms", load.p99);
-          if (size === 100) addValue("calls per second", "/s", load.perSecond);
-          if (program === DIRECT) direct = load;
+          addValue("p50", "ms", result.p50);
+          addValue("p99", "ms", result.p99);
+          if (size === 100) addValue("calls per second", "/s", result.perSecond);
+          if (program === DIRECT) direct = result;
           else {
-            addValue("added p50", "ms", load.p50 - direct.p50);
-            addValue("added p99", "ms", load.p99 - direct.p99);
+            addValue("added p50", "ms", result.p50 - direct.p50);
+            addValue("added p99", "ms", result.p99 - direct.p99);
           }
           if (!measuresCpu) continue;
           addValue(

@@ -2,7 +2,7 @@
  * The MCP server behind all measured programs: answers `echo` with the requested number of bytes. It is
  * fast, so that most of the measured time is spent in the program in front of it.
  *
- * `--tools=N` adds N tools to the list; with `--hang` it never answers.
+ * `--tools=N` adds N tools to the list. With `--hang`, the server never answers.
  */
 
 const encoder = new TextEncoder();
@@ -22,8 +22,8 @@ let isWriting = false;
 let partialLine = "";
 
 function readNumberFlag(name: string): number {
-  const found = Deno.args.find((arg) => arg.startsWith(`--${name}=`));
-  return found === undefined ? 0 : Number(found.split("=")[1]);
+  const flag = Deno.args.find((arg) => arg.startsWith(`--${name}=`));
+  return flag === undefined ? 0 : Number(flag.split("=")[1]);
 }
 
 function describeTool(number: number): unknown {

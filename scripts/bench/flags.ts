@@ -19,15 +19,16 @@ export type Part = typeof PARTS[number];
 
 const HELP = `Usage: deno task bench [options]
 
-  --quick                     fewer rounds, and no million calls
+  --quick                     fewer rounds, and memory without the million calls
   --only PART                 one part; may be repeated: ${PARTS.join(", ")}
-  --share 0.1                 make a tenth of the calls
+  --share 0.1                 make a tenth of the calls of the part "calls"
   --profile                   only show where the time of a call goes
   --json FILE                 write the figures to FILE; default: dist/bench.json
   --peer NAME                 also measure another gateway: ${Object.keys(MAPPINGS).join(", ")},
                               or a JSON file that describes one
   --peer "COMMAND" --mapping NAME
-                              the same with another command; see docs/performance.md`;
+                              also measure the gateway of a mapping, started
+                              with another command; see docs/performance.md`;
 
 /** The parsed command line. */
 export interface BenchOptions {
@@ -37,13 +38,13 @@ export interface BenchOptions {
     readonly only: readonly string[];
     readonly profile: boolean;
   };
-  /** Share of the calls to make, from 0 to 1. */
+  /** Share of the calls of the part `calls` to make, from 0 to 1. */
   readonly share: number;
   readonly otherGateways: readonly MeasuredProgram[];
 }
 
 /** Parses the command line; returns a message and an exit code for an error or `--help`. */
-export function readFlags(
+export function parseBenchOptions(
   args: readonly string[],
 ): BenchOptions | { readonly message: string; readonly exitCode: number } {
   try {
@@ -66,9 +67,9 @@ export function readFlags(
     if (!(share > 0 && share <= 1)) {
       throw new Error(`--share must be above 0 and at most 1, found "${values.share}"`);
     }
-    for (const only of values.only) {
-      if (PARTS.some((part) => part === only)) continue;
-      throw new Error(`There is no part "${only}": --only takes ${PARTS.join(", ")}`);
+    for (const name of values.only) {
+      if (PARTS.some((part) => part === name)) continue;
+      throw new Error(`There is no part "${name}": --only takes ${PARTS.join(", ")}`);
     }
     const errors: string[] = [];
     const otherGateways = readOtherGateways(

@@ -1,12 +1,13 @@
 import { AGENT, emptyCommand, formatToolCall, type MeasuredProgram } from "./measured_programs.ts";
+import { INITIALIZE } from "./load.ts";
 import { LoadClient } from "./load_client.ts";
 import { ANSWER_MS, AnswerTimeout, timeOtherGatewayStart } from "./other_gateway_process.ts";
 import { residentMb } from "./process_figures.ts";
 import { Workspace } from "./workspace.ts";
 import type { Figures } from "./summary.ts";
 
-const INITIALIZE = '"method":"initialize","params":{"protocolVersion":"2025-06-18",' +
-  '"capabilities":{},"clientInfo":{"name":"bench","version":"1"}}';
+/** Number of denials whose times are read from the audit log in each round. */
+const TIMED_DENIALS = 200;
 
 /** Returns the milliseconds from the start of a program to its answer to `initialize`. */
 export async function timeStart(
@@ -32,7 +33,7 @@ export async function measureStarts(
   figures: Figures,
 ): Promise<void> {
   for (const count of [0, 10, 30]) {
-    const servers = Array.from({ length: count }, (_, at) => at === 1 ? ["--hang"] : []);
+    const servers = Array.from({ length: count }, (_, index) => index === 1 ? ["--hang"] : []);
     using workspace = new Workspace({ servers });
     const figure = `initialize after start, ${count} servers`;
     for (let round = 0; round < rounds; round++) {
@@ -69,16 +70,16 @@ async function measureOtherGatewayStarts(
       );
     }
   } catch (error) {
-    const isLate = error instanceof AnswerTimeout;
-    const remark = isLate ? `not answered within ${ANSWER_MS / 1000} s` : "failed";
+    const isTimeout = error instanceof AnswerTimeout;
+    const remark = isTimeout ? `not answered within ${ANSWER_MS / 1000} s` : "failed";
     figures.setRemark(figure, otherGateway.name, "ms", remark);
-    if (isLate) return;
+    if (isTimeout) return;
     figures.addFailure(`${figure}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
 /** Returns rules with 1,000 agents of 100 entries each, and one agent whose last entry denies `echo`. */
-function manyRules(): unknown {
+function createManyRules(): unknown {
   const agents: Record<string, unknown> = {};
   for (let agent = 0; agent < 1000; agent++) {
     const tools = Array.from({ length: 99 }, (_, rule) => `forbidden_${agent}_${rule}_*`);
@@ -98,11 +99,12 @@ export async function measureDenials(
   figures: Figures,
 ): Promise<void> {
   for (const gateway of gateways) {
-    using workspace = new Workspace({ rules: manyRules() });
+    using workspace = new Workspace({ rules: createManyRules() });
     await using client = await LoadClient.open(gateway.command(workspace), gateway.env(workspace));
     const call = gateway.formatCall("echo", { n: 1 });
     const answer = await client.request(call);
     if (!answer.includes("DENIED_BY_POLICY")) throw new Error(`Not refused: ${answer}`);
+    // Answers differ only in the length of their ids.
     const load = { call, minBytes: answer.length - 20 };
     await client.load({ ...load, count: 4000, inFlight: 64 });
     for (let round = 0; round < rounds; round++) {
@@ -113,12 +115,15 @@ export async function measureDenials(
         "/s",
         perSecond,
       );
-      await client.load({ ...load, count: 200, inFlight: 1 });
-      const lines = (await Deno.readTextFile(workspace.audit)).trimEnd().split("\n").slice(-200);
+      await client.load({ ...load, count: TIMED_DENIALS, inFlight: 1 });
+      const auditLog = await Deno.readTextFile(workspace.audit);
+      const lines = auditLog.trimEnd().split("\n").slice(-TIMED_DENIALS);
       const times = lines.map((line): number => JSON.parse(line).latency_ms);
       times.sort((one, two) => one - two);
-      figures.addValue("a denial, inside the gateway, p50", gateway.name, "ms", times[100] ?? NaN);
-      figures.addValue("a denial, inside the gateway, p99", gateway.name, "ms", times[197] ?? NaN);
+      for (const percent of [50, 99]) {
+        const time = times[Math.floor((TIMED_DENIALS - 1) * percent / 100)] ?? NaN;
+        figures.addValue(`a denial, inside the gateway, p${percent}`, gateway.name, "ms", time);
+      }
     }
   }
 }
@@ -145,38 +150,39 @@ export async function measureDiscovery(
   }
 }
 
-/** Measures memory: idle, per connected server, after 50,000 calls, and after `calls` further calls. */
+/** Measures memory: idle, per connected server, after 50,000 calls, and after `furtherCalls` more. */
 export async function measureMemory(
   gateways: readonly MeasuredProgram[],
-  calls: number,
+  furtherCalls: number,
   figures: Figures,
 ): Promise<void> {
   for (const gateway of gateways) {
     const { name } = gateway;
-    const idle = await idleMb(gateway, 0);
+    const idle = await measureIdleMb(gateway, 0);
     figures.addValue("memory, idle", name, "MB", idle);
     figures.addValue(
       "memory, each connected server",
       name,
       "MB",
-      (await idleMb(gateway, 10) - idle) / 10,
+      (await measureIdleMb(gateway, 10) - idle) / 10,
     );
     using workspace = new Workspace();
     await using client = await LoadClient.open(gateway.command(workspace), gateway.env(workspace));
     const call = gateway.formatCall("echo", { n: 100 });
     await client.load({ call, count: 50_000, inFlight: 64, minBytes: 100 });
     figures.addValue("memory, after 50,000 calls", name, "MB", residentMb(client.pid));
-    if (calls === 0) continue;
-    await client.load({ call, count: calls, inFlight: 64, minBytes: 100 });
-    const figure = `memory, after ${calls.toLocaleString("en")} more calls`;
+    if (furtherCalls === 0) continue;
+    await client.load({ call, count: furtherCalls, inFlight: 64, minBytes: 100 });
+    const figure = `memory, after ${furtherCalls.toLocaleString("en")} more calls`;
     figures.addValue(figure, name, "MB", residentMb(client.pid));
   }
 }
 
-async function idleMb(gateway: MeasuredProgram, count: number): Promise<number> {
-  using workspace = new Workspace({ servers: Array.from({ length: count }, () => []) });
+/** Returns the memory of a gateway that has connected a number of servers and makes no calls. */
+async function measureIdleMb(gateway: MeasuredProgram, serverCount: number): Promise<number> {
+  using workspace = new Workspace({ servers: Array.from({ length: serverCount }, () => []) });
   await using client = await LoadClient.open(gateway.command(workspace), gateway.env(workspace));
-  for (let server = 0; server < count; server++) {
+  for (let server = 0; server < serverCount; server++) {
     const name = server === 0 ? "echo" : `echo_${server}`;
     const args = { agent_id: AGENT, server: name, detail: "names" };
     await client.request(formatToolCall({ name: "get_server_tools", arguments: args }));

@@ -1,20 +1,20 @@
 /**
- * The load client over HTTP. Each call in flight has its own connection, which is kept open. Like the
- * stdio client, it writes requests as text and reads only the head and the size of answers.
+ * A client that makes many calls over HTTP. Each call in flight has its own connection, which is kept open.
+ * Like `LoadClient`, it writes requests as text and reads only the head and the size of answers.
  */
 
-import { type LoadOptions, type LoadResult, summarizeTimes } from "./load.ts";
+import { INITIALIZE, type LoadOptions, type LoadResult, summarizeTimes } from "./load.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** A gateway process that serves over HTTP, with a client of it. */
+/** A gateway process that serves over HTTP, and the client that makes calls through it. */
 export class HttpGateway implements AsyncDisposable {
   readonly pid: number;
   readonly #child: Deno.ChildProcess;
   readonly #stderr: ReadableStreamDefaultReader<Uint8Array>;
   readonly #connections: Connection[] = [];
-  #draining: Promise<void> | undefined;
+  #stderrEnd: Promise<void> | undefined;
   #port = 0;
   #session = "";
 
@@ -66,7 +66,7 @@ export class HttpGateway implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const connection of this.#connections) connection.close();
     this.#child.kill("SIGTERM");
-    await Promise.all([this.#child.status, this.#draining]);
+    await Promise.all([this.#child.status, this.#stderrEnd]);
   }
 
   async #findPort(): Promise<void> {
@@ -80,19 +80,16 @@ export class HttpGateway implements AsyncDisposable {
       this.#port = Number(found[1]);
       break;
     }
-    this.#draining = this.#drain();
+    this.#stderrEnd = this.#discardStderr();
   }
 
-  async #drain(): Promise<void> {
+  async #discardStderr(): Promise<void> {
     while (!(await this.#stderr.read()).done);
   }
 
   async #openSession(): Promise<void> {
     using connection = await Connection.open(this.#port);
-    const params = '{"protocolVersion":"2025-06-18","capabilities":{},' +
-      '"clientInfo":{"name":"bench","version":"1"}}';
-    const initialize = this.#formatRequest(`"id":0,"method":"initialize","params":${params}`);
-    const { head } = await connection.post(initialize);
+    const { head } = await connection.post(this.#formatRequest(`"id":0,${INITIALIZE}`));
     this.#session = /mcp-session-id: *(\S+)/i.exec(head)?.[1] ?? "";
     await connection.post(this.#formatRequest('"method":"notifications/initialized"'));
   }
@@ -123,7 +120,7 @@ class Connection implements Disposable {
     return new Connection(await Deno.connect({ hostname: "127.0.0.1", port }));
   }
 
-  /** Sends a request and reads its whole answer. */
+  /** Sends a request, reads the whole answer, and returns its head and the size of its body. */
   async post(request: Uint8Array): Promise<{ head: string; bytes: number }> {
     for (let at = 0; at < request.length;) at += await this.#socket.write(request.subarray(at));
     let text = "";

@@ -12,7 +12,8 @@ export async function measureHttp(
 ): Promise<void> {
   using workspace = new Workspace();
   for (const gateway of gateways) {
-    const [command, env] = [gateway.command(workspace), gateway.env(workspace)];
+    const command = gateway.command(workspace);
+    const env = gateway.env(workspace);
     await using overHttp = await HttpGateway.open(command, env);
     await using overStdio = await LoadClient.open(command, env);
     const call = gateway.formatCall("echo", { n: 100 });
@@ -24,10 +25,10 @@ export async function measureHttp(
       for (const [inFlight, count] of [[1, 300], [64, 3000]] as const) {
         for (const [name, client] of clients) {
           const load = await client.load({ call, count, inFlight, minBytes: 100 });
-          const what = `HTTP beside stdio, ${gateway.name}, ${inFlight} in flight`;
-          figures.addValue(`${what}: p50`, name, "ms", load.p50);
-          figures.addValue(`${what}: p99`, name, "ms", load.p99);
-          figures.addValue(`${what}: throughput`, name, "/s", load.perSecond);
+          const prefix = `HTTP beside stdio, ${gateway.name}, ${inFlight} in flight`;
+          figures.addValue(`${prefix}: p50`, name, "ms", load.p50);
+          figures.addValue(`${prefix}: p99`, name, "ms", load.p99);
+          figures.addValue(`${prefix}: throughput`, name, "/s", load.perSecond);
         }
       }
     }

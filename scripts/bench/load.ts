@@ -1,3 +1,7 @@
+/** The members of an `initialize` request, without its id. */
+export const INITIALIZE = '"method":"initialize","params":{"protocolVersion":"2025-06-18",' +
+  '"capabilities":{},"clientInfo":{"name":"bench","version":"1"}}';
+
 /** The times of many calls, summarized. */
 export interface LoadResult {
   /** Median in milliseconds. */
@@ -7,14 +11,14 @@ export interface LoadResult {
   readonly perSecond: number;
 }
 
-/** The calls to make. */
+/** The calls that a load makes. */
 export interface LoadOptions {
   readonly count: number;
   /** Number of concurrent calls. */
   readonly inFlight: number;
   /** The method and parameters, as text: `"method":…,"params":…`. */
   readonly call: string;
-  /** Minimum size of an answer; a shorter one is a failure, such as a refusal. */
+  /** Minimum size of an answer in bytes. A shorter answer, such as a refusal, is a failure. */
   readonly minBytes: number;
 }
 

@@ -3,12 +3,15 @@
  * reads only the id and the size of answers.
  */
 
-import { type LoadOptions, type LoadResult, summarizeTimes } from "./load.ts";
+import { INITIALIZE, type LoadOptions, type LoadResult, summarizeTimes } from "./load.ts";
 
-/** Maximum duration of a load in milliseconds, before each call adds one millisecond. */
+/** Maximum duration of a load in milliseconds, to which each call adds one millisecond. */
 const MAX_LOAD_MS = 30_000;
 
-/** Number of chunks to join at either end of an answer, which almost always contain 80 bytes. */
+/** Number of bytes at each end of an answer in which its id is searched for. */
+const EDGE_BYTES = 80;
+
+/** Number of chunks at each end of an answer that almost always contain `EDGE_BYTES`. */
 const EDGE_CHUNKS = 4;
 
 /** A client of a process that speaks MCP on its standard input and output. */
@@ -20,7 +23,8 @@ export class LoadClient implements AsyncDisposable {
   readonly #decoder = new TextDecoder();
   // The callbacks for pending requests, by id.
   readonly #pending = new Map<number, (bytes: number, line: () => string) => void>();
-  readonly #reading: Promise<void>;
+  readonly #outputEnd: Promise<void>;
+  // Rejects the last request or load if the program ends.
   #reject: ((error: Error) => void) | undefined;
   #queue: string[] = [];
   #isWriting = false;
@@ -38,7 +42,7 @@ export class LoadClient implements AsyncDisposable {
     }).spawn();
     this.pid = this.#child.pid;
     this.#input = this.#child.stdin.getWriter();
-    this.#reading = this.#read();
+    this.#outputEnd = this.#readAnswers();
   }
 
   /** Starts a program and initializes the session. */
@@ -47,19 +51,16 @@ export class LoadClient implements AsyncDisposable {
     env: Readonly<Record<string, string>> = {},
   ): Promise<LoadClient> {
     const client = new LoadClient(command, env);
-    await client.request(
-      '"method":"initialize","params":{"protocolVersion":"2025-06-18",' +
-        '"capabilities":{},"clientInfo":{"name":"bench","version":"1"}}',
-    );
+    await client.request(INITIALIZE);
     client.#send('{"jsonrpc":"2.0","method":"notifications/initialized"}\n');
     return client;
   }
 
-  /** Sends a request and returns its whole answer. */
-  request(text: string): Promise<string> {
+  /** Sends a request with some members besides its id, and returns its whole answer. */
+  request(members: string): Promise<string> {
     const { promise, resolve, reject } = Promise.withResolvers<string>();
     this.#reject = reject;
-    this.#sendRequest(text, (_, line) => resolve(line()));
+    this.#sendRequest(members, (_, line) => resolve(line()));
     return promise;
   }
 
@@ -93,13 +94,13 @@ export class LoadClient implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#input.close().catch(() => {});
-    await Promise.all([this.#child.status, this.#reading]);
+    await Promise.all([this.#child.status, this.#outputEnd]);
   }
 
-  #sendRequest(text: string, onAnswer: (bytes: number, line: () => string) => void): void {
+  #sendRequest(members: string, onAnswer: (bytes: number, line: () => string) => void): void {
     const id = this.#nextId++;
     this.#pending.set(id, onAnswer);
-    this.#send(`{"jsonrpc":"2.0","id":${id},${text}}\n`);
+    this.#send(`{"jsonrpc":"2.0","id":${id},${members}}\n`);
   }
 
   #send(line: string): void {
@@ -119,7 +120,7 @@ export class LoadClient implements AsyncDisposable {
     this.#isWriting = false;
   }
 
-  async #read(): Promise<void> {
+  async #readAnswers(): Promise<void> {
     let parts: Uint8Array[] = [];
     for await (const chunk of this.#child.stdout) {
       let from = 0;
@@ -136,10 +137,12 @@ export class LoadClient implements AsyncDisposable {
 
   #handleLine(parts: readonly Uint8Array[]): void {
     // The id is at the beginning or at the end of the answer; a chunk may end inside it.
-    const head = this.#decoder.decode(joinChunks(parts.slice(0, EDGE_CHUNKS)).subarray(0, 80));
+    const head = this.#decoder.decode(
+      joinChunks(parts.slice(0, EDGE_CHUNKS)).subarray(0, EDGE_BYTES),
+    );
     const found = /"id":(\d+)/.exec(head) ??
       /.*"id":(\d+)/.exec(
-        this.#decoder.decode(joinChunks(parts.slice(-EDGE_CHUNKS)).subarray(-80)),
+        this.#decoder.decode(joinChunks(parts.slice(-EDGE_CHUNKS)).subarray(-EDGE_BYTES)),
       );
     if (found === null) return;
     const id = Number(found[1]);
@@ -152,13 +155,13 @@ export class LoadClient implements AsyncDisposable {
 }
 
 function joinChunks(parts: readonly Uint8Array[]): Uint8Array {
-  const [only] = parts;
-  if (only !== undefined && parts.length === 1) return only;
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  const [first] = parts;
+  if (first !== undefined && parts.length === 1) return first;
+  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {
-    all.set(part, at);
+    joined.set(part, at);
     at += part.length;
   }
-  return all;
+  return joined;
 }

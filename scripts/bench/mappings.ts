@@ -1,16 +1,16 @@
 import { z } from "zod";
-import { fill } from "./placeholders.ts";
+import { fillPlaceholders } from "./placeholders.ts";
 
 /**
  * Describes how to start another gateway with the servers of a workspace, and how to call a tool through
  * it. A mapping is data, so that a file can describe a gateway that is not listed here.
  *
- * Every text may contain placeholders. `{mcp}`, `{rules}` and `{audit}` are the files in this
- * gateway's formats, `{folder}` is their folder, and `{servers}` is the content of `mcpServers`.
- * `call` may also contain `{server}`, `{tool}`, `{args}` and `{agent}`.
+ * `command`, `env` and `files` may contain placeholders: `{mcp}`, `{rules}` and `{audit}` are the paths of
+ * this gateway's servers file, rules file and audit log, `{folder}` is the folder of the two files, and
+ * `{servers}` is the value of `mcpServers`. `call` may contain `{server}`, `{tool}`, `{args}` and `{agent}`.
  */
 export interface Mapping {
-  /** Name in the table. */
+  /** Name of the gateway in the table of figures. */
   readonly name: string;
   /** The command, unless `--peer` gives it; words with spaces are quoted. */
   readonly command?: string | undefined;
@@ -43,8 +43,8 @@ const SCHEMA = z.strictObject({
 });
 
 /**
- * The gateways that the benchmark knows, by their name for `--peer` and `--mapping`. The mappings
- * were tested with these versions.
+ * The gateways that the benchmark knows, by their name for `--peer` and `--mapping`. Each mapping
+ * was tested with the version in its command.
  */
 export const MAPPINGS: Readonly<Record<string, Mapping>> = {
   // The predecessor of this gateway; it needs Python 3.12 or later, which uv must find.
@@ -70,11 +70,12 @@ export const MAPPINGS: Readonly<Record<string, Mapping>> = {
       arguments: { serverName: "{server}", toolName: "{tool}", toolArgs: "{args}" },
     },
   },
-  // A process in front of a daemon that runs the servers. It offers every tool under a name of its own.
+  // A process in front of a daemon that runs the servers. It names the tools `server__tool`.
   mcporter: {
     name: "mcporter",
     command: "npx -y mcporter@0.12.3 --config {folder}/mcporter.json serve --stdio",
-    // It serves only servers that are kept alive. Its state is in the workspace, to be deleted with it.
+    // It offers only the tools of servers that it keeps alive. Its state is in the workspace folder, which
+    // is deleted after the measurement.
     env: { MCPORTER_KEEPALIVE: "*", MCPORTER_DAEMON_DIR: "{folder}" },
     // Without `imports`, it would add the servers of the editors on this machine.
     files: {
@@ -95,10 +96,10 @@ export function readMapping(source: string): Mapping {
   try {
     value = JSON.parse(Deno.readTextFileSync(source));
   } catch (error) {
-    const why = error instanceof SyntaxError
+    const reason = error instanceof SyntaxError
       ? `the file is not JSON: ${error.message}`
       : `it is neither one of ${Object.keys(MAPPINGS).join(", ")} nor a readable file`;
-    throw new Error(`Cannot use the mapping "${source}": ${why}`, { cause: error });
+    throw new Error(`Cannot use the mapping "${source}": ${reason}`, { cause: error });
   }
   const { success, data, error } = SCHEMA.safeParse(value);
   if (success) return data;
@@ -110,5 +111,5 @@ export function mapCall(
   { call }: Mapping,
   toolCall: MappedCall,
 ): Readonly<Record<string, unknown>> {
-  return fill(call, { ...toolCall }) as Record<string, unknown>;
+  return fillPlaceholders(call, { ...toolCall }) as Record<string, unknown>;
 }

@@ -17,11 +17,11 @@ export interface MeasuredProgram {
   command(workspace: WorkspaceFiles): string[];
   /** Returns the environment variables of the program. */
   env(workspace: WorkspaceFiles): Record<string, string>;
-  /** Returns the text of a tool call, as `"method":…,"params":…`. */
+  /** Returns the members of a tool call without its id, as `"method":…,"params":…`. */
   formatCall(tool: string, args: Readonly<Record<string, unknown>>, agent?: string): string;
 }
 
-/** The files of a gateway, and the command of the server for direct calls. */
+/** The files and servers of a gateway. */
 export interface WorkspaceFiles {
   readonly folder: string;
   readonly mcp: string;
@@ -29,8 +29,8 @@ export interface WorkspaceFiles {
   readonly audit: string;
   /** The entries of `mcpServers` by name. */
   readonly servers: Readonly<Record<string, unknown>>;
-  /** The command of the first server. */
-  readonly server: readonly string[];
+  /** The command of the first server, which answers the direct calls. */
+  readonly firstServerCommand: readonly string[];
 }
 
 /** Returns the command of the echo server. */
@@ -60,7 +60,7 @@ export function emptyCommand(): string[] {
 export const DIRECT: MeasuredProgram = {
   name: "direct",
   kind: "reference",
-  command: ({ server }) => [...server],
+  command: ({ firstServerCommand }) => [...firstServerCommand],
   env: () => ({}),
   formatCall: formatDirectCall,
 };
@@ -69,8 +69,8 @@ export const DIRECT: MeasuredProgram = {
 export const PIPE: MeasuredProgram = {
   name: "byte pipe",
   kind: "reference",
-  command: ({ server }) => {
-    const pipe = [join(BENCH_FOLDER, "byte_pipe.ts"), ...server];
+  command: ({ firstServerCommand }) => {
+    const pipe = [join(BENCH_FOLDER, "byte_pipe.ts"), ...firstServerCommand];
     return [Deno.execPath(), "run", "--no-prompt", "--no-config", "--allow-run", ...pipe];
   },
   env: () => ({}),
@@ -83,18 +83,18 @@ export function listBuilds(): MeasuredProgram[] {
   const bundle = join(ROOT, "dist", "agent-mcp-gateway.js");
   const executable = join(ROOT, "dist", "agent-mcp-gateway");
   return [
-    describeGateway("source", [...deno, join(ROOT, "src", "main.ts")]),
-    ...isFile(bundle) ? [describeGateway("bundle", [...deno, "--no-config", bundle])] : [],
-    ...isFile(executable) ? [describeGateway("executable", [executable])] : [],
+    describeBuild("source", [...deno, join(ROOT, "src", "main.ts")]),
+    ...isFile(bundle) ? [describeBuild("bundle", [...deno, "--no-config", bundle])] : [],
+    ...isFile(executable) ? [describeBuild("executable", [executable])] : [],
   ];
 }
 
-function describeGateway(name: string, program: readonly string[]): MeasuredProgram {
+function describeBuild(name: string, program: readonly string[]): MeasuredProgram {
   return {
     name,
     kind: "own",
     command: ({ mcp, rules }) => [...program, "--mcp-config", mcp, "--rules", rules],
-    // The client reads the address of the listener from the log.
+    // `HttpGateway` reads the port from the log.
     env: ({ audit }) => ({ GATEWAY_AUDIT_LOG: audit, GATEWAY_LOG_LEVEL: "info" }),
     formatCall: (tool, args, agent_id = AGENT) => {
       const toolArguments = { agent_id, server: "echo", tool, args };
@@ -107,7 +107,7 @@ function formatDirectCall(tool: string, args: Readonly<Record<string, unknown>>)
   return formatToolCall({ name: tool, arguments: args });
 }
 
-/** Returns the text of a `tools/call`. */
+/** Returns the members of a `tools/call` without its id. */
 export function formatToolCall(params: Readonly<Record<string, unknown>>): string {
   return `"method":"tools/call","params":${JSON.stringify(params)}`;
 }

@@ -4,38 +4,38 @@ import type { LoadClient } from "./load_client.ts";
 import {
   ANSWER_MS,
   AnswerTimeout,
+  answerWithin,
   delay,
   endOtherGateway,
   openOtherGateway,
-  within,
 } from "./other_gateway_process.ts";
 import type { Workspace } from "./workspace.ts";
 
-/** Intended maximum duration of one load in a round, in milliseconds. */
-const ROUND_MS = 500;
+/** Intended maximum duration of one load in one round, in milliseconds. */
+const MAX_ROUND_MS = 500;
 
-/** Time spent on one load after which it is not repeated in further rounds, in milliseconds. */
-const LOAD_MS = 2_000;
+/** Total duration of a load, in milliseconds, after which further rounds skip it. */
+const MAX_LOAD_MS = 2_000;
 
 /** Intended maximum duration of the warm-up, whose calls are not counted, in milliseconds. */
-const WARM_UP_MS = 1_500;
+const MAX_WARM_UP_MS = 1_500;
 
 /** The times of many calls through another gateway. */
 export interface OtherGatewayLoadResult extends LoadResult {
-  /** The difference between this load and that of the other programs. */
+  /** Note on a load with fewer calls or rounds than requested, such as `2 of 5 rounds`. */
   readonly remark?: string;
 }
 
 /** Options of an `OtherGatewayCaller`. */
 export interface OtherGatewayCallerOptions {
   /** Maximum number of calls in the warm-up. */
-  readonly warmUp: number;
+  readonly warmUpCalls: number;
   /** Number of rounds of each load. */
   readonly rounds: number;
   /** Maximum time to wait for the first answers, in milliseconds. */
   readonly answerMs?: number;
-  /** Receives the message of a failure. */
-  fail(message: string): void;
+  /** Receives the message of a failed load or restart. */
+  addFailure(message: string): void;
 }
 
 /** The measured speed of one load, and the time spent on it so far. */
@@ -51,22 +51,23 @@ interface Pace {
  * load is limited, and a load that has failed is not repeated.
  */
 export class OtherGatewayCaller implements AsyncDisposable {
+  // The pace of each load, by its size and number in flight; undefined if the load has failed.
   readonly #paces = new Map<string, Pace | undefined>();
   readonly #otherGateway: MeasuredProgram;
   readonly #workspace: Workspace;
   readonly #rounds: number;
-  readonly #fail: (message: string) => void;
+  readonly #addFailure: (message: string) => void;
   #client: LoadClient | undefined;
 
   private constructor(
     otherGateway: MeasuredProgram,
     workspace: Workspace,
-    { rounds, fail }: OtherGatewayCallerOptions,
+    { rounds, addFailure }: OtherGatewayCallerOptions,
   ) {
     this.#otherGateway = otherGateway;
     this.#workspace = workspace;
     this.#rounds = rounds;
-    this.#fail = fail;
+    this.#addFailure = addFailure;
   }
 
   /** Starts a gateway, waits until its server can be called, and warms it up. */
@@ -75,15 +76,15 @@ export class OtherGatewayCaller implements AsyncDisposable {
     workspace: Workspace,
     options: OtherGatewayCallerOptions,
   ): Promise<OtherGatewayCaller> {
-    const { warmUp, answerMs = ANSWER_MS } = options;
+    const { warmUpCalls, answerMs = ANSWER_MS } = options;
     const caller = new OtherGatewayCaller(otherGateway, workspace, options);
     try {
       caller.#client = await openOtherGateway(otherGateway, workspace, answerMs);
       await caller.#waitUntilReady(answerMs);
       const call = otherGateway.formatCall("echo", { n: 100 });
-      const load = { call, inFlight: Math.min(64, warmUp), minBytes: 100 };
+      const load = { call, inFlight: Math.min(64, warmUpCalls), minBytes: 100 };
       const { perSecond } = await caller.#client.load({ ...load, count: load.inFlight });
-      const count = clamp(perSecond / 1000 * WARM_UP_MS, load.inFlight, warmUp);
+      const count = clamp(perSecond / 1000 * MAX_WARM_UP_MS, load.inFlight, warmUpCalls);
       await caller.#client.load({ ...load, count });
       return caller;
     } catch (error) {
@@ -93,8 +94,9 @@ export class OtherGatewayCaller implements AsyncDisposable {
   }
 
   /**
-   * Makes at most `count` calls, as many as there is time for. Each answer must contain the letter x
-   * `size` times. Returns undefined if the load failed or has used up its time.
+   * Makes at most `count` calls, as many as there is time for. The first answer must contain the letter x
+   * `size` times, and the others must have about its size. Returns undefined if the load failed or has
+   * used up its time.
    */
   async load(
     size: number,
@@ -103,8 +105,8 @@ export class OtherGatewayCaller implements AsyncDisposable {
     const key = `${size} B, ${inFlight} in flight`;
     try {
       const pace = await this.#measurePace(key, { size, call, inFlight });
-      if (pace === undefined || pace.spentMs > LOAD_MS) return undefined;
-      const count = clamp(pace.callsPerMs * ROUND_MS, inFlight, requestedCount);
+      if (pace === undefined || pace.spentMs > MAX_LOAD_MS) return undefined;
+      const count = clamp(pace.callsPerMs * MAX_ROUND_MS, inFlight, requestedCount);
       const started = performance.now();
       const load = await this.#runningClient().load({
         count,
@@ -116,13 +118,13 @@ export class OtherGatewayCaller implements AsyncDisposable {
       pace.rounds++;
       const remarks = [
         ...count < requestedCount ? [`${count} calls a round, not ${requestedCount}`] : [],
-        ...pace.spentMs > LOAD_MS && pace.rounds < this.#rounds
+        ...pace.spentMs > MAX_LOAD_MS && pace.rounds < this.#rounds
           ? [`${pace.rounds} of ${this.#rounds} rounds`]
           : [],
       ];
       return remarks.length === 0 ? load : { ...load, remark: remarks.join("; ") };
     } catch (error) {
-      this.#fail(`${this.#otherGateway.name}, ${key}: ${errorMessage(error)}`);
+      this.#addFailure(`${this.#otherGateway.name}, ${key}: ${errorMessage(error)}`);
       this.#paces.set(key, undefined);
       await this.#restart();
       return undefined;
@@ -136,12 +138,12 @@ export class OtherGatewayCaller implements AsyncDisposable {
   ): Promise<Pace | undefined> {
     if (this.#paces.has(key)) return this.#paces.get(key);
     const client = this.#runningClient();
-    const answer = await within(ANSWER_MS, client.request(call), "a call");
+    const answer = await answerWithin(ANSWER_MS, client.request(call), "a call");
     if (!isEcho(answer, size)) throw new Error(`unexpected answer: ${answer.slice(0, 300)}`);
     // Answers differ by the length of their ids; an error would be far shorter.
     const minBytes = Math.max(size, answer.length - 20);
     const load = client.load({ call, inFlight, minBytes, count: inFlight });
-    const { perSecond } = await within(ANSWER_MS, load, `${inFlight} calls at a time`);
+    const { perSecond } = await answerWithin(ANSWER_MS, load, `${inFlight} calls at a time`);
     const pace = { callsPerMs: perSecond / 1000, minBytes, spentMs: 0, rounds: 0 };
     this.#paces.set(key, pace);
     return pace;
@@ -154,7 +156,11 @@ export class OtherGatewayCaller implements AsyncDisposable {
     let answer = "";
     for (let remainingMs = answerMs; remainingMs > 0; remainingMs = deadline - performance.now()) {
       try {
-        answer = await within(remainingMs, this.#runningClient().request(call), "the first call");
+        answer = await answerWithin(
+          remainingMs,
+          this.#runningClient().request(call),
+          "the first call",
+        );
       } catch (error) {
         throw new Error(`${this.#otherGateway.name}: ${errorMessage(error)}`, { cause: error });
       }
@@ -179,7 +185,7 @@ export class OtherGatewayCaller implements AsyncDisposable {
       this.#client = await openOtherGateway(this.#otherGateway, this.#workspace);
       await this.#waitUntilReady(ANSWER_MS);
     } catch (error) {
-      this.#fail(errorMessage(error));
+      this.#addFailure(errorMessage(error));
       await this[Symbol.asyncDispose]();
     }
   }

@@ -4,6 +4,7 @@
  */
 
 import type { MeasuredProgram } from "./measured_programs.ts";
+import { INITIALIZE } from "./load.ts";
 import { LoadClient } from "./load_client.ts";
 import { endProcesses, listTree } from "./process_tree.ts";
 import type { Workspace } from "./workspace.ts";
@@ -12,13 +13,10 @@ import type { Workspace } from "./workspace.ts";
 export const ANSWER_MS = 20_000;
 
 /** Maximum time that a gateway may take to exit after its input has ended, in milliseconds. */
-const GRACE_MS = 1_000;
-
-const INITIALIZE = '"method":"initialize","params":{"protocolVersion":"2025-06-18",' +
-  '"capabilities":{},"clientInfo":{"name":"bench","version":"1"}}';
+const EXIT_MS = 1_000;
 
 /** The notification without its closing brace, which `LoadClient` adds. */
-const INITIALIZED = '{"jsonrpc":"2.0","method":"notifications/initialized"';
+const INITIALIZED_START = '{"jsonrpc":"2.0","method":"notifications/initialized"';
 
 /** An answer did not arrive in time. */
 export class AnswerTimeout extends Error {
@@ -50,16 +48,17 @@ async function startOtherGateway(
   workspace: Workspace,
   answerMs: number,
 ): Promise<{ client: LoadClient; tookMs: number }> {
-  const [command, env] = [otherGateway.command(workspace), otherGateway.env(workspace)];
+  const command = otherGateway.command(workspace);
+  const env = otherGateway.env(workspace);
   const started = performance.now();
   let client: LoadClient | undefined;
   try {
     client = new LoadClient(command, env);
-    const answer = await within(answerMs, client.request(INITIALIZE), "initialize");
+    const answer = await answerWithin(answerMs, client.request(INITIALIZE), "initialize");
     const tookMs = performance.now() - started;
     if (!answer.includes('"result"')) throw new Error(`it refused: ${answer.slice(0, 300)}`);
     // `LoadClient` sends only requests, so the notification is appended to a ping whose answer is ignored.
-    client.request(`"method":"ping"}\n${INITIALIZED}`).catch(() => {});
+    client.request(`"method":"ping"}\n${INITIALIZED_START}`).catch(() => {});
     return { client, tookMs };
   } catch (error) {
     if (client !== undefined) await endOtherGateway(client);
@@ -69,13 +68,13 @@ async function startOtherGateway(
 
 /** Ends another gateway with all processes that it has started. */
 export async function endOtherGateway(client: LoadClient): Promise<void> {
-  // Listed first, because a process whose parent has ended cannot be found as a child.
+  // The tree is listed first: once a parent has ended, its children cannot be found.
   const tree = listTree(client.pid);
   const ended = client[Symbol.asyncDispose]();
-  await within(GRACE_MS, ended, "the end of input").catch(() => {});
+  await answerWithin(EXIT_MS, ended, "the end of input").catch(() => {});
   await endProcesses(tree);
-  // A process that was not found may keep the output open, so this wait is limited, too.
-  await within(GRACE_MS, ended, "the end of input").catch(() => {});
+  // A process that is not in the tree may keep the output open, so this wait is limited, too.
+  await answerWithin(EXIT_MS, ended, "the end of input").catch(() => {});
 }
 
 /**
@@ -83,15 +82,15 @@ export async function endOtherGateway(client: LoadClient): Promise<void> {
  *
  * @throws {AnswerTimeout} The answer did not arrive in time.
  */
-export async function within<T>(ms: number, answer: Promise<T>, what: string): Promise<T> {
+export async function answerWithin<T>(ms: number, answer: Promise<T>, what: string): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const tooLong = new Promise<never>((_, reject) => {
+  const timeout = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
       reject(new AnswerTimeout(`${what} was not answered within ${ms / 1000} s`));
     }, ms);
   });
   try {
-    return await Promise.race([answer, tooLong]);
+    return await Promise.race([answer, timeout]);
   } finally {
     clearTimeout(timer);
   }
@@ -104,19 +103,19 @@ export function delay(ms: number): Promise<void> {
 
 function describeStartFailure(name: string, command: readonly string[], error: unknown): Error {
   if (error instanceof Deno.errors.NotFound) {
-    const why = `there is no program "${command[0]}" here`;
+    const reason = `there is no program "${command[0]}" here`;
     return new Error(
-      `${name} cannot be started: ${why}. Install it, or give another command with ` +
+      `${name} cannot be started: ${reason}. Install it, or give another command with ` +
         `--peer "COMMAND" --mapping NAME`,
       { cause: error },
     );
   }
-  const what = error instanceof AnswerTimeout
+  const failure = error instanceof AnswerTimeout
     ? error.message
     : `it does not speak MCP: ${error instanceof Error ? error.message : error}`;
   const ErrorClass = error instanceof AnswerTimeout ? AnswerTimeout : Error;
   return new ErrorClass(
-    `${name}: ${what}. Start it by hand to see its output: ${command.join(" ")}`,
+    `${name}: ${failure}. Start it by hand to see its output: ${command.join(" ")}`,
     { cause: error },
   );
 }

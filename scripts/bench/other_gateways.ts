@@ -6,7 +6,7 @@ import {
   type WorkspaceFiles,
 } from "./measured_programs.ts";
 import { mapCall, type Mapping, MAPPINGS, readMapping } from "./mappings.ts";
-import { fill, fillText, splitCommand } from "./placeholders.ts";
+import { fillPlaceholders, fillText, splitCommand } from "./placeholders.ts";
 
 /** A `--peer` with the `--mapping` that follows it. */
 export interface PeerOption {
@@ -40,14 +40,14 @@ export function pairPeerOptions(tokens: readonly Token[]): PeerOption[] {
 }
 
 /**
- * Returns the gateways to measure. `--peer` names a mapping or a file with one; or it is a command, and
- * `--mapping` names the mapping.
+ * Returns the gateways to measure. Without `--mapping`, `--peer` names a mapping or a file with a mapping.
+ * With `--mapping`, which names the mapping, `--peer` is a command.
  *
- * @param refuse Receives the message about a gateway that cannot be measured and is left out.
+ * @param addError Receives the message about a gateway that cannot be measured and is left out.
  */
 export function readOtherGateways(
   options: readonly PeerOption[],
-  refuse: (message: string) => void,
+  addError: (message: string) => void,
 ): MeasuredProgram[] {
   const otherGateways: MeasuredProgram[] = [];
   for (const { peer, mapping: source } of options) {
@@ -55,13 +55,15 @@ export function readOtherGateways(
       const mapping = source === undefined ? readNamedMapping(peer) : readMapping(source);
       const command = source === undefined ? mapping.command : peer;
       // Two gateways with the same name would share a row in the table.
-      const same = otherGateways.filter(({ name }) =>
+      const namesakes = otherGateways.filter(({ name }) =>
         name.replace(/ \(\d+\)$/, "") === mapping.name
       );
-      const name = same.length === 0 ? mapping.name : `${mapping.name} (${same.length + 1})`;
+      const name = namesakes.length === 0
+        ? mapping.name
+        : `${mapping.name} (${namesakes.length + 1})`;
       otherGateways.push(describeOtherGateway({ ...mapping, name, command }));
     } catch (error) {
-      refuse(error instanceof Error ? error.message : String(error));
+      addError(error instanceof Error ? error.message : String(error));
     }
   }
   return otherGateways;
@@ -77,8 +79,8 @@ function readNamedMapping(peer: string): Mapping {
 
 /** Describes another gateway, which speaks MCP on standard input and output, for the measurements. */
 export function describeOtherGateway(mapping: Mapping): MeasuredProgram {
-  const { command: line } = mapping;
-  if (line === undefined) {
+  const { command: commandLine } = mapping;
+  if (commandLine === undefined) {
     throw new Error(`Cannot measure "${mapping.name}": there is no "command" in its mapping`);
   }
   return {
@@ -86,10 +88,10 @@ export function describeOtherGateway(mapping: Mapping): MeasuredProgram {
     kind: "other",
     command: (workspace) => {
       writeFiles(mapping, workspace);
-      return splitCommand(line).map((word) => fillText(word, { ...workspace }));
+      return splitCommand(commandLine).map((word) => fillText(word, { ...workspace }));
     },
     env: (workspace) => {
-      return fill(mapping.env ?? {}, { ...workspace }) as Record<string, string>;
+      return fillPlaceholders(mapping.env ?? {}, { ...workspace }) as Record<string, string>;
     },
     formatCall: (tool, args, agent = AGENT) => {
       return formatToolCall(mapCall(mapping, { agent, server: "echo", tool, args }));
@@ -99,7 +101,7 @@ export function describeOtherGateway(mapping: Mapping): MeasuredProgram {
 
 function writeFiles({ files = {} }: Mapping, workspace: WorkspaceFiles): void {
   for (const [name, content] of Object.entries(files)) {
-    const text = JSON.stringify(fill(content, { ...workspace }));
+    const text = JSON.stringify(fillPlaceholders(content, { ...workspace }));
     Deno.writeTextFileSync(join(workspace.folder, name), text);
   }
 }

@@ -1,18 +1,21 @@
 /**
- * Replaces the placeholders in a value. A text that is a single placeholder, such as `"{args}"`,
- * becomes the value, of any type; in a longer text, the value becomes text. Unknown placeholders are
- * kept.
+ * Replaces the placeholders in the texts of a JSON value. A text that is a single placeholder, such as
+ * `"{args}"`, becomes the placeholder's value, of any type. In a longer text, the value becomes text.
+ * Unknown placeholders are kept.
  */
-export function fill(value: unknown, values: Readonly<Record<string, unknown>>): unknown {
+export function fillPlaceholders(
+  value: unknown,
+  values: Readonly<Record<string, unknown>>,
+): unknown {
   if (typeof value === "string") {
-    const only = /^\{(\w+)\}$/.exec(value)?.[1];
-    if (only !== undefined && Object.hasOwn(values, only)) return values[only];
+    const name = /^\{(\w+)\}$/.exec(value)?.[1];
+    if (name !== undefined && Object.hasOwn(values, name)) return values[name];
     return fillText(value, values);
   }
-  if (Array.isArray(value)) return value.map((item) => fill(item, values));
+  if (Array.isArray(value)) return value.map((item) => fillPlaceholders(item, values));
   if (value === null || typeof value !== "object") return value;
   return Object.fromEntries(
-    Object.entries(value).map(([name, item]) => [name, fill(item, values)]),
+    Object.entries(value).map(([name, item]) => [name, fillPlaceholders(item, values)]),
   );
 }
 

@@ -1,17 +1,17 @@
 /** A process of the operating system. */
 export interface Process {
   readonly pid: number;
-  readonly parent: number;
+  readonly parentPid: number;
   /** The start time, which distinguishes the process from a later one with the same pid. */
-  readonly started: string;
+  readonly startTime: string;
 }
 
 /** Lists a process and its descendants; returns none if the system has no `ps`. */
 export function listTree(pid: number): Process[] {
-  const all = listProcesses();
-  const tree: Process[] = all.filter((one) => one.pid === pid);
+  const processes = listProcesses();
+  const tree: Process[] = processes.filter((process) => process.pid === pid);
   // The list grows during the loop: children follow their parents.
-  for (const { pid } of tree) tree.push(...all.filter(({ parent }) => parent === pid));
+  for (const { pid } of tree) tree.push(...processes.filter(({ parentPid }) => parentPid === pid));
   return tree;
 }
 
@@ -30,8 +30,9 @@ export async function endProcesses(processes: readonly Process[]): Promise<void>
 
 function findRunning(processes: readonly Process[]): Process[] {
   if (processes.length === 0) return [];
-  const now = new Set(listProcesses().map(({ pid, started }) => `${pid} ${started}`));
-  return processes.filter(({ pid, started }) => now.has(`${pid} ${started}`));
+  const key = ({ pid, startTime }: Process): string => `${pid} ${startTime}`;
+  const runningKeys = new Set(listProcesses().map(key));
+  return processes.filter((process) => runningKeys.has(key(process)));
 }
 
 function sendSignal(pid: number, signal: Deno.Signal): void {
@@ -53,9 +54,10 @@ function listProcesses(): Process[] {
     throw error;
   }
   return new TextDecoder().decode(output.stdout).split("\n").flatMap((line) => {
-    const [, pid, parent, state, started] = /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(.*)$/.exec(line) ?? [];
+    const [, pid, parentPid, state, startTime] = /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(.*)$/.exec(line) ??
+      [];
     // A zombie process has already ended.
-    if (started === undefined || state?.startsWith("Z")) return [];
-    return [{ pid: Number(pid), parent: Number(parent), started }];
+    if (startTime === undefined || state?.startsWith("Z")) return [];
+    return [{ pid: Number(pid), parentPid: Number(parentPid), startTime }];
   });
 }

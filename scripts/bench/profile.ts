@@ -10,18 +10,18 @@ const INTERVAL_US = 200;
 const COUNTS = { 1: 20_000, 64: 300_000 } as const;
 
 /** A node of a V8 profile. */
-interface Node {
+interface ProfileNode {
   readonly id: number;
   readonly callFrame: { readonly functionName: string; readonly url: string };
 }
 
 interface Profile {
-  readonly nodes: readonly Node[];
+  readonly nodes: readonly ProfileNode[];
   readonly samples: readonly number[];
   readonly timeDeltas: readonly number[];
 }
 
-/** The parts of the time of a call, by the file or the native function on top of the stack. */
+/** The parts of a call's time, each with a pattern for the file or native function on top of the stack. */
 const PARTS: readonly (readonly [string, RegExp])[] = [
   ["audit lines: building and writing them", /\/src\/audit\/|^op_write_sync$/],
   [
@@ -42,7 +42,7 @@ const OTHER_PARTS = "the rest of Deno and V8";
  * Profiles calls with results of 100 bytes, through the gateway from source and through the byte pipe.
  * Returns a Markdown table with the time of the main thread in microseconds per call.
  *
- * The profiler takes time itself, so the sum exceeds the processor time without it.
+ * The profiler itself takes time, so the total exceeds the processor time of a call without the profiler.
  */
 export async function profileCalls(): Promise<string> {
   const [source] = listBuilds();
@@ -53,15 +53,15 @@ export async function profileCalls(): Promise<string> {
       columns.push(await profile(program, inFlight));
     }
   }
-  const rows = [...PARTS.map(([part]) => part), OTHER_PARTS, "total"];
-  const lines = rows.map((row) => {
-    return [row, ...columns.map((column) => (column.get(row) ?? 0).toFixed(1))];
+  const rowNames = [...PARTS.map(([part]) => part), OTHER_PARTS, "total"];
+  const rows = rowNames.map((name) => {
+    return [name, ...columns.map((column) => (column.get(name) ?? 0).toFixed(1))];
   });
   const head = ["µs a call", "1 at a time", "byte pipe, 1", "64 at a time", "byte pipe, 64"];
-  const cells = [head, head.map(() => "---"), ...lines];
-  const widths = head.map((_, at) => Math.max(...cells.map((line) => line[at]?.length ?? 0)));
-  return cells.map((line) => {
-    return `| ${line.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(" | ")} |`;
+  const table = [head, head.map(() => "---"), ...rows];
+  const widths = head.map((_, at) => Math.max(...table.map((row) => row[at]?.length ?? 0)));
+  return table.map((row) => {
+    return `| ${row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(" | ")} |`;
   }).join("\n");
 }
 

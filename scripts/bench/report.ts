@@ -1,24 +1,24 @@
 import type { Row } from "./summary.ts";
 
-const HEAD = ["figure", "of", "min", "median", "max", "ratio"] as const;
+const COLUMNS = ["figure", "of", "min", "median", "max", "ratio"] as const;
 
-/** Head of the last column, which is present if any figure has a remark. */
+/** Name of the last column, which is present if any figure has a remark. */
 const REMARK = "remark";
 
 /** Formats rows as a Markdown table, which is also readable in a terminal. */
 export function formatTable(rows: readonly Row[]): string {
   const hasRemarks = rows.some(({ remark }) => remark !== undefined);
-  const head = hasRemarks ? [...HEAD, REMARK] : HEAD;
+  const head = hasRemarks ? [...COLUMNS, REMARK] : COLUMNS;
   const lines: string[][] = [[...head]];
   let previousFigure = "";
   for (const { figure, program, unit, summary, reference, ratio, remark } of rows) {
-    const value = (number: number): string => `${formatNumber(number)} ${unit}`;
+    const format = (value: number): string => `${formatNumber(value)} ${unit}`;
     lines.push([
       figure === previousFigure ? "" : figure,
       program,
-      value(summary.min),
-      value(summary.median),
-      value(summary.max),
+      format(summary.min),
+      format(summary.median),
+      format(summary.max),
       ratio === undefined ? "" : `${ratio.toFixed(2)} × ${reference}`,
       ...(hasRemarks ? [remark ?? ""] : []),
     ]);
@@ -27,11 +27,11 @@ export function formatTable(rows: readonly Row[]): string {
   const widths = head.map((_, column) =>
     Math.max(...lines.map((line) => line[column]?.length ?? 0))
   );
-  const text = lines.map((line) => {
+  const rowTexts = lines.map((line) => {
     return `| ${line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`;
   });
-  const rule = `|${widths.map((width) => "-".repeat(width + 2)).join("|")}|`;
-  return [text[0], rule, ...text.slice(1)].join("\n");
+  const separator = `|${widths.map((width) => "-".repeat(width + 2)).join("|")}|`;
+  return [rowTexts[0], separator, ...rowTexts.slice(1)].join("\n");
 }
 
 function formatNumber(value: number): string {

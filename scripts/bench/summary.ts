@@ -23,11 +23,11 @@ export interface Row {
   readonly program: string;
   readonly unit: string;
   readonly summary: Summary;
-  /** Name of the program that the ratio refers to. */
+  /** Name of the program that `ratio` compares with. */
   readonly reference?: string;
-  /** This median divided by that of `reference`. */
+  /** The median divided by the median of `reference`. */
   readonly ratio?: number;
-  /** The difference between this measurement and those of the other programs. */
+  /** Note on the measurement, such as `failed` or `2 of 5 rounds`. */
   readonly remark?: string;
 }
 
@@ -60,7 +60,7 @@ export class Figures {
     this.#measurement(figure, program, unit).remark = remark;
   }
 
-  /** Adds the message of a failure, unless it is there already. */
+  /** Adds the message of a failure, unless it has been added before. */
   addFailure(message: string): void {
     if (!this.#failures.includes(message)) this.#failures.push(message);
   }
@@ -76,9 +76,9 @@ export class Figures {
   }
 
   /**
-   * Returns all figures in the order of their first value, grouped by figure.
+   * Returns a row for each figure of each program; the rows of a figure follow one another.
    *
-   * @param referenceOf Returns the name of the program that a figure's ratios refer to, if any.
+   * @param referenceOf Returns the name of the program that a figure is compared with, if any.
    */
   rows(referenceOf: (figure: string) => string | undefined): Row[] {
     const byFigure = Map.groupBy(this.#measurements.values(), ({ figure }) => figure);
@@ -92,9 +92,9 @@ export class Figures {
       };
       const reference = referenceOf(figure);
       if (reference === undefined || reference === program || values.length === 0) return row;
-      const compared = this.#measurements.get(measurementKey(figure, reference));
-      if (compared === undefined) return row;
-      const ratio = row.summary.median / summarize(compared.values).median;
+      const measured = this.#measurements.get(measurementKey(figure, reference));
+      if (measured === undefined) return row;
+      const ratio = row.summary.median / summarize(measured.values).median;
       return { ...row, reference, ratio };
     });
   }

@@ -16,22 +16,22 @@ export class Workspace implements WorkspaceFiles, Disposable {
   readonly rules: string;
   readonly audit: string;
   readonly servers: Readonly<Record<string, unknown>>;
-  readonly server: readonly string[];
+  readonly firstServerCommand: readonly string[];
 
   constructor({ servers = [[]], rules }: WorkspaceOptions = {}) {
     this.folder = Deno.makeTempDirSync({ prefix: "gateway-bench-" });
     this.mcp = join(this.folder, "mcp.json");
     this.rules = join(this.folder, "rules.json");
-    // In a folder of its own, as by default: the gateway watches the folder of the two files.
+    // In a separate folder, because the gateway watches the folder of the two files.
     this.audit = join(this.folder, "logs", "audit.jsonl");
-    this.server = echoCommand(...servers[0] ?? []);
+    this.firstServerCommand = echoCommand(...servers[0] ?? []);
     const entries = servers.map((flags, number) => {
       const [command, ...args] = echoCommand(...flags);
       return [number === 0 ? "echo" : `echo_${number}`, { command, args }];
     });
     this.servers = Object.fromEntries(entries);
-    write(this.mcp, { mcpServers: this.servers });
-    write(this.rules, rules ?? { agents: { [AGENT]: { allow: { servers: ["*"] } } } });
+    writeJson(this.mcp, { mcpServers: this.servers });
+    writeJson(this.rules, rules ?? { agents: { [AGENT]: { allow: { servers: ["*"] } } } });
   }
 
   [Symbol.dispose](): void {
@@ -39,6 +39,6 @@ export class Workspace implements WorkspaceFiles, Disposable {
   }
 }
 
-function write(path: string, value: unknown): void {
+function writeJson(path: string, value: unknown): void {
   Deno.writeTextFileSync(path, JSON.stringify(value));
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { PARTS, readFlags } from "../../scripts/bench/flags.ts";
+import { parseBenchOptions, PARTS } from "../../scripts/bench/flags.ts";
 
 Deno.test("bench: an invalid command line yields an error message with the help", () => {
   for (
@@ -13,7 +13,7 @@ Deno.test("bench: an invalid command line yields an error message with the help"
       [["--peer", "node x.js", "--mapping", "none.json"], /Cannot use the mapping "none.json"/],
     ] as const
   ) {
-    const options = readFlags(args);
+    const options = parseBenchOptions(args);
     assert.ok("message" in options, args.join(" "));
     assert.match(options.message, message);
     assert.match(options.message, /Usage: deno task bench/);
@@ -22,7 +22,7 @@ Deno.test("bench: an invalid command line yields an error message with the help"
 });
 
 Deno.test("bench: flags are parsed, and the help lists every part", () => {
-  const options = readFlags([
+  const options = parseBenchOptions([
     ...["--quick", "--share", "0.1", "--only", "calls", "--only", "start"],
     ...["--peer", "mcporter", "--peer", "node x.js", "--mapping", "mcp-hub-mcp"],
   ]);
@@ -31,7 +31,7 @@ Deno.test("bench: flags are parsed, and the help lists every part", () => {
   assert.deepEqual(options.flags.only, ["calls", "start"]);
   assert.equal(options.share, 0.1);
   assert.deepEqual(options.otherGateways.map(({ name }) => name), ["mcporter", "mcp-hub-mcp"]);
-  const help = readFlags(["--help"]);
+  const help = parseBenchOptions(["--help"]);
   assert.ok("message" in help && help.exitCode === 0);
   for (const part of PARTS) assert.ok(help.message.includes(part));
 });

@@ -6,16 +6,16 @@ import {
   pairPeerOptions,
   readOtherGateways,
 } from "../../scripts/bench/other_gateways.ts";
-import { fill, splitCommand } from "../../scripts/bench/placeholders.ts";
+import { fillPlaceholders, splitCommand } from "../../scripts/bench/placeholders.ts";
 import { Workspace } from "../../scripts/bench/workspace.ts";
 
 const TOOL_CALL = { agent: "bench", server: "echo", tool: "echo", args: { n: 100 } };
 
 Deno.test("bench: each shipped mapping translates a tool call for its gateway", () => {
-  const filled = Object.entries(MAPPINGS).map((
-    [name, mapping],
-  ) => [name, mapCall(mapping, TOOL_CALL)]);
-  assert.deepEqual(Object.fromEntries(filled), {
+  const calls = Object.entries(MAPPINGS).map(([name, mapping]) => {
+    return [name, mapCall(mapping, TOOL_CALL)];
+  });
+  assert.deepEqual(Object.fromEntries(calls), {
     "agent-mcp-gateway-python": {
       name: "execute_tool",
       arguments: { agent_id: "bench", server: "echo", tool: "echo", args: { n: 100 } },
@@ -43,7 +43,7 @@ Deno.test("bench: a mapping determines the command, environment, files and calls
     MCPORTER_KEEPALIVE: "*",
     MCPORTER_DAEMON_DIR: workspace.folder,
   });
-  const [command, ...args] = workspace.server;
+  const [command, ...args] = workspace.firstServerCommand;
   const { mcpServers } = JSON.parse(Deno.readTextFileSync(file));
   assert.deepEqual(mcpServers, { echo: { command, args } });
   assert.equal(
@@ -52,13 +52,16 @@ Deno.test("bench: a mapping determines the command, environment, files and calls
   );
 });
 
-Deno.test("bench: placeholders are replaced, and quoted words of a command are kept whole", () => {
+Deno.test("bench: known placeholders are replaced, and quoted words of a command are kept whole", () => {
   const values = { args: { n: 1 }, tool: "echo" };
-  assert.deepEqual(fill({ a: "{args}", b: ["x {tool} {args}", "{other}"], c: 3 }, values), {
-    a: { n: 1 },
-    b: ['x echo {"n":1}', "{other}"],
-    c: 3,
-  });
+  assert.deepEqual(
+    fillPlaceholders({ a: "{args}", b: ["x {tool} {args}", "{other}"], c: 3 }, values),
+    {
+      a: { n: 1 },
+      b: ['x echo {"n":1}', "{other}"],
+      c: 3,
+    },
+  );
   assert.deepEqual(splitCommand(`"/a b/node" x.js --name='it is' {mcp}`), [
     "/a b/node",
     "x.js",
@@ -67,7 +70,7 @@ Deno.test("bench: placeholders are replaced, and quoted words of a command are k
   ]);
 });
 
-Deno.test("bench: a mapping is read from a file, and its errors are reported", () => {
+Deno.test("bench: a mapping is read from a file, and errors in the file are reported", () => {
   const folder = Deno.makeTempDirSync();
   try {
     const file = join(folder, "peer.json");
@@ -91,10 +94,10 @@ Deno.test("bench: a mapping is read from a file, and its errors are reported", (
 
 Deno.test("bench: the mapping in docs/performance.md is valid", () => {
   const page = Deno.readTextFileSync(new URL("../../docs/performance.md", import.meta.url));
-  const [, shown = ""] = /```json [^\n]*\n([^`]+)```/.exec(page) ?? [];
+  const [, mappingText = ""] = /```json [^\n]*\n([^`]+)```/.exec(page) ?? [];
   using workspace = new Workspace();
   const file = join(workspace.folder, "peer.json");
-  Deno.writeTextFileSync(file, shown);
+  Deno.writeTextFileSync(file, mappingText);
   const otherGateway = describeOtherGateway(readMapping(file));
   const configPath = join(workspace.folder, "mine.json");
   assert.deepEqual(otherGateway.command(workspace), [
@@ -120,19 +123,19 @@ Deno.test("bench: --mapping belongs to the --peer before it", () => {
 });
 
 Deno.test("bench: an unknown gateway or mapping is refused with the known names, and a repeated name is numbered", () => {
-  const refused: string[] = [];
+  const errors: string[] = [];
   const options = [
     { peer: "mcp-hub" },
     { peer: "mcporter" },
     { peer: "node mine.js", mapping: "mine" },
     { peer: "mcporter-here --config x", mapping: "mcporter" },
   ];
-  const otherGateways = readOtherGateways(options, (message) => refused.push(message));
+  const otherGateways = readOtherGateways(options, (message) => errors.push(message));
   assert.deepEqual(otherGateways.map(({ name }) => name), ["mcporter", "mcporter (2)"]);
-  assert.equal(refused.length, 2);
+  assert.equal(errors.length, 2);
   assert.match(
-    refused[0] ?? "",
+    errors[0] ?? "",
     /^Cannot measure the gateway "mcp-hub": it is not one of .*mcporter\. .*--mapping/,
   );
-  assert.match(refused[1] ?? "", /^Cannot use the mapping "mine": it is neither one of .* nor a/);
+  assert.match(errors[1] ?? "", /^Cannot use the mapping "mine": it is neither one of .* nor a/);
 });

@@ -50,7 +50,7 @@ function createOtherGateway(
   return describeOtherGateway({ name, command: words.join(" "), call });
 }
 
-Deno.test("bench: --peer measures a gateway that a file describes, and reports failures", async () => {
+Deno.test("bench: --peer measures a gateway described in a file, and reports a command that does not exist", async () => {
   const folder = Deno.makeTempDirSync();
   try {
     const [mapping, json] = [join(folder, "itself.json"), join(folder, "figures.json")];
@@ -85,8 +85,8 @@ Deno.test("bench: another gateway that fails does not affect the other figures",
   const figures = new Figures();
   const endingGateway = createOtherGateway("ends", [Deno.execPath(), "eval", ""]);
   await measureCalls([DIRECT, endingGateway], { rounds: 1, share: 0.001 }, figures);
-  const [failure = "", ...more] = figures.failures;
-  assert.deepEqual(more, []);
+  const [failure = "", ...furtherFailures] = figures.failures;
+  assert.deepEqual(furtherFailures, []);
   assert.match(
     failure,
     /^ends: it does not speak MCP: The program ended\. Start it by hand/,
@@ -104,10 +104,10 @@ Deno.test("bench: a load that crashes another gateway is left out, and the other
     const file = join(folder, "weak.js");
     Deno.writeTextFileSync(
       file,
-      `let rest = "";
+      `let partialLine = "";
       for await (const text of Deno.stdin.readable.pipeThrough(new TextDecoderStream())) {
-        const lines = (rest + text).split("\\n");
-        rest = lines.pop();
+        const lines = (partialLine + text).split("\\n");
+        partialLine = lines.pop();
         for (const line of lines) {
           const { id, params } = JSON.parse(line);
           const n = params?.arguments?.n ?? 0;
@@ -137,7 +137,7 @@ Deno.test("bench: a load that crashes another gateway is left out, and the other
   }
 });
 
-Deno.test("bench: the wait for another gateway that does not answer is limited", async () => {
+Deno.test("bench: another gateway that does not answer initialize in time is ended", async () => {
   using workspace = new Workspace();
   const processCount = listTree(Deno.pid).length;
   const silentGateway = createOtherGateway("hung", echoCommand("--hang"));
@@ -153,9 +153,9 @@ Deno.test("bench: the wait for another gateway that does not answer is limited",
   assert.equal(listTree(Deno.pid).length, processCount);
 });
 
-Deno.test("bench: another gateway is refused if its answers do not have the requested size", async () => {
+Deno.test("bench: another gateway is refused if its answer lacks the requested text", async () => {
   using workspace = new Workspace();
-  const fail = (message: string): never => assert.fail(message);
+  const addFailure = (message: string): never => assert.fail(message);
   // This gateway answers quickly, but with three letters instead of a hundred.
   const wrongGateway = createOtherGateway("wrong", echoCommand(), {
     name: "{tool}",
@@ -163,9 +163,9 @@ Deno.test("bench: another gateway is refused if its answers do not have the requ
   });
   await assert.rejects(
     OtherGatewayCaller.open(wrongGateway, workspace, {
-      warmUp: 1,
+      warmUpCalls: 1,
       rounds: 1,
-      fail,
+      addFailure,
       answerMs: 1500,
     }),
     /^AnswerTimeout: wrong: the tool echo .* could not be called within 1\.5 s; see the mapping.*"xxx"/,
@@ -174,7 +174,7 @@ Deno.test("bench: another gateway is refused if its answers do not have the requ
 
 Deno.test("bench: processes that another gateway leaves behind are ended", async () => {
   using workspace = new Workspace();
-  // This gateway does not end when its input ends, and has a child process.
+  // This gateway does not end when its input ends, and has a child process with a unique argument.
   const script = `new Deno.Command("sleep", { args: ["61.25"] }).spawn();
     const line = await Deno.stdin.readable.getReader().read();
     const id = /"id":(\\d+)/.exec(new TextDecoder().decode(line.value))[1];
