@@ -24,7 +24,7 @@ export async function startHeldCall(
 ): Promise<() => Promise<Refusal>> {
   const answer = gateway.client.request("tools/call", executeToolParams(server, "wait"));
   answer.catch(() => {});
-  // The server reads calls in order: when it answers this one, it has received the first.
+  // The server reads calls in order: when it answers `echo`, it has received `wait`.
   assert.equal(await gateway.callServerToolForText(server, "echo", { token: "sync" }), "sync");
   return async () => readRefusal((await answer).result);
 }
@@ -44,7 +44,7 @@ export async function runStepsConcurrently(
   t: Deno.TestContext,
   steps: Readonly<Record<string, () => Promise<void>>>,
 ): Promise<void> {
-  // The sanitizers of one step would see resources of the others. Those of the whole test stay on.
+  // The sanitizers of a step would report the resources of concurrent steps. Those of the whole test stay on.
   const withoutSanitizers = { sanitizeOps: false, sanitizeResources: false, sanitizeExit: false };
   const running = Object.entries(steps).map(([name, fn]) =>
     t.step({ name, fn, ...withoutSanitizers })

@@ -9,6 +9,8 @@ import {
 import { executeToolParams, type RunningGateway, startGateway } from "./gateway.ts";
 
 const GOOD_COUNT = 25;
+
+/** Number of measured calls of each good server. */
 const ROUNDS = 20;
 
 /** Makes entries of `mcpServers` named `prefix-0`, `prefix-1` and so on. */
@@ -34,16 +36,16 @@ interface Latencies {
 
 /** Measures how fast the good servers answer while the gateway also calls the failing ones. */
 async function measureLatencies(servers: Record<string, StdioEntry>): Promise<Latencies> {
-  const started = performance.now();
+  const gatewayStartedMs = performance.now();
   await using gateway = await startGateway({ servers });
-  const initialized = performance.now();
+  const initializedMs = performance.now();
   const failingNames = Object.keys(servers).filter((name) => !name.startsWith("good"));
   const failingCalls = failingNames.map((name) => {
     return gateway.client.request("tools/call", executeToolParams(name, "wait")).catch(() => {});
   });
   const goodNames = Object.keys(servers).filter((name) => name.startsWith("good"));
   await Promise.all(goodNames.map((name) => callEcho(gateway, name, "first")));
-  const first = performance.now() - initialized;
+  const firstAnswersMs = performance.now() - initializedMs;
   const latenciesMs: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     for (const name of goodNames) {
@@ -59,8 +61,8 @@ async function measureLatencies(servers: Record<string, StdioEntry>): Promise<La
   await gateway.end();
   await Promise.all(failingCalls);
   return {
-    handshakeMs: initialized - started,
-    firstAnswersMs: first,
+    handshakeMs: initializedMs - gatewayStartedMs,
+    firstAnswersMs,
     medianMs: median,
     p99Ms: p99,
   };

@@ -21,14 +21,14 @@ const MAX_RSS_GROWTH_BYTES = 30_000_000;
 /** Maximum growth of used memory: a leak of 10 KB per crash exceeds it. */
 const MAX_USED_GROWTH_BYTES = 1_500_000;
 
-/** Faults that end a server during a call. */
+/** Faults during a call, after each of which the gateway must replace the server. */
 const CRASHES: readonly ((gateway: RunningGateway, pid: number) => Promise<unknown>)[] = [
   (gateway) => gateway.callServerTool("bad", "crash"),
   (gateway) => gateway.callServerTool("bad", "close_output"),
   (_, pid) => Promise.resolve(Deno.kill(pid, "SIGKILL")),
 ];
 
-/** Makes the server fail during a call; `number` selects one of `CRASHES`. */
+/** Makes the server fail during a call, with the next fault of `CRASHES` for each number. */
 async function crashDuringCall(gateway: RunningGateway, number: number): Promise<void> {
   const pid = Number(await gateway.callServerToolForText("bad", "pid"));
   const waitForRefusal = await startHeldCall(gateway, "bad");
@@ -53,9 +53,9 @@ async function measureMemory({ program }: RunningGateway, count: number): Promis
   });
 }
 
-/** Waits until all processes of the crashed servers have ended, and only the last server runs. */
+/** Waits until the processes of all crashed servers have ended, except perhaps those of the last server. */
 async function waitForCleanup(mark: string): Promise<void> {
-  await waitUntil("only the last server's process group is left", async () => {
+  await waitUntil("at most one server's process group is left", async () => {
     const groups = (await markedProcesses(mark)).map(({ group }) => group);
     return new Set(groups).size <= 1;
   });
@@ -75,7 +75,7 @@ export async function crashRepeatedly(crashes: number): Promise<string> {
     {
       // Each crashed server leaves a child process that the gateway must kill.
       servers: { bad: faultServer(mark, "stubborn-child") },
-      // Fixes V8's young generation, which would otherwise grow to 48 MB under load.
+      // Limits V8's young generation, which would otherwise grow to 48 MB under load.
       env: { GATEWAY_AGENT: "tester", DENO_V8_FLAGS: "--expose-gc,--max-semi-space-size=2" },
     },
   );

@@ -1,6 +1,6 @@
 /**
- * Preloaded into the gateway's process: throws an uncaught exception on SIGUSR2, which ends the
- * gateway as a bug of its own would.
+ * Preloaded into the gateway's process: on SIGUSR2 it throws an uncaught exception, as a bug in the
+ * gateway would, which ends the gateway.
  */
 Deno.addSignalListener("SIGUSR2", () => {
   throw new Error("An exception that nobody catches");

@@ -29,10 +29,12 @@ const CLEANUP_MS = 3000;
 
 /**
  * Makes a server fail during a call, and checks what must hold for every failure: the call ends
- * soon, a new process answers the next call, and no process of the failed server is left.
+ * soon, a new process answers the next call, no process of the failed server is left, and the other
+ * server is unaffected.
  *
  * @param faults Flags of the failing server.
  * @param fail Makes the server fail.
+ * @param withinMs Maximum time from the failure to the end of the call.
  * @returns The message of the refusal.
  */
 async function failDuringCall(
@@ -61,9 +63,9 @@ async function failDuringCall(
   assert.ok(reconnectMs < IMMEDIATE_MS, `the next call took ${reconnectMs} ms`);
   // The new process has the same mark, so the old ones are recognized by their ids.
   await waitUntil("no process of the failed server is left", async () => {
-    const all = await listProcesses();
+    const processes = await listProcesses();
     return failedProcesses.every(({ pid, args }) => {
-      return !all.some((other) => other.pid === pid && other.args === args);
+      return !processes.some((process) => process.pid === pid && process.args === args);
     });
   }, CLEANUP_MS);
   await waitUntilNoZombies(gateway);
@@ -138,6 +140,7 @@ const SLOW_FAILURES: Readonly<Record<string, () => Promise<void>>> = {
       servers: { launched: { command: "sh", args: ["-c", script, "sh", command, ...args] } },
     });
     const pid = await gateway.callServerToolForText("launched", "pid");
+    // After the launcher has ended, the gateway pings the server and ends it if it does not answer within 500 ms.
     const endMs = performance.now() + 700;
     while (performance.now() < endMs) {
       assert.equal(await gateway.callServerToolForText("launched", "pid"), pid);
@@ -165,11 +168,11 @@ const SLOW_FAILURES: Readonly<Record<string, () => Promise<void>>> = {
     assert.equal(readRefusal((await heldCall).result).code, "TIMEOUT");
     assert.equal(await gateway.callServerToolForText("good", "echo", { token: "x" }), "x");
     // The gateway waits five seconds before it replaces a server that may only be busy.
-    const next = await waitUntil("the next process answers", async () => {
+    const newPid = await waitUntil("the next process answers", async () => {
       const result = await gateway.callServerTool("hung", "pid", {}, { timeout_ms: 200 });
       return result.isError === true ? undefined : readSingleText(result);
     });
-    assert.notEqual(next, pid);
+    assert.notEqual(newPid, pid);
     const hungPids = new Set(hungProcesses.map((process) => process.pid));
     await waitUntil("no process of the hung server is left", async () => {
       return !(await markedProcesses(mark)).some((process) => hungPids.has(process.pid));

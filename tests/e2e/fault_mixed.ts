@@ -20,7 +20,7 @@ interface Call {
   readonly checkAnswer: (result: Fields) => void;
 }
 
-/** Creates one call of the mix: servers answer most calls immediately, and some after later calls. */
+/** Creates the call with a number. Servers answer most calls immediately, and some after later calls. */
 function createCall(number: number): Call {
   const server = SERVERS[number % SERVERS.length] ?? "";
   const token = `${server} ${number}`;
@@ -87,7 +87,7 @@ async function killRepeatedly(
 
 /**
  * Makes a mix of calls to three servers while one of them is killed every 200 ms, and checks that every
- * call is answered once: with its own answer, or with the error that its server is not available.
+ * call is answered once: with the answer to exactly this call, or with the error that its server is not available.
  *
  * @param calls Number of calls; 64 of them are in progress at a time.
  * @returns The number of lost calls and the total time, for people to read.
@@ -100,26 +100,26 @@ export async function callWhileKilling(calls: number): Promise<string> {
     ),
   });
   const { client } = gateway;
-  let next = 0;
-  let lost = 0;
+  let nextNumber = 0;
+  let lostCalls = 0;
   const ids: (string | number)[] = [];
-  const callInLoop = async (): Promise<void> => {
-    while (next < calls) {
-      const call = createCall(next++);
+  const makeCalls = async (): Promise<void> => {
+    while (nextNumber < calls) {
+      const call = createCall(nextNumber++);
       const { checkAnswer, ...params } = call;
       const id = client.newId();
       ids.push(id);
       const { result, error } = await client.request("tools/call", params, id);
       assert.equal(error, undefined);
       assert.ok(result);
-      if (isLost(result, call)) lost++;
+      if (isLost(result, call)) lostCalls++;
       else checkAnswer(result);
     }
   };
   let isOver = false;
   const killing = killRepeatedly(gateway, marks, () => isOver);
   const startedMs = performance.now();
-  await Promise.all(Array.from({ length: CONCURRENT_CALLS }, callInLoop)).finally(() =>
+  await Promise.all(Array.from({ length: CONCURRENT_CALLS }, makeCalls)).finally(() =>
     isOver = true
   );
   const tookMs = performance.now() - startedMs;
@@ -134,8 +134,8 @@ export async function callWhileKilling(calls: number): Promise<string> {
     "every call is answered once",
   );
   assert.equal(ids.length, calls);
-  const figures = `${lost} of ${calls} calls lost in ${kills} kills, ${tookMs} ms`;
-  assert.ok(kills >= 5 && lost > 0 && lost < calls / 5, figures);
+  const figures = `${lostCalls} of ${calls} calls lost in ${kills} kills, ${tookMs} ms`;
+  assert.ok(kills >= 5 && lostCalls > 0 && lostCalls < calls / 5, figures);
   await gateway.end();
   for (const mark of marks) await waitUntilGone([], mark, 1000);
   return figures;

@@ -12,7 +12,7 @@ export const EXCEPTION_MODULE: string = fileURLToPath(
 /** Path of the module that prints the memory of its process on SIGUSR2. */
 export const MEMORY_MODULE: string = fileURLToPath(new URL("./fault_memory.ts", import.meta.url));
 
-/** Whether the gateway under test is neither source nor bundle: other forms cannot preload modules. */
+/** Whether the gateway under test cannot preload modules; only its forms `source` and `bundle` can. */
 export const cannotPreload: boolean = !["source", "bundle"].includes(GATEWAY_COMMAND);
 
 /** Changes the command line that starts the gateway. */
@@ -23,7 +23,7 @@ export function withPreload(module: string): CommandLineWrapper {
   return ([deno = "", run = "", ...args]) => [deno, run, "--preload", module, ...args];
 }
 
-/** Starts a gateway with a changed command line; the test initializes it. */
+/** Starts a gateway with a changed command line, but does not initialize its client. */
 export async function startWrapped(
   setup: Setup,
   wrap: CommandLineWrapper = (commandLine) => commandLine,
@@ -33,7 +33,7 @@ export async function startWrapped(
   return new RunningGateway(setup, program);
 }
 
-/** Starts a gateway with a preloaded module, and initializes it. */
+/** Starts a gateway with a preloaded module, and initializes its client. */
 export async function startPreloaded(
   module: string,
   options: SetupOptions,

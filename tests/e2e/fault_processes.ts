@@ -21,6 +21,7 @@ export interface Process {
   readonly state: string;
   /** Resident memory, in KiB. */
   readonly rss: number;
+  /** Command line with its arguments. */
   readonly args: string;
 }
 
@@ -31,7 +32,7 @@ export function newMark(): string {
   return `fault-${crypto.randomUUID()}`;
 }
 
-/** Entry of `mcpServers` for `fault_server.sh`, which describes the faults. */
+/** Entry of `mcpServers` for `fault_server.sh`; the head of the script describes the faults. */
 export function faultServer(mark: string, ...faults: string[]): StdioEntry {
   return { command: "sh", args: [FAULT_SERVER, mark, ...faults] };
 }
@@ -78,23 +79,23 @@ export async function markedProcesses(mark: string): Promise<Process[]> {
 
 /**
  * Returns a running process, its descendants, the other members of their process groups, and all
- * processes with the mark: those whose parent has exited are no descendants.
+ * processes with the mark. The mark finds processes whose parent has exited.
  */
-export async function findProcessTree(root: number, mark: string): Promise<Process[]> {
-  const all = (await listProcesses()).filter(isRunning);
-  const found = new Set(all.filter(({ pid, args }) => pid === root || args.includes(mark)));
-  for (let size = -1; size !== found.size;) {
-    size = found.size;
-    const pids = new Set([...found].map(({ pid }) => pid));
-    const groups = findGroupIds([...found], all);
-    for (const process of all) {
-      if (pids.has(process.parent) || groups.has(process.group)) found.add(process);
+export async function findProcessTree(rootPid: number, mark: string): Promise<Process[]> {
+  const running = (await listProcesses()).filter(isRunning);
+  const tree = new Set(running.filter(({ pid, args }) => pid === rootPid || args.includes(mark)));
+  for (let size = -1; size !== tree.size;) {
+    size = tree.size;
+    const pids = new Set([...tree].map(({ pid }) => pid));
+    const groups = findGroupIds([...tree], running);
+    for (const process of running) {
+      if (pids.has(process.parent) || groups.has(process.group)) tree.add(process);
     }
   }
-  return [...found];
+  return [...tree];
 }
 
-/** Returns the ids of the processes' groups, except the group of this test. */
+/** Returns the ids of the processes' groups, except the group of the test's own process. */
 function findGroupIds(
   processes: readonly Process[],
   allProcesses: readonly Process[],
@@ -107,7 +108,7 @@ function findGroupIds(
 
 /**
  * Waits until the given processes, the members of their groups, and all processes with the mark have ended.
- * Kills the remaining ones and throws if that takes too long.
+ * Kills the remaining processes and throws if they have not ended within `withinMs`.
  *
  * @returns The duration in milliseconds.
  */

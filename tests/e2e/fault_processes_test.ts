@@ -55,7 +55,7 @@ function stubbornServers(mark: string): StubbornServers {
     },
     // Both the server and its child ignore all signals that can be ignored.
     stubborn: { entry: faultServer(mark, "stubborn", "stubborn-child"), minProcesses: 2 },
-    // These servers end with their input, but their children do not; the second child also holds the pipes.
+    // These servers end with their input, but their children do not. The child of `holding` also holds the pipes.
     outlived: { entry: faultServer(mark, "stubborn-child"), minProcesses: 2 },
     holding: { entry: faultServer(mark, "holding-child"), minProcesses: 2 },
   };
@@ -154,7 +154,7 @@ function checkProcessesExist(processes: readonly Process[], servers: StubbornSer
   );
 }
 
-/** Makes the gateway the leader of its own process group. */
+/** Makes the gateway the leader of a new process group. */
 const inOwnGroup: CommandLineWrapper = (
   commandLine,
 ) => ["perl", "-e", "setpgrp(0, 0); exec @ARGV", "--", ...commandLine];
@@ -216,8 +216,8 @@ const ENDINGS: readonly (readonly Ending[])[] = [
         () => program.stderr.includes("Ending:"),
       );
       program.sendSignal("SIGTERM");
-      const hasEnded = async () => (await markedProcesses(mark)).length === 0;
-      await waitUntil("the servers have ended", hasEnded, SLACK_MS);
+      const haveServersEnded = async () => (await markedProcesses(mark)).length === 0;
+      await waitUntil("the servers have ended", haveServersEnded, SLACK_MS);
     },
   }],
   [

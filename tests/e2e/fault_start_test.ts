@@ -12,7 +12,7 @@ import { waitUntil } from "./wait.ts";
 
 const ignore = HAS_NO_SHELL;
 
-/** Arguments with which the gateway starts a server only when it is called. */
+/** Arguments with which the gateway starts a server only when one of its tools is called. */
 const LAZY_ARGS = ["--agent", "tester", "--init-strategy", "lazy"];
 
 function expectEchoRefusal(gateway: RunningGateway, server: string): Promise<Refusal> {
@@ -130,7 +130,7 @@ Deno.test({
       });
     });
     assert.deepEqual(await Promise.all(answers), tokens);
-    assert.equal((await gateway.readAuditLog()).length, tokens.length);
+    assert.equal(gateway.readAuditLog().length, tokens.length);
   },
 });
 
@@ -138,13 +138,13 @@ Deno.test({
 function countedServer(
   folder: string,
   ...faults: string[]
-): { entry: Record<string, unknown>; starts: () => number; repair: () => void } {
-  const [STARTS, READY] = [join(folder, "starts"), join(folder, "ready")];
-  Deno.writeTextFileSync(STARTS, "");
+): { entry: Record<string, unknown>; countStarts: () => number; repair: () => void } {
+  const [startsFile, readyFile] = [join(folder, "starts"), join(folder, "ready")];
+  Deno.writeTextFileSync(startsFile, "");
   return {
-    entry: { ...faultServer(newMark(), ...faults), env: { STARTS, READY } },
-    starts: () => Deno.readTextFileSync(STARTS).split("\n").length - 1,
-    repair: () => Deno.writeTextFileSync(READY, ""),
+    entry: { ...faultServer(newMark(), ...faults), env: { STARTS: startsFile, READY: readyFile } },
+    countStarts: () => Deno.readTextFileSync(startsFile).split("\n").length - 1,
+    repair: () => Deno.writeTextFileSync(readyFile, ""),
   };
 }
 
@@ -154,7 +154,7 @@ Deno.test({
   ignore,
   fn: async (t) => {
     const folder = Deno.makeTempDirSync();
-    const { entry, starts, repair } = countedServer(folder, "waiting");
+    const { entry, countStarts, repair } = countedServer(folder, "waiting");
     try {
       await using gateway = await startGateway({
         servers: { waiting: entry, good: faultServer(newMark()) },
@@ -170,7 +170,7 @@ Deno.test({
           assert.match(message, /farewell$/);
           if (call > 5) assert.match(message, /failed to start several times in a row/);
         }
-        assert.equal(starts(), 5);
+        assert.equal(countStarts(), 5);
         const slowestMs = Math.max(...latenciesMs.slice(5));
         assert.ok(slowestMs < 1000, `${slowestMs} ms for a refusal without a start`);
       });
@@ -181,21 +181,21 @@ Deno.test({
 
       await t.step("after the pause, 50 concurrent calls start the server once", async () => {
         await waitUntil("the server is started again", async () => {
-          const answers = Array.from({ length: 50 }, () => expectEchoRefusal(gateway, "waiting"));
-          await Promise.all(answers);
-          return starts() > 5;
+          const refusals = Array.from({ length: 50 }, () => expectEchoRefusal(gateway, "waiting"));
+          await Promise.all(refusals);
+          return countStarts() > 5;
         });
-        assert.equal(starts(), 6);
+        assert.equal(countStarts(), 6);
       });
 
       await t.step("after the repair of the server, its calls are answered", async () => {
         repair();
-        const answered = await waitUntil("the repaired server is started", async () => {
+        const answer = await waitUntil("the repaired server is started", async () => {
           const result = await gateway.callServerTool("waiting", "echo", { token: "back" });
           return result.isError === true ? undefined : result;
         });
-        assert.deepEqual(answered.content, [{ type: "text", text: "back" }]);
-        assert.equal(starts(), 7);
+        assert.deepEqual(answer.content, [{ type: "text", text: "back" }]);
+        assert.equal(countStarts(), 7);
       });
     } finally {
       Deno.removeSync(folder, { recursive: true });
@@ -204,7 +204,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "[faults.ceiling] past GATEWAY_MAX_PROCESSES a call is refused until there is room",
+  name:
+    "[faults.ceiling] a call is refused while GATEWAY_MAX_PROCESSES other servers run, and answered after one ends",
   ignore,
   fn: async () => {
     await using gateway = await startGateway({
@@ -219,7 +220,7 @@ Deno.test({
     for (const server of ["one", "two"]) {
       assert.equal(await gateway.callServerToolForText(server, "echo", { token: server }), server);
     }
-    // A server may fail to start 5 times, but a refusal of the full gateway is not a failure of the server.
+    // More than 5 refusals: unlike failed starts of a server, they do not stop the gateway from trying again.
     for (let call = 1; call <= 10; call++) {
       assert.deepEqual(await expectEchoRefusal(gateway, "three"), {
         code: "SERVER_UNAVAILABLE",
@@ -229,11 +230,11 @@ Deno.test({
       });
     }
     await gateway.callServerTool("one", "crash");
-    const answered = await waitUntil("there is room", async () => {
+    const answer = await waitUntil("the third server is started", async () => {
       const result = await gateway.callServerTool("three", "echo", { token: "room" });
       return result.isError === true ? undefined : result;
     });
-    assert.deepEqual(answered.content, [{ type: "text", text: "room" }]);
+    assert.deepEqual(answer.content, [{ type: "text", text: "room" }]);
     assert.match((await expectEchoRefusal(gateway, "one")).message, /GATEWAY_MAX_PROCESSES/);
     assert.equal(await gateway.callServerToolForText("two", "echo", { token: "still" }), "still");
   },

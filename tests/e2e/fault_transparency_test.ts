@@ -99,7 +99,7 @@ const EVERYTHING_CALLS: readonly TransparencyCase[] = [
   },
 ];
 
-/** Calls of the odd server, which sends results that no library would produce. */
+/** Calls of `odd_server.ts`, which sends results that no library would produce. */
 const ODD_CALLS: readonly TransparencyCase[] = [
   { tool: "contents" },
   { tool: "fails" },
@@ -195,9 +195,9 @@ Deno.test("[faults.transparency] the answers of server-everything are the same t
       detail: "full",
     });
     assert.deepEqual(answer.tools, tools);
-    const called = new Set(EVERYTHING_CALLS.map(({ tool }) => tool));
+    const calledTools = new Set(EVERYTHING_CALLS.map(({ tool }) => tool));
     assert.deepEqual(
-      tools.map(({ name }) => name).filter((name) => !called.has(String(name))),
+      tools.map(({ name }) => name).filter((name) => !calledTools.has(String(name))),
       [],
     );
   });
@@ -218,23 +218,23 @@ Deno.test("[faults.transparency] the answers of server-everything are the same t
   }
 
   await t.step("the client gets the same requests, and elicitations name the server", () => {
-    const requestsOf = (messages: readonly Message[], method: string): Message[] => {
+    const selectRequests = (messages: readonly Message[], method: string): Message[] => {
       const texts = messages.filter((message) => message.method === method)
         .map((message) => RANDOM_ID.apply(JSON.stringify(message)));
       // The order depends on when the task sends its request.
       return texts.toSorted().map((text) => JSON.parse(text));
     };
-    const elicitations = requestsOf(directRequests, "elicitation/create").map(
+    const elicitations = selectRequests(directRequests, "elicitation/create").map(
       ({ method, params }) => {
         return { method, params: { ...params, message: `[everything] ${params?.message}` } };
       },
     );
     assert.equal(elicitations.length, 4);
-    assert.deepEqual(requestsOf(gatewayRequests, "elicitation/create"), elicitations);
+    assert.deepEqual(selectRequests(gatewayRequests, "elicitation/create"), elicitations);
     for (const [method, times] of [["sampling/createMessage", 1], ["roots/list", 1]] as const) {
-      const requests = requestsOf(directRequests, method);
+      const requests = selectRequests(directRequests, method);
       assert.equal(requests.length, times);
-      assert.deepEqual(requestsOf(gatewayRequests, method), requests);
+      assert.deepEqual(selectRequests(gatewayRequests, method), requests);
     }
   });
 });

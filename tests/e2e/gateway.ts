@@ -24,7 +24,7 @@ const TRANSPORT: TransportKind = Deno.env.get("GATEWAY_E2E_TRANSPORT") === "http
 export interface GatewayOptions extends SetupOptions {
   /** Command line arguments. Default: `--agent tester`, unless there are rules. */
   readonly args?: readonly string[];
-  /** Form of the program. Default: the one that the suite runs on. */
+  /** The program to run. Default: the program that the suite runs on. */
   readonly command?: GatewayCommand;
   /** Default: `GATEWAY_E2E_TRANSPORT`, or stdio. */
   readonly transport?: TransportKind;
@@ -44,7 +44,7 @@ const MISBEHAVING_SERVER_PERMISSIONS = [
   "--allow-run=sleep",
 ];
 
-/** Entry of `mcpServers` for `odd_server.ts`, which lists the flags that make it misbehave. */
+/** Entry of `mcpServers` for `odd_server.ts`; the head of that file describes the flags that make it misbehave. */
 export function misbehavingServer(...flags: string[]): { command: string; args: string[] } {
   const denoArgs = [
     "run",
@@ -57,7 +57,7 @@ export function misbehavingServer(...flags: string[]): { command: string; args: 
   return { command: Deno.execPath(), args: [...denoArgs, MISBEHAVING_SERVER, ...flags] };
 }
 
-/** Starts a gateway and initializes a client. Bind it with `await using`. */
+/** Starts a gateway and initializes its client. Declare the result with `await using`, which ends the gateway. */
 export async function startGateway(options: GatewayOptions = {}): Promise<RunningGateway> {
   const { args = options.rules === undefined ? ["--agent", "tester"] : [] } = options;
   const { transport = TRANSPORT } = options;

@@ -16,7 +16,7 @@ import {
 /** Root folder of the gateway's repository. */
 export const ROOT: string = fileURLToPath(new URL("../../", import.meta.url));
 
-/** The program to run: `source`, `bundle`, `npm`, `executable`, `image` for the container's command, or a path. */
+/** A form of the gateway to run: `source`, `bundle`, `npm`, `executable` or `image` (the container's command); or a path. */
 export type GatewayCommand = string;
 
 /** The program that the suite runs: the value of `GATEWAY_COMMAND`, or a copy of the bundle. */
@@ -32,8 +32,8 @@ export async function gatewayCommandLine(command: GatewayCommand): Promise<Comma
 }
 
 /**
- * Environment variables of a machine without Deno: an empty `DENO_DIR`, and a `PATH` without `deno`. A user
- * may have such a machine. Empty for the source, which needs Deno.
+ * Environment variables that simulate a user's machine without Deno: an empty `DENO_DIR`, and a `PATH` without
+ * `deno`. No variables for the source, which needs Deno.
  */
 export function environmentWithoutDeno(command: GatewayCommand): Record<string, string> {
   if (command === "source") return {};
@@ -102,6 +102,7 @@ function* listFiles(folder: string): Generator<string> {
   }
 }
 
+/** Modification time of a file, in ms; 0 if there is no file. */
 function modifiedAtMs(path: string): number {
   try {
     return Deno.statSync(path).mtime?.getTime() ?? 0;

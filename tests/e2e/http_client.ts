@@ -1,6 +1,6 @@
 import type { Fields, RunningGateway } from "./gateway.ts";
 
-/** An MCP client of the gateway over HTTP whose requests a test controls one by one. */
+/** An HTTP client of the gateway that sends MCP requests one by one, with any token and session id. */
 export class HttpClient {
   readonly url: string;
   /** Bearer token of each request; none if empty. */
@@ -28,7 +28,7 @@ export class HttpClient {
     return await this.request("POST", { body: JSON.stringify({ jsonrpc: "2.0", ...message }) });
   }
 
-  /** Sends an HTTP request with any method, further headers and a body. */
+  /** Sends an HTTP request; its headers are added to `this.headers`. */
   async request(
     method: string,
     { headers = {}, ...init }: { headers?: Record<string, string>; body?: string } = {},

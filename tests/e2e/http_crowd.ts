@@ -3,17 +3,17 @@ import { type Fields, misbehavingServer, readSingleText, startGateway } from "./
 import { HttpTransport } from "./http_transport.ts";
 import { RawClient } from "./raw_client.ts";
 
-/** Size of the load. */
+/** Number of clients and of their calls. */
 export interface LoadOptions {
   readonly clients: number;
   readonly callsPerClient: number;
 }
 
-/** Connects a client, makes its calls one after the other, and returns the latency of each in ms. */
+/** Connects a client, makes its calls one after the other, and returns their latencies in ms. */
 async function callRepeatedly(url: string, name: string, callCount: number): Promise<number[]> {
   const transport = new HttpTransport({ url });
   const client = new RawClient(transport);
-  const latencies: number[] = [];
+  const latenciesMs: number[] = [];
   try {
     await client.initialize();
     for (let number = 0; number < callCount; number++) {
@@ -21,13 +21,13 @@ async function callRepeatedly(url: string, name: string, callCount: number): Pro
       const params = { name: "execute_tool", arguments: { server: "odd", tool: "echo", args } };
       const startedMs = performance.now();
       const { result } = await client.request("tools/call", params);
-      latencies.push(performance.now() - startedMs);
+      latenciesMs.push(performance.now() - startedMs);
       assert.deepEqual(JSON.parse(readSingleText(result)).params.arguments, args);
     }
     // The client has received only the answers to its own requests.
     assert.equal(client.receivedMessages.length, callCount + 1);
     assert.deepEqual(new Set(transport.statuses), new Set([200, 202]));
-    return latencies;
+    return latenciesMs;
   } finally {
     await transport.close();
   }
@@ -48,18 +48,19 @@ export async function callFromManyClients(
     initialize: false,
   });
   const startedMs = performance.now();
-  const all = await Promise.all(Array.from({ length: clients }, (_, number) => {
+  const latenciesByClient = await Promise.all(Array.from({ length: clients }, (_, number) => {
     return callRepeatedly(gateway.url, `client ${number}`, callsPerClient);
   }));
   const seconds = (performance.now() - startedMs) / 1000;
-  const latencies = all.flat().toSorted((a, b) => a - b);
-  const percentile = (share: number) => latencies[Math.floor(latencies.length * share)]?.toFixed(1);
-  assert.equal(latencies.length, clients * callsPerClient);
+  const latenciesMs = latenciesByClient.flat().toSorted((a, b) => a - b);
+  const quantileMs = (share: number) => {
+    return latenciesMs[Math.floor(latenciesMs.length * share)]?.toFixed(1);
+  };
+  assert.equal(latenciesMs.length, clients * callsPerClient);
   assert.equal(gateway.readAuditLog().length, clients * callsPerClient);
   const sessions = new Set(gateway.readAuditLog().map(({ session }) => session));
   assert.equal(sessions.size, clients);
-  return `${clients} clients, ${latencies.length} calls: ${
-    (latencies.length / seconds).toFixed(0)
-  }/s, ` +
-    `p50 ${percentile(0.5)} ms, p99 ${percentile(0.99)} ms`;
+  const callsPerSecond = (latenciesMs.length / seconds).toFixed(0);
+  return `${clients} clients, ${latenciesMs.length} calls: ${callsPerSecond}/s, ` +
+    `p50 ${quantileMs(0.5)} ms, p99 ${quantileMs(0.99)} ms`;
 }

@@ -20,7 +20,9 @@ Deno.test("[identity.credential] [rules.credentials] over HTTP the credential id
     initialize: false,
   });
 
-  await t.step("a request without a credential is refused", async () => {
+  const refusalTitle =
+    "a request without a valid credential is refused, and the refusal names the issuer of JWTs";
+  await t.step(refusalTitle, async () => {
     const response = await new HttpClient(gateway).sendMessage({ id: 1, method: "ping" });
     await response.body?.cancel();
     assert.equal(response.status, 401);

@@ -34,13 +34,13 @@ async function connectClient(
   return client as RawClient & { readonly transport: HttpTransport };
 }
 
-/** Calls a tool of the odd server; returns its text. */
+/** Calls a tool of the server `odd`; returns the text of the result. */
 async function callOddTool(client: RawClient, tool: string): Promise<string> {
   const params = { name: "execute_tool", arguments: { server: "odd", tool, args: {} } };
   return readSingleText((await client.request("tools/call", params)).result);
 }
 
-Deno.test("the service from its start to its end", async (t) => {
+Deno.test("the HTTP service, with a server that answers and a server that does not", async (t) => {
   await using gateway = await startGateway({
     ...HTTP_TRANSPORT,
     servers: {
@@ -75,13 +75,13 @@ Deno.test("the service from its start to its end", async (t) => {
       }
     });
     await gateway.client.initialize();
-    assert.equal(await callOddTool(gateway.client, "count"), "1");
-    assert.equal(countStarts(), 1, "the first client uses the session that exists");
+    await callOddTool(gateway.client, "count");
+    assert.equal(countStarts(), 1, "the first client uses the server that has started");
   });
 
   await t.step("[http.isolation] each client has its own sessions, which end with it", async () => {
-    const other = await connectClient(url);
-    assert.notEqual(await readPid(other), await readPid(gateway.client));
+    const otherClient = await connectClient(url);
+    assert.notEqual(await readPid(otherClient), await readPid(gateway.client));
     const countSessions = async () => {
       const { servers } = await gateway.callGatewayToolForJson<
         { servers: Record<string, { sessions: number }> }
@@ -91,25 +91,25 @@ Deno.test("the service from its start to its end", async (t) => {
       return servers.odd?.sessions;
     };
     assert.equal(await countSessions(), 2);
-    const headers = { "mcp-session-id": other.transport.sessionId ?? "" };
+    const headers = { "mcp-session-id": otherClient.transport.sessionId ?? "" };
     await (await fetch(url, { method: "DELETE", headers })).text();
     await waitUntil("the session with the server ends", async () => await countSessions() === 1);
-    await other.transport.close();
+    await otherClient.transport.close();
   });
 
   await t.step(
     "[http.audit] the audit log distinguishes clients, and contains no session id",
     async () => {
-      const other = await connectClient(url);
-      await readPid(other);
-      const ids = new Set(gateway.readAuditLog().map(({ session }) => session));
-      assert.equal(ids.size, 3);
-      assert.equal(ids.has(other.transport.sessionId), false);
-      await other.transport.close();
+      const otherClient = await connectClient(url);
+      await readPid(otherClient);
+      const auditedSessions = new Set(gateway.readAuditLog().map(({ session }) => session));
+      assert.equal(auditedSessions.size, 3, "one for each client so far");
+      assert.equal(auditedSessions.has(otherClient.transport.sessionId), false);
+      await otherClient.transport.close();
     },
   );
 
-  await t.step("[http.metrics] only this machine may read the metrics", async () => {
+  await t.step("[http.metrics] forwarded requests may not read the metrics", async () => {
     const { status, text } = await fetchPath(url, "/metrics");
     assert.equal(status, 200);
     assert.match(text, /^mcp_gateway_operation_requests_total\{operation="execute_tool"/m);
@@ -152,7 +152,7 @@ Deno.test("[tools.status-http] only agents with the permission may read the stat
   assert.equal(gateway.readAuditLog().at(-1)?.decision, "DENY");
 });
 
-Deno.test("[http.metrics] with a token, the metrics require it", async () => {
+Deno.test("[http.metrics] with GATEWAY_METRICS_TOKEN, the metrics require that token", async () => {
   await using gateway = await startGateway({
     ...HTTP_TRANSPORT,
     env: { GATEWAY_METRICS_TOKEN: METRICS_TOKEN, GATEWAY_LOG_LEVEL: "debug" },
@@ -242,7 +242,7 @@ Deno.test("a listener that other machines can reach", async (t) => {
   const rulesWithoutCredential = { agents: { a: { allow: { servers: ["*"] } } } };
   const publicHost = ["--host", "0.0.0.0"];
 
-  await t.step("[http.public] is not opened without a credential", async () => {
+  await t.step("[http.public] a public listener is not opened without a credential", async () => {
     const { code, stdout, stderr } = await runOnce(
       ["--transport", "http", "--port", "0", ...publicHost],
       {
@@ -294,21 +294,21 @@ Deno.test("[http.public] on loopback the gateway starts without a credential, an
   });
 });
 
-Deno.test("[http.start-errors] an address that cannot be listened on is reported", async () => {
+Deno.test("[http.start-errors] a start with an unusable address or invalid settings fails with one clear message", async () => {
   using usedPort = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const port = String(usedPort.addr.port);
-  const http = ["--transport", "http"];
+  const httpArgs = ["--transport", "http"];
   const results = await Promise.all([
-    runOnce([...http, "--port", port]),
-    runOnce([...http, "--port", "0", "--host", "192.0.2.1"], {
+    runOnce([...httpArgs, "--port", port]),
+    runOnce([...httpArgs, "--port", "0", "--host", "192.0.2.1"], {
       rules: { agents: { a: { token_sha256: [TOKEN_HASH] } } },
     }),
-    runOnce([...http, "--port", "0"], { env: { GATEWAY_TLS_CERT: "no.crt" } }),
-    runOnce([...http, "--port", "0"], {
+    runOnce([...httpArgs, "--port", "0"], { env: { GATEWAY_TLS_CERT: "no.crt" } }),
+    runOnce([...httpArgs, "--port", "0"], {
       env: { GATEWAY_TLS_CERT: "a.crt", GATEWAY_TLS_KEY: "a.key" },
     }),
-    runOnce([...http, "--port", "0"], { env: { GATEWAY_METRICS_TOKEN: "a secret" } }),
-    runOnce([...http, "--port", "0"], { env: { GATEWAY_CORS_ORIGINS: "*" } }),
+    runOnce([...httpArgs, "--port", "0"], { env: { GATEWAY_METRICS_TOKEN: "a secret" } }),
+    runOnce([...httpArgs, "--port", "0"], { env: { GATEWAY_CORS_ORIGINS: "*" } }),
   ]);
   const expected = [
     new RegExp(`127\\.0\\.0\\.1:${port}: the port is in use .*Fix: .*--port`),

@@ -15,7 +15,7 @@ export interface HttpTransportOptions {
   readonly stderr?: () => string;
 }
 
-/** Streamable HTTP as lines: POSTs each line written, and reports each message received as a line. */
+/** A line transport over Streamable HTTP: POSTs each written line, and passes each received message to `onLine`. */
 export class HttpTransport implements LineTransport {
   readonly lines: string[] = [];
   /** HTTP statuses of the responses to all POST requests. */
