@@ -15,13 +15,13 @@ const AGENTS = {
 const SERVERS = { odd: misbehavingServer(), other: misbehavingServer() };
 const LAZY_ENV = { GATEWAY_INIT_STRATEGY: "lazy" };
 
-/** Names of the servers that `list_servers` shows with these arguments. */
+/** Calls `list_servers`, and returns the names of the listed servers. */
 async function listServerNames(gateway: RunningGateway, args: Fields = {}): Promise<string[]> {
   const servers = await gateway.callGatewayToolForJson<{ name: string }[]>("list_servers", args);
   return servers.map(({ name }) => name);
 }
 
-/** Calls each of the three tools with an agent id, and returns the refusals. */
+/** Calls each of the three tools with the given `agent_id`, and returns the refusals. */
 async function callEveryToolForRefusal(
   gateway: RunningGateway,
   agentArgs: Fields,
@@ -49,9 +49,9 @@ Deno.test("an agent must identify itself", async (t) => {
     assert.deepEqual(await listServerNames(gateway, { agent_id: "team.writer" }), ["other"]);
   });
 
-  const missingName = "[identity.deny-by-default] [identity.missing-denied] [identity.empty] " +
+  const missingIdTitle = "[identity.deny-by-default] [identity.missing-denied] [identity.empty] " +
     "a missing agent_id is refused by default";
-  await t.step(missingName, async () => {
+  await t.step(missingIdTitle, async () => {
     for (const agent of [{}, { agent_id: "" }, { agent_id: null }]) {
       for (const refusal of await callEveryToolForRefusal(gateway, agent)) {
         assert.deepEqual(refusal, {
@@ -62,7 +62,7 @@ Deno.test("an agent must identify itself", async (t) => {
     }
   });
 
-  await t.step("[identity.unknown-agent] an unknown agent is allowed nothing", async () => {
+  await t.step("[identity.unknown-agent] calls of an unknown agent are refused", async () => {
     for (const refusal of await callEveryToolForRefusal(gateway, { agent_id: "Reader" })) {
       assert.deepEqual(refusal, {
         code: "INVALID_AGENT_ID",
@@ -76,7 +76,7 @@ Deno.test("an agent must identify itself", async (t) => {
     }
   });
 
-  await t.step("[identity.malformed] a malformed id is allowed nothing", async () => {
+  await t.step("[identity.malformed] calls with a malformed id are refused", async () => {
     for (const agent_id of ["two words", "a/b", "é", "a".repeat(129), "new\nline", "*"]) {
       const [refusal] = await callEveryToolForRefusal(gateway, { agent_id });
       assert.equal(refusal?.code, "INVALID_AGENT_ID", agent_id);
@@ -90,15 +90,15 @@ Deno.test("an agent must identify itself", async (t) => {
   });
 });
 
-Deno.test("an agent without an id", async (t) => {
+Deno.test("the agent of a call without agent_id", async (t) => {
   const defaults = { deny_on_missing_agent: false };
   const start = (agents: object, env: Record<string, string> = {}, args: string[] = []) => {
     const rules = { agents, defaults };
     return startGateway({ servers: SERVERS, rules, env: { ...LAZY_ENV, ...env }, args });
   };
-  const { default: _, ...others } = AGENTS;
+  const { default: _, ...agentsWithoutDefault } = AGENTS;
 
-  await t.step("[identity.fallback] is the agent in GATEWAY_DEFAULT_AGENT", async () => {
+  await t.step("[identity.fallback] it is the agent in GATEWAY_DEFAULT_AGENT", async () => {
     await using gateway = await start(AGENTS, { GATEWAY_DEFAULT_AGENT: "reader" });
     for (const agent of [{}, { agent_id: "" }, { agent_id: null }]) {
       assert.deepEqual(await listServerNames(gateway, agent), ["odd"]);
@@ -109,7 +109,7 @@ Deno.test("an agent without an id", async (t) => {
   });
 
   await t.step(
-    "[identity.fallback] is the agent in --default-agent, which overrides the variable",
+    "[identity.fallback] it is the agent in --default-agent, which overrides GATEWAY_DEFAULT_AGENT",
     async () => {
       const env = { GATEWAY_DEFAULT_AGENT: "reader" };
       await using gateway = await start(AGENTS, env, ["--default-agent", "team.writer"]);
@@ -117,13 +117,16 @@ Deno.test("an agent without an id", async (t) => {
     },
   );
 
-  await t.step("[identity.fallback] is otherwise the agent called default", async () => {
-    await using gateway = await start(AGENTS, { GATEWAY_DEFAULT_AGENT: "" });
-    assert.deepEqual(await listServerNames(gateway), ["other"]);
-  });
+  await t.step(
+    "[identity.fallback] without either setting it is the agent called default",
+    async () => {
+      await using gateway = await start(AGENTS, { GATEWAY_DEFAULT_AGENT: "" });
+      assert.deepEqual(await listServerNames(gateway), ["other"]);
+    },
+  );
 
-  await t.step("[identity.no-fallback] is refused if there is no fallback agent", async () => {
-    await using gateway = await start(others);
+  await t.step("[identity.no-fallback] without a fallback agent the call is refused", async () => {
+    await using gateway = await start(agentsWithoutDefault);
     for (const refusal of await callEveryToolForRefusal(gateway, {})) {
       assert.deepEqual(refusal, {
         code: "NO_FALLBACK_CONFIGURED",
@@ -135,7 +138,7 @@ Deno.test("an agent without an id", async (t) => {
   });
 
   await t.step(
-    "[identity.fallback-not-in-rules] is refused if the fallback agent is not in the rules",
+    "[identity.fallback-not-in-rules] the call is refused if the fallback agent is not in the rules",
     async () => {
       await using gateway = await start(AGENTS, { GATEWAY_DEFAULT_AGENT: "stranger" });
       for (const refusal of await callEveryToolForRefusal(gateway, {})) {
@@ -157,7 +160,7 @@ Deno.test("a gateway that is bound to one agent", async (t) => {
       ["GATEWAY_AGENT", { GATEWAY_AGENT: "reader" }, []],
     ] as const
   ) {
-    await t.step(`[identity.bound] by ${setting} accepts no other agent_id`, async () => {
+    await t.step(`[identity.bound] bound by ${setting}, it accepts no other agent_id`, async () => {
       await using gateway = await startGateway({
         servers: SERVERS,
         rules: { agents: AGENTS, defaults: { deny_on_missing_agent: false } },
@@ -179,7 +182,9 @@ Deno.test("a gateway that is bound to one agent", async (t) => {
     });
   }
 
-  await t.step("[identity.bound] to an agent that is not in the rules allows nothing", async () => {
+  const unknownAgentTitle =
+    "[identity.bound] bound to an agent that is not in the rules, it refuses all calls";
+  await t.step(unknownAgentTitle, async () => {
     await using gateway = await startGateway({
       servers: SERVERS,
       rules: { agents: AGENTS },

@@ -34,25 +34,32 @@ async function readInstructions(rules: object, args: readonly string[]): Promise
 }
 
 Deno.test("the instructions name the servers behind the gateway", async (t) => {
-  const fallback = { ...RULES, defaults: { deny_on_missing_agent: false } };
-  const name =
+  const rulesWithFallback = { ...RULES, defaults: { deny_on_missing_agent: false } };
+  const title =
     "[tools.instructions-servers] only servers that the agent of the connection may use are named";
-  await t.step(name, async () => {
+  await t.step(title, async () => {
+    /** Returns the instructions without their last line, which says how to use the gateway. */
     const readServerLines = async (rules: object, ...args: string[]) => {
-      const [howTo = "", ...lines] = (await readInstructions(rules, args)).reverse();
-      assert.match(howTo, HOW_TO_USE);
-      return lines.reverse();
+      const lines = await readInstructions(rules, args);
+      assert.match(lines.pop() ?? "", HOW_TO_USE);
+      return lines;
     };
     assert.deepEqual(await readServerLines(RULES, "--agent", "reader"), [
       "MCP servers behind this gateway: files, unset.",
       "files: My notes",
     ]);
-    assert.deepEqual(await readServerLines(fallback), [
+    assert.deepEqual(await readServerLines(rulesWithFallback), [
       "MCP servers behind this gateway: files.",
       "files: My notes",
     ]);
     assert.deepEqual(
-      await readServerLines(fallback, "--default-agent", "reader", "--init-strategy", "lazy"),
+      await readServerLines(
+        rulesWithFallback,
+        "--default-agent",
+        "reader",
+        "--init-strategy",
+        "lazy",
+      ),
       [
         "MCP servers behind this gateway: files, unset.",
         "files: My notes",
@@ -73,19 +80,19 @@ Deno.test("the instructions name the servers behind the gateway", async (t) => {
         transport: "http",
         initialize: false,
       });
-      assert.match(await readFirstInstruction(gateway), /: files, unset\.$/);
+      assert.match(await readFirstLine(gateway), /: files, unset\.$/);
       gateway.setup.writeFile(".mcp.json", {
         mcpServers: { web: { command: "no-such-program-here" } },
       });
       await waitUntil("new clients get new instructions", async () => {
-        return await readFirstInstruction(gateway) === "MCP servers behind this gateway: web.";
+        return await readFirstLine(gateway) === "MCP servers behind this gateway: web.";
       });
     },
   );
 });
 
-/** Opens a session over HTTP, and returns the first line of the instructions. */
-async function readFirstInstruction(gateway: RunningGateway): Promise<string> {
+/** Opens a session over HTTP, and returns the first line of the instructions that the client gets. */
+async function readFirstLine(gateway: RunningGateway): Promise<string> {
   const clientInfo = { name: "client", version: "1" };
   const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo };
   const response = await new HttpClient(gateway).sendMessage({

@@ -6,7 +6,7 @@ import { type Fields } from "./raw_client.ts";
 import { INFO_LOG_ENV, Setup } from "./setup.ts";
 import { waitUntil } from "./wait.ts";
 
-/** The methods that the tests use of a client library from npm. */
+/** The methods of an MCP client library from npm that the tests use. */
 export interface LibraryClient {
   instructions(): string | undefined;
   listTools(): Promise<{ readonly name: string; readonly _meta?: unknown }[]>;
@@ -28,7 +28,7 @@ export interface LaunchOptions {
   readonly env: Record<string, string>;
 }
 
-/** Runs an agent's session over stdio with a client library, from the start of the gateway to its end. */
+/** Connects a client library to a new gateway over stdio, uses all tools, and checks that the gateway ends with the client. */
 export async function runAgentSession(connect: (launch: LaunchOptions) => Promise<LibraryClient>) {
   const [command, ...commandArgs] = await gatewayCommandLine(GATEWAY_COMMAND);
   const setup = new Setup({ servers: { odd: misbehavingServer() } });
@@ -52,7 +52,7 @@ export async function runAgentSession(connect: (launch: LaunchOptions) => Promis
   }
 }
 
-/** Runs an agent's session over HTTP with a client library; the gateway outlives the client. */
+/** Connects a client library to a new gateway over HTTP, and uses all tools. */
 export async function runAgentSessionOverHttp(connect: (url: URL) => Promise<LibraryClient>) {
   const [command, ...commandArgs] = await gatewayCommandLine(GATEWAY_COMMAND);
   const setup = new Setup({ servers: { odd: misbehavingServer() }, env: INFO_LOG_ENV });
@@ -93,7 +93,7 @@ async function checkAgentSession(client: LibraryClient): Promise<void> {
   assert.deepEqual(params.arguments, { text: "é😀" });
   assert.equal((await callOddTool("fails", {})).isError, true);
 
-  // The client libraries lose progress that arrives in one chunk with the answer; this tool leaves time between them.
+  // The client libraries lose progress that arrives in one chunk with the answer; `slow_progress` answers 50 ms later.
   const progressValues: number[] = [];
   const onprogress = ({ progress }: { progress: number }) => void progressValues.push(progress);
   await callOddTool("slow_progress", { every_ms: 50, times: 3 }, { onprogress });

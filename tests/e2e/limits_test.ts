@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { misbehavingServer, readRefusal, startGateway } from "./gateway.ts";
 import { waitUntil } from "./wait.ts";
 
-Deno.test("[errors.rate-limited] [rules.limits] limits apply over stdio, and are reloaded", async () => {
+Deno.test("[errors.rate-limited] [rules.limits] a call beyond the limit is refused over stdio, and a reload raises the limit", async () => {
   const makeRules = (per_minute: number) => ({ agents: { tester: { limits: { per_minute } } } });
   await using gateway = await startGateway({ rules: makeRules(2), args: ["--agent", "tester"] });
   await gateway.callGatewayToolForJson("list_servers");
@@ -17,7 +17,7 @@ Deno.test("[errors.rate-limited] [rules.limits] limits apply over stdio, and are
   });
 });
 
-Deno.test("[rules.limits] a call that waits for a person's answer does not count as a concurrent call", async () => {
+Deno.test("[rules.limits] a call counts as concurrent while it waits for its server, but not while it waits for a person", async () => {
   await using gateway = await startGateway({
     servers: { odd: misbehavingServer() },
     rules: {
@@ -43,7 +43,6 @@ Deno.test("[rules.limits] a call that waits for a person's answer does not count
   assert.ok((await gateway.callServerToolForText("odd", "received")).length > 0);
   personsAnswer.resolve({ action: "accept", content: {} });
   assert.deepEqual(JSON.parse(await waitingCall), { action: "accept", content: {} });
-  // A call that waits for its server still counts.
   const heldCall = gateway.callServerToolForText("odd", "wait");
   const refusal = readRefusal(await gateway.callGatewayTool("list_servers", {}));
   assert.equal(refusal.code, "RATE_LIMITED");

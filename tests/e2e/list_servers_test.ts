@@ -3,9 +3,9 @@ import { misbehavingServer, type RunningGateway, startGateway } from "./gateway.
 
 const SECRET = "canary-5c1f0b";
 
-/** One server of every kind, with secrets in all places that may contain one. */
+/** One server of every kind, with secrets in all parts of an entry that may contain a secret. */
 const SERVERS = {
-  "zeta": { ...misbehavingServer(), description: "Stands first", env: { KEY: `${SECRET}-env` } },
+  "zeta": { ...misbehavingServer(), description: "The first entry", env: { KEY: `${SECRET}-env` } },
   "dying": { ...misbehavingServer("--exit=3"), description: "Fails to start" },
   "off": { ...misbehavingServer(), disabled: true },
   "remote": {
@@ -18,7 +18,7 @@ const SERVERS = {
   ["__proto__"]: { command: "true", type: "stdio", vendorKey: { any: "thing" } },
 };
 
-/** Text of the servers file, with a number as a name: a JavaScript object would list it first. */
+/** Text of the servers file. One server's name is a number, which a JavaScript object would list first. */
 const SERVERS_FILE = JSON.stringify({ mcpServers: SERVERS }).replace('"seven":', '"7":');
 
 const RULES = {
@@ -36,12 +36,12 @@ async function listServers(gateway: RunningGateway, args: object = {}): Promise<
 Deno.test("list_servers shows the servers that an agent may use", async (t) => {
   await using gateway = await startGateway({ servers: SERVERS_FILE, rules: RULES });
 
-  const name = "[tools.servers-shape] [tools.servers-order] [tools.servers-allowed] " +
+  const title = "[tools.servers-shape] [tools.servers-order] [tools.servers-allowed] " +
     "[servers.unknown-keys] " +
     "the list has the names and descriptions of the allowed servers, in the file's order";
-  await t.step(name, async () => {
+  await t.step(title, async () => {
     assert.deepEqual(await listServers(gateway), [
-      { name: "zeta", description: "Stands first" },
+      { name: "zeta", description: "The first entry" },
       { name: "dying", description: "Fails to start" },
       { name: "remote" },
       { name: "unset" },
@@ -59,7 +59,7 @@ Deno.test("list_servers shows the servers that an agent may use", async (t) => {
     });
     assert.equal(code, "SERVER_UNAVAILABLE");
     const names = (await listServers(gateway) as { name: string }[]).map((server) => server.name);
-    for (const failing of ["dying", "unset", "7"]) assert.ok(names.includes(failing), failing);
+    for (const name of ["dying", "unset", "7"]) assert.ok(names.includes(name), name);
   });
 
   await t.step(
@@ -72,9 +72,10 @@ Deno.test("list_servers shows the servers that an agent may use", async (t) => {
           message: 'Server "off" is not available: it is disabled in the servers file.',
           hint: "Call list_servers to see the servers you may use",
         });
-        const denied = await gateway.expectRefusal(tool, { agent_id: "nobody", ...args });
-        assert.equal(denied.code, "DENIED_BY_POLICY");
-        assert.doesNotMatch(JSON.stringify(denied), /disabled/);
+        // Only an agent that may use the server learns that it is disabled.
+        const denial = await gateway.expectRefusal(tool, { agent_id: "nobody", ...args });
+        assert.equal(denial.code, "DENIED_BY_POLICY");
+        assert.doesNotMatch(JSON.stringify(denial), /disabled/);
       }
     },
   );
@@ -99,11 +100,11 @@ Deno.test("list_servers shows the servers that an agent may use", async (t) => {
   );
 
   await t.step(
-    "[tools.servers-metadata] metadata has the transport and the command or url, as written",
+    "[tools.servers-metadata] metadata has the transport and the command or url, with unexpanded variables",
     async () => {
       const { command } = misbehavingServer();
       assert.deepEqual(await listServers(gateway, { include_metadata: true }), [
-        { name: "zeta", description: "Stands first", transport: "stdio", command },
+        { name: "zeta", description: "The first entry", transport: "stdio", command },
         { name: "dying", description: "Fails to start", transport: "stdio", command },
         {
           name: "remote",
@@ -118,7 +119,7 @@ Deno.test("list_servers shows the servers that an agent may use", async (t) => {
   );
 
   await t.step(
-    "[tools.servers-metadata] include_metadata is absent if it is false or null",
+    "[tools.servers-metadata] include_metadata: false or null is the same as no include_metadata",
     async () => {
       for (const include_metadata of [false, null]) {
         assert.deepEqual(
@@ -129,7 +130,7 @@ Deno.test("list_servers shows the servers that an agent may use", async (t) => {
     },
   );
 
-  await t.step("[tools.servers-no-secrets] no answer and no log line has a secret", () => {
+  await t.step("[tools.servers-no-secrets] neither an answer nor the log contains a secret", () => {
     const answers = gateway.client.receivedMessages.map(({ text }) => text).join("\n");
     assert.equal(answers.includes(SECRET), false);
     assert.equal(gateway.program.stderr.includes(SECRET), false);

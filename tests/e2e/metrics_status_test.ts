@@ -53,23 +53,23 @@ Deno.test("[tools.status-metrics] the status has the metrics of all operations",
     );
   };
   await t.step("[metrics.dimensions] each dimension has counts, and errors by code", () => {
-    const refused = { DENIED_BY_POLICY: 1, "-32050": 1, INVALID_AGENT_ID: 1 };
+    const errors = { DENIED_BY_POLICY: 1, "-32050": 1, INVALID_AGENT_ID: 1 };
     assert.deepEqual(countsOf(operations), {
-      execute_tool: { count: 7, errors: refused },
+      execute_tool: { count: 7, errors },
       list_servers: { count: 1, errors: {} },
     });
-    const { INVALID_AGENT_ID: _, ...refusedOfA } = refused;
+    const { INVALID_AGENT_ID: _, ...errorsOfA } = errors;
     assert.deepEqual(countsOf(agents), {
-      a: { count: 4, errors: refusedOfA },
+      a: { count: 4, errors: errorsOfA },
       b: { count: 3, errors: {} },
     });
-    assert.deepEqual(countsOf(servers), { odd: { count: 6, errors: refusedOfA } });
+    assert.deepEqual(countsOf(servers), { odd: { count: 6, errors: errorsOfA } });
     assert.deepEqual(countsOf(tools), {
       "odd/count": { count: 3, errors: {} },
       "odd/rpc_error": { count: 1, errors: { "-32050": 1 } },
       "odd/fails": { count: 1, errors: {} },
     });
-    assert.equal(operations.execute_tool?.error_rate, 0.429);
+    assert.equal(operations.execute_tool?.error_rate, 0.429, "3 of 7");
     for (const summary of [operations.execute_tool, agents.b, servers.odd, tools["odd/fails"]]) {
       assert.equal(summary?.tool_errors, 1);
     }
@@ -77,20 +77,23 @@ Deno.test("[tools.status-metrics] the status has the metrics of all operations",
   });
 
   await t.step("[metrics.percentiles] the latencies agree with the audit log", () => {
-    const latencies = gateway.readAuditLog().filter(({ operation }) => operation === "execute_tool")
+    const latenciesMs = gateway.readAuditLog().filter(({ operation }) =>
+      operation === "execute_tool"
+    )
       .map(({ latency_ms }) => Number(latency_ms)).toSorted((a, b) => a - b);
     const summary = operations.execute_tool;
     assert.ok(summary);
+    // Of 7 latencies, the median has index 3, and the 95th and the 99th percentile have index 6.
     const assertClose = (figure: number, exact = NaN): void => {
       assert.ok(Math.abs(figure - exact) <= exact * 0.01 + 0.01, `${figure} for ${exact}`);
     };
     assertClose(
       summary.latency_avg_ms,
-      latencies.reduce((sum, each) => sum + each) / latencies.length,
+      latenciesMs.reduce((sum, latencyMs) => sum + latencyMs) / latenciesMs.length,
     );
-    assertClose(summary.latency_p50_ms, latencies[3]);
-    assertClose(summary.latency_p95_ms, latencies[6]);
-    assertClose(summary.latency_p99_ms, latencies[6]);
+    assertClose(summary.latency_p50_ms, latenciesMs[3]);
+    assertClose(summary.latency_p95_ms, latenciesMs[6]);
+    assertClose(summary.latency_p99_ms, latenciesMs[6]);
   });
 });
 
@@ -128,8 +131,10 @@ Deno.test("[metrics.bounded] names that callers make up have no metrics of their
       agent_id: "a",
     },
   );
-  const names = Object.entries(metrics).map(([kind, figures]) => [kind, Object.keys(figures)]);
-  assert.deepEqual(Object.fromEntries(names), {
+  const namesByKind = Object.entries(metrics).map(([kind, summaries]) => {
+    return [kind, Object.keys(summaries)];
+  });
+  assert.deepEqual(Object.fromEntries(namesByKind), {
     operations: ["execute_tool"],
     agents: ["a"],
     servers: ["odd"],

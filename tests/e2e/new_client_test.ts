@@ -4,12 +4,15 @@ import { type LibraryClient, runAgentSession, runAgentSessionOverHttp } from "./
 
 type Transport = Parameters<Client["connect"]>[0];
 
-/** Connects a client of this library. */
+/** Connects a client of the library; with `asksLaterRevision`, the client asks for a later revision of MCP first. */
 async function connect(
   transport: Transport,
-  { endSession, probes = false }: { endSession?: () => Promise<void>; probes?: boolean } = {},
+  { endSession, asksLaterRevision = false }: {
+    endSession?: () => Promise<void>;
+    asksLaterRevision?: boolean;
+  } = {},
 ): Promise<LibraryClient> {
-  const options = probes ? { versionNegotiation: { mode: "auto" as const } } : {};
+  const options = asksLaterRevision ? { versionNegotiation: { mode: "auto" as const } } : {};
   const client = new Client({ name: "client", version: "1" }, options);
   await client.connect(transport);
   return {
@@ -25,7 +28,7 @@ async function connect(
 
 Deno.test({
   name: "[protocol.sdk-2] a client of @modelcontextprotocol/client 2.x works",
-  // The client's close() leaves a timer of 2 s, after which it would have sent SIGTERM.
+  // The client's close() leaves a timer of 2 s, which would send SIGTERM if the gateway still ran.
   sanitizeOps: false,
   sanitizeResources: false,
   async fn() {
@@ -35,17 +38,20 @@ Deno.test({
   },
 });
 
-for (const probes of [false, true]) {
+for (const asksLaterRevision of [false, true]) {
   Deno.test({
     name: "[http.clients] a client of @modelcontextprotocol/client 2.x works over HTTP" +
-      (probes ? ", also if it asks for a later revision first" : ""),
-    // The client leaves timers of its calls, and parts of its streams.
+      (asksLaterRevision ? ", also if it asks for a later revision first" : ""),
+    // The client does not clear the timers of its calls, and does not read its streams to their end.
     sanitizeOps: false,
     sanitizeResources: false,
     async fn() {
       await runAgentSessionOverHttp((url) => {
         const transport = new StreamableHTTPClientTransport(url);
-        return connect(transport, { endSession: () => transport.terminateSession(), probes });
+        return connect(transport, {
+          endSession: () => transport.terminateSession(),
+          asksLaterRevision,
+        });
       });
     },
   });

@@ -18,8 +18,8 @@ const BROWSER = fileURLToPath(new URL("../fixtures/oauth/fake_browser.ts", impor
 
 /** A server that requires a login, and gateways in front of it. */
 class OAuthFixture implements AsyncDisposable {
-  readonly service = new AuthorizationServer();
-  readonly server = new ProtectedServer(this.service);
+  readonly authorizationServer = new AuthorizationServer();
+  readonly server = new ProtectedServer(this.authorizationServer);
   readonly folder: string = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "oauth_" }));
   readonly #gateways: RunningGateway[] = [];
 
@@ -38,7 +38,7 @@ class OAuthFixture implements AsyncDisposable {
 
   /** Starts a gateway in front of the server; `entry` has further keys of the server's entry. */
   async startGateway(
-    { browser, capabilities = {}, entry = {}, env = {}, ...others }: {
+    { browser, capabilities = {}, entry = {}, env = {}, servers, ...options }: {
       readonly browser?: string;
       readonly capabilities?: Fields;
       readonly entry?: Fields;
@@ -51,8 +51,8 @@ class OAuthFixture implements AsyncDisposable {
       `${Deno.execPath()} run --quiet --no-prompt --allow-all --no-config ${BROWSER} ` +
       this.browserLog;
     const gateway = await startGateway({
-      ...others,
-      servers: { notes: { url: this.server.url, ...entry }, ...others.servers },
+      ...options,
+      servers: { notes: { url: this.server.url, ...entry }, ...servers },
       args: ["--agent", "tester", "--debug", "--log-level", "debug"],
       env: { BROWSER: browser ?? fakeBrowser, XDG_CONFIG_HOME: this.folder, ...env },
       initialize: { capabilities },
@@ -64,7 +64,7 @@ class OAuthFixture implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const gateway of this.#gateways) await gateway.end();
     await this.server[Symbol.asyncDispose]();
-    await this.service[Symbol.asyncDispose]();
+    await this.authorizationServer[Symbol.asyncDispose]();
     Deno.removeSync(this.folder, { recursive: true });
   }
 }
@@ -87,18 +87,26 @@ Deno.test("[oauth.discovered] [oauth.browser] [oauth.renewal] 20 concurrent call
   const calls = Array.from({ length: 20 }, () => gateway.callServerToolForText("notes", "read"));
   assert.deepEqual(await Promise.all(calls), Array(20).fill("read"));
   assert.equal(fixture.countBrowserStarts(), 1);
-  fixture.service.revokeAccessTokens();
-  const again = Array.from({ length: 20 }, () => gateway.callServerToolForText("notes", "read"));
-  assert.deepEqual(await Promise.all(again), Array(20).fill("read"));
-  assert.deepEqual([fixture.service.refreshCount, fixture.service.refreshTokenReuses], [1, 0]);
-  const other = await fixture.startGateway();
-  assert.equal(await other.callServerToolForText("notes", "read"), "read");
+  fixture.authorizationServer.revokeAccessTokens();
+  const laterCalls = Array.from(
+    { length: 20 },
+    () => gateway.callServerToolForText("notes", "read"),
+  );
+  assert.deepEqual(await Promise.all(laterCalls), Array(20).fill("read"));
+  const { refreshCount, refreshTokenReuses } = fixture.authorizationServer;
+  assert.deepEqual({ refreshCount, refreshTokenReuses }, {
+    refreshCount: 1,
+    refreshTokenReuses: 0,
+  });
+  const otherGateway = await fixture.startGateway();
+  assert.equal(await otherGateway.callServerToolForText("notes", "read"), "read");
   assert.equal(fixture.countBrowserStarts(), 1);
 });
 
 Deno.test("[errors.auth-required] [oauth.wait] without a browser the agent gets the link and the command", async () => {
   await using fixture = new OAuthFixture();
   const gateway = await fixture.startGateway({ browser: "none" });
+  // More than 5 attempts: unlike failed starts of a server, they do not stop the gateway from trying again.
   for (let attempt = 0; attempt < 7; attempt++) {
     const refusal = await gateway.expectRefusal("execute_tool", {
       server: "notes",
@@ -113,7 +121,7 @@ Deno.test("[errors.auth-required] [oauth.wait] without a browser the agent gets 
   assert.equal(await gateway.callServerToolForText("notes", "read"), "read");
 });
 
-Deno.test("[oauth.link] a client with URL elicitation shows the link", async () => {
+Deno.test("[oauth.link] a client with URL elicitation gets the link, and no browser is opened", async () => {
   await using fixture = new OAuthFixture();
   const gateway = await fixture.startGateway({ capabilities: { elicitation: { url: {} } } });
   const pages: Promise<string>[] = [];
@@ -142,10 +150,10 @@ for (const operation of ["execute_tool", "get_server_tools"]) {
     });
     const args = operation === "execute_tool" ? { tool: "read", args: {} } : {};
     const waitingCall = gateway.callGatewayTool(operation, { server: "notes", ...args });
-    const page = await loginUrl.promise;
+    const link = await loginUrl.promise;
     assert.equal(await gateway.callServerToolForText("odd", "count"), "1");
     personsAnswer.resolve({ action: "accept" });
-    assert.match(await followLink(page), /Logged in to notes/);
+    assert.match(await followLink(link), /Logged in to notes/);
     assert.equal((await waitingCall).isError, undefined);
     // The limit holds again after the login.
     const heldCall = gateway.callServerToolForText("odd", "wait");
@@ -157,11 +165,12 @@ for (const operation of ["execute_tool", "get_server_tools"]) {
   });
 }
 
-Deno.test("[oauth.no-secrets] log, audit, status and errors contain no secret", async () => {
+Deno.test("[oauth.no-secrets] log, audit log, results, status and errors contain no secret", async () => {
   await using fixture = new OAuthFixture();
   const headers = { "x-key": `${CANARY}-header` };
   const oauth = { client_id: "mine", client_secret: `${CANARY}-configured` };
-  fixture.service.addClient("mine", {
+  const { authorizationServer } = fixture;
+  authorizationServer.addClient("mine", {
     redirectUris: ["http://127.0.0.1/callback"],
     secret: oauth.client_secret,
   });
@@ -169,14 +178,14 @@ Deno.test("[oauth.no-secrets] log, audit, status and errors contain no secret", 
   const results: unknown[] = [];
   results.push(await gateway.callGatewayTool("list_servers", { include_metadata: true }));
   results.push(await gateway.callServerTool("notes", "read"));
-  fixture.service.revokeAccessTokens();
-  fixture.service.behaviour.tokenResponse = {
+  authorizationServer.revokeAccessTokens();
+  authorizationServer.behaviour.tokenResponse = {
     status: 400,
     body: '{"error":"$form","error_description":"$form"}',
   };
   results.push(await gateway.callServerTool("notes", "read"));
-  fixture.service.behaviour.tokenResponse = { status: 400, body: '{"error":"invalid_grant"}' };
-  fixture.service.behaviour.loginError = "access_denied";
+  authorizationServer.behaviour.tokenResponse = { status: 400, body: '{"error":"invalid_grant"}' };
+  authorizationServer.behaviour.loginError = "access_denied";
   results.push(await gateway.callServerTool("notes", "read"));
   results.push(await gateway.callGatewayTool("get_gateway_status", {}));
   const outputs = [
@@ -188,20 +197,20 @@ Deno.test("[oauth.no-secrets] log, audit, status and errors contain no secret", 
   assert.doesNotMatch(outputs.join("\n"), new RegExp(CANARY));
 });
 
-Deno.test("[oauth.no-secrets] traces contain no secret, including those of Deno itself", async () => {
+Deno.test("[oauth.no-secrets] neither the gateway's traces nor those of Deno itself contain a secret", async () => {
   await using receiver = new OtlpReceiver();
   await using fixture = new OAuthFixture();
-  const { service } = fixture;
+  const { authorizationServer } = fixture;
   const headers = { "x-key": `${CANARY}-header` };
   const oauth = { client_id: "mine", client_secret: `${CANARY}-configured` };
-  service.addClient("mine", {
+  authorizationServer.addClient("mine", {
     redirectUris: ["http://127.0.0.1/callback"],
     secret: oauth.client_secret,
   });
   const gateway = await fixture.startGateway({
     entry: { headers, gateway: { oauth } },
     capabilities: { elicitation: { url: {} } },
-    // The client shows the link: the fake browser is a Deno program, which would export traces itself.
+    // The client opens the link, because the fake browser is a Deno program, which would export traces, too.
     env: receiver.env,
   });
   const pages: Promise<string>[] = [];
@@ -211,22 +220,26 @@ Deno.test("[oauth.no-secrets] traces contain no secret, including those of Deno 
   });
   assert.equal(await gateway.callServerToolForText("notes", "read"), "read");
   assert.match((await Promise.all(pages)).join(), /Logged in to notes/);
-  service.revokeAccessTokens();
+  authorizationServer.revokeAccessTokens();
   assert.equal(await gateway.callServerToolForText("notes", "read"), "read");
-  service.revokeAccessTokens();
-  service.behaviour.tokenResponse = {
+  authorizationServer.revokeAccessTokens();
+  authorizationServer.behaviour.tokenResponse = {
     status: 400,
     body: '{"error":"$form","error_description":"$form"}',
   };
   await gateway.callServerTool("notes", "read");
   await gateway.end();
-  assert.deepEqual([service.refreshCount, (await Promise.all(pages)).length], [1, 2]);
-  // The searched text includes the requests for tokens.
+  assert.equal(authorizationServer.refreshCount, 1);
+  assert.equal((await Promise.all(pages)).length, 2, "logins");
+  // The received text includes the gateway's spans, and Deno's spans of the requests for tokens.
   assert.match(receiver.receivedText, /"tools\/call read"/);
-  assert.ok(receiver.receivedText.includes(`${service.origin}/token`), "Deno's own spans");
+  assert.ok(
+    receiver.receivedText.includes(`${authorizationServer.origin}/token`),
+    "Deno's own spans",
+  );
   assert.doesNotMatch(receiver.receivedText, new RegExp(CANARY));
-  const secrets = service.tokenRequests.map((form) => form.get("code_verifier"))
-    .concat(service.authorizations.map((query) => query.get("state")));
+  const secrets = authorizationServer.tokenRequests.map((form) => form.get("code_verifier"))
+    .concat(authorizationServer.authorizations.map((query) => query.get("state")));
   for (const secret of secrets) {
     if (secret !== null) {
       assert.ok(!receiver.receivedText.includes(secret), "a verifier or a state");

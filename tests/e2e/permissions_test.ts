@@ -10,10 +10,10 @@ import { Setup, type SetupOptions } from "./setup.ts";
 const GATEWAY_ARGS = ["--agent", "tester", "--debug"];
 
 /** Runs the `permissions` command in the setup's working folder, and returns the flags that it prints. */
-async function printPermissionFlags(setup: Setup, command: GatewayCommand): Promise<string[]> {
-  const [deno, ...words] = await gatewayCommandLine(command);
+async function readPrintedFlags(setup: Setup, command: GatewayCommand): Promise<string[]> {
+  const [deno, ...denoArgs] = await gatewayCommandLine(command);
   const { success, stdout, stderr } = await new Deno.Command(deno, {
-    args: [...words, "permissions", ...GATEWAY_ARGS],
+    args: [...denoArgs, "permissions", ...GATEWAY_ARGS],
     cwd: setup.workingFolder,
     env: setup.env,
     clearEnv: true,
@@ -23,16 +23,16 @@ async function printPermissionFlags(setup: Setup, command: GatewayCommand): Prom
   return new TextDecoder().decode(stdout).trimEnd().split("\n");
 }
 
-/** Starts the gateway with only the permissions that `permissions` prints, and initializes a client. */
+/** Starts the gateway with only the permissions that the command `permissions` prints, and initializes a client. */
 async function startWithPrintedPermissions(
   options: SetupOptions,
   command: GatewayCommand,
 ): Promise<RunningGateway> {
   const setup = new Setup(options);
-  const flags = await printPermissionFlags(setup, command);
-  const [deno, run = "", ...words] = await gatewayCommandLine(command);
-  const entry = words.at(-1) ?? "";
-  const args = [run, ...flags, entry, ...GATEWAY_ARGS];
+  const permissionFlags = await readPrintedFlags(setup, command);
+  const [deno, run = "", ...denoArgs] = await gatewayCommandLine(command);
+  const mainModule = denoArgs.at(-1) ?? "";
+  const args = [run, ...permissionFlags, mainModule, ...GATEWAY_ARGS];
   const program = new Program({ command: deno, args, cwd: setup.workingFolder, env: setup.env });
   const gateway = new RunningGateway(setup, program);
   try {
@@ -58,9 +58,9 @@ const makeServers = () => ({
 const TEST_OPTIONS = { ignore: cannotPreload || Deno.build.os === "windows" };
 
 for (const command of ["source", "bundle"]) {
-  const name =
-    `[permissions.narrow] the gateway from ${command} serves with only the flags that permissions prints`;
-  Deno.test(name, TEST_OPTIONS, async (t) => {
+  const title =
+    `[permissions.narrow] the gateway from ${command} works with only the permissions that the command prints`;
+  Deno.test(title, TEST_OPTIONS, async (t) => {
     await ensureServers();
     const env = { EXTRA_ONE: "1", LC_ALL: "C.UTF-8" };
     const servers = makeServers();
@@ -127,11 +127,13 @@ for (const command of ["source", "bundle"]) {
       },
     );
 
-    // The end of the test checks that no process is left.
+    // The end of the gateway checks that no process is left.
   });
 }
 
-Deno.test("[permissions.narrow] servers end when the gateway is killed", TEST_OPTIONS, async () => {
+const killTitle =
+  "[permissions.narrow] with the printed permissions, servers end when the gateway is killed";
+Deno.test(killTitle, TEST_OPTIONS, async () => {
   await ensureServers();
   const gateway = await startWithPrintedPermissions({ servers: makeServers() }, "bundle");
   assert.equal(
@@ -148,15 +150,15 @@ Deno.test(
   TEST_OPTIONS,
   async () => {
     const setup = new Setup();
-    const [command, run = "", ...words] = await gatewayCommandLine("bundle");
-    const entry = words.at(-1) ?? "";
+    const [command, run = "", ...denoArgs] = await gatewayCommandLine("bundle");
+    const mainModule = denoArgs.at(-1) ?? "";
     const runToFailure = async (
-      flags: readonly string[],
+      permissionFlags: readonly string[],
       args: readonly string[],
     ): Promise<string> => {
       const program = new Program({
         command,
-        args: [run, "--no-config", "--no-prompt", ...flags, entry, ...args],
+        args: [run, "--no-config", "--no-prompt", ...permissionFlags, mainModule, ...args],
         cwd: setup.workingFolder,
         env: setup.env,
       });
@@ -166,23 +168,23 @@ Deno.test(
     };
     try {
       const { home } = setup;
-      const undo = ["init", "--undo"];
+      const undoArgs = ["init", "--undo"];
       assert.equal(
-        await runToFailure([], undo),
+        await runToFailure([], undoArgs),
         'Deno does not permit env access to HOME: add --allow-env=HOME (docs/security.md, "Fewer permissions")',
       );
       const journal = `${home}/.config/agent-mcp-gateway/init-journal.json`;
       assert.equal(
-        await runToFailure(["--allow-env"], undo),
+        await runToFailure(["--allow-env"], undoArgs),
         `Deno does not permit read access to ${journal}: add --allow-read=${journal} ` +
           '(docs/security.md, "Fewer permissions")',
       );
-      const token = await runToFailure(["--allow-env", "--allow-read"], ["token", "tester"]);
+      const message = await runToFailure(["--allow-env", "--allow-read"], ["token", "tester"]);
       assert.match(
-        token,
+        message,
         /^No token was made: Deno does not permit write access to .*: add --allow-write=/,
       );
-      assert.doesNotMatch(token, /Requires/);
+      assert.doesNotMatch(message, /Requires/);
     } finally {
       await setup.close();
     }

@@ -22,7 +22,8 @@ export class Program {
   readonly pid: number;
   readonly #child: Deno.ChildProcess;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
-  readonly #outputs: Promise<unknown>;
+  /** Settles when the program has ended and its output has been read. */
+  readonly #ended: Promise<unknown>;
   readonly #stderrRequested = Promise.withResolvers<void>();
   #stderr = "";
   #hasEnded = false;
@@ -43,9 +44,9 @@ export class Program {
     }).spawn();
     this.pid = this.#child.pid;
     this.#input = this.#child.stdin.getWriter();
-    this.#outputs = Promise.all([
+    this.#ended = Promise.all([
       this.#readLines().finally(() => this.onEnd()),
-      this.#readStderr(),
+      this.#collectStderr(),
       this.#child.status.then(() => this.#hasEnded = true),
     ]);
   }
@@ -60,7 +61,7 @@ export class Program {
     return this.#hasEnded;
   }
 
-  /** Starts to read standard error after `leavesStderrUnread`. */
+  /** Starts to read standard error, if `leavesStderrUnread` was set. */
   readStderr(): void {
     this.#stderrRequested.resolve();
   }
@@ -85,7 +86,7 @@ export class Program {
   async waitForEnd(withinMs?: number): Promise<Deno.CommandStatus> {
     const status = await withTimeout("the program ends", this.#child.status, withinMs);
     this.readStderr();
-    await withTimeout("the output of the program ends", this.#outputs);
+    await withTimeout("the output of the program ends", this.#ended);
     await this.closeInput();
     return status;
   }
@@ -111,7 +112,7 @@ export class Program {
     this.onLine(line);
   }
 
-  async #readStderr(): Promise<void> {
+  async #collectStderr(): Promise<void> {
     await this.#stderrRequested.promise;
     const decoder = new TextDecoder();
     for await (const chunk of this.#child.stderr) {

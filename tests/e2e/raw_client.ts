@@ -33,7 +33,7 @@ interface PendingWait {
   readonly reject: (error: Error) => void;
 }
 
-/** Carries messages to and from a program or service, one per line. */
+/** Connection to a program or service that sends and receives messages, one per line. */
 export interface LineTransport {
   /** Lines received so far. */
   readonly lines: readonly string[];
@@ -41,13 +41,13 @@ export interface LineTransport {
   onLine: (line: string) => void;
   /** Called when no more lines will arrive. */
   onEnd: () => void;
-  /** The program's standard error. */
+  /** The standard error of the program or service. */
   readonly stderr: string;
   /** Writes text, which may contain several lines. */
   write(text: string | Uint8Array<ArrayBuffer>): Promise<void>;
 }
 
-/** An MCP client without a library: tests can send any text, and see the text of every answer. */
+/** An MCP client without a library: tests can send any text, and read the text of every answer. */
 export class RawClient {
   /** Messages received so far; each message of a batch has its own entry. */
   readonly receivedMessages: ReceivedMessage[] = [];

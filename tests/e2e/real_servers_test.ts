@@ -86,9 +86,9 @@ Deno.test("real servers from npm work behind the gateway", async (t) => {
         args,
         asAgent("reader"),
       );
-      const [error, help, ...more] = content as { text: string }[];
+      const [error, addedContent, ...more] = content as { text: string }[];
       assert.deepEqual({ content: [error, ...more], ...throughGateway }, result);
-      const { hint, inputSchema } = JSON.parse(help?.text ?? "{}");
+      const { hint, inputSchema } = JSON.parse(addedContent?.text ?? "{}");
       assert.match(hint, /^In args, "message" must be of type string\./);
       assert.deepEqual(inputSchema.required, ["message"]);
     },
@@ -119,11 +119,11 @@ Deno.test("real servers from npm work behind the gateway", async (t) => {
     async () => {
       const path = join(folder, "note.txt");
       const write = { server: "files", tool: "write_file", args: { path, content: "hello" } };
-      const denied = await gateway.expectRefusal("execute_tool", {
+      const { code, rule } = await gateway.expectRefusal("execute_tool", {
         ...asAgent("reader"),
         ...write,
       });
-      assert.deepEqual([denied.code, denied.rule], [
+      assert.deepEqual([code, rule], [
         "DENIED_BY_POLICY",
         "agents.reader.allow.tools.files",
       ]);
@@ -142,7 +142,7 @@ Deno.test("real servers from npm work behind the gateway", async (t) => {
   await t.step(
     "[tools.listing-allowed] [tools.listing-counts] each agent sees the tools that it may call",
     async () => {
-      const list = (agent_id: string) => {
+      const listTools = (agent_id: string) => {
         return gateway.callGatewayToolForJson<
           { tools: { name: string }[]; total_available: number }
         >(
@@ -150,7 +150,7 @@ Deno.test("real servers from npm work behind the gateway", async (t) => {
           { agent_id, server: "files", detail: "names" },
         );
       };
-      const [reader, writer] = [await list("reader"), await list("writer")];
+      const [reader, writer] = [await listTools("reader"), await listTools("writer")];
       assert.ok(reader.tools.every(({ name }) => /^(read_|list_|search_files)/.test(name)));
       assert.equal(reader.tools.length, reader.total_available);
       assert.ok(reader.total_available < writer.total_available);
@@ -158,7 +158,9 @@ Deno.test("real servers from npm work behind the gateway", async (t) => {
     },
   );
 
-  await t.step("[tools.execute-unchanged] server-memory keeps its data", async () => {
+  const memoryTitle =
+    "[tools.execute-unchanged] server-memory keeps its data, and a rule for all servers denies their deletion";
+  await t.step(memoryTitle, async () => {
     const entities = [{ name: "gateway", entityType: "program", observations: ["works"] }];
     await gateway.callServerTool("memory", "create_entities", { entities }, asAgent("writer"));
     const text = JSON.stringify(
