@@ -75,7 +75,7 @@ Deno.test("the HTTP service, with a server that answers and a server that does n
       }
     });
     await gateway.client.initialize();
-    await callOddTool(gateway.client, "count");
+    assert.equal(await callOddTool(gateway.client, "count"), "1");
     assert.equal(countStarts(), 1, "the first client uses the server that has started");
   });
 

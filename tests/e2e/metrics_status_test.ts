@@ -83,7 +83,7 @@ Deno.test("[tools.status-metrics] the status has the metrics of all operations",
       .map(({ latency_ms }) => Number(latency_ms)).toSorted((a, b) => a - b);
     const summary = operations.execute_tool;
     assert.ok(summary);
-    // Of 7 latencies, the median has index 3, and the 95th and the 99th percentile have index 6.
+    // The median of 7 sorted latencies has index 3; the 95th and the 99th percentile have index 6.
     const assertClose = (figure: number, exact = NaN): void => {
       assert.ok(Math.abs(figure - exact) <= exact * 0.01 + 0.01, `${figure} for ${exact}`);
     };
