@@ -1,9 +1,10 @@
 /**
- * Writes the program as one file, whose start executes only the parts that it uses.
+ * Bundles the program into one file that executes only the parts that a start uses.
  *
  * The bundler splits the program into chunks: the lazily imported parts, and the parts that several of
  * them share. In the file, each chunk is a function, which is called when the chunk is first loaded. The
- * built-in modules (`node:...`) that a chunk imports, each of which takes milliseconds, are loaded with it.
+ * built-in modules (`node:...`) that a chunk imports are loaded with the chunk, because each takes
+ * milliseconds.
  *
  * @module
  */
@@ -11,7 +12,7 @@
 import { dirname, join, resolve } from "node:path";
 import { FUNCTION_HEAD, linkChunks, type LinkedChunk, writeProgram } from "./link_chunks.ts";
 import { compileEarly } from "./early_functions.ts";
-import { runTrial, SERVE, type Trial } from "./trial.ts";
+import { runTrial, SERVE_TRIAL, type Trial } from "./trial.ts";
 
 /** Options of a bundle. */
 export interface BundleOptions {
@@ -19,7 +20,7 @@ export interface BundleOptions {
   readonly entry: string;
   /** The file to write. */
   readonly output: string;
-  /** A run of the program whose start is optimized. */
+  /** A run of the program. The functions that it calls are compiled early, to make the start faster. */
   readonly trial?: Trial;
 }
 
@@ -28,7 +29,7 @@ export interface BundleOptions {
  * module works without it.
  */
 const EXCLUDED: readonly string[] = [
-  // Its vocabulary of 3 MB would slow down every start. Without it, `doctor` and `savings` estimate.
+  // Its vocabulary of 3 MB would slow down every start. Without it, `doctor` and `savings` estimate tokens.
   "gpt-tokenizer/encoding/o200k_base",
 ];
 
@@ -44,7 +45,7 @@ const STUBBED: readonly string[] = ["./ajvProvider-*", "supports-color"];
  * @param output The file to write.
  */
 export async function bundleGateway(output: string): Promise<void> {
-  await bundle({ entry: "src/main.ts", output, trial: SERVE });
+  await bundle({ entry: "src/main.ts", output, trial: SERVE_TRIAL });
   // Otherwise Deno would use the clone's own deno.json for the bundle, and download every package
   // that it names at the first start.
   await Deno.writeTextFile(join(dirname(output), "deno.json"), "{}\n");
@@ -68,7 +69,7 @@ export async function bundle({ entry, output, trial }: BundleOptions): Promise<v
     const text = trial === undefined
       ? writeProgram(chunks, entry)
       : await writeOptimized(chunks, { entry, folder: temporary, trial });
-    // The file is replaced at once, because another process may be reading it to start the program.
+    // The file is replaced in one step, because another process may be reading it to start the program.
     const temporaryFile = join(temporary, "program.js");
     await Deno.writeTextFile(temporaryFile, text);
     await Deno.rename(temporaryFile, output);
@@ -103,7 +104,7 @@ function byName({ name: one }: Deno.DirEntry, { name: other }: Deno.DirEntry): n
   return one < other ? -1 : 1;
 }
 
-/** Writes a program so that V8 compiles the functions that a trial calls together with the file. */
+/** Writes a program in which V8 compiles the functions that a trial calls as soon as it loads the file. */
 async function writeOptimized(
   chunks: readonly LinkedChunk[],
   { entry, folder, trial }: {
@@ -115,14 +116,14 @@ async function writeOptimized(
   for (const [name, content] of Object.entries(trial.files)) {
     await Deno.writeTextFile(join(folder, name), content);
   }
-  const plain = writeProgram(chunks, entry);
-  const { stdout, functions } = await runTrial(plain, folder, trial);
+  const plainText = writeProgram(chunks, entry);
+  const { stdout, functions } = await runTrial(plainText, folder, trial);
   const optimized = chunks.map((chunk) => {
-    const start = plain.indexOf(`${FUNCTION_HEAD}${chunk.text}`) + FUNCTION_HEAD.length;
+    const start = plainText.indexOf(`${FUNCTION_HEAD}${chunk.text}`) + FUNCTION_HEAD.length;
     const chunkFunctions = functions
-      .map((one) => ({ ...one, start: one.start - start, end: one.end - start }))
-      .filter((one) => one.start >= 0 && one.end <= chunk.text.length);
-    const chunkFunction = functions.find((one) => one.start === start - FUNCTION_HEAD.length);
+      .map((found) => ({ ...found, start: found.start - start, end: found.end - start }))
+      .filter((found) => found.start >= 0 && found.end <= chunk.text.length);
+    const chunkFunction = functions.find((found) => found.start === start - FUNCTION_HEAD.length);
     if (chunkFunction?.isCalled !== true) return { ...chunk, compiled: "when loaded" as const };
     return {
       ...chunk,
@@ -143,7 +144,6 @@ async function writeOptimized(
 if (import.meta.main) {
   const output = "dist/agent-mcp-gateway.js";
   await bundleGateway(output);
-  // A task prints its result.
   // deno-lint-ignore no-console
   console.log(`Wrote ${output}`);
 }

@@ -10,7 +10,7 @@
 import { bundleGateway } from "./bundle.ts";
 import { permissionFlags } from "./permissions.ts";
 
-/** Path of the program as one file. */
+/** Path of the bundle, the whole program in one file. */
 export const BUNDLE = "dist/agent-mcp-gateway.js";
 
 /** Options of an executable. */
@@ -43,36 +43,38 @@ export function executableName(name: string, target: string = Deno.build.target)
 }
 
 /**
- * Builds an executable from the bundle. An executable for this platform must start the gateway.
+ * Builds an executable from the bundle, and checks that an executable for this platform starts the gateway.
  *
- * @throws {Error} Nothing was built; the message says what is missing. An earlier file is kept.
+ * @throws {Error} The executable was not built; the message says what is missing. An earlier file is kept.
  */
 export async function compile(options: CompileOptions): Promise<void> {
   const { output, target = Deno.build.target } = options;
   const isThisPlatform = target === Deno.build.target;
   const temporaryFile = executableName(`${output.replace(/\.exe$/, "")}.draft`, target);
   const env = Deno.env.toObject();
-  // DENORT_BIN names a runtime for this platform.
+  // DENORT_BIN names a runtime for this platform only.
   if (!isThisPlatform) delete env["DENORT_BIN"];
   try {
     const args = compileArguments({ ...options, output: temporaryFile });
-    const built = await run(Deno.execPath(), args, env);
+    const built = await runProgram(Deno.execPath(), args, env);
     if (!built.success) throw new Error(describeFailure(target, built.output, env["DENORT_BIN"]));
     if (
       isThisPlatform &&
-      !(await run(toAbsolutePath(temporaryFile), ["--help"], env)).output.includes("agent-mcp-")
+      !(await runProgram(toAbsolutePath(temporaryFile), ["--help"], env)).output.includes(
+        "agent-mcp-",
+      )
     ) {
       throw new Error(
-        describeFailure(target, "What was built does not run the gateway.", env["DENORT_BIN"]),
+        describeFailure(target, "The built file does not run the gateway.", env["DENORT_BIN"]),
       );
     }
     await Deno.rename(temporaryFile, output);
   } finally {
-    await removeIfThere(temporaryFile);
+    await removeIfExists(temporaryFile);
   }
 }
 
-async function run(
+async function runProgram(
   program: string,
   args: readonly string[],
   env: Record<string, string>,
@@ -103,7 +105,7 @@ function toAbsolutePath(path: string): string {
   return /^([/\\]|[A-Za-z]:)/.test(path) ? path : `${Deno.cwd()}/${path}`;
 }
 
-async function removeIfThere(path: string): Promise<void> {
+async function removeIfExists(path: string): Promise<void> {
   try {
     await Deno.remove(path);
   } catch (error) {
@@ -112,12 +114,13 @@ async function removeIfThere(path: string): Promise<void> {
 }
 
 /**
- * Asks the gateway which permissions the current configuration needs.
+ * Returns the permission flags that the current configuration needs, as reported by the gateway's command
+ * `permissions`. Prints them and their notes.
  *
  * @param args The arguments that the gateway will be started with.
  * @throws {Error} The configuration cannot be used.
  */
-export async function lockedPermissions(args: readonly string[]): Promise<string[]> {
+export async function findLockedPermissions(args: readonly string[]): Promise<string[]> {
   const { success, stdout } = await new Deno.Command(Deno.execPath(), {
     args: ["run", ...permissionFlags(), BUNDLE, "permissions", "--json", ...args],
     stdin: "null",
@@ -154,13 +157,15 @@ export async function runTask(task: () => Promise<void>): Promise<never> {
 
 if (import.meta.main) {
   // `deno task compile -- --locked` passes the dashes on.
-  const [first, ...rest] = Deno.args.filter((word, index) => index > 0 || word !== "--");
+  const [option, ...gatewayArgs] = Deno.args.filter((word, index) => index > 0 || word !== "--");
   await runTask(async () => {
-    if (first !== undefined && first !== "--locked") {
-      throw new Error(`Unknown argument ${JSON.stringify(first)}: the only option is --locked`);
+    if (option !== undefined && option !== "--locked") {
+      throw new Error(`Unknown argument ${JSON.stringify(option)}: the only option is --locked`);
     }
     await bundleGateway(BUNDLE);
-    const permissions = first === undefined ? permissionFlags() : await lockedPermissions(rest);
+    const permissions = option === undefined
+      ? permissionFlags()
+      : await findLockedPermissions(gatewayArgs);
     const output = `dist/${executableName("agent-mcp-gateway")}`;
     await compile({ output, permissions });
     print(`Wrote ${output}`);

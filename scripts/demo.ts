@@ -24,12 +24,11 @@ function excerpt(text: string, maxLength = 300): string {
 }
 
 function print(line: string): void {
-  // This program prints a transcript.
   // deno-lint-ignore no-console
   console.log(line);
 }
 
-/** Creates the demo's folder, with `files` in it, which server-filesystem serves. */
+/** Creates the demo's folder, and in it the folder `files`, which server-filesystem serves. */
 async function createFolder(): Promise<string> {
   const folder = await Deno.realPath(await Deno.makeTempDir({ prefix: "gateway-demo-" }));
   await Deno.mkdir(join(folder, "files"));
@@ -101,7 +100,7 @@ function countTokens(value: unknown): number {
   return encode(typeof value === "string" ? value : JSON.stringify(value)).length;
 }
 
-/** Calls the gateway step by step. Returns the tokens that finding the tools took. */
+/** Makes the demo's calls. Returns the number of tokens that the agent spends to find its tools. */
 async function runSteps(client: Client): Promise<number> {
   const { tools } = await client.listTools();
   const tokens = countTokens(tools);
@@ -121,8 +120,8 @@ async function runSteps(client: Client): Promise<number> {
   print(`${total_available} tools that this agent may call, for example:`);
   for (const tool of signatures.slice(0, 3)) print(`  ${tool.signature}`);
   const toolNames = signatures.map((tool: { name: string }) => tool.name);
-  assert.ok(toolNames.includes("read_text_file"), "the rules leave some tools in");
-  assert.ok(!toolNames.includes("write_file"), "the rules leave some tools out");
+  assert.ok(toolNames.includes("read_text_file"), "the rules allow read_text_file");
+  assert.ok(!toolNames.includes("write_file"), "the rules deny write_file");
 
   const read = await callTool(client, "execute_tool", {
     server: "files",
@@ -143,23 +142,24 @@ async function runSteps(client: Client): Promise<number> {
     tool: "write_file",
     args: { path: "hello.txt", content: "changed" },
   });
-  const request = [{ server: "files", detail: "signatures" }];
-  const spent = tokens + countTokens(servers.text) + countTokens(found.text) + countTokens(request);
+  const lookupArguments = [{ server: "files", detail: "signatures" }];
+  const lookupTokens = countTokens(servers.text) + countTokens(found.text) +
+    countTokens(lookupArguments);
   const { error } = JSON.parse(refused.text);
   assert.equal(refused.isError, true);
   assert.equal(error.code, "DENIED_BY_POLICY");
   assert.equal(error.rule, "agents.researcher.deny.tools.files[0]");
-  return spent;
+  return tokens + lookupTokens;
 }
 
-async function printAudit(path: string): Promise<void> {
+async function printAndCheckAuditLog(path: string): Promise<void> {
   const lines = (await Deno.readTextFile(path)).trimEnd().split("\n");
   print("\nThe audit log:");
   for (const line of lines) {
     const { agent_id, operation, decision, server, tool, rule, latency_ms } = JSON.parse(line);
-    const what = [operation, server, tool].filter((part) => part !== undefined).join(" ");
+    const request = [operation, server, tool].filter((part) => part !== undefined).join(" ");
     print(
-      `  ${decision} ${agent_id}: ${what}${rule === undefined ? "" : ` by ${rule}`}, ${
+      `  ${decision} ${agent_id}: ${request}${rule === undefined ? "" : ` by ${rule}`}, ${
         latency_ms.toFixed(1)
       } ms`,
     );
@@ -172,23 +172,29 @@ const folder = await createFolder();
 try {
   print("Starting the gateway, which starts its servers from npm …\n");
   const client = await connect(folder);
-  let spent: number;
+  let gatewayTokens: number;
   try {
-    spent = await runSteps(client);
+    gatewayTokens = await runSteps(client);
   } finally {
     await client.close();
   }
-  const direct = await countWithoutGateway(folder);
+  const directTokens = await countWithoutGateway(folder);
   print("\nTokens of the agent's context used by tools, counted with a real tokenizer:");
   print(
-    `  without the gateway, all definitions of both servers: ${direct.toLocaleString("en")} tokens`,
+    `  without the gateway, all definitions of both servers: ${
+      directTokens.toLocaleString("en")
+    } tokens`,
   );
   print(
-    `  with it, its three tools and the lookups of this run: ${spent.toLocaleString("en")} tokens`,
+    `  with it, its three tools and the lookups of this run: ${
+      gatewayTokens.toLocaleString("en")
+    } tokens`,
   );
-  print(`  saved: ${Math.round((1 - spent / direct) * 100)} %; more servers save more`);
-  assert.ok(spent < direct, "the gateway saves tokens");
-  await printAudit(join(folder, "audit.jsonl"));
+  print(
+    `  saved: ${Math.round((1 - gatewayTokens / directTokens) * 100)} %; more servers save more`,
+  );
+  assert.ok(gatewayTokens < directTokens, "the gateway saves tokens");
+  await printAndCheckAuditLog(join(folder, "audit.jsonl"));
   print("\nEvery step succeeded.");
 } finally {
   await Deno.remove(folder, { recursive: true });

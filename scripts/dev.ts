@@ -72,13 +72,13 @@ class Relay {
       stderr: "inherit",
     }).spawn();
     const channel = new LineChannel(child.stdout, child.stdin);
-    const started = { channel, child };
+    const startedGateway = { channel, child };
     channel.open({
       message: (text) => {
         const answeredId = textAt(text, "method") === undefined ? textAt(text, "id") : undefined;
         // Answers to a repeated handshake and late messages of the previous process are dropped.
         const isForwarded = answeredId === undefined
-          ? this.#current === started
+          ? this.#current === startedGateway
           : this.#pending.delete(answeredId);
         if (isForwarded) this.#client.send(text);
       },
@@ -87,13 +87,14 @@ class Relay {
     });
     if (this.#initialize !== undefined) channel.send(this.#initialize);
     if (this.#initialized !== undefined) channel.send(this.#initialized);
-    return started;
+    return startedGateway;
   }
 
   #handleClientMessage(text: string): void {
     try {
       JSON.parse(text);
     } catch {
+      // The gateway answers invalid JSON with an error.
       return this.#current.channel.send(text);
     }
     const method = textAt(text, "method");

@@ -13,7 +13,7 @@ import { permissionFlags } from "./permissions.ts";
  * @param bundlePath Path of the bundle in the image.
  */
 export function imageCommand(bundlePath: string): string {
-  // The settings of the folder in which the gateway happens to run must not apply.
+  // A `deno.json` in the current folder must not affect the gateway.
   const words = ["run", "--no-config", "--no-lock", ...permissionFlags(), bundlePath];
   const unsafe = words.find((word) => !/^[\w./,:=-]+$/.test(word));
   if (unsafe !== undefined) throw new Error(`Cannot write ${unsafe} into a shell script unquoted`);

@@ -1,6 +1,6 @@
 /**
  * The health check of the container image: requests `/health` of the gateway in the same container, and
- * exits with 1 unless that succeeds. The gateway's own variables contain the address.
+ * exits with 1 if the request fails. The address comes from the environment variables of the gateway.
  *
  * @module
  */
@@ -11,17 +11,17 @@ const ANSWER_MS = 4000;
 /**
  * Returns the address of the gateway's health check.
  *
- * @param read Returns the value of a variable.
+ * @param readVariable Returns the value of an environment variable.
  */
-export function healthUrl(read: (name: string) => string | undefined): string {
-  const host = read("GATEWAY_HOST") || "127.0.0.1";
+export function healthUrl(readVariable: (name: string) => string | undefined): string {
+  const host = readVariable("GATEWAY_HOST") || "127.0.0.1";
   // A gateway that listens on all addresses is reachable on loopback.
-  const reachable = { "0.0.0.0": "127.0.0.1", "::": "[::1]", "[::]": "[::1]" }[host] ?? host;
-  const address = reachable.includes(":") && !reachable.startsWith("[")
-    ? `[${reachable}]`
-    : reachable;
-  const scheme = read("GATEWAY_TLS_CERT") ? "https" : "http";
-  return `${scheme}://${address}:${read("GATEWAY_PORT") || "8080"}/health`;
+  const reachableHost = { "0.0.0.0": "127.0.0.1", "::": "[::1]", "[::]": "[::1]" }[host] ?? host;
+  const address = reachableHost.includes(":") && !reachableHost.startsWith("[")
+    ? `[${reachableHost}]`
+    : reachableHost;
+  const scheme = readVariable("GATEWAY_TLS_CERT") ? "https" : "http";
+  return `${scheme}://${address}:${readVariable("GATEWAY_PORT") || "8080"}/health`;
 }
 
 if (import.meta.main) {

@@ -21,17 +21,20 @@ const ALTERNATIVES = "npm cannot write into its global folder, or is not install
   "  deno task compile";
 
 /**
- * Installs a package from its folder for the current user.
+ * Installs the gateway's package from the folder in which it was built.
  *
- * @param more Further arguments of npm.
+ * @param npmArgs Further arguments of `npm install`.
  * @throws {Error} npm is not installed, or fails.
  */
-export async function installPackage(folder: string, more: readonly string[]): Promise<void> {
+export async function installPackage(folder: string, npmArgs: readonly string[]): Promise<void> {
   // npm installs a tarball as a copy, but a folder only as a link to it.
   await runNpm(["pack", "--silent", "--pack-destination", ".."], { folder, quiet: true });
   const tarball = resolve(folder, "..", `agent-mcp-gateway-${config.version}.tgz`);
-  const quiet = ["--no-audit", "--no-fund", "--ignore-scripts"];
-  await runNpm(["install", "--global", ...quiet, ...more, tarball], { folder, quiet: false });
+  const quietFlags = ["--no-audit", "--no-fund", "--ignore-scripts"];
+  await runNpm(["install", "--global", ...quietFlags, ...npmArgs, tarball], {
+    folder,
+    quiet: false,
+  });
 }
 
 async function runNpm(

@@ -10,8 +10,8 @@
  * export { c as d };                          Object.assign(exports,{d:c});
  * ```
  *
- * Exports are set when a chunk has been loaded. These are their final values: chunks have no circular
- * imports, and exported variables are not assigned later.
+ * The exports of a chunk are set once, while it is loaded. Their values are final, because chunks have no
+ * circular imports and do not assign exported variables later.
  *
  * A chunk that is not loaded at start is written as a comment, which neither Deno nor V8 parses, and is
  * compiled when it is first loaded. This saves 3 of 61 ms of each start, and 64 of 141 ms if Deno has no
@@ -52,10 +52,10 @@ const REQUIRE = "const loaded=new Map();const require=(name)=>{let exports=loade
   "try{load(exports,require)}catch(error){loaded.delete(name);throw error}}return exports};" +
   "require.load=async(name)=>require(name);\n";
 
-/** Replaces the end of a comment inside a chunk that is written as a comment. */
+/** Replaces `*\/` inside a chunk that is written as a comment. */
 const COMMENT_END = "*\x01/";
 
-/** Compiles a chunk that is a comment in a function, from the text of that function. */
+/** Compiles a chunk that is written as a comment: takes the text between the ends of `()=>{/\*…*\/}`. */
 const COMPILE = `const compile=(name)=>texts[name]&&new Function("exports","require",` +
   `texts[name].toString().slice(7,-3).replaceAll(${JSON.stringify(COMMENT_END)},"*/")` +
   `+"\\n//# sourceURL="+name);\n`;
@@ -159,26 +159,26 @@ function applyEdits(text: string, edits: readonly Edit[]): string {
 
 function linkImport(one: Import, text: string, { chunks, options }: LinkContext): Edit[] {
   const { importStart: start, importEnd: end } = one;
-  const found = text.slice(start, end);
+  const importText = text.slice(start, end);
   if (one.type === "import-meta") {
     if (text.startsWith(BUNDLER_REQUIRE, start - BUNDLER_REQUIRE.indexOf("import.meta"))) return [];
-    // In the bundle, import.meta would describe another file than in the source.
+    // In the bundle, import.meta would describe the bundle, not the source file.
     throw new Error(`Cannot bundle ${options.entry}: it uses import.meta`);
   }
   const name = one.specifier;
   if (one.type === "dynamic") {
     if (name?.startsWith("node:") || options.excluded.includes(name ?? "")) return [];
-    if (name === undefined || !chunks.has(name)) throw missingModuleError(found, options);
+    if (name === undefined || !chunks.has(name)) throw missingModuleError(importText, options);
     return [{ start, end, text: `require.load("${name}")` }];
   }
-  if (name === "node:module" && found.includes("__deno_internal")) {
+  if (name === "node:module" && importText.includes("__deno_internal")) {
     return [{ start, end, text: "" }];
   }
   const value = isStubbed(name ?? "", options) ? "({})" : `require("${name}")`;
   if (value !== "({})" && !name?.startsWith("node:") && !chunks.has(name ?? "")) {
-    throw missingModuleError(found, options);
+    throw missingModuleError(importText, options);
   }
-  const [, names] = /^import\s*(.*?)\s*(?:from\s*)?["'][^"']*["']$/s.exec(found) ?? [];
+  const [, names] = /^import\s*(.*?)\s*(?:from\s*)?["'][^"']*["']$/s.exec(importText) ?? [];
   return [{
     start,
     end,
@@ -199,15 +199,14 @@ function linkExport(text: string, start: number): Edit {
     const value = text.slice(start + "export default ".length, end);
     return { start, end, text: `Object.assign(exports,exports.default=${value})` };
   }
-  const members = names.split(",").map((one) => {
-    const [local = "", exported = local] = one.trim().split(/\s+as\s+/);
+  const members = names.split(",").map((member) => {
+    const [local = "", exported = local] = member.trim().split(/\s+as\s+/);
     return `${exported}:${local}`;
   });
-  const [end, assigned] = [start + list.length, `Object.assign(exports,{${members.join(",")}})`];
-  return { start, end, text: assigned };
+  return { start, end: start + list.length, text: `Object.assign(exports,{${members.join(",")}})` };
 }
 
-/** Returns the name of the bundler's own `require` in a chunk that imports it. */
+/** Returns the name that an import gives to the bundler's own `require`; an empty list for other imports. */
 function findRequireAliases(one: Import, text: string, { bundlerRequire }: LinkContext): string[] {
   if (one.type !== "static" || one.specifier !== bundlerRequire?.chunk) return [];
   const names = text.slice(one.importStart, one.importEnd).replaceAll("$", "\\$");
@@ -236,16 +235,16 @@ function linkRequires(text: string, aliases: readonly string[], options: LinkOpt
   );
 }
 
-function missingModuleError(found: string, { entry }: LinkOptions): Error {
+function missingModuleError(importText: string, { entry }: LinkOptions): Error {
   return new Error(
-    `Cannot bundle ${entry}: ${found} would find no module on a user's machine. ` +
+    `Cannot bundle ${entry}: ${importText} would find no module on a user's machine. ` +
       "Name the package in the imports of deno.json, or in STUBBED or EXCLUDED of scripts/bundle.ts.",
   );
 }
 
 function isStubbed(name: string, { stubbed }: LinkOptions): boolean {
-  return stubbed.some((one) =>
-    one.endsWith("*") ? name.startsWith(one.slice(0, -1)) : name === one
+  return stubbed.some((pattern) =>
+    pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : name === pattern
   );
 }
 

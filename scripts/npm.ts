@@ -33,7 +33,7 @@ const DENO_SYSTEMS = [
   "win32-x64",
 ];
 
-/** Returns the name in the MCP registry, which the registry verifies with GitHub. */
+/** Returns the package's name in the MCP registry, which verifies with GitHub who owns the name. */
 function registryName(repository: string): string {
   const [owner = ""] = repository.split("/");
   return `io.github.${owner}/${NAME}`;
@@ -60,7 +60,7 @@ export function packageJson(repository?: string): Record<string, unknown> {
     bin: { [NAME]: "launcher.cjs" },
     files: ["launcher.cjs", `${NAME}.js`, ...PAGES, ...PAGE_FOLDERS],
     engines: { node: ">=20" },
-    // The version that the bundle was built and tested with. npm installs the package for its platform.
+    // The version that the bundle was built and tested with. npm installs only the package for its platform.
     optionalDependencies: Object.fromEntries(
       DENO_SYSTEMS.map((system) => [`@deno/${system}`, Deno.version.deno]),
     ),
@@ -97,7 +97,7 @@ export function serverJson(repository: string): Record<string, unknown> {
   };
 }
 
-function toText(value: unknown): string {
+function toJsonText(value: unknown): string {
   return `${JSON.stringify(value, null, 2)}\n`;
 }
 
@@ -113,7 +113,7 @@ export async function buildPackage(repository?: string): Promise<void> {
     await Deno.copyFile(name, `${PACKAGE_FOLDER}/${name}`);
   }
   for (const folder of PAGE_FOLDERS) await copyFolder(folder, `${PACKAGE_FOLDER}/${folder}`);
-  await Deno.writeTextFile(`${PACKAGE_FOLDER}/package.json`, toText(packageJson(repository)));
+  await Deno.writeTextFile(`${PACKAGE_FOLDER}/package.json`, toJsonText(packageJson(repository)));
 }
 
 async function copyFolder(from: string, to: string): Promise<void> {
@@ -135,7 +135,7 @@ if (import.meta.main) {
           "GITHUB_REPOSITORY to the repository's owner/name.",
       );
     } else {
-      await Deno.writeTextFile("dist/server.json", toText(serverJson(repository)));
+      await Deno.writeTextFile("dist/server.json", toJsonText(serverJson(repository)));
       print("Wrote dist/server.json");
     }
   });

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { type Count, readTestSummary, runSteps, type Step } from "./ok_steps.ts";
+import { readTestSummary, runSteps, type Step, type TestCounts } from "./ok_steps.ts";
 import { permissionFlags } from "./permissions.ts";
 import { type FileReport, joinReports, readTests } from "./test_report.ts";
 import { ensureServers } from "./test_servers.ts";
@@ -20,7 +20,7 @@ const STEPS: readonly Step[] = [
   { name: "servers", run: installServers },
   { name: "shipped", run: buildForms },
   { name: "test", run: runTests },
-  { name: "requirements", run: compareRequirements },
+  { name: "requirements", run: checkTestedRequirements },
 ];
 
 /** The folder in which the end-to-end tests find the program in the forms that users get. */
@@ -45,7 +45,10 @@ async function installServers(): Promise<boolean> {
   return true;
 }
 
-/** Builds the program's forms in advance, so that no test waits for a build. Tests report a failed build. */
+/**
+ * Builds every form of the program in advance, so that no test waits for a build. Tests report a failed
+ * build.
+ */
 async function buildForms(): Promise<boolean> {
   if (!exists("tests/e2e")) return true;
   const args = ["eval", 'await import("./tests/e2e/every_command.ts")'];
@@ -65,15 +68,15 @@ const SLOW_FOLDERS = [
 /** The reports of the test files that ran. */
 const reports: FileReport[] = [];
 
-/** Folders without tests for this run: long suites, which have their own task, and programs for tests. */
+/** Folders that this run skips: long suites, which have their own task, and programs that tests start. */
 const SKIPPED_FOLDERS = ["tests/soak", "tests/servers", "tests/fixtures"];
 
 /**
- * Runs every test file in its own process. There is one more process than processors, because many tests
- * wait for other processes. Prints the output of each file as a whole, and then the files that took
+ * Runs every test file in its own process. One more process runs than there are processors, because many
+ * tests wait for other processes. Prints the output of each file as a whole, and then the files that took
  * longest; `dist/tests.xml` has the time of every file and test.
  */
-async function runTests(): Promise<Count> {
+async function runTests(): Promise<TestCounts> {
   const rank = (path: string) => {
     const index = SLOW_FOLDERS.findIndex((folder) => path.startsWith(`${folder}/`));
     return index < 0 ? SLOW_FOLDERS.length : index;
@@ -103,7 +106,7 @@ async function runTests(): Promise<Count> {
  * Checks that every requirement has a test that ran and passed. Prints the ignored tests, whose
  * requirements are not tested on this machine.
  */
-async function compareRequirements(): Promise<boolean> {
+async function checkTestedRequirements(): Promise<boolean> {
   if (!exists("tests/requirements.ts")) return true;
   const { requirements, OPTIONAL } = await import(`file://${Deno.cwd()}/tests/requirements.ts`);
   const tests = reports.flatMap(({ xml }) => readTests(xml));
@@ -123,7 +126,7 @@ function* findTests(folder: string): Generator<string> {
   }
 }
 
-async function runTestFile(path: string): Promise<Count & { readonly xml: string }> {
+async function runTestFile(path: string): Promise<TestCounts & { readonly xml: string }> {
   const report = `${SHIPPED_FOLDER}/${path.replaceAll("/", "-")}.xml`;
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     // The types have already been checked.
@@ -159,9 +162,9 @@ async function runDeno(...args: string[]): Promise<boolean> {
 }
 
 function childEnvironment(): Record<string, string> {
-  const quiet = { DENO_NO_UPDATE_CHECK: "1", GATEWAY_SHIPPED: SHIPPED_FOLDER };
-  // The tests print to a pipe, but the terminal shows their output.
-  return Deno.stdout.isTerminal() ? { ...quiet, FORCE_COLOR: "1" } : quiet;
+  const env = { DENO_NO_UPDATE_CHECK: "1", GATEWAY_SHIPPED: SHIPPED_FOLDER };
+  // The tests print to a pipe, but their output is then shown in the terminal, in color.
+  return Deno.stdout.isTerminal() ? { ...env, FORCE_COLOR: "1" } : env;
 }
 
 function writeAll(bytes: Uint8Array): void {
@@ -174,14 +177,14 @@ function print(line: string): void {
   writeAll(new TextEncoder().encode(`${line}\n`));
 }
 
-/** Runs single test files or folders, with the permissions that all tests have. */
-async function runOnly(paths: readonly string[]): Promise<boolean> {
+/** Runs test files or folders with the permissions of all tests. */
+async function runSelectedTests(paths: readonly string[]): Promise<boolean> {
   await ensureServers();
   return await runDeno("test", "--no-check", ...permissionFlags("soak"), ...paths);
 }
 
 if (import.meta.main && Deno.args.length > 0) {
-  const passed = await runOnly(Deno.args);
+  const passed = await runSelectedTests(Deno.args);
   Deno.removeSync(SHIPPED_FOLDER, { recursive: true });
   Deno.exit(passed ? 0 : 1);
 } else if (import.meta.main) {

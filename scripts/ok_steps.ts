@@ -3,7 +3,7 @@
 import { stripVTControlCharacters } from "node:util";
 
 /** The number of passed and failed tests. */
-export interface Count {
+export interface TestCounts {
   readonly passed: number;
   readonly failed: number;
 }
@@ -12,7 +12,7 @@ export interface Count {
 export interface Step {
   readonly name: string;
   /** Returns whether the check passed; a step that runs tests returns the counts. */
-  run(): Promise<boolean | Count>;
+  run(): Promise<boolean | TestCounts>;
 }
 
 /** The output and the clock of the steps. */
@@ -23,21 +23,21 @@ export interface StepOptions {
 }
 
 /**
- * Runs the steps up to the first that fails. The last line it prints is exactly
- * `N passed, N failed`.
+ * Runs the steps up to the first that fails. The last line that this function prints is
+ * exactly `N passed, N failed`.
  *
  * @returns Whether every step passed and at least one test ran.
  */
 export async function runSteps(steps: readonly Step[], options: StepOptions): Promise<boolean> {
-  let total: Count = { passed: 0, failed: 0 };
+  let total: TestCounts = { passed: 0, failed: 0 };
   for (const { name, run } of steps) {
     options.print(`== ${name}`);
     const start = options.now();
-    const count = readCount(await tryRun(run, options));
+    const counts = toTestCounts(await tryRun(run, options));
     const seconds = ((options.now() - start) / 1000).toFixed(1);
-    options.print(`== ${name}: ${count.failed === 0 ? "ok" : "FAILED"}, ${seconds} s`);
-    total = { passed: total.passed + count.passed, failed: total.failed + count.failed };
-    if (count.failed > 0) break;
+    options.print(`== ${name}: ${counts.failed === 0 ? "ok" : "FAILED"}, ${seconds} s`);
+    total = { passed: total.passed + counts.passed, failed: total.failed + counts.failed };
+    if (counts.failed > 0) break;
   }
   if (total.passed + total.failed === 0) {
     options.print("no test ran");
@@ -47,7 +47,7 @@ export async function runSteps(steps: readonly Step[], options: StepOptions): Pr
   return total.failed === 0;
 }
 
-async function tryRun(run: Step["run"], { print }: StepOptions): Promise<boolean | Count> {
+async function tryRun(run: Step["run"], { print }: StepOptions): Promise<boolean | TestCounts> {
   try {
     return await run();
   } catch (error) {
@@ -57,7 +57,7 @@ async function tryRun(run: Step["run"], { print }: StepOptions): Promise<boolean
 }
 
 /** A check without tests counts as one failed test if it fails, and as no test if it passes. */
-function readCount(result: boolean | Count): Count {
+function toTestCounts(result: boolean | TestCounts): TestCounts {
   return typeof result === "boolean" ? { passed: 0, failed: result ? 0 : 1 } : result;
 }
 
@@ -66,9 +66,9 @@ function readCount(result: boolean | Count): Count {
  *
  * @param success Whether `deno test` exited with 0. If not, at least one failure is counted: a test
  * marked `only` fails the run without failing itself.
- * @returns One failure if there is no summary.
+ * @returns The counts in the summary line; one failure if there is no summary line.
  */
-export function readTestSummary(output: string, success: boolean): Count {
+export function readTestSummary(output: string, success: boolean): TestCounts {
   const summaries = [
     ...stripVTControlCharacters(output).matchAll(
       /^(?:ok|FAILED) \| (\d+) passed(?: \(\d+ steps?\))? \| (\d+) failed\b/gm,

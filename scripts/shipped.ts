@@ -54,8 +54,12 @@ async function installPackage(folder: string): Promise<CommandLine> {
   const npm = Deno.build.os === "windows" ? "npm.cmd" : "npm";
   await run(npm, ["pack", "--silent", "--pack-destination", folder], join(ROOT, "dist", "npm"));
   await Deno.writeTextFile(join(folder, "package.json"), "{}\n");
-  const quiet = ["--no-audit", "--no-fund", "--prefer-offline", "--ignore-scripts"];
-  await run(npm, ["install", ...quiet, join(folder, `${NAME}-${config.version}.tgz`)], folder);
+  const installFlags = ["--no-audit", "--no-fund", "--prefer-offline", "--ignore-scripts"];
+  await run(
+    npm,
+    ["install", ...installFlags, join(folder, `${NAME}-${config.version}.tgz`)],
+    folder,
+  );
   const bin = join(folder, "node_modules", ".bin", NAME);
   return [Deno.build.os === "windows" ? `${bin}.cmd` : bin];
 }
@@ -67,7 +71,7 @@ async function installPackage(folder: string): Promise<CommandLine> {
 async function compileExecutable(folder: string, bundle?: string): Promise<CommandLine> {
   const output = join(folder, executableName(NAME));
   const tool = resolve(ROOT, "../shared/tools/compile_here");
-  if (await isThere(tool)) {
+  if (await isFile(tool)) {
     if (bundle === undefined) await runTask("bundle");
     const source = bundle ?? join(ROOT, "dist", `${NAME}.js`);
     // The tool adds `--no-prompt` itself.
@@ -95,7 +99,7 @@ async function run(command: string, args: readonly string[], cwd: string): Promi
   throw new Error(`${command} failed:\n${decoder.decode(stdout)}${decoder.decode(stderr)}`.trim());
 }
 
-async function isThere(path: string): Promise<boolean> {
+async function isFile(path: string): Promise<boolean> {
   try {
     return (await Deno.stat(path)).isFile;
   } catch (error) {

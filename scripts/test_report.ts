@@ -15,7 +15,7 @@ export interface FileReport {
   readonly path: string;
   /** Duration of the whole process, including the start. */
   readonly seconds: number;
-  /** Output of `deno test --junit-path`; empty if there is none. */
+  /** The report that `deno test --junit-path` wrote; empty if there is no report. */
   readonly xml: string;
 }
 
@@ -35,7 +35,7 @@ function decodeEntities(text: string): string {
   return text.replace(/&(\w+);/g, (_, name) => entities[name] ?? "&");
 }
 
-/** Removes the test from the name of a step, `TEST > STEP`. Both may contain ` > ` themselves. */
+/** Removes the name of the test from the name of a step, `TEST > STEP`. Both names may contain ` > `. */
 function stepName(name: string, names: ReadonlySet<string>): string {
   for (let at = name.lastIndexOf(" > "); at > 0; at = name.lastIndexOf(" > ", at - 1)) {
     if (names.has(name.slice(0, at))) return name.slice(at + " > ".length);

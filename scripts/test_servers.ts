@@ -16,24 +16,24 @@ const FOLDER = fileURLToPath(new URL("../tests/servers/", import.meta.url));
 
 /**
  * Installs the servers, unless they have been installed from the current lock file. If several processes
- * call it at once, one installs and the others wait.
+ * call this function at once, one installs the servers and the others wait.
  *
  * @param folder The folder with `package.json` and `package-lock.json`.
  * @throws {Error} npm cannot be started or fails.
  */
 export async function ensureServers(folder: string = FOLDER): Promise<void> {
   const lockHash = hashLock(folder);
-  if (readStamp(folder) === lockHash) return;
+  if (readInstalledHash(folder) === lockHash) return;
 
   // The operating system releases this lock if the process ends.
   using lock = await Deno.open(join(folder, ".install.lock"), { create: true, write: true });
   await lock.lock(true);
-  if (readStamp(folder) === lockHash) return;
+  if (readInstalledHash(folder) === lockHash) return;
 
   await installPackages(folder);
   // npm creates no folder if there are no packages.
   Deno.mkdirSync(join(folder, "node_modules"), { recursive: true });
-  Deno.writeTextFileSync(stampPath(folder), lockHash);
+  Deno.writeTextFileSync(installedHashPath(folder), lockHash);
 }
 
 /**
@@ -42,13 +42,13 @@ export async function ensureServers(folder: string = FOLDER): Promise<void> {
  * @throws {Error} `ensureServers` has not run.
  */
 export function serverEntry(server: TestServer): string {
-  const home = join(FOLDER, "node_modules", "@modelcontextprotocol", `server-${server}`);
-  const { bin } = JSON.parse(Deno.readTextFileSync(join(home, "package.json"))) as {
+  const packageFolder = join(FOLDER, "node_modules", "@modelcontextprotocol", `server-${server}`);
+  const { bin } = JSON.parse(Deno.readTextFileSync(join(packageFolder, "package.json"))) as {
     bin: Record<string, string>;
   };
   const program = Object.values(bin)[0];
   if (program === undefined) throw new Error(`Cannot run server-${server}: it has no program`);
-  return join(home, program);
+  return join(packageFolder, program);
 }
 
 async function installPackages(folder: string): Promise<void> {
@@ -66,14 +66,14 @@ async function installPackages(folder: string): Promise<void> {
   if (!success) throw new Error(`Cannot install the test servers: npm ci ended with ${code}`);
 }
 
-/** The path of the stamp: inside `node_modules`, so that it is deleted together with the servers. */
-function stampPath(folder: string): string {
+/** Path of the file with the hash of the installed lock file. It is deleted together with `node_modules`. */
+function installedHashPath(folder: string): string {
   return join(folder, "node_modules", ".installed");
 }
 
-function readStamp(folder: string): string | undefined {
+function readInstalledHash(folder: string): string | undefined {
   try {
-    return Deno.readTextFileSync(stampPath(folder));
+    return Deno.readTextFileSync(installedHashPath(folder));
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;

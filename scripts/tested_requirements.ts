@@ -8,7 +8,7 @@ import type { Requirement } from "../tests/requirements.ts";
 import type { ReportedTest } from "./test_report.ts";
 
 /** Returns the ids in brackets at the beginning of a test's name. */
-export function readIds(name: string): string[] {
+export function readRequirementIds(name: string): string[] {
   const [ids = ""] = /^(\[[a-z]+\.[a-z0-9-]+\] ?)+/.exec(name) ?? [];
   return [...ids.matchAll(/\[([^\]]+)\]/g)].map(([, id = ""]) => id);
 }
@@ -28,7 +28,11 @@ export function checkRequirements(
   },
 ): { readonly faults: readonly string[]; readonly untested: readonly string[] } {
   const findIds = (outcome: ReportedTest["outcome"]): ReadonlySet<string> =>
-    new Set(tests.filter((test) => test.outcome === outcome).flatMap(({ name }) => readIds(name)));
+    new Set(
+      tests.filter((test) => test.outcome === outcome).flatMap(({ name }) =>
+        readRequirementIds(name)
+      ),
+    );
   const [passed, failed, ignored] = [findIds("passed"), findIds("failed"), findIds("ignored")];
   const faults: string[] = [];
   const untested: string[] = [];

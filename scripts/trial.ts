@@ -19,7 +19,7 @@ export interface Trial {
 }
 
 /** A start of the gateway, up to the handshake. */
-export const SERVE: Trial = {
+export const SERVE_TRIAL: Trial = {
   args: [
     ...["--mcp-config", "mcp.json", "--rules", "rules.json", "--audit-log", "audit.jsonl"],
     ...["--transport", "stdio", "--init-strategy", "lazy", "--agent", "a"],

@@ -1,4 +1,7 @@
-/** Forbids a period after an error message of one sentence, because it may follow a colon; and contractions. */
+/**
+ * Forbids contractions in error messages, and a period after a message of one sentence, because another
+ * message may include that message after a colon.
+ */
 
 import { literalText } from "./literal_text.ts";
 

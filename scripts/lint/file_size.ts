@@ -14,7 +14,7 @@ export const fileSize: Deno.lint.Rule = {
         context.report({
           node,
           message: `${lines} lines; a file of src/ has at most ${MAX_LINES}`,
-          hint: "Move a second idea in this file to a file of its own.",
+          hint: "Move one of its ideas to a separate file.",
         });
       },
     };

@@ -14,7 +14,7 @@ export function readLiteral(node: Deno.lint.Node): string | undefined {
 }
 
 /** Returns a visitor that calls `visit` for each import, re-export, `import()` and `import("x").T`. */
-export function visitImports(visit: (found: Import) => void): Deno.lint.LintVisitor {
+export function visitImports(visit: (dependency: Import) => void): Deno.lint.LintVisitor {
   function report(node: Deno.lint.Node, source: Deno.lint.Node, typeOnly: boolean): void {
     const specifier = readLiteral(source);
     if (specifier !== undefined) visit({ node, specifier, typeOnly });

@@ -40,8 +40,8 @@ export const LAYERS: readonly (readonly string[])[] = [
  */
 const ENTRY_SUBFOLDERS: readonly string[] = ["config/editing", "downstream/causes"];
 
-const RANKED = LAYERS.flatMap((names, rank) => names.map((name) => ({ name, rank })))
-  // The longest name first, so that gateway/tools does not match gateway.
+const RANKED_LAYERS = LAYERS.flatMap((names, rank) => names.map((name) => ({ name, rank })))
+  // The longest name is first, so that a file of gateway/tools does not match gateway.
   .sort((a, b) => b.name.length - a.name.length);
 
 /** A folder of `src/`, or a file directly in it, with the number of layers above it. */
@@ -52,14 +52,14 @@ export interface Layer {
 
 /** Finds the layer of a path relative to `src/`, such as `policy/match.ts`. */
 export function findLayer(path: string): Layer | undefined {
-  return RANKED.find(({ name }) => path === name || path.startsWith(`${name}/`));
+  return RANKED_LAYERS.find(({ name }) => path === name || path.startsWith(`${name}/`));
 }
 
-const ROOT = slashes(fileURLToPath(new URL("../../", import.meta.url)));
+const ROOT = toSlashes(fileURLToPath(new URL("../../", import.meta.url)));
 
 /** Returns the path of a linted file relative to the repository, with `/` on every platform. */
 export function repositoryPath(filename: string): string {
-  const path = slashes(filename);
+  const path = toSlashes(filename);
   return isAbsolute(path) || /^[A-Za-z]:\//.test(path) ? relative(ROOT, path) : path;
 }
 
@@ -92,13 +92,13 @@ export function findImportFault(from: string, specifier: string): string | undef
     return `${source.name} must not import ${layer.name}, which is ${relation}`;
   }
   if (ENTRY_SUBFOLDERS.includes(layer.name) && target === `${layer.name}/mod.ts`) return undefined;
-  const entered = relative(dirname(from), target).split("/").filter((part) => part !== "..");
-  if (entered.length > 2 || (entered.length === 2 && entered[1] !== "mod.ts")) {
-    return `the folder ${entered[0]} is entered only through its mod.ts`;
+  const segments = relative(dirname(from), target).split("/").filter((part) => part !== "..");
+  if (segments.length > 2 || (segments.length === 2 && segments[1] !== "mod.ts")) {
+    return `the folder ${segments[0]} is entered only through its mod.ts`;
   }
   return undefined;
 }
 
-function slashes(path: string): string {
+function toSlashes(path: string): string {
   return path.replaceAll("\\", "/");
 }

@@ -1,4 +1,6 @@
-/** Returns the text of a literal, or of a template with `x` for each value. */
+/**
+ * Returns the text of a string literal, or of a template with `x` for each value; undefined for other nodes.
+ */
 export function literalText(
   node: Deno.lint.Expression | Deno.lint.SpreadElement,
 ): string | undefined {

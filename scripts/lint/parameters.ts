@@ -1,4 +1,4 @@
-/** Limits functions to two required parameters, so that calls are readable without counting. */
+/** Limits functions to two required parameters, so that a call shows the meaning of each argument. */
 
 import { sourcePath } from "./layers.ts";
 

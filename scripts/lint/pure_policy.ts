@@ -37,7 +37,7 @@ const IMPURE_NAMES: ReadonlySet<string> = new Set([
   "eval",
 ]);
 
-/** The files that policy may import besides its own; from all others, it may import only types. */
+/** The files that pure folders may import besides their own. From other files, they may import only types. */
 const PURE_FILES: ReadonlySet<string> = new Set([
   "agent_id.ts",
   "errors.ts",
@@ -57,11 +57,11 @@ export const purePolicy: Deno.lint.Rule = {
     const folder = PURE_FOLDERS.find((name) => from?.startsWith(name));
     if (from === undefined || folder === undefined) return {};
 
-    // A shorthand property is visited twice, as key and as value.
-    const seen = new Set<number>();
+    // A shorthand property is visited twice, as key and as value, but reported once.
+    const reportedOffsets = new Set<number>();
     function report(node: Deno.lint.Node, message: string): void {
-      if (seen.has(node.range[0])) return;
-      seen.add(node.range[0]);
+      if (reportedOffsets.has(node.range[0])) return;
+      reportedOffsets.add(node.range[0]);
       context.report({ node, message, hint: HINT });
     }
 

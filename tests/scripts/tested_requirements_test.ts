@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { joinReports, readTests } from "../../scripts/test_report.ts";
-import { checkRequirements, readIds } from "../../scripts/tested_requirements.ts";
+import { checkRequirements, readRequirementIds } from "../../scripts/tested_requirements.ts";
 
 const id = (name: string) => `[${name}]`;
 
@@ -46,12 +46,12 @@ Deno.test("requirements: the joined report has each file with its time, the slow
 });
 
 Deno.test("requirements: ids are read at the beginning of a name", () => {
-  assert.deepEqual(readIds(`${id("a.b")} ${id("c.d-2")}${id("e.f")} says`), [
+  assert.deepEqual(readRequirementIds(`${id("a.b")} ${id("c.d-2")}${id("e.f")} says`), [
     "a.b",
     "c.d-2",
     "e.f",
   ]);
-  assert.deepEqual(readIds(`agents.a.deny.tools${id("m.n")} and ${id("k.l")}`), []);
+  assert.deepEqual(readRequirementIds(`agents.a.deny.tools${id("m.n")} and ${id("k.l")}`), []);
 });
 
 Deno.test("requirements: a requirement without a test that ran and passed is a fault", () => {
