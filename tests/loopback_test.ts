@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { isBrowserLoopback, isLoopback, isLoopbackUrl, isSecureUrl } from "../src/loopback.ts";
 
-/** Hosts, and whether each is loopback for every program, and for a browser. */
-const HOSTS: readonly (readonly [host: string, always: boolean, inBrowser: boolean])[] = [
+const HOSTS: readonly (readonly [host: string, inEveryProgram: boolean, inBrowser: boolean])[] = [
   ["localhost", true, true],
   ["LOCALHOST", true, true],
   ["127.0.0.1", true, true],
@@ -20,9 +19,9 @@ const HOSTS: readonly (readonly [host: string, always: boolean, inBrowser: boole
   ["", false, false],
 ];
 
-Deno.test("[http.host] [oauth.addresses] a host is loopback for every program, only for browsers, or for none", () => {
-  for (const [host, always, inBrowser] of HOSTS) {
-    assert.deepEqual([isLoopback(host), isBrowserLoopback(host)], [always, inBrowser], host);
+Deno.test("[http.host] [oauth.addresses] a host is loopback in every program, only in browsers, or nowhere", () => {
+  for (const [host, ...expected] of HOSTS) {
+    assert.deepEqual([isLoopback(host), isBrowserLoopback(host)], expected, host);
   }
 });
 
@@ -37,7 +36,7 @@ Deno.test("[rules.credentials] a URL is secure if it is https, or http on loopba
     ["http://a.localhost/", false, false],
     ["http://localhost@example.com/", false, false],
     ["file:///etc/passwd", false, false],
-    ["no address", false, false],
+    ["not a URL", false, false],
   ] as const;
   for (const [url, loopback, secure] of urls) {
     assert.deepEqual([isLoopbackUrl(url), isSecureUrl(url)], [loopback, secure], url);

@@ -55,7 +55,7 @@ for (const command of EVERY_COMMAND) {
     name: `[install.shipped] two gateways count calls together in one Redis, from ${command}`,
     ignore: !HAS_REDIS,
     fn: async () => {
-      await using redis = await RedisServer.start(await findFreePort());
+      await using redis = await RedisServer.start(findFreePort());
       const options = {
         command,
         rules: { agents: { a: { limits: { per_minute: 3 } } } },

@@ -14,7 +14,7 @@ import { createEnvironment } from "../config/check_files.ts";
 import type { TempFolder } from "../config/temp_folder.ts";
 
 /**
- * Creates a gateway in this process whose servers start when they are first called.
+ * Creates a gateway in this process. Each of its servers starts when it is first called.
  *
  * @param folder Folder that contains `mcp.json` and `rules.json`; the audit log is written there, too.
  */

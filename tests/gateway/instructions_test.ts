@@ -17,7 +17,7 @@ function repeatConfig(count: number, namePrefix: string, description: string): S
   })));
 }
 
-Deno.test("[tools.instructions-servers] the instructions have names first, then descriptions, then usage", () => {
+Deno.test("[tools.instructions-servers] the instructions list the names of the servers, then their descriptions, then the usage", () => {
   const configs = createConfigs({
     files: "Read and write\n\tmy notes",
     web: undefined,

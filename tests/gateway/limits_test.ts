@@ -46,18 +46,18 @@ Deno.test("[rules.limits] each default limit applies unless the agent sets the s
     },
     defaults: { limits: { per_minute: 1, concurrent: 1 } },
   });
-  const codes = async (agent_id: string, times: number) => {
+  const codesOfCalls = async (agent_id: string, callCount: number) => {
     const answerCodes = [];
-    for (let time = 0; time < times; time++) {
+    for (let index = 0; index < callCount; index++) {
       answerCodes.push((await fixture.call("list_servers", { agent_id })).code);
     }
     return answerCodes;
   };
   const limited = "RATE_LIMITED";
-  assert.deepEqual(await codes("with_rate", 4), [undefined, undefined, undefined, limited]);
+  assert.deepEqual(await codesOfCalls("with_rate", 4), [undefined, undefined, undefined, limited]);
   // The default applies to each agent separately.
-  assert.deepEqual(await codes("without", 2), [undefined, limited]);
-  assert.deepEqual(await codes("with_concurrency", 2), [undefined, limited]);
+  assert.deepEqual(await codesOfCalls("without", 2), [undefined, limited]);
+  assert.deepEqual(await codesOfCalls("with_concurrency", 2), [undefined, limited]);
 });
 
 Deno.test("[errors.rate-limited] [rules.limits] calls beyond the concurrent limit are refused", async () => {
@@ -110,7 +110,7 @@ Deno.test("[rules.limits] a permit is released however the call ends", async () 
   assert.equal(fixture.limits.callCount, 0);
 });
 
-Deno.test("[rules.limits] a reload changes limits, and keeps the counts", async () => {
+Deno.test("[rules.limits] a reload changes the limits but keeps the counts of calls", async () => {
   const rules = (per_minute: number, concurrent: number) => ({
     agents: { a: { limits: { per_minute, concurrent } } },
   });
@@ -149,7 +149,7 @@ Deno.test("[rules.limits] limits of the whole gateway apply in addition to those
   assert.ok((refused.retry_after_ms ?? 0) > 50_000);
 });
 
-Deno.test("[rules.limits] the number of unanswered calls of a client is limited", async () => {
+Deno.test("[rules.limits] a client has at most 10,000 unanswered calls", async () => {
   await using fixture = await SessionFixture.open({ agents: { a: {} } });
   const calls = Array.from({ length: 10_500 }, () => fixture.call("wait", { agent_id: "a" }));
   const answers = Promise.all(calls);

@@ -19,9 +19,9 @@ const MORE_SERVERS = { mcpServers: { one: { command: "one" }, two: { command: "t
 const RULES = { agents: { a: { allow: { servers: ["*"] } } } };
 const MORE_RULES = { agents: { a: {}, b: {} } };
 
-/** A reloader of two files in a temporary folder. */
+/** A reloader for a servers file and a rules file in a temporary folder. */
 class ReloaderFixture implements Disposable {
-  readonly folder = new TempFolder();
+  readonly folder: TempFolder;
   /** The applied configurations, in order. */
   readonly applied: Configuration[] = [];
   readonly log: string[] = [];
@@ -183,7 +183,7 @@ Deno.test("[reload.bad-file] restoring an invalid file removes its error from th
   assertLoadCounts(status, { servers: [3, 2], rules: [1, 1] });
 });
 
-Deno.test("[reload.bad-file] an error while a configuration is applied is reported, and the next one is applied", async () => {
+Deno.test("[reload.bad-file] an error while a configuration is applied is reported, and the next configuration is applied", async () => {
   using fixture = await ReloaderFixture.open();
   fixture.reloader.start();
   fixture.applyError = new Error("a fault");
@@ -233,26 +233,27 @@ Deno.test("[reload.sighup] a file that is changed, reloaded on demand and change
   assert.deepEqual(fixture.applied.map(({ rules }) => rules.agents.size), [2, 1]);
 });
 
-const failIfCalled = (): never => assert.fail("nothing is started");
+const failIfCalled = (): never => assert.fail("No server starts, and nothing is logged");
 const serverContext: ServerContext = {
   version: "1",
   log: createLog({ write: failIfCalled }),
   open: failIfCalled,
 };
 
-function configurationOf(
+/** Returns the configuration with other servers, given by name and fingerprint. */
+function replaceServers(
   base: Configuration,
-  fingerprints: readonly [string, string][],
+  namesAndFingerprints: readonly [string, string][],
 ): Configuration {
   const [baseServer] = base.servers.values();
   assert.ok(baseServer);
-  const servers = fingerprints.map(([name, fingerprint]): [string, ServerConfig] => {
+  const servers = namesAndFingerprints.map(([name, fingerprint]): [string, ServerConfig] => {
     return [name, { ...baseServer, name, fingerprint }];
   });
   return { ...base, servers: new Map(servers) };
 }
 
-Deno.test("[reload.untouched] the servers are those of the last file, and unchanged servers are kept", async () => {
+Deno.test("[reload.untouched] after a reload, the servers are those of the new file, and unchanged servers are kept", async () => {
   using fixture = await ReloaderFixture.open();
   const { configuration: base } = await checkFiles(fixture.folder);
   assert.ok(base);
@@ -262,10 +263,11 @@ Deno.test("[reload.untouched] the servers are those of the last file, and unchan
   });
   fc.assert(fc.property(fc.array(anyServers, { minLength: 1, maxLength: 8 }), (reloads) => {
     let previous: Snapshot | undefined;
-    for (const fingerprints of reloads) {
-      const next = buildSnapshot(configurationOf(base, fingerprints), serverContext, previous);
-      assert.deepEqual([...next.servers.keys()], fingerprints.map(([name]) => name));
-      for (const [name, fingerprint] of fingerprints) {
+    for (const namesAndFingerprints of reloads) {
+      const configuration = replaceServers(base, namesAndFingerprints);
+      const next = buildSnapshot(configuration, serverContext, previous);
+      assert.deepEqual([...next.servers.keys()], namesAndFingerprints.map(([name]) => name));
+      for (const [name, fingerprint] of namesAndFingerprints) {
         const server = next.servers.get(name);
         const previousServer = previous?.servers.get(name);
         assert.equal(server?.config.fingerprint, fingerprint);

@@ -14,7 +14,7 @@ import { createEnvironment } from "../config/check_files.ts";
 import { TempFolder } from "../config/temp_folder.ts";
 import { waitUntil } from "../e2e/wait.ts";
 
-/** The error of an operation; empty if it succeeded. */
+/** The error of a tool call; empty if the call succeeded. */
 export interface ErrorAnswer {
   readonly code?: string;
   readonly message?: string;
@@ -31,7 +31,7 @@ export interface SessionFixtureOptions {
   readonly limits?: Partial<CallLimitsOptions>;
 }
 
-/** Reads a configuration with these rules and without servers. */
+/** Writes the rules to a file, and loads a configuration with them and without servers. */
 export async function readConfiguration(rules: object): Promise<Configuration> {
   using folder = new TempFolder();
   folder.write("mcp.json", { mcpServers: {} });
@@ -46,7 +46,7 @@ export async function readConfiguration(rules: object): Promise<Configuration> {
   return configuration;
 }
 
-/** The gateway's pipeline with clients in this process, and a tool `wait` whose calls the test ends. */
+/** Sessions of clients in this process, with an additional tool `wait` whose calls the test ends. */
 export class SessionFixture implements AsyncDisposable {
   readonly metrics = new Metrics();
   readonly limits: CallLimits;
@@ -141,8 +141,8 @@ export class SessionFixture implements AsyncDisposable {
   ): Promise<ErrorAnswer> {
     const { signal, client = 0 } = callOptions;
     const params = { name, arguments: args };
-    const options = signal === undefined ? {} : { signal };
-    const reply = await this.peer(client).request("tools/call", params, options);
+    const requestOptions = signal === undefined ? {} : { signal };
+    const reply = await this.peer(client).request("tools/call", params, requestOptions);
     if (!reply.ok) return { code: String(reply.error.code), message: reply.error.message };
     const result = reply.result.value as { isError?: boolean; content: { text: string }[] };
     return result.isError === true ? JSON.parse(result.content[0]?.text ?? "").error : {};

@@ -69,7 +69,7 @@ for (const [description, createSchema] of Object.entries(hostileSchemas)) {
   });
 }
 
-const keyword = fc.constantFrom(
+const anyKeyword = fc.constantFrom(
   ..."type properties required items prefixItems anyOf oneOf allOf $ref enum const default".split(
     " ",
   ),
@@ -81,7 +81,7 @@ const { schema: anySchema } = fc.letrec((tie) => ({
     fc.constantFrom("string", "object", "array", "#", "#/$defs/a", "#/properties/a"),
     fc.jsonValue({ maxDepth: 1 }),
     fc.array(tie("schema"), { maxLength: 4 }),
-    fc.dictionary(keyword, tie("schema"), { maxKeys: 5 }),
+    fc.dictionary(anyKeyword, tie("schema"), { maxKeys: 5 }),
     fc.dictionary(fc.constantFrom("a", "b", "c-d", "__proto__"), tie("schema"), { maxKeys: 3 }),
   ),
 }));

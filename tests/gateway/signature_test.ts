@@ -4,8 +4,8 @@ import { readToolLists } from "../fixtures/tool_lists/mod.ts";
 
 const ELLIPSIS = "\u2026";
 
-/** The expected parameters, the schemas of the properties, and the names of the required ones. */
-const parameterCases: readonly [string, Record<string, unknown>, string[]?][] = [
+/** The expected parameters, the schemas of the properties, and the names of the required properties. */
+const propertyCases: readonly [string, Record<string, unknown>, string[]?][] = [
   ["", {}],
   ['query: string, limit?: number = 10, sort?: "asc" | "desc"', {
     query: { type: "string" },
@@ -96,7 +96,7 @@ const parameterCases: readonly [string, Record<string, unknown>, string[]?][] = 
   }, ["toString"]],
 ];
 
-for (const [parameters, properties, required] of parameterCases) {
+for (const [parameters, properties, required] of propertyCases) {
   Deno.test(`[tools.signature-of-schema] properties become f(${parameters})`, () => {
     const inputSchema = { type: "object", properties, required };
     assert.equal(signatureOf({ name: "f", inputSchema }), `f(${parameters})`);
@@ -137,7 +137,7 @@ const schemaCases: readonly [string, unknown][] = [
     },
     definitions: { "n/B": { type: "integer" } },
   }],
-  ["tree?: {value: string, children?: {…}[]}".replace("…", ELLIPSIS), {
+  [`tree?: {value: string, children?: {${ELLIPSIS}}[]}`, {
     type: "object",
     properties: { tree: { $ref: "#/$defs/Node" } },
     $defs: {
@@ -159,7 +159,7 @@ for (const [parameters, inputSchema] of schemaCases) {
   });
 }
 
-Deno.test("[tools.signature-of-schema] a schema too long or too deep is cut, but its required properties are kept", () => {
+Deno.test("[tools.signature-of-schema] a schema too long or too deep is cut, but its required properties are shown", () => {
   const properties = Object.fromEntries(
     Array.from({ length: 10_000 }, (_, i) => [`property_${i}`, { type: "string" }]),
   );
@@ -194,7 +194,7 @@ Deno.test("[tools.signature-of-schema] a hidden or line-breaking character is es
   );
 });
 
-Deno.test("[tools.signature-of-schema] signatures of public servers have every required parameter", () => {
+Deno.test("[tools.signature-of-schema] signatures of the tools of public servers show every required parameter", () => {
   let requiredCount = 0;
   for (const { tools } of readToolLists()) {
     for (const tool of tools) {

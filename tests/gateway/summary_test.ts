@@ -5,24 +5,26 @@ import { type DescribedTool, signatureOf, summaryOf } from "../../src/gateway/to
 import { readToolLists } from "../fixtures/tool_lists/mod.ts";
 
 const ELLIPSIS = "\u2026";
+/** The maximum of 100 tokens is an estimate, which may be wrong by 5 %. */
+const MAX_COUNTED_TOKENS = 105;
 const LONG_TEXT = "It explains at great length what nobody needs to know beforehand. ".repeat(
   20,
 );
 
-Deno.test("[tools.signatures-60-percent] signatures save 60 % of the tokens for every public server, and 75 % in total", () => {
-  let fullTokens = 0;
-  let shortTokens = 0;
+Deno.test("[tools.signatures-60-percent] signatures and summaries save 60 % of the tokens of each public server's tools, and 75 % in total", () => {
+  let totalFullTokens = 0;
+  let totalShortTokens = 0;
   for (const { server, tools } of readToolLists()) {
-    const serverFullTokens = countTokens(JSON.stringify(tools));
-    const serverShortTokens = countTokens(JSON.stringify(tools.map(summarize)));
-    assert.ok(
-      serverShortTokens <= 0.4 * serverFullTokens,
-      `${server}: ${serverShortTokens} of ${serverFullTokens}`,
-    );
-    fullTokens += serverFullTokens;
-    shortTokens += serverShortTokens;
+    const fullTokens = countTokens(JSON.stringify(tools));
+    const shortTokens = countTokens(JSON.stringify(tools.map(shorten)));
+    assert.ok(shortTokens <= 0.4 * fullTokens, `${server}: ${shortTokens} of ${fullTokens}`);
+    totalFullTokens += fullTokens;
+    totalShortTokens += shortTokens;
   }
-  assert.ok(shortTokens <= 0.25 * fullTokens, `${shortTokens} of ${fullTokens}`);
+  assert.ok(
+    totalShortTokens <= 0.25 * totalFullTokens,
+    `${totalShortTokens} of ${totalFullTokens}`,
+  );
 });
 
 Deno.test("a short description is shown whole, on one line", () => {
@@ -33,12 +35,12 @@ Deno.test("a short description is shown whole, on one line", () => {
   );
 });
 
-Deno.test("a long description is cut after a sentence, and marked", () => {
+Deno.test("a long description is cut after a sentence, and ends with an ellipsis", () => {
   const description = `Lists files, e.g. those of version 1.2 too. Fast! ${LONG_TEXT}`;
   const summary = summaryOf({ name: "ls", description });
   assert.ok(summary.startsWith("Lists files, e.g. those of version 1.2 too. Fast! It explains"));
   assert.ok(summary.endsWith(`beforehand. ${ELLIPSIS}`), summary);
-  assert.ok(countTokens(summary) <= 105, summary);
+  assert.ok(countTokens(summary) <= MAX_COUNTED_TOKENS, summary);
 });
 
 Deno.test("a cut summary does not end with a heading, a list number or half a sentence", () => {
@@ -48,10 +50,10 @@ Deno.test("a cut summary does not end with a heading, a list number or half a se
   }
 });
 
-Deno.test("a first sentence that is too long is cut after a word, if it has words", () => {
+Deno.test("a first sentence that is too long is cut after a word, or after a character if it has no spaces", () => {
   const summaryOfWords = summaryOf({ name: "ls", description: LONG_TEXT.replaceAll(".", "") });
   assert.match(summaryOfWords, /^It explains .*[a-z]\u2026$/);
-  assert.ok(countTokens(summaryOfWords) <= 105, summaryOfWords);
+  assert.ok(countTokens(summaryOfWords) <= MAX_COUNTED_TOKENS, summaryOfWords);
 
   for (const character of ["\u6587", "\u{1f433}"]) {
     const summary = summaryOf({ name: "ls", description: character.repeat(500) });
@@ -89,9 +91,11 @@ function assertShort(description: string): void {
   const startMs = performance.now();
   const summary = summaryOf({ name: "f", description });
   assert.ok(performance.now() - startMs < 1_000);
+  // At most 1,000 characters of a description are read; a space and an ellipsis may follow.
   assert.ok(summary.length <= 1_002 && !summary.includes("\n"), summary);
 }
 
-function summarize(tool: DescribedTool): unknown {
+/** Returns what `detail: "signatures"` shows of a tool. */
+function shorten(tool: DescribedTool): unknown {
   return { name: tool.name, signature: signatureOf(tool), description: summaryOf(tool) };
 }

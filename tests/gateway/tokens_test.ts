@@ -8,7 +8,8 @@ import { readToolLists } from "../fixtures/tool_lists/mod.ts";
 
 const toolLists = readToolLists();
 
-const detailLevels: Readonly<Record<string, (tool: DescribedTool) => unknown>> = {
+/** Functions that return the answer of `get_server_tools` for a tool, by level of detail. */
+const answersByDetail: Readonly<Record<string, (tool: DescribedTool) => unknown>> = {
   full: (tool) => tool,
   signatures: (tool) => ({
     name: tool.name,
@@ -18,23 +19,23 @@ const detailLevels: Readonly<Record<string, (tool: DescribedTool) => unknown>> =
   names: (tool) => ({ name: tool.name }),
 };
 
-for (const [detail, format] of Object.entries(detailLevels)) {
+for (const [detail, answerFor] of Object.entries(answersByDetail)) {
   for (const { server, tools } of toolLists) {
-    Deno.test(`[tools.tokens-used-15-percent] the tokens of ${detail} of ${server} are estimated within 10 %`, () => {
-      assertEstimate(JSON.stringify(tools.map(format)), 0.1);
+    Deno.test(`[tools.tokens-used-15-percent] the tokens of the tools of ${server} (detail: ${detail}) are estimated within 10 %`, () => {
+      assertEstimate(JSON.stringify(tools.map(answerFor)), 0.1);
     });
   }
 }
 
 Deno.test("[tools.tokens-used-15-percent] the tokens of all servers together are estimated within 5 %", () => {
-  for (const format of Object.values(detailLevels)) {
-    assertEstimate(JSON.stringify(toolLists.flatMap(({ tools }) => tools.map(format))), 0.05);
+  for (const answerFor of Object.values(answersByDetail)) {
+    assertEstimate(JSON.stringify(toolLists.flatMap(({ tools }) => tools.map(answerFor))), 0.05);
   }
 });
 
 Deno.test("[tools.tokens-used-15-percent] at most 1 % of the estimates of single tools deviate by more than 10 %", () => {
   const tools = toolLists.flatMap((list) => list.tools).map((tool) => JSON.stringify(tool));
-  const deviatingTools = tools.filter((text) => deviation(text) > 0.1);
+  const deviatingTools = tools.filter((text) => relativeDeviation(text) > 0.1);
   assert.ok(deviatingTools.length <= tools.length / 100, deviatingTools.join("\n"));
 });
 
@@ -53,9 +54,9 @@ Deno.test("[tools.tokens-used-15-percent] JSON in other layouts is estimated wit
 Deno.test("[tools.tokens-used-15-percent] base64 and hexadecimal are estimated within 10 %", () => {
   const bytes = createPseudoRandomBytes(6_000);
   const src = `data:image/png;base64,${btoa(String.fromCharCode(...bytes))}`;
-  const hash = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  const hexadecimal = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
   assertEstimate(JSON.stringify([{ name: "draw", icons: [{ src, mimeType: "image/png" }] }]), 0.1);
-  assertEstimate(JSON.stringify([{ name: "check", description: "", _meta: { hash } }]), 0.1);
+  assertEstimate(JSON.stringify([{ name: "check", description: "", _meta: { hexadecimal } }]), 0.1);
 });
 
 for (const [language, description] of Object.entries(descriptions)) {
@@ -69,7 +70,7 @@ Deno.test("an empty text has no tokens", () => {
   assert.equal(estimateTokens(""), 0);
 });
 
-Deno.test("any text has a whole number of tokens, no more than its bytes", () => {
+Deno.test("the estimate for any text is a whole number, at most the number of its bytes", () => {
   fc.assert(fc.property(fc.string({ unit: "binary", maxLength: 200 }), (text) => {
     const tokens = estimateTokens(text);
     assert.ok(Number.isInteger(tokens) && tokens >= 0);
@@ -100,7 +101,7 @@ Deno.test("a text of two megabytes is estimated in linear time", () => {
   assert.ok(performance.now() - startMs < 10_000);
 });
 
-function deviation(text: string): number {
+function relativeDeviation(text: string): number {
   return Math.abs(estimateTokens(text) / countTokens(text) - 1);
 }
 

@@ -14,6 +14,7 @@ Deno.test("[protocol.backpressure] messages sent during a write leave in one wri
   });
   const channel = new LineChannel(new TestByteSource().readable, writable);
   for (let count = 0; count < 3; count++) channel.send("a");
+  // The channel begins its first write.
   await Promise.resolve();
   await Promise.resolve();
   for (let count = 0; count < 100; count++) channel.send("b");
@@ -37,19 +38,19 @@ Deno.test("[protocol.backpressure] flush does not wait for messages that are sen
   await channel.close();
 });
 
-/** Simulates a side that sends twenty requests, and only then reads their answers of 8 MiB each. */
+/** Sends twenty requests to a peer, and only then begins to read its answers of 8 MiB each. */
 async function requestBeforeReading(
   options: { pauseWhenUnread?: boolean },
 ): Promise<{
-  /** Number of requests received by the peer within some ticks. */
-  firstCount: number;
-  /** Number of requests received by the peer until reading began. */
+  /** Number of requests that the peer received within some ticks. */
+  immediateCount: number;
+  /** Number of requests that the peer received before the test began to read. */
   receivedCount: number;
-  /** Number of requests that the peer had not read when reading began. */
+  /** Number of requests that the peer had not read when the test began to read. */
   unreadCount: number;
-  /** Number of requests received by the peer in total. */
+  /** Number of requests that the peer received in total. */
   totalCount: number;
-  /** Number of bytes that the side read. */
+  /** Number of bytes that the test read. */
   readBytes: number;
 }> {
   const source = new TestByteSource();
@@ -74,9 +75,9 @@ async function requestBeforeReading(
   });
   for (let id = 0; id < 20; id++) source.push(`{"jsonrpc":"2.0","id":${id},"method":"m"}\n`);
   await settle();
-  const firstCount = receivedCount;
+  const immediateCount = receivedCount;
   if (options.pauseWhenUnread !== true) { while (receivedCount < 20) await settle(); }
-  const beforeReading = { firstCount, receivedCount, unreadCount: source.unreadCount };
+  const beforeReading = { immediateCount, receivedCount, unreadCount: source.unreadCount };
   readGate.resolve();
   while (receivedCount < 20) await settle();
   await peer.flush();
@@ -89,7 +90,7 @@ async function requestBeforeReading(
   return { ...beforeReading, totalCount: receivedCount, readBytes };
 }
 
-Deno.test("[protocol.backpressure] with pauseWhenUnread, a channel stops reading from a side that reads nothing, until that side reads", async () => {
+Deno.test("[protocol.backpressure] with pauseWhenUnread, a channel stops reading while too much of what it sent is unread", async () => {
   const { receivedCount, unreadCount, totalCount, readBytes } = await requestBeforeReading({
     pauseWhenUnread: true,
   });
@@ -100,11 +101,11 @@ Deno.test("[protocol.backpressure] with pauseWhenUnread, a channel stops reading
   assert.ok(readBytes > 160 * MIB);
 });
 
-Deno.test("[protocol.backpressure] by default a channel reads slowly from a side that reads nothing", async () => {
-  const { firstCount, receivedCount, unreadCount } = await requestBeforeReading({});
+Deno.test("[protocol.backpressure] by default, a channel only slows its reading while too much of what it sent is unread", async () => {
+  const { immediateCount, receivedCount, unreadCount } = await requestBeforeReading({});
   assert.ok(
-    firstCount >= 8 && firstCount <= 10,
-    `${firstCount} requests were received immediately`,
+    immediateCount >= 8 && immediateCount <= 10,
+    `${immediateCount} requests were received immediately`,
   );
   assert.deepEqual([receivedCount, unreadCount], [20, 0]);
 });

@@ -1,4 +1,4 @@
-/** The contract of every channel. */
+/** Checks that each kind of channel keeps the contract of `Channel`. */
 import assert from "node:assert/strict";
 import { type Channel, createMemoryChannels, LineChannel } from "../../src/jsonrpc/mod.ts";
 import { createPipe, settle } from "./byte_streams.ts";
@@ -41,7 +41,7 @@ for (const [name, createChannels] of CHANNEL_KINDS) {
     await Promise.all([first.close(), second.close()]);
   });
 
-  Deno.test(`[protocol.closing] ${name}: messages sent before the end arrive, later ones do not`, async () => {
+  Deno.test(`[protocol.closing] ${name}: messages sent before close() arrive, later ones do not`, async () => {
     const [first, second] = createChannels();
     const [firstEvents, secondEvents] = [recordEvents(first), recordEvents(second)];
     first.send("before");
@@ -57,13 +57,13 @@ for (const [name, createChannels] of CHANNEL_KINDS) {
     assert.deepEqual(firstEvents, ["closed"]);
   });
 
-  Deno.test(`[protocol.framing] ${name}: nothing arrives before the channel is open`, async () => {
+  Deno.test(`[protocol.framing] ${name}: messages arrive only after the channel is opened`, async () => {
     const [first, second] = createChannels();
     const firstEvents = recordEvents(first);
     first.send("early");
     await settle();
     const secondEvents = recordEvents(second);
-    // Events begin later, because the owner may open the channel in its constructor.
+    // The channel reports events asynchronously, because its owner may still be in its constructor.
     assert.deepEqual(secondEvents, []);
     await settle();
     assert.deepEqual(secondEvents, ["early (5)"]);
@@ -72,7 +72,7 @@ for (const [name, createChannels] of CHANNEL_KINDS) {
     assert.deepEqual(firstEvents, ["closed"]);
   });
 
-  Deno.test(`[protocol.closing] ${name}: an end before the channel is open is reported once it is open`, async () => {
+  Deno.test(`[protocol.closing] ${name}: a channel that the other side closed before it was opened reports the end once it is opened`, async () => {
     const [first, second] = createChannels();
     recordEvents(first);
     first.send("last");

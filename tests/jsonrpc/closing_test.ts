@@ -15,7 +15,7 @@ const SILENT_HANDLER: PeerHandler = {
   closed: () => {},
 };
 
-Deno.test("[protocol.closing] when reading fails, all pending requests are rejected with the cause", async () => {
+Deno.test("[protocol.closing] when reading fails, pending and later requests are rejected with the cause", async () => {
   const source = new TestByteSource();
   const closed = Promise.withResolvers<Error | undefined>();
   const peer = new Peer(new LineChannel(source.readable, new TestByteSink().writable), {
@@ -34,7 +34,7 @@ Deno.test("[protocol.closing] when reading fails, all pending requests are rejec
   await peer.close();
 });
 
-Deno.test("[protocol.closing] after the end of reading, sent requests are rejected and received ones can be answered", async () => {
+Deno.test("[protocol.closing] after the end of reading, received requests can still be answered, until they are cancelled", async () => {
   const [source, sink] = [new TestByteSource(), new TestByteSink()];
   const incoming: IncomingRequest[] = [];
   const peer = new Peer(new LineChannel(source.readable, sink.writable), {
@@ -44,16 +44,16 @@ Deno.test("[protocol.closing] after the end of reading, sent requests are reject
   for (const id of [1, 2, 3]) source.push(`{"jsonrpc":"2.0","id":${id},"method":"m"}\n`);
   source.end();
   await settle();
-  let isAnswered = false;
+  let areAllAnswered = false;
   const allAnswered = Promise.all([peer.allAnswered(), peer.allAnswered()]).then(() =>
-    isAnswered = true
+    areAllAnswered = true
   );
   const [first, second, third] = incoming;
   assert.equal(first?.signal.aborted, false);
   first?.reply({ a: 1 });
   second?.fail({ code: 1, message: "m" });
   await settle();
-  assert.equal(isAnswered, false);
+  assert.equal(areAllAnswered, false);
   peer.cancelIncoming("the end");
   await allAnswered;
   assert.equal(third?.signal.reason, "the end");
@@ -67,7 +67,7 @@ Deno.test("[protocol.closing] after the end of reading, sent requests are reject
   assert.equal(sink.isClosed, true);
 });
 
-Deno.test("[protocol.closing] sending to a side that is gone does nothing", async () => {
+Deno.test("[protocol.closing] sending into a broken pipe does not fail", async () => {
   const [source, sink] = [new TestByteSource(), new TestByteSink()];
   const peer = new Peer(new LineChannel(source.readable, sink.writable), SILENT_HANDLER);
   sink.break();
@@ -85,7 +85,7 @@ Deno.test("[protocol.closing] sending to a side that is gone does nothing", asyn
   assert.equal(sink.text(), "");
 });
 
-Deno.test("[protocol.closing] after a cancelled read, a part of a message is not read as a message", async () => {
+Deno.test("[protocol.closing] closing a peer cancels its reading and discards an incomplete message", async () => {
   const source = new TestByteSource();
   const unexpectedMessages: string[] = [];
   const peer = new Peer(new LineChannel(source.readable, new TestByteSink().writable), {
@@ -99,7 +99,7 @@ Deno.test("[protocol.closing] after a cancelled read, a part of a message is not
   assert.deepEqual(unexpectedMessages, []);
 });
 
-Deno.test("[protocol.closing] closing ends although messages are still sent", async () => {
+Deno.test("[protocol.closing] a channel closes although messages are still sent", async () => {
   const sink = new TestByteSink();
   const channel = new LineChannel(new TestByteSource().readable, sink.writable);
   let isClosed = false;
@@ -118,7 +118,7 @@ Deno.test("[protocol.closing] closing ends although messages are still sent", as
   assert.equal(sink.lines()[0], "first");
 });
 
-Deno.test("[protocol.closing] after only writing has ended, answers still arrive", async () => {
+Deno.test("[protocol.closing] answers still arrive after writing has ended", async () => {
   const [source, sink] = [new TestByteSource(), new TestByteSink()];
   const channel = new LineChannel(source.readable, sink.writable);
   const peer = new Peer(channel, SILENT_HANDLER);
@@ -154,7 +154,7 @@ Deno.test("[protocol.closing] a process that closes its input but continues is d
   const [answeredRequest, unansweredRequest] = [peer.request("a"), peer.request("b")];
   const rejection = assert.rejects(unansweredRequest, ChannelClosed);
   await peer.flush();
-  // Messages that the process still sends are received.
+  // The peer still receives messages of the process.
   child.kill("SIGUSR1");
   assert.equal((await answeredRequest).ok, true);
   await rejection;

@@ -5,9 +5,11 @@ import { TestByteSink } from "./byte_streams.ts";
 
 const MIB = 1024 * 1024;
 
-/** Creates a stream of lines of one repeated character, in chunks of 64 KiB as from a pipe. */
+const BYTE_OF_A = 97;
+
+/** Creates a stream of lines of the letter a, in chunks of 64 KiB as from a pipe. */
 function streamLines(sizes: readonly number[]): ReadableStream<Uint8Array> {
-  const chunk = new Uint8Array(64 * 1024).fill(97);
+  const chunk = new Uint8Array(64 * 1024).fill(BYTE_OF_A);
   const remainingSizes = [...sizes];
   return new ReadableStream({
     pull: (controller) => {
@@ -72,7 +74,7 @@ Deno.test("[protocol.too-long] a skipped line is not kept in memory", () => {
     line: () => assert.fail("the line is too long"),
     tooLong: ({ bytes }) => dropped.push(bytes),
   });
-  const chunk = new Uint8Array(MIB).fill(97);
+  const chunk = new Uint8Array(MIB).fill(BYTE_OF_A);
   const bytesBefore = Deno.memoryUsage().external;
   let maxHeldBytes = 0;
   for (let count = 0; count < 512; count++) {
@@ -84,7 +86,7 @@ Deno.test("[protocol.too-long] a skipped line is not kept in memory", () => {
   assert.ok(maxHeldBytes < 32 * MIB, `${maxHeldBytes} bytes were held`);
 });
 
-Deno.test("[protocol.framing] a line that arrives byte by byte does not keep its read buffers", () => {
+Deno.test("[protocol.framing] a line that arrives byte by byte is copied out of the read buffer", () => {
   const lines: string[] = [];
   const splitter = new LineSplitter(MIB, {
     line: (line) => lines.push(new TextDecoder().decode(line)),
@@ -92,7 +94,7 @@ Deno.test("[protocol.framing] a line that arrives byte by byte does not keep its
   });
   const buffer = new Uint8Array(64 * 1024);
   for (const character of '{"a":"b"}\n'.repeat(2)) {
-    // Every read reuses the buffer, which changes the content of a chunk that was kept.
+    // Each read reuses the buffer, so that a splitter that kept a chunk would see it change.
     buffer.fill(character.charCodeAt(0));
     splitter.push(buffer.subarray(7, 8));
   }
@@ -125,7 +127,7 @@ async function measureMinMs(run: () => Promise<unknown>): Promise<number> {
   return Math.min(...durationsMs);
 }
 
-Deno.test("[protocol.framing-linear] reading takes linear time", async () => {
+Deno.test("[protocol.framing-linear] reading a long message takes linear time", async () => {
   const read = (size: number) => measureMinMs(() => receive(streamLines([size])));
   const [smallMs, bigMs] = [await read(8 * MIB), await read(64 * MIB)];
   // Eight times the size takes 8 times as long in linear time, and 64 times as long in quadratic time.
@@ -149,7 +151,7 @@ Deno.test("[protocol.framing-linear] many short lines in one chunk take linear t
   assert.ok(bigMs < 30 * smallMs, `50,000 lines: ${smallMs} ms, 400,000 lines: ${bigMs} ms`);
 });
 
-Deno.test("[protocol.framing-linear] writing takes linear time", async () => {
+Deno.test("[protocol.framing-linear] writing a long message takes linear time", async () => {
   const write = (size: number) => {
     // The text is not Latin-1, so that V8 cannot skip copying or encoding.
     const text = `\u20ac${"a".repeat(size)}`;
@@ -161,6 +163,7 @@ Deno.test("[protocol.framing-linear] writing takes linear time", async () => {
       const channel = new LineChannel(streamLines([]), writable);
       channel.send(text);
       await channel.close();
+      // The euro sign has three bytes, the line end one.
       assert.equal(bytes, size + 4);
     });
   };

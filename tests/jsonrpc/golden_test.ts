@@ -1,6 +1,6 @@
 /**
- * Plays the conversations of tests/golden/jsonrpc: `# TITLE`, `side client` or `side server`, then
- * steps, each followed by its events (see `scripted_conversation.ts`). A new case is a new file.
+ * Plays the conversations of tests/golden/jsonrpc. Each file has the line `# TITLE`, the line
+ * `side client` or `side server`, and steps, each followed by its events (see `scripted_conversation.ts`).
  */
 import assert from "node:assert/strict";
 import { isStep, ScriptedConversation } from "./scripted_conversation.ts";
@@ -25,6 +25,6 @@ for (const fileName of fileNames) {
     }
     const pendingCounts = await conversation.end();
     assert.deepEqual(playedLines, lines);
-    assert.deepEqual(pendingCounts, [0, 0], "Requests are still pending");
+    assert.deepEqual(pendingCounts, { sent: 0, received: 0 });
   });
 }

@@ -26,19 +26,19 @@ function compareWithMap<Id extends string | number>(
 const anyKind = fc.constantFrom("set" as const, "delete" as const);
 
 Deno.test("[protocol.multiplex] an id table behaves like a map", () => {
-  const anyId = fc.oneof(fc.nat(100), fc.integer({ min: -50, max: 2 ** 40 }));
+  const anyNumericId = fc.oneof(fc.nat(100), fc.integer({ min: -50, max: 2 ** 40 }));
   fc.assert(
     fc.property(
-      fc.array(fc.record({ id: anyId, kind: anyKind }), { maxLength: 200 }),
+      fc.array(fc.record({ id: anyNumericId, kind: anyKind }), { maxLength: 200 }),
       (commands) => {
         compareWithMap(new IdTable((id: number) => id), commands);
       },
     ),
   );
-  const anyText = fc.oneof(fc.nat(30).map(String), fc.string());
+  const anyTextId = fc.oneof(fc.nat(30).map(String), fc.string());
   fc.assert(
     fc.property(
-      fc.array(fc.record({ id: anyText, kind: anyKind }), { maxLength: 200 }),
+      fc.array(fc.record({ id: anyTextId, kind: anyKind }), { maxLength: 200 }),
       (commands) => {
         compareWithMap(new IdTable(hashId), commands);
       },

@@ -8,24 +8,22 @@ import {
 } from "../../src/jsonrpc/mod.ts";
 import { settle } from "./byte_streams.ts";
 
-/** A peer, and what it sent and received. */
+/** A peer whose other side is the test. */
 interface PeerFixture {
   readonly peer: Peer;
-  /** Sends a message from the other side. */
   readonly sendToPeer: (line: string) => void;
   /** The lines that the peer sent. */
   readonly sent: string[];
-  /** Descriptions of unexpected messages. */
+  /** The peer's descriptions of unexpected messages. */
   readonly unexpected: string[];
-  /** Received requests. */
+  /** The requests that the peer received. */
   readonly incoming: IncomingRequest[];
 }
 
-/** Creates a peer whose other side is the test. */
 function openPeer(handler: Partial<PeerHandler> = {}): PeerFixture {
-  const [peerChannel, otherChannel] = createMemoryChannels();
+  const [peerChannel, testChannel] = createMemoryChannels();
   const [sent, unexpected, incoming]: [string[], string[], IncomingRequest[]] = [[], [], []];
-  otherChannel.open({ message: (text) => sent.push(text), dropped: () => {}, closed: () => {} });
+  testChannel.open({ message: (text) => sent.push(text), dropped: () => {}, closed: () => {} });
   const peer = new Peer(peerChannel, {
     request: (request) => void incoming.push(request),
     notification: () => {},
@@ -33,7 +31,7 @@ function openPeer(handler: Partial<PeerHandler> = {}): PeerFixture {
     closed: () => {},
     ...handler,
   });
-  return { peer, sendToPeer: (line) => otherChannel.send(line), sent, unexpected, incoming };
+  return { peer, sendToPeer: (line) => testChannel.send(line), sent, unexpected, incoming };
 }
 
 const nestedArrays = (depth: number): string => "[".repeat(depth) + "]".repeat(depth);
@@ -48,7 +46,7 @@ Deno.test("[protocol.too-complex] messages that are nested too deeply or have to
   sendToPeer(`{"jsonrpc":"2.0","id":6,"method":"m","params":{"a":[${"{},".repeat(size / 3)}1]}}`);
   sendToPeer(`{"jsonrpc":"2.0","id":1,"result":{"a":${nestedArrays(size / 2)}}}`);
   const answer = await reply;
-  // Parsing all messages takes ten times as long, and gigabytes of memory.
+  // Parsing all messages would take ten times as long, and gigabytes of memory.
   assert.ok(performance.now() - startMs < 3000);
   assert.equal(answer.ok, false);
   assert.match(answer.ok ? "" : answer.error.message, /^The answer is not valid: .* too deeply/);
@@ -78,7 +76,7 @@ Deno.test("[protocol.invalid] deep nesting anywhere in a message does not end re
   await settle();
   assert.deepEqual(incoming.map(({ method }) => method), ["hold", "last"]);
   assert.equal(incoming[0]?.signal.aborted, true);
-  // The message without a version and the batch of one array are answered with errors.
+  // Only the message with a wrong version and the batch of one array are answered, with errors.
   assert.equal(sent.length, 2);
   peer.cancelIncoming("the end");
   await peer.close();

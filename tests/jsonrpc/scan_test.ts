@@ -32,12 +32,13 @@ Deno.test("[protocol.pass-through] a value that is not an array has no elements"
   ]);
 });
 
-Deno.test("[protocol.pass-through] line breaks in a text that is passed on become spaces", () => {
+Deno.test("[protocol.pass-through] line breaks between the tokens of a JSON text become spaces", () => {
   assert.equal(new JsonText('{\r\n"a":\n1\r}').json, '{  "a": 1 }');
   assert.equal(new JsonText('{"a":"\u2028"}').json, '{"a":"\u2028"}');
 });
 
 const MIB = 1024 * 1024;
+/** Makes a text so long that it can be too complex: shorter texts are not checked. */
 const LONG_STRING = `"${"x".repeat(MIB)}"`;
 
 Deno.test("[protocol.too-complex] depth and objects are counted outside strings", () => {

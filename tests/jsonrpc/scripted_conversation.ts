@@ -8,7 +8,7 @@
  * The peer answers requests for `echo` immediately with their parameters, and those for `hold` by a
  * step. Its handlers of `throw` and `reject` fail. Other methods are unknown.
  *
- * Events: `< LINE` is a line that the peer wrote; the others begin with their name.
+ * Events: `< LINE` is a line that the peer wrote. Each other event begins with its name.
  */
 import { type IncomingRequest, JsonText, LineChannel, Peer } from "../../src/jsonrpc/mod.ts";
 import { settle, TestByteSink, TestByteSource } from "./byte_streams.ts";
@@ -56,12 +56,12 @@ export class ScriptedConversation {
     this.#reportedLineCount = lines.length;
     const events = this.#events;
     this.#events = [];
-    return [...events, ...written].map(showBytes);
+    return [...events, ...written].map(escapeHiddenCharacters);
   }
 
-  /** Ends the conversation; returns the numbers of pending requests, sent and received. */
-  async end(): Promise<[number, number]> {
-    const pendingCounts: [number, number] = [this.#peer.pendingCount, this.#peer.incomingCount];
+  /** Closes the peer; returns the numbers of requests that were still unanswered. */
+  async end(): Promise<{ readonly sent: number; readonly received: number }> {
+    const pendingCounts = { sent: this.#peer.pendingCount, received: this.#peer.incomingCount };
     await this.#peer.close();
     await settle();
     return pendingCounts;
@@ -72,9 +72,9 @@ export class ScriptedConversation {
     const index = Number(number) - 1;
     switch (action) {
       case ">":
-        return this.#source.push(readBytes(`${operands}\n`));
+        return this.#source.push(encodeScript(`${operands}\n`));
       case ">>":
-        return this.#source.push(readBytes(operands));
+        return this.#source.push(encodeScript(operands));
       case "end":
         return this.#source.end();
       case "give up":
@@ -134,7 +134,8 @@ export class ScriptedConversation {
   }
 }
 
-function readBytes(text: string): Uint8Array {
+/** Encodes a text in which `<0D>` stands for the byte with this hexadecimal number. */
+function encodeScript(text: string): Uint8Array {
   const encoder = new TextEncoder();
   const parts = text.split(/<([0-9A-F]{2})>/);
   const bytes = parts.flatMap((part, index) =>
@@ -144,7 +145,7 @@ function readBytes(text: string): Uint8Array {
 }
 
 /** Escapes the characters that an editor would not show. */
-function showBytes(text: string): string {
+function escapeHiddenCharacters(text: string): string {
   return text.replace(
     // deno-lint-ignore no-control-regex
     /[\x00-\x1f\x7f-\x9f\ufeff\u2028\u2029\ufffd]/g,

@@ -37,8 +37,8 @@ Deno.test("[protocol.too-long] only the request whose answer is too long is reje
   }
   assert.equal(unexpectedMessages.length, answers.length);
 
-  // A long message that is not the answer does not settle the request.
-  const pendingRequest = peer.request("kept");
+  // A message that is too long, but does not answer the request, does not settle it.
+  const pendingRequest = peer.request("c");
   await peer.flush();
   const id = sink.lines().length;
   for (
@@ -58,7 +58,7 @@ Deno.test("[protocol.too-long] only the request whose answer is too long is reje
   source.push(`{"jsonrpc":"2.0","id":${id},"result":{}}\n`);
   assert.equal((await pendingRequest).ok, true);
   await peer.close();
-  // The two requests that are too long are answered with an error, even by a client.
+  // The peer answers the two requests that are too long with an error.
   const errors = sink.lines().slice(id).map((line) => JSON.parse(line));
   assert.deepEqual(errors.map(({ id, error }) => [id, error.code]), [[id, -32700], [id, -32700]]);
 });

@@ -24,7 +24,7 @@ Deno.test("[rules.limits] each limit of an agent is its own, or else the default
   );
 });
 
-Deno.test("[rules.limits] 10,000 agents with limits take bounded memory", async () => {
+Deno.test("[rules.limits] 10,000 agents with limits take at most 10 kB of memory each", async () => {
   const limits = new CallLimits(OPTIONS);
   const bytesBefore = Deno.memoryUsage().heapUsed;
   for (let round = 0; round < 3; round++) {
@@ -97,7 +97,7 @@ Deno.test("[rules.limits] the minute of a key begins with its first call, and cl
   await counter.close();
 });
 
-Deno.test("[rules.limits] simultaneous calls do not exceed the limit", async () => {
+Deno.test("[rules.limits] of 200 simultaneous calls, ten are admitted, as many as the concurrent limit allows", async () => {
   const limits = new CallLimits(OPTIONS);
   const request = { agent: "a", limits: { perMinute: 50, concurrent: 10 }, unansweredCount: 1 };
   const admissions = await Promise.all(Array.from({ length: 200 }, () => limits.admit(request)));
@@ -106,7 +106,7 @@ Deno.test("[rules.limits] simultaneous calls do not exceed the limit", async () 
   const messages = new Set(
     admissions.map((admission) => admission.kind === "denied" ? admission.message : ""),
   );
-  // One message each for the calls per minute and the concurrent calls; admitted calls have none.
+  // An empty message for admitted calls, and one message for each of the two limits.
   assert.equal(messages.size, 3);
   for (const admission of admitted) {
     if (admission.kind === "admitted") admission[Symbol.dispose]();

@@ -15,14 +15,14 @@ async function isInstalled(): Promise<boolean> {
 }
 
 /** Finds a free port of this machine. */
-export async function findFreePort(): Promise<number> {
+export function findFreePort(): number {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
   listener.close();
-  return await Promise.resolve(port);
+  return port;
 }
 
-/** A Redis process of one test, which can be frozen and ended. */
+/** A Redis process that a test starts, freezes and ends. */
 export class RedisServer implements AsyncDisposable {
   readonly url: string;
   readonly #folder: TestFolder;

@@ -4,7 +4,7 @@ import { createRecordingLog } from "../audit/audit_log_fixtures.ts";
 import { waitUntil } from "../e2e/wait.ts";
 import { findFreePort, HAS_REDIS, RedisServer } from "./redis.ts";
 
-/** The limits and the log of one of several gateways. */
+/** The limits and the log of one gateway. */
 class GatewayLimits implements AsyncDisposable {
   readonly log = createRecordingLog();
   readonly limits: CallLimits;
@@ -29,8 +29,8 @@ class GatewayLimits implements AsyncDisposable {
   }
 }
 
-Deno.test("[rules.limits] if Redis does not answer, each gateway counts its own calls, and logs this once", async () => {
-  await using gateway = new GatewayLimits(`redis://:secret-word@127.0.0.1:${await findFreePort()}`);
+Deno.test("[rules.limits] without a connection to Redis, a gateway counts its own calls, and logs one warning", async () => {
+  await using gateway = new GatewayLimits(`redis://:secret-word@127.0.0.1:${findFreePort()}`);
   const startMs = performance.now();
   const admissions = [];
   for (let index = 0; index < 4; index++) admissions.push(await gateway.call("a", 2));
@@ -43,10 +43,10 @@ Deno.test("[rules.limits] if Redis does not answer, each gateway counts its own 
 });
 
 Deno.test({
-  name: "[rules.limits] several gateways share their counts through Redis",
+  name: "[rules.limits] two gateways share their counts through Redis",
   ignore: !HAS_REDIS,
   fn: async () => {
-    await using redis = await RedisServer.start(await findFreePort());
+    await using redis = await RedisServer.start(findFreePort());
     await using gatewayOne = new GatewayLimits(redis.url);
     await using gatewayTwo = new GatewayLimits(redis.url);
     const admissions = [];
@@ -67,7 +67,7 @@ Deno.test({
     "[rules.limits] a Redis that hangs does not delay every call, and is used again after it hangs or restarts",
   ignore: !HAS_REDIS || Deno.build.os === "windows",
   fn: async () => {
-    const port = await findFreePort();
+    const port = findFreePort();
     await using redis = await RedisServer.start(port);
     await using gateway = new GatewayLimits(redis.url);
     assert.equal(await gateway.call("a", 100), true);
@@ -76,7 +76,7 @@ Deno.test({
     const startMs = performance.now();
     const admissions = [];
     for (let index = 0; index < 12; index++) admissions.push(await gateway.call("a", 10));
-    // The gateway's own count of calls begins at zero, and has the same limits.
+    // The gateway's own count of calls begins at zero.
     assert.deepEqual(admissions, [...Array(10).fill(true), false, false]);
     assert.ok(performance.now() - startMs < 3000, "Every call waited for Redis");
     assert.equal(gateway.log.messages.length, 1, String(gateway.log.messages));

@@ -1,17 +1,16 @@
 import assert from "node:assert/strict";
 import { LogRedactor } from "../../src/cli/log_redactor.ts";
-import type { Configuration } from "../../src/config/mod.ts";
+import type { Configuration, ServerConfig } from "../../src/config/mod.ts";
 
-function configurationWith(...secrets: string[]): Configuration {
-  const server = { secrets } as unknown as Configuration["servers"] extends
-    ReadonlyMap<string, infer Server> ? Server : never;
+function createConfiguration(...secrets: string[]): Configuration {
+  const server = { secrets } as unknown as ServerConfig;
   return { servers: new Map([["a", server]]) } as unknown as Configuration;
 }
 
 Deno.test("[log.redacted] the secrets of the current and of earlier configurations are redacted, a home folder is not", () => {
   const redactor = new LogRedactor(["/home/user"]);
-  redactor.add(configurationWith("quite-a-value", "/home/user"));
-  redactor.add(configurationWith("another-value"));
+  redactor.add(createConfiguration("quite-a-value", "/home/user"));
+  redactor.add(createConfiguration("another-value"));
   assert.equal(
     redactor.redact("quite-a-value and another-value in /home/user/x"),
     "[redacted] and [redacted] in /home/user/x",
@@ -34,7 +33,7 @@ Deno.test("[log.redacted] text that looks like a secret is redacted", () => {
   }
 });
 
-Deno.test("[log.redacted] the position of an error is not redacted, even if its path names a secret", () => {
+Deno.test("[log.redacted] an error is not redacted because its path ends with the name of a secret, but a password in its URL is", () => {
   const { redact } = new LogRedactor([]);
   const errors = [
     "The changed configuration is not used:",

@@ -3,7 +3,7 @@ import { createLog, type Log, type LogLevel, type LogOptions } from "../../src/l
 
 const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
-/** Returns the lines that a log writes for these calls. */
+/** Returns the lines that a log writes. */
 function writtenLines(options: LogOptions, writeTo: (log: Log) => void): string[] {
   const lines: string[] = [];
   writeTo(createLog({ level: "debug", ...options, write: (line) => void lines.push(line) }));
@@ -45,13 +45,13 @@ Deno.test("[log.json] in JSON, a field does not replace the time, level or messa
   assert.equal(new Date(time).toISOString(), time);
 });
 
-Deno.test("[log.no-forgery] quoted text forges no line and moves no cursor", () => {
+Deno.test("[log.no-forgery] a message or a field with control characters forges no line and moves no cursor", () => {
   for (const colors of [false, true]) {
     const [line = ""] = writtenLines({ colors }, (log) => {
       log.info("said:\nerror: forged\r\x1b[2J\x9b1m", { excerpt: "\nerror: \x1b[31m" });
     });
-    const quoted = 'said: excerpt="\\nerror: \\u001b[31m"\n  error: forged\\r\\x1b[2J\\x9b1m\n';
-    assert.equal(line, quoted);
+    const escaped = 'said: excerpt="\\nerror: \\u001b[31m"\n  error: forged\\r\\x1b[2J\\x9b1m\n';
+    assert.equal(line, escaped);
   }
 });
 

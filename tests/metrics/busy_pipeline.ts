@@ -117,14 +117,14 @@ export class BusyPipeline implements AsyncDisposable {
       case 1:
         return await this.#runOperation(number, "get_server_tools", { agent_id, server });
       case 2:
-        // Each of these calls names another agent that is not in the rules.
+        // Each of these calls has a new agent id that is not in the rules.
         return await this.#call(number, { agent_id: `made-up-${number}`, server, tool: "echo" });
       case 3:
         return await this.#call(number, { agent_id, server: `made-up-${number}`, tool: "echo" });
       case 4:
         return await this.#call(number, { agent_id, server, tool: `made-up-${number % 50}` });
       default: {
-        // The server answers `fails` with another error code each time.
+        // The server answers each call of `fails` with a new error code.
         const tool = number % 16 === 5 ? "fails" : `tool-${number % 300}`;
         return await this.#call(number, { agent_id, server, tool });
       }
@@ -167,7 +167,7 @@ export class BusyPipeline implements AsyncDisposable {
 function openServer(): ReturnType<Parameters<typeof buildSnapshot>[1]["open"]> {
   const [gatewayChannel, serverChannel] = createMemoryChannels();
   serverChannel.open({
-    message: (text) => answer(serverChannel, JSON.parse(text)),
+    message: (text) => answerMessage(serverChannel, JSON.parse(text)),
     dropped: () => {},
     closed: () => {},
   });
@@ -190,7 +190,7 @@ const RESULTS: Readonly<Record<string, unknown>> = {
   "tools/call": { content: [{ type: "text", text: "done" }] },
 };
 
-function answer(
+function answerMessage(
   channel: Channel,
   message: {
     readonly id?: number;

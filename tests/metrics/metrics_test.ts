@@ -26,7 +26,7 @@ Deno.test("[metrics.dimensions] operations are counted by operation, agent, serv
   assert.deepEqual(servers.files?.errors, { TIMEOUT: 1, DENIED_BY_POLICY: 1 });
 });
 
-Deno.test("[metrics.bounded] after 50 invented error codes, further ones are counted together as other", () => {
+Deno.test("[metrics.bounded] after 50 error codes of servers, further ones are counted together as other", () => {
   const metrics = new Metrics();
   for (let code = 0; code < 1000; code++) observeOperations(metrics, { code: String(code) });
   const errors = metrics.summary().operations.execute_tool?.errors ?? {};
@@ -34,7 +34,7 @@ Deno.test("[metrics.bounded] after 50 invented error codes, further ones are cou
   assert.equal(errors.other, 950);
 });
 
-Deno.test("[metrics.errors] successes and the gateway's own codes are counted separately from invented codes", () => {
+Deno.test("[metrics.errors] the gateway's own error codes and successes are counted even after many error codes of servers", () => {
   const metrics = new Metrics();
   for (let code = 0; code < 1000; code++) observeOperations(metrics, { code: String(code) });
   observeOperations(metrics, {}, { code: "TIMEOUT" });

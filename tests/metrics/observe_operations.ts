@@ -7,7 +7,7 @@ export function observeOperations(metrics: Metrics, ...observations: Partial<Obs
   }
 }
 
-/** Returns the number of operations in a summary. */
+/** Returns the total number of operations in summaries. */
 export function countOperations(summaries: Readonly<Record<string, OperationSummary>>): number {
   return Object.values(summaries).reduce((sum, { count }) => sum + count, 0);
 }

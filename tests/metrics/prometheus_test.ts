@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Metrics, type OperationSummary, writePrometheus } from "../../src/metrics/mod.ts";
 import { observeOperations } from "./observe_operations.ts";
 
-/** A sample of the text format. */
+/** A sample of the Prometheus text format. */
 interface Sample {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
@@ -12,7 +12,7 @@ interface Sample {
 const SAMPLE = /^([a-zA-Z_:][\w:]*)(?:\{((?:\w+="(?:[^"\\\n]|\\["\\n])*",?)*)\})? (-?[\d.e+-]+)$/;
 
 /**
- * Parses the text format; throws if it is invalid.
+ * Parses the Prometheus text format; throws if the text is invalid.
  *
  * @see {@link https://prometheus.io/docs/instrumenting/exposition_formats/}
  */
@@ -64,9 +64,9 @@ Deno.test("[metrics.prometheus] the text is valid and agrees with the summary", 
       ["tool", summary.tools],
     ] as const
   ) {
-    for (const [name, summary] of Object.entries(summaries)) {
+    for (const [name, operationSummary] of Object.entries(summaries)) {
       const samplesOfName = samples.filter(({ labels }) => labels[label] === name);
-      assertSamples(samplesOfName, `mcp_gateway_${label}`, summary);
+      assertSamples(samplesOfName, `mcp_gateway_${label}`, operationSummary);
       sampleCount += samplesOfName.length;
     }
   }
@@ -102,9 +102,9 @@ function bucketsOf(metrics: Metrics, agent: string): Map<string | undefined, num
   );
 }
 
-Deno.test("[metrics.replicas] buckets count the durations within their bounds, and never decrease", () => {
+Deno.test("[metrics.replicas] each bucket counts the durations up to its bound", () => {
   const metrics = new Metrics();
-  // A bucket includes its bound, and the last bucket includes every duration.
+  // Some latencies, such as 5 ms, are the bound of a bucket.
   const latencies = [0, 1, 2, 5, 50, 400, 1000, 61_000, 1_200_000];
   for (const latencyMs of latencies) observeOperations(metrics, { agent: "a", latencyMs });
   const buckets = bucketsOf(metrics, "a");
@@ -127,7 +127,7 @@ Deno.test("[metrics.replicas] the buckets of two replicas add up to those of one
   assert.deepEqual(new Map(sums as [string, number][]), bucketsOf(combined, "a"));
 });
 
-Deno.test("[metrics.prometheus] writing the text twice does not count anything twice", () => {
+Deno.test("[metrics.prometheus] writing the text twice gives the same text", () => {
   const metrics = new Metrics();
   observeOperations(metrics, { agent: "a" });
   const text = writePrometheus(metrics);

@@ -21,7 +21,7 @@ Deno.test("[oauth.addresses] the link is one argument of the system's program th
   assert.deepEqual(listCommands("linux", { DISPLAY: ":0" }), [["xdg-open", LINK]]);
   assert.deepEqual(listCommands("linux", { WAYLAND_DISPLAY: "w" }), [["xdg-open", LINK]]);
   assert.deepEqual(listCommands("linux", { WSL_DISTRO_NAME: "U" })[0], ["wslview", LINK]);
-  // Without a screen, no browser can open.
+  // Without a display, no browser can open.
   assert.deepEqual(listCommands("linux", {}), []);
 });
 
@@ -71,12 +71,12 @@ Deno.test("[oauth.addresses] an unsafe address is not passed to a program", asyn
 });
 
 Deno.test("[oauth.browser] if a browser fails, the next one is tried", async () => {
-  const withBrowser = (BROWSER: string) => ({
+  const browserOptions = (BROWSER: string) => ({
     os: "linux" as const,
     env: new Map([["BROWSER", BROWSER]]),
   });
-  assert.equal(await openBrowser(LINK, withBrowser("false:no-such-program-here")), false);
-  assert.equal(await openBrowser(LINK, withBrowser("no-such-program-here:true")), true);
+  assert.equal(await openBrowser(LINK, browserOptions("false:no-such-program-here")), false);
+  assert.equal(await openBrowser(LINK, browserOptions("no-such-program-here:true")), true);
 });
 
 Deno.test("[oauth.browser] a link reaches the program unchanged", async () => {
@@ -85,21 +85,21 @@ Deno.test("[oauth.browser] a link reaches the program unchanged", async () => {
   await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, () => {
     return new Response("hello");
   });
-  const log = join(folder, "log");
+  const logPath = join(folder, "log");
   const url = `http://127.0.0.1:${server.addr.port}/?a=1&b=$(x)%20%22;'`;
   try {
-    const BROWSER = `${Deno.execPath()} run --allow-all --quiet --no-config ${script} ${log}`;
+    const BROWSER = `${Deno.execPath()} run --allow-all --quiet --no-config ${script} ${logPath}`;
     assert.equal(
       await openBrowser(url, { os: "linux", env: new Map([["BROWSER", BROWSER]]) }),
       true,
     );
-    assert.equal(Deno.readTextFileSync(log).split("\n")[0], `opened ${url}`);
+    assert.equal(Deno.readTextFileSync(logPath).split("\n")[0], `opened ${url}`);
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }
 });
 
-Deno.test("[errors.auth-required] the command can be pasted into a shell", () => {
+Deno.test("[errors.auth-required] the command can be pasted into a shell, whatever the name of the server", () => {
   assert.equal(serverCommand("auth login", "git.hub-1"), "agent-mcp-gateway auth login git.hub-1");
   assert.equal(serverCommand("auth login", "-x"), "agent-mcp-gateway auth login -- '-x'");
   assert.equal(serverCommand("auth login", "a b'c"), "agent-mcp-gateway auth login -- 'a b'\\''c'");

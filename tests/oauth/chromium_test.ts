@@ -4,7 +4,7 @@ import { createServerAuth, PendingOperations } from "../../src/downstream/mod.ts
 import { createLog } from "../../src/log.ts";
 import { OAuthFixture, sendRequest } from "./oauth_fixture.ts";
 
-/** A real browser, if one is installed. */
+/** Name of an installed browser program, if there is one. */
 const CHROMIUM = ["chromium", "chromium-browser", "google-chrome"].find((name) => {
   return (Deno.env.get("PATH") ?? "").split(":").some((folder) => isFile(join(folder, name)));
 });
@@ -22,7 +22,7 @@ Deno.test({
   ignore: CHROMIUM === undefined,
   fn: async () => {
     await using fixture = new OAuthFixture();
-    let page = "";
+    let pageHtml = "";
     const browsing: Promise<void>[] = [];
     const browse = async (url: string): Promise<void> => {
       const profile = `--user-data-dir=${join(fixture.folder, "profile")}`;
@@ -31,7 +31,7 @@ Deno.test({
         stdin: "null",
         stderr: "null",
       }).output();
-      page = new TextDecoder().decode(stdout);
+      pageHtml = new TextDecoder().decode(stdout);
     };
     const pending = new PendingOperations();
     pending.add({ channel: fixture.client.channel, clock: undefined });
@@ -49,7 +49,7 @@ Deno.test({
     assert.ok(auth !== undefined);
     assert.equal(await sendRequest(auth, fixture.server.url), 200);
     await Promise.all(browsing);
-    assert.match(page, /<h1>Logged in to notes<\/h1>/);
+    assert.match(pageHtml, /<h1>Logged in to notes<\/h1>/);
     await auth.close();
   },
 });

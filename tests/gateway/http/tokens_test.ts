@@ -17,7 +17,7 @@ const RULES = {
   },
 };
 
-Deno.test("[rules.credentials] a token identifies its agent by its hash", async () => {
+Deno.test("[rules.credentials] a token whose hash is in the rules identifies its agent; its credential id is stable and does not contain it", async () => {
   const fixture = await AuthenticatorFixture.open(RULES);
   assert.equal(fixture.authenticator.isConfigured, true);
   assert.equal(await fixture.agentOrStatusOf("amg_one"), "a");
@@ -53,7 +53,7 @@ Deno.test("[rules.credentials] unknown and expired tokens get the same answer", 
   for (const answer of answers) assert.deepEqual(answer, first);
 });
 
-Deno.test("[rules.credentials] a header that is not a bearer token is refused", async () => {
+Deno.test("[rules.credentials] a header without one bearer token is refused; the case of Bearer and extra spaces do not matter", async () => {
   const fixture = await AuthenticatorFixture.open(RULES);
   for (const header of [null, "", "  "]) {
     const refused = await fixture.authenticate(header);
@@ -131,7 +131,7 @@ Deno.test("[rules.credentials] changed rules apply to the next request and to op
   assert.equal(await fixture.agentOrStatusOf("amg_expiring"), 401);
 });
 
-Deno.test("[rules.credentials] without credentials in the rules the gateway is open; with an expired one it is not", async () => {
+Deno.test("[rules.credentials] the gateway is open without credentials in the rules, but not with an expired token in them", async () => {
   const fixture = await AuthenticatorFixture.open({ agents: { a: {} } });
   assert.equal(fixture.authenticator.isConfigured, false);
   assert.deepEqual(await fixture.authenticate(null), { kind: "open" });
@@ -159,7 +159,7 @@ Deno.test("[rules.credentials] one of 20,000 tokens is found within 10 ms on ave
   assert.ok(meanMs < 10, `${meanMs} ms`);
 });
 
-Deno.test("[rules.credentials] the log contains no token", async () => {
+Deno.test("[rules.credentials] many unknown tokens are logged once, without the tokens", async () => {
   const fixture = await AuthenticatorFixture.open(RULES);
   for (let index = 0; index < 40; index++) await fixture.agentOrStatusOf(`amg_guess_${index}`);
   assert.equal(fixture.log.messages.length, 1);
