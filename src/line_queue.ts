@@ -5,7 +5,6 @@
  * @module
  */
 
-import { identityOf } from "./file_identity.ts";
 import { within } from "./within.ts";
 
 /** Maximum total length of the queued lines, in UTF-16 code units. */
@@ -137,25 +136,9 @@ const STANDARD_STREAMS: ReadonlyMap<string, LineQueue> = new Map([
   ["/proc/self/fd/1", standardOutputLines],
 ]);
 
-/**
- * Returns the queue for the path of a standard stream, which Deno opens only with all permissions. Other
- * paths to the same pipe, such as links, are recognized.
- */
+/** Returns the queue for the path of a standard stream, which Deno opens only with all permissions. */
 export function standardStream(path: string): LineQueue | undefined {
-  const queue = STANDARD_STREAMS.get(path);
-  const pipe = queue === undefined ? pipeAt(path) : undefined;
-  if (pipe === undefined) return queue;
-  return [...STANDARD_STREAMS].find(([stream]) => pipeAt(stream) === pipe)?.[1];
-}
-
-function pipeAt(path: string): string | undefined {
-  try {
-    const info = Deno.statSync(path);
-    return info.isFifo || info.isSocket ? identityOf(info) : undefined;
-  } catch {
-    // A path that does not exist or may not be read is no standard stream.
-    return undefined;
-  }
+  return STANDARD_STREAMS.get(path);
 }
 
 /** Writes a text to standard error synchronously, or queues it behind other lines. */

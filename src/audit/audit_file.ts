@@ -1,4 +1,5 @@
 import { identityOf } from "../file_identity.ts";
+import { openFile } from "./open_file.ts";
 import type { Destination, FileChange } from "./destination.ts";
 
 /** Options of the rotation of a file. */
@@ -32,16 +33,17 @@ const MAX_RECENT_LENGTH = 1024 * 1024;
  * of them rotates it, and the others notice.
  */
 export class AuditFile implements Destination {
-  readonly waiting = 0;
   readonly dropped = 0;
   readonly path: string;
   readonly #maxBytes: number;
   readonly #maxFiles: number;
   readonly #encoder = new TextEncoder();
-  #file: Deno.FsFile;
-  #size: number;
-  #identity: string;
+  #file!: Deno.FsFile;
+  #size = 0;
+  #identity = "";
   #endsMidLine = false;
+  // Something else may write to a file that was empty when it was opened.
+  #isChecked = false;
   #nextRotationAt = 0;
   // Texts written since the last check, and their total length.
   #recent: string[] = [];
@@ -50,25 +52,22 @@ export class AuditFile implements Destination {
   #unkeptLines = 0;
 
   /**
-   * Creates a log in an open file, which it closes at the end.
+   * Opens a file, and creates it and its folder if they are missing.
    *
-   * @param file A file that `openFile` opened.
-   * @throws Any error of the system, if the file cannot be read.
+   * @throws Any error of the system, if the path cannot be opened.
+   * @throws {Error} If the path is refused, or the file holds something else than an audit log.
    */
-  constructor(path: string, file: Deno.FsFile, options: RotationOptions = {}) {
+  constructor(path: string, options: RotationOptions = {}) {
     this.path = path;
     this.#maxBytes = options.maxBytes ?? DEFAULT_MAX_BYTES;
     this.#maxFiles = options.maxFiles ?? DEFAULT_MAX_FILES;
-    this.#file = file;
-    const { size, identity } = sizeAndIdentity(file.statSync());
-    this.#size = size;
-    this.#identity = identity;
-    this.#endsMidLine = endsMidLine(file);
+    this.#open();
   }
 
   append(text: string): void {
     if (text === "") return;
     if (this.#size >= this.#maxBytes && performance.now() >= this.#nextRotationAt) this.#rotate();
+    this.#isChecked ||= hasEntries(this.#file, this.path);
     // After a partial write, a line feed separates the incomplete line from the next one.
     const bytes = this.#encoder.encode(this.#endsMidLine ? `\n${text}` : text);
     let written = 0;
@@ -161,20 +160,25 @@ export class AuditFile implements Destination {
   }
 
   #reopen(): void {
-    const file = openFile(this.path);
-    if (isStream(file)) {
-      file.close();
-      // A write to a stream could wait for its reader. The caller catches this error, and opens the path
-      // as a stream.
-      throw new Error(`${this.path} is no longer a file`);
-    }
-    this.#file.close();
-    this.#file = file;
-    const { size, identity } = sizeAndIdentity(file.statSync());
-    this.#size = size;
-    this.#identity = identity;
-    this.#endsMidLine = endsMidLine(file);
+    const last = this.#file;
+    this.#open();
+    last.close();
     this.#clearRecent();
+  }
+
+  #open(): void {
+    const file = openFile(this.path);
+    try {
+      const { size, identity } = sizeAndIdentity(file.statSync());
+      this.#isChecked = hasEntries(file, this.path);
+      this.#endsMidLine = endsMidLine(file);
+      this.#size = size;
+      this.#identity = identity;
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+    this.#file = file;
   }
 
   #rotate(): void {
@@ -215,6 +219,27 @@ export class AuditFile implements Destination {
   }
 }
 
+/** The beginning of each line of an audit log. */
+const ENTRY_START = '{"timestamp":';
+
+/**
+ * Whether a file has the beginning of an entry.
+ *
+ * @returns `false` if the file is empty.
+ * @throws {Error} If the file begins with something else, such as messages of the protocol.
+ */
+function hasEntries(file: Deno.FsFile, path: string): boolean {
+  const bytes = new Uint8Array(ENTRY_START.length);
+  file.seekSync(0, Deno.SeekMode.Start);
+  const start = new TextDecoder().decode(bytes.subarray(0, file.readSync(bytes) ?? 0));
+  // The first line may be incomplete or empty, after a failed write.
+  const [line = ""] = start.split("\n", 1);
+  if (!ENTRY_START.startsWith(line)) {
+    throw new Error(`${path} holds something else than audit lines`);
+  }
+  return start !== "";
+}
+
 /** Maximum number of checks whether another process completes its line. */
 const MAX_LINE_CHECKS = 20;
 
@@ -232,24 +257,6 @@ function endsMidLine(file: Deno.FsFile): boolean {
   return true;
 }
 
-/**
- * Opens a file for appending, and creates it and its folder if they are missing.
- *
- * @throws Any error of the system, if the file cannot be opened.
- */
-export function openFile(path: string): Deno.FsFile {
-  // Not with `node:path`, whose loading takes 5 ms at the start.
-  const folder = path.replace(/[\\/]?[^\\/]*$/, "");
-  if (folder !== "") Deno.mkdirSync(folder, { recursive: true });
-  return Deno.openSync(path, { create: true, append: true, read: true, mode: 0o600 });
-}
-
-/** Whether another process has to read what is written: a pipe, a socket or a terminal. */
-export function isStream(file: Deno.FsFile): boolean {
-  const { isFifo, isSocket } = file.statSync();
-  return isFifo === true || isSocket === true || file.isTerminal();
-}
-
 function sizeAndIdentity(info: Deno.FileInfo): { size: number; identity: string } {
   return { size: info.size, identity: identityOf(info) };
 }
@@ -264,10 +271,10 @@ function wasDeleted(file: Deno.FsFile): boolean {
   }
 }
 
-/** Returns size and identity of the file at a path; `undefined` if it cannot be looked up. */
-export function statPath(path: string): { size: number; identity: string } | undefined {
+/** Returns size and identity of what is at a path; `undefined` if it cannot be looked up. */
+function statPath(path: string): { size: number; identity: string } | undefined {
   try {
-    return sizeAndIdentity(Deno.statSync(path));
+    return sizeAndIdentity(Deno.lstatSync(path));
   } catch {
     return undefined;
   }

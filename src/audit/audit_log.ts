@@ -27,7 +27,7 @@ export interface AuditStatus {
   readonly path: string | null;
   /** Number of paths that could not be opened and of writes that failed. */
   readonly failures: number;
-  /** Entries that are waiting for the disk to recover, or for the reader of a pipe. */
+  /** Entries that are waiting for the disk to recover. */
   readonly waiting: number;
   /** Entries that were dropped. */
   readonly dropped: number;
@@ -89,7 +89,7 @@ export class AuditLog {
     return {
       path: this.path ?? null,
       failures: this.#failures,
-      waiting: this.#waiting.length + (this.#destination?.waiting ?? 0),
+      waiting: this.#waiting.length,
       dropped: this.#dropped + (this.#destination?.dropped ?? 0),
     };
   }
@@ -250,7 +250,7 @@ export class AuditLog {
   /** Closes the destination, and counts the lines that it dropped. */
   #closeDestination(): void {
     if (this.#destination === undefined) return;
-    this.#dropped += this.#destination.dropped + this.#destination.waiting;
+    this.#dropped += this.#destination.dropped;
     void this.#destination.close();
     this.#destination = undefined;
   }

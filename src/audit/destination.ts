@@ -11,8 +11,6 @@ export type FileChange =
 export interface Destination {
   /** The path, also of a standard stream. */
   readonly path: string;
-  /** Number of lines that wait for a reader. */
-  readonly waiting: number;
   /** Number of lines that were dropped. */
   readonly dropped: number;
   /**

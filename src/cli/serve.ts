@@ -16,7 +16,7 @@ import {
 } from "../config/mod.ts";
 import { ConfigError, formatProblem } from "../errors.ts";
 import { Gateway, type ReloadOptions, serveHttp, serveStdio } from "../gateway/mod.ts";
-import { standardError } from "../line_queue.ts";
+import { standardError, standardStream } from "../line_queue.ts";
 import { createLog, type Log, type LogOptions } from "../log.ts";
 import { didYouMean } from "../similar_names.ts";
 import { loadTracer } from "../trace.ts";
@@ -53,6 +53,7 @@ export async function serve(flags: ServeFlags): Promise<number> {
     const { logLevel = isReadByClient ? "warn" : "info", logFormat } = settings;
     log = createLog({ ...style, level: logLevel, format: logFormat });
     refuseLoops();
+    await refuseSharedStream(settings);
     redactor.addSecret(settings.metricsToken);
     const { configuration, reload } = await checkAndWatchConfiguration(settings, redactor, log);
     const gateway = new Gateway({
@@ -118,6 +119,19 @@ function refuseLoops(): void {
   if (readDepth(Deno.env) < MAX_DEPTH) return;
   const message = `${MAX_DEPTH} gateways have started one another; take the gateway's own entry ` +
     "out of the servers that it starts";
+  throw new ConfigError([{ file: "", line: 0, column: 0, path: "", message }]);
+}
+
+/** Refuses an audit log on a standard error that is the protocol's pipe, as after `2>&1`. */
+async function refuseSharedStream({ transport, auditLog }: Settings): Promise<void> {
+  if (transport === "http" || standardStream(auditLog) === undefined) return;
+  // Loaded only here, because loading it takes 30 ms.
+  const { fstatSync } = await import("node:fs");
+  const [output, error] = [fstatSync(1), fstatSync(2)];
+  if (output.isCharacterDevice() || output.dev !== error.dev || output.ino !== error.ino) return;
+  const message =
+    "the audit log would be written to standard output, which carries the protocol, " +
+    "because both streams are the same. Fix: name a file with --audit-log, or separate the streams";
   throw new ConfigError([{ file: "", line: 0, column: 0, path: "", message }]);
 }
 

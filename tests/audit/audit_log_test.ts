@@ -26,9 +26,10 @@ for (const [key, name] of Object.entries(FULL_DISK_TESTS)) {
     name,
     ignore: Deno.build.os !== "linux",
     fn: async () => {
-      // Deno opens a device only if everything is allowed, which is not the case in tests.
-      const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-        args: ["run", "--quiet", "--no-check", "--allow-all", FULL_DISK_PATH, key],
+      // A limit on the size of files takes the place of a full disk; its signal would end the process.
+      const args = ["run", "--quiet", "--no-check", "--allow-all", FULL_DISK_PATH, key];
+      const { code, stderr } = await new Deno.Command("sh", {
+        args: ["-c", 'trap "" XFSZ; exec "$0" "$@"', Deno.execPath(), ...args],
         stdin: "null",
       }).output();
       assert.equal(code, 0, new TextDecoder().decode(stderr));

@@ -1,6 +1,6 @@
 /** Tests of an audit log whose disk is full; the argument names the case. */
 import assert from "node:assert/strict";
-import { AuditLog } from "../../src/audit/mod.ts";
+import { auditLine, AuditLog } from "../../src/audit/mod.ts";
 import { waitUntil } from "../e2e/wait.ts";
 import {
   appendAndWait,
@@ -10,17 +10,27 @@ import {
   TestFolder,
 } from "./audit_log_fixtures.ts";
 
-/** Replaces the target of a link. */
-function replaceLink(path: string, target: string): void {
-  Deno.removeSync(path);
-  Deno.symlinkSync(target, path);
+/** Size of the file on the full disk, in bytes. */
+const FULL = 64 * 1024;
+
+/** Lets the system abort each write beyond a size of a file, or allows any size again. */
+async function limitFileSize(bytes: number | "unlimited"): Promise<void> {
+  const args = ["--pid", `${Deno.pid}`, `--fsize=${bytes}:`];
+  assert.ok((await new Deno.Command("prlimit", { args }).output()).success);
+}
+
+/** Creates a log of one entry that fills `FULL` bytes, without the room for another entry. */
+function fillLog(path: string): void {
+  const line = auditLine(createAuditEntry({ request_id: "full" }));
+  Deno.writeTextFileSync(path, `${line.trimEnd().padEnd(FULL - 1)}\n`, { mode: 0o600 });
 }
 
 const CASES: Readonly<Record<string, () => void | Promise<void>>> = {
   async recovery() {
     using folder = new TestFolder();
     const path = folder.pathOf("audit.jsonl");
-    Deno.symlinkSync("/dev/full", path);
+    fillLog(path);
+    await limitFileSize(FULL);
     const log = createRecordingLog();
     const audit = new AuditLog({ path, fallbackPath: path, log, retryMs: 5 });
     for (let number = 0; number < 50; number++) {
@@ -30,21 +40,24 @@ const CASES: Readonly<Record<string, () => void | Promise<void>>> = {
     assert.equal(audit.status().waiting, 50);
     assert.deepEqual([audit.status().path, audit.status().dropped], [null, 0]);
     assert.deepEqual(log.messages.map((text) => text.split(" ")[0]), ["error"]);
-    replaceLink(path, folder.pathOf("real.jsonl"));
+    await limitFileSize("unlimited");
     // The entries are written without another append.
     await waitUntil("the waiting entries are written", () => audit.status().waiting === 0);
     await appendAndWait(audit, createAuditEntry({ request_id: 50 }));
     assert.deepEqual(
-      readEntryIds(folder.pathOf("real.jsonl")),
-      Array.from({ length: 51 }, (_, number) => `a ${number}`),
+      readEntryIds(path),
+      ["a full", ...Array.from({ length: 51 }, (_, number) => `a ${number}`)],
     );
     assert.deepEqual(log.messages.map((text) => text.split(" ")[0]), ["error", "info"]);
     audit.close();
   },
   async limit() {
     using folder = new TestFolder();
+    const path = folder.pathOf("audit.jsonl");
+    fillLog(path);
+    await limitFileSize(FULL);
     const log = createRecordingLog();
-    const audit = new AuditLog({ path: "/dev/full", fallbackPath: "/dev/full", log });
+    const audit = new AuditLog({ path, fallbackPath: path, log });
     const entry = createAuditEntry({ args: JSON.stringify("x".repeat(4000)) });
     for (let number = 0; number < 1000; number++) await appendAndWait(audit, entry);
     const { waiting, dropped } = audit.status();
@@ -53,12 +66,13 @@ const CASES: Readonly<Record<string, () => void | Promise<void>>> = {
     audit.close();
     assert.equal(audit.status().dropped, 1000);
     assert.match(log.messages.at(-1) ?? "", /^error .*lost/);
-    assert.deepEqual([...Deno.readDirSync(folder.path)], []);
+    assert.deepEqual(readEntryIds(path), ["a full"]);
   },
   async fallback() {
     using folder = new TestFolder();
     const path = folder.pathOf("audit.jsonl");
-    Deno.symlinkSync("/dev/full", path);
+    fillLog(path);
+    await limitFileSize(FULL);
     const log = createRecordingLog();
     const fallbackPath = folder.pathOf("state", "audit.jsonl");
     const audit = new AuditLog({ path, fallbackPath, log, returnMs: 0.001 });
@@ -70,11 +84,11 @@ const CASES: Readonly<Record<string, () => void | Promise<void>>> = {
     assert.deepEqual(readEntryIds(fallbackPath), ["a 0", "a 1", "a 2", "a 3", "a 4"]);
     assert.deepEqual(log.messages.map((text) => text.split(" ")[0]), ["warn"]);
     assert.ok(log.messages[0]?.includes(path) && log.messages[0].includes(fallbackPath));
-    replaceLink(path, folder.pathOf("real.jsonl"));
+    await limitFileSize("unlimited");
     await appendAndWait(audit, createAuditEntry({ request_id: 5 }));
     await appendAndWait(audit, createAuditEntry({ request_id: 6 }));
     assert.equal(audit.path, path);
-    assert.deepEqual(readEntryIds(folder.pathOf("real.jsonl")), ["a 5", "a 6"]);
+    assert.deepEqual(readEntryIds(path), ["a full", "a 5", "a 6"]);
     audit.close();
   },
 };

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { misbehavingServer, type RunningGateway, startGateway } from "./gateway.ts";
+import { GATEWAY_COMMAND, gatewayCommandLine } from "./gateway_command.ts";
 import { runOnce } from "./run_once.ts";
-import { waitUntil, withTimeout } from "./wait.ts";
+import { Setup } from "./setup.ts";
+import { waitUntil } from "./wait.ts";
 
 const isWindows = Deno.build.os === "windows";
 
@@ -24,28 +25,6 @@ async function endQuickly(gateway: RunningGateway): Promise<void> {
   await gateway.end();
   const tookMs = performance.now() - startedMs;
   assert.ok(tookMs < 5000, `${tookMs} ms`);
-}
-
-/** Reads the first line from a pipe. */
-async function readLine(pipe: Deno.FsFile): Promise<string> {
-  const buffer = new Uint8Array(64 * 1024);
-  let text = "";
-  while (!text.includes("\n")) {
-    const count = await pipe.read(buffer);
-    text += new TextDecoder().decode(buffer.subarray(0, count ?? 0));
-  }
-  return text.split("\n", 1)[0] ?? "";
-}
-
-/** A folder that is removed at the end of its block. */
-function makeTempFolder(): Disposable & { readonly path: string } {
-  const path = Deno.makeTempDirSync();
-  return { path, [Symbol.dispose]: () => Deno.removeSync(path, { recursive: true }) };
-}
-
-/** Creates a named pipe. */
-async function makePipe(path: string): Promise<void> {
-  assert.ok((await new Deno.Command("mkfifo", { args: [path] }).output()).success);
 }
 
 for (const format of ["text", "json"]) {
@@ -97,91 +76,6 @@ Deno.test("[log.unread] a gateway whose log nobody reads ends with its client", 
 
 Deno.test({
   name:
-    "[audit.unread] if nobody reads an audit pipe, calls are answered and dropped lines are counted",
-  ignore: isWindows,
-  fn: async () => {
-    using folder = makeTempFolder();
-    const path = join(folder.path, "audit.fifo");
-    await makePipe(path);
-    await using gateway = await startGateway({ env: { GATEWAY_AUDIT_LOG: path } });
-    await listServersRepeatedly(gateway, MANY_CALLS);
-    await waitUntil(
-      "the log reports the unread pipe",
-      () => /Nothing reads the audit log/.test(gateway.program.stderr),
-    );
-    let text = "";
-    const decoder = new TextDecoder();
-    using reader = await Deno.open(path, { read: true, write: true });
-    const reading = (async () => {
-      const buffer = new Uint8Array(64 * 1024);
-      for (;;) {
-        const count = await reader.read(buffer);
-        text += decoder.decode(buffer.subarray(0, count ?? 0), { stream: true });
-        if (text.endsWith("\n") && text.includes('"last"')) return;
-      }
-    })();
-    const dropped = await waitUntil("the log reports the count", () => {
-      return /The audit log is read again.* dropped=(\d+)/.exec(gateway.program.stderr)?.[1];
-    });
-    const params = { name: "list_servers", arguments: {} };
-    await gateway.client.request("tools/call", params, "last");
-    await reading;
-    const lines = text.trimEnd().split("\n").map((line) => JSON.parse(line));
-    assert.ok(Number(dropped) > 500, dropped);
-    assert.equal(lines.length + Number(dropped), MANY_CALLS + 1);
-    await gateway.end();
-  },
-});
-
-Deno.test({
-  name: "[audit.unread] an audit pipe that nobody reads does not delay the end of the gateway",
-  ignore: isWindows,
-  fn: async () => {
-    using folder = makeTempFolder();
-    const path = join(folder.path, "audit.fifo");
-    await makePipe(path);
-    await using gateway = await startGateway({ env: { GATEWAY_AUDIT_LOG: path } });
-    await listServersRepeatedly(gateway, 1000);
-    await endQuickly(gateway);
-    assert.match(gateway.program.stderr, /^error: Entries of the audit log were lost/m);
-  },
-});
-
-Deno.test({
-  name: "[audit.unread] a pipe that replaces the audit file, or another pipe, delays no call",
-  ignore: isWindows,
-  fn: async () => {
-    using folder = makeTempFolder();
-    const path = join(folder.path, "audit.jsonl");
-    const replaceWithPipe = async (): Promise<void> => {
-      // By a rename, because the gateway creates a missing file again.
-      await makePipe(`${path}.pipe`);
-      Deno.renameSync(`${path}.pipe`, path);
-    };
-    await using gateway = await startGateway({ env: { GATEWAY_AUDIT_LOG: path } });
-    await gateway.callGatewayToolForJson("list_servers");
-    await replaceWithPipe();
-    await waitUntil("the log reports the unread pipe", async () => {
-      // A call that waits for the pipe's reader would wait forever.
-      await withTimeout("the calls are answered", listServersRepeatedly(gateway, 500), 10_000);
-      return /Nothing reads the audit log/.test(gateway.program.stderr);
-    });
-    await replaceWithPipe();
-    using reader = await Deno.open(path, { read: true, write: true });
-    const line = readLine(reader);
-    let hasLine = false;
-    void line.then(() => hasLine = true);
-    await waitUntil("the new pipe has a line", async () => {
-      await gateway.callGatewayToolForJson("list_servers");
-      return hasLine;
-    });
-    assert.equal(JSON.parse(await line).operation, "list_servers");
-    await gateway.end();
-  },
-});
-
-Deno.test({
-  name:
     "[audit.unread] audit lines and log lines on standard error are dropped while nobody reads it",
   ignore: isWindows,
   fn: async () => {
@@ -222,28 +116,81 @@ Deno.test({
 });
 
 Deno.test({
-  name: "[audit.protocol] other paths to the pipe on standard output are recognized",
+  name: "[audit.protocol] other paths to standard output are refused",
   ignore: isWindows,
   fn: async () => {
     const folder = Deno.makeTempDirSync();
     const link = `${folder}/link`;
     Deno.symlinkSync("/dev/stdout", link);
-    const paths = ["/dev/../dev/stdout", link, "/proc/thread-self/fd/1"]
-      .filter((path) => Deno.build.os === "linux" || !path.startsWith("/proc/"));
-    const module = new URL("../../src/line_queue.ts", import.meta.url).href;
-    // In a process with all permissions: with fewer, Deno opens none of these paths.
-    const script = `
-      import { standardOutputLines, standardStream } from ${JSON.stringify(module)};
-      const results = ${JSON.stringify([...paths, folder])}.map((path) =>
-        standardStream(path) === standardOutputLines);
-      console.log(JSON.stringify(results));
-    `;
-    const { stdout } = await new Deno.Command(Deno.execPath(), {
-      args: ["eval", "--quiet", "--no-check", script],
-      stdin: "null",
-    }).output();
+    for (const path of ["/dev/../dev/stdout", link]) {
+      await using gateway = await startGateway({ env: { GATEWAY_AUDIT_LOG: path } });
+      await gateway.callGatewayToolForJson("list_servers");
+      assert.equal(gateway.setup.readAuditLog().length, 1);
+      assert.match(
+        gateway.program.stderr,
+        /^warn: The audit log cannot be written at /m,
+      );
+      assert.deepEqual(gateway.program.lines.filter((line) => /"timestamp"/.test(line)), []);
+    }
     Deno.removeSync(folder, { recursive: true });
-    const found = JSON.parse(new TextDecoder().decode(stdout));
-    assert.deepEqual(found, [...paths.map(() => true), false]);
   },
 });
+
+Deno.test({
+  name: "[audit.protocol] a file that is standard output is not the audit log",
+  ignore: isWindows,
+  fn: async () => {
+    for (const operator of [">", ">>"]) {
+      const setup = new Setup();
+      const path = setup.writeFile("out.jsonl", operator === ">" ? "" : '{"jsonrpc":"2.0"}\n');
+      await runThroughShell(`"$0" "$@" --audit-log out.jsonl ${operator} out.jsonl`, setup);
+      const lines = Deno.readTextFileSync(path).trimEnd().split("\n").map((line) =>
+        JSON.parse(line)
+      );
+      assert.deepEqual(lines.filter(({ jsonrpc }) => jsonrpc !== "2.0"), []);
+      assert.ok(lines.some(({ id }) => id === 2));
+      assert.deepEqual(setup.readAuditLog().map(({ request_id }) => request_id), [2]);
+      await setup.close();
+    }
+  },
+});
+
+Deno.test({
+  name: "[audit.protocol] standard error that is the same as standard output is not the audit log",
+  ignore: isWindows,
+  fn: async () => {
+    const setup = new Setup();
+    const { code, stdout } = await runThroughShell('"$0" "$@" --audit-log /dev/stderr 2>&1', setup);
+    await setup.close();
+    assert.equal(code, 1);
+    assert.match(stdout, /because both streams are the same/);
+  },
+});
+
+/** Starts the gateway by a shell, and calls `list_servers` as request 2. */
+async function runThroughShell(
+  script: string,
+  { workingFolder, env }: Setup,
+): Promise<{ code: number; stdout: string }> {
+  const [command = "", ...words] = await gatewayCommandLine(GATEWAY_COMMAND);
+  const child = new Deno.Command("sh", {
+    args: ["-c", script, command, ...words, "--agent", "tester"],
+    cwd: workingFolder,
+    env: { ...env },
+    clearEnv: true,
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  const input = child.stdin.getWriter();
+  const send = (message: object) =>
+    input.write(new TextEncoder().encode(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`));
+  const clientInfo = { name: "shell", version: "1" };
+  const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo };
+  await send({ id: 1, method: "initialize", params }).catch(() => {});
+  await send({ method: "notifications/initialized" }).catch(() => {});
+  await send({ id: 2, method: "tools/call", params: { name: "list_servers" } }).catch(() => {});
+  await input.close().catch(() => {});
+  const { code, stdout } = await child.output();
+  return { code, stdout: new TextDecoder().decode(stdout) };
+}

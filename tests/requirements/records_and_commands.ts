@@ -8,7 +8,10 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
     "audit.decision": "the decision is DENY for refusals, ERROR for failures, otherwise ALLOW",
     "audit.no-values": "argument values are not written",
     "audit.path": "the path is GATEWAY_AUDIT_LOG, by default in the user's state folder",
-    "audit.unread": "an audit pipe that nobody reads delays nothing; dropped lines are counted",
+    "audit.unread":
+      "an audit log on a standard stream that nobody reads delays nothing; dropped lines are counted",
+    "audit.refused-path":
+      "the log is never written through a link, to another user's file or to what is no log",
     "audit.protocol": "an audit log is never written to the protocol's standard output",
     "audit.fallback":
       "if the path cannot be written, the user's state folder is used, with a warning",

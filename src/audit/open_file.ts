@@ -1,0 +1,86 @@
+import { identityOf } from "../file_identity.ts";
+
+/** The only path that is no regular file and may be written to. */
+const NULL_DEVICE = "/dev/null";
+
+/** Maximum number of attempts to open a file that other processes create or rotate. */
+const MAX_ATTEMPTS = 10;
+
+/**
+ * Opens a regular file of this user for appending. Creates it and its folder if they are missing, and makes
+ * it readable for this user only. Follows no link: the working folder may be somebody else's.
+ *
+ * @throws Any error of the system, if the file cannot be opened.
+ * @throws {Error} If the path is a link or no regular file, if its folder is a link, or if the file belongs to
+ * another user.
+ */
+export function openFile(path: string): Deno.FsFile {
+  const options: Deno.OpenOptions = { append: true, read: true, mode: 0o600 };
+  if (path === NULL_DEVICE) return Deno.openSync(path, options);
+  checkFolders(path);
+  for (let attempt = 1;; attempt++) {
+    const before = infoAt(path);
+    refuseOthers(path, before);
+    let file: Deno.FsFile | undefined;
+    try {
+      // `createNew` follows no link.
+      file = Deno.openSync(path, { ...options, createNew: before === undefined });
+      const info = file.statSync();
+      const after = infoAt(path);
+      refuseOthers(path, after);
+      if (after !== undefined && identityOf(after) === identityOf(info)) {
+        restrictToOwner(path, info);
+        return file;
+      }
+      throw new Error(`${path} is replaced while it is opened`);
+    } catch (error) {
+      file?.close();
+      if (attempt === MAX_ATTEMPTS || error instanceof RefusedPath) throw error;
+    }
+  }
+}
+
+/** The path must not be written to, whatever happens next. */
+class RefusedPath extends Error {}
+
+/**
+ * Creates the folder of a file, and checks the folders that a stranger may have made: all those of a relative
+ * path, and the file's own. A folder directly in the root, such as `/tmp`, belongs to the system.
+ */
+function checkFolders(path: string): void {
+  // Not with `node:path`, whose loading takes 5 ms at the start.
+  const folder = path.replace(/[\\/]?[^\\/]*$/, "");
+  if (folder === "" || /^[\\/][^\\/]+$/.test(folder)) return;
+  const folders = /^([\\/]|[A-Za-z]:)/.test(folder)
+    ? [folder]
+    : Array.from(folder.matchAll(/[\\/]|$/g), ({ index }) => folder.slice(0, index));
+  for (const name of folders) {
+    if (infoAt(name)?.isSymlink) throw new RefusedPath(`its folder ${name} is a link`);
+  }
+  Deno.mkdirSync(folder, { recursive: true });
+}
+
+function infoAt(path: string): Deno.FileInfo | undefined {
+  try {
+    return Deno.lstatSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+function refuseOthers(path: string, info: Deno.FileInfo | undefined): void {
+  if (info?.isSymlink) throw new RefusedPath(`${path} is a link`);
+  if (info?.isFile === false) throw new RefusedPath(`${path} is no regular file`);
+}
+
+/** Makes a file readable for its owner only, who must be this user. */
+function restrictToOwner(path: string, { mode }: Deno.FileInfo): void {
+  if (Deno.build.os === "windows" || (mode ?? 0) % 0o100 === 0) return;
+  try {
+    Deno.chmodSync(path, 0o600);
+  } catch (cause) {
+    // The system lets only the owner do that, and the superuser.
+    throw new RefusedPath(`${path} belongs to another user`, { cause });
+  }
+}
