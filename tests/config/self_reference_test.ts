@@ -4,15 +4,16 @@ import { createEnvironment } from "./check_files.ts";
 import { TempFolder } from "./temp_folder.ts";
 
 /**
- * Returns the names of the entries that are skipped, in a folder with `.mcp.json`, `other.json` and
- * `link.json`, which is a link to `.mcp.json`.
+ * Returns the names of the entries that the gateway skips because they start the gateway itself with
+ * the same servers file. The folder has `.mcp.json`, with the entries; `link.json`, a link to it; and
+ * `other.json`.
  */
-async function findSkippedNames(
-  entries: (folder: string) => Record<string, unknown>,
+async function findSelfReferences(
+  createEntries: (folder: string) => Record<string, unknown>,
   options: { program?: (folder: string) => Program; variables?: Record<string, string> } = {},
 ): Promise<string[]> {
   using folder = new TempFolder();
-  const mcpServers = entries(folder.path);
+  const mcpServers = createEntries(folder.path);
   folder.write(".mcp.json", { mcpServers });
   folder.write(".mcp-gateway-rules.json", { agents: {} });
   folder.write("other.json", { mcpServers: {} });
@@ -33,7 +34,7 @@ async function findSkippedNames(
   return Object.keys(mcpServers).filter((name) => !configuration?.servers.has(name));
 }
 
-Deno.test("[servers.self-reference] the usual commands that start this gateway with the same file are recognized", async () => {
+Deno.test("[servers.self-reference] commands that start this gateway with the same servers file are recognized", async () => {
   const commands: string[][] = [
     ["agent-mcp-gateway"],
     ["/opt/bin/agent-mcp-gateway", "serve", "--debug"],
@@ -90,39 +91,39 @@ Deno.test("[servers.self-reference] the usual commands that start this gateway w
     ["npx supergateway --stdio 'npx agent-mcp-gateway'"],
   ];
   const entries = commands.map(([command, ...args], index) => [`c${index}`, { command, args }]);
-  const names = await findSkippedNames(() => Object.fromEntries(entries), {
+  const skippedNames = await findSelfReferences(() => Object.fromEntries(entries), {
     program: () => ({ root: "/repo", executable: "/opt/gateway" }),
   });
-  assert.deepEqual(names, entries.map(([name]) => name));
+  assert.deepEqual(skippedNames, entries.map(([name]) => name));
 });
 
 Deno.test("[servers.self-reference] deno task start in this program's folder is recognized", async () => {
-  const names = await findSkippedNames((folder) => ({
+  const skippedNames = await findSelfReferences((folder) => ({
     flag: { command: "deno", args: ["task", "--cwd", folder, "start"] },
     config: { command: "deno", args: ["task", "--config", "deno.json", "dev"] },
     cwd: { command: "deno", args: ["task", "-q", "start"], cwd: folder },
     otherTask: { command: "deno", args: ["task", "--cwd", folder, "bench"] },
     otherFolder: { command: "deno", args: ["task", "--cwd", "/elsewhere", "start"] },
   }), { program: (root) => ({ root }) });
-  assert.deepEqual(names, ["flag", "config", "cwd"]);
+  assert.deepEqual(skippedNames, ["flag", "config", "cwd"]);
 });
 
 Deno.test("[servers.self-reference] other programs are not self references", async () => {
-  const names = await findSkippedNames(() => ({
-    a: { command: "npx", args: ["-y", "some-server", "agent-mcp-gateway"] },
-    b: { command: "deno", args: ["run", "-A", "/elsewhere/src/main.ts"] },
-    c: { command: "my-agent-mcp-gateway" },
-    d: { command: "npx", args: [] },
-    e: { command: "echo", args: ["agent-mcp-gateway"] },
-    f: { url: "https://example.com/agent-mcp-gateway" },
-    g: { command: "deno", args: ["run", "file:///%zz/src/main.ts"] },
-    fileOfThatName: { command: "node", args: ["server.js", "agent-mcp-gateway"] },
-    folderOfThatName: {
+  const skippedNames = await findSelfReferences(() => ({
+    argument: { command: "npx", args: ["-y", "some-server", "agent-mcp-gateway"] },
+    otherMain: { command: "deno", args: ["run", "-A", "/elsewhere/src/main.ts"] },
+    longerName: { command: "my-agent-mcp-gateway" },
+    noArguments: { command: "npx", args: [] },
+    echo: { command: "echo", args: ["agent-mcp-gateway"] },
+    remote: { url: "https://example.com/agent-mcp-gateway" },
+    invalidFileUrl: { command: "deno", args: ["run", "file:///%zz/src/main.ts"] },
+    argumentOfScript: { command: "node", args: ["server.js", "agent-mcp-gateway"] },
+    folderArgument: {
       command: "npx",
       args: ["-y", "@modelcontextprotocol/server-filesystem", "/home/me/agent-mcp-gateway"],
     },
-    scriptBeside: { command: "node", args: ["/home/me/agent-mcp-gateway/other.cjs"] },
-    launcher: { command: "node", args: ["/elsewhere/launcher.cjs"] },
+    otherScript: { command: "node", args: ["/home/me/agent-mcp-gateway/other.cjs"] },
+    otherLauncher: { command: "node", args: ["/elsewhere/launcher.cjs"] },
     directory: { command: "uv", args: ["run", "--directory", "/x/agent-mcp-gateway", "server"] },
     shell: { command: "sh", args: ["-c", "echo agent-mcp-gateway"] },
     image: { command: "docker", args: ["run", "--name", "agent-mcp-gateway", "mcp/fetch"] },
@@ -130,14 +131,14 @@ Deno.test("[servers.self-reference] other programs are not self references", asy
     spaces: { command: "/opt/My Tools/server", args: ["agent-mcp-gateway"] },
     supergateway: { command: "npx", args: ["supergateway", "--stdio", "npx some-server"] },
     url: { command: "npx", args: ["supergateway", "--sse", "http://x/agent-mcp-gateway"] },
-    h: { command: "cmd", args: ["/c", ...Array(1000).fill("cmd"), "/c"] },
+    deeplyNested: { command: "cmd", args: ["/c", ...Array(1000).fill("cmd"), "/c"] },
   }), { program: () => ({ root: "/repo" }) });
-  assert.deepEqual(names, []);
+  assert.deepEqual(skippedNames, []);
 });
 
-Deno.test("[nesting.intended] a gateway with another configuration is allowed, but not with the same one under another path", async () => {
+Deno.test("[nesting.intended] a gateway with another servers file is allowed, but not with the same file under another path", async () => {
   const command = "agent-mcp-gateway";
-  const names = await findSkippedNames((folder) => ({
+  const skippedNames = await findSelfReferences((folder) => ({
     other: { command, args: ["--mcp-config", "other.json"] },
     otherEquals: { command, args: ["--mcp-config=other.json"] },
     otherEnv: { command, env: { GATEWAY_MCP_CONFIG: `${folder}/other.json` } },
@@ -154,26 +155,26 @@ Deno.test("[nesting.intended] a gateway with another configuration is allowed, b
     notInherited: { command, cwd: `${folder}/sub` },
     tilde: { command, args: ["--mcp-config", "~/.mcp.json"], env: { HOME: folder } },
   }), { variables: { HERE: ".", GATEWAY_MCP_CONFIG: "../.mcp.json" } });
-  assert.deepEqual(names, ["same", "link", "sameEnv", "inherited", "tilde"]);
+  assert.deepEqual(skippedNames, ["same", "link", "sameEnv", "inherited", "tilde"]);
 });
 
-Deno.test("[nesting.intended] another configuration is allowed if the command contains its arguments", async () => {
-  const names = await findSkippedNames(() => ({
+Deno.test("[nesting.intended] the servers file is recognized in a command that contains its arguments", async () => {
+  const skippedNames = await findSelfReferences(() => ({
     other: { command: "npx agent-mcp-gateway --mcp-config other.json" },
     same: { command: "npx agent-mcp-gateway --mcp-config .mcp.json" },
   }));
-  assert.deepEqual(names, ["same"]);
+  assert.deepEqual(skippedNames, ["same"]);
 });
 
 Deno.test("[servers.self-reference] a relative cwd is resolved from the working folder of the gateway", async () => {
-  const names = await findSkippedNames(() => ({
+  const skippedNames = await findSelfReferences(() => ({
     sub: { command: "agent-mcp-gateway", args: ["--mcp-config", "../.mcp.json"], cwd: "sub" },
   }));
-  assert.deepEqual(names, ["sub"]);
+  assert.deepEqual(skippedNames, ["sub"]);
 });
 
-Deno.test("[servers.self-reference] the package in any folder, and links to it, are recognized", async () => {
-  const names = await findSkippedNames((folder) => {
+Deno.test("[servers.self-reference] this package is recognized in any folder and behind a link", async () => {
+  const skippedNames = await findSelfReferences((folder) => {
     Deno.mkdirSync(`${folder}/gw/src`, { recursive: true });
     Deno.writeTextFileSync(`${folder}/gw/package.json`, '{"name": "agent-mcp-gateway"}');
     Deno.writeTextFileSync(`${folder}/gw/launcher.cjs`, "");
@@ -183,25 +184,25 @@ Deno.test("[servers.self-reference] the package in any folder, and links to it, 
     Deno.writeTextFileSync(`${folder}/clone/deno.json`, config);
     Deno.mkdirSync(`${folder}/other`);
     Deno.writeTextFileSync(`${folder}/other/package.json`, '{"name": "other"}');
-    const mcp = ["--mcp-config", `${folder}/.mcp.json`];
+    const mcpConfig = ["--mcp-config", `${folder}/.mcp.json`];
     return {
       launcher: { command: "node", args: [`${folder}/gw/launcher.cjs`] },
       link: { command: `${folder}/gateway` },
       nodeLink: { command: "node", args: ["gateway"] },
-      task: { command: "deno", args: ["task", "start", ...mcp], cwd: `${folder}/clone` },
+      task: { command: "deno", args: ["task", "start", ...mcpConfig], cwd: `${folder}/clone` },
       source: { command: "deno", args: ["run", "-A", "clone/src/main.ts"] },
       other: { command: "node", args: [`${folder}/other/launcher.cjs`] },
     };
   });
-  assert.deepEqual(names, ["launcher", "link", "nodeLink", "task", "source"]);
+  assert.deepEqual(skippedNames, ["launcher", "link", "nodeLink", "task", "source"]);
 });
 
 Deno.test("[nesting.intended] a gateway for another agent is skipped only if it uses the same servers file", async () => {
-  const node = (...args: string[]) => ({
+  const nodeEntry = (...args: string[]) => ({
     command: "/usr/bin/node",
     args: ["/usr/lib/node_modules/agent-mcp-gateway/launcher.cjs", ...args],
   });
-  const image = (...flags: string[]) => ({
+  const imageEntry = (...flags: string[]) => ({
     command: "docker",
     args: [
       "run",
@@ -213,16 +214,23 @@ Deno.test("[nesting.intended] a gateway for another agent is skipped only if it 
       "free",
     ],
   });
-  const names = await findSkippedNames((folder) => ({
-    twin: node("--mcp-config", `${folder}/.mcp.json`, "--rules", "/other.json", "--agent", "free"),
-    nested: node("--mcp-config", `${folder}/other.json`, "--agent", "free"),
+  const skippedNames = await findSelfReferences((folder) => ({
+    twin: nodeEntry(
+      "--mcp-config",
+      `${folder}/.mcp.json`,
+      "--rules",
+      "/other.json",
+      "--agent",
+      "free",
+    ),
+    nested: nodeEntry("--mcp-config", `${folder}/other.json`, "--agent", "free"),
     env: { command: "env", args: [`GATEWAY_MCP_CONFIG=${folder}/other.json`, "agent-mcp-gateway"] },
-    imageTwin: image("-v", `${folder}:/config:ro`),
-    imageMount: image("--mount", `type=bind,src=${folder}/.mcp.json,dst=/config/.mcp.json`),
-    imageEnv: image("-e", "GATEWAY_MCP_CONFIG=/d/.mcp.json", `--volume=${folder}:/d`),
-    imageOther: image("-v", `${folder}/sub:/config`),
-    imageVolume: image("-v", "config:/config"),
-    imageAlone: image(),
+    imageTwin: imageEntry("-v", `${folder}:/config:ro`),
+    imageMount: imageEntry("--mount", `type=bind,src=${folder}/.mcp.json,dst=/config/.mcp.json`),
+    imageEnv: imageEntry("-e", "GATEWAY_MCP_CONFIG=/d/.mcp.json", `--volume=${folder}:/d`),
+    imageOther: imageEntry("-v", `${folder}/sub:/config`),
+    imageVolume: imageEntry("-v", "config:/config"),
+    imageAlone: imageEntry(),
   }));
-  assert.deepEqual(names, ["twin", "imageTwin", "imageMount", "imageEnv"]);
+  assert.deepEqual(skippedNames, ["twin", "imageTwin", "imageMount", "imageEnv"]);
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { ServerConfig } from "../../src/config/mod.ts";
 import { checkFiles } from "./check_files.ts";
 
-async function load(
+async function loadServers(
   mcpServers: Record<string, unknown>,
   variables: Record<string, string> = {},
 ): Promise<ReadonlyMap<string, ServerConfig>> {
@@ -13,7 +13,7 @@ async function load(
 }
 
 Deno.test("[servers.stdio] command, args, env and cwd are read", async () => {
-  const servers = await load({
+  const servers = await loadServers({
     full: { command: "npx", args: ["-y", "x"], env: { A: "1", B: "" }, cwd: "/srv" },
     short: { command: "npx" },
   });
@@ -34,7 +34,7 @@ Deno.test("[servers.stdio] command, args, env and cwd are read", async () => {
 
 Deno.test("[servers.remote] the type decides the transport of a url; without a type both are tried", async () => {
   const url = "https://example.com/mcp";
-  const kinds: [Record<string, string>, string][] = [
+  const cases: [Record<string, string>, string][] = [
     [{}, "auto"],
     [{ type: "http" }, "http"],
     [{ transport: "http" }, "http"],
@@ -43,14 +43,14 @@ Deno.test("[servers.remote] the type decides the transport of a url; without a t
     [{ type: "sse" }, "sse"],
     [{ type: "http", transport: "streamable-http" }, "http"],
   ];
-  for (const [entry, kind] of kinds) {
-    const servers = await load({ a: { url, ...entry, headers: { "X-Id": "1" } } });
+  for (const [entry, kind] of cases) {
+    const servers = await loadServers({ a: { url, ...entry, headers: { "X-Id": "1" } } });
     assert.deepEqual(servers.get("a")?.connection, { kind, url, headers: { "X-Id": "1" } });
   }
 });
 
-Deno.test("[servers.gateway-defaults] the gateway block has defaults", async () => {
-  const servers = await load({
+Deno.test("[servers.gateway-defaults] the keys of the gateway block are read; missing keys have defaults", async () => {
+  const servers = await loadServers({
     none: { command: "x" },
     empty: { command: "x", gateway: {} },
     full: {
@@ -121,16 +121,16 @@ Deno.test("[servers.odd-names] __proto__ is an ordinary name of a variable or he
 });
 
 Deno.test("[servers.disabled] a disabled server counts as not configured", async () => {
-  const servers = await load({
+  const servers = await loadServers({
     a: { command: "${NOT_SET}", disabled: true },
     b: { command: "x", disabled: false },
   });
   assert.deepEqual([...servers.keys()], ["b"]);
 });
 
-Deno.test("[servers.shown] the public information is the command or the url as written, without secrets", async () => {
+Deno.test("[servers.shown] the public information has the command or the url as written, without secrets", async () => {
   const publicInfoOf = async (entry: Record<string, unknown>) =>
-    (await load({ a: entry }, { HOST: "example.com", TOKEN: "t", CMD: "npx" })).get("a")
+    (await loadServers({ a: entry }, { HOST: "example.com", TOKEN: "t", CMD: "npx" })).get("a")
       ?.publicInfo;
   assert.deepEqual(
     await publicInfoOf({ command: "${CMD}", args: ["secret"], env: { A: "secret" } }),
@@ -187,10 +187,10 @@ Deno.test("[servers.unset-variable] an unset variable makes only its server unav
 
 Deno.test("[servers.home] a leading ~ is the home folder only in command and cwd", async () => {
   const variables = { HOME: "/home/someone", TOOLS: "~/tools" };
-  const servers = await load({
+  const servers = await loadServers({
     paths: { command: "~/bin/x", args: ["~/notes"], env: { A: "~/a" }, cwd: "~" },
     variable: { command: "${TOOLS}/x" },
-    others: { command: "~other/x", cwd: "./~/x" },
+    unchanged: { command: "~other/x", cwd: "./~/x" },
   }, variables);
   const connections = [...servers.values()].map(({ connection }) => connection);
   assert.deepEqual(connections, [
@@ -208,7 +208,7 @@ Deno.test("[servers.home] a leading ~ is the home folder only in command and cwd
 
 Deno.test("[servers.expansion-everywhere] variables are expanded in every string of the known keys", async () => {
   const variables = { V: "v", HOST: "example.com" };
-  const servers = await load({
+  const servers = await loadServers({
     a: { command: "${V}", args: ["${V}"], env: { A: "${V}" }, cwd: "${V}" },
     b: {
       url: "https://${HOST}/${V}",
@@ -239,7 +239,7 @@ Deno.test("[servers.expansion-everywhere] variables are expanded in every string
 });
 
 Deno.test("[servers.expansion-everywhere] an invalid url or header after expansion makes the server unavailable", async () => {
-  const servers = await load({
+  const servers = await loadServers({
     a: { url: "${V}/mcp" },
     b: { url: "https://example.com", headers: { H: "${LINES}" } },
     c: { url: "https://example.com", headers: { H: "${LINE}" } },
@@ -251,10 +251,10 @@ Deno.test("[servers.expansion-everywhere] an invalid url or header after expansi
   assert.equal(c?.unavailable, undefined);
 });
 
-Deno.test("[servers.fingerprint] a fingerprint is equal for equal entries, and contains no secret", async () => {
+Deno.test("[servers.fingerprint] a fingerprint changes exactly when the connection or the options change, and contains no secret", async () => {
   const entry = { command: "x", env: { A: "secret", B: "2" } };
   const fingerprintOf = async (entry: unknown, variables = {}) =>
-    (await load({ a: entry }, variables)).get("a")?.fingerprint;
+    (await loadServers({ a: entry }, variables)).get("a")?.fingerprint;
   const first = await fingerprintOf(entry);
   assert.equal(await fingerprintOf(structuredClone(entry)), first);
   assert.equal(
@@ -267,7 +267,7 @@ Deno.test("[servers.fingerprint] a fingerprint is equal for equal entries, and c
     first,
   );
   for (
-    const other of [
+    const changedEntry of [
       { ...entry, command: "y" },
       { ...entry, args: ["x"] },
       { ...entry, env: { A: "secret", B: "3" } },
@@ -275,7 +275,7 @@ Deno.test("[servers.fingerprint] a fingerprint is equal for equal entries, and c
       { ...entry, gateway: { max_concurrency: 1 } },
     ]
   ) {
-    assert.notEqual(await fingerprintOf(other), first);
+    assert.notEqual(await fingerprintOf(changedEntry), first);
   }
   assert.match(first ?? "", /^\d+$/);
 });

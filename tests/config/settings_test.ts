@@ -54,9 +54,9 @@ Deno.test("[audit.path] the default path is in the state folder of the platform"
     pathOf({ HOME: home, XDG_STATE_HOME: "/var/state" }, false),
     `/var/state/${fileName}`,
   );
-  // The specification says that relative paths are ignored.
-  for (const name of ["", "state"]) {
-    assert.equal(pathOf({ HOME: home, XDG_STATE_HOME: name }, false), state);
+  // The XDG Base Directory Specification requires that relative paths are ignored.
+  for (const folder of ["", "state"]) {
+    assert.equal(pathOf({ HOME: home, XDG_STATE_HOME: folder }, false), state);
   }
   const profile = { USERPROFILE: "C:\\Users\\me", HOME: "" };
   assert.equal(pathOf(profile, true), `C:\\Users\\me/AppData/Local/${fileName}`);
@@ -72,7 +72,14 @@ Deno.test("[audit.protocol] over stdio, standard output is refused as the audit 
   assert.deepEqual(problemsOf({ auditLog: "/dev/stderr" }), []);
 });
 
-const FLAGS_AND_VARIABLES: [keyof SettingFlags, string, string, string, unknown, unknown][] = [
+const FLAGS_AND_VARIABLES: [
+  key: keyof SettingFlags,
+  variable: string,
+  flagText: string,
+  variableText: string,
+  flagValue: unknown,
+  variableValue: unknown,
+][] = [
   ["mcpConfig", "GATEWAY_MCP_CONFIG", "a.json", "b.json", "a.json", "b.json"],
   ["rules", "GATEWAY_RULES", "a.json", "b.json", "a.json", "b.json"],
   ["agent", "GATEWAY_AGENT", "team.a", "team.b", "team.a", "team.b"],
@@ -87,8 +94,8 @@ const FLAGS_AND_VARIABLES: [keyof SettingFlags, string, string, string, unknown,
   ["logFormat", "GATEWAY_LOG_FORMAT", "json", "text", "json", "text"],
 ];
 
-/** Settings whose empty value would widen what the gateway does. */
-const REFUSE_EMPTY: readonly (keyof Settings)[] = [
+/** Settings that must not be empty, because the gateway would permit more without them. */
+const NEVER_EMPTY: readonly (keyof Settings)[] = [
   "mcpConfig",
   "rules",
   "agent",
@@ -104,8 +111,8 @@ for (
     assert.deepEqual(readSettings({}, env)[key], variableValue);
     assert.deepEqual(readSettings({ [key]: flagText }, env)[key], flagValue);
   });
-  if (REFUSE_EMPTY.includes(key)) continue;
-  Deno.test(`[settings.twins] an empty ${variable}, or an empty flag, means not given`, () => {
+  if (NEVER_EMPTY.includes(key)) continue;
+  Deno.test(`[settings.twins] an empty ${variable} or an empty flag counts as not set`, () => {
     const env = createEnvironment({ [variable]: variableText });
     assert.deepEqual(readSettings({ [key]: "" }, env)[key], variableValue);
     const fallback = readSettings({}, emptyEnvironment)[key];
@@ -113,7 +120,7 @@ for (
   });
 }
 
-for (const key of REFUSE_EMPTY) {
+for (const key of NEVER_EMPTY) {
   const { variable, flag } = listSettings().find((row) => row.key === key) ?? {};
   assert.ok(variable !== undefined);
   Deno.test(`[settings.empty] ${variable} that is set and empty is an error, also as a flag`, () => {
@@ -125,7 +132,7 @@ for (const key of REFUSE_EMPTY) {
   });
 }
 
-Deno.test("[settings.twins] every setting with a flag is tested here", () => {
+Deno.test("[settings.twins] every setting with a flag is tested here, and only --debug is boolean", () => {
   const flags = listSettings().filter(({ flag }) => flag !== undefined);
   assert.deepEqual(
     flags.map(({ key }) => key).sort(),
@@ -143,11 +150,11 @@ Deno.test("[settings.twins] settings without a flag are read from variables", ()
   assert.deepEqual([auditArgs, maxProcesses], ["redacted", 3]);
 });
 
-Deno.test("[settings.twins] the limits of all clients and the store of the counts are read from variables", () => {
-  const read = (state: string) =>
+Deno.test("[settings.twins] the limits for all clients and the state store are read; an invalid state store is not quoted", () => {
+  const readStateStore = (state: string) =>
     readSettings({}, createEnvironment({ GATEWAY_STATE: state })).stateStore;
   for (const state of ["memory", "redis://host", "rediss://:word@host:1/2", "redis://[::1]:6379"]) {
-    assert.equal(read(state), state);
+    assert.equal(readStateStore(state), state);
   }
   const env = createEnvironment({ GATEWAY_MAX_CALLS: "5", GATEWAY_CALLS_PER_MINUTE: "6" });
   const { maxCalls, callsPerMinute } = readSettings({}, env);
@@ -173,7 +180,7 @@ Deno.test("[settings.booleans] booleans are 1, true, yes, 0, false or no, in upp
   }
 });
 
-Deno.test("[settings.bad-value-named] all invalid values are reported, by flag or variable", () => {
+Deno.test("[settings.bad-value-named] each invalid value is reported with its flag or variable", () => {
   const flags = { port: "80a", transport: "sse", agent: "two words" };
   const variables = {
     GATEWAY_MAX_PROCESSES: "0",
@@ -208,8 +215,8 @@ Deno.test("[settings.unknown-variables] there is a warning only for unknown vari
     const env = createEnvironment(Object.fromEntries(names.map((name) => [name, "x"])));
     return warnUnknownVariables(env, { windows }).map(({ path, message }) => `${path}: ${message}`);
   };
-  const all = listSettings().map(({ variable }) => variable);
-  assert.deepEqual(warningsFor([...all, "GATEWAY_DEPTH"]), []);
+  const knownVariables = listSettings().map(({ variable }) => variable);
+  assert.deepEqual(warningsFor([...knownVariables, "GATEWAY_DEPTH"]), []);
   assert.deepEqual(
     warningsFor([
       "GATEWAY_INTERFACE",

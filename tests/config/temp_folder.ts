@@ -17,7 +17,7 @@ export class TempFolder {
   }
 }
 
-/** Creates a named pipe; reading it blocks until something is written. */
+/** Creates a named pipe and returns its path. A read blocks until data is written to the pipe. */
 export function createPipe(path: string): string {
   const { success } = new Deno.Command("mkfifo", { args: [path] }).outputSync();
   if (!success) throw new Error(`Cannot create the pipe ${path}`);

@@ -3,7 +3,7 @@ import { FileWatch } from "../../src/config/mod.ts";
 import { AsyncQueue } from "../contract/async_queue.ts";
 import { TempFolder } from "./temp_folder.ts";
 
-/** Maximum delay of a change that an event reports. Polling, every 5 s, would take longer. */
+/** Maximum delay between an edit and the report that its event causes. The watch polls only every 5 s. */
 const MAX_EVENT_DELAY_MS = 2500;
 
 /** Time between the writes of an editor that saves a file in several steps. */
@@ -22,9 +22,9 @@ class FileWatchFixture implements Disposable {
   /** The folders that are polled, each with the reason. */
   readonly polledFolders: string[] = [];
   readonly watch: FileWatch;
-  #takenChangeCount = 0;
-  /** `onChange` resolves after this. */
+  /** `onChange` waits for this promise before it resolves. */
   onChangeGate: Promise<void> = Promise.resolve();
+  #takenChangeCount = 0;
 
   constructor(names: readonly string[], prepare: (folder: TempFolder) => void = () => {}) {
     prepare(this.folder);
@@ -35,7 +35,7 @@ class FileWatchFixture implements Disposable {
     return `${this.folder.path}/${name}`;
   }
 
-  /** Starts watching and checks once: later changes are reported by an event. */
+  /** Starts the watch and waits for a first check. Events report later changes. */
   async start(): Promise<void> {
     this.watch.start({
       onChange: async (paths) => {
@@ -90,7 +90,7 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Edits of a file in different ways. */
+/** Edits of a file, each with the end of its test's title. */
 const EDITS: Readonly<Record<string, (path: string, text: string) => void>> = {
   "is written in place": (path, text) => Deno.writeTextFileSync(path, text),
   "is replaced by renaming": (path, text) => {
@@ -106,15 +106,15 @@ const EDITS: Readonly<Record<string, (path: string, text: string) => void>> = {
     Deno.writeTextFileSync(path, text);
   },
   "becomes a link": (path, text) => {
-    const other = Deno.makeTempFileSync({ dir: path.slice(0, path.lastIndexOf("/")) });
-    Deno.writeTextFileSync(other, text);
+    const target = Deno.makeTempFileSync({ dir: path.slice(0, path.lastIndexOf("/")) });
+    Deno.writeTextFileSync(target, text);
     Deno.removeSync(path);
-    Deno.symlinkSync(other, path);
+    Deno.symlinkSync(target, path);
   },
 };
 
 for (const [description, edit] of Object.entries(EDITS)) {
-  Deno.test(`[reload.edits] repeated changes are reported when a file ${description}`, async () => {
+  Deno.test(`[reload.edits] each change is reported when a file repeatedly ${description}`, async () => {
     using fixture = new FileWatchFixture(["a.json", "b.json"], (folder) => {
       folder.write("a.json", "old");
       folder.write("b.json", "other");
@@ -133,14 +133,14 @@ for (const [description, edit] of Object.entries(EDITS)) {
 }
 
 Deno.test("[reload.edits] a change is reported when a link is replaced as in a Kubernetes volume", async () => {
-  const swap = (folder: TempFolder, version: number): void => {
+  const publish = (folder: TempFolder, version: number): void => {
     folder.write(`etc/..v${version}/a.json`, `version ${version}`);
     Deno.symlinkSync(`..v${version}`, `${folder.path}/etc/..data_tmp`);
     Deno.renameSync(`${folder.path}/etc/..data_tmp`, `${folder.path}/etc/..data`);
     if (version > 1) Deno.removeSync(`${folder.path}/etc/..v${version - 1}`, { recursive: true });
   };
   using fixture = new FileWatchFixture(["etc/a.json"], (folder) => {
-    swap(folder, 1);
+    publish(folder, 1);
     Deno.symlinkSync("..data/a.json", `${folder.path}/etc/a.json`);
   });
   await fixture.start();
@@ -148,7 +148,7 @@ Deno.test("[reload.edits] a change is reported when a link is replaced as in a K
     await fixture.editAndExpectChange(
       "etc/a.json",
       `version ${version}`,
-      () => swap(fixture.folder, version),
+      () => publish(fixture.folder, version),
     );
   }
 });
@@ -162,7 +162,7 @@ Deno.test("[reload.edits] a change is reported when any link in the path of a fi
     Deno.symlinkSync(`${folder.path}/releases/1`, `${folder.path}/site/current`);
   });
   const { folder } = fixture;
-  const relink = (target: string, link: string): void => {
+  const replaceLink = (target: string, link: string): void => {
     Deno.symlinkSync(target, `${folder.path}/new`);
     Deno.renameSync(`${folder.path}/new`, `${folder.path}/${link}`);
   };
@@ -171,18 +171,18 @@ Deno.test("[reload.edits] a change is reported when any link in the path of a fi
   await fixture.editAndExpectChange(
     name,
     "release 2",
-    () => relink("../releases/2", "site/current"),
+    () => replaceLink("../releases/2", "site/current"),
   );
   await fixture.editAndExpectChange(
     name,
     "shared",
-    () => relink("../../files/a.json", "releases/2/a.json"),
+    () => replaceLink("../../files/a.json", "releases/2/a.json"),
   );
   await fixture.editAndExpectChange(name, "written", () => folder.write("files/a.json", "written"));
   await fixture.editAndExpectChange(
     name,
     "release 1",
-    () => relink("../releases/1", "site/current"),
+    () => replaceLink("../releases/1", "site/current"),
   );
 });
 
@@ -211,35 +211,36 @@ Deno.test("[reload.edits] a change is reported when a file is deleted and when i
 });
 
 Deno.test({
-  name: "[reload.edits] a device or a huge file is not read",
+  name:
+    "[reload.edits] a file that becomes a device, or very large, is reported without being read",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     using folder = new TempFolder();
     const path = folder.write("a.json", "old");
     const watch = new FileWatch([path]);
-    let changes = 0;
+    let changeCount = 0;
     watch.start({
       onChange: () => {
-        changes++;
+        changeCount++;
         return Promise.resolve();
       },
     });
-    const edit = async (make: () => void): Promise<number> => {
+    const replaceAndCheck = async (create: () => void): Promise<number> => {
       Deno.removeSync(path);
-      make();
+      create();
       await watch.check();
-      return changes;
+      return changeCount;
     };
     await watch.check();
-    assert.equal(await edit(() => Deno.symlinkSync("/dev/zero", path)), 1);
+    assert.equal(await replaceAndCheck(() => Deno.symlinkSync("/dev/zero", path)), 1);
     assert.equal(
-      await edit(() => {
+      await replaceAndCheck(() => {
         Deno.writeTextFileSync(path, "");
         Deno.truncateSync(path, 2 ** 40);
       }),
       2,
     );
-    assert.equal(await edit(() => folder.write("a.json", "old")), 3);
+    assert.equal(await replaceAndCheck(() => folder.write("a.json", "old")), 3);
     watch.stop();
   },
 });
@@ -357,14 +358,14 @@ Deno.test("[reload.debounce] a file that is written with the same content is not
   await fixture.editAndExpectChange("a.json", "new", () => fixture.folder.write("a.json", "new"));
 });
 
-Deno.test("[reload.start] a change between reading and watching the files is reported", async () => {
+Deno.test("[reload.start] a change between the creation and the start of the watch is reported", async () => {
   using fixture = new FileWatchFixture(["a.json"], (folder) => folder.write("a.json", "old"));
   fixture.folder.write("a.json", "new");
   await fixture.start();
   assert.deepEqual(await fixture.takeChange(), { paths: [fixture.path("a.json")], texts: ["new"] });
 });
 
-Deno.test("[reload.debounce] a change is reported after the previous one has been handled", async () => {
+Deno.test("[reload.debounce] a change is reported only after the previous change has been handled", async () => {
   using fixture = new FileWatchFixture(["a.json"], (folder) => folder.write("a.json", "old"));
   const { promise, resolve } = Promise.withResolvers<void>();
   fixture.onChangeGate = promise;

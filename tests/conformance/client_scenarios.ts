@@ -2,9 +2,9 @@ import type { Fields } from "../e2e/gateway.ts";
 
 /** Extra settings of a scenario, and its expected outcome. */
 export interface ClientScenario {
-  /** Further keys of `gateway.oauth` in the server's entry, next to the scenario's client id and secret. */
+  /** Keys of `gateway.oauth` in the server's entry, in addition to the scenario's client id and secret. */
   readonly oauth?: Fields;
-  /** The expected refusal. By default every call succeeds. */
+  /** Pattern of the expected refusal; by default every call must succeed. */
   readonly refusal?: RegExp;
 }
 

@@ -9,7 +9,7 @@ const DRIVER = fileURLToPath(new URL("driver.ts", import.meta.url));
 /** Number of concurrent scenarios: each has its own processes and ports, and mostly waits. */
 const CONCURRENT_SCENARIOS = 2;
 
-/** Scenarios that run alone because they measure time: a delay of 0.2 s is a warning. */
+/** Scenarios that run alone because they measure time: the suite warns about a delay of 0.2 s. */
 const RUN_ALONE: readonly string[] = ["sse-retry"];
 
 /** Maximum duration of a scenario, in milliseconds. */
@@ -20,7 +20,7 @@ const CLIENT_COMMAND = [Deno.execPath(), "run", "-A", "--quiet", "--no-check", D
   .map((word) => `"${word}"`).join(" ");
 
 async function checkScenario(name: string): Promise<void> {
-  const words = [
+  const args = [
     "--scenario",
     name,
     "--command",
@@ -28,7 +28,7 @@ async function checkScenario(name: string): Promise<void> {
     "--timeout",
     String(SCENARIO_TIMEOUT_MS),
   ];
-  const { code, output } = await runConformance("client", ...words);
+  const { code, output } = await runConformance("client", ...args);
   assert.equal(code, 0, output);
   assert.match(output, PASSED);
   const { refusal } = SCENARIOS[name] ?? {};
@@ -40,24 +40,25 @@ Deno.test("[remote.conformance] the official suite for clients", async (t) => {
   await ensureServers();
 
   await t.step("[remote.conformance] every scenario is run, or skipped for a reason", async () => {
-    const known = [...Object.keys(SCENARIOS), ...Object.keys(SKIPPED_SCENARIOS)];
-    assert.deepEqual((await listScenarios("--client")).sort(), known.sort());
+    const knownNames = [...Object.keys(SCENARIOS), ...Object.keys(SKIPPED_SCENARIOS)];
+    assert.deepEqual((await listScenarios("--client")).sort(), knownNames.sort());
   });
 
-  const runScenarios = async (names: string[]): Promise<void> => {
-    for (let name = names.shift(); name !== undefined; name = names.shift()) {
+  const runQueue = async (queue: string[]): Promise<void> => {
+    for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
       const scenario = name;
       await t.step({
         name: `[remote.conformance] ${scenario}`,
         fn: () => checkScenario(scenario),
-        // The sanitizers of one step would see resources of the others. Those of the whole test stay on.
+        // Steps run concurrently: a step's sanitizers would see the resources of other steps. The
+        // sanitizers of the whole test stay on.
         sanitizeOps: false,
         sanitizeResources: false,
         sanitizeExit: false,
       });
     }
   };
-  await runScenarios([...RUN_ALONE]);
-  const others = Object.keys(SCENARIOS).filter((name) => !RUN_ALONE.includes(name));
-  await Promise.all(Array.from({ length: CONCURRENT_SCENARIOS }, () => runScenarios(others)));
+  await runQueue([...RUN_ALONE]);
+  const sharedQueue = Object.keys(SCENARIOS).filter((name) => !RUN_ALONE.includes(name));
+  await Promise.all(Array.from({ length: CONCURRENT_SCENARIOS }, () => runQueue(sharedQueue)));
 });

@@ -1,8 +1,8 @@
 /**
  * A client for the official conformance suite: `deno run -A driver.ts URL`. It starts the gateway
- * in front of the scenario's server, lists its tools, and calls each of them. It follows login
- * links, and answers forms with their defaults. If the gateway refuses something, the driver
- * reports it and exits with 1, which some scenarios expect.
+ * in front of the scenario's server, and calls each of the server's tools. It follows login links,
+ * and answers forms with their defaults. If the gateway refuses a call, the driver prints the
+ * refusal and exits with 1; some scenarios expect a refusal.
  */
 import { type Fields, type RunningGateway, startGateway } from "../e2e/gateway.ts";
 import { SCENARIOS } from "./client_scenarios.ts";
@@ -19,8 +19,8 @@ interface Tool {
   readonly inputSchema: Schema;
 }
 
-/** Reads the client id and secret that a scenario passes to its client. */
-function readContext(): Fields {
+/** Reads the client id and secret that the suite passes to the driver. */
+function readClientCredentials(): Fields {
   const { client_id, client_secret }: Fields = JSON.parse(
     Deno.env.get("MCP_CONFORMANCE_CONTEXT") ?? "{}",
   );
@@ -30,7 +30,7 @@ function readContext(): Fields {
 /** Accepts an elicitation: follows a login link, or answers a form with its defaults. */
 function acceptElicitation(params: Fields): Fields {
   if (params.mode === "url") {
-    pages.push(fetch(String(params.url)).then((page) => page.text()));
+    loginPages.push(fetch(String(params.url)).then((page) => page.text()));
     return { action: "accept" };
   }
   const { properties = {} } = params.requestedSchema as Schema;
@@ -55,12 +55,12 @@ async function callEveryTool(gateway: RunningGateway): Promise<void> {
   }
 }
 
-const pages: Promise<string>[] = [];
+const loginPages: Promise<string>[] = [];
 const [url = ""] = Deno.args;
 const { oauth } = SCENARIOS[Deno.env.get("MCP_CONFORMANCE_SCENARIO") ?? ""] ?? {};
 await using gateway = await startGateway({
   transport: "stdio",
-  servers: { [SERVER]: { url, gateway: { oauth: { ...readContext(), ...oauth } } } },
+  servers: { [SERVER]: { url, gateway: { oauth: { ...readClientCredentials(), ...oauth } } } },
   args: ["--agent", "tester", "--log-level", "debug"],
   initialize: { capabilities: { elicitation: { form: {}, url: {} } } },
 });
@@ -72,4 +72,4 @@ try {
   Deno.stderr.writeSync(new TextEncoder().encode(output));
   Deno.exitCode = 1;
 }
-await Promise.all(pages);
+await Promise.all(loginPages);

@@ -2,19 +2,22 @@
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const PACKAGES = fileURLToPath(new URL("../servers/", import.meta.url));
-const PROGRAM = join(PACKAGES, "node_modules/@modelcontextprotocol/conformance/dist/index.js");
+const SERVERS_FOLDER = fileURLToPath(new URL("../servers/", import.meta.url));
+const CONFORMANCE_PROGRAM = join(
+  SERVERS_FOLDER,
+  "node_modules/@modelcontextprotocol/conformance/dist/index.js",
+);
 
 /** Matches the summary of a scenario in which all checks passed. */
 export const PASSED = /Passed: ([1-9]\d*)\/\1, 0 failed, 0 warnings/;
 
-/** Runs the suite with these arguments, and returns its complete output. */
+/** Runs the suite with the given arguments; returns its exit code and its whole output. */
 export async function runConformance(
-  ...words: string[]
+  ...args: string[]
 ): Promise<{ code: number; output: string }> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--quiet", "--no-lock", PROGRAM, ...words],
-    cwd: dirname(PROGRAM),
+    args: ["run", "-A", "--quiet", "--no-lock", CONFORMANCE_PROGRAM, ...args],
+    cwd: dirname(CONFORMANCE_PROGRAM),
     stdin: "null",
   }).output();
   const decoder = new TextDecoder();

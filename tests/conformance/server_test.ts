@@ -3,7 +3,7 @@ import { ensureServers } from "../../scripts/test_servers.ts";
 import { misbehavingServer, startGateway } from "../e2e/gateway.ts";
 import { listScenarios, PASSED, runConformance } from "./package.ts";
 
-/** Scenarios that concern every server: lifecycle, transport, headers, DNS rebinding. */
+/** Scenarios that apply to every server: lifecycle, transport, headers, DNS rebinding. */
 const SCENARIOS = [
   "server-initialize",
   "ping",
@@ -25,7 +25,7 @@ const SKIPPED_SCENARIOS: Readonly<Record<string, string>> = {
   "completion-complete": "without prompts and resources there is nothing to complete",
 };
 
-Deno.test("the gateway passes the official conformance suite for servers", async (t) => {
+Deno.test("[http.conformance] the official suite for servers", async (t) => {
   await ensureServers();
   await using gateway = await startGateway({
     transport: "http",
@@ -44,8 +44,8 @@ Deno.test("the gateway passes the official conformance suite for servers", async
 
   for (const scenario of SCENARIOS) {
     await t.step(`[http.conformance] ${scenario}`, async () => {
-      const words = ["--url", gateway.url, "--scenario", scenario];
-      const { code, output } = await runConformance("server", ...words);
+      const args = ["--url", gateway.url, "--scenario", scenario];
+      const { code, output } = await runConformance("server", ...args);
       assert.equal(code, 0, output);
       assert.match(output, PASSED);
     });

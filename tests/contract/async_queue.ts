@@ -1,8 +1,8 @@
 import { withTimeout } from "../e2e/wait.ts";
 
 /**
- * A queue of received items, of which each can be taken once. A consumer can wait for an item that
- * has not arrived yet.
+ * A queue of received items. Each item can be taken once; a consumer can wait for an item that has
+ * not arrived yet.
  */
 export class AsyncQueue<T> {
   /** All items, taken or not. */

@@ -1,4 +1,4 @@
-/** Contract: calls and their answers, also of many simultaneous calls. */
+/** Contract: calls and their answers, one at a time and concurrently. */
 import assert from "node:assert/strict";
 import { FakeClient } from "./fake_client.ts";
 import {
@@ -23,14 +23,14 @@ const TASK_SCRIPT = {
 };
 
 export function describeCalls(name: string, create: () => TransportUnderTest): void {
-  Deno.test(`[sessions.results] ${name}: a result arrives as the text that was sent`, async () => {
+  Deno.test(`[sessions.results] ${name}: a result arrives as exactly the text that was sent`, async () => {
     await using fixture = new DownstreamFixture(create());
     const { answer, connection, request } = await fixture.startHeldCall();
     connection.sendTexts(`{ "id":${request.id} ,"result": ${ODD_RESULT} ,"jsonrpc":"2.0"}`);
     assert.equal(readResultJson(await answer), ODD_RESULT);
   });
 
-  Deno.test(`[sessions.results] ${name}: a JSON-RPC error arrives as it was sent`, async () => {
+  Deno.test(`[sessions.results] ${name}: a JSON-RPC error arrives as exactly the text that was sent`, async () => {
     await using fixture = new DownstreamFixture(create());
     const { answer, connection, request } = await fixture.startHeldCall();
     const error = '{"code":-32602,"message":"no \\u0041","data":{"big":12345678901234567890}}';
@@ -58,9 +58,9 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
       connection.answer(request, { resultType, inputRequests: {}, content: [] });
       assert.match(await expectFailure(answer), expected);
       // A complete result is passed on unchanged, and the session stays.
-      const next = await fixture.startHeldCall();
-      connection.answer(next.request, { resultType: "complete", content: [] });
-      assert.equal(readResultJson(await next.answer), '{"resultType":"complete","content":[]}');
+      const nextCall = await fixture.startHeldCall();
+      connection.answer(nextCall.request, { resultType: "complete", content: [] });
+      assert.equal(readResultJson(await nextCall.answer), '{"resultType":"complete","content":[]}');
       assert.equal(fixture.connections.length, 1);
     });
   }
@@ -72,12 +72,12 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
     await fixture.call("echo", { args, meta });
     const { text, params } = await (await fixture.waitForConnection()).waitForMessage("tools/call");
     assert.ok(text.includes(`"arguments":${args}`), text);
-    const { progressToken, ...rest } = params?._meta as Fields;
-    assert.deepEqual(rest, { "vendor/x": [1], traceparent: "00-1" });
+    const { progressToken, ...otherMeta } = params?._meta as Fields;
+    assert.deepEqual(otherMeta, { "vendor/x": [1], traceparent: "00-1" });
     assert.equal(typeof progressToken, "number");
   });
 
-  Deno.test(`[sessions.concurrency] ${name}: calls do not wait for others, and answers are not mixed up`, async () => {
+  Deno.test(`[sessions.concurrency] ${name}: calls do not wait for each other, and each gets its own answer`, async () => {
     await using fixture = new DownstreamFixture(create());
     const calls = Array.from({ length: 20 }, (_, number) => {
       return fixture.call("held", { args: `{"number":${number}}` });
@@ -118,17 +118,17 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
       call(5, new FakeClient("3").asAgent("gone"), controller.signal),
       /no longer/,
     );
-    const order = [];
+    const arrivedNumbers = [];
     for (const _ of calls) {
       const request = await connection.waitForMessage("tools/call");
       // The session is shared, and only this call uses it: the others are queued.
       assert.equal(fixture.server.status().calls_in_flight, 1);
-      order.push((request.params?.arguments as Fields).number);
+      arrivedNumbers.push((request.params?.arguments as Fields).number);
       controller.abort(new Error("no longer"));
       await cancelledCall;
       connection.answer(request, { content: [] });
     }
-    assert.deepEqual(order, [1, 2, 4, 3]);
+    assert.deepEqual(arrivedNumbers, [1, 2, 4, 3]);
     await Promise.all(calls);
     assert.match(readResultJson(await fixture.call("echo", { caller: greedy })), /"done"/);
     assert.equal(connection.countReceived("tools/call"), calls.length + 1);
@@ -136,9 +136,9 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
 
   Deno.test(`[sessions.progress] ${name}: progress reaches its call with every field`, async () => {
     await using fixture = new DownstreamFixture(create());
-    const received: Fields[] = [];
+    const progressParams: Fields[] = [];
     const { answer, connection, request } = await fixture.startHeldCall({
-      onProgress: (params) => received.push(params),
+      onProgress: (params) => progressParams.push(params),
     });
     const { progressToken } = request.params?._meta as Fields;
     const steps = [
@@ -150,10 +150,10 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
     connection.send({ method: "notifications/progress", params: unrelated });
     connection.answer(request, { content: [] });
     await answer;
-    assert.deepEqual(received, steps);
+    assert.deepEqual(progressParams, steps);
   });
 
-  Deno.test(`[sessions.tasks] ${name}: a tool that must run as a task is run as one`, async () => {
+  Deno.test(`[sessions.tasks] ${name}: a tool that must run as a task is run as a task`, async () => {
     await using fixture = new DownstreamFixture(create(), {
       script: { ...TASK_SCRIPT, heldMethods: ["tasks/result"] },
     });
@@ -171,9 +171,9 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
     await using fixture = new DownstreamFixture(create(), {
       script: { ...TASK_SCRIPT, heldMethods: ["tasks/result"] },
     });
-    const received: Fields[] = [];
+    const progressParams: Fields[] = [];
     const { answer, connection, request } = await fixture.startHeldCall({
-      onProgress: (params) => received.push(params),
+      onProgress: (params) => progressParams.push(params),
     });
     const { progressToken } = request.params?._meta as Fields;
     const step = { progressToken, progress: 1 };
@@ -183,7 +183,7 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
     connection.send({ method: "notifications/progress", params: step });
     connection.sendTexts(`{"jsonrpc":"2.0","id":${resultRequest.id},"result":${ODD_RESULT}}`);
     assert.equal(readResultJson(await answer), ODD_RESULT);
-    assert.deepEqual(received, [step]);
+    assert.deepEqual(progressParams, [step]);
   });
 
   Deno.test(`[sessions.tasks] ${name}: cancelling the call of a task cancels the task`, async () => {
@@ -201,10 +201,10 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
     assert.deepEqual((await connection.waitForMessage("tasks/cancel")).params, { taskId: "t1" });
   });
 
-  const optional = createDefinition("held", { execution: { taskSupport: "optional" } });
+  const optionalTaskTool = createDefinition("held", { execution: { taskSupport: "optional" } });
   const ordinaryCalls = [
     ["if the server offers no tasks", { pages: TASK_SCRIPT.pages }],
-    ["if the tool need not run as a task", { ...TASK_SCRIPT, pages: [[optional]] }],
+    ["if the tool need not run as a task", { ...TASK_SCRIPT, pages: [[optionalTaskTool]] }],
   ] as const;
   for (const [condition, script] of ordinaryCalls) {
     Deno.test(`[sessions.tasks] ${name}: ${condition}, the call does not run as a task`, async () => {
@@ -216,20 +216,21 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
     });
   }
 
-  Deno.test(`[sessions.results] ${name}: an answer that is too long is reported with the limit, and other answers arrive`, async () => {
+  Deno.test(`[sessions.results] ${name}: an answer above the size limit fails only its own call`, async () => {
     await using fixture = new DownstreamFixture(create(), {
       maxBytes: 20_000,
       script: { pages: [TOOLS] },
     });
     const { answer, connection, request } = await fixture.startHeldCall();
-    const second = await fixture.startHeldCall();
+    const secondCall = await fixture.startHeldCall();
     connection.answer(request, { content: [{ type: "text", text: "x".repeat(50_000) }] });
+    // The message names the default limit, not the smaller limit of this test.
     assert.match(
       await expectFailure(answer),
       /answered with more than 64 MiB, the gateway's limit for one message; ask for less/,
     );
-    connection.answer(second.request, { content: [] });
-    assert.equal(readResultJson(await second.answer), '{"content":[]}');
+    connection.answer(secondCall.request, { content: [] });
+    assert.equal(readResultJson(await secondCall.answer), '{"content":[]}');
     assert.match(readResultJson(await fixture.call("echo")), /"done"/);
     assert.equal(fixture.connections.length, 1);
   });

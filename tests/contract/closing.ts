@@ -10,32 +10,35 @@ import {
 } from "./downstream_fixture.ts";
 import { waitUntil } from "../e2e/wait.ts";
 
+/** Failed starts in a row after which the gateway pauses before the next start. */
+const FAILURES_UNTIL_PAUSE = 5;
+
 export function describeClosing(name: string, create: () => TransportUnderTest): void {
-  Deno.test(`[sessions.close] ${name}: when closing resolves, calls in flight have failed and all sessions have ended`, async () => {
+  Deno.test(`[sessions.close] ${name}: closing fails the calls in flight, and ends all sessions before it resolves`, async () => {
     await using fixture = new DownstreamFixture(create());
     const { answer, connection } = await fixture.startHeldCall();
-    const failed = expectFailure(answer);
+    const failure = expectFailure(answer);
     await fixture.server.close(0, GRACE_PERIODS);
     assert.equal(connection.hasEnded, true);
-    assert.match(await failed, /its connection ended/);
+    assert.match(await failure, /its connection ended/);
     assert.equal(fixture.server.status().sessions, 0);
     await fixture.server.close(0, GRACE_PERIODS);
   });
 
-  Deno.test(`[sessions.close] ${name}: calls in flight and queued calls may finish`, async () => {
+  Deno.test(`[sessions.close] ${name}: closing waits for calls in flight and queued calls`, async () => {
     await using fixture = new DownstreamFixture(create(), { options: { maxConcurrency: 1 } });
     const { answer, connection, request } = await fixture.startHeldCall();
-    const queued = fixture.call("echo");
+    const queuedCall = fixture.call("echo");
     const closing = fixture.server.close(60_000, GRACE_PERIODS);
     assert.equal(fixture.server.status().state, "draining");
     connection.answer(request, { content: [] });
     assert.equal(readResultJson(await answer), '{"content":[]}');
-    assert.match(readResultJson(await queued), /"done"/);
+    assert.match(readResultJson(await queuedCall), /"done"/);
     await closing;
     assert.equal(connection.hasEnded, true);
   });
 
-  Deno.test(`[sessions.close] ${name}: a closed server accepts no calls and starts no session`, async () => {
+  Deno.test(`[sessions.close] ${name}: a closed server refuses calls and starts no session`, async () => {
     await using fixture = new DownstreamFixture(create());
     await fixture.server.close(0, GRACE_PERIODS);
     assert.match(await expectFailure(fixture.call("echo")), /the gateway has taken it out of use/);
@@ -49,12 +52,12 @@ export function describeClosing(name: string, create: () => TransportUnderTest):
     const [openGate, closeGate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     fixture.openGate = openGate.promise;
     fixture.closeGate = closeGate.promise;
-    const failed = expectFailure(fixture.call("echo"));
+    const failure = expectFailure(fixture.call("echo"));
     const closing = fixture.server.close(0, GRACE_PERIODS);
     // The session is cancelled while its connection is still being opened.
     await waitUntil("the session is closed", () => fixture.server.status().sessions === 0);
     openGate.resolve();
-    assert.match(await failed, /its session was closed while it started/);
+    assert.match(await failure, /its session was closed while it started/);
     closeGate.resolve();
     await closing;
     const [connection] = fixture.connections;
@@ -68,21 +71,25 @@ export function describeClosing(name: string, create: () => TransportUnderTest):
     let now = 0;
     const script = { refusals: { initialize: "no" } };
     await using fixture = new DownstreamFixture(create(), { script, now: () => now });
-    for (let start = 0; start < 5; start++) await expectFailure(fixture.call("echo"));
+    for (let start = 0; start < FAILURES_UNTIL_PAUSE; start++) {
+      await expectFailure(fixture.call("echo"));
+    }
     now = 10_000;
     fixture.script = { heldMethods: ["initialize"] };
     // The start for one call is the trial; the start for the other waits for its result.
-    const trial = fixture.call("echo");
-    const other = new FakeClient("2");
-    const waiting = expectFailure(fixture.call("echo", { caller: other.asAgent("a") }));
-    for (let start = 0; start < 5; start++) await fixture.waitForConnection();
+    const trialCall = fixture.call("echo");
+    const otherClient = new FakeClient("2");
+    const waitingFailure = expectFailure(
+      fixture.call("echo", { caller: otherClient.asAgent("a") }),
+    );
+    for (let start = 0; start < FAILURES_UNTIL_PAUSE; start++) await fixture.waitForConnection();
     const connection = await fixture.waitForConnection();
     const { id } = await connection.waitForMessage("initialize");
     await fixture.server.releaseClient("2", GRACE_PERIODS);
     connection.send({ id, result: { protocolVersion: "2025-11-25", capabilities: {} } });
-    assert.match(readResultJson(await trial), /"done"/);
-    assert.match(await waiting, /its session was closed while it started/);
-    assert.equal(fixture.connections.length, 6);
+    assert.match(readResultJson(await trialCall), /"done"/);
+    assert.match(await waitingFailure, /its session was closed while it started/);
+    assert.equal(fixture.connections.length, FAILURES_UNTIL_PAUSE + 1);
   });
 
   Deno.test(`[sessions.close] ${name}: closing also ends a session that hung and still has a call in flight`, async () => {
@@ -92,13 +99,14 @@ export function describeClosing(name: string, create: () => TransportUnderTest):
     connection.changeScript({ isHanging: true });
     await expectFailure(fixture.call("echo", { timeoutMs: 20 }), "TIMEOUT");
     await connection.waitForMessage("ping");
+    // Both the call and the ping are cancelled.
     for (let count = 0; count < 2; count++) {
       await connection.waitForMessage("notifications/cancelled");
     }
     assert.equal(fixture.server.status().state, "draining");
-    const failed = expectFailure(answer);
+    const failure = expectFailure(answer);
     await fixture.server.close(0, GRACE_PERIODS);
-    assert.match(await failed, /its connection ended/);
+    assert.match(await failure, /its connection ended/);
     assert.equal(connection.hasEnded, true);
   });
 
@@ -109,17 +117,17 @@ export function describeClosing(name: string, create: () => TransportUnderTest):
     const { answer, connection } = await fixture.startHeldCall();
     connection.crash();
     await expectFailure(answer);
-    const order: string[] = [];
-    const closing = fixture.server.close(0, GRACE_PERIODS).then(() => order.push("closed"));
+    const events: string[] = [];
+    const closing = fixture.server.close(0, GRACE_PERIODS).then(() => events.push("closed"));
     await new Promise((resolve) => setTimeout(resolve, 0));
-    order.push("process ended");
+    events.push("process ended");
     gate.resolve();
     await closing;
-    assert.deepEqual(order, ["process ended", "closed"]);
+    assert.deepEqual(events, ["process ended", "closed"]);
     assert.equal(connection.hasEnded, true);
   });
 
-  Deno.test(`[sessions.kill] ${name}: all sessions end immediately`, async () => {
+  Deno.test(`[sessions.kill] ${name}: killing a server fails its calls and ends its session`, async () => {
     await using fixture = new DownstreamFixture(create());
     const { answer, connection } = await fixture.startHeldCall();
     fixture.server.kill();

@@ -18,7 +18,7 @@ import { AsyncQueue } from "./async_queue.ts";
 import { ScriptedConnection } from "./scripted_connection.ts";
 import { NO_SPAN } from "../../src/trace.ts";
 
-/** A transport to downstream servers that the suite tests. */
+/** A transport to downstream servers, as the suite uses it. */
 export interface TransportUnderTest {
   /** Returns the connection settings for a scripted server with this script. */
   connect(script: Script): ConnectionConfig;
@@ -42,8 +42,9 @@ export interface FixtureOptions {
   readonly script?: Script;
   /** Options of the server's entry. */
   readonly options?: Partial<ServerOptions>;
-  /** Returns the time for the delays after failed starts, in milliseconds. */
+  /** Clock for the pauses after failed starts, in milliseconds. */
   readonly now?: () => number;
+  /** Time for the server to answer a ping, in milliseconds. */
   readonly pingMs?: number;
   readonly maxBytes?: number;
 }
@@ -55,7 +56,7 @@ export interface CallOptions extends Partial<Omit<ToolCall, "tool" | "args">> {
   readonly args?: string;
 }
 
-const DEFAULTS: ServerOptions = {
+const DEFAULT_OPTIONS: ServerOptions = {
   isolation: "agent",
   idleTimeoutMs: 300_000,
   connectTimeoutMs: 30_000,
@@ -78,7 +79,7 @@ export class DownstreamFixture implements AsyncDisposable {
   readonly log: string[] = [];
   /** The default caller's client. */
   readonly client = new FakeClient("client-1", { elicitation: { form: {}, url: {} } });
-  /** The script of servers that are connected later. */
+  /** The script of the servers of later connections. */
   script: Script;
   /** Opening a connection waits for this promise. */
   openGate: Promise<void> = Promise.resolve();
@@ -96,7 +97,7 @@ export class DownstreamFixture implements AsyncDisposable {
       name: "files",
       publicInfo: { transport: "stdio" },
       connection: transport.connect(script),
-      options: { ...DEFAULTS, ...options },
+      options: { ...DEFAULT_OPTIONS, ...options },
       secrets: [],
       fingerprint: "",
     };
@@ -132,17 +133,17 @@ export class DownstreamFixture implements AsyncDisposable {
 
   /** Calls a tool. */
   async call(tool: string, options: CallOptions = {}): Promise<CallOutcome> {
-    const { caller = this.client.asAgent("agent"), args = "{}", signal, ...others } = options;
+    const { caller = this.client.asAgent("agent"), args = "{}", signal, ...callOptions } = options;
     return await this.server.callTool({
       tool,
       args: new JsonText(args),
       signal: signal ?? new AbortController().signal,
       span: NO_SPAN,
-      ...others,
+      ...callOptions,
     }, caller);
   }
 
-  /** Calls the tool `held`, which the test answers; waits until the server has received the call. */
+  /** Calls the tool `held`, whose calls the test answers; waits until the server has received the call. */
   async startHeldCall(options: CallOptions = {}): Promise<HeldCall> {
     const answer = this.call("held", options);
     // The test handles a failure of the call when it awaits the answer.
@@ -158,9 +159,9 @@ export class DownstreamFixture implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.server.close(0, GRACE_PERIODS);
-    const open = this.connections.filter((connection) => !connection.hasEnded);
+    const openConnections = this.connections.filter((connection) => !connection.hasEnded);
     await this.#transport.close();
-    assert.equal(open.length, 0, "A connection was left open");
+    assert.equal(openConnections.length, 0, "A connection was left open");
     assert.equal(this.server.status().sessions, 0);
   }
 }

@@ -8,7 +8,7 @@ import {
 } from "./downstream_fixture.ts";
 
 export function describeFailures(name: string, create: () => TransportUnderTest): void {
-  Deno.test(`[sessions.crash] ${name}: all calls on a server that crashed fail, and the next one reconnects`, async () => {
+  Deno.test(`[sessions.crash] ${name}: all calls on a server that crashed fail, and the next call reconnects`, async () => {
     await using fixture = new DownstreamFixture(create());
     const calls = [await fixture.startHeldCall(), await fixture.startHeldCall()];
     const [connection] = fixture.connections;
@@ -27,12 +27,12 @@ export function describeFailures(name: string, create: () => TransportUnderTest)
 
   Deno.test(`[sessions.crash] ${name}: the calls on another session of the server continue`, async () => {
     await using fixture = new DownstreamFixture(create());
-    const crashing = await fixture.startHeldCall({ caller: fixture.client.asAgent("other") });
+    const crashingCall = await fixture.startHeldCall({ caller: fixture.client.asAgent("other") });
     const answer = fixture.call("held");
     const connection = await fixture.waitForConnection();
     const request = await connection.waitForMessage("tools/call");
-    crashing.connection.crash();
-    await expectFailure(crashing.answer);
+    crashingCall.connection.crash();
+    await expectFailure(crashingCall.answer);
     connection.answer(request, { content: [] });
     assert.equal(readResultJson(await answer), '{"content":[]}');
   });
@@ -60,10 +60,10 @@ export function describeFailures(name: string, create: () => TransportUnderTest)
   Deno.test(`[sessions.crash] ${name}: queued calls fail with the others`, async () => {
     await using fixture = new DownstreamFixture(create(), { options: { maxConcurrency: 1 } });
     const { answer, connection } = await fixture.startHeldCall();
-    const queued = fixture.call("echo");
+    const queuedCall = fixture.call("echo");
     connection.crash();
     await expectFailure(answer);
-    await expectFailure(queued);
+    await expectFailure(queuedCall);
     assert.equal(connection.countReceived("tools/call"), 1);
     assert.match(readResultJson(await fixture.call("echo")), /"done"/);
   });
@@ -101,16 +101,16 @@ export function describeFailures(name: string, create: () => TransportUnderTest)
     assert.equal(fixture.connections.length, 1);
   });
 
-  Deno.test(`[sessions.unreadable] ${name}: the error of a call without an answer quotes invalid output that the server sent meanwhile`, async () => {
+  Deno.test(`[sessions.unreadable] ${name}: the error of a call without an answer quotes invalid output that the server sent during the call`, async () => {
     await using fixture = new DownstreamFixture(create(), { options: { callTimeoutMs: 400 } });
     await fixture.listTools();
-    const earlier = await fixture.startHeldCall();
-    earlier.connection.sendTexts("Listening on stdio!");
-    earlier.connection.answer(earlier.request, { content: [] });
-    await earlier.answer;
+    const earlierCall = await fixture.startHeldCall();
+    earlierCall.connection.sendTexts("Listening on stdio!");
+    earlierCall.connection.answer(earlierCall.request, { content: [] });
+    await earlierCall.answer;
     // Invalid output from before the call is not mentioned.
     assert.match(await expectFailure(fixture.call("held"), "TIMEOUT"), /; the call was cancelled$/);
-    await earlier.connection.waitForMessage("tools/call");
+    await earlierCall.connection.waitForMessage("tools/call");
     for (const [code, crashes] of [["TIMEOUT", false], ["SERVER_UNAVAILABLE", true]] as const) {
       const { answer, connection, request } = await fixture.startHeldCall();
       const result = JSON.stringify({ jsonrpc: "2.0", id: request.id, result: { content: [] } });
@@ -143,12 +143,12 @@ export function describeFailures(name: string, create: () => TransportUnderTest)
     connection.answer(request, { content: [] });
     assert.equal(readResultJson(await answer), '{"content":[]}');
     assert.match(readResultJson(await fixture.call("echo")), /"done"/);
-    const logged = fixture.log.filter((line) =>
+    const skippedLines = fixture.log.filter((line) =>
       /Skipped what the server (wrote to stdout|sent): /.test(line)
     );
     // The two notifications with invalid parameters are not logged.
-    assert.equal(logged.length, 7, fixture.log.join(""));
-    assert.match(logged[0] ?? "", /excerpt="Listening on stdio!"/);
+    assert.equal(skippedLines.length, 7, fixture.log.join(""));
+    assert.match(skippedLines[0] ?? "", /excerpt="Listening on stdio!"/);
     assert.equal(fixture.connections.length, 1);
   });
 }

@@ -18,7 +18,7 @@ export interface ClientMessage {
   readonly signal?: CancelSignal;
 }
 
-/** A client of the gateway that answers as the test wants, without a connection. */
+/** A client of the gateway, without a connection. The test sets its answers. */
 export class FakeClient implements ClientConnection {
   readonly connectionId: string;
   readonly capabilities: ClientCapabilities;

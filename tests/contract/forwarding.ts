@@ -1,11 +1,11 @@
-/** Contract: requests and notifications of a server reach the client to which they belong. */
+/** Contract: a server's requests and notifications reach the client that they are for. */
 import assert from "node:assert/strict";
 import { createResultReply, FakeClient } from "./fake_client.ts";
 import { DownstreamFixture, type HeldCall, type TransportUnderTest } from "./downstream_fixture.ts";
 import type { CancelSignal } from "../../src/jsonrpc/mod.ts";
 import type { Fields } from "./scripted_server.ts";
 
-const SHARED = { isolation: "shared" } as const;
+const SHARED_SESSION = { isolation: "shared" } as const;
 
 /** Answers a held call, and waits until the answer has arrived. */
 async function finishCall({ connection, request, answer }: HeldCall): Promise<void> {
@@ -24,28 +24,28 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
     Deno.test(`[sessions.elicitation] ${name}: in ${mode} mode, an elicitation names the server and is answered`, async () => {
       await using fixture = new DownstreamFixture(create());
       const { client } = fixture;
-      const held = await fixture.startHeldCall();
+      const heldCall = await fixture.startHeldCall();
       const answer = { action: "accept", content: { name: "Ada" }, _meta: { x: 1 } };
       client.answer = () => Promise.resolve(createResultReply(answer));
       assert.deepEqual(
-        (await held.connection.sendRequest("q1", "elicitation/create", params)).result,
+        (await heldCall.connection.sendRequest("q1", "elicitation/create", params)).result,
         answer,
       );
       const message = await client.received.take();
       assert.equal(message.method, "elicitation/create");
       assert.deepEqual(message.params, { ...params, message: `[files] ${params.message}` });
-      await finishCall(held);
+      await finishCall(heldCall);
     });
   }
 
   Deno.test(`[sessions.elicitation] ${name}: the completion of a URL elicitation is passed on`, async () => {
     await using fixture = new DownstreamFixture(create());
-    const held = await fixture.startHeldCall();
+    const heldCall = await fixture.startHeldCall();
     const params = { elicitationId: "e1" };
-    held.connection.send({ method: "notifications/elicitation/complete", params });
+    heldCall.connection.send({ method: "notifications/elicitation/complete", params });
     const message = await fixture.client.received.take();
     assert.deepEqual(message, { method: "notifications/elicitation/complete", params });
-    await finishCall(held);
+    await finishCall(heldCall);
   });
 
   Deno.test(`[sessions.roots] ${name}: roots are requested from the client, and their change is passed on`, async () => {
@@ -95,18 +95,18 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
 
   Deno.test(`[sessions.server-requests] ${name}: a client gets only requests for which it declared the capability`, async () => {
     await using fixture = new DownstreamFixture(create());
-    const plain = new FakeClient("plain", { roots: {} });
-    await fixture.call("echo", { caller: plain.asAgent("a") });
+    const rootsClient = new FakeClient("roots only", { roots: {} });
+    await fixture.call("echo", { caller: rootsClient.asAgent("a") });
     const answer = await (await fixture.waitForConnection()).sendRequest(
       "q1",
       "elicitation/create",
       { message: "?" },
     );
     assert.equal(answer.error?.code, -32601);
-    assert.equal(plain.received.all.length, 0);
+    assert.equal(rootsClient.received.all.length, 0);
   });
 
-  Deno.test(`[sessions.server-requests] ${name}: a client that declared only forms gets no link`, async () => {
+  Deno.test(`[sessions.server-requests] ${name}: a client that declared only forms gets no elicitation with a link`, async () => {
     await using fixture = new DownstreamFixture(create());
     const formClient = new FakeClient("form", { elicitation: {} });
     await fixture.call("echo", { caller: formClient.asAgent("a") });
@@ -125,17 +125,19 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
 
   Deno.test(`[sessions.server-requests] ${name}: a failure of the client is answered with an error`, async () => {
     await using fixture = new DownstreamFixture(create());
-    const held = await fixture.startHeldCall();
+    const heldCall = await fixture.startHeldCall();
     fixture.client.answer = () => Promise.reject(new Error("gone"));
-    const answer = await held.connection.sendRequest("q1", "elicitation/create", { message: "?" });
+    const answer = await heldCall.connection.sendRequest("q1", "elicitation/create", {
+      message: "?",
+    });
     assert.deepEqual(answer.error, {
       code: -32603,
       message: "The client did not answer elicitation/create",
     });
-    await finishCall(held);
+    await finishCall(heldCall);
   });
 
-  Deno.test(`[sessions.server-requests] ${name}: a ping is answered, an unknown method refused`, async () => {
+  Deno.test(`[sessions.server-requests] ${name}: a ping is answered, and a method that clients do not have is refused`, async () => {
     await using fixture = new DownstreamFixture(create());
     await fixture.listTools();
     const connection = await fixture.waitForConnection();
@@ -146,25 +148,25 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
     assert.equal(fixture.client.received.all.length, 0);
   });
 
-  Deno.test(`[sessions.server-requests] ${name}: a request that the server cancels is cancelled at the client`, async () => {
+  Deno.test(`[sessions.server-requests] ${name}: a request is cancelled at the client when the server cancels it or crashes`, async () => {
     await using fixture = new DownstreamFixture(create());
-    const held = await fixture.startHeldCall();
-    const request = async (id: string): Promise<CancelSignal> => {
-      held.connection.send({ id, method: "elicitation/create", params: { message: "?" } });
+    const heldCall = await fixture.startHeldCall();
+    const sendElicitation = async (id: string): Promise<CancelSignal> => {
+      heldCall.connection.send({ id, method: "elicitation/create", params: { message: "?" } });
       const { signal } = await fixture.client.received.take();
       assert.ok(signal !== undefined);
       return signal;
     };
     fixture.client.answer = () => new Promise(() => {});
-    const first = await request("q1");
-    held.connection.send({ method: "notifications/cancelled", params: { requestId: "q1" } });
-    await held.connection.waitUntilAllReceived();
-    assert.equal(first.aborted, true);
-    const second = await request("q2");
-    assert.equal(second.aborted, false);
-    held.connection.crash();
-    await assert.rejects(held.answer);
-    assert.equal(second.aborted, true);
+    const firstSignal = await sendElicitation("q1");
+    heldCall.connection.send({ method: "notifications/cancelled", params: { requestId: "q1" } });
+    await heldCall.connection.waitUntilAllReceived();
+    assert.equal(firstSignal.aborted, true);
+    const secondSignal = await sendElicitation("q2");
+    assert.equal(secondSignal.aborted, false);
+    heldCall.connection.crash();
+    await assert.rejects(heldCall.answer);
+    assert.equal(secondSignal.aborted, true);
   });
 
   Deno.test(`[sessions.log] ${name}: log messages name their server and are otherwise unchanged`, async () => {
@@ -182,7 +184,7 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
     assert.deepEqual(second.params, { ...params, logger: "files/db" });
   });
 
-  Deno.test(`[sessions.log-level] ${name}: a server that logs gets the client's log level at its start and at each change`, async () => {
+  Deno.test(`[sessions.log-level] ${name}: a server gets the client's log level at its start and at each change, unless it does not log`, async () => {
     await using fixture = new DownstreamFixture(create());
     fixture.client.logLevel = "warning";
     await fixture.listTools();
@@ -200,37 +202,37 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
     assert.equal(fixture.connections[1]?.countReceived("logging/setLevel"), 0);
   });
 
-  Deno.test(`[sessions.shared-requests] ${name}: on a shared session a request belongs to the one call in flight`, async () => {
-    await using fixture = new DownstreamFixture(create(), { options: SHARED });
+  Deno.test(`[sessions.shared-requests] ${name}: on a shared session, a server's messages belong to the only call in flight`, async () => {
+    await using fixture = new DownstreamFixture(create(), { options: SHARED_SESSION });
     const [one, two] = ["1", "2"].map((name) => new FakeClient(name, { elicitation: {} }));
     assert.ok(one !== undefined && two !== undefined);
     const log = { method: "notifications/message", params: { level: "info", data: 1 } };
-    const ask = async (connection: HeldCall["connection"]) => {
+    const sendLogAndAsk = async (connection: HeldCall["connection"]) => {
       connection.send(log);
       return await connection.sendRequest(crypto.randomUUID(), "elicitation/create", {
         message: "?",
       });
     };
     const first = await fixture.startHeldCall({ caller: one.asAgent("a") });
-    assert.deepEqual((await ask(first.connection)).result, {});
+    assert.deepEqual((await sendLogAndAsk(first.connection)).result, {});
     assert.equal(one.received.all.length, 2);
     const second = await fixture.startHeldCall({ caller: two.asAgent("a") });
     const noClientError = {
       code: -32603,
       message: "There is no client that could answer elicitation/create",
     };
-    assert.deepEqual((await ask(first.connection)).error, noClientError);
+    assert.deepEqual((await sendLogAndAsk(first.connection)).error, noClientError);
     await finishCall(first);
-    assert.deepEqual((await ask(first.connection)).result, {});
+    assert.deepEqual((await sendLogAndAsk(first.connection)).result, {});
     await finishCall(second);
-    assert.deepEqual((await ask(first.connection)).error, noClientError);
+    assert.deepEqual((await sendLogAndAsk(first.connection)).error, noClientError);
     assert.equal(one.received.all.length, 2);
     assert.equal(two.received.all.length, 2);
     assert.equal(fixture.connections.length, 1);
   });
 
   Deno.test(`[sessions.shared-requests] ${name}: with two calls of one client in flight, a request belongs to neither`, async () => {
-    await using fixture = new DownstreamFixture(create(), { options: SHARED });
+    await using fixture = new DownstreamFixture(create(), { options: SHARED_SESSION });
     const [first, second] = [await fixture.startHeldCall(), await fixture.startHeldCall()];
     const answer = await first.connection.sendRequest("q1", "elicitation/create", { message: "?" });
     assert.equal(answer.error?.code, -32603);

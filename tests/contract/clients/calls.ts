@@ -14,68 +14,73 @@ export async function checkCalls(transport: OpenTransport, check: Check): Promis
       return await gateway.callServerToolForText("odd", "waiting") === String(count);
     });
   };
-  const sendCancel = (requestId: unknown, reason = "not needed any more") => {
-    return client.notify("notifications/cancelled", { requestId, reason });
+  const cancel = (requestId: unknown) => {
+    return client.notify("notifications/cancelled", { requestId, reason: "not needed any more" });
   };
 
-  await check("[protocol.multiplex] a slow call delays no other", async () => {
-    const slow = client.request("tools/call", executeToolParams("odd", "wait"), "slow");
-    const quick = Array.from(
+  await check("[protocol.multiplex] a slow call does not delay other calls", async () => {
+    const slowCall = client.request("tools/call", executeToolParams("odd", "wait"), "slow");
+    const quickCalls = Array.from(
       { length: 200 },
       (_, n) => gateway.callServerToolForText("odd", "echo", { n }),
     );
-    const answers = await Promise.all(quick);
+    const answers = await Promise.all(quickCalls);
     for (const [n, line] of answers.entries()) {
       assert.deepEqual(JSON.parse(line).params.arguments, { n });
     }
     assert.equal(await gateway.callServerToolForText("odd", "release"), "done");
-    assert.equal(readSingleText((await slow).result), "released");
+    assert.equal(readSingleText((await slowCall).result), "released");
   });
 
-  await check("[protocol.cancel] a cancelled call is cancelled at the server", async () => {
-    const startIndex = client.receivedMessages.length;
-    for (const id of ["to cancel", 4711, 0]) {
-      void client.sendLine(JSON.stringify({
-        jsonrpc: "2.0",
-        id,
-        method: "tools/call",
-        params: executeToolParams("odd", "wait"),
-      }));
-    }
-    await waitForPendingCalls(3);
-    for (const id of ["to cancel", 4711, 0]) await sendCancel(id);
-    await waitForPendingCalls(0);
-    const cancels = (await gateway.callServerToolForText("odd", "received")).split("\n")
-      .filter((line) => line.includes('"notifications/cancelled"'));
-    assert.equal(cancels.length, 3);
-    assert.equal(JSON.parse(cancels[0] ?? "").params.reason, "not needed any more");
-    await gateway.callServerToolForText("odd", "release");
-    const answeredIds = client.receivedMessages.slice(startIndex).map(({ message }) => message.id);
-    for (const id of ["to cancel", 4711, 0]) assert.equal(answeredIds.includes(id), false);
-  });
+  await check(
+    "[protocol.cancel] a cancelled call is cancelled at the server, and not answered",
+    async () => {
+      const startIndex = client.receivedMessages.length;
+      for (const id of ["to cancel", 4711, 0]) {
+        void client.sendLine(JSON.stringify({
+          jsonrpc: "2.0",
+          id,
+          method: "tools/call",
+          params: executeToolParams("odd", "wait"),
+        }));
+      }
+      await waitForPendingCalls(3);
+      for (const id of ["to cancel", 4711, 0]) await cancel(id);
+      await waitForPendingCalls(0);
+      const cancellations = (await gateway.callServerToolForText("odd", "received")).split("\n")
+        .filter((line) => line.includes('"notifications/cancelled"'));
+      assert.equal(cancellations.length, 3);
+      assert.equal(JSON.parse(cancellations[0] ?? "").params.reason, "not needed any more");
+      await gateway.callServerToolForText("odd", "release");
+      const answeredIds = client.receivedMessages.slice(startIndex).map(({ message }) =>
+        message.id
+      );
+      for (const id of ["to cancel", 4711, 0]) assert.equal(answeredIds.includes(id), false);
+    },
+  );
 
   await check(
     "[protocol.cancel] cancelling a finished or unknown call has no effect",
     async () => {
       await gateway.callServerToolForText("odd", "echo");
-      for (const id of [1, 2, 999, "never", null, {}, undefined]) await sendCancel(id);
+      for (const id of [1, 2, 999, "never", null, {}, undefined]) await cancel(id);
       await client.notify("notifications/cancelled");
       assert.equal(await gateway.callServerToolForText("odd", "waiting"), "0");
     },
   );
 
   await check(
-    "[protocol.cancel] a call is cancelled while its server is still starting",
+    "[protocol.cancel] a call that is cancelled while its server starts is not sent to the server",
     async () => {
       const id = client.newId();
       const params = executeToolParams("other", "wait");
       await client.sendLine(JSON.stringify({ jsonrpc: "2.0", id, method: "tools/call", params }));
-      await sendCancel(id);
+      await cancel(id);
       assert.doesNotMatch(await gateway.callServerToolForText("other", "received"), /"wait"/);
     },
   );
 
-  await check("[protocol.ids] ids of every kind come back unchanged", async () => {
+  await check("[protocol.ids] an answer has the unchanged id of its request", async () => {
     const ids = ["", "a", "0", "\\u0000é", '"', -1, 1.5, "12345678901234567890", "__proto__"];
     const answers = ids.map((id) => client.request("ping", {}, id));
     for (const [index, answer] of (await Promise.all(answers)).entries()) {
@@ -105,14 +110,14 @@ export async function checkCalls(transport: OpenTransport, check: Check): Promis
   );
 
   await check("[protocol.ids] an id in use is refused, and the call continues", async () => {
-    const slow = client.request("tools/call", executeToolParams("odd", "wait"), "twice");
+    const slowCall = client.request("tools/call", executeToolParams("odd", "wait"), "twice");
     await waitForPendingCalls(1);
     const refusal = client.waitForAnswer(null);
     await client.sendLine('{"jsonrpc":"2.0","id":"twice","method":"ping"}');
     const { message } = await refusal;
     assert.equal(message.error?.code, -32600);
     await gateway.callServerToolForText("odd", "release");
-    assert.equal(readSingleText((await slow).result), "released");
+    assert.equal(readSingleText((await slowCall).result), "released");
   });
 }
 
@@ -132,11 +137,13 @@ export async function checkProgress(transport: OpenTransport, check: Check): Pro
       .map(({ params = {} }) => params);
   };
 
-  for (const token of ["mine", "", "7", 7, 0, 1.5]) {
+  const tokens = ["mine", "", "7", 7, 0, 1.5];
+  const steps = [1, 2.5, 3];
+  for (const token of tokens) {
     await check(
       `[protocol.progress] all progress arrives in order with the token ${JSON.stringify(token)}`,
       async () => {
-        const expected = [1, 2.5, 3].map((progress) => {
+        const expected = steps.map((progress) => {
           const message = `step ${progress}`;
           return { progressToken: token, progress, total: 3, message, odd: [] };
         });
@@ -146,9 +153,9 @@ export async function checkProgress(transport: OpenTransport, check: Check): Pro
   }
 
   await check("[protocol.progress] a client that did not request progress gets none", async () => {
-    const before = client.notificationParams("notifications/progress").length;
+    const previousCount = client.notificationParams("notifications/progress").length;
     assert.equal(await gateway.callServerToolForText("odd", "progress"), "done");
-    assert.equal(client.notificationParams("notifications/progress").length, before);
+    assert.equal(client.notificationParams("notifications/progress").length, previousCount);
     assert.deepEqual(await readProgress(null), []);
   });
 
@@ -156,9 +163,12 @@ export async function checkProgress(transport: OpenTransport, check: Check): Pro
     "[protocol.progress] two calls at once get progress under their own tokens",
     async () => {
       const [one, two] = await Promise.all([readProgress("one"), readProgress("two")]);
-      const tokens = [...one, ...two].map(({ progressToken }) => progressToken);
-      assert.ok(tokens.every((token) => token === "one" || token === "two"));
-      assert.equal(client.notificationParams("notifications/progress").length, 6 * 3 + 6);
+      const receivedTokens = [...one, ...two].map(({ progressToken }) => progressToken);
+      assert.ok(receivedTokens.every((token) => token === "one" || token === "two"));
+      assert.equal(
+        client.notificationParams("notifications/progress").length,
+        (tokens.length + 2) * steps.length,
+      );
     },
   );
 }

@@ -68,28 +68,31 @@ export async function checkForwarding(transport: OpenTransport, check: Check): P
       role: "assistant",
       model: "m",
     });
-    const other = await sendServerRequest(gateway, "sampling", { method: "roots/list" });
-    assert.equal((other as { code: number }).code, -32601);
+    const rootsAnswer = await sendServerRequest(gateway, "sampling", { method: "roots/list" });
+    assert.equal((rootsAnswer as { code: number }).code, -32601);
   });
 
   await check("[servers.forward] an unknown request is refused, and ping is answered", async () => {
-    const unknown = await sendServerRequest(gateway, "odd", { method: "no/such/method" });
-    assert.equal((unknown as { code: number }).code, -32601);
+    const refusal = await sendServerRequest(gateway, "odd", { method: "no/such/method" });
+    assert.equal((refusal as { code: number }).code, -32601);
     assert.deepEqual(await sendServerRequest(gateway, "odd", { method: "ping" }), {});
   });
 
-  await check("[servers.forward] only capabilities that are forwarded are declared", async () => {
-    const readCapabilities = async (server: string) => {
-      const [line = ""] = (await gateway.callServerToolForText(server, "received")).split("\n");
-      return JSON.parse(line).params.capabilities;
-    };
-    const { elicitation, roots, sampling } = CAPABILITIES;
-    assert.deepEqual(await readCapabilities("odd"), { elicitation, roots });
-    assert.deepEqual(await readCapabilities("sampling"), { sampling });
-  });
+  await check(
+    "[servers.forward] only capabilities that the entry forwards are declared to the server",
+    async () => {
+      const readCapabilities = async (server: string) => {
+        const [line = ""] = (await gateway.callServerToolForText(server, "received")).split("\n");
+        return JSON.parse(line).params.capabilities;
+      };
+      const { elicitation, roots, sampling } = CAPABILITIES;
+      assert.deepEqual(await readCapabilities("odd"), { elicitation, roots });
+      assert.deepEqual(await readCapabilities("sampling"), { sampling });
+    },
+  );
 
   await check(
-    "[lifecycle.log-messages] log messages arrive with the name of the server",
+    "[lifecycle.log-messages] log messages arrive with the name of the server, from the level that the client sets",
     async () => {
       const method = "notifications/message";
       const notify = (params: Fields) =>
@@ -114,14 +117,14 @@ export async function checkForwarding(transport: OpenTransport, check: Check): P
   await check(
     "[servers.forward] no capabilities are declared to a server if the client declared none",
     async () => {
-      const without = await transport.connect();
-      const [line = ""] = (await without.callServerToolForText("odd", "received")).split("\n");
+      const plainSession = await transport.connect();
+      const [line = ""] = (await plainSession.callServerToolForText("odd", "received")).split("\n");
       assert.deepEqual(JSON.parse(line).params.capabilities, {});
     },
   );
 }
 
-/** Checks that a request of a server during a call ends with the call. */
+/** Checks that a server's request to the client ends with the call during which it was sent. */
 export async function checkRequestsDuringCalls(
   transport: OpenTransport,
   check: Check,
@@ -129,13 +132,13 @@ export async function checkRequestsDuringCalls(
   const gateway = await transport.connect({ capabilities: { elicitation: {} } });
   const { client } = gateway;
   const elicitation = { method: "elicitation/create", params: { message: "Your name?" } };
-  const readElicitations = () => {
+  const listElicitations = () => {
     return client.receivedMessages.filter(({ message }) => message.method === elicitation.method);
   };
-  /** Waits for the elicitation with this number, and for its cancellation. */
-  const waitForCancellation = async (count: number): Promise<void> => {
-    await waitUntil("the elicitation has arrived", () => readElicitations().length === count);
-    const id = readElicitations().at(-1)?.message.id;
+  /** Waits for an elicitation, counted from 1, and for its cancellation. */
+  const waitForCancellation = async (number: number): Promise<void> => {
+    await waitUntil("the elicitation has arrived", () => listElicitations().length === number);
+    const id = listElicitations().at(-1)?.message.id;
     await waitUntil("the elicitation is cancelled", () => {
       const cancelled = client.notificationParams("notifications/cancelled");
       return cancelled.some(({ requestId }) => requestId === id);
@@ -143,7 +146,7 @@ export async function checkRequestsDuringCalls(
   };
 
   await check(
-    "[sessions.questions] a person may think for longer than call_timeout_ms",
+    "[sessions.questions] a call may wait for the client longer than call_timeout_ms",
     async () => {
       const answer = { action: "accept", content: { name: "Ada" } };
       client.setRequestHandler("elicitation/create", () => {
@@ -154,11 +157,11 @@ export async function checkRequestsDuringCalls(
     },
   );
 
-  // The client does not answer any further elicitation.
+  // From here on, the client answers no elicitation.
   client.setRequestHandler("elicitation/create", () => undefined);
 
   await check(
-    "[sessions.questions] the answer to a call cancels its elicitation",
+    "[sessions.questions] an elicitation is cancelled when its call is answered",
     async () => {
       assert.equal(
         await gateway.callServerToolForText("impatient", "ask", { ...elicitation, early: true }),
@@ -169,19 +172,19 @@ export async function checkRequestsDuringCalls(
   );
 
   await check(
-    "[sessions.questions] the cancellation of a call cancels its elicitation",
+    "[sessions.questions] an elicitation is cancelled when its call is cancelled",
     async () => {
       const params = executeToolParams("impatient", "ask", elicitation);
       const text = JSON.stringify({ jsonrpc: "2.0", id: "stopped", method: "tools/call", params });
       void client.sendLine(text);
-      await waitUntil("the elicitation has arrived", () => readElicitations().length === 3);
+      await waitUntil("the elicitation has arrived", () => listElicitations().length === 3);
       await client.notify("notifications/cancelled", { requestId: "stopped" });
       await waitForCancellation(3);
     },
   );
 
   await check(
-    "[sessions.questions] the timeout of a call cancels its elicitation, and names the cause",
+    "[sessions.questions] an elicitation is cancelled when its call times out, and the error says that the call was waiting",
     async () => {
       const call = gateway.expectRefusal("execute_tool", {
         server: "impatient",

@@ -15,7 +15,7 @@ export const MEMORY: ClientTransport = {
       "a channel in memory carries text",
     "[protocol.framing] a message that arrives in chunks is read":
       "a channel in memory carries messages",
-    "[protocol.too-long] a message above 64 MiB is skipped, and answered":
+    "[protocol.too-long] a message above 64 MiB is skipped and answered with an error":
       "a channel in memory has no limit",
   },
   start: async () => {

@@ -1,6 +1,6 @@
 /**
- * The contract of every transport for clients. To test another transport, implement `ClientTransport` for
- * it, and call `describeClientTransport` in a test file.
+ * The contract of every transport for clients. To test a new transport, implement `ClientTransport`,
+ * and call `describeClientTransport` in a test file.
  */
 import assert from "node:assert/strict";
 import { checkCalls, checkProgress } from "./calls.ts";
@@ -8,7 +8,7 @@ import type { ClientTransport, OpenTransport } from "./transport.ts";
 import { checkForwarding, checkRequestsDuringCalls } from "./forwarding.ts";
 import { checkHandshake, checkMessages } from "./messages.ts";
 
-/** Runs a test of the suite, unless the transport deviates from it. */
+/** Runs a test of the suite, unless its title is among the transport's deviations. */
 export type Check = (title: string, test: () => Promise<void>) => Promise<void>;
 
 /** A group of tests that share a gateway and connect clients to it. */
@@ -32,6 +32,6 @@ export function describeClientTransport(transport: ClientTransport): void {
       if (!deviations.delete(title)) await t.step(title, test);
     };
     for (const runGroup of TEST_GROUPS) await runGroup(opened, check);
-    assert.deepEqual([...deviations], [], "Deviations without a test");
+    assert.deepEqual([...deviations], [], "No test has the title of these deviations");
   });
 }

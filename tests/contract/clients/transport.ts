@@ -3,9 +3,9 @@ import { misbehavingServer, type RunningGateway, startGateway } from "../../e2e/
 import { HttpTransport } from "../../e2e/http_transport.ts";
 import type { InitializeParams } from "../../e2e/raw_client.ts";
 
-/** A transport for clients, such as standard input. */
+/** A transport between clients and the gateway, such as stdio. */
 export interface ClientTransport {
-  /** The transport's name in the tests' names. */
+  /** The transport's name in the titles of the tests. */
   readonly name: string;
   /** Titles of the tests that do not apply to the transport, each with the reason. */
   readonly deviations: Readonly<Record<string, string>>;
@@ -32,7 +32,10 @@ export const SERVERS = {
   impatient: { ...misbehavingServer(), gateway: { call_timeout_ms: 1000 } },
 };
 
-const OPTIONS = { servers: SERVERS, args: ["--agent", "tester", "--init-strategy", "lazy"] };
+const GATEWAY_OPTIONS = {
+  servers: SERVERS,
+  args: ["--agent", "tester", "--init-strategy", "lazy"],
+};
 
 /** Standard input and output: a gateway process for each client. */
 export const STDIO: ClientTransport = {
@@ -43,7 +46,7 @@ export const STDIO: ClientTransport = {
     return Promise.resolve({
       connect: async (client = {}) => {
         return gateways.use(
-          await startGateway({ ...OPTIONS, transport: "stdio", initialize: client }),
+          await startGateway({ ...GATEWAY_OPTIONS, transport: "stdio", initialize: client }),
         );
       },
       [Symbol.asyncDispose]: () => gateways.disposeAsync(),
@@ -56,11 +59,15 @@ export const HTTP: ClientTransport = {
   name: "http",
   deviations: {
     "[protocol.framing] a message that arrives in chunks is read": "a request body is one message",
-    "[protocol.too-long] a message above 64 MiB is skipped, and answered":
-      "a request body has a lower limit, which tests/gateway/http tests",
+    "[protocol.too-long] a message above 64 MiB is skipped and answered with an error":
+      "a request body has a lower limit, which tests/gateway/http checks",
   },
   start: async () => {
-    const gateway = await startGateway({ ...OPTIONS, transport: "http", initialize: false });
+    const gateway = await startGateway({
+      ...GATEWAY_OPTIONS,
+      transport: "http",
+      initialize: false,
+    });
     const transports: HttpTransport[] = [];
     return {
       connect: async (client = {}) => {
