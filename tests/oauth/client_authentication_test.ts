@@ -9,7 +9,8 @@ import {
 } from "./oauth_fixture.ts";
 
 /**
- * The methods in the metadata, the method that is accepted, and the methods that the gateway tries.
+ * The methods in the metadata, the only method that is accepted, and the methods that the gateway tries,
+ * in order.
  */
 const METHODS: readonly (readonly [readonly string[] | undefined, "basic" | "post", string[]])[] = [
   [["client_secret_basic", "client_secret_post"], "post", ["basic", "post"]],
@@ -36,7 +37,7 @@ for (const [listedMethods, requiredAuthentication, triedMethods] of METHODS) {
     const auth = fixture.createAuth();
     assert.equal(await sendRequest(auth, fixture.server.url), 200);
     assert.deepEqual(fixture.authorizationServer.authentications, triedMethods);
-    // The method that worked is tried first: by the next process, to renew and to log in again.
+    // The next gateways try the method that worked first, both to renew the tokens and to log in again.
     fixture.authorizationServer.revokeAccessTokens();
     assert.equal(await sendRequest(fixture.createAuth(), fixture.server.url), 200);
     fixture.authorizationServer.revokeLogins();
@@ -69,7 +70,7 @@ for (const [listedMethods, requiredAuthentication, triedMethods] of METHODS) {
   });
 }
 
-Deno.test("[oauth.client-authentication] if a method is refused at a renewal, the other one works with the same client", async () => {
+Deno.test("[oauth.client-authentication] if a method is refused at a renewal, the gateway tries the other method with the same client", async () => {
   await using fixture = new OAuthFixture();
   fixture.authorizationServer.behaviour.issuesSecrets = true;
   const auth = fixture.createAuth();
@@ -123,7 +124,7 @@ Deno.test("[oauth.client-authentication] a code that is refused is not sent agai
   assert.equal(fixture.authorizationServer.tokenRequests.length, 1);
 });
 
-Deno.test("[oauth.client-authentication] a client without a secret has one method only", async () => {
+Deno.test("[oauth.client-authentication] a client without a secret tries only the method none", async () => {
   await using fixture = createFixtureWithClient({ clientId: "mine" });
   const { message } = await catchDownstreamError(
     sendRequest(fixture.createAuth(), fixture.server.url),
@@ -152,30 +153,30 @@ for (const requiredAuthentication of ["basic", "post"] as const) {
 }
 
 for (const method of ["client_secret_basic", "client_secret_post"]) {
-  Deno.test(`[oauth.client-authentication] [oauth.no-secrets] encoded secrets are redacted: ${method}`, async () => {
+  Deno.test(`[oauth.client-authentication] [oauth.no-secrets] an encoded secret in an error of the authorization server is redacted: ${method}`, async () => {
     const clientSecret = "canary ü:% secret";
     await using fixture = new OAuthFixture({ oauth: { clientId: "mine", clientSecret } });
     fixture.authorizationServer.addClient("mine", { redirectUris: ["http://127.0.0.1/callback"] });
-    const refuseWithReceivedText = async (request: Request): Promise<Response> => {
-      const received = `${request.headers.get("authorization")} ${await request.text()}`;
-      return Response.json({ error: "invalid_request", error_description: received }, {
+    const refuseWithRequestText = async (request: Request): Promise<Response> => {
+      const requestText = `${request.headers.get("authorization")} ${await request.text()}`;
+      return Response.json({ error: "invalid_request", error_description: requestText }, {
         status: 400,
       });
     };
     fixture.authorizationServer.behaviour.metadataOverrides = {
       token_endpoint_auth_methods_supported: [method],
     };
-    fixture.authorizationServer.behaviour.responses = { "POST /token": refuseWithReceivedText };
+    fixture.authorizationServer.behaviour.responses = { "POST /token": refuseWithRequestText };
     const { message } = await catchDownstreamError(
       sendRequest(fixture.createAuth(), fixture.server.url),
     );
     assert.match(message, /"invalid_request": ".*\[redacted\]/);
-    const basic = btoa("mine:canary+%C3%BC%3A%25+secret");
-    assert.ok(!message.includes("canary") && !message.includes(basic), message);
+    const basicCredentials = btoa("mine:canary+%C3%BC%3A%25+secret");
+    assert.ok(!message.includes("canary") && !message.includes(basicCredentials), message);
   });
 }
 
-Deno.test("[oauth.client-authentication] a logout authenticates the client as a renewal does", async () => {
+Deno.test("[oauth.client-authentication] a logout authenticates the client with the method that worked before", async () => {
   await using fixture = createFixtureWithClient({ clientId: "mine", clientSecret: "mine-secret" });
   fixture.authorizationServer.behaviour.requiredAuthentication = "post";
   assert.equal(await sendRequest(fixture.createAuth(), fixture.server.url), 200);

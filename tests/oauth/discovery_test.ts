@@ -13,7 +13,7 @@ for (const metadata of ["oauth", "openid"] as const) {
         fixture.server.metadataLocation = resourceMetadata;
         assert.equal(await sendRequest(fixture.createAuth(), fixture.server.url), 200);
         assert.equal(fixture.readStoredLogin().issuer, fixture.authorizationServer.issuer);
-        // Every request names the resource (RFC 8707).
+        // The login page and the token endpoint receive the resource (RFC 8707).
         const [authorization] = fixture.authorizationServer.authorizations;
         const [token] = fixture.authorizationServer.tokenRequests;
         assert.equal(authorization?.get("resource"), fixture.server.url);
@@ -37,7 +37,7 @@ Deno.test("[oauth.discovery] a server without any metadata is reported with advi
   assert.deepEqual(details, {});
 });
 
-Deno.test("[oauth.discovery] metadata at the server's address is used if there is no resource metadata", async () => {
+Deno.test("[oauth.discovery] without resource metadata, the metadata at the server's own address is used", async () => {
   await using fixture = new OAuthFixture();
   const { server, authorizationServer } = fixture;
   server.metadataLocation = "none";
@@ -51,7 +51,7 @@ Deno.test("[oauth.discovery] metadata at the server's address is used if there i
   authorizationServer.behaviour.redirectOverrides = { iss: null };
   assert.equal(await sendRequest(fixture.createAuth(), server.url), 200);
   assert.equal(fixture.readStoredLogin().issuer, server.origin);
-  // Without resource metadata, no resource is named.
+  // Without resource metadata, the request names no resource.
   assert.equal(authorizationServer.authorizations[0]?.get("resource"), null);
 });
 
@@ -86,7 +86,7 @@ for (
     ["revocation_endpoint", "revocation endpoint"],
   ] as const
 ) {
-  Deno.test(`[oauth.addresses] nothing is sent over http to another machine: ${key}`, async () => {
+  Deno.test(`[oauth.addresses] metadata with an http address of another machine is refused: ${key}`, async () => {
     await using fixture = new OAuthFixture();
     fixture.authorizationServer.behaviour.metadataOverrides = {
       [key]: "http://login.test/endpoint",
@@ -110,7 +110,7 @@ Deno.test("[oauth.clients] a client is registered for this machine, without a se
   assert.match(String(registration?.redirect_uris), /^http:\/\/127\.0\.0\.1:\d+\/callback$/);
 });
 
-Deno.test("[oauth.clients] a client with a secret uses the secret to renew the tokens", async () => {
+Deno.test("[oauth.clients] a client that was registered with a secret renews its tokens without a login", async () => {
   await using fixture = new OAuthFixture();
   fixture.authorizationServer.behaviour.issuesSecrets = true;
   const auth = fixture.createAuth();
@@ -121,7 +121,7 @@ Deno.test("[oauth.clients] a client with a secret uses the secret to renew the t
   assert.equal(fixture.openedLinks.length, 1);
 });
 
-Deno.test("[oauth.clients] the registered client is used again for the next login", async () => {
+Deno.test("[oauth.clients] the next login uses the same registered client", async () => {
   await using fixture = new OAuthFixture();
   await sendRequest(fixture.createAuth(), fixture.server.url);
   fixture.authorizationServer.revokeLogins();
@@ -141,7 +141,7 @@ Deno.test("[oauth.clients] if the authorization server registers no clients, the
 });
 
 Deno.test("[oauth.clients] [servers.oauth] a configured client is used, with its port and scopes", async () => {
-  const port = freePort();
+  const port = findFreePort();
   const oauth = {
     clientId: "mine",
     clientSecret: "my-secret-of-12",
@@ -195,7 +195,7 @@ Deno.test("[oauth.clients] a client metadata document is not used if the authori
   assert.equal(fixture.openedLinks.length, 1);
 });
 
-Deno.test("[oauth.scopes] the scope that a call needs is requested, and offline_access if it is supported", async () => {
+Deno.test("[oauth.scopes] a login requests the scope in the challenge, and offline_access if it is supported", async () => {
   await using fixture = new OAuthFixture();
   fixture.server.challengeScope = "read";
   fixture.authorizationServer.behaviour.supportedScopes = ["read", "write", "offline_access"];
@@ -239,8 +239,8 @@ Deno.test("[oauth.client-credentials] [servers.oauth] the gateway gets tokens wi
   fixture.authorizationServer.addClient("robot", { redirectUris: [], secret: "robot-secret" });
   fixture.waitingClient = undefined;
   const auth = fixture.createAuth();
-  const calls = Array.from({ length: 5 }, () => sendRequest(auth, fixture.server.url));
-  assert.deepEqual(await Promise.all(calls), Array(5).fill(200));
+  const statuses = Array.from({ length: 5 }, () => sendRequest(auth, fixture.server.url));
+  assert.deepEqual(await Promise.all(statuses), Array(5).fill(200));
   const [form] = fixture.authorizationServer.tokenRequests;
   assert.equal(fixture.authorizationServer.tokenRequests.length, 1);
   assert.equal(form?.get("scope"), "run");
@@ -278,25 +278,28 @@ Deno.test("[oauth.header] an Authorization header in the configuration disables 
 
 Deno.test("[oauth.issuer] tokens of one issuer are never sent to another", async () => {
   await using fixture = new OAuthFixture();
-  await using other = new AuthorizationServer();
+  await using newAuthorizationServer = new AuthorizationServer();
   const auth = fixture.createAuth();
   assert.equal(await sendRequest(auth, fixture.server.url), 200);
   const { tokens } = fixture.readStoredLogin();
-  fixture.server.authorizationServers = [other];
+  fixture.server.authorizationServers = [newAuthorizationServer];
   // The old authorization server renews the token, but the server does not accept the new one.
   assert.equal(await sendRequest(auth, fixture.server.url), 401);
   assert.equal(await sendRequest(auth, fixture.server.url), 200);
-  assert.equal(other.registrations.length, 1);
-  assert.deepEqual(other.tokenRequests.map((form) => form.get("grant_type")), [
+  assert.equal(newAuthorizationServer.registrations.length, 1);
+  assert.deepEqual(newAuthorizationServer.tokenRequests.map((form) => form.get("grant_type")), [
     "authorization_code",
   ]);
-  assert.doesNotMatch(other.tokenRequests.join(), new RegExp(tokens.refresh_token ?? ""));
+  assert.doesNotMatch(
+    newAuthorizationServer.tokenRequests.join(),
+    new RegExp(tokens.refresh_token ?? ""),
+  );
   assert.equal(fixture.listStoredFiles().filter((name) => name.endsWith(".json")).length, 2);
-  // The newest login is used.
+  // The next gateway uses the newest login.
   assert.equal(await sendRequest(fixture.createAuth(), fixture.server.url), 200);
 });
 
-function freePort(): number {
+function findFreePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return listener.addr.port;
 }

@@ -51,7 +51,7 @@ for (
     ],
   ] as const
 ) {
-  Deno.test(`[oauth.checks] only 1 MiB is read of a response that ${description}`, async () => {
+  Deno.test(`[oauth.checks] a response that ${description} is refused after 1 MiB`, async () => {
     await using server = new ResponseServer(createResponse);
     await assert.rejects(createGuardedFetch(NEVER_ABORTED)(server.url), (error) => {
       assert.ok(error instanceof UnreachableError);
@@ -62,14 +62,14 @@ for (
 }
 
 Deno.test("[oauth.addresses] no redirect is followed", async () => {
-  await using other = new ResponseServer(() => Response.json({}));
-  await using server = new ResponseServer(() => Response.redirect(other.url));
+  await using redirectTarget = new ResponseServer(() => Response.json({}));
+  await using server = new ResponseServer(() => Response.redirect(redirectTarget.url));
   const response = await createGuardedFetch(NEVER_ABORTED)(server.url);
   assert.equal(response.status, 302);
-  assert.deepEqual(other.paths, []);
+  assert.deepEqual(redirectTarget.paths, []);
 });
 
-Deno.test("[oauth.checks] a slow response has a time limit", async () => {
+Deno.test("[oauth.checks] a response that does not end is cancelled after a timeout", async () => {
   const closed = Promise.withResolvers<void>();
   let timer: ReturnType<typeof setInterval> | undefined;
   await using server = new ResponseServer(() => {
@@ -103,7 +103,7 @@ for (const token of ["canary-one\r\nx-evil: 1", "canary-\u0000", "canary-é"]) {
     assert.equal(code, "AUTH_REQUIRED");
     assert.match(message, /issued a token that cannot be sent/);
     assert.doesNotMatch(message + fixture.logLines.join(), /canary/);
-    // The token is not stored either: with it, every request would fail until the next logout.
+    // The token is not stored, because every request with it would fail until the next logout.
     assert.throws(() => fixture.listStoredFiles(), Deno.errors.NotFound);
   });
 }

@@ -23,7 +23,7 @@ Deno.test("[oauth.discovered] [oauth.browser] many refused calls open the browse
   assert.equal(fixture.openedLinks.length, 1);
 });
 
-Deno.test("[oauth.discovered] a request without a waiting call starts no login; the next call starts one", async () => {
+Deno.test("[oauth.discovered] a request for which no client waits starts no login; a later request of a client does", async () => {
   await using fixture = new OAuthFixture();
   const auth = fixture.createAuth();
   fixture.waitingClient = undefined;
@@ -45,7 +45,7 @@ Deno.test("[oauth.wait] [errors.auth-required] a call fails after the maximum wa
   assert.match(message, /^Server "notes" needs a login: .*open the link, or run the command/);
   assert.equal(details.command, "agent-mcp-gateway auth login notes");
   assert.match(details.url ?? "", /^http:\/\/127\.0\.0\.1:\d+\/authorize\?/);
-  // Further calls get the same link.
+  // The next call gets the same link.
   const secondError = await catchDownstreamError(sendRequest(auth, fixture.server.url));
   assert.equal(secondError.details.url, details.url);
   assert.match(await followLink(details.url), /Logged in to notes/);
@@ -136,12 +136,12 @@ Deno.test("[oauth.link] a person who declines ends the login, and the next call 
   const auth = fixture.createAuth();
   for (const action of ["decline", "cancel"]) {
     const client = new FakeClient(action, URL_ELICITATION);
-    const before = fixture.server.authorizationHeaders.length;
+    const previousCount = fixture.server.authorizationHeaders.length;
     client.answer = async () => {
-      // By the time a person declines, all three calls have been refused and wait for the login.
+      // The person declines only when all three calls have been refused and wait for the login.
       await waitUntil(
         "all calls are refused",
-        () => fixture.server.authorizationHeaders.length === before + 3,
+        () => fixture.server.authorizationHeaders.length === previousCount + 3,
       );
       await new Promise((resolve) => setTimeout(resolve, 50));
       return createResultReply({ action });
@@ -240,7 +240,7 @@ Deno.test("[oauth.checks] the last page of a login is not cached and sends no re
   assert.match(response.headers.get("content-security-policy") ?? "", /default-src 'none'/);
 });
 
-Deno.test("[oauth.wait] closing the gateway cancels a login and closes its listener", async () => {
+Deno.test("[oauth.wait] closing the authorization cancels a login", async () => {
   await using fixture = new OAuthFixture({ browser: "unattended" });
   const auth = fixture.createAuth();
   const call = catchDownstreamError(sendRequest(auth, fixture.server.url));
@@ -252,18 +252,18 @@ Deno.test("[oauth.wait] closing the gateway cancels a login and closes its liste
 Deno.test("[oauth.checks] after two logins whose tokens are refused, nobody is prompted again", async () => {
   await using fixture = new OAuthFixture();
   const auth = fixture.createAuth();
-  const results: unknown[] = [];
+  const firstResults: unknown[] = [];
   for (let round = 0; round < 6; round++) {
     // The server refuses the token of several simultaneous calls.
     const calls = [1, 2, 3].map(() =>
       sendRequest(auth, fixture.server.url).catch((error) => error)
     );
-    results.push((await Promise.all(calls))[0]);
+    firstResults.push((await Promise.all(calls))[0]);
     fixture.authorizationServer.revokeLogins();
   }
   assert.equal(fixture.openedLinks.length, 2);
   assert.match(
-    String(results.at(-1)),
+    String(firstResults.at(-1)),
     /refuses the token that its own authorization server has just issued/,
   );
 });

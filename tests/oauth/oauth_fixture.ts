@@ -38,14 +38,14 @@ export class OAuthFixture implements AsyncDisposable {
   readonly storeFolder: string = join(this.folder, "config", "oauth");
   /** Lines of the log, at level debug. */
   readonly logLines: string[] = [];
-  /** The client of the waiting call by default; it does not support links. */
+  /** The default client of the waiting call; it does not support links. */
   readonly client = new FakeClient("client-1");
   readonly #options: OAuthFixtureOptions;
   /** Links that the browser has opened, the newest last. */
   readonly openedLinks: string[] = [];
   /** The last page of each login in the browser, the newest last. */
   readonly shownPages: string[] = [];
-  /** Settle when the browser has loaded its pages. */
+  /** One promise for each opened link; it resolves when the browser has loaded the last page. */
   readonly pendingPageLoads: Promise<void>[] = [];
   readonly #createdAuths: ServerAuth[] = [];
   readonly #pending = new PendingOperations();
@@ -86,7 +86,7 @@ export class OAuthFixture implements AsyncDisposable {
     };
   }
 
-  /** Creates the authorization for the server, as one more gateway. */
+  /** Creates the authorization that one more gateway uses for the server. */
   createAuth(pending: PendingOperations = this.#pending): ServerAuth {
     const { isInteractive = true, waitMs, loginMs } = this.#options;
     const log = createLog({ level: "debug", write: (line) => this.logLines.push(line) });
@@ -95,7 +95,7 @@ export class OAuthFixture implements AsyncDisposable {
       isInteractive,
       log,
       folder: this.storeFolder,
-      openBrowser: (url) => this.#open(url),
+      openBrowser: (url) => this.#openLink(url),
       ...(waitMs === undefined ? {} : { waitMs }),
       ...(loginMs === undefined ? {} : { loginMs }),
     });
@@ -133,7 +133,7 @@ export class OAuthFixture implements AsyncDisposable {
     Deno.removeSync(this.folder, { recursive: true });
   }
 
-  #open(url: string): Promise<boolean> {
+  #openLink(url: string): Promise<boolean> {
     const { browser = "person" } = this.#options;
     if (browser !== "none") this.openedLinks.push(url);
     if (browser === "person") {

@@ -35,7 +35,7 @@ Deno.test("[oauth.processes] three gateways renew ten times without reuse of a r
   for (const process of processes) {
     const { success, stdout } = await process.output();
     assert.ok(success);
-    // Every request of every process got a response.
+    // Every request of the process got the status 200.
     const counts = JSON.parse(new TextDecoder().decode(stdout));
     assert.deepEqual(Object.keys(counts), ["200"], JSON.stringify(counts));
     assert.ok(counts["200"] > 3);

@@ -7,7 +7,7 @@ import {
   type StoredLoginJson,
 } from "./oauth_fixture.ts";
 
-/** Changes the stored tokens as if they had been issued earlier. */
+/** Changes the stored tokens as if they had been issued earlier by a number of seconds. */
 function ageStoredTokens(fixture: OAuthFixture, seconds: number): void {
   fixture.updateStoredLogin((login: StoredLoginJson) => {
     const { tokens } = login;
@@ -109,16 +109,16 @@ Deno.test("[oauth.renewal] a cancelled call does not cancel the renewal for othe
   fixture.authorizationServer.behaviour.tokenGate = gate.promise;
   const auth = fixture.createAuth();
   const cancellation = new AbortController();
-  const first = sendRequest(auth, fixture.server.url, cancellation.signal);
-  const second = sendRequest(auth, fixture.server.url);
+  const cancelledCall = sendRequest(auth, fixture.server.url, cancellation.signal);
+  const otherCall = sendRequest(auth, fixture.server.url);
   await waitUntil(
     "tokens are requested",
     () => fixture.authorizationServer.requests.at(-1) === "POST /token",
   );
   cancellation.abort(new Error("cancelled"));
-  await assert.rejects(first, { message: "cancelled" });
+  await assert.rejects(cancelledCall, { message: "cancelled" });
   gate.resolve();
-  assert.equal(await second, 200);
+  assert.equal(await otherCall, 200);
   assert.deepEqual([
     fixture.authorizationServer.refreshCount,
     fixture.authorizationServer.refreshTokenReuses,
@@ -127,18 +127,17 @@ Deno.test("[oauth.renewal] a cancelled call does not cancel the renewal for othe
 
 Deno.test("[oauth.renewal] tokens that another gateway has renewed are used", async () => {
   await using fixture = await createLoggedInFixture();
-  const [one, other] = [fixture.createAuth(), fixture.createAuth()];
-  for (const auth of [one, other]) assert.equal(await sendRequest(auth, fixture.server.url), 200);
+  const auths = [fixture.createAuth(), fixture.createAuth()];
+  for (const auth of auths) assert.equal(await sendRequest(auth, fixture.server.url), 200);
   fixture.authorizationServer.revokeAccessTokens();
-  assert.equal(await sendRequest(one, fixture.server.url), 200);
-  assert.equal(await sendRequest(other, fixture.server.url), 200);
+  for (const auth of auths) assert.equal(await sendRequest(auth, fixture.server.url), 200);
   assert.deepEqual([
     fixture.authorizationServer.refreshCount,
     fixture.authorizationServer.refreshTokenReuses,
   ], [1, 0]);
 });
 
-Deno.test("[oauth.renewal] a revoked login leads to another login", async () => {
+Deno.test("[oauth.renewal] after the login is revoked, the next call starts another login of the same client", async () => {
   await using fixture = await createLoggedInFixture();
   const auth = fixture.createAuth();
   ageStoredTokens(fixture, 7200);
@@ -150,13 +149,13 @@ Deno.test("[oauth.renewal] a revoked login leads to another login", async () => 
 
 Deno.test("[oauth.renewal] a login in another gateway is used", async () => {
   await using fixture = new OAuthFixture({ browser: "none" });
-  const [one, other] = [fixture.createAuth(), fixture.createAuth()];
+  const [loginAuth, otherAuth] = [fixture.createAuth(), fixture.createAuth()];
   const { details: { url = "" } } = await catchDownstreamError(
-    sendRequest(one, fixture.server.url),
+    sendRequest(loginAuth, fixture.server.url),
   );
-  await catchDownstreamError(sendRequest(other, fixture.server.url));
+  await catchDownstreamError(sendRequest(otherAuth, fixture.server.url));
   await (await fetch(url)).body?.cancel();
-  assert.equal(await sendRequest(other, fixture.server.url), 200);
+  assert.equal(await sendRequest(otherAuth, fixture.server.url), 200);
   assert.equal(fixture.authorizationServer.tokenRequests.length, 1);
 });
 
@@ -221,21 +220,21 @@ Deno.test("[oauth.network] a token that is still valid is used while it cannot b
   for (let call = 0; call < 5; call++) {
     assert.equal(await sendRequest(auth, fixture.server.url), 200);
   }
-  // The renewal is not attempted with every request.
+  // Only the first request attempts the renewal.
   assert.equal(fixture.authorizationServer.refreshCount, 1);
 });
 
 Deno.test("[oauth.network] a request for tokens is never sent twice", async () => {
   await using fixture = await createLoggedInFixture();
   ageStoredTokens(fixture, 7200);
-  // The server answers the first request and keeps the connection open. It closes the connection at
-  // the second request, without an answer.
+  // The authorization server answers the first request and keeps the connection open. At the second
+  // request, it closes the connection without an answer.
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  let requests = 0;
+  let requestCount = 0;
   const serve = async (connection: Deno.TcpConn): Promise<void> => {
     using _connection = connection;
     while (await connection.read(new Uint8Array(4096)) !== null) {
-      if (++requests > 1) return;
+      if (++requestCount > 1) return;
       const body = '{"access_token":"a","refresh_token":"b","token_type":"Bearer","expires_in":0}';
       const answer = `HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
       await connection.write(new TextEncoder().encode(answer));
@@ -246,16 +245,16 @@ Deno.test("[oauth.network] a request for tokens is never sent twice", async () =
     for await (const connection of listener) connections.push(serve(connection));
     await Promise.all(connections);
   })();
-  fixture.updateStoredLogin((kept) => {
+  fixture.updateStoredLogin((login) => {
     const token = `http://127.0.0.1:${listener.addr.port}/token`;
-    return { ...kept, endpoints: { authorization: token, token } };
+    return { ...login, endpoints: { authorization: token, token } };
   });
   const auth = fixture.createAuth();
   await auth.headers(new AbortController().signal);
-  assert.equal(requests, 1);
+  assert.equal(requestCount, 1);
   const { code } = await catchDownstreamError(auth.headers(new AbortController().signal));
   assert.equal(code, "SERVER_UNAVAILABLE");
-  assert.equal(requests, 2);
+  assert.equal(requestCount, 2);
   listener.close();
   await serving;
 });
@@ -265,9 +264,9 @@ Deno.test("[oauth.processes] logins and logouts of another process take effect",
   const auth = fixture.createAuth();
   const { signal } = new AbortController();
   assert.equal(await sendRequest(auth, fixture.server.url), 200);
-  fixture.updateStoredLogin((kept: StoredLoginJson) => ({
-    ...kept,
-    tokens: { ...kept.tokens, access_token: "another" },
+  fixture.updateStoredLogin((login: StoredLoginJson) => ({
+    ...login,
+    tokens: { ...login.tokens, access_token: "another" },
   }));
   await waitUntil("the other token is used", async () => {
     return (await auth.headers(signal)).authorization === "Bearer another";

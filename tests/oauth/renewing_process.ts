@@ -1,6 +1,9 @@
 /**
- * A process that renews tokens. It sends requests with a stored login until its standard input
- * ends. `deno run renewing_process.ts STORE CONFIG`, where CONFIG is a server's entry as JSON.
+ * A program that sends requests with a stored login, and renews its tokens, until its standard input ends.
+ * It then prints the number of requests by outcome: the status or the error.
+ *
+ * Usage: `deno run renewing_process.ts STORE CONFIG`, where STORE is the folder of the token store and
+ * CONFIG is a `ServerConfig` as JSON.
  */
 import { createServerAuth, PendingOperations } from "../../src/downstream/mod.ts";
 import { createLog } from "../../src/log.ts";
@@ -21,7 +24,7 @@ const inputEnd = (async () => {
   for await (const _ of Deno.stdin.readable);
   hasInputEnded = true;
 })();
-const countByOutcome: Record<string, number> = {};
+const countsByOutcome: Record<string, number> = {};
 while (!hasInputEnded) {
   const calls = Array.from({ length: 3 }, async () => {
     try {
@@ -31,9 +34,9 @@ while (!hasInputEnded) {
     }
   });
   for (const outcome of await Promise.all(calls)) {
-    countByOutcome[outcome] = (countByOutcome[outcome] ?? 0) + 1;
+    countsByOutcome[outcome] = (countsByOutcome[outcome] ?? 0) + 1;
   }
 }
 await inputEnd;
 await auth.close();
-Deno.stdout.writeSync(new TextEncoder().encode(`${JSON.stringify(countByOutcome)}\n`));
+Deno.stdout.writeSync(new TextEncoder().encode(`${JSON.stringify(countsByOutcome)}\n`));

@@ -8,12 +8,12 @@ import {
   sendRequest,
 } from "./oauth_fixture.ts";
 
-const SECRETS: OAuthFixtureOptions = {
+const OPTIONS_WITH_SECRETS: OAuthFixtureOptions = {
   headers: { "x-key": `${CANARY}-header` },
   oauth: { clientId: "mine", clientSecret: `${CANARY}-configured` },
 };
 
-/** Searches everything that the gateway has written or returned for secrets. */
+/** Searches the errors, the log and the pages that the gateway has written for secrets. */
 class SecretSearch {
   readonly #errors: string[] = [];
 
@@ -22,7 +22,6 @@ class SecretSearch {
     this.#errors.push(JSON.stringify(errorBodyOf(error)), String(error));
   }
 
-  /** Asserts that nothing contains a secret. */
   assertNoSecret(fixture: OAuthFixture): void {
     const allText = [...this.#errors, ...fixture.logLines, ...fixture.shownPages].join("\n");
     assert.doesNotMatch(allText, new RegExp(CANARY));
@@ -36,7 +35,9 @@ class SecretSearch {
 }
 
 /** Creates a fixture whose authorization server has a client with a secret. */
-function createFixtureWithClient(options: OAuthFixtureOptions = SECRETS): OAuthFixture {
+function createFixtureWithClient(
+  options: OAuthFixtureOptions = OPTIONS_WITH_SECRETS,
+): OAuthFixture {
   const fixture = new OAuthFixture(options);
   fixture.authorizationServer.addClient("mine", {
     redirectUris: ["http://127.0.0.1/callback"],
@@ -45,7 +46,7 @@ function createFixtureWithClient(options: OAuthFixtureOptions = SECRETS): OAuthF
   return fixture;
 }
 
-/** Token responses that contain the request (`$form`). */
+/** Token responses in which the authorization server replaces `$form` with the form of the request. */
 const ECHOES = [
   ["a refused request", {
     status: 400,
@@ -66,7 +67,7 @@ const ECHOES = [
 ] as const;
 
 for (const [description, response] of ECHOES) {
-  Deno.test(`[oauth.no-secrets] ${description} that repeats the token request of a login is redacted`, async () => {
+  Deno.test(`[oauth.no-secrets] ${description} that repeats a login's token request is redacted`, async () => {
     await using fixture = createFixtureWithClient();
     const search = new SecretSearch();
     fixture.authorizationServer.behaviour.tokenResponse = response;
@@ -77,7 +78,7 @@ for (const [description, response] of ECHOES) {
     search.assertNoSecret(fixture);
   });
 
-  Deno.test(`[oauth.no-secrets] ${description} that repeats the request of a renewal is redacted`, async () => {
+  Deno.test(`[oauth.no-secrets] ${description} that repeats a renewal's token request is redacted`, async () => {
     await using fixture = createFixtureWithClient();
     const search = new SecretSearch();
     const auth = fixture.createAuth();
@@ -115,7 +116,7 @@ Deno.test("[oauth.no-secrets] a login, its renewal, its revocation and its damag
 });
 
 Deno.test("[oauth.no-secrets] the link in an error contains no secret", async () => {
-  await using fixture = createFixtureWithClient({ ...SECRETS, browser: "none" });
+  await using fixture = createFixtureWithClient({ ...OPTIONS_WITH_SECRETS, browser: "none" });
   const auth = fixture.createAuth();
   const { details: { url = "" } } = await catchDownstreamError(
     sendRequest(auth, fixture.server.url),

@@ -24,27 +24,30 @@ import { catchDownstreamError, followLink, OAuthFixture, sendRequest } from "./o
 
 const GRACE_PERIODS = { afterInputCloseMs: 1000, afterTerminateMs: 1000 };
 
-/** Opens a scripted server in memory, after the protected server has accepted a request. */
-async function openMemory(
+/** Opens a scripted server in this process, after the protected server has accepted a request. */
+async function openScriptedServer(
   { connection }: ServerConfig,
   authorization: Authorization | undefined,
 ): Promise<Transport> {
   if (!("url" in connection) || authorization === undefined) throw new Error("not remote");
   const status = await sendRequest(authorization, connection.url);
   if (status !== 200) throw new Error(`HTTP ${status}`);
-  const [ours, theirs] = createMemoryChannels();
-  runScriptedServer(theirs, {}, { printToStderr: () => {}, exit: () => void theirs.close() });
+  const [gatewayChannel, serverChannel] = createMemoryChannels();
+  runScriptedServer(serverChannel, {}, {
+    printToStderr: () => {},
+    exit: () => void serverChannel.close(),
+  });
   return {
-    channel: ours,
+    channel: gatewayChannel,
     readLastOutput: () => Promise.resolve(""),
-    kill: () => void ours.close(),
-    end: () => ours.close(),
+    kill: () => void gatewayChannel.close(),
+    end: () => gatewayChannel.close(),
   };
 }
 
 function createServer(
   fixture: OAuthFixture,
-  open: ServerContext["open"] = openMemory,
+  open: ServerContext["open"] = openScriptedServer,
   options: Partial<ServerOptions> = {},
 ): DownstreamServer & AsyncDisposable {
   const config = fixture.createConfig();
@@ -69,9 +72,9 @@ Deno.test("[oauth.discovered] an eager start prompts nobody, and the status repo
   await using server = createServer(fixture);
   await server.warm(fixture.client);
   assert.deepEqual([fixture.openedLinks, fixture.authorizationServer.requests], [[], []]);
-  const before = server.status();
-  assert.equal(before.state, "login-required");
-  assert.match(before.last_error ?? "", /needs a login; the first call will start it/);
+  const statusBeforeCall = server.status();
+  assert.equal(statusBeforeCall.state, "login-required");
+  assert.match(statusBeforeCall.last_error ?? "", /needs a login; the first call will start it/);
   assert.match(fixture.logLines.join(""), /^Server "notes" needs a login/m);
   assert.equal((await callTool(server, fixture.client.asAgent("a"))).kind, "replied");
   assert.equal(server.status().state, "ready");
@@ -85,7 +88,7 @@ Deno.test("[oauth.discovered] if an eager start fails because it needs a login, 
   await using server = createServer(fixture, async (config, authorization) => {
     openCount++;
     try {
-      return await openMemory(config, authorization);
+      return await openScriptedServer(config, authorization);
     } catch (error) {
       assert.ok(error instanceof LoginNeedsCaller);
       refused.resolve();
@@ -94,7 +97,7 @@ Deno.test("[oauth.discovered] if an eager start fails because it needs a login, 
     }
   });
   const warming = server.warm(fixture.client);
-  // For a call before this moment, the eager start itself would start the login.
+  // If a call came before the refusal, the eager start itself would start the login.
   await withTimeout("the server refuses the eager start", refused.promise);
   const answer = callTool(server, fixture.client.asAgent("a"));
   gate.resolve();
@@ -129,12 +132,12 @@ Deno.test("[errors.auth-required] a missing login on a trial start does not open
   }
 });
 
-Deno.test("[oauth.link] of the waiting calls, one whose client supports links is prompted", async () => {
+Deno.test("[oauth.link] among the waiting calls, a client that supports links is prompted", async () => {
   await using fixture = new OAuthFixture();
   const gate = Promise.withResolvers<void>();
   await using server = createServer(fixture, async (config, authorization) => {
     await gate.promise;
-    return await openMemory(config, authorization);
+    return await openScriptedServer(config, authorization);
   });
   const clientWithoutLinks = new FakeClient("plain");
   const clientWithLinks = new FakeClient("linked", { elicitation: { url: {} } });

@@ -10,18 +10,19 @@ import { OAuthFixture, sendRequest } from "./oauth_fixture.ts";
 
 const isWindows = Deno.build.os === "windows";
 
-function createLogin(url: string, more: Partial<StoredLogin> = {}): StoredLogin {
+function createLogin(url: string, overrides: Partial<StoredLogin> = {}): StoredLogin {
   return {
     url,
     issuer: "https://login.test",
     endpoints: { authorization: "https://login.test/a", token: "https://login.test/t" },
     client: { client_id: "c", redirect_uri: "http://127.0.0.1:1/callback", kind: "registered" },
     tokens: { access_token: "secret-token", obtained_at: 1 },
-    ...more,
+    ...overrides,
   };
 }
 
-async function withFolder(
+/** Runs a function with a token store in a temporary folder. */
+async function withStore(
   run: (folder: string, logLines: string[], store: TokenStore) => Promise<void>,
 ): Promise<void> {
   const root = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "store_" }));
@@ -38,7 +39,7 @@ async function withFolder(
 const URL_A = "https://mcp.test/a";
 
 Deno.test("[oauth.store] there is one file for each server and issuer, and only the user can read it", async () => {
-  await withFolder(async (folder, _log, store) => {
+  await withStore(async (folder, _logLines, store) => {
     await store.write(createLogin(URL_A));
     await store.write(createLogin("https://mcp.test/b"));
     await store.write(createLogin(URL_A, { issuer: "https://other.test" }));
@@ -57,7 +58,7 @@ Deno.test("[oauth.store] there is one file for each server and issuer, and only 
 });
 
 Deno.test("[oauth.store] unusual host names result in valid file names", async () => {
-  await withFolder(async (folder, _log, store) => {
+  await withStore(async (folder, _logLines, store) => {
     const urls = [`https://${"a".repeat(63)}.${"b".repeat(63)}.test/`, "http://[::1]:80/../../x"];
     for (const url of urls) {
       await store.write(createLogin(url));
@@ -71,15 +72,15 @@ Deno.test({
   name: "[oauth.store] a symlink at a file's path is replaced, not followed",
   ignore: isWindows,
   fn: () =>
-    withFolder(async (folder, _log, store) => {
+    withStore(async (folder, _logLines, store) => {
       await store.write(createLogin(URL_A));
       const [{ name = "" } = {}] = [...Deno.readDirSync(folder)];
       const [path, elsewhere] = [join(folder, name), join(folder, "elsewhere")];
       Deno.renameSync(path, elsewhere);
-      const before = Deno.readTextFileSync(elsewhere);
+      const content = Deno.readTextFileSync(elsewhere);
       Deno.symlinkSync(elsewhere, path);
       await store.write(createLogin(URL_A, { tokens: { access_token: "new", obtained_at: 2 } }));
-      assert.equal(Deno.readTextFileSync(elsewhere), before);
+      assert.equal(Deno.readTextFileSync(elsewhere), content);
       assert.equal(Deno.lstatSync(path).isSymlink, false);
       // A symlink at the path of the lock is not followed either.
       await store.withLock(URL_A, {
@@ -98,17 +99,24 @@ Deno.test({
     }),
 });
 
-for (const text of ["", "{", "[]", '{"url":1}', '{"url":"https://mcp.test/a","tokens":"x"}']) {
+const DAMAGED_FILES = [
+  "",
+  '{"url":"secret-part',
+  '["secret-part"]',
+  '{"url":1,"issuer":"secret-part"}',
+  '{"url":"https://mcp.test/a","tokens":"secret-part"}',
+];
+for (const text of DAMAGED_FILES) {
   Deno.test(`[oauth.store] a damaged file is set aside: ${text}`, async () => {
-    await withFolder(async (folder, log, store) => {
+    await withStore(async (folder, logLines, store) => {
       await store.write(createLogin(URL_A));
       const [{ name = "" } = {}] = [...Deno.readDirSync(folder)];
-      Deno.writeTextFileSync(join(folder, name), `${text}secret-rest`);
+      Deno.writeTextFileSync(join(folder, name), text);
       assert.deepEqual(await store.read(URL_A), { logins: [], isDamaged: true });
       const [fileName] = [...Deno.readDirSync(folder)].map(({ name }) => name);
       assert.match(fileName ?? "", /\.json\.damaged-\d+$/);
-      assert.match(log.join(""), /^warn: A damaged login was set aside/);
-      assert.doesNotMatch(log.join(""), /secret-rest/);
+      assert.match(logLines.join(""), /^warn: A damaged login was set aside/);
+      assert.doesNotMatch(logLines.join(""), /secret-part/);
     });
   });
 }
@@ -143,7 +151,7 @@ Deno.test("[oauth.store] logins that cannot be written are kept in memory, and o
 });
 
 Deno.test("[oauth.store] the wait for the lock ends after a timeout or when it is cancelled", async () => {
-  await withFolder(async (folder) => {
+  await withStore(async (folder) => {
     Deno.mkdirSync(folder);
     const path = join(folder, "a.lock");
     const signal = new AbortController().signal;
@@ -164,7 +172,7 @@ Deno.test("[oauth.store] the wait for the lock ends after a timeout or when it i
 });
 
 Deno.test("[oauth.store] a lock ends with the process that holds it", async () => {
-  await withFolder(async (folder, _log, store) => {
+  await withStore(async (folder, _logLines, store) => {
     const signal = new AbortController().signal;
     await store.withLock(URL_A, { signal, run: () => Promise.resolve() });
     const [{ name = "" } = {}] = [...Deno.readDirSync(folder)];
@@ -193,17 +201,17 @@ Deno.test("[oauth.store] on Windows, only the user has access to the folder", ()
   ]);
 });
 
-Deno.test("[oauth.store] the folder is in the configuration folder of the system's user", () => {
-  const folder = (os: string, variables: Record<string, string>) => {
+Deno.test("[oauth.store] the folder of the logins is in the user's configuration folder", () => {
+  const folderOn = (os: string, variables: Record<string, string>) => {
     const env = new Map(Object.entries(variables));
     return getOAuthFolder({ get: (name) => env.get(name), toObject: () => variables }, {
       windows: os === "windows",
     });
   };
-  assert.equal(folder("linux", { HOME: "/h" }), "/h/.config/agent-mcp-gateway/oauth");
-  assert.equal(folder("darwin", { HOME: "/h" }), "/h/.config/agent-mcp-gateway/oauth");
-  const named = { HOME: "/h", XDG_CONFIG_HOME: "/x" };
-  assert.equal(folder("linux", named), "/x/agent-mcp-gateway/oauth");
-  assert.equal(folder("windows", { APPDATA: "C:\\r" }), "C:\\r/agent-mcp-gateway/oauth");
-  assert.equal(folder("linux", {}), undefined);
+  assert.equal(folderOn("linux", { HOME: "/h" }), "/h/.config/agent-mcp-gateway/oauth");
+  assert.equal(folderOn("darwin", { HOME: "/h" }), "/h/.config/agent-mcp-gateway/oauth");
+  const variablesWithXdg = { HOME: "/h", XDG_CONFIG_HOME: "/x" };
+  assert.equal(folderOn("linux", variablesWithXdg), "/x/agent-mcp-gateway/oauth");
+  assert.equal(folderOn("windows", { APPDATA: "C:\\r" }), "C:\\r/agent-mcp-gateway/oauth");
+  assert.equal(folderOn("linux", {}), undefined);
 });

@@ -6,7 +6,7 @@ import { catchDownstreamError, OAuthFixture, sendRequest } from "./oauth_fixture
 
 type Members = Readonly<Record<string, unknown>>;
 
-/** The kind of a JSON object that a login reads. */
+/** The kinds of JSON objects that a login reads. */
 type DocumentKind = "resource metadata" | "server metadata" | "registration" | "token";
 
 /** Members with unusual values that must not break a login. */
@@ -267,22 +267,25 @@ for (
 ) {
   Deno.test(`[oauth.discovery] [oauth.addresses] a redirect of the metadata to ${target} with ${status} is not followed`, async () => {
     await using fixture = new OAuthFixture();
-    await using other = new AuthorizationServer();
+    await using otherServer = new AuthorizationServer();
     const { authorizationServer } = fixture;
     const path = `/.well-known/openid-configuration`;
-    const location = `${target === "itself" ? authorizationServer.origin : other.origin}${path}`;
+    const location = `${
+      target === "itself" ? authorizationServer.origin : otherServer.origin
+    }${path}`;
     const redirect = () => new Response(null, { status, headers: { location } });
     authorizationServer.behaviour.responses = {
       "GET /.well-known/oauth-authorization-server": redirect,
     };
     authorizationServer.behaviour.metadataLocation = "openid";
     assert.equal(await sendRequest(fixture.createAuth(), fixture.server.url), 200);
-    const followedRequests = authorizationServer.requests.filter((line) => line === `GET ${path}`);
-    assert.deepEqual([followedRequests.length, other.requests], [1, []]);
+    const openidRequests = authorizationServer.requests.filter((line) => line === `GET ${path}`);
+    // The gateway itself requests the second metadata address, once.
+    assert.deepEqual([openidRequests.length, otherServer.requests], [1, []]);
   });
 }
 
-Deno.test("[oauth.discovery] if all metadata addresses fail, the message names the first", async () => {
+Deno.test("[oauth.discovery] if all metadata addresses fail, the message names the first address and its answer", async () => {
   await using fixture = new OAuthFixture();
   fixture.authorizationServer.behaviour.responses = {
     "GET /.well-known/oauth-authorization-server": respondWithError,
@@ -295,7 +298,7 @@ Deno.test("[oauth.discovery] if all metadata addresses fail, the message names t
   assert.deepEqual(fixture.openedLinks, []);
 });
 
-Deno.test("[oauth.discovery] a challenge of another scheme before the bearer challenge is skipped", async () => {
+Deno.test("[oauth.discovery] a challenge of another scheme before the Bearer challenge is ignored", async () => {
   await using fixture = new OAuthFixture();
   fixture.server.challengePrefix = 'Basic realm="old", ';
   fixture.server.challengeScope = "read";
@@ -342,10 +345,10 @@ for (
       fixture.server.resource = `${fixture.server.origin}${resource}`;
       const result = sendRequest(fixture.createAuth(), fixture.server.url);
       if (isAccepted) assert.equal(await result, 200);
-      else {assert.match(
-          (await catchDownstreamError(result)).message,
-          /which is not its own address/,
-        );}
+      else {
+        const { message } = await catchDownstreamError(result);
+        assert.match(message, /which is not its own address/);
+      }
     },
   );
 }
@@ -370,20 +373,20 @@ Deno.test("[oauth.checks] messages name the expected and the received value", as
   await using fixture = new OAuthFixture();
   const { authorizationServer, server } = fixture;
   authorizationServer.behaviour.metadataOverrides = { issuer: "https://evil.test" };
-  const issuer = await catchDownstreamError(sendRequest(fixture.createAuth(), server.url));
+  const issuerError = await catchDownstreamError(sendRequest(fixture.createAuth(), server.url));
   assert.ok(
-    issuer.message.includes(`"https://evil.test" instead of "${authorizationServer.issuer}"`),
+    issuerError.message.includes(`"https://evil.test" instead of "${authorizationServer.issuer}"`),
   );
   server.resource = "https://other.test/mcp";
-  const resource = await catchDownstreamError(sendRequest(fixture.createAuth(), server.url));
+  const resourceError = await catchDownstreamError(sendRequest(fixture.createAuth(), server.url));
   assert.ok(
-    resource.message.includes(
+    resourceError.message.includes(
       `"https://other.test/mcp", which is not its own address "${server.url}"`,
     ),
   );
 });
 
-const REGISTRATIONS: readonly (readonly [string, () => Response, RegExp])[] = [
+const FAILED_REGISTRATIONS: readonly (readonly [string, () => Response, RegExp])[] = [
   ["a web page", respondWithPage, /HTTP 200 with a web page/],
   [
     "a web page with status 403",
@@ -405,7 +408,7 @@ const REGISTRATIONS: readonly (readonly [string, () => Response, RegExp])[] = [
   ["no client id", () => Response.json({ ok: true }), /client_id is missing/],
 ];
 
-for (const [description, respond, expectedMessage] of REGISTRATIONS) {
+for (const [description, respond, expectedMessage] of FAILED_REGISTRATIONS) {
   Deno.test(`[oauth.clients] after a registration that returns ${description}, the message says what to do`, async () => {
     await using fixture = new OAuthFixture();
     fixture.authorizationServer.behaviour.responses = { "POST /register": respond };
@@ -424,7 +427,7 @@ for (
   ] satisfies Partial<Behaviour>[]
 ) {
   Deno.test(`[oauth.clients] the advice to use a client metadata document works: ${Object.keys(behaviour)}`, async () => {
-    const port = freePort();
+    const port = findFreePort();
     const clientId = "https://client.test/agent-mcp-gateway.json";
     const oauth: Partial<OAuthOptions> = {};
     await using fixture = new OAuthFixture({ oauth });
@@ -454,7 +457,7 @@ function formatMembers(members: Members): string {
   return JSON.stringify(members, (_, value) => value === undefined ? "(absent)" : value);
 }
 
-function freePort(): number {
+function findFreePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return listener.addr.port;
 }
