@@ -5,49 +5,51 @@ import type { Fields, RunningGateway } from "./gateway.ts";
 import { CONFIG_FILES, namedServer, readStatus } from "./config_edits.ts";
 import { waitUntil } from "./wait.ts";
 
-const IN_FLIGHT = 64;
+const CONCURRENT_CALLS = 64;
 
 /** Maximum number of events in the message of a failure. */
 const MAX_SHOWN_EVENTS = 40;
 
-/** Configuration in a pair of valid files. */
+/** The configuration that one pair of valid files describes. */
 interface ConfigState {
   /** Number in the name that the server `changing` returns. */
   readonly version: number;
-  /** Whether there is the server `coming`. */
-  readonly hasComing: boolean;
-  /** Whether the tool `other` of the server `kept` is denied. */
+  /** Whether the servers file has the server `optional`. */
+  readonly hasOptional: boolean;
+  /** Whether the rules deny the tool `other` of the server `stable`. */
   readonly isDenied: boolean;
 }
 
 type ConfigFile = keyof typeof CONFIG_FILES;
 
-/** All pairs of valid files written so far, and the events since the start. */
+/** The states of all valid files written so far, and the events since the start. */
 class ConfigHistory {
   readonly states: ConfigState[] = [{ version: 0, hasComing: false, isDenied: false }];
   /** Index of the oldest state that may be in force. */
   oldestIndex = 0;
   readonly #events: string[] = [];
-  readonly #start = performance.now();
+  readonly #startedMs = performance.now();
 
   /** Records an event for the message of a failure. */
   addEvent(event: string): void {
-    this.#events.push(`${Math.round(performance.now() - this.#start)} ms: ${event}`);
+    this.#events.push(`${Math.round(performance.now() - this.#startedMs)} ms: ${event}`);
   }
 
   get last(): ConfigState {
     return this.states.at(-1) ?? assert.fail();
   }
 
-  /** The next state, which differs in one of the files. */
-  next(file: ConfigFile): ConfigState {
-    const { version, hasComing, isDenied } = this.last;
-    return file === "gateway_rules"
+  /** Adds a state that differs from the last one in a single file. */
+  addState(file: ConfigFile): ConfigState {
+    const { version, hasOptional, isDenied } = this.last;
+    const state = file === "gateway_rules"
       ? { ...this.last, isDenied: !isDenied }
-      : { version: version + 1, hasComing: !hasComing, isDenied };
+      : { version: version + 1, hasOptional: !hasOptional, isDenied };
+    this.states.push(state);
+    return state;
   }
 
-  /** Throws unless the answer is right in one of the states from the given index on. */
+  /** Throws unless the answer is right in the state with the index `fromState` or in a later state. */
   checkAnswer(
     fromState: number,
     isRight: (state: ConfigState) => boolean,
@@ -66,27 +68,36 @@ class ConfigHistory {
   }
 }
 
-/** Content of a file in a state; the mark is an argument of every server. */
+/** Returns the content of a file in a state. The mark is an argument of every server, by which its process is found. */
 function fileContent(
   file: ConfigFile,
-  { version, hasComing, isDenied }: ConfigState,
+  { version, hasOptional, isDenied }: ConfigState,
   mark: string,
 ): unknown {
   if (file === "gateway_rules") {
-    const deny = isDenied ? { deny: { tools: { kept: ["other"] } } } : {};
+    const deny = isDenied ? { deny: { tools: { stable: ["other"] } } } : {};
     return { agents: { tester: { allow: { servers: ["*"] }, ...deny } } };
   }
   return {
     mcpServers: {
-      kept: namedServer("kept", mark),
+      stable: namedServer("stable", mark),
       changing: namedServer(`changing-${version}`, mark),
-      ...(hasComing ? { coming: namedServer("coming", mark) } : {}),
+      ...(hasOptional ? { optional: namedServer("optional", mark) } : {}),
     },
   };
 }
 
 /** Invalid contents of a file. */
 const INVALID_TEXTS: readonly string[] = ['{"agents": {', '{"agents": 7, "mcpServers": 7}', ""];
+
+/** A call that has been sent. */
+interface SentCall {
+  readonly server: string;
+  readonly tool: string;
+  readonly token: string;
+  /** Index of the oldest state that may decide the call. */
+  readonly fromState: number;
+}
 
 /** Makes calls until `isOver`, 64 at a time, and checks each answer. */
 class CallLoad {
@@ -95,7 +106,7 @@ class CallLoad {
   isOver = false;
   readonly #gateway: RunningGateway;
   readonly #history: ConfigHistory;
-  #keptPid: string | undefined;
+  #stablePid: string | undefined;
 
   constructor(gateway: RunningGateway, history: ConfigHistory) {
     this.#gateway = gateway;
@@ -104,7 +115,7 @@ class CallLoad {
 
   async run(): Promise<void> {
     try {
-      await Promise.all(Array.from({ length: IN_FLIGHT }, () => this.#callInLoop()));
+      await Promise.all(Array.from({ length: CONCURRENT_CALLS }, () => this.#callInLoop()));
     } finally {
       this.isOver = true;
     }
@@ -114,7 +125,7 @@ class CallLoad {
     while (!this.isOver) {
       const { client } = this.#gateway;
       const number = this.ids.length;
-      const server = ["kept", "changing", "coming"][number % 3] ?? "";
+      const server = ["stable", "changing", "optional"][number % 3] ?? "";
       const tool = number % 2 === 0 ? "whose" : "other";
       const token = `token-${number}`;
       const id = client.newId();
@@ -127,58 +138,46 @@ class CallLoad {
         `answer ${token}, sent in state ${fromState} or later: ${server} ${tool}`,
       );
       const describeAnswer = () => `${server} ${tool} ${token}: ${JSON.stringify(result)}`;
-      if (result.isError === true) {
-        this.#checkRefusal(result, { server, tool, fromState, describeAnswer });
-      } else {this.#checkAnswer(readSingleText(result), {
-          server,
-          tool,
-          token,
-          fromState,
-          describeAnswer,
-        });}
+      const call = { server, tool, token, fromState };
+      if (result.isError === true) this.#checkRefusal(call, result, describeAnswer);
+      else this.#checkResult(call, readSingleText(result), describeAnswer);
     }
   }
 
   #checkRefusal(
+    { server, tool, fromState }: SentCall,
     result: Fields,
-    { server, tool, fromState, describeAnswer }: {
-      server: string;
-      tool: string;
-      fromState: number;
-      describeAnswer: () => string;
-    },
+    describeAnswer: () => string,
   ): void {
     this.refusals++;
     const { code } = readRefusal(result);
-    this.#history.checkAnswer(fromState, ({ hasComing, isDenied }) => {
-      if (code === "SERVER_UNAVAILABLE") return server === "coming" && !hasComing;
-      return code === "DENIED_BY_POLICY" && server === "kept" && tool === "other" && isDenied;
+    this.#history.checkAnswer(fromState, ({ hasOptional, isDenied }) => {
+      if (code === "SERVER_UNAVAILABLE") return server === "optional" && !hasOptional;
+      return code === "DENIED_BY_POLICY" && server === "stable" && tool === "other" && isDenied;
     }, describeAnswer);
   }
 
-  #checkAnswer(text: string, { server, tool, token, fromState, describeAnswer }: {
-    server: string;
-    tool: string;
-    token: string;
-    fromState: number;
-    describeAnswer: () => string;
-  }): void {
+  #checkResult(
+    { server, tool, token, fromState }: SentCall,
+    text: string,
+    describeAnswer: () => string,
+  ): void {
     const [name, pid, answeredToken] = text.split(" ");
     assert.equal(answeredToken, token, describeAnswer());
-    if (server === "kept") assert.equal(pid, this.#keptPid ??= pid, describeAnswer());
-    this.#history.checkAnswer(fromState, ({ version, hasComing, isDenied }) => {
+    if (server === "stable") assert.equal(pid, this.#stablePid ??= pid, describeAnswer());
+    this.#history.checkAnswer(fromState, ({ version, hasOptional, isDenied }) => {
       if (server === "changing") return name === `changing-${version}`;
-      if (server === "coming") return name === "coming" && hasComing;
-      return name === "kept" && !(tool === "other" && isDenied);
+      if (server === "optional") return name === "optional" && hasOptional;
+      return name === "stable" && !(tool === "other" && isDenied);
     }, describeAnswer);
   }
 }
 
 /**
- * Edits both files repeatedly, in rounds of three edits: a valid one, an invalid one, and a valid one that
+ * Edits both files repeatedly, in rounds of three edits: a valid edit, an invalid edit, and a valid edit that
  * stays until it is in force.
  *
- * @returns The time until each edit of the last kind was in force, in milliseconds.
+ * @returns For each round, the time until its last edit was in force, in milliseconds.
  */
 async function editRepeatedly(
   { gateway, history, mark, edits, isOver }: {
@@ -197,23 +196,22 @@ async function editRepeatedly(
   ): Promise<number> => {
     return (await readStatus(gateway)).reload_status[file][name];
   };
-  const write = (file: ConfigFile): void => {
-    const next = history.next(file);
-    history.states.push(next);
+  const writeNextState = (file: ConfigFile): void => {
+    const state = history.addState(file);
     history.addEvent(`${CONFIG_FILES[file]} is written: state ${history.states.length - 1}`);
-    setup.writeFile(CONFIG_FILES[file], fileContent(file, next, mark));
+    setup.writeFile(CONFIG_FILES[file], fileContent(file, state, mark));
   };
   for (let edit = 0; edit < edits && !isOver(); edit++) {
     const round = Math.floor(edit / 3);
-    const [file, other]: [ConfigFile, ConfigFile] = round % 2 === 0
+    const [file, otherFile]: [ConfigFile, ConfigFile] = round % 2 === 0
       ? ["mcp_config", "gateway_rules"]
       : ["gateway_rules", "mcp_config"];
     switch (edit % 3) {
       case 0: // Valid, but soon overwritten: it may or may not come into force.
-        write(other);
+        writeNextState(otherFile);
         await new Promise((resolve) => setTimeout(resolve, (round * 37) % 350));
         break;
-      case 1: { // Invalid; every third one stays until the status reports the error.
+      case 1: { // Invalid; in every third round it stays until the status reports the error.
         const attempts = await readCount(file, "attempt_count");
         history.addEvent(`${CONFIG_FILES[file]} is made invalid`);
         setup.writeFile(CONFIG_FILES[file], INVALID_TEXTS[round % INVALID_TEXTS.length]);
@@ -229,7 +227,7 @@ async function editRepeatedly(
       case 2: { // Valid; replaces the invalid file, and stays until it is in force.
         const successes = await readCount(file, "success_count");
         const startedMs = performance.now();
-        write(file);
+        writeNextState(file);
         await waitUntil(
           "the valid file is in force",
           async () => await readCount(file, "success_count") > successes,
@@ -253,8 +251,8 @@ export interface ReloadFigures {
 }
 
 /**
- * Edits both files while 64 calls are in flight. Checks that each call is answered once, by the right
- * server, as the files that were in force during the call demand; and that no process of a removed
+ * Edits both files while 64 calls are in progress. Checks that each call is answered once, by the right
+ * server, according to the files that were in force during the call; and that no process of a removed
  * server is left.
  *
  * @param edits Number of edits.
@@ -269,8 +267,8 @@ export async function editUnderLoad(edits: number): Promise<ReloadFigures> {
     env: { GATEWAY_LOG_LEVEL: "warn" },
   });
   const load = new CallLoad(gateway, history);
-  const loading = load.run();
-  loading.catch(() => {});
+  const loadEnded = load.run();
+  loadEnded.catch(() => {});
   const startedMs = performance.now();
   const isOver = () => load.isOver;
   const reloadTimesMs = await editRepeatedly({ gateway, history, mark, edits, isOver }).finally(
@@ -278,8 +276,8 @@ export async function editUnderLoad(edits: number): Promise<ReloadFigures> {
       load.isOver = true;
     },
   );
-  await loading;
-  const tookMs = performance.now() - startedMs;
+  await loadEnded;
+  const tookSeconds = (performance.now() - startedMs) / 1000;
 
   const answerCounts = new Map<unknown, number>();
   for (const { message: { id, method } } of gateway.client.receivedMessages) {
@@ -292,16 +290,16 @@ export async function editUnderLoad(edits: number): Promise<ReloadFigures> {
   );
   const serverCount = await waitForExpectedProcesses(gateway, mark);
 
-  const sorted = reloadTimesMs.toSorted((a, b) => a - b);
-  const [medianMs = 0, maxMs = 0] = [sorted[Math.floor(sorted.length / 2)], sorted.at(-1)];
-  const text =
-    `${edits} edits, ${reloadTimesMs.length} stayed: in force after ${Math.round(medianMs)} ms ` +
-    `(median), ${
-      Math.round(maxMs)
-    } ms (maximum); ${load.ids.length} calls, ${load.refusals} refused ` +
-    `as they should be, none lost; ${serverCount} servers at the end; ${
-      Math.round(tookMs / 1000)
-    } s`;
+  const sortedMs = reloadTimesMs.toSorted((a, b) => a - b);
+  const medianMs = sortedMs[Math.floor(sortedMs.length / 2)] ?? 0;
+  const maxMs = sortedMs.at(-1) ?? 0;
+  const text = [
+    `${edits} edits, of which ${reloadTimesMs.length} came into force`,
+    `after ${Math.round(medianMs)} ms (median), ${Math.round(maxMs)} ms (maximum)`,
+    `${load.ids.length} calls, of which ${load.refusals} were refused rightly, and none was lost`,
+    `${serverCount} servers at the end`,
+    `${Math.round(tookSeconds)} s`,
+  ].join("; ");
   assert.equal(reloadTimesMs.length, Math.floor(edits / 3), text);
   assert.ok(load.refusals > 0 && load.refusals < load.ids.length / 2, text);
   return { medianMs, maxMs, text };

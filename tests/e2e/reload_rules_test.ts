@@ -18,7 +18,7 @@ const DENIED = {
 const ARGS = ["--agent", "tester", "--debug"];
 const RELOADED_MESSAGE = "The changed configuration is in force";
 
-/** The line of a request that calls a gateway tool. */
+/** Returns the line of a request that calls a gateway tool. */
 function toolCallLine(name: string, args: object, id: string): string {
   return JSON.stringify({
     jsonrpc: "2.0",
@@ -36,7 +36,7 @@ Deno.test("rules change while the gateway serves", async (t) => {
   });
   const { client, setup, program } = gateway;
   const { pid } = await callNamedServer(gateway, "one");
-  const execute = { server: "one", tool: "whose", args: { token: "x" } };
+  const callArgs = { server: "one", tool: "whose", args: { token: "x" } };
 
   await t.step(
     "[reload.revoked] once the status reports the reload, a revoked permission is denied",
@@ -50,7 +50,7 @@ Deno.test("rules change while the gateway serves", async (t) => {
           const [statusAnswer, callAnswer] = ids.map((id) => client.waitForAnswer(id));
           const lines = [
             toolCallLine("get_gateway_status", {}, ids[0] ?? ""),
-            toolCallLine("execute_tool", execute, ids[1] ?? ""),
+            toolCallLine("execute_tool", callArgs, ids[1] ?? ""),
           ];
           await client.sendLine(lines.join("\n"));
           const [status, answer] = [
@@ -71,13 +71,14 @@ Deno.test("rules change while the gateway serves", async (t) => {
   await t.step(
     "[reload.revoked] once the log reports the reload, a revoked permission is denied",
     async () => {
-      const before = program.stderr.split(RELOADED_MESSAGE).length;
+      const countReloads = () => program.stderr.split(RELOADED_MESSAGE).length - 1;
+      const reloadCount = countReloads();
       setup.writeFile(CONFIG_FILES.gateway_rules, DENIED);
-      await waitUntil(
-        "the log reports the reload",
-        () => program.stderr.split(RELOADED_MESSAGE).length > before,
+      await waitUntil("the log reports the reload", () => countReloads() > reloadCount);
+      assert.equal(
+        (await gateway.expectRefusal("execute_tool", callArgs)).code,
+        "DENIED_BY_POLICY",
       );
-      assert.equal((await gateway.expectRefusal("execute_tool", execute)).code, "DENIED_BY_POLICY");
       await editConfigFile(gateway, "gateway_rules", ALLOWED);
     },
   );
@@ -88,7 +89,10 @@ Deno.test("rules change while the gateway serves", async (t) => {
       const params = executeToolParams("one", "whose", { token: "late", after_ms: 1000 });
       const answer = client.request("tools/call", params);
       await editConfigFile(gateway, "gateway_rules", DENIED);
-      assert.equal((await gateway.expectRefusal("execute_tool", execute)).code, "DENIED_BY_POLICY");
+      assert.equal(
+        (await gateway.expectRefusal("execute_tool", callArgs)).code,
+        "DENIED_BY_POLICY",
+      );
       assert.deepEqual((await answer).result?.content, [{ type: "text", text: `one ${pid} late` }]);
       await editConfigFile(gateway, "gateway_rules", ALLOWED);
     },
@@ -127,8 +131,8 @@ Deno.test("rules change while the gateway serves", async (t) => {
       );
       assert.deepEqual(available_servers, ["one"]);
 
-      const fixed = await editConfigFile(gateway, "gateway_rules", ALLOWED);
-      const { mcp_config, gateway_rules } = fixed.reload_status;
+      const laterStatus = await editConfigFile(gateway, "gateway_rules", ALLOWED);
+      const { mcp_config, gateway_rules } = laterStatus.reload_status;
       assert.deepEqual([mcp_config.last_error, gateway_rules.last_error], [null, null]);
       assert.equal(mcp_config.success_count, reload_status.mcp_config.success_count + 1);
       assert.equal((await callNamedServer(gateway, "two")).name, "two");
@@ -139,20 +143,20 @@ Deno.test("rules change while the gateway serves", async (t) => {
   await t.step(
     "[reload.bad-file] a missing file changes nothing until it is back",
     async () => {
-      const before = await readStatus(gateway);
+      const earlierStatus = await readStatus(gateway);
       Deno.removeSync(`${setup.workingFolder}/${CONFIG_FILES.gateway_rules}`);
-      const missing = await waitUntil("the status reports the error", async () => {
+      const error = await waitUntil("the status reports the error", async () => {
         const { last_error } = (await readStatus(gateway)).reload_status.gateway_rules;
         return last_error ?? undefined;
       });
-      assert.match(missing, /there is no such file/);
+      assert.match(error, /there is no such file/);
       assert.equal((await callNamedServer(gateway, "one")).pid, pid);
       const { reload_status } = await editConfigFile(gateway, "gateway_rules", DENIED);
       assert.equal(reload_status.gateway_rules.last_error, null);
-      const { success_count } = before.reload_status.gateway_rules;
+      const { success_count } = earlierStatus.reload_status.gateway_rules;
       assert.equal(reload_status.gateway_rules.success_count, success_count + 1);
       assert.equal(
-        (await gateway.expectRefusal("execute_tool", execute)).code,
+        (await gateway.expectRefusal("execute_tool", callArgs)).code,
         "DENIED_BY_POLICY",
       );
     },
@@ -166,8 +170,8 @@ Deno.test("rules change while the gateway serves", async (t) => {
     assert.equal(last_warnings.length, 1);
     assert.match(last_warnings[0] ?? "", /nowhere/);
     assert.ok(program.stderr.includes(last_warnings[0] ?? "none"));
-    const after = await editConfigFile(gateway, "gateway_rules", ALLOWED);
-    assert.deepEqual(after.reload_status.gateway_rules.last_warnings, []);
+    const laterStatus = await editConfigFile(gateway, "gateway_rules", ALLOWED);
+    assert.deepEqual(laterStatus.reload_status.gateway_rules.last_warnings, []);
   });
 });
 
@@ -194,7 +198,7 @@ Deno.test({
         assert.deepEqual([attempt_count, success_count, last_error], [count, count, null]);
       }
     }
-    // The gateway reads the file on SIGHUP before the file watcher notices the change; then the test changes it back.
+    // SIGHUP and the file watcher may both cause a reload of the same change.
     gateway.setup.writeFile(CONFIG_FILES.gateway_rules, DENIED);
     gateway.program.sendSignal("SIGHUP");
     await waitUntil("the call is denied", async () => {
@@ -205,7 +209,7 @@ Deno.test({
   },
 });
 
-Deno.test("[reload.start] a change before initialize takes effect", async () => {
+Deno.test("[reload.start] a change of the rules before initialize takes effect", async () => {
   await using gateway = await startGateway({
     servers: { one: namedServer("one") },
     rules: ALLOWED,
@@ -223,10 +227,10 @@ Deno.test("[reload.start] a change before initialize takes effect", async () => 
   });
 });
 
-/** The status in the answer to a call of `get_gateway_status`. */
+/** Reads the status in the answer to a call of `get_gateway_status`. */
 function readStatusAnswer(message: Message | undefined): GatewayStatus {
-  const [block] = message?.result?.content as { text: string }[];
-  return JSON.parse(block?.text ?? "");
+  const [content] = message?.result?.content as { text: string }[];
+  return JSON.parse(content?.text ?? "");
 }
 
 Deno.test({

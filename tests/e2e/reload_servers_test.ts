@@ -17,20 +17,21 @@ Deno.test("servers are added, changed and removed while the gateway serves", asy
   await t.step(
     "[reload.untouched] servers with unchanged entries keep their process and session",
     async () => {
-      const sameEntry = { ...kept, type: "stdio", disabled: false, gateway: {} };
+      // The default values of an entry, written out, do not change it. Neither does another order of the entries.
+      const equalEntry = { ...kept, type: "stdio", disabled: false, gateway: {} };
       const servers = {
         going: namedServer("going"),
-        kept: sameEntry,
+        kept: equalEntry,
         changing: namedServer("first"),
       };
-      const { servers: before } = await readStatus(gateway);
-      const { servers: after } = await editConfigFile(gateway, "mcp_config", {
+      const { servers: earlierServers } = await readStatus(gateway);
+      const { servers: laterServers } = await editConfigFile(gateway, "mcp_config", {
         mcpServers: servers,
       });
-      assert.deepEqual(Object.keys(after), ["going", "kept", "changing"]);
-      for (const name of Object.keys(before)) {
-        assert.deepEqual(after[name]?.pids, before[name]?.pids, name);
-        assert.equal(after[name]?.sessions, 1);
+      assert.deepEqual(Object.keys(laterServers), ["going", "kept", "changing"]);
+      for (const name of Object.keys(earlierServers)) {
+        assert.deepEqual(laterServers[name]?.pids, earlierServers[name]?.pids, name);
+        assert.equal(laterServers[name]?.sessions, 1);
       }
       assert.equal((await callNamedServer(gateway, "kept")).pid, keptPid);
     },
@@ -53,7 +54,7 @@ Deno.test("servers are added, changed and removed while the gateway serves", asy
 
   await t.step("[reload.drain] changed and removed servers end after their calls", async () => {
     const oldServer = await callNamedServer(gateway, "changing");
-    // The calls take longer than a server has to end after a signal.
+    // The calls take longer than the time in which a server must end after a signal.
     const answers = ["changing", "going"].map((server) => {
       const args = { token: server, after_ms: 2500 };
       return client.request("tools/call", executeToolParams(server, "whose", args));
@@ -73,20 +74,21 @@ Deno.test("servers are added, changed and removed while the gateway serves", asy
       args: {},
     });
     assert.equal(code, "SERVER_UNAVAILABLE");
-    const running = await gateway.setup.listProcessIds();
+    const runningPids = await gateway.setup.listProcessIds();
     assert.ok(
-      Deno.build.os !== "linux" || running.includes(oldServer.pid),
+      Deno.build.os !== "linux" || runningPids.includes(oldServer.pid),
       "the old server still runs",
     );
 
-    const texts = (await Promise.all(answers)).map(({ result }) =>
+    // Each answer is the name and the process id of the server, and the token of the call.
+    const answerParts = (await Promise.all(answers)).map(({ result }) =>
       readSingleText(result).split(" ")
     );
-    assert.deepEqual(texts.map(([name, , token]) => [name, token]), [
+    assert.deepEqual(answerParts.map(([name, , token]) => [name, token]), [
       ["first", "changing"],
       ["going", "going"],
     ]);
-    const oldPids = texts.map(([, pid]) => Number(pid));
+    const oldPids = answerParts.map(([, pid]) => Number(pid));
     await waitUntil("the old processes end", async () => {
       const runningPids = await gateway.setup.listProcessIds();
       return !oldPids.some((pid) => runningPids.includes(pid));
@@ -94,7 +96,7 @@ Deno.test("servers are added, changed and removed while the gateway serves", asy
     assert.equal((await callNamedServer(gateway, "kept")).pid, keptPid);
   });
 
-  await t.step("[reload.new-servers] a new server is started before anyone calls it", async () => {
+  await t.step("[reload.new-servers] a new server is started before its first call", async () => {
     const servers = { kept, early: namedServer("early") };
     await editConfigFile(gateway, "mcp_config", { mcpServers: servers });
     const [pid] = await waitUntil("the new server is ready", async () => {
@@ -124,7 +126,7 @@ Deno.test("servers are added, changed and removed while the gateway serves", asy
   });
 });
 
-Deno.test("[reload.new-servers] with lazy start a new server waits for its first call", async () => {
+Deno.test("[reload.new-servers] with lazy start a new server is started by its first call", async () => {
   await using gateway = await startGateway({
     args: ARGS,
     env: { GATEWAY_INIT_STRATEGY: "lazy" },
@@ -135,12 +137,12 @@ Deno.test("[reload.new-servers] with lazy start a new server waits for its first
   assert.equal((await callNamedServer(gateway, "late")).name, "late");
 });
 
-Deno.test("[reload.drain] a gateway does not wait for calls of a removed server when it ends", async () => {
+Deno.test("[reload.drain] at its end, the gateway does not wait for a call of a removed server", async () => {
   const gateway = await startGateway({ servers: { going: namedServer("going") }, args: ARGS });
   await callNamedServer(gateway, "going");
   const params = executeToolParams("going", "whose", { token: "late", after_ms: 60_000 });
   gateway.client.request("tools/call", params).catch(() => {});
   await editConfigFile(gateway, "mcp_config", { mcpServers: {} });
-  // Also checks that no process is left.
+  // `end` also checks that no process is left.
   await gateway.end();
 });

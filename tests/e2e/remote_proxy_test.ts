@@ -21,9 +21,9 @@ async function startRecordingProxy(
       socket.write("HTTP/1.1 200 OK\r\n\r\n");
       target.pipe(socket).pipe(target);
     });
-    for (const end of [socket, target]) {
-      sockets.add(end);
-      end.on("error", () => {});
+    for (const connection of [socket, target]) {
+      sockets.add(connection);
+      connection.on("error", () => {});
     }
   });
   await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", () => resolve()));
@@ -38,29 +38,30 @@ async function startRecordingProxy(
   };
 }
 
-Deno.test("[remote.proxy] the gateway uses the proxy of the environment", async () => {
+Deno.test("[remote.proxy] the gateway uses HTTPS_PROXY, except for hosts in NO_PROXY", async () => {
   const pem = Deno.readTextFileSync(new URL("localhost.pem", TLS));
-  const start = pem.indexOf("-----BEGIN PRIVATE KEY");
-  const tls = createTlsServer({ cert: pem.slice(0, start), key: pem.slice(start) });
-  await using far = await FakeHttpServer.start(() => {}, tls);
-  await using near = await FakeHttpServer.start();
-  await using proxy = await startRecordingProxy(far.port);
+  const keyStart = pem.indexOf("-----BEGIN PRIVATE KEY");
+  const tls = createTlsServer({ cert: pem.slice(0, keyStart), key: pem.slice(keyStart) });
+  await using proxiedServer = await FakeHttpServer.start(() => {}, tls);
+  await using directServer = await FakeHttpServer.start();
+  await using proxy = await startRecordingProxy(proxiedServer.port);
   await using gateway = await startGateway({
     servers: {
-      far: { url: "https://remote.example/mcp", type: "http" },
-      near: { url: near.url, type: "http" },
+      proxied: { url: "https://remote.example/mcp", type: "http" },
+      direct: { url: directServer.url, type: "http" },
     },
     env: {
+      // No program listens on this port.
       HTTP_PROXY: "http://127.0.0.1:9",
       HTTPS_PROXY: proxy.url,
       NO_PROXY: "127.0.0.1",
-      // Deno itself would look for its newest version.
+      // Otherwise Deno itself would ask for its newest version through the proxy.
       DENO_NO_UPDATE_CHECK: "1",
       NODE_EXTRA_CA_CERTS: fileURLToPath(new URL("authority.pem", TLS)),
     },
   });
-  assert.equal(await gateway.callServerToolForText("far", "echo"), "called echo");
-  assert.equal(await gateway.callServerToolForText("near", "echo"), "called echo");
+  assert.equal(await gateway.callServerToolForText("proxied", "echo"), "called echo");
+  assert.equal(await gateway.callServerToolForText("direct", "echo"), "called echo");
   assert.ok(proxy.requestedTargets.length > 0);
   assert.deepEqual(new Set(proxy.requestedTargets), new Set(["CONNECT remote.example:443"]));
 });

@@ -3,7 +3,7 @@ import { startOldSdk, startOldSdkSse } from "../downstream/remote/sdk_servers.ts
 import { misbehavingServer, startGateway } from "./gateway.ts";
 import { waitUntil } from "./wait.ts";
 
-/** Returns a port that nobody listens on. */
+/** Returns a port on which no program listens. */
 function findUnusedPort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return (listener.addr as Deno.NetAddr).port;
@@ -61,7 +61,7 @@ Deno.test("remote servers work behind the gateway", async (t) => {
     );
 
     await t.step(
-      "[remote.session-gone] a server that has lost its sessions gets a new one",
+      "[remote.session-gone] a call succeeds although the server has lost its sessions",
       async () => {
         http.forgetSessions();
         assert.equal(await gateway.callServerToolForText("http", "plain"), "plain");

@@ -8,8 +8,8 @@ import {
 } from "./gateway.ts";
 
 /** The example rules in the user guide of the Python version, with comments. */
-const SEED_RULES = `{
-  // Who may do what.
+const EXAMPLE_RULES = `{
+  // Permissions of each agent.
   "agents": {
     "researcher": {
       "allow": { "servers": ["brave-search"], "tools": { "brave-search": ["*"] } }
@@ -24,7 +24,7 @@ const SEED_RULES = `{
   "defaults": { "deny_on_missing_agent": false } /* the fallback denies all */
 }`;
 
-/** Calls, and the rule that denies each; empty if it is allowed. Of these tools, the servers have only `echo`. */
+/** Calls, each with the rule that denies it, or "" if it is allowed. The servers have `echo`, but no other tool of these. */
 const DECISIONS: readonly (readonly [agent: string, server: string, tool: string, rule: string])[] =
   [
     ["researcher", "brave-search", "echo", ""],
@@ -44,7 +44,7 @@ const DECISIONS: readonly (readonly [agent: string, server: string, tool: string
 Deno.test("the example rules of the Python version's guide", async (t) => {
   await using gateway = await startGateway({
     servers: { "brave-search": misbehavingServer(), postgres: misbehavingServer() },
-    rules: SEED_RULES,
+    rules: EXAMPLE_RULES,
     args: ["--init-strategy", "lazy"],
   });
 
@@ -78,7 +78,7 @@ Deno.test("the example rules of the Python version's guide", async (t) => {
   });
 });
 
-Deno.test("[rules.deny-overrides] a denied pattern wins over an allowed tool name only with deny_overrides", async () => {
+Deno.test("[rules.deny-overrides] a deny pattern wins over an allowed tool name only with deny_overrides", async () => {
   const permissions = {
     allow: { servers: ["odd"], tools: { odd: ["echo"] } },
     deny: { tools: { odd: ["e*"] } },

@@ -18,6 +18,7 @@ export interface EndedCommand {
 
 /** Options of `runOnce`. */
 export interface RunOptions extends SetupOptions {
+  /** The program to run. Default: the program that the suite runs on. */
   readonly command?: GatewayCommand;
 }
 

@@ -5,7 +5,7 @@ import { type LibraryClient, runAgentSession, runAgentSessionOverHttp } from "./
 
 type Transport = Parameters<Client["connect"]>[0];
 
-/** Connects a client of this library. */
+/** Connects a client of the library. */
 async function connect(
   transport: Transport,
   endSession?: () => Promise<void>,
@@ -27,7 +27,7 @@ async function connect(
 
 Deno.test({
   name: "[protocol.sdk-1] a client of @modelcontextprotocol/sdk 1.x works",
-  // The client's close() leaves a timer of 2 s, after which it would have sent SIGTERM.
+  // The client's close() leaves a timer of 2 s, which would send SIGTERM if the gateway still ran.
   sanitizeOps: false,
   sanitizeResources: false,
   async fn() {
@@ -39,7 +39,7 @@ Deno.test({
 
 Deno.test({
   name: "[http.clients] a client of @modelcontextprotocol/sdk 1.x works over HTTP",
-  // The client leaves timers of its calls, and parts of its streams.
+  // The client does not clear the timers of its calls, and does not read its streams to their end.
   sanitizeOps: false,
   sanitizeResources: false,
   async fn() {

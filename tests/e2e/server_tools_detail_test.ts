@@ -31,14 +31,14 @@ Deno.test("get_server_tools shows the requested detail", async (t) => {
     args: ["--agent", "tester", "--init-strategy", "lazy"],
   });
 
-  await t.step("[tools.names-detail] names lists only the names", async () => {
+  await t.step("[tools.names-detail] detail names lists only the names", async () => {
     const { tools, detail } = await listTools(gateway, "odd", { detail: "names" });
     assert.equal(detail, "names");
     assert.deepEqual(tools, [{ name: "echo" }, { name: "contents" }, { name: "rpc_error" }]);
   });
 
   await t.step(
-    "[tools.signatures] signatures lists names, signatures and descriptions",
+    "[tools.signatures] detail signatures lists names, signatures and descriptions",
     async () => {
       const { tools, detail } = await listTools(gateway, "odd", { detail: "signatures" });
       assert.equal(detail, "signatures");
@@ -78,7 +78,9 @@ Deno.test("get_server_tools shows the requested detail", async (t) => {
     },
   );
 
-  await t.step("[tools.default-detail] above 4,000 tokens, full must be requested", async () => {
+  const fullTitle =
+    "[tools.default-detail] above 4,000 tokens, the detail is full if a detail, a filter or a budget is given";
+  await t.step(fullTitle, async () => {
     const requests = [
       { detail: "full" },
       { pattern: "*" },

@@ -25,7 +25,7 @@ const RULES = {
   },
 };
 
-/** Calls `get_server_tools` for the odd server, by default as the agent `all`. */
+/** Calls `get_server_tools` for the server `odd`, by default as the agent `all`. */
 async function listTools(gateway: RunningGateway, args: Fields = {}): Promise<Listing> {
   const answer = await gateway.callGatewayToolForJson<Listing>("get_server_tools", {
     agent_id: "all",
@@ -49,10 +49,10 @@ Deno.test("get_server_tools shows the tools of a server", async (t) => {
   const tools = await direct.listTools();
 
   await t.step(
-    "[tools.listing-shape] [tools.listing-counts] the result has all fields",
+    "[tools.listing-shape] [tools.listing-counts] the result has the tools, the server and the counts",
     async () => {
-      const { tools: listedTools, tokens_used, ...others } = await listTools(gateway);
-      assert.deepEqual(others, {
+      const { tools: listedTools, tokens_used, ...otherFields } = await listTools(gateway);
+      assert.deepEqual(otherFields, {
         server: "odd",
         total_available: tools.length,
         returned: tools.length,
@@ -62,7 +62,7 @@ Deno.test("get_server_tools shows the tools of a server", async (t) => {
   );
 
   await t.step(
-    "[tools.listing-pages] [tools.listing-fields] every tool of every page has every field",
+    "[tools.listing-pages] [tools.listing-fields] the tools of all pages are listed with all their fields",
     async () => {
       assert.ok(tools.length > 4);
       assert.deepEqual((await listTools(gateway)).tools, tools);
@@ -75,9 +75,9 @@ Deno.test("get_server_tools shows the tools of a server", async (t) => {
     assert.ok(answer.includes(JSON.stringify(ODD_DEFINITION).slice(1, -1)));
   });
 
-  const invalidName =
-    "[tools.listing-odd-entries] invalid and duplicate tools do no harm to others";
-  await t.step(invalidName, () => {
+  const invalidToolsTitle =
+    "[tools.listing-odd-entries] the log names the invalid and duplicate tools that were left out";
+  await t.step(invalidToolsTitle, () => {
     const { stderr } = gateway.program;
     assert.equal(stderr.match(/Tool left out: .* no name/g)?.length, 4);
     assert.equal(stderr.match(/Tool left out: .* the duplicate name "echo"/g)?.length, 1);
@@ -141,23 +141,21 @@ Deno.test("get_server_tools shows the tools of a server", async (t) => {
   await t.step(
     "[tools.listing-budget] tools are listed in order while they fit the budget",
     async () => {
-      const tokensOf = async (name: string) =>
+      const readTokens = async (name: string) =>
         (await listTools(gateway, { names: name })).tokens_used;
-      const first = await tokensOf("echo");
-      const second = await tokensOf("contents");
-      const answer = await listTools(gateway, { max_schema_tokens: first + second });
+      const echoTokens = await readTokens("echo");
+      const budget = echoTokens + await readTokens("contents");
+      const answer = await listTools(gateway, { max_schema_tokens: budget });
       assert.deepEqual(toolNames(answer), ["echo", "contents"]);
-      assert.ok(answer.tokens_used <= first + second);
+      assert.ok(answer.tokens_used <= budget);
       assert.deepEqual(answer.omitted, tools.slice(2).map(({ name }) => name));
-      // A small tool must not overtake one that does not fit.
-      const smallBudget = await listTools(gateway, {
+      // `pid` would fit, but comes after `contents`, which does not fit.
+      const smallAnswer = await listTools(gateway, {
         names: "echo,contents,pid",
-        max_schema_tokens: first * 2,
+        max_schema_tokens: echoTokens * 2,
       });
-      assert.deepEqual([toolNames(smallBudget), smallBudget.omitted], [["echo"], [
-        "contents",
-        "pid",
-      ]]);
+      assert.deepEqual(toolNames(smallAnswer), ["echo"]);
+      assert.deepEqual(smallAnswer.omitted, ["contents", "pid"]);
     },
   );
 
@@ -176,9 +174,9 @@ Deno.test("get_server_tools shows the tools of a server", async (t) => {
     });
   });
 
-  await t.step("[tools.null-absent] null means absent", async () => {
-    const nothing = { names: null, pattern: null, max_schema_tokens: null, detail: null };
-    assert.deepEqual(await listTools(gateway, nothing), await listTools(gateway));
+  await t.step("[tools.null-absent] an argument that is null counts as absent", async () => {
+    const nullArgs = { names: null, pattern: null, max_schema_tokens: null, detail: null };
+    assert.deepEqual(await listTools(gateway, nullArgs), await listTools(gateway));
   });
 });
 
@@ -186,21 +184,21 @@ Deno.test("[sessions.no-tools] [sessions.partial-list] an agent learns why tools
   await using gateway = await startGateway({
     servers: {
       toolless: misbehavingServer("--no-tools", "--hold=tools/list"),
-      partial: { ...misbehavingServer("--page-size=2", "--fail-page=1") },
+      partial: misbehavingServer("--page-size=2", "--fail-page=1"),
     },
   });
   interface Answer {
     readonly returned: number;
     readonly hint: string;
   }
-  const noTools = "It offers no tools; its resources and prompts are not passed on";
+  const noToolsHint = "It offers no tools; its resources and prompts are not passed on";
   const toolless = await gateway.callGatewayToolForJson<Answer>("get_server_tools", {
     server: "toolless",
   });
-  assert.deepEqual([toolless.returned, toolless.hint], [0, `${noTools}.`]);
+  assert.deepEqual([toolless.returned, toolless.hint], [0, `${noToolsHint}.`]);
   const call = { server: "toolless", tool: "echo", args: {} };
   const refusal = await gateway.expectRefusal("execute_tool", call);
-  assert.deepEqual([refusal.code, refusal.hint], ["TOOL_NOT_FOUND", noTools]);
+  assert.deepEqual([refusal.code, refusal.hint], ["TOOL_NOT_FOUND", noToolsHint]);
   const partial = await gateway.callGatewayToolForJson<Answer>("get_server_tools", {
     server: "partial",
   });

@@ -12,18 +12,18 @@ interface Status {
   readonly servers: Readonly<Record<string, { sessions: number; calls_in_flight: number }>>;
 }
 
-/** Entry of a server with this `isolation`, and further keys under `gateway`. */
+/** Makes the entry of a server with an `isolation` and further keys under `gateway`. */
 function serverWithIsolation(isolation: string, furtherKeys: object = {}): object {
   return { ...misbehavingServer(), gateway: { isolation, ...furtherKeys } };
 }
 
-Deno.test("isolation decides who shares a session with a server", async (t) => {
+Deno.test("isolation decides which agents share a session with a server", async (t) => {
   await using gateway = await startGateway({
     servers: {
       shared: serverWithIsolation("shared"),
       session: serverWithIsolation("session"),
       agent: serverWithIsolation("agent"),
-      standard: misbehavingServer(),
+      unset: misbehavingServer(),
       call: serverWithIsolation("call"),
       idle: serverWithIsolation("agent", { idle_timeout_s: 1 }),
       narrow: serverWithIsolation("shared", { max_concurrency: 1 }),
@@ -59,7 +59,7 @@ Deno.test("isolation decides who shares a session with a server", async (t) => {
   }
 
   await t.step("[servers.isolation] the default isolation is agent", async () => {
-    assert.notEqual(await readPid("standard", "a"), await readPid("standard", "b"));
+    assert.notEqual(await readPid("unset", "a"), await readPid("unset", "b"));
   });
 
   await t.step(
@@ -78,10 +78,10 @@ Deno.test("isolation decides who shares a session with a server", async (t) => {
   await t.step(
     "[servers.idle-timeout] an unused session ends, and the next call gets a new one",
     async () => {
-      const first = await readPid("idle", "a");
-      assert.equal(await readPid("idle", "a"), first);
+      const firstPid = await readPid("idle", "a");
+      assert.equal(await readPid("idle", "a"), firstPid);
       await waitUntil("the session ends", async () => await countSessions("idle") === 0);
-      assert.notEqual(await readPid("idle", "a"), first);
+      assert.notEqual(await readPid("idle", "a"), firstPid);
     },
   );
 
@@ -94,10 +94,11 @@ Deno.test("isolation decides who shares a session with a server", async (t) => {
     };
     await call("count", "n0");
     void call("wait", "n1").catch(() => {});
-    let isOver = false;
-    const queuedCall = call("count", "n2").finally(() => isOver = true);
+    let isAnswered = false;
+    const queuedCall = call("count", "n2").finally(() => isAnswered = true);
+    // Calls of another server give the queued call time to be answered by mistake.
     for (let round = 0; round < 20; round++) await readPid("shared", "a");
-    assert.equal(isOver, false);
+    assert.equal(isAnswered, false);
     await client.notify("notifications/cancelled", { requestId: "n1" });
     assert.deepEqual((await queuedCall).result?.content, [{ type: "text", text: "2" }]);
   });

@@ -29,11 +29,9 @@ export const DEFAULT_AUDIT_LOG: string = Deno.build.os === "windows"
 /** One line of the audit log. */
 export type AuditLine = Readonly<Record<string, unknown>>;
 
-/** Temporary folders of one gateway (home, and working folder with the two files) and its environment. */
+/** The environment of one gateway, and its temporary folders: the home folder, and the working folder. */
 export class Setup {
-  /** The home folder. */
   readonly home: string;
-  /** The working folder. */
   readonly workingFolder: string;
   /** The complete environment. */
   readonly env: Record<string, string>;
@@ -50,12 +48,12 @@ export class Setup {
     const mcpConfig = typeof servers === "object" ? { mcpServers: servers } : servers;
     if (mcpConfig !== false) this.writeFile(".mcp.json", mcpConfig);
     if (rules !== false) this.writeFile(".mcp-gateway-rules.json", rules);
-    for (const [name, content] of Object.entries(files)) this.writeFile(name, content);
+    for (const [path, content] of Object.entries(files)) this.writeFile(path, content);
   }
 
-  /** Writes a text, or a value as JSON, to a file in the working folder; returns its path. */
-  writeFile(name: string, content: unknown): string {
-    const path = join(this.workingFolder, name);
+  /** Writes a text, or a value as JSON, to a path in the working folder; returns the absolute path. */
+  writeFile(relativePath: string, content: unknown): string {
+    const path = join(this.workingFolder, relativePath);
     Deno.mkdirSync(join(path, ".."), { recursive: true });
     Deno.writeTextFileSync(path, typeof content === "string" ? content : JSON.stringify(content));
     return path;
@@ -64,10 +62,10 @@ export class Setup {
   /**
    * Returns the entries of the audit log so far.
    *
-   * @param name Path of the audit log, relative to the working folder.
+   * @param relativePath Path of the audit log, relative to the working folder.
    */
-  readAuditLog(name: string = DEFAULT_AUDIT_LOG): AuditLine[] {
-    const text = Deno.readTextFileSync(join(this.workingFolder, name));
+  readAuditLog(relativePath: string = DEFAULT_AUDIT_LOG): AuditLine[] {
+    const text = Deno.readTextFileSync(join(this.workingFolder, relativePath));
     return text.split("\n").slice(0, -1).map((line) => JSON.parse(line));
   }
 

@@ -8,7 +8,7 @@ function recordingServer(name: string): { command: string; args: string[] } {
   return misbehavingServer(`--pid-file=${name}`);
 }
 
-/** Number of starts that the file records. */
+/** Counts the starts that a file of the working folder records. */
 function countStarts(gateway: RunningGateway, name: string): number {
   try {
     return Deno.readTextFileSync(join(gateway.setup.workingFolder, name)).split("\n").length - 1;
@@ -33,7 +33,7 @@ Deno.test("[lifecycle.eager] servers start after initialize", async () => {
     "both servers start",
     () => countStarts(gateway, "one") === 1 && countStarts(gateway, "two") === 1,
   );
-  // The first call uses the session that exists.
+  // The calls use the servers that have started.
   assert.equal(await gateway.callServerToolForText("one", "count"), "1");
   assert.equal(await gateway.callServerToolForText("one", "count"), "2");
   assert.deepEqual([countStarts(gateway, "one"), countStarts(gateway, "two")], [1, 1]);
@@ -60,13 +60,13 @@ for (
   });
 }
 
-Deno.test("a server that hangs", async (t) => {
+Deno.test("servers that never answer initialize", async (t) => {
   const hung = misbehavingServer("--hold=initialize");
   const servers: Record<string, unknown> = { odd: misbehavingServer() };
   for (let number = 0; number < 5; number++) servers[`hung_${number}`] = hung;
   await using gateway = await startGateway({ servers, initialize: false });
 
-  await t.step("[lifecycle.handshake] does not delay the handshake", async () => {
+  await t.step("[lifecycle.handshake] they do not delay the client's handshake", async () => {
     const startedMs = performance.now();
     assert.ok((await gateway.client.initialize()).result);
     await gateway.client.request("tools/list");
@@ -74,7 +74,7 @@ Deno.test("a server that hangs", async (t) => {
     assert.ok(performance.now() - startedMs < 5000, "far less than the 30 s that a start may take");
   });
 
-  await t.step("[servers.harms-no-other] does not delay calls of other servers", async () => {
+  await t.step("[servers.harms-no-other] they do not delay calls of other servers", async () => {
     const call = { server: "hung_0", tool: "echo", args: {}, timeout_ms: 1000 };
     let isOver = false;
     const heldCall = gateway.callGatewayTool("execute_tool", call).finally(() => isOver = true);
@@ -86,17 +86,19 @@ Deno.test("a server that hangs", async (t) => {
   });
 });
 
-Deno.test("the gateway copes with servers of all kinds", async (t) => {
+Deno.test("a gateway with a current server, an old server, and a program that only echoes its input", async (t) => {
   await using gateway = await startGateway({
     servers: {
       odd: misbehavingServer(),
       old: misbehavingServer("--revision=2024-11-05"),
-      bare: { command: "sh", args: ["-c", "exec cat"] },
+      echoing: { command: "sh", args: ["-c", "exec cat"] },
     },
     args: ["--agent", "tester", "--debug"],
   });
 
-  await t.step("[protocol.server-revisions] a server of 2024-11-05 works", async () => {
+  const oldServerTitle =
+    "[protocol.server-revisions] a server that supports only 2024-11-05 works, although it is asked for 2025-11-25";
+  await t.step(oldServerTitle, async () => {
     const [initialize = ""] = (await gateway.callServerToolForText("old", "received")).split("\n");
     assert.equal(JSON.parse(initialize).params.protocolVersion, "2025-11-25");
   });
@@ -124,9 +126,9 @@ Deno.test("the gateway copes with servers of all kinds", async (t) => {
   );
 
   await t.step(
-    "[servers.harms-no-other] a server that answers nonsense affects no other server",
+    "[servers.harms-no-other] a program that only echoes its input affects no other server",
     async () => {
-      const call = { server: "bare", tool: "x", args: {} };
+      const call = { server: "echoing", tool: "x", args: {} };
       const { code } = await gateway.expectRefusal("execute_tool", call);
       assert.equal(code, "SERVER_UNAVAILABLE");
       assert.equal(await gateway.callServerToolForText("old", "count"), "1");
@@ -146,6 +148,6 @@ Deno.test("the gateway copes with servers of all kinds", async (t) => {
     assert.deepEqual(servers.odd?.pids, [
       Number(await gateway.callServerToolForText("odd", "pid")),
     ]);
-    assert.equal(typeof servers.bare?.last_error, "string");
+    assert.equal(typeof servers.echoing?.last_error, "string");
   });
 });

@@ -22,37 +22,40 @@ Deno.test("[cli.token] a token is shown once, and its hash is in the rules", asy
   const path = `${setup.workingFolder}/.mcp-gateway-rules.json`;
   const hashToken = (token: string) => createHash("sha256").update(token).digest("hex");
 
-  const first = await runToken();
-  assert.equal(first.code, 0, first.stderr);
-  assert.match(first.stdout, /^amg_[\w-]{43}$/);
-  assert.match(first.stderr, /This is the only time the token is shown/);
-  assert.ok(!first.stderr.includes(first.stdout));
-  const list = `"token_sha256": ["${hashToken(first.stdout)}"`;
-  const rulesWithToken = RULES.replace("{}", `{ ${list}] }`);
+  const { code, stdout: firstToken, stderr } = await runToken();
+  assert.equal(code, 0, stderr);
+  assert.match(firstToken, /^amg_[\w-]{43}$/);
+  assert.match(stderr, /This is the only time the token is shown/);
+  assert.ok(!stderr.includes(firstToken));
+  const firstHash = `"token_sha256": ["${hashToken(firstToken)}"`;
+  const rulesWithToken = RULES.replace("{}", `{ ${firstHash}] }`);
   assert.equal(Deno.readTextFileSync(path), rulesWithToken);
 
-  const second = await runToken("--json", "--expires", "2099-01-31");
-  const { agent, token, sha256, expires, rules } = JSON.parse(second.stdout);
+  const { stdout } = await runToken("--json", "--expires", "2099-01-31");
+  const { agent, token, sha256, expires, rules } = JSON.parse(stdout);
   assert.deepEqual([agent, expires, rules], ["researcher", "2099-01-31", path]);
-  assert.notEqual(token, first.stdout);
+  assert.notEqual(token, firstToken);
   assert.equal(sha256, hashToken(token));
   const entry = `{ "sha256": "${sha256}", "expires": "2099-01-31" }`;
-  assert.equal(Deno.readTextFileSync(path), rulesWithToken.replace(list, `${list}, ${entry}`));
+  assert.equal(
+    Deno.readTextFileSync(path),
+    rulesWithToken.replace(firstHash, `${firstHash}, ${entry}`),
+  );
   await setup.close();
 });
 
-Deno.test("[cli.token] an error is reported, with exit code 1 or 2", async () => {
-  const unknown = await runOnce(["token", "resercher"], { rules: RULES });
-  assert.deepEqual([unknown.code, unknown.stdout], [1, ""]);
-  assert.match(unknown.stderr, /there is no agent "resercher" .* did you mean "researcher"\?/);
-  const missing = await runOnce(["token", "a"], { rules: false });
-  assert.deepEqual([missing.code, missing.stdout], [1, ""]);
-  assert.match(missing.stderr, /There is no rules file at .* name it with --rules/);
+Deno.test("[cli.token] unsuitable rules cause exit code 1, and invalid arguments exit code 2", async () => {
+  const unknownAgent = await runOnce(["token", "resercher"], { rules: RULES });
+  assert.deepEqual([unknownAgent.code, unknownAgent.stdout], [1, ""]);
+  assert.match(unknownAgent.stderr, /there is no agent "resercher" .* did you mean "researcher"\?/);
+  const missingFile = await runOnce(["token", "a"], { rules: false });
+  assert.deepEqual([missingFile.code, missingFile.stdout], [1, ""]);
+  assert.match(missingFile.stderr, /There is no rules file at .* name it with --rules/);
   for (
-    const words of [[], ["a", "b"], ["a", "--expires", "soon"], ["a", "--expires", "2020-01-01"]]
+    const args of [[], ["a", "b"], ["a", "--expires", "soon"], ["a", "--expires", "2020-01-01"]]
   ) {
-    const { code, stdout } = await runOnce(["token", ...words]);
-    assert.deepEqual([code, stdout], [2, ""], words.join(" "));
+    const { code, stdout } = await runOnce(["token", ...args]);
+    assert.deepEqual([code, stdout], [2, ""], args.join(" "));
   }
 });
 
