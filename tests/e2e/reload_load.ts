@@ -24,7 +24,7 @@ type ConfigFile = keyof typeof CONFIG_FILES;
 
 /** The states of all valid files written so far, and the events since the start. */
 class ConfigHistory {
-  readonly states: ConfigState[] = [{ version: 0, hasComing: false, isDenied: false }];
+  readonly states: ConfigState[] = [{ version: 0, hasOptional: false, isDenied: false }];
   /** Index of the oldest state that may be in force. */
   oldestIndex = 0;
   readonly #events: string[] = [];

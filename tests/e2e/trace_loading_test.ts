@@ -10,7 +10,7 @@ interface EndedGateway {
   readonly stderr: string;
 }
 
-/** Runs the gateway from source, with a trap in place of the library for traces, for two operations. */
+/** Runs the gateway from source, with a trap in place of the library for traces; a client calls two tools. */
 async function runWithTrap(env: Record<string, string>): Promise<EndedGateway> {
   const folder = Deno.makeTempDirSync();
   try {
@@ -55,7 +55,7 @@ async function runWithTrap(env: Record<string, string>): Promise<EndedGateway> {
       { jsonrpc: "2.0", id: 3, method: "tools/call", params: { name: "get_gateway_status" } },
     ];
     const text = lines.map((line) => `${JSON.stringify(line)}\n`).join("");
-    // After the trap has thrown, the gateway does not read.
+    // The write fails if the trap has ended the gateway.
     await writer.write(new TextEncoder().encode(text)).catch(() => {});
     await writer.close().catch(() => {});
     const { code, stdout, stderr } = await child.output();
@@ -69,7 +69,7 @@ async function runWithTrap(env: Record<string, string>): Promise<EndedGateway> {
 Deno.test("[trace.off] without OTEL_DENO the library for traces is not loaded", async () => {
   const { code, stdout, stderr } = await runWithTrap({ OTEL_DENO: "false" });
   assert.equal(code, 0, stderr);
-  assert.equal(stdout.trimEnd().split("\n").length, 3, stdout);
+  assert.equal(stdout.trimEnd().split("\n").length, 3, `three answers: ${stdout}`);
   assert.doesNotMatch(stderr, /was loaded/);
 });
 
@@ -93,6 +93,6 @@ Deno.test("[trace.off] without OTEL_DENO, the client's trace context is passed o
   const args = { server: "odd", tool: "echo", args: {} };
   const result = await gateway.callGatewayTool("execute_tool", args, meta);
   const [{ text }] = result.content as [{ text: string }];
-  const { progressToken: _, ...sent } = JSON.parse(text).params._meta;
-  assert.deepEqual(sent, meta);
+  const { progressToken: _, ...receivedMeta } = JSON.parse(text).params._meta;
+  assert.deepEqual(receivedMeta, meta);
 });

@@ -11,7 +11,7 @@ const TRACE_ID = "0af7651916cd43dd8448eb211c80319c";
 const PARENT_SPAN_ID = "b7ad6b7169203331";
 const SECRET = "value-that-no-span-may-hold";
 
-/** The `_meta` of the call that the server received. */
+/** Returns the `_meta` of a call, from the line that the server received. */
 function readMeta(line: string): Fields {
   return JSON.parse(line).params._meta ?? {};
 }
@@ -33,14 +33,14 @@ Deno.test("[trace.spans] the spans of an operation are exported over OTLP", asyn
       mine: 7,
     };
     const args = { server: "odd", tool: "echo", args: { text: SECRET } };
-    const sent = readMeta(
+    const receivedMeta = readMeta(
       readSingleText(await gateway.callGatewayTool("execute_tool", args, meta)),
     );
     const call = await receiver.waitForSpan("tools/call echo");
-    assert.equal(sent.traceparent, `00-${TRACE_ID}-${call.spanId}-01`);
-    assert.equal(sent.tracestate, meta.tracestate);
-    assert.equal(sent.baggage, meta.baggage);
-    assert.equal(sent.mine, 7);
+    assert.equal(receivedMeta.traceparent, `00-${TRACE_ID}-${call.spanId}-01`);
+    assert.equal(receivedMeta.tracestate, meta.tracestate);
+    assert.equal(receivedMeta.baggage, meta.baggage);
+    assert.equal(receivedMeta.mine, 7);
     const operation = await receiver.waitForSpan("tools/call execute_tool");
     assert.equal(operation.traceId, TRACE_ID);
     assert.equal(operation.parentSpanId, PARENT_SPAN_ID);
@@ -74,12 +74,12 @@ Deno.test("[trace.spans] the spans of an operation are exported over OTLP", asyn
     "[trace.attributes] the attributes have the names of the semantic conventions for MCP",
     async () => {
       const operation = await receiver.waitForSpan("tools/call execute_tool");
-      const { "mcp.session.id": session, "jsonrpc.request.id": id, ...others } =
+      const { "mcp.session.id": session, "jsonrpc.request.id": id, ...otherAttributes } =
         operation.attributes;
       const [auditLine] = gateway.readAuditLog();
       assert.equal(session, auditLine?.session);
       assert.equal(id, String(auditLine?.request_id));
-      assert.deepEqual(others, {
+      assert.deepEqual(otherAttributes, {
         "mcp.method.name": "tools/call",
         "gen_ai.operation.name": "execute_tool",
         "gen_ai.tool.name": "execute_tool",
@@ -100,7 +100,7 @@ Deno.test("[trace.spans] the spans of an operation are exported over OTLP", asyn
 
   await t.step("[trace.failures] a failure is recorded on its span", async () => {
     await gateway.expectRefusal("execute_tool", { server: "odd", tool: "pid", args: {} });
-    const denied = await receiver.waitForSpan(
+    const deniedSpan = await receiver.waitForSpan(
       "tools/call execute_tool",
       ({ status, attributes }) => {
         return status?.code === STATUS_ERROR && attributes["error.type"] === "DENIED_BY_POLICY";
@@ -108,14 +108,14 @@ Deno.test("[trace.spans] the spans of an operation are exported over OTLP", asyn
     );
     const decision = await receiver.waitForSpan(
       "decision",
-      (span) => span.traceId === denied.traceId,
+      (span) => span.traceId === deniedSpan.traceId,
     );
     assert.match(String(decision.attributes["gateway.rule"]), /\bdeny\b/);
 
     await gateway.callServerTool("odd", "fails");
-    const failed = await receiver.waitForSpan("tools/call fails");
-    assert.equal(failed.attributes["error.type"], "tool_error");
-    assert.equal(failed.status?.code, STATUS_ERROR);
+    const failedSpan = await receiver.waitForSpan("tools/call fails");
+    assert.equal(failedSpan.attributes["error.type"], "tool_error");
+    assert.equal(failedSpan.status?.code, STATUS_ERROR);
 
     await gateway.callServerTool("odd", "rpc_error", { error: { code: -32050, message: SECRET } });
     const { attributes, status } = await receiver.waitForSpan("tools/call rpc_error");
@@ -134,25 +134,25 @@ Deno.test("[trace.spans] the spans of an operation are exported over OTLP", asyn
     ) {
       const args = { server: "odd", tool: "echo", args: {} };
       const meta = { traceparent, tracestate: "stale=1" };
-      const sent = readMeta(
+      const receivedMeta = readMeta(
         readSingleText(await gateway.callGatewayTool("execute_tool", args, meta)),
       );
-      const [, trace = "", span] = String(sent.traceparent).split("-");
-      assert.notEqual(trace, TRACE_ID);
-      assert.equal(sent.tracestate, undefined);
+      const [, newTraceId = "", newSpanId] = String(receivedMeta.traceparent).split("-");
+      assert.notEqual(newTraceId, TRACE_ID);
+      assert.equal(receivedMeta.tracestate, undefined);
       await receiver.waitForSpan("tools/call echo", ({ spanId, traceId }) => {
-        return spanId === span && traceId === trace;
+        return spanId === newSpanId && traceId === newTraceId;
       });
     }
   });
 
   await t.step(
-    "[trace.context] a client that does not trace gets a trace, too",
+    "[trace.context] a call without a trace context starts a new trace, too",
     async () => {
-      const sent = readMeta(await gateway.callServerToolForText("odd", "echo"));
-      assert.match(String(sent.traceparent), /^00-[\da-f]{32}-[\da-f]{16}-01$/);
-      const span = String(sent.traceparent).split("-")[2];
-      await receiver.waitForSpan("tools/call echo", ({ spanId }) => spanId === span);
+      const { traceparent } = readMeta(await gateway.callServerToolForText("odd", "echo"));
+      assert.match(String(traceparent), /^00-[\da-f]{32}-[\da-f]{16}-01$/);
+      const newSpanId = String(traceparent).split("-")[2];
+      await receiver.waitForSpan("tools/call echo", ({ spanId }) => spanId === newSpanId);
     },
   );
 
@@ -176,22 +176,22 @@ Deno.test("[trace.spans] the last spans are exported before the gateway ends", a
   ]);
 });
 
-Deno.test("[trace.no-values] the log warns of a key in a URL, because Deno's own spans would contain it", async () => {
+Deno.test("[trace.no-values] the log warns once of a server with a variable in its URL's query, which Deno's own spans contain", async () => {
   await using receiver = new OtlpReceiver();
   await using server = new ProtectedServer();
   server.allowsAnonymous = true;
   const { host } = new URL(server.url);
   const servers = {
-    keyed: { url: `${server.url}?key=\${KEY}` },
-    placed: { url: "http://${HOST}/mcp" },
+    queryVariable: { url: `${server.url}?key=\${KEY}` },
+    hostVariable: { url: "http://${HOST}/mcp" },
   };
   const env = { ...receiver.env, KEY: SECRET, HOST: host };
   await using gateway = await startGateway({ servers, env });
-  for (const name of ["keyed", "keyed", "placed"]) {
+  for (const name of ["queryVariable", "queryVariable", "hostVariable"]) {
     assert.equal(await gateway.callServerToolForText(name, "read"), "read");
   }
   const warnings = gateway.program.stderr.match(/.*appear in Deno's traces.*/g) ?? [];
   assert.equal(warnings.length, 1);
-  assert.match(warnings[0] ?? "", /put keys into headers instead server=keyed$/);
+  assert.match(warnings[0] ?? "", /put keys into headers instead server=queryVariable$/);
   assert.equal(warnings.join().includes(SECRET), false);
 });

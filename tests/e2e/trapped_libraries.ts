@@ -2,9 +2,9 @@ import { isAbsolute } from "node:path";
 import config from "../../deno.json" with { type: "json" };
 import { ROOT } from "./gateway_command.ts";
 
-/** URL of a module that throws when it is loaded. */
-function trapUrl(name: string): string {
-  return `data:text/javascript,throw new Error("${name} was loaded")`;
+/** Returns the URL of a module that throws when it is loaded. */
+function trapUrl(library: string): string {
+  return `data:text/javascript,throw new Error("${library} was loaded")`;
 }
 
 /**

@@ -38,7 +38,7 @@ const UNAVAILABLE: Readonly<Record<string, { entry: object; expected: RegExp }>>
     expected: /it speaks only MCP revision 2099-01-01/,
   },
   "no-module": {
-    // The message quotes only the line with the cause from such output.
+    // The message quotes only the line that begins with "Error:".
     entry: {
       command: "sh",
       args: ["-c", 'printf "one\\nError: Cannot find module %s\\n  code: 1\\n" "\'/x/y.js\'" >&2'],
@@ -59,17 +59,17 @@ Deno.test("a server that cannot be used is reported with its reason", async (t) 
   });
 
   await t.step("[servers.harms-no-other] other servers answer immediately", async () => {
-    let isOver = false;
+    let isRefused = false;
     const call = { server: "silent", tool: "echo", args: {} };
-    const refusedCall = gateway.expectRefusal("execute_tool", call).finally(() => isOver = true);
+    const refusedCall = gateway.expectRefusal("execute_tool", call).finally(() => isRefused = true);
     assert.equal(await gateway.callServerToolForText("odd", "count"), "1");
-    assert.equal(isOver, false);
+    assert.equal(isRefused, false);
     await refusedCall;
   });
 
-  const name = "[errors.unavailable] [servers.unset-variable] [servers.connect-timeout] " +
+  const title = "[errors.unavailable] [servers.unset-variable] [servers.connect-timeout] " +
     "the refusal names the server and the reason";
-  await t.step(name, async () => {
+  await t.step(title, async () => {
     const refusals = await Promise.all(
       Object.keys(UNAVAILABLE).map((server) => {
         return gateway.expectRefusal("execute_tool", { server, tool: "echo", args: {} });
@@ -102,25 +102,25 @@ Deno.test("a server that cannot be used is reported with its reason", async (t) 
     assert.equal(message.includes(gateway.setup.home), false);
   });
 
-  await t.step("[servers.harms-no-other] another server keeps its session", async () => {
+  await t.step("[servers.harms-no-other] another server keeps its process", async () => {
     assert.equal(await gateway.callServerToolForText("odd", "count"), "2");
   });
 });
 
 const SECRETS = {
-  own: "canary-own-4f81aa",
+  configured: "canary-own-4f81aa",
   inherited: "canary-inherited-93d0",
-  lines: "-----BEGIN KEY-----\ncanary-line-one-77\ncanary-line-two-88\n-----END KEY-----",
+  multiLine: "-----BEGIN KEY-----\ncanary-line-one-77\ncanary-line-two-88\n-----END KEY-----",
 };
 
-/** Makes the odd server print a text to stderr and crash; returns the message of the refusal without quote marks. */
-async function crashServer(gateway: RunningGateway, say: string): Promise<string> {
-  const answer = await gateway.callServerTool("odd", "crash", { say });
+/** Makes the server `odd` print a text to stderr and crash; returns the message of the refusal, without `> ` before quoted lines. */
+async function crashServer(gateway: RunningGateway, stderrText: string): Promise<string> {
+  const answer = await gateway.callServerTool("odd", "crash", { say: stderrText });
   const { code, message } = readRefusal(answer);
   assert.equal(code, "SERVER_UNAVAILABLE");
-  const [head, ...quote] = message.split("\n");
-  assert.ok(quote.every((line) => line.startsWith("> ")), message);
-  return [head, ...quote.map((line) => line.slice(2))].join("\n");
+  const [firstLine, ...quotedLines] = message.split("\n");
+  assert.ok(quotedLines.every((line) => line.startsWith("> ")), message);
+  return [firstLine, ...quotedLines.map((line) => line.slice(2))].join("\n");
 }
 
 Deno.test("a server that crashes during a call", async (t) => {
@@ -128,7 +128,7 @@ Deno.test("a server that crashes during a call", async (t) => {
     servers: {
       odd: {
         ...misbehavingServer(),
-        env: { OWN: SECRETS.own, LINES: SECRETS.lines },
+        env: { CONFIGURED: SECRETS.configured, MULTI_LINE: SECRETS.multiLine },
         gateway: { inherit_env: ["INHERITED"] },
       },
     },
@@ -161,11 +161,11 @@ Deno.test("a server that crashes during a call", async (t) => {
 
   await t.step("[errors.stderr-quoted] at most 2 KB are quoted, in any script", async () => {
     for (const letter of ["x", "é", "名", "😀"]) {
-      const bytes = (text: string) => new TextEncoder().encode(text).length;
-      const message = await crashServer(gateway, `${letter.repeat(3000 / bytes(letter))}!`);
+      const countBytes = (text: string) => new TextEncoder().encode(text).length;
+      const message = await crashServer(gateway, `${letter.repeat(3000 / countBytes(letter))}!`);
       const quoted = message.split("\n").slice(1).join("\n");
-      const length = bytes(quoted);
-      assert.ok(length <= 2048 && length > 2040, `${length} bytes`);
+      const bytes = countBytes(quoted);
+      assert.ok(bytes <= 2048 && bytes > 2040, `${bytes} bytes`);
       assert.match(quoted, /^(.)\1*!$/u);
     }
   });
@@ -185,12 +185,15 @@ Deno.test("a server that crashes during a call", async (t) => {
     "[errors.no-secrets] values of variables and the home folder are removed from the quote",
     async () => {
       const { home } = gateway.setup;
-      const stderr = [...Object.values(SECRETS), `${home}/x`, `KEY=${SECRETS.own}!`].join("\n");
+      const stderr = [...Object.values(SECRETS), `${home}/x`, `KEY=${SECRETS.configured}!`].join(
+        "\n",
+      );
       const message = await crashServer(gateway, stderr);
       assert.match(message, /~\/x\nKEY=\[redacted\]!$/);
-      // A cut within a secret must not leave half of it.
-      for (let offset = 1; offset < SECRETS.own.length; offset += 3) {
-        await crashServer(gateway, SECRETS.own + "x".repeat(2048 - SECRETS.own.length + offset));
+      // The quote has at most 2 KB. If it begins within a secret, it must not contain the end of the secret.
+      const { configured } = SECRETS;
+      for (let offset = 1; offset < configured.length; offset += 3) {
+        await crashServer(gateway, configured + "x".repeat(2048 - configured.length + offset));
       }
       const answers = gateway.client.receivedMessages.map(({ text }) => text).join("\n");
       for (const text of [answers, gateway.program.stderr]) {

@@ -12,30 +12,32 @@ export async function waitUntil<T>(
   condition: () => T | Promise<T>,
   withinMs: number = DEFAULT_TIMEOUT_MS,
 ): Promise<Exclude<T, false | undefined>> {
-  const deadline = performance.now() + withinMs;
+  const deadlineMs = performance.now() + withinMs;
   for (;;) {
     const value = await condition();
     if (value !== false && value !== undefined) return value as Exclude<T, false | undefined>;
-    if (performance.now() > deadline) throw new Error(`Not within ${withinMs} ms: ${description}`);
+    if (performance.now() > deadlineMs) {
+      throw new Error(`Not within ${withinMs} ms: ${description}`);
+    }
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
 
-/** Waits for a promise; throws an error with the description if it takes too long. */
+/** Waits for a promise; throws an error with the description if it does not settle within the time. */
 export async function withTimeout<T>(
   description: string,
   promise: Promise<T>,
   withinMs: number = DEFAULT_TIMEOUT_MS,
 ): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const tooLong = new Promise<never>((_, reject) => {
+  const timeout = new Promise<never>((_, reject) => {
     timer = setTimeout(
       () => reject(new Error(`Not within ${withinMs} ms: ${description}`)),
       withinMs,
     );
   });
   try {
-    return await Promise.race([promise, tooLong]);
+    return await Promise.race([promise, timeout]);
   } finally {
     clearTimeout(timer);
   }

@@ -36,9 +36,9 @@ for (const command of LOCAL_COMMANDS) {
     await using shell = new Shell({ servers: { odd: misbehavingServer() }, rules }, command);
     for (const [args, code, output] of CASES) {
       const result = await shell.run(args.split(" "));
-      const text = `${args}\n${result.stdout}\n${result.stderr}`;
-      assert.equal(result.code, code, text);
-      assert.ok(output.test(result.stdout), text);
+      const failureText = `${args}\n${result.stdout}\n${result.stderr}`;
+      assert.equal(result.code, code, failureText);
+      assert.ok(output.test(result.stdout), failureText);
     }
   });
 }

@@ -17,7 +17,7 @@ async function readMetrics(gateway: RunningGateway, token: string): Promise<[num
 }
 
 for (const command of EVERY_COMMAND) {
-  Deno.test(`[install.shipped] tokens, JWTs and /metrics work over HTTP, from ${command}`, async () => {
+  Deno.test(`[install.shipped] tokens, JWTs, limits and /metrics work over HTTP, from ${command}`, async () => {
     await using issuer = await Issuer.open();
     await using gateway = await startGateway({
       command,
@@ -40,10 +40,10 @@ for (const command of EVERY_COMMAND) {
       const call = { server: "odd", tool: "count", args: {} };
       assert.equal(await client.callGatewayToolForOutcome("execute_tool", call), "ok");
     }
-    const limited = new HttpClient(gateway, "amg_b");
-    assert.equal(await limited.openSession(), 200);
-    assert.equal(await limited.callGatewayToolForOutcome("list_servers"), "ok");
-    assert.equal(await limited.callGatewayToolForOutcome("list_servers"), "RATE_LIMITED");
+    const limitedClient = new HttpClient(gateway, "amg_b");
+    assert.equal(await limitedClient.openSession(), 200);
+    assert.equal(await limitedClient.callGatewayToolForOutcome("list_servers"), "ok");
+    assert.equal(await limitedClient.callGatewayToolForOutcome("list_servers"), "RATE_LIMITED");
     assert.equal((await readMetrics(gateway, "wrong"))[0], 401);
     const [status, metrics] = await readMetrics(gateway, METRICS_TOKEN);
     assert.equal(status, 200);
@@ -62,12 +62,12 @@ for (const command of EVERY_COMMAND) {
         args: ["--agent", "a"],
         env: { GATEWAY_STATE: redis.url },
       };
-      await using one = await startGateway(options);
-      await using other = await startGateway(options);
-      for (const gateway of [one, other, one]) {
+      await using firstGateway = await startGateway(options);
+      await using secondGateway = await startGateway(options);
+      for (const gateway of [firstGateway, secondGateway, firstGateway]) {
         assert.deepEqual(await gateway.callGatewayToolForJson("list_servers"), []);
       }
-      assert.equal((await other.expectRefusal("list_servers")).code, "RATE_LIMITED");
+      assert.equal((await secondGateway.expectRefusal("list_servers")).code, "RATE_LIMITED");
     },
   });
 }

@@ -12,10 +12,10 @@ import { RawClient } from "./raw_client.ts";
 import { Setup } from "./setup.ts";
 import { waitUntil } from "./wait.ts";
 
-/** Whether the `script` of util-linux is installed, which provides a pseudo-terminal. */
-const HAS_TERMINAL = await hasScript();
+/** Whether the command `script` of util-linux, which provides a pseudo-terminal, is installed. */
+const HAS_SCRIPT_COMMAND = await hasScriptCommand();
 
-async function hasScript(): Promise<boolean> {
+async function hasScriptCommand(): Promise<boolean> {
   if (Deno.build.os !== "linux") return false;
   const args = ["-c", "script --version | grep -q util-linux"];
   return (await new Deno.Command("sh", { args, stdout: "null", stderr: "null" }).output()).success;
@@ -35,25 +35,27 @@ async function runInitWithDefaults(setup: Setup, command: GatewayCommand): Promi
     cwd: setup.workingFolder,
     env: { ...setup.env, TERM: "xterm-256color", SHELL: "/bin/sh" },
   });
-  let shown = "";
-  program.onLine = (text) => shown += `${text}\n`;
-  for (let answered = 0; !program.hasEnded; answered++) {
-    assert.ok(answered < 30, `init asks too many questions:\n${shown}`);
+  let output = "";
+  program.onLine = (line) => output += `${line}\n`;
+  for (let answerCount = 0; !program.hasEnded; answerCount++) {
+    assert.ok(answerCount < 30, `init asks too many questions:\n${output}`);
     // The terminal shows ◆ before an open question.
-    const isAsking = () => program.hasEnded || (shown.match(/◆/g)?.length ?? 0) > answered;
-    await waitUntil(`question ${answered + 1}, after:\n${shown}`, isAsking);
+    const isAskingOrEnded = () => {
+      return program.hasEnded || (output.match(/◆/g)?.length ?? 0) > answerCount;
+    };
+    await waitUntil(`question ${answerCount + 1}, after:\n${output}`, isAskingOrEnded);
     if (!program.hasEnded) await program.write("\r");
   }
   const { code } = await program.waitForEnd();
-  assert.equal(code, 0, shown);
-  return shown;
+  assert.equal(code, 0, output);
+  return output;
 }
 
 /** Runs `init --yes` and returns its standard error. */
-async function runInitAgain(setup: Setup, command: GatewayCommand): Promise<string> {
-  const [first, ...args] = await gatewayCommandLine(command);
+async function runInitWithoutQuestions(setup: Setup, command: GatewayCommand): Promise<string> {
+  const [executable, ...args] = await gatewayCommandLine(command);
   const program = new Program({
-    command: first,
+    command: executable,
     args: [...args, "init", "--yes"],
     cwd: setup.workingFolder,
     env: setup.env,
@@ -68,24 +70,24 @@ for (const command of LOCAL_COMMANDS) {
   Deno.test({
     name:
       `[install.shipped] init works at a terminal, and the entry that it prints starts the gateway, from ${command}`,
-    ignore: !HAS_TERMINAL,
+    ignore: !HAS_SCRIPT_COMMAND,
     fn: async () => {
-      const client = { mcpServers: { odd: { type: "stdio", ...misbehavingServer() } } };
+      const clientConfig = { mcpServers: { odd: { type: "stdio", ...misbehavingServer() } } };
       const setup = new Setup({
         servers: false,
         rules: false,
-        files: { "../home/.claude.json": client },
+        files: { "../home/.claude.json": clientConfig },
         env: environmentWithoutDeno(command),
       });
       try {
-        const shown = await runInitWithDefaults(setup, command);
+        const output = await runInitWithDefaults(setup, command);
         // deno-lint-ignore no-control-regex
-        const text = shown.replaceAll(/\x1b\[[0-9;?]*[A-Za-z]/g, "").replaceAll("\r", "");
+        const text = output.replaceAll(/\x1b\[[0-9;?]*[A-Za-z]/g, "").replaceAll("\r", "");
         const [, json = ""] = /^(\{\n {2}"mcpServers"[^]*?^\})/m.exec(text) ?? [];
         assert.notEqual(json, "", text);
         // deno-lint-ignore no-control-regex
-        assert.doesNotMatch(shown, /waiting for \x1b/);
-        // The entry and the next steps fit on the screen together, also on a small one.
+        assert.doesNotMatch(output, /waiting for \x1b/);
+        // The entry and the next steps fit together on a screen of 100 columns and 23 rows.
         const lastPart = text.slice(text.indexOf("# Entry for"));
         const rows = lastPart.trimEnd().split("\n").flatMap((line) =>
           line.match(/.{1,100}|^$/g) ?? []
@@ -98,25 +100,25 @@ for (const command of LOCAL_COMMANDS) {
         }[];
         assert.ok(entry);
         const program = new Program({ ...entry, cwd: setup.workingFolder, env: setup.env });
-        const raw = new RawClient(program);
-        await raw.initialize();
-        const { result } = await raw.request("tools/call", {
+        const client = new RawClient(program);
+        await client.initialize();
+        const { result } = await client.request("tools/call", {
           name: "execute_tool",
           arguments: { server: "odd", tool: "count", args: {} },
         });
         assert.equal(JSON.stringify(result?.content), '[{"type":"text","text":"1"}]', text);
         await program.closeInput();
         assert.equal((await program.waitForEnd()).code, 0);
-        // Only the gateway's own files are written without confirmation.
-        const after = Deno.readTextFileSync(join(setup.home, ".claude.json"));
-        assert.deepEqual(JSON.parse(after), client);
-        // A second run does not take over the entry that was pasted.
-        const mcpServers = { ...client.mcpServers, gw: entry };
+        // By default, `init` does not change the files of other programs.
+        const clientText = Deno.readTextFileSync(join(setup.home, ".claude.json"));
+        assert.deepEqual(JSON.parse(clientText), clientConfig);
+        // A second run does not copy the pasted entry to the servers file of the gateway.
+        const mcpServers = { ...clientConfig.mcpServers, gw: entry };
         setup.writeFile("../home/.claude.json", JSON.stringify({ mcpServers }));
-        const again = await runInitAgain(setup, command);
-        assert.match(again, /left out "gw", which is the gateway itself/);
-        const own = Deno.readTextFileSync(join(setup.home, ".config/agent-mcp-gateway/.mcp.json"));
-        assert.doesNotMatch(own, /"gw"/);
+        const stderr = await runInitWithoutQuestions(setup, command);
+        assert.match(stderr, /left out "gw", which is the gateway itself/);
+        const serversFile = join(setup.home, ".config/agent-mcp-gateway/.mcp.json");
+        assert.doesNotMatch(Deno.readTextFileSync(serversFile), /"gw"/);
       } finally {
         await setup.close();
       }

@@ -10,41 +10,41 @@ import { OtlpReceiver } from "./otlp_receiver.ts";
 
 const BROWSER = fileURLToPath(new URL("../fixtures/oauth/fake_browser.ts", import.meta.url));
 
-/** Command of a fake browser that follows the login link, and writes to a log. */
-function browserCommand(log: string): string {
+/** Command of a fake browser that follows the login link, and writes to a log file. */
+function browserCommand(logFile: string): string {
   const deno = `${Deno.execPath()} run --quiet --no-prompt --allow-all --no-config`;
-  return `${deno} ${BROWSER} ${log}`;
+  return `${deno} ${BROWSER} ${logFile}`;
 }
 
 for (const command of EVERY_COMMAND) {
-  Deno.test(`[install.shipped] a login in a browser works, from ${command}`, async () => {
-    await using service = new AuthorizationServer();
-    await using server = new ProtectedServer(service);
-    const log = Deno.makeTempFileSync();
+  Deno.test(`[install.shipped] three calls cause one login in a browser, and a refused token is renewed, from ${command}`, async () => {
+    await using authorizationServer = new AuthorizationServer();
+    await using server = new ProtectedServer(authorizationServer);
+    const logFile = Deno.makeTempFileSync();
     {
       await using gateway = await startGateway({
         command,
         servers: { notes: { url: server.url } },
-        env: { BROWSER: browserCommand(log) },
+        env: { BROWSER: browserCommand(logFile) },
       });
       const calls = Array.from({ length: 3 }, () => gateway.callServerToolForText("notes", "read"));
       assert.deepEqual(await Promise.all(calls), ["read", "read", "read"]);
-      const store = join(gateway.setup.home, ".config", "agent-mcp-gateway", "oauth");
-      assert.equal(
-        [...Deno.readDirSync(store)].filter(({ name }) => /\.json$/.test(name)).length,
-        1,
-      );
-      // A token that the server refuses is renewed.
-      service.revokeAccessTokens();
+      const tokenFolder = join(gateway.setup.home, ".config", "agent-mcp-gateway", "oauth");
+      const tokenFiles = [...Deno.readDirSync(tokenFolder)].filter(({ name }) => {
+        return name.endsWith(".json");
+      });
+      assert.equal(tokenFiles.length, 1);
+      // The gateway renews a token that the server refuses.
+      authorizationServer.revokeAccessTokens();
       assert.equal(await gateway.callServerToolForText("notes", "read"), "read");
     }
-    assert.equal(Deno.readTextFileSync(log).match(/^opened /gm)?.length, 1);
-    Deno.removeSync(log);
+    assert.equal(Deno.readTextFileSync(logFile).match(/^opened /gm)?.length, 1, "one login");
+    Deno.removeSync(logFile);
   });
 
   Deno.test(`[install.shipped] auth login, status and logout work, from ${command}`, async () => {
-    await using service = new AuthorizationServer();
-    await using server = new ProtectedServer(service);
+    await using authorizationServer = new AuthorizationServer();
+    await using server = new ProtectedServer(authorizationServer);
     const servers = { notes: { url: server.url } };
     const env = { BROWSER: browserCommand("browser.log") };
     await using shell = new Shell({ servers, env }, command);

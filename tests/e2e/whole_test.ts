@@ -4,14 +4,14 @@ import { EVERY_COMMAND } from "./every_command.ts";
 import { GATEWAY_COMMAND, type GatewayCommand, VERSION } from "./gateway_command.ts";
 import { runOnce } from "./run_once.ts";
 
-/** Transports to test a form with: a container serves only HTTP; whole_http_test.ts tests HTTP for every form. */
-function supportedTransports(command: GatewayCommand): readonly TransportKind[] {
+/** Transports to test a form with: both for the form that the suite runs on, HTTP for the image, stdio for all others. */
+function testedTransports(command: GatewayCommand): readonly TransportKind[] {
   if (command === "image") return ["http"];
   return command === GATEWAY_COMMAND ? ["stdio", "http"] : ["stdio"];
 }
 
 for (const command of EVERY_COMMAND) {
-  for (const transport of supportedTransports(command)) {
+  for (const transport of testedTransports(command)) {
     Deno.test(`an agent does its whole job over ${transport}, from ${command}`, async (t) => {
       await using gateway = await startGateway({
         command,
@@ -66,7 +66,7 @@ for (const command of EVERY_COMMAND) {
       });
 
       await t.step(
-        "[tools.task] [protocol.progress] the agent calls a task, and a tool with progress",
+        "[tools.task] [protocol.progress] the agent calls a tool that must run as a task, and a tool with progress",
         async () => {
           await gateway.callServerToolForText("odd", "must_be_task", {}, { agent_id: "a" });
           const { result } = await client.request("tools/call", {
@@ -86,13 +86,13 @@ for (const command of EVERY_COMMAND) {
       });
 
       await t.step("[errors.unavailable] [errors.timeout] failed calls are refused", async () => {
-        const dies = { agent_id: "a", server: "dies", tool: "x", args: {} };
+        const callOfDying = { agent_id: "a", server: "dies", tool: "x", args: {} };
         assert.equal(
-          (await gateway.expectRefusal("execute_tool", dies)).code,
+          (await gateway.expectRefusal("execute_tool", callOfDying)).code,
           "SERVER_UNAVAILABLE",
         );
-        const slow = { agent_id: "a", server: "odd", tool: "wait", args: {}, timeout_ms: 50 };
-        assert.equal((await gateway.expectRefusal("execute_tool", slow)).code, "TIMEOUT");
+        const slowCall = { agent_id: "a", server: "odd", tool: "wait", args: {}, timeout_ms: 50 };
+        assert.equal((await gateway.expectRefusal("execute_tool", slowCall)).code, "TIMEOUT");
       });
 
       await t.step("[audit.fields] each operation is in the audit log", () => {
@@ -103,7 +103,7 @@ for (const command of EVERY_COMMAND) {
         ]);
       });
 
-      await t.step("[lifecycle.end-of-input] the gateway ends", async () => {
+      await t.step("[lifecycle.end-of-input] the gateway ends cleanly", async () => {
         await gateway.end();
       });
     });
