@@ -1,4 +1,10 @@
-import { headerValueMessage, isHeaderValue, isHttpUrl, parseTransport } from "./check_entries.ts";
+import {
+  headerValueMessage,
+  isHeaderValue,
+  isHttpUrl,
+  issuerMessage,
+  parseTransport,
+} from "./check_entries.ts";
 import { type ConnectionConfig, getStdioConfig, type StdioConfig } from "./connection_config.ts";
 import { expandHome } from "./environment.ts";
 import { expandText, type Variables } from "./expand.ts";
@@ -175,7 +181,8 @@ function buildOptions({ gateway }: ServerEntry, expander: Expander): ServerOptio
   };
   const { oauth } = gateway;
   if (oauth === undefined) return options;
-  const { client_id: id, client_secret: secret, scopes, redirect_port: port, grant } = oauth;
+  const { client_id: id, client_secret: secret, issuer, scopes, redirect_port: port, grant } =
+    oauth;
   const base = ["gateway", "oauth"];
   return {
     ...options,
@@ -184,6 +191,9 @@ function buildOptions({ gateway }: ServerEntry, expander: Expander): ServerOptio
       ...(secret === undefined
         ? {}
         : { clientSecret: expander.expand(secret, [...base, "client_secret"]) }),
+      ...(issuer === undefined
+        ? {}
+        : { issuer: expander.expand(issuer, [...base, "issuer"], isHttpUrl, issuerMessage) }),
       ...(scopes === undefined ? {} : {
         scopes: scopes.map((text, index) => expander.expand(text, [...base, "scopes", index])),
       }),

@@ -53,6 +53,10 @@ function checkEntry(entry: JsonObject, report: Report): void {
     }
   }
   const oauth = isObject(gateway) ? gateway["oauth"] : undefined;
+  const issuer = isObject(oauth) ? oauth["issuer"] : undefined;
+  if (typeof issuer === "string" && !issuer.includes("${") && !isHttpUrl(issuer)) {
+    report(["gateway", "oauth", "issuer"], issuerMessage);
+  }
   if (isObject(oauth) && oauth["grant"] === "client_credentials") {
     for (const key of ["client_id", "client_secret"]) {
       if (oauth[key] !== undefined) continue;
@@ -96,6 +100,9 @@ export function parseTransport(word: JsonValue | undefined): "stdio" | "http" | 
   const streamable = ["http", "streamable-http", "streamableHttp"];
   return streamable.some((name) => name === word) ? "http" : undefined;
 }
+
+/** The message for an issuer that is no address. */
+export const issuerMessage = "expected an address such as https://login.example.com";
 
 /** Whether a text is an absolute http or https address. */
 export function isHttpUrl(text: string): boolean {

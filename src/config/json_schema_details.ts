@@ -104,6 +104,7 @@ export const SERVERS_DETAILS: Details = {
   },
   "mcpServers.*.gateway.oauth.client_id": { examples: ["my-gateway"] },
   "mcpServers.*.gateway.oauth.client_secret": { examples: ["${CLIENT_SECRET}"] },
+  "mcpServers.*.gateway.oauth.issuer": { examples: ["https://login.example.com"] },
   "mcpServers.*.gateway.oauth.scopes": { examples: [["read", "write"]] },
   "mcpServers.*.gateway.oauth.redirect_port": { examples: [8765] },
   "mcpServers.*.gateway.oauth.grant": { examples: ["client_credentials"] },

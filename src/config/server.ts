@@ -70,6 +70,8 @@ export interface OAuthOptions {
   readonly clientId?: string;
   /** Secret of that client. */
   readonly clientSecret?: string;
+  /** The only authorization server to use; default: the first one that the server names. */
+  readonly issuer?: string;
   /** Scopes to request. */
   readonly scopes?: readonly string[];
   /** Port of the loopback redirect, 1 to 65535; default: any free one. */

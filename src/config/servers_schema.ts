@@ -24,6 +24,11 @@ const oauth = objectSchema({
     stringSchema("Id of a client registered by hand; by default the gateway registers one."),
   ),
   client_secret: z.optional(stringSchema("Secret of that client; write it as ${VAR}.")),
+  issuer: z.optional(
+    stringSchema(
+      "The only authorization server to use; by default the first one that the server names.",
+    ),
+  ),
   scopes: z.optional(
     listSchema(stringSchema("A scope."), { plural: "strings", brief: "Scopes to request." }),
   ),

@@ -12,6 +12,8 @@ export const OAUTH: Readonly<Record<string, Section>> = {
       "members that no login needs may be invalid; a needed member that is invalid is named",
     "oauth.client-authentication": "a refused client tries its other method once, with any secret",
     "oauth.issuer": "tokens of one issuer are never sent to another",
+    "oauth.issuer-binding":
+      "a configured client is used only with its issuer: the configured one, or the first one named",
     "oauth.scopes":
       "scopes that a call needs are requested, and a missing one is requested once more",
     "oauth.client-credentials": "the gateway gets its own tokens by client credentials",

@@ -11,7 +11,9 @@ import {
 } from "./oauth_response.ts";
 import { LoginFailure } from "./login_failure.ts";
 import { parseSafeAddress } from "./safe_address.ts";
+import { findBoundIssuer, requireBoundIssuer } from "./issuer_binding.ts";
 import type { RequestContext, Sdk } from "./sdk.ts";
+import { isSameIssuer } from "./stored_login.ts";
 
 /** The challenge in the `WWW-Authenticate` header of a server that refused a request. */
 export interface OAuthChallenge {
@@ -80,7 +82,10 @@ export async function discoverAuthorizationServer(
   const resourceSearch = await fetchResourceMetadata(challenge, context);
   const { metadata: resourceMetadata } = resourceSearch;
   if (resourceMetadata !== undefined) requireMatchingResource(resourceMetadata.resource, context);
-  const { authorization_servers: [announcedIssuer] = [] } = resourceMetadata ?? {};
+  const { authorization_servers: announcedIssuers = [] } = resourceMetadata ?? {};
+  const boundIssuer = await findBoundIssuer(context);
+  const isBound = (issuer: string): boolean => isSameIssuer(issuer, boundIssuer ?? issuer);
+  const announcedIssuer = announcedIssuers.find(isBound) ?? announcedIssuers[0];
   const isAnnounced = announcedIssuer !== undefined;
   const issuer = announcedIssuer ?? String(new URL("/", context.url));
   parseSafeAddress(issuer, "authorization server");
@@ -90,6 +95,9 @@ export async function discoverAuthorizationServer(
   if (publishedMetadata === undefined && invalidMetadata !== undefined) throw invalidMetadata;
   const metadata = publishedMetadata ?? createDefaultMetadata(issuer);
   requireSafeEndpoints(metadata);
+  // Default endpoints are only a guess, which must not exclude the right issuer later.
+  const isKnown = isAnnounced || publishedMetadata !== undefined;
+  await requireBoundIssuer(metadata.issuer, { boundIssuer, isKnown, context });
   return {
     issuer: metadata.issuer,
     metadata,
@@ -212,16 +220,6 @@ async function fetchServerMetadata(
   const message = `its authorization server publishes no metadata, and ${url.origin}` +
     `${url.pathname} answered ${describeResponse(response, config)}.`;
   throw new LoginFailure(message);
-}
-
-/**
- * Whether two issuer identifiers are equal except for a trailing slash. Their metadata is at the
- * same URL.
- *
- * @see {@link https://www.rfc-editor.org/rfc/rfc8414#section-3.1}
- */
-function isSameIssuer(one: string, other: string): boolean {
-  return one.replace(/\/$/, "") === other.replace(/\/$/, "");
 }
 
 /** Makes the error for a response that names another issuer than expected. */

@@ -5,11 +5,10 @@ import type { AccountOptions, LoginOutcome } from "./accounts.ts";
 import { openBrowser } from "./browser.ts";
 import { fetchResourceMetadata, parseChallenge } from "./discovery.ts";
 import { toDownstreamError } from "./login_failure.ts";
-import { createGuardedFetch } from "./guarded_fetch.ts";
 import { LoginAttempt } from "./login_attempt.ts";
 import { probeServer } from "./probe.ts";
 import { isSafeAddress } from "./safe_address.ts";
-import { loadSdk, type RequestContext } from "./sdk.ts";
+import { createRequestContext, type RequestContext } from "./sdk.ts";
 import { matchesEntry, type StoredLogin } from "./stored_login.ts";
 import { getOAuthFolder, TokenStore } from "./token_store.ts";
 
@@ -31,19 +30,19 @@ export async function logInAtTerminal(
 ): Promise<LoginOutcome> {
   const { connection, log, signal, show } = options;
   const { url } = connection;
-  const sdk = await loadSdk();
+  const store = new TokenStore(options.folder ?? getOAuthFolder(Deno.env), log);
   const probeResponse = await probe(config, connection, signal);
-  const context = { config, url, sdk, fetchFn: createGuardedFetch(signal) };
+  const context = await createRequestContext({ config, url, store }, signal);
   if (probeResponse.status !== 401 && !await announcesLogin(context, signal)) {
     return { kind: "not-needed", reason: "it answers without one" };
   }
-  const store = new TokenStore(options.folder ?? getOAuthFolder(Deno.env), log);
   const { logins } = await store.read(url);
   let issuer = "";
   const attempt = new LoginAttempt({
     config,
     url,
-    challenge: parseChallenge(probeResponse, sdk),
+    store,
+    challenge: parseChallenge(probeResponse, context.sdk),
     previousLogin: logins.find((login) => matchesEntry(login, config)),
     timeoutMs: LOGIN_TIMEOUT_MS,
     promptPerson: async (link) => {

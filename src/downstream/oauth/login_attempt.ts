@@ -7,12 +7,12 @@ import {
   type OAuthChallenge,
 } from "./discovery.ts";
 import { LoginFailure, toDownstreamError } from "./login_failure.ts";
-import { createGuardedFetch } from "./guarded_fetch.ts";
 import { RedirectListener } from "./redirect_listener.ts";
 import { findClient } from "./registration.ts";
 import { isSafeAddress } from "./safe_address.ts";
-import { addDefinedSecrets, loadSdk, type RequestContext } from "./sdk.ts";
+import { addDefinedSecrets, createRequestContext, type RequestContext } from "./sdk.ts";
 import type { StoredClient, StoredLogin } from "./stored_login.ts";
+import type { TokenStore } from "./token_store.ts";
 import { exchangeCode } from "./tokens.ts";
 import type { ServerConfig } from "../../config/mod.ts";
 
@@ -33,6 +33,7 @@ export interface LoginAttemptOptions {
   readonly config: ServerConfig;
   /** The server's address. */
   readonly url: string;
+  readonly store: TokenStore;
   readonly challenge: OAuthChallenge;
   /** The previous login, whose client is reused if possible. */
   readonly previousLogin: StoredLogin | undefined;
@@ -77,14 +78,12 @@ export class LoginAttempt {
   }
 
   async #run(): Promise<void> {
-    const { config, timeoutMs } = this.#options;
+    const { timeoutMs } = this.#options;
     const timer = setTimeout(() => {
       this.#abort(`nobody finished it within ${Math.round(timeoutMs / 1000)} s.`);
     }, timeoutMs);
     try {
-      const sdk = await loadSdk();
-      const fetchFn = createGuardedFetch(this.#abortController.signal);
-      await this.#logIn({ sdk, config, url: this.#options.url, fetchFn });
+      await this.#logIn(await createRequestContext(this.#options, this.#abortController.signal));
     } finally {
       clearTimeout(timer);
       this.#abort("it is over.");

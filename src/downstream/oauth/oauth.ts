@@ -6,11 +6,10 @@ import { discoverAuthorizationServer, type OAuthChallenge, parseChallenge } from
 import { createAuthRequiredError, LoginFailure, toDownstreamError } from "./login_failure.ts";
 import { serverCommand } from "../server_command.ts";
 import { LockTimeout } from "../../file_lock.ts";
-import { createGuardedFetch } from "./guarded_fetch.ts";
 import { type LoginAttempt, waitForLogin } from "./login_attempt.ts";
 import { type OAuthSettings, startLogin } from "./person_login.ts";
 import { renewLogin } from "./renew.ts";
-import { addDefinedSecrets, loadSdk } from "./sdk.ts";
+import { addDefinedSecrets, createRequestContext, loadSdk } from "./sdk.ts";
 import {
   createAuthorizationHeader,
   isRenewalDue,
@@ -333,9 +332,7 @@ export class OAuth implements ServerAuth {
   }
 
   async #fetchClientTokens(): Promise<void> {
-    const { config, url } = this.#settings;
-    const sdk = await loadSdk();
-    const context = { config, url, sdk, fetchFn: createGuardedFetch(this.#abortController.signal) };
+    const context = await createRequestContext(this.#settings, this.#abortController.signal);
     const authorizationServer = await discoverAuthorizationServer(this.#clientChallenge, context);
     const method = this.#clientMethod;
     const granted = await requestClientTokens(authorizationServer, { method, context });

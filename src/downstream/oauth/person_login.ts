@@ -43,7 +43,7 @@ export interface StartLoginOptions {
  * @throws {LoginNeedsCaller} if no operation is pending.
  */
 export function startLogin(settings: OAuthSettings, options: StartLoginOptions): LoginAttempt {
-  const { config, url, pending, loginMs, openBrowser, log } = settings;
+  const { config, url, store, pending, loginMs, openBrowser, log } = settings;
   const { name } = config;
   const channel = pending.bestChannel;
   if (channel === undefined) {
@@ -58,6 +58,7 @@ export function startLogin(settings: OAuthSettings, options: StartLoginOptions):
     ...options,
     config,
     url,
+    store,
     timeoutMs: loginMs,
     promptPerson: async (link, signal) => {
       log.info("A person is asked to log in", { server: name });

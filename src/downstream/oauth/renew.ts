@@ -1,8 +1,7 @@
 import type { ServerConfig } from "../../config/mod.ts";
 import { UnreachableError } from "./login_failure.ts";
 import { LockTimeout } from "../../file_lock.ts";
-import { createGuardedFetch } from "./guarded_fetch.ts";
-import { addDefinedSecrets, loadSdk } from "./sdk.ts";
+import { addDefinedSecrets, createRequestContext } from "./sdk.ts";
 import { isRenewalDue, matchesEntry, type StoredLogin } from "./stored_login.ts";
 import type { TokenStore } from "./token_store.ts";
 import { refreshTokens } from "./tokens.ts";
@@ -58,11 +57,11 @@ async function requestRenewal(
   login: StoredLogin,
   { config, store }: Pick<RenewLoginOptions, "config" | "store">,
 ): Promise<StoredLogin | undefined> {
-  const sdk = await loadSdk();
   // The request cannot be cancelled: if new tokens were issued but not stored, the login would be
   // lost.
-  const fetchFn = createGuardedFetch(new AbortController().signal);
-  const renewal = await refreshTokens(login, { config, url: login.url, sdk, fetchFn });
+  const { signal } = new AbortController();
+  const context = await createRequestContext({ config, url: login.url, store }, signal);
+  const renewal = await refreshTokens(login, context);
   if (renewal.kind === "tokens") {
     const renewed = { ...login, client: renewal.client, tokens: renewal.tokens };
     await store.write(renewed);

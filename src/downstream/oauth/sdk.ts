@@ -1,5 +1,7 @@
 import type { ServerConfig } from "../../config/mod.ts";
 import { addSecrets } from "../secrets.ts";
+import { createGuardedFetch } from "./guarded_fetch.ts";
+import type { TokenStore } from "./token_store.ts";
 
 /** The OAuth functions of the official SDK. */
 export type Sdk = typeof import("./sdk_functions.ts");
@@ -15,7 +17,17 @@ export interface RequestContext {
   /** The server's address. */
   readonly url: string;
   readonly sdk: Sdk;
+  readonly store: TokenStore;
   readonly fetchFn: import("@modelcontextprotocol/client").FetchLike;
+}
+
+/** Creates the context of the requests of a login; the signal cancels them. */
+export async function createRequestContext(
+  { config, url, store }: Pick<RequestContext, "config" | "url" | "store">,
+  signal: AbortSignal,
+): Promise<RequestContext> {
+  const fetchFn = createGuardedFetch(signal);
+  return { config, url, store, sdk: await loadSdk(), fetchFn };
 }
 
 /** Adds texts that logs and messages about the server must not contain. Skips `undefined`. */

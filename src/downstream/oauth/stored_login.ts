@@ -94,10 +94,24 @@ function hasStrings(
     optionalKeys.every((key) => ["string", "undefined"].includes(typeof value[key]));
 }
 
-/** Whether a login was made with the client that the server's entry requires. */
-export function matchesEntry({ client }: StoredLogin, { options }: ServerConfig): boolean {
-  const id = options.oauth?.clientId;
+/** Whether a login was made with the issuer and the client that the server's entry requires. */
+export function matchesEntry(
+  { issuer, client }: Pick<StoredLogin, "issuer" | "client">,
+  { options }: ServerConfig,
+): boolean {
+  const { clientId: id, issuer: requiredIssuer = issuer } = options.oauth ?? {};
+  if (!isSameIssuer(issuer, requiredIssuer)) return false;
   return client.kind === "configured" ? client.client_id === id : !isRegisteredByHand(id);
+}
+
+/**
+ * Whether two issuer identifiers are equal except for a trailing slash. Their metadata is at the
+ * same URL.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc8414#section-3.1}
+ */
+export function isSameIssuer(one: string, other: string): boolean {
+  return one.replace(/\/$/, "") === other.replace(/\/$/, "");
 }
 
 /**
@@ -141,14 +155,16 @@ export function createAuthorizationHeader(login: StoredLogin | undefined): strin
 }
 
 /**
- * Creates the client for a request, with the secret from the stored login or the server's entry.
+ * Creates the client for a request, with the secret from the stored login or the server's entry. The
+ * secret of the entry is only for its own client, at its own issuer.
  */
 export function createOAuthClient(
-  client: StoredClient,
-  { options }: ServerConfig,
+  login: Pick<StoredLogin, "issuer" | "client">,
+  config: ServerConfig,
 ): Pick<StoredClient, "client_id" | "client_secret" | "token_endpoint_auth_method"> {
-  const { client_id, client_secret, token_endpoint_auth_method: method } = client;
-  const secret = client.kind === "configured" ? options.oauth?.clientSecret : client_secret;
+  const { kind, client_id, client_secret, token_endpoint_auth_method: method } = login.client;
+  const ownSecret = matchesEntry(login, config) ? config.options.oauth?.clientSecret : undefined;
+  const secret = kind === "configured" ? ownSecret : client_secret;
   return {
     client_id,
     ...(secret === undefined ? {} : { client_secret: secret }),

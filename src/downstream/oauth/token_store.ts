@@ -9,6 +9,11 @@ export { getOAuthFolder } from "../../config/mod.ts";
 /** Maximum wait for the lock, in milliseconds; longer than a request for tokens takes. */
 const LOCK_TIMEOUT_MS = 25_000;
 
+const LOGIN_FILE = /\.json(?:\.damaged-\d+)?$/;
+
+/** Issuers that could not be written, by the path of their file. */
+const unsavedIssuers = new Map<string, string>();
+
 /** The stored logins at a server. */
 export interface StoredLogins {
   /** One for each issuer, the newest first. */
@@ -25,7 +30,8 @@ interface LoginFile {
 }
 
 /**
- * Stores logins, one file for each server and issuer. Logins that cannot be written are kept in
+ * Stores logins, one file for each server and issuer, and the issuers that configured clients are
+ * bound to. Logins that cannot be written are kept in
  * memory until this process ends.
  */
 export class TokenStore {
@@ -77,13 +83,63 @@ export class TokenStore {
   }
 
   /**
-   * Removes all logins at a server.
+   * Reads the issuer that a configured client is bound to. A login that was stored before clients
+   * were bound also binds its client. Never throws.
+   */
+  async readIssuer(url: string, clientId: string | undefined): Promise<string | undefined> {
+    const path = await this.#getIssuerPath(url, clientId);
+    const unsavedIssuer = unsavedIssuers.get(path);
+    if (unsavedIssuer !== undefined) return unsavedIssuer;
+    try {
+      if (this.#folder !== undefined) return (await Deno.readTextFile(path)).trim();
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) {
+        this.#warnOnce("An issuer cannot be read", error);
+      }
+    }
+    const { logins } = await this.read(url);
+    return logins.find(({ client }) =>
+      client.kind === "configured" && client.client_id === clientId
+    )
+      ?.issuer;
+  }
+
+  /**
+   * Binds a configured client to an issuer, unless it is bound already.
+   *
+   * @returns The issuer that it is bound to.
+   */
+  async bindIssuer(
+    issuer: string,
+    { url, clientId }: { readonly url: string; readonly clientId: string | undefined },
+  ): Promise<string> {
+    using _lock = await this.#lock(url, new AbortController().signal);
+    const boundIssuer = await this.readIssuer(url, clientId);
+    if (boundIssuer !== undefined) return boundIssuer;
+    const path = await this.#getIssuerPath(url, clientId);
+    try {
+      await createPrivateFolder(this.#requireFolder());
+      await replaceFile(path, { bytes: new TextEncoder().encode(`${issuer}\n`), mode: 0o600 });
+    } catch (error) {
+      unsavedIssuers.set(path, issuer);
+      this.#warnOnce("Issuers cannot be saved and are forgotten when this process ends", error);
+    }
+    return issuer;
+  }
+
+  /**
+   * Removes all logins at a server, and the issuers that its clients are bound to.
    *
    * @throws Any error of the system if a file cannot be removed.
    */
   async remove(url: string): Promise<void> {
     this.#unsavedLogins.delete(url);
     for (const path of await this.#listFiles(url)) await removeIfThere(path);
+    for (const path of await this.#listFiles(url, /\.issuer$/)) await removeIfThere(path);
+    const prefix = `${this.#folder}/${await createFilePrefix(url)}-`;
+    for (const path of unsavedIssuers.keys()) {
+      if (path.startsWith(prefix)) unsavedIssuers.delete(path);
+    }
   }
 
   /**
@@ -120,15 +176,22 @@ export class TokenStore {
     return this.#folder;
   }
 
-  /** Lists the paths of a server's files, including those that were set aside. */
-  async #listFiles(url: string): Promise<string[]> {
+  /** Returns the path of the file with the issuer that a client is bound to. */
+  async #getIssuerPath(url: string, clientId = ""): Promise<string> {
+    return `${this.#folder}/${await createFilePrefix(url)}-${await hash(clientId)}.issuer`;
+  }
+
+  /**
+   * Lists the paths of a server's files that match a pattern; by default those of logins, including
+   * those that were set aside.
+   */
+  async #listFiles(url: string, pattern: RegExp = LOGIN_FILE): Promise<string[]> {
     const paths: string[] = [];
     if (this.#folder === undefined) return paths;
     const prefix = await createFilePrefix(url);
     try {
       for await (const { name } of Deno.readDir(this.#folder)) {
-        const belongsToServer = name.startsWith(`${prefix}-`) &&
-          /\.json(?:\.damaged-\d+)?$/.test(name);
+        const belongsToServer = name.startsWith(`${prefix}-`) && pattern.test(name);
         if (belongsToServer) paths.push(`${this.#folder}/${name}`);
       }
     } catch (error) {

@@ -82,7 +82,7 @@ export async function exchangeCode(
   const { metadata, resource } = authorizationServer;
   const { tokens, method } = await requestTokens({
     endpoint: metadata.token_endpoint,
-    client: createOAuthClient(client, context.config),
+    client: createOAuthClient({ issuer: metadata.issuer, client }, context.config),
     listedMethods: metadata.token_endpoint_auth_methods_supported,
     form: {
       grant_type: "authorization_code",
@@ -110,7 +110,7 @@ export async function refreshTokens(login: StoredLogin, context: RequestContext)
   try {
     const { tokens, method } = await requestTokens({
       endpoint: endpoints.token,
-      client: createOAuthClient(client, context.config),
+      client: createOAuthClient(login, context.config),
       listedMethods: endpoints.auth_methods,
       form: {
         grant_type: "refresh_token",
@@ -250,7 +250,7 @@ function readTokens(
 export async function revokeLogin(login: StoredLogin, context: RequestContext): Promise<boolean> {
   const { endpoints: { revocation, auth_methods: listedMethods }, tokens } = login;
   if (revocation === undefined || tokens === undefined) return false;
-  let client: OAuthClient = createOAuthClient(login.client, context.config);
+  let client: OAuthClient = createOAuthClient(login, context.config);
   // The refresh token is first, because its revocation ends the whole login.
   for (const hint of ["refresh_token", "access_token"] as const) {
     const token = tokens[hint];
