@@ -1,25 +1,25 @@
 import assert from "node:assert/strict";
 import { joinBytes, reusingReader } from "../src/bytes.ts";
 
-Deno.test("a reader's memory grows when a read fills it, up to 64 KiB", async () => {
-  const sent = Uint8Array.from({ length: 100_000 }, (_, index) => index % 251);
+Deno.test("a reader's buffer grows when a read fills it, up to 64 KiB", async () => {
+  const sentBytes = Uint8Array.from({ length: 100_000 }, (_, index) => index % 251);
   await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, () => {
-    return new Response(sent);
+    return new Response(sentBytes);
   });
   const { body } = await fetch(`http://127.0.0.1:${server.addr.port}/`);
   assert(body !== null);
   const reader = reusingReader(body);
   const chunks: Uint8Array[] = [];
-  const memorySizes = new Set<number>();
+  const bufferSizes = new Set<number>();
   for (;;) {
     const { done, value } = await reader.read();
     if (done) break;
-    memorySizes.add(value.buffer.byteLength);
+    bufferSizes.add(value.buffer.byteLength);
     chunks.push(value.slice());
   }
-  assert.deepEqual(joinBytes(chunks), sent);
-  assert.deepEqual([...memorySizes].slice(0, 2), [4 * 1024, 16 * 1024]);
-  assert(Math.max(...memorySizes) <= 64 * 1024);
+  assert.deepEqual(joinBytes(chunks), sentBytes);
+  assert.deepEqual([...bufferSizes].slice(0, 2), [4 * 1024, 16 * 1024]);
+  assert(Math.max(...bufferSizes) <= 64 * 1024);
 });
 
 Deno.test("cancelling a reader ends a pending read", async () => {

@@ -16,7 +16,8 @@ function fileNamesIn(folder: TestFolder): string[] {
   return [...Deno.readDirSync(folder.path)].map(({ name }) => name).sort();
 }
 
-function startWriter(args: string[], shell?: string): Promise<Deno.CommandOutput> {
+/** Runs `audit_writer.ts`; a shell script may start it in its place, as `"$0" "$@"`. */
+function runWriter(args: string[], shellScript?: string): Promise<Deno.CommandOutput> {
   const denoArgs = [
     "run",
     "--quiet",
@@ -26,9 +27,12 @@ function startWriter(args: string[], shell?: string): Promise<Deno.CommandOutput
     WRITER_PATH,
     ...args,
   ];
-  const command = shell === undefined
+  const command = shellScript === undefined
     ? new Deno.Command(Deno.execPath(), { args: denoArgs, stdin: "null" })
-    : new Deno.Command("sh", { args: ["-c", shell, Deno.execPath(), ...denoArgs], stdin: "null" });
+    : new Deno.Command("sh", {
+      args: ["-c", shellScript, Deno.execPath(), ...denoArgs],
+      stdin: "null",
+    });
   return command.output();
 }
 
@@ -53,6 +57,7 @@ Deno.test("[audit.rotation] the five newest files are kept", async () => {
   assert.deepEqual(entryIds, entryIds.map((_, index) => `a ${firstNumber + index}`));
   for (const name of names) {
     const { size, mode } = Deno.statSync(folder.pathOf(name));
+    // A file is rotated after the entry that exceeds 1000 bytes; an entry has less than 300 bytes.
     assert.ok(size < 1000 + 300, `${size} bytes`);
     if (!IS_WINDOWS) assert.equal((mode ?? 0) & 0o777, 0o600);
   }
@@ -67,7 +72,7 @@ Deno.test({
     const path = folder.pathOf("audit.jsonl");
     const names = ["one", "two", "three", "four"];
     const outputs = await Promise.all(names.map((name) => {
-      return startWriter([path, folder.pathOf("no.jsonl"), name, "2000", "20000"]);
+      return runWriter([path, folder.pathOf("no.jsonl"), name, "2000", "20000"]);
     }));
     for (const { code, stdout, stderr } of outputs) {
       assert.equal(code, 0, new TextDecoder().decode(stderr));
@@ -137,8 +142,8 @@ Deno.test({
     using folder = new TestFolder();
     const path = folder.pathOf("audit.jsonl");
     // The system aborts the write that would make the file longer than 8 blocks.
-    const shell = 'trap \'\' XFSZ; ulimit -f 8; exec "$0" "$@"';
-    const { code, stdout, stderr } = await startWriter([path, path, "one", "200"], shell);
+    const shellScript = 'trap \'\' XFSZ; ulimit -f 8; exec "$0" "$@"';
+    const { code, stdout, stderr } = await runWriter([path, path, "one", "200"], shellScript);
     assert.equal(code, 0, new TextDecoder().decode(stderr));
     const { failures, dropped } = JSON.parse(new TextDecoder().decode(stdout));
     const entryIds = readEntryIds(path);

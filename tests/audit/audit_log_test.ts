@@ -38,7 +38,8 @@ for (const [key, name] of Object.entries(FULL_DISK_TESTS)) {
 }
 
 Deno.test({
-  name: "[audit.failing-disk] a deleted folder is created again",
+  name:
+    "[audit.failing-disk] a deleted folder is created again, and the entries of the deleted file are written again",
   // Windows cannot delete an open file.
   ignore: Deno.build.os === "windows",
   fn: async () => {
@@ -46,16 +47,16 @@ Deno.test({
     const path = folder.pathOf("logs", "audit.jsonl");
     const log = createRecordingLog();
     const audit = new AuditLog({ path, fallbackPath: folder.pathOf("no.jsonl"), log });
-    await appendAndWait(audit, createAuditEntry());
+    await appendAndWait(audit, createAuditEntry({ request_id: "first" }));
     Deno.removeSync(folder.pathOf("logs"), { recursive: true });
     // Entries may be appended before the deletion is noticed; all of them are written again.
     for (let number = 0; number < 10; number++) {
       await appendAndWait(audit, createAuditEntry({ request_id: number }));
     }
-    await waitUntil("the log exists again", () => exists(path));
+    await waitUntil("the log exists again", () => isFile(path));
     await appendAndWait(audit, createAuditEntry({ request_id: "last" }));
     const expectedIds = Array.from({ length: 10 }, (_, number) => `a ${number}`);
-    assert.deepEqual(readEntryIds(path), ["a 1", ...expectedIds, "a last"]);
+    assert.deepEqual(readEntryIds(path), ["a first", ...expectedIds, "a last"]);
     assert.deepEqual(log.messages, ["warn The audit log was deleted; a new file was created"]);
     assert.deepEqual(log.fields.at(-1), { path, rewritten: 11, lost: 0 });
     assert.deepEqual([audit.status().failures, audit.status().dropped], [0, 0]);
@@ -64,7 +65,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "[audit.failing-disk] a moved file is created again and reported, and no entry is lost",
+  name:
+    "[audit.failing-disk] if the file is moved, a new file is created and reported, and no entry is lost",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     using folder = new TestFolder();
@@ -74,7 +76,7 @@ Deno.test({
     await appendAndWait(audit, createAuditEntry({ request_id: "first" }));
     Deno.renameSync(path, folder.pathOf("moved.jsonl"));
     await appendAndWait(audit, createAuditEntry({ request_id: "second" }));
-    await waitUntil("the log exists again", () => exists(path));
+    await waitUntil("the log exists again", () => isFile(path));
     await appendAndWait(audit, createAuditEntry({ request_id: "third" }));
     assert.deepEqual(readEntryIds(folder.pathOf("moved.jsonl")), ["a first", "a second"]);
     assert.deepEqual(readEntryIds(path), ["a third"]);
@@ -95,7 +97,7 @@ Deno.test({
     await appendAndWait(audit, createAuditEntry({ request_id: "first" }));
     Deno.removeSync(path);
     await appendAndWait(audit, createAuditEntry({ request_id: "second" }));
-    // A folder at the path, so that no file can be created there.
+    // A folder at the path prevents that a file is created there.
     Deno.mkdirSync(path);
     await waitUntil("the log is at the fallback", () => audit.path === fallbackPath);
     assert.deepEqual(readEntryIds(fallbackPath), ["a first", "a second"]);
@@ -114,7 +116,7 @@ Deno.test({
     const options = { path, fallbackPath: folder.pathOf("no.jsonl"), log, maxBytes: 1000 };
     const [audit, otherAudit] = [new AuditLog(options), new AuditLog(options)];
     await appendAndWait(otherAudit, createAuditEntry({ agent_id: "other", request_id: 0 }));
-    for (let number = 0; !exists(`${path}.1`); number++) {
+    for (let number = 0; !isFile(`${path}.1`); number++) {
       await appendAndWait(audit, createAuditEntry({ agent_id: "one", request_id: number }));
     }
     const expectedIds = ["other 0"];
@@ -126,8 +128,8 @@ Deno.test({
       );
       return readEntryIds(path).includes(expectedIds.at(-1) ?? "");
     });
-    const allIds = [...readEntryIds(`${path}.1`), ...readEntryIds(path)];
-    assert.deepEqual(allIds.filter((id) => id.startsWith("other")), expectedIds);
+    const entryIds = [...readEntryIds(`${path}.1`), ...readEntryIds(path)];
+    assert.deepEqual(entryIds.filter((id) => id.startsWith("other")), expectedIds);
     assert.deepEqual(log.messages, []);
     audit.close();
     otherAudit.close();
@@ -163,7 +165,7 @@ Deno.test({
   },
 });
 
-function exists(path: string): boolean {
+function isFile(path: string): boolean {
   try {
     return Deno.statSync(path).isFile;
   } catch {

@@ -93,6 +93,6 @@ const CASES: Readonly<Record<string, () => void | Promise<void>>> = {
   },
 };
 
-const run = CASES[Deno.args[0] ?? ""];
-assert.ok(run);
-await run();
+const runCase = CASES[Deno.args[0] ?? ""];
+assert.ok(runCase);
+await runCase();

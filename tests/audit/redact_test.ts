@@ -118,7 +118,7 @@ Deno.test("[audit.redaction] secrets are removed at any depth of a value", () =>
   );
 });
 
-Deno.test("[audit.redaction] a member with a secret's name is hidden, whatever its value", () => {
+Deno.test("[audit.redaction] the value of a member with a secret's name is hidden, whatever its type", () => {
   const names = ["password", "dbPassword", "PASSWD", "passphrase", "secret", "client_secret"]
     .concat("token", "accessToken", "api key", "apiKey", "X-API-Key", "Authorization", "cookie")
     .concat("Set-Cookie", "credentials", "private_key", "sessionId", "pin", "auth", "jwt")
@@ -159,7 +159,7 @@ Deno.test("[audit.redaction] long arguments are cut, and stay JSON", () => {
       fc.integer({ min: 200, max: 4096 }),
       (value, maxBytes) => {
         const json = redactedJson(
-          { value, long: "é".repeat(5000), rest: [value, value] },
+          { value, long: "é".repeat(5000), list: [value, value] },
           maxBytes,
         );
         assert.ok(
@@ -224,6 +224,6 @@ Deno.test("[audit.redaction] thousands of long texts are redacted within 500 ms,
     redactedJson(Array.from({ length: 2000 }, () => text), 4096);
   }
   const durationMs = performance.now() - startMs;
-  // Reading all of them takes ten times as long.
+  // To read all texts takes ten times as long.
   assert.ok(durationMs < 500, `${durationMs} ms`);
 });

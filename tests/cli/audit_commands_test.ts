@@ -9,30 +9,30 @@ const DENIED = { decision: "DENY", code: "DENIED_BY_POLICY", rule: "agents.b.den
 /** Writes a log of three files with four damaged lines; returns the path of the newest file. */
 function writeLog(folder: TestFolder): string {
   const path = folder.pathOf("audit.jsonl");
-  const at = (minute: number) => ({ timestamp: `2026-01-31T08:${minute}:00.000Z` });
+  const timeAt = (minute: number) => ({ timestamp: `2026-01-31T08:${minute}:00.000Z` });
   const write = (name: string, ...lines: string[]): void => {
     Deno.writeTextFileSync(folder.pathOf(name), lines.join(""));
   };
-  const slow = Array.from(
+  const allowedLines = Array.from(
     { length: 20 },
-    (_, n) => createAuditLine({ ...at(10), latency_ms: n + 1 }),
+    (_, n) => createAuditLine({ ...timeAt(10), latency_ms: n + 1 }),
   );
-  write("audit.jsonl.2", ...slow, '{"timestamp":"2026-01-', "\n", "\n", "[]\n", "{}\n");
-  const denied = createAuditLine({
-    ...at(20),
+  write("audit.jsonl.2", ...allowedLines, '{"timestamp":"2026-01-', "\n", "\n", "[]\n", "{}\n");
+  const deniedLine = createAuditLine({
+    ...timeAt(20),
     agent_id: "b",
     server: "db",
     tool: "drop",
     ...DENIED,
   });
-  write("audit.jsonl.1", denied, denied, "\xff\n");
+  write("audit.jsonl.1", deniedLine, deniedLine, "\xff\n");
   const timeout = { agent_id: "b", decision: "ERROR", code: "TIMEOUT", latency_ms: 9000 };
-  const nobody = { agent_id: null, decision: "DENY", code: "INVALID_AGENT_ID" };
-  const list = { operation: "list_servers", server: undefined, tool: undefined };
+  const unknownAgent = { agent_id: null, decision: "DENY", code: "INVALID_AGENT_ID" };
+  const listServers = { operation: "list_servers", server: undefined, tool: undefined };
   write(
     "audit.jsonl",
-    createAuditLine({ ...at(30), ...timeout, server: "db", tool: "query" }),
-    createAuditLine({ ...at(31), ...nobody, ...list }),
+    createAuditLine({ ...timeAt(30), ...timeout, server: "db", tool: "query" }),
+    createAuditLine({ ...timeAt(31), ...unknownAgent, ...listServers }),
   );
   return path;
 }
@@ -66,20 +66,20 @@ Deno.test("[audit.stats] [audit.damaged] entries of all files are counted, and d
     { agent: "", rule: "INVALID_AGENT_ID", count: 1 },
   ]);
   assert.deepEqual(figures.errors, [{ code: "TIMEOUT", count: 1 }]);
-  const [read] = figures.tools;
-  assert.ok(Math.abs(read.p95_ms - 19) <= 0.4, `${read.p95_ms} ms`);
-  assert.equal(read.max_ms, 20);
+  const [readTool] = figures.tools;
+  assert.ok(Math.abs(readTool.p95_ms - 19) <= 0.4, `${readTool.p95_ms} ms`);
+  assert.equal(readTool.max_ms, 20);
 });
 
 Deno.test("[audit.stats] the text has at most 80 columns and no control characters, and lists the slowest tools first", async () => {
   using folder = new TestFolder();
   const path = writeLog(folder);
   const name = `long\x1b[2J\u202e${"x".repeat(200)}`;
-  const many = Array.from(
+  const manyDenials = Array.from(
     { length: 30 },
     (_, n) => createAuditLine({ ...DENIED, tool: `${name}${n}` }),
   );
-  Deno.writeTextFileSync(path, many.join(""), { append: true });
+  Deno.writeTextFileSync(path, manyDenials.join(""), { append: true });
   const { stdout } = await runStats(path, { json: false });
   for (const line of stdout.split("\n")) assert.ok([...line].length <= 80, line);
   // deno-lint-ignore no-control-regex
@@ -92,7 +92,7 @@ Deno.test("[audit.stats] the text has at most 80 columns and no control characte
   assert.match(stdout, /^and 23 more; --json has all$/m);
 });
 
-Deno.test("[audit.stats] [audit.tail] --since and --agent select entries", async () => {
+Deno.test("[audit.stats] [audit.tail] --since and --agent select entries, and --since takes a duration or a date", async () => {
   using folder = new TestFolder();
   const path = writeLog(folder);
   const since = Date.parse("2026-01-31T08:20:00Z");
@@ -113,8 +113,8 @@ Deno.test("[audit.stats] [audit.tail] --since and --agent select entries", async
   assert.equal(readSince("1h", now), now - 3_600_000);
   assert.equal(readSince("2d", now), now - 2 * 86_400_000);
   assert.equal(readSince("2026-01-31T08:00:00Z"), now);
-  for (const bad of ["", "1", "h", "-1h", "1.5h", "yesterday", "2026", "2026-13-01"]) {
-    assert.throws(() => readSince(bad), SyntaxError, bad);
+  for (const invalidSince of ["", "1", "h", "-1h", "1.5h", "yesterday", "2026", "2026-13-01"]) {
+    assert.throws(() => readSince(invalidSince), SyntaxError, invalidSince);
   }
 });
 
@@ -139,13 +139,13 @@ Deno.test("[audit.tail] the last operations of all files are shown, the newest l
 Deno.test("[audit.tail] lines that cross chunks are read completely, backwards and forwards", async () => {
   using folder = new TestFolder();
   const path = folder.pathOf("audit.jsonl");
-  const texts = Array.from({ length: 3000 }, (_, n) => {
+  const lines = Array.from({ length: 3000 }, (_, n) => {
     return createAuditLine({ request_id: n, note: "é".repeat(n % 700) });
   });
-  const monster = `"${"x".repeat(3 * 1024 * 1024)}"\n`;
-  Deno.writeTextFileSync(path, [...texts, monster, ...texts].join(""));
+  const damagedLine = `"${"x".repeat(3 * 1024 * 1024)}"\n`;
+  Deno.writeTextFileSync(path, [...lines, damagedLine, ...lines].join(""));
   const { stdout, stderr } = await runTail(path, { lines: 10_000, json: true });
-  assert.equal(stdout, [...texts, ...texts].join(""));
+  assert.equal(stdout, [...lines, ...lines].join(""));
   assert.match(stderr, /Skipped 1 damaged/);
   const figures = JSON.parse((await runStats(path)).stdout);
   assert.deepEqual([figures.count, figures.damaged_lines], [6000, 1]);
@@ -160,15 +160,15 @@ Deno.test("[audit.stream] a log of 20 MB takes at most 60 MB more memory than a 
   Deno.writeTextFileSync(path, lines);
   await runStats(path);
   const rssBefore = Deno.memoryUsage().rss;
-  const times = Math.ceil(20e6 / lines.length);
-  for (let time = 1; time < times; time++) Deno.writeTextFileSync(path, lines, { append: true });
+  const copies = Math.ceil(20e6 / lines.length);
+  for (let copy = 1; copy < copies; copy++) Deno.writeTextFileSync(path, lines, { append: true });
   const { count } = JSON.parse((await runStats(path)).stdout);
-  assert.equal(count, times * 10_000);
-  const grown = Deno.memoryUsage().rss - rssBefore;
-  assert.ok(grown < 60e6, `${grown} bytes more`);
+  assert.equal(count, copies * 10_000);
+  const addedBytes = Deno.memoryUsage().rss - rssBefore;
+  assert.ok(addedBytes < 60e6, `${addedBytes} bytes more`);
 });
 
-Deno.test("[audit.stats] a missing log is reported", async () => {
+Deno.test("[audit.stats] a missing log is reported, and a folder cannot be read as a log", async () => {
   using folder = new TestFolder();
   const { code, stdout, stderr } = await runStats(folder.pathOf("none.jsonl"));
   assert.deepEqual([code, stdout], [1, ""]);
@@ -179,9 +179,9 @@ Deno.test("[audit.stats] a missing log is reported", async () => {
 Deno.test("[audit.tail] long names are cut, but neither the rule nor the code", async () => {
   using folder = new TestFolder();
   const path = folder.pathOf("audit.jsonl");
-  const long = "x".repeat(100);
-  const rule = `agents.${long}.deny.tools.${long}[17]`;
-  const longNames = { agent_id: long, server: long, tool: long };
+  const longName = "x".repeat(100);
+  const rule = `agents.${longName}.deny.tools.${longName}[17]`;
+  const longNames = { agent_id: longName, server: longName, tool: longName };
   const code = "A_CODE_OF_A_SERVER_THAT_IS_RATHER_LONG";
   Deno.writeTextFileSync(
     path,
@@ -198,10 +198,10 @@ Deno.test("[audit.tail] long names are cut, but neither the rule nor the code", 
 Deno.test("[audit.tool-errors] results with isError are counted separately and marked", async () => {
   using folder = new TestFolder();
   const path = folder.pathOf("audit.jsonl");
-  const failed = createAuditLine({ tool_error: true });
+  const errorLine = createAuditLine({ tool_error: true });
   Deno.writeTextFileSync(
     path,
-    createAuditLine() + failed + failed + createAuditLine({ tool: "write" }),
+    createAuditLine() + errorLine + errorLine + createAuditLine({ tool: "write" }),
   );
   const figures = JSON.parse((await runStats(path)).stdout);
   assert.deepEqual([figures.decisions, figures.tool_errors], [{ ALLOW: 4 }, 2]);
@@ -213,8 +213,8 @@ Deno.test("[audit.tool-errors] results with isError are counted separately and m
   const { stdout } = await runStats(path, { json: false });
   assert.match(stdout, /^4 operations: 4 ALLOW; 2 of the allowed calls returned isError$/m);
   assert.match(stdout, /^TOOL WITH isError +COUNT\nfiles\/read +2$/m);
-  const [, second] = (await runTail(path)).stdout.split("\n");
-  assert.equal(second, "2026-01-31T08:00:00Z ALLOW a files/read 1.50 ms isError");
+  const [, secondLine] = (await runTail(path)).stdout.split("\n");
+  assert.equal(secondLine, "2026-01-31T08:00:00Z ALLOW a files/read 1.50 ms isError");
 });
 
 Deno.test("[audit.follow] a folder at the path of the log counts as a missing log", () => {

@@ -16,7 +16,7 @@ const SERVERS = {
   e: { command: "pnpm", args: ["dlx", "e"] },
 };
 
-Deno.test("[cli.doctor-download] packages are downloaded three at a time, other servers start concurrently", async () => {
+Deno.test("[cli.doctor-download] at most three servers that download a package start at a time, and other servers start at once", async () => {
   const env = { get: () => undefined, toObject: () => ({}) };
   const servers = await parseServers(JSON.stringify({ mcpServers: SERVERS }), { env, cwd: "/" });
   const probes = new Probes({ servers }, {
@@ -24,23 +24,23 @@ Deno.test("[cli.doctor-download] packages are downloaded three at a time, other 
     log: createLog({ level: "error", write: () => {} }),
     interrupts: { signal: new AbortController().signal, onFurtherSignal: () => {} },
   });
-  const started: string[] = [];
+  const startedNames: string[] = [];
   const ends = new Map<string, () => void>();
   const names = probes.mapServers(servers.keys(), (name) => {
-    started.push(name);
+    startedNames.push(name);
     const { promise, resolve } = Promise.withResolvers<string>();
     ends.set(name, () => resolve(name));
     return promise;
   });
   const tick = () => new Promise((resolve) => setTimeout(resolve));
   await tick();
-  assert.deepEqual(started, ["plain", "a", "b", "c"]);
+  assert.deepEqual(startedNames, ["plain", "a", "b", "c"]);
   ends.get("b")?.();
   await tick();
-  assert.deepEqual(started.slice(4), ["d"]);
+  assert.deepEqual(startedNames.slice(4), ["d"]);
   ends.get("a")?.();
   await tick();
-  assert.deepEqual(started.slice(5), ["e"]);
+  assert.deepEqual(startedNames.slice(5), ["e"]);
   for (const end of ends.values()) end();
   assert.deepEqual(await names, Object.keys(SERVERS));
   await probes.close();
@@ -69,13 +69,13 @@ Deno.test({
       Deno.chmodSync(path, 0o755);
     }
     const { stdout, stderr } = await shell.run(["doctor", "--json"]);
-    const [first, second] = JSON.parse(stdout).servers;
-    assert.equal(first.ok, true, stdout);
+    const [packageReport, programReport] = JSON.parse(stdout).servers;
+    assert.equal(packageReport.ok, true, stdout);
     assert.match(
-      first.warnings[0],
+      packageReport.warnings[0],
       /^it took \d+\.\d\d s to start, and agents' calls wait for 0\.30 s at most\. .*raise mcpServers\.package\.gateway\.connect_timeout_ms$/,
     );
-    assert.equal(second.error.kind, "too-slow");
+    assert.equal(programReport.error.kind, "too-slow");
     assert.match(stderr, /^packages may be downloading \(120 s at most each\)$/m);
   },
 });

@@ -2,17 +2,23 @@ import assert from "node:assert/strict";
 import { findLocalCause } from "../../src/downstream/causes/mod.ts";
 import { Shell } from "./shell.ts";
 
-/** Finds the cause in the output of a command. */
-function find(line: string, text: string) {
-  const [command = "", ...args] = line.split(" ");
-  return findLocalCause(text, {
+/** Finds the cause of a failed start in the output of a command line. */
+function findCause(commandLine: string, output: string) {
+  const [command = "", ...args] = commandLine.split(" ");
+  return findLocalCause(output, {
     name: "one",
     connection: { kind: "stdio", command, args, env: {} },
   });
 }
 
 /** Real output of npm 11, uv, Node.js 20 and Python 3.11, cut to the lines that matter. */
-const CASES: readonly [line: string, text: string, kind: string, message: RegExp, fix: RegExp][] = [
+const CASES: readonly [
+  commandLine: string,
+  output: string,
+  kind: string,
+  message: RegExp,
+  fix: RegExp,
+][] = [
   [
     "npx -y no-such-pkg",
     "npm error code E404\nnpm error 404 Not Found - GET https://registry.example/no-such-pkg",
@@ -147,25 +153,25 @@ const CASES: readonly [line: string, text: string, kind: string, message: RegExp
   ],
 ];
 
-Deno.test("[cli.doctor-local] output of launchers is reported as a cause with its fix", () => {
-  for (const [line, text, kind, message, fix] of CASES) {
-    const found = find(line, text);
-    assert.equal(found?.kind, kind, text);
-    assert.match(found.message, message);
-    assert.match(found.fix, fix);
+Deno.test("[cli.doctor-local] the output of a launcher is explained by its cause and a fix", () => {
+  for (const [commandLine, output, kind, message, fix] of CASES) {
+    const cause = findCause(commandLine, output);
+    assert.equal(cause?.kind, kind, output);
+    assert.match(cause.message, message);
+    assert.match(cause.fix, fix);
   }
 });
 
 Deno.test("[cli.doctor-local] a server's own failures are not reported as failures of its launcher", () => {
   for (
-    const [line, text] of [
+    const [commandLine, output] of [
       ["npx -y a-server", "Error: connect ECONNREFUSED 127.0.0.1:5432"],
       ["node server.js", "npm error code E404"],
       ["./server", "Failed to fetch: https://example.com/config"],
       ["uvx a-server", "ERROR: 404 Not Found"],
     ] as const
   ) {
-    assert.equal(find(line, text), undefined, text);
+    assert.equal(findCause(commandLine, output), undefined, output);
   }
 });
 
@@ -206,10 +212,10 @@ Deno.test({
     });
     const { code, stdout } = await shell.run(["doctor", "--json"]);
     assert.equal(code, 1);
-    const found = JSON.parse(stdout).servers.map((
+    const errors = JSON.parse(stdout).servers.map((
       { server, error }: { server: string; error: { kind: string; message: string; fix: string } },
     ) => [server, error.kind, /no-such-server/.test(error.message), error.fix.length > 0]);
-    assert.deepEqual(found, [
+    assert.deepEqual(errors, [
       ["missing", "package-not-found", true, true],
       ["refused", "registry-unreachable", true, true],
       ["silent", "registry-unreachable", true, true],

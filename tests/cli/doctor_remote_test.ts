@@ -19,8 +19,8 @@ function readPem(name: string): { cert: string; key: string } {
   return { cert: pem.slice(0, start), key: pem.slice(start) };
 }
 
-/** Runs `doctor` on these servers. */
-async function diagnose(servers: Readonly<Record<string, Entry>>, env = {}): Promise<Reports> {
+/** Runs `doctor` for some servers; returns its report about each by name. */
+async function runDoctor(servers: Readonly<Record<string, Entry>>, env = {}): Promise<Reports> {
   await using shell = new Shell({ servers, env });
   const { stdout, stderr } = await shell.run(["doctor", "--json"]);
   assert.notEqual(stdout, "", stderr);
@@ -34,7 +34,7 @@ function freePort(): number {
   return (listener.addr as Deno.NetAddr).port;
 }
 
-/** Handlers that answer in place of the server, by path; a handler that returns false has not answered. */
+/** Handlers that answer in place of the server, by path. A handler returns false to let the server answer. */
 const PATHS: Readonly<Record<string, (...args: Parameters<RequestHandler>) => boolean>> = {
   "/key": ({ headers }, response) => {
     if (headers.authorization === "Bearer good-key") return false;
@@ -71,34 +71,37 @@ const PATHS: Readonly<Record<string, (...args: Parameters<RequestHandler>) => bo
 };
 
 Deno.test("[cli.doctor-remote] each failure of a remote server is reported with its cause and a fix that works", async () => {
-  await using server = await FakeHttpServer.start((asked, ...rest) => {
-    return PATHS[asked.path]?.(asked, ...rest) ?? false;
+  await using server = await FakeHttpServer.start((...args) => {
+    const [{ path }] = args;
+    return PATHS[path]?.(...args) ?? false;
   });
   await using tls = await FakeHttpServer.start(() => {}, createServer(readPem("localhost")));
   await using elsewhere = await FakeHttpServer.start(() => {}, createServer(readPem("elsewhere")));
   await using expired = await FakeHttpServer.start(() => {}, createServer(readPem("expired")));
   const port = freePort();
   const { host, origin } = new URL(server.url);
-  const at = (path: string, more: Entry = {}): Entry => ({ url: `${origin}${path}`, ...more });
-  const reports = await diagnose({
-    good: at("/mcp"),
+  const entryAt = (path: string, members: Entry = {}): Entry => {
+    return { url: `${origin}${path}`, ...members };
+  };
+  const reports = await runDoctor({
+    good: entryAt("/mcp"),
     refused: { url: `http://127.0.0.1:${port}/mcp` },
     host: { url: "http://no-such-host.invalid/mcp" },
     plain: { url: `https://${host}/mcp` },
     issuer: { url: `https://localhost:${tls.port}/mcp` },
-    "my.server": at("/missing"),
-    key: at("/key"),
-    "wrong key": at("/key", { headers: { Authorization: "Bearer bad-key" } }),
-    files: at("/files", { type: "http" }),
-    static: at("/static"),
-    page: at("/page"),
-    fails: at("/fails"),
-    proxy: at("/proxy"),
-    busy: at("/busy"),
-    moved: at("/moved"),
-    newer: at("/newer"),
-    closes: at("/closes"),
-    mute: at("/mute", { gateway: { connect_timeout_ms: 400 } }),
+    "my.server": entryAt("/missing"),
+    key: entryAt("/key"),
+    "wrong key": entryAt("/key", { headers: { Authorization: "Bearer bad-key" } }),
+    files: entryAt("/files", { type: "http" }),
+    static: entryAt("/static"),
+    page: entryAt("/page"),
+    fails: entryAt("/fails"),
+    proxy: entryAt("/proxy"),
+    busy: entryAt("/busy"),
+    moved: entryAt("/moved"),
+    newer: entryAt("/newer"),
+    closes: entryAt("/closes"),
+    mute: entryAt("/mute", { gateway: { connect_timeout_ms: 400 } }),
   });
   const assertCause = (name: string, kind: string, message: RegExp, fix: RegExp): void => {
     const { ok, error } = reports.get(name) ?? {};
@@ -196,23 +199,26 @@ Deno.test("[cli.doctor-remote] each failure of a remote server is reported with 
 
   // With the fixes applied, the servers work.
   const authority = new URL("authority.pem", FIXTURES).pathname;
-  const fixed = await diagnose({
+  const fixedReports = await runDoctor({
     plain: { url: `http://${host}/mcp` },
     issuer: { url: `https://localhost:${tls.port}/mcp` },
-    "my.server": at("/mcp"),
-    key: at("/key", { headers: { Authorization: "Bearer ${KEY}" } }),
-    moved: at("/mcp"),
-    newer: at("/newer", { disabled: true }),
+    "my.server": entryAt("/mcp"),
+    key: entryAt("/key", { headers: { Authorization: "Bearer ${KEY}" } }),
+    moved: entryAt("/mcp"),
+    newer: entryAt("/newer", { disabled: true }),
     // These faults show only once the certificate authority is trusted.
     name: { url: `https://localhost:${elsewhere.port}/mcp` },
     date: { url: `https://localhost:${expired.port}/mcp` },
   }, { KEY: "good-key", NODE_EXTRA_CA_CERTS: authority });
-  const works = [...fixed].filter(([, { ok }]) => ok).map(([name]) => name);
-  assert.deepEqual(works, ["plain", "issuer", "my.server", "key", "moved"]);
-  assert.match(fixed.get("name")?.error.message, /is for another name than "localhost"/);
-  assert.match(fixed.get("name")?.error.fix, /^Put the name that the certificate is for into /);
+  const workingServers = [...fixedReports].filter(([, { ok }]) => ok).map(([name]) => name);
+  assert.deepEqual(workingServers, ["plain", "issuer", "my.server", "key", "moved"]);
+  assert.match(fixedReports.get("name")?.error.message, /is for another name than "localhost"/);
   assert.match(
-    fixed.get("date")?.error.fix,
+    fixedReports.get("name")?.error.fix,
+    /^Put the name that the certificate is for into /,
+  );
+  assert.match(
+    fixedReports.get("date")?.error.fix,
     /^Ask the operator of localhost:\d+ to renew its certificate/,
   );
 });
@@ -225,7 +231,7 @@ Deno.test("[cli.doctor-remote] the position of an unset variable is reported, ev
   assert.match(stdout.replace(/\s+/g, " "), /"NOT_SET_ANYWHERE" is not set .*at \.mcp\.json:1:\d+/);
 });
 
-Deno.test("[cli.doctor-remote] data of a remote server that is not a message is reported as a warning", async () => {
+Deno.test("[cli.doctor-remote] data from a remote server that is no message is reported as a warning", async () => {
   await using server = await FakeHttpServer.start(({ message: { id, method } }, response) => {
     if (method !== "tools/list") return false;
     response.writeHead(200, { "content-type": "text/event-stream" });
@@ -233,7 +239,7 @@ Deno.test("[cli.doctor-remote] data of a remote server that is not a message is 
     response.end(`data: Welcome!\n\ndata: ${JSON.stringify(answer)}\n\n`);
     return true;
   });
-  const reports = await diagnose({ chatty: { url: server.url } });
+  const reports = await runDoctor({ chatty: { url: server.url } });
   const { ok, warnings } = reports.get("chatty");
   assert.equal(ok, true);
   assert.ok(

@@ -67,7 +67,7 @@ Deno.test({
       /mute\.gateway\.connect_timeout_ms \(now 400\)/,
     );
     assertCause("revision", "protocol", /1999-01-01/, /Update the server/);
-    // Without a terminal: one line for each server when it is done, and no cursor movement.
+    // Without a terminal, progress is one line for each server, and no cursor movement.
     assert.equal(stderr.trimEnd().split("\n").length, reports.size, stderr);
     // deno-lint-ignore no-control-regex
     assert.doesNotMatch(stderr, /[\x1b\r]/);
@@ -76,7 +76,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "[cli.doctor] one server is reported as text, and an unknown server is refused",
+  name:
+    "[cli.doctor] without --json, servers are reported as text; an unknown server or a missing file is refused",
   ignore: HAS_NO_SHELL,
   fn: async () => {
     const servers = { good: faultServer(newMark()), bad: { command: "no-such-program" } };
@@ -87,15 +88,18 @@ Deno.test({
       good.stdout,
       /^SERVER +RESULT +TOOLS +TOKENS +TIME\ngood +ok +11 +\d+ +\d\.\d\d s$/,
     );
-    const all = await shell.run(["doctor"]);
-    assert.equal(all.code, 1);
-    assert.match(all.stdout, /^bad +FAILED +- +- /m);
-    assert.match(all.stdout, /^bad\n {2}its command .*\n {2}Looked in: .*\n {2}Fix: Install/m);
+    const allServers = await shell.run(["doctor"]);
+    assert.equal(allServers.code, 1);
+    assert.match(allServers.stdout, /^bad +FAILED +- +- /m);
+    assert.match(
+      allServers.stdout,
+      /^bad\n {2}its command .*\n {2}Looked in: .*\n {2}Fix: Install/m,
+    );
     const unknown = await shell.run(["doctor", "goood"]);
     assert.deepEqual([unknown.code, unknown.stdout], [2, ""]);
     assert.match(unknown.stderr, /did you mean "good"\?/);
-    const broken = await shell.run(["doctor", "--mcp-config", "none.json"]);
-    assert.deepEqual([broken.code, broken.stdout], [1, ""]);
+    const missingFile = await shell.run(["doctor", "--mcp-config", "none.json"]);
+    assert.deepEqual([missingFile.code, missingFile.stdout], [1, ""]);
   },
 });
 

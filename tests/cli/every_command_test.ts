@@ -15,12 +15,12 @@ Deno.test("[cli.help] every command is listed, and has help with an example", as
   ) {
     assert.ok(names.includes(name), name);
   }
-  const helps = await Promise.all(
+  const helpOutputs = await Promise.all(
     names.filter((name) => !["audit", "auth"].includes(name)).map(async (name) => {
       return [name, await runOnce([name, "--help"])] as const;
     }),
   );
-  for (const [name, { code, stdout, stderr }] of helps) {
+  for (const [name, { code, stdout, stderr }] of helpOutputs) {
     assert.deepEqual([code, stderr], [0, ""], name);
     assert.match(stdout, new RegExp(`Example: .*agent-mcp-gateway ${name}\\b`), name);
   }
@@ -28,9 +28,11 @@ Deno.test("[cli.help] every command is listed, and has help with an example", as
 
 Deno.test("[cli.help] every command line that requests a command's help prints the same text", async () => {
   const lines = ["doctor --help", "doctor -h", "help doctor", "--help doctor", "-h doctor"];
-  const [first, ...others] = await Promise.all(lines.map((line) => runOnce(line.split(" "))));
-  for (const { code, stdout, stderr } of others) {
-    assert.deepEqual([code, stdout, stderr], [0, first?.stdout, ""]);
+  const [firstOutput, ...otherOutputs] = await Promise.all(
+    lines.map((line) => runOnce(line.split(" "))),
+  );
+  for (const { code, stdout, stderr } of otherOutputs) {
+    assert.deepEqual([code, stdout, stderr], [0, firstOutput?.stdout, ""]);
   }
 });
 
@@ -80,17 +82,17 @@ Deno.test({
   fn: async () => {
     const names = Array.from({ length: 12 }, (_, n) => `server-number-${n}`);
     const servers = Object.fromEntries(names.map((name) => [name, { command: "no-such-program" }]));
-    const green = "\x1b[32mallow\x1b[39m";
+    const greenAllow = "\x1b[32mallow\x1b[39m";
     await using shell = new Shell({ servers });
     const colored = await runAtTerminal(shell, "explain --all");
     if (colored === undefined) return;
-    assert.ok(colored.includes(green), colored);
-    const last = "server-number-11";
-    assert.ok(colored.includes(last));
-    const live = await runAtTerminal(shell, `doctor ${last}`);
-    assert.ok(live?.includes(`\r0/1 in 0 s; waiting for ${last}\x1b[K`), live);
-    await using plain = new Shell({ servers, env: { NO_COLOR: "1" } });
-    const text = await runAtTerminal(plain, "explain --all");
+    assert.ok(colored.includes(greenAllow), colored);
+    const lastServer = "server-number-11";
+    assert.ok(colored.includes(lastServer));
+    const progress = await runAtTerminal(shell, `doctor ${lastServer}`);
+    assert.ok(progress?.includes(`\r0/1 in 0 s; waiting for ${lastServer}\x1b[K`), progress);
+    await using shellWithoutColor = new Shell({ servers, env: { NO_COLOR: "1" } });
+    const text = await runAtTerminal(shellWithoutColor, "explain --all");
     assert.ok(text !== undefined && !text.includes("\x1b[3"), text);
     // Deno itself sends control sequences to a terminal before the first line.
     const lines = text.slice(text.indexOf("SERVER")).split("\n").map((line) => line.trimEnd());

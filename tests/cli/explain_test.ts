@@ -27,7 +27,7 @@ Deno.test({
   fn: async (t) => {
     await using shell = openShell();
     const explain = async (...args: string[]) => await shell.run(["explain", ...args]);
-    const asJson = async (...args: string[]) => {
+    const explainAsJson = async (...args: string[]) => {
       const { code, stdout, stderr } = await explain(...args, "--json");
       return { code, stderr, ...JSON.parse(stdout) };
     };
@@ -35,7 +35,14 @@ Deno.test({
     await t.step(
       "[cli.explain] a tool is explained by its decision, its rule and the steps before it",
       async () => {
-        const allowed = await asJson("--agent", "reader", "--server", "fault", "--tool", "echo");
+        const allowed = await explainAsJson(
+          "--agent",
+          "reader",
+          "--server",
+          "fault",
+          "--tool",
+          "echo",
+        );
         assert.equal(allowed.code, 0);
         assert.equal(allowed.decision, "allow");
         assert.equal(allowed.rule, "agents.reader.allow.tools.fault[0]");
@@ -59,18 +66,18 @@ Deno.test({
     );
 
     await t.step("[cli.explain] a server is explained by its tools, or by the denial", async () => {
-      const { code, decision, servers: [{ tools }] } = await asJson(
+      const { code, decision, servers: [{ tools }] } = await explainAsJson(
         ...["--agent", "reader", "--server", "fault"],
       );
       assert.deepEqual([code, decision], [0, "allow"]);
-      const byTool = new Map(
+      const decisionByTool = new Map(
         tools.map(({ tool, decision }: Record<string, string>) => [tool, decision]),
       );
-      assert.equal(byTool.get("later"), "allow");
-      assert.equal(byTool.get("crash"), "deny");
-      const denied = await asJson("--agent", "writer", "--server", "other");
+      assert.equal(decisionByTool.get("later"), "allow");
+      assert.equal(decisionByTool.get("crash"), "deny");
+      const denied = await explainAsJson("--agent", "writer", "--server", "other");
       assert.deepEqual([denied.code, denied.rule], [3, "agents.writer.deny.servers[0]"]);
-      const unknown = await asJson("--agent", "writer", "--server", "falt", "--tool", "x");
+      const unknown = await explainAsJson("--agent", "writer", "--server", "falt", "--tool", "x");
       assert.equal(unknown.code, 0);
       assert.match(unknown.stderr, /"falt" is not configured; did you mean "fault"\?/);
     });
@@ -94,7 +101,7 @@ Deno.test({
     await t.step(
       "[cli.explain] an unknown agent is denied everything, and a similar name is suggested",
       async () => {
-        const { code, decision, rule, stderr } = await asJson("--agent", "raeder");
+        const { code, decision, rule, stderr } = await explainAsJson("--agent", "raeder");
         assert.deepEqual([code, decision, rule], [3, "deny", "agents.raeder"]);
         assert.match(stderr, /did you mean "reader"\?/);
       },
@@ -126,7 +133,7 @@ Deno.test({
           "gone    some tools  allow",
         ].join("\n"),
       );
-      const { agents } = await asJson("--all", "--agent", "writer", "--server", "other");
+      const { agents } = await explainAsJson("--all", "--agent", "writer", "--server", "other");
       assert.deepEqual(agents, [{
         agent: "writer",
         servers: [{ server: "other", decision: "deny", rule: "agents.writer.deny.servers[0]" }],
@@ -156,8 +163,8 @@ Deno.test({
           }),
         );
         shell.setup.writeFile("shares.json", { agents });
-        const words = ["--all", "--server", "fault", "--rules", "shares.json"];
-        const answer = await asJson(...words);
+        const allFlags = ["--all", "--server", "fault", "--rules", "shares.json"];
+        const answer = await explainAsJson(...allFlags);
         assert.deepEqual(
           answer.agents.map(({ agent, servers: [{ decision, tools }] }: {
             agent: string;
@@ -165,11 +172,18 @@ Deno.test({
           }) => [agent, decision, tools]),
           Object.entries(shares).map(([agent, [share]]) => [agent, "allow", share]),
         );
-        const { stdout } = await explain(...words, "--agent", "empty-list");
+        const { stdout } = await explain(...allFlags, "--agent", "empty-list");
         assert.match(stdout, /^fault +no tools$/m);
-        const one = ["--server", "fault", "--rules", "shares.json", "--agent", "denied-by-name"];
+        const agentFlags = [
+          "--server",
+          "fault",
+          "--rules",
+          "shares.json",
+          "--agent",
+          "denied-by-name",
+        ];
         assert.match(
-          (await explain(...one)).stdout,
+          (await explain(...agentFlags)).stdout,
           /^allow: agent "denied-by-name" may use server "fault": 0 of \d+ tools\n/,
         );
       },
@@ -232,7 +246,7 @@ Deno.test({
     const warnings = stderr.split("\n").flatMap((line) => {
       return /^Warning: [^:]*rules\.json:(?:\d+:\d+:)? (.*)$/.exec(line)?.[1] ?? [];
     });
-    const no = 'no tool of server "fault" matches';
+    const noMatch = 'no tool of server "fault" matches';
     assert.deepEqual(warnings, [
       'agents.writer.allow.servers[1]: agent "writer" names server "falt", which is not ' +
       'configured; the rule is kept; did you mean "fault"?',
@@ -240,12 +254,12 @@ Deno.test({
       'server matches; the rule is kept; did you mean "other"?',
       "agents.writer.allow.tools.fault[2]: the name of this tool ends with a space, and names " +
       'match exactly: write "echo"',
-      `agents.writer.allow.tools.fault[0]: ${no} "ecko"; did you mean "echo"?`,
-      `agents.writer.allow.tools.fault[1]: ${no} "Echo"; names are case-sensitive: write "echo"`,
-      `agents.writer.allow.tools.fault[2]: ${no} "echo "; the name ends with a space: write "echo"`,
-      `agents.writer.allow.tools.fault[3]: ${no} "zz_*"`,
+      `agents.writer.allow.tools.fault[0]: ${noMatch} "ecko"; did you mean "echo"?`,
+      `agents.writer.allow.tools.fault[1]: ${noMatch} "Echo"; names are case-sensitive: write "echo"`,
+      `agents.writer.allow.tools.fault[2]: ${noMatch} "echo "; the name ends with a space: write "echo"`,
+      `agents.writer.allow.tools.fault[3]: ${noMatch} "zz_*"`,
       `agents.writer.allow.tools["f*"][0]: no tool of the servers that match "f*" matches "nothing"`,
-      `agents.writer.deny.tools.fault[0]: ${no} "drop_*"`,
+      `agents.writer.deny.tools.fault[0]: ${noMatch} "drop_*"`,
     ]);
     // Rules about a server that did not start cannot be checked.
     assert.doesNotMatch(stderr, /anything/);
@@ -253,16 +267,16 @@ Deno.test({
     assert.match(doctor.stdout, /^Rules$/m);
     assert.match(doctor.stdout, /^ *Warning: .*reader\.allow\.servers\[0\]: .*"nowhere"/m);
     for (const warning of warnings) assert.ok(doctor.stdout.includes(warning), warning);
-    const one = await shell.run(["doctor", "fault", "--json"]);
-    const paths = JSON.parse(one.stdout).warnings.map(({ path }: { path: string }) => path);
+    const faultDoctor = await shell.run(["doctor", "fault", "--json"]);
+    const paths = JSON.parse(faultDoctor.stdout).warnings.map(({ path }: { path: string }) => path);
     assert.deepEqual(paths, [
       ...[0, 1, 2, 3].map((index) => `agents.writer.allow.tools.fault[${index}]`),
       'agents.writer.allow.tools["f*"][0]',
       "agents.writer.deny.tools.fault[0]",
     ]);
-    // Without starting servers: from the two files only.
-    const all = await shell.run(["explain", "--all"]);
-    assert.match(all.stderr, /agents\.reader\.allow\.servers\[0\]: .*names server "nowhere"/);
-    assert.doesNotMatch(all.stderr, /ecko/);
+    // `--all` checks only the two files and starts no server.
+    const allAgents = await shell.run(["explain", "--all"]);
+    assert.match(allAgents.stderr, /agents\.reader\.allow\.servers\[0\]: .*names server "nowhere"/);
+    assert.doesNotMatch(allAgents.stderr, /ecko/);
   },
 });

@@ -2,20 +2,20 @@ import assert from "node:assert/strict";
 import { runAtTerminal, Shell } from "./shell.ts";
 
 const NAME = "ev\x1b]0;title\x07il";
-const SHOWN = /ev\\x1b\]0;title\\x07il/;
-const FORGED = "Fix: rm -rf ~";
+const ESCAPED_NAME = /ev\\x1b\]0;title\\x07il/;
+const FORGED_FIX = "Fix: rm -rf ~";
 
-/** A server that ends at once; its output has escape sequences and a line like one of `doctor`. */
-const DYING = [
+/** Code of a server that exits at once. Its output has escape sequences and a line like one of `doctor`. */
+const DYING_SERVER = [
   `console.error("\\x1b[31mred\\x1b[0m \\x1b]0;title\\x07boom \\u202e\\x9b1m");`,
-  `console.error("${FORGED}");`,
-  `console.error("hint: ${FORGED}");`,
+  `console.error("${FORGED_FIX}");`,
+  `console.error("hint: ${FORGED_FIX}");`,
   "Deno.exit(3);",
 ].join("\n");
 
-/** A server whose names, texts and answers have control characters and line breaks. */
-const TALKING = `
-const text = "\\x1b]0;title\\x07\\u202e\\x9b1m\\n${FORGED}";
+/** Code of a server whose names, texts and answers have control characters and line breaks. */
+const TALKING_SERVER = `
+const text = "\\x1b]0;title\\x07\\u202e\\x9b1m\\n${FORGED_FIX}";
 const lines = Deno.stdin.readable.pipeThrough(new TextDecoderStream());
 const results = {
   initialize: ({ protocolVersion }) => ({
@@ -38,7 +38,7 @@ function shellWith(script: string, name = NAME): Shell {
   const server = {
     command: Deno.execPath(),
     args: ["eval", script],
-    description: `d\x07\n${FORGED}`,
+    description: `d\x07\n${FORGED_FIX}`,
   };
   return new Shell({
     servers: { [name]: server },
@@ -47,62 +47,62 @@ function shellWith(script: string, name = NAME): Shell {
 }
 
 // deno-lint-ignore no-control-regex
-const CONTROLS = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]/;
+const CONTROL_CHARACTERS = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]/;
 
 Deno.test("[cli.tables] the output of a failed server is quoted, without control characters", async () => {
-  await using shell = shellWith(DYING);
+  await using shell = shellWith(DYING_SERVER);
   const commands: [string[], RegExp][] = [
     [["doctor"], /^ {2}> red \\x1b\]0;title\\x07boom \\u202e\\x9b1m\n {2}> Fix: rm -rf ~$/m],
-    [["explain", "--agent", "a"], SHOWN],
-    [["tools", "--agent", "a"], SHOWN],
+    [["explain", "--agent", "a"], ESCAPED_NAME],
+    [["tools", "--agent", "a"], ESCAPED_NAME],
     [["call", NAME, "t", "--agent", "a"], /^> red \\x1b\]0;title\\x07boom .*\n> Fix: rm -rf ~$/m],
-    [["savings"], SHOWN],
+    [["savings"], ESCAPED_NAME],
   ];
-  for (const [words, seen] of commands) {
+  for (const [words, expected] of commands) {
     const { stdout, stderr } = await shell.run(words);
-    const all = stdout + stderr;
-    assert.match(all, seen, words[0]);
-    assert.doesNotMatch(all, CONTROLS, words[0]);
-    assert.doesNotMatch(all, /^ *(hint: )?Fix: rm/m, words[0]);
+    const output = stdout + stderr;
+    assert.match(output, expected, words[0]);
+    assert.doesNotMatch(output, CONTROL_CHARACTERS, words[0]);
+    assert.doesNotMatch(output, /^ *(hint: )?Fix: rm/m, words[0]);
   }
 });
 
 Deno.test("[cli.tables] names and texts of a server break no line, and move no cursor", async () => {
-  await using shell = shellWith(TALKING);
-  const named = /^ *u\\x1b\]0;title\\x07\\u202e\\x9b1m\\nFix: rm -rf ~/m;
+  await using shell = shellWith(TALKING_SERVER);
+  const escapedToolName = /^ *u\\x1b\]0;title\\x07\\u202e\\x9b1m\\nFix: rm -rf ~/m;
   const commands: [string[], RegExp][] = [
-    [["doctor"], SHOWN],
-    [["explain", "--agent", "a"], SHOWN],
+    [["doctor"], ESCAPED_NAME],
+    [["explain", "--agent", "a"], ESCAPED_NAME],
     [["tools", "--agent", "a"], /^ev\\x1b\]0;title\\x07il: d\\x07\\nFix: rm -rf ~\n {2}t, u\\x1b/m],
     [
       ["tools", "--agent", "a", "--server", NAME],
       /^u\\x1b\]0;title\\x07\\u202e\\x9b1m\\nFix: rm -rf ~\(\)/m,
     ],
-    [["tools", "--agent", "a", "--server", NAME, "--detail", "names"], named],
-    [["savings"], SHOWN],
-    [["audit", "tail"], SHOWN],
-    [["audit", "stats"], SHOWN],
+    [["tools", "--agent", "a", "--server", NAME, "--detail", "names"], escapedToolName],
+    [["savings"], ESCAPED_NAME],
+    [["audit", "tail"], ESCAPED_NAME],
+    [["audit", "stats"], ESCAPED_NAME],
   ];
-  for (const [words, seen] of commands) {
+  for (const [words, expected] of commands) {
     const { stdout, stderr } = await shell.run(words);
-    const all = stdout + stderr;
-    assert.match(all, seen, words.join(" "));
-    assert.doesNotMatch(all, CONTROLS, words.join(" "));
-    assert.doesNotMatch(all, /^( {2})?Fix: rm/m, words.join(" "));
+    const output = stdout + stderr;
+    assert.match(output, expected, words.join(" "));
+    assert.doesNotMatch(output, CONTROL_CHARACTERS, words.join(" "));
+    assert.doesNotMatch(output, /^( {2})?Fix: rm/m, words.join(" "));
   }
 });
 
 Deno.test("[cli.call] a program gets a result unchanged, and a terminal gets escapes for control characters", async () => {
-  await using shell = shellWith(TALKING, "plain");
-  const raw = `\x1b]0;title\x07\u202e\x9b1m\n${FORGED}`;
+  await using shell = shellWith(TALKING_SERVER, "plain");
+  const resultText = `\x1b]0;title\x07\u202e\x9b1m\n${FORGED_FIX}`;
   const piped = await shell.run(["call", "plain", "t", "--agent", "a"]);
-  assert.equal(piped.stdout, raw);
+  assert.equal(piped.stdout, resultText);
   for (const flags of ["", "--json"]) {
-    const shown = await runAtTerminal(shell, `call plain t --agent a ${flags}`);
-    if (shown === undefined) return;
-    assert.match(shown, /^.*(x1b|u001b)\]0;title.*\\u202e\\x9b1m/m);
+    const terminalOutput = await runAtTerminal(shell, `call plain t --agent a ${flags}`);
+    if (terminalOutput === undefined) return;
+    assert.match(terminalOutput, /^.*(x1b|u001b)\]0;title.*\\u202e\\x9b1m/m);
     // Lines of the log are left out, because their colors are control characters.
-    const result = shown.split("\r\n").filter((line) => !line.includes("warn: "));
-    assert.doesNotMatch(result.join("\n"), CONTROLS);
+    const result = terminalOutput.split("\r\n").filter((line) => !line.includes("warn: "));
+    assert.doesNotMatch(result.join("\n"), CONTROL_CHARACTERS);
   }
 });

@@ -18,7 +18,7 @@ const CONFIRM = /Write ~.*\?/s;
 const CLAUDE = { mcpServers: { memory: { command: "x" }, files: { command: "y" } } };
 const CURSOR = { mcpServers: { memory: { command: "x" } } };
 
-/** The command of the program when npm has installed it. */
+/** The program as installed by npm. */
 const NPM = {
   run: {
     launcher: JSON.stringify([
@@ -35,7 +35,7 @@ const NPM = {
 
 Deno.test("[init.self] [init.summary] [init.agents] a second run finds and reports its own entries", async () => {
   using fixture = new InitFixture({ ".claude.json": CLAUDE, ".cursor/mcp.json": CURSOR });
-  const first = await fixture.runAtTerminal(
+  const firstRun = await fixture.runAtTerminal(
     [
       [SERVERS, enter],
       [INSPECT, "n"],
@@ -54,9 +54,9 @@ Deno.test("[init.self] [init.summary] [init.agents] a second run finds and repor
     {},
     NPM,
   );
-  assert.equal(first.code, 0, first.stderr);
-  assert.match(first.screen, /If they are removed, Claude Code will no longer reach: memory/);
-  assert.doesNotMatch(first.screen, /Cursor will no longer reach/);
+  assert.equal(firstRun.code, 0, firstRun.stderr);
+  assert.match(firstRun.screen, /If they are removed, Claude Code will no longer reach: memory/);
+  assert.doesNotMatch(firstRun.screen, /Cursor will no longer reach/);
   const filesBefore = fixture.readFiles();
   const secondRun = await fixture.runAtTerminal(
     [
@@ -93,14 +93,14 @@ Deno.test("[init.questions] the pick list shows the package, folder and client o
   fixture.write(".claude.json", { mcpServers: { filesystem: files(fixture.pathOf("notes")) } });
   fixture.write(".cursor/mcp.json", { mcpServers: { filesystem: files(fixture.pathOf("code")) } });
   const { screen } = await fixture.runAtTerminal([[SERVERS, `aa${KEYS.interrupt}`]]);
-  const last = screen.slice(screen.lastIndexOf("filesystem-cursor") - 200);
-  assert.match(last, /server-filesystem · ~\/code · Cursor/);
+  const finalScreen = screen.slice(screen.lastIndexOf("filesystem-cursor") - 200);
+  assert.match(finalScreen, /server-filesystem · ~\/code · Cursor/);
   assert.match(screen, /server-filesystem · ~\/notes · Claude Code/);
 });
 
 Deno.test("[init.describe] servers of the same program are distinguished by their folders, or reported as having the same description", () => {
   const file = { title: "Cursor", path: "/c", scope: "user", hasProjects: false, shown: "~/c" };
-  const found = (name: string, ...args: string[]) => ({
+  const foundServer = (name: string, ...args: string[]) => ({
     name,
     entry: { command: "npx", args: ["-y", "server", ...args] },
     file: { ...file, language: "json", isNew: false, entryName: "gateway" } as never,
@@ -110,14 +110,24 @@ Deno.test("[init.describe] servers of the same program are distinguished by thei
     deniedTools: [],
   });
   const offered = mergeServers([
-    found("files", "/home/me/notes"),
-    found("code", "/home/me/code"),
-    found("left", "--verbose"),
-    found("right"),
+    foundServer("files", "/home/me/notes"),
+    foundServer("code", "/home/me/code"),
+    foundServer("left", "--verbose"),
+    foundServer("right"),
   ], {});
-  const same: InspectedServer = { title: "files-server", instructions: "Reads files.", tools: [] };
-  const bare: InspectedServer = { title: "memory", tools: [{ name: "t", annotations: {} }] };
-  const inspected = new Map([["files", same], ["code", same], ["left", bare], ["right", bare]]);
+  const describedServer: InspectedServer = {
+    title: "files-server",
+    instructions: "Reads files.",
+    tools: [],
+  };
+  const titledServer: InspectedServer = {
+    title: "memory",
+    tools: [{ name: "t", annotations: {} }],
+  };
+  const inspected = new Map([["files", describedServer], ["code", describedServer], [
+    "left",
+    titledServer,
+  ], ["right", titledServer]]);
   const servers = describePlanned(offered, { inspected, home: "/home/me" });
   assert.deepEqual(servers.map(({ entry }) => entry.description), [
     "Reads files. For ~/notes",
@@ -146,17 +156,17 @@ Deno.test("[init.describe] servers of the same program are distinguished by thei
   assert.doesNotMatch(next, /files, code/);
 });
 
-Deno.test("[init.describe] [init.secrets] a description has a folder or an address, without secrets", () => {
-  const at = (command: string, ...args: string[]) => targetOf({ command, args }, "/home/me");
-  assert.equal(at("npx", "-y", "x", "/home/me/notes"), "~/notes");
-  assert.equal(at("npx", "-y", "x", "/home/meadow"), "/home/meadow");
-  assert.equal(at("npx", "-y", "x", "--db=/data/a.db", "/b", "/c"), "/data/a.db and 2 more");
-  assert.equal(at("node", "/srv/server/dist/index.js", "./data"), "./data");
-  assert.equal(at("node", "/srv/node_modules/x/cli"), "");
-  assert.equal(at("docker", "run", "-v", "/home/me/d:/d", "mcp/files"), "~/d");
-  assert.equal(at("npx", "mcp-remote", "https://example.com/mcp?key=1"), "example.com/mcp");
-  assert.equal(at("npx", "pg", "postgres://me:secret@db.example/shop"), "db.example/shop");
-  assert.equal(at("npx", "x", "--api-key", "/not/a/path"), "");
+Deno.test("[init.describe] [init.secrets] the described target of a server is its folder or address, without secrets", () => {
+  const target = (command: string, ...args: string[]) => targetOf({ command, args }, "/home/me");
+  assert.equal(target("npx", "-y", "x", "/home/me/notes"), "~/notes");
+  assert.equal(target("npx", "-y", "x", "/home/meadow"), "/home/meadow");
+  assert.equal(target("npx", "-y", "x", "--db=/data/a.db", "/b", "/c"), "/data/a.db and 2 more");
+  assert.equal(target("node", "/srv/server/dist/index.js", "./data"), "./data");
+  assert.equal(target("node", "/srv/node_modules/x/cli"), "");
+  assert.equal(target("docker", "run", "-v", "/home/me/d:/d", "mcp/files"), "~/d");
+  assert.equal(target("npx", "mcp-remote", "https://example.com/mcp?key=1"), "example.com/mcp");
+  assert.equal(target("npx", "pg", "postgres://me:secret@db.example/shop"), "db.example/shop");
+  assert.equal(target("npx", "x", "--api-key", "/not/a/path"), "");
   assert.equal(targetOf({ url: "https://me:pw@example.com/a?t=1" }, ""), "example.com/a");
 });
 
@@ -170,9 +180,9 @@ Deno.test("[init.look] a failure longer than a line keeps the leading bar and is
   ]);
   // deno-lint-ignore no-control-regex
   const lines = screen.replaceAll(/\x1b\[[0-9;?]*[A-Za-z]/g, "").split("\n");
-  const at = lines.findIndex((line) => line.includes("✗ gone: failed:"));
-  const end = lines.findIndex((line, index) => index > at && /^│?\s*$/.test(line));
-  const failure = lines.slice(at, end);
+  const start = lines.findIndex((line) => line.includes("✗ gone: failed:"));
+  const end = lines.findIndex((line, index) => index > start && /^│?\s*$/.test(line));
+  const failure = lines.slice(start, end);
   assert.ok(failure.length > 1, failure.join("\n"));
   assert.ok(failure.slice(1).every((line) => line.startsWith("│  ")), failure.join("\n"));
   assert.ok(failure.join("").includes("program"), failure.join("\n"));

@@ -17,8 +17,8 @@ const CLIENTS = /into which clients/;
 const REMOVE = /What about the servers that .* ha(?:s|ve) now/;
 const CONFIRM = /Write ~.*\?/s;
 
-/** Answers that skip starting the servers, so that their tools are unknown. */
-const UNKNOWN: readonly Answer[] = [[INSPECT, "n"], [AGENTS, enter], [TOOLS, down + enter]];
+/** Answers that start no server, so that the tools of the servers are unknown. */
+const WITHOUT_START: readonly Answer[] = [[INSPECT, "n"], [AGENTS, enter], [TOOLS, down + enter]];
 
 const CLAUDE = `{
   "numStartups": 3,
@@ -53,7 +53,7 @@ function readGatewayFiles(
   };
 }
 
-Deno.test("[init.untouched] [init.summary] with Enter alone no file but the gateway's own is changed", async () => {
+Deno.test("[init.untouched] [init.summary] if each answer is Enter, only the gateway's own files are written", async () => {
   using fixture = new InitFixture({ ".claude.json": CLAUDE, [VSCODE_PATH]: VSCODE });
   const { code, stdout, stderr, screen } = await fixture.runAtTerminal([
     [SERVERS, enter],
@@ -84,8 +84,8 @@ Deno.test("[init.untouched] [init.summary] with Enter alone no file but the gate
   });
   assert.match(stderr, /^ {2}~\/\.config\/agent-mcp-gateway\/\.mcp\.json \(the servers\)$/m);
   // The last lines show the next steps, with the command and the key for unknown tools.
-  const last = stderr.slice(stderr.indexOf("\nNext:\n") + 1);
-  assert.deepEqual(last.split("\n"), [
+  const nextSteps = stderr.slice(stderr.indexOf("\nNext:\n") + 1);
+  assert.deepEqual(nextSteps.split("\n"), [
     "Next:",
     "  1. Paste the entry above into Claude Code, VS Code",
     "  2. Run agent-mcp-gateway doctor: it starts each server and reports what is wrong",
@@ -107,7 +107,7 @@ Deno.test("[init.questions] [init.client-entry] [init.take-out] [init.always-loa
   using fixture = new InitFixture({ ".claude.json": CLAUDE, [VSCODE_PATH]: VSCODE });
   const { code, stdout, stderr } = await fixture.runAtTerminal([
     [SERVERS, enter],
-    ...UNKNOWN,
+    ...WITHOUT_START,
     [CLIENTS, `a${enter}`],
     [REMOVE, down + enter],
     [CONFIRM, enter],
@@ -199,19 +199,19 @@ Deno.test("[init.collisions] different servers of one name are all offered", asy
   });
   const { code, stderr, screen } = await fixture.runAtTerminal([
     [SERVERS, space + enter],
-    ...UNKNOWN,
+    ...WITHOUT_START,
     [CLIENTS, `a${enter}`],
     [REMOVE, down + enter],
     [CONFIRM, enter],
   ]);
   assert.equal(code, 0, stderr);
-  // The package distinguishes them, not its launcher.
+  // The packages distinguish the servers, not the launchers.
   assert.match(screen, /@x\/first · Claude Code/);
   assert.match(screen, /one-cursor.*second · Cursor · called "one" there; another server has/);
   assert.deepEqual(removeDescriptions(readGatewayFiles(fixture).servers as never), {
     "one-cursor": { command: "uvx", args: ["second"] },
   });
-  // The other one was not imported, so it stays in its file.
+  // The other server was not imported, so it stays in its file.
   assert.deepEqual(Object.keys(JSON.parse(fixture.read(".claude.json")).mcpServers), [
     "one",
     "gateway",
@@ -226,7 +226,7 @@ Deno.test("[init.take-out] the question names only the clients whose files lose 
   });
   const { code, stderr, screen } = await fixture.runAtTerminal([
     [SERVERS, enter],
-    ...UNKNOWN,
+    ...WITHOUT_START,
     [CLIENTS, `a${enter}`],
     [/What about the servers that Cursor has now/, down + enter],
     [CONFIRM, enter],
@@ -261,7 +261,7 @@ Deno.test("[init.stranger] names in an untrusted file cannot move the cursor", a
   }
 });
 
-Deno.test("[init.agents] without any client, the entry of the first agent is printed, and those of the others are described", async () => {
+Deno.test("[init.agents] without any client, the entry of the first agent is printed, and the entries of the other agents are described", async () => {
   using fixture = new InitFixture();
   const { code, stdout } = await fixture.runAtTerminal([[AGENTS, `developer reviewer${enter}`], [
     CONFIRM,
@@ -287,11 +287,11 @@ Deno.test("[init.stranger] servers of the working folder are offered, but not pr
 });
 
 Deno.test("[init.client-entry] an existing entry keeps its name and its variables", async () => {
-  const old = { command: "uvx", args: ["agent-mcp-gateway"], env: { KEY: "k" } };
-  const other = { command: "x" };
+  const oldEntry = { command: "uvx", args: ["agent-mcp-gateway"], env: { KEY: "k" } };
+  const otherEntry = { command: "x" };
   using fixture = new InitFixture({
-    ".cursor/mcp.json": { mcpServers: { gw: old } },
-    ".claude.json": { mcpServers: { gateway: other } },
+    ".cursor/mcp.json": { mcpServers: { gw: oldEntry } },
+    ".claude.json": { mcpServers: { gateway: otherEntry } },
   });
   const { code, stderr } = await fixture.runAtTerminal([
     [SERVERS, space + enter],
@@ -307,28 +307,28 @@ Deno.test("[init.client-entry] an existing entry keeps its name and its variable
   // In Claude Code's file, another server already has the short name.
   const { mcpServers: claude } = JSON.parse(fixture.read(".claude.json"));
   assert.deepEqual(Object.keys(claude), ["gateway", "agent-mcp-gateway"]);
-  assert.deepEqual(claude.gateway, other);
+  assert.deepEqual(claude.gateway, otherEntry);
 });
 
-const CANCELS: readonly (readonly [how: string, answers: readonly Answer[]])[] = [
+const CANCELS: readonly (readonly [action: string, answers: readonly Answer[]])[] = [
   ["Ctrl-C at the first question", [[SERVERS, interrupt]]],
   ["Ctrl-C at the last question", [
     [SERVERS, enter],
-    ...UNKNOWN,
+    ...WITHOUT_START,
     [CLIENTS, enter],
     [CONFIRM, interrupt],
   ]],
   ["Ctrl-D", [[SERVERS, enter], [INSPECT, "n"], [AGENTS, end]]],
   ['the answer "no"', [
     [SERVERS, enter],
-    ...UNKNOWN,
+    ...WITHOUT_START,
     [CLIENTS, enter],
     [CONFIRM, "n"],
   ]],
 ];
 
-for (const [how, answers] of CANCELS) {
-  Deno.test(`[init.cancel] ${how} writes nothing`, async () => {
+for (const [action, answers] of CANCELS) {
+  Deno.test(`[init.cancel] ${action} writes nothing`, async () => {
     using fixture = new InitFixture({ ".claude.json": CLAUDE });
     const { code, stdout, stderr } = await fixture.runAtTerminal(answers);
     assert.deepEqual([code, stdout], [130, ""]);
@@ -341,7 +341,7 @@ Deno.test("[init.undo-client] undo reverts only init's changes in a client's fil
   using fixture = new InitFixture({ ".claude.json": CLAUDE });
   await fixture.runAtTerminal([
     [SERVERS, enter],
-    ...UNKNOWN,
+    ...WITHOUT_START,
     [CLIENTS, `a${enter}`],
     [REMOVE, down + enter],
     [CONFIRM, enter],
