@@ -16,7 +16,7 @@ function fileNamesIn(folder: TestFolder): string[] {
   return [...Deno.readDirSync(folder.path)].map(({ name }) => name).sort();
 }
 
-/** Runs `audit_writer.ts`; a shell script may start it in its place, as `"$0" "$@"`. */
+/** Runs `audit_writer.ts`, or a shell script that runs it as `"$0" "$@"`. */
 function runWriter(args: string[], shellScript?: string): Promise<Deno.CommandOutput> {
   const denoArgs = [
     "run",

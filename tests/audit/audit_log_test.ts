@@ -97,7 +97,7 @@ Deno.test({
     await appendAndWait(audit, createAuditEntry({ request_id: "first" }));
     Deno.removeSync(path);
     await appendAndWait(audit, createAuditEntry({ request_id: "second" }));
-    // A folder at the path prevents that a file is created there.
+    // A folder at the path prevents the creation of a file.
     Deno.mkdirSync(path);
     await waitUntil("the log is at the fallback", () => audit.path === fallbackPath);
     assert.deepEqual(readEntryIds(fallbackPath), ["a first", "a second"]);

@@ -231,7 +231,7 @@ Deno.test("[cli.doctor-remote] the position of an unset variable is reported, ev
   assert.match(stdout.replace(/\s+/g, " "), /"NOT_SET_ANYWHERE" is not set .*at \.mcp\.json:1:\d+/);
 });
 
-Deno.test("[cli.doctor-remote] data from a remote server that is no message is reported as a warning", async () => {
+Deno.test("[cli.doctor-remote] a warning reports data from a remote server that is not an MCP message", async () => {
   await using server = await FakeHttpServer.start(({ message: { id, method } }, response) => {
     if (method !== "tools/list") return false;
     response.writeHead(200, { "content-type": "text/event-stream" });

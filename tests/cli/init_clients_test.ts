@@ -107,21 +107,21 @@ const PATHS: Readonly<Record<Machine["os"], Readonly<Record<ClientId, readonly s
   },
 };
 
-/** The key of the servers, if it is not `mcpServers`. */
-const KEYS: Readonly<Record<string, string>> = { vscode: "servers", opencode: "mcp" };
+/** The key of the servers by client, if it is not `mcpServers`. */
+const SERVERS_KEYS: Readonly<Record<string, string>> = { vscode: "servers", opencode: "mcp" };
 
-function machineOf(os: Machine["os"], variables: Record<string, string> = {}): Machine {
+function createMachine(os: Machine["os"], variables: Record<string, string> = {}): Machine {
   return { os, ...SYSTEMS[os], env: createEnvironment(variables) };
 }
 
-function pathsOf(machine: Machine, client: ClientId): string[] {
+function listPaths(machine: Machine, client: ClientId): string[] {
   return clientLocations(machine).filter((location) => location.client === client).map(({ path }) =>
     path
   );
 }
 
-/** Returns a simulated disk with these files, for any system. */
-function diskOf(files: Readonly<Record<string, string>>, separator: string): Disk {
+/** Creates a simulated disk with some files; the separator of paths depends on the system. */
+function createDisk(files: Readonly<Record<string, string>>, separator: string): Disk {
   return {
     isThere: (path) => path in files,
     read: (path) => {
@@ -139,46 +139,46 @@ function diskOf(files: Readonly<Record<string, string>>, separator: string): Dis
 for (const os of ["linux", "darwin", "windows"] as const) {
   Deno.test(`[init.paths] the paths of every client's files are known on ${os}`, () => {
     for (const [client, paths] of Object.entries(PATHS[os])) {
-      assert.deepEqual(pathsOf(machineOf(os), client as ClientId), paths);
+      assert.deepEqual(listPaths(createMachine(os), client as ClientId), paths);
     }
   });
 
   Deno.test(`[init.clients] the servers of all clients are found on ${os}`, async () => {
-    const machine = machineOf(os);
+    const machine = createMachine(os);
     const separator = os === "windows" ? "\\" : "/";
     const files: Record<string, string> = {};
-    const wanted: string[] = [];
+    const expectedNames: string[] = [];
     for (const [client, paths] of Object.entries(PATHS[os])) {
       for (const [index, path] of paths.entries()) {
         const name = `${client}-${index}`;
-        const key = KEYS[client] ?? "mcpServers";
+        const key = SERVERS_KEYS[client] ?? "mcpServers";
         files[path.replace("*", "1a2b")] = client === "codex"
           ? `[mcp_servers."${name}"]\ncommand = "x"\n`
           : JSON.stringify({ [key]: { [name]: { command: "x" } } });
-        wanted.push(name);
+        expectedNames.push(name);
       }
     }
-    const disk = diskOf(files, separator);
-    const found = await findServers(clientLocations(machine), {
+    const disk = createDisk(files, separator);
+    const result = await findServers(clientLocations(machine), {
       machine,
       disk,
       program: {},
       gatewayFiles: [],
     });
-    assert.deepEqual(found.servers.map(({ name }) => name), wanted);
-    assert.deepEqual(found.problems, []);
-    assert.equal(found.files[0]?.shown, `~${separator}.claude.json`);
+    assert.deepEqual(result.servers.map(({ name }) => name), expectedNames);
+    assert.deepEqual(result.problems, []);
+    assert.equal(result.files[0]?.shown, `~${separator}.claude.json`);
   });
 }
 
 Deno.test("[init.paths] environment variables can change the folders", () => {
-  const linux = machineOf("linux", { XDG_CONFIG_HOME: "/cfg", CLAUDE_CONFIG_DIR: "/claude" });
-  assert.deepEqual(pathsOf(linux, "claude-desktop"), ["/cfg/Claude/claude_desktop_config.json"]);
-  assert.equal(pathsOf(linux, "claude-code")[0], "/claude/.claude.json");
-  const codex = machineOf("linux", { CODEX_HOME: "/codex" });
-  assert.equal(pathsOf(codex, "codex")[0], "/codex/config.toml");
-  const windows = machineOf("windows", { APPDATA: "E:\\roaming", LOCALAPPDATA: "E:\\local" });
-  assert.deepEqual(pathsOf(windows, "claude-desktop"), [
+  const linux = createMachine("linux", { XDG_CONFIG_HOME: "/cfg", CLAUDE_CONFIG_DIR: "/claude" });
+  assert.deepEqual(listPaths(linux, "claude-desktop"), ["/cfg/Claude/claude_desktop_config.json"]);
+  assert.equal(listPaths(linux, "claude-code")[0], "/claude/.claude.json");
+  const codex = createMachine("linux", { CODEX_HOME: "/codex" });
+  assert.equal(listPaths(codex, "codex")[0], "/codex/config.toml");
+  const windows = createMachine("windows", { APPDATA: "E:\\roaming", LOCALAPPDATA: "E:\\local" });
+  assert.deepEqual(listPaths(windows, "claude-desktop"), [
     "E:\\roaming\\Claude\\claude_desktop_config.json",
     "E:\\local\\Packages\\Claude_pzs8sxrjxfjjc\\LocalCache\\Roaming\\Claude\\" +
     "claude_desktop_config.json",

@@ -13,17 +13,16 @@ function modeOf(path: string): number {
 
 Deno.test("[init.yes] [init.rules] the servers file and the rules file are written, and no client's file is changed", async () => {
   using fixture = new InitFixture({ ".cursor/mcp.json": CURSOR });
-  const before = fixture.readFiles();
+  const filesBefore = fixture.readFiles();
   const { code, stdout, stderr } = await fixture.run({ yes: true });
   assert.equal(code, 0, stderr);
-  const { "home/.config/agent-mcp-gateway/.mcp.json": servers = "", ...others } = fixture
-    .readFiles();
   const {
+    "home/.config/agent-mcp-gateway/.mcp.json": servers = "",
     "home/.config/agent-mcp-gateway/.mcp-gateway-rules.json": rules = "",
     "home/.config/agent-mcp-gateway/init-journal.json": _journal,
-    ...rest
-  } = others;
-  assert.deepEqual(rest, before);
+    ...clientFiles
+  } = fixture.readFiles();
+  assert.deepEqual(clientFiles, filesBefore);
   assert.deepEqual([
     ...checkText("servers", { file: "", text: servers }),
     ...checkText("rules", { file: "", text: rules }),
@@ -92,9 +91,9 @@ Deno.test("[init.again] [init.backup] entries are added to the gateway's existin
     one: { command: "x" },
     two: { command: "y" },
   });
-  const written = Deno.readTextFileSync(fixture.gatewayPath(".mcp-gateway-rules.json"));
-  assert.match(written, /\/\/ he/);
-  assert.deepEqual(parse(written).agents, {
+  const writtenRules = Deno.readTextFileSync(fixture.gatewayPath(".mcp-gateway-rules.json"));
+  assert.match(writtenRules, /\/\/ he/);
+  assert.deepEqual(parse(writtenRules).agents, {
     developer: { allow: { servers: ["one", "two"] } },
     b: {},
   });
@@ -105,19 +104,19 @@ Deno.test("[init.again] [init.backup] entries are added to the gateway's existin
     assert.equal(Deno.readTextFileSync(fixture.gatewayPath(name + BACKUP_SUFFIX)), text);
     assert.ok(stderr.includes(`~/.config/agent-mcp-gateway/${name}${BACKUP_SUFFIX}`));
   }
-  const again = await fixture.run({ yes: true });
-  assert.match(again.stderr, /^Nothing has changed$/m);
+  const secondRun = await fixture.run({ yes: true });
+  assert.match(secondRun.stderr, /^Nothing has changed$/m);
 });
 
-Deno.test("[init.again] init does nothing if the gateway's files are invalid", async () => {
+Deno.test("[init.again] init changes nothing if the gateway's files are invalid", async () => {
   using fixture = new InitFixture({ ".cursor/mcp.json": CURSOR });
   fixture.write(".config/agent-mcp-gateway/.mcp.json", '{\n  "mcpServers": {},,\n}\n');
-  const before = fixture.readFiles();
+  const filesBefore = fixture.readFiles();
   const { code, stdout, stderr } = await fixture.run({ yes: true });
   assert.deepEqual([code, stdout], [1, ""]);
   assert.match(stderr, /\.mcp\.json:2:20: expected a key/);
   assert.match(stderr, /fix them or move them away/);
-  assert.deepEqual(fixture.readFiles(), before);
+  assert.deepEqual(fixture.readFiles(), filesBefore);
 });
 
 Deno.test("[init.here] the working folder's file keeps its servers, and gets no comments", async () => {
@@ -160,12 +159,12 @@ Deno.test("[init.yes] without servers to import, the servers file is a template"
 
 Deno.test("[init.from] a client without files and an unknown client are refused", async () => {
   using fixture = new InitFixture();
-  const absent = await fixture.run({ yes: true, from: "cursor" });
-  assert.equal(absent.code, 1);
-  assert.match(absent.stderr, /looked for ~\/\.cursor\/mcp\.json, /);
-  const wrong = await fixture.run({ yes: true, from: "curser" });
-  assert.equal(wrong.code, 2);
-  assert.match(wrong.stderr, /no client "curser"; did you mean "cursor"\?/);
+  const withoutFiles = await fixture.run({ yes: true, from: "cursor" });
+  assert.equal(withoutFiles.code, 1);
+  assert.match(withoutFiles.stderr, /looked for ~\/\.cursor\/mcp\.json, /);
+  const unknownClient = await fixture.run({ yes: true, from: "curser" });
+  assert.equal(unknownClient.code, 2);
+  assert.match(unknownClient.stderr, /no client "curser"; did you mean "cursor"\?/);
   assert.deepEqual(fixture.readFiles(), {});
 });
 
@@ -195,9 +194,9 @@ Deno.test({
   },
 });
 
-Deno.test("[init.whole] a failure half-way leaves every file unchanged", async () => {
+Deno.test("[init.whole] if one file cannot be written, no file is changed", async () => {
   using fixture = new InitFixture({ "a.json": "1", "b.json": "2" });
-  const before = fixture.readFiles();
+  const filesBefore = fixture.readFiles();
   const change = (name: string, edit: (text: string | undefined) => string) => ({
     path: fixture.pathOf(name),
     mode: 0o600,
@@ -215,51 +214,57 @@ Deno.test("[init.whole] a failure half-way leaves every file unchanged", async (
     }),
   ];
   await assert.rejects(writeFiles(edits, options), /b\.json: another program has just changed it/);
-  assert.deepEqual(fixture.readFiles(), { ...before, "home/b.json": "2, and more" });
-  const bad = [change("a.json", () => "changed"), change("a.json/below", () => "made")];
-  await assert.rejects(writeFiles(bad, options), /nothing has been changed/);
-  assert.deepEqual(fixture.readFiles(), { ...before, "home/b.json": "2, and more" });
+  assert.deepEqual(fixture.readFiles(), { ...filesBefore, "home/b.json": "2, and more" });
+  const invalidEdits = [change("a.json", () => "changed"), change("a.json/below", () => "made")];
+  await assert.rejects(writeFiles(invalidEdits, options), /nothing has been changed/);
+  assert.deepEqual(fixture.readFiles(), { ...filesBefore, "home/b.json": "2, and more" });
 });
 
-Deno.test("[init.undo] [init.undo-changed] files are restored, but changed files only after confirmation", async () => {
+Deno.test("[init.undo] [init.undo-changed] undo restores the files, but a file that has changed since only after confirmation", async () => {
   using fixture = new InitFixture({ ".cursor/mcp.json": CURSOR });
-  const before = fixture.readFiles();
+  const filesBefore = fixture.readFiles();
   assert.equal((await fixture.run({ undo: true })).code, 1);
   await fixture.run({ yes: true });
   const fullUndo = await fixture.run({ undo: true });
   assert.equal(fullUndo.code, 0, fullUndo.stderr);
-  assert.deepEqual(fixture.readFiles(), before);
+  assert.deepEqual(fixture.readFiles(), filesBefore);
 
   await fixture.run({ yes: true });
   const rules = ".config/agent-mcp-gateway/.mcp-gateway-rules.json";
   fixture.write(rules, '{"agents": {"mine": {}}}');
-  const now = fixture.readFiles();
-  const refused = await fixture.run({ undo: true });
-  assert.equal(refused.code, 1);
-  assert.match(refused.stderr, /rules\.json has changed since init wrote it, 2026-.*\n.*add --yes/);
-  assert.deepEqual(fixture.readFiles(), now);
+  const changedFiles = fixture.readFiles();
+  const refusedUndo = await fixture.run({ undo: true });
+  assert.equal(refusedUndo.code, 1);
+  assert.match(
+    refusedUndo.stderr,
+    /rules\.json has changed since init wrote it, 2026-.*\n.*add --yes/,
+  );
+  assert.deepEqual(fixture.readFiles(), changedFiles);
   const partialUndo = await fixture.run({ undo: true, yes: true });
   assert.equal(partialUndo.code, 0);
   assert.match(partialUndo.stderr, /^Kept .*rules\.json, which has changed since/m);
   assert.match(partialUndo.stderr, /^Removed .*\.mcp\.json$/m);
   assert.equal(fixture.read(rules), '{"agents": {"mine": {}}}');
   // A file that was kept is no longer part of the undo.
-  const nothing = await fixture.run({ undo: true });
-  assert.deepEqual([nothing.code, nothing.stderr], [1, "There is no init to undo\n"]);
+  const furtherUndo = await fixture.run({ undo: true });
+  assert.deepEqual([furtherUndo.code, furtherUndo.stderr], [1, "There is no init to undo\n"]);
 
   fixture.remove(".config");
   await fixture.run({ yes: true });
   fixture.write(rules, '{"agents": {"mine": {}}}');
-  const forced = await fixture.runAtTerminal([[/Undo the changed files, too/, "y"]], {
+  const confirmedUndo = await fixture.runAtTerminal([[/Undo the changed files, too/, "y"]], {
     undo: true,
   });
-  assert.equal(forced.code, 0, forced.stderr);
+  assert.equal(confirmedUndo.code, 0, confirmedUndo.stderr);
   // Each choice is explained, with the file that keeps the current content.
   assert.match(
-    forced.stderr,
+    confirmedUndo.stderr,
     /^Yes: (\S+rules\.json) is removed, because it did not exist before init\. What is in it now is saved as \1\.backup-20260131-080509\nNo: nothing is undone; every file stays as it is now\n/m,
   );
-  assert.match(forced.stderr, /^Removed (\S+rules\.json); what was in it is saved as \1\.backup/m);
+  assert.match(
+    confirmedUndo.stderr,
+    /^Removed (\S+rules\.json); what was in it is saved as \1\.backup/m,
+  );
   assert.equal(fixture.read(rules + BACKUP_SUFFIX), '{"agents": {"mine": {}}}');
   assert.deepEqual(Object.keys(fixture.readFiles()), [
     `home/${rules}${BACKUP_SUFFIX}`,
@@ -272,24 +277,24 @@ Deno.test("[init.undo-changed] the question names the backups of the content bef
   using fixture = new InitFixture({ ".cursor/mcp.json": CURSOR, [name]: '{"mcpServers": {}}' });
   await fixture.run({ yes: true });
   fixture.write(name, '{"mcpServers": {"mine": {"command": "x"}}}');
-  const changed = fixture.readFiles();
-  const refused = await fixture.runAtTerminal([[/Undo the changed files, too/, "n"]], {
+  const changedFiles = fixture.readFiles();
+  const refusedUndo = await fixture.runAtTerminal([[/Undo the changed files, too/, "n"]], {
     undo: true,
   });
-  assert.equal(refused.code, 130);
-  assert.deepEqual(fixture.readFiles(), changed);
+  assert.equal(refusedUndo.code, 130);
+  assert.deepEqual(fixture.readFiles(), changedFiles);
   const path = fixture.pathOf(name);
   assert.ok(
-    refused.stderr.includes(
+    refusedUndo.stderr.includes(
       `Yes: ${path} gets back what was in it before init, from ${path}${BACKUP_SUFFIX}. ` +
         `What is in it now is saved as ${path}${BACKUP_SUFFIX}-2\n`,
     ),
-    refused.stderr,
+    refusedUndo.stderr,
   );
-  const forced = await fixture.runAtTerminal([[/Undo the changed files, too/, "y"]], {
+  const confirmedUndo = await fixture.runAtTerminal([[/Undo the changed files, too/, "y"]], {
     undo: true,
   });
-  assert.equal(forced.code, 0, forced.stderr);
+  assert.equal(confirmedUndo.code, 0, confirmedUndo.stderr);
   assert.equal(fixture.read(name), '{"mcpServers": {}}');
   assert.equal(
     fixture.read(`${name}${BACKUP_SUFFIX}-2`),
@@ -311,29 +316,29 @@ Deno.test("[init.undo] undo cleans up after a run that was killed before it wrot
   using fixture = new InitFixture({ ".cursor/mcp.json": CURSOR });
   const name = ".config/agent-mcp-gateway/.mcp.json";
   fixture.write(name, '{"mcpServers": {}}');
-  const before = fixture.readFiles();
+  const filesBefore = fixture.readFiles();
   await fixture.run({ yes: true });
-  // A run writes the backups and the journal first, so this one was killed after these.
+  // A run writes the backups and the journal first. The files are set back to the state after that.
   fixture.write(name, '{"mcpServers": {}}');
   Deno.removeSync(fixture.gatewayPath(".mcp-gateway-rules.json"));
   const { code, stderr } = await fixture.run({ undo: true });
   assert.equal(code, 0, stderr);
-  assert.deepEqual(fixture.readFiles(), before);
+  assert.deepEqual(fixture.readFiles(), filesBefore);
 });
 
-Deno.test("[init.undo] earlier runs can be undone, too", async () => {
+Deno.test("[init.undo] each undo reverts one more run", async () => {
   using fixture = new InitFixture({ ".cursor/mcp.json": CURSOR });
-  const before = fixture.readFiles();
+  const filesBefore = fixture.readFiles();
   await fixture.run({ yes: true });
-  const first = Deno.readTextFileSync(fixture.gatewayPath(".mcp.json"));
+  const firstServers = Deno.readTextFileSync(fixture.gatewayPath(".mcp.json"));
   fixture.write(".codeium/windsurf/mcp_config.json", { mcpServers: { two: { command: "y" } } });
   await fixture.run({ yes: true });
-  assert.notEqual(Deno.readTextFileSync(fixture.gatewayPath(".mcp.json")), first);
+  assert.notEqual(Deno.readTextFileSync(fixture.gatewayPath(".mcp.json")), firstServers);
   await fixture.run({ undo: true });
-  assert.equal(Deno.readTextFileSync(fixture.gatewayPath(".mcp.json")), first);
+  assert.equal(Deno.readTextFileSync(fixture.gatewayPath(".mcp.json")), firstServers);
   await fixture.run({ undo: true });
   Deno.removeSync(fixture.pathOf(".codeium"), { recursive: true });
-  assert.deepEqual(fixture.readFiles(), before);
+  assert.deepEqual(fixture.readFiles(), filesBefore);
 });
 
 Deno.test("[init.undo] a missing backup is reported, and the file stays", async () => {
@@ -346,6 +351,6 @@ Deno.test("[init.undo] a missing backup is reported, and the file stays", async 
   assert.match(stderr, /Cannot put back .*\.mcp\.json: its backup .* is missing/);
   const { mcpServers } = parse(Deno.readTextFileSync(fixture.gatewayPath(".mcp.json")));
   assert.deepEqual(removeDescriptions(mcpServers), CURSOR.mcpServers);
-  const again = await fixture.run({ undo: true });
-  assert.match(again.stderr, /There is no init to undo/);
+  const secondRun = await fixture.run({ undo: true });
+  assert.match(secondRun.stderr, /There is no init to undo/);
 });

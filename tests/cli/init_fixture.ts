@@ -81,8 +81,10 @@ export class InitFixture implements Disposable {
   }
 
   /** Creates the options of `init` for these folders. */
-  createOptions(more: Partial<InitOptions & { env: Record<string, string> }> = {}): InitOptions {
-    const { env = {}, ...others } = more;
+  createOptions(
+    overrides: Partial<InitOptions & { env: Record<string, string> }> = {},
+  ): InitOptions {
+    const { env = {}, ...options } = overrides;
     return {
       machine: { os: "linux", home: this.home, cwd: this.cwd, env: createEnvironment(env) },
       disk: thisDisk,
@@ -95,20 +97,20 @@ export class InitFixture implements Disposable {
       },
       program: { executable: "/opt/agent-mcp-gateway" },
       now: NOW,
-      ...others,
+      ...options,
     };
   }
 
   /** Runs `init` without a terminal. */
   async run(
     flags: Partial<InitFlags>,
-    more: Parameters<InitFixture["createOptions"]>[0] = {},
+    overrides: Parameters<InitFixture["createOptions"]>[0] = {},
   ): Promise<CommandOutput> {
     const output = { stdout: "", stderr: "" };
     const code = await init({ from: undefined, yes: false, here: false, undo: false, ...flags }, {
       stdout: { write: (text) => void (output.stdout += text) },
       stderr: { write: (text) => void (output.stderr += text) },
-    }, this.createOptions(more));
+    }, this.createOptions(overrides));
     return { code, ...output };
   }
 
@@ -116,7 +118,7 @@ export class InitFixture implements Disposable {
   async runAtTerminal(
     answers: readonly Answer[],
     flags: Partial<InitFlags> = {},
-    more: Parameters<InitFixture["createOptions"]>[0] = {},
+    overrides: Parameters<InitFixture["createOptions"]>[0] = {},
   ): Promise<CommandOutput & { readonly screen: string }> {
     const [input, output] = [new PassThrough(), new PassThrough()];
     let newOutput = "";
@@ -126,20 +128,20 @@ export class InitFixture implements Disposable {
       newOutput += text;
       screen += text;
     });
-    const run = this.run(flags, { ...more, terminal: { input, output } });
+    const run = this.run(flags, { ...overrides, terminal: { input, output } });
     for (const [question, keys] of answers) {
       await waitUntil(`the question ${question}`, () => question.test(newOutput)).catch((error) => {
         throw new Error(`${error.message}; new output: ${newOutput}`);
       });
       newOutput = "";
-      // Keys are written one at a time, as a person presses them.
+      // Keys are written one at a time, as a person presses them; an escape sequence is one key.
       for (const key of keys.split(/(?=\p{C})|(?<=\p{C})(?!\[)/u)) {
         input.write(key);
         await new Promise((resolve) => setTimeout(resolve));
       }
     }
-    const printed = await withTimeout("the end of init", run);
-    return { ...printed, screen };
+    const result = await withTimeout("the end of init", run);
+    return { ...result, screen };
   }
 
   [Symbol.dispose](): void {

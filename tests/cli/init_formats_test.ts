@@ -7,7 +7,7 @@ import { type Answer, InitFixture, KEYS, removeDescriptions } from "./init_fixtu
 const { enter, down } = KEYS;
 
 /** Imports a file with `init --yes`; returns the servers, the rules of the agent and the output. */
-async function importFrom(
+async function importFile(
   name: string,
   content: unknown,
   from?: string,
@@ -46,8 +46,8 @@ enabled = false
 trust_level = "trusted"
 `;
 
-Deno.test("[init.formats] Codex's TOML and its own keys are translated", async () => {
-  const { servers, developer } = await importFrom(".codex/config.toml", CODEX);
+Deno.test("[init.formats] Codex's TOML and the keys that only Codex has are translated", async () => {
+  const { servers, developer } = await importFile(".codex/config.toml", CODEX);
   assert.deepEqual(servers, {
     files: {
       command: "npx",
@@ -67,7 +67,7 @@ Deno.test("[init.formats] Codex's TOML and its own keys are translated", async (
 });
 
 Deno.test("[init.formats] httpUrl, bare variables and excluded tools of Gemini CLI are translated", async () => {
-  const { servers, developer } = await importFrom(".gemini/settings.json", {
+  const { servers, developer } = await importFile(".gemini/settings.json", {
     mcpServers: {
       web: { httpUrl: "https://example.com/mcp", url: "https://example.com/sse" },
       run: { command: "x", env: { KEY: "$API_KEY" }, trust: true, excludeTools: ["rm"] },
@@ -90,19 +90,23 @@ Deno.test("[init.formats] opencode's command list, environment and enabled are t
     environment: { KEY: "{env:API_KEY}" },
     enabled: true,
   };
-  const wanted = { command: "npx", args: ["-y", "x"], env: { KEY: "${API_KEY}" } };
-  const off = { type: "remote", url: "https://example.com/mcp", enabled: false };
-  const first = await importFrom(".config/opencode/opencode.jsonc", { mcp: { local, off } });
-  assert.deepEqual(first.servers, {
-    local: wanted,
+  const expectedEntry = { command: "npx", args: ["-y", "x"], env: { KEY: "${API_KEY}" } };
+  const disabledEntry = { type: "remote", url: "https://example.com/mcp", enabled: false };
+  const fromJsonc = await importFile(".config/opencode/opencode.jsonc", {
+    mcp: { local, off: disabledEntry },
+  });
+  assert.deepEqual(fromJsonc.servers, {
+    local: expectedEntry,
     off: { url: "https://example.com/mcp", disabled: true },
   });
-  const newer = await importFrom(".config/opencode/opencode.json", { mcp: { servers: { local } } });
-  assert.deepEqual(newer.servers, { local: wanted });
+  const fromJson = await importFile(".config/opencode/opencode.json", {
+    mcp: { servers: { local } },
+  });
+  assert.deepEqual(fromJson.servers, { local: expectedEntry });
 });
 
 Deno.test("[init.formats] the allowed tools of Copilot CLI become rules", async () => {
-  const { servers, developer } = await importFrom(".copilot/mcp-config.json", {
+  const { servers, developer } = await importFile(".copilot/mcp-config.json", {
     mcpServers: {
       all: { type: "local", command: "x", args: [], tools: ["*"] },
       some: { type: "http", url: "https://example.com/mcp", tools: ["one"] },
@@ -117,7 +121,7 @@ Deno.test("[init.formats] the allowed tools of Copilot CLI become rules", async 
   });
 });
 
-const FILES: readonly (readonly [name: string, file: string, content: unknown])[] = [
+const FILES: readonly (readonly [client: string, file: string, content: unknown])[] = [
   ["Zed", "zed.json", { context_servers: { x: { source: "custom", command: "c", args: ["a"] } } }],
   ["an older Zed", "zed.json", {
     context_servers: { x: { command: { path: "c", args: ["a"] } } },
@@ -133,12 +137,14 @@ const FILES: readonly (readonly [name: string, file: string, content: unknown])[
     "  own:\n    type: builtin\n    name: own\n",
   ],
   ["Continue", "config.yml", "mcpServers:\n  - name: x\n    command: c\n    args:\n      - a\n"],
-  ["servers alone", "bare.json", { x: { command: "c", args: ["a"] } }],
+  ["an unknown client without a key for the servers", "bare.json", {
+    x: { command: "c", args: ["a"] },
+  }],
 ];
 
-for (const [name, file, content] of FILES) {
-  Deno.test(`[init.formats] [init.from] servers are imported from a file of ${name}`, async () => {
-    const { servers } = await importFrom(`../work/${file}`, content, `./${file}`);
+for (const [client, file, content] of FILES) {
+  Deno.test(`[init.formats] [init.from] servers are imported from a file of ${client}`, async () => {
+    const { servers } = await importFile(`../work/${file}`, content, `./${file}`);
     const { x } = servers as { x: { command: string; args: string[] } };
     assert.deepEqual([x.command, x.args], ["c", ["a"]]);
   });
@@ -148,7 +154,7 @@ Deno.test("[init.formats] Goose's secrets become variables, and its built-in ext
   const text = "extensions:\n  x:\n    type: streamable_http\n    uri: https://example.com/mcp\n" +
     "    enabled: false\n  y:\n    cmd: c\n    env_keys: [TOKEN]\n    envs: { A: b }\n" +
     "  own:\n    type: builtin\n";
-  const { servers, stderr } = await importFrom("../work/goose.yaml", text, "./goose.yaml");
+  const { servers, stderr } = await importFile("../work/goose.yaml", text, "./goose.yaml");
   assert.deepEqual(servers, {
     x: { url: "https://example.com/mcp", disabled: true },
     y: { command: "c", env: { TOKEN: "${TOKEN}", A: "b" } },
@@ -205,7 +211,7 @@ Deno.test("[init.formats] [init.undo-client] the entry is written to Codex's fil
   ]]);
   assert.equal(code, 0, stderr);
   const text = fixture.read(".codex/config.toml");
-  // Only a table of its own after the others was added.
+  // The only change is a new table after the existing tables.
   assert.ok(text.startsWith(CODEX), text);
   const { mcp_servers: servers } = parseToml(text) as { mcp_servers: Record<string, unknown> };
   const args = [
@@ -227,22 +233,25 @@ Deno.test("[init.formats] [init.undo-client] the entry is written to Codex's fil
   fixture.write(".codex/config.toml", changedText);
   const undone = await fixture.run({ undo: true });
   assert.equal(undone.code, 0, undone.stderr);
-  const wanted = `${CODEX.replace('"gpt"', '"gpt-2"')}\n[projects."/new"]\ntrust_level = "x"\n`;
-  assert.equal(fixture.read(".codex/config.toml"), wanted);
+  const expectedText = `${
+    CODEX.replace('"gpt"', '"gpt-2"')
+  }\n[projects."/new"]\ntrust_level = "x"\n`;
+  assert.equal(fixture.read(".codex/config.toml"), expectedText);
 });
 
 Deno.test("[init.formats] a long line of Codex's file that is not a table is searched in linear time", async () => {
   const edit = await loadEditor("toml");
   const text = `x = """\n[${" ".repeat(20_000)}"""\n[ "a b" . c ] # d\ny = 1\n`;
-  const since = performance.now();
+  const startMs = performance.now();
   const edited = edit(text, [{ at: ["a b", "c"], value: { z: 2 } }]);
-  assert.ok(performance.now() - since < 2000);
+  assert.ok(performance.now() - startMs < 2000);
   assert.deepEqual(JSON.parse(JSON.stringify(parseToml(edited)["a b"])), { c: { z: 2 } });
 });
 
 Deno.test("[init.formats] an entry of the gateway in Codex's file is replaced in place", async () => {
-  const old = '[mcp_servers.gw]\ncommand = "agent-mcp-gateway"\n\n[mcp_servers.gw.env]\nA = "1"\n';
-  using fixture = new InitFixture({ ".codex/config.toml": `${old}\n# about\n[tui]\nx = 1\n` });
+  const oldEntry =
+    '[mcp_servers.gw]\ncommand = "agent-mcp-gateway"\n\n[mcp_servers.gw.env]\nA = "1"\n';
+  using fixture = new InitFixture({ ".codex/config.toml": `${oldEntry}\n# about\n[tui]\nx = 1\n` });
   const { code, stderr } = await fixture.runAtTerminal([
     [/Which agents use the gateway/, enter],
     [/into which clients/, `a${enter}`],
@@ -330,7 +339,7 @@ Deno.test("[init.formats] the entry is shown in the format of each installed cli
   }
 });
 
-Deno.test("[init.formats] other names of the keys of an entry are translated", async () => {
+Deno.test("[init.formats] alternative names of an entry's keys are translated", async () => {
   const entries = {
     local: {
       cmd: "x",
@@ -341,7 +350,7 @@ Deno.test("[init.formats] other names of the keys of an entry are translated", a
     },
     remote: { endpoint: "https://example.com", httpHeaders: { H: "h" }, active: false },
   };
-  const { servers } = await importFrom("other.json", { servers: entries }, "~/other.json");
+  const { servers } = await importFile("other.json", { servers: entries }, "~/other.json");
   assert.deepEqual(servers, {
     local: { command: "x", args: ["a"], env: { A: "b" }, cwd: "/w" },
     remote: { url: "https://example.com", headers: { H: "h" }, disabled: true },

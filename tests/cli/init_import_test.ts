@@ -3,7 +3,7 @@ import { parse } from "jsonc-parser";
 import { InitFixture, removeDescriptions } from "./init_fixture.ts";
 
 /** Imports a client's file with `init --yes`; returns the servers, the rules and the output. */
-async function importFrom(
+async function importFile(
   name: string,
   content: unknown,
 ): Promise<{ servers: Record<string, unknown>; rules: { agents: unknown }; stderr: string }> {
@@ -19,7 +19,7 @@ async function importFrom(
 }
 
 Deno.test("[init.import] comments, trailing commas, and values that are not strings are accepted", async () => {
-  const { servers } = await importFrom(
+  const { servers } = await importFile(
     ".cursor/mcp.json",
     `\uFEFF// mine\r\n{ "mcpServers": { /* one */ "a": {\r\n` +
       `"command": "x", "args": ["-p", 80,], "env": {"PORT": 80, "ON": true, "NO": null},` +
@@ -31,7 +31,7 @@ Deno.test("[init.import] comments, trailing commas, and values that are not stri
 });
 
 Deno.test("[init.import] Claude Code's servers of the user and of projects are imported", async () => {
-  const { servers, stderr } = await importFrom(".claude.json", {
+  const { servers, stderr } = await importFile(".claude.json", {
     numStartups: 3,
     mcpServers: {
       web: {
@@ -58,7 +58,7 @@ Deno.test("[init.import] Claude Code's servers of the user and of projects are i
 });
 
 Deno.test("[init.import] VS Code's inputs become variables", async () => {
-  const { servers, stderr } = await importFrom(".config/Code/User/mcp.json", {
+  const { servers, stderr } = await importFile(".config/Code/User/mcp.json", {
     inputs: [{ id: "github-token", type: "promptString" }],
     servers: {
       github: {
@@ -84,7 +84,7 @@ Deno.test("[init.import] VS Code's inputs become variables", async () => {
 });
 
 Deno.test("[init.import] Windsurf's serverUrl and disabled tools are translated", async () => {
-  const { servers, rules } = await importFrom(".codeium/windsurf/mcp_config.json", {
+  const { servers, rules } = await importFile(".codeium/windsurf/mcp_config.json", {
     mcpServers: { far: { serverUrl: "https://example.com/sse", disabledTools: ["rm"] } },
   });
   assert.deepEqual(servers, { far: { url: "https://example.com/sse" } });
@@ -95,7 +95,7 @@ Deno.test("[init.import] Windsurf's serverUrl and disabled tools are translated"
 
 Deno.test("[init.import] Cursor's OAuth settings are translated", async () => {
   const auth = { CLIENT_ID: "c", CLIENT_SECRET: "${env:S}", scopes: ["read"] };
-  const { servers } = await importFrom(".cursor/mcp.json", {
+  const { servers } = await importFile(".cursor/mcp.json", {
     mcpServers: { far: { url: "https://example.com/mcp", auth } },
   });
   const oauth = { client_id: "c", client_secret: "${env:S}", scopes: ["read"] };
@@ -103,7 +103,7 @@ Deno.test("[init.import] Cursor's OAuth settings are translated", async () => {
 });
 
 Deno.test("[init.self] the gateway itself is left out, however it is started", async () => {
-  const { servers, stderr } = await importFrom(".cursor/mcp.json", {
+  const { servers, stderr } = await importFile(".cursor/mcp.json", {
     mcpServers: {
       "agent-mcp-gateway": { command: "uv", args: ["run", "python", "main.py"] },
       second: { command: "npx", args: ["-y", "agent-mcp-gateway"] },
@@ -175,8 +175,8 @@ Deno.test("[init.collisions] equal entries are merged, and different entries get
     /^~\/\.cursor\/mcp\.json: "differs" is imported as "differs-cursor", because another server has that name$/m,
   );
   assert.doesNotMatch(stderr, /"same"/);
-  const read = () => parse(fixture.read(".config/agent-mcp-gateway/.mcp.json")).mcpServers;
-  assert.deepEqual(removeDescriptions(read()), {
+  const readServers = () => parse(fixture.read(".config/agent-mcp-gateway/.mcp.json")).mcpServers;
+  assert.deepEqual(removeDescriptions(readServers()), {
     same: { type: "stdio", command: "x", args: [], env: {} },
     differs: { command: "one" },
     "differs-cursor": { command: "four" },
@@ -184,9 +184,9 @@ Deno.test("[init.collisions] equal entries are merged, and different entries get
     "differs-shop-2": { command: "three" },
   });
   // Each of these servers is configured now, whatever its name.
-  const again = await fixture.run({ yes: true });
-  assert.match(again.stderr, /^Nothing has changed$/m);
-  assert.doesNotMatch(again.stderr, /"differs"/);
+  const secondRun = await fixture.run({ yes: true });
+  assert.match(secondRun.stderr, /^Nothing has changed$/m);
+  assert.doesNotMatch(secondRun.stderr, /"differs"/);
 });
 
 Deno.test("[init.stranger] files of the working folder are imported only if --from names them", async () => {
@@ -194,16 +194,19 @@ Deno.test("[init.stranger] files of the working folder are imported only if --fr
     "../work/.mcp.json": { mcpServers: { near: { command: "x" } } },
     "../work/.cursor/mcp.json": { mcpServers: { also: { command: "y" } } },
   });
-  const serversOf = () =>
+  const readServers = () =>
     removeDescriptions(parse(fixture.read(".config/agent-mcp-gateway/.mcp.json")).mcpServers);
-  const first = await fixture.run({ yes: true });
-  assert.equal(first.code, 0);
-  assert.match(first.stderr, /\.mcp\.json: skipped "near".*add --from claude-code to import it/);
-  assert.deepEqual(serversOf(), {});
-  const second = await fixture.run({ yes: true, from: "cursor" });
-  assert.equal(second.code, 0, second.stderr);
-  assert.deepEqual(serversOf(), { also: { command: "y" } });
-  const third = await fixture.run({ yes: true, from: "../work/.mcp.json" });
-  assert.equal(third.code, 0, third.stderr);
-  assert.deepEqual(Object.keys(serversOf()), ["also", "near"]);
+  const withoutFrom = await fixture.run({ yes: true });
+  assert.equal(withoutFrom.code, 0);
+  assert.match(
+    withoutFrom.stderr,
+    /\.mcp\.json: skipped "near".*add --from claude-code to import it/,
+  );
+  assert.deepEqual(readServers(), {});
+  const fromClient = await fixture.run({ yes: true, from: "cursor" });
+  assert.equal(fromClient.code, 0, fromClient.stderr);
+  assert.deepEqual(readServers(), { also: { command: "y" } });
+  const fromPath = await fixture.run({ yes: true, from: "../work/.mcp.json" });
+  assert.equal(fromPath.code, 0, fromPath.stderr);
+  assert.deepEqual(Object.keys(readServers()), ["also", "near"]);
 });

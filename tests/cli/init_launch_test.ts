@@ -11,8 +11,8 @@ const FROM_SOURCE: Launch = {
 };
 
 Deno.test("[init.launch] source and bundle are started by Deno with the permissions of the task start", () => {
-  const words = ["/opt/deno", "run", ...permissionFlags("start"), "/my code/src/main.ts"];
-  assert.deepEqual(launchCommand(FROM_SOURCE), words);
+  const command = ["/opt/deno", "run", ...permissionFlags("start"), "/my code/src/main.ts"];
+  assert.deepEqual(launchCommand(FROM_SOURCE), command);
   const windows = {
     execPath: "C:\\deno.exe",
     mainModule: "file:///D:/a%20b/main.js",
@@ -20,14 +20,19 @@ Deno.test("[init.launch] source and bundle are started by Deno with the permissi
   };
   const bundle = launchCommand({ ...FROM_SOURCE, ...windows });
   assert.equal(bundle.at(-1), "D:\\a b\\main.js");
-  assert.ok(bundle.includes("--no-config"));
+  for (const flag of ["--no-config", ...permissionFlags("start")]) {
+    assert.ok(bundle.includes(flag), flag);
+  }
 });
 
-Deno.test("[init.launch] an executable is started by its path, and the npm package by its launcher's command", () => {
+Deno.test("[init.launch] an executable is started by its path, and the npm package by the command in `launcher`", () => {
   const executable = { ...FROM_SOURCE, standalone: true, execPath: "/opt/agent-mcp-gateway" };
   assert.deepEqual(launchCommand(executable), ["/opt/agent-mcp-gateway"]);
   const npx = ["npx", "-y", "agent-mcp-gateway"];
   assert.deepEqual(launchCommand({ ...executable, launcher: npx.join(" ") }), npx);
-  const spaced = ["C:\\Program Files\\x.exe", "a b"];
-  assert.deepEqual(launchCommand({ ...executable, launcher: JSON.stringify(spaced) }), spaced);
+  const commandWithSpaces = ["C:\\Program Files\\x.exe", "a b"];
+  assert.deepEqual(
+    launchCommand({ ...executable, launcher: JSON.stringify(commandWithSpaces) }),
+    commandWithSpaces,
+  );
 });

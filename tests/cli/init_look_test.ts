@@ -17,12 +17,12 @@ const ENV = Object.fromEntries(
   ["PATH", "HOME", "SystemRoot", "DENO_DIR"].map((name) => [name, Deno.env.get(name) ?? ""]),
 );
 
-const FIRST: readonly Answer[] = [
+const FIRST_ANSWERS: readonly Answer[] = [
   [/Which servers go behind/, enter],
   [/Start .* once/, enter],
   [/Which agents use the gateway/, enter],
 ];
-const LAST: readonly Answer[] = [[/into which clients/, enter], [/Write ~.*\?/s, enter]];
+const LAST_ANSWERS: readonly Answer[] = [[/into which clients/, enter], [/Write ~.*\?/s, enter]];
 
 /** Returns the command of a server that lists these tools. */
 function listingServer(
@@ -44,7 +44,7 @@ function readWrittenFiles(fixture: InitFixture): {
   return { servers: mcpServers, allow: agents.developer.allow };
 }
 
-async function realServers(fixture: InitFixture): Promise<Record<string, unknown>> {
+async function createServerEntries(fixture: InitFixture): Promise<Record<string, unknown>> {
   await ensureServers();
   const node = (...args: string[]) => ({ command: "node", args });
   return {
@@ -55,15 +55,15 @@ async function realServers(fixture: InitFixture): Promise<Record<string, unknown
   };
 }
 
-Deno.test("[init.look] [init.describe] the choice to only read allows the tools that real servers mark as read-only", async () => {
+Deno.test("[init.look] [init.describe] the choice of read-only tools allows the tools that real servers mark as read-only", async () => {
   using fixture = new InitFixture();
-  fixture.write(".cursor/mcp.json", { mcpServers: await realServers(fixture) });
+  fixture.write(".cursor/mcp.json", { mcpServers: await createServerEntries(fixture) });
   const { code, stderr, screen } = await fixture.runAtTerminal(
     [
-      ...FIRST,
+      ...FIRST_ANSWERS,
       [/Which tools may developer call/, down + down + enter],
       [/Nothing says what the tools of gone, mute do/, enter],
-      ...LAST,
+      ...LAST_ANSWERS,
     ],
     {},
     { env: ENV },
@@ -112,10 +112,10 @@ Deno.test("[init.look] tools without annotations count as destructive, and a ser
   });
   const { code, stderr, screen } = await fixture.runAtTerminal(
     [
-      ...FIRST,
+      ...FIRST_ANSWERS,
       [/Which tools may developer call/, down + enter],
       [/May developer call them/, down + enter],
-      ...LAST,
+      ...LAST_ANSWERS,
     ],
     {},
     { env: ENV },
@@ -147,7 +147,7 @@ Deno.test("[init.look] a second run gives a new server's tools to the existing a
       // Both existing agents are offered.
       [/developer, other/, `developer${enter}`],
       [/Which tools may developer call/, down + down + enter],
-      ...LAST,
+      ...LAST_ANSWERS,
     ],
     {},
     { env: ENV },
@@ -193,8 +193,8 @@ Deno.test("[init.look] servers with any name are started", async () => {
       JSON.stringify(server)
     }}}`;
     const inspected = await inspectServers(text, { machine, stderr: { write: () => {} } });
-    const found = [...inspected].map(([one, { tools }]) => [one, tools?.length]);
-    assert.deepEqual(found, [["mem", 1], [name, 1]]);
+    const toolCounts = [...inspected].map(([name, { tools }]) => [name, tools?.length]);
+    assert.deepEqual(toolCounts, [["mem", 1], [name, 1]]);
   }
 });
 
@@ -206,7 +206,7 @@ Deno.test({
     const tools = [{ name: "look", annotations: { readOnlyHint: true } }];
     fixture.write("npx", '#!/bin/sh\necho started >> "$0.log"\nexec sleep 600\n');
     Deno.chmodSync(fixture.pathOf("npx"), 0o755);
-    // One more than the number of concurrent downloads: it must not be started.
+    // There is one package more than concurrent downloads, so the last must not be started.
     const packages = ["a", "b", "c", "d"].map((
       name,
     ) => [name, { command: fixture.pathOf("npx"), args: [name] }]);
@@ -261,10 +261,10 @@ Deno.test("[init.look] [cli.doctor-download] a server that did not answer can be
     inspect: (_, only) => {
       inspections.push(only);
       const silent = { failure: "did not answer in time", hasTimedOut: true, downloadCommand };
-      const known = { tools: [tool] };
+      const answer = { tools: [tool] };
       return Promise.resolve(
         new Map<string, InspectedServer>(
-          only === undefined ? [["quick", known], ["slow", silent]] : [["slow", known]],
+          only === undefined ? [["quick", answer], ["slow", silent]] : [["slow", answer]],
         ),
       );
     },
@@ -310,6 +310,7 @@ Deno.test("[init.describe] a server is described by a sentence of its instructio
   }
   assert.equal(describe("", "a\x1b[31m red\u202e\u200b"), "a [31m red");
   assert.equal(describe(), undefined);
-  const long = describe("", "😀".repeat(300)) ?? "";
-  assert.ok(long.length <= 200 && long.isWellFormed() && long.endsWith("…"), long);
+  const longDescription = describe("", "😀".repeat(300)) ?? "";
+  assert.ok(longDescription.length <= 200 && longDescription.isWellFormed(), longDescription);
+  assert.ok(longDescription.endsWith("…"), longDescription);
 });

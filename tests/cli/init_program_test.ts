@@ -8,12 +8,12 @@ import type { EndedCommand } from "../e2e/run_once.ts";
 import { Setup } from "../e2e/setup.ts";
 
 /** Runs the program in an existing folder. */
-async function run(setup: Setup, args: readonly string[]): Promise<EndedCommand> {
+async function runGateway(setup: Setup, args: readonly string[]): Promise<EndedCommand> {
   const [command, ...words] = await gatewayCommandLine(GATEWAY_COMMAND);
-  return await runWords(setup, [command, ...words, ...args]);
+  return await runCommand(setup, [command, ...words, ...args]);
 }
 
-async function runWords(
+async function runCommand(
   setup: Setup,
   [command, ...args]: [string, ...string[]],
 ): Promise<EndedCommand> {
@@ -26,15 +26,17 @@ async function runWords(
 
 /** Creates a home folder with files of clients, but none of the gateway. */
 function createHome(files: Readonly<Record<string, unknown>>): Setup {
-  const below = Object.entries(files).map(([name, content]) => [join("../home", name), content]);
-  return new Setup({ servers: false, rules: false, files: Object.fromEntries(below) });
+  const homeFiles = Object.entries(files).map((
+    [name, content],
+  ) => [join("../home", name), content]);
+  return new Setup({ servers: false, rules: false, files: Object.fromEntries(homeFiles) });
 }
 
-/** Returns all files below a folder, with their content. */
-function filesBelow(folder: string): [string, string][] {
+/** Reads all files below a folder; returns the path and the text of each. */
+function readFilesBelow(folder: string): [string, string][] {
   return [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }): [string, string][] => {
     const path = join(folder, name);
-    return isDirectory ? filesBelow(path) : [[path, Deno.readTextFileSync(path)]];
+    return isDirectory ? readFilesBelow(path) : [[path, Deno.readTextFileSync(path)]];
   }).sort();
 }
 
@@ -43,7 +45,7 @@ Deno.test("[init.yes] [init.valid] the printed entry serves the imported servers
     ".claude.json": { mcpServers: { odd: { type: "stdio", ...misbehavingServer() } } },
   });
   try {
-    const { code, stdout, stderr } = await run(setup, ["init", "--yes"]);
+    const { code, stdout, stderr } = await runGateway(setup, ["init", "--yes"]);
     assert.equal(code, 0, stderr);
     const [, json = ""] = /```json\n(.*?)```/s.exec(stdout) ?? [];
     const { command, args, alwaysLoad } = JSON.parse(json).mcpServers.gateway;
@@ -70,7 +72,7 @@ Deno.test("[init.yes] [init.agents] agents of existing rules get no new servers 
     const path = join(setup.home, ".config", "agent-mcp-gateway", ".mcp-gateway-rules.json");
     Deno.mkdirSync(dirname(path), { recursive: true });
     Deno.writeTextFileSync(path, rules);
-    const { code, stdout, stderr } = await run(setup, ["init", "--yes"]);
+    const { code, stdout, stderr } = await runGateway(setup, ["init", "--yes"]);
     assert.equal(code, 0, stderr);
     assert.equal(Deno.readTextFileSync(path), rules);
     assert.match(stdout, /"--agent", "alice"/);
@@ -84,14 +86,20 @@ Deno.test("[init.yes] [init.agents] agents of existing rules get no new servers 
 Deno.test("[init.here] [init.undo] --here and --undo work from the command line", async () => {
   const setup = createHome({ ".cursor/mcp.json": { mcpServers: { one: { command: "x" } } } });
   try {
-    const before = filesBelow(join(setup.workingFolder, ".."));
-    const { code, stderr } = await run(setup, ["init", "--yes", "--here", "--from", "cursor"]);
+    const filesBefore = readFilesBelow(join(setup.workingFolder, ".."));
+    const { code, stderr } = await runGateway(setup, [
+      "init",
+      "--yes",
+      "--here",
+      "--from",
+      "cursor",
+    ]);
     assert.equal(code, 0, stderr);
     const names = [...Deno.readDirSync(setup.workingFolder)].map(({ name }) => name).sort();
     assert.deepEqual(names, [".mcp-gateway-rules.json", ".mcp.json"]);
-    const undone = await run(setup, ["init", "--undo"]);
+    const undone = await runGateway(setup, ["init", "--undo"]);
     assert.equal(undone.code, 0, undone.stderr);
-    assert.deepEqual(filesBelow(join(setup.workingFolder, "..")), before);
+    assert.deepEqual(readFilesBelow(join(setup.workingFolder, "..")), filesBefore);
   } finally {
     await setup.close();
   }
@@ -101,11 +109,11 @@ Deno.test("[init.no-terminal] [init.from] an invalid command line exits with 2 a
   const setup = createHome({});
   try {
     for (const args of [[], ["--from", "nobody", "--yes"], ["--undo", "--here"], ["--nope"]]) {
-      const { code, stdout, stderr } = await run(setup, ["init", ...args]);
+      const { code, stdout, stderr } = await runGateway(setup, ["init", ...args]);
       assert.deepEqual([code, stdout], [2, ""], stderr);
       assert.notEqual(stderr, "");
     }
-    const help = await run(setup, ["init", "--help"]);
+    const help = await runGateway(setup, ["init", "--help"]);
     assert.equal(help.code, 0);
     assert.match(help.stdout, /Example: agent-mcp-gateway init /);
   } finally {
@@ -114,20 +122,28 @@ Deno.test("[init.no-terminal] [init.from] an invalid command line exits with 2 a
 });
 
 Deno.test({
-  name: "[init.whole] if files cannot be written completely, all stay unchanged",
+  name: "[init.whole] if files cannot be written completely, no file is changed",
   ignore: Deno.build.os !== "linux",
   fn: async () => {
     const setup = createHome({ ".cursor/mcp.json": { mcpServers: { one: { command: "x" } } } });
     try {
-      const before = filesBelow(setup.home);
+      const filesBefore = readFilesBelow(setup.home);
       // A write past the first block fails, as on a full disk.
-      const limited = 'trap "" XFSZ; ulimit -f 1; exec "$@"';
+      const limitedCommand = 'trap "" XFSZ; ulimit -f 1; exec "$@"';
       const words = await gatewayCommandLine(GATEWAY_COMMAND);
-      const script: [string, ...string[]] = ["sh", "-c", limited, "sh", ...words, "init", "--yes"];
-      const { code, stdout, stderr } = await runWords(setup, script);
+      const script: [string, ...string[]] = [
+        "sh",
+        "-c",
+        limitedCommand,
+        "sh",
+        ...words,
+        "init",
+        "--yes",
+      ];
+      const { code, stdout, stderr } = await runCommand(setup, script);
       assert.deepEqual([code, stdout], [1, ""], stderr);
       assert.match(stderr, /Cannot write .*; nothing has been changed/);
-      assert.deepEqual(filesBelow(setup.home), before);
+      assert.deepEqual(readFilesBelow(setup.home), filesBefore);
     } finally {
       await setup.close();
     }
@@ -135,16 +151,16 @@ Deno.test({
 });
 
 Deno.test("[init.many] a file with 50,000 servers is left out, and the servers of another file are imported", async () => {
-  const servers = Array.from({ length: 50_000 }, (_, at) => [`s${at}`, { command: "x" }]);
+  const servers = Array.from({ length: 50_000 }, (_, index) => [`s${index}`, { command: "x" }]);
   const setup = createHome({
     ".claude.json": { mcpServers: Object.fromEntries(servers) },
     ".cursor/mcp.json": { mcpServers: Object.fromEntries(servers.slice(0, 1000)) },
   });
   try {
-    const { code, stderr } = await run(setup, ["init", "--yes"]);
+    const { code, stderr } = await runGateway(setup, ["init", "--yes"]);
     assert.equal(code, 0, stderr);
     assert.match(stderr, /^~\/\.claude\.json: left out, because it has 50000 servers /m);
-    const written = filesBelow(setup.home).find(([path]) => /gateway.\.mcp\.json$/.test(path));
+    const written = readFilesBelow(setup.home).find(([path]) => /gateway.\.mcp\.json$/.test(path));
     assert.equal(written?.[1].match(/"command": "x"/g)?.length, 1000);
   } finally {
     await setup.close();

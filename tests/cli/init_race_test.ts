@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { undoInit } from "../../src/cli/init/undo.ts";
 import { readJournal, writeFiles } from "../../src/cli/init/write_files.ts";
 
-Deno.test("[init.undo] of two concurrent runs, one is refused, and the other can be undone", async () => {
+Deno.test("[init.undo] of two concurrent runs, one is refused, and the journal contains the other", async () => {
   const folder = Deno.makeTempDirSync();
   try {
     const path = `${folder}/servers.json`;

@@ -4,18 +4,18 @@ import { findClearTextSecrets } from "../../src/cli/init/clear_text_secrets.ts";
 import type { JsonRecord } from "../../src/cli/init/import_entry.ts";
 import { InitFixture } from "./init_fixture.ts";
 
-const SK = `sk-${"a1B2".repeat(8)}`;
+const API_KEY = `sk-${"a1B2".repeat(8)}`;
 
 const ENTRIES: readonly (readonly [entry: JsonRecord, paths: readonly string[]])[] = [
-  [{ command: "x", args: [`--api-key=${SK}`] }, ["args[0]"]],
+  [{ command: "x", args: [`--api-key=${API_KEY}`] }, ["args[0]"]],
   [{ command: "x", args: ["--api-key=short"] }, ["args[0]"]],
   [{ command: "x", args: ["-v", "--api-key", "short"] }, ["args[2]"]],
   [{ command: "docker", args: ["run", "-e", "API_KEY=short", "image"] }, ["args[2]"]],
   [{ command: "x", args: ["--header", "Authorization: Bearer abcdefgh"] }, ["args[1]"]],
-  [{ command: "x", args: [SK] }, ["args[0]"]],
+  [{ command: "x", args: [API_KEY] }, ["args[0]"]],
   [{ command: "x", args: ["https://example.com/mcp?api_key=abc"] }, ["args[0]"]],
   [{ command: "x", args: ["postgres://me:word@host/db"] }, ["args[0]"]],
-  [{ command: "x", env: { API_TOKEN: "t", PLAIN: SK, MODE: "dev" } }, [
+  [{ command: "x", env: { API_TOKEN: "t", PLAIN: API_KEY, MODE: "dev" } }, [
     "env.API_TOKEN",
     "env.PLAIN",
   ]],
@@ -31,19 +31,21 @@ const ENTRIES: readonly (readonly [entry: JsonRecord, paths: readonly string[]])
 ];
 
 for (const [entry, paths] of ENTRIES) {
-  const shown = JSON.stringify(entry).replaceAll(SK, "sk-…");
-  Deno.test(`[init.secrets] ${shown} has ${paths.join(" and ") || "nothing"} as secret`, () => {
+  const entryText = JSON.stringify(entry).replaceAll(API_KEY, "sk-…");
+  Deno.test(`[init.secrets] ${entryText} has ${paths.join(" and ") || "nothing"} as secret`, () => {
     assert.deepEqual(findClearTextSecrets(entry), paths);
   });
 }
 
 Deno.test("[init.secrets] positions of secrets are reported, never their values", async () => {
   using fixture = new InitFixture({
-    ".cursor/mcp.json": { mcpServers: { one: { command: "npx", args: ["-y", "p", "--key", SK] } } },
+    ".cursor/mcp.json": {
+      mcpServers: { one: { command: "npx", args: ["-y", "p", "--key", API_KEY] } },
+    },
   });
   const { stdout, stderr } = await fixture.run({ yes: true });
   assert.match(stderr, /holds secrets in clear text \(one: args\[3\]\)/);
-  assert.ok(!(stdout + stderr).includes(SK));
+  assert.ok(!(stdout + stderr).includes(API_KEY));
 });
 
 const PROGRAMS: readonly (readonly [entry: JsonRecord, name: string])[] = [

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { runOnce, type RunOptions } from "../e2e/run_once.ts";
 
-/** Runs `permissions --json`. */
-async function ask(
+/** Runs `permissions --json`; returns the flags by name, without the leading dashes. */
+async function runPermissions(
   options: RunOptions,
   ...args: string[]
 ): Promise<{ flags: Map<string, string[] | true>; notes: string[]; folder: string }> {
@@ -13,8 +13,11 @@ async function ask(
   );
   assert.equal(code, 0, stderr);
   assert.equal(stderr, "");
-  const { flags, notes, ...rest } = JSON.parse(stdout) as { flags: string[]; notes: string[] };
-  assert.deepEqual(rest, {});
+  const { flags, notes, ...otherMembers } = JSON.parse(stdout) as {
+    flags: string[];
+    notes: string[];
+  };
+  assert.deepEqual(otherMembers, {});
   const pairs = flags.map((flag) => {
     const [, name = "", values] = /^--([\w-]+)(?:=(.*))?$/.exec(flag) ?? [];
     return [name, values === undefined ? true : values.split(",")] as const;
@@ -23,13 +26,13 @@ async function ask(
   return { flags: new Map(pairs), notes, folder };
 }
 
-const unix = { ignore: Deno.build.os === "windows" };
+const notOnWindows = { ignore: Deno.build.os === "windows" };
 
 Deno.test(
   "[permissions.flags] --allow-run has the servers' programs, and the programs that end servers",
-  unix,
+  notOnWindows,
   async () => {
-    const { flags } = await ask({
+    const { flags } = await runPermissions({
       servers: {
         one: { command: "npx", args: ["x"] },
         two: { command: "./bin/two", cwd: "${workspaceFolder}/sub" },
@@ -48,7 +51,7 @@ Deno.test(
 );
 
 Deno.test("[permissions.flags] without servers, no program is allowed", async () => {
-  const { flags } = await ask({});
+  const { flags } = await runPermissions({});
   assert.deepEqual([...flags.keys()], [
     "no-prompt",
     "allow-read",
@@ -60,9 +63,9 @@ Deno.test("[permissions.flags] without servers, no program is allowed", async ()
 
 Deno.test(
   "[permissions.flags] a program is looked up in the PATH of its server",
-  unix,
+  notOnWindows,
   async () => {
-    const { flags } = await ask({
+    const { flags } = await runPermissions({
       servers: { own: { command: "tool", env: { PATH: "${workspaceFolder}/bin" } } },
       files: { "bin/tool": "#!/bin/sh\n" },
     });
@@ -73,17 +76,17 @@ Deno.test(
 
 Deno.test(
   "[permissions.flags] a server with LD_LIBRARY_PATH requires --allow-run without a list, which a note explains",
-  unix,
+  notOnWindows,
   async () => {
     const env = { LD_LIBRARY_PATH: "/opt/lib" };
-    const { flags, notes } = await ask({ servers: { one: { command: "true", env } } });
+    const { flags, notes } = await runPermissions({ servers: { one: { command: "true", env } } });
     assert.equal(flags.get("allow-run"), true);
     assert.match(notes.join(), /"one".*LD_LIBRARY_PATH/);
   },
 );
 
 Deno.test("[permissions.flags] --allow-env has settings, expanded and inherited variables, and the safe variables", async () => {
-  const { flags } = await ask({
+  const { flags } = await runPermissions({
     servers: {
       one: {
         command: "true",
@@ -102,17 +105,18 @@ Deno.test("[permissions.flags] --allow-env has settings, expanded and inherited 
 });
 
 Deno.test("[permissions.flags] paths are those of the two files, their folders and logs only", async () => {
-  const { flags } = await ask({ servers: { one: { command: "true" } } });
+  const { flags } = await runPermissions({ servers: { one: { command: "true" } } });
   const read = flags.get("allow-read") as string[];
-  const shorten = (all: string[]) => all.map((path) => path.replace(/^.*?[/\\](?=home|work)/, ""));
+  const shorten = (paths: string[]) =>
+    paths.map((path) => path.replace(/^.*?[/\\](?=home|work)/, ""));
   const state = join("home", ".local", "state", "agent-mcp-gateway");
   assert.deepEqual(shorten(flags.get("allow-write") as string[]).sort(), [
     ...Deno.build.os === "windows" ? [] : [state],
   ]);
-  const withAuditLog = await ask({}, "--audit-log", "./logs/audit.jsonl");
+  const withAuditLog = await runPermissions({}, "--audit-log", "./logs/audit.jsonl");
   const written = shorten(withAuditLog.flags.get("allow-write") as string[]);
   assert.ok(written.includes(join("work", "logs")), written.join());
-  const onStderr = await ask({}, "--audit-log", "/dev/stderr");
+  const onStderr = await runPermissions({}, "--audit-log", "/dev/stderr");
   assert.equal(onStderr.flags.get("allow-write")?.toString().includes("/dev"), false);
   if (Deno.build.os === "windows") return;
   assert.deepEqual(shorten(read).sort(), [
@@ -125,7 +129,7 @@ Deno.test("[permissions.flags] paths are those of the two files, their folders a
 
 Deno.test(
   "[permissions.flags] paths include those named by flags, and the targets of links",
-  unix,
+  notOnWindows,
   async () => {
     const elsewhere = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "gateway_" }));
     try {
@@ -133,7 +137,7 @@ Deno.test(
       Deno.mkdirSync(join(elsewhere, "shown"));
       Deno.writeTextFileSync(join(elsewhere, "real", "servers.json"), '{"mcpServers": {}}');
       Deno.symlinkSync(join(elsewhere, "real", "servers.json"), join(elsewhere, "shown", "s.json"));
-      const { flags, notes } = await ask(
+      const { flags, notes } = await runPermissions(
         {},
         "--mcp-config",
         join(elsewhere, "shown", "s.json"),
@@ -143,12 +147,16 @@ Deno.test(
       // Deno's flags cannot name a path with a comma, so its parent folder is allowed.
       assert.ok((flags.get("allow-write") as string[]).includes(elsewhere));
       assert.ok((flags.get("allow-read") as string[]).includes(elsewhere));
-      const matching = notes.filter((note: string) =>
-        note.includes(`all of ${elsewhere} is allowed`)
+      assert.ok(
+        notes.some((note) => note.includes(`all of ${elsewhere} is allowed`)),
+        notes.join("\n"),
       );
-      assert.equal(matching.length > 0, true, notes.join("\n"));
-      const narrow = await ask({}, "--mcp-config", join(elsewhere, "shown", "s.json"));
-      const read = narrow.flags.get("allow-read") as string[];
+      const withoutComma = await runPermissions(
+        {},
+        "--mcp-config",
+        join(elsewhere, "shown", "s.json"),
+      );
+      const read = withoutComma.flags.get("allow-read") as string[];
       assert.ok(read.includes(join(elsewhere, "shown")) && read.includes(join(elsewhere, "real")));
       assert.ok(!read.includes(elsewhere));
     } finally {
@@ -158,7 +166,7 @@ Deno.test(
 );
 
 Deno.test("[permissions.flags] --allow-net has the hosts of servers; a note says that logins need more", async () => {
-  const { flags, notes } = await ask({
+  const { flags, notes } = await runPermissions({
     servers: {
       plain: { url: "http://one.example/mcp", headers: { authorization: "Bearer x" } },
       login: { url: "https://two.example:8443/mcp" },
@@ -175,8 +183,8 @@ Deno.test("[permissions.flags] --allow-net has the hosts of servers; a note says
     "two.example:8443",
   ]);
   assert.equal(flags.has("allow-run"), false);
-  const matching = notes.filter((note) => note.includes("OAuth"));
-  assert.deepEqual(matching.map((note) => /"(\w+)"/.exec(note)?.[1]), ["login", "fixed"]);
+  const oauthNotes = notes.filter((note) => note.includes("OAuth"));
+  assert.deepEqual(oauthNotes.map((note) => /"(\w+)"/.exec(note)?.[1]), ["login", "fixed"]);
   const write = flags.get("allow-write") as string[];
   assert.ok(write.some((path) => /agent-mcp-gateway.oauth$/.test(path)), String(write));
 });
@@ -186,7 +194,7 @@ Deno.test("[permissions.flags] --allow-net has the listener's address and the is
     agents: { a: {} },
     auth: { jwt: { issuer: "https://id.example", audience: "gateway", agent_claim: "agent" } },
   };
-  const { flags } = await ask({ rules }, "--transport", "http", "--port", "9999");
+  const { flags } = await runPermissions({ rules }, "--transport", "http", "--port", "9999");
   assert.deepEqual(flags.get("allow-net"), ["127.0.0.1:9999", "id.example:443"]);
 });
 
@@ -200,10 +208,10 @@ Deno.test("[permissions.flags] the text has one flag per line on stdout, and not
   assert.match(stderr, /Run this command again/);
 });
 
-Deno.test("[permissions.flags] for an invalid configuration no flags are printed", async () => {
-  const broken = await runOnce(["permissions"], { servers: "{" });
-  assert.deepEqual([broken.code, broken.stdout], [1, ""]);
-  assert.match(broken.stderr, /\.mcp\.json:1/);
-  const usage = await runOnce(["permissions", "--port", "x"], {});
-  assert.deepEqual([usage.code, usage.stdout], [2, ""]);
+Deno.test("[permissions.flags] for an invalid file or an invalid flag, nothing is printed to stdout", async () => {
+  const invalidFile = await runOnce(["permissions"], { servers: "{" });
+  assert.deepEqual([invalidFile.code, invalidFile.stdout], [1, ""]);
+  assert.match(invalidFile.stderr, /\.mcp\.json:1/);
+  const invalidFlag = await runOnce(["permissions", "--port", "x"], {});
+  assert.deepEqual([invalidFlag.code, invalidFlag.stdout], [2, ""]);
 });

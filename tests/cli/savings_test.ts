@@ -24,20 +24,20 @@ Deno.test("[cli.savings] the tokens of real servers are counted with a real toke
   const { code, stdout, stderr } = await shell.run(["savings", "--json"]);
   assert.equal(code, 0);
   assert.match(stderr, /^Not counted: gone: .*was not found$/m);
-  const { tokenizer, servers: found, fixed, total, failed } = JSON.parse(stdout);
+  const { tokenizer, servers: costs, fixed, total, failed } = JSON.parse(stdout);
   assert.equal(tokenizer, "o200k_base");
   assert.deepEqual(failed.map(({ server }: { server: string }) => server), ["gone"]);
-  assert.equal(found.length, 3);
-  for (const { server, direct, gateway, signatures, schema, call } of found) {
+  assert.equal(costs.length, 3);
+  for (const { server, direct, gateway, signatures, schema, call } of costs) {
     assert.equal(gateway, signatures + schema + call);
     assert.ok(signatures > 0 && schema > 0 && call > 0 && gateway < direct, server);
   }
-  assert.deepEqual(total, sumCosts(found, fixed));
+  assert.deepEqual(total, sumCosts(costs, fixed));
   assert.ok(fixed.definitions <= 400);
-  // The same list that a client gets from the server itself.
+  // `direct` counts the list that a client gets from the server itself.
   await using direct = await DirectConnection.start(servers.memory);
   const tokens = encode(JSON.stringify(await direct.listTools())).length;
-  const memory = found.find(({ server }: { server: string }) => server === "memory");
+  const memory = costs.find(({ server }: { server: string }) => server === "memory");
   assert.equal(memory.direct, tokens);
 
   const text = await shell.run(["savings"]);
@@ -51,22 +51,22 @@ const LISTING_SERVER = fileURLToPath(
 );
 
 Deno.test("[cli.savings] for the recorded tools of 14 real servers, an average task takes under 5 % of the tokens", async () => {
-  const deno = ["run", "--quiet", "--no-prompt", "--no-config", "--no-lock", "--allow-read"];
+  const denoFlags = ["run", "--quiet", "--no-prompt", "--no-config", "--no-lock", "--allow-read"];
   const servers = Object.fromEntries(
     readToolLists().map(({ server }) => {
       const list = fileURLToPath(new URL(`../fixtures/tool_lists/${server}.json`, import.meta.url));
-      return [server, { command: Deno.execPath(), args: [...deno, LISTING_SERVER, list] }];
+      return [server, { command: Deno.execPath(), args: [...denoFlags, LISTING_SERVER, list] }];
     }),
   );
   await using shell = new Shell({ servers });
   const { stdout } = await shell.run(["savings", "--json"]);
-  const { servers: found, total } = JSON.parse(stdout);
-  assert.ok(found.length >= 14, `${found.length} servers`);
+  const { servers: costs, total } = JSON.parse(stdout);
+  assert.ok(costs.length >= 14, `${costs.length} servers`);
   assert.ok(total.saved_percent > 95, `${total.saved_percent} % saved`);
 });
 
 Deno.test("[cli.savings] the total compares all definitions with one task of mean cost", () => {
-  const server = (direct: number, gateway: number) => ({
+  const cost = (direct: number, gateway: number) => ({
     server: "s",
     tools: 2,
     direct,
@@ -77,7 +77,7 @@ Deno.test("[cli.savings] the total compares all definitions with one task of mea
     example: "t",
   });
   const fixed = { definitions: 300, list_servers: 100 };
-  assert.deepEqual(sumCosts([server(10_000, 400), server(30_000, 1200)], fixed), {
+  assert.deepEqual(sumCosts([cost(10_000, 400), cost(30_000, 1200)], fixed), {
     tools: 4,
     direct: 40_000,
     gateway: 1200,

@@ -7,8 +7,8 @@ import { runOnce } from "../e2e/run_once.ts";
 
 type Schema = { [key: string]: unknown };
 
-const config = new URL("../../config/", import.meta.url);
-const golden = new URL("../golden/config/", import.meta.url).pathname;
+const configFolder = new URL("../../config/", import.meta.url);
+const goldenFolder = new URL("../golden/config/", import.meta.url).pathname;
 
 /** Creates a function that checks a value against one of the schemas. */
 async function createValidator(file: "servers" | "rules") {
@@ -21,7 +21,7 @@ for (const file of ["servers", "rules"] as const) {
   Deno.test(`[config.json-schema] [cli.schema] config/${file}.schema.json is current`, async () => {
     const { code, stdout } = await runOnce(["schema", file], { servers: false, rules: false });
     assert.equal(code, 0);
-    const committed = new URL(`${file}.schema.json`, config);
+    const committed = new URL(`${file}.schema.json`, configFolder);
     if (Deno.env.get("GOLDEN") === "write") Deno.writeTextFileSync(committed, `${stdout}\n`);
     assert.equal(`${stdout}\n`, Deno.readTextFileSync(committed));
   });
@@ -30,14 +30,14 @@ for (const file of ["servers", "rules"] as const) {
     let count = 0;
     const visit = (value: unknown, path: string): void => {
       if (typeof value !== "object" || value === null) return;
-      const { properties, oneOf: _branches, if: _if, ...rest } = value as Schema;
+      const { properties, oneOf: _branches, if: _if, ...otherMembers } = value as Schema;
       for (const [key, child] of Object.entries((properties ?? {}) as Record<string, Schema>)) {
         assert.ok(Array.isArray(child["examples"]), `${path}.${key} has no example`);
         assert.equal(typeof child["description"], "string", `${path}.${key}`);
         count++;
         visit(child, `${path}.${key}`);
       }
-      for (const [key, child] of Object.entries(rest)) {
+      for (const [key, child] of Object.entries(otherMembers)) {
         if (key !== "examples" && key !== "default") visit(child, `${path}.${key}`);
       }
     };
@@ -49,21 +49,21 @@ for (const file of ["servers", "rules"] as const) {
     const ajv = new Ajv({ strict: false });
     const visit = (value: unknown): void => {
       if (typeof value !== "object" || value === null) return;
-      const { examples, ...rest } = value as Schema;
+      const { examples, ...schema } = value as Schema;
       for (const example of Array.isArray(examples) ? examples : []) {
-        assert.ok(ajv.validate(rest, example), JSON.stringify(example));
+        assert.ok(ajv.validate(schema, example), JSON.stringify(example));
       }
-      Object.values(rest).forEach(visit);
+      Object.values(schema).forEach(visit);
     };
     visit(await createFileSchema(file));
   });
 }
 
 /** The golden folders with errors of syntax, which JSON Schema cannot detect. */
-const BEYOND = /^(duplicate_keys|trailing_commas|syntax_\w+|too_deep|brackets_\w+|comma_missing)$/;
+const SYNTAX_ERROR_FOLDERS =
+  /^(duplicate_keys|trailing_commas|syntax_\w+|too_deep|brackets_\w+|comma_missing)$/;
 
-const AGREE = "[config.json-schema] a schema refuses the same files as the gateway";
-Deno.test(AGREE, async () => {
+Deno.test("[config.json-schema] a schema refuses the same files as the gateway", async () => {
   const validators = {
     mcp: await createValidator("servers"),
     rules: await createValidator("rules"),
@@ -75,9 +75,9 @@ Deno.test(AGREE, async () => {
     HOST: "example.com",
   });
   let [accepted, refused] = [0, 0];
-  for (const { name } of Deno.readDirSync(golden)) {
-    if (BEYOND.test(name)) continue;
-    const cwd = `${golden}${name}`;
+  for (const { name } of Deno.readDirSync(goldenFolder)) {
+    if (SYNTAX_ERROR_FOLDERS.test(name)) continue;
+    const cwd = `${goldenFolder}${name}`;
     const fileFlags = { mcpConfig: "mcp.json", rules: "rules.json" };
     const files = locateFiles(fileFlags, { home: undefined, cwd });
     const { errors } = await checkConfiguration(files, { env, cwd, windows: false });
@@ -85,16 +85,16 @@ Deno.test(AGREE, async () => {
       const value = readValue(`${cwd}/${file}.json`);
       if (value === undefined) continue;
       const fileErrors = errors.filter((error) => error.file === `${file}.json`);
-      // Errors between two entries: agents that share a token, an issuer without its keys' address.
-      const beyond = /has the same token|set `jwks_url` to/;
-      const isWrong = fileErrors.some(({ message }) => !beyond.test(message));
+      // A schema cannot compare entries: agents that share a token, an issuer without its keys' address.
+      const errorBetweenEntries = /has the same token|set `jwks_url` to/;
+      const hasError = fileErrors.some(({ message }) => !errorBetweenEntries.test(message));
       const isValid = validators[file](value);
       assert.equal(
         isValid,
-        !isWrong,
+        !hasError,
         `${name}/${file}.json ${JSON.stringify(validators[file].errors)}`,
       );
-      if (isWrong) refused++;
+      if (hasError) refused++;
       else accepted++;
     }
   }
@@ -105,7 +105,7 @@ Deno.test(AGREE, async () => {
       validators.rules,
     ]] as const
   ) {
-    const value = parse(Deno.readTextFileSync(new URL(file, config)));
+    const value = parse(Deno.readTextFileSync(new URL(file, configFolder)));
     assert.ok(validate(value), JSON.stringify(validate.errors));
   }
 });
@@ -118,7 +118,7 @@ function readValue(path: string): unknown {
     const value = parse(text, errors, { disallowComments: false });
     return errors.length === 0 ? value : undefined;
   } catch {
-    // A folder, a missing file, or no text.
+    // The path is a folder or missing, or the file is not UTF-8.
     return undefined;
   }
 }

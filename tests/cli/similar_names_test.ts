@@ -57,9 +57,9 @@ Deno.test("[cli.only-agent] if the rules have one agent, it need not be named", 
   }
   // If the rules allow calls without an agent, no agent has to be chosen.
   const defaults = { deny_on_missing_agent: false };
-  const all = { allow: { servers: ["*"] } };
+  const agentWithAllServers = { allow: { servers: ["*"] } };
   shell.setup.writeFile(".mcp-gateway-rules.json", {
-    agents: { writer: {}, default: all },
+    agents: { writer: {}, default: agentWithAllServers },
     defaults,
   });
   assert.equal((await shell.run(["call", "odd", "count"])).code, 0);
@@ -67,14 +67,21 @@ Deno.test("[cli.only-agent] if the rules have one agent, it need not be named", 
 
 Deno.test("[cli.help] help and version are commands, too", async () => {
   await using shell = new Shell();
-  const [flag, word, short, version, number, ofCall, call] = await Promise.all(
-    [["--help"], ["help"], ["-h"], ["version"], ["--version"], ["help", "call"], ["call", "--help"]]
-      .map((words) => shell.run(words)),
-  );
-  assert.equal(flag?.code, 0);
-  assert.ok((flag?.stdout.split("\n").length ?? 99) <= 45);
-  assert.equal(word?.stdout, flag?.stdout);
-  assert.equal(short?.stdout, flag?.stdout);
-  assert.deepEqual(version, { ...number, workingFolder: version?.workingFolder });
-  assert.equal(ofCall?.stdout, call?.stdout);
+  const [helpFlag, helpCommand, shortFlag, versionCommand, versionFlag, helpCall, callHelp] =
+    await Promise.all(
+      [["--help"], ["help"], ["-h"], ["version"], ["--version"], ["help", "call"], [
+        "call",
+        "--help",
+      ]]
+        .map((words) => shell.run(words)),
+    );
+  assert.equal(helpFlag?.code, 0);
+  assert.ok((helpFlag?.stdout.split("\n").length ?? 99) <= 45);
+  assert.equal(helpCommand?.stdout, helpFlag?.stdout);
+  assert.equal(shortFlag?.stdout, helpFlag?.stdout);
+  assert.deepEqual(versionCommand, {
+    ...versionFlag,
+    workingFolder: versionCommand?.workingFolder,
+  });
+  assert.equal(helpCall?.stdout, callHelp?.stdout);
 });

@@ -3,17 +3,17 @@ import fc from "fast-check";
 import { paragraph, table } from "../../src/cli/table.ts";
 import { wrapText } from "../../src/cli/wrap.ts";
 
-const plain = (columns: number) => ({ columns, colors: false, isTerminal: false });
+const plainStyle = (columns: number) => ({ columns, colors: false, isTerminal: false });
 
 Deno.test("[cli.tables] numbers are right-aligned, and names are broken at separators", () => {
   const columns = [{ title: "NAME" }, { title: "N", isNumber: true }];
   assert.equal(
-    table({ columns, rows: [["a", "1"], ["bc", "20"]] }, plain(80)),
+    table({ columns, rows: [["a", "1"], ["bc", "20"]] }, plainStyle(80)),
     "NAME   N\na      1\nbc    20\n",
   );
-  const long = [["agents.researcher.allow.tools", "1,234"]];
+  const longRows = [["agents.researcher.allow.tools", "1,234"]];
   assert.equal(
-    table({ columns, rows: long }, plain(24)),
+    table({ columns, rows: longRows }, plainStyle(24)),
     "NAME                   N\nagents.researcher  1,234\n.allow.tools\n",
   );
 });
@@ -29,7 +29,7 @@ Deno.test("[cli.tables] with any cell content, lines fit and the cursor does not
   const rows = fc.array(fc.tuple(cell, cell, fc.nat().map(String)), { maxLength: 5 });
   fc.assert(fc.property(rows, fc.integer({ min: 50, max: 100 }), (cells, width) => {
     const columns = [{ title: "ONE" }, { title: "TWO" }, { title: "N", isNumber: true }];
-    const text = table({ columns, rows: cells }, plain(width));
+    const text = table({ columns, rows: cells }, plainStyle(width));
     for (const line of text.split("\n")) assert.ok([...line].length <= width, line);
     assert.doesNotMatch(text.replaceAll("\n", ""), /[\p{Cc}\u202e]/u);
   }));
@@ -38,7 +38,7 @@ Deno.test("[cli.tables] with any cell content, lines fit and the cursor does not
 Deno.test("[cli.tables] paragraphs lose no word", () => {
   const words = fc.array(fc.stringMatching(/^[a-z./-]{1,30}$/), { minLength: 1, maxLength: 30 });
   fc.assert(fc.property(words, fc.integer({ min: 20, max: 80 }), (list, width) => {
-    const text = paragraph(list.join(" "), plain(width), "  ");
+    const text = paragraph(list.join(" "), plainStyle(width), "  ");
     assert.equal(text.replaceAll(/\s/g, ""), list.join(""));
     for (const line of text.split("\n")) {
       assert.ok(line.length <= width || !line.trim().includes(" "), line);

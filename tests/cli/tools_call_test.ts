@@ -26,10 +26,10 @@ Deno.test("tools and call", async (t) => {
   await t.step("[cli.tools] the servers and tools of the agent are listed", async () => {
     const { code, stdout } = await shell.run(["tools", ...reader]);
     assert.deepEqual([code, stdout], [0, "odd: Odd things\n  echo, contents, fails"]);
-    const all = await shell.run(["tools", ...writer, "--json"]);
-    assert.equal(all.code, 1);
-    assert.match(all.stderr, /^SERVER_UNAVAILABLE: .*"no-such-program" was not found/);
-    const [odd, gone] = JSON.parse(all.stdout);
+    const writerTools = await shell.run(["tools", ...writer, "--json"]);
+    assert.equal(writerTools.code, 1);
+    assert.match(writerTools.stderr, /^SERVER_UNAVAILABLE: .*"no-such-program" was not found/);
+    const [odd, gone] = JSON.parse(writerTools.stdout);
     assert.deepEqual([odd.name, odd.description], ["odd", "Odd things"]);
     assert.ok(odd.returned > 3);
     assert.equal(gone.error.code, "SERVER_UNAVAILABLE");
@@ -53,12 +53,12 @@ Deno.test("tools and call", async (t) => {
   );
 
   await t.step("[cli.call] arguments come from the command line or standard input", async () => {
-    const big = '{"token":"é 😀","number":12345678901234567890}';
-    const lines = await Promise.all([
-      shell.run(["call", "odd", "echo", big, ...reader]),
-      shell.run(["call", "odd", "echo", "-", ...reader], `${big}\n`),
+    const args = '{"token":"é 😀","number":12345678901234567890}';
+    const outputs = await Promise.all([
+      shell.run(["call", "odd", "echo", args, ...reader]),
+      shell.run(["call", "odd", "echo", "-", ...reader], `${args}\n`),
     ]);
-    for (const { code, stdout } of lines) {
+    for (const { code, stdout } of outputs) {
       assert.equal(code, 0);
       // The server returns the line that it received: no number was rounded.
       assert.ok(stdout.includes('"number":12345678901234567890'), stdout);
@@ -77,25 +77,34 @@ Deno.test("tools and call", async (t) => {
     },
   );
 
-  await t.step("[cli.call] a call that is refused or fails exits with 1", async () => {
-    const denied = await shell.run(["call", "odd", "wait", ...reader]);
-    assert.deepEqual([denied.code, denied.stdout], [1, ""]);
-    assert.match(denied.stderr, /^DENIED_BY_POLICY: .*\nrule: agents\.reader\.allow\.tools\.odd$/m);
-    const fails = await shell.run(["call", "odd", "fails", ...reader]);
-    assert.deepEqual([fails.code, fails.stdout], [1, "it went wrong"]);
-    const json = await shell.run(["call", "odd", "wait", "--json", ...reader]);
-    assert.equal(json.code, 1);
-    assert.equal(JSON.parse(json.stdout).isError, true);
-    const nobody = await shell.run(["call", "odd", "echo"]);
-    assert.equal(nobody.code, 2);
-    assert.match(nobody.stderr, /^Choose an agent with --agent: "reader", "writer", "cautious"$/m);
-    const list = await shell.run(["call", "odd", "echo", "[1]", ...reader]);
-    assert.equal(list.code, 1);
-    assert.match(list.stderr, /^INVALID_ARGUMENTS: .*"args" must be an object/);
-    const late = await shell.run(["call", "odd", "wait", "{}", "--timeout", "50", ...writer]);
-    assert.equal(late.code, 1);
-    assert.match(late.stderr, /^TIMEOUT: /m);
-  });
+  await t.step(
+    "[cli.call] a call that is refused or fails exits with 1, a call without an agent with 2",
+    async () => {
+      const denied = await shell.run(["call", "odd", "wait", ...reader]);
+      assert.deepEqual([denied.code, denied.stdout], [1, ""]);
+      assert.match(
+        denied.stderr,
+        /^DENIED_BY_POLICY: .*\nrule: agents\.reader\.allow\.tools\.odd$/m,
+      );
+      const fails = await shell.run(["call", "odd", "fails", ...reader]);
+      assert.deepEqual([fails.code, fails.stdout], [1, "it went wrong"]);
+      const json = await shell.run(["call", "odd", "wait", "--json", ...reader]);
+      assert.equal(json.code, 1);
+      assert.equal(JSON.parse(json.stdout).isError, true);
+      const withoutAgent = await shell.run(["call", "odd", "echo"]);
+      assert.equal(withoutAgent.code, 2);
+      assert.match(
+        withoutAgent.stderr,
+        /^Choose an agent with --agent: "reader", "writer", "cautious"$/m,
+      );
+      const arrayArguments = await shell.run(["call", "odd", "echo", "[1]", ...reader]);
+      assert.equal(arrayArguments.code, 1);
+      assert.match(arrayArguments.stderr, /^INVALID_ARGUMENTS: .*"args" must be an object/);
+      const timedOut = await shell.run(["call", "odd", "wait", "{}", "--timeout", "50", ...writer]);
+      assert.equal(timedOut.code, 1);
+      assert.match(timedOut.stderr, /^TIMEOUT: /m);
+    },
+  );
 
   await t.step(
     "[cli.call] a denied call starts no server and has one audit entry",
@@ -132,9 +141,20 @@ Deno.test("tools and call", async (t) => {
   });
 
   await t.step("[cli.call] [cli.usage-errors] a wrong command line exits with 2", async () => {
-    const wrong = [["odd"], ["odd", "echo", "{bad"], ["odd", "echo", "{}", "--timeout", "0"]];
+    const argumentLists = [["odd"], ["odd", "echo", "{bad"], [
+      "odd",
+      "echo",
+      "{}",
+      "--timeout",
+      "0",
+    ]];
     for (
-      const words of [...wrong, ["odd", "echo", "{}", "more"], ["odd", "echo", "--agent", "a b"]]
+      const words of [...argumentLists, ["odd", "echo", "{}", "more"], [
+        "odd",
+        "echo",
+        "--agent",
+        "a b",
+      ]]
     ) {
       const { code, stdout, stderr } = await shell.run(["call", ...words]);
       assert.deepEqual([code, stdout], [2, ""], words.join(" "));
@@ -143,10 +163,10 @@ Deno.test("tools and call", async (t) => {
   });
 
   await t.step("[cli.call] [audit.fields] calls and lists of tools have audit entries", () => {
-    const lines = shell.setup.readAuditLog();
-    const denied = lines.find(({ decision, tool }) => decision === "DENY" && tool === "wait");
+    const entries = shell.setup.readAuditLog();
+    const denied = entries.find(({ decision, tool }) => decision === "DENY" && tool === "wait");
     assert.equal(denied?.rule, "agents.reader.allow.tools.odd");
-    const operations = new Set(lines.map(({ operation }) => operation));
+    const operations = new Set(entries.map(({ operation }) => operation));
     assert.deepEqual([...operations].sort(), ["execute_tool", "get_server_tools", "list_servers"]);
   });
 

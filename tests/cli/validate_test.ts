@@ -9,14 +9,14 @@ import { Shell } from "./shell.ts";
 
 const golden = new URL("../golden/config/", import.meta.url).pathname;
 
-/** Runs `validate` on the files `mcp.json` and `rules.json` of a folder. */
+/** Runs `validate` in a folder: on the named files, or by default on `mcp.json` and `rules.json`. */
 async function validateFolder(
   cwd: string,
   flags: Partial<Parameters<typeof validate>[0]["flags"]> = {},
-  named: readonly string[] = [],
+  fileArguments: readonly string[] = [],
 ) {
   let [stdout, stderr] = ["", ""];
-  const both = { mcpConfig: "mcp.json", rules: "rules.json" };
+  const fileFlags = { mcpConfig: "mcp.json", rules: "rules.json" };
   const variables = { HOME: "/home/someone", SET: "value", EMPTY: "", HOST: "example.com" };
   const context = {
     stdout: { write: (text: string) => void (stdout += text) },
@@ -24,8 +24,8 @@ async function validateFolder(
   };
   const defaultFlags = { json: false, strict: false, mcpConfig: undefined, rules: undefined };
   const input = {
-    flags: { ...defaultFlags, ...(named.length > 0 ? {} : both), ...flags },
-    args: named,
+    flags: { ...defaultFlags, ...(fileArguments.length > 0 ? {} : fileFlags), ...flags },
+    args: fileArguments,
     ...context,
   };
   const env = createEnvironment(variables);
@@ -36,32 +36,32 @@ async function validateFolder(
 const NAMES = [...Deno.readDirSync(golden)].map(({ name }) => name).sort();
 
 Deno.test("[cli.validate] broken files are reported with positions and advice", async () => {
-  let broken = 0;
+  let brokenCount = 0;
   for (const name of NAMES) {
     const { code, stdout } = await validateFolder(`${golden}${name}`);
     const expected = Deno.readTextFileSync(`${golden}${name}/expected.txt`);
     assert.equal(stdout, escapeLines(expected), name);
     const errors = expected.split("\n").filter((line) => line.startsWith("error "));
     assert.equal(code, errors.length > 0 ? 1 : 0, name);
-    if (errors.length > 0) broken++;
+    if (errors.length > 0) brokenCount++;
     // An error inside a file has a line and a column.
-    const isWhole = /^error (mcp|rules)\.json: (there is no|this is a folder|the file is)/;
+    const wholeFileError = /^error (mcp|rules)\.json: (there is no|this is a folder|the file is)/;
     for (const line of errors) {
       assert.match(
         line,
-        isWhole.test(line) ? isWhole : /^error (mcp|rules)\.json:\d+:\d+: ./,
+        wholeFileError.test(line) ? wholeFileError : /^error (mcp|rules)\.json:\d+:\d+: ./,
         name,
       );
     }
   }
-  assert.ok(broken >= 30, `${broken} broken files`);
+  assert.ok(brokenCount >= 30, `${brokenCount} broken files`);
 });
 
 Deno.test("[cli.validate] --json reports every problem, and the position of an unknown key", async () => {
   for (const name of NAMES) {
     const { stdout } = await validateFolder(`${golden}${name}`, { json: true });
-    const { errors, warnings, ...more } = JSON.parse(stdout);
-    assert.deepEqual(more, {});
+    const { errors, warnings, ...otherMembers } = JSON.parse(stdout);
+    assert.deepEqual(otherMembers, {});
     const expected = Deno.readTextFileSync(`${golden}${name}/expected.txt`).trimEnd().split("\n");
     assert.equal(errors.length + warnings.length, expected.filter((line) => line !== "").length);
     for (const problem of [...errors, ...warnings]) {
@@ -69,8 +69,8 @@ Deno.test("[cli.validate] --json reports every problem, and the position of an u
     }
   }
   const { stdout } = await validateFolder(`${golden}unknown_agent_keys`, { json: true });
-  const [first] = JSON.parse(stdout).errors;
-  assert.deepEqual([first.file, first.line, first.column, first.path], [
+  const [error] = JSON.parse(stdout).errors;
+  assert.deepEqual([error.file, error.line, error.column, error.path], [
     "rules.json",
     1,
     22,
@@ -122,9 +122,9 @@ Deno.test("[cli.validate] [cli.usage-errors] problems are on stdout, the summary
   assert.equal(broken.stderr, "1 error\n");
   const json = await shell.run(["validate", "--json", "--rules", "broken.json"]);
   assert.equal(JSON.parse(json.stdout).errors[0].column, 19);
-  for (const wrong of [["--no-such-flag"], ["a", "b", "c"], ["--rules"]]) {
-    const { code, stdout } = await shell.run(["validate", ...wrong]);
-    assert.deepEqual([code, stdout], [2, ""], wrong.join(" "));
+  for (const args of [["--no-such-flag"], ["a", "b", "c"], ["--rules"]]) {
+    const { code, stdout } = await shell.run(["validate", ...args]);
+    assert.deepEqual([code, stdout], [2, ""], args.join(" "));
   }
   const env = { COLUMNS: "80" };
   for (const words of [["validate"], ["doctor"], ["tools"], []]) {
@@ -144,9 +144,9 @@ Deno.test("[cli.validate] [cli.usage-errors] problems are on stdout, the summary
     for (const line of lines) assert.ok(line.length <= 80 || !line.trim().includes(" "), line);
     assert.equal(output.match(/agent-mcp-gateway init/g)?.length, 1);
   }
-  const variable = await runOnce(["validate"], { env: { GATEWAY_PORT: "x" } });
-  assert.equal(variable.code, 1);
-  assert.match(variable.stdout, /GATEWAY_PORT/);
+  const invalidSetting = await runOnce(["validate"], { env: { GATEWAY_PORT: "x" } });
+  assert.equal(invalidSetting.code, 1);
+  assert.match(invalidSetting.stdout, /GATEWAY_PORT/);
 });
 
 Deno.test("[cli.validate-file] a file is recognized by its content, and the other file is found", async () => {
@@ -176,16 +176,22 @@ Deno.test("[cli.validate-file] a file is recognized by its content, and the othe
     strict.stdout,
     /^warning four\.json:1:41: .*names server "c", which is not configured/,
   );
-  const twice = await shell.run(["validate", "one.json", "four.json"]);
-  assert.deepEqual([twice.code, twice.stdout], [2, ""]);
-  assert.match(twice.stderr, /^four\.json is a rules file, but you already named one\.json as one/);
-  const flag = await shell.run(["validate", "--rules", "one.json", "four.json"]);
-  assert.deepEqual([flag.code, flag.stdout], [2, ""]);
+  const twoRulesFiles = await shell.run(["validate", "one.json", "four.json"]);
+  assert.deepEqual([twoRulesFiles.code, twoRulesFiles.stdout], [2, ""]);
+  assert.match(
+    twoRulesFiles.stderr,
+    /^four\.json is a rules file, but you already named one\.json as one/,
+  );
+  const rulesTwice = await shell.run(["validate", "--rules", "one.json", "four.json"]);
+  assert.deepEqual([rulesTwice.code, rulesTwice.stdout], [2, ""]);
   setup.writeFile("five.json", "{}");
-  const either = await shell.run(["validate", "five.json", "none.json"]);
-  assert.equal(either.code, 1);
-  assert.match(either.stdout, /^error five\.json: it contains neither "mcpServers" nor "agents"/);
-  assert.match(either.stdout, /^error none\.json: there is no such file$/m);
+  const unrecognized = await shell.run(["validate", "five.json", "none.json"]);
+  assert.equal(unrecognized.code, 1);
+  assert.match(
+    unrecognized.stdout,
+    /^error five\.json: it contains neither "mcpServers" nor "agents"/,
+  );
+  assert.match(unrecognized.stdout, /^error none\.json: there is no such file$/m);
 });
 
 Deno.test("[cli.validate-file] one file is checked alone if the other one does not exist", async () => {

@@ -71,7 +71,7 @@ Deno.test("[cli.token] only the named agent gets the token, whatever its name", 
     assert.deepEqual(agents[agent], { token_sha256: [HASH] });
     assert.deepEqual(Object.keys(agents).length, 4);
     delete agents[agent];
-    assert.ok(Object.values(agents).every((one) => Object.keys(one as object).length === 0));
+    assert.ok(Object.values(agents).every((agent) => Object.keys(agent as object).length === 0));
   }
 });
 
@@ -102,11 +102,11 @@ Deno.test("[cli.token] an unknown agent, and rules with errors, are reported", (
   assert.match(errorOf(`{"agents":{"a":{}}}`, "a", "soon"), /expires/);
 });
 
-Deno.test("[cli.token] existing content is unchanged in any layout", () => {
-  const comment = fc.constantFrom("", " ", "\n", "/* x */", "// y\n", "\n\t// z\n\t", "\r\n  ");
+Deno.test("[cli.token] existing comments, tokens and agents are kept in any layout", () => {
+  const gapText = fc.constantFrom("", " ", "\n", "/* x */", "// y\n", "\n\t// z\n\t", "\r\n  ");
   fc.assert(
     fc.property(
-      fc.array(comment, { minLength: 12, maxLength: 12 }),
+      fc.array(gapText, { minLength: 12, maxLength: 12 }),
       fc.nat(3),
       fc.boolean(),
       (gaps, count, isTrailing) => {
@@ -119,16 +119,19 @@ Deno.test("[cli.token] existing content is unchanged in any layout", () => {
           ? ""
           : `${gap(1)}"token_sha256":${gap(2)}[${tokens.join(",")}${comma}]${gap(6)}${comma}`;
         const text = `${gap(8)}{"agents":{"a":{${list}${gap(9)}},"b":{}}${gap(10)}}${gap(11)}`;
-        const after = add(text);
-        for (const one of [...text.matchAll(/\/\*.*?\*\/|\/\/.*/g)]) {
-          assert.ok(after.includes(one[0]));
+        const edited = add(text);
+        for (const [comment] of [...text.matchAll(/\/\*.*?\*\/|\/\/.*/g)]) {
+          assert.ok(edited.includes(comment));
         }
-        // Twice, to read its own output.
-        const twice = addToken({ file: "x", text: after }, { agent: "a", sha256: "f".repeat(64) });
-        const bare = twice.replace(/\/\*.*?\*\/|\/\/.*/g, "");
-        const plain = bare.replace(/,(?=\s*[\]}])/g, "");
-        assert.equal(bare !== plain, comma !== "");
-        const { a, b } = JSON.parse(plain).agents;
+        // A second token is added to the edited text.
+        const textWithTwoTokens = addToken({ file: "x", text: edited }, {
+          agent: "a",
+          sha256: "f".repeat(64),
+        });
+        const withoutComments = textWithTwoTokens.replace(/\/\*.*?\*\/|\/\/.*/g, "");
+        const strictJson = withoutComments.replace(/,(?=\s*[\]}])/g, "");
+        assert.equal(withoutComments !== strictJson, comma !== "");
+        const { a, b } = JSON.parse(strictJson).agents;
         assert.equal(a.token_sha256.length, count + 2);
         assert.deepEqual(a.token_sha256.slice(-2), [HASH, "f".repeat(64)]);
         assert.deepEqual(b, {});
@@ -183,23 +186,23 @@ Deno.test("[cli.token] no concurrent edit is lost", async () => {
     (_, index) => editFile(path, (text) => `${text}${index} `),
   );
   await Promise.all(edits);
-  const found = Deno.readTextFileSync(path).trim().split(" ").map(Number);
-  assert.deepEqual(found.sort((a, b) => a - b), Array.from({ length: 20 }, (_, index) => index));
+  const numbers = Deno.readTextFileSync(path).trim().split(" ").map(Number);
+  assert.deepEqual(numbers.sort((a, b) => a - b), Array.from({ length: 20 }, (_, index) => index));
 });
 
 Deno.test("[cli.token] a concurrent change by an editor is not lost", async () => {
   using folder = new TempFolder();
   const path = folder.write("rules.txt", "old");
-  let times = 0;
+  let attempts = 0;
   await editFile(path, (text) => {
-    if (times++ === 0) Deno.writeTextFileSync(path, "edited");
+    if (attempts++ === 0) Deno.writeTextFileSync(path, "edited");
     return `${text} + token`;
   });
   assert.equal(Deno.readTextFileSync(path), "edited + token");
-  const busy = editFile(path, (text) => {
+  const blockedEdit = editFile(path, (text) => {
     Deno.writeTextFileSync(path, `x${text}`);
     return "lost";
   });
-  await assert.rejects(busy, /is being changed by another program/);
+  await assert.rejects(blockedEdit, /is being changed by another program/);
   assert.match(Deno.readTextFileSync(path), /^x+edited \+ token$/);
 });

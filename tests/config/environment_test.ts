@@ -46,7 +46,7 @@ const otherVariables = {
   path: "z",
 };
 
-Deno.test("[servers.safe-environment] a process gets only the safe variables", () => {
+Deno.test("[servers.safe-environment] a process gets only the safe variables and its depth", () => {
   const env = createEnvironment({ ...safeVariables, ...windowsVariables, ...otherVariables });
   const child = createChildEnvironment(emptyEntry, env, { windows: false });
   assert.deepEqual(child, { ...safeVariables, [DEPTH_VARIABLE]: "1" });
@@ -81,14 +81,17 @@ Deno.test("[servers.inherit-env] on Windows an entry's Path replaces PATH, and n
 });
 
 Deno.test("[nesting.depth] each gateway adds one to the depth, whatever the entry contains", () => {
-  const at = (depth: string) => createEnvironment({ [DEPTH_VARIABLE]: depth });
+  const environmentAtDepth = (depth: string) => createEnvironment({ [DEPTH_VARIABLE]: depth });
   assert.equal(readDepth(createEnvironment({})), 0);
-  assert.equal(readDepth(at("")), 0);
-  assert.equal(readDepth(at(String(MAX_DEPTH))), 3);
+  assert.equal(readDepth(environmentAtDepth("")), 0);
+  assert.equal(readDepth(environmentAtDepth(String(MAX_DEPTH))), 3);
   const server = { env: { [DEPTH_VARIABLE]: "0" }, inheritEnv: [] };
-  assert.equal(createChildEnvironment(server, at("2"), { windows: false })[DEPTH_VARIABLE], "3");
+  assert.equal(
+    createChildEnvironment(server, environmentAtDepth("2"), { windows: false })[DEPTH_VARIABLE],
+    "3",
+  );
   for (const text of ["-1", "x", "1.5", " 1", "1e9"]) {
-    assert.throws(() => readDepth(at(text)), ConfigError, text);
+    assert.throws(() => readDepth(environmentAtDepth(text)), ConfigError, text);
   }
 });
 

@@ -27,12 +27,12 @@ Deno.test("[config.example] the example files are found last, and valid without 
 });
 
 Deno.test("[config.example] a variable sets the folder of the file server", async () => {
-  const named = {
+  const paths = {
     mcpConfig: `${root}config/.mcp.json`,
     rules: `${root}config/.mcp-gateway-rules.json`,
   };
   const env = createEnvironment({ DEMO_FOLDER: "/demo" });
-  const files = locateFiles(named, { home: undefined, cwd: root });
+  const files = locateFiles(paths, { home: undefined, cwd: root });
   const { configuration } = await checkConfiguration(files, { env, cwd: root, windows: false });
   const connection = configuration?.servers.get("files")?.connection;
   assert.ok(connection?.kind === "stdio");

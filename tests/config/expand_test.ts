@@ -16,7 +16,7 @@ const variables = {
 
 const expand = (text: string) => expandText(text, variables);
 
-const expanded: [text: string, result: string][] = [
+const EXPANSIONS: [text: string, result: string][] = [
   ["plain $HOME {x} }", "plain $HOME {x} }"],
   ["${SET}", "value"],
   ["a${SET}b${SET}", "avaluebvalue"],
@@ -43,10 +43,10 @@ const expanded: [text: string, result: string][] = [
   ["${REF}", "${SET}"],
 ];
 
-for (const [text, result] of expanded) {
+for (const [text, result] of EXPANSIONS) {
   Deno.test(`[servers.expansion] ${JSON.stringify(text)} becomes ${JSON.stringify(result)}`, () => {
-    const { text: found, error } = expand(text);
-    assert.deepEqual([found, error], [result, undefined]);
+    const { text: expandedText, error } = expand(text);
+    assert.deepEqual([expandedText, error], [result, undefined]);
   });
 }
 
@@ -58,15 +58,15 @@ Deno.test("[servers.unset-variable] an error names the unset variable, and the t
       error: 'variable "NOT_SET" is not set',
     });
   }
-  const homeless = expandText("${userHome}", { ...variables, home: undefined });
-  assert.equal(homeless.error, 'variable "userHome" is not set');
+  const withoutHome = expandText("${userHome}", { ...variables, home: undefined });
+  assert.equal(withoutHome.error, 'variable "userHome" is not set');
 });
 
 Deno.test("[servers.expansion] a malformed reference is an error, and the text is unchanged", () => {
   const texts = ["${", "${SET", "${}", "${1A}", "${A B}", "${inputs:key}", "${A-b}", "${A:b}"];
   for (const text of [...texts, "${SET:-x", "${SET:-${", "${X:-${1}}", "${NOT_SET} ${"]) {
-    const { text: found, error } = expand(text);
-    assert.equal(found, text);
+    const { text: expandedText, error } = expand(text);
+    assert.equal(expandedText, text);
     assert.match(error ?? "", /^a `\$\{` does not begin a variable/, text);
   }
 });

@@ -1,6 +1,7 @@
 /**
- * Checks the problems of golden files: every folder of tests/golden/config contains `mcp.json`,
- * `rules.json` and their problems. A new case is a new folder; `GOLDEN=write` writes the problems.
+ * Checks the problems of golden files. Every folder of tests/golden/config contains `mcp.json`,
+ * `rules.json` and, in `expected.txt`, their problems. A new case is a new folder; `GOLDEN=write` writes
+ * `expected.txt`.
  */
 import assert from "node:assert/strict";
 import { checkConfiguration, locateFiles } from "../../src/config/mod.ts";

@@ -10,7 +10,7 @@ Deno.test("[config.comments] comments, a byte order mark and CRLF are accepted",
 });
 
 for (const [name, lineEnd] of [["LF", "\n"], ["CRLF", "\r\n"], ["CR", "\r"]] as const) {
-  Deno.test(`[config.error-position] lines and columns count from 1, lines ending in ${name}`, async () => {
+  Deno.test(`[config.error-position] lines and columns count from 1 if lines end in ${name}`, async () => {
     const lines = ["{", '  "mcpServers": {', '    "a": { "command": 5 }', "  }", "}"];
     const { errors } = await checkFiles(lines.join(lineEnd));
     assert.deepEqual(errors, [{
@@ -108,7 +108,7 @@ Deno.test("[config.no-secrets-in-errors] messages quote no value of args, env, h
 });
 
 Deno.test("[config.all-errors-at-once] one error in each of many agents takes linear time", async () => {
-  const timeOf = async (count: number) => {
+  const measureMs = async (count: number) => {
     const agents = Object.fromEntries(
       Array.from({ length: count }, (_, index) => [`a${index}`, { alow: 1 }]),
     );
@@ -117,8 +117,8 @@ Deno.test("[config.all-errors-at-once] one error in each of many agents takes li
     assert.equal(errors.length, count);
     return performance.now() - startMs;
   };
-  await timeOf(100);
-  const [few, many] = [await timeOf(2_000), await timeOf(16_000)];
+  await measureMs(100);
+  const [few, many] = [await measureMs(2_000), await measureMs(16_000)];
   // Eight times as many errors take 8 times as long in linear time, and 64 times as long in quadratic time.
   assert.ok(many < 24 * few, `${few} and ${many} ms`);
 });

@@ -8,46 +8,53 @@ const home = "/home/someone";
 const cwd = "/project";
 const userServers = `${home}/.config/agent-mcp-gateway/.mcp.json`;
 const userRules = `${home}/.config/agent-mcp-gateway/.mcp-gateway-rules.json`;
-const here = "/project/.mcp.json";
+const inWorkingFolder = "/project/.mcp.json";
 const inConfig = "/project/config/.mcp.json";
 
-function locate(present: string[], named: { mcpConfig?: string; rules?: string } = {}) {
+function locate(present: string[], flags: { mcpConfig?: string; rules?: string } = {}) {
   const exists = (path: string) => present.includes(path);
-  const files = locateFiles(named, { home, cwd, exists });
+  const files = locateFiles(flags, { home, cwd, exists });
   return { ...files, notes: describeFileChoices(files, exists) };
 }
 
 Deno.test("[config.search-order] files are searched at the given path, in the user's folder, in the working folder and in config/", () => {
-  const all = [userServers, here, inConfig];
-  assert.equal(locate(all, { mcpConfig: "x.json" }).mcpConfig.path, "/project/x.json");
-  assert.equal(locate(all, { mcpConfig: "/etc/x.json" }).mcpConfig.path, "/etc/x.json");
-  assert.equal(locate(all).mcpConfig.path, userServers);
-  assert.equal(locate([here, inConfig]).mcpConfig.path, here);
+  const paths = [userServers, inWorkingFolder, inConfig];
+  assert.equal(locate(paths, { mcpConfig: "x.json" }).mcpConfig.path, "/project/x.json");
+  assert.equal(locate(paths, { mcpConfig: "/etc/x.json" }).mcpConfig.path, "/etc/x.json");
+  assert.equal(locate(paths).mcpConfig.path, userServers);
+  assert.equal(locate([inWorkingFolder, inConfig]).mcpConfig.path, inWorkingFolder);
   assert.equal(locate([inConfig]).mcpConfig.path, inConfig);
   assert.equal(locate([]).mcpConfig.origin, "missing");
 });
 
 Deno.test("[config.search-order] the two files are searched independently", () => {
-  const { mcpConfig, rules } = locate([here, userRules, "/project/.mcp-gateway-rules.json"]);
-  assert.deepEqual([mcpConfig.path, mcpConfig.origin], [here, "folder"]);
+  const { mcpConfig, rules } = locate([
+    inWorkingFolder,
+    userRules,
+    "/project/.mcp-gateway-rules.json",
+  ]);
+  assert.deepEqual([mcpConfig.path, mcpConfig.origin], [inWorkingFolder, "folder"]);
   assert.deepEqual([rules.path, rules.origin], [userRules, "home"]);
 });
 
 Deno.test("[config.search-order] without a home folder only the working folder is searched", () => {
   const files = locateFiles({}, { home: undefined, cwd, exists: () => true });
-  assert.equal(files.mcpConfig.path, here);
+  assert.equal(files.mcpConfig.path, inWorkingFolder);
 });
 
 Deno.test("[config.announced] ignored files and files in the working folder are logged", () => {
   assert.deepEqual(locate([userServers, userRules]).notes, []);
-  assert.deepEqual(locate([userServers, here, userRules]).notes, [
-    `ignoring ${here}, because ${userServers} is used`,
+  assert.deepEqual(locate([userServers, inWorkingFolder, userRules]).notes, [
+    `ignoring ${inWorkingFolder}, because ${userServers} is used`,
   ]);
-  assert.deepEqual(locate([here, inConfig, userRules]).notes, [
-    `using ${here}, found in the working folder`,
-    `ignoring ${inConfig}, because ${here} is used`,
+  assert.deepEqual(locate([inWorkingFolder, inConfig, userRules]).notes, [
+    `using ${inWorkingFolder}, found in the working folder`,
+    `ignoring ${inConfig}, because ${inWorkingFolder} is used`,
   ]);
-  assert.deepEqual(locate([here], { mcpConfig: here, rules: "r.json" }).notes, []);
+  assert.deepEqual(
+    locate([inWorkingFolder], { mcpConfig: inWorkingFolder, rules: "r.json" }).notes,
+    [],
+  );
 });
 
 Deno.test("[config.search-order] if the working folder is the user's folder, no file is ignored", () => {
@@ -83,25 +90,28 @@ Deno.test("[config.missing-explained] the message about missing files lists the 
     `${folder.path}, ${folder.path}/config`,
   ]);
   const mcpConfig = folder.write("servers.json", { mcpServers: {} });
-  const one = await checkConfiguration(
+  const withoutRules = await checkConfiguration(
     locateFiles({ mcpConfig }, { home: `${folder.path}/home`, cwd: folder.path }),
     { env: createEnvironment({}), cwd: folder.path },
   );
-  assert.match(one.errors[0]?.message ?? "", /^not found; run .* or name it with --rules; looked/);
+  assert.match(
+    withoutRules.errors[0]?.message ?? "",
+    /^not found; run .* or name it with --rules; looked/,
+  );
 });
 
 Deno.test("[config.unreadable-explained] folders, other encodings and huge files are reported", async () => {
-  const announce = async (content: Uint8Array | string) =>
+  const checkContent = async (content: Uint8Array | string) =>
     (await checkFiles(content)).errors.map(({ message }) => message);
-  assert.deepEqual(await announce(new Uint8Array([0xff, 0xfe, 0x7b, 0])), [
+  assert.deepEqual(await checkContent(new Uint8Array([0xff, 0xfe, 0x7b, 0])), [
     "the file is UTF-16: save it as UTF-8 (named by --mcp-config or GATEWAY_MCP_CONFIG)",
   ]);
   assert.match(
-    (await announce(new Uint8Array([0x7b, 0xc3, 0x28, 0x7d])))[0] ?? "",
+    (await checkContent(new Uint8Array([0x7b, 0xc3, 0x28, 0x7d])))[0] ?? "",
     /not UTF-8 text/,
   );
-  assert.match((await announce(" ".repeat(16 * 1024 * 1024 + 1)))[0] ?? "", /too large/);
-  assert.match((await announce(" ".repeat(1024)))[0] ?? "", /the file is empty/);
+  assert.match((await checkContent(" ".repeat(16 * 1024 * 1024 + 1)))[0] ?? "", /too large/);
+  assert.match((await checkContent(" ".repeat(1024)))[0] ?? "", /the file is empty/);
   using folder = new TempFolder();
   const files = locateFiles({ mcpConfig: folder.path, rules: "/nowhere/r.json" }, { home, cwd });
   const { errors } = await checkConfiguration(files, { env: createEnvironment({}), cwd });

@@ -21,7 +21,7 @@ Deno.test("[servers.switched-off] a server that another client has disabled is s
   ]);
 });
 
-Deno.test("[config.other-clients] the warnings quote no value", async () => {
+Deno.test("[config.other-clients] warnings about the syntax of other clients quote no value", async () => {
   const secrets = ["$HUNTER2", "%HUNTER2%", "{env:hunter2}", "op://hunter2/x", "Bearer $HUNTER2"];
   for (const secret of secrets) {
     const { warnings } = await checkFiles({
@@ -71,8 +71,18 @@ Deno.test("[config.odd-names] faults in a name are spaces at its ends and invisi
     assert.equal(findNameFault(name)?.description, description, JSON.stringify(name));
   }
   const family = "\u{1f468}\u200d\u{1f469}\u200d\u{1f467}";
-  const good = ["", "a", "a b", "get_*", "?", "caf\u00e9", "\u4e2d\u6587", family, `${family} x`];
-  for (const name of good) {
+  const validNames = [
+    "",
+    "a",
+    "a b",
+    "get_*",
+    "?",
+    "caf\u00e9",
+    "\u4e2d\u6587",
+    family,
+    `${family} x`,
+  ];
+  for (const name of validNames) {
     assert.equal(findNameFault(name), undefined, JSON.stringify(name));
   }
   assert.equal(findNameFault(`${family} `)?.correctedName, family);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Rules } from "../../src/config/mod.ts";
 import { checkFiles } from "./check_files.ts";
 
-async function load(rules: string | object): Promise<Rules> {
+async function loadRules(rules: string | object): Promise<Rules> {
   const { configuration, errors } = await checkFiles(undefined, rules);
   assert.deepEqual(errors, []);
   assert.ok(configuration !== undefined);
@@ -10,7 +10,7 @@ async function load(rules: string | object): Promise<Rules> {
 }
 
 Deno.test("[rules.shape] every key of a rules file is read", async () => {
-  const rules = await load({
+  const rules = await loadRules({
     $schema: "rules.schema.json",
     agents: {
       "team.role": {
@@ -63,12 +63,12 @@ Deno.test("[rules.shape] every key of a rules file is read", async () => {
 });
 
 Deno.test("[rules.defaults] by default a missing agent id is denied", async () => {
-  assert.deepEqual(await load({ agents: { a: {} } }), {
+  assert.deepEqual(await loadRules({ agents: { a: {} } }), {
     agents: new Map([["a", { status: false, tokens: [] }]]),
     denyOnMissingAgent: true,
     denyOverrides: false,
   });
-  assert.equal((await load({ agents: {}, defaults: {} })).denyOnMissingAgent, true);
+  assert.equal((await loadRules({ agents: {}, defaults: {} })).denyOnMissingAgent, true);
 });
 
 Deno.test("[rules.odd-names] __proto__ and constructor are ordinary names everywhere", async () => {
@@ -76,7 +76,7 @@ Deno.test("[rules.odd-names] __proto__ and constructor are ordinary names everyw
   const agents = names.map((name) =>
     `"${name}": {"allow": {"servers": ["${name}"], "tools": {"${name}": ["${name}"]}}}`
   );
-  const rules = await load(`{"agents": {${agents.join(", ")}}}`);
+  const rules = await loadRules(`{"agents": {${agents.join(", ")}}}`);
   assert.deepEqual([...rules.agents.keys()], names);
   for (const name of names) {
     const allow = rules.agents.get(name)?.allow;
