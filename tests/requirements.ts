@@ -12,6 +12,7 @@ import { OVER_HTTP } from "./requirements/over_http.ts";
 import { RECORDS_AND_COMMANDS } from "./requirements/records_and_commands.ts";
 import { RULES_AND_SERVERS } from "./requirements/rules_and_servers.ts";
 import { SESSIONS_AND_MESSAGES } from "./requirements/sessions_and_messages.ts";
+import { TENANTS } from "./requirements/tenants.ts";
 import { TOOLS_AND_ERRORS } from "./requirements/tools_and_errors.ts";
 
 /** A promise of the contract. */
@@ -37,6 +38,7 @@ const sections: readonly (readonly [string, Section])[] = [
   ...Object.entries(RECORDS_AND_COMMANDS),
   ...Object.entries(COMMAND_INIT),
   ...Object.entries(OVER_HTTP),
+  ...Object.entries(TENANTS),
   ...Object.entries(DOCS),
 ];
 

@@ -48,15 +48,26 @@ export function createIntegerParser(min: number, max: number): SettingParser<num
 /** Creates a parser for a list, whose items it converts to lower case. */
 export function createListParser(
   expected: string,
-  shape: RegExp,
+  isItem: (text: string) => boolean,
 ): SettingParser<readonly string[]> {
   return {
     expected: `${expected}, separated by commas`,
     read(text) {
       const items = text.split(",").map((item) => item.trim().toLowerCase());
-      return items.every((item) => shape.test(item)) ? items : undefined;
+      return items.every(isItem) ? items : undefined;
     },
   };
+}
+
+/** Whether a text is an IP address, or a network as `ADDRESS/BITS`. */
+export function isAddressOrNetwork(text: string): boolean {
+  const [address = "", bits, ...rest] = text.split("/");
+  const isIpv4 = /^\d{1,3}(\.\d{1,3}){3}$/.test(address);
+  const host = isIpv4 ? address : `[${address}]`;
+  if (rest.length > 0 || !URL.canParse(`http://${host}`)) return false;
+  const hasIpv6Shape = /^[0-9a-f:.]*:[0-9a-f:.]*$/.test(address);
+  if (!isIpv4 && !hasIpv6Shape) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (isIpv4 ? 32 : 128));
 }
 
 /** Parses `memory`, or the address of a Redis server. */

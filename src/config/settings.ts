@@ -8,6 +8,7 @@ import {
   createEnumParser,
   createIntegerParser,
   createListParser,
+  isAddressOrNetwork,
   pathParser,
   stateParser,
 } from "./setting_parser.ts";
@@ -34,6 +35,11 @@ export interface Settings {
   readonly allowedHosts: readonly string[];
   /** Origins of web pages that may use an HTTP listener; default none. */
   readonly corsOrigins: readonly string[];
+  /**
+   * Addresses and networks (`ADDRESS/BITS`) of the proxies before an HTTP listener, whose
+   * `X-Forwarded-For` is trusted; default none.
+   */
+  readonly trustedProxies: readonly string[];
   /** PEM file with the certificate chain of an HTTP listener; only together with `tlsKey`. */
   readonly tlsCert?: string;
   /** PEM file with the private key of an HTTP listener. */
@@ -145,14 +151,24 @@ const DEFINITIONS: { readonly [K in keyof Settings]-?: SettingDefinition<Setting
   allowedHosts: {
     variable: "GATEWAY_ALLOWED_HOSTS",
     brief: "Host names under which an http listener may be reached",
-    ...createListParser("host names without a port", /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/),
+    ...createListParser("host names without a port", (name) => {
+      return /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(name);
+    }),
     fallback: [],
     refusesEmpty: true,
   },
   corsOrigins: {
     variable: "GATEWAY_CORS_ORIGINS",
     brief: "Origins of web pages that may use an http listener",
-    ...createListParser("origins such as https://app.example.com", /^https?:\/\/[a-z0-9.[\]:-]+$/),
+    ...createListParser("origins such as https://app.example.com", (origin) => {
+      return /^https?:\/\/[a-z0-9.[\]:-]+$/.test(origin);
+    }),
+    fallback: [],
+  },
+  trustedProxies: {
+    variable: "GATEWAY_TRUSTED_PROXIES",
+    brief: "Proxies whose X-Forwarded-For header is trusted, for http",
+    ...createListParser("IP addresses or networks such as 10.0.0.0/8", isAddressOrNetwork),
     fallback: [],
   },
   tlsCert: {

@@ -36,6 +36,7 @@ Deno.test("[settings.defaults] without flags and variables the defaults apply", 
     maxProcesses: 256,
     allowedHosts: [],
     corsOrigins: [],
+    trustedProxies: [],
     maxSessions: 1000,
     sessionIdleS: 1800,
     sessionMaxS: 86_400,
@@ -198,6 +199,32 @@ Deno.test("[settings.bad-value-named] each invalid value is reported with its fl
   ]);
   for (const port of ["-1", "65536", "1e3", "0x50", " 80", "99999999999"]) {
     assert.equal(problemsOf({ port }).length, 1, port);
+  }
+});
+
+Deno.test("[tenants.proxies] trusted proxies are IP addresses and networks", () => {
+  const proxiesOf = (text: string) => {
+    const env = createEnvironment({ GATEWAY_TRUSTED_PROXIES: text });
+    return readSettings({}, env).trustedProxies;
+  };
+  const valid = ["127.0.0.1", "10.0.0.0/8", "::1", "fd00::/8", "::ffff:192.0.2.1", "0.0.0.0/0"];
+  assert.deepEqual(proxiesOf(valid.join(", ")), valid);
+  const invalid = [
+    "proxy",
+    "10.0.0.0/33",
+    "::/129",
+    "10.0.0",
+    "256.1.1.1",
+    "1::2::3",
+    "::1/",
+    "1.1.1.1/8/8",
+    "*",
+  ];
+  for (const text of invalid) {
+    assert.deepEqual(problemsOf({}, { GATEWAY_TRUSTED_PROXIES: text }), [
+      "GATEWAY_TRUSTED_PROXIES: expected IP addresses or networks such as 10.0.0.0/8, separated by " +
+      `commas, found ${JSON.stringify(text)}`,
+    ]);
   }
 });
 

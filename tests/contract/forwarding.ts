@@ -33,7 +33,12 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
       );
       const message = await client.received.take();
       assert.equal(message.method, "elicitation/create");
-      assert.deepEqual(message.params, { ...params, message: `[files] ${params.message}` });
+      const form = mode === "form" ? { requestedSchema: { type: "object", title: "[files]" } } : {};
+      assert.deepEqual(message.params, {
+        ...params,
+        ...form,
+        message: `[files] ${params.message}`,
+      });
       await finishCall(heldCall);
     });
   }

@@ -226,7 +226,14 @@ Deno.test("[faults.transparency] the answers of server-everything are the same t
     };
     const elicitations = selectRequests(directRequests, "elicitation/create").map(
       ({ method, params }) => {
-        return { method, params: { ...params, message: `[everything] ${params?.message}` } };
+        const { message, requestedSchema } = params as {
+          message: string;
+          requestedSchema?: object;
+        };
+        const form = requestedSchema && {
+          requestedSchema: { ...requestedSchema, title: "[everything]" },
+        };
+        return { method, params: { ...params, ...form, message: `[everything] ${message}` } };
       },
     );
     assert.equal(elicitations.length, 4);

@@ -272,12 +272,29 @@ function decodeRequest(request: IncomingRequest, server: string): ServerRequest 
   return { kind: "input", capability, input };
 }
 
-/** Adds the server's name: people must know which server they answer. */
+/** Adds the server's name to the message and the form's title: people must know which server they answer. */
 function decodeElicitation(request: IncomingRequest, server: string): InputRequest {
   const { params } = request;
   if (!isRecord(params)) return { kind: "form", params: request.paramText() };
-  const message = `[${server}] ${String(params.message ?? "")}`;
-  return { kind: params.mode === "url" ? "url" : "form", params: { ...params, message } };
+  const { mode, requestedSchema } = params;
+  const message = withServerName(params.message, server);
+  const form = isRecord(requestedSchema)
+    ? {
+      requestedSchema: {
+        ...requestedSchema,
+        title: withServerName(requestedSchema.title, server),
+      },
+    }
+    : {};
+  return { kind: mode === "url" ? "url" : "form", params: { ...params, message, ...form } };
+}
+
+/** Brackets at the beginning of a text, which could be read as the name of another server. */
+const LEADING_BRACKETS = /^(?:[\s\p{C}]*\[[^\]]*\])+[\s\p{C}]*/u;
+
+function withServerName(text: unknown, server: string): string {
+  const rest = String(text ?? "").replace(LEADING_BRACKETS, "");
+  return rest === "" ? `[${server}]` : `[${server}] ${rest}`;
 }
 
 function decodeNotification(

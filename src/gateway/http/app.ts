@@ -44,7 +44,9 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
   });
 
   app.use(hostGuard(settings), originGuard(settings));
-  const metricsGuard = metricsToken === undefined ? loopbackOnly() : bearerOnly(metricsToken);
+  const metricsGuard = metricsToken === undefined
+    ? loopbackOnly(authenticator)
+    : bearerOnly(metricsToken);
   app.get("/metrics", metricsGuard, (c) => {
     return c.text(metrics(), 200, { "content-type": "text/plain; version=0.0.4" });
   });

@@ -32,7 +32,7 @@ const ACCEPTED_TYPES: readonly unknown[] = [undefined, "jwt", "at+jwt"];
 export type JwtResult =
   | {
     readonly kind: "valid";
-    /** Value of `sub`; empty if there is none. */
+    /** Value of `sub`, which is not empty. */
     readonly subject: string;
     /** Unchecked value of the claim that names the agent. */
     readonly agent: unknown;
@@ -70,7 +70,7 @@ export class JwtCheck {
           audience,
           algorithms: ALGORITHMS,
           clockTolerance: TOLERANCE_S,
-          requiredClaims: ["exp"],
+          requiredClaims: ["exp", "sub"],
         },
       );
       const type = protectedHeader.typ?.toLowerCase().replace(/^application\//, "");
@@ -81,9 +81,13 @@ export class JwtCheck {
       if (iat !== undefined && iat > Date.now() / 1000 + TOLERANCE_S) {
         return { kind: "invalid", reason: '"iat" is in the future' };
       }
+      // Without a subject, two people with the same agent would share sessions.
+      if (typeof sub !== "string" || sub === "") {
+        return { kind: "invalid", reason: '"sub" is not a non-empty string' };
+      }
       return {
         kind: "valid",
-        subject: typeof sub === "string" ? sub : "",
+        subject: sub,
         agent: Object.hasOwn(payload, agentClaim) ? payload[agentClaim] : undefined,
         expiresAtMs: (exp + TOLERANCE_S) * 1000,
       };

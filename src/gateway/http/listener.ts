@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { Budget } from "./budget.ts";
+import { ClientAddresses } from "./client_address.ts";
 import { EVENT_STREAM } from "./event_stream.ts";
 import type { HttpLimits } from "./limits.ts";
 import { readBody } from "./read_body.ts";
@@ -17,6 +18,8 @@ export interface ListenerOptions {
   /** The TLS certificate; `undefined` for plain HTTP. */
   readonly certificate: Certificate | undefined;
   readonly limits: HttpLimits;
+  /** Addresses and networks of the proxies whose `X-Forwarded-For` is trusted. */
+  readonly trustedProxies: readonly string[];
   /** The only paths that are answered; they are compared without decoding. */
   readonly paths: ReadonlySet<string>;
   readonly fetch: (request: Request, context: RequestContext) => Response | Promise<Response>;
@@ -45,6 +48,7 @@ const STALL_CHECK_MS = 1000;
 export class Listener {
   readonly #options: ListenerOptions;
   readonly #server: Server;
+  readonly #addresses: ClientAddresses;
   readonly #bodiesBudget: Budget;
   readonly #writerContext: WriterContext;
   readonly #writers = new Set<BodyWriter>();
@@ -58,7 +62,8 @@ export class Listener {
   private constructor(server: Server, options: ListenerOptions) {
     this.#server = server;
     this.#options = options;
-    const { limits } = options;
+    const { limits, trustedProxies } = options;
+    this.#addresses = new ClientAddresses(trustedProxies);
     this.#bodiesBudget = new Budget(limits.allBodiesBytes);
     this.#writerContext = {
       limits,
@@ -175,7 +180,10 @@ export class Listener {
       return writer.end();
     }
     const context: RequestContext = {
-      address: socket.remoteAddress ?? "",
+      address: this.#addresses.find(
+        socket.remoteAddress ?? "",
+        headers["x-forwarded-for"]?.toString(),
+      ),
       readBody: (maxBytes) => readBody(incoming, { maxBytes, budget: this.#bodiesBudget }),
     };
     const scheme = certificate === undefined ? "http" : "https";

@@ -7,9 +7,6 @@ const WINDOW_MS = 60_000;
 /** Maximum number of remembered networks; the oldest are forgotten first. */
 const MAX_NETWORKS = 4096;
 
-/** Maximum number of remembered valid logins; the oldest are forgotten first. */
-const MAX_VALID_LOGINS = 10_000;
-
 /** The invalid tokens of a network within a minute. */
 interface Failures {
   readonly tokenHashes: Set<string>;
@@ -25,13 +22,12 @@ export interface FailedLogin {
 }
 
 /**
- * Slows down guessing: a network from which too many different tokens were invalid has to wait. A client
- * that repeats one invalid token does not block others behind the same proxy. Clients that have logged in
- * before need not wait.
+ * Answers guesses with 429: a network from which too many different tokens were invalid has to wait. A client
+ * that repeats one invalid token is counted once. Valid tokens are never refused, because all clients behind
+ * a proxy share its address.
  */
 export class LoginThrottle {
   readonly #failures = new Map<string, Failures>();
-  readonly #validLogins = new Set<string>();
 
   /**
    * Records an invalid token.
@@ -44,32 +40,15 @@ export class LoginThrottle {
     const failures = this.#find(network) ?? this.#begin(network);
     const isFull = failures.tokenHashes.size > MAX_INVALID_TOKENS;
     if (!isFull) failures.tokenHashes.add(tokenHash);
-    const waitMs = waitMsOf(failures);
-    return { waitMs, isFirst: waitMs !== undefined && !isFull };
+    if (failures.tokenHashes.size <= MAX_INVALID_TOKENS) {
+      return { waitMs: undefined, isFirst: false };
+    }
+    return { waitMs: Math.max(1, failures.endsAt - performance.now()), isFirst: !isFull };
   }
 
-  /**
-   * Admits a valid token, unless its network has to wait.
-   *
-   * @param address The client's IP address.
-   * @param tokenHash The hash of the token.
-   * @returns The time that the network has to wait, in milliseconds; `undefined` if it need not wait. A
-   * correct guess has to wait like a wrong one.
-   */
-  admitValid(address: string, tokenHash: string): number | undefined {
-    const network = networkOf(address);
-    const login = `${network} ${tokenHash}`;
-    if (this.#validLogins.has(login)) return undefined;
-    const waitMs = waitMsOf(this.#find(network));
-    if (waitMs !== undefined) return waitMs;
-    this.#validLogins.add(login);
-    if (this.#validLogins.size > MAX_VALID_LOGINS) dropOldest(this.#validLogins);
-    return undefined;
-  }
-
-  /** Number of remembered networks and logins. */
+  /** Number of remembered networks. */
   get size(): number {
-    return this.#failures.size + this.#validLogins.size;
+    return this.#failures.size;
   }
 
   #find(network: string): Failures | undefined {
@@ -81,22 +60,10 @@ export class LoginThrottle {
     const failures = { tokenHashes: new Set<string>(), endsAt: performance.now() + WINDOW_MS };
     this.#failures.delete(network);
     this.#failures.set(network, failures);
-    if (this.#failures.size > MAX_NETWORKS) dropOldest(this.#failures);
+    if (this.#failures.size > MAX_NETWORKS) {
+      for (const oldest of this.#failures.keys().take(1)) this.#failures.delete(oldest);
+    }
     return failures;
-  }
-}
-
-function waitMsOf(failures: Failures | undefined): number | undefined {
-  if (failures === undefined || failures.tokenHashes.size <= MAX_INVALID_TOKENS) return undefined;
-  return Math.max(1, failures.endsAt - performance.now());
-}
-
-function dropOldest(
-  entries: { keys(): Iterable<string>; delete(key: string): boolean },
-): void {
-  for (const oldest of entries.keys()) {
-    entries.delete(oldest);
-    return;
   }
 }
 

@@ -126,9 +126,18 @@ export function bearerOnly(token: string): Middleware {
   };
 }
 
-/** Refuses requests from other machines, including those that a proxy may have forwarded. */
-export function loopbackOnly(): Middleware {
+/**
+ * Refuses requests from other machines, including those that a proxy may have forwarded. Not every proxy adds
+ * a header, so that a gateway with credentials, which other machines may use, refuses all requests.
+ */
+export function loopbackOnly(authenticator: Authenticator): Middleware {
   return async (c, next) => {
+    if (authenticator.isConfigured) {
+      return errorResponse(
+        403,
+        "The metrics of a gateway with credentials require a token: set GATEWAY_METRICS_TOKEN",
+      );
+    }
     const isForwarded = PROXY_HEADERS.some((name) => c.req.header(name) !== undefined);
     if (isLoopback(c.env.address) && !isForwarded) return await next();
     return errorResponse(

@@ -82,8 +82,7 @@ export class RulesAuthenticator implements Authenticator {
     }
     const sha256 = hashToken(bearer.kind === "token" ? bearer.token : authorization ?? "");
     if (bearer.kind === "token") {
-      const result = this.#checkToken(sha256, address) ??
-        await this.#checkJwt(bearer.token, address);
+      const result = this.#checkToken(sha256) ?? await this.#checkJwt(bearer.token, address);
       if (result !== undefined) return result;
     }
     return this.#refuseToken(sha256, { address, metadataUrl });
@@ -98,13 +97,11 @@ export class RulesAuthenticator implements Authenticator {
     return rules.tokens.some((token) => id === tokenId(token.sha256) && !isExpired(token));
   }
 
-  #checkToken(sha256: string, address: string): AuthResult | undefined {
+  #checkToken(sha256: string): AuthResult | undefined {
     const rules = this.#options.rules();
     if (this.#index?.rules !== rules) this.#index = { rules, tokens: indexTokens(rules) };
     const token = this.#index.tokens.get(sha256);
     if (token === undefined || isExpired(token)) return undefined;
-    const waitMs = this.#throttle.admitValid(address, sha256);
-    if (waitMs !== undefined) return refuseUntilLater(waitMs);
     const { agent, expiresAtMs } = token;
     const expiry = expiresAtMs === undefined ? {} : { expiresAtMs };
     return { kind: "credential", credential: { id: tokenId(sha256), agent, ...expiry } };

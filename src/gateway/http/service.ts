@@ -17,6 +17,7 @@ export interface ServiceOptions {
     | "port"
     | "allowedHosts"
     | "corsOrigins"
+    | "trustedProxies"
     | "tlsCert"
     | "tlsKey"
     | "metricsToken"
@@ -123,6 +124,7 @@ export class HttpService {
       port,
       certificate,
       limits,
+      trustedProxies: settings.trustedProxies,
       paths: new Set(app.routes.map(({ path }) => path)),
       fetch: (request, context) => app.fetch(request, context),
       onInternalError,

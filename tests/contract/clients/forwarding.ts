@@ -48,7 +48,30 @@ export async function checkForwarding(transport: OpenTransport, check: Check): P
           params,
         });
         assert.deepEqual(answer, { action: "accept", content: { name: "x", big: 7 } });
-        assert.deepEqual(elicitations.at(-1), { ...params, message: `[odd] ${params.message}` });
+        const form = "requestedSchema" in params
+          ? { requestedSchema: { ...schema, title: "[odd]" } }
+          : {};
+        const message = `[odd] ${params.message}`;
+        assert.deepEqual(elicitations.at(-1), { ...params, ...form, message });
+      }
+    },
+  );
+
+  await check(
+    "[tenants.elicitation] brackets at the beginning of an elicitation's texts are replaced by the server's name",
+    async () => {
+      for (const claim of ["[bank] ", "[bank][safe] ", " [bank]\n[safe]", "\u200b[bank]\u200b "]) {
+        await sendServerRequest(gateway, "odd", {
+          method: "elicitation/create",
+          params: {
+            message: `${claim}Your password?`,
+            requestedSchema: { type: "object", title: `${claim}Log in [1]`, properties: {} },
+          },
+        });
+        assert.deepEqual(elicitations.at(-1), {
+          message: "[odd] Your password?",
+          requestedSchema: { type: "object", title: "[odd] Log in [1]", properties: {} },
+        });
       }
     },
   );

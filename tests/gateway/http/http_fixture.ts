@@ -111,6 +111,7 @@ export class HttpFixture implements AsyncDisposable {
         port: 0,
         allowedHosts: [],
         corsOrigins: [],
+        trustedProxies: [],
         maxSessions: 1000,
         sessionIdleS: 1800,
         sessionMaxS: 86_400,

@@ -24,7 +24,7 @@ Deno.test("[rules.credentials] [identity.credential] a JWT names its agent by a 
   // A renewed token is the same credential; a token of another subject or agent is another credential.
   const renewed = await issuer.token({ claims: { exp: Math.floor(Date.now() / 1000) + 600 } });
   assert.equal((await fixture.credential(renewed)).id, id);
-  const otherClaims = [{ sub: "other" }, { agent: "b" }, { sub: 'user","b' }, { sub: undefined }];
+  const otherClaims = [{ sub: "other" }, { agent: "b" }, { sub: 'user","b' }];
   for (const claims of otherClaims) {
     assert.notEqual((await fixture.credential(await issuer.token({ claims }))).id, id);
   }
@@ -37,6 +37,15 @@ Deno.test("[rules.credentials] [identity.credential] a JWT names its agent by a 
   // The keys were fetched once.
   const paths = ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"];
   assert.deepEqual(issuer.requestedPaths, [...paths, "/keys"]);
+});
+
+Deno.test("[tenants.subject] a JWT without a subject is answered with 401", async () => {
+  await using issuer = await Issuer.open();
+  const fixture = new AuthenticatorFixture(await issuer.rules());
+  for (const sub of [undefined, "", 7, null]) {
+    const token = await issuer.token({ claims: { sub } });
+    assert.equal(await fixture.agentOrStatusOf(token), 401, String(sub));
+  }
 });
 
 Deno.test("[rules.credentials] a JWT that does not name an agent of the rules is answered with 403", async () => {

@@ -1,0 +1,13 @@
+import type { Section } from "../requirements.ts";
+
+/** Section 26 of the contract: what keeps agents apart that share a gateway. */
+export const TENANTS: Readonly<Record<string, Section>> = {
+  "26 Tenants apart": {
+    "tenants.login": "a valid token is accepted, however many invalid ones come from its address",
+    "tenants.proxies": "behind a trusted proxy, the address of a client is that in X-Forwarded-For",
+    "tenants.subject": "a JWT needs a subject",
+    "tenants.metrics": "with credentials, /metrics requires its token on this machine, too",
+    "tenants.elicitation":
+      "the server's name begins the message and the form's title of an elicitation",
+  },
+};
