@@ -5,16 +5,19 @@ import {
   type PolicyRules,
 } from "../../src/policy/mod.ts";
 
-interface Entry {
+/** An entry of a tool list. */
+interface ToolEntry {
   readonly effect: "allow" | "deny";
+  /** The key of the list: a name of a server, or a pattern. */
   readonly key: string;
-  readonly entry: string;
+  /** A name of a tool, or a pattern. */
+  readonly pattern: string;
   readonly index: number;
 }
 
 /**
- * A plain and slow implementation of the contract's section on rules: every entry is listed, filtered
- * and sorted. It shares only the patterns with the policy; their own tests define them.
+ * A plain and slow implementation of the contract's section on rules: it lists, filters and sorts all
+ * entries. It shares only `compilePattern` with the policy, which has its own tests.
  */
 export function decideByContract(
   rules: PolicyRules,
@@ -24,21 +27,23 @@ export function decideByContract(
   const grants = rules.agents.get(agent);
   if (grants === undefined) return deny(path);
 
-  const aboutServer = decideServer(grants, server, path);
-  if (tool === undefined || aboutServer.effect === "deny") return aboutServer;
+  const serverDecision = decideServer(grants, server, path);
+  if (tool === undefined || serverDecision.effect === "deny") return serverDecision;
 
-  const matching = (effect: Entry["effect"]) =>
+  const listEntries = (effect: ToolEntry["effect"]): ToolEntry[] =>
     [...grants[effect]?.tools ?? []]
       .filter(([key]) => matches(key, server))
-      .flatMap(([key, entries]) => entries.map((entry, index) => ({ effect, key, entry, index })));
-  const entries = [...matching("allow"), ...matching("deny")]
-    .filter(({ entry }) => matches(entry, tool));
+      .flatMap(([key, patterns]) =>
+        patterns.map((pattern, index) => ({ effect, key, pattern, index }))
+      );
+  const entries = [...listEntries("allow"), ...listEntries("deny")]
+    .filter(({ pattern }) => matches(pattern, tool));
   const steps = [["deny", true], ["allow", true], ["deny", false], ["allow", false]] as const;
-  const order = rules.denyOverrides ? [0, 2, 1, 3] as const : [0, 1, 2, 3] as const;
-  for (const position of order) {
-    const [effect, explicit] = steps[position];
+  const stepOrder = rules.denyOverrides ? [0, 2, 1, 3] as const : [0, 1, 2, 3] as const;
+  for (const step of stepOrder) {
+    const [effect, explicit] = steps[step];
     const [best] = entries
-      .filter((entry) => entry.effect === effect && isExplicit(entry.entry) === explicit)
+      .filter((entry) => entry.effect === effect && isExplicit(entry.pattern) === explicit)
       .sort((left, right) => compareKeys(server, left.key, right.key) || left.index - right.index);
     if (best !== undefined) {
       const rule = `${path}.${effect}.tools${quote(best.key)}[${best.index}]`;
@@ -49,7 +54,7 @@ export function decideByContract(
   const [key] = [...grants.allow?.tools?.keys() ?? []]
     .filter((key) => matches(key, server))
     .sort((left, right) => compareKeys(server, left, right));
-  if (key === undefined) return aboutServer;
+  if (key === undefined) return serverDecision;
   return deny(`${path}.allow.tools${quote(key)}`);
 }
 

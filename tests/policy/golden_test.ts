@@ -1,6 +1,6 @@
 /**
  * Checks the tables of decisions in tests/golden/policy: `{title, rules, rows}` with rows of
- * `[agent, server, tool or null, "allow" or "deny", rule]`. A new case is a new file.
+ * `[agent, server, tool or null, "allow" or "deny", rule]`.
  */
 import assert from "node:assert/strict";
 import { compilePolicy } from "../../src/policy/mod.ts";
@@ -15,15 +15,16 @@ interface Table {
 }
 
 const folder = new URL("../golden/policy/", import.meta.url);
-const names = [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
+const fileNames = [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
 
 Deno.test("the folder of golden decisions is not empty", () => {
-  assert.ok(names.length > 0);
+  assert.ok(fileNames.length > 0);
 });
 
-for (const name of names) {
-  const { title, rules, rows }: Table = JSON.parse(Deno.readTextFileSync(new URL(name, folder)));
-  Deno.test(`${title} (${name})`, () => {
+for (const fileName of fileNames) {
+  const text = Deno.readTextFileSync(new URL(fileName, folder));
+  const { title, rules, rows }: Table = JSON.parse(text);
+  Deno.test(`${title} (${fileName})`, () => {
     const policy = compilePolicy(readRules(rules));
     const decidedRows = rows.map(([agent, server, tool]): Row => {
       const { effect, rule } = policy.decide(

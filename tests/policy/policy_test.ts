@@ -9,7 +9,7 @@ import { readRules } from "./read_rules.ts";
 
 const toolOf = (server: string, tool: string): AccessRequest => ({ kind: "tool", server, tool });
 
-Deno.test("[rules.explain-steps] an explanation lists the steps in order, with the search and result of each", () => {
+Deno.test("[rules.explain-steps] an explanation lists the steps in order, with the lists that each step searched and its decision", () => {
   const policy = compilePolicy(readRules({
     agents: {
       backend: {
@@ -32,15 +32,15 @@ Deno.test("[rules.explain-steps] an explanation lists the steps in order, with t
       { name: "wildcard deny", searched: deny, decision: denied },
     ],
   });
-  const names = (server: string, tool?: string) =>
+  const stepNames = (server: string, tool?: string) =>
     policy.explain(
       "backend",
       tool === undefined ? { kind: "server", server } : toolOf(server, tool),
     )
       .steps.map(({ name }) => name);
-  assert.deepEqual(names("pg"), ["server deny", "server allow"]);
-  assert.deepEqual(names("git", "x"), ["server deny", "server allow", "server default"]);
-  assert.deepEqual(names("pg", "insert").slice(2), [
+  assert.deepEqual(stepNames("pg"), ["server deny", "server allow"]);
+  assert.deepEqual(stepNames("git", "x"), ["server deny", "server allow", "server default"]);
+  assert.deepEqual(stepNames("pg", "insert").slice(2), [
     "explicit deny",
     "explicit allow",
     "wildcard deny",
@@ -52,7 +52,7 @@ Deno.test("[rules.explain-steps] an explanation lists the steps in order, with t
   ]);
 });
 
-Deno.test("[rules.explain-steps] deny_overrides shows in the order of the steps", () => {
+Deno.test("[rules.explain-steps] with deny_overrides, both deny steps come before the allow steps", () => {
   const policy = compilePolicy(readRules({
     agents: { a: { allow: { servers: ["*"] } } },
     defaults: { deny_overrides: true },
@@ -85,59 +85,75 @@ Deno.test("methods of a policy and of a pattern can be called detached from thei
   assert.deepEqual(["get_a", "set_a"].filter(compilePattern("get_*").matches), ["get_a"]);
 });
 
-/** Returns an agent with 100 rules in one of four shapes, none of which decides early. */
-function hundredRules(shape: number): AgentGrants {
-  const rows = (count: number, entry: (row: number) => string) =>
-    Array.from({ length: count }, (_, row) => entry(row));
-  const keyed = (keys: number, entry: (row: number) => string, key: (row: number) => string) =>
-    new Map(rows(keys, key).map((name): [string, string[]] => [name, rows(50 / keys, entry)]));
+/** Creates the grants of an agent with 100 rules in one of four shapes, none of which decides early. */
+function createHundredRules(shape: number): AgentGrants {
+  type Write = (index: number) => string;
+  const writeAll = (count: number, write: Write) =>
+    Array.from({ length: count }, (_, index) => write(index));
+  const writeTools = (keyCount: number, writeEntry: Write, writeKey: Write) =>
+    new Map(
+      writeAll(keyCount, writeKey).map((key): [string, string[]] => {
+        return [key, writeAll(50 / keyCount, writeEntry)];
+      }),
+    );
   switch (shape % 4) {
     case 0:
       return {
-        allow: { servers: rows(50, (row) => `s${row}`) },
-        deny: { servers: rows(50, (row) => `*x${row}*`) },
+        allow: { servers: writeAll(50, (index) => `s${index}`) },
+        deny: { servers: writeAll(50, (index) => `*x${index}*`) },
       };
     case 1:
       return {
-        allow: { servers: ["*"], tools: keyed(1, (row) => `get_${row}*`, () => "pg") },
-        deny: { tools: keyed(1, (row) => `drop_${row}`, () => "pg") },
+        allow: { servers: ["*"], tools: writeTools(1, (index) => `get_${index}*`, () => "pg") },
+        deny: { tools: writeTools(1, (index) => `drop_${index}`, () => "pg") },
       };
     case 2:
       return {
-        allow: { servers: ["*"], tools: keyed(50, () => "get_*", (row) => `server${row}`) },
-        deny: { tools: keyed(50, () => "*", (row) => row === 7 ? "pg" : `server${row}`) },
+        allow: {
+          servers: ["*"],
+          tools: writeTools(50, () => "get_*", (index) => `server${index}`),
+        },
+        deny: {
+          tools: writeTools(50, () => "*", (index) => index === 7 ? "pg" : `server${index}`),
+        },
       };
     default:
       return {
         allow: {
           servers: ["*"],
-          tools: keyed(10, (row) => `*t${row}*x`, (row) => `*${"*".repeat(row)}`),
+          tools: writeTools(10, (index) => `*t${index}*x`, (index) => `*${"*".repeat(index)}`),
         },
-        deny: { tools: keyed(10, (row) => `*d${row}*y`, (row) => `p*${"*".repeat(row)}`) },
+        deny: {
+          tools: writeTools(10, (index) => `*d${index}*y`, (index) => `p*${"*".repeat(index)}`),
+        },
       };
   }
 }
 
 Deno.test("[rules.denial-fast] with 1,000 agents of 100 rules each the median denial takes under 0.1 ms", () => {
   const agents = new Map(
-    Array.from({ length: 1_000 }, (_, index) => [`agent${index}`, hundredRules(index)] as const),
+    Array.from(
+      { length: 1_000 },
+      (_, index) => [`agent${index}`, createHundredRules(index)] as const,
+    ),
   );
   const policy = compilePolicy({ agents, denyOverrides: false });
-  const question = toolOf("pg", "some_tool_with_d_and_t_in_its_name");
-  const times: number[] = [];
+  const request = toolOf("pg", "some_tool_with_d_and_t_in_its_name");
+  const durationsMs: number[] = [];
   for (let round = 0; round < 5; round++) {
     for (const agent of agents.keys()) {
-      const start = performance.now();
-      const { effect } = policy.decide(agent, question);
-      times.push(performance.now() - start);
+      const startMs = performance.now();
+      const { effect } = policy.decide(agent, request);
+      durationsMs.push(performance.now() - startMs);
       assert.equal(effect, "deny");
     }
   }
-  const median = times.sort((left, right) => left - right)[times.length / 2] ?? Infinity;
-  assert.ok(median < 0.1, `median ${median} ms`);
+  durationsMs.sort((left, right) => left - right);
+  const medianMs = durationsMs[durationsMs.length / 2] ?? Infinity;
+  assert.ok(medianMs < 0.1, `median ${medianMs} ms`);
 });
 
-Deno.test("[rules.status] the status is for agents whose rules grant it", () => {
+Deno.test("[rules.status] only agents whose rules have status: true may read the status", () => {
   const agents = new Map([["ops", { status: true }], ["dev", { status: false }], ["other", {}]]);
   const policy = compilePolicy({ agents, denyOverrides: false });
   const decide = (agent: string) => policy.decide(agent, { kind: "status" });
@@ -150,7 +166,7 @@ Deno.test("[rules.status] the status is for agents whose rules grant it", () => 
   ]);
 });
 
-Deno.test("[rules.error-denies] an error while deciding denies, and is part of the decision", () => {
+Deno.test("[rules.error-denies] an error during a decision denies, and is part of the decision", () => {
   const fault = new Error("The rules cannot be read");
   const tools = new Map([["pg", ["query"]]]);
   tools[Symbol.iterator] = () => {
@@ -159,10 +175,10 @@ Deno.test("[rules.error-denies] an error while deciding denies, and is part of t
   const agents = new Map([["a", { allow: { servers: ["*"], tools } }], ["b", {}]]);
   const policy = compilePolicy({ agents, denyOverrides: false });
   const denied = { effect: "deny", rule: "agents.a", errors: [fault] };
-  for (const question of [toolOf("pg", "query"), { kind: "server", server: "pg" } as const]) {
-    assert.deepEqual(policy.decide("a", question), denied);
-    assert.equal(policy.allows("a", question), false);
-    assert.deepEqual(policy.explain("a", question), {
+  for (const request of [toolOf("pg", "query"), { kind: "server", server: "pg" } as const]) {
+    assert.deepEqual(policy.decide("a", request), denied);
+    assert.equal(policy.allows("a", request), false);
+    assert.deepEqual(policy.explain("a", request), {
       ...denied,
       steps: [{ name: "error", searched: [], decision: denied }],
     });

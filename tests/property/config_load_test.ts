@@ -9,19 +9,19 @@ import { TempFolder } from "../config/temp_folder.ts";
 
 const env = createEnvironment({ HOME: "/home/someone", SET: "value" });
 
-/** Parts of configuration files, so that random texts resemble such files. */
-const pieces = fc.constantFrom(
+/** Parts of configuration files, which make random texts resemble configuration files. */
+const anyPiece = fc.constantFrom(
   ...["{", "}", "[", "]", ",", ":", "\n", "\r\n", " ", "//x\n", "/*", "*/", '"', "\\", "${SET}"],
   ...['"mcpServers":', '"agents":', '"a":', '"command":', '"x"', '"gateway":', "{}", "[]", "5"],
   ...["null", "true", '"__proto__":', '"allow":', '"servers":', '"deny":', '"tools":', "\ufeff"],
 );
-const text = fc.oneof(
+const anyText = fc.oneof(
   fc.string({ unit: "binary" }),
-  fc.array(pieces, { maxLength: 60 }).map((list) => list.join("")),
+  fc.array(anyPiece, { maxLength: 60 }).map((list) => list.join("")),
   fc.json(),
 );
 
-const key = fc.constantFrom(
+const anyKey = fc.constantFrom(
   ...["mcpServers", "agents", "a", "pg", "command", "args", "env", "url", "headers", "type"],
   ...[
     "gateway",
@@ -36,7 +36,7 @@ const key = fc.constantFrom(
   ],
   ...["defaults", "auth", "jwt", "__proto__", "constructor", "7", ""],
 );
-const { tree } = fc.letrec((tie) => ({
+const { tree: anyTree } = fc.letrec((tie) => ({
   tree: fc.oneof({ maxDepth: 6 }, tie("leaf"), tie("list"), tie("object")),
   leaf: fc.oneof(
     fc.integer(),
@@ -44,12 +44,12 @@ const { tree } = fc.letrec((tie) => ({
     fc.constantFrom("x", "${SET}", "https://x", null, true),
   ),
   list: fc.array(tie("tree"), { maxLength: 4 }),
-  object: fc.dictionary(key, tie("tree"), { maxKeys: 6 }),
+  object: fc.dictionary(anyKey, tie("tree"), { maxKeys: 6 }),
 }));
-const file = fc.oneof(
-  text,
-  tree.map((value) => JSON.stringify(value)),
-  tree.map((value) => JSON.stringify({ mcpServers: value, agents: value }, null, 2)),
+const anyFile = fc.oneof(
+  anyText,
+  anyTree.map((value) => JSON.stringify(value)),
+  anyTree.map((value) => JSON.stringify({ mcpServers: value, agents: value }, null, 2)),
 );
 
 Deno.test("[config.never-crashes] any text gives a configuration, or errors with positions inside the file", async () => {
@@ -60,7 +60,7 @@ Deno.test("[config.never-crashes] any text gives a configuration, or errors with
   });
   const options = { env, cwd: folder.path, windows: false };
   await fc.assert(
-    fc.asyncProperty(file, file, async (mcpConfig, rules) => {
+    fc.asyncProperty(anyFile, anyFile, async (mcpConfig, rules) => {
       folder.write("mcp.json", mcpConfig);
       folder.write("rules.json", rules);
       const { configuration, errors, warnings } = await checkConfiguration(files, options);
@@ -83,14 +83,14 @@ function assertInside({ line, column, message }: ConfigProblem, text: string): v
   assert.ok(column >= 1 && column <= length + 1, `column ${column} of ${length}`);
 }
 
-const name = fc.stringMatching(/^[A-Za-z_][A-Za-z0-9_]{0,8}$/)
+const anyName = fc.stringMatching(/^[A-Za-z_][A-Za-z0-9_]{0,8}$/)
   .filter((name) => name !== "userHome" && name !== "workspaceFolder");
-const value = fc.string().filter((text) => text !== "" && !/[${]/.test(text));
-const plain = fc.string().map((text) => text.replaceAll("$", ""));
+const anyValue = fc.string().filter((text) => text !== "" && !/[${]/.test(text));
+const anyPlainText = fc.string().map((text) => text.replaceAll("$", ""));
 
 Deno.test("[servers.expansion] references to variables are replaced by their values, other text is unchanged", () => {
-  const part = fc.record({ before: plain, name, value, form: fc.nat(3) });
-  fc.assert(fc.property(fc.array(part), plain, (parts, end) => {
+  const part = fc.record({ before: anyPlainText, name: anyName, value: anyValue, form: fc.nat(3) });
+  fc.assert(fc.property(fc.array(part), anyPlainText, (parts, end) => {
     const values: Record<string, string> = {};
     for (const { name, value } of parts) values[name] = value;
     const references = (name: string) => [
@@ -110,7 +110,7 @@ Deno.test("[servers.expansion] references to variables are replaced by their val
   }));
 });
 
-Deno.test("[servers.expansion] any text is unchanged if each ${ in it is written as $${", () => {
+Deno.test("[servers.expansion] a text in which each ${ is written as $${ is expanded to the text itself", () => {
   const variables = { env: createEnvironment({}), home: "/", cwd: "/" };
   const dollarsAndBraces = fc.array(fc.constantFrom("$", "{", "}", "a", "${", ":-")).map((list) =>
     list.join("")
@@ -122,11 +122,11 @@ Deno.test("[servers.expansion] any text is unchanged if each ${ in it is written
   }));
 });
 
-Deno.test("[servers.shown] no userinfo, query or fragment is ever shown", () => {
+Deno.test("[servers.shown] a shown URL has no userinfo, query or fragment", () => {
   const secret = "s3cr3t";
-  const filler = fc.stringMatching(/^[a-z0-9%:&=.~-]{0,6}$/);
-  const wrap = fc.constantFrom((text: string) => text, (text: string) => `\${BASE:-${text}}`);
-  fc.assert(fc.property(filler, filler, filler, wrap, (a, b, c, wrapped) => {
+  const anyFiller = fc.stringMatching(/^[a-z0-9%:&=.~-]{0,6}$/);
+  const anyWrap = fc.constantFrom((text: string) => text, (text: string) => `\${BASE:-${text}}`);
+  fc.assert(fc.property(anyFiller, anyFiller, anyFiller, anyWrap, (a, b, c, wrapUrl) => {
     for (
       const url of [
         `https://${a}${secret}${b}@example.com/${c}`,
@@ -135,7 +135,7 @@ Deno.test("[servers.shown] no userinfo, query or fragment is ever shown", () => 
         `https://${secret}:\${PASS}@\${HOST}/${a}?${secret}=\${X:-${secret}}`,
       ]
     ) {
-      assert.ok(!removeUrlSecrets(wrapped(url)).includes(secret), wrapped(url));
+      assert.ok(!removeUrlSecrets(wrapUrl(url)).includes(secret), wrapUrl(url));
     }
   }));
 });

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { parseDocument } from "../../src/config/document.ts";
 import { readPlainJson } from "../../src/config/plain_json.ts";
 
-const pieces = fc.constantFrom(
+const anyPiece = fc.constantFrom(
   ...[
     "{",
     "}",
@@ -35,27 +35,27 @@ const pieces = fc.constantFrom(
     "\ufeff",
   ],
 );
-const key = fc.oneof(
+const anyKey = fc.oneof(
   fc.constantFrom("a", "b", "__proto__", "constructor", "7", "\0", ""),
   fc.string(),
 );
-const { tree } = fc.letrec((tie) => ({
+const { tree: anyTree } = fc.letrec((tie) => ({
   tree: fc.oneof({ maxDepth: 5 }, fc.jsonValue({ maxDepth: 0 }), tie("list"), tie("object")),
   list: fc.array(tie("tree"), { maxLength: 4 }),
-  object: fc.dictionary(key, tie("tree"), { maxKeys: 5 }),
+  object: fc.dictionary(anyKey, tie("tree"), { maxKeys: 5 }),
 }));
-const text = fc.oneof(
-  tree.map((value) => JSON.stringify(value)),
-  tree.map((value) => JSON.stringify(value, null, 2)),
+const anyText = fc.oneof(
+  anyTree.map((value) => JSON.stringify(value)),
+  anyTree.map((value) => JSON.stringify(value, null, 2)),
   // Possibly a duplicate key.
-  tree.map((value) => JSON.stringify(value).replace("{", '{"a":[{}],')),
-  fc.array(pieces, { maxLength: 20 }).map((list) => list.join("")),
+  anyTree.map((value) => JSON.stringify(value).replace("{", '{"a":[{}],')),
+  fc.array(anyPiece, { maxLength: 20 }).map((list) => list.join("")),
 );
 
-Deno.test("[config.strict-json] plain JSON gives the same value as the parser with positions", () => {
+Deno.test("[config.strict-json] readPlainJson gives the same value as the parser with positions, or none", () => {
   let plainCount = 0;
   fc.assert(
-    fc.property(text, (text) => {
+    fc.property(anyText, (text) => {
       const value = readPlainJson(text);
       if (value === undefined) return;
       plainCount++;
@@ -70,7 +70,7 @@ Deno.test("[config.strict-json] plain JSON gives the same value as the parser wi
   assert.ok(plainCount > 300, `${plainCount} texts`);
 });
 
-Deno.test("[config.strict-json] text that is not plain JSON is left to the parser with positions", () => {
+Deno.test("[config.strict-json] readPlainJson gives no value for text that needs the parser with positions", () => {
   const deep = "[".repeat(65) + "]".repeat(65);
   for (
     const text of [
@@ -84,7 +84,7 @@ Deno.test("[config.strict-json] text that is not plain JSON is left to the parse
 });
 
 Deno.test("[config.strict-json] a key with an escape is not confused with an earlier key", () => {
-  // JSON.parse of V8 15.0 gives the second object the key of the first.
+  // After the first text, JSON.parse of V8 15.0 reads the key of the second text as that of the first.
   const first = '{"zc": 1, "a\\\\": 1}';
   const second = '{"zc": 1, "a\\u0061": 1}';
   for (const text of [first, second, first, second]) {

@@ -15,20 +15,20 @@ const QUIET: PeerHandler = {
   closed: () => {},
 };
 
-/** Two connected peers. */
-interface Pair extends AsyncDisposable {
+/** Two peers that send requests to each other. */
+interface PeerPair extends AsyncDisposable {
   readonly asking: Peer;
   readonly answering: Peer;
-  /** Received requests that are not answered yet. */
-  readonly waiting: IncomingRequest[];
+  /** Requests that `answering` received; the test answers them. */
+  readonly received: IncomingRequest[];
   /** Reports of unexpected messages, and `late` for each late answer. */
   readonly reports: string[];
 }
 
-/** Two peers that send requests to each other over a pair of pipes. */
-function connect(): Pair {
+/** Connects two peers by a pair of pipes. */
+function connectPeers(): PeerPair {
   const [toAnswering, toAsking] = [createPipe(), createPipe()];
-  const waiting: IncomingRequest[] = [];
+  const received: IncomingRequest[] = [];
   const reports: string[] = [];
   const unexpected = (description: string): void => void reports.push(description);
   const lateAnswer = (): void => void reports.push("late");
@@ -41,12 +41,12 @@ function connect(): Pair {
   const answering = new Peer(new LineChannel(toAnswering.readable, toAsking.writable), {
     ...QUIET,
     unexpected,
-    request: (request) => void waiting.push(request),
+    request: (request) => void received.push(request),
   });
   return {
     asking,
     answering,
-    waiting,
+    received,
     reports,
     [Symbol.asyncDispose]: async () => {
       await Promise.all([asking.close(), answering.close()]);
@@ -54,18 +54,18 @@ function connect(): Pair {
   };
 }
 
-/** Sorts a list by random ranks. */
-function shuffle<Item>(items: readonly Item[], order: readonly number[]): Item[] {
-  return items.map((item, index) => ({ item, rank: order[index % order.length] ?? 0 }))
+/** Sorts a list by ranks, which are repeated if there are fewer ranks than items. */
+function sortByRanks<Item>(items: readonly Item[], ranks: readonly number[]): Item[] {
+  return items.map((item, index) => ({ item, rank: ranks[index % ranks.length] ?? 0 }))
     .sort((a, b) => a.rank - b.rank).map(({ item }) => item);
 }
 
-const order = fc.array(fc.nat(), { minLength: 1, maxLength: 40 });
+const anyRanks = fc.array(fc.nat(), { minLength: 1, maxLength: 40 });
 
 Deno.test("[protocol.multiplex] answers in any order settle their requests, each once", async () => {
   await fc.assert(
-    fc.asyncProperty(fc.integer({ min: 1, max: 40 }), order, async (count, order) => {
-      await using pair = connect();
+    fc.asyncProperty(fc.integer({ min: 1, max: 40 }), anyRanks, async (count, ranks) => {
+      await using pair = connectPeers();
       const progress: [number, unknown][] = [];
       const replies = Array.from(
         { length: count },
@@ -75,14 +75,14 @@ Deno.test("[protocol.multiplex] answers in any order settle their requests, each
           }),
       );
       // The other direction uses the same numbers for its ids.
-      const others = Array.from(
+      const otherReplies = Array.from(
         { length: count },
         (_, index) => pair.answering.request("other", { index }),
       );
       await settle();
       assert.equal(pair.asking.pendingCount, count);
       assert.equal(pair.answering.incomingCount, count);
-      for (const request of shuffle(pair.waiting, order)) {
+      for (const request of sortByRanks(pair.received, ranks)) {
         const { index, token } = request.params as { index: number; token: number };
         pair.answering.notify("notifications/progress", { progressToken: token, index });
         if (index % 3 === 0) request.fail({ code: index, message: "m" });
@@ -96,7 +96,7 @@ Deno.test("[protocol.multiplex] answers in any order settle their requests, each
       assert.deepEqual(results, indexes);
       assert.deepEqual(progress.sort(([a], [b]) => a - b), indexes.map((index) => [index, index]));
       assert.deepEqual(
-        (await Promise.all(others)).map((reply) => reply.ok && reply.result.value),
+        (await Promise.all(otherReplies)).map((reply) => reply.ok && reply.result.value),
         indexes.map((index) => ({ echo: { index } })),
       );
       assert.deepEqual([pair.asking.pendingCount, pair.answering.incomingCount], [0, 0]);
@@ -108,16 +108,20 @@ Deno.test("[protocol.multiplex] answers in any order settle their requests, each
 
 Deno.test("[protocol.cancel] each call ends once, cancelled or answered, and the others continue", async () => {
   await fc.assert(
+    // Each call is cancelled before its answer is sent, while the answer is under way, or never.
     fc.asyncProperty(fc.array(fc.constantFrom("before", "crossing", "never")), async (cancels) => {
-      await using pair = connect();
-      const aborts = cancels.map(() => new AbortController());
-      const outcomes = aborts.map(({ signal }, index) =>
+      await using pair = connectPeers();
+      const controllers = cancels.map(() => new AbortController());
+      const outcomes = controllers.map(({ signal }, index) =>
         pair.asking.request("ask", { index }, { signal })
           .then((reply) => reply.ok && reply.result.value, (reason) => reason)
       );
       await settle();
-      const abortCalls = (when: string): void =>
-        aborts.forEach((abort, index) => cancels[index] === when && abort.abort(`not ${index}`));
+      const abortCalls = (when: string): void => {
+        for (const [index, controller] of controllers.entries()) {
+          if (cancels[index] === when) controller.abort(`not ${index}`);
+        }
+      };
       abortCalls("before");
       await settle();
       assert.equal(
@@ -126,7 +130,7 @@ Deno.test("[protocol.cancel] each call ends once, cancelled or answered, and the
       );
       // These cancellations cross the answers.
       abortCalls("crossing");
-      for (const request of pair.waiting) request.reply(request.params as { index: number });
+      for (const request of pair.received) request.reply(request.params as { index: number });
       assert.deepEqual(
         await Promise.all(outcomes),
         cancels.map((cancel, index) => cancel === "never" ? { index } : `not ${index}`),
@@ -134,7 +138,7 @@ Deno.test("[protocol.cancel] each call ends once, cancelled or answered, and the
       await settle();
       const crossing = cancels.filter((cancel) => cancel === "crossing");
       assert.deepEqual(pair.reports, crossing.map(() => "late"));
-      for (const [index, request] of pair.waiting.entries()) {
+      for (const [index, request] of pair.received.entries()) {
         assert.equal(request.signal.aborted, cancels[index] === "before");
       }
     }),

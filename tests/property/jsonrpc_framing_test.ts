@@ -6,7 +6,10 @@ import { joinBytes, TestByteSink, TestByteSource } from "../jsonrpc/byte_streams
 
 type Line = readonly ["line", string] | readonly ["too long", number];
 
-/** Splits lines as the protocol defines them, independently of `LineSplitter`; one character a byte. */
+/**
+ * Splits lines as the protocol defines them, independently of `LineSplitter`. Each character of a line
+ * stands for one byte.
+ */
 function splitByDefinition(bytes: Uint8Array, maxBytes: number): Line[] {
   return toLatin1(bytes).split("\n").map((line) => line.replace(/\r$/, ""))
     .filter((line) => line !== "")
@@ -23,25 +26,25 @@ function splitAt(bytes: Uint8Array, offsets: readonly number[]): Uint8Array[] {
   return [0, ...positions].map((start, index) => bytes.slice(start, positions[index]));
 }
 
-const offsets = fc.array(fc.nat(5000), { maxLength: 12 });
+const anyOffsets = fc.array(fc.nat(5000), { maxLength: 12 });
 const anyBytes = fc.array(fc.constantFrom(10, 10, 13, 97, 98, 0, 255), { maxLength: 80 });
 
 Deno.test("[protocol.framing] bytes in any chunks are split into lines as the protocol defines them", () => {
   fc.assert(
-    fc.property(anyBytes, offsets, fc.nat(20), (bytes, offsets, maxBytes) => {
+    fc.property(anyBytes, anyOffsets, fc.nat(20), (bytes, offsets, maxBytes) => {
       const lines: Line[] = [];
       const splitter = new LineSplitter(maxBytes, {
         line: (line) => lines.push(["line", toLatin1(line)]),
         tooLong: ({ bytes }) => lines.push(["too long", bytes]),
       });
-      const all = new Uint8Array(bytes);
-      for (const chunk of splitAt(all, offsets)) {
+      const stream = new Uint8Array(bytes);
+      for (const chunk of splitAt(stream, offsets)) {
         splitter.push(chunk);
         // Reusing the buffer must not change lines that were passed on.
         chunk.fill(120);
       }
       splitter.end();
-      assert.deepEqual(lines, splitByDefinition(all, maxBytes));
+      assert.deepEqual(lines, splitByDefinition(stream, maxBytes));
     }),
     { numRuns: 2000 },
   );
@@ -51,19 +54,19 @@ Deno.test("[protocol.too-long] the beginning and the end of a line that is too l
   fc.assert(
     fc.property(
       fc.integer({ min: 1025, max: 4000 }),
-      offsets,
+      anyOffsets,
       fc.boolean(),
-      (size, offsets, hasReturn) => {
+      (size, offsets, hasCarriageReturn) => {
         const line = new Uint8Array(size).map((_, index) => 97 + index % 26);
         const skipped: { head: string; tail: string }[] = [];
         const splitter = new LineSplitter(1024, {
           line: () => assert.fail("the line is too long"),
           tooLong: (message) => skipped.push(message),
         });
-        const all = joinBytes([line, new Uint8Array(hasReturn ? [13, 10] : [10])]);
-        for (const chunk of splitAt(all, offsets)) splitter.push(chunk);
-        const [{ head, tail } = { head: "", tail: "" }, ...more] = skipped;
-        assert.equal(more.length, 0);
+        const stream = joinBytes([line, new Uint8Array(hasCarriageReturn ? [13, 10] : [10])]);
+        for (const chunk of splitAt(stream, offsets)) splitter.push(chunk);
+        assert.equal(skipped.length, 1);
+        const [{ head, tail } = { head: "", tail: "" }] = skipped;
         const text = toLatin1(line);
         assert.equal(head, text.slice(0, 1024));
         assert.equal(tail, text.slice(-1024));
@@ -88,7 +91,7 @@ async function receive(chunks: readonly Uint8Array[]): Promise<string[]> {
   return await promise;
 }
 
-const messages = fc.array(
+const anyMessages = fc.array(
   fc.jsonValue().map((value) => JSON.stringify({ value, "\u00e9": "😀" })),
   {
     maxLength: 4,
@@ -98,8 +101,8 @@ const messages = fc.array(
 Deno.test("[protocol.framing] messages cut at any offsets arrive unchanged", async () => {
   await fc.assert(
     fc.asyncProperty(
-      messages,
-      offsets,
+      anyMessages,
+      anyOffsets,
       fc.constantFrom("\n", "\r\n"),
       async (messages, offsets, end) => {
         const bytes = new TextEncoder().encode(messages.map((message) => message + end).join(""));
@@ -119,11 +122,12 @@ Deno.test("[protocol.framing] messages cut at every single byte arrive unchanged
   }
 });
 
+/** Size of the write buffer of a `LineChannel`. */
 const WRITE_BYTES = 128 * 1024;
 const characters = ["a", "\u00e9", "\u20ac", "😀", "\ud83d", "\ude00"];
 
 /** Texts around the size of the write buffer, so that characters cross its end. */
-const bigText = fc.tuple(
+const anyBigText = fc.tuple(
   fc.integer({ min: -6, max: 6 }),
   fc.constantFrom(1, 2),
   fc.string({ unit: fc.constantFrom(...characters), minLength: 1, maxLength: 8 }),
@@ -132,19 +136,19 @@ const bigText = fc.tuple(
   "x".repeat(bufferCount * WRITE_BYTES + offset) + text.repeat(repeats)
 );
 const anyText = fc.string({ unit: fc.constantFrom(...characters), minLength: 1, maxLength: 20 });
-const bursts = fc.array(
-  fc.array(fc.oneof({ weight: 3, arbitrary: anyText }, bigText), { maxLength: 4 }),
+const anyBursts = fc.array(
+  fc.array(fc.oneof({ weight: 3, arbitrary: anyText }, anyBigText), { maxLength: 4 }),
   { maxLength: 4 },
 );
 
-Deno.test("[protocol.framing] messages of any size leave complete and in order", async () => {
+Deno.test("[protocol.framing] messages of any size are written whole and in order", async () => {
   await fc.assert(
-    fc.asyncProperty(bursts, fc.array(fc.boolean()), async (bursts, waits) => {
+    fc.asyncProperty(anyBursts, fc.array(fc.boolean()), async (bursts, flushes) => {
       const sink = new TestByteSink();
       const channel = new LineChannel(new TestByteSource().readable, sink.writable);
       for (const [index, burst] of bursts.entries()) {
         for (const text of burst) channel.send(text);
-        if (waits[index] === true) await channel.flush();
+        if (flushes[index] === true) await channel.flush();
       }
       await channel.close();
       // A lone surrogate is not a character and cannot be encoded.

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { elementTexts, textAt } from "../../src/jsonrpc/mod.ts";
 
-const space = fc.string({ unit: fc.constantFrom(" ", "\t", "\n", "\r"), maxLength: 2 });
+const anySpace = fc.string({ unit: fc.constantFrom(" ", "\t", "\n", "\r"), maxLength: 2 });
 
 /** Writes a string as JSON, with each character literal or escaped. */
 function writeString(text: fc.Arbitrary<string>): fc.Arbitrary<string> {
@@ -18,35 +18,37 @@ function writeString(text: fc.Arbitrary<string>): fc.Arbitrary<string> {
   );
 }
 
-// Not a lone backslash: after such a key, V8 15.0 confuses any key of one escaped character with it
-// (`JSON.parse('{"a":0,"\\\\":0}')`, then `JSON.parse('{"a":0,"\\n":0}')` has the key `\`).
+// No key is a lone backslash. After such a key, V8 15.0 reads any key of one escaped character as that key:
+// after `JSON.parse('{"a":0,"\\\\":0}')`, the result of `JSON.parse('{"a":0,"\\n":0}')` has the key `\`.
 const KEYS = ["a", "b", "id", "params", "__proto__", "constructor", "", '"', "\\n", "\\u0061", "}"];
-const key = writeString(fc.constantFrom(...KEYS, "\u00e9", "\ud800", "\n", '\\"'));
-const text = writeString(
+const anyKey = writeString(fc.constantFrom(...KEYS, "\u00e9", "\ud800", "\n", '\\"'));
+const anyString = writeString(
   fc.string({
     unit: fc.constantFrom("a", '"', "\\", "{", "]", ",", ":", "\n", "😀"),
     maxLength: 8,
   }),
 );
-const number = fc.constantFrom("0", "-0", "1.50", "1E+2", "12345678901234567890", "-1e-9");
+const anyNumber = fc.constantFrom("0", "-0", "1.50", "1E+2", "12345678901234567890", "-1e-9");
 
-const { value } = fc.letrec((tie) => ({
+const { value: anyValue } = fc.letrec((tie) => ({
   value: fc.oneof(
     { depthSize: "small", withCrossShrink: true },
-    fc.oneof(number, text, fc.constantFrom("true", "false", "null")),
+    fc.oneof(anyNumber, anyString, fc.constantFrom("true", "false", "null")),
     tie("array") as fc.Arbitrary<string>,
     tie("object") as fc.Arbitrary<string>,
   ),
-  spaced: fc.tuple(space, tie("value"), space).map((parts) => parts.join("")),
+  spaced: fc.tuple(anySpace, tie("value"), anySpace).map((parts) => parts.join("")),
   array: fc.array(tie("spaced"), { maxLength: 4 }).map((parts) => `[${parts.join(",")}]`),
-  member: fc.tuple(space, key, space, tie("spaced")).map(([before, key, after, value]) =>
+  member: fc.tuple(anySpace, anyKey, anySpace, tie("spaced")).map(([before, key, after, value]) =>
     `${before}${key}${after}:${value}`
   ),
   object: fc.array(tie("member"), { maxLength: 5 }).map((parts) => `{${parts.join(",")}}`),
 }));
-const json = fc.tuple(space, value as fc.Arbitrary<string>, space).map((parts) => parts.join(""));
+const anyJson = fc.tuple(anySpace, anyValue as fc.Arbitrary<string>, anySpace).map((parts) =>
+  parts.join("")
+);
 
-/** Checks the text of a value and of everything inside it, and that absent keys have none. */
+/** Checks the texts of a value and of all values inside it, and that absent keys have no text. */
 function checkTexts(json: string, path: readonly string[], value: unknown): void {
   const valueText = textAt(json, ...path);
   assert.ok(valueText !== undefined);
@@ -68,13 +70,15 @@ function checkTexts(json: string, path: readonly string[], value: unknown): void
   }
 }
 
-Deno.test("[protocol.pass-through] the text of a value is the text that JSON.parse read it from", () => {
-  fc.assert(fc.property(json, (json) => checkTexts(json, [], JSON.parse(json))), { numRuns: 2000 });
+Deno.test("[protocol.pass-through] the text at any path is the text of the value that JSON.parse reads at that path", () => {
+  fc.assert(fc.property(anyJson, (json) => checkTexts(json, [], JSON.parse(json))), {
+    numRuns: 2000,
+  });
 });
 
-Deno.test("[protocol.pass-through] the elements of an array have the texts from which it was written", () => {
+Deno.test("[protocol.pass-through] elementTexts returns the texts from which an array was written", () => {
   fc.assert(
-    fc.property(fc.array(json), (elements) => {
+    fc.property(fc.array(anyJson), (elements) => {
       const texts = elementTexts(`[${elements.join(",")}]`);
       assert.deepEqual(texts, elements.map((element) => element.trim()));
     }),

@@ -11,11 +11,13 @@ import { compilePolicy, type Policy } from "../../src/policy/mod.ts";
 // The type of the configuration's rules must be assignable to that of the policy's rules.
 compilePolicy satisfies (rules: Rules) => Policy;
 
-const text = fc.string({ unit: fc.constantFrom("a", "Z", "9", "-", "_", ".", " ", '"', "\u00e9") });
+const anyText = fc.string({
+  unit: fc.constantFrom("a", "Z", "9", "-", "_", ".", " ", '"', "\u00e9"),
+});
 
 Deno.test("[rules.rule-path] a rule path has the format of the paths in configuration errors", () => {
   fc.assert(
-    fc.property(text, text, (agent, key) => {
+    fc.property(anyText, anyText, (agent, key) => {
       const grants = { servers: ["*"], tools: new Map([[key, ["*"]]]) };
       const agents = new Map([[agent, { allow: grants }]]);
       assert.equal(

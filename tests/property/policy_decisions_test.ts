@@ -11,41 +11,41 @@ import { decideByContract } from "../policy/decide_by_contract.ts";
 
 type Tools = [key: string, entries: string[]][];
 /** The entries of an `allow` or a `deny`. */
-interface Lists {
+interface GeneratedLists {
   servers: string[];
   tools: Tools;
 }
 interface GeneratedRules {
-  agents: [id: string, { allow: Lists; deny: Lists }][];
+  agents: [id: string, { allow: GeneratedLists; deny: GeneratedLists }][];
   denyOverrides: boolean;
 }
 
 const servers = ["pg", "px", "git", "__proto__", "p*", "\uff01\u{1f600}"];
 const tools = ["query", "drop", "drop_all", "toString", "constructor"];
-const serverPattern = fc.constantFrom(
+const anyServerPattern = fc.constantFrom(
   ...servers,
   ...["*", "**", "p?", "?g", "*g", "g*", "*\uff01*", "*\u{1f600}*", "*_*"],
 );
-const toolPattern = fc.constantFrom(...tools, "*", "drop*", "*o*", "q????", "*all", "?o*");
+const anyToolPattern = fc.constantFrom(...tools, "*", "drop*", "*o*", "q????", "*all", "?o*");
 
-const lists: fc.Arbitrary<Lists> = fc.record({
-  servers: fc.array(serverPattern, { maxLength: 4 }),
-  tools: fc.uniqueArray(fc.tuple(serverPattern, fc.array(toolPattern, { maxLength: 4 })), {
+const anyLists: fc.Arbitrary<GeneratedLists> = fc.record({
+  servers: fc.array(anyServerPattern, { maxLength: 4 }),
+  tools: fc.uniqueArray(fc.tuple(anyServerPattern, fc.array(anyToolPattern, { maxLength: 4 })), {
     maxLength: 4,
     selector: ([key]) => key,
   }),
 });
 const ids = ["a", "team.b", "__proto__", "constructor"];
-const generatedRules: fc.Arbitrary<GeneratedRules> = fc.record({
+const anyRules: fc.Arbitrary<GeneratedRules> = fc.record({
   agents: fc.uniqueArray(
-    fc.tuple(fc.constantFrom(...ids), fc.record({ allow: lists, deny: lists })),
+    fc.tuple(fc.constantFrom(...ids), fc.record({ allow: anyLists, deny: anyLists })),
     { maxLength: 3, selector: ([id]) => id },
   ),
   denyOverrides: fc.boolean(),
 });
 
 function toPolicyRules({ agents, denyOverrides }: GeneratedRules): PolicyRules {
-  const toGrants = ({ servers, tools }: Lists) => ({ servers, tools: new Map(tools) });
+  const toGrants = ({ servers, tools }: GeneratedLists) => ({ servers, tools: new Map(tools) });
   return {
     agents: new Map(
       agents.map(([id, { allow, deny }]) => [id, { allow: toGrants(allow), deny: toGrants(deny) }]),
@@ -56,7 +56,7 @@ function toPolicyRules({ agents, denyOverrides }: GeneratedRules): PolicyRules {
 
 const compileRules = (rules: GeneratedRules) => compilePolicy(toPolicyRules(rules));
 
-/** An access request of an agent; for the server itself without a tool. */
+/** An access request of an agent for a tool, or for the server itself if `tool` is undefined. */
 interface Question {
   agent: string;
   server: string;
@@ -84,7 +84,7 @@ const options = { numRuns: 150 };
 
 Deno.test("[rules.five-steps] decisions and their rules agree with an independent implementation of the contract", () => {
   fc.assert(
-    fc.property(generatedRules, (rules) => {
+    fc.property(anyRules, (rules) => {
       const decide = createDecide(rules);
       for (const question of questions) {
         assert.deepEqual(decide(question), decideByContract(toPolicyRules(rules), question));
@@ -95,28 +95,28 @@ Deno.test("[rules.five-steps] decisions and their rules agree with an independen
 });
 
 Deno.test("[rules.deny-never-widens] adding a deny never allows more", () => {
-  const added = fc.record({
+  const anyAddedDeny = fc.record({
     agentIndex: fc.nat(),
     position: fc.nat(),
     entry: fc.oneof(
-      fc.record({ server: serverPattern }),
-      fc.record({ key: serverPattern, tool: toolPattern }),
+      fc.record({ server: anyServerPattern }),
+      fc.record({ key: anyServerPattern, tool: anyToolPattern }),
     ),
   });
   fc.assert(
-    fc.property(generatedRules, added, (rules, { agentIndex, position, entry }) => {
+    fc.property(anyRules, anyAddedDeny, (rules, { agentIndex, position, entry }) => {
       fc.pre(rules.agents.length > 0);
-      const more = structuredClone(rules);
-      const [, { deny }] = more
-        .agents[agentIndex % more.agents.length] as GeneratedRules["agents"][number];
+      const rulesWithDeny = structuredClone(rules);
+      const [, { deny }] = rulesWithDeny
+        .agents[agentIndex % rules.agents.length] as GeneratedRules["agents"][number];
       if ("server" in entry) {
         deny.servers.splice(position % (deny.servers.length + 1), 0, entry.server);
       } else {
-        const present = deny.tools.find(([key]) => key === entry.key);
-        if (present === undefined) deny.tools.push([entry.key, [entry.tool]]);
-        else present[1].splice(position % (present[1].length + 1), 0, entry.tool);
+        const [, entries] = deny.tools.find(([key]) => key === entry.key) ?? [];
+        if (entries === undefined) deny.tools.push([entry.key, [entry.tool]]);
+        else entries.splice(position % (entries.length + 1), 0, entry.tool);
       }
-      const [decideBefore, decideAfter] = [createDecide(rules), createDecide(more)];
+      const [decideBefore, decideAfter] = [createDecide(rules), createDecide(rulesWithDeny)];
       for (const question of questions) {
         if (isAllowed(decideAfter(question))) assert.ok(isAllowed(decideBefore(question)));
       }
@@ -127,24 +127,24 @@ Deno.test("[rules.deny-never-widens] adding a deny never allows more", () => {
 
 Deno.test("[rules.deny-overrides] deny_overrides never allows more than its absence", () => {
   fc.assert(
-    fc.property(generatedRules, (rules) => {
-      const overriding = createDecide({ ...rules, denyOverrides: true });
-      const plain = createDecide({ ...rules, denyOverrides: false });
+    fc.property(anyRules, (rules) => {
+      const decideOverriding = createDecide({ ...rules, denyOverrides: true });
+      const decideByDefault = createDecide({ ...rules, denyOverrides: false });
       for (const question of questions) {
-        if (isAllowed(overriding(question))) assert.ok(isAllowed(plain(question)));
+        if (isAllowed(decideOverriding(question))) assert.ok(isAllowed(decideByDefault(question)));
       }
     }),
     options,
   );
 });
 
-Deno.test("[rules.server-decision] an allowed tool is always on an allowed server", () => {
+Deno.test("[rules.server-decision] a denied server denies all of its tools, by the same rule", () => {
   fc.assert(
-    fc.property(generatedRules, (rules) => {
+    fc.property(anyRules, (rules) => {
       const decide = createDecide(rules);
       for (const question of questions) {
-        const server = decide({ ...question, tool: undefined });
-        if (!isAllowed(server)) assert.deepEqual(decide(question), server);
+        const serverDecision = decide({ ...question, tool: undefined });
+        if (!isAllowed(serverDecision)) assert.deepEqual(decide(question), serverDecision);
       }
     }),
     options,
@@ -153,7 +153,7 @@ Deno.test("[rules.server-decision] an allowed tool is always on an allowed serve
 
 Deno.test("[rules.unknown-agent] an agent that is not in the rules is never allowed anything", () => {
   fc.assert(
-    fc.property(generatedRules, fc.string(), (rules, stranger) => {
+    fc.property(anyRules, fc.string(), (rules, stranger) => {
       const policy = compileRules(rules);
       for (const agent of [...ids, "toString", "*", "", stranger]) {
         if (rules.agents.some(([id]) => id === agent)) continue;
@@ -169,9 +169,9 @@ Deno.test("[rules.unknown-agent] an agent that is not in the rules is never allo
 });
 
 Deno.test("[rules.order-independent] decisions and their rules do not depend on the order of keys", () => {
-  const reversed = ({ servers, tools }: Lists) => ({ servers, tools: tools.toReversed() });
+  const reversed = ({ servers, tools }: GeneratedLists) => ({ servers, tools: tools.toReversed() });
   fc.assert(
-    fc.property(generatedRules, (rules) => {
+    fc.property(anyRules, (rules) => {
       const reordered: GeneratedRules = {
         ...rules,
         agents: rules.agents.toReversed().map(([id, { allow, deny }]) => [
@@ -190,7 +190,7 @@ Deno.test("[rules.order-independent] decisions and their rules do not depend on 
 
 Deno.test("[rules.order-independent] decisions do not depend on earlier decisions", () => {
   fc.assert(
-    fc.property(generatedRules, (rules) => {
+    fc.property(anyRules, (rules) => {
       const decide = createDecide(rules);
       const forwards = questions.map(decide);
       assert.deepEqual(questions.toReversed().map(decide).toReversed(), forwards);
@@ -201,7 +201,7 @@ Deno.test("[rules.order-independent] decisions do not depend on earlier decision
 
 Deno.test("[rules.explain-steps] an explanation has the same decision, and its last step found it", () => {
   fc.assert(
-    fc.property(generatedRules, (rules) => {
+    fc.property(anyRules, (rules) => {
       const policy = compileRules(rules);
       const decide = createDecide(rules);
       for (const question of questions) {
@@ -209,8 +209,9 @@ Deno.test("[rules.explain-steps] an explanation has the same decision, and its l
         const { steps, ...decision } = policy.explain(agent, createAccessRequest(server, tool));
         assert.deepEqual(decision, decide(question));
         assert.deepEqual(steps.at(-1)?.decision, decision);
-        const early = steps.slice(0, -1).filter(({ decision: found }) => found !== undefined);
-        assert.ok(early.every(({ name }) => tool !== undefined && name === "server allow"));
+        // Only one earlier step may have a decision: the step that allows the server of a tool.
+        const earlySteps = steps.slice(0, -1).filter((step) => step.decision !== undefined);
+        assert.ok(earlySteps.every(({ name }) => tool !== undefined && name === "server allow"));
       }
     }),
     options,
@@ -219,7 +220,7 @@ Deno.test("[rules.explain-steps] an explanation has the same decision, and its l
 
 Deno.test("[rules.rule-path] an allowing rule names an entry that matches the server and the tool", () => {
   fc.assert(
-    fc.property(generatedRules, (rules) => {
+    fc.property(anyRules, (rules) => {
       const decide = createDecide(rules);
       const { agents } = toPolicyRules(rules);
       for (const { agent, server, tool } of questions) {
@@ -230,13 +231,13 @@ Deno.test("[rules.rule-path] an allowing rule names an entry that matches the se
         if (rule.includes(".allow.servers[")) {
           assert.ok(compilePattern(allow?.servers?.[index] ?? "").matches(server));
         } else {
-          const found = [...allow?.tools ?? []].some(([key, entries]) =>
+          const isEntryFound = [...allow?.tools ?? []].some(([key, entries]) =>
             (rule.endsWith(`.allow.tools[${JSON.stringify(key)}][${index}]`) ||
               rule.endsWith(`.allow.tools.${key}[${index}]`)) &&
             compilePattern(key).matches(server) &&
             compilePattern(entries[index] ?? "").matches(tool ?? "")
           );
-          assert.ok(found, rule);
+          assert.ok(isEntryFound, rule);
         }
       }
     }),

@@ -10,11 +10,11 @@ function matchesByDefinition(pattern: string, name: string): boolean {
   // reached[n]: whether the pattern so far matches the first n characters.
   let reached = [true, ...characters.map(() => false)];
   for (const part of Array.from(pattern)) {
-    const before = reached;
-    reached = before.map((_, length) =>
+    const previous = reached;
+    reached = previous.map((_, length) =>
       part === "*"
-        ? before.slice(0, length + 1).includes(true)
-        : length > 0 && before[length - 1] === true &&
+        ? previous.slice(0, length + 1).includes(true)
+        : length > 0 && previous[length - 1] === true &&
           (part === "?" || part === characters[length - 1])
     );
   }
@@ -22,12 +22,15 @@ function matchesByDefinition(pattern: string, name: string): boolean {
 }
 
 const units = ["a", "b", "A", ".", "\u00e9", "\ufffd", "\u{1f600}", "\ud83d", "\ude00"];
-const name = fc.string({ unit: fc.constantFrom(...units), maxLength: 12 });
-const pattern = fc.string({ unit: fc.constantFrom("*", "?", "a", "*", ...units), maxLength: 10 });
+const anyName = fc.string({ unit: fc.constantFrom(...units), maxLength: 12 });
+const anyPattern = fc.string({
+  unit: fc.constantFrom("*", "?", "a", "*", ...units),
+  maxLength: 10,
+});
 
 Deno.test("[rules.patterns] a compiled pattern agrees with the definition of wildcards", () => {
   fc.assert(
-    fc.property(pattern, name, (pattern, name) => {
+    fc.property(anyPattern, anyName, (pattern, name) => {
       assert.equal(compilePattern(pattern).matches(name), matchesByDefinition(pattern, name));
     }),
     { numRuns: 2000 },
@@ -51,7 +54,7 @@ Deno.test("[rules.patterns] all short patterns agree with the definition on all 
   }
 });
 
-Deno.test("[rules.patterns] a segment is found after partial matches of itself", () => {
+Deno.test("[rules.patterns] a segment is found even after partial matches of the segment", () => {
   const segment = fc.string({
     unit: fc.constantFrom("a", "b", "a", "?"),
     minLength: 1,
@@ -85,8 +88,8 @@ Deno.test("[rules.patterns] a pattern matches names that are made by filling in 
   );
   fc.assert(
     fc.property(filledParts, (parts) => {
-      const pattern = parts.map(([written]) => written).join("");
-      const name = parts.map(([, meant]) => meant).join("");
+      const pattern = parts.map(([patternPart]) => patternPart).join("");
+      const name = parts.map(([, namePart]) => namePart).join("");
       assert.ok(compilePattern(pattern).matches(name));
     }),
     { numRuns: 500 },
@@ -95,13 +98,13 @@ Deno.test("[rules.patterns] a pattern matches names that are made by filling in 
 
 Deno.test("[rules.patterns] a pattern is explicit exactly when it has neither * nor ?", () => {
   fc.assert(
-    fc.property(pattern, (pattern) => {
+    fc.property(anyPattern, (pattern) => {
       assert.equal(compilePattern(pattern).isExplicit, !/[*?]/.test(pattern));
     }),
   );
 });
 
-/** Returns the number of characters that matching reads from the name. */
+/** Returns the number of characters that the pattern's matching reads from the name. */
 function countReads(pattern: string, name: string): number {
   let reads = 0;
   const characters = toCharacters(name);
@@ -116,7 +119,7 @@ function countReads(pattern: string, name: string): number {
 }
 
 Deno.test("[rules.patterns-linear] each character of a name is read at most once if no segment mixes ? and literals", () => {
-  const hostile = [
+  const hostilePatterns = [
     "*".repeat(10_000),
     "*a".repeat(10_000),
     "*a".repeat(10_000) + "b",
@@ -128,7 +131,7 @@ Deno.test("[rules.patterns-linear] each character of a name is read at most once
     "?*".repeat(10_000),
     "*?".repeat(5_000) + "*b",
   ];
-  for (const pattern of hostile) {
+  for (const pattern of hostilePatterns) {
     for (const length of [20_000, 40_000]) {
       for (const unit of ["a", "ab"]) {
         const name = unit.repeat(length / unit.length);
@@ -140,12 +143,12 @@ Deno.test("[rules.patterns-linear] each character of a name is read at most once
 });
 
 Deno.test("[rules.patterns-linear] if segments mix ? and literals, reads stay within the name's length times (longest segment + 1)", () => {
-  const long = fc.string({ unit: fc.constantFrom("a", "b"), minLength: 1, maxLength: 6 })
+  const anyLongName = fc.string({ unit: fc.constantFrom("a", "b"), minLength: 1, maxLength: 6 })
     .map((unit) => unit.repeat(200));
-  const pattern = fc.array(fc.constantFrom("*", "?", "a", "b", "aab"), { maxLength: 40 })
+  const anyMixedPattern = fc.array(fc.constantFrom("*", "?", "a", "b", "aab"), { maxLength: 40 })
     .map((parts) => `*${parts.join("")}*c*`);
   fc.assert(
-    fc.property(pattern, long, (pattern, name) => {
+    fc.property(anyMixedPattern, anyLongName, (pattern, name) => {
       const longest = Math.max(...pattern.split("*").map((segment) => segment.length));
       for (const text of [name, name + name]) {
         assert.ok(countReads(pattern, text) <= text.length * (longest + 1));

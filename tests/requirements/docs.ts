@@ -8,7 +8,7 @@ export const DOCS: Readonly<Record<string, Section>> = {
     "docs.unchecked": "blocks that are not run, or not checked, are counted and listed",
     "docs.clients": "docs/clients.md has the entries and settings that init writes and shows",
     "docs.start": "the commands on the getting-started page work in a fresh home folder",
-    "docs.settings": "every setting is described, and pages name only settings",
+    "docs.settings": "every setting is described, and pages name only settings that exist",
     "docs.keys": "every key of both files is described",
     "docs.codes": "every error code has its cause and fix",
     "docs.commands": "every command is on docs/commands.md",

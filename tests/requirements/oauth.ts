@@ -10,7 +10,8 @@ export const OAUTH: Readonly<Record<string, Section>> = {
     "oauth.checks": "PKCE, state and issuer are checked, and refused answers are not used",
     "oauth.tolerance":
       "members that no login needs may be invalid; a needed member that is invalid is named",
-    "oauth.client-authentication": "a refused client tries its other method once, with any secret",
+    "oauth.client-authentication":
+      "if the authentication of a client is refused, its other method is tried once",
     "oauth.issuer": "tokens of one issuer are never sent to another",
     "oauth.issuer-binding":
       "a configured client is used only with its issuer: the configured one, or the first one named",
@@ -21,9 +22,9 @@ export const OAUTH: Readonly<Record<string, Section>> = {
     "oauth.link": "a client with URL elicitation gets the link, and a notification at the end",
     "oauth.browser": "without URL elicitation the browser opens, once for all waiting calls",
     "oauth.wait":
-      "a call waits for a limited time, then AUTH_REQUIRED; immediately without a browser",
+      "a call that waits for a login is AUTH_REQUIRED after a limited time, or at once without a browser",
     "oauth.addresses":
-      "only https, or http on loopback, is opened or fetched; a browser gets it as one argument",
+      "only https, or http on loopback, is opened or fetched; a browser gets a link as one argument",
     "oauth.store":
       "each login has its own file by server and issuer, with mode 0600, replaced as a whole",
     "oauth.renewal":

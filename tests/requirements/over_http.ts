@@ -4,7 +4,7 @@ import type { Section } from "../requirements.ts";
 export const OVER_HTTP: Readonly<Record<string, Section>> = {
   "9 Over HTTP: messages": {
     "http.clients": "the official clients, old and new, work over HTTP as over stdio",
-    "http.initialize": "the first message opens a session; one that fails opens none",
+    "http.initialize": "initialize opens a session; an initialize that fails opens none",
     "http.json": "a call that is answered immediately is answered as JSON",
     "http.unchanged": "numbers are not rounded, in JSON and in streams",
     "http.accepted": "notifications and answers are accepted with 202",
@@ -30,14 +30,14 @@ export const OVER_HTTP: Readonly<Record<string, Section>> = {
     "http.session-share": "at the limit, the client with the most sessions loses one",
     "http.abandoned": "abandoned sessions are replaced by new ones",
     "http.left": "servers of a client that closed its stream and stays away end after 30 s",
-    "http.isolation": "each client has its own sessions with servers, which end with it",
-    "http.crowd": "many clients at once each get their own answers and no others",
+    "http.isolation": "each client has its own sessions with servers, which end with the client's",
+    "http.crowd": "each of many simultaneous clients gets exactly its own answers",
   },
   "9 Over HTTP: protection": {
     "http.host": "a foreign Host is refused",
     "http.origin": "a foreign Origin is refused",
     "http.cors": "pages of listed origins may read the answers, others may not",
-    "http.paths": "only exact paths exist, in any encoding",
+    "http.paths": "only the exact paths are served, and no encoded form of them",
     "http.headers": "answers have security headers, and neither versions nor stacks",
     "http.no-insides": "an internal error reveals no internals",
     "http.smuggling": "ambiguous requests are refused",

@@ -39,7 +39,7 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
     "log.no-forgery": "quoted text cannot forge a line or move the cursor",
     "log.redacted": "secrets are redacted in the log",
     "audit.failing-disk":
-      "a failing disk fails no call; failures are counted, reported once, recovered from",
+      "a failing disk fails no call; failures are counted and reported once, and writing resumes",
     "audit.rotation": "the log is rotated by size, and five files are kept",
     "audit.shared": "several gateways share a log; no line is lost or torn",
     "audit.killed": "answered operations are in the log, whenever the gateway is killed",
@@ -101,7 +101,7 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
     "cli.tables": "tables fit the terminal and cannot move the cursor",
     "cli.no-color": "colors are used only at a terminal without NO_COLOR",
     "cli.closed-pipe": "a closed pipe is not a failure",
-    "cli.token": "token shows a token once, writes its hash into the rules, and keeps the rest",
+    "cli.token": "token shows a token once, and adds its hash to an otherwise unchanged rules file",
     "config.search-order":
       "files are searched by flag, variable, the user's own folder, the working folder, config/",
     "config.announced": "ignored files and files of the working folder are logged",
@@ -130,7 +130,7 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
     "compile.release": "a release has executables for five platforms, with checksums",
     "install.whole-bundle": "the bundle contains every module that it imports",
     "install.command": "the installed command needs neither Deno on PATH nor the clone",
-    "install.shipped": "the end-to-end job passes on every shipped form, away from the clone",
+    "install.shipped": "the end-to-end job passes with every shipped form, outside the clone",
     "install.npm": "the npm package runs on its own Deno, and passes stdio, signals and exit codes",
     "install.registry": "server.json for the MCP registry names the npm package",
     "start.early":

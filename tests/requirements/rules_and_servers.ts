@@ -39,7 +39,8 @@ export const RULES_AND_SERVERS: Readonly<Record<string, Section>> = {
     "config.no-secrets-in-errors": "errors quote no secrets",
     "config.other-clients": "keys and values of other clients are reported with their replacement",
     "config.odd-names": "names with invisible characters cause a warning",
-    "config.json-schema": "editors get the same rules from the JSON Schemas",
+    "config.json-schema":
+      "the JSON Schemas describe every key, and refuse the same files as the gateway",
     "config.never-crashes": "no file, however broken, causes a crash",
     "config.reload": "loading again gives an equal configuration",
     "config.example": "the example files are valid",
@@ -80,7 +81,7 @@ export const RULES_AND_SERVERS: Readonly<Record<string, Section>> = {
     "servers.unset-variable": "an unset variable disables only that server, and is named",
     "servers.fingerprint": "equal entries are recognized without storing a secret",
     "servers.self-reference": "an entry that starts this gateway again is skipped with a warning",
-    "nesting.intended": "a gateway behind a gateway works with other files",
+    "nesting.intended": "a gateway with other files can be a server of a gateway",
     "nesting.depth": "a loop of gateways ends at depth 3",
   },
 };

@@ -9,7 +9,8 @@ export const SESSIONS_AND_MESSAGES: Readonly<Record<string, Section>> = {
     "lifecycle.list-changed": "tools/list_changed refreshes the tools",
     "lifecycle.log-messages": "log messages reach the client, with the server's name",
     "lifecycle.end-of-input": "at the end of input everything ends within 2 s; calls get 1 s",
-    "lifecycle.signal": "SIGTERM and SIGINT give calls 5 s, and servers 2 and 2 s",
+    "lifecycle.signal":
+      "after SIGTERM or SIGINT calls get 5 s; servers get 2 s before their SIGTERM, and 2 s after",
     "lifecycle.second-signal": "a second signal ends the gateway immediately",
     "servers.harms-no-other": "a failing server does not affect others",
     "tools.listing-odd-entries": "invalid or duplicate tools do not affect others",
@@ -24,7 +25,7 @@ export const SESSIONS_AND_MESSAGES: Readonly<Record<string, Section>> = {
     "sessions.failed-start":
       "the output of a server that ends immediately is quoted, and the start is tried again",
     "sessions.start-guard":
-      "after 5 failed starts a server pauses, 1 s doubling to 60 s with jitter, one trial at a time",
+      "after 5 failed starts, one start at a time is tried, after pauses of 1 s doubling to 60 s",
     "sessions.tool-pages": "all pages are one list, with unchanged definitions",
     "sessions.odd-tools": "invalid tools are omitted and logged",
     "sessions.no-tools": "a server without tools is asked once, and this is reported",
@@ -114,7 +115,7 @@ export const SESSIONS_AND_MESSAGES: Readonly<Record<string, Section>> = {
     "faults.slow-start": "only calls of a slow server wait for its start",
     "faults.mute": "a server that never answers times out, and is ended",
     "faults.garbage": "output that is no message has no effect",
-    "faults.guard": "a server that cannot start is not started once per call",
+    "faults.guard": "a server that cannot start is not started for every call",
     "faults.ceiling": "past GATEWAY_MAX_PROCESSES a call is refused until there is room",
     "faults.end-of-input": "whole process trees end with the input",
     "faults.narrow-permissions": "whole process trees end if the gateway may run few programs",
