@@ -11,8 +11,9 @@ import {
 import { createDefinition, type Fields } from "./scripted_server.ts";
 import type { ScriptedConnection } from "./scripted_connection.ts";
 
-const NO_TOOLS = "It offers no tools; its resources and prompts are not passed on";
-/** The test answers each request for a page of tools. */
+const NO_TOOLS_REASON = "It offers no tools; its resources and prompts are not passed on";
+
+/** Options of a fixture in which the test answers each request for a page of tools. */
 const HELD_LIST = { script: { heldMethods: ["tools/list"] } };
 
 /** Makes the server answer the next request for a page of tools. */
@@ -38,20 +39,22 @@ export function describeInvalidToolLists(name: string, create: () => TransportUn
     ["answers with an empty list", { pages: [[]] }],
     ["does not answer", { heldMethods: ["tools/list"] }],
   ];
-  for (const [what, script] of serversWithoutTools) {
-    Deno.test(`[sessions.no-tools] ${name}: a server that declares no tools and ${what} is asked once and has none`, async () => {
+  for (const [behaviour, script] of serversWithoutTools) {
+    Deno.test(`[sessions.no-tools] ${name}: a server that declares no tools and ${behaviour} is asked once and has no tools`, async () => {
       await using fixture = new DownstreamFixture(create(), {
         script: { ...script, capabilities: { resources: {} } },
         options: { connectTimeoutMs: 1000 },
       });
       for (let count = 0; count < 3; count++) {
         const { tools, incompleteReason } = await fixture.listTools();
-        assert.deepEqual([tools, incompleteReason], [[], NO_TOOLS]);
+        assert.deepEqual([tools, incompleteReason], [[], NO_TOOLS_REASON]);
         const answer = await fixture.call("any");
-        assert.ok(answer.kind === "no-such-tool" && answer.catalog.incompleteReason === NO_TOOLS);
+        assert.ok(
+          answer.kind === "no-such-tool" && answer.catalog.incompleteReason === NO_TOOLS_REASON,
+        );
       }
       assert.equal((await fixture.waitForConnection()).countReceived("tools/list"), 1);
-      assert.deepEqual(fixture.log, [`warn: ${NO_TOOLS} server=files\n`]);
+      assert.deepEqual(fixture.log, [`warn: ${NO_TOOLS_REASON} server=files\n`]);
       assert.equal(fixture.server.status().last_error, null);
     });
   }
@@ -67,7 +70,7 @@ export function describeInvalidToolLists(name: string, create: () => TransportUn
     assert.equal(incompleteReason, undefined);
   });
 
-  Deno.test(`[sessions.no-tools] ${name}: a server that declares tools and does not know tools/list is reported`, async () => {
+  Deno.test(`[sessions.no-tools] ${name}: a server that declares tools but does not know tools/list is reported`, async () => {
     await using fixture = new DownstreamFixture(create(), HELD_LIST);
     const listing = fixture.listTools();
     const connection = await fixture.waitForConnection();
@@ -101,20 +104,32 @@ export function describeInvalidToolLists(name: string, create: () => TransportUn
     assert.equal(fixture.connections.length, 1);
   });
 
-  const one = { tools: [{ name: "one" }, { name: "held" }], nextCursor: "2" };
+  const firstPage = { tools: [{ name: "one" }, { name: "held" }], nextCursor: "2" };
   const incompleteLists: readonly [string, readonly unknown[], RegExp][] = [
-    ["is not a list", [one, { tools: "x" }], /page 2 is missing: it answered .* "tools": a string/],
-    ["is null", [one, null], /page 2 is missing: it answered tools\/list with null/],
+    [
+      "is not a list",
+      [firstPage, { tools: "x" }],
+      /page 2 is missing: it answered .* "tools": a string/,
+    ],
+    ["is null", [firstPage, null], /page 2 is missing: it answered tools\/list with null/],
     [
       "has the cursor of an earlier page",
-      [one, { tools: [], nextCursor: "2" }],
+      [firstPage, { tools: [], nextCursor: "2" }],
       /page 2 has a cursor that an earlier page had/,
     ],
-    ["has a number for its cursor", [{ ...one, nextCursor: 5 }], /"nextCursor" of page 1 is 5, /],
-    ["has an object for its cursor", [{ ...one, nextCursor: {} }], /"nextCursor" .* is \{\}, /],
+    [
+      "has a number for its cursor",
+      [{ ...firstPage, nextCursor: 5 }],
+      /"nextCursor" of page 1 is 5, /,
+    ],
+    [
+      "has an object for its cursor",
+      [{ ...firstPage, nextCursor: {} }],
+      /"nextCursor" .* is \{\}, /,
+    ],
   ];
-  for (const [what, pages, expected] of incompleteLists) {
-    Deno.test(`[sessions.partial-list] ${name}: if a page ${what}, the list ends with the tools so far, and the reason is reported`, async () => {
+  for (const [defect, pages, expected] of incompleteLists) {
+    Deno.test(`[sessions.partial-list] ${name}: if a page ${defect}, the list ends with the tools so far, and the reason is reported`, async () => {
       await using fixture = new DownstreamFixture(create(), HELD_LIST);
       const { tools, incompleteReason } = await listPages(fixture, ...pages);
       assert.deepEqual(tools.map((tool) => tool.name), ["one", "held"]);
@@ -129,7 +144,7 @@ export function describeInvalidToolLists(name: string, create: () => TransportUn
     await using fixture = new DownstreamFixture(create(), HELD_LIST);
     const listing = fixture.listTools();
     const connection = await fixture.waitForConnection();
-    await sendPage(connection, one);
+    await sendPage(connection, firstPage);
     const error = { code: -32602, message: "Invalid cursor" };
     connection.send({ id: (await connection.waitForMessage("tools/list")).id, error });
     assert.equal(
@@ -145,7 +160,7 @@ export function describeInvalidToolLists(name: string, create: () => TransportUn
   Deno.test(`[sessions.partial-list] ${name}: if a page never arrives, the list ends with the tools so far`, async () => {
     const options: FixtureOptions = { ...HELD_LIST, options: { connectTimeoutMs: 1000 } };
     await using fixture = new DownstreamFixture(create(), options);
-    const { tools, incompleteReason } = await listPages(fixture, one);
+    const { tools, incompleteReason } = await listPages(fixture, firstPage);
     assert.equal(tools.length, 2);
     assert.match(incompleteReason ?? "", /page 2 is missing: it was not answered in time/);
     // The second call does not request the missing page again.
@@ -157,16 +172,16 @@ export function describeInvalidToolLists(name: string, create: () => TransportUn
     await using fixture = new DownstreamFixture(create(), HELD_LIST);
     const listing = fixture.listTools();
     const connection = await fixture.waitForConnection();
-    await sendPage(connection, one);
+    await sendPage(connection, firstPage);
     await connection.waitForMessage("tools/list");
     connection.crash();
     await expectFailure(listing);
   });
 
   Deno.test(`[sessions.odd-tools] ${name}: each omitted tool is logged once, and at most a hundred per server`, async () => {
-    const duplicates = [createDefinition("one"), createDefinition("one"), createDefinition("")];
+    const definitions = [createDefinition("one"), createDefinition("one"), createDefinition("")];
     await using fixture = new DownstreamFixture(create(), {
-      script: { pages: [duplicates, [createDefinition("one")]] },
+      script: { pages: [definitions, [createDefinition("one")]] },
     });
     for (let count = 0; count < 4; count++) await fixture.call("unknown");
     const connection = await fixture.waitForConnection();
@@ -178,10 +193,13 @@ export function describeInvalidToolLists(name: string, create: () => TransportUn
     ].map((line) => `warn: ${line} server=files\n`);
     assert.deepEqual(fixture.log, expected);
     assert.equal((await fixture.call("")).kind, "no-such-tool");
-    // Each list logs only new findings. After a hundred of them, a last line says that no more follow.
+    // Each list logs only new findings. After a hundred findings, a last line says that no more are logged.
     for (let round = 0; round < 10; round++) {
-      const names = Array.from({ length: 15 }, (_, n) => createDefinition(`twice ${round} ${n}`));
-      connection.changeScript({ pages: [[...names, ...names]] });
+      const newDefinitions = Array.from(
+        { length: 15 },
+        (_, n) => createDefinition(`twice ${round} ${n}`),
+      );
+      connection.changeScript({ pages: [[...newDefinitions, ...newDefinitions]] });
       await fixture.call("unknown");
     }
     assert.equal(fixture.log.length, 101);

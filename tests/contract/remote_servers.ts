@@ -77,7 +77,7 @@ abstract class RemoteServer implements Channel {
   /** Sends a message to the gateway. */
   protected abstract sendToGateway(text: string): void;
 
-  /** Breaks all connections after the data that was sent, as at the end of a process. */
+  /** Breaks all connections once the sent data is written, as the end of a process does. */
   async #exit(): Promise<void> {
     this.#hasExited = true;
     const flushed = [...this.#responses].map((response) => {
@@ -187,13 +187,13 @@ export class RemoteServers implements TransportUnderTest {
   readonly capturesOutput = false;
   readonly #kind: "http" | "sse";
   readonly #servers = new Map<string, RemoteServer>();
-  readonly #server: Server;
+  readonly #httpServer: Server;
   readonly #listening: Promise<void>;
   #serverCount = 0;
 
   constructor(kind: "http" | "sse") {
     this.#kind = kind;
-    this.#server = createServer((request, response) => {
+    this.#httpServer = createServer((request, response) => {
       const server = this.#servers.get(new URL(request.url ?? "", "http://x").pathname);
       response.on("error", () => {});
       // A request that breaks off is ignored.
@@ -202,7 +202,7 @@ export class RemoteServers implements TransportUnderTest {
     });
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#listening = promise;
-    this.#server.listen(0, "127.0.0.1", () => resolve());
+    this.#httpServer.listen(0, "127.0.0.1", () => resolve());
   }
 
   connect(script: Script): ReturnType<TransportUnderTest["connect"]> {
@@ -225,7 +225,7 @@ export class RemoteServers implements TransportUnderTest {
     const url = new URL(connection.url);
     const server = this.#servers.get(url.pathname);
     if (server === undefined) throw new Error(`No server at ${url.pathname}`);
-    url.port = String((this.#server.address() as { port: number }).port);
+    url.port = String((this.#httpServer.address() as { port: number }).port);
     const processes = new Processes(0, createLog());
     const transport = await openTransport(
       { ...config, connection: { ...connection, url: url.href } },
@@ -233,18 +233,18 @@ export class RemoteServers implements TransportUnderTest {
     );
     await processes.close();
     server.start();
-    return addCommands(transport, server);
+    return bypassNetwork(transport, server);
   }
 
   async close(): Promise<void> {
     await this.#listening;
-    this.#server.closeAllConnections();
-    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#httpServer.closeAllConnections();
+    await new Promise<void>((resolve) => this.#httpServer.close(() => resolve()));
   }
 }
 
-/** Passes commands and reports directly, and all other messages through the transport. */
-function addCommands(transport: Transport, server: RemoteServer): Transport {
+/** Passes commands and reports directly to the receiver, and all other messages through the transport. */
+function bypassNetwork(transport: Transport, server: RemoteServer): Transport {
   const { channel } = transport;
   return {
     channel: {

@@ -15,8 +15,8 @@ export interface ReceivedMessage extends Message {
 }
 
 /**
- * The gateway's connection to a scripted server, by which a test also observes and commands the server.
- * The gateway does not receive the server's reports to the test.
+ * The gateway's connection to a scripted server. Through it, the test also observes and commands the
+ * server. The gateway does not receive the server's reports to the test.
  */
 export class ScriptedConnection implements Transport {
   readonly channel: Channel;
@@ -102,7 +102,7 @@ export class ScriptedConnection implements Transport {
 
   /** Number of messages of a method that the server has received. */
   countReceived(method: string): number {
-    return this.receivedMethods.filter((other) => other === method).length;
+    return this.receivedMethods.filter((receivedMethod) => receivedMethod === method).length;
   }
 
   /** Makes the server send a message. */

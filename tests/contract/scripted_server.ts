@@ -2,8 +2,9 @@
  * An MCP server that follows a script and commands of the test. It uses any channel: one in memory, or
  * standard input and output of a process (`deno run scripted_server.ts SCRIPT`).
  *
- * The server reports every message that it receives by the notification `test/received`, and executes
- * the notification `test/command`. A `ScriptedConnection` hides both from the gateway.
+ * The server reports every message that it receives with the notification `test/received`, and
+ * executes the notification `test/command`. A `ScriptedConnection` hides both notifications from the
+ * gateway.
  */
 import { type Channel, LineChannel } from "../../src/jsonrpc/mod.ts";
 
@@ -21,9 +22,9 @@ export interface Script {
   readonly capabilities?: Fields;
   /** Pages of its tool list, each with definitions as JSON; by default one page with `TOOLS`. */
   readonly pages?: readonly (readonly string[])[];
-  /** Methods that it answers with an error, and the error or its message. */
+  /** Methods that it answers with an error, each with the error or its message. */
   readonly refusals?: Readonly<Record<string, string | Fields>>;
-  /** Methods that it does not answer, so that the test can. */
+  /** Methods that it does not answer, so that the test can answer them. */
   readonly heldMethods?: readonly string[];
   /** Whether it answers no requests at all. */
   readonly isHanging?: boolean;
@@ -58,7 +59,7 @@ export interface Message {
 /** The part of a process that the server uses. */
 export interface ServerProcess {
   printToStderr(text: string): void;
-  /** Exits after everything that was sent is written. */
+  /** Exits once all sent messages are written. */
   exit(code: number): void;
 }
 
@@ -85,7 +86,7 @@ class ScriptedServer {
   readonly #channel: Channel;
   readonly #process: ServerProcess;
   #script: Script;
-  // While the last messages are still being written, further ones from the gateway are ignored.
+  /** Whether the server has begun to exit: it writes its last messages, and ignores new messages. */
   #isExiting = false;
 
   constructor(channel: Channel, script: Script, process: ServerProcess) {

@@ -10,68 +10,68 @@ import {
 } from "./downstream_fixture.ts";
 
 export function describeSessionSharing(name: string, create: () => TransportUnderTest): void {
-  const [one, two, rootsClient] = [
+  const [client1, client2, rootsClient] = [
     new FakeClient("1"),
     new FakeClient("2"),
     new FakeClient("3", { roots: {} }),
   ];
   const CALLERS = {
-    "client 1, agent a": one.asAgent("a"),
-    "client 1, agent b": one.asAgent("b"),
-    "client 2, agent a": two.asAgent("a"),
+    "client 1, agent a": client1.asAgent("a"),
+    "client 1, agent b": client1.asAgent("b"),
+    "client 2, agent a": client2.asAgent("a"),
     "client 3, which has roots": rootsClient.asAgent("a"),
   };
   /** The index of each caller's session in a round of calls, in the order of `CALLERS`. */
-  const SESSIONS: Readonly<Record<Isolation, readonly number[]>> = {
+  const SESSION_INDEXES: Readonly<Record<Isolation, readonly number[]>> = {
     shared: [0, 0, 0, 1],
     session: [0, 0, 1, 2],
     agent: [0, 1, 2, 3],
     call: [0, 1, 2, 3],
   };
 
-  for (const [isolation, expected] of Object.entries(SESSIONS)) {
-    Deno.test(`[sessions.isolation] ${name}: isolation ${isolation} determines which callers share a session`, async () => {
+  for (const [isolation, sessionIndexes] of Object.entries(SESSION_INDEXES)) {
+    Deno.test(`[sessions.isolation] ${name}: with isolation ${isolation}, each caller uses the expected session`, async () => {
       const options = { isolation: isolation as Isolation };
       await using fixture = new DownstreamFixture(create(), { options });
       for (let round = 0; round < 2; round++) {
         for (const [index, [callerName, caller]] of Object.entries(CALLERS).entries()) {
           await fixture.call("echo", { caller, args: JSON.stringify({ callerName, round }) });
-          // With isolation "call" there is one more session for each call.
-          const offset = isolation === "call" ? round * expected.length : 0;
-          const connection = fixture.connections[offset + (expected[index] ?? -1)];
+          // With isolation "call", each call adds a session.
+          const offset = isolation === "call" ? round * sessionIndexes.length : 0;
+          const connection = fixture.connections[offset + (sessionIndexes[index] ?? -1)];
           const { params } = await connection?.waitForMessage("tools/call") ?? {};
           assert.deepEqual(params?.arguments, { callerName, round });
         }
       }
-      const sessions = new Set(expected).size * (isolation === "call" ? 2 : 1);
-      assert.equal(fixture.connections.length, sessions);
+      const sessionCount = new Set(sessionIndexes).size * (isolation === "call" ? 2 : 1);
+      assert.equal(fixture.connections.length, sessionCount);
       if (isolation !== "call") return;
       await Promise.all(fixture.connections.map((connection) => connection.ended));
       assert.equal(fixture.server.status().sessions, 0);
     });
   }
 
-  for (const isolation of Object.keys(SESSIONS) as Isolation[]) {
+  for (const isolation of Object.keys(SESSION_INDEXES) as Isolation[]) {
     Deno.test(`[sessions.warm] ${name}: with isolation ${isolation}, the first call of the client uses the prewarmed session`, async () => {
       await using fixture = new DownstreamFixture(create(), { options: { isolation } });
-      await fixture.server.warm(one);
+      await fixture.server.warm(client1);
       const connection = await fixture.waitForConnection();
       assert.equal(fixture.server.status().tools, 2);
       // With isolation "agent", callers of other clients do not use the prewarmed session.
       if (isolation === "agent") {
         await fixture.call("echo", { caller: rootsClient.asAgent("a") });
-        await fixture.call("echo", { caller: two.asAgent("a") });
+        await fixture.call("echo", { caller: client2.asAgent("a") });
         assert.equal(fixture.connections.length, 3);
         assert.equal(connection.countReceived("tools/call"), 0);
       }
       const connectionCount = fixture.connections.length;
       assert.match(
-        readResultJson(await fixture.call("echo", { caller: one.asAgent("a") })),
+        readResultJson(await fixture.call("echo", { caller: client1.asAgent("a") })),
         /"done"/,
       );
       assert.equal(connection.countReceived("tools/call"), 1);
       assert.equal(fixture.connections.length, connectionCount);
-      await fixture.call("echo", { caller: one.asAgent("b") });
+      await fixture.call("echo", { caller: client1.asAgent("b") });
       assert.equal(
         fixture.connections.length,
         connectionCount + (["agent", "call"].includes(isolation) ? 1 : 0),
@@ -81,9 +81,9 @@ export function describeSessionSharing(name: string, create: () => TransportUnde
 
   Deno.test(`[sessions.warm] ${name}: a call works while the session is still being prewarmed`, async () => {
     await using fixture = new DownstreamFixture(create());
-    const warm = fixture.server.warm(fixture.client);
+    const warming = fixture.server.warm(fixture.client);
     assert.match(readResultJson(await fixture.call("echo")), /"done"/);
-    await warm;
+    await warming;
     assert.deepEqual(
       fixture.connections.map((connection) => connection.countReceived("tools/list")),
       [1],
@@ -107,13 +107,13 @@ export function describeSessionSharing(name: string, create: () => TransportUnde
       options: { idleTimeoutMs: 30 },
     });
     const exceedIdleTimeout = () => new Promise((resolve) => setTimeout(resolve, 60));
-    const warm = fixture.server.warm(fixture.client);
+    const warming = fixture.server.warm(fixture.client);
     const connection = await fixture.waitForConnection();
     const { id } = await connection.waitForMessage("initialize");
     // A session that is being prewarmed is not idle.
     await exceedIdleTimeout();
     connection.send({ id, result: { protocolVersion: "2025-11-25", capabilities: {} } });
-    await warm;
+    await warming;
     assert.equal(fixture.server.status().tools, 2);
     await connection.ended;
     assert.equal(fixture.server.status().state, "idle");
@@ -128,9 +128,9 @@ export function describeSessionSharing(name: string, create: () => TransportUnde
     assert.equal(fixture.connections.length, 2);
   });
 
-  Deno.test(`[sessions.client-gone] ${name}: a client's sessions end with it, the sessions of others do not`, async () => {
+  Deno.test(`[sessions.client-gone] ${name}: a client's sessions end when the client is gone; the sessions of other clients stay`, async () => {
     await using fixture = new DownstreamFixture(create());
-    for (const caller of [one.asAgent("a"), one.asAgent("b"), two.asAgent("a")]) {
+    for (const caller of [client1.asAgent("a"), client1.asAgent("b"), client2.asAgent("a")]) {
       await fixture.call("echo", { caller });
     }
     await fixture.server.releaseClient("1", GRACE_PERIODS);
@@ -140,15 +140,15 @@ export function describeSessionSharing(name: string, create: () => TransportUnde
       false,
     ]);
     assert.equal(fixture.server.status().sessions, 1);
-    await fixture.call("echo", { caller: two.asAgent("a") });
+    await fixture.call("echo", { caller: client2.asAgent("a") });
     assert.equal(fixture.connections.length, 3);
   });
 
   Deno.test(`[sessions.client-gone] ${name}: a shared session outlives the client that it was started for`, async () => {
     await using fixture = new DownstreamFixture(create(), { options: { isolation: "shared" } });
-    await fixture.call("echo", { caller: one.asAgent("a") });
+    await fixture.call("echo", { caller: client1.asAgent("a") });
     await fixture.server.releaseClient("1", GRACE_PERIODS);
-    await fixture.call("echo", { caller: two.asAgent("a") });
+    await fixture.call("echo", { caller: client2.asAgent("a") });
     assert.equal(fixture.connections.length, 1);
   });
 }

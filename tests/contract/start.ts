@@ -11,7 +11,7 @@ import { FakeClient } from "./fake_client.ts";
 
 const REVISIONS = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
 
-/** Servers that support only newer revisions, and the expected error of each. */
+/** Scripts of servers that support only newer revisions, each with the expected error. */
 const NEWER_SERVERS: readonly (readonly [string, Script, RegExp])[] = [
   [
     "a server that answers with a newer revision",
@@ -96,8 +96,8 @@ export function describeStart(name: string, create: () => TransportUnderTest): v
       [[], {}],
     ] as const
   ) {
-    const what = forward.length === 0 ? "nothing" : forward.join(" and ");
-    Deno.test(`[sessions.capabilities] ${name}: of the client's capabilities, ${what} is declared`, async () => {
+    const forwardedNames = forward.length === 0 ? "nothing" : forward.join(" and ");
+    Deno.test(`[sessions.capabilities] ${name}: of the client's capabilities, the gateway declares ${forwardedNames}`, async () => {
       await using fixture = new DownstreamFixture(create(), { options: { forward } });
       await fixture.call("echo", { caller: new FakeClient("capable", capabilities).asAgent("a") });
       const { params } = await (await fixture.waitForConnection()).waitForMessage("initialize");
@@ -105,7 +105,7 @@ export function describeStart(name: string, create: () => TransportUnderTest): v
     });
   }
 
-  Deno.test(`[sessions.capabilities] ${name}: capabilities that the client lacks are not declared`, async () => {
+  Deno.test(`[sessions.capabilities] ${name}: capabilities that the client lacks, or that are not objects, are not declared`, async () => {
     await using fixture = new DownstreamFixture(create());
     await fixture.call("echo", {
       caller: new FakeClient("plain", { roots: {}, elicitation: true }).asAgent("a"),
@@ -151,6 +151,7 @@ export function describeStart(name: string, create: () => TransportUnderTest): v
       assert.doesNotMatch(await call(), /tried again/);
       assert.equal(fixture.connections.length, start);
     }
+    // The first pause is 1 s and up to 20 % longer; each further pause is twice as long.
     const delayed = /tried again in 2 s\. Last failure: it refused to initialize: no licence/;
     assert.match(await call(), delayed);
     now = 999;

@@ -3,7 +3,7 @@ import { openTransport, Processes } from "../../src/downstream/mod.ts";
 import { createLog } from "../../src/log.ts";
 import { describeTransport } from "./suite.ts";
 
-const SERVER = fileURLToPath(new URL("scripted_server.ts", import.meta.url));
+const SERVER_PROGRAM = fileURLToPath(new URL("scripted_server.ts", import.meta.url));
 const DENO_DIR = Deno.env.get("DENO_DIR");
 
 describeTransport("stdio", () => {
@@ -12,7 +12,14 @@ describeTransport("stdio", () => {
     connect: (script) => ({
       kind: "stdio",
       command: Deno.execPath(),
-      args: ["run", "--quiet", "--no-prompt", "--no-config", SERVER, JSON.stringify(script)],
+      args: [
+        "run",
+        "--quiet",
+        "--no-prompt",
+        "--no-config",
+        SERVER_PROGRAM,
+        JSON.stringify(script),
+      ],
       env: DENO_DIR === undefined ? {} : { DENO_DIR },
     }),
     open: (config, options) => openTransport(config, { ...options, processes }),

@@ -1,6 +1,6 @@
 /**
- * The contract of every transport to downstream servers. To test another transport, implement
- * `TransportUnderTest` for it, and call `describeTransport` in a test file.
+ * The contract of every transport to downstream servers. To test a new transport, implement
+ * `TransportUnderTest`, and call `describeTransport` in a test file.
  */
 import { describeCalls } from "./calls.ts";
 import { describeClosing } from "./closing.ts";
@@ -17,7 +17,7 @@ import { describeToolLists } from "./tool_lists.ts";
 /**
  * Registers the tests of a transport.
  *
- * @param name The transport's name in the tests' names.
+ * @param name The transport's name in the titles of the tests.
  * @param create Creates the transport; each test calls it once.
  */
 export function describeTransport(name: string, create: () => TransportUnderTest): void {

@@ -1,4 +1,4 @@
-/** Contract: a server's tool list, and its sharing by clients. */
+/** Contract: a server's tool list, and which clients share it. */
 import assert from "node:assert/strict";
 import { FakeClient } from "./fake_client.ts";
 import {
@@ -11,9 +11,9 @@ import { createDefinition, TOOLS } from "./scripted_server.ts";
 
 export function describeToolLists(name: string, create: () => TransportUnderTest): void {
   Deno.test(`[sessions.tool-pages] ${name}: all pages form one list, and each definition is unchanged`, async () => {
-    const odd =
+    const unusualDefinition =
       '{"name":"odd", "inputSchema":{"type":"object","big":12345678901234567890}, "new":[1.10]}';
-    const pages = [[createDefinition("one"), odd], [createDefinition("two")], [
+    const pages = [[createDefinition("one"), unusualDefinition], [createDefinition("two")], [
       createDefinition("three"),
     ]];
     await using fixture = new DownstreamFixture(create(), { script: { pages } });
@@ -34,9 +34,9 @@ export function describeToolLists(name: string, create: () => TransportUnderTest
     });
     const listing = fixture.listTools();
     const connection = await fixture.waitForConnection();
-    for (const name of ["one", "two"]) {
+    for (const toolName of ["one", "two"]) {
       connection.answer(await connection.waitForMessage("tools/list"), {
-        tools: [{ name }],
+        tools: [{ name: toolName }],
         nextCursor: "again",
       });
     }
@@ -46,14 +46,14 @@ export function describeToolLists(name: string, create: () => TransportUnderTest
 
   Deno.test(`[sessions.odd-tools] ${name}: invalid tools are omitted and logged, the others stay`, async () => {
     const first = createDefinition("one", { first: true });
-    const odd = ["null", "7", '"text"', "{}", '{"name":7}', "[]"];
-    const pages = [[first, ...odd, createDefinition("one", { first: false })], [
+    const invalidDefinitions = ["null", "7", '"text"', "{}", '{"name":7}', "[]"];
+    const pages = [[first, ...invalidDefinitions, createDefinition("one", { first: false })], [
       createDefinition("two"),
     ]];
     await using fixture = new DownstreamFixture(create(), { script: { pages } });
     const { tools } = await fixture.listTools();
     assert.deepEqual(tools.map((tool) => tool.text.json), [first, createDefinition("two")]);
-    assert.equal(fixture.log.length, odd.length + 1);
+    assert.equal(fixture.log.length, invalidDefinitions.length + 1);
     assert.match(fixture.log[0] ?? "", /Tool left out: tools\[1\] has no name server=files/);
     assert.match(fixture.log.at(-1) ?? "", /tools\[7\] has the duplicate name "one"/);
   });
@@ -72,9 +72,9 @@ export function describeToolLists(name: string, create: () => TransportUnderTest
     };
     await sendError(-32000, "not today");
     assert.match(await expectFailure(listing), /it did not list its tools: not today/);
-    const next = fixture.listTools();
+    const secondListing = fixture.listTools();
     await sendError(-32601, "Method not found");
-    assert.deepEqual((await next).tools, []);
+    assert.deepEqual((await secondListing).tools, []);
   });
 
   Deno.test(`[sessions.tool-list] ${name}: a server that does not list its tools times out`, async () => {
@@ -93,29 +93,29 @@ export function describeToolLists(name: string, create: () => TransportUnderTest
     await connection.waitForMessage("notifications/cancelled");
   });
 
-  Deno.test(`[sessions.list-cache] ${name}: clients with equal capabilities share one list, others do not`, async () => {
+  Deno.test(`[sessions.list-cache] ${name}: clients with equal capabilities share one list; clients with different capabilities do not`, async () => {
     await using fixture = new DownstreamFixture(create());
-    const [one, two, other] = [
+    const [client1, client2, rootsClient] = [
       new FakeClient("1"),
       new FakeClient("2"),
       new FakeClient("3", { roots: {} }),
     ];
     const lists = await Promise.all(
-      [one, one, two].map((client) => fixture.listTools(client.asAgent("a"))),
+      [client1, client1, client2].map((client) => fixture.listTools(client.asAgent("a"))),
     );
     assert.ok(lists.every((list) => list === lists[0]));
-    await fixture.call("echo", { caller: two.asAgent("a") });
+    await fixture.call("echo", { caller: client2.asAgent("a") });
     assert.deepEqual(
       fixture.connections.map((connection) => connection.countReceived("tools/list")),
       [1, 0],
     );
     fixture.script = { pages: [[...TOOLS, createDefinition("more")]] };
-    assert.equal((await fixture.listTools(other.asAgent("a"))).tools.length, 3);
-    assert.equal((await fixture.listTools(one.asAgent("a"))).tools.length, 2);
+    assert.equal((await fixture.listTools(rootsClient.asAgent("a"))).tools.length, 3);
+    assert.equal((await fixture.listTools(client1.asAgent("a"))).tools.length, 2);
     assert.equal(fixture.server.status().tools, 3);
   });
 
-  Deno.test(`[sessions.list-changed] ${name}: a changed list is requested again`, async () => {
+  Deno.test(`[sessions.list-changed] ${name}: a list is requested again only after the server announces a change`, async () => {
     await using fixture = new DownstreamFixture(create());
     assert.equal((await fixture.listTools()).get("more"), undefined);
     const connection = await fixture.waitForConnection();
@@ -139,9 +139,9 @@ export function describeToolLists(name: string, create: () => TransportUnderTest
     connection.send({ method: "notifications/tools/list_changed" });
     connection.answer(request, { tools: [{ name: "old" }] });
     assert.deepEqual((await listing).tools.map((tool) => tool.name), ["old"]);
-    const next = fixture.listTools();
+    const secondListing = fixture.listTools();
     connection.answer(await connection.waitForMessage("tools/list"), { tools: [{ name: "new" }] });
-    assert.deepEqual((await next).tools.map((tool) => tool.name), ["new"]);
+    assert.deepEqual((await secondListing).tools.map((tool) => tool.name), ["new"]);
   });
 
   Deno.test(`[sessions.asked-afresh] ${name}: for an unknown tool, the list is requested once more`, async () => {

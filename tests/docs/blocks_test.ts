@@ -5,10 +5,10 @@ import { type Block, listPages, readBlocks } from "./page.ts";
 import { PageShell } from "./page_shell.ts";
 import { UNCHECKED } from "./unchecked.ts";
 
-/** Returns the name of a block in the list of blocks that are not checked in full. */
+/** Returns the name under which `UNCHECKED` lists a block. */
 function blockName({ page, language, marks, text }: Block): string {
-  const [first = ""] = commandLines(text);
-  return `${page}: ${[language, ...marks].join(" ")}: ${first.slice(0, 60)}`;
+  const [firstCommand = ""] = commandLines(text);
+  return `${page}: ${[language, ...marks].join(" ")}: ${firstCommand.slice(0, 60)}`;
 }
 
 /** Pages with tests of their own, because their scripts need a gateway over HTTP or a container. */
@@ -16,7 +16,7 @@ const SEPARATELY_TESTED = ["docs/http.md", "docs/deployment.md"];
 
 for (const page of listPages().filter((page) => !SEPARATELY_TESTED.includes(page))) {
   Deno.test({
-    name: `[docs.blocks] ${page}: every block is run, loaded or parsed`,
+    name: `[docs.blocks] ${page}: every block is run, loaded or parsed, or listed as unchecked`,
     // The scripts on the pages need a POSIX shell.
     ignore: Deno.build.os === "windows",
     fn: async () => {
@@ -33,15 +33,15 @@ for (const page of listPages().filter((page) => !SEPARATELY_TESTED.includes(page
   });
 }
 
-Deno.test("[docs.unchecked] every block that is not checked in full is listed with its page", () => {
+Deno.test("[docs.unchecked] the list of unchecked blocks names existing pages, and has as many entries as there are marked blocks", () => {
   const pages = listPages();
-  const withoutPage = UNCHECKED.filter((name) =>
+  const namesWithoutPage = UNCHECKED.filter((name) =>
     !pages.includes(name.slice(0, name.indexOf(": ")))
   );
-  assert.deepEqual(withoutPage, []);
-  const marked = pages.flatMap((page) => readBlocks(page))
+  assert.deepEqual(namesWithoutPage, []);
+  const markedBlocks = pages.flatMap((page) => readBlocks(page))
     .filter(({ marks }) => marks.includes("no-run") || marks.includes("no-check"));
-  assert.equal(marked.length, UNCHECKED.length);
+  assert.equal(markedBlocks.length, UNCHECKED.length);
 });
 
 Deno.test("[docs.blocks] a wrong or unknown block fails", {

@@ -12,9 +12,9 @@ import { ERROR_CODES } from "./error_codes.ts";
 import { type Block, positionOf } from "./page.ts";
 import { assertShown, PageShell, type ScriptOutput } from "./page_shell.ts";
 
-type Json = Readonly<Record<string, unknown>>;
+type JsonObject = Readonly<Record<string, unknown>>;
 
-/** Output of `--help` of each command that a page has named, by command line. */
+/** Outputs of `--help` so far, by the arguments of the gateway. */
 const HELP_OUTPUTS = new Map<string, ScriptOutput>();
 
 /** Checks the blocks of a page in their order; throws at a block that is wrong or unknown. */
@@ -55,7 +55,7 @@ export class BlockChecker {
         parseYaml(block.text);
         return "checked";
       case "markdown":
-        // The prompt for an agent, which names existing tools.
+        // The block is a prompt for an agent; it names the tools of the gateway.
         assert.match(block.text, /list_servers[^]*get_server_tools[^]*execute_tool/);
         return "checked";
       default:
@@ -90,48 +90,54 @@ export class BlockChecker {
     }
   }
 
-  /** Checks that a command of the gateway exists and has the flags. */
+  /** Checks that the command in these words of a command line exists, and has their flags. */
   async #checkCommand(words: readonly string[], position: string): Promise<void> {
     const flags = words.filter((word) => /^--?[a-z]/.test(word)).map((word) => word.split("=")[0]);
-    const first = words.findIndex((word) => word.startsWith("-"));
-    const command = words.slice(0, first < 0 ? words.length : first).filter((word) => word !== "");
-    const routes = command.slice(0, command[0] === "audit" || command[0] === "auth" ? 2 : 1);
+    const flagIndex = words.findIndex((word) => word.startsWith("-"));
+    const commandWords = words.slice(0, flagIndex < 0 ? words.length : flagIndex).filter((word) =>
+      word !== ""
+    );
+    const commandPath = commandWords.slice(
+      0,
+      ["audit", "auth"].includes(commandWords[0] ?? "") ? 2 : 1,
+    );
     const { stdout } = await this.#helpOf();
-    const exists = routes.length === 0 || new RegExp(`^ {2}${routes[0]} `, "m").test(stdout);
-    assert.ok(exists, `${position}: there is no ${routes[0]}`);
-    const help = await this.#helpOf(...routes);
+    const exists = commandPath.length === 0 ||
+      new RegExp(`^ {2}${commandPath[0]} `, "m").test(stdout);
+    assert.ok(exists, `${position}: there is no ${commandPath[0]}`);
+    const help = await this.#helpOf(...commandPath);
     const serve = await this.#helpOf("serve");
     assert.equal(help.code, 0, `${position}: ${words.join(" ")}\n${help.stderr}`);
-    const helpText = routes.length === 0 ? help.stdout + serve.stdout : help.stdout;
+    const helpText = commandPath.length === 0 ? help.stdout + serve.stdout : help.stdout;
     for (const flag of flags) {
       assert.ok(helpText.includes(String(flag)), `${position}: ${words.join(" ")} has no ${flag}`);
     }
   }
 
   /** Returns the output of `--help` of a command. */
-  async #helpOf(...routes: string[]): Promise<ScriptOutput> {
-    const words = [...routes, "--help"];
+  async #helpOf(...commandPath: string[]): Promise<ScriptOutput> {
+    const words = [...commandPath, "--help"];
     const output = HELP_OUTPUTS.get(words.join(" ")) ??
-      await this.#shell.start("agent-mcp-gateway", words);
+      await this.#shell.runProgram("agent-mcp-gateway", words);
     HELP_OUTPUTS.set(words.join(" "), output);
     return output;
   }
 
-  /** Checks a JSON block according to its kind, which its keys show. */
+  /** Checks a JSON block. Its keys show which kind of JSON it is. */
   async #checkJson(block: Block): Promise<void> {
     const position = positionOf(block);
     const value = parseCommented(block.text, position);
     const servers = value["mcpServers"] ?? value["servers"] ?? value["mcp"];
-    const entries = servers as Json | undefined;
-    const gateway = entries?.["gateway"] ?? entries?.["agent-mcp-gateway"];
-    if (gateway !== undefined) {
-      await this.#checkClientEntry(gateway as Json, position);
+    const entries = servers as JsonObject | undefined;
+    const gatewayEntry = entries?.["gateway"] ?? entries?.["agent-mcp-gateway"];
+    if (gatewayEntry !== undefined) {
+      await this.#checkClientEntry(gatewayEntry as JsonObject, position);
     } else if ("mcpServers" in value) {
       this.#checkFile("servers", block);
     } else if ("agents" in value) {
       this.#checkFile("rules", block);
     } else if ("command" in value || "url" in value) {
-      // One server's entry, shown by itself.
+      // The page shows a single entry without its file.
       const text = JSON.stringify({ mcpServers: { one: value } });
       assert.deepEqual(checkText("servers", { file: position, text }).map(formatProblem), []);
     } else if ("error" in value) {
@@ -146,8 +152,8 @@ export class BlockChecker {
 
   /** Checks a configuration of Codex. The gateway is started only if its entry has a command. */
   async #checkToml(block: Block): Promise<void> {
-    const { mcp_servers: servers } = parseToml(block.text) as Json;
-    const entry = (servers as Json | undefined)?.["gateway"] as Json | undefined;
+    const { mcp_servers: servers } = parseToml(block.text) as JsonObject;
+    const entry = (servers as JsonObject | undefined)?.["gateway"] as JsonObject | undefined;
     assert.ok(entry, `${positionOf(block)}: no entry of the gateway`);
     if ("command" in entry) await this.#checkClientEntry(entry, positionOf(block));
   }
@@ -165,22 +171,24 @@ export class BlockChecker {
   }
 
   /** Starts the gateway as a client with this entry does. */
-  async #checkClientEntry(entry: Json, position: string): Promise<void> {
-    const { command: start, args: given = [], env = {}, ...more } = entry as {
+  async #checkClientEntry(entry: JsonObject, position: string): Promise<void> {
+    const { command: commandOrWords, args: moreArgs = [], env = {}, ...otherKeys } = entry as {
       command: string | string[];
       args?: string[];
       env?: Record<string, string>;
     };
-    const [command = "", ...args] = [start, given].flat();
-    for (const key of Object.keys(more)) {
+    const [command = "", ...args] = [commandOrWords, moreArgs].flat();
+    for (const key of Object.keys(otherKeys)) {
       assert.ok(["type", "alwaysLoad", "enabled", "tools"].includes(key), `${position}: ${key}`);
     }
-    const settings = listSettings().map(({ variable }) => variable);
+    const knownVariables = listSettings().map(({ variable }) => variable);
     for (const name of Object.keys(env)) {
-      if (name.startsWith("GATEWAY_")) assert.ok(settings.includes(name), `${position}: ${name}`);
+      if (name.startsWith("GATEWAY_")) {
+        assert.ok(knownVariables.includes(name), `${position}: ${name}`);
+      }
     }
-    // Some pages show the entry before the files.
-    this.#shell.writeMissing();
+    // Some pages show the entry before they show the two files.
+    this.#shell.writeMissingFiles();
     const { home, env: shellEnv } = this.#shell.setup;
     const words = [command, ...args].map((word) =>
       word.replace(/^\/path\/to\/agent-mcp-gateway\/(?=src\/)/, ROOT)
@@ -193,8 +201,8 @@ export class BlockChecker {
     }
     const originalEnv = { ...shellEnv };
     Object.assign(shellEnv, env);
-    const [program = "", ...rest] = words;
-    const { code, stderr } = await this.#shell.start(program, rest);
+    const [program = "", ...programArgs] = words;
+    const { code, stderr } = await this.#shell.runProgram(program, programArgs);
     for (const name of Object.keys(env)) delete shellEnv[name];
     Object.assign(shellEnv, originalEnv);
     assert.equal(code, 0, `${position}\n${stderr}`);
@@ -208,7 +216,7 @@ export function commandLines(text: string): string[] {
 }
 
 /** Parses JSON with line comments. */
-function parseCommented(text: string, position: string): Json {
+function parseCommented(text: string, position: string): JsonObject {
   // This is enough to recognize the kind of the block; the gateway's own parser checks the block.
   const plain = text.replace(/^\s*\/\/.*$|(?<=[,{[\]}]) +\/\/.*$/gm, "");
   try {

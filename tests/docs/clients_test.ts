@@ -6,30 +6,30 @@ import { readBlocks, readPage } from "./page.ts";
 
 const PAGE = "docs/clients.md";
 
-/** Flags that name the two files; the entries on the page use the default folder instead. */
-const FILE_FLAGS = ["--mcp-config", "S", "--rules", "R"];
+/** Words of an entry that name the two files; the entries on the page use the default folder instead. */
+const FILE_WORDS = ["--mcp-config", "S", "--rules", "R"];
 
 const entries = readBlocks(PAGE).filter(({ text }) => text.includes("agent-mcp-gateway"))
   .filter(({ language }) => language === "json" || language === "toml")
   .map(({ language, text }): unknown => language === "toml" ? parseToml(text) : JSON.parse(text));
 
 for (const client of CLIENT_IDS) {
-  Deno.test(`[docs.clients] the page has the entry that init writes for ${client}`, () => {
+  Deno.test(`[docs.clients] the page names ${client} and has the entry that init writes for it`, () => {
     const entry = gatewayEntry(client, {
       launchCommand: ["agent-mcp-gateway"],
       files: { servers: "S", rules: "R" },
       agent: "developer",
     });
-    const isFile = (word: unknown) => FILE_FLAGS.includes(String(word));
+    const isFileWord = (word: unknown) => FILE_WORDS.includes(String(word));
     const entryWithoutFiles = JSON.parse(JSON.stringify(entry), (_, value) => {
-      return Array.isArray(value) ? value.filter((word) => !isFile(word)) : value;
+      return Array.isArray(value) ? value.filter((word) => !isFileWord(word)) : value;
     });
     const path = [...serversPathOf(client), "gateway"];
     const expected = path.reduceRight<unknown>(
       (inner, key) => ({ [key]: inner }),
       entryWithoutFiles,
     );
-    const matching = entries.filter((value) => {
+    const matchingEntries = entries.filter((value) => {
       try {
         assert.deepEqual(JSON.parse(JSON.stringify(value)), expected);
         return true;
@@ -37,7 +37,7 @@ for (const client of CLIENT_IDS) {
         return false;
       }
     });
-    assert.ok(matching.length > 0, JSON.stringify(expected));
+    assert.ok(matchingEntries.length > 0, JSON.stringify(expected));
     assert.ok(readPage(PAGE).includes(clientTitle(client)));
   });
 }

@@ -15,10 +15,11 @@ const [COMPOSE = "", KUBERNETES = "", PROMETHEUS = "", ALERTS = ""] = PAGE.texts
 const IMAGE = readEnv(
   readDockerfile(Deno.readTextFileSync(join(ROOT, "Dockerfile"))).at(-1) ?? assert.fail(),
 );
-const USER = 10001;
+/** User id and group id of the gateway in the image. */
+const USER_ID = 10001;
 
 /** Maximum time until the gateway ends after a signal, in seconds. */
-const END_S = (SIGNAL_TIME_LIMITS.callsMs + SIGNAL_TIME_LIMITS.gracePeriods.afterInputCloseMs +
+const MAX_END_S = (SIGNAL_TIME_LIMITS.callsMs + SIGNAL_TIME_LIMITS.gracePeriods.afterInputCloseMs +
   SIGNAL_TIME_LIMITS.gracePeriods.afterTerminateMs) / 1000;
 
 /** Returns only the names of the gateway's own variables. */
@@ -26,7 +27,7 @@ function selectGatewayVariables(names: Iterable<string>): string[] {
   return [...names].filter((name) => name.startsWith("GATEWAY_"));
 }
 
-const VARIABLES = new Set(listSettings().map(({ variable }) => variable));
+const SETTING_VARIABLES = new Set(listSettings().map(({ variable }) => variable));
 
 /** Parses the Kubernetes manifest; returns the documents by kind. */
 function parseManifest(): Map<string, Record<string, unknown>> {
@@ -46,16 +47,16 @@ Deno.test("[docs.deployment] the compose file fits the image", () => {
   const targets = gateway.volumes.map((volume: string) => volume.split(":")[1]);
   assert.deepEqual(targets, ["/config", IMAGE.HOME]);
   assert.deepEqual(Object.keys(volumes), [gateway.volumes[1].split(":")[0]]);
-  assert.ok(Number.parseInt(gateway.stop_grace_period) > END_S);
+  assert.ok(Number.parseInt(gateway.stop_grace_period) > MAX_END_S);
   const names = selectGatewayVariables(Object.keys(gateway.environment));
-  assert.deepEqual(names.filter((name) => !VARIABLES.has(name)), []);
+  assert.deepEqual(names.filter((name) => !SETTING_VARIABLES.has(name)), []);
 });
 
 Deno.test("[docs.deployment] the Kubernetes manifest fits the image", () => {
-  const kinds = parseManifest();
-  assert.deepEqual([...kinds.keys()], ["ConfigMap", "Secret", "Deployment", "Service"]);
+  const documents = parseManifest();
+  assert.deepEqual([...documents.keys()], ["ConfigMap", "Secret", "Deployment", "Service"]);
   // deno-lint-ignore no-explicit-any
-  const { Deployment, Secret, Service } = Object.fromEntries(kinds) as Record<string, any>;
+  const { Deployment, Secret, Service } = Object.fromEntries(documents) as Record<string, any>;
   const { spec, metadata } = Deployment.spec.template;
   const [gateway] = spec.containers;
   assert.deepEqual(metadata.labels, Deployment.spec.selector.matchLabels);
@@ -66,16 +67,19 @@ Deno.test("[docs.deployment] the Kubernetes manifest fits the image", () => {
     ["/ready", "/health"],
   );
   const pause = gateway.lifecycle.preStop.sleep.seconds;
-  assert.ok(spec.terminationGracePeriodSeconds > pause + END_S);
-  assert.deepEqual([spec.securityContext.runAsUser, spec.securityContext.fsGroup], [USER, USER]);
-  const mounts = gateway.volumeMounts.map((one: { mountPath: string }) => one.mountPath);
+  assert.ok(spec.terminationGracePeriodSeconds > pause + MAX_END_S);
+  assert.deepEqual([spec.securityContext.runAsUser, spec.securityContext.fsGroup], [
+    USER_ID,
+    USER_ID,
+  ]);
+  const mounts = gateway.volumeMounts.map((mount: { mountPath: string }) => mount.mountPath);
   assert.deepEqual(mounts, ["/config", IMAGE.HOME, "/tmp"]);
   const names = selectGatewayVariables([
     ...gateway.env.map(({ name }: { name: string }) => name),
     ...Object.keys(Secret.stringData),
   ]);
   assert.equal(names.length, 3);
-  assert.deepEqual(names.filter((name) => !VARIABLES.has(name)), []);
+  assert.deepEqual(names.filter((name) => !SETTING_VARIABLES.has(name)), []);
 });
 
 Deno.test("[docs.deployment] the two files in the manifest are valid", async () => {
@@ -88,8 +92,8 @@ Deno.test("[docs.deployment] the two files in the manifest are valid", async () 
     get: (name: string): string | undefined => setup.env[name],
     toObject: () => setup.env,
   };
-  const found = locateFiles({}, folders);
-  const { configuration, errors } = await checkConfiguration(found, {
+  const locatedFiles = locateFiles({}, folders);
+  const { configuration, errors } = await checkConfiguration(locatedFiles, {
     env,
     cwd: setup.workingFolder,
   });
@@ -99,7 +103,7 @@ Deno.test("[docs.deployment] the two files in the manifest are valid", async () 
   await setup.close();
 });
 
-Deno.test("[docs.deployment] the systemd unit sets existing variables, and gives the gateway enough time to end", () => {
+Deno.test("[docs.deployment] the systemd unit sets existing variables, gives the gateway enough time to end, and has no setting that breaks it", () => {
   const lines = (PAGE.texts("ini")[0] ?? "").split("\n").filter((line) => !/^(#|\[|$)/.test(line));
   const settings = lines.map((line) =>
     /^([A-Za-z]+)=(.*)$/.exec(line)?.slice(1) ?? assert.fail(line)
@@ -108,9 +112,9 @@ Deno.test("[docs.deployment] the systemd unit sets existing variables, and gives
   const names = selectGatewayVariables(
     values("Environment").map((text) => text.split("=")[0] ?? ""),
   );
-  assert.deepEqual(names.filter((name) => !VARIABLES.has(name)), []);
-  assert.ok(Number(values("TimeoutStopSec")) > END_S);
-  // Other modes end servers during calls, or leave servers running.
+  assert.deepEqual(names.filter((name) => !SETTING_VARIABLES.has(name)), []);
+  assert.ok(Number(values("TimeoutStopSec")) > MAX_END_S);
+  // Other kill modes end servers during calls, or leave servers running.
   assert.deepEqual(values("KillMode"), ["mixed"]);
   // This setting would stop the JavaScript compiler.
   assert.deepEqual(values("MemoryDenyWriteExecute"), []);
@@ -120,7 +124,7 @@ Deno.test("[docs.deployment] the figures on the page are those in the code", () 
   const { scrape_configs: [job] } = parse(PROMETHEUS);
   assert.equal(job.metrics_path ?? "/metrics", "/metrics");
   const text = PAGE.text.replaceAll(/\s+/g, " ");
-  assert.ok(text.includes(`\`SIGTERM\` ends it in ${END_S} seconds at most`));
+  assert.ok(text.includes(`\`SIGTERM\` ends it in ${MAX_END_S} seconds at most`));
   assert.ok(text.includes(`calls under way get ${SIGNAL_TIME_LIMITS.callsMs / 1000} s`));
   assert.ok(text.includes(`the gateway takes ${HTTP_LIMITS.bodyBytes / 1024 ** 2} MiB`));
   assert.ok(text.includes(`within ${HTTP_LIMITS.keepAliveMs / 1000} s`));

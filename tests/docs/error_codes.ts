@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { ROOT } from "../e2e/gateway_command.ts";
 
-/** The codes of `ErrorCode` in src/errors.ts, read from the source because it is a type. */
+/** The codes of `ErrorCode` in src/errors.ts, read from the source because a type has no value at run time. */
 export const ERROR_CODES: readonly string[] = readCodes();
 
 function readCodes(): string[] {

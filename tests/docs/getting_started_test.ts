@@ -9,15 +9,15 @@ import { PageShell } from "./page_shell.ts";
 
 const PAGE = "docs/getting-started.md";
 
-/** Starts the entry that `init` printed for Claude Code, as that client does. */
-function startEntry(printed: string, shell: PageShell): Program {
-  const [, json = ""] = /```json\n(.*?)```/s.exec(printed) ?? [];
+/** Starts the gateway as Claude Code does, with the entry that `init` printed. */
+function startPrintedEntry(initOutput: string, shell: PageShell): Program {
+  const [, json = ""] = /```json\n(.*?)```/s.exec(initOutput) ?? [];
   const { command, args } = JSON.parse(json).mcpServers.gateway;
   const { workingFolder: cwd, env } = shell.setup;
   return new Program({ command, args, cwd, env });
 }
 
-/** Lists servers and tools as an agent does, and makes a call that works and one that is denied. */
+/** Lists servers and tools as an agent does; makes a call that is allowed and a call that is denied. */
 async function checkAgentSession(client: RawClient): Promise<void> {
   const call = async (name: string, args: Record<string, unknown>) => {
     const { result } = await client.request("tools/call", { name, arguments: args });
@@ -51,7 +51,7 @@ Deno.test({
     const times: string[] = [];
     const checker = new BlockChecker(shell);
     let initOutput = "";
-    let hasCalled = false;
+    let hasCheckedCalls = false;
     for (const block of readBlocks(PAGE)) {
       const [firstLine = ""] = block.text.split("\n");
       const isRun = block.language === "sh" && block.marks[0] !== "no-run";
@@ -66,7 +66,7 @@ Deno.test({
       }
       if (isRun) times.push(`${Math.round(performance.now() - startedMs)} ms: ${firstLine}`);
       if (block.language === "json" && block.text.includes('"--mcp-config"')) {
-        const program = startEntry(initOutput, shell);
+        const program = startPrintedEntry(initOutput, shell);
         const client = new RawClient(program);
         try {
           await checkAgentSession(client);
@@ -76,16 +76,16 @@ Deno.test({
         } finally {
           program.sendSignal("SIGKILL");
         }
-        hasCalled = true;
+        hasCheckedCalls = true;
         times.push(`${Math.round(performance.now() - startedMs)} ms: the client's calls`);
-        // The page continues with a log of two operations, without those of the client.
+        // The later blocks of the page show an audit log without the client's calls.
         Deno.removeSync(`${shell.setup.home}/.local`, { recursive: true });
       }
     }
-    assert.ok(hasCalled);
+    assert.ok(hasCheckedCalls);
     const { code, stderr } = await shell.run("agent-mcp-gateway init --undo --yes");
     assert.equal(code, 0, stderr);
-    // For information only: the test does not fail if the page takes longer.
+    // The times are for information; the test sets no limit.
     // deno-lint-ignore no-console
     console.log(times.join("\n"));
   },
@@ -112,8 +112,8 @@ Deno.test({
       `agent-mcp-gateway call files read_text_file '{"path": "today.txt"}' --agent developer`,
     );
     assert.equal(stdout.trim(), "Buy milk");
-    const all = await shell.run("agent-mcp-gateway explain --all");
-    assert.match(all.stdout, /^SERVER +developer$/m);
-    assert.equal(all.stdout.match(/^\w+ +allow$/gm)?.length, 2);
+    const explanation = await shell.run("agent-mcp-gateway explain --all");
+    assert.match(explanation.stdout, /^SERVER +developer$/m);
+    assert.equal(explanation.stdout.match(/^\w+ +allow$/gm)?.length, 2);
   },
 });

@@ -43,15 +43,17 @@ async function runScripts(
   return new TextDecoder().decode(stdout).split(`${separator}\n`).slice(0, -1);
 }
 
-/** Compares the output of a script with the block that follows it on the page. Without one, it prints nothing. */
-function compareOutput(output: string, nextBlock: Block | undefined, script: string): void {
+/**
+ * Checks that a script printed the JSON or text block that follows it on the page, or nothing if there is
+ * no such block.
+ */
+function checkOutput(output: string, nextBlock: Block | undefined, script: string): void {
   if (nextBlock?.language === "json") {
     assert.deepEqual(JSON.parse(output), JSON.parse(nextBlock.text), script);
-  } else {assert.equal(
-      output.trim(),
-      nextBlock?.language === "text" ? nextBlock.text.trim() : "",
-      script,
-    );}
+  } else {
+    const expected = nextBlock?.language === "text" ? nextBlock.text.trim() : "";
+    assert.equal(output.trim(), expected, script);
+  }
 }
 
 Deno.test({
@@ -60,27 +62,36 @@ Deno.test({
   async fn() {
     await ensureServers();
     const [rules = ""] = PAGE.texts("json");
-    const [token = "", start = "", ...rest] = PAGE.texts("sh");
+    const [tokenScript = "", startScript = "", ...laterScripts] = PAGE.texts("sh");
     const memory = { command: "node", args: [serverEntry("memory")] };
     const setup = new Setup({ rules: JSON.parse(rules), servers: { memory } });
     const [command, ...words] = await gatewayCommandLine(GATEWAY_COMMAND);
-    const script = setup.writeFile(
+    const programPath = setup.writeFile(
       "bin/agent-mcp-gateway",
       `#!/bin/sh\nexec ${[command, ...words].map((word) => `'${word}'`).join(" ")} "$@"\n`,
     );
-    Deno.chmodSync(script, 0o755);
-    const env = { ...setup.env, ...INFO_LOG_ENV, PATH: `${join(script, "..")}:${setup.env.PATH}` };
-    const [tokenOutput = ""] = await runScripts([`${token}\necho "$TOKEN"`], {
+    Deno.chmodSync(programPath, 0o755);
+    const env = {
+      ...setup.env,
+      ...INFO_LOG_ENV,
+      PATH: `${join(programPath, "..")}:${setup.env.PATH}`,
+    };
+    const [tokenOutput = ""] = await runScripts([`${tokenScript}\necho "$TOKEN"`], {
       folder: setup.workingFolder,
       env,
     });
     const TOKEN = tokenOutput.trim();
     assert.match(TOKEN, /^\S{20,}$/);
 
-    const [name = "", ...args] = start.trim().split(" ");
+    const [name = "", ...args] = startScript.trim().split(" ");
     assert.equal(name, "agent-mcp-gateway");
-    const anyPort = args.map((word) => word === "8080" ? "0" : word);
-    const program = new Program({ command: script, args: anyPort, cwd: setup.workingFolder, env });
+    const argsWithAnyPort = args.map((word) => word === "8080" ? "0" : word);
+    const program = new Program({
+      command: programPath,
+      args: argsWithAnyPort,
+      cwd: setup.workingFolder,
+      env,
+    });
     try {
       const { origin } = new URL(await waitForListeningUrl(program));
       await waitUntil("the gateway is ready", async () => {
@@ -88,16 +99,16 @@ Deno.test({
         await response.text();
         return response.ok;
       });
-      const texts = rest.map((text) => text.replaceAll(ORIGIN, origin));
+      const texts = laterScripts.map((text) => text.replaceAll(ORIGIN, origin));
       const outputs = await runScripts(texts, {
         folder: setup.workingFolder,
         env: { ...env, TOKEN },
       });
-      for (const [index, pageScript] of rest.entries()) {
+      for (const [index, pageScript] of laterScripts.entries()) {
         const blockIndex = PAGE.blocks.findIndex(({ text }) => text === pageScript);
-        compareOutput(outputs[index] ?? "", PAGE.blocks[blockIndex + 1], pageScript);
+        checkOutput(outputs[index] ?? "", PAGE.blocks[blockIndex + 1], pageScript);
       }
-      assert.ok(rest.length > 5);
+      assert.ok(laterScripts.length > 5);
       program.sendSignal("SIGTERM");
       assert.equal((await program.waitForEnd()).code, 0, program.stderr);
       assert.equal(program.stderr.includes(TOKEN), false);
@@ -114,7 +125,7 @@ Deno.test("[docs.http] the limits on the page are those in the code", () => {
   const [table = ""] = /^\| what +\| how much[^]*?\n\n/m.exec(PAGE.text) ?? [];
   const rows = new Map(
     table.split("\n").map((row) => row.split("|").map((cell) => cell.trim()))
-      .map(([, what = "", much = ""]) => [what, much]),
+      .map(([, subject = "", limit = ""]) => [subject, limit]),
   );
   const kib = (bytes: number) => `${bytes / 1024} KiB`;
   const mib = (bytes: number) => `${bytes / 1024 ** 2} MiB`;

@@ -8,7 +8,7 @@ import { runOnce } from "../e2e/run_once.ts";
 import { ERROR_CODES } from "./error_codes.ts";
 import { listPages, readPage } from "./page.ts";
 
-const configuration = readPage("docs/configuration.md");
+const configurationPage = readPage("docs/configuration.md");
 
 /** Whether a page has a word as code, alone or at the end of a path of keys. */
 function isNamed(word: string, page: string): boolean {
@@ -27,7 +27,7 @@ function keysOf(schema: unknown): string[] {
 
 Deno.test("[docs.settings] every setting is on docs/configuration.md with flag and variable", () => {
   for (const { flag, variable } of listSettings()) {
-    const row = configuration.split("\n").find((line) => {
+    const row = configurationPage.split("\n").find((line) => {
       const [, first = "", second = ""] = line.split("|").map((cell) => cell.trim());
       return first === (flag === undefined ? "" : `\`--${flag}\``) && second === `\`${variable}\``;
     });
@@ -38,14 +38,14 @@ Deno.test("[docs.settings] every setting is on docs/configuration.md with flag a
 Deno.test("[docs.settings] every variable of the gateway that a page names exists", () => {
   const settings = listSettings();
   // Besides the settings, pages may name the token of /metrics and the variable of the tests.
-  const known = new Set([
+  const allowedVariables = new Set([
     ...settings.map(({ variable }) => variable),
     "GATEWAY_METRICS_TOKEN",
     "GATEWAY_COMMAND",
   ]);
   for (const page of listPages()) {
     const namedVariables = readPage(page).match(/\bGATEWAY_[A-Z_]+\b/g) ?? [];
-    assert.deepEqual(namedVariables.filter((name) => !known.has(name)), [], page);
+    assert.deepEqual(namedVariables.filter((name) => !allowedVariables.has(name)), [], page);
   }
 });
 
@@ -53,7 +53,7 @@ for (const [file, schema] of [["servers", serversSchema], ["rules", rulesSchema]
   Deno.test(`[docs.keys] every key of the ${file} file is on docs/configuration.md`, () => {
     const keys = [...new Set(keysOf(schema))];
     assert.ok(keys.length > 10, keys.join());
-    assert.deepEqual(keys.filter((key) => !isNamed(key, configuration)), []);
+    assert.deepEqual(keys.filter((key) => !isNamed(key, configurationPage)), []);
   });
 }
 
@@ -111,14 +111,14 @@ Deno.test("[docs.figures] README.md states the number of missed targets in docs/
   );
 });
 
-Deno.test("[docs.links] every link to a file of the repository leads to a file and a heading", () => {
+Deno.test("[docs.links] every link to a file of the repository leads to an existing file and heading", () => {
   for (const page of listPages()) {
-    const folder = new URL(`../../${page}`, import.meta.url);
+    const pageUrl = new URL(`../../${page}`, import.meta.url);
     const text = readPage(page).replace(/^```[^]*?^```$/gm, "").replace(/`[^`\n]*`/g, "");
     for (const [, target = ""] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
       if (/^[a-z]+:/.test(target)) continue;
       const [path = "", anchor] = target.split("#");
-      const file = path === "" ? folder : new URL(path, folder);
+      const file = path === "" ? pageUrl : new URL(path, pageUrl);
       const targetText = Deno.readTextFileSync(file);
       if (anchor !== undefined) {
         assert.ok(anchorsOf(targetText).includes(anchor), `${page}: ${target}`);

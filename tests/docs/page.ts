@@ -9,13 +9,13 @@ export interface Block {
   readonly line: number;
   /** The first word after the fence, such as `sh`. */
   readonly language: string;
-  /** The words after that, such as `no-run` or `exit=3`. */
+  /** The words after the language, such as `no-run` or `exit=3`. */
   readonly marks: readonly string[];
   /** The lines between the fences. */
   readonly text: string;
 }
 
-/** Lists the pages that people read: those in the root of the repository, and all in docs/. */
+/** Lists the pages under test: three in the root of the repository, and all in docs/. */
 export function listPages(): string[] {
   const docs = [...Deno.readDirSync(join(ROOT, "docs"))].map(({ name }) => name)
     .filter((name) => name.endsWith(".md")).sort();

@@ -17,19 +17,25 @@ const SERVERS: readonly TestServer[] = ["everything", "filesystem", "memory"];
 /**
  * A fresh home folder, in which the scripts of a page run one after another as in one terminal:
  * variables and the working folder are kept from one script to the next. `agent-mcp-gateway` is the
- * gateway in the form of `GATEWAY_COMMAND`. `npx` starts Deno and the servers that the tests have
- * installed, and downloads nothing. Bind it with `await using`.
+ * gateway in the form of `GATEWAY_COMMAND`. `npx` starts only Deno, the gateway and the servers that
+ * the tests have installed, and downloads nothing. Bind the shell with `await using`.
  */
 export class PageShell implements AsyncDisposable {
   readonly setup: Setup;
-  readonly #state: string;
+  readonly #stateFile: string;
   #hasWrittenPrograms = false;
 
   /** Creates the folders; `files` has contents by path, relative to the home folder. */
   constructor(files: Readonly<Record<string, unknown>> = {}) {
-    const below = Object.entries(files).map(([name, content]) => [join("../home", name), content]);
-    this.setup = new Setup({ servers: false, rules: false, files: Object.fromEntries(below) });
-    this.#state = join(this.setup.home, "../state");
+    const filesInHome = Object.entries(files).map(([name, content]) => {
+      return [join("../home", name), content];
+    });
+    this.setup = new Setup({
+      servers: false,
+      rules: false,
+      files: Object.fromEntries(filesInHome),
+    });
+    this.#stateFile = join(this.setup.home, "../state");
     const { env, home } = this.setup;
     env["PATH"] = `${join(home, "../bin")}:${env["PATH"] ?? ""}`;
   }
@@ -45,8 +51,8 @@ export class PageShell implements AsyncDisposable {
     Deno.writeTextFileSync(join(this.configurationFolder, name), text);
   }
 
-  /** Writes an empty configuration for each of the two files that does not exist. */
-  writeMissing(): void {
+  /** Writes each of the gateway's two files that does not exist, without entries. */
+  writeMissingFiles(): void {
     const files = [[".mcp.json", "mcpServers"], [".mcp-gateway-rules.json", "agents"]] as const;
     const existingNames = listNames(this.configurationFolder);
     for (const [name, key] of files) {
@@ -56,20 +62,20 @@ export class PageShell implements AsyncDisposable {
 
   /** Runs a script to its end, with the variables and working folder of the last script. */
   async run(script: string): Promise<ScriptOutput> {
-    const before = `state=${quote(this.#state)}
+    const prologue = `state=${quote(this.#stateFile)}
       if [ -f "$state" ]; then . "$state"; cd "$OLDPWD_OF_PAGE"; fi
       trap 'code=$?; OLDPWD_OF_PAGE=$PWD; export OLDPWD_OF_PAGE; export -p >"$state"; exit $code' EXIT
       set -e\n`;
-    return await this.start("bash", ["-c", before + script]);
+    return await this.runProgram("bash", ["-c", prologue + script]);
   }
 
-  /** Runs a script in the clone of the repository, to its end. */
+  /** Runs a script in the root folder of the repository, to its end. */
   async runInClone(script: string): Promise<ScriptOutput> {
     return await this.run(`(cd ${quote(ROOT)}\n${script})`);
   }
 
   /** Runs a program to its end, without input. */
-  async start(command: string, args: readonly string[]): Promise<ScriptOutput> {
+  async runProgram(command: string, args: readonly string[]): Promise<ScriptOutput> {
     await this.#writePrograms();
     const { workingFolder: cwd, env } = this.setup;
     const program = new Program({ command, args, cwd, env });
@@ -129,7 +135,7 @@ function quote(word: string): string {
   return `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
-/** Returns the lines of a text. Figures, widths and paths that differ between runs are replaced. */
+/** Returns the lines of a text, with all that differs between runs (numbers, blanks, paths) replaced. */
 export function normalizeLines(text: string, { home }: { readonly home: string }): string[] {
   return text.replaceAll(home, "/home/you").replaceAll(ROOT, "/path/to/agent-mcp-gateway/")
     .split("\n").map((line) => line.replace(/\d[\d.,]*/g, "0").replace(/\s+/g, " ").trim())
@@ -137,7 +143,7 @@ export function normalizeLines(text: string, { home }: { readonly home: string }
 }
 
 /**
- * Checks that each line that a page shows was printed, in this order. A line `…` stands for omitted lines, and `…`
+ * Checks that each line that a page shows was printed, in the same order. A line `…` stands for omitted lines, and `…`
  * at the end of a line for the rest of that line.
  */
 export function assertShown(shown: string, { stdout, stderr }: ScriptOutput, home: string): void {
@@ -145,10 +151,12 @@ export function assertShown(shown: string, { stdout, stderr }: ScriptOutput, hom
   let nextIndex = 0;
   for (const line of normalizeLines(shown, { home })) {
     if (line === "…") continue;
-    const found = line.endsWith("…")
-      ? printed.findIndex((one, index) => index >= nextIndex && one.startsWith(line.slice(0, -1)))
+    const foundIndex = line.endsWith("…")
+      ? printed.findIndex((printedLine, index) =>
+        index >= nextIndex && printedLine.startsWith(line.slice(0, -1))
+      )
       : printed.indexOf(line, nextIndex);
-    assert.ok(found >= 0, `not printed: ${line}\nprinted:\n${printed.join("\n")}`);
-    nextIndex = found + 1;
+    assert.ok(foundIndex >= 0, `not printed: ${line}\nprinted:\n${printed.join("\n")}`);
+    nextIndex = foundIndex + 1;
   }
 }

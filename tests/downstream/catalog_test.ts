@@ -3,21 +3,21 @@ import { type Catalog, fetchCatalog } from "../../src/downstream/catalog.ts";
 import { OLDEST } from "../../src/downstream/revisions/mod.ts";
 import { createMemoryChannels, type IncomingRequest, Peer } from "../../src/jsonrpc/mod.ts";
 
-/** Fetches the catalog of a server with an endless list, and counts the requested pages. */
+/** Fetches the catalog of a server with an endless list; returns it with the number of requested pages. */
 async function fetchEndlessCatalog(
-  namesOf: (page: number) => string[],
-): Promise<{ catalog: Catalog; pages: number }> {
-  const [ours, theirs] = createMemoryChannels();
+  createToolNames: (page: number) => string[],
+): Promise<{ catalog: Catalog; pageCount: number }> {
+  const [gatewayChannel, serverChannel] = createMemoryChannels();
   const ignoringHandlers = { notification: () => {}, unexpected: () => {}, closed: () => {} };
-  let pages = 0;
-  new Peer(theirs, {
+  let pageCount = 0;
+  new Peer(serverChannel, {
     ...ignoringHandlers,
     request: (request: IncomingRequest) => {
-      const tools = namesOf(++pages).map((name) => ({ name }));
-      request.reply({ tools, nextCursor: String(pages) });
+      const tools = createToolNames(++pageCount).map((name) => ({ name }));
+      request.reply({ tools, nextCursor: String(pageCount) });
     },
   });
-  const peer = new Peer(ours, { ...ignoringHandlers, request: () => {} });
+  const peer = new Peer(gatewayChannel, { ...ignoringHandlers, request: () => {} });
   const catalog = await fetchCatalog({
     listPage: (cursor, signal) => OLDEST.listTools(peer, { cursor, signal }),
     timeoutMs: 60_000,
@@ -25,12 +25,12 @@ async function fetchEndlessCatalog(
     quote: (text) => text,
   });
   await peer.close();
-  return { catalog, pages };
+  return { catalog, pageCount };
 }
 
 Deno.test("[sessions.partial-list] an endless list is cut after 1000 pages, and the catalog gives the reason", async () => {
-  const { catalog, pages } = await fetchEndlessCatalog((page) => [`tool ${page}`]);
-  assert.equal(pages, 1000);
+  const { catalog, pageCount } = await fetchEndlessCatalog((page) => [`tool ${page}`]);
+  assert.equal(pageCount, 1000);
   assert.equal(catalog.tools.length, 1000);
   assert.equal(
     catalog.incompleteReason,
@@ -40,10 +40,10 @@ Deno.test("[sessions.partial-list] an endless list is cut after 1000 pages, and 
 });
 
 Deno.test("[sessions.partial-list] a list is cut before the page with which it exceeds 100000 tools", async () => {
-  const { catalog, pages } = await fetchEndlessCatalog((page) => {
+  const { catalog, pageCount } = await fetchEndlessCatalog((page) => {
     return Array.from({ length: 40_000 }, (_, index) => `${page}.${index}`);
   });
-  assert.equal(pages, 3);
+  assert.equal(pageCount, 3);
   assert.equal(catalog.tools.length, 80_000);
   assert.equal(
     catalog.incompleteReason,
