@@ -92,8 +92,8 @@ Deno.test("attacks on a gateway with tokens and JWTs", async (t) => {
       for (
         const token of [
           "amg_a",
-          await issuer.token(),
-          await issuer.token({ claims: { agent: "b" } }),
+          await issuer.createToken(),
+          await issuer.createToken({ claims: { agent: "b" } }),
         ]
       ) {
         const thief = new HttpClient(gateway, token);
@@ -138,7 +138,7 @@ Deno.test("attacks on a gateway with tokens and JWTs", async (t) => {
       encodeJwtPart(claims)
     }`;
     const secret = JSON.stringify(key.publicJwk);
-    const validToken = await issuer.token();
+    const validToken = await issuer.createToken();
     const [head, , signature] = validToken.split(".");
     const invalidTokens = {
       "no algorithm": `${encodeJwtPart({ alg: "none" })}.${encodeJwtPart(claims)}.`,
@@ -149,16 +149,16 @@ Deno.test("attacks on a gateway with tokens and JWTs", async (t) => {
         createHmac("sha256", secret).update(hmacInput).digest("base64url")
       }`,
       "other claims": `${head}.${encodeJwtPart({ ...claims, agent: "b" })}.${signature}`,
-      "another key": await issuer.token({ key: await createKey(key.kid) }),
-      "a key in its own header": await issuer.token({
+      "another key": await issuer.createToken({ key: await createKey(key.kid) }),
+      "a key in its own header": await issuer.createToken({
         key: await createKey("own"),
         header: { jwk: key.publicJwk, jku: `${issuer.url}/evil` },
       }),
-      "expired": await issuer.token({ claims: { exp: now - 60 } }),
-      "not valid yet": await issuer.token({ claims: { nbf: now + 600 } }),
-      "for another audience": await issuer.token({ claims: { aud: "another" } }),
-      "from another issuer": await issuer.token({ claims: { iss: "https://evil.example" } }),
-      "without an expiry": await issuer.token({ claims: { exp: undefined } }),
+      "expired": await issuer.createToken({ claims: { exp: now - 60 } }),
+      "not valid yet": await issuer.createToken({ claims: { nbf: now + 600 } }),
+      "for another audience": await issuer.createToken({ claims: { aud: "another" } }),
+      "from another issuer": await issuer.createToken({ claims: { iss: "https://evil.example" } }),
+      "without an expiry": await issuer.createToken({ claims: { exp: undefined } }),
     };
     for (const [attack, token] of Object.entries(invalidTokens)) {
       assert.equal(await new HttpClient(gateway, token).openSession(), 401, attack);
@@ -173,7 +173,7 @@ Deno.test("attacks on a gateway with tokens and JWTs", async (t) => {
     async () => {
       // The gateway allows five seconds of clock difference, so this token expires in three seconds.
       const exp = Math.floor(Date.now() / 1000) - 2;
-      const token = await issuer.token({ claims: { exp } });
+      const token = await issuer.createToken({ claims: { exp } });
       const client = await openSession(gateway, token);
       const stream = await openStream(client);
       await withTimeout("the stream ends with its token", stream.content);
@@ -183,7 +183,7 @@ Deno.test("attacks on a gateway with tokens and JWTs", async (t) => {
         401,
         "an expired token opens no session",
       );
-      const renewed = new HttpClient(gateway, await issuer.token());
+      const renewed = new HttpClient(gateway, await issuer.createToken());
       renewed.sessionId = client.sessionId;
       assert.equal(await renewed.callGatewayToolForOutcome("list_servers"), 404);
     },
@@ -191,7 +191,10 @@ Deno.test("attacks on a gateway with tokens and JWTs", async (t) => {
 
   await t.step("[http.credential-end] a removed agent loses access immediately", async () => {
     const tokenClient = await openSession(gateway, "amg_c");
-    const jwtClient = await openSession(gateway, await issuer.token({ claims: { agent: "c" } }));
+    const jwtClient = await openSession(
+      gateway,
+      await issuer.createToken({ claims: { agent: "c" } }),
+    );
     const streams = [await openStream(tokenClient), await openStream(jwtClient)];
     gateway.setup.writeFile(RULES_FILE, makeRules(["c"]));
     assert.deepEqual(
@@ -296,7 +299,7 @@ Deno.test("attacks on a gateway with tokens and JWTs", async (t) => {
     const response = await owner.sendMessage({ id: crlf, method: "ping" });
     assert.equal(response.headers.get("set-cookie"), null);
     assert.equal((await response.json()).id, crlf);
-    const token = await issuer.token({ claims: { agent: crlf } });
+    const token = await issuer.createToken({ claims: { agent: crlf } });
     assert.equal(await new HttpClient(gateway, token).openSession(), 403);
   });
 

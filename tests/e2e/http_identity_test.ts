@@ -35,7 +35,7 @@ Deno.test("[identity.credential] [rules.credentials] over HTTP the credential id
   });
 
   await t.step("a token and a JWT are bound to their agents", async () => {
-    for (const token of ["amg_a", await issuer.token()]) {
+    for (const token of ["amg_a", await issuer.createToken()]) {
       const client = new HttpClient(gateway, token);
       assert.equal(await client.openSession(), 200);
       assert.equal(await client.callGatewayToolForOutcome("list_servers"), "ok");
@@ -45,7 +45,7 @@ Deno.test("[identity.credential] [rules.credentials] over HTTP the credential id
         "INVALID_AGENT_ID",
       );
     }
-    const stranger = await issuer.token({ claims: { agent: "nobody" } });
+    const stranger = await issuer.createToken({ claims: { agent: "nobody" } });
     assert.equal(await new HttpClient(gateway, stranger).openSession(), 403);
   });
 
@@ -54,16 +54,16 @@ Deno.test("[identity.credential] [rules.credentials] over HTTP the credential id
     async () => {
       const client = new HttpClient(gateway, "amg_a");
       await client.openSession();
-      for (const token of ["amg_b", "amg_other", await issuer.token(), "amg_wrong", ""]) {
+      for (const token of ["amg_b", "amg_other", await issuer.createToken(), "amg_wrong", ""]) {
         client.token = token;
         assert.ok(
           [401, 403, 404].includes(Number(await client.callGatewayToolForOutcome("list_servers"))),
           token,
         );
       }
-      client.token = await issuer.token();
+      client.token = await issuer.createToken();
       await client.openSession();
-      client.token = await issuer.token({ claims: { iat: 1 } });
+      client.token = await issuer.createToken({ claims: { iat: 1 } });
       assert.equal(await client.callGatewayToolForOutcome("list_servers"), "ok");
     },
   );

@@ -239,7 +239,7 @@ Deno.test("[oauth.no-secrets] neither the gateway's traces nor those of Deno its
   );
   assert.doesNotMatch(receiver.receivedText, new RegExp(CANARY));
   const secrets = authorizationServer.tokenRequests.map((form) => form.get("code_verifier"))
-    .concat(authorizationServer.authorizations.map((query) => query.get("state")));
+    .concat(authorizationServer.authorizationRequests.map((query) => query.get("state")));
   for (const secret of secrets) {
     if (secret !== null) {
       assert.ok(!receiver.receivedText.includes(secret), "a verifier or a state");

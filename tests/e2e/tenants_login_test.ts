@@ -79,8 +79,8 @@ Deno.test("[tenants.proxies] X-Forwarded-For is ignored unless it comes from a t
 Deno.test("[tenants.subject] a JWT without a subject opens no session", async () => {
   await using issuer = await Issuer.open();
   await using gateway = await startHttpGateway({ auth: { jwt: issuer.jwtRules() } });
-  assert.equal(await logIn(gateway, await issuer.token()), 200);
-  assert.equal(await logIn(gateway, await issuer.token({ claims: { sub: undefined } })), 401);
+  assert.equal(await logIn(gateway, await issuer.createToken()), 200);
+  assert.equal(await logIn(gateway, await issuer.createToken({ claims: { sub: undefined } })), 401);
 });
 
 Deno.test("[tenants.metrics] a gateway with credentials shows its metrics to nobody without GATEWAY_METRICS_TOKEN", async () => {

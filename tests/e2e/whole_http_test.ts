@@ -34,7 +34,7 @@ for (const command of EVERY_COMMAND) {
       initialize: false,
     });
     assert.equal(await new HttpClient(gateway, "amg_wrong").openSession(), 401);
-    for (const token of ["amg_a", await issuer.token()]) {
+    for (const token of ["amg_a", await issuer.createToken()]) {
       const client = new HttpClient(gateway, token);
       assert.equal(await client.openSession(), 200);
       const call = { server: "odd", tool: "count", args: {} };

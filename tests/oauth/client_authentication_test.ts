@@ -36,13 +36,13 @@ for (const [listedMethods, requiredAuthentication, triedMethods] of METHODS) {
     behaviour.requiredAuthentication = requiredAuthentication;
     const auth = fixture.createAuth();
     assert.equal(await sendRequest(auth, fixture.server.url), 200);
-    assert.deepEqual(fixture.authorizationServer.authentications, triedMethods);
+    assert.deepEqual(fixture.authorizationServer.authenticationMethods, triedMethods);
     // The next gateways try the method that worked first, both to renew the tokens and to log in again.
     fixture.authorizationServer.revokeAccessTokens();
     assert.equal(await sendRequest(fixture.createAuth(), fixture.server.url), 200);
     fixture.authorizationServer.revokeLogins();
     assert.equal(await sendRequest(fixture.createAuth(), fixture.server.url), 200);
-    assert.deepEqual(fixture.authorizationServer.authentications, [
+    assert.deepEqual(fixture.authorizationServer.authenticationMethods, [
       ...triedMethods,
       ...Array(3).fill(requiredAuthentication),
     ]);
@@ -60,10 +60,10 @@ for (const [listedMethods, requiredAuthentication, triedMethods] of METHODS) {
     behaviour.requiredAuthentication = requiredAuthentication;
     const auth = fixture.createAuth();
     assert.equal(await sendRequest(auth, fixture.server.url), 200);
-    assert.deepEqual(fixture.authorizationServer.authentications, triedMethods);
+    assert.deepEqual(fixture.authorizationServer.authenticationMethods, triedMethods);
     fixture.authorizationServer.revokeAccessTokens();
     assert.equal(await sendRequest(auth, fixture.server.url), 200);
-    assert.deepEqual(fixture.authorizationServer.authentications, [
+    assert.deepEqual(fixture.authorizationServer.authenticationMethods, [
       ...triedMethods,
       requiredAuthentication,
     ]);
@@ -75,11 +75,11 @@ Deno.test("[oauth.client-authentication] if a method is refused at a renewal, th
   fixture.authorizationServer.behaviour.issuesSecrets = true;
   const auth = fixture.createAuth();
   assert.equal(await sendRequest(auth, fixture.server.url), 200);
-  assert.deepEqual(fixture.authorizationServer.authentications, ["post"]);
+  assert.deepEqual(fixture.authorizationServer.authenticationMethods, ["post"]);
   fixture.authorizationServer.behaviour.requiredAuthentication = "basic";
   fixture.authorizationServer.revokeAccessTokens();
   assert.equal(await sendRequest(auth, fixture.server.url), 200);
-  assert.deepEqual(fixture.authorizationServer.authentications, ["post", "post", "basic"]);
+  assert.deepEqual(fixture.authorizationServer.authenticationMethods, ["post", "post", "basic"]);
   assert.deepEqual([fixture.openedLinks.length, fixture.authorizationServer.registrations.length], [
     1,
     1,
@@ -95,7 +95,12 @@ Deno.test("[oauth.client-authentication] if the authorization server has forgott
   fixture.authorizationServer.forgetClients();
   fixture.authorizationServer.revokeAccessTokens();
   assert.equal(await sendRequest(auth, fixture.server.url), 200);
-  assert.deepEqual(fixture.authorizationServer.authentications, ["post", "post", "basic", "post"]);
+  assert.deepEqual(fixture.authorizationServer.authenticationMethods, [
+    "post",
+    "post",
+    "basic",
+    "post",
+  ]);
   assert.equal(fixture.authorizationServer.registrations.length, 2);
 });
 
@@ -108,7 +113,7 @@ Deno.test("[oauth.client-authentication] a wrong secret is sent once with each m
     message,
     /refused to log in \(as client_secret_basic and as client_secret_post\), "invalid_client"/,
   );
-  assert.deepEqual(fixture.authorizationServer.authentications, ["basic", "post"]);
+  assert.deepEqual(fixture.authorizationServer.authenticationMethods, ["basic", "post"]);
 });
 
 Deno.test("[oauth.client-authentication] a code that is refused is not sent again", async () => {
@@ -130,7 +135,7 @@ Deno.test("[oauth.client-authentication] a client without a secret tries only th
     sendRequest(fixture.createAuth(), fixture.server.url),
   );
   assert.match(message, /refused to log in, "invalid_client"/);
-  assert.deepEqual(fixture.authorizationServer.authentications, ["none"]);
+  assert.deepEqual(fixture.authorizationServer.authenticationMethods, ["none"]);
 });
 
 const SECRETS = ["a:b%c+d é", "pass密word", "~!*'()-._", "päß wörd&=?", "😀 \u0000\r\n", " "];
@@ -147,7 +152,10 @@ for (const requiredAuthentication of ["basic", "post"] as const) {
       });
       fixture.authorizationServer.behaviour.requiredAuthentication = requiredAuthentication;
       assert.equal(await sendRequest(fixture.createAuth(), fixture.server.url), 200);
-      assert.equal(fixture.authorizationServer.authentications.at(-1), requiredAuthentication);
+      assert.equal(
+        fixture.authorizationServer.authenticationMethods.at(-1),
+        requiredAuthentication,
+      );
     });
   }
 }
@@ -188,7 +196,12 @@ Deno.test("[oauth.client-authentication] a logout authenticates the client with 
     signal,
   });
   assert.deepEqual(outcome, { wasLoggedIn: true, revoked: "yes" });
-  assert.deepEqual(fixture.authorizationServer.authentications, ["basic", "post", "post", "post"]);
+  assert.deepEqual(fixture.authorizationServer.authenticationMethods, [
+    "basic",
+    "post",
+    "post",
+    "post",
+  ]);
 });
 
 /** Creates a fixture whose authorization server has a client with a secret. */

@@ -14,7 +14,7 @@ for (const metadata of ["oauth", "openid"] as const) {
         assert.equal(await sendRequest(fixture.createAuth(), fixture.server.url), 200);
         assert.equal(fixture.readStoredLogin().issuer, fixture.authorizationServer.issuer);
         // The login page and the token endpoint receive the resource (RFC 8707).
-        const [authorization] = fixture.authorizationServer.authorizations;
+        const [authorization] = fixture.authorizationServer.authorizationRequests;
         const [token] = fixture.authorizationServer.tokenRequests;
         assert.equal(authorization?.get("resource"), fixture.server.url);
         assert.equal(token?.get("resource"), fixture.server.url);
@@ -52,7 +52,7 @@ Deno.test("[oauth.discovery] without resource metadata, the metadata at the serv
   assert.equal(await sendRequest(fixture.createAuth(), server.url), 200);
   assert.equal(fixture.readStoredLogin().issuer, server.origin);
   // Without resource metadata, the request names no resource.
-  assert.equal(authorizationServer.authorizations[0]?.get("resource"), null);
+  assert.equal(authorizationServer.authorizationRequests[0]?.get("resource"), null);
 });
 
 Deno.test("[oauth.discovery] a server that names another resource is refused", async () => {
@@ -157,7 +157,7 @@ Deno.test("[oauth.clients] [servers.oauth] a configured client is used, with its
   fixture.server.challengeScope = "ignored";
   assert.equal(await sendRequest(fixture.createAuth(), fixture.server.url), 200);
   assert.deepEqual(fixture.authorizationServer.registrations, []);
-  const [authorization] = fixture.authorizationServer.authorizations;
+  const [authorization] = fixture.authorizationServer.authorizationRequests;
   assert.equal(authorization?.get("redirect_uri"), redirect);
   assert.equal(authorization?.get("scope"), "a b");
   // The configured secret is not stored.
@@ -200,7 +200,10 @@ Deno.test("[oauth.scopes] a login requests the scope in the challenge, and offli
   fixture.server.challengeScope = "read";
   fixture.authorizationServer.behaviour.supportedScopes = ["read", "write", "offline_access"];
   assert.equal(await sendRequest(fixture.createAuth(), fixture.server.url), 200);
-  assert.equal(fixture.authorizationServer.authorizations[0]?.get("scope"), "read offline_access");
+  assert.equal(
+    fixture.authorizationServer.authorizationRequests[0]?.get("scope"),
+    "read offline_access",
+  );
 });
 
 Deno.test("[oauth.scopes] a call that needs another scope requests both scopes together", async () => {
@@ -210,7 +213,7 @@ Deno.test("[oauth.scopes] a call that needs another scope requests both scopes t
   assert.equal(await sendRequest(auth, fixture.server.url), 200);
   fixture.server.requiredScope = "write";
   assert.equal(await sendRequest(auth, fixture.server.url), 200);
-  assert.equal(fixture.authorizationServer.authorizations[1]?.get("scope"), "read write");
+  assert.equal(fixture.authorizationServer.authorizationRequests[1]?.get("scope"), "read write");
   assert.equal(fixture.openedLinks.length, 2);
 });
 

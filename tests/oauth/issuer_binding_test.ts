@@ -129,7 +129,7 @@ Deno.test("[oauth.issuer-binding] neither a stored login nor the client's secret
   );
   // Logging out revokes the old login as well, without the secret of the new client.
   await logOutOf(fixture);
-  assert.equal(fixture.authorizationServer.authentications.at(-1), "none");
+  assert.equal(fixture.authorizationServer.authenticationMethods.at(-1), "none");
 });
 
 Deno.test("[oauth.issuer-binding] a client without metadata of an authorization server is not bound to the guessed one", async () => {

@@ -12,7 +12,7 @@ Deno.test("[oauth.discovered] [oauth.browser] many refused calls open the browse
   const calls = Array.from({ length: 20 }, () => sendRequest(auth, fixture.server.url));
   assert.deepEqual(await Promise.all(calls), Array(20).fill(200));
   assert.equal(fixture.openedLinks.length, 1);
-  assert.equal(fixture.authorizationServer.authorizations.length, 1);
+  assert.equal(fixture.authorizationServer.authorizationRequests.length, 1);
   assert.deepEqual(fixture.logLines.filter((line) => line.startsWith("Logged in")).length, 1);
   const [page] = await waitUntil("the page is shown", () => {
     return fixture.shownPages.length > 0 && fixture.shownPages;
@@ -50,7 +50,7 @@ Deno.test("[oauth.wait] [errors.auth-required] a call fails after the maximum wa
   assert.equal(secondError.details.url, details.url);
   assert.match(await followLink(details.url), /Logged in to notes/);
   assert.equal(await sendRequest(auth, fixture.server.url), 200);
-  assert.equal(fixture.authorizationServer.authorizations.length, 1);
+  assert.equal(fixture.authorizationServer.authorizationRequests.length, 1);
 });
 
 Deno.test("[oauth.wait] a call fails immediately if no browser can be opened", async () => {

@@ -42,5 +42,5 @@ Deno.test("[oauth.processes] three gateways renew ten times without reuse of a r
   }
   assert.equal(fixture.authorizationServer.refreshTokenReuses, 0);
   assert.equal(fixture.openedLinks.length, 1);
-  assert.equal(fixture.authorizationServer.authorizations.length, 1);
+  assert.equal(fixture.authorizationServer.authorizationRequests.length, 1);
 });

@@ -303,7 +303,7 @@ Deno.test("[oauth.discovery] a challenge of another scheme before the Bearer cha
   fixture.server.challengePrefix = 'Basic realm="old", ';
   fixture.server.challengeScope = "read";
   assert.equal(await sendRequest(fixture.createAuth(), fixture.server.url), 200);
-  assert.equal(fixture.authorizationServer.authorizations[0]?.get("scope"), "read");
+  assert.equal(fixture.authorizationServer.authorizationRequests[0]?.get("scope"), "read");
 });
 
 for (const path of ["", "/tenant"]) {
@@ -447,7 +447,7 @@ for (
     );
     Object.assign(oauth, { clientId, redirectPort: port } satisfies Partial<OAuthOptions>);
     assert.equal(await sendRequest(fixture.createAuth(), fixture.server.url), 200);
-    const [authorization] = fixture.authorizationServer.authorizations;
+    const [authorization] = fixture.authorizationServer.authorizationRequests;
     assert.equal(authorization?.get("redirect_uri"), `http://127.0.0.1:${port}/callback`);
     assert.equal(fixture.authorizationServer.tokenRequests[0]?.get("client_id"), clientId);
   });

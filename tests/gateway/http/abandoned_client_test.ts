@@ -86,11 +86,11 @@ Deno.test({
       limits: { abandonedAfterMs: ABANDONED_AFTER_MS },
       log: createRecordingLog(),
     });
-    const client = new HttpClient(service.url);
+    const client = new TwoProcessClient(service.url);
     await client.initialize();
-    const otherClient = new HttpClient(service.url);
+    const otherClient = new TwoProcessClient(service.url);
     await otherClient.initialize();
-    const [pid, otherPid] = [await client.serverPid(), await otherClient.serverPid()];
+    const [pid, otherPid] = [await client.readServerPid(), await otherClient.readServerPid()];
     // The stream belongs to a process, which holds it open until the process is killed.
     const listener = client.listen();
     await waitUntil("the stream of the client is open", () => listener.isOpen());
@@ -102,7 +102,7 @@ Deno.test({
       true,
       "The server of the other client has ended",
     );
-    const newPid = await client.serverPid();
+    const newPid = await client.readServerPid();
     assert.notEqual(newPid, pid, "The server was not started again");
     await listener.ended;
     await service.close();
@@ -122,7 +122,7 @@ async function isProcessRunning(pid: number): Promise<boolean> {
 }
 
 /** A client that sends requests from this process and holds its stream open in another process. */
-class HttpClient {
+class TwoProcessClient {
   readonly #url: string;
   #headers: Record<string, string> = {
     "content-type": "application/json",
@@ -143,7 +143,7 @@ class HttpClient {
     await (await this.#post({ jsonrpc: "2.0", method: "notifications/initialized" })).text();
   }
 
-  async serverPid(): Promise<number> {
+  async readServerPid(): Promise<number> {
     const params = { name: "execute_tool", arguments: { server: "odd", tool: "pid", args: {} } };
     const response = await this.#post(request("tools/call", 1, { ...params }));
     const text = await response.text();

@@ -52,7 +52,7 @@ export class AuthenticatorFixture {
   }
 
   /** Authenticates a request that must succeed, and returns its credential. */
-  async credential(token: string) {
+  async expectCredential(token: string) {
     const result = await this.authenticate(`Bearer ${token}`);
     assert.ok(result.kind === "credential", JSON.stringify(result));
     return result.credential;

@@ -50,7 +50,7 @@ export class Issuer implements AsyncDisposable {
   }
 
   /** Creates a token, which is valid unless the options change that. */
-  async token(
+  async createToken(
     { claims = {}, header = {}, key = this.keys[0] }: TokenOptions = {},
   ): Promise<string> {
     if (key === undefined) throw new Error("There is no key");

@@ -10,25 +10,25 @@ function countKeyRequests(issuer: Issuer): number {
 Deno.test("[rules.credentials] the issuer's keys may change at any time", async () => {
   await using issuer = await Issuer.open();
   const fixture = new AuthenticatorFixture(await issuer.rules(), { keyTimes: { cooldownMs: 0 } });
-  const oldToken = await issuer.token();
+  const oldToken = await issuer.createToken();
   assert.equal(await fixture.agentOrStatusOf(oldToken), "a");
   issuer.keys = [await createKey("two", "RS256"), ...issuer.keys];
-  assert.equal(await fixture.agentOrStatusOf(await issuer.token()), "a");
+  assert.equal(await fixture.agentOrStatusOf(await issuer.createToken()), "a");
   assert.equal(await fixture.agentOrStatusOf(oldToken), "a");
   assert.equal(countKeyRequests(issuer), 2);
   // A withdrawn key is no longer valid once the keys are fetched again.
   issuer.keys = [await createKey("three", "EdDSA")];
-  assert.equal(await fixture.agentOrStatusOf(await issuer.token()), "a");
+  assert.equal(await fixture.agentOrStatusOf(await issuer.createToken()), "a");
   assert.equal(await fixture.agentOrStatusOf(oldToken), 401);
 });
 
 Deno.test("[rules.credentials] unknown key ids do not cause repeated requests", async () => {
   await using issuer = await Issuer.open();
   const fixture = new AuthenticatorFixture(await issuer.rules(), { keyTimes: { cooldownMs: 400 } });
-  const validToken = await issuer.token();
+  const validToken = await issuer.createToken();
   assert.equal(await fixture.agentOrStatusOf(validToken), "a");
   const logins = Array.from({ length: 100 }, async (_, index) => {
-    const token = await issuer.token({ header: { kid: `made-up-${index}` } });
+    const token = await issuer.createToken({ header: { kid: `made-up-${index}` } });
     return await fixture.agentOrStatusOf(token, `192.0.2.${index}`);
   });
   assert.deepEqual(new Set(await Promise.all(logins)), new Set([401]));
@@ -36,7 +36,7 @@ Deno.test("[rules.credentials] unknown key ids do not cause repeated requests", 
   assert.equal(await fixture.agentOrStatusOf(validToken), "a");
   // A new key is found after the cooldown.
   issuer.keys = [await createKey("new")];
-  const token = await issuer.token();
+  const token = await issuer.createToken();
   await waitUntil(
     "the new key is found",
     async () => await fixture.agentOrStatusOf(token, "192.0.2.200") === "a",
@@ -46,7 +46,7 @@ Deno.test("[rules.credentials] unknown key ids do not cause repeated requests", 
 Deno.test("[rules.credentials] many concurrent logins cause one request for the keys", async () => {
   await using issuer = await Issuer.open();
   const fixture = new AuthenticatorFixture(await issuer.rules());
-  const token = await issuer.token();
+  const token = await issuer.createToken();
   const logins = await Promise.all(
     Array.from({ length: 50 }, () => fixture.agentOrStatusOf(token)),
   );
@@ -57,7 +57,7 @@ Deno.test("[rules.credentials] many concurrent logins cause one request for the 
 Deno.test("[rules.credentials] keys that are not fresh are fetched again", async () => {
   await using issuer = await Issuer.open();
   const fixture = new AuthenticatorFixture(await issuer.rules(), { keyTimes: { freshMs: 0 } });
-  const oldToken = await issuer.token();
+  const oldToken = await issuer.createToken();
   assert.equal(await fixture.agentOrStatusOf(oldToken), "a");
   issuer.keys = [await createKey("two")];
   assert.equal(await fixture.agentOrStatusOf(oldToken), 401);
@@ -98,7 +98,7 @@ Deno.test("[rules.credentials] a failing issuer is reported, and all its tokens 
         ? Response.json({ keys: issuer.keys.map(({ publicJwk }) => publicJwk) })
         : Response.json({ issuer: issuer.url, jwks_uri: `${issuer.url}/keys` });
     const fixture = new AuthenticatorFixture(await issuer.rules());
-    const refused = await fixture.authenticate(`Bearer ${await issuer.token()}`);
+    const refused = await fixture.authenticate(`Bearer ${await issuer.createToken()}`);
     assert.deepEqual(refused, {
       kind: "refused",
       status: 503,
@@ -113,7 +113,7 @@ Deno.test("[rules.credentials] a failing issuer is reported, and all its tokens 
     );
     // The issuer gets no further request for a while.
     const requestCount = issuer.requestedPaths.length;
-    assert.equal(await fixture.agentOrStatusOf(await issuer.token()), 503);
+    assert.equal(await fixture.agentOrStatusOf(await issuer.createToken()), 503);
     assert.equal(issuer.requestedPaths.length, requestCount);
   }
 });
@@ -125,7 +125,7 @@ Deno.test("[rules.credentials] while an issuer hangs its tokens are refused, and
   const fixture = new AuthenticatorFixture(await issuer.rules(), {
     keyTimes: { timeoutMs: 100, retryDelayMs: 50 },
   });
-  const token = await issuer.token();
+  const token = await issuer.createToken();
   assert.equal(await fixture.agentOrStatusOf(token), 503);
   issuer.responseOverride = undefined;
   endHanging(new Response("late"));
@@ -134,7 +134,7 @@ Deno.test("[rules.credentials] while an issuer hangs its tokens are refused, and
 
 Deno.test("[rules.credentials] while an issuer is unreachable, the keys fetched before remain valid until they are stale", async () => {
   const issuer = await Issuer.open();
-  const token = await issuer.token();
+  const token = await issuer.createToken();
   const fixture = new AuthenticatorFixture(await issuer.rules(), { keyTimes: { freshMs: 0 } });
   const withoutStaleKeys = new AuthenticatorFixture(fixture.rules, {
     keyTimes: { freshMs: 0, staleMs: 0 },
@@ -157,7 +157,7 @@ Deno.test("[rules.credentials] while an issuer is unreachable, the keys fetched 
 Deno.test("[rules.credentials] the address of the keys can be configured", async () => {
   await using issuer = await Issuer.open();
   const fixture = new AuthenticatorFixture(await issuer.rules({ jwks_url: `${issuer.url}/keys` }));
-  assert.equal(await fixture.agentOrStatusOf(await issuer.token()), "a");
+  assert.equal(await fixture.agentOrStatusOf(await issuer.createToken()), "a");
   assert.deepEqual(issuer.requestedPaths, ["/keys"]);
 });
 
@@ -177,6 +177,10 @@ Deno.test("[rules.credentials] the metadata of an issuer with a path is found at
       return requestedPath === "/keys" ? undefined : new Response("no", { status: 404 });
     };
     const fixture = new AuthenticatorFixture(await issuer.rules({ issuer: iss }));
-    assert.equal(await fixture.agentOrStatusOf(await issuer.token({ claims: { iss } })), "a", path);
+    assert.equal(
+      await fixture.agentOrStatusOf(await issuer.createToken({ claims: { iss } })),
+      "a",
+      path,
+    );
   }
 });

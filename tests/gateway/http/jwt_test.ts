@@ -15,24 +15,26 @@ Deno.test("[rules.credentials] [identity.credential] a JWT names its agent by a 
   const fixture = new AuthenticatorFixture(await issuer.rules());
   assert.equal(fixture.authenticator.isConfigured, true);
   assert.deepEqual(issuer.requestedPaths, []);
-  const token = await issuer.token();
-  const { id, agent, expiresAtMs = 0 } = await fixture.credential(token);
+  const token = await issuer.createToken();
+  const { id, agent, expiresAtMs = 0 } = await fixture.expectCredential(token);
   assert.equal(agent, "a");
   const remainingMs = expiresAtMs - Date.now();
   assert.ok(remainingMs > 55_000 && remainingMs <= 66_000, `${remainingMs}`);
 
   // A renewed token is the same credential; a token of another subject or agent is another credential.
-  const renewed = await issuer.token({ claims: { exp: Math.floor(Date.now() / 1000) + 600 } });
-  assert.equal((await fixture.credential(renewed)).id, id);
+  const renewed = await issuer.createToken({
+    claims: { exp: Math.floor(Date.now() / 1000) + 600 },
+  });
+  assert.equal((await fixture.expectCredential(renewed)).id, id);
   const otherClaims = [{ sub: "other" }, { agent: "b" }, { sub: 'user","b' }];
   for (const claims of otherClaims) {
-    assert.notEqual((await fixture.credential(await issuer.token({ claims }))).id, id);
+    assert.notEqual((await fixture.expectCredential(await issuer.createToken({ claims }))).id, id);
   }
   assert.equal(
-    await fixture.agentOrStatusOf(await issuer.token({ claims: { aud: ["x", "gateway"] } })),
+    await fixture.agentOrStatusOf(await issuer.createToken({ claims: { aud: ["x", "gateway"] } })),
     "a",
   );
-  const typedToken = await issuer.token({ header: { typ: "application/AT+jwt" } });
+  const typedToken = await issuer.createToken({ header: { typ: "application/AT+jwt" } });
   assert.equal(await fixture.agentOrStatusOf(typedToken), "a");
   // The keys were fetched once.
   const paths = ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"];
@@ -43,7 +45,7 @@ Deno.test("[tenants.subject] a JWT without a subject is answered with 401", asyn
   await using issuer = await Issuer.open();
   const fixture = new AuthenticatorFixture(await issuer.rules());
   for (const sub of [undefined, "", 7, null]) {
-    const token = await issuer.token({ claims: { sub } });
+    const token = await issuer.createToken({ claims: { sub } });
     assert.equal(await fixture.agentOrStatusOf(token), 401, String(sub));
   }
 });
@@ -64,16 +66,16 @@ Deno.test("[rules.credentials] a JWT that does not name an agent of the rules is
   ];
   for (const agent of invalidAgents) {
     assert.equal(
-      await fixture.agentOrStatusOf(await issuer.token({ claims: { agent } })),
+      await fixture.agentOrStatusOf(await issuer.createToken({ claims: { agent } })),
       403,
       String(agent),
     );
   }
   fixture.rules = await issuer.rules({ agent_claim: "__proto__" });
-  assert.equal(await fixture.agentOrStatusOf(await issuer.token()), 403);
+  assert.equal(await fixture.agentOrStatusOf(await issuer.createToken()), 403);
   fixture.rules = await issuer.rules({ agent_claim: "https://example.com/agent" });
   const claims = { "https://example.com/agent": "b" };
-  assert.equal(await fixture.agentOrStatusOf(await issuer.token({ claims })), "b");
+  assert.equal(await fixture.agentOrStatusOf(await issuer.createToken({ claims })), "b");
 });
 
 Deno.test("[rules.credentials] a JWT with an invalid time, audience, issuer, key, header or type is answered with 401", async () => {
@@ -105,12 +107,15 @@ Deno.test("[rules.credentials] a JWT with an invalid time, audience, issuer, key
   };
   let index = 0;
   for (const [description, options] of Object.entries(invalidTokens)) {
-    const status = await fixture.agentOrStatusOf(await issuer.token(options), `192.0.2.${++index}`);
+    const status = await fixture.agentOrStatusOf(
+      await issuer.createToken(options),
+      `192.0.2.${++index}`,
+    );
     assert.equal(status, 401, description);
   }
   // A small clock difference is tolerated.
   for (const claims of [{ exp: now - 1 }, { nbf: now + 3 }, { iat: now + 3 }]) {
-    assert.equal(await fixture.agentOrStatusOf(await issuer.token({ claims })), "a");
+    assert.equal(await fixture.agentOrStatusOf(await issuer.createToken({ claims })), "a");
   }
 });
 
@@ -119,7 +124,7 @@ Deno.test("[rules.credentials] a JWT without a signature, or with a forged one, 
   const key = await createKey("rsa", "RS256");
   issuer.keys = [key];
   const fixture = new AuthenticatorFixture(await issuer.rules());
-  const validToken = await issuer.token();
+  const validToken = await issuer.createToken();
   assert.equal(await fixture.agentOrStatusOf(validToken), "a");
   const [header = "", payload = "", signature = ""] = validToken.split(".");
   const publicKey = await importJWK(key.publicJwk, "RS256", { extractable: true });
@@ -172,7 +177,7 @@ Deno.test("[rules.credentials] a shared secret among an issuer's keys is not use
   const jwk = { kty: "oct", k, kid: "one", alg: "HS256" };
   issuer.responseOverride = (path) => path === "/keys" ? Response.json({ keys: [jwk] }) : undefined;
   const fixture = new AuthenticatorFixture(await issuer.rules());
-  const [, payload] = (await issuer.token()).split(".");
+  const [, payload] = (await issuer.createToken()).split(".");
   const signedPart = `${encodeBase64Url({ alg: "HS256", kid: "one" })}.${payload}`;
   const secret = Buffer.from(k, "base64url");
   const token = `${signedPart}.${
@@ -192,7 +197,7 @@ Deno.test("[rules.credentials] bearer tokens and JWTs are accepted side by side"
     [
       await fixture.agentOrStatusOf("amg_b"),
       await fixture.agentOrStatusOf("x.y.z"),
-      await fixture.agentOrStatusOf(await issuer.token()),
+      await fixture.agentOrStatusOf(await issuer.createToken()),
     ],
     ["b", "b", "a"],
   );
@@ -203,7 +208,7 @@ Deno.test("[rules.credentials] the credential of a JWT is invalid once it has ex
   await using issuer = await Issuer.open();
   const fixture = new AuthenticatorFixture(await issuer.rules());
   const { authenticator } = fixture;
-  const credential = await fixture.credential(await issuer.token());
+  const credential = await fixture.expectCredential(await issuer.createToken());
   assert.equal(authenticator.isValid(credential), true);
   assert.equal(authenticator.isValid({ ...credential, expiresAtMs: Date.now() - 1 }), false);
   fixture.rules = await issuer.rules();
@@ -251,5 +256,5 @@ Deno.test("[rules.credentials] the metadata names the configured issuer as the a
   fixture.rules = await issuer.rules({ issuer: "the-issuer", jwks_url: `${issuer.url}/keys` });
   assert.equal(fixture.authenticator.metadata, undefined);
   const claims = { iss: "the-issuer" };
-  assert.equal(await fixture.agentOrStatusOf(await issuer.token({ claims })), "a");
+  assert.equal(await fixture.agentOrStatusOf(await issuer.createToken({ claims })), "a");
 });

@@ -23,12 +23,12 @@ Deno.test("[rules.credentials] a token whose hash is in the rules identifies its
   assert.equal(await fixture.agentOrStatusOf("amg_one"), "a");
   assert.equal(await fixture.agentOrStatusOf("amg_two"), "a");
   assert.equal(await fixture.agentOrStatusOf("amg_expiring"), "b");
-  const { id, expiresAtMs } = await fixture.credential("amg_expiring");
+  const { id, expiresAtMs } = await fixture.expectCredential("amg_expiring");
   assert.equal(expiresAtMs, Date.parse(IN_AN_HOUR));
-  assert.equal((await fixture.credential("amg_expiring")).id, id);
+  assert.equal((await fixture.expectCredential("amg_expiring")).id, id);
   assert.notEqual(
-    (await fixture.credential("amg_one")).id,
-    (await fixture.credential("amg_two")).id,
+    (await fixture.expectCredential("amg_one")).id,
+    (await fixture.expectCredential("amg_two")).id,
   );
   assert.ok(!id.includes("amg_expiring"));
 });
@@ -89,10 +89,10 @@ Deno.test("[rules.credentials] changed rules apply to the next request and to op
   const fixture = await AuthenticatorFixture.open(RULES);
   const { authenticator } = fixture;
   const [credentialOne, credentialTwo] = [
-    await fixture.credential("amg_one"),
-    await fixture.credential("amg_two"),
+    await fixture.expectCredential("amg_one"),
+    await fixture.expectCredential("amg_two"),
   ];
-  const expiringCredential = await fixture.credential("amg_expiring");
+  const expiringCredential = await fixture.expectCredential("amg_expiring");
   assert.ok(
     [credentialOne, credentialTwo, expiringCredential].every((credential) =>
       authenticator.isValid(credential)
