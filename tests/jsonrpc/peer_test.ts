@@ -13,31 +13,44 @@ interface PeerFixture {
   readonly peer: Peer;
   readonly sendToPeer: (line: string) => void;
   /** The lines that the peer sent. */
-  readonly sent: string[];
+  readonly sentLines: string[];
   /** The peer's descriptions of unexpected messages. */
-  readonly unexpected: string[];
+  readonly unexpectedMessages: string[];
   /** The requests that the peer received. */
-  readonly incoming: IncomingRequest[];
+  readonly receivedRequests: IncomingRequest[];
 }
 
 function openPeer(handler: Partial<PeerHandler> = {}): PeerFixture {
   const [peerChannel, testChannel] = createMemoryChannels();
-  const [sent, unexpected, incoming]: [string[], string[], IncomingRequest[]] = [[], [], []];
-  testChannel.open({ message: (text) => sent.push(text), dropped: () => {}, closed: () => {} });
+  const [sentLines, unexpectedMessages, receivedRequests]: [string[], string[], IncomingRequest[]] =
+    [[], [], []];
+  testChannel.open({
+    message: (text) => sentLines.push(text),
+    dropped: () => {},
+    closed: () => {},
+  });
   const peer = new Peer(peerChannel, {
-    request: (request) => void incoming.push(request),
+    request: (request) => void receivedRequests.push(request),
     notification: () => {},
-    unexpected: (description) => void unexpected.push(description),
+    unexpected: (description) => void unexpectedMessages.push(description),
     closed: () => {},
     ...handler,
   });
-  return { peer, sendToPeer: (line) => testChannel.send(line), sent, unexpected, incoming };
+  return {
+    peer,
+    sendToPeer: (line) => testChannel.send(line),
+    sentLines,
+    unexpectedMessages,
+    receivedRequests,
+  };
 }
 
 const nestedArrays = (depth: number): string => "[".repeat(depth) + "]".repeat(depth);
 
 Deno.test("[protocol.too-complex] messages that are nested too deeply or have too many objects are refused before they are parsed", async () => {
-  const { peer, sendToPeer, sent, unexpected } = openPeer({ answersInvalidMessages: true });
+  const { peer, sendToPeer, sentLines, unexpectedMessages } = openPeer({
+    answersInvalidMessages: true,
+  });
   const reply = peer.request("a");
   const size = 16 * 1024 * 1024;
   const startMs = performance.now();
@@ -51,14 +64,16 @@ Deno.test("[protocol.too-complex] messages that are nested too deeply or have to
   assert.equal(answer.ok, false);
   assert.match(answer.ok ? "" : answer.error.message, /^The answer is not valid: .* too deeply/);
   await settle();
-  const answers = sent.slice(1).map((line) => JSON.parse(line));
+  const answers = sentLines.slice(1).map((line) => JSON.parse(line));
   assert.deepEqual(answers.map(({ id }) => id), [null, 5, 6]);
-  assert.equal(unexpected.length, 4);
+  assert.equal(unexpectedMessages.length, 4);
   await peer.close();
 });
 
 Deno.test("[protocol.invalid] deep nesting anywhere in a message does not end reading", async () => {
-  const { peer, sendToPeer, sent, incoming } = openPeer({ answersInvalidMessages: true });
+  const { peer, sendToPeer, sentLines, receivedRequests } = openPeer({
+    answersInvalidMessages: true,
+  });
   const deepArrays = nestedArrays(200_000);
   sendToPeer('{"jsonrpc":"2.0","id":1,"method":"hold"}');
   const params = [`{"requestId":${deepArrays}}`, `{"requestId":1,"reason":${deepArrays}}`];
@@ -74,48 +89,50 @@ Deno.test("[protocol.invalid] deep nesting anywhere in a message does not end re
   sendToPeer(deepArrays);
   sendToPeer('{"jsonrpc":"2.0","id":2,"method":"last"}');
   await settle();
-  assert.deepEqual(incoming.map(({ method }) => method), ["hold", "last"]);
-  assert.equal(incoming[0]?.signal.aborted, true);
+  assert.deepEqual(receivedRequests.map(({ method }) => method), ["hold", "last"]);
+  assert.equal(receivedRequests[0]?.signal.aborted, true);
   // Only the message with a wrong version and the batch of one array are answered, with errors.
-  assert.equal(sent.length, 2);
+  assert.equal(sentLines.length, 2);
   peer.cancelIncoming("the end");
   await peer.close();
 });
 
 Deno.test("[protocol.batch] a batch with too many messages is refused as a whole", async () => {
-  const { peer, sendToPeer, sent, incoming } = openPeer({ answersInvalidMessages: true });
+  const { peer, sendToPeer, sentLines, receivedRequests } = openPeer({
+    answersInvalidMessages: true,
+  });
   const createBatch = (size: number) => `[${Array.from({ length: size }, () => "1").join(",")}]`;
   sendToPeer(createBatch(1000));
   sendToPeer(createBatch(1001));
   sendToPeer(createBatch(1_000_000));
   await settle();
-  const [accepted, ...refusals] = sent.map((line) => JSON.parse(line));
+  const [accepted, ...refusals] = sentLines.map((line) => JSON.parse(line));
   assert.equal(accepted.length, 1000);
   assert.deepEqual(refusals.map(({ id, error }) => [id, error.code]), [[null, -32600], [
     null,
     -32600,
   ]]);
-  assert.equal(incoming.length, 0);
+  assert.equal(receivedRequests.length, 0);
   await peer.close();
 });
 
 Deno.test("[protocol.batch] answers that are too large for one message are sent one by one", async () => {
-  const { peer, sendToPeer, sent, incoming } = openPeer();
+  const { peer, sendToPeer, sentLines, receivedRequests } = openPeer();
   const ids = Array.from({ length: 3 }, (_, index) => index);
   sendToPeer(`[${ids.map((id) => `{"jsonrpc":"2.0","id":${id},"method":"m"}`).join(",")}]`);
   await settle();
   // Together, the answers exceed the maximum size of a message.
   const longResult = new JsonText(`"${"x".repeat(32 * 1024 * 1024)}"`);
-  for (const request of incoming) request.reply(longResult);
+  for (const request of receivedRequests) request.reply(longResult);
   await settle();
-  assert.deepEqual(sent.map((line) => line.slice(0, 32)), [
+  assert.deepEqual(sentLines.map((line) => line.slice(0, 32)), [
     ...ids.map((id) => `{"jsonrpc":"2.0","id":${id},"result":"xxxx`.slice(0, 32)),
   ]);
   await peer.close();
 });
 
 Deno.test("[protocol.progress] the parameters can contain the request id as the progress token", async () => {
-  const { peer, sendToPeer, sent } = openPeer();
+  const { peer, sendToPeer, sentLines } = openPeer();
   const progressValues: unknown[] = [];
   const sendRequest = () =>
     peer.request("m", (id) => ({ _meta: { progressToken: id } }), {
@@ -123,7 +140,7 @@ Deno.test("[protocol.progress] the parameters can contain the request id as the 
     });
   const replies = [sendRequest(), sendRequest()];
   await settle();
-  for (const line of sent) {
+  for (const line of sentLines) {
     const { id, params } = JSON.parse(line);
     assert.equal(params._meta.progressToken, id);
     sendToPeer(
@@ -137,7 +154,7 @@ Deno.test("[protocol.progress] the parameters can contain the request id as the 
 });
 
 Deno.test("[protocol.handler-fails] parameters that cannot be serialized leave no pending request", async () => {
-  const { peer, sent } = openPeer();
+  const { peer, sentLines } = openPeer();
   const { signal } = new AbortController();
   const cyclic: Record<string, unknown> = {};
   cyclic.self = cyclic;
@@ -152,7 +169,7 @@ Deno.test("[protocol.handler-fails] parameters that cannot be serialized leave n
   );
   assert.equal(peer.pendingCount, 0);
   await settle();
-  assert.deepEqual(sent, []);
+  assert.deepEqual(sentLines, []);
   await peer.close();
 });
 
@@ -160,7 +177,7 @@ Deno.test("[protocol.handler-fails] a handler that always throws does not end re
   const fail = (): never => {
     throw new Error("on purpose");
   };
-  const { peer, sendToPeer, sent } = openPeer({
+  const { peer, sendToPeer, sentLines } = openPeer({
     answersInvalidMessages: true,
     request: fail,
     notification: () => Promise.reject(new Error("on purpose")),
@@ -174,26 +191,26 @@ Deno.test("[protocol.handler-fails] a handler that always throws does not end re
   sendToPeer('{"jsonrpc":"1.0","id":1,"result":{}}');
   assert.equal((await reply).ok, false);
   await settle();
-  const codes = sent.slice(1).map((line) => [JSON.parse(line)].flat()[0].error.code);
+  const codes = sentLines.slice(1).map((line) => [JSON.parse(line)].flat()[0].error.code);
   assert.deepEqual(codes, [-32700, -32600, -32603]);
   await peer.close();
   await settle();
 });
 
 Deno.test("[protocol.cancel] a request whose signal is already aborted is not sent", async () => {
-  const { peer, sent } = openPeer();
+  const { peer, sentLines } = openPeer();
   await assert.rejects(
     peer.request("m", {}, { signal: AbortSignal.abort("at once") }),
     (reason) => reason === "at once",
   );
   assert.equal(peer.pendingCount, 0);
   await settle();
-  assert.deepEqual(sent, []);
+  assert.deepEqual(sentLines, []);
   await peer.close();
 });
 
 Deno.test("[protocol.cancel] a cancellation is sent, whatever its reason", async () => {
-  const { peer, sent } = openPeer();
+  const { peer, sentLines } = openPeer();
   for (const reason of [undefined, Object.create(null), Symbol("s"), 5n, { toString: null }]) {
     const controller = new AbortController();
     const request = peer.request("m", undefined, { signal: controller.signal });
@@ -201,7 +218,7 @@ Deno.test("[protocol.cancel] a cancellation is sent, whatever its reason", async
     await assert.rejects(request.finally(() => {}), (cause) => cause === controller.signal.reason);
   }
   await settle();
-  const messages = sent.map((line) => JSON.parse(line));
+  const messages = sentLines.map((line) => JSON.parse(line));
   assert.deepEqual(
     messages.filter(({ method }) => method !== "m").map(({ method, params }) =>
       `${method} ${params.requestId} ${typeof params.reason}`
@@ -212,16 +229,18 @@ Deno.test("[protocol.cancel] a cancellation is sent, whatever its reason", async
 });
 
 Deno.test("[protocol.cancel] the signal of a cancelled request has the reason, whenever the signal is first read", async () => {
-  const { peer, sendToPeer, incoming } = openPeer();
+  const { peer, sendToPeer, receivedRequests } = openPeer();
   for (const id of [1, 2]) sendToPeer(`{"jsonrpc":"2.0","id":${id},"method":"m"}`);
   await settle();
-  const signalReadEarly = incoming[0]?.signal;
+  const signalReadEarly = receivedRequests[0]?.signal;
   for (const id of [1, 2]) {
     const params = `{"requestId":${id},"reason":"changed my mind"}`;
     sendToPeer(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":${params}}`);
   }
   await settle();
-  for (const signal of [signalReadEarly, incoming[0]?.signal, incoming[1]?.signal]) {
+  for (
+    const signal of [signalReadEarly, receivedRequests[0]?.signal, receivedRequests[1]?.signal]
+  ) {
     assert.equal(signal?.aborted, true);
     assert.equal(signal?.reason, "changed my mind");
   }
@@ -230,12 +249,12 @@ Deno.test("[protocol.cancel] the signal of a cancelled request has the reason, w
 });
 
 Deno.test("[protocol.pass-through] a parameter is available as the text that was received", async () => {
-  const { peer, sendToPeer, incoming } = openPeer();
+  const { peer, sendToPeer, receivedRequests } = openPeer();
   sendToPeer(
     '{"jsonrpc":"2.0","id":1,"method":"m","params":{"a":{"b":1.0},"n":[12345678901234567890]}}',
   );
   await settle();
-  const [request] = incoming;
+  const [request] = receivedRequests;
   assert.equal(request?.paramText("a", "b")?.json, "1.0");
   assert.equal(request?.paramText("n")?.json, "[12345678901234567890]");
   assert.equal(request?.paramText("a", "c"), undefined);

@@ -28,8 +28,8 @@ export { styleText };
 export const isDate = (value: unknown): boolean => types.isDate(value);
 `;
 
-/** Runs a program and returns the lines that it prints. */
-async function run(folder: string, ...words: string[]): Promise<unknown[]> {
+/** Runs a program, and returns the lines that it prints, parsed as JSON. */
+async function runProgram(folder: string, ...words: string[]): Promise<unknown[]> {
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "--no-prompt", "--allow-env", "--allow-read", ...words],
     cwd: folder,
@@ -55,12 +55,12 @@ Deno.test("[start.lazy-built-ins] a lazy package loads its built-in modules when
   // Without the sources, the program can only import from the bundle.
   for (const name of ["deno.json", "main.ts", "lazy.ts"]) Deno.removeSync(join(folder.path, name));
   const words = ["--no-config", "--preload", "recorder.js", output];
-  assert.deepEqual(await run(folder.path, ...words), [[]]);
-  const [atStart, result, loaded] = await run(folder.path, ...words, "use");
-  assert.deepEqual(atStart, []);
+  assert.deepEqual(await runProgram(folder.path, ...words), [[]]);
+  const [loadedAtStart, result, loadedNames] = await runProgram(folder.path, ...words, "use");
+  assert.deepEqual(loadedAtStart, []);
   assert.deepEqual(result, ["│", "\u001b[1mloud\u001b[22m", true]);
-  assert.ok((loaded as string[]).includes("node:readline"), String(loaded));
-  assert.ok((loaded as string[]).includes("node:util"), String(loaded));
+  assert.ok((loadedNames as string[]).includes("node:readline"), String(loadedNames));
+  assert.ok((loadedNames as string[]).includes("node:util"), String(loadedNames));
 });
 
 Deno.test("[install.whole-bundle] a program that requires a package outside the bundle is refused", async () => {
@@ -85,7 +85,7 @@ Deno.test("[install.whole-bundle] a lazy package is imported from inside the bun
   const output = join(folder.path, "away", "program.js");
   await bundle({ entry: join(folder.path, "main.ts"), output });
   for (const name of ["deno.json", "main.ts"]) Deno.removeSync(join(folder.path, name));
-  const lines = await run(folder.path, "--no-config", "--cached-only", output);
+  const lines = await runProgram(folder.path, "--no-config", "--cached-only", output);
   assert.deepEqual(lines, [["function", "function"]]);
 });
 
@@ -98,7 +98,7 @@ Deno.test("the bundle is ASCII, so that V8 stores one byte per character", async
   const output = join(folder.path, "program.js");
   await bundle({ entry: join(folder.path, "main.ts"), output });
   assert.match(Deno.readTextFileSync(output), /^[\0-\x7f]*$/);
-  assert.deepEqual(await run(folder.path, "--no-config", output), [[true, true, "é"]]);
+  assert.deepEqual(await runProgram(folder.path, "--no-config", output), [[true, true, "é"]]);
 });
 
 Deno.test("[install.whole-bundle] the bundle in a clone does not load the clone's packages", async () => {
@@ -133,20 +133,20 @@ async function main() {
 void main();
 `;
 
-Deno.test("[start.early] functions that a trial calls are put in parentheses, and the program is equivalent", async () => {
+Deno.test("[start.early] functions that a trial run calls are put in parentheses, and the program prints the same", async () => {
   using folder = new TempFolder();
   folder.write({ "main.ts": PARTLY_CALLED });
   const entry = join(folder.path, "main.ts");
-  const [plain, optimized] = [join(folder.path, "plain.js"), join(folder.path, "early.js")];
-  await bundle({ entry, output: plain });
-  await bundle({ entry, output: optimized, trial: { args: [], files: {}, input: "" } });
-  const text = Deno.readTextFileSync(optimized);
+  const [plainBundle, earlyBundle] = [join(folder.path, "plain.js"), join(folder.path, "early.js")];
+  await bundle({ entry, output: plainBundle });
+  await bundle({ entry, output: earlyBundle, trial: { args: [], files: {}, input: "" } });
+  const text = Deno.readTextFileSync(earlyBundle);
   assert.match(text, /\nvar \w+=\((?:async )?function/);
   // Methods, and functions that are not called, are unchanged.
   assert.match(text, /[;}]function \w+\(\)\{return"unused"\}/);
   assert.match(text, /never\(\)\{/);
-  const [line] = await run(folder.path, plain);
-  assert.deepEqual(await run(folder.path, optimized), [line]);
+  const [line] = await runProgram(folder.path, plainBundle);
+  assert.deepEqual(await runProgram(folder.path, earlyBundle), [line]);
   assert.deepEqual((line as unknown[]).slice(0, 2), [[1, 3, 4, 3], 0]);
 });
 

@@ -56,7 +56,7 @@ async function runCompile(denort: string): Promise<{ code: number; stderr: strin
   return { code, stderr: new TextDecoder().decode(stderr) };
 }
 
-Deno.test("[compile.no-runtime] without the base runtime, the message says what is missing", async () => {
+Deno.test("[compile.no-runtime] without the base runtime, the message says what is missing, where it is found, and what runs without it", async () => {
   using folder = new TempFolder();
   const { code, stderr } = await runCompile(join(folder.path, "none"));
   assert.equal(code, 1);

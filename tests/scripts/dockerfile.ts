@@ -15,18 +15,18 @@ export interface Stage {
   readonly instructions: readonly Instruction[];
 }
 
-/** Parses the stages of a Dockerfile; supports only the syntax that ours uses. */
-export function readDockerfile(text: string): Stage[] {
-  const lines = text.split("\n").filter((line) => !/^\s*(#|$)/.test(line)).join("\n");
+/** Parses the stages of a Dockerfile; supports only the syntax that the gateway's Dockerfile uses. */
+export function readDockerfile(dockerfile: string): Stage[] {
+  const lines = dockerfile.split("\n").filter((line) => !/^\s*(#|$)/.test(line)).join("\n");
   const stages: { base: string; name: string | undefined; instructions: Instruction[] }[] = [];
   for (const line of lines.replaceAll(/\\\n\s*/g, " ").split("\n")) {
-    const [, name = "", rest = ""] = /^([A-Z]+) +(.+)$/.exec(line) ?? [];
+    const [, name = "", text = ""] = /^([A-Z]+) +(.+)$/.exec(line) ?? [];
     if (name === "") throw new Error(`Not an instruction: ${line}`);
     if (name !== "FROM") {
-      stages.at(-1)?.instructions.push({ name, text: rest });
+      stages.at(-1)?.instructions.push({ name, text });
       continue;
     }
-    const [, base = "", stage] = /^(\S+)(?: AS (\S+))?$/.exec(rest) ?? [];
+    const [, base = "", stage] = /^(\S+)(?: AS (\S+))?$/.exec(text) ?? [];
     stages.push({ base, name: stage, instructions: [] });
   }
   return stages;
@@ -45,9 +45,9 @@ export function readEnv({ instructions }: Stage): Record<string, string> {
   );
 }
 
-/** Returns the files that a build can read: `.dockerignore` excludes everything except its list. */
-export function readContext(ignore: string): string[] {
-  const lines = ignore.split("\n").filter((line) => !/^\s*(#|$)/.test(line));
+/** Returns the files that a build can read, from a `.dockerignore` that excludes all other files. */
+export function readContext(dockerignore: string): string[] {
+  const lines = dockerignore.split("\n").filter((line) => !/^\s*(#|$)/.test(line));
   if (lines[0] !== "*") throw new Error("The first line must exclude everything");
   return lines.slice(1).map((line) => line.replace(/^!/, ""));
 }

@@ -1,7 +1,7 @@
 /**
- * The image cannot be built here, without a container engine. Instead, the Dockerfile is checked as text,
- * its build step is run in a folder with only the files that it copies, and the end-to-end tests run the
- * command of the image.
+ * The tests do not build the image, which would need a container engine. They check the Dockerfile as text,
+ * and run its build step in a folder with only the files that it copies. The end-to-end tests run the command
+ * of the image.
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -12,7 +12,9 @@ import { denoDir, machineEnvironment } from "../e2e/setup.ts";
 import { readContext, readDockerfile, readEnv, readWords } from "./dockerfile.ts";
 import { TempFolder } from "./temp_folder.ts";
 
-const [build, image, ...more] = readDockerfile(Deno.readTextFileSync(join(ROOT, "Dockerfile")));
+const [buildStage, imageStage, ...otherStages] = readDockerfile(
+  Deno.readTextFileSync(join(ROOT, "Dockerfile")),
+);
 const CONTEXT = readContext(Deno.readTextFileSync(join(ROOT, ".dockerignore"))).sort();
 
 /** Size of `debian:trixie-slim` in Docker's list of official images, in bytes. */
@@ -22,25 +24,27 @@ const BASE_BYTES = 78_640_000;
 const MAX_BYTES = 200_000_000;
 
 /** Returns the arguments of all instructions with a name in the last stage. */
-function valuesOf(name: string): string[] {
-  return (image?.instructions ?? []).filter((one) => one.name === name).map(({ text }) => text);
+function argumentsOf(name: string): string[] {
+  return (imageStage?.instructions ?? []).filter((one) => one.name === name).map(({ text }) =>
+    text
+  );
 }
 
-Deno.test("[deploy.image] the image contains no build tools, and its user is not root", () => {
-  assert.deepEqual(more, []);
-  assert.equal(build?.name, "build");
-  assert.match(build.base, /^node:\d+-trixie-slim$/);
-  assert.equal(image?.base, "debian:trixie-slim");
-  assert.match(valuesOf("USER").at(-1) ?? "", /^[1-9]\d*:[1-9]\d*$/);
-  assert.deepEqual(valuesOf("STOPSIGNAL"), ["SIGTERM"]);
-  assert.deepEqual(readWords(valuesOf("ENTRYPOINT")[0] ?? ""), [
+Deno.test("[deploy.image] the image has a slim base, a user that is not root, and the gateway's settings and entry point", () => {
+  assert.deepEqual(otherStages, []);
+  assert.equal(buildStage?.name, "build");
+  assert.match(buildStage.base, /^node:\d+-trixie-slim$/);
+  assert.equal(imageStage?.base, "debian:trixie-slim");
+  assert.match(argumentsOf("USER").at(-1) ?? "", /^[1-9]\d*:[1-9]\d*$/);
+  assert.deepEqual(argumentsOf("STOPSIGNAL"), ["SIGTERM"]);
+  assert.deepEqual(readWords(argumentsOf("ENTRYPOINT")[0] ?? ""), [
     "tini",
     "-s",
     "--",
     "agent-mcp-gateway",
   ]);
-  const { GATEWAY_PORT, ...env } = readEnv(image);
-  assert.deepEqual(valuesOf("EXPOSE"), [GATEWAY_PORT]);
+  const { GATEWAY_PORT, ...env } = readEnv(imageStage);
+  assert.deepEqual(argumentsOf("EXPOSE"), [GATEWAY_PORT]);
   assert.equal(env.GATEWAY_MCP_CONFIG, "/config/.mcp.json");
   assert.equal(env.GATEWAY_RULES, "/config/.mcp-gateway-rules.json");
   assert.deepEqual([env.GATEWAY_TRANSPORT, env.GATEWAY_HOST], ["http", "0.0.0.0"]);
@@ -48,18 +52,18 @@ Deno.test("[deploy.image] the image contains no build tools, and its user is not
 });
 
 Deno.test("[deploy.image] the image has the version of Deno that the tests use", () => {
-  const text = build?.instructions.map(({ text }) => text).join("\n") ?? "";
+  const text = buildStage?.instructions.map(({ text }) => text).join("\n") ?? "";
   const ci = Deno.readTextFileSync(join(ROOT, ".ci/run"));
   const [, version] = /\bdeno@(\d+\.\d+\.\d+)/.exec(text) ?? [];
   assert.equal(version, /\bdeno@(\d+\.\d+\.\d+)/.exec(ci)?.[1]);
 });
 
 Deno.test("[deploy.image] the files that the build copies are enough for the bundle, and the image has the documented size", async () => {
-  const copied = build?.instructions.filter(({ name }) => name === "COPY")
+  const copiedPaths = buildStage?.instructions.filter(({ name }) => name === "COPY")
     .flatMap(({ text }) => text.split(" ").slice(0, -1)) ?? [];
-  assert.deepEqual(copied.toSorted(), CONTEXT);
+  assert.deepEqual(copiedPaths.toSorted(), CONTEXT);
   using folder = new TempFolder();
-  for (const path of copied) copy(join(ROOT, path), join(folder.path, path));
+  for (const path of copiedPaths) copyTree(join(ROOT, path), join(folder.path, path));
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["task", "bundle"],
     cwd: folder.path,
@@ -82,12 +86,12 @@ Deno.test("[deploy.image] the files that the build copies are enough for the bun
   assert.ok(Math.abs(Number(size) - total / 1e6) < 3, `${size} MB, added up: ${total}`);
 });
 
-function copy(from: string, to: string): void {
+function copyTree(from: string, to: string): void {
   if (!Deno.statSync(from).isDirectory) {
     Deno.mkdirSync(join(to, ".."), { recursive: true });
     return Deno.copyFileSync(from, to);
   }
-  for (const { name } of Deno.readDirSync(from)) copy(join(from, name), join(to, name));
+  for (const { name } of Deno.readDirSync(from)) copyTree(join(from, name), join(to, name));
 }
 
 Deno.test("[deploy.image] the health check uses the address of the listener", () => {
@@ -108,7 +112,7 @@ Deno.test({
     await using gateway = await startGateway({ command: "image", transport: "http" });
     const { port } = new URL(gateway.url);
     const check = async (): Promise<number> => {
-      const [, ...words] = readWords(valuesOf("HEALTHCHECK")[0] ?? "");
+      const [, ...words] = readWords(argumentsOf("HEALTHCHECK")[0] ?? "");
       const args = words.map((word) => word.replace("/opt/agent-mcp-gateway", `${ROOT}scripts`));
       const env = { GATEWAY_PORT: port };
       const child = new Deno.Command(Deno.execPath(), { args, env, stdin: "null", stderr: "null" });

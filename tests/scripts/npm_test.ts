@@ -8,8 +8,7 @@ import { environmentWithoutDeno, gatewayCommandLine } from "../e2e/gateway_comma
 import { Program } from "../e2e/program.ts";
 import { Setup } from "../e2e/setup.ts";
 
-/** Starts the installed package. */
-async function start(setup: Setup, ...args: string[]): Promise<Program> {
+async function startPackage(setup: Setup, ...args: string[]): Promise<Program> {
   const [command, ...words] = await gatewayCommandLine("npm");
   const env = { ...setup.env, ...environmentWithoutDeno("npm") };
   return new Program({ command, args: [...words, ...args], cwd: setup.workingFolder, env });
@@ -20,7 +19,10 @@ Deno.test("the npm package works when installed from its tarball into an empty f
     "[install.npm] the package serves over stdio, and ends when its input ends",
     async () => {
       const setup = new Setup({ servers: { odd: misbehavingServer() } });
-      await using gateway = new RunningGateway(setup, await start(setup, "--agent", "tester"));
+      await using gateway = new RunningGateway(
+        setup,
+        await startPackage(setup, "--agent", "tester"),
+      );
       await gateway.client.initialize();
       assert.deepEqual(await gateway.callGatewayToolForJson("list_servers"), [{ name: "odd" }]);
       assert.equal(await gateway.callServerToolForText("odd", "count"), "1");
@@ -44,7 +46,7 @@ Deno.test("the npm package works when installed from its tarball into an empty f
 
   await t.step("[install.npm] the launcher forwards signals to the gateway", async () => {
     const setup = new Setup({ servers: { odd: misbehavingServer() } });
-    const gateway = new RunningGateway(setup, await start(setup, "--agent", "tester"));
+    const gateway = new RunningGateway(setup, await startPackage(setup, "--agent", "tester"));
     await gateway.client.initialize();
     assert.equal(await gateway.callServerToolForText("odd", "count"), "1");
     gateway.program.sendSignal("SIGTERM");
@@ -54,20 +56,20 @@ Deno.test("the npm package works when installed from its tarball into an empty f
   await t.step("[install.npm] the launcher exits with the gateway's exit code", async () => {
     for (const [words, code] of [[["--version"], 0], [["nonsense"], 2]] as const) {
       const setup = new Setup();
-      const program = await start(setup, ...words);
+      const program = await startPackage(setup, ...words);
       assert.equal((await program.waitForEnd()).code, code, program.stderr);
       await setup.close();
     }
   });
 });
 
-Deno.test("[install.npm] the package pins Deno, has the permissions of start, and no other files", () => {
-  const { name, version, bin, files, permissions, mcpName, ...rest } = packageJson("a/b");
+Deno.test("[install.npm] package.json pins Deno, and has the permissions of start and the files of the package", () => {
+  const { name, version, bin, files, permissions, mcpName, ...otherMembers } = packageJson("a/b");
   assert.deepEqual([name, version], ["agent-mcp-gateway", config.version]);
   assert.deepEqual(bin, { "agent-mcp-gateway": "launcher.cjs" });
   const pages = ["CONTRIBUTING.md", "SECURITY.md", "docs", "config"];
   assert.deepEqual(files, ["launcher.cjs", "agent-mcp-gateway.js", ...pages]);
-  const { dependencies, optionalDependencies, scripts } = rest;
+  const { dependencies, optionalDependencies, scripts } = otherMembers;
   // npm warns about every package with an install script.
   assert.deepEqual([dependencies, scripts], [undefined, undefined]);
   const versions = Object.values(optionalDependencies as Record<string, string>);
@@ -87,10 +89,10 @@ Deno.test("[install.registry] server.json has the fields that the registry requi
     url: "https://github.com/some-one/some.thing",
     source: "github",
   });
-  const [npm, ...others] = entry["packages"] as Record<string, unknown>[];
-  assert.deepEqual(others, []);
-  const { environmentVariables, ...rest } = npm ?? {};
-  assert.deepEqual(rest, {
+  const [npmPackage, ...otherPackages] = entry["packages"] as Record<string, unknown>[];
+  assert.deepEqual(otherPackages, []);
+  const { environmentVariables, ...otherMembers } = npmPackage ?? {};
+  assert.deepEqual(otherMembers, {
     registryType: "npm",
     identifier: "agent-mcp-gateway",
     version: config.version,

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { readTestSummary, runSteps, type Step } from "../../scripts/ok_steps.ts";
 
-async function printSteps(steps: Step[]): Promise<{ passed: boolean; lines: string[] }> {
+/** Runs steps of 0.1 s each, and returns the printed lines. */
+async function recordSteps(steps: Step[]): Promise<{ passed: boolean; lines: string[] }> {
   const lines: string[] = [];
   let time = 0;
   const passed = await runSteps(steps, {
@@ -13,7 +14,7 @@ async function printSteps(steps: Step[]): Promise<{ passed: boolean; lines: stri
 
 Deno.test("steps run in order and print their names and times, and the counts are printed last", async () => {
   assert.deepEqual(
-    await printSteps([
+    await recordSteps([
       { name: "fmt", run: () => Promise.resolve(true) },
       { name: "test", run: () => Promise.resolve({ passed: 7, failed: 0 }) },
     ]),
@@ -26,7 +27,7 @@ Deno.test("steps run in order and print their names and times, and the counts ar
 
 Deno.test("the first step that fails is the last one that runs", async () => {
   assert.deepEqual(
-    await printSteps([
+    await recordSteps([
       { name: "lint", run: () => Promise.resolve(false) },
       { name: "test", run: () => Promise.reject(new Error("must not run")) },
     ]),
@@ -36,7 +37,7 @@ Deno.test("the first step that fails is the last one that runs", async () => {
 
 Deno.test("a step that throws has failed, and its error is printed", async () => {
   assert.deepEqual(
-    await printSteps([{ name: "servers", run: () => Promise.reject(new Error("no npm")) }]),
+    await recordSteps([{ name: "servers", run: () => Promise.reject(new Error("no npm")) }]),
     {
       passed: false,
       lines: ["== servers", "no npm", "== servers: FAILED, 0.1 s", "0 passed, 1 failed"],
@@ -45,7 +46,7 @@ Deno.test("a step that throws has failed, and its error is printed", async () =>
 });
 
 Deno.test("failed tests fail the run", async () => {
-  const { passed, lines } = await printSteps([
+  const { passed, lines } = await recordSteps([
     { name: "test", run: () => Promise.resolve({ passed: 7, failed: 2 }) },
   ]);
   assert.equal(passed, false);
@@ -53,7 +54,7 @@ Deno.test("failed tests fail the run", async () => {
 });
 
 Deno.test("a run without a test has failed", async () => {
-  const { passed, lines } = await printSteps([
+  const { passed, lines } = await recordSteps([
     { name: "test", run: () => Promise.resolve({ passed: 0, failed: 0 }) },
   ]);
   assert.equal(passed, false);

@@ -5,6 +5,7 @@ import { TempFolder } from "./temp_folder.ts";
 
 const SCRIPT = fileURLToPath(new URL("../../scripts/ok.ts", import.meta.url));
 
+/** Files of a project that passes every check, although its soak test would fail. */
 const PROJECT = {
   "deno.json": '{ "test": { "sanitizeOps": true, "sanitizeResources": true } }\n',
   "src/greeting/mod.ts": '/** What to say. */\nexport const greeting = "hello";\n',
@@ -18,7 +19,7 @@ const PROJECT = {
 /** Runs every check in a small temporary project, some of whose files are replaced. */
 async function runOk(
   replacements: Readonly<Record<string, string>>,
-): Promise<{ code: number; steps: string[]; last: string | undefined }> {
+): Promise<{ code: number; steps: string[]; lastLine: string | undefined }> {
   using folder = new TempFolder();
   folder.write({ ...PROJECT, ...replacements });
   const { code, stdout } = await new Deno.Command(Deno.execPath(), {
@@ -29,7 +30,7 @@ async function runOk(
   }).output();
   const lines = new TextDecoder().decode(stdout).trimEnd().split("\n");
   const steps = lines.flatMap((line) => /^== (\w+: \w+)/.exec(line)?.[1] ?? []);
-  return { code, steps, last: lines.at(-1) };
+  return { code, steps, lastLine: lines.at(-1) };
 }
 
 Deno.test("ok: every check of a valid project passes, and tests/soak is skipped", async () => {
@@ -45,11 +46,12 @@ Deno.test("ok: every check of a valid project passes, and tests/soak is skipped"
       "test: ok",
       "requirements: ok",
     ],
-    last: "2 passed, 0 failed",
+    lastLine: "2 passed, 0 failed",
   });
 });
 
-const BROKEN: Readonly<Record<string, readonly [file: string, text: string]>> = {
+/** A file that makes a step fail, by the name of the step. */
+const FAILING_FILES: Readonly<Record<string, readonly [file: string, text: string]>> = {
   fmt: ["src/greeting/mod.ts", "/** What to say. */\nexport const greeting = 'hello'\n"],
   lint: ["tests/greeting_test.ts", "const unused = 1;\n"],
   check: ["tests/greeting_test.ts", 'const text: string = 1;\nDeno.test("one", () => text);\n'],
@@ -65,12 +67,12 @@ const BROKEN: Readonly<Record<string, readonly [file: string, text: string]>> = 
   ],
 };
 
-for (const [step, [file, text]] of Object.entries(BROKEN)) {
+for (const [step, [file, text]] of Object.entries(FAILING_FILES)) {
   Deno.test(`ok: a failure of the step ${step} ends the run`, async () => {
-    const { code, steps, last } = await runOk({ [file]: text });
+    const { code, steps, lastLine } = await runOk({ [file]: text });
     assert.equal(code, 1);
     assert.equal(steps.at(-1), `${step}: FAILED`);
-    const ran = step === "test" || step === "requirements";
-    assert.equal(last, ran ? "1 passed, 1 failed" : "0 passed, 1 failed");
+    const haveTestsRun = step === "test" || step === "requirements";
+    assert.equal(lastLine, haveTestsRun ? "1 passed, 1 failed" : "0 passed, 1 failed");
   });
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 export class TempFolder implements Disposable {
   readonly path: string = Deno.makeTempDirSync({ prefix: "gateway_" });
 
-  /** Writes files, by name. */
+  /** Writes texts into files, by file name. */
   write(files: Readonly<Record<string, string>>): void {
     for (const [name, text] of Object.entries(files)) {
       const path = join(this.path, name);

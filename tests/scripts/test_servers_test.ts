@@ -5,18 +5,21 @@ import { TempFolder } from "./temp_folder.ts";
 
 const SCRIPT = new URL("../../scripts/test_servers.ts", import.meta.url).href;
 
-/** A script in place of npm: records its starts, takes 0.3 s, and exits with the given code. */
-function fakeNpm(code: number): string {
-  return `#!/bin/sh\necho "$@" >> starts\nrm -rf node_modules\nsleep 0.3\nmkdir node_modules\nexit ${code}\n`;
+/**
+ * Writes a script that takes the place of npm: it records its arguments, runs for 0.3 s, and exits with the
+ * given code.
+ */
+function writeFakeNpm(exitCode: number): string {
+  return `#!/bin/sh\necho "$@" >> starts\nrm -rf node_modules\nsleep 0.3\nmkdir node_modules\nexit ${exitCode}\n`;
 }
 
 /** Runs `ensureServers` for a folder in its own process, with the npm in that folder. */
 async function ensureServersIn({ path }: TempFolder): Promise<boolean> {
   Deno.chmodSync(join(path, "npm"), 0o755);
-  const code = `import { ensureServers } from ${JSON.stringify(SCRIPT)};
+  const program = `import { ensureServers } from ${JSON.stringify(SCRIPT)};
     await ensureServers(${JSON.stringify(path)});`;
   const { success } = await new Deno.Command(Deno.execPath(), {
-    args: ["eval", code],
+    args: ["eval", program],
     env: { PATH: path + delimiter + Deno.env.get("PATH") },
     stdin: "null",
     stdout: "null",
@@ -37,7 +40,7 @@ Deno.test({
   ignore,
   async fn() {
     using folder = new TempFolder();
-    folder.write({ npm: fakeNpm(0), "package-lock.json": "{}" });
+    folder.write({ npm: writeFakeNpm(0), "package-lock.json": "{}" });
     assert.deepEqual(await Promise.all([ensureServersIn(folder), ensureServersIn(folder)]), [
       true,
       true,
@@ -53,7 +56,7 @@ Deno.test({
   ignore,
   async fn() {
     using folder = new TempFolder();
-    folder.write({ npm: fakeNpm(0), "package-lock.json": "{}" });
+    folder.write({ npm: writeFakeNpm(0), "package-lock.json": "{}" });
     assert.equal(await ensureServersIn(folder), true);
     folder.write({ "package-lock.json": '{ "name": "another" }' });
     assert.equal(await ensureServersIn(folder), true);
@@ -69,9 +72,9 @@ Deno.test({
   ignore,
   async fn() {
     using folder = new TempFolder();
-    folder.write({ npm: fakeNpm(1), "package-lock.json": "{}" });
+    folder.write({ npm: writeFakeNpm(1), "package-lock.json": "{}" });
     assert.equal(await ensureServersIn(folder), false);
-    folder.write({ npm: fakeNpm(0) });
+    folder.write({ npm: writeFakeNpm(0) });
     assert.equal(await ensureServersIn(folder), true);
     assert.equal(readStarts(folder).length, 2);
   },

@@ -30,19 +30,20 @@ function readWorkflow(name: string): Workflow {
   return parse(text, { strict: true, uniqueKeys: true }) as Workflow;
 }
 
-const names = [...Deno.readDirSync(FOLDER)].map(({ name }) => name).sort();
+const fileNames = [...Deno.readDirSync(FOLDER)].map(({ name }) => name).sort();
 
 Deno.test("workflows: actions have a major version, Deno has the version of .ci/run, and jobs only read by default", () => {
-  assert.deepEqual(names, ["release.yml", "test.yml"]);
-  const pinned = /deno@(\S+)/.exec(Deno.readTextFileSync(new URL("../../.ci/run", FOLDER)))?.[1];
-  for (const name of names) {
+  assert.deepEqual(fileNames, ["release.yml", "test.yml"]);
+  const denoVersion = /deno@(\S+)/.exec(Deno.readTextFileSync(new URL("../../.ci/run", FOLDER)))
+    ?.[1];
+  for (const name of fileNames) {
     const { permissions, jobs } = readWorkflow(name);
     assert.deepEqual(permissions, { contents: "read" }, name);
     for (const step of Object.values(jobs).flatMap((job) => job.steps)) {
       if (step.uses === undefined) continue;
       assert.match(step.uses, /^(actions|denoland)\/[\w-]+@v\d+$/);
       if (!step.uses.startsWith("denoland/")) continue;
-      assert.equal(step.with?.["deno-version"], pinned);
+      assert.equal(step.with?.["deno-version"], denoVersion);
     }
   }
 });
@@ -73,7 +74,7 @@ Deno.test("[compile.release] a tag builds, tests each executable, and only then 
       ?.replace("${{ matrix.target }}", target).replace("${{ matrix.extension }}", extension);
     assert.equal(command, `\${{ github.workspace }}/dist/release/${releaseName(target)}`);
   }
-  const suite = e2e?.steps.at(-1)?.run ?? "";
-  assert.match(suite, /^deno test .* tests\/e2e$/);
-  assert.deepEqual(readPermissionFlags(suite), permissionFlags("soak"));
+  const testCommand = e2e?.steps.at(-1)?.run ?? "";
+  assert.match(testCommand, /^deno test .* tests\/e2e$/);
+  assert.deepEqual(readPermissionFlags(testCommand), permissionFlags("soak"));
 });

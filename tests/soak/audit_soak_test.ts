@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { TestFolder } from "../audit/audit_log_fixtures.ts";
 import { createAuditLine, runStats, runTail } from "../cli/run_audit_commands.ts";
 
-Deno.test("[audit.stream] a log of a gigabyte is read in bounded memory", async () => {
+Deno.test("[audit.stream] audit stats reads a log of a gigabyte in bounded memory, and audit tail reads only its end", async () => {
   using folder = new TestFolder();
   const path = folder.pathOf("audit.jsonl");
   const lines = Array.from({ length: 100_000 }, (_, number) => {
@@ -13,9 +13,9 @@ Deno.test("[audit.stream] a log of a gigabyte is read in bounded memory", async 
     });
   }).join("");
   const repetitions = Math.ceil(1e9 / lines.length);
-  // Encoded only once, because garbage of the test itself would count as memory of the reader.
+  // The lines are encoded only once, because garbage of the test would count as memory of the reader.
   const bytes = new TextEncoder().encode(lines);
-  for (let written = 0; written < repetitions; written++) {
+  for (let repetition = 0; repetition < repetitions; repetition++) {
     Deno.writeFileSync(path, bytes, { append: true });
   }
   const { count, agents } = JSON.parse((await runStats(path)).stdout);
@@ -23,10 +23,10 @@ Deno.test("[audit.stream] a log of a gigabyte is read in bounded memory", async 
   // Beyond ten thousand agents, all further names are counted together.
   assert.equal(agents.length, 10_001);
   assert.ok(Deno.memoryUsage().rss < 600e6, `${Deno.memoryUsage().rss} bytes`);
-  const startedMs = performance.now();
+  const startMs = performance.now();
   assert.equal(
     (await runTail(path, { lines: 3, json: true })).stdout,
     lines.split("\n").slice(-4).join("\n"),
   );
-  assert.ok(performance.now() - startedMs < 500, "only the end of the log is read");
+  assert.ok(performance.now() - startMs < 500, "More than the end of the log was read");
 });

@@ -18,11 +18,12 @@ import { installPackages, NODE_PACKAGE } from "./npm_packages.ts";
 /** Copilot CLI needs Node 24. */
 const NODE = `${NODE_PACKAGE}@24.22.3`;
 
-/** Maximum time for a client to do the whole job. */
+/** Maximum duration of a client's run. */
 const CLIENT_RUN_MS = 90_000;
 /** Maximum time for the gateway to end after its client. */
 const GATEWAY_END_MS = 5000;
 
+/** Text with which the model ends the whole job. */
 const FINAL_TEXT = "The whole job is done.";
 
 /** A search query in words of the description of a server. */
@@ -34,7 +35,7 @@ const RULES = {
   },
 };
 
-/** Calls that the scripted model makes. */
+/** The whole job: the calls that the scripted model makes. */
 const CALLS: readonly { readonly tool: string; readonly args: Fields }[] = [
   { tool: "list_servers", args: {} },
   { tool: "get_server_tools", args: { server: "everything" } },
@@ -71,7 +72,7 @@ const SCRIPT: readonly Step[] = CALLS.map((call) => ({ kind: "call", ...call }))
 
 const folder = Deno.makeTempDirSync({ prefix: "clients_" });
 globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
-/** Folder in which the clients are installed already, which saves 1.6 GB of downloads. */
+/** Folder in which the clients are already installed. It saves a download of 1.6 GB. */
 const installedClients = Deno.env.get("GATEWAY_CLIENTS");
 const modules = join(installedClients ?? folder, "node_modules");
 
@@ -98,35 +99,39 @@ function realServer(name: "everything" | "memory", description: string): Fields 
   return { command: "node", args: [serverEntry(name)], description };
 }
 
-/** Runs one task of a client in a fresh home, with the gateway installed from its npm package. */
+/** Runs a client with one prompt in a fresh home folder, with the gateway installed from its npm package. */
 async function runClient(client: ClientProgram, options: RunOptions = {}): Promise<ClientRun> {
   const { script = SCRIPT, model = "scripted", page = readClientPage(client.title) } = options;
   await ensureServers();
   const [command] = await gatewayCommandLine("npm");
-  const path = [
+  const pathFolders = [
     join(modules, NODE_PACKAGE, "bin"),
     dirname(command),
     environmentWithoutDeno("npm").PATH,
   ];
-  await using scripted = new ScriptedModel([...script, { kind: "say", text: FINAL_TEXT }]);
+  await using scriptedModel = new ScriptedModel([...script, { kind: "say", text: FINAL_TEXT }]);
   const setup = new Setup({ servers: false, rules: false });
   try {
-    const files = join("..", "home", ".config", "agent-mcp-gateway");
-    setup.writeFile(join(files, ".mcp.json"), {
+    const configFolder = join("..", "home", ".config", "agent-mcp-gateway");
+    setup.writeFile(join(configFolder, ".mcp.json"), {
       mcpServers: {
         everything: realServer("everything", "Adds numbers, echoes text"),
         memory: realServer("memory", "A graph of what is known"),
         browser: realServer("everything", "A web browser: opens a page, takes a screenshot of it"),
       },
     });
-    setup.writeFile(join(files, ".mcp-gateway-rules.json"), RULES);
-    const settings = [client.settings(scripted.url, model), page.entry, page.headlessSettings];
+    setup.writeFile(join(configFolder, ".mcp-gateway-rules.json"), RULES);
+    const settings = [client.settings(scriptedModel.url, model), page.entry, page.headlessSettings];
     setup.writeFile(join("..", "home", client.file), joinSettings(client, settings));
     const output = await new Deno.Command(programPath(client, modules), {
       args: [...client.words("Do the whole job."), ...page.headlessWords],
       cwd: setup.workingFolder,
       clearEnv: true,
-      env: { HOME: setup.home, PATH: path.join(delimiter), ...client.env(scripted.url) },
+      env: {
+        HOME: setup.home,
+        PATH: pathFolders.join(delimiter),
+        ...client.env(scriptedModel.url),
+      },
       stdin: "null",
       signal: AbortSignal.timeout(CLIENT_RUN_MS),
     }).output();
@@ -135,8 +140,8 @@ async function runClient(client: ClientProgram, options: RunOptions = {}): Promi
     return {
       code: output.code,
       output: `${stdout}\n${stderr}`,
-      results: scripted.results,
-      firstOfferedTools: scripted.firstOfferedTools,
+      results: scriptedModel.results,
+      firstOfferedTools: scriptedModel.firstOfferedTools,
       auditEntries: readAuditEntries(setup),
     };
   } finally {
@@ -153,25 +158,29 @@ function readAuditEntries(setup: Setup): unknown[] {
   }
 }
 
-/** Checks that the client made every call, passed on its result, and that the gateway logged it. */
-function checkJob({ code, output, results, auditEntries }: ClientRun): void {
+/** Checks that the client made every call and passed on every result, and that the gateway logged every call. */
+function checkWholeJob({ code, output, results, auditEntries }: ClientRun): void {
   assert.equal(code, 0, output);
   assert.ok(output.includes(FINAL_TEXT), output);
-  // Some clients escape JSON texts once more.
-  const unescaped = results.map((text) => text.replaceAll("\\", ""));
-  assert.equal(unescaped.length, ANSWERS.length, output);
-  for (const [index, answer] of ANSWERS.entries()) assert.match(unescaped[index] ?? "", answer);
-  assert.ok(!unescaped.at(-1)?.includes("Echo"), "the result has only the requested tool");
+  // Some clients escape the JSON texts of results once more.
+  const unescapedResults = results.map((text) => text.replaceAll("\\", ""));
+  assert.equal(unescapedResults.length, ANSWERS.length, output);
+  for (const [index, answer] of ANSWERS.entries()) {
+    assert.match(unescapedResults[index] ?? "", answer);
+  }
+  assert.ok(!unescapedResults.at(-1)?.includes("Echo"), "The result has another tool");
   assert.deepEqual(auditEntries, EXPECTED_AUDIT);
 }
 
-/** Checks that the first result, of a search, has the gateway's tools; then checks the whole job. */
-function checkSearchAndJob({ results: [searchResult = "", ...results], ...run }: ClientRun): void {
+/** Checks that the first result is of a search that found the gateway's tools; then checks the whole job. */
+function checkSearchAndWholeJob(
+  { results: [searchResult = "", ...results], ...run }: ClientRun,
+): void {
   for (const { tool } of CALLS) assert.ok(searchResult.includes(tool), searchResult);
-  checkJob({ ...run, results });
+  checkWholeJob({ ...run, results });
 }
 
-/** Installs the client's program; returns the reason if that is impossible here. */
+/** Installs a client; returns the reason if it cannot be installed on this machine. */
 async function installClient({ packages }: ClientProgram): Promise<string | undefined> {
   return installedClients === undefined
     ? await installPackages(folder, [...packages, NODE])
@@ -180,16 +189,16 @@ async function installClient({ packages }: ClientProgram): Promise<string | unde
 
 const installedByTitle = new Map<string, ClientProgram>();
 for (const client of CLIENTS) {
-  const testName = (what: string) => `[docs.clients] ${client.title} ${what}`;
-  const reason = await installClient(client);
-  if (reason !== undefined) {
-    Deno.test({ name: testName(`not run: ${reason}`), ignore: true, fn: () => {} });
+  const testName = (predicate: string) => `[docs.clients] ${client.title} ${predicate}`;
+  const skipReason = await installClient(client);
+  if (skipReason !== undefined) {
+    Deno.test({ name: testName(`not run: ${skipReason}`), ignore: true, fn: () => {} });
     continue;
   }
   installedByTitle.set(client.title, client);
 
   Deno.test(testName("does the whole job with the entry and settings of its page"), async () => {
-    checkJob(await runClient(client));
+    checkWholeJob(await runClient(client));
   });
 
   Deno.test(
@@ -217,9 +226,9 @@ Deno.test({
     const searchRun = await runClient(codex, { script, model: "gpt-5.5" });
     assert.ok(
       !searchRun.firstOfferedTools.includes("list_servers"),
-      "Codex hides the tools at first",
+      "Codex showed the tools before the search",
     );
-    checkSearchAndJob(searchRun);
+    checkSearchAndWholeJob(searchRun);
   },
 });
 
@@ -235,7 +244,7 @@ Deno.test({
         return `text(await tools.mcp__gateway__${tool}(${JSON.stringify(args)}))`;
       }),
     ].map((source) => ({ kind: "code", source }));
-    checkSearchAndJob(await runClient(codex, { script, model: "gpt-6.1-sol" }));
+    checkSearchAndWholeJob(await runClient(codex, { script, model: "gpt-6.1-sol" }));
   },
 });
 

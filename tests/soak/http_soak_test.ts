@@ -20,7 +20,7 @@ Deno.test("[http.connections] the gateway closes 10,000 connections with incompl
   const { hostname, port } = new URL(gateway.url);
   const connections: Deno.TcpConn[] = [];
   const incompleteRequest = new TextEncoder().encode("POST /mcp HT");
-  // In rounds, because the limit of open files applies to this process, too.
+
   for (let round = 0; round < 10; round++) {
     const newConnections = await Promise.all(Array.from({ length: 1000 }, async () => {
       const connection = await Deno.connect({ hostname, port: Number(port) });
@@ -46,11 +46,16 @@ Deno.test("[http.connections] the gateway closes 10,000 connections with incompl
   assert.equal((await gateway.callGatewayToolForJson<unknown[]>("list_servers")).length, 0);
 });
 
-/** Measures the memory that the gateway uses after a garbage collection, in bytes; `count` numbers the measurements. */
-async function measureUsedMemory(program: Program, count: number): Promise<number> {
+/**
+ * Measures the memory that the gateway uses after a garbage collection, in bytes.
+ *
+ * @param measurement Number of the measurement, from 1.
+ */
+async function measureUsedMemory(program: Program, measurement: number): Promise<number> {
   program.sendSignal("SIGUSR2");
   return await waitUntil("the gateway prints its memory", () => {
-    const line = program.stderr.split("\n").find((text) => text.startsWith(`{"memory":${count},`));
+    const prefix = `{"memory":${measurement},`;
+    const line = program.stderr.split("\n").find((text) => text.startsWith(prefix));
     return line === undefined ? undefined : (JSON.parse(line) as { used: number }).used;
   });
 }
@@ -109,7 +114,7 @@ Deno.test({
       );
       assert.ok(
         (usedBytes.at(-1) ?? 0) - (usedBytes[1] ?? 0) < 2_000_000,
-        "the memory does not grow",
+        "The memory grew",
       );
       program.sendSignal("SIGTERM");
       assert.equal((await program.waitForEnd()).code, 0);

@@ -28,7 +28,11 @@ type Inspect = (
   setup: Pick<Setup, "env" | "workingFolder">,
 ) => Promise<InspectorRun>;
 
-/** Installs the Inspector and a Node that runs it; returns the reason if that is impossible here. */
+/**
+ * Installs the Inspector and a version of Node that runs it.
+ *
+ * @returns A function that runs the Inspector, or the reason if it cannot be installed on this machine.
+ */
 async function installInspector(folder: string): Promise<Inspect | string> {
   const reason = await installPackages(folder, [INSPECTOR, NODE]);
   if (reason !== undefined) return reason;

@@ -4,7 +4,6 @@ import { runInNewContext } from "node:vm";
 import { BusyPipeline } from "../metrics/busy_pipeline.ts";
 import { countOperations } from "../metrics/observe_operations.ts";
 
-/** Maximum growth of memory. */
 const MAX_GROWTH_MB = 20;
 
 /** Measures the memory of this process after garbage collections, in MB. */

@@ -4,7 +4,7 @@ const INSTALL_MS = 300_000;
 /** Error codes of npm when there is no network. */
 const NO_NETWORK = /E(NOTFOUND|AI_AGAIN|CONNREFUSED|CONNRESET|TIMEDOUT|HOSTUNREACH|NETUNREACH)\b/;
 
-/** The npm package that contains Node for this machine, because not every machine has a recent Node. */
+/** Name of the npm package that contains Node for this machine, on which no recent Node may be installed. */
 export const NODE_PACKAGE: string = `node-${nodePlatform()}`;
 
 /** Returns the name of this platform in npm packages, such as `linux-x64`, `darwin-arm64` or `win-x64`. */
@@ -26,10 +26,10 @@ export async function installPackages(
   packages: readonly string[],
 ): Promise<string | undefined> {
   const npm = Deno.build.os === "windows" ? "npm.cmd" : "npm";
-  const quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"];
+  const flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"];
   const signal = AbortSignal.timeout(INSTALL_MS);
   const output = await new Deno.Command(npm, {
-    args: ["install", "--prefix", folder, ...quiet, ...packages],
+    args: ["install", "--prefix", folder, ...flags, ...packages],
     cwd: folder,
     stdin: "null",
     stdout: "null",

@@ -2,7 +2,10 @@ import { join } from "node:path";
 import { readBlocks, readPage } from "../../docs/page.ts";
 import { nodePlatform } from "../npm_packages.ts";
 
-/** Gateway tools that a client runs headless without asking and without settings: none, the two that read, or all. */
+/**
+ * The gateway's tools that a headless client runs without approval and without additional settings: none, the two
+ * that only read, or all.
+ */
 export type UnaskedTools = "nothing" | "reading" | "everything";
 
 /** A client that can run headless. */
@@ -21,7 +24,7 @@ export interface ClientProgram {
   settings(url: string, model: string): string;
   /** Returns environment variables that connect the client to the model at this URL. */
   env(url: string): Readonly<Record<string, string>>;
-  /** Returns arguments with which the client does one task and exits. */
+  /** Returns arguments with which the client answers one prompt and exits. */
   words(prompt: string): readonly string[];
 }
 
@@ -119,9 +122,9 @@ export const CLIENTS: readonly ClientProgram[] = [
 /** Reads the section of docs/clients.md about a client. */
 export function readClientPage(title: string): ClientPage {
   const page = "docs/clients.md";
-  const [, part = ""] = readPage(page).split(`\n## ${title}\n`);
-  const [text = ""] = part.split("\n## ");
-  const blocks = readBlocks(page, text);
+  const [, pageFromTitle = ""] = readPage(page).split(`\n## ${title}\n`);
+  const [section = ""] = pageFromTitle.split("\n## ");
+  const blocks = readBlocks(page, section);
   const [entry = "", headlessSettings = ""] = blocks
     .filter(({ language, marks }) => /^(json|toml)$/.test(language) && !marks.includes("no-check"))
     .map(({ text }) => text);

@@ -1,6 +1,6 @@
 /**
- * The four APIs through which clients use a model, as far as the scripted model needs them: it reads the tools and
- * results in a request, and writes an answer that calls one tool or says one sentence.
+ * The four APIs through which clients use a model. Only the parts that the scripted model needs are implemented: it
+ * reads the tools and the results in a request, and writes an answer that calls one tool or says one sentence.
  *
  * @module
  */
@@ -66,7 +66,7 @@ function eventStream(values: readonly Fields[], end = ""): Response {
 }
 
 /** Anthropic's Messages: Claude Code. */
-const messages: Dialect = {
+const messagesDialect: Dialect = {
   matches: (path) => path.endsWith("/messages"),
   read(body) {
     const blocks = toList(body.messages).flatMap(({ content }) => toList(content));
@@ -79,10 +79,10 @@ const messages: Dialect = {
   write(step, id, tool, isStreamed) {
     const usage = { input_tokens: 10, output_tokens: 10 };
     const message = { id: `msg_${id}`, type: "message", role: "assistant", model: "scripted" };
-    const reason = step.kind === "say" ? "end_turn" : "tool_use";
+    const stopReason = step.kind === "say" ? "end_turn" : "tool_use";
     if (!isStreamed) {
       const content = [{ type: "text", text: step.kind === "say" ? step.text : "" }];
-      return Response.json({ ...message, content, stop_reason: reason, usage });
+      return Response.json({ ...message, content, stop_reason: stopReason, usage });
     }
     const input = step.kind === "search" ? { query: step.query, max_results: 5 } : argsOf(step);
     const [block, delta] = step.kind === "say"
@@ -96,14 +96,14 @@ const messages: Dialect = {
       { type: "content_block_start", index: 0, content_block: block },
       { type: "content_block_delta", index: 0, delta },
       { type: "content_block_stop", index: 0 },
-      { type: "message_delta", delta: { stop_reason: reason, stop_sequence: null }, usage },
+      { type: "message_delta", delta: { stop_reason: stopReason, stop_sequence: null }, usage },
       { type: "message_stop" },
     ]);
   },
 };
 
 /** OpenAI's Responses: Codex. */
-const responses: Dialect = {
+const responsesDialect: Dialect = {
   matches: (path) => path.endsWith("/responses"),
   read(body) {
     const input = toList(body.input);
@@ -161,7 +161,7 @@ function responsesItem(step: Step, call_id: string, { name, namespace }: Offered
 }
 
 /** OpenAI's Chat Completions: opencode and Copilot CLI. */
-const chat: Dialect = {
+const chatDialect: Dialect = {
   matches: (path) => path.endsWith("/chat/completions"),
   read: (body) => ({
     tools: toList(body.tools).map((tool) => {
@@ -181,15 +181,15 @@ const chat: Dialect = {
       }],
     };
     const message = { role: "assistant", ...content };
-    const reason = step.kind === "say" ? "stop" : "tool_calls";
+    const finishReason = step.kind === "say" ? "stop" : "tool_calls";
     const usage = { prompt_tokens: 10, completion_tokens: 10, total_tokens: 20 };
-    const head = { id: `chat_${id}`, created: 1, model: "scripted" };
-    const choice = { index: 0, finish_reason: reason };
+    const commonMembers = { id: `chat_${id}`, created: 1, model: "scripted" };
+    const choice = { index: 0, finish_reason: finishReason };
     if (!isStreamed) {
       const choices = [{ ...choice, message }];
-      return Response.json({ ...head, object: "chat.completion", choices, usage });
+      return Response.json({ ...commonMembers, object: "chat.completion", choices, usage });
     }
-    const chunk = { ...head, object: "chat.completion.chunk" };
+    const chunk = { ...commonMembers, object: "chat.completion.chunk" };
     return eventStream([
       { ...chunk, choices: [{ index: 0, delta: message, finish_reason: null }] },
       { ...chunk, choices: [{ ...choice, delta: {} }], usage },
@@ -198,7 +198,7 @@ const chat: Dialect = {
 };
 
 /** Google's generateContent: Gemini CLI. */
-const gemini: Dialect = {
+const geminiDialect: Dialect = {
   matches: (path) => /:(streamG|g)enerateContent$/.test(path),
   read(body) {
     const parts = toList(body.contents).flatMap(({ parts }) => toList(parts));
@@ -228,4 +228,9 @@ function argsOf(step: Step): Fields {
 }
 
 /** The dialects of all clients. */
-export const DIALECTS: readonly Dialect[] = [messages, responses, chat, gemini];
+export const DIALECTS: readonly Dialect[] = [
+  messagesDialect,
+  responsesDialect,
+  chatDialect,
+  geminiDialect,
+];

@@ -4,8 +4,9 @@ import { DIALECTS, type OfferedTool, type Step } from "./model_dialects.ts";
 const CLIENT_TOOLS = { search: ["tool_search", "ToolSearch"], code: ["exec"] };
 
 /**
- * A model on loopback that follows a script: a request with n tool results is answered with step n. It supports the
- * APIs of all clients, and recognizes the tools of the script although clients prefix their names.
+ * A model on loopback that follows a script: it answers a request that contains n tool results with step n, counted
+ * from 0. It supports the APIs of all clients, and recognizes the tools of the script although clients add prefixes
+ * to their names.
  */
 export class ScriptedModel implements AsyncDisposable {
   /** Tool results of the longest conversation so far. */
