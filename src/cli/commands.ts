@@ -58,6 +58,10 @@ const GROUPS: Readonly<
       "Start the servers, and report what is wrong and how to fix it",
       () => import("./doctor.ts"),
     ],
+    trust: [
+      "Trust the two configuration files of the working folder",
+      () => import("./trust.ts"),
+    ],
     savings: ["Count the tokens that the gateway saves", () => import("./savings.ts")],
   },
   "RULES": {

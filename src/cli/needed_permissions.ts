@@ -11,10 +11,12 @@ import {
   type HttpConfig,
   listSafeVariables,
   listSettings,
+  needsTrust,
   resolvePath,
   type ServerConfig,
   type Settings,
   type StdioConfig,
+  trustFileFor,
 } from "../config/mod.ts";
 import { isFile, realPathOf } from "../file_identity.ts";
 import { standardStream } from "../line_queue.ts";
@@ -72,13 +74,18 @@ export function findNeededPermissions(served: ServedConfiguration): NeededPermis
   return needed;
 }
 
-function addFiles(needed: NeededPermissions, { settings, files, cwd }: ServedConfiguration): void {
-  for (const { path, searchedPaths } of [files.mcpConfig, files.rules]) {
+function addFiles(
+  needed: NeededPermissions,
+  { settings, files, env, cwd }: ServedConfiguration,
+): void {
+  for (const { path, searchedPaths, ignoredPaths } of [files.mcpConfig, files.rules]) {
     // The gateway checks all search paths, and a path that it may not read would count as existing.
-    for (const candidate of searchedPaths) needed.read.add(candidate);
+    for (const candidate of [...searchedPaths, ...ignoredPaths]) needed.read.add(candidate);
     // The gateway watches the folder of the file, and of its target if it is a symlink.
     needed.read.add(folderOf(path)).add(folderOf(realPathOf(path)));
   }
+  const trustFile = needsTrust(files) ? trustFileFor(settings, env) : undefined;
+  if (trustFile !== undefined) needed.read.add(folderOf(trustFile));
   // Full logs are rotated in their folder, which is created if it is missing.
   for (const log of [settings.auditLog, auditFallback()]) {
     // Standard streams are open already.

@@ -10,6 +10,7 @@ import {
   readSettings,
   type SettingFlags,
   type Settings,
+  trustFileFor,
   warnUnknownVariables,
 } from "../config/mod.ts";
 import { ConfigError, formatProblem } from "../errors.ts";
@@ -59,14 +60,18 @@ export function findFiles(
 /**
  * Finds, reads and checks both files.
  *
+ * @param options The process, and whether files of the working folder must be trusted, because servers
+ * will start.
  * @throws {ConfigError} if a flag or a variable has a bad value.
  */
 export async function readConfiguration(
   flags: SettingFlags,
-  context: OpenContext = thisProcess(),
+  { mustBeTrusted = false, ...context }: OpenContext & { readonly mustBeTrusted?: boolean } =
+    thisProcess(),
 ): Promise<CheckedConfiguration> {
   const located = findFiles(flags, context);
-  const checked = await checkConfiguration(located.files, context);
+  const trustFile = mustBeTrusted ? trustFileFor(located.settings, context.env) : undefined;
+  const checked = await checkConfiguration(located.files, { ...context, trustFile });
   const warnings = [...warnUnknownVariables(context.env), ...checked.warnings];
   return { ...located, ...checked, warnings };
 }
@@ -74,10 +79,13 @@ export async function readConfiguration(
 /**
  * Reads both files for a command that needs a configuration without errors.
  *
- * @throws {ConfigError} if a file has errors; contains the errors of both files.
+ * @throws {ConfigError} if a file has errors or is not trusted; contains the errors of both files.
  */
 export async function openConfiguration(flags: SettingFlags): Promise<OpenedConfiguration> {
-  const { settings, files, configuration, errors } = await readConfiguration(flags);
+  const { settings, files, configuration, errors } = await readConfiguration(flags, {
+    ...thisProcess(),
+    mustBeTrusted: true,
+  });
   if (configuration === undefined) throw new ConfigError(errors);
   const redactor = new LogRedactor();
   redactor.add(configuration);

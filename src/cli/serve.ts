@@ -8,10 +8,12 @@ import {
   getHomeFolder,
   locateFiles,
   MAX_DEPTH,
+  needsTrust,
   readDepth,
   readSettings,
   type SettingFlags,
   type Settings,
+  trustFileFor,
   warnUnknownVariables,
 } from "../config/mod.ts";
 import { ConfigError, formatProblem } from "../errors.ts";
@@ -95,9 +97,13 @@ async function checkAndWatchConfiguration(
   log.info(`Loading MCP server configuration from: ${files.mcpConfig.displayPath}`);
   log.info(`Loading gateway rules from: ${files.rules.displayPath}`);
   // The watch begins before the files are read, so that no change in between is missed.
-  const watch = new FileWatch([files.mcpConfig.path, files.rules.path]);
+  const trustFile = needsTrust(files) ? trustFileFor(settings, Deno.env) : undefined;
+  const watch = new FileWatch([
+    ...[files.mcpConfig.path, files.rules.path],
+    ...(trustFile === undefined ? [] : [trustFile]),
+  ]);
   const checkFiles = async (): Promise<CheckResult> => {
-    const checked = await checkConfiguration(files, { env: Deno.env, cwd });
+    const checked = await checkConfiguration(files, { env: Deno.env, cwd, trustFile });
     if (checked.configuration === undefined) return checked;
     redactor.add(checked.configuration);
     const { rules } = checked.configuration;

@@ -1,9 +1,10 @@
-import { addToken, editFile } from "../config/editing/mod.ts";
+import { addToken } from "../config/editing/mod.ts";
 import { ConfigError } from "../errors.ts";
 import { agentArgument, defineCommand, JSON_FLAG, parsedFlag, RULES_FLAG } from "./command.ts";
 import { CommandError } from "./error_report.ts";
 import { findFiles } from "./open_configuration.ts";
 import { readExpiry } from "./times.ts";
+import { editTrustedFile } from "./trust.ts";
 
 /** Prefix of all tokens, by which scanners recognize a leaked token. */
 const PREFIX = "amg_";
@@ -41,7 +42,7 @@ export const command = defineCommand({
       const sha256 = new Uint8Array(digest).toHex();
       const add = (text: string) =>
         addToken({ file: rules.displayPath, text }, { agent, sha256, expires });
-      await editFile(rules.path, add);
+      await editTrustedFile(rules.path, add);
       const validity = expires === undefined
         ? "It does not expire"
         : `It is valid until ${expires}`;

@@ -7,15 +7,21 @@ import { type Environment, getHomeFolder } from "./environment.ts";
 import type { CheckedFile, FileChecks } from "./file_checks.ts";
 import { folderOf } from "./file_path.ts";
 import { entriesOf, isObject } from "./json_value.ts";
-import type { FoundFile, FoundFiles } from "./locate.ts";
+import { existsAsFile, type FoundFile, type FoundFiles } from "./locate.ts";
 import { warnUnknownKeys } from "./unknown_keys.ts";
 import { findDisablingKey } from "./other_clients.ts";
 import { fastChecks } from "./fast_checks.ts";
 import { type Program, thisProgram } from "./program.ts";
-import { readText } from "./read_text.ts";
+import { readText, type TextResult } from "./read_text.ts";
 import { isSelfReference } from "./self_reference.ts";
 import type { ServersFile } from "./servers_schema.ts";
+import { hashText, readTrustedHashes } from "./trust.ts";
 import { type KnownServers, warnRules, warnServerNames } from "./warn_rules.ts";
+import { warnWritable } from "./writable.ts";
+
+const NOT_TRUSTED =
+  "this file is in the working folder, which may be a stranger's, and it is not trusted or has changed; " +
+  "read it, then run agent-mcp-gateway trust in this folder, or name the file with a flag";
 
 /** The context in which the files are loaded. */
 export interface LoadOptions {
@@ -27,6 +33,11 @@ export interface LoadOptions {
   readonly windows?: boolean;
   /** Identifies this gateway, to find servers that would start it again; default: this program. */
   readonly program?: Program;
+  /**
+   * The file with the hashes of trusted files. A file in the working folder that it does not trust is an
+   * error. Absent if the files are trusted already, or if they are only checked and start nothing.
+   */
+  readonly trustFile?: string | undefined;
 }
 
 /** The result of checking the two files. */
@@ -44,41 +55,71 @@ export async function checkConfiguration(
   files: FoundFiles,
   options: LoadOptions,
 ): Promise<CheckResult> {
-  const fastResult = checkWith(fastChecks, files, options);
+  const texts = await readFiles(files, options);
+  const fastResult = checkWith(fastChecks, { files, texts, options });
   if (fastResult.errors.length === 0 && fastResult.warnings.length === 0) return fastResult;
   // Only files with problems need zod and the parser that records positions, to create the
   // messages.
   const { diagnosticChecks } = await import("./diagnostic_checks.ts");
-  return checkWith(diagnosticChecks, files, options);
+  return checkWith(diagnosticChecks, { files, texts, options });
+}
+
+/** The text of each file, or why it is not used. */
+type FileTexts = { readonly [K in keyof FoundFiles]: TextResult };
+
+async function readFiles(files: FoundFiles, { trustFile }: LoadOptions): Promise<FileTexts> {
+  const { mcpConfig, rules } = files;
+  const areBothMissing = mcpConfig.origin === "missing" && rules.origin === "missing";
+  return {
+    mcpConfig: await readFile(mcpConfig, {
+      sources: "--mcp-config or GATEWAY_MCP_CONFIG",
+      // The message about the rules file explains what to do about both files.
+      missingMessage: () =>
+        areBothMissing ? "not found" : createNotFoundMessage(mcpConfig, "it with --mcp-config"),
+      trustFile,
+    }),
+    rules: await readFile(rules, {
+      sources: "--rules or GATEWAY_RULES",
+      missingMessage: () => {
+        const flagHint = areBothMissing ? "them with --mcp-config and --rules" : "it with --rules";
+        return createNotFoundMessage(rules, flagHint);
+      },
+      trustFile,
+    }),
+  };
+}
+
+async function readFile(
+  { path, origin }: FoundFile,
+  { sources, missingMessage, trustFile }: {
+    readonly sources: string;
+    readonly missingMessage: () => string;
+    readonly trustFile: string | undefined;
+  },
+): Promise<TextResult> {
+  if (origin === "missing") return { failure: missingMessage() };
+  const read = readText(path);
+  if ("failure" in read) {
+    return origin === "given" ? { failure: `${read.failure} (named by ${sources})` } : read;
+  }
+  if (trustFile === undefined || origin !== "folder") return read;
+  const isTrusted = readTrustedHashes(trustFile)[path] === await hashText(read.text);
+  return isTrusted ? read : { failure: NOT_TRUSTED };
 }
 
 function checkWith(
   { parse, checkServers, checkRules }: FileChecks,
-  files: FoundFiles,
-  options: LoadOptions,
+  { files, texts, options }: {
+    readonly files: FoundFiles;
+    readonly texts: FileTexts;
+    readonly options: LoadOptions;
+  },
 ): CheckResult {
-  const { mcpConfig, rules: rulesFile } = files;
-  const areBothMissing = mcpConfig.origin === "missing" && rulesFile.origin === "missing";
-  const servers = readFile(mcpConfig, {
-    sources: "--mcp-config or GATEWAY_MCP_CONFIG",
-    // The message about the rules file explains what to do about both files.
-    missingMessage: () =>
-      areBothMissing ? "not found" : createNotFoundMessage(mcpConfig, "it with --mcp-config"),
-    parse,
-    check: checkServers,
-  });
-  const rules = readFile(rulesFile, {
-    sources: "--rules or GATEWAY_RULES",
-    missingMessage: () => {
-      const flagHint = areBothMissing ? "them with --mcp-config and --rules" : "it with --rules";
-      return createNotFoundMessage(rulesFile, flagHint);
-    },
-    parse,
-    check: checkRules,
-  });
+  const servers = checkText(texts.mcpConfig, files.mcpConfig, { parse, check: checkServers });
+  const rules = checkText(texts.rules, files.rules, { parse, check: checkRules });
   const errors = [...sortByPosition(servers.problems), ...sortByPosition(rules.problems)];
   const loaded = servers.file === undefined ? [] : buildServers(servers.file, files, options);
-  const warnings: ConfigProblem[] = [];
+  const warnings = [files.mcpConfig, files.rules].flatMap(warnWritable);
   const knownServers = servers.document === undefined
     ? undefined
     : listKnownServers(servers.document, loaded);
@@ -112,37 +153,35 @@ function checkWith(
   return { configuration, errors, warnings };
 }
 
-function createNotFoundMessage({ searchedPaths }: FoundFile, flagHint: string): string {
+function createNotFoundMessage(
+  { searchedPaths, ignoredPaths }: FoundFile,
+  flagHint: string,
+): string {
   const folders = searchedPaths.map((path) => folderOf(path)).join(", ");
+  const ignored = ignoredPaths.filter(existsAsFile)
+    .map((path) => `; ${path} is not used, because the files of one folder belong together`);
   return `not found; run agent-mcp-gateway init, which writes both files, or name ${flagHint}; ` +
-    `looked in ${folders}`;
+    `looked in ${folders}${ignored.join("")}`;
 }
 
-/** The result of reading and checking a file. */
+/** The result of checking the text of a file. */
 interface FileResult<T> extends CheckedFile<T> {
   readonly document?: Document;
 }
 
-function readFile<T>(
-  found: FoundFile,
-  { sources, missingMessage, parse, check }: {
-    readonly sources: string;
-    readonly missingMessage: () => string;
+function checkText<T>(
+  read: TextResult,
+  { displayPath }: FoundFile,
+  { parse, check }: {
     readonly parse: FileChecks["parse"];
     readonly check: (document: Document) => CheckedFile<T>;
   },
 ): FileResult<T> {
-  const createResult = (message: string) => ({
-    problems: [{ file: found.displayPath, line: 0, column: 0, path: "", message }],
-  });
-  if (found.origin === "missing") return createResult(missingMessage());
-  const read = readText(found.path);
   if ("failure" in read) {
-    return createResult(
-      found.origin === "given" ? `${read.failure} (named by ${sources})` : read.failure,
-    );
+    const { failure: message } = read;
+    return { problems: [{ file: displayPath, line: 0, column: 0, path: "", message }] };
   }
-  const parsed = parse(found.displayPath, read.text);
+  const parsed = parse(displayPath, read.text);
   if (parsed.document === undefined) return parsed;
   const checked = check(parsed.document);
   return {

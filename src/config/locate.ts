@@ -13,6 +13,8 @@ export interface FoundFile {
   readonly origin: "given" | "home" | "folder" | "missing";
   /** The default paths that were searched, in order. */
   readonly searchedPaths: readonly string[];
+  /** The paths in the working folder, if they were not searched because the home folder has a file. */
+  readonly ignoredPaths: readonly string[];
 }
 
 /** Both files. */
@@ -22,6 +24,11 @@ export interface FoundFiles {
   /** The rules file. */
   readonly rules: FoundFile;
 }
+
+const FILE_NAMES: { readonly [K in keyof FoundFiles]: string } = {
+  mcpConfig: ".mcp.json",
+  rules: ".mcp-gateway-rules.json",
+};
 
 /** The folders to search. */
 export interface LocateOptions {
@@ -34,9 +41,9 @@ export interface LocateOptions {
 }
 
 /**
- * Finds the two files: at the given paths, otherwise in `~/.config/agent-mcp-gateway`, `.` and
- * `./config`. Never throws: `checkConfiguration` reports a missing file with the errors of the
- * other one.
+ * Finds the two files: at the given paths, otherwise both in `~/.config/agent-mcp-gateway` if it has one
+ * of them, otherwise in `.` and `./config`. Never throws: `checkConfiguration` reports a missing file
+ * with the errors of the other one.
  *
  * @param given The paths from flags or variables, `~` expanded.
  */
@@ -44,40 +51,45 @@ export function locateFiles(
   given: { readonly mcpConfig?: string | undefined; readonly rules?: string | undefined },
   options: LocateOptions,
 ): FoundFiles {
+  const { home, exists = existsAsFile } = options;
+  const homePaths = home === undefined
+    ? []
+    : Object.values(FILE_NAMES).map((name) => homePath(home, name));
+  // The files of one folder belong together: neither may the user's servers run under the rules of
+  // a stranger's repository, nor its servers start under the user's rules.
+  const usesHome = homePaths.some(exists);
   return {
-    mcpConfig: locateFile(".mcp.json", given.mcpConfig, options),
-    rules: locateFile(".mcp-gateway-rules.json", given.rules, options),
+    mcpConfig: locateFile("mcpConfig", given.mcpConfig, { ...options, usesHome }),
+    rules: locateFile("rules", given.rules, { ...options, usesHome }),
   };
 }
 
+function homePath(home: string, name: string): string {
+  return resolvePath(home, ".config", "agent-mcp-gateway", name);
+}
+
 function locateFile(
-  name: string,
+  key: keyof FoundFiles,
   given: string | undefined,
-  { home, cwd, exists = existsAsFile }: LocateOptions,
+  { home, cwd, exists = existsAsFile, usesHome }: LocateOptions & { readonly usesHome: boolean },
 ): FoundFile {
-  // The user's folder is first, so that the gateway does not start commands from a repository of
-  // someone else that happens to be the working folder, or use its rules.
-  const candidates = [name, `config/${name}`].map((displayPath) => ({
-    path: resolvePath(cwd, displayPath),
-    displayPath,
-    origin: "folder" as FoundFile["origin"],
-  }));
-  if (home !== undefined) {
-    const path = resolvePath(home, ".config", "agent-mcp-gateway", name);
-    candidates.unshift({ path, displayPath: path, origin: "home" });
-  }
-  const searchedPaths = [...new Set(candidates.map((candidate) => candidate.path))];
+  const name = FILE_NAMES[key];
+  const inHome = home === undefined ? [] : [homePath(home, name)];
+  const folderNames = [name, `config/${name}`];
+  const inFolder = folderNames.map((displayPath) => resolvePath(cwd, displayPath))
+    .filter((path) => !inHome.includes(path));
+  const searchedPaths = usesHome ? inHome : [...inHome, ...inFolder];
+  const paths = { searchedPaths, ignoredPaths: usesHome ? inFolder : [] };
   if (given !== undefined) {
-    return { path: resolvePath(cwd, given), displayPath: given, origin: "given", searchedPaths };
+    return { path: resolvePath(cwd, given), displayPath: given, origin: "given", ...paths };
   }
-  const found = candidates.find((candidate) => exists(candidate.path));
-  return {
-    path: searchedPaths[0] ?? name,
-    displayPath: name,
-    origin: "missing",
-    ...found,
-    searchedPaths,
-  };
+  const path = searchedPaths.find(exists);
+  if (path === undefined) {
+    return { path: searchedPaths[0] ?? name, displayPath: name, origin: "missing", ...paths };
+  }
+  if (inHome.includes(path)) return { path, displayPath: path, origin: "home", ...paths };
+  const displayPath = folderNames.find((other) => resolvePath(cwd, other) === path) ?? path;
+  return { path, displayPath, origin: "folder", ...paths };
 }
 
 /**
@@ -90,14 +102,15 @@ export function describeFileChoices(
   files: FoundFiles,
   exists: (path: string) => boolean = existsAsFile,
 ): string[] {
-  return [files.mcpConfig, files.rules].flatMap(({ path, origin, searchedPaths }) => [
+  return [files.mcpConfig, files.rules].flatMap(({ path, origin, searchedPaths, ignoredPaths }) => [
     ...(origin === "folder" ? [`using ${path}, found in the working folder`] : []),
-    ...searchedPaths.filter((other) => other !== path && exists(other))
+    ...[...searchedPaths, ...ignoredPaths].filter((other) => other !== path && exists(other))
       .map((other) => `ignoring ${other}, because ${path} is used`),
   ]);
 }
 
-function existsAsFile(path: string): boolean {
+/** Whether a path exists and is not a folder. */
+export function existsAsFile(path: string): boolean {
   try {
     return !Deno.statSync(path).isDirectory;
   } catch (error) {

@@ -53,6 +53,13 @@ export {
 export { suggestCorrection } from "./name_hint.ts";
 export { warnUnknownVariables } from "./unknown_variables.ts";
 export { FileWatch, type WatchOptions } from "./watch.ts";
+export {
+  getTrustFilePath,
+  hashText,
+  needsTrust,
+  readTrustedHashes,
+  trustFileFor,
+} from "./trust.ts";
 export { isHttpUrl } from "./check_entries.ts";
 export { listSettings, readSettings } from "./settings.ts";
 export type { SettingFlags, SettingRow, Settings } from "./settings.ts";

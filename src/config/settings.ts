@@ -19,6 +19,8 @@ export interface Settings {
   readonly mcpConfig?: string;
   /** The rules file if one was named; `~` expanded. */
   readonly rules?: string;
+  /** Whether the files of the working folder are used without `trust`. */
+  readonly trust: boolean;
   /** The agent this process is bound to. */
   readonly agent?: string;
   /** The agent for operations without an agent id. */
@@ -110,6 +112,12 @@ const DEFINITIONS: { readonly [K in keyof Settings]-?: SettingDefinition<Setting
     ...pathParser,
     fallback: undefined,
     refusesEmpty: true,
+  },
+  trust: {
+    variable: "GATEWAY_TRUST",
+    brief: "Use the files of the working folder without agent-mcp-gateway trust: 1 or 0",
+    ...booleanParser,
+    fallback: false,
   },
   agent: {
     flag: "agent",

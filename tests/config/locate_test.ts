@@ -27,14 +27,17 @@ Deno.test("[config.search-order] files are searched at the given path, in the us
   assert.equal(locate([]).mcpConfig.origin, "missing");
 });
 
-Deno.test("[config.search-order] the two files are searched independently", () => {
-  const { mcpConfig, rules } = locate([
-    inWorkingFolder,
-    userRules,
-    "/project/.mcp-gateway-rules.json",
-  ]);
-  assert.deepEqual([mcpConfig.path, mcpConfig.origin], [inWorkingFolder, "folder"]);
-  assert.deepEqual([rules.path, rules.origin], [userRules, "home"]);
+Deno.test("[config.search-order] if the user's folder has one file, the working folder is not searched for the other", () => {
+  const rulesHere = "/project/.mcp-gateway-rules.json";
+  for (const [present, missing] of [[userRules, "mcpConfig"], [userServers, "rules"]] as const) {
+    const files = locate([present, inWorkingFolder, rulesHere]);
+    assert.equal(files[missing].origin, "missing");
+    assert.deepEqual(files[missing].searchedPaths, [
+      missing === "rules" ? userRules : userServers,
+    ]);
+  }
+  const { mcpConfig, rules } = locate([inWorkingFolder, rulesHere]);
+  assert.deepEqual([mcpConfig.origin, rules.origin], ["folder", "folder"]);
 });
 
 Deno.test("[config.search-order] without a home folder only the working folder is searched", () => {
@@ -47,7 +50,7 @@ Deno.test("[config.announced] ignored files and files in the working folder are 
   assert.deepEqual(locate([userServers, inWorkingFolder, userRules]).notes, [
     `ignoring ${inWorkingFolder}, because ${userServers} is used`,
   ]);
-  assert.deepEqual(locate([inWorkingFolder, inConfig, userRules]).notes, [
+  assert.deepEqual(locate([inWorkingFolder, inConfig]).notes, [
     `using ${inWorkingFolder}, found in the working folder`,
     `ignoring ${inConfig}, because ${inWorkingFolder} is used`,
   ]);

@@ -32,6 +32,7 @@ Deno.test("[settings.defaults] without flags and variables the defaults apply", 
     auditArgs: "none",
     initStrategy: "eager",
     debug: false,
+    trust: false,
     logFormat: "text",
     maxProcesses: 256,
     allowedHosts: [],
@@ -140,8 +141,8 @@ Deno.test("[settings.twins] every setting with a flag is tested here, and only -
     FLAGS_AND_VARIABLES.map(([key]) => key).sort(),
   );
   assert.deepEqual(
-    listSettings().filter(({ boolean }) => boolean).map(({ flag }) => flag),
-    ["debug"],
+    listSettings().filter(({ boolean }) => boolean).map(({ variable }) => variable),
+    ["GATEWAY_TRUST", "GATEWAY_DEBUG"],
   );
 });
 

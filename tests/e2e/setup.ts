@@ -44,7 +44,13 @@ export class Setup {
     this.workingFolder = join(this.#root, "work");
     Deno.mkdirSync(this.home);
     Deno.mkdirSync(this.workingFolder);
-    this.env = { ...machineEnvironment(), DENO_DIR: denoDir(), HOME: this.home, ...env };
+    this.env = {
+      ...machineEnvironment(),
+      DENO_DIR: denoDir(),
+      HOME: this.home,
+      GATEWAY_TRUST: "1",
+      ...env,
+    };
     const mcpConfig = typeof servers === "object" ? { mcpServers: servers } : servers;
     if (mcpConfig !== false) this.writeFile(".mcp.json", mcpConfig);
     if (rules !== false) this.writeFile(".mcp-gateway-rules.json", rules);

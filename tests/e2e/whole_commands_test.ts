@@ -11,6 +11,8 @@ const CASES: readonly CommandCase[] = [
   ["--version", 0, new RegExp(`^${VERSION}$`)],
   ["--help", 0, /\bdoctor\b/],
   ["validate --json", 0, /"errors": ?\[\]/],
+  ["doctor", 1, /^$/],
+  ["trust", 0, /^Trusted until they change: /m],
   ["doctor", 0, /^odd +ok +\d+/m],
   ["explain --agent tester --server odd --tool count", 0, /allow/],
   ["explain --agent tester --server other", 3, /deny/],
@@ -33,7 +35,10 @@ const CASES: readonly CommandCase[] = [
 for (const command of LOCAL_COMMANDS) {
   Deno.test(`[install.shipped] every command except auth works, from ${command}`, async () => {
     const rules = { agents: { tester: { allow: { servers: ["odd"] } } } };
-    await using shell = new Shell({ servers: { odd: misbehavingServer() }, rules }, command);
+    await using shell = new Shell(
+      { servers: { odd: misbehavingServer() }, rules, env: { GATEWAY_TRUST: "0" } },
+      command,
+    );
     for (const [args, code, output] of CASES) {
       const result = await shell.run(args.split(" "));
       const failureText = `${args}\n${result.stdout}\n${result.stderr}`;

@@ -103,7 +103,11 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
     "cli.closed-pipe": "a closed pipe is not a failure",
     "cli.token": "token shows a token once, and adds its hash to an otherwise unchanged rules file",
     "config.search-order":
-      "files are searched by flag, variable, the user's own folder, the working folder, config/",
+      "files are searched by flag, variable, the user's own folder, the working folder, config/; " +
+      "if the user's own folder has one of them, the working folder is not searched",
+    "config.trust":
+      "files of the working folder are used only after `trust`, and a change needs it again",
+    "config.writable": "a file or folder that every user can write causes a warning",
     "config.announced": "ignored files and files of the working folder are logged",
     "config.missing-explained":
       "without a file, the message lists the searched paths and how to create one",

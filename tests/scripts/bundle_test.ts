@@ -188,7 +188,13 @@ Deno.test("[start.lazy-built-ins] the gateway starts without loading a built-in 
   const { stderr } = await new Deno.Command(command, {
     args: ["run", "--preload", join(folder.path, "recorder.js"), ...words.slice(1)],
     cwd: folder.path,
-    env: { ...machineEnvironment(), ...INFO_LOG_ENV, DENO_DIR: denoDir(), HOME: folder.path },
+    env: {
+      ...machineEnvironment(),
+      ...INFO_LOG_ENV,
+      DENO_DIR: denoDir(),
+      HOME: folder.path,
+      GATEWAY_TRUST: "1",
+    },
     clearEnv: true,
     stdin: "null",
   }).output();

@@ -39,6 +39,7 @@ Deno.test("dev restarts the gateway when a source file changes, and the client s
     cwd: folder.path,
     env: {
       HOME: folder.path,
+      GATEWAY_TRUST: "1",
       DENO_DIR: Deno.env.get("DENO_DIR") ?? defaultDenoDir(),
       GATEWAY_INIT_STRATEGY: "lazy",
       ...INFO_LOG_ENV,

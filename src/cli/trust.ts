@@ -1,0 +1,123 @@
+import { replaceFile } from "../atomic_file.ts";
+import {
+  folderOf,
+  type FoundFile,
+  getTrustFilePath,
+  hashText,
+  readText,
+  readTrustedHashes,
+} from "../config/mod.ts";
+import { checkText, editFile, parseClientText } from "../config/editing/mod.ts";
+import { ConfigError } from "../errors.ts";
+import { redactedJson } from "../redact.ts";
+import { escapeControls } from "../text.ts";
+import { defineCommand, switchFlag } from "./command.ts";
+import { CommandError } from "./error_report.ts";
+import { findFiles } from "./open_configuration.ts";
+import { pluralize } from "./terminal.ts";
+
+/** Maximum size of the shown part of a server's entry, in bytes. */
+const MAX_ENTRY_BYTES = 4096;
+
+export const command = defineCommand({
+  about:
+    "Trusts the servers file and the rules file of the working folder, so that the gateway uses " +
+    "them there, and prints the entries that start servers. A file that changes must be trusted " +
+    "again. Files named by a flag or a variable, and your own files in ~/.config/agent-mcp-gateway, " +
+    "need no trust.",
+  example: "agent-mcp-gateway trust",
+  flags: { remove: switchFlag("Withdraw the trust in the files of this folder") },
+  async run({ flags: { remove }, stdout }) {
+    const files = listFolderFiles();
+    const names = files.map(({ path }) => escapeControls(path)).join(" and ");
+    if (remove) {
+      await changeHashes((hashes) => {
+        for (const { path } of files) delete hashes[path];
+      });
+      stdout.write(`Not trusted: ${names}\n`);
+      return 0;
+    }
+    const texts = files.map((file) => ({ path: file.path, ...readFile(file) }));
+    for (const { summary } of texts) stdout.write(summary);
+    const trusted = await Promise.all(texts.map(async ({ path, text }) => {
+      return [path, await hashText(text)] as const;
+    }));
+    await changeHashes((hashes) => void Object.assign(hashes, Object.fromEntries(trusted)));
+    stdout.write(`Trusted until they change: ${names}\n`);
+    return 0;
+  },
+});
+
+/** A file of the working folder. */
+interface FolderFile {
+  readonly kind: "servers" | "rules";
+  readonly path: string;
+  readonly displayPath: string;
+}
+
+function listFolderFiles(): FolderFile[] {
+  const { files: { mcpConfig, rules } } = findFiles({});
+  const found: [FolderFile["kind"], FoundFile][] = [["servers", mcpConfig], ["rules", rules]];
+  const inFolder = found.filter(([, { origin }]) => origin === "folder");
+  if (inFolder.length > 0) {
+    return inFolder.map(([kind, { path, displayPath }]) => ({ kind, path, displayPath }));
+  }
+  const [used] = found.filter(([, { origin }]) => origin !== "missing");
+  throw new CommandError(
+    used === undefined
+      ? `There is nothing to trust in this folder: it has neither ${mcpConfig.displayPath} nor ` +
+        rules.displayPath
+      : `There is nothing to trust: the gateway does not use the files of this folder, but ` +
+        used[1].path,
+  );
+}
+
+/** Reads a file and describes it; throws if it has errors, because it would not be used. */
+function readFile({ kind, path, displayPath }: FolderFile): { text: string; summary: string } {
+  const read = readText(path);
+  if ("failure" in read) throw new CommandError(`${displayPath}: ${read.failure}`);
+  const { text } = read;
+  const errors = checkText(kind, { file: displayPath, text });
+  if (errors.length > 0) throw new ConfigError(errors);
+  const { document } = parseClientText(displayPath, text);
+  const key = kind === "servers" ? "mcpServers" : "agents";
+  const names = document?.getKeys([key]) ?? [];
+  const lines = [
+    `${displayPath} has ${pluralize(names.length, kind === "servers" ? "server" : "agent")}:`,
+  ];
+  for (const name of names) {
+    const entry = redactedJson(document?.getValue([key, name]), MAX_ENTRY_BYTES);
+    lines.push(`  ${name}: ${entry}`);
+  }
+  return { text, summary: lines.map((line) => `${escapeControls(line)}\n`).join("") };
+}
+
+/**
+ * Changes a file as `editFile` does. If it was trusted, it stays trusted.
+ *
+ * @param edit Returns the new text.
+ */
+export async function editTrustedFile(
+  path: string,
+  edit: (text: string) => string,
+): Promise<void> {
+  let [before, after] = ["", ""];
+  await editFile(path, (text) => {
+    before = text;
+    after = edit(text);
+    return after;
+  });
+  const hash = readTrustedHashes(getTrustFilePath(Deno.env))[path];
+  if (hash === undefined || hash !== await hashText(before)) return;
+  const newHash = await hashText(after);
+  await changeHashes((hashes) => void (hashes[path] = newHash));
+}
+
+async function changeHashes(change: (hashes: Record<string, unknown>) => void): Promise<void> {
+  const path = getTrustFilePath(Deno.env);
+  await Deno.mkdir(folderOf(path), { recursive: true, mode: 0o700 });
+  const hashes = readTrustedHashes(path);
+  change(hashes);
+  const bytes = new TextEncoder().encode(`${JSON.stringify(hashes, undefined, 2)}\n`);
+  await replaceFile(path, { bytes, mode: 0o600 });
+}

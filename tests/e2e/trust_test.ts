@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { Shell } from "../cli/shell.ts";
+import { RawClient } from "./raw_client.ts";
+import { misbehavingServer } from "./gateway.ts";
+import { ALLOW_ALL_RULES } from "./setup.ts";
+import { waitUntil } from "./wait.ts";
+
+const NOT_TRUSTED =
+  /\.mcp\.json: this file is in the working folder, .* run agent-mcp-gateway trust/;
+
+/** An entry that starts a program, which creates the file `started` in its working folder. */
+const MARKING_SERVER = { command: "touch", args: ["started"] };
+
+/** A folder with the files of somebody else, and a gateway that does not trust it. */
+function untrustedFolder(servers: Readonly<Record<string, unknown>>): Shell {
+  return new Shell({ servers, rules: ALLOW_ALL_RULES, env: { GATEWAY_TRUST: "0" } });
+}
+
+function hasStarted({ setup }: Shell): boolean {
+  return [...Deno.readDirSync(setup.workingFolder)].some(({ name }) => name === "started");
+}
+
+Deno.test("[config.trust] no command starts a server of a folder that is not trusted", async () => {
+  await using shell = untrustedFolder({ marking: MARKING_SERVER });
+  for (const args of [[], ["doctor"], ["tools"], ["call", "marking", "x"], ["savings"]]) {
+    const { code, stderr } = await shell.run(args);
+    assert.equal(code, 1, args.join(" "));
+    assert.match(stderr.replaceAll(/\s+/g, " "), NOT_TRUSTED, args.join(" "));
+  }
+  assert.equal(hasStarted(shell), false);
+  assert.equal((await shell.run(["validate"])).code, 0);
+});
+
+Deno.test("[config.trust] trust prints the servers, and a changed file must be trusted again", async () => {
+  await using shell = untrustedFolder({ marking: { ...MARKING_SERVER, env: { API_KEY: "sk-1" } } });
+  const trusted = await shell.run(["trust"]);
+  assert.equal(trusted.code, 0, trusted.stderr);
+  assert.match(trusted.stdout, /^ {2}marking: \{"command":"touch","args":\["started"\]/m);
+  assert.doesNotMatch(trusted.stdout, /sk-1/);
+  await shell.run(["doctor"]);
+  assert.equal(hasStarted(shell), true);
+  shell.setup.writeFile(".mcp.json", { mcpServers: { marking: { command: "true" } } });
+  assert.match((await shell.run(["doctor"])).stderr.replaceAll(/\s+/g, " "), NOT_TRUSTED);
+  await shell.run(["trust"]);
+  assert.doesNotMatch((await shell.run(["doctor"])).stderr, /not trusted/);
+  await shell.run(["trust", "--remove"]);
+  assert.match((await shell.run(["doctor"])).stderr.replaceAll(/\s+/g, " "), NOT_TRUSTED);
+});
+
+Deno.test("[config.trust] flags that name the files are consent, and so is GATEWAY_TRUST=1", async () => {
+  await using shell = untrustedFolder({ odd: misbehavingServer() });
+  const flags = ["--mcp-config", ".mcp.json", "--rules", ".mcp-gateway-rules.json"];
+  assert.equal((await shell.run(["doctor", ...flags])).code, 0);
+  assert.equal((await shell.run(["doctor"])).code, 1);
+  shell.setup.env["GATEWAY_TRUST"] = "1";
+  assert.equal((await shell.run(["doctor"])).code, 0);
+});
+
+Deno.test("[config.trust] a new token leaves trusted rules trusted", async () => {
+  await using shell = untrustedFolder({ odd: misbehavingServer() });
+  await shell.run(["trust"]);
+  assert.equal((await shell.run(["token", "tester"])).code, 0);
+  assert.equal((await shell.run(["doctor"])).code, 0);
+});
+
+Deno.test("[config.trust] while the gateway serves, a changed file takes effect when it is trusted", async () => {
+  await using shell = untrustedFolder({ odd: misbehavingServer() });
+  await shell.run(["trust"]);
+  const program = await shell.start("--agent", "tester");
+  const client = new RawClient(program);
+  await client.initialize();
+  const listServers = async () =>
+    JSON.stringify(await client.request("tools/call", { name: "list_servers", arguments: {} }));
+  shell.setup.writeFile(".mcp.json", { mcpServers: { later: misbehavingServer() } });
+  await waitUntil("the change is refused", () => NOT_TRUSTED.test(program.stderr));
+  assert.match(await listServers(), /odd/);
+  await shell.run(["trust"]);
+  await waitUntil("the change is in force", async () => /later/.test(await listServers()));
+  await program.closeInput();
+  await program.waitForEnd();
+});
+
+Deno.test("[config.trust] the user's servers do not run under the rules of the working folder", async () => {
+  await using shell = untrustedFolder({ odd: misbehavingServer() });
+  const own = join(shell.setup.home, ".config/agent-mcp-gateway");
+  Deno.mkdirSync(own, { recursive: true });
+  Deno.writeTextFileSync(join(own, ".mcp.json"), '{"mcpServers": {}}');
+  for (const trust of ["0", "1"]) {
+    shell.setup.env["GATEWAY_TRUST"] = trust;
+    const { code, stderr } = await shell.run(["doctor"]);
+    assert.equal(code, 1);
+    assert.match(
+      stderr.replaceAll(/\s+/g, " "),
+      /mcp-gateway-rules\.json: not found; .* is not used/,
+    );
+  }
+});
+
+Deno.test("[config.writable] files that every user can write cause a warning, with --strict an error", async () => {
+  await using shell = new Shell({ servers: {}, rules: ALLOW_ALL_RULES });
+  const { workingFolder } = shell.setup;
+  assert.doesNotMatch((await shell.run(["validate"])).stdout, /every user/);
+  Deno.chmodSync(join(workingFolder, ".mcp.json"), 0o666);
+  const file = await shell.run(["validate", "--strict"]);
+  assert.equal(file.code, 1);
+  assert.match(file.stdout, /warning \.mcp\.json: every user of this machine can write this file/);
+  Deno.chmodSync(join(workingFolder, ".mcp.json"), 0o600);
+  Deno.chmodSync(workingFolder, 0o777);
+  const folder = await shell.run(["validate"]);
+  assert.equal(folder.code, 0);
+  assert.match(folder.stdout.replaceAll(/\s+/g, " "), /can write the folder of this file/);
+});
+
+Deno.test("[config.trust] over HTTP, too, the gateway does not start with files that are not trusted", async () => {
+  await using shell = untrustedFolder({ marking: MARKING_SERVER });
+  const { code, stderr } = await shell.run(["--transport", "http", "--port", "0"]);
+  assert.equal(code, 1);
+  assert.match(stderr, NOT_TRUSTED);
+  assert.equal(hasStarted(shell), false);
+});
