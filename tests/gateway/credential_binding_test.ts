@@ -20,7 +20,7 @@ Deno.test("[identity.credential] a credential binds its session to its agent", a
   }
   const agentDecisions = fixture.audit().map(({ agent_id, decision }) => `${agent_id} ${decision}`);
   assert.deepEqual(agentDecisions.slice(0, 4), Array(4).fill("b ALLOW"));
-  // The audit entry of a refused call names the agent that the call named.
+  // The audit entry of a refused call contains the agent_id of the call.
   assert.deepEqual(agentDecisions.slice(4), ["a DENY", "default DENY", "nobody DENY"]);
 });
 
@@ -54,7 +54,7 @@ Deno.test("[rules.status] over HTTP an agent with status: true sees the status",
   const { code, message } = await fixture.call(STATUS);
   assert.equal(code, "-32602");
   assert.match(message ?? "", /^Unknown tool: get_gateway_status\. This server has list_servers, /);
-  // The list of tools does not contain the unknown one.
+  // The message does not suggest the unknown tool.
   assert.doesNotMatch(
     message?.slice("Unknown tool: get_gateway_status".length) ?? "",
     /get_gateway_status/,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { SessionFixture } from "./session_fixture.ts";
 
-Deno.test("[rules.error-denies] an error while deciding denies the call, and only the log has its cause", async () => {
+Deno.test("[rules.error-denies] a call is denied if deciding about it throws an error, and only the log has the error", async () => {
   const rules = { agents: { a: { allow: { servers: ["*"] } }, b: { allow: { servers: ["*"] } } } };
   await using fixture = await SessionFixture.open(rules);
   fixture.breakRulesOf("a", new Error("secret detail"));
@@ -31,7 +31,7 @@ Deno.test("[rules.error-denies] an error while deciding denies the call, and onl
     "DENIED_BY_POLICY",
     "agents.a",
   ]);
-  // Listing servers still succeeds, and decisions about other agents are unaffected.
+  // Agent a can still list servers, and the decisions about agent b are unaffected.
   assert.equal((await fixture.call("list_servers", { agent_id: "a" })).code, undefined);
   assert.equal(
     (await fixture.call("execute_tool", { ...args, agent_id: "b" })).code,

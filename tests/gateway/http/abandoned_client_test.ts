@@ -37,7 +37,7 @@ Deno.test("[http.left] only a client that closed its stream and then sends nothi
   const newStream = new EventReader(await reconnecting.session.get());
   assert.deepEqual(await replacedStream.remainingMessages(), []);
   const listeningStream = new EventReader(await listening.session.get());
-  // A client that sends a request after its stream ended is present.
+  // A client that sends a request after the end of its stream is present.
   await (await returning.session.post(request("echo"))).text();
   await closeStream(gone);
   await waitUntil("the client counts as gone", () => gone.gatewaySession.releaseCount === 1);
@@ -91,7 +91,7 @@ Deno.test({
     const otherClient = new TwoProcessClient(service.url);
     await otherClient.initialize();
     const [pid, otherPid] = [await client.readServerPid(), await otherClient.readServerPid()];
-    // The stream belongs to a process, which holds it open until the process is killed.
+    // Another process holds the stream open until the test kills that process.
     const listener = client.listen();
     await waitUntil("the stream of the client is open", () => listener.isOpen());
     assert.equal(await isProcessRunning(pid), true);
@@ -121,7 +121,7 @@ async function isProcessRunning(pid: number): Promise<boolean> {
   return (await listProcesses()).some((process) => process.pid === pid && isRunning(process));
 }
 
-/** A client that sends requests from this process and holds its stream open in another process. */
+/** A client that sends requests from the test's process, and opens its stream in another process. */
 class TwoProcessClient {
   readonly #url: string;
   #headers: Record<string, string> = {

@@ -38,13 +38,13 @@ export class AuthenticatorFixture {
     this.rules = (await readConfiguration(rules)).rules;
   }
 
-  /** Authenticates a request with this header. */
+  /** Authenticates a request with an `Authorization` header, or without it. */
   authenticate(authorization: string | null, address = "192.0.2.1"): Promise<AuthResult> {
     const url = new URL("https://gateway.example/mcp");
     return this.authenticator.authenticate({ authorization, address, url });
   }
 
-  /** Authenticates a request with this token; returns its agent, or its status if it is refused. */
+  /** Authenticates a request with a token; returns the agent, or the HTTP status of the refusal. */
   async agentOrStatusOf(token: string, address?: string): Promise<string | number> {
     const result = await this.authenticate(`Bearer ${token}`, address);
     if (result.kind === "credential") return result.credential.agent;

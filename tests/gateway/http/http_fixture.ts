@@ -22,7 +22,7 @@ export const BIG_INTEGER = "12345678901234567890";
 
 const ACCEPT = "application/json, text/event-stream";
 
-/** The gateway's end of one client's session; it answers a few methods. */
+/** The gateway's end of one client's session. It answers the methods of `#answer`, which are not MCP methods. */
 export class FakeGatewaySession {
   /** Calls of `wait` and `flood` that are not answered yet. */
   readonly heldCalls: IncomingRequest[] = [];

@@ -17,7 +17,7 @@ export async function createKey(kid: string, algorithm = "ES256"): Promise<Issue
   return { kid, algorithm, privateKey, publicJwk };
 }
 
-/** The claims, the header and the key of a token. */
+/** Changes of a token's claims, header and key. */
 export interface TokenOptions {
   /** Claims that are added or replaced; `undefined` removes a claim. */
   readonly claims?: Readonly<Record<string, unknown>>;
@@ -31,7 +31,7 @@ export class Issuer implements AsyncDisposable {
   /** The published keys. */
   keys: IssuerKey[];
   readonly requestedPaths: string[] = [];
-  /** Replaces the issuer's responses; where it returns `undefined`, the issuer responds as usual. */
+  /** Returns the response to a request for a path, or `undefined` if the issuer is to respond as usual. */
   responseOverride: ((path: string) => Response | Promise<Response> | undefined) | undefined;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
@@ -65,6 +65,7 @@ export class Issuer implements AsyncDisposable {
     };
     return await new SignJWT({ ...validClaims, ...claims } as JWTPayload)
       .setProtectedHeader({ alg: key.algorithm, kid: key.kid, ...header })
+      // Permits tests to add the critical header parameter "urn:odd", which the gateway does not know.
       .sign(key.privateKey, { crit: { "urn:odd": true } });
   }
 

@@ -84,10 +84,10 @@ Deno.test("[rules.credentials] a failing issuer is reported, and all its tokens 
     "a redirect": () => new Response(null, { status: 302, headers: { location: "/keys" } }),
     "an endless answer": () => new Response("x".repeat(2_000_000)),
   };
-  for (const [description, answer] of Object.entries(failures)) {
+  for (const [description, respond] of Object.entries(failures)) {
     await using issuer = await Issuer.open();
     issuer.responseOverride = async (path) => {
-      const response = await answer?.(path);
+      const response = await respond?.(path);
       if (response === undefined) return await defaultResponse(path);
       const text = (await response.text()).replace("ISSUER", issuer.url);
       const body = response.status === 302 ? null : text;
@@ -98,8 +98,8 @@ Deno.test("[rules.credentials] a failing issuer is reported, and all its tokens 
         ? Response.json({ keys: issuer.keys.map(({ publicJwk }) => publicJwk) })
         : Response.json({ issuer: issuer.url, jwks_uri: `${issuer.url}/keys` });
     const fixture = new AuthenticatorFixture(await issuer.rules());
-    const refused = await fixture.authenticate(`Bearer ${await issuer.createToken()}`);
-    assert.deepEqual(refused, {
+    const refusal = await fixture.authenticate(`Bearer ${await issuer.createToken()}`);
+    assert.deepEqual(refusal, {
       kind: "refused",
       status: 503,
       retryAfterS: 5,
@@ -136,17 +136,17 @@ Deno.test("[rules.credentials] while an issuer is unreachable, the keys fetched 
   const issuer = await Issuer.open();
   const token = await issuer.createToken();
   const fixture = new AuthenticatorFixture(await issuer.rules(), { keyTimes: { freshMs: 0 } });
-  const withoutStaleKeys = new AuthenticatorFixture(fixture.rules, {
+  const fixtureWithoutStaleKeys = new AuthenticatorFixture(fixture.rules, {
     keyTimes: { freshMs: 0, staleMs: 0 },
   });
   assert.deepEqual([
     await fixture.agentOrStatusOf(token),
-    await withoutStaleKeys.agentOrStatusOf(token),
+    await fixtureWithoutStaleKeys.agentOrStatusOf(token),
   ], ["a", "a"]);
   await issuer.end();
   assert.deepEqual([
     await fixture.agentOrStatusOf(token),
-    await withoutStaleKeys.agentOrStatusOf(token),
+    await fixtureWithoutStaleKeys.agentOrStatusOf(token),
   ], ["a", 503]);
   assert.match(
     fixture.log.messages[0] ?? "",

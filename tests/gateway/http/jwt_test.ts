@@ -22,10 +22,10 @@ Deno.test("[rules.credentials] [identity.credential] a JWT names its agent by a 
   assert.ok(remainingMs > 55_000 && remainingMs <= 66_000, `${remainingMs}`);
 
   // A renewed token is the same credential; a token of another subject or agent is another credential.
-  const renewed = await issuer.createToken({
+  const renewedToken = await issuer.createToken({
     claims: { exp: Math.floor(Date.now() / 1000) + 600 },
   });
-  assert.equal((await fixture.expectCredential(renewed)).id, id);
+  assert.equal((await fixture.expectCredential(renewedToken)).id, id);
   const otherClaims = [{ sub: "other" }, { agent: "b" }, { sub: 'user","b' }];
   for (const claims of otherClaims) {
     assert.notEqual((await fixture.expectCredential(await issuer.createToken({ claims }))).id, id);
@@ -240,16 +240,16 @@ Deno.test("[rules.credentials] the metadata names the configured issuer as the a
   });
   const metadataParameter =
     'resource_metadata="https://gateway.example/.well-known/oauth-protected-resource/mcp"';
-  const withoutToken = await fixture.authenticate(null);
-  assert.ok(withoutToken.kind === "refused");
+  const refusalWithoutToken = await fixture.authenticate(null);
+  assert.ok(refusalWithoutToken.kind === "refused");
   assert.equal(
-    withoutToken.wwwAuthenticate,
+    refusalWithoutToken.wwwAuthenticate,
     `Bearer realm="agent-mcp-gateway", ${metadataParameter}`,
   );
-  const withInvalidToken = await fixture.authenticate("Bearer bad");
-  assert.ok(withInvalidToken.kind === "refused");
+  const refusalOfInvalidToken = await fixture.authenticate("Bearer bad");
+  assert.ok(refusalOfInvalidToken.kind === "refused");
   assert.equal(
-    withInvalidToken.wwwAuthenticate,
+    refusalOfInvalidToken.wwwAuthenticate,
     `Bearer realm="agent-mcp-gateway", error="invalid_token", ${metadataParameter}`,
   );
   // An issuer that is not a URL is not in the metadata.

@@ -24,9 +24,9 @@ function* guessTokens(fixture: AuthenticatorFixture, address: string, count: num
 Deno.test("[rules.credentials] a client that guesses tokens has to wait", async () => {
   const fixture = await AuthenticatorFixture.open(RULES);
   assert.deepEqual(await countRefusals(guessTokens(fixture, "192.0.2.1", 50)), [20, 30]);
-  const refused = await fixture.authenticate("Bearer one-more", "192.0.2.1");
-  assert.ok(refused.kind === "refused" && refused.status === 429);
-  const { retryAfterS = 0, message } = refused;
+  const refusal = await fixture.authenticate("Bearer one-more", "192.0.2.1");
+  assert.ok(refusal.kind === "refused" && refusal.status === 429);
+  const { retryAfterS = 0, message } = refusal;
   assert.ok(retryAfterS > 50 && retryAfterS <= 60);
   assert.equal(message, `Too many logins from this address failed. Try again in ${retryAfterS} s.`);
   // Other addresses are not affected.
@@ -54,9 +54,9 @@ Deno.test("[rules.credentials] failed logins of the addresses of one network are
     ["2001:db8:1:2::1", "2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:DB8:1:2:3::"],
     ["::ffff:192.0.2.7", "192.0.2.7", "::FFFF:192.0.2.7"],
   ];
-  for (const [first = "", ...otherAddresses] of networks) {
+  for (const [firstAddress = "", ...otherAddresses] of networks) {
     const fixture = await AuthenticatorFixture.open(RULES);
-    await countRefusals(guessTokens(fixture, first, 30));
+    await countRefusals(guessTokens(fixture, firstAddress, 30));
     for (const address of otherAddresses) {
       assert.equal(await fixture.agentOrStatusOf("another", address), 429, address);
     }
@@ -65,7 +65,7 @@ Deno.test("[rules.credentials] failed logins of the addresses of one network are
   }
 });
 
-Deno.test("[rules.credentials] any number of addresses takes bounded memory", () => {
+Deno.test("[rules.credentials] the throttle keeps a limited number of addresses and logins", () => {
   const throttle = new LoginThrottle();
   for (let index = 0; index < 30_000; index++) {
     const address = `10.${index >> 16}.${(index >> 8) & 255}.${index & 255}`;

@@ -6,7 +6,7 @@ Deno.test("messages over HTTP", async (t) => {
     limits: { streamAfterMs: 50, streamKeepAliveMs: 100 },
   });
 
-  await t.step("[http.initialize] the first message opens a session", async () => {
+  await t.step("[http.initialize] initialize opens a session", async () => {
     const response = await fixture.send("POST", request("initialize", 7));
     assert.equal(response.headers.get("content-type"), "application/json");
     assert.match(response.headers.get("mcp-session-id") ?? "", /^[!-~]{20,}$/);
@@ -23,22 +23,25 @@ Deno.test("messages over HTTP", async (t) => {
     assert.deepEqual(await response.json(), { jsonrpc: "2.0", id: "a", result: { text: "é😀" } });
   });
 
-  await t.step("[http.unchanged] numbers are not rounded in answers and streams", async () => {
-    const bigCall = `{"jsonrpc":"2.0","id":${BIG_INTEGER},"method":"big"}`;
-    const bigAnswer = `{"jsonrpc":"2.0","id":${BIG_INTEGER},"result":{"big":${BIG_INTEGER}}}`;
-    assert.equal(await (await session.post(bigCall)).text(), bigAnswer);
-    const echoCall = `{"jsonrpc":"2.0","id":1,"method":"echo","params":{"n":${BIG_INTEGER}}}`;
-    assert.equal(
-      await (await session.post(echoCall)).text(),
-      `{"jsonrpc":"2.0","id":1,"result":{"n":${BIG_INTEGER}}}`,
-    );
-    const batch = `[${bigCall},{"jsonrpc":"2.0","id":2,"method":"progress"}]`;
-    const messages = await new EventReader(await session.post(batch)).remainingMessages();
-    assert.equal(messages.length, 3);
-    assert.ok(messages.at(-1)?.includes(bigAnswer));
-  });
+  await t.step(
+    "[http.unchanged] numbers are not rounded in JSON answers and in streams",
+    async () => {
+      const bigCall = `{"jsonrpc":"2.0","id":${BIG_INTEGER},"method":"big"}`;
+      const bigAnswer = `{"jsonrpc":"2.0","id":${BIG_INTEGER},"result":{"big":${BIG_INTEGER}}}`;
+      assert.equal(await (await session.post(bigCall)).text(), bigAnswer);
+      const echoCall = `{"jsonrpc":"2.0","id":1,"method":"echo","params":{"n":${BIG_INTEGER}}}`;
+      assert.equal(
+        await (await session.post(echoCall)).text(),
+        `{"jsonrpc":"2.0","id":1,"result":{"n":${BIG_INTEGER}}}`,
+      );
+      const batch = `[${bigCall},{"jsonrpc":"2.0","id":2,"method":"progress"}]`;
+      const messages = await new EventReader(await session.post(batch)).remainingMessages();
+      assert.equal(messages.length, 3);
+      assert.ok(messages.at(-1)?.includes(bigAnswer));
+    },
+  );
 
-  await t.step("[http.accepted] a message without an answer is accepted", async () => {
+  await t.step("[http.accepted] a notification and an answer are accepted with 202", async () => {
     const response = await session.post({ jsonrpc: "2.0", method: "notifications/x" });
     assert.deepEqual([response.status, await response.text()], [202, ""]);
     assert.deepEqual(gatewaySession.notifications, ["notifications/x"]);
@@ -72,10 +75,10 @@ Deno.test("messages over HTTP", async (t) => {
     async () => {
       const messages = await new EventReader(await session.post(request("progress", 5)))
         .remainingMessages();
-      const received = messages.map((text) => JSON.parse(text)).map(({ method, id }) =>
+      const methodsOrIds = messages.map((text) => JSON.parse(text)).map(({ method, id }) =>
         method ?? id
       );
-      assert.deepEqual(received, ["progress", "progress", 5]);
+      assert.deepEqual(methodsOrIds, ["progress", "progress", 5]);
     },
   );
 
@@ -87,8 +90,8 @@ Deno.test("messages over HTTP", async (t) => {
           "mcp-protocol-version": "2025-11-25",
         }),
       );
-      const first = await reader.nextEvent();
-      assert.deepEqual([first?.data, typeof first?.id], ["", "string"]);
+      const firstEvent = await reader.nextEvent();
+      assert.deepEqual([firstEvent?.data, typeof firstEvent?.id], ["", "string"]);
       assert.deepEqual(await reader.nextEvent(), { comment: "keep-alive" });
       gatewaySession.heldCalls.splice(0).forEach((call) => call.reply({}));
       assert.equal(JSON.parse((await reader.nextMessage())?.data ?? "").id, "slow");
@@ -110,18 +113,20 @@ Deno.test("messages over HTTP", async (t) => {
     },
   );
 
-  await t.step("[http.stream] a client that accepts only JSON gets JSON", async () => {
-    const listening = new EventReader(await session.get());
+  const jsonOnlyTitle =
+    "[http.stream] a client that accepts only JSON gets JSON, and the progress on its open stream";
+  await t.step(jsonOnlyTitle, async () => {
+    const listeningReader = new EventReader(await session.get());
     const response = await session.post(request("progress", 6), { accept: "application/json" });
     assert.equal((await response.json()).id, 6);
-    assert.match((await listening.nextMessage())?.data ?? "", /"progress"/);
-    await listening.cancel();
+    assert.match((await listeningReader.nextMessage())?.data ?? "", /"progress"/);
+    await listeningReader.cancel();
   });
 
   await t.step(
     "[http.call-stream] a request of a server during a call is sent on the call's stream",
     async () => {
-      const listening = new EventReader(await session.get());
+      const listeningReader = new EventReader(await session.get());
       const reader = new EventReader(await session.post(request("ask", "asks")));
       const question = JSON.parse((await reader.nextMessage())?.data ?? "");
       assert.equal(question.method, "question");
@@ -131,15 +136,16 @@ Deno.test("messages over HTTP", async (t) => {
         said: BIG_INTEGER,
       });
       gatewaySession.peer.notify("later");
-      assert.match((await listening.nextMessage())?.data ?? "", /"later"/);
-      await listening.cancel();
+      assert.match((await listeningReader.nextMessage())?.data ?? "", /"later"/);
+      await listeningReader.cancel();
     },
   );
 
   await t.step("[http.cancel] a cancelled call gets no answer, and its stream ends", async () => {
     const reader = new EventReader(await session.post(request("wait", "gone")));
-    const cancel = { method: "notifications/cancelled", params: { requestId: "gone" } };
-    await (await session.post({ jsonrpc: "2.0", ...cancel })).text();
+    const params = { requestId: "gone" };
+    const cancellation = { jsonrpc: "2.0", method: "notifications/cancelled", params };
+    await (await session.post(cancellation)).text();
     assert.deepEqual(await reader.remainingMessages(), []);
   });
 

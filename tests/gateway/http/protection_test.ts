@@ -23,7 +23,7 @@ Deno.test("requests that the listener accepts and refuses", async (t) => {
     settings: { allowedHosts: ["gateway.example"], corsOrigins: ["https://app.example"] },
   });
   const host = `Host: 127.0.0.1:${fixture.port}`;
-  const status = async (...headers: string[]) => {
+  const requestStatus = async (...headers: string[]) => {
     return (await sendRaw(fixture.port, writeRequest(headers))).status;
   };
 
@@ -31,30 +31,32 @@ Deno.test("requests that the listener accepts and refuses", async (t) => {
     for (
       const name of ["evil.example", "127.0.0.1.evil.example", "10.0.0.1", "gateway.example.evil"]
     ) {
-      assert.equal(await status(`Host: ${name}`), 403, name);
-      assert.equal(await status(`Host: ${name}:${fixture.port}`), 403, name);
+      assert.equal(await requestStatus(`Host: ${name}`), 403, name);
+      assert.equal(await requestStatus(`Host: ${name}:${fixture.port}`), 403, name);
     }
     for (const name of ["localhost:1", "127.0.0.1", "[::1]:80", "gateway.example:443"]) {
-      assert.equal(await status(`Host: ${name}`), 200, name);
+      assert.equal(await requestStatus(`Host: ${name}`), 200, name);
     }
   });
 
   await t.step("[http.host] an invalid host is answered with 400", async () => {
     const names = ["999.999.999.999", "127.0.0.999", "127.0.0.1:99999", "[::::]", "xn--a"];
     for (const name of names) {
-      assert.equal(await status(`Host: ${name}`), 400, name);
+      assert.equal(await requestStatus(`Host: ${name}`), 400, name);
       const health = writeRequest([`Host: ${name}`], "", "GET /health HTTP/1.1");
       assert.equal((await sendRaw(fixture.port, health)).status, 400, name);
     }
     assert.deepEqual(fixture.log, []);
   });
 
-  await t.step("[http.origin] requests of pages of other origins are refused", async () => {
+  const originTitle =
+    "[http.origin] requests from web pages are refused, except from listed origins and from loopback";
+  await t.step(originTitle, async () => {
     for (const origin of ["https://evil.example", "null", "https://app.example.evil", "file://"]) {
-      assert.equal(await status(host, `Origin: ${origin}`), 403, origin);
+      assert.equal(await requestStatus(host, `Origin: ${origin}`), 403, origin);
     }
     for (const origin of ["https://app.example", "http://localhost:3000"]) {
-      assert.equal(await status(host, `Origin: ${origin}`), 200, origin);
+      assert.equal(await requestStatus(host, `Origin: ${origin}`), 200, origin);
     }
   });
 
@@ -70,14 +72,14 @@ Deno.test("requests that the listener accepts and refuses", async (t) => {
         await response.body?.cancel();
         return response.headers;
       };
-      const allowed = await preflight("https://app.example");
-      assert.equal(allowed.get("access-control-allow-origin"), "https://app.example");
-      assert.match(allowed.get("access-control-allow-headers") ?? "", /Mcp-Session-Id/);
+      const allowedHeaders = await preflight("https://app.example");
+      assert.equal(allowedHeaders.get("access-control-allow-origin"), "https://app.example");
+      assert.match(allowedHeaders.get("access-control-allow-headers") ?? "", /Mcp-Session-Id/);
       for (const origin of ["https://evil.example", "http://localhost:3000"]) {
         assert.equal((await preflight(origin)).get("access-control-allow-origin"), null);
       }
-      const page = { origin: "https://app.example" };
-      const response = await fixture.send("POST", request("initialize"), page);
+      const headers = { origin: "https://app.example" };
+      const response = await fixture.send("POST", request("initialize"), headers);
       assert.equal(response.headers.get("access-control-allow-origin"), "https://app.example");
       assert.match(response.headers.get("access-control-expose-headers") ?? "", /Mcp-Session-Id/);
       await response.text();
@@ -102,6 +104,7 @@ Deno.test("requests that the listener accepts and refuses", async (t) => {
       "/metrics/..;/mcp",
       "*",
     ];
+    const sessionCount = fixture.gatewaySessions.length;
     for (const path of otherPaths) {
       const { status } = await sendRaw(
         fixture.port,
@@ -109,7 +112,11 @@ Deno.test("requests that the listener accepts and refuses", async (t) => {
       );
       assert.ok(status === 404 || status === 400, `${path}: ${status}`);
     }
-    assert.equal(fixture.gatewaySessions.length, 7, "A request for another path opened a session");
+    assert.equal(
+      fixture.gatewaySessions.length,
+      sessionCount,
+      "A request for another path opened a session",
+    );
   });
 
   await t.step("[http.health] HEAD requests for /health and /ready are answered", async () => {
@@ -224,22 +231,21 @@ Deno.test("requests that are too large or too slow", async (t) => {
   await using fixture = await HttpFixture.open({ limits });
   const host = `Host: 127.0.0.1:${fixture.port}`;
   const session = await fixture.initialize();
+  const sessionHeader = `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`;
   const assertWorking = async () => assert.ok(await fixture.initialize());
 
   await t.step("[http.body-limit] a long body is refused before it is read", async () => {
     using connection = await RawConnection.open(fixture.port);
-    const id = `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`;
-    await connection.send(writeRequest([host, id, "Content-Length: 80000000"], ""));
+    await connection.send(writeRequest([host, sessionHeader, "Content-Length: 80000000"], ""));
     assert.ok(await connection.readUntil((text) => text.includes("larger than the limit")));
     assert.equal(connection.answer.status, 413);
   });
 
   await t.step("[http.body-limit] a long body without Content-Length is refused", async () => {
     using connection = await RawConnection.open(fixture.port);
-    const id = `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`;
-    await connection.send(writeRequest([host, id, "Transfer-Encoding: chunked"], ""));
-    const chunk = `10000\r\n${"x".repeat(65536)}\r\n`;
-    for (let sent = 0; sent < 20; sent++) await connection.send(chunk).catch(() => {});
+    await connection.send(writeRequest([host, sessionHeader, "Transfer-Encoding: chunked"], ""));
+    const chunk = `10000\r\n${"x".repeat(0x10000)}\r\n`;
+    for (let number = 0; number < 20; number++) await connection.send(chunk).catch(() => {});
     assert.ok(await connection.readUntil((text) => text.includes("larger than the limit")));
     assert.equal(connection.answer.status, 413);
   });
@@ -251,18 +257,17 @@ Deno.test("requests that are too large or too slow", async (t) => {
   });
 
   await t.step("[http.body-limit] the bodies of all clients have a common limit", async () => {
-    const id = `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`;
     const connections: RawConnection[] = [];
     for (let number = 0; number < 4; number++) {
       const connection = await RawConnection.open(fixture.port);
       connections.push(connection);
       await connection.send(
-        writeRequest([host, id, "Content-Length: 1000000"], "x".repeat(990_000)),
+        writeRequest([host, sessionHeader, "Content-Length: 1000000"], "x".repeat(990_000)),
       );
     }
-    const [, , , last] = connections;
-    assert.ok(last && await last.readUntil((text) => text.includes("HTTP/1.1")));
-    assert.equal(last.answer.status, 503);
+    const lastConnection = connections.at(-1);
+    assert.ok(await lastConnection?.readUntil((text) => text.includes("HTTP/1.1")));
+    assert.equal(lastConnection?.answer.status, 503);
     for (const connection of connections) connection[Symbol.dispose]();
   });
 
@@ -283,9 +288,8 @@ Deno.test("requests that are too large or too slow", async (t) => {
 
   await t.step("[http.slow-reader] a client that reads nothing is disconnected", async () => {
     using connection = await RawConnection.open(fixture.port);
-    const id = `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`;
     const body = JSON.stringify(request("fill", 1, { size: 20_000_000 }));
-    await connection.send(writeRequest([host, id, "Accept: */*"], body));
+    await connection.send(writeRequest([host, sessionHeader, "Accept: */*"], body));
     const connectionCount = fixture.service.connectionCount;
     // The client begins to read only after the gateway has closed the connection.
     await waitUntil(
@@ -301,9 +305,8 @@ Deno.test("requests that are too large or too slow", async (t) => {
     "[http.slow-reader] a client that does not read its stream is disconnected",
     async () => {
       using connection = await RawConnection.open(fixture.port);
-      const id = `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`;
       const body = JSON.stringify(request("flood", 2, { size: 1_000_000 }));
-      await connection.send(writeRequest([host, id, "Accept: */*"], body));
+      await connection.send(writeRequest([host, sessionHeader, "Accept: */*"], body));
       assert.equal(await connection.readUntil((text) => text.length > 50_000_000), false);
       await assertWorking();
     },
@@ -329,6 +332,7 @@ Deno.test("requests that are too large or too slow", async (t) => {
       });
     },
   );
+  // The session still works.
   await new EventReader(await session.get()).cancel();
 });
 
@@ -346,18 +350,18 @@ Deno.test("[http.slow-readers] the unread answers of all clients have a common l
     await connection.send(writeRequest(headers, body));
     return connection;
   };
-  using first = await requestLongAnswer(1);
-  await first.readUntil((text) => text.includes("200 OK"));
+  using firstConnection = await requestLongAnswer(1);
+  await firstConnection.readUntil((text) => text.includes("200 OK"));
   const connectionCount = fixture.service.connectionCount;
-  using second = await requestLongAnswer(2);
-  assert.ok(await second.readUntil((text) => text.includes("200 OK")));
+  using secondConnection = await requestLongAnswer(2);
+  assert.ok(await secondConnection.readUntil((text) => text.includes("200 OK")));
   await waitUntil(
     "the client whose answer has waited longest is disconnected",
     () => fixture.service.connectionCount <= connectionCount,
   );
-  assert.ok((await first.readAll()).text.length < 20_000_000);
+  assert.ok((await firstConnection.readAll()).text.length < 20_000_000);
   assert.ok(
-    (await second.readAll()).text.length > 20_000_000,
+    (await secondConnection.readAll()).text.length > 20_000_000,
     "The other client did not receive its whole answer",
   );
 });

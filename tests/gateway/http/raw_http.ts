@@ -1,8 +1,8 @@
 import { withTimeout } from "../../e2e/wait.ts";
 
-/** The bytes received on a connection. */
+/** The text received on a connection, and the status of its first answer. */
 export interface RawAnswer {
-  /** Status of the first answer; 0 without an answer. */
+  /** HTTP status of the first answer; 0 if there is no answer. */
   readonly status: number;
   /** All received text, heads and bodies. */
   readonly text: string;
@@ -31,10 +31,12 @@ export class RawConnection implements Disposable {
     const buffer = new Uint8Array(64 * 1024);
     const decoder = new TextDecoder();
     while (!condition(this.#text)) {
-      const count = await withTimeout("bytes", this.#connection.read(buffer)).catch((error) => {
-        if (error instanceof Deno.errors.ConnectionReset) return null;
-        throw error;
-      });
+      const count = await withTimeout("bytes arrive", this.#connection.read(buffer)).catch(
+        (error) => {
+          if (error instanceof Deno.errors.ConnectionReset) return null;
+          throw error;
+        },
+      );
       if (count === null) return false;
       this.#text += decoder.decode(buffer.subarray(0, count), { stream: true });
     }
@@ -62,7 +64,7 @@ export class RawConnection implements Disposable {
 export async function sendRaw(port: number, text: string | Uint8Array): Promise<RawAnswer> {
   using connection = await RawConnection.open(port);
   await connection.send(text).catch((error) => {
-    // The listener may close the connection before all of it is sent.
+    // The listener may close the connection before the whole text is sent.
     if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
   });
   return await connection.readAll();

@@ -9,6 +9,7 @@ Deno.test("a client that lost its connection", async (t) => {
   const session = await fixture.initialize();
   const [gatewaySession] = fixture.gatewaySessions;
   assert.ok(gatewaySession);
+  /** Makes a call, and loses the connection before the answer; returns the id of the last event. */
   const loseConnection = async (id: string): Promise<string> => {
     const reader = new EventReader(
       await session.post(request("wait", id), {
@@ -20,12 +21,15 @@ Deno.test("a client that lost its connection", async (t) => {
     return lastId;
   };
   const resume = (lastId: string) => session.get({ "last-event-id": lastId });
+  const answerHeldCalls = (result: { readonly [key: string]: string }) => {
+    for (const call of gatewaySession.heldCalls.splice(0)) call.reply(result);
+  };
 
   await t.step(
     "[http.resume] a client gets an answer that was sent while it was disconnected",
     async () => {
       const lastId = await loseConnection("one");
-      gatewaySession.heldCalls.splice(0).forEach((call) => call.reply({ came: "meanwhile" }));
+      answerHeldCalls({ came: "meanwhile" });
       const [answer = "", ...otherMessages] = await new EventReader(await resume(lastId))
         .remainingMessages();
       assert.deepEqual(JSON.parse(answer).result, { came: "meanwhile" });
@@ -38,7 +42,7 @@ Deno.test("a client that lost its connection", async (t) => {
     async () => {
       const lastId = await loseConnection("two");
       const reader = new EventReader(await resume(lastId));
-      gatewaySession.heldCalls.splice(0).forEach((call) => call.reply({ came: "later" }));
+      answerHeldCalls({ came: "later" });
       const [answer = ""] = await reader.remainingMessages();
       assert.deepEqual(JSON.parse(answer).result, { came: "later" });
     },
@@ -46,9 +50,10 @@ Deno.test("a client that lost its connection", async (t) => {
 
   await t.step("[http.resume] a client gets each message after its last event once", async () => {
     const reader = new EventReader(await session.post(request("progress", "three")));
-    const first = await reader.nextMessage();
+    const firstMessage = await reader.nextMessage();
     await reader.cancel();
-    const missedMessages = await new EventReader(await resume(first?.id ?? "")).remainingMessages();
+    const missedMessages = await new EventReader(await resume(firstMessage?.id ?? ""))
+      .remainingMessages();
     assert.deepEqual(missedMessages.map((text) => JSON.parse(text).id), [undefined, "three"]);
   });
 
@@ -72,7 +77,7 @@ Deno.test("a client that lost its connection", async (t) => {
     "[http.resume] a client gets an error if the missed messages are too long to be kept",
     async () => {
       const lastId = await loseConnection("four");
-      gatewaySession.heldCalls.splice(0).forEach((call) => call.reply({ json: "x".repeat(5000) }));
+      answerHeldCalls({ json: "x".repeat(5000) });
       const response = await resume(lastId);
       assert.equal(response.status, 400);
       await response.body?.cancel();
@@ -83,10 +88,10 @@ Deno.test("a client that lost its connection", async (t) => {
     "[http.resume] a client gets an error if only the last of the missed messages were kept",
     async () => {
       const reader = new EventReader(await session.post(request("flood", "flood", { size: 100 })));
-      const first = await reader.nextMessage();
+      const firstMessage = await reader.nextMessage();
       await reader.cancel();
       await waitUntil("the call arrives", () => gatewaySession.heldCalls.length === 1);
-      const response = await resume(first?.id ?? "");
+      const response = await resume(firstMessage?.id ?? "");
       assert.equal(response.status, 400);
       await response.body?.cancel();
       gatewaySession.heldCalls.splice(0).forEach((call) => call.reply({}));

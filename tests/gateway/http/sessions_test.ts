@@ -3,7 +3,7 @@ import type { Authenticator, Credential } from "../../../src/gateway/http/mod.ts
 import { waitUntil } from "../../e2e/wait.ts";
 import { EventReader, HttpFixture, request } from "./http_fixture.ts";
 
-/** An authenticator whose tokens are names; names can be removed. */
+/** An authenticator that accepts any name as a token, except names that a test has removed. */
 class NameAuthenticator implements Authenticator {
   readonly isConfigured = true;
   readonly removedNames = new Set<string>();
@@ -11,8 +11,13 @@ class NameAuthenticator implements Authenticator {
   authenticate({ authorization }: { authorization: string | null }) {
     const [, name = ""] = /^Bearer (.+)$/.exec(authorization ?? "") ?? [];
     if (name === "" || this.removedNames.has(name)) {
-      const refused = { status: 401 as const, wwwAuthenticate: 'Bearer realm="x"', retryAfterS: 3 };
-      return Promise.resolve({ kind: "refused" as const, message: "Who are you?", ...refused });
+      return Promise.resolve({
+        kind: "refused" as const,
+        status: 401 as const,
+        message: "Who are you?",
+        wwwAuthenticate: 'Bearer realm="x"',
+        retryAfterS: 3,
+      });
     }
     const credential: Credential = { id: name, agent: `agent-${name}` };
     return Promise.resolve({ kind: "credential" as const, credential });
@@ -65,16 +70,14 @@ Deno.test("a session belongs to the agent that opened it", async (t) => {
     "[http.credential-end] a session and its streams end with its credential",
     async () => {
       const otherSession = await fixture.initialize(bearer("two"));
-      const [listening, calling] = [
-        new EventReader(await session.get()),
-        session.post(request("wait", "w")),
-      ];
+      const reader = new EventReader(await session.get());
+      const call = session.post(request("wait", "w"));
       await waitUntil("the call arrives", () => fixture.gatewaySessions[0]?.heldCalls.length === 1);
       authenticator.removedNames.add("one");
       fixture.service.endInvalidSessions();
-      assert.deepEqual(await listening.remainingMessages(), []);
-      assert.equal((await calling).status, 404);
-      await (await calling).text();
+      assert.deepEqual(await reader.remainingMessages(), []);
+      assert.equal((await call).status, 404);
+      await (await call).text();
       assert.equal(fixture.gatewaySessions[0]?.hasDisconnected, true);
       const response = await otherSession.post(request("echo"));
       assert.equal(response.status, 200);
@@ -82,11 +85,14 @@ Deno.test("a session belongs to the agent that opened it", async (t) => {
     },
   );
 
-  await t.step("[http.metadata] the protected resource has metadata", async () => {
-    const url = new URL("/.well-known/oauth-protected-resource/mcp", fixture.url);
-    const metadata = await (await fetch(url)).json();
-    assert.deepEqual(metadata, { resource: fixture.url });
-  });
+  await t.step(
+    "[http.metadata] the service serves the metadata of the protected resource",
+    async () => {
+      const url = new URL("/.well-known/oauth-protected-resource/mcp", fixture.url);
+      const metadata = await (await fetch(url)).json();
+      assert.deepEqual(metadata, { resource: fixture.url });
+    },
+  );
 });
 
 Deno.test("the number and lifetime of sessions are limited", async (t) => {
@@ -96,21 +102,21 @@ Deno.test("the number and lifetime of sessions are limited", async (t) => {
       await fixture.initialize(),
       await fixture.initialize(),
     ];
-    const listening = new EventReader(await listeningSession.get());
+    const reader = new EventReader(await listeningSession.get());
     await waitUntil(
       "the unused session ends",
       () => fixture.gatewaySessions[0]?.hasDisconnected === true,
     );
     assert.equal(await idleSession.delete(), 404);
     assert.equal(fixture.gatewaySessions[1]?.hasDisconnected, false);
-    await listening.cancel();
+    await reader.cancel();
   });
 
   await t.step("[http.max-age] every session ends at its maximum age", async () => {
     await using fixture = await HttpFixture.open({ settings: { sessionMaxS: 1 } });
     const session = await fixture.initialize();
-    const listening = new EventReader(await session.get());
-    assert.deepEqual(await listening.remainingMessages(), []);
+    const reader = new EventReader(await session.get());
+    assert.deepEqual(await reader.remainingMessages(), []);
     assert.equal(fixture.gatewaySessions[0]?.hasDisconnected, true);
   });
 
@@ -118,13 +124,13 @@ Deno.test("the number and lifetime of sessions are limited", async (t) => {
     "[http.session-ceiling] sessions beyond the maximum are refused with Retry-After",
     async () => {
       await using fixture = await HttpFixture.open({ settings: { maxSessions: 2 } });
-      const first = await fixture.initialize();
+      const firstSession = await fixture.initialize();
       await fixture.initialize();
       const response = await fixture.send("POST", request("initialize"));
       assert.equal(response.status, 503);
       assert.match(response.headers.get("retry-after") ?? "", /^\d+$/);
       await response.text();
-      await first.delete();
+      await firstSession.delete();
       await fixture.initialize();
     },
   );
@@ -139,7 +145,7 @@ Deno.test("the number and lifetime of sessions are limited", async (t) => {
       await response.text();
       return response.status;
     };
-    const disconnectedSessions = () =>
+    const findDisconnectedIndexes = () =>
       fixture.gatewaySessions.flatMap(({ hasDisconnected }, index) =>
         hasDisconnected ? [index] : []
       );
@@ -151,12 +157,12 @@ Deno.test("the number and lifetime of sessions are limited", async (t) => {
     assert.equal(await openSession("greedy"), 503);
     assert.equal(await openSession("one"), 200);
     assert.deepEqual(
-      disconnectedSessions(),
+      findDisconnectedIndexes(),
       [1],
       "The session without a stream was not evicted first",
     );
     assert.equal(await openSession("one"), 200);
-    assert.deepEqual(disconnectedSessions(), [0, 1]);
+    assert.deepEqual(findDisconnectedIndexes(), [0, 1]);
     for (const name of ["one", "greedy"]) assert.equal(await openSession(name), 503, name);
     assert.equal(
       await openSession("two"),
@@ -175,14 +181,14 @@ Deno.test("the number and lifetime of sessions are limited", async (t) => {
         limits: { evictableAfterMs: 0 },
       });
       const listeningSession = await fixture.initialize();
-      const listening = new EventReader(await listeningSession.get());
+      const reader = new EventReader(await listeningSession.get());
       for (let number = 0; number < 1000; number++) await fixture.initialize();
       assert.equal(
         fixture.gatewaySessions.filter(({ hasDisconnected }) => !hasDisconnected).length,
         100,
       );
       assert.equal(fixture.gatewaySessions[0]?.hasDisconnected, false);
-      await listening.cancel();
+      await reader.cancel();
     },
   );
 });

@@ -7,7 +7,7 @@ import { HttpFixture, request } from "./http_fixture.ts";
 
 const FIXTURES = fileURLToPath(new URL("../../fixtures/tls/", import.meta.url));
 
-/** Returns whether a client that trusts only this certificate gets an answer. */
+/** Whether the service uses a certificate: a client that trusts only this certificate gets an answer. */
 async function usesCertificate(fixture: HttpFixture, name: string): Promise<boolean> {
   const caCerts = [Deno.readTextFileSync(join(FIXTURES, `${name}.crt`))];
   using client = Deno.createHttpClient({ caCerts, poolMaxIdlePerHost: 0 });
@@ -74,16 +74,16 @@ Deno.test("HTTPS", async (t) => {
     await t.step(
       "[http.tls-slow] a client that sends no handshake is disconnected, and other clients are not",
       async () => {
-        using silent = await RawConnection.open(fixture.port);
+        using silentConnection = await RawConnection.open(fixture.port);
         const caCerts = [Deno.readTextFileSync(join(FIXTURES, "first.crt"))];
         using client = Deno.createHttpClient({ caCerts });
-        const health = async () => {
+        const requestHealth = async () => {
           const response = await fetch(new URL("/health", fixture.url), { client });
           return (await response.json()).status;
         };
-        assert.equal(await health(), "ok");
-        assert.deepEqual(await silent.readAll(), { status: 0, text: "" });
-        assert.equal(await health(), "ok");
+        assert.equal(await requestHealth(), "ok");
+        assert.deepEqual(await silentConnection.readAll(), { status: 0, text: "" });
+        assert.equal(await requestHealth(), "ok");
       },
     );
 
