@@ -1,6 +1,7 @@
 /**
- * Measures the gateway, and compares each figure with its reference. The programs are measured in turns,
- * so that a disturbance affects all of them. `--help` explains the options.
+ * Measures the gateway, and compares most figures with those of a reference program. Calls and starts of
+ * all programs are measured in turns, so that a disturbance affects all of them. `--help` explains the
+ * options.
  *
  * Another gateway that fails is listed below the table and does not affect the other figures.
  */

@@ -1,10 +1,10 @@
 /**
- * Bundles the program into one file that executes only the parts that a start uses.
+ * Bundles the program into one file. Each start executes only the parts of the file that it uses.
  *
  * The bundler splits the program into chunks: the lazily imported parts, and the parts that several of
- * them share. In the file, each chunk is a function, which is called when the chunk is first loaded. The
- * built-in modules (`node:...`) that a chunk imports are loaded with the chunk, because each takes
- * milliseconds.
+ * them share. In the file, each chunk is a function, which is called when the chunk is first loaded. A
+ * built-in module (`node:...`), which takes milliseconds to load, is loaded with the first chunk that
+ * imports it.
  *
  * @module
  */
@@ -54,7 +54,7 @@ export async function bundleGateway(output: string): Promise<void> {
 /**
  * Writes a program as one minified file, which runs as an ES module.
  *
- * @throws {Error} The program cannot be bundled so that it works.
+ * @throws {Error} The program cannot be bundled, or the bundle does not start like the program.
  */
 export async function bundle({ entry, output, trial }: BundleOptions): Promise<void> {
   const folder = dirname(resolve(output));

@@ -112,23 +112,23 @@ async function runSteps(client: Client): Promise<number> {
   const names = JSON.parse(servers.text).map((server: { name: string }) => server.name);
   assert.deepEqual(names, ["everything", "files"]);
 
-  const found = await callTool(client, "get_server_tools", {
+  const toolList = await callTool(client, "get_server_tools", {
     server: "files",
     detail: "signatures",
   });
-  const { total_available, tools: signatures } = JSON.parse(found.text);
+  const { total_available, tools: signatures } = JSON.parse(toolList.text);
   print(`${total_available} tools that this agent may call, for example:`);
   for (const tool of signatures.slice(0, 3)) print(`  ${tool.signature}`);
   const toolNames = signatures.map((tool: { name: string }) => tool.name);
   assert.ok(toolNames.includes("read_text_file"), "the rules allow read_text_file");
   assert.ok(!toolNames.includes("write_file"), "the rules deny write_file");
 
-  const read = await callTool(client, "execute_tool", {
+  const fileContent = await callTool(client, "execute_tool", {
     server: "files",
     tool: "read_text_file",
     args: { path: "hello.txt" },
   });
-  assert.match(read.text, /Hello from a real server/);
+  assert.match(fileContent.text, /Hello from a real server/);
 
   const echo = await callTool(client, "execute_tool", {
     server: "everything",
@@ -143,7 +143,7 @@ async function runSteps(client: Client): Promise<number> {
     args: { path: "hello.txt", content: "changed" },
   });
   const lookupArguments = [{ server: "files", detail: "signatures" }];
-  const lookupTokens = countTokens(servers.text) + countTokens(found.text) +
+  const lookupTokens = countTokens(servers.text) + countTokens(toolList.text) +
     countTokens(lookupArguments);
   const { error } = JSON.parse(refused.text);
   assert.equal(refused.isError, true);

@@ -28,7 +28,7 @@ export interface ProgramFunction {
  */
 export function compileEarly(text: string, functions: readonly ProgramFunction[]): string {
   const calledFunctions = functions.filter(({ isCalled }) => isCalled);
-  const expressions = calledFunctions.filter((one) => isExpression(text, one));
+  const expressions = calledFunctions.filter((called) => isExpression(text, called));
   const declarations = findDeclarations(text, functions).filter(({ isCalled }) => isCalled);
   const parentheses = [
     // At the same offset, the end of one function precedes the start of the next.
@@ -79,13 +79,13 @@ function findDeclarations(
   const declarations: ProgramFunction[] = [];
   const sorted = functions.toSorted((one, other) => one.start - other.start || other.end - one.end);
   let lastEnd = 0;
-  for (const one of sorted) {
-    if (one.start < lastEnd) continue;
-    lastEnd = one.end;
+  for (const found of sorted) {
+    if (found.start < lastEnd) continue;
+    lastEnd = found.end;
     const isDeclared = /^(?:async )?function\*?\s*[\w$]/.test(
-      text.slice(one.start, one.start + 20),
+      text.slice(found.start, found.start + 20),
     );
-    if (isDeclared && ";}\n".includes(text.charAt(one.start - 1))) declarations.push(one);
+    if (isDeclared && ";}\n".includes(text.charAt(found.start - 1))) declarations.push(found);
   }
   return declarations;
 }

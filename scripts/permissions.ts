@@ -18,7 +18,7 @@ export function permissionFlags(task: PermissionTask = "start"): string[] {
   return readPermissionFlags(config.tasks[task].command);
 }
 
-/** Finds the permission flags in a command line, including those that allow everything. */
+/** Finds the permission flags in a command line, such as `--allow-read` and `-A`. */
 export function readPermissionFlags(command: string): string[] {
   return command.split(/\s+/).filter((word) =>
     /^(--no-prompt$|--(allow|deny|ignore)-|-[ARWENSI]($|=))/.test(word)

@@ -52,7 +52,7 @@ export function serverEntry(server: TestServer): string {
 }
 
 async function installPackages(folder: string): Promise<void> {
-  // npm gets the whole environment, because behind a proxy it needs the variables and certificates.
+  // npm gets the whole environment, because it may need the variables and certificates of a proxy.
   const command = new Deno.Command(Deno.build.os === "windows" ? "npm.cmd" : "npm", {
     args: ["ci", "--ignore-scripts", "--no-audit", "--no-fund"],
     cwd: folder,

@@ -24,8 +24,8 @@ export async function timeStart(
 const OTHER_GATEWAY_STARTS = 3;
 
 /**
- * Times the answer to `initialize` with 0, 10 and 30 servers, one of which never answers. The reference is
- * an empty program.
+ * Times the answer to `initialize` with 0, 10 and 30 servers. The second server never answers. The
+ * reference is an empty program.
  */
 export async function measureStarts(
   gateways: readonly MeasuredProgram[],

@@ -75,9 +75,9 @@ export class HttpGateway implements AsyncDisposable {
       const { value, done } = await this.#stderr.read();
       if (done) throw new Error(`The gateway does not listen:\n${text}`);
       text += decoder.decode(value);
-      const found = /Listening on http:\/\/[^:]+:(\d+)/.exec(text);
-      if (found === null) continue;
-      this.#port = Number(found[1]);
+      const match = /Listening on http:\/\/[^:]+:(\d+)/.exec(text);
+      if (match === null) continue;
+      this.#port = Number(match[1]);
       break;
     }
     this.#stderrEnd = this.#discardStderr();

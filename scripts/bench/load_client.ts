@@ -5,8 +5,8 @@
 
 import { INITIALIZE, type LoadOptions, type LoadResult, summarizeTimes } from "./load.ts";
 
-/** Maximum duration of a load in milliseconds, to which each call adds one millisecond. */
-const MAX_LOAD_MS = 30_000;
+/** Time limit of a load in milliseconds; each of its calls adds one millisecond. */
+const LOAD_LIMIT_MS = 30_000;
 
 /** Number of bytes at each end of an answer in which its id is searched for. */
 const EDGE_BYTES = 80;
@@ -56,7 +56,7 @@ export class LoadClient implements AsyncDisposable {
     return client;
   }
 
-  /** Sends a request with some members besides its id, and returns its whole answer. */
+  /** Sends a request, given as `"method":…,"params":…`, and returns the whole answer. */
   request(members: string): Promise<string> {
     const { promise, resolve, reject } = Promise.withResolvers<string>();
     this.#reject = reject;
@@ -70,7 +70,7 @@ export class LoadClient implements AsyncDisposable {
       reject(
         new Error(`Only ${answered} of ${sent} calls were answered in time: ${call}`),
       );
-    }, MAX_LOAD_MS + count);
+    }, LOAD_LIMIT_MS + count);
     promise.catch(() => {}).finally(() => clearTimeout(timer));
     const times = new Float64Array(count);
     const started = performance.now();
@@ -140,12 +140,12 @@ export class LoadClient implements AsyncDisposable {
     const head = this.#decoder.decode(
       joinChunks(parts.slice(0, EDGE_CHUNKS)).subarray(0, EDGE_BYTES),
     );
-    const found = /"id":(\d+)/.exec(head) ??
+    const match = /"id":(\d+)/.exec(head) ??
       /.*"id":(\d+)/.exec(
         this.#decoder.decode(joinChunks(parts.slice(-EDGE_CHUNKS)).subarray(-EDGE_BYTES)),
       );
-    if (found === null) return;
-    const id = Number(found[1]);
+    if (match === null) return;
+    const id = Number(match[1]);
     const onAnswer = this.#pending.get(id);
     this.#pending.delete(id);
     let bytes = 0;

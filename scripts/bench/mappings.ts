@@ -86,7 +86,7 @@ export const MAPPINGS: Readonly<Record<string, Mapping>> = {
 };
 
 /**
- * Returns the mapping with a name, or the one in a JSON file.
+ * Returns a known mapping by its name, or the mapping in a JSON file.
  *
  * @throws {Error} The mapping cannot be read; the message says why.
  */

@@ -28,13 +28,13 @@ export function pairPeerOptions(tokens: readonly Token[]): PeerOption[] {
     if (kind !== "option" || value === undefined) continue;
     if (name === "peer") options.push({ peer: value });
     if (name !== "mapping") continue;
-    const last = options.pop();
-    if (last === undefined || last.mapping !== undefined) {
+    const lastOption = options.pop();
+    if (lastOption === undefined || lastOption.mapping !== undefined) {
       throw new Error(
         `--mapping ${value} must follow a --peer: write --peer "COMMAND" --mapping …`,
       );
     }
-    options.push({ ...last, mapping: value });
+    options.push({ ...lastOption, mapping: value });
   }
   return options;
 }

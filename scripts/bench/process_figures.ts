@@ -9,7 +9,8 @@ export function residentMb(pid: number): number {
 /** Returns the processor time of a process in seconds; NaN if unknown. */
 export function processorSeconds(pid: number): number {
   if (Deno.build.os !== "linux") return NaN;
-  // The name, in parentheses, may contain spaces. After it, fields 11 and 12 are `utime` and `stime`.
+  // The name, in parentheses, may contain spaces. Counted from 0 after the name, fields 11 and 12 are
+  // `utime` and `stime`.
   const fields = readOutput("cat", `/proc/${pid}/stat`).replace(/^.*\) /s, "").split(" ");
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }

@@ -1,11 +1,11 @@
-/** Requires comments and test titles to begin with their subject, and forbids two expressions. */
+/** Requires comments and test titles to begin with their subject, and forbids two unclear expressions. */
 
 import { literalText } from "./literal_text.ts";
 
 /** First words of a clause without a subject. */
 const HEADLESS = /^(?:Who|Whoever|Whom|Whose|What|Whatever|Where|Wherever|How|Of)\b/;
 
-/** The same words at the beginning of a test's title, after the ids of its requirements. */
+/** First words of a test's title without a subject, after the ids of its requirements. */
 const HEADLESS_TITLE =
   /(?<=^(?:\[[\w.-]+\] )*)(?:who|whoever|whom|whose|what|whatever|where|wherever)\b/;
 

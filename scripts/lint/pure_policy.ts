@@ -1,8 +1,8 @@
 /**
  * Requires `src/policy/` and `src/wildcards/` to be pure: results depend only on the arguments.
  *
- * The linter skips code after a hole in an array pattern (`[, x = here]`), where an impure call is unlikely.
- * It also skips code after a stray `;`, which the formatter removes.
+ * Deno's linter skips code after a hole in an array pattern, as in `[, x = here]`; an impure call is
+ * unlikely there. The linter also skips code after a stray `;`, which the formatter removes.
  */
 
 import { dirname, join } from "node:path/posix";

@@ -12,7 +12,7 @@ import {
 const WRITER_PATH = fileURLToPath(new URL("audit_writer.ts", import.meta.url));
 const IS_WINDOWS = Deno.build.os === "windows";
 
-function fileNamesIn(folder: TestFolder): string[] {
+function listFileNames(folder: TestFolder): string[] {
   return [...Deno.readDirSync(folder.path)].map(({ name }) => name).sort();
 }
 
@@ -50,7 +50,7 @@ Deno.test("[audit.rotation] the five newest files are kept", async () => {
   }
   audit.close();
   const names = ["", ".1", ".2", ".3", ".4"].map((suffix) => `audit.jsonl${suffix}`);
-  assert.deepEqual(fileNamesIn(folder), names);
+  assert.deepEqual(listFileNames(folder), names);
   const entryIds = names.toReversed().flatMap((name) => readEntryIds(folder.pathOf(name)));
   const firstNumber = 100 - entryIds.length;
   assert.ok(entryIds.length >= 20 && firstNumber > 0, `${entryIds.length} entries`);
@@ -78,7 +78,7 @@ Deno.test({
       assert.equal(code, 0, new TextDecoder().decode(stderr));
       assert.deepEqual(JSON.parse(new TextDecoder().decode(stdout)), { failures: 0, dropped: 0 });
     }
-    const files = fileNamesIn(folder);
+    const files = listFileNames(folder);
     assert.ok(files.length > 10, `${files.length} files`);
     const entryIds = files.flatMap((name) => readEntryIds(folder.pathOf(name)));
     const expectedIds = names.flatMap((name) =>
@@ -108,13 +108,13 @@ Deno.test({
       lockedFile.lockSync(false);
       for (let number = 0; number < 20; number++) await appendAndWait(audit, createAuditEntry());
     }
-    assert.deepEqual(fileNamesIn(folder), ["audit.jsonl"]);
+    assert.deepEqual(listFileNames(folder), ["audit.jsonl"]);
     audit.close();
     // The next gateway that opens the file rotates it.
     const nextAudit = new AuditLog(options);
     await appendAndWait(nextAudit, createAuditEntry());
     nextAudit.close();
-    assert.deepEqual(fileNamesIn(folder), ["audit.jsonl", "audit.jsonl.1"]);
+    assert.deepEqual(listFileNames(folder), ["audit.jsonl", "audit.jsonl.1"]);
     assert.equal(readEntryIds(`${path}.1`).length + readEntryIds(path).length, 22);
   },
 });
@@ -129,7 +129,7 @@ Deno.test({
     const audit = new AuditLog({ path: "/dev/null", fallbackPath, log, maxBytes: 1000 });
     for (let number = 0; number < 20; number++) await appendAndWait(audit, createAuditEntry());
     audit.close();
-    assert.deepEqual(fileNamesIn(folder), []);
+    assert.deepEqual(listFileNames(folder), []);
     assert.deepEqual(log.messages, []);
     assert.equal(Deno.statSync("/dev/null").isCharDevice, true);
   },

@@ -26,7 +26,8 @@ for (const [key, name] of Object.entries(FULL_DISK_TESTS)) {
     name,
     ignore: Deno.build.os !== "linux",
     fn: async () => {
-      // A limit on the size of files takes the place of a full disk; its signal would end the process.
+      // A limit on the size of files replaces a full disk. The shell ignores the signal of the limit, which
+      // would end the process.
       const args = ["run", "--quiet", "--no-check", "--allow-all", FULL_DISK_PATH, key];
       const { code, stderr } = await new Deno.Command("sh", {
         args: ["-c", 'trap "" XFSZ; exec "$0" "$@"', Deno.execPath(), ...args],

@@ -10,19 +10,19 @@ import {
   TestFolder,
 } from "./audit_log_fixtures.ts";
 
-/** Size of the file on the full disk, in bytes. */
-const FULL = 64 * 1024;
+/** Size of the log, in bytes, at which the disk is full. */
+const FULL_BYTES = 64 * 1024;
 
-/** Lets the system abort each write beyond a size of a file, or allows any size again. */
+/** Makes the system abort writes that would exceed a file size, or allows any size again. */
 async function limitFileSize(bytes: number | "unlimited"): Promise<void> {
   const args = ["--pid", `${Deno.pid}`, `--fsize=${bytes}:`];
   assert.ok((await new Deno.Command("prlimit", { args }).output()).success);
 }
 
-/** Creates a log of one entry that fills `FULL` bytes, without the room for another entry. */
+/** Creates a log whose only entry has `FULL_BYTES`, so that there is no space for another entry. */
 function fillLog(path: string): void {
   const line = auditLine(createAuditEntry({ request_id: "full" }));
-  Deno.writeTextFileSync(path, `${line.trimEnd().padEnd(FULL - 1)}\n`, { mode: 0o600 });
+  Deno.writeTextFileSync(path, `${line.trimEnd().padEnd(FULL_BYTES - 1)}\n`, { mode: 0o600 });
 }
 
 const CASES: Readonly<Record<string, () => void | Promise<void>>> = {
@@ -30,7 +30,7 @@ const CASES: Readonly<Record<string, () => void | Promise<void>>> = {
     using folder = new TestFolder();
     const path = folder.pathOf("audit.jsonl");
     fillLog(path);
-    await limitFileSize(FULL);
+    await limitFileSize(FULL_BYTES);
     const log = createRecordingLog();
     const audit = new AuditLog({ path, fallbackPath: path, log, retryMs: 5 });
     for (let number = 0; number < 50; number++) {
@@ -55,7 +55,7 @@ const CASES: Readonly<Record<string, () => void | Promise<void>>> = {
     using folder = new TestFolder();
     const path = folder.pathOf("audit.jsonl");
     fillLog(path);
-    await limitFileSize(FULL);
+    await limitFileSize(FULL_BYTES);
     const log = createRecordingLog();
     const audit = new AuditLog({ path, fallbackPath: path, log });
     const entry = createAuditEntry({ args: JSON.stringify("x".repeat(4000)) });
@@ -72,7 +72,7 @@ const CASES: Readonly<Record<string, () => void | Promise<void>>> = {
     using folder = new TestFolder();
     const path = folder.pathOf("audit.jsonl");
     fillLog(path);
-    await limitFileSize(FULL);
+    await limitFileSize(FULL_BYTES);
     const log = createRecordingLog();
     const fallbackPath = folder.pathOf("state", "audit.jsonl");
     const audit = new AuditLog({ path, fallbackPath, log, returnMs: 0.001 });

@@ -11,7 +11,7 @@ import { Workspace } from "../../scripts/bench/workspace.ts";
 
 const TOOL_CALL = { agent: "bench", server: "echo", tool: "echo", args: { n: 100 } };
 
-Deno.test("bench: each shipped mapping translates a tool call for its gateway", () => {
+Deno.test("bench: each built-in mapping translates a tool call for its gateway", () => {
   const calls = Object.entries(MAPPINGS).map(([name, mapping]) => {
     return [name, mapCall(mapping, TOOL_CALL)];
   });

@@ -23,7 +23,7 @@ import { permissionFlags } from "../../scripts/permissions.ts";
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 /** Returns a mapping that describes this gateway from source as another gateway. */
-function describeSelf(): Record<string, unknown> {
+function describeSourceGateway(): Record<string, unknown> {
   using workspace = new Workspace();
   const [source] = listBuilds() as [MeasuredProgram];
   const command = source.command(workspace).map((word) => {
@@ -54,7 +54,7 @@ Deno.test("bench: --peer measures a gateway described in a file, and reports a c
   const folder = Deno.makeTempDirSync();
   try {
     const [mapping, json] = [join(folder, "itself.json"), join(folder, "figures.json")];
-    Deno.writeTextFileSync(mapping, JSON.stringify(describeSelf()));
+    Deno.writeTextFileSync(mapping, JSON.stringify(describeSourceGateway()));
     const flags = ["--only", "calls", "--quick", "--share", "0.001", "--json", json];
     const peers = ["--peer", mapping, "--peer", "no-such-gateway --x", "--mapping", mapping];
     const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {

@@ -10,14 +10,22 @@ const DENIED = { decision: "DENY", code: "DENIED_BY_POLICY", rule: "agents.b.den
 function writeLog(folder: TestFolder): string {
   const path = folder.pathOf("audit.jsonl");
   const timeAt = (minute: number) => ({ timestamp: `2026-01-31T08:${minute}:00.000Z` });
-  const write = (name: string, ...lines: string[]): void => {
+  const writeLines = (name: string, ...lines: string[]): void => {
     Deno.writeTextFileSync(folder.pathOf(name), lines.join(""));
   };
   const allowedLines = Array.from(
     { length: 20 },
     (_, n) => createAuditLine({ ...timeAt(10), latency_ms: n + 1 }),
   );
-  write("audit.jsonl.2", ...allowedLines, '{"timestamp":"2026-01-', "\n", "\n", "[]\n", "{}\n");
+  writeLines(
+    "audit.jsonl.2",
+    ...allowedLines,
+    '{"timestamp":"2026-01-',
+    "\n",
+    "\n",
+    "[]\n",
+    "{}\n",
+  );
   const deniedLine = createAuditLine({
     ...timeAt(20),
     agent_id: "b",
@@ -25,11 +33,11 @@ function writeLog(folder: TestFolder): string {
     tool: "drop",
     ...DENIED,
   });
-  write("audit.jsonl.1", deniedLine, deniedLine, "\xff\n");
+  writeLines("audit.jsonl.1", deniedLine, deniedLine, "\xff\n");
   const timeout = { agent_id: "b", decision: "ERROR", code: "TIMEOUT", latency_ms: 9000 };
   const unknownAgent = { agent_id: null, decision: "DENY", code: "INVALID_AGENT_ID" };
   const listServers = { operation: "list_servers", server: undefined, tool: undefined };
-  write(
+  writeLines(
     "audit.jsonl",
     createAuditLine({ ...timeAt(30), ...timeout, server: "db", tool: "query" }),
     createAuditLine({ ...timeAt(31), ...unknownAgent, ...listServers }),

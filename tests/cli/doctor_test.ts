@@ -95,9 +95,9 @@ Deno.test({
       allServers.stdout,
       /^bad\n {2}its command .*\n {2}Looked in: .*\n {2}Fix: Install/m,
     );
-    const unknown = await shell.run(["doctor", "goood"]);
-    assert.deepEqual([unknown.code, unknown.stdout], [2, ""]);
-    assert.match(unknown.stderr, /did you mean "good"\?/);
+    const unknownServer = await shell.run(["doctor", "goood"]);
+    assert.deepEqual([unknownServer.code, unknownServer.stdout], [2, ""]);
+    assert.match(unknownServer.stderr, /did you mean "good"\?/);
     const missingFile = await shell.run(["doctor", "--mcp-config", "none.json"]);
     assert.deepEqual([missingFile.code, missingFile.stdout], [1, ""]);
   },

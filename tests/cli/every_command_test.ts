@@ -77,7 +77,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "[cli.no-color] [cli.tables] at a terminal, output fits its width, has colors unless NO_COLOR is set, and shows progress",
+    "[cli.no-color] [cli.tables] at a terminal, output fits the width of the terminal, has colors unless NO_COLOR is set, and shows progress",
   ignore: Deno.build.os !== "linux",
   fn: async () => {
     const names = Array.from({ length: 12 }, (_, n) => `server-number-${n}`);

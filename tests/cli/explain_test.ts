@@ -65,25 +65,35 @@ Deno.test({
       },
     );
 
-    await t.step("[cli.explain] a server is explained by its tools, or by the denial", async () => {
-      const { code, decision, servers: [{ tools }] } = await explainAsJson(
-        ...["--agent", "reader", "--server", "fault"],
-      );
-      assert.deepEqual([code, decision], [0, "allow"]);
-      const decisionByTool = new Map(
-        tools.map(({ tool, decision }: Record<string, string>) => [tool, decision]),
-      );
-      assert.equal(decisionByTool.get("later"), "allow");
-      assert.equal(decisionByTool.get("crash"), "deny");
-      const denied = await explainAsJson("--agent", "writer", "--server", "other");
-      assert.deepEqual([denied.code, denied.rule], [3, "agents.writer.deny.servers[0]"]);
-      const unknown = await explainAsJson("--agent", "writer", "--server", "falt", "--tool", "x");
-      assert.equal(unknown.code, 0);
-      assert.match(unknown.stderr, /"falt" is not configured; did you mean "fault"\?/);
-    });
+    await t.step(
+      "[cli.explain] a server is explained by the decisions for its tools, or by its denial",
+      async () => {
+        const { code, decision, servers: [{ tools }] } = await explainAsJson(
+          ...["--agent", "reader", "--server", "fault"],
+        );
+        assert.deepEqual([code, decision], [0, "allow"]);
+        const decisionByTool = new Map(
+          tools.map(({ tool, decision }: Record<string, string>) => [tool, decision]),
+        );
+        assert.equal(decisionByTool.get("later"), "allow");
+        assert.equal(decisionByTool.get("crash"), "deny");
+        const denied = await explainAsJson("--agent", "writer", "--server", "other");
+        assert.deepEqual([denied.code, denied.rule], [3, "agents.writer.deny.servers[0]"]);
+        const unknownServer = await explainAsJson(
+          "--agent",
+          "writer",
+          "--server",
+          "falt",
+          "--tool",
+          "x",
+        );
+        assert.equal(unknownServer.code, 0);
+        assert.match(unknownServer.stderr, /"falt" is not configured; did you mean "fault"\?/);
+      },
+    );
 
     await t.step(
-      "[cli.explain] an agent is explained by its servers and tools, with failed starts",
+      "[cli.explain] an agent is explained by its servers and tools, and failed starts are reported",
       async () => {
         const { code, stdout } = await explain("--agent", "reader");
         assert.equal(code, 0);
@@ -116,8 +126,8 @@ Deno.test({
           stderr,
           /^The agent "nobody-at-all" is not in the rules; choose from "reader", "writer"$/m,
         );
-        const cased = await explain("--agent", "Reader");
-        assert.match(cased.stderr, /names are case-sensitive: write "reader"$/m);
+        const otherCase = await explain("--agent", "Reader");
+        assert.match(otherCase.stderr, /names are case-sensitive: write "reader"$/m);
       },
     );
 

@@ -67,7 +67,7 @@ Deno.test("[cli.tables] the output of a failed server is quoted, without control
   }
 });
 
-Deno.test("[cli.tables] names and texts of a server break no line, and move no cursor", async () => {
+Deno.test("[cli.tables] names and texts of a server cannot break lines or move the cursor", async () => {
   await using shell = shellWith(TALKING_SERVER);
   const escapedToolName = /^ *u\\x1b\]0;title\\x07\\u202e\\x9b1m\\nFix: rm -rf ~/m;
   const commands: [string[], RegExp][] = [

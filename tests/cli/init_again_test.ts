@@ -33,7 +33,7 @@ const NPM = {
   program: {},
 };
 
-Deno.test("[init.self] [init.summary] [init.agents] a second run finds and reports its own entries", async () => {
+Deno.test("[init.self] [init.summary] [init.agents] a second run skips the gateway's own entries and changes no file but the journal", async () => {
   using fixture = new InitFixture({ ".claude.json": CLAUDE, ".cursor/mcp.json": CURSOR });
   const firstRun = await fixture.runAtTerminal(
     [

@@ -10,7 +10,7 @@ import type { CommandOutput } from "./run_audit_commands.ts";
 /** Keys to press once a question is shown. */
 export type Answer = readonly [question: RegExp, keys: string];
 
-/** Keys of a terminal. */
+/** Keys as a terminal sends them. */
 export const KEYS = { enter: "\r", space: " ", down: "\x1b[B", interrupt: "\x03", end: "\x04" };
 
 /** The time at which `init` runs. */

@@ -270,7 +270,7 @@ Deno.test("[init.formats] nothing is written if a file cannot be edited line by 
   using fixture = new InitFixture({
     ".codex/config.toml": 'mcp_servers = { a = { command = "x" } }\n',
   });
-  const before = fixture.readFiles();
+  const filesBefore = fixture.readFiles();
   const { code, stderr } = await fixture.runAtTerminal([...WRITE_EVERYWHERE, [
     /Write ~.*\?/s,
     enter,
@@ -280,7 +280,7 @@ Deno.test("[init.formats] nothing is written if a file cannot be edited line by 
     stderr,
     /config\.toml: the table \[mcp_servers\.gateway\] cannot be changed automatically/,
   );
-  assert.deepEqual(fixture.readFiles(), before);
+  assert.deepEqual(fixture.readFiles(), filesBefore);
 });
 
 Deno.test("[init.formats] opencode and Copilot CLI get an entry in their format, and a client without a file gets a new file", async () => {

@@ -217,7 +217,7 @@ Deno.test({
         ...Object.fromEntries(packages),
       },
     });
-    // In its own process, because the signal would end the tests.
+    // This runs in its own process, because the signal would end the tests.
     const script = `
       import { inspectServers } from ${JSON.stringify(INSPECT_SERVERS)};
       const inspected = await inspectServers(${JSON.stringify(text)}, {

@@ -32,7 +32,7 @@ const ENTRIES: readonly (readonly [entry: JsonRecord, paths: readonly string[]])
 
 for (const [entry, paths] of ENTRIES) {
   const entryText = JSON.stringify(entry).replaceAll(API_KEY, "sk-…");
-  Deno.test(`[init.secrets] ${entryText} has ${paths.join(" and ") || "nothing"} as secret`, () => {
+  Deno.test(`[init.secrets] the secrets of ${entryText}: ${paths.join(", ") || "none"}`, () => {
     assert.deepEqual(findClearTextSecrets(entry), paths);
   });
 }

@@ -104,9 +104,9 @@ Deno.test("[permissions.flags] --allow-env has settings, expanded and inherited 
   assert.deepEqual(env.filter((name) => ["SECRET", "GIVEN", "*"].includes(name)), []);
 });
 
-Deno.test("[permissions.flags] paths are those of the two files, their folders and logs only", async () => {
+Deno.test("[permissions.flags] the paths are those of the two files, their folders and the audit log only", async () => {
   const { flags } = await runPermissions({ servers: { one: { command: "true" } } });
-  const read = flags.get("allow-read") as string[];
+  const readPaths = flags.get("allow-read") as string[];
   const shorten = (paths: string[]) =>
     paths.map((path) => path.replace(/^.*?[/\\](?=home|work)/, ""));
   const state = join("home", ".local", "state", "agent-mcp-gateway");
@@ -119,7 +119,7 @@ Deno.test("[permissions.flags] paths are those of the two files, their folders a
   const onStderr = await runPermissions({}, "--audit-log", "/dev/stderr");
   assert.equal(onStderr.flags.get("allow-write")?.toString().includes("/dev"), false);
   if (Deno.build.os === "windows") return;
-  assert.deepEqual(shorten(read).sort(), [
+  assert.deepEqual(shorten(readPaths).sort(), [
     "home/.config/agent-mcp-gateway/.mcp-gateway-rules.json",
     "home/.config/agent-mcp-gateway/.mcp.json",
     state,
@@ -156,9 +156,11 @@ Deno.test(
         "--mcp-config",
         join(elsewhere, "shown", "s.json"),
       );
-      const read = withoutComma.flags.get("allow-read") as string[];
-      assert.ok(read.includes(join(elsewhere, "shown")) && read.includes(join(elsewhere, "real")));
-      assert.ok(!read.includes(elsewhere));
+      const readPaths = withoutComma.flags.get("allow-read") as string[];
+      assert.ok(
+        readPaths.includes(join(elsewhere, "shown")) && readPaths.includes(join(elsewhere, "real")),
+      );
+      assert.ok(!readPaths.includes(elsewhere));
     } finally {
       Deno.removeSync(elsewhere, { recursive: true });
     }
@@ -185,8 +187,8 @@ Deno.test("[permissions.flags] --allow-net has the hosts of servers; a note says
   assert.equal(flags.has("allow-run"), false);
   const oauthNotes = notes.filter((note) => note.includes("OAuth"));
   assert.deepEqual(oauthNotes.map((note) => /"(\w+)"/.exec(note)?.[1]), ["login", "fixed"]);
-  const write = flags.get("allow-write") as string[];
-  assert.ok(write.some((path) => /agent-mcp-gateway.oauth$/.test(path)), String(write));
+  const writePaths = flags.get("allow-write") as string[];
+  assert.ok(writePaths.some((path) => /agent-mcp-gateway.oauth$/.test(path)), String(writePaths));
 });
 
 Deno.test("[permissions.flags] --allow-net has the listener's address and the issuer's host", async () => {

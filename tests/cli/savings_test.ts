@@ -19,7 +19,7 @@ Deno.test("[cli.savings] the tokens of real servers are counted with a real toke
     memory: realServer("memory"),
     gone: { command: "no-such-program" },
   };
-  // Only the source has the tokenizer. The shipped program estimates: see e2e/whole_commands_test.ts.
+  // Only the source has the tokenizer; the shipped program estimates the tokens.
   await using shell = new Shell({ servers }, "source");
   const { code, stdout, stderr } = await shell.run(["savings", "--json"]);
   assert.equal(code, 0);
@@ -37,8 +37,8 @@ Deno.test("[cli.savings] the tokens of real servers are counted with a real toke
   // `direct` counts the list that a client gets from the server itself.
   await using direct = await DirectConnection.start(servers.memory);
   const tokens = encode(JSON.stringify(await direct.listTools())).length;
-  const memory = costs.find(({ server }: { server: string }) => server === "memory");
-  assert.equal(memory.direct, tokens);
+  const memoryCost = costs.find(({ server }: { server: string }) => server === "memory");
+  assert.equal(memoryCost.direct, tokens);
 
   const text = await shell.run(["savings"]);
   assert.match(text.stdout, /^SERVER +TOOLS +DIRECT +TASK$/m);
@@ -54,8 +54,10 @@ Deno.test("[cli.savings] for the recorded tools of 14 real servers, an average t
   const denoFlags = ["run", "--quiet", "--no-prompt", "--no-config", "--no-lock", "--allow-read"];
   const servers = Object.fromEntries(
     readToolLists().map(({ server }) => {
-      const list = fileURLToPath(new URL(`../fixtures/tool_lists/${server}.json`, import.meta.url));
-      return [server, { command: Deno.execPath(), args: [...denoFlags, LISTING_SERVER, list] }];
+      const listPath = fileURLToPath(
+        new URL(`../fixtures/tool_lists/${server}.json`, import.meta.url),
+      );
+      return [server, { command: Deno.execPath(), args: [...denoFlags, LISTING_SERVER, listPath] }];
     }),
   );
   await using shell = new Shell({ servers });

@@ -85,7 +85,7 @@ Deno.test("[config.json-schema] a schema refuses the same files as the gateway",
       const value = readValue(`${cwd}/${file}.json`);
       if (value === undefined) continue;
       const fileErrors = errors.filter((error) => error.file === `${file}.json`);
-      // A schema cannot compare entries: agents that share a token, an issuer without its keys' address.
+      // A schema cannot find errors between entries, such as a token that two agents share.
       const errorBetweenEntries = /has the same token|set `jwks_url` to/;
       const hasError = fileErrors.some(({ message }) => !errorBetweenEntries.test(message));
       const isValid = validators[file](value);

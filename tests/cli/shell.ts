@@ -27,7 +27,7 @@ export class Shell implements AsyncDisposable {
     return new Program({ command, args: [...commandArgs, ...args], cwd, env });
   }
 
-  /** Runs the program to its end with an input. */
+  /** Runs the program with an input until it ends. */
   async run(args: readonly string[], input = ""): Promise<EndedCommand> {
     const program = await this.start(...args);
     try {
@@ -65,8 +65,8 @@ export class Shell implements AsyncDisposable {
 }
 
 /**
- * Runs the program with arguments at a terminal of 60 columns, by means of `script` of util-linux. Returns
- * `undefined` if that is not installed.
+ * Runs the program with arguments at a terminal of 60 columns, which the command `script` of util-linux
+ * provides. Returns `undefined` if this command is not installed.
  */
 export async function runAtTerminal(shell: Shell, args: string): Promise<string | undefined> {
   const output = await shell.bash([

@@ -37,7 +37,7 @@ Deno.test("[cli.near-names] a mistyped command, server, tool or agent gets sugge
   }
 });
 
-Deno.test("[cli.only-agent] if the rules have one agent, it need not be named", async () => {
+Deno.test("[cli.only-agent] an agent is chosen automatically if the rules have only one, and must be named if they have several", async () => {
   await using shell = new Shell({ servers: SERVERS, rules: RULES });
   const callOutput = await shell.run(["call", "odd", "count"]);
   assert.deepEqual([callOutput.code, callOutput.stdout], [0, "1"]);

@@ -18,7 +18,7 @@ Deno.test("[cli.tables] numbers are right-aligned, and names are broken at separ
   );
 });
 
-Deno.test("[cli.tables] colors do not count as width, and mark cells only", () => {
+Deno.test("[cli.tables] colors do not count as width, and apply to cells, not to titles", () => {
   const columns = [{ title: "A", color: () => "green" as const }, { title: "B" }];
   const style = { columns: 80, colors: true, isTerminal: true };
   assert.equal(table({ columns, rows: [["x", "y"]] }, style), "A  B\n\x1b[32mx\x1b[39m  y\n");
@@ -35,7 +35,7 @@ Deno.test("[cli.tables] with any cell content, lines fit and the cursor does not
   }));
 });
 
-Deno.test("[cli.tables] paragraphs lose no word", () => {
+Deno.test("[cli.tables] paragraphs keep every word whole", () => {
   const words = fc.array(fc.stringMatching(/^[a-z./-]{1,30}$/), { minLength: 1, maxLength: 30 });
   fc.assert(fc.property(words, fc.integer({ min: 20, max: 80 }), (list, width) => {
     const text = paragraph(list.join(" "), plainStyle(width), "  ");

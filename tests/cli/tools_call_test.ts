@@ -20,13 +20,13 @@ Deno.test("tools and call", async (t) => {
     gone: { command: "no-such-program" },
   };
   await using shell = new Shell({ servers, rules: RULES });
-  const reader = ["--agent", "reader"];
-  const writer = ["--agent", "writer"];
+  const readerFlags = ["--agent", "reader"];
+  const writerFlags = ["--agent", "writer"];
 
   await t.step("[cli.tools] the servers and tools of the agent are listed", async () => {
-    const { code, stdout } = await shell.run(["tools", ...reader]);
+    const { code, stdout } = await shell.run(["tools", ...readerFlags]);
     assert.deepEqual([code, stdout], [0, "odd: Odd things\n  echo, contents, fails"]);
-    const writerTools = await shell.run(["tools", ...writer, "--json"]);
+    const writerTools = await shell.run(["tools", ...writerFlags, "--json"]);
     assert.equal(writerTools.code, 1);
     assert.match(writerTools.stderr, /^SERVER_UNAVAILABLE: .*"no-such-program" was not found/);
     const [odd, gone] = JSON.parse(writerTools.stdout);
@@ -38,15 +38,15 @@ Deno.test("tools and call", async (t) => {
   await t.step(
     "[cli.tools] one server's tools are listed as get_server_tools returns them",
     async () => {
-      const text = await shell.run(["tools", "--server", "odd", ...reader]);
+      const text = await shell.run(["tools", "--server", "odd", ...readerFlags]);
       assert.equal(text.code, 0);
       assert.match(text.stdout, /^echo\(/m);
       assert.match(text.stderr, /^3 of \d+ tools$/m);
       const pattern = ["--pattern", "e*", "--detail", "names", "--json"];
-      const json = await shell.run(["tools", "--server", "odd", ...reader, ...pattern]);
+      const json = await shell.run(["tools", "--server", "odd", ...readerFlags, ...pattern]);
       const { tools, detail } = JSON.parse(json.stdout);
       assert.deepEqual([tools, detail], [[{ name: "echo" }], "names"]);
-      const denied = await shell.run(["tools", "--server", "gone", ...reader]);
+      const denied = await shell.run(["tools", "--server", "gone", ...readerFlags]);
       assert.deepEqual([denied.code, denied.stdout], [1, ""]);
       assert.match(denied.stderr, /^DENIED_BY_POLICY: .*\nrule: agents\.reader\.allow\.servers$/m);
     },
@@ -55,8 +55,8 @@ Deno.test("tools and call", async (t) => {
   await t.step("[cli.call] arguments come from the command line or standard input", async () => {
     const args = '{"token":"é 😀","number":12345678901234567890}';
     const outputs = await Promise.all([
-      shell.run(["call", "odd", "echo", args, ...reader]),
-      shell.run(["call", "odd", "echo", "-", ...reader], `${args}\n`),
+      shell.run(["call", "odd", "echo", args, ...readerFlags]),
+      shell.run(["call", "odd", "echo", "-", ...readerFlags], `${args}\n`),
     ]);
     for (const { code, stdout } of outputs) {
       assert.equal(code, 0);
@@ -69,9 +69,9 @@ Deno.test("tools and call", async (t) => {
   await t.step(
     "[cli.call] an image is printed as a description, and --json prints the complete result",
     async () => {
-      const { stdout } = await shell.run(["call", "odd", "contents", ...reader]);
+      const { stdout } = await shell.run(["call", "odd", "contents", ...readerFlags]);
       assert.match(stdout, /^\[image image\/\S+, \d+ bytes; --json has them\]$/m);
-      const json = await shell.run(["call", "odd", "contents", "--json", ...reader]);
+      const json = await shell.run(["call", "odd", "contents", "--json", ...readerFlags]);
       const { content } = JSON.parse(json.stdout);
       assert.ok(content.some(({ type }: { type: string }) => type === "image"));
     },
@@ -80,15 +80,15 @@ Deno.test("tools and call", async (t) => {
   await t.step(
     "[cli.call] a call that is refused or fails exits with 1, a call without an agent with 2",
     async () => {
-      const denied = await shell.run(["call", "odd", "wait", ...reader]);
+      const denied = await shell.run(["call", "odd", "wait", ...readerFlags]);
       assert.deepEqual([denied.code, denied.stdout], [1, ""]);
       assert.match(
         denied.stderr,
         /^DENIED_BY_POLICY: .*\nrule: agents\.reader\.allow\.tools\.odd$/m,
       );
-      const fails = await shell.run(["call", "odd", "fails", ...reader]);
+      const fails = await shell.run(["call", "odd", "fails", ...readerFlags]);
       assert.deepEqual([fails.code, fails.stdout], [1, "it went wrong"]);
-      const json = await shell.run(["call", "odd", "wait", "--json", ...reader]);
+      const json = await shell.run(["call", "odd", "wait", "--json", ...readerFlags]);
       assert.equal(json.code, 1);
       assert.equal(JSON.parse(json.stdout).isError, true);
       const withoutAgent = await shell.run(["call", "odd", "echo"]);
@@ -97,10 +97,18 @@ Deno.test("tools and call", async (t) => {
         withoutAgent.stderr,
         /^Choose an agent with --agent: "reader", "writer", "cautious"$/m,
       );
-      const arrayArguments = await shell.run(["call", "odd", "echo", "[1]", ...reader]);
+      const arrayArguments = await shell.run(["call", "odd", "echo", "[1]", ...readerFlags]);
       assert.equal(arrayArguments.code, 1);
       assert.match(arrayArguments.stderr, /^INVALID_ARGUMENTS: .*"args" must be an object/);
-      const timedOut = await shell.run(["call", "odd", "wait", "{}", "--timeout", "50", ...writer]);
+      const timedOut = await shell.run([
+        "call",
+        "odd",
+        "wait",
+        "{}",
+        "--timeout",
+        "50",
+        ...writerFlags,
+      ]);
       assert.equal(timedOut.code, 1);
       assert.match(timedOut.stderr, /^TIMEOUT: /m);
     },
@@ -126,16 +134,16 @@ Deno.test("tools and call", async (t) => {
         );
         assert.deepEqual([code, stdout], [1, ""]);
         assert.match(stderr.trim(), hint);
-        const records = shell.setup.readAuditLog().slice(entryCount).map((entry) => {
+        const entries = shell.setup.readAuditLog().slice(entryCount).map((entry) => {
           return [entry.operation, entry.agent_id, entry.server, entry.tool, entry.decision];
         });
-        assert.deepEqual(records, [["execute_tool", "cautious", server, tool, "DENY"]]);
+        assert.deepEqual(entries, [["execute_tool", "cautious", server, tool, "DENY"]]);
       }
     },
   );
 
   await t.step("[cli.call] progress goes to stderr", async () => {
-    const { stdout, stderr } = await shell.run(["call", "odd", "progress", ...writer]);
+    const { stdout, stderr } = await shell.run(["call", "odd", "progress", ...writerFlags]);
     assert.equal(stdout, "done");
     assert.match(stderr, /^progress: 1\/3 step 1\nprogress: 2\.5\/3 step 2\.5\n/m);
   });
@@ -174,7 +182,7 @@ Deno.test("tools and call", async (t) => {
     name: "[cli.call] a signal ends the command and every process that it started",
     ignore: Deno.build.os === "windows",
     fn: async () => {
-      const program = await shell.start("call", "odd", "wait", "{}", ...writer);
+      const program = await shell.start("call", "odd", "wait", "{}", ...writerFlags);
       await waitUntil(
         "the server runs",
         async () => (await shell.setup.listProcessIds()).length > 1,
@@ -185,7 +193,7 @@ Deno.test("tools and call", async (t) => {
   });
 });
 
-Deno.test("[cli.call] for a server that fails to start, one cause and the command that shows more are printed", async () => {
+Deno.test("[cli.call] a failed start of a server prints one cause and the command that shows more", async () => {
   // npm 11 prints this for a package that does not exist.
   const stderr = [
     "npm error code E404",

@@ -4,11 +4,11 @@ import { addToken, editFile } from "../../src/config/editing/mod.ts";
 import { ConfigError } from "../../src/errors.ts";
 import { TempFolder } from "./temp_folder.ts";
 
-const HASH = "0".repeat(63) + "1";
-const OLD = "a".repeat(64);
+const NEW_HASH = "0".repeat(63) + "1";
+const OLD_HASH = "a".repeat(64);
 
 function add(text: string, agent?: string, expires?: string): string {
-  return addToken({ file: "rules.json", text }, { agent: agent ?? "a", sha256: HASH, expires });
+  return addToken({ file: "rules.json", text }, { agent: agent ?? "a", sha256: NEW_HASH, expires });
 }
 
 Deno.test("[cli.token] a hash is added, and comments and layout are unchanged", () => {
@@ -55,11 +55,11 @@ Deno.test("[cli.token] a hash is added, and comments and layout are unchanged", 
     [`\ufeff{"agents":{"a":{}}}`, `\ufeff{"agents":{"a":{ "token_sha256": ["NEW"] }}}`],
   ];
   for (const [before, after] of cases) {
-    const text = add(before.replaceAll("OLD", OLD));
-    assert.equal(text.replaceAll(HASH, "NEW").replaceAll(OLD, "OLD"), after);
+    const text = add(before.replaceAll("OLD", OLD_HASH));
+    assert.equal(text.replaceAll(NEW_HASH, "NEW").replaceAll(OLD_HASH, "OLD"), after);
   }
   assert.equal(
-    add(`{"agents":{"a":{}}}`, "a", "2099-01-31").replaceAll(HASH, "NEW"),
+    add(`{"agents":{"a":{}}}`, "a", "2099-01-31").replaceAll(NEW_HASH, "NEW"),
     `{"agents":{"a":{ "token_sha256": [{ "sha256": "NEW", "expires": "2099-01-31" }] }}}`,
   );
 });
@@ -68,7 +68,7 @@ Deno.test("[cli.token] only the named agent gets the token, whatever its name", 
   const text = `{"agents":{"a":{},"7":{},"team.x":{},"constructor":{}}}`;
   for (const agent of ["7", "team.x", "constructor"]) {
     const { agents } = JSON.parse(add(text, agent));
-    assert.deepEqual(agents[agent], { token_sha256: [HASH] });
+    assert.deepEqual(agents[agent], { token_sha256: [NEW_HASH] });
     assert.deepEqual(Object.keys(agents).length, 4);
     delete agents[agent];
     assert.ok(Object.values(agents).every((agent) => Object.keys(agent as object).length === 0));
@@ -96,7 +96,7 @@ Deno.test("[cli.token] an unknown agent, and rules with errors, are reported", (
   assert.match(errorOf(``), /empty/);
   // A token must not identify two agents.
   assert.match(
-    errorOf(`{"agents":{"a":{},"b":{"token_sha256":["${HASH}"]}}}`),
+    errorOf(`{"agents":{"a":{},"b":{"token_sha256":["${NEW_HASH}"]}}}`),
     /for one agent only/,
   );
   assert.match(errorOf(`{"agents":{"a":{}}}`, "a", "soon"), /expires/);
@@ -133,7 +133,7 @@ Deno.test("[cli.token] existing comments, tokens and agents are kept in any layo
         assert.equal(withoutComments !== strictJson, comma !== "");
         const { a, b } = JSON.parse(strictJson).agents;
         assert.equal(a.token_sha256.length, count + 2);
-        assert.deepEqual(a.token_sha256.slice(-2), [HASH, "f".repeat(64)]);
+        assert.deepEqual(a.token_sha256.slice(-2), [NEW_HASH, "f".repeat(64)]);
         assert.deepEqual(b, {});
       },
     ),

@@ -80,7 +80,7 @@ Deno.test("[servers.inherit-env] on Windows an entry's Path replaces PATH, and n
   assert.equal(createChildEnvironment(server, env, { windows: false })["PATH"], "a");
 });
 
-Deno.test("[nesting.depth] each gateway adds one to the depth, whatever the entry contains", () => {
+Deno.test("[nesting.depth] each gateway adds one to the depth, whatever the entry contains, and an invalid depth is an error", () => {
   const environmentAtDepth = (depth: string) => createEnvironment({ [DEPTH_VARIABLE]: depth });
   assert.equal(readDepth(createEnvironment({})), 0);
   assert.equal(readDepth(environmentAtDepth("")), 0);
@@ -97,7 +97,7 @@ Deno.test("[nesting.depth] each gateway adds one to the depth, whatever the entr
 
 Deno.test({
   name:
-    "[servers.safe-environment] if Deno may not list variables, those with known names are read",
+    "[servers.safe-environment] if Deno may not list variables, the variables with known names are read",
   permissions: { env: ["HOME", "PATH", "SOME_OTHER", DEPTH_VARIABLE] },
   fn() {
     const child = createChildEnvironment({ env: {}, inheritEnv: ["SOME_OTHER"] }, Deno.env);

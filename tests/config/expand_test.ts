@@ -72,12 +72,12 @@ Deno.test("[servers.expansion] a malformed reference is an error, and the text i
 });
 
 Deno.test("[servers.expansion] long and deep texts take linear time and do not overflow the stack", () => {
-  const deep = "${A:-".repeat(100_000) + "}".repeat(100_000);
-  assert.match(expand(deep).error ?? "", /does not begin a variable/);
-  const long = "${NOT_SET:-x}$${".repeat(100_000);
-  const started = performance.now();
-  assert.equal(expand(long).text, "x${".repeat(100_000));
-  assert.ok(performance.now() - started < 2000);
+  const deepText = "${A:-".repeat(100_000) + "}".repeat(100_000);
+  assert.match(expand(deepText).error ?? "", /does not begin a variable/);
+  const longText = "${NOT_SET:-x}$${".repeat(100_000);
+  const startMs = performance.now();
+  assert.equal(expand(longText).text, "x${".repeat(100_000));
+  assert.ok(performance.now() - startMs < 2000);
 });
 
 Deno.test({

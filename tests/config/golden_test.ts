@@ -17,7 +17,7 @@ const env = createEnvironment({
 });
 
 for (const { name } of [...Deno.readDirSync(folder)].sort((a, b) => a.name < b.name ? -1 : 1)) {
-  Deno.test(`[config.all-errors-at-once] golden: ${name}`, async () => {
+  Deno.test(`[config.all-errors-at-once] the problems of golden/config/${name} are reported`, async () => {
     const cwd = `${folder}${name}`;
     const files = locateFiles({ mcpConfig: "mcp.json", rules: "rules.json" }, {
       home: undefined,

@@ -118,7 +118,7 @@ Deno.test("[config.all-errors-at-once] one error in each of many agents takes li
     return performance.now() - startMs;
   };
   await measureMs(100);
-  const [few, many] = [await measureMs(2_000), await measureMs(16_000)];
+  const [fewMs, manyMs] = [await measureMs(2_000), await measureMs(16_000)];
   // Eight times as many errors take 8 times as long in linear time, and 64 times as long in quadratic time.
-  assert.ok(many < 24 * few, `${few} and ${many} ms`);
+  assert.ok(manyMs < 24 * fewMs, `${fewMs} and ${manyMs} ms`);
 });
