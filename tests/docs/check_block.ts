@@ -79,6 +79,7 @@ export class BlockChecker {
       if (task !== undefined) {
         assert.ok(task in config.tasks, `${positionOf({ text, ...block })}: ${task}`);
       }
+      // The arguments of the gateway end at a pipe or a closing parenthesis.
       const [, words] = /(?:^|\$\(|<\(|\s)agent-mcp-gateway((?: [^|>)]*)?)/.exec(line) ?? [];
       if (
         words !== undefined && /^\s*(?:\S*\/)?agent-mcp-gateway|[(]agent-mcp-gateway/.test(line)

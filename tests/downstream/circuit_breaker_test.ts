@@ -2,11 +2,14 @@ import assert from "node:assert/strict";
 import { CircuitBreaker, StartAbandoned } from "../../src/downstream/circuit_breaker.ts";
 import { DownstreamError } from "../../src/errors.ts";
 
-/** Creates a circuit breaker; `state` has its time and the number of starts that it has permitted. */
+/** Failed starts in a row that open the circuit. */
+const FAILURES_UNTIL_OPEN = 5;
+
+/** Creates a circuit breaker; `state` has its time in milliseconds, and the number of permitted starts. */
 function createBreaker() {
   const state = { now: 0, starts: 0 };
   const breaker = new CircuitBreaker("files", () => state.now);
-  /** Runs a start, and returns the error of its refusal or failure. */
+  /** Runs a start; returns "started", or the error of the refusal or failure. */
   const run = (error?: Error): Promise<unknown> => {
     const start = () => {
       state.starts++;
@@ -20,7 +23,7 @@ function createBreaker() {
 
 Deno.test("[sessions.start-guard] the pause doubles from 1 s to 60 s, plus a random part of at most a fifth", async () => {
   const { state, fail } = createBreaker();
-  for (let start = 0; start < 5; start++) await fail();
+  for (let start = 0; start < FAILURES_UNTIL_OPEN; start++) await fail();
   for (const seconds of [1, 2, 4, 8, 16, 32, 60, 60]) {
     const startsBefore = state.starts;
     const openedAt = state.now;
@@ -36,55 +39,55 @@ Deno.test("[sessions.start-guard] the pause doubles from 1 s to 60 s, plus a ran
 });
 
 Deno.test("[sessions.start-guard] servers that failed at the same time are not retried at the same time", async () => {
-  const answers = [];
+  const outcomes = [];
   for (let breaker = 0; breaker < 50; breaker++) {
     const { state, run, fail } = createBreaker();
-    for (let start = 0; start < 5; start++) await fail();
+    for (let start = 0; start < FAILURES_UNTIL_OPEN; start++) await fail();
     state.now = 1100;
-    answers.push(await run());
+    outcomes.push(await run());
   }
-  // On average, half of them start. The probability that all 50 agree is 2 to the power of -49.
-  assert.ok(answers.includes("started"));
-  assert.ok(answers.some((answer) => answer instanceof DownstreamError));
+  // On average, half of the servers start. The probability that all 50 agree is 2 to the power of -49.
+  assert.ok(outcomes.includes("started"));
+  assert.ok(outcomes.some((outcome) => outcome instanceof DownstreamError));
 });
 
 Deno.test("[sessions.start-guard] a successful start resets the count of failures", async () => {
   const { state, run, fail } = createBreaker();
   for (let round = 0; round < 3; round++) {
-    for (let start = 0; start < 4; start++) await fail();
+    for (let start = 0; start < FAILURES_UNTIL_OPEN - 1; start++) await fail();
     assert.equal(await run(), "started");
   }
-  assert.equal(state.starts, 15);
+  assert.equal(state.starts, 3 * FAILURES_UNTIL_OPEN);
 });
 
 Deno.test("[sessions.start-guard] a cancelled start counts neither as a success nor as a failure", async () => {
   const { state, run, fail } = createBreaker();
   for (let start = 0; start < 20; start++) await run(new StartAbandoned("closed"));
   assert.equal(state.starts, 20);
-  for (let start = 0; start < 5; start++) await fail();
+  for (let start = 0; start < FAILURES_UNTIL_OPEN; start++) await fail();
   state.now = 1200;
   // A cancelled trial is not a success: the circuit stays open.
   await run(new StartAbandoned("closed"));
   assert.ok(await run() instanceof DownstreamError);
-  assert.equal(state.starts, 26);
+  assert.equal(state.starts, 20 + FAILURES_UNTIL_OPEN + 1);
 });
 
-Deno.test("[sessions.start-guard] starts that wait for a trial run if it succeeds, and fail with its error if it fails", async () => {
+Deno.test("[sessions.start-guard] starts that wait for a trial run if the trial succeeds, and fail with the trial's error if it fails", async () => {
   for (const isSuccessful of [true, false]) {
     const { state, breaker, run, fail } = createBreaker();
-    for (let start = 0; start < 5; start++) await fail();
+    for (let start = 0; start < FAILURES_UNTIL_OPEN; start++) await fail();
     state.now = 1200;
     const trial = Promise.withResolvers<string>();
-    const running = breaker.run(() => trial.promise).catch(() => "failed");
-    const waiting = [run(), run()];
-    assert.equal(state.starts, 5);
+    const trialEnd = breaker.run(() => trial.promise).catch(() => "failed");
+    const waitingStarts = [run(), run()];
+    assert.equal(state.starts, FAILURES_UNTIL_OPEN);
     if (isSuccessful) trial.resolve("started");
     else trial.reject(new Error("still no licence"));
-    await running;
-    const answers = await Promise.all(waiting);
-    if (isSuccessful) assert.deepEqual(answers, ["started", "started"]);
-    else assert.ok(answers.every((answer) => /still no licence/.test(String(answer))));
-    assert.equal(state.starts, isSuccessful ? 7 : 5);
+    await trialEnd;
+    const outcomes = await Promise.all(waitingStarts);
+    if (isSuccessful) assert.deepEqual(outcomes, ["started", "started"]);
+    else assert.ok(outcomes.every((outcome) => /still no licence/.test(String(outcome))));
+    assert.equal(state.starts, FAILURES_UNTIL_OPEN + (isSuccessful ? 2 : 0));
   }
 });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type Deadline, Deadlines } from "../../src/downstream/deadlines.ts";
 
-/** A deadline that records when it expired. */
+/** A deadline whose `expired` resolves with the time at which it expired. */
 class RecordedDeadline implements Deadline {
   readonly expired: Promise<number>;
   readonly dueAt: number;
@@ -20,45 +20,45 @@ class RecordedDeadline implements Deadline {
   }
 }
 
-Deno.test("deadlines expire, never early, in whatever order they were added", async () => {
+Deno.test("deadlines expire, but never early, whatever the order in which they were added", async () => {
   const deadlines = new Deadlines();
   const now = performance.now();
-  const all = [60, 20, 40, 20].map(async (ms) => {
+  const expirations = [60, 20, 40, 20].map(async (ms) => {
     const deadline = new RecordedDeadline(now + ms);
     deadlines.add(deadline);
     assert.ok(await deadline.expired >= now + ms);
   });
-  await Promise.all(all);
+  await Promise.all(expirations);
   deadlines.close();
 });
 
 Deno.test("a removed deadline does not expire, but another one that is due at the same time does", async () => {
   const deadlines = new Deadlines();
-  const at = performance.now() + 20;
-  const cancelled = new RecordedDeadline(at);
+  const dueAt = performance.now() + 20;
+  const removedDeadline = new RecordedDeadline(dueAt);
   let hasExpired = false;
-  cancelled.expired.then(() => hasExpired = true);
-  const kept = new RecordedDeadline(at);
-  deadlines.add(cancelled);
-  deadlines.add(kept);
-  deadlines.remove(cancelled);
-  await kept.expired;
-  const later = new RecordedDeadline(performance.now() + 20);
-  deadlines.add(later);
-  await later.expired;
+  removedDeadline.expired.then(() => hasExpired = true);
+  const keptDeadline = new RecordedDeadline(dueAt);
+  deadlines.add(removedDeadline);
+  deadlines.add(keptDeadline);
+  deadlines.remove(removedDeadline);
+  await keptDeadline.expired;
+  const laterDeadline = new RecordedDeadline(performance.now() + 20);
+  deadlines.add(laterDeadline);
+  await laterDeadline.expired;
   assert.equal(hasExpired, false);
   deadlines.close();
 });
 
-Deno.test("a deadline that its `expire` adds again expires again", async () => {
+Deno.test("a deadline that is added again in its `expire` expires again", async () => {
   const deadlines = new Deadlines();
   const { promise, resolve } = Promise.withResolvers<void>();
-  let times = 0;
+  let expiryCount = 0;
   const deadline = {
     indexInSet: -1,
     dueAt: performance.now() + 5,
     expire: () => {
-      if (++times === 3) return resolve();
+      if (++expiryCount === 3) return resolve();
       deadline.dueAt = performance.now() + 5;
       deadlines.add(deadline);
     },
@@ -70,11 +70,15 @@ Deno.test("a deadline that its `expire` adds again expires again", async () => {
 
 Deno.test("a postponed deadline expires later, and a deadline that was moved forward expires earlier", async () => {
   const deadlines = new Deadlines();
-  const order: string[] = [];
+  const expiredNames: string[] = [];
   const { promise, resolve } = Promise.withResolvers<void>();
   const now = performance.now();
-  const late = { indexInSet: -1, dueAt: now + 20, expire: () => (order.push("late"), resolve()) };
-  const soon = { indexInSet: -1, dueAt: now + 60_000, expire: () => order.push("soon") };
+  const late = {
+    indexInSet: -1,
+    dueAt: now + 20,
+    expire: () => (expiredNames.push("late"), resolve()),
+  };
+  const soon = { indexInSet: -1, dueAt: now + 60_000, expire: () => expiredNames.push("soon") };
   deadlines.add(late);
   deadlines.add(soon);
   late.dueAt = now + 80;
@@ -82,6 +86,6 @@ Deno.test("a postponed deadline expires later, and a deadline that was moved for
   deadlines.add(soon);
   await promise;
   assert.ok(performance.now() >= now + 80);
-  assert.deepEqual(order, ["soon", "late"]);
+  assert.deepEqual(expiredNames, ["soon", "late"]);
   deadlines.close();
 });

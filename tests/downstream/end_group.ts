@@ -1,6 +1,6 @@
 /**
- * A program that starts a process and a child of it, which both ignore SIGTERM, and ends their group. Prints
- * the results of all steps as JSON. If it may not run every program, it tests the fallbacks.
+ * A program that starts a process with a child, which both ignore SIGTERM, and ends their process group. It
+ * prints the results of all steps as JSON. With permission to run only some programs, it tests the fallbacks.
  */
 import { signalGroup, waitForGroupEnd } from "../../src/downstream/transports/process_group.ts";
 
@@ -14,7 +14,7 @@ const child = new Deno.Command("sh", {
   stderr: "null",
   detached: true,
 }).spawn();
-const { value } = await child.stdout.getReader().read();
+const { value: pidText } = await child.stdout.getReader().read();
 
 const results = [
   signalGroup(child.pid, 0),
@@ -26,7 +26,7 @@ await child.status;
 results.push(await waitForGroupEnd(child.pid, 5000), signalGroup(child.pid, "SIGKILL"));
 const report = JSON.stringify({
   mayRunAll: Deno.permissions.querySync({ name: "run" }).state === "granted",
-  grandchild: Number(new TextDecoder().decode(value)),
+  grandchildPid: Number(new TextDecoder().decode(pidText)),
   results,
 });
 Deno.stdout.writeSync(new TextEncoder().encode(report));

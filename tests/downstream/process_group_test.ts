@@ -12,14 +12,14 @@ Deno.test("[sessions.group-commands] on Windows a process is ended with all its 
   assert.deepEqual(treeKillCommand(123), ["taskkill", "/pid", "123", "/t", "/f"]);
 });
 
-const PERMISSIONS: readonly [what: string, flag: string][] = [
+const PERMISSIONS: readonly [sender: string, flag: string][] = [
   ["by Deno itself", "--allow-run"],
   ["by the kill command, if Deno may run only some programs", "--allow-run=sh,kill"],
 ];
 
-for (const [what, flag] of PERMISSIONS) {
+for (const [sender, flag] of PERMISSIONS) {
   Deno.test({
-    name: `[sessions.groups] every process of a group that ignores SIGTERM is killed, ${what}`,
+    name: `[sessions.groups] every process of a group that ignores SIGTERM is killed, ${sender}`,
     ignore: Deno.build.os === "windows",
     fn: async () => {
       const program = fileURLToPath(new URL("end_group.ts", import.meta.url));
@@ -27,12 +27,15 @@ for (const [what, flag] of PERMISSIONS) {
       const { stdout, stderr, success } = await new Deno.Command(Deno.execPath(), { args })
         .output();
       assert.ok(success, new TextDecoder().decode(stderr));
-      const { mayRunAll, grandchild, results } = JSON.parse(new TextDecoder().decode(stdout));
+      const { mayRunAll, grandchildPid, results } = JSON.parse(new TextDecoder().decode(stdout));
       // If every program may run, Deno sends the signals itself, and the fallback does not run.
       assert.equal(mayRunAll, flag === "--allow-run");
       // The group runs, gets SIGTERM, does not end, is killed, ends, and accepts no more signals.
       assert.deepEqual(results, [true, true, false, true, true, false]);
-      assert.throws(() => Deno.kill(grandchild, 0 as unknown as Deno.Signal), Deno.errors.NotFound);
+      assert.throws(
+        () => Deno.kill(grandchildPid, 0 as unknown as Deno.Signal),
+        Deno.errors.NotFound,
+      );
     },
   });
 }

@@ -24,7 +24,7 @@ const CONFIG: ServerConfig = {
 
 Deno.test("[log.redacted] no cut leaves a part of a secret in a quote", () => {
   const colors = "\x1b[31m\x1b[0m".repeat(20);
-  // One length for each position of the secret around both cuts.
+  // The lengths place the secret before, across and after the cuts at 200, 500 and 16,384 characters.
   const lengths = [150, 195, 370, 450, 495, 16_300, 16_380, 16_384];
   for (const length of lengths) {
     for (const filler of ["x ", "\n", "\x07", "\u202e"]) {

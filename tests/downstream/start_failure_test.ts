@@ -57,7 +57,7 @@ const CASES: readonly Case[] = [
   ["sh", "gone", "folder-not-found", /its working folder \("cwd"\) does not exist/],
 ];
 
-Deno.test("[servers.start-failures] each cause of a failed start is distinguished", async () => {
+Deno.test("[servers.start-failures] each cause of a failed start has its own kind and message", async () => {
   const folder = Deno.makeTempDirSync();
   const processes = new Processes(4, createLog());
   const open = async (command: string, cwd: string, path?: string): Promise<unknown> => {

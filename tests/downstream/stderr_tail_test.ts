@@ -42,17 +42,17 @@ Deno.test("[errors.no-secrets] no half of a secret is left where a long line is 
   }
 });
 
-Deno.test("[errors.stderr-quoted] lines are reported as a whole for any size of chunks", async () => {
-  const sent = Array.from({ length: 40 }, (_, number) => `${number} é 名 😀 ${SECRET}`);
-  const expected = sent.map((line) => line.replace(SECRET, "[redacted]"));
+Deno.test("[errors.stderr-quoted] each line is reported as a whole, whatever the size of the chunks", async () => {
+  const sentLines = Array.from({ length: 40 }, (_, number) => `${number} é 名 😀 ${SECRET}`);
+  const expected = sentLines.map((line) => line.replace(SECRET, "[redacted]"));
   for (const chunkBytes of [1, 7, 100, 65_536]) {
-    const { lines, tail } = await readInChunks(chunkBytes, `\r\n${sent.join("\r\n")}`);
+    const { lines, tail } = await readInChunks(chunkBytes, `\r\n${sentLines.join("\r\n")}`);
     assert.deepEqual(lines, expected);
     assert.equal(tail, expected.slice(-20).join("\n"));
   }
 });
 
-Deno.test("[errors.no-secrets] a private key is removed from all of its lines, of which the first is dropped", async () => {
+Deno.test("[errors.no-secrets] a private key of several lines is reported as one redacted line", async () => {
   const body = Array.from(
     { length: 30 },
     (_, number) => `MIIEpAIB${String(number).padStart(56, "A")}`,
@@ -67,10 +67,10 @@ Deno.test("[errors.no-secrets] a private key is removed from all of its lines, o
     const { lines, tail } = await readInChunks(chunkBytes, ["before", ...key, "after"].join("\n"));
     assert.deepEqual(lines, ["before", "[redacted]", "after"]);
     assert.equal(tail, "before\n[redacted]\nafter");
-    // A message that only speaks of a key hides no further lines.
-    const spoken = "no -----BEGIN PRIVATE KEY----- found\nthe next line";
-    const { tail: spokenTail } = await readInChunks(chunkBytes, spoken);
-    assert.match(spokenTail, /\nthe next line$/);
+    // The lines after a message that only mentions a key are kept.
+    const mention = "no -----BEGIN PRIVATE KEY----- found\nthe next line";
+    const { tail: mentionTail } = await readInChunks(chunkBytes, mention);
+    assert.match(mentionTail, /\nthe next line$/);
   }
 });
 
@@ -88,7 +88,7 @@ Deno.test("[errors.no-secrets] no half of a password is left where a long line i
   }
 });
 
-Deno.test("[errors.no-secrets] a long line within a private key takes a time proportional to its length", () => {
+Deno.test("[errors.no-secrets] a line with many blanks within a private key is redacted in linear time", () => {
   // With a quadratic pattern, this line took minutes.
   const redactor = new PrivateKeyRedactor();
   redactor.redactLine("-----BEGIN PRIVATE KEY-----");

@@ -15,7 +15,7 @@ const ENV = {
   "a b": "two words",
 };
 
-/** Finds the command line of a command in a file system with these files. */
+/** Returns the command line of a command in a file system with these files. */
 function resolveCommand(
   command: string,
   args: readonly string[],
@@ -31,7 +31,7 @@ function resolveCommand(
 
 const NPX = "C:\\Program Files\\nodejs\\npx.cmd";
 
-/** The raw arguments for a script. */
+/** Returns the arguments with which cmd.exe starts a script. */
 function scriptArgs(args: readonly string[]): readonly string[] {
   return resolveCommand("npx", args, { files: [NPX] }).args;
 }
@@ -61,10 +61,10 @@ Deno.test("[sessions.windows-command] a program is started directly, and Deno qu
 });
 
 const FOUND: readonly [
-  what: string,
+  condition: string,
   command: string,
   options: Parameters<typeof resolveCommand>[2],
-  string,
+  expected: string,
 ][] = [
   [
     "folder by folder, in order",
@@ -91,8 +91,8 @@ const FOUND: readonly [
   ["by relative path, in the current folder", "bin/x", { files: ["bin/x.cmd"] }, "bin\\x.CMD"],
 ];
 
-for (const [what, command, options, expected] of FOUND) {
-  Deno.test(`[sessions.windows-command] a command is found ${what}`, () => {
+for (const [condition, command, options, expected] of FOUND) {
+  Deno.test(`[sessions.windows-command] a command is found ${condition}`, () => {
     const line = resolveCommand(command, [], options);
     const [, script] = /^""([^"]*)"/.exec(line.args.at(-1) ?? "") ?? [];
     assert.equal(line.raw ? script : line.file, expected);

@@ -73,9 +73,9 @@ export function readSingleText(result: Fields | undefined): string {
 /** Returns the error in a result; throws unless the result is a refusal of the gateway. */
 export function readRefusal(result: Fields | undefined): Refusal {
   const { isError, ...content } = result ?? {};
-  const { error, ...others } = JSON.parse(readSingleText(content));
+  const { error, ...otherKeys } = JSON.parse(readSingleText(content));
   assert.equal(isError, true);
-  assert.deepEqual(others, {});
+  assert.deepEqual(otherKeys, {});
   return error;
 }
 

@@ -6,7 +6,7 @@ const SECRET = "sk-0123456789";
 const INITIALIZE_ANSWER =
   '{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2025-11-25","capabilities":{"tools":{}}}}';
 
-/** Entry of a server that sends these answers in turn; its shell expands variables in them. */
+/** Returns the entry of a server that sends these answers in turn; its shell expands their variables. */
 function scriptedServer(...answers: string[]): Fields {
   // After the first answer the gateway sends `notifications/initialized`.
   const script = answers.map((answer, index) => {
@@ -17,13 +17,13 @@ function scriptedServer(...answers: string[]): Fields {
 }
 
 Deno.test("messages of a failing server are shown without secrets", async (t) => {
-  const message = `the key $API_KEY in $HOME/keys is bad ${"x".repeat(5000)}`;
-  const error = (id: number) =>
-    `{"jsonrpc":"2.0","id":${id},"error":{"code":1,"message":"${message}"}}`;
+  const errorMessage = `the key $API_KEY in $HOME/keys is bad ${"x".repeat(5000)}`;
+  const createErrorAnswer = (id: number) =>
+    `{"jsonrpc":"2.0","id":${id},"error":{"code":1,"message":"${errorMessage}"}}`;
   const gateway = await startGateway({
     servers: {
-      refuses: scriptedServer(error(1)),
-      "lists-nothing": scriptedServer(INITIALIZE_ANSWER, error(2)),
+      refuses: scriptedServer(createErrorAnswer(1)),
+      "lists-nothing": scriptedServer(INITIALIZE_ANSWER, createErrorAnswer(2)),
       prints: scriptedServer("noise with $API_KEY", ""),
       nowhere: { command: "${userHome}/${MY_PLACE}/server" },
     },
@@ -97,10 +97,10 @@ Deno.test("the gateway limits its work for excessive requests", async (t) => {
   await t.step(
     "[tools.listing-hint] the hint explains 5 of 1,000 wrong names and counts the others",
     async () => {
-      const names = Array.from({ length: 1000 }, (_, index) => `ech${index}`).join(",");
+      const wrongNames = Array.from({ length: 1000 }, (_, index) => `ech${index}`).join(",");
       const answer = await gateway.callGatewayToolForJson<{ hint: string }>("get_server_tools", {
         server: "odd",
-        names,
+        names: wrongNames,
       });
       assert.equal(answer.hint.match(/You may call no tool/g)?.length, 5);
       assert.match(answer.hint, /Nor 995 more of these names\.$/);
@@ -146,11 +146,11 @@ Deno.test("a session with a server that began before initialize is replaced afte
     initialize: false,
   });
   await t.step(
-    "[servers.isolation] because the client now declares more capabilities",
+    "[servers.isolation] the new session has a new process, because the client declares more capabilities",
     async () => {
-      const before = await gateway.callServerToolForText("odd", "pid");
+      const firstPid = await gateway.callServerToolForText("odd", "pid");
       await gateway.client.initialize({ capabilities: { roots: {} } });
-      assert.notEqual(await gateway.callServerToolForText("odd", "pid"), before);
+      assert.notEqual(await gateway.callServerToolForText("odd", "pid"), firstPid);
     },
   );
 });
@@ -161,7 +161,7 @@ Deno.test("audit lines of a bound connection name the bound agent", async (t) =>
     args: ["--agent", "tester"],
   });
   await t.step(
-    "[audit.fields] [identity.bound] unless the call is refused because it names another agent",
+    "[audit.fields] [identity.bound] a call that is refused because it names another agent has a line with that agent",
     async () => {
       await gateway.expectRefusal("execute_tool", { agent_id: "other", server: "odd" });
       await gateway.expectRefusal("execute_tool", { server: "odd" });

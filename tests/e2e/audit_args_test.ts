@@ -3,7 +3,7 @@ import { misbehavingServer, startGateway } from "./gateway.ts";
 
 const SECRETS = ["hunter2-canary", "ghp_canaryCanaryCanaryCanary1234567890"];
 
-Deno.test("[audit.args] the arguments are logged if configured, without secrets", async () => {
+Deno.test("[audit.args] with GATEWAY_AUDIT_ARGS=redacted, arguments are logged without secrets and shortened to 4 KiB", async () => {
   await using gateway = await startGateway({
     servers: { odd: misbehavingServer() },
     env: { GATEWAY_AUDIT_ARGS: "redacted" },
@@ -17,8 +17,8 @@ Deno.test("[audit.args] the arguments are logged if configured, without secrets"
   const call = { server: "odd", tool: "echo" };
   await gateway.callGatewayTool("execute_tool", { ...call, args: JSON.stringify(args) });
   await gateway.callGatewayTool("execute_tool", { ...call, arguments: args });
-  const [first, long, list, ...others] = gateway.readAuditLog();
-  for (const line of [first, ...others]) {
+  const [firstLine, longLine, listLine, ...aliasLines] = gateway.readAuditLog();
+  for (const line of [firstLine, ...aliasLines]) {
     assert.deepEqual(line?.args, {
       path: "/tmp/a",
       deep: [{ password: "[redacted]" }],
@@ -26,10 +26,10 @@ Deno.test("[audit.args] the arguments are logged if configured, without secrets"
     });
     assert.equal(line?.args_bytes, JSON.stringify(args).length);
   }
-  assert.equal(others.length, 2);
-  const size = JSON.stringify(long?.args).length;
+  assert.equal(aliasLines.length, 2);
+  const size = JSON.stringify(longLine?.args).length;
   assert.ok(size > 4000 && size <= 4096, `${size} characters`);
-  assert.equal(list?.args, undefined);
-  const all = JSON.stringify(gateway.readAuditLog());
-  for (const secret of SECRETS) assert.equal(all.includes(secret), false);
+  assert.equal(listLine?.args, undefined);
+  const logText = JSON.stringify(gateway.readAuditLog());
+  for (const secret of SECRETS) assert.equal(logText.includes(secret), false);
 });

@@ -20,16 +20,16 @@ Deno.test("[audit.stats] [audit.tail] audit stats and audit tail read what the g
   const tail = await runOnce(tailArgs, { files, env });
   assert.deepEqual(JSON.parse(tail.stdout), line);
   const filesAtDefaultPath = { [DEFAULT_AUDIT_LOG]: createAuditLine() };
-  const found = await runOnce(["audit", "tail"], { files: filesAtDefaultPath, env });
-  assert.match(found.stdout, /^2026-01-31T08:00:00Z ALLOW a files\/read 1\.50 ms$/);
-  assert.doesNotMatch(found.stderr, /another/);
-  // There can be a log at both paths, for example after a full disk.
-  const both = await runOnce(["audit", "tail"], {
+  const tailAtDefaultPath = await runOnce(["audit", "tail"], { files: filesAtDefaultPath, env });
+  assert.match(tailAtDefaultPath.stdout, /^2026-01-31T08:00:00Z ALLOW a files\/read 1\.50 ms$/);
+  assert.doesNotMatch(tailAtDefaultPath.stderr, /another/);
+  // After a full disk, for example, there are logs at the configured path and at the default path.
+  const tailWithTwoLogs = await runOnce(["audit", "tail"], {
     files: { "logs/audit.jsonl": createAuditLine(), ...filesAtDefaultPath },
     env: { GATEWAY_AUDIT_LOG: "./logs/audit.jsonl" },
   });
   assert.match(
-    both.stderr,
+    tailWithTwoLogs.stderr,
     /another audit log at .*\.local\/state\/agent-mcp-gateway\/audit\.jsonl, /,
   );
 });
@@ -93,42 +93,37 @@ Deno.test("[audit.follow] audit tail -f prints new entries, across rotations, un
     const shownTools = () => program.lines.map((line) => /files\/(\S+)/.exec(line)?.[1]);
     const expectedTools = ["t1"];
     await waitUntil("the last entry is shown", () => shownTools().length === 1);
-    const write = (name: string): void => {
-      Deno.writeTextFileSync(path, createAuditLine({ tool: name }), { append: true });
-      expectedTools.push(name);
+    const appendEntry = (tool: string): void => {
+      Deno.writeTextFileSync(path, createAuditLine({ tool }), { append: true });
+      expectedTools.push(tool);
     };
-    write("t2");
-    write("t3");
+    appendEntry("t2");
+    appendEntry("t3");
     await waitUntil(
       "the new entries are shown",
       () => shownTools().length === expectedTools.length,
     );
     // A line that is written in two halves is printed once.
-    const [first = "", second = ""] = [
-      createAuditLine({ tool: "t4" }).slice(0, 30),
-      createAuditLine({
-        tool: "t4",
-      }).slice(30),
-    ];
-    Deno.writeTextFileSync(path, first, { append: true });
-    Deno.writeTextFileSync(path, second, { append: true });
+    const line = createAuditLine({ tool: "t4" });
+    Deno.writeTextFileSync(path, line.slice(0, 30), { append: true });
+    Deno.writeTextFileSync(path, line.slice(30), { append: true });
     expectedTools.push("t4");
     // The log is rotated twice between two checks, and a gateway that has not noticed writes to the oldest file.
-    const oldest = Deno.openSync(path, { append: true });
+    const oldestFile = Deno.openSync(path, { append: true });
     Deno.renameSync(path, `${path}.1`);
-    write("t5");
+    appendEntry("t5");
     Deno.renameSync(`${path}.1`, `${path}.2`);
     Deno.renameSync(path, `${path}.1`);
-    write("t6");
-    oldest.writeSync(new TextEncoder().encode(createAuditLine({ tool: "late" })));
+    appendEntry("t6");
+    oldestFile.writeSync(new TextEncoder().encode(createAuditLine({ tool: "late" })));
     expectedTools.push("late");
-    oldest.close();
-    write("t7");
+    oldestFile.close();
+    appendEntry("t7");
     await waitUntil("all entries are shown", () => shownTools().length === expectedTools.length);
     assert.deepEqual(shownTools().toSorted(), expectedTools.toSorted());
     // Some tools truncate the log in place.
     Deno.truncateSync(path);
-    write("t8");
+    appendEntry("t8");
     await waitUntil("the entry after the truncation is shown", () => shownTools().includes("t8"));
     program.sendSignal("SIGINT");
     await program.waitForEnd();

@@ -3,17 +3,21 @@ import { executeToolParams, misbehavingServer, startGateway } from "./gateway.ts
 import { waitUntil } from "./wait.ts";
 
 const KILL_COUNT = 20;
-const IN_FLIGHT = 64;
+const CONCURRENT_GATEWAYS = 4;
+const CONCURRENT_CALLS = 64;
 
-/** Kills a gateway under load after a number of answers; checks the audit log, and returns the number of answers
- * received. */
-async function killUnderLoad(answers: number): Promise<number> {
+/**
+ * Kills a gateway under load once the client has received a number of messages, and checks the audit log.
+ *
+ * @returns The number of answered calls.
+ */
+async function killUnderLoad(messageCount: number): Promise<number> {
   const gateway = await startGateway({ servers: { odd: misbehavingServer() } });
   const { client, program } = gateway;
   try {
     await gateway.callServerToolForText("odd", "echo");
     let isOver = false;
-    const load = Array.from({ length: IN_FLIGHT }, async (_, caller) => {
+    const load = Array.from({ length: CONCURRENT_CALLS }, async (_, caller) => {
       for (let number = 0; !isOver; number++) {
         const params = executeToolParams("odd", "echo", { caller, number });
         await client.request("tools/call", params, `${caller}-${number}`).catch(() =>
@@ -22,8 +26,8 @@ async function killUnderLoad(answers: number): Promise<number> {
       }
     });
     await waitUntil(
-      "the client has received the answers",
-      () => client.receivedMessages.length >= answers,
+      "the client has received the messages",
+      () => client.receivedMessages.length >= messageCount,
     );
     program.sendSignal("SIGKILL");
     await program.waitForEnd();
@@ -40,7 +44,7 @@ async function killUnderLoad(answers: number): Promise<number> {
   }
 }
 
-Deno.test(`[audit.killed] every answered call is in the audit log after a SIGKILL at any of ${KILL_COUNT} moments`, async () => {
+Deno.test(`[audit.killed] every answered call is in the audit log after a SIGKILL at each of ${KILL_COUNT} moments`, async () => {
   const rounds = Array.from({ length: KILL_COUNT }, (_, round) => round);
   const answerCounts: number[] = [];
   const killRepeatedly = async (): Promise<void> => {
@@ -49,8 +53,8 @@ Deno.test(`[audit.killed] every answered call is in the audit log after a SIGKIL
       answerCounts.push(await killUnderLoad(3 + round * round * 4));
     }
   };
-  // Several gateways at a time, because most of each round is the start and the wait for the watchdog.
-  await Promise.all(Array.from({ length: 4 }, killRepeatedly));
+  // Several gateways run at a time, because most of each round is spent waiting for the start and the end.
+  await Promise.all(Array.from({ length: CONCURRENT_GATEWAYS }, killRepeatedly));
   assert.equal(answerCounts.length, KILL_COUNT);
   assert.ok(Math.max(...answerCounts) > 1000, `${answerCounts} answers`);
 });

@@ -12,14 +12,14 @@ const NEVER_WRITTEN = "canary-argument";
 
 /** Checks the members of a line that differ in each run, and returns the line without their values. */
 function checkAndOmitVaryingFields(line: AuditLine | undefined): AuditLine {
-  const { timestamp, latency_ms, downstream_ms, session, ...rest } = line ?? {};
+  const { timestamp, latency_ms, downstream_ms, session, ...otherFields } = line ?? {};
   assert.match(String(timestamp), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
   assert.ok(Math.abs(Date.parse(String(timestamp)) - Date.now()) < 60_000);
   assert.ok(Number(latency_ms) >= 0);
   assert.match(String(session), /^[\w-]{8,}$/);
-  if (downstream_ms === undefined) return rest;
+  if (downstream_ms === undefined) return otherFields;
   assert.ok(Number(downstream_ms) <= Number(latency_ms));
-  return { ...rest, downstream_ms: "some" };
+  return { ...otherFields, downstream_ms: "some" };
 }
 
 Deno.test("the audit log has a line for every operation", async (t) => {
@@ -32,10 +32,10 @@ Deno.test("the audit log has a line for every operation", async (t) => {
     args: object,
     id?: string | number,
   ): Promise<AuditLine> => {
-    const before = gateway.readAuditLog().length;
+    const previousCount = gateway.readAuditLog().length;
     await client.request("tools/call", { name, arguments: { agent_id: "a", ...args } }, id);
     const lines = gateway.readAuditLog();
-    assert.equal(lines.length, before + 1);
+    assert.equal(lines.length, previousCount + 1);
     return checkAndOmitVaryingFields(lines.at(-1));
   };
 
@@ -94,32 +94,32 @@ Deno.test("the audit log has a line for every operation", async (t) => {
   await t.step(
     "[audit.decision] the decision is DENY if the policy or the identity is the reason",
     async () => {
-      const denied = await callAndReadLine("execute_tool", {
+      const deniedLine = await callAndReadLine("execute_tool", {
         server: "odd",
         tool: "env",
         args: {},
       });
-      assert.deepEqual([denied.decision, denied.code, denied.rule], [
+      assert.deepEqual([deniedLine.decision, deniedLine.code, deniedLine.rule], [
         "DENY",
         "DENIED_BY_POLICY",
         "agents.a.deny.tools.odd[0]",
       ]);
-      const missing = await callAndReadLine("list_servers", { agent_id: "" });
-      assert.deepEqual([missing.decision, missing.code, missing.agent_id], [
+      const emptyLine = await callAndReadLine("list_servers", { agent_id: "" });
+      assert.deepEqual([emptyLine.decision, emptyLine.code, emptyLine.agent_id], [
         "DENY",
         "INVALID_AGENT_ID",
         null,
       ]);
-      const unknown = await callAndReadLine("list_servers", { agent_id: "stranger" });
-      assert.deepEqual([unknown.decision, unknown.agent_id], ["DENY", "stranger"]);
-      const long = await callAndReadLine("list_servers", { agent_id: "x".repeat(500) });
-      assert.equal(long.agent_id, "x".repeat(128));
+      const unknownLine = await callAndReadLine("list_servers", { agent_id: "stranger" });
+      assert.deepEqual([unknownLine.decision, unknownLine.agent_id], ["DENY", "stranger"]);
+      const longLine = await callAndReadLine("list_servers", { agent_id: "x".repeat(500) });
+      assert.equal(longLine.agent_id, "x".repeat(128));
     },
   );
 
   await t.step("[audit.decision] the decision is ERROR for failures", async () => {
-    const call = (tool: string, args: object, more = {}) => {
-      return callAndReadLine("execute_tool", { server: "odd", tool, args, ...more });
+    const call = (tool: string, args: object, otherArguments = {}) => {
+      return callAndReadLine("execute_tool", { server: "odd", tool, args, ...otherArguments });
     };
     const lines = [
       await call("no_such_tool", {}),
@@ -156,11 +156,11 @@ Deno.test("the audit log has a line for every operation", async (t) => {
   });
 
   await t.step("[audit.fields] only operations have a line", async () => {
-    const before = gateway.readAuditLog().length;
+    const previousCount = gateway.readAuditLog().length;
     await client.request("tools/list");
     await client.request("ping");
     await client.request("tools/call", { name: "no_such_tool", arguments: {} });
-    assert.equal(gateway.readAuditLog().length, before);
+    assert.equal(gateway.readAuditLog().length, previousCount);
   });
 
   await t.step("[audit.no-values] argument values are not written", () => {
@@ -178,12 +178,12 @@ Deno.test("the path of the audit log", async (t) => {
       assert.equal(gateway.setup.readAuditLog().length, 1);
       const names = [...Deno.readDirSync(gateway.setup.workingFolder)].map(({ name }) => name);
       assert.deepEqual(names.sort(), [".mcp-gateway-rules.json", ".mcp.json"]);
-      // The default path of the Python version still works if configured.
-      await using configured = await startGateway({
+      // The default path of the gateway's Python version can be configured.
+      await using gatewayWithPath = await startGateway({
         env: { GATEWAY_AUDIT_LOG: "./logs/audit.jsonl" },
       });
-      await configured.callGatewayToolForJson("list_servers");
-      assert.equal(configured.setup.readAuditLog("logs/audit.jsonl").length, 1);
+      await gatewayWithPath.callGatewayToolForJson("list_servers");
+      assert.equal(gatewayWithPath.setup.readAuditLog("logs/audit.jsonl").length, 1);
     },
   );
 

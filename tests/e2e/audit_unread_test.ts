@@ -26,7 +26,7 @@ Deno.test("[audit.before-answer] an operation is logged before its batch is fini
 });
 
 Deno.test("[audit.before-answer] an operation is logged although its client does not read", async () => {
-  const COUNT = 100;
+  const CALL_COUNT = 100;
   const setup = new Setup({ servers: { odd: misbehavingServer() } });
   const [command = "", ...words] = await gatewayCommandLine(GATEWAY_COMMAND);
   const gateway = new Deno.Command(command, {
@@ -57,10 +57,13 @@ Deno.test("[audit.before-answer] an operation is logged although its client does
     await waitUntil("the large call is logged", () => {
       return hasAuditLog(setup) && setup.readAuditLog().length > 0;
     });
-    for (let id = 100; id < 100 + COUNT; id++) {
+    for (let id = 100; id < 100 + CALL_COUNT; id++) {
       await sendRequest(id, "tools/call", executeToolParams("odd", "echo", { id }));
     }
-    await waitUntil("all operations are logged", () => setup.readAuditLog().length === 1 + COUNT);
+    await waitUntil(
+      "all operations are logged",
+      () => setup.readAuditLog().length === 1 + CALL_COUNT,
+    );
   } finally {
     gateway.kill("SIGKILL");
     await gateway.status;
@@ -70,7 +73,7 @@ Deno.test("[audit.before-answer] an operation is logged although its client does
   }
 });
 
-Deno.test("[audit.fields] for any number as a request's id, the line is valid JSON and the id is not text", async () => {
+Deno.test("[audit.fields] for any number as a request's id, the line is valid JSON and the id is not a string", async () => {
   await using gateway = await startGateway({ servers: { odd: misbehavingServer() } });
   for (const id of ["1e400", "-1e400", "12345678901234567890", "1.5"]) {
     const params = JSON.stringify(executeToolParams("odd", "echo", {}));

@@ -71,9 +71,9 @@ interface EndedCommand {
 
 Deno.test("[auth.login] [auth.status] [auth.logout] a user logs in, sees the login, and logs out", async () => {
   await using fixture = new AuthCommandFixture();
-  const before = await fixture.run(["status"]);
-  assert.equal(before.code, 0, before.stderr);
-  assert.deepEqual(before.stdout.split("\n"), [
+  const firstStatus = await fixture.run(["status"]);
+  assert.equal(firstStatus.code, 0, firstStatus.stderr);
+  assert.deepEqual(firstStatus.stdout.split("\n"), [
     "notes: not logged in",
     "keyed: needs no login: its entry has an Authorization header",
   ]);
@@ -92,8 +92,8 @@ Deno.test("[auth.login] [auth.status] [auth.logout] a user logs in, sees the log
 
   const status = await fixture.run(["status", "notes", "--json"]);
   assert.equal(status.code, 0, status.stderr);
-  const [{ expires_at, ...row }] = JSON.parse(status.stdout);
-  assert.deepEqual(row, {
+  const [{ expires_at, ...statusFields }] = JSON.parse(status.stdout);
+  assert.deepEqual(statusFields, {
     server: "notes",
     url: fixture.server.url,
     state: "logged-in",
@@ -116,12 +116,12 @@ Deno.test("[auth.login] [auth.status] [auth.logout] a user logs in, sees the log
   );
 
   // None of the commands printed a secret.
-  for (const { stdout, stderr } of [before, login, status, logout]) {
+  for (const { stdout, stderr } of [firstStatus, login, status, logout]) {
     assert.doesNotMatch(stdout + stderr, new RegExp(CANARY));
   }
 });
 
-Deno.test("[auth.login] without a browser the link is shown, and Ctrl-C cancels", async () => {
+Deno.test("[auth.login] without a browser, the link is shown and works, and Ctrl-C cancels the login", async () => {
   await using fixture = new AuthCommandFixture();
   const program = await fixture.start(["login", "notes"], "none");
   const [, url = ""] = await waitUntil("the link is shown", () => {
@@ -134,20 +134,20 @@ Deno.test("[auth.login] without a browser the link is shown, and Ctrl-C cancels"
   assert.match(program.stderr, /press Ctrl-C to cancel\.\n$/);
   await assert.rejects(fetch(url), TypeError, "the redirect listener is closed");
 
-  const other = await fixture.start(["login", "notes"], "none");
+  const secondLogin = await fixture.start(["login", "notes"], "none");
   const [, link = ""] = await waitUntil("the link is shown", () => {
-    return / {2}(http\S+)/.exec(other.stderr) ?? undefined;
+    return / {2}(http\S+)/.exec(secondLogin.stderr) ?? undefined;
   });
   assert.match(await (await fetch(link)).text(), /Logged in to notes/);
-  assert.equal((await other.waitForEnd()).code, 0, other.stderr);
+  assert.equal((await secondLogin.waitForEnd()).code, 0, secondLogin.stderr);
 });
 
 Deno.test("[auth.login] auth login reports servers that need no login or are not configured", async () => {
   await using fixture = new AuthCommandFixture();
   fixture.server.allowsAnonymous = true;
   fixture.server.metadataLocation = "none";
-  const open = await fixture.run(["login", "notes"]);
-  assert.deepEqual([open.code, open.stdout], [
+  const anonymous = await fixture.run(["login", "notes"]);
+  assert.deepEqual([anonymous.code, anonymous.stdout], [
     0,
     'Server "notes" needs no login: it answers without one',
   ]);

@@ -32,7 +32,7 @@ Deno.test("[cli.help] --help names serve, and serve --help names the flags and t
   }
 });
 
-Deno.test("[cli.version] --version is the version alone", async () => {
+Deno.test("[cli.version] --version prints only the version", async () => {
   const { code, stdout } = await runOnce(["--version"]);
   assert.deepEqual([code, stdout], [0, VERSION]);
 });
@@ -53,7 +53,7 @@ const USAGE_ERRORS: readonly (readonly string[])[] = [
   ["--agent", ""],
 ];
 
-Deno.test("[cli.usage-errors] a wrong command line exits 2, with nothing on stdout", async () => {
+Deno.test("[cli.usage-errors] a wrong command line is reported on stderr, with exit code 2", async () => {
   const results = await Promise.all(USAGE_ERRORS.map((args) => runOnce(args)));
   for (const [index, { code, stdout, stderr }] of results.entries()) {
     const commandLine = USAGE_ERRORS[index]?.join(" ");
@@ -108,17 +108,22 @@ Deno.test(ALL_AT_ONCE, async () => {
 });
 
 Deno.test("[cli.config-errors] [config.strict-json] files that are missing or not JSON are reported", async () => {
-  const missing = await runOnce(["--mcp-config", "no/such.json", "--rules", "~/no-rules.json"]);
-  assert.deepEqual([missing.code, missing.stdout], [1, ""]);
-  assert.match(missing.stderr, /no\/such\.json/);
-  assert.match(missing.stderr, /no-rules\.json/);
-  const broken = await runOnce([], { servers: '{"mcpServers": {},,}', rules: "{" });
-  assert.deepEqual([broken.code, broken.stdout], [1, ""]);
-  assert.match(broken.stderr, /\.mcp\.json:1:19/);
-  assert.match(broken.stderr, /\.mcp-gateway-rules\.json:1:/);
+  const missingFiles = await runOnce([
+    "--mcp-config",
+    "no/such.json",
+    "--rules",
+    "~/no-rules.json",
+  ]);
+  assert.deepEqual([missingFiles.code, missingFiles.stdout], [1, ""]);
+  assert.match(missingFiles.stderr, /no\/such\.json/);
+  assert.match(missingFiles.stderr, /no-rules\.json/);
+  const brokenFiles = await runOnce([], { servers: '{"mcpServers": {},,}', rules: "{" });
+  assert.deepEqual([brokenFiles.code, brokenFiles.stdout], [1, ""]);
+  assert.match(brokenFiles.stderr, /\.mcp\.json:1:19/);
+  assert.match(brokenFiles.stderr, /\.mcp-gateway-rules\.json:1:/);
 });
 
-Deno.test("[nesting.depth] a gateway nested in too many others does not start", async () => {
+Deno.test("[nesting.depth] a gateway that is nested in three other gateways does not start", async () => {
   const { code, stdout, stderr } = await runOnce([], { env: { GATEWAY_DEPTH: "3" } });
   assert.deepEqual([code, stdout], [1, ""]);
   assert.match(stderr, /started one another/);

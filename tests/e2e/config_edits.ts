@@ -37,9 +37,12 @@ interface ServerStatus {
 const NAMED_SERVER = fileURLToPath(new URL("../fixtures/servers/named_server.ts", import.meta.url));
 const DENO_FLAGS = ["run", "--quiet", "--no-prompt", "--no-config", "--no-lock"];
 
-/** Entry of `mcpServers` for `named_server.ts`, which returns its own name. */
-export function namedServer(name: string, ...more: string[]): { command: string; args: string[] } {
-  return { command: Deno.execPath(), args: [...DENO_FLAGS, NAMED_SERVER, name, ...more] };
+/** Returns the entry of a server that runs `named_server.ts`, whose tool returns the given name. */
+export function namedServer(
+  name: string,
+  ...moreArgs: string[]
+): { command: string; args: string[] } {
+  return { command: Deno.execPath(), args: [...DENO_FLAGS, NAMED_SERVER, name, ...moreArgs] };
 }
 
 /** Calls `get_gateway_status`. */
@@ -50,19 +53,19 @@ export function readStatus(gateway: RunningGateway): Promise<GatewayStatus> {
 /**
  * Writes one of the two files, and waits until the gateway has read it, valid or not.
  *
- * @returns The status after that, and the duration.
+ * @returns The status after the file was read, and the time from the edit to that status.
  */
 export async function editConfigFile(
   gateway: RunningGateway,
   file: keyof typeof CONFIG_FILES,
   content: unknown,
 ): Promise<GatewayStatus & { readonly tookMs: number }> {
-  const before = (await readStatus(gateway)).reload_status[file].attempt_count;
+  const previousCount = (await readStatus(gateway)).reload_status[file].attempt_count;
   const startedMs = performance.now();
   gateway.setup.writeFile(CONFIG_FILES[file], content);
   const status = await waitUntil(`the gateway reads ${CONFIG_FILES[file]}`, async () => {
     const status = await readStatus(gateway);
-    return status.reload_status[file].attempt_count > before && status;
+    return status.reload_status[file].attempt_count > previousCount && status;
   });
   return { ...status, tookMs: performance.now() - startedMs };
 }

@@ -4,8 +4,8 @@ import { misbehavingServer, type RunningGateway, startGateway } from "./gateway.
 import { runOnce } from "./run_once.ts";
 import { ALLOW_ALL_RULES } from "./setup.ts";
 
-/** Content of a servers file with one server, whose name shows which file was used. */
-function serversFile(name: string): object {
+/** Creates the content of a servers file with one server. The server's name shows which file was read. */
+function createServersFile(name: string): object {
   return { mcpServers: { [name]: { command: "true" } } };
 }
 
@@ -20,13 +20,13 @@ const LAZY_ENV = { GATEWAY_AGENT: "tester", GATEWAY_INIT_STRATEGY: "lazy" };
 
 Deno.test("the locations of the two configuration files", async (t) => {
   const filesEverywhere = {
-    [`${USER_CONFIG_FOLDER}/.mcp.json`]: serversFile("own"),
+    [`${USER_CONFIG_FOLDER}/.mcp.json`]: createServersFile("own"),
     [`${USER_CONFIG_FOLDER}/.mcp-gateway-rules.json`]: ALLOW_ALL_RULES,
-    "config/.mcp.json": serversFile("config"),
+    "config/.mcp.json": createServersFile("config"),
     "config/.mcp-gateway-rules.json": ALLOW_ALL_RULES,
-    "flag.json": serversFile("flag"),
-    "variable.json": serversFile("variable"),
-    "../home/tilde.json": serversFile("tilde"),
+    "flag.json": createServersFile("flag"),
+    "variable.json": createServersFile("variable"),
+    "../home/tilde.json": createServersFile("tilde"),
   };
 
   await t.step(
@@ -49,7 +49,7 @@ Deno.test("the locations of the two configuration files", async (t) => {
   );
 
   await t.step(
-    "[config.search-order] [config.announced] files of the working folder come next",
+    "[config.search-order] [config.announced] the files of the working folder come second",
     async () => {
       const files = { "config/.mcp.json": "{", "config/.mcp-gateway-rules.json": "{" };
       await using gateway = await startGateway({
@@ -65,10 +65,10 @@ Deno.test("the locations of the two configuration files", async (t) => {
   );
 
   await t.step(
-    "[config.search-order] files in the config folder of the working folder come last",
+    "[config.search-order] the files in the config folder of the working folder come last",
     async () => {
       const files = {
-        "config/.mcp.json": serversFile("config"),
+        "config/.mcp.json": createServersFile("config"),
         "config/.mcp-gateway-rules.json": ALLOW_ALL_RULES,
       };
       const options = { servers: false, rules: false, files, env: LAZY_ENV } as const;
@@ -139,7 +139,7 @@ Deno.test("the messages of the log", async (t) => {
     },
   );
 
-  await t.step("[cli.log-level] the level limits the messages", async () => {
+  await t.step("[cli.log-level] only messages of the level or above are logged", async () => {
     const rules = { agents: { a: { allow: { servers: ["gone"] } } } };
     const errorsOnly = await runOnce(["--log-level", "error"], { rules });
     assert.equal(errorsOnly.stderr, "");

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { executeToolParams, misbehavingServer, readSingleText, startGateway } from "./gateway.ts";
 import { waitUntil } from "./wait.ts";
 
-/** A server that ends with its input, one that ends only on SIGKILL, and another such server behind a shell. */
-const STUBBORN = {
+/** A server that ends with its input, a server that ends only on SIGKILL, and the latter behind a shell. */
+const SERVERS = {
   odd: misbehavingServer(),
   deaf: misbehavingServer("--keep-running"),
   shell: {
@@ -16,10 +16,10 @@ function commandLine({ command, args }: { command: string; args: string[] }): st
   return [command, ...args];
 }
 
-/** Starts a gateway with the stubborn servers, each of which has started a child process. */
-async function startStubborn() {
-  const gateway = await startGateway({ servers: STUBBORN });
-  for (const server of Object.keys(STUBBORN)) await gateway.callServerToolForText(server, "spawn");
+/** Starts a gateway with these servers, each of which has started a child process. */
+async function startWithChildren() {
+  const gateway = await startGateway({ servers: SERVERS });
+  for (const server of Object.keys(SERVERS)) await gateway.callServerToolForText(server, "spawn");
   return gateway;
 }
 
@@ -31,7 +31,7 @@ async function measureMs(run: () => Promise<void>): Promise<number> {
 }
 
 Deno.test("[lifecycle.end-of-input] all processes end within 2 s of the end of the input", async () => {
-  await using gateway = await startStubborn();
+  await using gateway = await startWithChildren();
   if (Deno.build.os === "linux") {
     assert.ok(
       (await gateway.setup.listProcessIds()).length >= 8,
@@ -49,19 +49,19 @@ Deno.test("[lifecycle.end-of-input] calls in progress have 1 s to be answered", 
   const heldCall = client.request("tools/call", executeToolParams("odd", "wait"));
   const heldCallFails = assert.rejects(heldCall, /The program ended/);
   const params = executeToolParams("odd", "slow_progress", { every_ms: 100, times: 3 });
-  const answered = client.request("tools/call", params);
+  const answeredCall = client.request("tools/call", params);
   await waitUntil(
     "the server holds a call",
     async () => await gateway.callServerToolForText("odd", "waiting") === "1",
   );
   const ms = await measureMs(() => gateway.end());
   assert.ok(ms > 900 && ms < 2500, `${ms} ms`);
-  assert.equal(readSingleText((await answered).result), "done");
+  assert.equal(readSingleText((await answeredCall).result), "done");
   await heldCallFails;
 });
 
 Deno.test("[lifecycle.end-of-input] the gateway ends if its input ends before initialize", async () => {
-  await using gateway = await startGateway({ servers: STUBBORN, initialize: false });
+  await using gateway = await startGateway({ servers: SERVERS, initialize: false });
   await gateway.end();
   assert.deepEqual(gateway.program.lines, []);
 });
@@ -97,7 +97,7 @@ for (const [signal, times] of [["SIGTERM", 15], ["SIGINT", 3]] as const) {
 }
 
 Deno.test("[lifecycle.second-signal] a second signal ends the gateway immediately, and no process is left", async () => {
-  await using gateway = await startStubborn();
+  await using gateway = await startWithChildren();
   const heldCall = gateway.client.request("tools/call", executeToolParams("odd", "wait"));
   const heldCallFails = assert.rejects(heldCall, /The program ended/);
   await waitUntil(
@@ -113,7 +113,7 @@ Deno.test("[lifecycle.second-signal] a second signal ends the gateway immediatel
 });
 
 Deno.test("[lifecycle.signal] servers that ignore signals are killed after 4 s", async () => {
-  await using gateway = await startStubborn();
+  await using gateway = await startWithChildren();
   // There are no calls in progress. Servers have 2 s after the end of their input, and 2 s after SIGTERM.
   gateway.program.sendSignal("SIGTERM");
   const ms = await measureMs(() => gateway.checkEnd(0));

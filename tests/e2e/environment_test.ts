@@ -22,9 +22,7 @@ const SAFE: Variables = {
   npm_config_fund: "false",
 };
 
-/**
- * Names of further safe variables that the machine may have, and `GATEWAY_DEPTH`, which prevents loops.
- */
+/** Names of other safe variables that the machine may have, and `GATEWAY_DEPTH`, which prevents loops. */
 const ALSO_SAFE = /^(PATH|HOME|TMPDIR|GATEWAY_DEPTH|npm_config_\w+|\w+_proxy|\w*(CERT|_CA)\w*)$/i;
 
 const UNSAFE: Variables = {
@@ -79,10 +77,10 @@ Deno.test("the environment of a server", async (t) => {
       assert.equal(variables.HOME, home);
       assert.equal(variables.PATH, gateway.setup.env.PATH);
       for (const name of Object.keys(UNSAFE)) assert.equal(variables[name], undefined, name);
-      const others = Object.keys(variables).filter((name) => {
+      const unexpectedNames = Object.keys(variables).filter((name) => {
         return !Object.hasOwn(SAFE, name) && !ALSO_SAFE.test(name);
       });
-      assert.deepEqual(others, []);
+      assert.deepEqual(unexpectedNames, []);
     },
   );
 
@@ -138,7 +136,7 @@ async function gatewayEntry(): Promise<{ command: string; args: string[] }> {
 
 Deno.test("an entry of the servers file that starts a gateway", async (t) => {
   await t.step(
-    "[servers.self-reference] is skipped with a warning if that gateway would read the same files",
+    "[servers.self-reference] the entry is skipped with a warning if that gateway would read the same files",
     async () => {
       const { command, args } = await gatewayEntry();
       await using gateway = await startGateway({
@@ -149,7 +147,7 @@ Deno.test("an entry of the servers file that starts a gateway", async (t) => {
     },
   );
 
-  await t.step("[nesting.intended] works if that gateway reads other files", async () => {
+  await t.step("[nesting.intended] the entry works if that gateway reads other files", async () => {
     const { command, args } = await gatewayEntry();
     const files = ["--mcp-config", "inner.json", "--rules", "inner-rules.json"];
     await using gateway = await startGateway({
@@ -166,7 +164,7 @@ Deno.test("an entry of the servers file that starts a gateway", async (t) => {
   });
 
   await t.step(
-    "[nesting.depth] is refused if three gateways have started one another",
+    "[nesting.depth] a call through the entry is refused if three gateways have started one another",
     async () => {
       const { command, args } = await gatewayEntry();
       const nextGateway = (next: string) => ({

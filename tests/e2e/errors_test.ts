@@ -54,10 +54,13 @@ Deno.test("a refusal says what an agent can do next", async (t) => {
   await t.step(
     "[errors.denied] the refusal names the allow list that lacks the tool or server, or the deny rule of the server",
     async () => {
-      const tool = await refuseCall("some", "odd", "pid");
-      assert.deepEqual([tool.code, tool.rule], ["DENIED_BY_POLICY", "agents.some.allow.tools.odd"]);
-      const server = await refuseCall("some", "other", "echo");
-      assert.deepEqual([server.code, server.rule], [
+      const toolRefusal = await refuseCall("some", "odd", "pid");
+      assert.deepEqual([toolRefusal.code, toolRefusal.rule], [
+        "DENIED_BY_POLICY",
+        "agents.some.allow.tools.odd",
+      ]);
+      const serverRefusal = await refuseCall("some", "other", "echo");
+      assert.deepEqual([serverRefusal.code, serverRefusal.rule], [
         "DENIED_BY_POLICY",
         "agents.some.allow.servers",
       ]);
@@ -79,10 +82,10 @@ Deno.test("a refusal says what an agent can do next", async (t) => {
           gateway.expectRefusal("get_server_tools", { agent_id: "some", server: existing }),
           gateway.expectRefusal("get_server_tools", { agent_id: "some", server: missing }),
         ]);
-        const [one, two, three, four] = refusals.map((refusal) => {
+        const [existingCall, missingCall, existingList, missingList] = refusals.map((refusal) => {
           return JSON.stringify(refusal).replaceAll(missing, existing);
         });
-        assert.deepEqual([one, three], [two, four]);
+        assert.deepEqual([existingCall, existingList], [missingCall, missingList]);
       }
     },
   );
@@ -160,14 +163,14 @@ Deno.test("a refusal says what an agent can do next", async (t) => {
       };
       const countListRequests = async () =>
         (await callOddTool("received")).match(/"tools\/list"/g)?.length ?? 0;
-      const before = await countListRequests();
+      const previousCount = await countListRequests();
       await refuseCall("all", "odd", "grown");
-      assert.equal(await countListRequests(), before + 1);
+      assert.equal(await countListRequests(), previousCount + 1);
       await callOddTool("grow");
       assert.match(await callOddTool("grown"), /"name":"grown"/);
-      assert.equal(await countListRequests(), before + 2);
+      assert.equal(await countListRequests(), previousCount + 2);
       await callOddTool("grown");
-      assert.equal(await countListRequests(), before + 2);
+      assert.equal(await countListRequests(), previousCount + 2);
     },
   );
 
@@ -193,14 +196,16 @@ Deno.test("a call that takes too long ends with TIMEOUT", async (t) => {
   });
   // Both servers must have started: a call that waits for a start cannot be cancelled at the server.
   for (const server of ["odd", "limited"]) await gateway.callServerToolForText(server, "waiting");
-  const expectTimeout = async (server: string, tool: string, args = {}, more = {}) => {
-    const { code, message } = readRefusal(await gateway.callServerTool(server, tool, args, more));
+  const expectTimeout = async (server: string, tool: string, args = {}, executeToolArgs = {}) => {
+    const { code, message } = readRefusal(
+      await gateway.callServerTool(server, tool, args, executeToolArgs),
+    );
     assert.equal(code, "TIMEOUT");
     return message;
   };
 
   const cancelledName =
-    "[errors.timeout] [tools.timeout-ms] after timeout_ms, and is cancelled at the server";
+    "[errors.timeout] [tools.timeout-ms] a call ends after timeout_ms, and is cancelled at the server";
   await t.step(cancelledName, async () => {
     assert.deepEqual(
       readRefusal(await gateway.callServerTool("odd", "wait", {}, { timeout_ms: 100 })),
@@ -216,10 +221,13 @@ Deno.test("a call that takes too long ends with TIMEOUT", async (t) => {
     );
   });
 
-  await t.step("[servers.call-timeout] after call_timeout_ms without progress", async () => {
-    assert.match(await expectTimeout("limited", "wait"), /300 ms/);
-    assert.equal(await gateway.callServerToolForText("limited", "waiting"), "0");
-  });
+  await t.step(
+    "[servers.call-timeout] a call ends after call_timeout_ms without progress",
+    async () => {
+      assert.match(await expectTimeout("limited", "wait"), /300 ms/);
+      assert.equal(await gateway.callServerToolForText("limited", "waiting"), "0");
+    },
+  );
 
   await t.step("[servers.call-timeout] progress restarts call_timeout_ms", async () => {
     const args = { every_ms: 100, times: 5 };

@@ -3,8 +3,8 @@ import { type GatewayCommand, gatewayCommandLine } from "./gateway_command.ts";
 
 /**
  * Forms of the program that the `whole_*` tests run: the form in `GATEWAY_COMMAND`, or else every form that
- * users get and the command of the container image. If the executable cannot be built here, it is
- * skipped with a message.
+ * users get and the command of the container image. If the compiled executable cannot be built on this
+ * machine, it is skipped with a message.
  */
 export const EVERY_COMMAND: readonly GatewayCommand[] = Deno.env.get("GATEWAY_COMMAND")
   ? [Deno.env.get("GATEWAY_COMMAND") ?? ""]

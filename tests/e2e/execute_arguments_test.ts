@@ -8,8 +8,11 @@ import {
   startGateway,
 } from "./gateway.ts";
 
-/** Calls the odd server with arguments of `execute_tool` as JSON text; returns the text of the arguments that the
- * server received. */
+/**
+ * Calls `execute_tool` with arguments as JSON text.
+ *
+ * @returns The JSON text of the arguments that the server received.
+ */
 async function sendArguments(gateway: RunningGateway, argumentsText: string): Promise<string> {
   const { message } = await gateway.client.requestText(
     "tools/call",
@@ -20,8 +23,8 @@ async function sendArguments(gateway: RunningGateway, argumentsText: string): Pr
   return request.slice(start, request.indexOf(',"_meta"'));
 }
 
-/** Calls that must be refused, and the argument that the message must name. */
-const REFUSED: readonly (readonly [tool: string, args: unknown, argument: string])[] = [
+/** Calls that must be refused, and the part of the message that names the wrong argument. */
+const REFUSED: readonly (readonly [tool: string, args: unknown, expected: string])[] = [
   ["execute_tool", { server: "odd", tool: "echo", args: [] }, '"args"'],
   ["execute_tool", { server: "odd", tool: "echo", args: 7 }, '"args"'],
   ["execute_tool", { server: "odd", tool: "echo", args: true }, '"args"'],
@@ -81,8 +84,8 @@ Deno.test("the gateway's tools check their arguments", async (t) => {
   await t.step("[tools.args-string] a string that contains an object is parsed", async () => {
     const args = '{"big":12345678901234567890,"text":"a \\"b\\" é"}';
     for (const string of [args, ` ${args}\n`]) {
-      const given = { server: "odd", tool: "echo", args: string };
-      assert.equal(await sendArguments(gateway, JSON.stringify(given)), args);
+      const executeToolArgs = { server: "odd", tool: "echo", args: string };
+      assert.equal(await sendArguments(gateway, JSON.stringify(executeToolArgs)), args);
     }
     assert.equal(await sendArguments(gateway, '{"server":"odd","tool":"echo","args":"{}"}'), "{}");
   });
@@ -90,8 +93,8 @@ Deno.test("the gateway's tools check their arguments", async (t) => {
   await t.step(
     "[tools.args-string] line breaks in the string do not break the message to the server",
     async () => {
-      const given = { server: "odd", tool: "echo", args: '{\n"a":\r\n[1,\n2]\n}' };
-      assert.deepEqual(JSON.parse(await sendArguments(gateway, JSON.stringify(given))), {
+      const executeToolArgs = { server: "odd", tool: "echo", args: '{\n"a":\r\n[1,\n2]\n}' };
+      assert.deepEqual(JSON.parse(await sendArguments(gateway, JSON.stringify(executeToolArgs))), {
         a: [1, 2],
       });
     },
@@ -104,7 +107,7 @@ Deno.test("the gateway's tools check their arguments", async (t) => {
       const args = '{"big":12345678901234567890,"a":[{"x":1,"y":null}]}';
       const reordered = '{"a": [{"y": null, "x": 1}], "big": 12345678901234567890}';
       for (
-        const [given, expected] of [
+        const [argumentsText, expected] of [
           [`{${call}}`, "{}"],
           [`{${call},"args":null}`, "{}"],
           [`{${call},"arguments":null}`, "{}"],
@@ -114,10 +117,10 @@ Deno.test("the gateway's tools check their arguments", async (t) => {
           [`{${call},"arguments":null,"args":${args}}`, args],
           [`{${call},"arguments":${reordered},"args":${args}}`, args],
         ] as const
-      ) assert.equal(await sendArguments(gateway, given), expected);
+      ) assert.equal(await sendArguments(gateway, argumentsText), expected);
       for (const args of [{ a: 2 }, {}, '{"a":2}']) {
-        const both = { server: "odd", tool: "echo", args, arguments: { a: 1 } };
-        assert.deepEqual(await gateway.expectRefusal("execute_tool", both), {
+        const conflictingArgs = { server: "odd", tool: "echo", args, arguments: { a: 1 } };
+        assert.deepEqual(await gateway.expectRefusal("execute_tool", conflictingArgs), {
           code: "INVALID_ARGUMENTS",
           message:
             'execute_tool: "args" and "arguments" mean the same but differ; give only "args". ' +
@@ -130,11 +133,11 @@ Deno.test("the gateway's tools check their arguments", async (t) => {
   const name = "[tools.args-invalid] [tools.unknown-arguments] [tools.wrong-types] " +
     "[tools.out-of-range] [errors.invalid-arguments] wrong arguments are refused, and the refusal names them";
   await t.step(name, async () => {
-    for (const [tool, args, argument] of REFUSED) {
+    for (const [tool, args, expected] of REFUSED) {
       const { code, message } = await gateway.expectRefusal(tool, args as Fields);
       const call = `${tool} ${JSON.stringify(args)}: ${message}`;
       assert.equal(code, "INVALID_ARGUMENTS", call);
-      assert.ok(message.includes(argument), call);
+      assert.ok(message.includes(expected), call);
     }
   });
 
@@ -166,8 +169,8 @@ Deno.test("the gateway's tools check their arguments", async (t) => {
   await t.step(
     "[errors.invalid-arguments] a call without arguments is refused only if the tool requires some",
     async () => {
-      for (const given of [{}, { arguments: null }]) {
-        const params = { name: "execute_tool", ...given };
+      for (const absentArguments of [{}, { arguments: null }]) {
+        const params = { name: "execute_tool", ...absentArguments };
         const { result } = await gateway.client.request("tools/call", params);
         assert.equal(readRefusal(result).code, "INVALID_ARGUMENTS");
         const list = await gateway.client.request("tools/call", {
@@ -181,8 +184,8 @@ Deno.test("the gateway's tools check their arguments", async (t) => {
   );
 
   await t.step("[tools.null-absent] null for an optional argument means absent", async () => {
-    const more = { agent_id: null, timeout_ms: null };
-    assert.equal(await gateway.callServerToolForText("odd", "count", {}, more), "1");
+    const nullArguments = { agent_id: null, timeout_ms: null };
+    assert.equal(await gateway.callServerToolForText("odd", "count", {}, nullArguments), "1");
   });
 
   await t.step("[tools.args-invalid] none of the refused calls reached the server", async () => {
@@ -191,6 +194,7 @@ Deno.test("the gateway's tools check their arguments", async (t) => {
         return line.includes('"tools/call"');
       },
     );
+    // The accepted calls of the steps above (1 + 3 + 1 + 8 + 1), and the call of `received` itself.
     assert.equal(calls.length, 15);
   });
 });

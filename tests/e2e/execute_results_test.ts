@@ -111,7 +111,7 @@ Deno.test("execute_tool forwards what a server answers", async (t) => {
     },
   );
 
-  await t.step("[tools.task] a tool that must run as a task is run as one", async () => {
+  await t.step("[tools.task] a tool that must run as a task is run as a task", async () => {
     const text = await gateway.callServerToolForText("odd", "must_be_task", { n: 12 });
     assert.deepEqual(JSON.parse(text), { ranAsTask: { n: 12 } });
     const received = (await gateway.callServerToolForText("odd", "received")).split("\n");
@@ -140,7 +140,7 @@ Deno.test("[tools.url-elicitation] error -32042 reaches a client that supports U
   assert.deepEqual(error, URL_ERROR);
 });
 
-Deno.test("[tools.url-elicitation] a client does not support URL elicitation if its url capability is no object", async () => {
+Deno.test("[tools.url-elicitation] a client does not support URL elicitation if its url capability is not an object", async () => {
   for (const url of [true, null, []]) {
     await using gateway = await startGateway({
       servers: { odd: misbehavingServer() },

@@ -6,14 +6,14 @@ import { expectFailure, readResultJson } from "../../contract/downstream_fixture
 import { FakeHttpServer, type RequestHandler } from "./fake_http_server.ts";
 import { createRemoteFixture } from "./remote_fixture.ts";
 
-/** Arguments of a call of `recover`. */
+/** The refused response and the refused token that `recover` received. */
 interface Recovery {
   readonly status: number;
   readonly challenge: string | null;
   readonly sentAuthorization: string | undefined;
 }
 
-/** Provides numbered tokens; each refusal is followed by the next token. */
+/** Provides no token at first, and the next numbered token after each refusal. */
 class FakeAuthorization implements Authorization {
   readonly recoveries: Recovery[] = [];
   tokenNumber = 0;
@@ -37,9 +37,9 @@ class FakeAuthorization implements Authorization {
 }
 
 /** Returns a handler that refuses requests without the token. */
-function requireToken(token: () => string, status = 401, challenge = "Bearer"): RequestHandler {
+function requireToken(readToken: () => string, status = 401, challenge = "Bearer"): RequestHandler {
   return ({ headers }, response) => {
-    if (headers.authorization === `Bearer ${token()}`) return false;
+    if (headers.authorization === `Bearer ${readToken()}`) return false;
     response.writeHead(status, { "www-authenticate": challenge }).end();
     return true;
   };
@@ -117,7 +117,7 @@ Deno.test("[remote.authorization] the error of a failed recovery reaches the cal
   assert.equal(authorization.recoveries.length, 2);
 });
 
-Deno.test("[remote.authorization] a configured Authorization header disables the login", async () => {
+Deno.test("[remote.authorization] if a configured Authorization header is refused, the error names the header", async () => {
   await using server = await FakeHttpServer.start(requireToken(() => "configured"));
   const authorization = new StaticHeaderAuth("files");
   const headers = { authorization: "Bearer configured" };

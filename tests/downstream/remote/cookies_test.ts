@@ -7,17 +7,21 @@ import { createRemoteFixture } from "./remote_fixture.ts";
 const URL_HTTP = new URL("http://mcp.example.com/v1/mcp");
 const URL_HTTPS = new URL("https://mcp.example.com/v1/mcp");
 
-/** Returns the `Cookie` header of a request to a URL after responses from it have set cookies. */
-function headerAfter(url: URL, ...lines: string[]): string | undefined {
+/** Returns the `Cookie` header of a request to a URL after a response of that URL has set cookies. */
+function headerAfter(url: URL, ...setCookieLines: string[]): string | undefined {
   const jar = new CookieJar(() => Date.parse("2026-01-01T00:00:00Z"));
   const headers = new Headers();
-  for (const line of lines) headers.append("set-cookie", line);
+  for (const line of setCookieLines) headers.append("set-cookie", line);
   jar.store(headers, url);
   return jar.headerFor(url, null);
 }
 
 /** Cookies that are set over https, and the `Cookie` header of the next request. */
-const CASES: readonly (readonly [string, readonly string[], string | undefined])[] = [
+const CASES: readonly (readonly [
+  title: string,
+  setCookieLines: readonly string[],
+  header: string | undefined,
+])[] = [
   ["no cookie is set: there is no header", [], undefined],
   ["a value may contain =", ["lb=a=b; Path=/; HttpOnly; SameSite=None"], "lb=a=b"],
   ["a cookie that is set again is replaced", ["lb=1", "lb=2"], "lb=2"],
@@ -31,7 +35,7 @@ const CASES: readonly (readonly [string, readonly string[], string | undefined])
   ["a cookie for another path is not sent", ["lb=1; Path=/v2"], undefined],
   ["a cookie for a path with the same beginning is not sent", ["lb=1; Path=/v1/mc"], undefined],
   ["cookies are sent with the longest path first", ["a=1; Path=/", "b=2; Path=/v1"], "b=2; a=1"],
-  ["a cookie is sent until its Max-Age", ["lb=1; Max-Age=60"], "lb=1"],
+  ["a cookie is sent before its Max-Age has passed", ["lb=1; Max-Age=60"], "lb=1"],
   ["Max-Age=0 deletes a cookie", ["lb=1", "lb=; Max-Age=0"], undefined],
   [
     "a past Expires deletes a cookie",
@@ -44,9 +48,9 @@ const CASES: readonly (readonly [string, readonly string[], string | undefined])
   ["an invalid Expires is ignored", ["lb=1; Expires=soon"], "lb=1"],
 ];
 
-for (const [what, lines, header] of CASES) {
-  Deno.test(`[remote.cookies] ${what}`, () => {
-    assert.equal(headerAfter(URL_HTTPS, ...lines), header);
+for (const [title, setCookieLines, header] of CASES) {
+  Deno.test(`[remote.cookies] ${title}`, () => {
+    assert.equal(headerAfter(URL_HTTPS, ...setCookieLines), header);
   });
 }
 
@@ -70,12 +74,15 @@ Deno.test("[remote.cookies] the number and the length of cookies are limited", (
   assert.equal(jar.values.length, 50);
 });
 
-Deno.test("[remote.cookies] a balancer finds the replica of each session by its cookie", async () => {
-  let opened = 0;
+Deno.test("[remote.cookies] each session sends its own cookie to the load balancer, and errors and log do not contain it", async () => {
+  let sessionCount = 0;
   await using server = await FakeHttpServer.start(({ headers, message }, response) => {
     if (message.method === "initialize") {
       assert.equal(headers.cookie, undefined);
-      response.setHeader("set-cookie", [`lb=canary-${++opened}; Path=/`, "other=1; Path=/else"]);
+      response.setHeader("set-cookie", [
+        `lb=canary-${++sessionCount}; Path=/`,
+        "other=1; Path=/else",
+      ]);
       return false;
     }
     const replica = headers["mcp-session-id"]?.replace("session", "lb=canary");
@@ -84,16 +91,15 @@ Deno.test("[remote.cookies] a balancer finds the replica of each session by its 
     return true;
   });
   await using fixture = createRemoteFixture(server.url, { options: { isolation: "agent" } });
-  const [one, other] = ["one", "other"].map((agent) => fixture.client.asAgent(agent));
-  for (const caller of [one, other, one, other]) {
-    assert.ok(caller !== undefined);
+  const callers = ["one", "other"].map((agent) => fixture.client.asAgent(agent));
+  for (const caller of [...callers, ...callers]) {
     assert.match(readResultJson(await fixture.call("echo", { caller })), /called echo/);
   }
   assert.equal(server.countRequests("initialize"), 2);
   // Neither the error nor the log contains the cookie of the session.
   server.handler = (_, response) => (response.writeHead(500).end("canary-1 canary-2"), true);
   const message = await expectFailure(
-    fixture.call("echo", { caller: one ?? fixture.client.asAgent("one") }),
+    fixture.call("echo", { caller: fixture.client.asAgent("one") }),
   );
   assert.match(message, /HTTP 500/);
   assert.doesNotMatch([message, ...fixture.log].join(""), /canary-1/);

@@ -21,7 +21,7 @@ export interface Message {
   readonly result?: unknown;
 }
 
-/** Handles a request and returns `true`, or leaves it to the usual answer of the server. */
+/** Answers a request and returns `true`; otherwise the server gives its usual answer. */
 export type RequestHandler = (
   received: ReceivedRequest,
   response: ServerResponse,
@@ -45,11 +45,11 @@ export class FakeHttpServer implements AsyncDisposable {
   readonly sessionIds = new Set<string>();
   /** Whether the usual answers are event streams. Default: JSON. */
   answersWithStreams = false;
-  /** Handles requests before the usual answer is given. */
+  /** Receives each request first, and may answer it. */
   handler: RequestHandler;
   readonly #server: Server;
   readonly #listening: Promise<void>;
-  #openedSessions = 0;
+  #sessionCount = 0;
 
   private constructor(handler: RequestHandler, server: Server) {
     this.handler = handler;
@@ -65,7 +65,7 @@ export class FakeHttpServer implements AsyncDisposable {
     server.listen(0, "127.0.0.1", () => resolve());
   }
 
-  /** Starts a server. */
+  /** Starts a server on a free port of 127.0.0.1. */
   static async start(
     handler: RequestHandler = () => {},
     server = createServer(),
@@ -113,7 +113,7 @@ export class FakeHttpServer implements AsyncDisposable {
     if (method !== "POST") return void response.writeHead(405).end();
     const session = headers["mcp-session-id"];
     if (message.method === "initialize") {
-      const newSession = `session-${++this.#openedSessions}`;
+      const newSession = `session-${++this.#sessionCount}`;
       this.sessionIds.add(newSession);
       response.setHeader("mcp-session-id", newSession);
     } else if (session === undefined || !this.sessionIds.has(session)) {
@@ -187,7 +187,7 @@ export function answerCallsWith(
   };
 }
 
-/** Answers with the beginning of a stream. */
+/** Begins an event stream with these lines, and leaves it open. */
 export function startStream(response: ServerResponse, ...lines: string[]): void {
   response.writeHead(200, { "content-type": "text/event-stream" });
   response.write(lines.map((line) => `${line}\n`).join(""));

@@ -51,7 +51,7 @@ Deno.test("[servers.remote-fallback] any other refusal of the first message is r
   }
 });
 
-Deno.test("[servers.remote-fallback] a server of neither transport is reported with both attempts", async () => {
+Deno.test("[servers.remote-fallback] a server of neither transport is reported with the refusal of each transport, or once if both are 404", async () => {
   await using server = await FakeHttpServer.start(({ method }, response) => {
     response.writeHead(method === "POST" ? 404 : 403).end();
     return true;
@@ -102,10 +102,10 @@ Deno.test("[servers.remote-fallback] an endpoint of another origin is not used",
 
 Deno.test("[remote.session-gone] the end of the stream ends an SSE session", async () => {
   let stream: ServerResponse | undefined;
-  const handle = actAsOlderServer(405);
+  const answerAsOlderServer = actAsOlderServer(405);
   await using server = await FakeHttpServer.start((received, response, request) => {
     if (received.method === "GET") stream = response;
-    return handle(received, response, request);
+    return answerAsOlderServer(received, response, request);
   });
   await using fixture = createRemoteFixture(server.url, { kind: "sse" });
   await fixture.call("echo");
@@ -116,7 +116,7 @@ Deno.test("[remote.session-gone] the end of the stream ends an SSE session", asy
   assert.equal(fixture.connections.length, 2);
 });
 
-/** Answers of servers of revision 2026-07-28 to `initialize`, and the message for each. */
+/** Answers of servers of revision 2026-07-28 to `initialize`, and the expected error of each. */
 const NEWER_SERVERS: readonly (readonly [string, number, unknown, RegExp])[] = [
   [
     "names what it supports",
@@ -138,9 +138,9 @@ const NEWER_SERVERS: readonly (readonly [string, number, unknown, RegExp])[] = [
   ],
 ];
 
-for (const [what, status, error, expected] of NEWER_SERVERS) {
+for (const [behaviour, status, error, expected] of NEWER_SERVERS) {
   for (const kind of ["auto", "http"] as const) {
-    Deno.test(`[sessions.newer-revision] ${kind}: a server that ${what} receives one request`, async () => {
+    Deno.test(`[sessions.newer-revision] ${kind}: a server that ${behaviour} is refused after one request`, async () => {
       await using server = await FakeHttpServer.start(({ method, message: { id } }, response) => {
         if (method !== "POST") return false;
         return sendJson(response, { jsonrpc: "2.0", id, error }, status);

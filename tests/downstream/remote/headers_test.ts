@@ -29,7 +29,7 @@ Deno.test("[remote.headers] every request has the configured headers and those o
     if (method === "GET") assert.match(headers.accept ?? "", /text\/event-stream/);
   }
   assert.deepEqual(server.requests.map(({ method }) => method).slice(0, 2), ["POST", "POST"]);
-  // The session was ended once.
+  // The gateway ended its session once.
   assert.deepEqual(server.requests.filter(({ method }) => method === "DELETE").length, 1);
 });
 

@@ -5,7 +5,7 @@ import { denoArgsWithTraps } from "../../e2e/trapped_libraries.ts";
 const DOWNSTREAM = new URL("../../../src/downstream/mod.ts", import.meta.url).href;
 const JSONRPC = new URL("../../../src/jsonrpc/mod.ts", import.meta.url).href;
 
-/** Lists the tools of a server over the transport of the first argument. */
+/** A script that lists the tools of a server over the transport that its first argument names. */
 const SCRIPT = `
   import { createServerAuth, openTransport, PendingOperations } from ${JSON.stringify(DOWNSTREAM)};
   import { Peer } from ${JSON.stringify(JSONRPC)};
@@ -49,9 +49,9 @@ async function runTrapped(transport: "http" | "sse" | "login"): Promise<string> 
   using folder = new TempFolder();
   Deno.writeTextFileSync(`${folder.path}/script.ts`, SCRIPT);
   const sdk = ["@modelcontextprotocol/client", "@modelcontextprotocol/sdk"];
-  const words = denoArgsWithTraps(`${folder.path}/script.ts`, folder.path, ...sdk);
+  const denoArgs = denoArgsWithTraps(`${folder.path}/script.ts`, folder.path, ...sdk);
   const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [...words, transport, `${folder.path}/logins`],
+    args: [...denoArgs, transport, `${folder.path}/logins`],
     cwd: folder.path,
     stdin: "null",
   }).output();

@@ -19,7 +19,7 @@ async function writeEndlessly(response: ServerResponse, text: string): Promise<v
 }
 
 /** Endless answers: the media type, and the beginning of the body. */
-const ENDLESS_ANSWERS: Readonly<Record<string, readonly [type: string, begin: string]>> = {
+const ENDLESS_ANSWERS: Readonly<Record<string, readonly [mediaType: string, beginning: string]>> = {
   "a JSON body": ["application/json", '{"jsonrpc":"2.0","id":ID,"result":{"a":"'],
   "a JSON body that begins with the result": ["application/json", '{"result":{"a":"'],
   "a body that is no message": ["text/plain", "x"],
@@ -27,12 +27,12 @@ const ENDLESS_ANSWERS: Readonly<Record<string, readonly [type: string, begin: st
   "a comment of an event stream": ["text/event-stream", ": "],
 };
 
-for (const [what, [type, begin]] of Object.entries(ENDLESS_ANSWERS)) {
-  Deno.test(`[remote.max-bytes] ${what} without an end is read up to the limit`, async () => {
+for (const [answer, [mediaType, beginning]] of Object.entries(ENDLESS_ANSWERS)) {
+  Deno.test(`[remote.max-bytes] ${answer} without an end is read up to the limit`, async () => {
     const disconnected = Promise.withResolvers<void>();
     await using server = await FakeHttpServer.start(answerCallsWith((response, id) => {
-      response.writeHead(200, { "content-type": type });
-      response.write(begin.replace("ID", String(id)));
+      response.writeHead(200, { "content-type": mediaType });
+      response.write(beginning.replace("ID", String(id)));
       void writeEndlessly(response, "x".repeat(10_000)).then(disconnected.resolve);
     }));
     await using fixture = createRemoteFixture(server.url, { maxBytes: 20_000 });
@@ -76,8 +76,9 @@ Deno.test("[remote.max-bytes] an endless message ends the session of an SSE serv
 });
 
 Deno.test("[remote.max-bytes] a compressed answer is read up to the limit", async () => {
-  const megabyte = new Uint8Array(2 ** 20);
-  const zeros = ReadableStream.from(Array.from({ length: 80 }, () => megabyte));
+  // 80 MiB of zeros are above the limit of 64 MiB only after they are decompressed.
+  const mebibyte = new Uint8Array(2 ** 20);
+  const zeros = ReadableStream.from(Array.from({ length: 80 }, () => mebibyte));
   const compressed = await new Response(zeros.pipeThrough(new CompressionStream("gzip"))).bytes();
   await using server = await FakeHttpServer.start(answerCallsWith((response) => {
     const headers = { "content-type": "application/json", "content-encoding": "gzip" };
@@ -87,7 +88,7 @@ Deno.test("[remote.max-bytes] a compressed answer is read up to the limit", asyn
   assert.match(await expectFailure(fixture.call("echo")), TOO_LONG);
 });
 
-Deno.test("[remote.max-bytes] an invalid compressed answer is reported as invalid, not as unreadable", async () => {
+Deno.test("[remote.max-bytes] a compressed answer that is not an MCP message is reported as JSON of another kind", async () => {
   await using server = await FakeHttpServer.start(answerCallsWith((response) => {
     const headers = { "content-type": "application/json", "content-encoding": "gzip" };
     response.writeHead(200, headers).end(gzipSync("{}"));

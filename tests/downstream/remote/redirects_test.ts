@@ -6,20 +6,20 @@ import { createRemoteFixture } from "./remote_fixture.ts";
 const HEADERS = { Authorization: "Bearer canary-3b1f", "X-Key": "canary-77aa" };
 
 Deno.test("[remote.redirects] a redirect to another origin is an error, and nothing is sent there", async () => {
-  await using other = await FakeHttpServer.start();
+  await using otherServer = await FakeHttpServer.start();
   for (const status of [301, 302, 303, 307, 308]) {
     await using server = await FakeHttpServer.start((_, response) => {
-      response.writeHead(status, { location: `${other.url}?token=canary-9c` }).end();
+      response.writeHead(status, { location: `${otherServer.url}?token=canary-9c` }).end();
       return true;
     });
     await using fixture = createRemoteFixture(server.url, { headers: HEADERS });
     const message = await expectFailure(fixture.call("echo"));
     const { host } = new URL(server.url);
-    const expected = `${host} redirects (HTTP ${status}) to ${other.url}, a different origin`;
+    const expected = `${host} redirects (HTTP ${status}) to ${otherServer.url}, a different origin`;
     assert.ok(message.includes(expected), message);
     assert.equal(message.includes("canary"), false);
   }
-  assert.deepEqual(other.requests, []);
+  assert.deepEqual(otherServer.requests, []);
 });
 
 Deno.test("[remote.redirects] a redirect within the origin is followed if it keeps the message", async () => {
@@ -90,7 +90,7 @@ Deno.test("[remote.redirects] a redirect loop is an error", async () => {
   assert.ok(server.requests.length < 10);
 });
 
-/** Redirects that cannot be followed, and the message for each. */
+/** Addresses to which the gateway follows no redirect, and the expected error of each. */
 const UNUSABLE_REDIRECTS: Readonly<Record<string, readonly [string | undefined, RegExp]>> = {
   "a file": [
     "file:///etc/passwd",
@@ -104,8 +104,8 @@ const UNUSABLE_REDIRECTS: Readonly<Record<string, readonly [string | undefined, 
   ],
 };
 
-for (const [what, [location, expected]] of Object.entries(UNUSABLE_REDIRECTS)) {
-  Deno.test(`[remote.redirects] a redirect to ${what} is reported`, async () => {
+for (const [target, [location, expected]] of Object.entries(UNUSABLE_REDIRECTS)) {
+  Deno.test(`[remote.redirects] a redirect to ${target} is reported, without secrets`, async () => {
     await using server = await FakeHttpServer.start((_, response) => {
       response.writeHead(307, location === undefined ? {} : { location }).end();
       return true;

@@ -4,14 +4,14 @@ import type { HttpConfig } from "../../../src/config/mod.ts";
 import { createLog } from "../../../src/log.ts";
 import { DownstreamFixture, type FixtureOptions } from "../../contract/downstream_fixture.ts";
 
-/** Options of a remote server. */
+/** Options of a fixture with a remote server. */
 export interface RemoteFixtureOptions extends Omit<FixtureOptions, "script"> {
   readonly kind?: HttpConfig["kind"];
   readonly headers?: Readonly<Record<string, string>>;
   readonly authorization?: Authorization;
 }
 
-/** A downstream server of the gateway at a URL. */
+/** Creates a fixture whose downstream server is at a URL. */
 export function createRemoteFixture(
   url: string,
   remote: RemoteFixtureOptions = {},

@@ -3,16 +3,16 @@ import { expectFailure, readResultJson } from "../../contract/downstream_fixture
 import { FakeHttpServer } from "./fake_http_server.ts";
 import { createRemoteFixture } from "./remote_fixture.ts";
 
-const CALLED = '{"content":[{"type":"text","text":"called echo"}]}';
+const ECHO_RESULT = '{"content":[{"type":"text","text":"called echo"}]}';
 
 Deno.test("[remote.session-gone] after 404 for the session, the call is sent again on a new one", async () => {
   await using server = await FakeHttpServer.start();
   await using fixture = createRemoteFixture(server.url);
-  assert.equal(readResultJson(await fixture.call("echo")), CALLED);
+  assert.equal(readResultJson(await fixture.call("echo")), ECHO_RESULT);
   server.sessionIds.clear();
-  assert.equal(readResultJson(await fixture.call("echo", { args: '{"again":1}' })), CALLED);
+  assert.equal(readResultJson(await fixture.call("echo", { args: '{"again":1}' })), ECHO_RESULT);
   assert.equal(server.countRequests("initialize"), 2);
-  // The refused call and the repeated one.
+  // The call was sent twice: it was refused, and then repeated.
   assert.equal(server.requests.filter(({ body }) => body.includes('"again":1')).length, 2);
   assert.equal(fixture.server.status().last_error, null);
   assert.equal(fixture.server.status().restarts, 0);
@@ -24,7 +24,7 @@ Deno.test("[remote.session-gone] 20 calls that are refused with 404 share one ne
   await fixture.call("echo");
   server.sessionIds.clear();
   const calls = Array.from({ length: 20 }, () => fixture.call("echo"));
-  for (const call of calls) assert.equal(readResultJson(await call), CALLED);
+  for (const call of calls) assert.equal(readResultJson(await call), ECHO_RESULT);
   assert.equal(server.countRequests("initialize"), 2);
   assert.equal(server.countRequests("tools/call"), 1 + 20 + 20);
 });
@@ -50,7 +50,7 @@ Deno.test("[remote.session-gone] a call that is refused with 404 again on a new 
   assert.equal(server.countRequests("tools/call"), 2);
 });
 
-Deno.test("[remote.cut-off] a call without an answer is sent only once, and the next one reconnects", async () => {
+Deno.test("[remote.cut-off] a call without an answer is sent only once, and the next call reconnects", async () => {
   await using server = await FakeHttpServer.start(({ message }, _response, request) => {
     if (message.method !== "tools/call" || server.countRequests("tools/call") > 1) return false;
     request.socket.destroy();
@@ -65,7 +65,7 @@ Deno.test("[remote.cut-off] a call without an answer is sent only once, and the 
   );
   assert.equal(server.countRequests("tools/call"), 1);
   assert.equal(fixture.server.status().state, "broken");
-  assert.equal(readResultJson(await fixture.call("echo")), CALLED);
+  assert.equal(readResultJson(await fixture.call("echo")), ECHO_RESULT);
   assert.equal(server.countRequests("initialize"), 2);
 });
 
@@ -103,12 +103,12 @@ function startClosingServer(): {
   port: number;
   /** Number of calls that were received. */
   callCount: () => number;
-  /** Number of those that arrived on a connection with earlier requests. */
+  /** Number of received calls that arrived on a connection with earlier requests. */
   reusedCount: () => number;
   close(): void;
 } {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  let [calls, reused] = [0, 0];
+  let [callCount, reusedCount] = [0, 0];
   const serve = async (conn: Deno.Conn): Promise<void> => {
     const buffer = new Uint8Array(65536);
     let text = "";
@@ -123,8 +123,8 @@ function startClosingServer(): {
         const [, method = ""] = /"method":"([^"]+)"/.exec(text) ?? [];
         text = "";
         if (method === "tools/call") {
-          calls++;
-          if (answeredRequests > 0) reused++;
+          callCount++;
+          if (answeredRequests > 0) reusedCount++;
           break;
         }
         answeredRequests++;
@@ -151,8 +151,8 @@ function startClosingServer(): {
   const { port } = listener.addr as Deno.NetAddr;
   return {
     port,
-    callCount: () => calls,
-    reusedCount: () => reused,
+    callCount: () => callCount,
+    reusedCount: () => reusedCount,
     close: () => listener.close(),
   };
 }
@@ -161,7 +161,7 @@ Deno.test("[remote.cut-off] Deno does not repeat a call on a reused connection",
   const server = startClosingServer();
   {
     await using fixture = createRemoteFixture(`http://127.0.0.1:${server.port}/mcp`);
-    // Deno never repeats a request on a new connection, so the test needs a reused one.
+    // Deno never repeats a request on a new connection, so the test needs a reused connection.
     for (let calls = 1; server.reusedCount() === 0 && calls < 50; calls++) {
       await fixture.listTools();
       await expectFailure(fixture.call("echo"));
@@ -179,7 +179,7 @@ Deno.test("[remote.cut-off] for a server that requires Content-Length, initializ
     return true;
   });
   await using fixture = createRemoteFixture(server.url);
-  assert.equal(readResultJson(await fixture.call("echo")), CALLED);
+  assert.equal(readResultJson(await fixture.call("echo")), ECHO_RESULT);
   assert.equal(server.countRequests("initialize"), 2);
   assert.equal(server.countRequests("tools/call"), 1);
 });

@@ -110,7 +110,7 @@ const REFUSALS: Readonly<Record<string, readonly [Refusal, "sent again" | "faile
 const ECHO_RESULT = '{"content":[{"type":"text","text":"called echo"}]}';
 
 for (const [refusal, [refuse, outcome]] of Object.entries(REFUSALS)) {
-  Deno.test(`[remote.restarted] ${refusal}: 16 calls share one new session, none runs twice`, async () => {
+  Deno.test(`[remote.restarted] ${refusal}: 16 calls share one new session, and none runs twice`, async () => {
     let isForgotten = false;
     await using server = await FakeHttpServer.start(({ method, headers, message }, response) => {
       const session = headers["mcp-session-id"];
@@ -124,7 +124,7 @@ for (const [refusal, [refuse, outcome]] of Object.entries(REFUSALS)) {
     const settled = await Promise.allSettled(
       Array.from({ length: 16 }, (_, index) => fixture.call("echo", { args: `{"call":${index}}` })),
     );
-    const sentTo = (index: number): (string | undefined)[] => {
+    const listSessionsOfCall = (index: number): (string | undefined)[] => {
       return server.requests.filter(({ message }) => {
         const { call } = (message.params?.arguments ?? {}) as { call?: number };
         return call === index;
@@ -132,12 +132,12 @@ for (const [refusal, [refuse, outcome]] of Object.entries(REFUSALS)) {
     };
     for (const [index, call] of settled.entries()) {
       if (outcome === "sent again") {
-        assert.deepEqual(sentTo(index), ["session-1", "session-2"]);
+        assert.deepEqual(listSessionsOfCall(index), ["session-1", "session-2"]);
         assert.ok(call.status === "fulfilled", call.status === "rejected" ? call.reason : "");
         assert.equal(readResultJson(call.value), ECHO_RESULT);
       } else {
         // The call may have run.
-        assert.deepEqual(sentTo(index), ["session-1"]);
+        assert.deepEqual(listSessionsOfCall(index), ["session-1"]);
         assert.ok(call.status === "rejected" && call.reason instanceof DownstreamError);
         assert.equal(call.reason.code, "SERVER_UNAVAILABLE");
       }
@@ -261,8 +261,8 @@ Deno.test("[remote.restarted] while no new session can be opened, the old one is
   await assert.rejects(fixture.call("echo"), /HTTP 502; the server behind it seems to be down\.$/);
   isDown = false;
   assert.equal(readResultJson(await fixture.call("echo")), ECHO_RESULT);
-  const last = server.requests.at(-1);
-  assert.equal(last?.headers["mcp-session-id"], "session-1");
+  const lastRequest = server.requests.at(-1);
+  assert.equal(lastRequest?.headers["mcp-session-id"], "session-1");
 });
 
 for (const isolation of ["shared", "session", "agent", "call"] as const) {
@@ -276,13 +276,13 @@ for (const isolation of ["shared", "session", "agent", "call"] as const) {
     await using fixture = createRemoteFixture(server.url, { options: { isolation } });
     const callers = ["one", "other"].map((agent) => fixture.client.asAgent(agent));
     for (const caller of callers) await fixture.call("echo", { caller });
-    const before = server.countRequests("initialize");
+    const sessionCount = server.countRequests("initialize");
     for (const session of server.sessionIds) forgotten.add(session);
     const calls = [...callers, ...callers].map((caller) => fixture.call("echo", { caller }));
     for (const call of calls) assert.equal(readResultJson(await call), ECHO_RESULT);
-    const expected = { shared: 2, session: 2, agent: 4, call: before + 4 }[isolation];
+    const expected = { shared: 2, session: 2, agent: 4, call: sessionCount + 4 }[isolation];
     assert.equal(server.countRequests("initialize"), expected);
-    if (isolation !== "call") assert.equal(fixture.server.status().sessions, before);
+    if (isolation !== "call") assert.equal(fixture.server.status().sessions, sessionCount);
   });
 }
 

@@ -1,18 +1,19 @@
 import type { Server } from "node:http";
 import type { SdkServer } from "./sdk_servers.ts";
 
-/** Starts an HTTP server, and returns it with its sessions. */
+/** Starts an HTTP server with the sessions of an SDK, and returns both as an `SdkServer`. */
 export async function startSdkServer<T extends { server: { close(): Promise<void> } }>(
   http: Server,
   sessions: Map<string, T>,
   path: string,
-  notify: (session: T) => Promise<void>,
+  notifyClient: (session: T) => Promise<void>,
 ): Promise<SdkServer> {
   await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", () => resolve()));
-  const everOpened = new Set<T>();
+  const openedSessions = new Set<T>();
+  // At the end, sessions that the server has forgotten must be closed too.
   const setSession = sessions.set.bind(sessions);
   sessions.set = (id, session) => {
-    everOpened.add(session);
+    openedSessions.add(session);
     return setSession(id, session);
   };
   return {
@@ -20,10 +21,10 @@ export async function startSdkServer<T extends { server: { close(): Promise<void
     sessions,
     forgetSessions: () => sessions.clear(),
     notifyChange: async () => {
-      for (const session of sessions.values()) await notify(session);
+      for (const session of sessions.values()) await notifyClient(session);
     },
     [Symbol.asyncDispose]: async () => {
-      for (const { server } of everOpened) await server.close();
+      for (const { server } of openedSessions) await server.close();
       http.closeAllConnections();
       await new Promise<void>((resolve) => http.close(() => resolve()));
     },

@@ -59,7 +59,7 @@ async function runTool(
   return { content: [{ type: "text", text }] };
 }
 
-/** Stores events, so that streams can be resumed. */
+/** Stores the events of streams, so that a stream can be resumed. */
 class EventStore {
   readonly #events: { id: string; stream: string; message: never }[] = [];
 
@@ -70,10 +70,10 @@ class EventStore {
   }
 
   async replayEventsAfter(
-    last: string,
+    lastEventId: string,
     { send }: { send: (id: string, message: never) => Promise<void> },
   ): Promise<string> {
-    const index = this.#events.findIndex(({ id }) => id === last);
+    const index = this.#events.findIndex(({ id }) => id === lastEventId);
     const stream = this.#events[index]?.stream ?? "";
     for (const event of this.#events.slice(index + 1)) {
       const isEmpty = Object.keys(event.message).length === 0;

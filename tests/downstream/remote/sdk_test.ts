@@ -28,21 +28,21 @@ for (const [name, kind, start] of SERVERS) {
       assert.equal(readResultJson(answer), '{"content":[{"type":"text","text":"progress"}]}');
       assert.deepEqual(steps.map(({ progress, total }) => [progress, total]), [[1, 2]]);
 
-      const reply = { action: "accept", content: { name: "Ada" } };
-      fixture.client.answer = () => Promise.resolve(createResultReply(reply));
-      const elicited = readResultJson(await fixture.call("ask"));
-      assert.deepEqual(JSON.parse(JSON.parse(elicited).content[0].text), reply);
+      const elicitationResult = { action: "accept", content: { name: "Ada" } };
+      fixture.client.answer = () => Promise.resolve(createResultReply(elicitationResult));
+      const resultJson = readResultJson(await fixture.call("ask"));
+      assert.deepEqual(JSON.parse(JSON.parse(resultJson).content[0].text), elicitationResult);
       assert.equal((await fixture.client.received.take()).params.message, "[files] Your name?");
 
       assert.match(readResultJson(await fixture.call("resumed")), /resumed/);
 
       // The list is requested again when the notification has arrived on the standalone stream.
-      const before = await fixture.listTools();
+      const previousCatalog = await fixture.listTools();
       await waitUntil("the server has a session", () => sdk.sessions.size === 1);
       for (let isSame = true; isSame;) {
         await sdk.notifyChange();
         await new Promise((resolve) => setTimeout(resolve, 5));
-        isSame = await fixture.listTools() === before;
+        isSame = await fixture.listTools() === previousCatalog;
       }
       assert.deepEqual(fixture.log, []);
       assert.equal(fixture.connections.length, 1);

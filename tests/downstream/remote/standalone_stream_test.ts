@@ -11,7 +11,7 @@ const LOG =
   '{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"x"}}';
 const PING = '{"jsonrpc":"2.0","id":"q1","method":"ping"}';
 
-/** Returns a handler that accepts every standalone stream, and what it has received. */
+/** Returns a handler that accepts every standalone stream, the streams, and the Last-Event-ID of each. */
 function acceptStreams(): {
   handler: RequestHandler;
   streams: ServerResponse[];
@@ -47,8 +47,8 @@ Deno.test("[remote.listening] unsolicited messages of the server arrive, and its
   assert.equal(pong?.body, '{"jsonrpc":"2.0","id":"q1","result":{}}');
 });
 
-for (const end of ["ends", "breaks off"]) {
-  Deno.test(`[remote.listening] a stream that ${end} is reopened after the last event, and nothing is logged`, async () => {
+for (const ending of ["ends", "breaks off"]) {
+  Deno.test(`[remote.listening] a stream that ${ending} is reopened after the last event, and nothing is logged`, async () => {
     const { handler, streams, lastEventIds } = acceptStreams();
     await using server = await FakeHttpServer.start(handler);
     await using fixture = createRemoteFixture(server.url);
@@ -56,7 +56,7 @@ for (const end of ["ends", "breaks off"]) {
     await waitUntil("the first stream is open", () => streams.length === 1);
     streams[0]?.write(`id: e1\ndata: ${LOG}\n\nid: e2\ndata:\n\n`);
     await fixture.client.received.take();
-    if (end === "ends") streams[0]?.end();
+    if (ending === "ends") streams[0]?.end();
     else streams[0]?.socket?.destroy();
     await waitUntil("the second stream is open", () => streams.length === 2);
     assert.deepEqual(lastEventIds, [undefined, "e2"]);
@@ -121,25 +121,29 @@ Deno.test("[remote.listening] a stream that ends immediately each time is reopen
 
 Deno.test("[remote.listening] a broken stream is reopened immediately only once; a server may ask for more time", () => {
   const backoff = new StreamBackoff();
-  const end = (isBroken: boolean) => {
+  const endStream = (isBroken: boolean) => {
     backoff.recordOpen();
     backoff.recordEnd(isBroken);
     return backoff.pauseMs;
   };
-  assert.deepEqual([end(true), end(true), end(true)], [0, 2000, 4000]);
+  assert.deepEqual([endStream(true), endStream(true), endStream(true)], [0, 2000, 4000]);
   backoff.setRetry(30_000);
-  assert.deepEqual([end(false), end(false), end(false)], [30_000, 30_000, 32_000]);
+  assert.deepEqual([endStream(false), endStream(false), endStream(false)], [
+    30_000,
+    30_000,
+    32_000,
+  ]);
 });
 
 Deno.test("[remote.resumption] the stream of a call is resumed where it broke off", async () => {
-  for (const end of ["ends", "breaks off"]) {
+  for (const ending of ["ends", "breaks off"]) {
     const { handler, streams } = acceptStreams();
     await using server = await FakeHttpServer.start((received, response, request) => {
       const { method, message, headers } = received;
       if (message.method === "tools/call") {
         response.writeHead(200, { "content-type": "text/event-stream" });
         response.write(`id: c1\nretry: 20\ndata:\n\nid: c2\ndata: ${LOG}\n\n`, () => {
-          if (end === "ends") response.end();
+          if (ending === "ends") response.end();
           else response.socket?.destroy();
         });
         return true;
@@ -184,8 +188,7 @@ Deno.test("[remote.resumption] a call fails if its stream cannot be resumed", as
     return true;
   });
   await using fixture = createRemoteFixture(server.url);
-  const failing = fixture.call("echo");
-  await assert.rejects(failing, /ended its event stream without an answer/);
+  await assert.rejects(fixture.call("echo"), /ended its event stream without an answer/);
   assert.ok(server.requests.some(({ headers }) => headers["last-event-id"] === "c1"));
   assert.equal(server.countRequests("tools/call"), 1);
 });
@@ -193,14 +196,14 @@ Deno.test("[remote.resumption] a call fails if its stream cannot be resumed", as
 Deno.test("[remote.resumption] a stream without events is resumed where the previous one ended", async () => {
   const lastEventIds: (string | undefined)[] = [];
   await using server = await FakeHttpServer.start(({ method, headers, message }, response) => {
-    const last = headers["last-event-id"];
+    const lastEventId = headers["last-event-id"];
     if (message.method === "tools/call") {
       response.writeHead(200, { "content-type": "text/event-stream" });
       response.end("id: c1\nretry: 20\ndata:\n\n");
       return true;
     }
-    if (method !== "GET" || last === undefined) return false;
-    lastEventIds.push(last);
+    if (method !== "GET" || lastEventId === undefined) return false;
+    lastEventIds.push(lastEventId);
     if (lastEventIds.length < 3) return sendStream(response);
     const [call] = server.requests.filter(({ message }) => message.method === "tools/call");
     return sendStream(response, answerText({ id: Number(call?.message.id) }, { content: [] }));

@@ -4,12 +4,13 @@ import { expectFailure } from "../../contract/downstream_fixture.ts";
 import { FakeHttpServer } from "./fake_http_server.ts";
 import { createRemoteFixture } from "./remote_fixture.ts";
 
-const UNKNOWN = /is self-signed, or signed by an authority that is unknown here; name a file /;
+const UNKNOWN_ISSUER =
+  /is self-signed, or signed by an authority that is unknown here; name a file /;
 
-/** Invalid certificates, and the message for each. */
+/** Invalid certificates, and the expected error of each. */
 const CERTIFICATES: Readonly<Record<string, RegExp>> = {
-  localhost: UNKNOWN,
-  elsewhere: UNKNOWN,
+  localhost: UNKNOWN_ISSUER,
+  elsewhere: UNKNOWN_ISSUER,
   expired: /the TLS certificate of localhost:\d+ has expired\.$/,
   self_signed: /the TLS certificate of localhost:\d+ is self-signed; give the server one that /,
 };
