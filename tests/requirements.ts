@@ -7,6 +7,7 @@
  */
 import { COMMAND_INIT } from "./requirements/command_init.ts";
 import { DOCS } from "./requirements/docs.ts";
+import { MEMORY } from "./requirements/memory.ts";
 import { OAUTH } from "./requirements/oauth.ts";
 import { OVER_HTTP } from "./requirements/over_http.ts";
 import { RECORDS_AND_COMMANDS } from "./requirements/records_and_commands.ts";
@@ -39,6 +40,7 @@ const sections: readonly (readonly [string, Section])[] = [
   ...Object.entries(COMMAND_INIT),
   ...Object.entries(OVER_HTTP),
   ...Object.entries(TENANTS),
+  ...Object.entries(MEMORY),
   ...Object.entries(DOCS),
 ];
 

@@ -23,6 +23,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   [
     "agent_id.ts",
     "atomic_file.ts",
+    "budget.ts",
     "bytes.ts",
     "file_identity.ts",
     "json.ts",

@@ -70,6 +70,8 @@ export interface Settings {
   readonly maxProcesses: number;
   /** Maximum number of running calls of all clients, at least 1; default 100,000. */
   readonly maxCalls: number;
+  /** Maximum memory for messages and active calls, in MiB, at least 64; default 512. */
+  readonly maxHeldMib: number;
   /** Maximum number of calls per minute of all clients, at least 1; default: no limit. */
   readonly callsPerMinute?: number;
   /** Store of the counts per minute: `memory`, or the address of a Redis; default `memory`. */
@@ -276,6 +278,12 @@ const DEFINITIONS: { readonly [K in keyof Settings]-?: SettingDefinition<Setting
     brief: "Maximum number of running calls of all clients",
     ...createIntegerParser(1, 10_000_000),
     fallback: 100_000,
+  },
+  maxHeldMib: {
+    variable: "GATEWAY_MAX_HELD",
+    brief: "Maximum memory for messages and running calls, in MiB",
+    ...createIntegerParser(64, 1_000_000),
+    fallback: 512,
   },
   callsPerMinute: {
     variable: "GATEWAY_CALLS_PER_MINUTE",

@@ -1,4 +1,5 @@
 import { AuditLog } from "../audit/mod.ts";
+import { Budget } from "../budget.ts";
 import type { Configuration, Settings } from "../config/mod.ts";
 import {
   type ClientConnection,
@@ -84,6 +85,8 @@ export class Gateway {
   readonly tools: ReadonlyMap<string, GatewayTool>;
   /** Path of the audit log; `undefined` if none could be opened. */
   readonly auditPath: string | undefined;
+  /** The memory that is held for clients and servers. */
+  readonly memory: Budget;
   readonly #options: GatewayOptions;
   readonly #limits: CallLimits;
   readonly #records: Records;
@@ -103,7 +106,8 @@ export class Gateway {
     const { settings, configuration, auditFallback, version, log } = options;
     this.#options = options;
     this.tools = gatewayTools({ debug: settings.debug });
-    this.#limits = new CallLimits({ ...settings, log });
+    this.memory = new Budget(settings.maxHeldMib * 1024 * 1024);
+    this.#limits = new CallLimits({ ...settings, memory: this.memory, log });
     const audit = new AuditLog({ path: settings.auditLog, fallbackPath: auditFallback, log });
     this.auditPath = audit.path;
     const { auditArgs } = settings;

@@ -42,6 +42,8 @@ export interface OperationRequest<E extends EncodedOutcome = EncodedOutcome> {
   readonly requestId: string | number;
   /** Number of the client's unanswered requests, including this one. */
   readonly unansweredCount: number;
+  /** The memory that the request takes until it ends, in bytes. */
+  readonly memory: number;
   /** Aborts when the client cancels or disconnects. */
   readonly signal: CancelSignal;
   /** Receives a server's progress; absent if the client did not ask for it. */

@@ -122,7 +122,13 @@ async function runStages(
   // Limits: before expensive work and regardless of the rules, so that probing is limited too.
   const { unansweredCount } = request;
   const { rules } = configuration;
-  const admission = limits.admit({ agent, limits: limitsOf(rules, agent), unansweredCount });
+  const memory = request.memory + parsedMemoryOf(operation);
+  const admission = limits.admit({
+    agent,
+    limits: limitsOf(rules, agent),
+    unansweredCount,
+    memory,
+  });
   const permit = admission instanceof Promise ? await admission : admission;
   if (permit.kind === "denied") {
     return { caller, subject, outcome: { kind: "denied", error: limitErrorBody(permit) } };
@@ -272,6 +278,11 @@ function accessRequestFor(
         (transport === "http" ? tool.httpAccessRequest : undefined);
     }
   }
+}
+
+/** Returns the memory of arguments that were a string of JSON, which the operation holds parsed as well. */
+function parsedMemoryOf(operation: Operation): number {
+  return operation.kind === "server-tool" ? operation.args?.parsedMemory ?? 0 : 0;
 }
 
 function describeSubject(

@@ -35,6 +35,7 @@ export async function serveHttp(gateway: Gateway, options: ServeHttpOptions): Pr
     authenticator,
     accept: (channel, agent) => gateway.connect(channel, { agent, onClosed: () => {} }),
     isReady: () => isReady,
+    memory: gateway.memory,
     metrics: () => gateway.writeMetrics() + writeGauges(service),
     log,
   }).catch((error) => {

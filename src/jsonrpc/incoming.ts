@@ -10,7 +10,7 @@ import {
   RPC_CODES,
   type RpcError,
 } from "./message.ts";
-import { textAt } from "./scan.ts";
+import { estimateMemory, textAt } from "./scan.ts";
 
 /** The text of an answer, or its parts. */
 export type RequestAnswer = string | readonly string[];
@@ -36,13 +36,14 @@ export class IncomingRequest {
   /** Replies to the sender. */
   readonly replyTo: ResponseWriter;
   readonly #body: string | undefined;
+  readonly #isAscii: boolean;
   readonly #onEnd: RequestOrigin["onEnd"];
   readonly #cancellation = new Cancellation();
   #hasEnded = false;
 
   /** Creates a request that was received from `origin`. */
   constructor(
-    message: Pick<RequestMessage, "id" | "method" | "params" | "body">,
+    message: Pick<RequestMessage, "id" | "method" | "params" | "body" | "bytes" | "text">,
     { replyTo, onEnd }: RequestOrigin,
   ) {
     this.id = message.id;
@@ -50,12 +51,18 @@ export class IncomingRequest {
     this.params = message.params;
     this.replyTo = replyTo;
     this.#body = message.body;
+    this.#isAscii = message.bytes === message.text.length;
     this.#onEnd = onEnd;
   }
 
   /** Aborts when the other side cancels the request or disconnects. */
   get signal(): CancelSignal {
     return this.#cancellation;
+  }
+
+  /** The memory that the request takes until it ends, in bytes. */
+  get memory(): number {
+    return this.#body === undefined ? 0 : estimateMemory(this.#body, this.#isAscii);
   }
 
   /** Sends a message that belongs to this request, such as its progress. */

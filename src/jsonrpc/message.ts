@@ -65,6 +65,8 @@ export interface RequestMessage {
   readonly params: unknown;
   /** Text of the parameters; `undefined` if there are none. */
   readonly body: string | undefined;
+  /** Size of `text` in UTF-8 bytes. */
+  readonly bytes: number;
   readonly text: string;
 }
 
@@ -96,9 +98,12 @@ export interface InvalidMessage {
  * Classifies one parsed message that is not a batch.
  *
  * @param value The parsed `text`.
- * @param text The message as received.
+ * @param source The message as received, and its size in UTF-8 bytes.
  */
-export function readMessage(value: unknown, text: string): Message {
+export function readMessage(
+  value: unknown,
+  { text, bytes }: { readonly text: string; readonly bytes: number },
+): Message {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     return invalid("A message must be an object", undefined, text);
   }
@@ -112,7 +117,7 @@ export function readMessage(value: unknown, text: string): Message {
       : undefined;
     return invalid('"jsonrpc" must be "2.0"', id, text, probableKind);
   }
-  if ("method" in message) return readCall(message, id, text);
+  if ("method" in message) return readCall(message, { id, text, bytes });
   if (isError(message)) return { kind: "error", id, ...readError(message.error, text), text };
   if ("result" in message) {
     if (id === undefined) return invalid("An answer must have an id", undefined, text, "answer");
@@ -129,7 +134,14 @@ function isError(message: Record<string, unknown>): boolean {
   return "result" in message ? result === null && Boolean(error) : "error" in message;
 }
 
-function readCall(message: Record<string, unknown>, id: IdText | undefined, text: string): Message {
+function readCall(
+  message: Record<string, unknown>,
+  { id, text, bytes }: {
+    readonly id: IdText | undefined;
+    readonly text: string;
+    readonly bytes: number;
+  },
+): Message {
   const { method, params } = message;
   if (typeof method !== "string") return invalid('"method" must be a string', id, text, "call");
   if (params !== undefined && (typeof params !== "object" || params === null)) {
@@ -139,7 +151,7 @@ function readCall(message: Record<string, unknown>, id: IdText | undefined, text
   if (id === undefined) {
     return invalid('"id" must be a string or a number', undefined, text, "call");
   }
-  return { kind: "request", id, method, params, body: textAt(text, "params"), text };
+  return { kind: "request", id, method, params, body: textAt(text, "params"), bytes, text };
 }
 
 /**

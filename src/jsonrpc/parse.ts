@@ -8,6 +8,7 @@ import {
   RPC_CODES,
 } from "./message.ts";
 import { elementTexts, isTooComplex } from "./scan.ts";
+import { utf8Bytes } from "./utf8_bytes.ts";
 
 /** Maximum number of messages in a batch: the answer to an invalid message is many times its size. */
 const MAX_BATCH = 1000;
@@ -34,7 +35,7 @@ export function parseMessage(text: string, bytes: number): Message {
   } catch {
     return invalid(RPC_CODES.parseError, "The message is not JSON", text);
   }
-  if (!Array.isArray(value)) return readMessage(value, text);
+  if (!Array.isArray(value)) return readMessage(value, { text, bytes });
   if (value.length === 0) {
     return invalid(RPC_CODES.invalidRequest, "A batch must not be empty", text);
   }
@@ -43,7 +44,10 @@ export function parseMessage(text: string, bytes: number): Message {
     return invalid(RPC_CODES.invalidRequest, message, text);
   }
   const texts = elementTexts(text);
-  const messages = value.map((element, index) => readMessage(element, texts[index] ?? ""));
+  const messages = value.map((element, index) => {
+    const elementText = texts[index] ?? "";
+    return readMessage(element, { text: elementText, bytes: utf8Bytes(elementText) });
+  });
   return { kind: "batch", messages, text };
 }
 
@@ -63,7 +67,7 @@ function parseEnvelope(text: string, bytes: number): Message | undefined {
     return { kind: "result", id, value, body, bytes: bytes - (text.length - body.length), text };
   }
   if (typeof value !== "object" || value === null) return undefined;
-  return { kind: "request", id, method, params: value, body, text };
+  return { kind: "request", id, method, params: value, body, bytes, text };
 }
 
 const DROP_DESCRIPTIONS: Readonly<Record<DroppedMessage["reason"], string>> = {

@@ -119,6 +119,37 @@ export function isTooComplex(text: string): boolean {
   return false;
 }
 
+/** Memory of an object or an array, of an element, and of a string besides its text, in bytes. */
+const CONTAINER_BYTES = 64;
+const ELEMENT_BYTES = 16;
+const STRING_BYTES = 24;
+
+/**
+ * Estimates the memory that a document takes as text and parsed together: twice its text, and for small
+ * values many times that.
+ *
+ * @param json A text, JSON or not.
+ * @param isAscii Whether it is ASCII. Other strings may take two bytes for each of their characters.
+ */
+export function estimateMemory(json: string, isAscii: boolean): number {
+  let memory = (isAscii ? 2 : 4) * json.length;
+  for (let at = 0; at < json.length; at++) {
+    switch (json.charCodeAt(at)) {
+      case QUOTE:
+        memory += STRING_BYTES;
+        at = skipString(json, at) - 1;
+        break;
+      case 123: // {
+      case 91: // [
+        memory += CONTAINER_BYTES;
+        break;
+      case COMMA:
+        memory += ELEMENT_BYTES;
+    }
+  }
+  return memory;
+}
+
 /** Counts distinct keys approximately, in little memory and one pass over their characters. */
 class KeyCounter {
   readonly #seen = new Uint8Array(Math.ceil(KEY_HASHES / 8));

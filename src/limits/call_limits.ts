@@ -1,4 +1,5 @@
 import type { Limits, Rules } from "../config/mod.ts";
+import { Budget } from "../budget.ts";
 import type { Log } from "../log.ts";
 import { type MinuteCounter, openMemoryCounter } from "./minute_counter.ts";
 
@@ -19,6 +20,8 @@ export interface CallLimitsOptions {
   readonly callsPerMinute?: number | undefined;
   /** Store of the calls per minute: `memory`, or the URL of a Redis server. */
   readonly stateStore: string;
+  /** The memory of all calls; default: no limit. */
+  readonly memory?: Budget;
   /** Log for the operator. */
   readonly log: Log;
 }
@@ -31,6 +34,8 @@ export interface CallRequest {
   readonly limits: Limits;
   /** Number of the client's unanswered requests, including this one. */
   readonly unansweredCount: number;
+  /** The memory that the call takes until it ends, in bytes; default 0. */
+  readonly memory?: number;
 }
 
 /** Whether a call may start. */
@@ -60,6 +65,7 @@ export function limitsOf(rules: Rules, agent: string): Limits {
  */
 export class CallLimits {
   readonly #options: CallLimitsOptions;
+  readonly #memory: Budget;
   readonly #activeByAgent = new Map<string, number>();
   #activeTotal = 0;
   #counter: Promise<MinuteCounter> | undefined;
@@ -69,6 +75,7 @@ export class CallLimits {
    */
   constructor(options: CallLimitsOptions) {
     this.#options = options;
+    this.#memory = options.memory ?? new Budget(Infinity);
   }
 
   /** The number of active calls. */
@@ -113,7 +120,7 @@ export class CallLimits {
    * Checks the number of active calls and counts this one synchronously, so that no other starts in
    * between.
    */
-  #admitConcurrent({ agent, limits: { concurrent } }: CallRequest): AdmitResult {
+  #admitConcurrent({ agent, limits: { concurrent }, memory = 0 }: CallRequest): AdmitResult {
     const { maxCalls } = this.#options;
     const active = this.#activeByAgent.get(agent) ?? 0;
     if (concurrent !== undefined && active >= concurrent) {
@@ -127,7 +134,9 @@ export class CallLimits {
         `The gateway already has ${this.#activeTotal} active calls, its maximum. Call again a little later.`,
       );
     }
-    return new Permit(agent, this.#countCall);
+    const share = this.#memory.share(`agent ${agent}`);
+    if (!share.hasRoom(memory)) return deny(describeNoRoom(agent, memory, share));
+    return new Permit(agent, { count: this.#countCall, memory, share });
   }
 
   /** Stops counting calls per minute, and closes the connection to Redis, if any. */
@@ -179,14 +188,26 @@ export class Permit implements Disposable {
   readonly kind = "admitted";
   readonly #agent: string;
   readonly #countCall: CountCalls;
+  readonly #memory: number;
+  readonly #share: Budget;
   #pauses = 0;
   #hasEnded = false;
 
-  /** Counts the call of an agent. */
-  constructor(agent: string, count: CountCalls) {
+  /** Counts the call of an agent, and the memory that it takes from the agent's share. */
+  constructor(
+    agent: string,
+    { count, memory, share }: {
+      readonly count: CountCalls;
+      readonly memory: number;
+      readonly share: Budget;
+    },
+  ) {
     this.#agent = agent;
     this.#countCall = count;
+    this.#memory = memory;
+    this.#share = share;
     count(agent, 1);
+    share.add(memory);
   }
 
   /** Stops counting the call while it waits for a person; each call needs one call of `resume`. */
@@ -204,13 +225,31 @@ export class Permit implements Disposable {
 
   /** Stops counting the call, because it has ended. */
   [Symbol.dispose](): void {
-    if (this.#pauses === 0 && !this.#hasEnded) this.#countCall(this.#agent, -1);
+    if (this.#hasEnded) return;
     this.#hasEnded = true;
+    if (this.#pauses === 0) this.#countCall(this.#agent, -1);
+    this.#share.add(-this.#memory);
   }
 }
 
 function deny(message: string, retryAfterMs: number = RETRY_MS): AdmitResult {
   return { kind: "denied", message, retryAfterMs };
+}
+
+/** Describes why there is no room in memory for a call, and what to do. */
+function describeNoRoom(agent: string, memory: number, share: Budget): string {
+  const needed = `this one would take ${toMib(memory)} MiB of memory`;
+  return share.used > 0 && share.isExceeded(memory)
+    ? `The active calls of agent "${agent}" take ${
+      toMib(share.used)
+    } MiB of memory, and ${needed}; ` +
+      `its limit is ${toMib(share.max)} MiB. Call again when one of them is answered.`
+    : `The gateway holds its maximum of messages and active calls in memory, and ${needed}. ` +
+      "Call again a little later, with smaller arguments if possible.";
+}
+
+function toMib(bytes: number): number {
+  return Math.ceil(bytes / (1024 * 1024));
 }
 
 function callNoun(count: number): string {

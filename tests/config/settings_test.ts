@@ -42,6 +42,7 @@ Deno.test("[settings.defaults] without flags and variables the defaults apply", 
     sessionIdleS: 1800,
     sessionMaxS: 86_400,
     maxCalls: 100_000,
+    maxHeldMib: 512,
     stateStore: "memory",
   });
 });

@@ -138,7 +138,6 @@ Deno.test("[docs.http] the limits on the page are those in the code", () => {
       "a message",
       `${mib(bodyBytes)} in ${s(requestMs)}; the first of a session ${mib(firstBodyBytes)}`,
     ],
-    ["messages being read, all together", mib(HTTP_LIMITS.allBodiesBytes)],
     ["idle connection", s(HTTP_LIMITS.keepAliveMs)],
     [
       "waiting for a client that reads slowly",

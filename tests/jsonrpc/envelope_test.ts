@@ -9,7 +9,7 @@ import { utf8Bytes } from "../../src/jsonrpc/utf8_bytes.ts";
 function assertSameOutcome(text: string): void {
   let expected: unknown;
   try {
-    expected = readMessage(JSON.parse(text), text);
+    expected = readMessage(JSON.parse(text), { text, bytes: utf8Bytes(text) });
   } catch {
     return assert.equal(parseMessage(text, utf8Bytes(text)).kind, "invalid", text);
   }

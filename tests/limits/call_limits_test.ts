@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Budget } from "../../src/budget.ts";
 import { CallLimits, limitsOf } from "../../src/limits/mod.ts";
 import { openMemoryCounter } from "../../src/limits/minute_counter.ts";
 import { createRecordingLog } from "../audit/audit_log_fixtures.ts";
@@ -112,4 +113,24 @@ Deno.test("[rules.limits] of 200 simultaneous calls, ten are admitted, as many a
     if (admission.kind === "admitted") admission[Symbol.dispose]();
   }
   await limits.close();
+});
+
+Deno.test("[memory.calls] an agent's calls take at most a quarter of the memory, all calls at most the whole", async () => {
+  const limits = new CallLimits({ ...OPTIONS, memory: new Budget(1000) });
+  const call = (agent: string, memory: number) => {
+    return limits.admit({ agent, limits: {}, unansweredCount: 1, memory });
+  };
+  const first = await call("a", 200);
+  assert.ok(first.kind === "admitted");
+  const refusal = await call("a", 60);
+  assert.ok(refusal.kind === "denied");
+  assert.match(refusal.message, /The active calls of agent "a" take .* its limit is/);
+  // A call that is larger than the agent's quarter may run alone.
+  const second = await call("b", 700);
+  assert.ok(second.kind === "admitted");
+  const otherRefusal = await call("c", 101);
+  assert.ok(otherRefusal.kind === "denied");
+  assert.match(otherRefusal.message, /The gateway holds its maximum of messages and active calls/);
+  for (const permit of [first, first, second]) permit[Symbol.dispose]();
+  assert.equal((await call("c", 1000)).kind, "admitted");
 });

@@ -143,8 +143,9 @@ export class BusyPipeline implements AsyncDisposable {
     const tool = this.#tools.get(name);
     if (tool === undefined) throw new Error(`There is no ${name}`);
     const params = { name, arguments: args, _meta: {} };
+    const body = JSON.stringify(params);
     const request = new IncomingRequest(
-      { id: String(number), method: "tools/call", params, body: JSON.stringify(params) },
+      { id: String(number), method: "tools/call", params, body, text: body, bytes: body.length },
       { replyTo: { answer: () => {}, notify: () => {}, end: () => {} }, onEnd: () => {} },
     );
     const { capabilities } = this.#client;

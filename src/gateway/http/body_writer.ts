@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http";
-import type { Budget } from "./budget.ts";
+import type { Budget } from "../../budget.ts";
 import type { HttpLimits } from "./limits.ts";
 
 /** Maximum size of one write, in bytes; small enough to notice the progress of a slow client. */
@@ -105,7 +105,7 @@ export class BodyWriter {
   #addQueuedBytes(change: number): void {
     const { budget, writersWithQueue } = this.#context;
     this.#queuedBytes += change;
-    budget.used += change;
+    budget.add(change);
     if (this.#queuedBytes === 0) writersWithQueue.delete(this);
     else writersWithQueue.add(this);
     for (const oldest of writersWithQueue) {

@@ -1,6 +1,6 @@
 import type { Channel, ChannelHandler } from "../../jsonrpc/mod.ts";
 import type { Credential } from "./authentication.ts";
-import type { Budget } from "./budget.ts";
+import type { Budget } from "../../budget.ts";
 import { EventStream } from "./event_stream.ts";
 import { type PostResponseOptions, PostResponseWriter, type StreamOwner } from "./post_response.ts";
 import { ReplayBuffer } from "./replay_buffer.ts";

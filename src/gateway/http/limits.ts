@@ -16,8 +16,6 @@ export interface HttpLimits {
   readonly bodyBytes: number;
   /** Maximum size of a first message, which opens a session, in bytes. */
   readonly firstBodyBytes: number;
-  /** Maximum total size of the bodies being read, in bytes; above it, the answer is 503. */
-  readonly allBodiesBytes: number;
   /** Maximum queued data of a client that does not read, in bytes; above it, the client is disconnected. */
   readonly queuedBytes: number;
   /** Maximum queued data of all clients, in bytes; above it, the client that is behind longest is disconnected. */
@@ -48,7 +46,6 @@ export const HTTP_LIMITS: HttpLimits = {
   keepAliveMs: 75_000,
   bodyBytes: 64 * 1024 * 1024,
   firstBodyBytes: 1024 * 1024,
-  allBodiesBytes: 256 * 1024 * 1024,
   queuedBytes: 8 * 1024 * 1024,
   allQueuedBytes: 256 * 1024 * 1024,
   stalledMs: 30_000,

@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import { Budget } from "./budget.ts";
+import { Budget } from "../../budget.ts";
 import { ClientAddresses } from "./client_address.ts";
 import { EVENT_STREAM } from "./event_stream.ts";
 import type { HttpLimits } from "./limits.ts";
@@ -20,6 +20,8 @@ export interface ListenerOptions {
   readonly limits: HttpLimits;
   /** Addresses and networks of the proxies whose `X-Forwarded-For` is trusted. */
   readonly trustedProxies: readonly string[];
+  /** The memory that is held for clients and servers. */
+  readonly memory: Budget;
   /** The only paths that are answered; they are compared without decoding. */
   readonly paths: ReadonlySet<string>;
   readonly fetch: (request: Request, context: RequestContext) => Response | Promise<Response>;
@@ -49,7 +51,6 @@ export class Listener {
   readonly #options: ListenerOptions;
   readonly #server: Server;
   readonly #addresses: ClientAddresses;
-  readonly #bodiesBudget: Budget;
   readonly #writerContext: WriterContext;
   readonly #writers = new Set<BodyWriter>();
   readonly #connections = new Set<Socket>();
@@ -62,12 +63,11 @@ export class Listener {
   private constructor(server: Server, options: ListenerOptions) {
     this.#server = server;
     this.#options = options;
-    const { limits, trustedProxies } = options;
+    const { limits, trustedProxies, memory } = options;
     this.#addresses = new ClientAddresses(trustedProxies);
-    this.#bodiesBudget = new Budget(limits.allBodiesBytes);
     this.#writerContext = {
       limits,
-      budget: new Budget(limits.allQueuedBytes),
+      budget: new Budget(limits.allQueuedBytes, memory),
       writersWithQueue: new Set(),
     };
     this.#stallTimer = setInterval(() => {
@@ -164,7 +164,7 @@ export class Listener {
   }
 
   async #handleRequest(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { paths, certificate, fetch } = this.#options;
+    const { paths, certificate, fetch, memory } = this.#options;
     const { method, url = "", headers, rawHeaders, socket } = incoming;
     incoming.on("error", () => {});
     if (!this.#admitRequest(socket, response)) return void socket.destroy();
@@ -184,7 +184,10 @@ export class Listener {
         socket.remoteAddress ?? "",
         headers["x-forwarded-for"]?.toString(),
       ),
-      readBody: (maxBytes) => readBody(incoming, { maxBytes, budget: this.#bodiesBudget }),
+      readBody: (maxBytes, agent) => {
+        const share = agent === undefined ? "clients" : `agent ${agent}`;
+        return readBody(incoming, { maxBytes, memory: memory.share(share) });
+      },
     };
     const scheme = certificate === undefined ? "http" : "https";
     const request = new Request(`${scheme}://${headers.host}${url}`, {

@@ -44,10 +44,13 @@ export function mcpRoutes(options: McpOptions): Hono<HttpEnv> {
     if (id === undefined) return await openSession({ req, env, credential }, options);
     const session = options.sessions.find(id, credential);
     if (session === undefined) return unknownSessionResponse();
-    const body = await env.readBody(options.limits.bodyBytes);
-    if (typeof body === "string") return bodyErrorResponse(body);
-    if (options.isDraining() && containsRequest(body)) return unavailableResponse(DRAINING);
-    return toResponse(await receiveBody(session, body, responseOptions(req, options)));
+    const reading = env.readBody(options.limits.bodyBytes, credential?.agent);
+    // A variable of this function would hold the body until the call has ended.
+    return await reading.then((body) => {
+      if (typeof body === "string") return bodyErrorResponse(body);
+      if (options.isDraining() && containsRequest(body)) return unavailableResponse(DRAINING);
+      return receiveBody(session, body, responseOptions(req, options)).then(toResponse);
+    });
   });
 
   routes.get("/", ({ req, get }) => {
@@ -131,7 +134,7 @@ async function openSession(
   },
   options: McpOptions,
 ): Promise<Response> {
-  const body = await env.readBody(options.limits.firstBodyBytes);
+  const body = await env.readBody(options.limits.firstBodyBytes, credential?.agent);
   if (typeof body === "string") return bodyErrorResponse(body);
   const error = checkFirstMessage(body);
   if (error !== undefined) return error;
@@ -180,7 +183,7 @@ function containsRequest(body: Uint8Array): boolean {
   }
 }
 
-async function receiveBody(
+function receiveBody(
   session: HttpSession,
   body: Uint8Array<ArrayBuffer>,
   options: PostResponseOptions,
@@ -189,9 +192,9 @@ async function receiveBody(
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(body);
   } catch {
-    return await session.receiveInvalid(body, options).result;
+    return session.receiveInvalid(body, options).result;
   }
-  return await session.receive({ text, bytes: body.length }, options).result;
+  return session.receive({ text, bytes: body.length }, options).result;
 }
 
 function toResponse(result: PostResult): Response {
@@ -238,7 +241,9 @@ function bodyErrorResponse(reason: BodyError): Response {
         code: RPC_CODES.invalidRequest,
       });
     case "busy":
-      return unavailableResponse("Too many long messages are being read; try again");
+      return unavailableResponse(
+        "Messages and active calls hold their maximum of memory; try again when a call is answered",
+      );
     case "gone":
       return errorResponse(408, "The message did not arrive in time");
   }

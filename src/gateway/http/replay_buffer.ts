@@ -1,4 +1,4 @@
-import type { Budget } from "./budget.ts";
+import type { Budget } from "../../budget.ts";
 
 /** A message that was sent on a stream. */
 export interface SentEvent {
@@ -52,6 +52,6 @@ export class ReplayBuffer {
 
   #addSize(change: number): void {
     this.#size += change;
-    this.#budget.used += change;
+    this.#budget.add(change);
   }
 }

@@ -2,7 +2,7 @@
 export type BodyError =
   /** The body is longer than the limit. */
   | "too-long"
-  /** The bodies being read exceed their shared limit. */
+  /** The memory that the agent, or all agents together, may use is in use. */
   | "busy"
   /** The client disconnected, or took too long. */
   | "gone";
@@ -15,6 +15,10 @@ export interface RequestContext {
    * Reads the body. The `Request` has no body, because creating a stream for each request is slow.
    *
    * @param maxBytes Maximum size of the body, in bytes.
+   * @param agent The agent of the credential, in whose share of the memory the body is read.
    */
-  readBody(maxBytes: number): Promise<Uint8Array<ArrayBuffer> | BodyError>;
+  readBody(
+    maxBytes: number,
+    agent: string | undefined,
+  ): Promise<Uint8Array<ArrayBuffer> | BodyError>;
 }

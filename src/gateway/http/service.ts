@@ -1,3 +1,4 @@
+import type { Budget } from "../../budget.ts";
 import { FileWatch, type Settings } from "../../config/mod.ts";
 import type { Channel } from "../../jsonrpc/mod.ts";
 import type { Log } from "../../log.ts";
@@ -37,6 +38,8 @@ export interface ServiceOptions {
   readonly metrics: () => string;
   /** Log for the operator. */
   readonly log: Log;
+  /** The memory that is held for clients and servers. */
+  readonly memory: Budget;
   /** Limits that differ from `HTTP_LIMITS`. */
   readonly limits?: Partial<HttpLimits>;
 }
@@ -91,7 +94,7 @@ export class HttpService {
    * for the operator.
    */
   static async open(options: ServiceOptions): Promise<HttpService> {
-    const { settings, authenticator, accept, log } = options;
+    const { settings, authenticator, accept, memory, log } = options;
     const limits = { ...HTTP_LIMITS, ...options.limits };
     const { host, port, tlsCert, tlsKey } = settings;
     const tlsFiles = tlsCert === undefined || tlsKey === undefined
@@ -106,6 +109,7 @@ export class HttpService {
       maxSessions: settings.maxSessions,
       idleMs: settings.sessionIdleS * 1000,
       maxMs: settings.sessionMaxS * 1000,
+      memory,
       limits,
     });
     const onInternalError = (error: unknown): void => {
@@ -125,6 +129,7 @@ export class HttpService {
       certificate,
       limits,
       trustedProxies: settings.trustedProxies,
+      memory,
       paths: new Set(app.routes.map(({ path }) => path)),
       fetch: (request, context) => app.fetch(request, context),
       onInternalError,

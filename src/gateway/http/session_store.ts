@@ -1,6 +1,6 @@
 import type { Channel } from "../../jsonrpc/mod.ts";
 import type { Authenticator, Credential } from "./authentication.ts";
-import { Budget } from "./budget.ts";
+import { Budget } from "../../budget.ts";
 import { HttpSession } from "./http_session.ts";
 import type { HttpLimits } from "./limits.ts";
 
@@ -25,6 +25,8 @@ export interface SessionStoreOptions {
   readonly idleMs: number;
   /** Maximum lifetime of a session. */
   readonly maxMs: number;
+  /** The memory that is held for clients and servers. */
+  readonly memory: Budget;
   /** Limits on kept messages and on abandoned sessions. */
   readonly limits: Pick<
     HttpLimits,
@@ -40,7 +42,7 @@ export class SessionStore {
 
   constructor(options: SessionStoreOptions) {
     this.#options = options;
-    this.#replayBudget = new Budget(options.limits.maxTotalReplayChars);
+    this.#replayBudget = new Budget(options.limits.maxTotalReplayChars, options.memory);
   }
 
   get size(): number {

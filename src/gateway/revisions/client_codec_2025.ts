@@ -65,6 +65,7 @@ export function decodeCall(
     meta,
     requestId: JSON.parse(request.id),
     unansweredCount,
+    memory: request.memory,
     signal: request.signal,
     // The server's progress has a token of the gateway's; the client expects its own.
     onProgress: typeof token === "string" || typeof token === "number"

@@ -1,5 +1,5 @@
 import { CallerError } from "../../errors.ts";
-import { isTooComplex, JsonText } from "../../jsonrpc/mod.ts";
+import { estimateMemory, isTooComplex, JsonText, utf8Bytes } from "../../jsonrpc/mod.ts";
 import { similarNames } from "../../similar_names.ts";
 import type {
   Arguments,
@@ -112,7 +112,10 @@ function readObject(
     } catch {
       throw argumentError(definition, `"${name}" is a string that holds no JSON; give an object`);
     }
-    if (isRecord(parsed)) return { text: new JsonText(value.trim()), value: parsed };
+    if (isRecord(parsed)) {
+      const parsedMemory = estimateMemory(value, utf8Bytes(value) === value.length);
+      return { text: new JsonText(value.trim()), value: parsed, parsedMemory };
+    }
     throw argumentError(
       definition,
       `"${name}" is a string that holds no JSON object; give an object`,

@@ -41,6 +41,8 @@ export interface ObjectArgument {
   readonly text: JsonText;
   /** The parsed object. */
   readonly value: Readonly<Record<string, unknown>>;
+  /** The memory of `text` and `value`, in bytes, if the caller wrote the object as a string. */
+  readonly parsedMemory?: number;
 }
 
 /** Arguments that have been checked against the tool's schema, without absent ones. */

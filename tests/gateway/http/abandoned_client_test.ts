@@ -82,6 +82,7 @@ Deno.test({
       authenticator: OPEN_AUTHENTICATOR,
       accept: (channel, agent) => gateway.connect(channel, { agent, onClosed: () => {} }),
       isReady: () => true,
+      memory: gateway.memory,
       metrics: () => "",
       limits: { abandonedAfterMs: ABANDONED_AFTER_MS },
       log: createRecordingLog(),

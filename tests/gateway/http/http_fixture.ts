@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Budget } from "../../../src/budget.ts";
 import { type Authenticator, type HttpLimits, HttpService } from "../../../src/gateway/http/mod.ts";
 import { type Channel, type IncomingRequest, JsonText, Peer } from "../../../src/jsonrpc/mod.ts";
 import { createLog } from "../../../src/log.ts";
@@ -8,6 +9,8 @@ export interface HttpFixtureOptions {
   readonly limits?: Partial<HttpLimits>;
   readonly settings?: Partial<Parameters<typeof HttpService.open>[0]["settings"]>;
   readonly authenticator?: Authenticator;
+  /** Maximum memory that is held, in bytes. Default: 512 MiB. */
+  readonly maxMemory?: number;
 }
 
 /** Admits every request, like a gateway without credentials. */
@@ -119,6 +122,7 @@ export class HttpFixture implements AsyncDisposable {
       },
       revisions: ["2025-11-25", "2025-06-18", "2025-03-26"],
       authenticator: options.authenticator ?? OPEN_AUTHENTICATOR,
+      memory: new Budget(options.maxMemory ?? 512 * 1024 * 1024),
       accept: (channel, agent) => {
         const gatewaySession = new FakeGatewaySession(channel, agent);
         gatewaySessions.push(gatewaySession);

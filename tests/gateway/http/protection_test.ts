@@ -222,13 +222,12 @@ Deno.test("requests that are too large or too slow", async (t) => {
     headerBytes: 4096,
     bodyBytes: 1024 * 1024,
     firstBodyBytes: 1000,
-    allBodiesBytes: 3 * 1024 * 1024,
     connections: 40,
     unread: 100_000,
     stalledMs: 300,
     streamAfterMs: 20,
   };
-  await using fixture = await HttpFixture.open({ limits });
+  await using fixture = await HttpFixture.open({ limits, maxMemory: 12 * 1024 * 1024 });
   const host = `Host: 127.0.0.1:${fixture.port}`;
   const session = await fixture.initialize();
   const sessionHeader = `Mcp-Session-Id: ${session.headers["mcp-session-id"]}`;

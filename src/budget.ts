@@ -1,0 +1,79 @@
+/** Part of a budget that one share may use. */
+const SHARE = 1 / 4;
+
+/** Number of shares above which unused ones are forgotten. */
+const MAX_UNUSED_SHARES = 1000;
+
+/**
+ * Counts the bytes that are held in memory for others, against a limit. The budget of the gateway has parts:
+ * a share for each agent and each server, and limits for single purposes. What a part holds, the whole
+ * holds, too. A leaf: imports nothing of the project.
+ */
+export class Budget {
+  readonly #max: number;
+  readonly #whole: Budget | undefined;
+  readonly #shares = new Map<string, Budget>();
+  #used = 0;
+
+  /**
+   * Creates a budget of which nothing is used.
+   *
+   * @param max The maximum, in bytes.
+   * @param whole The budget that this one is a part of, if any.
+   */
+  constructor(max: number, whole?: Budget) {
+    this.#max = max;
+    this.#whole = whole;
+  }
+
+  /** The bytes in use. */
+  get used(): number {
+    return this.#used;
+  }
+
+  /** The maximum, in bytes. */
+  get max(): number {
+    return this.#max;
+  }
+
+  /** Adds bytes to those in use, here and in the whole; a negative number frees them. */
+  add(bytes: number): void {
+    this.#used += bytes;
+    this.#whole?.add(bytes);
+  }
+
+  /** Whether more than the maximum is in use here, or would be with `more`; the whole is not considered. */
+  isExceeded(more: number = 0): boolean {
+    return this.#used + more > this.#max;
+  }
+
+  /**
+   * Whether so many more bytes fit, here and in the whole. If a part holds nothing, its own maximum
+   * does not count, so that a message of any size can pass.
+   */
+  hasRoom(bytes: number): boolean {
+    if (this.#whole === undefined) return !this.isExceeded(bytes);
+    return (this.#used === 0 || !this.isExceeded(bytes)) && this.#whole.hasRoom(bytes);
+  }
+
+  /**
+   * Returns the share of an agent or a server, a quarter of this budget.
+   *
+   * @param name A name from the configuration, with a prefix for its kind.
+   */
+  share(name: string): Budget {
+    let share = this.#shares.get(name);
+    if (share === undefined) {
+      if (this.#shares.size >= MAX_UNUSED_SHARES) this.#forgetUnused();
+      share = new Budget(this.#max * SHARE, this);
+      this.#shares.set(name, share);
+    }
+    return share;
+  }
+
+  #forgetUnused(): void {
+    for (const [name, { used }] of this.#shares) {
+      if (used === 0) this.#shares.delete(name);
+    }
+  }
+}

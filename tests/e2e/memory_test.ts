@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { sha256 } from "../gateway/http/authenticator_fixture.ts";
+import { misbehavingServer, type RunningGateway, startGateway } from "./gateway.ts";
+import { HttpClient } from "./http_client.ts";
+import { withTimeout } from "./wait.ts";
+
+const isLinux = Deno.build.os === "linux";
+const MB = 1_000_000;
+
+/** Maximum resident memory of a gateway, in MB. */
+const MAX_RESIDENT_MB = 900;
+
+/** Maximum duration of another agent's call, in milliseconds. It is high for machines that run many tests. */
+const MAX_CALL_MS = 10_000;
+
+/** Returns the highest resident memory of a process so far, in MB. */
+async function readPeakMemory(pid: number): Promise<number> {
+  const { stdout } = await new Deno.Command("grep", { args: ["VmHWM", `/proc/${pid}/status`] })
+    .output();
+  const [, kib = "NaN"] = /(\d+) kB/.exec(new TextDecoder().decode(stdout)) ?? [];
+  return Number(kib) * 1024 / MB;
+}
+
+/** Asserts that a gateway has never held more memory than it may. */
+async function assertBoundedMemory({ program }: RunningGateway): Promise<void> {
+  const peak = await readPeakMemory(program.pid);
+  assert.ok(peak < MAX_RESIDENT_MB, `${peak} MB`);
+}
+
+/** Calls `list_servers` as another agent until an attack has ended; throws if a call takes long. */
+async function callDuring(client: HttpClient, attack: Promise<unknown>): Promise<void> {
+  let hasEnded = false;
+  void attack.finally(() => hasEnded = true);
+  while (!hasEnded) {
+    const call = client.callGatewayToolForOutcome("list_servers");
+    assert.equal(await withTimeout("the other agent's call is answered", call, MAX_CALL_MS), "ok");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/**
+ * POSTs a message in pieces, so that this process stays able to measure.
+ *
+ * @returns The status of the response, and the code of the refusal, if it is one.
+ */
+async function postLong(
+  client: HttpClient,
+  { head, paddingBytes, tail }: { head: string; paddingBytes: number; tail: string },
+): Promise<string> {
+  const { hostname, port } = new URL(client.url);
+  using connection = await Deno.connect({ hostname, port: Number(port) });
+  const headers = new Headers({
+    ...client.headers,
+    host: `${hostname}:${port}`,
+    "content-length": String(head.length + paddingBytes + tail.length),
+  });
+  const lines = [...headers].map(([name, value]) => `${name}: ${value}\r\n`).join("");
+  const encoder = new TextEncoder();
+  const write = async (bytes: Uint8Array): Promise<void> => {
+    for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
+  };
+  await write(encoder.encode(`POST /mcp HTTP/1.1\r\n${lines}\r\n${head}`));
+  const piece = new Uint8Array(250_000).fill(120);
+  for (let sent = 0; sent < paddingBytes; sent += piece.length) await write(piece);
+  await write(encoder.encode(tail));
+  const buffer = new Uint8Array(64 * 1024);
+  const count = await connection.read(buffer) ?? 0;
+  const answer = new TextDecoder().decode(buffer.subarray(0, count));
+  const [, status = ""] = /^HTTP\/1.1 (\d+)/.exec(answer) ?? [];
+  return `${status}${/RATE_LIMITED/.exec(answer)?.[0] ?? ""}`;
+}
+
+Deno.test({
+  name:
+    "[memory.calls] open calls with long arguments are refused beyond the agent's share of the memory, while another agent's calls are answered",
+  ignore: !isLinux,
+  fn: async () => {
+    await using gateway = await startGateway({
+      servers: { odd: misbehavingServer() },
+      rules: {
+        agents: {
+          large: { allow: { servers: ["*"] }, token_sha256: [sha256("amg_large")] },
+          small: { allow: { servers: ["*"] }, token_sha256: [sha256("amg_small")] },
+        },
+      },
+      transport: "http",
+      initialize: false,
+    });
+    const [large, small] = [
+      new HttpClient(gateway, "amg_large"),
+      new HttpClient(gateway, "amg_small"),
+    ];
+    await large.openSession();
+    await small.openSession();
+    const callWithPadding = async (id: number): Promise<string> => {
+      const args = { server: "odd", tool: "wait", args: { padding: "?" } };
+      const params = { name: "execute_tool", arguments: args };
+      const message = JSON.stringify({ jsonrpc: "2.0", id, method: "tools/call", params });
+      const [head = "", tail = ""] = message.split("?");
+      return await postLong(large, { head, paddingBytes: 25 * MB, tail });
+    };
+    const calls = Promise.all(Array.from({ length: 16 }, (_, id) => callWithPadding(id + 10)));
+    await callDuring(small, calls);
+    const outcomes = Object.groupBy(await calls, (outcome) => outcome);
+    // Two calls of 50 MB are held; while further messages are read, there is no room for a third.
+    assert.ok((outcomes["200"]?.length ?? 0) <= 2, JSON.stringify(outcomes));
+    assert.ok((outcomes["503"] ?? outcomes["200RATE_LIMITED"] ?? []).length > 0);
+    await assertBoundedMemory(gateway);
+    await gateway.kill();
+  },
+});

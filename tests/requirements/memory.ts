@@ -1,0 +1,9 @@
+import type { Section } from "../requirements.ts";
+
+/** Section 26 of the contract, in part: the memory that is held for agents, clients and servers. */
+export const MEMORY: Readonly<Record<string, Section>> = {
+  "26 Held memory": {
+    "memory.calls":
+      "active calls and messages being read take at most a quarter of the memory for each agent; further ones are refused",
+  },
+};
