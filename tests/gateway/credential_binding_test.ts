@@ -18,7 +18,9 @@ Deno.test("[identity.credential] a credential binds its session to its agent", a
         "Call again without agent_id.",
     );
   }
-  const agentDecisions = fixture.audit().map(({ agent_id, decision }) => `${agent_id} ${decision}`);
+  const agentDecisions = fixture.readAuditEntries().map(({ agent_id, decision }) =>
+    `${agent_id} ${decision}`
+  );
   assert.deepEqual(agentDecisions.slice(0, 4), Array(4).fill("b ALLOW"));
   // The audit entry of a refused call contains the agent_id of the call.
   assert.deepEqual(agentDecisions.slice(4), ["a DENY", "default DENY", "nobody DENY"]);

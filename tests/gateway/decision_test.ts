@@ -25,7 +25,7 @@ Deno.test("[rules.error-denies] a call is denied if deciding about it throws an 
   const { operation, agent, reason } = fixture.log.fields[index] ?? {};
   assert.deepEqual([operation, agent], ["execute_tool", "a"]);
   assert.match(String(reason), /^Error: secret detail\n/);
-  const auditEntry = fixture.audit().at(-1) ?? {};
+  const auditEntry = fixture.readAuditEntries().at(-1) ?? {};
   assert.deepEqual([auditEntry["decision"], auditEntry["code"], auditEntry["rule"]], [
     "DENY",
     "DENIED_BY_POLICY",

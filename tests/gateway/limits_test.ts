@@ -20,7 +20,7 @@ Deno.test("[errors.rate-limited] [rules.limits] calls beyond the limit per minut
   );
   assert.deepEqual(otherFields, {});
   assert.deepEqual(await listServers("b"), {});
-  const { agent_id, decision, code: auditCode } = fixture.audit()[2] ?? {};
+  const { agent_id, decision, code: auditCode } = fixture.readAuditEntries()[2] ?? {};
   assert.deepEqual([agent_id, decision, auditCode], ["a", "DENY", "RATE_LIMITED"]);
   assert.match(JSON.stringify(fixture.metrics.summary()), /"RATE_LIMITED":1/);
 });
@@ -64,7 +64,7 @@ Deno.test("[errors.rate-limited] [rules.limits] calls beyond the concurrent limi
   await using fixture = await SessionFixture.open({
     agents: { a: { limits: { concurrent: 2 } }, b: {} },
   });
-  const [first] = await fixture.startHeldCall("a");
+  const [firstAnswer] = await fixture.startHeldCall("a");
   // All clients of an agent share its limit.
   await fixture.startHeldCall("a", { client: fixture.addClient() });
   const refused = await fixture.call("wait", { agent_id: "a" });
@@ -76,15 +76,15 @@ Deno.test("[errors.rate-limited] [rules.limits] calls beyond the concurrent limi
   });
   await fixture.startHeldCall("b");
   fixture.heldCalls[0]?.end();
-  assert.deepEqual(await first, {});
+  assert.deepEqual(await firstAnswer, {});
   await fixture.startHeldCall("a");
 });
 
 Deno.test("[rules.limits] a permit is released however the call ends", async () => {
   await using fixture = await SessionFixture.open({ agents: { a: { limits: { concurrent: 1 } } } });
-  const [failing] = await fixture.startHeldCall("a");
+  const [failedAnswer] = await fixture.startHeldCall("a");
   fixture.heldCalls[0]?.fail(new Error("a fault of the gateway"));
-  assert.equal((await failing)?.code, "-32603");
+  assert.equal((await failedAnswer)?.code, "-32603");
 
   const controller = new AbortController();
   await fixture.startHeldCall("a", { signal: controller.signal });
@@ -154,7 +154,7 @@ Deno.test("[rules.limits] a client has at most 10,000 unanswered calls", async (
   const calls = Array.from({ length: 10_500 }, () => fixture.call("wait", { agent_id: "a" }));
   const answers = Promise.all(calls);
   await waitUntil("10,000 calls run and 500 are refused", () => {
-    return fixture.audit().length === 500 && fixture.heldCalls.length === 10_000;
+    return fixture.readAuditEntries().length === 500 && fixture.heldCalls.length === 10_000;
   });
   // Another client is not affected.
   await fixture.startHeldCall("a", { client: fixture.addClient() });

@@ -23,8 +23,8 @@ const MORE_RULES = { agents: { a: {}, b: {} } };
 class ReloaderFixture implements Disposable {
   readonly folder: TempFolder;
   /** The applied configurations, in order. */
-  readonly applied: Configuration[] = [];
-  readonly log: string[] = [];
+  readonly appliedConfigurations: Configuration[] = [];
+  readonly logLines: string[] = [];
   readonly watch: FileWatch;
   readonly reloader: Reloader;
   /** Error thrown when a configuration is applied. */
@@ -44,9 +44,9 @@ class ReloaderFixture implements Disposable {
       loaded,
       apply: (configuration) => {
         if (this.applyError !== undefined) throw this.applyError;
-        this.applied.push(configuration);
+        this.appliedConfigurations.push(configuration);
       },
-      log: createLog({ level: "info", write: (line) => this.log.push(line) }),
+      log: createLog({ level: "info", write: (line) => this.logLines.push(line) }),
     });
   }
 
@@ -132,11 +132,14 @@ Deno.test("[reload.status] attempts and successes are counted for each file", as
   fixture.folder.write("mcp.json", SERVERS);
   assertLoadCounts(await fixture.edit("rules.json", RULES), { servers: [3, 3], rules: [3, 3] });
   assert.equal(fixture.checkCount, 3);
-  assert.deepEqual(fixture.applied.map(({ servers, rules }) => [servers.size, rules.agents.size]), [
-    [2, 1],
-    [2, 2],
-    [1, 1],
-  ]);
+  assert.deepEqual(
+    fixture.appliedConfigurations.map(({ servers, rules }) => [servers.size, rules.agents.size]),
+    [
+      [2, 1],
+      [2, 2],
+      [1, 1],
+    ],
+  );
 });
 
 Deno.test("[reload.bad-file] all errors are reported, each with its file", async () => {
@@ -150,14 +153,16 @@ Deno.test("[reload.bad-file] all errors are reported, each with its file", async
     /^rules\.json:1:\d+: agents: .+\nrules\.json:2:\d+: defaults: .+$/,
   );
   assertLoadCounts(afterRulesError, { servers: [1, 1], rules: [2, 1] });
-  for (const line of rulesError?.split("\n") ?? []) assert.ok(fixture.log.join("").includes(line));
+  for (const line of rulesError?.split("\n") ?? []) {
+    assert.ok(fixture.logLines.join("").includes(line));
+  }
 
   const afterServersError = await fixture.edit("mcp.json", "{");
   const [newServersError, sameRulesError] = lastErrors(afterServersError);
   assert.match(newServersError ?? "", /^mcp\.json:1:/);
   assert.equal(sameRulesError, rulesError);
   assertLoadCounts(afterServersError, { servers: [2, 1], rules: [2, 1] });
-  assert.equal(fixture.applied.length, 0);
+  assert.equal(fixture.appliedConfigurations.length, 0);
 });
 
 Deno.test("[reload.bad-file] a valid file takes effect when the error in the other file is fixed", async () => {
@@ -171,7 +176,7 @@ Deno.test("[reload.bad-file] a valid file takes effect when the error in the oth
   assert.deepEqual(lastErrors(afterFix), [null, null]);
   assertLoadCounts(afterFix, { servers: [2, 2], rules: [3, 2] });
   assert.ok(afterFix.mcp_config.last_success >= afterFix.gateway_rules.last_attempt);
-  assert.equal(fixture.applied[0]?.servers.size, 2);
+  assert.equal(fixture.appliedConfigurations[0]?.servers.size, 2);
 });
 
 Deno.test("[reload.bad-file] restoring an invalid file removes its error from the status", async () => {
@@ -192,7 +197,7 @@ Deno.test("[reload.bad-file] an error while a configuration is applied is report
   const status = await fixture.edit("mcp.json", SERVERS);
   assert.deepEqual(lastErrors(status), [null, null]);
   assertLoadCounts(status, { servers: [3, 2], rules: [1, 1] });
-  assert.equal(fixture.applied.length, 1);
+  assert.equal(fixture.appliedConfigurations.length, 1);
 });
 
 Deno.test("[reload.warnings] the status has the warnings of the active rules, the log has all warnings", async () => {
@@ -201,13 +206,13 @@ Deno.test("[reload.warnings] the status has the warnings of the active rules, th
   const rulesWithWarning = { agents: { a: { allow: { servers: ["nowhere"] } } } };
   const warnings = (await fixture.edit("rules.json", rulesWithWarning)).gateway_rules.last_warnings;
   assert.equal(warnings.length, 1);
-  assert.ok(fixture.log.some((line) => line.startsWith("warn: rules.json:")));
+  assert.ok(fixture.logLines.some((line) => line.startsWith("warn: rules.json:")));
   // An invalid file is not active, so the warnings stay.
   assert.deepEqual((await fixture.edit("rules.json", "{")).gateway_rules.last_warnings, warnings);
   assert.deepEqual((await fixture.edit("rules.json", RULES)).gateway_rules.last_warnings, []);
 });
 
-Deno.test("[reload.sighup] a reload on demand is an attempt for both files, even before the watch begins", async () => {
+Deno.test("[reload.sighup] a reload on demand counts as an attempt for both files, even before the watch begins", async () => {
   using fixture = await ReloaderFixture.open();
   await fixture.reloader.reload();
   assertLoadCounts(fixture.reloader.status(), { servers: [2, 2], rules: [2, 2] });
@@ -220,7 +225,7 @@ Deno.test("[reload.sighup] a reload on demand is an attempt for both files, even
   assertLoadCounts(fixture.reloader.status(), { servers: [3, 3], rules: [3, 3] });
   await Promise.all([fixture.reloader.reload(), fixture.reloader.reload()]);
   assertLoadCounts(fixture.reloader.status(), { servers: [5, 5], rules: [5, 5] });
-  assert.equal(fixture.applied.at(-1)?.rules.agents.size, 2);
+  assert.equal(fixture.appliedConfigurations.at(-1)?.rules.agents.size, 2);
 });
 
 Deno.test("[reload.sighup] a file that is changed, reloaded on demand and changed back takes effect each time", async () => {
@@ -230,7 +235,7 @@ Deno.test("[reload.sighup] a file that is changed, reloaded on demand and change
   fixture.folder.write("rules.json", MORE_RULES);
   await fixture.reloader.reload();
   await fixture.edit("rules.json", RULES);
-  assert.deepEqual(fixture.applied.map(({ rules }) => rules.agents.size), [2, 1]);
+  assert.deepEqual(fixture.appliedConfigurations.map(({ rules }) => rules.agents.size), [2, 1]);
 });
 
 const failIfCalled = (): never => assert.fail("No server starts, and nothing is logged");

@@ -25,7 +25,7 @@ export interface ErrorAnswer {
 
 /** Options of a fixture. */
 export interface SessionFixtureOptions {
-  /** The agent of the client's credential. */
+  /** The agent to which the client's credential is bound. */
   readonly bound?: string;
   readonly transport?: PipelineContext["transport"];
   readonly limits?: Partial<CallLimitsOptions>;
@@ -177,8 +177,7 @@ export class SessionFixture implements AsyncDisposable {
     return peer;
   }
 
-  /** Returns the entries of the audit log. */
-  audit(): Readonly<Record<string, unknown>>[] {
+  readAuditEntries(): Readonly<Record<string, unknown>>[] {
     const text = Deno.readTextFileSync(this.#folder.pathOf("audit.jsonl"));
     return text.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line));
   }

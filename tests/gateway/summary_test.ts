@@ -5,7 +5,7 @@ import { type DescribedTool, signatureOf, summaryOf } from "../../src/gateway/to
 import { readToolLists } from "../fixtures/tool_lists/mod.ts";
 
 const ELLIPSIS = "\u2026";
-/** The maximum of 100 tokens is an estimate, which may be wrong by 5 %. */
+/** A summary has at most 100 estimated tokens; an estimate may be wrong by 5 %. */
 const MAX_COUNTED_TOKENS = 105;
 const LONG_TEXT = "It explains at great length what nobody needs to know beforehand. ".repeat(
   20,

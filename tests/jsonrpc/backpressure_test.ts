@@ -101,7 +101,7 @@ Deno.test("[protocol.backpressure] with pauseWhenUnread, a channel stops reading
   assert.ok(readBytes > 160 * MIB);
 });
 
-Deno.test("[protocol.backpressure] by default, a channel only slows its reading while too much of what it sent is unread", async () => {
+Deno.test("[protocol.backpressure] by default, a channel reads more slowly while too much of what it sent is unread", async () => {
   const { immediateCount, receivedCount, unreadCount } = await requestBeforeReading({});
   assert.ok(
     immediateCount >= 8 && immediateCount <= 10,

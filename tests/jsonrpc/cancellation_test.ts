@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Cancellation, type CancelSignal } from "../../src/jsonrpc/mod.ts";
 
-/** Creates a signal of each kind, each with a function that aborts it. */
+/** Creates a `Cancellation` and an `AbortSignal`, each with a function that aborts it. */
 function createSignals(): [CancelSignal, (reason: unknown) => void][] {
   const [cancellation, controller] = [new Cancellation(), new AbortController()];
   return [
@@ -32,12 +32,12 @@ Deno.test("[protocol.cancel] a cancellation calls each listener once, in order, 
 Deno.test("[protocol.cancel] a removed listener is not called, even if another listener removed it", () => {
   for (const [signal, abort] of createSignals()) {
     const calledListeners: string[] = [];
-    const removedBefore = (): void => void calledListeners.push("removedBefore");
-    const removedDuring = (): void => void calledListeners.push("removedDuring");
-    signal.addEventListener("abort", removedBefore);
-    signal.addEventListener("abort", () => signal.removeEventListener("abort", removedDuring));
-    signal.addEventListener("abort", removedDuring);
-    signal.removeEventListener("abort", removedBefore);
+    const removedBeforeAbort = (): void => void calledListeners.push("removedBeforeAbort");
+    const removedDuringAbort = (): void => void calledListeners.push("removedDuringAbort");
+    signal.addEventListener("abort", removedBeforeAbort);
+    signal.addEventListener("abort", () => signal.removeEventListener("abort", removedDuringAbort));
+    signal.addEventListener("abort", removedDuringAbort);
+    signal.removeEventListener("abort", removedBeforeAbort);
     signal.removeEventListener("abort", () => {});
     abort("reason");
     assert.deepEqual(calledListeners, []);

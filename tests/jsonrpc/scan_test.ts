@@ -41,7 +41,7 @@ const MIB = 1024 * 1024;
 /** Makes a text so long that it can be too complex: shorter texts are not checked. */
 const LONG_STRING = `"${"x".repeat(MIB)}"`;
 
-Deno.test("[protocol.too-complex] depth and objects are counted outside strings", () => {
+Deno.test("[protocol.too-complex] a text is too complex with more than 1,000 levels or 4,000,000 objects and arrays; strings do not count", () => {
   const nestedArrays = (depth: number) => `${"[".repeat(depth)}${LONG_STRING}${"]".repeat(depth)}`;
   assert.equal(isTooComplex(nestedArrays(1000)), false);
   assert.equal(isTooComplex(nestedArrays(1001)), true);
@@ -53,7 +53,7 @@ Deno.test("[protocol.too-complex] depth and objects are counted outside strings"
   assert.equal(isTooComplex(`[${"{},".repeat(4_000_000)}1]`), true);
 });
 
-Deno.test("[protocol.too-complex] distinct keys are counted; equal keys and other strings are not", () => {
+Deno.test("[protocol.too-complex] a text is too complex with 600,000 distinct keys; repeated keys and other strings do not count", () => {
   const createList = (createElement: (index: number) => string) => {
     return `[${LONG_STRING},${
       Array.from({ length: 600_000 }, (_, index) => createElement(index)).join(",")
@@ -64,7 +64,7 @@ Deno.test("[protocol.too-complex] distinct keys are counted; equal keys and othe
   assert.equal(isTooComplex(createList((index) => `"key${index}"`)), false);
 });
 
-Deno.test("[protocol.too-complex] counting takes linear time for any text", () => {
+Deno.test("[protocol.too-complex] the check takes linear time for any text", () => {
   const texts = ["[", '"', "\\", '"\\', '\\"', "[]", '"",', "a"].map((part) =>
     part.repeat(Math.ceil(4 * MIB / part.length))
   );

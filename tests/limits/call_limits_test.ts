@@ -47,11 +47,11 @@ Deno.test("[rules.limits] 10,000 agents with limits take at most 10 kB of memory
 Deno.test("[rules.limits] a call that ends twice releases one permit", async () => {
   const limits = new CallLimits(OPTIONS);
   const request = { agent: "a", limits: { concurrent: 2 }, unansweredCount: 1 };
-  const first = await limits.admit(request);
-  const second = await limits.admit(request);
-  assert.ok(first.kind === "admitted" && second.kind === "admitted");
-  first[Symbol.dispose]();
-  first[Symbol.dispose]();
+  const firstCall = await limits.admit(request);
+  const secondCall = await limits.admit(request);
+  assert.ok(firstCall.kind === "admitted" && secondCall.kind === "admitted");
+  firstCall[Symbol.dispose]();
+  firstCall[Symbol.dispose]();
   assert.equal(limits.callCount, 1);
   assert.equal((await limits.admit(request)).kind, "admitted");
   assert.equal((await limits.admit(request)).kind, "denied");
@@ -61,26 +61,26 @@ Deno.test("[rules.limits] a call that ends twice releases one permit", async () 
 Deno.test("[rules.limits] a paused call does not count until it has been resumed as often as it was paused", async () => {
   const limits = new CallLimits(OPTIONS);
   const request = { agent: "a", limits: { concurrent: 1 }, unansweredCount: 1 };
-  const first = await limits.admit(request);
-  assert.ok(first.kind === "admitted");
-  first.pause();
-  first.pause();
+  const firstCall = await limits.admit(request);
+  assert.ok(firstCall.kind === "admitted");
+  firstCall.pause();
+  firstCall.pause();
   assert.equal(limits.callCount, 0);
-  const second = await limits.admit(request);
-  assert.ok(second.kind === "admitted");
+  const secondCall = await limits.admit(request);
+  assert.ok(secondCall.kind === "admitted");
   assert.equal((await limits.admit(request)).kind, "denied");
   // Resumed calls may exceed the limit.
-  first.resume();
+  firstCall.resume();
   assert.equal(limits.callCount, 1);
-  first.resume();
+  firstCall.resume();
   assert.equal(limits.callCount, 2);
-  second[Symbol.dispose]();
+  secondCall[Symbol.dispose]();
   assert.equal((await limits.admit(request)).kind, "denied");
-  first.pause();
+  firstCall.pause();
   // A call may end while it is paused; later events have no effect.
-  first[Symbol.dispose]();
-  first.resume();
-  first.pause();
+  firstCall[Symbol.dispose]();
+  firstCall.resume();
+  firstCall.pause();
   assert.equal(limits.callCount, 0);
   assert.equal((await limits.admit(request)).kind, "admitted");
   await limits.close();

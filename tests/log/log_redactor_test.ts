@@ -33,7 +33,7 @@ Deno.test("[log.redacted] text that looks like a secret is redacted", () => {
   }
 });
 
-Deno.test("[log.redacted] an error is not redacted because its path ends with the name of a secret, but a password in its URL is", () => {
+Deno.test("[log.redacted] an error about a key with the name of a secret stays readable, but a password in its URL is redacted", () => {
   const { redact } = new LogRedactor([]);
   const errors = [
     "The changed configuration is not used:",

@@ -369,7 +369,7 @@ Deno.test("[oauth.checks] an iss that differs only in a trailing slash is refuse
   assert.deepEqual(authorizationServer.tokenRequests, []);
 });
 
-Deno.test("[oauth.checks] messages name the expected and the received value", async () => {
+Deno.test("[oauth.checks] a message about a wrong issuer or resource has the expected and the received value", async () => {
   await using fixture = new OAuthFixture();
   const { authorizationServer, server } = fixture;
   authorizationServer.behaviour.metadataOverrides = { issuer: "https://evil.test" };

@@ -17,7 +17,7 @@ interface ToolEntry {
 
 /**
  * A plain and slow implementation of the contract's section on rules: it lists, filters and sorts all
- * entries. It shares only `compilePattern` with the policy, which has its own tests.
+ * entries. It shares only `compilePattern` with the policy; that function has its own tests.
  */
 export function decideByContract(
   rules: PolicyRules,

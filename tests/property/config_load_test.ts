@@ -89,8 +89,13 @@ const anyValue = fc.string().filter((text) => text !== "" && !/[${]/.test(text))
 const anyPlainText = fc.string().map((text) => text.replaceAll("$", ""));
 
 Deno.test("[servers.expansion] references to variables are replaced by their values, other text is unchanged", () => {
-  const part = fc.record({ before: anyPlainText, name: anyName, value: anyValue, form: fc.nat(3) });
-  fc.assert(fc.property(fc.array(part), anyPlainText, (parts, end) => {
+  const anyPart = fc.record({
+    before: anyPlainText,
+    name: anyName,
+    value: anyValue,
+    form: fc.nat(3),
+  });
+  fc.assert(fc.property(fc.array(anyPart), anyPlainText, (parts, end) => {
     const values: Record<string, string> = {};
     for (const { name, value } of parts) values[name] = value;
     const references = (name: string) => [

@@ -44,12 +44,12 @@ Deno.test("[compile.permissions] executables have the permissions of start, with
   }
 });
 
-/** Runs the script of the compile task with the given runtime and without network. */
-async function runCompile(denort: string): Promise<{ code: number; stderr: string }> {
+/** Runs the script of the compile task with the base runtime at a path, and without permission for the network. */
+async function runCompile(runtimePath: string): Promise<{ code: number; stderr: string }> {
   const { code, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "--no-prompt", "-R", "-W=dist", "-E", "--allow-run", "scripts/compile.ts"],
     cwd: ROOT,
-    env: { DENORT_BIN: denort },
+    env: { DENORT_BIN: runtimePath },
     stdin: "null",
     stdout: "null",
   }).output();

@@ -32,16 +32,16 @@ Deno.test("the npm package works when installed from its tarball into an empty f
   await t.step("[install.npm] the package has every file that its pages link to", async () => {
     const [command] = await gatewayCommandLine("npm");
     const folder = join(dirname(command), "..", "agent-mcp-gateway");
-    const docs = [...Deno.readDirSync(join(folder, "docs"))].map(({ name }) => `docs/${name}`);
-    let count = 0;
-    for (const page of ["README.md", "CONTRIBUTING.md", "SECURITY.md", ...docs]) {
+    const docPages = [...Deno.readDirSync(join(folder, "docs"))].map(({ name }) => `docs/${name}`);
+    let linkCount = 0;
+    for (const page of ["README.md", "CONTRIBUTING.md", "SECURITY.md", ...docPages]) {
       const text = await Deno.readTextFile(join(folder, page));
       for (const [, link = ""] of text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
         await Deno.stat(join(folder, dirname(page), link));
-        count++;
+        linkCount++;
       }
     }
-    assert.ok(count > 30, `${count} links`);
+    assert.ok(linkCount > 30, `${linkCount} links`);
   });
 
   await t.step("[install.npm] the launcher forwards signals to the gateway", async () => {

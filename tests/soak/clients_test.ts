@@ -122,9 +122,9 @@ async function runClient(client: ClientProgram, options: RunOptions = {}): Promi
     });
     setup.writeFile(join(configFolder, ".mcp-gateway-rules.json"), RULES);
     const settings = [client.settings(scriptedModel.url, model), page.entry, page.headlessSettings];
-    setup.writeFile(join("..", "home", client.file), joinSettings(client, settings));
+    setup.writeFile(join("..", "home", client.settingsFile), joinSettings(client, settings));
     const output = await new Deno.Command(programPath(client, modules), {
-      args: [...client.words("Do the whole job."), ...page.headlessWords],
+      args: [...client.args("Do the whole job."), ...page.headlessWords],
       cwd: setup.workingFolder,
       clearEnv: true,
       env: {

@@ -53,7 +53,7 @@ Deno.test("[rules.credentials] unknown and expired tokens get the same answer", 
   for (const answer of answers) assert.deepEqual(answer, first);
 });
 
-Deno.test("[rules.credentials] a header without one bearer token is refused; the case of Bearer and extra spaces do not matter", async () => {
+Deno.test("[rules.credentials] a header that is not exactly one bearer token is refused; the case of Bearer and extra spaces do not matter", async () => {
   const fixture = await AuthenticatorFixture.open(RULES);
   for (const header of [null, "", "  "]) {
     const refused = await fixture.authenticate(header);

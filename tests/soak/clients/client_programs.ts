@@ -17,7 +17,7 @@ export interface ClientProgram {
   /** Path of the program in `node_modules`. */
   readonly program: string;
   /** Path of the settings file, relative to the home folder. */
-  readonly file: string;
+  readonly settingsFile: string;
   /** Tools that the client runs without the settings for headless use in docs/clients.md. */
   readonly unaskedTools: UnaskedTools;
   /** Returns settings that connect the client to the model at this URL, in the format of its file. */
@@ -25,7 +25,7 @@ export interface ClientProgram {
   /** Returns environment variables that connect the client to the model at this URL. */
   env(url: string): Readonly<Record<string, string>>;
   /** Returns arguments with which the client answers one prompt and exits. */
-  words(prompt: string): readonly string[];
+  args(prompt: string): readonly string[];
 }
 
 /** The section of docs/clients.md about a client. */
@@ -46,7 +46,7 @@ export const CLIENTS: readonly ClientProgram[] = [
     title: "Claude Code",
     packages: ["@anthropic-ai/claude-code@2.1.332"],
     program: `@anthropic-ai/claude-code-${nodePlatform()}/claude`,
-    file: ".claude.json",
+    settingsFile: ".claude.json",
     unaskedTools: "nothing",
     settings: noSettings,
     env: (url) => ({
@@ -54,13 +54,13 @@ export const CLIENTS: readonly ClientProgram[] = [
       ANTHROPIC_API_KEY: "none",
       CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
     }),
-    words: (prompt) => ["-p", prompt],
+    args: (prompt) => ["-p", prompt],
   },
   {
     title: "Codex",
     packages: ["@openai/codex@0.171.0"],
     program: ".bin/codex",
-    file: ".codex/config.toml",
+    settingsFile: ".codex/config.toml",
     unaskedTools: "reading",
     settings: (url, model) =>
       [
@@ -72,13 +72,13 @@ export const CLIENTS: readonly ClientProgram[] = [
         'wire_api = "responses"',
       ].join("\n"),
     env: () => ({}),
-    words: (prompt) => ["exec", "--skip-git-repo-check", prompt],
+    args: (prompt) => ["exec", "--skip-git-repo-check", prompt],
   },
   {
     title: "Gemini CLI",
     packages: ["@google/gemini-cli@0.61.0"],
     program: ".bin/gemini",
-    file: ".gemini/settings.json",
+    settingsFile: ".gemini/settings.json",
     unaskedTools: "nothing",
     settings: () =>
       JSON.stringify({
@@ -87,13 +87,13 @@ export const CLIENTS: readonly ClientProgram[] = [
         general: { enableAutoUpdate: false },
       }),
     env: (url) => ({ GEMINI_API_KEY: "none", GOOGLE_GEMINI_BASE_URL: url }),
-    words: (prompt) => ["--skip-trust", "-m", "gemini-2.5-pro", "-p", prompt],
+    args: (prompt) => ["--skip-trust", "-m", "gemini-2.5-pro", "-p", prompt],
   },
   {
     title: "opencode",
     packages: ["opencode-ai@1.18.33"],
     program: `opencode-${nodePlatform()}/bin/opencode`,
-    file: ".config/opencode/opencode.json",
+    settingsFile: ".config/opencode/opencode.json",
     unaskedTools: "everything",
     settings: (url, model) => {
       const options = { baseURL: `${url}/v1`, apiKey: "none" };
@@ -101,13 +101,13 @@ export const CLIENTS: readonly ClientProgram[] = [
       return JSON.stringify({ model: `scripted/${model}`, provider: { scripted: provider } });
     },
     env: () => ({ OPENCODE_DISABLE_AUTOUPDATE: "1", OPENCODE_DISABLE_MODELS_FETCH: "1" }),
-    words: (prompt) => ["run", prompt],
+    args: (prompt) => ["run", prompt],
   },
   {
     title: "Copilot CLI",
     packages: ["@github/copilot@1.0.102"],
     program: ".bin/copilot",
-    file: ".copilot/mcp-config.json",
+    settingsFile: ".copilot/mcp-config.json",
     unaskedTools: "reading",
     settings: noSettings,
     env: (url) => ({
@@ -115,7 +115,7 @@ export const CLIENTS: readonly ClientProgram[] = [
       COPILOT_PROVIDER_BASE_URL: `${url}/v1`,
       COPILOT_MODEL: "scripted",
     }),
-    words: (prompt) => ["-p", prompt],
+    args: (prompt) => ["-p", prompt],
   },
 ];
 
@@ -138,7 +138,7 @@ export function readClientPage(title: string): ClientPage {
 /** Joins settings into the text of a client's settings file. */
 export function joinSettings(client: ClientProgram, settings: readonly string[]): string {
   const texts = settings.filter((text) => text !== "");
-  if (client.file.endsWith(".toml")) return texts.join("\n");
+  if (client.settingsFile.endsWith(".toml")) return texts.join("\n");
   return JSON.stringify(Object.assign({}, ...texts.map((text) => JSON.parse(text))));
 }
 
