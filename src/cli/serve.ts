@@ -1,4 +1,5 @@
 import {
+  abbreviateHome,
   checkConfiguration,
   type CheckResult,
   type Configuration,
@@ -153,7 +154,8 @@ function logSummary(
   const fallback = settings.agent ??
     (rules.denyOnMissingAgent ? undefined : settings.defaultAgent ?? "default");
   const unnamedCalls = fallback === undefined ? "are refused" : `count as "${fallback}"`;
-  log.info(`Audit log will be written to: ${abbreviateHome(gateway.auditPath)}`);
+  const auditPath = abbreviateHome(gateway.auditPath ?? "nowhere", getHomeFolder(Deno.env));
+  log.info(`Audit log will be written to: ${auditPath}`);
   log.info(
     [
       `Agent MCP Gateway ${VERSION} initialized successfully`,
@@ -177,13 +179,6 @@ function logTerminalHint(log: Log): void {
       "- Ctrl-C ends it",
     ].join("\n"),
   );
-}
-
-/** Replaces the home folder in a path by `~`; `nowhere` without a path. */
-function abbreviateHome(path: string | undefined): string {
-  const home = getHomeFolder(Deno.env);
-  if (path === undefined) return "nowhere";
-  return home !== undefined && path.startsWith(`${home}/`) ? `~${path.slice(home.length)}` : path;
 }
 
 /** Warns about agents in the settings that are unknown or have no effect. */

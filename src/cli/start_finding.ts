@@ -13,7 +13,7 @@ export interface StartFinding {
 }
 
 /** The server whose command could not be started. */
-export interface StartContext {
+export interface FailedStart {
   readonly name: string;
   readonly connection: StdioConfig;
   /** Whether to follow Windows' rules; default: on Windows. */
@@ -66,7 +66,7 @@ const FIXES: Readonly<Record<StartFailureKind, (context: FixContext) => string>>
 /** Finds out how to fix a command that could not be started. */
 export function findStartCause(
   { kind, message, subject, path }: StartFailure,
-  { name, connection, windows = Deno.build.os === "windows" }: StartContext,
+  { name, connection, windows = Deno.build.os === "windows" }: FailedStart,
 ): StartFinding {
   const { command, cwd, env } = connection;
   const entry = formatPath(["mcpServers", name]);

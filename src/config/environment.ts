@@ -163,6 +163,13 @@ export function getOAuthFolder(
   return base ? `${base}/agent-mcp-gateway/oauth` : undefined;
 }
 
+/** Replaces the home folder at the start of a path by `~`, if it is known. */
+export function abbreviateHome(path: string, home: string | undefined): string {
+  if (!home || !path.startsWith(home)) return path;
+  const rest = path.slice(home.length);
+  return /^(?:[/\\]|$)/.test(rest) ? `~${rest}` : path;
+}
+
 /** Replaces a leading `~` by the home folder, if that is known. */
 export function expandHome(path: string, home: string | undefined): string {
   if (home === undefined || !/^~(?:$|[/\\])/.test(path)) return path;

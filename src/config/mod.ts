@@ -17,7 +17,13 @@ export type {
 export { createFileSchema } from "./describe_file.ts";
 export type { JsonSchema } from "./json_schema.ts";
 export { DEPTH_VARIABLE, MAX_DEPTH, readDepth } from "./depth.ts";
-export { createChildEnvironment, expandHome, getHomeFolder, readVariable } from "./environment.ts";
+export {
+  abbreviateHome,
+  createChildEnvironment,
+  expandHome,
+  getHomeFolder,
+  readVariable,
+} from "./environment.ts";
 export { getOAuthFolder, getStateFilePath, listSafeVariables } from "./environment.ts";
 export { findExposure, hasCredentials } from "./exposure.ts";
 export type { ChildVariables, Environment, PlatformOptions } from "./environment.ts";

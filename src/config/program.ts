@@ -45,7 +45,7 @@ export interface StartContext {
 }
 
 /** Maximum length of a chain of commands that start each other, such as `cmd /c env A=b npx …`. */
-const MAX_DEPTH = 4;
+const MAX_CHAIN_LENGTH = 4;
 
 const NAME = "agent-mcp-gateway";
 
@@ -69,7 +69,7 @@ const VERBS = new Set(["run", "x", "exec", "dlx"]);
 export function findStart(words: readonly string[], context: StartContext): Start | undefined {
   const { cwd, program, variables = {}, depth = 0 } = context;
   const [command = "", ...args] = words;
-  if (command === "" || depth > MAX_DEPTH) return undefined;
+  if (command === "" || depth > MAX_CHAIN_LENGTH) return undefined;
   const name = programName(command);
   const next = (inner: readonly string[], more: Partial<StartContext> = {}) =>
     findStart(inner, { ...context, ...more, depth: depth + 1 });

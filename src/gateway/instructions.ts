@@ -1,5 +1,5 @@
 import type { ServerConfig } from "../config/mod.ts";
-import { estimateTokens } from "./tools/mod.ts";
+import { cutToTokens, estimateTokens } from "./tools/mod.ts";
 import { shortenText } from "../text.ts";
 
 /** The end of the instructions, about the use of the gateway's tools. */
@@ -83,16 +83,4 @@ const ORDINARY = /^[!-~]*$/;
 /** Returns the text on one line, without invisible characters. */
 function toCleanLine(text: string): string {
   return ORDINARY.test(text) ? text : text.slice(0, MAX_READ_CHARS).replace(HIDDEN, " ").trim();
-}
-
-/** Returns the first words of a text that cost at most `tokens`. */
-function cutToTokens(text: string, tokens: number): string {
-  if (estimateTokens(text) <= tokens) return text;
-  let end = 0;
-  for (const { 0: word, index } of text.matchAll(/\S+/g)) {
-    if (estimateTokens(text.slice(0, index + word.length)) > tokens - 1) break;
-    end = index + word.length;
-  }
-  // In a script without spaces, a word may be too long. A character costs at most one token.
-  return end === 0 ? shortenText(text, Math.floor(tokens) - 1) : `${text.slice(0, end)}…`;
 }

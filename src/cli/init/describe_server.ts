@@ -1,7 +1,6 @@
-import { programOf, readContainerRun } from "../../config/mod.ts";
+import { abbreviateHome, programOf, readContainerRun } from "../../config/mod.ts";
 import { cutText } from "../terminal.ts";
 import { findClearTextSecrets } from "./clear_text_secrets.ts";
-import { showPath } from "./find_servers.ts";
 import type { JsonRecord } from "./import_entry.ts";
 import type { InspectedServer } from "./inspect_servers.ts";
 
@@ -84,7 +83,7 @@ export function targetOf(entry: JsonRecord, home: string): string {
     if (!PATH.test(value) || PROGRAM.test(value)) return [];
     // In `docker run -v SOURCE:TARGET`, the source is a folder of this machine.
     return [container === undefined ? value : value.replace(/(?<=.{2}):.*$/, "")];
-  }).map((path) => home === "" ? path : showPath(path, home));
+  }).map((path) => abbreviateHome(path, home));
   const [first, ...others] = new Set(targets);
   const more = others.length > 1 ? [`${others.length} more`] : others;
   return cutText([first, ...more].join(" and "), MAX_TARGET);

@@ -1,4 +1,10 @@
-import { findStart, OTHER_SERVERS_KEYS, type Program, resolvePath } from "../../config/mod.ts";
+import {
+  abbreviateHome,
+  findStart,
+  OTHER_SERVERS_KEYS,
+  type Program,
+  resolvePath,
+} from "../../config/mod.ts";
 import { checkText, type ClientDocument } from "../../config/editing/mod.ts";
 import { formatProblem } from "../../errors.ts";
 import { type Language, languageOf, parseClientFile } from "./client_text.ts";
@@ -108,7 +114,7 @@ function isInstalled({ path }: ClientLocation, { disk, machine }: FindOptions): 
 function newFile(location: ClientLocation, { machine }: FindOptions): ClientFile {
   return {
     ...location,
-    shown: showPath(location.path, machine.home),
+    shown: abbreviateHome(location.path, machine.home),
     language: languageOf(location.path),
     isNew: true,
     entryName: GATEWAY_NAME,
@@ -125,12 +131,6 @@ function resolveFolder(location: ClientLocation, disk: Disk): ClientLocation[] {
     ...location,
     path: before + name + after,
   }));
-}
-
-/** Replaces the home folder in a path by `~`. */
-export function showPath(path: string, home: string): string {
-  const rest = path.slice(home.length);
-  return path.startsWith(home) && /^(?:[/\\]|$)/.test(rest) ? `~${rest}` : path;
 }
 
 async function readLocation(

@@ -1,5 +1,7 @@
 import {
+  abbreviateHome,
   checkConfiguration,
+  expandHome,
   locateFiles,
   type Program,
   resolvePath,
@@ -30,7 +32,7 @@ import {
   thisMachine,
 } from "./clients.ts";
 import { type Disk, thisDisk } from "./disk.ts";
-import { findServers, type FoundServers, showPath } from "./find_servers.ts";
+import { findServers, type FoundServers } from "./find_servers.ts";
 import type { InitFlags } from "./mod.ts";
 import type { Inspected } from "./inspect_servers.ts";
 import { mergeServers, type OfferedServer } from "./merge_servers.ts";
@@ -152,7 +154,7 @@ async function importServers(
   for (const line of [...found.problems, ...found.remarks]) say(line);
   if (flags.from !== undefined && found.files.every(({ isNew }) => isNew)) {
     if (found.problems.length > 0) return 1;
-    const searched = locations.map(({ path }) => showPath(path, machine.home)).join(", ");
+    const searched = locations.map(({ path }) => abbreviateHome(path, machine.home)).join(", ");
     say(`Nothing to import servers from; looked for ${searched}`);
     return 1;
   }
@@ -175,7 +177,7 @@ async function importServers(
       trustsFolder,
       home: machine.home,
       suggestedAgents: existing.agents.length > 0 ? existing.agents : [DEFAULT_AGENT],
-      gatewayFiles: Object.values(files).map((path) => showPath(path, machine.home)),
+      gatewayFiles: Object.values(files).map((path) => abbreviateHome(path, machine.home)),
       inspect: (chosen, only) => inspect(chosen, existing, { machine, context, only }),
     }, terminal);
   if (plan === undefined) {
@@ -262,7 +264,7 @@ function chooseLocations(from: string | undefined, machine: Machine): ClientLoca
         `Expected ${CLIENT_IDS.join(", ")}, or the path of a file`,
     );
   }
-  const path = resolvePath(machine.cwd, from.replace(/^~(?=[/\\])/, machine.home));
+  const path = resolvePath(machine.cwd, expandHome(from, machine.home));
   return [{ title: from, path, scope: "user", hasProjects: false }];
 }
 
@@ -280,13 +282,13 @@ async function printNotes(
   for (const { name, server: { notes } } of plan.servers) {
     for (const note of notes) say(`${name}: ${note}`);
   }
-  const shown = showPath(files.servers, machine.home);
+  const shown = abbreviateHome(files.servers, machine.home);
   const secrets = plan.servers.flatMap(({ name, entry }) =>
     findClearTextSecrets(entry).map((field) => `${name}: ${field}`)
   );
   if (secrets.length > 0) {
     const backups = written.flatMap(({ backup }) =>
-      backup === undefined ? [] : [showPath(backup, machine.home)]
+      backup === undefined ? [] : [abbreviateHome(backup, machine.home)]
     );
     const more = backups.length === 0
       ? ""

@@ -2,7 +2,8 @@ import type { ChangeOptions } from "./changes.ts";
 import { gatewayEntry } from "./client_entry.ts";
 import { nestAt } from "./client_text.ts";
 import { type ClientId, clientTitle, serversPathOf } from "./clients.ts";
-import { GATEWAY_NAME, showPath } from "./find_servers.ts";
+import { abbreviateHome } from "../../config/mod.ts";
+import { GATEWAY_NAME } from "./find_servers.ts";
 import type { JsonRecord } from "./import_entry.ts";
 import type { GatewayFiles } from "./gateway_files.ts";
 import { agentFor, type Plan } from "./plan.ts";
@@ -47,8 +48,8 @@ export function writtenText(
       : path === files.rules
       ? `agents: ${plan.agents.map(({ name }) => name).join(", ")}`
       : `${client?.title}, agent ${agentFor(plan, client?.client)}`;
-    lines.push(`  ${showPath(path, home)} (${content})`);
-    if (backup !== undefined) lines.push(`    before: ${showPath(backup, home)}`);
+    lines.push(`  ${abbreviateHome(path, home)} (${content})`);
+    if (backup !== undefined) lines.push(`    before: ${abbreviateHome(backup, home)}`);
   }
   return lines.join("\n");
 }
@@ -134,12 +135,12 @@ function nextSteps(
   }
   if (plan.agents.length === 0 && plan.servers.length > 0) {
     steps.push(
-      `Allow agents the new servers in ${showPath(files.rules, home)}: none may use them yet`,
+      `Allow agents the new servers in ${abbreviateHome(files.rules, home)}: none may use them yet`,
     );
   }
   steps.push("Run agent-mcp-gateway doctor: it starts each server and reports what is wrong");
-  steps.push(...toolSteps(plan, showPath(files.rules, home)));
-  const shown = showPath(files.servers, home);
+  steps.push(...toolSteps(plan, abbreviateHome(files.rules, home)));
+  const shown = abbreviateHome(files.servers, home);
   const namesOf = (servers: Plan["servers"]) => shortList(servers.map(({ name }) => name));
   const byDescription = Map.groupBy(plan.servers, ({ entry }) => String(entry.description ?? ""));
   const undescribed = byDescription.get("") ?? [];

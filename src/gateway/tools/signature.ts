@@ -4,8 +4,8 @@
  */
 
 import { ELLIPSIS, parametersText } from "./schema_text.ts";
-import { estimateTokens } from "./tokens.ts";
-import { escapeControls, startOfText } from "../../text.ts";
+import { cutToTokens, estimateTokens } from "./tokens.ts";
+import { escapeControls } from "../../text.ts";
 
 /** The shown parts of a server's tool definition. */
 export interface DescribedTool {
@@ -71,20 +71,6 @@ function sentencesOf(text: string): string[] {
     .split(/ ?\n\s*|(?<=[.!?]) (?=[^a-z])|(?<=[\u3002\uff01\uff1f])/)
     .map((sentence) => sentence.trim())
     .filter((sentence) => sentence !== "");
-}
-
-/** Returns the first words of a sentence that cost at most `tokens`. */
-function cutToTokens(sentence: string, tokens: number): string {
-  let tokensLeft = tokens - 1;
-  let end = 0;
-  for (const { 0: word, index } of sentence.matchAll(/\S+/g)) {
-    tokensLeft -= estimateTokens(` ${word}`);
-    if (tokensLeft < 0) break;
-    end = index + word.length;
-  }
-  // In a script without spaces, a word may be too long. A character costs at most one token.
-  if (end === 0) return startOfText(sentence, tokens) + ELLIPSIS;
-  return sentence.slice(0, end) + ELLIPSIS;
 }
 
 /** Returns the maximum number of tokens of a tool's summary. */

@@ -7,9 +7,25 @@
  * @see https://github.com/openai/tiktoken/blob/main/tiktoken_ext/openai_public.py for the pieces
  */
 
+import { shortenText } from "../../text.ts";
+
 /** Estimates the o200k_base tokens of a text; tuned for the JSON of tool definitions. */
 export function estimateTokens(text: string): number {
   return new TokenScan(text).run();
+}
+
+/** Returns a text, or its first words and an ellipsis if the whole text costs more than `tokens`. */
+export function cutToTokens(text: string, tokens: number): string {
+  if (estimateTokens(text) <= tokens) return text;
+  let tokensLeft = tokens - 1;
+  let end = 0;
+  for (const { 0: word, index } of text.matchAll(/\S+/g)) {
+    tokensLeft -= estimateTokens(` ${word}`);
+    if (tokensLeft < 0) break;
+    end = index + word.length;
+  }
+  // In a script without spaces, a word may be too long. A character costs at most one token.
+  return end === 0 ? shortenText(text, Math.floor(tokens) - 1) : `${text.slice(0, end)}…`;
 }
 
 const sign = 0;
