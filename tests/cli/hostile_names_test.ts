@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { runAtTerminal, Shell } from "./shell.ts";
+import { HAS_NO_TERMINAL, runAtTerminal, Shell } from "./shell.ts";
 
 const NAME = "ev\x1b]0;title\x07il";
 const ESCAPED_NAME = /ev\\x1b\]0;title\\x07il/;
@@ -92,17 +92,23 @@ Deno.test("[cli.tables] names and texts of a server cannot break lines or move t
   }
 });
 
-Deno.test("[cli.call] a program gets a result unchanged, and a terminal gets escapes for control characters", async () => {
+Deno.test("[cli.call] a result is written to a pipe unchanged", async () => {
   await using shell = shellWith(TALKING_SERVER, "plain");
-  const resultText = `\x1b]0;title\x07\u202e\x9b1m\n${FORGED_FIX}`;
-  const piped = await shell.run(["call", "plain", "t", "--agent", "a"]);
-  assert.equal(piped.stdout, resultText);
-  for (const flags of ["", "--json"]) {
-    const terminalOutput = await runAtTerminal(shell, `call plain t --agent a ${flags}`);
-    if (terminalOutput === undefined) return;
-    assert.match(terminalOutput, /^.*(x1b|u001b)\]0;title.*\\u202e\\x9b1m/m);
-    // Lines of the log are left out, because their colors are control characters.
-    const result = terminalOutput.split("\r\n").filter((line) => !line.includes("warn: "));
-    assert.doesNotMatch(result.join("\n"), CONTROL_CHARACTERS);
-  }
+  const { stdout } = await shell.run(["call", "plain", "t", "--agent", "a"]);
+  assert.equal(stdout, `\x1b]0;title\x07\u202e\x9b1m\n${FORGED_FIX}`);
+});
+
+Deno.test({
+  name: "[cli.call] the control characters of a result are escaped at a terminal",
+  ignore: HAS_NO_TERMINAL,
+  fn: async () => {
+    await using shell = shellWith(TALKING_SERVER, "plain");
+    for (const flags of ["", "--json"]) {
+      const output = await runAtTerminal(shell, `call plain t --agent a ${flags}`);
+      assert.match(output, /^.*(x1b|u001b)\]0;title.*\\u202e\\x9b1m/m);
+      // Lines of the log are left out, because their colors are control characters.
+      const result = output.split("\r\n").filter((line) => !line.includes("warn: "));
+      assert.doesNotMatch(result.join("\n"), CONTROL_CHARACTERS);
+    }
+  },
 });

@@ -64,15 +64,23 @@ export class Shell implements AsyncDisposable {
   }
 }
 
-/**
- * Runs the program with arguments at a terminal of 60 columns, which the command `script` of util-linux
- * provides. Returns `undefined` if this command is not installed.
- */
-export async function runAtTerminal(shell: Shell, args: string): Promise<string | undefined> {
-  const output = await shell.bash([
-    "command -v script >/dev/null && script --version 2>/dev/null | grep -q util-linux || exit 0",
-    'printf "%q " "$@" >program; echo shown:',
+/** Whether a test cannot run a program at a terminal, which the command `script` of util-linux provides. */
+export const HAS_NO_TERMINAL = !await isUtilLinuxInstalled();
+
+async function isUtilLinuxInstalled(): Promise<boolean> {
+  try {
+    const { stdout } = await new Deno.Command("script", { args: ["--version"] }).output();
+    return new TextDecoder().decode(stdout).includes("util-linux");
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** Runs the program with arguments at a terminal of 60 columns, and returns the output of the terminal. */
+export async function runAtTerminal(shell: Shell, args: string): Promise<string> {
+  return await shell.bash([
+    'printf "%q " "$@" >program',
     `script -qec "stty cols 60; $(cat program) ${args}" /dev/null`,
   ].join("\n"));
-  return output.startsWith("shown:") ? output : undefined;
 }
