@@ -196,8 +196,8 @@ export class RemoteServers implements TransportUnderTest {
     this.#httpServer = createServer((request, response) => {
       const server = this.#servers.get(new URL(request.url ?? "", "http://x").pathname);
       response.on("error", () => {});
-      // A request that breaks off is ignored.
       if (server === undefined) response.writeHead(404).end();
+      // A request that breaks off is ignored.
       else server.handle(request, response).catch(() => {});
     });
     const { promise, resolve } = Promise.withResolvers<void>();

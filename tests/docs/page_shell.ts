@@ -63,8 +63,8 @@ export class PageShell implements AsyncDisposable {
   /** Runs a script to its end, with the variables and working folder of the last script. */
   async run(script: string): Promise<ScriptOutput> {
     const prologue = `state=${quote(this.#stateFile)}
-      if [ -f "$state" ]; then . "$state"; cd "$OLDPWD_OF_PAGE"; fi
-      trap 'code=$?; OLDPWD_OF_PAGE=$PWD; export OLDPWD_OF_PAGE; export -p >"$state"; exit $code' EXIT
+      if [ -f "$state" ]; then . "$state"; cd "$LAST_FOLDER"; fi
+      trap 'code=$?; LAST_FOLDER=$PWD; export LAST_FOLDER; export -p >"$state"; exit $code' EXIT
       set -e\n`;
     return await this.runProgram("bash", ["-c", prologue + script]);
   }

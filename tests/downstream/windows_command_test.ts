@@ -60,7 +60,7 @@ Deno.test("[sessions.windows-command] a program is started directly, and Deno qu
   });
 });
 
-const FOUND: readonly [
+const FOUND_COMMANDS: readonly [
   condition: string,
   command: string,
   options: Parameters<typeof resolveCommand>[2],
@@ -91,7 +91,7 @@ const FOUND: readonly [
   ["by relative path, in the current folder", "bin/x", { files: ["bin/x.cmd"] }, "bin\\x.CMD"],
 ];
 
-for (const [condition, command, options, expected] of FOUND) {
+for (const [condition, command, options, expected] of FOUND_COMMANDS) {
   Deno.test(`[sessions.windows-command] a command is found ${condition}`, () => {
     const line = resolveCommand(command, [], options);
     const [, script] = /^""([^"]*)"/.exec(line.args.at(-1) ?? "") ?? [];
@@ -114,7 +114,7 @@ Deno.test("[sessions.windows-command] cmd.exe itself is found without COMSPEC", 
 });
 
 /** Arguments, and their form on the command line of a script. */
-const QUOTED: readonly (readonly [argument: string, quoted: string])[] = [
+const QUOTED_ARGUMENTS: readonly (readonly [argument: string, quoted: string])[] = [
   // Plain arguments are not quoted, for scripts that compare them.
   ["start", "start"],
   ["-y", "-y"],
@@ -137,7 +137,7 @@ const QUOTED: readonly (readonly [argument: string, quoted: string])[] = [
   ["%PATH%", '"%%cd:~,%PATH%%cd:~,%"'],
 ];
 
-for (const [argument, quoted] of QUOTED) {
+for (const [argument, quoted] of QUOTED_ARGUMENTS) {
   Deno.test(`[sessions.windows-quoting] ${JSON.stringify(argument)} for a script`, () => {
     const line = `""C:\\Program Files\\nodejs\\npx.CMD" before ${quoted} after"`;
     assert.equal(scriptArgs(["before", argument, "after"]).at(-1), line);
@@ -162,7 +162,7 @@ Deno.test({
       const show = `${folder}\\show.js`;
       Deno.writeTextFileSync(show, "console.log(JSON.stringify(Deno.args));");
       Deno.writeTextFileSync(script, `@"${Deno.execPath()}" run --quiet "${show}" %*\r\n`);
-      const args = QUOTED.map(([argument]) => argument);
+      const args = QUOTED_ARGUMENTS.map(([argument]) => argument);
       const line = windowsCommand({ command: script, args }, {
         env: Deno.env.toObject(),
         exists: (path) => path.toLowerCase() === script.toLowerCase(),

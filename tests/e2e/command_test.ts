@@ -37,7 +37,7 @@ Deno.test("[cli.version] --version prints only the version", async () => {
   assert.deepEqual([code, stdout], [0, VERSION]);
 });
 
-const USAGE_ERRORS: readonly (readonly string[])[] = [
+const WRONG_COMMAND_LINES: readonly (readonly string[])[] = [
   ["--no-such-flag"],
   ["serve", "--no-such-flag"],
   ["no-such-command"],
@@ -54,9 +54,9 @@ const USAGE_ERRORS: readonly (readonly string[])[] = [
 ];
 
 Deno.test("[cli.usage-errors] a wrong command line is reported on stderr, with exit code 2", async () => {
-  const results = await Promise.all(USAGE_ERRORS.map((args) => runOnce(args)));
+  const results = await Promise.all(WRONG_COMMAND_LINES.map((args) => runOnce(args)));
   for (const [index, { code, stdout, stderr }] of results.entries()) {
-    const commandLine = USAGE_ERRORS[index]?.join(" ");
+    const commandLine = WRONG_COMMAND_LINES[index]?.join(" ");
     assert.deepEqual([code, stdout], [2, ""], commandLine);
     assert.notEqual(stderr, "", commandLine);
     assert.doesNotMatch(stderr, /^\s+at /m, commandLine);
@@ -82,9 +82,10 @@ const BROKEN_RULES = `{
   "agents": { "a": { "allow": { "server": ["*"] } }, "b": { "deny": { "tools": ["x"] } } }
 }`;
 
-const ALL_AT_ONCE = "[cli.config-errors] [config.all-errors-at-once] [servers.both-or-neither] " +
+const ALL_ERRORS_TITLE =
+  "[cli.config-errors] [config.all-errors-at-once] [servers.both-or-neither] " +
   "[servers.gateway-strict] [rules.strict] all errors are reported at once";
-Deno.test(ALL_AT_ONCE, async () => {
+Deno.test(ALL_ERRORS_TITLE, async () => {
   const { code, stdout, stderr } = await runOnce([], {
     servers: BROKEN_SERVERS,
     rules: BROKEN_RULES,

@@ -7,7 +7,7 @@ import { denoDir } from "./setup.ts";
 type Variables = Record<string, string>;
 
 /** Safe variables: every server gets them if the gateway has them. */
-const SAFE: Variables = {
+const SAFE_VARIABLES: Variables = {
   USER: "someone",
   LOGNAME: "someone",
   SHELL: "/bin/sh",
@@ -23,9 +23,10 @@ const SAFE: Variables = {
 };
 
 /** Names of other safe variables that the machine may have, and `GATEWAY_DEPTH`, which prevents loops. */
-const ALSO_SAFE = /^(PATH|HOME|TMPDIR|GATEWAY_DEPTH|npm_config_\w+|\w+_proxy|\w*(CERT|_CA)\w*)$/i;
+const OTHER_SAFE_NAMES =
+  /^(PATH|HOME|TMPDIR|GATEWAY_DEPTH|npm_config_\w+|\w+_proxy|\w*(CERT|_CA)\w*)$/i;
 
-const UNSAFE: Variables = {
+const UNSAFE_VARIABLES: Variables = {
   AWS_SECRET_ACCESS_KEY: "canary",
   GITHUB_TOKEN: "canary",
   GATEWAY_DEBUG: "true",
@@ -62,7 +63,13 @@ Deno.test("the environment of a server", async (t) => {
       elsewhere: { ...misbehavingServer(), cwd: "${workspaceFolder}/sub" },
     },
     args: ["--agent", "tester", "--init-strategy", "lazy"],
-    env: { ...SAFE, ...UNSAFE, PLAIN: "plain value", EMPTY: "", DENO: Deno.execPath() },
+    env: {
+      ...SAFE_VARIABLES,
+      ...UNSAFE_VARIABLES,
+      PLAIN: "plain value",
+      EMPTY: "",
+      DENO: Deno.execPath(),
+    },
   });
   const { home, workingFolder: folder } = gateway.setup;
   const readEnvironment = async (server: string): Promise<Variables> => {
@@ -73,12 +80,16 @@ Deno.test("the environment of a server", async (t) => {
     "[servers.safe-environment] a server gets the safe variables, and no others",
     async () => {
       const variables = await readEnvironment("plain");
-      for (const [name, value] of Object.entries(SAFE)) assert.equal(variables[name], value, name);
+      for (const [name, value] of Object.entries(SAFE_VARIABLES)) {
+        assert.equal(variables[name], value, name);
+      }
       assert.equal(variables.HOME, home);
       assert.equal(variables.PATH, gateway.setup.env.PATH);
-      for (const name of Object.keys(UNSAFE)) assert.equal(variables[name], undefined, name);
+      for (const name of Object.keys(UNSAFE_VARIABLES)) {
+        assert.equal(variables[name], undefined, name);
+      }
       const unexpectedNames = Object.keys(variables).filter((name) => {
-        return !Object.hasOwn(SAFE, name) && !ALSO_SAFE.test(name);
+        return !Object.hasOwn(SAFE_VARIABLES, name) && !OTHER_SAFE_NAMES.test(name);
       });
       assert.deepEqual(unexpectedNames, []);
     },

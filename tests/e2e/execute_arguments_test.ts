@@ -24,7 +24,7 @@ async function sendArguments(gateway: RunningGateway, argumentsText: string): Pr
 }
 
 /** Calls that must be refused, and the part of the message that names the wrong argument. */
-const REFUSED: readonly (readonly [tool: string, args: unknown, expected: string])[] = [
+const REFUSED_CALLS: readonly (readonly [tool: string, args: unknown, expected: string])[] = [
   ["execute_tool", { server: "odd", tool: "echo", args: [] }, '"args"'],
   ["execute_tool", { server: "odd", tool: "echo", args: 7 }, '"args"'],
   ["execute_tool", { server: "odd", tool: "echo", args: true }, '"args"'],
@@ -133,7 +133,7 @@ Deno.test("the gateway's tools check their arguments", async (t) => {
   const name = "[tools.args-invalid] [tools.unknown-arguments] [tools.wrong-types] " +
     "[tools.out-of-range] [errors.invalid-arguments] wrong arguments are refused, and the refusal names them";
   await t.step(name, async () => {
-    for (const [tool, args, expected] of REFUSED) {
+    for (const [tool, args, expected] of REFUSED_CALLS) {
       const { code, message } = await gateway.expectRefusal(tool, args as Fields);
       const call = `${tool} ${JSON.stringify(args)}: ${message}`;
       assert.equal(code, "INVALID_ARGUMENTS", call);

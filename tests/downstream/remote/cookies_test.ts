@@ -58,11 +58,11 @@ Deno.test("[remote.cookies] secure cookies are ignored without TLS", () => {
   assert.equal(headerAfter(URL_HTTP, "lb=1; Secure", "other=2"), "other=2");
 });
 
-Deno.test("[remote.cookies] cookies of the entry take precedence, and others are kept", () => {
+Deno.test("[remote.cookies] a cookie of the entry replaces the server's cookie of the same name; other cookies are sent too", () => {
   const jar = new CookieJar();
-  jar.store(new Headers({ "set-cookie": "lb=theirs" }), URL_HTTP);
-  assert.equal(jar.headerFor(URL_HTTP, "lb=ours; key=1"), "lb=ours; key=1");
-  assert.equal(jar.headerFor(URL_HTTP, "key=1"), "key=1; lb=theirs");
+  jar.store(new Headers({ "set-cookie": "lb=server" }), URL_HTTP);
+  assert.equal(jar.headerFor(URL_HTTP, "lb=entry; key=1"), "lb=entry; key=1");
+  assert.equal(jar.headerFor(URL_HTTP, "key=1"), "key=1; lb=server");
 });
 
 Deno.test("[remote.cookies] the number and the length of cookies are limited", () => {

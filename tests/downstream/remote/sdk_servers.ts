@@ -1,4 +1,4 @@
-/** Servers on loopback that use the old or the new MCP SDK. */
+/** Servers on loopback that use version 1 (old) or version 2 (new) of the MCP SDK. */
 import { createServer } from "node:http";
 import {
   Server as NewServer,
@@ -14,7 +14,7 @@ import {
 } from "@modelcontextprotocol/sdk/types.js";
 import { startSdkServer } from "./sdk_http.ts";
 
-/** A server of either SDK. */
+/** A server with either version of the SDK. */
 export interface SdkServer extends AsyncDisposable {
   readonly url: string;
   /** Open sessions. */

@@ -15,7 +15,7 @@ const CERTIFICATES: Readonly<Record<string, RegExp>> = {
   self_signed: /the TLS certificate of localhost:\d+ is self-signed; give the server one that /,
 };
 
-function readPem(name: string): { cert: string; key: string } {
+function readCertificate(name: string): { cert: string; key: string } {
   const url = new URL(`../../fixtures/tls/${name}.pem`, import.meta.url);
   const pem = Deno.readTextFileSync(url);
   const start = pem.indexOf("-----BEGIN PRIVATE KEY");
@@ -24,7 +24,7 @@ function readPem(name: string): { cert: string; key: string } {
 
 for (const [name, expected] of Object.entries(CERTIFICATES)) {
   Deno.test(`[remote.tls] the certificate ${name} is refused with a plain message`, async () => {
-    await using server = await FakeHttpServer.start(() => {}, createServer(readPem(name)));
+    await using server = await FakeHttpServer.start(() => {}, createServer(readCertificate(name)));
     await using fixture = createRemoteFixture(`https://localhost:${server.port}/mcp?key=canary-5d`);
     const message = await expectFailure(fixture.call("echo"));
     assert.match(message, expected);
