@@ -50,7 +50,7 @@ Deno.test("arguments that do not fit a tool's schema", async (t) => {
       });
     }
     assert.equal(gateway.readAuditLog().at(-1)?.code, "INVALID_ARGUMENTS");
-    // Only countRequests itself has called the server twice.
+    // The tool was not called: both requests are calls of `received` by `countRequests`.
     assert.equal(await countRequests("tools/call"), callRequests + 2);
     // The gateway lists the tools again before each refusal.
     assert.equal(await countRequests("tools/list"), listRequests + incompleteArgs.length);

@@ -28,7 +28,7 @@ const CRASHES: readonly ((gateway: RunningGateway, pid: number) => Promise<unkno
   (_, pid) => Promise.resolve(Deno.kill(pid, "SIGKILL")),
 ];
 
-/** Makes the server fail during a call, with the next fault of `CRASHES` for each number. */
+/** Makes the server fail during a call; consecutive numbers select consecutive faults of `CRASHES`. */
 async function crashDuringCall(gateway: RunningGateway, number: number): Promise<void> {
   const pid = Number(await gateway.callServerToolForText("bad", "pid"));
   const waitForRefusal = await startHeldCall(gateway, "bad");

@@ -20,7 +20,7 @@ interface Call {
   readonly checkAnswer: (result: Fields) => void;
 }
 
-/** Creates the call with a number. Servers answer most calls immediately, and some after later calls. */
+/** Creates a call; its number selects the server and the tool. Servers answer some calls after later calls. */
 function createCall(number: number): Call {
   const server = SERVERS[number % SERVERS.length] ?? "";
   const token = `${server} ${number}`;

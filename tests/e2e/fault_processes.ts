@@ -21,7 +21,7 @@ export interface Process {
   readonly state: string;
   /** Resident memory, in KiB. */
   readonly rss: number;
-  /** Command line with its arguments. */
+  /** The whole command line. */
   readonly args: string;
 }
 

@@ -109,7 +109,9 @@ Deno.test("the HTTP service, with a server that answers and a server that does n
     },
   );
 
-  await t.step("[http.metrics] forwarded requests may not read the metrics", async () => {
+  const metricsTitle =
+    "[http.metrics] without a token, this machine may read the metrics, and forwarded requests may not";
+  await t.step(metricsTitle, async () => {
     const { status, text } = await fetchPath(url, "/metrics");
     assert.equal(status, 200);
     assert.match(text, /^mcp_gateway_operation_requests_total\{operation="execute_tool"/m);
@@ -294,7 +296,7 @@ Deno.test("[http.public] on loopback the gateway starts without a credential, an
   });
 });
 
-Deno.test("[http.start-errors] a start with an unusable address or invalid settings fails with one clear message", async () => {
+Deno.test("[http.start-errors] a start with an unusable address or invalid settings fails with a message that names the cause", async () => {
   using usedPort = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const port = String(usedPort.addr.port);
   const httpArgs = ["--transport", "http"];

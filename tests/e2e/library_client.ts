@@ -28,7 +28,7 @@ export interface LaunchOptions {
   readonly env: Record<string, string>;
 }
 
-/** Connects a client library to a new gateway over stdio, uses all tools, and checks that the gateway ends with the client. */
+/** Connects a client library to a new gateway over stdio, uses all three tools, and checks that the gateway ends with the client. */
 export async function runAgentSession(connect: (launch: LaunchOptions) => Promise<LibraryClient>) {
   const [command, ...commandArgs] = await gatewayCommandLine(GATEWAY_COMMAND);
   const setup = new Setup({ servers: { odd: misbehavingServer() } });
@@ -52,7 +52,7 @@ export async function runAgentSession(connect: (launch: LaunchOptions) => Promis
   }
 }
 
-/** Connects a client library to a new gateway over HTTP, and uses all tools. */
+/** Connects a client library to a new gateway over HTTP, and uses all three tools. */
 export async function runAgentSessionOverHttp(connect: (url: URL) => Promise<LibraryClient>) {
   const [command, ...commandArgs] = await gatewayCommandLine(GATEWAY_COMMAND);
   const setup = new Setup({ servers: { odd: misbehavingServer() }, env: INFO_LOG_ENV });

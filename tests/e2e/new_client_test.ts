@@ -4,7 +4,7 @@ import { type LibraryClient, runAgentSession, runAgentSessionOverHttp } from "./
 
 type Transport = Parameters<Client["connect"]>[0];
 
-/** Connects a client of the library; with `asksLaterRevision`, the client asks for a later revision of MCP first. */
+/** Connects a client of `@modelcontextprotocol/client`; with `asksLaterRevision`, the client asks for a later revision of MCP first. */
 async function connect(
   transport: Transport,
   { endSession, asksLaterRevision = false }: {

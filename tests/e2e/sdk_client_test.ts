@@ -5,7 +5,7 @@ import { type LibraryClient, runAgentSession, runAgentSessionOverHttp } from "./
 
 type Transport = Parameters<Client["connect"]>[0];
 
-/** Connects a client of the library. */
+/** Connects a client of `@modelcontextprotocol/sdk`. */
 async function connect(
   transport: Transport,
   endSession?: () => Promise<void>,

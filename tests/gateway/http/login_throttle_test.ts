@@ -65,7 +65,7 @@ Deno.test("[rules.credentials] failed logins of the addresses of one network are
   }
 });
 
-Deno.test("[rules.credentials] the throttle keeps a limited number of addresses and logins", () => {
+Deno.test("[rules.credentials] the throttle keeps a limited number of addresses", () => {
   const throttle = new LoginThrottle();
   for (let index = 0; index < 30_000; index++) {
     const address = `10.${index >> 16}.${(index >> 8) & 255}.${index & 255}`;
