@@ -73,10 +73,9 @@ export class Lease implements Disposable {
    */
   async listTools(isForced = false): Promise<Catalog> {
     const { toolLists, signal } = this.#options;
-    const { session, capabilitiesKey } = this.pooled;
-    const pendingList = isForced ? undefined : toolLists.pendingList(capabilitiesKey, signal);
+    const pendingList = isForced ? undefined : toolLists.pendingList(this.pooled, signal);
     return (pendingList && await pendingList) ??
-      await untilAborted(toolLists.fetchList(session, capabilitiesKey, isForced), signal);
+      await untilAborted(toolLists.fetchList(this.pooled, isForced), signal);
   }
 
   /**
@@ -88,7 +87,7 @@ export class Lease implements Disposable {
    */
   async callTool(call: ToolCall, clock: CallClock): Promise<CallOutcome> {
     // This is the hot path of every call, so a cached list is not awaited.
-    let tool = this.#options.toolLists.cachedList(this.pooled.capabilitiesKey)?.get(call.tool);
+    let tool = this.#options.toolLists.cachedList(this.pooled)?.get(call.tool);
     if (!isCallable(tool, call)) {
       const catalog = await this.#findCatalog(call);
       tool = catalog.get(call.tool);
@@ -133,6 +132,7 @@ export class Lease implements Disposable {
     const { session } = this.pooled;
     const { codec, noiseCount } = session;
     const { signal } = clock;
+    session.isAltered = true;
     this.#sent = isRepeatable(tool) ? "repeatable" : "unrepeatable";
     const invocation = { kind: "tool", tool, args: call.args } as const;
     const span = startSpan(call.span, session, { method: codec.methodOf(invocation), tool });

@@ -3,6 +3,7 @@ import type { Caller, ClientCapabilities, ClientConnection } from "./caller.ts";
 import type { ClientChannel } from "./client_channel.ts";
 import type { Deadline, Deadlines } from "./deadlines.ts";
 import { FairQueue } from "./fair_queue.ts";
+import { BROKEN_GRACE, IDLE_GRACE } from "./grace_periods.ts";
 import type { Session } from "./session.ts";
 import type { GracePeriods } from "./transports/mod.ts";
 import { within } from "../within.ts";
@@ -57,11 +58,6 @@ export interface SessionRequest {
 /** Capabilities of a session that is started before its client is known. */
 const NO_CAPABILITIES: ClientCapabilities = {};
 
-const IDLE_GRACE_PERIODS: GracePeriods = { afterInputCloseMs: 2000, afterTerminateMs: 2000 };
-
-/** Short, because a session that does not answer a ping will not react to the end of its input either. */
-const HANGING_GRACE_PERIODS: GracePeriods = { afterInputCloseMs: 100, afterTerminateMs: 500 };
-
 /** The sessions of one server: assigns them to callers, and ends them. */
 export class SessionPool {
   readonly #options: PoolOptions;
@@ -102,6 +98,12 @@ export class SessionPool {
     return pooled;
   }
 
+  /** Returns the session that a caller has; starts none. */
+  find(caller: Caller): PooledSession | undefined {
+    const key = this.#callerKeyOf(caller);
+    return key === undefined ? undefined : this.#byCallerKey.get(key);
+  }
+
   /**
    * Returns the session for a caller; the session may still be connecting. Each call needs one call of
    * `release`.
@@ -126,7 +128,7 @@ export class SessionPool {
     for (const onUnused of pooled.unusedCallbacks.splice(0)) onUnused();
     if (pooled.isWithdrawn) return;
     const isSingleUse = this.#options.isolation === "call" && pooled !== this.#prewarmed;
-    if (isSingleUse) this.#end(pooled, IDLE_GRACE_PERIODS);
+    if (isSingleUse) this.#end(pooled, IDLE_GRACE);
     else {
       pooled.dueAt = performance.now() + this.#options.idleTimeoutMs;
       this.#options.deadlines.add(pooled);
@@ -142,7 +144,7 @@ export class SessionPool {
    */
   retire(pooled: PooledSession, drainMs: number): void {
     if (this.#sessions.has(pooled) && pooled.session.state === "ready") {
-      this.#end(pooled, HANGING_GRACE_PERIODS, drainMs);
+      this.#end(pooled, BROKEN_GRACE, drainMs);
     }
   }
 
@@ -236,7 +238,7 @@ export class SessionPool {
       isWithdrawn: false,
       dueAt: Infinity,
       indexInSet: -1,
-      expire: () => void this.#end(pooled, IDLE_GRACE_PERIODS),
+      expire: () => void this.#end(pooled, IDLE_GRACE),
     };
     this.#sessions.add(pooled);
     return pooled;

@@ -99,7 +99,7 @@ export class DownstreamServer {
       pool: this.#pool,
       health: this.#health,
       // A restarted server may have other tools.
-      onLost: ({ capabilitiesKey }) => this.#toolLists.forget(capabilitiesKey),
+      onLost: (pooled) => this.#toolLists.forget(pooled),
       drainMs: config.options.maxCallMs,
     });
   }
@@ -116,7 +116,7 @@ export class DownstreamServer {
     if (this.#pool.sessions.length > 0) return;
     const pooled = this.#pool.warm(client);
     try {
-      await this.#toolLists.fetchList(pooled.session, pooled.capabilitiesKey);
+      await this.#toolLists.fetchList(pooled);
     } catch (error) {
       if (error instanceof LoginNeedsCaller) this.#health.recordFailure(error);
       const reason = error instanceof Error ? error.message : String(error);
@@ -138,11 +138,14 @@ export class DownstreamServer {
    * @throws {DownstreamError} if the server is not available.
    */
   async listTools(caller: Caller, signal: CancelSignal): Promise<Catalog> {
-    const key = this.#keys.of(caller.capabilities);
-    const isStale = this.#toolLists.isStale(key);
+    const owner = {
+      session: this.#pool.find(caller)?.session,
+      capabilitiesKey: this.#keys.of(caller.capabilities),
+    };
+    const isStale = this.#toolLists.isStale(owner);
     const knownList = isStale
       ? undefined
-      : this.#toolLists.cachedList(key) ?? this.#toolLists.pendingList(key, signal);
+      : this.#toolLists.cachedList(owner) ?? this.#toolLists.pendingList(owner, signal);
     const ask = (): Promise<Catalog> => {
       return this.#withLease(caller, { run: (lease) => lease.listTools(isStale), signal });
     };
@@ -314,7 +317,7 @@ export class DownstreamServer {
   #retireLost(pooled: PooledSession, error: unknown): void {
     if (remoteFailureBehind(error)?.reach !== "never" || pooled.session.state !== "ready") return;
     // A server that has forgotten its sessions may have been restarted, with other tools.
-    this.#toolLists.forget(pooled.capabilitiesKey);
+    this.#toolLists.forget(pooled);
     this.#pool.retire(pooled, this.config.options.maxCallMs);
   }
 
@@ -331,12 +334,12 @@ export class DownstreamServer {
       open: () => open(this.config, this.#authorization),
       breaker: this.#breaker,
       ...(pingMs === undefined ? {} : { pingMs }),
-      onToolsChanged: () => this.#toolLists.forget(capabilitiesKey),
+      onToolsChanged: () => this.#toolLists.forget({ session, capabilitiesKey }),
       onEnded: (state) => {
         if (state === "broken") {
           this.#health.recordBreak();
           // The server may have other tools after its restart.
-          this.#toolLists.forget(capabilitiesKey);
+          this.#toolLists.forget({ session, capabilitiesKey });
         }
         onEnded();
       },

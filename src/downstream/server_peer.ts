@@ -40,6 +40,8 @@ export interface ServerListener {
   readonly clientChannel: () => ClientChannel | undefined;
   /** The server sent invalid data; receives its beginning. */
   readonly onNoise: (excerpt: string) => void;
+  /** The session may from now on differ from others: the server asks the client, or its tools have changed. */
+  readonly onAltered: () => void;
   /** The server's tools may have changed. */
   readonly onToolsChanged: () => void;
   /** The connection has ended. */
@@ -53,8 +55,8 @@ export interface ServerListener {
  * @param listener Receives the server's messages.
  */
 export function openServerPeer(channel: Channel, listener: ServerListener): Peer {
-  const { config, codec, forward, log, calls, clientChannel, onNoise, onToolsChanged, onClosed } =
-    listener;
+  const { config, codec, forward, log, calls, clientChannel } = listener;
+  const { onAltered, onNoise, onToolsChanged, onClosed } = listener;
   const server = config.name;
   const noiseLog = new NoiseLog(log, { server, verb: transportKind(config.connection).verb });
   const peer = new Peer(channel, {
@@ -63,13 +65,21 @@ export function openServerPeer(channel: Channel, listener: ServerListener): Peer
         const message = `More than ${MAX_PENDING_REQUESTS} requests are pending`;
         return request.fail({ code: RPC_CODES.internalError, message });
       }
-      const context = { codec: codec(), server, forward, clientChannel: clientChannel(), calls };
+      const context = {
+        codec: codec(),
+        server,
+        forward,
+        clientChannel: clientChannel(),
+        calls,
+        onAltered,
+      };
       forwardRequest(request, context);
     },
     notification: (method, params) => {
       const decoded = codec().decodeNotification({ method, params }, server);
       switch (decoded?.kind) {
         case "tools-changed":
+          onAltered();
           return onToolsChanged();
         case "log":
           return clientChannel()?.log(decoded.params);
@@ -108,11 +118,13 @@ interface ForwardContext {
   readonly clientChannel: ClientChannel | undefined;
   /** The active calls of the session. */
   readonly calls: ActiveCalls;
+  /** The request is forwarded. */
+  readonly onAltered: () => void;
 }
 
 /** Answers a request of a server: directly, or through the client. */
 function forwardRequest(request: IncomingRequest, context: ForwardContext): void {
-  const { codec, server, forward, clientChannel, calls } = context;
+  const { codec, server, forward, clientChannel, calls, onAltered } = context;
   const decoded = codec.decodeRequest(request, server);
   if (decoded?.kind === "answered") return request.reply(decoded.result);
   if (decoded === undefined || !forward.includes(decoded.capability)) {
@@ -122,6 +134,7 @@ function forwardRequest(request: IncomingRequest, context: ForwardContext): void
     const message = `There is no client that could answer ${request.method}`;
     return request.fail({ code: RPC_CODES.internalError, message });
   }
+  onAltered();
   const graceMs = decoded.capability === "roots" ? ROOTS_GRACE_MS : 0;
   const pending = calls.beginInput(request.signal, graceMs);
   clientChannel.requestInput(decoded.input, pending.signal).then(

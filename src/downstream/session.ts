@@ -7,6 +7,7 @@ import type { ClientChannel } from "./client_channel.ts";
 import { type Catalog, fetchCatalog } from "./catalog.ts";
 import { Connection } from "./connection.ts";
 import { explainFailure, withDoctorHint } from "./failure.ts";
+import { BROKEN_GRACE, DOWNLOADING_GRACE } from "./grace_periods.ts";
 import { declaredCapabilities } from "./declared_capabilities.ts";
 import { Noise } from "./noise_log.ts";
 import { openServerPeer } from "./server_peer.ts";
@@ -28,17 +29,6 @@ import {
   transportKind,
 } from "./transports/mod.ts";
 import { withDeadline } from "../within.ts";
-
-/** Grace periods for the processes of a broken session. */
-const BROKEN_GRACE: GracePeriods = { afterInputCloseMs: 100, afterTerminateMs: 500 };
-
-/**
- * Grace periods while `npx` or a similar program may still be downloading. npm must not be interrupted:
- * after any signal, its cache may hold a package with missing files, and then the server fails at every
- * start. Once the download is complete and the server has started, the server sees that its input is
- * closed, and ends.
- */
-const DOWNLOADING_GRACE: GracePeriods = { afterInputCloseMs: 90_000, afterTerminateMs: 500 };
 
 /** Maximum time for the answer to a ping, in milliseconds. */
 const PING_TIMEOUT_MS = 5000;
@@ -87,6 +77,11 @@ export class Session {
   readonly server: string;
   /** Everything that depends on the kind of the connection. */
   readonly transport: TransportKind;
+  /**
+   * Whether it may differ from other sessions of the server: it was used for a call, the server received
+   * something of the client, or reported that its tools have changed.
+   */
+  isAltered = false;
   /** The active calls. */
   readonly activeCalls = new ActiveCalls();
   readonly #options: SessionOptions;
@@ -252,6 +247,7 @@ export class Session {
   /** Notifies the server that the client's roots have changed, if it may ask for them. */
   notifyRootsChanged(): void {
     if (this.#state !== "ready" || !("roots" in this.#declared)) return;
+    this.isAltered = true;
     this.#codec.notifyRootsChanged(this.peer);
   }
 
@@ -369,6 +365,7 @@ export class Session {
       onNoise: (excerpt) => this.#noise.record(excerpt),
       // On a shared session, the client is known only while a single call is active.
       clientChannel: () => this.activeCalls.onlyChannel ?? this.#options.clientChannel(),
+      onAltered: () => this.isAltered = true,
       onToolsChanged,
       onClosed: () => {
         // While the session connects, its start fails and reports the reason.

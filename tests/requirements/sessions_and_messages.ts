@@ -35,7 +35,7 @@ export const SESSIONS_AND_MESSAGES: Readonly<Record<string, Section>> = {
     "sessions.tool-list":
       "a server without tools, a failing list and a list that never comes are distinguished",
     "sessions.list-cache":
-      "clients with equal capabilities share one list; a reconnect requests it again",
+      "unused sessions of clients with equal capabilities share one list; a reconnect requests it again",
     "sessions.list-changed": "a changed list is requested again",
     "sessions.asked-afresh": "for an unknown tool, the list is requested once more",
     "sessions.results":

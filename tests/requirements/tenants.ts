@@ -3,6 +3,7 @@ import type { Section } from "../requirements.ts";
 /** Section 26 of the contract: what keeps agents apart that share a gateway. */
 export const TENANTS: Readonly<Record<string, Section>> = {
   "26 Tenants apart": {
+    "tenants.lists": "nothing that an agent causes on its sessions is read by another agent",
     "tenants.login": "a valid token is accepted, however many invalid ones come from its address",
     "tenants.proxies": "behind a trusted proxy, the address of a client is that in X-Forwarded-For",
     "tenants.subject": "a JWT needs a subject",
