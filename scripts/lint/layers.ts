@@ -19,8 +19,9 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["config/editing"],
   ["config"],
   ["jsonrpc", "wildcards", "errors.ts", "log.ts", "similar_names.ts", "redact.ts", "trace.ts"],
-  ["otlp_exporter.ts", "line_queue.ts", "file_lock.ts"],
+  ["otlp_exporter.ts", "line_queue.ts", "file_lock.ts", "named_fetch.ts"],
   [
+    "address_kind.ts",
     "agent_id.ts",
     "atomic_file.ts",
     "budget.ts",

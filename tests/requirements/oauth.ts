@@ -25,6 +25,10 @@ export const OAUTH: Readonly<Record<string, Section>> = {
       "a call that waits for a login is AUTH_REQUIRED after a limited time, or at once without a browser",
     "oauth.addresses":
       "only https, or http on loopback, is opened or fetched; a browser gets a link as one argument",
+    "oauth.named-addresses":
+      "an address that a server names is private or on this machine only if its own address is",
+    "oauth.dial":
+      "a name is judged after it is resolved, and again by the address of the connection",
     "oauth.store":
       "each login has its own file by server and issuer, with mode 0600, replaced as a whole",
     "oauth.renewal":

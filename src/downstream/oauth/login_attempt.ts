@@ -7,6 +7,7 @@ import {
   type OAuthChallenge,
 } from "./discovery.ts";
 import { LoginFailure, toDownstreamError } from "./login_failure.ts";
+import { requireAllowedAddress } from "../../named_fetch.ts";
 import { RedirectListener } from "./redirect_listener.ts";
 import { findClient } from "./registration.ts";
 import { isSafeAddress } from "./safe_address.ts";
@@ -107,6 +108,8 @@ export class LoginAttempt {
     );
     addDefinedSecrets(config, codeVerifier);
     if (!isSafeAddress(authorizationUrl)) throw new LoginFailure("its login page is not https.");
+    const { signal } = this.#abortController;
+    await requireAllowedAddress(authorizationUrl, { namedBy: context.url, signal });
     if (authorizationUrl.href.length > MAX_LINK_LENGTH) {
       const message = `the link to its login page is longer than ${MAX_LINK_LENGTH} characters.`;
       throw new LoginFailure(message, { canRetry: false });

@@ -1,5 +1,6 @@
 import { serverCommand } from "../server_command.ts";
 import { DownstreamError, type ErrorDetails } from "../../errors.ts";
+import { ForbiddenAddressError } from "../../named_fetch.ts";
 import { UnsafeAddressError } from "./safe_address.ts";
 
 /** A server could not be reached or is overloaded. The tokens may still be valid. */
@@ -58,7 +59,7 @@ export function createUnavailableError(server: string, cause: UnreachableError):
 export function toDownstreamError(error: unknown, server: string): DownstreamError {
   if (error instanceof DownstreamError) return error;
   if (error instanceof UnreachableError) return createUnavailableError(server, error);
-  if (error instanceof UnsafeAddressError) {
+  if (error instanceof UnsafeAddressError || error instanceof ForbiddenAddressError) {
     const reason = `asks for a login, but ${error.message}, so nothing is sent there.`;
     return createAuthRequiredError(server, reason, { cause: error });
   }

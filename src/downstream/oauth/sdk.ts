@@ -26,7 +26,7 @@ export async function createRequestContext(
   { config, url, store }: Pick<RequestContext, "config" | "url" | "store">,
   signal: AbortSignal,
 ): Promise<RequestContext> {
-  const fetchFn = createGuardedFetch(signal);
+  const fetchFn = createGuardedFetch(url, { signal });
   return { config, url, store, sdk: await loadSdk(), fetchFn };
 }
 

@@ -1,8 +1,8 @@
 import type { CryptoKey, FetchImplementation, JSONWebKeySet, JWSHeaderParameters } from "jose";
-import { readBytes, reusingReader } from "../../bytes.ts";
 import type { JwtOptions } from "../../config/mod.ts";
 import type { Log } from "../../log.ts";
-import { isLoopbackUrl, isSecureUrl } from "../../loopback.ts";
+import { isSecureUrl } from "../../loopback.ts";
+import type { NamedAddressOptions } from "../../named_fetch.ts";
 
 /** Times for fetching the keys, in milliseconds. */
 export interface KeyTimes {
@@ -25,9 +25,6 @@ const TIMES: KeyTimes = {
   retryDelayMs: 3000,
   cooldownMs: 10_000,
 };
-
-/** Maximum size of an issuer's response, in bytes. */
-const MAX_BYTES = 1024 * 1024;
 
 /** Thrown if the issuer's keys are not available, so that a token cannot be checked. */
 export class KeysUnavailableError extends Error {
@@ -94,8 +91,9 @@ export class IssuerKeys {
     if (this.#failure !== undefined && performance.now() < this.#retryAt) throw this.#failure;
     try {
       const { createLocalJWKSet } = await import("jose");
-      const url = this.#options.jwksUrl ?? await findKeysUrl(this.#options.issuer, signal);
-      const keys = await fetchJson(url, signal) as JSONWebKeySet;
+      const { issuer, jwksUrl } = this.#options;
+      const url = jwksUrl ?? await findKeysUrl(issuer, signal);
+      const keys = await fetchJson(url, { namedBy: jwksUrl ?? issuer, signal }) as JSONWebKeySet;
       createLocalJWKSet(keys); // Throws if these are not keys.
       this.#fetchedAt = performance.now();
       this.#failure = undefined;
@@ -119,15 +117,15 @@ async function findKeysUrl(issuer: string, signal: AbortSignal): Promise<string>
   const failures: string[] = [];
   for (const url of metadataUrls(issuer)) {
     try {
-      const metadata = await fetchJson(url, signal) as { issuer?: unknown; jwks_uri?: unknown };
+      const metadata = await fetchJson(url, { namedBy: issuer, signal }) as {
+        issuer?: unknown;
+        jwks_uri?: unknown;
+      };
       // Otherwise one issuer could publish keys for another.
       if (metadata.issuer !== issuer) throw new Error("it is the metadata of another issuer");
       const { jwks_uri: keysUrl } = metadata;
       if (typeof keysUrl !== "string") throw new Error("it has no jwks_uri");
-      // A remote issuer must not make us request a service on this machine.
-      if (!isSecureUrl(keysUrl) || (isLoopbackUrl(keysUrl) && !isLoopbackUrl(issuer))) {
-        throw new Error("its jwks_uri is no https address");
-      }
+      if (!isSecureUrl(keysUrl)) throw new Error("its jwks_uri is no https address");
       return keysUrl;
     } catch (error) {
       if (signal.aborted) throw error;
@@ -153,17 +151,12 @@ function metadataUrls(issuer: string): string[] {
   ];
 }
 
-async function fetchJson(url: string, signal: AbortSignal): Promise<unknown> {
+async function fetchJson(url: string, options: NamedAddressOptions): Promise<unknown> {
+  const { fetchNamed } = await import("../../named_fetch.ts");
   const headers = { accept: "application/json, application/jwk-set+json" };
-  // A redirect could lead anywhere.
-  const response = await fetch(url, { signal, redirect: "manual", headers });
-  if (response.status !== 200) {
-    await response.body?.cancel();
-    throw new Error(`it answered with status ${response.status}`);
-  }
-  const bytes = await readBytes(reusingReader(response.body), MAX_BYTES);
-  if (bytes === undefined) throw new Error("its answer is too long");
-  return JSON.parse(new TextDecoder().decode(bytes)) ?? {};
+  const response = await fetchNamed(url, { ...options, headers });
+  if (response.status !== 200) throw new Error(`it answered with status ${response.status}`);
+  return await response.json() ?? {};
 }
 
 function messageOf(error: unknown): string {

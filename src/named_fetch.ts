@@ -1,0 +1,266 @@
+/**
+ * Sends HTTP requests to addresses that another machine named, such as the endpoints in a server's
+ * metadata. A machine on the internet must not make the gateway send requests inside the network.
+ * Imports only leaves.
+ *
+ * @module
+ */
+import { type AddressKind, kindOfAddress } from "./address_kind.ts";
+import { joinBytes } from "./bytes.ts";
+import { isBrowserLoopback } from "./loopback.ts";
+
+/** Maximum size of a response; metadata, keys and tokens have a few kilobytes. */
+const MAX_BYTES = 1024 * 1024;
+
+/** Statuses of responses without a body. */
+const BODILESS_STATUSES: ReadonlySet<number> = new Set([204, 205, 304]);
+
+const KIND_NAMES: Readonly<Record<Exclude<AddressKind, "public">, string>> = {
+  private: "in a private network",
+  loopback: "on this machine",
+  "link-local": "link-local",
+  reserved: "reserved",
+};
+
+/** An address is of a kind that the machine which named it must not name. */
+export class ForbiddenAddressError extends Error {
+  /** The class name, because a minifier may shorten it. */
+  override readonly name = "ForbiddenAddressError";
+
+  /** The message is a clause whose subject is the machine that named the address. */
+  constructor(url: URL, kind: Exclude<AddressKind, "public">) {
+    super(`it names ${url.origin}, which is ${KIND_NAMES[kind]}, although its own address is not`);
+  }
+}
+
+/** Options of the check of a named address. */
+export interface NamedAddressOptions {
+  /** The address of the machine that named the address; the operator has chosen this one. */
+  readonly namedBy: string;
+  /** Cancels the check and the request; its reason is thrown. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Throws if an address must not be used, because it is not public and the address of the machine that
+ * named it is not of the same kind. This machine may also name addresses in a private network.
+ *
+ * @throws {ForbiddenAddressError}
+ */
+export async function requireAllowedAddress(
+  url: URL,
+  options: NamedAddressOptions,
+): Promise<void> {
+  if (hostOf(url) === hostOf(new URL(options.namedBy))) return;
+  for (const kind of await resolveKinds(url, options.signal)) {
+    await requireAllowedKind(url, kind, options);
+  }
+}
+
+/**
+ * Sends a request to a named address, on a connection of its own: a POST on a pooled connection that
+ * is closing would be sent again. The address is checked after the name is resolved, and again when
+ * the connection is open, before anything is sent. A proxy of the environment resolves names itself.
+ * Follows no redirect.
+ *
+ * @returns The response with its complete body.
+ * @throws {ForbiddenAddressError} Nothing was sent.
+ */
+export async function fetchNamed(
+  address: string | URL,
+  { namedBy, signal, ...init }: RequestInit & NamedAddressOptions,
+): Promise<Response> {
+  const url = new URL(address);
+  await requireAllowedAddress(url, { namedBy, signal });
+  if (usesProxy(url)) return await fetchByProxy(url, { ...init, signal });
+  await using connection = await openConnection(url, { namedBy, signal });
+  return await sendOver(connection.stream, new Request(url, init));
+}
+
+async function requireAllowedKind(
+  url: URL,
+  kind: AddressKind,
+  options: NamedAddressOptions,
+): Promise<void> {
+  if (kind === "public") return;
+  const namedByKind = await findOwnKind(options);
+  const isAllowed = kind === namedByKind || (kind === "private" && namedByKind === "loopback");
+  if (!isAllowed) throw new ForbiddenAddressError(url, kind);
+}
+
+/**
+ * Finds the kind of the address at which the naming machine is reached. DNS alone does not decide,
+ * because its owner can publish any address: the machine there must prove its name by TLS.
+ */
+async function findOwnKind({ namedBy, signal }: NamedAddressOptions): Promise<AddressKind> {
+  const url = new URL(namedBy);
+  const literalKind = kindOfLiteral(hostOf(url));
+  if (literalKind !== undefined) return literalKind;
+  if (usesProxy(url)) {
+    const [kind = "public", ...otherKinds] = await resolveKinds(url, signal);
+    return otherKinds.length === 0 ? kind : "public";
+  }
+  try {
+    await using connection = await openConnection(url, { namedBy, signal });
+    return connection.kind;
+  } catch {
+    signal.throwIfAborted();
+    return "public";
+  }
+}
+
+/** Returns the kinds of the addresses of a host; empty if they are unknown here. */
+async function resolveKinds(url: URL, signal: AbortSignal): Promise<ReadonlySet<AddressKind>> {
+  const host = hostOf(url);
+  const literalKind = kindOfLiteral(host);
+  if (literalKind !== undefined) return new Set([literalKind]);
+  const { lookup } = await import("node:dns/promises");
+  try {
+    const addresses = await untilAborted(lookup(host, { all: true }), signal);
+    return new Set(addresses.map(({ address }) => kindOfAddress(address)));
+  } catch {
+    signal.throwIfAborted();
+    // The name is unknown here, or Deno may not resolve it. The connection shows its address.
+    return new Set();
+  }
+}
+
+/** Returns the kind of a host that is an address or a name of this machine; `undefined` for others. */
+function kindOfLiteral(host: string): AddressKind | undefined {
+  if (isBrowserLoopback(host)) return "loopback";
+  return host.includes(":") || /^\d+(?:\.\d+){3}$/.test(host) ? kindOfAddress(host) : undefined;
+}
+
+function hostOf({ hostname }: URL): string {
+  return hostname.replace(/^\[|\]$/g, "").replace(/\.$/, "");
+}
+
+/** Whether a proxy of the environment may send the requests. */
+function usesProxy({ protocol }: URL): boolean {
+  const name = protocol === "https:" ? "HTTPS_PROXY" : "HTTP_PROXY";
+  return [name, name.toLowerCase(), "ALL_PROXY", "all_proxy"].some((name) => Deno.env.get(name));
+}
+
+async function fetchByProxy(url: URL, init: RequestInit): Promise<Response> {
+  using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
+  const response = await fetch(url, { redirect: "manual", ...init, client });
+  return await createResponse(response.body, response);
+}
+
+/** A connection, and the kind of the address at its other end. */
+interface OpenConnection extends AsyncDisposable {
+  readonly stream: Deno.Conn;
+  readonly kind: AddressKind;
+}
+
+/** Connects to the host of a URL, with TLS for `https`. Sends nothing to a forbidden address. */
+async function openConnection(url: URL, options: NamedAddressOptions): Promise<OpenConnection> {
+  const { signal } = options;
+  const isSecure = url.protocol === "https:";
+  const hostname = hostOf(url);
+  const port = Number(url.port || (isSecure ? 443 : 80));
+  let stream: Deno.TcpConn | Deno.TlsConn = await Deno.connect({ hostname, port, signal });
+  const close = (): void => {
+    try {
+      stream.close();
+    } catch (error) {
+      // It was closed before, or TLS has taken it over.
+      if (!(error instanceof Deno.errors.BadResource)) throw error;
+    }
+  };
+  signal.addEventListener("abort", close);
+  const dispose = (): Promise<void> => {
+    signal.removeEventListener("abort", close);
+    close();
+    return Promise.resolve();
+  };
+  try {
+    const kind = kindOfAddress(stream.remoteAddr.hostname);
+    // The name may have been resolved to another address than before.
+    if (hostname !== hostOf(new URL(options.namedBy))) await requireAllowedKind(url, kind, options);
+    if (isSecure) {
+      const tls = await Deno.startTls(stream, { hostname, alpnProtocols: ["http/1.1"] });
+      stream = tls;
+      await tls.handshake();
+    }
+    signal.throwIfAborted();
+    return { stream, kind, [Symbol.asyncDispose]: dispose };
+  } catch (error) {
+    await dispose();
+    signal.throwIfAborted();
+    throw error;
+  }
+}
+
+/** Sends a request over a connection, which is then used up. */
+async function sendOver(stream: Deno.Conn, request: Request): Promise<Response> {
+  const [{ Agent, request: send }, { Duplex }] = await Promise.all([
+    import("node:http"),
+    import("node:stream"),
+  ]);
+  const { host, pathname, search } = new URL(request.url);
+  const agent = new Agent({ keepAlive: false });
+  // Node's types require a socket, but any duplex stream works.
+  const socket = Duplex.fromWeb(stream) as ReturnType<typeof agent.createConnection>;
+  agent.createConnection = () => socket;
+  const headers = {
+    ...Object.fromEntries(request.headers),
+    host,
+    connection: "close",
+    "accept-encoding": "identity",
+  };
+  const body = new Uint8Array(await request.arrayBuffer());
+  const { promise, resolve, reject } = Promise.withResolvers<Response>();
+  const { method } = request;
+  const sent = send({ agent, method, path: `${pathname}${search}`, headers }, (message) => {
+    const head = new Headers();
+    for (let index = 0; index < message.rawHeaders.length; index += 2) {
+      head.append(message.rawHeaders[index] ?? "", message.rawHeaders[index + 1] ?? "");
+    }
+    if ((head.get("content-encoding") ?? "identity") !== "identity") {
+      return reject(new UnusableResponseError("answered with a compressed body"));
+    }
+    createResponse(message, { status: message.statusCode ?? 0, headers: head })
+      .then(resolve, reject);
+  });
+  sent.on("error", reject);
+  sent.end(body);
+  try {
+    return await promise;
+  } finally {
+    sent.destroy();
+    socket.destroy();
+  }
+}
+
+/** A response is longer than 1 MiB or compressed, although only `identity` was accepted. */
+export class UnusableResponseError extends Error {
+  /** The class name, because a minifier may shorten it. */
+  override readonly name = "UnusableResponseError";
+}
+
+/** Creates a response with its complete body. */
+async function createResponse(
+  content: AsyncIterable<Uint8Array> | null,
+  { status, headers }: Pick<Response, "status" | "headers">,
+): Promise<Response> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of content ?? []) {
+    size += chunk.length;
+    if (size > MAX_BYTES) throw new UnusableResponseError("answered with more than 1 MiB");
+    chunks.push(chunk);
+  }
+  const body = BODILESS_STATUSES.has(status) ? null : joinBytes(chunks);
+  return new Response(body, { status, headers });
+}
+
+/** Waits for a promise until a signal aborts, whose reason is then thrown. */
+function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason);
+    signal.addEventListener("abort", abort);
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}
