@@ -105,8 +105,8 @@ const POLL_INTERVAL_MS = 100;
 
 /**
  * Prints the last entries, and then new ones, until the process ends or the reader closes standard
- * output, which is noticed at the next write: Deno does not poll a pipe. Waits for the log if there is
- * none yet.
+ * output. Only a write shows that the reader has closed it, because Deno does not poll a pipe. If there
+ * is no log yet, waits for it.
  */
 async function follow(input: TailInput): Promise<void> {
   const { flags, stdout, stderr } = input;
@@ -130,7 +130,7 @@ async function follow(input: TailInput): Promise<void> {
   }
 }
 
-/** The lines of the last entries, in the order of the log. */
+/** Formats the last entries that the flags select, in the order of the log. */
 function formatLastEntries(
   files: AuditFiles,
   flags: TailInput["flags"],
@@ -145,7 +145,7 @@ function formatLastEntries(
   return lines.reverse().join("");
 }
 
-/** An entry as it is printed; `undefined` if the flags exclude it. */
+/** Formats an entry as a line; `undefined` if the flags exclude it. */
 function formatLine(
   entry: ParsedEntry,
   text: string,
@@ -177,7 +177,7 @@ function withAuditFiles(
   for (const path of paths) {
     if (path === files.path || !isFile(path)) continue;
     stderr.write(
-      `There is another audit log at ${path}, written while this one could not be; to read it, name its file\n`,
+      `There is another audit log at ${path}, which the gateway wrote while it could not write this one; to read it, name its file\n`,
     );
   }
   use(files);
@@ -199,7 +199,7 @@ function openFirstExisting(paths: readonly string[]): AuditFiles | undefined {
   return undefined;
 }
 
-/** Width of a line, in columns. */
+/** Maximum width of a line, in columns. */
 const LINE_WIDTH = 80;
 
 /** Maximum number of rows in a table. */
@@ -242,9 +242,8 @@ function figuresText(figures: AuditFigures): string {
 }
 
 /**
- * Formats an entry for people, in one line. Long names are cut so that the line fits into 80
- * columns, except for its end: the path of the rule to change, or the error code, is printed in
- * full.
+ * Formats an entry for people, in one line. Long names are cut so that the part up to the duration fits
+ * into 80 columns. The rule or the error code after it is printed in full.
  */
 function entryText(entry: ParsedEntry): string {
   const { time, decision, agent, operation, server, tool, code, rule, latencyMs } = entry;

@@ -1,10 +1,10 @@
-/** An entry of the audit log, as far as its line could be read. */
+/** An entry of the audit log, read from its line. */
 export interface ParsedEntry {
   /** When the operation ended, in milliseconds since 1970. */
   readonly time: number;
   /** The calling agent; `""` if none was named. */
   readonly agent: string;
-  /** The gateway's tool. */
+  /** The gateway's tool that was called. */
   readonly operation: string;
   /** `ALLOW`, `DENY` or `ERROR`. */
   readonly decision: string;

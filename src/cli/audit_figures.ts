@@ -69,10 +69,10 @@ export class AuditCounter {
     this.#first = Math.min(this.#first, time);
     this.#last = Math.max(this.#last, time);
     increase(this.#decisions, decision);
-    tallyOf(this.#operations, operation).add(entry);
-    tallyOf(this.#agents, agent).add(entry);
-    if (server !== "") tallyOf(this.#servers, server).add(entry);
-    if (tool !== "") tallyOf(this.#tools, `${server}/${tool}`).add(entry);
+    getTally(this.#operations, operation).add(entry);
+    getTally(this.#agents, agent).add(entry);
+    if (server !== "") getTally(this.#servers, server).add(entry);
+    if (tool !== "") getTally(this.#tools, `${server}/${tool}`).add(entry);
     if (decision === "DENY") increase(this.#denials, JSON.stringify([agent, rule || code]));
     if (decision === "ERROR") increase(this.#errors, code);
   }
@@ -103,7 +103,7 @@ export class AuditCounter {
 /** Logarithm of the ratio of neighboring latency buckets, 1.02. The first bucket ends at 1 µs. */
 const BUCKET_GROWTH = Math.log(1.02);
 
-/** Counts the entries of one name in a few hundred bytes; the histogram of a library takes 30 kB. */
+/** Counts the entries of one name in a few hundred bytes; a library's histogram would take 30 kB. */
 class AuditTally {
   count = 0;
   denied = 0;
@@ -132,7 +132,7 @@ class AuditTally {
   }
 }
 
-function tallyOf(tallies: Map<string, AuditTally>, name: string): AuditTally {
+function getTally(tallies: Map<string, AuditTally>, name: string): AuditTally {
   const key = tallies.size < MAX_NAMES || tallies.has(name) ? name : OTHER;
   let tally = tallies.get(key);
   if (tally === undefined) tallies.set(key, tally = new AuditTally());

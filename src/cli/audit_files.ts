@@ -10,7 +10,7 @@ const MAX_LINE_BYTES = 1024 * 1024;
 
 const LINE_FEED = 0x0a;
 
-/** Number of reads of a file after its rotation: other gateways may still write to it. */
+/** Number of reads of a rotated file, because other gateways may still write to it after the rotation. */
 const ROTATED_READS = 20;
 
 /**
@@ -48,22 +48,22 @@ export class AuditFiles implements Disposable {
    */
   constructor(path: string) {
     this.path = path;
-    const seen = new Set<string>();
+    const identities = new Set<string>();
     let notFoundError: unknown;
     for (let number = 0;; number++) {
-      const name = rotatedPath(path, number);
+      const rotated = rotatedPath(path, number);
       try {
-        const file = Deno.openSync(name);
+        const file = Deno.openSync(rotated);
         const info = file.statSync();
         const { isFile } = info;
         // If the log is rotated during this loop, the same file is found twice.
-        if (seen.has(identityOf(info)) || !isFile) {
+        if (identities.has(identityOf(info)) || !isFile) {
           file.close();
           if (!isFile && number === 0) throw new Error(`${path} is not a file`);
           continue;
         }
-        seen.add(identityOf(info));
-        this.paths.push(name);
+        identities.add(identityOf(info));
+        this.paths.push(rotated);
         this.#files.push(file);
       } catch (error) {
         if (!(error instanceof Deno.errors.NotFound)) throw error;
@@ -80,8 +80,8 @@ export class AuditFiles implements Disposable {
   /**
    * The entries, the newest first.
    *
-   * @param options `end`: offset in the newest file at which to begin, by default its size. `since`: skips
-   * files that were last written earlier, in milliseconds since 1970.
+   * @param options `end`: offset in the newest file before which the entries end; default: its size.
+   * `since`: files that were last written before this time, in milliseconds since 1970, are skipped.
    */
   *entries(
     { end, since = -Infinity }: { readonly end?: number; readonly since?: number } = {},
@@ -175,14 +175,14 @@ export class FollowedLog implements Disposable {
       older.file.close();
       this.#older.delete(older);
     }
-    const last = this.#newest;
-    if (last !== undefined) {
-      yield* this.#read(last);
-      if (identityAt(this.#path) === last.identity) return;
+    const newest = this.#newest;
+    if (newest !== undefined) {
+      yield* this.#read(newest);
+      if (identityAt(this.#path) === newest.identity) return;
     }
-    // Number of files that are newer than the last file that was read.
-    const newer = last === undefined ? 0 : this.#rotationOf(last.identity) ?? 0;
-    for (let number = Math.max(0, newer - 1); number >= 0; number--) {
+    // After rotations, newer files exist.
+    const newerFiles = newest === undefined ? 0 : this.#rotationOf(newest.identity) ?? 0;
+    for (let number = Math.max(0, newerFiles - 1); number >= 0; number--) {
       const next = this.#open(number);
       if (next === undefined) continue;
       if (this.#newest !== undefined) this.#older.add(this.#newest);
@@ -199,10 +199,10 @@ export class FollowedLog implements Disposable {
   /** The rotation number of a file; 0 for the newest. */
   #rotationOf(identity: string): number | undefined {
     for (let number = 0;; number++) {
-      const found = identityAt(rotatedPath(this.#path, number));
-      if (found === identity) return number;
+      const rotatedIdentity = identityAt(rotatedPath(this.#path, number));
+      if (rotatedIdentity === identity) return number;
       // During a rotation the newest file is missing for a moment.
-      if (found === undefined && number > 0) return undefined;
+      if (rotatedIdentity === undefined && number > 0) return undefined;
     }
   }
 

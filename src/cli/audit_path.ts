@@ -9,8 +9,8 @@ export function auditFallback(): string {
 }
 
 /**
- * Paths at which the audit log may be, the likeliest first: the named file, or those that the
- * gateway writes to.
+ * Returns the paths at which the audit log may be: the file that the command line names, or else the
+ * configured log and the fallback.
  *
  * @throws {ConfigError} if a variable has an invalid value.
  */

@@ -61,19 +61,19 @@ const status = defineCommand({
     const selected = name === undefined
       ? [...servers.values()].filter(({ connection }) => getHttpConfig(connection) !== undefined)
       : [findAvailable(name, opened)];
-    const states = await withAccountOptions(opened, async (options) => {
-      const states: ServerLogin[] = [];
+    const logins = await withAccountOptions(opened, async (options) => {
+      const logins: ServerLogin[] = [];
       for (const config of selected) {
-        states.push({ config, state: await readLoginState(config, options) });
+        logins.push({ config, state: await readLoginState(config, options) });
       }
-      return states;
+      return logins;
     });
     stdout.write(
       json
-        ? `${JSON.stringify(states.map(statusJson))}\n`
-        : states.map((one) => `${statusText(one)}\n`).join(""),
+        ? `${JSON.stringify(logins.map(statusJson))}\n`
+        : logins.map((login) => `${statusText(login)}\n`).join(""),
     );
-    if (states.length === 0) stderr.write("No remote servers are configured\n");
+    if (logins.length === 0) stderr.write("No remote servers are configured\n");
     return 0;
   },
 });
@@ -141,7 +141,7 @@ function statusJson({ config, state }: ServerLogin): Readonly<Record<string, unk
   };
 }
 
-const STATES: Readonly<Record<LoginState["state"], string>> = {
+const STATE_TEXTS: Readonly<Record<LoginState["state"], string>> = {
   local: "needs no login: it is a program on this machine",
   header: "needs no login: its entry has an Authorization header",
   client: "the gateway logs in automatically, with the client_id and client_secret of its entry",
@@ -160,5 +160,5 @@ function statusText({ config, state }: ServerLogin): string {
     : ", not renewed automatically";
   const origin = issuer === undefined ? "" : ` through ${escapeControls(issuer)}`;
   const scopeText = scope === undefined ? "" : `, scope ${JSON.stringify(scope)}`;
-  return `${config.name}: ${STATES[state.state]}${origin}${expiry}${renewal}${scopeText}`;
+  return `${config.name}: ${STATE_TEXTS[state.state]}${origin}${expiry}${renewal}${scopeText}`;
 }

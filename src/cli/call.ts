@@ -44,11 +44,11 @@ export const command = defineCommand({
     ),
   ],
   async run({ flags, args: [server, tool, argumentsOrDash = "{}"], stdout, stderr }) {
-    const { json, timeout, ...settings } = flags;
+    const { json, timeout, ...settingFlags } = flags;
     const text = checkArguments(
       argumentsOrDash === "-" ? await readStandardInput() : argumentsOrDash,
     );
-    const configured = await openConfiguration(settings);
+    const configured = await openConfiguration(settingFlags);
     findServer(server, configured.configuration);
     const opened = chooseAgent(configured, { stderr });
     return await withGateway({ opened, stderr }, async (callGateway) => {

@@ -36,10 +36,10 @@ export function parseGatewayAnswer({ fields }: CallResult): unknown {
 /** Formats a refusal for a person at a shell, without control characters that a server may have sent. */
 export function refusalText({ refusal, json }: CallResult): string {
   // The person at a shell is the operator.
-  const words = escapeLines(refusal ?? json)
+  const text = escapeLines(refusal ?? json)
     .replace(/^hint: Ask the operator of the gateway to run: /m, "hint: run ");
-  const isNameless = /^(INVALID_AGENT_ID|NO_FALLBACK_CONFIGURED):/.test(words);
-  return isNameless ? `${words}\nhint: name the agent with --agent` : words;
+  const needsAgent = /^(INVALID_AGENT_ID|NO_FALLBACK_CONFIGURED):/.test(text);
+  return needsAgent ? `${text}\nhint: name the agent with --agent` : text;
 }
 
 /**
@@ -68,20 +68,22 @@ function blockText(block: Readonly<Record<string, unknown>>): string {
       return String(text);
     case "image":
     case "audio":
-      return `[${type} ${mimeType}, ${bytesOf(data)} bytes; --json has them]`;
+      return `[${type} ${mimeType}, ${decodedSize(data)} bytes; --json has them]`;
     case "resource_link":
       return `[resource ${name}: ${uri}]`;
     case "resource": {
       const resource = fieldsOf(block["resource"]);
       if (typeof resource["text"] === "string") return resource["text"];
-      return `[resource ${resource["uri"]}, ${bytesOf(resource["blob"])} bytes; --json has them]`;
+      return `[resource ${resource["uri"]}, ${
+        decodedSize(resource["blob"])
+      } bytes; --json has them]`;
     }
     default:
       return JSON.stringify(block);
   }
 }
 
-function bytesOf(base64: unknown): number {
+function decodedSize(base64: unknown): number {
   const length = typeof base64 === "string" ? base64.replace(/=+$/, "").length : 0;
   return Math.floor(length * 3 / 4);
 }
@@ -92,8 +94,8 @@ function refusalOf(fields: Readonly<Record<string, unknown>>): string | undefine
   if (text === undefined || more.length > 0) return undefined;
   try {
     const { error } = fieldsOf(JSON.parse(text));
-    const found = fieldsOf(error);
-    return "code" in found && "message" in found ? errorText(found) : undefined;
+    const errorFields = fieldsOf(error);
+    return "code" in errorFields && "message" in errorFields ? errorText(errorFields) : undefined;
   } catch {
     // A text that is not JSON comes from the tool.
     return undefined;
@@ -112,8 +114,11 @@ function errorText(error: object): string {
 
 /** Marks all lines but the first as quoted: a server may have chosen them to look like the gateway's. */
 function markFurtherLines(text: string): string {
-  const [first = "", ...rest] = text.split("\n");
-  return [first, ...rest.map((line) => line.startsWith(QUOTE_MARK) ? line : QUOTE_MARK + line)]
+  const [first = "", ...furtherLines] = text.split("\n");
+  return [
+    first,
+    ...furtherLines.map((line) => line.startsWith(QUOTE_MARK) ? line : QUOTE_MARK + line),
+  ]
     .join("\n");
 }
 

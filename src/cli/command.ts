@@ -12,7 +12,7 @@ import {
 import { listSettings, type SettingFlags } from "../config/mod.ts";
 import { withErrorReport } from "./error_report.ts";
 
-/** The streams that a command prints to. Writing to a pipe whose reader has closed it is no error. */
+/** The streams that a command prints to. A write to a pipe that its reader has closed is no error. */
 export interface Context {
   /** For the command's result. */
   readonly stdout: Output;
@@ -29,6 +29,7 @@ export interface Output {
 
 /** The context that the parser passes to a command. */
 export interface ParserContext extends CommandContext {
+  /** The exit code that the command returned. */
   exitCode: number;
 }
 
@@ -274,10 +275,10 @@ export function settingFlags(): {
 } {
   const flags = listSettings().filter(({ flag }) => flag !== undefined).map((setting) => {
     const brief = `${setting.brief} (${setting.variable})`;
-    const shape = setting.boolean
+    const parserOptions = setting.boolean
       ? { kind: "boolean", withNegated: false, optional: true }
       : { kind: "parsed", parse: String, optional: true };
-    return [setting.key, { brief, ...shape }];
+    return [setting.key, { brief, ...parserOptions }];
   });
   return Object.fromEntries(flags);
 }

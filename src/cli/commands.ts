@@ -130,8 +130,8 @@ EXAMPLE
 /** Exit code of a command line that cannot be parsed. */
 const USAGE_ERROR = 2;
 
-/** A word that asks for help. */
-const HELP = /^(?:--help|-h)$/;
+/** A flag that asks for help. */
+const HELP_FLAG = /^(?:--help|-h)$/;
 
 /**
  * Runs any command line.
@@ -140,7 +140,7 @@ const HELP = /^(?:--help|-h)$/;
  * @returns The exit code: 2 if the command line cannot be parsed, otherwise that of the command.
  */
 export async function runAnyCommand(args: readonly string[]): Promise<number> {
-  const isHelpRequested = args[0] === "help" || args.some((word) => HELP.test(word));
+  const isHelpRequested = args[0] === "help" || args.some((word) => HELP_FLAG.test(word));
   const wrapHelp = (text: string): string => wrapText(text, styleOf(Deno.stdout).columns, "");
   const process: Context & { exitCode?: number | string | null } = {
     stdout: createOutput((text) => writeToStandardOutput(isHelpRequested ? wrapHelp(text) : text)),
@@ -153,17 +153,17 @@ export async function runAnyCommand(args: readonly string[]): Promise<number> {
     const loadApp = async (name: string) => (await buildParser(name)).app;
     return await complete(words, { commands: COMMANDS, loadApp, context });
   }
-  const beginsWithHelp = word === "help" || HELP.test(word);
+  const beginsWithHelp = word === "help" || HELP_FLAG.test(word);
   if (beginsWithHelp && words.length === 0) {
     process.stdout.write(helpText());
     return 0;
   }
-  const line = beginsWithHelp
+  const commandLine = beginsWithHelp
     ? [...words, "--help"]
     : word === "version"
     ? ["--version", ...words]
     : args;
-  const [command = ""] = line;
+  const [command = ""] = commandLine;
   if (!command.startsWith("-") && command !== "" && !isCommand(command)) {
     const suggestion = didYouMean(command, [
       ...COMMANDS.map(({ name }) => name),
@@ -182,12 +182,12 @@ export async function runAnyCommand(args: readonly string[]): Promise<number> {
     isArgumentMissing = true;
   };
   const { app, routes } = await buildParser(command, onMissingArgument);
-  await run(app, line, context);
+  await run(app, commandLine, context);
   switch (process.exitCode) {
     case ExitCode.Success:
       return context.exitCode;
     case ExitCode.InvalidArgument:
-      if (isArgumentMissing) process.stderr.write(exampleOf(line, routes));
+      if (isArgumentMissing) process.stderr.write(exampleOf(commandLine, routes));
       return USAGE_ERROR;
     case ExitCode.UnknownCommand:
       return USAGE_ERROR;
@@ -244,7 +244,11 @@ function exampleOf(
   return example === undefined ? "" : `${example}\n`;
 }
 
-/** The parser's messages, with our own for an unexpected argument. Reports a missing argument. */
+/**
+ * Returns the parser's messages, with our own for an unexpected argument.
+ *
+ * @param onMissingArgument Called if a required argument is missing.
+ */
 function parserMessages(name: string, onMissingArgument: () => void): ApplicationText {
   return {
     ...text_en,
@@ -280,7 +284,7 @@ function createOutput(write: (text: string) => void): Output {
   };
 }
 
-/** Breaks a whole message at words; lines that are written in parts stay as they are. */
+/** Breaks complete lines at words; a line that is written in parts stays as it is. */
 function wrapMessage(text: string): string {
   // deno-lint-ignore no-control-regex -- a line that overwrites another one, or has colors
   if (!text.endsWith("\n") || /[\r\x1b]/.test(text)) return text;

@@ -69,8 +69,8 @@ async function propose(
   const proposals: readonly Proposal[] = isFirst
     ? commands.map(({ name, brief }) => ({ completion: name, brief }))
     : await proposeCompletions(await loadApp(words[0] ?? ""), words, context);
-  const fitting = proposals.filter(({ completion }) => completion.startsWith(word));
+  const matching = proposals.filter(({ completion }) => completion.startsWith(word));
   // Flags are proposed after a dash, or if nothing else may follow.
-  const nonFlags = fitting.filter(({ completion }) => !completion.startsWith("-"));
-  return nonFlags.length > 0 ? nonFlags : fitting;
+  const nonFlags = matching.filter(({ completion }) => !completion.startsWith("-"));
+  return nonFlags.length > 0 ? nonFlags : matching;
 }

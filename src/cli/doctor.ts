@@ -14,16 +14,18 @@ import { findUnmatchedTools, listKnownTools, selectRulesWarnings } from "./unmat
 
 export const command = defineCommand({
   about: "Starts each server, counts its tools and their tokens, and ends it again. " +
-    "For one that fails it says why and what to do. Exit code: 1 if any fails.",
+    "For each that fails it says why and what to do. Exit code: 1 if any fails.",
   example: "agent-mcp-gateway doctor postgres",
   flags: { json: JSON_FLAG, ...FILE_FLAGS },
   args: [optional(serverArgument("Only this server"))],
-  async run({ flags: { json, ...fileFlags }, args: [only], stdout, stderr }) {
+  async run({ flags: { json, ...fileFlags }, args: [onlyServer], stdout, stderr }) {
     const opened = await openConfiguration(fileFlags);
     const { files, configuration } = opened;
     const { servers } = configuration;
-    const names = only === undefined ? [...servers.keys()] : [findServer(only, configuration).name];
-    // Loaded while the servers start, because it takes a moment.
+    const names = onlyServer === undefined
+      ? [...servers.keys()]
+      : [findServer(onlyServer, configuration).name];
+    // The tokenizer takes a moment to load, so it loads while the servers start.
     const counter = loadTokenCounter();
     const { reports, tools } = await withStartedServers(
       { opened, names, stderr },
@@ -33,7 +35,9 @@ export const command = defineCommand({
         return { reports, tools: listKnownTools(started, servers.keys()) };
       },
     );
-    const rulesWarnings = only === undefined ? selectRulesWarnings(configuration, undefined) : [];
+    const rulesWarnings = onlyServer === undefined
+      ? selectRulesWarnings(configuration, undefined)
+      : [];
     const unmatched = findUnmatchedTools(configuration.rules, {
       known: tools,
       file: files.rules.displayPath,
@@ -85,11 +89,11 @@ function createReport(
     ...slow,
     ...noise.slice(0, 1).map((text) => {
       const isLocal = getStdioConfig(config.connection) !== undefined;
-      const what = isLocal
+      const behavior = isLocal
         ? "writes text that is not an MCP message to stdout"
         : "sends data that is not an MCP message";
       const quote = JSON.stringify(text.slice(0, 80));
-      return `it ${what}, such as ${quote}${isLocal ? ": it should log to stderr" : ""}`;
+      return `it ${behavior}, such as ${quote}${isLocal ? ": it should log to stderr" : ""}`;
     }),
   ];
   return {

@@ -59,18 +59,18 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
     const command = error.details.command ?? `agent-mcp-gateway auth login ${name}`;
     return { kind: "login-needed", message, fix: `Log in: ${command}` };
   }
-  const program = getStdioConfig(connection);
-  const address = getHttpConfig(connection);
+  const stdio = getStdioConfig(connection);
+  const http = getHttpConfig(connection);
   const causes = listCauses(error);
   const hasCause = (test: (cause: unknown) => boolean): boolean => causes.some(test);
   const startFailure = causes.find((cause) => cause instanceof StartFailure);
-  if (startFailure !== undefined && program !== undefined) {
-    return findStartCause(startFailure, { name, connection: program, windows: context.windows });
+  if (startFailure !== undefined && stdio !== undefined) {
+    return findStartCause(startFailure, { name, connection: stdio, windows: context.windows });
   }
   const output = (error instanceof DownstreamError ? error.serverOutput : undefined) ?? message;
-  const local = program && findLocalCause(output, { name, connection: program });
-  if (local !== undefined) {
-    const { kind, message, fix } = local;
+  const localFinding = stdio && findLocalCause(output, { name, connection: stdio });
+  if (localFinding !== undefined) {
+    const { kind, message, fix } = localFinding;
     return { kind, message, fix };
   }
   if (hasCause((cause) => cause instanceof HandshakeError && cause.isNewer)) {
@@ -81,12 +81,12 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
     return { kind: "newer-revision", message, fix };
   }
   const remoteFailure = remoteFailureBehind(error);
-  if (remoteFailure !== undefined && address !== undefined) {
-    const remote = findRemoteCause(remoteFailure, { name, connection: address });
-    if (remote !== undefined) return { message, ...remote };
+  if (remoteFailure !== undefined && http !== undefined) {
+    const remoteFinding = findRemoteCause(remoteFailure, { name, connection: http });
+    if (remoteFinding !== undefined) return { message, ...remoteFinding };
   }
   if (
-    program !== undefined && noise.length > 0 &&
+    stdio !== undefined && noise.length > 0 &&
     hasCause((cause) => isInstanceOf(cause, ChannelClosed, DOMException, HandshakeError))
   ) {
     const quote = JSON.stringify(noise[0]?.slice(0, 80));
@@ -120,9 +120,9 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
       kind: "too-slow",
       message,
       fix: `Raise ${key} (now ${connectTimeoutMs}), or ${
-        address === undefined
+        http === undefined
           ? "run its command by hand to see why it does not start"
-          : `find out why the server at ${URL.parse(address.url)?.host} accepts connections but ` +
+          : `find out why the server at ${URL.parse(http.url)?.host} accepts connections but ` +
             "does not answer"
       }`,
     };
@@ -133,7 +133,7 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
     return { kind: "protocol", message, fix };
   }
   if (hasCause((cause) => cause instanceof ChannelClosed)) {
-    const fix = program !== undefined
+    const fix = stdio !== undefined
       ? "Run its command by hand, in the same folder and with the same variables, and read " +
         "what it prints before it exits"
       : "Look at the server's own log";

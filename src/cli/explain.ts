@@ -34,7 +34,7 @@ export const command = defineCommand({
     agent: agentFlag("The agent that the decision is about"),
     server: serverFlag("The server that the decision is about"),
     tool: textFlag("The tool that the decision is about", { placeholder: "tool" }),
-    all: switchFlag("Show agents against servers"),
+    all: switchFlag("Show a table of agents and servers"),
     json: JSON_FLAG,
     ...FILE_FLAGS,
   },
@@ -47,7 +47,9 @@ export const command = defineCommand({
       throw new UsageError("Name the server of the tool with --server");
     }
     if (tool !== undefined && all) {
-      throw new UsageError("Leave out --tool or --all: that table is of agents and servers");
+      throw new UsageError(
+        "Leave out --tool or --all: the table of --all shows agents and servers, but no tools",
+      );
     }
     const opened = await openConfiguration(files);
     const { configuration } = opened;
@@ -174,15 +176,15 @@ function decideServers(
   }));
 }
 
-/** Prints a note for each unknown name: it gets a decision, too, but hardly the intended one. */
+/** Prints a note for each unknown name, which may be misspelled: the policy decides about unknown names, too. */
 function noteUnknownNames(
   { agent, server }: NameFlags,
   { rules, servers }: Configuration,
   stderr: Output,
 ): void {
-  const note = (what: string, name: string, known: Iterable<string>, where: string): void => {
+  const note = (kind: string, name: string, known: Iterable<string>, group: string): void => {
     const hint = suggestName(name, known);
-    stderr.write(`${escapeLines(`The ${what} "${name}" is not ${where}${hint}`)}\n`);
+    stderr.write(`${escapeLines(`The ${kind} "${name}" is not ${group}${hint}`)}\n`);
   };
   if (agent !== undefined && !rules.agents.has(agent)) {
     note("agent", agent, rules.agents.keys(), "in the rules");
@@ -195,7 +197,7 @@ function noteUnknownNames(
 /** A decision, in the JSON that is printed. */
 interface PrintedDecision {
   readonly decision: "allow" | "deny";
-  /** The entry that decided, or the list that did not grant it. */
+  /** Path of the entry that decided, or of the list in which no entry allows the access. */
   readonly rule: string;
 }
 
@@ -213,7 +215,7 @@ interface PrintedExplanation extends PrintedDecision {
 interface ServerRow extends PrintedDecision {
   readonly server: string;
   readonly tools?: readonly (PrintedDecision & { readonly tool: string })[];
-  /** The reason why its tools are not known. */
+  /** The reason why the server's tools are not known. */
   readonly error?: string;
 }
 

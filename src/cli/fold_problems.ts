@@ -12,8 +12,9 @@ const MAX_NAMES = 3;
 const QUOTED = /"(?:[^"\\]|\\.)*"/g;
 
 /**
- * Formats problems as lines. Many problems of one kind, as when a rules file belongs to another servers
- * file, become one line: the first problem, the number of the others, and some of their names.
+ * Formats problems as lines. More than five problems of one kind, for example because the rules file
+ * belongs to another servers file, become one line: the first problem, the number of the others, and some
+ * of their names.
  */
 export function foldProblems(problems: readonly ConfigProblem[]): string[] {
   const kindOf = ({ file, message }: ConfigProblem): string => {
@@ -23,12 +24,12 @@ export function foldProblems(problems: readonly ConfigProblem[]): string[] {
   };
   const kinds = Map.groupBy(problems, kindOf);
   return problems.flatMap((problem) => {
-    const alike = kinds.get(kindOf(problem)) ?? [];
-    if (alike.length <= MAX_UNFOLDED) return [formatProblem(problem)];
-    if (alike[0] !== problem) return [];
-    const names = namesOf(alike).slice(1);
+    const sameKind = kinds.get(kindOf(problem)) ?? [];
+    if (sameKind.length <= MAX_UNFOLDED) return [formatProblem(problem)];
+    if (sameKind[0] !== problem) return [];
+    const names = namesOf(sameKind).slice(1);
     const listed = names.slice(0, MAX_NAMES).join(", ") + (names.length > MAX_NAMES ? ", …" : "");
-    return `${formatProblem(problem)} (and ${alike.length - 1} more like this: ${listed}; ` +
+    return `${formatProblem(problem)} (and ${sameKind.length - 1} more like this: ${listed}; ` +
       "agent-mcp-gateway validate --json lists them all)";
   });
 }
@@ -43,11 +44,11 @@ export function problemsText(problems: readonly ConfigProblem[]): string {
 }
 
 /** Returns the names that distinguish problems of one kind: quoted in the messages, or the paths. */
-function namesOf(alike: readonly ConfigProblem[]): string[] {
-  const quoted = alike.map(({ message }) => message.match(QUOTED) ?? []);
+function namesOf(sameKind: readonly ConfigProblem[]): string[] {
+  const quoted = sameKind.map(({ message }) => message.match(QUOTED) ?? []);
   const columns = (quoted[0] ?? []).map((_, at) => {
     return [...new Set(quoted.map((names) => names[at] ?? ""))];
   });
   const longest = columns.reduce((one, other) => other.length > one.length ? other : one, []);
-  return longest.length > 1 ? longest : alike.map(({ path }) => path);
+  return longest.length > 1 ? longest : sameKind.map(({ path }) => path);
 }

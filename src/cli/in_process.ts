@@ -14,7 +14,7 @@ import { VERSION } from "./version.ts";
 /** Calls a tool of the gateway. */
 export type CallGateway = (name: string, args: JsonText) => Promise<Reply>;
 
-/** Grace periods for the gateway's end, after the command has its result. */
+/** Grace periods for ending the gateway when the command has its result. */
 const END_OPTIONS = {
   callsMs: 0,
   gracePeriods: { afterInputCloseMs: 500, afterTerminateMs: 1000 },
@@ -55,7 +55,7 @@ async function runGateway<T>(
     auditFallback: auditFallback(),
     version: VERSION,
     tracer: await loadTracer(Deno.env.get("OTEL_DENO") === "true", VERSION),
-    // A command ends before a change of the files would matter.
+    // The files are not watched: a command ends before a change would matter.
     reload: {
       files,
       watch: new FileWatch([]),

@@ -12,7 +12,7 @@ export class LogRedactor {
   readonly #secrets = new Set<string>();
   readonly #nonSecrets: ReadonlySet<string>;
 
-  /** @param folders Values that are never redacted, because the log names files in these folders. */
+  /** @param folders Folders whose paths are never redacted, because the log names files in them. */
   constructor(folders: readonly string[] = [getHomeFolder(Deno.env) ?? "", Deno.cwd()]) {
     this.#nonSecrets = new Set(folders);
   }
@@ -32,9 +32,9 @@ export class LogRedactor {
   /** Returns the text without secrets. */
   readonly redact = (text: string): string => {
     // Known secrets first: a pattern could match a part of one, and the other part would stay.
-    const known = redact(text, [...this.#secrets]);
-    if (!POSITION.test(known)) return redactText(known);
-    return known.split("\n").map((line) => {
+    const withoutSecrets = redact(text, [...this.#secrets]);
+    if (!POSITION.test(withoutSecrets)) return redactText(withoutSecrets);
+    return withoutSecrets.split("\n").map((line) => {
       const [position = ""] = POSITION.exec(line) ?? [];
       return position + redactText(line.slice(position.length));
     }).join("\n");

@@ -65,10 +65,10 @@ export function findNeededPermissions(served: ServedConfiguration): NeededPermis
   addFiles(needed, served);
   addVariables(needed, served);
   for (const server of served.configuration.servers.values()) {
-    const program = getStdioConfig(server.connection);
-    const address = getHttpConfig(server.connection);
-    if (program !== undefined) addProgram(needed, server, program, served);
-    if (address !== undefined) addHost(needed, server, address, served);
+    const stdio = getStdioConfig(server.connection);
+    const http = getHttpConfig(server.connection);
+    if (stdio !== undefined) addProgram(needed, server, stdio, served);
+    if (http !== undefined) addHost(needed, server, http, served);
   }
   addListener(needed, served);
   return needed;
@@ -164,7 +164,7 @@ function addAnyProgram(needed: NeededPermissions, env: Environment): void {
 
 /**
  * Returns the program that a command names: a path if the server's PATH differs from the gateway's,
- * because Deno looks up names in its own PATH when it starts.
+ * because Deno looks up the names of its flag in the gateway's PATH.
  */
 function findProgram(
   command: string,
@@ -231,8 +231,8 @@ function addListener(
   needed.net.add(port === 0 ? name : `${name}:${port}`);
   const { jwt } = configuration.rules;
   if (jwt === undefined) return;
-  const keys = jwt.jwksUrl ?? jwt.issuer;
-  if (URL.canParse(keys)) needed.net.add(hostOf(keys));
+  const keysUrl = jwt.jwksUrl ?? jwt.issuer;
+  if (URL.canParse(keysUrl)) needed.net.add(hostOf(keysUrl));
 }
 
 function hostOf(url: string): string {

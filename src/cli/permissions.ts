@@ -7,8 +7,8 @@ import { escapeLines } from "../text.ts";
 import { foreignText, styleOf } from "./terminal.ts";
 
 export const command = defineCommand({
-  about: "Prints Deno's permission flags for the present configuration, one a line: " +
-    "its programs, hosts, variables and folders, and nothing else. Start the gateway with them, " +
+  about: "Prints Deno's permission flags for the present configuration, one per line. They " +
+    "permit its programs, hosts, variables and folders, and nothing else. Start the gateway with them, " +
     "or build an executable that has them: deno task compile --locked. Give it the flags that " +
     "you start the gateway with.",
   example: "deno run $(agent-mcp-gateway permissions) dist/agent-mcp-gateway.js",
@@ -66,7 +66,7 @@ export function formatFlags({ read, write, env, run, net }: NeededPermissions): 
   ];
 }
 
-/** The path itself, or the folder around a part with a comma, which Deno's flags cannot hold. */
+/** Returns the path, or its nearest folder without a comma: Deno's flags separate paths with commas. */
 function withoutComma(path: string): string {
   let folder = path;
   while (folder.includes(",")) folder = folderOf(folder);
@@ -83,11 +83,11 @@ function noteCommas({ read, write }: NeededPermissions): string[] {
   });
 }
 
-/** Returns the paths that Deno's flags can hold, without those that are inside others. */
+/** Returns the paths without commas that cover all given paths, without those inside another one. */
 function withoutNested(paths: Iterable<string>): string[] {
-  const all = [...paths].map(withoutComma);
-  return all.filter((path) => {
-    return !all.some((other) => other !== path && path.startsWith(withSeparator(other)));
+  const folders = [...paths].map(withoutComma);
+  return folders.filter((path) => {
+    return !folders.some((folder) => folder !== path && path.startsWith(withSeparator(folder)));
   });
 }
 

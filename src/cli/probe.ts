@@ -95,7 +95,7 @@ export class Probes {
       open: (config, authorization) => {
         return openTransport(config, { log, processes: this.#processes, authorization });
       },
-      // A stored login is used; the person is not asked for one.
+      // The server gets a stored login; the person is not asked to log in.
       authorize: (config, pending) =>
         createServerAuth(config, { pending, isInteractive: false, log }),
     };
@@ -107,7 +107,7 @@ export class Probes {
   }
 
   /**
-   * Starts servers concurrently, but only `MAX_DOWNLOADS` at a time of those that may be downloaded.
+   * Starts servers concurrently, but at most `MAX_DOWNLOADS` at a time if they may be downloaded.
    *
    * @param names Names of configured servers.
    * @param onDone Called with each result as soon as it is known.
@@ -124,15 +124,14 @@ export class Probes {
   }
 
   /**
-   * Calls `use` for servers concurrently, but only `MAX_DOWNLOADS` at a time for those that may be
-   * downloaded.
+   * Calls `use` for servers concurrently, but for at most `MAX_DOWNLOADS` at a time if they may be downloaded.
    *
    * @param names Names of configured servers.
    * @returns The results, in the order of the names.
    */
   async mapServers<T>(names: Iterable<string>, use: (name: string) => Promise<T>): Promise<T[]> {
-    const all = [...names];
-    const downloads = all.filter((name) => this.mayDownload(name));
+    const nameList = [...names];
+    const downloads = nameList.filter((name) => this.mayDownload(name));
     const results = new Map<string, T>();
     const runOne = async (name: string) => void results.set(name, await use(name));
     const downloadNext = async (): Promise<void> => {
@@ -141,10 +140,10 @@ export class Probes {
       }
     };
     await Promise.all([
-      ...all.filter((name) => !this.mayDownload(name)).map(runOne),
+      ...nameList.filter((name) => !this.mayDownload(name)).map(runOne),
       ...Array.from({ length: MAX_DOWNLOADS }, downloadNext),
     ]);
-    return all.map((name) => results.get(name) as T);
+    return nameList.map((name) => results.get(name) as T);
   }
 
   /** Whether the start of a server may download it first, as `npx` does. */

@@ -17,7 +17,7 @@ export interface ProgressOptions {
   readonly mayDownload?: (name: string) => boolean;
 }
 
-/** Shows the progress of several tasks: at a terminal in one changing line, elsewhere in one line per result. */
+/** Shows the progress of starting servers: at a terminal in one changing line, elsewhere in one line per result. */
 export class Progress implements Disposable {
   readonly #waiting: Set<string>;
   readonly #total: number;
@@ -49,7 +49,7 @@ export class Progress implements Disposable {
     if (!isTerminal && names.some(mayDownload)) output.write(`${DOWNLOADING}\n`);
   }
 
-  /** Shows the result of one task. */
+  /** Shows the result of one server. */
   finish(name: string, result: string): void {
     this.#waiting.delete(name);
     if (this.#hasEnded) return;
@@ -69,13 +69,13 @@ export class Progress implements Disposable {
     if (!this.#isTerminal || this.#hasEnded) return;
     const seconds = Math.floor((performance.now() - this.#startedAt) / 1000);
     const waiting = [...this.#waiting];
-    const what = waiting.length === 0 ? "stopping the servers" : [
+    const activity = waiting.length === 0 ? "stopping the servers" : [
       ...(seconds >= SHOW_DOWNLOADS_AFTER_S && waiting.some(this.#mayDownload)
         ? [DOWNLOADING]
         : []),
       `waiting for ${waiting.join(", ")}`,
     ].join("; ");
-    const text = `${this.#total - waiting.length}/${this.#total} in ${seconds} s; ${what}`;
+    const text = `${this.#total - waiting.length}/${this.#total} in ${seconds} s; ${activity}`;
     this.#output.write(`\r${cutText(escapeControls(text), this.#columns - 1)}\x1b[K`);
   }
 }

@@ -3,7 +3,7 @@ import { parse } from "jsonc-parser";
 import { targetOf } from "../../src/cli/init/describe_server.ts";
 import type { InspectedServer } from "../../src/cli/init/inspect_servers.ts";
 import { mergeServers } from "../../src/cli/init/merge_servers.ts";
-import { describePlanned, type Plan } from "../../src/cli/init/plan.ts";
+import { addDescriptions, type Plan } from "../../src/cli/init/plan.ts";
 import { nextText } from "../../src/cli/init/summary.ts";
 import { InitFixture, KEYS } from "./init_fixture.ts";
 
@@ -128,7 +128,7 @@ Deno.test("[init.describe] servers of the same program are distinguished by thei
     "left",
     titledServer,
   ], ["right", titledServer]]);
-  const servers = describePlanned(offered, { inspected, home: "/home/me" });
+  const servers = addDescriptions(offered, { inspected, home: "/home/me" });
   assert.deepEqual(servers.map(({ entry }) => entry.description), [
     "Reads files. For ~/notes",
     "Reads files. For ~/code",

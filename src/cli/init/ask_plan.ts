@@ -7,12 +7,12 @@ import type { Inspected, InspectedServer } from "./inspect_servers.ts";
 import { describeChoice, type OfferedServer, scopeLines } from "./merge_servers.ts";
 import {
   type Access,
+  addDescriptions,
   agentFor,
   type AgentNames,
   type AgentPlan,
   allowedTools,
   type ClientPlan,
-  describePlanned,
   hasToolHints,
   type Plan,
   planAgent,
@@ -26,7 +26,7 @@ export interface Questions {
   readonly existingServers: readonly string[];
   /** Names of the agents in the rules file. */
   readonly existingAgents: readonly string[];
-  /** The users' files of clients, which can get the gateway's entry. */
+  /** The user files of clients, into which `init` can write the gateway's entry. */
   readonly clientFiles: readonly ClientFile[];
   /** Whether servers from files of the working folder are preselected. */
   readonly trustsFolder: boolean;
@@ -65,7 +65,7 @@ export async function askPlan(
     const clients = await askClients(prompter, { servers: chosen, rules }, questions);
     const paths = [...questions.gatewayFiles, ...clients.map(({ file }) => file.shown)];
     if (!await prompter.confirm(`Write ${paths.join(", ")}?`, true)) prompter.cancel();
-    const plannedServers = describePlanned(chosen, { inspected, home: questions.home });
+    const plannedServers = addDescriptions(chosen, { inspected, home: questions.home });
     return { servers: plannedServers, ...rules, clients };
   });
 }
@@ -150,7 +150,7 @@ async function askAgents(
   answers: Answers,
   questions: Questions,
 ): Promise<AgentPlan[]> {
-  const text = await prompter.text(
+  const answer = await prompter.text(
     "Which agents use the gateway? One name, or several separated by commas",
     {
       defaultValue: questions.suggestedAgents.join(", "),
@@ -164,7 +164,7 @@ async function askAgents(
       },
     },
   );
-  const names = splitNames(text);
+  const names = splitNames(answer);
   const agents: AgentPlan[] = [];
   for (const name of names) {
     const added = answers.chosen.map((server) => server.name);
@@ -275,14 +275,14 @@ async function askClients(
     },
   );
   const chosenFiles = clientFiles.filter(({ path }) => chosen.includes(path));
-  const count = chosenFiles.flatMap(serversIn).length;
-  if (count === 0) return chosenFiles.map((file) => ({ file, removesServers: false }));
+  const serverCount = chosenFiles.flatMap(serversIn).length;
+  if (serverCount === 0) return chosenFiles.map((file) => ({ file, removesServers: false }));
   const editableFiles = chosenFiles.filter((file) => serversIn(file).length > 0);
   const otherFiles = chosenFiles.filter((file) => !editableFiles.includes(file));
   noteUnchangedFiles(prompter, otherFiles, servers);
   noteUnreachableServers(prompter, editableFiles, { servers, rules });
   const titles = listTitles(editableFiles);
-  const removed = count === 1 ? "it" : `the ${count}`;
+  const removed = serverCount === 1 ? "it" : `the ${serverCount}`;
   const removesServers = await prompter.choose(
     `What about the servers that ${titles} ${editableFiles.length === 1 ? "has" : "have"} now?`,
     [
@@ -304,7 +304,7 @@ async function askClients(
   }));
 }
 
-/** Returns a test for the servers that a client's file contains. */
+/** Returns a predicate for the servers that a client's file contains. */
 function isIn({ path }: ClientFile): (server: FoundServer) => boolean {
   return ({ file }) => file.path === path;
 }

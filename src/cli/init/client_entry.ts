@@ -4,7 +4,7 @@ import type { ClientId } from "./clients.ts";
 import type { JsonRecord } from "./import_entry.ts";
 import type { GatewayFiles } from "./gateway_files.ts";
 
-/** The circumstances of this program's start, from which its command can be found out. */
+/** The facts from which `launchCommand` derives the command that starts this program. */
 export interface Launch {
   /** The command that a launcher names in `AGENT_MCP_GATEWAY_LAUNCHER`. */
   readonly launcher: string | undefined;
@@ -15,7 +15,7 @@ export interface Launch {
   readonly windows: boolean;
 }
 
-/** Finds out how this program was started. */
+/** Reads the facts about the start of this process. */
 export function readLaunch(): Launch {
   return {
     launcher: Deno.env.get("AGENT_MCP_GATEWAY_LAUNCHER") || undefined,
@@ -31,7 +31,7 @@ export function launchCommand(launch: Launch): [string, ...string[]] {
   if (launch.launcher !== undefined) return parseLauncher(launch.launcher);
   if (launch.standalone) return [launch.execPath];
   const main = mainPath(launch);
-  // The bundle needs no Deno configuration, and must not use one that happens to be in a folder above it.
+  // The bundle must not use a Deno configuration that happens to be in a folder above it.
   const config = main.endsWith(".js") ? ["--no-config"] : [];
   return [launch.execPath, "run", ...config, ...permissionFlags(), main];
 }
@@ -72,8 +72,8 @@ export interface EntryOptions {
 }
 
 /**
- * Returns the entry that makes a client start the gateway, in the client's own format. It
- * turns off no question that the client asks before it calls a tool.
+ * Returns the entry that makes a client start the gateway, in the client's own format. The client still
+ * asks its questions before it calls a tool.
  */
 export function gatewayEntry(client: ClientId | undefined, options: EntryOptions): JsonRecord {
   const { launchCommand: [command, ...launchArgs], files, agent, env = {} } = options;
@@ -90,7 +90,7 @@ export function gatewayEntry(client: ClientId | undefined, options: EntryOptions
         ...(hasVariables && { environment: env }),
       };
     case "copilot":
-      // Despite `tools`, Copilot asks before it calls `execute_tool`.
+      // `tools` makes all tools available; Copilot still asks before it calls `execute_tool`.
       return { type: "local", command, args, ...variables, tools: ["*"] };
     case "vscode":
       return { type: "stdio", command, args, ...variables };
@@ -115,6 +115,6 @@ export function schemaAddress(
     // Only the completion in editors needs the schema.
     return undefined;
   }
-  const slashes = path.replaceAll("\\", "/").split("/").map(encodeURIComponent).join("/");
-  return `file://${slashes.startsWith("/") ? "" : "/"}${slashes.replace("%3A", ":")}`;
+  const encoded = path.replaceAll("\\", "/").split("/").map(encodeURIComponent).join("/");
+  return `file://${encoded.startsWith("/") ? "" : "/"}${encoded.replace("%3A", ":")}`;
 }

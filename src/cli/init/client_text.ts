@@ -55,14 +55,14 @@ async function loadTomlReader(): Promise<(text: string) => ParsedText> {
   };
 }
 
-/** Turns a list of servers, as Continue writes it, into servers by name. */
+/** Turns Continue's list of servers into an object with the servers by name. */
 function nameServers(value: unknown): unknown {
   const servers = valueAt(value, ["mcpServers"]);
   if (!Array.isArray(servers)) return value;
-  const named = servers.filter((server) => typeof server?.name === "string");
+  const namedServers = servers.filter((server) => typeof server?.name === "string");
   return {
     ...value as object,
-    mcpServers: Object.fromEntries(named.map((one) => [one.name, one])),
+    mcpServers: Object.fromEntries(namedServers.map((server) => [server.name, server])),
   };
 }
 
@@ -86,8 +86,8 @@ export interface ClientEdit {
 }
 
 /**
- * Loads the function that edits texts in a language. It changes only the named values, and throws if that
- * is not possible.
+ * Loads the function that edits texts in a language. The function changes only the given values, and
+ * throws if that is not possible.
  */
 export async function loadEditor(
   language: Language,
@@ -112,11 +112,11 @@ export function editJson(text: string, edits: readonly ClientEdit[]): string {
     const expected = toPlainJson(withValue(before, at, value));
     // The library damages an object with one member and a trailing comma. In that case, the whole
     // object that contains the member is set.
-    const next = [at, at.slice(0, -1)].values().map((path) =>
+    const editedText = [at, at.slice(0, -1)].values().map((path) =>
       applyEdits(edited, modify(edited, [...path], valueAt(expected, path), { formattingOptions }))
-    ).find((one) => isDeepStrictEqual(readJson(one), expected));
-    if (next === undefined) throw new Error(`cannot change ${at.join(".")} in this text`);
-    edited = next;
+    ).find((candidate) => isDeepStrictEqual(readJson(candidate), expected));
+    if (editedText === undefined) throw new Error(`cannot change ${at.join(".")} in this text`);
+    edited = editedText;
     before = expected;
   }
   return edited;
@@ -135,14 +135,14 @@ function readJson(text: string): unknown {
   return toPlainJson(getNodeValue(root));
 }
 
-type Toml = Pick<typeof import("smol-toml"), "parse" | "stringify">;
+type TomlLibrary = Pick<typeof import("smol-toml"), "parse" | "stringify">;
 
 /**
  * Replaces, appends or removes one table of a TOML text.
  *
  * @throws {Error} if the table is not written in lines of its own, but for example inline.
  */
-function editToml(text: string, { at: path, value }: ClientEdit, toml: Toml): string {
+function editToml(text: string, { at: path, value }: ClientEdit, toml: TomlLibrary): string {
   const eol = text.includes("\r\n") ? "\r\n" : "\n";
   const lines = text.split(/\r?\n/);
   const [start, end] = findTable(lines, path);
@@ -180,7 +180,10 @@ function withoutEmptyObjects(value: unknown): unknown {
   return Object.fromEntries(entries.filter(([, item]) => !isEmpty(item)));
 }
 
-/** Returns the line of a table's header, and the line after the table and its subtables. */
+/**
+ * Returns the index of a table's header line, and of the line after the table and its subtables. For a
+ * missing table, both are the number of lines.
+ */
 function findTable(lines: readonly string[], path: JsonPath): [start: number, end: number] {
   let start = lines.length;
   let end = lines.length;
@@ -189,9 +192,9 @@ function findTable(lines: readonly string[], path: JsonPath): [start: number, en
     if (header === undefined && !/^\s*\[\[/.test(line)) continue;
     const parts = (header ?? "").matchAll(/"((?:[^"\\]|\\.)*)"|'([^']*)'|([\w-]+)/g);
     const keys = [...parts].map(([, double, single, bare]) => double ?? single ?? bare);
-    const isOurs = path.every((key, at) => keys[at] === key);
-    if (isOurs && start === lines.length) start = index;
-    else if (!isOurs && start < lines.length) {
+    const isInside = path.every((key, at) => keys[at] === key);
+    if (isInside && start === lines.length) start = index;
+    else if (!isInside && start < lines.length) {
       end = index;
       break;
     }
@@ -207,8 +210,8 @@ export function nestAt(path: JsonPath, value: Json): JsonRecord {
 }
 
 /**
- * Converts a parser's value into plain JSON values: dates become strings, and objects get a prototype,
- * without which they would not equal others.
+ * Converts a parser's value into plain JSON values: dates become strings, and objects without a prototype
+ * get the usual one, which `isDeepStrictEqual` compares.
  */
 function toPlainJson(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value));
@@ -217,8 +220,8 @@ function toPlainJson(value: unknown): unknown {
 function valueAt(value: unknown, path: JsonPath): Json | undefined {
   // The parsers return only values that JSON can hold.
   return path.reduce<unknown>((part, key) => {
-    const isThere = typeof part === "object" && part !== null && Object.hasOwn(part, key);
-    return isThere ? Reflect.get(part, key) : undefined;
+    const hasKey = typeof part === "object" && part !== null && Object.hasOwn(part, key);
+    return hasKey ? Reflect.get(part, key) : undefined;
   }, value) as Json | undefined;
 }
 

@@ -44,7 +44,7 @@ export interface ClientLocation {
 type FileRow = readonly [
   scope: "user" | "project",
   path: string,
-  only?: { readonly os?: Machine["os"]; readonly hasProjects?: true },
+  details?: { readonly os?: Machine["os"]; readonly hasProjects?: true },
 ];
 
 interface ClientRow {
@@ -159,30 +159,31 @@ export function clientLocations(machine: Machine): ClientLocation[] {
   const folders = foldersOf(machine);
   return CLIENT_IDS.flatMap((client) => {
     const { title, files } = CLIENTS[client];
-    return files.filter(([, , only]) => (only?.os ?? machine.os) === machine.os)
-      .map(([scope, template, only]) => {
-        const [first = "", ...rest] = template.split("/");
+    return files.filter(([, , details]) => (details?.os ?? machine.os) === machine.os)
+      .map(([scope, template, details]) => {
+        const [first = "", ...names] = template.split("/");
         const folder = folders[first.slice(1, -1)] ?? first;
-        const path = [folder, ...rest].join(machine.os === "windows" ? "\\" : "/");
-        const hasProjects = only?.hasProjects ?? false;
+        const path = [folder, ...names].join(machine.os === "windows" ? "\\" : "/");
+        const hasProjects = details?.hasProjects ?? false;
         return { client, title, path, scope, hasProjects, serversPath: serversPathOf(client) };
       });
   });
 }
 
+/** Returns the folders that the words in braces stand for in the paths of clients' files. */
 function foldersOf({ os, home, cwd, env }: Machine): Readonly<Record<string, string>> {
   const slash = os === "windows" ? "\\" : "/";
   const config = env.get("XDG_CONFIG_HOME") || `${home}${slash}.config`;
   const claude = env.get("CLAUDE_CONFIG_DIR") || home;
   const codex = env.get("CODEX_HOME") || `${home}${slash}.codex`;
-  const known = { home, cwd, claude, codex, config };
+  const folders = { home, cwd, claude, codex, config };
   if (os !== "windows") {
     const apps = os === "darwin" ? `${home}/Library/Application Support` : config;
-    return { ...known, apps, devin: config };
+    return { ...folders, apps, devin: config };
   }
   const apps = env.get("APPDATA") || `${home}\\AppData\\Roaming`;
   const local = env.get("LOCALAPPDATA") || `${home}\\AppData\\Local`;
-  return { ...known, apps, local, devin: apps };
+  return { ...folders, apps, local, devin: apps };
 }
 
 /** Describes this machine; `undefined` if the user has no home folder. */
@@ -190,6 +191,6 @@ export function thisMachine(): Machine | undefined {
   const { os } = Deno.build;
   const home = getHomeFolder(Deno.env);
   if (home === undefined) return undefined;
-  const known = os === "windows" || os === "darwin" ? os : "linux";
-  return { os: known, home, cwd: Deno.cwd(), env: Deno.env };
+  const clientOs = os === "windows" || os === "darwin" ? os : "linux";
+  return { os: clientOs, home, cwd: Deno.cwd(), env: Deno.env };
 }

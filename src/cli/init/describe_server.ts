@@ -59,7 +59,7 @@ const MAX_TARGET = 60;
 /** A pattern of paths. */
 const PATH = /^(?:~|\.{0,2})[/\\]|^[A-Za-z]:[/\\]/;
 
-/** A pattern of paths of programs, which are not what a server works on. */
+/** A pattern of paths of programs; a server does not work on them. */
 const PROGRAM =
   /\.(?:[cm]?[jt]sx?|py|jar|sh|rb|exe|dll)$|[/\\](?:node_modules|site-packages|bin)[/\\]/;
 
@@ -72,19 +72,19 @@ const PROGRAM =
 export function targetOf(entry: JsonRecord, home: string): string {
   const { command, url } = entry;
   if (typeof command !== "string") return cutText(programOf({ url }).name, MAX_TARGET);
-  const secret = findClearTextSecrets(entry);
+  const secretFields = findClearTextSecrets(entry);
   const args = Array.isArray(entry.args) ? entry.args.map(String) : [];
   const container = readContainerRun([command, ...args]);
-  const targets = args.flatMap((arg, at) => {
+  const targets = args.flatMap((arg, index) => {
     const value = arg.replace(/^--?[\w-]+=/, "");
-    // Only the host and the path of an address are shown.
+    // `programOf` returns only the host and the path of an address.
     if (/^[a-z][\w+.-]*:\/\//i.test(value)) return [programOf({ url: value }).name];
-    if (secret.includes(`args[${at}]`)) return [];
+    if (secretFields.includes(`args[${index}]`)) return [];
     if (!PATH.test(value) || PROGRAM.test(value)) return [];
     // In `docker run -v SOURCE:TARGET`, the source is a folder of this machine.
     return [container === undefined ? value : value.replace(/(?<=.{2}):.*$/, "")];
   }).map((path) => abbreviateHome(path, home));
   const [first, ...others] = new Set(targets);
-  const more = others.length > 1 ? [`${others.length} more`] : others;
-  return cutText([first, ...more].join(" and "), MAX_TARGET);
+  const otherTargets = others.length > 1 ? [`${others.length} more`] : others;
+  return cutText([first, ...otherTargets].join(" and "), MAX_TARGET);
 }

@@ -17,7 +17,7 @@ export const thisDisk: Disk = {
       Deno.lstatSync(path);
       return true;
     } catch (error) {
-      // A file without permission counts as existing, and reading it reports the reason.
+      // A path that may not be looked up counts as existing: reading it reports the reason.
       return !(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory);
     }
   },

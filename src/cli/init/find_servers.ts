@@ -29,7 +29,7 @@ export interface ClientFile extends ClientLocation {
   /** The path with `~` for the home folder. */
   readonly shown: string;
   readonly language: Language;
-  /** Whether the file does not exist yet, although the client is installed. */
+  /** Whether the client is installed but the file does not exist yet. */
   readonly isNew: boolean;
   /** The name that the gateway's entry has, or would get. */
   readonly entryName: string;
@@ -80,7 +80,7 @@ export async function findServers(
 ): Promise<FoundServers> {
   const found: Mutable<FoundServers> = { files: [], servers: [], problems: [], remarks: [] };
   const clientsWithFile = new Set<string | undefined>();
-  const resolved = locations.flatMap((one) => resolveFolder(one, options.disk));
+  const resolved = locations.flatMap((location) => resolveFolder(location, options.disk));
   const readPaths = new Set<string>();
   for (const location of resolved) {
     if (options.gatewayFiles.includes(location.path) || !options.disk.isThere(location.path)) {
@@ -123,7 +123,7 @@ function newFile(location: ClientLocation, { machine }: FindOptions): ClientFile
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer I)[] ? I[] : T[K] };
 
-/** Replaces a `*` in a path by each folder that exists there. */
+/** Returns a location for each folder that matches the `*` in a path. */
 function resolveFolder(location: ClientLocation, disk: Disk): ClientLocation[] {
   const [before = "", after] = location.path.split("*", 2);
   if (after === undefined || location.client === undefined) return [location];
@@ -147,15 +147,15 @@ async function readLocation(
   const { document, problems } = await parseClientFile({ file: shown, text: read.text }, language);
   found.problems.push(...problems.map(formatProblem));
   if (document === undefined) return;
-  const lists = findServersPaths(location, document);
-  if (location.client === undefined && lists.length === 0) {
+  const serversPaths = findServersPaths(location, document);
+  if (location.client === undefined && serversPaths.length === 0) {
     found.problems.push(
       `${shown}: it contains no list of servers: init looks for mcpServers, ` +
         `${OTHER_SERVERS_KEYS.join(", ")} and extensions`,
     );
     return;
   }
-  const count = lists.reduce((sum, path) => sum + (document.getKeys(path)?.length ?? 0), 0);
+  const count = serversPaths.reduce((sum, path) => sum + (document.getKeys(path)?.length ?? 0), 0);
   if (count > MAX_SERVERS) {
     found.problems.push(
       `${shown}: left out, because it has ${count} servers and init takes at most ` +
@@ -163,10 +163,13 @@ async function readLocation(
     );
     return;
   }
-  const gateways: { readonly name: string; readonly env: JsonRecord; readonly agent?: string }[] =
-    [];
+  const gatewayEntries: {
+    readonly name: string;
+    readonly env: JsonRecord;
+    readonly agent?: string;
+  }[] = [];
   const servers: Omit<FoundServer, "file">[] = [];
-  for (const path of lists) {
+  for (const path of serversPaths) {
     for (const name of document.getKeys(path) ?? []) {
       const at = [...path, name];
       const report = (message: string) =>
@@ -192,7 +195,7 @@ async function readLocation(
       const gateway = recognizeGateway(name, imported.entry, options);
       if (gateway !== undefined) {
         const env = isRecord(imported.entry.env) ? imported.entry.env : {};
-        if (path[0] !== "projects") gateways.push({ name, env, ...gateway });
+        if (path[0] !== "projects") gatewayEntries.push({ name, env, ...gateway });
         leaveOut("the gateway itself");
         continue;
       }
@@ -201,9 +204,9 @@ async function readLocation(
       if (faults.length === 0) servers.push({ ...imported, ...owner, name, at });
     }
   }
-  const [gateway] = gateways;
+  const [gateway] = gatewayEntries;
   const isNameTaken = servers.some(({ name, at }) => at[0] !== "projects" && name === GATEWAY_NAME);
-  const serversPath = lists.find((path) => path[0] !== "projects") ?? location.serversPath;
+  const serversPath = serversPaths.find((path) => path[0] !== "projects") ?? location.serversPath;
   const file: ClientFile = {
     ...location,
     ...(serversPath !== undefined && { serversPath }),
@@ -235,22 +238,22 @@ const SERVERS_PATHS: readonly JsonPath[] = [
 /** Returns the paths in a file at which it lists servers. */
 function findServersPaths(location: ClientLocation, document: ClientDocument): JsonPath[] {
   const { client, serversPath = [] } = location;
-  const lists = client === undefined
+  const candidates = client === undefined
     ? [...SERVERS_PATHS]
     : client === "opencode"
     ? [["mcp", "servers"], serversPath]
     : [serversPath];
   if (location.hasProjects || client === undefined) {
     const projects = document.getKeys(["projects"]) ?? [];
-    lists.push(...projects.map((name) => ["projects", name, "mcpServers"]));
+    candidates.push(...projects.map((name) => ["projects", name, "mcpServers"]));
   }
-  const isList = (path: JsonPath) => {
+  const listsServers = (path: JsonPath) => {
     const keys = document.getKeys(path);
     if (keys === undefined || path.join() !== "mcp,servers") return keys !== undefined;
     // With one of these keys, `mcp.servers` is a server that is called `servers`.
     return !["command", "url", "type"].some((key) => keys.includes(key));
   };
-  const found = lists.filter(isList);
+  const found = candidates.filter(listsServers);
   const isNested = found.some((path) => path.join() === "mcp,servers");
   if (isNested) return found.filter((path) => path.join() !== "mcp");
   if (found.length > 0 || client !== undefined) return found;

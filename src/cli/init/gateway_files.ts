@@ -100,8 +100,8 @@ export function serversText(
     const from = allowsComments ? `    // From ${file.title}, ${file.shown}\n` : "";
     return `${from}    ${JSON.stringify(name)}: ${indented(entry)}`;
   });
-  const inside = blocks.length > 0 ? `${blocks.join(",\n")}\n` : allowsComments ? EXAMPLE : "";
-  const list = inside === "" ? "{}" : `{\n${inside}  }`;
+  const members = blocks.length > 0 ? `${blocks.join(",\n")}\n` : allowsComments ? EXAMPLE : "";
+  const list = members === "" ? "{}" : `{\n${members}  }`;
   return `${allowsComments ? SERVERS_HEAD : ""}{\n${
     schemaLine(schema)
   }  "mcpServers": ${list}\n}\n`;
@@ -166,23 +166,27 @@ function rulesEdits(
   agents: readonly AgentPlan[],
   denied: DeniedTools,
 ): ClientEdit[] {
-  const known = parseClientText("", before).document?.getValue(["agents"]);
+  const presentAgents = parseClientText("", before).document?.getValue(["agents"]);
   return agents.flatMap((agent): ClientEdit[] => {
     const at = (...path: string[]) => ["agents", agent.name, ...path];
-    const rules = isRecord(known) ? known[agent.name] : undefined;
+    const rules = isRecord(presentAgents) ? presentAgents[agent.name] : undefined;
     if (!isRecord(rules)) return [{ at: at(), value: agentRules(agent, denied) }];
     const { allow, deny } = rules;
     const allowed = new Set(
       isRecord(allow) && Array.isArray(allow.servers) ? allow.servers.map(String) : [],
     );
-    const added = agent.servers.filter((name) => !allowed.has(name));
-    const servers = allowed.has("*") ? [...allowed] : [...allowed, ...added];
-    const toolEdits = (effect: "allow" | "deny", grants: Json | undefined, names: DeniedTools) =>
-      added.flatMap((name) => {
-        const value = names.get(name);
-        const isKnown = isRecord(grants) && isRecord(grants.tools) &&
+    const newServers = agent.servers.filter((name) => !allowed.has(name));
+    const servers = allowed.has("*") ? [...allowed] : [...allowed, ...newServers];
+    const toolEdits = (
+      effect: "allow" | "deny",
+      grants: Json | undefined,
+      toolsByServer: DeniedTools,
+    ) =>
+      newServers.flatMap((name) => {
+        const value = toolsByServer.get(name);
+        const hasEntry = isRecord(grants) && isRecord(grants.tools) &&
           Object.hasOwn(grants.tools, name);
-        return value === undefined || isKnown ? [] : [{ at: at(effect, "tools", name), value }];
+        return value === undefined || hasEntry ? [] : [{ at: at(effect, "tools", name), value }];
       });
     return [
       { at: at("allow", "servers"), value: servers },

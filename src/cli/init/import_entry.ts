@@ -118,10 +118,10 @@ const TRANSLATED_KEYS: ReadonlySet<string> = new Set([
  * names that most clients share. Other keys stay.
  */
 function translateKeys(original: JsonRecord): Record<string, Json> {
-  const first = (names: readonly string[]): Json | undefined =>
+  const firstValue = (names: readonly string[]): Json | undefined =>
     names.map((name) => original[name]).find((value) => value !== undefined);
-  const program = first(KEY_NAMES.command);
-  const [command, args] = commandOf(program, first(KEY_NAMES.args));
+  const program = firstValue(KEY_NAMES.command);
+  const [command, args] = commandOf(program, firstValue(KEY_NAMES.args));
   const others = Object.entries(original).filter(([key]) => !TRANSLATED_KEYS.has(key));
   const settings = gatewaySettings(original);
   return withoutNulls({
@@ -129,9 +129,9 @@ function translateKeys(original: JsonRecord): Record<string, Json> {
     type: original.type,
     command,
     args,
-    cwd: first(KEY_NAMES.cwd),
+    cwd: firstValue(KEY_NAMES.cwd),
     env: variablesOf(original, program),
-    url: first(KEY_NAMES.url),
+    url: firstValue(KEY_NAMES.url),
     headers: headersOf(original),
     ...Object.fromEntries(others),
     ...(findDisablingKey(original) !== undefined && { disabled: true }),
@@ -156,7 +156,8 @@ function withoutNulls(
   return Object.fromEntries(entries);
 }
 
-function withoutNullsUnlessEmpty(
+/** Like `withoutNulls`, but `undefined` if no member remains. */
+function nonEmptyWithoutNulls(
   record: Readonly<Record<string, Json | undefined>>,
 ): JsonRecord | undefined {
   const found = withoutNulls(record);
@@ -195,25 +196,30 @@ function variablesOf(original: JsonRecord, program: Json | undefined): Json | un
 
 function headersOf(original: JsonRecord): Json | undefined {
   const token = original.bearer_token_env_var;
-  const named = Object.entries(recordOrEmpty(original.env_http_headers))
+  const headerReferences = Object.entries(recordOrEmpty(original.env_http_headers))
     .map(([header, name]) => [header, `\${${String(name)}}`]);
   return mergeRecords(KEY_NAMES.headers.map((key) => original[key]), {
-    ...Object.fromEntries(named),
+    ...Object.fromEntries(headerReferences),
     ...(typeof token === "string" && { Authorization: `Bearer \${${token}}` }),
   }, "after");
 }
 
-/** Merges objects. A single value that is not an object stays, so that checking the entry reports it. */
+/**
+ * Merges objects; later ones win. A single value that is not an object stays, so that checking the entry
+ * reports it.
+ *
+ * @param position Whether `added` comes before or after the values.
+ */
 function mergeRecords(
   values: readonly (Json | undefined)[],
-  more: JsonRecord,
+  added: JsonRecord,
   position: "before" | "after",
 ): Json | undefined {
-  const given = values.filter((value) => value !== undefined);
-  const hasMore = Object.keys(more).length > 0;
-  if (given.length < 2 && !hasMore) return given[0];
-  const records = given.filter(isRecord);
-  return Object.assign({}, ...position === "before" ? [more, ...records] : [...records, more]);
+  const definedValues = values.filter((value) => value !== undefined);
+  const hasAdded = Object.keys(added).length > 0;
+  if (definedValues.length < 2 && !hasAdded) return definedValues[0];
+  const records = definedValues.filter(isRecord);
+  return Object.assign({}, ...position === "before" ? [added, ...records] : [...records, added]);
 }
 
 /** Translates Codex's time limits and variables into the gateway's settings. */
@@ -221,7 +227,7 @@ function gatewaySettings(original: JsonRecord): JsonRecord | undefined {
   const milliseconds = (value: Json | undefined, factor: number) =>
     typeof value === "number" && value > 0 ? Math.round(value * factor) : undefined;
   const names = stringsAt(original, "env_vars");
-  return withoutNullsUnlessEmpty({
+  return nonEmptyWithoutNulls({
     connect_timeout_ms: milliseconds(original.startup_timeout_sec, 1000) ??
       milliseconds(original.startup_timeout_ms, 1),
     call_timeout_ms: milliseconds(original.tool_timeout_sec, 1000),
@@ -280,7 +286,7 @@ function oauthSettings(oauth: Json | undefined, auth: Json | undefined): JsonRec
   const { clientId, callbackPort } = recordOrEmpty(oauth);
   const { CLIENT_ID, CLIENT_SECRET, scopes } = recordOrEmpty(auth);
   const id = clientId ?? CLIENT_ID;
-  return withoutNullsUnlessEmpty({
+  return nonEmptyWithoutNulls({
     client_id: typeof id === "string" ? id : undefined,
     client_secret: typeof CLIENT_SECRET === "string" ? CLIENT_SECRET : undefined,
     scopes: Array.isArray(scopes) ? scopes : undefined,
@@ -303,10 +309,16 @@ function noteUnsupported(entry: JsonRecord): string[] {
   if (entry.headersHelper !== undefined) {
     notes.push("makes headers by a program (headersHelper): put them into its headers");
   }
-  const used = JSON.stringify([entry.command, entry.args, entry.env, entry.url, entry.headers]);
+  const usedValues = JSON.stringify([
+    entry.command,
+    entry.args,
+    entry.env,
+    entry.url,
+    entry.headers,
+  ]);
   const unknown =
     /\$\{(?:config|command|file\w*|workspaceFolderBasename|workspaceFolder:)[^}]*\}|\{file:[^}]*\}/
-      .exec(used)?.[0];
+      .exec(usedValues)?.[0];
   if (unknown !== undefined) {
     notes.push(`uses ${unknown}, which only its client knows: write the value`);
   }

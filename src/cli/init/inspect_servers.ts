@@ -61,8 +61,8 @@ export async function inspectServers(
   { machine, stderr, inspectMs = INSTALLED_MS, downloadMs = DOWNLOAD_MS, only }: InspectOptions,
 ): Promise<Inspected> {
   const { env, cwd } = machine;
-  const all = [...await parseServers(text, { env, cwd })];
-  const servers = new Map(all.filter(([name]) => only?.includes(name) ?? true));
+  const allServers = [...await parseServers(text, { env, cwd })];
+  const servers = new Map(allServers.filter(([name]) => only?.includes(name) ?? true));
   const inspected = new Map<string, InspectedServer>();
   if (servers.size === 0) return inspected;
   const settings = readSettings({}, env);
@@ -79,9 +79,9 @@ export async function inspectServers(
       });
       await probes.mapServers(servers.keys(), async (name) => {
         const limit = AbortSignal.timeout(mayDownload(name) ? downloadMs : inspectMs);
-        const found = await inspect(probes, name, AbortSignal.any([signal, limit]));
-        inspected.set(name, found);
-        progress.finish(name, found.failure ?? `${found.tools?.length} tools`);
+        const result = await inspect(probes, name, AbortSignal.any([signal, limit]));
+        inspected.set(name, result);
+        progress.finish(name, result.failure ?? `${result.tools?.length} tools`);
       });
     });
   };
@@ -92,8 +92,8 @@ export async function inspectServers(
     if (!(error instanceof Interrupted)) throw error;
   }
   return new Map([...servers.keys()].flatMap((name) => {
-    const found = inspected.get(name);
-    return found === undefined ? [] : [[name, found] as const];
+    const result = inspected.get(name);
+    return result === undefined ? [] : [[name, result] as const];
   }));
 }
 

@@ -1,6 +1,6 @@
 /**
  * The work of the command `init`: finds the servers of MCP clients, translates their entries, writes
- * the gateway's own files, and can undo that. Imports the kit of `cli`, and what is below it.
+ * the gateway's own files, and can undo the changes. Imports shared files of `cli`, and layers below it.
  *
  * @module
  */

@@ -63,8 +63,8 @@ export function planImport(
       const note = (before: string, after: string) =>
         say(`${file.shown}: ${before}${JSON.stringify(original)}${after}`);
       if (!trustsFolder && file.scope !== "user") {
-        const how = file.client === undefined ? "" : `; add --from ${file.client} to import it`;
-        note("skipped ", `, because files in the working folder may not be yours${how}`);
+        const hint = file.client === undefined ? "" : `; add --from ${file.client} to import it`;
+        note("skipped ", `, because files in the working folder may not be yours${hint}`);
         return false;
       }
       if (hasNameClash) {
@@ -79,9 +79,9 @@ export function planImport(
   );
   for (const line of scopeLines(chosen)) say(line);
   const inspected: Inspected = new Map();
-  const planned = describePlanned(chosen, { inspected, home: "" });
-  const ownsRules = existingAgents.length === 0 || existingAgents.includes(DEFAULT_AGENT);
-  const agents = ownsRules
+  const planned = addDescriptions(chosen, { inspected, home: "" });
+  const changesRules = existingAgents.length === 0 || existingAgents.includes(DEFAULT_AGENT);
+  const agents = changesRules
     ? [planAgent(DEFAULT_AGENT, {
       servers: [...existingServers, ...planned.map(({ name }) => name)],
       access: "all",
@@ -98,7 +98,7 @@ export function planImport(
  * Adds a description to each server: that of its entry, or else one from the running server. If several
  * servers would have the same description, the folder or address that each works on is appended.
  */
-export function describePlanned(
+export function addDescriptions(
   servers: readonly OfferedServer[],
   { inspected, home }: { readonly inspected: Inspected; readonly home: string },
 ): PlannedServer[] {
@@ -141,14 +141,18 @@ export function planAgent(
   { servers, access, allowsUndescribed, planned, inspected }: AgentChoice,
 ): AgentPlan {
   const tools: Record<string, readonly string[]> = Object.create(null);
-  const onlyTools = new Map(planned.map((one) => [one.name, one.server.onlyTools]));
+  const onlyTools = new Map(planned.map(({ name, server }) => [name, server.onlyTools]));
   for (const server of servers) {
-    const only = onlyTools.get(server);
-    const found = inspected.get(server);
+    const usedTools = onlyTools.get(server);
+    const inspectedServer = inspected.get(server);
     // Without a list of tools, the agent may also call tools that the server adds later.
-    const allowsAll = access === "all" || (!hasToolHints(found) && allowsUndescribed);
-    const chosen = hasToolHints(found) ? allowedTools(found?.tools ?? [], access) : [];
-    const allowed = allowsAll ? only : chosen.filter((tool) => only?.includes(tool) ?? true);
+    const allowsAll = access === "all" || (!hasToolHints(inspectedServer) && allowsUndescribed);
+    const chosen = hasToolHints(inspectedServer)
+      ? allowedTools(inspectedServer?.tools ?? [], access)
+      : [];
+    const allowed = allowsAll
+      ? usedTools
+      : chosen.filter((tool) => usedTools?.includes(tool) ?? true);
     if (allowed !== undefined) tools[server] = allowed;
   }
   return { name, servers, tools };
@@ -187,6 +191,6 @@ export function agentFor(
   { agents, unchangedAgents, agentByClient }: AgentNames,
   client: ClientId | undefined,
 ): string {
-  const own = client === undefined ? undefined : agentByClient.get(client);
-  return own ?? agents[0]?.name ?? unchangedAgents[0] ?? DEFAULT_AGENT;
+  const chosenAgent = client === undefined ? undefined : agentByClient.get(client);
+  return chosenAgent ?? agents[0]?.name ?? unchangedAgents[0] ?? DEFAULT_AGENT;
 }

@@ -19,7 +19,7 @@ export interface Choice<T> {
   readonly hint?: string;
 }
 
-function cleanChoice<T>({ value, label, hint }: Choice<T>): Choice<T> {
+function escapeChoice<T>({ value, label, hint }: Choice<T>): Choice<T> {
   return {
     value,
     label: escapeControls(label),
@@ -81,7 +81,7 @@ export class Prompter {
   /** Shows a text between the questions. */
   note(text: string): void {
     const { columns = 80 } = this.#terminal.output as { readonly columns?: number };
-    // If the terminal itself broke a long line, the bar at its left would be missing.
+    // If the terminal broke a long line, the new line would lack the bar that clack draws at the left.
     const wrapped = wrapText(escapeLines(text), Math.max(columns - 4, 20), "");
     this.#clack.log.info(wrapped, { output: this.#terminal.output });
   }
@@ -121,7 +121,7 @@ export class Prompter {
     choices: readonly Choice<T>[],
     initialValue?: T,
   ): Promise<T> {
-    const options = choices.map(cleanChoice) as never[];
+    const options = choices.map(escapeChoice) as never[];
     const initial = initialValue === undefined ? {} : { initialValue };
     return await this.#answer(
       this.#clack.select<T>({

@@ -21,7 +21,7 @@ export function readYaml(text: string): ParsedText {
     if (!(error instanceof YAMLError || error instanceof ReferenceError)) throw error;
     const [first = ""] = error.message.split("\n");
     const [start] = error instanceof YAMLError ? error.linePos ?? [] : [];
-    const at = start === undefined ? {} : { line: start.line, column: start.col };
-    return { message: `not YAML: ${first.replace(/ at line \d+, column \d+:$/, "")}`, ...at };
+    const position = start === undefined ? {} : { line: start.line, column: start.col };
+    return { message: `not YAML: ${first.replace(/ at line \d+, column \d+:$/, "")}`, ...position };
   }
 }

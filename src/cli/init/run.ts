@@ -63,6 +63,7 @@ export interface InitOptions {
   readonly now: Date;
 }
 
+/** Exit code of a cancelled run. */
 const CANCELLED = 130;
 
 /**
@@ -219,7 +220,7 @@ async function importServers(
   // The warnings and the next steps come last, so that they stay on the screen.
   await printNotes(plan, found, { files, written, options, say });
   const existingCount = Object.keys(existing.servers).length;
-  const next = {
+  const summary = {
     written,
     files,
     clients,
@@ -227,7 +228,7 @@ async function importServers(
     existingServers: existingCount,
     home: machine.home,
   };
-  say(nextText(plan, next));
+  say(nextText(plan, summary));
   return 0;
 }
 
@@ -258,9 +259,9 @@ function chooseLocations(from: string | undefined, machine: Machine): ClientLoca
   if (from === undefined) return locations;
   if (isClientId(from)) return locations.filter(({ client }) => client === from);
   if (!/[./\\]/.test(from)) {
-    const meant = didYouMean(from, CLIENT_IDS) || ".";
+    const suggestion = didYouMean(from, CLIENT_IDS) || ".";
     throw new UsageError(
-      `--from: there is no client ${JSON.stringify(from)}${meant} ` +
+      `--from: there is no client ${JSON.stringify(from)}${suggestion} ` +
         `Expected ${CLIENT_IDS.join(", ")}, or the path of a file`,
     );
   }
@@ -290,23 +291,26 @@ async function printNotes(
     const backups = written.flatMap(({ backup }) =>
       backup === undefined ? [] : [abbreviateHome(backup, machine.home)]
     );
-    const more = backups.length === 0
+    const backupsNote = backups.length === 0
       ? ""
-      : `. So may the backups, which only you can read: ${backups.join(", ")}`;
+      : `. The backups may hold them, too; only you can read these: ${backups.join(", ")}`;
     say(
       `${shown} holds secrets in clear text (${secrets.join(", ")}). Only you can read ` +
-        "it; to keep them out, write ${NAME} there and set the variable" + more,
+        "it; to keep them out, write ${NAME} there and set the variable" + backupsNote,
     );
   }
-  const named = { mcpConfig: files.servers, rules: files.rules };
+  const fileFlags = { mcpConfig: files.servers, rules: files.rules };
   const { cwd, env, home } = machine;
-  const { warnings } = await checkConfiguration(locateFiles(named, { home, cwd }), { cwd, env });
+  const { warnings } = await checkConfiguration(locateFiles(fileFlags, { home, cwd }), {
+    cwd,
+    env,
+  });
   for (const warning of warnings) say(formatProblem(warning));
-  const project = clientFiles.filter(({ path, scope }) =>
+  const projectFiles = clientFiles.filter(({ path, scope }) =>
     scope === "project" &&
     plan.servers.some(({ sources }) => sources.some((source) => source.file.path === path))
   );
-  for (const { shown } of project) {
+  for (const { shown } of projectFiles) {
     say(`${shown} belongs to the project and stays as it is: its client still loads those servers`);
   }
 }

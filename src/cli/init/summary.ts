@@ -70,16 +70,18 @@ export async function pasteText(
   },
 ): Promise<string> {
   const chosen = new Set(plan.clients.map(({ file }) => file.client));
-  const shown = clients.filter((one) => !chosen.has(one));
-  if (shown.length === 0 && !hasNoClient) return "";
+  const clientsToPaste = clients.filter((client) => !chosen.has(client));
+  if (clientsToPaste.length === 0 && !hasNoClient) return "";
   const parts = [
     `# Prompt for the agent, if the client does not show instructions\n\n${AGENT_PROMPT}`,
   ];
   const names = [...plan.agents.map(({ name }) => name), ...plan.unchangedAgents];
-  const others = names.filter((name) => name !== agentFor(plan, undefined));
+  const otherAgents = names.filter((name) => name !== agentFor(plan, undefined));
   // Without questions, the agents of the clients are not known.
-  if (plan.agentByClient.size === 0 && others.length > 0) {
-    parts.push(`# Other agents\n\nThe entry below with --agent ${others.join(" or --agent ")}\n`);
+  if (plan.agentByClient.size === 0 && otherAgents.length > 0) {
+    parts.push(
+      `# Other agents\n\nThe entry below with --agent ${otherAgents.join(" or --agent ")}\n`,
+    );
   }
   const entryBlock = async (client: ClientId | undefined): Promise<string> => {
     const entry = gatewayEntry(client, { ...changes, agent: agentFor(plan, client) });
@@ -90,15 +92,15 @@ export async function pasteText(
     return `\`\`\`toml\n${stringify(block)}\`\`\`\n`;
   };
   const heading = (titles: string, client: ClientId | undefined) =>
-    `# Entry for ${titles}${others.length === 0 ? "" : `, agent ${agentFor(plan, client)}`}\n`;
-  const blocks = await Promise.all(shown.map(async (client) => {
+    `# Entry for ${titles}${otherAgents.length === 0 ? "" : `, agent ${agentFor(plan, client)}`}\n`;
+  const blocks = await Promise.all(clientsToPaste.map(async (client) => {
     return { client, block: await entryBlock(client) };
   }));
-  for (const [block, alike] of Map.groupBy(blocks, ({ block }) => block)) {
-    const titles = alike.map(({ client }) => clientTitle(client)).join(", ");
-    parts.push(heading(titles, alike[0]?.client) + block);
+  for (const [block, sameBlocks] of Map.groupBy(blocks, ({ block }) => block)) {
+    const titles = sameBlocks.map(({ client }) => clientTitle(client)).join(", ");
+    parts.push(heading(titles, sameBlocks[0]?.client) + block);
   }
-  // The format that most clients share.
+  // Without a client, the entry has the format that most clients share.
   if (hasNoClient) parts.push(heading("your client", undefined) + await entryBlock(undefined));
   return parts.join("\n");
 }
@@ -176,12 +178,12 @@ function toolSteps({ agents }: Plan, rules: string): string[] {
     servers: Object.keys(tools).filter((server) => tools[server]?.length === 0),
   })).filter(({ servers }) => servers.length > 0);
   return [...Map.groupBy(agentsWithoutTools, ({ servers }) => JSON.stringify(servers)).values()]
-    .map((alike) => {
-      const [{ name: agent, servers } = { name: "", servers: [] as string[] }] = alike;
+    .map((sameServers) => {
+      const [{ name: agent, servers } = { name: "", servers: [] as string[] }] = sameServers;
       const [server = ""] = servers;
-      const agentKey = alike.length === 1 ? agent : "AGENT";
+      const agentKey = sameServers.length === 1 ? agent : "AGENT";
       const serverKey = servers.length === 1 ? server : "SERVER";
-      const names = alike.map(({ name }) => name).join(", ");
+      const names = sameServers.map(({ name }) => name).join(", ");
       return `${names} may call no tool of ${shortList(servers)} yet. Names of tools: ` +
         `agent-mcp-gateway explain --agent ${agent} --server ${server}; write them into ` +
         `agents.${agentKey}.allow.tools.${serverKey} in ${rules}`;

@@ -24,15 +24,21 @@ export interface UndoOptions {
   readonly say: (line: string) => void;
 }
 
+/**
+ * The way to undo the change of a file.
+ *
+ * - `nothing`: the file is already as it was before `init`.
+ * - `whole-file`: the file has not changed since `init`.
+ * - `values`: other parts of the file have changed since, and stay.
+ * - `changed`: the values that `init` wrote have changed since.
+ * - `no-backup`: the backup of the file is missing.
+ */
+type UndoKind = "nothing" | "whole-file" | "values" | "changed" | "no-backup";
+
 /** The step that undoes the change of a file. */
 interface UndoStep {
   readonly file: ChangedFile;
-  /**
-   * `none`: the file is as it was before; `back`: nobody has changed it since; `values`: other things
-   * in it have changed, which stay; `changed`: what init wrote has changed; `lost`: its backup is
-   * missing.
-   */
-  readonly how: "none" | "back" | "values" | "changed" | "lost";
+  readonly kind: UndoKind;
 }
 
 /**
@@ -57,11 +63,11 @@ async function undoRun(
   { yes, journal, terminal, now, say }: UndoOptions,
 ): Promise<number> {
   const steps = await Promise.all(run.files.map(async (file): Promise<UndoStep> => {
-    return { file, how: await compareFile(file) };
+    return { file, kind: await compareFile(file) };
   }));
-  const changed = steps.filter(({ how }) => how === "changed").map(({ file }) => file);
-  const copies = new Map(changed.map((file) => [file, backupPath(file.path, now)]));
-  let force = false;
+  const changed = steps.filter(({ kind }) => kind === "changed").map(({ file }) => file);
+  const copyPaths = new Map(changed.map((file) => [file, backupPath(file.path, now)]));
+  let undoesChanged = false;
   if (changed.length > 0 && !yes) {
     for (const { path } of changed) say(`${path} has changed since init wrote it, ${run.time}`);
     if (terminal === undefined) {
@@ -75,50 +81,51 @@ async function undoRun(
       const before = backup === null
         ? "is removed, because it did not exist before init"
         : `gets back what was in it before init, from ${backup}`;
-      say(`Yes: ${path} ${before}. What is in it now is saved as ${copies.get(file)}`);
+      say(`Yes: ${path} ${before}. What is in it now is saved as ${copyPaths.get(file)}`);
     }
     say("No: nothing is undone; every file stays as it is now");
-    force = await askYes("Undo the changed files, too?", terminal);
-    if (!force) {
+    undoesChanged = await askYes("Undo the changed files, too?", terminal);
+    if (!undoesChanged) {
       say("Cancelled: nothing has been undone, and no file has changed");
       return 130;
     }
   }
-  const isKept = ({ how }: UndoStep) => how === "lost" || (how === "changed" && !force);
+  const isKept = ({ kind }: UndoStep) =>
+    kind === "no-backup" || (kind === "changed" && !undoesChanged);
   // In reverse order: a client must not be left with an entry for a gateway without files.
   for (const step of steps.toReversed()) {
-    if (!isKept(step)) await restoreFile(step, copies.get(step.file));
+    if (!isKept(step)) await restoreFile(step, copyPaths.get(step.file));
   }
-  // The run is over for the files that are kept, too: the next undo is of the run before.
+  // The run leaves the journal even if files are kept: the next undo is of the run before.
   await editJournal(journal, (runs) => runs.slice(0, -1));
   for (const step of steps) {
     const { path, before, backup } = step.file;
-    if (step.how === "none") continue;
-    if (step.how === "lost") say(`Cannot put back ${path}: its backup ${backup} is missing`);
+    if (step.kind === "nothing") continue;
+    if (step.kind === "no-backup") say(`Cannot put back ${path}: its backup ${backup} is missing`);
     else if (isKept(step)) {
-      const held = backup === null ? "" : `; what it was before is in ${backup}`;
-      say(`Kept ${path}, which has changed since${held}`);
-    } else if (step.how === "values") {
+      const earlier = backup === null ? "" : `; what it was before is in ${backup}`;
+      say(`Kept ${path}, which has changed since${earlier}`);
+    } else if (step.kind === "values") {
       say(`Put back what init changed in ${path}; later changes stay`);
     } else {
-      const copy = copies.get(step.file);
-      const where = copy === undefined ? "" : `; what was in it is saved as ${copy}`;
-      say((before === null ? `Removed ${path}` : `Put back ${path}`) + where);
+      const copy = copyPaths.get(step.file);
+      const saved = copy === undefined ? "" : `; what was in it is saved as ${copy}`;
+      say((before === null ? `Removed ${path}` : `Put back ${path}`) + saved);
     }
   }
-  if (steps.some(({ file, how }) => file.values !== undefined && how !== "none")) {
+  if (steps.some(({ file, kind }) => file.values !== undefined && kind !== "nothing")) {
     say("Restart the clients");
   }
-  return steps.some(({ how }) => how === "lost") ? 1 : 0;
+  return steps.some(({ kind }) => kind === "no-backup") ? 1 : 0;
 }
 
-async function compareFile(file: ChangedFile): Promise<UndoStep["how"]> {
-  const now = readFileState(file.path).bytes;
-  const found = now === undefined ? null : await hashOf(now);
-  if (found === file.before) return "none";
-  if (file.backup !== null && await readBackup(file) === undefined) return "lost";
-  if (found === file.after) return "back";
-  return now !== undefined && await hasOurValues(file, now) ? "values" : "changed";
+async function compareFile(file: ChangedFile): Promise<UndoKind> {
+  const bytes = readFileState(file.path).bytes;
+  const hash = bytes === undefined ? null : await hashOf(bytes);
+  if (hash === file.before) return "nothing";
+  if (file.backup !== null && await readBackup(file) === undefined) return "no-backup";
+  if (hash === file.after) return "whole-file";
+  return bytes !== undefined && await hasWrittenValues(file, bytes) ? "values" : "changed";
 }
 
 /** The content of the backup; `undefined` if it is missing or was changed. */
@@ -129,10 +136,13 @@ async function readBackup(
   return bytes !== undefined && await hashOf(bytes) === before ? bytes : undefined;
 }
 
-/** Whether the file still holds the values as they were written. */
-async function hasOurValues({ path, values = [] }: ChangedFile, now: Uint8Array): Promise<boolean> {
-  const found = await readValues(path, now, values);
-  const hashes = await Promise.all(found.map(async ({ value }) => {
+/** Whether the file still holds the values that `init` wrote. */
+async function hasWrittenValues(
+  { path, values = [] }: ChangedFile,
+  bytes: Uint8Array,
+): Promise<boolean> {
+  const presentValues = await readValues(path, bytes, values);
+  const hashes = await Promise.all(presentValues.map(async ({ value }) => {
     return value === undefined ? null : await hashOf(JSON.stringify(value));
   }));
   return values.length > 0 && values.every(({ wrote }, index) => wrote === hashes[index]);
@@ -154,17 +164,17 @@ async function readValues(
  *
  * @param copy Path at which the present content is saved first; `undefined` to discard it.
  */
-async function restoreFile({ file, how }: UndoStep, copy: string | undefined): Promise<void> {
+async function restoreFile({ file, kind }: UndoStep, copy: string | undefined): Promise<void> {
   const { path, backup, values } = file;
   const { real, bytes, mode = 0o600 } = readFileState(path);
-  const before = how === "none" ? undefined : await readBackup(file);
-  if (how === "values") {
+  const before = kind === "nothing" ? undefined : await readBackup(file);
+  if (kind === "values") {
     const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
     const mark = text.startsWith("\uFEFF") ? "\uFEFF" : "";
     const edit = await loadEditor(languageOf(path));
     const edited = edit(text.slice(mark.length), await readValues(path, before, values));
     await replaceFile(real, { bytes: new TextEncoder().encode(mark + edited), mode });
-  } else if (how !== "none") {
+  } else if (kind !== "nothing") {
     if (copy !== undefined && bytes !== undefined) await createFile(copy, { bytes, mode });
     if (before === undefined) await removeIfThere(real);
     else await replaceFile(real, { bytes: before, mode });

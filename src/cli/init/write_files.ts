@@ -111,14 +111,14 @@ export async function editJournal(
   await replaceFile(real, { bytes, mode: 0o600 });
 }
 
-function isCurrent(path: string, bytes: Uint8Array | undefined): boolean {
+function hasContent(path: string, bytes: Uint8Array | undefined): boolean {
   return isDeepStrictEqual(readFileState(path).bytes, bytes);
 }
 
 interface WriteStep {
   readonly change: Change;
   readonly state: FileState;
-  readonly next: Uint8Array<ArrayBuffer>;
+  readonly newBytes: Uint8Array<ArrayBuffer>;
   readonly backup: string | undefined;
 }
 
@@ -152,12 +152,12 @@ export async function writeFiles(
     currentPath = journal;
     await editJournal(journal, (runs) => [...runs, run]);
     undoSteps.push(() => forgetRun(journal, run));
-    for (const { change, state, next } of steps) {
+    for (const { change, state, newBytes } of steps) {
       currentPath = change.path;
       Deno.mkdirSync(folderOf(state.real), { recursive: true, mode: 0o700 });
-      const content = { bytes: next, mode: modeOf(change, state) };
+      const content = { bytes: newBytes, mode: modeOf(change, state) };
       const isReplaced = await replaceFile(state.real, content, () => {
-        return isCurrent(change.path, state.bytes);
+        return hasContent(change.path, state.bytes);
       });
       if (!isReplaced) throw new Error("another program has just changed it");
       undoSteps.push(() => restore(state, change.mode));
@@ -189,8 +189,8 @@ function planStep(change: Change, now: Date): WriteStep | undefined {
   const before = text?.slice(mark.length);
   const after = change.edit(before);
   if (after === before) return undefined;
-  const next = new TextEncoder().encode(mark + after);
-  return { change, state, next, backup: state.bytes && backupPath(path, now) };
+  const newBytes = new TextEncoder().encode(mark + after);
+  return { change, state, newBytes, backup: state.bytes && backupPath(path, now) };
 }
 
 /** Returns the permissions of a changed file: unchanged for a client's file, at most `mode` for the gateway's. */
@@ -207,7 +207,7 @@ function decode(bytes: Uint8Array, path: string): string {
   }
 }
 
-async function describeStep({ change, state, next, backup }: WriteStep): Promise<ChangedFile> {
+async function describeStep({ change, state, newBytes, backup }: WriteStep): Promise<ChangedFile> {
   const values = await Promise.all((change.values ?? []).map(async ({ at, value }) => ({
     at,
     wrote: value === undefined ? null : await hashOf(JSON.stringify(value)),
@@ -215,15 +215,15 @@ async function describeStep({ change, state, next, backup }: WriteStep): Promise
   return {
     path: change.path,
     before: state.bytes === undefined ? null : await hashOf(state.bytes),
-    after: await hashOf(next),
+    after: await hashOf(newBytes),
     backup: backup ?? null,
     ...(change.values === undefined ? {} : { values }),
   };
 }
 
-async function restore({ real, bytes, mode }: FileState, fallback: number): Promise<void> {
+async function restore({ real, bytes, mode }: FileState, newFileMode: number): Promise<void> {
   if (bytes === undefined) await removeIfThere(real);
-  else await replaceFile(real, { bytes, mode: mode ?? fallback });
+  else await replaceFile(real, { bytes, mode: mode ?? newFileMode });
 }
 
 /** Returns the reason of a system error without the path, because the message already contains it. */
