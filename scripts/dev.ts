@@ -95,7 +95,8 @@ class Relay {
       JSON.parse(text);
     } catch {
       // The gateway answers invalid JSON with an error.
-      return this.#current.channel.send(text);
+      this.#current.channel.send(text);
+      return;
     }
     const method = textAt(text, "method");
     const id = textAt(text, "id");

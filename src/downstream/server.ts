@@ -1,5 +1,6 @@
+import type { Budget } from "../budget.ts";
 import type { ServerConfig } from "../config/mod.ts";
-import { DownstreamError } from "../errors.ts";
+import { CallerError, DownstreamError } from "../errors.ts";
 import type { CancelSignal, RpcError } from "../jsonrpc/mod.ts";
 import { type Authorization, LoginNeedsCaller, type ServerAuth } from "./authorization.ts";
 import { Lease } from "./lease.ts";
@@ -28,6 +29,9 @@ import type { Log } from "../log.ts";
 import type { GracePeriods, Transport } from "./transports/mod.ts";
 import { untilAborted } from "./until_aborted.ts";
 
+/** Suggested delay of the next call while a server does not read, in milliseconds. */
+const RETRY_MS = 1000;
+
 /** The context that all servers of a gateway share. */
 export interface ServerContext {
   /** The gateway's version, sent to servers. */
@@ -38,6 +42,8 @@ export interface ServerContext {
   readonly open: (config: ServerConfig, authorization?: Authorization) => Promise<Transport>;
   /** Creates the authorization of a server, if it needs one. */
   readonly authorize?: (config: ServerConfig, pending: PendingOperations) => ServerAuth | undefined;
+  /** The memory that is held for clients and servers; default: no limit. */
+  readonly memory?: Budget | undefined;
   /** Clock for the pauses of the circuit breaker, in milliseconds; default `Date.now`. */
   readonly now?: () => number;
   /** Time for a server to answer a ping, in milliseconds; default 5000. */
@@ -173,6 +179,7 @@ export class DownstreamServer {
    * @throws {DownstreamError} if the server is not available, or takes too long.
    */
   callTool(call: ToolCall, caller: Caller): Promise<CallOutcome> {
+    this.#refuseWithoutRoom(call);
     const { callTimeoutMs, maxCallMs } = this.config.options;
     const { timeoutMs } = call;
     const clock = new CallClock({
@@ -192,6 +199,18 @@ export class DownstreamServer {
       },
       clock,
     });
+  }
+
+  /** Refuses a call whose arguments would not fit into the server's share of the memory. */
+  #refuseWithoutRoom({ args: { json } }: ToolCall): void {
+    const { name } = this.config;
+    if (this.#context.memory?.share(`server ${name}`).hasRoom(json.length) !== false) return;
+    throw new CallerError(
+      "RATE_LIMITED",
+      `Server "${name}" has not read earlier calls, which hold its share of the memory. ` +
+        "Call again when it has read them.",
+      { retry_after_ms: RETRY_MS },
+    );
   }
 
   /** Ends the sessions of a client that is gone. */

@@ -39,6 +39,8 @@ export function severityRank(level: unknown): number {
 /** The part of a client's session that its channels use. */
 export interface SessionState {
   readonly peer: Pick<Peer, "request" | "notify">;
+  /** Sends a progress or log message, unless the client does not read what is queued for it. */
+  readonly notifyUnlessUnread: Peer["notify"];
   /** Which log messages the client receives. */
   readonly threshold: LogThreshold;
   /** The declared capabilities; none before `initialize`. */
@@ -83,8 +85,9 @@ export class CallChannel implements ClientChannel {
   }
 
   log(params: clientCodec2025.Fields): void {
-    const { peer, threshold } = this.#session;
-    if (threshold.includes(params.level)) peer.notify("notifications/message", params, this.#call);
+    const { threshold, notifyUnlessUnread } = this.#session;
+    if (!threshold.includes(params.level)) return;
+    notifyUnlessUnread("notifications/message", params, this.#call);
   }
 
   logLevel(): string | undefined {

@@ -98,6 +98,8 @@ export class Gateway {
   readonly #replacedServers = new Map<DownstreamServer, Promise<void>>();
   readonly #configurationListeners: (() => void)[] = [];
   #snapshot: Snapshot;
+  // Over HTTP, a client that does not read is disconnected.
+  #stdioChannel: Channel | undefined;
 
   /**
    * Creates the gateway; starts no server yet.
@@ -116,8 +118,15 @@ export class Gateway {
     this.#context = {
       version,
       log,
+      memory: this.memory,
       open: (config, authorization) => {
-        return openTransport(config, { log, processes: this.#processes, authorization });
+        return openTransport(config, {
+          log,
+          processes: this.#processes,
+          authorization,
+          memory: this.memory.share(`server ${config.name}`),
+          untilClientReads: () => this.#stdioChannel?.untilRead?.(),
+        });
       },
       authorize: (config, pending) => {
         // A caller over HTTP may be on any machine, but the browser would open on this one.
@@ -148,6 +157,7 @@ export class Gateway {
     const { settings, version, tracer, log } = this.#options;
     const { transport } = settings;
     const bound = boundAgent(settings.agent, agent);
+    if (transport === "stdio") this.#stdioChannel = channel;
     // No answer may leave before its record is written. A flush before each write serves many answers.
     channel.onBeforeWrite?.(() => this.#records.audit.flush());
     const flushedByChannel = channel.onBeforeWrite !== undefined;

@@ -48,6 +48,8 @@ export class ClientSession {
   readonly #state: SessionState;
   #connection: ClientConnection;
   #isInitialized = false;
+  // Number of progress and log messages that were dropped since the client stopped reading.
+  #droppedCount = 0;
 
   /**
    * Starts to serve the client.
@@ -74,7 +76,12 @@ export class ClientSession {
       },
       closed: () => options.onClosed(),
     });
-    this.#state = { peer: this.#peer, threshold: new LogThreshold(), capabilities: {} };
+    this.#state = {
+      peer: this.#peer,
+      notifyUnlessUnread: (...message) => this.#notifyUnlessUnread(...message),
+      threshold: new LogThreshold(),
+      capabilities: {},
+    };
     this.#connection = this.#describeConnection();
   }
 
@@ -156,7 +163,7 @@ export class ClientSession {
         capabilities,
         unansweredCount: this.#peer.incomingCount,
         notifyProgress: (params) => {
-          this.#peer.notify("notifications/progress", params, request);
+          this.#state.notifyUnlessUnread("notifications/progress", params, request);
         },
       }),
       {
@@ -170,6 +177,21 @@ export class ClientSession {
     );
     if (answer.kind === "result") request.reply(answer.result);
     else if (answer.kind === "error") request.fail(answer.error);
+  }
+
+  #notifyUnlessUnread(...message: Parameters<Peer["notify"]>): void {
+    if (!this.#peer.isUnread) {
+      if (this.#droppedCount > 0) {
+        const message = "The client reads again; progress and log messages were dropped";
+        this.#options.log.warn(message, { dropped: this.#droppedCount });
+        this.#droppedCount = 0;
+      }
+      return this.#peer.notify(...message);
+    }
+    if (this.#droppedCount++ > 0) return;
+    this.#options.log.warn(
+      "The client does not read: progress and log messages of servers are dropped until it does",
+    );
   }
 
   #failUnknownTool(request: IncomingRequest, name: unknown): void {

@@ -46,9 +46,9 @@ export interface ResponseWriter {
 export interface DroppedMessage {
   /**
    * `too-long`: longer than the limit; `not-utf8`: not UTF-8 text; `too-complex`: JSON that takes
-   * many times its size to parse.
+   * many times its size to parse; `no-room`: the memory for messages of its sender is in use.
    */
-  readonly reason: "too-long" | "not-utf8" | "too-complex";
+  readonly reason: "too-long" | "not-utf8" | "too-complex" | "no-room";
   /** Size in bytes, without the delimiter. */
   readonly bytes: number;
   /** The first bytes as text, at most 1 KiB. */
@@ -57,12 +57,32 @@ export interface DroppedMessage {
   readonly tail: string;
 }
 
+/** A message in the queue of a channel. */
+export interface QueuedMessage {
+  /** The message; `undefined` once its beginning has been sent. */
+  text: string | undefined;
+}
+
 /** A duplex of JSON-RPC messages as text: over a pipe, in memory, or over HTTP. */
 export interface Channel {
   /** Starts receiving. Called once. */
   open(handler: ChannelHandler): void;
-  /** Queues one message; never blocks and never throws. After the end, messages are dropped. */
-  send(text: string): void;
+  /**
+   * Queues one message; never blocks and never throws. After the end, messages are dropped.
+   *
+   * @returns The message in the queue, if the channel has a queue.
+   */
+  send(text: string): QueuedMessage | void;
+  /**
+   * Takes a message out of the queue.
+   *
+   * @returns Whether it did; otherwise at least the beginning of the message has been sent.
+   */
+  withdraw?(message: QueuedMessage): boolean;
+  /** Length of the queue in UTF-16 code units. */
+  readonly queuedLength?: number;
+  /** Resolves when the other side has read; `undefined` while little is queued. */
+  untilRead?(): Promise<void> | undefined;
   /** Queues one long message in parts, which saves concatenating them. */
   sendParts?(parts: readonly string[]): void;
   /**

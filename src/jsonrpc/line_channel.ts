@@ -1,5 +1,6 @@
+import type { Budget } from "../budget.ts";
 import type { ByteReader } from "../bytes.ts";
-import type { Channel, ChannelHandler } from "./channel.ts";
+import type { Channel, ChannelHandler, QueuedMessage } from "./channel.ts";
 import { LineDecoder } from "./line_decoder.ts";
 import { LineSplitter } from "./line_splitter.ts";
 import { ReadThrottle } from "./read_throttle.ts";
@@ -56,6 +57,13 @@ export interface LineChannelOptions {
    * sides could wait for each other forever. Default: no; reading only slows down.
    */
   readonly pauseWhenUnread?: boolean;
+  /**
+   * The memory for messages of the other side that have not arrived whole, and for messages that it does not
+   * read. While it is exceeded, the next message to the other side ends the channel. Default: no limit.
+   */
+  readonly memory?: Budget | undefined;
+  /** Returns a promise for which reading waits, such as until a third side reads. */
+  readonly untilReceiverReads?: (() => Promise<void> | undefined) | undefined;
 }
 
 /**
@@ -69,12 +77,14 @@ export class LineChannel implements Channel {
   readonly #writer: ByteWriter;
   readonly #maxBytes: number;
   readonly #pauseWhenUnread: boolean;
+  readonly #memory: Budget | undefined;
+  readonly #untilReceiverReads: () => Promise<void> | undefined;
   readonly #buffer = new Uint8Array(WRITE_BYTES);
   readonly #encoder = new TextEncoder();
   readonly #throttle = new ReadThrottle();
   // Number of bytes in the buffer that are not written yet.
   #bufferedBytes = 0;
-  #queue: string[] = [];
+  #queue: QueuedMessage[] = [];
   #queuedLength = 0;
   #writing: Promise<void> | undefined;
   #hasEndedWriting = false;
@@ -94,6 +104,8 @@ export class LineChannel implements Channel {
     this.#writer = writable.getWriter();
     this.#maxBytes = options.maxBytes ?? MAX_MESSAGE_BYTES;
     this.#pauseWhenUnread = options.pauseWhenUnread === true;
+    this.#memory = options.memory;
+    this.#untilReceiverReads = options.untilReceiverReads ?? (() => undefined);
   }
 
   /** Starts receiving. Called once. */
@@ -103,9 +115,14 @@ export class LineChannel implements Channel {
     });
   }
 
+  /** Length of the queue in UTF-16 code units. */
+  get queuedLength(): number {
+    return this.#queuedLength;
+  }
+
   /** Queues one message; it leaves with all others that are queued in the same tick. */
-  send(text: string): void {
-    this.#enqueue(`${text}\n`);
+  send(text: string): QueuedMessage {
+    return this.#enqueue(`${text}\n`);
   }
 
   /** Queues one message in parts, which are encoded one after the other. */
@@ -113,11 +130,36 @@ export class LineChannel implements Channel {
     parts.forEach((part, index) => this.#enqueue(index === parts.length - 1 ? `${part}\n` : part));
   }
 
-  #enqueue(part: string): void {
-    if (this.#hasEndedWriting) return;
+  withdraw(message: QueuedMessage): boolean {
+    const { text } = message;
+    if (text === undefined) return false;
+    message.text = undefined;
+    this.#addQueuedLength(-text.length);
+    return true;
+  }
+
+  /** Resolves when the other side has read; `undefined` while little is queued. */
+  untilRead(): Promise<void> | undefined {
+    return this.#queuedLength > MAX_QUEUED ? this.flush() : undefined;
+  }
+
+  #enqueue(text: string): QueuedMessage {
+    const part: QueuedMessage = { text };
+    if (this.#memory?.isExceeded() === true) {
+      this.#handleWriteError(new Error("It reads none of the messages that are queued for it"));
+    }
+    if (this.#hasEndedWriting) return part;
     this.#queue.push(part);
-    this.#queuedLength += part.length;
+    this.#addQueuedLength(text.length);
     this.#writing ??= this.#write();
+    return part;
+  }
+
+  #addQueuedLength(change: number): void {
+    // After a failed write, the queue is empty, although the text of that write is still subtracted.
+    const length = Math.max(0, this.#queuedLength + change);
+    this.#memory?.add(length - this.#queuedLength);
+    this.#queuedLength = length;
   }
 
   onBeforeWrite(listener: () => void): void {
@@ -163,7 +205,7 @@ export class LineChannel implements Channel {
   }
 
   async #read(handler: ChannelHandler): Promise<void> {
-    const splitter = new LineSplitter(this.#maxBytes, new LineDecoder(handler));
+    const splitter = new LineSplitter(this.#maxBytes, new LineDecoder(handler, this.#memory));
     try {
       for (;;) {
         const chunk = await this.#reader.read();
@@ -171,14 +213,17 @@ export class LineChannel implements Channel {
         const pause = this.#throttle.run(() => splitter.push(chunk.value));
         if (pause !== undefined) await pause;
         if (this.#queuedLength > MAX_QUEUED) await this.#waitForReader();
+        const receiverReads = this.#untilReceiverReads();
+        if (receiverReads !== undefined) await receiverReads;
       }
+      // After a cancellation, the remaining bytes are a part of a message and not a last line.
+      if (this.#readCancellation === undefined) splitter.end();
     } finally {
       clearTimeout(this.#lastAnswersTimer);
       this.#hasEndedReading = true;
+      splitter.release();
     }
-    // After a cancellation, the remaining bytes are a part of a message and not a last line.
-    if (this.#readCancellation === undefined) splitter.end();
-    else if (this.#readCancellation.cause !== undefined) throw this.#readCancellation.cause;
+    if (this.#readCancellation?.cause !== undefined) throw this.#readCancellation.cause;
   }
 
   async #waitForReader(): Promise<void> {
@@ -211,16 +256,19 @@ export class LineChannel implements Channel {
   #handleWriteError(cause: unknown): void {
     this.#hasEndedWriting = true;
     this.#queue = [];
-    this.#queuedLength = 0;
+    this.#addQueuedLength(-this.#queuedLength);
     this.#bufferedBytes = 0;
     if (this.#hasEndedReading) return;
     const error = new Error("The other side no longer takes messages", { cause });
     this.#lastAnswersTimer = setTimeout(() => this.#cancel({ cause: error }), LAST_ANSWERS_MS);
   }
 
-  async #writeBatch(batch: readonly string[]): Promise<void> {
+  async #writeBatch(batch: readonly QueuedMessage[]): Promise<void> {
     let joinedParts = "";
-    for (const part of batch) {
+    for (const message of batch) {
+      const part = message.text;
+      if (part === undefined) continue;
+      message.text = undefined;
       // Short messages are encoded together: a call of the encoder costs as much as several of them.
       if (joinedParts.length + part.length > MAX_JOINED_LENGTH) {
         await this.#encode(joinedParts);
@@ -241,7 +289,7 @@ export class LineChannel implements Channel {
       remaining = remaining.slice(read);
       if (remaining.length > 0) await this.#writeBuffer();
     }
-    this.#queuedLength -= text.length;
+    this.#addQueuedLength(-text.length);
   }
 
   async #writeBuffer(): Promise<void> {

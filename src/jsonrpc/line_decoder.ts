@@ -1,3 +1,4 @@
+import type { Budget } from "../budget.ts";
 import type { ChannelHandler, DroppedMessage } from "./channel.ts";
 import { LineSplitter, type LineSplitterOptions } from "./line_splitter.ts";
 import { utf8Bytes } from "./utf8_bytes.ts";
@@ -14,12 +15,20 @@ const REPLACEMENT = "\ufffd";
  * each call of the decoder costs as much as parsing one message.
  */
 export class LineDecoder implements LineSplitterOptions {
+  readonly memory: Budget | undefined;
   readonly #handler: Pick<ChannelHandler, "message" | "dropped">;
   // The decoder keeps byte order marks, so that they are found at the beginning of every line.
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-  constructor(handler: Pick<ChannelHandler, "message" | "dropped">) {
+  /**
+   * Creates a decoder.
+   *
+   * @param handler Receives the messages.
+   * @param memory The memory for lines that have not arrived whole; default: no limit.
+   */
+  constructor(handler: Pick<ChannelHandler, "message" | "dropped">, memory?: Budget) {
     this.#handler = handler;
+    this.memory = memory;
   }
 
   line(line: Uint8Array): void {

@@ -6,7 +6,13 @@
  */
 
 export { Cancellation, type CancelSignal } from "./cancellation.ts";
-export type { Channel, ChannelHandler, DroppedMessage, ResponseWriter } from "./channel.ts";
+export type {
+  Channel,
+  ChannelHandler,
+  DroppedMessage,
+  QueuedMessage,
+  ResponseWriter,
+} from "./channel.ts";
 export { readIdAndMethod } from "./envelope.ts";
 export { IncomingRequest } from "./incoming.ts";
 export {

@@ -1,4 +1,5 @@
 import type { CancelSignal } from "./cancellation.ts";
+import type { Channel, QueuedMessage } from "./channel.ts";
 import { IdTable } from "./id_table.ts";
 import { type IdText, notificationText, type Payload, requestText } from "./message.ts";
 import type { Reply } from "./reply.ts";
@@ -25,6 +26,8 @@ interface Pending {
   readonly resolve: (reply: Reply) => void;
   readonly reject: (cause: unknown) => void;
   readonly options: RequestOptions;
+  /** The request in the queue of the channel. */
+  queued: QueuedMessage | void;
   /** The listener on the signal of the options. */
   readonly cancel: (() => void) | undefined;
 }
@@ -34,7 +37,7 @@ const MAX_CANCELLED = 1000;
 
 /** Our requests that wait for their answers. */
 export class OutgoingRequests {
-  readonly #send: (text: string) => void;
+  readonly #channel: Pick<Channel, "send" | "withdraw">;
   readonly #pending = new IdTable<number, Pending>((id) => id);
   // By the id of an earlier request: the id of the request that continues it.
   readonly #continuedBy = new Map<number, number>();
@@ -43,8 +46,8 @@ export class OutgoingRequests {
   // Ids start at 1: clients of the 1.x SDK ignore a cancellation of request 0.
   #nextId = 1;
 
-  constructor(send: (text: string) => void) {
-    this.#send = send;
+  constructor(channel: Pick<Channel, "send" | "withdraw">) {
+    this.#channel = channel;
   }
 
   get size(): number {
@@ -70,9 +73,10 @@ export class OutgoingRequests {
     return new Promise((resolve, reject) => {
       const cancel = signal && (() => this.#cancel(id));
       if (cancel !== undefined) signal?.addEventListener("abort", cancel, { once: true });
-      this.#pending.set(id, { id, resolve, reject, options, cancel });
+      const pending: Pending = { id, resolve, reject, options, queued: undefined, cancel };
+      this.#pending.set(id, pending);
       if (continuedRequestId !== undefined) this.#continuedBy.set(continuedRequestId, id);
-      if (duringRequest === undefined) this.#send(text);
+      if (duringRequest === undefined) pending.queued = this.#channel.send(text);
       else duringRequest.notify(text);
     });
   }
@@ -113,15 +117,17 @@ export class OutgoingRequests {
   #cancel(id: number): void {
     const pending = this.#remove(id);
     if (pending === undefined) return;
+    const { queued, reject, options: { signal, duringRequest } } = pending;
+    // The other side never learns of a request that has not left the queue.
+    if (queued && this.#channel.withdraw?.(queued) === true) return reject(signal?.reason);
     this.#cancelled.add(id);
     if (this.#cancelled.size > MAX_CANCELLED) {
       const [oldest = id] = this.#cancelled;
       this.#cancelled.delete(oldest);
     }
-    const { reject, options: { signal, duringRequest } } = pending;
     const reason = describeReason(signal?.reason);
     const text = notificationText("notifications/cancelled", { requestId: id, reason });
-    if (duringRequest === undefined) this.#send(text);
+    if (duringRequest === undefined) this.#channel.send(text);
     else duringRequest.notify(text);
     reject(signal?.reason);
   }

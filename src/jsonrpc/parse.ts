@@ -73,6 +73,7 @@ function parseEnvelope(text: string, bytes: number): Message | undefined {
 const DROP_DESCRIPTIONS: Readonly<Record<DroppedMessage["reason"], string>> = {
   "too-long": "is too long",
   "not-utf8": "is not UTF-8",
+  "no-room": "is one too many: the memory for messages of its sender is in use",
   "too-complex": "is nested too deeply or contains too many objects",
 };
 

@@ -21,6 +21,9 @@ import { textAt } from "./scan.ts";
 /** Maximum length of the excerpt of an unexpected message, in UTF-16 code units. */
 const EXCERPT_LENGTH = 200;
 
+/** Queued UTF-16 code units above which the other side counts as one that does not read. */
+const UNREAD_LENGTH = 8 * 1024 * 1024;
+
 /**
  * Handles the messages that a peer receives. If a method throws or rejects, the peer reports that to
  * `unexpected`, answers a request with an internal error, and continues.
@@ -74,8 +77,8 @@ export class Peer {
     this.#channel = channel;
     this.#handler = handler;
     this.#answersInvalidMessages = handler.answersInvalidMessages ?? false;
-    const send = (text: string): void => channel.send(text);
-    this.#outgoing = new OutgoingRequests(send);
+    const send = (text: string): void => void channel.send(text);
+    this.#outgoing = new OutgoingRequests(channel);
     this.#defaultWriter = { answer: send, notify: send, end: () => {} };
     if (channel.sendParts !== undefined) {
       this.#defaultWriter.answerParts = (parts) => channel.sendParts?.(parts);
@@ -91,6 +94,11 @@ export class Peer {
   /** Number of pending requests to the other side. */
   get pendingCount(): number {
     return this.#outgoing.size;
+  }
+
+  /** Whether the other side does not read what is queued for it, so that unimportant messages are dropped. */
+  get isUnread(): boolean {
+    return (this.#channel.queuedLength ?? 0) > UNREAD_LENGTH;
   }
 
   /** Number of pending requests of the other side. */

@@ -45,7 +45,13 @@ export class FakeClient implements ClientConnection {
       },
       notify: (method, params) => this.received.add({ method, params: readFields(params) }),
     };
-    this.channel = new CallChannel({ peer, threshold: this.#threshold, capabilities });
+    const state = {
+      peer,
+      notifyUnlessUnread: peer.notify,
+      threshold: this.#threshold,
+      capabilities,
+    };
+    this.channel = new CallChannel(state);
   }
 
   /** Sets the minimum level of log messages. */

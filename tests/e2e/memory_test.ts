@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { sha256 } from "../gateway/http/authenticator_fixture.ts";
-import { misbehavingServer, type RunningGateway, startGateway } from "./gateway.ts";
+import { executeToolParams, misbehavingServer, startGateway } from "./gateway.ts";
+import { environmentWithoutDeno, GATEWAY_COMMAND, gatewayCommandLine } from "./gateway_command.ts";
 import { HttpClient } from "./http_client.ts";
-import { withTimeout } from "./wait.ts";
+import { Setup } from "./setup.ts";
+import { waitUntil, withTimeout } from "./wait.ts";
 
 const isLinux = Deno.build.os === "linux";
 const MB = 1_000_000;
@@ -21,10 +23,10 @@ async function readPeakMemory(pid: number): Promise<number> {
   return Number(kib) * 1024 / MB;
 }
 
-/** Asserts that a gateway has never held more memory than it may. */
-async function assertBoundedMemory({ program }: RunningGateway): Promise<void> {
-  const peak = await readPeakMemory(program.pid);
-  assert.ok(peak < MAX_RESIDENT_MB, `${peak} MB`);
+/** Asserts that a gateway has never held more memory than it may, in MB. */
+async function assertBoundedMemory(pid: number, maxMb = MAX_RESIDENT_MB): Promise<void> {
+  const peakMb = await readPeakMemory(pid);
+  assert.ok(peakMb < maxMb, `${peakMb} MB`);
 }
 
 /** Calls `list_servers` as another agent until an attack has ended; throws if a call takes long. */
@@ -105,7 +107,89 @@ Deno.test({
     // Two calls of 50 MB are held; while further messages are read, there is no room for a third.
     assert.ok((outcomes["200"]?.length ?? 0) <= 2, JSON.stringify(outcomes));
     assert.ok((outcomes["503"] ?? outcomes["200RATE_LIMITED"] ?? []).length > 0);
-    await assertBoundedMemory(gateway);
+    await assertBoundedMemory(gateway.program.pid);
     await gateway.kill();
+  },
+});
+
+Deno.test({
+  name:
+    "[memory.unread-server] calls that time out before a blocked server has read them take no memory, and other servers' calls are answered",
+  ignore: !isLinux,
+  fn: async () => {
+    await using gateway = await startGateway({
+      servers: { blocked: misbehavingServer(), odd: misbehavingServer() },
+    });
+    assert.equal(await gateway.callServerToolForText("odd", "count"), "1");
+    gateway.callServerTool("blocked", "block").catch(() => {});
+    const args = { padding: "x".repeat(20 * MB) };
+    for (let count = 0; count < 20; count++) {
+      const params = { server: "blocked", tool: "count", args, timeout_ms: 1 };
+      assert.equal((await gateway.expectRefusal("execute_tool", params)).code, "TIMEOUT");
+    }
+    assert.equal(await gateway.callServerToolForText("odd", "count"), "2");
+    await assertBoundedMemory(gateway.program.pid, 600);
+    await gateway.kill();
+  },
+});
+
+Deno.test({
+  name:
+    "[memory.unread-client] log messages for a client over stdio that does not read are dropped, and the call is answered when the client reads",
+  ignore: !isLinux,
+  fn: async () => {
+    const [command, ...commandArgs] = await gatewayCommandLine(GATEWAY_COMMAND);
+    const setup = new Setup({
+      servers: { odd: misbehavingServer() },
+      env: environmentWithoutDeno(GATEWAY_COMMAND),
+    });
+    const child = new Deno.Command(command, {
+      args: [...commandArgs, "--agent", "tester"],
+      cwd: setup.workingFolder,
+      env: setup.env,
+      clearEnv: true,
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    let stderr = "";
+    const stderrRead = child.stderr.pipeThrough(new TextDecoderStream()).pipeTo(
+      new WritableStream({ write: (text) => void (stderr += text) }),
+    );
+    const initialize = {
+      protocolVersion: "2025-11-25",
+      capabilities: {},
+      clientInfo: { name: "client", version: "1" },
+    };
+    const messages = [
+      { id: 1, method: "initialize", params: initialize },
+      { method: "notifications/initialized" },
+      {
+        id: 2,
+        method: "tools/call",
+        params: executeToolParams("odd", "log", { count: 4000, length: 100_000 }),
+      },
+    ];
+    const input = child.stdin.getWriter();
+    const lines = messages.map((message) => `${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
+    await input.write(new TextEncoder().encode(lines.join("")));
+    await waitUntil("messages are dropped", () => /messages of servers are dropped/.test(stderr));
+    // The server's call ends when it has written all of its messages.
+    await waitUntil("the call is recorded", () => {
+      return setup.readAuditLog().some(({ tool }) => tool === "log");
+    }, 20_000);
+    await assertBoundedMemory(child.pid, 400);
+    let hasAnswer = false;
+    let tail = "";
+    for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+      tail = (tail + text).slice(-100_000);
+      if (!/"id":2,"result":/.test(tail)) continue;
+      hasAnswer = true;
+      await input.close();
+    }
+    assert.ok(hasAnswer);
+    assert.equal((await child.status).code, 0, stderr);
+    await stderrRead;
+    await setup.close(5000);
   },
 });

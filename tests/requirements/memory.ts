@@ -5,5 +5,9 @@ export const MEMORY: Readonly<Record<string, Section>> = {
   "26 Held memory": {
     "memory.calls":
       "active calls and messages being read take at most a quarter of the memory for each agent; further ones are refused",
+    "memory.unread-server":
+      "a call that is cancelled before it leaves the queue of a server that does not read is dropped, and later calls are refused beyond the server's share",
+    "memory.unread-client":
+      "while a client over stdio does not read, progress and log messages are dropped, and servers are not read",
   },
 };

@@ -1,3 +1,4 @@
+import type { Budget } from "../../budget.ts";
 import { reusingReader } from "../../bytes.ts";
 import { createChildEnvironment, type ServerConfig, type StdioConfig } from "../../config/mod.ts";
 import { DownstreamError } from "../../errors.ts";
@@ -26,6 +27,10 @@ export interface StdioContext {
   readonly processes: Processes;
   /** Size limit of a message, in bytes; default 64 MiB. */
   readonly maxBytes?: number;
+  /** The server's share of the memory; default: no limit. */
+  readonly memory?: Budget | undefined;
+  /** Returns a promise for which reading waits while the only client does not read. */
+  readonly untilClientReads?: (() => Promise<void> | undefined) | undefined;
 }
 
 /** The transport to a server that the gateway runs as a process, in its own process group, over its pipes. */
@@ -44,7 +49,7 @@ export class StdioTransport implements Transport {
     child: Deno.ChildProcess,
     options: StdioContext & { server: string; secrets: readonly string[] },
   ) {
-    const { server, secrets, log, processes, maxBytes } = options;
+    const { server, secrets, log, processes, maxBytes, memory, untilClientReads } = options;
     this.#child = child;
     this.#processes = processes;
     this.pid = child.pid;
@@ -53,7 +58,7 @@ export class StdioTransport implements Transport {
     this.channel = new LineChannel(
       { getReader: () => reusingReader(child.stdout) },
       child.stdin,
-      limits,
+      { ...limits, memory, untilReceiverReads: untilClientReads },
     );
     const home = Deno.env.get("HOME");
     this.#stderr = new StderrTail(child.stderr, {
