@@ -10,6 +10,7 @@ import { DOCS } from "./requirements/docs.ts";
 import { MEMORY } from "./requirements/memory.ts";
 import { OAUTH } from "./requirements/oauth.ts";
 import { OVER_HTTP } from "./requirements/over_http.ts";
+import { PARSERS } from "./requirements/parsers.ts";
 import { RECORDS_AND_COMMANDS } from "./requirements/records_and_commands.ts";
 import { RULES_AND_SERVERS } from "./requirements/rules_and_servers.ts";
 import { SESSIONS_AND_MESSAGES } from "./requirements/sessions_and_messages.ts";
@@ -41,6 +42,7 @@ const sections: readonly (readonly [string, Section])[] = [
   ...Object.entries(OVER_HTTP),
   ...Object.entries(TENANTS),
   ...Object.entries(MEMORY),
+  ...Object.entries(PARSERS),
   ...Object.entries(DOCS),
 ];
 
