@@ -10,7 +10,7 @@ export const agentIdShape = "1 to 128 letters, digits, `-`, `_` or `.`";
 /** Matches a whole agent id. */
 export const agentIdPattern = /^[A-Za-z0-9._-]{1,128}$/;
 
-/** Whether a text is a well-formed agent id; the rules need not contain it. */
+/** Whether a text is a well-formed agent id, whether or not the rules contain the agent. */
 export function isAgentId(text: string): boolean {
   return agentIdPattern.test(text);
 }

@@ -14,11 +14,10 @@ export interface FileContent {
 
 /**
  * Replaces a file, or creates it. A reader sees either the old bytes or the new ones, also after a crash.
- * The file keeps its owner. A symlink at the path is replaced, not followed.
+ * The file keeps its owner. A symlink at the path is replaced, not followed. An error leaves the file unchanged.
  *
  * @param shouldReplace Called immediately before the file is replaced.
- * @returns Whether the file was replaced: not if `shouldReplace` returned `false`. After an error, the file is
- * unchanged.
+ * @returns `false` if `shouldReplace` returned `false`, so that the file was not replaced.
  */
 export async function replaceFile(
   path: string,
@@ -28,7 +27,7 @@ export async function replaceFile(
   const temporaryPath = `${path}.${crypto.randomUUID()}.tmp`;
   await createFile(temporaryPath, { bytes, mode: 0o600 });
   try {
-    await keepOwner(path, temporaryPath);
+    await copyOwner(path, temporaryPath);
     await setMode(temporaryPath, mode);
     if (!shouldReplace()) return false;
     Deno.renameSync(temporaryPath, path);
@@ -41,14 +40,16 @@ export async function replaceFile(
 /**
  * Writes a new file to the disk, whole or not at all.
  *
- * @throws {Deno.errors.AlreadyExists} There is such a file.
+ * @throws {Deno.errors.AlreadyExists} if the file exists.
  */
 export async function createFile(path: string, { bytes, mode }: FileContent): Promise<void> {
   // Other users must not read the file before it has its final mode.
   const file = await Deno.open(path, { write: true, createNew: true, mode: 0o600 });
   try {
     try {
-      for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+      for (let offset = 0; offset < bytes.length;) {
+        offset += await file.write(bytes.subarray(offset));
+      }
       await file.sync();
     } finally {
       file.close();
@@ -73,9 +74,10 @@ async function setMode(path: string, mode: number): Promise<void> {
   if (Deno.build.os !== "windows") await Deno.chmod(path, mode);
 }
 
-async function keepOwner(path: string, temporaryPath: string): Promise<void> {
+/** Gives the temporary file the owner of the file that it is about to replace. */
+async function copyOwner(path: string, temporaryPath: string): Promise<void> {
   if (Deno.build.os === "windows") return;
-  const [oldInfo, newInfo] = [await infoOf(path), await infoOf(temporaryPath)];
+  const [oldInfo, newInfo] = [await readInfo(path), await readInfo(temporaryPath)];
   if (!oldInfo?.isFile || (oldInfo.uid === newInfo?.uid && oldInfo.gid === newInfo?.gid)) return;
   try {
     await Deno.chown(temporaryPath, oldInfo.uid, oldInfo.gid);
@@ -86,7 +88,7 @@ async function keepOwner(path: string, temporaryPath: string): Promise<void> {
   }
 }
 
-async function infoOf(path: string): Promise<Deno.FileInfo | undefined> {
+async function readInfo(path: string): Promise<Deno.FileInfo | undefined> {
   try {
     return await Deno.lstat(path);
   } catch (error) {

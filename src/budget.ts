@@ -1,11 +1,11 @@
-/** Part of a budget that one share may use. */
-const SHARE = 1 / 4;
+/** Maximum size of a share, as a fraction of its budget. */
+const SHARE_FRACTION = 1 / 4;
 
-/** Number of shares above which unused ones are forgotten. */
-const MAX_UNUSED_SHARES = 1000;
+/** Number of shares at which the unused ones are forgotten. */
+const MANY_SHARES = 1000;
 
 /**
- * Counts the bytes that are held in memory for others, against a limit. The budget of the gateway has parts:
+ * Counts bytes that are held in memory for agents and servers, against a limit. The budget of the gateway has parts:
  * a share for each agent and each server, and limits for single purposes. What a part holds, the whole
  * holds, too. A leaf: imports nothing of the project.
  */
@@ -42,14 +42,14 @@ export class Budget {
     this.#whole?.add(bytes);
   }
 
-  /** Whether more than the maximum is in use here, or would be with `more`; the whole is not considered. */
+  /** Whether the bytes in use and `more` bytes exceed the maximum of this budget; the whole is not considered. */
   isExceeded(more: number = 0): boolean {
     return this.#used + more > this.#max;
   }
 
   /**
-   * Whether so many more bytes fit, here and in the whole. If a part holds nothing, its own maximum
-   * does not count, so that a message of any size can pass.
+   * Whether `bytes` more fit, here and in the whole. The maximum of an unused part does not count, so that
+   * the part can always hold one message.
    */
   hasRoom(bytes: number): boolean {
     if (this.#whole === undefined) return !this.isExceeded(bytes);
@@ -64,8 +64,8 @@ export class Budget {
   share(name: string): Budget {
     let share = this.#shares.get(name);
     if (share === undefined) {
-      if (this.#shares.size >= MAX_UNUSED_SHARES) this.#forgetUnused();
-      share = new Budget(this.#max * SHARE, this);
+      if (this.#shares.size >= MANY_SHARES) this.#forgetUnused();
+      share = new Budget(this.#max * SHARE_FRACTION, this);
       this.#shares.set(name, share);
     }
     return share;

@@ -1,10 +1,10 @@
 /**
- * Reads streams of bytes, and joins chunks of them. A leaf: imports nothing of the project.
+ * Reads streams of bytes, and joins chunks of bytes. A leaf: imports nothing of the project.
  *
  * @module
  */
 
-/** Minimum and maximum size of the memory for one read. */
+/** Minimum and maximum size of the memory for one read; it grows while reads fill it. */
 const MIN_READ_BYTES = 4 * 1024;
 const MAX_READ_BYTES = 64 * 1024;
 
@@ -22,10 +22,10 @@ const EMPTY_READER: ByteReader = {
 };
 
 /**
- * Returns a reader that reads into the same memory each time; Deno's default one allocates 64 KiB for each
- * read. The memory grows when a read fills it.
+ * Returns a reader that reads into the same memory each time; Deno's default reader allocates 64 KiB for each
+ * read.
  *
- * @param stream A readable byte stream, such as a pipe or the body of a response; null is an empty one.
+ * @param stream A readable byte stream, such as a pipe or the body of a response; `null` counts as empty.
  */
 export function reusingReader(stream: ReadableStream<Uint8Array> | null): ByteReader {
   if (stream === null) return EMPTY_READER;
@@ -48,10 +48,10 @@ export function reusingReader(stream: ReadableStream<Uint8Array> | null): ByteRe
 /** Joins chunks of bytes. */
 export function joinBytes(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const joined = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
+  let offset = 0;
   for (const chunk of chunks) {
-    joined.set(chunk, at);
-    at += chunk.length;
+    joined.set(chunk, offset);
+    offset += chunk.length;
   }
   return joined;
 }

@@ -94,7 +94,7 @@ export class CallerError extends Error {
 
 /** Details of a server's failure besides code and message. */
 export interface DownstreamErrorOptions extends ErrorDetails, ErrorOptions {
-  /** The server's last output without secrets, if the message has only the cause of the failure. */
+  /** The server's last output without secrets, if the message names the cause instead of quoting the output. */
   readonly serverOutput?: string | undefined;
   /** Whether the message quotes output of the server that is not a valid message. Default: no. */
   readonly quotesInvalidOutput?: boolean;
@@ -110,7 +110,7 @@ export class DownstreamError extends Error {
   readonly server: string;
   /** Further fields of the answer. */
   readonly details: ErrorDetails;
-  /** The server's last output without secrets, if the message has only the cause of the failure. */
+  /** The server's last output without secrets, if the message names the cause instead of quoting the output. */
   readonly serverOutput: string | undefined;
   /** Whether the message quotes output of the server that is not a valid message. */
   readonly quotesInvalidOutput: boolean;

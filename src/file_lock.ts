@@ -38,12 +38,14 @@ export interface LockOptions {
 export async function lockFile(path: string, options: LockOptions): Promise<Disposable> {
   const { withinMs, isLockFile = false, signal = new AbortController().signal } = options;
   if (isLockFile) await removeLink(path);
-  const mode = isLockFile ? { read: true, write: true, create: true, mode: 0o600 } : { read: true };
+  const openOptions = isLockFile
+    ? { read: true, write: true, create: true, mode: 0o600 }
+    : { read: true };
   const deadline = performance.now() + withinMs;
-  // Polls, because waiting in the system could not be cancelled.
-  for (let pause = MIN_PAUSE_MS;; pause = Math.min(MAX_PAUSE_MS, pause * 2)) {
+  // The lock is polled, because a wait in the system could not be cancelled.
+  for (let pauseMs = MIN_PAUSE_MS;; pauseMs = Math.min(MAX_PAUSE_MS, pauseMs * 2)) {
     signal.throwIfAborted();
-    const file = await Deno.open(path, mode);
+    const file = await Deno.open(path, openOptions);
     try {
       // The previous holder of the lock may have replaced or removed the file.
       if (await file.tryLock(true) && identityOf(await file.stat()) === identityAt(path)) {
@@ -58,7 +60,7 @@ export async function lockFile(path: string, options: LockOptions): Promise<Disp
     if (performance.now() > deadline) {
       throw new LockTimeout(`Another process has locked ${path} for more than ${withinMs} ms`);
     }
-    await wait(pause * (0.5 + Math.random()), signal);
+    await wait(pauseMs * (0.5 + Math.random()), signal);
   }
 }
 

@@ -15,7 +15,7 @@ import { redactExcerpt } from "./secrets.ts";
 import { type CircuitBreaker, StartAbandoned } from "./circuit_breaker.ts";
 import { RemoteFailure } from "./remote_failure.ts";
 import {
-  OLDEST,
+  OLDEST_CODEC,
   openServer,
   type ProbeKind,
   type ServerCodec,
@@ -91,7 +91,7 @@ export class Session {
   readonly #startedAt = performance.now();
   #state: SessionState = "connecting";
   #peer: Peer | undefined;
-  #codec: ServerCodec = OLDEST;
+  #codec: ServerCodec = OLDEST_CODEC;
   #info: ServerInfo | undefined;
   #connectMs: number | undefined;
   #endedEarly = false;

@@ -25,7 +25,7 @@ export class LogThreshold {
   /** Set by the client with `logging/setLevel`; `undefined` until then. */
   level: string | undefined;
 
-  /** Whether messages of this severity are sent; once the client has set a level, unknown ones are not. */
+  /** Whether messages of a severity are sent; unknown severities are sent only until the client sets a level. */
   includes(level: unknown): boolean {
     return this.level === undefined || severityRank(level) >= severityRank(this.level);
   }
@@ -41,7 +41,7 @@ export interface SessionState {
   readonly peer: Pick<Peer, "request" | "notify">;
   /** Sends a progress or log message, unless the client does not read what is queued for it. */
   readonly notifyUnlessUnread: Peer["notify"];
-  /** Which log messages the client receives. */
+  /** Decides which log messages the client receives. */
   readonly threshold: LogThreshold;
   /** The declared capabilities; none before `initialize`. */
   capabilities: ClientCapabilities;

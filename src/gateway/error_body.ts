@@ -10,9 +10,9 @@ export interface ErrorBody extends ErrorDetails {
 }
 
 /**
- * Converts a thrown error to the one that the agent receives.
+ * Converts a thrown error to the error that the agent receives.
  *
- * @param error Anything.
+ * @param error The thrown value.
  * @returns `undefined` if neither the caller nor a server caused the error: a bug of the gateway.
  */
 export function errorBodyOf(error: unknown): ErrorBody | undefined {
@@ -38,7 +38,7 @@ export interface DenialContext {
   readonly operation: string;
   readonly agent: string;
   readonly accessRequest: AccessRequest;
-  /** Servers that the agent may use, with names similar to the denied one. */
+  /** Names of servers that the agent may use, similar to the name of the denied server. */
   readonly similarServers: readonly string[];
   /** Id of the log line about an error while deciding; `undefined` if there was none. */
   readonly errorId: string | undefined;
@@ -47,7 +47,7 @@ export interface DenialContext {
 /** Returns the error for an operation that the rules deny. */
 export function denialErrorBody({ rule }: Decision, context: DenialContext): ErrorBody {
   const { operation, agent, accessRequest, similarServers, errorId } = context;
-  const instead = similarServers.length === 0
+  const alternative = similarServers.length === 0
     ? "Use another tool"
     : `Similar names among the servers you may use: ${
       similarServers.join(", ")
@@ -57,7 +57,7 @@ export function denialErrorBody({ rule }: Decision, context: DenialContext): Err
     message: `Agent "${agent}" may not use ${describeAccess(accessRequest, operation)}.`,
     rule,
     hint: errorId === undefined
-      ? `${instead}, or tell the user that the gateway's rules do not allow this`
+      ? `${alternative}, or tell the user that the gateway's rules do not allow this`
       : `Tell the user that the gateway failed to decide; its log has the reason under ${errorId}`,
   };
 }

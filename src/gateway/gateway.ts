@@ -54,7 +54,7 @@ const DISCONNECTED_CLIENT_GRACE: GracePeriods = { afterInputCloseMs: 500, afterT
 export interface ConnectOptions {
   /** The agent of the client's credential; `undefined` if it has none. */
   readonly agent?: string | undefined;
-  /** Called when the client has stopped sending. */
+  /** Called when the client has closed its end. */
   readonly onClosed: () => void;
 }
 
@@ -101,9 +101,7 @@ export class Gateway {
   // Over HTTP, a client that does not read is disconnected.
   #stdioChannel: Channel | undefined;
 
-  /**
-   * Creates the gateway; starts no server yet.
-   */
+  /** Creates the gateway; starts no server yet. */
   constructor(options: GatewayOptions) {
     const { settings, configuration, auditFallback, version, log } = options;
     this.#options = options;
@@ -183,9 +181,9 @@ export class Gateway {
         return context;
       },
       onInitialized: (connection) => {
-        // Only now, because starting to watch takes 10 ms, and the client waits for its handshake first.
+        // Watching starts only now, because it takes 10 ms and the client waits for its handshake.
         this.#reloader.start();
-        // Over HTTP the servers were started before, once for all clients.
+        // Over HTTP, `open` has started the servers for all clients.
         if (settings.transport === "stdio") void this.#warm(connection);
       },
       onLogLevel: ({ connectionId }, level) => {
@@ -238,7 +236,7 @@ export class Gateway {
     return writePrometheus(this.#records.metrics);
   }
 
-  /** Returns the gateway's state, for the status tool. */
+  /** Returns the gateway's state, for `get_gateway_status`. */
   status(): Readonly<Record<string, unknown>> {
     return buildStatus({
       snapshot: this.#snapshot,
@@ -259,7 +257,7 @@ export class Gateway {
     await Promise.all([...this.#sessions].map((session) => session.end(callsMs)));
     const servers = [...this.#snapshot.servers.values(), ...this.#replacedServers.keys()];
     await Promise.all(servers.map((server) => server.close(0, gracePeriods)));
-    // Processes remain if their sessions broke a moment ago.
+    // A process may outlive its session for a moment if the session broke.
     this.#processes.kill();
     await this.#processes.close();
     await this.#limits.close();
@@ -275,19 +273,19 @@ export class Gateway {
 
   /** Activates a configuration. Active calls finish on the snapshot they began with. */
   #activate(configuration: Configuration): void {
-    const last = this.#snapshot;
-    this.#snapshot = buildSnapshot(configuration, this.#context, last);
-    for (const [name, server] of last.servers) {
+    const previous = this.#snapshot;
+    this.#snapshot = buildSnapshot(configuration, this.#context, previous);
+    for (const [name, server] of previous.servers) {
       if (this.#snapshot.servers.get(name) === server) continue;
       const closed = server.close(REPLACED_SERVER_CALLS_MS, REPLACED_SERVER_GRACE).then(() =>
         void this.#replacedServers.delete(server)
       );
       this.#replacedServers.set(server, closed);
     }
-    if (this.#options.settings.transport === "http") void this.#warm(undefined, last);
+    if (this.#options.settings.transport === "http") void this.#warm(undefined, previous);
     else {
       for (const { connection } of this.#sessions) {
-        if (connection !== undefined) void this.#warm(connection, last);
+        if (connection !== undefined) void this.#warm(connection, previous);
       }
     }
     for (const listener of this.#configurationListeners) listener();
@@ -296,13 +294,13 @@ export class Gateway {
   /**
    * Starts the servers, so that the first call need not wait for its server.
    *
-   * @param last The previous snapshot; the servers that it shares have been started.
+   * @param previous The previous snapshot, if any; its servers have been started before.
    */
-  async #warm(connection: ClientConnection | undefined, last?: Snapshot): Promise<void> {
+  async #warm(connection: ClientConnection | undefined, previous?: Snapshot): Promise<void> {
     if (this.#options.settings.initStrategy === "lazy") return;
     const warming: Promise<void>[] = [];
     for (const [name, server] of this.#snapshot.servers) {
-      if (last?.servers.get(name) === server) continue;
+      if (previous?.servers.get(name) === server) continue;
       warming.push(server.warm(connection));
       // Starting a process blocks for milliseconds, so other work runs between two starts.
       await new Promise((resolve) => setTimeout(resolve));
@@ -311,7 +309,10 @@ export class Gateway {
   }
 }
 
-/** Returns the agent that a client is bound to; `""`, which is no agent, if two are in conflict. */
+/**
+ * Returns the agent that a client is bound to; `""`, which is no agent, if the process and the client's
+ * credential are bound to different agents.
+ */
 function boundAgent(processAgent: string | undefined, credentialAgent: string | undefined) {
   if (processAgent === undefined || credentialAgent === undefined) {
     return processAgent ?? credentialAgent;

@@ -29,7 +29,7 @@ const MAX_READ_CHARS = 4096;
  * Matches white space, control characters, lone surrogates, and characters that hide or reorder text, but
  * not the joiners that some scripts need.
  */
-const HIDDEN = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029\s]+/gu;
+const INVISIBLE = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029\s]+/gu;
 
 /**
  * Writes the instructions that a client gives its model about the gateway. They begin with the servers:
@@ -56,7 +56,7 @@ export function writeInstructions(servers: readonly ServerConfig[]): string {
   return [names, ...lines, USAGE].join("\n");
 }
 
-/** Lists as many names as fit, and the number of the others. */
+/** Lists as many names as fit, and the number of the omitted names. */
 function listNames(servers: readonly ServerConfig[]): string {
   const shownNames: string[] = [];
   let length = " and 9999 more".length;
@@ -77,10 +77,12 @@ function shortenName(name: string): string {
   return text.length <= MAX_NAMES_CHARS / 2 ? text : shortenText(text, MAX_NAMES_CHARS / 2 - 1);
 }
 
-/** Matches most names, which need no cleaning. It saves the millisecond that V8 takes to compile `HIDDEN`. */
-const ORDINARY = /^[!-~]*$/;
+/** Matches most names, which need no cleaning. It saves the millisecond that V8 takes to compile `INVISIBLE`. */
+const PRINTABLE_ASCII = /^[!-~]*$/;
 
 /** Returns the text on one line, without invisible characters. */
 function toCleanLine(text: string): string {
-  return ORDINARY.test(text) ? text : text.slice(0, MAX_READ_CHARS).replace(HIDDEN, " ").trim();
+  return PRINTABLE_ASCII.test(text)
+    ? text
+    : text.slice(0, MAX_READ_CHARS).replace(INVISIBLE, " ").trim();
 }

@@ -1,6 +1,6 @@
 /**
  * Connects the parts: the active snapshot, the pipeline that every operation runs through, the
- * clients' sessions, and serving over stdio and HTTP. Imports everything below; has no rules, servers
+ * clients' sessions, and serving over stdio and HTTP. Imports all lower layers; has no rules, servers
  * or files of its own.
  *
  * @module

@@ -32,7 +32,7 @@ import {
 export interface PipelineContext {
   /** The active configuration. */
   readonly snapshot: Snapshot;
-  /** The agent that the connection is bound to, and the fallback. */
+  /** The agent that the connection is bound to, and the default agent. */
   readonly identity: Pick<Identity, "bound" | "defaultAgent">;
   /** Rate and concurrency limits of the agents. */
   readonly limits: CallLimits;
@@ -88,6 +88,7 @@ interface StageContext {
   readonly span: Span;
 }
 
+/** Runs an operation up to its outcome, or up to the stage that denies it. */
 async function runStages(
   request: OperationRequest,
   stageContext: StageContext,
@@ -280,7 +281,7 @@ function accessRequestFor(
   }
 }
 
-/** Returns the memory of arguments that were a string of JSON, which the operation holds parsed as well. */
+/** Returns the memory of the parsed arguments of an operation, in bytes, if they were sent as a string of JSON. */
 function parsedMemoryOf(operation: Operation): number {
   return operation.kind === "server-tool" ? operation.args?.parsedMemory ?? 0 : 0;
 }
@@ -303,14 +304,14 @@ function describeSubject(
 /** Returns the error for a denied operation; logs the errors while deciding, if there were any. */
 function explainDenial(
   decision: Decision,
-  { context: { snapshot, log }, ...denied }: {
+  { context: { snapshot, log }, ...denial }: {
     readonly operation: string;
     readonly agent: string;
     readonly accessRequest: AccessRequest;
     readonly context: PipelineContext;
   },
 ): ErrorBody {
-  const { operation, agent, accessRequest } = denied;
+  const { operation, agent, accessRequest } = denial;
   const { policy, configuration: { servers: serverConfigs } } = snapshot;
   const { errors } = decision;
   if (errors.length > 0) {
@@ -322,7 +323,7 @@ function explainDenial(
       agent,
       reason,
     });
-    return denialErrorBody(decision, { ...denied, similarServers: [], errorId });
+    return denialErrorBody(decision, { ...denial, similarServers: [], errorId });
   }
   // Similar server names help only if the whole server is denied, not a single tool.
   const isServerDenied = accessRequest.kind !== "status" &&
@@ -330,7 +331,7 @@ function explainDenial(
   const similarServers = isServerDenied
     ? similarAllowedServers(accessRequest.server, { agent, policy, serverConfigs })
     : [];
-  return denialErrorBody(decision, { ...denied, similarServers, errorId: undefined });
+  return denialErrorBody(decision, { ...denial, similarServers, errorId: undefined });
 }
 
 /** Returns the outcome of an operation that threw. */

@@ -23,8 +23,8 @@ const MAX_ARGS_BYTES = 4096;
 
 const NO_SUBJECT: Partial<Subject> = {};
 
-/** Maximum length of an agent id in the audit log: a caller may claim one of any length. */
-const MAX_AGENT_ID = 128;
+/** Maximum length of an agent id in the audit log: a caller may claim an id of any length. */
+const MAX_AGENT_ID_LENGTH = 128;
 
 /** The caller, subject, rule and outcome of a finished operation. */
 export interface OperationRecord {
@@ -43,7 +43,7 @@ export interface OperationRecord {
 /** The server, and its tool, that an operation concerns. */
 export interface Subject {
   readonly server: string;
-  /** Whether the metrics count it: callers may name servers that are not configured. */
+  /** Whether the metrics name the server: callers may name servers that are not configured. */
   readonly isCounted: boolean;
   readonly tool?: string;
   /** Size of the tool's arguments in UTF-8 bytes; absent if the call has none. */
@@ -68,7 +68,7 @@ export interface RecordContext {
 /**
  * Records an operation, once: a line of the audit log, the end of its span, and its metrics.
  *
- * @returns Resolves when the answer may be sent; `undefined` if it may be sent immediately.
+ * @returns A promise that resolves when the answer may be sent; `undefined` if it may be sent immediately.
  */
 export function recordOperation(
   { caller, subject, rule, outcome }: OperationRecord,
@@ -81,7 +81,7 @@ export function recordOperation(
   const isToolError = outcome.kind === "result" && outcome.isToolError;
   records.audit.append({
     timestamp: currentTime(),
-    agent_id: caller.id?.slice(0, MAX_AGENT_ID) ?? null,
+    agent_id: caller.id?.slice(0, MAX_AGENT_ID_LENGTH) ?? null,
     operation: name,
     decision: outcome.kind === "denied" ? "DENY" : code === undefined ? "ALLOW" : "ERROR",
     server,
@@ -132,15 +132,15 @@ function errorCode(outcome: Outcome): string | undefined {
   }
 }
 
-let lastMs = NaN;
-let lastTime = "";
+let cachedMs = NaN;
+let cachedTime = "";
 
 /** Returns the current time as ISO 8601 in UTC, cached for a millisecond because formatting is slow. */
 function currentTime(): string {
   const ms = Date.now();
-  if (ms !== lastMs) {
-    lastMs = ms;
-    lastTime = new Date(ms).toISOString();
+  if (ms !== cachedMs) {
+    cachedMs = ms;
+    cachedTime = new Date(ms).toISOString();
   }
-  return lastTime;
+  return cachedTime;
 }

@@ -34,8 +34,8 @@ export interface ReloadOptions {
   /** Watches the two files. */
   readonly watch: FileWatch;
   /**
-   * Reads and checks the two files, as at the start: `checkConfiguration` of `config`, and any checks of
-   * the command, such as that tokens exist if other machines can connect.
+   * Reads and checks the two files with the same checks as at the start: `checkConfiguration` of `config`,
+   * and checks of the command, such as that tokens exist if other machines can connect.
    */
   readonly checkFiles: () => Promise<CheckResult>;
 }
@@ -43,9 +43,9 @@ export interface ReloadOptions {
 type FileKey = "mcp_config" | "gateway_rules";
 
 /**
- * Applies changes of the two files while the gateway runs. Both are read, and the new configuration
- * replaces the old one only if both are valid. Otherwise nothing changes, and the log and the status
- * say why.
+ * Applies changes of the two files while the gateway runs. Both files are read, and the new configuration
+ * replaces the old one only if both are valid. Otherwise, the old configuration stays, and the log and the
+ * status contain the reason.
  */
 export class Reloader {
   readonly #options: ReloadOptions;
@@ -132,21 +132,20 @@ export class Reloader {
     const keys = [...requestedKeys, ...this.#keysOf(this.#options.watch.takeChangedPaths())];
     const failures = await this.#tryToApply();
     for (const key of ["mcp_config", "gateway_rules"] as const) {
-      const last = this.#status[key];
+      const previous = this.#status[key];
       const isAttempted = keys.includes(key);
       const attempted = isAttempted
-        ? { ...last, last_attempt: attemptTime, attempt_count: last.attempt_count + 1 }
-        : last;
+        ? { ...previous, last_attempt: attemptTime, attempt_count: previous.attempt_count + 1 }
+        : previous;
       if (failures !== undefined) {
-        const error = isAttempted ? { last_error: failures[key] } : {};
-        this.#status[key] = { ...attempted, ...error };
-      } else if (isAttempted || last.last_error !== null) {
+        this.#status[key] = isAttempted ? { ...attempted, last_error: failures[key] } : previous;
+      } else if (isAttempted || previous.last_error !== null) {
         // A file that was not used because of an error in the other one now takes effect, too.
         this.#status[key] = {
           ...attempted,
           last_error: null,
           last_success: new Date().toISOString(),
-          success_count: last.success_count + 1,
+          success_count: previous.success_count + 1,
         };
       }
     }

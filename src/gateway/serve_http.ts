@@ -10,7 +10,7 @@ import { listenForSignals, SIGNAL_TIME_LIMITS } from "./signals.ts";
 export interface ServeHttpOptions {
   /** Settings from flags and environment variables. */
   readonly settings: Settings;
-  /** Called once clients can connect. */
+  /** Called when clients can connect. */
   readonly onListening: () => void;
   /** Log for the operator. */
   readonly log: Log;
@@ -40,7 +40,7 @@ export async function serveHttp(gateway: Gateway, options: ServeHttpOptions): Pr
     log,
   }).catch((error) => {
     signals.stop();
-    const message = explainListening(error, settings);
+    const message = explainListenError(error, settings);
     const path = `${settings.host}:${settings.port}`;
     throw new ConfigError([{ file: "", line: 0, column: 0, path, message }], { cause: error });
   });
@@ -59,7 +59,7 @@ export async function serveHttp(gateway: Gateway, options: ServeHttpOptions): Pr
 }
 
 /** Returns why listening failed and what to do, for the operator. */
-function explainListening(error: unknown, { host }: Settings): string {
+function explainListenError(error: unknown, { host }: Settings): string {
   const message = error instanceof Error ? error.message : String(error);
   switch (error instanceof Error && "code" in error ? error.code : undefined) {
     case "EADDRINUSE":

@@ -23,10 +23,10 @@ export async function serveStdio(gateway: Gateway, log: Log): Promise<void> {
     pauseWhenUnread: true,
   });
   gateway.connect(channel, { onClosed });
-  const reason = await Promise.race([clientGone.then(() => "the client is gone"), signals.first]);
-  log.debug(`Ending: ${reason}`);
+  const signalPhrase = await Promise.race([clientGone, signals.first]);
+  log.debug(`Ending: ${signalPhrase ?? "the client is gone"}`);
   const end = gateway.end(
-    reason === "the client is gone" ? CLIENT_GONE_TIME_LIMITS : SIGNAL_TIME_LIMITS,
+    signalPhrase === undefined ? CLIENT_GONE_TIME_LIMITS : SIGNAL_TIME_LIMITS,
   );
   // A second signal means that the user does not want to wait.
   await Promise.race([end, signals.second.then(() => gateway.kill())]);

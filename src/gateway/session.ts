@@ -24,13 +24,13 @@ export interface ClientSessionOptions {
   readonly version: string;
   /** Log for warnings. */
   readonly log: Log;
-  /** Called when the client has sent `initialize`. */
+  /** Called when the answer to `initialize` has been sent. */
   readonly onInitialized: (connection: ClientConnection) => void;
   /** Called when the client has set its log level. */
   readonly onLogLevel: (connection: ClientConnection, level: string) => void;
   /** Called when the client's roots have changed. */
   readonly onRootsChanged: (connection: ClientConnection) => void;
-  /** Called when the client has stopped sending. */
+  /** Called when the client has closed its end. */
   readonly onClosed: () => void;
 }
 
@@ -82,10 +82,10 @@ export class ClientSession {
       threshold: new LogThreshold(),
       capabilities: {},
     };
-    this.#connection = this.#describeConnection();
+    this.#connection = this.#buildConnection();
   }
 
-  /** The client; `undefined` until it has sent `initialize`. */
+  /** The client's connection; `undefined` until the client has sent `initialize`. */
   get connection(): ClientConnection | undefined {
     return this.#isInitialized ? this.#connection : undefined;
   }
@@ -126,11 +126,11 @@ export class ClientSession {
     if ("code" in decoded) return request.fail(decoded);
     this.#isInitialized = true;
     this.#state.capabilities = decoded.capabilities;
-    this.#connection = this.#describeConnection();
+    this.#connection = this.#buildConnection();
     const { version } = this.#options;
     const instructions = this.#writeInstructions();
     request.reply(clientCodec2025.encodeInitialize(decoded.revision, { version, instructions }));
-    // Starting servers takes a while, and the client waits for its handshake.
+    // Servers are started only now, because that takes a while and the client waits for its handshake.
     void this.#peer.flush().then(() => this.#options.onInitialized(this.#connection));
   }
 
@@ -212,7 +212,7 @@ export class ClientSession {
     this.#options.onLogLevel(this.#connection, level);
   }
 
-  #describeConnection(): ClientConnection {
+  #buildConnection(): ClientConnection {
     const { capabilities } = this.#state;
     return { connectionId: this.id, capabilities, channel: new CallChannel(this.#state) };
   }

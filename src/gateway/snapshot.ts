@@ -17,20 +17,20 @@ export interface Snapshot {
  *
  * @param configuration The two files.
  * @param context The shared context of the servers.
- * @param last The previous snapshot, if any.
+ * @param previous The previous snapshot, if any.
  */
 export function buildSnapshot(
   configuration: Configuration,
   context: ServerContext,
-  last?: Snapshot,
+  previous?: Snapshot,
 ): Snapshot {
   const servers = new Map<string, DownstreamServer>();
   for (const [name, config] of configuration.servers) {
-    const previous = last?.servers.get(name);
-    const isUnchanged = previous?.config.fingerprint === config.fingerprint;
+    const server = previous?.servers.get(name);
+    const isUnchanged = server?.config.fingerprint === config.fingerprint;
     servers.set(
       name,
-      isUnchanged && previous !== undefined ? previous : new DownstreamServer(config, context),
+      isUnchanged && server !== undefined ? server : new DownstreamServer(config, context),
     );
   }
   return { configuration, policy: compilePolicy(configuration.rules), servers };

@@ -39,7 +39,9 @@ export const standardInput: ByteSource = {
 export const standardOutput: ByteSink = {
   getWriter: () => ({
     async write(bytes) {
-      for (let at = 0; at < bytes.length;) at += await Deno.stdout.write(bytes.subarray(at));
+      for (let offset = 0; offset < bytes.length;) {
+        offset += await Deno.stdout.write(bytes.subarray(offset));
+      }
     },
     async close() {
       Deno.stdout.close();

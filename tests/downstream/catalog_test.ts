@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Catalog, fetchCatalog } from "../../src/downstream/catalog.ts";
-import { OLDEST } from "../../src/downstream/revisions/mod.ts";
+import { OLDEST_CODEC } from "../../src/downstream/revisions/mod.ts";
 import { createMemoryChannels, type IncomingRequest, Peer } from "../../src/jsonrpc/mod.ts";
 
 /** Fetches the catalog of a server with an endless list; returns it with the number of requested pages. */
@@ -19,7 +19,7 @@ async function fetchEndlessCatalog(
   });
   const peer = new Peer(gatewayChannel, { ...ignoringHandlers, request: () => {} });
   const catalog = await fetchCatalog({
-    listPage: (cursor, signal) => OLDEST.listTools(peer, { cursor, signal }),
+    listPage: (cursor, signal) => OLDEST_CODEC.listTools(peer, { cursor, signal }),
     timeoutMs: 60_000,
     declaresTools: true,
     quote: (text) => text,

@@ -18,7 +18,7 @@ export interface LocalFinding {
   readonly message: string;
   /** Instruction for the operator. */
   readonly fix: string;
-  /** The line of its output that shows the cause. */
+  /** The line of the output that shows the cause. */
   readonly line: string;
 }
 
@@ -34,7 +34,7 @@ export type LocalFindingKind =
   | "file-not-found"
   | "module-not-found";
 
-/** The server that a failure is described for. */
+/** Facts from the server's entry that the description of a failure uses. */
 interface PatternContext {
   /** The command of the entry. */
   readonly command: string;
@@ -50,7 +50,7 @@ interface PatternContext {
   readonly downloadCommand?: string;
 }
 
-/** A failure that is recognized by its output. */
+/** A failure that is recognized by the server's output. */
 interface FailurePattern {
   /** Matches the output; its groups are passed to `describe`. */
   readonly pattern: RegExp;
@@ -62,10 +62,10 @@ interface FailurePattern {
 }
 
 /**
- * Output of npm and uv when they cannot download a server; the texts are those of npm 11 and uv. The
- * first match wins.
+ * Output of package runners that cannot download or start a package; the texts are those of npm 11 and uv.
+ * The first match wins.
  */
-const DOWNLOAD_FAILURES: readonly FailurePattern[] = [
+const RUNNER_FAILURES: readonly FailurePattern[] = [
   {
     pattern:
       /npm (?:error|ERR!).*\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ERR_SOCKET_TIMEOUT|FETCH_ERROR|ENOTCACHED|ENETUNREACH|EHOSTUNREACH|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_GET_ISSUER_CERT_LOCALLY)\b/,
@@ -158,8 +158,8 @@ const DOWNLOAD_FAILURES: readonly FailurePattern[] = [
   },
 ];
 
-/** Output of the programs that run servers, such as Node.js and Python. */
-const RUN_FAILURES: readonly FailurePattern[] = [
+/** Output of the runtimes of servers, such as Node.js and Python. The first match wins. */
+const RUNTIME_FAILURES: readonly FailurePattern[] = [
   {
     // The folder appears in the path of the missing file, or of the file that imports it.
     pattern:
@@ -247,7 +247,9 @@ export function findLocalCause(
     argsPath: `${formatPath(["mcpServers", name])}.args`,
     args: connection.args,
   };
-  const patterns = downloads(command) ? [...DOWNLOAD_FAILURES, ...RUN_FAILURES] : RUN_FAILURES;
+  const patterns = downloads(command)
+    ? [...RUNNER_FAILURES, ...RUNTIME_FAILURES]
+    : RUNTIME_FAILURES;
   for (const { pattern, kind, describe } of patterns) {
     const groups = pattern.exec(output);
     if (groups === null) continue;

@@ -1,6 +1,6 @@
 /**
  * Finds known causes of failures in the output of a local server. Loaded when a server fails. Starts no
- * processes and reads no files. Imports `config`.
+ * processes and reads no files. Imports `config` and leaves.
  *
  * @module
  */

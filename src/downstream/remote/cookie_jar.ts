@@ -18,7 +18,7 @@ interface Cookie {
  */
 export class CookieJar {
   readonly #now: () => number;
-  // By name and path, the oldest first.
+  // The keys are name and path; the oldest cookie is the first.
   readonly #cookies = new Map<string, Cookie>();
 
   /** @param now Returns the time in milliseconds since 1970. */
@@ -38,26 +38,26 @@ export class CookieJar {
    * @param url The url of the request.
    */
   store(headers: Headers, url: URL): void {
-    for (const line of headers.getSetCookie()) this.#storeCookie(line, url);
+    for (const header of headers.getSetCookie()) this.#storeCookie(header, url);
   }
 
   /**
    * Returns the `Cookie` header of a request.
    *
    * @param url The url of the request.
-   * @param configured The header of the server's entry; its cookies take precedence.
+   * @param configured The `Cookie` header of the server's entry; its cookies take precedence.
    * @returns `undefined` if there is no cookie to send.
    */
   headerFor(url: URL, configured: string | null): string | undefined {
     if (this.#cookies.size === 0) return configured ?? undefined;
-    const configuredPairs = (configured ?? "").split(";").map((pair) => pair.trim()).filter((
-      pair,
-    ) => pair);
-    const names = new Set(configuredPairs.map((pair) => pair.split("=", 1)[0]));
+    const configuredPairs = (configured ?? "").split(";").map((pair) => pair.trim())
+      .filter((pair) => pair !== "");
+    const configuredNames = new Set(configuredPairs.map((pair) => pair.split("=", 1)[0]));
     const now = this.#now();
     const storedPairs = [...this.#cookies.values()]
       .filter((cookie) => {
-        return cookie.expiresAt > now && !names.has(cookie.name) && isWithin(url, cookie.path);
+        return cookie.expiresAt > now && !configuredNames.has(cookie.name) &&
+          isWithin(url, cookie.path);
       })
       .sort((a, b) => b.path.length - a.path.length)
       .map(({ name, value }) => `${name}=${value}`);
@@ -65,23 +65,23 @@ export class CookieJar {
     return pairs.length === 0 ? undefined : pairs.join("; ");
   }
 
-  #storeCookie(line: string, url: URL): void {
-    const [pair = "", ...attributeTexts] = line.split(";");
+  #storeCookie(header: string, url: URL): void {
+    const [pair = "", ...attributeTexts] = header.split(";");
     const equals = pair.indexOf("=");
     const name = pair.slice(0, equals).trim();
-    if (equals < 0 || name === "" || line.length > MAX_COOKIE_LENGTH) return;
+    if (equals < 0 || name === "" || header.length > MAX_COOKIE_LENGTH) return;
     const attributes = new Map(attributeTexts.map((attribute) => {
       const [key = "", ...value] = attribute.split("=");
       return [key.trim().toLowerCase(), value.join("=").trim()];
     }));
-    if (!isForHost(attributes.get("domain"), url.hostname)) return;
+    if (!mayUseDomain(url.hostname, attributes.get("domain"))) return;
     if (attributes.has("secure") && url.protocol !== "https:") return;
     const pathAttribute = attributes.get("path") ?? "";
     const path = pathAttribute.startsWith("/") ? pathAttribute : defaultPath(url);
     const key = `${name};${path}`;
     const expiresAt = this.#expiryOf(attributes);
-    // A cookie that is set again keeps its position in the map, and does not evict another.
     if (expiresAt <= this.#now()) return void this.#cookies.delete(key);
+    // A cookie that is set again keeps its position in the map.
     this.#cookies.set(key, { name, value: pair.slice(equals + 1).trim(), path, expiresAt });
     if (this.#cookies.size > MAX_COOKIES) {
       const [oldest = ""] = this.#cookies.keys();
@@ -97,9 +97,9 @@ export class CookieJar {
   }
 }
 
-/** Whether a host may set cookies for a domain, which must be the host itself or a parent domain. */
-function isForHost(attribute: string | undefined, host: string): boolean {
-  const domain = attribute?.replace(/^\./, "").toLowerCase() ?? "";
+/** Whether a host may set cookies for the domain of an attribute: the host itself or a parent domain. */
+function mayUseDomain(host: string, domainAttribute: string | undefined): boolean {
+  const domain = domainAttribute?.replace(/^\./, "").toLowerCase() ?? "";
   return domain === "" || host === domain || host.endsWith(`.${domain}`);
 }
 
@@ -108,7 +108,7 @@ function isWithin({ pathname }: URL, path: string): boolean {
   return path.endsWith("/") || pathname.length === path.length || pathname[path.length] === "/";
 }
 
-/** Returns the folder of the path of a url. */
+/** Returns the path of a cookie without a `Path` attribute: the folder of the request's path. */
 function defaultPath({ pathname }: URL): string {
   return pathname.slice(0, Math.max(1, pathname.lastIndexOf("/")));
 }

@@ -6,7 +6,7 @@ import { type IncomingText, type SseEvent, SseParser } from "./sse_parser.ts";
 /** Maximum time that a stream stays open after it is no longer needed, in milliseconds. */
 const LINGER_MS = 1000;
 
-/** The longest pause before reconnecting that a server may ask for, in milliseconds. */
+/** Maximum pause before reconnecting, in milliseconds; a longer one that a server asks for is shortened. */
 const MAX_RETRY_MS = 60_000;
 
 /** Options of reading an event stream. */
@@ -15,11 +15,11 @@ export interface EventStreamOptions {
   readonly maxBytes: number;
   /** Number of bytes of a longer event that are skipped before reading stops. Default: 0. */
   readonly maxSkippedBytes?: number;
-  /** Cancels the reading; its reason is thrown. */
+  /** Cancels the reading. */
   readonly signal: AbortSignal;
-  /** The throttles of the streams that are being read. */
+  /** The throttles of the streams that are being read, to which the throttle of this stream is added. */
   readonly throttles: Set<ReadThrottle>;
-  /** Receives each event. Returns whether the stream is no longer needed; then it is closed after 1 s. */
+  /** Receives each event. Returns whether the stream is no longer needed and will soon be closed. */
   readonly onEvent: (event: SseEvent) => boolean;
   /** Receives the bytes as they arrive, which are valid until it returns. */
   readonly onBytes?: (bytes: Uint8Array) => void;
@@ -30,8 +30,8 @@ export interface EventStreamOptions {
  *
  * @param response The response whose body is the stream.
  * @param options Options of reading.
- * @throws {AnswerTooLong} if an event is too long; what `fetch` throws if the connection breaks; the
- * reason of the signal; and what `onEvent` throws. Each cancels the stream.
+ * @throws {AnswerTooLong} if more bytes would have to be skipped than `maxSkippedBytes`; the error of `fetch`
+ * if the connection breaks; the reason of the signal; and what `onEvent` throws. Each cancels the stream.
  */
 export async function readEvents(
   { body }: Response,
@@ -74,10 +74,10 @@ export async function readEvents(
 }
 
 /**
- * Maximum size that is skipped of an event on a stream that many requests share, in multiples of the limit
- * of an event. A long answer must not end the other requests, but an endless one must not be read forever.
+ * Number of bytes that are skipped of a longer event on a stream that many requests share, as a multiple of
+ * the size limit. A long answer must not end the other requests, but an endless one must not be read forever.
  */
-export const SHARED_STREAM_SKIPS = 3;
+export const SHARED_STREAM_SKIP_FACTOR = 3;
 
 /** Returns the message in an event. An event without data sets only the id or the pause before reconnecting. */
 export function messageIn({ kind, data }: SseEvent): IncomingText | undefined {

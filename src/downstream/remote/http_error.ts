@@ -4,11 +4,11 @@ import { isRecord } from "../../json.ts";
 import { RemoteFailure } from "../remote_failure.ts";
 import { quoteBody } from "./quote.ts";
 
-/** Maximum length that is read of the body of an error, in UTF-16 code units, and the time for it, in ms. */
-const MAX_BODY_LENGTH = 64 * 1024;
+/** Length of the beginning of a body that is read, in UTF-16 code units, and maximum time to read it, in ms. */
+const BEGINNING_LENGTH = 64 * 1024;
 const READ_TIMEOUT_MS = 1000;
 
-const HINTS: Readonly<Record<number, string>> = {
+const STATUS_HINTS: Readonly<Record<number, string>> = {
   401: "check the credentials in its headers",
   403: "check the credentials in its headers",
   404: "check its url",
@@ -19,13 +19,13 @@ const HINTS: Readonly<Record<number, string>> = {
   504: "the server behind it did not answer",
 };
 
-/** The context of a refused request. */
+/** The context in which a server answered with an error status. */
 export interface HttpErrorContext {
   /** The address of the request. */
   readonly url: URL;
   /** Removes secrets from a text, before it is quoted. */
   readonly redactSecrets: (text: string) => string;
-  /** The wait that the server asks for, in milliseconds. */
+  /** The wait that a busy server asks for, in milliseconds. */
   readonly waitMs?: number | undefined;
 }
 
@@ -40,7 +40,7 @@ export async function httpFailure(
   { url: { host }, redactSecrets, waitMs }: HttpErrorContext,
 ): Promise<RemoteFailure> {
   const { status } = response;
-  const body = await readHead(response);
+  const body = await readBeginning(response);
   const quoted = quoteBody(body, redactSecrets);
   const quote = quoted === undefined
     ? ""
@@ -53,7 +53,7 @@ export async function httpFailure(
       `${Math.ceil(waitMs / 1000)} s`;
     return new RemoteFailure(message, { ...options, isBusy: true });
   }
-  const hint = HINTS[status] === undefined ? "" : `; ${HINTS[status]}`;
+  const hint = STATUS_HINTS[status] === undefined ? "" : `; ${STATUS_HINTS[status]}`;
   return new RemoteFailure(`${host} answered with HTTP ${status}${quote}${hint}`, options);
 }
 
@@ -63,7 +63,7 @@ export async function httpFailure(
  * `SessionCheck`.
  *
  * @param cause The failure of the message.
- * @returns The failure of the session, or `cause` if it does not show one.
+ * @returns A failure of the session if the status is 404; otherwise `cause`.
  */
 export function sessionFailure(cause: unknown): unknown {
   if (!(cause instanceof RemoteFailure) || cause.status !== 404) return cause;
@@ -71,7 +71,7 @@ export function sessionFailure(cause: unknown): unknown {
   return new RemoteFailure(message, { reach: "never", status: 404, cause });
 }
 
-/** The JSON-RPC error in a body. */
+/** Returns the JSON-RPC error in a body; `undefined` if the body contains none. */
 function rpcErrorIn(body: string): RpcError | undefined {
   try {
     const { error }: Record<string, unknown> = JSON.parse(body);
@@ -85,11 +85,11 @@ function rpcErrorIn(body: string): RpcError | undefined {
 }
 
 /**
- * Reads the beginning of a body, and cancels the rest.
+ * Reads the beginning of a body, at most for 1 s, and cancels the rest.
  *
  * @param response The response with the body.
  */
-export async function readHead({ body }: Response): Promise<string> {
+export async function readBeginning({ body }: Response): Promise<string> {
   if (body === null) return "";
   const reader = body.getReader();
   // A caller must not wait for an endless body.
@@ -99,11 +99,11 @@ export async function readHead({ body }: Response): Promise<string> {
   try {
     for (;;) {
       const { value, done } = await reader.read();
-      if (done || text.length > MAX_BODY_LENGTH) break;
+      if (done || text.length > BEGINNING_LENGTH) break;
       text += decoder.decode(value, { stream: true });
     }
   } catch {
-    // The connection broke: the beginning is enough.
+    // The connection broke: the text received before is enough.
   } finally {
     clearTimeout(timer);
     await reader.cancel().catch(() => {});

@@ -11,9 +11,9 @@ import { redirectTarget } from "./redirects.ts";
 import { readRetryAfter } from "./retry_after.ts";
 
 /**
- * Time after which an idle connection is closed, in milliseconds. It is shorter than the 5 s or more of
- * most servers: a request on a connection that the server closes gets no answer, and must not be sent
- * again.
+ * Time after which an idle connection is closed, in milliseconds. Most servers close idle connections after
+ * 5 s or more. A request on a connection that the server closes gets no answer and must not be sent again,
+ * so the gateway closes the connection first.
  */
 const POOL_IDLE_MS = 4000;
 
@@ -34,7 +34,7 @@ export interface RemoteRequest {
 export interface HttpRequesterOptions {
   /** The headers of every request, as configured. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Adds the token of a login. */
+  /** Adds the token of a login; `undefined` if the requests carry the configured headers only. */
   readonly authorization: Authorization | undefined;
   /** Returns the texts that must not be quoted when the server sends them. */
   readonly secrets: () => readonly string[];
@@ -70,7 +70,7 @@ export class HttpRequester {
   }
 
   /**
-   * Removes secrets from a text of the server: those of its entry, its url and its session.
+   * Removes secrets from a text of the server: the secrets of its entry, of the url and of the session.
    *
    * @param text The text.
    * @param url The address of the request.
@@ -81,18 +81,18 @@ export class HttpRequester {
   }
 
   /**
-   * Sends a request. A redirect is followed if it stays within the origin, which alone may receive the
-   * headers, and if it keeps the message.
+   * Sends a request. A redirect is followed if it keeps the message and leads to the same origin: no other
+   * origin may receive the headers.
    *
    * @param url The address.
    * @param request The request.
    * @returns The response if its status is 2xx.
-   * @throws {RemoteFailure} in all other cases.
+   * @throws {RemoteFailure} if the request fails or is refused.
    * @throws {DownstreamError} if a login is needed.
    */
   async send(url: URL, request: RemoteRequest): Promise<Response> {
     const startedAt = performance.now();
-    // A token may be refused (401), or not suffice for the request (403): each is recovered from once.
+    // The server may refuse the token (401) or its scope (403): the gateway renews the token once for each.
     const recoveredStatuses = new Set<number>();
     const context = { url, redactSecrets: (text: string) => this.redactSecrets(text, url) };
     let target = url;
@@ -156,7 +156,7 @@ export class HttpRequester {
         headers,
         signal,
         redirect: "manual",
-        ...this.#bodyOf(body),
+        ...this.#bodyAndClient(body),
       });
       this.#cookies.store(response.headers, url);
       this.#sessionId = response.headers.get("mcp-session-id") ?? this.#sessionId;
@@ -168,12 +168,12 @@ export class HttpRequester {
   }
 
   /**
-   * Returns the body, and the HTTP client that sends it. When a connection from its pool closes without a
-   * response, Deno repeats the request, which would make a call twice, unless the body is a stream. A server that
-   * requires a Content-Length receives the body as a text, on connections without a pool, where Deno
-   * repeats nothing.
+   * Returns the body, and the HTTP client that sends it. Deno repeats a request when a pooled connection
+   * closes without a response, which would make a call twice. Deno does not repeat a request whose body is a
+   * stream. A server that requires a Content-Length receives the body as a text, on a connection without a
+   * pool, where Deno repeats nothing either.
    */
-  #bodyOf(body: string | undefined): RequestInit & { client: Deno.HttpClient } {
+  #bodyAndClient(body: string | undefined): RequestInit & { client: Deno.HttpClient } {
     if (body === undefined) return { client: this.#client };
     if (this.#requiresLength) {
       this.#unpooledClient ??= Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
@@ -192,7 +192,7 @@ function needsAuthorization({ status, headers }: Response): boolean {
     (status === 403 && /insufficient_scope/.test(headers.get("www-authenticate") ?? ""));
 }
 
-/** Describes the refusal of a token that was just issued. The headers of the entry did not cause the refusal. */
+/** Describes the refusal of a token that was just issued, without the hint to check the headers of the entry. */
 function newTokenFailure({ status }: Response, { host }: URL): RemoteFailure {
   const message = `${host} refuses the token that was just issued for it (HTTP ${status}); ` +
     "call again, and if that does not help, report it to the operator of the server";

@@ -1,7 +1,7 @@
 import { isHtmlPage, mediaTypeOf } from "../http_answers.ts";
 import { shortenText } from "../../text.ts";
 import { RemoteFailure, type RemoteProblem } from "../remote_failure.ts";
-import { readHead } from "./http_error.ts";
+import { readBeginning } from "./http_error.ts";
 import { quoteBody } from "./quote.ts";
 import type { IncomingText } from "./sse_parser.ts";
 
@@ -9,9 +9,9 @@ import type { IncomingText } from "./sse_parser.ts";
 export interface ReceivedResponse {
   /** The HTTP status. */
   status: number;
-  /** The media type; empty if none was named. */
+  /** The media type; empty if the response has none. */
   mediaType: string;
-  /** The encoding of the body, if it could not be decoded. */
+  /** The encoding of the body, if `fetch` does not decode it. */
   encoding: string | undefined;
   /** The whole body, or the last message of a stream. */
   data: IncomingText | undefined;
@@ -21,7 +21,7 @@ export interface ReceivedResponse {
   firstBytes: Uint8Array | undefined;
 }
 
-/** The request without an answer. */
+/** The request that got no answer. */
 export interface FailedRequest {
   /** The host and port of the server. */
   readonly host: string;
@@ -50,11 +50,11 @@ export function explainMissingAnswer(
   const { status, mediaType, data } = received;
   const text = data !== undefined && "text" in data ? data.text.slice(0, MAX_EXAMINED_LENGTH) : "";
   const isWebPage = isHtmlPage(text);
-  const what = describeResponse(received, text, request);
+  const clause = describeResponse(received, text, request);
   const problem: RemoteProblem = isWebPage || /^text\/html/.test(mediaType)
     ? "web-page"
     : "not-mcp";
-  return new RemoteFailure(`${request.host} ${what}`, {
+  return new RemoteFailure(`${request.host} ${clause}`, {
     // A tool does not answer with a web page. In all other cases, the tool may have run.
     reach: problem === "web-page" ? "refused" : "maybe",
     problem,
@@ -125,11 +125,11 @@ export async function explainMissingStream(
 ): Promise<RemoteFailure> {
   const { status } = response;
   const mediaType = mediaTypeOf(response);
-  const text = await readHead(response);
+  const text = await readBeginning(response);
   const isWebPage = isHtmlPage(text) || mediaType === "text/html";
   const label = `HTTP ${status}, ${quoteMediaType(mediaType, { redactSecrets })}`;
-  const what = isWebPage ? "a web page" : "something other than an event stream";
-  const message = `${host} answered with ${what} (${label})${
+  const answer = isWebPage ? "a web page" : "something other than an event stream";
+  const message = `${host} answered with ${answer} (${label})${
     quoteText(text, { redactSecrets })
   }; check its url`;
   const problem = isWebPage ? "web-page" : "not-mcp";
@@ -156,8 +156,8 @@ function describeMessage(text: string, request: FailedRequest): string {
   if (members.method !== undefined) return "a message that is not an answer";
   if (members.error !== undefined && (members.id === null || members.id === undefined)) {
     const { code } = (members.error ?? {}) as { code?: unknown };
-    const what = code === undefined ? "without a code" : quoteDetail(code, request);
-    return `error ${what}, without the id of a request`;
+    const codeText = code === undefined ? "without a code" : quoteDetail(code, request);
+    return `error ${codeText}, without the id of a request`;
   }
   if (members.id === undefined) return "an answer without an id";
   if (Array.isArray(value)) return `several answers, none with the id ${id}`;

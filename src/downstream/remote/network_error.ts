@@ -5,19 +5,19 @@ const TRUST_HINT = "name a file with that authority's certificate in NODE_EXTRA_
 
 /**
  * Patterns of Deno's descriptions of a failed connection, and the explanation of each. Deno has no error
- * codes, and its descriptions contain the whole url, so they are not passed on.
+ * codes. Its descriptions contain the whole url, so messages do not quote them.
  */
-const DESCRIPTIONS: readonly (readonly [
+const EXPLANATIONS: readonly (readonly [
   RegExp,
   RemoteProblem,
-  (host: string, name: string) => string,
+  (host: string, hostname: string) => string,
 ])[] = [
   [/certificate expired/i, "tls-expired", (host) => `the TLS certificate of ${host} has expired`],
   [/certificate not valid yet/i, "tls-not-yet-valid", (host) => {
     return `the TLS certificate of ${host} is not valid yet; check the clock of this machine`;
   }],
-  [/not valid for name/i, "tls-name", (host, name) => {
-    return `the TLS certificate of ${host} is for another name than "${name}"`;
+  [/not valid for name/i, "tls-name", (host, hostname) => {
+    return `the TLS certificate of ${host} is for another name than "${hostname}"`;
   }],
   [/CaUsedAsEndEntity|SelfSigned/i, "tls-unknown-issuer", (host) => {
     return `the TLS certificate of ${host} is self-signed; give the server one that an authority ` +
@@ -36,7 +36,11 @@ const DESCRIPTIONS: readonly (readonly [
     "proxy",
     (host) => `the proxy of this machine did not open a tunnel to ${host}`,
   ],
-  [/dns error|failed to lookup/i, "unknown-host", (_, name) => `there is no host named "${name}"`],
+  [
+    /dns error|failed to lookup/i,
+    "unknown-host",
+    (_, hostname) => `there is no host named "${hostname}"`,
+  ],
   [/refused/i, "refused", (host) => {
     return `the connection to ${host} was refused; check that the server runs and its url is right`;
   }],
@@ -59,7 +63,7 @@ const DESCRIPTIONS: readonly (readonly [
  * Explains why a request got no response.
  *
  * @param cause The error of `fetch`, or of reading a body.
- * @param request The address of the request, and whether the response had begun.
+ * @param request The address of the request, and whether the response has begun.
  */
 export function networkFailure(
   cause: unknown,
@@ -72,7 +76,7 @@ export function networkFailure(
   if (isAnswering) {
     return new RemoteFailure(`${url.host} broke off its answer`, { ...options, problem: "closed" });
   }
-  const [, problem, explain] = DESCRIPTIONS.find(([pattern]) => pattern.test(description)) ?? [];
+  const [, problem, explain] = EXPLANATIONS.find(([pattern]) => pattern.test(description)) ?? [];
   const fallback = reach === "never"
     ? `no connection to ${url.host} could be made`
     : `${url.host} closed the connection without an answer`;

@@ -15,21 +15,21 @@ import { StreamableHttpClient } from "./streamable_http_client.ts";
 export interface RemoteContext {
   /** Address and headers of the server, from its entry. */
   readonly connection: HttpConfig;
-  /** Receives failures of messages for which no caller waits, at debug level. */
+  /** Receives warnings, and at debug level the failures of messages for which no caller waits. */
   readonly log: Log;
   /** Size limit of a message, in bytes; default 64 MiB. */
   readonly maxBytes?: number;
-  /** Adds a token to the requests; by default they have the headers of the entry only. */
+  /** Adds a token to the requests; by default, the requests carry the headers of the entry only. */
   readonly authorization?: Authorization | undefined;
 }
 
 /**
- * Prepares a connection to a remote server. Nothing is opened before the first message, so that the
- * connect timeout covers all of it.
+ * Prepares a connection to a remote server. The connection is opened with the first message, so that the
+ * connect timeout covers all its steps.
  *
  * @param config The server's entry.
- * @param context Its address, the log, and the authorization.
- * @throws {RemoteFailure} if the gateway may not connect to it.
+ * @param context The server's address, the log, and the authorization.
+ * @throws {RemoteFailure} if the gateway lacks Deno's permission to connect to the server.
  */
 export async function openRemote(
   config: ServerConfig,
@@ -37,7 +37,7 @@ export async function openRemote(
 ): Promise<Transport> {
   const url = new URL(connection.url);
   warnAboutTraces(config, connection.url, log);
-  await refuseWithoutPermission(url);
+  await requirePermission(url);
   const { name: server, options: { connectTimeoutMs, callTimeoutMs } } = config;
   const requester = new HttpRequester({
     headers: connection.headers,
@@ -129,7 +129,7 @@ function warnAboutTraces(config: ServerConfig, address: string, log: Log): void 
 }
 
 /** Checks the permission before the first request: a request that Deno refuses leaves its body open. */
-async function refuseWithoutPermission({ host }: URL): Promise<void> {
+async function requirePermission({ host }: URL): Promise<void> {
   const { state } = await Deno.permissions.query({ name: "net", host });
   if (state === "granted") return;
   const message = `the gateway may not connect to ${host}; start it with --allow-net`;

@@ -8,6 +8,9 @@ const MAX_QUOTE_LENGTH = 200;
 /** Length of the beginning that is searched for secrets, in UTF-16 code units. */
 const MAX_REDACTED_LENGTH = 16 * 1024;
 
+/** Number of nested values that are searched for a message, such as `{"error": {"message": "…"}}`. */
+const MAX_DEPTH = 3;
+
 /** Members of a JSON body that may describe an error, the most useful first. */
 const MESSAGE_MEMBERS = ["error_description", "message", "detail", "error", "title", "reason"];
 
@@ -55,12 +58,12 @@ function messageOf(body: string): string | undefined {
   } catch {
     return undefined;
   }
-  for (let depth = 0; depth < 3; depth++) {
+  for (let depth = 0; depth < MAX_DEPTH; depth++) {
     if (typeof value === "string") return value;
     if (typeof value !== "object" || value === null) break;
     const members = value as Readonly<Record<string, unknown>>;
-    const isRpcError = typeof members.error === "object" && members.error !== null;
-    const name = isRpcError
+    const hasErrorObject = typeof members.error === "object" && members.error !== null;
+    const name = hasErrorObject
       ? "error"
       : MESSAGE_MEMBERS.find((member) => members[member] !== undefined);
     if (name === undefined) break;

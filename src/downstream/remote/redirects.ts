@@ -3,22 +3,22 @@ import { RemoteFailure, type RemoteProblem } from "../remote_failure.ts";
 
 /** A request that was answered with a redirect. */
 export interface RedirectedRequest {
-  /** The url that the request began with. */
+  /** The url that the request was first sent to. */
   readonly url: URL;
   /** The url that answered with the redirect. */
   readonly from: URL;
   readonly method: string;
   /** The urls that the request was sent to. */
   readonly visited: readonly URL[];
-  /** Removes secrets from the address. */
+  /** Removes secrets from the address that the redirect names. */
   readonly redactSecrets: (text: string) => string;
 }
 
 /**
- * Returns the address of a redirect.
+ * Returns the address that a redirect leads to.
  *
  * @param response The redirect.
- * @param redirected The request.
+ * @param request The request that was redirected.
  * @throws {RemoteFailure} if the redirect is not followed; its message contains the address without userinfo
  * and query.
  */

@@ -41,19 +41,19 @@ export interface RemoteChannelOptions {
 /** The channel to a remote server, where each request has its own response. */
 export class RemoteChannel implements Channel {
   readonly #options: RemoteChannelOptions;
-  // The requests that are being sent, by their ids.
+  // The controllers of requests without an answer, by the ids of the requests.
   readonly #requests = new Map<string, AbortController>();
-  // All messages that are being sent.
+  // The controllers of all messages that are being sent, with those of requests.
   readonly #controllers = new Set<AbortController>();
   readonly #sending = new Set<Promise<void>>();
-  // The messages that are not requests. `flush` does not wait for requests, which may take long.
-  readonly #sendingNotifications = new Set<Promise<void>>();
+  // The notifications and answers that are being sent. `flush` does not wait for requests, which may take long.
+  readonly #sendingNonRequests = new Set<Promise<void>>();
   readonly #listener: RemoteClientListener;
   #client: RemoteClient;
   #handler: ChannelHandler | undefined;
   #lastNotification: Promise<unknown> = Promise.resolve();
   #failure: RemoteFailure | undefined;
-  #isOver = false;
+  #isClosed = false;
 
   /**
    * Opens nothing before the first message.
@@ -84,7 +84,7 @@ export class RemoteChannel implements Channel {
   }
 
   send(text: string): void {
-    if (this.#isOver) return;
+    if (this.#isClosed) return;
     const { id: messageId, method } = readIdAndMethod(text);
     // A message without a method is an answer, whose id belongs to a request of the server.
     const id = method === undefined ? undefined : messageId;
@@ -92,10 +92,10 @@ export class RemoteChannel implements Channel {
     if (phase === "cancel") this.#cancel(text);
     const sending = this.#send({ text, id, phase }).finally(() => {
       this.#sending.delete(sending);
-      this.#sendingNotifications.delete(sending);
+      this.#sendingNonRequests.delete(sending);
     });
     this.#sending.add(sending);
-    if (id === undefined) this.#sendingNotifications.add(sending);
+    if (id === undefined) this.#sendingNonRequests.add(sending);
     // Messages are sent concurrently, but a request must not overtake an earlier notification, such as
     // the one that completes the handshake.
     if (id === undefined && method !== undefined && phase !== "cancel") {
@@ -108,7 +108,7 @@ export class RemoteChannel implements Channel {
   }
 
   async flush(): Promise<void> {
-    await Promise.all(this.#sendingNotifications);
+    await Promise.all(this.#sendingNonRequests);
   }
 
   close(): Promise<void> {
@@ -127,7 +127,7 @@ export class RemoteChannel implements Channel {
    * @param withinMs Maximum time for the server to respond, in milliseconds.
    */
   async endSession(withinMs: number): Promise<void> {
-    if (!this.#isOver) {
+    if (!this.#isClosed) {
       const startedAt = performance.now();
       for (const request of this.#requests.values()) request.abort();
       await within(this.flush(), withinMs);
@@ -149,7 +149,7 @@ export class RemoteChannel implements Channel {
       const explain = await this.#sendOrFallBack(message, signal);
       if (explain !== undefined && id !== undefined) this.#handler?.requestFailed?.(id, explain);
     } catch (cause) {
-      if (!signal.aborted && !this.#isOver) this.#fail(id, cause);
+      if (!signal.aborted && !this.#isClosed) this.#fail(id, cause);
     } finally {
       this.#controllers.delete(controller);
       if (id !== undefined) this.#requests.delete(id);
@@ -164,13 +164,16 @@ export class RemoteChannel implements Channel {
     try {
       return await this.#client.send(message, signal);
     } catch (cause) {
-      const mayBeOlder = cause instanceof RemoteFailure && FALLBACK_STATUSES.has(cause.status) &&
+      const mayBeSseServer = cause instanceof RemoteFailure &&
+        FALLBACK_STATUSES.has(cause.status) &&
         (cause.rpc === undefined || describeNewerRevision(cause.rpc) === undefined);
-      if (message.phase !== "open" || createFallback === undefined || !mayBeOlder) throw cause;
+      if (message.phase !== "open" || createFallback === undefined || !mayBeSseServer) throw cause;
       this.#client.close();
       this.#client = createFallback(this.#listener);
-      return await this.#client.send(message, signal).catch((other) => {
-        throw other instanceof RemoteFailure ? combineRefusals(cause, other) : other;
+      return await this.#client.send(message, signal).catch((fallbackCause) => {
+        throw fallbackCause instanceof RemoteFailure
+          ? combineRefusals(cause, fallbackCause)
+          : fallbackCause;
       });
     }
   }
@@ -183,8 +186,8 @@ export class RemoteChannel implements Channel {
       : new RemoteFailure("it did not answer as MCP requires", { reach: "maybe", cause });
     const endsSession = failure instanceof RemoteFailure && failure.endsSession;
     if (id === undefined) this.#options.onSendFailed(failure);
-    // The end of the session fails every request. A request that never reached the server fails with its
-    // own cause, which shows that it may be sent again.
+    // The end of the session fails every request. A request that never reached the server fails before, with
+    // its own cause, which shows that the request may be sent again.
     else if (!endsSession || failure.reach === "never") this.#handler?.requestFailed?.(id, failure);
     if (endsSession) this.#lose(failure);
   }
@@ -195,27 +198,27 @@ export class RemoteChannel implements Channel {
   }
 
   #receive(data: IncomingText): void {
-    if (this.#isOver) return;
+    if (this.#isClosed) return;
     if ("reason" in data) this.#handler?.dropped(data);
     else this.#handler?.message(data.text, data.bytes);
   }
 
   #lose(failure: RemoteFailure): void {
-    if (this.#isOver) return;
+    if (this.#isClosed) return;
     this.#failure = failure;
     this.#end(failure);
   }
 
   #end(cause?: Error): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     this.#client.close();
     for (const controller of this.#controllers) controller.abort();
     this.#handler?.closed(cause);
   }
 }
 
-/** The failure of a server that refused the first message and offers no older transport either. */
+/** Describes the failure of a server that refused the first message and offers no older transport either. */
 function combineRefusals(first: RemoteFailure, second: RemoteFailure): RemoteFailure {
   const message = first.message === second.message
     ? first.message

@@ -5,13 +5,13 @@ import type { Phase } from "../revisions/mod.ts";
 import type { HttpRequester } from "./http_requester.ts";
 import type { IncomingText } from "./sse_parser.ts";
 
-/** A message on its way to a server. */
+/** A message to a server. */
 export interface OutgoingMessage {
   /** The message as it is sent. */
   readonly text: string;
-  /** Its id as JSON text if it is a request. */
+  /** The id of a request, as JSON text; `undefined` for other messages. */
   readonly id: string | undefined;
-  /** Its special role in the connection, if it has one. */
+  /** The message's special role in the connection, if it has one. */
   readonly phase: Phase | undefined;
 }
 
@@ -25,9 +25,9 @@ export interface RemoteClient {
    *
    * @param message The message.
    * @param signal Cancels sending; its reason is thrown.
-   * @returns A function that explains why there was no answer, to be called only if none was received.
-   * `undefined` if the answer may still arrive.
-   * @throws {RemoteFailure} if it fails.
+   * @returns A function that explains why no answer arrived, to be called only in that case; `undefined` if
+   * the answer may still arrive.
+   * @throws {RemoteFailure} if the message cannot be sent or its response cannot be read.
    * @throws {DownstreamError} if a login is needed.
    */
   send(
@@ -62,7 +62,7 @@ export interface RemoteClientOptions extends RemoteClientListener {
   readonly requester: HttpRequester;
   /** Size limit of a message, in bytes. */
   readonly maxBytes: number;
-  /** Maximum wait for a server that says it is busy, in milliseconds. */
+  /** Maximum wait for a server that says it is busy, for the first message and later ones, in milliseconds. */
   readonly maxBusyWaitMs: { readonly start: number; readonly call: number };
   /** The throttles of the streams that are being read. */
   readonly throttles: Set<ReadThrottle>;

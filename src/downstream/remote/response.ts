@@ -25,8 +25,8 @@ export function unknownEncoding({ headers }: Response): string | undefined {
  * once the headers have arrived, Deno holds only a weak reference to it, and after a garbage collection the
  * connection would stay open until the server closes it.
  *
- * @param reader Reads the body.
- * @param signal Cancels it.
+ * @param reader The reader of the body.
+ * @param signal The signal.
  * @returns A function that removes the listener from the signal.
  */
 export function cancelOnAbort(
@@ -70,6 +70,7 @@ export async function readBody(
   }
 }
 
-function decodeLossy(bytes: Uint8Array | undefined): string {
+/** Decodes a text, with replacement characters for bytes that are not UTF-8. */
+function decodeLossy(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes);
 }

@@ -1,6 +1,6 @@
-/** Limits of the pause that a server can ask for, in milliseconds. */
-const MIN_PAUSE_MS = 100;
-const MAX_PAUSE_MS = 24 * 60 * 60 * 1000;
+/** Limits of the wait that a server can ask for, in milliseconds. */
+const MIN_WAIT_MS = 100;
+const MAX_WAIT_MS = 24 * 60 * 60 * 1000;
 
 /**
  * Reads the wait that a server asks for.
@@ -14,5 +14,5 @@ export function readRetryAfter(value: string | null, now: number = Date.now()): 
   if (value === null) return undefined;
   const text = value.trim();
   const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now;
-  return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, MIN_PAUSE_MS), MAX_PAUSE_MS);
+  return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, MIN_WAIT_MS), MAX_WAIT_MS);
 }

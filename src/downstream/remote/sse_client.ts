@@ -1,7 +1,7 @@
 import { AnswerTooLong } from "../../jsonrpc/mod.ts";
 import { RemoteFailure } from "../remote_failure.ts";
 import { untilAborted } from "../until_aborted.ts";
-import { messageIn, readEvents, SHARED_STREAM_SKIPS } from "./event_stream.ts";
+import { messageIn, readEvents, SHARED_STREAM_SKIP_FACTOR } from "./event_stream.ts";
 import { sessionFailure } from "./http_error.ts";
 import type { OutgoingMessage, RemoteClient, RemoteClientOptions } from "./remote_client.ts";
 import { isEventStream } from "./response.ts";
@@ -10,12 +10,12 @@ import { explainMissingStream } from "./missing_answer.ts";
 
 /**
  * A client of HTTP+SSE, the transport of revision 2024-11-05: one event stream is the session, and
- * each message to the server is a POST to the endpoint that the stream names first.
+ * each message to the server is a POST to the endpoint that an event of the stream names.
  *
  * @see {@link https://modelcontextprotocol.io/specification/2024-11-05/basic/transports#http-with-sse}
  */
 export class SseClient implements RemoteClient {
-  /** The server keeps a session under an id, which is part of the endpoint. */
+  /** Always `true`: the server keeps a session under an id, which is part of the endpoint. */
   readonly hasSessionId = true;
   readonly #options: RemoteClientOptions;
   readonly #controller = new AbortController();
@@ -38,7 +38,7 @@ export class SseClient implements RemoteClient {
     if (!this.#hasOpened) {
       this.#hasOpened = true;
       void this.#open();
-      // Each message awaits the endpoint and reports why it could not be sent.
+      // A rejection is reported by the messages that await the endpoint.
       this.#endpoint.promise.catch(() => {});
     }
     const endpoint = await untilAborted(this.#endpoint.promise, signal);
@@ -106,7 +106,7 @@ export class SseClient implements RemoteClient {
     const { maxBytes, throttles, onMessage } = this.#options;
     return readEvents(response, {
       maxBytes,
-      maxSkippedBytes: SHARED_STREAM_SKIPS * maxBytes,
+      maxSkippedBytes: SHARED_STREAM_SKIP_FACTOR * maxBytes,
       throttles,
       signal: this.#controller.signal,
       onEvent: (event) => {
@@ -119,7 +119,7 @@ export class SseClient implements RemoteClient {
     });
   }
 
-  /** Sets the endpoint. An endpoint of another origin must not receive the messages to this server. */
+  /** Sets the endpoint, or fails the connection if the endpoint has another origin than the server. */
   #setEndpoint(data: IncomingText | undefined): void {
     const { url } = this.#options;
     this.#hasEndpoint = true;

@@ -2,13 +2,13 @@ import { type DroppedMessage, LineSplitter } from "../../jsonrpc/mod.ts";
 
 /** One event of a stream. */
 export interface SseEvent {
-  /** Its type, from the field `event`; `message` if there is none. */
+  /** The type of the event, from the field `event`; `message` if there is no such field. */
   readonly kind: string;
-  /** Its id, if it has one. */
+  /** The id of the event, if it has one. */
   readonly id: string | undefined;
-  /** Wait before the stream is opened again, in milliseconds, if the event sets it. */
+  /** Pause before the stream is opened again, in milliseconds, if the event sets it. */
   readonly retryMs: number | undefined;
-  /** Its data, if it has any. */
+  /** The data of the event, if it has any. */
   readonly data: IncomingText | undefined;
 }
 
@@ -19,11 +19,14 @@ const CARRIAGE_RETURN = 13;
 const LINE_FEED = 10;
 
 /** Maximum size of a field's name, with the colon and the space after it, in bytes. */
-const FIELD_BYTES = 16;
+const MAX_FIELD_NAME_BYTES = 16;
+
+/** Length of the excerpts from both ends of data that are too long or not UTF-8. */
+const EXCERPT_LENGTH = 1024;
 
 /**
- * Splits a stream of bytes into server-sent events, in time linear in its size. It keeps only
- * both ends of an event that is longer than the limit.
+ * Splits a stream of bytes into server-sent events, in time linear in its size. Of an event that is longer
+ * than the limit, only excerpts from both ends are kept.
  *
  * @see {@link https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream}
  */
@@ -47,7 +50,7 @@ export class SseParser {
   constructor(maxBytes: number, onEvent: (event: SseEvent) => void) {
     this.#maxBytes = maxBytes;
     this.#onEvent = onEvent;
-    this.#lines = new LineSplitter(maxBytes + FIELD_BYTES, {
+    this.#lines = new LineSplitter(maxBytes + MAX_FIELD_NAME_BYTES, {
       keepsEmptyLines: true,
       line: (line) => this.#parseLine(line),
       tooLong: (line) => {
@@ -67,18 +70,18 @@ export class SseParser {
 
   /** Parses the next bytes. */
   push(chunk: Uint8Array): void {
-    this.#lines.push(this.#withLineFeeds(chunk));
+    this.#lines.push(this.#normalizeLineEnds(chunk));
   }
 
   /**
-   * Replaces carriage returns that are not followed by a line feed. A line may end with either of the two
-   * or with both; a carriage return alone is rare.
+   * Replaces all line ends of a chunk by line feeds if a carriage return in it is not followed by a line feed.
+   * A line may end with a carriage return, a line feed or both; a carriage return alone is rare.
    */
-  #withLineFeeds(chunk: Uint8Array): Uint8Array {
+  #normalizeLineEnds(chunk: Uint8Array): Uint8Array {
     const bytes = this.#endsWithReturn && chunk[0] === LINE_FEED ? chunk.subarray(1) : chunk;
     this.#endsWithReturn = bytes.at(-1) === CARRIAGE_RETURN ||
       (this.#endsWithReturn && chunk.length === 0);
-    return hasLoneReturn(bytes) ? replaceReturns(bytes) : bytes;
+    return hasLoneReturn(bytes) ? replaceLineEnds(bytes) : bytes;
   }
 
   #parseLine(line: Uint8Array): void {
@@ -91,8 +94,8 @@ export class SseParser {
       this.#data = {
         reason: "not-utf8",
         bytes: line.length,
-        head: fieldValue(lossy.decode(line.subarray(0, 1024))),
-        tail: lossy.decode(line.subarray(-1024)),
+        head: fieldValue(lossy.decode(line.subarray(0, EXCERPT_LENGTH))),
+        tail: lossy.decode(line.subarray(-EXCERPT_LENGTH)),
       };
       return;
     }
@@ -119,9 +122,12 @@ export class SseParser {
       return;
     }
     const joined = previous === undefined ? text : `${previous.text}\n${text}`;
-    this.#data = size <= this.#maxBytes
-      ? { text: joined, bytes: size }
-      : { reason: "too-long", bytes: size, head: joined.slice(0, 1024), tail: joined.slice(-1024) };
+    this.#data = size <= this.#maxBytes ? { text: joined, bytes: size } : {
+      reason: "too-long",
+      bytes: size,
+      head: joined.slice(0, EXCERPT_LENGTH),
+      tail: joined.slice(-EXCERPT_LENGTH),
+    };
   }
 
   #dispatch(): void {
@@ -149,7 +155,7 @@ function hasLoneReturn(bytes: Uint8Array): boolean {
   return index >= 0;
 }
 
-function replaceReturns(bytes: Uint8Array): Uint8Array {
+function replaceLineEnds(bytes: Uint8Array): Uint8Array {
   const replaced = new Uint8Array(bytes.length);
   let length = 0;
   for (const [index, byte] of bytes.entries()) {
@@ -159,7 +165,7 @@ function replaceReturns(bytes: Uint8Array): Uint8Array {
   return replaced.subarray(0, length);
 }
 
-/** Returns the value of a field: the text after the first colon and an optional space. */
+/** Returns the value of a field: the text after the first colon and an optional space; empty without a colon. */
 function fieldValue(line: string): string {
   const colon = line.indexOf(":");
   if (colon < 0) return "";

@@ -1,6 +1,6 @@
 import { wait } from "../../within.ts";
 import { RemoteFailure } from "../remote_failure.ts";
-import { messageIn, readEvents, SHARED_STREAM_SKIPS } from "./event_stream.ts";
+import { messageIn, readEvents, SHARED_STREAM_SKIP_FACTOR } from "./event_stream.ts";
 import type { RemoteClientOptions } from "./remote_client.ts";
 import { isEventStream } from "./response.ts";
 import { StreamBackoff } from "./stream_backoff.ts";
@@ -9,8 +9,8 @@ import { StreamBackoff } from "./stream_backoff.ts";
 const MAX_BUSY_WAIT_MS = 60_000;
 
 /**
- * The event stream of a session that belongs to no request. The server sends its own requests and
- * notifications on it. It is opened with GET, and again whenever it ends.
+ * The event stream on which a server sends its own requests and notifications; the stream belongs to a
+ * session, not to a single request. The stream is opened with GET, and again whenever it ends.
  *
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#listening-for-messages-from-the-server}
  */
@@ -54,7 +54,7 @@ export class StandaloneStream {
         if (signal.aborted) return;
         if (!(cause instanceof RemoteFailure)) throw cause;
         if (cause.endsSession) return this.#options.onLost(cause);
-        // The server offers no stream, or no longer knows the session. An unknown session fails the next call.
+        // The server offers no stream, or no longer knows the session; then the next call fails.
         if (!isTemporary(cause.status)) return;
         this.#backoff.recordEnd(false);
       }
@@ -83,7 +83,7 @@ export class StandaloneStream {
     try {
       await readEvents(response, {
         maxBytes,
-        maxSkippedBytes: SHARED_STREAM_SKIPS * maxBytes,
+        maxSkippedBytes: SHARED_STREAM_SKIP_FACTOR * maxBytes,
         throttles,
         signal,
         onEvent: (event) => {

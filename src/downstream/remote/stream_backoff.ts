@@ -1,8 +1,8 @@
-/** The pauses before a stream is opened again, in milliseconds; each is twice the one before it. */
+/** The first and the longest pause before a stream is opened again, in milliseconds; each pause is doubled. */
 const FIRST_PAUSE_MS = 1000;
-const LAST_PAUSE_MS = 60_000;
+const MAX_PAUSE_MS = 60_000;
 
-/** A stream that was open for longer than this, in milliseconds, resets the pauses. */
+/** Time after which an open stream counts as steady, in milliseconds; the pauses then start anew. */
 const STEADY_STREAM_MS = 30_000;
 
 /**
@@ -20,7 +20,7 @@ export class StreamBackoff {
     return this.#pauseMs;
   }
 
-  /** Sets the minimum pause, which the server has asked for. */
+  /** Sets the pause that the server has asked for; the later pauses are at least as long. */
   setRetry(retryMs: number): void {
     this.#retryMs = retryMs;
   }
@@ -33,8 +33,8 @@ export class StreamBackoff {
   /**
    * Records that the stream has ended, or could not be opened.
    *
-   * @param isBroken Whether the connection broke. The next attempt then follows immediately, to find out
-   * whether the server still runs.
+   * @param isBroken Whether the connection broke. The first attempt after a steady stream then follows
+   * immediately, to find out whether the server still runs.
    */
   recordEnd(isBroken: boolean): void {
     const wasOpen = this.#openedAt !== undefined;
@@ -44,6 +44,6 @@ export class StreamBackoff {
     this.#openedAt = undefined;
     const isFirst = this.#backoffMs === FIRST_PAUSE_MS;
     this.#pauseMs = isBroken && wasOpen && isFirst ? 0 : Math.max(this.#backoffMs, this.#retryMs);
-    this.#backoffMs = Math.min(2 * this.#backoffMs, LAST_PAUSE_MS);
+    this.#backoffMs = Math.min(2 * this.#backoffMs, MAX_PAUSE_MS);
   }
 }

@@ -14,15 +14,14 @@ import { explainMissingAnswer, type ReceivedResponse } from "./missing_answer.ts
 /** Maximum number of attempts to resume the stream of a request without receiving an event. */
 const MAX_RESUMPTIONS = 5;
 
-/** The pauses before a stream is resumed, in milliseconds; each is twice the one before it. */
-const FIRST_RESUMPTION_MS = 500;
-const LAST_RESUMPTION_MS = 10_000;
+/** The first pause before a stream is resumed, in milliseconds; each pause is twice the one before it. */
+const FIRST_PAUSE_MS = 500;
 
 /** Minimum pause, in milliseconds: a server may ask for none, and end the stream each time. */
-const MIN_RESUMPTION_MS = 100;
+const MIN_PAUSE_MS = 100;
 
 /** Size of the beginning of a stream that is kept to explain a missing answer, in bytes. */
-const FIRST_BYTES = 2048;
+const BEGINNING_BYTES = 2048;
 
 /**
  * A client of Streamable HTTP: each message is sent with its own POST. The response to a request contains
@@ -65,7 +64,7 @@ export class StreamableHttpClient implements RemoteClient {
     if (id === undefined || response.status === 202 || response.status === 204) {
       await response.body?.cancel();
     } else if (isEventStream(response)) await this.#readStream(response, { received, signal });
-    else await this.#readJson(response, { received, signal });
+    else await this.#readBody(response, { received, signal });
     if (phase === "opened") this.#openStandaloneStream();
     const redactSecrets = (text: string): string => requester.redactSecrets(text, url);
     return () => explainMissingAnswer(received, { host: url.host, id: id ?? "", redactSecrets });
@@ -83,7 +82,7 @@ export class StreamableHttpClient implements RemoteClient {
     const headers = this.#sessionHeaders();
     const request = { method: "DELETE", headers, signal, maxBusyWaitMs: 0 } as const;
     const ending = requester.send(url, request).then(({ body }) => body?.cancel());
-    // A failure is ignored: the server may not support this, or may be gone.
+    // A failure is ignored: the server may not support DELETE, or may no longer run.
     await within(ending, withinMs);
   }
 
@@ -120,12 +119,12 @@ export class StreamableHttpClient implements RemoteClient {
     }).catch((cause) => {
       throw this.hasSessionId ? sessionFailure(cause) : cause;
     });
-    // An empty id counts as none.
+    // An empty session id counts as none.
     if (isFirst) this.#sessionId = response.headers.get("mcp-session-id") || undefined;
     return response;
   }
 
-  async #readJson(
+  async #readBody(
     response: Response,
     { received, signal }: { readonly received: ReceivedResponse; readonly signal: AbortSignal },
   ): Promise<void> {
@@ -145,21 +144,21 @@ export class StreamableHttpClient implements RemoteClient {
 
   /** Reads the event stream of a request, and resumes it until the answer has arrived. */
   async #readStream(
-    first: Response,
+    firstResponse: Response,
     { received, signal }: { readonly received: ReceivedResponse; readonly signal: AbortSignal },
   ): Promise<void> {
     const { url, maxBytes, throttles, onMessage } = this.#options;
     const resumption: Resumption = { lastEventId: "", retryMs: undefined, attempts: 0 };
     let isAnswered = false;
     let failure: RemoteFailure | undefined;
-    for (let response: Response | undefined = first; response !== undefined;) {
+    for (let response: Response | undefined = firstResponse; response !== undefined;) {
       failure = undefined;
       try {
         await readEvents(response, {
           maxBytes,
           throttles,
           signal,
-          onBytes: (bytes) => received.firstBytes ??= bytes.slice(0, FIRST_BYTES),
+          onBytes: (bytes) => received.firstBytes ??= bytes.slice(0, BEGINNING_BYTES),
           onEvent: (event) => {
             resumption.attempts = 0;
             resumption.lastEventId = event.id ?? resumption.lastEventId;
@@ -193,9 +192,8 @@ export class StreamableHttpClient implements RemoteClient {
     const { lastEventId, retryMs } = resumption;
     if (lastEventId === "") return undefined;
     while (resumption.attempts < MAX_RESUMPTIONS) {
-      const backoffMs = FIRST_RESUMPTION_MS * 2 ** resumption.attempts++;
-      const pauseMs = retryMs ?? Math.min(backoffMs, LAST_RESUMPTION_MS);
-      await wait(Math.max(pauseMs, MIN_RESUMPTION_MS), signal);
+      const backoffMs = FIRST_PAUSE_MS * 2 ** resumption.attempts++;
+      await wait(Math.max(retryMs ?? backoffMs, MIN_PAUSE_MS), signal);
       try {
         const response = await requester.send(url, {
           method: "GET",
@@ -222,7 +220,7 @@ export class StreamableHttpClient implements RemoteClient {
 
 /** The state of resuming the stream of a request. */
 interface Resumption {
-  /** The last id of an event; empty if no event had one, so that the stream cannot be resumed. */
+  /** The id of the last event that had one; if empty, the stream cannot be resumed. */
   lastEventId: string;
   /** The pause that the server asks for, in milliseconds. */
   retryMs: number | undefined;
@@ -230,7 +228,7 @@ interface Resumption {
   attempts: number;
 }
 
-/** Whether a message is a response. An array, or a message that is not UTF-8, counts as one. */
+/** Whether a message is a response. An array, or a message that is not UTF-8, counts as a response. */
 function isResponse(data: IncomingText): boolean {
   if ("reason" in data) return true;
   const first = data.text.trimStart()[0];

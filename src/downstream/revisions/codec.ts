@@ -86,11 +86,11 @@ export interface ListOptions {
 
 /** One page of a list of tools. */
 export interface ToolPage {
-  /** The definitions, parsed. */
+  /** The definitions of the tools, parsed. */
   readonly definitions: readonly unknown[];
   /** The definitions as the server wrote them. */
   readonly definitionTexts: readonly string[];
-  /** Size of the page, in UTF-16 code units. */
+  /** Size of the whole answer, in UTF-16 code units. */
   readonly size: number;
   /** Cursor of the next page; `undefined` or `null` on the last. */
   readonly nextCursor: unknown;
@@ -131,13 +131,16 @@ export type ServerRequest =
   | { readonly kind: "answered"; readonly result: Payload }
   | { readonly kind: "input"; readonly capability: ForwardedRequest; readonly input: InputRequest };
 
-/** A notification of a server that the gateway or the client has a use for. */
+/**
+ * A notification of a server that the gateway or the client has a use for. `link-done`: the person has
+ * finished at the url of an elicitation.
+ */
 export type ServerNotification =
   | { readonly kind: "tools-changed" }
   | { readonly kind: "log" | "link-done"; readonly params: Readonly<Record<string, unknown>> };
 
 /**
- * The special role of a message in a connection, for transports that need to know it: `open` opens the
+ * The special role of a message in a connection, which some transports need to know: `open` opens the
  * connection, `opened` completes the opening, `cancel` cancels a request.
  */
 export type Phase = "open" | "opened" | "cancel";
@@ -156,7 +159,7 @@ export interface ServerCodec {
   /**
    * Requests a page of the tools: the first if there is no cursor.
    *
-   * @throws {CatalogError} The answer is an error, or not a list.
+   * @throws {CatalogError} The answer is an error, or contains no list of tools.
    */
   listTools(peer: Peer, options: ListOptions): Promise<ToolPage>;
   /** Returns the method of an invocation, for the trace. */
@@ -169,7 +172,7 @@ export interface ServerCodec {
    * @throws {DownstreamError} The answer is a result that no client accepts.
    */
   isToolError(answer: Reply, server: string): boolean;
-  /** Sends a probe. */
+  /** Sends a request that changes nothing at the server, and waits for its answer. */
   probe(
     peer: Peer,
     options: { readonly probe: ProbeKind; readonly signal: CancelSignal },

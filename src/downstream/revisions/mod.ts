@@ -36,7 +36,7 @@ export { describeNewerRevision } from "./newer_revision.ts";
 const CODECS: readonly ServerCodec[] = [v2025];
 
 /** The codec that reads a server's messages until its revision is known. */
-export const OLDEST: ServerCodec = v2025;
+export const OLDEST_CODEC: ServerCodec = v2025;
 
 /** A server that has been opened, and the codec of its revision. */
 export interface OpenedServer {

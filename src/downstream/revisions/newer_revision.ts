@@ -8,22 +8,22 @@ import { REVISIONS } from "../../revisions.ts";
  */
 const NEWER_CODES: ReadonlySet<number> = new Set([-32020, -32021, -32022]);
 
-const REVISION = /^\d{4}-\d\d-\d\d$/;
+const REVISION_PATTERN = /^\d{4}-\d\d-\d\d$/;
 
-/** Limit of revisions that a message lists. */
+/** Maximum number of revisions that a message lists. */
 const MAX_LISTED_REVISIONS = 5;
 
 /**
  * Explains that a server speaks only newer revisions of MCP than the gateway, if that is why it refused
  * `initialize`: a server of revision 2026-07-28 does not know that method.
  *
- * @param error The error of its answer.
+ * @param error The error of the server's answer.
  * @returns A clause whose subject is the server; `undefined` if the reason is a different one.
  */
 export function describeNewerRevision(error: RpcError): string | undefined {
   const [newest] = REVISIONS;
   const gatewayClause = `this gateway speaks up to ${newest}`;
-  const supported = supportedBy(error.data);
+  const supported = supportedRevisions(error.data);
   if (supported.length > 0) {
     // A revision that the gateway speaks would be no reason to refuse.
     if (supported.some((revision) => revision <= newest)) return undefined;
@@ -38,9 +38,11 @@ export function describeNewerRevision(error: RpcError): string | undefined {
     `2026-07-28 or newer, and ${gatewayClause}`;
 }
 
-function supportedBy(data: unknown): string[] {
+function supportedRevisions(data: unknown): string[] {
   const { supported, supportedVersions }: Record<string, unknown> = isRecord(data) ? data : {};
   const listed = supported ?? supportedVersions;
   if (!Array.isArray(listed)) return [];
-  return listed.filter((revision) => typeof revision === "string" && REVISION.test(revision));
+  return listed.filter((revision) =>
+    typeof revision === "string" && REVISION_PATTERN.test(revision)
+  );
 }

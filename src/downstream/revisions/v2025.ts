@@ -78,16 +78,17 @@ async function open(
     capabilities,
     clientInfo: { name: "agent-mcp-gateway", version },
   }, { signal }).catch((cause) => {
-    // Over HTTP a refusal often has a status of its own, and the error in its body.
+    // Over HTTP, a refusal often has an error status, and the JSON-RPC error in the body.
     const rpc = remoteFailureBehind(cause)?.rpc;
-    const newer = rpc && describeNewerRevision(rpc);
-    throw newer === undefined ? cause : new HandshakeError(newer, { rpc, isNewer: true, cause });
+    const newerClause = rpc && describeNewerRevision(rpc);
+    if (newerClause === undefined) throw cause;
+    throw new HandshakeError(newerClause, { rpc, isNewer: true, cause });
   });
   if (!reply.ok) {
     const { error: rpc } = reply;
-    const newer = describeNewerRevision(rpc);
-    const message = newer ?? `it refused to initialize: ${rpc.message} (error ${rpc.code})`;
-    throw new HandshakeError(message, { rpc, isNewer: newer !== undefined });
+    const newerClause = describeNewerRevision(rpc);
+    const message = newerClause ?? `it refused to initialize: ${rpc.message} (error ${rpc.code})`;
+    throw new HandshakeError(message, { rpc, isNewer: newerClause !== undefined });
   }
   const answer = reply.result.value;
   const { protocolVersion, capabilities: offered, instructions, serverInfo } = isRecord(answer)
@@ -96,8 +97,8 @@ async function open(
   const { title, name }: Record<string, unknown> = isRecord(serverInfo) ? serverInfo : {};
   if (!REVISIONS.some((revision) => revision === protocolVersion)) {
     const data = { supported: [protocolVersion] };
-    const newer = describeNewerRevision({ code: 0, message: "", data });
-    if (newer !== undefined) throw new HandshakeError(newer, { isNewer: true });
+    const newerClause = describeNewerRevision({ code: 0, message: "", data });
+    if (newerClause !== undefined) throw new HandshakeError(newerClause, { isNewer: true });
     throw new HandshakeError(
       `it speaks MCP revision ${JSON.stringify(protocolVersion)}, not one of ${
         REVISIONS.join(", ")
@@ -170,8 +171,11 @@ function runRequest(peer: Peer, request: InvokeOptions): Promise<Reply> {
  */
 async function runTask(peer: Peer, request: InvokeOptions): Promise<Reply> {
   const { signal, onProgress } = request;
-  let token = 0;
-  const params = (id: number): JsonText => writeParams(request, token = id, ',"task":{}');
+  let requestId = 0;
+  const params = (id: number): JsonText => {
+    requestId = id;
+    return writeParams(request, id, ',"task":{}');
+  };
   const creationReply = await peer.request(CALL_TOOL, params, { signal, onProgress });
   if (!creationReply.ok) return creationReply;
   const answer = creationReply.result.value;
@@ -182,7 +186,7 @@ async function runTask(peer: Peer, request: InvokeOptions): Promise<Reply> {
   try {
     return await peer.request("tasks/result", { taskId }, {
       signal,
-      continuedRequestId: token,
+      continuedRequestId: requestId,
       onProgress,
     });
   } catch (cause) {
@@ -191,17 +195,17 @@ async function runTask(peer: Peer, request: InvokeOptions): Promise<Reply> {
   }
 }
 
-/** Writes the parameters, with a progress token. */
+/** Writes the parameters of a call; `progressToken` is the id of the request, `taskMember` follows `_meta`. */
 function writeParams(
   { invocation: { tool, args }, meta }: InvokeOptions,
-  token: number,
-  task = "",
+  progressToken: number,
+  taskMember = "",
 ): JsonText {
   const metaText = meta === undefined
-    ? `{"progressToken":${token}}`
-    : JSON.stringify({ ...meta, progressToken: token });
+    ? `{"progressToken":${progressToken}}`
+    : JSON.stringify({ ...meta, progressToken });
   const name = JSON.stringify(tool.name);
-  return new JsonText(`{"name":${name},"arguments":${args.json},"_meta":${metaText}${task}}`);
+  return new JsonText(`{"name":${name},"arguments":${args.json},"_meta":${metaText}${taskMember}}`);
 }
 
 /** Whether a tool must run as a task. */
@@ -224,14 +228,14 @@ function isToolError(answer: Reply, server: string): boolean {
   return value.isError === true;
 }
 
-/** Describes the failure of a call whose result is not an object, which no client accepts. */
+/** Describes the failure of a call that was answered with a value other than an object. */
 function createNoResultError(server: string, value: unknown): DownstreamError {
   const message = `Server "${server}" answered the call with ${kindOf(value)} instead of a ` +
     "result. The tool may have done its work; report this to the authors of the server.";
   return new DownstreamError("SERVER_UNAVAILABLE", server, message);
 }
 
-/** Refuses a result that does not complete its call. */
+/** @throws {DownstreamError} The result does not complete its call. */
 function requireComplete(result: Readonly<Record<string, unknown>>, server: string): void {
   const what = describeIncomplete(result);
   if (what === undefined) return;
@@ -245,8 +249,8 @@ function requireComplete(result: Readonly<Record<string, unknown>>, server: stri
 }
 
 /**
- * Describes the `resultType` of a result that does not complete its request; results of these revisions
- * have no such field.
+ * Describes the `resultType` of a result that does not complete its request. A server of a newer revision may
+ * send that field.
  *
  * @returns `undefined` if the result is complete.
  */
@@ -278,7 +282,7 @@ function decodeElicitation(request: IncomingRequest, server: string): InputReque
   if (!isRecord(params)) return { kind: "form", params: request.paramText() };
   const { mode, requestedSchema } = params;
   const message = withServerName(params.message, server);
-  const form = isRecord(requestedSchema)
+  const schemaMember = isRecord(requestedSchema)
     ? {
       requestedSchema: {
         ...requestedSchema,
@@ -286,15 +290,15 @@ function decodeElicitation(request: IncomingRequest, server: string): InputReque
       },
     }
     : {};
-  return { kind: mode === "url" ? "url" : "form", params: { ...params, message, ...form } };
+  return { kind: mode === "url" ? "url" : "form", params: { ...params, message, ...schemaMember } };
 }
 
-/** Brackets at the beginning of a text, which could be read as the name of another server. */
+/** Texts in brackets at the beginning of a text, which could be read as the name of another server. */
 const LEADING_BRACKETS = /^(?:[\s\p{C}]*\[[^\]]*\])+[\s\p{C}]*/u;
 
 function withServerName(text: unknown, server: string): string {
-  const rest = String(text ?? "").replace(LEADING_BRACKETS, "");
-  return rest === "" ? `[${server}]` : `[${server}] ${rest}`;
+  const plainText = String(text ?? "").replace(LEADING_BRACKETS, "");
+  return plainText === "" ? `[${server}]` : `[${server}] ${plainText}`;
 }
 
 function decodeNotification(

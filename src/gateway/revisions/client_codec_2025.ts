@@ -67,7 +67,7 @@ export function decodeCall(
     unansweredCount,
     memory: request.memory,
     signal: request.signal,
-    // The server's progress has a token of the gateway's; the client expects its own.
+    // Progress of a server carries the gateway's token, but the client expects its own token.
     onProgress: typeof token === "string" || typeof token === "number"
       ? (params) => notifyProgress({ ...params, progressToken: token })
       : undefined,
@@ -83,7 +83,7 @@ export function decodeCall(
   };
 }
 
-/** Decodes `initialize`; returns the error if it is invalid. */
+/** Decodes the parameters of `initialize`; returns a JSON-RPC error if they are invalid. */
 export function decodeInitialize(
   params: unknown,
 ): { readonly revision: string; readonly capabilities: ClientCapabilities } | RpcError {
@@ -195,8 +195,8 @@ function encodeOutcome(
 function rpcErrorText(
   { text: { json: text }, extraMemberJson }: Outcome & { readonly kind: "rpc-error" },
 ): string {
-  // Extend the server's text instead of the parsed error, so that no number is rounded. The text is a
-  // non-empty object.
+  // The member is added to the server's text, because parsing would round numbers. The text is a non-empty
+  // object.
   return extraMemberJson === undefined
     ? text
     : `${text.slice(0, text.lastIndexOf("}"))},${extraMemberJson}}`;

@@ -13,8 +13,8 @@ import { isRecord } from "../../json.ts";
 /** Maximum length of a text argument in UTF-16 code units; no name or list of names is longer. */
 const MAX_TEXT_LENGTH = 8192;
 
-/** Maximum of a number: the longest time of a timer, in milliseconds. */
-const MAX_NUMBER = 2 ** 31 - 1;
+/** Maximum of an integer argument: the longest duration that `setTimeout` accepts, in milliseconds. */
+const MAX_INTEGER = 2 ** 31 - 1;
 
 /** Minimum length of a name that is searched for in other names; shorter ones match too many. */
 const MIN_PART_LENGTH = 4;
@@ -84,7 +84,7 @@ function checkValue(schema: ArgumentSchema, value: unknown): string | undefined 
     case "integer":
       return isInRange(value, schema)
         ? undefined
-        : `must be a whole number from ${schema.minimum ?? 0} to ${MAX_NUMBER}, not ${
+        : `must be a whole number from ${schema.minimum ?? 0} to ${MAX_INTEGER}, not ${
           typeof value === "number" ? value : describeType(value)
         }`;
     case "object":
@@ -93,7 +93,7 @@ function checkValue(schema: ArgumentSchema, value: unknown): string | undefined 
 }
 
 function isInRange(value: unknown, { minimum = 0 }: ArgumentSchema): boolean {
-  return Number.isInteger(value) && Number(value) >= minimum && Number(value) <= MAX_NUMBER;
+  return Number.isInteger(value) && Number(value) >= minimum && Number(value) <= MAX_INTEGER;
 }
 
 function readObject(
@@ -102,7 +102,7 @@ function readObject(
 ): ObjectArgument {
   if (isRecord(value)) return { text: text ?? new JsonText(JSON.stringify(value)), value };
   if (typeof value === "string") {
-    // The check of the whole message did not look into its strings.
+    // The message has been checked before, but not the JSON in its strings.
     if (isTooComplex(value)) {
       throw argumentError(definition, `"${name}" is nested too deeply or holds too many objects`);
     }
@@ -129,11 +129,13 @@ function unknownArgumentError(definition: ToolDefinition, sentName: string): Cal
   const { properties } = definition.inputSchema;
   const knownNames = Object.keys(properties);
   const similar = findSimilarArgument(sentName, knownNames);
-  const forwarded = knownNames.find((name) => properties[name]?.additionalProperties);
+  const forwardedName = knownNames.find((name) => properties[name]?.additionalProperties);
   const hint = [
     ...(similar === undefined ? [] : [`Did you mean "${similar}"?`]),
     `It takes: ${knownNames.join(", ")}`,
-    ...(forwarded === undefined ? [] : [`("${forwarded}" is what the server's tool receives)`]),
+    ...(forwardedName === undefined
+      ? []
+      : [`("${forwardedName}" is what the server's tool receives)`]),
   ].join(" ");
   return argumentError(definition, `"${sentName.slice(0, 64)}" is not an argument`, hint);
 }
@@ -165,7 +167,7 @@ function canonicalText(value: Arguments[string]): string {
 }
 
 function sortKeys(_key: string, value: unknown): unknown {
-  // Pairs instead of an object, which would put names like `7` first and lose `__proto__`.
+  // Returns an array of pairs, because an object would put names like `7` first and lose `__proto__`.
   return isRecord(value) ? Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1) : value;
 }
 

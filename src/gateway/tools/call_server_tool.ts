@@ -15,11 +15,11 @@ import { findMissingArguments, findSchemaErrors } from "./check_args.ts";
 import { findServer } from "./find_server.ts";
 import type { ObjectArgument, ServerCall, ToolContext } from "./tool.ts";
 
-/** Maximum size of a schema shown with an error, in UTF-16 code units; about 4,000 tokens. */
-const MAX_SCHEMA = 16 * 1024;
+/** Maximum length of a schema shown with an error, in UTF-16 code units; about 4,000 tokens. */
+const MAX_SCHEMA_LENGTH = 16 * 1024;
 
 /** The text shown instead of a schema that is too long. */
-const SEE_SCHEMA = 'get_server_tools with "names" returns the tool\'s schema.';
+const LONG_SCHEMA_HINT = 'get_server_tools with "names" returns the tool\'s schema.';
 
 /** The arguments of a call without `args`. */
 const NO_ARGS: ObjectArgument = { text: new JsonText("{}"), value: {} };
@@ -40,7 +40,7 @@ export interface ServerCallContext {
 
 /** The answer of a server. */
 export type ServerAnswer =
-  /** A result, passed on unchanged. */
+  /** A result as the server wrote it; an error of the tool may have additional help. */
   | {
     readonly kind: "result";
     readonly result: JsonText;
@@ -65,7 +65,7 @@ export type ServerAnswer =
  * Calls a server's tool.
  *
  * @param call The call, which has been allowed.
- * @param context The caller, the servers, and the request that it belongs to.
+ * @param context The caller, the servers, and the request that the call belongs to.
  * @throws {CallerError} The tool does not exist, or the call lacks required arguments.
  * @throws {DownstreamError} The server failed.
  */
@@ -89,9 +89,9 @@ export async function callServerTool(
   }, caller);
   switch (answer.kind) {
     case "no-such-tool":
-      throw unknownTool(call, answer.catalog, toolContext);
+      throw unknownToolError(call, answer.catalog, toolContext);
     case "missing-arguments":
-      throw missingArguments(call, { gatewayToolName, tool: answer.tool, args });
+      throw missingArgumentsError(call, { gatewayToolName, tool: answer.tool, args });
     case "replied":
       return toServerAnswer(answer, args);
   }
@@ -103,8 +103,8 @@ function toServerAnswer(
 ): ServerAnswer {
   if (reply.ok) {
     const { text: result, bytes } = reply.result;
-    const shown = isToolError ? withSchemaHelp(reply.result, tool, args) : { result, bytes };
-    return { kind: "result", ...shown, downstreamMs, isToolError };
+    const shownResult = isToolError ? withSchemaHelp(reply.result, tool, args) : { result, bytes };
+    return { kind: "result", ...shownResult, downstreamMs, isToolError };
   }
   const { error, text } = reply;
   const isInvalid = error.code === RPC_CODES.invalidParams ||
@@ -113,7 +113,7 @@ function toServerAnswer(
   return isInvalid ? { ...answer, extraMemberJson: schemaMember(tool) } : answer;
 }
 
-function unknownTool(
+function unknownToolError(
   { server, tool }: ServerCall,
   { tools, incompleteReason }: Catalog,
   { policy, caller: { agent } }: ToolContext,
@@ -128,7 +128,7 @@ function unknownTool(
   return new CallerError("TOOL_NOT_FOUND", message, { hint });
 }
 
-function missingArguments(
+function missingArgumentsError(
   { server, tool: name }: ServerCall,
   { gatewayToolName, tool, args }: {
     readonly gatewayToolName: string;
@@ -139,13 +139,13 @@ function missingArguments(
   const missing = findMissingArguments(tool, args).join(", ");
   const message = `${gatewayToolName}: "args" for tool "${name}" of server "${server}" has no ` +
     `${missing}, which the tool requires. The tool was not called. Add it and call again.`;
-  return new CallerError("INVALID_ARGUMENTS", message, helpFor(tool, args));
+  return new CallerError("INVALID_ARGUMENTS", message, correctionHelp(tool, args));
 }
 
 /** Returns the tool's input schema as the server wrote it; `undefined` if it is too long to show. */
 function schemaText(tool: Tool): string | undefined {
   const text = textAt(tool.text.json, "inputSchema") ?? "null";
-  return text.length > MAX_SCHEMA ? undefined : text;
+  return text.length > MAX_SCHEMA_LENGTH ? undefined : text;
 }
 
 /**
@@ -154,24 +154,26 @@ function schemaText(tool: Tool): string | undefined {
  */
 function schemaMember(tool: Tool): string {
   const schema = schemaText(tool);
-  return schema === undefined ? `"hint":${JSON.stringify(SEE_SCHEMA)}` : `"inputSchema":${schema}`;
+  return schema === undefined
+    ? `"hint":${JSON.stringify(LONG_SCHEMA_HINT)}`
+    : `"inputSchema":${schema}`;
 }
 
 /** Returns details that help to correct a call: the schema errors, and the schema. */
-function helpFor(
+function correctionHelp(
   tool: Tool,
   args: ObjectArgument["value"],
 ): { hint?: string; inputSchema?: unknown } {
   const schemaErrors = findSchemaErrors(tool, args);
   const hint = schemaErrors.length === 0 ? "" : `In args, ${schemaErrors.join("; ")}`;
-  if (schemaText(tool) === undefined) return { hint: `${hint && `${hint}. `}${SEE_SCHEMA}` };
+  if (schemaText(tool) === undefined) return { hint: `${hint && `${hint}. `}${LONG_SCHEMA_HINT}` };
   const { inputSchema } = tool.definition;
   return { ...(hint === "" ? {} : { hint }), inputSchema };
 }
 
 /**
  * Adds the schema errors of the arguments, and the schema, to a tool's error, so that the next call can
- * succeed. Any other error is passed on unchanged.
+ * succeed. An error of a call with valid arguments is passed on unchanged.
  */
 function withSchemaHelp(
   { text: result, bytes }: Result,
@@ -186,7 +188,7 @@ function withSchemaHelp(
     schemaErrors.join("; ")
   }. If this is the cause, correct args and call again.`;
   const help = schema === undefined
-    ? JSON.stringify({ hint: `${hint} ${SEE_SCHEMA}` })
+    ? JSON.stringify({ hint: `${hint} ${LONG_SCHEMA_HINT}` })
     : `{"hint":${JSON.stringify(hint)},"inputSchema":${schema}}`;
   const block = `{"type":"text","text":${JSON.stringify(help)}}`;
   const resultWithHelp = withElement(result.json, { key: "content", element: block });

@@ -19,15 +19,15 @@ import {
 } from "./schema_shape.ts";
 import { isRecord } from "../../json.ts";
 
-/** Maximum size of a schema that is checked, in UTF-16 code units; real ones are far smaller. */
-const MAX_SCHEMA = 256 * 1024;
+/** Maximum length of a tool definition whose schema is checked, in UTF-16 code units; real ones are far shorter. */
+const MAX_DEFINITION_LENGTH = 256 * 1024;
 
 const MAX_ERRORS = 3;
 
 const MAX_MISSING = 10;
 
-/** The types of JSON Schema; unknown types in a server's schema are ignored. */
-const TYPES: ReadonlySet<unknown> = new Set([
+/** The types of arguments that are reported as missing: those of JSON Schema, without `null`. */
+const ARGUMENT_TYPES: ReadonlySet<unknown> = new Set([
   "string",
   "number",
   "integer",
@@ -79,7 +79,7 @@ export function findMissingArguments({ definition }: Tool, args: Args): string[]
 function isNeeded(property: Schema): boolean {
   const { type, nullable, readOnly, description, enum: values } = property;
   // The server sets read-only properties, not the caller.
-  if (!TYPES.has(type) || nullable === true || readOnly === true) return false;
+  if (!ARGUMENT_TYPES.has(type) || nullable === true || readOnly === true) return false;
   if (Object.hasOwn(property, "default") || Object.hasOwn(property, "const")) return false;
   if (listOf(values).includes(null)) return false;
   return typeof description !== "string" || !DEFAULT_WORDS.test(description);
@@ -93,7 +93,7 @@ function isNeeded(property: Schema): boolean {
  * its budget.
  */
 export function findSchemaErrors({ definition, text }: Tool, args: Args): string[] {
-  if (text.json.length > MAX_SCHEMA) return [];
+  if (text.json.length > MAX_DEFINITION_LENGTH) return [];
   const schema = definition["inputSchema"];
   const walk = startWalk(schema);
   const errors: string[] = [];
@@ -128,7 +128,7 @@ function checkSchema(schema: unknown, value: unknown, position: SchemaPosition):
     );
     return;
   }
-  checkValues(schema, value, position);
+  checkAllowedValues(schema, value, position);
   const alternatives = alternativesOf(schema);
   if (
     alternatives.length > 0 && !hasMoreAlternatives(schema) &&
@@ -156,7 +156,7 @@ function matches(schema: unknown, value: unknown, position: SchemaPosition): boo
   return errors.length === 0;
 }
 
-function checkValues(schema: Schema, value: unknown, position: SchemaPosition): void {
+function checkAllowedValues(schema: Schema, value: unknown, position: SchemaPosition): void {
   const values = Object.hasOwn(schema, "const") ? [schema["const"]] : listOf(schema["enum"]);
   position.walk.visitsLeft -= values.length;
   // A list with objects is not checked: they would have to be compared deeply, and are rare.

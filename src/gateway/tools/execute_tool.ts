@@ -1,6 +1,6 @@
 import { AGENT_ID, ALWAYS_LOAD, type ForwardingTool } from "./tool.ts";
 
-/** Calls a tool of a server; the result is passed on unchanged. */
+/** Calls a tool of a server; the result of a successful call is passed on unchanged. */
 export const executeTool: ForwardingTool = {
   definition: {
     name: "execute_tool",
@@ -22,11 +22,11 @@ export const executeTool: ForwardingTool = {
       required: ["server", "tool"],
     },
     annotations: { title: "Call a tool", readOnlyHint: false },
-    // Claude Code cuts results that exceed its limit, which a tool can raise.
+    // Claude Code cuts results that exceed its limit; this field raises the limit.
     _meta: { ...ALWAYS_LOAD, "anthropic/maxResultSizeChars": 500_000 },
   },
 
-  // Models that know MCP use the name in the protocol.
+  // Models that know MCP may use the protocol's name for the arguments.
   aliases: { arguments: "args" },
 
   serverCall: ({ server, tool, args, timeout_ms }) => ({

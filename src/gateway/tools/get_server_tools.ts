@@ -9,12 +9,12 @@ import { AGENT_ID, ALWAYS_LOAD, type Arguments, type LocalTool } from "./tool.ts
 /** Maximum tokens of full definitions, unless the call asks for them; beyond it, signatures are shown. */
 const MAX_FULL_TOKENS = 4000;
 
-/** Maximum number of unknown names that get suggestions, because each is compared with every tool. */
+/** Maximum number of unknown names with a hint of their own: each name is compared with every tool. */
 const MAX_HINTS = 5;
 
 type Detail = "full" | "signatures" | "names";
 
-/** Shows the tools of a server that the agent may call, in the requested detail. */
+/** Lists those tools of a server that the agent may call, in the requested detail. */
 export const getServerTools: LocalTool = {
   definition: {
     name: "get_server_tools",
@@ -45,10 +45,10 @@ export const getServerTools: LocalTool = {
     const callable = tools.filter((tool) =>
       policy.allows(caller.agent, { kind: "tool", server: name, tool: tool.name })
     );
-    const { selected, unknownNames } = select(callable, args);
-    const { detail, hint } = chooseDetail(selected, args);
+    const { selected, unknownNames } = selectTools(callable, args);
+    const { detail, hint: detailHint } = chooseDetail(selected, args);
     const { shown, omitted } = limitTokens(
-      selected.map((tool) => ({ tool, text: render(tool, detail) })),
+      selected.map((tool) => ({ tool, text: writeTool(tool, detail) })),
       args,
     );
     const list = `[${shown.map(({ text }) => text).join(",")}]`;
@@ -56,7 +56,12 @@ export const getServerTools: LocalTool = {
       ? `No tool that you may call matches the pattern; without it you see all ${callable.length}.`
       : undefined;
     const incompleteHint = incompleteReason === undefined ? undefined : `${incompleteReason}.`;
-    const hints = [incompleteHint, hint, unmatchedHint, ...unknownNameHints(unknownNames, callable)]
+    const hints = [
+      incompleteHint,
+      detailHint,
+      unmatchedHint,
+      ...unknownNameHints(unknownNames, callable),
+    ]
       .filter((hint) => hint !== undefined);
     const otherMembers = JSON.stringify({
       server: name,
@@ -72,7 +77,7 @@ export const getServerTools: LocalTool = {
   },
 };
 
-function select(
+function selectTools(
   tools: readonly Tool[],
   args: Arguments,
 ): { selected: Tool[]; unknownNames: string[] } {
@@ -83,8 +88,8 @@ function select(
   const selected = tools.filter((tool) => {
     return (names?.has(tool.name) ?? true) && (pattern?.matches(tool.name) ?? true);
   });
-  const known = new Set(tools.map((tool) => tool.name));
-  return { selected, unknownNames: [...names ?? []].filter((name) => !known.has(name)) };
+  const knownNames = new Set(tools.map((tool) => tool.name));
+  return { selected, unknownNames: [...names ?? []].filter((name) => !knownNames.has(name)) };
 }
 
 function chooseDetail(tools: readonly Tool[], args: Arguments): { detail: Detail; hint?: string } {
@@ -100,7 +105,7 @@ function chooseDetail(tools: readonly Tool[], args: Arguments): { detail: Detail
   };
 }
 
-function render(tool: Tool, detail: Detail): string {
+function writeTool(tool: Tool, detail: Detail): string {
   switch (detail) {
     case "full":
       return tool.text.json;
@@ -119,20 +124,20 @@ function render(tool: Tool, detail: Detail): string {
 
 /** Shows the first tools that fit into `max_schema_tokens`, in the order of the server. */
 function limitTokens<T extends { tool: Tool; text: string }>(
-  rendered: readonly T[],
+  writtenTools: readonly T[],
   args: Arguments,
 ): { shown: readonly T[]; omitted: string[] } {
-  const budget = args.max_schema_tokens;
-  if (typeof budget !== "number") return { shown: rendered, omitted: [] };
-  let used = 0;
-  let count = 0;
-  for (const { text } of rendered) {
-    used += estimateTokens(text);
-    if (used > budget) break;
-    count++;
+  const maxTokens = args.max_schema_tokens;
+  if (typeof maxTokens !== "number") return { shown: writtenTools, omitted: [] };
+  let usedTokens = 0;
+  let shownCount = 0;
+  for (const { text } of writtenTools) {
+    usedTokens += estimateTokens(text);
+    if (usedTokens > maxTokens) break;
+    shownCount++;
   }
-  const omitted = rendered.slice(count).map(({ tool }) => tool.name);
-  return { shown: rendered.slice(0, count), omitted };
+  const omitted = writtenTools.slice(shownCount).map(({ tool }) => tool.name);
+  return { shown: writtenTools.slice(0, shownCount), omitted };
 }
 
 function unknownNameHints(names: readonly string[], callable: readonly Tool[]): string[] {

@@ -26,8 +26,8 @@ export const listServers: LocalTool = {
       ...(args.include_metadata === true ? publicInfo : {}),
     }));
     const json = JSON.stringify(list);
-    // Gemini CLI reports a JSON array as a malformed structured result unless there is also a structured
-    // one.
+    // Gemini CLI reports an array in the text as a malformed structured result unless the result also has
+    // structured content.
     return Promise.resolve({ kind: "gateway-result", json, structured: `{"servers":${json}}` });
   },
 };

@@ -32,7 +32,7 @@ export type {
 /**
  * The gateway's tools, in the order in which `tools/list` shows them.
  *
- * @param options Whether to include the status tool.
+ * @param options Whether to include `get_gateway_status`.
  * @returns The tools by name.
  */
 export function gatewayTools(

@@ -21,9 +21,9 @@ export interface ObjectShape {
 /** The state of one walk through a schema. */
 export interface Walk {
   readonly root: unknown;
-  /** The references that are being followed, so that a cycle is noticed. */
-  readonly following: Set<string>;
-  /** The number of schemas and properties that may still be visited; negative if it is exceeded. */
+  /** The references whose targets are being visited, so that a cycle is noticed. */
+  readonly openReferences: Set<string>;
+  /** The number of schemas and properties that may still be visited; negative if too many were visited. */
   visitsLeft: number;
 }
 
@@ -36,7 +36,7 @@ const initialVisits = 20_000;
 
 /** Starts a walk through an input schema. */
 export function startWalk(root: unknown): Walk {
-  return { root, following: new Set(), visitsLeft: initialVisits };
+  return { root, openReferences: new Set(), visitsLeft: initialVisits };
 }
 
 /** Collects the properties of an object schema. */
@@ -75,10 +75,10 @@ export function followReference<T>(
   reference: string,
   { walk, visit }: { readonly walk: Walk; readonly visit: (part: unknown) => T },
 ): T | undefined {
-  if (walk.following.has(reference)) return undefined;
-  walk.following.add(reference);
+  if (walk.openReferences.has(reference)) return undefined;
+  walk.openReferences.add(reference);
   const result = visit(resolvePointer(reference, walk.root));
-  walk.following.delete(reference);
+  walk.openReferences.delete(reference);
   return result;
 }
 
@@ -120,7 +120,7 @@ export function alternativesOf(schema: Schema): readonly unknown[] {
   return (anyOf.length > 0 ? anyOf : listOf(schema["oneOf"])).slice(0, maxAlternatives);
 }
 
-/** Whether a schema has alternatives that `alternativesOf` leaves out. */
+/** Whether `anyOf` or `oneOf` has more parts than `alternativesOf` returns at most. */
 export function hasMoreAlternatives(schema: Schema): boolean {
   return Math.max(listOf(schema["anyOf"]).length, listOf(schema["oneOf"]).length) > maxAlternatives;
 }

@@ -63,12 +63,14 @@ function propertiesText(
 ): string {
   const shown = new Map<string, string>();
   let charsLeft = maxChars;
-  // If not all fit, the required ones are shown first, because a caller must know them.
+  // Required properties use the budget first, because a caller must know them.
   for (const isRequired of [true, false]) {
     for (const [name, schema] of shape.properties) {
       if (charsLeft <= 0) break;
       if (shape.required.has(name) !== isRequired) continue;
-      const text = `${keyText(name)}${isRequired ? "" : "?"}: ${valueText(schema, inner, walk)}`;
+      const text = `${keyText(name)}${isRequired ? "" : "?"}: ${
+        typeWithDefault(schema, inner, walk)
+      }`;
       charsLeft -= text.length + 2;
       if (charsLeft >= 0 || shown.size === 0) shown.set(name, text);
     }
@@ -90,7 +92,7 @@ function keyText(name: string): string {
   return identifier.test(name) ? name : JSON.stringify(name);
 }
 
-function valueText(schema: unknown, budget: TextBudget, walk: Walk): string {
+function typeWithDefault(schema: unknown, budget: TextBudget, walk: Walk): string {
   const type = typeText(schema, budget, walk);
   if (!isSchema(schema) || !Object.hasOwn(schema, "default")) return type;
   return `${type} = ${literalText(schema["default"], maxLiteralChars)}`;
@@ -102,15 +104,15 @@ function typeText(schema: unknown, budget: TextBudget, walk: Walk): string {
 
 /** Joins the members of a union that fit; always shows the first one. */
 function joinMembers(members: readonly string[], maxChars: number): string {
-  const all = [...new Set(members)];
+  const uniqueMembers = [...new Set(members)];
   const shown: string[] = [];
   let charsLeft = maxChars;
-  for (const member of all.slice(0, maxMembers)) {
+  for (const member of uniqueMembers.slice(0, maxMembers)) {
     if (shown.length > 0 && charsLeft < member.length + 3) continue;
     charsLeft -= member.length + 3;
     shown.push(member);
   }
-  if (shown.length < all.length && !shown.includes(ELLIPSIS)) shown.push(ELLIPSIS);
+  if (shown.length < uniqueMembers.length && !shown.includes(ELLIPSIS)) shown.push(ELLIPSIS);
   return shown.length === 0 ? "any" : shown.join(" | ");
 }
 
@@ -124,7 +126,7 @@ function membersOf(schema: unknown, budget: TextBudget, walk: Walk): string[] {
   const members = typeof reference === "string"
     ? followReference(reference, {
       walk,
-      visit: (part) => membersOf(part, deeper(budget), walk),
+      visit: (part) => membersOf(part, nestDeeper(budget), walk),
     }) ??
       [`{${ELLIPSIS}}`]
     : inlineMembersOf(schema, budget, walk);
@@ -137,20 +139,24 @@ function inlineMembersOf(schema: Schema, budget: TextBudget, walk: Walk): string
   if (values.length > 0) return values.map((value) => literalText(value, maxLiteralChars));
   const ownTypes = typeNamesOf(schema).map((type) => textOfType(type, schema, budget, walk));
   const alternatives = alternativesOf(schema)
-    .flatMap((part) => membersOf(part, deeper(budget), walk));
+    .flatMap((part) => membersOf(part, nestDeeper(budget), walk));
   if (ownTypes.length === 0) {
     return alternatives.length > 0 ? alternatives : allOfMembers(schema, budget, walk);
   }
   // An alternative can be without a type, as in `anyOf: [{"required": ["a"]}, ...]`.
-  const typed = alternatives.filter((text) => text !== "any");
-  if (typed.every((text) => ownTypes.includes(text))) return ownTypes;
-  if (!ownTypes.some((text) => text.length > 2 && text.startsWith("{"))) return typed;
-  return [`(${joinMembers(ownTypes, budget.maxChars)} & (${joinMembers(typed, budget.maxChars)}))`];
+  const typedAlternatives = alternatives.filter((text) => text !== "any");
+  if (typedAlternatives.every((text) => ownTypes.includes(text))) return ownTypes;
+  if (!ownTypes.some((text) => text.length > 2 && text.startsWith("{"))) return typedAlternatives;
+  return [
+    `(${joinMembers(ownTypes, budget.maxChars)} & (${
+      joinMembers(typedAlternatives, budget.maxChars)
+    }))`,
+  ];
 }
 
 /** Returns the members of a schema that has no type of its own, from the parts of its `allOf`. */
 function allOfMembers(schema: Schema, budget: TextBudget, walk: Walk): string[] {
-  const inner = deeper(budget);
+  const inner = nestDeeper(budget);
   const parts = listOf(schema["allOf"]).slice(0, maxMembers);
   const shape = shapeOf(schema, walk);
   if (shape.properties.size > 0) return [objectText(schema, inner, walk)];
@@ -170,7 +176,7 @@ function textOfType(type: unknown, schema: Schema, budget: TextBudget, walk: Wal
     case "integer":
       return "number";
     case "array":
-      return arrayText(schema, deeper(budget), walk);
+      return arrayText(schema, nestDeeper(budget), walk);
     case "object":
       return objectText(schema, budget, walk);
     default:
@@ -234,6 +240,6 @@ function literalText(value: unknown, maxChars: number): string {
   return isList ? `[${parts.join(", ")}]` : `{${parts.join(", ")}}`;
 }
 
-function deeper(budget: TextBudget): TextBudget {
+function nestDeeper(budget: TextBudget): TextBudget {
   return { maxChars: budget.maxChars, nesting: budget.nesting + 1 };
 }

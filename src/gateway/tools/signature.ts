@@ -18,12 +18,12 @@ const maxNameChars = 128;
 /** Maximum length of all parameters, and of the type of one, in characters. */
 const maxChars = { list: 1_600, type: 400 };
 /**
- * The tokens of a summary are between `min` and `max`: what remains of a `share` of the tokens of the full
- * definition after the signature and the JSON around both (`overhead`). With 14 public servers (225 tools),
- * this saves 80 % of the tokens and keeps two of three descriptions whole (measured). With a greater share,
- * the largest answer (26 tools) would exceed 4,000 tokens, from which on signatures replace definitions.
+ * The limit of a summary, in tokens: `share` of the full definition, less the signature and the JSON around
+ * both (`overhead`), but at least `min` and at most `max`. With 14 public servers (225 tools), this saves
+ * 80 % of the tokens and keeps two of three descriptions whole (measured). With a greater share, the largest
+ * answer (26 tools) would exceed 4,000 tokens, above which signatures replace definitions.
  */
-const summary = { share: 0.45, min: 40, max: 100, overhead: 20 };
+const summaryLimit = { share: 0.45, min: 40, max: 100, overhead: 20 };
 /** Matches headings: `## Usage`, `**Note:**`, `2.` */
 const heading = /^#|:[^\p{L}\p{N}]*$|^[^\p{L}]*$/u;
 /** Maximum number of characters of a description that are read; far more than a summary can contain. */
@@ -75,7 +75,7 @@ function sentencesOf(text: string): string[] {
 
 /** Returns the maximum number of tokens of a tool's summary. */
 function summaryTokens(tool: DescribedTool): number {
-  const { share, min, max, overhead } = summary;
+  const { share, min, max, overhead } = summaryLimit;
   const remaining = share * fullTokens(tool) - estimateTokens(signatureOf(tool)) - overhead;
   return Math.max(min, Math.min(max, Math.floor(remaining)));
 }

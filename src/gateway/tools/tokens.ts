@@ -24,7 +24,7 @@ export function cutToTokens(text: string, tokens: number): string {
     if (tokensLeft < 0) break;
     end = index + word.length;
   }
-  // In a script without spaces, a word may be too long. A character costs at most one token.
+  // In a script without spaces, the first word may be too long; there, a character costs at most one token.
   return end === 0 ? shortenText(text, Math.floor(tokens) - 1) : `${text.slice(0, end)}…`;
 }
 
@@ -40,7 +40,7 @@ const cyrillic = 8;
 const wide = 9;
 const surrogate = 10;
 const wideSign = 11;
-const end = 12;
+const textEnd = 12;
 
 const quote = 0x22;
 const comma = 0x2c;
@@ -121,7 +121,7 @@ class TokenScan {
   }
 
   #kindAt(at: number): number {
-    return at < this.#text.length ? kinds[this.#text.charCodeAt(at)] ?? sign : end;
+    return at < this.#text.length ? kinds[this.#text.charCodeAt(at)] ?? sign : textEnd;
   }
 
   /** Returns the end of the run of one kind that begins here. */
@@ -172,7 +172,7 @@ class TokenScan {
    */
   #countSignRun(length: number): void {
     let cost = length;
-    let before = 0;
+    let beforeLast = 0;
     let last = 0;
     let repeated = 0;
     for (;; this.#at += 1) {
@@ -181,11 +181,11 @@ class TokenScan {
       const code = this.#text.charCodeAt(this.#at);
       repeated = code === last ? repeated + 1 : 0;
       cost += kind === wideSign ? 1.5 : repeated < 3 ? 1 : 0.02;
-      if (last === comma && code === openBrace && before === closeBrace) cost -= 2;
-      else if (code === quote && before === colon && isOpening(last)) cost -= 1;
-      else if (last === openBracket && code === openBrace && before !== colon) cost += 1;
+      if (last === comma && code === openBrace && beforeLast === closeBrace) cost -= 2;
+      else if (code === quote && beforeLast === colon && isOpening(last)) cost -= 1;
+      else if (last === openBracket && code === openBrace && beforeLast !== colon) cost += 1;
       else if (last === closeBrace && code === closeBracket) cost += 1;
-      before = last;
+      beforeLast = last;
       last = code;
     }
     this.#tokens += cost <= 3 ? 1 : 0.55 * cost - 0.45;
@@ -197,7 +197,7 @@ class TokenScan {
     const start = this.#at;
     this.#at = this.#endOf(blank);
     const next = this.#kindAt(this.#at);
-    const isLead = next !== digit && next !== lineEnd && next !== end;
+    const isLead = next !== digit && next !== lineEnd && next !== textEnd;
     const separateCount = this.#at - start - (isLead ? 1 : 0);
     if (separateCount > 0 && next !== lineEnd) this.#tokens += 1 + separateCount / 128;
     if (isLetter(next)) this.#countWord(spaceLead);

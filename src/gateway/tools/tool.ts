@@ -13,7 +13,7 @@ export interface ArgumentSchema {
   readonly enum?: readonly string[];
   /** The minimum of a number. */
   readonly minimum?: number;
-  /** Allows any properties in an object; some clients read a bare object as an empty one. */
+  /** Allows any properties in an object; without it, some clients read the object as empty. */
   readonly additionalProperties?: true;
 }
 
@@ -45,7 +45,7 @@ export interface ObjectArgument {
   readonly parsedMemory?: number;
 }
 
-/** Arguments that have been checked against the tool's schema, without absent ones. */
+/** Arguments that have been checked against the tool's schema; absent arguments are left out. */
 export type Arguments = Readonly<Record<string, string | number | boolean | ObjectArgument>>;
 
 /** The source of the answer of `get_gateway_status`. */
@@ -54,7 +54,7 @@ export interface StatusSource {
   status(): Readonly<Record<string, unknown>>;
 }
 
-/** The context of a gateway tool, all from one snapshot. */
+/** The context of a gateway tool; rules and servers are from one snapshot. */
 export interface ToolContext {
   /** The caller, which has been identified and allowed. */
   readonly caller: Caller;
@@ -72,7 +72,7 @@ export interface ToolContext {
   readonly gateway: StatusSource;
 }
 
-/** A result that the gateway itself makes. */
+/** The result of a tool that runs in the gateway. */
 export interface GatewayAnswer {
   /** The kind of outcome. */
   readonly kind: "gateway-result";
