@@ -11,6 +11,7 @@ import {
   type HttpConfig,
   listSafeVariables,
   listSettings,
+  MARK_VARIABLE,
   needsTrust,
   resolvePath,
   type ServerConfig,
@@ -102,6 +103,7 @@ function addVariables(
 ): void {
   const gatewayVariables = [
     DEPTH_VARIABLE,
+    MARK_VARIABLE,
     "HOME",
     "OTEL_DENO",
     ...isWindows ? ["USERPROFILE"] : [],

@@ -4,6 +4,12 @@ import type { Environment } from "./environment.ts";
 /** The environment variable that counts the gateways above this one. */
 export const DEPTH_VARIABLE = "GATEWAY_DEPTH";
 
+/**
+ * The environment variable with the marks of a server's process: one of each gateway above it. Processes
+ * inherit it, also those that leave the server's process group.
+ */
+export const MARK_VARIABLE = "GATEWAY_PROCESS_MARK";
+
 /** A gateway refuses to start at this depth: such a chain is probably a loop. */
 export const MAX_DEPTH = 3;
 

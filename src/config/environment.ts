@@ -44,8 +44,8 @@ const WINDOWS_SAFE_NAMES = new Set(
 );
 
 /**
- * Creates the complete environment of a server's process: the safe variables, the variables that
- * the entry inherits, the entry's own variables, which take precedence, and the nesting depth. Pass
+ * Creates the complete environment of a server's process: the safe variables, without secrets
+ * of npm and passwords in addresses, the variables that the entry inherits, the entry's own variables, which take precedence, and the nesting depth. Pass
  * it to `Deno.Command` with `clearEnv`.
  *
  * @param env The gateway's own environment.
@@ -63,8 +63,10 @@ export function createChildEnvironment(
   // Keyed by the platform's canonical name, so that `Path` replaces `PATH` on Windows.
   const result = new Map<string, [name: string, value: string]>();
   for (const [name, value] of listVariables(env, server.inheritEnv)) {
-    if (isSafeVariable(canonicalName(name), windows) || inherited.has(canonicalName(name))) {
-      result.set(canonicalName(name), [name, value]);
+    const canonical = canonicalName(name);
+    if (inherited.has(canonical)) result.set(canonical, [name, value]);
+    else if (isSafeVariable(canonical, windows)) {
+      result.set(canonical, [name, withoutUserInfo(name, value)]);
     }
   }
   for (const entry of Object.entries(server.env)) result.set(canonicalName(entry[0]), entry);
@@ -115,7 +117,17 @@ export function readVariable(env: Environment, name: string): string | undefined
 function isSafeVariable(name: string, windows: boolean): boolean {
   return SAFE_NAMES.has(name) || LOWER_CASE_SAFE_NAMES.has(name) ||
     (windows && WINDOWS_SAFE_NAMES.has(name)) ||
-    name.startsWith("LC_") || name.startsWith("XDG_") || /^npm_config_/i.test(name);
+    name.startsWith("LC_") || name.startsWith("XDG_") ||
+    (/^npm_config_/i.test(name) && !NPM_SECRET.test(name));
+}
+
+/** Names of npm's settings that may be secrets, such as `npm_config__auth`. */
+const NPM_SECRET = /auth|token|password|cert|key/i;
+
+/** Removes the user name and the password from an address; a proxy's may have no scheme. */
+function withoutUserInfo(name: string, value: string): string {
+  const scheme = /proxy$/i.test(name) ? /^([\w+.-]+:\/\/)?[^/?#]*@/ : /^([\w+.-]+:\/\/)[^/?#]*@/;
+  return value.replace(scheme, "$1");
 }
 
 /** Returns the user's home folder: `HOME`, or on Windows `USERPROFILE` if that is missing. */

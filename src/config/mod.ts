@@ -16,7 +16,7 @@ export type {
 } from "./connection_config.ts";
 export { createFileSchema } from "./describe_file.ts";
 export type { JsonSchema } from "./json_schema.ts";
-export { DEPTH_VARIABLE, MAX_DEPTH, readDepth } from "./depth.ts";
+export { DEPTH_VARIABLE, MARK_VARIABLE, MAX_DEPTH, readDepth } from "./depth.ts";
 export {
   abbreviateHome,
   createChildEnvironment,

@@ -1,5 +1,5 @@
 import type { ConfigProblem } from "../errors.ts";
-import { DEPTH_VARIABLE } from "./depth.ts";
+import { DEPTH_VARIABLE, MARK_VARIABLE } from "./depth.ts";
 import { type Environment, type PlatformOptions } from "./environment.ts";
 import { listSettings } from "./settings.ts";
 import { didYouMean, editDistance } from "../similar_names.ts";
@@ -28,7 +28,8 @@ export function warnUnknownVariables(
   const ours = listNames(env).filter((name) => hasOurPrefix(name) && !FOREIGN_NAMES.test(name))
     .sort();
   if (ours.length === 0) return [];
-  const known = new Set([...listSettings().map(({ variable }) => variable), DEPTH_VARIABLE]);
+  const settings = listSettings().map(({ variable }) => variable);
+  const known = new Set([...settings, DEPTH_VARIABLE, MARK_VARIABLE]);
   return ours.flatMap((name) => {
     const isKnown = known.has(windows ? name.toUpperCase() : name);
     if (isKnown || !isProbablyOurs(name, known)) return [];

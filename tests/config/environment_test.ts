@@ -52,6 +52,45 @@ Deno.test("[servers.safe-environment] a process gets only the safe variables and
   assert.deepEqual(child, { ...safeVariables, [DEPTH_VARIABLE]: "1" });
 });
 
+Deno.test("[servers.safe-environment] secrets of npm and passwords of proxies and registries are passed on only by name", () => {
+  const secrets = {
+    npm_config__auth: "canary",
+    NPM_CONFIG__AUTHTOKEN: "canary",
+    "npm_config_//registry.example.com/:_authToken": "canary",
+    "npm_config_//registry.example.com/:_password": "canary",
+    npm_config_cert: "canary",
+    npm_config_key: "canary",
+    npm_config_keyfile: "canary",
+  };
+  const addresses = {
+    HTTPS_PROXY: "http://user:canary@proxy:3128",
+    http_proxy: "user:canary@proxy:3128",
+    ALL_PROXY: "socks5h://user:can@ary@proxy",
+    npm_config_https_proxy: "http://canary@proxy/",
+    npm_config_registry: "https://user:canary@registry.example.com/a@b",
+    NO_PROXY: "localhost,.example.com",
+  };
+  const env = createEnvironment({ ...secrets, ...addresses });
+  assert.deepEqual(createChildEnvironment(emptyEntry, env, { windows: false }), {
+    HTTPS_PROXY: "http://proxy:3128",
+    http_proxy: "proxy:3128",
+    ALL_PROXY: "socks5h://proxy",
+    npm_config_https_proxy: "http://proxy/",
+    npm_config_registry: "https://registry.example.com/a@b",
+    NO_PROXY: "localhost,.example.com",
+    [DEPTH_VARIABLE]: "1",
+  });
+  const names = ["npm_config__auth", "HTTPS_PROXY"];
+  assert.deepEqual(
+    createChildEnvironment({ env: {}, inheritEnv: names }, env, { windows: false }),
+    {
+      ...createChildEnvironment(emptyEntry, env, { windows: false }),
+      npm_config__auth: "canary",
+      HTTPS_PROXY: "http://user:canary@proxy:3128",
+    },
+  );
+});
+
 Deno.test("[servers.safe-environment] on Windows, there are more safe variables, and names are case-insensitive", () => {
   const env = createEnvironment({ Path: "C:\\bin", ...windowsVariables, DATABASE_URL: "y" });
   const child = createChildEnvironment(emptyEntry, env, { windows: true });

@@ -125,6 +125,7 @@ export const SESSIONS_AND_MESSAGES: Readonly<Record<string, Section>> = {
     "faults.terminal": "whole process trees end with the terminal",
     "faults.sigkill": "whole process trees end within 3 s of SIGKILL",
     "faults.sigkill-group": "whole process trees end within 3 s of SIGKILL of the group",
+    "faults.strays": "on Linux, processes that left the process group of their server end as well",
     "faults.exception": "whole process trees end after an uncaught exception of the gateway",
   },
   "10 Protocol": {

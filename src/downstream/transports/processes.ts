@@ -22,7 +22,9 @@ export class ProcessLimitReached extends DownstreamError {
 /** The process groups of all servers. Limits their number, and registers them with the watchdog. */
 export class Processes {
   readonly #max: number;
-  readonly #groups = new Set<number>();
+  // The number of each group, by its id.
+  readonly #groups = new Map<number, number>();
+  #lastNumber = 0;
   readonly #watchdog: Watchdog;
 
   /**
@@ -46,20 +48,29 @@ export class Processes {
     return this.#groups.size < this.#max;
   }
 
-  /** Adds a process group that was started. */
-  add(groupId: number): void {
-    this.#groups.add(groupId);
+  /** Creates the mark for the environment of the next process group, and its number for `add`. */
+  createMark(): { readonly number: number; readonly mark: string } {
+    const number = ++this.#lastNumber;
+    return { number, mark: this.#watchdog.createMark(number) };
+  }
+
+  /** Adds a process group that was started with the mark of the number. */
+  add(groupId: number, number: number): void {
+    this.#groups.set(groupId, number);
     this.#watchdog.register(groupId);
   }
 
   /** Removes a process group that has ended; the system may reuse its id. */
   remove(groupId: number): void {
-    if (this.#groups.delete(groupId)) this.#watchdog.unregister(groupId);
+    const number = this.#groups.get(groupId);
+    if (number === undefined) return;
+    this.#groups.delete(groupId);
+    this.#watchdog.unregister(groupId, number);
   }
 
   /** Kills all process groups immediately, including those of ending sessions. */
   kill(): void {
-    for (const groupId of this.#groups) signalGroup(groupId, "SIGKILL");
+    for (const groupId of this.#groups.keys()) signalGroup(groupId, "SIGKILL");
   }
 
   /** Ends the watchdog, which ends the remaining processes. */

@@ -1,6 +1,11 @@
 import type { Budget } from "../../budget.ts";
 import { reusingReader } from "../../bytes.ts";
-import { createChildEnvironment, type ServerConfig, type StdioConfig } from "../../config/mod.ts";
+import {
+  createChildEnvironment,
+  MARK_VARIABLE,
+  type ServerConfig,
+  type StdioConfig,
+} from "../../config/mod.ts";
 import { DownstreamError } from "../../errors.ts";
 import { LineChannel } from "../../jsonrpc/mod.ts";
 import type { Log } from "../../log.ts";
@@ -47,13 +52,13 @@ export class StdioTransport implements Transport {
 
   constructor(
     child: Deno.ChildProcess,
-    options: StdioContext & { server: string; secrets: readonly string[] },
+    options: StdioContext & { server: string; secrets: readonly string[]; number: number },
   ) {
-    const { server, secrets, log, processes, maxBytes, memory, untilClientReads } = options;
+    const { server, secrets, number, log, processes, maxBytes, memory, untilClientReads } = options;
     this.#child = child;
     this.#processes = processes;
     this.pid = child.pid;
-    processes.add(child.pid);
+    processes.add(child.pid, number);
     const limits = maxBytes === undefined ? {} : { maxBytes };
     this.channel = new LineChannel(
       { getReader: () => reusingReader(child.stdout) },
@@ -131,6 +136,8 @@ export function openStdio(
     { env: connection.env, inheritEnv: config.options.inheritEnv },
     Deno.env,
   );
+  const { number, mark } = processes.createMark();
+  env[MARK_VARIABLE] = mark;
   try {
     const { file, args, raw } = commandLine(connection, env);
     const command = new Deno.Command(file, {
@@ -145,7 +152,12 @@ export function openStdio(
       // Creates a process group. On Windows, it would open a console window instead.
       detached: Deno.build.os !== "windows",
     });
-    return new StdioTransport(command.spawn(), { ...context, server: config.name, secrets });
+    return new StdioTransport(command.spawn(), {
+      ...context,
+      server: config.name,
+      secrets,
+      number,
+    });
   } catch (error) {
     const cause = explainStart(error, { connection, env });
     const message = `Server "${config.name}" is not available: ${

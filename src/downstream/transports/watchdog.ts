@@ -1,37 +1,60 @@
+import { MARK_VARIABLE } from "../../config/mod.ts";
 import type { Log } from "../../log.ts";
 
 /**
- * A shell script that reads `+ID` and `-ID` lines, and ends the remaining groups at the end of its input.
- * The input ends when the gateway has ended for any reason. The script ignores signals that are meant for
- * the gateway.
+ * A shell script that reads `+ID` and `-ID NUMBER` lines, and ends the remaining groups at the end of its
+ * input. The input ends when the gateway has ended for any reason. The script ignores signals that are
+ * meant for the gateway.
+ *
+ * A process that left its group is found by the mark in its environment: the first argument, and the
+ * number of its server. Linux shows the environment in `/proc`; elsewhere such a process is not found.
  */
 const SCRIPT = `trap '' INT TERM HUP
+signal_marked() {
+  grep -lsF -e "$2" /proc/[0-9]*/environ 2>/dev/null | {
+    found=1
+    while IFS=/ read -r empty proc id file; do kill -s "$1" "$id" 2>/dev/null && found=0; done
+    return $found
+  }
+}
+end_marked() {
+  signal_marked TERM "$1" || return
+  sleep 1
+  signal_marked KILL "$1"
+}
 groups=' '
-while read -r line; do
+while read -r line number; do
   id=\${line#?}
   case $line in
     +*) groups="$groups$id " ;;
-    -*) groups="\${groups%% $id *} \${groups#* $id }" ;;
+    -*)
+      groups="\${groups%% $id *} \${groups#* $id }"
+      end_marked "$1.$number." &
+      ;;
   esac
 done
 for id in $groups; do kill -s TERM -- "-$id" 2>/dev/null; done
+signal_marked TERM "$1."
 for attempt in 1 2 3 4 5 6 7 8 9 10; do
   alive=' '
   for id in $groups; do kill -s 0 -- "-$id" 2>/dev/null && alive="$alive$id "; done
   groups=$alive
-  [ "$groups" != ' ' ] || exit 0
+  [ "$groups" != ' ' ] || signal_marked 0 "$1." || exit 0
   # A sleep that accepts no fractions waits for the whole second.
   sleep 0.1 2>/dev/null || { sleep 1; break; }
 done
 for id in $groups; do kill -s KILL -- "-$id" 2>/dev/null; done
+signal_marked KILL "$1."
 exit 0`;
 
 /**
- * Ends the servers' process groups if the gateway itself is killed. It is a shell that waits for the end of
+ * Ends the servers' process groups if the gateway itself is killed, and the processes that left their
+ * group when the group ends. It is a shell that waits for the end of
  * its input, a pipe that only the gateway holds. It is started with the first group.
  */
 export class Watchdog {
   readonly #log: Log;
+  readonly #mark = crypto.randomUUID();
   readonly #encoder = new TextEncoder();
   #child: Deno.ChildProcess | undefined;
   #writer: WritableStreamDefaultWriter<Uint8Array> | undefined;
@@ -46,6 +69,15 @@ export class Watchdog {
     this.#log = log;
   }
 
+  /**
+   * Returns the mark for the environment of a server's processes, after those of the gateways above.
+   *
+   * @param number The number of the server's process group, which is not used again.
+   */
+  createMark(number: number): string {
+    return `${Deno.env.get(MARK_VARIABLE) ?? ""}${this.#mark}.${number}.`;
+  }
+
   /** Registers a group, to be ended if the gateway is killed. */
   register(groupId: number): void {
     if (this.#isOff) return;
@@ -53,9 +85,12 @@ export class Watchdog {
     this.#write(`+${groupId}\n`);
   }
 
-  /** Removes a group that has ended: the system may reuse its id. */
-  unregister(groupId: number): void {
-    this.#write(`-${groupId}\n`);
+  /**
+   * Removes a group that has ended: the system may reuse its id. Ends the processes that left it, which
+   * have the mark with its number.
+   */
+  unregister(groupId: number, number: number): void {
+    this.#write(`-${groupId} ${number}\n`);
   }
 
   /** Ends the watchdog, which ends the groups that are still registered. */
@@ -69,7 +104,7 @@ export class Watchdog {
     if (this.#child !== undefined) return;
     try {
       this.#child = new Deno.Command("sh", {
-        args: ["-c", SCRIPT],
+        args: ["-c", SCRIPT, "watchdog", this.#mark],
         stdin: "piped",
         stdout: "null",
         stderr: "null",
