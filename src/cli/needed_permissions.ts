@@ -5,6 +5,7 @@ import {
   type Environment,
   folderOf,
   type FoundFiles,
+  getHomeFolder,
   getHttpConfig,
   getOAuthFolder,
   getStdioConfig,
@@ -92,6 +93,12 @@ function addFiles(
     // Standard streams are open already.
     if (standardStream(log) !== undefined) continue;
     const folder = folderOf(resolvePath(cwd, log));
+    if (folder === "/" || folder === getHomeFolder(env)) {
+      needed.notes.push(
+        `The audit log is directly in ${folder}, so everything in that folder may be written. ` +
+          "Move it into a folder of its own.",
+      );
+    }
     needed.read.add(folder);
     needed.write.add(folder);
   }
@@ -186,6 +193,8 @@ function addHost(
 ): void {
   if (unavailable !== undefined) return;
   needed.net.add(hostOf(url));
+  const { issuer } = options.oauth ?? {};
+  if (issuer !== undefined) needed.net.add(hostOf(issuer));
   if (Object.keys(headers).some((header) => /^authorization$/i.test(header))) return;
   needed.notes.push(
     `Server "${name}" may require a login (OAuth) at hosts that only it knows. ` +

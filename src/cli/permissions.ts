@@ -1,6 +1,6 @@
 import { type Environment, folderOf, type SettingFlags } from "../config/mod.ts";
 import { ConfigError } from "../errors.ts";
-import { defineCommand, JSON_FLAG, settingFlags } from "./command.ts";
+import { defineCommand, JSON_FLAG, settingFlags, switchFlag } from "./command.ts";
 import { readConfiguration } from "./open_configuration.ts";
 import { findNeededPermissions, type NeededPermissions } from "./needed_permissions.ts";
 import { escapeLines } from "../text.ts";
@@ -11,22 +11,46 @@ export const command = defineCommand({
     "permit its programs, hosts, variables and folders, and nothing else. Start the gateway with them, " +
     "or build an executable that has them: deno task compile --locked. Give it the flags that " +
     "you start the gateway with.",
-  example: "deno run $(agent-mcp-gateway permissions) dist/agent-mcp-gateway.js",
-  flags: { ...settingFlags(), json: JSON_FLAG },
-  async run({ flags: { json, ...flags }, stdout, stderr }) {
+  example: 'eval "deno run $(agent-mcp-gateway permissions --shell) dist/agent-mcp-gateway.js"',
+  flags: {
+    ...settingFlags(),
+    json: JSON_FLAG,
+    shell: switchFlag("Print one line, with each flag quoted for a POSIX shell"),
+  },
+  async run({ flags: { json, shell, ...flags }, stdout, stderr }) {
     const needed = await readNeededPermissions(flags);
     const permissionFlags = formatFlags(needed);
-    const notes = [...needed.notes, ...noteCommas(needed), RERUN_NOTE];
+    const notes = [...needed.notes, ...noteInterpreters(needed), ...noteCommas(needed), RERUN_NOTE];
     if (json) stdout.write(`${JSON.stringify({ flags: permissionFlags, notes })}\n`);
     else {
-      const text = permissionFlags.map((word) => `${word}\n`).join("");
+      const split = permissionFlags.find((flag) => /\s/.test(flag));
+      if (split !== undefined && !shell) {
+        // After the split, a part of a path could be a flag such as --allow-all.
+        stderr.write(
+          escapeLines(`A shell would split this flag at its blanks: ${split}\n${SPLIT_FIX}\n`),
+        );
+        return 1;
+      }
+      // For `eval`, a line feed would end the command.
+      const text = shell
+        ? permissionFlags.map(quoteForShell).join(" ")
+        : permissionFlags.join("\n");
       // A program that reads the output needs the names unchanged.
-      stdout.write(foreignText(text, styleOf(Deno.stdout)));
+      stdout.write(`${foreignText(text, styleOf(Deno.stdout))}\n`);
       stderr.write(escapeLines(notes.map((note) => `${note}\n`).join("")));
     }
     return 0;
   },
 });
+
+const SPLIT_FIX =
+  "Fix: add --shell, which quotes the flags, and let the shell read them with eval; " +
+  "or add --json.";
+
+/** Quotes a text for a POSIX shell. */
+function quoteForShell(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
 
 const RERUN_NOTE =
   "These flags are for the present configuration. Run this command again when you add a " +
@@ -63,6 +87,22 @@ export function formatFlags({ read, write, env, run, net }: NeededPermissions): 
     "--ignore-env",
     ...run === undefined ? ["--allow-run"] : flag("allow-run", run),
     ...flag("allow-net", net),
+  ];
+}
+
+/** Programs that run any code, and therefore any other program. */
+const INTERPRETER =
+  /^(?:(?:ba|da|k|z|fi)?sh|cmd|pwsh|powershell|env|node|npm|npx|pnpm|yarn|bunx?|deno|uvx?|pipx|python[\d.]*|ruby|perl|docker|podman)$/i;
+
+/** A note on the programs with which code in the gateway could leave these permissions. */
+function noteInterpreters({ run = new Set() }: NeededPermissions): string[] {
+  const names = [...run].map((program) => program.replace(/^.*[/\\]|\.\w+$/g, ""));
+  const interpreters = [...new Set(names)].filter((name) => INTERPRETER.test(name)).sort();
+  if (interpreters.length === 0) return [];
+  return [
+    `--allow-run includes ${interpreters.join(", ")}, which can run any program. So these flags ` +
+    "limit mistakes of the gateway, but not a person who can run code in it: use a container or " +
+    "another user against that.",
   ];
 }
 

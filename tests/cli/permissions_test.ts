@@ -210,6 +210,57 @@ Deno.test("[permissions.flags] the text has one flag per line on stdout, and not
   assert.match(stderr, /Run this command again/);
 });
 
+Deno.test(
+  "[permissions.blanks] a command with a blank cannot add a flag: the text is refused, and with --shell it stays one word",
+  notOnWindows,
+  async () => {
+    const servers = { one: { command: "foo --allow-all 'x'" } };
+    const plain = await runOnce(["permissions"], { servers });
+    assert.deepEqual([plain.code, plain.stdout], [1, ""]);
+    assert.match(
+      plain.stderr,
+      /split this flag at its blanks: --allow-run=foo --allow-all .*\nFix: /,
+    );
+    const quoted = await runOnce(["permissions", "--shell"], { servers });
+    assert.equal(quoted.code, 0, quoted.stderr);
+    const script = `eval "set -- $(cat)"; for word; do printf '%s\\0' "$word"; done`;
+    const shell = new Deno.Command("sh", { args: ["-c", script], stdin: "piped", stdout: "piped" })
+      .spawn();
+    const writer = shell.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(quoted.stdout));
+    await writer.close();
+    const words = new TextDecoder().decode((await shell.output()).stdout).split("\0");
+    assert.ok(words.includes("--allow-run=foo --allow-all 'x',kill,sh"), words.join("\n"));
+    assert.ok(words.slice(0, -1).every((word) => /^--(?:no-prompt|\w+-\w+)/.test(word)));
+    assert.ok(!words.includes("--allow-all"));
+  },
+);
+
+Deno.test(
+  "[permissions.notes] a note names the programs that can run any other program",
+  notOnWindows,
+  async () => {
+    const { notes } = await runPermissions({ servers: { one: { command: "/opt/bin/node" } } });
+    assert.match(notes.join("\n"), /^--allow-run includes node, sh, which can run any program\./m);
+    const withoutPrograms = await runPermissions({});
+    assert.doesNotMatch(withoutPrograms.notes.join(), /any program/);
+  },
+);
+
+Deno.test(
+  "[permissions.notes] a note says that an audit log in the home folder or in / allows to write all of it",
+  notOnWindows,
+  async () => {
+    const pattern =
+      /^The audit log is directly in .*, so everything in that folder may be written/m;
+    for (const path of ["~/audit.jsonl", "/audit.jsonl"]) {
+      const { notes } = await runPermissions({}, "--audit-log", path);
+      assert.match(notes.join("\n"), pattern, path);
+    }
+    assert.doesNotMatch((await runPermissions({})).notes.join("\n"), pattern);
+  },
+);
+
 Deno.test("[permissions.flags] for an invalid file or an invalid flag, nothing is printed to stdout", async () => {
   const invalidFile = await runOnce(["permissions"], { servers: "{" });
   assert.deepEqual([invalidFile.code, invalidFile.stdout], [1, ""]);

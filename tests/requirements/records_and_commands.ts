@@ -123,6 +123,8 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
     "permissions.flags":
       "permissions prints the narrowest flags: programs, hosts, variables, paths",
     "permissions.message": "a command that lacks a permission names the flag that adds it",
+    "permissions.blanks": "a blank in a path or a command never makes two flags of one",
+    "permissions.notes": "notes say where the flags are wider than their names",
     "permissions.narrow": "the gateway serves, and ends, with exactly the printed flags",
     "permissions.reload":
       "a server that needs more permissions after a reload is unavailable, with the reason",
