@@ -21,13 +21,13 @@ const RETRY_MS = 20;
  * it drops and counts lines until half of it has been written.
  */
 export class LineQueue {
-  /** Called when there is room again, with the number of dropped lines. It may add a line. */
-  onRoom: (dropped: number) => void = () => {};
+  /** Called with the number of dropped lines when there is room again. It may add a line. */
+  onRoom: (droppedCount: number) => void = () => {};
   readonly #write: (bytes: Uint8Array) => Promise<number>;
   readonly #encoder = new TextEncoder();
   #lines: string[] = [];
   #queueLength = 0;
-  #dropped = 0;
+  #droppedCount = 0;
   #writing: Promise<void> | undefined;
   #failure: { readonly cause: unknown } | undefined;
 
@@ -63,9 +63,9 @@ export class LineQueue {
    */
   add(line: string): boolean {
     if (this.#failure !== undefined) return false;
-    // After a dropped line, all others are dropped until `onRoom` has been called with their number.
-    if (this.#dropped > 0 || this.#queueLength >= MAX_QUEUE_LENGTH) {
-      this.#dropped++;
+    // After a dropped line, all further lines are dropped until `onRoom` has been called with their number.
+    if (this.#droppedCount > 0 || this.#queueLength >= MAX_QUEUE_LENGTH) {
+      this.#droppedCount++;
       return false;
     }
     this.#lines.push(line);
@@ -92,10 +92,12 @@ export class LineQueue {
         await this.#writeText(this.#lines.slice(0, count).join(""));
         this.#lines.splice(0, count);
         this.#queueLength -= length;
-        if (this.#dropped > 0 && this.#queueLength <= MAX_QUEUE_LENGTH / 2) this.#reportDropped();
+        if (this.#droppedCount > 0 && this.#queueLength <= MAX_QUEUE_LENGTH / 2) {
+          this.#reportDropped();
+        }
       }
     } catch (cause) {
-      // The reader is gone.
+      // The reader has closed the pipe.
       this.#failure = { cause };
     }
     this.#writing = undefined;
@@ -103,9 +105,9 @@ export class LineQueue {
 
   async #writeText(text: string): Promise<void> {
     const bytes = this.#encoder.encode(text);
-    for (let at = 0; at < bytes.length;) {
+    for (let offset = 0; offset < bytes.length;) {
       try {
-        at += await this.#write(bytes.subarray(at));
+        offset += await this.#write(bytes.subarray(offset));
       } catch (error) {
         // Another process that shares the pipe has made it non-blocking.
         if (!(error instanceof Deno.errors.WouldBlock)) throw error;
@@ -115,16 +117,16 @@ export class LineQueue {
   }
 
   #reportDropped(): void {
-    const dropped = this.#dropped;
-    this.#dropped = 0;
-    this.onRoom(dropped);
+    const droppedCount = this.#droppedCount;
+    this.#droppedCount = 0;
+    this.onRoom(droppedCount);
   }
 }
 
 /** Standard error while the gateway serves: the log, and possibly the audit log. */
 export const standardError: LineQueue = new LineQueue((bytes) => Deno.stderr.write(bytes));
 
-/** Standard output for the audit log; over stdio, it belongs to the protocol. */
+/** Standard output, for the audit log over HTTP; over stdio, standard output belongs to the protocol. */
 export const standardOutputLines: LineQueue = new LineQueue((bytes) => Deno.stdout.write(bytes));
 
 const STANDARD_STREAMS: ReadonlyMap<string, LineQueue> = new Map([
@@ -149,5 +151,7 @@ export function writeToStandardError(text: string): void {
     return;
   }
   const bytes = new TextEncoder().encode(text);
-  for (let at = 0; at < bytes.length;) at += Deno.stderr.writeSync(bytes.subarray(at));
+  for (let offset = 0; offset < bytes.length;) {
+    offset += Deno.stderr.writeSync(bytes.subarray(offset));
+  }
 }

@@ -1,6 +1,6 @@
 /**
- * The log: one line per event to stderr, as text for people or JSON for machines. Never to stdout,
- * which belongs to the protocol. Lines keep their order. A leaf: imports other leaves only.
+ * The log: one line per event to stderr, as text for people or JSON for machines. Stdout belongs to the
+ * protocol. Lines keep their order. A leaf: imports other leaves only.
  *
  * @module
  */
@@ -40,8 +40,8 @@ export interface LogOptions {
    */
   readonly redact?: (text: string) => string;
   /**
-   * Writes a line with its line feed. Default: writes to standard error synchronously, as a command needs.
-   * A server must not wait for the reader of its log.
+   * Writes a line with its line feed. Default: writes to standard error synchronously. While the gateway serves
+   * clients, it must not wait for the reader of its log.
    */
   readonly write?: (line: string) => void;
 }
@@ -101,8 +101,10 @@ function formatText(level: LogLevel, message: string, fields: LogFields): string
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => ` ${name}=${typeof value === "string" ? quote(value) : value}`);
   // The fields follow the first line, because further lines may be quoted output.
-  const [first = "", ...rest] = escapeLines(message).replaceAll("\n", "\n  ").split("\n");
-  return `${[`${mark}${first}${fieldTexts.join("")}`, ...rest].join("\n")}\n`;
+  const [firstLine = "", ...furtherLines] = escapeLines(message).replaceAll("\n", "\n  ").split(
+    "\n",
+  );
+  return `${[`${mark}${firstLine}${fieldTexts.join("")}`, ...furtherLines].join("\n")}\n`;
 }
 
 function formatJson(level: LogLevel, message: string, fields: LogFields): string {
@@ -119,6 +121,6 @@ function tryWriteLine(line: string): void {
   try {
     writeToStandardError(line);
   } catch {
-    // The reader of the log is gone; the command continues.
+    // The reader of the log has closed the pipe; the command continues.
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Recognizes the addresses of this machine. A leaf: imports nothing of the project.
+ * Recognizes loopback addresses, which always mean this machine. A leaf: imports nothing of the project.
  *
  * @module
  */
@@ -16,8 +16,8 @@ export function isLoopback(host: string): boolean {
 }
 
 /**
- * Whether a host name means this machine to a browser. Browsers resolve every name below `localhost`
- * themselves; other programs may ask the network for it.
+ * Whether a host name means this machine to a browser. Browsers resolve every name below `localhost` to this
+ * machine; other programs may ask a name server.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6761#section-6.3}
  */

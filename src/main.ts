@@ -5,6 +5,6 @@
  */
 import { runCommand } from "./cli/mod.ts";
 
-// No `await` and no `import.meta` here: a bundle that loads its parts on demand supports neither. A child
-// process that does not end may keep a pipe of ours open; `exit` does not wait for it.
+// A bundle that loads its parts on demand supports neither `await` nor `import.meta` in this file. `exit` does
+// not wait for the pipes of child processes that are still running.
 void runCommand(Deno.args).then((exitCode) => Deno.exit(exitCode));

@@ -2,7 +2,7 @@
  * Exports spans over OTLP from a compiled executable. Deno's own exporter does not work there:
  * `OTEL_DENO` is read when an executable is compiled, not when it starts.
  *
- * A separate file, so that a start without traces does not load these packages.
+ * This file is loaded only for traces, so that a start without traces does not load its packages.
  *
  * @see {@link https://github.com/denoland/deno/issues/28839}
  * @module

@@ -21,7 +21,7 @@ const MIN_SECRET_LENGTH = 6;
 export function redact(text: string, secrets: readonly string[], home?: string): string {
   let redacted = text;
   const longSecrets = secrets.filter((secret) => secret.length >= MIN_SECRET_LENGTH);
-  // The longest secrets come first, so that one that contains another is removed completely.
+  // The longest secrets come first, so that a secret that contains another secret is removed completely.
   for (const secret of longSecrets.sort((a, b) => b.length - a.length)) {
     redacted = redacted.replaceAll(secret, REDACTED);
   }
@@ -45,7 +45,7 @@ const CAMEL_PASS = /[a-z\d]Pass$/;
 /** Matches names such as `max_tokens`, which are not secrets if the value is a number. */
 const COUNT_NAME = /tokens$|tokens?[-_ ]?(?:count|limit|budget|size)|length$|count$/i;
 
-/** Whether a name is that of a secret. */
+/** Whether a name, such as that of a variable or a field, is the name of a secret. */
 export function isSecretName(name: string): boolean {
   return SECRET_NAME.test(name) || CAMEL_PASS.test(name);
 }
@@ -90,7 +90,9 @@ const PATTERNS: readonly (readonly [pattern: RegExp, replacement: string])[] = [
     new RegExp(`([-_]pass${QUOTE}\\s{0,8}[:=]\\s{0,8}|[?&;]sig=)(?:${VALUE})`, "gi"),
     `$1${REDACTED}`,
   ],
+  // --user name:password, as of curl.
   [/(\s(?:-u|--user)[\s=]{1,8}[^\s:]{1,256}:)[^\s]+/g, `$1${REDACTED}`],
+  // Bearer x, as in the value of an Authorization header.
   [/\b(bearer|basic|digest|negotiate)(\s{1,8})[\w\-.~+/=]{8,}/gi, `$1$2${REDACTED}`],
   // JSON in base64, as in JWTs.
   [/eyJ[\w-]{16,}(?:\.[\w-]*)*/g, REDACTED],
@@ -127,10 +129,13 @@ export function redactText(text: string): string {
 const KEY_BEGIN_LINE = new RegExp(KEY_BEGIN);
 const KEY_END_LINE = new RegExp(KEY_END);
 
-/** A trimmed line of a private key between its first and its last. */
+/** Matches a trimmed line between the first and the last line of a private key. */
 const KEY_BODY_LINE = /^(?:[A-Za-z0-9+/=]*|(?:Proc-Type|DEK-Info): .*)$/;
 
-/** Removes private keys from lines, of which later only the last may be kept. */
+/**
+ * Removes private keys from output line by line: if only the last lines of the output are kept, the beginning
+ * of a key may be missing, so that `redactText` would not recognize the key.
+ */
 export class PrivateKeyRedactor {
   #isInKey = false;
 
@@ -176,15 +181,18 @@ export function redactedJson(value: unknown, maxBytes: number): string {
   return JSON.stringify(redactValue(value, budget));
 }
 
+/** Length from which on a name in a value does not count as the name of a secret, in UTF-16 code units. */
+const MAX_NAME_LENGTH = 64;
+
 /** The remaining size of the output and of the input; both decrease while a value is redacted. */
-interface Budget {
+interface RedactionBudget {
   /** Bytes that still fit the output. */
   bytes: number;
   /** UTF-16 code units of texts that may still be read. */
   unreadLength: number;
 }
 
-function redactValue(value: unknown, budget: Budget): unknown {
+function redactValue(value: unknown, budget: RedactionBudget): unknown {
   if (typeof value === "string") return cutToFit(redactString(value, budget), budget);
   if (Array.isArray(value)) return redactArray(value, budget);
   if (typeof value === "object" && value !== null) return redactObject(value, budget);
@@ -192,7 +200,7 @@ function redactValue(value: unknown, budget: Budget): unknown {
   return value;
 }
 
-function redactString(text: string, budget: Budget): string {
+function redactString(text: string, budget: RedactionBudget): string {
   const maxLength = Math.min(MAX_TEXT_LENGTH, budget.unreadLength);
   budget.unreadLength -= Math.min(maxLength, text.length);
   if (text.length > maxLength) {
@@ -210,7 +218,7 @@ function redactString(text: string, budget: Budget): string {
   return redacted;
 }
 
-function redactArray(values: readonly unknown[], budget: Budget): unknown[] {
+function redactArray(values: readonly unknown[], budget: RedactionBudget): unknown[] {
   const redacted: unknown[] = [];
   // Reserve bytes for the brackets and an ellipsis.
   budget.bytes -= 2 + ELLIPSIS_BYTES;
@@ -221,22 +229,23 @@ function redactArray(values: readonly unknown[], budget: Budget): unknown[] {
       return redacted;
     }
     budget.bytes -= 1;
-    // In ["--password", "x"] and ["Authorization", "x"], the value follows its name.
+    // In ["--password", "x"] and ["Authorization", "x"], the secret follows its name.
     redacted.push(followsSecretName ? redactSecret(value, budget) : redactValue(value, budget));
-    followsSecretName = typeof value === "string" && value.length < 64 && /^[\w-]+$/.test(value) &&
+    followsSecretName = typeof value === "string" && value.length < MAX_NAME_LENGTH &&
+      /^[\w-]+$/.test(value) &&
       isSecretName(value.replace(/^-{1,2}/, ""));
   }
   budget.bytes += ELLIPSIS_BYTES;
   return redacted;
 }
 
-function redactObject(fields: object, budget: Budget): Record<string, unknown> {
+function redactObject(fields: object, budget: RedactionBudget): Record<string, unknown> {
   const redacted: Record<string, unknown> = Object.create(null);
   budget.bytes -= 2 + ELLIPSIS_BYTES;
   // In {"name": "Authorization", "value": "x"}, one member has the name and another the value.
   const isSecretPair = ["name", "key", "header"].some((key) => {
     const name: unknown = (fields as Record<string, unknown>)[key];
-    return typeof name === "string" && name.length < 64 && isSecretName(name);
+    return typeof name === "string" && name.length < MAX_NAME_LENGTH && isSecretName(name);
   });
   for (const [name, value] of Object.entries(fields)) {
     if (budget.bytes < MIN_MEMBER_BYTES) {
@@ -263,13 +272,13 @@ const MIN_MEMBER_BYTES = 64;
 const ELLIPSIS_BYTES = 12;
 
 /** Returns the replacement of a secret value. */
-function redactSecret(value: unknown, budget: Budget): unknown {
+function redactSecret(value: unknown, budget: RedactionBudget): unknown {
   budget.bytes -= REDACTED.length + 2;
   return value === null || typeof value === "boolean" ? value : REDACTED;
 }
 
 /** Cuts a text so that it fits the output. */
-function cutToFit(text: string, budget: Budget): string {
+function cutToFit(text: string, budget: RedactionBudget): string {
   budget.bytes -= 2;
   for (let index = 0; index < text.length; index++) {
     const byteCount = maxJsonBytes(text.charCodeAt(index));

@@ -1,11 +1,11 @@
 /**
- * Finds the names nearest to a mistyped one. A leaf: imports nothing of the project.
+ * Finds the names nearest to a mistyped name. A leaf: imports nothing of the project.
  *
  * @module
  */
 
 /**
- * Returns the names that differ little from a mistyped one, the nearest first.
+ * Returns the names that differ little from a mistyped name, the nearest first.
  *
  * @param mistypedName The mistyped name.
  * @param names The known names.
@@ -30,7 +30,7 @@ export function similarNames(
   return similar.slice(0, max).map(({ name }) => name);
 }
 
-/** Returns a suggestion of the nearest name to append to a message; `""` if none is near. */
+/** Returns a suggestion of the nearest name, to append to a message; `""` if no name is near. */
 export function didYouMean(mistypedName: string, names: Iterable<string>): string {
   const [best] = similarNames(mistypedName, names, { max: 1 });
   return best === undefined ? "" : `; did you mean ${JSON.stringify(best)}?`;
@@ -40,10 +40,10 @@ export function didYouMean(mistypedName: string, names: Iterable<string>): strin
 const MAX_LENGTH = 64;
 
 /** Length of a row of the distance matrix. */
-const ROW = MAX_LENGTH + 1;
+const ROW_LENGTH = MAX_LENGTH + 1;
 
 /** Three rows of the distance matrix, reused for all comparisons. */
-const rows = new Uint8Array(3 * ROW);
+const rows = new Uint8Array(3 * ROW_LENGTH);
 
 /**
  * Returns the number of edits from one text to the other: characters to insert, delete, replace or swap
@@ -56,30 +56,30 @@ export function editDistance(a: string, b: string, maxDistance = Infinity): numb
   if (a.length > MAX_LENGTH || b.length > MAX_LENGTH) return a === b ? 0 : Infinity;
   for (let column = 0; column <= b.length; column++) rows[column] = column;
   for (let row = 1; row <= a.length; row++) {
-    const next = (row % 3) * ROW;
-    const last = ((row + 2) % 3) * ROW;
-    const beforeLast = ((row + 1) % 3) * ROW;
-    const letter = a.charCodeAt(row - 1);
-    rows[next] = row;
+    const rowStart = (row % 3) * ROW_LENGTH;
+    const previousRowStart = ((row + 2) % 3) * ROW_LENGTH;
+    const beforePreviousRowStart = ((row + 1) % 3) * ROW_LENGTH;
+    const letterA = a.charCodeAt(row - 1);
+    rows[rowStart] = row;
     let lowest = row;
     for (let column = 1; column <= b.length; column++) {
-      const other = b.charCodeAt(column - 1);
+      const letterB = b.charCodeAt(column - 1);
       let cost = Math.min(
-        distanceAt(last + column) + 1,
-        distanceAt(next + column - 1) + 1,
-        distanceAt(last + column - 1) + (letter === other ? 0 : 1),
+        distanceAt(previousRowStart + column) + 1,
+        distanceAt(rowStart + column - 1) + 1,
+        distanceAt(previousRowStart + column - 1) + (letterA === letterB ? 0 : 1),
       );
       if (
-        row > 1 && column > 1 && letter === b.charCodeAt(column - 2) &&
-        a.charCodeAt(row - 2) === other
-      ) cost = Math.min(cost, distanceAt(beforeLast + column - 2) + 1);
-      rows[next + column] = cost;
+        row > 1 && column > 1 && letterA === b.charCodeAt(column - 2) &&
+        a.charCodeAt(row - 2) === letterB
+      ) cost = Math.min(cost, distanceAt(beforePreviousRowStart + column - 2) + 1);
+      rows[rowStart + column] = cost;
       if (cost < lowest) lowest = cost;
     }
-    // The next row may be better than this one by 1, because a swap continues from two rows before.
+    // The next row may be lower than this row by 1, because a swap continues from two rows before.
     if (lowest > maxDistance + 1) return Infinity;
   }
-  return distanceAt((a.length % 3) * ROW + b.length);
+  return distanceAt((a.length % 3) * ROW_LENGTH + b.length);
 }
 
 function distanceAt(index: number): number {

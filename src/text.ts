@@ -24,8 +24,8 @@ const CONTROL = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 const SHORT_ESCAPES: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
 /**
- * Returns a text that somebody else chose as one line that is safe to show: control characters appear as
- * escapes, such as `\n`, `\x1b` and `\u202e`.
+ * Returns a text from elsewhere as one line that is safe to show: control characters become escapes, such as
+ * `\n`, `\x1b` and `\u202e`.
  */
 export function escapeControls(text: string): string {
   return PLAIN.test(text) ? text : text.replace(CONTROL, escapeCharacter);
@@ -59,14 +59,14 @@ export function quoteEscaped(text: string): string {
 const TERMINAL_SEQUENCE = /\x1b\[[0-?]*[ -/]*[@-~]/g;
 
 /** Removes the terminal sequences from a program's output. */
-export function withoutColors(text: string): string {
+export function withoutTerminalSequences(text: string): string {
   return text.includes("\x1b[") ? text.replace(TERMINAL_SEQUENCE, "") : text;
 }
 
 /** The beginning of a line that is quoted from elsewhere. */
 export const QUOTE_MARK = "> ";
 
-/** Marks the lines of a quotation, so that none passes for a line of the text around it. */
+/** Marks the lines of a quotation, so that no quoted line looks like a line of the text around it. */
 export function quoteLines(text: string): string {
   return text.replace(/^/gm, QUOTE_MARK);
 }

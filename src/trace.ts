@@ -1,6 +1,6 @@
 /**
  * Traces operations with the OpenTelemetry API. If `OTEL_DENO=true`, the spans are exported: by Deno, or in
- * a compiled executable by the OpenTelemetry SDK. Otherwise neither is loaded, and spans do nothing. A leaf:
+ * a compiled executable by the OpenTelemetry SDK. Otherwise, neither is loaded, and spans do nothing. A leaf:
  * imports other leaves only.
  *
  * @module
@@ -33,7 +33,7 @@ export interface Span {
   /** Ends the span. */
   end(): void;
   /** Returns `_meta` with the trace context, so that the other side can continue the trace. */
-  carry(meta: Meta | undefined): Meta | undefined;
+  addTraceContext(meta: Meta | undefined): Meta | undefined;
 }
 
 /** Starts spans. */
@@ -53,7 +53,7 @@ export const NO_SPAN: Span = {
   set: () => {},
   fail: () => {},
   end: () => {},
-  carry: (meta) => meta,
+  addTraceContext: (meta) => meta,
 };
 
 /** A tracer that does nothing; the trace context is passed on unchanged. */
@@ -62,12 +62,12 @@ export const NO_TRACER: Tracer = { start: () => NO_SPAN, close: () => Promise.re
 /**
  * Creates a tracer.
  *
- * @param isOn Whether spans are exported, as set by `OTEL_DENO`.
+ * @param isEnabled Whether spans are exported, as set by `OTEL_DENO`.
  * @param version The gateway's version.
  * @see {@link https://opentelemetry.io/docs/specs/semconv/gen-ai/mcp/}
  */
-export async function loadTracer(isOn: boolean, version: string): Promise<Tracer> {
-  if (!isOn) return NO_TRACER;
+export async function loadTracer(isEnabled: boolean, version: string): Promise<Tracer> {
+  if (!isEnabled) return NO_TRACER;
   const otel = await import("@opentelemetry/api");
   const close = Deno.build.standalone
     ? (await import("./otlp_exporter.ts")).exportSpans()
@@ -76,11 +76,12 @@ export async function loadTracer(isOn: boolean, version: string): Promise<Tracer
   const tracer = otel.trace.getTracer("agent-mcp-gateway", version);
   return {
     start: (name, meta, options) => {
-      const remote = readContext(meta ?? {}, otel);
-      const parent = remote === undefined
+      const callerContext = readContext(meta ?? {}, otel);
+      const parent = callerContext === undefined
         ? otel.ROOT_CONTEXT
-        : otel.trace.setSpanContext(otel.ROOT_CONTEXT, remote);
-      return new LiveSpan(otel, tracer, { name, parent, state: remote?.traceState, options });
+        : otel.trace.setSpanContext(otel.ROOT_CONTEXT, callerContext);
+      const state = callerContext?.traceState;
+      return new LiveSpan(otel, tracer, { name, parent, state, options });
     },
     // A collector that does not answer is not a failure of the gateway.
     close: async () => void await within(close(), LAST_EXPORT_MS),
@@ -144,15 +145,17 @@ class LiveSpan implements Span {
     this.#span.end();
   }
 
-  carry(meta: Meta = {}): Meta {
+  addTraceContext(meta: Meta = {}): Meta {
     const { traceId, spanId, traceFlags } = this.#span.spanContext();
     const flags = traceFlags.toString(16).padStart(2, "0");
     // The received `tracestate` is dropped, because it may belong to a context that this span does not continue.
-    const { tracestate: _, ...others } = meta;
-    const carried = { ...others, traceparent: `00-${traceId}-${spanId}-${flags}` };
+    const { tracestate: _, ...otherFields } = meta;
+    const carriedMeta = { ...otherFields, traceparent: `00-${traceId}-${spanId}-${flags}` };
     // Deno's own spans lose the trace state of their parent.
     const state = this.#traceState?.serialize();
-    return state === undefined || state === "" ? carried : { ...carried, tracestate: state };
+    return state === undefined || state === ""
+      ? carriedMeta
+      : { ...carriedMeta, tracestate: state };
   }
 }
 
@@ -160,8 +163,8 @@ class LiveSpan implements Span {
 function readContext(meta: Meta, otel: Otel): api.SpanContext | undefined {
   const { traceparent, tracestate } = meta;
   if (typeof traceparent !== "string") return undefined;
-  const shape = /^(?!ff)[\da-f]{2}-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})(?:-|$)/;
-  const [, traceId, spanId, flags] = shape.exec(traceparent) ?? [];
+  const pattern = /^(?!ff)[\da-f]{2}-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})(?:-|$)/;
+  const [, traceId, spanId, flags] = pattern.exec(traceparent) ?? [];
   if (traceId === undefined || spanId === undefined || flags === undefined) return undefined;
   const context: api.SpanContext = {
     traceId,

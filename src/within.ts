@@ -1,5 +1,5 @@
 /**
- * Waits, and waits with a time limit. A leaf: imports nothing of the project.
+ * Waits for a duration, or for work with a time limit. A leaf: imports nothing of the project.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export function within(promise: Promise<unknown>, ms: number): Promise<boolean> 
 }
 
 /**
- * Runs an abortable function and aborts it when it takes too long.
+ * Runs an abortable function, and aborts it at the time limit.
  *
  * @param ms The time limit in milliseconds.
  * @param run The function; when the signal aborts, it should reject with its reason, a `TimeoutError`.
@@ -44,7 +44,7 @@ export async function withDeadline<T>(
 }
 
 /**
- * Waits for some time. `setTimeout` of `node:timers/promises` would throw another error than the reason of
+ * Waits for a duration. `setTimeout` of `node:timers/promises` would throw another error than the reason of
  * the signal.
  *
  * @param ms The time in milliseconds.

@@ -34,7 +34,7 @@ export { describeFileChoices, locateFiles } from "./locate.ts";
 export type { FoundFile, FoundFiles, LocateOptions } from "./locate.ts";
 export { findStart, thisProgram } from "./program.ts";
 export type { Program, Start, StartContext } from "./program.ts";
-export { downloads, packageName, programName, programOf } from "./server_program.ts";
+export { downloadsProgram, packageName, programName, programOf } from "./server_program.ts";
 export { readContainerRun, readPackageRun } from "./server_program.ts";
 export type { ContainerRun, PackageRun, ServerProgram } from "./server_program.ts";
 export { parseServers } from "./parse_servers.ts";

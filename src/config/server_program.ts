@@ -136,7 +136,7 @@ export function readPackageRun(words: readonly string[]): PackageRun | undefined
 }
 
 /** Whether a command downloads the program that it runs, unless that is cached. */
-export function downloads(words: readonly string[]): boolean {
+export function downloadsProgram(words: readonly string[]): boolean {
   if (readPackageRun(words) !== undefined) return true;
   const [command = "", ...args] = unwrap(words);
   const name = programName(command);

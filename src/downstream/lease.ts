@@ -142,7 +142,7 @@ export class Lease implements Disposable {
       const reply = await codec.invoke(session.peer, {
         invocation,
         info,
-        meta: span.carry(call.meta),
+        meta: span.addTraceContext(call.meta),
         signal,
         onProgress: (params) => {
           clock.restart();

@@ -1,6 +1,6 @@
 import { listConnectionSecrets, type ServerConfig } from "../config/mod.ts";
 import { redact, redactText, withoutLastWord } from "../redact.ts";
-import { escapeControls, quoteEscaped, shortenText, withoutColors } from "../text.ts";
+import { escapeControls, quoteEscaped, shortenText, withoutTerminalSequences } from "../text.ts";
 
 /** Maximum length of a quote from a server, in UTF-16 code units. */
 const MAX_QUOTE_LENGTH = 500;
@@ -66,7 +66,7 @@ export function redactExcerpt(text: string, config: ServerConfig): string {
   const beginning = text.length <= MAX_REDACTED_LENGTH
     ? text
     : withoutLastWord(text.slice(0, MAX_REDACTED_LENGTH));
-  const plain = withoutColors(beginning);
+  const plain = withoutTerminalSequences(beginning);
   const redacted = redactText(redact(plain, secretsOf(config), Deno.env.get("HOME")));
   return shortenText(escapeControls(redacted), MAX_QUOTE_LENGTH);
 }

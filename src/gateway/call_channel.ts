@@ -39,7 +39,7 @@ export function severityRank(level: unknown): number {
 /** The part of a client's session that its channels use. */
 export interface SessionState {
   readonly peer: Pick<Peer, "request" | "notify">;
-  /** Sends a progress or log message, unless the client does not read what is queued for it. */
+  /** Sends a progress or log message, or drops the message while the client does not read its queued messages. */
   readonly notifyUnlessUnread: Peer["notify"];
   /** Decides which log messages the client receives. */
   readonly threshold: LogThreshold;

@@ -6,7 +6,7 @@ import type { Log } from "../log.ts";
 import {
   type AccessRequest,
   type Decision,
-  type Identity,
+  type IdentityContext,
   type Resolution,
   resolveAgent,
 } from "../policy/mod.ts";
@@ -33,7 +33,7 @@ export interface PipelineContext {
   /** The active configuration. */
   readonly snapshot: Snapshot;
   /** The agent that the connection is bound to, and the default agent. */
-  readonly identity: Pick<Identity, "bound" | "defaultAgent">;
+  readonly identity: Pick<IdentityContext, "bound" | "defaultAgent">;
   /** Rate and concurrency limits of the agents. */
   readonly limits: CallLimits;
   /** The audit log and the metrics. */

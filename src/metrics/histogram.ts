@@ -1,7 +1,10 @@
-/** Number of buckets for each doubling: values below it are exact, larger ones to one part in it. */
+/**
+ * Number of buckets for each range from a power of two to the next. A value below this number is counted
+ * exactly, a larger value with an error of at most 1/128.
+ */
 const BUCKETS = 128;
 
-/** The maximum value; larger ones count as this one. */
+/** The maximum value; a larger value counts as the maximum. */
 const MAX_VALUE = 2 ** 31 - 1;
 
 /**
@@ -23,9 +26,9 @@ export class Histogram {
 
   /** Counts a value; a negative one counts as 0, and one above the maximum as the maximum. */
   add(value: number): void {
-    const whole = Math.min(Math.max(0, Math.round(value)), MAX_VALUE);
-    const doublings = whole < BUCKETS ? 0 : 25 - Math.clz32(whole);
-    const bucket = doublings === 0 ? whole : (whole >>> (doublings - 1)) - BUCKETS;
+    const countedValue = Math.min(Math.max(0, Math.round(value)), MAX_VALUE);
+    const doublings = countedValue < BUCKETS ? 0 : 25 - Math.clz32(countedValue);
+    const bucket = doublings === 0 ? countedValue : (countedValue >>> (doublings - 1)) - BUCKETS;
     const counts = this.#counts[doublings] ??= new Float64Array(BUCKETS);
     counts[bucket] = (counts[bucket] ?? 0) + 1;
     this.#valueCount++;
@@ -38,11 +41,11 @@ export class Histogram {
    */
   percentile(percent: number): number {
     const rank = Math.max(1, Math.ceil(this.#valueCount * percent / 100));
-    let seen = 0;
+    let cumulativeCount = 0;
     for (const [doublings, counts] of this.#counts.entries()) {
       for (const [bucket, count] of counts?.entries() ?? []) {
-        seen += count;
-        if (seen >= rank) return middleValueOf(doublings, bucket);
+        cumulativeCount += count;
+        if (cumulativeCount >= rank) return middleValueOf(doublings, bucket);
       }
     }
     return 0;
@@ -55,16 +58,18 @@ export class Histogram {
    */
   countUpTo(bounds: readonly number[]): number[] {
     const cumulativeCounts: number[] = [];
-    let seen = 0;
+    let cumulativeCount = 0;
     for (let doublings = 0; doublings < this.#counts.length; doublings++) {
       const counts = this.#counts[doublings];
       for (let bucket = 0; counts !== undefined && bucket < BUCKETS; bucket++) {
         const lowest = lowestValueOf(doublings, bucket);
-        while (lowest > (bounds[cumulativeCounts.length] ?? Infinity)) cumulativeCounts.push(seen);
-        seen += counts[bucket] ?? 0;
+        while (lowest > (bounds[cumulativeCounts.length] ?? Infinity)) {
+          cumulativeCounts.push(cumulativeCount);
+        }
+        cumulativeCount += counts[bucket] ?? 0;
       }
     }
-    return bounds.map((_, index) => cumulativeCounts[index] ?? seen);
+    return bounds.map((_, index) => cumulativeCounts[index] ?? cumulativeCount);
   }
 }
 

@@ -4,7 +4,7 @@ import { OperationStats, type OperationSummary } from "./operation_stats.ts";
 export interface Observation {
   /** Name of the gateway's tool. */
   readonly operation: string;
-  /** The agent, if the rules contain it. */
+  /** The agent that was identified, or that the connection is bound to. */
   readonly agent?: string | undefined;
   /** The server, if it is configured. */
   readonly server?: string | undefined;

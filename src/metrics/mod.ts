@@ -1,5 +1,5 @@
 /**
- * Metrics of the operations, in bounded memory. Decides nothing. Imports nothing of the project.
+ * Metrics of the operations, in bounded memory. Decides nothing. Imports leaves only.
  *
  * @module
  */

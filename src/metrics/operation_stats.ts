@@ -4,7 +4,7 @@ import { Histogram } from "./histogram.ts";
 /** Maximum number of error codes of servers, to bound the memory. */
 const MAX_SERVER_CODES = 50;
 
-/** Matches the error codes of the gateway, and `""` for a success; these are always counted separately. */
+/** Matches the error codes of the gateway, and `""` for a success; each of them is counted separately. */
 const GATEWAY_CODE = /^[A-Z_]*$/;
 
 /** The code for all codes of servers beyond the maximum. */
@@ -38,7 +38,7 @@ export class OperationStats {
   sumMs = 0;
   /** Number of results with `isError`. */
   toolErrors = 0;
-  #serverCodes = 0;
+  #serverCodeCount = 0;
   // In microseconds, exact to 1 %, up to half an hour.
   readonly #latencies = new Histogram();
 
@@ -59,10 +59,10 @@ export class OperationStats {
   /**
    * Returns the number of operations that took at most each time, exact to 1 %.
    *
-   * @param times In milliseconds, in ascending order.
+   * @param timesMs In ascending order.
    */
-  countWithinMs(times: readonly number[]): number[] {
-    return this.#latencies.countUpTo(times.map((ms) => ms * 1000));
+  countWithinMs(timesMs: readonly number[]): number[] {
+    return this.#latencies.countUpTo(timesMs.map((ms) => ms * 1000));
   }
 
   /** Returns a percentile of the latency in milliseconds. */
@@ -73,13 +73,13 @@ export class OperationStats {
   /** Returns the metrics so far. */
   summary(): OperationSummary {
     const errors = [...this.countsByCode].filter(([code]) => code !== "");
-    const failed = errors.reduce((sum, [, count]) => sum + count, 0);
+    const errorCount = errors.reduce((sum, [, count]) => sum + count, 0);
     const count = this.operationCount;
     return {
       count,
       errors: Object.fromEntries(errors),
       tool_errors: this.toolErrors,
-      error_rate: roundThousandths(failed / Math.max(1, count)),
+      error_rate: roundThousandths(errorCount / Math.max(1, count)),
       latency_avg_ms: roundThousandths(this.sumMs / Math.max(1, count)),
       latency_p50_ms: this.percentileMs(50),
       latency_p95_ms: this.percentileMs(95),
@@ -89,8 +89,8 @@ export class OperationStats {
 
   #isCountedSeparately(code: string): boolean {
     if (this.countsByCode.has(code) || GATEWAY_CODE.test(code)) return true;
-    if (this.#serverCodes >= MAX_SERVER_CODES) return false;
-    this.#serverCodes++;
+    if (this.#serverCodeCount >= MAX_SERVER_CODES) return false;
+    this.#serverCodeCount++;
     return true;
   }
 }

@@ -13,7 +13,7 @@ const LABELS: Readonly<Record<Dimension, string>> = {
  * replicas can be added.
  */
 // deno-fmt-ignore -- a row for each power of ten
-const BUCKETS_S = [
+const BUCKET_BOUNDS_S = [
   0.001, 0.0025, 0.005,
   0.01, 0.025, 0.05,
   0.1, 0.25, 0.5,
@@ -34,18 +34,18 @@ export function writePrometheus(metrics: Metrics): string {
     const series = [...metrics.stats[dimension]].map(([name, stats]) => {
       return { labels: `${label}="${escapeValue(name)}"`, stats };
     });
-    const total = `mcp_gateway_${label}_requests_total`;
-    const errors = `mcp_gateway_${label}_result_errors_total`;
-    const seconds = `mcp_gateway_${label}_duration_seconds`;
-    return `# HELP ${total} Requests by ${label} and error code; code is empty for success.\n` +
-      `# TYPE ${total} counter\n` +
-      series.map(({ labels, stats }) => counterLines(total, labels, stats)).join("") +
-      `# HELP ${errors} Results by ${label} in which a server's tool reports an error (isError).\n` +
-      `# TYPE ${errors} counter\n` +
-      series.map(({ labels, stats }) => `${errors}{${labels}} ${stats.toolErrors}\n`).join("") +
-      `# HELP ${seconds} Time from request to answer by ${label}.\n` +
-      `# TYPE ${seconds} histogram\n` +
-      series.map(({ labels, stats }) => histogramLines(seconds, labels, stats)).join("");
+    const requests = `mcp_gateway_${label}_requests_total`;
+    const toolErrors = `mcp_gateway_${label}_result_errors_total`;
+    const durations = `mcp_gateway_${label}_duration_seconds`;
+    return `# HELP ${requests} Requests by ${label} and error code; code is empty for success.\n` +
+      `# TYPE ${requests} counter\n` +
+      series.map(({ labels, stats }) => counterLines(requests, labels, stats)).join("") +
+      `# HELP ${toolErrors} Results by ${label} in which a server's tool reports an error (isError).\n` +
+      `# TYPE ${toolErrors} counter\n` +
+      series.map(({ labels, stats }) => `${toolErrors}{${labels}} ${stats.toolErrors}\n`).join("") +
+      `# HELP ${durations} Time from request to answer by ${label}.\n` +
+      `# TYPE ${durations} histogram\n` +
+      series.map(({ labels, stats }) => histogramLines(durations, labels, stats)).join("");
   }).join("");
 }
 
@@ -61,8 +61,8 @@ function counterLines(
 
 function histogramLines(name: string, labels: string, stats: OperationStats): string {
   const { operationCount, sumMs } = stats;
-  const cumulativeCounts = stats.countWithinMs(BUCKETS_S.map((seconds) => seconds * 1000));
-  return BUCKETS_S.map((seconds, index) => {
+  const cumulativeCounts = stats.countWithinMs(BUCKET_BOUNDS_S.map((seconds) => seconds * 1000));
+  return BUCKET_BOUNDS_S.map((seconds, index) => {
     return `${name}_bucket{${labels},le="${seconds}"} ${cumulativeCounts[index]}\n`;
   }).join("") +
     `${name}_bucket{${labels},le="+Inf"} ${operationCount}\n` +

@@ -59,26 +59,26 @@ function compileGrants(grants: GrantLists | undefined, path: RulePath): Compiled
 
 /** Prepares a list, which is compiled when it is first searched: most calls concern one or two lists. */
 function compileList(entries: readonly string[], path: RulePath): RuleList {
-  let search: RuleList["findEntry"] | undefined;
-  let text: string | undefined;
+  let findEntry: RuleList["findEntry"] | undefined;
+  let pathText: string | undefined;
   return {
     get path() {
-      return text ??= formatPath(path);
+      return pathText ??= formatPath(path);
     },
-    findEntry: (kind, name) => (search ??= compileEntries(entries))(kind, name),
+    findEntry: (kind, name) => (findEntry ??= compileEntries(entries))(kind, name),
   };
 }
 
 function compileEntries(entries: readonly string[]): RuleList["findEntry"] {
-  const explicit = new Map<string, number>();
+  const explicitIndexes = new Map<string, number>();
   const wildcards: { index: number; matches: Pattern["matches"] }[] = [];
   for (const [index, entry] of entries.entries()) {
     const pattern = compilePattern(entry);
     if (!pattern.isExplicit) wildcards.push({ index, matches: pattern.matches });
-    else if (!explicit.has(entry)) explicit.set(entry, index);
+    else if (!explicitIndexes.has(entry)) explicitIndexes.set(entry, index);
   }
   return (kind, name) => {
-    const exactIndex = kind === "wildcard" ? undefined : explicit.get(name);
+    const exactIndex = kind === "wildcard" ? undefined : explicitIndexes.get(name);
     if (kind === "explicit") return exactIndex;
     const wildcardIndex = wildcards.find(({ matches }) => matches(name))?.index;
     return exactIndex !== undefined && wildcardIndex !== undefined
@@ -96,28 +96,28 @@ interface WildcardKey {
 
 /**
  * Compiles the lists of tools. Keys without wildcards are found by hash, and only keys with wildcards are
- * tried one by one. Nothing is cached per server: callers choose the names of servers, so that they could
- * make a cache grow.
+ * tried one by one. Nothing is cached per server, because callers choose the names of servers and could make
+ * a cache grow.
  */
 function compileToolLists(
   lists: ReadonlyMap<string, readonly string[]>,
   path: RulePath,
 ): ToolLists {
-  const byKey = new Map<string, RuleList>();
+  const listsByKey = new Map<string, RuleList>();
   const wildcardKeys: WildcardKey[] = [];
   for (const [key, entries] of lists) {
     const list = compileList(entries, [...path, key]);
-    byKey.set(key, list);
+    listsByKey.set(key, list);
     const { isExplicit, matches } = compilePattern(key);
     if (!isExplicit) wildcardKeys.push({ key, characters: toCharacters(key), matches, list });
   }
   wildcardKeys.sort(compareKeys);
   const listsFor = (server: string) => {
-    const exactList = byKey.get(server);
-    const otherLists = wildcardKeys
+    const exactList = listsByKey.get(server);
+    const wildcardLists = wildcardKeys
       .filter(({ key, matches }) => key !== server && matches(server))
       .map(({ list }) => list);
-    return exactList === undefined ? otherLists : [exactList, ...otherLists];
+    return exactList === undefined ? wildcardLists : [exactList, ...wildcardLists];
   };
   return { listsFor };
 }

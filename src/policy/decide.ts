@@ -9,7 +9,7 @@ export type AccessRequest =
     readonly kind: "tool";
     readonly server: string;
     readonly tool: string;
-    /** Parses the arguments; called only by rules that depend on them. */
+    /** Returns the parsed arguments, for rules that depend on them; today, no rule does. */
     readonly args?: () => unknown;
   }
   /** Read the gateway's status over the network. */
@@ -29,7 +29,7 @@ export interface Decision {
 }
 
 /**
- * The name of a step. After the searches have found nothing, a `default` step decides; `agent` denies an
+ * The name of a step. A `default` step decides if the searches before it have found nothing. `agent` denies an
  * unknown agent, and `error` denies because deciding failed.
  */
 export type StepName =
@@ -141,7 +141,7 @@ function decideTool(
     const decision = runStep(search, lists[search.effect], { name: tool, steps });
     if (decision !== undefined) return decision;
   }
-  // An allowed server allows its tools, unless the rules also list tools of the server.
+  // An allowed server allows all its tools, unless the rules also list allowed tools of the server.
   const [firstList] = lists.allow;
   const decision = firstList === undefined ? serverDecision : deny(firstList.path);
   return addDecidingStep(decision, { name: "tool default", searched: [] }, steps);
@@ -174,7 +174,7 @@ function runStep(
   lists: readonly RuleList[],
   { name, steps }: { name: string; steps: Step[] | undefined },
 ): Decision | undefined {
-  const decision = findFirst(search, lists, name);
+  const decision = findDecision(search, lists, name);
   if (steps !== undefined) {
     const step = { name: search.name, searched: lists.map(({ path }) => path) };
     steps.push(decision === undefined ? step : { ...step, decision });
@@ -182,7 +182,7 @@ function runStep(
   return decision;
 }
 
-function findFirst(
+function findDecision(
   { kind, effect }: Search,
   lists: readonly RuleList[],
   name: string,

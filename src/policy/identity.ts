@@ -1,10 +1,10 @@
 import { isAgentId } from "../agent_id.ts";
 
 /** Maximum length of a malformed id in a message, in UTF-16 code units. */
-const QUOTED_LENGTH = 40;
+const MAX_QUOTED_LENGTH = 40;
 
 /** The facts that identify the caller, besides the `agent_id` of the call. */
-export interface Identity {
+export interface IdentityContext {
   /** The agent that the process or the credential is bound to; `""` means no agent. */
   readonly bound?: string | undefined;
   /** `GATEWAY_DEFAULT_AGENT`; `""` counts as not set. */
@@ -33,7 +33,7 @@ export type Resolution = { readonly agent: string } | { readonly error: Identity
  *
  * @param agentId The `agent_id` of the call; `""` counts as missing.
  */
-export function resolveAgent(agentId: string | undefined, identity: Identity): Resolution {
+export function resolveAgent(agentId: string | undefined, identity: IdentityContext): Resolution {
   const claimedAgent = agentId === "" ? undefined : agentId;
   if (claimedAgent !== undefined && !isAgentId(claimedAgent)) {
     return identityError(
@@ -57,7 +57,7 @@ export function resolveAgent(agentId: string | undefined, identity: Identity): R
 function resolveBound(
   claimedAgent: string | undefined,
   bound: string,
-  identity: Identity,
+  identity: IdentityContext,
 ): Resolution {
   if (claimedAgent !== undefined && claimedAgent !== bound) {
     return identityError(
@@ -74,7 +74,7 @@ function resolveBound(
   );
 }
 
-function resolveMissing({ denyOnMissing, defaultAgent, has }: Identity): Resolution {
+function resolveMissing({ denyOnMissing, defaultAgent, has }: IdentityContext): Resolution {
   if (denyOnMissing) {
     return identityError(
       "INVALID_AGENT_ID",
@@ -105,9 +105,9 @@ function identityError(code: IdentityError["code"], message: string, hint?: stri
 
 /** Quotes the start of a caller's text in printable ASCII, because it appears in logs and terminals. */
 function quote(text: string): string {
-  const start = JSON.stringify(text.slice(0, QUOTED_LENGTH)).replace(
+  const start = JSON.stringify(text.slice(0, MAX_QUOTED_LENGTH)).replace(
     /[^ -~]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
-  return text.length > QUOTED_LENGTH ? `${start} (cut)` : start;
+  return text.length > MAX_QUOTED_LENGTH ? `${start} (cut)` : start;
 }

@@ -2,12 +2,17 @@
  * Decides about agents: which agent makes a call, and whether it may use a server, call a tool or read the
  * gateway's status. Each decision has the path of the rule that decided.
  *
- * Pure: no I/O, no clock, no runtime APIs and no state that changes a decision, so that a decision depends only on the rules and
- * the request. Does not know which servers are configured. Imports `wildcards` and the leaves.
+ * Pure: no I/O, no clock, no runtime APIs and no state that changes a decision, so that a decision depends only
+ * on the rules and the request. Does not know which servers are configured. Imports `wildcards` and the leaves.
  *
  * @module
  */
-export { type Identity, type IdentityError, type Resolution, resolveAgent } from "./identity.ts";
+export {
+  type IdentityContext,
+  type IdentityError,
+  type Resolution,
+  resolveAgent,
+} from "./identity.ts";
 export type { AccessRequest, Decision, Step, StepName } from "./decide.ts";
 export { compilePattern, type Pattern } from "../wildcards/mod.ts";
 export { compilePolicy, type Explanation, type Policy } from "./policy.ts";

@@ -26,7 +26,7 @@ export interface Policy {
   readonly has: (agent: string) => boolean;
   /** Decides about an access request of the agent. */
   readonly decide: (agent: string, request: AccessRequest) => Decision;
-  /** Whether the agent may do something. */
+  /** Whether an access request of the agent is allowed. */
   readonly allows: (agent: string, request: AccessRequest) => boolean;
   /** Returns the same decision as `decide`, with its steps. */
   readonly explain: (agent: string, request: AccessRequest) => Explanation;
@@ -41,15 +41,15 @@ export interface Policy {
 export function compilePolicy(rules: PolicyRules): Policy {
   const { agents, denyOverrides } = rules;
   // Contains only agents in the rules, so that callers cannot make it grow.
-  const compiled = new Map<string, CompiledAgent>();
+  const compiledAgents = new Map<string, CompiledAgent>();
 
   const compiledRulesOf = (agent: string): CompiledAgent | undefined => {
-    const cached = compiled.get(agent);
+    const cached = compiledAgents.get(agent);
     if (cached !== undefined) return cached;
     const grants = agents.get(agent);
     if (grants === undefined) return undefined;
     const compiledAgent = compileAgent(agent, grants);
-    compiled.set(agent, compiledAgent);
+    compiledAgents.set(agent, compiledAgent);
     return compiledAgent;
   };
 

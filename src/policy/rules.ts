@@ -1,6 +1,4 @@
-/**
- * The part of the rules file that decisions depend on; `config` passes the whole rules.
- */
+/** The part of the rules file that decisions depend on. */
 export interface PolicyRules {
   /** The rules by agent id. A map, because an id may be `__proto__` or `constructor`. */
   readonly agents: ReadonlyMap<string, AgentGrants>;

@@ -1,11 +1,11 @@
 /**
- * A text as Unicode code points, so that `?` matches one of them. A string without surrogates already has
- * this interface; splitting each name into code points would take longer than matching it.
+ * A text as Unicode code points, so that `?` matches one code point. A string without surrogates already has
+ * this interface; to split each name into code points would take longer than to match it.
  */
 export interface Characters {
   /** Number of characters. */
   readonly length: number;
-  /** Returns the code point at an index; the name is that of the method of strings. */
+  /** Returns the code point at an index; named like the method of strings. */
   charCodeAt(index: number): number;
 }
 
@@ -16,7 +16,7 @@ export function toCharacters(text: string): Characters {
   return { length: codePoints.length, charCodeAt: (index) => codePoints[index] ?? NaN };
 }
 
-/** Splits a text into code points; a lone surrogate counts as one. */
+/** Splits a text into code points; a lone surrogate counts as a code point. */
 export function toCodePoints(text: string): number[] {
   const codePoints: number[] = [];
   for (const character of text) codePoints.push(character.codePointAt(0) as number);
@@ -28,8 +28,8 @@ export function toCodePoints(text: string): number[] {
  * which sorts characters beyond U+FFFF before those from U+E000 on.
  */
 export function compareCharacters(left: Characters, right: Characters): number {
-  for (let at = 0; at < left.length; at++) {
-    const difference = left.charCodeAt(at) - right.charCodeAt(at);
+  for (let index = 0; index < left.length; index++) {
+    const difference = left.charCodeAt(index) - right.charCodeAt(index);
     if (difference !== 0) return difference;
   }
   return 0;

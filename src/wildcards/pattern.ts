@@ -36,15 +36,15 @@ export function compilePattern(text: string): Pattern {
 /** Decides whether a whole name matches. */
 export type Matcher = (name: Characters) => boolean;
 
-/** Compiles a pattern. Exported, so that tests can count the characters that the matcher reads. */
+/** Compiles a pattern with wildcards. Exported, so that tests can count the characters that the matcher reads. */
 export function compileWildcards(text: string): Matcher {
-  const [head, ...rest] = splitAtStars(text) as [number[], ...number[][]];
-  const tail = rest.pop();
+  const [head, ...laterParts] = splitAtStars(text) as [number[], ...number[][]];
+  const tail = laterParts.pop();
   if (tail === undefined) {
     return (name) => name.length === head.length && matchesAt(name, head, 0);
   }
-  const middle = rest.filter((characters) => characters.length > 0).map(compileSegment);
-  const minLength = middle.reduce(
+  const segments = laterParts.filter((characters) => characters.length > 0).map(compileSegment);
+  const minLength = segments.reduce(
     (sum, { characters }) => sum + characters.length,
     head.length + tail.length,
   );
@@ -53,9 +53,9 @@ export function compileWildcards(text: string): Matcher {
     if (name.length < minLength) return false;
     if (!matchesAt(name, head, 0) || !matchesAt(name, tail, end)) return false;
     // Each segment is matched at its first occurrence, without backtracking: a later occurrence would
-    // only leave less room for the rest. Backtracking makes other matchers take exponential time.
+    // only leave less room for the segments after it. Backtracking could take exponential time.
     let from = head.length;
-    for (const segment of middle) {
+    for (const segment of segments) {
       const start = findSegment(segment, { name, from, end });
       if (start < 0) return false;
       from = start + segment.characters.length;

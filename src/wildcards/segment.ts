@@ -3,11 +3,11 @@ import type { Characters } from "./characters.ts";
 /** Represents `?` among the code points of a pattern; no code point is negative. */
 export const ANY = -1;
 
-/** Whether the name contains these characters at exactly this index; default: 0. */
-export function matchesAt(name: Characters, wanted: readonly number[], start = 0): boolean {
-  for (let at = 0; at < wanted.length; at++) {
-    const character = wanted[at];
-    if (character !== ANY && character !== name.charCodeAt(start + at)) return false;
+/** Whether characters of a pattern match the name at the index `start`. */
+export function matchesAt(name: Characters, characters: readonly number[], start = 0): boolean {
+  for (let index = 0; index < characters.length; index++) {
+    const character = characters[index];
+    if (character !== ANY && character !== name.charCodeAt(start + index)) return false;
   }
   return true;
 }
@@ -20,8 +20,8 @@ export interface Segment {
   /** Index of the anchor in the segment. */
   readonly anchorAt: number;
   /**
-   * For each prefix of the anchor, the number of its last characters that are also the first ones of the
-   * anchor: so many still match when the next character differs (Knuth-Morris-Pratt).
+   * For each prefix of the anchor, the length of the longest shorter prefix with which it ends. If the next
+   * character differs, the search continues as if only that shorter prefix had matched (Knuth-Morris-Pratt).
    */
   readonly fallback: readonly number[];
 }
@@ -31,12 +31,12 @@ export function compileSegment(characters: readonly number[]): Segment {
   let anchorAt = 0;
   let anchorEnd = 0;
   let runAt = 0;
-  for (let at = 0; at < characters.length; at++) {
-    if (characters[at] === ANY) {
-      runAt = at + 1;
-    } else if (at + 1 - runAt > anchorEnd - anchorAt) {
+  for (let index = 0; index < characters.length; index++) {
+    if (characters[index] === ANY) {
+      runAt = index + 1;
+    } else if (index + 1 - runAt > anchorEnd - anchorAt) {
       anchorAt = runAt;
-      anchorEnd = at + 1;
+      anchorEnd = index + 1;
     }
   }
   const anchor = characters.slice(anchorAt, anchorEnd);
@@ -45,19 +45,21 @@ export function compileSegment(characters: readonly number[]): Segment {
 
 function compileFallback(anchor: readonly number[]): number[] {
   const fallback = [0];
-  let matched = 0;
-  for (let at = 1; at < anchor.length; at++) {
-    while (matched > 0 && anchor[matched] !== anchor[at]) matched = fallback[matched - 1] as number;
-    if (anchor[matched] === anchor[at]) matched++;
-    fallback.push(matched);
+  let matchedCount = 0;
+  for (let index = 1; index < anchor.length; index++) {
+    while (matchedCount > 0 && anchor[matchedCount] !== anchor[index]) {
+      matchedCount = fallback[matchedCount - 1] as number;
+    }
+    if (anchor[matchedCount] === anchor[index]) matchedCount++;
+    fallback.push(matchedCount);
   }
   return fallback;
 }
 
 /**
- * Returns the first index from `from` on at which the segment matches and ends before `end`, or -1. It
- * reads each character of the name once. For a segment with `?`, it compares the whole segment wherever
- * the anchor matches.
+ * Returns the first index from `from` on at which the segment matches and ends before `end`, or -1. The
+ * search reads each character of the name once. A segment with `?` is compared as a whole wherever its anchor
+ * matches.
  */
 export function findSegment(
   segment: Segment,
@@ -66,15 +68,17 @@ export function findSegment(
   const { characters, anchor, anchorAt, fallback } = segment;
   if (anchor.length === 0) return from + characters.length <= end ? from : -1;
   const anchorsEnd = end - (characters.length - anchorAt - anchor.length);
-  let matched = 0;
-  for (let at = from + anchorAt; at < anchorsEnd; at++) {
-    const character = name.charCodeAt(at);
-    while (matched > 0 && anchor[matched] !== character) matched = fallback[matched - 1] as number;
-    if (anchor[matched] === character) matched++;
-    if (matched < anchor.length) continue;
-    const start = at + 1 - anchor.length - anchorAt;
+  let matchedCount = 0;
+  for (let index = from + anchorAt; index < anchorsEnd; index++) {
+    const character = name.charCodeAt(index);
+    while (matchedCount > 0 && anchor[matchedCount] !== character) {
+      matchedCount = fallback[matchedCount - 1] as number;
+    }
+    if (anchor[matchedCount] === character) matchedCount++;
+    if (matchedCount < anchor.length) continue;
+    const start = index + 1 - anchor.length - anchorAt;
     if (anchor.length === characters.length || matchesAt(name, characters, start)) return start;
-    matched = fallback[matched - 1] as number;
+    matchedCount = fallback[matchedCount - 1] as number;
   }
   return -1;
 }

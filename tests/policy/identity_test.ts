@@ -1,18 +1,18 @@
 import assert from "node:assert/strict";
 import { isAgentId } from "../../src/agent_id.ts";
-import { type Identity, resolveAgent } from "../../src/policy/mod.ts";
+import { type IdentityContext, resolveAgent } from "../../src/policy/mod.ts";
 
 const KNOWN_AGENTS = ["backend", "team.frontend", "default"];
 
 function createIdentity(
-  overrides: Partial<Identity> = {},
+  overrides: Partial<IdentityContext> = {},
   agents: readonly string[] = KNOWN_AGENTS,
-): Identity {
+): IdentityContext {
   return { denyOnMissing: false, has: (agent) => agents.includes(agent), ...overrides };
 }
 
 /** Returns the error of a call that is refused because of its `agent_id`. */
-function identityErrorOf(agentId: string | undefined, identity: Identity) {
+function identityErrorOf(agentId: string | undefined, identity: IdentityContext) {
   const resolution = resolveAgent(agentId, identity);
   assert.ok("error" in resolution, `resolved to ${JSON.stringify(resolution)}`);
   return resolution.error;
@@ -143,7 +143,7 @@ Deno.test("[identity.bound] a bound agent that is not in the rules is refused wi
 
 Deno.test("[identity.no-other-names] refusals name only the agent that was given", () => {
   const agents = ["zeta-one", "zeta-two", "default"];
-  const situations: [string | undefined, Partial<Identity>][] = [
+  const situations: [string | undefined, Partial<IdentityContext>][] = [
     ["ghost", {}],
     ["zeta-two", { bound: "zeta-one" }],
     ["ghost", { bound: "zeta-one" }],

@@ -1,6 +1,6 @@
 import {
   type ConnectionConfig,
-  downloads,
+  downloadsProgram,
   getStdioConfig,
   type PackageRun,
   programName,
@@ -247,7 +247,7 @@ export function findLocalCause(
     argsPath: `${formatPath(["mcpServers", name])}.args`,
     args: connection.args,
   };
-  const patterns = downloads(command)
+  const patterns = downloadsProgram(command)
     ? [...RUNNER_FAILURES, ...RUNTIME_FAILURES]
     : RUNTIME_FAILURES;
   for (const { pattern, kind, describe } of patterns) {

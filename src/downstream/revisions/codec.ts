@@ -98,7 +98,7 @@ export interface ToolPage {
 
 /** A caller's use of something that a server offers. */
 export interface Invocation {
-  /** A call of a tool. */
+  /** The kind of use: a call of a tool is the only kind. */
   readonly kind: "tool";
   /** The tool, as the server listed it. */
   readonly tool: Tool;

@@ -8,7 +8,7 @@
  */
 import {
   type ConnectionConfig,
-  downloads,
+  downloadsProgram,
   type HttpConfig,
   type MemoryConfig,
   type ServerConfig,
@@ -78,7 +78,7 @@ function stdio(connection: StdioConfig): TransportKind {
   return {
     network: "pipe",
     verb: "wrote to stdout",
-    mayDownload: () => downloads([connection.command, ...connection.args]),
+    mayDownload: () => downloadsProgram([connection.command, ...connection.args]),
     open: (config, context) => openStdio(config, { ...context, connection }),
     async findCause(output, name) {
       const { findLocalCause } = await import("../causes/mod.ts");

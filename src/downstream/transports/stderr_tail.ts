@@ -1,6 +1,6 @@
 import { ReadThrottle } from "../../jsonrpc/mod.ts";
 import { PrivateKeyRedactor, redactText, withoutLastWord } from "../../redact.ts";
-import { escapeLines, withoutColors } from "../../text.ts";
+import { escapeLines, withoutTerminalSequences } from "../../text.ts";
 
 const MAX_LINES = 20;
 const MAX_BYTES = 2048;
@@ -76,7 +76,7 @@ export class StderrTail {
   }
 
   #addLines(lines: string): void {
-    for (const line of this.#options.redactSecrets(withoutColors(lines)).split("\n")) {
+    for (const line of this.#options.redactSecrets(withoutTerminalSequences(lines)).split("\n")) {
       const text = cutLine(this.#keyRedactor.redactLine(line)).trimEnd();
       if (text === "") continue;
       this.#lines.push(text);

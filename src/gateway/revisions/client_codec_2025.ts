@@ -203,9 +203,9 @@ function rpcErrorText(
 }
 
 function gatewayResult(
-  { json, structured }: Outcome & { readonly kind: "gateway-result" },
+  { json, structuredJson }: Outcome & { readonly kind: "gateway-result" },
 ): ToolCallAnswer {
-  const content = structured === undefined ? "" : `,"structuredContent":${structured}`;
+  const content = structuredJson === undefined ? "" : `,"structuredContent":${structuredJson}`;
   const result = new JsonText(`{"content":${textBlock(json)}${content}}`);
   return { kind: "result", result, bytes: utf8Bytes(result.json) };
 }

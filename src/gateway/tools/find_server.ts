@@ -31,12 +31,12 @@ export function findServer(context: ToolContext, name: string): DownstreamServer
 }
 
 /** The rules and the configured servers. */
-export type ServerLookup = Pick<ToolContext, "policy" | "serverConfigs">;
+export type PolicyAndConfigs = Pick<ToolContext, "policy" | "serverConfigs">;
 
 /** Returns the servers that an agent may use, in the order of the servers file. */
 export function allowedServers(
   agent: string,
-  { policy, serverConfigs }: ServerLookup,
+  { policy, serverConfigs }: PolicyAndConfigs,
 ): ServerConfig[] {
   return [...serverConfigs.values()].filter(({ name }) =>
     policy.allows(agent, { kind: "server", server: name })
@@ -46,7 +46,7 @@ export function allowedServers(
 /** Returns up to three names that are similar to `name`, of servers that the agent may use. */
 export function similarAllowedServers(
   name: string,
-  { agent, policy, serverConfigs }: ServerLookup & { readonly agent: string },
+  { agent, policy, serverConfigs }: PolicyAndConfigs & { readonly agent: string },
 ): string[] {
   // Compare the names first: most are ruled out by their lengths, which is cheaper than a decision.
   return similarNames(name, serverConfigs.keys())

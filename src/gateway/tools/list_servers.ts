@@ -28,6 +28,6 @@ export const listServers: LocalTool = {
     const json = JSON.stringify(list);
     // Gemini CLI reports an array in the text as a malformed structured result unless the result also has
     // structured content.
-    return Promise.resolve({ kind: "gateway-result", json, structured: `{"servers":${json}}` });
+    return Promise.resolve({ kind: "gateway-result", json, structuredJson: `{"servers":${json}}` });
   },
 };

@@ -12,7 +12,7 @@ import type { GatewayTool } from "./tool.ts";
 
 export { parseArguments } from "./arguments.ts";
 export { callServerTool, type ServerAnswer, type ServerCallContext } from "./call_server_tool.ts";
-export { allowedServers, type ServerLookup, similarAllowedServers } from "./find_server.ts";
+export { allowedServers, type PolicyAndConfigs, similarAllowedServers } from "./find_server.ts";
 export { cutToTokens, estimateTokens } from "./tokens.ts";
 export type {
   Arguments,

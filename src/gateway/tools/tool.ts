@@ -79,7 +79,7 @@ export interface GatewayAnswer {
   /** The answer as JSON text, for the model to read. */
   readonly json: string;
   /** The answer as a JSON object, for programs; absent if there is none. */
-  readonly structured?: string;
+  readonly structuredJson?: string;
 }
 
 /** A call of a server's tool. */
