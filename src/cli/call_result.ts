@@ -1,6 +1,6 @@
 import type { Reply } from "../jsonrpc/mod.ts";
 import { escapeLines, QUOTE_MARK } from "../text.ts";
-import { foreignText, type TerminalStyle } from "./terminal.ts";
+import { escapeForTerminal, type TerminalStyle } from "./terminal.ts";
 import { isRecord } from "../json.ts";
 
 /** The gateway's reply to a tool call. */
@@ -58,7 +58,7 @@ export function resultText(
     parts.push(JSON.stringify(structuredContent, null, 2));
   }
   const text = parts.map((part) => part.endsWith("\n") ? part : `${part}\n`).join("");
-  return foreignText(text, style);
+  return escapeForTerminal(text, style);
 }
 
 function blockText(block: Readonly<Record<string, unknown>>): string {

@@ -182,9 +182,9 @@ function noteUnknownNames(
   { rules, servers }: Configuration,
   stderr: Output,
 ): void {
-  const note = (kind: string, name: string, known: Iterable<string>, group: string): void => {
+  const note = (kind: string, name: string, known: Iterable<string>, predicate: string): void => {
     const hint = suggestName(name, known);
-    stderr.write(`${escapeLines(`The ${kind} "${name}" is not ${group}${hint}`)}\n`);
+    stderr.write(`${escapeLines(`The ${kind} "${name}" is not ${predicate}${hint}`)}\n`);
   };
   if (agent !== undefined && !rules.agents.has(agent)) {
     note("agent", agent, rules.agents.keys(), "in the rules");

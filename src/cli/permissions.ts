@@ -4,7 +4,7 @@ import { defineCommand, JSON_FLAG, settingFlags, switchFlag } from "./command.ts
 import { readConfiguration } from "./open_configuration.ts";
 import { findNeededPermissions, type NeededPermissions } from "./needed_permissions.ts";
 import { escapeLines } from "../text.ts";
-import { foreignText, styleOf } from "./terminal.ts";
+import { escapeForTerminal, styleOf } from "./terminal.ts";
 
 export const command = defineCommand({
   about: "Prints Deno's permission flags for the present configuration, one per line. They " +
@@ -36,7 +36,7 @@ export const command = defineCommand({
         ? permissionFlags.map(quoteForShell).join(" ")
         : permissionFlags.join("\n");
       // A program that reads the output needs the names unchanged.
-      stdout.write(`${foreignText(text, styleOf(Deno.stdout))}\n`);
+      stdout.write(`${escapeForTerminal(text, styleOf(Deno.stdout))}\n`);
       stderr.write(escapeLines(notes.map((note) => `${note}\n`).join("")));
     }
     return 0;

@@ -28,9 +28,9 @@ interface FixContext {
   /** The host of the server, without the port. */
   readonly hostname: string;
   /** Path of the key `url` in the servers file. */
-  readonly url: string;
+  readonly urlKey: string;
   /** Path of the key `headers` in the servers file. */
-  readonly headers: string;
+  readonly headersKey: string;
   readonly hasHeaders: boolean;
   readonly type: HttpConfig["kind"];
 }
@@ -39,37 +39,37 @@ type Fix = readonly [kind: RemoteFindingKind, fix: (context: FixContext) => stri
 
 const ENDPOINT = "see the server's documentation; the address often ends in /mcp or /sse";
 
-const WRONG_ADDRESS = ({ url }: FixContext): string => {
-  return `Put the address of the server's MCP endpoint into ${url}: ${ENDPOINT}`;
+const WRONG_ADDRESS = ({ urlKey }: FixContext): string => {
+  return `Put the address of the server's MCP endpoint into ${urlKey}: ${ENDPOINT}`;
 };
 
-const RENEW_CERTIFICATE = ({ host, url }: FixContext): string => {
-  return `Ask the operator of ${host} to renew its certificate, or correct ${url}`;
+const RENEW_CERTIFICATE = ({ host, urlKey }: FixContext): string => {
+  return `Ask the operator of ${host} to renew its certificate, or correct ${urlKey}`;
 };
 
-const FIXES: Readonly<Record<Exclude<RemoteProblem, "status">, Fix>> = {
-  "refused": ["refused", ({ host, url }) => `Start the server at ${host}, or correct ${url}`],
-  "unknown-host": ["unknown-host", ({ hostname, url }) => {
-    return `Correct the host in ${url}; if "${hostname}" is right, connect this machine to the ` +
+const FIXES_BY_PROBLEM: Readonly<Record<Exclude<RemoteProblem, "status">, Fix>> = {
+  "refused": ["refused", ({ host, urlKey }) => `Start the server at ${host}, or correct ${urlKey}`],
+  "unknown-host": ["unknown-host", ({ hostname, urlKey }) => {
+    return `Correct the host in ${urlKey}; if "${hostname}" is right, connect this machine to the ` +
       "network or VPN that knows it";
   }],
-  "unreachable": ["unreachable", ({ host, url }) => {
-    return `Connect this machine to the network or VPN of ${host}, or correct ${url}`;
+  "unreachable": ["unreachable", ({ host, urlKey }) => {
+    return `Connect this machine to the network or VPN of ${host}, or correct ${urlKey}`;
   }],
-  "no-answer": ["no-answer", ({ host, url }) => {
+  "no-answer": ["no-answer", ({ host, urlKey }) => {
     return `Check that the server at ${host} is running and that no firewall blocks it, or ` +
-      `correct ${url}`;
+      `correct ${urlKey}`;
   }],
   "proxy": ["unreachable", ({ hostname }) => {
     return "Correct HTTPS_PROXY or HTTP_PROXY in the gateway's environment, or add " +
       `${hostname} to NO_PROXY there`;
   }],
-  "port-blocked": ["wrong-address", ({ url }) => {
-    return `Make the server listen on another port, and put that port into ${url}: connections to this ` +
+  "port-blocked": ["wrong-address", ({ urlKey }) => {
+    return `Make the server listen on another port, and put that port into ${urlKey}: connections to this ` +
       "one are blocked, as in browsers";
   }],
-  "no-http": ["wrong-address", ({ url }) => {
-    return `Correct the port in ${url}; if the server uses TLS on that port, start the url with https:`;
+  "no-http": ["wrong-address", ({ urlKey }) => {
+    return `Correct the port in ${urlKey}; if the server uses TLS on that port, start the url with https:`;
   }],
   "closed": ["server-error", ({ host }) => {
     return `Look at the log of the server at ${host}, or of the proxy in front of it: it closed the ` +
@@ -77,8 +77,8 @@ const FIXES: Readonly<Record<Exclude<RemoteProblem, "status">, Fix>> = {
   }],
   "tls-expired": ["tls", RENEW_CERTIFICATE],
   "tls-not-yet-valid": ["tls", () => "Correct the clock of this machine"],
-  "tls-name": ["tls", ({ url }) => {
-    return `Put the name that the certificate is for into ${url}, or get a certificate for the name ` +
+  "tls-name": ["tls", ({ urlKey }) => {
+    return `Put the name that the certificate is for into ${urlKey}, or get a certificate for the name ` +
       "that is there now";
   }],
   "tls-unknown-issuer": ["tls", () => {
@@ -86,15 +86,15 @@ const FIXES: Readonly<Record<Exclude<RemoteProblem, "status">, Fix>> = {
       'signed it, where the gateway runs (for a desktop client: in "env" of the gateway\'s entry)';
   }],
   "tls-other": ["tls", RENEW_CERTIFICATE],
-  "no-tls": ["tls", ({ url }) => `Start ${url} with http: instead of https:`],
+  "no-tls": ["tls", ({ urlKey }) => `Start ${urlKey} with http: instead of https:`],
   "no-permission": ["not-allowed", () => {
     return "Start the gateway with the flags that `agent-mcp-gateway permissions` prints";
   }],
-  "redirect": ["wrong-address", ({ url }) => {
-    return `Put the address that it redirects to into ${url}, if you trust that address`;
+  "redirect": ["wrong-address", ({ urlKey }) => {
+    return `Put the address that it redirects to into ${urlKey}, if you trust that address`;
   }],
-  "redirect-loop": ["wrong-address", ({ host, url }) => {
-    return `Correct ${url}, or report this to the operator of ${host}: no address answers, each redirects`;
+  "redirect-loop": ["wrong-address", ({ host, urlKey }) => {
+    return `Correct ${urlKey}, or report this to the operator of ${host}: no address answers, each redirects`;
   }],
   "web-page": ["not-mcp", WRONG_ADDRESS],
   "not-mcp": ["not-mcp", (context) => {
@@ -103,18 +103,18 @@ const FIXES: Readonly<Record<Exclude<RemoteProblem, "status">, Fix>> = {
   }],
 };
 
-const CREDENTIALS: Fix = ["credentials", ({ headers, hasHeaders }) => {
+const CREDENTIALS: Fix = ["credentials", ({ headersKey, hasHeaders }) => {
   return hasHeaders
-    ? `Correct the credentials in ${headers}: they are wrong, have expired or are not sufficient`
-    : `Add the credentials that the server needs to ${headers}, such as ` +
+    ? `Correct the credentials in ${headersKey}: they are wrong, have expired or are not sufficient`
+    : `Add the credentials that the server needs to ${headersKey}, such as ` +
       '{"Authorization": "Bearer ${KEY}"} with KEY set where the gateway runs';
 }];
 
 const NO_POST: Fix = ["wrong-address", (context) => {
-  const older = context.type === "http"
+  const sseHint = context.type === "http"
     ? '. If the server uses the older SSE transport, remove "type" from its entry'
     : "";
-  return `${WRONG_ADDRESS(context)}; the present address accepts no messages${older}`;
+  return `${WRONG_ADDRESS(context)}; the present address accepts no messages${sseHint}`;
 }];
 
 const BAD_GATEWAY: Fix = ["server-error", ({ host }) => {
@@ -126,7 +126,7 @@ const BUSY: Fix = [
   () => "Wait and try again: the server is not accepting more requests now",
 ];
 
-const BY_STATUS: Readonly<Record<number, Fix>> = {
+const FIXES_BY_STATUS: Readonly<Record<number, Fix>> = {
   401: CREDENTIALS,
   403: CREDENTIALS,
   404: ["wrong-address", WRONG_ADDRESS],
@@ -147,8 +147,8 @@ const SERVER_ERROR: Fix = ["server-error", ({ host }) => {
   return `Look at the log of the server at ${host}, or report this to its operator: the error is in the server`;
 }];
 
-const OTHER_STATUS: Fix = ["not-mcp", ({ url, headers }) => {
-  return `Check ${url} and ${headers}: the server refuses the initialize request`;
+const OTHER_STATUS: Fix = ["not-mcp", ({ urlKey, headersKey }) => {
+  return `Check ${urlKey} and ${headersKey}: the server refuses the initialize request`;
 }];
 
 /** Finds out how to fix the problem of a remote server; `undefined` if the problem is not known. */
@@ -161,15 +161,17 @@ export function findRemoteCause(
 ): RemoteFinding | undefined {
   if (problem === undefined) return undefined;
   const otherStatus = status >= 500 ? SERVER_ERROR : OTHER_STATUS;
-  const [kind, fix] = problem === "status" ? BY_STATUS[status] ?? otherStatus : FIXES[problem];
+  const [kind, fix] = problem === "status"
+    ? FIXES_BY_STATUS[status] ?? otherStatus
+    : FIXES_BY_PROBLEM[problem];
   const { host = "its address", hostname = "" } = URL.parse(url) ?? {};
   return {
     kind,
     fix: fix({
       host,
       hostname,
-      url: formatPath(["mcpServers", name, "url"]),
-      headers: formatPath(["mcpServers", name, "headers"]),
+      urlKey: formatPath(["mcpServers", name, "url"]),
+      headersKey: formatPath(["mcpServers", name, "headers"]),
       hasHeaders: Object.keys(headers).length > 0,
       type,
     }),

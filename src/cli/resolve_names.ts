@@ -30,8 +30,8 @@ export function findServer(
  *
  * @returns The configuration with that agent in its settings; without an agent if the rules allow calls
  * without one.
- * @throws {UsageError} if the agent in the settings is not in the rules; without one, if the rules have none
- * or several.
+ * @throws {UsageError} if the agent in the settings is not in the rules, or if the settings have no agent and
+ * the rules have none or several.
  */
 export function chooseAgent(
   opened: OpenedConfiguration,
@@ -45,13 +45,13 @@ export function chooseAgent(
     throw new UsageError(`There is no agent "${settings.agent}" in the rules${names}`);
   }
   if (!rules.denyOnMissingAgent) return opened;
-  const [only, ...others] = agents.keys();
-  if (only === undefined) throw new UsageError("There is no agent in the rules: add one");
-  if (others.length > 0) {
-    throw new UsageError(`Choose an agent with --agent: ${listNames([only, ...others])}`);
+  const [onlyAgent, ...otherAgents] = agents.keys();
+  if (onlyAgent === undefined) throw new UsageError("There is no agent in the rules: add one");
+  if (otherAgents.length > 0) {
+    throw new UsageError(`Choose an agent with --agent: ${listNames([onlyAgent, ...otherAgents])}`);
   }
-  stderr.write(`Using agent "${only}", the only one in the rules\n`);
-  return { ...opened, settings: { ...settings, agent: only } };
+  stderr.write(`Using agent "${onlyAgent}", the only one in the rules\n`);
+  return { ...opened, settings: { ...settings, agent: onlyAgent } };
 }
 
 /** Returns the end of a message about an unknown name: the most similar name, or all known names. */

@@ -17,9 +17,9 @@ import { formatCount, styleOf, type TerminalStyle } from "./terminal.ts";
 
 export const command = defineCommand({
   about:
-    "Starts the servers and counts the tokens that their tools cost an agent that loads them " +
-    "all, and that a task costs it through the gateway. The tokens are estimated to 15 % if the " +
-    "package gpt-tokenizer is missing, as in an installed gateway.",
+    "Starts the servers and counts the tokens that an agent spends if it loads all their tools, and " +
+    "that it spends on a task through the gateway. If the package gpt-tokenizer is missing, as in an " +
+    "installed gateway, the counts are estimates, accurate to 15 %.",
   example: "agent-mcp-gateway savings --json",
   flags: { json: JSON_FLAG, ...FILE_FLAGS },
   async run({ flags: { json, ...files }, stdout, stderr }) {
@@ -27,15 +27,15 @@ export const command = defineCommand({
     const { configuration } = opened;
     const counter = await loadTokenCounter();
     const names = [...configuration.servers.keys()];
-    const found = await withStartedServers(
+    const savings = await withStartedServers(
       { opened, names, stderr },
       (started, probes, signal) => countAll(started, { probes, configuration, counter, signal }),
     );
-    stdout.write(json ? `${JSON.stringify(found)}\n` : savingsText(found));
-    for (const { server, error } of found.failed) {
+    stdout.write(json ? `${JSON.stringify(savings)}\n` : savingsText(savings));
+    for (const { server, error } of savings.failed) {
       stderr.write(`${escapeLines(`Not counted: ${server}: ${error}`)}\n`);
     }
-    return found.servers.length > 0 ? 0 : 1;
+    return savings.servers.length > 0 ? 0 : 1;
   },
 });
 
@@ -59,8 +59,8 @@ async function countAll(started: readonly Probe[], context: CountContext): Promi
   for (const { config, tools: listed } of started) {
     if (listed === undefined) continue;
     const { name } = config;
-    const bySize = listed.toSorted((one, two) => one.text.json.length - two.text.json.length);
-    const example = bySize[Math.floor(bySize.length / 2)]?.name ?? "";
+    const toolsBySize = listed.toSorted((one, two) => one.text.json.length - two.text.json.length);
+    const example = toolsBySize[Math.floor(toolsBySize.length / 2)]?.name ?? "";
     const exampleCall = { server: name, tool: example, args: {} };
     const signatures = await countExchange("get_server_tools", {
       server: name,
@@ -109,7 +109,9 @@ function createExchangeCounter(
   };
   return async (name, args) => {
     const tool = tools.get(name);
-    if (tool === undefined || !("run" in tool)) throw new Error(`${name} does not answer itself`);
+    if (tool === undefined || !("run" in tool)) {
+      throw new Error(`The gateway does not answer ${name} itself`);
+    }
     const answer = await tool.run(args, context);
     return count(JSON.stringify(args)) + count(answer.json);
   };

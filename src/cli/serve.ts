@@ -129,7 +129,7 @@ function refuseLoops(): void {
   throw new ConfigError([{ file: "", line: 0, column: 0, path: "", message }]);
 }
 
-/** Refuses an audit log on a standard error that is the protocol's pipe, as after `2>&1`. */
+/** Refuses an audit log on standard error if that is the pipe of the protocol, as after `2>&1`. */
 async function refuseSharedStream({ transport, auditLog }: Settings): Promise<void> {
   if (transport === "http" || standardStream(auditLog) === undefined) return;
   // Loaded only here, because loading it takes 30 ms.
@@ -151,9 +151,9 @@ function logSummary(
   },
 ): void {
   const { servers, rules } = configuration;
-  const fallback = settings.agent ??
+  const unnamedAgent = settings.agent ??
     (rules.denyOnMissingAgent ? undefined : settings.defaultAgent ?? "default");
-  const unnamedCalls = fallback === undefined ? "are refused" : `count as "${fallback}"`;
+  const unnamedCalls = unnamedAgent === undefined ? "are refused" : `count as "${unnamedAgent}"`;
   const auditPath = abbreviateHome(gateway.auditPath ?? "nowhere", getHomeFolder(Deno.env));
   log.info(`Audit log will be written to: ${auditPath}`);
   log.info(
@@ -168,7 +168,7 @@ function logSummary(
   warnOfAgentSettings(settings, configuration, log);
 }
 
-/** Logs what to do if a person has started the gateway at a terminal, where nothing else happens. */
+/** Logs what to do if a person has started the gateway at a terminal, which sends no MCP messages. */
 function logTerminalHint(log: Log): void {
   if (!Deno.stdin.isTerminal()) return;
   log.info(
@@ -184,10 +184,12 @@ function logTerminalHint(log: Log): void {
 /** Warns about agents in the settings that are unknown or have no effect. */
 function warnOfAgentSettings(settings: Settings, { rules }: Configuration, log: Log): void {
   const { agent, defaultAgent } = settings;
-  for (const [name, what] of [[agent, "is bound to"], [defaultAgent, "has by default"]] as const) {
+  for (
+    const [name, relation] of [[agent, "is bound to"], [defaultAgent, "has by default"]] as const
+  ) {
     if (name === undefined || rules.agents.has(name)) continue;
     const suggestion = didYouMean(name, rules.agents.keys());
-    log.warn(`The agent "${name}" that the gateway ${what} is not in the rules${suggestion}`);
+    log.warn(`The agent "${name}" that the gateway ${relation} is not in the rules${suggestion}`);
   }
   if (defaultAgent !== undefined && agent === undefined && rules.denyOnMissingAgent) {
     log.warn(

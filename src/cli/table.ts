@@ -17,7 +17,7 @@ export interface Column {
   readonly title: string;
   /** Numbers are aligned to the right, and are never broken. */
   readonly isNumber?: boolean;
-  /** Width if all cells are narrower; default: the width of the longest cell. */
+  /** Minimum width; default: the width of the title. */
   readonly width?: number;
   readonly color?: (cell: string) => Color;
 }
@@ -28,6 +28,7 @@ const MIN_WIDTH = 8;
 /** Maximum number of lines of a cell. */
 const MAX_LINES = 4;
 
+/** Number of spaces between two columns. */
 const GAP = 2;
 
 /**
@@ -40,8 +41,8 @@ export function table(
 ): string {
   const cells = rows.map((row) => row.map(escapeControls));
   const widths = fitWidths(columns, cells, style.columns);
-  const heads = columns.map(({ title }) => escapeControls(title));
-  return [heads, ...cells].flatMap((row, index) => {
+  const titles = columns.map(({ title }) => escapeControls(title));
+  return [titles, ...cells].flatMap((row, index) => {
     const brokenCells = row.map((cell, at) => breakCell(cell, widths[at] ?? MIN_WIDTH));
     const height = Math.max(...brokenCells.map((lines) => lines.length));
     return Array.from({ length: height }, (_, line) => {
@@ -106,14 +107,18 @@ function breakText(text: string, width: number): string[] {
   let remaining = [...text];
   while (remaining.length > width) {
     // A space at the line's end is not shown, so it may lie just beyond the width.
-    const blank = remaining.lastIndexOf(" ", width);
-    const separator = remaining.findLastIndex((character, at) =>
+    const spaceIndex = remaining.lastIndexOf(" ", width);
+    const separatorIndex = remaining.findLastIndex((character, at) =>
       at < width && /[-._/[\],]/.test(character)
     );
-    const isBlank = blank > width / 3 || (blank > 0 && separator < width / 2);
-    const end = isBlank ? blank : separator < width / 2 ? width : separator + 1;
+    const breaksAtSpace = spaceIndex > width / 3 || (spaceIndex > 0 && separatorIndex < width / 2);
+    const end = breaksAtSpace
+      ? spaceIndex
+      : separatorIndex < width / 2
+      ? width
+      : separatorIndex + 1;
     lines.push(remaining.slice(0, end).join(""));
-    remaining = remaining.slice(isBlank ? end + 1 : end);
+    remaining = remaining.slice(breaksAtSpace ? end + 1 : end);
   }
   return [...lines, remaining.join("")];
 }

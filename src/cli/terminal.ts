@@ -35,8 +35,8 @@ function terminalColumns(): number {
   }
 }
 
-/** Returns a text from elsewhere: with escaped control characters for a terminal, else unchanged. */
-export function foreignText(text: string, { isTerminal }: TerminalStyle): string {
+/** Escapes the control characters of a text for a terminal; a file or a program gets it unchanged. */
+export function escapeForTerminal(text: string, { isTerminal }: TerminalStyle): string {
   return isTerminal ? escapeLines(text) : text;
 }
 

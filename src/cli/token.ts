@@ -27,9 +27,9 @@ export const command = defineCommand({
     json: JSON_FLAG,
   },
   args: [agentArgument("The agent that the token is for; it must be in the rules")],
-  async run({ flags: { expires, rules: named, json }, args: [agent], stdout, stderr }) {
+  async run({ flags: { expires, rules: rulesPath, json }, args: [agent], stdout, stderr }) {
     try {
-      const { files: { rules } } = findFiles({ rules: named });
+      const { files: { rules } } = findFiles({ rules: rulesPath });
       if (rules.origin === "missing") {
         const searched = rules.searchedPaths.join(" or ");
         throw new CommandError(`There is no rules file at ${searched}; name it with --rules`);
@@ -40,9 +40,9 @@ export const command = defineCommand({
       });
       const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(token));
       const sha256 = new Uint8Array(digest).toHex();
-      const add = (text: string) =>
+      const addHash = (text: string) =>
         addToken({ file: rules.displayPath, text }, { agent, sha256, expires });
-      await editTrustedFile(rules.path, add);
+      await editTrustedFile(rules.path, addHash);
       const validity = expires === undefined
         ? "It does not expire"
         : `It is valid until ${expires}`;

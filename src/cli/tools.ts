@@ -15,7 +15,7 @@ import { openConfiguration } from "./open_configuration.ts";
 import { chooseAgent, findServer } from "./resolve_names.ts";
 import { paragraph } from "./table.ts";
 import { escapeControls, escapeLines } from "../text.ts";
-import { foreignText, pluralize, styleOf, type TerminalStyle } from "./terminal.ts";
+import { escapeForTerminal, pluralize, styleOf, type TerminalStyle } from "./terminal.ts";
 
 export const command = defineCommand({
   about: "Lists what list_servers and get_server_tools show an agent, through the same " +
@@ -31,15 +31,15 @@ export const command = defineCommand({
     ...FILE_FLAGS,
   },
   async run({ flags, ...context }) {
-    const { server, names, pattern, detail, json, ...settings } = flags;
-    const configured = await openConfiguration(settings);
+    const { server, names, pattern, detail, json, ...settingFlags } = flags;
+    const configured = await openConfiguration(settingFlags);
     if (server !== undefined) findServer(server, configured.configuration);
     const opened = chooseAgent(configured, context);
     return await withGateway({ opened, stderr: context.stderr }, async (call) => {
-      const wanted = { names, pattern, detail };
+      const request = { names, pattern, detail };
       return server === undefined
-        ? await showAllServers(call, { request: wanted, json, context })
-        : await showServerTools(call, { server, request: wanted, json, context });
+        ? await showAllServers(call, { request, json, context })
+        : await showServerTools(call, { server, request, json, context });
     });
   },
 });
@@ -173,7 +173,7 @@ function toolText(
   style: TerminalStyle,
   indent = "",
 ): string {
-  if (detail === "full") return `${foreignText(JSON.stringify(tool), style)}\n`;
+  if (detail === "full") return `${escapeForTerminal(JSON.stringify(tool), style)}\n`;
   const head = paragraph(escapeControls(tool.signature ?? tool.name), style, indent);
   if (tool.description === undefined) return head;
   return head + paragraph(tool.description, style, `${indent}    `);

@@ -57,18 +57,18 @@ interface FolderFile {
 
 function listFolderFiles(): FolderFile[] {
   const { files: { mcpConfig, rules } } = findFiles({});
-  const found: [FolderFile["kind"], FoundFile][] = [["servers", mcpConfig], ["rules", rules]];
-  const inFolder = found.filter(([, { origin }]) => origin === "folder");
+  const foundFiles: [FolderFile["kind"], FoundFile][] = [["servers", mcpConfig], ["rules", rules]];
+  const inFolder = foundFiles.filter(([, { origin }]) => origin === "folder");
   if (inFolder.length > 0) {
     return inFolder.map(([kind, { path, displayPath }]) => ({ kind, path, displayPath }));
   }
-  const [used] = found.filter(([, { origin }]) => origin !== "missing");
+  const [usedFile] = foundFiles.filter(([, { origin }]) => origin !== "missing");
   throw new CommandError(
-    used === undefined
+    usedFile === undefined
       ? `There is nothing to trust in this folder: it has neither ${mcpConfig.displayPath} nor ` +
         rules.displayPath
       : `There is nothing to trust: the gateway does not use the files of this folder, but ` +
-        used[1].path,
+        usedFile[1].path,
   );
 }
 

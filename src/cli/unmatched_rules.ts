@@ -13,7 +13,8 @@ import type { Probe } from "./probe.ts";
 export type KnownTools = ReadonlyMap<string, readonly string[] | undefined>;
 
 /**
- * Returns the names of the tools of every configured server, as far as starting the servers showed them.
+ * Returns the names of the tools of every configured server; `undefined` for a server that was not started
+ * or that failed.
  *
  * @param servers Names of all configured servers.
  */
@@ -29,9 +30,9 @@ export function selectRulesWarnings(
   { warnings }: Configuration,
   agent: string | undefined,
 ): ConfigProblem[] {
-  const base = formatPath(agent === undefined ? ["agents"] : ["agents", agent]);
+  const agentPath = formatPath(agent === undefined ? ["agents"] : ["agents", agent]);
   return warnings.filter(({ path }) => {
-    return path.startsWith(base) && /^[.[]/.test(path.slice(base.length));
+    return path.startsWith(agentPath) && /^[.[]/.test(path.slice(agentPath.length));
   });
 }
 

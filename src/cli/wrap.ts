@@ -24,7 +24,7 @@ export function wrapText(text: string, columns: number, indent = "  "): string {
 /**
  * Breaks one line at words.
  *
- * @param line Its own indent is kept.
+ * @param line The line; its indent stays.
  * @param options The width, and the indent of continued lines.
  */
 export function wrapLine(
@@ -52,9 +52,9 @@ function hangingIndent(
 ): string {
   const [ownIndent = ""] = /^ */.exec(line) ?? [];
   const [label = ""] = /^ *\S.*? {2,}(?=\S)/.exec(line) ?? [];
-  const row = " ".repeat(label.length);
-  return label !== "" && columns - row.length >= MIN_WIDTH
-    ? row
+  const columnIndent = " ".repeat(label.length);
+  return label !== "" && columns - columnIndent.length >= MIN_WIDTH
+    ? columnIndent
     : ownIndent === ""
     ? indent
     : `${ownIndent}  `;

@@ -37,7 +37,7 @@ export function buildServer(
   const connection = buildConnection(entry, expander);
   const options = buildOptions(entry, expander);
   const { errors, warnings } = expander;
-  const program = getStdioConfig(connection);
+  const stdio = getStdioConfig(connection);
   const unavailable = errors.length === 0 ? {} : {
     unavailable: errors.map(({ message, path }) => `${message} (${formatPath(path)})`).join("; "),
   };
@@ -49,12 +49,12 @@ export function buildServer(
     ...unavailable,
     options,
     secrets: expander.secrets,
-    fingerprint: fingerprint([connection, options, unavailable]),
+    fingerprint: getFingerprint([connection, options, unavailable]),
   };
   return {
     server,
     errors,
-    warnings: program !== undefined && runsOnePassword(program) ? [] : warnings,
+    warnings: stdio !== undefined && runsOnePassword(stdio) ? [] : warnings,
   };
 }
 
@@ -211,7 +211,7 @@ function buildPublicInfo({ command, url = "" }: ServerEntry): PublicServerInfo {
 /** Fingerprints by the text of the entry, the least recently used first. */
 const fingerprints = new Map<string, string>();
 
-/** More entries than a configuration and its predecessor have together. */
+/** Maximum number of fingerprints in the map: more than a configuration and its predecessor have together. */
 const MAX_FINGERPRINTS = 4096;
 
 let lastFingerprint = 0;
@@ -220,15 +220,15 @@ let lastFingerprint = 0;
  * Returns equal fingerprints for equal values, within one process. A fingerprint is a counter, so
  * it reveals no secret. A digest would reveal none either, but the first one takes 2 ms at start.
  */
-function fingerprint(value: unknown): string {
+function getFingerprint(value: unknown): string {
   const text = JSON.stringify(value, sortKeys);
-  const known = fingerprints.get(text) ?? String(++lastFingerprint);
-  // Move it to the end of the map: it is the most recently used.
+  const result = fingerprints.get(text) ?? String(++lastFingerprint);
+  // The end of the map is for the most recently used fingerprint.
   fingerprints.delete(text);
-  fingerprints.set(text, known);
+  fingerprints.set(text, result);
   const [oldest] = fingerprints.keys();
   if (fingerprints.size > MAX_FINGERPRINTS && oldest !== undefined) fingerprints.delete(oldest);
-  return known;
+  return result;
 }
 
 function sortKeys(_key: string, value: unknown): unknown {

@@ -84,11 +84,11 @@ function checkTransport(entry: JsonObject, report: Report): void {
   if (first !== undefined && second !== undefined && first !== second) {
     report(["transport"], "contradicts `type`: remove one of the two");
   }
-  for (const [key, family] of [["type", first], ["transport", second]] as const) {
-    if (family === undefined) continue;
-    if (family === "stdio" && command === undefined && url !== undefined) {
+  for (const [key, transportName] of [["type", first], ["transport", second]] as const) {
+    if (transportName === undefined) continue;
+    if (transportName === "stdio" && command === undefined && url !== undefined) {
       report([key], '"stdio" contradicts `url`: use it with `command`');
-    } else if (family !== "stdio" && command !== undefined && url === undefined) {
+    } else if (transportName !== "stdio" && command !== undefined && url === undefined) {
       report([key], `${JSON.stringify(entry[key])} contradicts \`command\`: use it with \`url\``);
     }
   }

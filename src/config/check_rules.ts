@@ -5,7 +5,7 @@ import { entriesOf, isObject, type JsonObject } from "./json_value.ts";
 import { isSecureUrl } from "../loopback.ts";
 
 /**
- * Checks what a schema cannot express about rules: the shape of agent ids, tokens of two
+ * Checks what a schema cannot express about rules: the shape of agent ids, a token of two
  * agents, an issuer whose keys cannot be discovered.
  */
 export function checkRules(document: Document): ConfigProblem[] {

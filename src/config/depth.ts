@@ -1,7 +1,7 @@
 import { ConfigError } from "../errors.ts";
 import type { Environment } from "./environment.ts";
 
-/** The environment variable that counts the gateways above this one. */
+/** The environment variable with the number of gateways that have started one another down to this one. */
 export const DEPTH_VARIABLE = "GATEWAY_DEPTH";
 
 /**
@@ -14,7 +14,8 @@ export const MARK_VARIABLE = "GATEWAY_PROCESS_MARK";
 export const MAX_DEPTH = 3;
 
 /**
- * Reads how many gateways are above this one; 0 if the variable is absent or empty.
+ * Reads the number of gateways that have started one another down to this one; 0 if the variable is absent
+ * or empty.
  *
  * @throws {ConfigError} if the variable is not a whole number: guessing 0 could hide a loop.
  */

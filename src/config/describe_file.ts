@@ -5,7 +5,7 @@ import type { JsonSchema } from "./json_schema.ts";
  * for editors.
  */
 export async function createFileSchema(file: "servers" | "rules"): Promise<JsonSchema> {
-  // A gateway that serves must not load any of this.
+  // A gateway that serves must not load zod.
   const { createJsonSchema } = await import("./json_schema.ts");
   return createJsonSchema(file);
 }

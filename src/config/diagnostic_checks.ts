@@ -9,7 +9,7 @@ import { findForeignFormat, findSwappedFile } from "./other_clients.ts";
 import { rulesSchema } from "./rules_schema.ts";
 import { serversSchema } from "./servers_schema.ts";
 
-/** Finds every problem and its position. A start with valid files does not load this. */
+/** Finds every problem and its position. A start with valid files does not load this module. */
 export const diagnosticChecks: FileChecks = {
   parse: parseDocument,
   checkServers(document) {
@@ -28,9 +28,12 @@ export const diagnosticChecks: FileChecks = {
 function check<T extends z.ZodMiniType>(
   schema: T,
   document: Document,
-  checkBeyond: (document: Document) => ConfigProblem[],
+  checkBeyondSchema: (document: Document) => ConfigProblem[],
 ): CheckedFile<z.infer<T>> {
   const { data, error } = schema.safeParse(document.value);
-  const problems = [...createProblems(document, error?.issues ?? []), ...checkBeyond(document)];
+  const problems = [
+    ...createProblems(document, error?.issues ?? []),
+    ...checkBeyondSchema(document),
+  ];
   return { ...(data === undefined ? {} : { file: data }), problems };
 }

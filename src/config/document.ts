@@ -49,10 +49,10 @@ export function parseDocument(file: string, text: string): ParseResult {
     value: buildValue(root),
     findNode: (path) => findNodesAlong(root, path, members).at(path.length),
     createProblem(path, message, at = "value") {
-      const found = findNodesAlong(root, path, members);
-      const node = found.at(-1) ?? root;
-      const whole = found.length === path.length + 1;
-      const key = at === "key" && whole ? node.parent?.children?.[0] : undefined;
+      const nodes = findNodesAlong(root, path, members);
+      const node = nodes.at(-1) ?? root;
+      const exists = nodes.length === path.length + 1;
+      const key = at === "key" && exists ? node.parent?.children?.[0] : undefined;
       return problemAt((key ?? node).offset, path, message);
     },
   };
@@ -80,16 +80,16 @@ function findNodesAlong(root: Node, path: Path, members: Members): Node[] {
 
 /** Caches the members, because a file with thousands of agents may have as many problems. */
 function getMembers(node: Node, members: Members): ReadonlyMap<string, Node | undefined> {
-  const known = members.get(node);
-  if (known !== undefined) return known;
-  const result = new Map<string, Node | undefined>();
+  const cached = members.get(node);
+  if (cached !== undefined) return cached;
+  const keyedMembers = new Map<string, Node | undefined>();
   const properties = node.type === "object" ? node.children ?? [] : [];
   for (const { children: [key, value] = [] } of properties) {
     // The first of two equal keys wins.
-    if (key !== undefined && !result.has(key.value)) result.set(key.value, value);
+    if (key !== undefined && !keyedMembers.has(key.value)) keyedMembers.set(key.value, value);
   }
-  members.set(node, result);
-  return result;
+  members.set(node, keyedMembers);
+  return keyedMembers;
 }
 
 interface DuplicateKey {
@@ -110,17 +110,17 @@ function findDuplicateKeys(
     );
   }
   if (node.type !== "object") return [];
-  const firsts = new Map<string, number>();
+  const firstOffsets = new Map<string, number>();
   return children.flatMap(({ children: [key, value] = [] }) => {
     if (key === undefined || value === undefined) return [];
     const keyPath = [...path, String(key.value)];
     const nested = findDuplicateKeys(value, keyPath, positionAt);
-    const first = firsts.get(key.value);
-    if (first === undefined) {
-      firsts.set(key.value, key.offset);
+    const firstOffset = firstOffsets.get(key.value);
+    if (firstOffset === undefined) {
+      firstOffsets.set(key.value, key.offset);
       return nested;
     }
-    const { line, column } = positionAt(first);
+    const { line, column } = positionAt(firstOffset);
     const message = `duplicate key, first used at line ${line}, column ${column}: ` +
       "keep one of the two";
     return [{ offset: key.offset, path: keyPath, message }, ...nested];

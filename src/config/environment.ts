@@ -22,6 +22,7 @@ export interface ChildVariables {
   readonly inheritEnv: readonly string[];
 }
 
+/** The safe variables, which the process of every server gets. */
 const SAFE_NAMES = new Set(
   [
     ...["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TERM", "TMPDIR"],
@@ -81,22 +82,22 @@ export function createChildEnvironment(
  */
 export function listSafeVariables(options: PlatformOptions = {}): string[] {
   const windows = options.windows ?? Deno.build.os === "windows";
-  const families = ["LC_*", "XDG_*", "npm_config_*", "NPM_CONFIG_*"];
+  const patterns = ["LC_*", "XDG_*", "npm_config_*", "NPM_CONFIG_*"];
   return [
     ...SAFE_NAMES,
     ...LOWER_CASE_SAFE_NAMES,
     ...(windows ? WINDOWS_SAFE_NAMES : []),
-    ...families,
+    ...patterns,
   ];
 }
 
 /** Lists all variables. If Deno may not list them (`--allow-env=NAMES`), tries the known names. */
-function listVariables(env: Environment, more: readonly string[]): [string, string][] {
+function listVariables(env: Environment, inheritEnv: readonly string[]): [string, string][] {
   try {
     return Object.entries(env.toObject());
   } catch (error) {
     if (!(error instanceof Deno.errors.NotCapable)) throw error;
-    const names = [...SAFE_NAMES, ...LOWER_CASE_SAFE_NAMES, ...WINDOWS_SAFE_NAMES, ...more];
+    const names = [...SAFE_NAMES, ...LOWER_CASE_SAFE_NAMES, ...WINDOWS_SAFE_NAMES, ...inheritEnv];
     return names.flatMap((name) => {
       const value = readVariable(env, name);
       return value === undefined ? [] : [[name, value]];
@@ -178,8 +179,8 @@ export function getOAuthFolder(
 /** Replaces the home folder at the start of a path by `~`, if it is known. */
 export function abbreviateHome(path: string, home: string | undefined): string {
   if (!home || !path.startsWith(home)) return path;
-  const rest = path.slice(home.length);
-  return /^(?:[/\\]|$)/.test(rest) ? `~${rest}` : path;
+  const relativePath = path.slice(home.length);
+  return /^(?:[/\\]|$)/.test(relativePath) ? `~${relativePath}` : path;
 }
 
 /** Replaces a leading `~` by the home folder, if that is known. */

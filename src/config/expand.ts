@@ -119,14 +119,14 @@ function expandReference(
   // Windows has variables with parentheses and dots, such as `ProgramFiles(x86)`.
   const pattern = /(env:)?([A-Za-z_][A-Za-z0-9_.()]*)(\}|:-)/y;
   pattern.lastIndex = start;
-  const [whole, prefix, name = "", close] = pattern.exec(text) ?? [];
-  if (whole === undefined || nesting >= MAX_NESTED_DEFAULTS) {
+  const [match, prefix, name = "", close] = pattern.exec(text) ?? [];
+  if (match === undefined || nesting >= MAX_NESTED_DEFAULTS) {
     return { text: "", hasReference: true, error: MALFORMED_MESSAGE, endOffset: text.length };
   }
   const value = prefix === undefined
     ? readReference(name, variables)
     : readVariable(variables.env, name);
-  const endOffset = start + whole.length;
+  const endOffset = start + match.length;
   if (close === "}") {
     if (value !== undefined) return { text: value, hasReference: true, endOffset };
     const error = VSCODE_NAMES.includes(name)

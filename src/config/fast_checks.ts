@@ -22,12 +22,12 @@ export const fastChecks: FileChecks = {
 function check<T>(
   schema: JsonSchema,
   document: Document,
-  checkBeyond: (document: Document) => ConfigProblem[],
+  checkBeyondSchema: (document: Document) => ConfigProblem[],
 ): CheckedFile<T> {
   const value = validateBySchema(schema, document.value);
   if (value === undefined) {
     return { problems: [document.createProblem([], "not certainly valid")] };
   }
   // `validateBySchema` returns the same value as zod: see tests/property/config_accept_test.ts.
-  return { file: value as T, problems: checkBeyond(document) };
+  return { file: value as T, problems: checkBeyondSchema(document) };
 }

@@ -7,7 +7,7 @@ const separator = windows ? "\\" : "/";
 const separators = windows ? /[\\/]+/ : /\/+/;
 const rootShape = windows ? /^(?:[A-Za-z]:|[\\/]{2}[^\\/]+[\\/]+[^\\/]+)?[\\/]/ : /^\//;
 
-/** Joins parts to an absolute folder and resolves `.` and `..`; an absolute part starts over. */
+/** Joins parts to an absolute folder and resolves `.` and `..`; an absolute part replaces everything before it. */
 export function resolvePath(folder: string, ...parts: readonly string[]): string {
   let path = folder;
   for (const part of parts) path = rootShape.test(part) ? part : path + separator + part;

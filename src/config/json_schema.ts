@@ -21,7 +21,7 @@ export function createJsonSchema(file: "servers" | "rules"): JsonSchema {
   return addDetails(generated, "", details);
 }
 
-/** Adds examples and the checks of zod's functions to a schema and its parts. */
+/** Adds the details to a schema and its parts: examples, and keywords for the checks of zod's functions. */
 function addDetails(
   schema: JsonSchema,
   path: string,
@@ -30,12 +30,14 @@ function addDetails(
   const addToPart = (value: unknown, part: string): unknown => {
     return isSchema(value) ? addDetails(value, `${path}${part}`, details) : value;
   };
-  const { properties, additionalProperties, items, anyOf, propertyNames, ...rest } = schema;
-  const isPlain = isSchema(propertyNames) && JSON.stringify(propertyNames) === '{"type":"string"}';
+  const { properties, additionalProperties, items, anyOf, propertyNames, ...otherKeywords } =
+    schema;
+  const allowsAnyName = isSchema(propertyNames) &&
+    JSON.stringify(propertyNames) === '{"type":"string"}';
   return {
-    ...rest,
+    ...otherKeywords,
     // Leave out `propertyNames` that allows any name.
-    ...(propertyNames === undefined || isPlain ? {} : { propertyNames }),
+    ...(propertyNames === undefined || allowsAnyName ? {} : { propertyNames }),
     ...(details[path] ?? {}),
     ...(isSchema(properties)
       ? {
@@ -46,7 +48,9 @@ function addDetails(
         ),
       }
       : {}),
-    ...(Array.isArray(anyOf) ? { anyOf: anyOf.map((one) => addToPart(one, "")) } : {}),
+    ...(Array.isArray(anyOf)
+      ? { anyOf: anyOf.map((alternative) => addToPart(alternative, "")) }
+      : {}),
     ...(items === undefined ? {} : { items: addToPart(items, "[]") }),
     ...(additionalProperties === undefined
       ? {}

@@ -118,16 +118,18 @@ function checkWith(
   const servers = checkText(texts.mcpConfig, files.mcpConfig, { parse, check: checkServers });
   const rules = checkText(texts.rules, files.rules, { parse, check: checkRules });
   const errors = [...sortByPosition(servers.problems), ...sortByPosition(rules.problems)];
-  const loaded = servers.file === undefined ? [] : buildServers(servers.file, files, options);
+  const loadedServers = servers.file === undefined
+    ? []
+    : buildServers(servers.file, files, options);
   const warnings = [files.mcpConfig, files.rules].flatMap(warnWritable);
   const knownServers = servers.document === undefined
     ? undefined
-    : listKnownServers(servers.document, loaded);
+    : listKnownServers(servers.document, loadedServers);
   if (servers.document !== undefined && knownServers !== undefined) {
     const { document } = servers;
     warnings.push(
       ...sortByPosition([
-        ...warnServers(document, loaded),
+        ...warnServers(document, loadedServers),
         ...warnUnknownKeys(document),
         ...warnServerNames(document),
       ]),
@@ -141,7 +143,7 @@ function checkWith(
   }
   const configuration: Configuration = {
     servers: new Map(
-      loaded.filter(({ isSelfReference }) => !isSelfReference).map((
+      loadedServers.filter(({ isSelfReference }) => !isSelfReference).map((
         { server },
       ) => [server.name, server]),
     ),

@@ -74,12 +74,12 @@ function locateFile(
   { home, cwd, exists = existsAsFile, usesHome }: LocateOptions & { readonly usesHome: boolean },
 ): FoundFile {
   const name = FILE_NAMES[key];
-  const inHome = home === undefined ? [] : [homePath(home, name)];
+  const homePaths = home === undefined ? [] : [homePath(home, name)];
   const folderNames = [name, `config/${name}`];
-  const inFolder = folderNames.map((displayPath) => resolvePath(cwd, displayPath))
-    .filter((path) => !inHome.includes(path));
-  const searchedPaths = usesHome ? inHome : [...inHome, ...inFolder];
-  const paths = { searchedPaths, ignoredPaths: usesHome ? inFolder : [] };
+  const folderPaths = folderNames.map((displayPath) => resolvePath(cwd, displayPath))
+    .filter((path) => !homePaths.includes(path));
+  const searchedPaths = usesHome ? homePaths : [...homePaths, ...folderPaths];
+  const paths = { searchedPaths, ignoredPaths: usesHome ? folderPaths : [] };
   if (given !== undefined) {
     return { path: resolvePath(cwd, given), displayPath: given, origin: "given", ...paths };
   }
@@ -87,7 +87,7 @@ function locateFile(
   if (path === undefined) {
     return { path: searchedPaths[0] ?? name, displayPath: name, origin: "missing", ...paths };
   }
-  if (inHome.includes(path)) return { path, displayPath: path, origin: "home", ...paths };
+  if (homePaths.includes(path)) return { path, displayPath: path, origin: "home", ...paths };
   const displayPath = folderNames.find((other) => resolvePath(cwd, other) === path) ?? path;
   return { path, displayPath, origin: "folder", ...paths };
 }
@@ -104,8 +104,10 @@ export function describeFileChoices(
 ): string[] {
   return [files.mcpConfig, files.rules].flatMap(({ path, origin, searchedPaths, ignoredPaths }) => [
     ...(origin === "folder" ? [`using ${path}, found in the working folder`] : []),
-    ...[...searchedPaths, ...ignoredPaths].filter((other) => other !== path && exists(other))
-      .map((other) => `ignoring ${other}, because ${path} is used`),
+    ...[...searchedPaths, ...ignoredPaths].filter((candidate) =>
+      candidate !== path && exists(candidate)
+    )
+      .map((candidate) => `ignoring ${candidate}, because ${path} is used`),
   ]);
 }
 

@@ -59,14 +59,14 @@ export function findNameFault(name: string): NameFault | undefined {
 
 /** Removes invisible characters from a name, except for joiners inside emoji. */
 function removeInvisible(name: string): string {
-  const kept = name.replace(EMOJI_JOINER, "\ue000").replace(INVISIBLE_CHARACTERS, "").trim();
-  return kept.replaceAll("\ue000", "\u200d");
+  const visible = name.replace(EMOJI_JOINER, "\ue000").replace(INVISIBLE_CHARACTERS, "").trim();
+  return visible.replaceAll("\ue000", "\u200d");
 }
 
 function describeCharacter(character: string): string {
   const code = character.codePointAt(0)?.toString(16).toUpperCase().padStart(4, "0");
-  const words = CHARACTER_NAMES.get(character);
-  if (words !== undefined) return words;
+  const knownName = CHARACTER_NAMES.get(character);
+  if (knownName !== undefined) return knownName;
   return `${/\p{Zs}/u.test(character) ? "an unusual space" : "an invisible character"}, U+${code}`;
 }
 
@@ -74,8 +74,8 @@ function describeCharacter(character: string): string {
 export function quoteName(name: string): string {
   return JSON.stringify(name).replace(
     /[\p{C}\p{Zl}\p{Zp}\u034f\u115f\u1160\u2800\u3164]/gu,
-    (one) => {
-      return `\\u{${one.codePointAt(0)?.toString(16)}}`;
+    (character) => {
+      return `\\u{${character.codePointAt(0)?.toString(16)}}`;
     },
   );
 }

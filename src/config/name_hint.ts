@@ -12,11 +12,13 @@ import { suggestPattern } from "./suggest_pattern.ts";
  */
 export function suggestCorrection(given: string, names: Iterable<string>): string {
   const known = [...names];
-  const twin = findLookalike(given, known);
+  const lookalike = findLookalike(given, known);
   const fault = findNameFault(given);
   if (fault !== undefined) {
-    const meant = twin?.name ?? fault.correctedName;
-    return `; the name ${fault.description}${meant === "" ? "" : `: write ${quoteName(meant)}`}`;
+    const correction = lookalike?.name ?? fault.correctedName;
+    return `; the name ${fault.description}${
+      correction === "" ? "" : `: write ${quoteName(correction)}`
+    }`;
   }
   if (/[*?]/.test(given)) {
     const { matches } = compilePattern(given.toLowerCase());
@@ -24,9 +26,9 @@ export function suggestCorrection(given: string, names: Iterable<string>): strin
     if (caseVariant === undefined) return suggestPattern(given, known);
     return `; names are case-sensitive, and ${quoteName(caseVariant)} differs in case`;
   }
-  if (twin === undefined) return didYouMean(given, known);
-  return twin.differsInCaseOnly
-    ? `; names are case-sensitive: write ${quoteName(twin.name)}`
-    : `; it looks like ${quoteName(twin.name)} but is encoded differently ` +
+  if (lookalike === undefined) return didYouMean(given, known);
+  return lookalike.differsInCaseOnly
+    ? `; names are case-sensitive: write ${quoteName(lookalike.name)}`
+    : `; it looks like ${quoteName(lookalike.name)} but is encoded differently ` +
       "(Unicode normalization): copy that name";
 }

@@ -76,13 +76,17 @@ export function findSwappedFile(
   document: Document,
 ): ConfigProblem | undefined {
   const { value } = document;
-  const [ours, others] = kind === "servers" ? ["mcpServers", "agents"] : ["agents", "mcpServers"];
-  if (!isObject(value) || value[ours] !== undefined || !isObject(value[others])) return undefined;
-  const found = kind === "servers" ? "rules" : "servers";
+  const [expectedKey, otherKey] = kind === "servers"
+    ? ["mcpServers", "agents"]
+    : ["agents", "mcpServers"];
+  if (!isObject(value) || value[expectedKey] !== undefined || !isObject(value[otherKey])) {
+    return undefined;
+  }
+  const foundKind = kind === "servers" ? "rules" : "servers";
   const message =
-    `this file contains ${found}, but the ${kind} file was expected: name the servers ` +
+    `this file contains ${foundKind}, but the ${kind} file was expected: name the servers ` +
     "file with --mcp-config (GATEWAY_MCP_CONFIG) and the rules file with --rules (GATEWAY_RULES)";
-  return document.createProblem([others], message, "key");
+  return document.createProblem([otherKey], message, "key");
 }
 
 /**

@@ -28,7 +28,8 @@ export function parsePlainDocument(file: string, text: string): ParseResult {
  * front.
  */
 export function readPlainJson(text: string): JsonValue | undefined {
-  let keys = 0;
+  // The number of keys in the value, minus that in the text.
+  let extraKeys = 0;
   let isPlain = true;
   const encode = (value: JsonValue, depth: number): JsonValue => {
     if (typeof value !== "object" || value === null) return value;
@@ -36,13 +37,13 @@ export function readPlainJson(text: string): JsonValue | undefined {
       isPlain = false;
       return null;
     }
-    if (Array.isArray(value)) return value.map((one) => encode(one, depth + 1));
+    if (Array.isArray(value)) return value.map((item) => encode(item, depth + 1));
     const object: Record<string, JsonValue> = Object.create(null);
     for (const [key, member] of Object.entries(value)) {
       const name = encodeKey(key);
       if (name !== key) isPlain = false;
       object[name] = encode(member, depth + 1);
-      keys++;
+      extraKeys++;
     }
     return object;
   };
@@ -57,10 +58,10 @@ export function readPlainJson(text: string): JsonValue | undefined {
   const texts = text.replaceAll(/\\./g, "\\").matchAll(STRINGS);
   for (const [whole, colon] of texts) {
     if (colon === undefined) continue;
-    keys--;
+    extraKeys--;
     // V8 15.0 may confuse an escaped key with another one that it has seen before: `a\u0061` with
     // `a\`.
     if (whole.includes("\\")) isPlain = false;
   }
-  return isPlain && keys === 0 ? value : undefined;
+  return isPlain && extraKeys === 0 ? value : undefined;
 }

@@ -6,18 +6,18 @@ export interface Position {
 
 /** Returns a function that turns offsets in a text into positions. */
 export function createPositionFinder(text: string): (offset: number) => Position {
-  const starts = [0];
+  const lineStarts = [0];
   for (const lineEnd of text.matchAll(/\r\n|\n|\r/g)) {
-    starts.push(lineEnd.index + lineEnd[0].length);
+    lineStarts.push(lineEnd.index + lineEnd[0].length);
   }
   return (offset) => {
     let low = 0;
-    let high = starts.length - 1;
+    let high = lineStarts.length - 1;
     while (low < high) {
       const middle = Math.ceil((low + high) / 2);
-      if ((starts[middle] ?? 0) <= offset) low = middle;
+      if ((lineStarts[middle] ?? 0) <= offset) low = middle;
       else high = middle - 1;
     }
-    return { line: low + 1, column: offset - (starts[low] ?? 0) + 1 };
+    return { line: low + 1, column: offset - (lineStarts[low] ?? 0) + 1 };
   };
 }

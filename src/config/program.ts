@@ -47,7 +47,7 @@ export interface StartContext {
 /** Maximum length of a chain of commands that start each other, such as `cmd /c env A=b npx …`. */
 const MAX_CHAIN_LENGTH = 4;
 
-const NAME = "agent-mcp-gateway";
+const PROGRAM_NAME = "agent-mcp-gateway";
 
 /** The executable, also under the names of its releases. */
 const EXECUTABLE =
@@ -71,47 +71,49 @@ export function findStart(words: readonly string[], context: StartContext): Star
   const [command = "", ...args] = words;
   if (command === "" || depth > MAX_CHAIN_LENGTH) return undefined;
   const name = programName(command);
-  const next = (inner: readonly string[], more: Partial<StartContext> = {}) =>
-    findStart(inner, { ...context, ...more, depth: depth + 1 });
+  const findInner = (inner: readonly string[], changes: Partial<StartContext> = {}) =>
+    findStart(inner, { ...context, ...changes, depth: depth + 1 });
   if (name === "env") {
     const [flag = "", text = ""] = args;
     // `env -S "program arguments"`
     if (/^(?:-S|--split-string)$/.test(flag)) {
-      return next(["env", ...text.trim().split(/\s+/), ...args.slice(2)]);
+      return findInner(["env", ...text.trim().split(/\s+/), ...args.slice(2)]);
     }
     const at = args.findIndex((arg) => !/^-|=/.test(arg));
     if (at < 0) return undefined;
     const assignments = args.slice(0, at).filter((arg) => /^\w+=/.test(arg))
       .map((arg) => arg.split(/=([^]*)/, 2));
-    return next(args.slice(at), {
+    return findInner(args.slice(at), {
       variables: { ...variables, ...Object.fromEntries(assignments) },
     });
   }
-  /** Searches the commands that a shell would run, with the arguments `more` appended. */
-  const search = (commands: readonly ShellCommand[], more: readonly string[] = []) => {
+  /** Searches the commands that a shell would run, with the arguments `appended` after them. */
+  const search = (commands: readonly ShellCommand[], appended: readonly string[] = []) => {
     for (const { words, folder } of commands) {
-      const start = next([...words, ...more], { cwd: resolvePath(cwd, folder) });
+      const start = findInner([...words, ...appended], { cwd: resolvePath(cwd, folder) });
       if (start !== undefined) return start;
     }
     return undefined;
   };
   const shellStart = search(shellCommands(name, args));
   if (shellStart !== undefined) return shellStart;
-  const start = (rest: readonly string[], folder = cwd): Start => ({
-    args: rest,
+  const createStart = (ownArgs: readonly string[], folder = cwd): Start => ({
+    args: ownArgs,
     cwd: folder,
     variables,
   });
   const path = resolvePath(cwd, command);
-  if (EXECUTABLE.test(name) || path === program.executable) return start(args);
+  if (EXECUTABLE.test(name) || path === program.executable) return createStart(args);
   const isRuntime = RUNTIMES.test(name);
-  if (!isRuntime && /[/\\]/.test(command) && isProgramFile(path, program)) return start(args);
+  if (!isRuntime && /[/\\]/.test(command) && isProgramFile(path, program)) return createStart(args);
   const run = readPackageRun(words);
   if (run !== undefined) {
-    if (isSpec(run.spec) || isPackage(run.program)) return start(run.rest);
-    if (/^supergateway(?:@|$)/.test(run.program)) return next(["supergateway", ...run.rest]);
+    if (isOwnSpec(run.spec) || isOwnPackage(run.program)) return createStart(run.programArgs);
+    if (/^supergateway(?:@|$)/.test(run.program)) {
+      return findInner(["supergateway", ...run.programArgs]);
+    }
     // `npx -y deno run ...`
-    if (/^deno(?:@|$)/.test(run.program)) return next(["deno", ...run.rest]);
+    if (/^deno(?:@|$)/.test(run.program)) return findInner(["deno", ...run.programArgs]);
   }
   if (name === "supergateway") {
     const at = args.findIndex((arg) => /^--stdio(?:=|$)/.test(arg));
@@ -120,25 +122,25 @@ export function findStart(words: readonly string[], context: StartContext): Star
   }
   const container = readContainerRun(words);
   if (container !== undefined) {
-    if (isImage(container.image)) return { ...start(container.rest), container };
+    if (isOwnImage(container.image)) return { ...createStart(container.args), container };
     // `docker exec CONTAINER agent-mcp-gateway`
-    const startInside = args.includes("exec") ? next(container.rest) : undefined;
+    const startInside = args.includes("exec") ? findInner(container.args) : undefined;
     return startInside === undefined ? undefined : { ...startInside, container };
   }
   if (name === "deno" && args[0] === "task") {
     const task = findTask(args.slice(1), cwd, program);
-    return task === undefined ? undefined : start(task.args, task.cwd);
+    return task === undefined ? undefined : createStart(task.args, task.cwd);
   }
   const script = findScript(name, args, context);
-  if (script !== undefined) return start(script);
+  if (script !== undefined) return createStart(script);
   if (WRAPPERS.test(name)) {
     for (let at = 0; at < Math.min(args.length, 8); at++) {
-      const inner = next(args.slice(at));
+      const inner = findInner(args.slice(at));
       if (inner !== undefined) return inner;
     }
   }
-  const dash = isRuntime ? -1 : args.indexOf("--");
-  if (dash >= 0) return next(args.slice(dash + 1));
+  const dashIndex = isRuntime ? -1 : args.indexOf("--");
+  if (dashIndex >= 0) return findInner(args.slice(dashIndex + 1));
   // A program with its arguments in one text, which some clients give to a shell.
   return /\S\s+\S/.test(command) ? search(shellCommands("sh", ["-c", command]), args) : undefined;
 }
@@ -147,7 +149,7 @@ export function findStart(words: readonly string[], context: StartContext): Star
  * Returns the path on this machine of a file that a container sees at `path`; undefined if the file
  * is the container's own.
  */
-export function pathOutside(
+export function hostPathOf(
   { flags }: ContainerRun,
   { path, home }: { readonly path: string; readonly home: string | undefined },
 ): string | undefined {
@@ -155,7 +157,8 @@ export function pathOutside(
     const [, name, attached] = /^(-v|--volume|--mount)(?:=(.*))?$/.exec(flag) ?? [];
     const value = attached ?? flags[at + 1] ?? "";
     if (name === undefined) continue;
-    const field = (key: RegExp) => value.split(",").find((one) => key.test(one))?.replace(key, "");
+    const field = (key: RegExp) =>
+      value.split(",").find((part) => key.test(part))?.replace(key, "");
     const [source, target] = name === "--mount"
       ? [field(/^(?:source|src)=/), field(/^(?:target|dst|destination)=/)]
       : /^((?:[A-Za-z]:)?[^:]*):([^:]*)/.exec(value)?.slice(1) ?? [];
@@ -168,7 +171,7 @@ export function pathOutside(
 }
 
 /** Returns the value of a variable that `docker run -e` sets; `-e NAME` passes on the one in `env`. */
-export function variableInside(
+export function containerVariable(
   { flags }: ContainerRun,
   { name, env }: { readonly name: string; readonly env: Environment },
 ): string | undefined {
@@ -182,19 +185,19 @@ export function variableInside(
   return undefined;
 }
 
-function isPackage(name: string): boolean {
+function isOwnPackage(name: string): boolean {
   return /^(?:(?:npm|jsr):)?(?:(?:@[^/]+\/)?agent-mcp-gateway|@agent-mcp-gateway\/gateway)(?:@.*)?$/
     .test(name);
 }
 
 /** Whether the package of a package runner, maybe an archive or a repository, is this program. */
-function isSpec(spec: string): boolean {
-  return isPackage(spec) ||
+function isOwnSpec(spec: string): boolean {
+  return isOwnPackage(spec) ||
     /[/:]agent-mcp-gateway(?:-[\w.-]+\.tgz|\.git)?(?:#.*)?$/.test(spec);
 }
 
 /** Whether an image is this program's; it may have a registry, a version or a digest. */
-function isImage(image: string): boolean {
+function isOwnImage(image: string): boolean {
   return /(?:^|\/)agent-mcp-gateway(?::[\w.-]+)?(?:@.*)?$/.test(image);
 }
 
@@ -209,7 +212,7 @@ function findTask(
     const [, flag, value = args[at + 1] ?? ""] = /^(--cwd|--config|-c)(?:=(.*))?$/.exec(arg) ?? [];
     if (flag !== undefined) folder = resolvePath(cwd, value, flag === "--cwd" ? "." : "..");
     if (arg !== "start" && arg !== "dev") continue;
-    return isRoot(folder, program) ? { args: args.slice(at + 1), cwd: folder } : undefined;
+    return isProgramFolder(folder, program) ? { args: args.slice(at + 1), cwd: folder } : undefined;
   }
   return undefined;
 }
@@ -225,13 +228,13 @@ function findScript(
   if (!isRuntime && !isManager) return undefined;
   for (const [at, arg] of args.entries()) {
     if (VERBS.has(arg)) continue;
-    const rest = args.slice(at + 1);
+    const followingArgs = args.slice(at + 1);
     if (isRuntime && !arg.startsWith("-") && isProgramFile(resolveScript(cwd, arg), program)) {
-      return rest;
+      return followingArgs;
     }
-    if (isManager && isPackage(arg)) return rest;
+    if (isManager && isOwnPackage(arg)) return followingArgs;
     if (INTERPRETER_FLAGS.has(args[at - 1] ?? "") || arg.startsWith("-")) continue;
-    // Another script or program, whose arguments say nothing.
+    // Another script or program, which gets all further arguments.
     if (/\.[cm]?[jt]sx?$|^(?:npm|jsr|file|https?):/.test(arg)) return undefined;
     if (name !== "deno") return undefined;
   }
@@ -254,10 +257,10 @@ function isProgramPath(path: string, program: Program): boolean {
     return isFileName(path);
   }
   const root = path.slice(0, -name.length).replace(/[/\\]+$/, "");
-  if (name === "launcher.cjs") return isRoot(root, program);
+  if (name === "launcher.cjs") return isProgramFolder(root, program);
   const [folder] = /^(?:src[/\\]main\.ts|scripts[/\\]dev\.ts)$/.exec(parts.slice(-2).join("/")) ??
     [];
-  return folder !== undefined && isRoot(root.replace(/[/\\]+[^/\\]*$/, ""), program);
+  return folder !== undefined && isProgramFolder(root.replace(/[/\\]+[^/\\]*$/, ""), program);
 }
 
 /** Whether a path may name a file: the folder of a clone has the name of the program, too. */
@@ -271,13 +274,15 @@ function isFileName(path: string): boolean {
 }
 
 /** Whether a folder holds this program, by its name or by the name of the package in it. */
-function isRoot(folder: string, program: Program): boolean {
-  return folder === program.root || folder.split(/[/\\]/).at(-1) === NAME ||
-    ["package.json", "deno.json"].some((file) => isPackage(packageIn(`${folder}/${file}`)));
+function isProgramFolder(folder: string, program: Program): boolean {
+  return folder === program.root || folder.split(/[/\\]/).at(-1) === PROGRAM_NAME ||
+    ["package.json", "deno.json"].some((file) =>
+      isOwnPackage(readPackageName(`${folder}/${file}`))
+    );
 }
 
 /** Returns the name in a package's file; empty if there is none. */
-function packageIn(path: string): string {
+function readPackageName(path: string): string {
   try {
     const { name } = JSON.parse(Deno.readTextFileSync(path));
     return typeof name === "string" ? name : "";

@@ -26,19 +26,21 @@ function createIssueProblems(document: Document, issue: Issue, base: Path): Conf
     // The branch that accepts the type of the value is probably the intended one.
     const matchingBranches = issue.errors.filter((branch) => !branch.some(isWrongRootType));
     if (matchingBranches.length === 1) {
-      return (matchingBranches[0] ?? []).flatMap((one) => createIssueProblems(document, one, path));
+      return (matchingBranches[0] ?? []).flatMap((nested) =>
+        createIssueProblems(document, nested, path)
+      );
     }
   }
   const node = document.findNode(path);
   const expected = `expected ${issue.message}`;
   if (node !== undefined) {
-    const found = expected + describeActualValue(issue, node);
+    const message = expected + describeActualValue(issue, node);
     // Some clients write the program and its arguments as one list.
     const isCommandList = path.length === 3 && path[2] === "command" && node.type === "array";
     return [
       document.createProblem(
         path,
-        isCommandList ? `${found}; its arguments belong in "args"` : found,
+        isCommandList ? `${message}; its arguments belong in "args"` : message,
       ),
     ];
   }

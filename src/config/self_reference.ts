@@ -8,7 +8,7 @@ import {
 } from "./environment.ts";
 import { resolvePath } from "./file_path.ts";
 import { locateFiles } from "./locate.ts";
-import { findStart, pathOutside, type Program, variableInside } from "./program.ts";
+import { containerVariable, findStart, hostPathOf, type Program } from "./program.ts";
 import type { ServerConfig } from "./server.ts";
 import { flagValue } from "./server_program.ts";
 
@@ -23,7 +23,8 @@ export interface SelfReferenceOptions {
 }
 
 /**
- * Whether a server would start this gateway again with the same servers file, and so on endlessly. Another servers file is allowed; the depth variable bounds such a chain.
+ * Whether a server would start this gateway again with the same servers file, and so on endlessly. A server
+ * may start the gateway with another servers file; the depth variable limits such a chain.
  */
 export function isSelfReference(server: ServerConfig, options: SelfReferenceOptions): boolean {
   const connection = getStdioConfig(server.connection);
@@ -36,18 +37,18 @@ export function isSelfReference(server: ServerConfig, options: SelfReferenceOpti
   const childVariables = createChildEnvironment(variables, options.env, { windows });
   const child = createEnvironment({ ...childVariables, ...start.variables }, windows);
   const home = getHomeFolder(child, { windows });
-  const named = flagValue(start.args, ["--mcp-config"]);
+  const flagPath = flagValue(start.args, ["--mcp-config"]);
   if (start.container !== undefined) {
-    const variable = variableInside(start.container, {
+    const variable = containerVariable(start.container, {
       name: "GATEWAY_MCP_CONFIG",
       env: child,
     });
-    const containerPath = resolveContainerPath(named || variable || IMAGE_CONFIG);
-    const hostPath = pathOutside(start.container, { path: containerPath, home });
+    const containerPath = resolveContainerPath(flagPath || variable || IMAGE_CONFIG);
+    const hostPath = hostPathOf(start.container, { path: containerPath, home });
     return hostPath !== undefined &&
       realPathOf(resolvePath(start.cwd, hostPath)) === realPathOf(options.mcpConfig);
   }
-  const path = named || child.get("GATEWAY_MCP_CONFIG") || undefined;
+  const path = flagPath || child.get("GATEWAY_MCP_CONFIG") || undefined;
   const given = path === undefined ? {} : { mcpConfig: expandHome(path, home) };
   const found = locateFiles(given, { home, cwd: start.cwd }).mcpConfig;
   return realPathOf(found.path) === realPathOf(options.mcpConfig);

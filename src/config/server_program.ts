@@ -7,12 +7,12 @@ export interface PackageRun {
   /** The program of the package as written; often the package itself. */
   readonly program: string;
   /** The arguments after the program. */
-  readonly rest: readonly string[];
+  readonly programArgs: readonly string[];
 }
 
 /** The program or address behind a server, read from its entry. */
 export interface ServerProgram {
-  /** The kind of thing that `name` names. */
+  /** The kind of the program. */
   readonly kind: "package" | "image" | "program" | "remote server";
   /** A package without version, an image, a file, or a host with its path. */
   readonly name: string;
@@ -91,7 +91,7 @@ export interface ContainerRun {
   /** The words between `run` and the image. */
   readonly flags: readonly string[];
   /** The words after the image. */
-  readonly rest: readonly string[];
+  readonly args: readonly string[];
 }
 
 /** Parses `docker run` and `docker exec` and their siblings; undefined for other commands. */
@@ -100,10 +100,10 @@ export function readContainerRun([command = "", ...args]: readonly string[]):
   | undefined {
   if (!/^(?:docker|podman|nerdctl)$/.test(programName(command))) return undefined;
   const words = args.slice(args.findIndex((arg) => arg === "run" || arg === "exec") + 1);
-  const [at] = plainPositions(words, CONTAINER_FLAGS);
+  const [at] = positionalIndexes(words, CONTAINER_FLAGS);
   return at === undefined
     ? undefined
-    : { image: words[at] ?? "", flags: words.slice(0, at), rest: words.slice(at + 1) };
+    : { image: words[at] ?? "", flags: words.slice(0, at), args: words.slice(at + 1) };
 }
 
 /** Returns a program's name without folder and extension, such as `npx` for `C:\npm\npx.cmd`. */
@@ -118,10 +118,10 @@ export function readPackageRun(words: readonly string[]): PackageRun | undefined
   const runner = Object.hasOwn(RUNNERS, name) ? RUNNERS[name] : undefined;
   if (runner === undefined) return undefined;
   const flags = new Set([...runner.packageFlags, ...runner.valueFlags]);
-  const plain = plainPositions(args, flags);
-  for (const before of runner.commands) {
-    if (!before.every((word, at) => args[plain[at] ?? -1] === word)) continue;
-    const at = plain[before.length];
+  const plain = positionalIndexes(args, flags);
+  for (const verbs of runner.commands) {
+    if (!verbs.every((word, at) => args[plain[at] ?? -1] === word)) continue;
+    const at = plain[verbs.length];
     const program = at === undefined ? undefined : args[at];
     const spec = flagValue(args.slice(0, at), runner.packageFlags) ?? program;
     if (spec === undefined) continue;
@@ -129,7 +129,7 @@ export function readPackageRun(words: readonly string[]): PackageRun | undefined
       runner: name,
       spec: spec.replace(/^npm:/, ""),
       program: program ?? spec,
-      rest: at === undefined ? [] : args.slice(at + 1),
+      programArgs: at === undefined ? [] : args.slice(at + 1),
     };
   }
   return undefined;
@@ -201,14 +201,14 @@ function scriptIn(args: readonly string[]): ServerProgram | undefined {
   if (word === undefined) return undefined;
   return /^(?:npm|jsr):/.test(word)
     ? { kind: "package", name: packageName(word) }
-    : fileNamed(word);
+    : nameScript(word);
 }
 
 /** Names of files and folders that say nothing about their content. */
 const GENERIC = /^(?:index|main|server|cli|app|bin|run|start|__main__|dist|build|src|lib|out)$/i;
 
 /** Names a script by its package, or by the last part of its path that is not generic. */
-function fileNamed(path: string): ServerProgram {
+function nameScript(path: string): ServerProgram {
   const parts = path.split(/[/\\]/).filter((part) => part !== "");
   const packageAt = parts.lastIndexOf("node_modules") + 1;
   if (packageAt > 0 && packageAt < parts.length) {
@@ -229,7 +229,7 @@ export function flagValue(args: readonly string[], flags: readonly string[]): st
 }
 
 /** Returns the indexes of the words that are neither flags nor values of flags. */
-function plainPositions(args: readonly string[], valueFlags: ReadonlySet<string>): number[] {
+function positionalIndexes(args: readonly string[], valueFlags: ReadonlySet<string>): number[] {
   const positions: number[] = [];
   for (let at = 0; at < args.length; at++) {
     const arg = args[at] ?? "";
@@ -240,7 +240,7 @@ function plainPositions(args: readonly string[], valueFlags: ReadonlySet<string>
 }
 
 function firstWord(args: readonly string[], valueFlags: ReadonlySet<string>): string | undefined {
-  const [at] = plainPositions(args, valueFlags);
+  const [at] = positionalIndexes(args, valueFlags);
   return at === undefined ? undefined : args[at];
 }
 

@@ -20,10 +20,10 @@ export function shellCommands(shell: string, args: readonly string[]): ShellComm
   if (!SHELLS.test(shell)) return [];
   const flag = shell === "cmd" ? /^\/[ck]$/i : /^(?:-[a-z]*c|-command)$/i;
   const at = args.findIndex((arg) => flag.test(arg));
-  const given = at < 0 ? [] : args.slice(at + 1);
-  const [text = ""] = given;
+  const commandArgs = at < 0 ? [] : args.slice(at + 1);
+  const [text = ""] = commandArgs;
   // `cmd /c` and PowerShell take the command as one text or as words.
-  if (given.length > 1 && !shell.endsWith("sh")) return [{ words: given, folder: "." }];
+  if (commandArgs.length > 1 && !shell.endsWith("sh")) return [{ words: commandArgs, folder: "." }];
   const commands: ShellCommand[] = [];
   let folder = ".";
   for (const part of text.split(/&&|\|\||[;|\n]/)) {

@@ -5,14 +5,15 @@ import { compilePattern } from "../wildcards/mod.ts";
 export function suggestPattern(pattern: string, names: Iterable<string>): string {
   const length = pattern.search(/[*?]/);
   if (length < 3) return "";
-  const [head, rest] = [pattern.slice(0, length), pattern.slice(length)];
-  const heads = new Map([...names].map((name) => [name.slice(0, length), name]));
-  const [near] = similarNames(head, heads.keys(), { max: 1 });
-  if (near === undefined) return "";
+  const [prefix, suffix] = [pattern.slice(0, length), pattern.slice(length)];
+  const namesByPrefix = new Map([...names].map((name) => [name.slice(0, length), name]));
+  const [similarPrefix] = similarNames(prefix, namesByPrefix.keys(), { max: 1 });
+  if (similarPrefix === undefined) return "";
   // If the words do not end at the same index, the proposal would contain half a word.
-  const isWhole = near.at(-1) === head.at(-1) || !/[^\W_]/.test(near.slice(-1) + head.slice(-1));
-  const meant = near + rest;
-  const name = heads.get(near) ?? "";
-  const fits = isWhole && compilePattern(meant).matches(name);
-  return `; did you mean ${JSON.stringify(fits ? meant : name)}?`;
+  const hasWholeWords = similarPrefix.at(-1) === prefix.at(-1) ||
+    !/[^\W_]/.test(similarPrefix.slice(-1) + prefix.slice(-1));
+  const proposal = similarPrefix + suffix;
+  const name = namesByPrefix.get(similarPrefix) ?? "";
+  const fits = hasWholeWords && compilePattern(proposal).matches(name);
+  return `; did you mean ${JSON.stringify(fits ? proposal : name)}?`;
 }

@@ -49,7 +49,7 @@ export function parseSyntax(text: string): ParsedSyntax {
     const message = `nested too deeply: expected at most ${MAX_NESTING} levels`;
     return { faults: [{ offset: scanned.tooDeepAt, message }] };
   }
-  if (scanned.empty) {
+  if (scanned.isEmpty) {
     const comment = findOpenComment(text);
     const message = comment === undefined
       ? "the file is empty: expected an object"
@@ -111,22 +111,24 @@ function findLineEnd(text: string, at: number): number {
 const TOKEN_KINDS = { openBrace: 1, closeBrace: 2, openBracket: 3, closeBracket: 4, end: 17 };
 
 interface ScanResult {
-  readonly empty: boolean;
+  readonly isEmpty: boolean;
   readonly tooDeepAt?: number;
 }
 
 function scanNesting(text: string): ScanResult {
   const scanner = createScanner(text, true);
-  const open: number[] = [];
-  let empty = true;
+  const openBrackets: number[] = [];
+  let isEmpty = true;
   for (let kind: number = scanner.scan(); kind !== TOKEN_KINDS.end; kind = scanner.scan()) {
-    empty = false;
+    isEmpty = false;
     if (kind === TOKEN_KINDS.openBrace || kind === TOKEN_KINDS.openBracket) {
-      if (open.push(kind) > MAX_NESTING) return { empty, tooDeepAt: scanner.getTokenOffset() };
+      if (openBrackets.push(kind) > MAX_NESTING) {
+        return { isEmpty, tooDeepAt: scanner.getTokenOffset() };
+      }
     } else if (kind === TOKEN_KINDS.closeBrace || kind === TOKEN_KINDS.closeBracket) {
       // A bracket that does not match closes nothing: the parser may continue inside the open one.
-      if (open.at(-1) === kind - 1) open.pop();
+      if (openBrackets.at(-1) === kind - 1) openBrackets.pop();
     }
   }
-  return { empty };
+  return { isEmpty };
 }

@@ -13,7 +13,7 @@ const GATEWAY_KEYS = Object.keys(properties.gateway.properties);
  * Keys of other clients that the gateway does not support, with advice on what to write instead.
  */
 const ADVICE_BY_KEY = new Map<string, Advice>(Object.entries({
-  ...adviseSame(["envFile", "env_file"], () => {
+  ...createAdvice(["envFile", "env_file"], () => {
     return 'the gateway does not read env files: write the variables under "env", as values or ${NAME}';
   }),
   headersHelper: () =>
@@ -21,11 +21,11 @@ const ADVICE_BY_KEY = new Map<string, Advice>(Object.entries({
   bearer_token_env_var: () => {
     return 'write "headers": {"Authorization": "Bearer ${NAME}"}, where NAME is that variable';
   },
-  ...adviseSame(["disabledTools", "disabled_tools", "excludeTools"], (value: JsonValue) => {
+  ...createAdvice(["disabledTools", "disabled_tools", "excludeTools"], (value: JsonValue) => {
     return isEmpty(value) ? undefined : "the rules say which tools an agent may use: write " +
       '"deny": {"tools": {SERVER: [TOOL]}} there';
   }),
-  ...adviseSame(["enabledTools", "enabled_tools", "includeTools"], (value: JsonValue) => {
+  ...createAdvice(["enabledTools", "enabled_tools", "includeTools"], (value: JsonValue) => {
     return isEmpty(value) ? undefined : "the rules say which tools an agent may use: write " +
       '"allow": {"tools": {SERVER: [TOOL]}} there';
   }),
@@ -33,7 +33,7 @@ const ADVICE_BY_KEY = new Map<string, Advice>(Object.entries({
 
 type Advice = (value: JsonValue) => string | undefined;
 
-function adviseSame(keys: readonly string[], advice: Advice): Record<string, Advice> {
+function createAdvice(keys: readonly string[], advice: Advice): Record<string, Advice> {
   return Object.fromEntries(keys.map((key) => [key, advice]));
 }
 
@@ -64,8 +64,8 @@ function describeUnknownKey(key: string, value: JsonValue, entry: JsonObject): s
     return `"${key}": false disables this server: write "disabled": true instead to keep it ` +
       "disabled, or remove the key to enable it";
   }
-  const unsupported = ADVICE_BY_KEY.get(key)?.(value);
-  if (unsupported !== undefined) return `ignored: ${unsupported}`;
+  const advice = ADVICE_BY_KEY.get(key)?.(value);
+  if (advice !== undefined) return `ignored: ${advice}`;
   const alias = findKeyAlias(key);
   if (alias === undefined) {
     const hint = didYouMean(key, ENTRY_KEYS).replace(/^; /, "ignored; ");

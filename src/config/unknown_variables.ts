@@ -56,7 +56,7 @@ function hasOurPrefix(name: string): boolean {
 function isProbablyOurs(name: string, known: ReadonlySet<string>): boolean {
   if (getPrefix(name) === PREFIX) return name.length > PREFIX.length;
   const upper = name.toUpperCase();
-  return known.values().some((one) => editDistance(upper, one, MAX_TYPOS) <= MAX_TYPOS);
+  return known.values().some((variable) => editDistance(upper, variable, MAX_TYPOS) <= MAX_TYPOS);
 }
 
 function listNames(env: Environment): string[] {

@@ -21,9 +21,10 @@ export function removeUrlSecrets(urlText: string): string {
       },
     );
   }
-  const [, scheme = "", rest = ""] = /^([^/\\?#@]*?:[/\\]+)?([^?#]*)/.exec(text) ?? [];
-  const hostEnd = rest.search(/[/\\]|$/);
-  const visibleUrl = scheme + rest.slice(0, hostEnd).replace(/^.*@/s, "") + rest.slice(hostEnd);
+  const [, scheme = "", hostAndPath = ""] = /^([^/\\?#@]*?:[/\\]+)?([^?#]*)/.exec(text) ?? [];
+  const hostEnd = hostAndPath.search(/[/\\]|$/);
+  const visibleUrl = scheme + hostAndPath.slice(0, hostEnd).replace(/^.*@/s, "") +
+    hostAndPath.slice(hostEnd);
   // The parser also accepts malformed URLs, with tabs inside or a missing slash, that hide
   // userinfo.
   const url = text.includes("\ue000") ? null : URL.parse(urlText);

@@ -50,8 +50,8 @@ export function validateBySchema(schema: JsonSchema, value: JsonValue): JsonValu
 
 function createTests(schema: JsonSchema): Test[] {
   return Object.entries(schema)
-    .filter(([word]) => !PART_KEYWORDS.includes(word) && !IGNORED_KEYWORDS.includes(word))
-    .map(([word, argument]) => KEYWORD_TESTS.get(word)?.(argument as never) ?? (() => false));
+    .filter(([keyword]) => !PART_KEYWORDS.includes(keyword) && !IGNORED_KEYWORDS.includes(keyword))
+    .map(([keyword, argument]) => KEYWORD_TESTS.get(keyword)?.(argument as never) ?? (() => false));
 }
 
 function isOfType(type: string, value: JsonValue): boolean {
@@ -62,7 +62,7 @@ function isOfType(type: string, value: JsonValue): boolean {
 }
 
 function validateParts(schema: JsonSchema, value: JsonValue): JsonValue | undefined {
-  const { anyOf, items, properties, additionalProperties: others } = schema;
+  const { anyOf, items, properties, additionalProperties: otherMembers } = schema;
   if (Array.isArray(anyOf)) {
     for (const alternative of anyOf) {
       const result = validateBySchema(alternative, value);
@@ -79,14 +79,14 @@ function validateParts(schema: JsonSchema, value: JsonValue): JsonValue | undefi
     }
     return result;
   }
-  const isRecord = properties !== undefined || others !== undefined;
+  const isRecord = properties !== undefined || otherMembers !== undefined;
   if (!isRecord || !isObject(value)) return value;
-  return validateObject((properties ?? {}) as Record<string, JsonSchema>, others, value);
+  return validateObject((properties ?? {}) as Record<string, JsonSchema>, otherMembers, value);
 }
 
 function validateObject(
   properties: Readonly<Record<string, JsonSchema>>,
-  others: unknown,
+  otherMembers: unknown,
   value: JsonObject,
 ): JsonObject | undefined {
   const result: Record<string, JsonValue> = {};
@@ -99,9 +99,9 @@ function validateObject(
   }
   for (const [key, member] of Object.entries(value)) {
     if (Object.hasOwn(properties, key)) continue;
-    const validMember = others === false
+    const validMember = otherMembers === false
       ? undefined
-      : validateBySchema((others ?? {}) as JsonSchema, member);
+      : validateBySchema((otherMembers ?? {}) as JsonSchema, member);
     if (validMember === undefined) return undefined;
     result[key] = validMember;
   }

@@ -50,16 +50,16 @@ function warnUnknownServers(
     readonly isKnown: (pattern: string) => boolean;
   },
 ): ConfigProblem[] {
-  const seen = new Set<string>();
+  const warnedNames = new Set<string>();
   const warnings: ConfigProblem[] = [];
   for (const { name, path, at } of listServerMentions(id, agent)) {
-    if (servers.names.has(name) || seen.has(name)) continue;
+    if (servers.names.has(name) || warnedNames.has(name)) continue;
     const message = isWildcard(name)
       ? describeUnmatchedPattern(name, servers, isKnown)
       : describeUnknownServer(name, servers);
     if (message === undefined) continue;
     // One warning per agent and server, however often the agent names it.
-    seen.add(name);
+    warnedNames.add(name);
     warnings.push(document.createProblem(path, `agent ${JSON.stringify(id)} names ${message}`, at));
   }
   return warnings;
@@ -69,9 +69,9 @@ function describeUnknownServer(
   name: string,
   { names, unavailableReasons }: KnownServers,
 ): string {
-  const why = unavailableReasons.get(name);
-  const state = why === undefined ? "is not configured" : `is not configured (${why})`;
-  const hint = why === undefined ? suggestCorrection(name, names) : "";
+  const reason = unavailableReasons.get(name);
+  const state = reason === undefined ? "is not configured" : `is not configured (${reason})`;
+  const hint = reason === undefined ? suggestCorrection(name, names) : "";
   return `server ${quoteName(name)}, which ${state}; the rule is kept${hint}`;
 }
 
@@ -104,23 +104,23 @@ function warnToolNames(document: Document, id: string, agent: JsonObject): Confi
 }
 
 /**
- * Warns of server names with faults, of names that rules cannot name alone, and of names that look like
- * another one.
+ * Warns of server names with faults, of names with wildcards, which rules cannot name alone, and of names
+ * that look like another one.
  */
 export function warnServerNames(document: Document): ConfigProblem[] {
   const servers = getObject(document.value, "mcpServers");
   const folded = new Map<string, string>();
   return entriesOf(servers ?? {}).flatMap(([name]) => {
-    const twin = folded.get(foldName(name));
-    folded.set(foldName(name), twin ?? name);
-    const message = describeServerNameFault(name, twin);
+    const lookalike = folded.get(foldName(name));
+    folded.set(foldName(name), lookalike ?? name);
+    const message = describeServerNameFault(name, lookalike);
     return message === undefined
       ? []
       : [document.createProblem(["mcpServers", name], message, "key")];
   });
 }
 
-function describeServerNameFault(name: string, twin: string | undefined): string | undefined {
+function describeServerNameFault(name: string, lookalike: string | undefined): string | undefined {
   const fault = findNameFault(name);
   if (fault !== undefined) {
     const advice = fault.correctedName === ""
@@ -131,9 +131,9 @@ function describeServerNameFault(name: string, twin: string | undefined): string
   if (isWildcard(name)) {
     return `rules cannot name this server alone, because "*" and "?" are wildcards there: rename it`;
   }
-  if (twin === undefined) return undefined;
-  const other = quoteName(twin);
-  return twin.toLowerCase() === name.toLowerCase()
+  if (lookalike === undefined) return undefined;
+  const other = quoteName(lookalike);
+  return lookalike.toLowerCase() === name.toLowerCase()
     ? `this name differs from that of server ${other} only in case: rename one of the two`
     : `this name looks like that of server ${other}: rename one of the two`;
 }
@@ -186,6 +186,6 @@ function isWildcard(pattern: string): boolean {
 }
 
 function getObject(value: JsonValue | undefined, key: string): JsonObject | undefined {
-  const found = isObject(value) ? value[encodeKey(key)] : undefined;
-  return isObject(found) ? found : undefined;
+  const member = isObject(value) ? value[encodeKey(key)] : undefined;
+  return isObject(member) ? member : undefined;
 }

@@ -130,23 +130,23 @@ export class FileWatch {
   }
 
   #watchFolders(): void {
-    const routes = this.#paths.map(resolveWatchedPaths);
-    const folders = new Set(routes.flatMap((route) => [...route.folders]));
-    const wanted = new Map(
+    const watchedPaths = this.#paths.map(resolveWatchedPaths);
+    const folders = new Set(watchedPaths.flatMap(({ folders }) => [...folders]));
+    const foldersByKey = new Map(
       [...folders].map((folder) => [`${folder} ${readFolderIdentity(folder)}`, folder]),
     );
     for (const [key, { watcher, folder }] of this.#watchers) {
-      if (wanted.has(key)) continue;
+      if (foldersByKey.has(key)) continue;
       this.#watchers.delete(key);
       watcher.close();
       // Deno closes a new watch of the same path together with the old one, so poll meanwhile.
-      wanted.delete(`${folder} ${readFolderIdentity(folder)}`);
+      foldersByKey.delete(`${folder} ${readFolderIdentity(folder)}`);
       if (folders.has(folder)) this.#startPolling(folder, "the folder was replaced");
     }
-    for (const [key, folder] of wanted) {
+    for (const [key, folder] of foldersByKey) {
       if (!this.#watchers.has(key)) void this.#watchFolder(folder, key);
     }
-    for (const link of routes.flatMap((route) => [...route.links])) {
+    for (const link of watchedPaths.flatMap(({ links }) => [...links])) {
       this.#startPolling(link, "a link to a folder may be replaced without an event");
     }
   }
@@ -182,7 +182,7 @@ export class FileWatch {
   }
 }
 
-/** Returns the content of a file after `=`, or why it cannot be read. The two never collide. */
+/** Returns `=` and the content of a file, or why it cannot be read; no reason begins with `=`. */
 function readContent(path: string): string {
   const read = readText(path);
   return "text" in read ? `=${read.text}` : read.failure;
@@ -198,18 +198,18 @@ function resolveWatchedPaths(
 ): { folders: ReadonlySet<string>; links: ReadonlySet<string> } {
   const folders = new Set([folderOf(path)]);
   const links = new Set<string>();
-  const seen = new Set<string>();
+  const followedLinks = new Set<string>();
   const follow = (current: string, isFolder: boolean): string => {
     const parent = folderOf(current);
     if (parent === current) return current;
     const folder = follow(parent, true);
-    const here = resolvePath(folder, nameOf(current));
-    const target = readLink(here);
-    if (target === undefined || seen.has(here)) return here;
-    seen.add(here);
+    const currentPath = resolvePath(folder, nameOf(current));
+    const target = readLink(currentPath);
+    if (target === undefined || followedLinks.has(currentPath)) return currentPath;
+    followedLinks.add(currentPath);
     if (!isFolder) folders.add(folder);
     // Links in the root, such as /tmp on macOS, belong to the system and do not change.
-    else if (folderOf(folder) !== folder) links.add(here);
+    else if (folderOf(folder) !== folder) links.add(currentPath);
     return follow(resolvePath(folder, target), isFolder);
   };
   folders.add(folderOf(follow(path, false)));

@@ -13,13 +13,14 @@ export function warnWritable({ path, displayPath, origin }: FoundFile): ConfigPr
   if (origin === "missing") return [];
   const realPath = realPathOf(path);
   const folder = folderOf(realPath);
-  const [what, target] = (modeOf(realPath) & WRITABLE_BY_ALL) !== 0
+  const [subject, target] = (modeOf(realPath) & WRITABLE_BY_ALL) !== 0
     ? ["this file", realPath]
     : (modeOf(folder) & (WRITABLE_BY_ALL | STICKY)) === WRITABLE_BY_ALL
     ? ["the folder of this file", folder]
     : [];
   if (target === undefined) return [];
-  const message = `every user of this machine can write ${what}, and so start programs as you or ` +
+  const message =
+    `every user of this machine can write ${subject}, and so start programs as you or ` +
     `change who may call what; run chmod o-w ${JSON.stringify(target)}`;
   return [{ file: displayPath, line: 0, column: 0, path: "", message }];
 }

@@ -61,8 +61,8 @@ function parseRulesFile(file: string, text: string): { document: Document; rules
   const { document, problems } = parseDocument(file, text);
   if (document === undefined) throw new ConfigError(problems);
   const checked = diagnosticChecks.checkRules(document);
-  const all: ConfigProblem[] = [...problems, ...checked.problems];
-  if (checked.file === undefined || all.length > 0) throw new ConfigError(all);
+  const allProblems: ConfigProblem[] = [...problems, ...checked.problems];
+  if (checked.file === undefined || allProblems.length > 0) throw new ConfigError(allProblems);
   return { document, rules: buildRules(checked.file) };
 }
 
@@ -81,12 +81,14 @@ function appendMember(text: string, container: Node, member: string): string {
   const tail = text.slice(at);
   // A list with a trailing comma keeps one.
   const hasComma = gap.replaceAll(COMMENTS, "").includes(",");
-  const closing = hasComma ? "," : "";
+  const trailingComma = hasComma ? "," : "";
   if (!gap.includes("\n")) {
-    const isTight = type === "object" && gap === "" && last === undefined;
-    const isApart = last !== undefined || type === "object" || gap.trim() !== "";
-    const before = (last !== undefined && !hasComma ? "," : "") + (isApart ? " " : "");
-    return `${text.slice(0, at)}${before}${member}${closing}${isTight ? " " : ""}${tail}`;
+    const needsSpaceAfter = type === "object" && gap === "" && last === undefined;
+    const needsSpaceBefore = last !== undefined || type === "object" || gap.trim() !== "";
+    const before = (last !== undefined && !hasComma ? "," : "") + (needsSpaceBefore ? " " : "");
+    return `${text.slice(0, at)}${before}${member}${trailingComma}${
+      needsSpaceAfter ? " " : ""
+    }${tail}`;
   }
   const lineEnd = text.includes("\r\n") ? "\r\n" : "\n";
   const memberIndent = last === undefined ? undefined : findIndent(text, last.offset);
@@ -95,7 +97,7 @@ function appendMember(text: string, container: Node, member: string): string {
   const comma = last === undefined || hasComma ? "" : ",";
   return `${text.slice(0, start)}${comma}${
     text.slice(start, at)
-  }${lineEnd}${indent}${member}${closing}${tail}`;
+  }${lineEnd}${indent}${member}${trailingComma}${tail}`;
 }
 
 /** Returns the indentation of a node that is the first of its line; else undefined. */

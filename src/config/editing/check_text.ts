@@ -14,8 +14,8 @@ export function checkText(
 ): ConfigProblem[] {
   const { document, problems } = parseDocument(file, text);
   if (document === undefined) return [...problems];
-  const { problems: more } = kind === "servers"
+  const { problems: checkProblems } = kind === "servers"
     ? diagnosticChecks.checkServers(document)
     : diagnosticChecks.checkRules(document);
-  return [...problems, ...more];
+  return [...problems, ...checkProblems];
 }

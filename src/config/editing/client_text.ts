@@ -28,8 +28,8 @@ export interface ClientParseResult {
  * @param text The content of the file.
  */
 export function parseClientText(file: string, text: string): ClientParseResult {
-  const whole = text.trim() === "" ? "{}" : text;
-  const { document, problems } = parseDocument(file, whole);
+  const content = text.trim() === "" ? "{}" : text;
+  const { document, problems } = parseDocument(file, content);
   if (document === undefined) return { problems };
   return {
     document: {

@@ -5,6 +5,7 @@ import { decodeText } from "../read_text.ts";
 /** Maximum number of attempts, if other programs change the file meanwhile. */
 const MAX_ATTEMPTS = 5;
 
+/** Maximum wait for the edits of other processes, in milliseconds. */
 const LOCK_MS = 25_000;
 
 /**
