@@ -147,7 +147,8 @@ function addProgram(
     );
   }
   const folder = connection.cwd === undefined ? cwd : resolvePath(cwd, connection.cwd);
-  const program = findProgram(connection.command, { path: variables["PATH"], env, folder });
+  const command = options.sandbox ?? connection.command;
+  const program = findProgram(command, { path: variables["PATH"], env, folder });
   if (program.includes(",")) {
     needed.run = undefined;
     needed.notes.push(

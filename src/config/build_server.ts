@@ -178,6 +178,8 @@ function buildOptions({ gateway }: ServerEntry, expander: Expander): ServerOptio
     maxConcurrency: gateway.max_concurrency,
     forward: gateway.forward,
     inheritEnv: gateway.inherit_env,
+    ...(gateway.sandbox === undefined ? {} : { sandbox: gateway.sandbox }),
+    ...(gateway.sandbox_network === undefined ? {} : { sandboxNetwork: gateway.sandbox_network }),
   };
   const { oauth } = gateway;
   if (oauth === undefined) return options;

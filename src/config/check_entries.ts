@@ -52,6 +52,14 @@ function checkEntry(entry: JsonObject, report: Report): void {
       }
     }
   }
+  if (isObject(gateway) && gateway["sandbox"] !== undefined && command === undefined) {
+    report(["gateway", "sandbox"], "only a server with `command` can have a sandbox");
+  }
+  if (isObject(gateway) && gateway["sandbox"] === undefined) {
+    if (gateway["sandbox_network"] !== undefined) {
+      report(["gateway", "sandbox_network"], "this key needs `sandbox`");
+    }
+  }
   const oauth = isObject(gateway) ? gateway["oauth"] : undefined;
   const issuer = isObject(oauth) ? oauth["issuer"] : undefined;
   if (typeof issuer === "string" && !issuer.includes("${") && !isHttpUrl(issuer)) {

@@ -97,6 +97,8 @@ export const SERVERS_DETAILS: Details = {
   "mcpServers.*.gateway.forward": { examples: [["elicitation", "roots", "sampling"]] },
   "mcpServers.*.gateway.inherit_env": { examples: [["AWS_PROFILE", "AWS_REGION"]] },
   "mcpServers.*.gateway.inherit_env[]": VARIABLE_NAME,
+  "mcpServers.*.gateway.sandbox": { examples: ["bwrap"] },
+  "mcpServers.*.gateway.sandbox_network": { examples: [true] },
   "mcpServers.*.gateway.oauth": {
     examples: [{ client_id: "my-gateway", scopes: ["read"] }],
     if: { required: ["grant"], properties: { grant: { const: "client_credentials" } } },

@@ -60,6 +60,10 @@ export interface ServerOptions {
   readonly forward: readonly ForwardedRequest[];
   /** Names of further variables of the gateway to pass to the process. */
   readonly inheritEnv: readonly string[];
+  /** The program whose sandbox confines the server's process; default: none. */
+  readonly sandbox?: "bwrap";
+  /** Whether that sandbox has the network; default: no. */
+  readonly sandboxNetwork?: boolean;
   /** OAuth settings of a remote server. */
   readonly oauth?: OAuthOptions;
 }

@@ -93,6 +93,10 @@ const gateway = objectSchema({
     ),
     [],
   ),
+  sandbox: z.optional(
+    enumSchema(["bwrap"], "The program whose sandbox confines the server, on Linux."),
+  ),
+  sandbox_network: z.optional(booleanSchema("Whether the sandbox has the network.")),
   oauth: z.optional(oauth),
 }, "Options of the gateway for this server; other MCP clients ignore them.");
 

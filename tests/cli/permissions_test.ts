@@ -50,6 +50,16 @@ Deno.test(
   },
 );
 
+Deno.test(
+  "[permissions.flags] for a server in a sandbox, --allow-run has the program of the sandbox only",
+  notOnWindows,
+  async () => {
+    const servers = { one: { command: "npx", gateway: { sandbox: "bwrap" } } };
+    const { flags } = await runPermissions({ servers });
+    assert.deepEqual(flags.get("allow-run"), ["bwrap", "kill", "sh"]);
+  },
+);
+
 Deno.test("[permissions.flags] without servers, no program is allowed", async () => {
   const { flags } = await runPermissions({});
   assert.deepEqual([...flags.keys()], [

@@ -73,6 +73,9 @@ export const RULES_AND_SERVERS: Readonly<Record<string, Section>> = {
       "max_concurrency limits the calls in flight; further ones are queued",
     "servers.forward": "forward defines which requests reach the client",
     "servers.oauth": "the oauth block configures the login",
+    "servers.sandbox":
+      "a server in a sandbox sees its folder and the paths of its entry, and no network unless asked",
+    "servers.sandbox-missing": "a missing sandbox makes the server unavailable, with a fix",
     "servers.inherit-env": "inherit_env adds variables of the gateway",
     "servers.safe-environment": "a process gets only the safe set and its own env",
     "servers.expansion": "${VAR}, ${VAR:-default}, ${env:VAR} and folders are expanded, $${ is not",

@@ -85,6 +85,13 @@ export function explainStart(
     return fail("not-allowed", `its command "${command}" may not be run`);
   }
   if (!isMissing(cause)) return fail("other", `its command "${command}" cannot be started`);
+  if (command === "bwrap") {
+    return fail(
+      "command-not-found",
+      'the program "bwrap" of its sandbox was not found; install the package bubblewrap, or remove ' +
+        "`gateway.sandbox` from its entry",
+    );
+  }
   return command.includes(" ")
     ? fail(
       "arguments-in-command",

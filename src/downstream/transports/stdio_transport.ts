@@ -12,6 +12,7 @@ import type { Log } from "../../log.ts";
 import { isFile } from "../../file_identity.ts";
 import { redact } from "../../redact.ts";
 import { quoteLines } from "../../text.ts";
+import { bwrapCommand } from "./bwrap.ts";
 import { signalGroup, waitForGroupEnd } from "./process_group.ts";
 import { type Processes, ProcessLimitReached } from "./processes.ts";
 import { redactExcerpt, secretsOf } from "../secrets.ts";
@@ -129,7 +130,8 @@ export function openStdio(
   config: ServerConfig,
   context: StdioContext & { readonly connection: StdioConfig },
 ): StdioTransport {
-  const { connection, processes } = context;
+  const { processes } = context;
+  const connection = withSandbox(config, context.connection);
   if (!processes.hasRoom) throw new ProcessLimitReached(config.name, processes.max);
   const secrets = secretsOf(config);
   const env = createChildEnvironment(
@@ -165,6 +167,23 @@ export function openStdio(
     }.`;
     throw new DownstreamError("SERVER_UNAVAILABLE", config.name, message, { cause });
   }
+}
+
+/**
+ * Returns the connection, with the command line of the sandbox if the entry has one.
+ *
+ * @throws {DownstreamError} if this system has no such sandbox.
+ */
+function withSandbox({ name, options }: ServerConfig, connection: StdioConfig): StdioConfig {
+  if (options.sandbox === undefined) return connection;
+  if (Deno.build.os !== "linux") {
+    const message =
+      `Server "${name}" is not available: its sandbox "bwrap" exists on Linux only; ` +
+      "remove `gateway.sandbox` from its entry to run it without.";
+    throw new DownstreamError("SERVER_UNAVAILABLE", name, message);
+  }
+  const [command = "", ...args] = bwrapCommand(connection, options);
+  return { ...connection, command, args };
 }
 
 function commandLine(connection: StdioConfig, env: Record<string, string>): CommandLine {

@@ -1,0 +1,40 @@
+import { resolvePath, type ServerOptions, type StdioConfig } from "../../config/mod.ts";
+
+/** Folders of the system that every program needs; a sandbox gets them read-only. */
+const SYSTEM_FOLDERS = [
+  ...["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc", "/opt", "/nix/store"],
+  // The target of /etc/resolv.conf.
+  "/run/systemd/resolve",
+];
+
+/** Folders that the sandbox has of its own. */
+const OWN_FOLDERS = /^\/(?:(?:proc|dev|sys|tmp)\/*)?$|^\/(?:proc|dev|sys)\//;
+
+/**
+ * Returns the command line that runs a server in a sandbox of bubblewrap. The server sees the folders of
+ * the system, the paths among its command and its arguments, all read-only, and the folder of its entry,
+ * which it can write. It has its own /tmp, /proc and /dev, no home folder, and no network unless asked for.
+ *
+ * @see {@link https://github.com/containers/bubblewrap}
+ */
+export function bwrapCommand(
+  { command, args, cwd }: StdioConfig,
+  { sandboxNetwork = false }: Pick<ServerOptions, "sandboxNetwork">,
+): StdioConfig["args"] {
+  const folder = cwd === undefined ? undefined : resolvePath(Deno.cwd(), cwd);
+  const program = command.includes("/") ? resolvePath(folder ?? Deno.cwd(), command) : command;
+  const named = [program, ...args].filter((path) =>
+    path.startsWith("/") && !OWN_FOLDERS.test(path)
+  );
+  const readOnly = (path: string): string[] => ["--ro-bind-try", path, path];
+  return [
+    "bwrap",
+    ...["--unshare-all", "--die-with-parent", "--new-session"],
+    ...(sandboxNetwork ? ["--share-net"] : []),
+    ...SYSTEM_FOLDERS.flatMap(readOnly),
+    ...["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--setenv", "HOME", "/tmp"],
+    ...named.flatMap(readOnly),
+    ...(folder === undefined ? [] : ["--bind", folder, folder]),
+    ...["--chdir", folder ?? "/tmp", "--", program, ...args],
+  ];
+}

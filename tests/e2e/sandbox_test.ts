@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { startGateway } from "./gateway.ts";
+
+const SERVER = fileURLToPath(new URL("../fixtures/servers/sandboxed_server.mjs", import.meta.url));
+
+function canUseBwrap(): boolean {
+  if (Deno.build.os !== "linux") return false;
+  try {
+    const args = ["--unshare-all", "--ro-bind", "/", "/", "true"];
+    return new Deno.Command("bwrap", { args, stdout: "null", stderr: "null" }).outputSync().success;
+  } catch {
+    return false;
+  }
+}
+
+/** Results of the server's attempts; see `sandboxed_server.mjs`. */
+interface Attempts {
+  readonly pids: number;
+  readonly home: string;
+  readonly gatewayEnvironment: string;
+  readonly strangersFile: string;
+  readonly ownFolder: string;
+  readonly network: string;
+}
+
+Deno.test({
+  name:
+    "[servers.sandbox] a server in a sandbox reaches its own folder only, and the network only if asked for",
+  ignore: !canUseBwrap(),
+  async fn() {
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const entry = (gateway: Record<string, unknown>) => ({
+      command: "node",
+      args: [SERVER, String(listener.addr.port)],
+      cwd: "${workspaceFolder}/own",
+      gateway,
+    });
+    await using gateway = await startGateway({
+      servers: {
+        free: entry({}),
+        confined: entry({ sandbox: "bwrap" }),
+        connected: entry({ sandbox: "bwrap", sandbox_network: true }),
+      },
+      files: { "own/file": "own", "strangers/file": "canary" },
+      env: { CANARY_VARIABLE: "canary" },
+    });
+    const attempt = async (server: string): Promise<Attempts> =>
+      JSON.parse(await gateway.callServerToolForText(server, "attempt"));
+    const free = await attempt("free");
+    assert.deepEqual(
+      [free.strangersFile, free.gatewayEnvironment, free.ownFolder, free.network],
+      ["read", "read", "written", "connected"],
+    );
+    const { pids, ...confined } = await attempt("confined");
+    assert.ok(pids <= 3, String(pids));
+    assert.deepEqual(confined, {
+      home: "/tmp",
+      gatewayEnvironment: "failed",
+      strangersFile: "failed",
+      ownFolder: "written",
+      network: "failed",
+    });
+    assert.equal((await attempt("connected")).network, "connected");
+  },
+});
+
+Deno.test({
+  name:
+    "[servers.sandbox-missing] a server is not available if the program of its sandbox is missing, and the error says what to install",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const folder = Deno.makeTempDirSync();
+    await using gateway = await startGateway({
+      servers: {
+        confined: {
+          command: "true",
+          env: { PATH: folder },
+          gateway: { sandbox: "bwrap" },
+        },
+      },
+    });
+    const { code, message } = await gateway.expectRefusal("execute_tool", {
+      server: "confined",
+      tool: "x",
+      args: {},
+    });
+    Deno.removeSync(folder);
+    assert.equal(code, "SERVER_UNAVAILABLE");
+    assert.match(message, /the program "bwrap" of its sandbox was not found; install the package/);
+  },
+});
