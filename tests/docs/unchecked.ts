@@ -14,6 +14,7 @@ export const UNCHECKED: readonly string[] = [
   "docs/clients.md: sh no-run: copilot -p \"…\" --allow-tool 'gateway(execute_tool)'",
   'docs/clients.md: python no-check: async with MultiServerMCPClient({"gateway": entry}).session(',
   "docs/configuration.md: sh no-run: agent-mcp-gateway validate",
+  "docs/configuration.md: sh no-run: agent-mcp-gateway trust",
   "docs/configuration.md: sh no-run: agent-mcp-gateway --agent researcher --log-level debug --aud",
   "docs/configuration.md: sh no-run: agent-mcp-gateway audit stats --since 1h",
   "docs/developing.md: text no-check: src/main.ts              starts a command and sets the exit ",
