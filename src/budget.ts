@@ -1,13 +1,13 @@
 /** Maximum size of a share, as a fraction of its budget. */
 const SHARE_FRACTION = 1 / 4;
 
-/** Number of shares at which the unused ones are forgotten. */
-const MANY_SHARES = 1000;
+/** Number of shares at which unused shares are removed, before another share is added. */
+const CLEANUP_SHARE_COUNT = 1000;
 
 /**
- * Counts bytes that are held in memory for agents and servers, against a limit. The budget of the gateway has parts:
- * a share for each agent and each server, and limits for single purposes. What a part holds, the whole
- * holds, too. A leaf: imports nothing of the project.
+ * Counts bytes that are held in memory for agents and servers, against a limit. The budget of the gateway
+ * has parts: a share for each agent and each server, and limits for single purposes. The bytes of a part
+ * count in the whole, too. A leaf: imports nothing of the project.
  */
 export class Budget {
   readonly #max: number;
@@ -19,7 +19,7 @@ export class Budget {
    * Creates a budget of which nothing is used.
    *
    * @param max The maximum, in bytes.
-   * @param whole The budget that this one is a part of, if any.
+   * @param whole The budget that the new budget is a part of, if any.
    */
   constructor(max: number, whole?: Budget) {
     this.#max = max;
@@ -36,7 +36,7 @@ export class Budget {
     return this.#max;
   }
 
-  /** Adds bytes to those in use, here and in the whole; a negative number frees them. */
+  /** Adds to the bytes in use, here and in the whole; a negative number frees bytes. */
   add(bytes: number): void {
     this.#used += bytes;
     this.#whole?.add(bytes);
@@ -64,14 +64,14 @@ export class Budget {
   share(name: string): Budget {
     let share = this.#shares.get(name);
     if (share === undefined) {
-      if (this.#shares.size >= MANY_SHARES) this.#forgetUnused();
+      if (this.#shares.size >= CLEANUP_SHARE_COUNT) this.#removeUnusedShares();
       share = new Budget(this.#max * SHARE_FRACTION, this);
       this.#shares.set(name, share);
     }
     return share;
   }
 
-  #forgetUnused(): void {
+  #removeUnusedShares(): void {
     for (const [name, { used }] of this.#shares) {
       if (used === 0) this.#shares.delete(name);
     }

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Minimum and maximum size of the memory for one read; it grows while reads fill it. */
+/** Minimum and maximum size of the memory for a read, in bytes. The memory grows while reads fill it. */
 const MIN_READ_BYTES = 4 * 1024;
 const MAX_READ_BYTES = 64 * 1024;
 

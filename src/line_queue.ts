@@ -1,6 +1,6 @@
 /**
  * Writes lines to a pipe, a socket or a terminal that another process reads. A synchronous write would
- * block this process until the other one reads. A leaf: imports other leaves only.
+ * block this process until the other process reads. A leaf: imports other leaves only.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
- * Traces operations with the OpenTelemetry API. If `OTEL_DENO=true`, the spans are exported: by Deno, or in
- * a compiled executable by the OpenTelemetry SDK. Otherwise, neither is loaded, and spans do nothing. A leaf:
- * imports other leaves only.
+ * Traces operations. If `OTEL_DENO=true`, the OpenTelemetry API is loaded and the spans are exported: by Deno,
+ * or in a compiled executable by the OpenTelemetry SDK. Otherwise, spans do nothing. A leaf: imports other
+ * leaves only.
  *
  * @module
  */

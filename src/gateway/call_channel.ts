@@ -39,8 +39,8 @@ export function severityRank(level: unknown): number {
 /** The part of a client's session that its channels use. */
 export interface SessionState {
   readonly peer: Pick<Peer, "request" | "notify">;
-  /** Sends a progress or log message, or drops the message while the client does not read its queued messages. */
-  readonly notifyUnlessUnread: Peer["notify"];
+  /** Sends a progress or log message, or drops the message while the client does not read. */
+  readonly notifyOrDrop: Peer["notify"];
   /** Decides which log messages the client receives. */
   readonly threshold: LogThreshold;
   /** The declared capabilities; none before `initialize`. */
@@ -85,9 +85,9 @@ export class CallChannel implements ClientChannel {
   }
 
   log(params: clientCodec2025.Fields): void {
-    const { threshold, notifyUnlessUnread } = this.#session;
+    const { threshold, notifyOrDrop } = this.#session;
     if (!threshold.includes(params.level)) return;
-    notifyUnlessUnread("notifications/message", params, this.#call);
+    notifyOrDrop("notifications/message", params, this.#call);
   }
 
   logLevel(): string | undefined {

@@ -94,7 +94,7 @@ export class Gateway {
   readonly #processes: Processes;
   readonly #context: ServerContext;
   readonly #reloader: Reloader;
-  // Servers of earlier snapshots that are finishing their calls; each promise resolves when it is closed.
+  // Servers of earlier snapshots that are finishing their calls; each promise resolves when the server is closed.
   readonly #replacedServers = new Map<DownstreamServer, Promise<void>>();
   readonly #configurationListeners: (() => void)[] = [];
   #snapshot: Snapshot;
@@ -277,10 +277,10 @@ export class Gateway {
     this.#snapshot = buildSnapshot(configuration, this.#context, previous);
     for (const [name, server] of previous.servers) {
       if (this.#snapshot.servers.get(name) === server) continue;
-      const closed = server.close(REPLACED_SERVER_CALLS_MS, REPLACED_SERVER_GRACE).then(() =>
+      const closing = server.close(REPLACED_SERVER_CALLS_MS, REPLACED_SERVER_GRACE).then(() =>
         void this.#replacedServers.delete(server)
       );
-      this.#replacedServers.set(server, closed);
+      this.#replacedServers.set(server, closing);
     }
     if (this.#options.settings.transport === "http") void this.#warm(undefined, previous);
     else {

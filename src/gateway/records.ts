@@ -31,7 +31,7 @@ export interface OperationRecord {
   readonly caller: {
     /** The agent id for the audit log, identified or only claimed; `undefined` if the call has none. */
     readonly id: string | undefined;
-    /** The identified agent, or the one that the connection is bound to; for metrics and traces. */
+    /** The identified agent, or the agent that the connection is bound to; for metrics and traces. */
     readonly agent: string | undefined;
   };
   /** Absent if the operation concerns no server, or the request could not be decoded. */

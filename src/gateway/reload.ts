@@ -140,7 +140,7 @@ export class Reloader {
       if (failures !== undefined) {
         this.#status[key] = isAttempted ? { ...attempted, last_error: failures[key] } : previous;
       } else if (isAttempted || previous.last_error !== null) {
-        // A file that was not used because of an error in the other one now takes effect, too.
+        // A file that was not used because of an error in the other file now takes effect, too.
         this.#status[key] = {
           ...attempted,
           last_error: null,

@@ -78,7 +78,7 @@ export class ClientSession {
     });
     this.#state = {
       peer: this.#peer,
-      notifyUnlessUnread: (...message) => this.#notifyUnlessUnread(...message),
+      notifyOrDrop: (...notification) => this.#notifyOrDrop(...notification),
       threshold: new LogThreshold(),
       capabilities: {},
     };
@@ -163,7 +163,7 @@ export class ClientSession {
         capabilities,
         unansweredCount: this.#peer.incomingCount,
         notifyProgress: (params) => {
-          this.#state.notifyUnlessUnread("notifications/progress", params, request);
+          this.#state.notifyOrDrop("notifications/progress", params, request);
         },
       }),
       {
@@ -179,14 +179,15 @@ export class ClientSession {
     else if (answer.kind === "error") request.fail(answer.error);
   }
 
-  #notifyUnlessUnread(...message: Parameters<Peer["notify"]>): void {
+  /** Sends a notification, or drops it while the client does not read. */
+  #notifyOrDrop(...notification: Parameters<Peer["notify"]>): void {
     if (!this.#peer.isUnread) {
       if (this.#droppedCount > 0) {
         const message = "The client reads again; progress and log messages were dropped";
         this.#options.log.warn(message, { dropped: this.#droppedCount });
         this.#droppedCount = 0;
       }
-      return this.#peer.notify(...message);
+      return this.#peer.notify(...notification);
     }
     if (this.#droppedCount++ > 0) return;
     this.#options.log.warn(

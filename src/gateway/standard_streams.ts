@@ -1,6 +1,6 @@
 /**
- * Standard input and output as sources and sinks of bytes, without web streams: loading those takes 3 ms
- * at startup, while a client waits for its handshake.
+ * Standard input and output as a source and a sink of bytes. Web streams are not used, because loading them
+ * takes 3 ms at startup, while a client waits for its handshake.
  */
 import type { ByteSink, ByteSource } from "../jsonrpc/mod.ts";
 

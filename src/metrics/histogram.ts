@@ -24,7 +24,7 @@ export class Histogram {
     return this.#valueCount;
   }
 
-  /** Counts a value; a negative one counts as 0, and one above the maximum as the maximum. */
+  /** Counts a value; a negative value counts as 0, and a value above the maximum as the maximum. */
   add(value: number): void {
     const countedValue = Math.min(Math.max(0, Math.round(value)), MAX_VALUE);
     const doublings = countedValue < BUCKETS ? 0 : 25 - Math.clz32(countedValue);

@@ -47,7 +47,7 @@ export class FakeClient implements ClientConnection {
     };
     const state = {
       peer,
-      notifyUnlessUnread: peer.notify,
+      notifyOrDrop: peer.notify,
       threshold: this.#threshold,
       capabilities,
     };

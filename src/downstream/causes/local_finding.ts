@@ -329,9 +329,9 @@ function registryFix(program: string): string {
 }
 
 function describeWrongNode(packageName: string, required?: string, actual?: string) {
-  const found = actual === undefined ? "" : `, but was started with Node.js ${actual}`;
+  const actualClause = actual === undefined ? "" : `, but was started with Node.js ${actual}`;
   return {
-    message: `${packageName} needs Node.js ${required ?? ""}${found}`,
+    message: `${packageName} needs Node.js ${required ?? ""}${actualClause}`,
     fix: "Install that version of Node.js, and make sure that it comes first on the PATH of the " +
       'gateway, or of the server\'s entry ("env")',
   };

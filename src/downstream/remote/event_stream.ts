@@ -6,7 +6,7 @@ import { type IncomingText, type SseEvent, SseParser } from "./sse_parser.ts";
 /** Maximum time that a stream stays open after it is no longer needed, in milliseconds. */
 const LINGER_MS = 1000;
 
-/** Maximum pause before reconnecting, in milliseconds; a longer one that a server asks for is shortened. */
+/** Maximum pause before reconnecting, in milliseconds; if a server asks for a longer pause, it is shortened. */
 const MAX_RETRY_MS = 60_000;
 
 /** Options of reading an event stream. */
@@ -75,7 +75,7 @@ export async function readEvents(
 
 /**
  * Number of bytes that are skipped of a longer event on a stream that many requests share, as a multiple of
- * the size limit. A long answer must not end the other requests, but an endless one must not be read forever.
+ * the size limit. A long answer must not end the other requests, but an endless answer must not be read forever.
  */
 export const SHARED_STREAM_SKIP_FACTOR = 3;
 

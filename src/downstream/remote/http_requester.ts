@@ -20,7 +20,7 @@ const POOL_IDLE_MS = 4000;
 /** An HTTP request before it is sent. */
 export interface RemoteRequest {
   readonly method: "GET" | "POST" | "DELETE";
-  /** The headers that the transport sets; they replace those of the server's entry. */
+  /** The headers that the transport sets; they replace headers of the server's entry with the same names. */
   readonly headers: Readonly<Record<string, string>>;
   /** The message of a POST. */
   readonly body?: string;

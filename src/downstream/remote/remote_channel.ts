@@ -41,13 +41,13 @@ export interface RemoteChannelOptions {
 /** The channel to a remote server, where each request has its own response. */
 export class RemoteChannel implements Channel {
   readonly #options: RemoteChannelOptions;
-  // The controllers of requests without an answer, by the ids of the requests.
-  readonly #requests = new Map<string, AbortController>();
-  // The controllers of all messages that are being sent, with those of requests.
+  // The controllers of requests whose HTTP responses are pending, by the ids of the requests.
+  readonly #requestControllers = new Map<string, AbortController>();
+  // The controllers of all messages whose HTTP responses are pending, including requests.
   readonly #controllers = new Set<AbortController>();
-  readonly #sending = new Set<Promise<void>>();
-  // The notifications and answers that are being sent. `flush` does not wait for requests, which may take long.
-  readonly #sendingNonRequests = new Set<Promise<void>>();
+  readonly #pendingSends = new Set<Promise<void>>();
+  // The pending notifications and answers. `flush` does not wait for requests, which may take long.
+  readonly #pendingNonRequests = new Set<Promise<void>>();
   readonly #listener: RemoteClientListener;
   #client: RemoteClient;
   #handler: ChannelHandler | undefined;
@@ -91,11 +91,11 @@ export class RemoteChannel implements Channel {
     const phase = phaseOf(method);
     if (phase === "cancel") this.#cancel(text);
     const sending = this.#send({ text, id, phase }).finally(() => {
-      this.#sending.delete(sending);
-      this.#sendingNonRequests.delete(sending);
+      this.#pendingSends.delete(sending);
+      this.#pendingNonRequests.delete(sending);
     });
-    this.#sending.add(sending);
-    if (id === undefined) this.#sendingNonRequests.add(sending);
+    this.#pendingSends.add(sending);
+    if (id === undefined) this.#pendingNonRequests.add(sending);
     // Messages are sent concurrently, but a request must not overtake an earlier notification, such as
     // the one that completes the handshake.
     if (id === undefined && method !== undefined && phase !== "cancel") {
@@ -108,7 +108,7 @@ export class RemoteChannel implements Channel {
   }
 
   async flush(): Promise<void> {
-    await Promise.all(this.#sendingNonRequests);
+    await Promise.all(this.#pendingNonRequests);
   }
 
   close(): Promise<void> {
@@ -129,19 +129,19 @@ export class RemoteChannel implements Channel {
   async endSession(withinMs: number): Promise<void> {
     if (!this.#isClosed) {
       const startedAt = performance.now();
-      for (const request of this.#requests.values()) request.abort();
+      for (const controller of this.#requestControllers.values()) controller.abort();
       await within(this.flush(), withinMs);
       await this.#client.endSession(Math.max(0, withinMs - (performance.now() - startedAt)));
       this.#end();
     }
-    await within(Promise.all(this.#sending), SETTLE_TIMEOUT_MS);
+    await within(Promise.all(this.#pendingSends), SETTLE_TIMEOUT_MS);
   }
 
   async #send(message: OutgoingMessage): Promise<void> {
     const { id } = message;
     const controller = new AbortController();
     this.#controllers.add(controller);
-    if (id !== undefined) this.#requests.set(id, controller);
+    if (id !== undefined) this.#requestControllers.set(id, controller);
     const { signal } = controller;
     try {
       await this.#lastNotification;
@@ -152,7 +152,7 @@ export class RemoteChannel implements Channel {
       if (!signal.aborted && !this.#isClosed) this.#fail(id, cause);
     } finally {
       this.#controllers.delete(controller);
-      if (id !== undefined) this.#requests.delete(id);
+      if (id !== undefined) this.#requestControllers.delete(id);
     }
   }
 
@@ -194,7 +194,7 @@ export class RemoteChannel implements Channel {
 
   #cancel(text: string): void {
     const id = textAt(text, "params", "requestId");
-    if (id !== undefined) this.#requests.get(id)?.abort();
+    if (id !== undefined) this.#requestControllers.get(id)?.abort();
   }
 
   #receive(data: IncomingText): void {

@@ -15,7 +15,7 @@ export interface OutgoingMessage {
   readonly phase: Phase | undefined;
 }
 
-/** Sends messages to a remote server, and receives those of the server. */
+/** Sends messages to a remote server, and receives the server's messages. */
 export interface RemoteClient {
   /** Whether the server keeps a session under an id, which it may forget. */
   readonly hasSessionId: boolean;

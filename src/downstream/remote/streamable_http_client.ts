@@ -220,7 +220,7 @@ export class StreamableHttpClient implements RemoteClient {
 
 /** The state of resuming the stream of a request. */
 interface Resumption {
-  /** The id of the last event that had one; if empty, the stream cannot be resumed. */
+  /** The latest id that an event had; if no event had an id, it is empty and the stream cannot be resumed. */
   lastEventId: string;
   /** The pause that the server asks for, in milliseconds. */
   retryMs: number | undefined;
@@ -231,8 +231,8 @@ interface Resumption {
 /** Whether a message is a response. An array, or a message that is not UTF-8, counts as a response. */
 function isResponse(data: IncomingText): boolean {
   if ("reason" in data) return true;
-  const first = data.text.trimStart()[0];
-  if (first !== "{") return first === "[";
+  const firstCharacter = data.text.trimStart()[0];
+  if (firstCharacter !== "{") return firstCharacter === "[";
   try {
     const { id, method } = readIdAndMethod(data.text);
     return method === undefined && id !== undefined;

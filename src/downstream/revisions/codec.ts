@@ -69,7 +69,7 @@ export class HandshakeError extends Error {
 
 /**
  * The server did not list its tools; the message goes to the agent, and the cause is the JSON-RPC error
- * of the answer, if it was one.
+ * of the answer, if the answer was an error.
  */
 export class CatalogError extends Error {
   /** The name of the class. */

@@ -1,7 +1,7 @@
 /**
  * The codecs for servers, one for each group of MCP revisions. A codec knows all messages of its
  * revisions on a connection to a server; nothing else in `downstream` knows a revision, except for the
- * requests that `oauth` sends without a session. To add one, write a file beside `v2025.ts` and add a
+ * requests that `oauth` sends without a session. To add a codec, write a file beside `v2025.ts` and add a
  * line to `CODECS`. Imports `config`, `jsonrpc` and the leaves.
  *
  * @module

@@ -40,9 +40,9 @@ export function describeNewerRevision(error: RpcError): string | undefined {
 
 function supportedRevisions(data: unknown): string[] {
   const { supported, supportedVersions }: Record<string, unknown> = isRecord(data) ? data : {};
-  const listed = supported ?? supportedVersions;
-  if (!Array.isArray(listed)) return [];
-  return listed.filter((revision) =>
+  const revisionList = supported ?? supportedVersions;
+  if (!Array.isArray(revisionList)) return [];
+  return revisionList.filter((revision) =>
     typeof revision === "string" && REVISION_PATTERN.test(revision)
   );
 }

@@ -140,8 +140,8 @@ function readPage(reply: Reply): ToolPage {
   }
   const { tools, nextCursor } = value;
   if (!Array.isArray(tools)) {
-    const what = tools === undefined ? 'without "tools"' : `with "tools": ${kindOf(tools)}`;
-    throw new CatalogError(`it answered ${LIST_TOOLS} ${what}, where a list belongs`);
+    const problem = tools === undefined ? 'without "tools"' : `with "tools": ${kindOf(tools)}`;
+    throw new CatalogError(`it answered ${LIST_TOOLS} ${problem}, where a list belongs`);
   }
   return {
     definitions: tools,
@@ -237,12 +237,12 @@ function createNoResultError(server: string, value: unknown): DownstreamError {
 
 /** @throws {DownstreamError} The result does not complete its call. */
 function requireComplete(result: Readonly<Record<string, unknown>>, server: string): void {
-  const what = describeIncomplete(result);
-  if (what === undefined) return;
+  const incompleteness = describeIncomplete(result);
+  if (incompleteness === undefined) return;
   const message = result.resultType === "input_required"
-    ? `Server "${server}" asked for input as MCP revision 2026-07-28 defines it (${what}), which ` +
+    ? `Server "${server}" asked for input as MCP revision 2026-07-28 defines it (${incompleteness}), which ` +
       "this gateway does not support yet; the call is not complete."
-    : `Server "${server}" answered with ${what}, which is not a complete result and which this ` +
+    : `Server "${server}" answered with ${incompleteness}, which is not a complete result and which this ` +
       "gateway does not know.";
   const hint = "Use another tool, or call again with all the input the tool may ask for";
   throw new DownstreamError("SERVER_UNAVAILABLE", server, message, { hint });

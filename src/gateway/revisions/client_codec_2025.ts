@@ -130,8 +130,13 @@ export function canAsk(
   { elicitation, sampling, roots }: ClientCapabilities,
   kind: InputKind,
 ): boolean {
-  const declared = { form: elicitation, url: fieldsOf(elicitation).url, sampling, roots };
-  return isRecord(declared[kind]);
+  const declaredCapabilities = {
+    form: elicitation,
+    url: fieldsOf(elicitation).url,
+    sampling,
+    roots,
+  };
+  return isRecord(declaredCapabilities[kind]);
 }
 
 /** Encodes a server's request for the user's input. */

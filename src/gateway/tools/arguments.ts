@@ -16,7 +16,7 @@ const MAX_TEXT_LENGTH = 8192;
 /** Maximum of an integer argument: the longest duration that `setTimeout` accepts, in milliseconds. */
 const MAX_INTEGER = 2 ** 31 - 1;
 
-/** Minimum length of a name that is searched for in other names; shorter ones match too many. */
+/** Minimum length of a name that is searched for in other names; shorter names are parts of too many names. */
 const MIN_PART_LENGTH = 4;
 
 /**
@@ -124,7 +124,7 @@ function readObject(
   throw argumentError(definition, `"${name}" must be an object, not ${describeType(value)}`);
 }
 
-/** Returns the error for an unknown argument; it suggests the one that was probably meant. */
+/** Returns the error for an unknown argument, with a hint at the argument that was probably meant. */
 function unknownArgumentError(definition: ToolDefinition, sentName: string): CallerError {
   const { properties } = definition.inputSchema;
   const knownNames = Object.keys(properties);

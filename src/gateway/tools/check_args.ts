@@ -19,7 +19,7 @@ import {
 } from "./schema_shape.ts";
 import { isRecord } from "../../json.ts";
 
-/** Maximum length of a tool definition whose schema is checked, in UTF-16 code units; real ones are far shorter. */
+/** Maximum length of a tool definition that is checked, in UTF-16 code units; real definitions are far shorter. */
 const MAX_DEFINITION_LENGTH = 256 * 1024;
 
 const MAX_ERRORS = 3;
@@ -89,8 +89,8 @@ function isNeeded(property: Schema): boolean {
  * Checks the arguments strictly against the schema. The server may have accepted them all the same.
  *
  * @param tool The tool; its input schema may be anything.
- * @returns Up to three sentences without a full stop; none if the arguments match, or the check exceeds
- * its budget.
+ * @returns Up to three errors, each a sentence without a full stop; none if the arguments match, or if the
+ * check exceeds the budget of its walk.
  */
 export function findSchemaErrors({ definition, text }: Tool, args: Args): string[] {
   if (text.json.length > MAX_DEFINITION_LENGTH) return [];
@@ -115,10 +115,10 @@ function checkSchema(schema: unknown, value: unknown, position: SchemaPosition):
   if (nesting > maxNesting) walk.visitsLeft = -1;
   if (walk.visitsLeft < 0 || errors.length >= MAX_ERRORS || !isSchema(schema)) return;
   if (value === null && schema["nullable"] === true) return;
-  const inner = { ...position, nesting: nesting + 1 };
+  const innerPosition = { ...position, nesting: nesting + 1 };
   const reference = schema["$ref"];
   if (typeof reference === "string") {
-    followReference(reference, { walk, visit: (part) => checkSchema(part, value, inner) });
+    followReference(reference, { walk, visit: (part) => checkSchema(part, value, innerPosition) });
     return;
   }
   const types = Array.isArray(schema["type"]) ? schema["type"] : [schema["type"] ?? "any"];
@@ -132,20 +132,20 @@ function checkSchema(schema: unknown, value: unknown, position: SchemaPosition):
   const alternatives = alternativesOf(schema);
   if (
     alternatives.length > 0 && !hasMoreAlternatives(schema) &&
-    !alternatives.some((part) => matches(part, value, inner))
+    !alternatives.some((part) => matches(part, value, innerPosition))
   ) {
     errors.push(`${describePath(position)} fits none of the alternatives of the schema`);
   }
   if (isRecord(value)) {
-    checkObject(schema, value, inner);
+    checkObject(schema, value, innerPosition);
     return;
   }
-  for (const part of listOf(schema["allOf"])) checkSchema(part, value, inner);
+  for (const part of listOf(schema["allOf"])) checkSchema(part, value, innerPosition);
   // Next to `prefixItems`, `items` applies only to the remaining values.
   if (Array.isArray(value) && !Object.hasOwn(schema, "prefixItems")) {
     for (const [index, item] of value.entries()) {
       if (walk.visitsLeft < 0 || errors.length >= MAX_ERRORS) break;
-      checkSchema(schema["items"], item, { ...inner, path: `${position.path}[${index}]` });
+      checkSchema(schema["items"], item, { ...innerPosition, path: `${position.path}[${index}]` });
     }
   }
 }
@@ -163,9 +163,9 @@ function checkAllowedValues(schema: Schema, value: unknown, position: SchemaPosi
   const isPlain = values.every((allowed) => typeof allowed !== "object" || allowed === null);
   if (values.length === 0 || !isPlain || values.includes(value)) return;
   const list = values.map((allowed) => JSON.stringify(allowed)).join(", ");
-  const shown = list.length > MAX_VALUES_LENGTH ? `${list.slice(0, MAX_VALUES_LENGTH)}…` : list;
+  const shownList = list.length > MAX_VALUES_LENGTH ? `${list.slice(0, MAX_VALUES_LENGTH)}…` : list;
   position.errors.push(
-    `${describePath(position)} must be ${values.length > 1 ? "one of " : ""}${shown}`,
+    `${describePath(position)} must be ${values.length > 1 ? "one of " : ""}${shownList}`,
   );
 }
 

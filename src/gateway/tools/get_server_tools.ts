@@ -6,7 +6,10 @@ import { signatureOf, summaryOf } from "./signature.ts";
 import { estimateTokens } from "./tokens.ts";
 import { AGENT_ID, ALWAYS_LOAD, type Arguments, type LocalTool } from "./tool.ts";
 
-/** Maximum tokens of full definitions, unless the call asks for them; beyond it, signatures are shown. */
+/**
+ * Maximum number of tokens of full definitions, for a call that neither selects tools nor a detail; above,
+ * signatures are shown.
+ */
 const MAX_FULL_TOKENS = 4000;
 
 /** Maximum number of unknown names with a hint of their own: each name is compared with every tool. */

@@ -54,14 +54,14 @@ export function parametersText(schema: unknown, maxChars: { list: number; type: 
   return text === "any" || text === "object" ? ELLIPSIS : text;
 }
 
-/** Lists properties in the order of the schema, each type within the budget `inner`. */
+/** Lists properties in the order of the schema, each type within `innerBudget`. */
 function propertiesText(
   shape: ObjectShape,
   maxChars: number,
-  inner: TextBudget,
+  innerBudget: TextBudget,
   walk: Walk,
 ): string {
-  const shown = new Map<string, string>();
+  const shownTexts = new Map<string, string>();
   let charsLeft = maxChars;
   // Required properties use the budget first, because a caller must know them.
   for (const isRequired of [true, false]) {
@@ -69,20 +69,20 @@ function propertiesText(
       if (charsLeft <= 0) break;
       if (shape.required.has(name) !== isRequired) continue;
       const text = `${keyText(name)}${isRequired ? "" : "?"}: ${
-        typeWithDefault(schema, inner, walk)
+        typeWithDefault(schema, innerBudget, walk)
       }`;
       charsLeft -= text.length + 2;
-      if (charsLeft >= 0 || shown.size === 0) shown.set(name, text);
+      if (charsLeft >= 0 || shownTexts.size === 0) shownTexts.set(name, text);
     }
   }
   const parts: string[] = [];
   for (const name of shape.properties.keys()) {
-    const text = shown.get(name);
+    const text = shownTexts.get(name);
     if (text !== undefined) parts.push(text);
   }
   if (parts.length < shape.properties.size) parts.push(ELLIPSIS);
   if (hasKeywords(shape.additional)) {
-    parts.push(`[key: string]: ${typeText(shape.additional, inner, walk)}`);
+    parts.push(`[key: string]: ${typeText(shape.additional, innerBudget, walk)}`);
   }
   return parts.join(", ");
 }
@@ -102,21 +102,23 @@ function typeText(schema: unknown, budget: TextBudget, walk: Walk): string {
   return joinMembers(membersOf(schema, budget, walk), budget.maxChars);
 }
 
-/** Joins the members of a union that fit; always shows the first one. */
+/** Joins the members of a union that fit; always shows the first member. */
 function joinMembers(members: readonly string[], maxChars: number): string {
   const uniqueMembers = [...new Set(members)];
-  const shown: string[] = [];
+  const shownMembers: string[] = [];
   let charsLeft = maxChars;
   for (const member of uniqueMembers.slice(0, maxMembers)) {
-    if (shown.length > 0 && charsLeft < member.length + 3) continue;
+    if (shownMembers.length > 0 && charsLeft < member.length + 3) continue;
     charsLeft -= member.length + 3;
-    shown.push(member);
+    shownMembers.push(member);
   }
-  if (shown.length < uniqueMembers.length && !shown.includes(ELLIPSIS)) shown.push(ELLIPSIS);
-  return shown.length === 0 ? "any" : shown.join(" | ");
+  if (shownMembers.length < uniqueMembers.length && !shownMembers.includes(ELLIPSIS)) {
+    shownMembers.push(ELLIPSIS);
+  }
+  return shownMembers.length === 0 ? "any" : shownMembers.join(" | ");
 }
 
-/** Returns the members of a schema's union; one if it is not a union. */
+/** Returns the texts of the members of a union; a schema that is not a union counts as its only member. */
 function membersOf(schema: unknown, budget: TextBudget, walk: Walk): string[] {
   if (schema === false) return ["never"];
   if (!isSchema(schema)) return ["any"];
@@ -156,11 +158,11 @@ function inlineMembersOf(schema: Schema, budget: TextBudget, walk: Walk): string
 
 /** Returns the members of a schema that has no type of its own, from the parts of its `allOf`. */
 function allOfMembers(schema: Schema, budget: TextBudget, walk: Walk): string[] {
-  const inner = nestDeeper(budget);
+  const innerBudget = nestDeeper(budget);
   const parts = listOf(schema["allOf"]).slice(0, maxMembers);
   const shape = shapeOf(schema, walk);
-  if (shape.properties.size > 0) return [objectText(schema, inner, walk)];
-  const intersection = parts.map((part) => membersOf(part, inner, walk))
+  if (shape.properties.size > 0) return [objectText(schema, innerBudget, walk)];
+  const intersection = parts.map((part) => membersOf(part, innerBudget, walk))
     .filter((members) => members.some((text) => text !== "any"));
   if (intersection.length < 2) return intersection[0] ?? [];
   return [`(${intersection.map((members) => parenthesize(members, budget.maxChars)).join(" & ")})`];
@@ -214,8 +216,8 @@ function objectText(schema: Schema, budget: TextBudget, walk: Walk): string {
     return shape.additional === false ? "{}" : "object";
   }
   if (budget.maxChars < minObjectChars) return `{${ELLIPSIS}}`;
-  const inner = { maxChars: budget.maxChars >> 1, nesting: budget.nesting + 1 };
-  return `{${propertiesText(shape, budget.maxChars, inner, walk)}}`;
+  const innerBudget = { maxChars: budget.maxChars >> 1, nesting: budget.nesting + 1 };
+  return `{${propertiesText(shape, budget.maxChars, innerBudget, walk)}}`;
 }
 
 /** Writes a value as JSON, cut if it is long or deep. */

@@ -48,20 +48,22 @@ export function summaryOf(tool: DescribedTool): string {
   if (typeof tool.description !== "string") return "";
   const maxTokens = summaryTokens(tool);
   const sentences = sentencesOf(tool.description.slice(0, maxReadChars));
-  const shown: string[] = [];
+  const shownSentences: string[] = [];
   let tokensLeft = maxTokens;
   for (const sentence of sentences) {
     tokensLeft -= estimateTokens(` ${sentence}`);
     if (tokensLeft < 0) break;
-    shown.push(sentence);
+    shownSentences.push(sentence);
   }
-  if (shown.length === sentences.length && tool.description.length <= maxReadChars) {
-    return shown.join(" ");
+  if (shownSentences.length === sentences.length && tool.description.length <= maxReadChars) {
+    return shownSentences.join(" ");
   }
   // A heading says nothing without the text below it.
-  while (shown.length > 1 && heading.test(shown.at(-1) ?? "")) shown.pop();
-  return shown.length > 0
-    ? `${shown.join(" ")} ${ELLIPSIS}`
+  while (shownSentences.length > 1 && heading.test(shownSentences.at(-1) ?? "")) {
+    shownSentences.pop();
+  }
+  return shownSentences.length > 0
+    ? `${shownSentences.join(" ")} ${ELLIPSIS}`
     : cutToTokens(sentences[0] ?? "", maxTokens);
 }
 

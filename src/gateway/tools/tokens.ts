@@ -124,7 +124,7 @@ class TokenScan {
     return at < this.#text.length ? kinds[this.#text.charCodeAt(at)] ?? sign : textEnd;
   }
 
-  /** Returns the end of the run of one kind that begins here. */
+  /** Returns the end of the run of characters of one kind that begins here. */
   #endOf(kind: number): number {
     let at = this.#at + 1;
     while (this.#kindAt(at) === kind) at += 1;
@@ -172,21 +172,22 @@ class TokenScan {
    */
   #countSignRun(length: number): void {
     let cost = length;
-    let beforeLast = 0;
-    let last = 0;
+    let codeBeforeLast = 0;
+    let lastCode = 0;
     let repeated = 0;
     for (;; this.#at += 1) {
       const kind = this.#kindAt(this.#at);
       if (!isSign(kind)) break;
       const code = this.#text.charCodeAt(this.#at);
-      repeated = code === last ? repeated + 1 : 0;
+      repeated = code === lastCode ? repeated + 1 : 0;
       cost += kind === wideSign ? 1.5 : repeated < 3 ? 1 : 0.02;
-      if (last === comma && code === openBrace && beforeLast === closeBrace) cost -= 2;
-      else if (code === quote && beforeLast === colon && isOpening(last)) cost -= 1;
-      else if (last === openBracket && code === openBrace && beforeLast !== colon) cost += 1;
-      else if (last === closeBrace && code === closeBracket) cost += 1;
-      beforeLast = last;
-      last = code;
+      if (lastCode === comma && code === openBrace && codeBeforeLast === closeBrace) cost -= 2;
+      else if (code === quote && codeBeforeLast === colon && isOpening(lastCode)) cost -= 1;
+      else if (lastCode === openBracket && code === openBrace && codeBeforeLast !== colon) {
+        cost += 1;
+      } else if (lastCode === closeBrace && code === closeBracket) cost += 1;
+      codeBeforeLast = lastCode;
+      lastCode = code;
     }
     this.#tokens += cost <= 3 ? 1 : 0.55 * cost - 0.45;
     if (this.#kindAt(this.#at) === lineEnd) this.#at = this.#endOf(lineEnd);
@@ -196,12 +197,12 @@ class TokenScan {
   #countBlanks(): void {
     const start = this.#at;
     this.#at = this.#endOf(blank);
-    const next = this.#kindAt(this.#at);
-    const isLead = next !== digit && next !== lineEnd && next !== textEnd;
+    const nextKind = this.#kindAt(this.#at);
+    const isLead = nextKind !== digit && nextKind !== lineEnd && nextKind !== textEnd;
     const separateCount = this.#at - start - (isLead ? 1 : 0);
-    if (separateCount > 0 && next !== lineEnd) this.#tokens += 1 + separateCount / 128;
-    if (isLetter(next)) this.#countWord(spaceLead);
-    else if (isSign(next)) this.#countSignRun(1);
+    if (separateCount > 0 && nextKind !== lineEnd) this.#tokens += 1 + separateCount / 128;
+    if (isLetter(nextKind)) this.#countWord(spaceLead);
+    else if (isSign(nextKind)) this.#countSignRun(1);
   }
 
   #countDigits(): void {

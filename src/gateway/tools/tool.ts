@@ -23,7 +23,7 @@ export interface ToolDefinition {
   readonly name: string;
   /** A description for agents. */
   readonly description: string;
-  /** The arguments; unknown ones are refused. */
+  /** The arguments; unknown arguments are refused. */
   readonly inputSchema: {
     readonly type: "object";
     readonly properties: Readonly<Record<string, ArgumentSchema>>;
@@ -78,7 +78,7 @@ export interface GatewayAnswer {
   readonly kind: "gateway-result";
   /** The answer as JSON text, for the model to read. */
   readonly json: string;
-  /** The answer as a JSON object, for programs; absent if there is none. */
+  /** The answer as the text of a JSON object, for programs; absent if only `json` is sent. */
   readonly structuredJson?: string;
 }
 
