@@ -15,8 +15,8 @@ import { withDeadline } from "../within.ts";
 /** Limit of pages, more than any real server has. It ends a list that would never end. */
 const MAX_PAGES = 1000;
 
-/** Maximum length of a tool's name, in UTF-16 code units: that of a text argument of a gateway tool. */
-const MAX_NAME_LENGTH = 8192;
+/** Maximum length of a tool's name, in UTF-16 code units; each pattern of the rules is compared with it. */
+const MAX_NAME_LENGTH = 256;
 
 /** Size limit of all definitions of a server together, in UTF-16 code units. */
 const MAX_TOTAL_LENGTH = 64 * 1024 * 1024;

@@ -14,6 +14,13 @@ import { clientCodec2025 } from "./revisions/mod.ts";
 import { allowedServers, type GatewayTool } from "./tools/mod.ts";
 import { within } from "../within.ts";
 
+/**
+ * The only revision that has batches of messages.
+ *
+ * @see {@link https://modelcontextprotocol.io/specification/2025-03-26/basic#batching}
+ */
+const REVISION_WITH_BATCHES = "2025-03-26";
+
 /** Options of a client's session. */
 export interface ClientSessionOptions {
   /** The gateway's tools by name. */
@@ -48,6 +55,7 @@ export class ClientSession {
   readonly #state: SessionState;
   #connection: ClientConnection;
   #isInitialized = false;
+  #revision: string | undefined;
   // Number of progress and log messages that were dropped since the client stopped reading.
   #droppedCount = 0;
 
@@ -60,6 +68,7 @@ export class ClientSession {
     this.#options = options;
     this.#peer = new Peer(channel, {
       answersInvalidMessages: true,
+      acceptsBatches: () => this.#revision === REVISION_WITH_BATCHES,
       request: (request) => this.#handleRequest(request),
       notification: (method) => {
         if (method === "notifications/roots/list_changed") {
@@ -125,6 +134,7 @@ export class ClientSession {
     const decoded = clientCodec2025.decodeInitialize(request.params);
     if ("code" in decoded) return request.fail(decoded);
     this.#isInitialized = true;
+    this.#revision = decoded.revision;
     this.#state.capabilities = decoded.capabilities;
     this.#connection = this.#buildConnection();
     const { version } = this.#options;

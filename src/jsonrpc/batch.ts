@@ -1,7 +1,17 @@
 import type { ResponseWriter } from "./channel.ts";
+import { errorText, RPC_CODES } from "./message.ts";
 
-/** Maximum total length of the answers to a batch that are sent together, in UTF-16 code units. */
-const MAX_JOINED_LENGTH = 64 * 1024 * 1024;
+/**
+ * Maximum total length of the answers to a batch, in UTF-16 code units. They are held in memory until the
+ * last one is there.
+ */
+const MAX_JOINED_LENGTH = 16 * 1024 * 1024;
+
+/** The answer to a message whose own answer would make those of its batch too long. */
+const TOO_LONG = {
+  code: RPC_CODES.internalError,
+  message: "The answers to the batch are too long together; send this message alone",
+};
 
 /**
  * Collects the answers to a batch, and sends them together when all of its messages are handled.
@@ -19,9 +29,11 @@ export class BatchExchange implements ResponseWriter {
     this.#pendingCount = messageCount;
   }
 
-  answer(text: string): void {
-    this.#answers.push(text);
-    this.#totalLength += text.length + 1;
+  answer(text: string, id: string | undefined): void {
+    const isTooLong = this.#totalLength + text.length > MAX_JOINED_LENGTH;
+    const answer = isTooLong ? errorText(id, TOO_LONG) : text;
+    this.#answers.push(answer);
+    this.#totalLength += answer.length + 1;
   }
 
   notify(text: string): void {
@@ -30,13 +42,7 @@ export class BatchExchange implements ResponseWriter {
 
   end(): void {
     if (--this.#pendingCount > 0) return;
-    const answers = this.#answers;
-    // The other side would skip a longer message, and V8 limits the length of a string.
-    if (this.#totalLength > MAX_JOINED_LENGTH) {
-      for (const answer of answers) this.#replyTo.answer(answer, "batch");
-    } else if (answers.length > 0) {
-      this.#replyTo.answer(`[${answers.join(",")}]`, "batch");
-    }
+    if (this.#answers.length > 0) this.#replyTo.answer(`[${this.#answers.join(",")}]`, "batch");
     this.#replyTo.end();
   }
 }

@@ -24,6 +24,20 @@ const EXCERPT_LENGTH = 200;
 /** Queued UTF-16 code units above which the other side counts as one that does not read. */
 const UNREAD_LENGTH = 8 * 1024 * 1024;
 
+/** Time for which the messages of a batch are dispatched without a pause, in milliseconds. */
+const MAX_BATCH_TURN_MS = 5;
+
+/** A batch in a revision that has no batches. */
+const NO_BATCHES = {
+  kind: "invalid",
+  error: {
+    code: RPC_CODES.invalidRequest,
+    message: "Only revision 2025-03-26 of MCP has batches; send each message alone",
+  },
+  id: undefined,
+  probableKind: undefined,
+} as const;
+
 /**
  * Handles the messages that a peer receives. If a method throws or rejects, the peer reports that to
  * `unexpected`, answers a request with an internal error, and continues.
@@ -34,6 +48,8 @@ export interface PeerHandler {
    * that a server prints by mistake. Default: no.
    */
   readonly answersInvalidMessages?: boolean;
+  /** Whether the revision of the connection has batches; otherwise they are invalid. Default: yes. */
+  acceptsBatches?(): boolean;
   /** Handles a request, which may be answered now or later. */
   request(request: IncomingRequest): void | Promise<void>;
   /** Handles a notification, except for cancellation and progress, which the peer handles. */
@@ -155,8 +171,23 @@ export class Peer {
 
   #receive(message: Message, replyTo: ResponseWriter = this.#defaultWriter): void {
     if (message.kind !== "batch") return this.#dispatch(message, replyTo);
-    const batch = new BatchExchange(replyTo, message.messages.length);
-    for (const part of message.messages) this.#dispatch(part, batch);
+    const { messages, text } = message;
+    if (this.#handler.acceptsBatches?.() === false) {
+      return this.#dispatch({ ...NO_BATCHES, text }, replyTo);
+    }
+    void this.#dispatchBatch(messages, new BatchExchange(replyTo, messages.length));
+  }
+
+  /** Dispatches the messages of a batch one by one; other work runs in between. */
+  async #dispatchBatch(messages: readonly Message[], batch: BatchExchange): Promise<void> {
+    let startedAt = performance.now();
+    for (const message of messages) {
+      if (performance.now() - startedAt > MAX_BATCH_TURN_MS) {
+        await new Promise((resolve) => setTimeout(resolve));
+        startedAt = performance.now();
+      }
+      this.#dispatch(message, batch);
+    }
   }
 
   #receiveEnd(cause?: Error): void {

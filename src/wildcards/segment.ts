@@ -3,6 +3,9 @@ import type { Characters } from "./characters.ts";
 /** Represents `?` among the code points of a pattern; no code point is negative. */
 export const ANY = -1;
 
+/** Number of characters that are matched in one step. */
+const WORD_BITS = 32;
+
 /** Whether characters of a pattern match the name at the index `start`. */
 export function matchesAt(name: Characters, characters: readonly number[], start = 0): boolean {
   for (let index = 0; index < characters.length; index++) {
@@ -15,70 +18,59 @@ export function matchesAt(name: Characters, characters: readonly number[], start
 /** The characters between two stars of a pattern, prepared for the search in a name. */
 export interface Segment {
   readonly characters: readonly number[];
-  /** The longest run without `?`; the search looks for it. */
-  readonly anchor: readonly number[];
-  /** Index of the anchor in the segment. */
-  readonly anchorAt: number;
-  /**
-   * For each prefix of the anchor, the length of the longest shorter prefix with which it ends. If the next
-   * character differs, the search continues as if only that shorter prefix had matched (Knuth-Morris-Pratt).
-   */
-  readonly fallback: readonly number[];
+  /** For each character of the segment, the set of the indices where it may be, as bits. */
+  readonly masks: ReadonlyMap<number, Int32Array>;
+  /** The indices where any character may be, as bits. */
+  readonly anyMask: Int32Array;
 }
 
 /** Prepares characters for the search. */
 export function compileSegment(characters: readonly number[]): Segment {
-  let anchorAt = 0;
-  let anchorEnd = 0;
-  let runAt = 0;
-  for (let index = 0; index < characters.length; index++) {
-    if (characters[index] === ANY) {
-      runAt = index + 1;
-    } else if (index + 1 - runAt > anchorEnd - anchorAt) {
-      anchorAt = runAt;
-      anchorEnd = index + 1;
-    }
+  const anyMask = new Int32Array(Math.ceil(characters.length / WORD_BITS));
+  for (const [index, character] of characters.entries()) {
+    if (character === ANY) setBit(anyMask, index);
   }
-  const anchor = characters.slice(anchorAt, anchorEnd);
-  return { characters, anchor, anchorAt, fallback: compileFallback(anchor) };
-}
-
-function compileFallback(anchor: readonly number[]): number[] {
-  const fallback = [0];
-  let matchedCount = 0;
-  for (let index = 1; index < anchor.length; index++) {
-    while (matchedCount > 0 && anchor[matchedCount] !== anchor[index]) {
-      matchedCount = fallback[matchedCount - 1] as number;
-    }
-    if (anchor[matchedCount] === anchor[index]) matchedCount++;
-    fallback.push(matchedCount);
+  const masks = new Map<number, Int32Array>();
+  for (const [index, character] of characters.entries()) {
+    if (character === ANY) continue;
+    const mask = masks.get(character) ?? anyMask.slice();
+    setBit(mask, index);
+    masks.set(character, mask);
   }
-  return fallback;
+  return { characters, masks, anyMask };
 }
 
 /**
- * Returns the first index from `from` on at which the segment matches and ends before `end`, or -1. The
- * search reads each character of the name once. A segment with `?` is compared as a whole wherever its anchor
- * matches.
+ * Returns the first index from `from` on at which the segment matches and ends before `end`, or -1. It
+ * reads each character of the name once, and takes a step for each 32 characters of the segment then
+ * (the Shift-And algorithm), whatever the pattern and the name are.
+ *
+ * @see {@link https://en.wikipedia.org/wiki/Bitap_algorithm}
  */
 export function findSegment(
-  segment: Segment,
+  { characters: { length }, masks, anyMask }: Segment,
   { name, from, end }: { readonly name: Characters; readonly from: number; readonly end: number },
 ): number {
-  const { characters, anchor, anchorAt, fallback } = segment;
-  if (anchor.length === 0) return from + characters.length <= end ? from : -1;
-  const anchorsEnd = end - (characters.length - anchorAt - anchor.length);
-  let matchedCount = 0;
-  for (let index = from + anchorAt; index < anchorsEnd; index++) {
-    const character = name.charCodeAt(index);
-    while (matchedCount > 0 && anchor[matchedCount] !== character) {
-      matchedCount = fallback[matchedCount - 1] as number;
+  // Bit n is set if the last n + 1 characters of the name match the first ones of the segment.
+  const matched = new Int32Array(anyMask.length);
+  for (let at = from; at < end; at++) {
+    const mask = masks.get(name.charCodeAt(at)) ?? anyMask;
+    let carry = 1;
+    for (let word = 0; word < matched.length; word++) {
+      const bits = matched[word] as number;
+      matched[word] = ((bits << 1) | carry) & (mask[word] as number);
+      carry = bits >>> (WORD_BITS - 1);
     }
-    if (anchor[matchedCount] === character) matchedCount++;
-    if (matchedCount < anchor.length) continue;
-    const start = index + 1 - anchor.length - anchorAt;
-    if (anchor.length === characters.length || matchesAt(name, characters, start)) return start;
-    matchedCount = fallback[matchedCount - 1] as number;
+    if (hasBit(matched, length - 1)) return at + 1 - length;
   }
   return -1;
+}
+
+function setBit(words: Int32Array, index: number): void {
+  const word = Math.floor(index / WORD_BITS);
+  words[word] = (words[word] as number) | (1 << (index % WORD_BITS));
+}
+
+function hasBit(words: Int32Array, index: number): boolean {
+  return ((words[Math.floor(index / WORD_BITS)] as number) & (1 << (index % WORD_BITS))) !== 0;
 }

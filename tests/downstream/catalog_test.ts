@@ -50,3 +50,11 @@ Deno.test("[sessions.partial-list] a list is cut before the page with which it e
     "Its list of tools is incomplete: page 3 is missing: its list of tools has more than 100000 entries",
   );
 });
+
+Deno.test("[sessions.odd-tools] a tool whose name has more than 256 characters is left out", async () => {
+  const { catalog } = await fetchEndlessCatalog((page) => {
+    return page === 1 ? ["n".repeat(256), "n".repeat(257)] : [];
+  });
+  assert.deepEqual(catalog.tools.map(({ name }) => name.length), [256]);
+  assert.deepEqual(catalog.leftOutTools, ["tools[1] has a name that is too long"]);
+});

@@ -193,3 +193,11 @@ Deno.test({
     await setup.close(5000);
   },
 });
+
+Deno.test("[memory.calls] a result and arguments of 60 MB pass", async () => {
+  await using gateway = await startGateway({ servers: { odd: misbehavingServer() } });
+  const length = 60 * MB;
+  assert.equal((await gateway.callServerToolForText("odd", "big", { length })).length, length);
+  const padding = "x".repeat(length);
+  assert.equal(await gateway.callServerToolForText("odd", "count", { padding }), "1");
+});

@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import { encode } from "gpt-tokenizer/encoding/o200k_base";
 import { ODD_DEFINITION } from "../fixtures/servers/odd_json.ts";
 import { DirectConnection } from "./direct_connection.ts";
-import { type Fields, misbehavingServer, type RunningGateway, startGateway } from "./gateway.ts";
+import {
+  type Fields,
+  misbehavingServer,
+  readRefusal,
+  type RunningGateway,
+  startGateway,
+} from "./gateway.ts";
 
 interface Listing {
   readonly tools: readonly Fields[];
@@ -209,4 +215,15 @@ Deno.test("[sessions.no-tools] [sessions.partial-list] an agent learns why tools
   const { stderr } = gateway.program;
   assert.equal(stderr.match(/offers no tools/g)?.length, 1);
   assert.equal(stderr.match(/is incomplete/g)?.length, 1);
+});
+
+Deno.test("[rules.patterns-linear] a pattern has at most 256 characters", async () => {
+  await using gateway = await startGateway({ servers: { odd: misbehavingServer() } });
+  const listByPattern = (pattern: string) => {
+    return gateway.callGatewayTool("get_server_tools", { server: "odd", pattern });
+  };
+  assert.equal((await listByPattern(`*${"?".repeat(255)}`)).isError, undefined);
+  const refusal = readRefusal(await listByPattern(`*${"?a".repeat(128)}`));
+  assert.equal(refusal.code, "INVALID_ARGUMENTS");
+  assert.match(refusal.message, /"pattern" must have at most 256 characters/);
 });

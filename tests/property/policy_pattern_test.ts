@@ -118,7 +118,7 @@ function countReads(pattern: string, name: string): number {
   return reads;
 }
 
-Deno.test("[rules.patterns-linear] each character of a name is read at most once if no segment mixes ? and literals", () => {
+Deno.test("[rules.patterns-linear] each character of a name is read at most once, besides those before the first and after the last star", () => {
   const hostilePatterns = [
     "*".repeat(10_000),
     "*a".repeat(10_000),
@@ -130,6 +130,8 @@ Deno.test("[rules.patterns-linear] each character of a name is read at most once
     `*${"ab".repeat(2_500)}*c*`,
     "?*".repeat(10_000),
     "*?".repeat(5_000) + "*b",
+    `*${"?a".repeat(2_500)}b*`,
+    `*${"a?".repeat(2_500)}*?b*c*`,
   ];
   for (const pattern of hostilePatterns) {
     for (const length of [20_000, 40_000]) {
@@ -140,20 +142,4 @@ Deno.test("[rules.patterns-linear] each character of a name is read at most once
       }
     }
   }
-});
-
-Deno.test("[rules.patterns-linear] if segments mix ? and literals, reads stay within the name's length times (longest segment + 1)", () => {
-  const anyLongName = fc.string({ unit: fc.constantFrom("a", "b"), minLength: 1, maxLength: 6 })
-    .map((unit) => unit.repeat(200));
-  const anyMixedPattern = fc.array(fc.constantFrom("*", "?", "a", "b", "aab"), { maxLength: 40 })
-    .map((parts) => `*${parts.join("")}*c*`);
-  fc.assert(
-    fc.property(anyMixedPattern, anyLongName, (pattern, name) => {
-      const longest = Math.max(...pattern.split("*").map((segment) => segment.length));
-      for (const text of [name, name + name]) {
-        assert.ok(countReads(pattern, text) <= text.length * (longest + 1));
-      }
-    }),
-    { numRuns: 100 },
-  );
 });

@@ -202,7 +202,7 @@ function toResponse(result: PostResult): Response {
     case "accepted":
       return new Response(null, { status: 202 });
     case "message":
-      return jsonResponse(result.parts, result.isInvalid ? 400 : 200);
+      return jsonResponse(result.text, result.isInvalid ? 400 : 200);
     case "stream":
       return new Response(result.stream.body, { headers: STREAM_HEADERS });
     case "gone":
@@ -210,9 +210,7 @@ function toResponse(result: PostResult): Response {
   }
 }
 
-function jsonResponse(parts: readonly string[], status: number): Response {
-  const [only = ""] = parts;
-  const body = parts.length === 1 ? only : new Blob([...parts]);
+function jsonResponse(body: string, status: number): Response {
   return new Response(body, { status, headers: JSON_HEADERS });
 }
 

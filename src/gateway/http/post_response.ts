@@ -5,8 +5,8 @@ import { EventStream } from "./event_stream.ts";
 export type PostResult =
   /** The POST contained no request. */
   | { readonly kind: "accepted" }
-  /** One message, or a batch of answers as parts; `isInvalid` if the body was not a valid message. */
-  | { readonly kind: "message"; readonly parts: readonly string[]; readonly isInvalid: boolean }
+  /** One answer, or those to a batch; `isInvalid` if the body was not a valid message. */
+  | { readonly kind: "message"; readonly text: string; readonly isInvalid: boolean }
   /** A stream of messages that ends with the answer. */
   | { readonly kind: "stream"; readonly stream: EventStream }
   /** The session has ended in the meantime. */
@@ -48,8 +48,8 @@ export class PostResponseWriter implements ResponseWriter {
   readonly #owner: StreamOwner;
   readonly #options: PostResponseOptions;
   readonly #settle: (result: PostResult) => void;
-  // The answers that were not sent on a stream; several only for a batch that is too long for one message.
-  #answers: string[] = [];
+  // The answer, unless it was sent on a stream.
+  #answer: string | undefined;
   #isInvalid = false;
   #stream: EventStream | undefined;
   #streamNumber: number | undefined;
@@ -69,10 +69,8 @@ export class PostResponseWriter implements ResponseWriter {
   }
 
   answer(text: string, id: string | undefined): void {
-    // There is a second answer only to a batch whose answers are too long for one message.
-    if (this.#answers.length > 0) this.startStream();
     if (this.#stream !== undefined) return this.#sendOnStream(text);
-    this.#answers.push(text);
+    this.#answer = text;
     this.#isInvalid = id === undefined;
   }
 
@@ -86,8 +84,9 @@ export class PostResponseWriter implements ResponseWriter {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     if (this.#stream !== undefined) this.#stream.end();
-    else if (this.#answers.length > 0) this.#settleMessage();
-    else this.#settle({ kind: "accepted" });
+    else if (this.#answer !== undefined) {
+      this.#settle({ kind: "message", text: this.#answer, isInvalid: this.#isInvalid });
+    } else this.#settle({ kind: "accepted" });
     this.#owner.removeResponse(this, this.#streamNumber);
   }
 
@@ -99,7 +98,7 @@ export class PostResponseWriter implements ResponseWriter {
     this.#stream = new EventStream();
     if (this.#options.acceptsPriming) this.#stream.prime(`${number}-0`);
     this.#settle({ kind: "stream", stream: this.#stream });
-    for (const answer of this.#answers) this.#sendOnStream(answer);
+    if (this.#answer !== undefined) this.#sendOnStream(this.#answer);
   }
 
   /** Continues on the stream of a client that has reconnected. */
@@ -114,15 +113,6 @@ export class PostResponseWriter implements ResponseWriter {
     this.#hasEnded = true;
     if (this.#stream === undefined) this.#settle({ kind: "gone" });
     else this.#stream.end();
-  }
-
-  #settleMessage(): void {
-    const answers = this.#answers;
-    const isInvalid = this.#isInvalid;
-    if (answers.length === 1) return this.#settle({ kind: "message", parts: answers, isInvalid });
-    // The client accepts no stream. The answers are not concatenated: V8 limits the length of a string.
-    const parts = answers.flatMap((answer, index) => [index === 0 ? "[" : ",", answer]);
-    this.#settle({ kind: "message", parts: [...parts, "]"], isInvalid });
   }
 
   #sendOnStream(text: string): void {

@@ -1,3 +1,4 @@
+import { CallerError } from "../../errors.ts";
 import type { Tool } from "../../downstream/mod.ts";
 import { similarNames } from "../../similar_names.ts";
 import { compilePattern } from "../../policy/mod.ts";
@@ -14,6 +15,9 @@ const MAX_FULL_TOKENS = 4000;
 
 /** Maximum number of unknown names with a hint of their own: each name is compared with every tool. */
 const MAX_HINTS = 5;
+
+/** Maximum length of a pattern, in UTF-16 code units: that of a tool's name. */
+const MAX_PATTERN_LENGTH = 256;
 
 type Detail = "full" | "signatures" | "names";
 
@@ -42,6 +46,7 @@ export const getServerTools: LocalTool = {
 
   async run(args, context) {
     const { caller, policy, signal } = context;
+    refuseLongPattern(args);
     const server = findServer(context, String(args.server));
     const { name } = server.config;
     const { tools, incompleteReason } = await server.listTools(caller, signal);
@@ -79,6 +84,14 @@ export const getServerTools: LocalTool = {
     return { kind: "gateway-result", json: `{"tools":${list},${otherMembers.slice(1)}` };
   },
 };
+
+function refuseLongPattern({ pattern }: Arguments): void {
+  if (typeof pattern !== "string" || pattern.length <= MAX_PATTERN_LENGTH) return;
+  const message =
+    `get_server_tools: "pattern" must have at most ${MAX_PATTERN_LENGTH} characters. ` +
+    "Correct it and call again.";
+  throw new CallerError("INVALID_ARGUMENTS", message);
+}
 
 function selectTools(
   tools: readonly Tool[],

@@ -62,22 +62,11 @@ export async function checkMessages(transport: OpenTransport, check: Check): Pro
     assert.equal(await gateway.callServerToolForText("odd", "count"), "1");
   });
 
-  await check("[protocol.batch] a batch is answered with a batch", async () => {
-    const call = '"method":"tools/call","params":{"name":"execute_tool","arguments":' +
-      '{"server":"odd","tool":"count","args":{}}}';
-    const answer = client.waitForAnswer("b2");
-    await client.sendLine(
-      `[{"jsonrpc":"2.0","id":"b1",${call}},{"jsonrpc":"2.0","method":"notifications/x"},7,` +
-        '{"jsonrpc":"2.0","id":"b2","method":"ping"},{"jsonrpc":"2.0","id":"b3","method":"no"}]',
-    );
-    const messages = JSON.parse((await answer).text);
-    const idsAndCodes = messages.map((message: { id: unknown; error?: { code: number } }) => {
-      return [message.id, message.error?.code];
-    });
-    assert.deepEqual(
-      idsAndCodes.toSorted(),
-      [[null, -32600], ["b1", undefined], ["b2", undefined], ["b3", -32601]].toSorted(),
-    );
+  await check("[protocol.batch] a batch is refused in a revision without batches", async () => {
+    const line = '[{"jsonrpc":"2.0","id":"b1","method":"ping"}]';
+    const { message: { id, error } } = await sendAndWaitForError(client, line);
+    assert.deepEqual([id, error?.code], [null, -32600]);
+    assert.match(error?.message ?? "", /Only revision 2025-03-26 of MCP has batches/);
   });
 
   await check("[protocol.invalid] a line that is not UTF-8 is answered with an error", async () => {
@@ -153,6 +142,28 @@ export async function checkHandshake(transport: OpenTransport, check: Check): Pr
       },
     );
   }
+
+  await check(
+    "[protocol.batch] in revision 2025-03-26, a batch is answered with a batch",
+    async () => {
+      const { client } = await transport.connect({ protocolVersion: "2025-03-26" });
+      const call = '"method":"tools/call","params":{"name":"execute_tool","arguments":' +
+        '{"server":"old","tool":"count","args":{}}}';
+      const answer = client.waitForAnswer("b2");
+      await client.sendLine(
+        `[{"jsonrpc":"2.0","id":"b1",${call}},{"jsonrpc":"2.0","method":"notifications/x"},7,` +
+          '{"jsonrpc":"2.0","id":"b2","method":"ping"},{"jsonrpc":"2.0","id":"b3","method":"no"}]',
+      );
+      const messages = JSON.parse((await answer).text);
+      const idsAndCodes = messages.map((message: { id: unknown; error?: { code: number } }) => {
+        return [message.id, message.error?.code];
+      });
+      assert.deepEqual(
+        idsAndCodes.toSorted(),
+        [[null, -32600], ["b1", undefined], ["b2", undefined], ["b3", -32601]].toSorted(),
+      );
+    },
+  );
 
   await check(
     "[protocol.initialize] after an initialize without a version, the client may send a valid one",
