@@ -47,6 +47,8 @@ const FIXES: Readonly<Record<StartFailureKind, (context: FixContext) => string>>
       ? `Correct ${entry}.command: there is no such program`
       : `Install ${command}, or write its full path into ${entry}.command; programs started from a ` +
         "desktop have a different PATH from a shell",
+  "sandbox-not-found": ({ entry }) =>
+    `Install the package bubblewrap, or remove ${entry}.gateway.sandbox`,
   "dangling-link": ({ subject, path, entry }) =>
     `Reinstall ${subject}, which ${path} links to, or correct ${entry}.command`,
   "command-is-folder": ({ path, entry }) =>

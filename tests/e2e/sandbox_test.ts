@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { startGateway } from "./gateway.ts";
+import { runOnce } from "./run_once.ts";
 
 const SERVER = fileURLToPath(new URL("../fixtures/servers/sandboxed_server.mjs", import.meta.url));
 
@@ -71,15 +72,10 @@ Deno.test({
   ignore: Deno.build.os !== "linux",
   async fn() {
     const folder = Deno.makeTempDirSync();
-    await using gateway = await startGateway({
-      servers: {
-        confined: {
-          command: "true",
-          env: { PATH: folder },
-          gateway: { sandbox: "bwrap" },
-        },
-      },
-    });
+    const confined = { command: "true", env: { PATH: folder }, gateway: { sandbox: "bwrap" } };
+    const { stdout } = await runOnce(["doctor"], { servers: { confined } });
+    assert.match(stdout, /Install the package bubblewrap, or remove mcpServers.confined.gateway/);
+    await using gateway = await startGateway({ servers: { confined } });
     const { code, message } = await gateway.expectRefusal("execute_tool", {
       server: "confined",
       tool: "x",

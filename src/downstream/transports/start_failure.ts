@@ -7,6 +7,7 @@ export type StartFailureKind =
   | "folder-is-file"
   | "command-not-found"
   | "arguments-in-command"
+  | "sandbox-not-found"
   | "dangling-link"
   | "command-is-folder"
   | "not-executable"
@@ -87,7 +88,7 @@ export function explainStart(
   if (!isMissing(cause)) return fail("other", `its command "${command}" cannot be started`);
   if (command === "bwrap") {
     return fail(
-      "command-not-found",
+      "sandbox-not-found",
       'the program "bwrap" of its sandbox was not found; install the package bubblewrap, or remove ' +
         "`gateway.sandbox` from its entry",
     );
