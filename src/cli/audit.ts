@@ -55,8 +55,8 @@ export const stats = defineCommand({
         }
       }
       const figures = counter.figures();
-      const { paths, damaged } = files;
-      const answer = { files: paths.toReversed(), damaged_lines: damaged, ...figures };
+      const { paths, damagedLines } = files;
+      const answer = { files: paths.toReversed(), damaged_lines: damagedLines, ...figures };
       stdout.write(json ? `${JSON.stringify(answer)}\n` : figuresText(figures));
     });
     return 0;
@@ -181,7 +181,7 @@ function withAuditFiles(
     );
   }
   use(files);
-  if (files.damaged > 0) stderr.write(`Skipped ${files.damaged} damaged line(s)\n`);
+  if (files.damagedLines > 0) stderr.write(`Skipped ${files.damagedLines} damaged line(s)\n`);
 }
 
 function openFirstExisting(paths: readonly string[]): AuditFiles | undefined {

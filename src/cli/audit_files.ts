@@ -37,7 +37,7 @@ export class AuditFiles implements Disposable {
   /** Paths of all files, the newest first. */
   readonly paths: string[] = [];
   /** Number of lines read so far that are not entries. */
-  damaged = 0;
+  damagedLines = 0;
   /** The end of the last complete line of the newest file. */
   readonly position: LogPosition;
   readonly #files: Deno.FsFile[] = [];
@@ -93,7 +93,7 @@ export class AuditFiles implements Disposable {
       for (const text of linesBackwards(file, number === 0 ? end ?? size : size)) {
         if (text === "") continue;
         const entry = text === undefined ? undefined : parseEntry(text);
-        if (entry === undefined || text === undefined) this.damaged++;
+        if (entry === undefined || text === undefined) this.damagedLines++;
         else yield { entry, text };
       }
     }
@@ -104,7 +104,7 @@ export class AuditFiles implements Disposable {
   }
 }
 
-/** The lines of a file, the last first; `undefined` for one that is too long. */
+/** Reads the lines of a file, the last first; yields `undefined` for a line that is too long. */
 function* linesBackwards(file: Deno.FsFile, end: number): Generator<string | undefined> {
   const decoder = new TextDecoder();
   let partialLine: Uint8Array = new Uint8Array();
@@ -132,7 +132,7 @@ function* linesBackwards(file: Deno.FsFile, end: number): Generator<string | und
   if (isTooLong) yield undefined;
 }
 
-/** The end of the last complete line of a file; the gateway may be writing the next one. */
+/** Returns the end of the last complete line of a file: the gateway may be writing the next line. */
 function endOf(file: Deno.FsFile): LogPosition {
   const info = file.statSync();
   const from = Math.max(0, info.size - MAX_LINE_BYTES);
@@ -244,8 +244,10 @@ export class FollowedLog implements Disposable {
       const end = bytes.lastIndexOf(LINE_FEED) + 1;
       const lines = this.#decoder.decode(bytes.subarray(0, Math.max(0, end - 1))).split("\n");
       if (end > 0) yield* log.partialLine === undefined ? lines.slice(1) : lines;
-      const isCut = log.partialLine === undefined && end === 0;
-      log.partialLine = isCut || bytes.length - end > MAX_LINE_BYTES ? undefined : bytes.slice(end);
+      const isStillTooLong = log.partialLine === undefined && end === 0;
+      log.partialLine = isStillTooLong || bytes.length - end > MAX_LINE_BYTES
+        ? undefined
+        : bytes.slice(end);
     }
   }
 }

@@ -1,8 +1,8 @@
 import { getStateFilePath, readSettings } from "../config/mod.ts";
 
 /**
- * Path of the audit log that the gateway writes if it cannot write the configured one: a file in the
- * user's state folder.
+ * Returns the path of the audit log that the gateway writes if it cannot write the configured log: a file
+ * in the user's state folder.
  */
 export function auditFallback(): string {
   return getStateFilePath(Deno.env, "audit.jsonl");

@@ -48,10 +48,10 @@ export const command = defineCommand({
     const text = checkArguments(
       argumentsOrDash === "-" ? await readStandardInput() : argumentsOrDash,
     );
-    const configured = await openConfiguration(settingFlags);
-    findServer(server, configured.configuration);
-    const opened = chooseAgent(configured, { stderr });
-    return await withGateway({ opened, stderr }, async (callGateway) => {
+    const opened = await openConfiguration(settingFlags);
+    findServer(server, opened.configuration);
+    const asAgent = chooseAgent(opened, { stderr });
+    return await withGateway({ opened: asAgent, stderr }, async (callGateway) => {
       const fields = [
         `"server":${JSON.stringify(server)}`,
         `"tool":${JSON.stringify(tool)}`,
@@ -64,7 +64,7 @@ export const command = defineCommand({
       if (json) stdout.write(escapeForTerminal(`${result.json}\n`, styleOf(Deno.stdout)));
       else if (result.refusal !== undefined) {
         stderr.write(`${refusalText(result)}\n`);
-        stderr.write(escapeLines(suggestTool(result, { server, tool }, opened)));
+        stderr.write(escapeLines(suggestTool(result, { server, tool }, asAgent)));
       } else stdout.write(resultText(result.fields, styleOf(Deno.stdout)));
       return result.isError ? 1 : 0;
     });

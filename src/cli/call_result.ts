@@ -112,7 +112,7 @@ function errorText(error: object): string {
   return `${code}: ${markFurtherLines(String(message))}${details.join("")}`;
 }
 
-/** Marks all lines but the first as quoted: a server may have chosen them to look like the gateway's. */
+/** Marks all lines but the first as quoted, because a server may have made them look like the gateway's. */
 function markFurtherLines(text: string): string {
   const [first = "", ...furtherLines] = text.split("\n");
   return [

@@ -22,7 +22,7 @@ export interface Context {
 
 /** A stream that takes text. */
 export interface Output {
-  /** Whether the reader has closed it. */
+  /** Whether the reader has closed the stream. */
   readonly isClosed?: boolean;
   write(text: string): void;
 }
@@ -72,7 +72,7 @@ export interface Input<F extends Flags, A extends Args> extends Context {
 export interface CommandDefinition<F extends Flags, A extends Args> {
   /** The text of its help. */
   readonly about: string;
-  /** One command line, as it is typed. */
+  /** An example of the command line. */
   readonly example: string;
   readonly flags?: F;
   /** Single letters for flags, such as `n` for `--lines`. */

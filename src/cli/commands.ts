@@ -183,6 +183,7 @@ export async function runAnyCommand(args: readonly string[]): Promise<number> {
   };
   const { app, routes } = await buildParser(command, onMissingArgument);
   await run(app, commandLine, context);
+  // The parser sets `process.exitCode`, and the command `context.exitCode`.
   switch (process.exitCode) {
     case ExitCode.Success:
       return context.exitCode;

@@ -201,7 +201,7 @@ interface PrintedDecision {
   readonly rule: string;
 }
 
-/** A decision with the steps to it; the last step has `found`. */
+/** A decision and the steps that led to it; the last step has `found`. */
 interface PrintedExplanation extends PrintedDecision {
   readonly steps: readonly {
     readonly step: StepName;

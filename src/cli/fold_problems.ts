@@ -43,7 +43,7 @@ export function problemsText(problems: readonly ConfigProblem[]): string {
   return foldProblems(problems).map((line) => wrapText(line, columns)).join("\n");
 }
 
-/** Returns the names that distinguish problems of one kind: quoted in the messages, or the paths. */
+/** Returns the names that distinguish problems of one kind: those quoted in the messages, or else the paths. */
 function namesOf(sameKind: readonly ConfigProblem[]): string[] {
   const quoted = sameKind.map(({ message }) => message.match(QUOTED) ?? []);
   const columns = (quoted[0] ?? []).map((_, at) => {

@@ -69,7 +69,7 @@ async function runGateway<T>(
   const peer = new Peer(ours, {
     request: (request) => request.failUnknownMethod(),
     notification: (method, params) => {
-      if (method === "notifications/message") stderr.write(`${messageText(params)}\n`);
+      if (method === "notifications/message") stderr.write(`${logMessageText(params)}\n`);
     },
     unexpected: (description) => log.warn(description),
     closed: () => {},
@@ -106,7 +106,7 @@ function progressText({ progress, total, message }: Readonly<Record<string, unkn
   );
 }
 
-function messageText(params: unknown): string {
+function logMessageText(params: unknown): string {
   const { level, logger, data } = params as Readonly<Record<string, unknown>>;
   const text = typeof data === "string" ? data : JSON.stringify(data);
   return escapeControls(`${level} ${logger ?? ""}: ${text}`);

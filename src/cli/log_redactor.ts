@@ -31,7 +31,7 @@ export class LogRedactor {
 
   /** Returns the text without secrets. */
   readonly redact = (text: string): string => {
-    // Known secrets first: a pattern could match a part of one, and the other part would stay.
+    // Known secrets are redacted first: a pattern could match a part of a secret, and the other part would stay.
     const withoutSecrets = redact(text, [...this.#secrets]);
     if (!POSITION.test(withoutSecrets)) return redactText(withoutSecrets);
     return withoutSecrets.split("\n").map((line) => {

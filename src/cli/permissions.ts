@@ -23,11 +23,13 @@ export const command = defineCommand({
     const notes = [...needed.notes, ...noteInterpreters(needed), ...noteCommas(needed), RERUN_NOTE];
     if (json) stdout.write(`${JSON.stringify({ flags: permissionFlags, notes })}\n`);
     else {
-      const split = permissionFlags.find((flag) => /\s/.test(flag));
-      if (split !== undefined && !shell) {
+      const flagWithBlank = permissionFlags.find((flag) => /\s/.test(flag));
+      if (flagWithBlank !== undefined && !shell) {
         // After the split, a part of a path could be a flag such as --allow-all.
         stderr.write(
-          escapeLines(`A shell would split this flag at its blanks: ${split}\n${SPLIT_FIX}\n`),
+          escapeLines(
+            `A shell would split this flag at its blanks: ${flagWithBlank}\n${SPLIT_FIX}\n`,
+          ),
         );
         return 1;
       }
@@ -74,19 +76,19 @@ async function readNeededPermissions(flags: SettingFlags): Promise<NeededPermiss
 
 /** Returns the permissions as flags of `deno run` and `deno compile`. */
 export function formatFlags({ read, write, env, run, net }: NeededPermissions): string[] {
-  const flag = (name: string, values: Iterable<string>): string[] => {
-    const list = [...new Set(values)].sort();
-    return list.length === 0 ? [] : [`--${name}=${list.join(",")}`];
+  const formatFlag = (name: string, values: Iterable<string>): string[] => {
+    const sortedValues = [...new Set(values)].sort();
+    return sortedValues.length === 0 ? [] : [`--${name}=${sortedValues.join(",")}`];
   };
   return [
     "--no-prompt",
-    ...flag("allow-read", withoutNested(read)),
-    ...flag("allow-write", withoutNested(write)),
-    ...flag("allow-env", env),
+    ...formatFlag("allow-read", withoutNested(read)),
+    ...formatFlag("allow-write", withoutNested(write)),
+    ...formatFlag("allow-env", env),
     // Reading any other variable returns `undefined` instead of throwing.
     "--ignore-env",
-    ...run === undefined ? ["--allow-run"] : flag("allow-run", run),
-    ...flag("allow-net", net),
+    ...run === undefined ? ["--allow-run"] : formatFlag("allow-run", run),
+    ...formatFlag("allow-net", net),
   ];
 }
 
@@ -94,7 +96,7 @@ export function formatFlags({ read, write, env, run, net }: NeededPermissions): 
 const INTERPRETER =
   /^(?:(?:ba|da|k|z|fi)?sh|cmd|pwsh|powershell|env|node|npm|npx|pnpm|yarn|bunx?|deno|uvx?|pipx|python[\d.]*|ruby|perl|docker|podman)$/i;
 
-/** A note on the programs with which code in the gateway could leave these permissions. */
+/** Returns a note on the programs through which code in the gateway could bypass these permissions. */
 function noteInterpreters({ run = new Set() }: NeededPermissions): string[] {
   const names = [...run].map((program) => program.replace(/^.*[/\\]|\.\w+$/g, ""));
   const interpreters = [...new Set(names)].filter((name) => INTERPRETER.test(name)).sort();
@@ -123,7 +125,7 @@ function noteCommas({ read, write }: NeededPermissions): string[] {
   });
 }
 
-/** Returns the paths without commas that cover all given paths, without those inside another one. */
+/** Returns paths without commas that cover all given paths; leaves out a path that is inside another. */
 function withoutNested(paths: Iterable<string>): string[] {
   const folders = [...paths].map(withoutComma);
   return folders.filter((path) => {

@@ -30,7 +30,7 @@ export interface Probe {
   /** Absent if the start failed. */
   readonly tools?: readonly Tool[];
   readonly error?: unknown;
-  /** Milliseconds until its tools were listed or the start failed. */
+  /** Milliseconds until the server's tools were listed or its start failed. */
   readonly ms: number;
   /** Excerpts of the server's output that are not MCP messages. */
   readonly noise: readonly string[];
@@ -107,7 +107,7 @@ export class Probes {
   }
 
   /**
-   * Starts servers concurrently, but at most `MAX_DOWNLOADS` at a time if they may be downloaded.
+   * Starts servers concurrently, but at most `MAX_DOWNLOADS` servers that may be downloaded.
    *
    * @param names Names of configured servers.
    * @param onDone Called with each result as soon as it is known.
@@ -124,7 +124,7 @@ export class Probes {
   }
 
   /**
-   * Calls `use` for servers concurrently, but for at most `MAX_DOWNLOADS` at a time if they may be downloaded.
+   * Calls `use` for servers concurrently, but for at most `MAX_DOWNLOADS` servers that may be downloaded.
    *
    * @param names Names of configured servers.
    * @returns The results, in the order of the names.

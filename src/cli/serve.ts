@@ -38,13 +38,13 @@ export type ServeFlags = SettingFlags;
 export async function serve(flags: ServeFlags): Promise<number> {
   const redactor = new LogRedactor();
   const isTerminal = Deno.stderr.isTerminal();
-  const style: LogOptions = {
+  const logOptions: LogOptions = {
     redact: redactor.redact,
     colors: isTerminal && !Deno.noColor,
     // The parent process may not read the log; that must not block the gateway.
     write: (line) => void standardError.add(line),
   };
-  let log = createLog(style);
+  let log = createLog(logOptions);
   standardError.onRoom = (dropped) => {
     // The level `error` is always logged.
     log.error("Lines of the log were dropped, because nothing read standard error", { dropped });
@@ -54,7 +54,7 @@ export async function serve(flags: ServeFlags): Promise<number> {
     // Clients over stdio show log lines as errors, or keep them forever.
     const isReadByClient = settings.transport === "stdio" && !isTerminal;
     const { logLevel = isReadByClient ? "warn" : "info", logFormat } = settings;
-    log = createLog({ ...style, level: logLevel, format: logFormat });
+    log = createLog({ ...logOptions, level: logLevel, format: logFormat });
     refuseLoops();
     await refuseSharedStream(settings);
     redactor.addSecret(settings.metricsToken);

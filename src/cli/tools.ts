@@ -32,10 +32,10 @@ export const command = defineCommand({
   },
   async run({ flags, ...context }) {
     const { server, names, pattern, detail, json, ...settingFlags } = flags;
-    const configured = await openConfiguration(settingFlags);
-    if (server !== undefined) findServer(server, configured.configuration);
-    const opened = chooseAgent(configured, context);
-    return await withGateway({ opened, stderr: context.stderr }, async (call) => {
+    const opened = await openConfiguration(settingFlags);
+    if (server !== undefined) findServer(server, opened.configuration);
+    const asAgent = chooseAgent(opened, context);
+    return await withGateway({ opened: asAgent, stderr: context.stderr }, async (call) => {
       const request = { names, pattern, detail };
       return server === undefined
         ? await showAllServers(call, { request, json, context })

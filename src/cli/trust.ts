@@ -72,7 +72,7 @@ function listFolderFiles(): FolderFile[] {
   );
 }
 
-/** Reads a file and describes it; throws if it has errors, because it would not be used. */
+/** Reads a file and describes it; throws if the file has errors, because the gateway would not use it. */
 function readFile({ kind, path, displayPath }: FolderFile): { text: string; summary: string } {
   const read = readText(path);
   if ("failure" in read) throw new CommandError(`${displayPath}: ${read.failure}`);

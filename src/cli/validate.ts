@@ -71,7 +71,8 @@ export async function validate(
 }
 
 interface Problems {
-  readonly read?: CheckedConfiguration;
+  /** Absent if the files could not be identified or found. */
+  readonly checked?: CheckedConfiguration;
   readonly errors: readonly ConfigProblem[];
   readonly warnings: readonly ConfigProblem[];
 }
@@ -84,16 +85,16 @@ async function checkFiles(
   const identified = identifyFiles({ mcpConfig, rules }, paths, context);
   if ("errors" in identified) return { errors: identified.errors, warnings: [] };
   try {
-    const read = await readConfiguration(identified.flags, context);
-    const { mcpConfig, rules } = read.files;
+    const checked = await readConfiguration(identified.flags, context);
+    const { mcpConfig, rules } = checked.files;
     // If only one file is named, the other one need not exist.
     const missing = paths.length === 1
       ? [mcpConfig, rules].filter(({ origin }) => origin === "missing").map((
         { displayPath },
       ) => displayPath)
       : [];
-    const errors = read.errors.filter(({ file }) => !missing.includes(file));
-    return { read, errors, warnings: read.warnings };
+    const errors = checked.errors.filter(({ file }) => !missing.includes(file));
+    return { checked, errors, warnings: checked.warnings };
   } catch (error) {
     if (error instanceof ConfigError) return { errors: error.problems, warnings: [] };
     throw error;
@@ -142,14 +143,14 @@ function identifyFiles(
   return errors.length > 0 ? { errors } : { flags: fileFlags };
 }
 
-function summarize({ read, errors, warnings }: Problems): string {
-  const { configuration, files } = read ?? {};
+function summarize({ checked, errors, warnings }: Problems): string {
+  const { configuration, files } = checked ?? {};
   const warningCount = warnings.length === 0 ? "" : `, ${pluralize(warnings.length, "warning")}`;
   if (files !== undefined && configuration === undefined && errors.length === 0) {
-    const [checked, missing] = files.rules.origin === "missing"
+    const [foundFile, missingFile] = files.rules.origin === "missing"
       ? [files.mcpConfig, files.rules]
       : [files.rules, files.mcpConfig];
-    return `${checked.displayPath}: no errors${warningCount}; checked alone, because ${missing.displayPath} was not found`;
+    return `${foundFile.displayPath}: no errors${warningCount}; checked alone, because ${missingFile.displayPath} was not found`;
   }
   if (files === undefined || configuration === undefined) {
     return `${pluralize(errors.length, "error")}${warningCount}`;

@@ -88,11 +88,11 @@ function reportMissingConnection(entry: JsonObject, report: Report): void {
 
 function checkTransport(entry: JsonObject, report: Report): void {
   const { command, url, type, transport } = entry;
-  const [first, second] = [parseTransport(type), parseTransport(transport)];
-  if (first !== undefined && second !== undefined && first !== second) {
+  const [fromType, fromTransport] = [parseTransport(type), parseTransport(transport)];
+  if (fromType !== undefined && fromTransport !== undefined && fromType !== fromTransport) {
     report(["transport"], "contradicts `type`: remove one of the two");
   }
-  for (const [key, transportName] of [["type", first], ["transport", second]] as const) {
+  for (const [key, transportName] of [["type", fromType], ["transport", fromTransport]] as const) {
     if (transportName === undefined) continue;
     if (transportName === "stdio" && command === undefined && url !== undefined) {
       report([key], '"stdio" contradicts `url`: use it with `command`');

@@ -35,7 +35,7 @@ export interface MemoryConfig {
   readonly serve: (channel: Channel) => void;
 }
 
-/** Returns the process to start, if the server is one. */
+/** Returns the process to start, if the server is a process. */
 export function getStdioConfig(connection: ConnectionConfig): StdioConfig | undefined {
   return connection.kind === "stdio" ? connection : undefined;
 }

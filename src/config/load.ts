@@ -34,8 +34,8 @@ export interface LoadOptions {
   /** Identifies this gateway, to find servers that would start it again; default: this program. */
   readonly program?: Program;
   /**
-   * The file with the hashes of trusted files. A file in the working folder that it does not trust is an
-   * error. Absent if the files are trusted already, or if they are only checked and start nothing.
+   * The file with the hashes of trusted files. A file in the working folder whose hash is missing there is
+   * an error. Absent if the files are trusted already, or if the caller only checks the files.
    */
   readonly trustFile?: string | undefined;
 }

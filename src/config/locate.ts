@@ -55,8 +55,8 @@ export function locateFiles(
   const homePaths = home === undefined
     ? []
     : Object.values(FILE_NAMES).map((name) => homePath(home, name));
-  // The files of one folder belong together: neither may the user's servers run under the rules of
-  // a stranger's repository, nor its servers start under the user's rules.
+  // The files of one folder belong together: the user's servers must not run under the rules of a
+  // stranger's repository, and the repository's servers must not start under the user's rules.
   const usesHome = homePaths.some(exists);
   return {
     mcpConfig: locateFile("mcpConfig", given.mcpConfig, { ...options, usesHome }),

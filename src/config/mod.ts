@@ -14,7 +14,7 @@ export type {
   MemoryConfig,
   StdioConfig,
 } from "./connection_config.ts";
-export { createFileSchema } from "./describe_file.ts";
+export { createFileSchema } from "./file_schema.ts";
 export type { JsonSchema } from "./json_schema.ts";
 export { DEPTH_VARIABLE, MARK_VARIABLE, MAX_DEPTH, readDepth } from "./depth.ts";
 export {

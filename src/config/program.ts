@@ -28,7 +28,7 @@ export interface Start {
   readonly cwd: string;
   /** Variables that the command sets, as `env NAME=value` does. */
   readonly variables: Readonly<Record<string, string>>;
-  /** The container that it starts in, whose paths are not those of this machine. */
+  /** The container in which this program starts; its paths are not those of this machine. */
   readonly container?: ContainerRun;
 }
 
@@ -38,9 +38,9 @@ export interface StartContext {
   readonly cwd: string;
   /** The program to recognize. */
   readonly program: Program;
-  /** Variables that commands around it set. */
+  /** Variables that the surrounding commands set. */
   readonly variables?: Start["variables"];
-  /** Number of commands that start this one. */
+  /** Number of surrounding commands. */
   readonly depth?: number;
 }
 
@@ -61,6 +61,9 @@ const PACKAGE_MANAGERS = /^(?:npm|pnpm|yarn|bun|dx|deno)$/;
 /** Programs whose arguments contain the command that they start. */
 const WRAPPERS =
   /^(?:sudo|doas|nice|nohup|exec|time|timeout|stdbuf|setsid|caffeinate|volta|mise|asdf|fnm|op|doppler|dotenv|dotenvx|direnv|wsl|tini)$/;
+
+/** Maximum number of a wrapper's arguments that are searched for the beginning of the command. */
+const MAX_WRAPPER_WORDS = 8;
 
 /** Words between a package manager and the program that it runs. */
 const VERBS = new Set(["run", "x", "exec", "dlx"]);
@@ -134,7 +137,7 @@ export function findStart(words: readonly string[], context: StartContext): Star
   const script = findScript(name, args, context);
   if (script !== undefined) return createStart(script);
   if (WRAPPERS.test(name)) {
-    for (let at = 0; at < Math.min(args.length, 8); at++) {
+    for (let at = 0; at < Math.min(args.length, MAX_WRAPPER_WORDS); at++) {
       const inner = findInner(args.slice(at));
       if (inner !== undefined) return inner;
     }
@@ -170,7 +173,7 @@ export function hostPathOf(
   return undefined;
 }
 
-/** Returns the value of a variable that `docker run -e` sets; `-e NAME` passes on the one in `env`. */
+/** Returns the value of a variable that `docker run -e` sets; `-e NAME` passes on its value in `env`. */
 export function containerVariable(
   { flags }: ContainerRun,
   { name, env }: { readonly name: string; readonly env: Environment },

@@ -135,7 +135,7 @@ export function readPackageRun(words: readonly string[]): PackageRun | undefined
   return undefined;
 }
 
-/** Whether a command downloads the program that it runs, unless that is cached. */
+/** Whether a command downloads the program that it runs, unless the program is cached. */
 export function downloadsProgram(words: readonly string[]): boolean {
   if (readPackageRun(words) !== undefined) return true;
   const [command = "", ...args] = unwrap(words);
@@ -210,10 +210,10 @@ const GENERIC = /^(?:index|main|server|cli|app|bin|run|start|__main__|dist|build
 /** Names a script by its package, or by the last part of its path that is not generic. */
 function nameScript(path: string): ServerProgram {
   const parts = path.split(/[/\\]/).filter((part) => part !== "");
-  const packageAt = parts.lastIndexOf("node_modules") + 1;
-  if (packageAt > 0 && packageAt < parts.length) {
-    const length = parts[packageAt]?.startsWith("@") ? 2 : 1;
-    return { kind: "package", name: parts.slice(packageAt, packageAt + length).join("/") };
+  const packageIndex = parts.lastIndexOf("node_modules") + 1;
+  if (packageIndex > 0 && packageIndex < parts.length) {
+    const length = parts[packageIndex]?.startsWith("@") ? 2 : 1;
+    return { kind: "package", name: parts.slice(packageIndex, packageIndex + length).join("/") };
   }
   const specific = parts.findLast((part) => !GENERIC.test(part.replace(/\.[a-z]+$/i, "")));
   return { kind: "program", name: specific ?? lastPart(path) };

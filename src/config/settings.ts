@@ -78,7 +78,7 @@ export interface Settings {
   readonly stateStore: string;
 }
 
-/** Command line flags as typed, by setting. `undefined` means not given, and so does `""`, unless the setting refuses it. */
+/** Command line flags as typed, by setting. `undefined` means that a flag is not given; so does `""`, unless the setting refuses an empty value. */
 export type SettingFlags = {
   readonly [K in keyof Settings]?: string | number | boolean | undefined;
 };

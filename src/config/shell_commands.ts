@@ -3,7 +3,7 @@ import { resolvePath } from "./file_path.ts";
 /** A command in the text that a shell is given. */
 export interface ShellCommand {
   readonly words: readonly string[];
-  /** The folder that a `cd` before it names; `.` if there is none. */
+  /** The folder that a preceding `cd` names; `.` if there is none. */
   readonly folder: string;
 }
 

@@ -39,11 +39,11 @@ export class FileWatch {
   readonly #watchers = new Map<string, { watcher: Deno.FsWatcher; folder: string }>();
   readonly #polledFolders = new Set<string>();
   #options: WatchOptions | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #poll: ReturnType<typeof setTimeout> | undefined;
+  #debounceTimer: ReturnType<typeof setTimeout> | undefined;
+  #pollTimer: ReturnType<typeof setTimeout> | undefined;
   #firstEvent: number | undefined;
   #lastEvent = NaN;
-  #checking: Promise<void> = Promise.resolve();
+  #lastCheck: Promise<void> = Promise.resolve();
 
   /**
    * Records the current content of the files; later differences are changes.
@@ -64,8 +64,8 @@ export class FileWatch {
 
   /** Checks the files now; resolves when `onChange` has handled the changes. */
   async check(): Promise<void> {
-    this.#checking = this.#checking.then(() => this.#check());
-    await this.#checking;
+    this.#lastCheck = this.#lastCheck.then(() => this.#check());
+    await this.#lastCheck;
   }
 
   /**
@@ -88,8 +88,8 @@ export class FileWatch {
    */
   stopCallbacks(): void {
     this.#options = undefined;
-    clearTimeout(this.#timer);
-    clearTimeout(this.#poll);
+    clearTimeout(this.#debounceTimer);
+    clearTimeout(this.#pollTimer);
   }
 
   /** Stops the callbacks and closes the watches. */
@@ -113,16 +113,16 @@ export class FileWatch {
     this.#lastEvent = performance.now();
     this.#firstEvent ??= this.#lastEvent;
     // Many events share one timer: every write to a log in the same folder causes an event.
-    this.#timer ??= setTimeout(() => this.#checkWhenQuiet(), DEBOUNCE_MS);
+    this.#debounceTimer ??= setTimeout(() => this.#checkWhenQuiet(), DEBOUNCE_MS);
   }
 
   #checkWhenQuiet(): void {
-    this.#timer = undefined;
+    this.#debounceTimer = undefined;
     if (this.#options === undefined || this.#firstEvent === undefined) return;
     const due = Math.min(this.#lastEvent + DEBOUNCE_MS, this.#firstEvent + MAX_WAIT_MS);
     const wait = due - performance.now();
     if (wait > 0) {
-      this.#timer = setTimeout(() => this.#checkWhenQuiet(), wait);
+      this.#debounceTimer = setTimeout(() => this.#checkWhenQuiet(), wait);
       return;
     }
     this.#firstEvent = undefined;
@@ -173,9 +173,9 @@ export class FileWatch {
   }
 
   #schedulePoll(): void {
-    clearTimeout(this.#poll);
+    clearTimeout(this.#pollTimer);
     if (this.#options === undefined) return;
-    this.#poll = setTimeout(async () => {
+    this.#pollTimer = setTimeout(async () => {
       await this.check();
       this.#schedulePoll();
     }, this.#polledFolders.size > 0 ? POLL_MS : SAFETY_POLL_MS);

@@ -19,8 +19,8 @@ import {
 } from "./plan.ts";
 import { pluralize } from "../terminal.ts";
 
-/** The servers, agents and clients that the questions offer. */
-export interface Questions {
+/** Options of `askPlan`: the servers, agents and clients that the questions offer. */
+export interface AskOptions {
   readonly servers: readonly OfferedServer[];
   /** Names of the servers in the gateway's servers file. */
   readonly existingServers: readonly string[];
@@ -49,29 +49,29 @@ export interface Questions {
  * @returns `undefined` if the person cancelled.
  */
 export async function askPlan(
-  questions: Questions,
+  options: AskOptions,
   terminal: Terminal,
 ): Promise<Plan | undefined> {
   return await Prompter.run(terminal, async (prompter) => {
     prompter.begin("Agent MCP Gateway");
-    const chosen = await askServers(prompter, questions);
-    const inspected = await askToInspect(prompter, chosen, questions);
-    const agents = await askAgents(prompter, { chosen, inspected }, questions);
-    const agentByClient = await askAgentsOfClients(prompter, agents, questions);
-    const unchangedAgents = questions.existingAgents.filter((name) =>
+    const chosen = await askServers(prompter, options);
+    const inspected = await askToInspect(prompter, chosen, options);
+    const agents = await askAgents(prompter, { chosen, inspected }, options);
+    const agentByClient = await askAgentsOfClients(prompter, agents, options);
+    const unchangedAgents = options.existingAgents.filter((name) =>
       agents.every((agent) => agent.name !== name)
     );
     const rules = { agents, unchangedAgents, agentByClient };
-    const clients = await askClients(prompter, { servers: chosen, rules }, questions);
-    const paths = [...questions.gatewayFiles, ...clients.map(({ file }) => file.shown)];
+    const clients = await askClients(prompter, { servers: chosen, rules }, options);
+    const paths = [...options.gatewayFiles, ...clients.map(({ file }) => file.shown)];
     if (!await prompter.confirm(`Write ${paths.join(", ")}?`, true)) prompter.cancel();
-    const plannedServers = addDescriptions(chosen, { inspected, home: questions.home });
+    const plannedServers = addDescriptions(chosen, { inspected, home: options.home });
     return { servers: plannedServers, ...rules, clients };
   });
 }
 
-async function askServers(prompter: Prompter, questions: Questions): Promise<OfferedServer[]> {
-  const { servers, trustsFolder, home } = questions;
+async function askServers(prompter: Prompter, options: AskOptions): Promise<OfferedServer[]> {
+  const { servers, trustsFolder, home } = options;
   if (servers.length === 0) return [];
   const isPreselected = ({ server, hasNameClash }: OfferedServer) =>
     server.entry.disabled !== true && !hasNameClash &&
@@ -93,7 +93,7 @@ async function askServers(prompter: Prompter, questions: Questions): Promise<Off
 async function askToInspect(
   prompter: Prompter,
   chosen: readonly OfferedServer[],
-  { existingServers, inspect }: Questions,
+  { existingServers, inspect }: AskOptions,
 ): Promise<Inspected> {
   const count = chosen.length + existingServers.length;
   if (count === 0) return new Map();
@@ -148,12 +148,12 @@ interface Answers {
 async function askAgents(
   prompter: Prompter,
   answers: Answers,
-  questions: Questions,
+  options: AskOptions,
 ): Promise<AgentPlan[]> {
   const answer = await prompter.text(
     "Which agents use the gateway? One name, or several separated by commas",
     {
-      defaultValue: questions.suggestedAgents.join(", "),
+      defaultValue: options.suggestedAgents.join(", "),
       validate: (value) => {
         const names = splitNames(value);
         if (names.length === 0) return "At least one agent needs a name";
@@ -169,9 +169,9 @@ async function askAgents(
   for (const name of names) {
     const added = answers.chosen.map((server) => server.name);
     // For an existing agent, the rules already decide about the existing servers.
-    const servers = questions.existingAgents.includes(name)
+    const servers = options.existingAgents.includes(name)
       ? added
-      : [...questions.existingServers, ...added];
+      : [...options.existingServers, ...added];
     const allowed = names.length === 1 || servers.length === 0
       ? servers
       : await prompter.chooseSome(
@@ -235,7 +235,7 @@ function accessChoices(servers: readonly string[], inspected: Inspected): Choice
 async function askAgentsOfClients(
   prompter: Prompter,
   agents: readonly AgentPlan[],
-  { clientFiles }: Questions,
+  { clientFiles }: AskOptions,
 ): Promise<Map<ClientId, string>> {
   const agentByClient = new Map<ClientId, string>();
   if (agents.length < 2) return agentByClient;
@@ -257,7 +257,7 @@ async function askClients(
     readonly servers: readonly OfferedServer[];
     readonly rules: AgentNames;
   },
-  { clientFiles }: Questions,
+  { clientFiles }: AskOptions,
 ): Promise<ClientPlan[]> {
   if (clientFiles.length === 0) return [];
   const serversIn = (file: ClientFile) =>

@@ -48,7 +48,7 @@ function parseLauncher(text: string): [string, ...string[]] {
   return [command, ...args];
 }
 
-/** Returns the permissions of the task `start`, which defines those of the gateway. */
+/** Returns the gateway's permission flags, which the task `start` defines. */
 function permissionFlags(): string[] {
   const words = configuration.tasks.start.command.split(/\s+/);
   return words.filter((word) => /^--(?:no-prompt$|(?:allow|deny|ignore)-)/.test(word));

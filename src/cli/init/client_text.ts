@@ -140,7 +140,7 @@ type TomlLibrary = Pick<typeof import("smol-toml"), "parse" | "stringify">;
 /**
  * Replaces, appends or removes one table of a TOML text.
  *
- * @throws {Error} if the table is not written in lines of its own, but for example inline.
+ * @throws {Error} if the table does not have lines of its own, for example an inline table.
  */
 function editToml(text: string, { at: path, value }: ClientEdit, toml: TomlLibrary): string {
   const eol = text.includes("\r\n") ? "\r\n" : "\n";

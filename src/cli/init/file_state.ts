@@ -1,7 +1,7 @@
 /** The present state of a file on disk. */
 export interface FileState {
   /** The path of the file itself, after following links. */
-  readonly real: string;
+  readonly realPath: string;
   /** `undefined` if there is no file. */
   readonly bytes: Uint8Array<ArrayBuffer> | undefined;
   /** The permission bits; `undefined` if there is no file, or on Windows. */
@@ -19,12 +19,16 @@ export function readFileState(path: string): FileState {
     isLink = Deno.lstatSync(path).isSymlink;
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
-    return { real: path, bytes: undefined, mode: undefined };
+    return { realPath: path, bytes: undefined, mode: undefined };
   }
   // The link stays; its target is read and replaced.
-  const real = isLink ? Deno.realPathSync(path) : path;
-  const { mode } = Deno.statSync(real);
-  return { real, bytes: Deno.readFileSync(real), mode: mode === null ? undefined : mode & 0o7777 };
+  const realPath = isLink ? Deno.realPathSync(path) : path;
+  const { mode } = Deno.statSync(realPath);
+  return {
+    realPath,
+    bytes: Deno.readFileSync(realPath),
+    mode: mode === null ? undefined : mode & 0o7777,
+  };
 }
 
 /** The SHA-256 of a file's bytes or of a text, in hexadecimal. */

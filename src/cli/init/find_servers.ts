@@ -235,7 +235,7 @@ const SERVERS_PATHS: readonly JsonPath[] = [
   ["extensions"],
 ];
 
-/** Returns the paths in a file at which it lists servers. */
+/** Returns the paths at which a file lists servers. */
 function findServersPaths(location: ClientLocation, document: ClientDocument): JsonPath[] {
   const { client, serversPath = [] } = location;
   const candidates = client === undefined
@@ -269,7 +269,7 @@ function projectOf(location: ClientLocation, path: JsonPath, cwd: string): strin
   return location.scope === "project" ? cwd : undefined;
 }
 
-/** Recognizes an entry that starts the gateway, and returns its agent; `undefined` for other servers. */
+/** Recognizes an entry that starts the gateway, and returns its agent; `undefined` for other entries. */
 function recognizeGateway(
   name: string,
   { command, args, cwd }: JsonRecord,

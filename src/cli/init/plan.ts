@@ -18,7 +18,7 @@ export interface PlannedServer extends OfferedServer {
 export interface AgentPlan {
   readonly name: string;
   readonly servers: readonly string[];
-  /** The only tools that it may call, by server; it may call all tools of the other servers. */
+  /** By server, the only tools that the agent may call. It may call all tools of the other servers. */
   readonly tools: Readonly<Record<string, readonly string[]>>;
 }
 
@@ -126,10 +126,10 @@ export function addDescriptions(
 
 /** The answers that determine the rules of an agent. */
 export interface AgentChoice {
-  /** Names of its servers. */
+  /** Names of the servers that the agent may use. */
   readonly servers: readonly string[];
   readonly access: Access;
-  /** Whether it may call all tools of servers whose tools have no annotations. */
+  /** Whether the agent may call all tools of servers whose tools have no annotations. */
   readonly allowsUndescribed: boolean;
   readonly planned: readonly OfferedServer[];
   readonly inspected: Inspected;

@@ -27,8 +27,8 @@ function escapeChoice<T>({ value, label, hint }: Choice<T>): Choice<T> {
   };
 }
 
-/** An explanation of the keys for several choices, which clack does not show. */
-const KEYS = "(space: choose, a: all or none, Enter: continue)";
+/** The explanation of the keys of a multiple choice, because clack shows none. */
+const KEYS_HINT = "(space: choose, a: all or none, Enter: continue)";
 
 /** Asks questions at a terminal, one after another. */
 export class Prompter {
@@ -36,7 +36,7 @@ export class Prompter {
   readonly #terminal: Terminal;
   readonly #end = new AbortController();
   readonly #stop = () => this.#end.abort();
-  // On Ctrl-D clack stops reading, and its question would never settle.
+  // After Ctrl-D clack stops reading, so its question would never settle.
   readonly #stopOnCtrlD = (
     _: unknown,
     key?: { readonly ctrl?: boolean; readonly name?: string },
@@ -142,7 +142,7 @@ export class Prompter {
     },
   ): Promise<string[]> {
     return await this.#answer(this.#clack.multiselect({
-      message: escapeLines(`${message} ${KEYS}`),
+      message: escapeLines(`${message} ${KEYS_HINT}`),
       // The hint is part of the label, because clack shows hints only for chosen rows.
       options: choices.map(({ value, label, hint }) => ({
         value,

@@ -55,7 +55,7 @@ export interface InitOptions {
   readonly disk: Disk;
   /** The circumstances of this program's start. */
   readonly launch: Launch;
-  /** The forms of this program, to recognize entries that start it. */
+  /** Identifies this program, to recognize entries that start it. */
   readonly program: Program;
   /** The terminal for questions; absent if nobody can answer. */
   readonly terminal?: Terminal;

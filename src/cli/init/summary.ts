@@ -22,7 +22,7 @@ The MCP server \`${GATEWAY_NAME}\` stands in front of all others. Its rules deci
 4. On \`DENIED_BY_POLICY\` do not try another way around: tell the user which tool you would need.
 `;
 
-/** The result of `init`, for the texts about it. */
+/** The facts about a run of `init` that the texts mention. */
 export interface SummaryOptions {
   readonly written: readonly WrittenFile[];
   readonly files: GatewayFiles;
@@ -55,7 +55,8 @@ export function writtenText(
 }
 
 /**
- * Returns the text to paste: a prompt, and the gateway's entry in the format of each client without one.
+ * Returns the text to paste: a prompt, and the gateway's entry in the format of each client that has no
+ * entry.
  *
  * @param options The clients that have no entry, whether no client is installed, and the options of
  * `planChanges`.

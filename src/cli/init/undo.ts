@@ -166,18 +166,18 @@ async function readValues(
  */
 async function restoreFile({ file, kind }: UndoStep, copy: string | undefined): Promise<void> {
   const { path, backup, values } = file;
-  const { real, bytes, mode = 0o600 } = readFileState(path);
+  const { realPath, bytes, mode = 0o600 } = readFileState(path);
   const before = kind === "nothing" ? undefined : await readBackup(file);
   if (kind === "values") {
     const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
     const mark = text.startsWith("\uFEFF") ? "\uFEFF" : "";
     const edit = await loadEditor(languageOf(path));
     const edited = edit(text.slice(mark.length), await readValues(path, before, values));
-    await replaceFile(real, { bytes: new TextEncoder().encode(mark + edited), mode });
+    await replaceFile(realPath, { bytes: new TextEncoder().encode(mark + edited), mode });
   } else if (kind !== "nothing") {
     if (copy !== undefined && bytes !== undefined) await createFile(copy, { bytes, mode });
-    if (before === undefined) await removeIfThere(real);
-    else await replaceFile(real, { bytes: before, mode });
+    if (before === undefined) await removeIfThere(realPath);
+    else await replaceFile(realPath, { bytes: before, mode });
   }
   if (backup !== null) await removeIfThere(backup);
 }

@@ -10,7 +10,7 @@ import { backupPath, type FileState, hashOf, readFileState } from "./file_state.
 export interface Change {
   /** Absolute path. */
   readonly path: string;
-  /** Returns the new text for the present one. */
+  /** Returns the new text of the file; `text` is the present text, `undefined` if there is no file. */
   edit(text: string | undefined): string;
   /** Permissions of a new file, and the maximum for an existing file of the gateway. */
   readonly mode: number;
@@ -103,12 +103,12 @@ export async function editJournal(
   path: string,
   edit: (runs: JournalEntry[]) => JournalEntry[],
 ): Promise<void> {
-  const { real, bytes: before } = readFileState(path);
+  const { realPath, bytes: before } = readFileState(path);
   const runs = edit(parseRuns(path, before)).slice(-MAX_ENTRIES);
   if (runs.length === 0) return await removeIfThere(path);
   const bytes = new TextEncoder().encode(`${JSON.stringify({ version: 1, runs }, null, 2)}\n`);
-  Deno.mkdirSync(folderOf(real), { recursive: true, mode: 0o700 });
-  await replaceFile(real, { bytes, mode: 0o600 });
+  Deno.mkdirSync(folderOf(realPath), { recursive: true, mode: 0o700 });
+  await replaceFile(realPath, { bytes, mode: 0o600 });
 }
 
 function hasContent(path: string, bytes: Uint8Array | undefined): boolean {
@@ -154,9 +154,9 @@ export async function writeFiles(
     undoSteps.push(() => forgetRun(journal, run));
     for (const { change, state, newBytes } of steps) {
       currentPath = change.path;
-      Deno.mkdirSync(folderOf(state.real), { recursive: true, mode: 0o700 });
+      Deno.mkdirSync(folderOf(state.realPath), { recursive: true, mode: 0o700 });
       const content = { bytes: newBytes, mode: modeOf(change, state) };
-      const isReplaced = await replaceFile(state.real, content, () => {
+      const isReplaced = await replaceFile(state.realPath, content, () => {
         return hasContent(change.path, state.bytes);
       });
       if (!isReplaced) throw new Error("another program has just changed it");
@@ -221,9 +221,9 @@ async function describeStep({ change, state, newBytes, backup }: WriteStep): Pro
   };
 }
 
-async function restore({ real, bytes, mode }: FileState, newFileMode: number): Promise<void> {
-  if (bytes === undefined) await removeIfThere(real);
-  else await replaceFile(real, { bytes, mode: mode ?? newFileMode });
+async function restore({ realPath, bytes, mode }: FileState, newFileMode: number): Promise<void> {
+  if (bytes === undefined) await removeIfThere(realPath);
+  else await replaceFile(realPath, { bytes, mode: mode ?? newFileMode });
 }
 
 /** Returns the reason of a system error without the path, because the message already contains it. */
