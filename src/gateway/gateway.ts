@@ -112,20 +112,16 @@ export class Gateway {
     this.auditPath = audit.path;
     const { auditArgs } = settings;
     this.#records = { audit, metrics: new Metrics(), auditArgs };
-    const hasSeveralAgents = (): boolean => {
-      return settings.agent === undefined && this.configuration.rules.agents.size > 1;
-    };
-    this.#processes = new Processes(settings.maxProcesses, log, hasSeveralAgents);
+    this.#processes = new Processes(settings.maxProcesses, log);
     this.#context = {
       version,
       log,
       memory: this.memory,
-      hasSeveralAgents,
-      open: (config, openOptions) => {
+      open: (config, authorization) => {
         return openTransport(config, {
-          ...openOptions,
           log,
           processes: this.#processes,
+          authorization,
           memory: this.memory.share(`server ${config.name}`),
           untilClientReads: () => this.#stdioChannel?.untilRead?.(),
         });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { ServerConfig, ServerOptions } from "../../src/config/mod.ts";
 import {
+  type Authorization,
   type Caller,
   type CallOutcome,
   DownstreamServer,
@@ -26,7 +27,7 @@ const GRACE_PERIODS = { afterInputCloseMs: 1000, afterTerminateMs: 1000 };
 /** Opens a scripted server in this process, after the protected server has accepted a request. */
 async function openScriptedServer(
   { connection }: ServerConfig,
-  { authorization }: Parameters<ServerContext["open"]>[1],
+  authorization: Authorization | undefined,
 ): Promise<Transport> {
   if (!("url" in connection) || authorization === undefined) throw new Error("not remote");
   const status = await sendRequest(authorization, connection.url);
@@ -84,10 +85,10 @@ Deno.test("[oauth.discovered] if an eager start fails because it needs a login, 
   const refused = Promise.withResolvers<void>();
   const gate = Promise.withResolvers<void>();
   let openCount = 0;
-  await using server = createServer(fixture, async (config, options) => {
+  await using server = createServer(fixture, async (config, authorization) => {
     openCount++;
     try {
-      return await openScriptedServer(config, options);
+      return await openScriptedServer(config, authorization);
     } catch (error) {
       assert.ok(error instanceof LoginNeedsCaller);
       refused.resolve();
@@ -134,9 +135,9 @@ Deno.test("[errors.auth-required] a missing login on a trial start does not open
 Deno.test("[oauth.link] among the waiting calls, a client that supports links is prompted", async () => {
   await using fixture = new OAuthFixture();
   const gate = Promise.withResolvers<void>();
-  await using server = createServer(fixture, async (config, options) => {
+  await using server = createServer(fixture, async (config, authorization) => {
     await gate.promise;
-    return await openScriptedServer(config, options);
+    return await openScriptedServer(config, authorization);
   });
   const clientWithoutLinks = new FakeClient("plain");
   const clientWithLinks = new FakeClient("linked", { elicitation: { url: {} } });
@@ -159,7 +160,7 @@ Deno.test("[oauth.wait] the timeout of a call pauses during a login", async () =
   const log = createLog({ write: () => {} });
   await using server = createServer(
     fixture,
-    (config, { authorization }) =>
+    (config, authorization) =>
       openTransport(config, { log, authorization, processes: new Processes(1, log) }),
     { callTimeoutMs: 300 },
   );
