@@ -100,7 +100,7 @@ export interface DownstreamErrorOptions extends ErrorDetails, ErrorOptions {
   readonly quotesInvalidOutput?: boolean;
 }
 
-/** A failure of a downstream server, for which neither the agent nor the operator is responsible. */
+/** A failure of a downstream server, or a login that the server requires. */
 export class DownstreamError extends Error {
   /** The name of the class. */
   override readonly name = "DownstreamError";

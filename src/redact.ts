@@ -18,7 +18,11 @@ const MIN_SECRET_LENGTH = 6;
  * characters are kept.
  * @param home The home folder, shown as `~`.
  */
-export function redact(text: string, secrets: readonly string[], home?: string): string {
+export function redactKnownSecrets(
+  text: string,
+  secrets: readonly string[],
+  home?: string,
+): string {
   let redacted = text;
   const longSecrets = secrets.filter((secret) => secret.length >= MIN_SECRET_LENGTH);
   // The longest secrets come first, so that a secret that contains another secret is removed completely.
@@ -118,7 +122,7 @@ const PATTERNS: readonly (readonly [pattern: RegExp, replacement: string])[] = [
  * Removes probable secrets from a text: private keys, bearer tokens, JWTs, keys of known providers,
  * passwords in URLs, and values that follow the name of a secret. Takes linear time.
  */
-export function redactText(text: string): string {
+export function redactProbableSecrets(text: string): string {
   let redacted = text;
   for (const [pattern, replacement] of PATTERNS) {
     redacted = redacted.replace(pattern, replacement);
@@ -134,7 +138,7 @@ const KEY_BODY_LINE = /^(?:[A-Za-z0-9+/=]*|(?:Proc-Type|DEK-Info): .*)$/;
 
 /**
  * Removes private keys from output line by line: if only the last lines of the output are kept, the beginning
- * of a key may be missing, so that `redactText` would not recognize the key.
+ * of a key may be missing, so that `redactProbableSecrets` would not recognize the key.
  */
 export class PrivateKeyRedactor {
   #isInKey = false;
@@ -146,7 +150,7 @@ export class PrivateKeyRedactor {
       if (this.#isInKey || KEY_END_LINE.test(line)) return "";
     }
     const beginAt = line.search(KEY_BEGIN_LINE);
-    // A whole key in one line is left to `redactText`.
+    // A whole key in one line is left to `redactProbableSecrets`.
     if (beginAt < 0 || KEY_END_LINE.test(line)) return line;
     this.#isInKey = true;
     return `${line.slice(0, beginAt)}${REDACTED}`;
@@ -207,10 +211,10 @@ function redactString(text: string, budget: RedactionBudget): string {
     // Cut at a space, because half a secret might not be recognized.
     let end = maxLength;
     while (end > 0 && !/\s/.test(text[end] ?? "")) end--;
-    return `${redactText(text.slice(0, end))}${ELLIPSIS}`;
+    return `${redactProbableSecrets(text.slice(0, end))}${ELLIPSIS}`;
   }
   const json = /^\s*[[{]/.test(text) ? parseJson(text) : undefined;
-  if (json === undefined) return redactText(text);
+  if (json === undefined) return redactProbableSecrets(text);
   // The size of the output is deducted when the caller cuts this text to fit.
   const jsonBudget = { ...budget };
   const redacted = JSON.stringify(redactValue(json, jsonBudget));

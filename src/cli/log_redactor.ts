@@ -1,8 +1,8 @@
 import { type Configuration, getHomeFolder } from "../config/mod.ts";
-import { redact, redactText } from "../redact.ts";
+import { redactKnownSecrets, redactProbableSecrets } from "../redact.ts";
 
 /**
- * The `file:line:column: path:` at the beginning of a configuration problem. `redactText` would mistake
+ * The `file:line:column: path:` at the beginning of a configuration problem. `redactProbableSecrets` would mistake
  * the path for the name of a secret, and hide the text after it.
  */
 const POSITION = /^[^\n]*:\d+:\d+: (?:mcpServers|agents|defaults|auth)\b[^\s:]*: /m;
@@ -32,11 +32,11 @@ export class LogRedactor {
   /** Returns the text without secrets. */
   readonly redact = (text: string): string => {
     // Known secrets are redacted first: a pattern could match a part of a secret, and the other part would stay.
-    const withoutSecrets = redact(text, [...this.#secrets]);
-    if (!POSITION.test(withoutSecrets)) return redactText(withoutSecrets);
+    const withoutSecrets = redactKnownSecrets(text, [...this.#secrets]);
+    if (!POSITION.test(withoutSecrets)) return redactProbableSecrets(withoutSecrets);
     return withoutSecrets.split("\n").map((line) => {
       const [position = ""] = POSITION.exec(line) ?? [];
-      return position + redactText(line.slice(position.length));
+      return position + redactProbableSecrets(line.slice(position.length));
     }).join("\n");
   };
 }

@@ -1,5 +1,5 @@
 import { listConnectionSecrets, type ServerConfig } from "../config/mod.ts";
-import { redact, redactText, withoutLastWord } from "../redact.ts";
+import { redactKnownSecrets, redactProbableSecrets, withoutLastWord } from "../redact.ts";
 import { escapeControls, quoteEscaped, shortenText, withoutTerminalSequences } from "../text.ts";
 
 /** Maximum length of a quote from a server, in UTF-16 code units. */
@@ -67,7 +67,9 @@ export function redactExcerpt(text: string, config: ServerConfig): string {
     ? text
     : withoutLastWord(text.slice(0, MAX_REDACTED_LENGTH));
   const plain = withoutTerminalSequences(beginning);
-  const redacted = redactText(redact(plain, secretsOf(config), Deno.env.get("HOME")));
+  const redacted = redactProbableSecrets(
+    redactKnownSecrets(plain, secretsOf(config), Deno.env.get("HOME")),
+  );
   return shortenText(escapeControls(redacted), MAX_QUOTE_LENGTH);
 }
 

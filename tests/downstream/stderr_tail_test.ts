@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { StderrTail } from "../../src/downstream/transports/stderr_tail.ts";
-import { PrivateKeyRedactor, redact } from "../../src/redact.ts";
+import { PrivateKeyRedactor, redactKnownSecrets } from "../../src/redact.ts";
 
 const SECRET = "canary-0123456789";
 
@@ -18,7 +18,7 @@ async function readInChunks(
   const stderr = new StderrTail(
     ReadableStream.from(starts.map((start) => bytes.subarray(start, start + chunkBytes))),
     {
-      redactSecrets: (text) => redact(text, [SECRET]),
+      redactSecrets: (text) => redactKnownSecrets(text, [SECRET]),
       longestSecret: SECRET.length,
       onLine: (line) => lines.push(line),
     },

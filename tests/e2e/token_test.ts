@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { runOnce } from "./run_once.ts";
 import { readExpiry } from "../../src/cli/times.ts";
-import { redactText } from "../../src/redact.ts";
+import { redactProbableSecrets } from "../../src/redact.ts";
 import { GATEWAY_COMMAND, gatewayCommandLine } from "./gateway_command.ts";
 import { Program } from "./program.ts";
 import { Setup } from "./setup.ts";
@@ -74,5 +74,5 @@ Deno.test("[cli.token] an expiry is a duration from now, or a date in the future
 
 Deno.test("[log.redacted] the gateway's tokens are redacted", () => {
   const token = `amg_${"aB3-_".repeat(8)}xyz`;
-  assert.equal(redactText(`Sent ${token} by mistake`), "Sent [redacted] by mistake");
+  assert.equal(redactProbableSecrets(`Sent ${token} by mistake`), "Sent [redacted] by mistake");
 });

@@ -1,4 +1,4 @@
-import { isSecretName, redactText } from "../../redact.ts";
+import { isSecretName, redactProbableSecrets } from "../../redact.ts";
 import { isRecord, type Json, type JsonRecord } from "./import_entry.ts";
 
 /**
@@ -50,7 +50,7 @@ function isSecretUrl(value: Json | undefined): boolean {
 }
 
 function looksSecret(text: string): boolean {
-  return redactText(text) !== text;
+  return redactProbableSecrets(text) !== text;
 }
 
 function isReference(text: string): boolean {

@@ -1,5 +1,5 @@
 import { wait } from "../../within.ts";
-import { redact, redactText } from "../../redact.ts";
+import { redactKnownSecrets, redactProbableSecrets } from "../../redact.ts";
 import type { Authorization } from "../authorization.ts";
 import { REDIRECT_STATUSES } from "../http_answers.ts";
 import { RemoteFailure } from "../remote_failure.ts";
@@ -77,7 +77,7 @@ export class HttpRequester {
    */
   redactSecrets(text: string, url: URL): string {
     const sessionSecrets = [...secretsInUrl(url), ...this.#cookies.values, this.#sessionId];
-    return redactText(redact(text, [...this.#secrets(), ...sessionSecrets]));
+    return redactProbableSecrets(redactKnownSecrets(text, [...this.#secrets(), ...sessionSecrets]));
   }
 
   /**

@@ -69,7 +69,7 @@ export function networkFailure(
   cause: unknown,
   { url, isAnswering }: { readonly url: URL; readonly isAnswering: boolean },
 ): RemoteFailure {
-  const description = describe(cause);
+  const description = describeCause(cause);
   // Without a connection, nothing was sent, so no tool has run.
   const reach = !isAnswering && /\(Connect\)|are blocked/.test(description) ? "never" : "maybe";
   const options = { reach, endsSession: true, cause } as const;
@@ -87,7 +87,7 @@ export function networkFailure(
   });
 }
 
-function describe(cause: unknown): string {
+function describeCause(cause: unknown): string {
   const texts: string[] = [];
   for (let error = cause; error instanceof Error; error = error.cause) {
     // The url is removed, because it may contain words that the patterns look for.

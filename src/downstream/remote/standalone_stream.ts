@@ -55,7 +55,7 @@ export class StandaloneStream {
         if (!(cause instanceof RemoteFailure)) throw cause;
         if (cause.endsSession) return this.#options.onLost(cause);
         // The server offers no stream, or no longer knows the session; then the next call fails.
-        if (!isTemporary(cause.status)) return;
+        if (!isTemporaryStatus(cause.status)) return;
         this.#backoff.recordEnd(false);
       }
     }
@@ -109,6 +109,6 @@ export class StandaloneStream {
  *
  * @param status The HTTP status; `undefined` if there was none.
  */
-export function isTemporary(status: number | undefined): boolean {
+export function isTemporaryStatus(status: number | undefined): boolean {
   return status === 429 || (status !== undefined && status >= 500 && status !== 501);
 }

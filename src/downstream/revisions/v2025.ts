@@ -132,7 +132,9 @@ function readPage(reply: Reply): ToolPage {
     throw new CatalogError(message, { cause: error });
   }
   const { value, text } = reply.result;
-  if (!isRecord(value)) throw new CatalogError(`it answered ${LIST_TOOLS} with ${kindOf(value)}`);
+  if (!isRecord(value)) {
+    throw new CatalogError(`it answered ${LIST_TOOLS} with ${describeKind(value)}`);
+  }
   const incomplete = describeIncomplete(value);
   if (incomplete !== undefined) {
     const message = `it answered ${LIST_TOOLS} with ${incomplete}, which is not a whole page`;
@@ -140,7 +142,9 @@ function readPage(reply: Reply): ToolPage {
   }
   const { tools, nextCursor } = value;
   if (!Array.isArray(tools)) {
-    const problem = tools === undefined ? 'without "tools"' : `with "tools": ${kindOf(tools)}`;
+    const problem = tools === undefined
+      ? 'without "tools"'
+      : `with "tools": ${describeKind(tools)}`;
     throw new CatalogError(`it answered ${LIST_TOOLS} ${problem}, where a list belongs`);
   }
   return {
@@ -230,7 +234,7 @@ function isToolError(answer: Reply, server: string): boolean {
 
 /** Describes the failure of a call that was answered with a value other than an object. */
 function createNoResultError(server: string, value: unknown): DownstreamError {
-  const message = `Server "${server}" answered the call with ${kindOf(value)} instead of a ` +
+  const message = `Server "${server}" answered the call with ${describeKind(value)} instead of a ` +
     "result. The tool may have done its work; report this to the authors of the server.";
   return new DownstreamError("SERVER_UNAVAILABLE", server, message);
 }
@@ -259,7 +263,7 @@ function describeIncomplete({ resultType }: Readonly<Record<string, unknown>>): 
   return `resultType ${JSON.stringify(resultType).slice(0, 80)}`;
 }
 
-function kindOf(value: unknown): string {
+function describeKind(value: unknown): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return "an array";
   return typeof value === "object" ? "an object" : `a ${typeof value}`;

@@ -1,5 +1,5 @@
 import { ReadThrottle } from "../../jsonrpc/mod.ts";
-import { PrivateKeyRedactor, redactText, withoutLastWord } from "../../redact.ts";
+import { PrivateKeyRedactor, redactProbableSecrets, withoutLastWord } from "../../redact.ts";
 import { escapeLines, withoutTerminalSequences } from "../../text.ts";
 
 const MAX_LINES = 20;
@@ -42,7 +42,9 @@ export class StderrTail {
    * with escaped control characters.
    */
   lastLines(): string {
-    const bytes = new TextEncoder().encode(escapeLines(redactText(this.#lines.join("\n"))));
+    const bytes = new TextEncoder().encode(
+      escapeLines(redactProbableSecrets(this.#lines.join("\n"))),
+    );
     if (bytes.length <= MAX_BYTES) return new TextDecoder().decode(bytes);
     // The cut may split a character.
     return new TextDecoder().decode(bytes.subarray(-MAX_BYTES)).replace(/^\ufffd+/, "");

@@ -10,7 +10,7 @@ import { DownstreamError } from "../../errors.ts";
 import { LineChannel } from "../../jsonrpc/mod.ts";
 import type { Log } from "../../log.ts";
 import { isFile } from "../../file_identity.ts";
-import { redact } from "../../redact.ts";
+import { redactKnownSecrets } from "../../redact.ts";
 import { quoteLines } from "../../text.ts";
 import { bwrapCommand } from "./bwrap.ts";
 import { signalGroup, waitForGroupEnd } from "./process_group.ts";
@@ -68,7 +68,7 @@ export class StdioTransport implements Transport {
     );
     const home = Deno.env.get("HOME");
     this.#stderr = new StderrTail(child.stderr, {
-      redactSecrets: (lines) => redact(lines, secrets, home),
+      redactSecrets: (lines) => redactKnownSecrets(lines, secrets, home),
       longestSecret: Math.max(0, home?.length ?? 0, ...secrets.map(({ length }) => length)),
       onLine: (line) => log.debug(line, { server, stream: "stderr" }),
     });

@@ -11,7 +11,7 @@ import { shortenText } from "../../text.ts";
 
 /** Estimates the o200k_base tokens of a text; tuned for the JSON of tool definitions. */
 export function estimateTokens(text: string): number {
-  return new TokenScan(text).run();
+  return new TokenScan(text).estimate();
 }
 
 /** Returns a text, or its first words and an ellipsis if the whole text costs more than `tokens`. */
@@ -102,7 +102,7 @@ class TokenScan {
     this.#text = text;
   }
 
-  run(): number {
+  estimate(): number {
     while (this.#at < this.#text.length) {
       const kind = this.#kindAt(this.#at);
       if (isLetter(kind)) this.#countWord(noLead);

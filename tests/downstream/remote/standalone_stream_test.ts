@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
 import { StreamBackoff } from "../../../src/downstream/remote/stream_backoff.ts";
-import { isTemporary } from "../../../src/downstream/remote/standalone_stream.ts";
+import { isTemporaryStatus } from "../../../src/downstream/remote/standalone_stream.ts";
 import { expectFailure, readResultJson } from "../../contract/downstream_fixture.ts";
 import { waitUntil } from "../../e2e/wait.ts";
 import { answerText, FakeHttpServer, type RequestHandler, sendStream } from "./fake_http_server.ts";
@@ -102,9 +102,9 @@ for (const status of [405, 404, 400, 501, 200]) {
 }
 
 Deno.test("[remote.listening] the stream is opened again only after temporary errors", () => {
-  for (const status of [429, 500, 502, 503, 504]) assert.equal(isTemporary(status), true);
+  for (const status of [429, 500, 502, 503, 504]) assert.equal(isTemporaryStatus(status), true);
   for (const status of [undefined, 200, 400, 404, 405, 409, 501]) {
-    assert.equal(isTemporary(status), false, String(status));
+    assert.equal(isTemporaryStatus(status), false, String(status));
   }
 });
 
