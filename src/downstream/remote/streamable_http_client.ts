@@ -220,7 +220,7 @@ export class StreamableHttpClient implements RemoteClient {
 
 /** The state of resuming the stream of a request. */
 interface Resumption {
-  /** The latest id that an event had; if no event had an id, it is empty and the stream cannot be resumed. */
+  /** The latest id of an event; empty if no event had an id, so that the stream cannot be resumed. */
   lastEventId: string;
   /** The pause that the server asks for, in milliseconds. */
   retryMs: number | undefined;

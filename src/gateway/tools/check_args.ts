@@ -24,7 +24,7 @@ const MAX_DEFINITION_LENGTH = 256 * 1024;
 
 const MAX_ERRORS = 3;
 
-const MAX_MISSING = 10;
+const MAX_MISSING_ARGUMENTS = 10;
 
 /** The types of arguments that are reported as missing: those of JSON Schema, without `null`. */
 const ARGUMENT_TYPES: ReadonlySet<unknown> = new Set([
@@ -51,7 +51,7 @@ type Args = Readonly<Record<string, unknown>>;
  * Finds missing required arguments without which the call cannot succeed. Many servers are more lenient
  * than their schemas: they convert types, ignore unknown arguments, and fill in missing ones. So a missing
  * argument is reported only if nothing suggests a default for it, and if the call has no unknown argument,
- * which might be the missing one under another name.
+ * which might be the missing argument under another name.
  *
  * @param tool The tool; its input schema may be anything.
  * @returns Up to ten arguments, each as its name and type, such as `"path" (string)`.
@@ -72,7 +72,7 @@ export function findMissingArguments({ definition }: Tool, args: Args): string[]
     return isSchema(property) && isNeeded(property)
       ? [`${quoteName(name)} (${property["type"]})`]
       : [];
-  }).slice(0, MAX_MISSING);
+  }).slice(0, MAX_MISSING_ARGUMENTS);
 }
 
 /** Whether a property has one plain type, and nothing suggests a default for it. */
@@ -159,7 +159,7 @@ function matches(schema: unknown, value: unknown, position: SchemaPosition): boo
 function checkAllowedValues(schema: Schema, value: unknown, position: SchemaPosition): void {
   const values = Object.hasOwn(schema, "const") ? [schema["const"]] : listOf(schema["enum"]);
   position.walk.visitsLeft -= values.length;
-  // A list with objects is not checked: they would have to be compared deeply, and are rare.
+  // A list with objects is rare and not checked, because the objects would have to be compared deeply.
   const isPlain = values.every((allowed) => typeof allowed !== "object" || allowed === null);
   if (values.length === 0 || !isPlain || values.includes(value)) return;
   const list = values.map((allowed) => JSON.stringify(allowed)).join(", ");

@@ -8,8 +8,8 @@ import { estimateTokens } from "./tokens.ts";
 import { AGENT_ID, ALWAYS_LOAD, type Arguments, type LocalTool } from "./tool.ts";
 
 /**
- * Maximum number of tokens of full definitions, for a call that neither selects tools nor a detail; above,
- * signatures are shown.
+ * Maximum number of tokens of full definitions, for a call with `server` only; if the definitions have more
+ * tokens, signatures are shown.
  */
 const MAX_FULL_TOKENS = 4000;
 

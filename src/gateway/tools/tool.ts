@@ -50,7 +50,7 @@ export type Arguments = Readonly<Record<string, string | number | boolean | Obje
 
 /** The source of the answer of `get_gateway_status`. */
 export interface StatusSource {
-  /** Returns the gateway's state as JSON. */
+  /** Returns the gateway's state, to be sent as JSON. */
   status(): Readonly<Record<string, unknown>>;
 }
 
@@ -90,7 +90,7 @@ export interface ServerCall {
   readonly server: string;
   /** The tool's name at its server. */
   readonly tool: string;
-  /** The tool's arguments; absent if the call came without any. */
+  /** The tool's arguments; absent if the call has no `args`. */
   readonly args: ObjectArgument | undefined;
   /** Maximum duration of the call in milliseconds; replaces the server's limit. */
   readonly timeoutMs: number | undefined;
