@@ -12,6 +12,7 @@ import {
   measureDenials,
   measureDiscovery,
   measureMemory,
+  measureRecords,
   measureStarts,
 } from "./bench/gateway_figures.ts";
 import { measureHttp } from "./bench/http_figures.ts";
@@ -73,6 +74,7 @@ const parts: Record<Part, () => Promise<void>> = {
   calls: () => measureCalls([DIRECT, PIPE, ...gateways], { rounds, share }, figures),
   large: () => measureLargeResults([DIRECT, ...builds], flags.quick ? 1 : 3, figures),
   start: () => measureStarts(gateways, flags.quick ? 3 : 7, figures),
+  records: () => measureRecords(builds, rounds, figures),
   denials: () => measureDenials(builds, rounds, figures),
   http: () => measureHttp(shippedBuilds, rounds, figures),
   discovery: () => measureDiscovery(builds, rounds, figures),

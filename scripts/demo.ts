@@ -153,10 +153,14 @@ async function runSteps(client: Client): Promise<number> {
 }
 
 async function printAndCheckAuditLog(path: string): Promise<void> {
-  const lines = (await Deno.readTextFile(path)).trimEnd().split("\n");
+  // Refusals are in a file of their own.
+  const texts = [path, path.replace(".jsonl", ".refused.jsonl")].map((name) =>
+    Deno.readTextFile(name)
+  );
+  const lines = (await Promise.all(texts)).join("").trimEnd().split("\n");
+  const entries = lines.map((line) => JSON.parse(line)).filter(({ phase }) => phase !== "begun");
   print("\nThe audit log:");
-  for (const line of lines) {
-    const { agent_id, operation, decision, server, tool, rule, latency_ms } = JSON.parse(line);
+  for (const { agent_id, operation, decision, server, tool, rule, latency_ms } of entries) {
     const request = [operation, server, tool].filter((part) => part !== undefined).join(" ");
     print(
       `  ${decision} ${agent_id}: ${request}${rule === undefined ? "" : ` by ${rule}`}, ${
@@ -164,7 +168,7 @@ async function printAndCheckAuditLog(path: string): Promise<void> {
       } ms`,
     );
   }
-  const decisions = lines.map((line) => JSON.parse(line).decision);
+  const decisions = entries.map(({ decision }) => decision);
   assert.deepEqual(decisions, ["ALLOW", "ALLOW", "ALLOW", "ALLOW", "DENY"]);
 }
 

@@ -52,7 +52,8 @@ export type ErrorCode =
   | "TOOL_NOT_FOUND"
   | "TIMEOUT"
   | "INVALID_ARGUMENTS"
-  | "RATE_LIMITED";
+  | "RATE_LIMITED"
+  | "AUDIT_UNAVAILABLE";
 
 /** The fields of an error answer besides code and message. */
 export interface ErrorDetails {

@@ -5,7 +5,7 @@
  * @module
  */
 import { writeToStandardError } from "./line_queue.ts";
-import { escapeControls, escapeLines } from "./text.ts";
+import { escapeControls, escapeJson, escapeLines } from "./text.ts";
 
 /** The severity of an event, in ascending order. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
@@ -110,7 +110,7 @@ function formatText(level: LogLevel, message: string, fields: LogFields): string
 function formatJson(level: LogLevel, message: string, fields: LogFields): string {
   const head = { time: new Date().toISOString(), level, message };
   // `head` comes first for people, and again last so that no field can replace its members.
-  return `${JSON.stringify({ ...head, ...fields, ...head })}\n`;
+  return `${escapeJson(JSON.stringify({ ...head, ...fields, ...head }))}\n`;
 }
 
 function quote(value: string): string {

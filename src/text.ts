@@ -38,6 +38,15 @@ export function escapeLines(text: string): string {
   });
 }
 
+/** Escapes control characters in JSON text; its values stay the same. */
+export function escapeJson(json: string): string {
+  return PLAIN.test(json) ? json : json.replace(CONTROL, (character) => {
+    return Array.from({ length: character.length }, (_, index) => {
+      return `\\u${character.charCodeAt(index).toString(16).padStart(4, "0")}`;
+    }).join("");
+  });
+}
+
 function escapeCharacter(character: string): string {
   const code = character.codePointAt(0) ?? 0;
   const digits = code.toString(16);

@@ -1,5 +1,6 @@
 /**
- * The MCP server behind all measured programs: answers `echo` with the requested number of bytes. It is
+ * The MCP server behind all measured programs: answers `echo` with the requested number of bytes, and so
+ * `echo_read`, which is annotated as read-only. It is
  * fast, so that most of the measured time is spent in the program in front of it.
  *
  * `--tools=N` adds N tools to the list. With `--hang`, the server never answers.
@@ -8,12 +9,14 @@
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const texts = new Map<number, string>();
+const echo = {
+  name: "echo",
+  description: "Answers with a text of n bytes.",
+  inputSchema: { type: "object", properties: { n: { type: "integer" } }, required: ["n"] },
+};
 const tools = [
-  {
-    name: "echo",
-    description: "Answers with a text of n bytes.",
-    inputSchema: { type: "object", properties: { n: { type: "integer" } }, required: ["n"] },
-  },
+  echo,
+  { ...echo, name: "echo_read", annotations: { readOnlyHint: true } },
   ...Array.from({ length: readNumberFlag("tools") }, (_, number) => describeTool(number)),
 ];
 const neverAnswers = Deno.args.includes("--hang");

@@ -8,6 +8,7 @@ export const PARTS = [
   "calls",
   "large",
   "start",
+  "records",
   "denials",
   "http",
   "discovery",

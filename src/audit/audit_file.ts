@@ -8,10 +8,14 @@ export interface RotationOptions {
   readonly maxBytes?: number;
   /** Number of files to keep, including the current one. Default: 5. */
   readonly maxFiles?: number;
+  /** Days for which full files are kept, instead of `maxFiles`. */
+  readonly keepDays?: number;
 }
 
 const DEFAULT_MAX_BYTES = 10 * 1024 * 1024;
 const DEFAULT_MAX_FILES = 5;
+
+const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** Pause after a failed rotation, in milliseconds. */
 const ROTATION_RETRY_MS = 60_000;
@@ -37,6 +41,7 @@ export class AuditFile implements Destination {
   readonly path: string;
   readonly #maxBytes: number;
   readonly #maxFiles: number;
+  readonly #keepMs: number;
   readonly #encoder = new TextEncoder();
   #file!: Deno.FsFile;
   #size = 0;
@@ -60,7 +65,9 @@ export class AuditFile implements Destination {
   constructor(path: string, options: RotationOptions = {}) {
     this.path = path;
     this.#maxBytes = options.maxBytes ?? DEFAULT_MAX_BYTES;
-    this.#maxFiles = options.maxFiles ?? DEFAULT_MAX_FILES;
+    const { keepDays } = options;
+    this.#maxFiles = keepDays === undefined ? options.maxFiles ?? DEFAULT_MAX_FILES : Infinity;
+    this.#keepMs = (keepDays ?? Infinity) * DAY_MS;
     this.#open();
   }
 
@@ -154,7 +161,9 @@ export class AuditFile implements Destination {
 
   #isRotated(): boolean {
     for (let number = 1; number < this.#maxFiles; number++) {
-      if (statPath(`${this.path}.${number}`)?.identity === this.#identity) return true;
+      const rotated = statPath(`${this.path}.${number}`);
+      if (rotated?.identity === this.#identity) return true;
+      if (rotated === undefined) return false;
     }
     return false;
   }
@@ -194,7 +203,7 @@ export class AuditFile implements Destination {
         return;
       }
       if (statPath(this.path)?.identity === this.#identity) {
-        for (let number = this.#maxFiles - 1; number > 0; number--) {
+        for (let number = this.#lastNumber(); number > 0; number--) {
           const from = number === 1 ? this.path : `${this.path}.${number - 1}`;
           renameIfExists(from, `${this.path}.${number}`);
         }
@@ -208,6 +217,20 @@ export class AuditFile implements Destination {
     }
     this.#reopen();
     this.#nextRotationAt = 0;
+  }
+
+  /** Returns the number of the file with the highest number after a rotation; removes those that are too old. */
+  #lastNumber(): number {
+    if (this.#maxFiles < Infinity) return this.#maxFiles - 1;
+    let count = 0;
+    while (statPath(`${this.path}.${count + 1}`) !== undefined) count++;
+    for (; count > 0; count--) {
+      const oldest = `${this.path}.${count}`;
+      const modifiedMs = Deno.lstatSync(oldest).mtime?.getTime() ?? Date.now();
+      if (Date.now() - modifiedMs < this.#keepMs) break;
+      Deno.removeSync(oldest);
+    }
+    return count + 1;
   }
 
   #unlock(): void {

@@ -15,6 +15,8 @@ export interface AuditOptions {
   readonly maxBytes?: number;
   /** Number of files to keep, including the current one. Default: 5. */
   readonly maxFiles?: number;
+  /** Days for which full files are kept, instead of `maxFiles`. */
+  readonly keepDays?: number;
   /** Interval of the attempts to write again after a failure, in milliseconds. Default: 1000. */
   readonly retryMs?: number;
   /** Interval of the attempts to return from the fallback, in milliseconds. Default: a minute. */
@@ -60,7 +62,7 @@ export class AuditLog {
   // Lines that are not written yet. They are written by `flush`, by `written`, or when
   // `#flushTimer` fires.
   #unwritten = "";
-  #writing: Promise<void> | undefined;
+  #writing: Promise<boolean> | undefined;
   #flushTimer: ReturnType<typeof setTimeout> | undefined;
   readonly #waiting: string[] = [];
   // Total length of the lines that were added since `#waiting` was last empty.
@@ -112,11 +114,16 @@ export class AuditLog {
     if (this.#unwritten !== "") this.#writeUnwritten();
   }
 
-  /** Resolves when all entries are written, in one write in the next microtask. Never rejects. */
-  written(): Promise<void> {
+  /**
+   * Resolves when all entries are written, in one write in the next microtask. Never rejects.
+   *
+   * @returns Whether the operating system has all of them.
+   */
+  written(): Promise<boolean> {
     return this.#writing ??= Promise.resolve().then(() => {
       this.#writing = undefined;
       this.flush();
+      return this.#waiting.length === 0 && !this.#isFailing;
     });
   }
 

@@ -1,18 +1,25 @@
 import { roundThousandths } from "../rounding.ts";
+import { escapeJson } from "../text.ts";
 
 /** Whether an operation was allowed, was denied or failed. */
 export type AuditDecision = "ALLOW" | "DENY" | "ERROR";
 
-/** One operation in the audit log. */
+/** The beginning or the end of an operation in the audit log, or refusals that were only counted. */
 export interface AuditEntry {
-  /** End of the operation, as ISO 8601 in UTC. */
+  /** Time of the entry, as ISO 8601 in UTC. */
   readonly timestamp: string;
   /** The calling agent; `null` if the call has none. An unchecked id is cut at 128 characters. */
   readonly agent_id: string | null;
-  /** The gateway's tool. */
+  /** The agent id that the call claims, if the connection is bound to another. */
+  readonly claimed_agent_id?: string | undefined;
+  /** The address of the client, for a refused login or HTTP request. */
+  readonly address?: string | undefined;
+  /** The gateway's tool, the request's method, `login`, `http`, or `refusals` for those that were counted. */
   readonly operation: string;
   /** `DENY` if identity, rules or limits forbid the operation; `ERROR` for all other failures. */
   readonly decision: AuditDecision;
+  /** `begun` before a call leaves the gateway, `ended` in the entry after it; absent for other operations. */
+  readonly phase?: "begun" | "ended" | undefined;
   /** The server of the operation, if it has one. */
   readonly server?: string | undefined;
   /** The server's tool, if the operation has one. */
@@ -22,13 +29,13 @@ export interface AuditEntry {
   /** Path of the rule that decided. */
   readonly rule?: string | undefined;
   /** Milliseconds from the request to its answer. */
-  readonly latency_ms: number;
+  readonly latency_ms?: number | undefined;
   /** Milliseconds of `latency_ms` that the server took. */
   readonly downstream_ms?: number | undefined;
   /** Id of the client's connection. */
-  readonly session: string;
+  readonly session?: string | undefined;
   /** Id of the client's request. */
-  readonly request_id: string | number;
+  readonly request_id?: string | number | undefined;
   /** Size of the tool's arguments in UTF-8 bytes. */
   readonly args_bytes?: number | undefined;
   /** Size of the result in UTF-8 bytes. */
@@ -37,6 +44,8 @@ export interface AuditEntry {
   readonly tool_error?: true | undefined;
   /** The tool's arguments without secrets, as JSON text; in the line they are a JSON value. */
   readonly args?: string | undefined;
+  /** Numbers of refusals by code. */
+  readonly counts?: Readonly<Record<string, number>> | undefined;
 }
 
 /** Maximum length of a text in an entry, in UTF-16 code units: callers choose some of the texts. */
@@ -47,24 +56,33 @@ const MAX_TEXT = 256;
  * take 2.1 µs instead of 1.3 (measured).
  */
 export function auditLine(entry: AuditEntry): string {
-  const { server, tool, code, rule, downstream_ms, args_bytes, result_bytes, args } = entry;
+  const { claimed_agent_id, address, phase, server, tool, code, rule } = entry;
+  const { latency_ms, downstream_ms, args_bytes, result_bytes, args, counts } = entry;
   let line = `{"timestamp":${quote(entry.timestamp)},"agent_id":${
     entry.agent_id === null ? "null" : quote(entry.agent_id)
-  },"operation":${quote(entry.operation)},"decision":"${entry.decision}"`;
+  }`;
+  if (claimed_agent_id !== undefined) line += `,"claimed_agent_id":${quote(claimed_agent_id)}`;
+  if (address !== undefined) line += `,"address":${quote(address)}`;
+  line += `,"operation":${quote(entry.operation)},"decision":"${entry.decision}"`;
+  if (phase !== undefined) line += `,"phase":"${phase}"`;
   if (server !== undefined) line += `,"server":${quote(server)}`;
   if (tool !== undefined) line += `,"tool":${quote(tool)}`;
   if (code !== undefined) line += `,"code":${quote(code)}`;
   if (rule !== undefined) line += `,"rule":${quote(rule)}`;
-  line += `,"latency_ms":${roundThousandths(entry.latency_ms)}`;
+  if (latency_ms !== undefined) line += `,"latency_ms":${roundThousandths(latency_ms)}`;
   if (downstream_ms !== undefined) line += `,"downstream_ms":${roundThousandths(downstream_ms)}`;
   const { session, request_id } = entry;
-  line += `,"session":${quote(session)},"request_id":${
-    typeof request_id === "string" ? quote(request_id) : JSON.stringify(request_id)
-  }`;
+  if (session !== undefined) line += `,"session":${quote(session)}`;
+  if (request_id !== undefined) {
+    line += `,"request_id":${
+      typeof request_id === "string" ? quote(request_id) : JSON.stringify(request_id)
+    }`;
+  }
   if (args_bytes !== undefined) line += `,"args_bytes":${args_bytes}`;
   if (result_bytes !== undefined) line += `,"result_bytes":${result_bytes}`;
   if (entry.tool_error === true) line += ',"tool_error":true';
-  if (args !== undefined) line += `,"args":${args}`;
+  if (args !== undefined) line += `,"args":${escapeJson(args)}`;
+  if (counts !== undefined) line += `,"counts":${JSON.stringify(counts)}`;
   return `${line}}\n`;
 }
 
@@ -73,5 +91,5 @@ const PLAIN = /^[ !#-[\]-~]*$/;
 
 function quote(text: string): string {
   const cut = text.length > MAX_TEXT ? text.slice(0, MAX_TEXT) : text;
-  return PLAIN.test(cut) ? `"${cut}"` : JSON.stringify(cut);
+  return PLAIN.test(cut) ? `"${cut}"` : escapeJson(JSON.stringify(cut));
 }

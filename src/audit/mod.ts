@@ -1,9 +1,10 @@
 /**
- * The audit log: one line of JSON per operation, written before the answer is sent. An error of the log
+ * The audit log: lines of JSON, written before a call that changes something leaves and before the answer of each operation is sent. Refusals are in a file of their own. An error of the log
  * never makes an operation fail. Imports only the leaves.
  *
  * @module
  */
 
 export { type AuditDecision, type AuditEntry, auditLine } from "./entry.ts";
-export { AuditLog, type AuditOptions, type AuditStatus } from "./audit_log.ts";
+export type { AuditOptions, AuditStatus } from "./audit_log.ts";
+export { AuditTrail, refusedLogPath } from "./audit_trail.ts";

@@ -1,7 +1,7 @@
 import { identityOf } from "../file_identity.ts";
 
 /** The only path that is no regular file and may be written to. */
-const NULL_DEVICE = "/dev/null";
+export const NULL_DEVICE = "/dev/null";
 
 /** Maximum number of attempts to open a file that other processes create or rotate. */
 const MAX_ATTEMPTS = 10;

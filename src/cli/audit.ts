@@ -1,8 +1,9 @@
 import { isFile } from "../file_identity.ts";
 import { type ParsedEntry, parseEntry } from "./audit_entry.ts";
 import { AuditCounter, type AuditFigures, type Figures } from "./audit_figures.ts";
-import { AuditFiles, FollowedLog } from "./audit_files.ts";
+import type { FollowedLog } from "./audit_files.ts";
 import { auditPaths } from "./audit_path.ts";
+import { AuditTrailFiles, followTrail } from "./audit_trail_files.ts";
 import {
   agentFlag,
   argument,
@@ -18,7 +19,7 @@ import {
 } from "./command.ts";
 import { CommandError } from "./error_report.ts";
 import { table } from "./table.ts";
-import { escapeControls } from "../text.ts";
+import { escapeControls, escapeJson } from "../text.ts";
 import { cutText } from "./terminal.ts";
 import { readSince } from "./times.ts";
 
@@ -39,9 +40,9 @@ const FILTERS = {
 
 export const stats = defineCommand({
   about:
-    "Counts the operations in the audit log and its rotated files: by agent, server and tool, with " +
-    "denials by rule, errors by code, and the slowest " +
-    "tools. Damaged lines are skipped and counted.",
+    "Counts the operations in the audit log, the log of refusals and their rotated files: by agent, " +
+    "server and tool, with denials by rule, errors by code, the slowest tools, and the calls that " +
+    "have begun without an end. Damaged lines are skipped and counted.",
   example: "agent-mcp-gateway audit stats --since 1h --agent researcher",
   flags: { ...FILTERS, json: JSON_FLAG },
   args: ARGS,
@@ -56,7 +57,7 @@ export const stats = defineCommand({
       }
       const figures = counter.figures();
       const { paths, damagedLines } = files;
-      const answer = { files: paths.toReversed(), damaged_lines: damagedLines, ...figures };
+      const answer = { files: paths, damaged_lines: damagedLines, ...figures };
       stdout.write(json ? `${JSON.stringify(answer)}\n` : figuresText(figures));
     });
     return 0;
@@ -74,7 +75,8 @@ const TAIL_FLAGS = {
 };
 
 export const tail = defineCommand({
-  about: "Shows the last operations of the audit log, the newest last: time " +
+  about:
+    "Shows the last operations of the audit log and the log of refusals, the newest last: time " +
     "(UTC), decision, agent, tool, duration, and the rule, the error code, or isError if the " +
     "tool itself reported an error.",
   example: "agent-mcp-gateway audit tail -n 20 --agent researcher",
@@ -110,20 +112,23 @@ const POLL_INTERVAL_MS = 100;
  */
 async function follow(input: TailInput): Promise<void> {
   const { flags, stdout, stderr } = input;
-  let followedLog: FollowedLog | undefined;
+  let logs: FollowedLog[] = [];
   withAuditFiles(input, (files) => {
-    stdout.write(formatLastEntries(files, flags, { end: files.position.offset }));
-    followedLog = new FollowedLog(files.path, files.position);
+    stdout.write(formatLastEntries(files, flags, { isComplete: true }));
+    logs = files.follow();
   }, (path) => {
     stderr.write(`There is no audit log at ${path} yet; waiting for it\n`);
-    followedLog = new FollowedLog(path);
+    logs = followTrail(path);
   });
-  if (followedLog === undefined) return;
-  using log = followedLog;
+  using stack = new DisposableStack();
+  for (const log of logs) stack.use(log);
   while (stdout.isClosed !== true) {
-    for (const text of log.lines()) {
+    const lines = logs.flatMap((log) => [...log.lines()]).flatMap((text) => {
       const entry = parseEntry(text);
-      const line = entry === undefined ? undefined : formatLine(entry, text, flags);
+      return entry === undefined ? [] : [{ entry, text }];
+    });
+    for (const { entry, text } of lines.sort((one, two) => one.entry.time - two.entry.time)) {
+      const line = formatLine(entry, text, flags);
       if (line !== undefined) stdout.write(line);
     }
     await new Promise((resolve) => setTimeout(resolve, POLL_INTERVAL_MS));
@@ -132,9 +137,9 @@ async function follow(input: TailInput): Promise<void> {
 
 /** Formats the last entries that the flags select, in the order of the log. */
 function formatLastEntries(
-  files: AuditFiles,
+  files: AuditTrailFiles,
   flags: TailInput["flags"],
-  range: { readonly end?: number } = {},
+  range: { readonly isComplete?: boolean } = {},
 ): string {
   const lines: string[] = [];
   for (const { entry, text } of files.entries(range)) {
@@ -152,7 +157,7 @@ function formatLine(
   { since = -Infinity, agent, json }: TailInput["flags"],
 ): string | undefined {
   if (entry.time < since || (agent !== undefined && entry.agent !== agent)) return undefined;
-  return json ? `${text}\n` : entryText(entry);
+  return json ? `${escapeJson(text)}\n` : entryText(entry);
 }
 
 /**
@@ -163,7 +168,7 @@ function formatLine(
  */
 function withAuditFiles(
   { args: [file], stderr }: Pick<Input<Record<never, never>, typeof ARGS>, "args" | "stderr">,
-  use: (files: AuditFiles) => void,
+  use: (files: AuditTrailFiles) => void,
   onMissing?: (path: string) => void,
 ): void {
   const paths = auditPaths(file);
@@ -173,7 +178,7 @@ function withAuditFiles(
     if (onMissing !== undefined) return onMissing(path);
     throw new CommandError(`There is no audit log at ${paths.join(" or ")}; name its file`);
   }
-  stderr.write(`Audit log: ${files.paths.toReversed().join(", ")}\n`);
+  stderr.write(`Audit log: ${files.paths.join(", ")}\n`);
   for (const path of paths) {
     if (path === files.path || !isFile(path)) continue;
     stderr.write(
@@ -184,10 +189,10 @@ function withAuditFiles(
   if (files.damagedLines > 0) stderr.write(`Skipped ${files.damagedLines} damaged line(s)\n`);
 }
 
-function openFirstExisting(paths: readonly string[]): AuditFiles | undefined {
+function openFirstExisting(paths: readonly string[]): AuditTrailFiles | undefined {
   for (const path of paths) {
     try {
-      return new AuditFiles(path);
+      return new AuditTrailFiles(path);
     } catch (error) {
       if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
         continue;
@@ -236,9 +241,22 @@ function figuresText(figures: AuditFigures): string {
       ["TOOL WITH isError", "COUNT"],
       failing.map(({ name, tool_errors }) => [name, `${tool_errors}`]),
     ),
+    numbersTable(
+      ["BEGUN WITHOUT AN END: AGENT, TOOL", "COUNT"],
+      countNames(
+        figures.unfinished.map(({ agent, server, tool }) => `${agent}  ${server}/${tool}`),
+      ),
+    ),
     numbersTable(["ERROR", "COUNT"], figures.errors.map(({ code, count }) => [code, `${count}`])),
   ];
   return parts.filter((part) => part !== "").join("\n");
+}
+
+/** Counts equal names, in the order of their first appearance; each row is a name and its count. */
+function countNames(names: readonly string[]): string[][] {
+  const counts = new Map<string, number>();
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return [...counts].map(([name, count]) => [name, `${count}`]);
 }
 
 /**
@@ -250,8 +268,14 @@ function entryText(entry: ParsedEntry): string {
   // In UTC, as in the log itself and in --since.
   const timestamp = `${new Date(time).toISOString().slice(0, 19)}Z`;
   const target = tool !== "" ? `${server}/${tool}` : `${operation} ${server}`.trim();
-  const reason = entry.isToolError ? "isError" : decision === "DENY" ? rule || code : code;
-  const duration = ` ${formatMs(latencyMs)} ms`;
+  const counts = Object.entries(entry.counts).map(([name, count]) => `${count} ${name}`).join(", ");
+  const reason = counts ||
+    (entry.isToolError ? "isError" : decision === "DENY" ? rule || code : code);
+  const duration = entry.phase === "begun"
+    ? " begun"
+    : counts === ""
+    ? ` ${formatMs(latencyMs)} ms`
+    : "";
   const head = escapeControls(`${timestamp} ${decision.padEnd(5)} ${agent || "(none)"} ${target}`);
   return `${cutText(head, LINE_WIDTH - duration.length)}${duration}${
     reason === "" ? "" : ` ${escapeControls(reason)}`

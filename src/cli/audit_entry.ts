@@ -1,3 +1,5 @@
+import { isRecord } from "../json.ts";
+
 /** An entry of the audit log, read from its line. */
 export interface ParsedEntry {
   /** When the operation ended, in milliseconds since 1970. */
@@ -19,6 +21,12 @@ export interface ParsedEntry {
   /** Whether the server's tool returned an error. */
   readonly isToolError: boolean;
   readonly latencyMs: number;
+  /** `begun`, `ended`, or `""` if the operation has one entry. */
+  readonly phase: string;
+  /** Identifies a call among those of all clients: its session and request. */
+  readonly callId: string;
+  /** Numbers of refusals by code; empty unless the entry stands for several. */
+  readonly counts: Readonly<Record<string, number>>;
 }
 
 /** Parses a line; `undefined` if it is not an entry. */
@@ -46,7 +54,18 @@ export function parseEntry(text: string): ParsedEntry | undefined {
     rule: stringOrEmpty(line.rule),
     isToolError: line.tool_error === true,
     latencyMs: typeof line.latency_ms === "number" ? line.latency_ms : 0,
+    phase: stringOrEmpty(line.phase),
+    callId: JSON.stringify([line.session, line.request_id]),
+    counts: isRecord(line.counts) ? numbersIn(line.counts) : {},
   };
+}
+
+function numbersIn(counts: Readonly<Record<string, unknown>>): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(counts).map((
+      [code, count],
+    ) => [code, Number.isInteger(count) ? Number(count) : 0]),
+  );
 }
 
 function stringOrEmpty(value: unknown): string {

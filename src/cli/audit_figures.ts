@@ -37,6 +37,19 @@ export interface AuditFigures {
   }[];
   /** Errors by code. */
   readonly errors: readonly { readonly code: string; readonly count: number }[];
+  /** Calls that have begun and have no end in the log, the newest first: active, or cut off. */
+  readonly unfinished: readonly UnfinishedCall[];
+}
+
+/** A call that has begun and has no end in the log. */
+export interface UnfinishedCall {
+  /** The beginning, as ISO 8601. */
+  readonly begun: string;
+  readonly agent: string;
+  readonly server: string;
+  readonly tool: string;
+  /** The session and the request id, as a JSON array. */
+  readonly call: string;
 }
 
 /**
@@ -46,6 +59,12 @@ export interface AuditFigures {
 const MAX_NAMES = 10_000;
 
 const OTHER = "other";
+
+/** Maximum number of ended calls that are remembered until their beginnings are read. */
+const MAX_ENDED = 100_000;
+
+/** Codes of refusals whose decision is `ERROR`. */
+const FAILURES: ReadonlySet<string> = new Set(["INVALID_ARGUMENTS", "TOOL_NOT_FOUND"]);
 
 /** Counts audit entries by agent, operation, server, tool, decision, denial and error. */
 export class AuditCounter {
@@ -60,21 +79,42 @@ export class AuditCounter {
   readonly #agents = new Map<string, AuditTally>();
   readonly #servers = new Map<string, AuditTally>();
   readonly #tools = new Map<string, AuditTally>();
+  // Calls whose end was added; their beginnings are older.
+  readonly #ended = new Set<string>();
+  readonly #unfinished: UnfinishedCall[] = [];
 
+  /** Adds an entry; entries must be added newest first. */
   add(entry: ParsedEntry): void {
+    const { time, agent, server, tool, phase, callId } = entry;
+    if (phase === "begun") {
+      if (this.#ended.delete(callId) || this.#unfinished.length >= MAX_NAMES) return;
+      const begun = new Date(time).toISOString();
+      this.#unfinished.push({ begun, agent, server, tool, call: callId });
+      return;
+    }
+    // The beginnings of more calls than that are not in the files any more.
+    if (phase === "ended" && this.#ended.size < MAX_ENDED) this.#ended.add(callId);
+    const counts = Object.entries(entry.counts);
+    if (counts.length === 0) this.#countTimes(entry, 1);
+    for (const [code, count] of counts) {
+      this.#countTimes({ ...entry, code, decision: FAILURES.has(code) ? "ERROR" : "DENY" }, count);
+    }
+  }
+
+  #countTimes(entry: ParsedEntry, times: number): void {
     const { time, agent, operation, server, tool, decision, code, rule } = entry;
-    this.#count++;
+    this.#count += times;
     if (entry.isToolError) this.#toolErrors++;
     // Several gateways may write to one log, so its lines are not strictly in order.
     this.#first = Math.min(this.#first, time);
     this.#last = Math.max(this.#last, time);
-    increase(this.#decisions, decision);
-    getTally(this.#operations, operation).add(entry);
-    getTally(this.#agents, agent).add(entry);
-    if (server !== "") getTally(this.#servers, server).add(entry);
-    if (tool !== "") getTally(this.#tools, `${server}/${tool}`).add(entry);
-    if (decision === "DENY") increase(this.#denials, JSON.stringify([agent, rule || code]));
-    if (decision === "ERROR") increase(this.#errors, code);
+    increase(this.#decisions, decision, times);
+    getTally(this.#operations, operation).add(entry, times);
+    getTally(this.#agents, agent).add(entry, times);
+    if (server !== "") getTally(this.#servers, server).add(entry, times);
+    if (tool !== "") getTally(this.#tools, `${server}/${tool}`).add(entry, times);
+    if (decision === "DENY") increase(this.#denials, JSON.stringify([agent, rule || code]), times);
+    if (decision === "ERROR") increase(this.#errors, code, times);
   }
 
   /** The figures so far, the most frequent first. */
@@ -96,6 +136,7 @@ export class AuditCounter {
         return { agent, rule, count };
       }),
       errors: sortByCount(this.#errors).map(([code, count]) => ({ code, count })),
+      unfinished: this.#unfinished,
     };
   }
 }
@@ -112,14 +153,14 @@ class AuditTally {
   maxMs = 0;
   readonly #buckets = new Map<number, number>();
 
-  add({ decision, latencyMs, isToolError }: ParsedEntry): void {
-    this.count++;
+  add({ decision, latencyMs, isToolError }: ParsedEntry, times: number): void {
+    this.count += times;
     if (isToolError) this.toolErrors++;
-    if (decision === "DENY") this.denied++;
-    if (decision === "ERROR") this.errors++;
+    if (decision === "DENY") this.denied += times;
+    if (decision === "ERROR") this.errors += times;
     this.maxMs = Math.max(this.maxMs, latencyMs);
     const bucket = Math.ceil(Math.log(Math.max(1, latencyMs * 1000)) / BUCKET_GROWTH);
-    this.#buckets.set(bucket, (this.#buckets.get(bucket) ?? 0) + 1);
+    this.#buckets.set(bucket, (this.#buckets.get(bucket) ?? 0) + times);
   }
 
   p95Ms(): number {
@@ -139,9 +180,9 @@ function getTally(tallies: Map<string, AuditTally>, name: string): AuditTally {
   return tally;
 }
 
-function increase(counts: Map<string, number>, name: string): void {
+function increase(counts: Map<string, number>, name: string, times: number): void {
   const key = counts.size < MAX_NAMES || counts.has(name) ? name : OTHER;
-  counts.set(key, (counts.get(key) ?? 0) + 1);
+  counts.set(key, (counts.get(key) ?? 0) + times);
 }
 
 function sortByCount(counts: ReadonlyMap<string, number>): [string, number][] {

@@ -58,6 +58,10 @@ export interface Settings {
   readonly auditLog: string;
   /** Whether argument values are recorded; default `none`. */
   readonly auditArgs: "none" | "redacted";
+  /** Whether a call is refused if its record cannot be written; default false. */
+  readonly auditRequired: boolean;
+  /** Days for which rotated audit files are kept, at least 1; default: five files are kept. */
+  readonly auditKeep?: number;
   /** When servers start; default `eager`. */
   readonly initStrategy: "eager" | "lazy";
   /** Whether `get_gateway_status` is offered; default false. */
@@ -234,6 +238,19 @@ const DEFINITIONS: { readonly [K in keyof Settings]-?: SettingDefinition<Setting
     ...createEnumParser("none", "redacted"),
     fallback: "none",
   },
+  auditRequired: {
+    variable: "GATEWAY_AUDIT_REQUIRED",
+    brief: "Refuse calls whose record cannot be written",
+    ...booleanParser,
+    fallback: false,
+    refusesEmpty: true,
+  },
+  auditKeep: {
+    variable: "GATEWAY_AUDIT_KEEP",
+    brief: "Days for which full audit files are kept; by default five files are kept",
+    ...createIntegerParser(1, 36_500),
+    fallback: undefined,
+  },
   initStrategy: {
     flag: "init-strategy",
     variable: "GATEWAY_INIT_STRATEGY",
@@ -348,10 +365,15 @@ export function readSettings(flags: SettingFlags, env: Environment): Settings {
     problems.push(createProblem(path, message, definition));
   }
   settings["auditLog"] ||= getStateFilePath(env, "audit.jsonl");
-  if (settings["transport"] === "stdio" && isStandardOutput(String(settings["auditLog"]))) {
+  const auditStream = standardStream(String(settings["auditLog"]));
+  if (settings["transport"] === "stdio" && auditStream === standardOutputLines) {
     const path = flags.auditLog ? `--${DEFINITIONS.auditLog.flag}` : DEFINITIONS.auditLog.variable;
     const message = "standard output carries the protocol; name a file or /dev/stderr";
     problems.push(createProblem(path, message));
+  }
+  if (settings["auditRequired"] === true && auditStream !== undefined) {
+    const message = "needs an audit log in a file; nothing may read a standard stream";
+    problems.push(createProblem(DEFINITIONS.auditRequired.variable, message));
   }
   const certVariable = DEFINITIONS.tlsCert.variable;
   const keyVariable = DEFINITIONS.tlsKey.variable;
@@ -375,8 +397,4 @@ function createProblem(
   return isSecret
     ? { ...position, path: "", message: `${path} ${message}` }
     : { ...position, path, message };
-}
-
-function isStandardOutput(path: string): boolean {
-  return standardStream(path) === standardOutputLines;
 }

@@ -47,6 +47,12 @@ export interface ToolCall {
   readonly signal: CancelSignal;
   /** The operation in its trace. */
   readonly span: Span;
+  /**
+   * Called with the listed tool before the call is sent.
+   *
+   * @returns Resolves when the call may be sent; rejects if it must not be.
+   */
+  readonly beforeSend?: (tool: Tool) => Promise<void> | undefined;
   /** Receives the server's progress, with its token among the parameters. */
   readonly onProgress?: ((params: Readonly<Record<string, unknown>>) => void) | undefined;
 }

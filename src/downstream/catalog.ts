@@ -46,6 +46,11 @@ export interface Tool {
   readonly text: JsonText;
 }
 
+/** Whether the tool declares that it changes nothing. */
+export function isReadOnly({ definition: { annotations } }: Tool): boolean {
+  return isRecord(annotations) && annotations.readOnlyHint === true;
+}
+
 /** Remarks about a list of tools. */
 export interface CatalogNotes {
   /** The reason why the list is empty or incomplete, as a sentence without a full stop. */

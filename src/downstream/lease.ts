@@ -4,7 +4,7 @@ import type { CancelSignal, Reply } from "../jsonrpc/mod.ts";
 import type { Span } from "../trace.ts";
 import type { CallClock } from "./call_clock.ts";
 import type { Caller, CallOutcome, ToolCall } from "./caller.ts";
-import type { Catalog, Tool } from "./catalog.ts";
+import { type Catalog, isReadOnly, type Tool } from "./catalog.ts";
 import type { PooledSession, SessionPool } from "./pool.ts";
 import { remoteFailureBehind } from "./remote_failure.ts";
 import type { ServerInfo } from "./revisions/mod.ts";
@@ -132,6 +132,8 @@ export class Lease implements Disposable {
     const { session } = this.pooled;
     const { codec, noiseCount } = session;
     const { signal } = clock;
+    const permitted = call.beforeSend?.(tool);
+    if (permitted !== undefined) await permitted;
     session.isAltered = true;
     this.#sent = isRepeatable(tool) ? "repeatable" : "unrepeatable";
     const invocation = { kind: "tool", tool, args: call.args } as const;
@@ -182,9 +184,9 @@ function isCallable(tool: Tool | undefined, { lacksArguments }: ToolCall): tool 
 }
 
 /** Whether the tool declares that a repeated call does no harm. */
-function isRepeatable({ definition: { annotations } }: Tool): boolean {
-  return isRecord(annotations) &&
-    (annotations.readOnlyHint === true || annotations.idempotentHint === true);
+function isRepeatable(tool: Tool): boolean {
+  const { annotations } = tool.definition;
+  return isReadOnly(tool) || (isRecord(annotations) && annotations.idempotentHint === true);
 }
 
 /**

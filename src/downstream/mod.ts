@@ -16,7 +16,8 @@ export type {
   Pausable,
   ToolCall,
 } from "./caller.ts";
-export { Catalog, type Tool, ToolListTimeout } from "./catalog.ts";
+export { NoiseLog, type NoiseLogOptions } from "./noise_log.ts";
+export { Catalog, isReadOnly, type Tool, ToolListTimeout } from "./catalog.ts";
 export type { ClientChannel, InputKind, InputRequest, InputResponse } from "./client_channel.ts";
 export { createServerAuth, type ServerAuthOptions } from "./oauth/mod.ts";
 export { type AccountOptions, logIn, logOut, readLoginState } from "./oauth/mod.ts";

@@ -1,7 +1,7 @@
 import { quoteEscaped, shortenText } from "../text.ts";
 import type { ServerConfig } from "../config/mod.ts";
 import { DownstreamError } from "../errors.ts";
-import type { Log } from "../log.ts";
+import type { Log, LogFields } from "../log.ts";
 import { redactExcerpt } from "./secrets.ts";
 
 /** Maximum length of a quote, in UTF-16 code units. */
@@ -54,49 +54,52 @@ const MAX_LINES = 20;
 /** Duration of a window, in milliseconds. */
 const WINDOW_MS = 10_000;
 
+/** Options of a noise log. */
+export interface NoiseLogOptions {
+  /** The sender and the verb for its output, such as "the server sent". */
+  readonly source: string;
+  /** Fields of every line. */
+  readonly fields?: LogFields;
+}
+
 /**
- * Logs data of a server that is not a message. The number of lines is limited, because a server may send
- * such data all the time, and that must not slow the calls of other servers.
+ * Logs data that is not a message. The number of lines is limited, because a server or a client may send
+ * such data all the time, and that must not slow the calls of others.
  */
 export class NoiseLog {
   readonly #log: Log;
-  readonly #server: string;
-  readonly #verb: string;
+  readonly #options: NoiseLogOptions;
   #windowStart = -Infinity;
   #count = 0;
 
   /**
+   * Creates a log without lines.
+   *
    * @param log Receives the lines.
-   * @param options The server's name, and the verb for its output, as in "what the server sent".
    */
-  constructor(
-    log: Log,
-    { server, verb }: { readonly server: string; readonly verb: string },
-  ) {
+  constructor(log: Log, options: NoiseLogOptions) {
     this.#log = log;
-    this.#server = server;
-    this.#verb = verb;
+    this.#options = options;
   }
 
   /**
    * Logs one line of noise.
    *
    * @param description What is wrong with it.
-   * @param excerptOf Returns its beginning, without secrets; not called if the line is not logged.
+   * @param describe Returns further fields, without secrets; not called if the line is not logged.
    */
-  write(description: string, excerptOf: () => string): void {
+  write(description: string, describe: () => LogFields): void {
     const now = performance.now();
-    const server = this.#server;
+    const { source, fields = {} } = this.#options;
     if (now - this.#windowStart > WINDOW_MS) {
       const lines = this.#count - MAX_LINES;
-      if (lines > 0) this.#log.warn("Skipped more such lines of the server", { server, lines });
+      if (lines > 0) this.#log.warn(`Skipped more of what ${source}`, { ...fields, lines });
       this.#windowStart = now;
       this.#count = 0;
     }
     if (++this.#count > MAX_LINES) return;
-    const excerpt = excerptOf();
-    this.#log.warn(`Skipped what the server ${this.#verb}: ${description}`, { server, excerpt });
+    this.#log.warn(`Skipped what ${source}: ${description}`, { ...fields, ...describe() });
     if (this.#count < MAX_LINES) return;
-    this.#log.warn("More such lines are skipped silently for a while", { server });
+    this.#log.warn("More such lines are skipped silently for a while", fields);
   }
 }

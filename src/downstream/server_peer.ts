@@ -58,7 +58,8 @@ export function openServerPeer(channel: Channel, listener: ServerListener): Peer
   const { config, codec, forward, log, calls, clientChannel } = listener;
   const { onAltered, onNoise, onToolsChanged, onClosed } = listener;
   const server = config.name;
-  const noiseLog = new NoiseLog(log, { server, verb: transportKind(config.connection).verb });
+  const source = `the server ${transportKind(config.connection).verb}`;
+  const noiseLog = new NoiseLog(log, { source, fields: { server } });
   const peer = new Peer(channel, {
     request: (request) => {
       if (peer.incomingCount > MAX_PENDING_REQUESTS) {
@@ -95,7 +96,7 @@ export function openServerPeer(channel: Channel, listener: ServerListener): Peer
     },
     unexpected: (description, excerpt) => {
       onNoise(excerpt);
-      noiseLog.write(description, () => redactExcerpt(excerpt, config));
+      noiseLog.write(description, () => ({ excerpt: redactExcerpt(excerpt, config) }));
       channel.throttle?.(NOISE_PAUSE_MS);
     },
     closed: () => {

@@ -1,4 +1,4 @@
-import { AuditLog } from "../audit/mod.ts";
+import { AuditTrail } from "../audit/mod.ts";
 import { Budget } from "../budget.ts";
 import type { Configuration, Settings } from "../config/mod.ts";
 import {
@@ -15,6 +15,7 @@ import { CallLimits } from "../limits/mod.ts";
 import type { Log } from "../log.ts";
 import type { Tracer } from "../trace.ts";
 import { Metrics, writePrometheus } from "../metrics/mod.ts";
+import type { RecordedRefusal } from "./http/mod.ts";
 import type { PipelineContext } from "./pipeline.ts";
 import type { Records } from "./records.ts";
 import { Reloader, type ReloadOptions } from "./reload.ts";
@@ -108,10 +109,15 @@ export class Gateway {
     this.tools = gatewayTools({ debug: settings.debug });
     this.memory = new Budget(settings.maxHeldMib * 1024 * 1024);
     this.#limits = new CallLimits({ ...settings, memory: this.memory, log });
-    const audit = new AuditLog({ path: settings.auditLog, fallbackPath: auditFallback, log });
+    const { auditArgs, auditRequired, auditKeep: keepDays } = settings;
+    const audit = new AuditTrail({
+      path: settings.auditLog,
+      fallbackPath: auditFallback,
+      ...(keepDays === undefined ? {} : { keepDays }),
+      log,
+    });
     this.auditPath = audit.path;
-    const { auditArgs } = settings;
-    this.#records = { audit, metrics: new Metrics(), auditArgs };
+    this.#records = { audit, metrics: new Metrics(), auditArgs, auditRequired };
     this.#processes = new Processes(settings.maxProcesses, log);
     this.#context = {
       version,
@@ -229,6 +235,20 @@ export class Gateway {
   /** Registers a listener that is called after every change of the active configuration. */
   onConfigurationChange(listener: () => void): void {
     this.#configurationListeners.push(listener);
+  }
+
+  /** Adds a refused HTTP request, such as a failed login, to the log of refusals. */
+  recordRefusal({ address, operation, code }: RecordedRefusal): void {
+    const timestamp = new Date().toISOString();
+    const entry = {
+      timestamp,
+      agent_id: null,
+      address,
+      operation,
+      decision: "DENY",
+      code,
+    } as const;
+    this.#records.audit.refuse(`address:${address}`, entry);
   }
 
   /** Returns the metrics in the text format of Prometheus. */

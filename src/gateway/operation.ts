@@ -40,6 +40,8 @@ export interface OperationRequest<E extends EncodedOutcome = EncodedOutcome> {
   /** Fields of the request's `_meta`; absent if there are none. */
   readonly meta: Meta | undefined;
   readonly requestId: string | number;
+  /** The tool that the client called, if the gateway has none of that name. */
+  readonly unknownTool?: string;
   /** Number of the client's unanswered requests, including this one. */
   readonly unansweredCount: number;
   /** The memory that the request takes until it ends, in bytes. */
@@ -51,7 +53,7 @@ export interface OperationRequest<E extends EncodedOutcome = EncodedOutcome> {
   /**
    * Checks the arguments and returns the operation.
    *
-   * @throws {CallerError} `INVALID_ARGUMENTS`.
+   * @throws {CallerError} `INVALID_ARGUMENTS`, or `TOOL_NOT_FOUND` if the gateway has no such tool.
    */
   decode(): Operation;
   /** Encodes the outcome for the client's revision. */

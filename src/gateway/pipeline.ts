@@ -1,5 +1,5 @@
 import type { Settings } from "../config/mod.ts";
-import type { ClientConnection } from "../downstream/mod.ts";
+import { type ClientConnection, isReadOnly, type Tool } from "../downstream/mod.ts";
 import { utf8Bytes } from "../jsonrpc/mod.ts";
 import { type CallLimits, limitsOf, type Permit } from "../limits/mod.ts";
 import type { Log } from "../log.ts";
@@ -12,7 +12,7 @@ import {
 } from "../policy/mod.ts";
 import type { Span, Tracer } from "../trace.ts";
 import type { EncodedOutcome, Operation, OperationRequest, Outcome } from "./operation.ts";
-import { type OperationRecord, recordOperation, type Records, type Subject } from "./records.ts";
+import { type OperationRecord, OperationRecorder, type Records, type Subject } from "./records.ts";
 import {
   denialErrorBody,
   type ErrorBody,
@@ -59,33 +59,56 @@ export async function runOperation<E extends EncodedOutcome>(
   request: OperationRequest<E>,
   { connection, context }: { connection: ClientConnection; context: PipelineContext },
 ): Promise<E> {
-  const startedAt = performance.now();
   const span = startSpan(request, connection, context);
+  const session = connection.connectionId;
+  const recorder = new OperationRecorder({ records: context.records, request, session, span });
   let record: OperationRecord;
   try {
-    record = await runStages(request, { connection, context, span });
+    record = await runStages(request, { connection, context, span, recorder });
   } catch (error) {
     const caller = callerToRecord(request, context);
     record = { caller, outcome: outcomeOfError(error, request, context) };
   }
   const answer = request.encode(record.outcome);
-  const recorded = recordOperation(record, {
-    records: context.records,
-    request,
-    session: connection.connectionId,
-    startedAt,
-    span,
-    resultBytes: answer.bytes,
-  });
+  const recorded = recorder.end(record, answer.bytes);
   if (recorded !== undefined) await recorded;
   return answer;
 }
+
+/**
+ * Counts a request that is no operation towards the limits of the connection's agent.
+ *
+ * @param options Id of the client's connection, and the active context.
+ * @returns The error if a limit is exceeded, which has been recorded; `undefined` if not.
+ */
+export async function refuseByLimits(
+  request: Pick<OperationRequest, "name" | "requestId" | "unansweredCount">,
+  { connectionId, context }: { readonly connectionId: string; readonly context: PipelineContext },
+): Promise<ErrorBody | undefined> {
+  const { limits, snapshot: { configuration: { rules } }, records, tracer } = context;
+  const id = connectionAgent(context);
+  const { unansweredCount } = request;
+  const agent = id ?? UNIDENTIFIED;
+  const admission = limits.admit({ agent, limits: limitsOf(rules, agent), unansweredCount });
+  const permit = admission instanceof Promise ? await admission : admission;
+  if (permit.kind === "admitted") return void permit[Symbol.dispose]();
+  const error = limitErrorBody(permit);
+  const span = tracer.start(request.name, undefined, { kind: "server" });
+  const recorder = new OperationRecorder({ records, request, session: connectionId, span });
+  const outcome: Outcome = { kind: "denied", error };
+  await recorder.end({ caller: { id, agent: id }, outcome }, undefined);
+  return error;
+}
+
+/** The name, which no agent has, under which the calls of unidentified callers are counted together. */
+const UNIDENTIFIED = "";
 
 /** The context that all stages of an operation share. */
 interface StageContext {
   readonly connection: ClientConnection;
   readonly context: PipelineContext;
   readonly span: Span;
+  readonly recorder: OperationRecorder;
 }
 
 /** Runs an operation up to its outcome, or up to the stage that denies it. */
@@ -93,40 +116,28 @@ async function runStages(
   request: OperationRequest,
   stageContext: StageContext,
 ): Promise<OperationRecord> {
-  const { context, span } = stageContext;
-  const { snapshot: { policy, servers, configuration }, limits } = context;
+  const { context, span, recorder } = stageContext;
+  const { snapshot: { policy, servers, configuration: { rules } }, limits } = context;
 
   // Arguments.
-  let operation: Operation;
-  try {
-    operation = request.decode();
-  } catch (error) {
-    const caller = callerToRecord(request, context);
-    return { caller, outcome: outcomeOfError(error, request, context) };
-  }
-  const accessRequest = accessRequestFor(operation, context.transport);
-  const subject = describeSubject(operation, accessRequest, servers);
+  const decoded = decodeOperation(request, context);
+  const { operation } = decoded;
+  const accessRequest = operation && accessRequestFor(operation, context.transport);
+  const subject = operation && describeSubject(operation, accessRequest, servers);
 
   // Caller.
   const resolution = identify(request.claimedAgent, context);
-  if ("error" in resolution) {
-    const { id, agent } = callerToRecord(request, context);
-    const caller = { id: request.claimedAgent ?? id, agent };
-    // Unidentified callers do not count in the metrics of servers.
-    const uncountedSubject = subject && { ...subject, isCounted: false };
-    const error = identityErrorBody(resolution.error);
-    return { caller, subject: uncountedSubject, outcome: { kind: "denied", error } };
-  }
-  const { agent } = resolution;
-  const caller = { id: agent, agent };
+  const caller = "agent" in resolution
+    ? { id: resolution.agent, agent: resolution.agent }
+    : callerToRecord(request, context);
 
-  // Limits: before expensive work and regardless of the rules, so that probing is limited too.
+  // Limits: before any refusal and before expensive work, so that probing is limited too.
   const { unansweredCount } = request;
-  const { rules } = configuration;
-  const memory = request.memory + parsedMemoryOf(operation);
+  const memory = request.memory + (operation === undefined ? 0 : parsedMemoryOf(operation));
+  const { agent: countedAgent = UNIDENTIFIED } = caller;
   const admission = limits.admit({
-    agent,
-    limits: limitsOf(rules, agent),
+    agent: countedAgent,
+    limits: limitsOf(rules, countedAgent),
     unansweredCount,
     memory,
   });
@@ -135,6 +146,15 @@ async function runStages(
     return { caller, subject, outcome: { kind: "denied", error: limitErrorBody(permit) } };
   }
   try {
+    if (operation === undefined) return { caller, outcome: decoded.outcome };
+    if ("error" in resolution) {
+      // Unidentified callers do not count in the metrics of servers.
+      const uncountedSubject = subject && { ...subject, isCounted: false };
+      const error = identityErrorBody(resolution.error);
+      return { caller, subject: uncountedSubject, outcome: { kind: "denied", error } };
+    }
+    const { agent } = resolution;
+
     // Decision.
     const decisionSpan = span.child("decision");
     const decision = accessRequest && policy.decide(agent, accessRequest);
@@ -150,7 +170,15 @@ async function runStages(
     // The server, or the gateway's own tool.
     let outcome: Outcome;
     try {
-      outcome = await performOperation(operation, { agent, permit, request, stageContext });
+      const beforeSend = (tool: Tool) =>
+        recorder.begin({ caller, subject, rule }, { isReadOnly: isReadOnly(tool) });
+      outcome = await performOperation(operation, {
+        agent,
+        permit,
+        request,
+        beforeSend,
+        stageContext,
+      });
     } catch (error) {
       outcome = outcomeOfError(error, request, context);
     }
@@ -160,13 +188,26 @@ async function runStages(
   }
 }
 
+/** Returns the operation, or the outcome if the arguments are invalid. */
+function decodeOperation(
+  request: OperationRequest,
+  context: PipelineContext,
+): { operation: Operation } | { operation?: undefined; outcome: Outcome } {
+  try {
+    return { operation: request.decode() };
+  } catch (error) {
+    return { outcome: outcomeOfError(error, request, context) };
+  }
+}
+
 /** Performs an allowed operation. */
 function performOperation(
   operation: Operation,
-  { agent, permit, request, stageContext }: {
+  { agent, permit, request, beforeSend, stageContext }: {
     readonly agent: string;
     readonly permit: Permit;
     readonly request: OperationRequest;
+    readonly beforeSend: (tool: Tool) => Promise<void> | undefined;
     readonly stageContext: StageContext;
   },
 ): Promise<Outcome> {
@@ -192,6 +233,7 @@ function performOperation(
         meta,
         onProgress,
         span,
+        beforeSend,
       });
     case "gateway-tool":
       return operation.tool.run(operation.args, toolContext);
@@ -250,14 +292,15 @@ function identify(
 }
 
 /**
- * Returns the caller to record before it is identified: the agent that the connection is bound to, or
+ * Returns the caller to record if it is not identified: the agent that the connection is bound to, or
  * on an unbound connection the agent id that the call claims.
  */
 function callerToRecord(
   { claimedAgent }: OperationRequest,
   { identity: { bound } }: PipelineContext,
 ): OperationRecord["caller"] {
-  return bound ? { id: bound, agent: bound } : { id: claimedAgent, agent: undefined };
+  if (!bound) return { id: claimedAgent, agent: undefined };
+  return { id: bound, agent: bound, claimedId: claimedAgent === bound ? undefined : claimedAgent };
 }
 
 /**

@@ -1,4 +1,5 @@
-import type { AuditLog } from "../audit/mod.ts";
+import type { AuditEntry, AuditTrail } from "../audit/mod.ts";
+import { CallerError } from "../errors.ts";
 import type { Metrics } from "../metrics/mod.ts";
 import { redactedJson } from "../redact.ts";
 import type { Span } from "../trace.ts";
@@ -6,8 +7,8 @@ import type { OperationRequest, Outcome } from "./operation.ts";
 
 /** The audit log and the metrics, which record operations. */
 export interface Records {
-  /** One line per operation. */
-  readonly audit: AuditLog;
+  /** The log of calls, and the log of refusals. */
+  readonly audit: AuditTrail;
   readonly metrics: Metrics;
   /**
    * Whether the client's channel flushes the audit log before every write, so that operations need not
@@ -16,6 +17,8 @@ export interface Records {
   readonly flushedByChannel?: boolean;
   /** Whether the audit log includes the tools' arguments, with secrets redacted. */
   readonly auditArgs: "none" | "redacted";
+  /** Whether no call may leave the gateway without a record. Default: no. */
+  readonly auditRequired?: boolean;
 }
 
 /** Maximum size of a call's arguments in its audit line, in bytes. */
@@ -26,6 +29,9 @@ const NO_SUBJECT: Partial<Subject> = {};
 /** Maximum length of an agent id in the audit log: a caller may claim an id of any length. */
 const MAX_AGENT_ID_LENGTH = 128;
 
+/** Maximum length of the name of a server that is not configured, and of its tool. */
+const MAX_UNKNOWN_NAME = 64;
+
 /** The caller, subject, rule and outcome of a finished operation. */
 export interface OperationRecord {
   readonly caller: {
@@ -33,6 +39,8 @@ export interface OperationRecord {
     readonly id: string | undefined;
     /** The identified agent, or the agent that the connection is bound to; for metrics and traces. */
     readonly agent: string | undefined;
+    /** The agent id that the call claims, if the connection is bound to another. */
+    readonly claimedId?: string | undefined;
   };
   /** Absent if the operation concerns no server, or the request could not be decoded. */
   readonly subject?: Subject | undefined;
@@ -52,67 +60,131 @@ export interface Subject {
   readonly args?: unknown;
 }
 
-/** The context of a finished operation. */
+/** The context in which an operation is recorded. */
 export interface RecordContext {
   readonly records: Records;
-  readonly request: OperationRequest;
+  readonly request: Pick<OperationRequest, "name" | "requestId" | "unknownTool">;
   /** Id of the client's connection. */
   readonly session: string;
-  /** Start of the operation, on the clock of `performance.now()`. */
-  readonly startedAt: number;
   readonly span: Span;
-  /** Size of the encoded result in UTF-8 bytes. */
-  readonly resultBytes: number | undefined;
 }
 
-/**
- * Records an operation, once: a line of the audit log, the end of its span, and its metrics.
- *
- * @returns A promise that resolves when the answer may be sent; `undefined` if it may be sent immediately.
- */
-export function recordOperation(
-  { caller, subject, rule, outcome }: OperationRecord,
-  { records, request: { name, requestId }, session, startedAt, span, resultBytes }: RecordContext,
-): Promise<void> | undefined {
-  const latencyMs = performance.now() - startedAt;
-  const { server, tool, args } = subject ?? NO_SUBJECT;
-  const code = errorCode(outcome);
-  const downstreamMs = "downstreamMs" in outcome ? outcome.downstreamMs : undefined;
-  const isToolError = outcome.kind === "result" && outcome.isToolError;
-  records.audit.append({
-    timestamp: currentTime(),
-    agent_id: caller.id?.slice(0, MAX_AGENT_ID_LENGTH) ?? null,
-    operation: name,
-    decision: outcome.kind === "denied" ? "DENY" : code === undefined ? "ALLOW" : "ERROR",
-    server,
-    tool,
-    code,
-    rule,
-    latency_ms: latencyMs,
-    downstream_ms: downstreamMs,
-    session,
-    request_id: requestId,
-    args_bytes: subject?.argsBytes,
-    result_bytes: code === undefined ? resultBytes : undefined,
-    tool_error: isToolError || undefined,
-    args: records.auditArgs === "none" || args === undefined
-      ? undefined
-      : redactedJson(args, MAX_ARGS_BYTES),
-  });
-  if (caller.agent !== undefined) span.set({ "gen_ai.agent.id": caller.agent });
-  if (code !== undefined) span.fail(code);
-  span.end();
-  records.metrics.observe({
-    operation: name,
-    agent: caller.agent,
-    server: subject?.isCounted === true ? server : undefined,
-    // Callers may name any tool, so only a tool that was called gets its own series.
-    tool: downstreamMs !== undefined || code === "TIMEOUT" ? tool : undefined,
-    code,
-    isToolError,
-    latencyMs,
-  });
-  return records.flushedByChannel === true ? undefined : records.audit.written();
+/** Records one operation. */
+export class OperationRecorder {
+  readonly #context: RecordContext;
+  readonly #startedAt = performance.now();
+  #args: string | undefined;
+  #hasBegun = false;
+
+  /** Creates the recorder at the start of the operation. */
+  constructor(context: RecordContext) {
+    this.#context = context;
+  }
+
+  /**
+   * Records that a call is about to leave the gateway, so that it is on record if the gateway is killed.
+   *
+   * @param options Whether the tool declares that it changes nothing.
+   * @returns Resolves when the call may leave; `undefined` if it need not be recorded before its end.
+   * @throws {CallerError} `AUDIT_UNAVAILABLE`, if a record is required and cannot be written.
+   */
+  begin(
+    record: Omit<OperationRecord, "outcome">,
+    { isReadOnly }: { readonly isReadOnly: boolean },
+  ): Promise<void> | undefined {
+    const { records: { audit, auditRequired = false } } = this.#context;
+    if (this.#hasBegun || (isReadOnly && !auditRequired)) return undefined;
+    this.#hasBegun = true;
+    audit.append({ ...this.#entry(record), decision: "ALLOW", phase: "begun" });
+    return this.#written(auditRequired);
+  }
+
+  async #written(isRequired: boolean): Promise<void> {
+    const isWritten = await this.#context.records.audit.written();
+    if (isWritten || !isRequired) return;
+    throw new CallerError(
+      "AUDIT_UNAVAILABLE",
+      "The gateway's audit log cannot be written, and no call is made without a record. " +
+        "The tool was not called. Tell the user to fix the audit log; the gateway's log has the reason.",
+    );
+  }
+
+  /**
+   * Records the end of the operation: a line of the audit log, the end of its span, and its metrics.
+   *
+   * @param resultBytes Size of the encoded result in UTF-8 bytes.
+   * @returns Resolves when the answer may be sent; `undefined` if it may be sent immediately.
+   */
+  end(
+    record: OperationRecord,
+    resultBytes: number | undefined,
+  ): Promise<unknown> | undefined {
+    const { records, request: { name }, span } = this.#context;
+    const { caller, subject, outcome } = record;
+    const latencyMs = performance.now() - this.#startedAt;
+    const code = errorCode(outcome);
+    const downstreamMs = "downstreamMs" in outcome ? outcome.downstreamMs : undefined;
+    const isToolError = outcome.kind === "result" && outcome.isToolError;
+    const entry: AuditEntry = {
+      ...this.#entry(record),
+      decision: outcome.kind === "denied" ? "DENY" : code === undefined ? "ALLOW" : "ERROR",
+      phase: this.#hasBegun ? "ended" : undefined,
+      code,
+      latency_ms: latencyMs,
+      downstream_ms: downstreamMs,
+      result_bytes: code === undefined ? resultBytes : undefined,
+      tool_error: isToolError || undefined,
+    };
+    if (isRefusal(outcome) && !this.#hasBegun) records.audit.refuse(caller.agent ?? "", entry);
+    else records.audit.append(entry);
+    if (caller.agent !== undefined) span.set({ "gen_ai.agent.id": caller.agent });
+    if (code !== undefined) span.fail(code);
+    span.end();
+    records.metrics.observe({
+      operation: name,
+      agent: caller.agent,
+      server: subject?.isCounted === true ? subject.server : undefined,
+      // Callers may name any tool, so only a tool that was called gets its own series.
+      tool: downstreamMs !== undefined || code === "TIMEOUT" ? subject?.tool : undefined,
+      code,
+      isToolError,
+      latencyMs,
+    });
+    return records.flushedByChannel === true ? undefined : records.audit.written();
+  }
+
+  /** Returns what the entries at the beginning and at the end have in common. */
+  #entry(
+    { caller, subject, rule }: Omit<OperationRecord, "outcome">,
+  ): Omit<AuditEntry, "decision"> {
+    const { records: { auditArgs }, request: { name, requestId, unknownTool }, session } =
+      this.#context;
+    const { server, tool = unknownTool, args, argsBytes, isCounted = true } = subject ?? NO_SUBJECT;
+    if (auditArgs === "redacted" && args !== undefined) {
+      this.#args ??= redactedJson(args, MAX_ARGS_BYTES);
+    }
+    return {
+      timestamp: currentTime(),
+      agent_id: caller.id?.slice(0, MAX_AGENT_ID_LENGTH) ?? null,
+      claimed_agent_id: caller.claimedId?.slice(0, MAX_AGENT_ID_LENGTH),
+      operation: name,
+      server: isCounted ? server : server?.slice(0, MAX_UNKNOWN_NAME),
+      tool: isCounted ? tool : tool?.slice(0, MAX_UNKNOWN_NAME),
+      rule,
+      session,
+      request_id: requestId,
+      args_bytes: argsBytes,
+      args: this.#args,
+    };
+  }
+}
+
+/** Whether an operation was refused, so that no tool was called. */
+function isRefusal(outcome: Outcome): boolean {
+  if (outcome.kind === "denied") return true;
+  if (outcome.kind !== "failed") return false;
+  const { code } = outcome.error;
+  return code === "INVALID_ARGUMENTS" || code === "TOOL_NOT_FOUND";
 }
 
 /** Returns the error code of an outcome; `undefined` if it is no error. */

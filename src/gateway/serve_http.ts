@@ -25,10 +25,14 @@ export interface ServeHttpOptions {
 export async function serveHttp(gateway: Gateway, options: ServeHttpOptions): Promise<void> {
   const { settings, onListening, log } = options;
   // Loaded only here, because serving over stdio does not need it.
-  const { HttpService: Service, RulesAuthenticator } = await import("./http/mod.ts");
+  const { HttpService: Service, HttpRefusals, RulesAuthenticator } = await import("./http/mod.ts");
   let isReady = false;
   const signals = listenForSignals(() => void gateway.reload());
   const authenticator = new RulesAuthenticator({ rules: () => gateway.configuration.rules, log });
+  const refusals = new HttpRefusals({
+    record: (refusal) => gateway.recordRefusal(refusal),
+    log,
+  });
   const service: HttpService = await Service.open({
     settings,
     revisions: REVISIONS,
@@ -36,7 +40,8 @@ export async function serveHttp(gateway: Gateway, options: ServeHttpOptions): Pr
     accept: (channel, agent) => gateway.connect(channel, { agent, onClosed: () => {} }),
     isReady: () => isReady,
     memory: gateway.memory,
-    metrics: () => gateway.writeMetrics() + writeGauges(service),
+    metrics: () => gateway.writeMetrics() + writeGauges(service) + refusals.write(),
+    onRefused: (request) => refusals.add(request),
     log,
   }).catch((error) => {
     signals.stop();

@@ -1,4 +1,4 @@
-import type { ClientConnection } from "../downstream/mod.ts";
+import { type ClientConnection, NoiseLog } from "../downstream/mod.ts";
 import { type Channel, type IncomingRequest, Peer, RPC_CODES } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
 import {
@@ -9,7 +9,13 @@ import {
   severityRank,
 } from "./call_channel.ts";
 import { writeInstructions } from "./instructions.ts";
-import { connectionAgent, isOffered, type PipelineContext, runOperation } from "./pipeline.ts";
+import {
+  connectionAgent,
+  isOffered,
+  type PipelineContext,
+  refuseByLimits,
+  runOperation,
+} from "./pipeline.ts";
 import { clientCodec2025 } from "./revisions/mod.ts";
 import { allowedServers, type GatewayTool } from "./tools/mod.ts";
 import { within } from "../within.ts";
@@ -20,6 +26,9 @@ import { within } from "../within.ts";
  * @see {@link https://modelcontextprotocol.io/specification/2025-03-26/basic#batching}
  */
 const REVISION_WITH_BATCHES = "2025-03-26";
+
+/** JSON-RPC code of a request beyond a limit, among those that a server may define. */
+const LIMIT_EXCEEDED = -32005;
 
 /** Options of a client's session. */
 export interface ClientSessionOptions {
@@ -66,6 +75,7 @@ export class ClientSession {
    */
   constructor(channel: Channel, options: ClientSessionOptions) {
     this.#options = options;
+    const noiseLog = new NoiseLog(options.log, { source: "a client sent" });
     this.#peer = new Peer(channel, {
       answersInvalidMessages: true,
       acceptsBatches: () => this.#revision === REVISION_WITH_BATCHES,
@@ -75,13 +85,10 @@ export class ClientSession {
           options.onRootsChanged(this.#connection);
         }
       },
-      lateAnswer: (excerpt) => {
-        const message = "A client answered a request that was cancelled";
-        options.log.debug(message, { excerpt: withoutContent(excerpt) });
-      },
-      unexpected: (description, excerpt) => {
-        const message = `Skipped a message of the client: ${description}`;
-        options.log.warn(message, { excerpt: withoutContent(excerpt) });
+      lateAnswer: () => options.log.debug("A client answered a request that was cancelled"),
+      unexpected: (description, _excerpt, length) => {
+        // The text may hold anything, such as the arguments of a call.
+        noiseLog.write(description, () => ({ length }));
       },
       closed: () => options.onClosed(),
     });
@@ -114,7 +121,7 @@ export class ClientSession {
       case "tools/call":
         return this.#callTool(request);
       case "tools/list":
-        return request.reply({ tools: this.#offeredTools().map((tool) => tool.definition) });
+        return this.#listTools(request);
       case "ping":
         return request.reply({});
       case "initialize":
@@ -159,17 +166,29 @@ export class ClientSession {
     return [...this.#options.tools.values()].filter((tool) => isOffered(tool, context));
   }
 
+  /** Lists the gateway's tools; counts towards the limits, as a call does. */
+  async #listTools(request: IncomingRequest): Promise<void> {
+    const refusal = await refuseByLimits({
+      name: request.method,
+      requestId: JSON.parse(request.id),
+      unansweredCount: this.#peer.incomingCount,
+    }, { connectionId: this.#connection.connectionId, context: this.#options.context() });
+    if (refusal !== undefined) {
+      const { message } = refusal;
+      return request.fail({ code: LIMIT_EXCEEDED, message, data: refusal });
+    }
+    request.reply({ tools: this.#offeredTools().map((tool) => tool.definition) });
+  }
+
   async #callTool(request: IncomingRequest): Promise<void> {
     const { name } = clientCodec2025.fieldsOf(request.params);
     const tool = typeof name === "string" ? this.#options.tools.get(name) : undefined;
     const context = this.#options.context();
-    if (tool === undefined || !isOffered(tool, context)) {
-      return this.#failUnknownTool(request, name);
-    }
     const { connectionId, capabilities } = this.#connection;
     const answer = await runOperation(
       clientCodec2025.decodeCall(request, {
-        tool,
+        tool: tool !== undefined && isOffered(tool, context) ? tool : undefined,
+        toolNames: () => this.#offeredTools().map(({ definition }) => definition.name).join(", "),
         capabilities,
         unansweredCount: this.#peer.incomingCount,
         notifyProgress: (params) => {
@@ -205,13 +224,6 @@ export class ClientSession {
     );
   }
 
-  #failUnknownTool(request: IncomingRequest, name: unknown): void {
-    const toolNames = this.#offeredTools().map(({ definition }) => definition.name).join(", ");
-    const message = `Unknown tool: ${String(name).slice(0, 128)}. This server has ${toolNames}; ` +
-      "tools of other servers are called through execute_tool.";
-    request.fail({ code: RPC_CODES.invalidParams, message });
-  }
-
   #setLevel(request: IncomingRequest): void {
     const { level } = clientCodec2025.fieldsOf(request.params);
     if (typeof level !== "string" || severityRank(level) < 0) {
@@ -227,9 +239,4 @@ export class ClientSession {
     const { capabilities } = this.#state;
     return { connectionId: this.id, capabilities, channel: new CallChannel(this.#state) };
   }
-}
-
-/** Cuts a message before its result, params or error: user input and arguments must not be logged. */
-function withoutContent(excerpt: string): string {
-  return excerpt.replace(/("(?:result|params|error)"\s*:)[^]*/, "$1…");
 }

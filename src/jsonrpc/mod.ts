@@ -30,6 +30,13 @@ export type { RequestOptions } from "./outgoing.ts";
 export { Peer, type PeerHandler } from "./peer.ts";
 export { type Indexed, SwapRemoveSet } from "./swap_remove_set.ts";
 export { AnswerTooLong, ChannelClosed, type Reply, Result } from "./reply.ts";
-export { elementTexts, estimateMemory, isTooComplex, textAt, withElement } from "./scan.ts";
+export {
+  countMembers,
+  elementTexts,
+  estimateMemory,
+  isTooComplex,
+  textAt,
+  withElement,
+} from "./scan.ts";
 export { ReadThrottle } from "./read_throttle.ts";
 export { utf8Bytes } from "./utf8_bytes.ts";

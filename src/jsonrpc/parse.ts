@@ -32,8 +32,11 @@ export function parseMessage(text: string, bytes: number): Message {
   let value: unknown;
   try {
     value = JSON.parse(text);
-  } catch {
-    return invalid(RPC_CODES.parseError, "The message is not JSON", text);
+  } catch (error) {
+    // The rest of the error quotes the message, which may hold anything.
+    const [, position] = / at position (\d+)/.exec(String(error)) ?? [];
+    const where = position === undefined ? "" : `; the fault is at position ${position}`;
+    return invalid(RPC_CODES.parseError, `The message is not JSON${where}`, text);
   }
   if (!Array.isArray(value)) return readMessage(value, { text, bytes });
   if (value.length === 0) {

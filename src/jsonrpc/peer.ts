@@ -60,8 +60,13 @@ export interface PeerHandler {
   ): void | Promise<void>;
   /** Receives an answer to a cancelled request, which MCP allows. Default: ignores it. */
   lateAnswer?(excerpt: string): void;
-  /** Receives an invalid message, an answer to no request, or the failure of a handler, for the log. */
-  unexpected(description: string, excerpt: string): void;
+  /**
+   * Receives an invalid message, an answer to no request, or the failure of a handler, for the log.
+   *
+   * @param excerpt The beginning of the message.
+   * @param length The length of the message in bytes, or in UTF-16 code units if the bytes are not known.
+   */
+  unexpected(description: string, excerpt: string, length: number): void;
   /**
    * Called when the other side has stopped sending, and the pending requests to it have been rejected. The
    * other side may still receive answers to its own requests until `cancelIncoming` cancels them.
@@ -221,7 +226,7 @@ export class Peer {
       case "invalid":
         return this.#dispatchInvalid(message, replyTo);
       case "batch":
-        this.#handler.unexpected("A batch in a batch", message.text.slice(0, EXCERPT_LENGTH));
+        this.#reportUnexpected("A batch in a batch", message.text);
     }
   }
 
@@ -233,9 +238,9 @@ export class Peer {
         : { ok: true, result: new Result(message) },
     );
     if (isAwaited) return;
-    const excerpt = message.text.slice(0, EXCERPT_LENGTH);
-    if (this.#outgoing.takeCancelled(message.id)) this.#handler.lateAnswer?.(excerpt);
-    else this.#handler.unexpected("An answer to no request", excerpt);
+    if (this.#outgoing.takeCancelled(message.id)) {
+      this.#handler.lateAnswer?.(message.text.slice(0, EXCERPT_LENGTH));
+    } else this.#reportUnexpected("An answer to no request", message.text);
   }
 
   #dispatchInvalid(message: InvalidMessage, replyTo: ResponseWriter): void {
@@ -249,7 +254,11 @@ export class Peer {
         replyTo.answer(errorText(freeId, error), freeId);
       }
     }
-    this.#handler.unexpected(error.message, message.text.slice(0, EXCERPT_LENGTH));
+    this.#reportUnexpected(error.message, message.text, dropped?.bytes);
+  }
+
+  #reportUnexpected(description: string, text: string, length = text.length): void {
+    this.#handler.unexpected(description, text.slice(0, EXCERPT_LENGTH), length);
   }
 
   /**
@@ -328,7 +337,7 @@ export class Peer {
   #reportFailure(cause: unknown, text: string): void {
     const description = cause instanceof Error ? cause.stack ?? cause.message : String(cause);
     try {
-      this.#handler.unexpected(`A handler threw: ${description}`, text.slice(0, EXCERPT_LENGTH));
+      this.#reportUnexpected(`A handler threw: ${description}`, text);
     } catch {
       // `unexpected` itself throws, so the failure cannot be reported.
     }

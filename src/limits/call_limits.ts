@@ -28,7 +28,7 @@ export interface CallLimitsOptions {
 
 /** A call that may start if no limit is exceeded. */
 export interface CallRequest {
-  /** The agent, which is in the rules: names that callers make up are never stored. */
+  /** An agent of the rules; empty for all callers that are not identified: made-up names are not stored. */
   readonly agent: string;
   /** The agent's current limits. */
   readonly limits: Limits;
@@ -105,7 +105,7 @@ export class CallLimits {
     const { agent, limits: { perMinute } } = request;
     const { callsPerMinute } = this.#options;
     if (perMinute !== undefined) {
-      const denial = await this.#checkRate(`agent:${agent}`, perMinute, `Agent "${agent}"`);
+      const denial = await this.#checkRate(`agent:${agent}`, perMinute, nameOf(agent));
       if (denial !== undefined) return denial;
     }
     // After the agent's own limit, so that the calls it denies do not use up the shared one.
@@ -125,7 +125,7 @@ export class CallLimits {
     const active = this.#activeByAgent.get(agent) ?? 0;
     if (concurrent !== undefined && active >= concurrent) {
       return deny(
-        `Agent "${agent}" already has ${active} active ${callNoun(active)}; its limit is ` +
+        `${nameOf(agent)} already has ${active} active ${callNoun(active)}; its limit is ` +
           `${concurrent}. Call again when one of them is answered.`,
       );
     }
@@ -250,6 +250,10 @@ function describeNoRoom(agent: string, memory: number, share: Budget): string {
 
 function toMib(bytes: number): number {
   return Math.ceil(bytes / (1024 * 1024));
+}
+
+function nameOf(agent: string): string {
+  return agent === "" ? "Everyone without a known agent id" : `Agent "${agent}"`;
 }
 
 function callNoun(count: number): string {

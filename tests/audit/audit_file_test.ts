@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { AuditLog } from "../../src/audit/mod.ts";
+import { AuditTrail } from "../../src/audit/mod.ts";
 import {
   appendAndWait,
   createAuditEntry,
@@ -39,7 +39,7 @@ function runWriter(args: string[], shellScript?: string): Promise<Deno.CommandOu
 Deno.test("[audit.rotation] the five newest files are kept", async () => {
   using folder = new TestFolder();
   const path = folder.pathOf("audit.jsonl");
-  const audit = new AuditLog({
+  const audit = new AuditTrail({
     path,
     fallbackPath: folder.pathOf("no.jsonl"),
     log: createRecordingLog(),
@@ -101,7 +101,7 @@ Deno.test({
       log: createRecordingLog(),
       maxBytes: 1000,
     };
-    const audit = new AuditLog(options);
+    const audit = new AuditTrail(options);
     await appendAndWait(audit, createAuditEntry());
     {
       using lockedFile = Deno.openSync(path);
@@ -111,7 +111,7 @@ Deno.test({
     assert.deepEqual(listFileNames(folder), ["audit.jsonl"]);
     audit.close();
     // The next gateway that opens the file rotates it.
-    const nextAudit = new AuditLog(options);
+    const nextAudit = new AuditTrail(options);
     await appendAndWait(nextAudit, createAuditEntry());
     nextAudit.close();
     assert.deepEqual(listFileNames(folder), ["audit.jsonl", "audit.jsonl.1"]);
@@ -126,7 +126,7 @@ Deno.test({
     using folder = new TestFolder();
     const fallbackPath = folder.pathOf("no.jsonl");
     const log = createRecordingLog();
-    const audit = new AuditLog({ path: "/dev/null", fallbackPath, log, maxBytes: 1000 });
+    const audit = new AuditTrail({ path: "/dev/null", fallbackPath, log, maxBytes: 1000 });
     for (let number = 0; number < 20; number++) await appendAndWait(audit, createAuditEntry());
     audit.close();
     assert.deepEqual(listFileNames(folder), []);
@@ -160,7 +160,7 @@ Deno.test("[audit.failing-disk] an entry after an incomplete line begins a new l
   using folder = new TestFolder();
   const path = folder.pathOf("audit.jsonl");
   Deno.writeTextFileSync(path, '{"timestamp":"20');
-  const audit = new AuditLog({ path, fallbackPath: path, log: createRecordingLog() });
+  const audit = new AuditTrail({ path, fallbackPath: path, log: createRecordingLog() });
   await appendAndWait(audit, createAuditEntry());
   await appendAndWait(audit, createAuditEntry());
   audit.close();

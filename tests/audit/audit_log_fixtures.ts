@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { AuditEntry, AuditLog } from "../../src/audit/mod.ts";
+import type { AuditEntry, AuditTrail } from "../../src/audit/mod.ts";
 import type { Log, LogFields } from "../../src/log.ts";
 
 /** A log that only records its messages, each as `level message`. */
@@ -69,7 +69,7 @@ export function readEntryIds(path: string): string[] {
 }
 
 /** Appends an entry, and waits until it is written. */
-export async function appendAndWait(audit: AuditLog, entry: AuditEntry): Promise<void> {
+export async function appendAndWait(audit: AuditTrail, entry: AuditEntry): Promise<void> {
   audit.append(entry);
   await audit.written();
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { AuditLog } from "../../src/audit/mod.ts";
+import { AuditTrail } from "../../src/audit/mod.ts";
 import { waitUntil } from "../e2e/wait.ts";
 import {
   appendAndWait,
@@ -47,7 +47,7 @@ Deno.test({
     using folder = new TestFolder();
     const path = folder.pathOf("logs", "audit.jsonl");
     const log = createRecordingLog();
-    const audit = new AuditLog({ path, fallbackPath: folder.pathOf("no.jsonl"), log });
+    const audit = new AuditTrail({ path, fallbackPath: folder.pathOf("no.jsonl"), log });
     await appendAndWait(audit, createAuditEntry({ request_id: "first" }));
     Deno.removeSync(folder.pathOf("logs"), { recursive: true });
     // Entries may be appended before the deletion is noticed; all of them are written again.
@@ -73,7 +73,7 @@ Deno.test({
     using folder = new TestFolder();
     const path = folder.pathOf("audit.jsonl");
     const log = createRecordingLog();
-    const audit = new AuditLog({ path, fallbackPath: folder.pathOf("no.jsonl"), log });
+    const audit = new AuditTrail({ path, fallbackPath: folder.pathOf("no.jsonl"), log });
     await appendAndWait(audit, createAuditEntry({ request_id: "first" }));
     Deno.renameSync(path, folder.pathOf("moved.jsonl"));
     await appendAndWait(audit, createAuditEntry({ request_id: "second" }));
@@ -94,7 +94,7 @@ Deno.test({
     using folder = new TestFolder();
     const path = folder.pathOf("logs", "audit.jsonl");
     const fallbackPath = folder.pathOf("state", "audit.jsonl");
-    const audit = new AuditLog({ path, fallbackPath, log: createRecordingLog() });
+    const audit = new AuditTrail({ path, fallbackPath, log: createRecordingLog() });
     await appendAndWait(audit, createAuditEntry({ request_id: "first" }));
     Deno.removeSync(path);
     await appendAndWait(audit, createAuditEntry({ request_id: "second" }));
@@ -115,7 +115,7 @@ Deno.test({
     const path = folder.pathOf("audit.jsonl");
     const log = createRecordingLog();
     const options = { path, fallbackPath: folder.pathOf("no.jsonl"), log, maxBytes: 1000 };
-    const [audit, otherAudit] = [new AuditLog(options), new AuditLog(options)];
+    const [audit, otherAudit] = [new AuditTrail(options), new AuditTrail(options)];
     await appendAndWait(otherAudit, createAuditEntry({ agent_id: "other", request_id: 0 }));
     for (let number = 0; !isFile(`${path}.1`); number++) {
       await appendAndWait(audit, createAuditEntry({ agent_id: "one", request_id: number }));
@@ -146,7 +146,7 @@ Deno.test({
     const path = folder.pathOf("logs", "audit.jsonl");
     const fallbackPath = folder.pathOf("state", "audit.jsonl");
     const log = createRecordingLog();
-    const audit = new AuditLog({ path, fallbackPath, log });
+    const audit = new AuditTrail({ path, fallbackPath, log });
     await appendAndWait(audit, createAuditEntry({ request_id: "first" }));
     // Modes do not apply to root, but no user can create a file inside a file.
     Deno.renameSync(folder.pathOf("logs"), folder.pathOf("moved"));

@@ -1,9 +1,9 @@
 /** Writes entries to an audit log. Arguments: PATH FALLBACK NAME COUNT MAX_BYTES. */
-import { AuditLog } from "../../src/audit/mod.ts";
+import { AuditTrail } from "../../src/audit/mod.ts";
 import { appendAndWait, createAuditEntry, createRecordingLog } from "./audit_log_fixtures.ts";
 
 const [path = "", fallbackPath = "", name = "", count = "0", maxBytes = "0"] = Deno.args;
-const audit = new AuditLog({
+const audit = new AuditTrail({
   path,
   fallbackPath,
   log: createRecordingLog(),

@@ -1,6 +1,6 @@
 /** Tests of an audit log whose disk is full; the argument names the case. */
 import assert from "node:assert/strict";
-import { auditLine, AuditLog } from "../../src/audit/mod.ts";
+import { auditLine, AuditTrail } from "../../src/audit/mod.ts";
 import { waitUntil } from "../e2e/wait.ts";
 import {
   appendAndWait,
@@ -32,7 +32,7 @@ const CASES: Readonly<Record<string, () => void | Promise<void>>> = {
     fillLog(path);
     await limitFileSize(FULL_BYTES);
     const log = createRecordingLog();
-    const audit = new AuditLog({ path, fallbackPath: path, log, retryMs: 5 });
+    const audit = new AuditTrail({ path, fallbackPath: path, log, retryMs: 5 });
     for (let number = 0; number < 50; number++) {
       await appendAndWait(audit, createAuditEntry({ request_id: number }));
     }
@@ -57,7 +57,7 @@ const CASES: Readonly<Record<string, () => void | Promise<void>>> = {
     fillLog(path);
     await limitFileSize(FULL_BYTES);
     const log = createRecordingLog();
-    const audit = new AuditLog({ path, fallbackPath: path, log });
+    const audit = new AuditTrail({ path, fallbackPath: path, log });
     const entry = createAuditEntry({ args: JSON.stringify("x".repeat(4000)) });
     for (let number = 0; number < 1000; number++) await appendAndWait(audit, entry);
     const { waiting, dropped } = audit.status();
@@ -75,7 +75,7 @@ const CASES: Readonly<Record<string, () => void | Promise<void>>> = {
     await limitFileSize(FULL_BYTES);
     const log = createRecordingLog();
     const fallbackPath = folder.pathOf("state", "audit.jsonl");
-    const audit = new AuditLog({ path, fallbackPath, log, returnMs: 0.001 });
+    const audit = new AuditTrail({ path, fallbackPath, log, returnMs: 0.001 });
     for (let number = 0; number < 5; number++) {
       await appendAndWait(audit, createAuditEntry({ request_id: number }));
     }

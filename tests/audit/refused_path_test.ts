@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { AuditLog } from "../../src/audit/mod.ts";
+import { AuditTrail } from "../../src/audit/mod.ts";
 import { waitUntil } from "../e2e/wait.ts";
 import {
   appendAndWait,
@@ -77,7 +77,7 @@ for (const { name, create, reason } of REFUSED_PATHS) {
       const before = listFiles(folder.path);
       const fallbackPath = folder.pathOf("state", "audit.jsonl");
       const log = createRecordingLog();
-      const audit = new AuditLog({ path, fallbackPath, log });
+      const audit = new AuditTrail({ path, fallbackPath, log });
       await appendAndWait(audit, createAuditEntry());
       audit.close();
       assert.deepEqual(readEntryIds(fallbackPath), ["a 1"]);
@@ -118,7 +118,7 @@ Deno.test({
     const target = folder.pathOf("precious");
     Deno.writeTextFileSync(target, PRECIOUS);
     const fallbackPath = folder.pathOf("state", "audit.jsonl");
-    const audit = new AuditLog({ path, fallbackPath, log: createRecordingLog() });
+    const audit = new AuditTrail({ path, fallbackPath, log: createRecordingLog() });
     await appendAndWait(audit, createAuditEntry({ request_id: "first" }));
     Deno.renameSync(path, folder.pathOf("moved.jsonl"));
     Deno.symlinkSync(target, path);
@@ -139,7 +139,7 @@ Deno.test({
     const path = folder.pathOf("audit.jsonl");
     Deno.writeTextFileSync(path, "");
     Deno.chmodSync(path, 0o666);
-    const audit = new AuditLog({ path, fallbackPath: path, log: createRecordingLog() });
+    const audit = new AuditTrail({ path, fallbackPath: path, log: createRecordingLog() });
     await appendAndWait(audit, createAuditEntry());
     audit.close();
     assert.equal((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);

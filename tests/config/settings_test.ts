@@ -30,6 +30,7 @@ Deno.test("[settings.defaults] without flags and variables the defaults apply", 
     port: 8080,
     auditLog: "/home/someone/.local/state/agent-mcp-gateway/audit.jsonl",
     auditArgs: "none",
+    auditRequired: false,
     initStrategy: "eager",
     debug: false,
     trust: false,
@@ -102,6 +103,7 @@ const NEVER_EMPTY: readonly (keyof Settings)[] = [
   "mcpConfig",
   "rules",
   "agent",
+  "auditRequired",
   "allowedHosts",
   "metricsToken",
 ];
@@ -143,7 +145,7 @@ Deno.test("[settings.twins] every setting with a flag is tested here, and only -
   );
   assert.deepEqual(
     listSettings().filter(({ boolean }) => boolean).map(({ variable }) => variable),
-    ["GATEWAY_TRUST", "GATEWAY_DEBUG"],
+    ["GATEWAY_TRUST", "GATEWAY_AUDIT_REQUIRED", "GATEWAY_DEBUG"],
   );
 });
 

@@ -161,15 +161,18 @@ Deno.test("audit lines of a bound connection name the bound agent", async (t) =>
     args: ["--agent", "tester"],
   });
   await t.step(
-    "[audit.fields] [identity.bound] a call that is refused because it names another agent has a line with that agent",
+    "[audit.fields] [identity.bound] a refused call that claims another agent names both",
     async () => {
       await gateway.expectRefusal("execute_tool", { agent_id: "other", server: "odd" });
       await gateway.expectRefusal("execute_tool", { server: "odd" });
       await gateway.expectRefusal("list_servers", { agent_id: "other" });
-      assert.deepEqual(gateway.readAuditLog().map(({ agent_id, code }) => [agent_id, code]), [
-        ["tester", "INVALID_ARGUMENTS"],
-        ["tester", "INVALID_ARGUMENTS"],
-        ["other", "INVALID_AGENT_ID"],
+      const lines = gateway.readAuditLog().map(({ agent_id, claimed_agent_id, code }) => {
+        return [agent_id, claimed_agent_id, code];
+      });
+      assert.deepEqual(lines, [
+        ["tester", "other", "INVALID_ARGUMENTS"],
+        ["tester", undefined, "INVALID_ARGUMENTS"],
+        ["tester", "other", "INVALID_AGENT_ID"],
       ]);
     },
   );

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { executeToolParams, misbehavingServer, startGateway } from "./gateway.ts";
+import { KILL_STAGES, killDuringChange } from "./kill_during_change.ts";
 import { waitUntil } from "./wait.ts";
 
 const KILL_COUNT = 20;
@@ -58,3 +59,10 @@ Deno.test(`[audit.killed] every answered call is in the audit log after a SIGKIL
   assert.equal(answerCounts.length, KILL_COUNT);
   assert.ok(Math.max(...answerCounts) > 1000, `${answerCounts} answers`);
 });
+
+for (const stage of KILL_STAGES) {
+  Deno.test(`[audit.killed] each call that reached its server is in the log after a SIGKILL when a call is ${stage}`, async () => {
+    const counts = await Promise.all([killDuringChange(stage), killDuringChange(stage)]);
+    if (stage !== "sent" && stage !== "recorded") assert.ok(Math.min(...counts) > 0);
+  });
+}

@@ -53,6 +53,7 @@ Deno.test("the audit log has a line for every operation", async (t) => {
       agent_id: "a",
       operation: "execute_tool",
       decision: "ALLOW",
+      phase: "ended",
       server: "odd",
       tool: "echo",
       rule: "agents.a.allow.servers[0]",
@@ -155,13 +156,24 @@ Deno.test("the audit log has a line for every operation", async (t) => {
     assert.equal(new Set(gateway.readAuditLog().map(({ session }) => session)).size, 1);
   });
 
-  await t.step("[audit.fields] only operations have a line", async () => {
-    const previousCount = gateway.readAuditLog().length;
-    await client.request("tools/list");
-    await client.request("ping");
-    await client.request("tools/call", { name: "no_such_tool", arguments: {} });
-    assert.equal(gateway.readAuditLog().length, previousCount);
-  });
+  await t.step(
+    "[audit.fields] only operations and calls of unknown tools have a line",
+    async () => {
+      const before = gateway.readAuditLog().length;
+      await client.request("tools/list");
+      await client.request("ping");
+      assert.equal(gateway.readAuditLog().length, before);
+      const line = await callAndReadLine("no_such_tool".padEnd(100, "!"), {}, "unknown");
+      assert.deepEqual(line, {
+        agent_id: "a",
+        operation: "tools/call",
+        decision: "ERROR",
+        tool: "no_such_tool".padEnd(64, "!"),
+        code: "TOOL_NOT_FOUND",
+        request_id: "unknown",
+      });
+    },
+  );
 
   await t.step("[audit.no-values] argument values are not written", () => {
     const text = Deno.readTextFileSync(join(gateway.setup.workingFolder, DEFAULT_AUDIT_LOG));

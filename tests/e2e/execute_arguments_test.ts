@@ -130,6 +130,29 @@ Deno.test("the gateway's tools check their arguments", async (t) => {
     },
   );
 
+  await t.step(
+    "[tools.args-duplicate] args with a key twice in one object, at any depth and in any spelling, are refused",
+    async () => {
+      const same = [
+        '{"cmd":"rm","cmd":"ls"}',
+        '{"a":[{"b":{"cmd":1,"x":"}","\\u0063md":2}}]}',
+        '{"__proto__":1,"__proto__":1}',
+      ];
+      for (const args of [...same, ...same.map((text) => JSON.stringify(text))]) {
+        const { message } = await gateway.client.requestText(
+          "tools/call",
+          `{"name":"execute_tool","arguments":{"server":"odd","tool":"echo","args":${args}}}`,
+        );
+        const refusal = readRefusal(message.result as Fields);
+        assert.equal(refusal.code, "INVALID_ARGUMENTS", args);
+        assert.match(refusal.message, /"args" has a key twice in one object/);
+      }
+      const once = '{"a":{"a":{"a":"\\"a\\":1"}},"b":[{"a":1},{"a":1}],"c":"a"}';
+      const text = await sendArguments(gateway, `{"server":"odd","tool":"echo","args":${once}}`);
+      assert.equal(text, once);
+    },
+  );
+
   const name = "[tools.args-invalid] [tools.unknown-arguments] [tools.wrong-types] " +
     "[tools.out-of-range] [errors.invalid-arguments] wrong arguments are refused, and the refusal names them";
   await t.step(name, async () => {
@@ -194,7 +217,7 @@ Deno.test("the gateway's tools check their arguments", async (t) => {
         return line.includes('"tools/call"');
       },
     );
-    // The accepted calls of the steps above (1 + 3 + 1 + 8 + 1), and the call of `received` itself.
-    assert.equal(calls.length, 15);
+    // The accepted calls of the steps above (1 + 3 + 1 + 8 + 1 + 1), and the call of `received` itself.
+    assert.equal(calls.length, 16);
   });
 });

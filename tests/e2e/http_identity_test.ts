@@ -107,3 +107,52 @@ Deno.test("[identity.credential] [rules.credentials] over HTTP the credential id
     },
   );
 });
+
+Deno.test("[http.refused] refused logins and requests are in the log of refusals, in the metrics, and in one warning a minute", async () => {
+  const rules = { agents: { a: { token_sha256: [sha256("amg_a")] } } };
+  const token = "a-token-for-metrics";
+  await using gateway = await startGateway({
+    rules,
+    transport: "http",
+    initialize: false,
+    env: { GATEWAY_METRICS_TOKEN: token },
+  });
+  for (let number = 0; number < 15; number++) {
+    assert.equal(await new HttpClient(gateway, "amg_wrong").openSession(), 401);
+  }
+  for (let number = 0; number < 15; number++) {
+    const response = await fetch(new URL("/nothing", gateway.url));
+    await response.body?.cancel();
+    assert.equal(response.status, 404);
+  }
+  const headers = { authorization: `Bearer ${token}` };
+  const metrics = await (await fetch(new URL("/metrics", gateway.url), { headers })).text();
+  assert.match(
+    metrics,
+    /^mcp_gateway_http_refused_total\{status="401",reason="invalid_token"\} 15$/m,
+  );
+  assert.match(metrics, /^mcp_gateway_http_refused_total\{status="404",reason="request"\} 15$/m);
+  const counts: Record<string, number> = {};
+  await waitUntil("all refusals are in the log", () => {
+    for (const code of Object.keys(counts)) delete counts[code];
+    for (const line of gateway.readAuditLog()) {
+      const numbers = line.counts ?? { [String(line.code)]: 1 };
+      for (const [code, count] of Object.entries<number>(Object(numbers))) {
+        counts[code] = (counts[code] ?? 0) + count;
+      }
+    }
+    return Object.values(counts).reduce((one, two) => one + two, 0) === 30;
+  });
+  assert.deepEqual(counts, { INVALID_TOKEN: 15, HTTP_404: 15 });
+  const { timestamp: _, ...first } = gateway.readAuditLog()[0] ?? {};
+  assert.deepEqual(first, {
+    agent_id: null,
+    address: "127.0.0.1",
+    operation: "login",
+    decision: "DENY",
+    code: "INVALID_TOKEN",
+  });
+  const warnings = gateway.program.stderr.match(/^warn: Logins from an address failed.*$/gm);
+  assert.equal(warnings?.length, 1);
+  assert.match(warnings?.[0] ?? "", /address=127\.0\.0\.1 reason=invalid_token count=1/);
+});

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { misbehavingServer, startGateway } from "./gateway.ts";
 import { GATEWAY_COMMAND, gatewayCommandLine } from "./gateway_command.ts";
-import { Setup, type SetupOptions } from "./setup.ts";
+import { DEFAULT_AUDIT_LOG, Setup, type SetupOptions } from "./setup.ts";
 import { waitUntil } from "./wait.ts";
 
 const API_KEY = `sk-${"a1b2".repeat(8)}`;
@@ -44,11 +45,44 @@ Deno.test("[log.redacted] invalid messages are logged without the answers of peo
   for (const message of invalidMessages) await gateway.client.sendLine(JSON.stringify(message));
   const log = await waitUntil("all messages are logged", () => {
     const { stderr } = gateway.program;
-    const loggedCount = stderr.split("Skipped a message of the client").length - 1;
+    const loggedCount = stderr.split("Skipped what a client sent").length - 1;
     return loggedCount >= invalidMessages.length && stderr;
   });
   assert.ok(!log.includes(secret), log);
-  assert.match(log, /An answer to no request excerpt=.*99.*result.*…/);
+  assert.match(log, /An answer to no request length=\d+/);
+});
+
+Deno.test("[log.client-noise] garbage of a client is logged 20 times in 10 seconds, with its length and without its text", async () => {
+  await using gateway = await startGateway();
+  for (let number = 0; number < 1000; number++) {
+    await gateway.client.sendLine(`{"diary": 'my secret ${number}`);
+  }
+  await gateway.callGatewayToolForJson("list_servers");
+  const { stderr } = gateway.program;
+  const lines = stderr.split("\n").filter((line) => line.includes("Skipped what a client sent"));
+  assert.equal(lines.length, 20);
+  assert.match(lines[0] ?? "", /The message is not JSON.* length=2\d$/);
+  assert.match(stderr, /More such lines are skipped silently/);
+  assert.ok(!stderr.includes("my secret"));
+});
+
+Deno.test("[log.no-forgery] [audit.escaped] control characters are escapes in the audit log and in the log as JSON", async () => {
+  const marks = "\u007f\u009b\u2028\u2029\u202e\u200b\u{e0041}";
+  await using gateway = await startGateway({
+    servers: { [`odd${marks}`]: { command: `no-such-program${marks}` } },
+    env: { GATEWAY_LOG_FORMAT: "json", GATEWAY_AUDIT_ARGS: "redacted" },
+  });
+  const name = `odd${marks}`;
+  const args = { [marks]: marks };
+  await gateway.callGatewayTool("execute_tool", { server: name, tool: marks, args });
+  await gateway.callGatewayTool("execute_tool", { agent_id: marks, server: marks, tool: marks });
+  const texts = [DEFAULT_AUDIT_LOG, DEFAULT_AUDIT_LOG.replace(".jsonl", ".refused.jsonl")]
+    .map((path) => Deno.readTextFileSync(join(gateway.setup.workingFolder, path)));
+  for (const text of [...texts, gateway.program.stderr]) {
+    assert.doesNotMatch(text.replaceAll("\n", ""), /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+  }
+  assert.match(texts[0] ?? "", /\\u009b\\u2028\\u2029\\u202e\\u200b\\udb40\\udc41/);
+  assert.equal(gateway.readAuditLog()[0]?.server, name);
 });
 
 Deno.test("[log.json] each line of the log is one JSON object, also during the start", async () => {

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { isFile } from "../../src/file_identity.ts";
 import { waitUntil } from "./wait.ts";
 
 /** Rules for tests that are not about rules: the agent `tester` may do everything. */
@@ -66,12 +67,27 @@ export class Setup {
   }
 
   /**
-   * Returns the entries of the audit log so far.
+   * Returns the entries so far of the audit log and of the log of refusals, in the order of their times; not the
+   * entries at the beginning of calls.
    *
-   * @param relativePath Path of the audit log, relative to the working folder.
+   * @param name Path of the audit log, relative to the working folder.
    */
-  readAuditLog(relativePath: string = DEFAULT_AUDIT_LOG): AuditLine[] {
-    const text = Deno.readTextFileSync(join(this.workingFolder, relativePath));
+  readAuditLog(name: string = DEFAULT_AUDIT_LOG): AuditLine[] {
+    const done = this.readAuditFile(name).filter(({ phase }) => phase !== "begun");
+    const refusedName = name.replace(/(\.\w+)$/, ".refused$1");
+    const hasRefused = isFile(join(this.workingFolder, refusedName));
+    return [...done, ...hasRefused ? this.readAuditFile(refusedName) : []].sort((one, two) => {
+      return Date.parse(String(one.timestamp)) - Date.parse(String(two.timestamp));
+    });
+  }
+
+  /**
+   * Returns all entries of one file of the audit log.
+   *
+   * @param name Path of the file, relative to the working folder.
+   */
+  readAuditFile(name: string = DEFAULT_AUDIT_LOG): AuditLine[] {
+    const text = Deno.readTextFileSync(join(this.workingFolder, name));
     return text.split("\n").slice(0, -1).map((line) => JSON.parse(line));
   }
 

@@ -37,6 +37,40 @@ Deno.test("[rules.limits] denied calls count towards the limit, calls of unknown
   assert.equal(await codeOfCall("nobody", "z"), "INVALID_AGENT_ID");
 });
 
+Deno.test("[rules.limits-first] each request of a bound connection counts towards the limit before it is judged", async () => {
+  const rules = { agents: { a: { limits: { per_minute: 5 } } } };
+  await using fixture = await SessionFixture.open(rules, { bound: "a" });
+  const listTools = () => fixture.peer(0).request("tools/list", {});
+  const codesOfAll = async () => {
+    const list = await listTools();
+    return [
+      (await fixture.call("get_server_tools")).code,
+      (await fixture.call("list_servers", { agent_id: "b" })).code,
+      (await fixture.call("no_such_tool")).code,
+      (await fixture.call("get_server_tools", { server: "x" })).code,
+      list.ok ? undefined : String(list.error.code),
+    ];
+  };
+  const judged = ["INVALID_ARGUMENTS", "INVALID_AGENT_ID", "-32602", "DENIED_BY_POLICY", undefined];
+  assert.deepEqual(await codesOfAll(), judged);
+  assert.deepEqual(await codesOfAll(), [...Array(4).fill("RATE_LIMITED"), "-32005"]);
+  const unknown = fixture.readAuditEntries().filter(({ code }) => code === "TOOL_NOT_FOUND");
+  assert.deepEqual(unknown.map(({ operation, tool }) => [operation, tool]), [
+    ["tools/call", "no_such_tool"],
+  ]);
+});
+
+Deno.test("[rules.limits-first] callers that are not identified share the default limit", async () => {
+  await using fixture = await SessionFixture.open({
+    agents: { a: {} },
+    defaults: { limits: { per_minute: 2 } },
+  });
+  assert.equal((await fixture.call("list_servers", { agent_id: "x" })).code, "INVALID_AGENT_ID");
+  assert.equal((await fixture.call("list_servers", { agent_id: "y" })).code, "INVALID_AGENT_ID");
+  assert.equal((await fixture.call("list_servers", { agent_id: "z" })).code, "RATE_LIMITED");
+  assert.deepEqual(await fixture.call("list_servers", { agent_id: "a" }), {});
+});
+
 Deno.test("[rules.limits] each default limit applies unless the agent sets the same limit", async () => {
   await using fixture = await SessionFixture.open({
     agents: {
@@ -154,7 +188,7 @@ Deno.test("[rules.limits] a client has at most 10,000 unanswered calls", async (
   const calls = Array.from({ length: 10_500 }, () => fixture.call("wait", { agent_id: "a" }));
   const answers = Promise.all(calls);
   await waitUntil("10,000 calls run and 500 are refused", () => {
-    return fixture.readAuditEntries().length === 500 && fixture.heldCalls.length === 10_000;
+    return refusedCount(fixture) === 500 && fixture.heldCalls.length === 10_000;
   });
   // Another client is not affected.
   await fixture.startHeldCall("a", { client: fixture.addClient() });
@@ -163,3 +197,13 @@ Deno.test("[rules.limits] a client has at most 10,000 unanswered calls", async (
   assert.equal(codes.filter((code) => code === "RATE_LIMITED").length, 500);
   assert.equal(codes.filter((code) => code === undefined).length, 10_000);
 });
+
+/** Returns the number of refused calls in the log, whether they have a line or were only counted. */
+function refusedCount(fixture: SessionFixture): number {
+  return fixture.readAuditEntries().reduce((sum, { counts }) => {
+    return sum +
+      (counts === undefined
+        ? 1
+        : Object.values<number>(Object(counts)).reduce((one, two) => one + two, 0));
+  }, 0);
+}

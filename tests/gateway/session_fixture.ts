@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { AuditLog } from "../../src/audit/mod.ts";
+import { AuditTrail } from "../../src/audit/mod.ts";
 import { checkConfiguration, type Configuration, locateFiles } from "../../src/config/mod.ts";
 import type { PipelineContext } from "../../src/gateway/pipeline.ts";
 import { ClientSession } from "../../src/gateway/session.ts";
@@ -7,6 +7,7 @@ import { buildSnapshot } from "../../src/gateway/snapshot.ts";
 import { type GatewayAnswer, type GatewayTool, gatewayTools } from "../../src/gateway/tools/mod.ts";
 import { createMemoryChannels, Peer } from "../../src/jsonrpc/mod.ts";
 import { CallLimits, type CallLimitsOptions } from "../../src/limits/mod.ts";
+import { isFile } from "../../src/file_identity.ts";
 import { Metrics } from "../../src/metrics/mod.ts";
 import { NO_TRACER } from "../../src/trace.ts";
 import { createRecordingLog, TestFolder } from "../audit/audit_log_fixtures.ts";
@@ -54,7 +55,7 @@ export class SessionFixture implements AsyncDisposable {
   /** Functions that end the calls of `wait`, in the order of the calls. */
   readonly heldCalls: { end(answer?: GatewayAnswer): void; fail(error: Error): void }[] = [];
   readonly #folder = new TestFolder();
-  readonly #audit: AuditLog;
+  readonly #audit: AuditTrail;
   readonly #options: SessionFixtureOptions;
   readonly #clients: { readonly session: ClientSession; readonly peer: Peer }[] = [];
   #configuration: Configuration;
@@ -64,7 +65,7 @@ export class SessionFixture implements AsyncDisposable {
     this.#options = options;
     const { log } = this;
     const path = this.#folder.pathOf("audit.jsonl");
-    this.#audit = new AuditLog({ path, fallbackPath: path, log });
+    this.#audit = new AuditTrail({ path, fallbackPath: path, log });
     this.limits = new CallLimits({
       maxCalls: 100_000,
       stateStore: "memory",
@@ -177,9 +178,15 @@ export class SessionFixture implements AsyncDisposable {
     return peer;
   }
 
+  /** Returns the entries of the audit log, and those of refusals, in the order of their times. */
   readAuditEntries(): Readonly<Record<string, unknown>>[] {
-    const text = Deno.readTextFileSync(this.#folder.pathOf("audit.jsonl"));
-    return text.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line));
+    this.#audit.flush();
+    const texts = ["audit.jsonl", "audit.refused.jsonl"].map((name) => {
+      const path = this.#folder.pathOf(name);
+      return isFile(path) ? Deno.readTextFileSync(path) : "";
+    });
+    return texts.join("").split("\n").filter((line) => line !== "").map((line) => JSON.parse(line))
+      .sort((one, two) => Date.parse(one.timestamp) - Date.parse(two.timestamp));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

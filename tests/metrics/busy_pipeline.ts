@@ -1,4 +1,4 @@
-import { AuditLog } from "../../src/audit/mod.ts";
+import { AuditTrail } from "../../src/audit/mod.ts";
 import type { AgentRules, Configuration, ServerConfig } from "../../src/config/mod.ts";
 import type { ClientConnection } from "../../src/downstream/mod.ts";
 import { type PipelineContext, runOperation } from "../../src/gateway/pipeline.ts";
@@ -40,7 +40,7 @@ export class BusyPipeline implements AsyncDisposable {
   readonly metrics = new Metrics();
   readonly #folder = Deno.makeTempDirSync();
   readonly #log = createLog({ level: "error" });
-  readonly #audit: AuditLog;
+  readonly #audit: AuditTrail;
   readonly #context: PipelineContext;
   readonly #client: ClientConnection;
   readonly #tools = gatewayTools({ debug: false });
@@ -50,7 +50,7 @@ export class BusyPipeline implements AsyncDisposable {
   constructor() {
     const log = this.#log;
     const path = `${this.#folder}/audit.jsonl`;
-    this.#audit = new AuditLog({ path, fallbackPath: path, log });
+    this.#audit = new AuditTrail({ path, fallbackPath: path, log });
     const agents = new Map<string, AgentRules>();
     const rules: AgentRules = { allow: { servers: ["files"] }, status: false, tokens: [] };
     for (let index = 0; index < AGENT_COUNT; index++) agents.set(`agent-${index}`, rules);
@@ -152,6 +152,7 @@ export class BusyPipeline implements AsyncDisposable {
     const notifyProgress = (): void => {};
     const call = clientCodec2025.decodeCall(request, {
       tool,
+      toolNames: () => "",
       capabilities,
       unansweredCount: 1,
       notifyProgress,

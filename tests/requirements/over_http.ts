@@ -63,6 +63,8 @@ export const OVER_HTTP: Readonly<Record<string, Section>> = {
     "http.second-signal": "a second signal ends the gateway immediately",
     "http.input-ignored": "the end of standard input does not end the gateway",
     "http.eager": "eager servers start before any client, and the first client uses them",
+    "http.refused":
+      "refused logins and requests are recorded and counted, and logged once a minute for each address",
     "http.audit": "the log distinguishes clients and contains no session id",
     "http.conformance": "the official conformance scenarios of the transport pass",
   },

@@ -37,11 +37,20 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
     "log.unread": "a log that nobody reads blocks nothing; dropped lines are counted and reported",
     "log.colours": "colors are used only at a terminal without NO_COLOR",
     "log.no-forgery": "quoted text cannot forge a line or move the cursor",
+    "log.client-noise":
+      "invalid data of a client is logged in a bounded number of lines, without its text",
+    "audit.escaped": "characters that are not printable are escapes in the audit log",
     "log.redacted": "secrets are redacted in the log",
     "audit.failing-disk":
       "a failing disk fails no call; failures are counted and reported once, and writing resumes",
     "audit.rotation": "the log is rotated by size, and five files are kept",
     "audit.shared": "several gateways share a log; no line is lost or torn",
+    "audit.begun":
+      "a call that may change something is in the log before it leaves the gateway, and at its end",
+    "audit.required": "with GATEWAY_AUDIT_REQUIRED, a call without a record does not leave",
+    "audit.refused":
+      "refusals have their own files; many of one agent in a minute are counted, exactly",
+    "audit.keep": "GATEWAY_AUDIT_KEEP keeps full files for a number of days",
     "audit.killed": "answered operations are in the log, whenever the gateway is killed",
     "audit.args":
       "with GATEWAY_AUDIT_ARGS=redacted, arguments without secrets are logged, up to 4 KiB",

@@ -28,6 +28,7 @@ export const RULES_AND_SERVERS: Readonly<Record<string, Section>> = {
     "rules.strict": "unknown keys and wrong types are errors with their path",
     "rules.unknown-server-warns": "a server that is not configured is a warning, the rule is kept",
     "rules.limits": "limits apply per agent and by default",
+    "rules.limits-first": "every request counts towards the limits before it is judged",
     "rules.credentials": "credentials are token_sha256 with expiry, and auth.jwt",
     "rules.status": "status: true allows get_gateway_status over HTTP",
     "config.comments": "both files may contain comments",

@@ -51,6 +51,8 @@ export const TOOLS_AND_ERRORS: Readonly<Record<string, Section>> = {
     "tools.args-object": "args reach the server unchanged",
     "tools.args-string": "args may be a JSON string that contains an object",
     "tools.args-absent": "absent args and null mean {}; arguments is an alias of args",
+    "tools.args-duplicate":
+      "args with a duplicate key are refused, because servers may read either",
     "tools.args-invalid": "other args are refused, never replaced by {}",
     "tools.timeout-ms": "timeout_ms ends the call",
     "tools.rpc-error": "a JSON-RPC error is an isError result with message, code and data",

@@ -5,6 +5,7 @@ import { ClientAddresses } from "./client_address.ts";
 import { EVENT_STREAM } from "./event_stream.ts";
 import type { HttpLimits } from "./limits.ts";
 import { readBody } from "./read_body.ts";
+import type { RefusedRequest } from "./refusals.ts";
 import type { RequestContext } from "./request_context.ts";
 import { findHeadErrorStatus } from "./request_head.ts";
 import { BodyWriter, type WriterContext } from "./body_writer.ts";
@@ -26,6 +27,8 @@ export interface ListenerOptions {
   readonly paths: ReadonlySet<string>;
   readonly fetch: (request: Request, context: RequestContext) => Response | Promise<Response>;
   readonly onInternalError: (error: unknown) => void;
+  /** Called for each response with a status from 400 to 499. */
+  readonly onRefused: (request: RefusedRequest) => void;
 }
 
 /** Headers of every response: no caching, no MIME sniffing, no framing. */
@@ -164,7 +167,7 @@ export class Listener {
   }
 
   async #handleRequest(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { paths, certificate, fetch, memory } = this.#options;
+    const { paths, certificate, fetch, memory, onRefused } = this.#options;
     const { method, url = "", headers, rawHeaders, socket } = incoming;
     incoming.on("error", () => {});
     if (!this.#admitRequest(socket, response)) return void socket.destroy();
@@ -175,15 +178,15 @@ export class Listener {
     if (certificate !== undefined) response.setHeader(...TLS_HEADER);
     const errorStatus = findHeadErrorStatus(method, rawHeaders) ??
       (paths.has(pathOf(url)) ? undefined : 404);
+    const forwardedFor = headers["x-forwarded-for"]?.toString();
+    const address = this.#addresses.find(socket.remoteAddress ?? "", forwardedFor);
     if (errorStatus !== undefined) {
+      onRefused({ address, status: errorStatus });
       response.writeHead(errorStatus, { "content-length": 0, connection: "close" });
       return writer.end();
     }
     const context: RequestContext = {
-      address: this.#addresses.find(
-        socket.remoteAddress ?? "",
-        headers["x-forwarded-for"]?.toString(),
-      ),
+      address,
       readBody: (maxBytes, agent) => {
         const share = agent === undefined ? "clients" : `agent ${agent}`;
         return readBody(incoming, { maxBytes, memory: memory.share(share) });
@@ -196,7 +199,12 @@ export class Listener {
         return [name, String(value)];
       }),
     });
-    await writeResponse(await fetch(request, context), { response, writer });
+    const answer = await fetch(request, context);
+    const { status } = answer;
+    if (status >= 400 && status < 500) {
+      onRefused({ address, status, reason: context.refusalReason });
+    }
+    await writeResponse(answer, { response, writer });
   }
 
   /** Counts an active request of a connection, and returns whether the limit allows it. */

@@ -4,6 +4,7 @@ import { cors } from "hono/cors";
 import { isLoopback } from "../../loopback.ts";
 import type { Authenticator, Credential } from "./authentication.ts";
 import { errorResponse } from "./error_response.ts";
+import type { RefusalReason } from "./refusals.ts";
 import type { RequestContext } from "./request_context.ts";
 import { readHost } from "./request_head.ts";
 
@@ -40,6 +41,7 @@ export function hostGuard(
     if (allowed.has(name) || isLoopback(name) || (!isLocal && IP_ADDRESS.test(name))) {
       return await next();
     }
+    c.env.refusalReason = "host";
     return errorResponse(
       403,
       "This Host is not allowed; add it to GATEWAY_ALLOWED_HOSTS if it is the gateway's",
@@ -64,6 +66,7 @@ export function originGuard(
     if (origin === undefined || isLocalPage || corsOrigins.includes(origin.toLowerCase())) {
       return await next();
     }
+    c.env.refusalReason = "origin";
     return errorResponse(
       403,
       "Web pages of this Origin are not allowed; add it to GATEWAY_CORS_ORIGINS to allow them",
@@ -105,11 +108,18 @@ export function authenticate(authenticator: Authenticator): Middleware {
       return await next();
     }
     const { status, message, wwwAuthenticate, retryAfterS } = result;
+    const hasToken = c.req.header("authorization") !== undefined;
+    if (status !== 503) c.env.refusalReason = loginRefusal(status, hasToken);
     const headers: Record<string, string> = {};
     if (wwwAuthenticate !== undefined) headers["www-authenticate"] = wwwAuthenticate;
     if (retryAfterS !== undefined) headers["retry-after"] = String(retryAfterS);
     return errorResponse(status, message, { headers });
   };
+}
+
+function loginRefusal(status: 401 | 403 | 429, hasToken: boolean): RefusalReason {
+  if (status === 401) return hasToken ? "invalid_token" : "no_token";
+  return status === 403 ? "unknown_agent" : "too_many_logins";
 }
 
 /** Refuses requests without this bearer token. */
@@ -120,6 +130,7 @@ export function bearerOnly(token: string): Middleware {
     const [, sentToken = ""] = /^Bearer +(\S+) *$/i.exec(c.req.header("authorization") ?? "") ?? [];
     // Hashes have the same length, as the comparison in constant time requires.
     if (timingSafeEqual(hash(sentToken), expected)) return await next();
+    c.env.refusalReason = "metrics";
     return errorResponse(401, "The metrics require the bearer token of GATEWAY_METRICS_TOKEN", {
       headers: { "www-authenticate": "Bearer" },
     });
@@ -140,6 +151,7 @@ export function loopbackOnly(authenticator: Authenticator): Middleware {
     }
     const isForwarded = PROXY_HEADERS.some((name) => c.req.header(name) !== undefined);
     if (isLoopback(c.env.address) && !isForwarded) return await next();
+    c.env.refusalReason = "metrics";
     return errorResponse(
       403,
       "Without GATEWAY_METRICS_TOKEN, only this machine may read the metrics",

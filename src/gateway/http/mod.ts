@@ -14,6 +14,13 @@ export {
 } from "./authentication.ts";
 export type { KeyTimes } from "./issuer_keys.ts";
 export { HTTP_LIMITS, type HttpLimits } from "./limits.ts";
+export {
+  HttpRefusals,
+  type HttpRefusalsOptions,
+  type RecordedRefusal,
+  type RefusalReason,
+  type RefusedRequest,
+} from "./refusals.ts";
 export { RulesAuthenticator, type RulesAuthenticatorOptions } from "./rules_authenticator.ts";
 export { HttpService, type ServiceOptions } from "./service.ts";
 export type { ClientHandle } from "./session_store.ts";

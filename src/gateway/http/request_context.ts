@@ -1,3 +1,5 @@
+import type { RefusalReason } from "./refusals.ts";
+
 /** Why a body could not be read. */
 export type BodyError =
   /** The body is longer than the limit. */
@@ -11,6 +13,8 @@ export type BodyError =
 export interface RequestContext {
   /** The client's IP address. */
   readonly address: string;
+  /** Why the request is refused, if its status does not say it; set by the middleware that refuses it. */
+  refusalReason?: RefusalReason;
   /**
    * Reads the body. The `Request` has no body, because creating a stream for each request is slow.
    *

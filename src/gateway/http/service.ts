@@ -7,6 +7,7 @@ import type { Authenticator } from "./authentication.ts";
 import { type ClientHandle, SessionStore } from "./session_store.ts";
 import { HTTP_LIMITS, type HttpLimits } from "./limits.ts";
 import { Listener } from "./listener.ts";
+import type { RefusedRequest } from "./refusals.ts";
 import { readCertificate, type TlsFiles } from "./tls_files.ts";
 
 /** Options of the HTTP service. */
@@ -36,6 +37,8 @@ export interface ServiceOptions {
   readonly isReady: () => boolean;
   /** Writes the metrics in the text format of Prometheus. */
   readonly metrics: () => string;
+  /** Called for each response with a status from 400 to 499. Default: does nothing. */
+  readonly onRefused?: (request: RefusedRequest) => void;
   /** Log for the operator. */
   readonly log: Log;
   /** The memory that is held for clients and servers. */
@@ -133,6 +136,7 @@ export class HttpService {
       paths: new Set(app.routes.map(({ path }) => path)),
       fetch: (request, context) => app.fetch(request, context),
       onInternalError,
+      onRefused: options.onRefused ?? (() => {}),
     });
     if (tlsFiles !== undefined) watchCertificate(tlsFiles, { watch, listener, log });
     const scheme = certificate === undefined ? "http" : "https";

@@ -20,12 +20,17 @@ import {
   utf8Bytes,
 } from "../../jsonrpc/mod.ts";
 import { isRecord } from "../../json.ts";
+import { CallerError } from "../../errors.ts";
+import { startOfText } from "../../text.ts";
 import { REVISIONS } from "../../revisions.ts";
 import type { OperationRequest, Outcome } from "../operation.ts";
 import { type GatewayTool, parseArguments } from "../tools/mod.ts";
 
 /** JSON-RPC code of "URL elicitation required", which clients handle themselves. */
 const URL_ELICITATION_REQUIRED = -32042;
+
+/** Maximum length of a quoted name of an unknown tool, in UTF-16 code units. */
+const MAX_UNKNOWN_NAME = 64;
 
 /** Parameters of a request, or a part of them. */
 export type Fields = Readonly<Record<string, unknown>>;
@@ -39,8 +44,10 @@ export type ToolCallAnswer =
 
 /** The context of a `tools/call`. */
 export interface CallContext {
-  /** The gateway's tool that the call names. */
-  readonly tool: GatewayTool;
+  /** The gateway's tool that the call names; `undefined` if there is none of this name. */
+  readonly tool: GatewayTool | undefined;
+  /** Names of the gateway's tools that the client may call. */
+  readonly toolNames: () => string;
   /** Capabilities of the client. */
   readonly capabilities: ClientCapabilities;
   /** Number of the client's unanswered requests, including this one. */
@@ -49,17 +56,15 @@ export interface CallContext {
   readonly notifyProgress: (params: Fields) => void;
 }
 
-/** Decodes `tools/call` of one of the gateway's tools. */
+/** Decodes `tools/call`. */
 export function decodeCall(
   request: IncomingRequest,
-  { tool, capabilities, unansweredCount, notifyProgress }: CallContext,
+  { tool, toolNames, capabilities, unansweredCount, notifyProgress }: CallContext,
 ): OperationRequest<ToolCallAnswer> {
-  const { arguments: args, _meta } = fieldsOf(request.params);
+  const { name: calledTool, arguments: args, _meta } = fieldsOf(request.params);
   const meta = _meta === undefined ? undefined : fieldsOf(_meta);
   const token = meta?.["progressToken"];
-  const { name } = tool.definition;
-  return {
-    name,
+  const common = {
     method: request.method,
     claimedAgent: readAgentId(args),
     meta,
@@ -69,8 +74,30 @@ export function decodeCall(
     signal: request.signal,
     // Progress of a server carries the gateway's token, but the client expects its own token.
     onProgress: typeof token === "string" || typeof token === "number"
-      ? (params) => notifyProgress({ ...params, progressToken: token })
+      ? (params: Fields) => notifyProgress({ ...params, progressToken: token })
       : undefined,
+  };
+  if (tool === undefined) {
+    const unknownTool = startOfText(String(calledTool), MAX_UNKNOWN_NAME);
+    const message = `Unknown tool: ${unknownTool}. This server has ${toolNames()}; ` +
+      "tools of other servers are called through execute_tool.";
+    return {
+      ...common,
+      name: request.method,
+      unknownTool,
+      decode() {
+        throw new CallerError("TOOL_NOT_FOUND", message);
+      },
+      encode: (outcome) =>
+        outcome.kind === "failed" && outcome.error.code === "TOOL_NOT_FOUND"
+          ? { kind: "error", error: { code: RPC_CODES.invalidParams, message } }
+          : encodeOutcome(outcome, { name: request.method, capabilities }),
+    };
+  }
+  const { name } = tool.definition;
+  return {
+    ...common,
+    name,
     decode: () => {
       const textOf = (argument: string): JsonText | undefined =>
         request.paramText("arguments", argument);

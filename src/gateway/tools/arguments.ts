@@ -1,5 +1,11 @@
 import { CallerError } from "../../errors.ts";
-import { estimateMemory, isTooComplex, JsonText, utf8Bytes } from "../../jsonrpc/mod.ts";
+import {
+  countMembers,
+  estimateMemory,
+  isTooComplex,
+  JsonText,
+  utf8Bytes,
+} from "../../jsonrpc/mod.ts";
 import { similarNames } from "../../similar_names.ts";
 import type {
   Arguments,
@@ -100,7 +106,10 @@ function readObject(
   definition: ToolDefinition,
   { name, value, text }: { name: string; value: unknown; text: JsonText | undefined },
 ): ObjectArgument {
-  if (isRecord(value)) return { text: text ?? new JsonText(JSON.stringify(value)), value };
+  if (isRecord(value)) {
+    const argument = { text: text ?? new JsonText(JSON.stringify(value)), value };
+    return withoutDuplicateKeys(definition, name, argument);
+  }
   if (typeof value === "string") {
     // The message has been checked before, but not the JSON in its strings.
     if (isTooComplex(value)) {
@@ -114,7 +123,8 @@ function readObject(
     }
     if (isRecord(parsed)) {
       const parsedMemory = estimateMemory(value, utf8Bytes(value) === value.length);
-      return { text: new JsonText(value.trim()), value: parsed, parsedMemory };
+      const argument = { text: new JsonText(value.trim()), value: parsed, parsedMemory };
+      return withoutDuplicateKeys(definition, name, argument);
     }
     throw argumentError(
       definition,
@@ -122,6 +132,30 @@ function readObject(
     );
   }
   throw argumentError(definition, `"${name}" must be an object, not ${describeType(value)}`);
+}
+
+/** Refuses a key that is twice in one object: the server may read the other value than the audit log shows. */
+function withoutDuplicateKeys(
+  definition: ToolDefinition,
+  name: string,
+  argument: ObjectArgument,
+): ObjectArgument {
+  if (countMembers(argument.text.json) === countKeys(argument.value)) return argument;
+  throw argumentError(definition, `"${name}" has a key twice in one object; give each key once`);
+}
+
+/** Returns the number of keys of all objects in a value; without recursion, because of deep values. */
+function countKeys(value: unknown): number {
+  let count = 0;
+  const remaining = [value];
+  while (remaining.length > 0) {
+    const next = remaining.pop();
+    if (typeof next !== "object" || next === null) continue;
+    const values = Object.values(next);
+    if (!Array.isArray(next)) count += values.length;
+    for (const inner of values) if (typeof inner === "object") remaining.push(inner);
+  }
+  return count;
 }
 
 /** Returns the error for an unknown argument, with a hint at the argument that was probably meant. */

@@ -36,6 +36,8 @@ export interface ServerCallContext {
   readonly onProgress: ((params: Readonly<Record<string, unknown>>) => void) | undefined;
   /** The operation's span. */
   readonly span: Span;
+  /** See `ToolCall`. */
+  readonly beforeSend: (tool: Tool) => Promise<void> | undefined;
 }
 
 /** The answer of a server. */
@@ -73,7 +75,7 @@ export async function callServerTool(
   call: ServerCall,
   context: ServerCallContext,
 ): Promise<ServerAnswer> {
-  const { toolContext, gatewayToolName, meta, span, onProgress } = context;
+  const { toolContext, gatewayToolName, meta, span, onProgress, beforeSend } = context;
   const { caller, signal } = toolContext;
   const { tool, timeoutMs, args: { text, value: args } = NO_ARGS } = call;
   const server = findServer(toolContext, call.server);
@@ -84,6 +86,7 @@ export async function callServerTool(
     meta,
     signal,
     span,
+    beforeSend,
     timeoutMs,
     onProgress,
   }, caller);

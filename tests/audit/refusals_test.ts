@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { AuditTrail, refusedLogPath } from "../../src/audit/mod.ts";
+import { waitUntil } from "../e2e/wait.ts";
+import { createAuditEntry, createRecordingLog, TestFolder } from "./audit_log_fixtures.ts";
+
+/** A refusal of an agent. */
+function refusalOf(agent_id: string, code: string, request_id: number) {
+  return createAuditEntry({ agent_id, decision: "DENY", code, request_id });
+}
+
+function readEntries(path: string): Record<string, unknown>[] {
+  return Deno.readTextFileSync(path).trimEnd().split("\n").map((line) => JSON.parse(line));
+}
+
+Deno.test("[audit.refused] refusals do not displace what was done from the files that are kept", async () => {
+  using folder = new TestFolder();
+  const path = folder.pathOf("audit.jsonl");
+  const audit = new AuditTrail({
+    path,
+    fallbackPath: path,
+    log: createRecordingLog(),
+    maxBytes: 1000,
+  });
+  audit.append(createAuditEntry({ request_id: "evidence" }));
+  for (let source = 0; source < 100; source++) {
+    for (let number = 0; number < 20; number++) {
+      audit.refuse(`agent-${source}`, refusalOf(`agent-${source}`, "DENIED_BY_POLICY", number));
+      await audit.written();
+    }
+  }
+  await audit.close();
+  assert.deepEqual(readEntries(path).map(({ request_id }) => request_id), ["evidence"]);
+  const names = [...Deno.readDirSync(folder.path)].map(({ name }) => name).sort();
+  const rotated = ["", ".1", ".2", ".3", ".4"].map((end) => `audit.refused.jsonl${end}`);
+  assert.deepEqual(names, ["audit.jsonl", ...rotated]);
+});
+
+Deno.test("[audit.refused] after 20 refusals of an agent in a minute, further ones are counted exactly, in a line a second", async () => {
+  using folder = new TestFolder();
+  const path = folder.pathOf("audit.jsonl");
+  const audit = new AuditTrail({ path, fallbackPath: path, log: createRecordingLog() });
+  for (let number = 0; number < 1000; number++) {
+    audit.refuse(
+      "a",
+      refusalOf("a", number % 4 === 0 ? "RATE_LIMITED" : "INVALID_ARGUMENTS", number),
+    );
+  }
+  audit.refuse("b", refusalOf("b", "DENIED_BY_POLICY", 1));
+  const refusedPath = refusedLogPath(path);
+  await audit.written();
+  assert.deepEqual(readEntries(refusedPath).map(({ request_id }) => request_id), [
+    ...Array.from({ length: 20 }, (_, number) => number),
+    1,
+  ]);
+  const summary = await waitUntil("the numbers are written", () => {
+    return readEntries(refusedPath).find(({ operation }) => operation === "refusals");
+  });
+  assert.deepEqual({ ...summary, timestamp: "" }, {
+    timestamp: "",
+    agent_id: "a",
+    operation: "refusals",
+    decision: "DENY",
+    counts: { RATE_LIMITED: 245, INVALID_ARGUMENTS: 735 },
+  });
+  audit.refuse("a", refusalOf("a", "RATE_LIMITED", 1000));
+  await audit.close();
+  // The last numbers are written when the log is closed.
+  assert.deepEqual(readEntries(refusedPath).at(-1)?.counts, { RATE_LIMITED: 1 });
+  assert.equal(readEntries(refusedPath).length, 23);
+});
+
+Deno.test("[audit.refused] any number of sources is counted in bounded memory", async () => {
+  using folder = new TestFolder();
+  const path = folder.pathOf("audit.jsonl");
+  const audit = new AuditTrail({ path, fallbackPath: path, log: createRecordingLog() });
+  for (let number = 0; number < 5000; number++) {
+    audit.refuse(`address-${number}`, refusalOf("a", "RATE_LIMITED", number));
+  }
+  await audit.close();
+  const entries = readEntries(refusedLogPath(path));
+  // 1000 sources with a line, and 20 lines and the number of all others.
+  assert.equal(entries.length, 1000 + 20 + 1);
+  assert.deepEqual(entries.at(-1)?.counts, { RATE_LIMITED: 5000 - 1020 });
+});
+
+Deno.test({
+  name:
+    "[audit.keep] with GATEWAY_AUDIT_KEEP, full files are kept for that many days, however many they are",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    using folder = new TestFolder();
+    const path = folder.pathOf("audit.jsonl");
+    const options = { path, fallbackPath: path, log: createRecordingLog(), maxBytes: 1000 };
+    const write = async (count: number) => {
+      const audit = new AuditTrail({ ...options, keepDays: 30 });
+      for (let number = 0; number < count; number++) {
+        audit.append(createAuditEntry({ request_id: number }));
+        await audit.written();
+      }
+      await audit.close();
+    };
+    await write(100);
+    const countFiles = () => [...Deno.readDirSync(folder.path)].length;
+    const before = countFiles();
+    assert.ok(before > 15, `${before} files`);
+    const setAge = (number: number, days: number) => {
+      const time = new Date(Date.now() - days * 24 * 60 * 60 * 1000);
+      Deno.utimeSync(`${path}.${number}`, time, time);
+    };
+    for (let number = 6; number < before; number++) setAge(number, 31);
+    setAge(5, 29);
+    await write(10);
+    const names = [...Deno.readDirSync(folder.path)].map(({ name }) => name);
+    const oldest = Math.max(...names.map((name) => Number(name.split(".jsonl.")[1] ?? 0)));
+    assert.equal(oldest, names.length - 1);
+    const ages = names.map((name) => Deno.statSync(folder.pathOf(name)).mtime?.getTime() ?? 0);
+    assert.ok(Date.now() - Math.min(...ages) < 30 * 24 * 60 * 60 * 1000);
+    assert.ok(names.length >= 6 && names.length < 12, `${names.length} files`);
+  },
+});
