@@ -177,6 +177,9 @@ export class FileWatch {
     if (this.#options === undefined) return;
     this.#pollTimer = setTimeout(async () => {
       await this.check();
+      for (const { folder } of this.#watchers.values()) {
+        if (hasPipe(folder)) this.#startPolling(folder, "a named pipe in it blocks the watch");
+      }
       this.#schedulePoll();
     }, this.#polledFolders.size > 0 ? POLL_MS : SAFETY_POLL_MS);
   }
@@ -229,5 +232,17 @@ function readFolderIdentity(folder: string): string {
     return identityOf(Deno.statSync(folder));
   } catch {
     return MISSING;
+  }
+}
+
+/** Whether a folder has a named pipe or a similar file, whose opening blocks the thread of Deno's watches. */
+function hasPipe(folder: string): boolean {
+  try {
+    return [...Deno.readDirSync(folder)].some(({ isFile, isDirectory, isSymlink }) => {
+      return !isFile && !isDirectory && !isSymlink;
+    });
+  } catch {
+    // A folder that cannot be listed is handled by the next check.
+    return false;
   }
 }

@@ -257,3 +257,27 @@ Deno.test({
     await gateway.end();
   },
 });
+
+Deno.test({
+  name:
+    "[reload.polling] beside a named pipe in the folder, changes take effect within two seconds",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await using gateway = await startGateway({
+      servers: { one: namedServer("one") },
+      rules: ALLOWED,
+      args: [...ARGS, "--log-level", "debug"],
+    });
+    createPipe(`${gateway.setup.workingFolder}/pipe`);
+    await waitUntil(
+      "the folder is polled",
+      () => gateway.program.stderr.includes("a named pipe in it blocks the watch"),
+      10_000,
+    );
+    for (const rules of [DENIED, ALLOWED]) {
+      const { tookMs } = await editConfigFile(gateway, "gateway_rules", rules);
+      assert.ok(tookMs < 2000, `${tookMs} ms`);
+    }
+    await gateway.end();
+  },
+});
