@@ -26,22 +26,24 @@ export class Spawned implements AsyncDisposable {
   }
 }
 
-function denoArgs(name: string, args: readonly string[]): string[] {
-  const flags = ["--quiet", "--no-prompt", "--no-config", "--no-lock", "--allow-net=127.0.0.1"];
-  return ["run", ...flags, fileURLToPath(new URL(name, import.meta.url)), ...args];
+/** Returns a command that runs a program of this folder with low priority, so that it takes no core from a gateway. */
+function commandLine(
+  name: string,
+  flags: readonly string[],
+): { command: string; args: string[] } {
+  const denoFlags = ["--quiet", "--no-prompt", "--no-config", "--no-lock", "--allow-net=127.0.0.1"];
+  const path = fileURLToPath(new URL(name, import.meta.url));
+  const args = ["-n", "19", Deno.execPath(), "run", ...denoFlags, path, ...flags];
+  return { command: "nice", args };
 }
 
 /** Starts a program of this folder. */
-export function spawnFixture(name: string, ...args: string[]): Spawned {
-  const command = new Deno.Command(Deno.execPath(), {
-    args: denoArgs(name, args),
-    stdin: "null",
-    stdout: "piped",
-  });
-  return new Spawned(command.spawn());
+export function spawnFixture(name: string, ...flags: string[]): Spawned {
+  const { command, args } = commandLine(name, flags);
+  return new Spawned(new Deno.Command(command, { args, stdin: "null", stdout: "piped" }).spawn());
 }
 
 /** Returns an entry of `mcpServers` for `hostile_server.ts`; the head of that file describes the flags. */
 export function hostileServer(...flags: string[]): { command: string; args: string[] } {
-  return { command: Deno.execPath(), args: denoArgs("hostile_server.ts", flags) };
+  return commandLine("hostile_server.ts", flags);
 }
