@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { gzipSync } from "node:zlib";
+import { answerCallsWith, FakeHttpServer } from "../downstream/remote/fake_http_server.ts";
 import { sha256 } from "../gateway/http/authenticator_fixture.ts";
 import { executeToolParams, misbehavingServer, startGateway } from "./gateway.ts";
 import { environmentWithoutDeno, GATEWAY_COMMAND, gatewayCommandLine } from "./gateway_command.ts";
@@ -200,4 +202,26 @@ Deno.test("[memory.calls] a result and arguments of 60 MB pass", async () => {
   assert.equal((await gateway.callServerToolForText("odd", "big", { length })).length, length);
   const padding = "x".repeat(length);
   assert.equal(await gateway.callServerToolForText("odd", "count", { padding }), "1");
+});
+
+Deno.test({
+  name:
+    "[memory.answers] compressed answers of a remote server at the same time take at most the server's share of the memory",
+  ignore: !isLinux,
+  fn: async () => {
+    const text = "x".repeat(50 * MB);
+    await using server = await FakeHttpServer.start(answerCallsWith((response, id) => {
+      const result = { content: [{ type: "text", text }] };
+      const headers = { "content-type": "application/json", "content-encoding": "gzip" };
+      const answer = JSON.stringify({ jsonrpc: "2.0", id, result });
+      response.writeHead(200, headers).end(gzipSync(answer, { level: 1 }));
+    }));
+    await using gateway = await startGateway({ servers: { remote: { url: server.url } } });
+    const results = await Promise.all(
+      Array.from({ length: 8 }, () => gateway.callServerTool("remote", "echo")),
+    );
+    const lengths = results.map((result) => JSON.stringify(result).length);
+    assert.ok(lengths.some((length) => length > 50 * MB), String(lengths));
+    await assertBoundedMemory(gateway.program.pid);
+  },
 });

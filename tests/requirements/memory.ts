@@ -5,6 +5,8 @@ export const MEMORY: Readonly<Record<string, Section>> = {
   "26 Held memory": {
     "memory.calls":
       "active calls and messages being read take at most a quarter of the memory for each agent; further ones are refused",
+    "memory.answers":
+      "the answers of a remote server that are being read take at most its share of the memory",
     "memory.unread-server":
       "a call that is cancelled before it leaves the queue of a server that does not read is dropped, and later calls are refused beyond the server's share",
     "security.overload":

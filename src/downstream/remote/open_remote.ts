@@ -1,3 +1,4 @@
+import type { Budget } from "../../budget.ts";
 import type { HttpConfig, ServerConfig } from "../../config/mod.ts";
 import { MAX_MESSAGE_BYTES, type ReadThrottle } from "../../jsonrpc/mod.ts";
 import type { Log } from "../../log.ts";
@@ -19,6 +20,8 @@ export interface RemoteContext {
   readonly log: Log;
   /** Size limit of a message, in bytes; default 64 MiB. */
   readonly maxBytes?: number;
+  /** The server's share of the memory; default: no limit. */
+  readonly memory?: Budget | undefined;
   /** Adds a token to the requests; by default, the requests carry the headers of the entry only. */
   readonly authorization?: Authorization | undefined;
 }
@@ -33,7 +36,7 @@ export interface RemoteContext {
  */
 export async function openRemote(
   config: ServerConfig,
-  { connection, log, maxBytes = MAX_MESSAGE_BYTES, authorization }: RemoteContext,
+  { connection, log, maxBytes = MAX_MESSAGE_BYTES, memory, authorization }: RemoteContext,
 ): Promise<Transport> {
   const url = new URL(connection.url);
   warnAboutTraces(config, connection.url, log);
@@ -50,6 +53,7 @@ export async function openRemote(
     url,
     requester,
     maxBytes,
+    memory,
     maxBusyWaitMs: { start: connectTimeoutMs, call: callTimeoutMs },
     throttles,
     log,

@@ -1,3 +1,4 @@
+import type { Budget } from "../../budget.ts";
 import type { ReadThrottle } from "../../jsonrpc/mod.ts";
 import type { Log } from "../../log.ts";
 import type { RemoteFailure } from "../remote_failure.ts";
@@ -62,6 +63,8 @@ export interface RemoteClientOptions extends RemoteClientListener {
   readonly requester: HttpRequester;
   /** Size limit of a message, in bytes. */
   readonly maxBytes: number;
+  /** The server's share of the memory; `undefined` if it is not limited. */
+  readonly memory: Budget | undefined;
   /** Maximum wait for a server that says it is busy, for the first message and later ones, in milliseconds. */
   readonly maxBusyWaitMs: { readonly start: number; readonly call: number };
   /** The throttles of the streams that are being read. */

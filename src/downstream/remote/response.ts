@@ -1,7 +1,17 @@
+import type { Budget } from "../../budget.ts";
 import { type ByteReader, readBytes, reusingReader } from "../../bytes.ts";
 import { AnswerTooLong } from "../../jsonrpc/mod.ts";
 import { mediaTypeOf } from "../http_answers.ts";
+import { RemoteFailure } from "../remote_failure.ts";
 import type { IncomingText } from "./sse_parser.ts";
+
+/** Memory of a body in multiples of its size: its parts are joined. */
+const BODY_MEMORY = 2;
+
+/** The failure of a request whose answer does not fit into the server's share of the memory. */
+const NO_ROOM =
+  "its answers hold its share of the memory, a quarter of GATEWAY_MAX_HELD; call again " +
+  "when earlier calls are answered";
 
 /** Size of the excerpts from both ends of a body that is not UTF-8, in bytes. */
 const EXCERPT_BYTES = 1024;
@@ -49,15 +59,20 @@ export function cancelOnAbort(
  */
 export async function readBody(
   { body }: Response,
-  { maxBytes, signal }: { readonly maxBytes: number; readonly signal: AbortSignal },
+  { maxBytes, memory, signal }: {
+    readonly maxBytes: number;
+    readonly memory: Budget | undefined;
+    readonly signal: AbortSignal;
+  },
 ): Promise<IncomingText> {
-  const reader = reusingReader(body);
+  const reader = countBytes(reusingReader(body), memory);
   const stopListening = cancelOnAbort(reader, signal);
   let whole: Uint8Array | undefined;
   try {
     whole = await readBytes(reader, maxBytes);
   } finally {
     stopListening();
+    reader.release();
   }
   signal.throwIfAborted();
   if (whole === undefined) throw new AnswerTooLong(maxBytes + 1);
@@ -71,6 +86,30 @@ export async function readBody(
 }
 
 /** Decodes a text, with replacement characters for bytes that are not UTF-8. */
+/** Counts the bytes that are read as memory until `release` is called. */
+function countBytes(
+  reader: ByteReader,
+  memory: Budget | undefined,
+): ByteReader & { release(): void } {
+  let counted = 0;
+  return {
+    async read() {
+      const chunk = await reader.read();
+      if (chunk.done) return chunk;
+      const bytes = BODY_MEMORY * chunk.value.length;
+      if (memory?.hasRoom(bytes) === false) {
+        await reader.cancel().catch(() => {});
+        throw new RemoteFailure(NO_ROOM, { reach: "maybe" });
+      }
+      memory?.add(bytes);
+      counted += bytes;
+      return chunk;
+    },
+    cancel: (reason) => reader.cancel(reason),
+    release: () => memory?.add(-counted),
+  };
+}
+
 function decodeLossy(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes);
 }

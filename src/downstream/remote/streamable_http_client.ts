@@ -128,13 +128,13 @@ export class StreamableHttpClient implements RemoteClient {
     response: Response,
     { received, signal }: { readonly received: ReceivedResponse; readonly signal: AbortSignal },
   ): Promise<void> {
-    const { url, maxBytes, onMessage } = this.#options;
+    const { url, maxBytes, memory, onMessage } = this.#options;
     let data: IncomingText;
     try {
-      data = await readBody(response, { maxBytes, signal });
+      data = await readBody(response, { maxBytes, memory, signal });
     } catch (cause) {
       if (signal.aborted) throw signal.reason;
-      if (cause instanceof AnswerTooLong) throw cause;
+      if (cause instanceof AnswerTooLong || cause instanceof RemoteFailure) throw cause;
       throw networkFailure(cause, { url, isAnswering: true });
     }
     received.data = data;

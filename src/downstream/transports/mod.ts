@@ -91,10 +91,10 @@ function http(connection: HttpConfig): TransportKind {
   return {
     ...REMOTE_OR_EMBEDDED,
     network: "tcp",
-    async open(config, { log, maxBytes, authorization }) {
+    async open(config, { log, maxBytes, memory, authorization }) {
       const { openRemote } = await import("../remote/mod.ts");
       const limits = maxBytes === undefined ? {} : { maxBytes };
-      return await openRemote(config, { connection, log, ...limits, authorization });
+      return await openRemote(config, { connection, log, ...limits, memory, authorization });
     },
   };
 }
