@@ -46,7 +46,7 @@ export interface Settings {
   readonly tlsCert?: string;
   /** PEM file with the private key of an HTTP listener. */
   readonly tlsKey?: string;
-  /** Bearer token for `/metrics`, a secret; default: `/metrics` is open to loopback only. */
+  /** Bearer token for `/metrics`, a secret. Without it, `/metrics` is open to loopback if there are no credentials. */
   readonly metricsToken?: string;
   /** Maximum number of HTTP sessions at a time, at least 1; default 1000. */
   readonly maxSessions: number;

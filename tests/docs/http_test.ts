@@ -74,6 +74,7 @@ Deno.test({
     const env = {
       ...setup.env,
       ...INFO_LOG_ENV,
+      GATEWAY_METRICS_TOKEN: "token-of-the-metrics",
       PATH: `${join(programPath, "..")}:${setup.env.PATH}`,
     };
     const [tokenOutput = ""] = await runScripts([`${tokenScript}\necho "$TOKEN"`], {
