@@ -131,11 +131,11 @@ interface ServerLogin {
 }
 
 function statusJson({ config, state }: ServerLogin): Readonly<Record<string, unknown>> {
-  const { expiresAt, isRenewable, ...rest } = state;
+  const { expiresAt, isRenewable, ...otherFields } = state;
   return {
     server: config.name,
     ...(config.publicInfo.url === undefined ? {} : { url: config.publicInfo.url }),
-    ...rest,
+    ...otherFields,
     ...(expiresAt === undefined ? {} : { expires_at: new Date(expiresAt).toISOString() }),
     ...(isRenewable === undefined ? {} : { renewable: isRenewable }),
   };

@@ -90,8 +90,8 @@ function decodedSize(base64: unknown): number {
 
 /** Returns the error of a refusal; `undefined` if the tool itself reported the error. */
 function refusalOf(fields: Readonly<Record<string, unknown>>): string | undefined {
-  const [text, ...more] = textsOf(fields);
-  if (text === undefined || more.length > 0) return undefined;
+  const [text, ...furtherTexts] = textsOf(fields);
+  if (text === undefined || furtherTexts.length > 0) return undefined;
   try {
     const { error } = fieldsOf(JSON.parse(text));
     const errorFields = fieldsOf(error);
@@ -103,8 +103,8 @@ function refusalOf(fields: Readonly<Record<string, unknown>>): string | undefine
 }
 
 function errorText(error: object): string {
-  const { code, message, ...more } = error as Readonly<Record<string, unknown>>;
-  const details = Object.entries(more).map(([name, value]) => {
+  const { code, message, ...detailFields } = error as Readonly<Record<string, unknown>>;
+  const details = Object.entries(detailFields).map(([name, value]) => {
     return `\n${name}: ${
       typeof value === "string" ? markFurtherLines(value) : JSON.stringify(value)
     }`;

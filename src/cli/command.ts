@@ -199,9 +199,9 @@ export function choiceArgument<const T extends string>(
   values: readonly T[],
 ): Parameter<T> {
   const parse = (word: string): T => {
-    const found = values.find((value) => value === word);
-    if (found === undefined) throw new SyntaxError(`expected one of ${values.join(", ")}`);
-    return found;
+    const choice = values.find((value) => value === word);
+    if (choice === undefined) throw new SyntaxError(`expected one of ${values.join(", ")}`);
+    return choice;
   };
   return { brief, placeholder: values.join("|"), parse, proposeCompletions: () => values };
 }

@@ -62,7 +62,7 @@ export function suggestName(given: string, known: Iterable<string>): string {
 }
 
 function listNames(names: readonly string[]): string {
-  const more = names.length - MAX_NAMES;
+  const hiddenNames = names.length - MAX_NAMES;
   return names.slice(0, MAX_NAMES).map((name) => `"${name}"`).join(", ") +
-    (more > 0 ? ` and ${more} more` : "");
+    (hiddenNames > 0 ? ` and ${hiddenNames} more` : "");
 }

@@ -175,8 +175,9 @@ export function sumCosts(servers: readonly ServerSavings[], fixed: FixedCosts): 
   };
   const direct = sum((server) => server.direct);
   const fixedTokens = fixed.definitions + fixed.list_servers;
-  const gateway = fixedTokens + Math.round(sum((one) => one.gateway) / Math.max(1, servers.length));
-  const mostExpensive = fixedTokens + Math.max(0, ...servers.map((one) => one.gateway));
+  const gateway = fixedTokens +
+    Math.round(sum((server) => server.gateway) / Math.max(1, servers.length));
+  const mostExpensive = fixedTokens + Math.max(0, ...servers.map((server) => server.gateway));
   const savedPercent = (tokens: number) => {
     return direct === 0 ? 0 : Math.round(1000 * (1 - tokens / direct)) / 10;
   };

@@ -19,10 +19,15 @@ export type KnownTools = ReadonlyMap<string, readonly string[] | undefined>;
  * @param servers Names of all configured servers.
  */
 export function listKnownTools(probes: readonly Probe[], servers: Iterable<string>): KnownTools {
-  const known = new Map<string, readonly string[] | undefined>();
-  for (const server of servers) known.set(server, undefined);
-  for (const { config, tools } of probes) known.set(config.name, tools?.map(({ name }) => name));
-  return known;
+  const knownTools = new Map<string, readonly string[] | undefined>();
+  for (const server of servers) knownTools.set(server, undefined);
+  for (const { config, tools } of probes) {
+    knownTools.set(
+      config.name,
+      tools?.map(({ name }) => name),
+    );
+  }
+  return knownTools;
 }
 
 /** Selects the warnings of a configuration that are about the rules of one agent, or of all agents. */

@@ -79,10 +79,11 @@ function reportMissingConnection(entry: JsonObject, report: Report): void {
     if (alias === undefined || !["command", "url"].includes(alias.gatewayKey)) continue;
     return report([key], alias.message, "key");
   }
-  const known = ["command", "url"];
-  const near = Object.keys(entry).map((key) => didYouMean(key, known)).find((hint) => hint !== "");
+  const connectionKeys = ["command", "url"];
+  const suggestion = Object.keys(entry).map((key) => didYouMean(key, connectionKeys))
+    .find((hint) => hint !== "");
   const message = "neither `command` nor `url` is given: expected the program to start, " +
-    `or the address to call${near ?? ""}`;
+    `or the address to call${suggestion ?? ""}`;
   report([], message);
 }
 

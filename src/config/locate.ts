@@ -88,7 +88,8 @@ function locateFile(
     return { path: searchedPaths[0] ?? name, displayPath: name, origin: "missing", ...paths };
   }
   if (homePaths.includes(path)) return { path, displayPath: path, origin: "home", ...paths };
-  const displayPath = folderNames.find((other) => resolvePath(cwd, other) === path) ?? path;
+  const displayPath = folderNames.find((folderName) => resolvePath(cwd, folderName) === path) ??
+    path;
   return { path, displayPath, origin: "folder", ...paths };
 }
 

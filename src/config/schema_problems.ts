@@ -15,10 +15,10 @@ export function createProblems(document: Document, issues: readonly Issue[]): Co
 function createIssueProblems(document: Document, issue: Issue, base: Path): ConfigProblem[] {
   const path = [...base, ...issue.path.map(decodePathPart)];
   if (issue.code === "unrecognized_keys") {
-    const known = issue.message.split(" ");
+    const knownKeys = issue.message.split(" ");
     return issue.keys.map((encoded) => {
       const key = decodeKey(encoded);
-      const hint = didYouMean(key, known) || `; expected ${known.join(", ")}`;
+      const hint = didYouMean(key, knownKeys) || `; expected ${knownKeys.join(", ")}`;
       return document.createProblem([...path, key], `unknown key${hint}`, "key");
     });
   }

@@ -49,9 +49,9 @@ export function isSelfReference(server: ServerConfig, options: SelfReferenceOpti
       realPathOf(resolvePath(start.cwd, hostPath)) === realPathOf(options.mcpConfig);
   }
   const path = flagPath || child.get("GATEWAY_MCP_CONFIG") || undefined;
-  const given = path === undefined ? {} : { mcpConfig: expandHome(path, home) };
-  const found = locateFiles(given, { home, cwd: start.cwd }).mcpConfig;
-  return realPathOf(found.path) === realPathOf(options.mcpConfig);
+  const namedFiles = path === undefined ? {} : { mcpConfig: expandHome(path, home) };
+  const serversFile = locateFiles(namedFiles, { home, cwd: start.cwd }).mcpConfig;
+  return realPathOf(serversFile.path) === realPathOf(options.mcpConfig);
 }
 
 /** The servers file in the container image, and the image's working folder. */

@@ -61,10 +61,10 @@ export function createListParser(
 
 /** Whether a text is an IP address, or a network as `ADDRESS/BITS`. */
 export function isAddressOrNetwork(text: string): boolean {
-  const [address = "", bits, ...rest] = text.split("/");
+  const [address = "", bits, ...furtherParts] = text.split("/");
   const isIpv4 = /^\d{1,3}(\.\d{1,3}){3}$/.test(address);
   const host = isIpv4 ? address : `[${address}]`;
-  if (rest.length > 0 || !URL.canParse(`http://${host}`)) return false;
+  if (furtherParts.length > 0 || !URL.canParse(`http://${host}`)) return false;
   const hasIpv6Shape = /^[0-9a-f:.]*:[0-9a-f:.]*$/.test(address);
   if (!isIpv4 && !hasIpv6Shape) return false;
   return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (isIpv4 ? 32 : 128));

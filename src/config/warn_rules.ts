@@ -33,8 +33,8 @@ export function warnRules(document: Document, servers: KnownServers): ConfigProb
 function memoize<T>(compute: (text: string) => T): (text: string) => T {
   const results = new Map<string, T>();
   return (text) => {
-    const known = results.get(text);
-    if (known !== undefined) return known;
+    const cached = results.get(text);
+    if (cached !== undefined) return cached;
     const result = compute(text);
     results.set(text, result);
     return result;
@@ -132,10 +132,10 @@ function describeServerNameFault(name: string, lookalike: string | undefined): s
     return `rules cannot name this server alone, because "*" and "?" are wildcards there: rename it`;
   }
   if (lookalike === undefined) return undefined;
-  const other = quoteName(lookalike);
+  const otherServer = quoteName(lookalike);
   return lookalike.toLowerCase() === name.toLowerCase()
-    ? `this name differs from that of server ${other} only in case: rename one of the two`
-    : `this name looks like that of server ${other}: rename one of the two`;
+    ? `this name differs from that of server ${otherServer} only in case: rename one of the two`
+    : `this name looks like that of server ${otherServer}: rename one of the two`;
 }
 
 interface ServerMention {

@@ -218,11 +218,11 @@ async function askTools(
 
 function accessChoices(servers: readonly string[], inspected: Inspected): Choice<Access>[] {
   const tools = servers.flatMap((server) => inspected.get(server)?.tools ?? []);
-  const all = pluralize(tools.length, "tool");
+  const toolCount = pluralize(tools.length, "tool");
   const countAllowed = (access: Access) => allowedTools(tools, access).length;
   const hint = "according to the servers";
   const choiceFor = (value: Access, which: string) => {
-    return { value, label: `${countAllowed(value)} of ${all}: those that ${which}`, hint };
+    return { value, label: `${countAllowed(value)} of ${toolCount}: those that ${which}`, hint };
   };
   return [
     { value: "all", label: "All tools, including those that its servers add later" },

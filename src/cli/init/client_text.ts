@@ -71,9 +71,9 @@ function documentOf(file: string, value: unknown): ClientDocument {
   return {
     getValue: (path) => valueAt(value, path),
     getKeys(path) {
-      const found = valueAt(value, path);
-      const isObject = typeof found === "object" && found !== null && !Array.isArray(found);
-      return isObject ? Object.keys(found) : undefined;
+      const object = valueAt(value, path);
+      const isObject = typeof object === "object" && object !== null && !Array.isArray(object);
+      return isObject ? Object.keys(object) : undefined;
     },
     createProblem: (path, message) => ({ file, line: 0, column: 0, path: path.join("."), message }),
   };
@@ -156,7 +156,7 @@ function editToml(text: string, { at: path, value }: ClientEdit, toml: TomlLibra
     while (before.length > 0 && before.at(-1)?.trim() === "") before.pop();
   }
   const gap = isNew && before.length > 0 && block.length > 0 ? [""] : [];
-  const isLast = isNew || (block.length === 0 && after.every((one) => one === ""));
+  const isLast = isNew || (block.length === 0 && after.every((line) => line === ""));
   const edited = [...before, ...gap, ...block, ...(isLast ? [""] : after)].join(eol);
   const read = (text: string) => toPlainJson(toml.parse(text));
   const expected = toPlainJson(withValue(read(text), path, value));

@@ -84,7 +84,9 @@ export function targetOf(entry: JsonRecord, home: string): string {
     // In `docker run -v SOURCE:TARGET`, the source is a folder of this machine.
     return [container === undefined ? value : value.replace(/(?<=.{2}):.*$/, "")];
   }).map((path) => abbreviateHome(path, home));
-  const [first, ...others] = new Set(targets);
-  const otherTargets = others.length > 1 ? [`${others.length} more`] : others;
+  const [first, ...furtherTargets] = new Set(targets);
+  const otherTargets = furtherTargets.length > 1
+    ? [`${furtherTargets.length} more`]
+    : furtherTargets;
   return cutText([first, ...otherTargets].join(" and "), MAX_TARGET);
 }

@@ -174,8 +174,8 @@ async function readLocation(
       const at = [...path, name];
       const report = (message: string) =>
         found.problems.push(formatProblem(document.createProblem(at, `left out: ${message}`)));
-      const leaveOut = (why: string) =>
-        found.remarks.push(`${shown}: left out ${JSON.stringify(name)}, which is ${why}`);
+      const leaveOut = (reason: string) =>
+        found.remarks.push(`${shown}: left out ${JSON.stringify(name)}, which is ${reason}`);
       const value = document.getValue(at);
       if (!isRecord(value)) {
         report("expected an object");
@@ -253,10 +253,10 @@ function findServersPaths(location: ClientLocation, document: ClientDocument): J
     // With one of these keys, `mcp.servers` is a server that is called `servers`.
     return !["command", "url", "type"].some((key) => keys.includes(key));
   };
-  const found = candidates.filter(listsServers);
-  const isNested = found.some((path) => path.join() === "mcp,servers");
-  if (isNested) return found.filter((path) => path.join() !== "mcp");
-  if (found.length > 0 || client !== undefined) return found;
+  const existingPaths = candidates.filter(listsServers);
+  const isNested = existingPaths.some((path) => path.join() === "mcp,servers");
+  if (isNested) return existingPaths.filter((path) => path.join() !== "mcp");
+  if (existingPaths.length > 0 || client !== undefined) return existingPaths;
   // The file may consist of the servers by name only.
   const names = document.getKeys([]) ?? [];
   const isServer = (name: string) =>

@@ -44,8 +44,8 @@ export function isRecord(value: unknown): value is JsonRecord {
  * client asks for, values that are not strings, OAuth settings. Keys that the gateway does not know stay.
  */
 export function importEntry(original: JsonRecord, origin: EntryOrigin): ImportedEntry {
-  const { oauth, auth, ...others } = original;
-  const entry: Record<string, Json> = translateKeys(others);
+  const { oauth, auth, ...nonOAuthKeys } = original;
+  const entry: Record<string, Json> = translateKeys(nonOAuthKeys);
   const notes: string[] = [];
   const inputs = new Map<string, string>();
   const replace = (text: string) => replaceVariables(text, inputs, origin);
@@ -122,7 +122,7 @@ function translateKeys(original: JsonRecord): Record<string, Json> {
     names.map((name) => original[name]).find((value) => value !== undefined);
   const program = firstValue(KEY_NAMES.command);
   const [command, args] = commandOf(program, firstValue(KEY_NAMES.args));
-  const others = Object.entries(original).filter(([key]) => !TRANSLATED_KEYS.has(key));
+  const unchangedKeys = Object.entries(original).filter(([key]) => !TRANSLATED_KEYS.has(key));
   const settings = gatewaySettings(original);
   return withoutNulls({
     description: original.description,
@@ -133,7 +133,7 @@ function translateKeys(original: JsonRecord): Record<string, Json> {
     env: variablesOf(original, program),
     url: firstValue(KEY_NAMES.url),
     headers: headersOf(original),
-    ...Object.fromEntries(others),
+    ...Object.fromEntries(unchangedKeys),
     ...(findDisablingKey(original) !== undefined && { disabled: true }),
     // A value that is not a boolean is kept, so that checking the entry reports it.
     ...withoutNulls(Object.fromEntries(
@@ -160,8 +160,8 @@ function withoutNulls(
 function nonEmptyWithoutNulls(
   record: Readonly<Record<string, Json | undefined>>,
 ): JsonRecord | undefined {
-  const found = withoutNulls(record);
-  return Object.keys(found).length === 0 ? undefined : found;
+  const members = withoutNulls(record);
+  return Object.keys(members).length === 0 ? undefined : members;
 }
 
 function recordOrEmpty(value: Json | undefined): JsonRecord {

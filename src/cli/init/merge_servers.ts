@@ -90,14 +90,14 @@ function sortKeys(value: Json | undefined): unknown {
 export function describeChoice({ name, server }: OfferedServer, home: string): string {
   const { entry, file, project } = server;
   const isOfProject = server.at[0] === "projects" && project !== undefined;
-  const where = isOfProject ? `${file.title}, for ${project}` : file.title;
+  const origin = isOfProject ? `${file.title}, for ${project}` : file.title;
   const folder = file.scope === "project" ? " (this folder)" : "";
   const renamed = name === server.name
     ? ""
     : ` · called "${server.name}" there; another server has that name`;
   const target = entry.command === undefined ? "" : targetOf(entry, home);
   const targetText = target === "" ? "" : ` · ${target}`;
-  return `${programOf(entry).name}${targetText} · ${where}${folder}${renamed}`;
+  return `${programOf(entry).name}${targetText} · ${origin}${folder}${renamed}`;
 }
 
 /** Returns a line for each project whose servers will be available in all projects. */

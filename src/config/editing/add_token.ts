@@ -33,8 +33,10 @@ export function addToken(
   const { agent, sha256, expires } = token;
   const node = document.findNode(["agents", agent]);
   if (node === undefined) {
-    const near = didYouMean(agent, rules.agents.keys());
-    const message = `there is no agent ${JSON.stringify(agent)} in the rules${near}: add it first`;
+    const suggestion = didYouMean(agent, rules.agents.keys());
+    const message = `there is no agent ${
+      JSON.stringify(agent)
+    } in the rules${suggestion}: add it first`;
     throw new ConfigError([document.createProblem(["agents"], message)]);
   }
   const entry = expires === undefined
