@@ -92,8 +92,8 @@ export class Probes {
     const context: ServerContext = {
       version: VERSION,
       log: this.#createCollectingLog(log),
-      open: (config, authorization) => {
-        return openTransport(config, { log, processes: this.#processes, authorization });
+      open: (config, openOptions) => {
+        return openTransport(config, { log, processes: this.#processes, ...openOptions });
       },
       // The server gets a stored login; the person is not asked to log in.
       authorize: (config, pending) =>

@@ -1,4 +1,5 @@
 import type { CancelSignal } from "../jsonrpc/mod.ts";
+import { isWithinShare } from "./fair_share.ts";
 
 /** A call that waits for a slot. */
 interface WaitingCall {
@@ -7,18 +8,25 @@ interface WaitingCall {
 
 /**
  * Limits the number of concurrent calls; further calls wait for a slot. Agents get slots round robin,
- * so that an agent with a thousand calls does not starve an agent with a single call.
+ * so that an agent with a thousand calls does not starve an agent with a single call. If several agents may
+ * use the queue, none of them gets more than its share, so that long calls of one do not hold all slots.
  */
 export class FairQueue {
   readonly #limit: number;
-  #usedSlots = 0;
+  readonly #hasSeveralAgents: () => boolean;
+  #usedCount = 0;
+  readonly #heldCounts = new Map<string, number>();
   // The waiting calls of each agent; the next agent is first. The calls are in sets, because thousands
   // of them may be cancelled at the same time.
   readonly #queues = new Map<string, Set<WaitingCall>>();
 
-  /** @param limit Number of slots, at least 1. */
-  constructor(limit: number) {
+  /**
+   * @param limit Number of slots, at least 1.
+   * @param hasSeveralAgents Returns whether several agents may use the queue.
+   */
+  constructor(limit: number, hasSeveralAgents: () => boolean) {
     this.#limit = limit;
+    this.#hasSeveralAgents = hasSeveralAgents;
   }
 
   /**
@@ -29,28 +37,50 @@ export class FairQueue {
    * @returns `undefined` if a slot was free: the call has it without waiting.
    */
   acquire(agent: string, signal: CancelSignal): Promise<void> | undefined {
-    if (this.#usedSlots < this.#limit) {
-      this.#usedSlots++;
-      return undefined;
-    }
-    return this.#wait(agent, signal);
+    if (!this.#isAvailableTo(agent)) return this.#wait(agent, signal);
+    this.#take(agent);
+    return undefined;
   }
 
-  /** Returns a slot; the next agent in the queue gets it. */
-  release(): void {
-    if (this.#queues.size === 0) {
-      this.#usedSlots--;
-      return;
+  /** Returns a slot of an agent; the next agent in the queue whose share allows it gets a slot. */
+  release(agent: string): void {
+    this.#usedCount--;
+    const heldCount = this.#heldCountOf(agent) - 1;
+    if (heldCount > 0) this.#heldCounts.set(agent, heldCount);
+    else this.#heldCounts.delete(agent);
+    while (this.#admitNext());
+  }
+
+  #heldCountOf(agent: string): number {
+    return this.#heldCounts.get(agent) ?? 0;
+  }
+
+  #isAvailableTo(agent: string): boolean {
+    const freeCount = this.#limit - this.#usedCount;
+    return freeCount > 0 &&
+      (!this.#hasSeveralAgents() || isWithinShare(this.#heldCountOf(agent), freeCount));
+  }
+
+  #take(agent: string): void {
+    this.#usedCount++;
+    this.#heldCounts.set(agent, this.#heldCountOf(agent) + 1);
+  }
+
+  /** Admits a waiting call; returns whether there was one. */
+  #admitNext(): boolean {
+    if (this.#usedCount === this.#limit) return false;
+    for (const [agent, calls] of this.#queues) {
+      const [first] = calls;
+      if (first === undefined || !this.#isAvailableTo(agent)) continue;
+      calls.delete(first);
+      // Round robin: this agent is now last.
+      this.#queues.delete(agent);
+      if (calls.size > 0) this.#queues.set(agent, calls);
+      this.#take(agent);
+      first.admit();
+      return true;
     }
-    const [next] = this.#queues;
-    if (next === undefined) return;
-    const [agent, calls] = next;
-    const [first] = calls;
-    if (first !== undefined) calls.delete(first);
-    // Round robin: this agent is now last.
-    this.#queues.delete(agent);
-    if (calls.size > 0) this.#queues.set(agent, calls);
-    first?.admit();
+    return false;
   }
 
   async #wait(agent: string, signal: CancelSignal): Promise<void> {

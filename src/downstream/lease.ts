@@ -110,7 +110,7 @@ export class Lease implements Disposable {
     try {
       return await this.#send(tool, { call, clock, info });
     } finally {
-      queue.release();
+      queue.release(this.#options.caller.agent);
     }
   }
 

@@ -25,12 +25,14 @@ export type { LoginOutcome, LoginState, LogoutOutcome } from "./oauth/mod.ts";
 export { type PendingOperation, PendingOperations } from "./pending_operations.ts";
 export { type RemoteFailure, remoteFailureBehind, type RemoteProblem } from "./remote_failure.ts";
 export { CatalogError, HandshakeError, type ServerInfo } from "./revisions/mod.ts";
-export { DownstreamServer, type ServerContext } from "./server.ts";
+export { DownstreamServer, type OpenOptions, type ServerContext } from "./server.ts";
 export type { ServerStatus } from "./server_status.ts";
 export type { SessionState } from "./session.ts";
 export { openTransport, Processes, StartFailure, transportKind } from "./transports/mod.ts";
 export type {
   GracePeriods,
+  ProcessGroup,
+  ProcessOwner,
   StartFailureKind,
   StdioContext,
   Transport,

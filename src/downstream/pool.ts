@@ -5,7 +5,7 @@ import type { Deadline, Deadlines } from "./deadlines.ts";
 import { FairQueue } from "./fair_queue.ts";
 import { BROKEN_GRACE, IDLE_GRACE } from "./grace_periods.ts";
 import type { Session } from "./session.ts";
-import type { GracePeriods } from "./transports/mod.ts";
+import type { GracePeriods, ProcessOwner } from "./transports/mod.ts";
 import { within } from "../within.ts";
 
 /** A session in its pool. Its deadline is the end of its idle time. */
@@ -16,6 +16,8 @@ export interface PooledSession extends Deadline {
   readonly queue: FairQueue;
   /** Id of the client that owns it; `undefined` if clients share it, or no client owns it yet. */
   connectionId: string | undefined;
+  /** The owner of its process, if it has one. */
+  readonly owner: ProcessOwner & { agent: string | undefined };
   /** The channel to that client. */
   clientChannel: ClientChannel | undefined;
   /** Key of the capabilities that are declared to the server; see `CapabilityKeys`. */
@@ -35,6 +37,8 @@ export interface PoolOptions {
   readonly isolation: Isolation;
   /** Limit of concurrent calls on one session. */
   readonly maxConcurrency: number;
+  /** Returns whether several agents may use the server. */
+  readonly hasSeveralAgents: () => boolean;
   /** Milliseconds after which an unused session is closed. */
   readonly idleTimeoutMs: number;
   /** Ends sessions at the end of their idle time. */
@@ -51,6 +55,8 @@ export interface SessionRequest {
   readonly capabilities: ClientCapabilities;
   /** Key of the capabilities that are declared to the server; see `CapabilityKeys`. */
   readonly capabilitiesKey: string;
+  /** The owner of the session's process. */
+  readonly owner: ProcessOwner;
   /** Returns the client that owns the session. A prewarmed session has none until a caller takes it. */
   readonly clientChannel: () => ClientChannel | undefined;
 }
@@ -152,10 +158,10 @@ export class SessionPool {
    * Starts another session for a client that has one. No caller gets it before `replace`. Release it
    * afterwards.
    *
-   * @param client The client it is for.
+   * @param caller The caller that it is for.
    */
-  startReplacement(client: ClientConnection): PooledSession {
-    const pooled = this.#start(client);
+  startReplacement(caller: Caller): PooledSession {
+    const pooled = this.#start(caller);
     pooled.leaseCount++;
     return pooled;
   }
@@ -212,6 +218,7 @@ export class SessionPool {
       return undefined;
     }
     this.#prewarmed = undefined;
+    if (this.#options.isolation !== "shared") prewarmed.owner.agent = caller.agent;
     if (prewarmed.connectionId === undefined && this.#options.isolation !== "shared") {
       prewarmed.connectionId = caller.connectionId;
       prewarmed.clientChannel = caller.channel;
@@ -221,17 +228,30 @@ export class SessionPool {
     return prewarmed;
   }
 
-  #start(connection: ClientConnection | undefined): PooledSession {
-    const { isolation, maxConcurrency, start } = this.#options;
+  #start(connection: (ClientConnection & Partial<Caller>) | undefined): PooledSession {
+    const { isolation, maxConcurrency, idleTimeoutMs, hasSeveralAgents, start } = this.#options;
     const capabilities = connection?.capabilities ?? NO_CAPABILITIES;
     const capabilitiesKey = this.#options.capabilitiesKeyOf(capabilities);
-    const owner = isolation === "shared" ? undefined : connection;
-    const request = { capabilities, capabilitiesKey, clientChannel: () => pooled.clientChannel };
+    const client = isolation === "shared" ? undefined : connection;
+    // The process may be started before `pooled` is assigned.
+    const owner = {
+      agent: client?.agent,
+      // A prewarmed session is not needed yet.
+      isNeeded: connection?.agent !== undefined,
+      get idleSince() {
+        const isIdle = pooled.leaseCount === 0 && !pooled.isWithdrawn;
+        return isIdle ? pooled.dueAt - idleTimeoutMs : undefined;
+      },
+      end: () => this.#end(pooled, IDLE_GRACE),
+    };
+    const clientChannel = (): ClientChannel | undefined => pooled.clientChannel;
+    const request = { capabilities, capabilitiesKey, owner, clientChannel };
     const pooled: PooledSession = {
       session: start(request, () => this.#forget(pooled)),
-      queue: new FairQueue(maxConcurrency),
-      connectionId: owner?.connectionId,
-      clientChannel: owner?.channel,
+      queue: new FairQueue(maxConcurrency, () => isolation === "shared" && hasSeveralAgents()),
+      owner,
+      connectionId: client?.connectionId,
+      clientChannel: client?.channel,
       capabilitiesKey,
       leaseCount: 0,
       unusedCallbacks: [],

@@ -2,7 +2,7 @@ import type { Budget } from "../budget.ts";
 import type { ServerConfig } from "../config/mod.ts";
 import { CallerError, DownstreamError } from "../errors.ts";
 import type { CancelSignal, RpcError } from "../jsonrpc/mod.ts";
-import { type Authorization, LoginNeedsCaller, type ServerAuth } from "./authorization.ts";
+import { LoginNeedsCaller, type ServerAuth } from "./authorization.ts";
 import { Lease } from "./lease.ts";
 import { CallClock } from "./call_clock.ts";
 import type { Caller, CallOutcome, ClientConnection, ToolCall } from "./caller.ts";
@@ -26,11 +26,14 @@ import {
 } from "./session_check.ts";
 import { CircuitBreaker } from "./circuit_breaker.ts";
 import type { Log } from "../log.ts";
-import type { GracePeriods, Transport } from "./transports/mod.ts";
+import type { GracePeriods, Transport, TransportContext } from "./transports/mod.ts";
 import { untilAborted } from "./until_aborted.ts";
 
 /** Suggested delay of the next call while a server does not read, in milliseconds. */
 const RETRY_MS = 1000;
+
+/** Options of opening a connection. */
+export type OpenOptions = Pick<TransportContext, "authorization" | "owner">;
 
 /** The context that all servers of a gateway share. */
 export interface ServerContext {
@@ -38,8 +41,10 @@ export interface ServerContext {
   readonly version: string;
   /** Receives the output of servers, and warnings about them. */
   readonly log: Log;
-  /** Opens a connection, whose requests `authorization` authorizes. */
-  readonly open: (config: ServerConfig, authorization?: Authorization) => Promise<Transport>;
+  /** Opens a connection, whose requests `authorization` authorizes; its process belongs to `owner`. */
+  readonly open: (config: ServerConfig, options: OpenOptions) => Promise<Transport>;
+  /** Returns whether several agents use the gateway; default: no. */
+  readonly hasSeveralAgents?: () => boolean;
   /** Creates the authorization of a server, if it needs one. */
   readonly authorize?: (config: ServerConfig, pending: PendingOperations) => ServerAuth | undefined;
   /** The memory that is held for clients and servers; default: no limit. */
@@ -96,6 +101,7 @@ export class DownstreamServer {
       isolation,
       maxConcurrency,
       idleTimeoutMs,
+      hasSeveralAgents: context.hasSeveralAgents ?? (() => false),
       deadlines: this.#deadlines,
       capabilitiesKeyOf: (capabilities) => this.#keys.of(capabilities),
       start: (request, onEnded) => this.#startSession(request, onEnded),
@@ -341,7 +347,7 @@ export class DownstreamServer {
   }
 
   #startSession(request: SessionRequest, onEnded: () => void): Session {
-    const { capabilities, capabilitiesKey, clientChannel } = request;
+    const { capabilities, capabilitiesKey, owner, clientChannel } = request;
     const { version, log, open, pingMs } = this.#context;
     this.#health.recordStart();
     const session: Session = new Session({
@@ -350,7 +356,7 @@ export class DownstreamServer {
       clientChannel,
       version,
       log,
-      open: () => open(this.config, this.#authorization),
+      open: () => open(this.config, { authorization: this.#authorization, owner }),
       breaker: this.#breaker,
       ...(pingMs === undefined ? {} : { pingMs }),
       onToolsChanged: () => this.#toolLists.forget({ session, capabilitiesKey }),

@@ -118,16 +118,20 @@ export class Gateway {
     });
     this.auditPath = audit.path;
     this.#records = { audit, metrics: new Metrics(), auditArgs, auditRequired };
-    this.#processes = new Processes(settings.maxProcesses, log);
+    const hasSeveralAgents = (): boolean => {
+      return settings.agent === undefined && this.configuration.rules.agents.size > 1;
+    };
+    this.#processes = new Processes(settings.maxProcesses, log, hasSeveralAgents);
     this.#context = {
       version,
       log,
       memory: this.memory,
-      open: (config, authorization) => {
+      hasSeveralAgents,
+      open: (config, openOptions) => {
         return openTransport(config, {
+          ...openOptions,
           log,
           processes: this.#processes,
-          authorization,
           memory: this.memory.share(`server ${config.name}`),
           untilClientReads: () => this.#stdioChannel?.untilRead?.(),
         });

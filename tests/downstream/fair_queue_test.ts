@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { FairQueue } from "../../src/downstream/fair_queue.ts";
 
 Deno.test("[servers.max-concurrency] thousands of waiting calls may be cancelled at the same time", async () => {
-  const queue = new FairQueue(1);
+  const queue = new FairQueue(1, () => false);
   const { signal } = new AbortController();
   await queue.acquire("first", signal);
   const controllers = Array.from({ length: 40_000 }, () => new AbortController());
@@ -13,6 +13,40 @@ Deno.test("[servers.max-concurrency] thousands of waiting calls may be cancelled
   const outcomes = await Promise.allSettled(waitingCalls);
   assert.ok(performance.now() - startedMs < 2000);
   assert.ok(outcomes.every(({ status }) => status === "rejected"));
-  queue.release();
+  queue.release("first");
   await lastCall;
+});
+
+for (
+  const { limit, shares } of [
+    { limit: 1, shares: [1, 0, 0] },
+    { limit: 2, shares: [1, 1, 0] },
+    { limit: 4, shares: [3, 1, 0] },
+    { limit: 64, shares: [48, 12, 3] },
+  ]
+) {
+  Deno.test(`[tenants.slots] of ${limit} slots, agents that ask for all of them get ${shares.join(", ")}`, async () => {
+    const queue = new FairQueue(limit, () => true);
+    const controller = new AbortController();
+    const waitingCalls: Promise<void>[] = [];
+    const counts = ["a", "b", "c"].map((agent) => {
+      const waits = Array.from({ length: limit }, () => queue.acquire(agent, controller.signal))
+        .filter((wait) => wait !== undefined);
+      waitingCalls.push(...waits);
+      return limit - waits.length;
+    });
+    assert.deepEqual(counts, shares);
+    controller.abort("enough");
+    await Promise.allSettled(waitingCalls);
+  });
+}
+
+Deno.test("[tenants.slots] a call that waits because of its agent's share is admitted when a call of that agent ends", async () => {
+  const queue = new FairQueue(2, () => true);
+  const { signal } = new AbortController();
+  assert.equal(queue.acquire("a", signal), undefined);
+  const waiting = queue.acquire("a", signal);
+  assert.notEqual(waiting, undefined);
+  queue.release("a");
+  await waiting;
 });

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import type { ServerConfig, ServerOptions } from "../../src/config/mod.ts";
 import {
-  type Authorization,
   type Caller,
   type CallOutcome,
   DownstreamServer,
@@ -27,7 +26,7 @@ const GRACE_PERIODS = { afterInputCloseMs: 1000, afterTerminateMs: 1000 };
 /** Opens a scripted server in this process, after the protected server has accepted a request. */
 async function openScriptedServer(
   { connection }: ServerConfig,
-  authorization: Authorization | undefined,
+  { authorization }: Parameters<ServerContext["open"]>[1],
 ): Promise<Transport> {
   if (!("url" in connection) || authorization === undefined) throw new Error("not remote");
   const status = await sendRequest(authorization, connection.url);
@@ -85,10 +84,10 @@ Deno.test("[oauth.discovered] if an eager start fails because it needs a login, 
   const refused = Promise.withResolvers<void>();
   const gate = Promise.withResolvers<void>();
   let openCount = 0;
-  await using server = createServer(fixture, async (config, authorization) => {
+  await using server = createServer(fixture, async (config, options) => {
     openCount++;
     try {
-      return await openScriptedServer(config, authorization);
+      return await openScriptedServer(config, options);
     } catch (error) {
       assert.ok(error instanceof LoginNeedsCaller);
       refused.resolve();
@@ -135,9 +134,9 @@ Deno.test("[errors.auth-required] a missing login on a trial start does not open
 Deno.test("[oauth.link] among the waiting calls, a client that supports links is prompted", async () => {
   await using fixture = new OAuthFixture();
   const gate = Promise.withResolvers<void>();
-  await using server = createServer(fixture, async (config, authorization) => {
+  await using server = createServer(fixture, async (config, options) => {
     await gate.promise;
-    return await openScriptedServer(config, authorization);
+    return await openScriptedServer(config, options);
   });
   const clientWithoutLinks = new FakeClient("plain");
   const clientWithLinks = new FakeClient("linked", { elicitation: { url: {} } });
@@ -160,7 +159,7 @@ Deno.test("[oauth.wait] the timeout of a call pauses during a login", async () =
   const log = createLog({ write: () => {} });
   await using server = createServer(
     fixture,
-    (config, authorization) =>
+    (config, { authorization }) =>
       openTransport(config, { log, authorization, processes: new Processes(1, log) }),
     { callTimeoutMs: 300 },
   );

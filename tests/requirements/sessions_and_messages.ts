@@ -116,7 +116,7 @@ export const SESSIONS_AND_MESSAGES: Readonly<Record<string, Section>> = {
     "faults.mute": "a server that never answers times out, and is ended",
     "faults.garbage": "output that is no message has no effect",
     "faults.guard": "a server that cannot start is not started for every call",
-    "faults.ceiling": "past GATEWAY_MAX_PROCESSES a call is refused until there is room",
+    "faults.ceiling": "past GATEWAY_MAX_PROCESSES a call is refused while all servers are in use",
     "faults.end-of-input": "whole process trees end with the input",
     "faults.narrow-permissions": "whole process trees end if the gateway may run few programs",
     "faults.sigterm": "whole process trees end on SIGTERM",

@@ -4,6 +4,9 @@ import type { Section } from "../requirements.ts";
 export const TENANTS: Readonly<Record<string, Section>> = {
   "26 Tenants apart": {
     "tenants.lists": "nothing that an agent causes on its sessions is read by another agent",
+    "tenants.processes":
+      "processes are shared fairly: idle sessions of the agent with the most are ended first",
+    "tenants.slots": "the slots of a shared session are shared fairly",
     "tenants.login": "a valid token is accepted, however many invalid ones come from its address",
     "tenants.proxies": "behind a trusted proxy, the address of a client is that in X-Forwarded-For",
     "tenants.subject": "a JWT needs a subject",

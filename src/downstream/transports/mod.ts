@@ -19,7 +19,12 @@ import type { LocalFinding } from "../causes/mod.ts";
 import { openStdio, type StdioContext } from "./stdio_transport.ts";
 import type { Transport } from "./transport.ts";
 
-export { Processes, ProcessLimitReached } from "./processes.ts";
+export {
+  Processes,
+  type ProcessGroup,
+  ProcessLimitReached,
+  type ProcessOwner,
+} from "./processes.ts";
 export { StartFailure, type StartFailureKind } from "./start_failure.ts";
 export type { StdioContext } from "./stdio_transport.ts";
 export type { GracePeriods, Transport } from "./transport.ts";

@@ -1,5 +1,6 @@
 import { DownstreamError } from "../../errors.ts";
 import type { Log } from "../../log.ts";
+import { isWithinShare } from "../fair_share.ts";
 import { signalGroup } from "./process_group.ts";
 import { Watchdog } from "./watchdog.ts";
 
@@ -9,21 +10,54 @@ export class ProcessLimitReached extends DownstreamError {
    * Creates the error for the agent.
    *
    * @param server Name of the server.
-   * @param max Limit of processes.
+   * @param limit Limit of processes, and whether it is the agent's share of them that is used.
    */
-  constructor(server: string, max: number) {
-    const message = `Server "${server}" is not available: the gateway runs ${max} server ` +
-      "processes already (GATEWAY_MAX_PROCESSES).";
+  constructor(server: string, limit: { readonly max: number; readonly isShare: boolean }) {
+    const { max, isShare } = limit;
+    const message = `Server "${server}" is not available: ` +
+      (isShare
+        ? `the agent uses its share of the gateway's ${max} server processes`
+        : `the gateway runs ${max} server processes already`) +
+      " (GATEWAY_MAX_PROCESSES).";
     const hint = "Try again when other calls are done";
     super("SERVER_UNAVAILABLE", server, message, { hint });
   }
 }
 
+/** The session that a process is started for. */
+export interface ProcessOwner {
+  /** The agent that uses it; `undefined` if agents share it, or none uses it yet. */
+  readonly agent: string | undefined;
+  /** Whether idle sessions may be ended for it. */
+  readonly isNeeded: boolean;
+  /** The end of the last call, on the clock of `performance.now()`; `undefined` while it is in use. */
+  readonly idleSince: number | undefined;
+  /** Ends the session; resolves when its process has ended. */
+  end(): Promise<void>;
+}
+
+/** The owner of a process that was started without a session. */
+export const NO_OWNER: ProcessOwner = {
+  agent: undefined,
+  isNeeded: false,
+  idleSince: undefined,
+  end: () => Promise.resolve(),
+};
+
+/** A process group that was started for a session. */
+export interface ProcessGroup {
+  /** The number that `createMark` returned with the mark in its environment. */
+  readonly number: number;
+  /** The session. */
+  readonly owner: ProcessOwner;
+}
+
 /** The process groups of all servers. Limits their number, and registers them with the watchdog. */
 export class Processes {
   readonly #max: number;
-  // The number of each group, by its id.
-  readonly #groups = new Map<number, number>();
+  readonly #hasSeveralAgents: () => boolean;
+  readonly #groups = new Map<number, ProcessGroup>();
+  readonly #ending = new Set<Promise<void>>();
   #lastNumber = 0;
   readonly #watchdog: Watchdog;
 
@@ -32,20 +66,40 @@ export class Processes {
    *
    * @param max Limit of processes.
    * @param log Receives a warning if the watchdog cannot be started.
+   * @param hasSeveralAgents Returns whether several agents use the gateway, so that each may use only its share.
    */
-  constructor(max: number, log: Log) {
+  constructor(max: number, log: Log, hasSeveralAgents = () => false) {
     this.#max = max;
+    this.#hasSeveralAgents = hasSeveralAgents;
     this.#watchdog = new Watchdog(log);
   }
 
-  /** Limit of processes. */
-  get max(): number {
-    return this.#max;
+  /** Whether one more process may be started for a session. */
+  hasRoomFor({ agent }: ProcessOwner): boolean {
+    if (this.#freeCount === 0) return false;
+    return agent === undefined || !this.#hasSeveralAgents() ||
+      isWithinShare(this.#countOf(agent), this.#freeCount);
   }
 
-  /** Whether one more process may be started. */
-  get hasRoom(): boolean {
-    return this.#groups.size < this.#max;
+  /**
+   * Ends the longest idle session of the agent that has the most processes, or waits for one that is ending.
+   *
+   * @param server Name of the server to start, for the error.
+   * @param owner The session to start a process for.
+   * @throws {ProcessLimitReached} if no session is idle.
+   */
+  async makeRoom(server: string, owner: ProcessOwner): Promise<void> {
+    const isShare = this.#freeCount > 0;
+    const idle = owner.isNeeded ? this.#findIdle(owner) : undefined;
+    if (idle === undefined) {
+      if (!owner.isNeeded || this.#ending.size === 0) {
+        throw new ProcessLimitReached(server, { max: this.#max, isShare });
+      }
+      return await Promise.race(this.#ending);
+    }
+    const ending = idle.end().finally(() => this.#ending.delete(ending));
+    this.#ending.add(ending);
+    await ending;
   }
 
   /** Creates the mark for the environment of the next process group, and its number for `add`. */
@@ -54,18 +108,18 @@ export class Processes {
     return { number, mark: this.#watchdog.createMark(number) };
   }
 
-  /** Adds a process group that was started with the mark of the number. */
-  add(groupId: number, number: number): void {
-    this.#groups.set(groupId, number);
+  /** Adds a process group that was started with the mark of its number. */
+  add(groupId: number, group: ProcessGroup): void {
+    this.#groups.set(groupId, group);
     this.#watchdog.register(groupId);
   }
 
   /** Removes a process group that has ended; the system may reuse its id. */
   remove(groupId: number): void {
-    const number = this.#groups.get(groupId);
-    if (number === undefined) return;
+    const group = this.#groups.get(groupId);
+    if (group === undefined) return;
     this.#groups.delete(groupId);
-    this.#watchdog.unregister(groupId, number);
+    this.#watchdog.unregister(groupId, group.number);
   }
 
   /** Kills all process groups immediately, including those of ending sessions. */
@@ -76,5 +130,32 @@ export class Processes {
   /** Ends the watchdog, which ends the remaining processes. */
   async close(): Promise<void> {
     await this.#watchdog.close();
+  }
+
+  get #freeCount(): number {
+    return this.#max - this.#groups.size;
+  }
+
+  /** Returns the number of processes that only one agent uses; 0 for the processes that agents share. */
+  #countOf(agent: string | undefined): number {
+    if (agent === undefined) return 0;
+    return this.#groups.values().filter(({ owner }) => owner.agent === agent).toArray().length;
+  }
+
+  /** Returns the session to end for another one: of an agent that has at least as many as its agent then has. */
+  #findIdle({ agent }: ProcessOwner): ProcessOwner | undefined {
+    const neededCount = this.#countOf(agent) + 1;
+    let found: { owner: ProcessOwner; count: number; idleSince: number } | undefined;
+    for (const { owner } of this.#groups.values()) {
+      const { idleSince } = owner;
+      if (idleSince === undefined) continue;
+      const count = owner.agent === agent ? neededCount : this.#countOf(owner.agent);
+      const isAllowed = owner.agent === undefined ? this.#freeCount === 0 : count >= neededCount;
+      if (!isAllowed) continue;
+      const isBetter = found === undefined || count > found.count ||
+        (count === found.count && idleSince < found.idleSince);
+      if (isBetter) found = { owner, count, idleSince };
+    }
+    return found?.owner;
   }
 }

@@ -14,7 +14,7 @@ import { redactKnownSecrets } from "../../redact.ts";
 import { quoteLines } from "../../text.ts";
 import { bwrapCommand } from "./bwrap.ts";
 import { signalGroup, waitForGroupEnd } from "./process_group.ts";
-import { type Processes, ProcessLimitReached } from "./processes.ts";
+import { NO_OWNER, type Processes, type ProcessOwner } from "./processes.ts";
 import { redactExcerpt, secretsOf } from "../secrets.ts";
 import { explainStart } from "./start_failure.ts";
 import { StderrTail } from "./stderr_tail.ts";
@@ -31,6 +31,8 @@ export interface StdioContext {
   readonly log: Log;
   /** Limits the number of processes. */
   readonly processes: Processes;
+  /** The session that the process is for; default: one that counts for no agent and is never idle. */
+  readonly owner?: ProcessOwner;
   /** Size limit of a message, in bytes; default 64 MiB. */
   readonly maxBytes?: number;
   /** The server's share of the memory; default: no limit. */
@@ -55,11 +57,12 @@ export class StdioTransport implements Transport {
     child: Deno.ChildProcess,
     options: StdioContext & { server: string; secrets: readonly string[]; number: number },
   ) {
-    const { server, secrets, number, log, processes, maxBytes, memory, untilClientReads } = options;
+    const { server, secrets, number, log, processes, owner = NO_OWNER } = options;
+    const { maxBytes, memory, untilClientReads } = options;
     this.#child = child;
     this.#processes = processes;
     this.pid = child.pid;
-    processes.add(child.pid, number);
+    processes.add(child.pid, { number, owner });
     const limits = maxBytes === undefined ? {} : { maxBytes };
     this.channel = new LineChannel(
       { getReader: () => reusingReader(child.stdout) },
@@ -126,13 +129,13 @@ export class StdioTransport implements Transport {
  * @param context Its command, the log, and the processes.
  * @throws {DownstreamError} `SERVER_UNAVAILABLE` if the command cannot be started.
  */
-export function openStdio(
+export async function openStdio(
   config: ServerConfig,
   context: StdioContext & { readonly connection: StdioConfig },
-): StdioTransport {
-  const { processes } = context;
+): Promise<StdioTransport> {
+  const { processes, owner = NO_OWNER } = context;
   const connection = withSandbox(config, context.connection);
-  if (!processes.hasRoom) throw new ProcessLimitReached(config.name, processes.max);
+  while (!processes.hasRoomFor(owner)) await processes.makeRoom(config.name, owner);
   const secrets = secretsOf(config);
   const env = createChildEnvironment(
     { env: connection.env, inheritEnv: config.options.inheritEnv },
