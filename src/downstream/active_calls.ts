@@ -3,18 +3,18 @@ import type { Pausable } from "./caller.ts";
 import type { ClientChannel } from "./client_channel.ts";
 import { within } from "../within.ts";
 
-/** An active call. The object identifies the call, because a client may have several. */
+/** A call that waits for the server's answer. The object identifies the call: a client may have several. */
 export interface ActiveCall extends Indexed {
   readonly channel: ClientChannel;
   readonly clock: Pausable;
-  /** Requests for input during the call; most calls have none. */
-  inputs: Set<PendingInput> | undefined;
+  /** The server's requests for input during the call; most calls have none. */
+  pendingInputs: Set<PendingInput> | undefined;
 }
 
 /**
- * A request of a server that is waiting for the client. It belongs to all calls that were active when
- * it arrived, because the protocol does not say to which of them. Their clocks are paused until the
- * client answers. Once all of them have ended, the request is cancelled.
+ * A request of a server that waits for the client's answer. The protocol does not say which call the
+ * request belongs to, so it belongs to all calls that were active when it arrived. Their clocks are paused
+ * until the client answers. Once all these calls have ended, the request is cancelled.
  */
 export class PendingInput {
   readonly #calls: Set<ActiveCall>;
@@ -34,12 +34,12 @@ export class PendingInput {
     this.#onCancel = () => this.#cancellation.cancel(requestSignal.reason);
     requestSignal.addEventListener("abort", this.#onCancel);
     for (const call of calls) {
-      (call.inputs ??= new Set()).add(this);
+      (call.pendingInputs ??= new Set()).add(this);
       call.clock.pause();
     }
   }
 
-  /** Aborts when the server cancels the request, or when the calls that it belongs to have ended. */
+  /** Aborts when the server cancels the request, or after the calls that it belongs to have ended. */
   get signal(): CancelSignal {
     return this.#cancellation;
   }
@@ -47,7 +47,7 @@ export class PendingInput {
   /** Removes a call that has ended. */
   removeCall(call: ActiveCall): void {
     if (!this.#calls.delete(call)) return;
-    // The call may run again, on another session.
+    // The call may be sent again on another session, with the same clock.
     call.clock.resume();
     if (this.#calls.size > 0) return;
     if (this.#graceMs === 0) return this.#cancel();
@@ -61,7 +61,7 @@ export class PendingInput {
     this.#closed.resolve();
     this.#requestSignal.removeEventListener("abort", this.#onCancel);
     for (const call of this.#calls) {
-      call.inputs?.delete(this);
+      call.pendingInputs?.delete(this);
       call.clock.resume();
     }
     this.#calls.clear();
@@ -82,8 +82,8 @@ export class ActiveCalls {
   }
 
   /**
-   * The client of the only active call; `undefined` if there are none or several. The protocol does not
-   * say which call a request or a log message of the server belongs to.
+   * The channel to the client of the only active call; `undefined` if there are none or several. The
+   * protocol does not say which call a request or a log message of the server belongs to.
    */
   get onlyChannel(): ClientChannel | undefined {
     return this.#calls.size === 1 ? this.#calls.any?.channel : undefined;
@@ -91,7 +91,7 @@ export class ActiveCalls {
 
   /** Adds a call. Pass the returned object to `end`. */
   begin(channel: ClientChannel, clock: Pausable): ActiveCall {
-    const call: ActiveCall = { channel, clock, inputs: undefined, indexInSet: -1 };
+    const call: ActiveCall = { channel, clock, pendingInputs: undefined, indexInSet: -1 };
     this.#calls.add(call);
     return call;
   }
@@ -99,14 +99,15 @@ export class ActiveCalls {
   /** Removes a call that has ended. */
   end(call: ActiveCall): void {
     this.#calls.delete(call);
-    if (call.inputs === undefined) return;
-    for (const input of [...call.inputs]) input.removeCall(call);
+    if (call.pendingInputs === undefined) return;
+    for (const input of [...call.pendingInputs]) input.removeCall(call);
   }
 
   /**
-   * Adds a request of the server to the client. Call `close` on the result when there is an answer.
+   * Adds a request of the server to the client. Call `close` on the result once the client has answered or
+   * can no longer answer.
    *
-   * @param requestSignal Aborts when the server cancels the request, or when its connection has ended.
+   * @param requestSignal Aborts when the server cancels the request, or when the server's connection has ended.
    * @param graceMs Time for the answer after the end of the calls, in milliseconds.
    */
   beginInput(requestSignal: CancelSignal, graceMs: number): PendingInput {

@@ -5,7 +5,7 @@ import type { Deadline, Deadlines } from "./deadlines.ts";
 
 /** Timeouts of one call. */
 export interface CallTimeouts {
-  /** The call ends after this time without progress, counted from the first `restart`. */
+  /** The call ends after this time without progress. The time begins when the call is sent. */
   readonly idleMs: number;
   /** The call ends after this time, with or without progress. */
   readonly hardMs: number;
@@ -25,14 +25,14 @@ export interface CallClockOptions {
 }
 
 /**
- * Ends a call that takes too long, or that its caller cancels. Progress only changes a number, because
- * servers may report it often. While the call waits for a person, only the hard limit applies, and its
- * permit is paused.
+ * Ends a call that takes too long, or that its caller cancels. Progress sets no timer, only a number,
+ * because servers may report progress often. While the call waits for a person, only the hard limit
+ * applies, and the call's permit is paused.
  */
 export class CallClock implements Deadline, Pausable {
   /** Aborts with a `DownstreamError` of code `TIMEOUT`, or with the caller's reason. */
   readonly signal: CancelSignal;
-  /** See `Indexed`. */
+  /** Index of the clock in `Deadlines`; see `Indexed`. */
   indexInSet = -1;
   readonly #cancellation = new Cancellation();
   readonly #server: string;
@@ -43,7 +43,7 @@ export class CallClock implements Deadline, Pausable {
   readonly #permit: Pausable | undefined;
   readonly #onCancel: () => void;
   #idleDeadline = Infinity;
-  #pauses = 0;
+  #pauseCount = 0;
 
   /** Starts the clock. */
   constructor({ server, timeouts, callerSignal, deadlines, permit }: CallClockOptions) {
@@ -60,12 +60,14 @@ export class CallClock implements Deadline, Pausable {
     deadlines.add(this);
   }
 
-  /** The time at which the call will end without progress, on the clock of `performance.now()`. */
+  /** The time at which the call ends unless progress arrives, on the clock of `performance.now()`. */
   get dueAt(): number {
-    return this.#pauses > 0 ? this.#hardDeadline : Math.min(this.#idleDeadline, this.#hardDeadline);
+    return this.#pauseCount > 0
+      ? this.#hardDeadline
+      : Math.min(this.#idleDeadline, this.#hardDeadline);
   }
 
-  /** Restarts the idle timeout: the request was sent, or progress arrived. Returns `performance.now()`. */
+  /** Restarts the idle timeout when the call is sent or progress arrives. Returns `performance.now()`. */
   restart(): number {
     const now = performance.now();
     this.#idleDeadline = now + this.#timeouts.idleMs;
@@ -73,19 +75,19 @@ export class CallClock implements Deadline, Pausable {
     return now;
   }
 
-  /** Pauses the idle timeout and the permit; each call needs one call of `resume`. */
+  /** Pauses the idle timeout and the permit. Each `pause` needs its own `resume`. */
   pause(): void {
-    this.#pauses++;
+    this.#pauseCount++;
     this.#permit?.pause();
   }
 
-  /** Ends a pause of the permit. The end of the last pause restarts the idle timeout in full. */
+  /** Ends one pause. The end of the last pause restarts the idle timeout in full. */
   resume(): void {
-    this.#pauses--;
+    this.#pauseCount--;
     this.#permit?.resume();
     // The idle timeout is not restarted for a call that has ended or has not been sent.
     const isRunning = this.indexInSet >= 0 && this.#idleDeadline < Infinity;
-    if (this.#pauses === 0 && isRunning) this.restart();
+    if (this.#pauseCount === 0 && isRunning) this.restart();
   }
 
   /** Stops the clock when the call has ended. */
@@ -106,7 +108,7 @@ export class CallClock implements Deadline, Pausable {
     if (performance.now() < this.#hardDeadline) {
       return `neither answered nor showed progress for ${idleMs} ms`;
     }
-    return this.#pauses === 0
+    return this.#pauseCount === 0
       ? `did not finish the call within ${hardMs} ms`
       : `did not finish the call within ${hardMs} ms: it was waiting for the client or a person`;
   }

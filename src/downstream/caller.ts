@@ -16,18 +16,18 @@ export interface Caller {
   readonly capabilities: ClientCapabilities;
   /** The channel to the client. */
   readonly channel: ClientChannel;
-  /** The permit that the operation holds, if the number of operations is limited. */
+  /** The permit that the caller's operation holds, if the number of operations is limited. */
   readonly permit?: Pausable;
 }
 
 /** A client's connection, independent of the agent that calls. */
 export type ClientConnection = Omit<Caller, "agent" | "permit">;
 
-/** The permit or the clock of an operation; it is paused while the operation waits for a person. */
+/** The permit or the clock of an operation, which is paused while the operation waits for a person. */
 export interface Pausable {
-  /** Pauses it; each call needs one call of `resume`. */
+  /** Pauses the permit or the clock. Each `pause` needs its own `resume`. */
   pause(): void;
-  /** Ends a pause, after the answer or when an answer is no longer needed. */
+  /** Ends one pause, after the person's answer or when no answer is needed any more. */
   resume(): void;
 }
 
@@ -45,19 +45,20 @@ export interface ToolCall {
   readonly timeoutMs?: number | undefined;
   /** Cancels the call. */
   readonly signal: CancelSignal;
-  /** The operation in its trace. */
+  /** The span of the operation, in its trace. */
   readonly span: Span;
   /**
    * Called with the listed tool before the call is sent.
    *
-   * @returns Resolves when the call may be sent; rejects if it must not be.
+   * @returns A promise that resolves when the call may be sent, and rejects if it must not be sent;
+   * `undefined` if the call may be sent immediately.
    */
   readonly beforeSend?: (tool: Tool) => Promise<void> | undefined;
-  /** Receives the server's progress, with its token among the parameters. */
+  /** Receives the parameters of each progress notification, with the gateway's progress token. */
   readonly onProgress?: ((params: Readonly<Record<string, unknown>>) => void) | undefined;
 }
 
-/** The outcome of a call of a tool, unless the server failed. */
+/** The outcome of a tool call. A failure of the server is thrown instead. */
 export type CallOutcome =
   | {
     readonly kind: "replied";
@@ -65,7 +66,7 @@ export type CallOutcome =
     readonly reply: Reply;
     /** The tool that was called. */
     readonly tool: Tool;
-    /** Milliseconds between call and answer. */
+    /** Milliseconds between the request to the server and its answer. */
     readonly downstreamMs: number;
     /** Whether the tool itself answered with an error. */
     readonly isToolError: boolean;

@@ -21,13 +21,13 @@ const MAX_NAME_LENGTH = 256;
 /** Size limit of all definitions of a server together, in UTF-16 code units. */
 const MAX_TOTAL_LENGTH = 64 * 1024 * 1024;
 
-/** Limit of tools, more than any real server has. In memory, small tools take twenty times their size. */
+/** Limit of tools, more than any real server has. In memory, a small tool takes twenty times the size of its text. */
 const MAX_TOOLS = 100_000;
 
 /** Number of left-out tools that are reported one by one. */
 const MAX_LEFT_OUT_REPORTED = 20;
 
-/** Maximum time for the answer of a server that declares no tools, in milliseconds. */
+/** Maximum time for a server that declares no tools to answer `tools/list`, in milliseconds. */
 const UNDECLARED_TIMEOUT_MS = 3000;
 
 /** Maximum length of a quoted name or cursor, in UTF-16 code units. */
@@ -68,8 +68,8 @@ export class Catalog {
   /** The reason why the list is empty or incomplete; `undefined` if it is complete. */
   readonly incompleteReason: string | undefined;
   /**
-   * Completeness of the list. If it is `partial`, the rest may arrive when it is fetched again. If it is
-   * `empty`, the server has no tools, and the list is not fetched again.
+   * Completeness of the list. A `partial` list lacks some pages, and is fetched again later. An `empty` list
+   * is not fetched again: the server has no tools.
    */
   readonly completeness: "complete" | "partial" | "empty";
   /** Tools that were left out, and why. */
@@ -96,7 +96,7 @@ export class Catalog {
   }
 }
 
-/** The server did not list the first page of its tools in time, although it was initialized. */
+/** The server did not list the first page of its tools in time, although the handshake succeeded. */
 export class ToolListTimeout extends DOMException {
   /** Creates a `TimeoutError`. */
   constructor(timeoutMs: number) {
@@ -118,8 +118,8 @@ export interface CatalogOptions {
 
 /**
  * Fetches all pages of a server's tools. If a page after the first fails, the catalog keeps the
- * pages before it and is `partial`. A server that declares no tools is asked, too, because some
- * servers forget to declare them. If it refuses or does not answer, it counts as having none.
+ * pages before that page and is `partial`. A server that declares no tools is asked, too, because some
+ * servers forget to declare them. If such a server refuses or does not answer, its catalog is `empty`.
  *
  * @throws {CatalogError} if the server answers the first page with an error, or with something that is
  * not a list.
@@ -184,7 +184,7 @@ class CatalogBuilder {
   readonly #leftOutTools: string[] = [];
   readonly #quote: CatalogOptions["quote"];
   #leftOutCount = 0;
-  #textSize = 0;
+  #textLength = 0;
 
   constructor(quote: CatalogOptions["quote"]) {
     this.#quote = quote;
@@ -195,13 +195,17 @@ class CatalogBuilder {
     return this.#tools.size;
   }
 
-  /** Counts a page. Throws if the page makes the list too large. */
+  /**
+   * Counts the length of a page.
+   *
+   * @throws {CatalogError} if the page makes the list too large.
+   */
   countPage({ size, definitions }: ToolPage): void {
-    this.#textSize += size;
+    this.#textLength += size;
     if (this.size + definitions.length > MAX_TOOLS) {
       throw new CatalogError(`its list of tools has more than ${MAX_TOOLS} entries`);
     }
-    if (this.#textSize > MAX_TOTAL_LENGTH) {
+    if (this.#textLength > MAX_TOTAL_LENGTH) {
       throw new CatalogError("its list of tools has more than 64 MiB");
     }
   }
@@ -210,7 +214,7 @@ class CatalogBuilder {
   addPage({ definitions, definitionTexts }: ToolPage, pageNumber: number): void {
     for (const [index, definition] of definitions.entries()) {
       const name: unknown = isRecord(definition) ? definition.name : undefined;
-      const problem = this.#problemOf(name);
+      const problem = this.#nameProblem(name);
       if (typeof name === "string" && problem === undefined) {
         const text = new JsonText(definitionTexts[index] ?? "null");
         this.#tools.set(name, { name, definition: definition as Tool["definition"], text });
@@ -245,8 +249,8 @@ class CatalogBuilder {
     return new Catalog([...this.#tools.values()], { ...notes, leftOutTools });
   }
 
-  /** Returns why a tool of this name cannot be called; `undefined` if it can. */
-  #problemOf(name: unknown): string | undefined {
+  /** Describes why a tool with this name cannot be called, as an object of "has"; `undefined` if it can be called. */
+  #nameProblem(name: unknown): string | undefined {
     if (typeof name !== "string") return "no name";
     if (name === "") return "an empty name";
     if (name.length > MAX_NAME_LENGTH) return "a name that is too long";
@@ -260,7 +264,7 @@ function isTimeout(cause: unknown): boolean {
   return cause instanceof DOMException && cause.name === "TimeoutError";
 }
 
-/** Whether the pages before a failed page, and later calls, are unaffected. */
+/** Whether the failure of a page leaves the pages before it, and later calls, unaffected. */
 function affectsOnlyItsPage(cause: unknown): boolean {
   if (cause instanceof RemoteFailure) return cause.reach !== "never" && !cause.endsSession;
   return isTimeout(cause) || cause instanceof CatalogError || cause instanceof AnswerTooLong;

@@ -18,7 +18,8 @@ export class StartAbandoned extends Error {
 
 /**
  * Prevents a server that cannot start from being started for every call: five failures in a row open the
- * circuit. After a pause, one start at a time, the trial, finds out whether the server works again.
+ * circuit, and the server is not started until a pause has ended. Then a single start, the trial, finds out
+ * whether the server works again.
  */
 export class CircuitBreaker {
   readonly #server: string;

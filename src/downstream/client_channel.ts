@@ -5,9 +5,9 @@ export type InputKind = "form" | "url" | "sampling" | "roots";
 
 /** A request for input, by a server or by the gateway itself, independent of the MCP revision. */
 export interface InputRequest {
-  /** The kind of input, which the client must support. */
+  /** The kind of input. */
   readonly kind: InputKind;
-  /** The parameters, which are the same in every revision. Those of a server are passed on as it wrote them. */
+  /** The parameters, which are the same in every revision. A server's parameters are passed on as it wrote them. */
   readonly params: Payload | undefined;
 }
 

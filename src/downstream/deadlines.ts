@@ -8,39 +8,40 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** A deadline, and the action at it. */
 export interface Deadline extends Indexed {
-  /** Its time, on the clock of `performance.now()`. It may become later at any time. */
+  /** The time of the deadline, on the clock of `performance.now()`. The time may become later at any moment. */
   readonly dueAt: number;
   /** Called once, at the deadline. */
   expire(): void;
 }
 
 /**
- * Deadlines of many calls behind one system timer, which is set for the earliest. Most calls end long
- * before, so the timer rarely fires, and then checks all active calls. Setting and clearing a timer for
- * each call costs more than all other bookkeeping of the call (measured: 7 % of the time of a call).
+ * Deadlines of many calls and sessions behind one system timer, which is set for the earliest. Most calls
+ * end long before their deadlines, so the timer rarely fires; it then checks all deadlines. Setting and
+ * clearing a timer for each call would cost more than all other bookkeeping of the call (measured: 7 % of
+ * the time of a call).
  */
 export class Deadlines {
-  readonly #all = new SwapRemoveSet<Deadline>();
+  readonly #deadlines = new SwapRemoveSet<Deadline>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   // The time at which the timer fires; the deadline that it was set for may have been removed by then.
   #wakesAt = Infinity;
 
-  /** Adds a deadline. Must be called again when the deadline becomes earlier. */
+  /** Adds a deadline. Must be called again with the same deadline when it becomes earlier. */
   add(deadline: Deadline): void {
-    this.#all.add(deadline);
+    this.#deadlines.add(deadline);
     if (deadline.dueAt < this.#wakesAt) this.#setTimer(deadline.dueAt);
   }
 
   /** Removes a deadline. */
   remove(deadline: Deadline): void {
     // The timer is kept: the next call would set it again, and a timer without a deadline does no harm.
-    this.#all.delete(deadline);
+    this.#deadlines.delete(deadline);
   }
 
   /** Stops the timer; no deadline expires after that. */
   close(): void {
     clearTimeout(this.#timer);
-    this.#all.clear();
+    this.#deadlines.clear();
     this.#wakesAt = Infinity;
   }
 
@@ -55,12 +56,12 @@ export class Deadlines {
     this.#wakesAt = Infinity;
     const now = performance.now();
     let next = Infinity;
-    for (const deadline of this.#all.all()) {
+    for (const deadline of this.#deadlines.all()) {
       if (deadline.dueAt > now) {
         next = Math.min(next, deadline.dueAt);
         continue;
       }
-      this.#all.delete(deadline);
+      this.#deadlines.delete(deadline);
       deadline.expire();
     }
     if (next < this.#wakesAt) this.#setTimer(next);

@@ -3,11 +3,11 @@ import { isRecord } from "../json.ts";
 import type { ClientCapabilities } from "./caller.ts";
 
 /**
- * Selects the client's capabilities that are declared to a server: those for which the server's requests are
- * forwarded.
+ * Selects the client's capabilities that the gateway declares to a server: those whose requests the gateway
+ * forwards from the server to the client.
  *
  * @param client Capabilities that the client declared.
- * @param forward Requests of the server that are forwarded to the client.
+ * @param forward The capabilities whose requests are forwarded.
  */
 export function declaredCapabilities(
   client: ClientCapabilities,
@@ -25,7 +25,7 @@ export class CapabilityKeys {
   readonly #forward: readonly ForwardedRequest[];
   readonly #keys = new WeakMap<ClientCapabilities, string>();
 
-  /** @param forward Requests of the server that are forwarded to a client. */
+  /** @param forward The capabilities whose requests are forwarded from the server to a client. */
   constructor(forward: readonly ForwardedRequest[]) {
     this.#forward = forward;
   }

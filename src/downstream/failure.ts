@@ -16,9 +16,9 @@ const MAX_LINE_LENGTH = 200;
 export interface FailureContext {
   /** The server's entry. */
   readonly config: ServerConfig;
-  /** Description of a timeout, as a clause. */
+  /** The reason to give if the cause is a timeout, as a clause. */
   readonly timeoutReason: string;
-  /** Description of invalid data that the server sent meanwhile, as a sentence; empty if it sent none. */
+  /** Description of invalid data that the server sent during the operation, as a sentence; empty if it sent none. */
   readonly noise: string;
   /** Returns the last output of the server; empty if there was none. */
   readonly readLastOutput: () => Promise<string>;
@@ -28,7 +28,7 @@ export interface FailureContext {
  * Turns a failure of a server into the error for the agent.
  *
  * @param cause The error that was thrown.
- * @param context The server, and its output.
+ * @param context The server, its output, and the reason for a timeout.
  * @throws The cause itself if it is not a failure of the server.
  */
 export async function explainFailure(
@@ -66,7 +66,7 @@ export async function explainFailure(
   });
 }
 
-/** Describes the cause that the last output of a server shows, and quotes the line that shows it. */
+/** Searches a server's last output for a known cause, and describes it with a quote of its line. */
 async function explainOutput(output: string, config: ServerConfig): Promise<string | undefined> {
   if (output === "") return undefined;
   const finding = await transportKind(config.connection).findCause(output, config.name);
@@ -76,9 +76,9 @@ async function explainOutput(output: string, config: ServerConfig): Promise<stri
 }
 
 /**
- * Adds the hint to run `doctor` to a failed start.
+ * Adds the hint to run `doctor` to an error about a server that is not available.
  *
- * @param error The error for the agent; returned unchanged if it already has a hint.
+ * @param error The error for the agent; returned unchanged if it has another code, or has a hint already.
  */
 export function withDoctorHint(error: Error): Error {
   if (!(error instanceof DownstreamError) || error.code !== "SERVER_UNAVAILABLE") return error;

@@ -16,8 +16,8 @@ export class FairQueue {
   readonly #hasSeveralAgents: () => boolean;
   #usedCount = 0;
   readonly #heldCounts = new Map<string, number>();
-  // The waiting calls of each agent; the next agent is first. The calls are in sets, because thousands
-  // of them may be cancelled at the same time.
+  // The waiting calls of each agent; the agent whose turn is next is first. The calls are in sets, because
+  // thousands of calls may be cancelled at the same time.
   readonly #queues = new Map<string, Set<WaitingCall>>();
 
   /**
@@ -30,7 +30,7 @@ export class FairQueue {
   }
 
   /**
-   * Waits for a slot. Return each slot with `release`.
+   * Waits for a slot. Each slot must be freed with `release`.
    *
    * @param agent Name of the agent.
    * @param signal Cancels the wait; its reason is thrown.
@@ -42,7 +42,7 @@ export class FairQueue {
     return undefined;
   }
 
-  /** Returns a slot of an agent; the next agent in the queue whose share allows it gets a slot. */
+  /** Frees a slot of an agent, and admits waiting calls, as far as the shares of their agents allow. */
   release(agent: string): void {
     this.#usedCount--;
     const heldCount = this.#heldCountOf(agent) - 1;

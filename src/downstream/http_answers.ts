@@ -4,7 +4,7 @@ export const REDIRECT_STATUSES: ReadonlySet<number> = new Set([301, 302, 303, 30
 /** Limit of redirects that are followed for one request. */
 export const MAX_REDIRECTS = 5;
 
-/** Whether a redirect of this status repeats the request unchanged, instead of turning it into a GET. */
+/** Whether a redirect of this status repeats the request with its method, instead of turning it into a GET. */
 export function keepsRequest(method: string | undefined, status: number): boolean {
   return method === undefined || method === "GET" || status === 307 || status === 308;
 }

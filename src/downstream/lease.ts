@@ -20,16 +20,16 @@ export interface LeaseOptions {
   readonly caller: Caller;
   /** The tool lists of the server. */
   readonly toolLists: ToolListCache;
-  /** Cancels waiting; its reason is thrown. */
+  /** Cancels waiting for the session and for its tool list; its reason is thrown. */
   readonly signal: CancelSignal;
 }
 
 /** A session of a server, which may still be connecting, held for one operation of a caller. */
 export class Lease implements Disposable {
   /** The session in its pool. */
-  readonly pooled: PooledSession;
+  readonly pooledSession: PooledSession;
   readonly #options: LeaseOptions;
-  #sent: "nothing" | "repeatable" | "unrepeatable" = "nothing";
+  #sentCall: "nothing" | "repeatable" | "unrepeatable" = "nothing";
 
   /**
    * Takes a session from the pool, which may start one.
@@ -38,22 +38,22 @@ export class Lease implements Disposable {
    */
   constructor(options: LeaseOptions) {
     this.#options = options;
-    this.pooled = options.pool.acquire(options.caller);
+    this.pooledSession = options.pool.acquire(options.caller);
   }
 
   /** Releases the session. */
   [Symbol.dispose](): void {
-    this.#options.pool.release(this.pooled);
+    this.#options.pool.release(this.pooledSession);
   }
 
   /** The session. */
   get session(): Session {
-    return this.pooled.session;
+    return this.pooledSession.session;
   }
 
   /** Whether a tool call has been sent, so that the server may have carried it out. */
   get hasSent(): boolean {
-    return this.#sent !== "nothing";
+    return this.#sentCall !== "nothing";
   }
 
   /**
@@ -68,33 +68,33 @@ export class Lease implements Disposable {
   /**
    * Returns the server's tools, from the cache, from a pending request or from a new one.
    *
-   * @param isForced Whether to request the list again although it is cached.
+   * @param isForced Whether to request the list again although it is cached; an `empty` list never is.
    * @throws {DownstreamError} if the server is not available or does not answer.
    */
   async listTools(isForced = false): Promise<Catalog> {
     const { toolLists, signal } = this.#options;
-    const pendingList = isForced ? undefined : toolLists.pendingList(this.pooled, signal);
+    const pendingList = isForced ? undefined : toolLists.pendingList(this.pooledSession, signal);
     return (pendingList && await pendingList) ??
-      await untilAborted(toolLists.fetchList(this.pooled, isForced), signal);
+      await untilAborted(toolLists.fetchList(this.pooledSession, isForced), signal);
   }
 
   /**
    * Finds a tool and calls it. The tool list is fetched again before an unknown tool counts as missing.
    *
    * @param call The call.
-   * @param clock Times the call out. It starts when the call is sent, and progress restarts it.
+   * @param clock Ends the call at its timeouts. The idle timeout begins when the call is sent.
    * @throws {DownstreamError} if the server failed, or ended before it answered.
    */
   async callTool(call: ToolCall, clock: CallClock): Promise<CallOutcome> {
     // This is the hot path of every call, so a cached list is not awaited.
-    let tool = this.#options.toolLists.cachedList(this.pooled)?.get(call.tool);
+    let tool = this.#options.toolLists.cachedList(this.pooledSession)?.get(call.tool);
     if (!isCallable(tool, call)) {
       const catalog = await this.#findCatalog(call);
       tool = catalog.get(call.tool);
       if (tool === undefined) return { kind: "no-such-tool", catalog };
       if (!isCallable(tool, call)) return { kind: "missing-arguments", tool };
     }
-    const { session, queue } = this.pooled;
+    const { session, queue } = this.pooledSession;
     const { signal } = clock;
     // The session may still be connecting, for a long time if a person has to log in. The call enters the
     // queue only afterwards, and keeps its slot until it ends: the server is busy with the call even while
@@ -129,13 +129,13 @@ export class Lease implements Disposable {
       readonly info: ServerInfo;
     },
   ): Promise<CallOutcome> {
-    const { session } = this.pooled;
+    const { session } = this.pooledSession;
     const { codec, noiseCount } = session;
     const { signal } = clock;
     const permitted = call.beforeSend?.(tool);
     if (permitted !== undefined) await permitted;
     session.isAltered = true;
-    this.#sent = isRepeatable(tool) ? "repeatable" : "unrepeatable";
+    this.#sentCall = isRepeatable(tool) ? "repeatable" : "unrepeatable";
     const invocation = { kind: "tool", tool, args: call.args } as const;
     const span = startSpan(call.span, session, { method: codec.methodOf(invocation), tool });
     const startedAt = clock.restart();
@@ -152,7 +152,7 @@ export class Lease implements Disposable {
         },
       });
       const isToolError = codec.isToolError(reply, session.server);
-      noteFailure(span, reply, isToolError);
+      markFailure(span, reply, isToolError);
       const downstreamMs = performance.now() - startedAt;
       return { kind: "replied", reply, tool, downstreamMs, isToolError };
     } catch (cause) {
@@ -171,14 +171,14 @@ export class Lease implements Disposable {
       case "never":
         return true;
       case "maybe":
-        return this.#sent === "repeatable";
+        return this.#sentCall === "repeatable";
       default:
         return false;
     }
   }
 }
 
-/** Whether the tool is there and may be called with these arguments. */
+/** Whether the tool exists, and the call has all arguments that the tool requires. */
 function isCallable(tool: Tool | undefined, { lacksArguments }: ToolCall): tool is Tool {
   return tool !== undefined && !(lacksArguments?.(tool) ?? false);
 }
@@ -190,7 +190,7 @@ function isRepeatable(tool: Tool): boolean {
 }
 
 /**
- * Starts the span of a request, within the span of its operation; the trace continues at the server.
+ * Starts the span of a request within the span of its operation.
  *
  * @see {@link https://opentelemetry.io/docs/specs/semconv/gen-ai/mcp/}
  */
@@ -211,8 +211,8 @@ function startSpan(
   });
 }
 
-/** Records an error of the server in the trace. */
-function noteFailure(span: Span, reply: Reply, isToolError: boolean): void {
+/** Marks the span as failed if the server or the tool answered with an error. */
+function markFailure(span: Span, reply: Reply, isToolError: boolean): void {
   if (!reply.ok) {
     const code = String(reply.error.code);
     span.set({ "rpc.response.status_code": code });

@@ -7,40 +7,43 @@ import { redactExcerpt } from "./secrets.ts";
 /** Maximum length of a quote, in UTF-16 code units. */
 const MAX_QUOTE_LENGTH = 80;
 
-/** Data of a server that was not a message, for errors that it may explain. */
+/** Remembers data of a server that is not a valid message, because the data may explain a later error. */
 export class Noise {
   readonly #config: ServerConfig;
   #count = 0;
   #lastExcerpt = "";
 
-  /** @param config The server's entry, whose secrets are not quoted. */
+  /** @param config The server's entry; its secrets are removed from quotes. */
   constructor(config: ServerConfig) {
     this.#config = config;
   }
 
-  /** Number of times that the server sent such data. */
+  /** Number of times that the server sent invalid data. */
   get count(): number {
     return this.#count;
   }
 
-  /** Records the beginning of such data. */
+  /** Records the beginning of invalid data. */
   record(excerpt: string): void {
     this.#count++;
     this.#lastExcerpt = excerpt;
   }
 
-  /** Describes the data since an earlier `count`, as a sentence; empty if there was none. */
-  describeSince(count: number): string {
-    if (this.#count === count) return "";
+  /** Describes the invalid data since an earlier `count`, as a sentence; empty if there was none. */
+  describeSince(earlierCount: number): string {
+    if (this.#count === earlierCount) return "";
     const excerpt = shortenText(redactExcerpt(this.#lastExcerpt, this.#config), MAX_QUOTE_LENGTH);
     return `Meanwhile it sent data that is not a valid MCP message, such as ${
       quoteEscaped(excerpt)
     }; that data may include its answer.`;
   }
 
-  /** Adds a description of the data since an earlier `count` to a timeout: it may have been the answer. */
-  addTo(reason: unknown, count: number): unknown {
-    const noise = this.describeSince(count);
+  /**
+   * Adds a description of the invalid data since an earlier `count` to the error of a timeout, because the
+   * data may have been the answer. Returns every other reason unchanged.
+   */
+  addToTimeout(reason: unknown, earlierCount: number): unknown {
+    const noise = this.describeSince(earlierCount);
     if (noise === "" || !(reason instanceof DownstreamError)) return reason;
     const { code, server, message, details } = reason;
     const options = { ...details, cause: reason, quotesInvalidOutput: true };
@@ -63,8 +66,8 @@ export interface NoiseLogOptions {
 }
 
 /**
- * Logs data that is not a message. The number of lines is limited, because a server or a client may send
- * such data all the time, and that must not slow the calls of others.
+ * Logs data that is not a valid message. The number of lines is limited: a server or a client may send
+ * invalid data all the time, and logging it must not slow the calls of others.
  */
 export class NoiseLog {
   readonly #log: Log;
@@ -85,8 +88,8 @@ export class NoiseLog {
   /**
    * Logs one line of noise.
    *
-   * @param description What is wrong with it.
-   * @param describe Returns further fields, without secrets; not called if the line is not logged.
+   * @param description The reason why the line is not a valid message.
+   * @param describe Returns further fields of the log line, without secrets; not called if the line is not logged.
    */
   write(description: string, describe: () => LogFields): void {
     const now = performance.now();

@@ -9,12 +9,12 @@ export interface PendingOperation {
   readonly clock: Pausable | undefined;
 }
 
-/** The operations on one server; a login is offered to the client of one of them. */
+/** The operations on one server. A login is offered to the client of one operation. */
 export class PendingOperations {
   readonly #operations = new Set<PendingOperation>();
-  #pendingLogins = 0;
+  #pendingLoginCount = 0;
 
-  /** The channel to offer a login on: that of the first client that can show links, or of the first client. */
+  /** The channel to offer a login on: that of the first client that can show links, otherwise of the first client. */
   get bestChannel(): ClientChannel | undefined {
     const channels = [...this.#operations].map(({ channel }) => channel);
     return channels.find((channel) => channel.supports("url")) ?? channels[0];
@@ -23,26 +23,26 @@ export class PendingOperations {
   /** Adds an operation, and returns it. Pass it to `remove` when it has ended. */
   add(operation: PendingOperation): PendingOperation {
     this.#operations.add(operation);
-    if (this.#pendingLogins > 0) operation.clock?.pause();
+    if (this.#pendingLoginCount > 0) operation.clock?.pause();
     return operation;
   }
 
   /** Removes an operation. */
   remove(operation: PendingOperation): void {
     this.#operations.delete(operation);
-    if (this.#pendingLogins > 0) operation.clock?.resume();
+    if (this.#pendingLoginCount > 0) operation.clock?.resume();
   }
 
   /**
    * Waits for a person to log in. The clocks and the permits of all operations are paused, because a
-   * login is for the whole server: it is unknown which operations succeed without it.
+   * login is for the whole server, and it is unknown which operations succeed without it.
    */
-  async waitFor<T>(login: Promise<T>): Promise<T> {
-    if (++this.#pendingLogins === 1) this.#operations.forEach(({ clock }) => clock?.pause());
+  async waitForLogin<T>(login: Promise<T>): Promise<T> {
+    if (++this.#pendingLoginCount === 1) this.#operations.forEach(({ clock }) => clock?.pause());
     try {
       return await login;
     } finally {
-      if (--this.#pendingLogins === 0) this.#operations.forEach(({ clock }) => clock?.resume());
+      if (--this.#pendingLoginCount === 0) this.#operations.forEach(({ clock }) => clock?.resume());
     }
   }
 }

@@ -14,19 +14,19 @@ export interface PooledSession extends Deadline {
   readonly session: Session;
   /** The queue for its calls, which limits how many run at the same time. */
   readonly queue: FairQueue;
-  /** Id of the client that owns it; `undefined` if clients share it, or no client owns it yet. */
+  /** Id of the connection of the client that owns the session; `undefined` if clients share it, or none owns it yet. */
   connectionId: string | undefined;
-  /** The owner of its process, if it has one. */
+  /** The owner of the session's process, if the server runs as a process. */
   readonly owner: ProcessOwner & { agent: string | undefined };
-  /** The channel to that client. */
+  /** The channel to the client that owns the session. */
   clientChannel: ClientChannel | undefined;
   /** Key of the capabilities that are declared to the server; see `CapabilityKeys`. */
   readonly capabilitiesKey: string;
-  /** Number of operations that use it. */
+  /** Number of operations that use the session. */
   leaseCount: number;
-  /** Called when the last operation has released it. */
+  /** Called when the last operation has released the session. */
   readonly unusedCallbacks: (() => void)[];
-  /** Whether it is out of use, so that no further caller gets it. */
+  /** Whether the session is out of use, so that no further caller gets it. */
   isWithdrawn: boolean;
   dueAt: number;
 }
@@ -57,7 +57,7 @@ export interface SessionRequest {
   readonly capabilitiesKey: string;
   /** The owner of the session's process. */
   readonly owner: ProcessOwner;
-  /** Returns the client that owns the session. A prewarmed session has none until a caller takes it. */
+  /** Returns the channel to the client that owns the session. A prewarmed session has none until a caller takes it. */
   readonly clientChannel: () => ClientChannel | undefined;
 }
 
@@ -69,9 +69,9 @@ export class SessionPool {
   readonly #options: PoolOptions;
   readonly #byCallerKey = new Map<string, PooledSession>();
   readonly #sessions = new Set<PooledSession>();
-  readonly #ending = new Set<Promise<void>>();
-  // Sessions that have ended, whose processes may still be ending.
-  readonly #closing = new Set<Session>();
+  readonly #endings = new Set<Promise<void>>();
+  // The sessions that have ended, but whose processes are still ending.
+  readonly #endedSessions = new Set<Session>();
   // The session that was started before the first call. The first caller with equal capabilities takes it.
   #prewarmed: PooledSession | undefined;
 
@@ -79,7 +79,7 @@ export class SessionPool {
     this.#options = options;
   }
 
-  /** All sessions, in the order of their start. */
+  /** The sessions that have not ended, in the order of their start. */
   get sessions(): Session[] {
     return [...this.#sessions].map((pooled) => pooled.session);
   }
@@ -94,8 +94,8 @@ export class SessionPool {
   /**
    * Starts a session before the first call. Release it when it is ready; its idle time begins then.
    *
-   * @param client The client that it is for; if `undefined`, the first client that has no capabilities to declare to the
-   * server.
+   * @param client The client that the session is for; if `undefined`, the session is for the first client
+   * without capabilities to declare to the server.
    */
   warm(client: ClientConnection | undefined): PooledSession {
     const pooled = this.#start(client);
@@ -104,14 +104,14 @@ export class SessionPool {
     return pooled;
   }
 
-  /** Returns the session that a caller has; starts none. */
+  /** Returns the session that a caller has; never starts one. */
   find(caller: Caller): PooledSession | undefined {
     const key = this.#callerKeyOf(caller);
     return key === undefined ? undefined : this.#byCallerKey.get(key);
   }
 
   /**
-   * Returns the session for a caller; the session may still be connecting. Each call needs one call of
+   * Returns the session for a caller; the session may still be connecting. Each `acquire` needs its own
    * `release`.
    *
    * @param caller The caller.
@@ -128,7 +128,7 @@ export class SessionPool {
     return pooled;
   }
 
-  /** Releases a session, which stays open for the next call until its idle time ends. */
+  /** Releases a session. Unless it is for a single call, it stays open for the next call until its idle time ends. */
   release(pooled: PooledSession): void {
     if (--pooled.leaseCount > 0) return;
     for (const onUnused of pooled.unusedCallbacks.splice(0)) onUnused();
@@ -143,7 +143,7 @@ export class SessionPool {
 
   /**
    * Takes a session out of use if it is ready, and ends it after its calls. Its process gets little time to
-   * end, because it may hang.
+   * end, because the process may hang.
    *
    * @param pooled The session.
    * @param drainMs Time for the calls to end, in milliseconds.
@@ -155,10 +155,10 @@ export class SessionPool {
   }
 
   /**
-   * Starts another session for a client that has one. No caller gets it before `replace`. Release it
-   * afterwards.
+   * Starts another session for a client that has one. No caller gets the new session before `replace`. It
+   * must be released after that.
    *
-   * @param caller The caller that it is for.
+   * @param caller The caller that the session is for.
    */
   startReplacement(caller: Caller): PooledSession {
     const pooled = this.#start(caller);
@@ -171,13 +171,15 @@ export class SessionPool {
    *
    * @param pooled The session that is no longer usable.
    * @param options `replacement`: the other session, which is ended if no caller can get it. `drainMs`: time
-   * that the calls of the old session have to end, in milliseconds.
+   * for the calls of the old session to end, in milliseconds.
    */
   replace(
     pooled: PooledSession,
     { replacement, drainMs }: { readonly replacement: PooledSession; readonly drainMs: number },
   ): void {
-    const keys = [...this.#byCallerKey].filter(([, other]) => other === pooled).map(([key]) => key);
+    const keys = [...this.#byCallerKey].filter(([, candidate]) => candidate === pooled).map((
+      [key],
+    ) => key);
     const isPrewarmed = this.#prewarmed === pooled;
     this.retire(pooled, drainMs);
     for (const key of keys) this.#byCallerKey.set(key, replacement);
@@ -188,7 +190,7 @@ export class SessionPool {
   /** Ends the sessions of a client that has disconnected. */
   async releaseClient(connectionId: string, gracePeriods: GracePeriods): Promise<void> {
     const sessions = [...this.#sessions].filter((pooled) => pooled.connectionId === connectionId);
-    // Waits only for these: the session of another client may be waiting for a long call.
+    // The sessions of other clients are not awaited: they may be waiting for a long call.
     await Promise.all(sessions.map((pooled) => this.#end(pooled, gracePeriods)));
   }
 
@@ -200,8 +202,8 @@ export class SessionPool {
    */
   async close(drainMs: number, gracePeriods: GracePeriods): Promise<void> {
     for (const pooled of [...this.#sessions]) this.#end(pooled, gracePeriods, drainMs);
-    for (const session of this.#closing) void session.close(gracePeriods);
-    await Promise.all(this.#ending);
+    for (const session of this.#endedSessions) void session.close(gracePeriods);
+    await Promise.all(this.#endings);
   }
 
   /** Kills all processes immediately. */
@@ -270,8 +272,8 @@ export class SessionPool {
   }
 
   #track(ending: Promise<void>): Promise<void> {
-    this.#ending.add(ending);
-    return ending.finally(() => this.#ending.delete(ending));
+    this.#endings.add(ending);
+    return ending.finally(() => this.#endings.delete(ending));
   }
 
   async #drain(pooled: PooledSession, withinMs: number): Promise<void> {
@@ -287,8 +289,8 @@ export class SessionPool {
     this.#sessions.delete(pooled);
     // The processes of a broken session take a moment to end.
     const { session } = pooled;
-    this.#closing.add(session);
-    this.#track(session.ended().finally(() => this.#closing.delete(session)));
+    this.#endedSessions.add(session);
+    this.#track(session.ended().finally(() => this.#endedSessions.delete(session)));
   }
 
   /** Takes a session out of use, so that no further caller gets it. */
@@ -296,12 +298,12 @@ export class SessionPool {
     pooled.isWithdrawn = true;
     this.#options.deadlines.remove(pooled);
     if (this.#prewarmed === pooled) this.#prewarmed = undefined;
-    for (const [key, other] of this.#byCallerKey) {
-      if (other === pooled) this.#byCallerKey.delete(key);
+    for (const [key, candidate] of this.#byCallerKey) {
+      if (candidate === pooled) this.#byCallerKey.delete(key);
     }
   }
 
-  /** Callers with the same key share a session. With isolation `call` there is no key: none is shared. */
+  /** Callers with the same key share a session. With isolation `call` there is no key: no session is shared. */
   #callerKeyOf({ connectionId, agent, capabilities }: Caller): string | undefined {
     // The capabilities are part of the key because they are unknown before the client's `initialize`.
     const capabilitiesKey = this.#options.capabilitiesKeyOf(capabilities);

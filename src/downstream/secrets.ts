@@ -8,7 +8,7 @@ const MAX_QUOTE_LENGTH = 500;
 /** Maximum length of a quote within a sentence, in UTF-16 code units. */
 const MAX_SHORT_QUOTE_LENGTH = 200;
 
-/** Length of the beginning that is searched for secrets, in UTF-16 code units. */
+/** Length of the beginning of a text that is searched for secrets and quoted, in UTF-16 code units. */
 const MAX_REDACTED_LENGTH = 16 * 1024;
 
 /** Maximum number of issued secrets that are remembered for a server; a token is worthless after its renewal. */
@@ -20,7 +20,7 @@ const issuedSecrets = new WeakMap<ServerConfig, Set<string>>();
 /**
  * Remembers secrets of a server that are issued while it is used, such as tokens.
  *
- * @param config Its entry.
+ * @param config The server's entry.
  * @param values The secrets; the oldest are forgotten when there are many.
  */
 export function addSecrets(config: ServerConfig, values: readonly string[]): void {
@@ -38,20 +38,20 @@ export function addSecrets(config: ServerConfig, values: readonly string[]): voi
 
 /**
  * Returns the texts that no message about a server may contain: the values of the variables that its
- * entry names, and the values of its environment, headers and tokens.
+ * entry names, the values of its environment and headers, its client secret, and its tokens.
  *
- * @param config Its entry.
+ * @param config The server's entry.
  */
 export function secretsOf(config: ServerConfig): string[] {
   const { connection, options, secrets } = config;
   const inherited = options.inheritEnv.map((name) => Deno.env.get(name) ?? "");
   const { clientSecret = "" } = options.oauth ?? {};
-  const all = [
+  const values = [
     ...[...secrets, ...listConnectionSecrets(connection), ...inherited, clientSecret],
     ...(issuedSecrets.get(config) ?? []),
   ];
   // A secret of several lines is also redacted line by line, because stderr is read in lines.
-  return all.flatMap((value) => [value, ...value.split("\n")]);
+  return values.flatMap((value) => [value, ...value.split("\n")]);
 }
 
 /**
@@ -62,7 +62,7 @@ export function secretsOf(config: ServerConfig): string[] {
  * @param config The server's entry.
  */
 export function redactExcerpt(text: string, config: ServerConfig): string {
-  // Only as a whole is a secret recognized, so the cut before the redaction is far behind the one after it.
+  // This cut may split a secret, and half a secret is not recognized. The quote ends long before the cut.
   const beginning = text.length <= MAX_REDACTED_LENGTH
     ? text
     : withoutLastWord(text.slice(0, MAX_REDACTED_LENGTH));
@@ -73,7 +73,7 @@ export function redactExcerpt(text: string, config: ServerConfig): string {
   return shortenText(escapeControls(redacted), MAX_QUOTE_LENGTH);
 }
 
-/** Quotes a text that a server sent: on one line, shortened, without secrets. */
+/** Quotes a text that a server sent, on one line, shortened and without secrets. */
 export function quoteServerText(text: string, config: ServerConfig): string {
   return quoteEscaped(shortenText(redactExcerpt(text, config).trim(), MAX_SHORT_QUOTE_LENGTH));
 }

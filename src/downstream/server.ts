@@ -55,14 +55,14 @@ export interface ServerContext {
   readonly pingMs?: number;
 }
 
-/** An operation on a lease. */
-interface LeaseUse<T> {
-  /** Runs the operation; called again with a new session if the first is lost after its handshake. */
+/** An operation that needs a session. */
+interface LeasedOperation<T> {
+  /** Runs the operation; called again with a new lease if another session may succeed. */
   readonly run: (lease: Lease) => Promise<T>;
   /** Cancels the operation; its reason is thrown. */
   readonly signal: CancelSignal;
-  /** Returns the JSON-RPC error of the answer, which may be about the session. */
-  readonly refusalIn?: (result: T) => RpcError | undefined;
+  /** Returns the JSON-RPC error of the result, if it has one; the error may be about the session. */
+  readonly rpcErrorOf?: (result: T) => RpcError | undefined;
   /** The operation's clock, which is stopped when the operation has ended, successfully or not. */
   readonly clock?: CallClock;
 }
@@ -76,11 +76,11 @@ export class DownstreamServer {
   readonly #breaker: CircuitBreaker;
   readonly #toolLists: ToolListCache;
   readonly #deadlines = new Deadlines();
-  readonly #keys: CapabilityKeys;
-  readonly #pending = new PendingOperations();
+  readonly #capabilityKeys: CapabilityKeys;
+  readonly #pendingOperations = new PendingOperations();
   readonly #authorization: ServerAuth | undefined;
   readonly #health = new ServerHealth();
-  readonly #check: SessionCheck;
+  readonly #sessionCheck: SessionCheck;
   #isClosed = false;
 
   /**
@@ -93,9 +93,9 @@ export class DownstreamServer {
     this.config = config;
     this.#context = context;
     this.#toolLists = new ToolListCache(context.log, config.name);
-    this.#keys = new CapabilityKeys(config.options.forward);
+    this.#capabilityKeys = new CapabilityKeys(config.options.forward);
     this.#breaker = new CircuitBreaker(config.name, context.now);
-    this.#authorization = context.authorize?.(config, this.#pending);
+    this.#authorization = context.authorize?.(config, this.#pendingOperations);
     const { isolation, maxConcurrency, idleTimeoutMs } = config.options;
     this.#pool = new SessionPool({
       isolation,
@@ -103,10 +103,10 @@ export class DownstreamServer {
       idleTimeoutMs,
       hasSeveralAgents: context.hasSeveralAgents ?? (() => false),
       deadlines: this.#deadlines,
-      capabilitiesKeyOf: (capabilities) => this.#keys.of(capabilities),
+      capabilitiesKeyOf: (capabilities) => this.#capabilityKeys.of(capabilities),
       start: (request, onEnded) => this.#startSession(request, onEnded),
     });
-    this.#check = new SessionCheck({
+    this.#sessionCheck = new SessionCheck({
       server: config.name,
       pool: this.#pool,
       health: this.#health,
@@ -152,18 +152,18 @@ export class DownstreamServer {
   async listTools(caller: Caller, signal: CancelSignal): Promise<Catalog> {
     const owner = {
       session: this.#pool.find(caller)?.session,
-      capabilitiesKey: this.#keys.of(caller.capabilities),
+      capabilitiesKey: this.#capabilityKeys.of(caller.capabilities),
     };
     const isStale = this.#toolLists.isStale(owner);
     const knownList = isStale
       ? undefined
       : this.#toolLists.cachedList(owner) ?? this.#toolLists.pendingList(owner, signal);
-    const ask = (): Promise<Catalog> => {
+    const requestList = (): Promise<Catalog> => {
       return this.#withLease(caller, { run: (lease) => lease.listTools(isStale), signal });
     };
-    // The server is asked in the same tick, so that a reload cannot remove it first.
-    if (knownList === undefined) return await ask();
-    return await knownList ?? await ask();
+    // The list is requested in the same tick, so that a reload cannot remove the server first.
+    if (knownList === undefined) return await requestList();
+    return await knownList ?? await requestList();
   }
 
   /**
@@ -200,8 +200,8 @@ export class DownstreamServer {
     return this.#withLease(caller, {
       run: (lease) => lease.callTool(call, clock),
       signal: clock.signal,
-      refusalIn: (answer) => {
-        return answer.kind === "replied" && !answer.reply.ok ? answer.reply.error : undefined;
+      rpcErrorOf: (outcome) => {
+        return outcome.kind === "replied" && !outcome.reply.ok ? outcome.reply.error : undefined;
       },
       clock,
     });
@@ -264,57 +264,63 @@ export class DownstreamServer {
    * Sets the least severity of the log messages that the server sends to a client.
    *
    * @param connectionId Id of the client's connection.
-   * @param level A severity of MCP.
+   * @param level A log level of MCP.
    */
   setLogLevel(connectionId: string, level: string): void {
     for (const session of this.#pool.sessionsOf(connectionId)) void session.setLogLevel(level);
   }
 
-  /** Runs an operation on the caller's session; a second time on another session if that may help. */
-  async #withLease<T>(caller: Caller, { run, signal, refusalIn, clock }: LeaseUse<T>): Promise<T> {
-    // Pending operations matter only where OAuth may offer one of them a login.
+  /** Runs an operation on the caller's session. If it fails and another session may succeed, runs it there once more. */
+  async #withLease<T>(
+    caller: Caller,
+    { run, signal, rpcErrorOf, clock }: LeasedOperation<T>,
+  ): Promise<T> {
+    // Only OAuth needs the pending operations: it offers a login to the client of one of them.
     const pending = this.#authorization &&
-      this.#pending.add({ channel: caller.channel, clock: clock ?? caller.permit });
+      this.#pendingOperations.add({ channel: caller.channel, clock: clock ?? caller.permit });
     try {
       for (let isFirst = true;; isFirst = false) {
         this.#refuseIfUnusable();
         const lease = new Lease({ pool: this.#pool, caller, toolLists: this.#toolLists, signal });
         try {
           const result = await run(lease);
-          const refusal = refusalIn?.(result);
-          if (refusal === undefined || !refusesSession(refusal)) return result;
+          const rpcError = rpcErrorOf?.(result);
+          if (rpcError === undefined || !refusesSession(rpcError)) return result;
           if (await this.#findLoss(lease, caller, signal) === undefined) return result;
-          throw sessionRefusal(this.config, refusal);
+          throw sessionRefusal(this.config, rpcError);
         } catch (cause) {
           const loss = mayBeSessionLoss(cause)
             ? await this.#findLoss(lease, caller, signal)
             : undefined;
           const error = loss === undefined
             ? cause
-            : this.#check.explain(cause, { loss, hasSent: lease.hasSent });
+            : this.#sessionCheck.explain(cause, { loss, hasSent: lease.hasSent });
           if (isFirst && this.#prepareRetry(lease, error)) continue;
           this.#health.recordFailure(error);
           const isTimeout = error instanceof DownstreamError && error.code === "TIMEOUT";
-          if (isTimeout) void this.#check.examineTimeout(lease.pooled);
+          if (isTimeout) void this.#sessionCheck.examineTimeout(lease.pooledSession);
           throw error;
         } finally {
           lease[Symbol.dispose]();
         }
       }
     } finally {
-      if (pending !== undefined) this.#pending.remove(pending);
+      if (pending !== undefined) this.#pendingOperations.remove(pending);
       clock?.stop();
     }
   }
 
-  /** Finds out whether the server still knows the session; returns how it was lost, if it was. */
+  /** Finds out whether the server still knows the session. Returns why the session counts as lost, if it does. */
   async #findLoss(
-    { pooled, session }: Lease,
+    { pooledSession, session }: Lease,
     caller: Caller,
     signal: CancelSignal,
   ): Promise<SessionLoss | undefined> {
     if (!session.hasSessionId || this.#isClosed) return undefined;
-    const verdict = await untilAborted(this.#check.examineLoss(pooled, caller), signal);
+    const verdict = await untilAborted(
+      this.#sessionCheck.examineLoss(pooledSession, caller),
+      signal,
+    );
     return verdict === "refused" || verdict === "silent" ? verdict : undefined;
   }
 
@@ -328,13 +334,13 @@ export class DownstreamServer {
     throw unavailable === undefined ? error : withDoctorHint(error);
   }
 
-  /** Returns whether another session may succeed; if so, retires a session that its server no longer knows. */
+  /** Returns whether another session may succeed. If so, retires a session that its server no longer knows. */
   #prepareRetry(lease: Lease, error: unknown): boolean {
     // The call joined a prewarmed session whose server had already asked for a login.
     if (error instanceof LoginNeedsCaller) return true;
     // A session without a handshake is a failed start; the next call tries again.
     if (lease.session.connectMs === undefined || !lease.mayRepeat(error)) return false;
-    this.#retireLost(lease.pooled, error);
+    this.#retireLost(lease.pooledSession, error);
     return true;
   }
 

@@ -1,12 +1,12 @@
 /**
  * Returns a command of the gateway for a server, quoted for a shell.
  *
- * @param command Its words, such as `auth login`.
+ * @param command The words of the command, such as `auth login`.
  * @param server The server's name.
  */
 export function serverCommand(command: string, server: string): string {
-  const word = /^[\w.@:/][\w.@:/-]*$/.test(server)
+  const serverArgument = /^[\w.@:/][\w.@:/-]*$/.test(server)
     ? server
     : `-- '${server.replaceAll("'", `'\\''`)}'`;
-  return `agent-mcp-gateway ${command} ${word}`;
+  return `agent-mcp-gateway ${command} ${serverArgument}`;
 }

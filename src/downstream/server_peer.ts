@@ -10,7 +10,7 @@ import type { ServerCodec } from "./revisions/mod.ts";
 
 /**
  * Pause in reading a server after each line that is not a message, in milliseconds. Without the pause, a
- * server that prints such lines all the time would use all the time of the gateway.
+ * server that prints such lines without end would keep the gateway from serving others.
  */
 const NOISE_PAUSE_MS = 0.2;
 
@@ -36,15 +36,18 @@ export interface ServerListener {
   readonly log: Log;
   /** The active calls, which a request of the server may belong to. */
   readonly calls: ActiveCalls;
-  /** Returns the client that a request or a log message is for; `undefined` if none is known. */
+  /** Returns the channel to the client that a request or a log message is for; `undefined` if no client is known. */
   readonly clientChannel: () => ClientChannel | undefined;
-  /** The server sent invalid data; receives its beginning. */
+  /** Called when the server sent invalid data; receives the beginning of the data. */
   readonly onNoise: (excerpt: string) => void;
-  /** The session may from now on differ from others: the server asks the client, or its tools have changed. */
+  /**
+   * Called when the session may differ from other sessions from now on: a request of the server is
+   * forwarded to the client, or the server's tools have changed.
+   */
   readonly onAltered: () => void;
-  /** The server's tools may have changed. */
+  /** Called when the server's tools may have changed. */
   readonly onToolsChanged: () => void;
-  /** The connection has ended. */
+  /** Called when the connection has ended. */
   readonly onClosed: () => void;
 }
 
@@ -115,11 +118,11 @@ interface ForwardContext {
   readonly server: string;
   /** Requests that are forwarded to the client. */
   readonly forward: readonly ForwardedRequest[];
-  /** The client; `undefined` if none is known. */
+  /** The channel to the client; `undefined` if no client is known. */
   readonly clientChannel: ClientChannel | undefined;
   /** The active calls of the session. */
   readonly calls: ActiveCalls;
-  /** The request is forwarded. */
+  /** Called when the request is forwarded. */
   readonly onAltered: () => void;
 }
 

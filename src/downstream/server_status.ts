@@ -4,8 +4,8 @@ import type { Session, SessionState } from "./session.ts";
 /** A server's status, as `get_gateway_status` reports it. */
 export interface ServerStatus {
   /**
-   * The best of its sessions' states. Without a session: `login-required` if a person has to log in,
-   * `broken` if the last session broke, `unavailable` if its entry cannot be used, otherwise `idle`.
+   * The best state of its sessions. Without a session: `unavailable` if the server's entry cannot be used,
+   * `login-required` if a person has to log in, `broken` if the last session broke, otherwise `idle`.
    */
   readonly state: "idle" | SessionState | "login-required" | "unavailable";
   /** Process ids of its sessions. */
@@ -14,13 +14,13 @@ export interface ServerStatus {
   readonly sessions: number;
   /** Number of active calls. */
   readonly calls_in_flight: number;
-  /** The last failure; null if there was none. */
+  /** The reason why the entry cannot be used, otherwise the last failure; null if there is neither. */
   readonly last_error: string | null;
-  /** Number of sessions that were started after one had failed. */
+  /** Number of sessions that were started after a session had broken. */
   readonly restarts: number;
   /** Number of tools; null until they have been listed. */
   readonly tools: number | null;
-  /** Milliseconds from the start of the newest session to its handshake; null until then. */
+  /** Milliseconds from the start of a session to the last handshake; null until the first handshake. */
   readonly connect_ms: number | null;
 }
 
@@ -28,17 +28,17 @@ export interface ServerStatus {
 export class ServerHealth {
   /** The last failure. */
   lastError: string | undefined;
-  /** Whether the last failure was that a login is needed; reset by a handshake. */
+  /** Whether the last failure was that a login is needed. A handshake resets it. */
   needsLogin = false;
-  /** Number of sessions that were started after one had failed. */
+  /** Number of sessions that were started after a session had broken. */
   restarts = 0;
-  /** Milliseconds from the start of the newest session to its handshake. */
+  /** Milliseconds from the start of a session to the last handshake. */
   connectMs: number | undefined;
-  #failures = 0;
+  #breakCount = 0;
 
-  /** Whether the last session broke. */
+  /** Whether a session broke since the last handshake. */
   get isBroken(): boolean {
-    return this.#failures > 0;
+    return this.#breakCount > 0;
   }
 
   /** Records a failure; errors that are not failures of the server are ignored. */
@@ -55,14 +55,14 @@ export class ServerHealth {
 
   /** Records the handshake of a session. */
   recordHandshake(ms: number | undefined): void {
-    this.#failures = 0;
+    this.#breakCount = 0;
     this.needsLogin = false;
     this.connectMs = ms;
   }
 
   /** Records that a session broke. */
   recordBreak(): void {
-    this.#failures++;
+    this.#breakCount++;
   }
 }
 

@@ -39,9 +39,9 @@ const ORPHAN_PING_TIMEOUT_MS = 500;
 /**
  * State of a session:
  *
- *     connecting ──> ready ──> draining ──> closed
+ *     connecting ──> ready ──> draining
  *         │            │           │
- *         └────────────┴───────────┴──────> broken
+ *         └────────────┴───────────┴──────> closed or broken
  *
  * A session never returns to an earlier state: the next call gets a new session.
  */
@@ -53,7 +53,7 @@ export interface SessionOptions {
   readonly config: ServerConfig;
   /** Capabilities of the client that the session is for. */
   readonly capabilities: ClientCapabilities;
-  /** Returns the client that owns the session; `undefined` if it is shared. */
+  /** Returns the channel to the client that owns the session; `undefined` if the session is shared. */
   readonly clientChannel: () => ClientChannel | undefined;
   /** Opens the connection. */
   readonly open: () => Promise<Transport>;
@@ -65,7 +65,7 @@ export interface SessionOptions {
   readonly pingMs?: number;
   /** Receives warnings. */
   readonly log: Log;
-  /** The server's tools may have changed. */
+  /** Called when the server's tools may have changed. */
   readonly onToolsChanged: () => void;
   /** Called once, when the session is `closed` or `broken`. */
   readonly onEnded: (state: "closed" | "broken") => void;
@@ -78,8 +78,8 @@ export class Session {
   /** Everything that depends on the kind of the connection. */
   readonly transport: TransportKind;
   /**
-   * Whether it may differ from other sessions of the server: it was used for a call, the server received
-   * something of the client, or reported that its tools have changed.
+   * Whether the session may differ from other sessions of the server: it was used for a call, a request of
+   * the server was forwarded to the client, or the tools or the client's roots have changed.
    */
   isAltered = false;
   /** The active calls. */
@@ -99,7 +99,7 @@ export class Session {
   #ending: Promise<void> | undefined;
 
   /**
-   * Starts to connect at once.
+   * Starts to connect immediately.
    *
    * @param options The server, and the client that the session is for.
    */
@@ -112,8 +112,8 @@ export class Session {
     this.#declared = declaredCapabilities(options.capabilities, forward);
     this.#connection = new Connection(options);
     this.#starting = this.#start();
-    // Callers that need the session await the promise and see the failure. Without any, the rejection
-    // would be unhandled.
+    // Callers that need the session await the promise and see the failure. Without such a caller, the
+    // rejection would be unhandled.
     this.#starting.catch(() => {});
   }
 
@@ -133,9 +133,9 @@ export class Session {
   }
 
   /**
-   * The connection to the server.
+   * The JSON-RPC peer of the server.
    *
-   * @throws {ChannelClosed} if the session is not connected yet.
+   * @throws {ChannelClosed} if the session was never connected.
    */
   get peer(): Peer {
     if (this.#peer === undefined) throw new ChannelClosed("The session is closed");
@@ -147,7 +147,7 @@ export class Session {
     return this.#codec;
   }
 
-  /** Number of times that the server sent data that was not a message. */
+  /** Number of times that the server sent data that was not a valid message. */
   get noiseCount(): number {
     return this.#noise.count;
   }
@@ -199,21 +199,21 @@ export class Session {
    * Explains the failure of a request that was sent for a call.
    *
    * @param cause The error that was thrown.
-   * @param request The signal of the request, and `noiseCount` before it was sent.
+   * @param request The signal of the request, and the value of `noiseCount` before it was sent.
    * @returns The signal's reason if it has aborted, otherwise the failure of the server.
    */
   async explainCallFailure(
     cause: unknown,
     { signal, noiseCount }: { readonly signal: CancelSignal; readonly noiseCount: number },
   ): Promise<unknown> {
-    if (signal.aborted) return this.#noise.addTo(signal.reason, noiseCount);
+    if (signal.aborted) return this.#noise.addToTimeout(signal.reason, noiseCount);
     return await this.#explain(cause, "it failed during the call", noiseCount);
   }
 
   /**
-   * Finds out whether the server answers, however busy its tools are.
+   * Finds out whether the server answers a ping, which servers do even while their tools are busy.
    *
-   * @param withinMs Time to answer, in milliseconds.
+   * @param withinMs Time to answer, in milliseconds; default `pingMs`.
    */
   async isAlive(withinMs?: number): Promise<boolean> {
     return await this.probe("alive", withinMs) === "answered";
@@ -223,7 +223,7 @@ export class Session {
    * Sends a request that changes nothing at the server.
    *
    * @param probe The request.
-   * @param withinMs Time to answer, in milliseconds.
+   * @param withinMs Time to answer, in milliseconds; default `pingMs`.
    * @returns `refused` after a refusal of the session or an HTTP error, `silent` without an answer.
    */
   async probe(
@@ -257,7 +257,7 @@ export class Session {
       const info = await this.#starting;
       await this.#codec.setLogLevel(this.peer, { level, info });
     } catch {
-      // The session failed to start or has ended; the level is set again on the next one.
+      // The session failed to start or has ended. The level is set on the client's next session.
     }
   }
 
@@ -268,6 +268,7 @@ export class Session {
 
   /** Ends the session now; active calls fail. Resolves when its processes have ended. */
   async close(gracePeriods: GracePeriods): Promise<void> {
+    // These grace periods may be shorter than those of the end in progress.
     if (this.#isOver) void this.#connection.end(gracePeriods);
     this.#end("closed", gracePeriods);
     await this.#ending;
@@ -363,7 +364,7 @@ export class Session {
       log,
       calls: this.activeCalls,
       onNoise: (excerpt) => this.#noise.record(excerpt),
-      // On a shared session, the client is known only while a single call is active.
+      // The client of a shared session is known only while a single call is active.
       clientChannel: () => this.activeCalls.onlyChannel ?? this.#options.clientChannel(),
       onAltered: () => this.isAltered = true,
       onToolsChanged,

@@ -10,14 +10,14 @@ import type { ServerHealth } from "./server_status.ts";
 import type { Session } from "./session.ts";
 
 /**
- * The reason why a session counts as lost, although the server accepts a new one: the server refuses the
- * messages of the session (`refused`), or does not answer them (`silent`).
+ * The reason why a session counts as lost, although the server accepts a new session: the server refuses
+ * the messages of the lost session (`refused`), or does not answer them (`silent`).
  */
 export type SessionLoss = "refused" | "silent";
 
 /**
- * The result of a check. It is `unclear` if the server accepts no new session, or refuses the probes on a
- * new session, too.
+ * The result of a check. It is `unclear` if the server accepts no new session, or does not answer the probes
+ * on a new session either.
  */
 export type SessionVerdict = SessionLoss | "alive" | "unclear";
 
@@ -27,7 +27,7 @@ export interface SessionCheckOptions {
   readonly server: string;
   /** The server's sessions. */
   readonly pool: SessionPool;
-  /** Records a hang. */
+  /** Records that the server hangs. */
   readonly health: ServerHealth;
   /** Receives each session that is lost. */
   readonly onLost: (pooled: PooledSession) => void;
@@ -35,19 +35,19 @@ export interface SessionCheckOptions {
   readonly drainMs: number;
 }
 
-/** The probes, in the order in which they are sent. The second is for servers that answer no ping. */
+/** The probes, in the order in which they are sent. The second probe is for servers that answer no ping. */
 const PROBES = ["alive", "tools"] as const satisfies readonly ProbeKind[];
 
-/** Statuses by which a server refuses a message of an unknown session without processing it. */
+/** HTTP statuses with which a server refuses a message of an unknown session without processing it. */
 const UNPROCESSED_STATUSES: ReadonlySet<number | undefined> = new Set([400, 404, 410]);
 
-/** Statuses whose reason is never the session. */
+/** HTTP statuses that never mean that the session is unknown. */
 const UNRELATED_STATUSES: ReadonlySet<number | undefined> = new Set([401, 403, 407, 413, 429]);
 
 /**
  * Finds out whether a session is still usable after a failure that left it open. If it is not, the next
- * call gets a new session; active calls on the old one may still succeed. Calls that fail at the same time
- * share one check.
+ * call gets a new session; active calls on the old session may still succeed. Calls that fail at the same
+ * time share one check.
  */
 export class SessionCheck {
   readonly #options: SessionCheckOptions;
@@ -73,9 +73,9 @@ export class SessionCheck {
   }
 
   /**
-   * Finds out whether a remote server still knows the session. The error alone does not show it: after a
+   * Finds out whether a remote server still knows the session. The error alone does not show this: after a
    * restart, servers answer an unknown session with different errors. The check probes the session and a
-   * new one; the session is lost only if the probe succeeds on the new one.
+   * new one. The session is lost only if a probe fails on it and succeeds on the new session.
    *
    * @param pooled The session.
    * @param caller A caller that may use the session.
@@ -86,7 +86,7 @@ export class SessionCheck {
     const verdict = this.#examine(pooled, caller);
     this.#verdicts.set(pooled, verdict);
     void verdict.then((result) => {
-      // A lost session stays lost. After any other verdict, a later failure may have a different cause.
+      // A lost session stays lost. After any other verdict, the next failure starts a new check.
       if (result === "alive" || result === "unclear") this.#verdicts.delete(pooled);
     });
     return verdict;
@@ -96,7 +96,7 @@ export class SessionCheck {
    * Describes the failure of a call whose session was lost, and whether the call may have been carried out.
    *
    * @param cause The error of the call.
-   * @param call How its session was lost, and whether the call had been sent.
+   * @param call `loss`: why the session counts as lost. `hasSent`: whether a tool call had been sent.
    */
   explain(
     cause: unknown,

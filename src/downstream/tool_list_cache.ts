@@ -25,8 +25,8 @@ interface CachedList {
   readonly source: Session;
   readonly promise: Promise<Catalog>;
   /**
-   * The result of `promise`, which a call can use without waiting for a tick. Until `promise` resolves,
-   * the previous list.
+   * The result of `promise`, which a call can use without waiting for a tick. Until `promise` resolves, this
+   * is the previous list.
    */
   catalog: Catalog | undefined;
   isPending: boolean;
@@ -35,24 +35,24 @@ interface CachedList {
 }
 
 /**
- * The tool lists of a server, and the only place that decides which sessions share one. A list is shared
- * if it was fetched on a session that is not altered: it is the same for all clients with equal capabilities,
- * because a server may list more tools to a client with more capabilities. An altered session keeps the list
- * that it has; the next one that is fetched on it is seen only by the callers of that session.
+ * The tool lists of a server. Only this class decides which sessions share a list. Clients with equal
+ * capabilities share the list that was fetched on a session that is not altered; a server may list more
+ * tools to a client with more capabilities. A session that is altered keeps the list that it has; a list that
+ * is fetched on an altered session is for the callers of that session only.
  */
 export class ToolListCache {
-  // By key of the declared capabilities: the list of the sessions that have none yet.
+  // By key of the declared capabilities: the list for sessions without a list of their own.
   readonly #shared = new Map<string, CachedList>();
   readonly #bySession = new WeakMap<Session, CachedList>();
   readonly #catalogs = new CatalogStore();
   readonly #log: Log;
   readonly #server: string;
-  // The lines that were logged. A reload that changes the server's entry creates a new cache.
-  readonly #logged = new Set<string>();
+  // A reload that changes the server's entry creates a new cache, which may log the same lines again.
+  readonly #loggedLines = new Set<string>();
   #toolCount: number | undefined;
 
   /**
-   * @param log Receives the problems of the lists, each of them only once.
+   * @param log Receives each problem of the lists only once.
    * @param server The server's name.
    */
   constructor(log: Log, server: string) {
@@ -60,24 +60,24 @@ export class ToolListCache {
     this.#server = server;
   }
 
-  /** Length of the newest list; `undefined` until there was one. */
+  /** Number of tools in the newest list; `undefined` until a list was fetched. */
   get toolCount(): number | undefined {
     return this.#toolCount;
   }
 
-  /** Returns the cached list of a session. */
+  /** Returns the cached list for a session, if there is one. */
   cachedList(owner: ListOwner): Catalog | undefined {
     return this.#find(owner)?.catalog;
   }
 
-  /** Whether a partial list is due to be fetched again. */
+  /** Whether the cached list for a session is partial and due to be fetched again. */
   isStale(owner: ListOwner): boolean {
     const list = this.#find(owner);
     return list !== undefined && performance.now() >= list.refetchAt;
   }
 
   /**
-   * Returns the cached list, or the one that is being fetched.
+   * Returns the cached list, or the list that is being fetched.
    *
    * @param owner The session that the list is for.
    * @param signal Cancels the wait; its reason is thrown.
@@ -93,7 +93,7 @@ export class ToolListCache {
    * Requests the tools on a session, unless they are cached or a request on it is pending.
    *
    * @param owner The session.
-   * @param isForced Whether to fetch the list again although it is cached.
+   * @param isForced Whether to fetch the list again although it is cached; an `empty` list never is.
    */
   fetchList(owner: ListOwner & { readonly session: Session }, isForced = false): Promise<Catalog> {
     const { session, capabilitiesKey } = owner;
@@ -130,16 +130,15 @@ export class ToolListCache {
   }
 
   /**
-   * Removes the list of a session, and the list for sessions that have none yet, because both may be outdated.
-   * They are fetched again when they are needed. Other sessions keep theirs: the server notifies each
-   * session of its changes.
+   * Removes the list of a session, and the list for sessions without a list of their own, because both may be
+   * outdated. Other sessions keep their lists: the server notifies each session of changes.
    */
   forget({ session, capabilitiesKey }: ListOwner): void {
     if (session !== undefined) this.#bySession.delete(session);
     this.#shared.delete(capabilitiesKey);
   }
 
-  /** Returns the list of a session, which is from now on the shared one if it has none and is not altered. */
+  /** Returns the list of a session. A session without a list takes over the shared list unless it is altered. */
   #find({ session, capabilitiesKey }: ListOwner): CachedList | undefined {
     if (session === undefined) return this.#shared.get(capabilitiesKey);
     const list = this.#bySession.get(session);
@@ -172,14 +171,14 @@ export class ToolListCache {
 
   #logProblems({ incompleteReason, leftOutTools }: Catalog): void {
     if (incompleteReason !== undefined) this.#warn(incompleteReason);
-    for (const what of leftOutTools) this.#warn(`Tool left out: ${what}`);
+    for (const tool of leftOutTools) this.#warn(`Tool left out: ${tool}`);
   }
 
   #warn(line: string): void {
-    if (this.#logged.size > MAX_LOGGED_LINES || this.#logged.has(line)) return;
-    this.#logged.add(line);
+    if (this.#loggedLines.size > MAX_LOGGED_LINES || this.#loggedLines.has(line)) return;
+    this.#loggedLines.add(line);
     const server = this.#server;
-    if (this.#logged.size <= MAX_LOGGED_LINES) this.#log.warn(line, { server });
+    if (this.#loggedLines.size <= MAX_LOGGED_LINES) this.#log.warn(line, { server });
     else this.#log.warn("Nothing more is logged about its lists of tools", { server });
   }
 }

@@ -3,8 +3,8 @@ import type { CancelSignal } from "../jsonrpc/mod.ts";
 /**
  * Waits for a promise until a signal aborts.
  *
- * @param promise The promise; if the signal aborts first, its failure is ignored.
- * @param signal Its reason is thrown when it aborts first.
+ * @param promise The promise; if the signal aborts first, a rejection of the promise is ignored.
+ * @param signal Its reason is thrown if it aborts first.
  */
 export async function untilAborted<T>(promise: Promise<T>, signal: CancelSignal): Promise<T> {
   signal.throwIfAborted();

@@ -40,7 +40,7 @@ export interface LoginState {
   /**
    * `local`: the server is not remote. `header`: its entry has an `Authorization` header. `client`:
    * its entry has a client id and secret, so the gateway logs in without a person. `expired`: the
-   * gateway renews the token automatically if `isRenewable` is true.
+   * access token has expired or will soon; the gateway renews it automatically if `isRenewable` is true.
    */
   readonly state: "local" | "header" | "client" | "logged-in" | "expired" | "logged-out";
   /** The authorization server that issued the tokens. */
@@ -63,10 +63,12 @@ export async function logIn(
   config: ServerConfig,
   options: AccountOptions & { readonly show: (url: string) => void },
 ): Promise<LoginOutcome> {
-  const connection = findConnection(config);
-  if (typeof connection === "string") return { kind: "not-needed", reason: connection };
+  const connectionOrReason = findLoginConnection(config);
+  if (typeof connectionOrReason === "string") {
+    return { kind: "not-needed", reason: connectionOrReason };
+  }
   const { logInAtTerminal } = await import("./log_in.ts");
-  return await logInAtTerminal(config, { ...options, connection });
+  return await logInAtTerminal(config, { ...options, connection: connectionOrReason });
 }
 
 /**
@@ -109,7 +111,7 @@ export async function readLoginState(
 }
 
 /** Returns the connection that needs a login, or the reason why no login is needed. */
-function findConnection(config: ServerConfig): HttpConfig | string {
+function findLoginConnection(config: ServerConfig): HttpConfig | string {
   const connection = getHttpConfig(config.connection);
   if (connection === undefined) return "it is a program on this machine";
   if (hasAuthorizationHeader(connection.headers)) return "its entry has an Authorization header";

@@ -39,7 +39,7 @@ export interface AuthorizationServer {
   readonly metadata: AuthorizationServerMetadata;
   /** Whether `metadata` was published; if not, it has the default endpoints of MCP 2025-03-26. */
   readonly hasMetadata: boolean;
-  /** Whether the downstream server announces it; if not, it is at that server's own address. */
+  /** Whether the downstream server announces this issuer; if not, the issuer is the server's own origin. */
   readonly isAnnounced: boolean;
   /** The identifier of the downstream server as a resource (RFC 8707). */
   readonly resource: string | undefined;
@@ -52,9 +52,7 @@ const METADATA_REQUEST: RequestInit = {
   headers: { accept: "application/json", "mcp-protocol-version": REVISIONS[0] },
 };
 
-/**
- * Parses the challenge of a refused request. Skips challenges of other schemes before it.
- */
+/** Parses the Bearer or DPoP challenge of a refused request. Skips challenges of other schemes before it. */
 export function parseChallenge({ headers }: Response, sdk: Sdk): OAuthChallenge {
   const header = headers.get("www-authenticate") ?? "";
   const challenge = /\b(?:bearer|dpop)\s.*/i.exec(header)?.[0] ?? "";
@@ -109,7 +107,7 @@ export async function discoverAuthorizationServer(
 }
 
 /** Result of a search for metadata at several URLs. */
-interface MetadataSearch<T> {
+interface MetadataSearchResult<T> {
   readonly metadata?: T;
   /** The error of the first invalid metadata, if no metadata was found. */
   readonly invalidMetadata?: LoginFailure;
@@ -124,8 +122,8 @@ async function fetchFirstMetadata<T>(
   urls: readonly URL[],
   read: (response: OAuthResponse, url: URL) => T,
   { fetchFn }: RequestContext,
-): Promise<MetadataSearch<T>> {
-  let failures: MetadataSearch<T> = {};
+): Promise<MetadataSearchResult<T>> {
+  let failures: MetadataSearchResult<T> = {};
   for (const url of urls) {
     const response = await sendRequest(url, { ...METADATA_REQUEST, fetchFn });
     try {
@@ -148,7 +146,7 @@ async function fetchFirstMetadata<T>(
 export async function fetchResourceMetadata(
   { resourceMetadataUrl }: OAuthChallenge,
   context: RequestContext,
-): Promise<MetadataSearch<ResourceMetadata>> {
+): Promise<MetadataSearchResult<ResourceMetadata>> {
   const { origin, pathname, search } = new URL(context.url);
   const path = "/.well-known/oauth-protected-resource";
   const wellKnownUrls = [
@@ -169,8 +167,7 @@ export async function fetchResourceMetadata(
  */
 function requireMatchingResource(resource: string, { sdk, url, config }: RequestContext): void {
   const serverUrl = sdk.resourceUrlFromServerUrl(url);
-  // For the SDK, "/mcp" is not within "/mcp/", because it is shorter. With a slash, the two are
-  // equal.
+  // To the SDK, the address "/mcp" is not part of the resource "/mcp/". The address "/mcp/" is.
   serverUrl.pathname = serverUrl.pathname.replace(/\/?$/, "/");
   const isAllowed = sdk.checkResourceAllowed({
     requestedResource: serverUrl,
@@ -266,9 +263,9 @@ function requireSafeEndpoints(metadata: AuthorizationServerMetadata): void {
 }
 
 /**
- * Returns the first of these: the complete scope in the challenge, the scopes in the server's
- * entry, the scope in the challenge, the scopes in the resource metadata. Adds `offline_access` to
- * the last two if the authorization server supports it.
+ * Chooses the scope to request: the complete scope in the challenge, otherwise the scopes in the
+ * server's entry, otherwise the scope in the challenge, otherwise the scopes in the resource metadata.
+ * To the last two, adds `offline_access` if a person logs in and the authorization server supports it.
  */
 function chooseScope(
   challenge: OAuthChallenge,

@@ -16,7 +16,7 @@ const OVERLOAD_STATUSES: ReadonlySet<number> = new Set([429, 503, 504]);
  * repeats a request and follows no redirect. It throws `UnreachableError` for network failures and
  * for overloaded servers.
  *
- * @param serverUrl The address of the server, which names all the other addresses.
+ * @param serverUrl The address of the server that the login is for; the other addresses come from it.
  * @param options `signal` cancels the requests; its reason is thrown. `timeoutMs`: maximum time until
  * the last byte of a response, in milliseconds.
  */

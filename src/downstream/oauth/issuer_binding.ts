@@ -5,10 +5,10 @@ import { isRegisteredByHand, isSameIssuer } from "./stored_login.ts";
 
 /**
  * Finds the only issuer that may receive requests of the configured client: the one in the server's
- * entry, otherwise the first issuer that the server named. Only this keeps a server from naming an
- * authorization server of its own, which would receive the client's secret.
+ * entry, otherwise the first issuer that the server named. Without this binding, a server could later
+ * name an authorization server of its own, which would receive the client's secret.
  *
- * @returns `undefined` if any issuer may.
+ * @returns `undefined` if any issuer may receive the requests.
  */
 export async function findBoundIssuer(
   { config, url, store }: RequestContext,
@@ -19,8 +19,8 @@ export async function findBoundIssuer(
 }
 
 /**
- * Throws if the configured client is bound to another issuer; otherwise binds it to this one. Call
- * this before the first request that contains anything of the client.
+ * Throws if the configured client is bound to another issuer; otherwise binds the client to this issuer.
+ * Must be called before the first request that contains anything of the client.
  *
  * @param options `boundIssuer`: the result of `findBoundIssuer`. `isKnown`: whether the issuer is
  * more than a guess; the client is not bound to a guess.
@@ -50,7 +50,7 @@ export async function requireBoundIssuer(
   throw new LoginFailure(message, { canRetry: false });
 }
 
-/** Whether the client was registered at one issuer: it has a secret, or an id from there. */
+/** Whether the configured client belongs to one issuer: it has a secret, or was registered by hand. */
 function isBoundClient(oauth: RequestContext["config"]["options"]["oauth"]): boolean {
   return oauth?.clientSecret !== undefined || isRegisteredByHand(oauth?.clientId);
 }

@@ -13,7 +13,7 @@ export async function revokeAndRemoveLogins(
   const run = async (): Promise<LogoutOutcome> => {
     const { logins } = await store.read(url);
     const activeLogins = logins.filter(({ tokens }) => tokens !== undefined);
-    // Removed first: if the authorization server does not respond, the user is logged out anyway.
+    // The logins are removed first: the user is logged out even if the authorization server does not respond.
     await store.remove(url);
     let outcome: LogoutOutcome = { wasLoggedIn: activeLogins.length > 0, revoked: "unsupported" };
     for (const login of activeLogins) {

@@ -18,8 +18,8 @@ import { exchangeCode } from "./tokens.ts";
 import type { ServerConfig } from "../../config/mod.ts";
 
 /**
- * Maximum length of the login link, in UTF-16 code units. Agents read it, and it is an argument of
- * the browser.
+ * Maximum length of the login link, in UTF-16 code units. Agents read the link, and the browser gets it as
+ * a command-line argument.
  */
 const MAX_LINK_LENGTH = 8192;
 
@@ -212,11 +212,11 @@ function readAuthorizationCode(
   const { metadata, hasMetadata } = authorizationServer;
   const { config } = context;
   const iss = redirectQuery.get("iss");
-  // The issuer of an authorization server without metadata is unknown, so it is not checked.
-  // With metadata, the issuer must be equal, even in a trailing slash (RFC 9207 and MCP).
-  const isMissing = iss === null &&
+  // Without metadata, the issuer of the authorization server is unknown, so `iss` is not checked.
+  // With metadata, the two must be equal, even in a trailing slash (RFC 9207 and MCP).
+  const lacksIss = iss === null &&
     metadata.authorization_response_iss_parameter_supported === true;
-  if (hasMetadata && (isMissing || (iss !== null && iss !== metadata.issuer))) {
+  if (hasMetadata && (lacksIss || (iss !== null && iss !== metadata.issuer))) {
     throw createIssuerMismatchError(
       { actual: iss ?? undefined, expected: metadata.issuer },
       config,

@@ -20,8 +20,8 @@ import {
 import { requestClientTokens } from "./tokens.ts";
 
 /**
- * Age up to which a token is new, in milliseconds: a server that refuses it would refuse the next
- * one.
+ * Age up to which a token is fresh, in milliseconds. A server that refuses a fresh token would refuse the
+ * next token, too.
  */
 const FRESH_TOKEN_MS = 10_000;
 
@@ -34,8 +34,8 @@ const RENEWAL_RETRY_MS = 10_000;
 const CLOSE_TIMEOUT_MS = 1000;
 
 /**
- * Minimum time between two reads of the stored login, in milliseconds. Another process may change
- * it.
+ * Minimum time between two reads of the stored login, in milliseconds. The login is read again because
+ * another process may change it.
  */
 const STORE_CHECK_MS = 500;
 
@@ -53,7 +53,7 @@ export class OAuth implements ServerAuth {
   readonly #settings: OAuthSettings;
   readonly #abortController = new AbortController();
   #login: StoredLogin | undefined;
-  // Tokens of the client credentials grant. They are not stored, because new ones need no person.
+  // Tokens of the client credentials grant. They are not stored, because new tokens need no person.
   #clientTokens: StoredTokens | undefined;
   #tokenOrigin: TokenOrigin = { source: "stored", timeMs: -Infinity };
   #storeRead: Promise<void> | undefined;
@@ -71,7 +71,7 @@ export class OAuth implements ServerAuth {
     this.#settings = settings;
   }
 
-  /** The `Authorization` header of the next request; renews the token if it is due. */
+  /** Returns the `Authorization` header of the next request; renews the token first if its renewal is due. */
   async headers(signal: AbortSignal): Promise<Readonly<Record<string, string>>> {
     if (performance.now() > this.#nextStoreReadAt) this.#storeRead = undefined;
     await untilAborted(this.#storeRead ??= this.#readStore(), signal);
@@ -207,11 +207,7 @@ export class OAuth implements ServerAuth {
     return renewed?.tokens !== undefined;
   }
 
-  /**
-   * Uses the stored login if another process has changed it.
-   *
-   * @returns Whether there is such a login.
-   */
+  /** Uses the stored login if another process has changed it. Returns whether that was the case. */
   async #useNewerStoredLogin(): Promise<boolean> {
     const { store, url, config } = this.#settings;
     const previousHeader = this.#authorizationHeader;
@@ -288,7 +284,7 @@ export class OAuth implements ServerAuth {
     }
     const attempt = this.#loginAttempt ?? this.#startLoginAttempt(challenge);
     const loginDone = untilAborted(waitForLogin(attempt, waitMs), signal);
-    if (await pending.waitFor(loginDone)) return;
+    if (await pending.waitForLogin(loginDone)) return;
     const { link } = attempt;
     const instruction = link === undefined
       ? "run the command"
@@ -307,8 +303,8 @@ export class OAuth implements ServerAuth {
     this.#loginAttempt = attempt;
     const removeAttempt = (): void => {
       this.#loginAttempt = undefined;
-      // After a failed login, the next one registers a new client: the authorization server may
-      // have deleted the old one.
+      // After a failed login, the next login registers a new client: the authorization server may
+      // have deleted the old client.
       if (this.#login?.tokens === undefined) this.#login = undefined;
     };
     attempt.done.then(removeAttempt, removeAttempt);

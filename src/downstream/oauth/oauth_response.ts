@@ -19,8 +19,8 @@ interface MemberTypes {
 
 /**
  * All members that the gateway reads, with their types. A name means the same in every kind of
- * response (RFC 6749, 7591, 8414, 9728 and OpenID Discovery). Other members are ignored, so they
- * cannot break a login.
+ * response (RFC 6749, 7591, 8414, 9728 and OpenID Discovery). Other members are ignored, so that
+ * they cannot break a login.
  */
 const MEMBERS = {
   access_token: "nonEmptyString",
@@ -55,7 +55,7 @@ type MemberName = keyof typeof MEMBERS;
 /** Members of a response that have a valid value. */
 export type Members = { readonly [N in MemberName]?: MemberTypes[(typeof MEMBERS)[N]] };
 
-/** Members of which those named `N` are present. */
+/** Members of a response; those named in `N` are present. */
 export type MembersWith<N extends MemberName> = Members & Required<Pick<Members, N>>;
 
 /** Members whose value is never quoted. */

@@ -28,7 +28,7 @@ export interface OAuthSettings {
   readonly log: Log;
 }
 
-/** Options of one login. */
+/** Options of one login of a person. */
 export interface StartLoginOptions {
   readonly challenge: OAuthChallenge;
   /** The previous login, if there was one. */
@@ -38,7 +38,7 @@ export interface StartLoginOptions {
 }
 
 /**
- * Starts a login for a pending operation, and reports its progress to the log and the client.
+ * Starts a login at the client of a pending operation. Writes its result to the log, and notifies the client.
  *
  * @throws {LoginNeedsCaller} if no operation is pending.
  */

@@ -46,8 +46,10 @@ export async function findClient(
   const { metadata } = authorizationServer;
   const id = config.options.oauth?.clientId;
   if (id !== undefined) {
-    const isDocument = isMetadataDocumentId(id) && config.options.oauth?.clientSecret === undefined;
-    const isUsable = !isDocument || metadata.client_id_metadata_document_supported === true ||
+    const isMetadataDocument = isMetadataDocumentId(id) &&
+      config.options.oauth?.clientSecret === undefined;
+    const isUsable = !isMetadataDocument ||
+      metadata.client_id_metadata_document_supported === true ||
       metadata.registration_endpoint === undefined;
     if (isUsable) {
       const isSameClient = previousLogin?.client.client_id === id &&

@@ -16,7 +16,7 @@ export interface RenewLoginOptions {
 
 /**
  * Renews a login. A lock prevents two processes from renewing the same login. If another process has
- * renewed it in the meantime, its tokens are used.
+ * renewed the login in the meantime, the tokens of that renewal are used.
  *
  * @param usedLogin The login whose tokens were last used.
  * @returns The login with new tokens. If the login has ended but its client can be used again, the login

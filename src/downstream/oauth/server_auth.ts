@@ -33,8 +33,8 @@ export interface ServerAuthOptions {
 }
 
 /**
- * Creates the authorization of a server. It loads, reads and sends nothing before its first
- * request.
+ * Creates the authorization of a server. The authorization loads, reads and sends nothing before the
+ * first request.
  *
  * @returns `undefined` for a server that is not remote.
  */

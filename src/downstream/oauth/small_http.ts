@@ -1,10 +1,10 @@
 /**
- * Maximum size of a request's head, in bytes. A browser sends in it the cookies of every server on this
- * machine, whatever its port.
+ * Maximum size of a request's head, in bytes. The head may be large: browsers ignore the port of a cookie,
+ * so they send the cookies of all servers on this machine.
  */
 const MAX_HEAD_BYTES = 64 * 1024;
 
-/** The end of the head. */
+/** The end of a request's head. */
 const HEAD_END = "\r\n\r\n";
 
 const REASON_PHRASES: Readonly<Record<number, string>> = {

@@ -2,8 +2,8 @@ import type { ServerAuth } from "../authorization.ts";
 import { createAuthRequiredError } from "./login_failure.ts";
 
 /**
- * Authorization of a server whose entry has an `Authorization` header. It adds no header, and it
- * starts no login if the server refuses the header.
+ * Authorization of a server whose entry has an `Authorization` header. The class adds no header, and
+ * starts no login if the server refuses the entry's header.
  */
 export class StaticHeaderAuth implements ServerAuth {
   readonly #server: string;
@@ -12,7 +12,7 @@ export class StaticHeaderAuth implements ServerAuth {
     this.#server = server;
   }
 
-  /** Returns no headers besides the configured ones. */
+  /** Returns no headers: the transport sends the headers of the entry anyway. */
   headers(): Promise<Readonly<Record<string, string>>> {
     return Promise.resolve({});
   }

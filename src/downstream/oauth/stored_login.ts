@@ -105,8 +105,8 @@ export function matchesEntry(
 }
 
 /**
- * Whether two issuer identifiers are equal except for a trailing slash. Their metadata is at the
- * same URL.
+ * Whether two issuer identifiers are equal except for a trailing slash. The metadata of such issuers is
+ * at the same URL.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc8414#section-3.1}
  */
@@ -156,15 +156,15 @@ export function createAuthorizationHeader(login: StoredLogin | undefined): strin
 
 /**
  * Creates the client for a request, with the secret from the stored login or the server's entry. The
- * secret of the entry is only for its own client, at its own issuer.
+ * entry's secret is used only for the entry's client, at its issuer.
  */
 export function createOAuthClient(
   login: Pick<StoredLogin, "issuer" | "client">,
   config: ServerConfig,
 ): Pick<StoredClient, "client_id" | "client_secret" | "token_endpoint_auth_method"> {
   const { kind, client_id, client_secret, token_endpoint_auth_method: method } = login.client;
-  const ownSecret = matchesEntry(login, config) ? config.options.oauth?.clientSecret : undefined;
-  const secret = kind === "configured" ? ownSecret : client_secret;
+  const entrySecret = matchesEntry(login, config) ? config.options.oauth?.clientSecret : undefined;
+  const secret = kind === "configured" ? entrySecret : client_secret;
   return {
     client_id,
     ...(secret === undefined ? {} : { client_secret: secret }),

@@ -31,8 +31,7 @@ interface LoginFile {
 
 /**
  * Stores logins, one file for each server and issuer, and the issuers that configured clients are
- * bound to. Logins that cannot be written are kept in
- * memory until this process ends.
+ * bound to. Logins and issuers that cannot be written are kept in memory until this process ends.
  */
 export class TokenStore {
   readonly #folder: string | undefined;
@@ -107,7 +106,7 @@ export class TokenStore {
   /**
    * Binds a configured client to an issuer, unless it is bound already.
    *
-   * @returns The issuer that it is bound to.
+   * @returns The issuer that the client is bound to.
    */
   async bindIssuer(
     issuer: string,
@@ -143,7 +142,7 @@ export class TokenStore {
   }
 
   /**
-   * Runs a function while no other process does so for the same server.
+   * Runs a function while this process holds the lock of a server.
    *
    * @param options `signal` cancels the wait; its reason is thrown.
    * @throws {LockTimeout} if another process holds the lock for too long.
@@ -165,7 +164,7 @@ export class TokenStore {
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof LockTimeout) throw error;
-      // Without a lock, the processes do not wait for each other.
+      // Without a lock, the function runs although another process may be changing the same login.
       this.#warnOnce("Logins cannot be shared with other gateways", error);
       return undefined;
     }

@@ -35,11 +35,11 @@ export interface TransportContext extends StdioContext {
   readonly authorization?: Authorization | undefined;
 }
 
-/** All that depends on the kind of a connection to a server. */
+/** Everything that depends on the kind of a connection to a server. */
 export interface TransportKind {
-  /** The network's name in a trace. */
+  /** The value of `network.transport` in a trace. */
   readonly network: "pipe" | "tcp";
-  /** The verb for data that is not a message, as in "what the server sent". */
+  /** The verb in log lines about data that is not a message, as in "Skipped what the server sent". */
   readonly verb: "wrote to stdout" | "sent";
   /** Whether the server's program may have to be downloaded when it is started. */
   mayDownload(): boolean;

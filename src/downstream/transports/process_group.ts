@@ -3,11 +3,11 @@ export type GroupSignal = "SIGTERM" | "SIGKILL" | 0;
 
 /**
  * Signals every process of a group. The server itself is often a grandchild of the gateway: `npx` starts
- * `sh`, which starts `node`.
+ * `sh`, which starts `node`. On Windows, SIGTERM and SIGKILL both end the process and its descendants.
  *
  * @param groupId Id of the group, which is the id of its first process.
  * @param signal The signal.
- * @returns Whether the group had any process.
+ * @returns Whether the group had any process; on Windows always false for 0.
  */
 export function signalGroup(groupId: number, signal: GroupSignal): boolean {
   if (Deno.build.os === "windows") return signal !== 0 && runQuietly(treeKillCommand(groupId));
@@ -52,6 +52,7 @@ export function treeKillCommand(processId: number): string[] {
   return ["taskkill", "/pid", String(processId), "/t", "/f"];
 }
 
+/** Runs a command without its output. Returns whether it succeeded. */
 function runQuietly([command = "", ...args]: string[]): boolean {
   const { success } = new Deno.Command(command, { args, stdout: "null", stderr: "null" })
     .outputSync();

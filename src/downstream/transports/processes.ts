@@ -102,13 +102,13 @@ export class Processes {
     await ending;
   }
 
-  /** Creates the mark for the environment of the next process group, and its number for `add`. */
+  /** Creates the mark for the environment of the next process group. `add` needs the number in the mark. */
   createMark(): { readonly number: number; readonly mark: string } {
     const number = ++this.#lastNumber;
     return { number, mark: this.#watchdog.createMark(number) };
   }
 
-  /** Adds a process group that was started with the mark of its number. */
+  /** Adds a process group that was started with the mark that has its number. */
   add(groupId: number, group: ProcessGroup): void {
     this.#groups.set(groupId, group);
     this.#watchdog.register(groupId);
@@ -124,7 +124,7 @@ export class Processes {
 
   /** Kills all process groups immediately, including those of ending sessions. */
   kill(): void {
-    for (const groupId of this.#groups.keys()) signalGroup(groupId, "SIGKILL");
+    for (const groupId of this.#numberByGroupId.keys()) signalGroup(groupId, "SIGKILL");
   }
 
   /** Ends the watchdog, which ends the remaining processes. */

@@ -34,7 +34,7 @@ export class StartFailure extends Error {
    *
    * @param kind The cause.
    * @param message Description of the problem.
-   * @param options The error behind it, and the files that it is about.
+   * @param options The error of the system, and the files that the failure is about.
    */
   constructor(
     kind: StartFailureKind,
@@ -58,7 +58,7 @@ const HEAD_BYTES = 256;
  * @param cause The error that was thrown.
  * @param context The command, and the environment of its process.
  */
-export function explainStart(
+export function explainStartFailure(
   cause: unknown,
   { connection, env }: {
     readonly connection: StdioConfig;

@@ -2,8 +2,13 @@ import { ReadThrottle } from "../../jsonrpc/mod.ts";
 import { PrivateKeyRedactor, redactProbableSecrets, withoutLastWord } from "../../redact.ts";
 import { escapeLines, withoutTerminalSequences } from "../../text.ts";
 
+/** Number of lines that are kept. */
 const MAX_LINES = 20;
+
+/** Size limit of the lines that are returned, in bytes. */
 const MAX_BYTES = 2048;
+
+/** Maximum length of a line, in UTF-16 code units. */
 const MAX_LINE_LENGTH = 4096;
 
 /** Options of reading a server's stderr. */
@@ -12,7 +17,7 @@ export interface StderrOptions {
   readonly redactSecrets: (lines: string) => string;
   /** Length of the longest secret, in UTF-16 code units. */
   readonly longestSecret: number;
-  /** Receives each line, without secrets, cut to 4096 characters. */
+  /** Receives each line without secrets; long lines are cut. */
   readonly onLine: (line: string) => void;
 }
 
@@ -24,7 +29,7 @@ export interface StderrOptions {
 export class StderrTail {
   readonly #options: StderrOptions;
   readonly #lines: string[] = [];
-  // The beginning of the unfinished last line, and whether a part of it was skipped.
+  // The beginning of the last line, whose end has not arrived, and whether a part of the line was skipped.
   #unfinishedLine = "";
   #isCut = false;
   readonly #keyRedactor = new PrivateKeyRedactor();
@@ -38,8 +43,8 @@ export class StderrTail {
   }
 
   /**
-   * Returns the last lines, at most 20 lines and 2048 bytes, without secrets and texts that look like secrets, and
-   * with escaped control characters.
+   * Returns the last lines, at most 20 lines and 2048 bytes, without secrets and without texts that look like
+   * secrets. Control characters are escaped.
    */
   lastLines(): string {
     const bytes = new TextEncoder().encode(
@@ -65,7 +70,7 @@ export class StderrTail {
   }
 
   #addText(text: string): void {
-    // After a cut, the remainder of the line is skipped.
+    // The remainder of a line that was cut is skipped.
     const added = this.#isCut ? text.slice(endOfLine(text)) : text;
     this.#isCut &&= added === "";
     const lines = this.#unfinishedLine + added;
@@ -87,7 +92,7 @@ export class StderrTail {
     }
   }
 
-  /** Cuts an unfinished line; its end is removed, too, because it may be half a secret. */
+  /** Cuts an unfinished line. The end of the remaining text is removed, too, because it may be half a secret. */
   #cut(line: string): string {
     const { redactSecrets, longestSecret } = this.#options;
     const cut = redactSecrets(line).slice(0, MAX_LINE_LENGTH);

@@ -16,7 +16,7 @@ import { bwrapCommand } from "./bwrap.ts";
 import { signalGroup, waitForGroupEnd } from "./process_group.ts";
 import { NO_OWNER, type Processes, type ProcessOwner } from "./processes.ts";
 import { redactExcerpt, secretsOf } from "../secrets.ts";
-import { explainStart } from "./start_failure.ts";
+import { explainStartFailure } from "./start_failure.ts";
 import { StderrTail } from "./stderr_tail.ts";
 import type { GracePeriods, Transport } from "./transport.ts";
 import { type CommandLine, windowsCommand } from "./windows_command.ts";
@@ -37,7 +37,7 @@ export interface StdioContext {
   readonly maxBytes?: number;
   /** The server's share of the memory; default: no limit. */
   readonly memory?: Budget | undefined;
-  /** Returns a promise for which reading waits while the only client does not read. */
+  /** Returns a promise that reading the server waits for while the gateway's only client does not read. */
   readonly untilClientReads?: (() => Promise<void> | undefined) | undefined;
 }
 
@@ -50,7 +50,8 @@ export class StdioTransport implements Transport {
   readonly #stderr: StderrTail;
   readonly #processes: Processes;
   #exit: Deno.CommandStatus | undefined;
-  readonly #inputDeadline = Promise.withResolvers<void>();
+  // Resolves when the server has had its time to exit after the end of its input.
+  readonly #exitDeadline = Promise.withResolvers<void>();
   #ending: Promise<void> | undefined;
 
   constructor(
@@ -97,9 +98,9 @@ export class StdioTransport implements Transport {
 
   end(gracePeriods: GracePeriods): Promise<void> {
     this.#ending ??= this.#end(gracePeriods);
-    // The shortest of the given times applies: a slow end must not delay the exit of the gateway.
+    // If `end` is called several times, the shortest time applies: a slow server must not delay the gateway's exit.
     void within(this.#child.status, gracePeriods.afterInputCloseMs).then(() =>
-      this.#inputDeadline.resolve()
+      this.#exitDeadline.resolve()
     );
     return this.#ending;
   }
@@ -107,8 +108,8 @@ export class StdioTransport implements Transport {
   async #end(gracePeriods: GracePeriods): Promise<void> {
     // The wait is limited, because the server may not read the queued input.
     const inputWritten = this.channel.endWriting();
-    await Promise.race([inputWritten.then(() => this.#child.status), this.#inputDeadline.promise]);
-    // Its children may still run after the server itself has ended.
+    await Promise.race([inputWritten.then(() => this.#child.status), this.#exitDeadline.promise]);
+    // The server's children may still run after the server itself has ended.
     if (
       signalGroup(this.pid, "SIGTERM") &&
       !await waitForGroupEnd(this.pid, gracePeriods.afterTerminateMs)
@@ -164,7 +165,7 @@ export async function openStdio(
       number,
     });
   } catch (error) {
-    const cause = explainStart(error, { connection, env });
+    const cause = explainStartFailure(error, { connection, env });
     const message = `Server "${config.name}" is not available: ${
       redactExcerpt(cause.message, config)
     }.`;

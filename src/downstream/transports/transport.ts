@@ -2,9 +2,9 @@ import type { Channel } from "../../jsonrpc/mod.ts";
 
 /** Time for each step of a server's shutdown, in milliseconds. */
 export interface GracePeriods {
-  /** From the end of its input to the request to terminate. */
+  /** From the end of the server's input to the request to terminate (SIGTERM). */
   readonly afterInputCloseMs: number;
-  /** From the request to terminate to the kill. */
+  /** From the request to terminate to the kill (SIGKILL). */
   readonly afterTerminateMs: number;
 }
 
@@ -14,7 +14,7 @@ export interface Transport {
   readonly channel: Channel;
   /** The id of the server's process, if the gateway started one. */
   readonly pid?: number;
-  /** Resolves when that process has ended; its children may hold the channel open for longer. */
+  /** Resolves when the process `pid` has ended; its children may hold the channel open for longer. */
   readonly exited?: Promise<unknown>;
   /** Whether the server keeps a session under an id, which it may forget while the channel is open. */
   readonly hasSessionId?: boolean;

@@ -6,8 +6,9 @@ import type { Log } from "../../log.ts";
  * input. The input ends when the gateway has ended for any reason. The script ignores signals that are
  * meant for the gateway.
  *
- * A process that left its group is found by the mark in its environment: the first argument, and the
- * number of its server. Linux shows the environment in `/proc`; elsewhere such a process is not found.
+ * A process that left its group is found by the mark in its environment, which consists of the script's first
+ * argument and the number of the group. Only Linux shows the environment in `/proc`; on other systems such a
+ * process is not found.
  */
 const SCRIPT = `trap '' INT TERM HUP
 signal_marked() {
@@ -48,9 +49,9 @@ signal_marked KILL "$1."
 exit 0`;
 
 /**
- * Ends the servers' process groups if the gateway itself is killed, and the processes that left their
- * group when the group ends. It is a shell that waits for the end of
- * its input, a pipe that only the gateway holds. It is started with the first group.
+ * Ends the servers' process groups if the gateway itself is killed. When a group ends, also ends the
+ * processes that left it. The watchdog is a shell that waits for the end of its input, a pipe that only the
+ * gateway holds. It is started with the first group.
  */
 export class Watchdog {
   readonly #log: Log;
@@ -70,7 +71,8 @@ export class Watchdog {
   }
 
   /**
-   * Returns the mark for the environment of a server's processes, after those of the gateways above.
+   * Returns the mark for the environment of a server's processes. It begins with the gateway's own mark: the
+   * gateway may be a server of another gateway.
    *
    * @param number The number of the server's process group, which is not used again.
    */
@@ -86,8 +88,8 @@ export class Watchdog {
   }
 
   /**
-   * Removes a group that has ended: the system may reuse its id. Ends the processes that left it, which
-   * have the mark with its number.
+   * Removes a group that has ended: the system may reuse its id. Ends the processes that left the group, which
+   * are found by the number in their mark.
    */
   unregister(groupId: number, number: number): void {
     this.#write(`-${groupId} ${number}\n`);

@@ -4,7 +4,7 @@ export interface CommandLine {
   readonly file: string;
   /** Its arguments. */
   readonly args: readonly string[];
-  /** Whether the arguments are quoted already, and must be passed on as they are. */
+  /** Whether the arguments are quoted already, and must be passed on unchanged. */
   readonly raw: boolean;
 }
 
@@ -12,7 +12,7 @@ export interface CommandLine {
 export interface WindowsContext {
   /** The environment of the process; its names are case-insensitive. */
   readonly env: Readonly<Record<string, string>>;
-  /** The folder of the process; by default the current one. */
+  /** The working folder of the process; default: the current one. */
   readonly cwd?: string;
   /** Whether a file exists. */
   readonly exists: (path: string) => boolean;
@@ -24,7 +24,7 @@ export class CommandLineError extends Error {
 }
 
 const EXECUTABLE_EXTENSIONS = [".com", ".exe", ".bat", ".cmd"];
-const SCRIPT = /\.(?:bat|cmd)$/i;
+const SCRIPT_FILE = /\.(?:bat|cmd)$/i;
 
 /** Arguments without a special meaning for `cmd.exe` or for a script that parses its arguments. */
 const NEEDS_NO_QUOTES = /^[\w\-.:/\\@+#$]*[\w\-.:/@+#$]$/;
@@ -44,7 +44,7 @@ export function windowsCommand(
 ): CommandLine {
   const file = findFile(command, context);
   if (file === undefined) return { file: command, args, raw: false };
-  if (!SCRIPT.test(file)) return { file, args, raw: false };
+  if (!SCRIPT_FILE.test(file)) return { file, args, raw: false };
   const line = [quote(file.replaceAll("/", "\\")), ...args.map(quoteArgument)].join(" ");
   return {
     file: variableOf("COMSPEC", context.env) ?? "cmd.exe",
@@ -119,8 +119,8 @@ function quote(text: string): string {
   if (/[\r\n\0]/.test(text)) {
     throw new CommandLineError("a line break or a NUL cannot be given to a script (.cmd, .bat)");
   }
-  const doubled = text.replace(/(\\*)("|$)/g, (_, slashes: string, mark: string) => {
-    return slashes + slashes + mark + mark;
+  const doubled = text.replace(/(\\*)("|$)/g, (_, slashes: string, quoteMark: string) => {
+    return slashes + slashes + quoteMark + quoteMark;
   });
   return `"${doubled.replaceAll("%", "%%cd:~,%")}"`;
 }
