@@ -6,7 +6,7 @@ export async function startSdkServer<T extends { server: { close(): Promise<void
   http: Server,
   sessions: Map<string, T>,
   path: string,
-  notifyClient: (session: T) => Promise<void>,
+  changeSessionTools: (session: T) => Promise<void>,
 ): Promise<SdkServer> {
   await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", () => resolve()));
   const openedSessions = new Set<T>();
@@ -20,8 +20,8 @@ export async function startSdkServer<T extends { server: { close(): Promise<void
     url: `http://127.0.0.1:${(http.address() as { port: number }).port}${path}`,
     sessions,
     forgetSessions: () => sessions.clear(),
-    notifyChange: async () => {
-      for (const session of sessions.values()) await notifyClient(session);
+    changeTools: async () => {
+      for (const session of sessions.values()) await changeSessionTools(session);
     },
     [Symbol.asyncDispose]: async () => {
       for (const { server } of openedSessions) await server.close();

@@ -21,8 +21,8 @@ export interface SdkServer extends AsyncDisposable {
   readonly sessions: ReadonlyMap<string, unknown>;
   /** Forgets all sessions, like a restarted server. */
   forgetSessions(): void;
-  /** Notifies every client that the tools have changed. */
-  notifyChange(): Promise<void>;
+  /** Adds a tool to each session, and notifies its client. */
+  changeTools(): Promise<void>;
 }
 
 /** The part of the old SDK's tool context that is used here; Deno does not see all of its types. */
@@ -40,12 +40,30 @@ interface ToolOperations {
   endStream(): void;
 }
 
-const TOOLS = ["progress", "ask", "resumed", "plain"].map((name) => {
-  return { name, inputSchema: { type: "object" as const }, annotations: { title: name } };
-});
+const TOOLS = ["progress", "ask", "resumed", "plain"].map(createTool);
+
+/** The tool that a server lists after a change of its tools. */
+const ADDED_TOOL = createTool("added");
+
+/** The servers whose tools have changed. */
+const changedServers = new WeakSet<OldServer | NewServer>();
 
 const CAPABILITIES = { tools: { listChanged: true }, logging: {} };
 const INFO = { name: "sdk", version: "1" };
+
+function createTool(name: string) {
+  return { name, inputSchema: { type: "object" as const }, annotations: { title: name } };
+}
+
+function listTools(server: OldServer | NewServer) {
+  return { tools: changedServers.has(server) ? [...TOOLS, ADDED_TOOL] : TOOLS };
+}
+
+/** Adds a tool to a server, and notifies the server's client. */
+async function changeTools(server: OldServer | NewServer): Promise<void> {
+  changedServers.add(server);
+  await server.sendToolListChanged();
+}
 
 async function runTool(
   name: string,
@@ -85,7 +103,7 @@ class EventStore {
 
 function createOldServer(): OldServer {
   const server = new OldServer(INFO, { capabilities: CAPABILITIES });
-  server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: TOOLS }));
+  server.setRequestHandler(ListToolsRequestSchema, () => listTools(server));
   server.setRequestHandler(
     CallToolRequestSchema,
     async ({ params }: CallToolRequest, extra: OldToolContext) => {
@@ -109,7 +127,7 @@ function createOldServer(): OldServer {
 
 function createNewServer(): NewServer {
   const server = new NewServer(INFO, { capabilities: CAPABILITIES });
-  server.setRequestHandler("tools/list", () => ({ tools: TOOLS }));
+  server.setRequestHandler("tools/list", () => listTools(server));
   server.setRequestHandler("tools/call", async ({ params }, context) => {
     return await runTool(params.name, params._meta?.progressToken, {
       reportProgress: (token) => {
@@ -159,7 +177,7 @@ export async function startOldSdk({ letsSdkRefuse = false }: SdkOptions = {}): P
     http,
     sessions,
     "/mcp",
-    ({ server }) => server.sendToolListChanged(),
+    ({ server }) => changeTools(server),
   );
 }
 
@@ -184,7 +202,7 @@ export async function startOldSdkSse(): Promise<SdkServer> {
     http,
     sessions,
     "/sse",
-    ({ server }) => server.sendToolListChanged(),
+    ({ server }) => changeTools(server),
   );
 }
 
@@ -215,8 +233,8 @@ export async function startNewSdk({ letsSdkRefuse = false }: SdkOptions = {}): P
     url: `http://127.0.0.1:${http.addr.port}/mcp`,
     sessions,
     forgetSessions: () => sessions.clear(),
-    notifyChange: async () => {
-      for (const { server } of sessions.values()) await server.sendToolListChanged();
+    changeTools: async () => {
+      for (const { server } of sessions.values()) await changeTools(server);
     },
     [Symbol.asyncDispose]: async () => {
       for (const { server } of [...sessions.values()]) await server.close();
