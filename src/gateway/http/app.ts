@@ -21,7 +21,7 @@ export interface AppOptions extends McpOptions {
   readonly authenticator: Authenticator;
   /** Whether every server that starts with the gateway has answered or failed. */
   readonly isReady: () => boolean;
-  /** Writes the metrics in the text format of Prometheus. */
+  /** Returns the metrics in the text format of Prometheus. */
   readonly metrics: () => string;
   /** Called when a handler throws, which is a bug of the gateway. */
   readonly onInternalError: (error: unknown) => void;

@@ -27,7 +27,8 @@ export type AuthResult =
     readonly kind: "refused";
     /**
      * 401: no valid credential; 403: a valid credential that names no agent of the rules; 429: too many
-     * invalid ones; 503: the credential cannot be checked, because the issuer's keys are not available.
+     * invalid credentials from the client's network; 503: the credential cannot be checked, because the
+     * issuer's keys are not available.
      */
     readonly status: 401 | 403 | 429 | 503;
     /** Value of the `WWW-Authenticate` header. */

@@ -23,7 +23,7 @@ export class BodyWriter {
   readonly #response: ServerResponse;
   readonly #context: WriterContext;
   readonly #queue: Uint8Array[] = [];
-  readonly #listeners: (() => void)[] = [];
+  readonly #closeListeners: (() => void)[] = [];
   #queuedBytes = 0;
   #isBlocked = false;
   #isEnding = false;
@@ -46,16 +46,16 @@ export class BodyWriter {
   /** Registers a listener for the end of the response, by the gateway or by the client. */
   onClose(listener: () => void): void {
     if (this.#isClosed) listener();
-    else this.#listeners.push(listener);
+    else this.#closeListeners.push(listener);
   }
 
   write(bytes: Uint8Array): void {
     if (this.#isClosed || this.#isEnding) return;
-    // The new message does not count, so that a client that keeps up can receive one of any length.
+    // The new message does not count, so that a client that keeps up can receive a message of any length.
     if (this.#queuedBytes > this.#context.limits.queuedBytes) return this.destroy();
     if (this.#queuedBytes === 0) this.#lastProgressAt = performance.now();
-    for (let at = 0; at < bytes.length; at += CHUNK_BYTES) {
-      this.#queue.push(bytes.subarray(at, at + CHUNK_BYTES));
+    for (let offset = 0; offset < bytes.length; offset += CHUNK_BYTES) {
+      this.#queue.push(bytes.subarray(offset, offset + CHUNK_BYTES));
     }
     this.#addQueuedBytes(bytes.length);
     this.#writeQueue();
@@ -98,10 +98,10 @@ export class BodyWriter {
     this.#isClosed = true;
     this.#queue.length = 0;
     this.#addQueuedBytes(-this.#queuedBytes);
-    for (const listener of this.#listeners.splice(0)) listener();
+    for (const listener of this.#closeListeners.splice(0)) listener();
   }
 
-  /** Counts queued bytes. Above the shared limit, it disconnects the clients that have queued the longest. */
+  /** Counts queued bytes. Above the shared limit, disconnects the clients whose data has been queued the longest. */
   #addQueuedBytes(change: number): void {
     const { budget, writersWithQueue } = this.#context;
     this.#queuedBytes += change;

@@ -15,8 +15,9 @@ export class ClientAddresses {
   }
 
   /**
-   * Returns the address of a client. A trusted proxy appends the address that it was reached from to
-   * `X-Forwarded-For`; what stands before the right-most address of no trusted proxy may be forged.
+   * Returns the address of a client. Each trusted proxy appends to `X-Forwarded-For` the address from
+   * which it was reached. The client is therefore the right-most address that is not a trusted proxy.
+   * The addresses to the left of it may be forged.
    *
    * @param peer The address at the other end of the connection.
    * @param forwardedFor The value of `X-Forwarded-For`, if there is one.

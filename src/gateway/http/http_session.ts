@@ -31,7 +31,7 @@ export class HttpSession implements Channel, StreamOwner {
   readonly openedAt: number = performance.now();
   /** The credential of the latest request; it changes when the client renews its JWT. */
   credential: Credential | undefined;
-  /** Time of the last use, on the same clock. */
+  /** Time of the last use, on the clock of `performance.now()`. */
   lastUsedAt: number = performance.now();
   /**
    * Whether the client has lost its stream and sent nothing since. Clients reopen a stream that they lose,
@@ -46,7 +46,7 @@ export class HttpSession implements Channel, StreamOwner {
   readonly #lastPositions = new Map<number, number>();
   #handler: ChannelHandler | undefined;
   #getStream: EventStream | undefined;
-  // Position of the last message that was sent on the GET stream; later ones wait until it is opened again.
+  // Position of the last message that was sent on the GET stream. Later messages wait until it is opened again.
   #lastSentPosition = 0;
   #lastStreamNumber = GET_STREAM;
   #isClosed = false;
@@ -56,7 +56,7 @@ export class HttpSession implements Channel, StreamOwner {
     this.#replay = new ReplayBuffer(maxReplayChars, budget);
   }
 
-  /** Whether a call is active or a stream is open. */
+  /** Whether a POST is being answered or the GET stream is open. */
   get isInUse(): boolean {
     return this.#responses.size > 0 || this.#getStream?.isOpen === true;
   }
@@ -90,9 +90,9 @@ export class HttpSession implements Channel, StreamOwner {
   openGetStream(afterPosition: number = this.#lastSentPosition): EventStream {
     this.#recordUse();
     const stream = new EventStream();
-    const last = this.#getStream;
+    const previousStream = this.#getStream;
     this.#getStream = stream;
-    last?.end();
+    previousStream?.end();
     stream.onEnd(() => {
       this.lastUsedAt = performance.now();
       // A stream that another one has replaced was not lost.
@@ -114,13 +114,13 @@ export class HttpSession implements Channel, StreamOwner {
     const [, streamText, positionText] = /^(\d{1,15})-(\d{1,15})$/.exec(lastId) ?? [];
     if (streamText === undefined) return undefined;
     const [streamNumber, afterPosition] = [Number(streamText), Number(positionText)];
-    // Even if messages were lost, the client needs this stream for the next ones.
+    // Even if messages were lost, the client needs this stream for the next messages.
     if (streamNumber === GET_STREAM) return this.openGetStream(afterPosition);
     const response = this.#streams.get(streamNumber);
     const keptEvents = this.#replay.find(streamNumber);
     const events = keptEvents.filter(({ position }) => position > afterPosition);
     if (response === undefined && events.length === 0) return undefined;
-    // The oldest messages are dropped first, so the first kept one shows whether any are missing.
+    // The oldest messages are dropped first, so the first kept message shows whether any are missing.
     const firstPosition = keptEvents[0]?.position ??
       (this.#lastPositions.get(streamNumber) ?? 0) + 1;
     if (firstPosition > afterPosition + 1) return undefined;

@@ -18,7 +18,7 @@ export interface KeyTimes {
   readonly cooldownMs: number;
 }
 
-const TIMES: KeyTimes = {
+const DEFAULT_TIMES: KeyTimes = {
   freshMs: 600_000,
   staleMs: 3_600_000,
   timeoutMs: 5000,
@@ -26,7 +26,7 @@ const TIMES: KeyTimes = {
   cooldownMs: 10_000,
 };
 
-/** Thrown if the issuer's keys are not available, so that a token cannot be checked. */
+/** The issuer's keys are not available, so a token cannot be checked. */
 export class KeysUnavailableError extends Error {
   override readonly name = "KeysUnavailableError";
 }
@@ -52,11 +52,11 @@ export class IssuerKeys {
   ) {
     this.#options = options;
     this.#log = context.log;
-    this.#times = { ...TIMES, ...context.times };
+    this.#times = { ...DEFAULT_TIMES, ...context.times };
   }
 
   /**
-   * Finds the key that a token is signed with.
+   * Finds the key that verifies the signature of a token.
    *
    * @param header The token's header, which only selects one of the issuer's keys.
    * @throws {KeysUnavailableError} If the keys are not available.

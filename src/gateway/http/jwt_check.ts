@@ -25,7 +25,7 @@ const ALGORITHMS = [
   "Ed25519",
 ];
 
-/** Accepted types of tokens; others, such as logout tokens, are signed with the same keys. */
+/** Accepted values of `typ`. The issuer signs tokens of other types, such as logout tokens, with the same keys. */
 const ACCEPTED_TYPES: readonly unknown[] = [undefined, "jwt", "at+jwt"];
 
 /** The result of checking a JWT. */
@@ -93,8 +93,8 @@ export class JwtCheck {
       };
     } catch (error) {
       if (error instanceof KeysUnavailableError) return { kind: "unavailable" };
-      // Any other error means an invalid token, also one that is not an error of jose, such as for a key
-      // that does not fit the algorithm.
+      // Any other error means an invalid token. Not all of them are errors of jose: the key may not fit the
+      // algorithm.
       const reason = error instanceof errors.JOSEError ? error.code : "it cannot be checked";
       return { kind: "invalid", reason };
     }

@@ -254,6 +254,6 @@ function socketKey({ remoteAddress, remotePort }: Socket): string {
 }
 
 function pathOf(url: string): string {
-  const query = url.indexOf("?");
-  return query < 0 ? url : url.slice(0, query);
+  const queryStart = url.indexOf("?");
+  return queryStart < 0 ? url : url.slice(0, queryStart);
 }

@@ -8,7 +8,7 @@ const WINDOW_MS = 60_000;
 const MAX_NETWORKS = 4096;
 
 /** The invalid tokens of a network within a minute. */
-interface Failures {
+interface InvalidTokens {
   readonly tokenHashes: Set<string>;
   readonly endsAt: number;
 }
@@ -17,7 +17,7 @@ interface Failures {
 export interface FailedLogin {
   /** Time that the network has to wait, in milliseconds; `undefined` if it need not wait. */
   readonly waitMs: number | undefined;
-  /** Whether this login is the first after which the network has to wait. */
+  /** Whether this login is the first tailGroups which the network has to wait. */
   readonly isFirst: boolean;
 }
 
@@ -27,7 +27,7 @@ export interface FailedLogin {
  * a proxy share its address.
  */
 export class LoginThrottle {
-  readonly #failures = new Map<string, Failures>();
+  readonly #failures = new Map<string, InvalidTokens>();
 
   /**
    * Records an invalid token.
@@ -51,12 +51,12 @@ export class LoginThrottle {
     return this.#failures.size;
   }
 
-  #find(network: string): Failures | undefined {
+  #find(network: string): InvalidTokens | undefined {
     const failures = this.#failures.get(network);
     return failures !== undefined && failures.endsAt > performance.now() ? failures : undefined;
   }
 
-  #begin(network: string): Failures {
+  #begin(network: string): InvalidTokens {
     const failures = { tokenHashes: new Set<string>(), endsAt: performance.now() + WINDOW_MS };
     this.#failures.delete(network);
     this.#failures.set(network, failures);
@@ -67,14 +67,17 @@ export class LoginThrottle {
   }
 }
 
-/** Returns the network of an address: the first half of an IPv6 address, because one host may use all others. */
+/**
+ * Returns the network of an address. The network of an IPv6 address is its first half: one host may use all
+ * addresses with the same first half.
+ */
 function networkOf(address: string): string {
   const [, mapped] = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address) ?? [];
   if (mapped !== undefined) return mapped;
   if (!address.includes(":")) return address;
   const [head = "", tail] = address.toLowerCase().split("::");
-  const groups = head === "" ? [] : head.split(":");
-  const after = tail === undefined || tail === "" ? [] : tail.split(":");
-  const zeros = Array<string>(Math.max(0, 8 - groups.length - after.length)).fill("0");
-  return [...groups, ...zeros, ...after].slice(0, 4).join(":");
+  const headGroups = head === "" ? [] : head.split(":");
+  const tailGroups = tail === undefined || tail === "" ? [] : tail.split(":");
+  const zeros = Array<string>(Math.max(0, 8 - headGroups.length - tailGroups.length)).fill("0");
+  return [...headGroups, ...zeros, ...tailGroups].slice(0, 4).join(":");
 }

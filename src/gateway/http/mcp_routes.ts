@@ -24,7 +24,7 @@ const SESSION_HEADER = "mcp-session-id";
 const JSON_HEADERS = { "content-type": "application/json" };
 const STREAM_HEADERS = { "content-type": EVENT_STREAM, "x-accel-buffering": "no" };
 
-const DRAINING = "The gateway is shutting down; try again";
+const DRAINING_MESSAGE = "The gateway is shutting down; try again";
 
 /** The oldest revision whose clients accept events without a message. */
 const PRIMING_SINCE = "2025-11-25";
@@ -48,7 +48,9 @@ export function mcpRoutes(options: McpOptions): Hono<HttpEnv> {
     // A variable of this function would hold the body until the call has ended.
     return await reading.then((body) => {
       if (typeof body === "string") return bodyErrorResponse(body);
-      if (options.isDraining() && containsRequest(body)) return unavailableResponse(DRAINING);
+      if (options.isDraining() && containsRequest(body)) {
+        return unavailableResponse(DRAINING_MESSAGE);
+      }
       return receiveBody(session, body, responseOptions(req, options)).then(toResponse);
     });
   });
@@ -88,10 +90,11 @@ function methodErrorResponse(): Response {
   return errorResponse(405, "This endpoint takes GET, POST and DELETE", { headers });
 }
 
+/** Returns the error response to a POST whose headers are not valid. */
 function checkPost(req: HonoRequest, options: McpOptions): Response | undefined {
   // During a shutdown, clients of active calls may still send answers.
   const isNewSession = req.header(SESSION_HEADER) === undefined;
-  if (isNewSession && options.isDraining()) return unavailableResponse(DRAINING);
+  if (isNewSession && options.isDraining()) return unavailableResponse(DRAINING_MESSAGE);
   const [type = ""] = (req.header("content-type") ?? "").split(";");
   if (type.trim().toLowerCase() !== "application/json") {
     return errorResponse(415, "The body must be of type application/json");
@@ -162,7 +165,8 @@ function checkFirstMessage(body: Uint8Array): Response | undefined {
   const { method, id }: Record<string, unknown> = isRecord(message) ? message : {};
   if (method === "initialize") return undefined;
   if (method === "server/discover" && (typeof id === "string" || typeof id === "number")) {
-    // A client of a later revision probes for it with this method, and sends initialize after the error.
+    // A client of a later revision asks with this method whether the server supports that revision. After
+    // the error, the client sends initialize.
     const idText = new JsonText(textAt(text, "id") ?? "null").json;
     const error = { code: RPC_CODES.methodNotFound, id: idText };
     return errorResponse(400, "Method not found: server/discover", error);
@@ -171,7 +175,7 @@ function checkFirstMessage(body: Uint8Array): Response | undefined {
   return errorResponse(400, problem, { code: RPC_CODES.invalidRequest });
 }
 
-/** Whether a body contains a request, and not only answers and notifications. */
+/** Whether a body contains a request, and not only answers and notifications; also true if it is not JSON. */
 function containsRequest(body: Uint8Array): boolean {
   try {
     const value: unknown = JSON.parse(new TextDecoder().decode(body));

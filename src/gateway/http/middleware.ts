@@ -26,8 +26,9 @@ const IP_ADDRESS = /^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:.]+\])$/i;
 const PROXY_HEADERS = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
 
 /**
- * Refuses requests to other host names than the listener's. A web page whose host name resolves to the
- * listener's address (DNS rebinding) sends its own host name.
+ * Refuses requests whose `Host` is neither this machine's, nor the listener's, nor allowed. It protects
+ * against DNS rebinding: a web page whose host name resolves to the listener's address sends its own host
+ * name. A listener that is not on loopback also accepts every IP address.
  *
  * @param options The listener's address, and further allowed names in lower case.
  */
@@ -138,8 +139,8 @@ export function bearerOnly(token: string): Middleware {
 }
 
 /**
- * Refuses requests from other machines, including those that a proxy may have forwarded. Not every proxy adds
- * a header, so that a gateway with credentials, which other machines may use, refuses all requests.
+ * Refuses requests from other machines, including requests that a proxy has forwarded. Not every proxy adds
+ * a header. A gateway with credentials may be behind such a proxy, so it refuses all requests.
  */
 export function loopbackOnly(authenticator: Authenticator): Middleware {
   return async (c, next) => {

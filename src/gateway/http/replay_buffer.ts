@@ -31,13 +31,13 @@ export class ReplayBuffer {
   add(event: SentEvent): void {
     this.#events.push(event);
     this.#addSize(event.text.length);
-    let dropped = 0;
+    let droppedCount = 0;
     while (this.#size > this.#maxChars || this.#budget.isExceeded()) {
-      const oldest = this.#events[dropped++];
+      const oldest = this.#events[droppedCount++];
       if (oldest === undefined) break;
       this.#addSize(-oldest.text.length);
     }
-    if (dropped > 0) this.#events = this.#events.slice(dropped);
+    if (droppedCount > 0) this.#events = this.#events.slice(droppedCount);
   }
 
   /** Returns the kept messages of a stream, in order. */

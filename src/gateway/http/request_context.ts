@@ -1,10 +1,10 @@
 import type { RefusalReason } from "./refusals.ts";
 
-/** Why a body could not be read. */
+/** The reason why a body could not be read. */
 export type BodyError =
   /** The body is longer than the limit. */
   | "too-long"
-  /** The memory that the agent, or all agents together, may use is in use. */
+  /** The agent, or all agents together, use all the memory that they may use. */
   | "busy"
   /** The client disconnected, or took too long. */
   | "gone";

@@ -30,7 +30,8 @@ const MAX_HEADERS = 200;
 const HOST = /^([a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i;
 
 /**
- * Checks that a request has one host, no duplicates of critical headers, and a known method.
+ * Checks that a request has a known method, one valid host, no duplicates of critical headers, and not too
+ * many headers.
  *
  * @param method The request's method.
  * @param rawHeaders Names and values alternately, as received.
@@ -42,15 +43,15 @@ export function findHeadErrorStatus(
 ): 400 | 405 | 431 | undefined {
   if (method === undefined || !METHODS.has(method)) return 405;
   if (rawHeaders.length > 2 * MAX_HEADERS) return 431;
-  const seen = new Set<string>();
+  const foundHeaders = new Set<string>();
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = (rawHeaders[at] ?? "").toLowerCase();
     if (!SINGLE_HEADERS.has(name)) continue;
-    if (seen.has(name)) return 400;
-    seen.add(name);
+    if (foundHeaders.has(name)) return 400;
+    foundHeaders.add(name);
     if (name === "host" && !isHost(rawHeaders[at + 1] ?? "")) return 400;
   }
-  return seen.has("host") ? undefined : 400;
+  return foundHeaders.has("host") ? undefined : 400;
 }
 
 /** Returns the host name of a `Host` header in lower case, without the port; empty if invalid. */

@@ -57,7 +57,7 @@ export class RulesAuthenticator implements Authenticator {
     return hasCredentials(this.#options.rules());
   }
 
-  /** Writes the protected resource metadata, if an issuer is configured at which clients can log in. */
+  /** Returns the protected resource metadata. Absent unless the rules name an issuer at which clients can log in. */
   get metadata(): ((origin: string) => Readonly<Record<string, unknown>>) | undefined {
     const { jwt } = this.#options.rules();
     if (jwt === undefined || !isHttpUrl(jwt.issuer)) return undefined;
@@ -97,6 +97,7 @@ export class RulesAuthenticator implements Authenticator {
     return rules.tokens.some((token) => id === tokenId(token.sha256) && !isExpired(token));
   }
 
+  /** Returns the credential of a token in the rules; `undefined` if the token is unknown or has expired. */
   #checkToken(sha256: string): AuthResult | undefined {
     const rules = this.#options.rules();
     if (this.#index?.rules !== rules) this.#index = { rules, tokens: indexTokens(rules) };
@@ -188,7 +189,7 @@ function tokenId(sha256: string): string {
   return `token:${sha256}`;
 }
 
-/** Returns the prefix of the ids of JWT credentials; it differs for other settings of the issuer. */
+/** Returns the prefix of the ids of JWT credentials. Different settings of the issuer have different prefixes. */
 function jwtPrefix({ issuer, audience, agentClaim, jwksUrl = "" }: JwtOptions): string {
   return `jwt:${JSON.stringify([issuer, audience, agentClaim, jwksUrl])}:`;
 }

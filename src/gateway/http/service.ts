@@ -31,11 +31,11 @@ export interface ServiceOptions {
   readonly revisions: readonly string[];
   /** Authenticates requests. */
   readonly authenticator: Authenticator;
-  /** Starts to serve a client; `agent` is that of its credential, if it has one. */
+  /** Starts to serve a client; `agent` is the agent of its credential, if it has one. */
   readonly accept: (channel: Channel, agent: string | undefined) => ClientHandle;
   /** Whether every server that starts with the gateway has answered or failed. */
   readonly isReady: () => boolean;
-  /** Writes the metrics in the text format of Prometheus. */
+  /** Returns the metrics in the text format of Prometheus. */
   readonly metrics: () => string;
   /** Called for each response with a status from 400 to 499. Default: does nothing. */
   readonly onRefused?: (request: RefusedRequest) => void;

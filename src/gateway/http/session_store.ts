@@ -16,14 +16,14 @@ export interface ClientHandle {
 
 /** Options of a session store. */
 export interface SessionStoreOptions {
-  /** Starts to serve a client; `agent` is that of its credential, if it has one. */
+  /** Starts to serve a client; `agent` is the agent of its credential, if it has one. */
   readonly accept: (channel: Channel, agent: string | undefined) => ClientHandle;
   readonly authenticator: Authenticator;
   /** Maximum number of sessions. */
   readonly maxSessions: number;
-  /** Time after which an unused session ends. */
+  /** Time after which an unused session ends, in milliseconds. */
   readonly idleMs: number;
-  /** Maximum lifetime of a session. */
+  /** Maximum lifetime of a session, in milliseconds. */
   readonly maxMs: number;
   /** The memory that is held for clients and servers. */
   readonly memory: Budget;
@@ -34,7 +34,7 @@ export interface SessionStoreOptions {
   >;
 }
 
-/** The sessions of all clients by id. It controls access to them, and ends them. */
+/** The sessions of all clients by id. The store controls access to the sessions, and ends them. */
 export class SessionStore {
   readonly #options: SessionStoreOptions;
   readonly #replayBudget: Budget;
@@ -72,7 +72,7 @@ export class SessionStore {
   }
 
   /**
-   * Finds a session for the client that owns it; for other clients it does not exist.
+   * Finds a session for the client that owns it. Other clients do not find the session.
    *
    * @param id The session id that the client sent.
    * @param credential The credential of the client.
@@ -97,7 +97,7 @@ export class SessionStore {
 
   /**
    * Ends the sessions that have expired or whose credential is not valid, and stops the servers of clients
-   * that are probably gone. The sessions of these clients stay, so that they can return.
+   * that are probably gone. The sessions of such clients stay, so that the clients can return.
    */
   sweep(): void {
     const idleSince = performance.now() - this.#options.limits.abandonedAfterMs;
@@ -124,13 +124,13 @@ export class SessionStore {
     const { credential, openedAt, lastUsedAt, isInUse } = session;
     const now = performance.now();
     if (now - openedAt > maxMs || (!isInUse && now - lastUsedAt > idleMs)) return true;
-    // A session from before credentials were configured has none, and must not continue.
+    // A session that was opened before credentials were configured has no credential, and must not continue.
     return credential === undefined
       ? authenticator.isConfigured
       : !authenticator.isValid(credential);
   }
 
-  /** Ends an idle session, or one of the agent with the most sessions; returns whether there is room. */
+  /** Ends an idle session, or one of the agent with the largestCount sessions; returns whether there is room. */
   #makeRoom(agent: string | undefined): boolean {
     this.sweep();
     if (this.#sessions.size < this.#options.maxSessions) return true;
@@ -145,7 +145,7 @@ export class SessionStore {
   }
 
   /**
-   * Returns the sessions of the agent with the most sessions; none if one more session would give
+   * Returns the sessions of the agent with the largestCount sessions; none if one more session would give
    * `newAgent` at least as many.
    */
   #sessionsOfLargestAgent(
@@ -153,8 +153,8 @@ export class SessionStore {
     newAgent: string | undefined,
   ): HttpSession[] {
     const sessionsByAgent = Map.groupBy(sessions, ({ credential }) => credential?.agent);
-    const most = Math.max(...sessionsByAgent.values().map(({ length }) => length));
-    if (most <= (sessionsByAgent.get(newAgent)?.length ?? 0) + 1) return [];
-    return sessionsByAgent.values().find(({ length }) => length === most) ?? [];
+    const largestCount = Math.max(...sessionsByAgent.values().map(({ length }) => length));
+    if (largestCount <= (sessionsByAgent.get(newAgent)?.length ?? 0) + 1) return [];
+    return sessionsByAgent.values().find(({ length }) => length === largestCount) ?? [];
   }
 }
