@@ -85,7 +85,6 @@ export async function readBody(
   }
 }
 
-/** Decodes a text, with replacement characters for bytes that are not UTF-8. */
 /** Counts the bytes that are read as memory until `release` is called. */
 function countBytes(
   reader: ByteReader,
@@ -110,6 +109,7 @@ function countBytes(
   };
 }
 
+/** Decodes a text, with replacement characters for bytes that are not UTF-8. */
 function decodeLossy(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes);
 }

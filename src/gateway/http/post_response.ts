@@ -5,7 +5,7 @@ import { EventStream } from "./event_stream.ts";
 export type PostResult =
   /** The POST contained no request. */
   | { readonly kind: "accepted" }
-  /** One answer, or those to a batch; `isInvalid` if the body was not a valid message. */
+  /** One answer, or all answers to a batch; `isInvalid` if the body was not a valid message. */
   | { readonly kind: "message"; readonly text: string; readonly isInvalid: boolean }
   /** A stream of messages that ends with the answer. */
   | { readonly kind: "stream"; readonly stream: EventStream }

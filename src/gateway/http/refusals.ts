@@ -1,6 +1,6 @@
 import type { Log } from "../../log.ts";
 
-/** Why a request is refused, if its status does not say it. */
+/** The reason why a request is refused, if the HTTP status alone does not say it. */
 export type RefusalReason =
   | "no_token"
   | "invalid_token"
@@ -41,18 +41,18 @@ export interface RefusedRequest {
   readonly address: string;
   /** The HTTP status, from 400 to 499. */
   readonly status: number;
-  /** Default: the status says it. */
+  /** Absent if the status alone says it. */
   readonly reason?: RefusalReason | undefined;
 }
 
-/** Time in which an address has one warning at most, in milliseconds. */
+/** Minimum time between two warnings about an address, in milliseconds. */
 const WARNING_MS = 60_000;
 
 /** Maximum number of addresses whose last warning is remembered; the oldest are forgotten first. */
 const MAX_ADDRESSES = 4096;
 
-/** Failed logins of an address since its last warning. */
-interface Failures {
+/** The failed logins of an address since its last warning. */
+interface FailedLogins {
   warnedAt: number;
   count: number;
 }
@@ -61,14 +61,14 @@ interface Failures {
 export class HttpRefusals {
   readonly #options: HttpRefusalsOptions;
   readonly #counts = new Map<string, number>();
-  readonly #failures = new Map<string, Failures>();
+  readonly #failures = new Map<string, FailedLogins>();
 
   /** Creates records without refusals. */
   constructor(options: HttpRefusalsOptions) {
     this.#options = options;
   }
 
-  /** Records a request. */
+  /** Records a refused request. */
   add({ address, status, reason }: RefusedRequest): void {
     const label = `status="${status}",reason="${reason ?? "request"}"`;
     this.#counts.set(label, (this.#counts.get(label) ?? 0) + 1);

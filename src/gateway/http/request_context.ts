@@ -13,7 +13,7 @@ export type BodyError =
 export interface RequestContext {
   /** The client's IP address. */
   readonly address: string;
-  /** Why the request is refused, if its status does not say it; set by the middleware that refuses it. */
+  /** The reason why the request is refused, if the HTTP status alone does not say it. The middleware that refuses sets it. */
   refusalReason?: RefusalReason;
   /**
    * Reads the body. The `Request` has no body, because creating a stream for each request is slow.
