@@ -9,7 +9,7 @@ interface WaitingCall {
 /**
  * Limits the number of concurrent calls; further calls wait for a slot. Agents get slots round robin,
  * so that an agent with a thousand calls does not starve an agent with a single call. If several agents may
- * use the queue, none of them gets more than its share, so that long calls of one do not hold all slots.
+ * use the queue, no agent gets more than its share, so that long calls of one agent do not hold all slots.
  */
 export class FairQueue {
   readonly #limit: number;
@@ -34,7 +34,7 @@ export class FairQueue {
    *
    * @param agent Name of the agent.
    * @param signal Cancels the wait; its reason is thrown.
-   * @returns `undefined` if a slot was free: the call has it without waiting.
+   * @returns `undefined` if the agent may use a free slot: the call has it without waiting.
    */
   acquire(agent: string, signal: CancelSignal): Promise<void> | undefined {
     if (!this.#isAvailableTo(agent)) return this.#wait(agent, signal);
@@ -66,7 +66,7 @@ export class FairQueue {
     this.#heldCounts.set(agent, this.#heldCountOf(agent) + 1);
   }
 
-  /** Admits a waiting call; returns whether there was one. */
+  /** Admits a waiting call; returns whether a call could be admitted. */
   #admitNext(): boolean {
     if (this.#usedCount === this.#limit) return false;
     for (const [agent, calls] of this.#queues) {

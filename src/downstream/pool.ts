@@ -177,9 +177,8 @@ export class SessionPool {
     pooled: PooledSession,
     { replacement, drainMs }: { readonly replacement: PooledSession; readonly drainMs: number },
   ): void {
-    const keys = [...this.#byCallerKey].filter(([, candidate]) => candidate === pooled).map((
-      [key],
-    ) => key);
+    const entries = [...this.#byCallerKey].filter(([, candidate]) => candidate === pooled);
+    const keys = entries.map(([key]) => key);
     const isPrewarmed = this.#prewarmed === pooled;
     this.retire(pooled, drainMs);
     for (const key of keys) this.#byCallerKey.set(key, replacement);

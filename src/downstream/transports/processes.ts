@@ -10,7 +10,7 @@ export class ProcessLimitReached extends DownstreamError {
    * Creates the error for the agent.
    *
    * @param server Name of the server.
-   * @param limit Limit of processes, and whether it is the agent's share of them that is used.
+   * @param limit `max`: limit of processes. `isShare`: whether only the agent's share of them is used up.
    */
   constructor(server: string, limit: { readonly max: number; readonly isShare: boolean }) {
     const { max, isShare } = limit;
@@ -26,11 +26,11 @@ export class ProcessLimitReached extends DownstreamError {
 
 /** The session that a process is started for. */
 export interface ProcessOwner {
-  /** The agent that uses it; `undefined` if agents share it, or none uses it yet. */
+  /** The agent that uses the session; `undefined` if agents share the session, or no agent uses it yet. */
   readonly agent: string | undefined;
-  /** Whether idle sessions may be ended for it. */
+  /** Whether idle sessions may be ended to make room for this session. */
   readonly isNeeded: boolean;
-  /** The end of the last call, on the clock of `performance.now()`; `undefined` while it is in use. */
+  /** The end of the last call, on the clock of `performance.now()`; `undefined` while the session is in use. */
   readonly idleSince: number | undefined;
   /** Ends the session; resolves when its process has ended. */
   end(): Promise<void>;
@@ -48,7 +48,6 @@ export const NO_OWNER: ProcessOwner = {
 export interface ProcessGroup {
   /** The number that `createMark` returned with the mark in its environment. */
   readonly number: number;
-  /** The session. */
   readonly owner: ProcessOwner;
 }
 
@@ -57,7 +56,7 @@ export class Processes {
   readonly #max: number;
   readonly #hasSeveralAgents: () => boolean;
   readonly #groups = new Map<number, ProcessGroup>();
-  readonly #ending = new Set<Promise<void>>();
+  readonly #endings = new Set<Promise<void>>();
   #lastNumber = 0;
   readonly #watchdog: Watchdog;
 
@@ -82,23 +81,24 @@ export class Processes {
   }
 
   /**
-   * Ends the longest idle session of the agent that has the most processes, or waits for one that is ending.
+   * Ends the longest idle session of the agent that has the most processes. If there is none, waits for the
+   * end of a session that this method has already ended for another one.
    *
    * @param server Name of the server to start, for the error.
    * @param owner The session to start a process for.
-   * @throws {ProcessLimitReached} if no session is idle.
+   * @throws {ProcessLimitReached} if no session is idle or ending, or the new session is not needed yet.
    */
   async makeRoom(server: string, owner: ProcessOwner): Promise<void> {
     const isShare = this.#freeCount > 0;
     const idle = owner.isNeeded ? this.#findIdle(owner) : undefined;
     if (idle === undefined) {
-      if (!owner.isNeeded || this.#ending.size === 0) {
+      if (!owner.isNeeded || this.#endings.size === 0) {
         throw new ProcessLimitReached(server, { max: this.#max, isShare });
       }
-      return await Promise.race(this.#ending);
+      return await Promise.race(this.#endings);
     }
-    const ending = idle.end().finally(() => this.#ending.delete(ending));
-    this.#ending.add(ending);
+    const ending = idle.end().finally(() => this.#endings.delete(ending));
+    this.#endings.add(ending);
     await ending;
   }
 
@@ -124,7 +124,7 @@ export class Processes {
 
   /** Kills all process groups immediately, including those of ending sessions. */
   kill(): void {
-    for (const groupId of this.#numberByGroupId.keys()) signalGroup(groupId, "SIGKILL");
+    for (const groupId of this.#groups.keys()) signalGroup(groupId, "SIGKILL");
   }
 
   /** Ends the watchdog, which ends the remaining processes. */
@@ -142,20 +142,23 @@ export class Processes {
     return this.#groups.values().filter(({ owner }) => owner.agent === agent).toArray().length;
   }
 
-  /** Returns the session to end for another one: of an agent that has at least as many as its agent then has. */
+  /**
+   * Returns the idle session to end for a new session. A session of another agent is ended only if that agent
+   * has at least as many processes as the agent of the new session then has.
+   */
   #findIdle({ agent }: ProcessOwner): ProcessOwner | undefined {
     const neededCount = this.#countOf(agent) + 1;
-    let found: { owner: ProcessOwner; count: number; idleSince: number } | undefined;
+    let best: { owner: ProcessOwner; count: number; idleSince: number } | undefined;
     for (const { owner } of this.#groups.values()) {
       const { idleSince } = owner;
       if (idleSince === undefined) continue;
       const count = owner.agent === agent ? neededCount : this.#countOf(owner.agent);
       const isAllowed = owner.agent === undefined ? this.#freeCount === 0 : count >= neededCount;
       if (!isAllowed) continue;
-      const isBetter = found === undefined || count > found.count ||
-        (count === found.count && idleSince < found.idleSince);
-      if (isBetter) found = { owner, count, idleSince };
+      const isBetter = best === undefined || count > best.count ||
+        (count === best.count && idleSince < best.idleSince);
+      if (isBetter) best = { owner, count, idleSince };
     }
-    return found?.owner;
+    return best?.owner;
   }
 }
