@@ -48,6 +48,7 @@ export const NO_OWNER: ProcessOwner = {
 export interface ProcessGroup {
   /** The number that `createMark` returned with the mark in its environment. */
   readonly number: number;
+  /** The session that the processes are for. */
   readonly owner: ProcessOwner;
 }
 
