@@ -20,7 +20,7 @@ import {
 import { CommandError } from "./error_report.ts";
 import { table } from "./table.ts";
 import { escapeControls, escapeJson } from "../text.ts";
-import { cutText } from "./terminal.ts";
+import { cutText, pluralize } from "./terminal.ts";
 import { readSince } from "./times.ts";
 
 const ARGS = [
@@ -32,10 +32,10 @@ const ARGS = [
 ] as const;
 
 const FILTERS = {
-  since: parsedFlag("Only newer entries: 30m, 1h, 2d, or an ISO 8601 date", {
+  since: parsedFlag("Only newer operations: 30m, 1h, 2d, or an ISO 8601 date", {
     parse: (text) => readSince(text),
   }),
-  agent: agentFlag("Only entries of this agent"),
+  agent: agentFlag("Only operations of this agent"),
 };
 
 export const stats = defineCommand({
@@ -223,7 +223,7 @@ function figuresText(figures: AuditFigures): string {
   const failed = tool_errors > 0 ? `; ${tool_errors} of the allowed calls returned isError` : "";
   const slowest = figures.tools.toSorted((one, two) => two.p95_ms - one.p95_ms);
   const parts = [
-    `${count} operations: ${outcomes.join(", ")}${failed}\n${from} to ${to}\n`,
+    `${pluralize(count, "operation")}: ${outcomes.join(", ")}${failed}\n${from} to ${to}\n`,
     figuresTable("AGENT", figures.agents),
     figuresTable("SERVER", figures.servers),
     figuresTable("TOOL", figures.tools),

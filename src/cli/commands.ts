@@ -32,8 +32,9 @@ export interface ListedCommand {
 }
 
 const serveCommand = defineCommand({
-  about: "Serves an MCP client over standard input and output. Each flag has a twin " +
-    "among the environment variables, named in parentheses; the flag wins.",
+  about:
+    "Serves MCP clients over standard input and output, or over HTTP. Each flag overrides the " +
+    "environment variable in parentheses after it.",
   example: "agent-mcp-gateway serve --mcp-config ./.mcp.json --agent researcher",
   flags: settingFlags(),
   async run({ flags }) {

@@ -14,7 +14,7 @@ import { findUnmatchedTools, listKnownTools, selectRulesWarnings } from "./unmat
 
 export const command = defineCommand({
   about: "Starts each server, counts its tools and their tokens, and ends it again. " +
-    "For each that fails it says why and what to do. Exit code: 1 if any fails.",
+    "If a server fails, it says why and how to fix that. Exit code: 1 if any server fails.",
   example: "agent-mcp-gateway doctor postgres",
   flags: { json: JSON_FLAG, ...FILE_FLAGS },
   args: [optional(serverArgument("Only this server"))],

@@ -17,8 +17,8 @@ import { formatCount, styleOf, type TerminalStyle } from "./terminal.ts";
 
 export const command = defineCommand({
   about:
-    "Starts the servers and counts the tokens that an agent spends if it loads all their tools, and " +
-    "that it spends on a task through the gateway. If the package gpt-tokenizer is missing, as in an " +
+    "Starts the servers, and counts the tokens of the definitions of all their tools and those of a " +
+    "task through the gateway. If the package gpt-tokenizer is missing, as in an " +
     "installed gateway, the counts are estimates, accurate to 15 %.",
   example: "agent-mcp-gateway savings --json",
   flags: { json: JSON_FLAG, ...FILE_FLAGS },
@@ -32,6 +32,7 @@ export const command = defineCommand({
       (started, probes, signal) => countAll(started, { probes, configuration, counter, signal }),
     );
     stdout.write(json ? `${JSON.stringify(savings)}\n` : savingsText(savings));
+    if (names.length === 0) stderr.write("No server is configured\n");
     for (const { server, error } of savings.failed) {
       stderr.write(`${escapeLines(`Not counted: ${server}: ${error}`)}\n`);
     }

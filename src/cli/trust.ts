@@ -22,7 +22,7 @@ const MAX_ENTRY_BYTES = 4096;
 export const command = defineCommand({
   about:
     "Trusts the servers file and the rules file of the working folder, so that the gateway uses " +
-    "them there, and prints the entries that start servers. A file that changes must be trusted " +
+    "them there, and prints the entries of both. A file that changes must be trusted " +
     "again. Files named by a flag or a variable, and your own files in ~/.config/agent-mcp-gateway, " +
     "need no trust.",
   example: "agent-mcp-gateway trust",

@@ -28,7 +28,7 @@ import { wrapText } from "./wrap.ts";
 
 const FLAGS = {
   json: switchFlag("Print {errors, warnings}, each with file, line, column, path"),
-  strict: switchFlag("Fail on warnings, too"),
+  strict: switchFlag("Exit with 1 on warnings, too"),
   ...FILE_FLAGS,
 };
 
@@ -37,7 +37,7 @@ const ARGS = repeated(argument("Check this file", { placeholder: "file" }), 2);
 export const command = defineCommand({
   about: "Reports every error and warning in the servers file and the rules file, with " +
     "file, line and column. A FILE is checked instead of the one that the gateway would find; " +
-    "its contents show which of the two it is. Exit code: 1 on errors.",
+    "its contents show which of the two it is. Exit code: 1 on errors, and with --strict on warnings.",
   example: "agent-mcp-gateway validate --strict ./new-rules.json",
   flags: FLAGS,
   args: ARGS,

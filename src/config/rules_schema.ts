@@ -27,7 +27,7 @@ const grants = objectSchema({
   tools: z.optional(
     recordSchema(patterns("Tools."), {
       plural: "tool lists",
-      brief: "Tools, by server name or pattern.",
+      brief: "Tools, by server name or wildcard.",
     }),
   ),
 }, "Servers, and tools of servers.");

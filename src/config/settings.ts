@@ -72,11 +72,11 @@ export interface Settings {
   readonly logFormat: "text" | "json";
   /** Maximum number of server processes at a time, at least 1; default 256. */
   readonly maxProcesses: number;
-  /** Maximum number of running calls of all clients, at least 1; default 100,000. */
+  /** Maximum number of active calls of all agents, at least 1; default 100,000. */
   readonly maxCalls: number;
   /** Maximum memory for messages and active calls, in MiB, at least 64; default 512. */
   readonly maxHeldMib: number;
-  /** Maximum number of calls per minute of all clients, at least 1; default: no limit. */
+  /** Maximum number of calls per minute of all agents, at least 1; default: no limit. */
   readonly callsPerMinute?: number;
   /** Store of the counts per minute: `memory`, or the address of a Redis; default `memory`. */
   readonly stateStore: string;
@@ -254,7 +254,7 @@ const DEFINITIONS: { readonly [K in keyof Settings]-?: SettingDefinition<Setting
   initStrategy: {
     flag: "init-strategy",
     variable: "GATEWAY_INIT_STRATEGY",
-    brief: "When servers start: eager (at once) or lazy (on first use)",
+    brief: "When servers start: eager (immediately) or lazy (on first use)",
     ...createEnumParser("eager", "lazy"),
     fallback: "eager",
   },
@@ -292,19 +292,19 @@ const DEFINITIONS: { readonly [K in keyof Settings]-?: SettingDefinition<Setting
   },
   maxCalls: {
     variable: "GATEWAY_MAX_CALLS",
-    brief: "Maximum number of running calls of all clients",
+    brief: "Maximum number of active calls of all agents",
     ...createIntegerParser(1, 10_000_000),
     fallback: 100_000,
   },
   maxHeldMib: {
     variable: "GATEWAY_MAX_HELD",
-    brief: "Maximum memory for messages and running calls, in MiB",
+    brief: "Maximum memory for messages and active calls, in MiB",
     ...createIntegerParser(64, 1_000_000),
     fallback: 512,
   },
   callsPerMinute: {
     variable: "GATEWAY_CALLS_PER_MINUTE",
-    brief: "Maximum number of calls per minute of all clients",
+    brief: "Maximum number of calls per minute of all agents",
     ...createIntegerParser(1, 2 ** 31 - 1),
     fallback: undefined,
   },
