@@ -125,7 +125,7 @@ Deno.test("[docs.deployment] the figures on the page are those in the code", () 
   assert.equal(job.metrics_path ?? "/metrics", "/metrics");
   const text = PAGE.text.replaceAll(/\s+/g, " ");
   assert.ok(text.includes(`\`SIGTERM\` ends it in ${MAX_END_S} seconds at most`));
-  assert.ok(text.includes(`calls under way get ${SIGNAL_TIME_LIMITS.callsMs / 1000} s`));
+  assert.ok(text.includes(`active calls get ${SIGNAL_TIME_LIMITS.callsMs / 1000} s`));
   assert.ok(text.includes(`the gateway takes ${HTTP_LIMITS.bodyBytes / 1024 ** 2} MiB`));
   assert.ok(text.includes(`within ${HTTP_LIMITS.keepAliveMs / 1000} s`));
   assert.ok(text.includes(`every ${HTTP_LIMITS.streamKeepAliveMs / 1000} s`));
