@@ -32,9 +32,9 @@ const LOCKED_RETRY_MS = 500;
 const MAX_RECENT_LENGTH = 1024 * 1024;
 
 /**
- * A file that lines are appended to. A full file is renamed to `PATH.1`, after the older ones to `PATH.2`
- * and so on. Each append is one write at the end of the file, so that several processes can share it. One
- * of them rotates it, and the others notice.
+ * A file that lines are appended to. When it is full, the older files are renamed to `PATH.2`, `PATH.3` and
+ * so on, and the full file to `PATH.1`. Each append is one write at the end of the file, so that several
+ * processes can share the file. One process rotates it, and the others notice.
  */
 export class AuditFile implements Destination {
   readonly dropped = 0;
@@ -47,7 +47,7 @@ export class AuditFile implements Destination {
   #size = 0;
   #identity = "";
   #endsMidLine = false;
-  // Something else may write to a file that was empty when it was opened.
+  // Whether the file has begun with an entry. Another program may write to a file that was empty when opened.
   #isChecked = false;
   #nextRotationAt = 0;
   // Texts written since the last check, and their total length.
@@ -134,12 +134,12 @@ export class AuditFile implements Destination {
     this.#endsMidLine = true;
     try {
       const end = this.#file.seekSync(0, Deno.SeekMode.Current);
-      // If another process has appended a line in the meantime, that must stay.
+      // A line that another process has appended in the meantime must stay.
       if (this.#file.statSync().size !== end) return;
       this.#file.truncateSync(end - written);
       this.#endsMidLine = false;
     } catch {
-      // Not possible; the next append begins with a line feed instead.
+      // The bytes cannot be removed. The next append begins with a line feed instead.
     }
   }
 
@@ -169,9 +169,9 @@ export class AuditFile implements Destination {
   }
 
   #reopen(): void {
-    const last = this.#file;
+    const previousFile = this.#file;
     this.#open();
-    last.close();
+    previousFile.close();
     this.#clearRecent();
   }
 
@@ -196,8 +196,9 @@ export class AuditFile implements Destination {
     // A device such as /dev/null must not be rotated.
     if (!this.#file.statSync().isFile) return;
     try {
-      // The file itself is locked. A process that locks it after another has rotated it finds another file
-      // at the path. No process waits for the lock, because any program that can read the file can hold it.
+      // The file itself is locked. A process that gets the lock after another process has rotated the file
+      // finds a new file at the path. No process waits for the lock, because any program that can read the
+      // file can hold it.
       if (!this.#file.tryLockSync(true)) {
         this.#nextRotationAt = performance.now() + LOCKED_RETRY_MS;
         return;
@@ -219,7 +220,7 @@ export class AuditFile implements Destination {
     this.#nextRotationAt = 0;
   }
 
-  /** Returns the number of the file with the highest number after a rotation; removes those that are too old. */
+  /** Removes the files that are too old. Returns the highest number that a file has after the rotation. */
   #lastNumber(): number {
     if (this.#maxFiles < Infinity) return this.#maxFiles - 1;
     let count = 0;

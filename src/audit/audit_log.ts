@@ -29,9 +29,9 @@ export interface AuditStatus {
   readonly path: string | null;
   /** Number of paths that could not be opened and of writes that failed. */
   readonly failures: number;
-  /** Entries that are waiting for the disk to recover. */
+  /** Number of entries that are waiting for the disk to recover. */
   readonly waiting: number;
-  /** Entries that were dropped. */
+  /** Number of entries that were dropped. */
   readonly dropped: number;
 }
 
@@ -52,9 +52,8 @@ const CHECK_MS = 500;
 const MAX_WAITING_LENGTH = 1024 * 1024;
 
 /**
- * Writes the audit log. Entries reach the disk before the answers of their operations are sent. A
- * failing disk never fails an operation: entries that can be written to neither path wait, up to a
- * limit, for the disk to recover. Beyond the limit they are dropped and counted.
+ * Writes the audit log. If the disk fails, no method throws: entries that can be written to neither path
+ * wait, up to a limit, for the disk to recover. Entries beyond the limit are dropped and counted.
  */
 export class AuditLog {
   readonly #options: AuditOptions;
@@ -196,25 +195,25 @@ export class AuditLog {
   /**
    * Opens a path, moves the lines there, and uses it from now on.
    *
-   * @returns The reason if that fails; `undefined` if not. Afterwards, `lines` has only the lines that
-   * were not written.
+   * @returns The reason if a line cannot be written; otherwise `undefined`. Afterwards, `lines` has only the
+   * lines that were not written.
    */
   #openAndAppend(path: string, lines: string[]): string | undefined {
-    let file: Destination | undefined;
+    let destination: Destination | undefined;
     let writtenCount = 0;
     try {
-      file = openDestination(path, this.#options);
-      // Appended one by one, so that no line is written twice if one of them fails.
+      destination = openDestination(path, this.#options);
+      // The lines are appended one by one, so that no line is written twice if one of them fails.
       for (const line of lines) {
-        file.append(line);
+        destination.append(line);
         writtenCount++;
       }
       this.#closeDestination();
-      this.#destination = file;
+      this.#destination = destination;
       this.#checkedAt = performance.now();
       return undefined;
     } catch (error) {
-      void file?.close();
+      void destination?.close();
       this.#failures++;
       return error instanceof Error ? error.message : String(error);
     } finally {

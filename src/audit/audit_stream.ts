@@ -6,8 +6,8 @@ const LAST_LINES_MS = 200;
 
 /**
  * A standard stream that lines are written to. Its reader may stop at any time, so lines are only queued when
- * `append` returns. Lines that the reader does not take are dropped and counted; the log, which uses the same
- * queue, reports them.
+ * `append` returns. Lines that the reader does not take are dropped and counted. The gateway's log, which uses
+ * the same queue, reports dropped lines.
  */
 export class AuditStream implements Destination {
   readonly path: string;
@@ -15,7 +15,7 @@ export class AuditStream implements Destination {
   #dropped = 0;
 
   /**
-   * Creates a log on a standard stream.
+   * Creates a destination that writes to a standard stream.
    *
    * @param queue Holds the lines until the reader takes them.
    */

@@ -2,14 +2,14 @@
 export type FileChange =
   /** The file was deleted. `rewritten` lines of it are in the new file, `lost` lines are in no file. */
   | { readonly kind: "deleted"; readonly rewritten: number; readonly lost: number }
-  /** The file was renamed, but not by a rotation. A new one was created. */
+  /** The file was renamed, but not by a rotation. A new file was created. */
   | { readonly kind: "moved" }
   /** The path cannot be written. The lines of `texts`, and `lost` other lines, are in no file. */
   | { readonly kind: "unwritable"; readonly texts: readonly string[]; readonly lost: number };
 
 /** A file or stream that lines of the audit log are written to. */
 export interface Destination {
-  /** The path, also of a standard stream. */
+  /** The path of the file or of the standard stream. */
   readonly path: string;
   /** Number of lines that were dropped. */
   readonly dropped: number;

@@ -14,11 +14,11 @@ export interface AuditEntry {
   readonly claimed_agent_id?: string | undefined;
   /** The address of the client, for a refused login or HTTP request. */
   readonly address?: string | undefined;
-  /** The gateway's tool, the request's method, `login`, `http`, or `refusals` for those that were counted. */
+  /** The gateway's tool, the request's method, `login`, `http`, or `refusals` in an entry with `counts`. */
   readonly operation: string;
   /** `DENY` if identity, rules or limits forbid the operation; `ERROR` for all other failures. */
   readonly decision: AuditDecision;
-  /** `begun` before a call leaves the gateway, `ended` in the entry after it; absent for other operations. */
+  /** `begun` in the entry before a call leaves the gateway, `ended` in the entry after its end; absent without such a pair. */
   readonly phase?: "begun" | "ended" | undefined;
   /** The server of the operation, if it has one. */
   readonly server?: string | undefined;
@@ -44,12 +44,12 @@ export interface AuditEntry {
   readonly tool_error?: true | undefined;
   /** The tool's arguments without secrets, as JSON text; in the line they are a JSON value. */
   readonly args?: string | undefined;
-  /** Numbers of refusals by code. */
+  /** Numbers of the refusals that have no entries of their own, by code. */
   readonly counts?: Readonly<Record<string, number>> | undefined;
 }
 
 /** Maximum length of a text in an entry, in UTF-16 code units: callers choose some of the texts. */
-const MAX_TEXT = 256;
+const MAX_TEXT_LENGTH = 256;
 
 /**
  * Formats an entry as one line with a line feed. `JSON.stringify` with a function that cuts and rounds would
@@ -90,6 +90,6 @@ export function auditLine(entry: AuditEntry): string {
 const PLAIN = /^[ !#-[\]-~]*$/;
 
 function quote(text: string): string {
-  const cut = text.length > MAX_TEXT ? text.slice(0, MAX_TEXT) : text;
+  const cut = text.length > MAX_TEXT_LENGTH ? text.slice(0, MAX_TEXT_LENGTH) : text;
   return PLAIN.test(cut) ? `"${cut}"` : escapeJson(JSON.stringify(cut));
 }

@@ -1,6 +1,7 @@
 /**
- * The audit log: lines of JSON, written before a call that changes something leaves and before the answer of each operation is sent. Refusals are in a file of their own. An error of the log
- * never makes an operation fail. Imports only the leaves.
+ * The audit log: lines of JSON. A line is written before a call that may change something leaves, and before
+ * the answer to each operation is sent. Refusals are in a file of their own. The log reports its errors, and
+ * callers decide whether an operation continues without its entry. Imports only the leaves.
  *
  * @module
  */

@@ -19,16 +19,16 @@ export function openFile(path: string): Deno.FsFile {
   if (path === NULL_DEVICE) return Deno.openSync(path, options);
   checkFolders(path);
   for (let attempt = 1;; attempt++) {
-    const before = infoAt(path);
-    refuseOthers(path, before);
+    const infoBefore = infoAt(path);
+    requireRegularFile(path, infoBefore);
     let file: Deno.FsFile | undefined;
     try {
       // `createNew` follows no link.
-      file = Deno.openSync(path, { ...options, createNew: before === undefined });
+      file = Deno.openSync(path, { ...options, createNew: infoBefore === undefined });
       const info = file.statSync();
-      const after = infoAt(path);
-      refuseOthers(path, after);
-      if (after !== undefined && identityOf(after) === identityOf(info)) {
+      const infoAfter = infoAt(path);
+      requireRegularFile(path, infoAfter);
+      if (infoAfter !== undefined && identityOf(infoAfter) === identityOf(info)) {
         restrictToOwner(path, info);
         return file;
       }
@@ -40,7 +40,7 @@ export function openFile(path: string): Deno.FsFile {
   }
 }
 
-/** The path must not be written to, whatever happens next. */
+/** The path must not be written to, and another attempt would not change that. */
 class RefusedPath extends Error {}
 
 /**
@@ -69,7 +69,7 @@ function infoAt(path: string): Deno.FileInfo | undefined {
   }
 }
 
-function refuseOthers(path: string, info: Deno.FileInfo | undefined): void {
+function requireRegularFile(path: string, info: Deno.FileInfo | undefined): void {
   if (info?.isSymlink) throw new RefusedPath(`${path} is a link`);
   if (info?.isFile === false) throw new RefusedPath(`${path} is no regular file`);
 }
@@ -80,7 +80,7 @@ function restrictToOwner(path: string, { mode }: Deno.FileInfo): void {
   try {
     Deno.chmodSync(path, 0o600);
   } catch (cause) {
-    // The system lets only the owner do that, and the superuser.
+    // The system lets only the owner and the superuser change the mode.
     throw new RefusedPath(`${path} belongs to another user`, { cause });
   }
 }

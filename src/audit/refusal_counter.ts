@@ -8,7 +8,7 @@ const MINUTE_MS = 60_000;
 /** Interval of the lines with the numbers of further refusals, in milliseconds. */
 const SUMMARY_MS = 1000;
 
-/** Maximum number of sources that are counted separately; further ones are counted together. */
+/** Maximum number of sources that are counted separately; further sources are counted together. */
 const MAX_SOURCES = 1000;
 
 /** The refusals of one source in its current minute. */
@@ -19,11 +19,14 @@ interface Source {
   lines: number;
   /** Number of refusals since the last summary that have no line, by code. */
   readonly counts: Map<string, number>;
-  /** The last of them. */
+  /** The last refusal that has no line; meaningless while `counts` is empty. */
   last: AuditEntry;
 }
 
-/** Writes a line for each refusal, and after many in a minute only their numbers. */
+/**
+ * Writes a line for each refusal. After many refusals of one source in a minute, counts further refusals, and
+ * writes only their numbers.
+ */
 export class RefusalCounter {
   readonly #write: (entry: AuditEntry) => void;
   readonly #sources = new Map<string, Source>();

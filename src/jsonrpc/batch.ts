@@ -2,12 +2,12 @@ import type { ResponseWriter } from "./channel.ts";
 import { errorText, RPC_CODES } from "./message.ts";
 
 /**
- * Maximum total length of the answers to a batch, in UTF-16 code units. They are held in memory until the
- * last one is there.
+ * Maximum total length of the answers to a batch, in UTF-16 code units. The answers are held in memory until
+ * the last answer is known.
  */
 const MAX_JOINED_LENGTH = 16 * 1024 * 1024;
 
-/** The answer to a message whose own answer would make those of its batch too long. */
+/** The error for a message whose answer would make the answers to its batch too long together. */
 const TOO_LONG = {
   code: RPC_CODES.internalError,
   message: "The answers to the batch are too long together; send this message alone",
@@ -40,6 +40,7 @@ export class BatchExchange implements ResponseWriter {
     this.#replyTo.notify(text);
   }
 
+  /** Called once for each message of the batch. */
   end(): void {
     if (--this.#pendingCount > 0) return;
     if (this.#answers.length > 0) this.#replyTo.answer(`[${this.#answers.join(",")}]`, "batch");

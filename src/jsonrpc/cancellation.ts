@@ -16,8 +16,8 @@ export interface CancelSignal {
 }
 
 /**
- * A lightweight `AbortController`. Two real ones per call, with their listeners, took a seventh of the
- * processor time of a call (measured: 42 µs per call instead of 36).
+ * A lightweight `AbortController`. Two real `AbortController`s per call, with their listeners, took a
+ * seventh of the processor time of a call (measured: 42 µs per call instead of 36).
  */
 export class Cancellation implements CancelSignal {
   #isCancelled = false;
@@ -50,7 +50,7 @@ export class Cancellation implements CancelSignal {
     if (this.#isCancelled) return;
     this.#isCancelled = true;
     this.#reason = reason;
-    // Removed one by one, because a listener may remove others.
+    // The listeners are removed one by one, because a listener may remove others.
     for (;;) {
       const listener = this.#listeners.shift();
       if (listener === undefined) return;

@@ -7,7 +7,7 @@ export interface ChannelHandler {
    * @param replyTo Replies to this message, on a channel that answers each message separately.
    */
   message(text: string, bytes: number, replyTo?: ResponseWriter): void;
-  /** Receives a message that was skipped; the channel continues with the next one. */
+  /** Receives a message that was skipped; the channel continues with the next message. */
   dropped(message: DroppedMessage, replyTo?: ResponseWriter): void;
   /**
    * Called if one request gets no answer although the channel stays open: over HTTP, each request has
@@ -46,7 +46,7 @@ export interface ResponseWriter {
 export interface DroppedMessage {
   /**
    * `too-long`: longer than the limit; `not-utf8`: not UTF-8 text; `too-complex`: JSON that takes
-   * many times its size to parse; `no-room`: the memory for messages of its sender is in use.
+   * many times its size to parse; `no-room`: the memory for messages of its sender is full.
    */
   readonly reason: "too-long" | "not-utf8" | "too-complex" | "no-room";
   /** Size in bytes, without the delimiter. */
@@ -59,7 +59,7 @@ export interface DroppedMessage {
 
 /** A message in the queue of a channel. */
 export interface QueuedMessage {
-  /** The message; `undefined` once its beginning has been sent. */
+  /** The message; `undefined` once it is being sent, or after it was taken out of the queue. */
   text: string | undefined;
 }
 
@@ -76,12 +76,12 @@ export interface Channel {
   /**
    * Takes a message out of the queue.
    *
-   * @returns Whether it did; otherwise at least the beginning of the message has been sent.
+   * @returns Whether the message was in the queue; otherwise at least its beginning has been sent.
    */
   withdraw?(message: QueuedMessage): boolean;
   /** Length of the queue in UTF-16 code units. */
   readonly queuedLength?: number;
-  /** Resolves when the other side has read; `undefined` while little is queued. */
+  /** Resolves when the other side has read the queued messages; `undefined` while little is queued. */
   untilRead?(): Promise<void> | undefined;
   /** Queues one long message in parts, which saves concatenating them. */
   sendParts?(parts: readonly string[]): void;
@@ -92,8 +92,8 @@ export interface Channel {
    */
   throttle?(ms: number): void;
   /**
-   * Sets the listener that is called before every write of queued messages; it must not throw. Without this
-   * method, a caller waits for the record before each answer.
+   * Sets the listener that is called before every write of queued messages; it must not throw. If a channel
+   * lacks this method, its owner does the work of the listener before it sends each answer.
    */
   onBeforeWrite?(listener: () => void): void;
   /** Resolves when all queued messages have been written, or cannot be written any more. */

@@ -31,6 +31,10 @@ const ID_LAST = ',"jsonrpc":"2.0","id":';
 /** Length of the longest `ID_LAST` with its id, rounded up, in UTF-16 code units. */
 const MAX_TAIL_LENGTH = 100;
 
+const RESULT_START = '"result":';
+const METHOD_START = '"method":"';
+const PARAMS_START = '","params":';
+
 /** An id, and the range of the other members in the message. */
 interface IdAndRange {
   readonly id: string;
@@ -45,17 +49,19 @@ interface IdAndRange {
  * @returns `undefined` for a message of another kind or spelling.
  */
 export function openEnvelope(text: string): Envelope | undefined {
-  const parts = text.startsWith(ID_FIRST) ? findFirstId(text) : findLastId(text);
+  const parts = text.startsWith(ID_FIRST) ? findIdAtStart(text) : findIdAtEnd(text);
   if (parts === undefined || !ID.test(parts.id) || !text.endsWith("}")) return undefined;
   const { id, start, end } = parts;
-  if (text.startsWith('"result":', start)) {
-    return envelopeIfObject({ id, method: undefined, body: text.slice(start + 9, end) });
+  if (text.startsWith(RESULT_START, start)) {
+    const body = text.slice(start + RESULT_START.length, end);
+    return envelopeIfObject({ id, method: undefined, body });
   }
-  if (!text.startsWith('"method":"', start)) return undefined;
-  const methodEnd = text.indexOf('"', start + 10);
-  const method = text.slice(start + 10, methodEnd);
-  if (!METHOD.test(method) || !text.startsWith('","params":', methodEnd)) return undefined;
-  return envelopeIfObject({ id, method, body: text.slice(methodEnd + 11, end) });
+  if (!text.startsWith(METHOD_START, start)) return undefined;
+  const methodStart = start + METHOD_START.length;
+  const methodEnd = text.indexOf('"', methodStart);
+  const method = text.slice(methodStart, methodEnd);
+  if (!METHOD.test(method) || !text.startsWith(PARAMS_START, methodEnd)) return undefined;
+  return envelopeIfObject({ id, method, body: text.slice(methodEnd + PARAMS_START.length, end) });
 }
 
 /**
@@ -76,17 +82,17 @@ export function readIdAndMethod(
   };
 }
 
-function findFirstId(text: string): IdAndRange {
+function findIdAtStart(text: string): IdAndRange {
   const idEnd = text.indexOf(",", ID_FIRST.length);
   return { id: text.slice(ID_FIRST.length, idEnd), start: idEnd + 1, end: text.length - 1 };
 }
 
-function findLastId(text: string): IdAndRange | undefined {
+function findIdAtEnd(text: string): IdAndRange | undefined {
   const tail = text.slice(-MAX_TAIL_LENGTH);
-  const at = tail.lastIndexOf(ID_LAST);
-  if (at < 0 || !text.startsWith("{")) return undefined;
-  const end = text.length - tail.length + at;
-  return { id: tail.slice(at + ID_LAST.length, -1), start: 1, end };
+  const index = tail.lastIndexOf(ID_LAST);
+  if (index < 0 || !text.startsWith("{")) return undefined;
+  const end = text.length - tail.length + index;
+  return { id: tail.slice(index + ID_LAST.length, -1), start: 1, end };
 }
 
 /**

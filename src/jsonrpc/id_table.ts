@@ -99,7 +99,7 @@ export class IdTable<Id extends string | number, Value> {
 // Random, so that a peer cannot choose ids that all hash to the same slot.
 const SEED = makeSeed();
 
-/** Hashes an id. */
+/** Hashes an id. The lower bits, which select the slot, depend on all bits. */
 export function hashId(id: string): number {
   const hash = hashText(id, SEED);
   return hash ^ (hash >>> 15);

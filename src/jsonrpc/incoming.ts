@@ -21,7 +21,7 @@ const MIN_PARTS_LENGTH = 32 * 1024;
 /** The origin of a request. */
 export interface RequestOrigin {
   readonly replyTo: ResponseWriter;
-  /** Called when the request has ended; `answer` is `undefined` if none is sent. */
+  /** Called when the request has ended; `answer` is `undefined` if no answer is sent. */
   readonly onEnd: (request: IncomingRequest, answer: RequestAnswer | undefined) => void;
 }
 
@@ -85,7 +85,7 @@ export class IncomingRequest {
   reply(result: Payload): void {
     if (this.#hasEnded) return;
     const parts = resultParts(this.id, result);
-    // Concatenating a megabyte takes 0.5 ms, longer than all other work on it.
+    // Concatenating a megabyte takes 0.5 ms, longer than all other work on the answer.
     this.#end(parts[1].length >= MIN_PARTS_LENGTH ? parts : parts[0] + parts[1] + parts[2]);
   }
 

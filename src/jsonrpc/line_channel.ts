@@ -9,10 +9,10 @@ import { within } from "../within.ts";
 /** Maximum size of a message in bytes: 64 MiB. */
 export const MAX_MESSAGE_BYTES: number = 64 * 1024 * 1024;
 
-/** Queued UTF-16 code units above which reading pauses or slows down. */
-const MAX_QUEUED = 64 * 1024 * 1024;
+/** Length of the queue in UTF-16 code units above which reading pauses or slows down. */
+const MAX_QUEUED_LENGTH = 64 * 1024 * 1024;
 
-/** Delay of each read while more than `MAX_QUEUED` is queued and reading slows down. */
+/** Delay of each read while more than `MAX_QUEUED_LENGTH` is queued and reading slows down. */
 const SLOW_READ_MS = 100;
 
 /** Maximum size of one write in bytes; more is written in several writes. */
@@ -59,16 +59,16 @@ export interface LineChannelOptions {
   readonly pauseWhenUnread?: boolean;
   /**
    * The memory for messages of the other side that have not arrived whole, and for messages that it does not
-   * read. While it is exceeded, the next message to the other side ends the channel. Default: no limit.
+   * read. While this memory is exceeded, the next message to the other side ends the channel. Default: no limit.
    */
   readonly memory?: Budget | undefined;
-  /** Returns a promise for which reading waits, such as until a third side reads. */
+  /** Returns a promise that reading waits for, such as until a third side reads; `undefined` if reading may go on. */
   readonly untilReceiverReads?: (() => Promise<void> | undefined) | undefined;
 }
 
 /**
  * A channel over a pair of byte streams with one message per line, as in the MCP stdio transport.
- * Messages that are queued during a write leave together in the next one.
+ * Messages that are queued during a write leave together in the next write.
  *
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#stdio}
  */
@@ -140,7 +140,7 @@ export class LineChannel implements Channel {
 
   /** Resolves when the other side has read; `undefined` while little is queued. */
   untilRead(): Promise<void> | undefined {
-    return this.#queuedLength > MAX_QUEUED ? this.flush() : undefined;
+    return this.#queuedLength > MAX_QUEUED_LENGTH ? this.flush() : undefined;
   }
 
   #enqueue(text: string): QueuedMessage {
@@ -212,7 +212,7 @@ export class LineChannel implements Channel {
         if (chunk.done) break;
         const pause = this.#throttle.run(() => splitter.push(chunk.value));
         if (pause !== undefined) await pause;
-        if (this.#queuedLength > MAX_QUEUED) await this.#waitForReader();
+        if (this.#queuedLength > MAX_QUEUED_LENGTH) await this.#waitForReader();
         const receiverReads = this.#untilReceiverReads();
         if (receiverReads !== undefined) await receiverReads;
       }

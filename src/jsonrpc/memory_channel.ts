@@ -9,7 +9,7 @@ class MemoryChannel implements Channel {
   #hasClosed = false;
 
   open(handler: ChannelHandler): void {
-    // Delivered after the call returns, because the owner of the handler may still be in its constructor.
+    // Messages are delivered after `open` returns: the owner of the handler may still be in its constructor.
     queueMicrotask(() => {
       this.#handler = handler;
       this.#deliver();

@@ -90,7 +90,7 @@ export interface InvalidMessage {
   /** The probable kind; `undefined` if there is no indication. An answer must never be answered. */
   readonly probableKind: "call" | "answer" | undefined;
   readonly text: string;
-  /** Set if the channel skipped the message. */
+  /** Set if the message was skipped. */
   readonly dropped?: DroppedMessage;
 }
 

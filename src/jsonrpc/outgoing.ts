@@ -16,12 +16,13 @@ export interface RequestOptions {
    */
   readonly continuedRequestId?: number;
   /**
-   * The request of the other side that this one belongs to; over HTTP, it is sent in the same response.
+   * The request of the other side that the new request belongs to. Over HTTP, the new request is sent in the
+   * response to it.
    */
   readonly duringRequest?: { notify(text: string): void };
 }
 
-interface Pending {
+interface PendingRequest {
   readonly id: number;
   readonly resolve: (reply: Reply) => void;
   readonly reject: (cause: unknown) => void;
@@ -38,11 +39,11 @@ const MAX_CANCELLED = 1000;
 /** Our requests that wait for their answers. */
 export class OutgoingRequests {
   readonly #channel: Pick<Channel, "send" | "withdraw">;
-  readonly #pending = new IdTable<number, Pending>((id) => id);
+  readonly #pending = new IdTable<number, PendingRequest>((id) => id);
   // By the id of an earlier request: the id of the request that continues it.
   readonly #continuedBy = new Map<number, number>();
   // Ids of cancelled requests. The other side may have answered before it received the cancellation.
-  readonly #cancelled = new Set<number>();
+  readonly #cancelledIds = new Set<number>();
   // Ids start at 1: clients of the 1.x SDK ignore a cancellation of request 0.
   #nextId = 1;
 
@@ -73,7 +74,7 @@ export class OutgoingRequests {
     return new Promise((resolve, reject) => {
       const cancel = signal && (() => this.#cancel(id));
       if (cancel !== undefined) signal?.addEventListener("abort", cancel, { once: true });
-      const pending: Pending = { id, resolve, reject, options, queued: undefined, cancel };
+      const pending: PendingRequest = { id, resolve, reject, options, queued: undefined, cancel };
       this.#pending.set(id, pending);
       if (continuedRequestId !== undefined) this.#continuedBy.set(continuedRequestId, id);
       if (duringRequest === undefined) pending.queued = this.#channel.send(text);
@@ -111,7 +112,7 @@ export class OutgoingRequests {
 
   /** Whether an answer belongs to a cancelled request; forgets the request. */
   takeCancelled(id: IdText | undefined): boolean {
-    return this.#cancelled.delete(Number(id));
+    return this.#cancelledIds.delete(Number(id));
   }
 
   #cancel(id: number): void {
@@ -120,10 +121,10 @@ export class OutgoingRequests {
     const { queued, reject, options: { signal, duringRequest } } = pending;
     // The other side never learns of a request that has not left the queue.
     if (queued && this.#channel.withdraw?.(queued) === true) return reject(signal?.reason);
-    this.#cancelled.add(id);
-    if (this.#cancelled.size > MAX_CANCELLED) {
-      const [oldest = id] = this.#cancelled;
-      this.#cancelled.delete(oldest);
+    this.#cancelledIds.add(id);
+    if (this.#cancelledIds.size > MAX_CANCELLED) {
+      const [oldest = id] = this.#cancelledIds;
+      this.#cancelledIds.delete(oldest);
     }
     const reason = describeReason(signal?.reason);
     const text = notificationText("notifications/cancelled", { requestId: id, reason });
@@ -133,7 +134,7 @@ export class OutgoingRequests {
   }
 
   /** Removes a pending request; returns `undefined` if there is none with this id. */
-  #remove(id: number): Pending | undefined {
+  #remove(id: number): PendingRequest | undefined {
     const pending = this.#pending.get(id);
     if (pending === undefined) return undefined;
     this.#pending.delete(id);

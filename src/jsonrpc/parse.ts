@@ -35,8 +35,8 @@ export function parseMessage(text: string, bytes: number): Message {
   } catch (error) {
     // The rest of the error quotes the message, which may hold anything.
     const [, position] = / at position (\d+)/.exec(String(error)) ?? [];
-    const where = position === undefined ? "" : `; the fault is at position ${position}`;
-    return invalid(RPC_CODES.parseError, `The message is not JSON${where}`, text);
+    const positionClause = position === undefined ? "" : `; the fault is at position ${position}`;
+    return invalid(RPC_CODES.parseError, `The message is not JSON${positionClause}`, text);
   }
   if (!Array.isArray(value)) return readMessage(value, { text, bytes });
   if (value.length === 0) {
@@ -89,11 +89,15 @@ export function readDropped(dropped: DroppedMessage): InvalidMessage {
 
 const ID = String.raw`(0|[1-9]\d*|"[^"\\\p{Cc}\ufffd]*")`;
 const VERSION = String.raw`(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?`;
+
+/** Matches the beginning of a message up to its first member besides the id and the version. */
 const HEAD = new RegExp(
   String.raw`^\s*\{\s*${VERSION}(?:"id"\s*:\s*${ID}\s*,\s*)?${VERSION}` +
     String.raw`"(method|params|result|error)"\s*:`,
   "u",
 );
+
+/** Matches the end of a message whose last member is the id or the version after the id. */
 const TAIL = new RegExp(
   String.raw`,\s*"id"\s*:\s*${ID}\s*(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?\}\s*$`,
   "u",
@@ -104,7 +108,7 @@ function guessIdAndKind(
   { head, tail }: DroppedMessage,
 ): Pick<InvalidMessage, "id" | "probableKind"> {
   const [, headId, member] = HEAD.exec(head) ?? [];
-  // If the beginning is not that of a message, the end is not that of one either.
+  // If the beginning is not that of a message, an id at the end means nothing.
   if (member === undefined) return { id: undefined, probableKind: undefined };
   const id: IdText | undefined = headId ?? TAIL.exec(tail)?.[1];
   return { id, probableKind: member === "method" || member === "params" ? "call" : "answer" };

@@ -117,7 +117,7 @@ export class Peer {
     return this.#outgoing.size;
   }
 
-  /** Whether the other side does not read what is queued for it, so that unimportant messages are dropped. */
+  /** Whether the other side leaves so much unread that callers should drop unimportant messages. */
   get isUnread(): boolean {
     return (this.#channel.queuedLength ?? 0) > UNREAD_LENGTH;
   }
@@ -153,7 +153,7 @@ export class Peer {
     else duringRequest.notify(text);
   }
 
-  /** Resolves when all sent messages have been handed over. */
+  /** Resolves when all queued messages have been written, or cannot be written any more. */
   flush(): Promise<void> {
     return this.#channel.flush();
   }

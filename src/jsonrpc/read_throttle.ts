@@ -40,7 +40,7 @@ export class ReadThrottle {
 
   /**
    * Requests a pause of the loop, because its input is not worth the work. While a server sent only such
-   * input, this reduced the median of calls to other servers from 120 to 0.7 ms (measured).
+   * input, the pauses reduced the median duration of calls to other servers from 120 to 0.7 ms (measured).
    *
    * @param ms Duration of the pause; short pauses are added up and taken together.
    */

@@ -13,7 +13,7 @@ const COLON = 58;
 const BACKSLASH = 92;
 
 /**
- * Maximum length of texts that are never too complex, in UTF-16 code units: parsing them takes at most
+ * Maximum length of texts that are never too complex, in UTF-16 code units: parsing such a text takes at most
  * 0.1 s.
  */
 const SIMPLE_LENGTH = 1024 * 1024;
@@ -119,7 +119,7 @@ export function isTooComplex(text: string): boolean {
   return false;
 }
 
-/** Memory of an object or an array, of an element, and of a string besides its text, in bytes. */
+/** Memory of an object or an array, of an element, and of a string without its text, in bytes. */
 const CONTAINER_BYTES = 64;
 const ELEMENT_BYTES = 16;
 const STRING_BYTES = 24;
@@ -167,7 +167,7 @@ export function countMembers(json: string): number {
 
 /** Counts distinct keys approximately, in little memory and one pass over their characters. */
 class KeyCounter {
-  readonly #seen = new Uint8Array(Math.ceil(KEY_HASHES / 8));
+  readonly #hashBits = new Uint8Array(Math.ceil(KEY_HASHES / 8));
   // Random, so that a peer cannot choose keys that all have the same hash.
   readonly #seed = makeSeed();
   count = 0;
@@ -175,27 +175,27 @@ class KeyCounter {
   add(text: string, start: number, end: number): void {
     const hash = (hashText(text, this.#seed, start, end) >>> 0) % KEY_HASHES;
     const bit = 1 << (hash & 7);
-    const byte = this.#seen[hash >>> 3] ?? 0;
+    const byte = this.#hashBits[hash >>> 3] ?? 0;
     if ((byte & bit) !== 0) return;
-    this.#seen[hash >>> 3] = byte | bit;
+    this.#hashBits[hash >>> 3] = byte | bit;
     this.count++;
   }
 }
 
 function findMember(json: string, objectStart: number, key: string): [number, number] | undefined {
   if (json[objectStart] !== "{") return undefined;
-  let found: [number, number] | undefined;
+  let span: [number, number] | undefined;
   let at = skipSpace(json, objectStart + 1);
   while (json.charCodeAt(at) === QUOTE) {
     const keyEnd = skipString(json, at);
     const start = skipSpace(json, skipSpace(json, keyEnd) + 1);
     const end = skipValue(json, start);
-    if (isKey(json, at, keyEnd, key)) found = [start, end];
+    if (isKey(json, at, keyEnd, key)) span = [start, end];
     at = skipSpace(json, end);
     if (json.charCodeAt(at) !== COMMA) break;
     at = skipSpace(json, at + 1);
   }
-  return found;
+  return span;
 }
 
 function isKey(json: string, start: number, end: number, key: string): boolean {

@@ -1,11 +1,11 @@
 /** An item that can be in one set at a time. */
 export interface Indexed {
-  /** The item's index, set by the set; -1 if it is in none. */
+  /** The item's index in the set, which assigns it; -1 if the item is in no set. */
   indexInSet: number;
 }
 
 /**
- * A set in no particular order, which removes an item by moving the last one to its index. A `Set` would
+ * A set in no particular order, which removes an item by moving the last item to its index. A `Set` would
  * keep garbage alive if items come and go with every call; see `IdTable`.
  */
 export class SwapRemoveSet<Item extends Indexed> {

@@ -51,7 +51,7 @@ export type AdmitResult =
 
 const NO_LIMITS: Limits = {};
 
-/** Returns the limits of an agent: its own ones, and the defaults of the rules where it has none. */
+/** Returns the limits of an agent: its own limits, and the defaults of the rules for those that it does not set. */
 export function limitsOf(rules: Rules, agent: string): Limits {
   const agentLimits = rules.agents.get(agent)?.limits;
   return agentLimits === undefined
@@ -66,8 +66,8 @@ export function limitsOf(rules: Rules, agent: string): Limits {
 export class CallLimits {
   readonly #options: CallLimitsOptions;
   readonly #memory: Budget;
-  readonly #activeByAgent = new Map<string, number>();
-  #activeTotal = 0;
+  readonly #activeCounts = new Map<string, number>();
+  #activeCount = 0;
   #counter: Promise<MinuteCounter> | undefined;
 
   /**
@@ -80,7 +80,7 @@ export class CallLimits {
 
   /** The number of active calls. */
   get callCount(): number {
-    return this.#activeTotal;
+    return this.#activeCount;
   }
 
   /**
@@ -108,7 +108,7 @@ export class CallLimits {
       const denial = await this.#checkRate(`agent:${agent}`, perMinute, nameOf(agent));
       if (denial !== undefined) return denial;
     }
-    // After the agent's own limit, so that the calls it denies do not use up the shared one.
+    // The shared limit comes last, so that calls that exceed the agent's own limit do not use it up.
     if (callsPerMinute !== undefined) {
       const denial = await this.#checkRate("all", callsPerMinute, "The gateway");
       if (denial !== undefined) return denial;
@@ -117,21 +117,23 @@ export class CallLimits {
   }
 
   /**
-   * Checks the number of active calls and counts this one synchronously, so that no other starts in
+   * Checks the number of active calls and counts this call in the same tick, so that no other call starts in
    * between.
    */
   #admitConcurrent({ agent, limits: { concurrent }, memory = 0 }: CallRequest): AdmitResult {
     const { maxCalls } = this.#options;
-    const active = this.#activeByAgent.get(agent) ?? 0;
-    if (concurrent !== undefined && active >= concurrent) {
+    const activeCount = this.#activeCounts.get(agent) ?? 0;
+    if (concurrent !== undefined && activeCount >= concurrent) {
       return deny(
-        `${nameOf(agent)} already has ${active} active ${callNoun(active)}; its limit is ` +
+        `${nameOf(agent)} already has ${activeCount} active ${
+          callNoun(activeCount)
+        }; its limit is ` +
           `${concurrent}. Call again when one of them is answered.`,
       );
     }
-    if (this.#activeTotal >= maxCalls) {
+    if (this.#activeCount >= maxCalls) {
       return deny(
-        `The gateway already has ${this.#activeTotal} active calls, its maximum. Call again a little later.`,
+        `The gateway already has ${this.#activeCount} active calls, its maximum. Call again a little later.`,
       );
     }
     const share = this.#memory.share(`agent ${agent}`);
@@ -161,18 +163,18 @@ export class CallLimits {
 
   async #openCounter(): Promise<MinuteCounter> {
     const { stateStore, log } = this.#options;
-    const memory = await openMemoryCounter();
-    if (stateStore === "memory") return memory;
+    const memoryCounter = await openMemoryCounter();
+    if (stateStore === "memory") return memoryCounter;
     const { openRedisCounter } = await import("./redis_counter.ts");
-    return await openRedisCounter({ url: stateStore, fallback: memory, log });
+    return await openRedisCounter({ url: stateStore, fallback: memoryCounter, log });
   }
 
   readonly #countCall: CountCalls = (agent, change) => {
-    this.#activeTotal += change;
-    this.#activeByAgent.set(agent, Math.max(0, (this.#activeByAgent.get(agent) ?? 0) + change));
+    this.#activeCount += change;
+    this.#activeCounts.set(agent, Math.max(0, (this.#activeCounts.get(agent) ?? 0) + change));
     // Clear all at once: a `Map` with an insertion and a deletion per call keeps more memory than it needs.
-    if (this.#activeTotal === 0 && this.#activeByAgent.size > MAX_IDLE_AGENTS) {
-      this.#activeByAgent.clear();
+    if (this.#activeCount === 0 && this.#activeCounts.size > MAX_IDLE_AGENTS) {
+      this.#activeCounts.clear();
     }
   };
 }
@@ -184,13 +186,13 @@ type CountCalls = (agent: string, change: 1 | -1) => void;
  * Permits a call and counts it as active until it is disposed of. Disposing is idempotent.
  */
 export class Permit implements Disposable {
-  /** Distinguishes it from a denial. */
+  /** Distinguishes a permit from a denial. */
   readonly kind = "admitted";
   readonly #agent: string;
   readonly #countCall: CountCalls;
   readonly #memory: number;
   readonly #share: Budget;
-  #pauses = 0;
+  #pauseCount = 0;
   #hasEnded = false;
 
   /** Counts the call of an agent, and the memory that it takes from the agent's share. */
@@ -210,24 +212,24 @@ export class Permit implements Disposable {
     share.add(memory);
   }
 
-  /** Stops counting the call while it waits for a person; each call needs one call of `resume`. */
+  /** Stops counting the call while it waits for a person. Each `pause` needs its own `resume`. */
   pause(): void {
-    if (++this.#pauses === 1 && !this.#hasEnded) this.#countCall(this.#agent, -1);
+    if (++this.#pauseCount === 1 && !this.#hasEnded) this.#countCall(this.#agent, -1);
   }
 
   /**
    * Counts the call again. Other calls may have started in the meantime, so the agent and the gateway may
-   * briefly exceed their limits of active calls; no call is ended for that.
+   * briefly exceed their limits of active calls. No call is ended for this reason.
    */
   resume(): void {
-    if (--this.#pauses === 0 && !this.#hasEnded) this.#countCall(this.#agent, 1);
+    if (--this.#pauseCount === 0 && !this.#hasEnded) this.#countCall(this.#agent, 1);
   }
 
   /** Stops counting the call, because it has ended. */
   [Symbol.dispose](): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
-    if (this.#pauses === 0) this.#countCall(this.#agent, -1);
+    if (this.#pauseCount === 0) this.#countCall(this.#agent, -1);
     this.#share.add(-this.#memory);
   }
 }
@@ -238,13 +240,13 @@ function deny(message: string, retryAfterMs: number = RETRY_MS): AdmitResult {
 
 /** Describes why there is no room in memory for a call, and what to do. */
 function describeNoRoom(agent: string, memory: number, share: Budget): string {
-  const needed = `this one would take ${toMib(memory)} MiB of memory`;
+  const neededClause = `this one would take ${toMib(memory)} MiB of memory`;
   return share.used > 0 && share.isExceeded(memory)
     ? `The active calls of agent "${agent}" take ${
       toMib(share.used)
-    } MiB of memory, and ${needed}; ` +
+    } MiB of memory, and ${neededClause}; ` +
       `its limit is ${toMib(share.max)} MiB. Call again when one of them is answered.`
-    : `The gateway holds its maximum of messages and active calls in memory, and ${needed}. ` +
+    : `The gateway holds its maximum of messages and active calls in memory, and ${neededClause}. ` +
       "Call again a little later, with smaller arguments if possible.";
 }
 

@@ -94,7 +94,7 @@ export async function openRedisCounter(options: RedisCounterOptions): Promise<Mi
   };
 }
 
-/** Checks an answer: other programs can write to the store too. */
+/** Returns the count in an answer. Throws if there is none: other programs can write to the store, too. */
 function readAnswer(answer: { consumedPoints: number; msBeforeNext: number }): WindowCount {
   const { consumedPoints: count, msBeforeNext: resetMs } = answer;
   if (Number.isFinite(count) && Number.isFinite(resetMs)) return { count, resetMs };
