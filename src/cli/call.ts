@@ -22,8 +22,8 @@ import { escapeForTerminal, styleOf } from "./terminal.ts";
 
 export const command = defineCommand({
   about: "Calls a server's tool through the same steps as any other call: identity, rules, " +
-    "audit. Texts are printed as they are; progress and log messages go to stderr. Exit code: 1 " +
-    "if the call is refused or fails.",
+    "audit. Prints the texts of the result, at a terminal with control characters escaped; progress and " +
+    "log messages go to stderr. Exit code: 1 if the call is refused or fails.",
   example: `agent-mcp-gateway call files read_text_file '{"path": "notes.txt"}' --agent writer`,
   flags: {
     agent: agentFlag("The agent that calls (GATEWAY_AGENT)"),

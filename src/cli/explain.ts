@@ -27,8 +27,8 @@ const DENIED = 3;
 
 export const command = defineCommand({
   about: "Says whether an agent may use a tool, by which entry of the rules, and the " +
-    "steps before it. Without --tool it lists all tools of the agent's servers with the " +
-    "decisions; for that it starts them. Exit codes: 0 allowed or a table, 3 denied.",
+    "steps before it. Without --tool it starts the agent's servers, and lists all their " +
+    "tools with the decisions. Exit codes: 0 allowed or a table, 3 denied.",
   example: "agent-mcp-gateway explain --agent researcher --server postgres --tool drop_table",
   flags: {
     agent: agentFlag("The agent that the decision is about"),

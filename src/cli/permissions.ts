@@ -9,8 +9,8 @@ import { escapeForTerminal, styleOf } from "./terminal.ts";
 export const command = defineCommand({
   about: "Prints Deno's permission flags for the present configuration, one per line. They " +
     "permit its programs, hosts, variables and folders, and nothing else. Start the gateway with them, " +
-    "or build an executable that has them: deno task compile --locked. Give it the flags that " +
-    "you start the gateway with.",
+    "or build an executable that has them: deno task compile --locked. Add the flags " +
+    "that you start the gateway with, such as --agent.",
   example: 'eval "deno run $(agent-mcp-gateway permissions --shell) dist/agent-mcp-gateway.js"',
   flags: {
     ...settingFlags(),

@@ -19,7 +19,7 @@ import { escapeForTerminal, pluralize, styleOf, type TerminalStyle } from "./ter
 
 export const command = defineCommand({
   about: "Lists what list_servers and get_server_tools show an agent, through the same " +
-    "steps as any other call: identity, rules, audit. Exit code: 1 if that fails.",
+    "steps as any other call: identity, rules, audit. Exit code: 1 if the call fails.",
   example: "agent-mcp-gateway tools --server postgres --agent researcher",
   flags: {
     server: serverFlag("Only tools of this server"),

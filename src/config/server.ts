@@ -54,7 +54,7 @@ export interface ServerOptions {
   readonly callTimeoutMs: number;
   /** Milliseconds a call may take in total; default 600000. */
   readonly maxCallMs: number;
-  /** Calls in flight per session, at least 1; default 64. */
+  /** Maximum number of active calls per session, at least 1; default 64. */
   readonly maxConcurrency: number;
   /** The server requests that are forwarded to the client; default elicitation and roots. */
   readonly forward: readonly ForwardedRequest[];

@@ -67,7 +67,7 @@ const gateway = objectSchema({
     600_000,
   ),
   max_concurrency: z._default(
-    integerSchema([1, 1_000_000], "Calls in flight per session; further calls are queued."),
+    integerSchema([1, 1_000_000], "Active calls per session; further calls are queued."),
     64,
   ),
   forward: z._default(
