@@ -7,6 +7,8 @@ import {
 } from "./check_entries.ts";
 import { type ConnectionConfig, getStdioConfig, type StdioConfig } from "./connection_config.ts";
 import { expandHome } from "./environment.ts";
+import { isWithin, resolvePath } from "./file_path.ts";
+import { realPathOf } from "../file_identity.ts";
 import { expandText, type Variables } from "./expand.ts";
 import { entriesOf } from "./json_value.ts";
 import { formatPath } from "../json.ts";
@@ -28,16 +30,32 @@ export interface BuiltServer {
   readonly warnings: readonly FieldFault[];
 }
 
+/** The context in which the entries are expanded. */
+export interface BuildContext extends Variables {
+  /** Files and folders of the gateway that no server in a sandbox may change; default: none. */
+  readonly gatewayPaths?: readonly string[];
+}
+
 /** Expands a checked entry of the servers file and fills in the defaults. */
 export function buildServer(
   [name, entry]: readonly [name: string, entry: ServerEntry],
-  variables: Variables,
+  { gatewayPaths = [], ...variables }: BuildContext,
 ): BuiltServer {
   const expander = new Expander(["mcpServers", name], variables);
   const connection = buildConnection(entry, expander);
   const options = buildOptions(entry, expander);
   const { errors, warnings } = expander;
   const stdio = getStdioConfig(connection);
+  if (stdio?.cwd !== undefined && options.sandbox !== undefined) {
+    const folder = realPathOf(resolvePath(variables.cwd, stdio.cwd));
+    const openPath = gatewayPaths.map(realPathOf)
+      .find((path) => isWithin(path, folder) || isWithin(folder, path));
+    if (openPath !== undefined) {
+      const message = `a server in a sandbox must not be able to change ${openPath}, ` +
+        "a file of the gateway; choose another working folder";
+      errors.push({ path: ["mcpServers", name, "cwd"], message });
+    }
+  }
   const unavailable = errors.length === 0 ? {} : {
     unavailable: errors.map(({ message, path }) => `${message} (${formatPath(path)})`).join("; "),
   };

@@ -29,3 +29,10 @@ export function folderOf(path: string): string {
 export function nameOf(path: string): string {
   return path.split(separators).findLast((name) => name !== "") ?? "";
 }
+
+/** Whether an absolute path is a folder or leads into it. */
+export function isWithin(path: string, folder: string): boolean {
+  const root = resolvePath(folder);
+  const whole = resolvePath(path);
+  return whole === root || whole.startsWith(root.endsWith(separator) ? root : root + separator);
+}

@@ -3,7 +3,12 @@ import { buildRules } from "./build_rules.ts";
 import { buildServer, type BuiltServer } from "./build_server.ts";
 import type { Configuration } from "./configuration.ts";
 import type { Document } from "./document.ts";
-import { type Environment, getHomeFolder } from "./environment.ts";
+import {
+  type Environment,
+  getHomeFolder,
+  getOAuthFolder,
+  getStateFilePath,
+} from "./environment.ts";
 import type { CheckedFile, FileChecks } from "./file_checks.ts";
 import { folderOf } from "./file_path.ts";
 import { entriesOf, isObject } from "./json_value.ts";
@@ -200,7 +205,11 @@ interface LoadedServer extends BuiltServer {
 
 function buildServers(file: ServersFile, files: FoundFiles, options: LoadOptions): LoadedServer[] {
   const { env, cwd, windows = Deno.build.os === "windows", program = thisProgram() } = options;
-  const variables = { env, cwd, home: getHomeFolder(env, { windows }) };
+  const gatewayPaths = [
+    ...[files.mcpConfig.path, files.rules.path, getStateFilePath(env, "audit.jsonl", { windows })],
+    ...[getOAuthFolder(env, { windows })].filter((path) => path !== undefined),
+  ];
+  const variables = { env, cwd, home: getHomeFolder(env, { windows }), gatewayPaths };
   const selfReferenceOptions = { env, cwd, windows, program, mcpConfig: files.mcpConfig.path };
   const enabled = entriesOf(file.mcpServers).filter(([, entry]) =>
     findDisablingKey(entry) === undefined

@@ -5,7 +5,9 @@ import { Setup } from "./setup.ts";
 import { waitUntil } from "./wait.ts";
 
 Deno.test("[audit.before-answer] an operation is logged before its batch is finished", async () => {
-  const gateway = await startGateway({ servers: { odd: misbehavingServer() } });
+  // Only this revision has batches.
+  const initialize = { protocolVersion: "2025-03-26" };
+  const gateway = await startGateway({ servers: { odd: misbehavingServer() }, initialize });
   try {
     await gateway.callServerToolForText("odd", "echo");
     const call = (id: number, tool: string) => ({

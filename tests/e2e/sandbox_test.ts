@@ -22,6 +22,7 @@ interface Attempts {
   readonly gatewayEnvironment: string;
   readonly strangersFile: string;
   readonly ownFolder: string;
+  readonly namedFile: string;
   readonly network: string;
 }
 
@@ -31,16 +32,17 @@ Deno.test({
   ignore: !canUseBwrap(),
   async fn() {
     using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const entry = (gateway: Record<string, unknown>) => ({
+    const namedFile = "${workspaceFolder}/own/file";
+    const entry = (gateway: Record<string, unknown>, ...moreArgs: string[]) => ({
       command: "node",
-      args: [SERVER, String(listener.addr.port)],
+      args: [SERVER, String(listener.addr.port), namedFile, ...moreArgs],
       cwd: "${workspaceFolder}/own",
       gateway,
     });
     await using gateway = await startGateway({
       servers: {
         free: entry({}),
-        confined: entry({ sandbox: "bwrap" }),
+        confined: entry({ sandbox: "bwrap" }, "//", "/.", "/home/.."),
         connected: entry({ sandbox: "bwrap", sandbox_network: true }),
       },
       files: { "own/file": "own", "strangers/file": "canary" },
@@ -60,6 +62,7 @@ Deno.test({
       gatewayEnvironment: "failed",
       strangersFile: "failed",
       ownFolder: "written",
+      namedFile: "failed",
       network: "failed",
     });
     assert.equal((await attempt("connected")).network, "connected");
@@ -85,4 +88,19 @@ Deno.test({
     assert.equal(code, "SERVER_UNAVAILABLE");
     assert.match(message, /the program "bwrap" of its sandbox was not found; install the package/);
   },
+});
+
+Deno.test("[servers.sandbox-folder] a server in a sandbox is not available if its working folder has a file of the gateway", async () => {
+  const files = [".", "~/.config", "/"];
+  for (const cwd of files) {
+    const confined = { command: "true", cwd, gateway: { sandbox: "bwrap" } };
+    const { code, stdout } = await runOnce(["validate", "--strict"], { servers: { confined } });
+    assert.equal(code, 1, cwd);
+    assert.match(
+      stdout.replaceAll(/\s+/g, " "),
+      /must not be able to change \/.*, a file of the gateway/,
+    );
+  }
+  const confined = { command: "true", cwd: "./own", gateway: { sandbox: "bwrap" } };
+  assert.equal((await runOnce(["validate", "--strict"], { servers: { confined } })).code, 0);
 });

@@ -76,6 +76,8 @@ export const RULES_AND_SERVERS: Readonly<Record<string, Section>> = {
     "servers.oauth": "the oauth block configures the login",
     "servers.sandbox":
       "a server in a sandbox sees its folder and the paths of its entry, and no network unless asked",
+    "servers.sandbox-folder":
+      "a server in a sandbox cannot have a working folder with files of the gateway",
     "servers.sandbox-missing": "a missing sandbox makes the server unavailable, with a fix",
     "servers.inherit-env": "inherit_env adds variables of the gateway",
     "servers.safe-environment": "a process gets only the safe set and its own env",

@@ -1,14 +1,20 @@
-import { resolvePath, type ServerOptions, type StdioConfig } from "../../config/mod.ts";
+import { isWithin, resolvePath, type ServerOptions, type StdioConfig } from "../../config/mod.ts";
 
 /** Folders of the system that every program needs; a sandbox gets them read-only. */
 const SYSTEM_FOLDERS = [
   ...["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc", "/opt", "/nix/store"],
-  // The target of /etc/resolv.conf.
-  "/run/systemd/resolve",
 ];
 
-/** Folders that the sandbox has of its own. */
-const OWN_FOLDERS = /^\/(?:(?:proc|dev|sys|tmp)\/*)?$|^\/(?:proc|dev|sys)\//;
+/**
+ * Possible targets of /etc/resolv.conf. Their folder has sockets that resolve names, so that a sandbox
+ * without network must not have it.
+ */
+const RESOLVER_FILES = ["stub-resolv.conf", "resolv.conf"].map((name) => {
+  return `/run/systemd/resolve/${name}`;
+});
+
+/** The root, and folders that the sandbox has of its own. */
+const OWN_FOLDERS = /^\/(?:(?:proc|dev|sys|tmp)?$|(?:proc|dev|sys)\/)/;
 
 /**
  * Returns the command line that runs a server in a sandbox of bubblewrap. The server sees the folders of
@@ -23,18 +29,21 @@ export function bwrapCommand(
 ): StdioConfig["args"] {
   const folder = cwd === undefined ? undefined : resolvePath(Deno.cwd(), cwd);
   const program = command.includes("/") ? resolvePath(folder ?? Deno.cwd(), command) : command;
-  const named = [program, ...args].filter((path) =>
-    path.startsWith("/") && !OWN_FOLDERS.test(path)
-  );
+  const named = [program, ...args].filter((path) => path.startsWith("/"))
+    .map((path) => resolvePath(path))
+    .filter((path) => !OWN_FOLDERS.test(path) && path !== folder);
+  const isInFolder = (path: string): boolean => folder !== undefined && isWithin(path, folder);
   const readOnly = (path: string): string[] => ["--ro-bind-try", path, path];
   return [
     "bwrap",
     ...["--unshare-all", "--die-with-parent", "--new-session"],
-    ...(sandboxNetwork ? ["--share-net"] : []),
+    ...(sandboxNetwork ? ["--share-net", ...RESOLVER_FILES.flatMap(readOnly)] : []),
     ...SYSTEM_FOLDERS.flatMap(readOnly),
     ...["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--setenv", "HOME", "/tmp"],
-    ...named.flatMap(readOnly),
+    // A later bind covers an earlier one.
+    ...named.filter((path) => !isInFolder(path)).flatMap(readOnly),
     ...(folder === undefined ? [] : ["--bind", folder, folder]),
+    ...named.filter(isInFolder).flatMap(readOnly),
     ...["--chdir", folder ?? "/tmp", "--", program, ...args],
   ];
 }
