@@ -177,9 +177,12 @@ export class AuditLog {
     Deno.unrefTimer(Number(this.#retryTimer));
     if (this.#isFailing) return;
     this.#isFailing = true;
-    log.error("The audit log cannot be written; operations continue. Set GATEWAY_AUDIT_LOG", {
-      reason: hasFallback ? `${reason}; ${fallbackReason}` : reason,
-    });
+    log.error(
+      "The audit log cannot be written. Set GATEWAY_AUDIT_LOG to a file that can be written",
+      {
+        reason: hasFallback ? `${reason}; ${fallbackReason}` : reason,
+      },
+    );
   }
 
   /** Tries to write lines to the configured path; if that fails, the fallback stays in use. */
@@ -193,7 +196,7 @@ export class AuditLog {
   }
 
   /**
-   * Opens a path, moves the lines there, and uses it from now on.
+   * Opens a path, writes the lines there, and uses the path from now on.
    *
    * @returns The reason if a line cannot be written; otherwise `undefined`. Afterwards, `lines` has only the
    * lines that were not written.

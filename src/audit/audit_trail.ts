@@ -5,31 +5,31 @@ import { NULL_DEVICE } from "./open_file.ts";
 import { RefusalCounter } from "./refusal_counter.ts";
 
 /**
- * The audit log, and beside it the log of what was refused: refusals are cheap to cause, and must not displace
- * what was done from the files that are kept.
+ * The audit log and the log of refusals. The logs are separate because a client can cause many refusals, which must
+ * not displace the entries of operations from the files that are kept.
  */
 export class AuditTrail {
   readonly #options: AuditOptions;
-  readonly #done: AuditLog;
+  readonly #auditLog: AuditLog;
   // Opened with the first refusal.
-  #refused: AuditLog | undefined;
-  readonly #refusals = new RefusalCounter((entry) => this.#openRefused().append(entry));
+  #refusalLog: AuditLog | undefined;
+  readonly #refusals = new RefusalCounter((entry) => this.#openRefusalLog().append(entry));
 
   /** Opens the audit log, and creates its file and folder if they are missing. */
   constructor(options: AuditOptions) {
     this.#options = options;
-    this.#done = new AuditLog(options);
+    this.#auditLog = new AuditLog(options);
   }
 
   /** The path of the audit log that is written to; `undefined` while no path can be written. */
   get path(): string | undefined {
-    return this.#done.path;
+    return this.#auditLog.path;
   }
 
   /** The current state of both logs; the path is that of the audit log. */
   status(): AuditStatus {
-    const { path, ...done } = this.#done.status();
-    const refused = this.#refused === this.#done ? undefined : this.#refused?.status();
+    const { path, ...done } = this.#auditLog.status();
+    const refused = this.#refusalLog === this.#auditLog ? undefined : this.#refusalLog?.status();
     if (refused === undefined) return { path, ...done };
     return {
       path,
@@ -41,7 +41,7 @@ export class AuditTrail {
 
   /** Adds the beginning or the end of an operation that was done. Call `flush` before its answer is sent. */
   append(entry: AuditEntry): void {
-    this.#done.append(entry);
+    this.#auditLog.append(entry);
   }
 
   /**
@@ -56,8 +56,8 @@ export class AuditTrail {
 
   /** Writes all entries. When it returns, the operating system has them, or the disk failed. */
   flush(): void {
-    this.#done.flush();
-    this.#refused?.flush();
+    this.#auditLog.flush();
+    this.#refusalLog?.flush();
   }
 
   /**
@@ -66,26 +66,28 @@ export class AuditTrail {
    * @returns Whether the operating system has all entries of the audit log.
    */
   written(): Promise<boolean> {
-    const refused = this.#refused?.written();
-    return refused === undefined ? this.#done.written() : refused.then(() => this.#done.written());
+    const refused = this.#refusalLog?.written();
+    return refused === undefined
+      ? this.#auditLog.written()
+      : refused.then(() => this.#auditLog.written());
   }
 
   /** Writes the waiting entries, and closes both logs. */
   async close(): Promise<void> {
     this.#refusals.close();
-    await Promise.all([this.#done.close(), this.#refused?.close()]);
+    await Promise.all([this.#auditLog.close(), this.#refusalLog?.close()]);
   }
 
-  #openRefused(): AuditLog {
-    if (this.#refused !== undefined) return this.#refused;
+  #openRefusalLog(): AuditLog {
+    if (this.#refusalLog !== undefined) return this.#refusalLog;
     const { path, fallbackPath } = this.#options;
     const refusedPath = refusedLogPath(path);
-    this.#refused = refusedPath === path ? this.#done : new AuditLog({
+    this.#refusalLog = refusedPath === path ? this.#auditLog : new AuditLog({
       ...this.#options,
       path: refusedPath,
       fallbackPath: refusedLogPath(fallbackPath),
     });
-    return this.#refused;
+    return this.#refusalLog;
   }
 }
 

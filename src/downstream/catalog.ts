@@ -210,7 +210,7 @@ class CatalogBuilder {
     }
   }
 
-  /** Adds the tools of a page that can be called, and notes the others. */
+  /** Adds the tools of a page that can be called, and notes the tools that cannot be called. */
   addPage({ definitions, definitionTexts }: ToolPage, pageNumber: number): void {
     for (const [index, definition] of definitions.entries()) {
       const name: unknown = isRecord(definition) ? definition.name : undefined;

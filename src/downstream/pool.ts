@@ -92,7 +92,7 @@ export class SessionPool {
   }
 
   /**
-   * Starts a session before the first call. Release it when it is ready; its idle time begins then.
+   * Starts a session before the first call. It must be released when it is ready, and its idle time begins then.
    *
    * @param client The client that the session is for; if `undefined`, the session is for the first client
    * without capabilities to declare to the server.
@@ -167,7 +167,7 @@ export class SessionPool {
   }
 
   /**
-   * Retires a session, and gives its callers another one.
+   * Retires a session, and gives its callers another session.
    *
    * @param pooled The session that is no longer usable.
    * @param options `replacement`: the other session, which is ended if no caller can get it. `drainMs`: time

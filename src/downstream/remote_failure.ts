@@ -44,7 +44,7 @@ export interface RemoteFailureOptions extends ErrorOptions {
   /** The kind of problem. */
   readonly problem?: RemoteProblem | undefined;
   /** The JSON-RPC error that an answer held. */
-  readonly rpc?: RpcError | undefined;
+  readonly rpcError?: RpcError | undefined;
 }
 
 /** A remote server cannot be reached, or did not answer as it should. */
@@ -62,7 +62,7 @@ export class RemoteFailure extends Error {
   /** The kind of problem; `undefined` if it is unknown. */
   readonly problem: RemoteProblem | undefined;
   /** The JSON-RPC error that the answer held. */
-  readonly rpc: RpcError | undefined;
+  readonly rpcError: RpcError | undefined;
 
   /**
    * Creates the failure.
@@ -78,7 +78,7 @@ export class RemoteFailure extends Error {
     this.status = options.status;
     this.isBusy = options.isBusy ?? false;
     this.problem = options.problem;
-    this.rpc = options.rpc;
+    this.rpcError = options.rpcError;
   }
 }
 

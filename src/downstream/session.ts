@@ -307,7 +307,7 @@ export class Session {
     }
   }
 
-  /** Whether a start took too long because its program may be downloading the server. */
+  /** Whether a start timed out, and its program may still be downloading the server. */
   #mayBeDownloading({ cause }: Error): boolean {
     return this.transport.mayDownload() && cause instanceof DOMException &&
       cause.name === "TimeoutError";

@@ -116,7 +116,7 @@ interface MetadataSearchResult<T> {
 }
 
 /**
- * Requests metadata from one URL after the other until one returns valid metadata.
+ * Requests metadata from one URL after the other, until a URL returns valid metadata.
  */
 async function fetchFirstMetadata<T>(
   urls: readonly URL[],

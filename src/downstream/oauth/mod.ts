@@ -1,7 +1,7 @@
 /**
  * Authorization of requests to remote servers: OAuth tokens, their renewal, and logins of people.
  * Tokens, codes and secrets leave this folder only in requests and in the files of the token
- * store. What this module exports loads the rest of the folder when it is needed.
+ * store. The exports of this module load the rest of the folder when they need it.
  *
  * @module
  */

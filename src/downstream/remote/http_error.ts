@@ -47,7 +47,12 @@ export async function httpFailure(
     : isHtmlPage(body)
     ? ` (a web page: ${quoted})`
     : `: ${quoted}`;
-  const options = { reach: "refused", status, problem: "status", rpc: rpcErrorIn(body) } as const;
+  const options = {
+    reach: "refused",
+    status,
+    problem: "status",
+    rpcError: rpcErrorIn(body),
+  } as const;
   if (waitMs !== undefined) {
     const message = `${host} is busy (HTTP ${status}${quote}) and asks to be tried again in ` +
       `${Math.ceil(waitMs / 1000)} s`;

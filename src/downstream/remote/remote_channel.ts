@@ -166,7 +166,7 @@ export class RemoteChannel implements Channel {
     } catch (cause) {
       const mayBeSseServer = cause instanceof RemoteFailure &&
         FALLBACK_STATUSES.has(cause.status) &&
-        (cause.rpc === undefined || describeNewerRevision(cause.rpc) === undefined);
+        (cause.rpcError === undefined || describeNewerRevision(cause.rpcError) === undefined);
       if (message.phase !== "open" || createFallback === undefined || !mayBeSseServer) throw cause;
       this.#client.close();
       this.#client = createFallback(this.#listener);

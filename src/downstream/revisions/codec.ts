@@ -44,7 +44,7 @@ export class HandshakeError extends Error {
   /** The name of the class. */
   override readonly name = "HandshakeError";
   /** The JSON-RPC error of the answer; `undefined` if the answer was not an error. */
-  readonly rpc: RpcError | undefined;
+  readonly rpcError: RpcError | undefined;
   /** Whether the server speaks only revisions that are newer than those of the gateway. */
   readonly isNewer: boolean;
 
@@ -56,13 +56,13 @@ export class HandshakeError extends Error {
    */
   constructor(
     message: string,
-    { rpc, isNewer = false, ...options }: ErrorOptions & {
-      readonly rpc?: RpcError | undefined;
+    { rpcError, isNewer = false, ...options }: ErrorOptions & {
+      readonly rpcError?: RpcError | undefined;
       readonly isNewer?: boolean;
     } = {},
   ) {
     super(message, options);
-    this.rpc = rpc;
+    this.rpcError = rpcError;
     this.isNewer = isNewer;
   }
 }

@@ -79,16 +79,17 @@ async function open(
     clientInfo: { name: "agent-mcp-gateway", version },
   }, { signal }).catch((cause) => {
     // Over HTTP, a refusal often has an error status, and the JSON-RPC error in the body.
-    const rpc = remoteFailureBehind(cause)?.rpc;
-    const newerClause = rpc && describeNewerRevision(rpc);
+    const rpcError = remoteFailureBehind(cause)?.rpcError;
+    const newerClause = rpcError && describeNewerRevision(rpcError);
     if (newerClause === undefined) throw cause;
-    throw new HandshakeError(newerClause, { rpc, isNewer: true, cause });
+    throw new HandshakeError(newerClause, { rpcError, isNewer: true, cause });
   });
   if (!reply.ok) {
-    const { error: rpc } = reply;
-    const newerClause = describeNewerRevision(rpc);
-    const message = newerClause ?? `it refused to initialize: ${rpc.message} (error ${rpc.code})`;
-    throw new HandshakeError(message, { rpc, isNewer: newerClause !== undefined });
+    const { error: rpcError } = reply;
+    const newerClause = describeNewerRevision(rpcError);
+    const message = newerClause ??
+      `it refused to initialize: ${rpcError.message} (error ${rpcError.code})`;
+    throw new HandshakeError(message, { rpcError, isNewer: newerClause !== undefined });
   }
   const answer = reply.result.value;
   const { protocolVersion, capabilities: offered, instructions, serverInfo } = isRecord(answer)

@@ -17,7 +17,7 @@ interface InvalidTokens {
 export interface FailedLogin {
   /** Time that the network has to wait, in milliseconds; `undefined` if it need not wait. */
   readonly waitMs: number | undefined;
-  /** Whether this login is the first tailGroups which the network has to wait. */
+  /** Whether this login is the first after which the network has to wait. */
   readonly isFirst: boolean;
 }
 

@@ -130,7 +130,7 @@ export class SessionStore {
       : !authenticator.isValid(credential);
   }
 
-  /** Ends an idle session, or one of the agent with the largestCount sessions; returns whether there is room. */
+  /** Ends an idle session, or a session of the agent with the most sessions; returns whether there is room. */
   #makeRoom(agent: string | undefined): boolean {
     this.sweep();
     if (this.#sessions.size < this.#options.maxSessions) return true;
@@ -145,7 +145,7 @@ export class SessionStore {
   }
 
   /**
-   * Returns the sessions of the agent with the largestCount sessions; none if one more session would give
+   * Returns the sessions of the agent with the most sessions; none if one more session would give
    * `newAgent` at least as many.
    */
   #sessionsOfLargestAgent(
