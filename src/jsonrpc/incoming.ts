@@ -10,7 +10,7 @@ import {
   RPC_CODES,
   type RpcError,
 } from "./message.ts";
-import { estimateMemory, textAt } from "./scan.ts";
+import { measureParseCost, textAt } from "./scan.ts";
 
 /** The text of an answer, or its parts. */
 export type RequestAnswer = string | readonly string[];
@@ -37,13 +37,17 @@ export class IncomingRequest {
   readonly replyTo: ResponseWriter;
   readonly #body: string | undefined;
   readonly #isAscii: boolean;
+  readonly #memory: number | undefined;
   readonly #onEnd: RequestOrigin["onEnd"];
   readonly #cancellation = new Cancellation();
   #hasEnded = false;
 
   /** Creates a request that was received from `origin`. */
   constructor(
-    message: Pick<RequestMessage, "id" | "method" | "params" | "body" | "bytes" | "text">,
+    message: Pick<
+      RequestMessage,
+      "id" | "method" | "params" | "body" | "bytes" | "memory" | "text"
+    >,
     { replyTo, onEnd }: RequestOrigin,
   ) {
     this.id = message.id;
@@ -51,6 +55,7 @@ export class IncomingRequest {
     this.params = message.params;
     this.replyTo = replyTo;
     this.#body = message.body;
+    this.#memory = message.memory;
     this.#isAscii = message.bytes === message.text.length;
     this.#onEnd = onEnd;
   }
@@ -62,7 +67,8 @@ export class IncomingRequest {
 
   /** The memory that the request takes until it ends, in bytes. */
   get memory(): number {
-    return this.#body === undefined ? 0 : estimateMemory(this.#body, this.#isAscii);
+    if (this.#memory !== undefined) return this.#memory;
+    return this.#body === undefined ? 0 : measureParseCost(this.#body, this.#isAscii).memory;
   }
 
   /** Sends a message that belongs to this request, such as its progress. */

@@ -67,6 +67,8 @@ export interface RequestMessage {
   readonly body: string | undefined;
   /** Size of `text` in UTF-8 bytes. */
   readonly bytes: number;
+  /** Memory of `text` and `params`, in bytes; `undefined` if it was not measured. */
+  readonly memory?: number | undefined;
   readonly text: string;
 }
 
@@ -94,16 +96,17 @@ export interface InvalidMessage {
   readonly dropped?: DroppedMessage;
 }
 
+/** The text of a message, as received. */
+export type MessageSource = Pick<RequestMessage, "text" | "bytes" | "memory">;
+
 /**
  * Classifies one parsed message that is not a batch.
  *
  * @param value The parsed `text`.
- * @param source The message as received, and its size in UTF-8 bytes.
+ * @param source The message as received.
  */
-export function readMessage(
-  value: unknown,
-  { text, bytes }: { readonly text: string; readonly bytes: number },
-): Message {
+export function readMessage(value: unknown, source: MessageSource): Message {
+  const { text } = source;
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     return invalid("A message must be an object", undefined, text);
   }
@@ -117,7 +120,7 @@ export function readMessage(
       : undefined;
     return invalid('"jsonrpc" must be "2.0"', id, text, probableKind);
   }
-  if ("method" in message) return readCall(message, { id, text, bytes });
+  if ("method" in message) return readCall(message, { id, ...source });
   if (isError(message)) return { kind: "error", id, ...readError(message.error, text), text };
   if ("result" in message) {
     if (id === undefined) return invalid("An answer must have an id", undefined, text, "answer");
@@ -136,11 +139,7 @@ function isError(message: Record<string, unknown>): boolean {
 
 function readCall(
   message: Record<string, unknown>,
-  { id, text, bytes }: {
-    readonly id: IdText | undefined;
-    readonly text: string;
-    readonly bytes: number;
-  },
+  { id, text, bytes, memory }: MessageSource & { readonly id: IdText | undefined },
 ): Message {
   const { method, params } = message;
   if (typeof method !== "string") return invalid('"method" must be a string', id, text, "call");
@@ -151,7 +150,7 @@ function readCall(
   if (id === undefined) {
     return invalid('"id" must be a string or a number', undefined, text, "call");
   }
-  return { kind: "request", id, method, params, body: textAt(text, "params"), bytes, text };
+  return { kind: "request", id, method, params, body: textAt(text, "params"), bytes, memory, text };
 }
 
 /**

@@ -33,8 +33,8 @@ export { AnswerTooLong, ChannelClosed, type Reply, Result } from "./reply.ts";
 export {
   countMembers,
   elementTexts,
-  estimateMemory,
-  isTooComplex,
+  measureParseCost,
+  type ParseCost,
   textAt,
   withElement,
 } from "./scan.ts";

@@ -4,10 +4,11 @@ import {
   type IdText,
   type InvalidMessage,
   type Message,
+  type MessageSource,
   readMessage,
   RPC_CODES,
 } from "./message.ts";
-import { elementTexts, isTooComplex } from "./scan.ts";
+import { canBeTooComplex, elementTexts, measureParseCost } from "./scan.ts";
 import { utf8Bytes } from "./utf8_bytes.ts";
 
 /** Maximum number of messages in a batch: the answer to an invalid message is many times its size. */
@@ -23,11 +24,13 @@ const EXCERPT_LENGTH = 1024;
  * @param bytes The size of the text in bytes.
  */
 export function parseMessage(text: string, bytes: number): Message {
-  if (isTooComplex(text)) {
+  const cost = canBeTooComplex(text) ? measureParseCost(text, text.length === bytes) : undefined;
+  if (cost?.isTooComplex === true) {
     const head = text.slice(0, EXCERPT_LENGTH);
     return readDropped({ reason: "too-complex", bytes, head, tail: text.slice(-EXCERPT_LENGTH) });
   }
-  const usualMessage = parseEnvelope(text, bytes);
+  const source = { text, bytes, memory: cost?.memory };
+  const usualMessage = parseEnvelope(source);
   if (usualMessage !== undefined) return usualMessage;
   let value: unknown;
   try {
@@ -38,7 +41,7 @@ export function parseMessage(text: string, bytes: number): Message {
     const positionClause = position === undefined ? "" : `; the fault is at position ${position}`;
     return invalid(RPC_CODES.parseError, `The message is not JSON${positionClause}`, text);
   }
-  if (!Array.isArray(value)) return readMessage(value, { text, bytes });
+  if (!Array.isArray(value)) return readMessage(value, source);
   if (value.length === 0) {
     return invalid(RPC_CODES.invalidRequest, "A batch must not be empty", text);
   }
@@ -55,7 +58,7 @@ export function parseMessage(text: string, bytes: number): Message {
 }
 
 /** Parses a message in one of the usual spellings; the slow path parses and checks all others. */
-function parseEnvelope(text: string, bytes: number): Message | undefined {
+function parseEnvelope({ text, bytes, memory }: MessageSource): Message | undefined {
   const envelope = openEnvelope(text);
   if (envelope === undefined) return undefined;
   const { id, method, body } = envelope;
@@ -70,14 +73,14 @@ function parseEnvelope(text: string, bytes: number): Message | undefined {
     return { kind: "result", id, value, body, bytes: bytes - (text.length - body.length), text };
   }
   if (typeof value !== "object" || value === null) return undefined;
-  return { kind: "request", id, method, params: value, body, bytes, text };
+  return { kind: "request", id, method, params: value, body, bytes, memory, text };
 }
 
 const DROP_DESCRIPTIONS: Readonly<Record<DroppedMessage["reason"], string>> = {
   "too-long": "is too long",
   "not-utf8": "is not UTF-8",
   "no-room": "is one too many: the memory for messages of its sender is in use",
-  "too-complex": "is nested too deeply or contains too many objects",
+  "too-complex": "is nested too deeply or contains too many values",
 };
 
 /** Classifies a skipped message by its beginning and its end. */

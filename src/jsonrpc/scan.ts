@@ -13,24 +13,47 @@ const COLON = 58;
 const BACKSLASH = 92;
 
 /**
- * Maximum length of texts that are never too complex, in UTF-16 code units: parsing such a text takes at most
- * 0.1 s.
+ * Maximum length of texts that are never too complex, in UTF-16 code units: parsing such a text takes
+ * less than 0.1 s.
  */
-const SIMPLE_LENGTH = 1024 * 1024;
+const SIMPLE_LENGTH = 256 * 1024;
 
 /** Maximum nesting of objects and arrays in a longer text. */
 const MAX_DEPTH = 1000;
 
-/** Maximum number of objects and arrays in a longer text: each takes some 100 bytes of memory. */
-const MAX_CONTAINERS = 4_000_000;
-
 /**
- * Maximum number of distinct keys in a longer text: `JSON.parse` takes 20 s for 42 MB of them (measured).
+ * Maximum time that parsing a longer text takes by `PARSE_NS`, in nanoseconds. A list of 100,000 objects with
+ * five members each takes 53 ms, and is more than a server returns that is used by models.
  */
-const MAX_KEYS = 400_000;
+const MAX_PARSE_NS = 100_000_000;
 
-/** Number of different hashes of keys; a prime, so that all bits of a hash count. */
-const KEY_HASHES = 4_194_301;
+/** Time that `JSON.parse` takes for the parts of a text, in nanoseconds (measured with V8 14). */
+const PARSE_NS = {
+  container: 200,
+  comma: 60,
+  /** A key or a short string takes this time besides, where it occurs first: V8 keeps a table of them. */
+  newKey: 2500,
+  newShortString: 700,
+  /** A character that is not in a string. */
+  character: 1,
+} as const;
+
+/** Maximum length of the strings of which V8 keeps a table, with their quotes. */
+const SHORT_STRING_LENGTH = 12;
+
+/** Number of different hashes of keys and short strings; a prime, so that all bits of a hash count. */
+const HASH_COUNT = 1_048_573;
+
+/** Memory of an object or an array, of an element, and of a string without its text, in bytes. */
+const CONTAINER_BYTES = 64;
+const ELEMENT_BYTES = 16;
+const STRING_BYTES = 24;
+
+/** Maximum length of texts whose memory is not estimated by their parts, in UTF-16 code units. */
+const SMALL_LENGTH = 1024;
+
+/** Memory of a small text and of the request that it belongs to, in multiples of its length. */
+const SMALL_MEMORY = 16;
 
 /**
  * Returns the text of the value at a path of object keys.
@@ -88,66 +111,66 @@ export function withElement(
   return `${json.slice(0, end - 1)}${isEmpty ? "" : ","}${element}${json.slice(end - 1)}`;
 }
 
+/** The time and memory that parsing a text takes. */
+export interface ParseCost {
+  /** Whether parsing would delay everything else too long, or the text is nested too deeply. */
+  readonly isTooComplex: boolean;
+  /** The memory that the text and its parsed value take together, in bytes; 0 if the text is too complex. */
+  readonly memory: number;
+}
+
+/** The cost of a text that is not parsed. */
+const TOO_COMPLEX: ParseCost = { isTooComplex: true, memory: 0 };
+
 /**
- * Whether a long text, JSON or not, is nested more deeply or has more objects, arrays or distinct keys
- * than any real message. `JSON.parse` takes ten seconds for 64 MiB of brackets or of keys, and gigabytes of
- * memory for the brackets.
+ * Whether a text has to be measured before it is parsed. `JSON.parse` takes ten seconds and gigabytes of memory
+ * for 64 MiB of brackets; nothing else runs in that time.
  */
-export function isTooComplex(text: string): boolean {
-  if (text.length <= SIMPLE_LENGTH) return false;
+export function canBeTooComplex(text: string): boolean {
+  return text.length > SIMPLE_LENGTH;
+}
+
+/**
+ * Measures what it takes to parse a text, in one pass.
+ *
+ * @param text A text, JSON or not.
+ * @param isAscii Whether it is ASCII. Other strings may take two bytes for each of their characters.
+ */
+export function measureParseCost(text: string, isAscii: boolean): ParseCost {
+  if (text.length <= SMALL_LENGTH) {
+    return { isTooComplex: false, memory: SMALL_MEMORY * text.length };
+  }
+  const table = canBeTooComplex(text) ? new StringTable() : undefined;
+  let memory = (isAscii ? 2 : 4) * text.length;
+  let parseNs = 0;
   let depth = 0;
-  let containers = 0;
-  const keys = new KeyCounter();
   for (let at = 0; at < text.length; at++) {
+    parseNs += PARSE_NS.character;
     switch (text.charCodeAt(at)) {
       case QUOTE: {
         const end = skipString(text, at);
-        if (text.charCodeAt(skipSpace(text, end)) === COLON) keys.add(text, at, end);
-        if (keys.count > MAX_KEYS) return true;
+        memory += STRING_BYTES;
+        if (table !== undefined) parseNs += table.add(text, at, end);
         at = end - 1;
         break;
       }
       case 123: // {
       case 91: // [
-        if (++depth > MAX_DEPTH || ++containers > MAX_CONTAINERS) return true;
+        memory += CONTAINER_BYTES;
+        parseNs += PARSE_NS.container;
+        if (++depth > MAX_DEPTH && table !== undefined) return TOO_COMPLEX;
         break;
       case 125: // }
       case 93: // ]
         depth--;
-    }
-  }
-  return false;
-}
-
-/** Memory of an object or an array, of an element, and of a string without its text, in bytes. */
-const CONTAINER_BYTES = 64;
-const ELEMENT_BYTES = 16;
-const STRING_BYTES = 24;
-
-/**
- * Estimates the memory that a document takes as text and parsed together: twice its text, and for small
- * values many times that.
- *
- * @param json A text, JSON or not.
- * @param isAscii Whether it is ASCII. Other strings may take two bytes for each of their characters.
- */
-export function estimateMemory(json: string, isAscii: boolean): number {
-  let memory = (isAscii ? 2 : 4) * json.length;
-  for (let at = 0; at < json.length; at++) {
-    switch (json.charCodeAt(at)) {
-      case QUOTE:
-        memory += STRING_BYTES;
-        at = skipString(json, at) - 1;
-        break;
-      case 123: // {
-      case 91: // [
-        memory += CONTAINER_BYTES;
         break;
       case COMMA:
         memory += ELEMENT_BYTES;
+        parseNs += PARSE_NS.comma;
     }
+    if (parseNs > MAX_PARSE_NS) return TOO_COMPLEX;
   }
-  return memory;
+  return { isTooComplex: false, memory };
 }
 
 /**
@@ -165,37 +188,39 @@ export function countMembers(json: string): number {
   return count;
 }
 
-/** Counts distinct keys approximately, in little memory and one pass over their characters. */
-class KeyCounter {
-  readonly #hashBits = new Uint8Array(Math.ceil(KEY_HASHES / 8));
-  // Random, so that a peer cannot choose keys that all have the same hash.
+/** Finds keys and short strings that are new in a text, approximately and in little memory. */
+class StringTable {
+  readonly #hashBits = new Uint8Array(Math.ceil(HASH_COUNT / 8));
+  // Random, so that a peer cannot choose strings that all have the same hash.
   readonly #seed = makeSeed();
-  count = 0;
 
-  add(text: string, start: number, end: number): void {
-    const hash = (hashText(text, this.#seed, start, end) >>> 0) % KEY_HASHES;
+  /** Adds a string with its quotes; returns the time that it takes to parse if it is new, in nanoseconds. */
+  add(text: string, start: number, end: number): number {
+    const isKey = text.charCodeAt(skipSpace(text, end)) === COLON;
+    if (!isKey && end - start > SHORT_STRING_LENGTH) return 0;
+    const hash = (hashText(text, this.#seed, start, end) >>> 0) % HASH_COUNT;
     const bit = 1 << (hash & 7);
     const byte = this.#hashBits[hash >>> 3] ?? 0;
-    if ((byte & bit) !== 0) return;
+    if ((byte & bit) !== 0) return 0;
     this.#hashBits[hash >>> 3] = byte | bit;
-    this.count++;
+    return isKey ? PARSE_NS.newKey : PARSE_NS.newShortString;
   }
 }
 
 function findMember(json: string, objectStart: number, key: string): [number, number] | undefined {
   if (json[objectStart] !== "{") return undefined;
-  let span: [number, number] | undefined;
+  let found: [number, number] | undefined;
   let at = skipSpace(json, objectStart + 1);
   while (json.charCodeAt(at) === QUOTE) {
     const keyEnd = skipString(json, at);
     const start = skipSpace(json, skipSpace(json, keyEnd) + 1);
     const end = skipValue(json, start);
-    if (isKey(json, at, keyEnd, key)) span = [start, end];
+    if (isKey(json, at, keyEnd, key)) found = [start, end];
     at = skipSpace(json, end);
     if (json.charCodeAt(at) !== COMMA) break;
     at = skipSpace(json, at + 1);
   }
-  return span;
+  return found;
 }
 
 function isKey(json: string, start: number, end: number, key: string): boolean {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { elementTexts, JsonText, textAt } from "../../src/jsonrpc/mod.ts";
-import { isTooComplex } from "../../src/jsonrpc/scan.ts";
+import { measureParseCost } from "../../src/jsonrpc/scan.ts";
 
 Deno.test("[protocol.pass-through] a key is compared by its value, not by its spelling", () => {
   assert.equal(textAt('{"a\\nb":1}', "a\nb"), "1");
@@ -38,30 +38,67 @@ Deno.test("[protocol.pass-through] line breaks between the tokens of a JSON text
 });
 
 const MIB = 1024 * 1024;
-/** Makes a text so long that it can be too complex: shorter texts are not checked. */
+/** Makes a text so long that it can be too complex. */
 const LONG_STRING = `"${"x".repeat(MIB)}"`;
 
-Deno.test("[protocol.too-complex] a text is too complex with more than 1,000 levels or 4,000,000 objects and arrays; strings do not count", () => {
+function isTooComplex(text: string): boolean {
+  return measureParseCost(text, true).isTooComplex;
+}
+
+/** Creates a long list of elements, and returns whether it is too complex. */
+function isListTooComplex(length: number, createElement: (index: number) => string): boolean {
+  const elements = Array.from({ length }, (_, index) => createElement(index));
+  return isTooComplex(`[${LONG_STRING},${elements.join(",")}]`);
+}
+
+Deno.test("[protocol.too-complex] a text above 256 KiB is too complex with more than 1,000 levels; brackets in strings do not count", () => {
   const nestedArrays = (depth: number) => `${"[".repeat(depth)}${LONG_STRING}${"]".repeat(depth)}`;
   assert.equal(isTooComplex(nestedArrays(1000)), false);
   assert.equal(isTooComplex(nestedArrays(1001)), true);
+  assert.equal(isTooComplex("[".repeat(256 * 1024)), false);
+  assert.equal(isTooComplex("[".repeat(256 * 1024 + 1)), true);
   assert.equal(isTooComplex(`[${LONG_STRING}${',{"a":[]}'.repeat(1000)}]`), false);
   assert.equal(isTooComplex(`["${"[".repeat(2 * MIB)}"]`), false);
   assert.equal(isTooComplex(`["\\"${"[{".repeat(MIB)}"]`), false);
-  // Each object is closed before the next one, so that only their number counts.
-  assert.equal(isTooComplex(`[${"{},".repeat(3_999_999)}1]`), false);
-  assert.equal(isTooComplex(`[${"{},".repeat(4_000_000)}1]`), true);
 });
 
-Deno.test("[protocol.too-complex] a text is too complex with 600,000 distinct keys; repeated keys and other strings do not count", () => {
-  const createList = (createElement: (index: number) => string) => {
-    return `[${LONG_STRING},${
-      Array.from({ length: 600_000 }, (_, index) => createElement(index)).join(",")
-    }]`;
-  };
-  assert.equal(isTooComplex(createList((index) => `{"key${index}" : 1}`)), true);
-  assert.equal(isTooComplex(createList((index) => `{"key${index % 1000}":1}`)), false);
-  assert.equal(isTooComplex(createList((index) => `"key${index}"`)), false);
+Deno.test("[protocol.too-complex] a text is too complex with 400,000 objects, 1,700,000 numbers, or 40,000 different keys", () => {
+  assert.equal(isListTooComplex(360_000, () => "{}"), false);
+  assert.equal(isListTooComplex(400_000, () => "{}"), true);
+  assert.equal(isListTooComplex(1_500_000, () => "1"), false);
+  assert.equal(isListTooComplex(1_700_000, () => "1"), true);
+  assert.equal(isListTooComplex(35_000, (index) => `{"key${index}" : 1}`), false);
+  assert.equal(isListTooComplex(40_000, (index) => `{"key${index}" : 1}`), true);
+  assert.equal(isListTooComplex(200_000, (index) => `{"key${index % 1000}":1}`), false);
+});
+
+Deno.test("[protocol.too-complex] a list of 100,000 objects with five members, 10 MB long, is not too complex", () => {
+  const createRow = (index: number) =>
+    `{"id":${index},"name":"Some name ${index}","email":"user${index}@example.com",` +
+    `"isActive":true,"score":${index * 1.5}}`;
+  assert.equal(isListTooComplex(100_000, createRow), false);
+});
+
+Deno.test("[protocol.too-complex] parsing the longest text that is not too complex takes less than a second", () => {
+  const createElements: readonly ((index: number) => string)[] = [
+    () => "{}",
+    (index) => `{"key${index}":1}`,
+  ];
+  for (const createElement of createElements) {
+    let longest = "";
+    for (let length = 25_000; length < 4_000_000; length *= 1.5) {
+      const text = `[${Array.from({ length }, (_, index) => createElement(index)).join(",")}]`;
+      if (isTooComplex(text)) break;
+      longest = text;
+    }
+    const startMs = performance.now();
+    JSON.parse(longest);
+    const durationMs = performance.now() - startMs;
+    assert.ok(
+      durationMs < 1000,
+      `${longest.slice(0, 20)}, ${longest.length} long: ${durationMs} ms`,
+    );
+  }
 });
 
 Deno.test("[protocol.too-complex] the check takes linear time for any text", () => {

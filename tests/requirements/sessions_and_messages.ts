@@ -146,7 +146,8 @@ export const SESSIONS_AND_MESSAGES: Readonly<Record<string, Section>> = {
     "protocol.framing-linear": "framing takes linear time and bounded memory",
     "protocol.invalid": "an invalid message is answered or skipped, and ends nothing",
     "protocol.too-long": "a message above 64 MiB is skipped, and answered",
-    "protocol.too-complex": "a message that is nested too deeply is refused",
+    "protocol.too-complex":
+      "a message that would take long to parse is refused: nested too deeply, or too many values",
     "protocol.backpressure": "the gateway does not read from a side that does not read from it",
     "protocol.closing": "the end of a channel is reported to all pending requests",
     "protocol.handler-fails": "an internal error does not end the connection",

@@ -1,11 +1,5 @@
 import { CallerError } from "../../errors.ts";
-import {
-  countMembers,
-  estimateMemory,
-  isTooComplex,
-  JsonText,
-  utf8Bytes,
-} from "../../jsonrpc/mod.ts";
+import { countMembers, JsonText, measureParseCost, utf8Bytes } from "../../jsonrpc/mod.ts";
 import { similarNames } from "../../similar_names.ts";
 import type {
   Arguments,
@@ -112,8 +106,9 @@ function readObject(
   }
   if (typeof value === "string") {
     // The message has been checked before, but not the JSON in its strings.
-    if (isTooComplex(value)) {
-      throw argumentError(definition, `"${name}" is nested too deeply or holds too many objects`);
+    const cost = measureParseCost(value, utf8Bytes(value) === value.length);
+    if (cost.isTooComplex) {
+      throw argumentError(definition, `"${name}" is nested too deeply or holds too many values`);
     }
     let parsed: unknown;
     try {
@@ -122,8 +117,11 @@ function readObject(
       throw argumentError(definition, `"${name}" is a string that holds no JSON; give an object`);
     }
     if (isRecord(parsed)) {
-      const parsedMemory = estimateMemory(value, utf8Bytes(value) === value.length);
-      const argument = { text: new JsonText(value.trim()), value: parsed, parsedMemory };
+      const argument = {
+        text: new JsonText(value.trim()),
+        value: parsed,
+        parsedMemory: cost.memory,
+      };
       return withoutDuplicateKeys(definition, name, argument);
     }
     throw argumentError(
