@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { gzipSync } from "node:zlib";
 import { answerCallsWith, FakeHttpServer } from "../downstream/remote/fake_http_server.ts";
 import { sha256 } from "../gateway/http/authenticator_fixture.ts";
 import { executeToolParams, misbehavingServer, startGateway } from "./gateway.ts";
@@ -206,15 +205,14 @@ Deno.test("[memory.calls] a result and arguments of 60 MB pass", async () => {
 
 Deno.test({
   name:
-    "[memory.answers] compressed answers of a remote server at the same time take at most the server's share of the memory",
+    "[memory.answers] answers of a remote server at the same time take at most the server's share of the memory",
   ignore: !isLinux,
   fn: async () => {
     const text = "x".repeat(50 * MB);
     await using server = await FakeHttpServer.start(answerCallsWith((response, id) => {
       const result = { content: [{ type: "text", text }] };
-      const headers = { "content-type": "application/json", "content-encoding": "gzip" };
-      const answer = JSON.stringify({ jsonrpc: "2.0", id, result });
-      response.writeHead(200, headers).end(gzipSync(answer, { level: 1 }));
+      response.writeHead(200, { "content-type": "application/json" });
+      response.end(JSON.stringify({ jsonrpc: "2.0", id, result }));
     }));
     await using gateway = await startGateway({ servers: { remote: { url: server.url } } });
     const results = await Promise.all(

@@ -148,6 +148,8 @@ export class HttpRequester {
     for (const [name, value] of Object.entries({ ...requestHeaders, ...authorizationHeaders })) {
       headers.set(name, value);
     }
+    // A short compressed answer may take seconds to decode, and gigabytes of memory.
+    headers.set("accept-encoding", "identity");
     const cookie = this.#cookies.headerFor(url, headers.get("cookie"));
     if (cookie !== undefined) headers.set("cookie", cookie);
     try {

@@ -11,7 +11,7 @@ export interface ReceivedResponse {
   status: number;
   /** The media type; empty if the response has none. */
   mediaType: string;
-  /** The encoding of the body, if `fetch` does not decode it. */
+  /** The encoding of the body, which is not read; `undefined` if it is not encoded. */
   encoding: string | undefined;
   /** The whole body, or the last message of a stream. */
   data: IncomingText | undefined;
@@ -76,7 +76,7 @@ function describeResponse(
     return `compressed its answer (${http}) as ${
       quoteDetail(encoding, request)
     }, which the gateway ` +
-      "did not ask for and cannot read";
+      "did not ask for and does not read";
   }
   if (mediaType === "text/event-stream") return describeStream(received, text, request);
   const label = `${http}, ${quoteMediaType(mediaType, request)}`;

@@ -21,13 +21,10 @@ export function isEventStream(response: Response): boolean {
   return mediaTypeOf(response) === "text/event-stream";
 }
 
-/** The encodings that `fetch` requests and decodes. The header of a decoded response still names them. */
-const DECODED_ENCODINGS: ReadonlySet<string> = new Set(["", "identity", "gzip", "br"]);
-
-/** Returns the encoding of a body, if `fetch` does not decode it. */
-export function unknownEncoding({ headers }: Response): string | undefined {
+/** Returns the encoding of a body; `undefined` if the body is not encoded, as the gateway requests it. */
+export function encodingOf({ headers }: Response): string | undefined {
   const encoding = headers.get("content-encoding")?.trim().toLowerCase() ?? "";
-  return DECODED_ENCODINGS.has(encoding) ? undefined : encoding;
+  return encoding === "" || encoding === "identity" ? undefined : encoding;
 }
 
 /**
@@ -53,7 +50,7 @@ export function cancelOnAbort(
  * Reads a whole body.
  *
  * @param response The response with the body.
- * @param options `maxBytes`: maximum size after decompression; reading stops beyond it. `signal`: cancels
+ * @param options `maxBytes`: maximum size; reading stops beyond it. `signal`: cancels
  * the reading; its reason is thrown.
  * @throws {AnswerTooLong} if the body is larger.
  */

@@ -6,7 +6,7 @@ import { messageIn, readEvents } from "./event_stream.ts";
 import { sessionFailure } from "./http_error.ts";
 import { networkFailure } from "./network_error.ts";
 import type { OutgoingMessage, RemoteClient, RemoteClientOptions } from "./remote_client.ts";
-import { isEventStream, readBody, unknownEncoding } from "./response.ts";
+import { encodingOf, isEventStream, readBody } from "./response.ts";
 import type { IncomingText } from "./sse_parser.ts";
 import { StandaloneStream } from "./standalone_stream.ts";
 import { explainMissingAnswer, type ReceivedResponse } from "./missing_answer.ts";
@@ -53,15 +53,17 @@ export class StreamableHttpClient implements RemoteClient {
     const { requester, url } = this.#options;
     const { id, phase } = message;
     const response = await this.#post(message, signal);
+    const encoding = encodingOf(response);
     const received: ReceivedResponse = {
       status: response.status,
       mediaType: mediaTypeOf(response),
-      encoding: unknownEncoding(response),
+      encoding,
       data: undefined,
       messageCount: 0,
       firstBytes: undefined,
     };
-    if (id === undefined || response.status === 202 || response.status === 204) {
+    const { status } = response;
+    if (id === undefined || status === 202 || status === 204 || encoding !== undefined) {
       await response.body?.cancel();
     } else if (isEventStream(response)) await this.#readStream(response, { received, signal });
     else await this.#readBody(response, { received, signal });

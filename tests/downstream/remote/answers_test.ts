@@ -75,7 +75,7 @@ const UNUSABLE_ANSWERS: Readonly<
       const headers = { "content-type": "application/json", "content-encoding": "zstd" };
       response.writeHead(200, headers).end("(\xb5/\xfd");
     },
-    /compressed its answer \(HTTP 200\) as "zstd", which the gateway did not ask for and cannot read/,
+    /compressed its answer \(HTTP 200\) as "zstd", which the gateway did not ask for and does not read/,
   ],
   "bytes that are not UTF-8": [
     (response) => {
