@@ -12,6 +12,9 @@ import { isBrowserLoopback } from "./loopback.ts";
 /** Maximum size of a response; metadata, keys and tokens have a few kilobytes. */
 const MAX_BYTES = 1024 * 1024;
 
+/** Size of one read from a connection, in bytes. */
+const READ_BYTES = 16 * 1024;
+
 /** Statuses of responses without a body. */
 const BODILESS_STATUSES: ReadonlySet<number> = new Set([204, 205, 304]);
 
@@ -144,7 +147,14 @@ function usesProxy({ protocol }: URL): boolean {
 async function fetchByProxy(url: URL, init: RequestInit): Promise<Response> {
   using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
   const response = await fetch(url, { redirect: "manual", ...init, client });
-  return await createResponse(response.body, response);
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of response.body ?? []) {
+    size += chunk.length;
+    if (size > MAX_BYTES) throw new UnusableResponseError("answered with more than 1 MiB");
+    chunks.push(chunk);
+  }
+  return createResponse(chunks, response);
 }
 
 /** A connection, and the kind of the address at its other end. */
@@ -194,43 +204,65 @@ async function openConnection(url: URL, options: NamedAddressOptions): Promise<O
 
 /** Sends a request over a connection, which is then used up. */
 async function sendOver(stream: Deno.Conn, request: Request): Promise<Response> {
-  const [{ Agent, request: send }, { Duplex }] = await Promise.all([
-    import("node:http"),
-    import("node:stream"),
-  ]);
   const { host, pathname, search } = new URL(request.url);
-  const agent = new Agent({ keepAlive: false });
-  // Node's types require a socket, but any duplex stream works.
-  const socket = Duplex.fromWeb(stream) as ReturnType<typeof agent.createConnection>;
-  agent.createConnection = () => socket;
+  const body = new Uint8Array(await request.arrayBuffer());
   const headers = {
     ...Object.fromEntries(request.headers),
     host,
     connection: "close",
     "accept-encoding": "identity",
+    "content-length": String(body.length),
   };
-  const body = new Uint8Array(await request.arrayBuffer());
-  const { promise, resolve, reject } = Promise.withResolvers<Response>();
-  const { method } = request;
-  const sent = send({ agent, method, path: `${pathname}${search}`, headers }, (message) => {
-    const head = new Headers();
-    for (let index = 0; index < message.rawHeaders.length; index += 2) {
-      head.append(message.rawHeaders[index] ?? "", message.rawHeaders[index + 1] ?? "");
+  const head = [
+    `${request.method} ${pathname}${search} HTTP/1.1`,
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+    "\r\n",
+  ].join("\r\n");
+  const headBytes = Uint8Array.from(head, (character) => character.charCodeAt(0));
+  const bytes = joinBytes([headBytes, body]);
+  for (let at = 0; at < bytes.length;) at += await stream.write(bytes.subarray(at));
+  return await readResponse(stream);
+}
+
+/** Reads the response to the only request on a connection. */
+async function readResponse(stream: Deno.Conn): Promise<Response> {
+  const [{ HTTPParser }, { Buffer }] = await Promise.all([
+    import("http-parser-js"),
+    import("node:buffer"),
+  ]);
+  const parser = new HTTPParser("RESPONSE");
+  const headers = new Headers();
+  const chunks: Uint8Array[] = [];
+  let status = 0;
+  let isComplete = false;
+  parser[HTTPParser.kOnHeadersComplete] = ({ statusCode, headers: rawHeaders }) => {
+    status = statusCode;
+    for (let index = 0; index < rawHeaders.length; index += 2) {
+      headers.append(rawHeaders[index] ?? "", rawHeaders[index + 1] ?? "");
     }
-    if ((head.get("content-encoding") ?? "identity") !== "identity") {
-      return reject(new UnusableResponseError("answered with a compressed body"));
-    }
-    createResponse(message, { status: message.statusCode ?? 0, headers: head })
-      .then(resolve, reject);
-  });
-  sent.on("error", reject);
-  sent.end(body);
-  try {
-    return await promise;
-  } finally {
-    sent.destroy();
-    socket.destroy();
+  };
+  parser[HTTPParser.kOnBody] = (chunk, offset, length) => {
+    chunks.push(chunk.subarray(offset, offset + length));
+  };
+  parser[HTTPParser.kOnMessageComplete] = () => {
+    // A status below 200 announces the response.
+    isComplete = status >= 200;
+  };
+  let size = 0;
+  while (!isComplete) {
+    const buffer = Buffer.alloc(READ_BYTES);
+    const count = await stream.read(buffer);
+    const result = count === null ? parser.finish() : parser.execute(buffer.subarray(0, count));
+    if (result instanceof Error) throw result;
+    if (count === null) break;
+    size += count;
+    if (size > MAX_BYTES) throw new UnusableResponseError("answered with more than 1 MiB");
   }
+  if (!isComplete) throw new Error("The connection was closed before the response was complete");
+  if ((headers.get("content-encoding") ?? "identity") !== "identity") {
+    throw new UnusableResponseError("answered with a compressed body");
+  }
+  return createResponse(chunks, { status, headers });
 }
 
 /** A response is longer than 1 MiB or compressed, although only `identity` was accepted. */
@@ -240,17 +272,10 @@ export class UnusableResponseError extends Error {
 }
 
 /** Creates a response with its complete body. */
-async function createResponse(
-  content: AsyncIterable<Uint8Array> | null,
+function createResponse(
+  chunks: readonly Uint8Array[],
   { status, headers }: Pick<Response, "status" | "headers">,
-): Promise<Response> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of content ?? []) {
-    size += chunk.length;
-    if (size > MAX_BYTES) throw new UnusableResponseError("answered with more than 1 MiB");
-    chunks.push(chunk);
-  }
+): Response {
   const body = BODILESS_STATUSES.has(status) ? null : joinBytes(chunks);
   return new Response(body, { status, headers });
 }
