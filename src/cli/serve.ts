@@ -12,6 +12,7 @@ import {
   needsTrust,
   readDepth,
   readSettings,
+  resolvePath,
   type SettingFlags,
   type Settings,
   trustFileFor,
@@ -101,7 +102,7 @@ async function checkAndWatchConfiguration(
   const trustFile = needsTrust(files) ? trustFileFor(settings, Deno.env) : undefined;
   const watch = new FileWatch([
     ...[files.mcpConfig.path, files.rules.path],
-    ...(trustFile === undefined ? [] : [trustFile]),
+    ...(trustFile === undefined ? [] : [resolvePath(cwd, trustFile)]),
   ]);
   const checkFiles = async (): Promise<CheckResult> => {
     const checked = await checkConfiguration(files, { env: Deno.env, cwd, trustFile });

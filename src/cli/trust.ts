@@ -4,20 +4,20 @@ import {
   type FoundFile,
   getTrustFilePath,
   hashText,
+  isAbsolutePath,
   readText,
   readTrustedHashes,
 } from "../config/mod.ts";
 import { checkText, editFile, parseClientText } from "../config/editing/mod.ts";
 import { ConfigError } from "../errors.ts";
-import { redactedJson } from "../redact.ts";
 import { escapeControls } from "../text.ts";
 import { defineCommand, switchFlag } from "./command.ts";
 import { CommandError } from "./error_report.ts";
 import { findFiles } from "./open_configuration.ts";
 import { pluralize } from "./terminal.ts";
 
-/** Maximum size of the shown part of a server's entry, in bytes. */
-const MAX_ENTRY_BYTES = 4096;
+/** Maximum length of an entry, as JSON without spaces, in UTF-16 code units. */
+const MAX_ENTRY_LENGTH = 4096;
 
 export const command = defineCommand({
   about:
@@ -86,7 +86,16 @@ function readFile({ kind, path, displayPath }: FolderFile): { text: string; summ
     `${displayPath} has ${pluralize(names.length, kind === "servers" ? "server" : "agent")}:`,
   ];
   for (const name of names) {
-    const entry = redactedJson(document?.getValue([key, name]), MAX_ENTRY_BYTES);
+    const entry = JSON.stringify(document?.getValue([key, name]));
+    // A person can decide only about what is shown, so nothing is cut or redacted.
+    if (entry.length > MAX_ENTRY_LENGTH) {
+      throw new CommandError(
+        `${displayPath}: the entry ${
+          JSON.stringify(name)
+        } is too long to be shown, so it cannot be ` +
+          "trusted; shorten it, or name the file with a flag",
+      );
+    }
     lines.push(`  ${name}: ${entry}`);
   }
   return { text, summary: lines.map((line) => `${escapeControls(line)}\n`).join("") };
@@ -115,6 +124,12 @@ export async function editTrustedFile(
 
 async function changeHashes(change: (hashes: Record<string, unknown>) => void): Promise<void> {
   const path = getTrustFilePath(Deno.env);
+  if (!isAbsolutePath(path)) {
+    throw new CommandError(
+      "There is no home folder to remember the trust in: set HOME to an absolute path, or set " +
+        "GATEWAY_TRUST=1, which trusts every working folder",
+    );
+  }
   await Deno.mkdir(folderOf(path), { recursive: true, mode: 0o700 });
   const hashes = readTrustedHashes(path);
   change(hashes);

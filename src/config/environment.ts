@@ -131,10 +131,14 @@ function withoutUserInfo(name: string, value: string): string {
   return value.replace(scheme, "$1");
 }
 
-/** Returns the user's home folder: `HOME`, or on Windows `USERPROFILE` if that is missing. */
+/**
+ * Returns the user's home folder: `HOME`, or on Windows `USERPROFILE` if that is missing. A relative path
+ * is ignored, because it would be in the working folder, which may be a stranger's.
+ */
 export function getHomeFolder(env: Environment, options: PlatformOptions = {}): string | undefined {
   const windows = options.windows ?? Deno.build.os === "windows";
-  return env.get("HOME") || (windows && env.get("USERPROFILE")) || undefined;
+  const home = env.get("HOME") || (windows && env.get("USERPROFILE")) || "";
+  return (windows ? /^(?:[A-Za-z]:)?[\\/]/ : /^\//).test(home) ? home : undefined;
 }
 
 /**

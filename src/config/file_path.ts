@@ -7,6 +7,11 @@ const separator = windows ? "\\" : "/";
 const separators = windows ? /[\\/]+/ : /\/+/;
 const rootShape = windows ? /^(?:[A-Za-z]:|[\\/]{2}[^\\/]+[\\/]+[^\\/]+)?[\\/]/ : /^\//;
 
+/** Whether a path begins at a root. */
+export function isAbsolutePath(path: string): boolean {
+  return rootShape.test(path);
+}
+
 /** Joins parts to an absolute folder and resolves `.` and `..`; an absolute part replaces everything before it. */
 export function resolvePath(folder: string, ...parts: readonly string[]): string {
   let path = folder;

@@ -27,7 +27,7 @@ export {
 export { getOAuthFolder, getStateFilePath, listSafeVariables } from "./environment.ts";
 export { findExposure, hasCredentials } from "./exposure.ts";
 export type { ChildVariables, Environment, PlatformOptions } from "./environment.ts";
-export { folderOf, isWithin, nameOf, resolvePath } from "./file_path.ts";
+export { folderOf, isAbsolutePath, isWithin, nameOf, resolvePath } from "./file_path.ts";
 export { checkConfiguration } from "./load.ts";
 export type { CheckResult, LoadOptions } from "./load.ts";
 export { describeFileChoices, locateFiles } from "./locate.ts";

@@ -1,4 +1,5 @@
 import { type Environment, getStateFilePath } from "./environment.ts";
+import { isAbsolutePath } from "./file_path.ts";
 import type { FoundFiles } from "./locate.ts";
 import { readText } from "./read_text.ts";
 import type { Settings } from "./settings.ts";
@@ -23,9 +24,10 @@ export async function hashText(text: string): Promise<string> {
 
 /**
  * Reads the hashes of the trusted files by their absolute paths. A missing or damaged file means that
- * nothing is trusted.
+ * nothing is trusted. So does a relative path, because it would be in the working folder itself.
  */
 export function readTrustedHashes(trustFile: string): Record<string, unknown> {
+  if (!isAbsolutePath(trustFile)) return {};
   const read = readText(trustFile);
   if ("failure" in read) return {};
   try {

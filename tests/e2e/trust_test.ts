@@ -33,11 +33,10 @@ Deno.test("[config.trust] no command starts a server of a folder that is not tru
 });
 
 Deno.test("[config.trust] trust prints the servers, and a changed file must be trusted again", async () => {
-  await using shell = untrustedFolder({ marking: { ...MARKING_SERVER, env: { API_KEY: "sk-1" } } });
+  await using shell = untrustedFolder({ marking: MARKING_SERVER });
   const trusted = await shell.run(["trust"]);
   assert.equal(trusted.code, 0, trusted.stderr);
   assert.match(trusted.stdout, /^ {2}marking: \{"command":"touch","args":\["started"\]/m);
-  assert.doesNotMatch(trusted.stdout, /sk-1/);
   await shell.run(["doctor"]);
   assert.equal(hasStarted(shell), true);
   shell.setup.writeFile(".mcp.json", { mcpServers: { marking: { command: "true" } } });
@@ -46,6 +45,42 @@ Deno.test("[config.trust] trust prints the servers, and a changed file must be t
   assert.doesNotMatch((await shell.run(["doctor"])).stderr, /not trusted/);
   await shell.run(["trust", "--remove"]);
   assert.match((await shell.run(["doctor"])).stderr.replaceAll(/\s+/g, " "), NOT_TRUSTED);
+});
+
+Deno.test("[config.trust] trust shows commands completely, and refuses entries that are too long", async () => {
+  for (const hidingWord of ["token=", ": authorization=", "password=$(", "--password "]) {
+    const args = ["-c", `${hidingWord}touch started)`];
+    await using shell = untrustedFolder({ hiding: { command: "sh", args } });
+    assert.ok((await shell.run(["trust"])).stdout.includes(JSON.stringify(args)), hidingWord);
+  }
+  const hiding = { description: "x".repeat(5000), ...MARKING_SERVER };
+  await using shell = untrustedFolder({ hiding });
+  const { code, stderr } = await shell.run(["trust"]);
+  assert.equal(code, 1);
+  assert.match(stderr.replaceAll(/\s+/g, " "), /the entry "hiding" is too long to be shown/);
+  assert.equal((await shell.run(["doctor"])).code, 1);
+});
+
+Deno.test("[config.trust] without an absolute HOME, nothing is trusted", async () => {
+  for (const home of ["", ".", "relative"]) {
+    await using shell = untrustedFolder({ marking: MARKING_SERVER });
+    const { workingFolder, env } = shell.setup;
+    const paths = [".mcp.json", ".mcp-gateway-rules.json"];
+    const hashes: Record<string, string> = {};
+    for (const name of paths) {
+      const bytes = Deno.readFileSync(join(workingFolder, name));
+      const digest = await crypto.subtle.digest("SHA-256", bytes);
+      hashes[join(workingFolder, name)] = new Uint8Array(digest).toHex();
+      const text = new TextDecoder().decode(bytes);
+      shell.setup.writeFile(join(home, ".config/agent-mcp-gateway", name), text);
+    }
+    shell.setup.writeFile(join(home, ".local/state/agent-mcp-gateway/trusted.json"), hashes);
+    env["HOME"] = home;
+    assert.equal((await shell.run(["doctor"])).code, 1, home);
+    assert.equal((await shell.run(["trust"])).code, 1, home);
+    assert.equal(hasStarted(shell), false, home);
+    env["HOME"] = shell.setup.home;
+  }
 });
 
 Deno.test("[config.trust] flags that name the files are consent, and so is GATEWAY_TRUST=1", async () => {
