@@ -3,8 +3,18 @@ import type { Span } from "../trace.ts";
 import type { Catalog, Tool } from "./catalog.ts";
 import type { ClientChannel } from "./client_channel.ts";
 
-/** Capabilities that a client declared, as in its `initialize`. */
-export type ClientCapabilities = Readonly<Record<string, unknown>>;
+/**
+ * Capabilities that a client declared in its `initialize`. They have only known members, so that nothing else
+ * that the client sent reaches a server, and few different capabilities exist.
+ */
+export interface ClientCapabilities {
+  /** Present if the client can ask a person; without members, by forms. */
+  readonly elicitation?: { readonly [mode in "form" | "url"]?: Readonly<Record<string, never>> };
+  /** Present if the client has roots. */
+  readonly roots?: { readonly listChanged?: true };
+  /** Present if the client can sample a model. */
+  readonly sampling?: { readonly [part in "context" | "tools"]?: Readonly<Record<string, never>> };
+}
 
 /** The client and the agent that a call is for. */
 export interface Caller {

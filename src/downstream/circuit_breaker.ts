@@ -17,6 +17,36 @@ export class StartAbandoned extends Error {
 }
 
 /**
+ * The circuit breakers of one server: one for each agent and each set of capabilities, because an agent may
+ * make the starts of its own sessions fail. The failures of an agent must neither refuse the starts of other
+ * agents nor be quoted to them.
+ */
+export class CircuitBreakers {
+  readonly #create: () => CircuitBreaker;
+  // There are as many as agents in the rules, times the different capabilities.
+  readonly #byStarter = new Map<string, CircuitBreaker>();
+
+  /**
+   * @param server Name of the server, for the error.
+   * @param now Clock for the pauses, in milliseconds.
+   */
+  constructor(server: string, now?: () => number) {
+    this.#create = () => new CircuitBreaker(server, now);
+  }
+
+  /** Returns the breaker for the sessions of an agent; without an agent, for sessions that agents share. */
+  of({ agent = "", capabilitiesKey }: Starter): CircuitBreaker {
+    return this.#byStarter.getOrInsertComputed(`${agent} ${capabilitiesKey}`, this.#create);
+  }
+}
+
+/** The agent and the capabilities that a session is started for. */
+interface Starter {
+  readonly agent: string | undefined;
+  readonly capabilitiesKey: string;
+}
+
+/**
  * Prevents a server that cannot start from being started for every call: five failures in a row open the
  * circuit, and the server is not started until a pause has ended. Then a single start, the trial, finds out
  * whether the server works again.

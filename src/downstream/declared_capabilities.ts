@@ -3,6 +3,31 @@ import { isRecord } from "../json.ts";
 import type { ClientCapabilities } from "./caller.ts";
 
 /**
+ * Reads the capabilities in a client's `initialize`. Unknown members, and members that are not objects, are left
+ * out.
+ *
+ * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/schema#clientcapabilities}
+ */
+export function readCapabilities(value: unknown): ClientCapabilities {
+  const { elicitation, roots, sampling } = isRecord(value) ? value : {};
+  return {
+    ...(isRecord(elicitation) && { elicitation: emptyObjects(elicitation, ["form", "url"]) }),
+    ...(isRecord(roots) && { roots: roots.listChanged === true ? { listChanged: true } : {} }),
+    ...(isRecord(sampling) && { sampling: emptyObjects(sampling, ["context", "tools"]) }),
+  };
+}
+
+/** Returns an empty object for each of the named members that is an object. */
+function emptyObjects(
+  fields: Readonly<Record<string, unknown>>,
+  names: readonly string[],
+): Record<string, Record<string, never>> {
+  return Object.fromEntries(
+    names.filter((name) => isRecord(fields[name])).map((name) => [name, {}]),
+  );
+}
+
+/**
  * Selects the client's capabilities that the gateway declares to a server: those whose requests the gateway
  * forwards from the server to the client.
  *
@@ -13,11 +38,9 @@ export function declaredCapabilities(
   client: ClientCapabilities,
   forward: readonly ForwardedRequest[],
 ): ClientCapabilities {
-  const declared: Record<string, unknown> = {};
-  for (const name of forward) {
-    if (isRecord(client[name])) declared[name] = client[name];
-  }
-  return declared;
+  return Object.fromEntries(
+    forward.flatMap((name) => client[name] === undefined ? [] : [[name, client[name]]]),
+  );
 }
 
 /** Keys of the capabilities that are declared to one server. Clients with equal keys share its tool lists. */

@@ -16,6 +16,7 @@ export type {
   Pausable,
   ToolCall,
 } from "./caller.ts";
+export { readCapabilities } from "./declared_capabilities.ts";
 export { NoiseLog, type NoiseLogOptions } from "./noise_log.ts";
 export { Catalog, isReadOnly, type Tool, ToolListTimeout } from "./catalog.ts";
 export type { ClientChannel, InputKind, InputRequest, InputResponse } from "./client_channel.ts";

@@ -24,7 +24,7 @@ import {
   type SessionLoss,
   sessionRefusal,
 } from "./session_check.ts";
-import { CircuitBreaker } from "./circuit_breaker.ts";
+import { CircuitBreakers } from "./circuit_breaker.ts";
 import type { Log } from "../log.ts";
 import type { GracePeriods, Transport, TransportContext } from "./transports/mod.ts";
 import { untilAborted } from "./until_aborted.ts";
@@ -73,7 +73,7 @@ export class DownstreamServer {
   readonly config: ServerConfig;
   readonly #context: ServerContext;
   readonly #pool: SessionPool;
-  readonly #breaker: CircuitBreaker;
+  readonly #breakers: CircuitBreakers;
   readonly #toolLists: ToolListCache;
   readonly #deadlines = new Deadlines();
   readonly #capabilityKeys: CapabilityKeys;
@@ -94,7 +94,7 @@ export class DownstreamServer {
     this.#context = context;
     this.#toolLists = new ToolListCache(context.log, config.name);
     this.#capabilityKeys = new CapabilityKeys(config.options.forward);
-    this.#breaker = new CircuitBreaker(config.name, context.now);
+    this.#breakers = new CircuitBreakers(config.name, context.now);
     this.#authorization = context.authorize?.(config, this.#pendingOperations);
     const { isolation, maxConcurrency, idleTimeoutMs } = config.options;
     this.#pool = new SessionPool({
@@ -363,7 +363,7 @@ export class DownstreamServer {
       version,
       log,
       open: () => open(this.config, { authorization: this.#authorization, owner }),
-      breaker: this.#breaker,
+      breaker: this.#breakers.of({ agent: owner.agent, capabilitiesKey }),
       ...(pingMs === undefined ? {} : { pingMs }),
       onToolsChanged: () => this.#toolLists.forget({ session, capabilitiesKey }),
       onEnded: (state) => {

@@ -21,8 +21,8 @@ export interface ListOwner {
 
 /** A list of tools that was requested. */
 interface CachedList {
-  /** The session on which it was requested. */
-  readonly source: Session;
+  /** The session on which it was requested. The list outlives it: the next session need not request it again. */
+  readonly source: WeakRef<Session>;
   readonly promise: Promise<Catalog>;
   /**
    * The result of `promise`, which a call can use without waiting for a tick. Until `promise` resolves, this
@@ -100,11 +100,11 @@ export class ToolListCache {
     const previous = this.#find(owner);
     if (previous !== undefined) {
       const { isPending, catalog, promise, source } = previous;
-      if (isPending && source === session) return promise;
+      if (isPending && source.deref() === session) return promise;
       if (!isPending && (!isForced || catalog?.completeness === "empty")) return promise;
     }
     const list: CachedList = {
-      source: session,
+      source: new WeakRef(session),
       promise: session.listTools().then((catalog) => this.#catalogs.keep(catalog)),
       catalog: previous?.catalog,
       isPending: true,
@@ -161,7 +161,7 @@ export class ToolListCache {
     try {
       const catalog = await untilAborted(list.promise, signal);
       const isShared = this.#shared.get(capabilitiesKey) === list;
-      return isShared || list.source === session ? catalog : undefined;
+      return isShared || list.source.deref() === session ? catalog : undefined;
     } catch (error) {
       if (signal.aborted) throw error;
       // The request failed on another session; the caller's session may succeed.

@@ -78,10 +78,8 @@ export function describeClosing(name: string, create: () => TransportUnderTest):
     fixture.script = { heldMethods: ["initialize"] };
     // The start for one call is the trial; the start for the other waits for its result.
     const trialCall = fixture.call("echo");
-    const otherClient = new FakeClient("2");
-    const waitingFailure = expectFailure(
-      fixture.call("echo", { caller: otherClient.asAgent("a") }),
-    );
+    const sameAgent = new FakeClient("2", { ...fixture.client.capabilities }).asAgent("agent");
+    const waitingFailure = expectFailure(fixture.call("echo", { caller: sameAgent }));
     for (let start = 0; start < FAILURES_UNTIL_PAUSE; start++) await fixture.waitForConnection();
     const connection = await fixture.waitForConnection();
     const { id } = await connection.waitForMessage("initialize");

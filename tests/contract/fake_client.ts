@@ -1,4 +1,9 @@
-import type { Caller, ClientCapabilities, ClientConnection } from "../../src/downstream/mod.ts";
+import {
+  type Caller,
+  type ClientCapabilities,
+  type ClientConnection,
+  readCapabilities,
+} from "../../src/downstream/mod.ts";
 import { CallChannel, LogThreshold, type SessionState } from "../../src/gateway/call_channel.ts";
 import {
   type CancelSignal,
@@ -29,7 +34,12 @@ export class FakeClient implements ClientConnection {
   answer: (message: ClientMessage) => Promise<Reply> = () => Promise.resolve(createResultReply({}));
   readonly #threshold = new LogThreshold();
 
-  constructor(name: string, capabilities: ClientCapabilities = {}) {
+  /**
+   * @param name Id of its connection.
+   * @param declared The capabilities as its `initialize` would declare them.
+   */
+  constructor(name: string, declared: Fields = {}) {
+    const capabilities = readCapabilities(declared);
     this.connectionId = name;
     this.capabilities = capabilities;
     this.received = new AsyncQueue(`a message to the client ${name}`);

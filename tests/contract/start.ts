@@ -105,13 +105,17 @@ export function describeStart(name: string, create: () => TransportUnderTest): v
     });
   }
 
-  Deno.test(`[sessions.capabilities] ${name}: capabilities that the client lacks, or that are not objects, are not declared`, async () => {
+  Deno.test(`[sessions.capabilities] ${name}: capabilities that the client lacks, members that are unknown, and values that are not objects are not declared`, async () => {
     await using fixture = new DownstreamFixture(create());
     await fixture.call("echo", {
-      caller: new FakeClient("plain", { roots: {}, elicitation: true }).asAgent("a"),
+      caller: new FakeClient("plain", {
+        roots: { x: 1 },
+        elicitation: { form: "x", url: {}, x: {} },
+        sampling: 1,
+      }).asAgent("a"),
     });
     const { params } = await (await fixture.waitForConnection()).waitForMessage("initialize");
-    assert.deepEqual(params?.capabilities, { roots: {} });
+    assert.deepEqual(params?.capabilities, { roots: {}, elicitation: { url: {} } });
   });
 
   Deno.test(`[sessions.connect-timeout] ${name}: a server that is slow to start times out`, async () => {
@@ -159,10 +163,8 @@ export function describeStart(name: string, create: () => TransportUnderTest): v
     assert.equal(fixture.connections.length, 5);
     // After the delay, one of two calls starts the server; the start fails, and the delay doubles.
     now = 1200;
-    await Promise.all([
-      call(),
-      expectFailure(fixture.call("echo", { caller: new FakeClient("2").asAgent("a") })),
-    ]);
+    const sameAgent = new FakeClient("2", { ...fixture.client.capabilities }).asAgent("agent");
+    await Promise.all([call(), expectFailure(fixture.call("echo", { caller: sameAgent }))]);
     assert.equal(fixture.connections.length, 6);
     now = 1200 + 1999;
     await call();

@@ -68,6 +68,8 @@ interface TenantsOptions {
   readonly transport: "stdio" | "http";
   /** Parameters of the clients' `initialize`. */
   readonly initialize?: InitializeParams;
+  /** Arguments of the server. */
+  readonly serverArgs?: readonly string[];
 }
 
 /** A gateway with the agents `a` and `b`, and the server `marked`. */
@@ -82,7 +84,7 @@ class Tenants implements AsyncDisposable {
   }
 
   static async start(options: TenantsOptions): Promise<Tenants> {
-    const { isolation, transport, initialize } = options;
+    const { isolation, transport, initialize, serverArgs = [] } = options;
     const allow = { servers: ["marked"] };
     const agents = {
       a: { allow, token_sha256: [sha256("amg_a")] },
@@ -90,7 +92,7 @@ class Tenants implements AsyncDisposable {
     };
     const marked = {
       command: Deno.execPath(),
-      args: ["run", "--quiet", "--no-prompt", "--no-config", "--no-lock", SERVER],
+      args: ["run", "--quiet", "--no-prompt", "--no-config", "--no-lock", SERVER, ...serverArgs],
       gateway: { isolation },
     };
     const gateway = await startGateway({
@@ -103,7 +105,7 @@ class Tenants implements AsyncDisposable {
   }
 
   /** Connects an agent: over HTTP with its token, over stdio by `agent_id`. */
-  async connect(agent: string): Promise<Tenant> {
+  async connect(agent: string, initialize = this.#options.initialize): Promise<Tenant> {
     if (this.#options.transport === "stdio") return new Tenant(agent, this.gateway);
     const headers = { authorization: `Bearer amg_${agent}` };
     const transport = new HttpTransport({ url: this.gateway.url, headers });
@@ -118,7 +120,7 @@ class Tenants implements AsyncDisposable {
       tenant.readTexts.push(line);
       onLine(line);
     };
-    await session.client.initialize(this.#options.initialize);
+    await session.client.initialize(initialize);
     return tenant;
   }
 
@@ -191,6 +193,40 @@ Deno.test("[tenants.lists] a list of tools that depends on a client's roots is s
   await b.useEverything();
   assert.deepEqual(b.markedTexts, []);
   assert.ok(b.readTexts.some((text) => text.includes("root of b")));
+});
+
+Deno.test("[tenants.starts] a text that a client puts into its capabilities reaches no server and no other agent", async () => {
+  await using tenants = await Tenants.start({ transport: "http", isolation: "shared" });
+  for (let index = 0; index < 6; index++) {
+    const text = `${MARKER} ${index}`;
+    const capabilities = {
+      elicitation: { form: text, [text]: {} },
+      roots: { text },
+      sampling: text,
+    };
+    const a = await tenants.connect("a", { capabilities });
+    assert.match(await a.callTool("plain"), /"plain"/);
+  }
+  const b = await tenants.connect("b", { capabilities: { elicitation: {}, roots: {} } });
+  await b.useEverything();
+  assert.deepEqual(b.markedTexts, []);
+});
+
+Deno.test("[tenants.starts] an agent whose client makes the starts of its sessions fail neither refuses the starts of another agent nor is quoted to it", async () => {
+  await using tenants = await Tenants.start({
+    transport: "http",
+    isolation: "session",
+    initialize: ROOTS,
+    serverArgs: ["roots-first"],
+  });
+  const a = await tenants.connect("a");
+  for (let start = 0; start < 5; start++) {
+    assert.match(await a.callTool("plain"), /SERVER_UNAVAILABLE.*marker-of-a/);
+  }
+  assert.match(await a.callTool("plain"), /failed to start several times in a row/);
+  const b = await tenants.connect("b", { capabilities: { roots: {} } });
+  assert.match(await b.callTool("plain"), /"plain"/);
+  assert.deepEqual(b.markedTexts, []);
 });
 
 /** Removes the id of an answer. */

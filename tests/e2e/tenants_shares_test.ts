@@ -3,6 +3,7 @@ import { sha256 } from "../gateway/http/authenticator_fixture.ts";
 import { AgentSession } from "./agent_session.ts";
 import { misbehavingServer, type RunningGateway, startGateway } from "./gateway.ts";
 import { HttpTransport } from "./http_transport.ts";
+import type { InitializeParams } from "./raw_client.ts";
 import { waitUntil } from "./wait.ts";
 
 /** Starts a gateway over HTTP with the agents `a` and `b`, and the server `odd`. */
@@ -35,12 +36,12 @@ class Connections implements AsyncDisposable {
     this.#gateway = gateway;
   }
 
-  async open(agent: string): Promise<AgentSession> {
+  async open(agent: string, initialize?: InitializeParams): Promise<AgentSession> {
     const headers = { authorization: `Bearer amg_${agent}` };
     const transport = new HttpTransport({ url: this.#gateway.url, headers });
     this.#transports.push(transport);
     const session = new AgentSession(transport);
-    await session.client.initialize();
+    await session.client.initialize(initialize);
     return session;
   }
 
@@ -53,6 +54,18 @@ class Connections implements AsyncDisposable {
 function startWaiting(session: AgentSession): void {
   session.callServerTool("odd", "wait").catch(() => {});
 }
+
+Deno.test("[tenants.processes] clients whose capabilities differ only in what MCP does not define share a process", async () => {
+  await using gateway = await startSharedGateway({ isolation: "shared" });
+  await using connections = new Connections(gateway);
+  const pids = new Set<string>();
+  for (let index = 0; index < 4; index++) {
+    const capabilities = { elicitation: { form: { index }, [`x${index}`]: {} } };
+    const session = await connections.open("a", { capabilities });
+    pids.add(await session.callServerToolForText("odd", "pid"));
+  }
+  assert.equal(pids.size, 1);
+});
 
 Deno.test("[tenants.processes] when all processes are used, the longest idle session of the agent with the most is ended for another agent", async () => {
   const env = { GATEWAY_MAX_PROCESSES: "4" };

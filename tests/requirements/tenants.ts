@@ -4,6 +4,7 @@ import type { Section } from "../requirements.ts";
 export const TENANTS: Readonly<Record<string, Section>> = {
   "26 Tenants apart": {
     "tenants.lists": "nothing that an agent causes on its sessions is read by another agent",
+    "tenants.starts": "no agent makes starts of a server fail for another agent",
     "tenants.processes":
       "processes are shared fairly: idle sessions of the agent with the most are ended first",
     "tenants.slots": "the slots of a shared session are shared fairly",

@@ -4,11 +4,12 @@
  *
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/server/tools}
  */
-import type {
-  ClientCapabilities,
-  InputKind,
-  InputRequest,
-  InputResponse,
+import {
+  type ClientCapabilities,
+  type InputKind,
+  type InputRequest,
+  type InputResponse,
+  readCapabilities,
 } from "../../downstream/mod.ts";
 import {
   type IncomingRequest,
@@ -120,7 +121,7 @@ export function decodeInitialize(
     return { code: RPC_CODES.invalidParams, message };
   }
   const revision = REVISIONS.find((known) => known === protocolVersion) ?? REVISIONS[0];
-  return { revision, capabilities: fieldsOf(capabilities) };
+  return { revision, capabilities: readCapabilities(capabilities) };
 }
 
 /**
@@ -157,13 +158,8 @@ export function canAsk(
   { elicitation, sampling, roots }: ClientCapabilities,
   kind: InputKind,
 ): boolean {
-  const declaredCapabilities = {
-    form: elicitation,
-    url: fieldsOf(elicitation).url,
-    sampling,
-    roots,
-  };
-  return isRecord(declaredCapabilities[kind]);
+  const declaredCapabilities = { form: elicitation, url: elicitation?.url, sampling, roots };
+  return declaredCapabilities[kind] !== undefined;
 }
 
 /** Encodes a server's request for the user's input. */
