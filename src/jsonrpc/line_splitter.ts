@@ -71,6 +71,11 @@ export class LineSplitter {
     return this.#skipped !== undefined;
   }
 
+  /** Whether the current line is skipped because there is no room for it in memory. */
+  get lacksRoom(): boolean {
+    return this.#skipped?.reason === "no-room";
+  }
+
   /** Processes the next bytes; does not keep the chunk. */
   push(chunk: Uint8Array): void {
     let start = 0;

@@ -203,23 +203,31 @@ Deno.test("[memory.calls] a result and arguments of 60 MB pass", async () => {
   assert.equal(await gateway.callServerToolForText("odd", "count", { padding }), "1");
 });
 
-Deno.test({
-  name:
-    "[memory.answers] answers of a remote server at the same time take at most the server's share of the memory",
-  ignore: !isLinux,
-  fn: async () => {
-    const text = "x".repeat(50 * MB);
-    await using server = await FakeHttpServer.start(answerCallsWith((response, id) => {
-      const result = { content: [{ type: "text", text }] };
-      response.writeHead(200, { "content-type": "application/json" });
-      response.end(JSON.stringify({ jsonrpc: "2.0", id, result }));
-    }));
-    await using gateway = await startGateway({ servers: { remote: { url: server.url } } });
-    const results = await Promise.all(
-      Array.from({ length: 8 }, () => gateway.callServerTool("remote", "echo")),
-    );
-    const lengths = results.map((result) => JSON.stringify(result).length);
-    assert.ok(lengths.some((length) => length > 50 * MB), String(lengths));
-    await assertBoundedMemory(gateway.program.pid);
-  },
-});
+/** Media types of answers, with the texts before and after the message. */
+const ANSWER_KINDS = [
+  ["application/json", "", ""],
+  ["text/event-stream", "data: ", "\n\n"],
+] as const;
+
+for (const [mediaType, head, tail] of ANSWER_KINDS) {
+  Deno.test({
+    name:
+      `[memory.answers] answers of a remote server at the same time take at most the server's share of the memory: ${mediaType}`,
+    ignore: !isLinux,
+    fn: async () => {
+      const text = "x".repeat(50 * MB);
+      await using server = await FakeHttpServer.start(answerCallsWith((response, id) => {
+        const result = { content: [{ type: "text", text }] };
+        response.writeHead(200, { "content-type": mediaType });
+        response.end(`${head}${JSON.stringify({ jsonrpc: "2.0", id, result })}${tail}`);
+      }));
+      await using gateway = await startGateway({ servers: { remote: { url: server.url } } });
+      const results = await Promise.all(
+        Array.from({ length: 8 }, () => gateway.callServerTool("remote", "echo")),
+      );
+      const lengths = results.map((result) => JSON.stringify(result).length);
+      assert.ok(lengths.some((length) => length > 50 * MB), String(lengths));
+      await assertBoundedMemory(gateway.program.pid);
+    },
+  });
+}

@@ -92,7 +92,7 @@ function checkMessage(message: Message, value: unknown): void {
 /** Returns the events of a stream, without the excerpts of data that is too long. */
 function parseEvents(chunks: Iterable<Uint8Array>): unknown[] {
   const events: unknown[] = [];
-  const parser = new SseParser(MAX_BYTES, ({ data, ...event }) => {
+  const parser = new SseParser({ maxBytes: MAX_BYTES }, ({ data, ...event }) => {
     if (data === undefined || "text" in data) {
       assert.ok(data === undefined || data.bytes <= MAX_BYTES);
       events.push({ ...event, data });

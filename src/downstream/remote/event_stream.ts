@@ -1,6 +1,7 @@
+import type { Budget } from "../../budget.ts";
 import { reusingReader } from "../../bytes.ts";
 import { AnswerTooLong, ReadThrottle } from "../../jsonrpc/mod.ts";
-import { cancelOnAbort } from "./response.ts";
+import { cancelOnAbort, createNoRoomFailure } from "./response.ts";
 import { type IncomingText, type SseEvent, SseParser } from "./sse_parser.ts";
 
 /** Maximum time that a stream stays open after it is no longer needed, in milliseconds. */
@@ -15,6 +16,8 @@ export interface EventStreamOptions {
   readonly maxBytes: number;
   /** Number of bytes of a longer event that are skipped before reading stops. Default: 0. */
   readonly maxSkippedBytes?: number;
+  /** The server's share of the memory; `undefined` if it is not limited. */
+  readonly memory: Budget | undefined;
   /** Cancels the reading. */
   readonly signal: AbortSignal;
   /** The throttles of the streams that are being read, to which the throttle of this stream is added. */
@@ -30,12 +33,14 @@ export interface EventStreamOptions {
  *
  * @param response The response whose body is the stream.
  * @param options Options of reading.
+ * @throws {RemoteFailure} if an event does not fit into the memory and no bytes may be skipped.
  * @throws {AnswerTooLong} if more bytes would have to be skipped than `maxSkippedBytes`; the error of `fetch`
  * if the connection breaks; the reason of the signal; and what `onEvent` throws. Each cancels the stream.
  */
 export async function readEvents(
   { body }: Response,
-  { maxBytes, maxSkippedBytes = 0, signal, throttles, onEvent, onBytes }: EventStreamOptions,
+  { maxBytes, maxSkippedBytes = 0, memory, signal, throttles, onEvent, onBytes }:
+    EventStreamOptions,
 ): Promise<void> {
   if (body === null) return;
   const reader = reusingReader(body);
@@ -43,7 +48,7 @@ export async function readEvents(
   let closeTimer: ReturnType<typeof setTimeout> | undefined;
   const throttle = new ReadThrottle();
   throttles.add(throttle);
-  const parser = new SseParser(maxBytes, ({ retryMs, ...event }) => {
+  const parser = new SseParser({ maxBytes, memory }, ({ retryMs, ...event }) => {
     const isDone = onEvent({
       ...event,
       retryMs: retryMs === undefined ? undefined : Math.min(retryMs, MAX_RETRY_MS),
@@ -58,6 +63,7 @@ export async function readEvents(
       if (done) break;
       onBytes?.(value);
       const pause = throttle.run(() => parser.push(value));
+      if (parser.lacksRoom && maxSkippedBytes === 0) throw createNoRoomFailure();
       skippedBytes = parser.isSkipping ? skippedBytes + value.length : 0;
       if (skippedBytes > maxSkippedBytes) throw new AnswerTooLong(maxBytes + skippedBytes);
       if (pause !== undefined) await pause;
@@ -66,6 +72,7 @@ export async function readEvents(
     await reader.cancel(cause).catch(() => {});
     throw cause;
   } finally {
+    parser.release();
     clearTimeout(closeTimer);
     stopListening();
     throttles.delete(throttle);

@@ -22,6 +22,8 @@ export interface RemoteContext {
   readonly maxBytes?: number;
   /** The server's share of the memory; default: no limit. */
   readonly memory?: Budget | undefined;
+  /** Returns a promise that reading the server waits for while the gateway's only client does not read. */
+  readonly untilClientReads?: (() => Promise<void> | undefined) | undefined;
   /** Adds a token to the requests; by default, the requests carry the headers of the entry only. */
   readonly authorization?: Authorization | undefined;
 }
@@ -36,7 +38,8 @@ export interface RemoteContext {
  */
 export async function openRemote(
   config: ServerConfig,
-  { connection, log, maxBytes = MAX_MESSAGE_BYTES, memory, authorization }: RemoteContext,
+  { connection, log, maxBytes = MAX_MESSAGE_BYTES, memory, untilClientReads, authorization }:
+    RemoteContext,
 ): Promise<Transport> {
   const url = new URL(connection.url);
   warnAboutTraces(config, connection.url, log);
@@ -54,6 +57,7 @@ export async function openRemote(
     requester,
     maxBytes,
     memory,
+    untilClientReads,
     maxBusyWaitMs: { start: connectTimeoutMs, call: callTimeoutMs },
     throttles,
     log,

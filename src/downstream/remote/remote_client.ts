@@ -65,6 +65,8 @@ export interface RemoteClientOptions extends RemoteClientListener {
   readonly maxBytes: number;
   /** The server's share of the memory; `undefined` if it is not limited. */
   readonly memory: Budget | undefined;
+  /** Returns a promise that reading the server waits for while the gateway's only client does not read. */
+  readonly untilClientReads: (() => Promise<void> | undefined) | undefined;
   /** Maximum wait for a server that says it is busy, for the first message and later ones, in milliseconds. */
   readonly maxBusyWaitMs: { readonly start: number; readonly call: number };
   /** The throttles of the streams that are being read. */

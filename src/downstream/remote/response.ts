@@ -8,10 +8,12 @@ import type { IncomingText } from "./sse_parser.ts";
 /** Memory of a body in multiples of its size: its parts are joined. */
 const BODY_MEMORY = 2;
 
-/** The failure of a request whose answer does not fit into the server's share of the memory. */
-const NO_ROOM =
-  "its answers hold its share of the memory, a quarter of GATEWAY_MAX_HELD; call again " +
-  "when earlier calls are answered";
+/** Creates the failure of a request whose answer does not fit into the server's share of the memory. */
+export function createNoRoomFailure(): RemoteFailure {
+  const message = "its answers hold its share of the memory, a quarter of GATEWAY_MAX_HELD; " +
+    "call again when earlier calls are answered";
+  return new RemoteFailure(message, { reach: "maybe" });
+}
 
 /** Size of the excerpts from both ends of a body that is not UTF-8, in bytes. */
 const EXCERPT_BYTES = 1024;
@@ -88,24 +90,31 @@ function countBytes(
   memory: Budget | undefined,
 ): ByteReader & { release(): void } {
   let counted = 0;
+  const release = (): void => {
+    memory?.add(-counted);
+    counted = 0;
+  };
   return {
     async read() {
       const chunk = await reader.read();
       if (chunk.done) return chunk;
       const bytes = BODY_MEMORY * chunk.value.length;
       if (memory?.hasRoom(bytes) === false) {
+        // At once, so that the last of several long answers fits.
+        release();
         await reader.cancel().catch(() => {});
-        throw new RemoteFailure(NO_ROOM, { reach: "maybe" });
+        throw createNoRoomFailure();
       }
       memory?.add(bytes);
       counted += bytes;
       return chunk;
     },
     cancel: (reason) => reader.cancel(reason),
-    release: () => memory?.add(-counted),
+    release,
   };
 }
 
+/** Decodes a text, with replacement characters for bytes that are not UTF-8. */
 /** Decodes a text, with replacement characters for bytes that are not UTF-8. */
 function decodeLossy(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes);

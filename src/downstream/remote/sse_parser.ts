@@ -1,3 +1,4 @@
+import type { Budget } from "../../budget.ts";
 import { type DroppedMessage, LineSplitter } from "../../jsonrpc/mod.ts";
 
 /** One event of a stream. */
@@ -34,24 +35,33 @@ export class SseParser {
   readonly #lines: LineSplitter;
   readonly #onEvent: (event: SseEvent) => void;
   readonly #maxBytes: number;
+  readonly #memory: Budget | undefined;
   readonly #decoder = new TextDecoder("utf-8", { fatal: true });
   #endsWithReturn = false;
   #kind = "";
   #id: string | undefined;
   #retryMs: number | undefined;
   #data: IncomingText | undefined;
+  // The bytes of `#data` that count as memory.
+  #heldBytes = 0;
 
   /**
    * Starts at the beginning of a stream.
    *
-   * @param maxBytes Size limit of the data of an event, in bytes.
+   * @param limits The size limit of the data of an event, in bytes, and the memory for events that have not
+   * arrived whole; by default it is not limited.
    * @param onEvent Receives each event, synchronously.
    */
-  constructor(maxBytes: number, onEvent: (event: SseEvent) => void) {
+  constructor(
+    { maxBytes, memory }: { readonly maxBytes: number; readonly memory?: Budget | undefined },
+    onEvent: (event: SseEvent) => void,
+  ) {
     this.#maxBytes = maxBytes;
+    this.#memory = memory;
     this.#onEvent = onEvent;
     this.#lines = new LineSplitter(maxBytes + MAX_FIELD_NAME_BYTES, {
       keepsEmptyLines: true,
+      memory,
       line: (line) => this.#parseLine(line),
       tooLong: (line) => {
         const head = fieldValue(line.head);
@@ -61,11 +71,24 @@ export class SseParser {
     });
   }
 
-  /** Whether the event that has begun is longer than the limit. */
+  /** Whether the event that has begun is longer than the limit, or does not fit into memory. */
   get isSkipping(): boolean {
     const data = this.#data;
     return this.#lines.isSkipping ||
-      (data !== undefined && "reason" in data && data.reason === "too-long");
+      (data !== undefined && "reason" in data && data.reason !== "not-utf8");
+  }
+
+  /** Whether the event that has begun is skipped because there is no room for it in memory. */
+  get lacksRoom(): boolean {
+    const data = this.#data;
+    return this.#lines.lacksRoom ||
+      (data !== undefined && "reason" in data && data.reason === "no-room");
+  }
+
+  /** Frees the memory of an event that never ends. */
+  release(): void {
+    this.#lines.release();
+    this.#holdBytes(0);
   }
 
   /** Parses the next bytes. */
@@ -122,15 +145,27 @@ export class SseParser {
       return;
     }
     const joined = previous === undefined ? text : `${previous.text}\n${text}`;
-    this.#data = size <= this.#maxBytes ? { text: joined, bytes: size } : {
-      reason: "too-long",
+    const isTooLong = size > this.#maxBytes;
+    if (!isTooLong && this.#memory?.hasRoom(bytes) !== false) {
+      this.#data = { text: joined, bytes: size };
+      return this.#holdBytes(size);
+    }
+    this.#holdBytes(0);
+    this.#data = {
+      reason: isTooLong ? "too-long" : "no-room",
       bytes: size,
       head: joined.slice(0, EXCERPT_LENGTH),
       tail: joined.slice(-EXCERPT_LENGTH),
     };
   }
 
+  #holdBytes(bytes: number): void {
+    this.#memory?.add(bytes - this.#heldBytes);
+    this.#heldBytes = bytes;
+  }
+
   #dispatch(): void {
+    this.#holdBytes(0);
     const event = {
       kind: this.#kind === "" ? "message" : this.#kind,
       id: this.#id,

@@ -77,12 +77,13 @@ export class StandaloneStream {
   }
 
   async #read(response: Response, signal: AbortSignal): Promise<void> {
-    const { maxBytes, throttles, onMessage } = this.#options;
+    const { maxBytes, memory, throttles, onMessage } = this.#options;
     this.#backoff.recordOpen();
     let isBroken = false;
     try {
       await readEvents(response, {
         maxBytes,
+        memory,
         maxSkippedBytes: SHARED_STREAM_SKIP_FACTOR * maxBytes,
         throttles,
         signal,

@@ -8,6 +8,7 @@ import { networkFailure } from "./network_error.ts";
 import type { OutgoingMessage, RemoteClient, RemoteClientOptions } from "./remote_client.ts";
 import { encodingOf, isEventStream, readBody } from "./response.ts";
 import type { IncomingText } from "./sse_parser.ts";
+import { untilAborted } from "../until_aborted.ts";
 import { StandaloneStream } from "./standalone_stream.ts";
 import { explainMissingAnswer, type ReceivedResponse } from "./missing_answer.ts";
 
@@ -50,9 +51,11 @@ export class StreamableHttpClient implements RemoteClient {
   }
 
   async send(message: OutgoingMessage, signal: AbortSignal): Promise<() => RemoteFailure> {
-    const { requester, url } = this.#options;
+    const { requester, url, untilClientReads } = this.#options;
     const { id, phase } = message;
     const response = await this.#post(message, signal);
+    const clientReads = untilClientReads?.();
+    if (clientReads !== undefined) await untilAborted(clientReads, signal);
     const encoding = encodingOf(response);
     const received: ReceivedResponse = {
       status: response.status,
@@ -149,7 +152,7 @@ export class StreamableHttpClient implements RemoteClient {
     firstResponse: Response,
     { received, signal }: { readonly received: ReceivedResponse; readonly signal: AbortSignal },
   ): Promise<void> {
-    const { url, maxBytes, throttles, onMessage } = this.#options;
+    const { url, maxBytes, memory, throttles, onMessage } = this.#options;
     const resumption: Resumption = { lastEventId: "", retryMs: undefined, attempts: 0 };
     let isAnswered = false;
     let failure: RemoteFailure | undefined;
@@ -158,6 +161,7 @@ export class StreamableHttpClient implements RemoteClient {
       try {
         await readEvents(response, {
           maxBytes,
+          memory,
           throttles,
           signal,
           onBytes: (bytes) => received.firstBytes ??= bytes.slice(0, BEGINNING_BYTES),
@@ -179,7 +183,7 @@ export class StreamableHttpClient implements RemoteClient {
         });
       } catch (cause) {
         if (signal.aborted) throw signal.reason;
-        if (cause instanceof AnswerTooLong) throw cause;
+        if (cause instanceof AnswerTooLong || cause instanceof RemoteFailure) throw cause;
         failure = networkFailure(cause, { url, isAnswering: true });
       }
       if (isAnswered) return;

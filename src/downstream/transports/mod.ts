@@ -96,10 +96,17 @@ function http(connection: HttpConfig): TransportKind {
   return {
     ...REMOTE_OR_EMBEDDED,
     network: "tcp",
-    async open(config, { log, maxBytes, memory, authorization }) {
+    async open(config, { log, maxBytes, memory, untilClientReads, authorization }) {
       const { openRemote } = await import("../remote/mod.ts");
       const limits = maxBytes === undefined ? {} : { maxBytes };
-      return await openRemote(config, { connection, log, ...limits, memory, authorization });
+      return await openRemote(config, {
+        connection,
+        log,
+        ...limits,
+        memory,
+        untilClientReads,
+        authorization,
+      });
     },
   };
 }

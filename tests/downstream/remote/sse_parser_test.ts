@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { Budget } from "../../../src/budget.ts";
 import { type SseEvent, SseParser } from "../../../src/downstream/remote/sse_parser.ts";
 
 /** Parses chunks, and returns the events. */
 function parse(chunks: readonly (string | Uint8Array)[], maxBytes = 1000): SseEvent[] {
   const events: SseEvent[] = [];
-  const parser = new SseParser(maxBytes, (event) => events.push(event));
+  const parser = new SseParser({ maxBytes }, (event) => events.push(event));
   const encoder = new TextEncoder();
   for (const chunk of chunks) {
     parser.push(typeof chunk === "string" ? encoder.encode(chunk) : chunk);
@@ -79,7 +80,7 @@ Deno.test("[remote.max-bytes] a long event takes linear time", () => {
   const measureParseMs = (chunkCount: number): number => {
     const startedMs = performance.now();
     let bytes = 0;
-    const parser = new SseParser(Infinity, ({ data }) => bytes = data?.bytes ?? 0);
+    const parser = new SseParser({ maxBytes: Infinity }, ({ data }) => bytes = data?.bytes ?? 0);
     parser.push(new TextEncoder().encode("data: "));
     for (let count = 0; count < chunkCount; count++) parser.push(chunk);
     parser.push(new TextEncoder().encode("\n\n"));
@@ -91,4 +92,25 @@ Deno.test("[remote.max-bytes] a long event takes linear time", () => {
   const [small, large] = [Math.max(measureParseMs(128), 1), measureParseMs(1024)];
   // The size is 8 times as large; quadratic time would be 64 times as much.
   assert.ok(large < 8 * 3 * small + 50, `${small} ms, ${large} ms`);
+});
+
+Deno.test("[memory.answers] of an event that does not fit into memory, only excerpts are kept; the next event is parsed", () => {
+  const memory = new Budget(10_000);
+  memory.add(9_000);
+  const events: SseEvent[] = [];
+  const parser = new SseParser({ maxBytes: 100_000, memory }, (event) => events.push(event));
+  const push = (text: string): void => parser.push(new TextEncoder().encode(text));
+  for (let line = 0; line < 20; line++) push(`data: ${"x".repeat(100)}\n`);
+  assert.equal(parser.lacksRoom, true);
+  assert.equal(memory.used, 9_000);
+  push("\ndata: a\n");
+  assert.equal(memory.used, 9_001);
+  push("\n");
+  assert.equal(memory.used, 9_000);
+  const [skipped, next] = events.map(({ data }) => data);
+  assert.ok(skipped !== undefined && "reason" in skipped && skipped.reason === "no-room");
+  assert.deepEqual(next, { text: "a", bytes: 1 });
+  push("data: b\n");
+  parser.release();
+  assert.equal(memory.used, 9_000);
 });
