@@ -1,7 +1,6 @@
 import type { Budget } from "../../budget.ts";
-import { reusingReader } from "../../bytes.ts";
 import { AnswerTooLong, ReadThrottle } from "../../jsonrpc/mod.ts";
-import { cancelOnAbort, createNoRoomFailure } from "./response.ts";
+import { bodyReader, cancelOnAbort, createNoRoomFailure } from "./response.ts";
 import { type IncomingText, type SseEvent, SseParser } from "./sse_parser.ts";
 
 /** Maximum time that a stream stays open after it is no longer needed, in milliseconds. */
@@ -43,7 +42,7 @@ export async function readEvents(
     EventStreamOptions,
 ): Promise<void> {
   if (body === null) return;
-  const reader = reusingReader(body);
+  const reader = bodyReader(body);
   const stopListening = cancelOnAbort(reader, signal);
   let closeTimer: ReturnType<typeof setTimeout> | undefined;
   const throttle = new ReadThrottle();
