@@ -147,8 +147,9 @@ function addProgram(
     );
   }
   const folder = connection.cwd === undefined ? cwd : resolvePath(cwd, connection.cwd);
-  const command = options.sandbox ?? connection.command;
-  const program = findProgram(command, { path: variables["PATH"], env, folder });
+  const program = options.sandbox === undefined
+    ? findProgram(connection.command, { path: variables["PATH"], env, folder })
+    : findProgram(options.sandbox, { path: env.get("PATH"), env, folder });
   if (program.includes(",")) {
     needed.run = undefined;
     needed.notes.push(

@@ -23,6 +23,8 @@ interface Attempts {
   readonly strangersFile: string;
   readonly ownFolder: string;
   readonly namedFile: string;
+  /** The effective capabilities of Linux, in hexadecimal. */
+  readonly capabilities: string;
   readonly network: string;
 }
 
@@ -63,6 +65,7 @@ Deno.test({
       strangersFile: "failed",
       ownFolder: "written",
       namedFile: "failed",
+      capabilities: "0000000000000000",
       network: "failed",
     });
     assert.equal((await attempt("connected")).network, "connected");
@@ -75,10 +78,11 @@ Deno.test({
   ignore: Deno.build.os !== "linux",
   async fn() {
     const folder = Deno.makeTempDirSync();
-    const confined = { command: "true", env: { PATH: folder }, gateway: { sandbox: "bwrap" } };
-    const { stdout } = await runOnce(["doctor"], { servers: { confined } });
+    const confined = { command: "true", gateway: { sandbox: "bwrap" } };
+    const env = { PATH: folder };
+    const { stdout } = await runOnce(["doctor"], { servers: { confined }, env });
     assert.match(stdout, /Install the package bubblewrap, or remove mcpServers.confined.gateway/);
-    await using gateway = await startGateway({ servers: { confined } });
+    await using gateway = await startGateway({ servers: { confined }, env });
     const { code, message } = await gateway.expectRefusal("execute_tool", {
       server: "confined",
       tool: "x",

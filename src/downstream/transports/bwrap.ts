@@ -1,4 +1,11 @@
-import { isWithin, resolvePath, type ServerOptions, type StdioConfig } from "../../config/mod.ts";
+import {
+  isAbsolutePath,
+  isWithin,
+  resolvePath,
+  type ServerOptions,
+  type StdioConfig,
+} from "../../config/mod.ts";
+import { isFile } from "../../file_identity.ts";
 
 /** Folders of the system that every program needs; a sandbox gets them read-only. */
 const SYSTEM_FOLDERS = [
@@ -35,8 +42,10 @@ export function bwrapCommand(
   const isInFolder = (path: string): boolean => folder !== undefined && isWithin(path, folder);
   const readOnly = (path: string): string[] => ["--ro-bind-try", path, path];
   return [
-    "bwrap",
+    findBwrap(),
     ...["--unshare-all", "--die-with-parent", "--new-session"],
+    // With the capabilities of root, a server could make what is read-only writable.
+    ...["--cap-drop", "ALL"],
     ...(sandboxNetwork ? ["--share-net", ...RESOLVER_FILES.flatMap(readOnly)] : []),
     ...SYSTEM_FOLDERS.flatMap(readOnly),
     ...["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--setenv", "HOME", "/tmp"],
@@ -46,4 +55,13 @@ export function bwrapCommand(
     ...named.filter(isInFolder).flatMap(readOnly),
     ...["--chdir", folder ?? "/tmp", "--", program, ...args],
   ];
+}
+
+/**
+ * Returns the path of bwrap, by the gateway's own search path: a program that the server can write must not
+ * be found in its place. Returns the bare name if there is none.
+ */
+function findBwrap(): string {
+  const folders = (Deno.env.get("PATH") ?? "").split(":").filter(isAbsolutePath);
+  return folders.map((folder) => `${folder}/bwrap`).find(isFile) ?? "bwrap";
 }
