@@ -45,9 +45,9 @@ const WINDOWS_SAFE_NAMES = new Set(
 );
 
 /**
- * Creates the complete environment of a server's process: the safe variables, without secrets
- * of npm and passwords in addresses, the variables that the entry inherits, the entry's own variables, which take precedence, and the nesting depth. Pass
- * it to `Deno.Command` with `clearEnv`.
+ * Creates the complete environment of a server's process: the safe variables, without those whose name is
+ * that of a secret and without passwords in addresses; the variables that the entry inherits; the entry's own
+ * variables, which take precedence; and the nesting depth. Pass it to `Deno.Command` with `clearEnv`.
  *
  * @param env The gateway's own environment.
  * @param options The platform; names are case-insensitive on Windows.
@@ -118,17 +118,26 @@ export function readVariable(env: Environment, name: string): string | undefined
 function isSafeVariable(name: string, windows: boolean): boolean {
   return SAFE_NAMES.has(name) || LOWER_CASE_SAFE_NAMES.has(name) ||
     (windows && WINDOWS_SAFE_NAMES.has(name)) ||
-    name.startsWith("LC_") || name.startsWith("XDG_") ||
-    (/^npm_config_/i.test(name) && !NPM_SECRET.test(name));
+    (/^(?:LC_|XDG_|npm_config_|NPM_CONFIG_)/.test(name) && !SECRET_NAME.test(name));
 }
 
-/** Names of npm's settings that may be secrets, such as `npm_config__auth`. */
-const NPM_SECRET = /auth|token|password|cert|key/i;
+/** Names of variables that may be secrets, such as `npm_config__auth`. */
+const SECRET_NAME = /auth|token|pass|cert|key|secret|credential|otp|pwd|cookie/i;
 
-/** Removes the user name and the password from an address; a proxy's may have no scheme. */
+/**
+ * Removes the user name and the password from an address. The address of a proxy has no path and may have no
+ * scheme.
+ */
 function withoutUserInfo(name: string, value: string): string {
-  const scheme = /proxy$/i.test(name) ? /^([\w+.-]+:\/\/)?[^/?#]*@/ : /^([\w+.-]+:\/\/)[^/?#]*@/;
-  return value.replace(scheme, "$1");
+  const [, scheme = "", rest = ""] = /^\s*((?:[\w+.-]+:)?\/\/)?([^]*)$/.exec(value) ?? [];
+  const isProxy = /proxy$/i.test(name);
+  if (!isProxy && scheme === "") return value;
+  const [authority = ""] = /^[^/?#]*/.exec(rest) ?? [];
+  const host = authority.slice(authority.lastIndexOf("@") + 1);
+  // If this is no host, a password that is not percent-encoded contains `/`, `?` or `#`.
+  const hasWholeAuthority = /^(?:\[.*\]|[^:]*)(?::\d*)?$/.test(host);
+  const userInfo = isProxy || !hasWholeAuthority ? rest : authority;
+  return scheme + rest.slice(userInfo.lastIndexOf("@") + 1);
 }
 
 /**
