@@ -51,7 +51,16 @@ export function secretsOf(config: ServerConfig): string[] {
     ...(issuedSecrets.get(config) ?? []),
   ];
   // A secret of several lines is also redacted line by line, because stderr is read in lines.
-  return values.flatMap((value) => [value, ...value.split("\n")]);
+  return [...new Set(values.flatMap((value) => [value, ...value.split("\n")]).flatMap(formsOf))];
+}
+
+/** Returns a text as it is, as a JSON string and percent-encoded, as programs quote it. */
+function formsOf(text: string): string[] {
+  const json = JSON.stringify(text).slice(1, -1);
+  const component = encodeURIComponent(text.toWellFormed());
+  const lowerCase = component.replaceAll(/%../g, (escape) => escape.toLowerCase());
+  const form = new URLSearchParams([["", text]]).toString().slice(1);
+  return [text, json, component, lowerCase, form, encodeURI(text.toWellFormed())];
 }
 
 /**

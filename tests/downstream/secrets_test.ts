@@ -40,3 +40,19 @@ Deno.test("[log.redacted] no cut leaves a part of a secret in a quote", () => {
     /^before \[redacted\] after$/,
   );
 });
+
+Deno.test("[log.redacted] a secret is removed from a quote as it is, as a JSON string and percent-encoded", () => {
+  const secret = 'qu"ote\\back/sl+ash &é%';
+  const config: ServerConfig = { ...CONFIG, secrets: [secret] };
+  const quotes = [
+    secret,
+    JSON.stringify(secret).slice(1, -1),
+    encodeURIComponent(secret),
+    encodeURIComponent(secret).replaceAll(/%../g, (escape) => escape.toLowerCase()),
+    encodeURI(secret),
+    new URLSearchParams({ a: secret }).toString().slice(2),
+  ];
+  for (const quote of quotes) {
+    assert.equal(redactExcerpt(`before ${quote} after`, config), "before [redacted] after", quote);
+  }
+});
