@@ -64,7 +64,10 @@ const status = defineCommand({
     const logins = await withAccountOptions(opened, async (options) => {
       const logins: ServerLogin[] = [];
       for (const config of selected) {
-        logins.push({ config, state: await readLoginState(config, options) });
+        const state: ServerLogin["state"] = config.unavailable === undefined
+          ? await readLoginState(config, options)
+          : { state: "unavailable", reason: config.unavailable };
+        logins.push({ config, state });
       }
       return logins;
     });
@@ -127,14 +130,22 @@ function findAvailable(name: string, { configuration }: OpenedConfiguration): Se
 
 interface ServerLogin {
   readonly config: ServerConfig;
-  readonly state: LoginState;
+  readonly state: LoginState | UnusableEntry;
+}
+
+/** The entry cannot be used, so that no login can belong to it. */
+interface UnusableEntry {
+  readonly state: "unavailable";
+  readonly reason: string;
 }
 
 function statusJson({ config, state }: ServerLogin): Readonly<Record<string, unknown>> {
+  const { url } = config.publicInfo;
+  const server = { server: config.name, ...(url === undefined ? {} : { url }) };
+  if (state.state === "unavailable") return { ...server, ...state };
   const { expiresAt, isRenewable, ...otherFields } = state;
   return {
-    server: config.name,
-    ...(config.publicInfo.url === undefined ? {} : { url: config.publicInfo.url }),
+    ...server,
     ...otherFields,
     ...(expiresAt === undefined ? {} : { expires_at: new Date(expiresAt).toISOString() }),
     ...(isRenewable === undefined ? {} : { renewable: isRenewable }),
@@ -151,6 +162,7 @@ const STATE_TEXTS: Readonly<Record<LoginState["state"], string>> = {
 };
 
 function statusText({ config, state }: ServerLogin): string {
+  if (state.state === "unavailable") return `${config.name}: is not available: ${state.reason}`;
   const { issuer, scope, expiresAt, isRenewable } = state;
   const expiry = expiresAt === undefined ? "" : ` until ${new Date(expiresAt).toISOString()}`;
   const renewal = isRenewable === undefined

@@ -82,7 +82,7 @@ export interface CommandDefinition<F extends Flags, A extends Args> {
   readonly run: (input: Input<F, A>) => number | Promise<number>;
 }
 
-/** Defines a command. The returned `run` prints the errors that a person can fix. */
+/** Defines a command. The returned `run` prints its errors. */
 export function defineCommand<
   const F extends Flags = Record<never, never>,
   const A extends Args = readonly [],

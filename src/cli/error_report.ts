@@ -1,6 +1,7 @@
 import { ConfigError, DownstreamError } from "../errors.ts";
 import type { Context } from "./command.ts";
 import { foldProblems } from "./fold_problems.ts";
+import { REDACTED, redactProbableSecrets } from "../redact.ts";
 import { escapeLines } from "../text.ts";
 
 /** The command line is wrong; the message says what to change. Exit code 2. */
@@ -19,7 +20,7 @@ export class Interrupted extends Error {
 }
 
 /**
- * Runs a command, and prints the errors that a person can fix. Other errors are bugs and are thrown.
+ * Runs a command, and prints its error, if it fails.
  *
  * @returns The exit code.
  */
@@ -42,10 +43,30 @@ export async function withErrorReport(
     ) {
       return report(error.message, 1);
     }
-    if (!(error instanceof ConfigError)) throw error;
+    if (!(error instanceof ConfigError)) return report(describeUnexpectedError(error), 1);
     const isFlag = error.problems.some(({ path }) => path.startsWith("--"));
     return report(foldProblems(error.problems).join("\n"), isFlag ? 2 : 1);
   }
+}
+
+/**
+ * Describes an error that may be a bug: its message without probable secrets, and where it was thrown. A
+ * message ends at an address, because any part of an address may be a secret.
+ */
+export function describeUnexpectedError(error: unknown): string {
+  if (!(error instanceof Error)) return `Command failed, ${describeMessage(String(error))}`;
+  const { name, message, stack = "" } = error;
+  const frames = stack.split("\n").filter((line) =>
+    STACK_FRAME.test(line) && !message.includes(line)
+  );
+  return [`Command failed, ${name}: ${describeMessage(message)}`, ...frames].join("\n");
+}
+
+/** A line of a stack trace. */
+const STACK_FRAME = /^ {4}at .*(?::\d+:\d+\)?|\(<anonymous>\)|\(native\))$/;
+
+function describeMessage(message: string): string {
+  return redactProbableSecrets(message.replace(/(?<!\bfile)(:\/\/)[^]*/, `$1${REDACTED}`));
 }
 
 /** Deno's advice for a missing permission, in the words of `deno run` or of an executable. */

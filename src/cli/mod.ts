@@ -5,6 +5,7 @@
  * @module
  */
 import { standardError, standardOutputLines } from "../line_queue.ts";
+import { escapeLines } from "../text.ts";
 import { readServeFlags } from "./serve_flags.ts";
 
 /** Maximum time to wait until the last lines of both outputs are written, in milliseconds. */
@@ -32,9 +33,8 @@ async function run(args: readonly string[]): Promise<number> {
   try {
     return await serve(flags);
   } catch (error) {
-    // The same text that the parser prints when another command throws.
-    const text = error instanceof Error ? error.stack ?? String(error) : String(error);
-    standardError.add(`Command failed, ${text}\n`);
+    const { describeUnexpectedError } = await import("./error_report.ts");
+    standardError.add(`${escapeLines(describeUnexpectedError(error))}\n`);
     return 1;
   }
 }

@@ -199,3 +199,21 @@ Deno.test("[auth.login] [auth.status] [auth.logout] the auth commands print help
     assert.notEqual(stderr, "");
   }
 });
+
+Deno.test("[auth.status] an entry that cannot be used is shown with the reason, without its secrets, among the others", async () => {
+  await using fixture = new AuthCommandFixture({
+    db: { url: "https://svc:${DBPW}@mcp.example.com/mcp" },
+  });
+  fixture.setup.env["DBPW"] = "pa/ss#w0rd-7731";
+  const text = await fixture.run(["status"]);
+  assert.equal(text.code, 0, text.stderr);
+  assert.match(text.stdout, /^notes: not logged in$/m);
+  assert.match(text.stdout, /^db: is not available: .+$/m);
+  const json = await fixture.run(["status", "--json"]);
+  const state = JSON.parse(json.stdout).find(({ server }: { server: string }) => server === "db");
+  assert.equal(state.state, "unavailable");
+  assert.equal(typeof state.reason, "string");
+  for (const { stdout, stderr } of [text, json]) {
+    assert.doesNotMatch(stdout + stderr, /w0rd|pa\/ss/);
+  }
+});
