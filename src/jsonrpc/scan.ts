@@ -50,10 +50,10 @@ const ELEMENT_BYTES = 16;
 const STRING_BYTES = 24;
 
 /** Maximum length of texts whose memory is not estimated by their parts, in UTF-16 code units. */
-const SMALL_LENGTH = 1024;
+const SMALL_LENGTH = 4 * 1024;
 
 /** Memory of a small text and of the request that it belongs to, in multiples of its length. */
-const SMALL_MEMORY = 16;
+const SMALL_MEMORY = 24;
 
 /**
  * Returns the text of the value at a path of object keys.
