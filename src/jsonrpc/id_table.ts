@@ -104,3 +104,12 @@ export function hashId(id: string): number {
   const hash = hashText(id, SEED);
   return hash ^ (hash >>> 15);
 }
+
+/**
+ * Hashes the number of a request. Without this, consecutive numbers would fill consecutive slots, and every
+ * deletion would look at all of them.
+ */
+export function hashNumber(id: number): number {
+  // 2^32 divided by the golden ratio scatters consecutive numbers over the slots.
+  return Math.imul(id, 0x9e3779b1);
+}

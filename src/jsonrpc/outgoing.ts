@@ -1,6 +1,6 @@
 import type { CancelSignal } from "./cancellation.ts";
 import type { Channel, QueuedMessage } from "./channel.ts";
-import { IdTable } from "./id_table.ts";
+import { hashNumber, IdTable } from "./id_table.ts";
 import { type IdText, notificationText, type Payload, requestText } from "./message.ts";
 import type { Reply } from "./reply.ts";
 
@@ -39,7 +39,7 @@ const MAX_CANCELLED = 1000;
 /** Our requests that wait for their answers. */
 export class OutgoingRequests {
   readonly #channel: Pick<Channel, "send" | "withdraw">;
-  readonly #pending = new IdTable<number, PendingRequest>((id) => id);
+  readonly #pending = new IdTable<number, PendingRequest>(hashNumber);
   // By the id of an earlier request: the id of the request that continues it.
   readonly #continuedBy = new Map<number, number>();
   // Ids of cancelled requests. The other side may have answered before it received the cancellation.

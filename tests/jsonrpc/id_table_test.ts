@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { hashId, IdTable } from "../../src/jsonrpc/id_table.ts";
+import { hashId, hashNumber, IdTable } from "../../src/jsonrpc/id_table.ts";
 
 /** Applies a list of commands to a table and to a `Map`, and compares them after each. */
 function compareWithMap<Id extends string | number>(
@@ -31,7 +31,7 @@ Deno.test("[protocol.multiplex] an id table behaves like a map", () => {
     fc.property(
       fc.array(fc.record({ id: anyNumericId, kind: anyKind }), { maxLength: 200 }),
       (commands) => {
-        compareWithMap(new IdTable((id: number) => id), commands);
+        compareWithMap(new IdTable(hashNumber), commands);
       },
     ),
   );
@@ -44,6 +44,22 @@ Deno.test("[protocol.multiplex] an id table behaves like a map", () => {
       },
     ),
   );
+});
+
+Deno.test("[protocol.multiplex] hashes of consecutive numbers leave gaps after every few slots", () => {
+  for (const slotCount of [1024, 2 ** 17]) {
+    // A table is at most half full.
+    const usedSlots = new Set(
+      Array.from({ length: slotCount / 2 }, (_, id) => hashNumber(id + 1) & (slotCount - 1)),
+    );
+    let [longestRun, run] = [0, 0];
+    for (let slot = 0; slot < slotCount; slot++) {
+      run = usedSlots.has(slot) ? run + 1 : 0;
+      longestRun = Math.max(longestRun, run);
+    }
+    assert.ok(longestRun <= 8, `${longestRun}`);
+    assert.equal(usedSlots.size, slotCount / 2);
+  }
 });
 
 Deno.test("[protocol.multiplex] ids with the same hash are distinguished", () => {
