@@ -1,8 +1,8 @@
 import { standardStream } from "../line_queue.ts";
 import { AuditLog, type AuditOptions, type AuditStatus } from "./audit_log.ts";
 import type { AuditEntry } from "./entry.ts";
+import { EntryCounter } from "./entry_counter.ts";
 import { NULL_DEVICE } from "./open_file.ts";
-import { RefusalCounter } from "./refusal_counter.ts";
 
 /**
  * The audit log and the log of refusals. The logs are separate because a client can cause many refusals, which must
@@ -13,7 +13,14 @@ export class AuditTrail {
   readonly #auditLog: AuditLog;
   // Opened with the first refusal.
   #refusalLog: AuditLog | undefined;
-  readonly #refusals = new RefusalCounter((entry) => this.#openRefusalLog().append(entry));
+  readonly #refusals = new EntryCounter(
+    { operation: "refusals", decision: "DENY" },
+    (entry) => this.#openRefusalLog().append(entry),
+  );
+  readonly #lookups = new EntryCounter(
+    { operation: "lookups", decision: "ALLOW" },
+    (entry) => this.#auditLog.append(entry),
+  );
 
   /** Opens the audit log, and creates its file and folder if they are missing. */
   constructor(options: AuditOptions) {
@@ -54,6 +61,16 @@ export class AuditTrail {
     this.#refusals.add(source, entry);
   }
 
+  /**
+   * Adds an operation that only read what the gateway knows, such as `list_servers`. After many of one source
+   * in a minute, further ones are only counted, and their numbers are added once a second.
+   *
+   * @param source The agent.
+   */
+  lookUp(source: string, entry: AuditEntry): void {
+    this.#lookups.add(source, entry);
+  }
+
   /** Writes all entries. When it returns, the operating system has them, or the disk failed. */
   flush(): void {
     this.#auditLog.flush();
@@ -75,6 +92,7 @@ export class AuditTrail {
   /** Writes the waiting entries, and closes both logs. */
   async close(): Promise<void> {
     this.#refusals.close();
+    this.#lookups.close();
     await Promise.all([this.#auditLog.close(), this.#refusalLog?.close()]);
   }
 

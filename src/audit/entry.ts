@@ -4,7 +4,7 @@ import { escapeJson } from "../text.ts";
 /** Whether an operation was allowed, was denied or failed. */
 export type AuditDecision = "ALLOW" | "DENY" | "ERROR";
 
-/** The beginning or the end of an operation in the audit log, or refusals that were only counted. */
+/** The beginning or the end of an operation in the audit log, or operations that were only counted. */
 export interface AuditEntry {
   /** Time of the entry, as ISO 8601 in UTC. */
   readonly timestamp: string;
@@ -14,7 +14,7 @@ export interface AuditEntry {
   readonly claimed_agent_id?: string | undefined;
   /** The address of the client, for a refused login or HTTP request. */
   readonly address?: string | undefined;
-  /** The gateway's tool, the request's method, `login`, `http`, or `refusals` in an entry with `counts`. */
+  /** The gateway's tool, the request's method, `login`, `http`, or, in an entry with `counts`, `refusals` or `lookups`. */
   readonly operation: string;
   /** `DENY` if identity, rules or limits forbid the operation; `ERROR` for all other failures. */
   readonly decision: AuditDecision;
@@ -34,7 +34,7 @@ export interface AuditEntry {
   readonly downstream_ms?: number | undefined;
   /** Id of the client's connection. */
   readonly session?: string | undefined;
-  /** Id of the client's request. */
+  /** Id of the client's request; a text is cut at 64 characters. */
   readonly request_id?: string | number | undefined;
   /** Size of the tool's arguments in UTF-8 bytes. */
   readonly args_bytes?: number | undefined;
@@ -44,12 +44,15 @@ export interface AuditEntry {
   readonly tool_error?: true | undefined;
   /** The tool's arguments without secrets, as JSON text; in the line they are a JSON value. */
   readonly args?: string | undefined;
-  /** Numbers of the refusals that have no entries of their own, by code. */
+  /** Numbers of operations that have no entries of their own: of refusals by code, of lookups by tool. */
   readonly counts?: Readonly<Record<string, number>> | undefined;
 }
 
 /** Maximum length of a text in an entry, in UTF-16 code units: callers choose some of the texts. */
 const MAX_TEXT_LENGTH = 256;
+
+/** Maximum length of the id of a request: even a UUID is shorter. */
+const MAX_REQUEST_ID_LENGTH = 64;
 
 /**
  * Formats an entry as one line with a line feed. `JSON.stringify` with a function that cuts and rounds would
@@ -75,7 +78,9 @@ export function auditLine(entry: AuditEntry): string {
   if (session !== undefined) line += `,"session":${quote(session)}`;
   if (request_id !== undefined) {
     line += `,"request_id":${
-      typeof request_id === "string" ? quote(request_id) : JSON.stringify(request_id)
+      typeof request_id === "string"
+        ? quote(request_id.slice(0, MAX_REQUEST_ID_LENGTH))
+        : JSON.stringify(request_id)
     }`;
   }
   if (args_bytes !== undefined) line += `,"args_bytes":${args_bytes}`;

@@ -25,7 +25,7 @@ export interface ParsedEntry {
   readonly phase: string;
   /** Identifies a call among those of all clients: its session and request. */
   readonly callId: string;
-  /** Numbers of refusals by code; empty unless the entry stands for several. */
+  /** Numbers of refusals by code, or of lookups by tool; empty unless the entry stands for several. */
   readonly counts: Readonly<Record<string, number>>;
 }
 

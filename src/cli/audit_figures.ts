@@ -64,7 +64,16 @@ const OTHER = "other";
 const MAX_ENDED = 100_000;
 
 /** Codes of refusals whose decision is `ERROR`. */
-const FAILURES: ReadonlySet<string> = new Set(["INVALID_ARGUMENTS", "TOOL_NOT_FOUND"]);
+const FAILURES: ReadonlySet<string> = new Set([
+  "INVALID_ARGUMENTS",
+  "TOOL_NOT_FOUND",
+  "SERVER_UNAVAILABLE",
+  "AUTH_REQUIRED",
+  "TIMEOUT",
+  "AUDIT_UNAVAILABLE",
+  "CANCELLED",
+  "INTERNAL_ERROR",
+]);
 
 /** Counts audit entries by agent, operation, server, tool, decision, denial and error. */
 export class AuditCounter {
@@ -96,8 +105,10 @@ export class AuditCounter {
     if (phase === "ended" && this.#ended.size < MAX_ENDED) this.#ended.add(callId);
     const counts = Object.entries(entry.counts);
     if (counts.length === 0) this.#countTimes(entry, 1);
-    for (const [code, count] of counts) {
-      this.#countTimes({ ...entry, code, decision: FAILURES.has(code) ? "ERROR" : "DENY" }, count);
+    for (const [name, count] of counts) {
+      const decision = FAILURES.has(name) ? "ERROR" : "DENY";
+      const counted = entry.decision === "ALLOW" ? { operation: name } : { code: name, decision };
+      this.#countTimes({ ...entry, ...counted }, count);
     }
   }
 

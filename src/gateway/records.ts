@@ -74,7 +74,10 @@ export class OperationRecorder {
   readonly #context: RecordContext;
   readonly #startedAt = performance.now();
   #args: string | undefined;
+  // Whether the entry at the beginning was added.
   #hasBegun = false;
+  // Whether a call has left the gateway, or was about to.
+  #hasLeft = false;
 
   /** Creates the recorder at the start of the operation. */
   constructor(context: RecordContext) {
@@ -93,6 +96,9 @@ export class OperationRecorder {
     { isReadOnly }: { readonly isReadOnly: boolean },
   ): Promise<void> | undefined {
     const { records: { audit, auditRequired = false } } = this.#context;
+    // Without a path, the entries of refused calls would take the memory of those that wait for the disk.
+    if (auditRequired && audit.path === undefined) throw auditUnavailable();
+    this.#hasLeft = true;
     if (this.#hasBegun || (isReadOnly && !auditRequired)) return undefined;
     this.#hasBegun = true;
     audit.append({ ...this.#entry(record), decision: "ALLOW", phase: "begun" });
@@ -101,12 +107,7 @@ export class OperationRecorder {
 
   async #written(isRequired: boolean): Promise<void> {
     const isWritten = await this.#context.records.audit.written();
-    if (isWritten || !isRequired) return;
-    throw new CallerError(
-      "AUDIT_UNAVAILABLE",
-      "The gateway's audit log cannot be written, and no call is made without a record. " +
-        "The tool was not called. Tell the user to fix the audit log; the gateway's log has the reason.",
-    );
+    if (!isWritten && isRequired) throw auditUnavailable();
   }
 
   /**
@@ -135,8 +136,11 @@ export class OperationRecorder {
       result_bytes: code === undefined ? resultBytes : undefined,
       tool_error: isToolError || undefined,
     };
-    if (isRefusal(outcome) && !this.#hasBegun) records.audit.refuse(caller.agent ?? "", entry);
-    else records.audit.append(entry);
+    // Operations that called no tool are cheap to cause, and must not displace those that did.
+    const source = caller.agent ?? "";
+    if (this.#hasLeft) records.audit.append(entry);
+    else if (entry.decision === "ALLOW") records.audit.lookUp(source, entry);
+    else records.audit.refuse(source, entry);
     if (caller.agent !== undefined) span.set({ "gen_ai.agent.id": caller.agent });
     if (code !== undefined) span.fail(code);
     span.end();
@@ -179,12 +183,12 @@ export class OperationRecorder {
   }
 }
 
-/** Whether an operation was refused, so that no tool was called. */
-function isRefusal(outcome: Outcome): boolean {
-  if (outcome.kind === "denied") return true;
-  if (outcome.kind !== "failed") return false;
-  const { code } = outcome.error;
-  return code === "INVALID_ARGUMENTS" || code === "TOOL_NOT_FOUND";
+function auditUnavailable(): CallerError {
+  return new CallerError(
+    "AUDIT_UNAVAILABLE",
+    "The gateway's audit log cannot be written, and no call is made without a record. " +
+      "The tool was not called. Tell the user to fix the audit log; the gateway's log has the reason.",
+  );
 }
 
 /** Returns the error code of an outcome; `undefined` if it is no error. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { runStats, runTail } from "../cli/run_audit_commands.ts";
 import { misbehavingServer, startGateway } from "./gateway.ts";
-import { DEFAULT_AUDIT_LOG } from "./setup.ts";
+import { type AuditLine, DEFAULT_AUDIT_LOG } from "./setup.ts";
 import { waitUntil } from "./wait.ts";
 
 const isWindows = Deno.build.os === "windows";
@@ -69,6 +69,7 @@ Deno.test({
       servers: { odd: misbehavingServer() },
       env: {
         GATEWAY_AUDIT_REQUIRED: "1",
+        GATEWAY_DEBUG: "1",
         GATEWAY_AUDIT_LOG: ".mcp.json/audit.jsonl",
         XDG_STATE_HOME: "/proc/nowhere",
       },
@@ -80,5 +81,70 @@ Deno.test({
     });
     assert.equal(code, "AUDIT_UNAVAILABLE");
     assert.match(message, /The tool was not called/);
+    for (let call = 0; call < 50; call++) {
+      await gateway.expectRefusal("execute_tool", { server: "odd", tool: "count", args: {} });
+    }
+    // The refused calls do not take the memory of the entries that wait for the disk.
+    const { metrics: { audit } } = await gateway.callGatewayToolForJson<AuditState>(
+      "get_gateway_status",
+    );
+    assert.ok(audit.waiting <= 21, `${audit.waiting} entries wait`);
   },
 });
+
+Deno.test("[audit.refused] calls that reach no server and the gateway's own tools do not displace what was done: after 20 in a minute, each kind is only counted", async () => {
+  await using gateway = await startGateway({
+    servers: {
+      odd: misbehavingServer(),
+      broken: { command: "/nowhere/no-such-server" },
+      off: { ...misbehavingServer(), disabled: true },
+    },
+  });
+  await gateway.callServerToolForText("odd", "echo", { text: "evidence" });
+  const longId = "\u0001".repeat(300);
+  for (let call = 0; call < 30; call++) {
+    for (const server of ["broken", "off", "gone"]) {
+      const params = { name: "execute_tool", arguments: { server, tool: longId, args: {} } };
+      await gateway.client.request("tools/call", params, `${longId}${server}${call}`);
+    }
+    await gateway.callGatewayTool("list_servers", {});
+    await gateway.callGatewayTool("get_server_tools", { server: "odd" });
+    await gateway.client.request("tools/call", {
+      name: "get_server_tools",
+      arguments: { server: "broken" },
+    }, `${longId}${call}`);
+  }
+  const refusedLog = DEFAULT_AUDIT_LOG.replace(".jsonl", ".refused.jsonl");
+  await waitUntil("all operations are counted", () => {
+    const counts = [DEFAULT_AUDIT_LOG, refusedLog].map((name) =>
+      sumOfCounts(gateway.setup.readAuditFile(name))
+    );
+    return counts.join() === "40,100";
+  });
+  const done = gateway.setup.readAuditFile();
+  assert.deepEqual(done.slice(0, 2).map(({ tool }) => tool), ["echo", "echo"]);
+  const lookups = done.slice(2);
+  assert.equal(lookups.filter(({ counts }) => counts === undefined).length, 20);
+  const refused = gateway.setup.readAuditFile(refusedLog);
+  assert.equal(refused.filter(({ counts }) => counts === undefined).length, 20);
+  assert.ok(refused.every(({ request_id = "" }) => String(request_id).length <= 64));
+  const stats = JSON.parse(
+    (await runStats(join(gateway.setup.workingFolder, DEFAULT_AUDIT_LOG))).stdout,
+  );
+  assert.deepEqual(stats.decisions, { ERROR: 120, ALLOW: 61 });
+  const countsOf = Object.fromEntries(
+    stats.operations.map(({ name, count }: { name: string; count: number }) => [name, count]),
+  );
+  assert.deepEqual([countsOf.list_servers, countsOf.get_server_tools > 30], [30, true]);
+});
+
+/** The state of the audit log in the gateway's status. */
+interface AuditState {
+  readonly metrics: { readonly audit: { readonly waiting: number } };
+}
+
+/** Returns the number of operations that were only counted. */
+function sumOfCounts(entries: readonly AuditLine[]): number {
+  return entries.flatMap(({ counts }) => Object.values<number>(Object(counts)))
+    .reduce((sum, count) => sum + count, 0);
+}

@@ -49,7 +49,7 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
       "a call that may change something is in the log before it leaves the gateway, and at its end",
     "audit.required": "with GATEWAY_AUDIT_REQUIRED, a call without a record does not leave",
     "audit.refused":
-      "refusals have their own files; many of one agent in a minute are counted, exactly",
+      "what called no tool displaces no calls: refusals have their own files, and many of one agent in a minute are counted, exactly",
     "audit.keep": "GATEWAY_AUDIT_KEEP keeps full files for a number of days",
     "audit.killed": "answered operations are in the log, whenever the gateway is killed",
     "audit.args":

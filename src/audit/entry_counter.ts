@@ -1,50 +1,56 @@
 import type { AuditEntry } from "./entry.ts";
 
-/** Number of refusals of one source in a minute that have a line each. */
+/** Number of entries of one source in a minute that have a line each. */
 const MAX_LINES = 20;
 
 const MINUTE_MS = 60_000;
 
-/** Interval of the lines with the numbers of further refusals, in milliseconds. */
+/** Interval of the lines with the numbers of further entries, in milliseconds. */
 const SUMMARY_MS = 1000;
 
 /** Maximum number of sources that are counted separately; further sources are counted together. */
 const MAX_SOURCES = 1000;
 
-/** The refusals of one source in its current minute. */
+/** The entries of one source in its current minute. */
 interface Source {
   /** End of the minute, on the clock of `performance.now()`. */
   endsAt: number;
   /** Number of entries that were written. */
   lines: number;
-  /** Number of refusals since the last summary that have no line, by code. */
+  /** Number of entries since the last summary that have no line, by code, or by operation if they have none. */
   readonly counts: Map<string, number>;
-  /** The last refusal that has no line; meaningless while `counts` is empty. */
+  /** The last entry that has no line; meaningless while `counts` is empty. */
   last: AuditEntry;
 }
 
 /**
- * Writes a line for each refusal. After many refusals of one source in a minute, counts further refusals, and
+ * Writes entries that are cheap to cause. After many entries of one source in a minute, counts further ones, and
  * writes only their numbers.
  */
-export class RefusalCounter {
+export class EntryCounter {
+  readonly #summary: Pick<AuditEntry, "operation" | "decision">;
   readonly #write: (entry: AuditEntry) => void;
   readonly #sources = new Map<string, Source>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /**
-   * Creates a counter without refusals.
+   * Creates a counter without entries.
    *
+   * @param summary Operation and decision of the entries with numbers.
    * @param write Writes an entry.
    */
-  constructor(write: (entry: AuditEntry) => void) {
+  constructor(
+    summary: Pick<AuditEntry, "operation" | "decision">,
+    write: (entry: AuditEntry) => void,
+  ) {
+    this.#summary = summary;
     this.#write = write;
   }
 
-  /** Writes or counts a refusal. */
-  add(name: string, entry: AuditEntry): void {
+  /** Writes or counts an entry. */
+  add(sourceName: string, entry: AuditEntry): void {
     const now = performance.now();
-    const source = this.#sourceOf(name, entry);
+    const source = this.#sourceOf(sourceName, entry);
     if (now >= source.endsAt) {
       source.endsAt = now + MINUTE_MS;
       source.lines = 0;
@@ -53,8 +59,8 @@ export class RefusalCounter {
       source.lines++;
       return this.#write(entry);
     }
-    const { code = "" } = entry;
-    source.counts.set(code, (source.counts.get(code) ?? 0) + 1);
+    const { code: name = entry.operation } = entry;
+    source.counts.set(name, (source.counts.get(name) ?? 0) + 1);
     source.last = entry;
     if (this.#timer !== undefined) return;
     this.#timer = setTimeout(() => {
@@ -65,7 +71,7 @@ export class RefusalCounter {
     Deno.unrefTimer(Number(this.#timer));
   }
 
-  /** Writes the numbers of the refusals that have no line. */
+  /** Writes the numbers of the entries that have no line. */
   close(): void {
     clearTimeout(this.#timer);
     this.#summarize();
@@ -101,8 +107,7 @@ export class RefusalCounter {
         timestamp,
         agent_id,
         address,
-        operation: "refusals",
-        decision: "DENY",
+        ...this.#summary,
         counts: further,
       });
     }
