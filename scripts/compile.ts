@@ -57,7 +57,7 @@ export async function compile(options: CompileOptions): Promise<void> {
   try {
     const args = compileArguments({ ...options, output: temporaryFile });
     const built = await runProgram(Deno.execPath(), args, env);
-    if (!built.success) throw new Error(describeFailure(target, built.output, env["DENORT_BIN"]));
+    if (!built.success) throw new Error(describeFailure(options, built.output, env["DENORT_BIN"]));
     if (
       isThisPlatform &&
       !(await runProgram(toAbsolutePath(temporaryFile), ["--help"], env)).output.includes(
@@ -65,7 +65,7 @@ export async function compile(options: CompileOptions): Promise<void> {
       )
     ) {
       throw new Error(
-        describeFailure(target, "The built file does not run the gateway.", env["DENORT_BIN"]),
+        describeFailure(options, "The built file does not run the gateway.", env["DENORT_BIN"]),
       );
     }
     await Deno.rename(temporaryFile, output);
@@ -89,7 +89,11 @@ async function runProgram(
   return { success, output: decoder.decode(stdout) + decoder.decode(stderr) };
 }
 
-function describeFailure(target: string, output: string, denortPath: string | undefined): string {
+function describeFailure(
+  { target = Deno.build.target, permissions }: CompileOptions,
+  output: string,
+  denortPath: string | undefined,
+): string {
   const note = denortPath === undefined ? "" : ` DENORT_BIN names ${denortPath}.`;
   return `${output.replace(/\n*Stack backtrace:[^]*/, "").trim()}
 
@@ -98,7 +102,12 @@ denort ${Deno.version.deno} for ${target} (the full deno does not work).${note}
 Deno downloads it from dl.deno.land. If that is not reachable, download denort-${target}.zip
 of v${Deno.version.deno} from https://github.com/denoland/deno/releases, unpack it, and set DENORT_BIN to its path.
 Until then, use the bundle with the same permissions if Deno is installed:
-  deno run ${permissionFlags().join(" ")} ${BUNDLE}`;
+  deno run ${permissions.map(quoteWord).join(" ")} ${BUNDLE}`;
+}
+
+/** Quotes a word for a shell if it has characters that a shell interprets. */
+function quoteWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 function toAbsolutePath(path: string): string {

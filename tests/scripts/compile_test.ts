@@ -85,8 +85,8 @@ Deno.test("[compile.no-runtime] an executable that does not run the gateway is r
     const cwd = Deno.cwd();
     Deno.chdir(ROOT);
     await assert.rejects(
-      compile({ output, permissions: permissionFlags() }),
-      /does not run the gateway[^]*Nothing was compiled/,
+      compile({ output, permissions: ["--no-prompt", "--allow-read=/a b"] }),
+      /does not run the gateway[^]*Nothing was compiled[^]*deno run --no-prompt '--allow-read=\/a b' dist/,
     ).finally(() => Deno.chdir(cwd));
   } finally {
     if (originalRuntime === undefined) Deno.env.delete("DENORT_BIN");
