@@ -113,9 +113,6 @@ async function writeOptimized(
     readonly trial: Trial;
   },
 ): Promise<string> {
-  for (const [name, content] of Object.entries(trial.files)) {
-    await Deno.writeTextFile(join(folder, name), content);
-  }
   const plainText = writeProgram(chunks, entry);
   const { stdout, functions } = await runTrial(plainText, folder, trial);
   const optimized = chunks.map((chunk) => {

@@ -1,5 +1,5 @@
 /**
- * Runs a program to find out which functions it calls at start.
+ * Starts a program to find out which functions it calls at start.
  *
  * @module
  */
@@ -35,20 +35,23 @@ export const SERVE_TRIAL: Trial = {
 /** Maximum duration of a trial, in milliseconds. */
 const TRIAL_MS = 30_000;
 
-/** Variables that change how the gateway starts. */
+/** Variables that change how the gateway starts: settings, the depth of nested gateways, and colors. */
 const CLEARED_VARIABLES = new Set([
   ...listSettings().map(({ variable }) => variable),
   ...[DEPTH_VARIABLE, "NO_COLOR", "FORCE_COLOR"],
 ]);
 
-/** Runs a trial; returns the program's standard output, and its functions. */
+/** Writes a program and the trial's files to a folder, and runs the program there. */
 export async function runTrial(
-  text: string,
+  programText: string,
   folder: string,
-  { args, input }: Trial,
+  { args, files, input }: Trial,
 ): Promise<{ stdout: string; functions: ProgramFunction[] }> {
   const [program, coverage] = [join(folder, "program.js"), join(folder, "coverage")];
-  await Deno.writeTextFile(program, text);
+  await Deno.writeTextFile(program, programText);
+  for (const [name, content] of Object.entries(files)) {
+    await Deno.writeTextFile(join(folder, name), content);
+  }
   const variables = Object.entries(Deno.env.toObject());
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", ...permissionFlags(), "--no-config", `--coverage=${coverage}`, program, ...args],

@@ -21,7 +21,7 @@ import { TOOLS_AND_ERRORS } from "./requirements/tools_and_errors.ts";
 export interface Requirement {
   /** Area and name, such as `tools.token-budget`. */
   readonly id: string;
-  /** Section of the contract. */
+  /** The section of the promises that it belongs to. */
   readonly section: string;
   /** The promise, as one sentence. */
   readonly text: string;

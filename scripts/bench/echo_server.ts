@@ -1,7 +1,7 @@
 /**
- * The MCP server behind all measured programs: answers `echo` with the requested number of bytes, and so
- * `echo_read`, which is annotated as read-only. It is
- * fast, so that most of the measured time is spent in the program in front of it.
+ * The MCP server behind all measured programs. Its tool `echo` answers with a text of `n` bytes; its tool
+ * `echo_read` does the same, and is annotated as read-only. The server is fast, so that most of the measured
+ * time is spent in the program in front of it.
  *
  * `--tools=N` adds N tools to the list. With `--hang`, the server never answers.
  */

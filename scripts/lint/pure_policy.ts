@@ -49,7 +49,7 @@ const PURE_FILES: ReadonlySet<string> = new Set([
 const PURE_FOLDERS: readonly string[] = ["policy/", "wildcards/"];
 
 const HINT =
-  "Pass the value in as an argument: this folder has no I/O, no clock and no randomness.";
+  "This folder has no I/O, no clock and no randomness: pass what it needs in as arguments.";
 
 export const purePolicy: Deno.lint.Rule = {
   create(context) {

@@ -10,7 +10,7 @@ import {
   defaultFlag,
   defineCommand,
   defineGroup,
-  type Input,
+  type Invocation,
   JSON_FLAG,
   optional,
   parsedFlag,
@@ -46,9 +46,9 @@ export const stats = defineCommand({
   example: "agent-mcp-gateway audit stats --since 1h --agent researcher",
   flags: { ...FILTERS, json: JSON_FLAG },
   args: ARGS,
-  run(input) {
-    const { flags: { since = -Infinity, agent, json }, stdout } = input;
-    withAuditFiles(input, (files) => {
+  run(invocation) {
+    const { flags: { since = -Infinity, agent, json }, stdout } = invocation;
+    withAuditFiles(invocation, (files) => {
       const counter = new AuditCounter();
       for (const { entry } of files.entries({ since })) {
         if (entry.time >= since && (agent === undefined || entry.agent === agent)) {
@@ -83,10 +83,10 @@ export const tail = defineCommand({
   flags: TAIL_FLAGS,
   aliases: { n: "lines", f: "follow" },
   args: ARGS,
-  async run(input) {
-    const { flags, stdout } = input;
-    if (flags.follow) await follow(input);
-    else withAuditFiles(input, (files) => stdout.write(formatLastEntries(files, flags)));
+  async run(invocation) {
+    const { flags, stdout } = invocation;
+    if (flags.follow) await follow(invocation);
+    else withAuditFiles(invocation, (files) => stdout.write(formatLastEntries(files, flags)));
     return 0;
   },
 });
@@ -100,7 +100,7 @@ export const command = defineGroup({
   tail: { brief: "Show the last operations", command: tail },
 });
 
-type TailInput = Input<typeof TAIL_FLAGS, typeof ARGS>;
+type TailInvocation = Invocation<typeof TAIL_FLAGS, typeof ARGS>;
 
 /** Interval between checks for new entries, in milliseconds. */
 const POLL_INTERVAL_MS = 100;
@@ -110,10 +110,10 @@ const POLL_INTERVAL_MS = 100;
  * output. Only a write shows that the reader has closed it, because Deno does not poll a pipe. If there
  * is no log yet, waits for it.
  */
-async function follow(input: TailInput): Promise<void> {
-  const { flags, stdout, stderr } = input;
+async function follow(invocation: TailInvocation): Promise<void> {
+  const { flags, stdout, stderr } = invocation;
   let logs: FollowedLog[] = [];
-  withAuditFiles(input, (files) => {
+  withAuditFiles(invocation, (files) => {
     stdout.write(formatLastEntries(files, flags, { isComplete: true }));
     logs = files.follow();
   }, (path) => {
@@ -138,7 +138,7 @@ async function follow(input: TailInput): Promise<void> {
 /** Formats the last entries that the flags select, in the order of the log. */
 function formatLastEntries(
   files: AuditTrailFiles,
-  flags: TailInput["flags"],
+  flags: TailInvocation["flags"],
   range: { readonly isComplete?: boolean } = {},
 ): string {
   const lines: string[] = [];
@@ -154,7 +154,7 @@ function formatLastEntries(
 function formatLine(
   entry: ParsedEntry,
   text: string,
-  { since = -Infinity, agent, json }: TailInput["flags"],
+  { since = -Infinity, agent, json }: TailInvocation["flags"],
 ): string | undefined {
   if (entry.time < since || (agent !== undefined && entry.agent !== agent)) return undefined;
   return json ? `${escapeJson(text)}\n` : entryText(entry);
@@ -167,7 +167,7 @@ function formatLine(
  * @param onMissing Called if there is no log; default: an error.
  */
 function withAuditFiles(
-  { args: [file], stderr }: Pick<Input<Record<never, never>, typeof ARGS>, "args" | "stderr">,
+  { args: [file], stderr }: Pick<Invocation<Record<never, never>, typeof ARGS>, "args" | "stderr">,
   use: (files: AuditTrailFiles) => void,
   onMissing?: (path: string) => void,
 ): void {

@@ -12,7 +12,7 @@ import {
 import { listSettings, type SettingFlags } from "../config/mod.ts";
 import { withErrorReport } from "./error_report.ts";
 
-/** The streams that a command prints to. A write to a pipe that its reader has closed is no error. */
+/** The streams that a command prints to. Writing to a pipe whose reader has closed it does not throw. */
 export interface Context {
   /** For the command's result. */
   readonly stdout: Output;
@@ -62,8 +62,8 @@ type Args = readonly Parameter<unknown>[] | Repeated<unknown>;
 export type Values<P> = P extends Repeated<infer V> ? readonly V[]
   : { readonly [K in keyof P]: P[K] extends Parameter<infer V> ? V : never };
 
-/** The parsed command line, and the streams. */
-export interface Input<F extends Flags, A extends Args> extends Context {
+/** One run of a command: the parsed command line, and the streams. */
+export interface Invocation<F extends Flags, A extends Args> extends Context {
   readonly flags: Values<F>;
   readonly args: Values<A>;
 }
@@ -79,7 +79,7 @@ export interface CommandDefinition<F extends Flags, A extends Args> {
   readonly aliases?: Readonly<Record<string, keyof F>>;
   readonly args?: A;
   /** Runs the command and returns its exit code. Errors that a person can fix may be thrown. */
-  readonly run: (input: Input<F, A>) => number | Promise<number>;
+  readonly run: (invocation: Invocation<F, A>) => number | Promise<number>;
 }
 
 /** Defines a command. The returned `run` prints its errors. */
@@ -87,10 +87,11 @@ export function defineCommand<
   const F extends Flags = Record<never, never>,
   const A extends Args = readonly [],
 >(definition: CommandDefinition<F, A>): Buildable & {
-  run(input: Input<F, A>): Promise<number>;
+  run(invocation: Invocation<F, A>): Promise<number>;
 } {
   const { about, example, flags = {}, aliases = {}, args = [] } = definition;
-  const run = (input: Input<F, A>) => withErrorReport(input, async () => definition.run(input));
+  const run = (invocation: Invocation<F, A>) =>
+    withErrorReport(invocation, async () => definition.run(invocation));
   const positional = Array.isArray(args) ? { kind: "tuple", parameters: args } : args;
   return {
     run,
@@ -98,7 +99,7 @@ export function defineCommand<
       buildCommand<BaseFlags, BaseArgs, ParserContext>({
         async func(flags, ...args) {
           const { stdout, stderr } = this.process;
-          this.exitCode = await run({ stdout, stderr, flags, args } as unknown as Input<F, A>);
+          this.exitCode = await run({ stdout, stderr, flags, args } as unknown as Invocation<F, A>);
         },
         // `Parameter` hides the parser's own types, which TypeScript cannot infer here.
         parameters: { flags, aliases, positional } as unknown as TypedCommandParameters<

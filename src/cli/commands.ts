@@ -135,12 +135,12 @@ const USAGE_ERROR = 2;
 const HELP_FLAG = /^(?:--help|-h)$/;
 
 /**
- * Runs any command line.
+ * Parses a command line and runs its command.
  *
  * @param args The words after the program's name.
  * @returns The exit code: 2 if the command line cannot be parsed, otherwise that of the command.
  */
-export async function runAnyCommand(args: readonly string[]): Promise<number> {
+export async function parseAndRun(args: readonly string[]): Promise<number> {
   const isHelpRequested = args[0] === "help" || args.some((word) => HELP_FLAG.test(word));
   const wrapHelp = (text: string): string => wrapText(text, styleOf(Deno.stdout).columns, "");
   const process: Context & { exitCode?: number | string | null } = {

@@ -11,7 +11,7 @@ import {
 import {
   downloadCommandOf,
   findLocalCause,
-  type LocalFindingKind,
+  type LocalCauseKind,
 } from "../downstream/causes/mod.ts";
 import { DownstreamError } from "../errors.ts";
 import { AnswerTooLong, ChannelClosed } from "../jsonrpc/mod.ts";
@@ -30,7 +30,7 @@ export interface Finding {
 
 /** The kinds of failure. */
 export type FindingKind =
-  | LocalFindingKind
+  | LocalCauseKind
   | RemoteFindingKind
   | StartFailureKind
   | "variable"
@@ -68,9 +68,9 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
     return findStartCause(startFailure, { name, connection: stdio, windows: context.windows });
   }
   const output = (error instanceof DownstreamError ? error.serverOutput : undefined) ?? message;
-  const localFinding = stdio && findLocalCause(output, { name, connection: stdio });
-  if (localFinding !== undefined) {
-    const { kind, message, fix } = localFinding;
+  const localCause = stdio && findLocalCause(output, { name, connection: stdio });
+  if (localCause !== undefined) {
+    const { kind, message, fix } = localCause;
     return { kind, message, fix };
   }
   if (hasCause((cause) => cause instanceof HandshakeError && cause.isNewer)) {

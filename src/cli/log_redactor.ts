@@ -2,8 +2,8 @@ import { type Configuration, getHomeFolder } from "../config/mod.ts";
 import { redactKnownSecrets, redactProbableSecrets } from "../redact.ts";
 
 /**
- * The `file:line:column: path:` at the beginning of a configuration problem. `redactProbableSecrets` would mistake
- * the path for the name of a secret, and hide the text after it.
+ * The `file:line:column: key path:` at the beginning of a configuration problem. `redactProbableSecrets` would
+ * mistake the key path for the name of a secret, and hide the text after it.
  */
 const POSITION = /^[^\n]*:\d+:\d+: (?:mcpServers|agents|defaults|auth)\b[^\s:]*: /m;
 

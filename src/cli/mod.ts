@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { SettingFlags } from "../config/mod.ts";
 import { standardError, standardOutputLines } from "../line_queue.ts";
 import { escapeLines } from "../text.ts";
 import { readServeFlags } from "./serve_flags.ts";
@@ -18,17 +19,16 @@ const FLUSH_MS = 200;
  * @returns The exit code: 2 if the command line cannot be parsed, otherwise that of the command.
  */
 export async function runCommand(args: readonly string[]): Promise<number> {
-  const code = await run(args);
+  const flags = readServeFlags(args);
+  // An MCP client waits for `serve` to start: loading the parser of all commands would take 5 ms.
+  const code = flags === undefined
+    ? await (await import("./commands.ts")).parseAndRun(args)
+    : await runServe(flags);
   await Promise.all([standardError.flush(FLUSH_MS), standardOutputLines.flush(FLUSH_MS)]);
   return code;
 }
 
-async function run(args: readonly string[]): Promise<number> {
-  const flags = readServeFlags(args);
-  if (flags === undefined) {
-    const { runAnyCommand } = await import("./commands.ts");
-    return await runAnyCommand(args);
-  }
+async function runServe(flags: SettingFlags): Promise<number> {
   const { serve } = await import("./serve.ts");
   try {
     return await serve(flags);

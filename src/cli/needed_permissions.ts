@@ -4,7 +4,6 @@ import {
   DEPTH_VARIABLE,
   type Environment,
   folderOf,
-  type FoundFiles,
   getHomeFolder,
   getHttpConfig,
   getOAuthFolder,
@@ -12,6 +11,7 @@ import {
   type HttpConfig,
   listSafeVariables,
   listSettings,
+  type LocatedFiles,
   MARK_VARIABLE,
   needsTrust,
   resolvePath,
@@ -43,7 +43,7 @@ export interface NeededPermissions {
 /** The configuration to serve, and its environment. */
 export interface ServedConfiguration {
   readonly settings: Settings;
-  readonly files: FoundFiles;
+  readonly files: LocatedFiles;
   readonly configuration: Configuration;
   /** Names of the variables that were read when the files were expanded. */
   readonly variables: Iterable<string>;

@@ -4,8 +4,8 @@ import {
   type Configuration,
   describeFileChoices,
   type Environment,
-  type FoundFiles,
   getHomeFolder,
+  type LocatedFiles,
   locateFiles,
   readSettings,
   type SettingFlags,
@@ -25,16 +25,16 @@ export interface OpenContext {
 }
 
 /** The settings and the paths of the two files. */
-export interface LocatedFiles {
+export interface SettingsAndFiles {
   readonly settings: Settings;
-  readonly files: FoundFiles;
+  readonly files: LocatedFiles;
 }
 
 /** The result of reading both files, which may have errors. */
-export interface CheckedConfiguration extends LocatedFiles, CheckResult {}
+export interface CheckedConfiguration extends SettingsAndFiles, CheckResult {}
 
 /** A configuration without errors. */
-export interface OpenedConfiguration extends LocatedFiles {
+export interface OpenedConfiguration extends SettingsAndFiles {
   readonly configuration: Configuration;
   /** Writes to stderr, at the level `warn` unless another is set. */
   readonly log: Log;
@@ -52,7 +52,7 @@ function thisProcess(): OpenContext {
 export function findFiles(
   flags: SettingFlags,
   { env, cwd }: OpenContext = thisProcess(),
-): LocatedFiles {
+): SettingsAndFiles {
   const settings = readSettings(flags, env);
   return { settings, files: locateFiles(settings, { home: getHomeFolder(env), cwd }) };
 }

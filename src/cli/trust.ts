@@ -1,10 +1,10 @@
 import { replaceFile } from "../atomic_file.ts";
 import {
   folderOf,
-  type FoundFile,
   getTrustFilePath,
   hashText,
   isAbsolutePath,
+  type LocatedFile,
   readText,
   readTrustedHashes,
 } from "../config/mod.ts";
@@ -57,12 +57,15 @@ interface FolderFile {
 
 function listFolderFiles(): FolderFile[] {
   const { files: { mcpConfig, rules } } = findFiles({});
-  const foundFiles: [FolderFile["kind"], FoundFile][] = [["servers", mcpConfig], ["rules", rules]];
-  const inFolder = foundFiles.filter(([, { origin }]) => origin === "folder");
+  const locatedFiles: [FolderFile["kind"], LocatedFile][] = [["servers", mcpConfig], [
+    "rules",
+    rules,
+  ]];
+  const inFolder = locatedFiles.filter(([, { origin }]) => origin === "folder");
   if (inFolder.length > 0) {
     return inFolder.map(([kind, { path, displayPath }]) => ({ kind, path, displayPath }));
   }
-  const [usedFile] = foundFiles.filter(([, { origin }]) => origin !== "missing");
+  const [usedFile] = locatedFiles.filter(([, { origin }]) => origin !== "missing");
   throw new CommandError(
     usedFile === undefined
       ? `There is nothing to trust in this folder: it has neither ${mcpConfig.displayPath} nor ` +

@@ -11,7 +11,7 @@ import {
   argument,
   defineCommand,
   FILE_FLAGS,
-  type Input,
+  type Invocation,
   repeated,
   switchFlag,
 } from "./command.ts";
@@ -41,7 +41,7 @@ export const command = defineCommand({
   example: "agent-mcp-gateway validate --strict ./new-rules.json",
   flags: FLAGS,
   args: ARGS,
-  run: (input) => validate(input),
+  run: (invocation) => validate(invocation),
 });
 
 /**
@@ -51,7 +51,7 @@ export const command = defineCommand({
  * @returns The exit code: 1 on errors, with `--strict` on warnings too, 2 if a flag cannot be used.
  */
 export async function validate(
-  { flags, args, stdout, stderr }: Input<typeof FLAGS, typeof ARGS>,
+  { flags, args, stdout, stderr }: Invocation<typeof FLAGS, typeof ARGS>,
   context: OpenContext = { env: Deno.env, cwd: Deno.cwd() },
 ): Promise<number> {
   const problems = await checkFiles(flags, args, context);

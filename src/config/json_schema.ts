@@ -21,7 +21,10 @@ export function createJsonSchema(file: "servers" | "rules"): JsonSchema {
   return addDetails(generated, "", details);
 }
 
-/** Adds the details to a schema and its parts: examples, and keywords for the checks of zod's functions. */
+/**
+ * Adds details to a schema and its parts: examples, and keywords for checks that zod cannot write as JSON
+ * Schema, because they are functions.
+ */
 function addDetails(
   schema: JsonSchema,
   path: string,

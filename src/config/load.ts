@@ -12,7 +12,7 @@ import {
 import type { CheckedFile, FileChecks } from "./file_checks.ts";
 import { folderOf } from "./file_path.ts";
 import { entriesOf, isObject } from "./json_value.ts";
-import { existsAsFile, type FoundFile, type FoundFiles } from "./locate.ts";
+import { existsAsFile, type LocatedFile, type LocatedFiles } from "./locate.ts";
 import { warnUnknownKeys } from "./unknown_keys.ts";
 import { findDisablingKey } from "./other_clients.ts";
 import { fastChecks } from "./fast_checks.ts";
@@ -57,7 +57,7 @@ export interface CheckResult {
 
 /** Reads and checks both files, at the start and for every reload. */
 export async function checkConfiguration(
-  files: FoundFiles,
+  files: LocatedFiles,
   options: LoadOptions,
 ): Promise<CheckResult> {
   const texts = await readFiles(files, options);
@@ -70,9 +70,9 @@ export async function checkConfiguration(
 }
 
 /** The text of each file, or why it is not used. */
-type FileTexts = { readonly [K in keyof FoundFiles]: TextResult };
+type FileTexts = { readonly [K in keyof LocatedFiles]: TextResult };
 
-async function readFiles(files: FoundFiles, { trustFile }: LoadOptions): Promise<FileTexts> {
+async function readFiles(files: LocatedFiles, { trustFile }: LoadOptions): Promise<FileTexts> {
   const { mcpConfig, rules } = files;
   const areBothMissing = mcpConfig.origin === "missing" && rules.origin === "missing";
   return {
@@ -95,7 +95,7 @@ async function readFiles(files: FoundFiles, { trustFile }: LoadOptions): Promise
 }
 
 async function readFile(
-  { path, origin }: FoundFile,
+  { path, origin }: LocatedFile,
   { sources, missingMessage, trustFile }: {
     readonly sources: string;
     readonly missingMessage: () => string;
@@ -115,7 +115,7 @@ async function readFile(
 function checkWith(
   { parse, checkServers, checkRules }: FileChecks,
   { files, texts, options }: {
-    readonly files: FoundFiles;
+    readonly files: LocatedFiles;
     readonly texts: FileTexts;
     readonly options: LoadOptions;
   },
@@ -161,7 +161,7 @@ function checkWith(
 }
 
 function createNotFoundMessage(
-  { searchedPaths, ignoredPaths }: FoundFile,
+  { searchedPaths, ignoredPaths }: LocatedFile,
   flagHint: string,
 ): string {
   const folders = searchedPaths.map((path) => folderOf(path)).join(", ");
@@ -178,7 +178,7 @@ interface FileResult<T> extends CheckedFile<T> {
 
 function checkText<T>(
   read: TextResult,
-  { displayPath }: FoundFile,
+  { displayPath }: LocatedFile,
   { parse, check }: {
     readonly parse: FileChecks["parse"];
     readonly check: (document: Document) => CheckedFile<T>;
@@ -203,7 +203,11 @@ interface LoadedServer extends BuiltServer {
   readonly isSelfReference: boolean;
 }
 
-function buildServers(file: ServersFile, files: FoundFiles, options: LoadOptions): LoadedServer[] {
+function buildServers(
+  file: ServersFile,
+  files: LocatedFiles,
+  options: LoadOptions,
+): LoadedServer[] {
   const { env, cwd, windows = Deno.build.os === "windows", program = thisProgram() } = options;
   const gatewayPaths = [
     ...[files.mcpConfig.path, files.rules.path, getStateFilePath(env, "audit.jsonl", { windows })],

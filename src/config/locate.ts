@@ -1,7 +1,7 @@
 import { resolvePath } from "./file_path.ts";
 
-/** One of the two files, and how it was found. */
-export interface FoundFile {
+/** One of the two configuration files, and the result of the search for it. */
+export interface LocatedFile {
   /** Absolute path; the path to create if the file is `missing`. */
   readonly path: string;
   /** The path as the operator knows it, for messages. */
@@ -11,21 +11,21 @@ export interface FoundFile {
    * in the working folder. `missing`: not found.
    */
   readonly origin: "given" | "home" | "folder" | "missing";
-  /** The default paths that were searched, in order. */
+  /** The default paths, in the order of the search; they are not searched if a path is `given`. */
   readonly searchedPaths: readonly string[];
   /** The paths in the working folder, if they were not searched because the home folder has a file. */
   readonly ignoredPaths: readonly string[];
 }
 
-/** Both files. */
-export interface FoundFiles {
+/** The two configuration files. */
+export interface LocatedFiles {
   /** The servers file. */
-  readonly mcpConfig: FoundFile;
+  readonly mcpConfig: LocatedFile;
   /** The rules file. */
-  readonly rules: FoundFile;
+  readonly rules: LocatedFile;
 }
 
-const FILE_NAMES: { readonly [K in keyof FoundFiles]: string } = {
+const FILE_NAMES: { readonly [K in keyof LocatedFiles]: string } = {
   mcpConfig: ".mcp.json",
   rules: ".mcp-gateway-rules.json",
 };
@@ -50,7 +50,7 @@ export interface LocateOptions {
 export function locateFiles(
   given: { readonly mcpConfig?: string | undefined; readonly rules?: string | undefined },
   options: LocateOptions,
-): FoundFiles {
+): LocatedFiles {
   const { home, exists = existsAsFile } = options;
   const homePaths = home === undefined
     ? []
@@ -69,14 +69,14 @@ function homePath(home: string, name: string): string {
 }
 
 function locateFile(
-  key: keyof FoundFiles,
+  key: keyof LocatedFiles,
   given: string | undefined,
   { home, cwd, exists = existsAsFile, usesHome }: LocateOptions & { readonly usesHome: boolean },
-): FoundFile {
+): LocatedFile {
   const name = FILE_NAMES[key];
   const homePaths = home === undefined ? [] : [homePath(home, name)];
-  const folderNames = [name, `config/${name}`];
-  const folderPaths = folderNames.map((displayPath) => resolvePath(cwd, displayPath))
+  const relativePaths = [name, `config/${name}`];
+  const folderPaths = relativePaths.map((displayPath) => resolvePath(cwd, displayPath))
     .filter((path) => !homePaths.includes(path));
   const searchedPaths = usesHome ? homePaths : [...homePaths, ...folderPaths];
   const paths = { searchedPaths, ignoredPaths: usesHome ? folderPaths : [] };
@@ -88,8 +88,9 @@ function locateFile(
     return { path: searchedPaths[0] ?? name, displayPath: name, origin: "missing", ...paths };
   }
   if (homePaths.includes(path)) return { path, displayPath: path, origin: "home", ...paths };
-  const displayPath = folderNames.find((folderName) => resolvePath(cwd, folderName) === path) ??
-    path;
+  const displayPath =
+    relativePaths.find((relativePath) => resolvePath(cwd, relativePath) === path) ??
+      path;
   return { path, displayPath, origin: "folder", ...paths };
 }
 
@@ -100,7 +101,7 @@ function locateFile(
  * @param exists Whether a path exists and is not a folder; default: checks the file system.
  */
 export function describeFileChoices(
-  files: FoundFiles,
+  files: LocatedFiles,
   exists: (path: string) => boolean = existsAsFile,
 ): string[] {
   return [files.mcpConfig, files.rules].flatMap(({ path, origin, searchedPaths, ignoredPaths }) => [

@@ -31,7 +31,7 @@ export { folderOf, isAbsolutePath, isWithin, nameOf, resolvePath } from "./file_
 export { checkConfiguration } from "./load.ts";
 export type { CheckResult, LoadOptions } from "./load.ts";
 export { describeFileChoices, locateFiles } from "./locate.ts";
-export type { FoundFile, FoundFiles, LocateOptions } from "./locate.ts";
+export type { LocatedFile, LocatedFiles, LocateOptions } from "./locate.ts";
 export { findStart, thisProgram } from "./program.ts";
 export type { Program, Start, StartContext } from "./program.ts";
 export { downloadsProgram, packageName, programName, programOf } from "./server_program.ts";

@@ -105,5 +105,5 @@ export const rulesSchema = objectSchema({
   auth: z.optional(objectSchema({ jwt: z.optional(jwt) }, "How clients authenticate over HTTP.")),
 }, "Which agent may use which servers and tools.");
 
-/** A checked rules file; names are encoded by `encodeKey`. */
+/** The value of a valid rules file. Its keys, such as agent ids, are encoded by `encodeKey`. */
 export type RulesFile = z.infer<typeof rulesSchema>;

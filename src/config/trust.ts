@@ -1,6 +1,6 @@
 import { type Environment, getStateFilePath } from "./environment.ts";
 import { isAbsolutePath } from "./file_path.ts";
-import type { FoundFiles } from "./locate.ts";
+import type { LocatedFiles } from "./locate.ts";
 import { readText } from "./read_text.ts";
 import type { Settings } from "./settings.ts";
 
@@ -39,6 +39,6 @@ export function readTrustedHashes(trustFile: string): Record<string, unknown> {
 }
 
 /** Whether one of the files was found in the working folder, which may be a stranger's repository. */
-export function needsTrust({ mcpConfig, rules }: FoundFiles): boolean {
+export function needsTrust({ mcpConfig, rules }: LocatedFiles): boolean {
   return mcpConfig.origin === "folder" || rules.origin === "folder";
 }

@@ -1,7 +1,7 @@
 import type { ConfigProblem } from "../errors.ts";
 import { realPathOf } from "../file_identity.ts";
 import { folderOf } from "./file_path.ts";
-import type { FoundFile } from "./locate.ts";
+import type { LocatedFile } from "./locate.ts";
 
 const WRITABLE_BY_ALL = 0o002;
 
@@ -9,7 +9,7 @@ const WRITABLE_BY_ALL = 0o002;
 const STICKY = 0o1000;
 
 /** Warns of a file that every user of the machine can change, or can replace in its folder. */
-export function warnWritable({ path, displayPath, origin }: FoundFile): ConfigProblem[] {
+export function warnWritable({ path, displayPath, origin }: LocatedFile): ConfigProblem[] {
   if (origin === "missing") return [];
   const realPath = realPathOf(path);
   const folder = folderOf(realPath);

@@ -1,5 +1,5 @@
 /**
- * Returns a command of the gateway for a server, quoted for a shell.
+ * Returns a command line of the gateway for a server, which a person can paste into a shell.
  *
  * @param command The words of the command, such as `auth login`.
  * @param server The server's name.

@@ -1,4 +1,4 @@
-import type { CheckResult, Configuration, FileWatch, FoundFiles } from "../config/mod.ts";
+import type { CheckResult, Configuration, FileWatch, LocatedFiles } from "../config/mod.ts";
 import { type ConfigProblem, formatProblem } from "../errors.ts";
 import type { Log } from "../log.ts";
 
@@ -30,7 +30,7 @@ export interface ReloadStatus {
 /** Options of a reloader. */
 export interface ReloadOptions {
   /** Paths of the two files. */
-  readonly files: FoundFiles;
+  readonly files: LocatedFiles;
   /** Watches the two files. */
   readonly watch: FileWatch;
   /**

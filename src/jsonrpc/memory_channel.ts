@@ -6,7 +6,7 @@ class MemoryChannel implements Channel {
   #handler: ChannelHandler | undefined;
   #undelivered: string[] = [];
   #hasEnded = false;
-  #hasClosed = false;
+  #hasReportedEnd = false;
 
   open(handler: ChannelHandler): void {
     // Messages are delivered after `open` returns: the owner of the handler may still be in its constructor.
@@ -35,6 +35,7 @@ class MemoryChannel implements Channel {
     return Promise.resolve();
   }
 
+  /** Stops sending. The handler receives the messages that were sent before, and then `closed`, once. */
   end(): void {
     this.#hasEnded = true;
     queueMicrotask(() => this.#deliver());
@@ -46,8 +47,8 @@ class MemoryChannel implements Channel {
     this.#undelivered = [];
     const encoder = new TextEncoder();
     for (const text of messages) this.#handler.message(text, encoder.encode(text).length);
-    if (!this.#hasEnded || this.#hasClosed) return;
-    this.#hasClosed = true;
+    if (!this.#hasEnded || this.#hasReportedEnd) return;
+    this.#hasReportedEnd = true;
     this.#handler.closed();
   }
 }

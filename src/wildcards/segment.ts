@@ -10,6 +10,7 @@ const WORD_BITS = 32;
 export function matchesAt(name: Characters, characters: readonly number[], start = 0): boolean {
   for (let index = 0; index < characters.length; index++) {
     const character = characters[index];
+    // `charCodeAt` of `Characters` returns a code point.
     if (character !== ANY && character !== name.charCodeAt(start + index)) return false;
   }
   return true;
@@ -41,9 +42,9 @@ export function compileSegment(characters: readonly number[]): Segment {
 }
 
 /**
- * Returns the first index from `from` on at which the segment matches and ends before `end`, or -1. It
- * reads each character of the name once, and takes a step for each 32 characters of the segment then
- * (the Shift-And algorithm), whatever the pattern and the name are.
+ * Returns the index of the first match of the segment that lies within the name from `from` up to, but not
+ * including, `end`; -1 if there is none. The Shift-And algorithm reads each character of the name once, and
+ * takes one step for each 32 characters of the segment.
  *
  * @see {@link https://en.wikipedia.org/wiki/Bitap_algorithm}
  */

@@ -3,8 +3,8 @@ import { AuditTrail, refusedLogPath } from "../../src/audit/mod.ts";
 import { waitUntil } from "../e2e/wait.ts";
 import { createAuditEntry, createRecordingLog, TestFolder } from "./audit_log_fixtures.ts";
 
-/** A refusal of an agent. */
-function refusalOf(agent_id: string, code: string, request_id: number) {
+/** Creates the entry of an agent's refused operation. */
+function createRefusal(agent_id: string, code: string, request_id: number) {
   return createAuditEntry({ agent_id, decision: "DENY", code, request_id });
 }
 
@@ -12,7 +12,7 @@ function readEntries(path: string): Record<string, unknown>[] {
   return Deno.readTextFileSync(path).trimEnd().split("\n").map((line) => JSON.parse(line));
 }
 
-Deno.test("[audit.refused] refusals do not displace what was done from the files that are kept", async () => {
+Deno.test("[audit.refused] refusals have files of their own, and displace no other entry from the files that are kept", async () => {
   using folder = new TestFolder();
   const path = folder.pathOf("audit.jsonl");
   const audit = new AuditTrail({
@@ -24,7 +24,7 @@ Deno.test("[audit.refused] refusals do not displace what was done from the files
   audit.append(createAuditEntry({ request_id: "evidence" }));
   for (let source = 0; source < 100; source++) {
     for (let number = 0; number < 20; number++) {
-      audit.refuse(`agent-${source}`, refusalOf(`agent-${source}`, "DENIED_BY_POLICY", number));
+      audit.refuse(`agent-${source}`, createRefusal(`agent-${source}`, "DENIED_BY_POLICY", number));
       await audit.written();
     }
   }
@@ -42,17 +42,17 @@ Deno.test("[audit.refused] after 20 refusals of an agent in a minute, further on
   for (let number = 0; number < 1000; number++) {
     audit.refuse(
       "a",
-      refusalOf("a", number % 4 === 0 ? "RATE_LIMITED" : "INVALID_ARGUMENTS", number),
+      createRefusal("a", number % 4 === 0 ? "RATE_LIMITED" : "INVALID_ARGUMENTS", number),
     );
   }
-  audit.refuse("b", refusalOf("b", "DENIED_BY_POLICY", 1));
+  audit.refuse("b", createRefusal("b", "DENIED_BY_POLICY", 1));
   const refusedPath = refusedLogPath(path);
   await audit.written();
   assert.deepEqual(readEntries(refusedPath).map(({ request_id }) => request_id), [
     ...Array.from({ length: 20 }, (_, number) => number),
     1,
   ]);
-  const summary = await waitUntil("the numbers are written", () => {
+  const summary = await waitUntil("the counts are written", () => {
     return readEntries(refusedPath).find(({ operation }) => operation === "refusals");
   });
   assert.deepEqual({ ...summary, timestamp: "" }, {
@@ -62,23 +62,23 @@ Deno.test("[audit.refused] after 20 refusals of an agent in a minute, further on
     decision: "DENY",
     counts: { RATE_LIMITED: 245, INVALID_ARGUMENTS: 735 },
   });
-  audit.refuse("a", refusalOf("a", "RATE_LIMITED", 1000));
+  audit.refuse("a", createRefusal("a", "RATE_LIMITED", 1000));
   await audit.close();
-  // The last numbers are written when the log is closed.
+  // Refusals since the last summary are counted in another one when the log is closed.
   assert.deepEqual(readEntries(refusedPath).at(-1)?.counts, { RATE_LIMITED: 1 });
   assert.equal(readEntries(refusedPath).length, 23);
 });
 
-Deno.test("[audit.refused] any number of sources is counted in bounded memory", async () => {
+Deno.test("[audit.refused] the refusals of any number of sources are counted in bounded memory", async () => {
   using folder = new TestFolder();
   const path = folder.pathOf("audit.jsonl");
   const audit = new AuditTrail({ path, fallbackPath: path, log: createRecordingLog() });
   for (let number = 0; number < 5000; number++) {
-    audit.refuse(`address-${number}`, refusalOf("a", "RATE_LIMITED", number));
+    audit.refuse(`address-${number}`, createRefusal("a", "RATE_LIMITED", number));
   }
   await audit.close();
   const entries = readEntries(refusedLogPath(path));
-  // 1000 sources with a line, and 20 lines and the number of all others.
+  // A line for each of 1000 sources, and 20 lines and a summary for all other sources together.
   assert.equal(entries.length, 1000 + 20 + 1);
   assert.deepEqual(entries.at(-1)?.counts, { RATE_LIMITED: 5000 - 1020 });
 });

@@ -6,7 +6,7 @@ import { createAuditLine, runStats, runTail } from "./run_audit_commands.ts";
 
 const DENIED = { decision: "DENY", code: "DENIED_BY_POLICY", rule: "agents.b.deny.tools.db[0]" };
 
-/** Writes a log of three files with four damaged lines; returns the path of the newest file. */
+/** Writes an audit log of three files, with 24 entries and 4 damaged lines. Returns the path of the newest file. */
 function writeLog(folder: TestFolder): string {
   const path = folder.pathOf("audit.jsonl");
   const timeAt = (minute: number) => ({ timestamp: `2026-01-31T08:${minute}:00.000Z` });
@@ -79,7 +79,7 @@ Deno.test("[audit.stats] [audit.damaged] entries of all files are counted, and d
   assert.equal(readTool.max_ms, 20);
 });
 
-Deno.test("[audit.stats] the text has at most 80 columns and no control characters, and lists the slowest tools first", async () => {
+Deno.test("[audit.stats] lines of the text output have at most 80 columns and no control characters, and the slowest tool is listed first", async () => {
   using folder = new TestFolder();
   const path = writeLog(folder);
   const name = `long\x1b[2J\u202e${"x".repeat(200)}`;

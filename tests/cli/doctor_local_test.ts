@@ -153,7 +153,7 @@ const CASES: readonly [
   ],
 ];
 
-Deno.test("[cli.doctor-local] the output of a launcher is explained by its cause and a fix", () => {
+Deno.test("[cli.doctor-local] the output of a command that fails to start a server shows the cause and a fix", () => {
   for (const [commandLine, output, kind, message, fix] of CASES) {
     const cause = findCause(commandLine, output);
     assert.equal(cause?.kind, kind, output);

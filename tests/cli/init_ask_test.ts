@@ -8,7 +8,7 @@ import {
   removeDescriptions,
 } from "./init_fixture.ts";
 
-const { enter, space, down, interrupt, end } = KEYS;
+const { enter, space, down, interrupt, ctrlD } = KEYS;
 const SERVERS = /Which servers go behind the gateway/;
 const INSPECT = /Start .* once, to see what/;
 const AGENTS = /Which agents use the gateway/;
@@ -318,7 +318,7 @@ const CANCELS: readonly (readonly [action: string, answers: readonly Answer[]])[
     [CLIENTS, enter],
     [CONFIRM, interrupt],
   ]],
-  ["Ctrl-D", [[SERVERS, enter], [INSPECT, "n"], [AGENTS, end]]],
+  ["Ctrl-D", [[SERVERS, enter], [INSPECT, "n"], [AGENTS, ctrlD]]],
   ['the answer "no"', [
     [SERVERS, enter],
     ...WITHOUT_START,

@@ -11,7 +11,7 @@ import type { CommandOutput } from "./run_audit_commands.ts";
 export type Answer = readonly [question: RegExp, keys: string];
 
 /** Keys as a terminal sends them. */
-export const KEYS = { enter: "\r", space: " ", down: "\x1b[B", interrupt: "\x03", end: "\x04" };
+export const KEYS = { enter: "\r", space: " ", down: "\x1b[B", interrupt: "\x03", ctrlD: "\x04" };
 
 /** The time at which `init` runs. */
 export const NOW = new Date(2026, 0, 31, 8, 5, 9);

@@ -77,7 +77,7 @@ const PROGRAMS: readonly (readonly [entry: JsonRecord, name: string])[] = [
 ];
 
 for (const [entry, name] of PROGRAMS) {
-  Deno.test(`[init.describe] ${JSON.stringify(entry)} runs ${name}`, () => {
+  Deno.test(`[init.describe] ${name} names the program of the entry ${JSON.stringify(entry)}`, () => {
     assert.equal(programOf(entry).name, name);
   });
 }

@@ -8,7 +8,7 @@ import {
 import type { EndedCommand } from "../e2e/run_once.ts";
 import { Setup, type SetupOptions } from "../e2e/setup.ts";
 
-/** A folder in which a test runs the gateway's command. Bind it with `await using`. */
+/** Runs the gateway's command in a new folder, as a shell does. Bind it with `await using`. */
 export class Shell implements AsyncDisposable {
   readonly setup: Setup;
   readonly #command: GatewayCommand;

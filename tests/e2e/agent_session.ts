@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type Fields, type LineTransport, RawClient } from "./raw_client.ts";
 
-/** The error in the result of a call that the gateway refused. */
+/** The gateway's error in place of a tool's result, such as a denial, `TIMEOUT` or `SERVER_UNAVAILABLE`. */
 export interface Refusal {
   readonly code: string;
   readonly message: string;
@@ -35,7 +35,7 @@ export class AgentSession {
     return JSON.parse(readSingleText(result));
   }
 
-  /** Calls a gateway tool, checks that the gateway refuses the call, and returns the refusal. */
+  /** Calls a gateway tool, checks that the result is an error of the gateway, and returns the error. */
   async expectRefusal(name: string, args: Fields = {}): Promise<Refusal> {
     return readRefusal(await this.callGatewayTool(name, args));
   }
@@ -70,7 +70,7 @@ export function readSingleText(result: Fields | undefined): string {
   return String(text);
 }
 
-/** Returns the error in a result; throws unless the result is a refusal of the gateway. */
+/** Returns the error in a result; throws unless the result has nothing but an error of the gateway. */
 export function readRefusal(result: Fields | undefined): Refusal {
   const { isError, ...content } = result ?? {};
   const { error, ...otherKeys } = JSON.parse(readSingleText(content));

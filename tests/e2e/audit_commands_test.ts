@@ -75,7 +75,7 @@ Deno.test({
   },
 });
 
-/** Starts `audit tail -f` in the working folder of a setup. */
+/** Starts `audit tail -f` in a setup's working folder. */
 async function startFollowing(setup: Setup, ...args: string[]): Promise<Program> {
   const [command, ...words] = await gatewayCommandLine(GATEWAY_COMMAND);
   const { workingFolder: cwd, env } = setup;

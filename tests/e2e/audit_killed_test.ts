@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { executeToolParams, misbehavingServer, startGateway } from "./gateway.ts";
-import { KILL_STAGES, killDuringChange } from "./kill_during_change.ts";
+import { KILL_STAGES, killDuringChangingCall } from "./kill_during_change.ts";
 import { waitUntil } from "./wait.ts";
 
 const KILL_COUNT = 20;
@@ -62,7 +62,10 @@ Deno.test(`[audit.killed] every answered call is in the audit log after a SIGKIL
 
 for (const stage of KILL_STAGES) {
   Deno.test(`[audit.killed] each call that reached its server is in the log after a SIGKILL when a call is ${stage}`, async () => {
-    const counts = await Promise.all([killDuringChange(stage), killDuringChange(stage)]);
+    const counts = await Promise.all([
+      killDuringChangingCall(stage),
+      killDuringChangingCall(stage),
+    ]);
     if (stage !== "sent" && stage !== "recorded") assert.ok(Math.min(...counts) > 0);
   });
 }

@@ -37,7 +37,7 @@ interface ServerStatus {
 const NAMED_SERVER = fileURLToPath(new URL("../fixtures/servers/named_server.ts", import.meta.url));
 const DENO_FLAGS = ["run", "--quiet", "--no-prompt", "--no-config", "--no-lock"];
 
-/** Returns the entry of a server that runs `named_server.ts`, whose tool returns the given name. */
+/** Returns the entry of a server that runs `named_server.ts`, whose tool `identify` returns the given name. */
 export function namedServer(
   name: string,
   ...moreArgs: string[]
@@ -51,11 +51,11 @@ export function readStatus(gateway: RunningGateway): Promise<GatewayStatus> {
 }
 
 /**
- * Writes one of the two files, and waits until the gateway has read it, valid or not.
+ * Writes one of the two configuration files, and waits until the gateway has read it, valid or not.
  *
- * @returns The status after the file was read, and the time from the edit to that status.
+ * @returns The status after the file was read, and the time from the edit to this status.
  */
-export async function editConfigFile(
+export async function editAndReload(
   gateway: RunningGateway,
   file: keyof typeof CONFIG_FILES,
   content: unknown,
@@ -76,7 +76,7 @@ export async function callNamedServer(
   server: string,
   args: { readonly token?: string; readonly after_ms?: number } = {},
 ): Promise<{ name: string; pid: number; token: string }> {
-  const text = await gateway.callServerToolForText(server, "whose", { token: "none", ...args });
+  const text = await gateway.callServerToolForText(server, "identify", { token: "none", ...args });
   const [name = "", pid, token = ""] = text.split(" ");
   return { name, pid: Number(pid), token };
 }

@@ -147,7 +147,6 @@ function callDirectly(
 /** Returns the answer without the parts that differ each time. */
 function maskAnswer({ result, error }: Message, { masks }: TransparencyCase): unknown {
   const value = result ?? { error };
-  // Parsed only if there is a mask, because parsing changes numbers that do not fit a double.
   if (masks === undefined) return value;
   return JSON.parse(masks.reduce((text, mask) => mask.apply(text), JSON.stringify(value)));
 }

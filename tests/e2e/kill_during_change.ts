@@ -41,7 +41,7 @@ interface WatchedCall {
  *
  * @returns The number of calls that reached the server.
  */
-export async function killDuringChange(stage: string): Promise<number> {
+export async function killDuringChangingCall(stage: string): Promise<number> {
   const folder = Deno.makeTempDirSync();
   const journal = join(folder, "journal");
   const permissions = [`--allow-write=${folder}`, "--quiet", "--no-config", "--no-lock"];

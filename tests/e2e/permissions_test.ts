@@ -4,7 +4,7 @@ import { cannotPreload } from "./fault_preload.ts";
 import { type Fields, RunningGateway } from "./gateway.ts";
 import { type GatewayCommand, gatewayCommandLine } from "./gateway_command.ts";
 import { Program } from "./program.ts";
-import { editConfigFile } from "./config_edits.ts";
+import { editAndReload } from "./config_edits.ts";
 import { Setup, type SetupOptions } from "./setup.ts";
 
 const GATEWAY_ARGS = ["--agent", "tester", "--debug"];
@@ -100,7 +100,7 @@ for (const command of ["source", "bundle"]) {
           command: "node",
           args: [serverEntry("filesystem"), `${setup.workingFolder}/shown`],
         };
-        await editConfigFile(gateway, "mcp_config", { mcpServers: { ...servers, files } });
+        await editAndReload(gateway, "mcp_config", { mcpServers: { ...servers, files } });
         const path = `${setup.workingFolder}/shown/hello.txt`;
         const read = await gateway.callServerTool("files", "read_text_file", { path });
         assert.equal((read.content as { text: string }[])[0]?.text, "hello");
@@ -111,7 +111,7 @@ for (const command of ["source", "bundle"]) {
       "[permissions.reload] a program that the permissions do not cover is refused",
       async () => {
         const added = { command: "cat", args: [] };
-        await editConfigFile(gateway, "mcp_config", { mcpServers: { ...servers, added } });
+        await editAndReload(gateway, "mcp_config", { mcpServers: { ...servers, added } });
         const refusal = await gateway.expectRefusal("execute_tool", {
           server: "added",
           tool: "x",

@@ -126,7 +126,7 @@ class CallLoad {
       const { client } = this.#gateway;
       const number = this.ids.length;
       const server = ["stable", "changing", "optional"][number % 3] ?? "";
-      const tool = number % 2 === 0 ? "whose" : "other";
+      const tool = number % 2 === 0 ? "identify" : "other";
       const token = `token-${number}`;
       const id = client.newId();
       this.ids.push(id);

@@ -4,7 +4,7 @@ import { executeToolParams, type Message, readRefusal, startGateway } from "./ga
 import {
   callNamedServer,
   CONFIG_FILES,
-  editConfigFile,
+  editAndReload,
   type GatewayStatus,
   namedServer,
   readStatus,
@@ -13,7 +13,7 @@ import { waitUntil } from "./wait.ts";
 
 const ALLOWED = { agents: { tester: { allow: { servers: ["*"] } } } };
 const DENIED = {
-  agents: { tester: { allow: { servers: ["*"] }, deny: { tools: { one: ["whose"] } } } },
+  agents: { tester: { allow: { servers: ["*"] }, deny: { tools: { one: ["identify"] } } } },
 };
 const ARGS = ["--agent", "tester", "--debug"];
 const RELOADED_MESSAGE = "The changed configuration is in force";
@@ -36,7 +36,7 @@ Deno.test("rules change while the gateway serves", async (t) => {
   });
   const { client, setup, program } = gateway;
   const { pid } = await callNamedServer(gateway, "one");
-  const callArgs = { server: "one", tool: "whose", args: { token: "x" } };
+  const callArgs = { server: "one", tool: "identify", args: { token: "x" } };
 
   await t.step(
     "[reload.revoked] once the status reports the reload, a revoked permission is denied",
@@ -62,7 +62,7 @@ Deno.test("rules change while the gateway serves", async (t) => {
           assert.deepEqual([code, rule], ["DENIED_BY_POLICY", "agents.tester.deny.tools.one[0]"]);
           return true;
         });
-        await editConfigFile(gateway, "gateway_rules", ALLOWED);
+        await editAndReload(gateway, "gateway_rules", ALLOWED);
         assert.equal((await callNamedServer(gateway, "one")).pid, pid);
       }
     },
@@ -79,22 +79,22 @@ Deno.test("rules change while the gateway serves", async (t) => {
         (await gateway.expectRefusal("execute_tool", callArgs)).code,
         "DENIED_BY_POLICY",
       );
-      await editConfigFile(gateway, "gateway_rules", ALLOWED);
+      await editAndReload(gateway, "gateway_rules", ALLOWED);
     },
   );
 
   await t.step(
     "[reload.in-flight] a call in progress is completed although its tool is denied meanwhile",
     async () => {
-      const params = executeToolParams("one", "whose", { token: "late", after_ms: 1000 });
+      const params = executeToolParams("one", "identify", { token: "late", after_ms: 1000 });
       const answer = client.request("tools/call", params);
-      await editConfigFile(gateway, "gateway_rules", DENIED);
+      await editAndReload(gateway, "gateway_rules", DENIED);
       assert.equal(
         (await gateway.expectRefusal("execute_tool", callArgs)).code,
         "DENIED_BY_POLICY",
       );
       assert.deepEqual((await answer).result?.content, [{ type: "text", text: `one ${pid} late` }]);
-      await editConfigFile(gateway, "gateway_rules", ALLOWED);
+      await editAndReload(gateway, "gateway_rules", ALLOWED);
     },
   );
 
@@ -103,7 +103,7 @@ Deno.test("rules change while the gateway serves", async (t) => {
     async () => {
       const invalidRules =
         '{"agents": {"tester": {"allow": {"servers": "*"}}, "b c": {}},\n "defaults": 7}';
-      const status = await editConfigFile(gateway, "gateway_rules", invalidRules);
+      const status = await editAndReload(gateway, "gateway_rules", invalidRules);
       const { mcp_config, gateway_rules } = status.reload_status;
       const errors = gateway_rules.last_error?.split("\n") ?? [];
       assert.equal(errors.length, 3, gateway_rules.last_error ?? "none");
@@ -122,7 +122,7 @@ Deno.test("rules change while the gateway serves", async (t) => {
     "[reload.bad-file] a valid file is not used while the other is invalid, and the status says why",
     async () => {
       const mcpServers = { one: namedServer("one"), two: namedServer("two") };
-      const { reload_status, available_servers } = await editConfigFile(gateway, "mcp_config", {
+      const { reload_status, available_servers } = await editAndReload(gateway, "mcp_config", {
         mcpServers,
       });
       assert.match(
@@ -131,7 +131,7 @@ Deno.test("rules change while the gateway serves", async (t) => {
       );
       assert.deepEqual(available_servers, ["one"]);
 
-      const laterStatus = await editConfigFile(gateway, "gateway_rules", ALLOWED);
+      const laterStatus = await editAndReload(gateway, "gateway_rules", ALLOWED);
       const { mcp_config, gateway_rules } = laterStatus.reload_status;
       assert.deepEqual([mcp_config.last_error, gateway_rules.last_error], [null, null]);
       assert.equal(mcp_config.success_count, reload_status.mcp_config.success_count + 1);
@@ -151,7 +151,7 @@ Deno.test("rules change while the gateway serves", async (t) => {
       });
       assert.match(error, /there is no such file/);
       assert.equal((await callNamedServer(gateway, "one")).pid, pid);
-      const { reload_status } = await editConfigFile(gateway, "gateway_rules", DENIED);
+      const { reload_status } = await editAndReload(gateway, "gateway_rules", DENIED);
       assert.equal(reload_status.gateway_rules.last_error, null);
       const { success_count } = earlierStatus.reload_status.gateway_rules;
       assert.equal(reload_status.gateway_rules.success_count, success_count + 1);
@@ -164,13 +164,13 @@ Deno.test("rules change while the gateway serves", async (t) => {
 
   await t.step("[reload.warnings] the log and the status show warnings", async () => {
     const rulesWithWarning = { agents: { tester: { allow: { servers: ["one", "nowhere"] } } } };
-    const { reload_status } = await editConfigFile(gateway, "gateway_rules", rulesWithWarning);
+    const { reload_status } = await editAndReload(gateway, "gateway_rules", rulesWithWarning);
     const { last_warnings, last_error } = reload_status.gateway_rules;
     assert.equal(last_error, null);
     assert.equal(last_warnings.length, 1);
     assert.match(last_warnings[0] ?? "", /nowhere/);
     assert.ok(program.stderr.includes(last_warnings[0] ?? "none"));
-    const laterStatus = await editConfigFile(gateway, "gateway_rules", ALLOWED);
+    const laterStatus = await editAndReload(gateway, "gateway_rules", ALLOWED);
     assert.deepEqual(laterStatus.reload_status.gateway_rules.last_warnings, []);
   });
 });
@@ -202,9 +202,9 @@ Deno.test({
     gateway.setup.writeFile(CONFIG_FILES.gateway_rules, DENIED);
     gateway.program.sendSignal("SIGHUP");
     await waitUntil("the call is denied", async () => {
-      return (await gateway.callServerTool("one", "whose", { token: "x" })).isError === true;
+      return (await gateway.callServerTool("one", "identify", { token: "x" })).isError === true;
     });
-    await editConfigFile(gateway, "gateway_rules", ALLOWED);
+    await editAndReload(gateway, "gateway_rules", ALLOWED);
     assert.equal((await callNamedServer(gateway, "one")).pid, pid);
   },
 });
@@ -223,7 +223,7 @@ Deno.test("[reload.start] a change of the rules before initialize takes effect",
   gateway.setup.writeFile(CONFIG_FILES.gateway_rules, DENIED);
   await gateway.client.initialize();
   await waitUntil("the call is denied", async () => {
-    return (await gateway.callServerTool("one", "whose", { token: "x" })).isError === true;
+    return (await gateway.callServerTool("one", "identify", { token: "x" })).isError === true;
   });
 });
 
@@ -252,7 +252,7 @@ Deno.test({
     });
     await callNamedServer(gateway, "one");
     Deno.removeSync(path);
-    const { reload_status } = await editConfigFile(gateway, "gateway_rules", DENIED);
+    const { reload_status } = await editAndReload(gateway, "gateway_rules", DENIED);
     assert.equal(reload_status.gateway_rules.last_error, null);
     await gateway.end();
   },
@@ -260,7 +260,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "[reload.polling] beside a named pipe in the folder, changes take effect within two seconds",
+    "[reload.polling] with a named pipe in the folder of a file, a change of the file takes effect within two seconds",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     await using gateway = await startGateway({
@@ -275,7 +275,7 @@ Deno.test({
       10_000,
     );
     for (const rules of [DENIED, ALLOWED]) {
-      const { tookMs } = await editConfigFile(gateway, "gateway_rules", rules);
+      const { tookMs } = await editAndReload(gateway, "gateway_rules", rules);
       assert.ok(tookMs < 2000, `${tookMs} ms`);
     }
     await gateway.end();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { executeToolParams, readSingleText, startGateway } from "./gateway.ts";
-import { callNamedServer, editConfigFile, namedServer, readStatus } from "./config_edits.ts";
+import { callNamedServer, editAndReload, namedServer, readStatus } from "./config_edits.ts";
 import { waitUntil } from "./wait.ts";
 
 const ARGS = ["--agent", "tester", "--debug"];
@@ -25,7 +25,7 @@ Deno.test("servers are added, changed and removed while the gateway serves", asy
         changing: namedServer("first"),
       };
       const { servers: earlierServers } = await readStatus(gateway);
-      const { servers: laterServers } = await editConfigFile(gateway, "mcp_config", {
+      const { servers: laterServers } = await editAndReload(gateway, "mcp_config", {
         mcpServers: servers,
       });
       assert.deepEqual(Object.keys(laterServers), ["going", "kept", "changing"]);
@@ -45,7 +45,7 @@ Deno.test("servers are added, changed and removed while the gateway serves", asy
         changing: namedServer("first"),
       };
       const mcpServers = { ...servers, going: namedServer("going") };
-      await editConfigFile(gateway, "mcp_config", { mcpServers });
+      await editAndReload(gateway, "mcp_config", { mcpServers });
       const list = await gateway.callGatewayToolForJson<{ description?: string }[]>("list_servers");
       assert.deepEqual(list[0], { name: "kept", description: "New words" });
       assert.equal((await callNamedServer(gateway, "kept")).pid, keptPid);
@@ -57,10 +57,10 @@ Deno.test("servers are added, changed and removed while the gateway serves", asy
     // The calls take longer than the time in which a server must end after a signal.
     const answers = ["changing", "going"].map((server) => {
       const args = { token: server, after_ms: 2500 };
-      return client.request("tools/call", executeToolParams(server, "whose", args));
+      return client.request("tools/call", executeToolParams(server, "identify", args));
     });
     const servers = { kept, changing: namedServer("second"), coming: namedServer("coming") };
-    const status = await editConfigFile(gateway, "mcp_config", { mcpServers: servers });
+    const status = await editAndReload(gateway, "mcp_config", { mcpServers: servers });
     assert.deepEqual(status.available_servers, ["kept", "changing", "coming"]);
 
     // New calls reach the new servers while the old calls are in progress.
@@ -70,7 +70,7 @@ Deno.test("servers are added, changed and removed while the gateway serves", asy
     assert.equal((await callNamedServer(gateway, "coming")).name, "coming");
     const { code } = await gateway.expectRefusal("execute_tool", {
       server: "going",
-      tool: "whose",
+      tool: "identify",
       args: {},
     });
     assert.equal(code, "SERVER_UNAVAILABLE");
@@ -98,7 +98,7 @@ Deno.test("servers are added, changed and removed while the gateway serves", asy
 
   await t.step("[reload.new-servers] a new server is started before its first call", async () => {
     const servers = { kept, early: namedServer("early") };
-    await editConfigFile(gateway, "mcp_config", { mcpServers: servers });
+    await editAndReload(gateway, "mcp_config", { mcpServers: servers });
     const [pid] = await waitUntil("the new server is ready", async () => {
       const { early } = (await readStatus(gateway)).servers;
       return early?.state === "ready" && early.pids;
@@ -118,9 +118,9 @@ Deno.test("servers are added, changed and removed while the gateway serves", asy
   });
 
   await t.step("[reload.drain] a removed server that is added again is started again", async () => {
-    await editConfigFile(gateway, "mcp_config", { mcpServers: { kept } });
+    await editAndReload(gateway, "mcp_config", { mcpServers: { kept } });
     const servers = { kept, early: namedServer("early") };
-    await editConfigFile(gateway, "mcp_config", { mcpServers: servers });
+    await editAndReload(gateway, "mcp_config", { mcpServers: servers });
     assert.equal((await callNamedServer(gateway, "early")).name, "early");
     assert.equal((await callNamedServer(gateway, "kept")).pid, keptPid);
   });
@@ -132,7 +132,7 @@ Deno.test("[reload.new-servers] with lazy start a new server is started by its f
     env: { GATEWAY_INIT_STRATEGY: "lazy" },
   });
   const mcpServers = { late: namedServer("late") };
-  const { servers } = await editConfigFile(gateway, "mcp_config", { mcpServers });
+  const { servers } = await editAndReload(gateway, "mcp_config", { mcpServers });
   assert.equal(servers.late?.state, "idle");
   assert.equal((await callNamedServer(gateway, "late")).name, "late");
 });
@@ -140,9 +140,9 @@ Deno.test("[reload.new-servers] with lazy start a new server is started by its f
 Deno.test("[reload.drain] at its end, the gateway does not wait for a call of a removed server", async () => {
   const gateway = await startGateway({ servers: { going: namedServer("going") }, args: ARGS });
   await callNamedServer(gateway, "going");
-  const params = executeToolParams("going", "whose", { token: "late", after_ms: 60_000 });
+  const params = executeToolParams("going", "identify", { token: "late", after_ms: 60_000 });
   gateway.client.request("tools/call", params).catch(() => {});
-  await editConfigFile(gateway, "mcp_config", { mcpServers: {} });
+  await editAndReload(gateway, "mcp_config", { mcpServers: {} });
   // `end` also checks that no process is left.
   await gateway.end();
 });

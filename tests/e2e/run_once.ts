@@ -18,11 +18,11 @@ export interface EndedCommand {
 
 /** Options of `runOnce`. */
 export interface RunOptions extends SetupOptions {
-  /** The program to run. Default: the program that the suite runs on. */
+  /** The command that starts the gateway; default: the one under test. */
   readonly command?: GatewayCommand;
 }
 
-/** Runs the gateway's program once with an empty input, and checks that no process is left. */
+/** Runs the gateway's command with an empty input until it ends, and checks that no process is left. */
 export async function runOnce(
   args: readonly string[],
   options: RunOptions = {},

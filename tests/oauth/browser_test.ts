@@ -25,7 +25,7 @@ Deno.test("[oauth.addresses] the link is one argument of the system's program th
   assert.deepEqual(listCommands("linux", {}), []);
 });
 
-Deno.test("[oauth.addresses] BROWSER names the programs to try, separated by colons, with %s for the link", () => {
+Deno.test("[oauth.addresses] BROWSER lists the programs to try, separated by colons except on Windows, and %s stands for the link", () => {
   assert.deepEqual(listCommands("linux", { BROWSER: "firefox --new-tab:lynx %s -x" }), [
     ["firefox", "--new-tab", LINK],
     ["lynx", LINK, "-x"],

@@ -1,6 +1,6 @@
 import type { Section } from "../requirements.ts";
 
-/** Section 12 of the contract: `init`. */
+/** Section 12 of the promises: `init`. */
 export const COMMAND_INIT: Readonly<Record<string, Section>> = {
   "12 The command: init": {
     "init.paths": "the paths of each client's server files are known on Linux, macOS and Windows",

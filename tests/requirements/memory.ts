@@ -1,6 +1,6 @@
 import type { Section } from "../requirements.ts";
 
-/** Section 26 of the contract, in part: the memory that is held for agents, clients and servers. */
+/** Section 26 of the promises, in part: the memory that is held for agents, clients and servers. */
 export const MEMORY: Readonly<Record<string, Section>> = {
   "26 Held memory": {
     "memory.calls":

@@ -1,6 +1,6 @@
 import type { Section } from "../requirements.ts";
 
-/** Sections 7 and 12 of the contract: logins. */
+/** Sections 7 and 12 of the promises: logins. */
 export const OAUTH: Readonly<Record<string, Section>> = {
   "7 Downstream sessions": {
     "oauth.discovered": "a login is discovered from a refused call, never at start",

@@ -1,6 +1,6 @@
 import type { Section } from "../requirements.ts";
 
-/** Section 9 of the contract: the gateway as an HTTP service. */
+/** Section 9 of the promises: the gateway as an HTTP service. */
 export const OVER_HTTP: Readonly<Record<string, Section>> = {
   "9 Over HTTP: messages": {
     "http.clients": "the official clients, old and new, work over HTTP as over stdio",

@@ -1,6 +1,6 @@
 import type { Section } from "../requirements.ts";
 
-/** Sections 8 and 12 of the contract: records, and the command. */
+/** Sections 8 and 12 of the promises: records, and the command. */
 export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
   "8 Records": {
     "audit.fields": "each operation has one line with the fields of the contract",

@@ -1,6 +1,6 @@
 import type { Section } from "../requirements.ts";
 
-/** Sections 5 and 6 of the contract: rules and servers. */
+/** Sections 5 and 6 of the promises: rules and servers. */
 export const RULES_AND_SERVERS: Readonly<Record<string, Section>> = {
   "5 Rules": {
     "rules.shape": "every key of a rules file is read",

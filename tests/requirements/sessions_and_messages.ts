@@ -1,6 +1,6 @@
 import type { Section } from "../requirements.ts";
 
-/** Sections 7 and 10 of the contract: downstream sessions, and the protocol. */
+/** Sections 7 and 10 of the promises: downstream sessions, and the protocol. */
 export const SESSIONS_AND_MESSAGES: Readonly<Record<string, Section>> = {
   "7 Downstream sessions": {
     "lifecycle.eager": "servers start in the background after initialize",

@@ -1,6 +1,6 @@
 import type { Section } from "../requirements.ts";
 
-/** Section 26 of the contract: what keeps agents apart that share a gateway. */
+/** Section 26 of the promises: what keeps agents apart that share a gateway. */
 export const TENANTS: Readonly<Record<string, Section>> = {
   "26 Tenants apart": {
     "tenants.lists": "nothing that an agent causes on its sessions is read by another agent",

@@ -1,6 +1,6 @@
 import type { Section } from "../requirements.ts";
 
-/** Sections 2 to 4 of the contract: the tools, errors, and who is calling. */
+/** Sections 2 to 4 of the promises: the tools, errors, and who is calling. */
 export const TOOLS_AND_ERRORS: Readonly<Record<string, Section>> = {
   "2 The tools": {
     "tools.list": "tools/list returns the three tools with the arguments of the contract",

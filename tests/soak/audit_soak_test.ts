@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { KILL_STAGES, killDuringChange } from "../e2e/kill_during_change.ts";
+import { KILL_STAGES, killDuringChangingCall } from "../e2e/kill_during_change.ts";
 import { TestFolder } from "../audit/audit_log_fixtures.ts";
 import { createAuditLine, runStats, runTail } from "../cli/run_audit_commands.ts";
 
@@ -35,7 +35,7 @@ Deno.test("[audit.stream] audit stats reads a log of a gigabyte in bounded memor
 for (const stage of KILL_STAGES) {
   Deno.test(`[audit.killed] after each of 20 SIGKILLs when a call is ${stage}, the log has each call that reached its server`, async () => {
     let receivedCount = 0;
-    for (let kill = 0; kill < 20; kill++) receivedCount += await killDuringChange(stage);
+    for (let kill = 0; kill < 20; kill++) receivedCount += await killDuringChangingCall(stage);
     assert.ok(receivedCount > 0, "no call reached the server");
   });
 }

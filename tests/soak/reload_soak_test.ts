@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { executeToolParams, readRefusal, startGateway } from "../e2e/gateway.ts";
 import { editUnderLoad } from "../e2e/reload_load.ts";
-import { callNamedServer, editConfigFile, namedServer } from "../e2e/config_edits.ts";
+import { callNamedServer, editAndReload, namedServer } from "../e2e/config_edits.ts";
 import { waitUntil } from "../e2e/wait.ts";
 
 Deno.test("[reload.load] 1,000 edits, a third of them invalid, lose none of 64 calls in flight", async () => {
@@ -18,11 +18,11 @@ Deno.test("[reload.drain] a removed server is stopped about 10 s later, even dur
   const { pid } = await callNamedServer(gateway, "going");
   const id = gateway.client.newId();
   const args = { token: "late", after_ms: 60_000 };
-  const params = executeToolParams("going", "whose", args);
+  const params = executeToolParams("going", "identify", args);
   await gateway.client.sendLine(
     JSON.stringify({ jsonrpc: "2.0", id, method: "tools/call", params }),
   );
-  await editConfigFile(gateway, "mcp_config", { mcpServers: {} });
+  await editAndReload(gateway, "mcp_config", { mcpServers: {} });
   const startMs = performance.now();
   const message = await waitUntil("the call ends", () => {
     return gateway.client.receivedMessages.find(({ message }) => message.id === id)?.message;

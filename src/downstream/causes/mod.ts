@@ -10,6 +10,6 @@ export {
   failFastVariables,
   findLocalCause,
   lineEndingsFix,
-  type LocalFinding,
-  type LocalFindingKind,
-} from "./local_finding.ts";
+  type LocalCause,
+  type LocalCauseKind,
+} from "./local_cause.ts";

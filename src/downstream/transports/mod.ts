@@ -1,8 +1,7 @@
 /**
- * The transports to servers: to processes that the gateway starts, to remote servers, and to servers in
- * this process. Only this folder depends on the kind of a connection. The remote transport has its own
- * folder, `remote/`, which is loaded when it is used. The transports here pass messages on without reading
- * them. Imports `config`, `jsonrpc` and the leaves.
+ * Opens connections to servers: to processes that the gateway starts, to remote servers, and to servers in
+ * this process. The transport to remote servers is in `../remote/`, which is loaded when the first connection
+ * is opened. The transports here do not interpret messages. Imports `causes`, `config`, `jsonrpc` and the leaves.
  *
  * @module
  */
@@ -15,7 +14,7 @@ import {
   type StdioConfig,
 } from "../../config/mod.ts";
 import type { Authorization } from "../authorization.ts";
-import type { LocalFinding } from "../causes/mod.ts";
+import type { LocalCause } from "../causes/mod.ts";
 import { openStdio, type StdioContext } from "./stdio_transport.ts";
 import type { Transport } from "./transport.ts";
 
@@ -35,7 +34,7 @@ export interface TransportContext extends StdioContext {
   readonly authorization?: Authorization | undefined;
 }
 
-/** Everything that depends on the kind of a connection to a server. */
+/** The functions and words that differ between the kinds of connections to servers. */
 export interface TransportKind {
   /** The value of `network.transport` in a trace. */
   readonly network: "pipe" | "tcp";
@@ -46,7 +45,7 @@ export interface TransportKind {
   /** Opens a connection. */
   open(config: ServerConfig, context: TransportContext): Transport | Promise<Transport>;
   /** Finds the cause of a failure in the server's last output. */
-  findCause(output: string, server: string): Promise<LocalFinding | undefined>;
+  findCause(output: string, server: string): Promise<LocalCause | undefined>;
 }
 
 /** Returns the kind of a connection. The type checker reports a kind that has no case here. */
@@ -59,7 +58,7 @@ export function transportKind(connection: ConnectionConfig): TransportKind {
     case "auto":
       return http(connection);
     case "memory":
-      return memory(connection);
+      return inProcess(connection);
   }
 }
 
@@ -94,7 +93,7 @@ function stdio(connection: StdioConfig): TransportKind {
 
 function http(connection: HttpConfig): TransportKind {
   return {
-    ...REMOTE_OR_EMBEDDED,
+    ...WITHOUT_PROCESS,
     network: "tcp",
     async open(config, { log, maxBytes, memory, untilClientReads, authorization }) {
       const { openRemote } = await import("../remote/mod.ts");
@@ -111,9 +110,9 @@ function http(connection: HttpConfig): TransportKind {
   };
 }
 
-function memory(connection: MemoryConfig): TransportKind {
+function inProcess(connection: MemoryConfig): TransportKind {
   return {
-    ...REMOTE_OR_EMBEDDED,
+    ...WITHOUT_PROCESS,
     network: "pipe",
     async open(_config, { maxBytes }) {
       const { openMemory } = await import("./memory_transport.ts");
@@ -122,8 +121,8 @@ function memory(connection: MemoryConfig): TransportKind {
   };
 }
 
-/** The gateway cannot read the output of a server that it did not start. */
-const REMOTE_OR_EMBEDDED = {
+/** The parts of a kind without a process: there is no program to download, and no stderr that shows a cause. */
+const WITHOUT_PROCESS = {
   verb: "sent",
   mayDownload: () => false,
   findCause: () => Promise.resolve(undefined),

@@ -18,7 +18,7 @@ export interface HttpLimits {
   readonly firstBodyBytes: number;
   /** Maximum queued data of a client that does not read, in bytes; above it, the client is disconnected. */
   readonly queuedBytes: number;
-  /** Maximum queued data of all clients, in bytes; above it, the client whose data is queued longest is disconnected. */
+  /** Maximum queued data of all clients, in bytes; above it, the client whose data has been queued the longest is disconnected. */
   readonly allQueuedBytes: number;
   /** Maximum time for which a client may read nothing of its queued data, in milliseconds. */
   readonly stalledMs: number;
@@ -30,7 +30,7 @@ export interface HttpLimits {
   readonly maxReplayChars: number;
   /** Maximum total size of the messages that all sessions keep, in UTF-16 code units. */
   readonly maxTotalReplayChars: number;
-  /** Time after which the servers of a client that lost its stream and did not return are stopped, in milliseconds. */
+  /** Idle time after which the servers of a client that has lost its stream are stopped, in milliseconds. */
   readonly abandonedAfterMs: number;
   /** Idle time after which a session may be ended to make room for a new one, in milliseconds. */
   readonly evictableAfterMs: number;

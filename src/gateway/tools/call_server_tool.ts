@@ -36,7 +36,7 @@ export interface ServerCallContext {
   readonly onProgress: ((params: Readonly<Record<string, unknown>>) => void) | undefined;
   /** The operation's span. */
   readonly span: Span;
-  /** See `ToolCall`. */
+  /** Called before the call is sent; the call waits for the promise, and is not sent if it rejects. */
   readonly beforeSend: (tool: Tool) => Promise<void> | undefined;
 }
 
@@ -55,6 +55,7 @@ export type ServerAnswer =
   | {
     readonly kind: "rpc-error";
     readonly error: RpcError;
+    /** The error as the server wrote it. */
     readonly text: JsonText;
     /**
      * A member to add to the error, as JSON text: the tool's schema, if it may help to correct the call.
@@ -82,7 +83,7 @@ export async function callServerTool(
   const answer = await server.callTool({
     tool,
     args: text,
-    lacksArguments: (listed) => findMissingArguments(listed, args).length > 0,
+    lacksArguments: (listedTool) => findMissingArguments(listedTool, args).length > 0,
     meta,
     signal,
     span,

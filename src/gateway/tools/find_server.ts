@@ -11,7 +11,7 @@ const MAX_SIMILAR = 3;
  * Finds a server by name. Call it only after the policy has allowed the server, so that an agent does not
  * learn which other servers exist.
  *
- * @throws {DownstreamError} `SERVER_UNAVAILABLE` if the server is not configured, or not in use.
+ * @throws {DownstreamError} `SERVER_UNAVAILABLE`: the servers file does not have the server, or the gateway does not use it.
  */
 export function findServer(context: ToolContext, name: string): DownstreamServer {
   const server = context.servers.get(name);

@@ -75,7 +75,7 @@ async function postLong(
 
 Deno.test({
   name:
-    "[memory.calls] open calls with long arguments are refused beyond the agent's share of the memory, while another agent's calls are answered",
+    "[memory.calls] calls whose long arguments exceed the agent's share of the memory are refused, and another agent's calls are answered meanwhile",
   ignore: !isLinux,
   fn: async () => {
     await using gateway = await startGateway({
@@ -105,7 +105,7 @@ Deno.test({
     const calls = Promise.all(Array.from({ length: 16 }, (_, id) => callWithPadding(id + 10)));
     await callDuring(small, calls);
     const outcomes = Object.groupBy(await calls, (outcome) => outcome);
-    // Two calls of 50 MB are held; while further messages are read, there is no room for a third.
+    // Each call takes 50 MB. The share has room for two of them, and for a part of the messages being read.
     assert.ok((outcomes["200"]?.length ?? 0) <= 2, JSON.stringify(outcomes));
     assert.ok((outcomes["503"] ?? outcomes["200RATE_LIMITED"] ?? []).length > 0);
     await assertBoundedMemory(gateway.program.pid);
@@ -175,7 +175,7 @@ Deno.test({
     const lines = messages.map((message) => `${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
     await input.write(new TextEncoder().encode(lines.join("")));
     await waitUntil("messages are dropped", () => /messages of servers are dropped/.test(stderr));
-    // The server's call ends when it has written all of its messages.
+    // The server answers the call after it has written all of its log messages.
     await waitUntil("the call is recorded", () => {
       return setup.readAuditLog().some(({ tool }) => tool === "log");
     }, 20_000);
@@ -203,13 +203,13 @@ Deno.test("[memory.calls] a result and arguments of 60 MB pass", async () => {
   assert.equal(await gateway.callServerToolForText("odd", "count", { padding }), "1");
 });
 
-/** Media types of answers, with the texts before and after the message. */
-const ANSWER_KINDS = [
+/** The formats of a remote server's answer: its media type, and the texts before and after the message. */
+const ANSWER_FORMATS = [
   ["application/json", "", ""],
   ["text/event-stream", "data: ", "\n\n"],
 ] as const;
 
-for (const [mediaType, head, tail] of ANSWER_KINDS) {
+for (const [mediaType, head, tail] of ANSWER_FORMATS) {
   Deno.test({
     name:
       `[memory.answers] answers of a remote server at the same time take at most the server's share of the memory: ${mediaType}`,

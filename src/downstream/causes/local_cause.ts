@@ -11,9 +11,9 @@ import { formatPath } from "../../json.ts";
 import { unquoteLines } from "../../text.ts";
 
 /** The cause of a local server's failure, found in its own output, and its fix. */
-export interface LocalFinding {
+export interface LocalCause {
   /** The kind of failure. */
-  readonly kind: LocalFindingKind;
+  readonly kind: LocalCauseKind;
   /** Description of the failure, as a clause. */
   readonly message: string;
   /** Instruction for the operator. */
@@ -23,7 +23,7 @@ export interface LocalFinding {
 }
 
 /** The kinds of failure that a local server's own output shows. */
-export type LocalFindingKind =
+export type LocalCauseKind =
   | "registry-unreachable"
   | "package-not-found"
   | "no-executable"
@@ -54,7 +54,7 @@ interface PatternContext {
 interface FailurePattern {
   /** Matches the output; its groups are passed to `describe`. */
   readonly pattern: RegExp;
-  readonly kind: LocalFindingKind;
+  readonly kind: LocalCauseKind;
   describe(
     groups: readonly (string | undefined)[],
     context: PatternContext,
@@ -235,7 +235,7 @@ const RUNTIME_FAILURES: readonly FailurePattern[] = [
 export function findLocalCause(
   stderr: string,
   { name, connection }: { readonly name: string; readonly connection: StdioConfig },
-): LocalFinding | undefined {
+): LocalCause | undefined {
   const output = unquoteLines(stderr);
   const command = [connection.command, ...connection.args];
   const run = readPackageRun(command);
