@@ -253,7 +253,7 @@ function redactObject(fields: object, budget: RedactionBudget): Record<string, u
   });
   for (const [name, value] of Object.entries(fields)) {
     if (budget.bytes < MIN_MEMBER_BYTES) {
-      redacted[ELLIPSIS] = ELLIPSIS;
+      redacted[uniqueKey(ELLIPSIS, redacted)] = ELLIPSIS;
       return redacted;
     }
     // Reserve bytes for the value.
@@ -261,12 +261,21 @@ function redactObject(fields: object, budget: RedactionBudget): Record<string, u
     const key = cutToFit(redactString(name, budget), budget);
     budget.bytes += MIN_MEMBER_BYTES / 2;
     const isSecret = isSecretName(name) && !(typeof value === "number" && COUNT_NAME.test(name));
-    redacted[key] = isSecret || (isSecretPair && /value/i.test(name))
+    const shownKey = uniqueKey(key, redacted);
+    budget.bytes -= shownKey.length - key.length;
+    redacted[shownKey] = isSecret || (isSecretPair && /value/i.test(name))
       ? redactSecret(value, budget)
       : redactValue(value, budget);
   }
   budget.bytes += ELLIPSIS_BYTES;
   return redacted;
+}
+
+/** Returns a key that is not taken yet: different secrets have equal replacements. */
+function uniqueKey(key: string, taken: object): string {
+  let unique = key;
+  for (let number = 2; Object.hasOwn(taken, unique); number++) unique = `${key} ${number}`;
+  return unique;
 }
 
 /** Minimum size of a member in bytes: a short name, and a number or an empty object with an ellipsis. */

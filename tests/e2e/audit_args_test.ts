@@ -32,4 +32,11 @@ Deno.test("[audit.args] with GATEWAY_AUDIT_ARGS=redacted, arguments are logged w
   assert.equal(listLine?.args, undefined);
   const logText = JSON.stringify(gateway.readAuditLog());
   for (const secret of SECRETS) assert.equal(logText.includes(secret), false);
+  // Keys that are redacted alike stay different, so that no value is lost.
+  await gateway.callServerToolForText("odd", "echo", { [`${key}1`]: 1, [`${key}2`]: 2, "…": 3 });
+  assert.deepEqual(gateway.readAuditLog().at(-1)?.args, {
+    "[redacted]": 1,
+    "[redacted] 2": 2,
+    "…": 3,
+  });
 });

@@ -14,14 +14,20 @@ const SCRIPT = `trap '' INT TERM HUP
 signal_marked() {
   grep -lsF -e "$2" /proc/[0-9]*/environ 2>/dev/null | {
     found=1
-    while IFS=/ read -r empty proc id file; do kill -s "$1" "$id" 2>/dev/null && found=0; done
+    while IFS=/ read -r empty proc id file; do kill -s "$1" "$id" 2>/dev/null; found=0; done
     return $found
   }
 }
 end_marked() {
   signal_marked TERM "$1" || return
   sleep 1
-  signal_marked KILL "$1"
+  kill_marked "$1"
+}
+# A process that forks and exits quickly may have gone when it is killed, so that its child is found next time.
+kill_marked() {
+  for pass in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    signal_marked KILL "$1" || return
+  done
 }
 groups=' '
 while read -r line number; do
@@ -45,7 +51,7 @@ for attempt in 1 2 3 4 5 6 7 8 9 10; do
   sleep 0.1 2>/dev/null || { sleep 1; break; }
 done
 for id in $groups; do kill -s KILL -- "-$id" 2>/dev/null; done
-signal_marked KILL "$1."
+kill_marked "$1."
 exit 0`;
 
 /**
