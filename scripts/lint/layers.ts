@@ -26,6 +26,7 @@ export const LAYERS: readonly (readonly string[])[] = [
     "atomic_file.ts",
     "budget.ts",
     "bytes.ts",
+    "fair_share.ts",
     "file_identity.ts",
     "json.ts",
     "loopback.ts",

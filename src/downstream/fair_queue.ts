@@ -1,5 +1,5 @@
 import type { CancelSignal } from "../jsonrpc/mod.ts";
-import { isWithinShare } from "./fair_share.ts";
+import { isWithinShare } from "../fair_share.ts";
 
 /** A call that waits for a slot. */
 interface WaitingCall {

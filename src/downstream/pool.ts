@@ -224,7 +224,7 @@ export class SessionPool {
       prewarmed.connectionId = caller.connectionId;
       prewarmed.clientChannel = caller.channel;
       const level = caller.channel.logLevel();
-      if (level !== undefined) void prewarmed.session.setLogLevel(level);
+      if (level !== undefined) prewarmed.session.setLogLevel(level);
     }
     return prewarmed;
   }

@@ -267,7 +267,7 @@ export class DownstreamServer {
    * @param level A log level of MCP.
    */
   setLogLevel(connectionId: string, level: string): void {
-    for (const session of this.#pool.sessionsOf(connectionId)) void session.setLogLevel(level);
+    for (const session of this.#pool.sessionsOf(connectionId)) session.setLogLevel(level);
   }
 
   /** Runs an operation on the caller's session. If it fails and another session may succeed, runs it there once more. */

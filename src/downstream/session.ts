@@ -5,6 +5,7 @@ import { ActiveCalls } from "./active_calls.ts";
 import type { ClientCapabilities } from "./caller.ts";
 import type { ClientChannel } from "./client_channel.ts";
 import { type Catalog, fetchCatalog } from "./catalog.ts";
+import { ClientChanges } from "./client_changes.ts";
 import { Connection } from "./connection.ts";
 import { explainFailure, withDoctorHint } from "./failure.ts";
 import { BROKEN_GRACE, DOWNLOADING_GRACE } from "./grace_periods.ts";
@@ -96,6 +97,7 @@ export class Session {
   #connectMs: number | undefined;
   #endedEarly = false;
   readonly #noise: Noise;
+  readonly #clientChanges = new ClientChanges(this);
   #ending: Promise<void> | undefined;
 
   /**
@@ -248,17 +250,12 @@ export class Session {
   notifyRootsChanged(): void {
     if (this.#state !== "ready" || !("roots" in this.#declared)) return;
     this.isAltered = true;
-    this.#codec.notifyRootsChanged(this.peer);
+    this.#clientChanges.notifyRootsChanged();
   }
 
-  /** Sets the server's log level, if it supports logging. */
-  async setLogLevel(level: string): Promise<void> {
-    try {
-      const info = await this.#starting;
-      await this.#codec.setLogLevel(this.peer, { level, info });
-    } catch {
-      // The session failed to start or has ended. The level is set on the client's next session.
-    }
+  /** Sets the server's log level, if it supports logging. If that fails, the client's next session sets it. */
+  setLogLevel(level: string): void {
+    this.#clientChanges.setLogLevel(level);
   }
 
   /** Marks the session as one that is about to end: it takes no new callers. */
@@ -298,7 +295,7 @@ export class Session {
         }
       });
       const level = this.#options.clientChannel()?.logLevel();
-      if (level !== undefined) void this.setLogLevel(level);
+      if (level !== undefined) this.setLogLevel(level);
       return info;
     } catch (cause) {
       const error = await this.#explain(cause, timeoutReason);

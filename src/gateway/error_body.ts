@@ -1,5 +1,5 @@
 import { CallerError, DownstreamError, type ErrorCode, type ErrorDetails } from "../errors.ts";
-import type { AdmitResult } from "../limits/mod.ts";
+import type { LimitDenial } from "../limits/mod.ts";
 import type { AccessRequest, Decision, IdentityError } from "../policy/mod.ts";
 
 /** The error that an agent receives instead of a result. */
@@ -27,9 +27,7 @@ export function identityErrorBody({ code, message, hint }: IdentityError): Error
 }
 
 /** Returns the error for a call that exceeds a limit. */
-export function limitErrorBody(
-  { message, retryAfterMs }: AdmitResult & { kind: "denied" },
-): ErrorBody {
+export function limitErrorBody({ message, retryAfterMs }: LimitDenial): ErrorBody {
   return { code: "RATE_LIMITED", message, retry_after_ms: retryAfterMs };
 }
 

@@ -108,7 +108,6 @@ export class Gateway {
     this.#options = options;
     this.tools = gatewayTools({ debug: settings.debug });
     this.memory = new Budget(settings.maxHeldMib * 1024 * 1024);
-    this.#limits = new CallLimits({ ...settings, memory: this.memory, log });
     const { auditArgs, auditRequired, auditKeep: keepDays } = settings;
     const audit = new AuditTrail({
       path: settings.auditLog,
@@ -121,6 +120,7 @@ export class Gateway {
     const hasSeveralAgents = (): boolean => {
       return settings.agent === undefined && this.configuration.rules.agents.size > 1;
     };
+    this.#limits = new CallLimits({ ...settings, hasSeveralAgents, memory: this.memory, log });
     this.#processes = new Processes(settings.maxProcesses, log, hasSeveralAgents);
     this.#context = {
       version,

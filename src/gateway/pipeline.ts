@@ -12,7 +12,13 @@ import {
 } from "../policy/mod.ts";
 import type { Span, Tracer } from "../trace.ts";
 import type { EncodedOutcome, Operation, OperationRequest, Outcome } from "./operation.ts";
-import { type OperationRecord, OperationRecorder, type Records, type Subject } from "./records.ts";
+import {
+  type OperationRecord,
+  OperationRecorder,
+  type RecordContext,
+  type Records,
+  type Subject,
+} from "./records.ts";
 import {
   denialErrorBody,
   type ErrorBody,
@@ -82,17 +88,16 @@ export async function runOperation<E extends EncodedOutcome>(
  * @returns The error if a limit is exceeded, which has been recorded; `undefined` if not.
  */
 export async function refuseByLimits(
-  request: Pick<OperationRequest, "name" | "requestId" | "unansweredCount">,
+  request: RecordContext["request"] & Pick<OperationRequest, "unansweredCount">,
   { connectionId, context }: { readonly connectionId: string; readonly context: PipelineContext },
 ): Promise<ErrorBody | undefined> {
   const { limits, snapshot: { configuration: { rules } }, records, tracer } = context;
   const id = connectionAgent(context);
   const { unansweredCount } = request;
   const agent = id ?? UNIDENTIFIED;
-  const admission = limits.admit({ agent, limits: limitsOf(rules, agent), unansweredCount });
-  const permit = admission instanceof Promise ? await admission : admission;
-  if (permit.kind === "admitted") return void permit[Symbol.dispose]();
-  const error = limitErrorBody(permit);
+  const denial = await limits.count({ agent, limits: limitsOf(rules, agent), unansweredCount });
+  if (denial === undefined) return undefined;
+  const error = limitErrorBody(denial);
   const span = tracer.start(request.name, undefined, { kind: "server" });
   const recorder = new OperationRecorder({ records, request, session: connectionId, span });
   const outcome: Outcome = { kind: "denied", error };

@@ -63,7 +63,10 @@ export interface Subject {
 /** The context in which an operation is recorded. */
 export interface RecordContext {
   readonly records: Records;
-  readonly request: Pick<OperationRequest, "name" | "requestId" | "unknownTool">;
+  readonly request: Pick<OperationRequest, "name" | "unknownTool"> & {
+    /** Absent for a notification. */
+    readonly requestId?: OperationRequest["requestId"];
+  };
   /** Id of the client's connection. */
   readonly session: string;
   readonly span: Span;

@@ -8,6 +8,7 @@ import {
   type SessionState,
   severityRank,
 } from "./call_channel.ts";
+import type { ErrorBody } from "./error_body.ts";
 import { writeInstructions } from "./instructions.ts";
 import {
   connectionAgent,
@@ -26,6 +27,11 @@ import { within } from "../within.ts";
  * @see {@link https://modelcontextprotocol.io/specification/2025-03-26/basic#batching}
  */
 const REVISION_WITH_BATCHES = "2025-03-26";
+
+const ROOTS_CHANGED = "notifications/roots/list_changed";
+
+/** The known requests that are no operations. */
+const OTHER_METHODS: readonly string[] = ["tools/list", "ping", "initialize", "logging/setLevel"];
 
 /** JSON-RPC code of a request beyond a limit, among those that a server may define. */
 const LIMIT_EXCEEDED = -32005;
@@ -63,6 +69,7 @@ export class ClientSession {
   readonly #peer: Peer;
   readonly #state: SessionState;
   #connection: ClientConnection;
+  #hasTriedToInitialize = false;
   #isInitialized = false;
   #revision: string | undefined;
   // Number of progress and log messages that were dropped since the client stopped reading.
@@ -81,9 +88,8 @@ export class ClientSession {
       acceptsBatches: () => this.#revision === REVISION_WITH_BATCHES,
       request: (request) => this.#handleRequest(request),
       notification: (method) => {
-        if (method === "notifications/roots/list_changed") {
-          options.onRootsChanged(this.#connection);
-        }
+        // The others have no effect here, so they need no limit.
+        return method === ROOTS_CHANGED ? this.#notifyRootsChanged() : undefined;
       },
       lateAnswer: () => options.log.debug("A client answered a request that was cancelled"),
       unexpected: (description, _excerpt, length) => {
@@ -117,11 +123,28 @@ export class ClientSession {
   }
 
   #handleRequest(request: IncomingRequest): void | Promise<void> {
-    switch (request.method) {
-      case "tools/call":
-        return this.#callTool(request);
+    const { method } = request;
+    if (method === "tools/call") return this.#callTool(request);
+    // The first handshake is answered even beyond a limit, so that the client can learn of the limit.
+    if (method === "initialize" && !this.#hasTriedToInitialize) return this.#initialize(request);
+    return this.#answerWithinLimits(request);
+  }
+
+  /** Answers a request that is no operation; it counts towards the limits, as a call does. */
+  async #answerWithinLimits(request: IncomingRequest): Promise<void> {
+    const { method } = request;
+    const refusal = await this.#refuseByLimits({
+      // Clients may send any method, and each name gets its own metrics.
+      name: OTHER_METHODS.includes(method) ? method : "unknown",
+      requestId: JSON.parse(request.id),
+    });
+    if (refusal !== undefined) {
+      const { message } = refusal;
+      return request.fail({ code: LIMIT_EXCEEDED, message, data: refusal });
+    }
+    switch (method) {
       case "tools/list":
-        return this.#listTools(request);
+        return request.reply({ tools: this.#offeredTools().map((tool) => tool.definition) });
       case "ping":
         return request.reply({});
       case "initialize":
@@ -133,7 +156,22 @@ export class ClientSession {
     }
   }
 
+  async #notifyRootsChanged(): Promise<void> {
+    const refusal = await this.#refuseByLimits({ name: ROOTS_CHANGED });
+    if (refusal === undefined) this.#options.onRootsChanged(this.#connection);
+  }
+
+  #refuseByLimits(
+    request: { readonly name: string; readonly requestId?: string | number },
+  ): Promise<ErrorBody | undefined> {
+    const { connectionId } = this.#connection;
+    const unansweredCount = this.#peer.incomingCount;
+    const context = this.#options.context();
+    return refuseByLimits({ ...request, unansweredCount }, { connectionId, context });
+  }
+
   #initialize(request: IncomingRequest): void {
+    this.#hasTriedToInitialize = true;
     if (this.#isInitialized) {
       const message = "The connection is initialized already";
       return request.fail({ code: RPC_CODES.invalidRequest, message });
@@ -164,20 +202,6 @@ export class ClientSession {
   #offeredTools(): GatewayTool[] {
     const context = this.#options.context();
     return [...this.#options.tools.values()].filter((tool) => isOffered(tool, context));
-  }
-
-  /** Lists the gateway's tools; counts towards the limits, as a call does. */
-  async #listTools(request: IncomingRequest): Promise<void> {
-    const refusal = await refuseByLimits({
-      name: request.method,
-      requestId: JSON.parse(request.id),
-      unansweredCount: this.#peer.incomingCount,
-    }, { connectionId: this.#connection.connectionId, context: this.#options.context() });
-    if (refusal !== undefined) {
-      const { message } = refusal;
-      return request.fail({ code: LIMIT_EXCEEDED, message, data: refusal });
-    }
-    request.reply({ tools: this.#offeredTools().map((tool) => tool.definition) });
   }
 
   async #callTool(request: IncomingRequest): Promise<void> {

@@ -1,13 +1,18 @@
 import type { Limits, Rules } from "../config/mod.ts";
 import { Budget } from "../budget.ts";
+import { isWithinShare } from "../fair_share.ts";
 import type { Log } from "../log.ts";
 import { type MinuteCounter, openMemoryCounter } from "./minute_counter.ts";
+import { MinuteShares } from "./minute_shares.ts";
 
 /** Maximum number of unanswered requests of one client. */
 const MAX_UNANSWERED = 10_000;
 
 /** Maximum number of agents that are remembered while no call is active, including removed agents. */
 const MAX_IDLE_AGENTS = 1000;
+
+/** Minimum memory that an active call takes, in bytes: the gateway's objects for the call (measured: 9 kB). */
+const MIN_CALL_MEMORY = 8 * 1024;
 
 /** Suggested retry delay while too many calls are active or unanswered, in milliseconds. */
 const RETRY_MS = 1000;
@@ -20,36 +25,47 @@ export interface CallLimitsOptions {
   readonly callsPerMinute?: number | undefined;
   /** Store of the calls per minute: `memory`, or the URL of a Redis server. */
   readonly stateStore: string;
+  /** Returns whether several agents use the gateway, so that each may use only its share; default: `false`. */
+  readonly hasSeveralAgents?: () => boolean;
   /** The memory of all calls; default: no limit. */
   readonly memory?: Budget;
   /** Log for the operator. */
   readonly log: Log;
 }
 
-/** A call that may start if no limit is exceeded. */
-export interface CallRequest {
+/** A request that counts towards the limits. */
+export interface CountedRequest {
   /** An agent of the rules; empty for all callers that are not identified: made-up names are not stored. */
   readonly agent: string;
   /** The agent's current limits. */
   readonly limits: Limits;
   /** Number of the client's unanswered requests, including this one. */
   readonly unansweredCount: number;
-  /** The memory that the call takes until it ends, in bytes; default 0. */
+}
+
+/** A call that may start if no limit is exceeded. */
+export interface CallRequest extends CountedRequest {
+  /** The memory that the call takes until it ends, in bytes; a small value counts as 8 KiB, which is the default. */
   readonly memory?: number;
 }
 
+/** A request exceeds a limit. */
+export interface LimitDenial {
+  /** Distinguishes a denial from a permit. */
+  readonly kind: "denied";
+  /** The limit that was reached and what to do, for the agent. */
+  readonly message: string;
+  /** Milliseconds to wait before the next attempt. */
+  readonly retryAfterMs: number;
+}
+
 /** Whether a call may start. */
-export type AdmitResult =
-  | Permit
-  | {
-    readonly kind: "denied";
-    /** The limit that was reached and what to do, for the agent. */
-    readonly message: string;
-    /** Milliseconds to wait before the next attempt. */
-    readonly retryAfterMs: number;
-  };
+export type AdmitResult = Permit | LimitDenial;
 
 const NO_LIMITS: Limits = {};
+
+/** Key of the calls of all agents in the store. */
+const ALL_AGENTS = "all";
 
 /** Returns the limits of an agent: its own limits, and the defaults of the rules for those that it does not set. */
 export function limitsOf(rules: Rules, agent: string): Limits {
@@ -66,7 +82,9 @@ export function limitsOf(rules: Rules, agent: string): Limits {
 export class CallLimits {
   readonly #options: CallLimitsOptions;
   readonly #memory: Budget;
+  readonly #hasSeveralAgents: () => boolean;
   readonly #activeCounts = new Map<string, number>();
+  readonly #minuteShares = new MinuteShares();
   #activeCount = 0;
   #counter: Promise<MinuteCounter> | undefined;
 
@@ -76,6 +94,7 @@ export class CallLimits {
   constructor(options: CallLimitsOptions) {
     this.#options = options;
     this.#memory = options.memory ?? new Budget(Infinity);
+    this.#hasSeveralAgents = options.hasSeveralAgents ?? (() => false);
   }
 
   /** The number of active calls. */
@@ -90,6 +109,18 @@ export class CallLimits {
    * @returns A promise only if a limit per minute applies.
    */
   admit(request: CallRequest): AdmitResult | Promise<AdmitResult> {
+    const denial = this.count(request);
+    return denial instanceof Promise
+      ? denial.then((resolved) => resolved ?? this.#admitConcurrent(request))
+      : denial ?? this.#admitConcurrent(request);
+  }
+
+  /**
+   * Counts a request for the minute, without a call that becomes active.
+   *
+   * @returns The denial if a limit is exceeded; a promise only if a limit per minute applies.
+   */
+  count(request: CountedRequest): LimitDenial | undefined | Promise<LimitDenial | undefined> {
     const { limits: { perMinute }, unansweredCount } = request;
     if (unansweredCount > MAX_UNANSWERED) {
       return deny(
@@ -98,29 +129,41 @@ export class CallLimits {
       );
     }
     const isCounted = perMinute !== undefined || this.#options.callsPerMinute !== undefined;
-    return isCounted ? this.#admitCounted(request) : this.#admitConcurrent(request);
+    return isCounted ? this.#countMinute(request) : undefined;
   }
 
-  async #admitCounted(request: CallRequest): Promise<AdmitResult> {
-    const { agent, limits: { perMinute } } = request;
+  async #countMinute(
+    { agent, limits: { perMinute } }: CountedRequest,
+  ): Promise<LimitDenial | undefined> {
     const { callsPerMinute } = this.#options;
     if (perMinute !== undefined) {
       const denial = await this.#checkRate(`agent:${agent}`, perMinute, nameOf(agent));
       if (denial !== undefined) return denial;
     }
+    if (callsPerMinute === undefined) return undefined;
     // The shared limit comes last, so that calls that exceed the agent's own limit do not use it up.
-    if (callsPerMinute !== undefined) {
-      const denial = await this.#checkRate("all", callsPerMinute, "The gateway");
-      if (denial !== undefined) return denial;
+    if (this.#hasSeveralAgents()) {
+      const retryAfterMs = this.#minuteShares.take(agent, callsPerMinute);
+      if (retryAfterMs !== undefined) {
+        return denyRate(
+          `${
+            nameOf(agent)
+          } has used its share of the ${callsPerMinute} calls that all agents may make ` +
+            "in a minute.",
+          retryAfterMs,
+        );
+      }
     }
-    return this.#admitConcurrent(request);
+    return await this.#checkRate(ALL_AGENTS, callsPerMinute, "The gateway");
   }
 
   /**
    * Checks the number of active calls and counts this call in the same tick, so that no other call starts in
    * between.
    */
-  #admitConcurrent({ agent, limits: { concurrent }, memory = 0 }: CallRequest): AdmitResult {
+  #admitConcurrent(
+    { agent, limits: { concurrent }, memory: callMemory = 0 }: CallRequest,
+  ): AdmitResult {
     const { maxCalls } = this.#options;
     const activeCount = this.#activeCounts.get(agent) ?? 0;
     if (concurrent !== undefined && activeCount >= concurrent) {
@@ -136,6 +179,15 @@ export class CallLimits {
         `The gateway already has ${this.#activeCount} active calls, its maximum. Call again a little later.`,
       );
     }
+    if (this.#hasSeveralAgents() && !isWithinShare(activeCount, maxCalls - this.#activeCount)) {
+      return deny(
+        `${nameOf(agent)} already has ${activeCount} active ${
+          callNoun(activeCount)
+        }, its share of the ` +
+          `${maxCalls} that all agents may have. Call again when one of them is answered.`,
+      );
+    }
+    const memory = Math.max(callMemory, MIN_CALL_MEMORY);
     const share = this.#memory.share(`agent ${agent}`);
     if (!share.hasRoom(memory)) return deny(describeNoRoom(agent, memory, share));
     return new Permit(agent, { count: this.#countCall, memory, share });
@@ -147,17 +199,15 @@ export class CallLimits {
     await counter?.close();
   }
 
-  async #checkRate(key: string, limit: number, subject: string): Promise<AdmitResult | undefined> {
+  async #checkRate(key: string, limit: number, subject: string): Promise<LimitDenial | undefined> {
     this.#counter ??= this.#openCounter();
-    const { count, resetMs } = await (await this.#counter).increment(key);
+    const windowCount = await (await this.#counter).increment(key);
+    const { count, resetMs } = windowCount;
+    if (key === ALL_AGENTS) this.#minuteShares.update(windowCount);
     if (count <= limit) return undefined;
-    // The store's time may be wrong; without a minimum, the caller would retry immediately.
-    const retryAfterMs = Math.max(1, Math.ceil(resetMs));
-    const seconds = Math.ceil(retryAfterMs / 1000);
-    return deny(
-      `${subject} has made the ${limit} ${callNoun(limit)} that it may make in a minute. ` +
-        `Call again in ${seconds} s.`,
-      retryAfterMs,
+    return denyRate(
+      `${subject} has made the ${limit} ${callNoun(limit)} that it may make in a minute.`,
+      resetMs,
     );
   }
 
@@ -234,8 +284,15 @@ export class Permit implements Disposable {
   }
 }
 
-function deny(message: string, retryAfterMs: number = RETRY_MS): AdmitResult {
+function deny(message: string, retryAfterMs: number = RETRY_MS): LimitDenial {
   return { kind: "denied", message, retryAfterMs };
+}
+
+/** Denies a request until the minute ends. */
+function denyRate(message: string, resetMs: number): LimitDenial {
+  // The store's time may be wrong; without a minimum, the caller would retry immediately.
+  const retryAfterMs = Math.max(1, Math.ceil(resetMs));
+  return deny(`${message} Call again in ${Math.ceil(retryAfterMs / 1000)} s.`, retryAfterMs);
 }
 
 /** Describes why there is no room in memory for a call, and what to do. */

@@ -10,6 +10,8 @@ export {
   CallLimits,
   type CallLimitsOptions,
   type CallRequest,
+  type CountedRequest,
+  type LimitDenial,
   limitsOf,
   Permit,
 } from "./call_limits.ts";

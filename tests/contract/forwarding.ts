@@ -207,6 +207,37 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
     assert.equal(fixture.connections[1]?.countReceived("logging/setLevel"), 0);
   });
 
+  Deno.test(`[memory.client-changes] ${name}: while a server has not answered a log level, only the newest further one is kept for it`, async () => {
+    await using fixture = new DownstreamFixture(create(), {
+      script: { heldMethods: ["logging/setLevel"] },
+    });
+    await fixture.listTools();
+    const connection = await fixture.waitForConnection();
+    for (const level of ["debug", "info", "notice", "error"]) {
+      fixture.server.setLogLevel("client-1", level);
+    }
+    const first = await connection.waitForMessage("logging/setLevel");
+    assert.deepEqual(first.params, { level: "debug" });
+    await connection.waitUntilAllReceived();
+    assert.equal(connection.countReceived("logging/setLevel"), 1);
+    connection.answer(first, {});
+    const second = await connection.waitForMessage("logging/setLevel");
+    assert.deepEqual(second.params, { level: "error" });
+    assert.equal(connection.countReceived("logging/setLevel"), 2);
+  });
+
+  Deno.test(`[memory.client-changes] ${name}: many changes of the roots at the same time are passed on as two`, async () => {
+    await using fixture = new DownstreamFixture(create());
+    const client = new FakeClient("rooted", { roots: { listChanged: true } });
+    await fixture.call("echo", { caller: client.asAgent("a") });
+    const connection = await fixture.waitForConnection();
+    for (let count = 0; count < 100; count++) fixture.server.notifyRootsChanged("rooted");
+    await connection.waitForMessage("notifications/roots/list_changed");
+    await connection.waitForMessage("notifications/roots/list_changed");
+    await connection.waitUntilAllReceived();
+    assert.equal(connection.countReceived("notifications/roots/list_changed"), 2);
+  });
+
   Deno.test(`[sessions.shared-requests] ${name}: on a shared session, a server's messages belong to the only call in flight`, async () => {
     await using fixture = new DownstreamFixture(create(), { options: SHARED_SESSION });
     const [one, two] = ["1", "2"].map((name) => new FakeClient(name, { elicitation: {} }));

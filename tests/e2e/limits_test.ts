@@ -17,6 +17,31 @@ Deno.test("[errors.rate-limited] [rules.limits] a call beyond the limit is refus
   });
 });
 
+Deno.test("[memory.client-changes] of 5000 log levels, a server that answers none receives one within its deadline, then the newest", async () => {
+  await using gateway = await startGateway({
+    servers: { odd: misbehavingServer("--hold=logging/setLevel") },
+  });
+  const receivedLevels = async (): Promise<string[]> => {
+    const lines = (await gateway.callServerToolForText("odd", "received")).split("\n");
+    return lines.map((line) => JSON.parse(line))
+      .flatMap(({ method, params }) => method === "logging/setLevel" ? [params.level] : []);
+  };
+  await receivedLevels();
+  const changes = Array.from({ length: 5000 }, (_, index) => {
+    return gateway.client.request("logging/setLevel", {
+      level: index === 4999 ? "error" : "debug",
+    });
+  });
+  await Promise.all(changes);
+  assert.deepEqual(await receivedLevels(), ["debug"]);
+  await waitUntil(
+    "the first log level is given up",
+    async () => (await receivedLevels()).length > 1,
+    20_000,
+  );
+  assert.deepEqual(await receivedLevels(), ["debug", "error"]);
+});
+
 Deno.test("[rules.limits] a call counts as concurrent while it waits for its server, but not while it waits for a person", async () => {
   await using gateway = await startGateway({
     servers: { odd: misbehavingServer() },

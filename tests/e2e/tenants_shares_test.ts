@@ -110,6 +110,20 @@ Deno.test("[tenants.processes] an agent whose calls do not end cannot take the l
   assert.match(await b.callServerToolForText("odd", "pid"), /^\d+$/);
 });
 
+Deno.test("[tenants.calls] an agent whose calls do not end cannot take the last active call of the gateway", async () => {
+  await using gateway = await startSharedGateway({}, { GATEWAY_MAX_CALLS: "4" });
+  await using connections = new Connections(gateway);
+  const [a, b] = [await connections.open("a"), await connections.open("b")];
+  for (let call = 0; call < 8; call++) startWaiting(a);
+  await waitUntil("the agent has its share of the calls", async () => {
+    return (await a.callGatewayTool("list_servers", {})).isError === true;
+  });
+  const refusal = await a.expectRefusal("list_servers", {});
+  assert.equal(refusal.code, "RATE_LIMITED");
+  assert.match(refusal.message, /already has 3 active calls, its share of the 4 that all agents/);
+  assert.match(await b.callServerToolForText("odd", "pid"), /^\d+$/);
+});
+
 Deno.test("[tenants.slots] an agent whose calls do not end cannot take the last slot of a shared session", async () => {
   await using gateway = await startSharedGateway({ isolation: "shared", max_concurrency: 4 });
   await using connections = new Connections(gateway);

@@ -60,6 +60,46 @@ Deno.test("[rules.limits-first] each request of a bound connection counts toward
   ]);
 });
 
+Deno.test("[rules.limits-first] requests that are no calls count towards the limit per minute, and the first initialize is answered beyond it", async () => {
+  const rules = { agents: { a: { limits: { per_minute: 5 } } } };
+  await using fixture = await SessionFixture.open(rules, { bound: "a" });
+  const peer = fixture.peer(0);
+  const initialize = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: {} };
+  const codeOf = async (method: string, params = {}) => {
+    const reply = await peer.request(method, params);
+    return reply.ok ? undefined : reply.error.code;
+  };
+  const codesOfAll = async () => {
+    peer.notify("notifications/roots/list_changed");
+    return [
+      await codeOf("ping"),
+      await codeOf("logging/setLevel", { level: "error" }),
+      await codeOf("prompts/list"),
+      await codeOf("initialize", initialize),
+    ];
+  };
+  assert.equal(await codeOf("initialize", initialize), undefined);
+  assert.deepEqual(await codesOfAll(), [undefined, undefined, -32601, -32600]);
+  assert.deepEqual(await codesOfAll(), Array(4).fill(-32005));
+  assert.deepEqual(fixture.passedOn, ["roots", "error"]);
+  const operations = fixture.readAuditEntries().map(({ operation, code }) => [operation, code]);
+  assert.deepEqual(
+    operations,
+    ["notifications/roots/list_changed", "ping", "logging/setLevel", "unknown", "initialize"]
+      .map((operation) => [operation, "RATE_LIMITED"]),
+  );
+  const another = fixture.peer(fixture.addClient());
+  assert.ok((await another.request("initialize", initialize)).ok);
+});
+
+Deno.test("[rules.limits-first] a request that is no call is answered while all concurrent calls are active", async () => {
+  const rules = { agents: { a: { limits: { concurrent: 1 } } } };
+  await using fixture = await SessionFixture.open(rules, { bound: "a" });
+  await fixture.startHeldCall("a");
+  assert.ok((await fixture.peer(0).request("ping", {})).ok);
+  assert.ok((await fixture.peer(0).request("tools/list", {})).ok);
+});
+
 Deno.test("[rules.limits-first] callers that are not identified share the default limit", async () => {
   await using fixture = await SessionFixture.open({
     agents: { a: {} },

@@ -52,6 +52,8 @@ export class SessionFixture implements AsyncDisposable {
   readonly metrics = new Metrics();
   readonly limits: CallLimits;
   readonly log = createRecordingLog();
+  /** The log levels and changes of the roots that were passed on to the servers. */
+  readonly passedOn: string[] = [];
   /** Functions that end the calls of `wait`, in the order of the calls. */
   readonly heldCalls: { end(answer?: GatewayAnswer): void; fail(error: Error): void }[] = [];
   readonly #folder = new TestFolder();
@@ -121,8 +123,8 @@ export class SessionFixture implements AsyncDisposable {
         gateway: { status: () => ({ message: "all is well" }) },
       }),
       onInitialized: () => {},
-      onLogLevel: () => {},
-      onRootsChanged: () => {},
+      onLogLevel: (_connection, level) => this.passedOn.push(level),
+      onRootsChanged: () => this.passedOn.push("roots"),
       onClosed: () => session.end(0),
     });
     const peer = new Peer(clientChannel, {

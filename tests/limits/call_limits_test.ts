@@ -5,6 +5,8 @@ import { openMemoryCounter } from "../../src/limits/minute_counter.ts";
 import { createRecordingLog } from "../audit/audit_log_fixtures.ts";
 import { readConfiguration } from "../gateway/session_fixture.ts";
 
+const KIB = 1024;
+
 const OPTIONS = { maxCalls: 100_000, stateStore: "memory", log: createRecordingLog() };
 
 Deno.test("[rules.limits] each limit of an agent is its own, or else the default", async () => {
@@ -116,9 +118,9 @@ Deno.test("[rules.limits] of 200 simultaneous calls, ten are admitted, as many a
 });
 
 Deno.test("[memory.calls] an agent's calls take at most a quarter of the memory, all calls at most the whole", async () => {
-  const limits = new CallLimits({ ...OPTIONS, memory: new Budget(1000) });
-  const call = (agent: string, memory: number) => {
-    return limits.admit({ agent, limits: {}, unansweredCount: 1, memory });
+  const limits = new CallLimits({ ...OPTIONS, memory: new Budget(1000 * KIB) });
+  const call = (agent: string, kib: number) => {
+    return limits.admit({ agent, limits: {}, unansweredCount: 1, memory: kib * KIB });
   };
   const first = await call("a", 200);
   assert.ok(first.kind === "admitted");
@@ -133,4 +135,53 @@ Deno.test("[memory.calls] an agent's calls take at most a quarter of the memory,
   assert.match(otherRefusal.message, /The gateway holds its maximum of messages and active calls/);
   for (const permit of [first, first, second]) permit[Symbol.dispose]();
   assert.equal((await call("c", 1000)).kind, "admitted");
+});
+
+Deno.test("[memory.calls] a call without arguments takes 8 KiB of the agent's share of the memory", async () => {
+  const limits = new CallLimits({ ...OPTIONS, memory: new Budget(4 * 80 * KIB) });
+  const request = { agent: "a", limits: {}, unansweredCount: 1, memory: 100 };
+  for (let count = 0; count < 10; count++) {
+    assert.equal((await limits.admit(request)).kind, "admitted");
+  }
+  const refusal = await limits.admit(request);
+  assert.ok(refusal.kind === "denied");
+  assert.match(refusal.message, /The active calls of agent "a" take 1 MiB of memory/);
+});
+
+Deno.test("[tenants.calls] an agent cannot take the last active call of the gateway if there are several agents", async () => {
+  for (const [severalAgents, expectedCount] of [[true, 75], [false, 100]] as const) {
+    const limits = new CallLimits({
+      ...OPTIONS,
+      maxCalls: 100,
+      hasSeveralAgents: () => severalAgents,
+    });
+    const admit = (agent: string) => limits.admit({ agent, limits: {}, unansweredCount: 1 });
+    let admittedCount = 0;
+    while ((await admit("a")).kind === "admitted") admittedCount++;
+    assert.equal(admittedCount, expectedCount);
+    assert.equal((await admit("b")).kind, severalAgents ? "admitted" : "denied");
+  }
+});
+
+Deno.test("[tenants.calls] an agent cannot make the last call of the minute, even with simultaneous calls, if there are several agents", async () => {
+  for (const [severalAgents, expectedCount] of [[true, 75], [false, 100]] as const) {
+    const limits = new CallLimits({
+      ...OPTIONS,
+      callsPerMinute: 100,
+      hasSeveralAgents: () => severalAgents,
+    });
+    const admit = (agent: string) => limits.admit({ agent, limits: {}, unansweredCount: 1 });
+    const admissions = await Promise.all(Array.from({ length: 300 }, () => admit("a")));
+    const admitted = admissions.filter(({ kind }) => kind === "admitted");
+    assert.equal(admitted.length, expectedCount);
+    const refusal = await admit("a");
+    assert.ok(refusal.kind === "denied");
+    assert.ok(refusal.retryAfterMs > 50_000 && refusal.retryAfterMs <= 60_000);
+    const whose = severalAgents
+      ? /^Agent "a" has used its share of the 100 calls that all agents may make in a minute\./
+      : /^The gateway has made the 100 calls/;
+    assert.match(refusal.message, whose);
+    assert.equal((await admit("b")).kind, severalAgents ? "admitted" : "denied");
+    await limits.close();
+  }
 });

@@ -5,6 +5,8 @@ export const MEMORY: Readonly<Record<string, Section>> = {
   "26 Held memory": {
     "memory.calls":
       "active calls and messages being read take at most a quarter of the memory for each agent; further ones are refused",
+    "memory.client-changes":
+      "at most one change of the log level and one of the roots is pending for each session of a server",
     "memory.answers":
       "the answers of a remote server that are being read take at most its share of the memory",
     "memory.unread-server":

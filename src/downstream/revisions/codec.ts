@@ -180,7 +180,11 @@ export interface ServerCodec {
   /** Sets the least severity of the server's log messages, if the server supports logging. */
   setLogLevel(
     peer: Peer,
-    options: { readonly level: string; readonly info: ServerInfo },
+    options: {
+      readonly level: string;
+      readonly info: ServerInfo;
+      readonly signal: CancelSignal;
+    },
   ): Promise<void>;
   /** Notifies the server that the client's roots have changed. */
   notifyRootsChanged(peer: Peer): void;

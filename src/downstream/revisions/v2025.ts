@@ -60,8 +60,9 @@ export const v2025: ServerCodec = {
   probe(peer, { probe, signal }) {
     return peer.request(probe === "alive" ? "ping" : LIST_TOOLS, undefined, { signal });
   },
-  async setLogLevel(peer, { level, info: { capabilities } }) {
-    if ("logging" in capabilities) await peer.request("logging/setLevel", { level });
+  async setLogLevel(peer, { level, info: { capabilities }, signal }) {
+    if (!("logging" in capabilities)) return;
+    await peer.request("logging/setLevel", { level }, { signal });
   },
   notifyRootsChanged: (peer) => peer.notify("notifications/roots/list_changed"),
   decodeRequest,

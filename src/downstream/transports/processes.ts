@@ -1,6 +1,6 @@
 import { DownstreamError } from "../../errors.ts";
 import type { Log } from "../../log.ts";
-import { isWithinShare } from "../fair_share.ts";
+import { isWithinShare } from "../../fair_share.ts";
 import { signalGroup } from "./process_group.ts";
 import { Watchdog } from "./watchdog.ts";
 
