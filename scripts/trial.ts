@@ -41,7 +41,11 @@ const CLEARED_VARIABLES = new Set([
   ...[DEPTH_VARIABLE, "NO_COLOR", "FORCE_COLOR"],
 ]);
 
-/** Writes a program and the trial's files to a folder, and runs the program there. */
+/**
+ * Writes a program and the trial's files to a folder, and runs the program there.
+ *
+ * @returns The program's standard output, and its functions.
+ */
 export async function runTrial(
   programText: string,
   folder: string,

@@ -57,15 +57,12 @@ interface FolderFile {
 
 function listFolderFiles(): FolderFile[] {
   const { files: { mcpConfig, rules } } = findFiles({});
-  const locatedFiles: [FolderFile["kind"], LocatedFile][] = [["servers", mcpConfig], [
-    "rules",
-    rules,
-  ]];
-  const inFolder = locatedFiles.filter(([, { origin }]) => origin === "folder");
+  const files: [FolderFile["kind"], LocatedFile][] = [["servers", mcpConfig], ["rules", rules]];
+  const inFolder = files.filter(([, { origin }]) => origin === "folder");
   if (inFolder.length > 0) {
     return inFolder.map(([kind, { path, displayPath }]) => ({ kind, path, displayPath }));
   }
-  const [usedFile] = locatedFiles.filter(([, { origin }]) => origin !== "missing");
+  const [usedFile] = files.filter(([, { origin }]) => origin !== "missing");
   throw new CommandError(
     usedFile === undefined
       ? `There is nothing to trust in this folder: it has neither ${mcpConfig.displayPath} nor ` +

@@ -76,7 +76,7 @@ function locateFile(
   const name = FILE_NAMES[key];
   const homePaths = home === undefined ? [] : [homePath(home, name)];
   const relativePaths = [name, `config/${name}`];
-  const folderPaths = relativePaths.map((displayPath) => resolvePath(cwd, displayPath))
+  const folderPaths = relativePaths.map((relative) => resolvePath(cwd, relative))
     .filter((path) => !homePaths.includes(path));
   const searchedPaths = usesHome ? homePaths : [...homePaths, ...folderPaths];
   const paths = { searchedPaths, ignoredPaths: usesHome ? folderPaths : [] };
@@ -88,9 +88,7 @@ function locateFile(
     return { path: searchedPaths[0] ?? name, displayPath: name, origin: "missing", ...paths };
   }
   if (homePaths.includes(path)) return { path, displayPath: path, origin: "home", ...paths };
-  const displayPath =
-    relativePaths.find((relativePath) => resolvePath(cwd, relativePath) === path) ??
-      path;
+  const displayPath = relativePaths.find((relative) => resolvePath(cwd, relative) === path) ?? path;
   return { path, displayPath, origin: "folder", ...paths };
 }
 

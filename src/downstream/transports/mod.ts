@@ -1,7 +1,7 @@
 /**
  * Opens connections to servers: to processes that the gateway starts, to remote servers, and to servers in
- * this process. The transport to remote servers is in `../remote/`, which is loaded when the first connection
- * is opened. The transports here do not interpret messages. Imports `causes`, `config`, `jsonrpc` and the leaves.
+ * this process. The transport to remote servers is in `../remote/`, which is loaded when it is first used.
+ * The transports here do not interpret messages. Imports `causes`, `config`, `jsonrpc` and the leaves.
  *
  * @module
  */
