@@ -56,8 +56,8 @@ Deno.test("[servers.safe-environment] secrets of npm and passwords of proxies an
   const secrets = {
     npm_config__auth: "canary",
     NPM_CONFIG__AUTHTOKEN: "canary",
-    "npm_config_//registry.example.com/:_authToken": "canary",
-    "npm_config_//registry.example.com/:_password": "canary",
+    "npm_config_//packages.example.com/:_authToken": "canary",
+    "npm_config_//packages.example.com/:_password": "canary",
     npm_config_cert: "canary",
     npm_config_key: "canary",
     npm_config_keyfile: "canary",
@@ -78,7 +78,7 @@ Deno.test("[servers.safe-environment] secrets of npm and passwords of proxies an
     npm_config_disturl: "//user:canary@dist.example.com/",
     npm_config_mirror: "https://user:can/ary@mirror.example.com/",
     npm_config_package: "https://mirror.example.com:443/a@b",
-    npm_config_registry: "https://user:canary@registry.example.com/a@b",
+    npm_config_registry: "https://user:canary@packages.example.com/a@b",
     NO_PROXY: "localhost,.example.com",
   };
   const env = createEnvironment({ ...secrets, ...addresses });
@@ -94,7 +94,7 @@ Deno.test("[servers.safe-environment] secrets of npm and passwords of proxies an
     npm_config_disturl: "//dist.example.com/",
     npm_config_mirror: "https://mirror.example.com/",
     npm_config_package: "https://mirror.example.com:443/a@b",
-    npm_config_registry: "https://registry.example.com/a@b",
+    npm_config_registry: "https://packages.example.com/a@b",
     NO_PROXY: "localhost,.example.com",
     [DEPTH_VARIABLE]: "1",
   });
