@@ -126,7 +126,7 @@ function checkWith(
   const loadedServers = servers.file === undefined
     ? []
     : buildServers(servers.file, files, options);
-  const warnings = [files.mcpConfig, files.rules].flatMap(warnWritable);
+  const warnings = [files.mcpConfig, files.rules].flatMap((file) => warnWritable(file));
   const knownServers = servers.document === undefined
     ? undefined
     : listKnownServers(servers.document, loadedServers);

@@ -1,6 +1,6 @@
 import type { ConfigProblem } from "../errors.ts";
-import { realPathOf } from "../file_identity.ts";
-import { folderOf } from "./file_path.ts";
+import { ownUserId } from "../file_identity.ts";
+import { folderOf, isAbsolutePath, resolvePath } from "./file_path.ts";
 import type { LocatedFile } from "./locate.ts";
 
 const WRITABLE_BY_ALL = 0o002;
@@ -8,29 +8,115 @@ const WRITABLE_BY_ALL = 0o002;
 /** In a folder with this bit, such as `/tmp`, only the owner of a file can replace it. */
 const STICKY = 0o1000;
 
-/** Warns of a file that every user of the machine can change, or can replace in its folder. */
-export function warnWritable({ path, displayPath, origin }: LocatedFile): ConfigProblem[] {
-  if (origin === "missing") return [];
-  const realPath = realPathOf(path);
-  const folder = folderOf(realPath);
-  const [subject, target] = (modeOf(realPath) & WRITABLE_BY_ALL) !== 0
-    ? ["this file", realPath]
-    : (modeOf(folder) & (WRITABLE_BY_ALL | STICKY)) === WRITABLE_BY_ALL
-    ? ["the folder of this file", folder]
-    : [];
-  if (target === undefined) return [];
-  const message =
-    `every user of this machine can write ${subject}, and so start programs as you or ` +
-    `change who may call what; run chmod o-w ${JSON.stringify(target)}`;
-  return [{ file: displayPath, line: 0, column: 0, path: "", message }];
+/** Maximum number of links that are followed, as in Linux. */
+const MAX_LINKS = 40;
+
+/** A file, a folder or a link that is looked up when a file is opened. */
+interface PathEntry {
+  readonly path: string;
+  readonly info: Deno.FileInfo;
 }
 
-/** Returns the permission bits; none on Windows, or if the path cannot be looked up. */
-function modeOf(path: string): number {
+/**
+ * Warns of a file that other users of the machine can change, or can replace in one of the folders through
+ * which its path leads.
+ *
+ * @param options The id of this user; by default that of this process, if Deno permits reading it.
+ */
+export function warnWritable(
+  { path, displayPath, origin }: Pick<LocatedFile, "path" | "displayPath" | "origin">,
+  { userId = ownUserId() }: { readonly userId?: number | undefined } = {},
+): ConfigProblem[] {
+  if (origin === "missing" || Deno.build.os === "windows") return [];
+  const entries = listEntries(path);
+  const message = describeOpenEntry(entries) ?? describeForeignEntry(entries, userId);
+  return message === undefined
+    ? []
+    : [{ file: displayPath, line: 0, column: 0, path: "", message }];
+}
+
+function describeOpenEntry(entries: readonly PathEntry[]): string | undefined {
+  const open = entries.findLast(isOpen);
+  if (open === undefined) return undefined;
+  const subject = open.info.isDirectory ? "a folder in the path of this file" : "this file";
+  return `every user of this machine can write ${subject}, and so start programs as you or ` +
+    `change who may call what; run chmod o-w ${JSON.stringify(open.path)}`;
+}
+
+/** Whether every user can write a file, or can replace what is in a folder. */
+function isOpen({ path, info }: PathEntry): boolean {
+  const mode = info.mode ?? 0;
+  // The mode of a link has no meaning.
+  if (info.isSymlink || (mode & WRITABLE_BY_ALL) === 0) return false;
+  if (!info.isDirectory) return true;
+  if ((mode & STICKY) !== 0) return false;
+  // Kubernetes mounts a ConfigMap read-only, with a folder that seems open and its own link in it.
+  const link = infoAt(resolvePath(path, "..data"));
+  return link?.isSymlink !== true || link.uid !== info.uid;
+}
+
+function describeForeignEntry(
+  entries: readonly PathEntry[],
+  userId: number | undefined,
+): string | undefined {
+  // A container often runs as the superuser, with files that belong to a user of its host.
+  if (userId === undefined || userId === 0) return undefined;
+  // In a user namespace, the superuser's files may have another owner.
+  const trustedOwners = new Set([0, userId, infoAt("/")?.uid]);
+  const foreign = entries.findLast(({ info: { uid } }) => uid !== null && !trustedOwners.has(uid));
+  if (foreign === undefined) return undefined;
+  return `${
+    JSON.stringify(foreign.path)
+  } belongs to another user, who can therefore start programs ` +
+    "as you or change who may call what; use a file of your own in a folder of your own";
+}
+
+/** Lists all that is looked up from the root to a file, with the links on the way and their targets. */
+function listEntries(path: string): PathEntry[] {
+  const root = infoAt("/");
+  const entries: PathEntry[] = root === undefined ? [] : [{ path: "/", info: root }];
+  const names = namesIn(path);
+  let folder = "/";
+  let linkCount = 0;
+  for (let name = names.shift(); name !== undefined; name = names.shift()) {
+    if (name === "..") {
+      folder = folderOf(folder);
+      continue;
+    }
+    const entryPath = resolvePath(folder, name);
+    // Deno may permit reading only the last folders.
+    const info = infoAt(entryPath);
+    if (info !== undefined) entries.push({ path: entryPath, info });
+    if (info?.isSymlink !== true) {
+      folder = entryPath;
+      continue;
+    }
+    const target = linkTarget(entryPath);
+    linkCount++;
+    if (target === undefined || linkCount > MAX_LINKS) break;
+    if (isAbsolutePath(target)) folder = "/";
+    names.unshift(...namesIn(target));
+  }
+  return entries;
+}
+
+function namesIn(path: string): string[] {
+  return path.split("/").filter((name) => name !== "" && name !== ".");
+}
+
+/** A path that cannot be looked up is reported when the file is read. */
+function infoAt(path: string): Deno.FileInfo | undefined {
   try {
-    return Deno.statSync(path).mode ?? 0;
+    return Deno.lstatSync(path);
   } catch {
-    // A file that cannot be read is reported elsewhere.
-    return 0;
+    return undefined;
+  }
+}
+
+function linkTarget(path: string): string | undefined {
+  try {
+    return Deno.readLinkSync(path);
+  } catch {
+    return undefined;
   }
 }
