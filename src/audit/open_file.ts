@@ -1,4 +1,4 @@
-import { identityOf } from "../file_identity.ts";
+import { identityOf, ownUserId } from "../file_identity.ts";
 
 /** The only path that is no regular file and may be written to. */
 export const NULL_DEVICE = "/dev/null";
@@ -75,7 +75,12 @@ function requireRegularFile(path: string, info: Deno.FileInfo | undefined): void
 }
 
 /** Makes a file readable for its owner only, who must be this user. */
-function restrictToOwner(path: string, { mode }: Deno.FileInfo): void {
+function restrictToOwner(path: string, { mode, uid }: Deno.FileInfo): void {
+  // The superuser could write to the file of any user.
+  const userId = ownUserId();
+  if (userId !== undefined && uid !== userId) {
+    throw new RefusedPath(`${path} belongs to another user`);
+  }
   if (Deno.build.os === "windows" || (mode ?? 0) % 0o100 === 0) return;
   try {
     Deno.chmodSync(path, 0o600);

@@ -371,12 +371,12 @@ export function readSettings(flags: SettingFlags, env: Environment): Settings {
     const message = "standard output carries the protocol; name a file or /dev/stderr";
     problems.push(createProblem(path, message));
   }
-  if (settings["auditRequired"] === true && auditStream !== undefined) {
-    const message = "needs an audit log in a file; nothing may read a standard stream";
+  const isInFile = auditStream === undefined && settings["auditLog"] !== "/dev/null";
+  if (settings["auditRequired"] === true && !isInFile) {
+    const message = "needs an audit log in a file, not in a standard stream or /dev/null";
     problems.push(createProblem(DEFINITIONS.auditRequired.variable, message));
   }
-  const certVariable = DEFINITIONS.tlsCert.variable;
-  const keyVariable = DEFINITIONS.tlsKey.variable;
+  const [certVariable, keyVariable] = [DEFINITIONS.tlsCert.variable, DEFINITIONS.tlsKey.variable];
   if (("tlsCert" in settings) !== ("tlsKey" in settings)) {
     const path = "tlsCert" in settings ? certVariable : keyVariable;
     const message = `is set alone; set both ${certVariable} and ${keyVariable}, or neither`;

@@ -147,6 +147,39 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name:
+    "[audit.refused-path] the superuser's gateway refuses the file of another user, if Deno permits reading the user's id",
+  ignore: IS_WINDOWS || !isSuperuser(),
+  fn: async () => {
+    for (const mode of [0o600, 0o644]) {
+      using folder = new TestFolder();
+      const path = folder.pathOf("audit.jsonl");
+      Deno.writeTextFileSync(path, "");
+      Deno.chmodSync(path, mode);
+      Deno.chownSync(path, 4241, null);
+      const fallbackPath = folder.pathOf("state", "audit.jsonl");
+      const writer = new URL("audit_writer.ts", import.meta.url).pathname;
+      const { success } = await new Deno.Command(Deno.execPath(), {
+        args: [
+          ...["run", "-q", "--no-check", "-RW", "--allow-sys=uid"],
+          ...[writer, path, fallbackPath, "one", "2"],
+        ],
+        stdin: "null",
+      }).output();
+      assert.ok(success);
+      assert.deepEqual(readEntryIds(fallbackPath), ["one 0", "one 1"]);
+      const { size, mode: modeAfter } = Deno.statSync(path);
+      assert.deepEqual([size, (modeAfter ?? 0) & 0o777], [0, mode]);
+    }
+  },
+});
+
+function isSuperuser(): boolean {
+  using folder = new TestFolder();
+  return Deno.statSync(folder.path).uid === 0;
+}
+
 /** Paths of all files and folders below a folder, in order. */
 function listFiles(folder: string, prefix = ""): string[] {
   return [...Deno.readDirSync(join(folder, prefix))].flatMap(({ name, isDirectory }) => {

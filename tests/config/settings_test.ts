@@ -137,6 +137,17 @@ for (const key of NEVER_EMPTY) {
   });
 }
 
+Deno.test("[audit.required] GATEWAY_AUDIT_REQUIRED without an audit log in a file is an error", () => {
+  const variables = { GATEWAY_AUDIT_REQUIRED: "1" };
+  for (const auditLog of ["/dev/null", "/dev/stderr"]) {
+    assert.deepEqual(problemsOf({ auditLog }, variables), [
+      "GATEWAY_AUDIT_REQUIRED: needs an audit log in a file, not in a standard stream or /dev/null",
+    ]);
+    assert.deepEqual(problemsOf({ auditLog }), []);
+  }
+  assert.deepEqual(problemsOf({ auditLog: "audit.jsonl" }, variables), []);
+});
+
 Deno.test("[settings.twins] every setting with a flag is tested here, and only --debug is boolean", () => {
   const flags = listSettings().filter(({ flag }) => flag !== undefined);
   assert.deepEqual(
