@@ -72,7 +72,7 @@ const reports: FileReport[] = [];
 const SKIPPED_FOLDERS = ["tests/soak", "tests/servers", "tests/fixtures"];
 
 /**
- * Runs every test file in its own process. Two more processes run than there are processors, because many
+ * Runs every test file in its own process. One more process runs than there are processors, because many
  * tests wait for other processes. Prints the output of each file as a whole, and then the files that took
  * longest; `dist/tests.xml` has the time of every file and test.
  */
@@ -92,7 +92,7 @@ async function runTests(): Promise<TestCounts> {
       total.failed += failed;
     }
   };
-  await Promise.all(Array.from({ length: navigator.hardwareConcurrency + 2 }, runNext));
+  await Promise.all(Array.from({ length: navigator.hardwareConcurrency + 1 }, runNext));
   Deno.mkdirSync("dist", { recursive: true });
   Deno.writeTextFileSync("dist/tests.xml", joinReports(reports));
   reports.sort((a, b) => b.seconds - a.seconds);
