@@ -6,7 +6,7 @@
  * @module
  */
 import { type AddressKind, kindOfAddress } from "./address_kind.ts";
-import { joinBytes } from "./bytes.ts";
+import { joinBytes, readBytes, reusingReader } from "./bytes.ts";
 import { isBrowserLoopback } from "./loopback.ts";
 
 /** Maximum size of a response; metadata, keys and tokens have a few kilobytes. */
@@ -147,14 +147,9 @@ function usesProxy({ protocol }: URL): boolean {
 async function fetchByProxy(url: URL, init: RequestInit): Promise<Response> {
   using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
   const response = await fetch(url, { redirect: "manual", ...init, client });
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of response.body ?? []) {
-    size += chunk.length;
-    if (size > MAX_BYTES) throw new UnusableResponseError("answered with more than 1 MiB");
-    chunks.push(chunk);
-  }
-  return createResponse(chunks, response);
+  const body = await readBytes(reusingReader(response.body), MAX_BYTES);
+  if (body === undefined) throw new UnusableResponseError("answered with more than 1 MiB");
+  return createResponse(body, response);
 }
 
 /** A connection, and the kind of the address at its other end. */
@@ -262,7 +257,7 @@ async function readResponse(stream: Deno.Conn): Promise<Response> {
   if ((headers.get("content-encoding") ?? "identity") !== "identity") {
     throw new UnusableResponseError("answered with a compressed body");
   }
-  return createResponse(chunks, { status, headers });
+  return createResponse(joinBytes(chunks), { status, headers });
 }
 
 /** A response is longer than 1 MiB or compressed, although only `identity` was accepted. */
@@ -273,11 +268,10 @@ export class UnusableResponseError extends Error {
 
 /** Creates a response with its complete body. */
 function createResponse(
-  chunks: readonly Uint8Array[],
+  body: Uint8Array<ArrayBuffer>,
   { status, headers }: Pick<Response, "status" | "headers">,
 ): Response {
-  const body = BODILESS_STATUSES.has(status) ? null : joinBytes(chunks);
-  return new Response(body, { status, headers });
+  return new Response(BODILESS_STATUSES.has(status) ? null : body, { status, headers });
 }
 
 /** Waits for a promise until a signal aborts, whose reason is then thrown. */
