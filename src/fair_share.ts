@@ -1,7 +1,7 @@
 /**
- * Whether an agent may take one more of the things that agents share, such as slots or processes. The last
- * free one is for an agent that holds none, and an agent holds at most three times as many as are left, so
- * that there is always something for the others, and the more agents there are, the less each of them gets.
+ * Whether an agent may take another unit of a shared resource, such as a slot or a process. An agent may hold
+ * at most three times as many units as stay free, so some always stay free for other agents. The last free
+ * unit is only for an agent that holds none.
  *
  * @param heldCount Number that the agent holds.
  * @param freeCount Number that nobody holds.

@@ -25,8 +25,8 @@ import { type KnownServers, warnRules, warnServerNames } from "./warn_rules.ts";
 import { warnWritable } from "./writable.ts";
 
 const NOT_TRUSTED =
-  "this file is in the working folder, which may be a stranger's, and it is not trusted or has changed; " +
-  "read it, then run agent-mcp-gateway trust in this folder, or name the file with a flag";
+  "this file is in the working folder, and nobody has trusted it since its last change; read it, " +
+  "then run agent-mcp-gateway trust in this folder, or name the file with a flag";
 
 /** The context in which the files are loaded. */
 export interface LoadOptions {

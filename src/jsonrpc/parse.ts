@@ -79,7 +79,7 @@ function parseEnvelope({ text, bytes, memory }: MessageSource): Message | undefi
 const DROP_DESCRIPTIONS: Readonly<Record<DroppedMessage["reason"], string>> = {
   "too-long": "is too long",
   "not-utf8": "is not UTF-8",
-  "no-room": "is one too many: the memory for messages of its sender is in use",
+  "no-room": "does not fit: other messages of its sender take the sender's share of the memory",
   "too-complex": "is nested too deeply or contains too many values",
 };
 

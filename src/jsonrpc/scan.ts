@@ -23,7 +23,7 @@ const MAX_DEPTH = 1000;
 
 /**
  * Maximum time that parsing a longer text takes by `PARSE_NS`, in nanoseconds. A list of 100,000 objects with
- * five members each takes 53 ms, and is more than a server returns that is used by models.
+ * five members each takes 53 ms, and is far longer than a list that a model can use.
  */
 const MAX_PARSE_NS = 100_000_000;
 
@@ -31,7 +31,7 @@ const MAX_PARSE_NS = 100_000_000;
 const PARSE_NS = {
   container: 200,
   comma: 60,
-  /** A key or a short string takes this time besides, where it occurs first: V8 keeps a table of them. */
+  /** Additional time of a key or a short string where it first occurs: V8 keeps a table of them. */
   newKey: 2500,
   newShortString: 700,
   /** A character that is not in a string. */

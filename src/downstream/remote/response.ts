@@ -158,7 +158,6 @@ function countBytes(
 }
 
 /** Decodes a text, with replacement characters for bytes that are not UTF-8. */
-/** Decodes a text, with replacement characters for bytes that are not UTF-8. */
 function decodeLossy(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes);
 }
