@@ -6,7 +6,7 @@
  * @module
  */
 
-import { readTestSummary, runSteps, type Step, type TestCounts } from "./ok_steps.ts";
+import { readFailures, readTestSummary, runSteps, type Step, type TestCounts } from "./ok_steps.ts";
 import { permissionFlags } from "./permissions.ts";
 import { type FileReport, joinReports, readTests } from "./test_report.ts";
 import { ensureServers } from "./test_servers.ts";
@@ -73,8 +73,8 @@ const SKIPPED_FOLDERS = ["tests/soak", "tests/servers", "tests/fixtures"];
 
 /**
  * Runs every test file in its own process. One more process runs than there are processors, because many
- * tests wait for other processes. Prints the output of each file as a whole, and then the files that took
- * longest; `dist/tests.xml` has the time of every file and test.
+ * tests wait for other processes. Prints the output of each file as a whole, then the files that took
+ * longest, and last the failures again; `dist/tests.xml` has the time of every file and test.
  */
 async function runTests(): Promise<TestCounts> {
   const rank = (path: string) => {
@@ -83,13 +83,15 @@ async function runTests(): Promise<TestCounts> {
   };
   const files = [...findTests("tests")].sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
   const total = { passed: 0, failed: 0 };
+  const failures: string[] = [];
   const runNext = async () => {
     for (let path = files.shift(); path !== undefined; path = files.shift()) {
       const start = performance.now();
-      const { xml, passed, failed } = await runTestFile(path);
+      const { xml, passed, failed, output } = await runTestFile(path);
       reports.push({ path, seconds: (performance.now() - start) / 1000, xml });
       total.passed += passed;
       total.failed += failed;
+      if (failed > 0) failures.push(`${path} failed:\n${readFailures(output)}\n`);
     }
   };
   await Promise.all(Array.from({ length: navigator.hardwareConcurrency + 1 }, runNext));
@@ -99,6 +101,7 @@ async function runTests(): Promise<TestCounts> {
   for (const { path, seconds } of reports.slice(0, 10)) {
     print(`${seconds.toFixed(1).padStart(6)} s  ${path}`);
   }
+  failures.forEach(print);
   return total;
 }
 
@@ -126,7 +129,9 @@ function* findTests(folder: string): Generator<string> {
   }
 }
 
-async function runTestFile(path: string): Promise<TestCounts & { readonly xml: string }> {
+async function runTestFile(
+  path: string,
+): Promise<TestCounts & { readonly xml: string; readonly output: string }> {
   const report = `${SHIPPED_FOLDER}/${path.replaceAll("/", "-")}.xml`;
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     // The types have already been checked.
@@ -137,7 +142,13 @@ async function runTestFile(path: string): Promise<TestCounts & { readonly xml: s
   writeAll(stdout);
   writeAll(stderr);
   const xml = exists(report) ? Deno.readTextFileSync(report) : "";
-  return { ...readTestSummary(new TextDecoder().decode(stdout), success), xml };
+  const decoder = new TextDecoder();
+  const text = decoder.decode(stdout);
+  return {
+    ...readTestSummary(text, success),
+    xml,
+    output: `${text}\n${decoder.decode(stderr)}`,
+  };
 }
 
 function exists(path: string): boolean {

@@ -79,3 +79,23 @@ export function readTestSummary(output: string, success: boolean): TestCounts {
   const failed = Number(last[2]);
   return { passed: Number(last[1]), failed: success ? failed : Math.max(1, failed) };
 }
+
+/** Maximum number of lines that are repeated for each failed test. */
+const MAX_FAILURE_LINES = 10;
+
+/**
+ * Reads the failed tests from the output of a `deno test` that failed.
+ *
+ * @returns The name, file and beginning of the error of each failed test; the end of the output if
+ * `deno test` listed no error, as after a crash.
+ */
+export function readFailures(output: string): string {
+  const lines = stripVTControlCharacters(output).trimEnd().split("\n");
+  const [start, end] = [lines.lastIndexOf(" ERRORS "), lines.lastIndexOf(" FAILURES ")];
+  if (start < 0 || end < start) return lines.slice(-MAX_FAILURE_LINES).join("\n");
+  let count = 0;
+  return lines.slice(start + 1, end).filter((line) => {
+    if (/ => \.\/\S+:\d+:\d+$|^\.\/\S+ \(uncaught error\)$/.test(line)) count = 0;
+    return count++ < MAX_FAILURE_LINES;
+  }).join("\n").trim();
+}

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readTestSummary, runSteps, type Step } from "../../scripts/ok_steps.ts";
+import { readFailures, readTestSummary, runSteps, type Step } from "../../scripts/ok_steps.ts";
 
 /** Runs steps of 0.1 s each, and returns the printed lines. */
 async function recordSteps(steps: Step[]): Promise<{ passed: boolean; lines: string[] }> {
@@ -90,4 +90,58 @@ Deno.test("an exit code other than 0 is a failure with any summary", () => {
     passed: 2,
     failed: 1,
   });
+});
+
+/** The end of the output of a failed run, as `deno test` prints it. A test printed a similar heading. */
+const FAILED_RUN = `two ...
+ ERRORS \n
+two => ./tests/a_test.ts:1:1
+two ... \u001b[31mFAILED\u001b[0m (1ms)
+
+\u001b[1m\u001b[41m ERRORS \u001b[0m
+
+one \u001b[90m=> ./tests/a_test.ts:2:6\u001b[0m
+\u001b[31merror\u001b[0m: Leaks detected:
+  - A timer was started
+${"    at line\n".repeat(20)}
+two ... step => ./tests/a_test.ts:3:6
+error: AssertionError: no
+
+./tests/a_test.ts (uncaught error)
+error: Error: late
+
+\u001b[1m\u001b[41m FAILURES \u001b[0m
+
+one => ./tests/a_test.ts:2:6
+
+FAILED | 1 passed | 3 failed (33ms)
+
+error: Test failed
+`;
+
+Deno.test("each failed test is read with the beginning of its error", () => {
+  assert.deepEqual(readFailures(FAILED_RUN).split("\n"), [
+    "one => ./tests/a_test.ts:2:6",
+    "error: Leaks detected:",
+    "  - A timer was started",
+    ...Array(7).fill("    at line"),
+    "two ... step => ./tests/a_test.ts:3:6",
+    "error: AssertionError: no",
+    "",
+    "./tests/a_test.ts (uncaught error)",
+    "error: Error: late",
+  ]);
+});
+
+Deno.test("the end of the output is read if a run failed without a list of errors", () => {
+  const output = `${
+    "x ... ok\n".repeat(20)
+  }ok | 20 passed | 0 failed (6ms)\n\nerror: only was used\n`;
+  const lines = readFailures(output).split("\n");
+  assert.equal(lines.length, 10);
+  assert.deepEqual(lines.slice(-3), [
+    "ok | 20 passed | 0 failed (6ms)",
+    "",
+    "error: only was used",
+  ]);
 });
