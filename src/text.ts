@@ -38,9 +38,13 @@ export function escapeLines(text: string): string {
   });
 }
 
-/** Escapes control characters in JSON text; its values stay the same. */
+/**
+ * Escapes control characters in JSON text; its values stay the same. Line feeds stay, because they are only
+ * between tokens.
+ */
 export function escapeJson(json: string): string {
   return PLAIN.test(json) ? json : json.replace(CONTROL, (character) => {
+    if (character === "\n") return character;
     return Array.from({ length: character.length }, (_, index) => {
       return `\\u${character.charCodeAt(index).toString(16).padStart(4, "0")}`;
     }).join("");

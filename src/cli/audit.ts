@@ -19,8 +19,8 @@ import {
 } from "./command.ts";
 import { CommandError } from "./error_report.ts";
 import { table } from "./table.ts";
-import { escapeControls, escapeJson } from "../text.ts";
-import { cutText, pluralize } from "./terminal.ts";
+import { escapeControls } from "../text.ts";
+import { cutText, jsonOutput, pluralize } from "./terminal.ts";
 import { readSince } from "./times.ts";
 
 const ARGS = [
@@ -58,7 +58,7 @@ export const stats = defineCommand({
       const figures = counter.figures();
       const { paths, damagedLines } = files;
       const answer = { files: paths, damaged_lines: damagedLines, ...figures };
-      stdout.write(json ? `${JSON.stringify(answer)}\n` : figuresText(figures));
+      stdout.write(json ? jsonOutput(JSON.stringify(answer)) : figuresText(figures));
     });
     return 0;
   },
@@ -157,7 +157,7 @@ function formatLine(
   { since = -Infinity, agent, json }: TailInvocation["flags"],
 ): string | undefined {
   if (entry.time < since || (agent !== undefined && entry.agent !== agent)) return undefined;
-  return json ? `${escapeJson(text)}\n` : entryText(entry);
+  return json ? jsonOutput(text) : entryText(entry);
 }
 
 /**

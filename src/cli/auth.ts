@@ -18,6 +18,7 @@ import {
 import { withInterrupts } from "./interrupts.ts";
 import { openConfiguration, type OpenedConfiguration } from "./open_configuration.ts";
 import { findServer } from "./resolve_names.ts";
+import { jsonOutput } from "./terminal.ts";
 import { escapeControls } from "../text.ts";
 
 const SERVER = serverArgument("Name of the server in the servers file");
@@ -73,7 +74,7 @@ const status = defineCommand({
     });
     stdout.write(
       json
-        ? `${JSON.stringify(logins.map(statusJson))}\n`
+        ? jsonOutput(JSON.stringify(logins.map(statusJson)))
         : logins.map((login) => `${statusText(login)}\n`).join(""),
     );
     if (logins.length === 0) stderr.write("No remote servers are configured\n");

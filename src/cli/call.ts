@@ -18,7 +18,7 @@ import { withGateway } from "./in_process.ts";
 import { openConfiguration, type OpenedConfiguration } from "./open_configuration.ts";
 import { chooseAgent, findServer } from "./resolve_names.ts";
 import { escapeLines } from "../text.ts";
-import { escapeForTerminal, styleOf } from "./terminal.ts";
+import { jsonOutput, styleOf } from "./terminal.ts";
 
 export const command = defineCommand({
   about: "Calls a server's tool through the same steps as any other call: identity, rules, " +
@@ -61,7 +61,7 @@ export const command = defineCommand({
       ];
       const reply = await callGateway("execute_tool", new JsonText(`{${fields.join(",")}}`));
       const result = readResult(reply);
-      if (json) stdout.write(escapeForTerminal(`${result.json}\n`, styleOf(Deno.stdout)));
+      if (json) stdout.write(jsonOutput(result.json));
       else if (result.refusal !== undefined) {
         stderr.write(`${refusalText(result)}\n`);
         stderr.write(escapeLines(suggestTool(result, { server, tool }, asAgent)));

@@ -9,7 +9,7 @@ import { type Probe, withStartedServers } from "./probe.ts";
 import { findServer } from "./resolve_names.ts";
 import { type Column, paragraph, table } from "./table.ts";
 import { escapeControls } from "../text.ts";
-import { formatCount, formatSeconds, styleOf, type TerminalStyle } from "./terminal.ts";
+import { formatCount, formatSeconds, jsonOutput, styleOf, type TerminalStyle } from "./terminal.ts";
 import { findUnmatchedTools, listKnownTools, selectRulesWarnings } from "./unmatched_rules.ts";
 
 export const command = defineCommand({
@@ -45,7 +45,7 @@ export const command = defineCommand({
     const warnings = [...rulesWarnings, ...unmatched];
     stdout.write(
       json
-        ? `${JSON.stringify({ servers: reports, warnings })}\n`
+        ? jsonOutput(JSON.stringify({ servers: reports, warnings }))
         : reportText(reports) + warningsText(warnings),
     );
     if (reports.length === 0) stderr.write("No server is configured\n");

@@ -18,7 +18,7 @@ import { withStartedServers } from "./probe.ts";
 import { suggestName } from "./resolve_names.ts";
 import { type Color, colored, type Column, paragraph, table } from "./table.ts";
 import { escapeControls, escapeLines } from "../text.ts";
-import { pluralize, styleOf, type TerminalStyle } from "./terminal.ts";
+import { jsonOutput, pluralize, styleOf, type TerminalStyle } from "./terminal.ts";
 import { findToolShare, type ToolShare } from "./tool_share.ts";
 import { findUnmatchedTools, listKnownTools, selectRulesWarnings } from "./unmatched_rules.ts";
 
@@ -57,7 +57,7 @@ export const command = defineCommand({
     noteUnknownNames(flags, configuration, stderr);
     printWarnings(selectRulesWarnings(configuration, agent), stderr);
     const print = (value: unknown, text: () => string): void => {
-      stdout.write(json ? `${JSON.stringify(value)}\n` : text());
+      stdout.write(json ? jsonOutput(JSON.stringify(value)) : text());
     };
     if (all || agent === undefined) {
       const rows = decideServers(flags, configuration, policy);

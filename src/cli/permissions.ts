@@ -4,7 +4,7 @@ import { defineCommand, JSON_FLAG, settingFlags, switchFlag } from "./command.ts
 import { readConfiguration } from "./open_configuration.ts";
 import { findNeededPermissions, type NeededPermissions } from "./needed_permissions.ts";
 import { escapeLines } from "../text.ts";
-import { escapeForTerminal, styleOf } from "./terminal.ts";
+import { escapeForTerminal, jsonOutput, styleOf } from "./terminal.ts";
 
 export const command = defineCommand({
   about: "Prints Deno's permission flags for the present configuration, one per line. They " +
@@ -21,7 +21,7 @@ export const command = defineCommand({
     const needed = await readNeededPermissions(flags);
     const permissionFlags = formatFlags(needed);
     const notes = [...needed.notes, ...noteInterpreters(needed), ...noteCommas(needed), RERUN_NOTE];
-    if (json) stdout.write(`${JSON.stringify({ flags: permissionFlags, notes })}\n`);
+    if (json) stdout.write(jsonOutput(JSON.stringify({ flags: permissionFlags, notes })));
     else {
       const flagWithBlank = permissionFlags.find((flag) => /\s/.test(flag));
       if (flagWithBlank !== undefined && !shell) {

@@ -13,7 +13,7 @@ import { openConfiguration } from "./open_configuration.ts";
 import { ANONYMOUS_CALLER, type Probe, type Probes, withStartedServers } from "./probe.ts";
 import { paragraph, table } from "./table.ts";
 import { escapeLines } from "../text.ts";
-import { formatCount, styleOf, type TerminalStyle } from "./terminal.ts";
+import { formatCount, jsonOutput, styleOf, type TerminalStyle } from "./terminal.ts";
 
 export const command = defineCommand({
   about:
@@ -31,7 +31,7 @@ export const command = defineCommand({
       { opened, names, stderr },
       (started, probes, signal) => countAll(started, { probes, configuration, counter, signal }),
     );
-    stdout.write(json ? `${JSON.stringify(savings)}\n` : savingsText(savings));
+    stdout.write(json ? jsonOutput(JSON.stringify(savings)) : savingsText(savings));
     if (names.length === 0) stderr.write("No server is configured\n");
     for (const { server, error } of savings.failed) {
       stderr.write(`${escapeLines(`Not counted: ${server}: ${error}`)}\n`);

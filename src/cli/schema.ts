@@ -1,5 +1,6 @@
 import { createFileSchema } from "../config/mod.ts";
 import { choiceArgument, defineCommand } from "./command.ts";
+import { jsonOutput } from "./terminal.ts";
 
 export const command = defineCommand({
   about: "Prints the JSON Schema of the servers file or of the rules file. An editor " +
@@ -7,7 +8,7 @@ export const command = defineCommand({
   example: "agent-mcp-gateway schema rules > rules.schema.json",
   args: [choiceArgument("Which file: servers or rules", ["servers", "rules"])],
   async run({ args: [file], stdout }) {
-    stdout.write(`${JSON.stringify(await createFileSchema(file), null, 2)}\n`);
+    stdout.write(jsonOutput(JSON.stringify(await createFileSchema(file), null, 2)));
     return 0;
   },
 });

@@ -1,4 +1,4 @@
-import { escapeLines } from "../text.ts";
+import { escapeJson, escapeLines } from "../text.ts";
 import { readVariable } from "../config/mod.ts";
 
 /** The layout and colors of a text. */
@@ -38,6 +38,14 @@ function terminalColumns(): number {
 /** Escapes the control characters of a text for a terminal; a file or a program gets it unchanged. */
 export function escapeForTerminal(text: string, { isTerminal }: TerminalStyle): string {
   return isTerminal ? escapeLines(text) : text;
+}
+
+/**
+ * Returns JSON text as output that ends with a line feed. Its control characters are escaped, whether or not the
+ * output is a terminal: the values stay the same.
+ */
+export function jsonOutput(json: string): string {
+  return `${escapeJson(json)}\n`;
 }
 
 /** Cuts a text to a length in UTF-16 code units, but not in the middle of a character. */

@@ -3,6 +3,7 @@ import { ConfigError } from "../errors.ts";
 import { agentArgument, defineCommand, JSON_FLAG, parsedFlag, RULES_FLAG } from "./command.ts";
 import { CommandError } from "./error_report.ts";
 import { findFiles } from "./open_configuration.ts";
+import { jsonOutput } from "./terminal.ts";
 import { readExpiry } from "./times.ts";
 import { editTrustedFile } from "./trust.ts";
 
@@ -52,7 +53,7 @@ export const command = defineCommand({
           "`Authorization: Bearer TOKEN`.\n",
       );
       const result = { agent, token, sha256, ...(expires && { expires }), rules: rules.path };
-      stdout.write(json ? `${JSON.stringify(result)}\n` : `${token}\n`);
+      stdout.write(json ? jsonOutput(JSON.stringify(result)) : `${token}\n`);
       return 0;
     } catch (error) {
       if (error instanceof ConfigError || !(error instanceof Error)) throw error;

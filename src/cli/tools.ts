@@ -15,7 +15,7 @@ import { openConfiguration } from "./open_configuration.ts";
 import { chooseAgent, findServer } from "./resolve_names.ts";
 import { paragraph } from "./table.ts";
 import { escapeControls, escapeLines } from "../text.ts";
-import { escapeForTerminal, pluralize, styleOf, type TerminalStyle } from "./terminal.ts";
+import { jsonOutput, pluralize, styleOf, type TerminalStyle } from "./terminal.ts";
 
 export const command = defineCommand({
   about: "Lists what list_servers and get_server_tools show an agent, through the same " +
@@ -86,7 +86,7 @@ async function showServerTools(
   if (result.isError) return printRefusal(result, { json, stdout, stderr });
   const listing = parseGatewayAnswer(result) as ServerListing;
   const style = styleOf(Deno.stdout);
-  if (json) stdout.write(`${JSON.stringify(listing)}\n`);
+  if (json) stdout.write(jsonOutput(JSON.stringify(listing)));
   else stdout.write(listing.tools.map((tool) => toolText(tool, request.detail, style)).join(""));
   const { returned, total_available } = listing;
   stderr.write(`${returned} of ${pluralize(total_available, "tool")}\n`);
@@ -113,7 +113,7 @@ async function showAllServers(
     const rows = listed.map(({ listing, failure, ...server }) => {
       return { ...server, ...listing, ...(failure === undefined ? {} : refusalError(failure)) };
     });
-    stdout.write(`${JSON.stringify(rows)}\n`);
+    stdout.write(jsonOutput(JSON.stringify(rows)));
   } else {
     const style = styleOf(Deno.stdout);
     stdout.write(listed.map((server) => serverText(server, request.detail, style)).join("\n"));
@@ -128,7 +128,7 @@ function printRefusal(
   result: CallResult,
   { json, stdout, stderr }: Context & { readonly json: boolean },
 ): number {
-  if (json) stdout.write(`${result.json}\n`);
+  if (json) stdout.write(jsonOutput(result.json));
   else stderr.write(`${refusalText(result)}\n`);
   return 1;
 }
@@ -173,7 +173,7 @@ function toolText(
   style: TerminalStyle,
   indent = "",
 ): string {
-  if (detail === "full") return `${escapeForTerminal(JSON.stringify(tool), style)}\n`;
+  if (detail === "full") return jsonOutput(JSON.stringify(tool));
   const head = paragraph(escapeControls(tool.signature ?? tool.name), style, indent);
   if (tool.description === undefined) return head;
   return head + paragraph(tool.description, style, `${indent}    `);

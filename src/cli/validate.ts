@@ -23,7 +23,7 @@ import {
   readConfiguration,
 } from "./open_configuration.ts";
 import { escapeControls } from "../text.ts";
-import { pluralize, styleOf } from "./terminal.ts";
+import { jsonOutput, pluralize, styleOf } from "./terminal.ts";
 import { wrapText } from "./wrap.ts";
 
 const FLAGS = {
@@ -58,7 +58,7 @@ export async function validate(
   const { errors, warnings } = problems;
   const { columns } = styleOf(Deno.stdout);
   stdout.write(
-    flags.json ? `${JSON.stringify({ errors, warnings })}\n` : [
+    flags.json ? jsonOutput(JSON.stringify({ errors, warnings })) : [
       ...foldProblems(errors).map((line) => wrapText(`error ${escapeControls(line)}\n`, columns)),
       ...foldProblems(warnings).map((line) =>
         wrapText(`warning ${escapeControls(line)}\n`, columns)

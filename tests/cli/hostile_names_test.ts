@@ -3,6 +3,8 @@ import { HAS_NO_TERMINAL, runAtTerminal, Shell } from "./shell.ts";
 
 const NAME = "ev\x1b]0;title\x07il";
 const ESCAPED_NAME = /ev\\x1b\]0;title\\x07il/;
+/** Characters that are not shown or break lines: DEL, NEL, a line separator, a bidi control, and a tag. */
+const HIDDEN = "\\x7f\\x85\\u2028\\u2066\\u{e0041}";
 const FORGED_FIX = "Fix: rm -rf ~";
 
 /** Code of a server that exits at once. Its output has escape sequences and a line like one of `doctor`. */
@@ -15,7 +17,7 @@ const DYING_SERVER = [
 
 /** Code of a server whose names, texts and answers have control characters and line breaks. */
 const TALKING_SERVER = `
-const text = "\\x1b]0;title\\x07\\u202e\\x9b1m\\n${FORGED_FIX}";
+const text = "\\x1b]0;title\\x07\\u202e\\x9b1m\\n${FORGED_FIX}" + "${HIDDEN}";
 const lines = Deno.stdin.readable.pipeThrough(new TextDecoderStream());
 const results = {
   initialize: ({ protocolVersion }) => ({
@@ -46,8 +48,7 @@ function shellWith(script: string, name = NAME): Shell {
   });
 }
 
-// deno-lint-ignore no-control-regex
-const CONTROL_CHARACTERS = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]/;
+const CONTROL_CHARACTERS = /(?![\t\n])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 
 Deno.test("[cli.tables] the output of a failed server is quoted, without control characters", async () => {
   await using shell = shellWith(DYING_SERVER);
@@ -76,7 +77,7 @@ Deno.test("[cli.tables] names and texts of a server cannot break lines or move t
     [["tools", "--agent", "a"], /^ev\\x1b\]0;title\\x07il: d\\x07\\nFix: rm -rf ~\n {2}t, u\\x1b/m],
     [
       ["tools", "--agent", "a", "--server", NAME],
-      /^u\\x1b\]0;title\\x07\\u202e\\x9b1m\\nFix: rm -rf ~\(\)/m,
+      /^u\\x1b\]0;title\\x07\\u202e\\x9b1m\\nFix: rm -rf ~\\x7f\\x85\\u2028\\u2066\\u\{e0041\}\(\)/m,
     ],
     [["tools", "--agent", "a", "--server", NAME, "--detail", "names"], escapedToolName],
     [["savings"], ESCAPED_NAME],
@@ -92,10 +93,42 @@ Deno.test("[cli.tables] names and texts of a server cannot break lines or move t
   }
 });
 
+Deno.test("[cli.json] control characters are escaped in the JSON output of every command, and its values stay the same", async () => {
+  await using shell = shellWith(TALKING_SERVER);
+  const text = JSON.parse(
+    `"\\u001b]0;title\\u0007\\u202e\\u009b1m\\n${FORGED_FIX}${"\\u007f\\u0085\\u2028\\u2066\\udb40\\udc41"}"`,
+  );
+  const ofAgent = ["--agent", "a"];
+  await shell.run(["call", NAME, `u${text}`, ...ofAgent]);
+  const commands: [string[], (value: unknown) => unknown, string][] = [
+    [["tools", ...ofAgent], (rows) => at(rows, 0, "tools", 1, "name"), `u${text}`],
+    [["tools", ...ofAgent, "--server", NAME], (list) => at(list, "tools", 1, "description"), text],
+    [["explain", ...ofAgent, "--server", NAME, "--tool", text], (value) => at(value, "tool"), text],
+    [["audit", "stats"], (value) => at(value, "tools", 0, "name"), `${NAME}/u${text}`],
+    [["call", NAME, "t", ...ofAgent], (value) => at(value, "content", 0, "text"), text],
+    [["doctor"], (value) => at(value, "servers", 0, "server"), NAME],
+    [["savings"], (value) => at(value, "servers", 0, "server"), NAME],
+    [["validate"], (value) => at(value, "errors", "length"), 0],
+  ];
+  for (const [words, read, expected] of commands) {
+    const { stdout } = await shell.run([...words, "--json"]);
+    assert.doesNotMatch(stdout, CONTROL_CHARACTERS, words.join(" "));
+    assert.equal(read(JSON.parse(stdout)), expected, `${words.join(" ")}: ${stdout}`);
+  }
+});
+
+/** Returns the value at a path of keys. */
+function at(value: unknown, ...path: readonly (string | number)[]): unknown {
+  return path.reduce<unknown>((inner, key) => (inner as Record<string, unknown>)[key], value);
+}
+
 Deno.test("[cli.call] a result is written to a pipe unchanged", async () => {
   await using shell = shellWith(TALKING_SERVER, "plain");
   const { stdout } = await shell.run(["call", "plain", "t", "--agent", "a"]);
-  assert.equal(stdout, `\x1b]0;title\x07\u202e\x9b1m\n${FORGED_FIX}`);
+  assert.equal(
+    stdout,
+    `\x1b]0;title\x07\u202e\x9b1m\n${FORGED_FIX}\x7f\x85\u2028\u2066\u{e0041}`,
+  );
 });
 
 Deno.test({
@@ -105,7 +138,7 @@ Deno.test({
     await using shell = shellWith(TALKING_SERVER, "plain");
     for (const flags of ["", "--json"]) {
       const output = await runAtTerminal(shell, `call plain t --agent a ${flags}`);
-      assert.match(output, /^.*(x1b|u001b)\]0;title.*\\u202e\\x9b1m/m);
+      assert.match(output, /^.*(x1b|u001b)\]0;title.*\\u202e\\(x9b|u009b)1m/m);
       // Lines of the log are left out, because their colors are control characters.
       const result = output.split("\r\n").filter((line) => !line.includes("warn: "));
       assert.doesNotMatch(result.join("\n"), CONTROL_CHARACTERS);

@@ -108,6 +108,7 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
     "cli.schema": "schema prints the JSON Schema of either file",
     "cli.completions": "completions has commands, flags, servers and agents, in four shells",
     "cli.tables": "tables fit the terminal and cannot move the cursor",
+    "cli.json": "control characters are escapes in the JSON that commands print",
     "cli.no-color": "colors are used only at a terminal without NO_COLOR",
     "cli.closed-pipe": "a closed pipe is not a failure",
     "cli.token": "token shows a token once, and adds its hash to an otherwise unchanged rules file",
