@@ -1,7 +1,7 @@
 /**
  * The audit log: lines of JSON. A line is written before a call that may change something leaves, and before
  * the answer to each operation is sent. Refusals are in a file of their own. The log reports its errors, and
- * callers decide whether an operation continues without its entry. Imports only the leaves.
+ * callers decide whether an operation continues without its entry. Imports `jsonrpc/` and the leaves.
  *
  * @module
  */
@@ -9,3 +9,4 @@
 export { type AuditDecision, type AuditEntry, auditLine } from "./entry.ts";
 export type { AuditOptions, AuditStatus } from "./audit_log.ts";
 export { AuditTrail, refusedLogPath } from "./audit_trail.ts";
+export { redactedJson } from "./redacted_json.ts";

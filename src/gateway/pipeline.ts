@@ -346,7 +346,7 @@ function describeSubject(
   }
   const { server, tool, args } = operation;
   const argsBytes = args && utf8Bytes(args.text.json);
-  return { server, isCounted: servers.has(server), tool, argsBytes, args: args?.value };
+  return { server, isCounted: servers.has(server), tool, argsBytes, args: args?.text };
 }
 
 /** Returns the error for a denied operation; logs the errors while deciding, if there were any. */

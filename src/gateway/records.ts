@@ -1,7 +1,7 @@
-import type { AuditEntry, AuditTrail } from "../audit/mod.ts";
+import { type AuditEntry, type AuditTrail, redactedJson } from "../audit/mod.ts";
 import { CallerError } from "../errors.ts";
+import type { JsonText } from "../jsonrpc/mod.ts";
 import type { Metrics } from "../metrics/mod.ts";
-import { redactedJson } from "../redact.ts";
 import type { Span } from "../trace.ts";
 import type { OperationRequest, Outcome } from "./operation.ts";
 
@@ -56,8 +56,8 @@ export interface Subject {
   readonly tool?: string;
   /** Size of the tool's arguments in UTF-8 bytes; absent if the call has none. */
   readonly argsBytes?: number | undefined;
-  /** The tool's arguments, parsed. */
-  readonly args?: unknown;
+  /** The tool's arguments, as the caller wrote them. */
+  readonly args?: JsonText | undefined;
 }
 
 /** The context in which an operation is recorded. */
@@ -168,7 +168,7 @@ export class OperationRecorder {
       this.#context;
     const { server, tool = unknownTool, args, argsBytes, isCounted = true } = subject ?? NO_SUBJECT;
     if (auditArgs === "redacted" && args !== undefined) {
-      this.#args ??= redactedJson(args, MAX_ARGS_BYTES);
+      this.#args ??= redactedJson(args.json, MAX_ARGS_BYTES);
     }
     return {
       timestamp: currentTime(),

@@ -35,6 +35,9 @@ export {
   elementTexts,
   measureParseCost,
   type ParseCost,
+  skipSpace,
+  skipString,
+  skipValue,
   textAt,
   withElement,
 } from "./scan.ts";

@@ -229,7 +229,8 @@ function isKey(json: string, start: number, end: number, key: string): boolean {
   return text.length === key.length + 2 && text.startsWith(key, 1);
 }
 
-function skipSpace(json: string, at: number): number {
+/** Returns the position after the space at a position. */
+export function skipSpace(json: string, at: number): number {
   for (;;) {
     const code = json.charCodeAt(at);
     if (code !== 32 && code !== 9 && code !== 10 && code !== 13) return at;
@@ -237,7 +238,8 @@ function skipSpace(json: string, at: number): number {
   }
 }
 
-function skipString(json: string, start: number): number {
+/** Returns the end of the string at a position. */
+export function skipString(json: string, start: number): number {
   let end = json.indexOf('"', start + 1);
   // A quote ends the string unless an odd number of backslashes precedes it.
   while (end >= 0) {
@@ -249,7 +251,8 @@ function skipString(json: string, start: number): number {
   return json.length;
 }
 
-function skipValue(json: string, start: number): number {
+/** Returns the end of the value at a position. */
+export function skipValue(json: string, start: number): number {
   const first = json.charCodeAt(start);
   if (first === QUOTE) return skipString(json, start);
   let depth = 0;

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { misbehavingServer, startGateway } from "./gateway.ts";
+import { DEFAULT_AUDIT_LOG } from "./setup.ts";
 
 const SECRETS = ["hunter2-canary", "ghp_canaryCanaryCanaryCanary1234567890"];
 
@@ -39,4 +41,22 @@ Deno.test("[audit.args] with GATEWAY_AUDIT_ARGS=redacted, arguments are logged w
     "[redacted] 2": 2,
     "…": 3,
   });
+});
+
+Deno.test("[audit.args] the audit log has all digits of the numbers that the server receives", async () => {
+  await using gateway = await startGateway({
+    servers: { odd: misbehavingServer() },
+    env: { GATEWAY_AUDIT_ARGS: "redacted" },
+  });
+  const args = '{"id":12345678901234567891,"list":[1e400,-0,1.10]}';
+  await gateway.client.requestText(
+    "tools/call",
+    `{"name":"execute_tool","arguments":{"server":"odd","tool":"echo","args":${args}}}`,
+  );
+  assert.equal(
+    (await Deno.readTextFile(join(gateway.setup.workingFolder, DEFAULT_AUDIT_LOG))).includes(
+      `"args":${args}`,
+    ),
+    true,
+  );
 });

@@ -118,9 +118,23 @@ Deno.test("the gateway's tools check their arguments", async (t) => {
           [`{${call},"arguments":${reordered},"args":${args}}`, args],
         ] as const
       ) assert.equal(await sendArguments(gateway, argumentsText), expected);
-      for (const args of [{ a: 2 }, {}, '{"a":2}']) {
-        const conflictingArgs = { server: "odd", tool: "echo", args, arguments: { a: 1 } };
-        assert.deepEqual(await gateway.expectRefusal("execute_tool", conflictingArgs), {
+      for (
+        const [args, others] of [
+          ['{"a":2}', '{"a":1}'],
+          ["{}", '{"a":1}'],
+          [JSON.stringify('{"a":2}'), '{"a":1}'],
+          ['{"a":1e400}', '{"a":1e500}'],
+          ['{"a":12345678901234567891}', '{"a":12345678901234567890}'],
+          ['{"a":{"b":1}}', '{"a":[["b",1]]}'],
+          [`{"a":${"[".repeat(1000)}1${"]".repeat(1000)}}`, '{"a":1}'],
+          [`{"a":${"[".repeat(9000)}1${"]".repeat(9000)}}`, '{"a":1}'],
+        ] as const
+      ) {
+        const { message } = await gateway.client.requestText(
+          "tools/call",
+          `{"name":"execute_tool","arguments":{${call},"args":${args},"arguments":${others}}}`,
+        );
+        assert.deepEqual(readRefusal(message.result as Fields), {
           code: "INVALID_ARGUMENTS",
           message:
             'execute_tool: "args" and "arguments" mean the same but differ; give only "args". ' +

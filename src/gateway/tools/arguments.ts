@@ -13,6 +13,12 @@ import { isRecord } from "../../json.ts";
 /** Maximum length of a text argument in UTF-16 code units; no name or list of names is longer. */
 const MAX_TEXT_LENGTH = 8192;
 
+/**
+ * Maximum length of objects that are compared if their texts differ, in UTF-16 code units. Comparing values that
+ * are nested thousands of times would overflow the stack.
+ */
+const MAX_COMPARED_LENGTH = 2 * 1024;
+
 /** Maximum of an integer argument: the longest duration that `setTimeout` accepts, in milliseconds. */
 const MAX_INTEGER = 2 ** 31 - 1;
 
@@ -52,7 +58,7 @@ export function parseArguments(
       : value as string | number | boolean;
     // The same argument may have come before under another accepted name.
     const previous = args[name];
-    if (previous !== undefined && canonicalText(previous) !== canonicalText(argument)) {
+    if (previous !== undefined && !areEqual(previous, argument)) {
       const names = [name, ...Object.keys(aliases).filter((alias) => aliases[alias] === name)];
       const quotedNames = names.map((alias) => `"${alias}"`).join(" and ");
       throw argumentError(
@@ -193,14 +199,26 @@ function lettersOf(name: string): string {
   return name.toLowerCase().replace(/[^a-z]/g, "");
 }
 
-/** Returns a text that is equal for equal values, whatever the order of their keys. */
-function canonicalText(value: Arguments[string]): string {
-  return typeof value === "object" ? JSON.stringify(value.value, sortKeys) : JSON.stringify(value);
+/** Whether two arguments are equal, whatever the order of their keys. */
+function areEqual(a: Arguments[string], b: Arguments[string]): boolean {
+  if (typeof a !== "object" || typeof b !== "object") return a === b;
+  const [textA, textB] = [a.text.json, b.text.json];
+  if (textA === textB) return true;
+  return Math.max(textA.length, textB.length) <= MAX_COMPARED_LENGTH &&
+    canonicalText(textA) === canonicalText(textB);
 }
 
-function sortKeys(_key: string, value: unknown): unknown {
-  // Returns an array of pairs, because an object would put names like `7` first and lose `__proto__`.
-  return isRecord(value) ? Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1) : value;
+/** Returns a text that is equal for equal JSON, whatever the order of the keys. Numbers keep all of their digits. */
+function canonicalText(json: string): string {
+  return JSON.stringify(
+    JSON.parse(json, (_key, value: unknown, { source }: { source?: string } = {}) => {
+      if (typeof value === "number") return { number: source };
+      // A list of pairs, because an object would put names like `7` first and lose `__proto__`.
+      return isRecord(value)
+        ? { members: Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1) }
+        : value;
+    }),
+  );
 }
 
 function argumentError({ name }: ToolDefinition, problem: string, hint?: string): CallerError {
