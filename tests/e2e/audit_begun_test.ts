@@ -138,6 +138,38 @@ Deno.test("[audit.refused] calls that reach no server and the gateway's own tool
   assert.deepEqual([countsOf.list_servers, countsOf.get_server_tools > 30], [30, true]);
 });
 
+Deno.test("[audit.refused] after 14,000 refused calls with names of 256 characters, the record of a call is still in the log", async () => {
+  await using gateway = await startGateway({
+    servers: { odd: misbehavingServer() },
+    rules: {
+      agents: { tester: { allow: { servers: ["odd"] }, limits: { per_minute: 5 } } },
+    },
+    args: ["--agent", "tester"],
+    transport: "stdio",
+  });
+  const { client, setup } = gateway;
+  await gateway.callServerToolForText("odd", "echo", { text: "evidence" });
+  const longName = "\u0001".repeat(256);
+  const params = JSON.stringify({
+    name: "execute_tool",
+    arguments: { server: longName, tool: longName, args: {} },
+  });
+  const idOf = (call: number) => `${call}${longName}`;
+  for (let call = 1; call < 14_000; call++) {
+    const id = JSON.stringify(idOf(call));
+    await client.sendLine(`{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":${params}}`);
+  }
+  const { message } = await client.requestText("tools/call", params, idOf(14_000));
+  assert.equal(message.result?.isError, true);
+  const folder = join(setup.workingFolder, DEFAULT_AUDIT_LOG, "..");
+  const paths = [...Deno.readDirSync(folder)].map(({ name }) => join(folder, name));
+  const logs = paths.filter((path) => /\.jsonl(\.\d)?$/.test(path));
+  assert.ok(
+    logs.some((path) => Deno.readTextFileSync(path).includes('"tool":"echo"')),
+    `none of ${logs.length} files has the call`,
+  );
+});
+
 /** The state of the audit log in the gateway's status. */
 interface AuditState {
   readonly metrics: { readonly audit: { readonly waiting: number } };

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { createPipe, TempFolder } from "../config/temp_folder.ts";
 import { executeToolParams, misbehavingServer, startGateway } from "./gateway.ts";
 import { type AuditLine, DEFAULT_AUDIT_LOG } from "./setup.ts";
 
@@ -244,4 +245,21 @@ Deno.test("the path of the audit log", async (t) => {
     assert.equal(await gateway.callServerToolForText("odd", "count"), "2");
     assert.equal(gateway.program.stderr.match(/error: .*audit log cannot be written/g)?.length, 1);
   });
+});
+
+Deno.test({
+  name:
+    "[audit.refused-path] with a named pipe as GATEWAY_AUDIT_LOG, calls are answered, and the log is in the state folder",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    using folder = new TempFolder();
+    await using gateway = await startGateway({
+      servers: { odd: misbehavingServer() },
+      env: { GATEWAY_AUDIT_LOG: createPipe(`${folder.path}/pipe`) },
+    });
+    // The lines of these calls are longer than the buffer of a pipe, 64 KiB.
+    for (let call = 0; call < 500; call++) await gateway.callServerToolForText("odd", "echo");
+    assert.equal(gateway.readAuditLog().length, 500);
+    assert.match(gateway.program.stderr, /^warn: .*pipe is no regular file/m);
+  },
 });

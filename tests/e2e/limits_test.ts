@@ -17,6 +17,20 @@ Deno.test("[errors.rate-limited] [rules.limits] a call beyond the limit is refus
   });
 });
 
+Deno.test("[rules.limits-first] requests that are refused for their arguments or agent id, and tools/list, count towards the limit", async () => {
+  await using gateway = await startGateway({
+    rules: { agents: { tester: { limits: { per_minute: 60 } } } },
+    args: ["--agent", "tester"],
+  });
+  for (let round = 0; round < 20; round++) {
+    await gateway.expectRefusal("get_server_tools", {});
+    await gateway.expectRefusal("list_servers", { agent_id: "other" });
+    await gateway.client.request("tools/list");
+  }
+  assert.equal((await gateway.expectRefusal("get_server_tools", {})).code, "RATE_LIMITED");
+  assert.equal((await gateway.client.request("tools/list")).error?.code, -32005);
+});
+
 Deno.test("[memory.client-changes] of 5000 log levels, a server that answers none receives one within its deadline, then the newest", async () => {
   await using gateway = await startGateway({
     servers: { odd: misbehavingServer("--hold=logging/setLevel") },

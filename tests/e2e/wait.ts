@@ -6,11 +6,13 @@ export const DEFAULT_TIMEOUT_MS = 15_000;
  *
  * @param description Describes the condition in the error message.
  * @param condition Holds once it returns a value other than `false` and `undefined`.
+ * @param pollMs Time between two polls, in milliseconds.
  */
 export async function waitUntil<T>(
   description: string,
   condition: () => T | Promise<T>,
   withinMs: number = DEFAULT_TIMEOUT_MS,
+  pollMs = 10,
 ): Promise<Exclude<T, false | undefined>> {
   const deadlineMs = performance.now() + withinMs;
   for (;;) {
@@ -19,7 +21,7 @@ export async function waitUntil<T>(
     if (performance.now() > deadlineMs) {
       throw new Error(`Not within ${withinMs} ms: ${description}`);
     }
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
 }
 
