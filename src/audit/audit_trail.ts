@@ -1,8 +1,11 @@
 import { standardStream } from "../line_queue.ts";
 import { AuditLog, type AuditOptions, type AuditStatus } from "./audit_log.ts";
 import type { AuditEntry } from "./entry.ts";
-import { EntryCounter } from "./entry_counter.ts";
+import { EntryCounter, type EntryCounterOptions } from "./entry_counter.ts";
 import { NULL_DEVICE } from "./open_file.ts";
+
+/** Number of refusals in a minute of clients that are known only by their addresses that have a line each. */
+const MAX_CLIENT_LINES = 60;
 
 /**
  * The audit log and the log of refusals. The logs are separate because a client can cause many refusals, which must
@@ -13,14 +16,19 @@ export class AuditTrail {
   readonly #auditLog: AuditLog;
   // Opened with the first refusal.
   #refusalLog: AuditLog | undefined;
-  readonly #refusals = new EntryCounter(
-    { operation: "refusals", decision: "DENY" },
-    (entry) => this.#openRefusalLog().append(entry),
-  );
-  readonly #lookups = new EntryCounter(
-    { operation: "lookups", decision: "ALLOW" },
-    (entry) => this.#auditLog.append(entry),
-  );
+  readonly #refusalOptions: EntryCounterOptions = {
+    summary: { operation: "refusals", decision: "DENY" },
+    write: (entry) => this.#openRefusalLog().append(entry),
+  };
+  readonly #refusals = new EntryCounter(this.#refusalOptions);
+  readonly #clientRefusals = new EntryCounter({
+    ...this.#refusalOptions,
+    maxLines: MAX_CLIENT_LINES,
+  });
+  readonly #lookups = new EntryCounter({
+    summary: { operation: "lookups", decision: "ALLOW" },
+    write: (entry) => this.#auditLog.append(entry),
+  });
 
   /** Opens the audit log, and creates its file and folder if they are missing. */
   constructor(options: AuditOptions) {
@@ -55,10 +63,19 @@ export class AuditTrail {
    * Adds a refusal to the log of refusals. After many refusals of one source in a minute, further ones are only
    * counted, and their numbers are added once a second.
    *
-   * @param source The agent or the address that is refused.
+   * @param source The agent that is refused.
    */
   refuse(source: string, entry: AuditEntry): void {
     this.#refusals.add(source, entry);
+  }
+
+  /**
+   * Adds the refusal of a client of which only the address is known to the log of refusals. Clients can have many
+   * addresses, and must not displace the refusals of agents: after many lines of all addresses in a minute, further
+   * refusals are only counted, and their numbers are added once a minute.
+   */
+  refuseClient(entry: AuditEntry & { readonly address: string }): void {
+    this.#clientRefusals.add(entry.address, entry);
   }
 
   /**
@@ -92,6 +109,7 @@ export class AuditTrail {
   /** Writes the waiting entries, and closes both logs. */
   async close(): Promise<void> {
     this.#refusals.close();
+    this.#clientRefusals.close();
     this.#lookups.close();
     await Promise.all([this.#auditLog.close(), this.#refusalLog?.close()]);
   }

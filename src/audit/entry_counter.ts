@@ -5,11 +5,27 @@ const MAX_LINES = 20;
 
 const MINUTE_MS = 60_000;
 
-/** Interval of the lines with the numbers of further entries, in milliseconds. */
+/** Interval of the lines with the numbers of further entries of each source, in milliseconds. */
 const SUMMARY_MS = 1000;
 
 /** Maximum number of sources that are counted separately; further sources are counted together. */
 const MAX_SOURCES = 1000;
+
+/** The source that stands for all sources together. */
+const ALL_SOURCES = "";
+
+/** Options of a counter. */
+export interface EntryCounterOptions {
+  /** Operation and decision of the entries with numbers. */
+  readonly summary: Pick<AuditEntry, "operation" | "decision">;
+  /** Writes an entry. */
+  readonly write: (entry: AuditEntry) => void;
+  /**
+   * Number of entries of all sources in a minute that have a line. Further entries are counted for all sources
+   * together, once a minute. Default: each source is counted alone.
+   */
+  readonly maxLines?: number;
+}
 
 /** The entries of one source in its current minute. */
 interface Source {
@@ -28,45 +44,35 @@ interface Source {
  * writes only their numbers.
  */
 export class EntryCounter {
-  readonly #summary: Pick<AuditEntry, "operation" | "decision">;
-  readonly #write: (entry: AuditEntry) => void;
+  readonly #options: EntryCounterOptions;
   readonly #sources = new Map<string, Source>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /**
-   * Creates a counter without entries.
-   *
-   * @param summary Operation and decision of the entries with numbers.
-   * @param write Writes an entry.
-   */
-  constructor(
-    summary: Pick<AuditEntry, "operation" | "decision">,
-    write: (entry: AuditEntry) => void,
-  ) {
-    this.#summary = summary;
-    this.#write = write;
+  /** Creates a counter without entries. */
+  constructor(options: EntryCounterOptions) {
+    this.#options = options;
   }
 
   /** Writes or counts an entry. */
   add(sourceName: string, entry: AuditEntry): void {
-    const now = performance.now();
+    const { write, maxLines } = this.#options;
     const source = this.#sourceOf(sourceName, entry);
-    if (now >= source.endsAt) {
-      source.endsAt = now + MINUTE_MS;
-      source.lines = 0;
-    }
-    if (source.lines < MAX_LINES) {
+    const all = maxLines === undefined ? undefined : this.#sourceOf(ALL_SOURCES, entry);
+    if (source.lines < MAX_LINES && (all === undefined || all.lines < (maxLines ?? 0))) {
       source.lines++;
-      return this.#write(entry);
+      if (all !== undefined && all !== source) all.lines++;
+      return write(entry);
     }
+    const { counts } = all ?? source;
     const { code: name = entry.operation } = entry;
-    source.counts.set(name, (source.counts.get(name) ?? 0) + 1);
-    source.last = entry;
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+    if (all === undefined) source.last = entry;
+    else all.last = { ...entry, address: undefined };
     if (this.#timer !== undefined) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#summarize();
-    }, SUMMARY_MS);
+    }, maxLines === undefined ? SUMMARY_MS : MINUTE_MS);
     // The timer alone must not keep the process alive.
     Deno.unrefTimer(Number(this.#timer));
   }
@@ -77,16 +83,22 @@ export class EntryCounter {
     this.#summarize();
   }
 
+  /** Returns a source in its current minute. */
   #sourceOf(name: string, entry: AuditEntry): Source {
+    const now = performance.now();
     let key = name;
     if (!this.#sources.has(key) && this.#sources.size >= MAX_SOURCES) {
       this.#forgetIdle();
-      if (this.#sources.size >= MAX_SOURCES) key = "";
+      if (this.#sources.size >= MAX_SOURCES) key = ALL_SOURCES;
     }
     let source = this.#sources.get(key);
     if (source === undefined) {
       source = { endsAt: 0, lines: 0, counts: new Map(), last: entry };
       this.#sources.set(key, source);
+    }
+    if (now >= source.endsAt) {
+      source.endsAt = now + MINUTE_MS;
+      source.lines = 0;
     }
     return source;
   }
@@ -103,11 +115,11 @@ export class EntryCounter {
       if (counts.size === 0) continue;
       const further = Object.fromEntries(counts);
       counts.clear();
-      this.#write({
+      this.#options.write({
         timestamp,
         agent_id,
         address,
-        ...this.#summary,
+        ...this.#options.summary,
         counts: further,
       });
     }

@@ -252,7 +252,7 @@ export class Gateway {
       decision: "DENY",
       code,
     } as const;
-    this.#records.audit.refuse(`address:${address}`, entry);
+    this.#records.audit.refuseClient(entry);
   }
 
   /** Returns the metrics in the text format of Prometheus. */

@@ -74,13 +74,37 @@ Deno.test("[audit.refused] the refusals of any number of sources are counted in 
   const path = folder.pathOf("audit.jsonl");
   const audit = new AuditTrail({ path, fallbackPath: path, log: createRecordingLog() });
   for (let number = 0; number < 5000; number++) {
-    audit.refuse(`address-${number}`, createRefusal("a", "RATE_LIMITED", number));
+    audit.refuse(`agent-${number}`, createRefusal("a", "RATE_LIMITED", number));
   }
   await audit.close();
   const entries = readEntries(refusedLogPath(path));
   // A line for each of 1000 sources, and 20 lines and a summary for all other sources together.
   assert.equal(entries.length, 1000 + 20 + 1);
   assert.deepEqual(entries.at(-1)?.counts, { RATE_LIMITED: 5000 - 1020 });
+});
+
+Deno.test("[audit.refused] refusals of clients with many addresses have 60 lines a minute, further ones are counted exactly, and the refusals of agents stay", async () => {
+  using folder = new TestFolder();
+  const path = folder.pathOf("audit.jsonl");
+  const log = createRecordingLog();
+  const audit = new AuditTrail({ path, fallbackPath: path, log, maxBytes: 50_000 });
+  audit.refuse("a", createRefusal("a", "DENIED_BY_POLICY", 1));
+  for (let number = 0; number < 20_000; number++) {
+    const address = `10.0.${number % 1000 >> 8}.${number % 1000 & 255}`;
+    audit.refuseClient({ ...createRefusal("a", "INVALID_TOKEN", number), agent_id: null, address });
+    if (number % 100 === 0) await audit.written();
+  }
+  await audit.close();
+  const entries = readEntries(refusedLogPath(path));
+  assert.equal(entries[0]?.agent_id, "a");
+  assert.equal(entries.length, 1 + 60 + 1);
+  assert.deepEqual({ ...entries.at(-1), timestamp: "" }, {
+    timestamp: "",
+    agent_id: null,
+    operation: "refusals",
+    decision: "DENY",
+    counts: { INVALID_TOKEN: 20_000 - 60 },
+  });
 });
 
 Deno.test({
