@@ -30,6 +30,8 @@ export interface ServerListener {
   readonly config: ServerConfig;
   /** Returns the codec of the server's revision. */
   readonly codec: () => ServerCodec;
+  /** Returns the server's revision; `undefined` until it is known. */
+  readonly revision: () => string | undefined;
   /** Requests of the server that are forwarded to the client. */
   readonly forward: readonly ForwardedRequest[];
   /** Receives invalid data, and late answers at debug level. */
@@ -64,6 +66,7 @@ export function openServerPeer(channel: Channel, listener: ServerListener): Peer
   const source = `the server ${transportKind(config.connection).verb}`;
   const noiseLog = new NoiseLog(log, { source, fields: { server } });
   const peer = new Peer(channel, {
+    acceptsBatches: () => codec().hasBatches(listener.revision()),
     request: (request) => {
       if (peer.incomingCount > MAX_PENDING_REQUESTS) {
         const message = `More than ${MAX_PENDING_REQUESTS} requests are pending`;

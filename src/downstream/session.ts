@@ -356,6 +356,7 @@ export class Session {
     return openServerPeer(channel, {
       config,
       codec: () => this.#codec,
+      revision: () => this.#info?.revision,
       // Only requests for which the client declared the capability are forwarded.
       forward: config.options.forward.filter((name) => name in this.#declared),
       log,

@@ -19,14 +19,8 @@ import {
 } from "./pipeline.ts";
 import { clientCodec2025 } from "./revisions/mod.ts";
 import { allowedServers, type GatewayTool } from "./tools/mod.ts";
+import { REVISION_WITH_BATCHES } from "../revisions.ts";
 import { within } from "../within.ts";
-
-/**
- * The only revision that has batches of messages.
- *
- * @see {@link https://modelcontextprotocol.io/specification/2025-03-26/basic#batching}
- */
-const REVISION_WITH_BATCHES = "2025-03-26";
 
 const ROOTS_CHANGED = "notifications/roots/list_changed";
 

@@ -23,6 +23,25 @@ const TASK_SCRIPT = {
 };
 
 export function describeCalls(name: string, create: () => TransportUnderTest): void {
+  for (const revision of ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"]) {
+    const isRead = revision === "2025-03-26";
+    const predicate = isRead ? "read" : "skipped";
+    Deno.test(`[protocol.batch] ${name}: a batch of a server of revision ${revision} is ${predicate}`, async () => {
+      await using fixture = new DownstreamFixture(create(), { script: { revision } });
+      const { connection, request, answer } = await fixture.startHeldCall();
+      const answerTexts = ["in a batch", "alone"].map((text) => {
+        const content = [{ type: "text", text }];
+        return JSON.stringify({ jsonrpc: "2.0", id: request.id, result: { content } });
+      });
+      connection.sendTexts(`[${answerTexts[0]}]`, answerTexts[1] ?? "");
+      const expected = isRead ? "in a batch" : "alone";
+      assert.equal(
+        readResultJson(await answer),
+        `{"content":[{"type":"text","text":"${expected}"}]}`,
+      );
+    });
+  }
+
   Deno.test(`[sessions.results] ${name}: a result arrives as exactly the text that was sent`, async () => {
     await using fixture = new DownstreamFixture(create());
     const { answer, connection, request } = await fixture.startHeldCall();

@@ -141,7 +141,7 @@ export const SESSIONS_AND_MESSAGES: Readonly<Record<string, Section>> = {
     "protocol.cancel": "cancellation is passed on in both directions",
     "protocol.progress": "progress has the client's token and the server's numbers",
     "protocol.batch":
-      "a batch is answered by a batch in revision 2025-03-26, and refused in all others",
+      "a batch is answered by a batch in revision 2025-03-26, and refused in all others, also from servers",
     "protocol.framing": "each line is one message, in any chunks",
     "protocol.framing-linear": "framing takes linear time and bounded memory",
     "protocol.invalid": "an invalid message is answered or skipped, and ends nothing",

@@ -149,6 +149,8 @@ export type Phase = "open" | "opened" | "cancel";
 export interface ServerCodec {
   /** The methods that have a special role in a connection. */
   readonly phases: Readonly<Record<string, Phase>>;
+  /** Whether a server of this revision may send batches; `undefined` until its revision is known. */
+  hasBatches(revision: string | undefined): boolean;
   /**
    * Negotiates the revision and the capabilities with a server.
    *

@@ -9,7 +9,7 @@ import {
   RPC_CODES,
   textAt,
 } from "../../jsonrpc/mod.ts";
-import { REVISIONS } from "../../revisions.ts";
+import { REVISION_WITH_BATCHES, REVISIONS } from "../../revisions.ts";
 import type { InputRequest } from "../client_channel.ts";
 import { isRecord } from "../../json.ts";
 import { remoteFailureBehind } from "../remote_failure.ts";
@@ -52,6 +52,7 @@ export const v2025: ServerCodec = {
     [INITIALIZED]: "opened",
     "notifications/cancelled": "cancel",
   },
+  hasBatches: (revision) => revision === REVISION_WITH_BATCHES,
   open,
   listTools,
   methodOf: () => CALL_TOOL,
