@@ -134,7 +134,8 @@ Deno.test("[http.refused] refused logins and requests are in the log of refusals
   assert.match(metrics, /^mcp_gateway_http_refused_total\{status="404",reason="request"\} 15$/m);
   const counts: Record<string, number> = {};
   // The numbers of the refusals that have no line are added once a minute, and at the end.
-  await gateway.end();
+  gateway.program.sendSignal("SIGTERM");
+  await gateway.program.waitForEnd();
   for (const line of gateway.readAuditLog()) {
     const numbers = line.counts ?? { [String(line.code)]: 1 };
     for (const [code, count] of Object.entries<number>(Object(numbers))) {
