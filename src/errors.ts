@@ -19,6 +19,19 @@ export interface ConfigProblem {
   readonly message: string;
 }
 
+/**
+ * Creates a problem that has no position, such as that of a whole file, a flag or a variable.
+ *
+ * @param message The problem, and how to fix it.
+ * @param options The file and the path of the value; by default none.
+ */
+export function problemWithoutPosition(
+  message: string,
+  { file = "", path = "" }: Partial<Pick<ConfigProblem, "file" | "path">> = {},
+): ConfigProblem {
+  return { file, line: 0, column: 0, path, message };
+}
+
 /** An invalid configuration, with all of its problems; the operator has to act. */
 export class ConfigError extends Error {
   /** The name of the class. */

@@ -18,7 +18,7 @@ import {
   trustFileFor,
   warnUnknownVariables,
 } from "../config/mod.ts";
-import { ConfigError, formatProblem } from "../errors.ts";
+import { ConfigError, formatProblem, problemWithoutPosition } from "../errors.ts";
 import { Gateway, type ReloadOptions, serveHttp, serveStdio } from "../gateway/mod.ts";
 import { standardError, standardStream } from "../line_queue.ts";
 import { createLog, type Log, type LogOptions } from "../log.ts";
@@ -127,7 +127,7 @@ function refuseLoops(): void {
   if (readDepth(Deno.env) < MAX_DEPTH) return;
   const message = `${MAX_DEPTH} gateways have started one another; take the gateway's own entry ` +
     "out of the servers that it starts";
-  throw new ConfigError([{ file: "", line: 0, column: 0, path: "", message }]);
+  throw new ConfigError([problemWithoutPosition(message)]);
 }
 
 /** Refuses an audit log on standard error if that is the pipe of the protocol, as after `2>&1`. */
@@ -140,7 +140,7 @@ async function refuseSharedStream({ transport, auditLog }: Settings): Promise<vo
   const message =
     "the audit log would be written to standard output, which carries the protocol, " +
     "because both streams are the same. Fix: name a file with --audit-log, or separate the streams";
-  throw new ConfigError([{ file: "", line: 0, column: 0, path: "", message }]);
+  throw new ConfigError([problemWithoutPosition(message)]);
 }
 
 function logSummary(

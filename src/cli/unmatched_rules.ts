@@ -5,6 +5,7 @@ import {
   type Rules,
   suggestCorrection,
 } from "../config/mod.ts";
+import { problemWithoutPosition } from "../errors.ts";
 import { formatPath } from "../json.ts";
 import { compilePattern } from "../policy/mod.ts";
 import type { Probe } from "./probe.ts";
@@ -63,7 +64,7 @@ export function findUnmatchedTools(
       const denied = deny === undefined ? [] : findUnmatchedIn(deny, "deny", known);
       return [...granted, ...denied].map(({ path, message }) => {
         const at = formatPath(["agents", id, ...path]);
-        return { file, line: 0, column: 0, path: at, message };
+        return problemWithoutPosition(message, { file, path: at });
       });
     });
 }

@@ -6,7 +6,7 @@ import {
   type SettingFlags,
 } from "../config/mod.ts";
 import { detectFileKind } from "../config/editing/mod.ts";
-import { ConfigError, type ConfigProblem } from "../errors.ts";
+import { ConfigError, type ConfigProblem, problemWithoutPosition } from "../errors.ts";
 import {
   argument,
   defineCommand,
@@ -112,8 +112,7 @@ function identifyFiles(
   };
   const errors: ConfigProblem[] = [];
   for (const file of paths) {
-    const report = (message: string) =>
-      errors.push({ file, line: 0, column: 0, path: "", message });
+    const report = (message: string) => errors.push(problemWithoutPosition(message, { file }));
     const read = readText(resolvePath(cwd, expandHome(file, getHomeFolder(env))));
     if ("failure" in read) {
       report(read.failure);

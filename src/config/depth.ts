@@ -1,4 +1,4 @@
-import { ConfigError } from "../errors.ts";
+import { ConfigError, problemWithoutPosition } from "../errors.ts";
 import type { Environment } from "./environment.ts";
 
 /** The environment variable with the number of gateways that have started one another down to this one. */
@@ -22,11 +22,6 @@ export const MAX_DEPTH = 3;
 export function readDepth(env: Environment): number {
   const text = env.get(DEPTH_VARIABLE) ?? "";
   if (/^\d{0,6}$/.test(text)) return Number(text);
-  throw new ConfigError([{
-    file: "",
-    line: 0,
-    column: 0,
-    path: DEPTH_VARIABLE,
-    message: "expected a whole number; the gateway sets this variable itself, so unset it",
-  }]);
+  const message = "expected a whole number; the gateway sets this variable itself, so unset it";
+  throw new ConfigError([problemWithoutPosition(message, { path: DEPTH_VARIABLE })]);
 }

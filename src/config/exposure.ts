@@ -1,4 +1,4 @@
-import type { ConfigProblem } from "../errors.ts";
+import { type ConfigProblem, problemWithoutPosition } from "../errors.ts";
 import { isLoopback } from "../loopback.ts";
 import type { Rules } from "./rules.ts";
 import type { Settings } from "./settings.ts";
@@ -22,5 +22,5 @@ export function findExposure(
   if (transport !== "http" || isLoopback(host) || hasCredentials(rules)) return [];
   const message = `other machines can reach ${host}, and no agent has a credential; add ` +
     '"token_sha256" to the agents or "auth.jwt" to the rules, or listen on 127.0.0.1';
-  return [{ file, line: 0, column: 0, path: "agents", message }];
+  return [problemWithoutPosition(message, { file, path: "agents" })];
 }

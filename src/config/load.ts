@@ -1,4 +1,4 @@
-import type { ConfigProblem } from "../errors.ts";
+import { type ConfigProblem, problemWithoutPosition } from "../errors.ts";
 import { buildRules } from "./build_rules.ts";
 import { buildServer, type BuiltServer } from "./build_server.ts";
 import type { Configuration } from "./configuration.ts";
@@ -186,7 +186,7 @@ function checkText<T>(
 ): FileResult<T> {
   if ("failure" in read) {
     const { failure: message } = read;
-    return { problems: [{ file: displayPath, line: 0, column: 0, path: "", message }] };
+    return { problems: [problemWithoutPosition(message, { file: displayPath })] };
   }
   const parsed = parse(displayPath, read.text);
   if (parsed.document === undefined) return parsed;

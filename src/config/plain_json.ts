@@ -1,4 +1,4 @@
-import type { ConfigProblem } from "../errors.ts";
+import { type ConfigProblem, problemWithoutPosition } from "../errors.ts";
 import type { ParseResult, Path } from "./document.ts";
 import { encodeKey, type JsonValue, MAX_NESTING } from "./json_value.ts";
 import { formatPath } from "../json.ts";
@@ -12,7 +12,7 @@ const STRINGS = /"[^"]*"(\s*:)?/g;
  */
 export function parsePlainDocument(file: string, text: string): ParseResult {
   const createProblem = (path: Path, message: string): ConfigProblem => {
-    return { file, line: 0, column: 0, path: formatPath(path), message };
+    return problemWithoutPosition(message, { file, path: formatPath(path) });
   };
   const value = readPlainJson(text);
   if (value === undefined) return { problems: [createProblem([], "not plain JSON")] };

@@ -1,4 +1,4 @@
-import { ConfigError, type ConfigProblem } from "../errors.ts";
+import { ConfigError, type ConfigProblem, problemWithoutPosition } from "../errors.ts";
 import { standardOutputLines, standardStream } from "../line_queue.ts";
 import { type Environment, getHomeFolder, getStateFilePath } from "./environment.ts";
 import type { SettingDefinition } from "./setting_parser.ts";
@@ -392,9 +392,8 @@ function createProblem(
   message: string,
   { isSecret = false }: { readonly isSecret?: boolean } = {},
 ): ConfigProblem {
-  const position = { file: "", line: 0, column: 0 };
   // The log redacts the text that follows the name of a secret setting and a colon.
   return isSecret
-    ? { ...position, path: "", message: `${path} ${message}` }
-    : { ...position, path, message };
+    ? problemWithoutPosition(`${path} ${message}`)
+    : problemWithoutPosition(message, { path });
 }

@@ -1,4 +1,4 @@
-import type { ConfigProblem } from "../errors.ts";
+import { type ConfigProblem, problemWithoutPosition } from "../errors.ts";
 import { DEPTH_VARIABLE, MARK_VARIABLE } from "./depth.ts";
 import { type Environment, type PlatformOptions } from "./environment.ts";
 import { listSettings } from "./settings.ts";
@@ -36,7 +36,7 @@ export function warnUnknownVariables(
     const message = `the gateway does not know this variable and ignores it${
       didYouMean(name, known)
     }`;
-    return [{ file: "", line: 0, column: 0, path: name, message }];
+    return [problemWithoutPosition(message, { path: name })];
   });
 }
 

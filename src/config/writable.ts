@@ -1,4 +1,4 @@
-import type { ConfigProblem } from "../errors.ts";
+import { type ConfigProblem, problemWithoutPosition } from "../errors.ts";
 import { ownUserId } from "../file_identity.ts";
 import { folderOf, isAbsolutePath, resolvePath } from "./file_path.ts";
 import type { LocatedFile } from "./locate.ts";
@@ -30,9 +30,7 @@ export function warnWritable(
   if (origin === "missing" || Deno.build.os === "windows") return [];
   const entries = listEntries(path);
   const message = describeOpenEntry(entries) ?? describeForeignEntry(entries, userId);
-  return message === undefined
-    ? []
-    : [{ file: displayPath, line: 0, column: 0, path: "", message }];
+  return message === undefined ? [] : [problemWithoutPosition(message, { file: displayPath })];
 }
 
 function describeOpenEntry(entries: readonly PathEntry[]): string | undefined {

@@ -3,6 +3,12 @@ import type { Meta } from "../trace.ts";
 import type { ErrorBody } from "./error_body.ts";
 import type { Arguments, GatewayAnswer, LocalTool, ServerAnswer, ServerCall } from "./tools/mod.ts";
 
+/**
+ * Maximum length of a name that callers choose in records and messages, in UTF-16 code units: of a server that is
+ * not configured, of its tool, and of an unknown tool of the gateway.
+ */
+export const MAX_UNKNOWN_NAME = 64;
+
 /** A request of an agent, independent of the MCP revision. */
 export type Operation =
   /** Call a tool of a server. */

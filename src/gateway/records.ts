@@ -3,7 +3,7 @@ import { CallerError } from "../errors.ts";
 import type { JsonText } from "../jsonrpc/mod.ts";
 import type { Metrics } from "../metrics/mod.ts";
 import type { Span } from "../trace.ts";
-import type { OperationRequest, Outcome } from "./operation.ts";
+import { MAX_UNKNOWN_NAME, type OperationRequest, type Outcome } from "./operation.ts";
 
 /** The audit log and the metrics, which record operations. */
 export interface Records {
@@ -28,9 +28,6 @@ const NO_SUBJECT: Partial<Subject> = {};
 
 /** Maximum length of an agent id in the audit log: a caller may claim an id of any length. */
 const MAX_AGENT_ID_LENGTH = 128;
-
-/** Maximum length of the name of a server that is not configured, and of its tool. */
-const MAX_UNKNOWN_NAME = 64;
 
 /** The caller, subject, rule and outcome of a finished operation. */
 export interface OperationRecord {

@@ -1,5 +1,5 @@
 import type { Settings } from "../config/mod.ts";
-import { ConfigError } from "../errors.ts";
+import { ConfigError, problemWithoutPosition } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Gateway } from "./gateway.ts";
 import type { HttpService } from "./http/mod.ts";
@@ -47,7 +47,7 @@ export async function serveHttp(gateway: Gateway, options: ServeHttpOptions): Pr
     signals.stop();
     const message = explainListenError(error, settings);
     const path = `${settings.host}:${settings.port}`;
-    throw new ConfigError([{ file: "", line: 0, column: 0, path, message }], { cause: error });
+    throw new ConfigError([problemWithoutPosition(message, { path })], { cause: error });
   });
   gateway.onConfigurationChange(() => service.endInvalidSessions());
   void gateway.open().then(() => isReady = true);

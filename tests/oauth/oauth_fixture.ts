@@ -192,3 +192,10 @@ export async function catchDownstreamError(request: Promise<unknown>): Promise<D
   }
   throw new Error("The request did not fail");
 }
+
+/** Responds with a web page, as to an unknown path of many sites. */
+export function respondWithPage(): Response {
+  return new Response("<!doctype html><title>App</title>", {
+    headers: { "content-type": "text/html" },
+  });
+}

@@ -5,6 +5,7 @@ import {
   type ClientParseResult,
   parseClientText,
 } from "../../config/editing/mod.ts";
+import { problemWithoutPosition } from "../../errors.ts";
 import type { Json, JsonPath, JsonRecord } from "./import_entry.ts";
 import type { ParsedText } from "./read_yaml.ts";
 
@@ -37,7 +38,7 @@ export async function parseClientFile(
   } catch {
     // In YAML an alias may contain itself, and in TOML a long dotted key is a deeply nested value.
     const message = "the value is nested too deeply, or contains itself";
-    return { problems: [{ file, line: 0, column: 0, path: "", message }] };
+    return { problems: [problemWithoutPosition(message, { file })] };
   }
 }
 
@@ -75,7 +76,8 @@ function documentOf(file: string, value: unknown): ClientDocument {
       const isObject = typeof object === "object" && object !== null && !Array.isArray(object);
       return isObject ? Object.keys(object) : undefined;
     },
-    createProblem: (path, message) => ({ file, line: 0, column: 0, path: path.join("."), message }),
+    createProblem: (path, message) =>
+      problemWithoutPosition(message, { file, path: path.join(".") }),
   };
 }
 

@@ -24,14 +24,11 @@ import { isRecord } from "../../json.ts";
 import { CallerError } from "../../errors.ts";
 import { startOfText } from "../../text.ts";
 import { REVISIONS } from "../../revisions.ts";
-import type { OperationRequest, Outcome } from "../operation.ts";
+import { MAX_UNKNOWN_NAME, type OperationRequest, type Outcome } from "../operation.ts";
 import { type GatewayTool, parseArguments } from "../tools/mod.ts";
 
 /** JSON-RPC code of "URL elicitation required", which clients handle themselves. */
 const URL_ELICITATION_REQUIRED = -32042;
-
-/** Maximum length of a quoted name of an unknown tool, in UTF-16 code units. */
-const MAX_UNKNOWN_NAME = 64;
 
 /** Parameters of a request, or a part of them. */
 export type Fields = Readonly<Record<string, unknown>>;
