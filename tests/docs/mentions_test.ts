@@ -129,6 +129,18 @@ Deno.test("[docs.links] every link to a file of the repository leads to an exist
   }
 });
 
+Deno.test("[docs.links] every path of tests that SECURITY.md names has tests", () => {
+  const paths = [...readPage("SECURITY.md").matchAll(/`(tests\/[^`]+)`/g)];
+  assert.ok(paths.length > 20);
+  for (const [, path = ""] of paths) {
+    const file = new URL(`../../${path}`, import.meta.url);
+    const names = Deno.statSync(file).isFile
+      ? [path]
+      : [...Deno.readDirSync(file)].map(({ name }) => name);
+    assert.ok(names.some((name) => name.endsWith("_test.ts")), path);
+  }
+});
+
 /** Returns the anchors that GitHub gives the headings of a page. */
 function anchorsOf(page: string): string[] {
   return [...page.matchAll(/^#{1,6} (.*)$/gm)].map(([, title = ""]) =>

@@ -263,3 +263,18 @@ Deno.test({
     assert.match(gateway.program.stderr, /^warn: .*pipe is no regular file/m);
   },
 });
+
+Deno.test({
+  name: "[audit.refused-path] with a link as GATEWAY_AUDIT_LOG, the file to which it leads stays",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    using folder = new TempFolder();
+    const target = folder.write("target", "export PATH\n");
+    const link = `${folder.path}/audit.jsonl`;
+    Deno.symlinkSync(target, link);
+    await using gateway = await startGateway({ env: { GATEWAY_AUDIT_LOG: link } });
+    await gateway.callGatewayToolForJson("list_servers");
+    assert.equal(Deno.readTextFileSync(target), "export PATH\n");
+    assert.equal(gateway.readAuditLog().length, 1);
+  },
+});
