@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { redactedJson } from "../../src/audit/mod.ts";
 import { redactProbableSecrets } from "../../src/redact.ts";
+import { cpuMs } from "../cpu_time.ts";
 
 const ALPHANUMERICS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789".split("");
 const alphanumericText = (minLength: number, maxLength: number) => {
@@ -231,9 +232,9 @@ Deno.test("[audit.redaction] redaction takes linear time for any text", () => {
       "a",
     );
   const measureMs = (text: string): number => {
-    const startMs = performance.now();
+    const startMs = cpuMs();
     redactProbableSecrets(text);
-    return performance.now() - startMs;
+    return cpuMs() - startMs;
   };
   for (const part of parts) {
     const text = part.repeat(Math.ceil(400_000 / part.length));
@@ -250,9 +251,9 @@ Deno.test("[audit.redaction] thousands of long texts are redacted within 500 ms,
   const jsons = [longJwt, longWord].map((text) => {
     return JSON.stringify(Array.from({ length: 2000 }, () => text));
   });
-  const startMs = performance.now();
+  const startMs = cpuMs();
   for (const json of jsons) redactedJson(json, 4096);
-  const durationMs = performance.now() - startMs;
+  const durationMs = cpuMs() - startMs;
   // Redacting every text would take ten times as long.
   assert.ok(durationMs < 500, `${durationMs} ms`);
 });

@@ -3,6 +3,7 @@ import { parse } from "jsonc-parser";
 import { parse as parseToml } from "smol-toml";
 import { loadEditor } from "../../src/cli/init/client_text.ts";
 import { type Answer, InitFixture, KEYS, removeDescriptions } from "./init_fixture.ts";
+import { cpuMs } from "../cpu_time.ts";
 
 const { enter, down } = KEYS;
 
@@ -242,9 +243,9 @@ Deno.test("[init.formats] [init.undo-client] the entry is written to Codex's fil
 Deno.test("[init.formats] a long line of Codex's file that is not a table is searched in linear time", async () => {
   const edit = await loadEditor("toml");
   const text = `x = """\n[${" ".repeat(20_000)}"""\n[ "a b" . c ] # d\ny = 1\n`;
-  const startMs = performance.now();
+  const startMs = cpuMs();
   const edited = edit(text, [{ at: ["a b", "c"], value: { z: 2 } }]);
-  assert.ok(performance.now() - startMs < 2000);
+  assert.ok(cpuMs() - startMs < 2000);
   assert.deepEqual(JSON.parse(JSON.stringify(parseToml(edited)["a b"])), { c: { z: 2 } });
 });
 

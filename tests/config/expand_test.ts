@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { expandText } from "../../src/config/expand.ts";
 import { createEnvironment } from "./check_files.ts";
+import { cpuMs } from "../cpu_time.ts";
 
 const variables = {
   env: createEnvironment({
@@ -75,9 +76,9 @@ Deno.test("[servers.expansion] long and deep texts take linear time and do not o
   const deepText = "${A:-".repeat(100_000) + "}".repeat(100_000);
   assert.match(expand(deepText).error ?? "", /does not begin a variable/);
   const longText = "${NOT_SET:-x}$${".repeat(100_000);
-  const startMs = performance.now();
+  const startMs = cpuMs();
   assert.equal(expand(longText).text, "x${".repeat(100_000));
-  assert.ok(performance.now() - startMs < 2000);
+  assert.ok(cpuMs() - startMs < 2000);
 });
 
 Deno.test({

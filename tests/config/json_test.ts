@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { checkConfiguration, locateFiles } from "../../src/config/mod.ts";
 import { checkFiles, createEnvironment } from "./check_files.ts";
+import { cpuMs } from "../cpu_time.ts";
 
 Deno.test("[config.comments] comments, a byte order mark and CRLF are accepted", async () => {
   const text =
@@ -112,10 +113,10 @@ Deno.test("[config.all-errors-at-once] one error in each of many agents takes li
     const agents = Object.fromEntries(
       Array.from({ length: count }, (_, index) => [`a${index}`, { alow: 1 }]),
     );
-    const startMs = performance.now();
+    const startMs = cpuMs();
     const { errors } = await checkFiles(undefined, { agents });
     assert.equal(errors.length, count);
-    return performance.now() - startMs;
+    return cpuMs() - startMs;
   };
   await measureMs(100);
   const [fewMs, manyMs] = [await measureMs(2_000), await measureMs(16_000)];

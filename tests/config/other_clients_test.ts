@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { findNameFault, foldName } from "../../src/config/name_faults.ts";
 import { checkFiles } from "./check_files.ts";
+import { cpuMs } from "../cpu_time.ts";
 
 Deno.test("[servers.switched-off] a server that another client has disabled is skipped", async () => {
   const command = "x";
@@ -98,10 +99,10 @@ Deno.test("[config.odd-names] a hundred thousand patterns are checked within 1.5
   );
   const servers = { mcpServers: { pg: { command: "x" } } };
   const measureMs = async (rules: object): Promise<number> => {
-    const startMs = performance.now();
+    const startMs = cpuMs();
     const { warnings } = await checkFiles(servers, rules);
     assert.deepEqual(warnings, []);
-    return performance.now() - startMs;
+    return cpuMs() - startMs;
   };
   await measureMs({ agents });
   const durationMs = await measureMs({ agents });

@@ -81,14 +81,15 @@ Deno.test({
     });
     assert.equal(code, "AUDIT_UNAVAILABLE");
     assert.match(message, /The tool was not called/);
-    for (let call = 0; call < 50; call++) {
+    for (let call = 0; call < 200; call++) {
       await gateway.expectRefusal("execute_tool", { server: "odd", tool: "count", args: {} });
     }
     // The refused calls do not take the memory of the entries that wait for the disk.
     const { metrics: { audit } } = await gateway.callGatewayToolForJson<AuditState>(
       "get_gateway_status",
     );
-    assert.ok(audit.waiting <= 21, `${audit.waiting} entries wait`);
+    // Twenty of them have a line each, and each second has a line with the number of the others.
+    assert.ok(audit.waiting < 100, `${audit.waiting} entries wait`);
   },
 });
 

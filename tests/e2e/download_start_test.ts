@@ -40,6 +40,6 @@ Deno.test({
     const gateway = await startWithDownload(60);
     const startedMs = performance.now();
     await gateway[Symbol.asyncDispose]();
-    assert.ok(performance.now() - startedMs < 10_000);
+    assert.ok(performance.now() - startedMs < 30_000, "the download takes 60 s");
   },
 });

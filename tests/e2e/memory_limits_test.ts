@@ -13,9 +13,6 @@ const MB = 1_000_000;
 /** Maximum resident memory of a gateway, in MB. */
 const MAX_RESIDENT_MB = 900;
 
-/** Maximum duration of another agent's call, in milliseconds. It is high for machines that run many tests. */
-const MAX_CALL_MS = 10_000;
-
 /** Returns the highest resident memory of a process so far, in MB. */
 async function readPeakMemory(pid: number): Promise<number> {
   const { stdout } = await new Deno.Command("grep", { args: ["VmHWM", `/proc/${pid}/status`] })
@@ -30,13 +27,13 @@ async function assertBoundedMemory(pid: number, maxMb = MAX_RESIDENT_MB): Promis
   assert.ok(peakMb < maxMb, `${peakMb} MB`);
 }
 
-/** Calls `list_servers` as another agent until an attack has ended; throws if a call takes long. */
+/** Calls `list_servers` as another agent until an attack has ended; throws if a call is not answered. */
 async function callDuring(client: HttpClient, attack: Promise<unknown>): Promise<void> {
   let hasEnded = false;
   void attack.finally(() => hasEnded = true);
   while (!hasEnded) {
     const call = client.callGatewayToolForOutcome("list_servers");
-    assert.equal(await withTimeout("the other agent's call is answered", call, MAX_CALL_MS), "ok");
+    assert.equal(await withTimeout("the other agent's call is answered", call), "ok");
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
@@ -178,7 +175,7 @@ Deno.test({
     // The server answers the call after it has written all of its log messages.
     await waitUntil("the call is recorded", () => {
       return setup.readAuditLog().some(({ tool }) => tool === "log");
-    }, 20_000);
+    });
     await assertBoundedMemory(child.pid, 400);
     let hasAnswer = false;
     let tail = "";

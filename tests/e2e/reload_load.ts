@@ -243,8 +243,7 @@ async function editRepeatedly(
 
 /** Figures of a run of edits. */
 export interface ReloadFigures {
-  /** Median time until an edit was in force. */
-  readonly medianMs: number;
+  /** Maximum time until an edit was in force. */
   readonly maxMs: number;
   /** All figures as one line, for people to read. */
   readonly text: string;
@@ -302,7 +301,7 @@ export async function editUnderLoad(edits: number): Promise<ReloadFigures> {
   ].join("; ");
   assert.equal(reloadTimesMs.length, Math.floor(edits / 3), text);
   assert.ok(load.refusals > 0 && load.refusals < load.ids.length / 2, text);
-  return { medianMs, maxMs, text };
+  return { maxMs, text };
 }
 
 /** Waits until only the servers of the last files are running; returns their number. */

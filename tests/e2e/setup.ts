@@ -111,7 +111,7 @@ export class Setup {
    *
    * @param withinMs Maximum time until all processes have ended.
    */
-  async close(withinMs = 1000): Promise<void> {
+  async close(withinMs = 5000): Promise<void> {
     try {
       const haveAllEnded = async () => (await this.listProcessIds()).length === 0;
       await waitUntil("no process of the gateway is left", haveAllEnded, withinMs);

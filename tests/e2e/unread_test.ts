@@ -22,12 +22,12 @@ async function callReadOnlyTool(gateway: RunningGateway, count: number): Promise
   }
 }
 
-/** Ends a gateway whose log or audit log nobody reads, and checks that it ends within 5 s. */
+/** Ends a gateway whose log or audit log nobody reads, and checks that it ends soon. */
 async function endQuickly(gateway: RunningGateway): Promise<void> {
   const startedMs = performance.now();
   await gateway.end();
   const tookMs = performance.now() - startedMs;
-  assert.ok(tookMs < 5000, `${tookMs} ms`);
+  assert.ok(tookMs < 15_000, `${tookMs} ms`);
 }
 
 for (const format of ["text", "json"]) {

@@ -1,5 +1,5 @@
-/** Default maximum time to wait, in milliseconds; far more than any condition should take. */
-export const DEFAULT_TIMEOUT_MS = 15_000;
+/** Default maximum time to wait, in milliseconds; far more than any condition takes, even on a busy machine. */
+export const DEFAULT_TIMEOUT_MS = 60_000;
 
 /**
  * Polls until a condition holds, and returns the condition's value.

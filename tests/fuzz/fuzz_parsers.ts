@@ -4,6 +4,7 @@ import { LineSplitter, textAt } from "../../src/jsonrpc/mod.ts";
 import type { Message } from "../../src/jsonrpc/message.ts";
 import { parseMessage } from "../../src/jsonrpc/parse.ts";
 import { compilePattern } from "../../src/policy/mod.ts";
+import { cpuMs } from "../cpu_time.ts";
 
 /** A parser under test, and the check of one input. */
 export interface FuzzTarget {
@@ -179,9 +180,9 @@ export const PARSER_TARGETS: readonly FuzzTarget[] = [
     open: withoutResources((input) => {
       const [pattern = "", ...rest] = new TextDecoder().decode(input).split("\n");
       const name = rest.join("\n");
-      const start = performance.now();
+      const start = cpuMs();
       const isMatch = compilePattern(pattern).matches(name);
-      assert.ok(performance.now() - start < 1000, "it took more than a second");
+      assert.ok(cpuMs() - start < 1000, "it took more than a second");
       assert.equal(isMatch, matchesByDefinition([...pattern], [...name]));
     }),
   },

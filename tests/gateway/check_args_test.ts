@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { Tool } from "../../src/downstream/mod.ts";
 import { findMissingArguments, findSchemaErrors } from "../../src/gateway/tools/check_args.ts";
 import { JsonText } from "../../src/jsonrpc/mod.ts";
+import { cpuMs } from "../cpu_time.ts";
 
 type Args = Readonly<Record<string, unknown>>;
 
@@ -179,9 +180,9 @@ Deno.test("[tools.misfit-args] an invalid, hostile or huge schema accepts any ar
     [false, {}],
   ];
   for (const [schema, args] of cases) {
-    const startMs = performance.now();
+    const startMs = cpuMs();
     const errors = schemaErrors(schema, args);
-    const durationMs = performance.now() - startMs;
+    const durationMs = cpuMs() - startMs;
     const schemaExcerpt = JSON.stringify(schema)?.slice(0, 80);
     assert.deepEqual(errors, [], schemaExcerpt);
     assert.ok(durationMs < 100, `${schemaExcerpt}: ${durationMs} ms`);

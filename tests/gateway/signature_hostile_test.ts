@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { signatureOf } from "../../src/gateway/tools/signature.ts";
+import { cpuMs } from "../cpu_time.ts";
 
 const hostileSchemas: Readonly<Record<string, () => unknown>> = {
   "a reference to itself": () => ({ $ref: "#" }),
@@ -61,9 +62,9 @@ const hostileSchemas: Readonly<Record<string, () => unknown>> = {
 for (const [description, createSchema] of Object.entries(hostileSchemas)) {
   Deno.test(`[tools.signature-of-schema] the signature of a hostile schema (${description}) takes bounded time and is short`, () => {
     const tool = { name: "f", inputSchema: createSchema() };
-    const startMs = performance.now();
+    const startMs = cpuMs();
     const signature = signatureOf(tool);
-    assert.ok(performance.now() - startMs < 1_000);
+    assert.ok(cpuMs() - startMs < 1_000);
     assert.match(signature, /^f\(.*\)$/);
     assert.ok(signature.length < 5_000);
   });

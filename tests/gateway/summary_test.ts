@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { countTokens } from "gpt-tokenizer/encoding/o200k_base";
 import { type DescribedTool, signatureOf, summaryOf } from "../../src/gateway/tools/signature.ts";
 import { readToolLists } from "../fixtures/tool_lists/mod.ts";
+import { cpuMs } from "../cpu_time.ts";
 
 const ELLIPSIS = "\u2026";
 /** A summary has at most 100 estimated tokens; an estimate may be wrong by 5 %. */
@@ -88,9 +89,9 @@ Deno.test("the summary of any tool is short and on one line", () => {
 });
 
 function assertShort(description: string): void {
-  const startMs = performance.now();
+  const startMs = cpuMs();
   const summary = summaryOf({ name: "f", description });
-  assert.ok(performance.now() - startMs < 1_000);
+  assert.ok(cpuMs() - startMs < 1_000);
   // At most 1,000 characters of a description are read; a space and an ellipsis may follow.
   assert.ok(summary.length <= 1_002 && !summary.includes("\n"), summary);
 }

@@ -5,6 +5,7 @@ import { type DescribedTool, signatureOf, summaryOf } from "../../src/gateway/to
 import { estimateTokens } from "../../src/gateway/tools/tokens.ts";
 import descriptions from "../fixtures/descriptions.json" with { type: "json" };
 import { readToolLists } from "../fixtures/tool_lists/mod.ts";
+import { cpuMs } from "../cpu_time.ts";
 
 const toolLists = readToolLists();
 
@@ -96,9 +97,9 @@ Deno.test("a text of two megabytes is estimated in linear time", () => {
     "a+/=",
   ];
   const texts = patterns.map((pattern) => pattern.repeat(2_000_000 / pattern.length));
-  const startMs = performance.now();
+  const startMs = cpuMs();
   for (const text of texts) assert.ok(estimateTokens(text) > 0);
-  assert.ok(performance.now() - startMs < 10_000);
+  assert.ok(cpuMs() - startMs < 10_000);
 });
 
 function relativeDeviation(text: string): number {

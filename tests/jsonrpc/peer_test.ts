@@ -7,6 +7,7 @@ import {
   type PeerHandler,
 } from "../../src/jsonrpc/mod.ts";
 import { settle } from "./byte_streams.ts";
+import { cpuMs } from "../cpu_time.ts";
 
 /** A peer whose other side is the test. */
 interface PeerFixture {
@@ -53,14 +54,14 @@ Deno.test("[protocol.too-complex] messages that are nested too deeply or have to
   });
   const reply = peer.request("a");
   const size = 16 * 1024 * 1024;
-  const startMs = performance.now();
+  const startMs = cpuMs();
   sendToPeer("[".repeat(size));
   sendToPeer(`{"jsonrpc":"2.0","id":5,"method":"m","params":{"a":${nestedArrays(size / 2)}}}`);
   sendToPeer(`{"jsonrpc":"2.0","id":6,"method":"m","params":{"a":[${"{},".repeat(size / 3)}1]}}`);
   sendToPeer(`{"jsonrpc":"2.0","id":1,"result":{"a":${nestedArrays(size / 2)}}}`);
   const answer = await reply;
   // Parsing all messages would take ten times as long, and gigabytes of memory.
-  assert.ok(performance.now() - startMs < 3000);
+  assert.ok(cpuMs() - startMs < 3000);
   assert.equal(answer.ok, false);
   assert.match(answer.ok ? "" : answer.error.message, /^The answer is not valid: .* too deeply/);
   await settle();

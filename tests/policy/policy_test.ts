@@ -6,6 +6,7 @@ import {
   compilePolicy,
 } from "../../src/policy/mod.ts";
 import { readRules } from "./read_rules.ts";
+import { cpuMs } from "../cpu_time.ts";
 
 const toolOf = (server: string, tool: string): AccessRequest => ({ kind: "tool", server, tool });
 
@@ -142,9 +143,9 @@ Deno.test("[rules.denial-fast] with 1,000 agents of 100 rules each the median de
   const durationsMs: number[] = [];
   for (let round = 0; round < 5; round++) {
     for (const agent of agents.keys()) {
-      const startMs = performance.now();
+      const startMs = cpuMs();
       const { effect } = policy.decide(agent, request);
-      durationsMs.push(performance.now() - startMs);
+      durationsMs.push(cpuMs() - startMs);
       assert.equal(effect, "deny");
     }
   }

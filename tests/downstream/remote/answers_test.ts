@@ -172,7 +172,7 @@ for (const [description, [answer, expected]] of Object.entries(UNUSABLE_ANSWERS)
     const message = await expectFailure(fixture.call("echo"));
     assert.match(message, /^Server "files" is not available: /);
     assert.match(message, expected);
-    assert.ok(performance.now() - startedMs < 5000);
+    assert.ok(performance.now() - startedMs < 30_000, "the call would have had 60 s");
     server.handler = () => {};
     assert.match(readResultJson(await fixture.call("echo")), /called echo/);
     assert.equal(server.countRequests("initialize"), 1);

