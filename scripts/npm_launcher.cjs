@@ -4,8 +4,8 @@
 "use strict";
 
 const { spawn } = require("node:child_process");
-const { dirname, join, sep } = require("node:path");
-const { permissions, version } = require("./package.json");
+const { dirname, join } = require("node:path");
+const { permissions } = require("./package.json");
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"];
 
@@ -35,11 +35,10 @@ function findDeno() {
   }
 }
 
-// The command for a client's entry, which `init` writes. If npx started this file, the command is npx,
-// because the cache folder of npx may be deleted.
+// The command for a client's entry, which `init` writes. It has absolute paths even if npx started this
+// file: in the working folder of a client, npx would run the programs in `node_modules/.bin`.
 function ownCommand() {
-  const isFromNpx = __dirname.split(sep).includes("_npx");
-  return isFromNpx ? ["npx", "-y", `agent-mcp-gateway@${version}`] : [process.execPath, __filename];
+  return [process.execPath, __filename];
 }
 
 function fail(error) {

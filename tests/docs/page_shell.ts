@@ -103,10 +103,11 @@ export class PageShell implements AsyncDisposable {
       } "$@";;`;
     });
     this.#writeProgram("agent-mcp-gateway", `exec ${gateway.map(quote).join(" ")} "$@"`);
+    this.#writeProgram("deno", `exec ${quote(Deno.execPath())} "$@"`);
     this.#writeProgram(
       "npx",
       `test "$1" = -y && shift; package=$1; shift; case $package in
-        deno@*) exec ${quote(Deno.execPath())} "$@";;
+        deno@*) exec deno "$@";;
         agent-mcp-gateway) exec agent-mcp-gateway "$@";;
         ${cases.join("\n")}
       esac

@@ -32,7 +32,8 @@ export const COMMAND_INIT: Readonly<Record<string, Section>> = {
       "the entry is written to the client's file, whose comments and layout stay",
     "init.take-out": "servers are removed from their client only after confirmation",
     "init.always-load": "Claude Code's entry has alwaysLoad",
-    "init.launch": "the entry names the executable, the launcher, or Deno with its permissions",
+    "init.launch":
+      "the entry names the executable, the launcher, or Deno with its permissions, by absolute paths",
     "init.backup": "every file that changes has a backup beside it, which is named",
     "init.whole": "a failure half-way leaves every file unchanged",
     "init.links": "links stay links, permissions stay as they are",

@@ -3,9 +3,11 @@ import { dirname, join } from "node:path";
 import config from "../../deno.json" with { type: "json" };
 import { packageJson, serverJson } from "../../scripts/npm.ts";
 import { permissionFlags } from "../../scripts/permissions.ts";
+import { isFile } from "../../src/file_identity.ts";
 import { misbehavingServer, RunningGateway } from "../e2e/gateway.ts";
 import { environmentWithoutDeno, gatewayCommandLine } from "../e2e/gateway_command.ts";
 import { Program } from "../e2e/program.ts";
+import { RawClient } from "../e2e/raw_client.ts";
 import { Setup } from "../e2e/setup.ts";
 
 async function startPackage(setup: Setup, ...args: string[]): Promise<Program> {
@@ -61,6 +63,58 @@ Deno.test("the npm package works when installed from its tarball into an empty f
       await setup.close();
     }
   });
+});
+
+/** Installs the package in the folder of npx's cache that npx would use, and returns its launcher. */
+async function installInNpxCache(setup: Setup): Promise<string> {
+  const [command] = await gatewayCommandLine("npm");
+  const installed = join(dirname(command), "..");
+  const modules = join(setup.home, ".npm", "_npx", "5b2dd62b9d0bddd4", "node_modules");
+  const folder = join(modules, "agent-mcp-gateway");
+  Deno.mkdirSync(folder, { recursive: true });
+  Deno.symlinkSync(join(installed, "@deno"), join(modules, "@deno"));
+  for (const name of ["launcher.cjs", "agent-mcp-gateway.js", "package.json"]) {
+    Deno.copyFileSync(join(installed, "agent-mcp-gateway", name), join(folder, name));
+  }
+  return join(folder, "launcher.cjs");
+}
+
+Deno.test({
+  name:
+    "[init.launch] the entry of a package that npx started runs nothing from node_modules of the client's working folder",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    const setup = new Setup();
+    const run = (words: readonly string[]): Program => {
+      const [command = "", ...args] = words;
+      return new Program({ command, args, cwd: setup.workingFolder, env: setup.env });
+    };
+    const init = run(["node", await installInNpxCache(setup), "init", "--yes"]);
+    await init.closeInput();
+    assert.equal((await init.waitForEnd()).code, 0, init.stderr);
+    assert.match(init.stderr, /The entry starts a program in npx's cache/);
+    const [, json = ""] = /```json\n(.*?)```/s.exec(init.lines.join("\n")) ?? [];
+    const { command, args } = JSON.parse(json).mcpServers.gateway;
+
+    const marker = join(setup.workingFolder, "marker");
+    const script = `#!/bin/sh\ntouch '${marker}'\n`;
+    for (const name of ["agent-mcp-gateway", "node", "npx", "sh"]) {
+      const path = setup.writeFile(`node_modules/.bin/${name}`, script);
+      Deno.chmodSync(path, 0o755);
+    }
+    const { version } = config;
+    setup.writeFile("node_modules/agent-mcp-gateway/package.json", {
+      name: "agent-mcp-gateway",
+      version,
+      bin: "../.bin/agent-mcp-gateway",
+    });
+    const program = run([command, ...args]);
+    await new RawClient(program).initialize();
+    await program.closeInput();
+    assert.equal((await program.waitForEnd()).code, 0, program.stderr);
+    assert.equal(isFile(marker), false);
+    await setup.close();
+  },
 });
 
 Deno.test("[install.npm] package.json pins Deno, and has the permissions of start and the files of the package", () => {

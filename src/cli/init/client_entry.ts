@@ -36,9 +36,9 @@ export function launchCommand(launch: Launch): [string, ...string[]] {
   return [launch.execPath, "run", ...config, ...permissionFlags(), main];
 }
 
-/** Whether a command is in npx's cache, which may be cleared some day. */
-export function isFromNpx([command]: readonly string[]): boolean {
-  return /[/\\]_npx[/\\]/.test(command ?? "");
+/** Whether a command names a program in npx's cache, which may be cleared some day. */
+export function isFromNpx(command: readonly string[]): boolean {
+  return command.some((word) => /[/\\]_npx[/\\]/.test(word));
 }
 
 /** Parses a launcher's command: a JSON list, or words with spaces between them. */

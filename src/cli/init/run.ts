@@ -206,7 +206,8 @@ async function importServers(
   say(writtenText(plan, { written, files, home: machine.home }));
   if (isFromNpx(changes.launchCommand)) {
     say(
-      "The entry names the Deno that npx has fetched: install Deno if npx's cache is ever cleared",
+      "The entry starts a program in npx's cache. Before you clear the cache, install " +
+        "agent-mcp-gateway permanently, and run its init",
     );
   }
   const hasNoClient = clients.length === 0;
