@@ -130,7 +130,7 @@ export class DownstreamServer {
     try {
       await this.#toolLists.fetchList(pooled);
     } catch (error) {
-      if (error instanceof LoginNeedsCaller) this.#health.recordFailure(error);
+      if (error instanceof LoginNeedsCaller) this.#health.recordFailure(error, undefined);
       const reason = error instanceof Error ? error.message : String(error);
       const { log } = this.#context;
       // A client that leaves before its servers have started is not a problem of the servers.
@@ -244,11 +244,16 @@ export class DownstreamServer {
     this.#deadlines.close();
   }
 
-  /** Returns the server's status. */
-  status(): ServerStatus {
+  /**
+   * Returns the server's status.
+   *
+   * @param agent The agent that reads it, without the texts of other agents' failures; default: all of it.
+   */
+  status(agent?: string): ServerStatus {
     const { unavailable } = this.config;
     const tools = this.#toolLists.toolCount;
-    return readServerStatus(this.#pool.sessions, { health: this.#health, unavailable, tools });
+    const health = this.#health;
+    return readServerStatus(this.#pool.sessions, { health, unavailable, tools, agent });
   }
 
   /**
@@ -296,7 +301,7 @@ export class DownstreamServer {
             ? cause
             : this.#sessionCheck.explain(cause, { loss, hasSent: lease.hasSent });
           if (isFirst && this.#prepareRetry(lease, error)) continue;
-          this.#health.recordFailure(error);
+          this.#health.recordFailure(error, caller.agent);
           const isTimeout = error instanceof DownstreamError && error.code === "TIMEOUT";
           if (isTimeout) void this.#sessionCheck.examineTimeout(lease.pooledSession);
           throw error;
@@ -375,7 +380,10 @@ export class DownstreamServer {
         onEnded();
       },
     });
-    session.ready().then(() => this.#health.recordHandshake(session.connectMs), () => {});
+    session.ready().then(
+      () => this.#health.recordHandshake(session.connectMs),
+      (error) => this.#health.recordFailure(error, owner.agent),
+    );
     return session;
   }
 }

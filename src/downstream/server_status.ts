@@ -14,7 +14,7 @@ export interface ServerStatus {
   readonly sessions: number;
   /** Number of active calls. */
   readonly calls_in_flight: number;
-  /** The reason why the entry cannot be used, otherwise the last failure; null if there is neither. */
+  /** The reason why the entry cannot be used, otherwise the last failure that the agent may read; null if there is neither. */
   readonly last_error: string | null;
   /** Number of sessions that were started after a session had broken. */
   readonly restarts: number;
@@ -26,8 +26,9 @@ export interface ServerStatus {
 
 /** The history of a server's sessions, for its status. */
 export class ServerHealth {
-  /** The last failure. */
-  lastError: string | undefined;
+  // The last failures of each agent's calls and of its own sessions; under `undefined` those that concern all
+  // agents. The newest is last.
+  readonly #lastErrors = new Map<string | undefined, string>();
   /** Whether the last failure was that a login is needed. A handshake resets it. */
   needsLogin = false;
   /** Number of sessions that were started after a session had broken. */
@@ -41,11 +42,38 @@ export class ServerHealth {
     return this.#breakCount > 0;
   }
 
-  /** Records a failure; errors that are not failures of the server are ignored. */
-  recordFailure(error: unknown): void {
+  /**
+   * Returns the last failure that an agent may read.
+   *
+   * @param agent Name of the agent; `undefined` for the last failure of all.
+   */
+  lastErrorFor(agent: string | undefined): string | undefined {
+    const readable = [...this.#lastErrors].filter(([owner]) => {
+      return agent === undefined || owner === undefined || owner === agent;
+    });
+    return readable.at(-1)?.[1];
+  }
+
+  /**
+   * Records a failure; errors that are not failures of the server are ignored.
+   *
+   * @param agent The agent whose call or session failed, which alone may read the text, because the text may
+   * quote the call; `undefined` if the failure concerns all agents.
+   */
+  recordFailure(error: unknown, agent: string | undefined): void {
     if (!(error instanceof DownstreamError)) return;
-    this.lastError = error.message;
+    this.#setLastError(error.message, agent);
     this.needsLogin = error.code === "AUTH_REQUIRED";
+  }
+
+  /** Records that the server does not answer a ping. */
+  recordSilence(server: string): void {
+    this.#setLastError(`Server "${server}" does not even answer a ping`, undefined);
+  }
+
+  #setLastError(message: string, agent: string | undefined): void {
+    this.#lastErrors.delete(agent);
+    this.#lastErrors.set(agent, message);
   }
 
   /** Records the start of a session. */
@@ -74,6 +102,8 @@ export interface StatusContext {
   readonly unavailable: string | undefined;
   /** Number of tools; `undefined` until they have been listed. */
   readonly tools: number | undefined;
+  /** The agent that reads the status; `undefined` to read all of it. */
+  readonly agent: string | undefined;
 }
 
 /**
@@ -84,9 +114,9 @@ export interface StatusContext {
  */
 export function readServerStatus(
   sessions: readonly Session[],
-  { health, unavailable, tools }: StatusContext,
+  { health, unavailable, tools, agent }: StatusContext,
 ): ServerStatus {
-  const { needsLogin, isBroken, lastError, restarts, connectMs } = health;
+  const { needsLogin, isBroken, restarts, connectMs } = health;
   const states = sessions.map((session) => session.state);
   const best = (["ready", "connecting", "draining"] as const).find((state) => {
     return states.includes(state);
@@ -98,7 +128,7 @@ export function readServerStatus(
     pids: sessions.flatMap((session) => session.pid ?? []),
     sessions: sessions.length,
     calls_in_flight: sessions.reduce((sum, session) => sum + session.activeCalls.count, 0),
-    last_error: unavailable ?? lastError ?? null,
+    last_error: unavailable ?? health.lastErrorFor(agent) ?? null,
     restarts,
     tools: tools ?? null,
     connect_ms: connectMs === undefined ? null : Math.round(connectMs),

@@ -68,7 +68,7 @@ export class SessionCheck {
     const isAlive = await session.isAlive();
     this.#timedOut.delete(pooled);
     if (isAlive || session.state !== "ready") return;
-    health.lastError = `Server "${server}" does not even answer a ping`;
+    health.recordSilence(server);
     pool.retire(pooled, drainMs);
   }
 

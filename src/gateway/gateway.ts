@@ -260,13 +260,14 @@ export class Gateway {
     return writePrometheus(this.#records.metrics);
   }
 
-  /** Returns the gateway's state, for `get_gateway_status`. */
-  status(): Readonly<Record<string, unknown>> {
+  /** Returns the gateway's state for an agent, for `get_gateway_status`. */
+  status(agent: string): Readonly<Record<string, unknown>> {
     return buildStatus({
       snapshot: this.#snapshot,
       metrics: this.#records.metrics,
       audit: this.#records.audit.status(),
       reload: this.#reloader.status(),
+      agent,
     });
   }
 

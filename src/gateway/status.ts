@@ -9,6 +9,8 @@ export interface StatusOptions {
   readonly metrics: Metrics;
   readonly audit: AuditStatus;
   readonly reload: ReloadStatus;
+  /** The agent that reads the status. */
+  readonly agent: string;
 }
 
 /** Builds the answer of `get_gateway_status`. */
@@ -28,7 +30,7 @@ export function buildStatus(options: StatusOptions): Readonly<Record<string, unk
     available_servers: [...servers.keys()],
     config_paths: { mcp_config: files.mcpConfig, gateway_rules: files.rules },
     servers: Object.fromEntries(
-      [...servers].map(([name, server]) => [name, server.status()]),
+      [...servers].map(([name, server]) => [name, server.status(options.agent)]),
     ),
     metrics: { ...options.metrics.summary(), audit: options.audit },
     message: "Gateway is operational. Check reload_status for hot reload health.",

@@ -70,6 +70,7 @@ interface TenantsOptions {
   readonly initialize?: InitializeParams;
   /** Arguments of the server. */
   readonly serverArgs?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** A gateway with the agents `a` and `b`, and the server `marked`. */
@@ -84,11 +85,11 @@ class Tenants implements AsyncDisposable {
   }
 
   static async start(options: TenantsOptions): Promise<Tenants> {
-    const { isolation, transport, initialize, serverArgs = [] } = options;
+    const { isolation, transport, initialize, serverArgs = [], env = {} } = options;
     const allow = { servers: ["marked"] };
     const agents = {
-      a: { allow, token_sha256: [sha256("amg_a")] },
-      b: { allow, token_sha256: [sha256("amg_b")] },
+      a: { allow, token_sha256: [sha256("amg_a")], status: true },
+      b: { allow, token_sha256: [sha256("amg_b")], status: true },
     };
     const marked = {
       command: Deno.execPath(),
@@ -98,6 +99,7 @@ class Tenants implements AsyncDisposable {
     const gateway = await startGateway({
       servers: { marked },
       rules: { agents },
+      env,
       transport,
       initialize: transport === "http" ? false : initialize ?? {},
     });
@@ -218,6 +220,7 @@ Deno.test("[tenants.starts] an agent whose client makes the starts of its sessio
     isolation: "session",
     initialize: ROOTS,
     serverArgs: ["roots-first"],
+    env: { GATEWAY_DEBUG: "1" },
   });
   const a = await tenants.connect("a");
   for (let start = 0; start < 5; start++) {
@@ -225,8 +228,36 @@ Deno.test("[tenants.starts] an agent whose client makes the starts of its sessio
   }
   assert.match(await a.callTool("plain"), /failed to start several times in a row/);
   const b = await tenants.connect("b", { capabilities: { roots: {} } });
+  assert.match(await a.call("get_gateway_status"), /last_error.*marker-of-a/);
+  assert.match(await b.call("get_gateway_status"), /last_error/);
   assert.match(await b.callTool("plain"), /"plain"/);
   assert.deepEqual(b.markedTexts, []);
+});
+
+Deno.test("[tenants.status] an agent reads in the status no failure of another agent's call", async () => {
+  await using tenants = await Tenants.start({
+    transport: "http",
+    isolation: "shared",
+    env: { GATEWAY_DEBUG: "1" },
+  });
+  const [a, b] = [await tenants.connect("a"), await tenants.connect("b")];
+  const failure = await a.callTool("incomplete", { marker: MARKER });
+  assert.match(failure, /SERVER_UNAVAILABLE.*marker-of-a/);
+  assert.match(await a.call("get_gateway_status"), /last_error.*marker-of-a/);
+  assert.match(await b.call("get_gateway_status"), /last_error\\":null/);
+  assert.deepEqual(b.markedTexts, []);
+});
+
+Deno.test("[tenants.status] every agent reads in the status that a server that agents share does not start", async () => {
+  await using tenants = await Tenants.start({
+    transport: "http",
+    isolation: "shared",
+    serverArgs: ["stop"],
+    env: { GATEWAY_DEBUG: "1" },
+  });
+  const [a, b] = [await tenants.connect("a"), await tenants.connect("b")];
+  assert.match(await a.callTool("plain"), /SERVER_UNAVAILABLE/);
+  assert.match(await b.call("get_gateway_status"), /last_error\\":\\"Server .*is not available/);
 });
 
 /** Removes the id of an answer. */

@@ -5,6 +5,7 @@ export const TENANTS: Readonly<Record<string, Section>> = {
   "26 Tenants apart": {
     "tenants.lists": "nothing that an agent causes on its sessions is read by another agent",
     "tenants.starts": "no agent makes starts of a server fail for another agent",
+    "tenants.status": "no agent reads in the status a failure of another agent's call",
     "tenants.processes":
       "processes are shared fairly: idle sessions of the agent with the most are ended first",
     "tenants.slots": "the slots of a shared session are shared fairly",

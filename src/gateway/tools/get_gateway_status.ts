@@ -12,7 +12,8 @@ export const getGatewayStatus: LocalTool = {
 
   httpAccessRequest: { kind: "status" },
 
-  run: (_args, { gateway }) => {
-    return Promise.resolve({ kind: "gateway-result", json: JSON.stringify(gateway.status()) });
+  run: (_args, { gateway, caller }) => {
+    const json = JSON.stringify(gateway.status(caller.agent));
+    return Promise.resolve({ kind: "gateway-result", json });
   },
 };

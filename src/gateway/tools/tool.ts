@@ -50,8 +50,8 @@ export type Arguments = Readonly<Record<string, string | number | boolean | Obje
 
 /** The source of the answer of `get_gateway_status`. */
 export interface StatusSource {
-  /** Returns the gateway's state, to be sent as JSON. */
-  status(): Readonly<Record<string, unknown>>;
+  /** Returns the gateway's state for an agent, to be sent as JSON. */
+  status(agent: string): Readonly<Record<string, unknown>>;
 }
 
 /** The context of a gateway tool; rules and servers are from one snapshot. */
