@@ -29,7 +29,7 @@ export function openFile(path: string): Deno.FsFile {
       const infoAfter = infoAt(path);
       requireRegularFile(path, infoAfter);
       if (infoAfter !== undefined && identityOf(infoAfter) === identityOf(info)) {
-        restrictToOwner(path, info);
+        if (infoBefore !== undefined) restrictToOwner(path, info);
         return file;
       }
       throw new Error(`${path} is replaced while it is opened`);
@@ -74,10 +74,24 @@ function requireRegularFile(path: string, info: Deno.FileInfo | undefined): void
   if (info?.isFile === false) throw new RefusedPath(`${path} is no regular file`);
 }
 
+/** Returns the owner of a file that this process creates beside a path; `undefined` if it cannot. */
+function ownerOfNewFile(path: string): number | undefined {
+  if (Deno.build.os === "windows") return undefined;
+  const newPath = `${path}.${crypto.randomUUID()}`;
+  try {
+    using file = Deno.openSync(newPath, { write: true, createNew: true, mode: 0o600 });
+    Deno.removeSync(newPath);
+    return file.statSync().uid ?? undefined;
+  } catch {
+    // Deno or the system may permit writing the file, but not creating others beside it.
+    return undefined;
+  }
+}
+
 /** Makes a file readable for its owner only, who must be this user. */
 function restrictToOwner(path: string, { mode, uid }: Deno.FileInfo): void {
   // The superuser could write to the file of any user.
-  const userId = ownUserId();
+  const userId = ownUserId() ?? ownerOfNewFile(path);
   if (userId !== undefined && uid !== userId) {
     throw new RefusedPath(`${path} belongs to another user`);
   }

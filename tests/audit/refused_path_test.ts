@@ -149,10 +149,13 @@ Deno.test({
 
 Deno.test({
   name:
-    "[audit.refused-path] the superuser's gateway refuses the file of another user, if Deno permits reading the user's id",
+    "[audit.refused-path] the superuser's gateway refuses the file of another user, whether or not Deno permits reading the user's id",
   ignore: IS_WINDOWS || !isSuperuser(),
   fn: async () => {
-    for (const mode of [0o600, 0o644]) {
+    const cases = [0o600, 0o644].flatMap((mode) => {
+      return [["--allow-sys=uid"], []].map((flags) => ({ mode, flags }));
+    });
+    for (const { mode, flags } of cases) {
       using folder = new TestFolder();
       const path = folder.pathOf("audit.jsonl");
       Deno.writeTextFileSync(path, "");
@@ -162,7 +165,7 @@ Deno.test({
       const writer = new URL("audit_writer.ts", import.meta.url).pathname;
       const { success } = await new Deno.Command(Deno.execPath(), {
         args: [
-          ...["run", "-q", "--no-check", "-RW", "--allow-sys=uid"],
+          ...["run", "-q", "--no-check", "--no-prompt", "-RW", ...flags],
           ...[writer, path, fallbackPath, "one", "2"],
         ],
         stdin: "null",
@@ -171,6 +174,7 @@ Deno.test({
       assert.deepEqual(readEntryIds(fallbackPath), ["one 0", "one 1"]);
       const { size, mode: modeAfter } = Deno.statSync(path);
       assert.deepEqual([size, (modeAfter ?? 0) & 0o777], [0, mode]);
+      assert.deepEqual(listFiles(folder.path), ["audit.jsonl", "state", "state/audit.jsonl"]);
     }
   },
 });

@@ -78,8 +78,12 @@ Deno.test("[docs.deployment] the Kubernetes manifest fits the image", () => {
     ...gateway.env.map(({ name }: { name: string }) => name),
     ...Object.keys(Secret.stringData),
   ]);
-  assert.equal(names.length, 3);
+  assert.equal(names.length, 4);
   assert.deepEqual(names.filter((name) => !SETTING_VARIABLES.has(name)), []);
+  const [, maxHeldMib] = /GATEWAY_MAX_HELD\s+value: "(\d+)"/.exec(KUBERNETES) ?? [];
+  const [, limitMib] = /^(\d+)Mi$/.exec(gateway.resources.limits.memory) ?? [];
+  const [, ownMib] = /may take (\d+) MiB more than `GATEWAY_MAX_HELD`/.exec(PAGE.text) ?? [];
+  assert.ok(Number(limitMib) >= Number(maxHeldMib) + Number(ownMib), `${limitMib} MiB`);
 });
 
 Deno.test("[docs.deployment] the two files in the manifest are valid", async () => {

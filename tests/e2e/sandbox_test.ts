@@ -74,6 +74,41 @@ Deno.test({
 
 Deno.test({
   name:
+    "[servers.sandbox-link] a server in a sandbox is not available if a link in its folder leads from a named path out of the folder",
+  ignore: !canUseBwrap(),
+  async fn() {
+    const outside = Deno.makeTempDirSync();
+    await using gateway = await startGateway({
+      servers: {
+        confined: {
+          command: "node",
+          args: [SERVER, "1", "${workspaceFolder}/own/later/data"],
+          cwd: "${workspaceFolder}/own",
+          gateway: { sandbox: "bwrap", isolation: "call" },
+        },
+      },
+      files: { "own/file": "own" },
+    });
+    await gateway.callServerToolForText("confined", "attempt");
+    Deno.writeTextFileSync(`${outside}/data`, "canary");
+    // As the server itself could do it.
+    Deno.symlinkSync(outside, `${gateway.setup.workingFolder}/own/later`);
+    const { code, message } = await gateway.expectRefusal("execute_tool", {
+      server: "confined",
+      tool: "attempt",
+      args: {},
+    });
+    Deno.removeSync(outside, { recursive: true });
+    assert.equal(code, "SERVER_UNAVAILABLE");
+    assert.match(
+      message,
+      /own\/later\/data must not lead out of the server's `cwd` through a link/,
+    );
+  },
+});
+
+Deno.test({
+  name:
     "[servers.sandbox-missing] a server is not available if the program of its sandbox is missing, and the error says what to install",
   ignore: Deno.build.os !== "linux",
   async fn() {

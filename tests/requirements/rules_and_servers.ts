@@ -78,6 +78,8 @@ export const RULES_AND_SERVERS: Readonly<Record<string, Section>> = {
       "a server in a sandbox sees its folder and the paths of its entry, and no network unless asked",
     "servers.sandbox-folder":
       "a server in a sandbox cannot have a working folder with files of the gateway",
+    "servers.sandbox-link":
+      "a named path of a server in a sandbox does not lead out of its folder through a link",
     "servers.sandbox-missing": "a missing sandbox makes the server unavailable, with a fix",
     "servers.inherit-env": "inherit_env adds variables of the gateway",
     "servers.safe-environment": "a process gets only the safe set and its own env",

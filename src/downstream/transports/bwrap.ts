@@ -5,7 +5,7 @@ import {
   type ServerOptions,
   type StdioConfig,
 } from "../../config/mod.ts";
-import { isFile } from "../../file_identity.ts";
+import { isFile, realPathOf } from "../../file_identity.ts";
 
 /** Folders of the system that every program needs; a sandbox gets them read-only. */
 const SYSTEM_FOLDERS = [
@@ -31,15 +31,10 @@ const OWN_FOLDERS = /^\/(?:(?:proc|dev|sys|tmp)?$|(?:proc|dev|sys)\/)/;
  * @see {@link https://github.com/containers/bubblewrap}
  */
 export function bwrapCommand(
-  { command, args, cwd }: StdioConfig,
+  connection: StdioConfig,
   { sandboxNetwork = false }: Pick<ServerOptions, "sandboxNetwork">,
 ): StdioConfig["args"] {
-  const folder = cwd === undefined ? undefined : resolvePath(Deno.cwd(), cwd);
-  const program = command.includes("/") ? resolvePath(folder ?? Deno.cwd(), command) : command;
-  const named = [program, ...args].filter((path) => path.startsWith("/"))
-    .map((path) => resolvePath(path))
-    .filter((path) => !OWN_FOLDERS.test(path) && path !== folder);
-  const isInFolder = (path: string): boolean => folder !== undefined && isWithin(path, folder);
+  const { folder, program, named, isInFolder } = namedPaths(connection);
   const readOnly = (path: string): string[] => ["--ro-bind-try", path, path];
   return [
     findBwrap(),
@@ -53,8 +48,42 @@ export function bwrapCommand(
     ...named.filter((path) => !isInFolder(path)).flatMap(readOnly),
     ...(folder === undefined ? [] : ["--bind", folder, folder]),
     ...named.filter(isInFolder).flatMap(readOnly),
-    ...["--chdir", folder ?? "/tmp", "--", program, ...args],
+    ...["--chdir", folder ?? "/tmp", "--", program, ...connection.args],
   ];
+}
+
+/**
+ * Returns a path among the command and the arguments of an entry that leads out of the entry's folder through a link
+ * in it. The server itself may have made the link, in order to read its target the next time it is started.
+ */
+export function findLinkOut(connection: StdioConfig): string | undefined {
+  const { folder, named, isInFolder } = namedPaths(connection);
+  if (folder === undefined) return undefined;
+  const realFolder = realPathOf(folder);
+  return named.filter(isInFolder).find((path) => {
+    try {
+      return !isWithin(Deno.realPathSync(path), realFolder);
+    } catch (error) {
+      // A missing file is not bound. A path that cannot be looked up could lead anywhere.
+      return !(error instanceof Deno.errors.NotFound);
+    }
+  });
+}
+
+/** Returns the folder of an entry, its program, and the absolute paths that a sandbox gets. */
+function namedPaths({ command, args, cwd }: StdioConfig): {
+  readonly folder: string | undefined;
+  readonly program: string;
+  readonly named: readonly string[];
+  readonly isInFolder: (path: string) => boolean;
+} {
+  const folder = cwd === undefined ? undefined : resolvePath(Deno.cwd(), cwd);
+  const program = command.includes("/") ? resolvePath(folder ?? Deno.cwd(), command) : command;
+  const named = [program, ...args].filter((path) => path.startsWith("/"))
+    .map((path) => resolvePath(path))
+    .filter((path) => !OWN_FOLDERS.test(path) && path !== folder);
+  const isInFolder = (path: string): boolean => folder !== undefined && isWithin(path, folder);
+  return { folder, program, named, isInFolder };
 }
 
 /**

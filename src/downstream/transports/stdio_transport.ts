@@ -12,7 +12,7 @@ import type { Log } from "../../log.ts";
 import { isFile } from "../../file_identity.ts";
 import { redactKnownSecrets } from "../../redact.ts";
 import { quoteLines } from "../../text.ts";
-import { bwrapCommand } from "./bwrap.ts";
+import { bwrapCommand, findLinkOut } from "./bwrap.ts";
 import { signalGroup, waitForGroupEnd } from "./process_group.ts";
 import { NO_OWNER, type Processes, type ProcessOwner } from "./processes.ts";
 import { redactExcerpt, secretsOf } from "../secrets.ts";
@@ -176,7 +176,7 @@ export async function openStdio(
 /**
  * Returns the connection, with the command line of the sandbox if the entry has one.
  *
- * @throws {DownstreamError} if this system has no such sandbox.
+ * @throws {DownstreamError} if this system has no such sandbox, or a path of the entry leads out of its folder.
  */
 function withSandbox({ name, options }: ServerConfig, connection: StdioConfig): StdioConfig {
   if (options.sandbox === undefined) return connection;
@@ -184,6 +184,13 @@ function withSandbox({ name, options }: ServerConfig, connection: StdioConfig): 
     const message =
       `Server "${name}" is not available: its sandbox "bwrap" exists on Linux only; ` +
       "remove `gateway.sandbox` from its entry to run it without.";
+    throw new DownstreamError("SERVER_UNAVAILABLE", name, message);
+  }
+  const linkOut = findLinkOut(connection);
+  if (linkOut !== undefined) {
+    const message =
+      `Server "${name}" is not available: ${linkOut} must not lead out of the server's ` +
+      "`cwd` through a link, which a server in a sandbox could make itself; name the target of the link.";
     throw new DownstreamError("SERVER_UNAVAILABLE", name, message);
   }
   const [command = "", ...args] = bwrapCommand(connection, options);
