@@ -89,6 +89,8 @@ export function formatFlags({ read, write, env, run, net }: NeededPermissions): 
     "--ignore-env",
     ...run === undefined ? ["--allow-run"] : formatFlag("allow-run", run),
     ...formatFlag("allow-net", net),
+    // The gateway recognizes files of other users by the id of its own.
+    "--allow-sys=uid",
   ];
 }
 

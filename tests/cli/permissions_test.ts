@@ -68,6 +68,7 @@ Deno.test("[permissions.flags] without servers, no program is allowed", async ()
     "allow-write",
     "allow-env",
     "ignore-env",
+    "allow-sys",
   ]);
 });
 

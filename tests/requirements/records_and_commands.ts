@@ -117,7 +117,8 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
       "if the user's own folder has one of them, the working folder is not searched",
     "config.trust":
       "files of the working folder are used only after `trust`, and a change needs it again",
-    "config.writable": "a file or folder that every user can write causes a warning",
+    "config.writable":
+      "a file or folder that every user can write, or that is another user's, causes a warning",
     "config.announced": "ignored files and files of the working folder are logged",
     "config.missing-explained":
       "without a file, the message lists the searched paths and how to create one",
