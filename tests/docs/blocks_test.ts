@@ -1,18 +1,12 @@
 import assert from "node:assert/strict";
 import { ensureServers } from "../../scripts/test_servers.ts";
-import { BlockChecker, commandLines } from "./check_block.ts";
-import { type Block, listPages, readBlocks } from "./page.ts";
+import { BlockChecker } from "./check_block.ts";
+import { listPages, readBlocks } from "./page.ts";
 import { PageShell } from "./page_shell.ts";
-import { UNCHECKED } from "./unchecked.ts";
+import { blockName, UNCHECKED } from "./unchecked.ts";
 
-/** Returns the name under which `UNCHECKED` lists a block. */
-function blockName({ page, language, marks, text }: Block): string {
-  const [firstCommand = ""] = commandLines(text);
-  return `${page}: ${[language, ...marks].join(" ")}: ${firstCommand.slice(0, 60)}`;
-}
-
-/** Pages with tests of their own, because their scripts need a gateway over HTTP or a container. */
-const SEPARATELY_TESTED = ["docs/http.md", "docs/deployment.md"];
+/** Pages with tests of their own, because their scripts need a gateway over HTTP, a container or a new home folder. */
+const SEPARATELY_TESTED = ["docs/http.md", "docs/deployment.md", "docs/getting-started.md"];
 
 for (const page of listPages().filter((page) => !SEPARATELY_TESTED.includes(page))) {
   Deno.test({

@@ -1,3 +1,6 @@
+import { commandLines } from "./check_block.ts";
+import type { Block } from "./page.ts";
+
 /**
  * The blocks of the pages that are not checked completely. A `no-run` script asks questions, waits, installs, builds, or
  * needs something that a test does not have; the tests check only its commands, flags and tasks. A `no-check`
@@ -38,3 +41,9 @@ export const UNCHECKED: readonly string[] = [
   "docs/tools.md: text no-check: agent ──> MCP client ──stdio──> Agent MCP Gateway ──stdio──>",
   "docs/troubleshooting.md: sh no-run: agent-mcp-gateway validate",
 ];
+
+/** Returns the name under which `UNCHECKED` lists a block. */
+export function blockName({ page, language, marks, text }: Block): string {
+  const [firstCommand = ""] = commandLines(text);
+  return `${page}: ${[language, ...marks].join(" ")}: ${firstCommand.slice(0, 60)}`;
+}

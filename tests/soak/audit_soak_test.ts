@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { KILL_STAGES, killDuringChangingCall } from "../e2e/kill_during_change.ts";
+import { killAtMoments } from "../e2e/kill_under_load.ts";
 import { TestFolder } from "../audit/audit_log_fixtures.ts";
 import { createAuditLine, runStats, runTail } from "../cli/run_audit_commands.ts";
 
@@ -30,6 +31,10 @@ Deno.test("[audit.stream] audit stats reads a log of a gigabyte in bounded memor
     lines.split("\n").slice(-4).join("\n"),
   );
   assert.ok(performance.now() - startMs < 500, "More than the end of the log was read");
+});
+
+Deno.test("[audit.killed] every answered call is in the audit log after a SIGKILL at each of 40 moments", async () => {
+  await killAtMoments(40);
 });
 
 for (const stage of KILL_STAGES) {
