@@ -28,7 +28,7 @@ const PARTS: readonly (readonly [string, RegExp])[] = [
     "reading and writing pipes",
     /^op_(read|write)|_streams\.js|12_io\.js|standard_streams|stdio_tr/,
   ],
-  ["lines: splitting, decoding, encoding", /\/line_\w+\.ts|\/utf8_bytes|encod/],
+  ["lines: splitting, decoding, encoding", /\/line_\w+\.ts|\/utf8|encod/],
   ["messages: parsing, routing, answering", /\/src\/jsonrpc\//],
   ["rules, limits, metrics", /\/src\/(policy|limits|metrics)\//],
   ["the pipeline: arguments, identity, the record", /\/src\/gateway\//],

@@ -59,8 +59,8 @@ export interface DroppedMessage {
 
 /** A message in the queue of a channel. */
 export interface QueuedMessage {
-  /** The message; `undefined` once it is being sent, or after it was taken out of the queue. */
-  text: string | undefined;
+  /** The message, in parts; `undefined` once it is being sent, or after it was taken out of the queue. */
+  parts: readonly string[] | undefined;
 }
 
 /** A duplex of JSON-RPC messages as text: over a pipe, in memory, or over HTTP. */
@@ -83,8 +83,8 @@ export interface Channel {
   readonly queuedLength?: number;
   /** Resolves when the other side has read the queued messages; `undefined` while little is queued. */
   untilRead?(): Promise<void> | undefined;
-  /** Queues one long message in parts, which saves concatenating them. */
-  sendParts?(parts: readonly string[]): void;
+  /** Queues one long message in parts, which saves concatenating them; otherwise like `send`. */
+  sendParts?(parts: readonly string[]): QueuedMessage | void;
   /**
    * Slows down receiving, for a sender whose messages are not worth the work.
    *

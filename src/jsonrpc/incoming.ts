@@ -4,6 +4,7 @@ import {
   errorText,
   type IdText,
   JsonText,
+  MIN_PARTS_LENGTH,
   type Payload,
   type RequestMessage,
   resultParts,
@@ -14,9 +15,6 @@ import { measureParseCost, textAt } from "./scan.ts";
 
 /** The text of an answer, or its parts. */
 export type RequestAnswer = string | readonly string[];
-
-/** Minimum length of a result that is sent in parts, in UTF-16 code units. */
-const MIN_PARTS_LENGTH = 32 * 1024;
 
 /** The origin of a request. */
 export interface RequestOrigin {

@@ -18,8 +18,8 @@ const SLOW_READ_MS = 100;
 /** Maximum size of one write in bytes; more is written in several writes. */
 const WRITE_BYTES = 128 * 1024;
 
-/** Number of parts queued in one tick that suggests that more will follow. */
-const MANY_PARTS = 4;
+/** Number of messages queued in one tick that suggests that more will follow. */
+const MANY_MESSAGES = 4;
 
 /** Maximum length of parts that are encoded together, in UTF-16 code units. */
 const MAX_JOINED_LENGTH = 32 * 1024;
@@ -122,19 +122,19 @@ export class LineChannel implements Channel {
 
   /** Queues one message; it leaves with all others that are queued in the same tick. */
   send(text: string): QueuedMessage {
-    return this.#enqueue(`${text}\n`);
+    return this.#enqueue([`${text}\n`]);
   }
 
   /** Queues one message in parts, which are encoded one after the other. */
-  sendParts(parts: readonly string[]): void {
-    parts.forEach((part, index) => this.#enqueue(index === parts.length - 1 ? `${part}\n` : part));
+  sendParts(parts: readonly string[]): QueuedMessage {
+    return this.#enqueue([...parts, "\n"]);
   }
 
   withdraw(message: QueuedMessage): boolean {
-    const { text } = message;
-    if (text === undefined) return false;
-    message.text = undefined;
-    this.#addQueuedLength(-text.length);
+    const { parts } = message;
+    if (parts === undefined) return false;
+    message.parts = undefined;
+    this.#addQueuedLength(-lengthOf(parts));
     return true;
   }
 
@@ -143,16 +143,16 @@ export class LineChannel implements Channel {
     return this.#queuedLength > MAX_QUEUED_LENGTH ? this.flush() : undefined;
   }
 
-  #enqueue(text: string): QueuedMessage {
-    const part: QueuedMessage = { text };
+  #enqueue(parts: readonly string[]): QueuedMessage {
+    const message: QueuedMessage = { parts };
     if (this.#memory?.isExceeded() === true) {
       this.#handleWriteError(new Error("It reads none of the messages that are queued for it"));
     }
-    if (this.#hasEndedWriting) return part;
-    this.#queue.push(part);
-    this.#addQueuedLength(text.length);
+    if (this.#hasEndedWriting) return message;
+    this.#queue.push(message);
+    this.#addQueuedLength(lengthOf(parts));
     this.#writing ??= this.#write();
-    return part;
+    return message;
   }
 
   #addQueuedLength(change: number): void {
@@ -236,7 +236,7 @@ export class LineChannel implements Channel {
     await Promise.resolve();
     // Under load, wait for messages of the same round of the event loop: at 64 calls in flight, that
     // is a sixth more calls per second. A single call does not wait.
-    if (this.#queue.length >= MANY_PARTS) await new Promise((resolve) => setImmediate(resolve));
+    if (this.#queue.length >= MANY_MESSAGES) await new Promise((resolve) => setImmediate(resolve));
     this.#onBeforeWrite();
     const batch = this.#queue;
     this.#queue = [];
@@ -266,15 +266,16 @@ export class LineChannel implements Channel {
   async #writeBatch(batch: readonly QueuedMessage[]): Promise<void> {
     let joinedParts = "";
     for (const message of batch) {
-      const part = message.text;
-      if (part === undefined) continue;
-      message.text = undefined;
-      // Short messages are encoded together: a call of the encoder costs as much as several of them.
-      if (joinedParts.length + part.length > MAX_JOINED_LENGTH) {
-        await this.#encode(joinedParts);
-        joinedParts = "";
+      const { parts = [] } = message;
+      message.parts = undefined;
+      for (const part of parts) {
+        // Short parts are encoded together: a call of the encoder costs as much as several of them.
+        if (joinedParts.length + part.length > MAX_JOINED_LENGTH) {
+          await this.#encode(joinedParts);
+          joinedParts = "";
+        }
+        joinedParts += part;
       }
-      joinedParts += part;
     }
     await this.#encode(joinedParts);
     await this.#writeBuffer();
@@ -297,4 +298,8 @@ export class LineChannel implements Channel {
     this.#bufferedBytes = 0;
     if (bytes.length > 0) await this.#writer.write(bytes);
   }
+}
+
+function lengthOf(parts: readonly string[]): number {
+  return parts.reduce((sum, { length }) => sum + length, 0);
 }

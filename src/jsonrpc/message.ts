@@ -1,6 +1,6 @@
 import type { DroppedMessage } from "./channel.ts";
 import { textAt } from "./scan.ts";
-import { utf8Bytes } from "./utf8_bytes.ts";
+import { utf8Bytes } from "./utf8.ts";
 
 /** The id of a request, a string or a number, as JSON text so that it is never rounded. */
 export type IdText = string;
@@ -40,11 +40,30 @@ export class JsonText {
   }
 }
 
+/** Minimum length of a text that is sent in parts, in UTF-16 code units. */
+export const MIN_PARTS_LENGTH = 32 * 1024;
+
+/** A JSON value as parts of a text on one line. A long value is sent in parts, which saves concatenating them. */
+export class JsonParts {
+  /** The parts. */
+  readonly parts: readonly string[];
+
+  /**
+   * Wraps the parts of a text.
+   *
+   * @param parts Parts without line breaks, which are a valid JSON text together.
+   */
+  constructor(...parts: readonly string[]) {
+    this.parts = parts;
+  }
+}
+
 /** The payload of a message: a value to serialize, or text to pass on. */
-export type Payload = JsonText | Readonly<Record<string, unknown>> | readonly unknown[];
+export type Payload = JsonText | JsonParts | Readonly<Record<string, unknown>> | readonly unknown[];
 
 /** Serializes a payload. */
 export function payloadText(payload: Payload): string {
+  if (payload instanceof JsonParts) return payload.parts.join("");
   return payload instanceof JsonText ? payload.json : JSON.stringify(payload);
 }
 
@@ -192,13 +211,15 @@ function invalid(
   return { kind: "invalid", error, id, probableKind, text };
 }
 
-/** Serializes a request. */
-export function requestText(
+/** Serializes a request in parts. */
+export function requestParts(
   id: number,
   { method, params }: { readonly method: string; readonly params: Payload | undefined },
-): string {
-  const tail = params === undefined ? "}" : `,"params":${payloadText(params)}}`;
-  return `{"jsonrpc":"2.0","id":${id},"method":${JSON.stringify(method)}${tail}`;
+): readonly string[] {
+  const head = `{"jsonrpc":"2.0","id":${id},"method":${JSON.stringify(method)}`;
+  if (params === undefined) return [head, "}"];
+  const paramsParts = params instanceof JsonParts ? params.parts : [payloadText(params)];
+  return [head, ',"params":', ...paramsParts, "}"];
 }
 
 /** Serializes a notification. */

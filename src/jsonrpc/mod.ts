@@ -25,7 +25,14 @@ export {
 } from "./line_channel.ts";
 export { LineSplitter, type LineSplitterOptions } from "./line_splitter.ts";
 export { createMemoryChannels } from "./memory_channel.ts";
-export { type IdText, JsonText, type Payload, RPC_CODES, type RpcError } from "./message.ts";
+export {
+  type IdText,
+  JsonParts,
+  JsonText,
+  type Payload,
+  RPC_CODES,
+  type RpcError,
+} from "./message.ts";
 export type { RequestOptions } from "./outgoing.ts";
 export { Peer, type PeerHandler } from "./peer.ts";
 export { type Indexed, SwapRemoveSet } from "./swap_remove_set.ts";
@@ -42,4 +49,4 @@ export {
   withElement,
 } from "./scan.ts";
 export { ReadThrottle } from "./read_throttle.ts";
-export { utf8Bytes } from "./utf8_bytes.ts";
+export { decodeUtf8, utf8Bytes } from "./utf8.ts";

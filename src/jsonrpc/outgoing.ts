@@ -1,7 +1,13 @@
 import type { CancelSignal } from "./cancellation.ts";
 import type { Channel, QueuedMessage } from "./channel.ts";
 import { hashNumber, IdTable } from "./id_table.ts";
-import { type IdText, notificationText, type Payload, requestText } from "./message.ts";
+import {
+  type IdText,
+  MIN_PARTS_LENGTH,
+  notificationText,
+  type Payload,
+  requestParts,
+} from "./message.ts";
 import type { Reply } from "./reply.ts";
 
 /** Options of a request. */
@@ -38,7 +44,7 @@ const MAX_CANCELLED = 1000;
 
 /** Our requests that wait for their answers. */
 export class OutgoingRequests {
-  readonly #channel: Pick<Channel, "send" | "withdraw">;
+  readonly #channel: Pick<Channel, "send" | "sendParts" | "withdraw">;
   readonly #pending = new IdTable<number, PendingRequest>(hashNumber);
   // By the id of an earlier request: the id of the request that continues it.
   readonly #continuedBy = new Map<number, number>();
@@ -47,7 +53,7 @@ export class OutgoingRequests {
   // Ids start at 1: clients of the 1.x SDK ignore a cancellation of request 0.
   #nextId = 1;
 
-  constructor(channel: Pick<Channel, "send" | "withdraw">) {
+  constructor(channel: Pick<Channel, "send" | "sendParts" | "withdraw">) {
     this.#channel = channel;
   }
 
@@ -67,7 +73,7 @@ export class OutgoingRequests {
     if (signal?.aborted === true) return Promise.reject(signal.reason);
     const id = this.#nextId++;
     // Serializing may throw, so it comes before the request is registered as pending.
-    const text = requestText(id, {
+    const parts = requestParts(id, {
       method,
       params: typeof params === "function" ? params(id) : params,
     });
@@ -77,9 +83,16 @@ export class OutgoingRequests {
       const pending: PendingRequest = { id, resolve, reject, options, queued: undefined, cancel };
       this.#pending.set(id, pending);
       if (continuedRequestId !== undefined) this.#continuedBy.set(continuedRequestId, id);
-      if (duringRequest === undefined) pending.queued = this.#channel.send(text);
-      else duringRequest.notify(text);
+      if (duringRequest === undefined) pending.queued = this.#send(parts);
+      else duringRequest.notify(parts.join(""));
     });
+  }
+
+  #send(parts: readonly string[]): QueuedMessage | void {
+    const isLong = parts.some(({ length }) => length >= MIN_PARTS_LENGTH);
+    return isLong && this.#channel.sendParts !== undefined
+      ? this.#channel.sendParts(parts)
+      : this.#channel.send(parts.join(""));
   }
 
   /** Settles the request with this id; returns whether there is one. */

@@ -9,7 +9,7 @@ import {
   RPC_CODES,
 } from "./message.ts";
 import { canBeTooComplex, elementTexts, measureParseCost } from "./scan.ts";
-import { utf8Bytes } from "./utf8_bytes.ts";
+import { utf8Bytes } from "./utf8.ts";
 
 /** Maximum number of messages in a batch: the answer to an invalid message is many times its size. */
 const MAX_BATCH = 1000;

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { openEnvelope, readIdAndMethod } from "../../src/jsonrpc/envelope.ts";
 import { readMessage } from "../../src/jsonrpc/message.ts";
 import { parseMessage } from "../../src/jsonrpc/parse.ts";
-import { utf8Bytes } from "../../src/jsonrpc/utf8_bytes.ts";
+import { utf8Bytes } from "../../src/jsonrpc/utf8.ts";
 
 /** Asserts that the parser, which may take the fast path, has the same outcome as the slow path. */
 function assertSameOutcome(text: string): void {

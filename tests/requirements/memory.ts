@@ -13,6 +13,8 @@ export const MEMORY: Readonly<Record<string, Section>> = {
       "a call that is cancelled before it leaves the queue of a server that does not read is dropped, and later calls are refused beyond the server's share",
     "security.overload":
       "while hostile agents and servers are at their limits, another agent's calls take less than 100 ms at p99, and the gateway less than 900 MB of memory",
+    "security.long-work":
+      "a message of 256 KiB or more is handled in steps; other work runs between them, and agents and servers take turns",
     "memory.unread-client":
       "while a client over stdio does not read, progress and log messages are dropped, and servers are not read",
   },

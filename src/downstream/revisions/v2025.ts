@@ -3,7 +3,7 @@ import { DownstreamError } from "../../errors.ts";
 import {
   elementTexts,
   type IncomingRequest,
-  JsonText,
+  JsonParts,
   type Peer,
   type Reply,
   RPC_CODES,
@@ -179,7 +179,7 @@ function runRequest(peer: Peer, request: InvokeOptions): Promise<Reply> {
 async function runTask(peer: Peer, request: InvokeOptions): Promise<Reply> {
   const { signal, onProgress } = request;
   let requestId = 0;
-  const params = (id: number): JsonText => {
+  const params = (id: number): JsonParts => {
     requestId = id;
     return writeParams(request, id, ',"task":{}');
   };
@@ -207,12 +207,16 @@ function writeParams(
   { invocation: { tool, args }, meta }: InvokeOptions,
   progressToken: number,
   taskMember = "",
-): JsonText {
+): JsonParts {
   const metaText = meta === undefined
     ? `{"progressToken":${progressToken}}`
     : JSON.stringify({ ...meta, progressToken });
   const name = JSON.stringify(tool.name);
-  return new JsonText(`{"name":${name},"arguments":${args.json},"_meta":${metaText}${taskMember}}`);
+  return new JsonParts(
+    `{"name":${name},"arguments":`,
+    args.json,
+    `,"_meta":${metaText}${taskMember}}`,
+  );
 }
 
 /** Whether a tool must run as a task. */

@@ -71,14 +71,11 @@ export class HttpSession implements Channel, StreamOwner {
     return response;
   }
 
-  /** Receives bytes from the client that are not UTF-8. */
-  receiveInvalid(bytes: Uint8Array, options: PostResponseOptions): PostResponseWriter {
+  /** Receives a message from the client that is not UTF-8; `bytes` is its size. */
+  receiveInvalid(bytes: number, options: PostResponseOptions): PostResponseWriter {
     const response = this.#openResponse(options);
     if (this.#isClosed) return response;
-    this.#handler?.dropped(
-      { reason: "not-utf8", bytes: bytes.length, head: "", tail: "" },
-      response,
-    );
+    this.#handler?.dropped({ reason: "not-utf8", bytes, head: "", tail: "" }, response);
     return response;
   }
 

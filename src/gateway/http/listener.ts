@@ -187,9 +187,9 @@ export class Listener {
     }
     const context: RequestContext = {
       address,
-      readBody: (maxBytes, agent) => {
-        const share = agent === undefined ? "clients" : `agent ${agent}`;
-        return readBody(incoming, { maxBytes, memory: memory.share(share) });
+      readBody: ({ maxBytes, agent }, handle) => {
+        const party = agent === undefined ? "clients" : `agent ${agent}`;
+        return readBody(incoming, { maxBytes, memory: memory.share(party), party, handle });
       },
     };
     const scheme = certificate === undefined ? "http" : "https";

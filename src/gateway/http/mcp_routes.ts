@@ -8,7 +8,7 @@ import type { HttpLimits } from "./limits.ts";
 import type { HttpEnv } from "./middleware.ts";
 import type { PostResponseOptions, PostResult } from "./post_response.ts";
 import { errorResponse } from "./error_response.ts";
-import type { BodyError, RequestContext } from "./request_context.ts";
+import type { BodyError, ReceivedBody, RequestContext } from "./request_context.ts";
 import { isRecord } from "../../json.ts";
 
 /** Options of the MCP endpoint. */
@@ -44,15 +44,14 @@ export function mcpRoutes(options: McpOptions): Hono<HttpEnv> {
     if (id === undefined) return await openSession({ req, env, credential }, options);
     const session = options.sessions.find(id, credential);
     if (session === undefined) return unknownSessionResponse();
-    const reading = env.readBody(options.limits.bodyBytes, credential?.agent);
-    // A variable of this function would hold the body until the call has ended.
-    return await reading.then((body) => {
-      if (typeof body === "string") return bodyErrorResponse(body);
+    const { bodyBytes: maxBytes } = options.limits;
+    const result = await env.readBody({ maxBytes, agent: credential?.agent }, (body) => {
       if (options.isDraining() && containsRequest(body)) {
         return unavailableResponse(DRAINING_MESSAGE);
       }
-      return receiveBody(session, body, responseOptions(req, options)).then(toResponse);
+      return receiveBody(session, body, responseOptions(req, options));
     });
+    return toResponse(result);
   });
 
   routes.get("/", ({ req, get }) => {
@@ -137,29 +136,29 @@ async function openSession(
   },
   options: McpOptions,
 ): Promise<Response> {
-  const body = await env.readBody(options.limits.firstBodyBytes, credential?.agent);
-  if (typeof body === "string") return bodyErrorResponse(body);
-  const error = checkFirstMessage(body);
-  if (error !== undefined) return error;
-  const session = options.sessions.open(credential);
-  if (session === undefined) {
-    return unavailableResponse("The gateway has its maximum number of sessions; try again later");
-  }
-  const result = await receiveBody(session, body, responseOptions(req, options));
-  const isOpen = options.sessions.endUnlessInitialized(session);
+  const { firstBodyBytes: maxBytes } = options.limits;
+  const agent = credential?.agent;
+  let session: HttpSession | undefined;
+  const result = await env.readBody({ maxBytes, agent }, (body) => {
+    const error = checkFirstMessage(body);
+    if (error !== undefined) return error;
+    session = options.sessions.open(credential);
+    if (session === undefined) {
+      return unavailableResponse("The gateway has its maximum number of sessions; try again later");
+    }
+    return receiveBody(session, body, responseOptions(req, options));
+  });
   const response = toResponse(result);
-  if (isOpen) response.headers.set(SESSION_HEADER, session.id);
+  if (session !== undefined && options.sessions.endUnlessInitialized(session)) {
+    response.headers.set(SESSION_HEADER, session.id);
+  }
   return response;
 }
 
 /** Returns the error response to a first message that is not `initialize`. */
-function checkFirstMessage(body: Uint8Array): Response | undefined {
-  let message: unknown;
-  let text: string;
-  try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(body);
-    message = JSON.parse(text);
-  } catch {
+function checkFirstMessage({ text }: ReceivedBody): Response | undefined {
+  const message = parseJson(text);
+  if (text === undefined || message === undefined) {
     return errorResponse(400, "The body is not JSON in UTF-8", { code: RPC_CODES.parseError });
   }
   const { method, id }: Record<string, unknown> = isRecord(message) ? message : {};
@@ -176,32 +175,36 @@ function checkFirstMessage(body: Uint8Array): Response | undefined {
 }
 
 /** Whether a body contains a request, and not only answers and notifications; also true if it is not JSON. */
-function containsRequest(body: Uint8Array): boolean {
+function containsRequest({ text }: ReceivedBody): boolean {
+  const value = parseJson(text);
+  return (Array.isArray(value) ? value : [value]).some((message) => {
+    return !isRecord(message) || (message.method !== undefined && message.id !== undefined);
+  });
+}
+
+/** Parses a text; returns `undefined` if it is not JSON. */
+function parseJson(text: string | undefined): unknown {
   try {
-    const value: unknown = JSON.parse(new TextDecoder().decode(body));
-    return (Array.isArray(value) ? value : [value]).some(({ method, id }) => {
-      return method !== undefined && id !== undefined;
-    });
+    return JSON.parse(text ?? "");
   } catch {
-    return true;
+    return undefined;
   }
 }
 
 function receiveBody(
   session: HttpSession,
-  body: Uint8Array<ArrayBuffer>,
+  { text, bytes }: ReceivedBody,
   options: PostResponseOptions,
 ): Promise<PostResult> {
-  let text: string;
-  try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(body);
-  } catch {
-    return session.receiveInvalid(body, options).result;
-  }
-  return session.receive({ text, bytes: body.length }, options).result;
+  const writer = text === undefined
+    ? session.receiveInvalid(bytes, options)
+    : session.receive({ text, bytes }, options);
+  return writer.result;
 }
 
-function toResponse(result: PostResult): Response {
+function toResponse(result: PostResult | BodyError | Response): Response {
+  if (typeof result === "string") return bodyErrorResponse(result);
+  if (result instanceof Response) return result;
   switch (result.kind) {
     case "accepted":
       return new Response(null, { status: 202 });

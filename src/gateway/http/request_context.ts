@@ -9,6 +9,14 @@ export type BodyError =
   /** The client disconnected, or took too long. */
   | "gone";
 
+/** The body of a request. */
+export interface ReceivedBody {
+  /** The text; `undefined` if the body is not UTF-8. */
+  readonly text: string | undefined;
+  /** Size in bytes. */
+  readonly bytes: number;
+}
+
 /** The parts of a request that handlers need in addition to its `Request`. */
 export interface RequestContext {
   /** The client's IP address. */
@@ -16,13 +24,15 @@ export interface RequestContext {
   /** The reason why the request is refused, if the HTTP status alone does not say it. The middleware that refuses sets it. */
   refusalReason?: RefusalReason;
   /**
-   * Reads the body. The `Request` has no body, because creating a stream for each request is slow.
+   * Reads the body and handles it. The `Request` has no body, because creating a stream for each request is slow.
    *
-   * @param maxBytes Maximum size of the body, in bytes.
-   * @param agent The agent of the credential, in whose share of the memory the body is read.
+   * @param options `maxBytes`: maximum size of the body. `agent`: the agent of the credential, in whose share of
+   * the memory the body is read.
+   * @param handle Handles the body. Nothing holds the body after this function has returned.
+   * @returns The result of `handle`.
    */
-  readBody(
-    maxBytes: number,
-    agent: string | undefined,
-  ): Promise<Uint8Array<ArrayBuffer> | BodyError>;
+  readBody<T>(
+    options: { readonly maxBytes: number; readonly agent: string | undefined },
+    handle: (body: ReceivedBody) => T,
+  ): Promise<Awaited<T> | BodyError>;
 }

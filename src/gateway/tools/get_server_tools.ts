@@ -113,7 +113,7 @@ function chooseDetail(tools: readonly Tool[], args: Arguments): { detail: Detail
   const isNarrowed = args.names !== undefined || args.pattern !== undefined ||
     args.max_schema_tokens !== undefined;
   if (isNarrowed) return { detail: "full" };
-  const tokens = tools.reduce((sum, tool) => sum + estimateTokens(tool.text.json), 0);
+  const tokens = tools.reduce((sum, tool) => sum + fullTokensOf(tool), 0);
   if (tokens <= MAX_FULL_TOKENS) return { detail: "full" };
   return {
     detail: "signatures",
@@ -127,15 +127,27 @@ function writeTool(tool: Tool, detail: Detail): string {
       return tool.text.json;
     case "names":
       return JSON.stringify({ name: tool.name });
-    case "signatures": {
-      const description = summaryOf(tool.definition);
-      return JSON.stringify({
-        name: tool.name,
-        signature: signatureOf(tool.definition),
-        ...(description === "" ? {} : { description }),
-      });
-    }
+    case "signatures":
+      return signatureTextOf(tool);
   }
+}
+
+const fullTokensOf = computeOnce((tool) => estimateTokens(tool.text.json));
+
+const signatureTextOf = computeOnce(({ name, definition }) => {
+  const description = summaryOf(definition);
+  const signature = signatureOf(definition);
+  return JSON.stringify({ name, signature, ...(description === "" ? {} : { description }) });
+});
+
+/** Computes a value once for each tool: the signatures of 400 tools take 2 ms, and agents ask again and again. */
+function computeOnce<T>(compute: (tool: Tool) => T): (tool: Tool) => T {
+  const values = new WeakMap<Tool, T>();
+  return (tool) => {
+    const value = values.get(tool) ?? compute(tool);
+    values.set(tool, value);
+    return value;
+  };
 }
 
 /** Shows the first tools that fit into `max_schema_tokens`, in the order of the server. */

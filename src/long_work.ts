@@ -1,0 +1,70 @@
+/** Time for which long work runs before other work gets a turn, in milliseconds. */
+const MAX_TURN_MS = 5;
+
+/**
+ * Time in which only other work runs after a turn that took longer than the maximum, in milliseconds: parsing a
+ * message of 50 MB cannot be interrupted. A small call passes through the event loop several times, and in this
+ * time it is answered.
+ */
+const REST_MS = 20;
+
+/** A step of work on a long message. */
+type Step = () => void;
+
+/**
+ * Runs the steps of work on long messages of all agents and servers. After a turn, other work runs, so that a
+ * small call waits for at most one turn. The parties take turns, so that none waits for all messages of another.
+ * A leaf: imports nothing of the project.
+ */
+export class LongWork {
+  // The steps that wait, by party; the party whose turn is next is first.
+  readonly #waiting = new Map<string, Step[]>();
+  #turnMs = 0;
+  #isResting = false;
+
+  /**
+   * Runs a step, now or when it is the party's turn.
+   *
+   * @param party The agent or the server that the message belongs to, with a prefix for its kind.
+   * @returns The result of the step, or its error.
+   */
+  run<T>(party: string, step: () => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const settle = (): void => {
+        try {
+          resolve(step());
+        } catch (error) {
+          reject(error);
+        }
+      };
+      if (!this.#isResting) return this.#runStep(settle);
+      const steps = this.#waiting.get(party);
+      if (steps === undefined) this.#waiting.set(party, [settle]);
+      else steps.push(settle);
+    });
+  }
+
+  #runStep(step: Step): void {
+    const startedAt = performance.now();
+    step();
+    this.#turnMs += performance.now() - startedAt;
+    if (this.#turnMs < MAX_TURN_MS) return;
+    this.#isResting = true;
+    setTimeout(() => this.#startTurn(), this.#turnMs < 2 * MAX_TURN_MS ? 0 : REST_MS);
+  }
+
+  #startTurn(): void {
+    this.#isResting = false;
+    this.#turnMs = 0;
+    for (const [party, [step, ...others]] of this.#waiting) {
+      // The party is now last.
+      this.#waiting.delete(party);
+      if (others.length > 0) this.#waiting.set(party, others);
+      if (step !== undefined) this.#runStep(step);
+      if (this.#isResting) return;
+    }
+  }
+}
+
+/** The long work of this process: its messages share one event loop. */
+export const longWork: LongWork = new LongWork();

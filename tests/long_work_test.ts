@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import { LongWork } from "../src/long_work.ts";
+
+function workFor(ms: number): void {
+  const endMs = performance.now() + ms;
+  while (performance.now() < endMs);
+}
+
+Deno.test("[security.long-work] a step is run at once while no turn has been used up", async () => {
+  const longWork = new LongWork();
+  let hasRun = false;
+  const result = longWork.run("agent a", () => {
+    hasRun = true;
+    return 7;
+  });
+  assert.equal(hasRun, true);
+  assert.equal(await result, 7);
+});
+
+Deno.test("[security.long-work] an error of a step rejects its promise, and the next steps run", async () => {
+  const longWork = new LongWork();
+  const failed = longWork.run("agent a", () => {
+    throw new Error("broken");
+  });
+  await assert.rejects(failed, /broken/);
+  assert.equal(await longWork.run("agent a", () => "next"), "next");
+});
+
+Deno.test("[security.long-work] other work runs between two long steps", async () => {
+  const longWork = new LongWork();
+  const events: string[] = [];
+  const first = longWork.run("agent a", () => {
+    workFor(10);
+    events.push("first step");
+  });
+  const second = longWork.run("agent a", () => events.push("second step"));
+  const others = (async () => {
+    for (let round = 1; round <= 3; round++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      events.push(`round ${round}`);
+    }
+  })();
+  await Promise.all([first, second, others]);
+  assert.deepEqual(events, ["first step", "round 1", "round 2", "round 3", "second step"]);
+});
+
+Deno.test("[security.long-work] the agents and servers take turns", async () => {
+  const longWork = new LongWork();
+  const events: string[] = [];
+  const steps = ["a1", "a2", "a3", "b1", "c1"].map((name) =>
+    longWork.run(name.slice(0, 1), () => {
+      workFor(6);
+      events.push(name);
+    })
+  );
+  await Promise.all(steps);
+  // The turn of the last step ends with a timer.
+  await longWork.run("d", () => {});
+  assert.deepEqual(events, ["a1", "a2", "b1", "c1", "a3"]);
+});
