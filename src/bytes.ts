@@ -45,9 +45,14 @@ export function reusingReader(stream: ReadableStream<Uint8Array> | null): ByteRe
   };
 }
 
+/** Returns the number of bytes in chunks. */
+export function totalLength(chunks: readonly Uint8Array[]): number {
+  return chunks.reduce((sum, { length }) => sum + length, 0);
+}
+
 /** Joins chunks of bytes. */
 export function joinBytes(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const joined = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
+  const joined = new Uint8Array(totalLength(chunks));
   let offset = 0;
   for (const chunk of chunks) {
     joined.set(chunk, offset);
@@ -60,17 +65,17 @@ export function joinBytes(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer
  * Reads a stream to its end.
  *
  * @param maxBytes Maximum size; a larger stream is cancelled.
- * @returns `undefined` if the stream is larger.
+ * @returns The chunks; `undefined` if the stream is larger.
  */
-export async function readBytes(
+export async function readChunks(
   reader: ByteReader,
   maxBytes: number,
-): Promise<Uint8Array<ArrayBuffer> | undefined> {
+): Promise<Uint8Array[] | undefined> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for (;;) {
     const { done, value } = await reader.read();
-    if (done) return joinBytes(chunks);
+    if (done) return chunks;
     size += value.length;
     if (size > maxBytes) {
       await reader.cancel().catch(() => {});

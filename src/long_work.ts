@@ -1,11 +1,17 @@
+/** Minimum size of a message that is long work, in bytes. */
+export const LONG_BYTES: number = 256 * 1024;
+
 /** Time for which long work runs before other work gets a turn, in milliseconds. */
 const MAX_TURN_MS = 5;
 
 /**
- * Time in which only other work runs after a turn that took longer than the maximum, in milliseconds: parsing a
- * message of 50 MB cannot be interrupted. A small call passes through the event loop several times, and in this
- * time it is answered.
+ * Duration of a turn after which long work rests, in milliseconds: parsing a message of 50 MB cannot be
+ * interrupted. A small call passes through the event loop several times, and while long work rests, the call is
+ * answered.
  */
+const TIRING_TURN_MS = 10;
+
+/** Duration of a rest, in milliseconds. */
 const REST_MS = 20;
 
 /** A step of work on a long message. */
@@ -20,7 +26,7 @@ export class LongWork {
   // The steps that wait, by party; the party whose turn is next is first.
   readonly #waiting = new Map<string, Step[]>();
   #turnMs = 0;
-  #isResting = false;
+  #isTurnOver = false;
 
   /**
    * Runs a step, now or when it is the party's turn.
@@ -37,7 +43,7 @@ export class LongWork {
           reject(error);
         }
       };
-      if (!this.#isResting) return this.#runStep(settle);
+      if (!this.#isTurnOver) return this.#runStep(settle);
       const steps = this.#waiting.get(party);
       if (steps === undefined) this.#waiting.set(party, [settle]);
       else steps.push(settle);
@@ -47,21 +53,27 @@ export class LongWork {
   #runStep(step: Step): void {
     const startedAt = performance.now();
     step();
-    this.#turnMs += performance.now() - startedAt;
+    const endedAt = performance.now();
+    this.#turnMs += endedAt - startedAt;
     if (this.#turnMs < MAX_TURN_MS) return;
-    this.#isResting = true;
-    setTimeout(() => this.#startTurn(), this.#turnMs < 2 * MAX_TURN_MS ? 0 : REST_MS);
+    this.#isTurnOver = true;
+    setTimeout(() => {
+      // What follows from a step in promises belongs to the turn, too.
+      const isTiring = this.#turnMs + performance.now() - endedAt >= TIRING_TURN_MS;
+      if (isTiring) setTimeout(() => this.#startTurn(), REST_MS);
+      else this.#startTurn();
+    });
   }
 
   #startTurn(): void {
-    this.#isResting = false;
+    this.#isTurnOver = false;
     this.#turnMs = 0;
     for (const [party, [step, ...others]] of this.#waiting) {
       // The party is now last.
       this.#waiting.delete(party);
       if (others.length > 0) this.#waiting.set(party, others);
       if (step !== undefined) this.#runStep(step);
-      if (this.#isResting) return;
+      if (this.#isTurnOver) return;
     }
   }
 }

@@ -6,7 +6,7 @@
  * @module
  */
 import { type AddressKind, kindOfAddress } from "./address_kind.ts";
-import { joinBytes, readBytes, reusingReader } from "./bytes.ts";
+import { joinBytes, readChunks, reusingReader } from "./bytes.ts";
 import { isBrowserLoopback } from "./loopback.ts";
 
 /** Maximum size of a response; metadata, keys and tokens have a few kilobytes. */
@@ -147,9 +147,9 @@ function usesProxy({ protocol }: URL): boolean {
 async function fetchByProxy(url: URL, init: RequestInit): Promise<Response> {
   using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
   const response = await fetch(url, { redirect: "manual", ...init, client });
-  const body = await readBytes(reusingReader(response.body), MAX_BYTES);
-  if (body === undefined) throw new UnusableResponseError("answered with more than 1 MiB");
-  return createResponse(body, response);
+  const chunks = await readChunks(reusingReader(response.body), MAX_BYTES);
+  if (chunks === undefined) throw new UnusableResponseError("answered with more than 1 MiB");
+  return createResponse(joinBytes(chunks), response);
 }
 
 /** A connection, and the kind of the address at its other end. */

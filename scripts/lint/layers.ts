@@ -27,6 +27,7 @@ export const LAYERS: readonly (readonly string[])[] = [
     "budget.ts",
     "bytes.ts",
     "fair_share.ts",
+    "long_work.ts",
     "file_identity.ts",
     "json.ts",
     "loopback.ts",

@@ -49,4 +49,4 @@ export {
   withElement,
 } from "./scan.ts";
 export { ReadThrottle } from "./read_throttle.ts";
-export { decodeUtf8, utf8Bytes } from "./utf8.ts";
+export { decodeChunks, utf8Bytes } from "./utf8.ts";

@@ -1,5 +1,6 @@
 import type { Budget } from "../../budget.ts";
 import { AnswerTooLong, ReadThrottle } from "../../jsonrpc/mod.ts";
+import { longWork } from "../../long_work.ts";
 import { bodyReader, cancelOnAbort, createNoRoomFailure } from "./response.ts";
 import { type IncomingText, type SseEvent, SseParser } from "./sse_parser.ts";
 
@@ -17,6 +18,8 @@ export interface EventStreamOptions {
   readonly maxSkippedBytes?: number;
   /** The server's share of the memory; `undefined` if it is not limited. */
   readonly memory: Budget | undefined;
+  /** The server, as for `LongWork.run`. */
+  readonly party: string;
   /** Cancels the reading. */
   readonly signal: AbortSignal;
   /** The throttles of the streams that are being read, to which the throttle of this stream is added. */
@@ -38,7 +41,7 @@ export interface EventStreamOptions {
  */
 export async function readEvents(
   { body }: Response,
-  { maxBytes, maxSkippedBytes = 0, memory, signal, throttles, onEvent, onBytes }:
+  { maxBytes, maxSkippedBytes = 0, memory, party, signal, throttles, onEvent, onBytes }:
     EventStreamOptions,
 ): Promise<void> {
   if (body === null) return;
@@ -61,7 +64,7 @@ export async function readEvents(
       signal.throwIfAborted();
       if (done) break;
       onBytes?.(value);
-      const pause = throttle.run(() => parser.push(value));
+      const pause = await longWork.run(party, () => throttle.run(() => parser.push(value)));
       if (parser.lacksRoom && maxSkippedBytes === 0) throw createNoRoomFailure();
       skippedBytes = parser.isSkipping ? skippedBytes + value.length : 0;
       if (skippedBytes > maxSkippedBytes) throw new AnswerTooLong(maxBytes + skippedBytes);

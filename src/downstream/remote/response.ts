@@ -1,6 +1,6 @@
 import type { Budget } from "../../budget.ts";
-import { type ByteReader, readBytes, reusingReader } from "../../bytes.ts";
-import { AnswerTooLong } from "../../jsonrpc/mod.ts";
+import { type ByteReader, readChunks, reusingReader, totalLength } from "../../bytes.ts";
+import { AnswerTooLong, decodeChunks } from "../../jsonrpc/mod.ts";
 import { mediaTypeOf } from "../http_answers.ts";
 import { RemoteFailure } from "../remote_failure.ts";
 import type { IncomingText } from "./sse_parser.ts";
@@ -95,35 +95,34 @@ export function cancelOnAbort(
  * Reads a whole body.
  *
  * @param response The response with the body.
- * @param options `maxBytes`: maximum size; reading stops beyond it. `signal`: cancels
- * the reading; its reason is thrown.
+ * @param options `maxBytes`: maximum size; reading stops beyond it. `memory`: the memory in which the body counts
+ * while it is read. `party`: the server, as for `LongWork.run`. `signal`: cancels the reading; its reason is thrown.
  * @throws {AnswerTooLong} if the body is larger.
  */
 export async function readBody(
   { body }: Response,
-  { maxBytes, memory, signal }: {
+  { maxBytes, memory, party, signal }: {
     readonly maxBytes: number;
     readonly memory: Budget | undefined;
+    readonly party: string;
     readonly signal: AbortSignal;
   },
 ): Promise<IncomingText> {
   const reader = countBytes(bodyReader(body), memory);
   const stopListening = cancelOnAbort(reader, signal);
-  let whole: Uint8Array | undefined;
   try {
-    whole = await readBytes(reader, maxBytes);
+    const chunks = await readChunks(reader, maxBytes);
+    signal.throwIfAborted();
+    if (chunks === undefined) throw new AnswerTooLong(maxBytes + 1);
+    const bytes = totalLength(chunks);
+    const decoded = await decodeChunks(chunks, party);
+    signal.throwIfAborted();
+    if (typeof decoded === "string") return { text: decoded, bytes };
+    const head = decodeLossy(decoded.subarray(0, EXCERPT_BYTES));
+    return { reason: "not-utf8", bytes, head, tail: decodeLossy(decoded.subarray(-EXCERPT_BYTES)) };
   } finally {
     stopListening();
     reader.release();
-  }
-  signal.throwIfAborted();
-  if (whole === undefined) throw new AnswerTooLong(maxBytes + 1);
-  const bytes = whole.length;
-  try {
-    return { text: new TextDecoder("utf-8", { fatal: true }).decode(whole), bytes };
-  } catch {
-    const head = decodeLossy(whole.subarray(0, EXCERPT_BYTES));
-    return { reason: "not-utf8", bytes, head, tail: decodeLossy(whole.subarray(-EXCERPT_BYTES)) };
   }
 }
 

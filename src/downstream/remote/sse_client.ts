@@ -103,10 +103,11 @@ export class SseClient implements RemoteClient {
   }
 
   #read(response: Response): Promise<void> {
-    const { maxBytes, memory, throttles, onMessage } = this.#options;
+    const { server, maxBytes, memory, throttles, onMessage } = this.#options;
     return readEvents(response, {
       maxBytes,
       memory,
+      party: `server ${server}`,
       maxSkippedBytes: SHARED_STREAM_SKIP_FACTOR * maxBytes,
       throttles,
       signal: this.#controller.signal,

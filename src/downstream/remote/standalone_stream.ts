@@ -77,13 +77,14 @@ export class StandaloneStream {
   }
 
   async #read(response: Response, signal: AbortSignal): Promise<void> {
-    const { maxBytes, memory, throttles, onMessage } = this.#options;
+    const { server, maxBytes, memory, throttles, onMessage } = this.#options;
     this.#backoff.recordOpen();
     let isBroken = false;
     try {
       await readEvents(response, {
         maxBytes,
         memory,
+        party: `server ${server}`,
         maxSkippedBytes: SHARED_STREAM_SKIP_FACTOR * maxBytes,
         throttles,
         signal,

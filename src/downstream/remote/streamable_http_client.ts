@@ -6,6 +6,7 @@ import { messageIn, readEvents } from "./event_stream.ts";
 import { sessionFailure } from "./http_error.ts";
 import { networkFailure } from "./network_error.ts";
 import type { OutgoingMessage, RemoteClient, RemoteClientOptions } from "./remote_client.ts";
+import { LONG_BYTES, longWork } from "../../long_work.ts";
 import { encodingOf, isEventStream, readBody } from "./response.ts";
 import type { IncomingText } from "./sse_parser.ts";
 import { untilAborted } from "../until_aborted.ts";
@@ -133,10 +134,11 @@ export class StreamableHttpClient implements RemoteClient {
     response: Response,
     { received, signal }: { readonly received: ReceivedResponse; readonly signal: AbortSignal },
   ): Promise<void> {
-    const { url, maxBytes, memory, onMessage } = this.#options;
+    const { url, server, maxBytes, memory, onMessage } = this.#options;
+    const party = `server ${server}`;
     let data: IncomingText;
     try {
-      data = await readBody(response, { maxBytes, memory, signal });
+      data = await readBody(response, { maxBytes, memory, party, signal });
     } catch (cause) {
       if (signal.aborted) throw signal.reason;
       if (cause instanceof AnswerTooLong || cause instanceof RemoteFailure) throw cause;
@@ -144,7 +146,9 @@ export class StreamableHttpClient implements RemoteClient {
     }
     received.data = data;
     // The content type is ignored: a body that looks like JSON may be the answer of a tool that has run.
-    if ("reason" in data || /^\s*[[{]/.test(data.text)) onMessage(data);
+    if (!("reason" in data) && !/^\s*[[{]/.test(data.text)) return;
+    if (data.bytes < LONG_BYTES) onMessage(data);
+    else await longWork.run(party, () => onMessage(data));
   }
 
   /** Reads the event stream of a request, and resumes it until the answer has arrived. */
@@ -152,7 +156,7 @@ export class StreamableHttpClient implements RemoteClient {
     firstResponse: Response,
     { received, signal }: { readonly received: ReceivedResponse; readonly signal: AbortSignal },
   ): Promise<void> {
-    const { url, maxBytes, memory, throttles, onMessage } = this.#options;
+    const { url, server, maxBytes, memory, throttles, onMessage } = this.#options;
     const resumption: Resumption = { lastEventId: "", retryMs: undefined, attempts: 0 };
     let isAnswered = false;
     let failure: RemoteFailure | undefined;
@@ -162,6 +166,7 @@ export class StreamableHttpClient implements RemoteClient {
         await readEvents(response, {
           maxBytes,
           memory,
+          party: `server ${server}`,
           throttles,
           signal,
           onBytes: (bytes) => received.firstBytes ??= bytes.slice(0, BEGINNING_BYTES),

@@ -1,12 +1,9 @@
 import type { IncomingMessage } from "node:http";
 import type { Budget } from "../../budget.ts";
-import { joinBytes } from "../../bytes.ts";
-import { decodeUtf8 } from "../../jsonrpc/mod.ts";
-import { longWork } from "../../long_work.ts";
+import { totalLength } from "../../bytes.ts";
+import { decodeChunks } from "../../jsonrpc/mod.ts";
+import { LONG_BYTES, longWork } from "../../long_work.ts";
 import type { BodyError, ReceivedBody } from "./request_context.ts";
-
-/** Minimum size of a body that is decoded and handled as long work, in bytes. */
-const LONG_BYTES = 256 * 1024;
 
 /**
  * Reads the body of a request and handles it. If the body exceeds a limit while it is read, the rest is read but
@@ -27,21 +24,16 @@ export async function readBody<T>(
 ): Promise<Awaited<T> | BodyError> {
   const chunks = await readChunks(incoming, { maxBytes, memory });
   if (typeof chunks === "string") return chunks;
-  const bytes = sizeOf(chunks);
-  if (bytes < LONG_BYTES) {
+  const bytes = totalLength(chunks);
+  let decoded: string | Uint8Array | undefined = await decodeChunks(chunks, party);
+  const handleDecoded = (): T => {
     memory.add(-bytes);
-    return await handle({ text: decodeUtf8(joinBytes(chunks.splice(0))), bytes });
-  }
-  // The steps hold the body only until the next step: a body of 50 MB takes 100 MB while it is copied.
-  let whole: Uint8Array = await longWork.run(party, () => joinBytes(chunks.splice(0)));
-  let text = await longWork.run(party, () => decodeUtf8(whole));
-  whole = new Uint8Array();
-  return await longWork.run(party, () => {
-    memory.add(-bytes);
-    const body = { text, bytes };
-    text = undefined;
+    const body = { text: typeof decoded === "string" ? decoded : undefined, bytes };
+    // The body must not be held until the result is known.
+    decoded = undefined;
     return handle(body);
-  });
+  };
+  return await (bytes < LONG_BYTES ? handleDecoded() : longWork.run(party, handleDecoded));
 }
 
 /** Reads the chunks of a body. They count as memory until the caller frees it. */
@@ -77,8 +69,4 @@ function readChunks(
     const onClose = (): void => fail("gone");
     incoming.on("data", onData).on("end", onEnd).on("close", onClose);
   });
-}
-
-function sizeOf(chunks: readonly Uint8Array[]): number {
-  return chunks.reduce((sum, { length }) => sum + length, 0);
 }
