@@ -58,7 +58,7 @@ export class LongWork {
     if (this.#turnMs < MAX_TURN_MS) return;
     this.#isTurnOver = true;
     setTimeout(() => {
-      // What follows from a step in promises belongs to the turn, too.
+      // The turn includes the promises that follow from a step.
       const isTiring = this.#turnMs + performance.now() - endedAt >= TIRING_TURN_MS;
       if (isTiring) setTimeout(() => this.#startTurn(), REST_MS);
       else this.#startTurn();

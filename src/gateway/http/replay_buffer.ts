@@ -13,7 +13,9 @@ export interface SentEvent {
 export class ReplayBuffer {
   readonly #maxChars: number;
   readonly #budget: Budget;
+  // The first of these events may have been dropped: removing each from the list would copy all others.
   #events: SentEvent[] = [];
+  #droppedCount = 0;
   #size = 0;
 
   /**
@@ -31,23 +33,30 @@ export class ReplayBuffer {
   add(event: SentEvent): void {
     this.#events.push(event);
     this.#addSize(event.text.length);
-    let droppedCount = 0;
     while (this.#size > this.#maxChars || this.#budget.isExceeded()) {
-      const oldest = this.#events[droppedCount++];
+      const oldest = this.#events[this.#droppedCount];
       if (oldest === undefined) break;
+      this.#droppedCount++;
       this.#addSize(-oldest.text.length);
     }
-    if (droppedCount > 0) this.#events = this.#events.slice(droppedCount);
+    if (this.#droppedCount > this.#events.length / 2) this.#removeDropped();
   }
 
   /** Returns the kept messages of a stream, in order. */
   find(stream: number): SentEvent[] {
+    this.#removeDropped();
     return this.#events.filter((event) => event.stream === stream);
   }
 
   clear(): void {
     this.#addSize(-this.#size);
     this.#events = [];
+    this.#droppedCount = 0;
+  }
+
+  #removeDropped(): void {
+    this.#events.splice(0, this.#droppedCount);
+    this.#droppedCount = 0;
   }
 
   #addSize(change: number): void {
