@@ -11,8 +11,9 @@ const MAX_TURN_MS = 5;
  */
 const TIRING_TURN_MS = 10;
 
-/** Duration of a rest, in milliseconds. */
+/** Duration of a rest after a tiring turn and after any other, in milliseconds. */
 const REST_MS = 20;
+const MIN_REST_MS = 1;
 
 /** A step of work on a long message. */
 type Step = () => void;
@@ -26,7 +27,9 @@ export class LongWork {
   // The steps that wait, by party; the party whose turn is next is first.
   readonly #waiting = new Map<string, Step[]>();
   #turnMs = 0;
-  #isTurnOver = false;
+  #isScheduled = false;
+  // The end of the rest after the last turn, on the clock of `performance.now()`.
+  #restUntil = 0;
 
   /**
    * Runs a step, now or when it is the party's turn.
@@ -43,10 +46,12 @@ export class LongWork {
           reject(error);
         }
       };
-      if (!this.#isTurnOver) return this.#runStep(settle);
+      const isResting = performance.now() < this.#restUntil;
+      if (!this.#isScheduled && !isResting) return this.#runStep(settle);
       const steps = this.#waiting.get(party);
       if (steps === undefined) this.#waiting.set(party, [settle]);
       else steps.push(settle);
+      if (!this.#isScheduled) this.#scheduleTurn();
     });
   }
 
@@ -56,25 +61,32 @@ export class LongWork {
     const endedAt = performance.now();
     this.#turnMs += endedAt - startedAt;
     if (this.#turnMs < MAX_TURN_MS) return;
-    this.#isTurnOver = true;
-    setTimeout(() => {
-      // The turn includes the promises that follow from a step.
-      const isTiring = this.#turnMs + performance.now() - endedAt >= TIRING_TURN_MS;
-      if (isTiring) setTimeout(() => this.#startTurn(), REST_MS);
-      else this.#startTurn();
-    });
+    this.#restUntil = endedAt + (this.#turnMs < TIRING_TURN_MS ? MIN_REST_MS : REST_MS);
+    this.#turnMs = 0;
   }
 
-  #startTurn(): void {
-    this.#isTurnOver = false;
+  /** Schedules the next turn for the end of the rest. */
+  #scheduleTurn(): void {
+    this.#isScheduled = true;
+    setTimeout(() => {
+      // If the timer is late, other work takes long, which may have followed from the last turn.
+      const isLate = performance.now() - this.#restUntil >= TIRING_TURN_MS;
+      if (isLate) setTimeout(() => this.#runTurn(), REST_MS);
+      else this.#runTurn();
+    }, this.#restUntil - performance.now());
+  }
+
+  #runTurn(): void {
     this.#turnMs = 0;
     for (const [party, [step, ...others]] of this.#waiting) {
       // The party is now last.
       this.#waiting.delete(party);
       if (others.length > 0) this.#waiting.set(party, others);
       if (step !== undefined) this.#runStep(step);
-      if (this.#isTurnOver) return;
+      if (performance.now() < this.#restUntil) break;
     }
+    this.#isScheduled = false;
+    if (this.#waiting.size > 0) this.#scheduleTurn();
   }
 }
 

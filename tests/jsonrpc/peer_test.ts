@@ -123,7 +123,7 @@ Deno.test("[protocol.batch] an answer that makes those to a batch too long is re
   const { peer, sendToPeer, sentLines, receivedRequests } = openPeer();
   const ids = Array.from({ length: 3 }, (_, index) => index);
   sendToPeer(`[${ids.map((id) => `{"jsonrpc":"2.0","id":${id},"method":"m"}`).join(",")}]`);
-  await settle();
+  while (receivedRequests.length < ids.length) await settle();
   // Together, the answers exceed the maximum size of a message.
   const longResult = new JsonText(`"${"x".repeat(7 * 1024 * 1024)}"`);
   for (const request of receivedRequests) request.reply(longResult);
