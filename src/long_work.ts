@@ -68,12 +68,7 @@ export class LongWork {
   /** Schedules the next turn for the end of the rest. */
   #scheduleTurn(): void {
     this.#isScheduled = true;
-    setTimeout(() => {
-      // If the timer is late, other work takes long, which may have followed from the last turn.
-      const isLate = performance.now() - this.#restUntil >= TIRING_TURN_MS;
-      if (isLate) setTimeout(() => this.#runTurn(), REST_MS);
-      else this.#runTurn();
-    }, this.#restUntil - performance.now());
+    setTimeout(() => this.#runTurn(), this.#restUntil - performance.now());
   }
 
   #runTurn(): void {
