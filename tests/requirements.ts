@@ -59,6 +59,7 @@ export const requirements: readonly Requirement[] = sections.flatMap(([section, 
 export const OPTIONAL: Readonly<Record<string, string>> = {
   "faults.terminal": "needs the `script` of util-linux",
   "servers.sandbox": "needs the program bwrap, and permission to create namespaces",
+  "servers.sandbox-link": "needs the program bwrap, and permission to create namespaces",
   "oauth.dial":
     "needs the `unshare` and `ip` of Linux, and permission to create network namespaces",
   "metrics.flat": "takes minutes, and is tested by `deno task soak`",
