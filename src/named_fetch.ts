@@ -93,19 +93,18 @@ async function requireAllowedKind(
 
 /**
  * Finds the kind of the address at which the naming machine is reached. DNS alone does not decide,
- * because its owner can publish any address: the machine there must prove its name by TLS.
+ * because its owner can publish any address: the machine there must prove its name by TLS. Only an
+ * address in a private network is accepted without TLS. Behind a proxy, no name is proved.
  */
 async function findOwnKind({ namedBy, signal }: NamedAddressOptions): Promise<AddressKind> {
   const url = new URL(namedBy);
   const literalKind = kindOfLiteral(hostOf(url));
   if (literalKind !== undefined) return literalKind;
-  if (usesProxy(url)) {
-    const [kind = "public", ...otherKinds] = await resolveKinds(url, signal);
-    return otherKinds.length === 0 ? kind : "public";
-  }
+  if (usesProxy(url)) return "public";
   try {
     await using connection = await openConnection(url, { namedBy, signal });
-    return connection.kind;
+    const isProved = url.protocol === "https:" || connection.kind === "private";
+    return isProved ? connection.kind : "public";
   } catch {
     signal.throwIfAborted();
     return "public";
@@ -138,10 +137,19 @@ function hostOf({ hostname }: URL): string {
   return hostname.replace(/^\[|\]$/g, "").replace(/\.$/, "");
 }
 
-/** Whether a proxy of the environment may send the requests. */
-function usesProxy({ protocol }: URL): boolean {
-  const name = protocol === "https:" ? "HTTPS_PROXY" : "HTTP_PROXY";
-  return [name, name.toLowerCase(), "ALL_PROXY", "all_proxy"].some((name) => Deno.env.get(name));
+/** Whether a proxy of the environment sends the requests. */
+function usesProxy(url: URL): boolean {
+  const name = url.protocol === "https:" ? "HTTPS_PROXY" : "HTTP_PROXY";
+  const hasProxy = [name, name.toLowerCase(), "ALL_PROXY", "all_proxy"]
+    .some((name) => Deno.env.get(name));
+  return hasProxy && !needsNoProxy(hostOf(url));
+}
+
+/** Whether `NO_PROXY` names a host, itself or by a domain above it, as Deno's `fetch` reads it. */
+function needsNoProxy(host: string): boolean {
+  const names = (Deno.env.get("NO_PROXY") ?? Deno.env.get("no_proxy") ?? "").split(",");
+  return names.map((name) => name.trim().replace(/^\./, "")).filter((name) => name !== "")
+    .some((name) => name === "*" || host === name || host.endsWith(`.${name}`));
 }
 
 async function fetchByProxy(url: URL, init: RequestInit): Promise<Response> {

@@ -3,9 +3,14 @@
  * it. Runs in a network namespace of its own, which `named_addresses_test.ts` creates. Prints one JSON
  * object: the answer to the gateway's client, and all bytes that the local services received.
  *
- * Usage: hostile_network.ts PUBLIC_ADDRESS ATTACK
+ * Usage: hostile_network.ts PUBLIC_ADDRESS ATTACK [proxy | no-proxy]
+ *
+ * With `proxy`, the gateway reaches the server by a proxy, which does not use the gateway's DNS. With
+ * `no-proxy`, it has a proxy that it must not use for the server.
  */
 import { createSocket } from "node:dgram";
+import { createServer } from "node:http";
+import { connect } from "node:net";
 import { fileURLToPath } from "node:url";
 import { startGateway } from "./gateway.ts";
 
@@ -13,7 +18,7 @@ const TLS = new URL("../fixtures/tls/", import.meta.url);
 const HOST = "remote.example";
 /** A name whose address changes with each query: public, then on this machine. */
 const CHANGING_HOST = "changing.example";
-const [publicAddress = "", attack = ""] = Deno.args;
+const [publicAddress = "", attack = "", proxy] = Deno.args;
 
 /** Accepts all connections, and keeps what they send. */
 class RecordingService {
@@ -65,6 +70,20 @@ function startDns(): Promise<void> {
     },
   );
   return new Promise((resolve) => socket.bind(53, "127.0.0.1", resolve));
+}
+
+/** Starts a proxy that connects every request to the server, and returns its address. */
+async function startProxy(): Promise<string> {
+  const server = createServer();
+  server.on("connect", (_request, socket) => {
+    const target = connect(443, publicAddress, () => {
+      socket.write("HTTP/1.1 200 OK\r\n\r\n");
+      target.pipe(socket).pipe(target);
+    });
+    for (const connection of [socket, target]) connection.on("error", () => {});
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return `http://127.0.0.1:${(server.address() as { port: number }).port}`;
 }
 
 await startDns();
@@ -146,6 +165,8 @@ const gateway = await startGateway({
     NODE_EXTRA_CA_CERTS: fileURLToPath(new URL("authority.pem", TLS)),
     DENO_NO_UPDATE_CHECK: "1",
     BROWSER: "none",
+    ...proxy === undefined ? {} : { HTTPS_PROXY: await startProxy() },
+    ...proxy === "no-proxy" ? { NO_PROXY: "other.example, .example" } : {},
   },
 });
 const answer = await gateway.callServerTool("notes", "echo");
