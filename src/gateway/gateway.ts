@@ -183,6 +183,7 @@ export class Gateway {
       tools: this.tools,
       version,
       log,
+      memory: () => this.memory.share(`agent ${bound ?? ""}`),
       // Every operation needs the context, so it is created once for each snapshot.
       context: () => {
         if (context.snapshot !== this.#snapshot) {

@@ -1,3 +1,4 @@
+import type { Budget } from "../budget.ts";
 import { type ClientConnection, NoiseLog } from "../downstream/mod.ts";
 import { type Channel, type IncomingRequest, Peer, RPC_CODES } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
@@ -40,6 +41,8 @@ export interface ClientSessionOptions {
   readonly version: string;
   /** Log for warnings. */
   readonly log: Log;
+  /** Returns the memory in which the answers to batches count. */
+  readonly memory: () => Budget;
   /** Called when the answer to `initialize` has been sent. */
   readonly onInitialized: (connection: ClientConnection) => void;
   /** Called when the client has set its log level. */
@@ -80,6 +83,7 @@ export class ClientSession {
     this.#peer = new Peer(channel, {
       answersInvalidMessages: true,
       acceptsBatches: () => this.#revision === REVISION_WITH_BATCHES,
+      batchMemory: options.memory,
       request: (request) => this.#handleRequest(request),
       notification: (method) => {
         // The others have no effect here, so they need no limit.

@@ -1,3 +1,4 @@
+import type { Budget } from "../budget.ts";
 import type { ResponseWriter } from "./channel.ts";
 import { errorText, RPC_CODES } from "./message.ts";
 
@@ -7,11 +8,19 @@ import { errorText, RPC_CODES } from "./message.ts";
  */
 const MAX_JOINED_LENGTH = 16 * 1024 * 1024;
 
-/** The error for a message whose answer would make the answers to its batch too long together. */
+/** The error for a message whose answer cannot be held until the other answers to its batch are known. */
 const TOO_LONG = {
   code: RPC_CODES.internalError,
   message: "The answers to the batch are too long together; send this message alone",
 };
+
+/** Options of the answers to a batch. */
+export interface BatchOptions {
+  /** Number of messages in the batch. */
+  readonly messageCount: number;
+  /** The memory in which the held answers count; `undefined` for no limit but that of a batch. */
+  readonly memory: Budget | undefined;
+}
 
 /**
  * Collects the answers to a batch, and sends them together when all of its messages are handled.
@@ -21,19 +30,23 @@ const TOO_LONG = {
 export class BatchExchange implements ResponseWriter {
   readonly #replyTo: ResponseWriter;
   readonly #answers: string[] = [];
+  readonly #memory: Budget | undefined;
   #pendingCount: number;
   #totalLength = 0;
 
-  constructor(replyTo: ResponseWriter, messageCount: number) {
+  constructor(replyTo: ResponseWriter, { messageCount, memory }: BatchOptions) {
     this.#replyTo = replyTo;
     this.#pendingCount = messageCount;
+    this.#memory = memory;
   }
 
   answer(text: string, id: string | undefined): void {
-    const isTooLong = this.#totalLength + text.length > MAX_JOINED_LENGTH;
+    const isTooLong = this.#totalLength + text.length > MAX_JOINED_LENGTH ||
+      this.#memory?.hasRoom(text.length) === false;
     const answer = isTooLong ? errorText(id, TOO_LONG) : text;
     this.#answers.push(answer);
     this.#totalLength += answer.length + 1;
+    this.#memory?.add(answer.length + 1);
   }
 
   notify(text: string): void {
@@ -43,6 +56,7 @@ export class BatchExchange implements ResponseWriter {
   /** Called once for each message of the batch. */
   end(): void {
     if (--this.#pendingCount > 0) return;
+    this.#memory?.add(-this.#totalLength);
     if (this.#answers.length > 0) this.#replyTo.answer(`[${this.#answers.join(",")}]`, "batch");
     this.#replyTo.end();
   }

@@ -1,3 +1,4 @@
+import type { Budget } from "../budget.ts";
 import { BatchExchange } from "./batch.ts";
 import type { Channel, ResponseWriter } from "./channel.ts";
 import { hashId, IdTable } from "./id_table.ts";
@@ -23,6 +24,17 @@ const EXCERPT_LENGTH = 200;
 
 /** Queued UTF-16 code units above which the other side counts as one that does not read. */
 const UNREAD_LENGTH = 8 * 1024 * 1024;
+
+/**
+ * Queued UTF-16 code units above which an answer is replaced by an error: the other side has sent many requests
+ * whose answers it does not read.
+ */
+const MAX_UNREAD_LENGTH = 128 * 1024 * 1024;
+
+const UNREAD = {
+  code: RPC_CODES.internalError,
+  message: "The answer does not fit: earlier answers have not been read",
+};
 
 /** Time for which the messages of a batch are dispatched without a pause, in milliseconds. */
 const MAX_BATCH_TURN_MS = 5;
@@ -50,6 +62,8 @@ export interface PeerHandler {
   readonly answersInvalidMessages?: boolean;
   /** Whether the revision of the connection has batches; otherwise they are invalid. Default: yes. */
   acceptsBatches?(): boolean;
+  /** Returns the memory in which answers count that wait for others of their batch. Default: none. */
+  batchMemory?(): Budget;
   /** Handles a request, which may be answered now or later. */
   request(request: IncomingRequest): void | Promise<void>;
   /** Handles a notification, except for cancellation and progress, which the peer handles. */
@@ -180,7 +194,9 @@ export class Peer {
     if (this.#handler.acceptsBatches?.() === false) {
       return this.#dispatch({ ...NO_BATCHES, text }, replyTo);
     }
-    void this.#dispatchBatch(messages, new BatchExchange(replyTo, messages.length));
+    const memory = this.#handler.batchMemory?.();
+    const batch = new BatchExchange(replyTo, { messageCount: messages.length, memory });
+    void this.#dispatchBatch(messages, batch);
   }
 
   /** Dispatches the messages of a batch one by one; other work runs in between. */
@@ -301,7 +317,9 @@ export class Peer {
 
   readonly #onRequestEnd: RequestOrigin["onEnd"] = ({ id, replyTo }, answer) => {
     this.#incoming.delete(id);
-    if (typeof answer === "string") replyTo.answer(answer, id);
+    if (answer !== undefined && (this.#channel.queuedLength ?? 0) > MAX_UNREAD_LENGTH) {
+      replyTo.answer(errorText(id, UNREAD), id);
+    } else if (typeof answer === "string") replyTo.answer(answer, id);
     else if (answer !== undefined && replyTo.answerParts !== undefined) {
       replyTo.answerParts(answer);
     } else if (answer !== undefined) replyTo.answer(answer.join(""), id);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Budget } from "../../src/budget.ts";
 import { AuditTrail } from "../../src/audit/mod.ts";
 import { checkConfiguration, type Configuration, locateFiles } from "../../src/config/mod.ts";
 import type { PipelineContext } from "../../src/gateway/pipeline.ts";
@@ -105,6 +106,7 @@ export class SessionFixture implements AsyncDisposable {
     const { log, limits, metrics } = this;
     const [gatewayChannel, clientChannel] = createMemoryChannels();
     const session = new ClientSession(gatewayChannel, {
+      memory: () => new Budget(Infinity),
       tools: new Map([...gatewayTools({ debug: true }), ["wait", this.#waitTool()]]),
       version: "1",
       log,

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { Budget } from "../../src/budget.ts";
 import {
   createMemoryChannels,
   type IncomingRequest,
   JsonText,
+  LineChannel,
   Peer,
   type PeerHandler,
 } from "../../src/jsonrpc/mod.ts";
@@ -135,6 +137,92 @@ Deno.test("[protocol.batch] an answer that makes those to a batch too long is re
   );
   await peer.close();
 });
+
+Deno.test("[memory.batch] answers that wait for others of their batch count in the memory of their client, and are errors where they do not fit", async () => {
+  const memory = new Budget(100_000);
+  const { peer, sendToPeer, sentLines, receivedRequests } = openPeer({ batchMemory: () => memory });
+  const readAnswers = () =>
+    sentLines.map((line) => {
+      return JSON.parse(line).map(({ error }: { error?: { code: number } }) => error?.code);
+    });
+  const sendBatch = (...ids: number[]) =>
+    sendToPeer(`[${ids.map((id) => `{"jsonrpc":"2.0","id":${id},"method":"m"}`).join(",")}]`);
+  sendBatch(0, 1);
+  sendBatch(2, 3);
+  await settle();
+  const [first, slow, second, last] = receivedRequests;
+  const longResult = new JsonText(`"${"x".repeat(60_000)}"`);
+  first?.reply(longResult);
+  assert.ok(memory.used > 60_000);
+  second?.reply(longResult);
+  last?.reply(new JsonText("1"));
+  await settle();
+  assert.deepEqual(readAnswers(), [[-32603, undefined]]);
+  slow?.reply(new JsonText("1"));
+  await settle();
+  assert.deepEqual(readAnswers()[1], [undefined, undefined]);
+  assert.equal(memory.used, 0);
+  sendBatch(4, 5);
+  await settle();
+  receivedRequests.at(-2)?.reply(longResult);
+  peer.cancelIncoming("The client is gone");
+  assert.equal(memory.used, 0);
+  await peer.close();
+});
+
+Deno.test("[memory.unread] an answer is an error while 128 MiB of answers wait for a side that does not read", async () => {
+  const longResult = new JsonText(`"${"x".repeat(60 * 1024 * 1024)}"`);
+  const { promise: isRead, resolve: read } = Promise.withResolvers<void>();
+  const requests: IncomingRequest[] = [];
+  const lines = Array.from({ length: 5 }, (_, id) => `{"jsonrpc":"2.0","id":${id},"method":"m"}\n`);
+  const source = { getReader: () => readerOf(lines) };
+  const written: string[] = [];
+  const sink = {
+    getWriter: () => ({
+      async write(bytes: Uint8Array) {
+        written.push(new TextDecoder().decode(bytes.subarray(-300)));
+        await isRead;
+      },
+      close: () => Promise.resolve(),
+    }),
+  };
+  const channel = new LineChannel(source, sink);
+  const peer = new Peer(channel, {
+    request: (request) => void requests.push(request),
+    notification: () => {},
+    unexpected: () => {},
+    closed: () => {},
+  });
+  while (requests.length < 5) await settle();
+  for (const request of requests) request.reply(longResult);
+  assert.ok(channel.queuedLength < 200 * 1024 * 1024, String(channel.queuedLength));
+  read();
+  await peer.flush();
+  const end = written.join("").slice(-500);
+  for (const id of [3, 4]) {
+    assert.ok(end.includes(`"id":${id},"error":{"code":-32603,"message":"The answer does not fit`));
+  }
+  assert.equal(channel.queuedLength, 0);
+  await peer.close();
+});
+
+/** Returns a reader of lines that does not end until it is cancelled. */
+function readerOf(lines: readonly string[]) {
+  const { promise: cancelled, resolve } = Promise.withResolvers<void>();
+  const chunks = lines.map((line) => new TextEncoder().encode(line));
+  return {
+    async read() {
+      const value = chunks.shift();
+      if (value !== undefined) return { done: false as const, value };
+      await cancelled;
+      return { done: true as const, value: undefined };
+    },
+    cancel() {
+      resolve();
+      return Promise.resolve();
+    },
+  };
+}
 
 Deno.test("[protocol.progress] the parameters can contain the request id as the progress token", async () => {
   const { peer, sendToPeer, sentLines } = openPeer();

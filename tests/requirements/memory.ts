@@ -7,6 +7,10 @@ export const MEMORY: Readonly<Record<string, Section>> = {
       "active calls and messages being read take at most a quarter of the memory for each agent; further ones are refused",
     "memory.client-changes":
       "at most one change of the log level and one of the roots is pending for each session of a server",
+    "memory.batch":
+      "the answers of a batch that wait for others of it count in the memory of their agent",
+    "memory.unread":
+      "the answers that a client over stdio does not read take at most 128 MiB and one answer; further ones are errors",
     "memory.answers":
       "the answers of a remote server that are being read take at most its share of the memory",
     "memory.unread-server":
