@@ -6,7 +6,9 @@ import {
   RPC_CODES,
   type RpcError,
 } from "../jsonrpc/mod.ts";
+import type { Budget } from "../budget.ts";
 import { isRecord } from "../json.ts";
+import { CatalogMemory } from "./catalog_memory.ts";
 import { RemoteFailure } from "./remote_failure.ts";
 import { CatalogError, type ToolPage } from "./revisions/mod.ts";
 import { refusesSession } from "./session_check.ts";
@@ -59,6 +61,8 @@ export interface CatalogNotes {
   readonly completeness?: Catalog["completeness"];
   /** Tools that were left out, and why. */
   readonly leftOutTools?: readonly string[];
+  /** The memory that the catalog takes; default: not counted. */
+  readonly memory?: CatalogMemory;
 }
 
 /** The tools of a server, in its order. */
@@ -75,6 +79,7 @@ export class Catalog {
   /** Tools that were left out, and why. */
   readonly leftOutTools: readonly string[];
   readonly #byName: ReadonlyMap<string, Tool>;
+  readonly #memory: CatalogMemory | undefined;
 
   /**
    * Creates the catalog.
@@ -88,6 +93,13 @@ export class Catalog {
     this.completeness = notes.completeness ?? "complete";
     this.leftOutTools = notes.leftOutTools ?? [];
     this.#byName = new Map(tools.map((tool) => [tool.name, tool]));
+    this.#memory = notes.memory;
+    this.#memory?.freeWith(this);
+  }
+
+  /** Frees the memory of a catalog that nobody uses, before it is collected as garbage. */
+  free(): void {
+    this.#memory?.free();
   }
 
   /** Returns the tool with a name, if there is one. */
@@ -114,6 +126,8 @@ export interface CatalogOptions {
   readonly declaresTools: boolean;
   /** Removes secrets from a text of the server, and shortens it. */
   readonly quote: (text: string) => string;
+  /** The memory of the server, in which the catalog counts; `undefined` for no limit. */
+  readonly memory: Budget | undefined;
 }
 
 /**
@@ -126,9 +140,18 @@ export interface CatalogOptions {
  * @throws {ToolListTimeout} if it does not answer the first page in time.
  */
 export async function fetchCatalog(options: CatalogOptions): Promise<Catalog> {
-  const { listPage, timeoutMs, declaresTools, quote } = options;
+  const memory = new CatalogMemory(options.memory);
+  try {
+    return await fetchPages(new CatalogBuilder(options.quote, memory), options);
+  } catch (error) {
+    memory.free();
+    throw error;
+  }
+}
+
+async function fetchPages(builder: CatalogBuilder, options: CatalogOptions): Promise<Catalog> {
+  const { listPage, timeoutMs, declaresTools } = options;
   const endsAt = performance.now() + timeoutMs;
-  const builder = new CatalogBuilder(quote);
   const cursors = new Set<string>();
   let cursor: string | undefined;
   for (let pageNumber = 1;; pageNumber++) {
@@ -183,11 +206,13 @@ class CatalogBuilder {
   readonly #tools = new Map<string, Tool>();
   readonly #leftOutTools: string[] = [];
   readonly #quote: CatalogOptions["quote"];
+  readonly #memory: CatalogMemory;
   #leftOutCount = 0;
   #textLength = 0;
 
-  constructor(quote: CatalogOptions["quote"]) {
+  constructor(quote: CatalogOptions["quote"], memory: CatalogMemory) {
     this.#quote = quote;
+    this.#memory = memory;
   }
 
   /** Number of tools. */
@@ -196,17 +221,22 @@ class CatalogBuilder {
   }
 
   /**
-   * Counts the length of a page.
+   * Counts the length and the memory of a page.
    *
    * @throws {CatalogError} if the page makes the list too large.
    */
-  countPage({ size, definitions }: ToolPage): void {
+  countPage({ size, definitions, memory }: ToolPage): void {
     this.#textLength += size;
     if (this.size + definitions.length > MAX_TOOLS) {
       throw new CatalogError(`its list of tools has more than ${MAX_TOOLS} entries`);
     }
     if (this.#textLength > MAX_TOTAL_LENGTH) {
       throw new CatalogError("its list of tools has more than 64 MiB");
+    }
+    if (!this.#memory.take(memory)) {
+      throw new CatalogError(
+        "its lists of tools do not fit into its share of the memory, a quarter of GATEWAY_MAX_HELD",
+      );
     }
   }
 
@@ -246,7 +276,11 @@ class CatalogBuilder {
     const leftOutTools = unreportedCount === 0
       ? this.#leftOutTools
       : [...this.#leftOutTools, `and ${unreportedCount} more`];
-    return new Catalog([...this.#tools.values()], { ...notes, leftOutTools });
+    return new Catalog([...this.#tools.values()], {
+      ...notes,
+      leftOutTools,
+      memory: this.#memory,
+    });
   }
 
   /** Describes why a tool with this name cannot be called, as an object of "has"; `undefined` if it can be called. */

@@ -11,7 +11,10 @@ export class CatalogStore {
   async keep(catalog: Catalog): Promise<Catalog> {
     const hash = await hashCatalog(catalog);
     const kept = this.#byHash.get(hash)?.deref();
-    if (kept !== undefined) return kept;
+    if (kept !== undefined) {
+      catalog.free();
+      return kept;
+    }
     this.#byHash.set(hash, new WeakRef(catalog));
     if (this.#byHash.size > SWEEP_SIZE) this.#sweep();
     return catalog;

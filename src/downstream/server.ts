@@ -359,7 +359,7 @@ export class DownstreamServer {
 
   #startSession(request: SessionRequest, onEnded: () => void): Session {
     const { capabilities, capabilitiesKey, owner, clientChannel } = request;
-    const { version, log, open, pingMs } = this.#context;
+    const { version, log, memory, open, pingMs } = this.#context;
     this.#health.recordStart();
     const session: Session = new Session({
       config: this.config,
@@ -367,6 +367,7 @@ export class DownstreamServer {
       clientChannel,
       version,
       log,
+      memory: memory?.share(`server ${this.config.name}`),
       open: () => open(this.config, { authorization: this.#authorization, owner }),
       breaker: this.#breakers.of({ agent: owner.agent, capabilitiesKey }),
       ...(pingMs === undefined ? {} : { pingMs }),

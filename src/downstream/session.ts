@@ -1,3 +1,4 @@
+import type { Budget } from "../budget.ts";
 import type { ServerConfig } from "../config/mod.ts";
 import type { Log } from "../log.ts";
 import { type CancelSignal, type Channel, ChannelClosed, type Peer } from "../jsonrpc/mod.ts";
@@ -64,6 +65,8 @@ export interface SessionOptions {
   readonly version: string;
   /** Time for the server to answer a ping, in milliseconds; default 5000. */
   readonly pingMs?: number;
+  /** The memory of the server; default: no limit. */
+  readonly memory?: Budget | undefined;
   /** Receives warnings. */
   readonly log: Log;
   /** Called when the server's tools may have changed. */
@@ -190,6 +193,7 @@ export class Session {
         timeoutMs,
         declaresTools: "tools" in capabilities,
         quote: (text) => redactExcerpt(text, config),
+        memory: this.#options.memory,
       });
     } catch (cause) {
       const timeoutReason = `it answered initialize, but listed no tools within ${timeoutMs} ms`;

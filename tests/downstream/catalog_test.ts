@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
+import { Budget } from "../../src/budget.ts";
 import { type Catalog, fetchCatalog } from "../../src/downstream/catalog.ts";
+import { CatalogStore } from "../../src/downstream/catalog_store.ts";
 import { OLDEST_CODEC } from "../../src/downstream/revisions/mod.ts";
 import { createMemoryChannels, type IncomingRequest, Peer } from "../../src/jsonrpc/mod.ts";
 
 /** Fetches the catalog of a server with an endless list; returns it with the number of requested pages. */
 async function fetchEndlessCatalog(
   createToolNames: (page: number) => string[],
+  memory?: Budget,
 ): Promise<{ catalog: Catalog; pageCount: number }> {
   const [gatewayChannel, serverChannel] = createMemoryChannels();
   const ignoringHandlers = { notification: () => {}, unexpected: () => {}, closed: () => {} };
@@ -23,6 +26,7 @@ async function fetchEndlessCatalog(
     timeoutMs: 60_000,
     declaresTools: true,
     quote: (text) => text,
+    memory,
   });
   await peer.close();
   return { catalog, pageCount };
@@ -57,4 +61,32 @@ Deno.test("[sessions.odd-tools] a tool whose name has more than 256 characters i
   });
   assert.deepEqual(catalog.tools.map(({ name }) => name.length), [256]);
   assert.deepEqual(catalog.leftOutTools, ["tools[1] has a name that is too long"]);
+});
+
+Deno.test("[memory.catalogs] lists of tools count in the memory of their server, equal ones once, and further ones are refused or cut", async () => {
+  const memory = new Budget(4_000_000);
+  const store = new CatalogStore();
+  const fetch = async (prefix: string) => {
+    const { catalog } = await fetchEndlessCatalog((page) => {
+      return page <= 2
+        ? Array.from({ length: 1000 }, (_, index) => `${prefix} ${page} ${index}`)
+        : [];
+    }, memory);
+    return await store.keep(catalog);
+  };
+  const first = await fetch("a");
+  const { used } = memory;
+  assert.ok(used > 2000 * 64, String(used));
+  assert.equal(await fetch("a"), first);
+  assert.equal(memory.used, used);
+  const others: Catalog[] = [];
+  await assert.rejects(async () => {
+    for (;;) {
+      const catalog = await fetch(`b${others.length}`);
+      others.push(catalog);
+      const { incompleteReason = "" } = catalog;
+      if (!incompleteReason.includes("1000 pages")) throw new Error(incompleteReason);
+    }
+  }, /its lists of tools do not fit into its share of the memory, a quarter of GATEWAY_MAX_HELD/);
+  assert.ok(memory.used <= memory.max);
 });

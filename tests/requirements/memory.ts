@@ -11,6 +11,7 @@ export const MEMORY: Readonly<Record<string, Section>> = {
       "the answers of a batch that wait for others of it count in the memory of their agent",
     "memory.unread":
       "the answers that a client over stdio does not read take at most 128 MiB and one answer; further ones are errors",
+    "memory.catalogs": "the lists of tools of a server take at most its share of the memory",
     "memory.answers":
       "the answers of a remote server that are being read take at most its share of the memory",
     "memory.unread-server":

@@ -92,6 +92,8 @@ export interface ToolPage {
   readonly definitionTexts: readonly string[];
   /** Size of the whole answer, in UTF-16 code units. */
   readonly size: number;
+  /** Memory of the definitions, parsed and as text, in bytes. */
+  readonly memory: number;
   /** Cursor of the next page; `undefined` or `null` on the last. */
   readonly nextCursor: unknown;
 }

@@ -4,6 +4,7 @@ import {
   elementTexts,
   type IncomingRequest,
   JsonParts,
+  measureParseCost,
   type Peer,
   type Reply,
   RPC_CODES,
@@ -134,7 +135,7 @@ function readPage(reply: Reply): ToolPage {
       : `it did not list its tools: ${error.message}`;
     throw new CatalogError(message, { cause: error });
   }
-  const { value, text } = reply.result;
+  const { value, text, bytes } = reply.result;
   if (!isRecord(value)) {
     throw new CatalogError(`it answered ${LIST_TOOLS} with ${describeKind(value)}`);
   }
@@ -154,6 +155,7 @@ function readPage(reply: Reply): ToolPage {
     definitions: tools,
     definitionTexts: elementTexts(textAt(text.json, "tools") ?? "[]"),
     size: text.json.length,
+    memory: measureParseCost(text.json, text.json.length === bytes).memory,
     nextCursor,
   };
 }

@@ -1,0 +1,40 @@
+import type { Budget } from "../budget.ts";
+
+const freeing = new FinalizationRegistry<CatalogMemory>((memory) => memory.free());
+
+/**
+ * The memory that a catalog takes from the share of its server. A catalog has no owner that could free it, because
+ * sessions and calls use it at the same time: its memory is free again when it is collected as garbage.
+ */
+export class CatalogMemory {
+  readonly #share: Budget | undefined;
+  #bytes = 0;
+
+  /**
+   * Creates a memory of no bytes.
+   *
+   * @param share The share of the server; `undefined` for no limit.
+   */
+  constructor(share: Budget | undefined) {
+    this.#share = share;
+  }
+
+  /** Takes bytes from the share; returns whether they fit. */
+  take(bytes: number): boolean {
+    if (this.#share?.isExceeded(bytes) === true) return false;
+    this.#share?.add(bytes);
+    this.#bytes += bytes;
+    return true;
+  }
+
+  /** Gives all bytes back when an object is collected as garbage, at the latest. */
+  freeWith(owner: object): void {
+    freeing.register(owner, this);
+  }
+
+  /** Gives all bytes back. */
+  free(): void {
+    this.#share?.add(-this.#bytes);
+    this.#bytes = 0;
+  }
+}
