@@ -289,7 +289,10 @@ export class Peer {
     if (dropped?.reason === "too-long") {
       return this.#outgoing.reject(id, new AnswerTooLong(dropped.bytes));
     }
-    const answerError = { ...error, message: `The answer is not valid: ${error.message}` };
+    const message = dropped?.reason === "too-complex"
+      ? `The answer was not read: ${error.message}; ask for fewer values at a time`
+      : `The answer is not valid: ${error.message}`;
+    const answerError = { ...error, message };
     const text = new JsonText(JSON.stringify(answerError));
     return this.#outgoing.resolve(id, { ok: false, error: answerError, text });
   }

@@ -65,7 +65,10 @@ Deno.test("[protocol.too-complex] messages that are nested too deeply or have to
   // Parsing all messages would take ten times as long, and gigabytes of memory.
   assert.ok(cpuMs() - startMs < 3000);
   assert.equal(answer.ok, false);
-  assert.match(answer.ok ? "" : answer.error.message, /^The answer is not valid: .* too deeply/);
+  assert.match(
+    answer.ok ? "" : answer.error.message,
+    /^The answer was not read: .* too many values; ask for fewer values at a time/,
+  );
   await settle();
   const answers = sentLines.slice(1).map((line) => JSON.parse(line));
   assert.deepEqual(answers.map(({ id }) => id), [null, 5, 6]);
