@@ -151,8 +151,9 @@ Deno.test("[memory.batch] answers that wait for others of their batch count in t
   const sendBatch = (...ids: number[]) =>
     sendToPeer(`[${ids.map((id) => `{"jsonrpc":"2.0","id":${id},"method":"m"}`).join(",")}]`);
   sendBatch(0, 1);
+  while (receivedRequests.length < 2) await settle();
   sendBatch(2, 3);
-  await settle();
+  while (receivedRequests.length < 4) await settle();
   const [first, slow, second, last] = receivedRequests;
   const longResult = new JsonText(`"${"x".repeat(60_000)}"`);
   first?.reply(longResult);
@@ -166,7 +167,7 @@ Deno.test("[memory.batch] answers that wait for others of their batch count in t
   assert.deepEqual(readAnswers()[1], [undefined, undefined]);
   assert.equal(memory.used, 0);
   sendBatch(4, 5);
-  await settle();
+  while (receivedRequests.length < 6) await settle();
   receivedRequests.at(-2)?.reply(longResult);
   peer.cancelIncoming("The client is gone");
   assert.equal(memory.used, 0);
