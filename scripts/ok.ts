@@ -32,7 +32,10 @@ let formsBuilt: Promise<boolean> = Promise.resolve(false);
 /** Checks the types while the forms of the program are built, because each uses one processor. */
 async function checkTypes(): Promise<boolean> {
   formsBuilt = buildForms();
-  return await runDeno("check", "--quiet");
+  const passed = await runDeno("check", "--quiet");
+  // Without a further step, nothing else waits for the builds, whose folder is then removed.
+  if (!passed) await formsBuilt;
+  return passed;
 }
 
 async function checkDocumentation(): Promise<boolean> {

@@ -81,7 +81,7 @@ Deno.test({
     });
     assert.equal(code, "AUDIT_UNAVAILABLE");
     assert.match(message, /The tool was not called/);
-    for (let call = 0; call < 200; call++) {
+    for (let call = 0; call < 120; call++) {
       await gateway.expectRefusal("execute_tool", { server: "odd", tool: "count", args: {} });
     }
     // The refused calls do not take the memory of the entries that wait for the disk.
