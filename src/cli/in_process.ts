@@ -59,7 +59,7 @@ async function runGateway<T>(
     reload: {
       files,
       watch: new FileWatch([]),
-      checkFiles: () => checkConfiguration(files, { env: Deno.env, cwd: Deno.cwd() }),
+      checkFiles: () => checkConfiguration(files, { env: Deno.env, cwd: Deno.cwd(), settings }),
     },
     log,
   });

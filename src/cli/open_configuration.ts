@@ -71,7 +71,8 @@ export async function readConfiguration(
 ): Promise<CheckedConfiguration> {
   const located = findFiles(flags, context);
   const trustFile = mustBeTrusted ? trustFileFor(located.settings, context.env) : undefined;
-  const checked = await checkConfiguration(located.files, { ...context, trustFile });
+  const { files, settings } = located;
+  const checked = await checkConfiguration(files, { ...context, trustFile, settings });
   const warnings = [...warnUnknownVariables(context.env), ...checked.warnings];
   return { ...located, ...checked, warnings };
 }

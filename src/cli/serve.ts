@@ -105,7 +105,7 @@ async function checkAndWatchConfiguration(
     ...(trustFile === undefined ? [] : [resolvePath(cwd, trustFile)]),
   ]);
   const checkFiles = async (): Promise<CheckResult> => {
-    const checked = await checkConfiguration(files, { env: Deno.env, cwd, trustFile });
+    const checked = await checkConfiguration(files, { env: Deno.env, cwd, trustFile, settings });
     if (checked.configuration === undefined) return checked;
     redactor.add(checked.configuration);
     const { rules } = checked.configuration;

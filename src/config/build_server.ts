@@ -7,13 +7,18 @@ import {
 } from "./check_entries.ts";
 import { type ConnectionConfig, getStdioConfig, type StdioConfig } from "./connection_config.ts";
 import { expandHome } from "./environment.ts";
-import { isWithin, resolvePath } from "./file_path.ts";
-import { realPathOf } from "../file_identity.ts";
+import { isAbsolutePath, resolvePath } from "./file_path.ts";
 import { expandText, type Variables } from "./expand.ts";
 import { entriesOf } from "./json_value.ts";
 import { formatPath } from "../json.ts";
 import type { PublicServerInfo, ServerConfig, ServerOptions } from "./server.ts";
 import type { ServerEntry } from "./servers_schema.ts";
+import {
+  findReplaceable,
+  findWritable,
+  getSandboxFolder,
+  listProgramPaths,
+} from "./sandbox_paths.ts";
 import { removeUrlSecrets } from "./url_secrets.ts";
 
 /** A fault in one field of an entry. */
@@ -32,29 +37,24 @@ export interface BuiltServer {
 
 /** The context in which the entries are expanded. */
 export interface BuildContext extends Variables {
-  /** Files and folders of the gateway that no server in a sandbox may change; default: none. */
-  readonly gatewayPaths?: readonly string[];
+  /** Files and folders of the gateway that no server in a sandbox may read or change; default: none. */
+  readonly privatePaths?: readonly string[];
+  /** Folders that servers in a sandbox can write, without links; default: none. */
+  readonly sandboxFolders?: readonly string[];
 }
 
 /** Expands a checked entry of the servers file and fills in the defaults. */
 export function buildServer(
   [name, entry]: readonly [name: string, entry: ServerEntry],
-  { gatewayPaths = [], ...variables }: BuildContext,
+  context: BuildContext,
 ): BuiltServer {
-  const expander = new Expander(["mcpServers", name], variables);
+  const expander = new Expander(["mcpServers", name], context);
   const connection = buildConnection(entry, expander);
-  const options = buildOptions(entry, expander);
+  const options = buildOptions(entry, expander, context);
   const { errors, warnings } = expander;
   const stdio = getStdioConfig(connection);
-  if (stdio?.cwd !== undefined && options.sandbox !== undefined) {
-    const folder = realPathOf(resolvePath(variables.cwd, stdio.cwd));
-    const openPath = gatewayPaths.map(realPathOf)
-      .find((path) => isWithin(path, folder) || isWithin(folder, path));
-    if (openPath !== undefined) {
-      const message = `a server in a sandbox must not be able to change ${openPath}, ` +
-        "a file of the gateway; choose another working folder";
-      errors.push({ path: ["mcpServers", name, "cwd"], message });
-    }
+  if (stdio !== undefined && options.sandbox !== undefined) {
+    errors.push(...checkSandbox(name, { connection: stdio, options }, context));
   }
   const unavailable = errors.length === 0 ? {} : {
     unavailable: errors.map(({ message, path }) => `${message} (${formatPath(path)})`).join("; "),
@@ -74,6 +74,37 @@ export function buildServer(
     errors,
     warnings: stdio !== undefined && runsOnePassword(stdio) ? [] : warnings,
   };
+}
+
+/** Finds the ways out of a sandbox: files of the gateway, and paths that another sandbox can replace. */
+function checkSandbox(
+  name: string,
+  { connection, options }: {
+    readonly connection: StdioConfig;
+    readonly options: ServerOptions;
+  },
+  { cwd, privatePaths = [], sandboxFolders = [] }: BuildContext,
+): FieldFault[] {
+  const path = ["mcpServers", name];
+  const folder = getSandboxFolder({ connection, options }, cwd);
+  const gatewayPath = folder === undefined
+    ? undefined
+    : findWritable([...privatePaths, ...listProgramPaths()], folder);
+  if (gatewayPath !== undefined) {
+    const message = `a server in a sandbox must not be able to change ${gatewayPath}, ` +
+      "a file of the gateway; choose another working folder";
+    return [{ path: [...path, "cwd"], message }];
+  }
+  const { command, args } = connection;
+  const start = connection.cwd === undefined ? cwd : resolvePath(cwd, connection.cwd);
+  const named = [command.includes("/") ? resolvePath(start, command) : command, ...args];
+  const paths = [...(folder === undefined ? [] : [start]), ...named.filter(isAbsolutePath)];
+  const otherFolders = new Set(sandboxFolders.filter((other) => other !== folder));
+  const replaceable = findReplaceable(paths, otherFolders);
+  if (replaceable === undefined) return [];
+  const message = `another server in a sandbox can write ${replaceable.folder}, and replace ` +
+    `${replaceable.path} there by a link to any file; name that folder itself, or a path outside it`;
+  return [{ path: replaceable.path === start ? [...path, "cwd"] : path, message }];
 }
 
 /**
@@ -186,7 +217,11 @@ function buildConnection(entry: ServerEntry, expander: Expander): ConnectionConf
   };
 }
 
-function buildOptions({ gateway }: ServerEntry, expander: Expander): ServerOptions {
+function buildOptions(
+  { gateway }: ServerEntry,
+  expander: Expander,
+  { privatePaths = [] }: BuildContext,
+): ServerOptions {
   const options = {
     isolation: gateway.isolation,
     idleTimeoutMs: gateway.idle_timeout_s * 1000,
@@ -196,7 +231,9 @@ function buildOptions({ gateway }: ServerEntry, expander: Expander): ServerOptio
     maxConcurrency: gateway.max_concurrency,
     forward: gateway.forward,
     inheritEnv: gateway.inherit_env,
-    ...(gateway.sandbox === undefined ? {} : { sandbox: gateway.sandbox }),
+    ...(gateway.sandbox === undefined
+      ? {}
+      : { sandbox: gateway.sandbox, sandboxHides: privatePaths }),
     ...(gateway.sandbox_network === undefined ? {} : { sandboxNetwork: gateway.sandbox_network }),
   };
   const { oauth } = gateway;

@@ -3,12 +3,7 @@ import { buildRules } from "./build_rules.ts";
 import { buildServer, type BuiltServer } from "./build_server.ts";
 import type { Configuration } from "./configuration.ts";
 import type { Document } from "./document.ts";
-import {
-  type Environment,
-  getHomeFolder,
-  getOAuthFolder,
-  getStateFilePath,
-} from "./environment.ts";
+import { type Environment, getHomeFolder } from "./environment.ts";
 import type { CheckedFile, FileChecks } from "./file_checks.ts";
 import { folderOf } from "./file_path.ts";
 import { entriesOf, isObject } from "./json_value.ts";
@@ -19,6 +14,7 @@ import { fastChecks } from "./fast_checks.ts";
 import { type Program, thisProgram } from "./program.ts";
 import { readText, type TextResult } from "./read_text.ts";
 import { isSelfReference } from "./self_reference.ts";
+import { type FileSettings, getSandboxFolder, listPrivatePaths } from "./sandbox_paths.ts";
 import type { ServersFile } from "./servers_schema.ts";
 import { hashText, readTrustedHashes } from "./trust.ts";
 import { type KnownServers, warnRules, warnServerNames } from "./warn_rules.ts";
@@ -36,6 +32,8 @@ export interface LoadOptions {
   readonly cwd: string;
   /** Whether the platform is Windows; default: the platform of this process. */
   readonly windows?: boolean;
+  /** The settings whose files no server in a sandbox may change; default: none. */
+  readonly settings?: FileSettings;
   /** Identifies this gateway, to find servers that would start it again; default: this program. */
   readonly program?: Program;
   /**
@@ -209,19 +207,21 @@ function buildServers(
   options: LoadOptions,
 ): LoadedServer[] {
   const { env, cwd, windows = Deno.build.os === "windows", program = thisProgram() } = options;
-  const gatewayPaths = [
-    ...[files.mcpConfig.path, files.rules.path, getStateFilePath(env, "audit.jsonl", { windows })],
-    ...[getOAuthFolder(env, { windows })].filter((path) => path !== undefined),
-  ];
-  const variables = { env, cwd, home: getHomeFolder(env, { windows }), gatewayPaths };
+  const privatePaths = listPrivatePaths(files, { settings: options.settings, env, cwd, windows });
+  const variables = { env, cwd, home: getHomeFolder(env, { windows }), privatePaths };
   const selfReferenceOptions = { env, cwd, windows, program, mcpConfig: files.mcpConfig.path };
   const enabled = entriesOf(file.mcpServers).filter(([, entry]) =>
     findDisablingKey(entry) === undefined
   );
-  return enabled.map(([name, entry]) => {
-    const built = buildServer([name, entry], variables);
-    return { ...built, isSelfReference: isSelfReference(built.server, selfReferenceOptions) };
-  });
+  const firstBuilt = enabled.map((entry) => buildServer(entry, variables));
+  const sandboxFolders = firstBuilt.flatMap(({ server }) => getSandboxFolder(server, cwd) ?? []);
+  const built = sandboxFolders.length === 0
+    ? firstBuilt
+    : enabled.map((entry) => buildServer(entry, { ...variables, sandboxFolders }));
+  return built.map((one) => ({
+    ...one,
+    isSelfReference: isSelfReference(one.server, selfReferenceOptions),
+  }));
 }
 
 function warnServers(document: Document, loaded: readonly LoadedServer[]): ConfigProblem[] {

@@ -30,6 +30,7 @@ export type { ChildVariables, Environment, PlatformOptions } from "./environment
 export { folderOf, isAbsolutePath, isWithin, nameOf, resolvePath } from "./file_path.ts";
 export { checkConfiguration } from "./load.ts";
 export type { CheckResult, LoadOptions } from "./load.ts";
+export type { FileSettings } from "./sandbox_paths.ts";
 export { describeFileChoices, locateFiles } from "./locate.ts";
 export type { LocatedFile, LocatedFiles, LocateOptions } from "./locate.ts";
 export { findStart, thisProgram } from "./program.ts";

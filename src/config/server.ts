@@ -62,6 +62,8 @@ export interface ServerOptions {
   readonly inheritEnv: readonly string[];
   /** The program whose sandbox confines the server's process; default: none. */
   readonly sandbox?: "bwrap";
+  /** Absolute paths of files and folders that the sandbox hides; default: none. */
+  readonly sandboxHides?: readonly string[];
   /** Whether that sandbox has the network; default: no. */
   readonly sandboxNetwork?: boolean;
   /** OAuth settings of a remote server. */

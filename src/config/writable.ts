@@ -1,21 +1,16 @@
 import { type ConfigProblem, problemWithoutPosition } from "../errors.ts";
 import { ownUserId } from "../file_identity.ts";
-import { folderOf, isAbsolutePath, resolvePath } from "./file_path.ts";
+import { resolvePath } from "./file_path.ts";
 import type { LocatedFile } from "./locate.ts";
+import { infoAt, listPathSteps, type PathStep } from "./path_steps.ts";
 
 const WRITABLE_BY_ALL = 0o002;
 
 /** In a folder with this bit, such as `/tmp`, only the owner of a file can replace it. */
 const STICKY = 0o1000;
 
-/** Maximum number of links that are followed, as in Linux. */
-const MAX_LINKS = 40;
-
-/** A file, a folder or a link that is looked up when a file is opened. */
-interface PathEntry {
-  readonly path: string;
-  readonly info: Deno.FileInfo;
-}
+/** An existing file, folder or link. */
+type PathEntry = PathStep & { readonly info: Deno.FileInfo };
 
 /**
  * Warns of a file that other users of the machine can change, or can replace in one of the folders through
@@ -28,7 +23,7 @@ export function warnWritable(
   { userId = ownUserId() }: { readonly userId?: number | undefined } = {},
 ): ConfigProblem[] {
   if (origin === "missing" || Deno.build.os === "windows") return [];
-  const entries = listEntries(path);
+  const entries = listPathSteps(path).filter((step): step is PathEntry => step.info !== undefined);
   const message = describeOpenEntry(entries) ?? describeForeignEntry(entries, userId);
   return message === undefined ? [] : [problemWithoutPosition(message, { file: displayPath })];
 }
@@ -67,54 +62,4 @@ function describeForeignEntry(
     JSON.stringify(foreign.path)
   } belongs to another user, who can therefore start programs ` +
     "as you or change who may call what; use a file of your own in a folder of your own";
-}
-
-/** Lists all that is looked up from the root to a file, with the links on the way and their targets. */
-function listEntries(path: string): PathEntry[] {
-  const root = infoAt("/");
-  const entries: PathEntry[] = root === undefined ? [] : [{ path: "/", info: root }];
-  const names = namesIn(path);
-  let folder = "/";
-  let linkCount = 0;
-  for (let name = names.shift(); name !== undefined; name = names.shift()) {
-    if (name === "..") {
-      folder = folderOf(folder);
-      continue;
-    }
-    const entryPath = resolvePath(folder, name);
-    // Deno may permit reading only the last folders.
-    const info = infoAt(entryPath);
-    if (info !== undefined) entries.push({ path: entryPath, info });
-    if (info?.isSymlink !== true) {
-      folder = entryPath;
-      continue;
-    }
-    const target = linkTarget(entryPath);
-    linkCount++;
-    if (target === undefined || linkCount > MAX_LINKS) break;
-    if (isAbsolutePath(target)) folder = "/";
-    names.unshift(...namesIn(target));
-  }
-  return entries;
-}
-
-function namesIn(path: string): string[] {
-  return path.split("/").filter((name) => name !== "" && name !== ".");
-}
-
-/** A path that cannot be looked up is reported when the file is read. */
-function infoAt(path: string): Deno.FileInfo | undefined {
-  try {
-    return Deno.lstatSync(path);
-  } catch {
-    return undefined;
-  }
-}
-
-function linkTarget(path: string): string | undefined {
-  try {
-    return Deno.readLinkSync(path);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startGateway } from "./gateway.ts";
-import { runOnce } from "./run_once.ts";
+import { gatewayCommandLine } from "./gateway_command.ts";
+import { runOnce, type RunOptions } from "./run_once.ts";
 
 const SERVER = fileURLToPath(new URL("../fixtures/servers/sandboxed_server.mjs", import.meta.url));
 
@@ -24,6 +26,8 @@ interface Attempts {
   readonly gatewayEnvironment: string;
   readonly strangersFile: string;
   readonly ownFolder: string;
+  readonly serversFile: string;
+  readonly processFile: string;
   readonly namedFile: string;
   /** The effective capabilities of Linux, in hexadecimal. */
   readonly capabilities: string;
@@ -47,7 +51,7 @@ Deno.test({
       servers: {
         free: entry({}),
         confined: entry({ sandbox: "bwrap" }, "//", "/.", "/home/.."),
-        connected: entry({ sandbox: "bwrap", sandbox_network: true }),
+        connected: entry({ sandbox: "bwrap", sandbox_network: true }, "${workspaceFolder}"),
       },
       files: { "own/file": "own", "strangers/file": "canary" },
       env: { CANARY_VARIABLE: "canary" },
@@ -56,8 +60,12 @@ Deno.test({
       JSON.parse(await gateway.callServerToolForText(server, "attempt"));
     const free = await attempt("free");
     assert.deepEqual(
-      [free.strangersFile, free.gatewayEnvironment, free.ownFolder, free.network],
-      ["read", "read", "written", "connected"],
+      [free.strangersFile, free.serversFile, free.processFile, free.ownFolder],
+      ["read", "read", "written", "written"],
+    );
+    assert.deepEqual(
+      [free.gatewayEnvironment, free.network],
+      ["read", "connected"],
     );
     const { pids, ...confined } = await attempt("confined");
     assert.ok(pids <= 3, String(pids));
@@ -66,11 +74,18 @@ Deno.test({
       gatewayEnvironment: "failed",
       strangersFile: "failed",
       ownFolder: "written",
+      serversFile: "failed",
+      processFile: "failed",
       namedFile: "failed",
       capabilities: "0000000000000000",
       network: "failed",
     });
-    assert.equal((await attempt("connected")).network, "connected");
+    const connected = await attempt("connected");
+    // It may read the folder of the gateway's files.
+    assert.deepEqual(
+      [connected.network, connected.strangersFile, connected.serversFile],
+      ["connected", "read", "failed"],
+    );
   },
 });
 
@@ -131,17 +146,57 @@ Deno.test({
   },
 });
 
+/** Runs `validate --strict` with a server in a sandbox, and returns its output in one line. */
+async function validateFolder(
+  cwd: string,
+  options: Pick<RunOptions, "command" | "env"> = {},
+): Promise<string> {
+  const confined = { command: "true", cwd, gateway: { sandbox: "bwrap" } };
+  const { stdout } = await runOnce(["validate", "--strict"], {
+    ...options,
+    servers: { confined },
+  });
+  return stdout.replaceAll(/\s+/g, " ");
+}
+
+const FILE_OF_GATEWAY = /must not be able to change \/.*, a file of the gateway/;
+
 Deno.test("[servers.sandbox-folder] a server in a sandbox is not available if its working folder has a file of the gateway", async () => {
-  const files = [".", "~/.config", "/"];
-  for (const cwd of files) {
-    const confined = { command: "true", cwd, gateway: { sandbox: "bwrap" } };
-    const { code, stdout } = await runOnce(["validate", "--strict"], { servers: { confined } });
-    assert.equal(code, 1, cwd);
-    assert.match(
-      stdout.replaceAll(/\s+/g, " "),
-      /must not be able to change \/.*, a file of the gateway/,
-    );
+  for (const cwd of [".", "~/.config", "/"]) {
+    assert.match(await validateFolder(cwd), FILE_OF_GATEWAY, cwd);
   }
-  const confined = { command: "true", cwd: "./own", gateway: { sandbox: "bwrap" } };
-  assert.equal((await runOnce(["validate", "--strict"], { servers: { confined } })).code, 0);
+  const env = { GATEWAY_AUDIT_LOG: "./own/log/audit.jsonl" };
+  assert.match(await validateFolder("./own", { env }), FILE_OF_GATEWAY);
+  assert.doesNotMatch(await validateFolder("./own"), FILE_OF_GATEWAY);
+});
+
+Deno.test("[servers.sandbox-folder] a server in a sandbox is not available if its working folder has the program of the gateway, or Deno", async () => {
+  const [launcher] = await gatewayCommandLine("npm");
+  const modules = dirname(dirname(launcher));
+  for (const name of ["agent-mcp-gateway", "@deno"]) {
+    const cwd = join(modules, name);
+    assert.match(await validateFolder(cwd, { command: "npm" }), FILE_OF_GATEWAY, cwd);
+  }
+});
+
+Deno.test("[servers.sandbox-link] a server in a sandbox is not available if another one can replace its working folder or a named path by a link", async () => {
+  const gateway = { sandbox: "bwrap" };
+  const validate = async (entry: Record<string, unknown>): Promise<string> => {
+    const { stdout } = await runOnce(["validate", "--strict"], {
+      servers: {
+        writer: { command: "true", cwd: "./own", gateway },
+        other: { command: "true", gateway, ...entry },
+      },
+      files: { "own/sub/file": "" },
+    });
+    return stdout.replaceAll(/\s+/g, " ");
+  };
+  const data = "${workspaceFolder}/own/sub";
+  const replaceable = /another server in a sandbox can write \/.*\/own, and replace .*\/own\/sub/;
+  assert.match(await validate({ cwd: "./own/sub" }), replaceable);
+  assert.match(await validate({ args: [data], cwd: "./other" }), replaceable);
+  assert.match(await validate({ command: "./own/sub/program" }), replaceable);
+  // A link in the folder itself stays in the sandbox.
+  assert.doesNotMatch(await validate({ args: ["${workspaceFolder}/own"] }), /another server/);
+  assert.doesNotMatch(await validate({ cwd: "./own" }), /another server/);
 });

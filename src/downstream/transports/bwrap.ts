@@ -32,7 +32,10 @@ const OWN_FOLDERS = /^\/(?:(?:proc|dev|sys|tmp)?$|(?:proc|dev|sys)\/)/;
  */
 export function bwrapCommand(
   connection: StdioConfig,
-  { sandboxNetwork = false }: Pick<ServerOptions, "sandboxNetwork">,
+  { sandboxNetwork = false, sandboxHides = [] }: Pick<
+    ServerOptions,
+    "sandboxNetwork" | "sandboxHides"
+  >,
 ): StdioConfig["args"] {
   const { folder, program, named, isInFolder } = namedPaths(connection);
   const readOnly = (path: string): string[] => ["--ro-bind-try", path, path];
@@ -43,13 +46,28 @@ export function bwrapCommand(
     ...["--cap-drop", "ALL"],
     ...(sandboxNetwork ? ["--share-net", ...RESOLVER_FILES.flatMap(readOnly)] : []),
     ...SYSTEM_FOLDERS.flatMap(readOnly),
-    ...["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--setenv", "HOME", "/tmp"],
+    // The settings of the system in /proc/sys can be written by the superuser without capabilities.
+    ...["--proc", "/proc", "--remount-ro", "/proc"],
+    ...["--dev", "/dev", "--tmpfs", "/tmp", "--setenv", "HOME", "/tmp"],
     // A later bind covers an earlier one.
     ...named.filter((path) => !isInFolder(path)).flatMap(readOnly),
     ...(folder === undefined ? [] : ["--bind", folder, folder]),
     ...named.filter(isInFolder).flatMap(readOnly),
+    ...sandboxHides.map(realPathOf)
+      .filter((path) => [...SYSTEM_FOLDERS, ...named].some((shown) => isWithin(path, shown)))
+      .flatMap(hide),
     ...["--chdir", folder ?? "/tmp", "--", program, ...connection.args],
   ];
+}
+
+/** Returns the flags that cover a file or a folder; none if it is missing. */
+function hide(path: string): string[] {
+  try {
+    return Deno.statSync(path).isDirectory ? ["--tmpfs", path] : ["--ro-bind", "/dev/null", path];
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
 }
 
 /**
