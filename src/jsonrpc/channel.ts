@@ -1,3 +1,5 @@
+import type { Message } from "./message.ts";
+
 /** Receives the messages of a channel. All calls are synchronous and must not throw. */
 export interface ChannelHandler {
   /**
@@ -7,6 +9,8 @@ export interface ChannelHandler {
    * @param replyTo Replies to this message, on a channel that answers each message separately.
    */
   message(text: string, bytes: number, replyTo?: ResponseWriter): void;
+  /** Receives one message that the channel has parsed. */
+  parsed?(message: Message, replyTo?: ResponseWriter): void;
   /** Receives a message that was skipped; the channel continues with the next message. */
   dropped(message: DroppedMessage, replyTo?: ResponseWriter): void;
   /**

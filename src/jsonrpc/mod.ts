@@ -29,11 +29,13 @@ export {
   type IdText,
   JsonParts,
   JsonText,
+  type Message,
   type Payload,
   RPC_CODES,
   type RpcError,
 } from "./message.ts";
 export type { RequestOptions } from "./outgoing.ts";
+export { parseMessage, readDropped } from "./parse.ts";
 export { Peer, type PeerHandler } from "./peer.ts";
 export { type Indexed, SwapRemoveSet } from "./swap_remove_set.ts";
 export { AnswerTooLong, ChannelClosed, type Reply, Result } from "./reply.ts";

@@ -120,6 +120,7 @@ export class Peer {
     }
     channel.open({
       message: (text, bytes, replyTo) => this.#receive(parseMessage(text, bytes), replyTo),
+      parsed: (message, replyTo) => this.#receive(message, replyTo),
       dropped: (message, replyTo) => this.#receive(readDropped(message), replyTo),
       requestFailed: (id, cause) => void this.#outgoing.reject(id, cause),
       closed: (cause) => this.#receiveEnd(cause),

@@ -1,4 +1,4 @@
-import type { Channel, ChannelHandler } from "../../jsonrpc/mod.ts";
+import type { Channel, ChannelHandler, Message } from "../../jsonrpc/mod.ts";
 import type { Credential } from "./authentication.ts";
 import type { Budget } from "../../budget.ts";
 import { EventStream } from "./event_stream.ts";
@@ -61,21 +61,10 @@ export class HttpSession implements Channel, StreamOwner {
     return this.#responses.size > 0 || this.#getStream?.isOpen === true;
   }
 
-  /** Receives a message from the client; `bytes` is its size in UTF-8. */
-  receive(
-    message: { text: string; bytes: number },
-    options: PostResponseOptions,
-  ): PostResponseWriter {
+  /** Receives a message from the client. */
+  receive(message: Message, options: PostResponseOptions): PostResponseWriter {
     const response = this.#openResponse(options);
-    if (!this.#isClosed) this.#handler?.message(message.text, message.bytes, response);
-    return response;
-  }
-
-  /** Receives a message from the client that is not UTF-8; `bytes` is its size. */
-  receiveInvalid(bytes: number, options: PostResponseOptions): PostResponseWriter {
-    const response = this.#openResponse(options);
-    if (this.#isClosed) return response;
-    this.#handler?.dropped({ reason: "not-utf8", bytes, head: "", tail: "" }, response);
+    if (!this.#isClosed) this.#handler?.parsed?.(message, response);
     return response;
   }
 

@@ -4,7 +4,7 @@ import { Budget } from "../../budget.ts";
 import { ClientAddresses } from "./client_address.ts";
 import { EVENT_STREAM } from "./event_stream.ts";
 import type { HttpLimits } from "./limits.ts";
-import { readBody } from "./read_body.ts";
+import { readMessage } from "./read_message.ts";
 import type { RefusedRequest } from "./refusals.ts";
 import type { RequestContext } from "./request_context.ts";
 import { findHeadErrorStatus } from "./request_head.ts";
@@ -187,9 +187,9 @@ export class Listener {
     }
     const context: RequestContext = {
       address,
-      readBody: ({ maxBytes, agent }, handle) => {
+      readMessage: ({ maxBytes, agent }, handle) => {
         const party = agent === undefined ? "clients" : `agent ${agent}`;
-        return readBody(incoming, { maxBytes, memory: memory.share(party), party, handle });
+        return readMessage(incoming, { maxBytes, memory: memory.share(party), party, handle });
       },
     };
     const scheme = certificate === undefined ? "http" : "https";

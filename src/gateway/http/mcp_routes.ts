@@ -1,5 +1,5 @@
 import { Hono, type HonoRequest } from "hono";
-import { JsonText, RPC_CODES, textAt } from "../../jsonrpc/mod.ts";
+import { type Message, RPC_CODES } from "../../jsonrpc/mod.ts";
 import type { Credential } from "./authentication.ts";
 import { EVENT_STREAM } from "./event_stream.ts";
 import type { HttpSession } from "./http_session.ts";
@@ -8,8 +8,7 @@ import type { HttpLimits } from "./limits.ts";
 import type { HttpEnv } from "./middleware.ts";
 import type { PostResponseOptions, PostResult } from "./post_response.ts";
 import { errorResponse } from "./error_response.ts";
-import type { BodyError, ReceivedBody, RequestContext } from "./request_context.ts";
-import { isRecord } from "../../json.ts";
+import type { BodyError, RequestContext } from "./request_context.ts";
 
 /** Options of the MCP endpoint. */
 export interface McpOptions {
@@ -45,11 +44,11 @@ export function mcpRoutes(options: McpOptions): Hono<HttpEnv> {
     const session = options.sessions.find(id, credential);
     if (session === undefined) return unknownSessionResponse();
     const { bodyBytes: maxBytes } = options.limits;
-    const result = await env.readBody({ maxBytes, agent: credential?.agent }, (body) => {
-      if (options.isDraining() && containsRequest(body)) {
+    const result = await env.readMessage({ maxBytes, agent: credential?.agent }, (message) => {
+      if (options.isDraining() && mayContainRequest(message)) {
         return unavailableResponse(DRAINING_MESSAGE);
       }
-      return receiveBody(session, body, responseOptions(req, options));
+      return session.receive(message, responseOptions(req, options)).result;
     });
     return toResponse(result);
   });
@@ -139,14 +138,14 @@ async function openSession(
   const { firstBodyBytes: maxBytes } = options.limits;
   const agent = credential?.agent;
   let session: HttpSession | undefined;
-  const result = await env.readBody({ maxBytes, agent }, (body) => {
-    const error = checkFirstMessage(body);
+  const result = await env.readMessage({ maxBytes, agent }, (message) => {
+    const error = checkFirstMessage(message);
     if (error !== undefined) return error;
     session = options.sessions.open(credential);
     if (session === undefined) {
       return unavailableResponse("The gateway has its maximum number of sessions; try again later");
     }
-    return receiveBody(session, body, responseOptions(req, options));
+    return session.receive(message, responseOptions(req, options)).result;
   });
   const response = toResponse(result);
   if (session !== undefined && options.sessions.endUnlessInitialized(session)) {
@@ -156,50 +155,24 @@ async function openSession(
 }
 
 /** Returns the error response to a first message that is not `initialize`. */
-function checkFirstMessage({ text }: ReceivedBody): Response | undefined {
-  const message = parseJson(text);
-  if (text === undefined || message === undefined) {
-    return errorResponse(400, "The body is not JSON in UTF-8", { code: RPC_CODES.parseError });
-  }
-  const { method, id }: Record<string, unknown> = isRecord(message) ? message : {};
+function checkFirstMessage(message: Message): Response | undefined {
+  if (message.kind === "invalid") return errorResponse(400, message.error.message, message.error);
+  const method = "method" in message ? message.method : undefined;
   if (method === "initialize") return undefined;
-  if (method === "server/discover" && (typeof id === "string" || typeof id === "number")) {
+  if (method === "server/discover" && message.kind === "request") {
     // A client of a later revision asks with this method whether the server supports that revision. After
     // the error, the client sends initialize.
-    const idText = new JsonText(textAt(text, "id") ?? "null").json;
-    const error = { code: RPC_CODES.methodNotFound, id: idText };
+    const error = { code: RPC_CODES.methodNotFound, id: message.id };
     return errorResponse(400, "Method not found: server/discover", error);
   }
   const problem = "The header Mcp-Session-Id is missing: a session begins with initialize";
   return errorResponse(400, problem, { code: RPC_CODES.invalidRequest });
 }
 
-/** Whether a body contains a request, and not only answers and notifications; also true if it is not JSON. */
-function containsRequest({ text }: ReceivedBody): boolean {
-  const value = parseJson(text);
-  return (Array.isArray(value) ? value : [value]).some((message) => {
-    return !isRecord(message) || (message.method !== undefined && message.id !== undefined);
-  });
-}
-
-/** Parses a text; returns `undefined` if it is not JSON. */
-function parseJson(text: string | undefined): unknown {
-  try {
-    return JSON.parse(text ?? "");
-  } catch {
-    return undefined;
-  }
-}
-
-function receiveBody(
-  session: HttpSession,
-  { text, bytes }: ReceivedBody,
-  options: PostResponseOptions,
-): Promise<PostResult> {
-  const writer = text === undefined
-    ? session.receiveInvalid(bytes, options)
-    : session.receive({ text, bytes }, options);
-  return writer.result;
+/** Whether a message is a request or a batch with one, and not only answers and notifications; also true if it is invalid. */
+function mayContainRequest(message: Message): boolean {
+  if (message.kind === "batch") return message.messages.some(mayContainRequest);
+  return message.kind === "request" || message.kind === "invalid";
 }
 
 function toResponse(result: PostResult | BodyError | Response): Response {

@@ -1,3 +1,4 @@
+import type { Message } from "../../jsonrpc/mod.ts";
 import type { RefusalReason } from "./refusals.ts";
 
 /** The reason why a body could not be read. */
@@ -9,14 +10,6 @@ export type BodyError =
   /** The client disconnected, or took too long. */
   | "gone";
 
-/** The body of a request. */
-export interface ReceivedBody {
-  /** The text; `undefined` if the body is not UTF-8. */
-  readonly text: string | undefined;
-  /** Size in bytes. */
-  readonly bytes: number;
-}
-
 /** The parts of a request that handlers need in addition to its `Request`. */
 export interface RequestContext {
   /** The client's IP address. */
@@ -24,15 +17,16 @@ export interface RequestContext {
   /** The reason why the request is refused, if the HTTP status alone does not say it. The middleware that refuses sets it. */
   refusalReason?: RefusalReason;
   /**
-   * Reads the body and handles it. The `Request` has no body, because creating a stream for each request is slow.
+   * Reads the message in the body and handles it. The `Request` has no body, because creating a stream for each
+   * request is slow.
    *
    * @param options `maxBytes`: maximum size of the body. `agent`: the agent of the credential, in whose share of
    * the memory the body is read.
-   * @param handle Handles the body. Nothing holds the body after this function has returned.
+   * @param handle Handles the message. Nothing else holds the message after this function has returned.
    * @returns The result of `handle`.
    */
-  readBody<T>(
+  readMessage<T>(
     options: { readonly maxBytes: number; readonly agent: string | undefined },
-    handle: (body: ReceivedBody) => T,
+    handle: (message: Message) => T,
   ): Promise<Awaited<T> | BodyError>;
 }

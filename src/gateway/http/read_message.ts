@@ -1,39 +1,48 @@
 import type { IncomingMessage } from "node:http";
 import type { Budget } from "../../budget.ts";
 import { totalLength } from "../../bytes.ts";
-import { decodeChunks } from "../../jsonrpc/mod.ts";
+import { decodeChunks, type Message, parseMessage, readDropped } from "../../jsonrpc/mod.ts";
 import { LONG_BYTES, longWork } from "../../long_work.ts";
-import type { BodyError, ReceivedBody } from "./request_context.ts";
+import type { BodyError } from "./request_context.ts";
 
 /**
- * Reads the body of a request and handles it. If the body exceeds a limit while it is read, the rest is read but
- * dropped, because a client that is still sending does not read the response.
+ * Reads the message in the body of a request and handles it; a long message in steps. If the body exceeds a limit
+ * while it is read, the rest is read but dropped, because a client that is still sending does not read the response.
  *
  * @param options `maxBytes`: maximum size of the body. `memory`: the memory that the body counts in until `handle`
- * is called. `party`: the agent or the clients whose turn it is when a long body is handled.
+ * is called. `party`: the agent or the clients that sent it, as for `LongWork.run`.
  * @returns The result of `handle`.
  */
-export async function readBody<T>(
+export async function readMessage<T>(
   incoming: IncomingMessage,
   { maxBytes, memory, party, handle }: {
     readonly maxBytes: number;
     readonly memory: Budget;
     readonly party: string;
-    readonly handle: (body: ReceivedBody) => T;
+    readonly handle: (message: Message) => T;
   },
 ): Promise<Awaited<T> | BodyError> {
   const chunks = await readChunks(incoming, { maxBytes, memory });
   if (typeof chunks === "string") return chunks;
   const bytes = totalLength(chunks);
-  let decoded: string | Uint8Array | undefined = await decodeChunks(chunks, party);
-  const handleDecoded = (): T => {
-    memory.add(-bytes);
-    const body = { text: typeof decoded === "string" ? decoded : undefined, bytes };
-    // The body must not be held until the result is known.
-    decoded = undefined;
-    return handle(body);
+  const runStep = <R>(step: () => R): R | Promise<R> => {
+    return bytes < LONG_BYTES ? step() : longWork.run(party, step);
   };
-  return await (bytes < LONG_BYTES ? handleDecoded() : longWork.run(party, handleDecoded));
+  // A variable of this function would hold the message until the result is known.
+  return await decodeChunks(chunks, party)
+    .then((decoded) => runStep(() => parseBody(decoded, bytes)))
+    .then((message) =>
+      runStep(() => {
+        memory.add(-bytes);
+        return handle(message);
+      })
+    );
+}
+
+function parseBody(decoded: string | Uint8Array, bytes: number): Message {
+  return typeof decoded === "string"
+    ? parseMessage(decoded, bytes)
+    : readDropped({ reason: "not-utf8", bytes, head: "", tail: "" });
 }
 
 /** Reads the chunks of a body. They count as memory until the caller frees it. */
