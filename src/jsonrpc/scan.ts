@@ -36,10 +36,15 @@ const PARSE_NS = {
   newShortString: 700,
   /** A character that is not in a string. */
   character: 1,
+  /** An escape in a string. */
+  escape: 15,
 } as const;
 
 /** Maximum length of the strings of which V8 keeps a table, with their quotes. */
 const SHORT_STRING_LENGTH = 12;
+
+/** Number of characters that are read one by one after an escaped quote. */
+const NEAR_ESCAPES_LENGTH = 64;
 
 /** Number of different hashes of keys and short strings; a prime, so that all bits of a hash count. */
 const HASH_COUNT = 1_048_573;
@@ -142,7 +147,9 @@ export function measureParseCost(text: string, isAscii: boolean): ParseCost {
   }
   const table = canBeTooComplex(text) ? new StringTable() : undefined;
   let memory = (isAscii ? 2 : 4) * text.length;
-  let parseNs = 0;
+  // Before strings are skipped, because that takes as long for each escape.
+  let parseNs = table === undefined ? 0 : escapeCostNs(text);
+  if (parseNs > MAX_PARSE_NS) return TOO_COMPLEX;
   let depth = 0;
   for (let at = 0; at < text.length; at++) {
     parseNs += PARSE_NS.character;
@@ -171,6 +178,16 @@ export function measureParseCost(text: string, isAscii: boolean): ParseCost {
     if (parseNs > MAX_PARSE_NS) return TOO_COMPLEX;
   }
   return { isTooComplex: false, memory };
+}
+
+/** Returns the time that parsing the escapes of a text takes, or a time above the maximum. */
+function escapeCostNs(text: string): number {
+  let costNs = 0;
+  for (let at = text.indexOf("\\"); at >= 0; at = text.indexOf("\\", at + 2)) {
+    costNs += PARSE_NS.escape;
+    if (costNs > MAX_PARSE_NS) break;
+  }
+  return costNs;
 }
 
 /**
@@ -241,12 +258,19 @@ export function skipSpace(json: string, at: number): number {
 /** Returns the end of the string at a position. */
 export function skipString(json: string, start: number): number {
   let end = json.indexOf('"', start + 1);
-  // A quote ends the string unless an odd number of backslashes precedes it.
   while (end >= 0) {
+    // A quote ends the string unless an odd number of backslashes precedes it.
     let before = end - 1;
     while (json.charCodeAt(before) === BACKSLASH) before--;
     if ((end - before) % 2 === 1) return end + 1;
-    end = json.indexOf('"', end + 1);
+    // Other escapes probably follow; a search for each takes ten times as long as reading them.
+    let at = end + 1;
+    for (const nearEnd = at + NEAR_ESCAPES_LENGTH; at < nearEnd;) {
+      const code = json.charCodeAt(at);
+      if (code === QUOTE) return at + 1;
+      at += code === BACKSLASH ? 2 : 1;
+    }
+    end = json.indexOf('"', at);
   }
   return json.length;
 }

@@ -73,6 +73,11 @@ Deno.test("[protocol.too-complex] a text is too complex with 400,000 objects, 1,
   assert.equal(isListTooComplex(200_000, (index) => `{"key${index % 1000}":1}`), false);
 });
 
+Deno.test("[protocol.too-complex] a text is too complex with 7,000,000 escapes", () => {
+  assert.equal(isTooComplex(`"${'\\"'.repeat(6_500_000)}"`), false);
+  assert.equal(isTooComplex(`"${'\\"'.repeat(7_000_000)}"`), true);
+});
+
 Deno.test("[protocol.too-complex] a list of 100,000 objects with five members, 10 MB long, is not too complex", () => {
   const createRow = (index: number) =>
     `{"id":${index},"name":"Some name ${index}","email":"user${index}@example.com",` +
