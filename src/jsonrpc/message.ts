@@ -78,9 +78,13 @@ export type Message =
 
 /** A request. */
 export interface RequestMessage {
+  /** The kind. */
   readonly kind: "request";
+  /** The id of the request. */
   readonly id: IdText;
+  /** The name of the method. */
   readonly method: string;
+  /** The parsed parameters; `undefined` if there are none. */
   readonly params: unknown;
   /** Text of the parameters; `undefined` if there are none. */
   readonly body: string | undefined;
@@ -88,28 +92,37 @@ export interface RequestMessage {
   readonly bytes: number;
   /** Memory of `text` and `params`, in bytes; `undefined` if it was not measured. */
   readonly memory?: number | undefined;
+  /** The whole message, as received. */
   readonly text: string;
 }
 
 /** An answer with a result. */
 export interface ResultMessage {
+  /** The kind. */
   readonly kind: "result";
+  /** The id of the request. */
   readonly id: IdText;
+  /** The parsed result. */
   readonly value: unknown;
+  /** Text of the result. */
   readonly body: string;
   /** Size of `body` in UTF-8 bytes. */
   readonly bytes: number;
+  /** The whole message, as received. */
   readonly text: string;
 }
 
 /** A text that is not a valid message, or a message that was skipped. */
 export interface InvalidMessage {
+  /** The kind. */
   readonly kind: "invalid";
+  /** The error to answer with. */
   readonly error: RpcError;
   /** The id, if it could be read. */
   readonly id: IdText | undefined;
   /** The probable kind; `undefined` if there is no indication. An answer must never be answered. */
   readonly probableKind: "call" | "answer" | undefined;
+  /** The whole message, as received. */
   readonly text: string;
   /** Set if the message was skipped. */
   readonly dropped?: DroppedMessage;

@@ -27,10 +27,13 @@ export { LineSplitter, type LineSplitterOptions } from "./line_splitter.ts";
 export { createMemoryChannels } from "./memory_channel.ts";
 export {
   type IdText,
+  type InvalidMessage,
   JsonParts,
   JsonText,
   type Message,
   type Payload,
+  type RequestMessage,
+  type ResultMessage,
   RPC_CODES,
   type RpcError,
 } from "./message.ts";

@@ -4,7 +4,7 @@ import { Budget } from "../../budget.ts";
 import { ClientAddresses } from "./client_address.ts";
 import { EVENT_STREAM } from "./event_stream.ts";
 import type { HttpLimits } from "./limits.ts";
-import { readMessage } from "./read_message.ts";
+import { receiveMessage } from "./receive_message.ts";
 import type { RefusedRequest } from "./refusals.ts";
 import type { RequestContext } from "./request_context.ts";
 import { findHeadErrorStatus } from "./request_head.ts";
@@ -187,9 +187,9 @@ export class Listener {
     }
     const context: RequestContext = {
       address,
-      readMessage: ({ maxBytes, agent }, handle) => {
+      receiveMessage: ({ maxBytes, agent }, handle) => {
         const party = agent === undefined ? "clients" : `agent ${agent}`;
-        return readMessage(incoming, { maxBytes, memory: memory.share(party), party, handle });
+        return receiveMessage(incoming, { maxBytes, memory: memory.share(party), party, handle });
       },
     };
     const scheme = certificate === undefined ? "http" : "https";

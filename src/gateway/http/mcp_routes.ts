@@ -44,7 +44,7 @@ export function mcpRoutes(options: McpOptions): Hono<HttpEnv> {
     const session = options.sessions.find(id, credential);
     if (session === undefined) return unknownSessionResponse();
     const { bodyBytes: maxBytes } = options.limits;
-    const result = await env.readMessage({ maxBytes, agent: credential?.agent }, (message) => {
+    const result = await env.receiveMessage({ maxBytes, agent: credential?.agent }, (message) => {
       if (options.isDraining() && mayContainRequest(message)) {
         return unavailableResponse(DRAINING_MESSAGE);
       }
@@ -138,7 +138,7 @@ async function openSession(
   const { firstBodyBytes: maxBytes } = options.limits;
   const agent = credential?.agent;
   let session: HttpSession | undefined;
-  const result = await env.readMessage({ maxBytes, agent }, (message) => {
+  const result = await env.receiveMessage({ maxBytes, agent }, (message) => {
     const error = checkFirstMessage(message);
     if (error !== undefined) return error;
     session = options.sessions.open(credential);

@@ -17,7 +17,7 @@ export interface RequestContext {
   /** The reason why the request is refused, if the HTTP status alone does not say it. The middleware that refuses sets it. */
   refusalReason?: RefusalReason;
   /**
-   * Reads the message in the body and handles it. The `Request` has no body, because creating a stream for each
+   * Receives the message in the body and handles it. The `Request` has no body, because creating a stream for each
    * request is slow.
    *
    * @param options `maxBytes`: maximum size of the body. `agent`: the agent of the credential, in whose share of
@@ -25,7 +25,7 @@ export interface RequestContext {
    * @param handle Handles the message. Nothing else holds the message after this function has returned.
    * @returns The result of `handle`.
    */
-  readMessage<T>(
+  receiveMessage<T>(
     options: { readonly maxBytes: number; readonly agent: string | undefined },
     handle: (message: Message) => T,
   ): Promise<Awaited<T> | BodyError>;

@@ -6,14 +6,14 @@ import { LONG_BYTES, longWork } from "../../long_work.ts";
 import type { BodyError } from "./request_context.ts";
 
 /**
- * Reads the message in the body of a request and handles it; a long message in steps. If the body exceeds a limit
+ * Receives the message in the body of a request and handles it; a long message in steps. If the body exceeds a limit
  * while it is read, the rest is read but dropped, because a client that is still sending does not read the response.
  *
  * @param options `maxBytes`: maximum size of the body. `memory`: the memory that the body counts in until `handle`
  * is called. `party`: the agent or the clients that sent it, as for `LongWork.run`.
  * @returns The result of `handle`.
  */
-export async function readMessage<T>(
+export async function receiveMessage<T>(
   incoming: IncomingMessage,
   { maxBytes, memory, party, handle }: {
     readonly maxBytes: number;
