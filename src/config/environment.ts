@@ -141,21 +141,31 @@ function withoutUserInfo(name: string, value: string): string {
 }
 
 /**
- * Returns the user's home folder: `HOME`, or on Windows `USERPROFILE` if that is missing. A relative path
- * is ignored, because it would be in the working folder, which may be a stranger's.
+ * Returns the folder that a variable names. A relative path is ignored, because it would be in the working
+ * folder, which may be a stranger's.
+ *
+ * @see {@link https://specifications.freedesktop.org/basedir-spec/latest/}
  */
+export function getFolderVariable(
+  env: Environment,
+  name: string,
+  options: PlatformOptions = {},
+): string | undefined {
+  const windows = options.windows ?? Deno.build.os === "windows";
+  const folder = env.get(name) ?? "";
+  return (windows ? /^(?:[A-Za-z]:)?[\\/]/ : /^\//).test(folder) ? folder : undefined;
+}
+
+/** Returns the user's home folder: `HOME`, or on Windows `USERPROFILE` if that is missing. */
 export function getHomeFolder(env: Environment, options: PlatformOptions = {}): string | undefined {
   const windows = options.windows ?? Deno.build.os === "windows";
-  const home = env.get("HOME") || (windows && env.get("USERPROFILE")) || "";
-  return (windows ? /^(?:[A-Za-z]:)?[\\/]/ : /^\//).test(home) ? home : undefined;
+  const name = windows && !env.get("HOME") ? "USERPROFILE" : "HOME";
+  return getFolderVariable(env, name, options);
 }
 
 /**
  * Returns the path of a file in the gateway's state folder, which is in `%LOCALAPPDATA%` on
  * Windows, elsewhere in `$XDG_STATE_HOME` or `~/.local/state`.
- *
- * @see {@link https://specifications.freedesktop.org/basedir-spec/latest/}: relative paths are
- * ignored
  */
 export function getStateFilePath(
   env: Environment,
@@ -164,11 +174,9 @@ export function getStateFilePath(
 ): string {
   const windows = options.windows ?? Deno.build.os === "windows";
   const home = getHomeFolder(env, options) ?? ".";
-  const configuredFolder = env.get(windows ? "LOCALAPPDATA" : "XDG_STATE_HOME");
-  const isUsable = configuredFolder && (windows || configuredFolder.startsWith("/"));
-  const folder = isUsable
-    ? configuredFolder
-    : `${home}/${windows ? "AppData/Local" : ".local/state"}`;
+  const variable = windows ? "LOCALAPPDATA" : "XDG_STATE_HOME";
+  const folder = getFolderVariable(env, variable, options) ??
+    `${home}/${windows ? "AppData/Local" : ".local/state"}`;
   return `${folder}/agent-mcp-gateway/${name}`;
 }
 
@@ -183,8 +191,7 @@ export function getOAuthFolder(
 ): string | undefined {
   const windows = options.windows ?? Deno.build.os === "windows";
   const home = getHomeFolder(env, options);
-  const configuredFolder = env.get(windows ? "APPDATA" : "XDG_CONFIG_HOME");
-  const base = configuredFolder ||
+  const base = getFolderVariable(env, windows ? "APPDATA" : "XDG_CONFIG_HOME", options) ??
     (home && (windows ? `${home}/AppData/Roaming` : `${home}/.config`));
   return base ? `${base}/agent-mcp-gateway/oauth` : undefined;
 }

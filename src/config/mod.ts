@@ -21,6 +21,7 @@ export {
   abbreviateHome,
   createChildEnvironment,
   expandHome,
+  getFolderVariable,
   getHomeFolder,
   readVariable,
 } from "./environment.ts";

@@ -3,6 +3,8 @@ import {
   createChildEnvironment,
   DEPTH_VARIABLE,
   getHomeFolder,
+  getOAuthFolder,
+  getStateFilePath,
   MAX_DEPTH,
   readDepth,
 } from "../../src/config/mod.ts";
@@ -169,4 +171,29 @@ Deno.test("[config.tilde] the home folder is HOME, or on Windows USERPROFILE if 
   assert.equal(getHomeFolder(both, { windows: true }), "/a");
   assert.equal(getHomeFolder(profile, { windows: true }), "/b");
   assert.equal(getHomeFolder(profile, { windows: false }), undefined);
+});
+
+Deno.test("[config.trust] a relative path in a variable for a folder is ignored", () => {
+  const relative = {
+    ...{
+      XDG_CONFIG_HOME: "cfg",
+      XDG_STATE_HOME: "./state",
+      APPDATA: "cfg",
+      LOCALAPPDATA: "C:state",
+    },
+    ...{ HOME: "/home/me", USERPROFILE: "profile" },
+  };
+  const env = createEnvironment(relative);
+  for (const windows of [false, true]) {
+    const [config, state] = windows
+      ? ["AppData/Roaming", "AppData/Local"]
+      : [".config", ".local/state"];
+    assert.equal(getOAuthFolder(env, { windows }), `/home/me/${config}/agent-mcp-gateway/oauth`);
+    assert.equal(
+      getStateFilePath(env, "x", { windows }),
+      `/home/me/${state}/agent-mcp-gateway/x`,
+    );
+  }
+  const { HOME: _, ...withoutHome } = relative;
+  assert.equal(getOAuthFolder(createEnvironment(withoutHome), { windows: true }), undefined);
 });

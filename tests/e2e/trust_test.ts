@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { Shell } from "../cli/shell.ts";
 import { RawClient } from "./raw_client.ts";
 import { misbehavingServer } from "./gateway.ts";
+import { runOnce } from "./run_once.ts";
 import { ALLOW_ALL_RULES } from "./setup.ts";
 import { waitUntil } from "./wait.ts";
 
@@ -156,4 +157,25 @@ Deno.test("[config.trust] over HTTP, too, the gateway does not start with files 
   assert.equal(code, 1);
   assert.match(stderr, NOT_TRUSTED);
   assert.equal(hasStarted(shell), false);
+});
+
+Deno.test("[config.trust] [init.stranger] a variable with a relative path puts no logins and no client's file of the working folder in place of the user's", async () => {
+  const env = { XDG_CONFIG_HOME: "cfg", CODEX_HOME: "cfg", CLAUDE_CONFIG_DIR: "cfg" };
+  const servers = { remote: { url: "https://mcp.example.com" } };
+  const { stdout } = await runOnce(["permissions", "--json"], { servers, env, command: "npm" });
+  assert.match(stdout, /\/home\/\.config\/agent-mcp-gateway\/oauth/);
+  assert.doesNotMatch(stdout, /cfg/);
+  const planted = { planted: { command: "true" } };
+  const { stderr } = await runOnce(["init", "--yes"], {
+    servers: false,
+    rules: false,
+    env,
+    command: "npm",
+    files: {
+      "cfg/config.toml": '[mcp_servers.planted]\ncommand = "true"\n',
+      "cfg/.claude.json": { mcpServers: planted },
+      "cfg/opencode/opencode.json": { mcp: { planted: { type: "local", command: ["true"] } } },
+    },
+  });
+  assert.doesNotMatch(stderr, /planted|cfg/);
 });

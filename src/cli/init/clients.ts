@@ -1,4 +1,4 @@
-import { type Environment, getHomeFolder } from "../../config/mod.ts";
+import { type Environment, getFolderVariable, getHomeFolder } from "../../config/mod.ts";
 
 /** The MCP clients whose configurations are known. */
 export const CLIENT_IDS = [
@@ -173,16 +173,18 @@ export function clientLocations(machine: Machine): ClientLocation[] {
 /** Returns the folders that the words in braces stand for in the paths of clients' files. */
 function foldersOf({ os, home, cwd, env }: Machine): Readonly<Record<string, string>> {
   const slash = os === "windows" ? "\\" : "/";
-  const config = env.get("XDG_CONFIG_HOME") || `${home}${slash}.config`;
-  const claude = env.get("CLAUDE_CONFIG_DIR") || home;
-  const codex = env.get("CODEX_HOME") || `${home}${slash}.codex`;
+  const folderIn = (name: string): string | undefined =>
+    getFolderVariable(env, name, { windows: os === "windows" });
+  const config = folderIn("XDG_CONFIG_HOME") ?? `${home}${slash}.config`;
+  const claude = folderIn("CLAUDE_CONFIG_DIR") ?? home;
+  const codex = folderIn("CODEX_HOME") ?? `${home}${slash}.codex`;
   const folders = { home, cwd, claude, codex, config };
   if (os !== "windows") {
     const apps = os === "darwin" ? `${home}/Library/Application Support` : config;
     return { ...folders, apps, devin: config };
   }
-  const apps = env.get("APPDATA") || `${home}\\AppData\\Roaming`;
-  const local = env.get("LOCALAPPDATA") || `${home}\\AppData\\Local`;
+  const apps = folderIn("APPDATA") ?? `${home}\\AppData\\Roaming`;
+  const local = folderIn("LOCALAPPDATA") ?? `${home}\\AppData\\Local`;
   return { ...folders, apps, local, devin: apps };
 }
 
