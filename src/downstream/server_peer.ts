@@ -1,3 +1,4 @@
+import type { Budget } from "../budget.ts";
 import type { ForwardedRequest, ServerConfig } from "../config/mod.ts";
 import { type Channel, type IncomingRequest, Peer, RPC_CODES } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
@@ -17,6 +18,9 @@ const NOISE_PAUSE_MS = 0.2;
 /** Limit of the requests of a server that wait for the client at the same time. */
 const MAX_PENDING_REQUESTS = 100;
 
+/** Maximum memory of a request that is forwarded to the client, in bytes: twice the size of a text of 8 MiB. */
+const MAX_REQUEST_MEMORY = 16 * 1024 * 1024;
+
 /**
  * Time for a client to answer with its roots after the end of the call, in milliseconds. A server asks for
  * the roots once per session, right after the handshake. A call that is active then has nothing to do
@@ -34,6 +38,8 @@ export interface ServerListener {
   readonly revision: () => string | undefined;
   /** Requests of the server that are forwarded to the client. */
   readonly forward: readonly ForwardedRequest[];
+  /** The server's share of the memory, in which its pending requests count; `undefined` if it is not limited. */
+  readonly memory: Budget | undefined;
   /** Receives invalid data, and late answers at debug level. */
   readonly log: Log;
   /** The active calls, which a request of the server may belong to. */
@@ -60,7 +66,7 @@ export interface ServerListener {
  * @param listener Receives the server's messages.
  */
 export function openServerPeer(channel: Channel, listener: ServerListener): Peer {
-  const { config, codec, forward, log, calls, clientChannel } = listener;
+  const { config, codec, forward, memory, log, calls, clientChannel } = listener;
   const { onAltered, onNoise, onToolsChanged, onClosed } = listener;
   const server = config.name;
   const source = `the server ${transportKind(config.connection).verb}`;
@@ -76,6 +82,7 @@ export function openServerPeer(channel: Channel, listener: ServerListener): Peer
         codec: codec(),
         server,
         forward,
+        memory,
         clientChannel: clientChannel(),
         calls,
         onAltered,
@@ -121,6 +128,8 @@ interface ForwardContext {
   readonly server: string;
   /** Requests that are forwarded to the client. */
   readonly forward: readonly ForwardedRequest[];
+  /** The server's share of the memory. */
+  readonly memory: Budget | undefined;
   /** The channel to the client; `undefined` if no client is known. */
   readonly clientChannel: ClientChannel | undefined;
   /** The active calls of the session. */
@@ -131,7 +140,7 @@ interface ForwardContext {
 
 /** Answers a request of a server: directly, or through the client. */
 function forwardRequest(request: IncomingRequest, context: ForwardContext): void {
-  const { codec, server, forward, clientChannel, calls, onAltered } = context;
+  const { codec, server, forward, memory, clientChannel, calls, onAltered } = context;
   const decoded = codec.decodeRequest(request, server);
   if (decoded?.kind === "answered") return request.reply(decoded.result);
   if (decoded === undefined || !forward.includes(decoded.capability)) {
@@ -141,6 +150,18 @@ function forwardRequest(request: IncomingRequest, context: ForwardContext): void
     const message = `There is no client that could answer ${request.method}`;
     return request.fail({ code: RPC_CODES.internalError, message });
   }
+  const { memory: bytes } = request;
+  if (bytes > MAX_REQUEST_MEMORY) {
+    const message = `${request.method} is too large to be passed on to the client`;
+    return request.fail({ code: RPC_CODES.invalidParams, message });
+  }
+  if (memory?.hasRoom(bytes) === false) {
+    const message =
+      `${request.method} does not fit into the server's share of the gateway's memory; ` +
+      "send it again when the client has answered other requests";
+    return request.fail({ code: RPC_CODES.internalError, message });
+  }
+  memory?.add(bytes);
   onAltered();
   const graceMs = decoded.capability === "roots" ? ROOTS_GRACE_MS : 0;
   const pending = calls.beginInput(request.signal, graceMs);
@@ -152,7 +173,10 @@ function forwardRequest(request: IncomingRequest, context: ForwardContext): void
         : `The client did not answer ${request.method}`;
       request.fail({ code: RPC_CODES.internalError, message });
     },
-  ).finally(() => pending.close());
+  ).finally(() => {
+    memory?.add(-bytes);
+    pending.close();
+  });
 }
 
 function answerRequest(request: IncomingRequest, response: InputResponse): void {

@@ -117,8 +117,7 @@ export class Session {
     this.#declared = declaredCapabilities(options.capabilities, forward);
     this.#connection = new Connection(options);
     this.#starting = this.#start();
-    // Callers that need the session await the promise and see the failure. Without such a caller, the
-    // rejection would be unhandled.
+    // Callers await the promise and see the failure; without a caller, the rejection would be unhandled.
     this.#starting.catch(() => {});
   }
 
@@ -356,13 +355,14 @@ export class Session {
   }
 
   #openPeer(channel: Channel): Peer {
-    const { log, config, onToolsChanged } = this.#options;
+    const { memory, log, config, onToolsChanged } = this.#options;
     return openServerPeer(channel, {
       config,
       codec: () => this.#codec,
       revision: () => this.#info?.revision,
       // Only requests for which the client declared the capability are forwarded.
       forward: config.options.forward.filter((name) => name in this.#declared),
+      memory,
       log,
       calls: this.activeCalls,
       onNoise: (excerpt) => this.#noise.record(excerpt),

@@ -16,6 +16,9 @@ import { measureParseCost, textAt } from "./scan.ts";
 /** The text of an answer, or its parts. */
 export type RequestAnswer = string | readonly string[];
 
+/** Maximum memory of a character, in bytes. */
+const BYTES_PER_CHARACTER = 2;
+
 /** The origin of a request. */
 export interface RequestOrigin {
   readonly replyTo: ResponseWriter;
@@ -66,7 +69,10 @@ export class IncomingRequest {
   /** The memory that the request takes until it ends, in bytes. */
   get memory(): number {
     if (this.#memory !== undefined) return this.#memory;
-    return this.#body === undefined ? 0 : measureParseCost(this.#body, this.#isAscii).memory;
+    const bodyMemory = this.#body === undefined
+      ? 0
+      : measureParseCost(this.#body, this.#isAscii).memory;
+    return bodyMemory + BYTES_PER_CHARACTER * this.id.length;
   }
 
   /** Sends a message that belongs to this request, such as its progress. */

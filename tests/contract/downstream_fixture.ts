@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { Budget } from "../../src/budget.ts";
 import type { ConnectionConfig, ServerConfig, ServerOptions } from "../../src/config/mod.ts";
 import {
   type Caller,
@@ -47,6 +48,8 @@ export interface FixtureOptions {
   /** Time for the server to answer a ping, in milliseconds. */
   readonly pingMs?: number;
   readonly maxBytes?: number;
+  /** The memory of the gateway; default: no limit. */
+  readonly memory?: Budget;
 }
 
 /** Options of a tool call. */
@@ -89,7 +92,7 @@ export class DownstreamFixture implements AsyncDisposable {
   readonly #openedConnections: AsyncQueue<ScriptedConnection> = new AsyncQueue("a connection");
 
   constructor(transport: TransportUnderTest, fixtureOptions: FixtureOptions = {}) {
-    const { script = {}, options = {}, now, pingMs, maxBytes } = fixtureOptions;
+    const { script = {}, options = {}, now, pingMs, maxBytes, memory } = fixtureOptions;
     this.script = script;
     this.#transport = transport;
     const log = createLog({ level: "warn", write: (line) => this.log.push(line) });
@@ -104,6 +107,7 @@ export class DownstreamFixture implements AsyncDisposable {
     this.server = new DownstreamServer(config, {
       version: "1.2.3",
       log,
+      memory,
       open: async () => {
         await this.openGate;
         const entry: ServerConfig = { ...config, connection: transport.connect(this.script) };

@@ -1,5 +1,6 @@
 /** Contract: a server's requests and notifications reach the client that they are for. */
 import assert from "node:assert/strict";
+import { Budget } from "../../src/budget.ts";
 import { createResultReply, FakeClient } from "./fake_client.ts";
 import { DownstreamFixture, type HeldCall, type TransportUnderTest } from "./downstream_fixture.ts";
 import type { CancelSignal } from "../../src/jsonrpc/mod.ts";
@@ -172,6 +173,55 @@ export function describeForwarding(name: string, create: () => TransportUnderTes
     heldCall.connection.crash();
     await assert.rejects(heldCall.answer);
     assert.equal(secondSignal.aborted, true);
+  });
+
+  Deno.test(`[memory.server-requests] ${name}: requests that wait for the client take at most the server's share of the memory, and free it at their end`, async () => {
+    const memory = new Budget(4_000_000);
+    await using fixture = new DownstreamFixture(create(), { memory });
+    fixture.client.answer = ({ signal }) => {
+      return new Promise((_, reject) => {
+        signal?.addEventListener("abort", () => reject(signal.reason));
+      });
+    };
+    const heldCall = await fixture.startHeldCall();
+    const { connection } = heldCall;
+    const { used: usedBefore } = memory;
+    const params = { message: "?".repeat(200_000) };
+    const elicit = async (id: string) => {
+      return await connection.sendRequest(id, "elicitation/create", params);
+    };
+    // Each takes 400,000 bytes of the million.
+    connection.send({ id: "q1", method: "elicitation/create", params });
+    const pending = [elicit("q2")];
+    await fixture.client.received.take();
+    await fixture.client.received.take();
+    assert.deepEqual((await elicit("q3")).error, {
+      code: -32603,
+      message: "elicitation/create does not fit into the server's share of the gateway's memory; " +
+        "send it again when the client has answered other requests",
+    });
+    connection.send({ method: "notifications/cancelled", params: { requestId: "q1" } });
+    await connection.waitUntilAllReceived();
+    pending.push(elicit("q4"));
+    await fixture.client.received.take();
+    assert.equal((await elicit("q5")).error?.code, -32603);
+    assert.ok(memory.used <= usedBefore + 1_000_000, String(memory.used));
+    await finishCall(heldCall);
+    const message = "The call that elicitation/create belongs to has ended";
+    for (const answer of pending) assert.equal((await answer).error?.message, message);
+    assert.equal(memory.used, usedBefore);
+  });
+
+  Deno.test(`[memory.server-requests] ${name}: a request for the client that takes more than 16 MiB of memory is refused`, async () => {
+    await using fixture = new DownstreamFixture(create());
+    const heldCall = await fixture.startHeldCall();
+    const params = { message: "?".repeat(8 * 1024 * 1024) };
+    assert.deepEqual(
+      (await heldCall.connection.sendRequest("q1", "elicitation/create", params)).error,
+      { code: -32602, message: "elicitation/create is too large to be passed on to the client" },
+    );
+    assert.equal(fixture.client.received.all.length, 0);
+    await finishCall(heldCall);
   });
 
   Deno.test(`[sessions.log] ${name}: log messages name their server and are otherwise unchanged`, async () => {

@@ -174,6 +174,22 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name:
+    "[memory.server-requests] of 40 elicitations of 8 MB that a client leaves unanswered, those beyond the server's share of the memory are refused",
+  ignore: !isLinux,
+  fn: async () => {
+    await using gateway = await startGateway({
+      servers: { odd: misbehavingServer() },
+      initialize: { capabilities: { elicitation: {} } },
+    });
+    gateway.client.setRequestHandler("elicitation/create", () => new Promise(() => {}));
+    const args = { count: 40, length: 8 * MB };
+    assert.equal(await gateway.callServerToolForText("odd", "ask_many", args), "32");
+    await assertBoundedMemory(gateway.program.pid);
+  },
+});
+
 Deno.test("[memory.calls] a result and arguments of 60 MB pass", async () => {
   await using gateway = await startGateway({ servers: { odd: misbehavingServer() } });
   const length = 60 * MB;

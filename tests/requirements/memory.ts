@@ -14,6 +14,8 @@ export const MEMORY: Readonly<Record<string, Section>> = {
     "memory.catalogs": "the lists of tools of a server take at most its share of the memory",
     "memory.answers":
       "the answers of a remote server that are being read take at most its share of the memory",
+    "memory.server-requests":
+      "a server's requests that wait for a client take at most 16 MiB each, and together at most the server's share of the memory",
     "memory.unread-server":
       "a call that is cancelled before it leaves the queue of a server that does not read is dropped, and later calls are refused beyond the server's share",
     "security.overload":
