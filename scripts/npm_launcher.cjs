@@ -14,7 +14,12 @@ function start() {
   const flags = ["run", "--quiet", "--no-config", "--no-lock", "--node-modules-dir=none"];
   return spawn(findDeno(), [...flags, ...permissions, program, ...process.argv.slice(2)], {
     stdio: "inherit",
-    env: { ...process.env, AGENT_MCP_GATEWAY_LAUNCHER: JSON.stringify(ownCommand()) },
+    env: {
+      ...process.env,
+      AGENT_MCP_GATEWAY_LAUNCHER: JSON.stringify(ownCommand()),
+      // Otherwise Deno asks dl.deno.land for its newest version at each start.
+      DENO_NO_UPDATE_CHECK: "1",
+    },
   });
 }
 

@@ -31,6 +31,19 @@ Deno.test("the npm package works when installed from its tarball into an empty f
     },
   );
 
+  await t.step("[install.npm] Deno does not ask for its newest version", async () => {
+    const odd = { ...misbehavingServer(), gateway: { inherit_env: ["DENO_NO_UPDATE_CHECK"] } };
+    const setup = new Setup({ servers: { odd } });
+    delete setup.env["DENO_NO_UPDATE_CHECK"];
+    await using gateway = new RunningGateway(
+      setup,
+      await startPackage(setup, "--agent", "tester"),
+    );
+    await gateway.client.initialize();
+    const env = JSON.parse(await gateway.callServerToolForText("odd", "env"));
+    assert.equal(env.DENO_NO_UPDATE_CHECK, "1");
+  });
+
   await t.step("[install.npm] the package has every file that its pages link to", async () => {
     const [command] = await gatewayCommandLine("npm");
     const folder = join(dirname(command), "..", "agent-mcp-gateway");
