@@ -9,6 +9,7 @@ import {
   requestParts,
 } from "./message.ts";
 import type { Reply } from "./reply.ts";
+import { shortenText } from "../text.ts";
 
 /** Options of a request. */
 export interface RequestOptions {
@@ -41,6 +42,9 @@ interface PendingRequest {
 
 /** Number of cancelled requests that are remembered to recognize their late answers. */
 const MAX_CANCELLED = 1000;
+
+/** Maximum length of the reason in a cancellation, in UTF-16 code units. */
+const MAX_REASON_LENGTH = 200;
 
 /** Our requests that wait for their answers. */
 export class OutgoingRequests {
@@ -159,6 +163,6 @@ export class OutgoingRequests {
 }
 
 function describeReason(reason: unknown): string {
-  if (reason instanceof Error) return reason.message;
-  return typeof reason === "string" ? reason : "cancelled";
+  const text = reason instanceof Error ? reason.message : reason;
+  return typeof text === "string" ? shortenText(text, MAX_REASON_LENGTH) : "cancelled";
 }

@@ -50,6 +50,21 @@ function openPeer(handler: Partial<PeerHandler> = {}): PeerFixture {
 
 const nestedArrays = (depth: number): string => "[".repeat(depth) + "]".repeat(depth);
 
+Deno.test("[protocol.cancel-reason] the reason in a cancellation is cut after 200 characters", async () => {
+  const { peer, sentLines } = openPeer();
+  for (const reason of ["r".repeat(1_000_000), new Error("r".repeat(1_000_000))]) {
+    const controller = new AbortController();
+    const reply = peer.request("a", {}, { signal: controller.signal });
+    controller.abort(reason);
+    await assert.rejects(reply, (cause) => cause === reason);
+    await settle();
+    const { method, params } = JSON.parse(sentLines.at(-1) ?? "");
+    assert.equal(method, "notifications/cancelled");
+    assert.equal(params.reason, `${"r".repeat(200)}…`);
+  }
+  await peer.close();
+});
+
 Deno.test("[protocol.too-complex] messages that are nested too deeply or have too many values are refused before they are parsed", async () => {
   const { peer, sendToPeer, sentLines, unexpectedMessages } = openPeer({
     answersInvalidMessages: true,

@@ -139,6 +139,7 @@ export const SESSIONS_AND_MESSAGES: Readonly<Record<string, Section>> = {
     "protocol.ids": "ids of every kind and size come back unchanged",
     "protocol.multiplex": "a slow call delays no other",
     "protocol.cancel": "cancellation is passed on in both directions",
+    "protocol.cancel-reason": "the reason in a cancellation is cut after 200 characters",
     "protocol.progress": "progress has the client's token and the server's numbers",
     "protocol.batch":
       "a batch is answered by a batch in revision 2025-03-26, and refused in all others, also from servers",
