@@ -57,15 +57,16 @@ export class Budget {
   }
 
   /**
-   * Returns the share of an agent or a server, a quarter of this budget.
+   * Returns the share of an agent or a server.
    *
    * @param name A name from the configuration, with a prefix for its kind.
+   * @param fraction Maximum size of the share, as a fraction of this budget; default: a quarter.
    */
-  share(name: string): Budget {
+  share(name: string, fraction: number = SHARE_FRACTION): Budget {
     let share = this.#shares.get(name);
     if (share === undefined) {
       if (this.#shares.size >= CLEANUP_SHARE_COUNT) this.#removeUnusedShares();
-      share = new Budget(this.#max * SHARE_FRACTION, this);
+      share = new Budget(this.#max * fraction, this);
       this.#shares.set(name, share);
     }
     return share;

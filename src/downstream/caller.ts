@@ -1,3 +1,4 @@
+import type { Budget } from "../budget.ts";
 import type { CancelSignal, JsonText, Reply } from "../jsonrpc/mod.ts";
 import type { Span } from "../trace.ts";
 import type { Catalog, Tool } from "./catalog.ts";
@@ -28,10 +29,12 @@ export interface Caller {
   readonly channel: ClientChannel;
   /** The permit that the caller's operation holds, if the number of operations is limited. */
   readonly permit?: Pausable;
+  /** The agent's share of the memory, in which calls count until they have been written. Default: the server's share. */
+  readonly memory?: Budget;
 }
 
 /** A client's connection, independent of the agent that calls. */
-export type ClientConnection = Omit<Caller, "agent" | "permit">;
+export type ClientConnection = Omit<Caller, "agent" | "permit" | "memory">;
 
 /** The permit or the clock of an operation, which is paused while the operation waits for a person. */
 export interface Pausable {

@@ -1,4 +1,4 @@
-import { DownstreamError } from "../errors.ts";
+import { CallerError, DownstreamError } from "../errors.ts";
 import { isRecord } from "../json.ts";
 import type { CancelSignal, Reply } from "../jsonrpc/mod.ts";
 import type { Span } from "../trace.ts";
@@ -11,6 +11,9 @@ import type { ServerInfo } from "./revisions/mod.ts";
 import type { Session } from "./session.ts";
 import type { ToolListCache } from "./tool_list_cache.ts";
 import { untilAborted } from "./until_aborted.ts";
+
+/** Suggested delay of the next call while a server does not read, in milliseconds. */
+const RETRY_MS = 1000;
 
 /** Options of a lease. */
 export interface LeaseOptions {
@@ -132,6 +135,7 @@ export class Lease implements Disposable {
     const { session } = this.pooledSession;
     const { codec, noiseCount } = session;
     const { signal } = clock;
+    if (!session.peer.hasRoom(call.args.json.length)) throw createNoRoomError(session.server);
     const permitted = call.beforeSend?.(tool);
     if (permitted !== undefined) await permitted;
     session.isAltered = true;
@@ -146,6 +150,7 @@ export class Lease implements Disposable {
         info,
         meta: span.addTraceContext(call.meta),
         signal,
+        memory: this.#options.caller.memory,
         onProgress: (params) => {
           clock.restart();
           call.onProgress?.(params);
@@ -176,6 +181,15 @@ export class Lease implements Disposable {
         return false;
     }
   }
+}
+
+/** Creates the refusal of a call that does not fit into the queue of its session. */
+function createNoRoomError(server: string): CallerError {
+  return new CallerError(
+    "RATE_LIMITED",
+    `Server "${server}" has not read earlier calls on this session. Call again when it has read them.`,
+    { retry_after_ms: RETRY_MS },
+  );
 }
 
 /** Whether the tool exists, and the call has all arguments that the tool requires. */

@@ -1,6 +1,6 @@
 import type { Budget } from "../budget.ts";
 import type { ServerConfig } from "../config/mod.ts";
-import { CallerError, DownstreamError } from "../errors.ts";
+import { DownstreamError } from "../errors.ts";
 import type { CancelSignal, RpcError } from "../jsonrpc/mod.ts";
 import { LoginNeedsCaller, type ServerAuth } from "./authorization.ts";
 import { Lease } from "./lease.ts";
@@ -26,14 +26,11 @@ import {
 } from "./session_check.ts";
 import { CircuitBreakers } from "./circuit_breaker.ts";
 import type { Log } from "../log.ts";
-import type { GracePeriods, Transport, TransportContext } from "./transports/mod.ts";
+import type { GracePeriods, ProcessOwner, Transport, TransportContext } from "./transports/mod.ts";
 import { untilAborted } from "./until_aborted.ts";
 
-/** Suggested delay of the next call while a server does not read, in milliseconds. */
-const RETRY_MS = 1000;
-
 /** Options of opening a connection. */
-export type OpenOptions = Pick<TransportContext, "authorization" | "owner">;
+export type OpenOptions = Pick<TransportContext, "authorization" | "owner" | "memory">;
 
 /** The context that all servers of a gateway share. */
 export interface ServerContext {
@@ -47,8 +44,8 @@ export interface ServerContext {
   readonly hasSeveralAgents?: () => boolean;
   /** Creates the authorization of a server, if it needs one. */
   readonly authorize?: (config: ServerConfig, pending: PendingOperations) => ServerAuth | undefined;
-  /** The memory that is held for clients and servers; default: no limit. */
-  readonly memory?: Budget | undefined;
+  /** Returns the memory for the sessions of an owner with a server; default: no limit. */
+  readonly memoryOf?: (server: string, owner: ProcessOwner) => Budget;
   /** Clock for the pauses of the circuit breaker, in milliseconds; default `Date.now`. */
   readonly now?: () => number;
   /** Time for a server to answer a ping, in milliseconds; default 5000. */
@@ -185,7 +182,6 @@ export class DownstreamServer {
    * @throws {DownstreamError} if the server is not available, or takes too long.
    */
   callTool(call: ToolCall, caller: Caller): Promise<CallOutcome> {
-    this.#refuseWithoutRoom(call);
     const { callTimeoutMs, maxCallMs } = this.config.options;
     const { timeoutMs } = call;
     const clock = new CallClock({
@@ -205,18 +201,6 @@ export class DownstreamServer {
       },
       clock,
     });
-  }
-
-  /** Refuses a call whose arguments would not fit into the server's share of the memory. */
-  #refuseWithoutRoom({ args: { json } }: ToolCall): void {
-    const { name } = this.config;
-    if (this.#context.memory?.share(`server ${name}`).hasRoom(json.length) !== false) return;
-    throw new CallerError(
-      "RATE_LIMITED",
-      `Server "${name}" has not read earlier calls, which hold its share of the memory. ` +
-        "Call again when it has read them.",
-      { retry_after_ms: RETRY_MS },
-    );
   }
 
   /** Ends the sessions of a client that is gone. */
@@ -359,7 +343,8 @@ export class DownstreamServer {
 
   #startSession(request: SessionRequest, onEnded: () => void): Session {
     const { capabilities, capabilitiesKey, owner, clientChannel } = request;
-    const { version, log, memory, open, pingMs } = this.#context;
+    const { version, log, open, pingMs } = this.#context;
+    const memory = this.#context.memoryOf?.(this.config.name, owner);
     this.#health.recordStart();
     const session: Session = new Session({
       config: this.config,
@@ -367,8 +352,8 @@ export class DownstreamServer {
       clientChannel,
       version,
       log,
-      memory: memory?.share(`server ${this.config.name}`),
-      open: () => open(this.config, { authorization: this.#authorization, owner }),
+      memory,
+      open: () => open(this.config, { authorization: this.#authorization, owner, memory }),
       breaker: this.#breakers.of({ agent: owner.agent, capabilitiesKey }),
       ...(pingMs === undefined ? {} : { pingMs }),
       onToolsChanged: () => this.#toolLists.forget({ session, capabilitiesKey }),

@@ -85,6 +85,7 @@ export function openServerPeer(channel: Channel, listener: ServerListener): Peer
         memory,
         clientChannel: clientChannel(),
         calls,
+        hasRoom: (length: number) => peer.hasRoom(length),
         onAltered,
       };
       forwardRequest(request, context);
@@ -134,13 +135,15 @@ interface ForwardContext {
   readonly clientChannel: ClientChannel | undefined;
   /** The active calls of the session. */
   readonly calls: ActiveCalls;
+  /** Whether the queue to the server has room for an answer of a length in UTF-16 code units. */
+  readonly hasRoom: (length: number) => boolean;
   /** Called when the request is forwarded. */
   readonly onAltered: () => void;
 }
 
 /** Answers a request of a server: directly, or through the client. */
 function forwardRequest(request: IncomingRequest, context: ForwardContext): void {
-  const { codec, server, forward, memory, clientChannel, calls, onAltered } = context;
+  const { codec, server, forward, memory, clientChannel, calls, hasRoom, onAltered } = context;
   const decoded = codec.decodeRequest(request, server);
   if (decoded?.kind === "answered") return request.reply(decoded.result);
   if (decoded === undefined || !forward.includes(decoded.capability)) {
@@ -166,7 +169,7 @@ function forwardRequest(request: IncomingRequest, context: ForwardContext): void
   const graceMs = decoded.capability === "roots" ? ROOTS_GRACE_MS : 0;
   const pending = calls.beginInput(request.signal, graceMs);
   clientChannel.requestInput(decoded.input, pending.signal).then(
-    (response) => answerRequest(request, response),
+    (response) => answerRequest(request, response, hasRoom),
     () => {
       const message = pending.signal.aborted
         ? `The call that ${request.method} belongs to has ended`
@@ -179,7 +182,15 @@ function forwardRequest(request: IncomingRequest, context: ForwardContext): void
   });
 }
 
-function answerRequest(request: IncomingRequest, response: InputResponse): void {
+function answerRequest(
+  request: IncomingRequest,
+  response: InputResponse,
+  hasRoom: ForwardContext["hasRoom"],
+): void {
+  if (!hasRoom(lengthOf(response))) {
+    const message = "The server has not read earlier messages";
+    return request.fail({ code: RPC_CODES.internalError, message });
+  }
   switch (response.kind) {
     case "accepted":
     case "declined":
@@ -191,5 +202,19 @@ function answerRequest(request: IncomingRequest, response: InputResponse): void 
       const message = `The client does not support this kind of ${request.method}`;
       return request.fail({ code: RPC_CODES.invalidParams, message });
     }
+  }
+}
+
+/** Returns the length of the client's answer, in UTF-16 code units. */
+function lengthOf(response: InputResponse): number {
+  switch (response.kind) {
+    case "accepted":
+    case "declined":
+    case "cancelled":
+      return response.result.text.json.length;
+    case "failed":
+      return response.error.json.length;
+    case "unsupported":
+      return 0;
   }
 }

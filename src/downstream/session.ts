@@ -65,7 +65,7 @@ export interface SessionOptions {
   readonly version: string;
   /** Time for the server to answer a ping, in milliseconds; default 5000. */
   readonly pingMs?: number;
-  /** The memory of the server; default: no limit. */
+  /** The memory for the server's messages, tool lists and pending requests; default: no limit. */
   readonly memory?: Budget | undefined;
   /** Receives warnings. */
   readonly log: Log;

@@ -77,6 +77,9 @@ export interface EndOptions {
   readonly gracePeriods: GracePeriods;
 }
 
+/** Maximum memory of an agent's sessions with a server, as a fraction of the server's share. */
+const SESSIONS_FRACTION = 1 / 2;
+
 /**
  * A gateway: the active snapshot, the records, and the sessions of the connected clients, which do the
  * work.
@@ -125,14 +128,17 @@ export class Gateway {
     this.#context = {
       version,
       log,
-      memory: this.memory,
+      memoryOf: (server, { agent }) => {
+        const share = this.memory.share(`server ${server}`);
+        // The sessions of one agent must not fill the share, or the server's answers to others would be dropped.
+        return hasSeveralAgents() ? share.share(`agent ${agent ?? ""}`, SESSIONS_FRACTION) : share;
+      },
       hasSeveralAgents,
       open: (config, openOptions) => {
         return openTransport(config, {
           ...openOptions,
           log,
           processes: this.#processes,
-          memory: this.memory.share(`server ${config.name}`),
           untilClientReads: () => this.#stdioChannel?.untilRead?.(),
         });
       },

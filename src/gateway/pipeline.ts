@@ -220,7 +220,7 @@ function performOperation(
   const { gateway, snapshot: { policy, servers, configuration } } = context;
   const { servers: serverConfigs, unavailableReasons } = configuration;
   const { meta, signal, onProgress } = request;
-  const caller = { connectionId, agent, capabilities, channel, permit };
+  const caller = { connectionId, agent, capabilities, channel, permit, memory: permit.share };
   const toolContext = {
     caller,
     policy,

@@ -1,3 +1,4 @@
+import type { Budget } from "../budget.ts";
 import type { Message } from "./message.ts";
 
 /** Receives the messages of a channel. All calls are synchronous and must not throw. */
@@ -65,6 +66,10 @@ export interface DroppedMessage {
 export interface QueuedMessage {
   /** The message, in parts; `undefined` once it is being sent, or after it was taken out of the queue. */
   parts: readonly string[] | undefined;
+  /** Length in UTF-16 code units. */
+  readonly length: number;
+  /** The memory in which the message counts; `undefined` once the message has been written or dropped. */
+  memory: Budget | undefined;
 }
 
 /** A duplex of JSON-RPC messages as text: over a pipe, in memory, or over HTTP. */
@@ -74,21 +79,24 @@ export interface Channel {
   /**
    * Queues one message; never blocks and never throws. After the end, messages are dropped.
    *
+   * @param memory The memory in which the message counts until it has been written; default: that of the other side.
    * @returns The message in the queue, if the channel has a queue.
    */
-  send(text: string): QueuedMessage | void;
+  send(text: string, memory?: Budget): QueuedMessage | void;
   /**
    * Takes a message out of the queue.
    *
    * @returns Whether the message was in the queue; otherwise at least its beginning has been sent.
    */
   withdraw?(message: QueuedMessage): boolean;
+  /** Whether the queue has room for a message of a length in UTF-16 code units. Default: yes. */
+  hasRoom?(length: number): boolean;
   /** Length of the queue in UTF-16 code units. */
   readonly queuedLength?: number;
   /** Resolves when the other side has read the queued messages; `undefined` while little is queued. */
   untilRead?(): Promise<void> | undefined;
   /** Queues one long message in parts, which saves concatenating them; otherwise like `send`. */
-  sendParts?(parts: readonly string[]): QueuedMessage | void;
+  sendParts?(parts: readonly string[], memory?: Budget): QueuedMessage | void;
   /**
    * Slows down receiving, for a sender whose messages are not worth the work.
    *

@@ -58,8 +58,9 @@ export interface LineChannelOptions {
    */
   readonly pauseWhenUnread?: boolean;
   /**
-   * The memory for messages of the other side that have not arrived whole, and for messages that it does not
-   * read. While this memory is exceeded, the next message to the other side ends the channel. Default: no limit.
+   * The memory for messages of the other side that have not arrived whole, and for messages to it, unless they
+   * count elsewhere. While the queue alone is longer than the maximum of this memory, the next message to the
+   * other side ends the channel. Default: no limit.
    */
   readonly memory?: Budget | undefined;
   /** Returns a promise that reading waits for, such as until a third side reads; `undefined` if reading may go on. */
@@ -121,20 +122,26 @@ export class LineChannel implements Channel {
   }
 
   /** Queues one message; it leaves with all others that are queued in the same tick. */
-  send(text: string): QueuedMessage {
-    return this.#enqueue([`${text}\n`]);
+  send(text: string, memory?: Budget): QueuedMessage {
+    return this.#enqueue([`${text}\n`], memory);
   }
 
   /** Queues one message in parts, which are encoded one after the other. */
-  sendParts(parts: readonly string[]): QueuedMessage {
-    return this.#enqueue([...parts, "\n"]);
+  sendParts(parts: readonly string[], memory?: Budget): QueuedMessage {
+    return this.#enqueue([...parts, "\n"], memory);
+  }
+
+  hasRoom(length: number): boolean {
+    const maxLength = this.#memory?.max ?? Infinity;
+    // An empty queue has room for one message of any length.
+    return this.#queuedLength === 0 || this.#queuedLength + length <= maxLength;
   }
 
   withdraw(message: QueuedMessage): boolean {
-    const { parts } = message;
-    if (parts === undefined) return false;
+    if (message.parts === undefined) return false;
     message.parts = undefined;
-    this.#addQueuedLength(-lengthOf(parts));
+    this.#queuedLength -= message.length;
+    release(message);
     return true;
   }
 
@@ -143,23 +150,19 @@ export class LineChannel implements Channel {
     return this.#queuedLength > MAX_QUEUED_LENGTH ? this.flush() : undefined;
   }
 
-  #enqueue(parts: readonly string[]): QueuedMessage {
-    const message: QueuedMessage = { parts };
-    if (this.#memory?.isExceeded() === true) {
+  #enqueue(parts: readonly string[], memory = this.#memory): QueuedMessage {
+    const length = parts.reduce((sum, part) => sum + part.length, 0);
+    const message: QueuedMessage = { parts, length, memory: undefined };
+    if (this.#queuedLength > (this.#memory?.max ?? Infinity)) {
       this.#handleWriteError(new Error("It reads none of the messages that are queued for it"));
     }
     if (this.#hasEndedWriting) return message;
     this.#queue.push(message);
-    this.#addQueuedLength(lengthOf(parts));
+    this.#queuedLength += length;
+    message.memory = memory;
+    memory?.add(length);
     this.#writing ??= this.#write();
     return message;
-  }
-
-  #addQueuedLength(change: number): void {
-    // After a failed write, the queue is empty, although the text of that write is still subtracted.
-    const length = Math.max(0, this.#queuedLength + change);
-    this.#memory?.add(length - this.#queuedLength);
-    this.#queuedLength = length;
   }
 
   onBeforeWrite(listener: () => void): void {
@@ -245,6 +248,7 @@ export class LineChannel implements Channel {
     } catch (cause) {
       this.#handleWriteError(cause);
     }
+    batch.forEach(release);
     this.#writing = this.#queue.length > 0 ? this.#write() : undefined;
   }
 
@@ -255,8 +259,9 @@ export class LineChannel implements Channel {
    */
   #handleWriteError(cause: unknown): void {
     this.#hasEndedWriting = true;
+    this.#queue.forEach(release);
     this.#queue = [];
-    this.#addQueuedLength(-this.#queuedLength);
+    this.#queuedLength = 0;
     this.#bufferedBytes = 0;
     if (this.#hasEndedReading) return;
     const error = new Error("The other side no longer takes messages", { cause });
@@ -290,7 +295,8 @@ export class LineChannel implements Channel {
       remaining = remaining.slice(read);
       if (remaining.length > 0) await this.#writeBuffer();
     }
-    this.#addQueuedLength(-text.length);
+    // After a failed write, the queue is empty, although the text of that write is still subtracted.
+    this.#queuedLength = Math.max(0, this.#queuedLength - text.length);
   }
 
   async #writeBuffer(): Promise<void> {
@@ -300,6 +306,8 @@ export class LineChannel implements Channel {
   }
 }
 
-function lengthOf(parts: readonly string[]): number {
-  return parts.reduce((sum, { length }) => sum + length, 0);
+/** Stops counting a message in its memory. Idempotent. */
+function release(message: QueuedMessage): void {
+  message.memory?.add(-message.length);
+  message.memory = undefined;
 }

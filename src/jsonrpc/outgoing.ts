@@ -1,3 +1,4 @@
+import type { Budget } from "../budget.ts";
 import type { CancelSignal } from "./cancellation.ts";
 import type { Channel, QueuedMessage } from "./channel.ts";
 import { hashNumber, IdTable } from "./id_table.ts";
@@ -27,6 +28,8 @@ export interface RequestOptions {
    * response to it.
    */
   readonly duringRequest?: { notify(text: string): void };
+  /** The memory in which the request counts until it has been written; default: that of the other side. */
+  readonly memory?: Budget | undefined;
 }
 
 interface PendingRequest {
@@ -73,7 +76,7 @@ export class OutgoingRequests {
     },
     options: RequestOptions,
   ): Promise<Reply> {
-    const { signal, continuedRequestId, duringRequest } = options;
+    const { signal, continuedRequestId, duringRequest, memory } = options;
     if (signal?.aborted === true) return Promise.reject(signal.reason);
     const id = this.#nextId++;
     // Serializing may throw, so it comes before the request is registered as pending.
@@ -87,16 +90,16 @@ export class OutgoingRequests {
       const pending: PendingRequest = { id, resolve, reject, options, queued: undefined, cancel };
       this.#pending.set(id, pending);
       if (continuedRequestId !== undefined) this.#continuedBy.set(continuedRequestId, id);
-      if (duringRequest === undefined) pending.queued = this.#send(parts);
+      if (duringRequest === undefined) pending.queued = this.#send(parts, memory);
       else duringRequest.notify(parts.join(""));
     });
   }
 
-  #send(parts: readonly string[]): QueuedMessage | void {
+  #send(parts: readonly string[], memory: Budget | undefined): QueuedMessage | void {
     const isLong = parts.some(({ length }) => length >= MIN_PARTS_LENGTH);
     return isLong && this.#channel.sendParts !== undefined
-      ? this.#channel.sendParts(parts)
-      : this.#channel.send(parts.join(""));
+      ? this.#channel.sendParts(parts, memory)
+      : this.#channel.send(parts.join(""), memory);
   }
 
   /** Settles the request with this id; returns whether there is one. */

@@ -137,6 +137,11 @@ export class Peer {
     return (this.#channel.queuedLength ?? 0) > UNREAD_LENGTH;
   }
 
+  /** Whether the queue to the other side has room for a message of a length in UTF-16 code units. */
+  hasRoom(length: number): boolean {
+    return this.#channel.hasRoom?.(length) ?? true;
+  }
+
   /** Number of pending requests of the other side. */
   get incomingCount(): number {
     return this.#incoming.size;

@@ -240,8 +240,9 @@ export class Permit implements Disposable {
   readonly kind = "admitted";
   readonly #agent: string;
   readonly #countCall: CountCalls;
+  /** The agent's share of the memory. */
+  readonly share: Budget;
   readonly #memory: number;
-  readonly #share: Budget;
   #pauseCount = 0;
   #hasEnded = false;
 
@@ -257,7 +258,7 @@ export class Permit implements Disposable {
     this.#agent = agent;
     this.#countCall = count;
     this.#memory = memory;
-    this.#share = share;
+    this.share = share;
     count(agent, 1);
     share.add(memory);
   }
@@ -280,7 +281,7 @@ export class Permit implements Disposable {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     if (this.#pauseCount === 0) this.#countCall(this.#agent, -1);
-    this.#share.add(-this.#memory);
+    this.share.add(-this.#memory);
   }
 }
 

@@ -107,7 +107,7 @@ export class DownstreamFixture implements AsyncDisposable {
     this.server = new DownstreamServer(config, {
       version: "1.2.3",
       log,
-      memory,
+      ...(memory && { memoryOf: (server: string) => memory.share(`server ${server}`) }),
       open: async () => {
         await this.openGate;
         const entry: ServerConfig = { ...config, connection: transport.connect(this.script) };

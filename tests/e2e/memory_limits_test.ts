@@ -115,6 +115,52 @@ Deno.test({
 
 Deno.test({
   name:
+    "[memory.unread-session] cancelled calls that one agent's session of a server has not read make no call of another agent's session fail",
+  ignore: !isLinux,
+  fn: async () => {
+    await using gateway = await startGateway({
+      servers: { odd: misbehavingServer() },
+      rules: {
+        agents: {
+          first: { allow: { servers: ["*"] }, token_sha256: [sha256("amg_first")] },
+          second: { allow: { servers: ["*"] }, token_sha256: [sha256("amg_second")] },
+        },
+      },
+      env: { GATEWAY_MAX_HELD: "64" },
+      transport: "http",
+      initialize: false,
+    });
+    const callCount = (client: HttpClient, paddingMb: number) => {
+      const args = { padding: "x".repeat(paddingMb * MB) };
+      const params = { server: "odd", tool: "count", args, timeout_ms: 3000 };
+      return client.callGatewayToolForOutcome("execute_tool", params);
+    };
+    const [first, second] = [
+      new HttpClient(gateway, "amg_first"),
+      new HttpClient(gateway, "amg_second"),
+    ];
+    await first.openSession();
+    await second.openSession();
+    assert.equal(await callCount(second, 0), "ok");
+    const block = {
+      name: "execute_tool",
+      arguments: { server: "odd", tool: "block", timeout_ms: 60_000 },
+    };
+    const blocked = first.sendMessage({ id: 3, method: "tools/call", params: block })
+      .then((response) => response.text())
+      .catch(() => {});
+    // A part of the call is in the pipe, so the rest of it stays queued after its timeout.
+    assert.equal(await callCount(first, 6), "TIMEOUT");
+    // Each share is 16 MiB.
+    assert.equal(await callCount(second, 11), "ok");
+    assert.equal(await callCount(first, 6), "RATE_LIMITED");
+    await gateway.kill();
+    await blocked;
+  },
+});
+
+Deno.test({
+  name:
     "[memory.unread-client] log messages for a client over stdio that does not read are dropped, and the call is answered when the client reads",
   ignore: !isLinux,
   fn: async () => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Budget } from "../../src/budget.ts";
 import { JsonText, LineChannel, Peer } from "../../src/jsonrpc/mod.ts";
 import { settle, TestByteSink, TestByteSource } from "./byte_streams.ts";
 
@@ -21,6 +22,44 @@ Deno.test("[protocol.backpressure] messages sent during a write leave in one wri
   await channel.flush();
   assert.deepEqual(writeSizes, [6, 200]);
   await channel.close();
+});
+
+Deno.test("[memory.unread-session] a queued message counts in its memory until it has been written or withdrawn, and other messages in the memory of the other side", async () => {
+  let readGate = Promise.withResolvers<void>();
+  const writable = new WritableStream<Uint8Array>({ write: () => readGate.promise });
+  const [otherSide, agent] = [new Budget(1000), new Budget(1000)];
+  const channel = new LineChannel(new TestByteSource().readable, writable, { memory: otherSide });
+  channel.send("1".repeat(99), agent);
+  await settle();
+  channel.send("2".repeat(199));
+  const withdrawn = channel.send("3".repeat(399), agent);
+  assert.deepEqual([agent.used, otherSide.used], [500, 200]);
+  assert.equal(channel.hasRoom(401), false);
+  assert.equal(channel.withdraw(withdrawn), true);
+  assert.deepEqual([agent.used, otherSide.used], [100, 200]);
+  assert.equal(channel.hasRoom(401), true);
+  readGate.resolve();
+  readGate = Promise.withResolvers();
+  readGate.resolve();
+  await channel.flush();
+  assert.deepEqual([agent.used, otherSide.used], [0, 0]);
+  await channel.close();
+});
+
+Deno.test("[memory.unread-session] a channel ends only because of its own queue, and frees the memory of the queue", async () => {
+  const writable = new WritableStream<Uint8Array>({ write: () => new Promise(() => {}) });
+  const memory = new Budget(1000);
+  memory.add(2000);
+  const channel = new LineChannel(new TestByteSource().readable, writable, { memory });
+  const closed = Promise.withResolvers<Error | undefined>();
+  channel.open({ message: () => {}, dropped: () => {}, closed: closed.resolve });
+  channel.send("1");
+  await settle();
+  channel.send("2".repeat(2000));
+  assert.equal(memory.used, 4003);
+  channel.send("3");
+  assert.equal(memory.used, 2002);
+  assert.match(String(await closed.promise), /no longer takes messages/);
 });
 
 Deno.test("[protocol.backpressure] flush does not wait for messages that are sent later", async () => {

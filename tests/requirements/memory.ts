@@ -22,6 +22,8 @@ export const MEMORY: Readonly<Record<string, Section>> = {
       "while hostile agents and servers are at their limits, another agent's calls take less than 100 ms at p99, and the gateway less than 900 MB of memory",
     "security.long-work":
       "a message of 256 KiB or more is handled in steps; other work runs between them, and agents and servers take turns",
+    "memory.unread-session":
+      "messages that one session of a server has not read count in the share of the agent that sent them, and refuse no calls of other sessions",
     "memory.unread-client":
       "while a client over stdio does not read, progress and log messages are dropped, and servers are not read",
   },

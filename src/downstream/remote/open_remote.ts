@@ -73,6 +73,7 @@ export async function openRemote(
     createClient: connection.kind === "sse" ? createSseClient : createHttpClient,
     createFallback: connection.kind === "auto" ? createSseClient : undefined,
     throttles,
+    memory,
     onSendFailed: (cause) => {
       const reason = cause instanceof Error ? cause.message : String(cause);
       log.debug("A message did not reach the server", { server, reason });

@@ -1,3 +1,4 @@
+import type { Budget } from "../../budget.ts";
 import { DownstreamError } from "../../errors.ts";
 import {
   AnswerTooLong,
@@ -34,6 +35,8 @@ export interface RemoteChannelOptions {
   readonly createFallback: ((listener: RemoteClientListener) => RemoteClient) | undefined;
   /** The throttles of the streams that are being read. */
   readonly throttles: ReadonlySet<ReadThrottle>;
+  /** The memory for messages that the server has not received, other than requests; default: no limit. */
+  readonly memory?: Budget | undefined;
   /** Receives the failure of a message that is not a request, for which no caller waits. */
   readonly onSendFailed: (cause: unknown) => void;
 }
@@ -49,6 +52,7 @@ export class RemoteChannel implements Channel {
   // The pending notifications and answers. `flush` does not wait for requests, which may take long.
   readonly #pendingNonRequests = new Set<Promise<void>>();
   readonly #listener: RemoteClientListener;
+  #unsentLength = 0;
   #client: RemoteClient;
   #handler: ChannelHandler | undefined;
   #lastNotification: Promise<unknown> = Promise.resolve();
@@ -89,10 +93,14 @@ export class RemoteChannel implements Channel {
     // A message without a method is an answer, whose id belongs to a request of the server.
     const id = method === undefined ? undefined : messageId;
     const phase = phaseOf(method);
+    // A request counts as an active call.
+    const length = id === undefined ? text.length : 0;
+    this.#addUnsentLength(length);
     if (phase === "cancel") this.#cancel(text);
     const sending = this.#send({ text, id, phase }).finally(() => {
       this.#pendingSends.delete(sending);
       this.#pendingNonRequests.delete(sending);
+      this.#addUnsentLength(-length);
     });
     this.#pendingSends.add(sending);
     if (id === undefined) this.#pendingNonRequests.add(sending);
@@ -101,6 +109,16 @@ export class RemoteChannel implements Channel {
     if (id === undefined && method !== undefined && phase !== "cancel") {
       this.#lastNotification = within(sending, MAX_ORDER_WAIT_MS);
     }
+  }
+
+  hasRoom(length: number): boolean {
+    const maxLength = this.#options.memory?.max ?? Infinity;
+    return this.#unsentLength === 0 || this.#unsentLength + length <= maxLength;
+  }
+
+  #addUnsentLength(change: number): void {
+    this.#unsentLength += change;
+    this.#options.memory?.add(change);
   }
 
   throttle(ms: number): void {

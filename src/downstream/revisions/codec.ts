@@ -1,3 +1,4 @@
+import type { Budget } from "../../budget.ts";
 import type { ForwardedRequest } from "../../config/mod.ts";
 import type {
   CancelSignal,
@@ -118,6 +119,8 @@ export interface InvokeOptions {
   readonly meta: Meta | undefined;
   /** Cancels the invocation. */
   readonly signal: CancelSignal;
+  /** The memory in which the invocation counts until it has been written. */
+  readonly memory: Budget | undefined;
   /** Receives the server's progress, with its token among the parameters. */
   readonly onProgress: (params: Readonly<Record<string, unknown>>) => void;
 }

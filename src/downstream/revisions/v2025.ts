@@ -169,8 +169,8 @@ function invoke(peer: Peer, options: InvokeOptions): Promise<Reply> {
 
 /** Sends a request and waits for its answer. */
 function runRequest(peer: Peer, request: InvokeOptions): Promise<Reply> {
-  const { signal, onProgress } = request;
-  return peer.request(CALL_TOOL, (id) => writeParams(request, id), { signal, onProgress });
+  const { signal, memory, onProgress } = request;
+  return peer.request(CALL_TOOL, (id) => writeParams(request, id), { signal, memory, onProgress });
 }
 
 /**
@@ -179,13 +179,13 @@ function runRequest(peer: Peer, request: InvokeOptions): Promise<Reply> {
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/utilities/tasks}
  */
 async function runTask(peer: Peer, request: InvokeOptions): Promise<Reply> {
-  const { signal, onProgress } = request;
+  const { signal, memory, onProgress } = request;
   let requestId = 0;
   const params = (id: number): JsonParts => {
     requestId = id;
     return writeParams(request, id, ',"task":{}');
   };
-  const creationReply = await peer.request(CALL_TOOL, params, { signal, onProgress });
+  const creationReply = await peer.request(CALL_TOOL, params, { signal, memory, onProgress });
   if (!creationReply.ok) return creationReply;
   const answer = creationReply.result.value;
   const task = isRecord(answer) ? answer.task : undefined;
