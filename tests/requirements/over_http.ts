@@ -46,6 +46,10 @@ export const OVER_HTTP: Readonly<Record<string, Section>> = {
     "http.slow": "slow headers and bodies are answered with 408",
     "http.slow-reader": "a client that does not read is disconnected",
     "http.slow-readers": "the unread answers of all clients together are bounded",
+    "http.slow-readers-share":
+      "beyond a limit on unread answers, the agent that holds the most loses its oldest client",
+    "http.resume-share":
+      "messages that are kept for one agent's clients displace none of another agent's",
     "http.connections": "the number and duration of connections are limited",
     "http.tls": "TLS uses a certificate and key; the gateway does not start if they do not match",
     "http.tls-slow": "a client that does not finish the TLS handshake is disconnected",

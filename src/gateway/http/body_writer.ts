@@ -1,5 +1,6 @@
 import type { ServerResponse } from "node:http";
 import type { Budget } from "../../budget.ts";
+import type { ClientHoldings, Holding } from "./client_holdings.ts";
 import type { HttpLimits } from "./limits.ts";
 
 /** Maximum size of one write, in bytes; small enough to notice the progress of a slow client. */
@@ -9,17 +10,17 @@ const CHUNK_BYTES = 128 * 1024;
 export interface WriterContext {
   /** Limits on the size and the age of a client's queued data. */
   readonly limits: Pick<HttpLimits, "queuedBytes" | "stalledMs">;
-  /** The shared limit on the queued data of all clients, in bytes. */
-  readonly budget: Budget;
-  /** The writers with queued data, in the order in which they started to queue. */
-  readonly writersWithQueue: Set<BodyWriter>;
+  /** The queued data of all clients, in bytes. */
+  readonly holdings: ClientHoldings;
 }
 
 /**
  * Writes the body of a response: chunks are queued until the client reads them. If too much is queued,
  * or the client reads nothing for long, the connection is closed.
  */
-export class BodyWriter {
+export class BodyWriter implements Holding {
+  /** The memory in which the queued data counts. Set before the first write. */
+  memory: Budget;
   readonly #response: ServerResponse;
   readonly #context: WriterContext;
   readonly #queue: Uint8Array[] = [];
@@ -30,7 +31,11 @@ export class BodyWriter {
   #isClosed = false;
   #lastProgressAt = performance.now();
 
-  constructor(response: ServerResponse, context: WriterContext) {
+  constructor(
+    response: ServerResponse,
+    { memory, ...context }: WriterContext & { readonly memory: Budget },
+  ) {
+    this.memory = memory;
     this.#response = response;
     this.#context = context;
     response.on("drain", () => {
@@ -73,6 +78,10 @@ export class BodyWriter {
     this.#response.destroy();
   }
 
+  release(): void {
+    this.destroy();
+  }
+
   /** Closes the connection if the client has read nothing for too long. */
   destroyIfStalled(): void {
     const isWaiting = this.#queuedBytes > 0 || this.#isEnding;
@@ -101,16 +110,8 @@ export class BodyWriter {
     for (const listener of this.#closeListeners.splice(0)) listener();
   }
 
-  /** Counts queued bytes. Above the shared limit, disconnects the clients whose data has been queued the longest. */
   #addQueuedBytes(change: number): void {
-    const { budget, writersWithQueue } = this.#context;
     this.#queuedBytes += change;
-    budget.add(change);
-    if (this.#queuedBytes === 0) writersWithQueue.delete(this);
-    else writersWithQueue.add(this);
-    for (const oldest of writersWithQueue) {
-      if (!budget.isExceeded()) break;
-      oldest.destroy();
-    }
+    this.#context.holdings.add(this, change);
   }
 }

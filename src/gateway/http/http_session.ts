@@ -1,6 +1,7 @@
 import type { Channel, ChannelHandler, Message } from "../../jsonrpc/mod.ts";
 import type { Credential } from "./authentication.ts";
 import type { Budget } from "../../budget.ts";
+import type { ClientHoldings } from "./client_holdings.ts";
 import { EventStream } from "./event_stream.ts";
 import { type PostResponseOptions, PostResponseWriter, type StreamOwner } from "./post_response.ts";
 import { ReplayBuffer } from "./replay_buffer.ts";
@@ -14,8 +15,10 @@ export interface HttpSessionOptions {
   readonly credential: Credential | undefined;
   /** Maximum size of the messages kept for a client that reconnects, in UTF-16 code units. */
   readonly maxReplayChars: number;
-  /** The shared limit on the kept messages of all sessions, in the same unit. */
-  readonly budget: Budget;
+  /** The memory of the client's agent. */
+  readonly memory: Budget;
+  /** The kept messages of all sessions, in UTF-16 code units. */
+  readonly holdings: ClientHoldings;
 }
 
 /**
@@ -51,9 +54,9 @@ export class HttpSession implements Channel, StreamOwner {
   #lastStreamNumber = GET_STREAM;
   #isClosed = false;
 
-  constructor({ credential, maxReplayChars, budget }: HttpSessionOptions) {
+  constructor({ credential, maxReplayChars, memory, holdings }: HttpSessionOptions) {
     this.credential = credential;
-    this.#replay = new ReplayBuffer(maxReplayChars, budget);
+    this.#replay = new ReplayBuffer(maxReplayChars, { memory, holdings });
   }
 
   /** Whether a POST is being answered or the GET stream is open. */

@@ -18,7 +18,7 @@ export interface HttpLimits {
   readonly firstBodyBytes: number;
   /** Maximum queued data of a client that does not read, in bytes; above it, the client is disconnected. */
   readonly queuedBytes: number;
-  /** Maximum queued data of all clients, in bytes; above it, the client whose data has been queued the longest is disconnected. */
+  /** Maximum queued data of all clients, in bytes; above it, the agent with the most queued data loses the client whose data has been queued the longest. */
   readonly allQueuedBytes: number;
   /** Maximum time for which a client may read nothing of its queued data, in milliseconds. */
   readonly stalledMs: number;
@@ -28,7 +28,7 @@ export interface HttpLimits {
   readonly streamKeepAliveMs: number;
   /** Maximum size of the messages that a session keeps for a client that reconnects, in UTF-16 code units. */
   readonly maxReplayChars: number;
-  /** Maximum total size of the messages that all sessions keep, in UTF-16 code units. */
+  /** Maximum total size of the messages that all sessions keep, in UTF-16 code units; above it, the oldest messages of the agent with the most are dropped. */
   readonly maxTotalReplayChars: number;
   /** Idle time after which the servers of a client that has lost its stream are stopped, in milliseconds. */
   readonly abandonedAfterMs: number;

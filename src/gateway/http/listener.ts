@@ -1,12 +1,13 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import { Budget } from "../../budget.ts";
+import type { Budget } from "../../budget.ts";
 import { ClientAddresses } from "./client_address.ts";
+import { ClientHoldings } from "./client_holdings.ts";
 import { EVENT_STREAM } from "./event_stream.ts";
 import type { HttpLimits } from "./limits.ts";
 import { receiveMessage } from "./receive_message.ts";
 import type { RefusedRequest } from "./refusals.ts";
-import type { RequestContext } from "./request_context.ts";
+import { partyOf, type RequestContext } from "./request_context.ts";
 import { findHeadErrorStatus } from "./request_head.ts";
 import { BodyWriter, type WriterContext } from "./body_writer.ts";
 import type { Certificate } from "./tls_files.ts";
@@ -66,12 +67,11 @@ export class Listener {
   private constructor(server: Server, options: ListenerOptions) {
     this.#server = server;
     this.#options = options;
-    const { limits, trustedProxies, memory } = options;
+    const { limits, trustedProxies } = options;
     this.#addresses = new ClientAddresses(trustedProxies);
     this.#writerContext = {
       limits,
-      budget: new Budget(limits.allQueuedBytes, memory),
-      writersWithQueue: new Set(),
+      holdings: new ClientHoldings(limits.allQueuedBytes),
     };
     this.#stallTimer = setInterval(() => {
       for (const writer of this.#writers) writer.destroyIfStalled();
@@ -171,7 +171,10 @@ export class Listener {
     const { method, url = "", headers, rawHeaders, socket } = incoming;
     incoming.on("error", () => {});
     if (!this.#admitRequest(socket, response)) return void socket.destroy();
-    const writer = new BodyWriter(response, this.#writerContext);
+    const writer = new BodyWriter(response, {
+      ...this.#writerContext,
+      memory: memory.share(partyOf(undefined)),
+    });
     this.#writers.add(writer);
     writer.onClose(() => this.#writers.delete(writer));
     for (const [name, value] of HEADERS) response.setHeader(name, value);
@@ -188,7 +191,7 @@ export class Listener {
     const context: RequestContext = {
       address,
       receiveMessage: ({ maxBytes, agent }, handle) => {
-        const party = agent === undefined ? "clients" : `agent ${agent}`;
+        const party = partyOf(agent);
         return receiveMessage(incoming, { maxBytes, memory: memory.share(party), party, handle });
       },
     };
@@ -204,6 +207,7 @@ export class Listener {
     if (status >= 400 && status < 500) {
       onRefused({ address, status, reason: context.refusalReason });
     }
+    writer.memory = memory.share(partyOf(context.agent));
     await writeResponse(answer, { response, writer });
   }
 

@@ -105,7 +105,9 @@ export function authenticate(authenticator: Authenticator): Middleware {
       url: new URL(c.req.url),
     });
     if (result.kind !== "refused") {
-      c.set("credential", result.kind === "open" ? undefined : result.credential);
+      const credential = result.kind === "open" ? undefined : result.credential;
+      c.set("credential", credential);
+      if (credential !== undefined) c.env.agent = credential.agent;
       return await next();
     }
     const { status, message, wwwAuthenticate, retryAfterS } = result;

@@ -1,4 +1,5 @@
 import type { Budget } from "../../budget.ts";
+import type { ClientHoldings, Holding } from "./client_holdings.ts";
 
 /** A message that was sent on a stream. */
 export interface SentEvent {
@@ -10,9 +11,10 @@ export interface SentEvent {
 }
 
 /** The last messages of a session, for a client that lost its connection before it received them. */
-export class ReplayBuffer {
+export class ReplayBuffer implements Holding {
+  readonly memory: Budget;
   readonly #maxChars: number;
-  readonly #budget: Budget;
+  readonly #holdings: ClientHoldings;
   // The first of these events may have been dropped: removing each from the list would copy all others.
   #events: SentEvent[] = [];
   #droppedCount = 0;
@@ -22,24 +24,32 @@ export class ReplayBuffer {
    * Creates an empty buffer.
    *
    * @param maxChars Maximum size of the kept messages, in UTF-16 code units.
-   * @param budget The shared limit of all sessions, in the same unit.
+   * @param options `memory`: the memory of the client's agent. `holdings`: the kept messages of all sessions, in the
+   * same unit.
    */
-  constructor(maxChars: number, budget: Budget) {
+  constructor(
+    maxChars: number,
+    { memory, holdings }: { readonly memory: Budget; readonly holdings: ClientHoldings },
+  ) {
     this.#maxChars = maxChars;
-    this.#budget = budget;
+    this.memory = memory;
+    this.#holdings = holdings;
   }
 
   /** Keeps a message, and drops the oldest ones while a limit is exceeded. */
   add(event: SentEvent): void {
     this.#events.push(event);
     this.#addSize(event.text.length);
-    while (this.#size > this.#maxChars || this.#budget.isExceeded()) {
-      const oldest = this.#events[this.#droppedCount];
-      if (oldest === undefined) break;
-      this.#droppedCount++;
-      this.#addSize(-oldest.text.length);
-    }
+    while (this.#size > this.#maxChars) this.release();
     if (this.#droppedCount > this.#events.length / 2) this.#removeDropped();
+  }
+
+  /** Drops the oldest message. */
+  release(): void {
+    const oldest = this.#events[this.#droppedCount];
+    if (oldest === undefined) return;
+    this.#droppedCount++;
+    this.#addSize(-oldest.text.length);
   }
 
   /** Returns the kept messages of a stream, in order. */
@@ -61,6 +71,6 @@ export class ReplayBuffer {
 
   #addSize(change: number): void {
     this.#size += change;
-    this.#budget.add(change);
+    this.#holdings.add(this, change);
   }
 }

@@ -16,6 +16,8 @@ export interface RequestContext {
   readonly address: string;
   /** The reason why the request is refused, if the HTTP status alone does not say it. The middleware that refuses sets it. */
   refusalReason?: RefusalReason;
+  /** The agent of the credential. The middleware that checks the credential sets it. */
+  agent?: string;
   /**
    * Receives the message in the body and handles it. The `Request` has no body, because creating a stream for each
    * request is slow.
@@ -29,4 +31,9 @@ export interface RequestContext {
     options: { readonly maxBytes: number; readonly agent: string | undefined },
     handle: (message: Message) => T,
   ): Promise<Awaited<T> | BodyError>;
+}
+
+/** Returns the name of the share of an agent's clients in the memory; all clients without a credential have one share. */
+export function partyOf(agent: string | undefined): string {
+  return agent === undefined ? "clients" : `agent ${agent}`;
 }

@@ -1,7 +1,9 @@
 import type { Channel } from "../../jsonrpc/mod.ts";
 import type { Authenticator, Credential } from "./authentication.ts";
-import { Budget } from "../../budget.ts";
+import type { Budget } from "../../budget.ts";
+import { ClientHoldings } from "./client_holdings.ts";
 import { HttpSession } from "./http_session.ts";
+import { partyOf } from "./request_context.ts";
 import type { HttpLimits } from "./limits.ts";
 
 /** A client that the gateway serves. */
@@ -37,12 +39,12 @@ export interface SessionStoreOptions {
 /** The sessions of all clients by id. The store controls access to the sessions, and ends them. */
 export class SessionStore {
   readonly #options: SessionStoreOptions;
-  readonly #replayBudget: Budget;
+  readonly #keptMessages: ClientHoldings;
   readonly #sessions = new Map<string, { session: HttpSession; client: ClientHandle }>();
 
   constructor(options: SessionStoreOptions) {
     this.#options = options;
-    this.#replayBudget = new Budget(options.limits.maxTotalReplayChars, options.memory);
+    this.#keptMessages = new ClientHoldings(options.limits.maxTotalReplayChars);
   }
 
   get size(): number {
@@ -56,9 +58,14 @@ export class SessionStore {
    * @returns `undefined` if there are too many sessions.
    */
   open(credential: Credential | undefined): HttpSession | undefined {
-    const { accept, maxSessions, limits: { maxReplayChars } } = this.#options;
+    const { accept, maxSessions, memory, limits: { maxReplayChars } } = this.#options;
     if (this.#sessions.size >= maxSessions && !this.#makeRoom(credential?.agent)) return undefined;
-    const session = new HttpSession({ credential, maxReplayChars, budget: this.#replayBudget });
+    const session = new HttpSession({
+      credential,
+      maxReplayChars,
+      memory: memory.share(partyOf(credential?.agent)),
+      holdings: this.#keptMessages,
+    });
     const client = accept(session, credential?.agent);
     this.#sessions.set(session.id, { session, client });
     return session;
