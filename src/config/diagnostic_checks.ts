@@ -30,10 +30,27 @@ function check<T extends z.ZodMiniType>(
   document: Document,
   checkBeyondSchema: (document: Document) => ConfigProblem[],
 ): CheckedFile<z.infer<T>> {
-  const { data, error } = schema.safeParse(document.value);
+  const { data, error } = parse(schema, document.value);
+  if (error instanceof RangeError) {
+    const message = "this file has too many errors to list them";
+    return { problems: [document.createProblem([], message)] };
+  }
   const problems = [
     ...createProblems(document, error?.issues ?? []),
     ...checkBeyondSchema(document),
   ];
   return { ...(data === undefined ? {} : { file: data }), problems };
+}
+
+/** Parses a value; the error is a `RangeError` if zod finds more issues than fit on the stack. */
+function parse<T extends z.ZodMiniType>(
+  schema: T,
+  value: unknown,
+): { readonly data?: z.infer<T>; readonly error?: z.core.$ZodError | RangeError } {
+  try {
+    return schema.safeParse(value);
+  } catch (error) {
+    if (error instanceof RangeError) return { error };
+    throw error;
+  }
 }

@@ -124,23 +124,20 @@ function checkWith(
   const loadedServers = servers.file === undefined
     ? []
     : buildServers(servers.file, files, options);
-  const warnings = [files.mcpConfig, files.rules].flatMap((file) => warnWritable(file));
   const knownServers = servers.document === undefined
     ? undefined
     : listKnownServers(servers.document, loadedServers);
-  if (servers.document !== undefined && knownServers !== undefined) {
-    const { document } = servers;
-    warnings.push(
-      ...sortByPosition([
-        ...warnServers(document, loadedServers),
-        ...warnUnknownKeys(document),
-        ...warnServerNames(document),
-      ]),
-    );
-    if (rules.document !== undefined) {
-      warnings.push(...sortByPosition(warnRules(rules.document, knownServers)));
-    }
-  }
+  const warnings = [
+    ...[files.mcpConfig, files.rules].flatMap((file) => warnWritable(file)),
+    ...servers.document === undefined ? [] : sortByPosition([
+      ...warnServers(servers.document, loadedServers),
+      ...warnUnknownKeys(servers.document),
+      ...warnServerNames(servers.document),
+    ]),
+    ...rules.document === undefined || knownServers === undefined
+      ? []
+      : sortByPosition(warnRules(rules.document, knownServers)),
+  ];
   if (servers.file === undefined || rules.file === undefined || errors.length > 0) {
     return { errors, warnings };
   }

@@ -1,5 +1,5 @@
 /** Maximum size of a file. Configurations are smaller; a larger file was named by mistake. */
-const MAX_BYTES = 16 * 1024 * 1024;
+const MAX_BYTES = 4 * 1024 * 1024;
 
 /** The text of a file, or a message that says why it could not be read. */
 export type TextResult = { readonly text: string } | { readonly failure: string };
@@ -15,7 +15,7 @@ export function readText(path: string): TextResult {
     // Reading a pipe may block forever, and a device may never end.
     if (!isFile) return { failure: "this is a pipe or a device: name a file" };
     if (size > MAX_BYTES) {
-      return { failure: "the file is too large for a configuration: expected at most 16 MiB" };
+      return { failure: "the file is too large for a configuration: expected at most 4 MiB" };
     }
     return decodeText(Deno.readFileSync(path));
   } catch (error) {

@@ -12,17 +12,27 @@ export interface KnownServers {
   readonly unavailableReasons: ReadonlyMap<string, string>;
 }
 
+/**
+ * Maximum number of times that names in the rules are compared with names of servers, which takes a few
+ * seconds. Names that are not compared cause no warning, or one without a correction.
+ */
+const MAX_COMPARISONS = 1_000_000;
+
 /** Warns of servers that are not configured, of names with faults, and of rules without effect. */
 export function warnRules(document: Document, servers: KnownServers): ConfigProblem[] {
   const agents = getObject(document.value, "agents");
+  const knownNames = [...servers.names, ...servers.unavailableReasons.keys()];
+  let comparisonsLeft = MAX_COMPARISONS;
+  const mayCompare = (): boolean => (comparisonsLeft -= knownNames.length) >= 0;
   const isKnown = memoize((pattern) => {
     const { matches } = compilePattern(pattern);
-    return [...servers.names, ...servers.unavailableReasons.keys()].some(matches);
+    return !mayCompare() || knownNames.some(matches);
   });
+  const suggest = memoize((name) => mayCompare() ? suggestCorrection(name, servers.names) : "");
   return entriesOf(agents ?? {}).flatMap(([id, agent]) => {
     if (!isObject(agent)) return [];
     return [
-      ...warnUnknownServers(document, { id, agent, servers, isKnown }),
+      ...warnUnknownServers(document, { id, agent, servers, isKnown, suggest }),
       ...warnToolNames(document, id, agent),
       ...warnUselessGrants(document, id, agent),
     ];
@@ -43,11 +53,13 @@ function memoize<T>(compute: (text: string) => T): (text: string) => T {
 
 function warnUnknownServers(
   document: Document,
-  { id, agent, servers, isKnown }: {
+  { id, agent, servers, isKnown, suggest }: {
     readonly id: string;
     readonly agent: JsonObject;
     readonly servers: KnownServers;
     readonly isKnown: (pattern: string) => boolean;
+    /** Returns a text to append to a message about an unknown name. */
+    readonly suggest: (name: string) => string;
   },
 ): ConfigProblem[] {
   const warnedNames = new Set<string>();
@@ -58,21 +70,23 @@ function warnUnknownServers(
       ? describeUnmatchedPattern(name, servers, isKnown)
       : describeUnknownServer(name, servers);
     if (message === undefined) continue;
+    const hint = servers.unavailableReasons.has(name) ? "" : suggest(name);
     // One warning per agent and server, however often the agent names it.
     warnedNames.add(name);
-    warnings.push(document.createProblem(path, `agent ${JSON.stringify(id)} names ${message}`, at));
+    warnings.push(
+      document.createProblem(path, `agent ${JSON.stringify(id)} names ${message}${hint}`, at),
+    );
   }
   return warnings;
 }
 
 function describeUnknownServer(
   name: string,
-  { names, unavailableReasons }: KnownServers,
+  { unavailableReasons }: KnownServers,
 ): string {
   const reason = unavailableReasons.get(name);
   const state = reason === undefined ? "is not configured" : `is not configured (${reason})`;
-  const hint = reason === undefined ? suggestCorrection(name, names) : "";
-  return `server ${quoteName(name)}, which ${state}; the rule is kept${hint}`;
+  return `server ${quoteName(name)}, which ${state}; the rule is kept`;
 }
 
 function describeUnmatchedPattern(
@@ -84,8 +98,7 @@ function describeUnmatchedPattern(
   if (/^[*]+$/.test(pattern) || names.size + unavailableReasons.size === 0 || isKnown(pattern)) {
     return undefined;
   }
-  return `servers ${quoteName(pattern)}, which no configured server matches; the rule is kept` +
-    suggestCorrection(pattern, names);
+  return `servers ${quoteName(pattern)}, which no configured server matches; the rule is kept`;
 }
 
 /** Warns of tool names with faults that are hard to see. */

@@ -89,12 +89,12 @@ Deno.test("[cli.validate] warnings lead to exit code 1 only with --strict", asyn
 
 Deno.test("[cli.validate] files that are too large or not readable are reported", async () => {
   using folder = new TempFolder();
-  folder.write("mcp.json", " ".repeat(16 * 1024 * 1024 + 1));
+  folder.write("mcp.json", " ".repeat(4 * 1024 * 1024 + 1));
   const rules = folder.write("rules.json", { agents: {} });
   Deno.chmodSync(rules, 0);
   const { code, stdout } = await validateFolder(folder.path);
   assert.equal(code, 1);
-  assert.match(stdout, /^error mcp\.json: the file is too large .*at most 16 MiB/m);
+  assert.match(stdout, /^error mcp\.json: the file is too large .*at most 4 MiB/m);
   // Root may read everything, and so may everybody on Windows.
   if (mayRead(rules)) return;
   assert.match(stdout, /^error rules\.json: no permission to read .*give the user/m);
@@ -227,4 +227,24 @@ Deno.test("[cli.validate] many problems of one kind become one line with a count
   assert.match(stderr, /40 warnings/);
   const json = await shell.run(["validate", "--rules", "many.json", "--json"]);
   assert.equal(JSON.parse(json.stdout).warnings.length, 40);
+});
+
+Deno.test("[config.all-errors-at-once] validate ends on a file with more errors than fit on the stack, and on rules that match none of many servers", async () => {
+  const count = 130_000;
+  const faulty = Object.fromEntries(
+    Array.from({ length: count }, (_, index) => [`s${index}`, { url: 1 }]),
+  );
+  const tooMany = await runOnce(["validate"], { servers: faulty });
+  assert.equal(tooMany.code, 1);
+  assert.match(tooMany.stdout, /this file has too many errors to list them/);
+  const servers = Object.fromEntries(
+    Array.from({ length: 8_000 }, (_, index) => [`s${index}`, { command: "x" }]),
+  );
+  const agents = Object.fromEntries(
+    Array.from({ length: 8_000 }, (_, index) => [`a${index}`, {
+      allow: { servers: [`s${index}*?a?b`] },
+    }]),
+  );
+  const unmatched = await runOnce(["validate"], { servers, rules: { agents } });
+  assert.equal(unmatched.code, 0, unmatched.stdout);
 });
