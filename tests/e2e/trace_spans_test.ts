@@ -176,22 +176,26 @@ Deno.test("[trace.spans] the last spans are exported before the gateway ends", a
   ]);
 });
 
-Deno.test("[trace.no-values] the log warns once of a server with a variable in its URL's query, which Deno's own spans contain", async () => {
+Deno.test("[trace.no-values] the log warns once of a server with a variable or a password in its URL, which Deno's own spans contain", async () => {
   await using receiver = new OtlpReceiver();
   await using server = new ProtectedServer();
   server.allowsAnonymous = true;
   const { host } = new URL(server.url);
   const servers = {
     queryVariable: { url: `${server.url}?key=\${KEY}` },
+    password: { url: `http://user:\${KEY}@${host}/mcp` },
     hostVariable: { url: "http://${HOST}/mcp" },
   };
   const env = { ...receiver.env, KEY: SECRET, HOST: host };
   await using gateway = await startGateway({ servers, env });
-  for (const name of ["queryVariable", "queryVariable", "hostVariable"]) {
+  for (const name of ["queryVariable", "queryVariable", "password", "hostVariable"]) {
     assert.equal(await gateway.callServerToolForText(name, "read"), "read");
   }
   const warnings = gateway.program.stderr.match(/.*appear in Deno's traces.*/g) ?? [];
-  assert.equal(warnings.length, 1);
-  assert.match(warnings[0] ?? "", /put keys into headers instead server=queryVariable$/);
+  assert.deepEqual(warnings.map((warning) => /server=(\w+)$/.exec(warning)?.[1]), [
+    "queryVariable",
+    "password",
+  ]);
+  assert.match(warnings[0] ?? "", /put keys into headers instead/);
   assert.equal(warnings.join().includes(SECRET), false);
 });

@@ -131,9 +131,13 @@ function warnAboutTraces(config: ServerConfig, address: string, log: Log): void 
   const { name: server, secrets } = config;
   if (Deno.env.get("OTEL_DENO") !== "true" || warnedConfigs.has(config)) return;
   const [, afterHost = ""] = /^\w+:\/\/[^/?#]*(.*)$/.exec(address) ?? [];
-  if (!secrets.some((secret) => secret !== "" && afterHost.includes(secret))) return;
+  const { username, password } = new URL(address);
+  const shown = `${username} ${afterHost}`;
+  const showsVariable = secrets.some((secret) => secret !== "" && shown.includes(secret));
+  if (password === "" && !showsVariable) return;
   warnedConfigs.add(config);
-  const message = "The variables in its url appear in Deno's traces; put keys into headers instead";
+  const message =
+    "The password and the variables in its url appear in Deno's traces; put keys into headers instead";
   log.warn(message, { server });
 }
 
