@@ -4,9 +4,9 @@ import { errorText, RPC_CODES } from "./message.ts";
 
 /**
  * Maximum total length of the answers to a batch, in UTF-16 code units. The answers are held in memory until
- * the last answer is known.
+ * the last answer is known, and are then encoded together, while everything else waits.
  */
-const MAX_JOINED_LENGTH = 16 * 1024 * 1024;
+const MAX_JOINED_LENGTH = 4 * 1024 * 1024;
 
 /** The error for a message whose answer cannot be held until the other answers to its batch are known. */
 const TOO_LONG = {

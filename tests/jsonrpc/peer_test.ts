@@ -144,8 +144,8 @@ Deno.test("[protocol.batch] an answer that makes those to a batch too long is re
   const ids = Array.from({ length: 3 }, (_, index) => index);
   sendToPeer(`[${ids.map((id) => `{"jsonrpc":"2.0","id":${id},"method":"m"}`).join(",")}]`);
   while (receivedRequests.length < ids.length) await settle();
-  // Together, the answers exceed the maximum size of a message.
-  const longResult = new JsonText(`"${"x".repeat(7 * 1024 * 1024)}"`);
+  // Two of the answers fit, three do not.
+  const longResult = new JsonText(`"${"x".repeat(1_700_000)}"`);
   for (const request of receivedRequests) request.reply(longResult);
   await settle();
   const [answers = []] = sentLines.map((line) => JSON.parse(line));
