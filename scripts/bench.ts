@@ -15,6 +15,7 @@ import {
   measureRecords,
   measureStarts,
 } from "./bench/gateway_figures.ts";
+import { measureMemoryCount } from "./bench/memory_count_figures.ts";
 import { measureHttp } from "./bench/http_figures.ts";
 import { parseBenchOptions, type Part } from "./bench/flags.ts";
 import { profileCalls } from "./bench/profile.ts";
@@ -74,7 +75,10 @@ const parts: Record<Part, () => Promise<void>> = {
   calls: () => measureCalls([DIRECT, PIPE, ...gateways], { rounds, share }, figures),
   large: () => measureLargeResults([DIRECT, ...builds], flags.quick ? 1 : 3, figures),
   start: () => measureStarts(gateways, flags.quick ? 3 : 7, figures),
-  records: () => measureRecords(builds, rounds, figures),
+  records: async () => {
+    measureMemoryCount(rounds, figures);
+    await measureRecords(builds, rounds, figures);
+  },
   denials: () => measureDenials(builds, rounds, figures),
   http: () => measureHttp(shippedBuilds, rounds, figures),
   discovery: () => measureDiscovery(builds, rounds, figures),
