@@ -8,6 +8,7 @@ import {
 } from "../jsonrpc/mod.ts";
 import type { Budget } from "../budget.ts";
 import { isRecord } from "../json.ts";
+import { LONG_BYTES } from "../long_work.ts";
 import { CatalogMemory } from "./catalog_memory.ts";
 import { RemoteFailure } from "./remote_failure.ts";
 import { CatalogError, type ToolPage } from "./revisions/mod.ts";
@@ -20,11 +21,17 @@ const MAX_PAGES = 1000;
 /** Maximum length of a tool's name, in UTF-16 code units; each pattern of the rules is compared with it. */
 const MAX_NAME_LENGTH = 256;
 
-/** Size limit of all definitions of a server together, in UTF-16 code units. */
-const MAX_TOTAL_LENGTH = 64 * 1024 * 1024;
+/** Maximum length of a tool's definition, in UTF-16 code units, so that reading it takes few milliseconds. */
+const MAX_DEFINITION_LENGTH = 1024 * 1024;
 
-/** Limit of tools, more than any real server has. In memory, a small tool takes twenty times the size of its text. */
-const MAX_TOOLS = 100_000;
+/** Size limit of all definitions of a server together, in UTF-16 code units. */
+const MAX_TOTAL_LENGTH = 16 * 1024 * 1024;
+
+/** Limit of tools, ten times as many as the largest servers have. */
+const MAX_TOOLS = 10_000;
+
+/** Size that corresponds to the work on a tool besides that on its text, in bytes. */
+const TOOL_BYTES = 256;
 
 /** Number of left-out tools that are reported one by one. */
 const MAX_LEFT_OUT_REPORTED = 20;
@@ -78,6 +85,8 @@ export class Catalog {
   readonly completeness: "complete" | "partial" | "empty";
   /** Tools that were left out, and why. */
   readonly leftOutTools: readonly string[];
+  /** Whether work on all tools is long work. */
+  readonly isLong: boolean;
   readonly #byName: ReadonlyMap<string, Tool>;
   readonly #memory: CatalogMemory | undefined;
 
@@ -92,6 +101,8 @@ export class Catalog {
     this.incompleteReason = notes.incompleteReason;
     this.completeness = notes.completeness ?? "complete";
     this.leftOutTools = notes.leftOutTools ?? [];
+    const bytes = tools.reduce((sum, { text }) => sum + TOOL_BYTES + text.json.length, 0);
+    this.isLong = bytes > LONG_BYTES;
     this.#byName = new Map(tools.map((tool) => [tool.name, tool]));
     this.#memory = notes.memory;
     this.#memory?.freeWith(this);
@@ -231,7 +242,7 @@ class CatalogBuilder {
       throw new CatalogError(`its list of tools has more than ${MAX_TOOLS} entries`);
     }
     if (this.#textLength > MAX_TOTAL_LENGTH) {
-      throw new CatalogError("its list of tools has more than 64 MiB");
+      throw new CatalogError("its list of tools has more than 16 MiB");
     }
     if (!this.#memory.take(memory)) {
       throw new CatalogError(
@@ -244,9 +255,11 @@ class CatalogBuilder {
   addPage({ definitions, definitionTexts }: ToolPage, pageNumber: number): void {
     for (const [index, definition] of definitions.entries()) {
       const name: unknown = isRecord(definition) ? definition.name : undefined;
-      const problem = this.#nameProblem(name);
+      const text = new JsonText(definitionTexts[index] ?? "null");
+      const problem = text.json.length > MAX_DEFINITION_LENGTH
+        ? "a definition of more than 1 MiB"
+        : this.#nameProblem(name);
       if (typeof name === "string" && problem === undefined) {
-        const text = new JsonText(definitionTexts[index] ?? "null");
         this.#tools.set(name, { name, definition: definition as Tool["definition"], text });
       } else if (++this.#leftOutCount <= MAX_LEFT_OUT_REPORTED) {
         const page = pageNumber === 1 ? "" : ` of page ${pageNumber}`;

@@ -8,6 +8,9 @@ import { untilAborted } from "./until_aborted.ts";
 /** Time until a partial list is fetched again, in milliseconds. */
 const PARTIAL_LIST_TTL_MS = 60_000;
 
+/** Time until a long list may be fetched again because a call does not fit it, in milliseconds. */
+const LONG_LIST_PAUSE_MS = 10_000;
+
 /** Maximum number of different log lines about the lists of one server. */
 const MAX_LOGGED_LINES = 100;
 
@@ -32,6 +35,8 @@ interface CachedList {
   isPending: boolean;
   /** The time at which the list is due to be fetched again, on the clock of `performance.now()`. */
   refetchAt: number;
+  /** The time from which the list may be fetched again because a call does not fit it, on the same clock. */
+  refetchableFrom: number;
 }
 
 /**
@@ -93,15 +98,17 @@ export class ToolListCache {
    * Requests the tools on a session, unless they are cached or a request on it is pending.
    *
    * @param owner The session.
-   * @param isForced Whether to fetch the list again although it is cached; an `empty` list never is.
+   * @param isForced Whether to fetch the list again although it is cached; an `empty` list never is,
+   * and a long list only after a pause.
    */
   fetchList(owner: ListOwner & { readonly session: Session }, isForced = false): Promise<Catalog> {
     const { session, capabilitiesKey } = owner;
     const previous = this.#find(owner);
     if (previous !== undefined) {
-      const { isPending, catalog, promise, source } = previous;
+      const { isPending, catalog, promise, source, refetchableFrom } = previous;
       if (isPending && source.deref() === session) return promise;
-      if (!isPending && (!isForced || catalog?.completeness === "empty")) return promise;
+      const isFinal = catalog?.completeness === "empty" || performance.now() < refetchableFrom;
+      if (!isPending && (!isForced || isFinal)) return promise;
     }
     const list: CachedList = {
       source: new WeakRef(session),
@@ -109,12 +116,14 @@ export class ToolListCache {
       catalog: previous?.catalog,
       isPending: true,
       refetchAt: Infinity,
+      refetchableFrom: 0,
     };
     this.#bySession.set(session, list);
     if (!session.isAltered) this.#shared.set(capabilitiesKey, list);
     list.promise.then((catalog) => {
       list.catalog = catalog;
       list.isPending = false;
+      if (catalog.isLong) list.refetchableFrom = performance.now() + LONG_LIST_PAUSE_MS;
       if (catalog.completeness === "partial") {
         list.refetchAt = performance.now() + PARTIAL_LIST_TTL_MS;
       }

@@ -9,6 +9,7 @@ import { createMemoryChannels, type IncomingRequest, Peer } from "../../src/json
 async function fetchEndlessCatalog(
   createToolNames: (page: number) => string[],
   memory?: Budget,
+  createMembers: (name: string) => object = () => ({}),
 ): Promise<{ catalog: Catalog; pageCount: number }> {
   const [gatewayChannel, serverChannel] = createMemoryChannels();
   const ignoringHandlers = { notification: () => {}, unexpected: () => {}, closed: () => {} };
@@ -16,7 +17,7 @@ async function fetchEndlessCatalog(
   new Peer(serverChannel, {
     ...ignoringHandlers,
     request: (request: IncomingRequest) => {
-      const tools = createToolNames(++pageCount).map((name) => ({ name }));
+      const tools = createToolNames(++pageCount).map((name) => ({ name, ...createMembers(name) }));
       request.reply({ tools, nextCursor: String(pageCount) });
     },
   });
@@ -43,16 +44,28 @@ Deno.test("[sessions.partial-list] an endless list is cut after 1000 pages, and 
   assert.equal(catalog.completeness, "partial");
 });
 
-Deno.test("[sessions.partial-list] a list is cut before the page with which it exceeds 100000 tools", async () => {
+Deno.test("[sessions.partial-list] a list is cut before the page with which it exceeds 10000 tools", async () => {
   const { catalog, pageCount } = await fetchEndlessCatalog((page) => {
-    return Array.from({ length: 40_000 }, (_, index) => `${page}.${index}`);
+    return Array.from({ length: 4_000 }, (_, index) => `${page}.${index}`);
   });
   assert.equal(pageCount, 3);
-  assert.equal(catalog.tools.length, 80_000);
+  assert.equal(catalog.tools.length, 8_000);
   assert.equal(
     catalog.incompleteReason,
-    "Its list of tools is incomplete: page 3 is missing: its list of tools has more than 100000 entries",
+    "Its list of tools is incomplete: page 3 is missing: its list of tools has more than 10000 entries",
   );
+});
+
+Deno.test("[sessions.odd-tools] a tool whose definition has more than 1 MiB is left out", async () => {
+  const maxLength = 1024 * 1024;
+  const frameLength = JSON.stringify({ name: "a", x: "" }).length;
+  const { catalog } = await fetchEndlessCatalog(
+    (page) => page === 1 ? ["a", "b"] : [],
+    undefined,
+    (name) => ({ x: "x".repeat(maxLength - frameLength + (name === "a" ? 0 : 1)) }),
+  );
+  assert.deepEqual(catalog.tools.map(({ name }) => name), ["a"]);
+  assert.deepEqual(catalog.leftOutTools, ["tools[1] has a definition of more than 1 MiB"]);
 });
 
 Deno.test("[sessions.odd-tools] a tool whose name has more than 256 characters is left out", async () => {

@@ -20,6 +20,8 @@ export const MEMORY: Readonly<Record<string, Section>> = {
       "a call that is cancelled before it leaves the queue of a server that does not read is dropped, and later calls are refused beyond the server's share",
     "security.overload":
       "while hostile agents and servers are at their limits, another agent's calls take less than 100 ms at p99, and the gateway less than 900 MB of memory",
+    "security.many-tools":
+      "work on a server's 10,000 tools is done in steps, searching similar names has a limit, and unknown tools do not fetch the list again and again",
     "security.long-work":
       "a message of 256 KiB or more is handled in steps; other work runs between them, and agents and servers take turns",
     "memory.unread-session":

@@ -40,6 +40,7 @@ export const TOOLS_AND_ERRORS: Readonly<Record<string, Section>> = {
     "tools.listing-pages": "all pages of the server's tools/list are followed",
     "tools.tokens-used-15-percent": "tokens_used is within 15 % of o200k_base",
     "tools.listing-budget": "with a budget, tools are taken in order, and the rest is in omitted",
+    "tools.long-list": "an answer of get_server_tools has a maximum length",
     "tools.signatures": "detail signatures gives name, signature and description",
     "tools.signature-of-schema": "a signature is a TypeScript-like line made from the schema",
     "tools.signatures-60-percent": "signatures are at least 60 % cheaper than full definitions",

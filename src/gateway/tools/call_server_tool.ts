@@ -21,6 +21,9 @@ const MAX_SCHEMA_LENGTH = 16 * 1024;
 /** The text shown instead of a schema that is too long. */
 const LONG_SCHEMA_HINT = 'get_server_tools with "names" returns the tool\'s schema.';
 
+/** Maximum number of similar names that are shown with an unknown name. */
+const MAX_SIMILAR = 3;
+
 /** The arguments of a call without `args`. */
 const NO_ARGS: ObjectArgument = { text: new JsonText("{}"), value: {} };
 
@@ -122,9 +125,10 @@ function unknownToolError(
   { tools, incompleteReason }: Catalog,
   { policy, caller: { agent } }: ToolContext,
 ): CallerError {
-  const callable = tools.map(({ name }) => name)
-    .filter((name) => policy.allows(agent, { kind: "tool", server, tool: name }));
-  const similar = similarNames(tool, callable, { max: 3 });
+  // Compare the names first: there may be thousands of tools, and each decision takes time.
+  const similar = similarNames(tool, tools.map(({ name }) => name)).values()
+    .filter((name) => policy.allows(agent, { kind: "tool", server, tool: name }))
+    .take(MAX_SIMILAR).toArray();
   const hint = similar.length > 0
     ? `Similar names: ${similar.join(", ")}`
     : incompleteReason ?? `Call get_server_tools with server "${server}" to see its tools`;

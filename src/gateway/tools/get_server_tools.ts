@@ -1,5 +1,6 @@
 import { CallerError } from "../../errors.ts";
-import type { Tool } from "../../downstream/mod.ts";
+import type { Catalog, Tool } from "../../downstream/mod.ts";
+import { longWork } from "../../long_work.ts";
 import { similarNames } from "../../similar_names.ts";
 import { compilePattern } from "../../policy/mod.ts";
 import { findServer } from "./find_server.ts";
@@ -18,6 +19,12 @@ const MAX_HINTS = 5;
 
 /** Maximum length of a pattern, in UTF-16 code units: that of a tool's name. */
 const MAX_PATTERN_LENGTH = 256;
+
+/** Maximum length of the list of an answer, in UTF-16 code units; about 130,000 tokens. */
+const MAX_LIST_LENGTH = 512 * 1024;
+
+/** Maximum number of names in `omitted`. */
+const MAX_OMITTED = 1000;
 
 type Detail = "full" | "signatures" | "names";
 
@@ -49,41 +56,69 @@ export const getServerTools: LocalTool = {
     refuseLongPattern(args);
     const server = findServer(context, String(args.server));
     const { name } = server.config;
-    const { tools, incompleteReason } = await server.listTools(caller, signal);
-    const callable = tools.filter((tool) =>
-      policy.allows(caller.agent, { kind: "tool", server: name, tool: tool.name })
-    );
-    const { selected, unknownNames } = selectTools(callable, args);
-    const { detail, hint: detailHint } = chooseDetail(selected, args);
-    const { shown, omitted } = limitTokens(
-      selected.map((tool) => ({ tool, text: writeTool(tool, detail) })),
-      args,
-    );
-    const list = `[${shown.map(({ text }) => text).join(",")}]`;
-    const unmatchedHint = args.pattern !== undefined && selected.length === 0
-      ? `No tool that you may call matches the pattern; without it you see all ${callable.length}.`
-      : undefined;
-    const incompleteHint = incompleteReason === undefined ? undefined : `${incompleteReason}.`;
+    const catalog = await server.listTools(caller, signal);
+    const runStep = createStepRunner(catalog, caller.agent);
+    const isCallable = (tool: Tool) =>
+      policy.allows(caller.agent, { kind: "tool", server: name, tool: tool.name });
+    const callable = await filterTools(catalog.tools, isCallable, runStep);
+    const callableNames = new Set(callable.map((tool) => tool.name));
+    const names = readNames(args);
+    const selected = await filterTools(callable, createSelector(args, names), runStep);
+    const { detail, hint: detailHint } = await chooseDetail(selected, args, runStep);
+    const { texts, omitted, isCut } = await writeTools(selected, { detail, args, runStep });
+    const list = `[${texts.join(",")}]`;
     const hints = [
-      incompleteHint,
+      catalog.incompleteReason === undefined ? undefined : `${catalog.incompleteReason}.`,
       detailHint,
-      unmatchedHint,
-      ...unknownNameHints(unknownNames, callable),
+      args.pattern !== undefined && selected.length === 0
+        ? `No tool that you may call matches the pattern; without it you see all ${callable.length}.`
+        : undefined,
+      isCut
+        ? 'The list would be too long; ask for the other tools with "names" or "pattern".'
+        : undefined,
+      omitted.length > MAX_OMITTED
+        ? `${omitted.length} tools are omitted; "omitted" has the first ${MAX_OMITTED}.`
+        : undefined,
+      ...await unknownNameHints(
+        [...names ?? []].filter((unknown) => !callableNames.has(unknown)),
+        callableNames,
+        runStep,
+      ),
     ]
       .filter((hint) => hint !== undefined);
     const otherMembers = JSON.stringify({
       server: name,
       total_available: callable.length,
-      returned: shown.length,
-      tokens_used: shown.length === 0 ? 0 : estimateTokens(list),
+      returned: texts.length,
+      tokens_used: texts.length === 0 ? 0 : await runStep(() => estimateTokens(list)),
       ...(detail === "full" ? {} : { detail }),
-      ...(omitted.length === 0 ? {} : { omitted }),
+      ...(omitted.length === 0 ? {} : { omitted: omitted.slice(0, MAX_OMITTED) }),
       ...(hints.length === 0 ? {} : { hint: hints.join(" ") }),
     });
     // The definitions are inserted as text, exactly as the server wrote them.
     return { kind: "gateway-result", json: `{"tools":${list},${otherMembers.slice(1)}` };
   },
 };
+
+/** Runs a step of the work on a list of tools. */
+type StepRunner = <T>(step: () => T) => T | Promise<T>;
+
+/** Creates a runner of steps, between which other calls run if the list is long. */
+function createStepRunner({ isLong }: Catalog, agent: string): StepRunner {
+  return isLong ? (step) => longWork.run(`agent ${agent}`, step) : (step) => step();
+}
+
+async function filterTools(
+  tools: readonly Tool[],
+  isIncluded: (tool: Tool) => boolean,
+  runStep: StepRunner,
+): Promise<Tool[]> {
+  const included: Tool[] = [];
+  for (const tool of tools) {
+    if (await runStep(() => isIncluded(tool))) included.push(tool);
+  }
+  return included;
+}
 
 function refuseLongPattern({ pattern }: Arguments): void {
   if (typeof pattern !== "string" || pattern.length <= MAX_PATTERN_LENGTH) return;
@@ -93,27 +128,31 @@ function refuseLongPattern({ pattern }: Arguments): void {
   throw new CallerError("INVALID_ARGUMENTS", message);
 }
 
-function selectTools(
-  tools: readonly Tool[],
-  args: Arguments,
-): { selected: Tool[]; unknownNames: string[] } {
-  const names = typeof args.names === "string"
-    ? new Set(args.names.split(",").map((name) => name.trim()).filter((name) => name !== ""))
-    : undefined;
-  const pattern = typeof args.pattern === "string" ? compilePattern(args.pattern) : undefined;
-  const selected = tools.filter((tool) => {
-    return (names?.has(tool.name) ?? true) && (pattern?.matches(tool.name) ?? true);
-  });
-  const knownNames = new Set(tools.map((tool) => tool.name));
-  return { selected, unknownNames: [...names ?? []].filter((name) => !knownNames.has(name)) };
+function readNames({ names }: Arguments): ReadonlySet<string> | undefined {
+  if (typeof names !== "string") return undefined;
+  return new Set(names.split(",").map((name) => name.trim()).filter((name) => name !== ""));
 }
 
-function chooseDetail(tools: readonly Tool[], args: Arguments): { detail: Detail; hint?: string } {
+/** Creates a function that returns whether the names and the pattern of the arguments include a tool. */
+function createSelector(
+  args: Arguments,
+  names: ReadonlySet<string> | undefined,
+): (tool: Tool) => boolean {
+  const pattern = typeof args.pattern === "string" ? compilePattern(args.pattern) : undefined;
+  return ({ name }) => (names?.has(name) ?? true) && (pattern?.matches(name) ?? true);
+}
+
+async function chooseDetail(
+  tools: readonly Tool[],
+  args: Arguments,
+  runStep: StepRunner,
+): Promise<{ detail: Detail; hint?: string }> {
   if (args.detail !== undefined) return { detail: args.detail as Detail };
   const isNarrowed = args.names !== undefined || args.pattern !== undefined ||
     args.max_schema_tokens !== undefined;
   if (isNarrowed) return { detail: "full" };
-  const tokens = tools.reduce((sum, tool) => sum + fullTokensOf(tool), 0);
+  let tokens = 0;
+  for (const tool of tools) tokens += await runStep(() => fullTokensOf(tool));
   if (tokens <= MAX_FULL_TOKENS) return { detail: "full" };
   return {
     detail: "signatures",
@@ -150,32 +189,61 @@ function computeOnce<T>(compute: (tool: Tool) => T): (tool: Tool) => T {
   };
 }
 
-/** Shows the first tools that fit into `max_schema_tokens`, in the order of the server. */
-function limitTokens<T extends { tool: Tool; text: string }>(
-  writtenTools: readonly T[],
-  args: Arguments,
-): { shown: readonly T[]; omitted: string[] } {
-  const maxTokens = args.max_schema_tokens;
-  if (typeof maxTokens !== "number") return { shown: writtenTools, omitted: [] };
-  let usedTokens = 0;
-  let shownCount = 0;
-  for (const { text } of writtenTools) {
-    usedTokens += estimateTokens(text);
-    if (usedTokens > maxTokens) break;
-    shownCount++;
-  }
-  const omitted = writtenTools.slice(shownCount).map(({ tool }) => tool.name);
-  return { shown: writtenTools.slice(0, shownCount), omitted };
+/** The tools of an answer. */
+interface WrittenTools {
+  readonly texts: readonly string[];
+  /** The names of the selected tools that are not in the answer. */
+  readonly omitted: readonly string[];
+  /** Whether the answer would be too long with the omitted tools. */
+  readonly isCut: boolean;
 }
 
-function unknownNameHints(names: readonly string[], callable: readonly Tool[]): string[] {
-  const hints = names.slice(0, MAX_HINTS).map((name) => unknownNameHint(name, callable));
+/**
+ * Writes the first tools that fit into `max_schema_tokens` and into the maximum length, in the order of the
+ * server.
+ */
+async function writeTools(
+  tools: readonly Tool[],
+  { detail, args, runStep }: {
+    readonly detail: Detail;
+    readonly args: Arguments;
+    readonly runStep: StepRunner;
+  },
+): Promise<WrittenTools> {
+  const maxTokens = args.max_schema_tokens;
+  const texts: string[] = [];
+  let length = 0;
+  let tokens = 0;
+  let isCut = false;
+  for (const tool of tools) {
+    const text = await runStep(() => writeTool(tool, detail));
+    length += text.length;
+    isCut = length > MAX_LIST_LENGTH && texts.length > 0;
+    if (isCut) break;
+    if (typeof maxTokens === "number") {
+      tokens += await runStep(() => estimateTokens(text));
+      if (tokens > maxTokens) break;
+    }
+    texts.push(text);
+  }
+  return { texts, omitted: tools.slice(texts.length).map(({ name }) => name), isCut };
+}
+
+async function unknownNameHints(
+  names: readonly string[],
+  callableNames: ReadonlySet<string>,
+  runStep: StepRunner,
+): Promise<string[]> {
+  const hints: string[] = [];
+  for (const name of names.slice(0, MAX_HINTS)) {
+    hints.push(await runStep(() => unknownNameHint(name, callableNames)));
+  }
   const omittedCount = names.length - hints.length;
   return omittedCount > 0 ? [...hints, `Nor ${omittedCount} more of these names.`] : hints;
 }
 
-function unknownNameHint(name: string, callable: readonly Tool[]): string {
-  const similar = similarNames(name, callable.map((tool) => tool.name), { max: 3 });
+function unknownNameHint(name: string, callableNames: ReadonlySet<string>): string {
+  const similar = similarNames(name, callableNames, { max: 3 });
   const suggestion = similar.length === 0 ? "" : ` Similar names: ${similar.join(", ")}.`;
   return `You may call no tool "${name}" here.${suggestion}`;
 }
