@@ -133,7 +133,7 @@ Deno.test("[docs.http] the limits on the page are those in the code", () => {
   const s = (ms: number) => `${ms / 1000} s`;
   const { headerBytes, headersMs, bodyBytes, requestMs, firstBodyBytes, queuedBytes } = HTTP_LIMITS;
   assert.deepEqual([...rows].slice(2, -1), [
-    ["connections", `${HTTP_LIMITS.connections}`],
+    ["connections", `${HTTP_LIMITS.connections}, or half of the open files`],
     ["headers of a request", `${kib(headerBytes)} in ${s(headersMs)}`],
     [
       "a message",

@@ -8,7 +8,7 @@ export class HttpClient {
   /** Value of `Mcp-Session-Id` of each request; none if empty. */
   sessionId = "";
 
-  constructor(gateway: RunningGateway, token = "") {
+  constructor(gateway: Pick<RunningGateway, "url">, token = "") {
     this.url = gateway.url;
     this.token = token;
   }

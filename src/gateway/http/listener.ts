@@ -3,6 +3,7 @@ import type { AddressInfo, Socket } from "node:net";
 import type { Budget } from "../../budget.ts";
 import { ClientAddresses } from "./client_address.ts";
 import { ClientHoldings } from "./client_holdings.ts";
+import { Connections, socketKey } from "./connections.ts";
 import { EVENT_STREAM } from "./event_stream.ts";
 import type { HttpLimits } from "./limits.ts";
 import { receiveMessage } from "./receive_message.ts";
@@ -57,10 +58,8 @@ export class Listener {
   readonly #addresses: ClientAddresses;
   readonly #writerContext: WriterContext;
   readonly #writers = new Set<BodyWriter>();
-  readonly #connections = new Set<Socket>();
-  // Number of active requests by connection.
-  readonly #requestCounts = new WeakMap<Socket, number>();
-  // Keyed by the client's address and port, because the TLS socket is another object than the TCP socket.
+  readonly #connections: Connections;
+  // By the key of the connection.
   readonly #handshakeTimers = new Map<string, ReturnType<typeof setTimeout>>();
   readonly #stallTimer: ReturnType<typeof setInterval>;
 
@@ -68,6 +67,7 @@ export class Listener {
     this.#server = server;
     this.#options = options;
     const { limits, trustedProxies } = options;
+    this.#connections = new Connections(limits.connections);
     this.#addresses = new ClientAddresses(trustedProxies);
     this.#writerContext = {
       limits,
@@ -76,7 +76,6 @@ export class Listener {
     this.#stallTimer = setInterval(() => {
       for (const writer of this.#writers) writer.destroyIfStalled();
     }, STALL_CHECK_MS);
-    server.maxConnections = limits.connections;
     server.on("connection", (socket: Socket) => this.#acceptConnection(socket));
     server.on("secureConnection", (socket: Socket) => this.#endHandshake(socketKey(socket)));
     server.on("request", (incoming: IncomingMessage, response: ServerResponse) => {
@@ -132,7 +131,7 @@ export class Listener {
   }
 
   get connectionCount(): number {
-    return this.#connections.size;
+    return this.#connections.count;
   }
 
   setCertificate(certificate: Certificate): void {
@@ -144,13 +143,12 @@ export class Listener {
     clearInterval(this.#stallTimer);
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeAllConnections();
-    for (const socket of this.#connections) socket.destroy();
+    this.#connections.closeAll();
     await closed;
   }
 
   #acceptConnection(socket: Socket): void {
     this.#connections.add(socket);
-    socket.on("close", () => this.#connections.delete(socket));
     // An error concerns this client only; closing the connection reports it.
     socket.on("error", () => socket.destroy());
     if (this.#options.certificate === undefined) return;
@@ -213,11 +211,10 @@ export class Listener {
 
   /** Counts an active request of a connection, and returns whether the limit allows it. */
   #admitRequest(socket: Socket, response: ServerResponse): boolean {
-    const count = (this.#requestCounts.get(socket) ?? 0) + 1;
-    this.#requestCounts.set(socket, count);
-    response.on("close", () => {
-      this.#requestCounts.set(socket, (this.#requestCounts.get(socket) ?? 1) - 1);
-    });
+    // A closed socket has no address.
+    const key = socketKey(socket);
+    const count = this.#connections.countRequest(key, 1);
+    response.on("close", () => this.#connections.countRequest(key, -1));
     return count <= this.#options.limits.requestsPerConnection;
   }
 }
@@ -251,10 +248,6 @@ async function writeStream(
     if (done) return writer.end();
     writer.write(value);
   }
-}
-
-function socketKey({ remoteAddress, remotePort }: Socket): string {
-  return `${remoteAddress} ${remotePort}`;
 }
 
 function pathOf(url: string): string {

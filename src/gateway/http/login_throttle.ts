@@ -1,3 +1,5 @@
+import { networkOf } from "./client_address.ts";
+
 /** Maximum number of different invalid tokens from one network in a minute. */
 const MAX_INVALID_TOKENS = 20;
 
@@ -65,19 +67,4 @@ export class LoginThrottle {
     }
     return failures;
   }
-}
-
-/**
- * Returns the network of an address. The network of an IPv6 address is its first half: one host may use all
- * addresses with the same first half.
- */
-function networkOf(address: string): string {
-  const [, mapped] = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address) ?? [];
-  if (mapped !== undefined) return mapped;
-  if (!address.includes(":")) return address;
-  const [head = "", tail] = address.toLowerCase().split("::");
-  const headGroups = head === "" ? [] : head.split(":");
-  const tailGroups = tail === undefined || tail === "" ? [] : tail.split(":");
-  const zeros = Array<string>(Math.max(0, 8 - headGroups.length - tailGroups.length)).fill("0");
-  return [...headGroups, ...zeros, ...tailGroups].slice(0, 4).join(":");
 }

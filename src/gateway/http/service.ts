@@ -7,6 +7,7 @@ import type { Authenticator } from "./authentication.ts";
 import { type ClientHandle, SessionStore } from "./session_store.ts";
 import { HTTP_LIMITS, type HttpLimits } from "./limits.ts";
 import { Listener } from "./listener.ts";
+import { readOpenFileLimit } from "./open_files.ts";
 import type { RefusedRequest } from "./refusals.ts";
 import { readCertificate, type TlsFiles } from "./tls_files.ts";
 
@@ -98,7 +99,11 @@ export class HttpService {
    */
   static async open(options: ServiceOptions): Promise<HttpService> {
     const { settings, authenticator, accept, memory, log } = options;
-    const limits = { ...HTTP_LIMITS, ...options.limits };
+    const limits = {
+      ...HTTP_LIMITS,
+      connections: await findConnectionLimit(log),
+      ...options.limits,
+    };
     const { host, port, tlsCert, tlsKey } = settings;
     const tlsFiles = tlsCert === undefined || tlsKey === undefined
       ? undefined
@@ -170,6 +175,19 @@ export class HttpService {
     this.#sessions.close();
     await this.#listener.close();
   }
+}
+
+/** Returns the maximum number of connections: at most half of the files that the gateway may open. */
+async function findConnectionLimit(log: Log): Promise<number> {
+  const { connections } = HTTP_LIMITS;
+  const openFiles = await readOpenFileLimit() ?? Infinity;
+  if (openFiles / 2 >= connections) return connections;
+  const limit = Math.floor(openFiles / 2);
+  log.warn(
+    `At most ${limit} of ${connections} connections are open at a time, half of the open files that the system allows`,
+    { open_files: openFiles },
+  );
+  return limit;
 }
 
 /**
