@@ -68,7 +68,7 @@ export class LongWork {
   /** Schedules the next turn for the end of the rest. */
   #scheduleTurn(): void {
     this.#isScheduled = true;
-    setTimeout(() => this.#runTurn(), this.#restUntil - performance.now());
+    setTimeout(() => this.#runTurn(), Math.max(0, this.#restUntil - performance.now()));
   }
 
   #runTurn(): void {

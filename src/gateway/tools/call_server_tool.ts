@@ -9,6 +9,7 @@ import {
   utf8Bytes,
   withElement,
 } from "../../jsonrpc/mod.ts";
+import { longWork } from "../../long_work.ts";
 import { similarNames } from "../../similar_names.ts";
 import type { Meta, Span } from "../../trace.ts";
 import { findMissingArguments, findSchemaErrors } from "./check_args.ts";
@@ -95,8 +96,13 @@ export async function callServerTool(
     onProgress,
   }, caller);
   switch (answer.kind) {
-    case "no-such-tool":
-      throw unknownToolError(call, answer.catalog, toolContext);
+    case "no-such-tool": {
+      const { catalog } = answer;
+      const createError = () => unknownToolError(call, catalog, toolContext);
+      throw catalog.isLong
+        ? await longWork.run(`agent ${caller.agent}`, createError)
+        : createError();
+    }
     case "missing-arguments":
       throw missingArgumentsError(call, { gatewayToolName, tool: answer.tool, args });
     case "replied":
