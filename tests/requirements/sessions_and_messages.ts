@@ -44,6 +44,8 @@ export const SESSIONS_AND_MESSAGES: Readonly<Record<string, Section>> = {
     "sessions.concurrency": "calls do not wait for others, and answers are not mixed up",
     "sessions.max-concurrency": "further calls are queued, with agents in rotation",
     "sessions.progress": "progress reaches its call with every field",
+    "sessions.long-handshake":
+      "a server whose description of itself has more than 1 MiB is refused, because its session keeps it",
     "sessions.tasks":
       "a tool that must run as a task does, with progress, and is cancelled as a task",
     "sessions.call-timeout": "a call without progress ends; progress restarts the clock",
@@ -141,6 +143,8 @@ export const SESSIONS_AND_MESSAGES: Readonly<Record<string, Section>> = {
     "protocol.cancel": "cancellation is passed on in both directions",
     "protocol.cancel-reason": "the reason in a cancellation is cut after 200 characters",
     "protocol.progress": "progress has the client's token and the server's numbers",
+    "protocol.progress-token":
+      "progress messages with a token of more than 1,000 characters are not sent",
     "protocol.batch":
       "a batch is answered by a batch in revision 2025-03-26, and refused in all others, also from servers",
     "protocol.framing": "each line is one message, in any chunks",

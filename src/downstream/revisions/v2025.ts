@@ -34,6 +34,12 @@ const INITIALIZED = "notifications/initialized";
 const LIST_TOOLS = "tools/list";
 const CALL_TOOL = "tools/call";
 
+/** Maximum length of a server's description of itself, which its session keeps, in UTF-16 code units. */
+const MAX_INFO_LENGTH = 1024 * 1024;
+
+/** Maximum length of the id of a task, which is kept until the task ends, in UTF-16 code units. */
+const MAX_TASK_ID_LENGTH = 1000;
+
 /** The requests of a server that a client answers, and the capability that it declares for each. */
 const CLIENT_REQUESTS: Readonly<Record<string, ForwardedRequest>> = {
   "elicitation/create": "elicitation",
@@ -93,6 +99,9 @@ async function open(
     const message = newerClause ??
       `it refused to initialize: ${rpcError.message} (error ${rpcError.code})`;
     throw new HandshakeError(message, { rpcError, isNewer: newerClause !== undefined });
+  }
+  if (reply.result.text.json.length > MAX_INFO_LENGTH) {
+    throw new HandshakeError("it answered initialize with more than 1 MiB");
   }
   const answer = reply.result.value;
   const { protocolVersion, capabilities: offered, instructions, serverInfo } = isRecord(answer)
@@ -190,8 +199,8 @@ async function runTask(peer: Peer, request: InvokeOptions): Promise<Reply> {
   const answer = creationReply.result.value;
   const task = isRecord(answer) ? answer.task : undefined;
   // The server answered with the result immediately, without a task.
-  if (!isRecord(task) || typeof task.taskId !== "string") return creationReply;
-  const { taskId } = task;
+  const taskId = isRecord(task) ? task.taskId : undefined;
+  if (typeof taskId !== "string" || taskId.length > MAX_TASK_ID_LENGTH) return creationReply;
   try {
     return await peer.request("tasks/result", { taskId }, {
       signal,

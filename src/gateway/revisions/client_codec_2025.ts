@@ -30,6 +30,9 @@ import { type GatewayTool, parseArguments } from "../tools/mod.ts";
 /** JSON-RPC code of "URL elicitation required", which clients handle themselves. */
 const URL_ELICITATION_REQUIRED = -32042;
 
+/** Maximum length of a progress token, which every progress message repeats, in UTF-16 code units. */
+const MAX_TOKEN_LENGTH = 1000;
+
 /** Parameters of a request, or a part of them. */
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -71,7 +74,7 @@ export function decodeCall(
     memory: request.memory,
     signal: request.signal,
     // Progress of a server carries the gateway's token, but the client expects its own token.
-    onProgress: typeof token === "string" || typeof token === "number"
+    onProgress: isProgressToken(token)
       ? (params: Fields) => notifyProgress({ ...params, progressToken: token })
       : undefined,
   };
@@ -179,6 +182,11 @@ export function decodeInput(reply: Reply, kind: InputKind): InputResponse {
 /** Returns the fields of an object; none for any other value. */
 export function fieldsOf(value: unknown): Fields {
   return isRecord(value) ? value : {};
+}
+
+function isProgressToken(token: unknown): token is string | number {
+  return typeof token === "number" ||
+    (typeof token === "string" && token.length <= MAX_TOKEN_LENGTH);
 }
 
 function readAgentId(args: unknown): string | undefined {

@@ -160,6 +160,11 @@ export async function checkProgress(transport: OpenTransport, check: Check): Pro
   });
 
   await check(
+    "[protocol.progress-token] a client whose token has more than 1,000 characters gets no progress",
+    async () => assert.deepEqual(await readProgress("t".repeat(1001)), []),
+  );
+
+  await check(
     "[protocol.progress] two calls at once get progress under their own tokens",
     async () => {
       const [one, two] = await Promise.all([readProgress("one"), readProgress("two")]);
