@@ -53,7 +53,7 @@ export interface SessionState {
  */
 export class CallChannel implements ClientChannel {
   readonly #session: SessionState;
-  readonly #call: IncomingRequest | undefined;
+  #call: IncomingRequest | undefined;
 
   /**
    * Creates the channel of a call.
@@ -63,6 +63,11 @@ export class CallChannel implements ClientChannel {
   constructor(session: SessionState, call?: IncomingRequest) {
     this.#session = session;
     this.#call = call;
+  }
+
+  /** Separates the channel from its call, which has ended: a session of a server may keep the channel. */
+  endCall(): void {
+    this.#call = undefined;
   }
 
   supports(kind: InputKind): boolean {

@@ -207,6 +207,7 @@ export class ClientSession {
     const tool = typeof name === "string" ? this.#options.tools.get(name) : undefined;
     const context = this.#options.context();
     const { connectionId, capabilities } = this.#connection;
+    const channel = new CallChannel(this.#state, request);
     const answer = await runOperation(
       clientCodec2025.decodeCall(request, {
         tool: tool !== undefined && isOffered(tool, context) ? tool : undefined,
@@ -221,11 +222,12 @@ export class ClientSession {
         connection: {
           connectionId,
           capabilities,
-          channel: new CallChannel(this.#state, request),
+          channel,
         },
         context,
       },
     );
+    channel.endCall();
     if (answer.kind === "result") request.reply(answer.result);
     else if (answer.kind === "error") request.fail(answer.error);
   }

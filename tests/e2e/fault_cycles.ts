@@ -37,7 +37,7 @@ async function crashDuringCall(gateway: RunningGateway, number: number): Promise
 }
 
 /** Memory of the gateway's process, in bytes, as `fault_memory.ts` prints it. */
-interface Memory {
+export interface Memory {
   /** Resident memory. */
   readonly rss: number;
   /** Memory in use: the heap and the buffers outside it. */
@@ -45,7 +45,7 @@ interface Memory {
 }
 
 /** Measures the gateway's memory after a garbage collection; `count` numbers the measurements from 1. */
-async function measureMemory({ program }: RunningGateway, count: number): Promise<Memory> {
+export async function measureMemory({ program }: RunningGateway, count: number): Promise<Memory> {
   program.sendSignal("SIGUSR2");
   return await waitUntil("the gateway prints its memory", () => {
     const line = program.stderr.split("\n").find((text) => text.startsWith(`{"memory":${count},`));

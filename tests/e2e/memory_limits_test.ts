@@ -4,6 +4,8 @@ import { executeToolParams, misbehavingServer, startGateway } from "./gateway.ts
 import { environmentWithoutDeno, GATEWAY_COMMAND, gatewayCommandLine } from "./gateway_command.ts";
 import { HttpClient } from "./http_client.ts";
 import { assertBoundedMemory, MB, readAnswersAtOnce } from "./peak_memory.ts";
+import { measureMemory } from "./fault_cycles.ts";
+import { cannotPreload, MEMORY_MODULE, startPreloaded } from "./fault_preload.ts";
 import { Setup } from "./setup.ts";
 import { waitUntil, withTimeout } from "./wait.ts";
 
@@ -233,6 +235,42 @@ Deno.test({
     const args = { count: 40, length: 8 * MB };
     assert.equal(await gateway.callServerToolForText("odd", "ask_many", args), "32");
     await assertBoundedMemory(gateway.program.pid);
+  },
+});
+
+Deno.test("[memory.answers] a result of 60 MB passes if there are several agents", async () => {
+  const agent = { allow: { servers: ["*"] } };
+  await using gateway = await startGateway({
+    servers: { odd: misbehavingServer() },
+    rules: { agents: { first: agent, second: agent } },
+  });
+  const length = 60 * MB;
+  const caller = { agent_id: "first" };
+  const text = await gateway.callServerToolForText("odd", "big", { length }, caller);
+  assert.equal(text.length, length);
+});
+
+Deno.test({
+  name:
+    "[memory.ended-calls] the sessions of servers keep neither the arguments nor the results of calls that have ended",
+  ignore: cannotPreload || Deno.build.os === "windows",
+  fn: async () => {
+    const names = Array.from({ length: 5 }, (_, number) => `odd${number}`);
+    await using gateway = await startPreloaded(MEMORY_MODULE, {
+      servers: Object.fromEntries(names.map((name) => [name, misbehavingServer()])),
+      env: {
+        GATEWAY_AGENT: "tester",
+        GATEWAY_INIT_STRATEGY: "lazy",
+        DENO_V8_FLAGS: "--expose-gc",
+      },
+    });
+    const text = "x".repeat(10 * MB);
+    for (const name of names) {
+      const answer = await gateway.callServerToolForText(name, "echo", { text });
+      assert.ok(answer.includes(text));
+    }
+    const { used } = await measureMemory(gateway, 1);
+    assert.ok(used < 50 * MB, `${used} bytes`);
   },
 });
 

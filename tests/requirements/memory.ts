@@ -26,6 +26,8 @@ export const MEMORY: Readonly<Record<string, Section>> = {
       "a message of 256 KiB or more is handled in steps; other work runs between them, and agents and servers take turns",
     "memory.unread-session":
       "messages that one session of a server has not read count in the share of the agent that sent them, and refuse no calls of other sessions",
+    "memory.ended-calls":
+      "the sessions of servers keep neither the arguments nor the results of calls that have ended",
     "memory.unread-client":
       "while a client over stdio does not read, progress and log messages are dropped, and servers are not read",
   },
