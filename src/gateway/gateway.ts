@@ -77,8 +77,8 @@ export interface EndOptions {
   readonly gracePeriods: GracePeriods;
 }
 
-/** Maximum memory of an agent's sessions with a server, as a fraction of the server's share. */
-const SESSIONS_FRACTION = 1 / 2;
+/** Maximum memory of an agent's sessions with a server, as a fraction of the server's share; enough for the longest message. */
+const SESSIONS_FRACTION = 3 / 4;
 
 /**
  * A gateway: the active snapshot, the records, and the sessions of the connected clients, which do the
