@@ -15,6 +15,12 @@ const TIRING_TURN_MS = 10;
 const REST_MS = 20;
 const MIN_REST_MS = 1;
 
+/** Length of the window in which the time of each party is counted, in milliseconds. */
+const WINDOW_MS = 100;
+
+/** Time in a window up to which a party need not wait for its turn, in milliseconds. */
+const LIGHT_MS = 1;
+
 /** A step of work on a long message. */
 type Step = () => void;
 
@@ -26,8 +32,16 @@ type Step = () => void;
 export class LongWork {
   // The steps that wait, by party; the party whose turn is next is first.
   readonly #waiting = new Map<string, Step[]>();
+  // The time that each party has worked in the current window.
+  readonly #workedMs = new Map<string, number>();
+  #windowStartedAt = 0;
   #turnMs = 0;
   #isScheduled = false;
+  /**
+   * Whether the process serves several clients. Then reading pipes and starting processes is long work, too; the
+   * calls of a single client wait only for each other.
+   */
+  isShared = false;
   // The end of the rest after the last turn, on the clock of `performance.now()`.
   #restUntil = 0;
 
@@ -39,30 +53,64 @@ export class LongWork {
    */
   run<T>(party: string, step: () => T): Promise<T> {
     return new Promise((resolve, reject) => {
-      const settle = (): void => {
+      void this.#runOrQueue(party, () => {
         try {
           resolve(step());
         } catch (error) {
           reject(error);
         }
+      });
+    });
+  }
+
+  /**
+   * Runs a step that does not throw, now or when it is the party's turn.
+   *
+   * @returns `undefined` if the step has run; otherwise a promise that resolves when it has.
+   */
+  runOrWait(party: string, step: Step): Promise<void> | undefined {
+    return this.#isLight(party) ? void this.#runStep(party, step) : this.#runOrQueue(party, step);
+  }
+
+  #runOrQueue(party: string, step: Step): Promise<void> | undefined {
+    const isResting = performance.now() < this.#restUntil;
+    if (!this.#isScheduled && !isResting) return void this.#runStep(party, step);
+    return new Promise((resolve) => {
+      const waitingStep = (): void => {
+        step();
+        resolve();
       };
-      const isResting = performance.now() < this.#restUntil;
-      if (!this.#isScheduled && !isResting) return this.#runStep(settle);
       const steps = this.#waiting.get(party);
-      if (steps === undefined) this.#waiting.set(party, [settle]);
-      else steps.push(settle);
+      if (steps === undefined) this.#waiting.set(party, [waitingStep]);
+      else steps.push(waitingStep);
       if (!this.#isScheduled) this.#scheduleTurn();
     });
   }
 
-  #runStep(step: Step): void {
+  /** Whether a party has worked so little lately that it need not wait for its turn. */
+  #isLight(party: string): boolean {
+    const now = performance.now();
+    if (now - this.#windowStartedAt > WINDOW_MS) {
+      this.#windowStartedAt = now;
+      this.#workedMs.clear();
+    }
+    return !this.#waiting.has(party) && (this.#workedMs.get(party) ?? 0) < LIGHT_MS;
+  }
+
+  /** Adds time that a party worked outside of its steps. */
+  addTime(ms: number): void {
+    this.#turnMs += ms;
+    if (this.#turnMs < MAX_TURN_MS) return;
+    this.#restUntil = performance.now() + (this.#turnMs < TIRING_TURN_MS ? MIN_REST_MS : REST_MS);
+    this.#turnMs = 0;
+  }
+
+  #runStep(party: string, step: Step): void {
     const startedAt = performance.now();
     step();
-    const endedAt = performance.now();
-    this.#turnMs += endedAt - startedAt;
-    if (this.#turnMs < MAX_TURN_MS) return;
-    this.#restUntil = endedAt + (this.#turnMs < TIRING_TURN_MS ? MIN_REST_MS : REST_MS);
-    this.#turnMs = 0;
+    const ms = performance.now() - startedAt;
+    this.#workedMs.set(party, (this.#workedMs.get(party) ?? 0) + ms);
+    this.addTime(ms);
   }
 
   /** Schedules the next turn for the end of the rest. */
@@ -77,7 +125,7 @@ export class LongWork {
       // The party is now last.
       this.#waiting.delete(party);
       if (others.length > 0) this.#waiting.set(party, others);
-      if (step !== undefined) this.#runStep(step);
+      if (step !== undefined) this.#runStep(party, step);
       if (performance.now() < this.#restUntil) break;
     }
     this.#isScheduled = false;

@@ -1,6 +1,7 @@
 import type { Settings } from "../config/mod.ts";
 import { ConfigError, problemWithoutPosition } from "../errors.ts";
 import type { Log } from "../log.ts";
+import { longWork } from "../long_work.ts";
 import type { Gateway } from "./gateway.ts";
 import type { HttpService } from "./http/mod.ts";
 import { REVISIONS } from "../revisions.ts";
@@ -23,6 +24,7 @@ export interface ServeHttpOptions {
  * @throws {ConfigError} If the address is not available, or the certificate cannot be used.
  */
 export async function serveHttp(gateway: Gateway, options: ServeHttpOptions): Promise<void> {
+  longWork.isShared = true;
   const { settings, onListening, log } = options;
   // Loaded only here, because serving over stdio does not need it.
   const { HttpService: Service, HttpRefusals, RulesAuthenticator } = await import("./http/mod.ts");

@@ -1,4 +1,5 @@
 import type { Budget } from "../budget.ts";
+import { longWork } from "../long_work.ts";
 import { BatchExchange } from "./batch.ts";
 import type { Channel, ResponseWriter } from "./channel.ts";
 import { hashId, IdTable } from "./id_table.ts";
@@ -35,9 +36,6 @@ const UNREAD = {
   code: RPC_CODES.internalError,
   message: "The answer does not fit: earlier answers have not been read",
 };
-
-/** Time for which the messages of a batch are dispatched without a pause, in milliseconds. */
-const MAX_BATCH_TURN_MS = 5;
 
 /** A batch in a revision that has no batches. */
 const NO_BATCHES = {
@@ -207,16 +205,13 @@ export class Peer {
 
   /** Dispatches the messages of a batch one by one; other work runs in between. */
   async #dispatchBatch(messages: readonly Message[], batch: BatchExchange): Promise<void> {
-    let startedAt = performance.now();
     for (const [index, message] of messages.entries()) {
-      this.#dispatch(message, batch);
+      await longWork.run("batches", () => this.#dispatch(message, batch));
       if (index === messages.length - 1) return;
-      // Most of the work on a request follows in promises, and must end before the clock is read.
+      // Most of the work on a request follows in promises.
+      const startedAt = performance.now();
       await new Promise((resolve) => setImmediate(resolve));
-      if (performance.now() - startedAt < MAX_BATCH_TURN_MS) continue;
-      // Only a timer lets the process read its sockets and pipes; immediates come before them.
-      await new Promise((resolve) => setTimeout(resolve));
-      startedAt = performance.now();
+      longWork.addTime(performance.now() - startedAt);
     }
   }
 

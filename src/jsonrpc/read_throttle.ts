@@ -1,3 +1,5 @@
+import { longWork } from "../long_work.ts";
+
 /** Length of the window in which the load is measured, in milliseconds. */
 const WINDOW_MS = 20;
 
@@ -7,11 +9,14 @@ const MAX_WORK_SHARE = 0.8;
 /** Sum of the requested pauses above which the loop pauses, in milliseconds. */
 const MAX_PENDING_PAUSE_MS = 10;
 
+let pipeCount = 0;
+
 /**
  * Keeps a read loop from starving everything else. While a pipe is always full, reads of it resolve
  * without a tick of the event loop in between, so that no timer fires and no other pipe is read.
  */
 export class ReadThrottle {
+  readonly #party = `pipe ${++pipeCount}`;
   #windowStart = performance.now();
   #workedMs = 0;
   #pendingPauseMs = 0;
@@ -24,6 +29,7 @@ export class ReadThrottle {
    * @returns A promise that the loop must await; `undefined` if it may continue immediately.
    */
   run(work: () => void): Promise<void> | undefined {
+    if (longWork.isShared) return this.#runInTurn(work);
     const started = performance.now();
     work();
     const now = performance.now();
@@ -35,7 +41,7 @@ export class ReadThrottle {
       this.#windowStart = now;
       this.#workedMs = 0;
     }
-    return isStarving || this.#pendingPauseMs > MAX_PENDING_PAUSE_MS ? this.#pause() : undefined;
+    return isStarving ? this.#pause() : this.takePause();
   }
 
   /**
@@ -46,6 +52,16 @@ export class ReadThrottle {
    */
   throttle(ms: number): void {
     this.#pendingPauseMs += ms;
+  }
+
+  #runInTurn(work: () => void): Promise<void> | undefined {
+    const waiting = longWork.runOrWait(this.#party, work);
+    return waiting === undefined ? this.takePause() : waiting.then(() => this.takePause());
+  }
+
+  /** Takes the pauses that were requested, if they are long enough; the loop must await the promise. */
+  takePause(): Promise<void> | undefined {
+    return this.#pendingPauseMs > MAX_PENDING_PAUSE_MS ? this.#pause() : undefined;
   }
 
   /** Ends the current pause, because reading ends. */

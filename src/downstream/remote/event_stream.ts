@@ -64,10 +64,11 @@ export async function readEvents(
       signal.throwIfAborted();
       if (done) break;
       onBytes?.(value);
-      const pause = await longWork.run(party, () => throttle.run(() => parser.push(value)));
+      await longWork.run(party, () => parser.push(value));
       if (parser.lacksRoom && maxSkippedBytes === 0) throw createNoRoomFailure();
       skippedBytes = parser.isSkipping ? skippedBytes + value.length : 0;
       if (skippedBytes > maxSkippedBytes) throw new AnswerTooLong(maxBytes + skippedBytes);
+      const pause = throttle.takePause();
       if (pause !== undefined) await pause;
     }
   } catch (cause) {

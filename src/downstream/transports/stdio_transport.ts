@@ -21,6 +21,7 @@ import { StderrTail } from "./stderr_tail.ts";
 import type { GracePeriods, Transport } from "./transport.ts";
 import { type CommandLine, windowsCommand } from "./windows_command.ts";
 import { within } from "../../within.ts";
+import { longWork } from "../../long_work.ts";
 
 /** Time to wait for the exit status and the stderr of a process that is ending, in milliseconds. */
 const LAST_OUTPUT_TIMEOUT_MS = 100;
@@ -136,7 +137,22 @@ export async function openStdio(
 ): Promise<StdioTransport> {
   const { processes, owner = NO_OWNER } = context;
   const connection = withSandbox(config, context.connection);
-  while (!processes.hasRoomFor(owner)) await processes.makeRoom(config.name, owner);
+  const start = (): StdioTransport | undefined => {
+    return processes.hasRoomFor(owner) ? spawn(config, { ...context, connection }) : undefined;
+  };
+  for (;;) {
+    // Starting a process takes time in proportion to the memory of this process: 50 ms for a gigabyte.
+    const transport = longWork.isShared ? await longWork.run("starts", start) : start();
+    if (transport !== undefined) return transport;
+    await processes.makeRoom(config.name, owner);
+  }
+}
+
+function spawn(
+  config: ServerConfig,
+  context: StdioContext & { readonly connection: StdioConfig },
+): StdioTransport {
+  const { connection, processes } = context;
   const secrets = secretsOf(config);
   const env = createChildEnvironment(
     { env: connection.env, inheritEnv: config.options.inheritEnv },

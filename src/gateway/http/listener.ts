@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Budget } from "../../budget.ts";
+import { LONG_BYTES } from "../../long_work.ts";
 import { ClientAddresses } from "./client_address.ts";
 import { ClientHoldings } from "./client_holdings.ts";
 import { Connections, socketKey } from "./connections.ts";
@@ -229,11 +230,20 @@ async function writeResponse(
     response.flushHeaders();
     return await writeStream(answer.body, writer);
   }
+  if (!response.req.complete && !isShort(response.req)) response.setHeader("connection", "close");
   const bytes = await answer.bytes();
   const isHead = response.req.method === "HEAD";
   if (answer.status !== 204 && !isHead) response.setHeader("content-length", bytes.length);
   writer.write(bytes);
   writer.end();
+}
+
+/**
+ * Whether the rest of a refused body is read and dropped, so that the connection can be used again. A longer rest is
+ * not read: reading it takes more time than anything else that a client without a token can cause.
+ */
+function isShort({ headers }: IncomingMessage): boolean {
+  return Number(headers["content-length"] ?? Infinity) < LONG_BYTES;
 }
 
 /** Passes each chunk to the writer immediately; the writer limits the queued data. */
