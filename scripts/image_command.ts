@@ -17,7 +17,9 @@ export function imageCommand(bundlePath: string): string {
   const words = ["run", "--no-config", "--no-lock", ...permissionFlags(), bundlePath];
   const unsafe = words.find((word) => !/^[\w./,:=-]+$/.test(word));
   if (unsafe !== undefined) throw new Error(`Cannot write ${unsafe} into a shell script unquoted`);
-  return `#!/bin/sh\nexec deno ${words.join(" ")} "$@"\n`;
+  // Deno reads its sockets after each step of work, and not only after 61 steps.
+  const eventInterval = 'export DENO_TOKIO_EVENT_INTERVAL="${DENO_TOKIO_EVENT_INTERVAL:-1}"';
+  return `#!/bin/sh\n${eventInterval}\nexec deno ${words.join(" ")} "$@"\n`;
 }
 
 if (import.meta.main) {

@@ -19,8 +19,18 @@ function start() {
       AGENT_MCP_GATEWAY_LAUNCHER: JSON.stringify(ownCommand()),
       // Otherwise Deno asks dl.deno.land for its newest version at each start.
       DENO_NO_UPDATE_CHECK: "1",
+      ...(servesHttp()
+        ? { DENO_TOKIO_EVENT_INTERVAL: process.env.DENO_TOKIO_EVENT_INTERVAL || "1" }
+        : {}),
     },
   });
+}
+
+// Whether the gateway serves several clients. Deno then reads its sockets after each step of work, and not only
+// after 61 steps, so that one client's work does not delay the others.
+function servesHttp() {
+  const flags = ` ${process.argv.slice(2).join(" ")} `;
+  return process.env.GATEWAY_TRANSPORT === "http" || /\s--transport[ =]http\s/.test(flags);
 }
 
 // npm installs the package of Deno for this platform. The package `deno` would only copy the program

@@ -25,8 +25,8 @@ const LIGHT_MS = 1;
 type Step = () => void;
 
 /**
- * Runs the steps of work on long messages of all agents and servers. After a turn, other work runs, so that a
- * small call waits for at most one turn. The parties take turns, so that none waits for all messages of another.
+ * Runs long work in steps: long messages, batches, chunks of streams. After a turn, other work runs, so that a small
+ * call waits for at most one turn. Agents and servers take turns, so that none waits for all the work of another.
  * A leaf: imports nothing of the project.
  */
 export class LongWork {
@@ -64,7 +64,8 @@ export class LongWork {
   }
 
   /**
-   * Runs a step that does not throw, now or when it is the party's turn.
+   * Runs a step of reading a pipe, which does not throw: now if the party has worked little lately, or when it is
+   * the party's turn.
    *
    * @returns `undefined` if the step has run; otherwise a promise that resolves when it has.
    */

@@ -4,7 +4,7 @@ import config from "../../deno.json" with { type: "json" };
 import { packageJson, serverJson } from "../../scripts/npm.ts";
 import { permissionFlags } from "../../scripts/permissions.ts";
 import { isFile } from "../../src/file_identity.ts";
-import { misbehavingServer, RunningGateway } from "../e2e/gateway.ts";
+import { misbehavingServer, RunningGateway, startGateway } from "../e2e/gateway.ts";
 import { environmentWithoutDeno, gatewayCommandLine } from "../e2e/gateway_command.ts";
 import { Program } from "../e2e/program.ts";
 import { RawClient } from "../e2e/raw_client.ts";
@@ -43,6 +43,24 @@ Deno.test("the npm package works when installed from its tarball into an empty f
     const env = JSON.parse(await gateway.callServerToolForText("odd", "env"));
     assert.equal(env.DENO_NO_UPDATE_CHECK, "1");
   });
+
+  await t.step(
+    "[install.npm] with several clients, Deno reads its sockets after each step of work",
+    async () => {
+      const odd = {
+        ...misbehavingServer(),
+        gateway: { inherit_env: ["DENO_TOKIO_EVENT_INTERVAL"] },
+      };
+      await using gateway = await startGateway({
+        servers: { odd },
+        command: "npm",
+        env: environmentWithoutDeno("npm"),
+        transport: "http",
+      });
+      const env = JSON.parse(await gateway.callServerToolForText("odd", "env"));
+      assert.equal(env.DENO_TOKIO_EVENT_INTERVAL, "1");
+    },
+  );
 
   await t.step("[install.npm] the package has every file that its pages link to", async () => {
     const [command] = await gatewayCommandLine("npm");
