@@ -22,7 +22,7 @@ const WINDOW_MS = 100;
 const LIGHT_MS = 1;
 
 /** A step of work on a long message. */
-type Step = () => void;
+export type Step = () => void;
 
 /**
  * Runs long work in steps: long messages, batches, chunks of streams. After a turn, other work runs, so that a small
