@@ -31,6 +31,8 @@ const PRINT_S = 10;
 const GATEWAY_ENV = {
   ...environmentWithoutDeno(GATEWAY_COMMAND),
   ...INFO_LOG_ENV,
+  // As the npm package and the image set it.
+  DENO_TOKIO_EVENT_INTERVAL: "1",
   // Few, so that idle sessions reach the limit.
   GATEWAY_MAX_PROCESSES: "40",
 };
