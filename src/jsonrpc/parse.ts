@@ -79,7 +79,8 @@ function parseEnvelope({ text, bytes, memory }: MessageSource): Message | undefi
 const DROP_DESCRIPTIONS: Readonly<Record<DroppedMessage["reason"], string>> = {
   "too-long": "is too long",
   "not-utf8": "is not UTF-8",
-  "no-room": "does not fit: other messages of its sender take the sender's share of the memory",
+  "no-room": "does not fit into its sender's share of the memory: other messages take the share, " +
+    "or it is smaller than the message; GATEWAY_MAX_HELD sets it",
   "too-complex": "is nested too deeply or contains too many values",
 };
 
