@@ -20,9 +20,8 @@ import { hashText, readTrustedHashes } from "./trust.ts";
 import { type KnownServers, warnRules, warnServerNames } from "./warn_rules.ts";
 import { warnWritable } from "./writable.ts";
 
-const NOT_TRUSTED =
-  "this file is in the working folder, and nobody has trusted it since its last change; read it, " +
-  "then run agent-mcp-gateway trust in this folder, or name the file with a flag";
+const TRUST_FIX =
+  "read it, then run agent-mcp-gateway trust in this folder, or name the file with a flag";
 
 /** The context in which the files are loaded. */
 export interface LoadOptions {
@@ -106,8 +105,12 @@ async function readFile(
     return origin === "given" ? { failure: `${read.failure} (named by ${sources})` } : read;
   }
   if (trustFile === undefined || origin !== "folder") return read;
-  const isTrusted = readTrustedHashes(trustFile)[path] === await hashText(read.text);
-  return isTrusted ? read : { failure: NOT_TRUSTED };
+  const trustedHash = readTrustedHashes(trustFile)[path];
+  if (trustedHash === await hashText(read.text)) return read;
+  const reason = trustedHash === undefined
+    ? "nobody has trusted it"
+    : "it has changed since it was trusted";
+  return { failure: `this file is in the working folder, and ${reason}; ${TRUST_FIX}` };
 }
 
 function checkWith(

@@ -8,7 +8,10 @@ import { ALLOW_ALL_RULES } from "./setup.ts";
 import { waitUntil } from "./wait.ts";
 
 const NOT_TRUSTED =
-  /\.mcp\.json: this file is in the working folder, .* run agent-mcp-gateway trust/;
+  /\.mcp\.json: this file is in the working folder, and nobody has trusted it; .* run agent-mcp-gateway trust/;
+
+const CHANGED =
+  /\.mcp\.json: this file is in the working folder, and it has changed since it was trusted; .* run agent-mcp-gateway trust/;
 
 /** An entry that starts a program, which creates the file `started` in its working folder. */
 const MARKING_SERVER = { command: "touch", args: ["started"] };
@@ -41,7 +44,7 @@ Deno.test("[config.trust] trust prints the servers, and a changed file must be t
   await shell.run(["doctor"]);
   assert.equal(hasStarted(shell), true);
   shell.setup.writeFile(".mcp.json", { mcpServers: { marking: { command: "true" } } });
-  assert.match((await shell.run(["doctor"])).stderr.replaceAll(/\s+/g, " "), NOT_TRUSTED);
+  assert.match((await shell.run(["doctor"])).stderr.replaceAll(/\s+/g, " "), CHANGED);
   await shell.run(["trust"]);
   assert.doesNotMatch((await shell.run(["doctor"])).stderr, /not trusted/);
   await shell.run(["trust", "--remove"]);
@@ -109,7 +112,7 @@ Deno.test("[config.trust] while the gateway serves, a changed file takes effect 
   const listServers = async () =>
     JSON.stringify(await client.request("tools/call", { name: "list_servers", arguments: {} }));
   shell.setup.writeFile(".mcp.json", { mcpServers: { later: misbehavingServer() } });
-  await waitUntil("the change is refused", () => NOT_TRUSTED.test(program.stderr));
+  await waitUntil("the change is refused", () => CHANGED.test(program.stderr));
   assert.match(await listServers(), /odd/);
   await shell.run(["trust"]);
   await waitUntil("the change is in force", async () => /later/.test(await listServers()));
