@@ -3,6 +3,7 @@ import { ConfigError } from "../errors.ts";
 import { defineCommand, JSON_FLAG, settingFlags, switchFlag } from "./command.ts";
 import { readConfiguration } from "./open_configuration.ts";
 import { findNeededPermissions, type NeededPermissions } from "./needed_permissions.ts";
+import { UsageError } from "./error_report.ts";
 import { escapeLines } from "../text.ts";
 import { escapeForTerminal, jsonOutput, styleOf } from "./terminal.ts";
 
@@ -18,6 +19,7 @@ export const command = defineCommand({
     shell: switchFlag("Print one line, with each flag quoted for a POSIX shell"),
   },
   async run({ flags: { json, shell, ...flags }, stdout, stderr }) {
+    if (json && shell) throw new UsageError("--json and --shell exclude each other: remove one");
     const needed = await readNeededPermissions(flags);
     const permissionFlags = formatFlags(needed);
     const notes = [...needed.notes, ...noteInterpreters(needed), ...noteCommas(needed), RERUN_NOTE];

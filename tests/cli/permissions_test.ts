@@ -221,6 +221,12 @@ Deno.test("[permissions.flags] the text has one flag per line on stdout, and not
   assert.match(stderr, /Run this command again/);
 });
 
+Deno.test("[permissions.flags] --json and --shell exclude each other", async () => {
+  const { code, stdout, stderr } = await runOnce(["permissions", "--json", "--shell"], {});
+  assert.deepEqual([code, stdout], [2, ""]);
+  assert.match(stderr, /--json and --shell exclude each other/);
+});
+
 Deno.test(
   "[permissions.blanks] a command with a blank cannot add a flag: the text is refused, and with --shell it stays one word",
   notOnWindows,
