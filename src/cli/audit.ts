@@ -77,7 +77,7 @@ const TAIL_FLAGS = {
 export const tail = defineCommand({
   about:
     "Shows the last operations of the audit log and the log of refusals, the newest last: time " +
-    "(UTC), decision, agent, tool, duration, and the rule, the error code, or isError if the " +
+    "(UTC), decision, agent (or the address, if none is known), tool, duration, and the rule, the error code, or isError if the " +
     "tool itself reported an error.",
   example: "agent-mcp-gateway audit tail -n 20 --agent researcher",
   flags: TAIL_FLAGS,
@@ -176,7 +176,11 @@ function withAuditFiles(
   if (files === undefined) {
     const [path = ""] = paths;
     if (onMissing !== undefined) return onMissing(path);
-    throw new CommandError(`There is no audit log at ${paths.join(" or ")}; name its file`);
+    throw new CommandError(
+      `There is no audit log at ${
+        paths.join(" or ")
+      }: no call has been recorded there yet; if the log is elsewhere, name its file`,
+    );
   }
   stderr.write(`Audit log: ${files.paths.join(", ")}\n`);
   for (const path of paths) {
@@ -264,7 +268,7 @@ function countNames(names: readonly string[]): string[][] {
  * into 80 columns. The rule or the error code after it is printed in full.
  */
 function entryText(entry: ParsedEntry): string {
-  const { time, decision, agent, operation, server, tool, code, rule, latencyMs } = entry;
+  const { time, decision, agent, address, operation, server, tool, code, rule, latencyMs } = entry;
   // In UTC, as in the log itself and in --since.
   const timestamp = `${new Date(time).toISOString().slice(0, 19)}Z`;
   const target = tool !== "" ? `${server}/${tool}` : `${operation} ${server}`.trim();
@@ -276,7 +280,8 @@ function entryText(entry: ParsedEntry): string {
     : counts === ""
     ? ` ${formatMs(latencyMs)} ms`
     : "";
-  const head = escapeControls(`${timestamp} ${decision.padEnd(5)} ${agent || "(none)"} ${target}`);
+  const caller = agent || address || "(none)";
+  const head = escapeControls(`${timestamp} ${decision.padEnd(5)} ${caller} ${target}`);
   return `${cutText(head, LINE_WIDTH - duration.length)}${duration}${
     reason === "" ? "" : ` ${escapeControls(reason)}`
   }\n`;

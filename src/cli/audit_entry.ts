@@ -6,6 +6,8 @@ export interface ParsedEntry {
   readonly time: number;
   /** The calling agent; `""` if none was named. */
   readonly agent: string;
+  /** The address of the client whose login or HTTP request was refused, or `""`. */
+  readonly address: string;
   /** The gateway's tool that was called. */
   readonly operation: string;
   /** `ALLOW`, `DENY` or `ERROR`. */
@@ -46,6 +48,7 @@ export function parseEntry(text: string): ParsedEntry | undefined {
   return {
     time,
     agent: stringOrEmpty(line.agent_id),
+    address: stringOrEmpty(line.address),
     operation,
     decision,
     server: stringOrEmpty(line.server),

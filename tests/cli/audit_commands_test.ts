@@ -144,6 +144,18 @@ Deno.test("[audit.tail] the last operations of all files are shown, the newest l
   assert.equal(json, Deno.readTextFileSync(path));
 });
 
+Deno.test("[audit.tail] the address is shown for a refused login, which has no agent", async () => {
+  using folder = new TestFolder();
+  const path = folder.pathOf("audit.jsonl");
+  const login = { agent_id: null, operation: "login", server: undefined, tool: undefined };
+  Deno.writeTextFileSync(
+    path,
+    createAuditLine({ ...login, address: "192.0.2.7", decision: "DENY", code: "UNAUTHORIZED" }),
+  );
+  const { stdout } = await runTail(path);
+  assert.equal(stdout, "2026-01-31T08:00:00Z DENY  192.0.2.7 login 1.50 ms UNAUTHORIZED\n");
+});
+
 Deno.test("[audit.tail] lines that cross chunks are read completely, backwards and forwards", async () => {
   using folder = new TestFolder();
   const path = folder.pathOf("audit.jsonl");
@@ -180,7 +192,10 @@ Deno.test("[audit.stats] a missing log is reported, and a folder cannot be read 
   using folder = new TestFolder();
   const { code, stdout, stderr } = await runStats(folder.pathOf("none.jsonl"));
   assert.deepEqual([code, stdout], [1, ""]);
-  assert.match(stderr, /no audit log at .*none\.jsonl/);
+  assert.match(
+    stderr,
+    /no audit log at .*none\.jsonl: no call has been recorded there yet; if the log is elsewhere,/,
+  );
   assert.equal((await runTail(folder.path)).code, 1);
 });
 
