@@ -51,7 +51,10 @@ export async function serveHttp(gateway: Gateway, options: ServeHttpOptions): Pr
     const path = `${settings.host}:${settings.port}`;
     throw new ConfigError([problemWithoutPosition(message, { path })], { cause: error });
   });
-  gateway.onConfigurationChange(() => service.endInvalidSessions());
+  gateway.onConfigurationChange(() => {
+    authenticator.noteRules();
+    service.endInvalidSessions();
+  });
   void gateway.open().then(() => isReady = true);
   log.info(`Listening on ${service.url}`);
   onListening();

@@ -108,6 +108,26 @@ Deno.test("[identity.credential] [rules.credentials] over HTTP the credential id
   );
 });
 
+Deno.test("[rules.credentials-gone] a gateway on loopback whose rules lose their last token refuses every request until a token is added, and a warning says so", async () => {
+  const rules = { agents: { a: { token_sha256: [sha256("amg_a")] } } };
+  await using gateway = await startGateway({ rules, transport: "http", initialize: false });
+  const client = new HttpClient(gateway, "amg_a");
+  assert.equal(await client.openSession(), 200);
+  gateway.setup.writeFile(".mcp-gateway-rules.json", { agents: { a: {} } });
+  await waitUntil("the warning is logged", () => {
+    return /^warn: .*every request to \/mcp is refused/m.test(gateway.program.stderr);
+  });
+  assert.equal(await client.callGatewayToolForOutcome("list_servers"), 401);
+  for (const token of ["", "amg_a", "amg_other"]) {
+    assert.equal(await new HttpClient(gateway, token).openSession(), 401);
+  }
+  gateway.setup.writeFile(".mcp-gateway-rules.json", rules);
+  await waitUntil(
+    "the token opens a session",
+    async () => await new HttpClient(gateway, "amg_a").openSession() === 200,
+  );
+});
+
 Deno.test("[http.refused] refused logins and requests are in the log of refusals, in the metrics, and in one warning a minute", async () => {
   const rules = { agents: { a: { token_sha256: [sha256("amg_a")] } } };
   const token = "a-token-for-metrics";

@@ -30,6 +30,7 @@ export const RULES_AND_SERVERS: Readonly<Record<string, Section>> = {
     "rules.limits": "limits apply per agent and by default",
     "rules.limits-first": "every request counts towards the limits before it is judged",
     "rules.credentials": "credentials are token_sha256 with expiry, and auth.jwt",
+    "rules.credentials-gone": "a running gateway stays closed after its last credential is gone",
     "rules.status": "status: true allows get_gateway_status over HTTP",
     "config.comments": "both files may contain comments",
     "config.strict-json": "a duplicate key is an error, and so is invalid JSON",

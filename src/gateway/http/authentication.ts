@@ -20,7 +20,7 @@ export interface AuthRequest {
 
 /** The result of authentication. */
 export type AuthResult =
-  /** No credentials are configured: every program on this machine has access. */
+  /** No credential is required: every program on this machine has access. */
   | { readonly kind: "open" }
   | { readonly kind: "credential"; readonly credential: Credential }
   | {
@@ -41,8 +41,8 @@ export type AuthResult =
 
 /** Authenticates requests. */
 export interface Authenticator {
-  /** Whether the active rules have credentials; if so, every request to `/mcp` needs one. */
-  readonly isConfigured: boolean;
+  /** Whether every request to `/mcp` needs a credential. */
+  readonly requiresCredential: boolean;
   /** Authenticates a request. Never throws: a credential that cannot be checked is refused. */
   authenticate(request: AuthRequest): Promise<AuthResult>;
   /** Whether a credential is valid: neither expired nor removed from the rules. */

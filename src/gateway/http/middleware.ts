@@ -146,7 +146,7 @@ export function bearerOnly(token: string): Middleware {
  */
 export function loopbackOnly(authenticator: Authenticator): Middleware {
   return async (c, next) => {
-    if (authenticator.isConfigured) {
+    if (authenticator.requiresCredential) {
       return errorResponse(
         403,
         "The metrics of a gateway with credentials require a token: set GATEWAY_METRICS_TOKEN",

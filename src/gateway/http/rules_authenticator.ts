@@ -44,17 +44,36 @@ export class RulesAuthenticator implements Authenticator {
   readonly #throttle = new LoginThrottle();
   #index: { readonly rules: Rules; readonly tokens: ReadonlyMap<string, TokenOwner> } | undefined;
   #jwtCheck: JwtCheck | undefined;
+  #hasCredentials = false;
+  #requiresCredential = false;
 
   /**
-   * Creates the authenticator; loads and fetches nothing yet.
+   * Creates the authenticator; fetches nothing yet.
    */
   constructor(options: RulesAuthenticatorOptions) {
     this.#options = options;
+    this.noteRules();
   }
 
-  /** Whether any credential is configured, including expired ones. */
-  get isConfigured(): boolean {
-    return hasCredentials(this.#options.rules());
+  /** Whether the rules have a credential, or have had one since the start. An expired credential counts. */
+  get requiresCredential(): boolean {
+    return this.#requiresCredential;
+  }
+
+  /**
+   * Must be called after every change of the active rules. Once they have had a credential, requests are
+   * refused without one: who deletes the last token does not want to let everyone in.
+   */
+  noteRules(): void {
+    const hadCredentials = this.#hasCredentials;
+    this.#hasCredentials = hasCredentials(this.#options.rules());
+    this.#requiresCredential ||= this.#hasCredentials;
+    if (hadCredentials && !this.#hasCredentials) {
+      this.#options.log.warn(
+        "The changed rules have no credentials, so every request to /mcp is refused. Fix: add a token with " +
+          "`agent-mcp-gateway token AGENT`, or restart the gateway to serve this machine without credentials",
+      );
+    }
   }
 
   /** Returns the protected resource metadata. Absent unless the rules name an issuer at which clients can log in. */
@@ -71,7 +90,7 @@ export class RulesAuthenticator implements Authenticator {
 
   /** Authenticates a request. Never throws, whatever the request contains. */
   async authenticate({ authorization, address, url }: AuthRequest): Promise<AuthResult> {
-    if (!this.isConfigured) return { kind: "open" };
+    if (!this.#requiresCredential) return { kind: "open" };
     const metadataUrl = this.metadata === undefined ? undefined : `${url.origin}${METADATA_PATH}`;
     const bearer = readBearer(authorization);
     if (bearer.kind === "none") {

@@ -133,7 +133,7 @@ export class SessionStore {
     if (now - openedAt > maxMs || (!isInUse && now - lastUsedAt > idleMs)) return true;
     // A session that was opened before credentials were configured has no credential, and must not continue.
     return credential === undefined
-      ? authenticator.isConfigured
+      ? authenticator.requiresCredential
       : !authenticator.isValid(credential);
   }
 

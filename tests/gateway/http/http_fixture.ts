@@ -15,7 +15,7 @@ export interface HttpFixtureOptions {
 
 /** Admits every request, like a gateway without credentials. */
 export const OPEN_AUTHENTICATOR: Authenticator = {
-  isConfigured: false,
+  requiresCredential: false,
   authenticate: () => Promise.resolve({ kind: "open" }),
   isValid: () => false,
 };

@@ -13,7 +13,7 @@ function encodeBase64Url(value: unknown): string {
 Deno.test("[rules.credentials] [identity.credential] a JWT names its agent by a claim", async () => {
   await using issuer = await Issuer.open();
   const fixture = new AuthenticatorFixture(await issuer.rules());
-  assert.equal(fixture.authenticator.isConfigured, true);
+  assert.equal(fixture.authenticator.requiresCredential, true);
   assert.deepEqual(issuer.requestedPaths, []);
   const token = await issuer.createToken();
   const { id, agent, expiresAtMs = 0 } = await fixture.expectCredential(token);

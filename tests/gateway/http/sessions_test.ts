@@ -5,7 +5,7 @@ import { EventReader, HttpFixture, request } from "./http_fixture.ts";
 
 /** An authenticator that accepts any name as a token, except names that a test has removed. */
 class NameAuthenticator implements Authenticator {
-  readonly isConfigured = true;
+  readonly requiresCredential = true;
   readonly removedNames = new Set<string>();
 
   authenticate({ authorization }: { authorization: string | null }) {

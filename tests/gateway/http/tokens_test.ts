@@ -20,7 +20,7 @@ const RULES = {
 
 Deno.test("[rules.credentials] a token whose hash is in the rules identifies its agent; its credential id is stable and does not contain it", async () => {
   const fixture = await AuthenticatorFixture.open(RULES);
-  assert.equal(fixture.authenticator.isConfigured, true);
+  assert.equal(fixture.authenticator.requiresCredential, true);
   assert.equal(await fixture.agentOrStatusOf("amg_one"), "a");
   assert.equal(await fixture.agentOrStatusOf("amg_two"), "a");
   assert.equal(await fixture.agentOrStatusOf("amg_expiring"), "b");
@@ -134,15 +134,33 @@ Deno.test("[rules.credentials] changed rules apply to the next request and to op
 
 Deno.test("[rules.credentials] the gateway is open without credentials in the rules, but not with an expired token in them", async () => {
   const fixture = await AuthenticatorFixture.open({ agents: { a: {} } });
-  assert.equal(fixture.authenticator.isConfigured, false);
+  assert.equal(fixture.authenticator.requiresCredential, false);
   assert.deepEqual(await fixture.authenticate(null), { kind: "open" });
   assert.deepEqual(await fixture.authenticate("Bearer amg_one"), { kind: "open" });
   await fixture.reload({
     agents: { a: { token_sha256: [{ sha256: sha256("x"), expires: YESTERDAY }] } },
   });
-  assert.equal(fixture.authenticator.isConfigured, true);
+  assert.equal(fixture.authenticator.requiresCredential, true);
   assert.equal(await fixture.agentOrStatusOf("x"), 401);
   assert.equal(fixture.authenticator.metadata, undefined);
+});
+
+Deno.test("[rules.credentials-gone] without credentials in changed rules, every request is refused with 401 and one warning says what to do, until credentials are added", async () => {
+  const fixture = await AuthenticatorFixture.open(RULES);
+  for (const agents of [{}, { a: {} }]) {
+    await fixture.reload({ agents });
+    assert.equal(await fixture.agentOrStatusOf("amg_one"), 401);
+    const refused = await fixture.authenticate(null);
+    assert.ok(refused.kind === "refused" && refused.status === 401);
+    assert.equal(fixture.authenticator.requiresCredential, true);
+  }
+  assert.equal(fixture.log.messages.length, 1);
+  assert.match(
+    fixture.log.messages[0] ?? "",
+    /^warn .*no credentials, so every request to \/mcp is refused. Fix: add a token with .*, or restart/,
+  );
+  await fixture.reload(RULES);
+  assert.equal(await fixture.agentOrStatusOf("amg_one"), "a");
 });
 
 Deno.test("[rules.credentials] one of 20,000 tokens is found within 10 ms on average", async () => {
