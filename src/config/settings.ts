@@ -249,6 +249,7 @@ const DEFINITIONS: { readonly [K in keyof Settings]-?: SettingDefinition<Setting
     variable: "GATEWAY_AUDIT_KEEP",
     brief: "Days for which full audit files are kept; by default five files are kept",
     ...createIntegerParser(1, 36_500),
+    expected: "days, as a whole number from 1 to 36500",
     fallback: undefined,
   },
   initStrategy: {

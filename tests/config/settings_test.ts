@@ -200,6 +200,7 @@ Deno.test("[settings.bad-value-named] each invalid value is reported with its fl
   const flags = { port: "80a", transport: "sse", agent: "two words" };
   const variables = {
     GATEWAY_MAX_PROCESSES: "0",
+    GATEWAY_AUDIT_KEEP: "90d",
     GATEWAY_LOG_LEVEL: "loud",
     GATEWAY_TRANSPORT: "http",
     GATEWAY_HOST: "a b",
@@ -209,6 +210,7 @@ Deno.test("[settings.bad-value-named] each invalid value is reported with its fl
     '--transport: expected stdio or http, found "sse"',
     'GATEWAY_HOST: expected an address or host name, found "a b"',
     '--port: expected a whole number from 0 to 65535, found "80a"',
+    'GATEWAY_AUDIT_KEEP: expected days, as a whole number from 1 to 36500, found "90d"',
     'GATEWAY_LOG_LEVEL: expected debug or info or warning or error, found "loud"',
     'GATEWAY_MAX_PROCESSES: expected a whole number from 1 to 1000000, found "0"',
   ]);
