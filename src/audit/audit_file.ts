@@ -220,18 +220,20 @@ export class AuditFile implements Destination {
     this.#nextRotationAt = 0;
   }
 
-  /** Removes the files that are too old. Returns the highest number that a file has after the rotation. */
+  /** Removes the files that are too many or too old. Returns the highest number that a file has after the rotation. */
   #lastNumber(): number {
-    if (this.#maxFiles < Infinity) return this.#maxFiles - 1;
     let count = 0;
     while (statPath(`${this.path}.${count + 1}`) !== undefined) count++;
-    for (; count > 0; count--) {
-      const oldest = `${this.path}.${count}`;
-      const modifiedMs = Deno.lstatSync(oldest).mtime?.getTime() ?? Date.now();
-      if (Date.now() - modifiedMs < this.#keepMs) break;
-      Deno.removeSync(oldest);
+    // A gateway that kept files for days may have left more of them than this one keeps.
+    for (; count > 0 && (count >= this.#maxFiles || this.#isTooOld(count)); count--) {
+      Deno.removeSync(`${this.path}.${count}`);
     }
-    return count + 1;
+    return Math.min(count + 1, this.#maxFiles - 1);
+  }
+
+  #isTooOld(number: number): boolean {
+    const { mtime } = Deno.lstatSync(`${this.path}.${number}`);
+    return Date.now() - (mtime?.getTime() ?? Date.now()) >= this.#keepMs;
   }
 
   #unlock(): void {

@@ -142,3 +142,33 @@ Deno.test({
     assert.ok(names.length >= 6 && names.length < 12, `${names.length} files`);
   },
 });
+
+Deno.test("[audit.keep] once GATEWAY_AUDIT_KEEP is off again, the next rotation leaves the five newest files", async () => {
+  using folder = new TestFolder();
+  const path = folder.pathOf("audit.jsonl");
+  const options = { path, fallbackPath: path, log: createRecordingLog(), maxBytes: 1000 };
+  let lastId = 0;
+  const writeUntil = async (isDone: () => boolean, keepDays: { keepDays?: number }) => {
+    const audit = new AuditTrail({ ...options, ...keepDays });
+    while (!isDone()) {
+      audit.append(createAuditEntry({ request_id: ++lastId }));
+      await audit.written();
+    }
+    await audit.close();
+  };
+  const listNames = () => [...Deno.readDirSync(folder.path)].map(({ name }) => name).sort();
+  await writeUntil(() => listNames().length === 12, { keepDays: 30 });
+  const newest = Deno.readTextFileSync(`${path}.1`);
+  await writeUntil(() => Deno.readTextFileSync(`${path}.1`) !== newest, {});
+  assert.deepEqual(
+    listNames(),
+    ["", ".1", ".2", ".3", ".4"].map((end) => `audit.jsonl${end}`),
+  );
+  const ids = [".4", ".3", ".2", ".1", ""].flatMap((end) => readEntries(`${path}${end}`))
+    .map(({ request_id }) => Number(request_id));
+  const firstId = ids[0] ?? 0;
+  assert.deepEqual(
+    ids,
+    Array.from({ length: lastId - firstId + 1 }, (_, index) => firstId + index),
+  );
+});
