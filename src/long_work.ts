@@ -4,16 +4,15 @@ export const LONG_BYTES: number = 256 * 1024;
 /** Time for which long work runs before other work gets a turn, in milliseconds. */
 const MAX_TURN_MS = 5;
 
-/**
- * Duration of a turn after which long work rests, in milliseconds: parsing a message of 50 MB cannot be
- * interrupted. A small call passes through the event loop several times, and while long work rests, the call is
- * answered.
- */
-const TIRING_TURN_MS = 10;
+/** Duration of a turn that counts as long, in milliseconds: parsing a message of 50 MB cannot be interrupted. */
+const LONG_TURN_MS = 10;
 
-/** Duration of a rest after a tiring turn and after any other, in milliseconds. */
-const REST_MS = 20;
-const MIN_REST_MS = 1;
+/**
+ * Duration of the pause after a long turn and after any other, in milliseconds. A small call passes through the event
+ * loop several times, so a pause lets it finish.
+ */
+const LONG_PAUSE_MS = 20;
+const SHORT_PAUSE_MS = 1;
 
 /** Length of the window in which the time of each party is counted, in milliseconds. */
 const WINDOW_MS = 100;
@@ -30,6 +29,11 @@ export type Step = () => void;
  * A leaf: imports nothing of the project.
  */
 export class LongWork {
+  /**
+   * Whether the process serves several clients. Then reading pipes and starting processes is long work, too; the
+   * calls of a single client wait only for each other.
+   */
+  servesSeveralClients = false;
   // The steps that wait, by party; the party whose turn is next is first.
   readonly #waiting = new Map<string, Step[]>();
   // The time that each party has worked in the current window.
@@ -37,18 +41,13 @@ export class LongWork {
   #windowStartedAt = 0;
   #turnMs = 0;
   #isScheduled = false;
-  /**
-   * Whether the process serves several clients. Then reading pipes and starting processes is long work, too; the
-   * calls of a single client wait only for each other.
-   */
-  isShared = false;
-  // The end of the rest after the last turn, on the clock of `performance.now()`.
-  #restUntil = 0;
+  // The end of the pause after the last turn, on the clock of `performance.now()`.
+  #pauseUntil = 0;
 
   /**
    * Runs a step, now or when it is the party's turn.
    *
-   * @param party The agent or the server that the message belongs to, with a prefix for its kind.
+   * @param party Who takes turns, such as `agent a` or `pipe 3`.
    * @returns The result of the step, or its error.
    */
   run<T>(party: string, step: () => T): Promise<T> {
@@ -74,8 +73,8 @@ export class LongWork {
   }
 
   #runOrQueue(party: string, step: Step): Promise<void> | undefined {
-    const isResting = performance.now() < this.#restUntil;
-    if (!this.#isScheduled && !isResting) return void this.#runStep(party, step);
+    const isPausing = performance.now() < this.#pauseUntil;
+    if (!this.#isScheduled && !isPausing) return void this.#runStep(party, step);
     return new Promise((resolve) => {
       const waitingStep = (): void => {
         step();
@@ -102,7 +101,8 @@ export class LongWork {
   addTime(ms: number): void {
     this.#turnMs += ms;
     if (this.#turnMs < MAX_TURN_MS) return;
-    this.#restUntil = performance.now() + (this.#turnMs < TIRING_TURN_MS ? MIN_REST_MS : REST_MS);
+    this.#pauseUntil = performance.now() +
+      (this.#turnMs < LONG_TURN_MS ? SHORT_PAUSE_MS : LONG_PAUSE_MS);
     this.#turnMs = 0;
   }
 
@@ -114,10 +114,10 @@ export class LongWork {
     this.addTime(ms);
   }
 
-  /** Schedules the next turn for the end of the rest. */
+  /** Schedules the next turn for the end of the pause. */
   #scheduleTurn(): void {
     this.#isScheduled = true;
-    setTimeout(() => this.#runTurn(), Math.max(0, this.#restUntil - performance.now()));
+    setTimeout(() => this.#runTurn(), Math.max(0, this.#pauseUntil - performance.now()));
   }
 
   #runTurn(): void {
@@ -127,7 +127,7 @@ export class LongWork {
       this.#waiting.delete(party);
       if (others.length > 0) this.#waiting.set(party, others);
       if (step !== undefined) this.#runStep(party, step);
-      if (performance.now() < this.#restUntil) break;
+      if (performance.now() < this.#pauseUntil) break;
     }
     this.#isScheduled = false;
     if (this.#waiting.size > 0) this.#scheduleTurn();

@@ -4,8 +4,8 @@ import type { AuditEntry } from "./entry.ts";
 import { EntryCounter, type EntryCounterOptions } from "./entry_counter.ts";
 import { NULL_DEVICE } from "./open_file.ts";
 
-/** Number of refusals in a minute of clients that are known only by their addresses that have a line each. */
-const MAX_CLIENT_LINES = 60;
+/** Number of refusals in a minute that have a line each, of all clients of which only the address is known. */
+const MAX_UNIDENTIFIED_LINES = 60;
 
 /**
  * The audit log and the log of refusals. The logs are separate because a client can cause many refusals, which must
@@ -21,9 +21,9 @@ export class AuditTrail {
     write: (entry) => this.#openRefusalLog().append(entry),
   };
   readonly #refusals = new EntryCounter(this.#refusalOptions);
-  readonly #clientRefusals = new EntryCounter({
+  readonly #unidentifiedRefusals = new EntryCounter({
     ...this.#refusalOptions,
-    maxLines: MAX_CLIENT_LINES,
+    maxLinesOfAll: MAX_UNIDENTIFIED_LINES,
   });
   readonly #lookups = new EntryCounter({
     summary: { operation: "lookups", decision: "ALLOW" },
@@ -74,8 +74,8 @@ export class AuditTrail {
    * addresses, and must not displace the refusals of agents: after many lines of all addresses in a minute, further
    * refusals are only counted, and their numbers are added once a minute.
    */
-  refuseClient(entry: AuditEntry & { readonly address: string }): void {
-    this.#clientRefusals.add(entry.address, entry);
+  refuseUnidentified(entry: AuditEntry & { readonly address: string }): void {
+    this.#unidentifiedRefusals.add(entry.address, entry);
   }
 
   /**
@@ -109,7 +109,7 @@ export class AuditTrail {
   /** Writes the waiting entries, and closes both logs. */
   async close(): Promise<void> {
     this.#refusals.close();
-    this.#clientRefusals.close();
+    this.#unidentifiedRefusals.close();
     this.#lookups.close();
     await Promise.all([this.#auditLog.close(), this.#refusalLog?.close()]);
   }

@@ -24,7 +24,7 @@ export interface EntryCounterOptions {
    * Number of entries of all sources in a minute that have a line. Further entries are counted for all sources
    * together, once a minute. Default: each source is counted alone.
    */
-  readonly maxLines?: number;
+  readonly maxLinesOfAll?: number;
 }
 
 /** The entries of one source in its current minute. */
@@ -55,11 +55,12 @@ export class EntryCounter {
 
   /** Writes or counts an entry. */
   add(sourceName: string, entry: AuditEntry): void {
-    const { write, maxLines } = this.#options;
+    const { write, maxLinesOfAll } = this.#options;
     const source = this.#sourceOf(sourceName, entry);
-    const all = maxLines === undefined ? undefined : this.#sourceOf(ALL_SOURCES, entry);
-    if (source.lines < MAX_LINES && (all === undefined || all.lines < (maxLines ?? 0))) {
+    const all = maxLinesOfAll === undefined ? undefined : this.#sourceOf(ALL_SOURCES, entry);
+    if (source.lines < MAX_LINES && (all === undefined || all.lines < (maxLinesOfAll ?? 0))) {
       source.lines++;
+      // Beyond `MAX_SOURCES`, the source is itself the one that stands for all.
       if (all !== undefined && all !== source) all.lines++;
       return write(entry);
     }
@@ -72,7 +73,7 @@ export class EntryCounter {
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#summarize();
-    }, maxLines === undefined ? SUMMARY_MS : MINUTE_MS);
+    }, maxLinesOfAll === undefined ? SUMMARY_MS : MINUTE_MS);
     // The timer alone must not keep the process alive.
     Deno.unrefTimer(Number(this.#timer));
   }

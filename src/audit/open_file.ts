@@ -18,6 +18,7 @@ export function openFile(path: string): Deno.FsFile {
   const options: Deno.OpenOptions = { append: true, read: true, mode: 0o600 };
   if (path === NULL_DEVICE) return Deno.openSync(path, options);
   checkFolders(path);
+  // Another process may create, rotate or remove the file between the checks and the opening.
   for (let attempt = 1;; attempt++) {
     const infoBefore = infoAt(path);
     requireRegularFile(path, infoBefore);
@@ -29,6 +30,7 @@ export function openFile(path: string): Deno.FsFile {
       const infoAfter = infoAt(path);
       requireRegularFile(path, infoAfter);
       if (infoAfter !== undefined && identityOf(infoAfter) === identityOf(info)) {
+        // A new file belongs to this user, and only this user can read it.
         if (infoBefore !== undefined) restrictToOwner(path, info);
         return file;
       }
@@ -74,8 +76,8 @@ function requireRegularFile(path: string, info: Deno.FileInfo | undefined): void
   if (info?.isFile === false) throw new RefusedPath(`${path} is no regular file`);
 }
 
-/** Returns the owner of a file that this process creates beside a path; `undefined` if it cannot. */
-function ownerOfNewFile(path: string): number | undefined {
+/** Finds the id of this user from a file that is created beside a path; `undefined` if it cannot be created. */
+function probeOwnUserId(path: string): number | undefined {
   if (Deno.build.os === "windows") return undefined;
   const newPath = `${path}.${crypto.randomUUID()}`;
   try {
@@ -91,7 +93,7 @@ function ownerOfNewFile(path: string): number | undefined {
 /** Makes a file readable for its owner only, who must be this user. */
 function restrictToOwner(path: string, { mode, uid }: Deno.FileInfo): void {
   // The superuser could write to the file of any user.
-  const userId = ownUserId() ?? ownerOfNewFile(path);
+  const userId = ownUserId() ?? probeOwnUserId(path);
   if (userId !== undefined && uid !== userId) {
     throw new RefusedPath(`${path} belongs to another user`);
   }

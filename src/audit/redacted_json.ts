@@ -53,7 +53,7 @@ class Redactor {
   readonly #text: string;
   readonly #budget: RedactionBudget;
   #at: number;
-  // Whether values were left out: `#at` means nothing then, and nothing more is read.
+  // Whether values were left out. Then nothing more is read, because `#at` may be within a value.
   #isCut = false;
 
   constructor(text: string, budget: RedactionBudget) {
@@ -78,7 +78,7 @@ class Redactor {
 
   #redactArray(): string {
     const redacted: string[] = [];
-    this.#skipMark();
+    this.#skipToken();
     // Reserve bytes for the brackets and an ellipsis.
     this.#budget.bytes -= 2 + ELLIPSIS_BYTES;
     let followsSecretName = false;
@@ -98,13 +98,13 @@ class Redactor {
   #redactObject(): string {
     const members: Member[] = [];
     const shownKeys = new Set<string>();
-    this.#skipMark();
+    this.#skipToken();
     this.#budget.bytes -= 2 + ELLIPSIS_BYTES;
-    let isSecretPair = false;
+    let hasSecretName = false;
     while (this.#hasNext("}")) {
       const name = this.#readString();
-      this.#skipMark();
-      // Reserve bytes for the value.
+      this.#skipToken();
+      // Half of the minimum is kept for the value while the name is cut to fit.
       this.#budget.bytes -= 2 + MIN_MEMBER_BYTES / 2;
       const key = this.#cutToFit(this.#redactString(name));
       this.#budget.bytes += MIN_MEMBER_BYTES / 2;
@@ -116,14 +116,16 @@ class Redactor {
       const isSecret = isSecretName(name) && !isCount;
       const value = isSecret ? this.#redactSecret() : this.redact();
       // In {"name": "Authorization", "value": "x"}, one member has the name and another the value.
-      const isPairValue = !isSecret && /value/i.test(name);
-      if (isPairValue) this.#budget.bytes -= SECRET_BYTES;
-      if (PAIR_NAMES.has(name)) isSecretPair ||= isSecretName(this.#nameAt(start) ?? "");
-      members.push({ shownKey, value, isPairValue });
+      const mayBeSecretValue = !isSecret && /value/i.test(name);
+      if (mayBeSecretValue) this.#budget.bytes -= SECRET_BYTES;
+      if (PAIR_NAMES.has(name)) hasSecretName ||= isSecretName(this.#nameAt(start) ?? "");
+      members.push({ shownKey, value, mayBeSecretValue });
     }
-    const isHidden = isSecretPair || this.#isCut;
-    const texts = members.map(({ shownKey, value, isPairValue }) => {
-      return `${JSON.stringify(shownKey)}:${isPairValue && isHidden ? hideValue(value) : value}`;
+    const hidesValues = hasSecretName || this.#isCut;
+    const texts = members.map(({ shownKey, value, mayBeSecretValue }) => {
+      return `${JSON.stringify(shownKey)}:${
+        mayBeSecretValue && hidesValues ? hideValue(value) : value
+      }`;
     });
     if (this.#isCut) {
       texts.push(`${JSON.stringify(uniqueKey(ELLIPSIS, shownKeys))}:"${ELLIPSIS}"`);
@@ -134,9 +136,9 @@ class Redactor {
   /** Whether another element or member follows; otherwise reads the closing bracket, or cuts the output. */
   #hasNext(close: string): boolean {
     if (this.#isCut) return false;
-    if (this.#text[this.#at] === ",") this.#skipMark();
+    if (this.#text[this.#at] === ",") this.#skipToken();
     if (this.#text[this.#at] === close) {
-      this.#skipMark();
+      this.#skipToken();
       this.#budget.bytes += ELLIPSIS_BYTES;
       return false;
     }
@@ -223,7 +225,7 @@ class Redactor {
   }
 
   /** Skips a bracket, a comma or a colon, and the space after it. */
-  #skipMark(): void {
+  #skipToken(): void {
     this.#at = skipSpace(this.#text, this.#at + 1);
   }
 }
@@ -236,7 +238,7 @@ interface Member {
   readonly shownKey: string;
   readonly value: string;
   /** Whether the value is a secret if another member of the object has the name of a secret. */
-  readonly isPairValue: boolean;
+  readonly mayBeSecretValue: boolean;
 }
 
 /** Returns the replacement of a secret value. */

@@ -65,7 +65,10 @@ export class CallChannel implements ClientChannel {
     this.#call = call;
   }
 
-  /** Separates the channel from its call, which has ended: a session of a server may keep the channel. */
+  /**
+   * Separates the channel from its call, which has ended. A session of a server may keep the channel; its messages
+   * then belong to no call.
+   */
   endCall(): void {
     this.#call = undefined;
   }

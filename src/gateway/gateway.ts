@@ -77,7 +77,10 @@ export interface EndOptions {
   readonly gracePeriods: GracePeriods;
 }
 
-/** Maximum memory of an agent's sessions with a server, as a fraction of the server's share; enough for the longest message. */
+/**
+ * Maximum memory of an agent's sessions with a server, as a fraction of the server's share. With the default
+ * `GATEWAY_MAX_HELD`, it is enough for the longest message.
+ */
 const SESSIONS_FRACTION = 3 / 4;
 
 /**
@@ -259,7 +262,7 @@ export class Gateway {
       decision: "DENY",
       code,
     } as const;
-    this.#records.audit.refuseClient(entry);
+    this.#records.audit.refuseUnidentified(entry);
   }
 
   /** Returns the metrics in the text format of Prometheus. */

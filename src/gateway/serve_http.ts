@@ -24,7 +24,7 @@ export interface ServeHttpOptions {
  * @throws {ConfigError} If the address is not available, or the certificate cannot be used.
  */
 export async function serveHttp(gateway: Gateway, options: ServeHttpOptions): Promise<void> {
-  longWork.isShared = true;
+  longWork.servesSeveralClients = true;
   const { settings, onListening, log } = options;
   // Loaded only here, because serving over stdio does not need it.
   const { HttpService: Service, HttpRefusals, RulesAuthenticator } = await import("./http/mod.ts");

@@ -11,7 +11,7 @@ export interface ChannelHandler {
    */
   message(text: string, bytes: number, replyTo?: ResponseWriter): void;
   /** Receives one message that the channel has parsed. */
-  parsed?(message: Message, replyTo?: ResponseWriter): void;
+  receiveParsed?(message: Message, replyTo?: ResponseWriter): void;
   /** Receives a message that was skipped; the channel continues with the next message. */
   dropped(message: DroppedMessage, replyTo?: ResponseWriter): void;
   /**
@@ -68,7 +68,7 @@ export interface QueuedMessage {
   parts: readonly string[] | undefined;
   /** Length in UTF-16 code units. */
   readonly length: number;
-  /** The memory in which the message counts; `undefined` once the message has been written or dropped. */
+  /** The memory in which the message counts; `undefined` = released, because the message has been written or dropped. */
   memory: Budget | undefined;
 }
 

@@ -58,12 +58,12 @@ export interface LineChannelOptions {
    */
   readonly pauseWhenUnread?: boolean;
   /**
-   * The memory for messages of the other side that have not arrived whole, and for messages to it, unless they
-   * count elsewhere. While the queue alone is longer than the maximum of this memory, the next message to the
-   * other side ends the channel. Default: no limit.
+   * The memory in which two kinds of messages count: received ones of which only a part has arrived, and sent ones in
+   * the queue, unless `send` names another memory. If the queue alone exceeds the maximum of this memory, the next
+   * message that is sent ends the channel. Default: no limit.
    */
   readonly memory?: Budget | undefined;
-  /** Returns a promise that reading waits for, such as until a third side reads; `undefined` if reading may go on. */
+  /** Returns a promise that reading waits for, such as until the receiver of the messages reads; `undefined` if reading may go on. */
   readonly untilReceiverReads?: (() => Promise<void> | undefined) | undefined;
 }
 
@@ -295,7 +295,7 @@ export class LineChannel implements Channel {
       remaining = remaining.slice(read);
       if (remaining.length > 0) await this.#writeBuffer();
     }
-    // After a failed write, the queue is empty, although the text of that write is still subtracted.
+    // A queue that became too long is dropped during a write, whose text no longer counts then.
     this.#queuedLength = Math.max(0, this.#queuedLength - text.length);
   }
 

@@ -24,7 +24,7 @@ import { textAt } from "./scan.ts";
 const EXCERPT_LENGTH = 200;
 
 /** Queued UTF-16 code units above which the other side counts as one that does not read. */
-const UNREAD_LENGTH = 8 * 1024 * 1024;
+const SLOW_READER_LENGTH = 8 * 1024 * 1024;
 
 /**
  * Queued UTF-16 code units above which an answer is replaced by an error: the other side has sent many requests
@@ -32,7 +32,7 @@ const UNREAD_LENGTH = 8 * 1024 * 1024;
  */
 const MAX_UNREAD_LENGTH = 128 * 1024 * 1024;
 
-const UNREAD = {
+const UNREAD_ERROR = {
   code: RPC_CODES.internalError,
   message: "The answer does not fit: earlier answers have not been read",
 };
@@ -118,7 +118,7 @@ export class Peer {
     }
     channel.open({
       message: (text, bytes, replyTo) => this.#receive(parseMessage(text, bytes), replyTo),
-      parsed: (message, replyTo) => this.#receive(message, replyTo),
+      receiveParsed: (message, replyTo) => this.#receive(message, replyTo),
       dropped: (message, replyTo) => this.#receive(readDropped(message), replyTo),
       requestFailed: (id, cause) => void this.#outgoing.reject(id, cause),
       closed: (cause) => this.#receiveEnd(cause),
@@ -132,7 +132,7 @@ export class Peer {
 
   /** Whether the other side leaves so much unread that callers should drop unimportant messages. */
   get isUnread(): boolean {
-    return (this.#channel.queuedLength ?? 0) > UNREAD_LENGTH;
+    return (this.#channel.queuedLength ?? 0) > SLOW_READER_LENGTH;
   }
 
   /** Whether the queue to the other side has room for a message of a length in UTF-16 code units. */
@@ -323,7 +323,7 @@ export class Peer {
   readonly #onRequestEnd: RequestOrigin["onEnd"] = ({ id, replyTo }, answer) => {
     this.#incoming.delete(id);
     if (answer !== undefined && (this.#channel.queuedLength ?? 0) > MAX_UNREAD_LENGTH) {
-      replyTo.answer(errorText(id, UNREAD), id);
+      replyTo.answer(errorText(id, UNREAD_ERROR), id);
     } else if (typeof answer === "string") replyTo.answer(answer, id);
     else if (answer !== undefined && replyTo.answerParts !== undefined) {
       replyTo.answerParts(answer);

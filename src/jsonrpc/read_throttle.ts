@@ -29,7 +29,7 @@ export class ReadThrottle {
    * @returns A promise that the loop must await; `undefined` if it may continue immediately.
    */
   run(work: () => void): Promise<void> | undefined {
-    if (longWork.isShared) return this.#runInTurn(work);
+    if (longWork.servesSeveralClients) return this.#runInTurn(work);
     const started = performance.now();
     work();
     const now = performance.now();

@@ -147,7 +147,7 @@ export function measureParseCost(text: string, isAscii: boolean): ParseCost {
   }
   const table = canBeTooComplex(text) ? new StringTable() : undefined;
   let memory = (isAscii ? 2 : 4) * text.length;
-  // Before strings are skipped, because that takes as long for each escape.
+  // Checked first: skipping strings costs as much per escape.
   let parseNs = table === undefined ? 0 : escapeCostNs(text);
   if (parseNs > MAX_PARSE_NS) return TOO_COMPLEX;
   let depth = 0;

@@ -36,7 +36,7 @@ export function decodeUtf8(
  * Decodes chunks of bytes; if they are long, in steps of long work.
  *
  * @param chunks The chunks; they are removed from the list.
- * @param party The agent or server that sent the bytes, as for `LongWork.run`.
+ * @param party Who sent the bytes, as for `LongWork.run`.
  * @returns The text; all bytes if they are not UTF-8.
  */
 export async function decodeChunks(

@@ -91,7 +91,11 @@ Deno.test("[audit.refused] refusals of clients with many addresses have 60 lines
   audit.refuse("a", createRefusal("a", "DENIED_BY_POLICY", 1));
   for (let number = 0; number < 20_000; number++) {
     const address = `10.0.${number % 1000 >> 8}.${number % 1000 & 255}`;
-    audit.refuseClient({ ...createRefusal("a", "INVALID_TOKEN", number), agent_id: null, address });
+    audit.refuseUnidentified({
+      ...createRefusal("a", "INVALID_TOKEN", number),
+      agent_id: null,
+      address,
+    });
     if (number % 100 === 0) await audit.written();
   }
   await audit.close();

@@ -142,7 +142,7 @@ export async function openStdio(
   };
   for (;;) {
     // Starting a process takes time in proportion to the memory of this process: 50 ms for a gigabyte.
-    const transport = longWork.isShared ? await longWork.run("starts", start) : start();
+    const transport = longWork.servesSeveralClients ? await longWork.run("starts", start) : start();
     if (transport !== undefined) return transport;
     await processes.makeRoom(config.name, owner);
   }

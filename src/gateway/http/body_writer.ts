@@ -1,6 +1,6 @@
 import type { ServerResponse } from "node:http";
 import type { Budget } from "../../budget.ts";
-import type { ClientHoldings, Holding } from "./client_holdings.ts";
+import type { HeldData, HeldDataLimit } from "./held_data.ts";
 import type { HttpLimits } from "./limits.ts";
 
 /** Maximum size of one write, in bytes; small enough to notice the progress of a slow client. */
@@ -11,14 +11,14 @@ export interface WriterContext {
   /** Limits on the size and the age of a client's queued data. */
   readonly limits: Pick<HttpLimits, "queuedBytes" | "stalledMs">;
   /** The queued data of all clients, in bytes. */
-  readonly holdings: ClientHoldings;
+  readonly heldData: HeldDataLimit;
 }
 
 /**
  * Writes the body of a response: chunks are queued until the client reads them. If too much is queued,
  * or the client reads nothing for long, the connection is closed.
  */
-export class BodyWriter implements Holding {
+export class BodyWriter implements HeldData {
   /** The memory in which the queued data counts. Set before the first write. */
   memory: Budget;
   readonly #response: ServerResponse;
@@ -112,6 +112,6 @@ export class BodyWriter implements Holding {
 
   #addQueuedBytes(change: number): void {
     this.#queuedBytes += change;
-    this.#context.holdings.add(this, change);
+    this.#context.heldData.add(this, change);
   }
 }

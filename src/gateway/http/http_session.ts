@@ -1,7 +1,7 @@
 import type { Channel, ChannelHandler, Message } from "../../jsonrpc/mod.ts";
 import type { Credential } from "./authentication.ts";
 import type { Budget } from "../../budget.ts";
-import type { ClientHoldings } from "./client_holdings.ts";
+import type { HeldDataLimit } from "./held_data.ts";
 import { EventStream } from "./event_stream.ts";
 import { type PostResponseOptions, PostResponseWriter, type StreamOwner } from "./post_response.ts";
 import { ReplayBuffer } from "./replay_buffer.ts";
@@ -18,7 +18,7 @@ export interface HttpSessionOptions {
   /** The memory of the client's agent. */
   readonly memory: Budget;
   /** The kept messages of all sessions, in UTF-16 code units. */
-  readonly holdings: ClientHoldings;
+  readonly heldData: HeldDataLimit;
 }
 
 /**
@@ -54,9 +54,9 @@ export class HttpSession implements Channel, StreamOwner {
   #lastStreamNumber = GET_STREAM;
   #isClosed = false;
 
-  constructor({ credential, maxReplayChars, memory, holdings }: HttpSessionOptions) {
+  constructor({ credential, maxReplayChars, memory, heldData }: HttpSessionOptions) {
     this.credential = credential;
-    this.#replay = new ReplayBuffer(maxReplayChars, { memory, holdings });
+    this.#replay = new ReplayBuffer(maxReplayChars, { memory, heldData });
   }
 
   /** Whether a POST is being answered or the GET stream is open. */
@@ -67,7 +67,7 @@ export class HttpSession implements Channel, StreamOwner {
   /** Receives a message from the client. */
   receive(message: Message, options: PostResponseOptions): PostResponseWriter {
     const response = this.#openResponse(options);
-    if (!this.#isClosed) this.#handler?.parsed?.(message, response);
+    if (!this.#isClosed) this.#handler?.receiveParsed?.(message, response);
     return response;
   }
 

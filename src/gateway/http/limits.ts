@@ -18,7 +18,10 @@ export interface HttpLimits {
   readonly firstBodyBytes: number;
   /** Maximum queued data of a client that does not read, in bytes; above it, the client is disconnected. */
   readonly queuedBytes: number;
-  /** Maximum queued data of all clients, in bytes; above it, the agent with the most queued data loses the client whose data has been queued the longest. */
+  /**
+   * Maximum queued data of all clients, in bytes. Above it, a client of the agent with the most queued data is
+   * disconnected: the client whose data has been queued the longest.
+   */
   readonly allQueuedBytes: number;
   /** Maximum time for which a client may read nothing of its queued data, in milliseconds. */
   readonly stalledMs: number;
@@ -28,7 +31,10 @@ export interface HttpLimits {
   readonly streamKeepAliveMs: number;
   /** Maximum size of the messages that a session keeps for a client that reconnects, in UTF-16 code units. */
   readonly maxReplayChars: number;
-  /** Maximum total size of the messages that all sessions keep, in UTF-16 code units; above it, the oldest messages of the agent with the most are dropped. */
+  /**
+   * Maximum total size of the messages that all sessions keep, in UTF-16 code units. Above it, messages of the agent
+   * with the most kept messages are dropped, from the session that has kept messages the longest.
+   */
   readonly maxTotalReplayChars: number;
   /** Idle time after which the servers of a client that has lost its stream are stopped, in milliseconds. */
   readonly abandonedAfterMs: number;

@@ -3,7 +3,7 @@ import type { AddressInfo, Socket } from "node:net";
 import type { Budget } from "../../budget.ts";
 import { LONG_BYTES } from "../../long_work.ts";
 import { ClientAddresses } from "./client_address.ts";
-import { ClientHoldings } from "./client_holdings.ts";
+import { HeldDataLimit } from "./held_data.ts";
 import { Connections, socketKey } from "./connections.ts";
 import { EVENT_STREAM } from "./event_stream.ts";
 import type { HttpLimits } from "./limits.ts";
@@ -72,7 +72,7 @@ export class Listener {
     this.#addresses = new ClientAddresses(trustedProxies);
     this.#writerContext = {
       limits,
-      holdings: new ClientHoldings(limits.allQueuedBytes),
+      heldData: new HeldDataLimit(limits.allQueuedBytes),
     };
     this.#stallTimer = setInterval(() => {
       for (const writer of this.#writers) writer.destroyIfStalled();

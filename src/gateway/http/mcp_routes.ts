@@ -169,7 +169,10 @@ function checkFirstMessage(message: Message): Response | undefined {
   return errorResponse(400, problem, { code: RPC_CODES.invalidRequest });
 }
 
-/** Whether a message is a request or a batch with one, and not only answers and notifications; also true if it is invalid. */
+/**
+ * Whether a message is a request or a batch with one, and not only answers and notifications. An invalid message may
+ * be a request, and is answered with an error.
+ */
 function mayContainRequest(message: Message): boolean {
   if (message.kind === "batch") return message.messages.some(mayContainRequest);
   return message.kind === "request" || message.kind === "invalid";

@@ -7,10 +7,10 @@ import type { BodyError } from "./request_context.ts";
 
 /**
  * Receives the message in the body of a request and handles it; a long message in steps. If the body exceeds a limit
- * while it is read, the rest is read but dropped, because a client that is still sending does not read the response.
+ * while it is read, the rest is dropped; of a long body, the connection is then closed.
  *
  * @param options `maxBytes`: maximum size of the body. `memory`: the memory that the body counts in until `handle`
- * is called. `party`: the agent or the clients that sent it, as for `LongWork.run`.
+ * is called. `party`: who sent it, as for `LongWork.run`.
  * @returns The result of `handle`.
  */
 export async function receiveMessage<T>(

@@ -1,5 +1,5 @@
 import type { Budget } from "../../budget.ts";
-import type { ClientHoldings, Holding } from "./client_holdings.ts";
+import type { HeldData, HeldDataLimit } from "./held_data.ts";
 
 /** A message that was sent on a stream. */
 export interface SentEvent {
@@ -11,10 +11,10 @@ export interface SentEvent {
 }
 
 /** The last messages of a session, for a client that lost its connection before it received them. */
-export class ReplayBuffer implements Holding {
+export class ReplayBuffer implements HeldData {
   readonly memory: Budget;
   readonly #maxChars: number;
-  readonly #holdings: ClientHoldings;
+  readonly #heldData: HeldDataLimit;
   // The first of these events may have been dropped: removing each from the list would copy all others.
   #events: SentEvent[] = [];
   #droppedCount = 0;
@@ -24,16 +24,16 @@ export class ReplayBuffer implements Holding {
    * Creates an empty buffer.
    *
    * @param maxChars Maximum size of the kept messages, in UTF-16 code units.
-   * @param options `memory`: the memory of the client's agent. `holdings`: the kept messages of all sessions, in the
+   * @param options `memory`: the memory of the client's agent. `heldData`: the kept messages of all sessions, in the
    * same unit.
    */
   constructor(
     maxChars: number,
-    { memory, holdings }: { readonly memory: Budget; readonly holdings: ClientHoldings },
+    { memory, heldData }: { readonly memory: Budget; readonly heldData: HeldDataLimit },
   ) {
     this.#maxChars = maxChars;
     this.memory = memory;
-    this.#holdings = holdings;
+    this.#heldData = heldData;
   }
 
   /** Keeps a message, and drops the oldest ones while a limit is exceeded. */
@@ -71,6 +71,6 @@ export class ReplayBuffer implements Holding {
 
   #addSize(change: number): void {
     this.#size += change;
-    this.#holdings.add(this, change);
+    this.#heldData.add(this, change);
   }
 }

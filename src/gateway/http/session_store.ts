@@ -1,7 +1,7 @@
 import type { Channel } from "../../jsonrpc/mod.ts";
 import type { Authenticator, Credential } from "./authentication.ts";
 import type { Budget } from "../../budget.ts";
-import { ClientHoldings } from "./client_holdings.ts";
+import { HeldDataLimit } from "./held_data.ts";
 import { HttpSession } from "./http_session.ts";
 import { partyOf } from "./request_context.ts";
 import type { HttpLimits } from "./limits.ts";
@@ -39,12 +39,12 @@ export interface SessionStoreOptions {
 /** The sessions of all clients by id. The store controls access to the sessions, and ends them. */
 export class SessionStore {
   readonly #options: SessionStoreOptions;
-  readonly #keptMessages: ClientHoldings;
+  readonly #keptMessages: HeldDataLimit;
   readonly #sessions = new Map<string, { session: HttpSession; client: ClientHandle }>();
 
   constructor(options: SessionStoreOptions) {
     this.#options = options;
-    this.#keptMessages = new ClientHoldings(options.limits.maxTotalReplayChars);
+    this.#keptMessages = new HeldDataLimit(options.limits.maxTotalReplayChars);
   }
 
   get size(): number {
@@ -64,7 +64,7 @@ export class SessionStore {
       credential,
       maxReplayChars,
       memory: memory.share(partyOf(credential?.agent)),
-      holdings: this.#keptMessages,
+      heldData: this.#keptMessages,
     });
     const client = accept(session, credential?.agent);
     this.#sessions.set(session.id, { session, client });

@@ -1,0 +1,61 @@
+import { Budget } from "../../budget.ts";
+
+/** Data that is held in memory for one client, such as the answers that it has not read. */
+export interface HeldData {
+  /** The memory of the client's agent. */
+  readonly memory: Budget;
+  /** Frees the oldest part of the data, or all of it. */
+  release(): void;
+}
+
+/** The data that is held for one agent's clients. */
+interface AgentHeldData {
+  /** The size of the data of each client, in the order in which it began to be held. */
+  readonly sizes: Map<HeldData, number>;
+  totalSize: number;
+}
+
+/**
+ * Limits data of one kind that is held for clients. It counts in the memory of their agents, and against a common
+ * limit. For an agent that exceeds its memory, the oldest data is freed, except for that of one client. Above the
+ * common limit, the oldest data of the agent with the most is freed.
+ */
+export class HeldDataLimit {
+  readonly #limit: Budget;
+  readonly #byMemory = new Map<Budget, AgentHeldData>();
+
+  /** @param max The common limit, in the unit of `add`. */
+  constructor(max: number) {
+    this.#limit = new Budget(max);
+  }
+
+  /** Adds to the size of the data; a negative number frees. */
+  add(data: HeldData, change: number): void {
+    if (change === 0) return;
+    const { memory } = data;
+    memory.add(change);
+    this.#limit.add(change);
+    const held = this.#byMemory.get(memory) ?? { sizes: new Map(), totalSize: 0 };
+    const size = (held.sizes.get(data) ?? 0) + change;
+    if (size === 0) held.sizes.delete(data);
+    else held.sizes.set(data, size);
+    held.totalSize += change;
+    if (held.sizes.size === 0) this.#byMemory.delete(memory);
+    else this.#byMemory.set(memory, held);
+    if (change < 0) return;
+    while (memory.isExceeded() && held.sizes.size > 1) releaseOldest(held);
+    while (this.#limit.isExceeded()) releaseOldest(this.#findLargest());
+  }
+
+  #findLargest(): AgentHeldData | undefined {
+    let largest: AgentHeldData | undefined;
+    for (const held of this.#byMemory.values()) {
+      if (held.totalSize > (largest?.totalSize ?? 0)) largest = held;
+    }
+    return largest;
+  }
+}
+
+function releaseOldest(held: AgentHeldData | undefined): void {
+  for (const data of held?.sizes.keys().take(1) ?? []) data.release();
+}
