@@ -92,9 +92,10 @@ async function requireAllowedKind(
 }
 
 /**
- * Finds the kind of the address at which the naming machine is reached. DNS alone does not decide,
- * because its owner can publish any address: the machine there must prove its name by TLS. Only an
- * address in a private network is accepted without TLS. Behind a proxy, no name is proved.
+ * Finds the kind of the address at which the machine is reached that named the other address. DNS alone does
+ * not decide, because the owner of a domain can publish any address: the machine must prove its name by TLS. An
+ * address in a private network is accepted without TLS, too. Through a proxy, nothing is proved: the machine
+ * counts as public.
  */
 async function findOwnKind({ namedBy, signal }: NamedAddressOptions): Promise<AddressKind> {
   const url = new URL(namedBy);
@@ -142,11 +143,11 @@ function usesProxy(url: URL): boolean {
   const name = url.protocol === "https:" ? "HTTPS_PROXY" : "HTTP_PROXY";
   const hasProxy = [name, name.toLowerCase(), "ALL_PROXY", "all_proxy"]
     .some((name) => Deno.env.get(name));
-  return hasProxy && !needsNoProxy(hostOf(url));
+  return hasProxy && !bypassesProxy(hostOf(url));
 }
 
 /** Whether `NO_PROXY` names a host, itself or by a domain above it, as Deno's `fetch` reads it. */
-function needsNoProxy(host: string): boolean {
+function bypassesProxy(host: string): boolean {
   const names = (Deno.env.get("NO_PROXY") ?? Deno.env.get("no_proxy") ?? "").split(",");
   return names.map((name) => name.trim().replace(/^\./, "")).filter((name) => name !== "")
     .some((name) => name === "*" || host === name || host.endsWith(`.${name}`));

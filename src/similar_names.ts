@@ -14,7 +14,7 @@ const MAX_LENGTH = 64;
 const MAX_COMPARED_PAIRS = 500_000;
 
 /** Cost of a name besides its characters, in pairs. */
-const PAIRS_PER_NAME = 100;
+const BASE_COST_PER_NAME = 100;
 
 /**
  * Returns the names that differ little from a mistyped name, the nearest first. Of very many names, only the
@@ -37,7 +37,7 @@ export function similarNames(
   for (const name of names) {
     // Most names are ruled out by their length.
     if (Math.abs(name.length - mistypedName.length) > maxDistance) continue;
-    comparedPairs += mistypedName.length * name.length + PAIRS_PER_NAME;
+    comparedPairs += mistypedName.length * name.length + BASE_COST_PER_NAME;
     if (comparedPairs > MAX_COMPARED_PAIRS) break;
     const distance = editDistance(lowerCaseName, name.toLowerCase(), maxDistance);
     if (distance <= maxDistance) similar.push({ name, distance });

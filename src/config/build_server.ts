@@ -17,7 +17,7 @@ import {
   findReplaceable,
   findWritable,
   getSandboxFolder,
-  listProgramPaths,
+  listOwnPrograms,
 } from "./sandbox_paths.ts";
 import { removeUrlSecrets } from "./url_secrets.ts";
 
@@ -76,7 +76,7 @@ export function buildServer(
   };
 }
 
-/** Finds the ways out of a sandbox: files of the gateway, and paths that another sandbox can replace. */
+/** Finds paths that break a sandbox: files of the gateway that it can change, and paths that another one can replace. */
 function checkSandbox(
   name: string,
   { connection, options }: {
@@ -86,25 +86,28 @@ function checkSandbox(
   { cwd, privatePaths = [], sandboxFolders = [] }: BuildContext,
 ): FieldFault[] {
   const path = ["mcpServers", name];
-  const folder = getSandboxFolder({ connection, options }, cwd);
-  const gatewayPath = folder === undefined
+  const writableFolder = getSandboxFolder({ connection, options }, cwd);
+  const gatewayPath = writableFolder === undefined
     ? undefined
-    : findWritable([...privatePaths, ...listProgramPaths()], folder);
+    : findWritable([...privatePaths, ...listOwnPrograms()], writableFolder);
   if (gatewayPath !== undefined) {
     const message = `a server in a sandbox must not be able to change ${gatewayPath}, ` +
       "a file of the gateway; choose another working folder";
     return [{ path: [...path, "cwd"], message }];
   }
   const { command, args } = connection;
-  const start = connection.cwd === undefined ? cwd : resolvePath(cwd, connection.cwd);
-  const named = [command.includes("/") ? resolvePath(start, command) : command, ...args];
-  const paths = [...(folder === undefined ? [] : [start]), ...named.filter(isAbsolutePath)];
-  const otherFolders = new Set(sandboxFolders.filter((other) => other !== folder));
+  const startFolder = connection.cwd === undefined ? cwd : resolvePath(cwd, connection.cwd);
+  const namedPaths = [command.includes("/") ? resolvePath(startFolder, command) : command, ...args];
+  const paths = [
+    ...(writableFolder === undefined ? [] : [startFolder]),
+    ...namedPaths.filter(isAbsolutePath),
+  ];
+  const otherFolders = new Set(sandboxFolders.filter((other) => other !== writableFolder));
   const replaceable = findReplaceable(paths, otherFolders);
   if (replaceable === undefined) return [];
   const message = `another server in a sandbox can write ${replaceable.folder}, and replace ` +
     `${replaceable.path} there by a link to any file; name that folder itself, or a path outside it`;
-  return [{ path: replaceable.path === start ? [...path, "cwd"] : path, message }];
+  return [{ path: replaceable.path === startFolder ? [...path, "cwd"] : path, message }];
 }
 
 /**
@@ -231,9 +234,7 @@ function buildOptions(
     maxConcurrency: gateway.max_concurrency,
     forward: gateway.forward,
     inheritEnv: gateway.inherit_env,
-    ...(gateway.sandbox === undefined
-      ? {}
-      : { sandbox: gateway.sandbox, sandboxHides: privatePaths }),
+    ...(gateway.sandbox === undefined ? {} : { sandbox: gateway.sandbox, privatePaths }),
     ...(gateway.sandbox_network === undefined ? {} : { sandboxNetwork: gateway.sandbox_network }),
   };
   const { oauth } = gateway;

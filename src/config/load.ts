@@ -213,6 +213,7 @@ function buildServers(
   const enabled = entriesOf(file.mcpServers).filter(([, entry]) =>
     findDisablingKey(entry) === undefined
   );
+  // The check of one sandbox needs the folders of all others, which are known only once all entries are expanded.
   const firstBuilt = enabled.map((entry) => buildServer(entry, variables));
   const sandboxFolders = firstBuilt.flatMap(({ server }) => getSandboxFolder(server, cwd) ?? []);
   const built = sandboxFolders.length === 0

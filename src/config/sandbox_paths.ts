@@ -40,16 +40,19 @@ export function listPrivatePaths(
   return paths.flatMap((path) => path === undefined ? [] : [resolvePath(cwd, path)]);
 }
 
-/** Lists Deno, and the file of the running program or the folder of its source. */
-export function listProgramPaths(): string[] {
+/** Lists the gateway's own programs: Deno or the compiled executable, and the bundle or the folder of the source. */
+export function listOwnPrograms(): string[] {
   const url = URL.parse(Deno.mainModule);
   const main = url?.protocol === "file:" ? decodeURIComponent(url.pathname) : "";
   return [Deno.execPath(), main.endsWith(".ts") ? folderOf(main) : main].filter(isAbsolutePath);
 }
 
 /**
- * Returns the first of the paths that a server could change if it may write a folder: because the path, or a link
- * that leads to it, is in the folder, or because the folder is in it.
+ * Returns the first of the paths that a server could change if it may write a folder:
+ *
+ * - The path without links is in the folder.
+ * - A link or a folder on the way to the path is in the folder.
+ * - The folder itself is on the way to the path.
  *
  * @param folder An absolute path without links.
  */

@@ -63,7 +63,7 @@ export interface ServerOptions {
   /** The program whose sandbox confines the server's process; default: none. */
   readonly sandbox?: "bwrap";
   /** Absolute paths of files and folders that the sandbox hides; default: none. */
-  readonly sandboxHides?: readonly string[];
+  readonly privatePaths?: readonly string[];
   /** Whether that sandbox has the network; default: no. */
   readonly sandboxNetwork?: boolean;
   /** OAuth settings of a remote server. */

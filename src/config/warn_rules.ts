@@ -13,8 +13,8 @@ export interface KnownServers {
 }
 
 /**
- * Maximum number of times that names in the rules are compared with names of servers, which takes a few
- * seconds. Names that are not compared cause no warning, or one without a correction.
+ * Maximum number of comparisons of a name in the rules with a name of a server; this many take a few seconds. A name
+ * that is not compared causes no warning, or one without a suggestion.
  */
 const MAX_COMPARISONS = 1_000_000;
 

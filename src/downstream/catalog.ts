@@ -31,7 +31,7 @@ const MAX_TOTAL_LENGTH = 16 * 1024 * 1024;
 const MAX_TOOLS = 10_000;
 
 /** Size that corresponds to the work on a tool besides that on its text, in bytes. */
-const TOOL_BYTES = 256;
+const WORK_BYTES_PER_TOOL = 256;
 
 /** Number of left-out tools that are reported one by one. */
 const MAX_LEFT_OUT_REPORTED = 20;
@@ -101,7 +101,7 @@ export class Catalog {
     this.incompleteReason = notes.incompleteReason;
     this.completeness = notes.completeness ?? "complete";
     this.leftOutTools = notes.leftOutTools ?? [];
-    const bytes = tools.reduce((sum, { text }) => sum + TOOL_BYTES + text.json.length, 0);
+    const bytes = tools.reduce((sum, { text }) => sum + WORK_BYTES_PER_TOOL + text.json.length, 0);
     this.isLong = bytes > LONG_BYTES;
     this.#byName = new Map(tools.map((tool) => [tool.name, tool]));
     this.#memory = notes.memory;

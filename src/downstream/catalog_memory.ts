@@ -1,5 +1,6 @@
 import type { Budget } from "../budget.ts";
 
+/** Frees the memory of catalogs that are collected as garbage. */
 const freeing = new FinalizationRegistry<CatalogMemory>((memory) => memory.free());
 
 /**
@@ -27,12 +28,12 @@ export class CatalogMemory {
     return true;
   }
 
-  /** Gives all bytes back when an object is collected as garbage, at the latest. */
+  /** Frees all bytes when the owner is collected as garbage, unless `free` has done so before. */
   freeWith(owner: object): void {
     freeing.register(owner, this);
   }
 
-  /** Gives all bytes back. */
+  /** Frees all bytes. */
   free(): void {
     this.#share?.add(-this.#bytes);
     this.#bytes = 0;

@@ -24,11 +24,14 @@ export interface ServerStatus {
   readonly connect_ms: number | null;
 }
 
+/** The key of failures that concern all agents. */
+const ALL_AGENTS = Symbol("all agents");
+
 /** The history of a server's sessions, for its status. */
 export class ServerHealth {
-  // The last failures of each agent's calls and of its own sessions; under `undefined` those that concern all
-  // agents. The newest is last.
-  readonly #lastErrors = new Map<string | undefined, string>();
+  // The last failure of each agent's calls and of its own sessions, and the last one that concerns all agents. The
+  // newest is last.
+  readonly #lastErrors = new Map<string | typeof ALL_AGENTS, string>();
   /** Whether the last failure was that a login is needed. A handshake resets it. */
   needsLogin = false;
   /** Number of sessions that were started after a session had broken. */
@@ -45,11 +48,11 @@ export class ServerHealth {
   /**
    * Returns the last failure that an agent may read.
    *
-   * @param agent Name of the agent; `undefined` for the last failure of all.
+   * @param agent Name of the agent; `undefined` to read the failures of every agent.
    */
   lastErrorFor(agent: string | undefined): string | undefined {
     const readable = [...this.#lastErrors].filter(([owner]) => {
-      return agent === undefined || owner === undefined || owner === agent;
+      return agent === undefined || owner === ALL_AGENTS || owner === agent;
     });
     return readable.at(-1)?.[1];
   }
@@ -62,18 +65,18 @@ export class ServerHealth {
    */
   recordFailure(error: unknown, agent: string | undefined): void {
     if (!(error instanceof DownstreamError)) return;
-    this.#setLastError(error.message, agent);
+    this.#setLastError(error.message, agent ?? ALL_AGENTS);
     this.needsLogin = error.code === "AUTH_REQUIRED";
   }
 
   /** Records that the server does not answer a ping. */
   recordSilence(server: string): void {
-    this.#setLastError(`Server "${server}" does not even answer a ping`, undefined);
+    this.#setLastError(`Server "${server}" does not even answer a ping`, ALL_AGENTS);
   }
 
-  #setLastError(message: string, agent: string | undefined): void {
-    this.#lastErrors.delete(agent);
-    this.#lastErrors.set(agent, message);
+  #setLastError(message: string, owner: string | typeof ALL_AGENTS): void {
+    this.#lastErrors.delete(owner);
+    this.#lastErrors.set(owner, message);
   }
 
   /** Records the start of a session. */

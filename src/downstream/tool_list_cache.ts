@@ -35,8 +35,8 @@ interface CachedList {
   isPending: boolean;
   /** The time at which the list is due to be fetched again, on the clock of `performance.now()`. */
   refetchAt: number;
-  /** The time from which the list may be fetched again because a call does not fit it, on the same clock. */
-  refetchableFrom: number;
+  /** The time before which the list is not fetched again because a call does not fit it, on the same clock. */
+  noRefetchBefore: number;
 }
 
 /**
@@ -105,10 +105,11 @@ export class ToolListCache {
     const { session, capabilitiesKey } = owner;
     const previous = this.#find(owner);
     if (previous !== undefined) {
-      const { isPending, catalog, promise, source, refetchableFrom } = previous;
+      const { isPending, catalog, promise, source, noRefetchBefore } = previous;
       if (isPending && source.deref() === session) return promise;
-      const isFinal = catalog?.completeness === "empty" || performance.now() < refetchableFrom;
-      if (!isPending && (!isForced || isFinal)) return promise;
+      const mayNotRefetch = catalog?.completeness === "empty" ||
+        performance.now() < noRefetchBefore;
+      if (!isPending && (!isForced || mayNotRefetch)) return promise;
     }
     const list: CachedList = {
       source: new WeakRef(session),
@@ -116,14 +117,14 @@ export class ToolListCache {
       catalog: previous?.catalog,
       isPending: true,
       refetchAt: Infinity,
-      refetchableFrom: 0,
+      noRefetchBefore: 0,
     };
     this.#bySession.set(session, list);
     if (!session.isAltered) this.#shared.set(capabilitiesKey, list);
     list.promise.then((catalog) => {
       list.catalog = catalog;
       list.isPending = false;
-      if (catalog.isLong) list.refetchableFrom = performance.now() + LONG_LIST_PAUSE_MS;
+      if (catalog.isLong) list.noRefetchBefore = performance.now() + LONG_LIST_PAUSE_MS;
       if (catalog.completeness === "partial") {
         list.refetchAt = performance.now() + PARTIAL_LIST_TTL_MS;
       }

@@ -48,7 +48,7 @@ Deno.test({
       url = /http:\/\/[\d.]+:\d+\/mcp/.exec(stderr)?.[0] ?? "";
       return url !== "";
     });
-    assert.match(stderr, /At most 128 of 4096 connections/);
+    assert.match(stderr, /At most 128 connections instead of 4096/);
     const port = Number(new URL(url).port);
     const connections: RawConnection[] = [];
     for (let count = 0; count < 300; count++) {

@@ -191,7 +191,7 @@ Deno.test("[trace.no-values] the log warns once of a server with a variable or a
   for (const name of ["queryVariable", "queryVariable", "password", "hostVariable"]) {
     assert.equal(await gateway.callServerToolForText(name, "read"), "read");
   }
-  const warnings = gateway.program.stderr.match(/.*appear in Deno's traces.*/g) ?? [];
+  const warnings = gateway.program.stderr.match(/.*appears in Deno's traces.*/g) ?? [];
   assert.deepEqual(warnings.map((warning) => /server=(\w+)$/.exec(warning)?.[1]), [
     "queryVariable",
     "password",

@@ -137,7 +137,7 @@ function warnAboutTraces(config: ServerConfig, address: string, log: Log): void 
   if (password === "" && !showsVariable) return;
   warnedConfigs.add(config);
   const message =
-    "The password and the variables in its url appear in Deno's traces; put keys into headers instead";
+    "The url contains a password or a variable, which appears in Deno's traces; put keys into headers instead";
   log.warn(message, { server });
 }
 

@@ -32,9 +32,9 @@ const OWN_FOLDERS = /^\/(?:(?:proc|dev|sys|tmp)?$|(?:proc|dev|sys)\/)/;
  */
 export function bwrapCommand(
   connection: StdioConfig,
-  { sandboxNetwork = false, sandboxHides = [] }: Pick<
+  { sandboxNetwork = false, privatePaths = [] }: Pick<
     ServerOptions,
-    "sandboxNetwork" | "sandboxHides"
+    "sandboxNetwork" | "privatePaths"
   >,
 ): StdioConfig["args"] {
   const { folder, program, named, isInFolder } = namedPaths(connection);
@@ -53,15 +53,15 @@ export function bwrapCommand(
     ...named.filter((path) => !isInFolder(path)).flatMap(readOnly),
     ...(folder === undefined ? [] : ["--bind", folder, folder]),
     ...named.filter(isInFolder).flatMap(readOnly),
-    ...sandboxHides.map(realPathOf)
+    ...privatePaths.map(realPathOf)
       .filter((path) => [...SYSTEM_FOLDERS, ...named].some((shown) => isWithin(path, shown)))
-      .flatMap(hide),
+      .flatMap(coverFlags),
     ...["--chdir", folder ?? "/tmp", "--", program, ...connection.args],
   ];
 }
 
 /** Returns the flags that cover a file or a folder; none if it is missing. */
-function hide(path: string): string[] {
+function coverFlags(path: string): string[] {
   try {
     return Deno.statSync(path).isDirectory ? ["--tmpfs", path] : ["--ro-bind", "/dev/null", path];
   } catch (error) {

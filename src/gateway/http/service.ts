@@ -184,7 +184,7 @@ async function findConnectionLimit(log: Log): Promise<number> {
   if (openFiles / 2 >= connections) return connections;
   const limit = Math.floor(openFiles / 2);
   log.warn(
-    `At most ${limit} of ${connections} connections are open at a time, half of the open files that the system allows`,
+    `At most ${limit} connections instead of ${connections}: half of the limit of open files (ulimit -n); raise it`,
     { open_files: openFiles },
   );
   return limit;
