@@ -174,6 +174,7 @@ export class Gateway {
     const { settings, version, tracer, log } = this.#options;
     const { transport } = settings;
     const bound = boundAgent(settings.agent, agent);
+    const party = `agent ${bound ?? ""}`;
     if (transport === "stdio") this.#stdioChannel = channel;
     // No answer may leave before its record is written. A flush before each write serves many answers.
     channel.onBeforeWrite?.(() => this.#records.audit.flush());
@@ -192,7 +193,8 @@ export class Gateway {
       tools: this.tools,
       version,
       log,
-      memory: () => this.memory.share(`agent ${bound ?? ""}`),
+      party,
+      memory: () => this.memory.share(party),
       // Every operation needs the context, so it is created once for each snapshot.
       context: () => {
         if (context.snapshot !== this.#snapshot) {

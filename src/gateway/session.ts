@@ -41,6 +41,8 @@ export interface ClientSessionOptions {
   readonly version: string;
   /** Log for warnings. */
   readonly log: Log;
+  /** The party that the messages of batches belong to, as for `LongWork.run`. */
+  readonly party: string;
   /** Returns the memory in which the answers to batches count. */
   readonly memory: () => Budget;
   /** Called when the answer to `initialize` has been sent. */
@@ -83,6 +85,7 @@ export class ClientSession {
     this.#peer = new Peer(channel, {
       answersInvalidMessages: true,
       acceptsBatches: () => this.#revision === REVISION_WITH_BATCHES,
+      party: options.party,
       batchMemory: options.memory,
       request: (request) => this.#handleRequest(request),
       notification: (method) => {

@@ -60,6 +60,8 @@ export interface PeerHandler {
   readonly answersInvalidMessages?: boolean;
   /** Whether the revision of the connection has batches; otherwise they are invalid. Default: yes. */
   acceptsBatches?(): boolean;
+  /** The party that the messages of batches belong to, as for `LongWork.run`. Default: one for all such peers. */
+  readonly party?: string;
   /** Returns the memory in which answers count that wait for others of their batch. Default: none. */
   batchMemory?(): Budget;
   /** Handles a request, which may be answered now or later. */
@@ -206,7 +208,7 @@ export class Peer {
   /** Dispatches the messages of a batch one by one; other work runs in between. */
   async #dispatchBatch(messages: readonly Message[], batch: BatchExchange): Promise<void> {
     for (const [index, message] of messages.entries()) {
-      await longWork.run("batches", () => this.#dispatch(message, batch));
+      await longWork.run(this.#handler.party ?? "batches", () => this.#dispatch(message, batch));
       if (index === messages.length - 1) return;
       // Most of the work on a request follows in promises.
       const startedAt = performance.now();
