@@ -1,9 +1,11 @@
 import {
+  describeMistrust,
   expandHome,
   getHomeFolder,
   readText,
   resolvePath,
   type SettingFlags,
+  trustFileFor,
 } from "../config/mod.ts";
 import { detectFileKind } from "../config/editing/mod.ts";
 import { ConfigError, type ConfigProblem, problemWithoutPosition } from "../errors.ts";
@@ -94,11 +96,30 @@ async function checkFiles(
       ) => displayPath)
       : [];
     const errors = checked.errors.filter(({ file }) => !missing.includes(file));
-    return { checked, errors, warnings: checked.warnings };
+    const warnings = [...checked.warnings, ...await warnUntrusted(checked, context)];
+    return { checked, errors, warnings };
   } catch (error) {
     if (error instanceof ConfigError) return { errors: error.problems, warnings: [] };
     throw error;
   }
+}
+
+async function warnUntrusted(
+  { files: { mcpConfig, rules }, settings }: CheckedConfiguration,
+  { env }: OpenContext,
+): Promise<ConfigProblem[]> {
+  const trustFile = trustFileFor(settings, env);
+  if (trustFile === undefined) return [];
+  const warnings: ConfigProblem[] = [];
+  for (const { origin, path, displayPath } of [mcpConfig, rules]) {
+    const read = origin === "folder" ? readText(path) : { failure: "" };
+    if ("failure" in read) continue;
+    const message = await describeMistrust(path, { text: read.text, trustFile });
+    if (message !== undefined) {
+      warnings.push(problemWithoutPosition(message, { file: displayPath }));
+    }
+  }
+  return warnings;
 }
 
 /** Finds out which of the two files each path names, from the contents. */

@@ -16,12 +16,9 @@ import { readText, type TextResult } from "./read_text.ts";
 import { isSelfReference } from "./self_reference.ts";
 import { type FileSettings, getSandboxFolder, listPrivatePaths } from "./sandbox_paths.ts";
 import type { ServersFile } from "./servers_schema.ts";
-import { hashText, readTrustedHashes } from "./trust.ts";
+import { describeMistrust } from "./trust.ts";
 import { type KnownServers, warnRules, warnServerNames } from "./warn_rules.ts";
 import { warnWritable } from "./writable.ts";
-
-const TRUST_FIX =
-  "read it, then run agent-mcp-gateway trust in this folder, or name the file with a flag";
 
 /** The context in which the files are loaded. */
 export interface LoadOptions {
@@ -105,12 +102,8 @@ async function readFile(
     return origin === "given" ? { failure: `${read.failure} (named by ${sources})` } : read;
   }
   if (trustFile === undefined || origin !== "folder") return read;
-  const trustedHash = readTrustedHashes(trustFile)[path];
-  if (trustedHash === await hashText(read.text)) return read;
-  const reason = trustedHash === undefined
-    ? "nobody has trusted it"
-    : "it has changed since it was trusted";
-  return { failure: `this file is in the working folder, and ${reason}; ${TRUST_FIX}` };
+  const failure = await describeMistrust(path, { text: read.text, trustFile });
+  return failure === undefined ? read : { failure };
 }
 
 function checkWith(

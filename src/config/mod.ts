@@ -62,6 +62,7 @@ export { suggestCorrection } from "./name_hint.ts";
 export { warnUnknownVariables } from "./unknown_variables.ts";
 export { FileWatch, type WatchOptions } from "./watch.ts";
 export {
+  describeMistrust,
   getTrustFilePath,
   hashText,
   needsTrust,

@@ -38,6 +38,20 @@ export function readTrustedHashes(trustFile: string): Record<string, unknown> {
   }
 }
 
+/** Says why a file of the working folder is not used, and what to do; `undefined` if the file is trusted. */
+export async function describeMistrust(
+  path: string,
+  { text, trustFile }: { readonly text: string; readonly trustFile: string },
+): Promise<string | undefined> {
+  const trustedHash = readTrustedHashes(trustFile)[path];
+  if (trustedHash === await hashText(text)) return undefined;
+  const reason = trustedHash === undefined
+    ? "nobody has trusted it"
+    : "it has changed since it was trusted";
+  return `this file is in the working folder, and ${reason}, so the gateway does not use it; ` +
+    "read it, then run agent-mcp-gateway trust in this folder, or name the file with a flag";
+}
+
 /** Whether one of the files was found in the working folder, which may be a stranger's repository. */
 export function needsTrust({ mcpConfig, rules }: LocatedFiles): boolean {
   return mcpConfig.origin === "folder" || rules.origin === "folder";

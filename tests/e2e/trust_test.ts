@@ -8,10 +8,10 @@ import { ALLOW_ALL_RULES } from "./setup.ts";
 import { waitUntil } from "./wait.ts";
 
 const NOT_TRUSTED =
-  /\.mcp\.json: this file is in the working folder, and nobody has trusted it; .* run agent-mcp-gateway trust/;
+  /\.mcp\.json: this file is in the working folder, and nobody has trusted it, .* run agent-mcp-gateway trust/;
 
 const CHANGED =
-  /\.mcp\.json: this file is in the working folder, and it has changed since it was trusted; .* run agent-mcp-gateway trust/;
+  /\.mcp\.json: this file is in the working folder, and it has changed since it was trusted, .* run agent-mcp-gateway trust/;
 
 /** An entry that starts a program, which creates the file `started` in its working folder. */
 const MARKING_SERVER = { command: "touch", args: ["started"] };
@@ -33,7 +33,17 @@ Deno.test("[config.trust] no command starts a server of a folder that is not tru
     assert.match(stderr.replaceAll(/\s+/g, " "), NOT_TRUSTED, args.join(" "));
   }
   assert.equal(hasStarted(shell), false);
-  assert.equal((await shell.run(["validate"])).code, 0);
+});
+
+Deno.test("[config.trust] validate warns about each file that is not trusted, and fails with --strict only", async () => {
+  await using shell = untrustedFolder({ marking: MARKING_SERVER });
+  const { code, stdout, stderr } = await shell.run(["validate"]);
+  assert.equal(code, 0);
+  assert.match(stdout.replaceAll(/\s+/g, " "), NOT_TRUSTED);
+  assert.match(stderr, /no errors, 2 warnings/);
+  assert.equal((await shell.run(["validate", "--strict"])).code, 1);
+  await shell.run(["trust"]);
+  assert.deepEqual((await shell.run(["validate", "--strict"])).stdout, "");
 });
 
 Deno.test("[config.trust] trust prints the servers, and a changed file must be trusted again", async () => {
