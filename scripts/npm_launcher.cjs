@@ -17,6 +17,8 @@ function start() {
     env: {
       ...process.env,
       AGENT_MCP_GATEWAY_LAUNCHER: JSON.stringify(ownCommand()),
+      // Over HTTP, the gateway ends when this process is killed.
+      AGENT_MCP_GATEWAY_LAUNCHER_PID: String(process.pid),
       // Otherwise Deno asks dl.deno.land for its newest version at each start.
       DENO_NO_UPDATE_CHECK: "1",
       ...(servesHttp()

@@ -5,6 +5,7 @@ import { longWork } from "../long_work.ts";
 import type { Gateway } from "./gateway.ts";
 import type { HttpService } from "./http/mod.ts";
 import { REVISIONS } from "../revisions.ts";
+import { watchLauncher } from "./launcher.ts";
 import { listenForSignals, SIGNAL_TIME_LIMITS } from "./signals.ts";
 
 /** Options of serving over HTTP. */
@@ -18,7 +19,7 @@ export interface ServeHttpOptions {
 }
 
 /**
- * Serves clients over HTTP until a signal asks the process to end. Standard input is ignored, because it
+ * Serves clients over HTTP until a signal asks the process to end, or its launcher is gone. Standard input is ignored, because it
  * may be `/dev/null`.
  *
  * @throws {ConfigError} If the address is not available, or the certificate cannot be used.
@@ -58,7 +59,9 @@ export async function serveHttp(gateway: Gateway, options: ServeHttpOptions): Pr
   void gateway.open().then(() => isReady = true);
   log.info(`Listening on ${service.url}`);
   onListening();
-  const reason = await signals.first;
+  const launcher = watchLauncher();
+  const reason = await Promise.race([signals.first, launcher.gone]);
+  launcher.stop();
   log.debug(`Ending: ${reason}`);
   service.refuseNewWork();
   // A second signal means that the user does not want to wait.

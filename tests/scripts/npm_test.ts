@@ -86,6 +86,25 @@ Deno.test("the npm package works when installed from its tarball into an empty f
     await gateway.checkEnd(0);
   });
 
+  await t.step({
+    name: "[install.npm] over HTTP, the gateway and its servers end after the launcher is killed",
+    ignore: Deno.build.os === "windows",
+    fn: async () => {
+      const gateway = await startGateway({
+        servers: { odd: misbehavingServer() },
+        command: "npm",
+        env: environmentWithoutDeno("npm"),
+        transport: "http",
+      });
+      assert.equal(await gateway.callServerToolForText("odd", "count"), "1");
+      const { url } = gateway;
+      gateway.program.sendSignal("SIGKILL");
+      // Standard error ends when the last process that has it ends.
+      await gateway.checkEnd(137);
+      await assert.rejects(fetch(new URL("/health", url)), TypeError);
+    },
+  });
+
   await t.step("[install.npm] the launcher exits with the gateway's exit code", async () => {
     for (const [words, code] of [[["--version"], 0], [["nonsense"], 2]] as const) {
       const setup = new Setup();

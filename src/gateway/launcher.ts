@@ -1,0 +1,28 @@
+/** Variable in which the launcher of the npm package passes the id of its process. */
+const PID_VARIABLE = "AGENT_MCP_GATEWAY_LAUNCHER_PID";
+
+/** Interval of the checks whether the launcher still runs, in milliseconds. */
+const CHECK_INTERVAL_MS = 1000;
+
+/** A watch over the process that started the gateway. */
+export interface LauncherWatch {
+  /** Resolves, to a phrase that says so, when the launcher is gone. Never resolves without a launcher. */
+  readonly gone: Promise<string>;
+  /** Stops watching. */
+  stop(): void;
+}
+
+/**
+ * Watches the launcher of the npm package, if it started this process. A launcher that was killed passes no
+ * signal on. On Windows the id of the parent does not change, so that the end of the launcher is not noticed.
+ */
+export function watchLauncher(): LauncherWatch {
+  const { promise: gone, resolve } = Promise.withResolvers<string>();
+  const pid = Deno.ppid;
+  // A process further down inherits the variable, too.
+  if (Deno.env.get(PID_VARIABLE) !== String(pid)) return { gone, stop: () => {} };
+  const timer = setInterval(() => {
+    if (Deno.ppid !== pid) resolve("the launcher is gone");
+  }, CHECK_INTERVAL_MS);
+  return { gone, stop: () => clearInterval(timer) };
+}
