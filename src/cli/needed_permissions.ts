@@ -193,7 +193,12 @@ function addHost(
   { url, headers }: HttpConfig,
   served: ServedConfiguration,
 ): void {
-  if (unavailable !== undefined) return;
+  if (unavailable !== undefined) {
+    needed.notes.push(
+      `The host of server "${name}" is left out, because the server is not available: ${unavailable}`,
+    );
+    return;
+  }
   needed.net.add(hostOf(url));
   const { issuer } = options.oauth ?? {};
   if (issuer !== undefined) needed.net.add(hostOf(issuer));

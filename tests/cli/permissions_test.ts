@@ -221,6 +221,14 @@ Deno.test("[permissions.flags] the text has one flag per line on stdout, and not
   assert.match(stderr, /Run this command again/);
 });
 
+Deno.test("[permissions.notes] a note names a remote server whose host is left out, because a variable is not set", async () => {
+  const { flags, notes } = await runPermissions({
+    servers: { remote: { url: "https://${NO_SUCH_HOST}/mcp" } },
+  });
+  assert.equal(flags.has("allow-net"), false);
+  assert.match(notes.join("\n"), /^The host of server "remote" is left out, .*"?NO_SUCH_HOST/m);
+});
+
 Deno.test("[permissions.flags] --json and --shell exclude each other", async () => {
   const { code, stdout, stderr } = await runOnce(["permissions", "--json", "--shell"], {});
   assert.deepEqual([code, stdout], [2, ""]);
