@@ -7,6 +7,7 @@ import {
   FileWatch,
   findExposure,
   getHomeFolder,
+  hasCredentials,
   locateFiles,
   MAX_DEPTH,
   needsTrust,
@@ -155,6 +156,9 @@ function logSummary(
   const unnamedAgent = settings.agent ??
     (rules.denyOnMissingAgent ? undefined : settings.defaultAgent ?? "default");
   const unnamedCalls = unnamedAgent === undefined ? "are refused" : `count as "${unnamedAgent}"`;
+  const callers = settings.transport === "http" && hasCredentials(rules)
+    ? "each client needs a credential, which names its agent"
+    : `calls without agent_id ${unnamedCalls}`;
   const auditPath = abbreviateHome(gateway.auditPath ?? "nowhere", getHomeFolder(Deno.env));
   log.info(`Audit log will be written to: ${auditPath}`);
   log.info(
@@ -162,7 +166,7 @@ function logSummary(
       `Agent MCP Gateway ${VERSION} initialized successfully`,
       `- ${servers.size} MCP server(s) configured`,
       `- ${rules.agents.size} agent(s) configured`,
-      `- Default policy: deny unknown agents; calls without agent_id ${unnamedCalls}`,
+      `- Default policy: deny unknown agents; ${callers}`,
       `- ${gateway.tools.size} gateway tools available: ${[...gateway.tools.keys()].join(", ")}`,
     ].join("\n"),
   );
