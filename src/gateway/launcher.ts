@@ -19,8 +19,12 @@ export interface LauncherWatch {
 export function watchLauncher(): LauncherWatch {
   const { promise: gone, resolve } = Promise.withResolvers<string>();
   const pid = Deno.ppid;
+  // The launcher permits all variables. Narrower permissions, which need not have this one, mean that there is none.
+  const { state } = Deno.permissions.querySync({ name: "env", variable: PID_VARIABLE });
   // A process further down inherits the variable, too.
-  if (Deno.env.get(PID_VARIABLE) !== String(pid)) return { gone, stop: () => {} };
+  if (state !== "granted" || Deno.env.get(PID_VARIABLE) !== String(pid)) {
+    return { gone, stop: () => {} };
+  }
   const timer = setInterval(() => {
     if (Deno.ppid !== pid) resolve("the launcher is gone");
   }, CHECK_INTERVAL_MS);
