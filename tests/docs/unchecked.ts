@@ -37,6 +37,7 @@ export const UNCHECKED: readonly string[] = [
   "docs/performance.md: sh no-run: deno task bench --peer mcp-hub-mcp --peer mcporter --peer ag",
   "docs/performance.md: json no-check: {",
   'docs/security.md: sh no-run: eval "deno run $(agent-mcp-gateway permissions --shell) dist',
+  'docs/security.md: sh no-run: package="$(npm root --global)/agent-mcp-gateway"',
   "docs/security.md: sh no-run: agent-mcp-gateway audit stats --since 1d",
   "docs/tools.md: text no-check: agent ──> MCP client ──stdio──> Agent MCP Gateway ──stdio──>",
   "docs/troubleshooting.md: sh no-run: agent-mcp-gateway validate",
