@@ -68,7 +68,11 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
     return findStartCause(startFailure, { name, connection: stdio, windows: context.windows });
   }
   const output = (error instanceof DownstreamError ? error.serverOutput : undefined) ?? message;
-  const localCause = stdio && findLocalCause(output, { name, connection: stdio });
+  const localCause = stdio && findLocalCause(output, {
+    name,
+    connection: stdio,
+    isSandboxed: config.options.sandbox !== undefined,
+  });
   if (localCause !== undefined) {
     const { kind, message, fix } = localCause;
     return { kind, message, fix };

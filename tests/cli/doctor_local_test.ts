@@ -222,3 +222,13 @@ Deno.test({
     ]);
   },
 });
+
+Deno.test("[cli.doctor-local] for a server in a sandbox, the fix of a missing file is to write its path in full", () => {
+  const stderr = "Error: Cannot find module '/tmp/dist/index.js'\n    at Module._resolveFilename";
+  const connection = { kind: "stdio", command: "node", args: ["dist/index.js"], env: {} } as const;
+  const cause = findLocalCause(stderr, { name: "files", connection, isSandboxed: true });
+  assert.match(
+    cause?.fix ?? "",
+    /write it in full: the sandbox shows only absolute paths of the entry/,
+  );
+});

@@ -46,6 +46,8 @@ interface PatternContext {
   readonly argsPath: string;
   /** The arguments of the entry. */
   readonly args: readonly string[];
+  /** Whether the server runs in a sandbox. */
+  readonly isSandboxed: boolean;
   /** A command that downloads the package, if the arguments name one. */
   readonly downloadCommand?: string;
 }
@@ -205,11 +207,13 @@ const RUNTIME_FAILURES: readonly FailurePattern[] = [
     pattern:
       /Cannot find module '([^'\n]+)'|can't open file '([^'\n]+)'|Module not found "(?:file:\/\/)?([^"\n]+)"/,
     kind: "file-not-found",
-    describe: ([, ofNode, ofPython, ofDeno], { program, argsPath }) => ({
+    describe: ([, ofNode, ofPython, ofDeno], { program, argsPath, isSandboxed }) => ({
       message: `${program} did not find ${ofNode ?? ofPython ?? ofDeno}`,
-      fix:
-        `Correct the path in ${argsPath}; a relative path starts from the entry's "cwd", or from where ` +
-        "the gateway was started. If the path is right, build the server or install what it imports",
+      fix: isSandboxed
+        ? `Correct the path in ${argsPath}, and write it in full: the sandbox shows only absolute paths of ` +
+          'the entry, and its "cwd". If the path is right, build the server or install what it imports'
+        : `Correct the path in ${argsPath}; a relative path starts from the entry's "cwd", or from where ` +
+          "the gateway was started. If the path is right, build the server or install what it imports",
     }),
   },
   {
@@ -229,12 +233,16 @@ const RUNTIME_FAILURES: readonly FailurePattern[] = [
  * Finds the cause of a failure in the stderr of a local server.
  *
  * @param stderr The end of its stderr, which may be quoted.
- * @param server Its name and its command.
+ * @param server Its name, its command, and whether it runs in a sandbox.
  * @returns `undefined` if no known cause matches.
  */
 export function findLocalCause(
   stderr: string,
-  { name, connection }: { readonly name: string; readonly connection: StdioConfig },
+  { name, connection, isSandboxed = false }: {
+    readonly name: string;
+    readonly connection: StdioConfig;
+    readonly isSandboxed?: boolean;
+  },
 ): LocalCause | undefined {
   const output = unquoteLines(stderr);
   const command = [connection.command, ...connection.args];
@@ -246,6 +254,7 @@ export function findLocalCause(
     ...(run === undefined ? {} : { downloadCommand: buildDownloadCommand(run) }),
     argsPath: `${formatPath(["mcpServers", name])}.args`,
     args: connection.args,
+    isSandboxed,
   };
   const patterns = downloadsProgram(command)
     ? [...RUNNER_FAILURES, ...RUNTIME_FAILURES]
