@@ -81,6 +81,18 @@ Deno.test("[tools.missing-args] at most ten of thousands of missing arguments ar
   assert.deepEqual(namedArguments, names.slice(0, 10).map((name) => `"${name}" (string)`));
 });
 
+Deno.test("[tools.missing-args] a name that is required 28,000 times is looked up once", () => {
+  const description = `${"x".repeat(100_000)} default`;
+  const tool = createTool({
+    properties: { a: { type: "string", description } },
+    required: Array(28_000).fill("a"),
+  });
+  const startMs = cpuMs();
+  assert.deepEqual(findMissingArguments(tool, {}), []);
+  const durationMs = cpuMs() - startMs;
+  assert.ok(durationMs < 100, `${durationMs} ms`);
+});
+
 Deno.test("[tools.misfit-args] an argument that only a full validator could check is accepted", () => {
   const string = { type: "string" };
   const number = { type: "number" };
@@ -158,7 +170,26 @@ Deno.test("[tools.misfit-args] an invalid, hostile or huge schema accepts any ar
   const deepSchema = JSON.parse(
     '{"type":"object","properties":{"a":'.repeat(400) + "true" + "}}".repeat(400),
   );
+  const manyNames = Array.from({ length: 20_000 }, (_, index) => `p${index}`);
+  const manyKeys = Object.fromEntries(manyNames.map((name) => [name, 1]));
+  const refer = (name: string) => Array(20).fill({ $ref: `#/$defs/${name}` });
+  const manyItems = { a: Array(50_000).fill(1) };
+  const manyObjects = { a: Array(5000).fill({ ["k".repeat(200_000)]: 1 }) };
+  const longText = "x".repeat(200_000);
+  const withItems = (part: unknown) => ({ properties: { a: { items: { anyOf: [part, {}] } } } });
   const cases: [unknown, unknown][] = [
+    [withItems({ type: Array(30_000).fill("null") }), manyItems],
+    [withItems({ required: manyNames }), manyObjects],
+    [withItems({ properties: manyKeys }), manyObjects],
+    [withItems({ patternProperties: manyKeys }), manyObjects],
+    [withItems({ additionalProperties: false }), manyObjects],
+    [withItems({ const: longText }), manyItems],
+    [withItems({ const: longText }), { a: Array(5000).fill(`${longText.slice(1)}y`) }],
+    [withItems({ $ref: `#/${"%41".repeat(67_000)}` }), manyItems],
+    [{
+      $defs: { x: { required: manyNames }, y: { allOf: refer("x") }, z: { allOf: refer("y") } },
+      allOf: refer("z"),
+    }, {}],
     [{ $ref: "#/$defs/d0", $defs: doublingDefinitions }, { a: 1 }],
     [{ properties: { a: { $ref: "#/$defs/d0" } }, $defs: doublingDefinitions }, { a: 1 }],
     [{ properties: { a: { pattern: "^(a+)+$" } } }, { a: `${"a".repeat(40)}!` }],

@@ -106,6 +106,21 @@ Deno.test("[security.many-tools] no listing of 10,000 tools occupies the gateway
   }
 });
 
+Deno.test("[security.many-tools] no listing of 100 small schemas that are long to read occupies the gateway for more than 100 ms of CPU time at once", async () => {
+  const part = Array(20).fill({ $ref: "#/$defs/y" });
+  const inputSchema = {
+    type: "object",
+    $defs: { x: {}, y: { anyOf: Array(20).fill({ $ref: "#/$defs/x" }) }, z: { anyOf: part } },
+    properties: { a: { anyOf: Array(20).fill({ $ref: "#/$defs/z" }) } },
+  };
+  await using fixture = new ListFixture(
+    Array.from({ length: 100 }, (_, index) => createDefinition(`tool_${index}`, { inputSchema })),
+  );
+  await fixture.downstream.listTools();
+  const longestMs = await measureLongestTurn(() => fixture.list({ detail: "signatures" }));
+  assert.ok(longestMs < 100, `${longestMs} ms`);
+});
+
 Deno.test("[tools.long-list] an answer has at most 512 KiB of tools and 1,000 omitted names, and says how to see the others", async () => {
   await using fixture = new ListFixture(MANY_TOOLS);
   const { tools, returned, omitted, hint } = await fixture.list({ detail: "full" });

@@ -3,6 +3,16 @@ import fc from "fast-check";
 import { signatureOf } from "../../src/gateway/tools/signature.ts";
 import { cpuMs } from "../cpu_time.ts";
 
+const manyNames = Array.from({ length: 28_000 }, (_, index) => `p${index}`);
+const manyKeys = Object.fromEntries(manyNames.map((name) => [name, 1]));
+
+/** Creates a schema that refers to a part 8,000 times, through two definitions. */
+function referTo(part: unknown, keyword: "allOf" | "anyOf"): unknown {
+  const refer = (name: string) => ({ [keyword]: Array(20).fill({ $ref: `#/$defs/${name}` }) });
+  const $defs = { x: part, y: refer("x"), z: refer("y") };
+  return { type: "object", properties: { a: refer("z") }, $defs, ...refer("z") };
+}
+
 const hostileSchemas: Readonly<Record<string, () => unknown>> = {
   "a reference to itself": () => ({ $ref: "#" }),
   "circular references": () => ({
@@ -47,6 +57,19 @@ const hostileSchemas: Readonly<Record<string, () => unknown>> = {
   "a property name of one megabyte": () => ({
     properties: { ["a".repeat(1_000_000)]: { type: "string" } },
   }),
+  "8,000 references to 28,000 required names": () => referTo({ required: manyNames }, "allOf"),
+  "8,000 references to 28,000 properties": () => referTo({ properties: manyKeys }, "allOf"),
+  "8,000 references to 28,000 patterns": () => referTo({ patternProperties: manyKeys }, "allOf"),
+  "8,000 references to 28,000 keywords": () =>
+    referTo({ type: "object", additionalProperties: manyKeys }, "anyOf"),
+  "8,000 references to a constant of 28,000 members": () => referTo({ const: manyKeys }, "anyOf"),
+  "8,000 references to 20 long texts": () =>
+    referTo(
+      { enum: Array.from({ length: 20 }, (_, index) => "\u2028".repeat(60) + index) },
+      "anyOf",
+    ),
+  "8,000 times a reference of 200,000 characters": () =>
+    referTo({ $ref: `#/${"%41".repeat(67_000)}` }, "anyOf"),
   "keywords of wrong types": () => ({
     type: { a: 1 },
     properties: [1],
@@ -64,7 +87,7 @@ for (const [description, createSchema] of Object.entries(hostileSchemas)) {
     const tool = { name: "f", inputSchema: createSchema() };
     const startMs = cpuMs();
     const signature = signatureOf(tool);
-    assert.ok(cpuMs() - startMs < 1_000);
+    assert.ok(cpuMs() - startMs < 100);
     assert.match(signature, /^f\(.*\)$/);
     assert.ok(signature.length < 5_000);
   });

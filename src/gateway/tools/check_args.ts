@@ -1,7 +1,7 @@
 /**
  * Checks a call's arguments against the tool's input schema. Schemas come from servers and may be
  * anything: a small schema can keep a validator of all keywords busy for minutes. So the functions here
- * ignore patterns, throw nothing, and visit at most as many schemas as the budget of a walk allows.
+ * ignore patterns, throw nothing, and do at most as much work as the budget of a walk allows.
  */
 
 import type { Tool } from "../../downstream/mod.ts";
@@ -11,10 +11,13 @@ import {
   hasMoreAlternatives,
   isSchema,
   listOf,
+  maxMembers,
   maxNesting,
   type Schema,
   shapeOf,
+  spend,
   startWalk,
+  visitWork,
   type Walk,
 } from "./schema_shape.ts";
 import { isRecord } from "../../json.ts";
@@ -42,7 +45,7 @@ const DEFAULT_WORDS = /default|optional|omit|leave|left|\bnot (?:given|set|provi
 /** Maximum length of a name in a message. */
 const MAX_NAME_LENGTH = 64;
 
-/** Maximum length of a list of values in a message. */
+/** Maximum length of a list of values in a message, and of a text that is compared with an argument. */
 const MAX_VALUES_LENGTH = 200;
 
 type Args = Readonly<Record<string, unknown>>;
@@ -60,19 +63,19 @@ export function findMissingArguments({ definition }: Tool, args: Args): string[]
   const schema = definition["inputSchema"];
   // Until draft 7, all keywords next to `$ref` are ignored.
   if (!isSchema(schema) || Object.hasOwn(schema, "$ref")) return [];
-  const required = listOf(schema["required"]);
-  const missing = required.filter((name): name is string => {
-    return typeof name === "string" && !Object.hasOwn(args, name);
-  });
-  if (missing.length === 0) return [];
+  const missing = new Set<string>();
+  for (const name of listOf(schema["required"])) {
+    if (typeof name === "string" && !Object.hasOwn(args, name)) missing.add(name);
+  }
+  if (missing.size === 0) return [];
   const properties = isSchema(schema["properties"]) ? schema["properties"] : {};
   if (Object.keys(args).some((name) => !Object.hasOwn(properties, name))) return [];
-  return missing.flatMap((name) => {
+  return missing.values().flatMap((name) => {
     const property = Object.hasOwn(properties, name) ? properties[name] : undefined;
     return isSchema(property) && isNeeded(property)
       ? [`${quoteName(name)} (${property["type"]})`]
       : [];
-  }).slice(0, MAX_MISSING_ARGUMENTS);
+  }).take(MAX_MISSING_ARGUMENTS).toArray();
 }
 
 /** Whether a property has one plain type, and nothing suggests a default for it. */
@@ -98,11 +101,11 @@ export function findSchemaErrors({ definition, text }: Tool, args: Args): string
   const walk = startWalk(schema);
   const errors: string[] = [];
   checkSchema(schema, args, { path: "", nesting: 0, walk, errors });
-  return walk.visitsLeft < 0 ? [] : [...new Set(errors)].slice(0, MAX_ERRORS);
+  return walk.workLeft < 0 ? [] : [...new Set(errors)].slice(0, MAX_ERRORS);
 }
 
 interface SchemaPosition {
-  /** Path of the value in the arguments, such as `filter.names[0]`. */
+  /** Path of the value in the arguments, such as `filter.names[0]`; cut if it is too long for a message. */
   readonly path: string;
   readonly nesting: number;
   readonly walk: Walk;
@@ -111,9 +114,8 @@ interface SchemaPosition {
 
 function checkSchema(schema: unknown, value: unknown, position: SchemaPosition): void {
   const { walk, errors, nesting } = position;
-  walk.visitsLeft -= 1;
-  if (nesting > maxNesting) walk.visitsLeft = -1;
-  if (walk.visitsLeft < 0 || errors.length >= MAX_ERRORS || !isSchema(schema)) return;
+  if (nesting > maxNesting) walk.workLeft = -1;
+  if (!spend(walk, visitWork) || errors.length >= MAX_ERRORS || !isSchema(schema)) return;
   if (value === null && schema["nullable"] === true) return;
   const innerPosition = { ...position, nesting: nesting + 1 };
   const reference = schema["$ref"];
@@ -122,10 +124,10 @@ function checkSchema(schema: unknown, value: unknown, position: SchemaPosition):
     return;
   }
   const types = Array.isArray(schema["type"]) ? schema["type"] : [schema["type"] ?? "any"];
+  if (!spend(walk, types.length)) return;
   if (!types.some((type) => isOfType(value, type))) {
-    errors.push(
-      `${describePath(position)} must be of type ${types.join(" or ").slice(0, MAX_NAME_LENGTH)}`,
-    );
+    const list = types.slice(0, maxMembers).join(" or ").slice(0, MAX_NAME_LENGTH);
+    errors.push(`${describePath(position)} must be of type ${list}`);
     return;
   }
   checkAllowedValues(schema, value, position);
@@ -140,12 +142,16 @@ function checkSchema(schema: unknown, value: unknown, position: SchemaPosition):
     checkObject(schema, value, innerPosition);
     return;
   }
-  for (const part of listOf(schema["allOf"])) checkSchema(part, value, innerPosition);
+  for (const part of listOf(schema["allOf"])) {
+    if (walk.workLeft < 0 || errors.length >= MAX_ERRORS) return;
+    checkSchema(part, value, innerPosition);
+  }
   // Next to `prefixItems`, `items` applies only to the remaining values.
   if (Array.isArray(value) && !Object.hasOwn(schema, "prefixItems")) {
     for (const [index, item] of value.entries()) {
-      if (walk.visitsLeft < 0 || errors.length >= MAX_ERRORS) break;
-      checkSchema(schema["items"], item, { ...innerPosition, path: `${position.path}[${index}]` });
+      if (walk.workLeft < 0 || errors.length >= MAX_ERRORS) break;
+      const path = extendPath(position.path, `[${index}]`);
+      checkSchema(schema["items"], item, { ...innerPosition, path });
     }
   }
 }
@@ -158,30 +164,40 @@ function matches(schema: unknown, value: unknown, position: SchemaPosition): boo
 
 function checkAllowedValues(schema: Schema, value: unknown, position: SchemaPosition): void {
   const values = Object.hasOwn(schema, "const") ? [schema["const"]] : listOf(schema["enum"]);
-  position.walk.visitsLeft -= values.length;
-  // A list with objects is rare and not checked, because the objects would have to be compared deeply.
-  const isPlain = values.every((allowed) => typeof allowed !== "object" || allowed === null);
-  if (values.length === 0 || !isPlain || values.includes(value)) return;
-  const list = values.map((allowed) => JSON.stringify(allowed)).join(", ");
+  if (values.length === 0 || !spend(position.walk, values.length)) return;
+  if (!values.every(isComparable) || values.includes(value)) return;
+  let list = "";
+  for (const allowed of values) {
+    if (list.length > MAX_VALUES_LENGTH) break;
+    list += `${list && ", "}${JSON.stringify(allowed)}`;
+  }
+  if (!spend(position.walk, list.length)) return;
   const shownList = list.length > MAX_VALUES_LENGTH ? `${list.slice(0, MAX_VALUES_LENGTH)}…` : list;
   position.errors.push(
     `${describePath(position)} must be ${values.length > 1 ? "one of " : ""}${shownList}`,
   );
 }
 
+/** Whether comparing a value is cheap, unlike that of an object or of a long text; both are rare. */
+function isComparable(value: unknown): boolean {
+  if (typeof value === "string") return value.length <= MAX_VALUES_LENGTH;
+  return typeof value !== "object" || value === null;
+}
+
 function checkObject(schema: Schema, value: Args, position: SchemaPosition): void {
   const { walk, errors, path } = position;
   const shape = shapeOf(schema, walk);
   const names = Object.keys(value);
-  walk.visitsLeft -= names.length;
+  if (!spend(walk, names.length + shape.required.size)) return;
   for (const name of shape.required) {
+    if (errors.length >= MAX_ERRORS) return;
     if (typeof name !== "string" || Object.hasOwn(value, name)) continue;
     const property = shape.properties.get(name);
     if (isSchema(property) && Object.hasOwn(property, "default")) continue;
     errors.push(`${describePath({ path: joinPath(path, name) })} is missing`);
   }
   for (const name of names) {
-    if (walk.visitsLeft < 0 || errors.length >= MAX_ERRORS) return;
+    if (walk.workLeft < 0 || errors.length >= MAX_ERRORS) return;
     const member = { ...position, path: joinPath(path, name) };
     if (shape.properties.has(name)) checkSchema(shape.properties.get(name), value[name], member);
     // Patterns are not evaluated, so the name may match one of them.
@@ -213,7 +229,12 @@ function isOfType(value: unknown, type: unknown): boolean {
 }
 
 function joinPath(path: string, name: string): string {
-  return path === "" ? name : `${path}.${name}`;
+  return path === "" ? extendPath(path, name) : extendPath(`${path}.`, name);
+}
+
+/** Appends a step to a path that is not longer than a name in a message. */
+function extendPath(path: string, step: string): string {
+  return path.length > MAX_NAME_LENGTH ? path : path + step.slice(0, MAX_NAME_LENGTH + 1);
 }
 
 function describePath({ path }: { readonly path: string }): string {

@@ -23,6 +23,9 @@ const MAX_PATTERN_LENGTH = 256;
 /** Maximum length of the list of an answer, in UTF-16 code units; about 130,000 tokens. */
 const MAX_LIST_LENGTH = 512 * 1024;
 
+/** Time after which the steps on a list that is not long run as long work, in milliseconds. */
+const MAX_DIRECT_MS = 5;
+
 /** Maximum number of names in `omitted`. */
 const MAX_OMITTED = 1000;
 
@@ -103,9 +106,13 @@ export const getServerTools: LocalTool = {
 /** Runs a step of the work on a list of tools. */
 type StepRunner = <T>(step: () => T) => T | Promise<T>;
 
-/** Creates a runner of steps, between which other calls run if the list is long. */
+/** Creates a runner of steps, between which other calls run if the list is long or the steps take long. */
 function createStepRunner({ isLong }: Catalog, agent: string): StepRunner {
-  return isLong ? (step) => longWork.run(`agent ${agent}`, step) : (step) => step();
+  const startedAt = performance.now();
+  return (step) =>
+    isLong || performance.now() - startedAt > MAX_DIRECT_MS
+      ? longWork.run(`agent ${agent}`, step)
+      : step();
 }
 
 async function filterTools(
@@ -173,9 +180,10 @@ function writeTool(tool: Tool, detail: Detail): string {
 
 const fullTokensOf = computeOnce((tool) => estimateTokens(tool.text.json));
 
-const signatureTextOf = computeOnce(({ name, definition }) => {
-  const description = summaryOf(definition);
+const signatureTextOf = computeOnce((tool) => {
+  const { name, definition } = tool;
   const signature = signatureOf(definition);
+  const description = summaryOf(definition, { signature, fullTokens: fullTokensOf(tool) });
   return JSON.stringify({ name, signature, ...(description === "" ? {} : { description }) });
 });
 

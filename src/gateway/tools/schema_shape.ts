@@ -23,8 +23,12 @@ export interface Walk {
   readonly root: unknown;
   /** The references whose targets are being visited, so that a cycle is noticed. */
   readonly openReferences: Set<string>;
-  /** The number of schemas and properties that may still be visited; negative if too many were visited. */
-  visitsLeft: number;
+  /** The targets of the references so far. */
+  readonly targets: Map<string, unknown>;
+  /** The keys of the objects so far: listing those of a large object takes long. */
+  readonly keys: Map<object, readonly string[]>;
+  /** The work that may still be done; negative if the budget is exhausted. */
+  workLeft: number;
 }
 
 /** Maximum nesting of schemas that is read. */
@@ -32,14 +36,31 @@ export const maxNesting = 24;
 /** Maximum number of members that are read of a union, an enum or `allOf`. */
 export const maxMembers = 20;
 const maxAlternatives = 2 * maxMembers;
-const initialVisits = 20_000;
+/** Maximum length of a reference that is followed. */
+const maxReferenceLength = 1_000;
+/** The budget of a walk; one unit is an element of a list or a character of a text, about 0.1 µs. */
+const initialWork = 60_000;
+/** The work of visiting one schema, without its lists. */
+export const visitWork = 5;
 
 /** Starts a walk through an input schema. */
 export function startWalk(root: unknown): Walk {
-  return { root, openReferences: new Set(), visitsLeft: initialVisits };
+  return {
+    root,
+    openReferences: new Set(),
+    targets: new Map(),
+    keys: new Map(),
+    workLeft: initialWork,
+  };
 }
 
-/** Collects the properties of an object schema. */
+/** Subtracts work from the budget of a walk; returns whether the budget allows it. */
+export function spend(walk: Walk, work: number): boolean {
+  walk.workLeft -= work;
+  return walk.workLeft >= 0;
+}
+
+/** Collects the properties of an object schema; not all of them if the walk's budget is exhausted. */
 export function shapeOf(schema: Schema, walk: Walk): ObjectShape {
   const shape: ObjectShape = {
     properties: new Map(),
@@ -51,20 +72,24 @@ export function shapeOf(schema: Schema, walk: Walk): ObjectShape {
 }
 
 function addShape(shape: ObjectShape, schema: unknown, walk: Walk, nesting: number): void {
-  if (!isSchema(schema) || walk.visitsLeft < 0 || nesting > maxNesting) return;
+  if (!spend(walk, visitWork) || !isSchema(schema) || nesting > maxNesting) return;
   const reference = schema["$ref"];
   if (typeof reference === "string") {
     followReference(reference, { walk, visit: (part) => addShape(shape, part, walk, nesting + 1) });
   }
-  const properties = Object.entries(isSchema(schema["properties"]) ? schema["properties"] : {});
-  walk.visitsLeft -= 1 + properties.length;
-  for (const [name, property] of properties) {
-    if (!shape.properties.has(name)) shape.properties.set(name, property);
+  const properties = isSchema(schema["properties"]) ? schema["properties"] : {};
+  const names = keysOf(properties, walk);
+  const required = listOf(schema["required"]);
+  if (!spend(walk, names.length + required.length)) return;
+  for (const name of names) {
+    if (!shape.properties.has(name)) shape.properties.set(name, properties[name]);
   }
-  for (const name of listOf(schema["required"])) shape.required.add(name);
+  for (const name of required) shape.required.add(name);
   const patterns = isSchema(schema["patternProperties"]) ? schema["patternProperties"] : {};
-  shape.hasPatterns ||= hasKeywords(patterns);
-  shape.additional ??= Object.values(patterns)[0] ?? schema["additionalProperties"];
+  const [pattern] = keysOf(patterns, walk);
+  shape.hasPatterns ||= pattern !== undefined;
+  shape.additional ??= (pattern === undefined ? undefined : patterns[pattern]) ??
+    schema["additionalProperties"];
   for (const part of listOf(schema["allOf"]).slice(0, maxMembers)) {
     addShape(shape, part, walk, nesting + 1);
   }
@@ -75,9 +100,13 @@ export function followReference<T>(
   reference: string,
   { walk, visit }: { readonly walk: Walk; readonly visit: (part: unknown) => T },
 ): T | undefined {
+  if (reference.length > maxReferenceLength) return visit(undefined);
   if (walk.openReferences.has(reference)) return undefined;
   walk.openReferences.add(reference);
-  const result = visit(resolvePointer(reference, walk.root));
+  if (!walk.targets.has(reference)) {
+    walk.targets.set(reference, resolvePointer(reference, walk.root));
+  }
+  const result = visit(walk.targets.get(reference));
   walk.openReferences.delete(reference);
   return result;
 }
@@ -104,12 +133,12 @@ function decodeUri(text: string): string {
 }
 
 /** Returns the type names of a schema, declared or evident from other keywords. */
-export function typeNamesOf(schema: Schema): readonly unknown[] {
+export function typeNamesOf(schema: Schema, walk: Walk): readonly unknown[] {
   const type = schema["type"];
   if (Array.isArray(type)) return type.slice(0, maxMembers);
   if (typeof type === "string") return [type];
   const isObject = isSchema(schema["properties"]) || isSchema(schema["patternProperties"]) ||
-    hasKeywords(schema["additionalProperties"]);
+    hasKeywords(schema["additionalProperties"], walk);
   if (isObject) return ["object"];
   return "items" in schema || "prefixItems" in schema ? ["array"] : [];
 }
@@ -136,6 +165,13 @@ export function isSchema(value: unknown): value is Schema {
 }
 
 /** Whether a schema has keywords, unlike `true`, `false` and `{}`. */
-export function hasKeywords(schema: unknown): boolean {
-  return isSchema(schema) && Object.keys(schema).length > 0;
+export function hasKeywords(schema: unknown, walk: Walk): boolean {
+  return isSchema(schema) && keysOf(schema, walk).length > 0;
+}
+
+/** Returns the keys of an object, which are listed once in a walk. */
+export function keysOf(object: object, walk: Walk): readonly string[] {
+  const keys = walk.keys.get(object) ?? Object.keys(object);
+  walk.keys.set(object, keys);
+  return keys;
 }

@@ -9,14 +9,17 @@ import {
   followReference,
   hasKeywords,
   isSchema,
+  keysOf,
   listOf,
   maxMembers,
   maxNesting,
   type ObjectShape,
   type Schema,
   shapeOf,
+  spend,
   startWalk,
   typeNamesOf,
+  visitWork,
   type Walk,
 } from "./schema_shape.ts";
 
@@ -44,7 +47,8 @@ export function parametersText(schema: unknown, maxChars: { list: number; type: 
   const walk = startWalk(schema);
   if (alternativesOf(schema).length === 0 && typeof schema["$ref"] !== "string") {
     const shape = shapeOf(schema, walk);
-    const isEmpty = shape.properties.size === 0 && !hasKeywords(shape.additional);
+    if (walk.workLeft < 0) return ELLIPSIS;
+    const isEmpty = shape.properties.size === 0 && !hasKeywords(shape.additional, walk);
     if (!isEmpty) {
       return propertiesText(shape, maxChars.list, { maxChars: maxChars.type, nesting: 1 }, walk);
     }
@@ -71,6 +75,7 @@ function propertiesText(
       const text = `${keyText(name)}${isRequired ? "" : "?"}: ${
         typeWithDefault(schema, innerBudget, walk)
       }`;
+      spend(walk, text.length);
       charsLeft -= text.length + 2;
       if (charsLeft >= 0 || shownTexts.size === 0) shownTexts.set(name, text);
     }
@@ -81,7 +86,7 @@ function propertiesText(
     if (text !== undefined) parts.push(text);
   }
   if (parts.length < shape.properties.size) parts.push(ELLIPSIS);
-  if (hasKeywords(shape.additional)) {
+  if (hasKeywords(shape.additional, walk)) {
     parts.push(`[key: string]: ${typeText(shape.additional, innerBudget, walk)}`);
   }
   return parts.join(", ");
@@ -95,15 +100,16 @@ function keyText(name: string): string {
 function typeWithDefault(schema: unknown, budget: TextBudget, walk: Walk): string {
   const type = typeText(schema, budget, walk);
   if (!isSchema(schema) || !Object.hasOwn(schema, "default")) return type;
-  return `${type} = ${literalText(schema["default"], maxLiteralChars)}`;
+  return `${type} = ${literalText(schema["default"], maxLiteralChars, walk)}`;
 }
 
 function typeText(schema: unknown, budget: TextBudget, walk: Walk): string {
-  return joinMembers(membersOf(schema, budget, walk), budget.maxChars);
+  return joinMembers(membersOf(schema, budget, walk), budget.maxChars, walk);
 }
 
 /** Joins the members of a union that fit; always shows the first member. */
-function joinMembers(members: readonly string[], maxChars: number): string {
+function joinMembers(members: readonly string[], maxChars: number, walk: Walk): string {
+  spend(walk, members.length);
   const uniqueMembers = [...new Set(members)];
   const shownMembers: string[] = [];
   let charsLeft = maxChars;
@@ -115,15 +121,16 @@ function joinMembers(members: readonly string[], maxChars: number): string {
   if (shownMembers.length < uniqueMembers.length && !shownMembers.includes(ELLIPSIS)) {
     shownMembers.push(ELLIPSIS);
   }
-  return shownMembers.length === 0 ? "any" : shownMembers.join(" | ");
+  const text = shownMembers.length === 0 ? "any" : shownMembers.join(" | ");
+  spend(walk, text.length);
+  return text;
 }
 
 /** Returns the texts of the members of a union; a schema that is not a union counts as its only member. */
 function membersOf(schema: unknown, budget: TextBudget, walk: Walk): string[] {
+  if (!spend(walk, visitWork) || budget.nesting > maxNesting) return [ELLIPSIS];
   if (schema === false) return ["never"];
   if (!isSchema(schema)) return ["any"];
-  walk.visitsLeft -= 1;
-  if (walk.visitsLeft < 0 || budget.nesting > maxNesting) return [ELLIPSIS];
   const reference = schema["$ref"];
   const members = typeof reference === "string"
     ? followReference(reference, {
@@ -136,10 +143,10 @@ function membersOf(schema: unknown, budget: TextBudget, walk: Walk): string[] {
 }
 
 function inlineMembersOf(schema: Schema, budget: TextBudget, walk: Walk): string[] {
-  if (Object.hasOwn(schema, "const")) return [literalText(schema["const"], maxLiteralChars)];
+  if (Object.hasOwn(schema, "const")) return [literalText(schema["const"], maxLiteralChars, walk)];
   const values = listOf(schema["enum"]).slice(0, maxMembers + 1);
-  if (values.length > 0) return values.map((value) => literalText(value, maxLiteralChars));
-  const ownTypes = typeNamesOf(schema).map((type) => textOfType(type, schema, budget, walk));
+  if (values.length > 0) return values.map((value) => literalText(value, maxLiteralChars, walk));
+  const ownTypes = typeNamesOf(schema, walk).map((type) => textOfType(type, schema, budget, walk));
   const alternatives = alternativesOf(schema)
     .flatMap((part) => membersOf(part, nestDeeper(budget), walk));
   if (ownTypes.length === 0) {
@@ -150,8 +157,8 @@ function inlineMembersOf(schema: Schema, budget: TextBudget, walk: Walk): string
   if (typedAlternatives.every((text) => ownTypes.includes(text))) return ownTypes;
   if (!ownTypes.some((text) => text.length > 2 && text.startsWith("{"))) return typedAlternatives;
   return [
-    `(${joinMembers(ownTypes, budget.maxChars)} & (${
-      joinMembers(typedAlternatives, budget.maxChars)
+    `(${joinMembers(ownTypes, budget.maxChars, walk)} & (${
+      joinMembers(typedAlternatives, budget.maxChars, walk)
     }))`,
   ];
 }
@@ -165,7 +172,9 @@ function allOfMembers(schema: Schema, budget: TextBudget, walk: Walk): string[] 
   const intersection = parts.map((part) => membersOf(part, innerBudget, walk))
     .filter((members) => members.some((text) => text !== "any"));
   if (intersection.length < 2) return intersection[0] ?? [];
-  return [`(${intersection.map((members) => parenthesize(members, budget.maxChars)).join(" & ")})`];
+  return [
+    `(${intersection.map((members) => parenthesize(members, budget.maxChars, walk)).join(" & ")})`,
+  ];
 }
 
 function textOfType(type: unknown, schema: Schema, budget: TextBudget, walk: Walk): string {
@@ -189,7 +198,7 @@ function textOfType(type: unknown, schema: Schema, budget: TextBudget, walk: Wal
 function arrayText(schema: Schema, budget: TextBudget, walk: Walk): string {
   const tuple = schema["prefixItems"] ?? schema["items"];
   if (!Array.isArray(tuple)) {
-    return `${parenthesize(membersOf(schema["items"], budget, walk), budget.maxChars)}[]`;
+    return `${parenthesize(membersOf(schema["items"], budget, walk), budget.maxChars, walk)}[]`;
   }
   const parts: string[] = [];
   let charsLeft = budget.maxChars;
@@ -205,14 +214,15 @@ function arrayText(schema: Schema, budget: TextBudget, walk: Walk): string {
 }
 
 /** Writes a union for use before `[]` or next to `&`, in parentheses if needed. */
-function parenthesize(members: readonly string[], maxChars: number): string {
-  const text = joinMembers(members, maxChars);
+function parenthesize(members: readonly string[], maxChars: number, walk: Walk): string {
+  const text = joinMembers(members, maxChars, walk);
   return new Set(members).size > 1 ? `(${text})` : text;
 }
 
 function objectText(schema: Schema, budget: TextBudget, walk: Walk): string {
   const shape = shapeOf(schema, walk);
-  if (shape.properties.size === 0 && !hasKeywords(shape.additional)) {
+  if (walk.workLeft < 0) return `{${ELLIPSIS}}`;
+  if (shape.properties.size === 0 && !hasKeywords(shape.additional, walk)) {
     return shape.additional === false ? "{}" : "object";
   }
   if (budget.maxChars < minObjectChars) return `{${ELLIPSIS}}`;
@@ -221,17 +231,24 @@ function objectText(schema: Schema, budget: TextBudget, walk: Walk): string {
 }
 
 /** Writes a value as JSON, cut if it is long or deep. */
-function literalText(value: unknown, maxChars: number): string {
+function literalText(value: unknown, maxChars: number, walk: Walk): string {
+  const text = shortJson(value, maxChars, walk);
+  return spend(walk, visitWork + text.length) ? text : ELLIPSIS;
+}
+
+function shortJson(value: unknown, maxChars: number, walk: Walk): string {
   if (typeof value === "string") {
     return JSON.stringify(value.length > maxChars ? value.slice(0, maxChars) + ELLIPSIS : value);
   }
   if (typeof value === "number" || typeof value === "boolean" || value === null) return `${value}`;
   if (typeof value !== "object" || maxChars < 2) return ELLIPSIS;
   const isList = Array.isArray(value);
+  const keys = isList ? Object.keys(value.slice(0, maxChars)) : keysOf(value, walk);
   const parts: string[] = [];
   let charsLeft = maxChars;
-  for (const [key, item] of Object.entries(value)) {
-    const text = literalText(item, charsLeft >> 1);
+  for (const key of keys) {
+    const item = (value as Readonly<Record<string, unknown>>)[key];
+    const text = literalText(item, charsLeft >> 1, walk);
     charsLeft -= (isList ? 0 : key.length) + text.length + 2;
     if (charsLeft < 0) {
       parts.push(ELLIPSIS);

@@ -14,6 +14,12 @@ export interface DescribedTool {
   readonly inputSchema?: unknown;
 }
 
+/** The signature and the tokens of the full definition of a tool. */
+export interface KnownOfTool {
+  readonly signature?: string;
+  readonly fullTokens?: number;
+}
+
 const maxNameChars = 128;
 /** Maximum length of all parameters, and of the type of one, in characters. */
 const maxChars = { list: 1_600, type: 400 };
@@ -43,10 +49,12 @@ export function signatureOf(tool: DescribedTool): string {
 /**
  * Returns the first sentences of a tool's description on one line, as many as the tokens of a summary
  * allow; an ellipsis marks omitted text. Empty without a description.
+ *
+ * @param known What the caller has computed already, which takes long for a large definition.
  */
-export function summaryOf(tool: DescribedTool): string {
+export function summaryOf(tool: DescribedTool, known: KnownOfTool = {}): string {
   if (typeof tool.description !== "string") return "";
-  const maxTokens = summaryTokens(tool);
+  const maxTokens = summaryTokens(tool, known);
   const sentences = sentencesOf(tool.description.slice(0, maxReadChars));
   const shownSentences: string[] = [];
   let tokensLeft = maxTokens;
@@ -76,13 +84,16 @@ function sentencesOf(text: string): string[] {
 }
 
 /** Returns the maximum number of tokens of a tool's summary. */
-function summaryTokens(tool: DescribedTool): number {
+function summaryTokens(
+  tool: DescribedTool,
+  { signature = signatureOf(tool), fullTokens = estimateFullTokens(tool) }: KnownOfTool,
+): number {
   const { share, min, max, overhead } = summaryLimit;
-  const remaining = share * fullTokens(tool) - estimateTokens(signatureOf(tool)) - overhead;
+  const remaining = share * fullTokens - estimateTokens(signature) - overhead;
   return Math.max(min, Math.min(max, Math.floor(remaining)));
 }
 
-function fullTokens(tool: DescribedTool): number {
+function estimateFullTokens(tool: DescribedTool): number {
   try {
     return estimateTokens(JSON.stringify(tool));
   } catch (error) {
