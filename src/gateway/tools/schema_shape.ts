@@ -38,10 +38,11 @@ export const maxMembers = 20;
 const maxAlternatives = 2 * maxMembers;
 /** Maximum length of a reference that is followed. */
 const maxReferenceLength = 1_000;
-/** The budget of a walk; one unit is an element of a list or a character of a text, about 0.1 µs. */
-const initialWork = 60_000;
-/** The work of visiting one schema, without its lists. */
+/** The budget of a walk; one unit is an element of a list or a character of a text, about 0.3 µs. */
+const initialWork = 40_000;
+/** The work of visiting one schema, without its lists, and of collecting one property. */
 export const visitWork = 5;
+const propertyWork = 3;
 
 /** Starts a walk through an input schema. */
 export function startWalk(root: unknown): Walk {
@@ -80,7 +81,7 @@ function addShape(shape: ObjectShape, schema: unknown, walk: Walk, nesting: numb
   const properties = isSchema(schema["properties"]) ? schema["properties"] : {};
   const names = keysOf(properties, walk);
   const required = listOf(schema["required"]);
-  if (!spend(walk, names.length + required.length)) return;
+  if (!spend(walk, propertyWork * names.length + required.length)) return;
   for (const name of names) {
     if (!shape.properties.has(name)) shape.properties.set(name, properties[name]);
   }

@@ -139,6 +139,7 @@ function membersOf(schema: unknown, budget: TextBudget, walk: Walk): string[] {
     }) ??
       [`{${ELLIPSIS}}`]
     : inlineMembersOf(schema, budget, walk);
+  spend(walk, members.length);
   return schema["nullable"] === true ? [...members, "null"] : members;
 }
 
