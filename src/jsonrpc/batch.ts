@@ -14,6 +14,41 @@ const TOO_LONG = {
   message: "The answers to the batch are too long together; send this message alone",
 };
 
+/** Memory of the text and the parsed values of a batch, in multiples of its length. */
+const TEXT_MEMORY = 4;
+
+/** Memory of a message of a batch, besides its text and its values, in bytes. */
+const MESSAGE_BYTES = 400;
+
+/** A batch for which its sender's share of the memory has no room. */
+export const NO_ROOM_FOR_BATCH = {
+  kind: "invalid",
+  error: {
+    code: RPC_CODES.invalidRequest,
+    message:
+      "The batch does not fit into the sender's share of the memory beside earlier messages; " +
+      "send it again when they are answered, or each message alone",
+  },
+  id: undefined,
+  probableKind: undefined,
+} as const;
+
+/** A batch in a revision that has no batches. */
+export const NO_BATCHES = {
+  kind: "invalid",
+  error: {
+    code: RPC_CODES.invalidRequest,
+    message: "Only revision 2025-03-26 of MCP has batches; send each message alone",
+  },
+  id: undefined,
+  probableKind: undefined,
+} as const;
+
+/** Returns the memory that a batch takes until all its messages are dispatched, in bytes. */
+export function batchBytes(text: string, messageCount: number): number {
+  return TEXT_MEMORY * text.length + MESSAGE_BYTES * messageCount;
+}
+
 /** Options of the answers to a batch. */
 export interface BatchOptions {
   /** Number of messages in the batch. */

@@ -1,6 +1,6 @@
 import type { Budget } from "../budget.ts";
 import { longWork } from "../long_work.ts";
-import { BatchExchange } from "./batch.ts";
+import { batchBytes, BatchExchange, NO_BATCHES, NO_ROOM_FOR_BATCH } from "./batch.ts";
 import type { Channel, ResponseWriter } from "./channel.ts";
 import { hashId, IdTable } from "./id_table.ts";
 import { IncomingRequest, type RequestOrigin } from "./incoming.ts";
@@ -37,17 +37,6 @@ const UNREAD_ERROR = {
   message: "The answer does not fit: earlier answers have not been read",
 };
 
-/** A batch in a revision that has no batches. */
-const NO_BATCHES = {
-  kind: "invalid",
-  error: {
-    code: RPC_CODES.invalidRequest,
-    message: "Only revision 2025-03-26 of MCP has batches; send each message alone",
-  },
-  id: undefined,
-  probableKind: undefined,
-} as const;
-
 /**
  * Handles the messages that a peer receives. If a method throws or rejects, the peer reports that to
  * `unexpected`, answers a request with an internal error, and continues.
@@ -62,8 +51,11 @@ export interface PeerHandler {
   acceptsBatches?(): boolean;
   /** The party that the messages of batches belong to, as for `LongWork.run`. Default: one for all such peers. */
   readonly party?: string;
-  /** Returns the memory in which answers count that wait for others of their batch. Default: none. */
-  batchMemory?(): Budget;
+  /**
+   * Returns the memory in which a batch counts until its messages are dispatched, and answers that wait for others
+   * of their batch. Default: none.
+   */
+  batchMemory?(): Budget | undefined;
   /** Handles a request, which may be answered now or later. */
   request(request: IncomingRequest): void | Promise<void>;
   /** Handles a notification, except for cancellation and progress, which the peer handles. */
@@ -196,25 +188,42 @@ export class Peer {
 
   #receive(message: Message, replyTo: ResponseWriter = this.#defaultWriter): void {
     if (message.kind !== "batch") return this.#dispatch(message, replyTo);
-    const { messages, text } = message;
+    const { text } = message;
     if (this.#handler.acceptsBatches?.() === false) {
       return this.#dispatch({ ...NO_BATCHES, text }, replyTo);
     }
-    const memory = this.#handler.batchMemory?.();
-    const batch = new BatchExchange(replyTo, { messageCount: messages.length, memory });
-    void this.#dispatchBatch(messages, batch);
+    void this.#dispatchBatch(message, replyTo);
   }
 
   /** Dispatches the messages of a batch one by one; other work runs in between. */
-  async #dispatchBatch(messages: readonly Message[], batch: BatchExchange): Promise<void> {
+  async #dispatchBatch(
+    { messages, text }: Message & { readonly kind: "batch" },
+    replyTo: ResponseWriter,
+  ): Promise<void> {
+    const memory = this.#handler.batchMemory?.();
+    const bytes = batchBytes(text, messages.length);
+    if (memory?.hasRoom(bytes) === false) {
+      return this.#dispatch({ ...NO_ROOM_FOR_BATCH, text }, replyTo);
+    }
+    memory?.add(bytes);
+    const batch = new BatchExchange(replyTo, { messageCount: messages.length, memory });
     for (const [index, message] of messages.entries()) {
-      await longWork.run(this.#handler.party ?? "batches", () => this.#dispatch(message, batch));
-      if (index === messages.length - 1) return;
+      const isDispatched = await longWork.run(this.#handler.party ?? "batches", () => {
+        if (this.#endError !== undefined) return false;
+        this.#dispatch(message, batch);
+        return true;
+      });
+      if (!isDispatched) {
+        messages.slice(index).forEach(() => batch.end());
+        break;
+      }
+      if (index === messages.length - 1) break;
       // Most of the work on a request follows in promises.
       const startedAt = performance.now();
       await new Promise((resolve) => setImmediate(resolve));
       longWork.addTime(performance.now() - startedAt);
     }
+    memory?.add(-bytes);
   }
 
   #receiveEnd(cause?: Error): void {

@@ -22,6 +22,13 @@ const LINE_FEED = 10;
 /** Maximum size of a field's name, with the colon and the space after it, in bytes. */
 const MAX_FIELD_NAME_BYTES = 16;
 
+/** Maximum length of the type of an event; a longer one is replaced by another unknown type. */
+const MAX_KIND_LENGTH = 64;
+const UNKNOWN_KIND = "unknown";
+
+/** Maximum length of the id of an event; a longer one is ignored. */
+const MAX_ID_LENGTH = 1024;
+
 /** Length of the excerpts from both ends of data that are too long or not UTF-8. */
 const EXCERPT_LENGTH = 1024;
 
@@ -127,10 +134,10 @@ export class SseParser {
       case "data":
         return this.#addData(value, line.length - (text.length - value.length));
       case "event":
-        this.#kind = value;
+        this.#kind = value.length > MAX_KIND_LENGTH ? UNKNOWN_KIND : value;
         break;
       case "id":
-        if (!value.includes("\0")) this.#id = value;
+        if (!value.includes("\0") && value.length <= MAX_ID_LENGTH) this.#id = value;
         break;
       case "retry":
         if (/^\d+$/.test(value)) this.#retryMs = Number(value);

@@ -180,7 +180,7 @@ export class StreamableHttpClient implements RemoteClient {
               throw new AnswerTooLong(message.bytes);
             }
             received.messageCount++;
-            received.data = message;
+            received.data = beginningOf(message);
             isAnswered ||= isResponse(message);
             onMessage(message);
             return isAnswered;
@@ -237,6 +237,13 @@ interface Resumption {
   retryMs: number | undefined;
   /** Number of attempts since the last event. */
   attempts: number;
+}
+
+/** Returns the beginning of a long message, without a reference to the rest. */
+function beginningOf(message: IncomingText): IncomingText {
+  if ("reason" in message || message.text.length <= BEGINNING_BYTES) return message;
+  const bytes = new TextEncoder().encode(message.text.slice(0, BEGINNING_BYTES));
+  return { text: new TextDecoder().decode(bytes), bytes: message.bytes };
 }
 
 /** Whether a message is a response. An array, or a message that is not UTF-8, counts as a response. */
