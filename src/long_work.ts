@@ -1,5 +1,5 @@
 /** Minimum size of a message that is long work, in bytes. */
-export const LONG_BYTES: number = 256 * 1024;
+export const LONG_BYTES: number = 64 * 1024;
 
 /** Time for which long work runs before other work gets a turn, in milliseconds. */
 const MAX_TURN_MS = 5;
@@ -122,15 +122,18 @@ export class LongWork {
 
   #runTurn(): void {
     this.#turnMs = 0;
-    for (const [party, [step, ...others]] of this.#waiting) {
-      // The party is now last.
-      this.#waiting.delete(party);
-      if (others.length > 0) this.#waiting.set(party, others);
-      if (step !== undefined) this.#runStep(party, step);
-      if (performance.now() < this.#pauseUntil) break;
+    try {
+      for (const [party, [step, ...others]] of this.#waiting) {
+        // The party is now last.
+        this.#waiting.delete(party);
+        if (others.length > 0) this.#waiting.set(party, others);
+        if (step !== undefined) this.#runStep(party, step);
+        if (performance.now() < this.#pauseUntil) break;
+      }
+    } finally {
+      this.#isScheduled = false;
+      if (this.#waiting.size > 0) this.#scheduleTurn();
     }
-    this.#isScheduled = false;
-    if (this.#waiting.size > 0) this.#scheduleTurn();
   }
 }
 

@@ -8,7 +8,6 @@ import {
 } from "../jsonrpc/mod.ts";
 import type { Budget } from "../budget.ts";
 import { isRecord } from "../json.ts";
-import { LONG_BYTES } from "../long_work.ts";
 import { CatalogMemory } from "./catalog_memory.ts";
 import { RemoteFailure } from "./remote_failure.ts";
 import { CatalogError, type ToolPage } from "./revisions/mod.ts";
@@ -44,6 +43,9 @@ const MAX_QUOTE_LENGTH = 80;
 
 /** The reason why the list of a server that has only resources or prompts is empty. */
 const NO_TOOLS = "It offers no tools; its resources and prompts are not passed on";
+
+/** Minimum work of a long list, whose tools are handled in steps, in bytes. */
+const LONG_LIST_BYTES = 256 * 1024;
 
 /** A tool of a server. */
 export interface Tool {
@@ -102,7 +104,7 @@ export class Catalog {
     this.completeness = notes.completeness ?? "complete";
     this.leftOutTools = notes.leftOutTools ?? [];
     const bytes = tools.reduce((sum, { text }) => sum + WORK_BYTES_PER_TOOL + text.json.length, 0);
-    this.isLong = bytes > LONG_BYTES;
+    this.isLong = bytes > LONG_LIST_BYTES;
     this.#byName = new Map(tools.map((tool) => [tool.name, tool]));
     this.#memory = notes.memory;
     this.#memory?.freeWith(this);

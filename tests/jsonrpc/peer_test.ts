@@ -374,3 +374,35 @@ Deno.test("[protocol.pass-through] a parameter is available as the text that was
   request?.reply({});
   await peer.close();
 });
+
+Deno.test("[memory.batch] a batch counts as memory until its messages are dispatched, and does not fit beside another one", async () => {
+  const memory = new Budget(100_000);
+  const { peer, sendToPeer, sentLines, receivedRequests } = openPeer({
+    answersInvalidMessages: true,
+    batchMemory: () => memory,
+  });
+  const createBatch = (firstId: number): string => {
+    const ids = Array.from({ length: 150 }, (_, index) => firstId + index);
+    return `[${ids.map((id) => `{"jsonrpc":"2.0","id":${id},"method":"m"}`).join(",")}]`;
+  };
+  sendToPeer(createBatch(0));
+  sendToPeer(createBatch(1000));
+  while (receivedRequests.length < 150) await settle();
+  const [refusal = {}] = sentLines.map((line) => JSON.parse(line));
+  assert.match(refusal.error.message, /^The batch does not fit/);
+  while (memory.used > 0) await settle();
+  await peer.close();
+});
+
+Deno.test("[protocol.batch] the messages of a batch after the end of the channel are not dispatched", async () => {
+  const memory = new Budget(10_000_000);
+  const { peer, sendToPeer, receivedRequests } = openPeer({ batchMemory: () => memory });
+  const ids = Array.from({ length: 900 }, (_, index) => index);
+  sendToPeer(`[${ids.map((id) => `{"jsonrpc":"2.0","id":${id},"method":"m"}`).join(",")}]`);
+  while (receivedRequests.length === 0) await settle();
+  await peer.close();
+  const countAtEnd = receivedRequests.length;
+  while (memory.used > 0) await settle();
+  assert.ok(receivedRequests.length <= countAtEnd + 1, `${receivedRequests.length} requests`);
+  assert.ok(receivedRequests.length < 900);
+});

@@ -23,7 +23,7 @@ export const MEMORY: Readonly<Record<string, Section>> = {
     "security.many-tools":
       "work on a server's 10,000 tools is done in steps, searching similar names has a limit, and unknown tools do not fetch the list again and again",
     "security.long-work":
-      "a message of 256 KiB or more is handled in steps, and over HTTP reading busy pipes and starting processes are such steps, too; other work runs between them, and agents and servers take turns",
+      "a message of 64 KiB or more is handled in steps, and over HTTP reading busy pipes and starting processes are such steps, too; other work runs between them, and agents and servers take turns",
     "memory.unread-session":
       "messages that one session of a server has not read count in the share of the agent that sent them, and refuse no calls of other sessions",
     "memory.ended-calls":

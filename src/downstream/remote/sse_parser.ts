@@ -29,6 +29,9 @@ const UNKNOWN_KIND = "unknown";
 /** Maximum length of the id of an event; a longer one is ignored. */
 const MAX_ID_LENGTH = 1024;
 
+/** Memory of a line of data besides its text, in bytes. */
+const DATA_LINE_BYTES = 80;
+
 /** Length of the excerpts from both ends of data that are too long or not UTF-8. */
 const EXCERPT_LENGTH = 1024;
 
@@ -49,6 +52,8 @@ export class SseParser {
   #id: string | undefined;
   #retryMs: number | undefined;
   #data: IncomingText | undefined;
+  // Number of lines of `#data`.
+  #dataLineCount = 0;
   // The bytes of `#data` that count as memory.
   #heldBytes = 0;
 
@@ -153,9 +158,9 @@ export class SseParser {
     }
     const joined = previous === undefined ? text : `${previous.text}\n${text}`;
     const isTooLong = size > this.#maxBytes;
-    if (!isTooLong && this.#memory?.hasRoom(bytes) !== false) {
+    if (!isTooLong && this.#memory?.hasRoom(bytes + DATA_LINE_BYTES) !== false) {
       this.#data = { text: joined, bytes: size };
-      return this.#holdBytes(size);
+      return this.#holdBytes(size + DATA_LINE_BYTES * ++this.#dataLineCount);
     }
     this.#holdBytes(0);
     this.#data = {
@@ -183,6 +188,7 @@ export class SseParser {
     this.#id = undefined;
     this.#retryMs = undefined;
     this.#data = undefined;
+    this.#dataLineCount = 0;
     if (event.id !== undefined || event.retryMs !== undefined || event.data !== undefined) {
       this.#onEvent(event);
     }

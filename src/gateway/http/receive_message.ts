@@ -29,14 +29,13 @@ export async function receiveMessage<T>(
     return bytes < LONG_BYTES ? step() : longWork.run(party, step);
   };
   // A variable of this function would hold the message until the result is known.
-  return await decodeChunks(chunks, party)
-    .then((decoded) => runStep(() => parseBody(decoded, bytes)))
-    .then((message) =>
-      runStep(() => {
-        memory.add(-bytes);
-        return handle(message);
-      })
-    );
+  return await decodeChunks(chunks, party).then((decoded) =>
+    runStep(() => {
+      memory.add(-bytes);
+      // In the same step: a parsed message takes memory that counts only once it is handled.
+      return handle(parseBody(decoded, bytes));
+    })
+  );
 }
 
 function parseBody(decoded: string | Uint8Array, bytes: number): Message {

@@ -105,7 +105,8 @@ Deno.test("[memory.answers] of an event that does not fit into memory, only exce
   assert.equal(parser.lacksRoom, true);
   assert.equal(memory.used, 9_000);
   push("\ndata: a\n");
-  assert.equal(memory.used, 9_001);
+  // A line takes 80 bytes besides its text.
+  assert.equal(memory.used, 9_081);
   push("\n");
   assert.equal(memory.used, 9_000);
   const [skipped, next] = events.map(({ data }) => data);
@@ -114,4 +115,13 @@ Deno.test("[memory.answers] of an event that does not fit into memory, only exce
   push("data: b\n");
   parser.release();
   assert.equal(memory.used, 9_000);
+});
+
+Deno.test("[memory.answers] a type or an id of an event that is too long is not kept", () => {
+  const memory = new Budget(10_000_000);
+  const events: SseEvent[] = [];
+  const parser = new SseParser({ maxBytes: 1_000_000, memory }, (event) => events.push(event));
+  const long = "x".repeat(100_000);
+  parser.push(new TextEncoder().encode(`event: ${long}\nid: ${long}\ndata: a\n\n`));
+  assert.deepEqual(events.map(({ kind, id }) => [kind, id]), [["unknown", undefined]]);
 });
