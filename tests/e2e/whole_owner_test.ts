@@ -48,6 +48,9 @@ Deno.test({
     const setup = new Setup();
     const path = setup.writeFile(".mcp.json", { mcpServers: {} });
     Deno.chmodSync(dirname(setup.workingFolder), 0o755);
+    // The folder of the built programs, which the gate creates for its own user only.
+    const shipped = Deno.env.get("GATEWAY_SHIPPED");
+    if (shipped !== undefined) Deno.chmodSync(shipped, 0o755);
     const validate = async () => {
       const user = ["--clear-groups", `--reuid=${USER_ID}`, `--regid=${USER_ID}`];
       const args = [...user, ...await gatewayCommandLine("npm"), "validate", "--strict"];
