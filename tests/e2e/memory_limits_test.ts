@@ -58,6 +58,15 @@ async function postLong(
   return `${status}${/RATE_LIMITED/.exec(answer)?.[0] ?? ""}`;
 }
 
+/** Returns rules with agents that may call every tool, each with the token `amg_NAME`. */
+function rulesFor(...agents: string[]): Record<string, unknown> {
+  return {
+    agents: Object.fromEntries(agents.map((name) => {
+      return [name, { allow: { servers: ["*"] }, token_sha256: [sha256(`amg_${name}`)] }];
+    })),
+  };
+}
+
 Deno.test({
   name:
     "[memory.calls] calls whose long arguments exceed the agent's share of the memory are refused, and another agent's calls are answered meanwhile",
@@ -65,12 +74,7 @@ Deno.test({
   fn: async () => {
     await using gateway = await startGateway({
       servers: { odd: misbehavingServer() },
-      rules: {
-        agents: {
-          large: { allow: { servers: ["*"] }, token_sha256: [sha256("amg_large")] },
-          small: { allow: { servers: ["*"] }, token_sha256: [sha256("amg_small")] },
-        },
-      },
+      rules: rulesFor("large", "small"),
       transport: "http",
       initialize: false,
     });
@@ -126,12 +130,7 @@ Deno.test({
   fn: async () => {
     await using gateway = await startGateway({
       servers: { odd: misbehavingServer() },
-      rules: {
-        agents: {
-          first: { allow: { servers: ["*"] }, token_sha256: [sha256("amg_first")] },
-          second: { allow: { servers: ["*"] }, token_sha256: [sha256("amg_second")] },
-        },
-      },
+      rules: rulesFor("first", "second"),
       env: { GATEWAY_MAX_HELD: "64" },
       transport: "http",
       initialize: false,
