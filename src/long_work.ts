@@ -20,7 +20,7 @@ const WINDOW_MS = 100;
 /** Time in a window up to which a party need not wait for its turn, in milliseconds. */
 const LIGHT_MS = 1;
 
-/** A step of work on a long message. */
+/** A step of long work. */
 export type Step = () => void;
 
 /**
@@ -47,7 +47,7 @@ export class LongWork {
   /**
    * Runs a step, now or when it is the party's turn.
    *
-   * @param party Who takes turns, such as `agent a` or `pipe 3`.
+   * @param party The name under which the step takes turns, such as `agent a` or `pipe 3`.
    * @returns The result of the step, or its error.
    */
   run<T>(party: string, step: () => T): Promise<T> {
@@ -60,6 +60,14 @@ export class LongWork {
         }
       });
     });
+  }
+
+  /** Runs a step of work on a message: at once if the message is short, otherwise as long work. */
+  runFor<T>(
+    message: { readonly party: string; readonly bytes: number },
+    step: () => T,
+  ): T | Promise<T> {
+    return message.bytes < LONG_BYTES ? step() : this.run(message.party, step);
   }
 
   /**

@@ -1,5 +1,5 @@
 import { joinBytes, totalLength } from "../bytes.ts";
-import { LONG_BYTES, longWork } from "../long_work.ts";
+import { longWork } from "../long_work.ts";
 
 /** The character by which a decoder replaces invalid bytes. */
 const REPLACEMENT = "\ufffd";
@@ -36,20 +36,16 @@ export function decodeUtf8(
  * Decodes chunks of bytes; if they are long, in steps of long work.
  *
  * @param chunks The chunks; they are removed from the list.
- * @param party Who sent the bytes, as for `LongWork.run`.
+ * @param party The sender of the bytes, as for `LongWork.run`.
  * @returns The text; all bytes if they are not UTF-8.
  */
 export async function decodeChunks(
   chunks: Uint8Array[],
   party: string,
 ): Promise<string | Uint8Array> {
-  const join = (): Uint8Array => joinBytes(chunks.splice(0));
-  if (totalLength(chunks) < LONG_BYTES) {
-    const bytes = join();
-    return decodeUtf8(bytes) ?? bytes;
-  }
-  const bytes = await longWork.run(party, join);
-  return await longWork.run(party, () => decodeUtf8(bytes) ?? bytes);
+  const message = { party, bytes: totalLength(chunks) };
+  const bytes = await longWork.runFor(message, () => joinBytes(chunks.splice(0)));
+  return await longWork.runFor(message, () => decodeUtf8(bytes) ?? bytes);
 }
 
 /** Returns the size of a text in UTF-8 bytes. */

@@ -1,12 +1,12 @@
 import { AnswerTooLong, readIdAndMethod } from "../../jsonrpc/mod.ts";
 import { wait, within } from "../../within.ts";
+import { longWork } from "../../long_work.ts";
 import { mediaTypeOf } from "../http_answers.ts";
 import { RemoteFailure } from "../remote_failure.ts";
 import { messageIn, readEvents } from "./event_stream.ts";
 import { sessionFailure } from "./http_error.ts";
 import { networkFailure } from "./network_error.ts";
 import type { OutgoingMessage, RemoteClient, RemoteClientOptions } from "./remote_client.ts";
-import { LONG_BYTES, longWork } from "../../long_work.ts";
 import { encodingOf, isEventStream, readBody } from "./response.ts";
 import type { IncomingText } from "./sse_parser.ts";
 import { untilAborted } from "../until_aborted.ts";
@@ -147,8 +147,7 @@ export class StreamableHttpClient implements RemoteClient {
     received.data = data;
     // The content type is ignored: a body that looks like JSON may be the answer of a tool that has run.
     if (!("reason" in data) && !/^\s*[[{]/.test(data.text)) return;
-    if (data.bytes < LONG_BYTES) onMessage(data);
-    else await longWork.run(party, () => onMessage(data));
+    await longWork.runFor({ party, bytes: data.bytes }, () => onMessage(data));
   }
 
   /** Reads the event stream of a request, and resumes it until the answer has arrived. */

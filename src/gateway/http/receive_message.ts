@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { Budget } from "../../budget.ts";
 import { totalLength } from "../../bytes.ts";
 import { decodeChunks, type Message, parseMessage, readDropped } from "../../jsonrpc/mod.ts";
-import { LONG_BYTES, longWork } from "../../long_work.ts";
+import { longWork } from "../../long_work.ts";
 import type { BodyError } from "./request_context.ts";
 
 /**
@@ -25,12 +25,9 @@ export async function receiveMessage<T>(
   const chunks = await readChunks(incoming, { maxBytes, memory });
   if (typeof chunks === "string") return chunks;
   const bytes = totalLength(chunks);
-  const runStep = <R>(step: () => R): R | Promise<R> => {
-    return bytes < LONG_BYTES ? step() : longWork.run(party, step);
-  };
   // A variable of this function would hold the message until the result is known.
   return await decodeChunks(chunks, party).then((decoded) =>
-    runStep(() => {
+    longWork.runFor({ party, bytes }, () => {
       memory.add(-bytes);
       // In the same step: a parsed message takes memory that counts only once it is handled.
       return handle(parseBody(decoded, bytes));
