@@ -4,11 +4,13 @@
  * Each chunk is an ES module and becomes a function that fills an `exports` object:
  *
  * ```js
- * import { a as b } from "./chunk-X.js";      const {a:b}=require("./chunk-X.js");
- * import * as fs from "node:fs";              const fs=require("node:fs");
- * import("./chunk-Y.js")                      require.load("./chunk-Y.js")
+ * import { a as b } from "./chunk-X.js";      const {a:b}=$link("./chunk-X.js");
+ * import * as fs from "node:fs";              const fs=$link("node:fs");
+ * import("./chunk-Y.js")                      $link.load("./chunk-Y.js")
  * export { c as d };                          Object.assign(exports,{d:c});
  * ```
+ *
+ * Deno would look up the argument of each call of a function named `require` as a file, at each start.
  *
  * The exports of a chunk are set once, while it is loaded. Their values are final, because chunks have no
  * circular imports and do not assign exported variables later.
@@ -45,18 +47,21 @@ export interface LinkedChunk {
 /** The beginning of a chunk's function, before its body. */
 export const FUNCTION_HEAD = "(exports)=>{";
 
+/** The name of the function that loads chunks and built-in modules, which no chunk declares. */
+const LINK = "$link";
+
 /** Loads chunks and built-in modules. `import()` of a chunk becomes `load`. */
-const REQUIRE = "const loaded=new Map();const require=(name)=>{let exports=loaded.get(name);" +
+const DEFINE_LINK = `const loaded=new Map();const ${LINK}=(name)=>{let exports=loaded.get(name);` +
   "if(exports===undefined){const load=chunks[name]??compile(name);" +
   "if(load===undefined)return process.getBuiltinModule(name);exports={};loaded.set(name,exports);" +
-  "try{load(exports,require)}catch(error){loaded.delete(name);throw error}}return exports};" +
-  "require.load=async(name)=>require(name);\n";
+  `try{load(exports,${LINK})}catch(error){loaded.delete(name);throw error}}return exports};` +
+  `${LINK}.load=async(name)=>${LINK}(name);\n`;
 
 /** Replaces `*\/` inside a chunk that is written as a comment. */
 const COMMENT_END = "*\x01/";
 
 /** Compiles a chunk that is written as a comment: cuts its text out of the function `()=>{/\*…*\/}`. */
-const COMPILE = `const compile=(name)=>texts[name]&&new Function("exports","require",` +
+const COMPILE = `const compile=(name)=>texts[name]&&new Function("exports","${LINK}",` +
   `texts[name].toString().slice(7,-3).replaceAll(${JSON.stringify(COMMENT_END)},"*/")` +
   `+"\\n//# sourceURL="+name);\n`;
 
@@ -98,7 +103,7 @@ export function writeProgram(chunks: readonly LinkedChunk[], entry: string): str
   }
   const mainName = JSON.stringify(`./${basename(entry, extname(entry))}.js`);
   return `const chunks={${functions.join(",\n")}};\nconst texts={${texts.join(",\n")}};\n` +
-    `${COMPILE}${REQUIRE}require(${mainName});\n`;
+    `${COMPILE}${DEFINE_LINK}${LINK}(${mainName});\n`;
 }
 
 interface LinkContext {
@@ -140,7 +145,7 @@ function linkChunk(text: string, context: LinkContext): string {
   }
   const aliases = imports.flatMap((one) => findRequireAliases(one, text, context));
   return linkRequires(applyEdits(text, edits), aliases, context.options)
-    .replace(BUNDLER_REQUIRE, "require");
+    .replace(BUNDLER_REQUIRE, LINK);
 }
 
 interface Edit {
@@ -171,12 +176,12 @@ function linkImport(one: Import, text: string, { chunks, options }: LinkContext)
   if (one.type === "dynamic") {
     if (name?.startsWith("node:") || options.excluded.includes(name ?? "")) return [];
     if (name === undefined || !chunks.has(name)) throw missingModuleError(importText, options);
-    return [{ start, end, text: `require.load("${name}")` }];
+    return [{ start, end, text: `${LINK}.load("${name}")` }];
   }
   if (name === "node:module" && importText.includes("__deno_internal")) {
     return [{ start, end, text: "" }];
   }
-  const value = isStubbed(name ?? "", options) ? "({})" : `require("${name}")`;
+  const value = isStubbed(name ?? "", options) ? "({})" : `${LINK}("${name}")`;
   if (value !== "({})" && !name?.startsWith("node:") && !chunks.has(name ?? "")) {
     throw missingModuleError(importText, options);
   }
@@ -253,7 +258,7 @@ function isStubbed(name: string, { stubbed }: LinkOptions): boolean {
 function checkSyntax(text: string, entry: string): void {
   try {
     // This compiles the text but does not run it.
-    new Function("exports", "require", text);
+    new Function("exports", LINK, text);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new Error(
