@@ -7,13 +7,15 @@
 const ORDINARY_NAME = /^[!-~](?:[ -~]*[!-~])?$/;
 
 /**
- * Control characters, format characters (zero-width, bidi, tags), and characters that look blank.
+ * Returns the pattern of control characters, format characters (zero-width, bidi, tags), and characters that
+ * look blank. As a constant, it would take half a millisecond of each start.
  */
-const INVISIBLE_CHARACTERS =
+const invisibleCharacters = (): RegExp =>
   /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0]/gu;
 
-/** A zero-width joiner inside an emoji, where it is legitimate. */
-const EMOJI_JOINER = /(?<=\p{Extended_Pictographic}\p{M}*)\u200d(?=\p{Extended_Pictographic})/gu;
+/** Returns the pattern of a zero-width joiner inside an emoji, where it is legitimate. */
+const emojiJoiner = (): RegExp =>
+  /(?<=\p{Extended_Pictographic}\p{M}*)\u200d(?=\p{Extended_Pictographic})/gu;
 
 const CHARACTER_NAMES = new Map([
   [" ", "a space"],
@@ -51,7 +53,7 @@ export function findNameFault(name: string): NameFault | undefined {
   }
   return {
     description: `contains ${
-      describeCharacter(name.replace(EMOJI_JOINER, "").match(INVISIBLE_CHARACTERS)?.[0] ?? "")
+      describeCharacter(name.replace(emojiJoiner(), "").match(invisibleCharacters())?.[0] ?? "")
     }`,
     correctedName,
   };
@@ -59,7 +61,7 @@ export function findNameFault(name: string): NameFault | undefined {
 
 /** Removes invisible characters from a name, except for joiners inside emoji. */
 function removeInvisible(name: string): string {
-  const visible = name.replace(EMOJI_JOINER, "\ue000").replace(INVISIBLE_CHARACTERS, "").trim();
+  const visible = name.replace(emojiJoiner(), "\ue000").replace(invisibleCharacters(), "").trim();
   return visible.replaceAll("\ue000", "\u200d");
 }
 

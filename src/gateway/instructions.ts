@@ -26,12 +26,6 @@ const MIN_DESCRIPTION_TOKENS = 12;
 const MAX_READ_CHARS = 4096;
 
 /**
- * Matches white space, control characters, lone surrogates, and characters that hide or reorder text, but
- * not the joiners that some scripts need.
- */
-const INVISIBLE = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029\s]+/gu;
-
-/**
  * Writes the instructions that a client gives its model about the gateway. They begin with the servers:
  * clients that hide tools until the model searches for them also search these words.
  *
@@ -77,12 +71,14 @@ function shortenName(name: string): string {
   return text.length <= MAX_NAMES_CHARS / 2 ? text : shortenText(text, MAX_NAMES_CHARS / 2 - 1);
 }
 
-/** Matches most names, which need no cleaning. It saves the millisecond that V8 takes to compile `INVISIBLE`. */
+/** Matches most names, which need no cleaning. */
 const PRINTABLE_ASCII = /^[!-~]*$/;
 
 /** Returns the text on one line, without invisible characters. */
 function toCleanLine(text: string): string {
-  return PRINTABLE_ASCII.test(text)
-    ? text
-    : text.slice(0, MAX_READ_CHARS).replace(INVISIBLE, " ").trim();
+  if (PRINTABLE_ASCII.test(text)) return text;
+  // White space, control characters, lone surrogates, and characters that hide or reorder text, but not the
+  // joiners that some scripts need. V8 takes a millisecond to compile this.
+  const invisible = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029\s]+/gu;
+  return text.slice(0, MAX_READ_CHARS).replace(invisible, " ").trim();
 }

@@ -315,11 +315,9 @@ function decodeElicitation(request: IncomingRequest, server: string): InputReque
   return { kind: mode === "url" ? "url" : "form", params: { ...params, message, ...schemaMember } };
 }
 
-/** Texts in brackets at the beginning of a text, which could be read as the name of another server. */
-const LEADING_BRACKETS = /^(?:[\s\p{C}]*\[[^\]]*\])+[\s\p{C}]*/u;
-
 function withServerName(text: unknown, server: string): string {
-  const plainText = String(text ?? "").replace(LEADING_BRACKETS, "");
+  // Texts in brackets at the beginning could be read as the name of another server.
+  const plainText = String(text ?? "").replace(/^(?:[\s\p{C}]*\[[^\]]*\])+[\s\p{C}]*/u, "");
   return plainText === "" ? `[${server}]` : `[${server}] ${plainText}`;
 }
 

@@ -30,8 +30,6 @@ const maxChars = { list: 1_600, type: 400 };
  * answer (26 tools) would exceed 4,000 tokens, above which signatures replace definitions.
  */
 const summaryLimit = { share: 0.45, min: 40, max: 100, overhead: 20 };
-/** Matches headings: `## Usage`, `**Note:**`, `2.` */
-const heading = /^#|:[^\p{L}\p{N}]*$|^[^\p{L}]*$/u;
 /** Maximum number of characters of a description that are read; far more than a summary can contain. */
 const maxReadChars = 1_000;
 
@@ -67,12 +65,17 @@ export function summaryOf(tool: DescribedTool, known: KnownOfTool = {}): string 
     return shownSentences.join(" ");
   }
   // A heading says nothing without the text below it.
-  while (shownSentences.length > 1 && heading.test(shownSentences.at(-1) ?? "")) {
+  while (shownSentences.length > 1 && isHeading(shownSentences.at(-1) ?? "")) {
     shownSentences.pop();
   }
   return shownSentences.length > 0
     ? `${shownSentences.join(" ")} ${ELLIPSIS}`
     : cutToTokens(sentences[0] ?? "", maxTokens);
+}
+
+/** Whether a text is a heading: `## Usage`, `**Note:**`, `2.` */
+function isHeading(text: string): boolean {
+  return /^#|:[^\p{L}\p{N}]*$|^[^\p{L}]*$/u.test(text);
 }
 
 /** Splits a text at the ends of sentences and lines, and collapses white space. */
