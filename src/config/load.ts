@@ -200,12 +200,14 @@ function buildServers(
   options: LoadOptions,
 ): LoadedServer[] {
   const { env, cwd, windows = Deno.build.os === "windows", program = thisProgram() } = options;
-  const privatePaths = listPrivatePaths(files, { settings: options.settings, env, cwd, windows });
-  const variables = { env, cwd, home: getHomeFolder(env, { windows }), privatePaths };
   const selfReferenceOptions = { env, cwd, windows, program, mcpConfig: files.mcpConfig.path };
   const enabled = entriesOf(file.mcpServers).filter(([, entry]) =>
     findDisablingKey(entry) === undefined
   );
+  const privatePaths = enabled.some(([, { gateway }]) => gateway.sandbox !== undefined)
+    ? listPrivatePaths(files, { settings: options.settings, env, cwd, windows })
+    : [];
+  const variables = { env, cwd, home: getHomeFolder(env, { windows }), privatePaths };
   // The check of one sandbox needs the folders of all others, which are known only once all entries are expanded.
   const firstBuilt = enabled.map((entry) => buildServer(entry, variables));
   const sandboxFolders = firstBuilt.flatMap(({ server }) => getSandboxFolder(server, cwd) ?? []);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { toDownstreamError } from "../../src/downstream/oauth/login_failure.ts";
+import { toDownstreamError } from "../../src/downstream/oauth/translate_error.ts";
 import { catchDownstreamError, OAuthFixture, sendRequest } from "./oauth_fixture.ts";
 
 type Members = Readonly<Record<string, unknown>>;

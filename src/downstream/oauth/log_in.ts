@@ -4,7 +4,7 @@ import { untilAborted } from "../until_aborted.ts";
 import type { AccountOptions, LoginOutcome } from "./accounts.ts";
 import { openBrowser } from "./browser.ts";
 import { fetchResourceMetadata, parseChallenge } from "./discovery.ts";
-import { toDownstreamError } from "./login_failure.ts";
+import { toDownstreamError } from "./translate_error.ts";
 import { LoginAttempt } from "./login_attempt.ts";
 import { probeServer } from "./probe.ts";
 import { isSafeAddress } from "./safe_address.ts";

@@ -6,7 +6,8 @@ import {
   discoverAuthorizationServer,
   type OAuthChallenge,
 } from "./discovery.ts";
-import { LoginFailure, toDownstreamError } from "./login_failure.ts";
+import { LoginFailure } from "./login_failure.ts";
+import { toDownstreamError } from "./translate_error.ts";
 import { requireAllowedAddress } from "../../named_fetch.ts";
 import { RedirectListener } from "./redirect_listener.ts";
 import { findClient } from "./registration.ts";

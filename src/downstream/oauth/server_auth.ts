@@ -3,7 +3,6 @@ import type { Log } from "../../log.ts";
 import type { RecoverOptions, ServerAuth } from "../authorization.ts";
 import type { PendingOperations } from "../pending_operations.ts";
 import { StaticHeaderAuth } from "./static_header_auth.ts";
-import { toDownstreamError } from "./login_failure.ts";
 
 /** Default of the maximum time that a call waits for a login, in milliseconds. */
 const DEFAULT_WAIT_MS = 10_000;
@@ -105,6 +104,7 @@ class LazyOAuth implements ServerAuth {
       if (this.#isClosed) await auth.close();
       return auth;
     } catch (error) {
+      const { toDownstreamError } = await import("./translate_error.ts");
       throw toDownstreamError(error, this.#server);
     }
   }

@@ -12,7 +12,6 @@ import type { Log } from "../../log.ts";
 import { isFile } from "../../file_identity.ts";
 import { redactKnownSecrets } from "../../redact.ts";
 import { quoteLines } from "../../text.ts";
-import { bwrapCommand, findLinkOut } from "./bwrap.ts";
 import { signalGroup, waitForGroupEnd } from "./process_group.ts";
 import { NO_OWNER, type Processes, type ProcessOwner } from "./processes.ts";
 import { redactExcerpt, secretsOf } from "../secrets.ts";
@@ -136,7 +135,9 @@ export async function openStdio(
   context: StdioContext & { readonly connection: StdioConfig },
 ): Promise<StdioTransport> {
   const { processes, owner = NO_OWNER } = context;
-  const connection = withSandbox(config, context.connection);
+  const connection = config.options.sandbox === undefined
+    ? context.connection
+    : await withSandbox(config, context.connection);
   const start = (): StdioTransport | undefined => {
     return processes.hasRoomFor(owner) ? spawn(config, { ...context, connection }) : undefined;
   };
@@ -190,18 +191,21 @@ function spawn(
 }
 
 /**
- * Returns the connection, with the command line of the sandbox if the entry has one.
+ * Returns a connection with the command line of its sandbox.
  *
  * @throws {DownstreamError} if this system has no such sandbox, or a path of the entry leads out of its folder.
  */
-function withSandbox({ name, options }: ServerConfig, connection: StdioConfig): StdioConfig {
-  if (options.sandbox === undefined) return connection;
+async function withSandbox(
+  { name, options }: ServerConfig,
+  connection: StdioConfig,
+): Promise<StdioConfig> {
   if (Deno.build.os !== "linux") {
     const message =
       `Server "${name}" is not available: its sandbox "bwrap" exists on Linux only; ` +
       "remove `gateway.sandbox` from its entry to run it without.";
     throw new DownstreamError("SERVER_UNAVAILABLE", name, message);
   }
+  const { bwrapCommand, findLinkOut } = await import("./bwrap.ts");
   const linkOut = findLinkOut(connection);
   if (linkOut !== undefined) {
     const message =
