@@ -110,7 +110,7 @@ export class LongWork {
     this.#turnMs += ms;
     if (this.#turnMs < MAX_TURN_MS) return;
     this.#pauseUntil = performance.now() +
-      (this.#turnMs < LONG_TURN_MS ? SHORT_PAUSE_MS : LONG_PAUSE_MS);
+      (this.#turnMs < LONG_TURN_MS ? SHORT_PAUSE_MS : Math.max(LONG_PAUSE_MS, this.#turnMs));
     this.#turnMs = 0;
   }
 

@@ -74,7 +74,7 @@ export function openServerPeer(channel: Channel, listener: ServerListener): Peer
   const peer = new Peer(channel, {
     party: `server ${server}`,
     acceptsBatches: () => codec().hasBatches(listener.revision()),
-    batchMemory: () => memory,
+    memory: () => memory,
     request: (request) => {
       if (peer.incomingCount > MAX_PENDING_REQUESTS) {
         const message = `More than ${MAX_PENDING_REQUESTS} requests are pending`;

@@ -86,7 +86,7 @@ export class ClientSession {
       answersInvalidMessages: true,
       acceptsBatches: () => this.#revision === REVISION_WITH_BATCHES,
       party: options.party,
-      batchMemory: options.memory,
+      memory: options.memory,
       request: (request) => this.#handleRequest(request),
       notification: (method) => {
         // The others have no effect here, so they need no limit.

@@ -1,15 +1,16 @@
 import type { Budget } from "../budget.ts";
 import type { Message } from "./message.ts";
 
-/** Receives the messages of a channel. All calls are synchronous and must not throw. */
+/** Receives the messages of a channel. The methods must not throw. */
 export interface ChannelHandler {
   /**
    * Receives one message without its delimiter. It may not be valid JSON.
    *
    * @param bytes Size of the message in UTF-8 bytes.
    * @param replyTo Replies to this message, on a channel that answers each message separately.
+   * @returns A promise that the next message of the channel waits for, because this one is long.
    */
-  message(text: string, bytes: number, replyTo?: ResponseWriter): void;
+  message(text: string, bytes: number, replyTo?: ResponseWriter): Promise<void> | void;
   /** Receives one message that the channel has parsed. */
   receiveParsed?(message: Message, replyTo?: ResponseWriter): void;
   /** Receives a message that was skipped; the channel continues with the next message. */

@@ -28,7 +28,7 @@ export class LineDecoder implements LineSplitterOptions {
     this.memory = memory;
   }
 
-  line(line: Uint8Array): void {
+  line(line: Uint8Array): Promise<void> | void {
     const text = decodeUtf8(line, this.#decoder);
     if (text !== undefined) return this.#deliver(text, line.length);
     this.#handler.dropped({
@@ -57,10 +57,10 @@ export class LineDecoder implements LineSplitterOptions {
     this.#handler.dropped(message);
   }
 
-  #deliver(text: string, bytes: number): void {
-    const hasMark = text.charCodeAt(0) === BYTE_ORDER_MARK;
-    if (hasMark) this.#handler.message(text.slice(1), bytes - BYTE_ORDER_MARK_BYTES);
-    else this.#handler.message(text, bytes);
+  #deliver(text: string, bytes: number): Promise<void> | void {
+    return text.charCodeAt(0) === BYTE_ORDER_MARK
+      ? this.#handler.message(text.slice(1), bytes - BYTE_ORDER_MARK_BYTES)
+      : this.#handler.message(text, bytes);
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Budget } from "../budget.ts";
 import { joinBytes } from "../bytes.ts";
+import { ByteBuffer } from "./byte_buffer.ts";
 import type { DroppedMessage } from "./channel.ts";
 
 const LINE_FEED = 10;
@@ -17,14 +18,15 @@ const MAX_KEPT_BUFFER_BYTES = 1024 * 1024;
 /** Maximum size of a block, in bytes. A receiver that keeps one line keeps its whole block in memory. */
 const MAX_BLOCK_BYTES = 8 * 1024;
 
-/** Receives the lines; called synchronously from `push` and `end`. */
+/** Receives the lines, from `push` and `end`. */
 export interface LineSplitterOptions {
   /**
    * Receives one line without its delimiter, which is `\n` or `\r\n`.
    *
    * @param line Valid until the call returns.
+   * @returns A promise that the next line waits for, if any.
    */
-  line(line: Uint8Array): void;
+  line(line: Uint8Array): Promise<void> | void;
   /**
    * Receives several whole lines that arrived in one chunk, separated by line feeds. Each may end in a
    * carriage return, or be empty. Default: `line` receives them one by one.
@@ -50,8 +52,7 @@ export interface LineSplitterOptions {
 export class LineSplitter {
   readonly #maxBytes: number;
   readonly #options: LineSplitterOptions;
-  #buffer = new Uint8Array(0);
-  #bufferedBytes = 0;
+  readonly #buffer: ByteBuffer;
   #skipped:
     | { reason: DroppedMessage["reason"]; bytes: number; head: Uint8Array; tail: Uint8Array }
     | undefined;
@@ -64,6 +65,12 @@ export class LineSplitter {
   constructor(maxBytes: number, options: LineSplitterOptions) {
     this.#maxBytes = maxBytes;
     this.#options = options;
+    this.#buffer = new ByteBuffer({
+      // The additional byte may be the carriage return of the delimiter.
+      maxBytes: maxBytes + 1,
+      memory: options.memory,
+      uncheckedBytes: MAX_KEPT_BUFFER_BYTES,
+    });
   }
 
   /** Whether the current line is being skipped. */
@@ -76,55 +83,68 @@ export class LineSplitter {
     return this.#skipped?.reason === "no-room";
   }
 
-  /** Processes the next bytes; does not keep the chunk. */
-  push(chunk: Uint8Array): void {
+  /**
+   * Processes the next bytes.
+   *
+   * @param chunk The bytes, which must stay valid until a returned promise resolves.
+   * @returns A promise that the next call must wait for, if any.
+   */
+  push(chunk: Uint8Array): Promise<void> | void {
     let start = 0;
     for (;;) {
       const end = chunk.indexOf(LINE_FEED, start);
       if (end < 0) break;
-      if (this.#bufferedBytes > 0 || this.#skipped !== undefined) {
+      if (this.#buffer.size > 0 || this.#skipped !== undefined) {
         this.#appendPart(chunk.subarray(start, end));
-        this.end();
+        const isHandled = this.end();
         start = end + 1;
+        if (isHandled !== undefined) return isHandled.then(() => this.push(chunk.subarray(start)));
         continue;
       }
       const blockEnd = start + Math.min(MAX_BLOCK_BYTES, this.#maxBytes);
       const lastEnd = this.#options.block === undefined
         ? end
         : chunk.lastIndexOf(LINE_FEED, blockEnd);
-      if (lastEnd > end) this.#options.block?.(chunk.subarray(start, lastEnd));
-      else this.#passLine(chunk.subarray(start, end));
+      const isHandled = lastEnd > end
+        ? this.#options.block?.(chunk.subarray(start, lastEnd))
+        : this.#passLine(chunk.subarray(start, end));
       start = Math.max(lastEnd, end) + 1;
+      if (isHandled !== undefined) return isHandled.then(() => this.push(chunk.subarray(start)));
     }
     if (start < chunk.length) this.#appendPart(chunk.subarray(start));
   }
 
-  /** Ends the current line, at a line feed or at the end of the stream. */
-  end(): void {
+  /**
+   * Ends the current line, at a line feed or at the end of the stream.
+   *
+   * @returns A promise that the next call must wait for, if any.
+   */
+  end(): Promise<void> | void {
     if (this.#skipped !== undefined) {
       const { reason, bytes, head, tail } = this.#skipped;
       this.#skipped = undefined;
       const line = trimReturn(tail);
       this.#report({ reason, bytes: bytes - (tail.length - line.length), head, tail: line });
-    } else if (this.#bufferedBytes > 0) {
-      const line = this.#buffer.subarray(0, this.#bufferedBytes);
-      this.#bufferedBytes = 0;
-      if (this.#buffer.length > MAX_KEPT_BUFFER_BYTES) this.#setBuffer(new Uint8Array(0));
-      this.#passLine(line);
+    } else if (this.#buffer.size > 0) {
+      try {
+        return this.#passLine(this.#buffer.bytes);
+      } finally {
+        if (this.#buffer.capacity > MAX_KEPT_BUFFER_BYTES) this.#buffer.release();
+        else this.#buffer.clear();
+      }
     }
   }
 
   /** Frees the memory of the current line, which never ends. */
   release(): void {
-    this.#bufferedBytes = 0;
-    this.#setBuffer(new Uint8Array(0));
+    this.#buffer.release();
   }
 
-  #passLine(part: Uint8Array): void {
+  #passLine(part: Uint8Array): Promise<void> | void {
     const line = trimReturn(part);
     if (line.length > this.#maxBytes) {
       this.#report({ reason: "too-long", bytes: line.length, head: line, tail: line });
-    } else if (line.length > 0 || this.#options.keepsEmptyLines) this.#options.line(line);
+    } else if (line.length > 0 || this.#options.keepsEmptyLines) return this.#options.line(line);
   }
 
   #report(
@@ -150,41 +170,16 @@ export class LineSplitter {
       this.#skipped.tail = lastBytes(this.#skipped.tail, part);
       return;
     }
-    const size = this.#bufferedBytes + part.length;
-    // One byte beyond the limit may be the carriage return of the delimiter.
-    const isTooLong = size > this.#maxBytes + 1;
-    if (!isTooLong && this.#reserve(size)) {
-      this.#buffer.set(part, this.#bufferedBytes);
-      this.#bufferedBytes = size;
-      return;
-    }
-    const buffered = this.#buffer.subarray(0, this.#bufferedBytes);
+    if (this.#buffer.append(part)) return;
+    const buffered = this.#buffer.bytes;
+    const size = buffered.length + part.length;
     this.#skipped = {
-      reason: isTooLong ? "too-long" : "no-room",
+      reason: size > this.#maxBytes + 1 ? "too-long" : "no-room",
       bytes: size,
       head: firstBytes(buffered, part),
       tail: lastBytes(buffered, part),
     };
     this.release();
-  }
-
-  /** Enlarges the buffer if necessary; returns whether there is room for it in memory. */
-  #reserve(size: number): boolean {
-    if (size <= this.#buffer.length) return true;
-    const newSize = Math.max(size, Math.min(2 * this.#buffer.length, this.#maxBytes + 1));
-    const isLong = newSize > MAX_KEPT_BUFFER_BYTES;
-    if (isLong && this.#options.memory?.hasRoom(newSize - this.#buffer.length) === false) {
-      return false;
-    }
-    const buffer = new Uint8Array(newSize);
-    buffer.set(this.#buffer.subarray(0, this.#bufferedBytes));
-    this.#setBuffer(buffer);
-    return true;
-  }
-
-  #setBuffer(buffer: Uint8Array<ArrayBuffer>): void {
-    this.#options.memory?.add(buffer.length - this.#buffer.length);
-    this.#buffer = buffer;
   }
 }
 

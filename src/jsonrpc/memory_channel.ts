@@ -7,6 +7,7 @@ class MemoryChannel implements Channel {
   #undelivered: string[] = [];
   #hasEnded = false;
   #hasReportedEnd = false;
+  #isDelivering = false;
 
   open(handler: ChannelHandler): void {
     // Messages are delivered after `open` returns: the owner of the handler may still be in its constructor.
@@ -41,12 +42,16 @@ class MemoryChannel implements Channel {
     queueMicrotask(() => this.#deliver());
   }
 
-  #deliver(): void {
-    if (this.#handler === undefined) return;
-    const messages = this.#undelivered;
-    this.#undelivered = [];
+  async #deliver(): Promise<void> {
+    if (this.#handler === undefined || this.#isDelivering) return;
+    this.#isDelivering = true;
     const encoder = new TextEncoder();
-    for (const text of messages) this.#handler.message(text, encoder.encode(text).length);
+    for (let text = this.#undelivered.shift(); text !== undefined;) {
+      const handling = this.#handler.message(text, encoder.encode(text).length);
+      if (handling !== undefined) await handling;
+      text = this.#undelivered.shift();
+    }
+    this.#isDelivering = false;
     if (!this.#hasEnded || this.#hasReportedEnd) return;
     this.#hasReportedEnd = true;
     this.#handler.closed();

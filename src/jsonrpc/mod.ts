@@ -13,6 +13,7 @@ export type {
   QueuedMessage,
   ResponseWriter,
 } from "./channel.ts";
+export { ByteBuffer } from "./byte_buffer.ts";
 export { readIdAndMethod } from "./envelope.ts";
 export { IncomingRequest } from "./incoming.ts";
 export {
@@ -24,6 +25,7 @@ export {
   MAX_MESSAGE_BYTES,
 } from "./line_channel.ts";
 export { LineSplitter, type LineSplitterOptions } from "./line_splitter.ts";
+export { parseAndHandle } from "./long_message.ts";
 export { createMemoryChannels } from "./memory_channel.ts";
 export {
   type IdText,
@@ -54,4 +56,4 @@ export {
   withElement,
 } from "./scan.ts";
 export { ReadThrottle } from "./read_throttle.ts";
-export { decodeChunks, utf8Bytes } from "./utf8.ts";
+export { decodeUtf8, utf8Bytes } from "./utf8.ts";

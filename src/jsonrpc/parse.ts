@@ -17,6 +17,14 @@ const MAX_BATCH = 1000;
 /** Length of the excerpts from both ends of a skipped message, in UTF-16 code units. */
 const EXCERPT_LENGTH = 1024;
 
+/** A text with its size in bytes. */
+export interface ReceivedText {
+  /** Any text. */
+  readonly text: string;
+  /** The size of the text in UTF-8 bytes. */
+  readonly bytes: number;
+}
+
 /**
  * Parses a message.
  *
@@ -25,11 +33,23 @@ const EXCERPT_LENGTH = 1024;
  */
 export function parseMessage(text: string, bytes: number): Message {
   const cost = canBeTooComplex(text) ? measureParseCost(text, text.length === bytes) : undefined;
-  if (cost?.isTooComplex === true) {
-    const head = text.slice(0, EXCERPT_LENGTH);
-    return readDropped({ reason: "too-complex", bytes, head, tail: text.slice(-EXCERPT_LENGTH) });
-  }
-  const source = { text, bytes, memory: cost?.memory };
+  return cost?.isTooComplex === true
+    ? dropText({ text, bytes }, "too-complex")
+    : parseMeasured({ text, bytes, memory: cost?.memory });
+}
+
+/** Classifies a message that is not parsed. */
+export function dropText(
+  { text, bytes }: ReceivedText,
+  reason: DroppedMessage["reason"],
+): InvalidMessage {
+  const [head, tail] = [text.slice(0, EXCERPT_LENGTH), text.slice(-EXCERPT_LENGTH)];
+  return readDropped({ reason, bytes, head, tail });
+}
+
+/** Parses a message that is not too complex. */
+export function parseMeasured(source: MessageSource): Message {
+  const { text } = source;
   const usualMessage = parseEnvelope(source);
   if (usualMessage !== undefined) return usualMessage;
   let value: unknown;

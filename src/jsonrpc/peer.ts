@@ -16,7 +16,8 @@ import {
   RPC_CODES,
 } from "./message.ts";
 import { OutgoingRequests, type RequestOptions } from "./outgoing.ts";
-import { parseMessage, readDropped } from "./parse.ts";
+import { parseAndHandle } from "./long_message.ts";
+import { readDropped, type ReceivedText } from "./parse.ts";
 import { AnswerTooLong, ChannelClosed, type Reply, Result } from "./reply.ts";
 import { textAt } from "./scan.ts";
 
@@ -49,13 +50,13 @@ export interface PeerHandler {
   readonly answersInvalidMessages?: boolean;
   /** Whether the revision of the connection has batches; otherwise they are invalid. Default: yes. */
   acceptsBatches?(): boolean;
-  /** The party that the messages of batches belong to, as for `LongWork.run`. Default: one for all such peers. */
+  /** The party that long messages and batches belong to, as for `LongWork.run`. Default: one for all such peers. */
   readonly party?: string;
   /**
-   * Returns the memory in which a batch counts until its messages are dispatched, and answers that wait for others
-   * of their batch. Default: none.
+   * Returns the memory in which a long message counts until it is parsed, a batch until its messages are dispatched,
+   * and answers that wait for others of their batch. Default: none.
    */
-  batchMemory?(): Budget | undefined;
+  memory?(): Budget | undefined;
   /** Handles a request, which may be answered now or later. */
   request(request: IncomingRequest): void | Promise<void>;
   /** Handles a notification, except for cancellation and progress, which the peer handles. */
@@ -92,6 +93,7 @@ export class Peer {
   readonly #channel: Channel;
   readonly #handler: PeerHandler;
   readonly #answersInvalidMessages: boolean;
+  readonly #party: string;
   // Sends replies on channels that do not reply to each message separately.
   readonly #defaultWriter: ResponseWriter;
   readonly #outgoing: OutgoingRequests;
@@ -104,6 +106,7 @@ export class Peer {
     this.#channel = channel;
     this.#handler = handler;
     this.#answersInvalidMessages = handler.answersInvalidMessages ?? false;
+    this.#party = handler.party ?? "other";
     const send = (text: string): void => void channel.send(text);
     this.#outgoing = new OutgoingRequests(channel);
     this.#defaultWriter = { answer: send, notify: send, end: () => {} };
@@ -111,7 +114,7 @@ export class Peer {
       this.#defaultWriter.answerParts = (parts) => channel.sendParts?.(parts);
     }
     channel.open({
-      message: (text, bytes, replyTo) => this.#receive(parseMessage(text, bytes), replyTo),
+      message: (text, bytes, replyTo) => this.#receiveText({ text, bytes }, replyTo),
       receiveParsed: (message, replyTo) => this.#receive(message, replyTo),
       dropped: (message, replyTo) => this.#receive(readDropped(message), replyTo),
       requestFailed: (id, cause) => void this.#outgoing.reject(id, cause),
@@ -186,6 +189,16 @@ export class Peer {
     return this.#channel.close();
   }
 
+  #receiveText(received: ReceivedText, replyTo?: ResponseWriter): Promise<void> | void {
+    return parseAndHandle(received, {
+      party: this.#party,
+      memory: this.#handler.memory?.(),
+      handle: (message) => {
+        if (this.#endError === undefined) this.#receive(message, replyTo);
+      },
+    });
+  }
+
   #receive(message: Message, replyTo: ResponseWriter = this.#defaultWriter): void {
     if (message.kind !== "batch") return this.#dispatch(message, replyTo);
     const { text } = message;
@@ -200,7 +213,7 @@ export class Peer {
     { messages, text }: Message & { readonly kind: "batch" },
     replyTo: ResponseWriter,
   ): Promise<void> {
-    const memory = this.#handler.batchMemory?.();
+    const memory = this.#handler.memory?.();
     const bytes = batchBytes(text, messages.length);
     if (memory?.hasRoom(bytes) === false) {
       return this.#dispatch({ ...NO_ROOM_FOR_BATCH, text }, replyTo);
@@ -208,7 +221,7 @@ export class Peer {
     memory?.add(bytes);
     const batch = new BatchExchange(replyTo, { messageCount: messages.length, memory });
     for (const [index, message] of messages.entries()) {
-      const isDispatched = await longWork.run(this.#handler.party ?? "batches", () => {
+      const isDispatched = await longWork.run(this.#party, () => {
         if (this.#endError !== undefined) return false;
         this.#dispatch(message, batch);
         return true;

@@ -1,6 +1,3 @@
-import { joinBytes, totalLength } from "../bytes.ts";
-import { longWork } from "../long_work.ts";
-
 /** The character by which a decoder replaces invalid bytes. */
 const REPLACEMENT = "\ufffd";
 
@@ -30,22 +27,6 @@ export function decodeUtf8(
   } catch {
     return undefined;
   }
-}
-
-/**
- * Decodes chunks of bytes; if they are long, in steps of long work.
- *
- * @param chunks The chunks; they are removed from the list.
- * @param party The sender of the bytes, as for `LongWork.run`.
- * @returns The text; all bytes if they are not UTF-8.
- */
-export async function decodeChunks(
-  chunks: Uint8Array[],
-  party: string,
-): Promise<string | Uint8Array> {
-  const message = { party, bytes: totalLength(chunks) };
-  const bytes = await longWork.runFor(message, () => joinBytes(chunks.splice(0)));
-  return await longWork.runFor(message, () => decodeUtf8(bytes) ?? bytes);
 }
 
 /** Returns the size of a text in UTF-8 bytes. */

@@ -44,7 +44,7 @@ Deno.test("[protocol.batch] an answer that makes those to a batch too long is re
 
 Deno.test("[memory.batch] answers that wait for others of their batch count in the memory of their client, and are errors where they do not fit", async () => {
   const memory = new Budget(100_000);
-  const { peer, sendToPeer, sentLines, receivedRequests } = openPeer({ batchMemory: () => memory });
+  const { peer, sendToPeer, sentLines, receivedRequests } = openPeer({ memory: () => memory });
   const readAnswers = () =>
     sentLines.map((line) => {
       return JSON.parse(line).map(({ error }: { error?: { code: number } }) => error?.code);
@@ -79,7 +79,7 @@ Deno.test("[memory.batch] a batch counts as memory until its messages are dispat
   const memory = new Budget(100_000);
   const { peer, sendToPeer, sentLines, receivedRequests } = openPeer({
     answersInvalidMessages: true,
-    batchMemory: () => memory,
+    memory: () => memory,
   });
   const createBatch = (firstId: number): string => {
     const ids = Array.from({ length: 150 }, (_, index) => firstId + index);
@@ -96,7 +96,7 @@ Deno.test("[memory.batch] a batch counts as memory until its messages are dispat
 
 Deno.test("[protocol.batch] the messages of a batch after the end of the channel are not dispatched", async () => {
   const memory = new Budget(10_000_000);
-  const { peer, sendToPeer, receivedRequests } = openPeer({ batchMemory: () => memory });
+  const { peer, sendToPeer, receivedRequests } = openPeer({ memory: () => memory });
   const ids = Array.from({ length: 900 }, (_, index) => index);
   sendToPeer(`[${ids.map((id) => `{"jsonrpc":"2.0","id":${id},"method":"m"}`).join(",")}]`);
   while (receivedRequests.length === 0) await settle();

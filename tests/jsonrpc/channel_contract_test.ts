@@ -15,7 +15,7 @@ function createLineChannels(): [Channel, Channel] {
 function recordEvents(channel: Channel): string[] {
   const events: string[] = [];
   channel.open({
-    message: (text, bytes) => events.push(`${text} (${bytes})`),
+    message: (text, bytes) => void events.push(`${text} (${bytes})`),
     dropped: ({ reason }) => events.push(reason),
     closed: (cause) => events.push(cause === undefined ? "closed" : `closed: ${cause.message}`),
   });

@@ -60,7 +60,7 @@ Deno.test("[protocol.too-long] a carriage return at the end does not count towar
     for (const chunks of [[`${"a".repeat(size)}\r\n`], ["a".repeat(size), "\r", "\n"]]) {
       const events: (string | number)[] = [];
       const splitter = new LineSplitter(11, {
-        line: (line) => events.push(new TextDecoder().decode(line)),
+        line: (line) => void events.push(new TextDecoder().decode(line)),
         tooLong: ({ bytes }) => events.push(bytes),
       });
       for (const chunk of chunks) splitter.push(new TextEncoder().encode(chunk));
@@ -90,7 +90,7 @@ Deno.test("[protocol.too-long] a skipped line is not kept in memory", () => {
 Deno.test("[protocol.framing] a line that arrives byte by byte is copied out of the read buffer", () => {
   const lines: string[] = [];
   const splitter = new LineSplitter(MIB, {
-    line: (line) => lines.push(new TextDecoder().decode(line)),
+    line: (line) => void lines.push(new TextDecoder().decode(line)),
     tooLong: () => assert.fail("the line is not too long"),
   });
   const buffer = new Uint8Array(64 * 1024);
@@ -106,7 +106,7 @@ Deno.test("[protocol.framing] the buffer of a long line is released, whether the
   for (const size of [4 * MIB, 4 * MIB + 2]) {
     const bufferSizes: number[] = [];
     const splitter = new LineSplitter(4 * MIB, {
-      line: (line) => bufferSizes.push(line.buffer.byteLength),
+      line: (line) => void bufferSizes.push(line.buffer.byteLength),
       tooLong: ({ bytes }) => bufferSizes.push(bytes),
     });
     for (const chunk of ["a".repeat(100_000), "a".repeat(size - 100_000), "\n", "a", "b\n"]) {
@@ -141,7 +141,7 @@ Deno.test("[protocol.framing-linear] many short lines in one chunk take linear t
     return measureMinMs(async () => {
       let lineCount = 0;
       const splitter = new LineSplitter(MIB, {
-        line: () => lineCount++,
+        line: () => void lineCount++,
         tooLong: () => assert.fail(),
       });
       splitter.push(bytes);

@@ -23,7 +23,7 @@ export function openPeer(handler: Partial<PeerHandler> = {}): PeerFixture {
   const [sentLines, unexpectedMessages, receivedRequests]: [string[], string[], IncomingRequest[]] =
     [[], [], []];
   testChannel.open({
-    message: (text) => sentLines.push(text),
+    message: (text) => void sentLines.push(text),
     dropped: () => {},
     closed: () => {},
   });

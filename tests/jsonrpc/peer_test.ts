@@ -65,7 +65,7 @@ Deno.test("[protocol.invalid] deep nesting anywhere in a message does not end re
   sendToPeer(`{"jsonrpc":"2.0","id":9,"error":${deepArrays}}`);
   sendToPeer(deepArrays);
   sendToPeer('{"jsonrpc":"2.0","id":2,"method":"last"}');
-  await settle();
+  while (receivedRequests.length < 2) await settle();
   assert.deepEqual(receivedRequests.map(({ method }) => method), ["hold", "last"]);
   assert.equal(receivedRequests[0]?.signal.aborted, true);
   // Only the message with a wrong version and the batch of one array are answered, with errors.
@@ -187,7 +187,7 @@ Deno.test("[protocol.handler-fails] a handler that always throws does not end re
   sendToPeer('{"jsonrpc":"2.0","id":1,"method":"m"}');
   sendToPeer('{"jsonrpc":"1.0","id":1,"result":{}}');
   assert.equal((await reply).ok, false);
-  await settle();
+  while (sentLines.length < 4) await settle();
   const codes = sentLines.slice(1).map((line) => [JSON.parse(line)].flat()[0].error.code);
   assert.deepEqual(codes, [-32700, -32600, -32603]);
   await peer.close();

@@ -34,7 +34,7 @@ Deno.test("[protocol.framing] bytes in any chunks are split into lines as the pr
     fc.property(anyBytes, anyOffsets, fc.nat(20), (bytes, offsets, maxBytes) => {
       const lines: Line[] = [];
       const splitter = new LineSplitter(maxBytes, {
-        line: (line) => lines.push(["line", toLatin1(line)]),
+        line: (line) => void lines.push(["line", toLatin1(line)]),
         tooLong: ({ bytes }) => lines.push(["too long", bytes]),
       });
       const stream = new Uint8Array(bytes);
@@ -82,7 +82,7 @@ async function receive(chunks: readonly Uint8Array[]): Promise<string[]> {
   const { promise, resolve, reject } = Promise.withResolvers<string[]>();
   const texts: string[] = [];
   new LineChannel(source.readable, new TestByteSink().writable).open({
-    message: (text) => texts.push(text),
+    message: (text) => void texts.push(text),
     dropped: ({ reason }) => texts.push(reason),
     closed: (cause) => cause === undefined ? resolve(texts) : reject(cause),
   });

@@ -11,7 +11,7 @@ function decodeChunks(stream: Uint8Array, sizes: readonly number[], maxBytes: nu
   const splitter = new LineSplitter(
     maxBytes,
     new LineDecoder({
-      message: (text, bytes) => events.push(["message", text, bytes]),
+      message: (text, bytes) => void events.push(["message", text, bytes]),
       dropped: ({ reason, bytes }) => events.push(["dropped", reason, bytes]),
     }),
   );

@@ -25,7 +25,7 @@ export interface EventStreamOptions {
   /** The throttles of the streams that are being read, to which the throttle of this stream is added. */
   readonly throttles: Set<ReadThrottle>;
   /** Receives each event. Returns whether the stream is no longer needed and will soon be closed. */
-  readonly onEvent: (event: SseEvent) => boolean;
+  readonly onEvent: (event: SseEvent) => boolean | Promise<boolean>;
   /** Receives the bytes as they arrive, which are valid until it returns. */
   readonly onBytes?: (bytes: Uint8Array) => void;
 }
@@ -50,13 +50,8 @@ export async function readEvents(
   let closeTimer: ReturnType<typeof setTimeout> | undefined;
   const throttle = new ReadThrottle();
   throttles.add(throttle);
-  const parser = new SseParser({ maxBytes, memory }, ({ retryMs, ...event }) => {
-    const isDone = onEvent({
-      ...event,
-      retryMs: retryMs === undefined ? undefined : Math.min(retryMs, MAX_RETRY_MS),
-    });
-    if (isDone) closeTimer ??= setTimeout(() => void reader.cancel().catch(() => {}), LINGER_MS);
-  });
+  const events: SseEvent[] = [];
+  const parser = new SseParser({ maxBytes, memory }, (event) => events.push(event));
   let skippedBytes = 0;
   try {
     for (;;) {
@@ -65,6 +60,15 @@ export async function readEvents(
       if (done) break;
       onBytes?.(value);
       await longWork.run(party, () => parser.push(value));
+      for (const { retryMs, ...event } of events.splice(0)) {
+        const isDone = await onEvent({
+          ...event,
+          retryMs: retryMs === undefined ? undefined : Math.min(retryMs, MAX_RETRY_MS),
+        });
+        if (isDone) {
+          closeTimer ??= setTimeout(() => void reader.cancel().catch(() => {}), LINGER_MS);
+        }
+      }
       if (parser.lacksRoom && maxSkippedBytes === 0) throw createNoRoomFailure();
       skippedBytes = parser.isSkipping ? skippedBytes + value.length : 0;
       if (skippedBytes > maxSkippedBytes) throw new AnswerTooLong(maxBytes + skippedBytes);

@@ -215,10 +215,11 @@ export class RemoteChannel implements Channel {
     if (id !== undefined) this.#requestControllers.get(id)?.abort();
   }
 
-  #receive(data: IncomingText): void {
+  #receive(data: IncomingText): Promise<void> | void {
     if (this.#isClosed) return;
-    if ("reason" in data) this.#handler?.dropped(data);
-    else this.#handler?.message(data.text, data.bytes);
+    return "reason" in data
+      ? this.#handler?.dropped(data)
+      : this.#handler?.message(data.text, data.bytes);
   }
 
   #lose(failure: RemoteFailure): void {

@@ -49,8 +49,8 @@ export interface RemoteClient {
 
 /** Receives messages from the server of a client. */
 export interface RemoteClientListener {
-  /** Receives a message. */
-  readonly onMessage: (data: IncomingText) => void;
+  /** Receives a message; returns a promise that the next message waits for, if any. */
+  readonly onMessage: (data: IncomingText) => Promise<void> | void;
   /** Called when the session is lost. */
   readonly onLost: (failure: RemoteFailure) => void;
 }

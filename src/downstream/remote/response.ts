@@ -1,12 +1,10 @@
 import type { Budget } from "../../budget.ts";
-import { type ByteReader, readChunks, reusingReader, totalLength } from "../../bytes.ts";
-import { AnswerTooLong, decodeChunks } from "../../jsonrpc/mod.ts";
+import { type ByteReader, reusingReader } from "../../bytes.ts";
+import { AnswerTooLong, ByteBuffer, decodeUtf8 } from "../../jsonrpc/mod.ts";
+import { longWork } from "../../long_work.ts";
 import { mediaTypeOf } from "../http_answers.ts";
 import { RemoteFailure } from "../remote_failure.ts";
 import type { IncomingText } from "./sse_parser.ts";
-
-/** Memory of a body in multiples of its size: its parts are joined. */
-const BODY_MEMORY = 2;
 
 /** Creates the failure of a request whose answer does not fit into the server's share of the memory. */
 export function createNoRoomFailure(): RemoteFailure {
@@ -108,55 +106,39 @@ export async function readBody(
     readonly signal: AbortSignal;
   },
 ): Promise<IncomingText> {
-  const reader = countBytes(bodyReader(body), memory);
+  const reader = bodyReader(body);
+  const buffer = new ByteBuffer({ maxBytes, memory });
   const stopListening = cancelOnAbort(reader, signal);
   try {
-    const chunks = await readChunks(reader, maxBytes);
+    for (;;) {
+      const { done, value } = await reader.read();
+      signal.throwIfAborted();
+      if (done) break;
+      if (buffer.append(value)) continue;
+      await reader.cancel().catch(() => {});
+      if (buffer.size + value.length > maxBytes) throw new AnswerTooLong(maxBytes + 1);
+      throw createNoRoomFailure();
+    }
+    const text = await longWork.runFor(
+      { party, bytes: buffer.size },
+      () => decodeBody(buffer.bytes),
+    );
     signal.throwIfAborted();
-    if (chunks === undefined) throw new AnswerTooLong(maxBytes + 1);
-    const bytes = totalLength(chunks);
-    const decoded = await decodeChunks(chunks, party);
-    signal.throwIfAborted();
-    if (typeof decoded === "string") return { text: decoded, bytes };
-    const head = decodeLossy(decoded.subarray(0, EXCERPT_BYTES));
-    return { reason: "not-utf8", bytes, head, tail: decodeLossy(decoded.subarray(-EXCERPT_BYTES)) };
+    return text;
   } finally {
     stopListening();
-    reader.release();
+    buffer.release();
   }
 }
 
-/** Counts the bytes that are read as memory until `release` is called. */
-function countBytes(
-  reader: ByteReader,
-  memory: Budget | undefined,
-): ByteReader & { release(): void } {
-  let counted = 0;
-  const release = (): void => {
-    memory?.add(-counted);
-    counted = 0;
-  };
+function decodeBody(bytes: Uint8Array): IncomingText {
+  const text = decodeUtf8(bytes);
+  if (text !== undefined) return { text, bytes: bytes.length };
+  const decoder = new TextDecoder();
   return {
-    async read() {
-      const chunk = await reader.read();
-      if (chunk.done) return chunk;
-      const bytes = BODY_MEMORY * chunk.value.length;
-      if (memory?.hasRoom(bytes) === false) {
-        // At once, so that the last of several long answers fits.
-        release();
-        await reader.cancel().catch(() => {});
-        throw createNoRoomFailure();
-      }
-      memory?.add(bytes);
-      counted += bytes;
-      return chunk;
-    },
-    cancel: (reason) => reader.cancel(reason),
-    release,
+    reason: "not-utf8",
+    bytes: bytes.length,
+    head: decoder.decode(bytes.subarray(0, EXCERPT_BYTES)),
+    tail: decoder.decode(bytes.subarray(-EXCERPT_BYTES)),
   };
-}
-
-/** Decodes a text, with replacement characters for bytes that are not UTF-8. */
-function decodeLossy(bytes: Uint8Array): string {
-  return new TextDecoder().decode(bytes);
 }

@@ -111,11 +111,11 @@ export class SseClient implements RemoteClient {
       maxSkippedBytes: SHARED_STREAM_SKIP_FACTOR * maxBytes,
       throttles,
       signal: this.#controller.signal,
-      onEvent: (event) => {
+      onEvent: async (event) => {
         const { kind, data } = event;
         if (kind === "endpoint" && !this.#hasEndpoint) this.#setEndpoint(data);
         const message = messageIn(event);
-        if (message !== undefined) onMessage(message);
+        if (message !== undefined) await onMessage(message);
         return false;
       },
     });

@@ -88,11 +88,11 @@ export class StandaloneStream {
         maxSkippedBytes: SHARED_STREAM_SKIP_FACTOR * maxBytes,
         throttles,
         signal,
-        onEvent: (event) => {
+        onEvent: async (event) => {
           if (event.id !== undefined) this.#lastEventId = event.id;
           if (event.retryMs !== undefined) this.#backoff.setRetry(event.retryMs);
           const message = messageIn(event);
-          if (message !== undefined) onMessage(message);
+          if (message !== undefined) await onMessage(message);
           return false;
         },
       });

@@ -1,6 +1,5 @@
 import { AnswerTooLong, readIdAndMethod } from "../../jsonrpc/mod.ts";
 import { wait, within } from "../../within.ts";
-import { longWork } from "../../long_work.ts";
 import { mediaTypeOf } from "../http_answers.ts";
 import { RemoteFailure } from "../remote_failure.ts";
 import { messageIn, readEvents } from "./event_stream.ts";
@@ -147,7 +146,7 @@ export class StreamableHttpClient implements RemoteClient {
     received.data = data;
     // The content type is ignored: a body that looks like JSON may be the answer of a tool that has run.
     if (!("reason" in data) && !/^\s*[[{]/.test(data.text)) return;
-    await longWork.runFor({ party, bytes: data.bytes }, () => onMessage(data));
+    await onMessage(data);
   }
 
   /** Reads the event stream of a request, and resumes it until the answer has arrived. */
@@ -169,7 +168,7 @@ export class StreamableHttpClient implements RemoteClient {
           throttles,
           signal,
           onBytes: (bytes) => received.firstBytes ??= bytes.slice(0, BEGINNING_BYTES),
-          onEvent: (event) => {
+          onEvent: async (event) => {
             resumption.attempts = 0;
             resumption.lastEventId = event.id ?? resumption.lastEventId;
             resumption.retryMs = event.retryMs ?? resumption.retryMs;
@@ -181,7 +180,7 @@ export class StreamableHttpClient implements RemoteClient {
             received.messageCount++;
             received.data = beginningOf(message);
             isAnswered ||= isResponse(message);
-            onMessage(message);
+            await onMessage(message);
             return isAnswered;
           },
         });

@@ -1,7 +1,12 @@
 import type { IncomingMessage } from "node:http";
 import type { Budget } from "../../budget.ts";
-import { totalLength } from "../../bytes.ts";
-import { decodeChunks, type Message, parseMessage, readDropped } from "../../jsonrpc/mod.ts";
+import {
+  ByteBuffer,
+  decodeUtf8,
+  type Message,
+  parseAndHandle,
+  readDropped,
+} from "../../jsonrpc/mod.ts";
 import { longWork } from "../../long_work.ts";
 import type { BodyError } from "./request_context.ts";
 
@@ -22,56 +27,58 @@ export async function receiveMessage<T>(
     readonly handle: (message: Message) => T;
   },
 ): Promise<Awaited<T> | BodyError> {
-  const chunks = await readChunks(incoming, { maxBytes, memory });
-  if (typeof chunks === "string") return chunks;
-  const bytes = totalLength(chunks);
-  // A variable of this function would hold the message until the result is known.
-  return await decodeChunks(chunks, party).then((decoded) =>
-    longWork.runFor({ party, bytes }, () => {
-      memory.add(-bytes);
-      // In the same step: a parsed message takes memory that counts only once it is handled.
-      return handle(parseBody(decoded, bytes));
-    })
-  );
+  const buffer = new ByteBuffer({ maxBytes, memory });
+  const error = await readBody(incoming, { buffer, maxBytes });
+  if (error !== undefined) return error;
+  const bytes = buffer.size;
+  // No variable of this function holds the text: it would stay in memory until the result is known.
+  return await decode(buffer, party).then((text) => {
+    if (text === undefined) {
+      return handle(readDropped({ reason: "not-utf8", bytes, head: "", tail: "" }));
+    }
+    return parseAndHandle<T | BodyError>({ text, bytes }, {
+      party,
+      memory,
+      handle: (message) => {
+        const hasNoRoom = message.kind === "invalid" && message.dropped?.reason === "no-room";
+        return hasNoRoom ? "busy" : handle(message);
+      },
+    });
+  });
 }
 
-function parseBody(decoded: string | Uint8Array, bytes: number): Message {
-  return typeof decoded === "string"
-    ? parseMessage(decoded, bytes)
-    : readDropped({ reason: "not-utf8", bytes, head: "", tail: "" });
+/** Decodes a body and frees its memory. */
+async function decode(buffer: ByteBuffer, party: string): Promise<string | undefined> {
+  return await longWork.runFor({ party, bytes: buffer.size }, () => {
+    const text = decodeUtf8(buffer.bytes);
+    buffer.release();
+    return text;
+  });
 }
 
-/** Reads the chunks of a body. They count as memory until the caller frees it. */
-function readChunks(
+/** Reads a body into a buffer, which is released if that fails. */
+function readBody(
   incoming: IncomingMessage,
-  { maxBytes, memory }: { readonly maxBytes: number; readonly memory: Budget },
-): Promise<Uint8Array[] | BodyError> {
+  { buffer, maxBytes }: { readonly buffer: ByteBuffer; readonly maxBytes: number },
+): Promise<BodyError | undefined> {
   const declaredBytes = Number(incoming.headers["content-length"] ?? 0);
   if (declaredBytes > maxBytes) return Promise.resolve("too-long");
-  if (!memory.hasRoom(declaredBytes)) return Promise.resolve("busy");
+  // All of it at once, so that several long bodies are not read halfway and then refused.
+  if (!buffer.reserve(declaredBytes)) return Promise.resolve("busy");
   return new Promise((resolve) => {
-    const chunks: Uint8Array[] = [];
-    let size = 0;
-    const settle = (result: Uint8Array[] | BodyError): void => {
+    const settle = (error?: BodyError): void => {
       // The listeners would hold the body until the response ends.
       incoming.off("data", onData).off("end", onEnd).off("close", onClose);
       incoming.resume();
-      resolve(result);
-    };
-    const fail = (error: BodyError): void => {
-      chunks.length = 0;
-      memory.add(-size);
-      settle(error);
+      if (error !== undefined) buffer.release();
+      resolve(error);
     };
     const onData = (chunk: Uint8Array): void => {
-      if (size + chunk.length > maxBytes) return fail("too-long");
-      if (!memory.hasRoom(chunk.length)) return fail("busy");
-      chunks.push(chunk);
-      size += chunk.length;
-      memory.add(chunk.length);
+      if (buffer.append(chunk)) return;
+      settle(buffer.size + chunk.length > maxBytes ? "too-long" : "busy");
     };
-    const onEnd = (): void => settle(chunks);
-    const onClose = (): void => fail("gone");
+    const onEnd = (): void => settle();
+    const onClose = (): void => settle("gone");
     incoming.on("data", onData).on("end", onEnd).on("close", onClose);
   });
 }

@@ -1,0 +1,49 @@
+import type { Budget } from "../budget.ts";
+import { LONG_BYTES, longWork } from "../long_work.ts";
+import type { Message } from "./message.ts";
+import { dropText, parseMeasured, parseMessage, type ReceivedText } from "./parse.ts";
+import { measureParseCost } from "./scan.ts";
+
+/** Options of parsing and handling a message. */
+export interface HandlingOptions<T> {
+  /** The party that the work belongs to, as for `LongWork.run`. */
+  readonly party: string;
+  /** The memory in which the message counts until it is handled. Default: no limit. */
+  readonly memory?: Budget | undefined;
+  /** Handles the message, which is invalid if it was not parsed. */
+  readonly handle: (message: Message) => T;
+}
+
+/**
+ * Parses a message and handles it. If the message is long, measuring, parsing and handling it are steps of long work.
+ *
+ * @param received The message, which nothing else should hold while it is parsed.
+ * @returns The result of `handle`; a promise of it if the message is long.
+ */
+export function parseAndHandle<T>(
+  received: ReceivedText,
+  options: HandlingOptions<T>,
+): T | Promise<T> {
+  if (received.bytes >= LONG_BYTES) return parseInSteps(received, options);
+  return options.handle(parseMessage(received.text, received.bytes));
+}
+
+async function parseInSteps<T>(
+  { text, bytes }: ReceivedText,
+  { party, memory, handle }: HandlingOptions<T>,
+): Promise<T> {
+  memory?.add(bytes);
+  const cost = await longWork.run(party, () => measureParseCost(text, text.length === bytes));
+  memory?.add(-bytes);
+  if (cost.isTooComplex) return handle(dropText({ text, bytes }, "too-complex"));
+  if (memory?.hasRoom(cost.memory) === false) return handle(dropText({ text, bytes }, "no-room"));
+  memory?.add(cost.memory);
+  const message = await longWork.run(
+    party,
+    () => parseMeasured({ text, bytes, memory: cost.memory }),
+  );
+  return longWork.run(party, () => {
+    memory?.add(-cost.memory);
+    return handle(message);
+  });
+}
