@@ -88,8 +88,6 @@ export class LineChannel implements Channel {
   #queue: QueuedMessage[] = [];
   #queuedLength = 0;
   #writing: Promise<void> | undefined;
-  // Resolves when a long message is handled, which reading waits for.
-  #handling: Promise<void> | void = undefined;
   #hasEndedWriting = false;
   #closing: Promise<void> | undefined;
   #readCancellation: { cause?: Error } | undefined;
@@ -215,11 +213,8 @@ export class LineChannel implements Channel {
       for (;;) {
         const chunk = await this.#reader.read();
         if (chunk.done) break;
-        const pause = this.#throttle.run(() => {
-          this.#handling = splitter.push(chunk.value);
-        });
+        const pause = this.#throttle.run(() => splitter.push(chunk.value));
         if (pause !== undefined) await pause;
-        if (this.#handling !== undefined) await this.#handling;
         if (this.#queuedLength > MAX_QUEUED_LENGTH) await this.#waitForReader();
         const receiverReads = this.#untilReceiverReads();
         if (receiverReads !== undefined) await receiverReads;

@@ -36,7 +36,8 @@ async function parseInSteps<T>(
   const cost = await longWork.run(party, () => measureParseCost(text, text.length === bytes));
   memory?.add(-bytes);
   if (cost.isTooComplex) return handle(dropText({ text, bytes }, "too-complex"));
-  if (memory?.hasRoom(cost.memory) === false) return handle(dropText({ text, bytes }, "no-room"));
+  // The message has been received: it may exceed the memory, but not if earlier ones have.
+  if (memory?.hasRoom(0) === false) return handle(dropText({ text, bytes }, "no-room"));
   memory?.add(cost.memory);
   const message = await longWork.run(
     party,

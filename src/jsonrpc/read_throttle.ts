@@ -26,12 +26,16 @@ export class ReadThrottle {
   /**
    * Runs a piece of work and measures it.
    *
+   * @param work The work; it may return a promise that the loop must await.
    * @returns A promise that the loop must await; `undefined` if it may continue immediately.
    */
-  run(work: () => void): Promise<void> | undefined {
-    if (longWork.servesSeveralClients) return this.#runInTurn(work);
+  run(work: () => Promise<void> | void): Promise<void> | undefined {
+    if (longWork.servesSeveralClients) {
+      const working = longWork.runOrWait(this.#party, work);
+      return working === undefined ? this.takePause() : working.then(() => this.takePause());
+    }
     const started = performance.now();
-    work();
+    const working = work();
     const now = performance.now();
     this.#workedMs += now - started;
     const elapsed = now - this.#windowStart;
@@ -41,7 +45,8 @@ export class ReadThrottle {
       this.#windowStart = now;
       this.#workedMs = 0;
     }
-    return isStarving ? this.#pause() : this.takePause();
+    const pause = isStarving ? this.#pause() : this.takePause();
+    return working === undefined ? pause : working.then(() => pause);
   }
 
   /**
@@ -52,11 +57,6 @@ export class ReadThrottle {
    */
   throttle(ms: number): void {
     this.#pendingPauseMs += ms;
-  }
-
-  #runInTurn(work: () => void): Promise<void> | undefined {
-    const waiting = longWork.runOrWait(this.#party, work);
-    return waiting === undefined ? this.takePause() : waiting.then(() => this.takePause());
   }
 
   /** Takes the pauses that were requested, if they are long enough; the loop must await the promise. */

@@ -24,8 +24,10 @@ export interface EventStreamOptions {
   readonly signal: AbortSignal;
   /** The throttles of the streams that are being read, to which the throttle of this stream is added. */
   readonly throttles: Set<ReadThrottle>;
-  /** Receives each event. Returns whether the stream is no longer needed and will soon be closed. */
-  readonly onEvent: (event: SseEvent) => boolean | Promise<boolean>;
+  /** Receives each event; returns a promise that the next event waits for, if any. */
+  readonly onEvent: (event: SseEvent) => Promise<void> | void;
+  /** Whether the stream is no longer needed and will soon be closed. Default: no. */
+  readonly isDone?: () => boolean;
   /** Receives the bytes as they arrive, which are valid until it returns. */
   readonly onBytes?: (bytes: Uint8Array) => void;
 }
@@ -41,17 +43,25 @@ export interface EventStreamOptions {
  */
 export async function readEvents(
   { body }: Response,
-  { maxBytes, maxSkippedBytes = 0, memory, party, signal, throttles, onEvent, onBytes }:
+  { maxBytes, maxSkippedBytes = 0, memory, party, signal, throttles, onEvent, isDone, onBytes }:
     EventStreamOptions,
 ): Promise<void> {
   if (body === null) return;
-  const reader = bodyReader(body);
+  const reader = bodyReader(body, party);
   const stopListening = cancelOnAbort(reader, signal);
   let closeTimer: ReturnType<typeof setTimeout> | undefined;
   const throttle = new ReadThrottle();
   throttles.add(throttle);
-  const events: SseEvent[] = [];
-  const parser = new SseParser({ maxBytes, memory }, (event) => events.push(event));
+  const parser = new SseParser({ maxBytes, memory }, ({ retryMs, ...event }) => {
+    const handling = onEvent({
+      ...event,
+      retryMs: retryMs === undefined ? undefined : Math.min(retryMs, MAX_RETRY_MS),
+    });
+    if (isDone?.()) {
+      closeTimer ??= setTimeout(() => void reader.cancel().catch(() => {}), LINGER_MS);
+    }
+    return handling;
+  });
   let skippedBytes = 0;
   try {
     for (;;) {
@@ -59,16 +69,7 @@ export async function readEvents(
       signal.throwIfAborted();
       if (done) break;
       onBytes?.(value);
-      await longWork.run(party, () => parser.push(value));
-      for (const { retryMs, ...event } of events.splice(0)) {
-        const isDone = await onEvent({
-          ...event,
-          retryMs: retryMs === undefined ? undefined : Math.min(retryMs, MAX_RETRY_MS),
-        });
-        if (isDone) {
-          closeTimer ??= setTimeout(() => void reader.cancel().catch(() => {}), LINGER_MS);
-        }
-      }
+      await longWork.runOrWait(party, () => parser.push(value));
       if (parser.lacksRoom && maxSkippedBytes === 0) throw createNoRoomFailure();
       skippedBytes = parser.isSkipping ? skippedBytes + value.length : 0;
       if (skippedBytes > maxSkippedBytes) throw new AnswerTooLong(maxBytes + skippedBytes);

@@ -1,7 +1,7 @@
 import type { Budget } from "../../budget.ts";
 import { type ByteReader, reusingReader } from "../../bytes.ts";
 import { AnswerTooLong, ByteBuffer, decodeUtf8 } from "../../jsonrpc/mod.ts";
-import { longWork } from "../../long_work.ts";
+import { LONG_BYTES, longWork } from "../../long_work.ts";
 import { mediaTypeOf } from "../http_answers.ts";
 import { RemoteFailure } from "../remote_failure.ts";
 import type { IncomingText } from "./sse_parser.ts";
@@ -16,12 +16,6 @@ export function createNoRoomFailure(): RemoteFailure {
 /** Size of the excerpts from both ends of a body that is not UTF-8, in bytes. */
 const EXCERPT_BYTES = 1024;
 
-/** Number of bytes of a body that are read before the clock is read. */
-const CLOCK_BYTES = 64 * 1024;
-
-/** Time for which all bodies together are read before other events are handled, in milliseconds. */
-const MAX_TURN_MS = 5;
-
 /** Whether a response is a stream of server-sent events. */
 export function isEventStream(response: Response): boolean {
   return mediaTypeOf(response) === "text/event-stream";
@@ -33,37 +27,21 @@ export function encodingOf({ headers }: Response): string | undefined {
   return encoding === "" || encoding === "identity" ? undefined : encoding;
 }
 
-let turnStartMs = 0;
-let nextTurn: Promise<void> | undefined;
-
-/** Waits until other events have been handled. */
-function waitForTurn(): Promise<void> {
-  nextTurn ??= new Promise((resolve) => {
-    setTimeout(() => {
-      nextTurn = undefined;
-      turnStartMs = performance.now();
-      resolve();
-    }, 0);
-  });
-  return nextTurn;
-}
-
 /**
- * Returns a reader of a body that regularly lets other events be handled. Reads of bytes that have arrived
- * resolve without a tick of the event loop in between: eight long answers stopped everything else for 1.4 s
- * (measured).
+ * Returns a reader of a body. Reads of bytes that have arrived resolve without a tick of the event loop in between
+ * (eight long answers stopped everything else for 1.4 s), so that the reading of a long body waits for its turn.
+ *
+ * @param party The server, as for `LongWork.run`.
  */
-export function bodyReader(body: Response["body"]): ByteReader {
+export function bodyReader(body: Response["body"], party: string): ByteReader {
   const reader = reusingReader(body);
-  let unclockedBytes = 0;
+  let readBytes = 0;
   return {
     async read() {
-      if (unclockedBytes >= CLOCK_BYTES) {
-        unclockedBytes = 0;
-        if (performance.now() - turnStartMs >= MAX_TURN_MS) await waitForTurn();
-      }
       const chunk = await reader.read();
-      if (!chunk.done) unclockedBytes += chunk.value.length;
+      if (chunk.done) return chunk;
+      readBytes += chunk.value.length;
+      if (readBytes >= LONG_BYTES) await longWork.addRead(party, chunk.value.length);
       return chunk;
     },
     cancel: (reason) => reader.cancel(reason),
@@ -106,7 +84,7 @@ export async function readBody(
     readonly signal: AbortSignal;
   },
 ): Promise<IncomingText> {
-  const reader = bodyReader(body);
+  const reader = bodyReader(body, party);
   const buffer = new ByteBuffer({ maxBytes, memory });
   const stopListening = cancelOnAbort(reader, signal);
   try {

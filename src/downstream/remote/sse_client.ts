@@ -111,12 +111,11 @@ export class SseClient implements RemoteClient {
       maxSkippedBytes: SHARED_STREAM_SKIP_FACTOR * maxBytes,
       throttles,
       signal: this.#controller.signal,
-      onEvent: async (event) => {
+      onEvent: (event) => {
         const { kind, data } = event;
         if (kind === "endpoint" && !this.#hasEndpoint) this.#setEndpoint(data);
         const message = messageIn(event);
-        if (message !== undefined) await onMessage(message);
-        return false;
+        return message === undefined ? undefined : onMessage(message);
       },
     });
   }

@@ -1,5 +1,5 @@
 import type { Budget } from "../../budget.ts";
-import { type DroppedMessage, LineSplitter } from "../../jsonrpc/mod.ts";
+import { decodeUtf8, type DroppedMessage, LineSplitter } from "../../jsonrpc/mod.ts";
 
 /** One event of a stream. */
 export interface SseEvent {
@@ -43,10 +43,10 @@ const EXCERPT_LENGTH = 1024;
  */
 export class SseParser {
   readonly #lines: LineSplitter;
-  readonly #onEvent: (event: SseEvent) => void;
+  readonly #onEvent: (event: SseEvent) => Promise<void> | void;
   readonly #maxBytes: number;
   readonly #memory: Budget | undefined;
-  readonly #decoder = new TextDecoder("utf-8", { fatal: true });
+  readonly #decoder = new TextDecoder();
   #endsWithReturn = false;
   #kind = "";
   #id: string | undefined;
@@ -62,11 +62,11 @@ export class SseParser {
    *
    * @param limits The size limit of the data of an event, in bytes, and the memory for events that have not
    * arrived whole; by default it is not limited.
-   * @param onEvent Receives each event, synchronously.
+   * @param onEvent Receives each event; returns a promise that the next event waits for, if any.
    */
   constructor(
     { maxBytes, memory }: { readonly maxBytes: number; readonly memory?: Budget | undefined },
-    onEvent: (event: SseEvent) => void,
+    onEvent: (event: SseEvent) => Promise<void> | void,
   ) {
     this.#maxBytes = maxBytes;
     this.#memory = memory;
@@ -103,9 +103,14 @@ export class SseParser {
     this.#holdBytes(0);
   }
 
-  /** Parses the next bytes. */
-  push(chunk: Uint8Array): void {
-    this.#lines.push(this.#normalizeLineEnds(chunk));
+  /**
+   * Parses the next bytes.
+   *
+   * @param chunk The bytes, which must stay valid until a returned promise resolves.
+   * @returns A promise that the next call must wait for, if any.
+   */
+  push(chunk: Uint8Array): Promise<void> | void {
+    return this.#lines.push(this.#normalizeLineEnds(chunk));
   }
 
   /**
@@ -119,12 +124,10 @@ export class SseParser {
     return hasLoneReturn(bytes) ? replaceLineEnds(bytes) : bytes;
   }
 
-  #parseLine(line: Uint8Array): void {
+  #parseLine(line: Uint8Array): Promise<void> | void {
     if (line.length === 0) return this.#dispatch();
-    let text: string;
-    try {
-      text = this.#decoder.decode(line);
-    } catch {
+    const text = decodeUtf8(line, this.#decoder);
+    if (text === undefined) {
       const lossy = new TextDecoder();
       this.#data = {
         reason: "not-utf8",
@@ -176,7 +179,7 @@ export class SseParser {
     this.#heldBytes = bytes;
   }
 
-  #dispatch(): void {
+  #dispatch(): Promise<void> | void {
     this.#holdBytes(0);
     const event = {
       kind: this.#kind === "" ? "message" : this.#kind,
@@ -190,7 +193,7 @@ export class SseParser {
     this.#data = undefined;
     this.#dataLineCount = 0;
     if (event.id !== undefined || event.retryMs !== undefined || event.data !== undefined) {
-      this.#onEvent(event);
+      return this.#onEvent(event);
     }
   }
 }

@@ -88,12 +88,11 @@ export class StandaloneStream {
         maxSkippedBytes: SHARED_STREAM_SKIP_FACTOR * maxBytes,
         throttles,
         signal,
-        onEvent: async (event) => {
+        onEvent: (event) => {
           if (event.id !== undefined) this.#lastEventId = event.id;
           if (event.retryMs !== undefined) this.#backoff.setRetry(event.retryMs);
           const message = messageIn(event);
-          if (message !== undefined) await onMessage(message);
-          return false;
+          return message === undefined ? undefined : onMessage(message);
         },
       });
     } catch {

@@ -168,20 +168,20 @@ export class StreamableHttpClient implements RemoteClient {
           throttles,
           signal,
           onBytes: (bytes) => received.firstBytes ??= bytes.slice(0, BEGINNING_BYTES),
-          onEvent: async (event) => {
+          isDone: () => isAnswered,
+          onEvent: (event) => {
             resumption.attempts = 0;
             resumption.lastEventId = event.id ?? resumption.lastEventId;
             resumption.retryMs = event.retryMs ?? resumption.retryMs;
             const message = messageIn(event);
-            if (message === undefined) return isAnswered;
+            if (message === undefined) return;
             if ("reason" in message && message.reason === "too-long") {
               throw new AnswerTooLong(message.bytes);
             }
             received.messageCount++;
             received.data = beginningOf(message);
             isAnswered ||= isResponse(message);
-            await onMessage(message);
-            return isAnswered;
+            return onMessage(message);
           },
         });
       } catch (cause) {

@@ -1,5 +1,6 @@
 import type { ServerResponse } from "node:http";
 import type { Budget } from "../../budget.ts";
+import { ByteBuffer } from "../../jsonrpc/mod.ts";
 import type { HeldData, HeldDataLimit } from "./held_data.ts";
 import type { HttpLimits } from "./limits.ts";
 
@@ -23,7 +24,9 @@ export class BodyWriter implements HeldData {
   memory: Budget;
   readonly #response: ServerResponse;
   readonly #context: WriterContext;
+  // The queued bytes, in chunks; the bytes of many short messages are joined to one. Empty unless writing is blocked.
   readonly #queue: Uint8Array[] = [];
+  #lastChunk = new ByteBuffer({ maxBytes: CHUNK_BYTES });
   readonly #closeListeners: (() => void)[] = [];
   #queuedBytes = 0;
   #isBlocked = false;
@@ -59,8 +62,15 @@ export class BodyWriter implements HeldData {
     // The new message does not count, so that a client that keeps up can receive a message of any length.
     if (this.#queuedBytes > this.#context.limits.queuedBytes) return this.destroy();
     if (this.#queuedBytes === 0) this.#lastProgressAt = performance.now();
-    for (let offset = 0; offset < bytes.length; offset += CHUNK_BYTES) {
-      this.#queue.push(bytes.subarray(offset, offset + CHUNK_BYTES));
+    if (!this.#isBlocked && bytes.length <= CHUNK_BYTES) {
+      this.#isBlocked = !this.#response.write(bytes);
+      return;
+    }
+    if (!this.#lastChunk.append(bytes)) {
+      this.#queueLastChunk();
+      for (let offset = 0; offset < bytes.length; offset += CHUNK_BYTES) {
+        this.#queue.push(bytes.subarray(offset, offset + CHUNK_BYTES));
+      }
     }
     this.#addQueuedBytes(bytes.length);
     this.#writeQueue();
@@ -92,20 +102,28 @@ export class BodyWriter implements HeldData {
   #writeQueue(): void {
     if (this.#isClosed) return;
     while (!this.#isBlocked) {
+      if (this.#queue.length === 0) this.#queueLastChunk();
       const chunk = this.#queue.shift();
       if (chunk === undefined) break;
       this.#addQueuedBytes(-chunk.length);
       this.#isBlocked = !this.#response.write(chunk);
     }
-    if (this.#isEnding && this.#queue.length === 0 && !this.#response.writableEnded) {
+    if (this.#isEnding && this.#queuedBytes === 0 && !this.#response.writableEnded) {
       this.#response.end();
     }
+  }
+
+  #queueLastChunk(): void {
+    if (this.#lastChunk.size === 0) return;
+    this.#queue.push(this.#lastChunk.bytes);
+    this.#lastChunk = new ByteBuffer({ maxBytes: CHUNK_BYTES });
   }
 
   #close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#queue.length = 0;
+    this.#lastChunk.release();
     this.#addQueuedBytes(-this.#queuedBytes);
     for (const listener of this.#closeListeners.splice(0)) listener();
   }

@@ -7,7 +7,7 @@ import {
   parseAndHandle,
   readDropped,
 } from "../../jsonrpc/mod.ts";
-import { longWork } from "../../long_work.ts";
+import { LONG_BYTES, longWork } from "../../long_work.ts";
 import type { BodyError } from "./request_context.ts";
 
 /**
@@ -28,7 +28,7 @@ export async function receiveMessage<T>(
   },
 ): Promise<Awaited<T> | BodyError> {
   const buffer = new ByteBuffer({ maxBytes, memory });
-  const error = await readBody(incoming, { buffer, maxBytes });
+  const error = await readBody(incoming, { buffer, maxBytes, party });
   if (error !== undefined) return error;
   const bytes = buffer.size;
   // No variable of this function holds the text: it would stay in memory until the result is known.
@@ -59,7 +59,11 @@ async function decode(buffer: ByteBuffer, party: string): Promise<string | undef
 /** Reads a body into a buffer, which is released if that fails. */
 function readBody(
   incoming: IncomingMessage,
-  { buffer, maxBytes }: { readonly buffer: ByteBuffer; readonly maxBytes: number },
+  { buffer, maxBytes, party }: {
+    readonly buffer: ByteBuffer;
+    readonly maxBytes: number;
+    readonly party: string;
+  },
 ): Promise<BodyError | undefined> {
   const declaredBytes = Number(incoming.headers["content-length"] ?? 0);
   if (declaredBytes > maxBytes) return Promise.resolve("too-long");
@@ -74,8 +78,14 @@ function readBody(
       resolve(error);
     };
     const onData = (chunk: Uint8Array): void => {
-      if (buffer.append(chunk)) return;
-      settle(buffer.size + chunk.length > maxBytes ? "too-long" : "busy");
+      if (!buffer.append(chunk)) {
+        return settle(buffer.size + chunk.length > maxBytes ? "too-long" : "busy");
+      }
+      if (buffer.size < LONG_BYTES) return;
+      const turn = longWork.addRead(party, chunk.length);
+      if (turn === undefined) return;
+      incoming.pause();
+      void turn.then(() => incoming.resume());
     };
     const onEnd = (): void => settle();
     const onClose = (): void => settle("gone");

@@ -7,7 +7,7 @@ import { cpuMs } from "../../cpu_time.ts";
 /** Parses chunks, and returns the events. */
 function parse(chunks: readonly (string | Uint8Array)[], maxBytes = 1000): SseEvent[] {
   const events: SseEvent[] = [];
-  const parser = new SseParser({ maxBytes }, (event) => events.push(event));
+  const parser = new SseParser({ maxBytes }, (event) => void events.push(event));
   const encoder = new TextEncoder();
   for (const chunk of chunks) {
     parser.push(typeof chunk === "string" ? encoder.encode(chunk) : chunk);
@@ -81,7 +81,10 @@ Deno.test("[remote.max-bytes] a long event takes linear time", () => {
   const measureParseMs = (chunkCount: number): number => {
     const startedMs = cpuMs();
     let bytes = 0;
-    const parser = new SseParser({ maxBytes: Infinity }, ({ data }) => bytes = data?.bytes ?? 0);
+    const parser = new SseParser(
+      { maxBytes: Infinity },
+      ({ data }) => void (bytes = data?.bytes ?? 0),
+    );
     parser.push(new TextEncoder().encode("data: "));
     for (let count = 0; count < chunkCount; count++) parser.push(chunk);
     parser.push(new TextEncoder().encode("\n\n"));
@@ -99,8 +102,8 @@ Deno.test("[memory.answers] of an event that does not fit into memory, only exce
   const memory = new Budget(10_000);
   memory.add(9_000);
   const events: SseEvent[] = [];
-  const parser = new SseParser({ maxBytes: 100_000, memory }, (event) => events.push(event));
-  const push = (text: string): void => parser.push(new TextEncoder().encode(text));
+  const parser = new SseParser({ maxBytes: 100_000, memory }, (event) => void events.push(event));
+  const push = (text: string): void => void parser.push(new TextEncoder().encode(text));
   for (let line = 0; line < 20; line++) push(`data: ${"x".repeat(100)}\n`);
   assert.equal(parser.lacksRoom, true);
   assert.equal(memory.used, 9_000);
@@ -120,7 +123,7 @@ Deno.test("[memory.answers] of an event that does not fit into memory, only exce
 Deno.test("[memory.answers] a type or an id of an event that is too long is not kept", () => {
   const memory = new Budget(10_000_000);
   const events: SseEvent[] = [];
-  const parser = new SseParser({ maxBytes: 1_000_000, memory }, (event) => events.push(event));
+  const parser = new SseParser({ maxBytes: 1_000_000, memory }, (event) => void events.push(event));
   const long = "x".repeat(100_000);
   parser.push(new TextEncoder().encode(`event: ${long}\nid: ${long}\ndata: a\n\n`));
   assert.deepEqual(events.map(({ kind, id }) => [kind, id]), [["unknown", undefined]]);
