@@ -43,8 +43,8 @@ export class ScriptedConnection implements Transport {
       open: (handler) =>
         transport.channel.open({
           message: (text, bytes) => {
-            if (text.startsWith(REPORT_PREFIX)) this.#record(text);
-            else handler.message(text, bytes);
+            if (text.startsWith(REPORT_PREFIX)) return this.#record(text);
+            return handler.message(text, bytes);
           },
           dropped: (message) => handler.dropped(message),
           requestFailed: (id, cause) => handler.requestFailed?.(id, cause),
