@@ -18,6 +18,7 @@ export class ByteBuffer {
   #buffer = new Uint8Array(0);
   #size = 0;
 
+  /** Creates an empty buffer. */
   constructor({ maxBytes, memory, uncheckedBytes = 0 }: ByteBufferOptions) {
     this.#maxBytes = maxBytes;
     this.#memory = memory;

@@ -13,7 +13,7 @@ export type {
   QueuedMessage,
   ResponseWriter,
 } from "./channel.ts";
-export { ByteBuffer } from "./byte_buffer.ts";
+export { ByteBuffer, type ByteBufferOptions } from "./byte_buffer.ts";
 export { readIdAndMethod } from "./envelope.ts";
 export { IncomingRequest } from "./incoming.ts";
 export {
@@ -25,7 +25,8 @@ export {
   MAX_MESSAGE_BYTES,
 } from "./line_channel.ts";
 export { LineSplitter, type LineSplitterOptions } from "./line_splitter.ts";
-export { parseAndHandle } from "./long_message.ts";
+export { type HandlingOptions, parseAndHandle } from "./long_message.ts";
+export type { ReceivedText } from "./parse.ts";
 export { createMemoryChannels } from "./memory_channel.ts";
 export {
   type IdText,
