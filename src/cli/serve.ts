@@ -61,6 +61,12 @@ export async function serve(flags: ServeFlags): Promise<number> {
     await refuseSharedStream(settings);
     redactor.addSecret(settings.metricsToken);
     const { configuration, reload } = await checkAndWatchConfiguration(settings, redactor, log);
+    if (logLevel === "info" || logLevel === "debug") {
+      // The search for other files takes most of a millisecond.
+      for (const note of describeFileChoices(reload.files)) log.info(note);
+    }
+    const warnings = [...warnUnknownVariables(Deno.env), ...configuration.warnings];
+    for (const warning of warnings) log.warn(formatProblem(warning));
     const gateway = new Gateway({
       settings,
       configuration,
@@ -117,9 +123,6 @@ async function checkAndWatchConfiguration(
   };
   const { configuration, errors } = await checkFiles();
   if (configuration === undefined) throw new ConfigError(errors);
-  for (const note of describeFileChoices(files)) log.info(note);
-  const warnings = [...warnUnknownVariables(Deno.env), ...configuration.warnings];
-  for (const warning of warnings) log.warn(formatProblem(warning));
   return { configuration, reload: { files, watch, checkFiles } };
 }
 

@@ -57,7 +57,8 @@ export function locateFiles(
     : Object.values(FILE_NAMES).map((name) => homePath(home, name));
   // The files of one folder belong together: the user's servers must not run under the rules of a
   // stranger's repository, and the repository's servers must not start under the user's rules.
-  const usesHome = homePaths.some(exists);
+  const isSearched = given.mcpConfig === undefined || given.rules === undefined;
+  const usesHome = isSearched && homePaths.some(exists);
   return {
     mcpConfig: locateFile("mcpConfig", given.mcpConfig, { ...options, usesHome }),
     rules: locateFile("rules", given.rules, { ...options, usesHome }),
