@@ -1,13 +1,20 @@
 /**
- * A client for the official conformance suite: `deno run -A driver.ts URL`. It starts the gateway
- * in front of the scenario's server, and calls each of the server's tools. It follows login links,
- * and answers forms with their defaults. If the gateway refuses a call, the driver prints the
- * refusal and exits with 1; some scenarios expect a refusal.
+ * The gateway as a client of the official conformance suite. It runs in front of the server of a scenario,
+ * and the driver calls each of the server's tools, follows login links, and answers forms with their defaults.
  */
 import { type Fields, type RunningGateway, startGateway } from "../e2e/gateway.ts";
 import { SCENARIOS } from "./client_scenarios.ts";
 
 const SERVER = "scenario";
+
+/** The values that the suite passes to its client, in its environment and as an argument. */
+export interface ClientRun {
+  readonly scenario: string;
+  /** URL of the scenario's server. */
+  readonly url: string;
+  /** The client id and secret of the scenario, if it has any. */
+  readonly context: Fields;
+}
 
 /** The relevant part of an input schema. */
 interface Schema {
@@ -19,20 +26,8 @@ interface Tool {
   readonly inputSchema: Schema;
 }
 
-/** Reads the client id and secret that the suite passes to the driver. */
-function readClientCredentials(): Fields {
-  const { client_id, client_secret }: Fields = JSON.parse(
-    Deno.env.get("MCP_CONFORMANCE_CONTEXT") ?? "{}",
-  );
-  return client_id === undefined ? {} : { client_id, client_secret };
-}
-
-/** Accepts an elicitation: follows a login link, or answers a form with its defaults. */
-function acceptElicitation(params: Fields): Fields {
-  if (params.mode === "url") {
-    loginPages.push(fetch(String(params.url)).then((page) => page.text()));
-    return { action: "accept" };
-  }
+/** Accepts an elicitation with the defaults of its form. */
+function acceptForm(params: Fields): Fields {
   const { properties = {} } = params.requestedSchema as Schema;
   const content = Object.entries(properties).map(([name, { default: value }]) => [name, value]);
   return { action: "accept", content: Object.fromEntries(content) };
@@ -55,21 +50,35 @@ async function callEveryTool(gateway: RunningGateway): Promise<void> {
   }
 }
 
-const loginPages: Promise<string>[] = [];
-const [url = ""] = Deno.args;
-const { oauth } = SCENARIOS[Deno.env.get("MCP_CONFORMANCE_SCENARIO") ?? ""] ?? {};
-await using gateway = await startGateway({
-  transport: "stdio",
-  servers: { [SERVER]: { url, gateway: { oauth: { ...readClientCredentials(), ...oauth } } } },
-  args: ["--agent", "tester", "--log-level", "debug"],
-  initialize: { capabilities: { elicitation: { form: {}, url: {} } } },
-});
-gateway.client.setRequestHandler("elicitation/create", acceptElicitation);
-try {
-  await callEveryTool(gateway);
-} catch (error) {
-  const output = `${error}\n${gateway.program.stderr}`;
-  Deno.stderr.writeSync(new TextEncoder().encode(output));
-  Deno.exitCode = 1;
+/**
+ * Calls every tool of the scenario's server through the gateway.
+ *
+ * @returns The refusal of a call and the gateway's log; `undefined` if no call was refused.
+ */
+export async function runClient(
+  { scenario, url, context }: ClientRun,
+): Promise<string | undefined> {
+  const { client_id, client_secret } = context;
+  const credentials = client_id === undefined ? {} : { client_id, client_secret };
+  const oauth = { ...credentials, ...SCENARIOS[scenario]?.oauth };
+  await using gateway = await startGateway({
+    transport: "stdio",
+    servers: { [SERVER]: { url, gateway: { oauth } } },
+    args: ["--agent", "tester", "--log-level", "debug"],
+    initialize: { capabilities: { elicitation: { form: {}, url: {} } } },
+  });
+  const loginPages: Promise<string>[] = [];
+  gateway.client.setRequestHandler("elicitation/create", (params) => {
+    if (params.mode !== "url") return acceptForm(params);
+    loginPages.push(fetch(String(params.url)).then((page) => page.text()));
+    return { action: "accept" };
+  });
+  try {
+    await callEveryTool(gateway);
+    return undefined;
+  } catch (error) {
+    return `${error}\n${gateway.program.stderr}`;
+  } finally {
+    await Promise.all(loginPages);
+  }
 }
-await Promise.all(loginPages);
