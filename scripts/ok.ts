@@ -17,8 +17,8 @@ const STEPS: readonly Step[] = [
   { name: "lint", run: () => runDeno("lint", "--quiet") },
   { name: "check", run: checkTypes },
   { name: "doc", run: checkDocumentation },
-  { name: "servers", run: installServers },
-  { name: "shipped", run: () => formsBuilt },
+  { name: "servers", run: () => preparations.servers },
+  { name: "shipped", run: () => preparations.forms },
   { name: "test", run: runTests },
   { name: "requirements", run: checkTestedRequirements },
 ];
@@ -26,15 +26,16 @@ const STEPS: readonly Step[] = [
 /** The folder in which the end-to-end tests find the program in the forms that users get. */
 const SHIPPED_FOLDER = Deno.makeTempDirSync({ prefix: "agent-mcp-gateway-" });
 
-/** Whether every form of the program was built. */
-let formsBuilt: Promise<boolean> = Promise.resolve(false);
+/** Whether each thing that the tests need is ready. It is prepared while the types are checked. */
+let preparations = { servers: Promise.resolve(true), forms: Promise.resolve(true) };
 
-/** Checks the types while the forms of the program are built, because each uses one processor. */
+/** Checks the types while the tests are prepared, because the check uses one processor. */
 async function checkTypes(): Promise<boolean> {
-  formsBuilt = buildForms();
+  preparations = { servers: installServers(), forms: buildForms() };
+  // Without a further step, nothing else waits for the preparations, whose folder is then removed.
+  const prepared = Promise.allSettled(Object.values(preparations));
   const passed = await runDeno("check", "--quiet");
-  // Without a further step, nothing else waits for the builds, whose folder is then removed.
-  if (!passed) await formsBuilt;
+  if (!passed) await prepared;
   return passed;
 }
 
@@ -84,7 +85,7 @@ const reports: FileReport[] = [];
 const SKIPPED_FOLDERS = ["tests/soak", "tests/servers", "tests/fixtures"];
 
 /**
- * Runs every test file in its own process. One more process runs than there are processors, because many
+ * Runs every test file in its own process. Two more processes run than there are processors, because many
  * tests wait for other processes. Prints the output of each file as a whole, then the files that took
  * longest, and last the failures again; `dist/tests.xml` has the time of every file and test.
  */
@@ -106,7 +107,7 @@ async function runTests(): Promise<TestCounts> {
       if (failed > 0) failures.push(`${path} failed:\n${readFailures(output)}\n`);
     }
   };
-  await Promise.all(Array.from({ length: navigator.hardwareConcurrency + 1 }, runNext));
+  await Promise.all(Array.from({ length: navigator.hardwareConcurrency + 2 }, runNext));
   Deno.mkdirSync("dist", { recursive: true });
   Deno.writeTextFileSync("dist/tests.xml", joinReports(reports));
   reports.sort((a, b) => b.seconds - a.seconds);
