@@ -28,8 +28,14 @@ export async function gatewayCommandLine(command: GatewayCommand): Promise<Comma
     return [Deno.execPath(), "run", ...permissionFlags(), join(ROOT, "src/main.ts")];
   }
   const form = [...SHIPPED_FORMS, "image" as const].find((form) => form === command);
-  return form === undefined ? [command] : await buildCommandLine(form);
+  if (form === undefined) return [command];
+  const commandLine = commandLines.get(form) ?? buildCommandLine(form);
+  commandLines.set(form, commandLine);
+  return await commandLine;
 }
+
+/** The command lines of the forms that this process has asked for. */
+const commandLines = new Map<string, Promise<CommandLine>>();
 
 /**
  * Environment variables that simulate a user's machine without Deno: an empty `DENO_DIR`, and a `PATH` without
