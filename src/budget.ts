@@ -10,6 +10,8 @@ const CLEANUP_SHARE_COUNT = 1000;
  * count in the whole, too. A leaf: imports nothing of the project.
  */
 export class Budget {
+  /** The name of the agent or the server, with a prefix for its kind; `all` for the whole budget. */
+  readonly name: string;
   readonly #max: number;
   readonly #whole: Budget | undefined;
   readonly #shares = new Map<string, Budget>();
@@ -20,8 +22,10 @@ export class Budget {
    *
    * @param max The maximum, in bytes.
    * @param whole The budget that the new budget is a part of, if any.
+   * @param name The name of the part.
    */
-  constructor(max: number, whole?: Budget) {
+  constructor(max: number, whole?: Budget, name: string = "all") {
+    this.name = name;
     this.#max = max;
     this.#whole = whole;
   }
@@ -66,7 +70,7 @@ export class Budget {
     let share = this.#shares.get(name);
     if (share === undefined) {
       if (this.#shares.size >= CLEANUP_SHARE_COUNT) this.#removeUnusedShares();
-      share = new Budget(this.#max * fraction, this);
+      share = new Budget(this.#max * fraction, this, name);
       this.#shares.set(name, share);
     }
     return share;

@@ -20,8 +20,8 @@ const READ_MS = 3.5e-6;
 /** Length of the window in which the time of each party is counted, in milliseconds. */
 const WINDOW_MS = 100;
 
-/** Time in a window up to which a party need not wait for its turn, in milliseconds. */
-const LIGHT_MS = 1;
+/** Time in a window up to which the short messages and the pipes of a party need not wait for their turn, in milliseconds. */
+const LIGHT_MS = 10;
 
 /**
  * Runs long work in steps: long messages, batches, chunks of streams. After a turn, other work runs, so that a small
@@ -40,6 +40,8 @@ export class LongWork {
   readonly #workedMs = new Map<string, number>();
   #windowStartedAt = 0;
   #turnMs = 0;
+  // The end of the last work, on the clock of `performance.now()`.
+  #lastEndedAt = 0;
   #isScheduled = false;
   // The end of the pause after the last turn, on the clock of `performance.now()`.
   #pauseUntil = 0;
@@ -47,23 +49,23 @@ export class LongWork {
   /**
    * Runs a step, now or when it is the party's turn.
    *
-   * @param party The name under which the step takes turns, such as `agent a` or `pipe 3`.
+   * @param party The name under which the step takes turns, such as `agent a`.
    * @returns The result of the step, or its error.
    */
   async run<T>(party: string, step: () => T): Promise<Awaited<T>> {
     return await this.#runOrQueue(party, step);
   }
 
-  /** Runs a step of work on a message: at once if the message is short, otherwise as long work. */
+  /** Runs a step of work on a message of a size: one on a short message at once if the party has worked little lately. */
   runFor<T>(
-    message: { readonly party: string; readonly bytes: number },
+    { party, bytes }: { readonly party: string; readonly bytes: number },
     step: () => T,
-  ): T | Promise<Awaited<T>> {
-    return message.bytes < LONG_BYTES ? step() : this.run(message.party, step);
+  ): T | Promise<T> {
+    return bytes < LONG_BYTES ? this.runOrWait(party, step) : this.#runOrQueue(party, step);
   }
 
   /**
-   * Runs a step of reading a stream: now if the party has worked little lately, or when it is the party's turn.
+   * Runs a step of work that is usually short: now if the party has worked little lately, or when it is the party's turn.
    *
    * @returns The result of the step; a promise of it if the step waits for its turn.
    */
@@ -111,9 +113,13 @@ export class LongWork {
 
   /** Adds time that a party worked outside of its steps. */
   addTime(ms: number): void {
+    const now = performance.now();
+    // Other work had its turn in the gap.
+    if (now - ms - this.#lastEndedAt > SHORT_PAUSE_MS) this.#turnMs = 0;
+    this.#lastEndedAt = now;
     this.#turnMs += ms;
     if (this.#turnMs < MAX_TURN_MS) return;
-    this.#pauseUntil = performance.now() +
+    this.#pauseUntil = now +
       (this.#turnMs < LONG_TURN_MS ? SHORT_PAUSE_MS : Math.max(LONG_PAUSE_MS, this.#turnMs));
     this.#turnMs = 0;
   }
@@ -148,6 +154,11 @@ export class LongWork {
     this.#isScheduled = false;
     if (this.#waiting.size > 0) this.#scheduleTurn();
   }
+}
+
+/** Returns the party of an agent or a server: the name of its share of the memory. All without a share are one party. */
+export function partyOf(memory: { readonly name: string } | undefined): string {
+  return memory?.name ?? "other";
 }
 
 /** The long work of this process: its messages share one event loop. */

@@ -72,7 +72,6 @@ export function openServerPeer(channel: Channel, listener: ServerListener): Peer
   const source = `the server ${transportKind(config.connection).verb}`;
   const noiseLog = new NoiseLog(log, { source, fields: { server } });
   const peer = new Peer(channel, {
-    party: `server ${server}`,
     acceptsBatches: () => codec().hasBatches(listener.revision()),
     memory: () => memory,
     request: (request) => {

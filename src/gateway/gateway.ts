@@ -134,7 +134,9 @@ export class Gateway {
       memoryOf: (server, { agent }) => {
         const share = this.memory.share(`server ${server}`);
         // The sessions of one agent must not fill the share, or the server's answers to others would be dropped.
-        return hasSeveralAgents() ? share.share(`agent ${agent ?? ""}`, SESSIONS_FRACTION) : share;
+        return hasSeveralAgents()
+          ? share.share(agent === undefined ? share.name : `agent ${agent}`, SESSIONS_FRACTION)
+          : share;
       },
       hasSeveralAgents,
       open: (config, openOptions) => {
@@ -174,7 +176,6 @@ export class Gateway {
     const { settings, version, tracer, log } = this.#options;
     const { transport } = settings;
     const bound = boundAgent(settings.agent, agent);
-    const party = `agent ${bound ?? ""}`;
     if (transport === "stdio") this.#stdioChannel = channel;
     // No answer may leave before its record is written. A flush before each write serves many answers.
     channel.onBeforeWrite?.(() => this.#records.audit.flush());
@@ -193,8 +194,7 @@ export class Gateway {
       tools: this.tools,
       version,
       log,
-      party,
-      memory: () => this.memory.share(party),
+      memory: () => this.memory.share(`agent ${bound ?? ""}`),
       // Every operation needs the context, so it is created once for each snapshot.
       context: () => {
         if (context.snapshot !== this.#snapshot) {

@@ -41,8 +41,6 @@ export interface ClientSessionOptions {
   readonly version: string;
   /** Log for warnings. */
   readonly log: Log;
-  /** The party that the messages of batches belong to, as for `LongWork.run`. */
-  readonly party: string;
   /** Returns the memory in which the answers to batches count. */
   readonly memory: () => Budget;
   /** Called when the answer to `initialize` has been sent. */
@@ -85,7 +83,6 @@ export class ClientSession {
     this.#peer = new Peer(channel, {
       answersInvalidMessages: true,
       acceptsBatches: () => this.#revision === REVISION_WITH_BATCHES,
-      party: options.party,
       memory: options.memory,
       request: (request) => this.#handleRequest(request),
       notification: (method) => {

@@ -82,7 +82,7 @@ export class LineChannel implements Channel {
   readonly #untilReceiverReads: () => Promise<void> | undefined;
   readonly #buffer = new Uint8Array(WRITE_BYTES);
   readonly #encoder = new TextEncoder();
-  readonly #throttle = new ReadThrottle();
+  readonly #throttle: ReadThrottle;
   // Number of bytes in the buffer that are not written yet.
   #bufferedBytes = 0;
   #queue: QueuedMessage[] = [];
@@ -106,6 +106,7 @@ export class LineChannel implements Channel {
     this.#maxBytes = options.maxBytes ?? MAX_MESSAGE_BYTES;
     this.#pauseWhenUnread = options.pauseWhenUnread === true;
     this.#memory = options.memory;
+    this.#throttle = new ReadThrottle(options.memory);
     this.#untilReceiverReads = options.untilReceiverReads ?? (() => undefined);
   }
 

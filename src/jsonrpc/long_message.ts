@@ -1,15 +1,13 @@
 import type { Budget } from "../budget.ts";
-import { LONG_BYTES, longWork } from "../long_work.ts";
+import { LONG_BYTES, longWork, partyOf } from "../long_work.ts";
 import type { Message } from "./message.ts";
 import { dropText, parseMeasured, parseMessage, type ReceivedText } from "./parse.ts";
 import { measureParseCost } from "./scan.ts";
 
 /** Options of parsing and handling a message. */
 export interface HandlingOptions<T> {
-  /** The party that the work belongs to, as for `LongWork.run`. */
-  readonly party: string;
-  /** The memory in which the message counts until it is handled. Default: no limit. */
-  readonly memory?: Budget | undefined;
+  /** The sender's share of the memory, in which the message counts until it is handled. Default: no limit. */
+  readonly memory: Budget | undefined;
   /** Handles the message, which is invalid if it was not parsed. */
   readonly handle: (message: Message) => T;
 }
@@ -30,8 +28,9 @@ export function parseAndHandle<T>(
 
 async function parseInSteps<T>(
   { text, bytes }: ReceivedText,
-  { party, memory, handle }: HandlingOptions<T>,
+  { memory, handle }: HandlingOptions<T>,
 ): Promise<T> {
+  const party = partyOf(memory);
   memory?.add(bytes);
   const cost = await longWork.run(party, () => measureParseCost(text, text.length === bytes));
   memory?.add(-bytes);

@@ -1,5 +1,5 @@
 import type { Budget } from "../budget.ts";
-import { longWork } from "../long_work.ts";
+import { longWork, partyOf } from "../long_work.ts";
 import { batchBytes, BatchExchange, NO_BATCHES, NO_ROOM_FOR_BATCH } from "./batch.ts";
 import type { Channel, ResponseWriter } from "./channel.ts";
 import { hashId, IdTable } from "./id_table.ts";
@@ -50,8 +50,6 @@ export interface PeerHandler {
   readonly answersInvalidMessages?: boolean;
   /** Whether the revision of the connection has batches; otherwise they are invalid. Default: yes. */
   acceptsBatches?(): boolean;
-  /** The party that long messages and batches belong to, as for `LongWork.run`. Default: one for all such peers. */
-  readonly party?: string;
   /**
    * Returns the memory in which a long message counts until it is parsed, a batch until its messages are dispatched,
    * and answers that wait for others of their batch. Default: none.
@@ -93,7 +91,6 @@ export class Peer {
   readonly #channel: Channel;
   readonly #handler: PeerHandler;
   readonly #answersInvalidMessages: boolean;
-  readonly #party: string;
   // Sends replies on channels that do not reply to each message separately.
   readonly #defaultWriter: ResponseWriter;
   readonly #outgoing: OutgoingRequests;
@@ -106,7 +103,6 @@ export class Peer {
     this.#channel = channel;
     this.#handler = handler;
     this.#answersInvalidMessages = handler.answersInvalidMessages ?? false;
-    this.#party = handler.party ?? "other";
     const send = (text: string): void => void channel.send(text);
     this.#outgoing = new OutgoingRequests(channel);
     this.#defaultWriter = { answer: send, notify: send, end: () => {} };
@@ -191,7 +187,6 @@ export class Peer {
 
   #receiveText(received: ReceivedText, replyTo?: ResponseWriter): Promise<void> | void {
     return parseAndHandle(received, {
-      party: this.#party,
       memory: this.#handler.memory?.(),
       handle: (message) => {
         if (this.#endError === undefined) this.#receive(message, replyTo);
@@ -221,7 +216,7 @@ export class Peer {
     memory?.add(bytes);
     const batch = new BatchExchange(replyTo, { messageCount: messages.length, memory });
     for (const [index, message] of messages.entries()) {
-      const isDispatched = await longWork.run(this.#party, () => {
+      const isDispatched = await longWork.run(partyOf(memory), () => {
         if (this.#endError !== undefined) return false;
         this.#dispatch(message, batch);
         return true;

@@ -1,4 +1,5 @@
-import { longWork } from "../long_work.ts";
+import type { Budget } from "../budget.ts";
+import { longWork, partyOf } from "../long_work.ts";
 
 /** Length of the window in which the load is measured, in milliseconds. */
 const WINDOW_MS = 20;
@@ -9,19 +10,22 @@ const MAX_WORK_SHARE = 0.8;
 /** Sum of the requested pauses above which the loop pauses, in milliseconds. */
 const MAX_PENDING_PAUSE_MS = 10;
 
-let pipeCount = 0;
-
 /**
  * Keeps a read loop from starving everything else. While a pipe is always full, reads of it resolve
  * without a tick of the event loop in between, so that no timer fires and no other pipe is read.
  */
 export class ReadThrottle {
-  readonly #party = `pipe ${++pipeCount}`;
+  readonly #party: string;
   #windowStart = performance.now();
   #workedMs = 0;
   #pendingPauseMs = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #endPause = (): void => {};
+
+  /** @param sender The memory of the side that is read, which is also its party of long work; default: any. */
+  constructor(sender: Budget | undefined) {
+    this.#party = partyOf(sender);
+  }
 
   /**
    * Runs a piece of work and measures it.

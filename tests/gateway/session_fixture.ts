@@ -106,7 +106,6 @@ export class SessionFixture implements AsyncDisposable {
     const { log, limits, metrics } = this;
     const [gatewayChannel, clientChannel] = createMemoryChannels();
     const session = new ClientSession(gatewayChannel, {
-      party: "agent",
       memory: () => new Budget(Infinity),
       tools: new Map([...gatewayTools({ debug: true }), ["wait", this.#waitTool()]]),
       version: "1",

@@ -1,6 +1,6 @@
 import type { Budget } from "../../budget.ts";
 import { AnswerTooLong, ReadThrottle } from "../../jsonrpc/mod.ts";
-import { longWork } from "../../long_work.ts";
+import { longWork, partyOf } from "../../long_work.ts";
 import { bodyReader, cancelOnAbort, createNoRoomFailure } from "./response.ts";
 import { type IncomingText, type SseEvent, SseParser } from "./sse_parser.ts";
 
@@ -18,8 +18,6 @@ export interface EventStreamOptions {
   readonly maxSkippedBytes?: number;
   /** The server's share of the memory; `undefined` if it is not limited. */
   readonly memory: Budget | undefined;
-  /** The server, as for `LongWork.run`. */
-  readonly party: string;
   /** Cancels the reading. */
   readonly signal: AbortSignal;
   /** The throttles of the streams that are being read, to which the throttle of this stream is added. */
@@ -43,14 +41,14 @@ export interface EventStreamOptions {
  */
 export async function readEvents(
   { body }: Response,
-  { maxBytes, maxSkippedBytes = 0, memory, party, signal, throttles, onEvent, isDone, onBytes }:
+  { maxBytes, maxSkippedBytes = 0, memory, signal, throttles, onEvent, isDone, onBytes }:
     EventStreamOptions,
 ): Promise<void> {
   if (body === null) return;
-  const reader = bodyReader(body, party);
+  const reader = bodyReader(body, memory);
   const stopListening = cancelOnAbort(reader, signal);
   let closeTimer: ReturnType<typeof setTimeout> | undefined;
-  const throttle = new ReadThrottle();
+  const throttle = new ReadThrottle(memory);
   throttles.add(throttle);
   const parser = new SseParser({ maxBytes, memory }, ({ retryMs, ...event }) => {
     const handling = onEvent({
@@ -69,7 +67,7 @@ export async function readEvents(
       signal.throwIfAborted();
       if (done) break;
       onBytes?.(value);
-      await longWork.runOrWait(party, () => parser.push(value));
+      await longWork.runOrWait(partyOf(memory), () => parser.push(value));
       if (parser.lacksRoom && maxSkippedBytes === 0) throw createNoRoomFailure();
       skippedBytes = parser.isSkipping ? skippedBytes + value.length : 0;
       if (skippedBytes > maxSkippedBytes) throw new AnswerTooLong(maxBytes + skippedBytes);

@@ -1,7 +1,7 @@
 import type { Budget } from "../../budget.ts";
 import { type ByteReader, reusingReader } from "../../bytes.ts";
 import { AnswerTooLong, ByteBuffer, decodeUtf8 } from "../../jsonrpc/mod.ts";
-import { LONG_BYTES, longWork } from "../../long_work.ts";
+import { LONG_BYTES, longWork, partyOf } from "../../long_work.ts";
 import { mediaTypeOf } from "../http_answers.ts";
 import { RemoteFailure } from "../remote_failure.ts";
 import type { IncomingText } from "./sse_parser.ts";
@@ -31,9 +31,11 @@ export function encodingOf({ headers }: Response): string | undefined {
  * Returns a reader of a body. Reads of bytes that have arrived resolve without a tick of the event loop in between
  * (eight long answers stopped everything else for 1.4 s), so that the reading of a long body waits for its turn.
  *
- * @param party The server, as for `LongWork.run`.
+ * @param body The body.
+ * @param memory The server's share of the memory, which is also its party of long work.
  */
-export function bodyReader(body: Response["body"], party: string): ByteReader {
+export function bodyReader(body: Response["body"], memory: Budget | undefined): ByteReader {
+  const party = partyOf(memory);
   const reader = reusingReader(body);
   let readBytes = 0;
   return {
@@ -72,19 +74,18 @@ export function cancelOnAbort(
  *
  * @param response The response with the body.
  * @param options `maxBytes`: maximum size; reading stops beyond it. `memory`: the memory in which the body counts
- * while it is read. `party`: the server, as for `LongWork.run`. `signal`: cancels the reading; its reason is thrown.
+ * while it is read. `signal`: cancels the reading; its reason is thrown.
  * @throws {AnswerTooLong} if the body is larger.
  */
 export async function readBody(
   { body }: Response,
-  { maxBytes, memory, party, signal }: {
+  { maxBytes, memory, signal }: {
     readonly maxBytes: number;
     readonly memory: Budget | undefined;
-    readonly party: string;
     readonly signal: AbortSignal;
   },
 ): Promise<IncomingText> {
-  const reader = bodyReader(body, party);
+  const reader = bodyReader(body, memory);
   const buffer = new ByteBuffer({ maxBytes, memory });
   const stopListening = cancelOnAbort(reader, signal);
   try {
@@ -98,7 +99,7 @@ export async function readBody(
       throw createNoRoomFailure();
     }
     const text = await longWork.runFor(
-      { party, bytes: buffer.size },
+      { party: partyOf(memory), bytes: buffer.size },
       () => decodeBody(buffer.bytes),
     );
     signal.throwIfAborted();

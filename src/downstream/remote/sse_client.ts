@@ -103,11 +103,10 @@ export class SseClient implements RemoteClient {
   }
 
   #read(response: Response): Promise<void> {
-    const { server, maxBytes, memory, throttles, onMessage } = this.#options;
+    const { maxBytes, memory, throttles, onMessage } = this.#options;
     return readEvents(response, {
       maxBytes,
       memory,
-      party: `server ${server}`,
       maxSkippedBytes: SHARED_STREAM_SKIP_FACTOR * maxBytes,
       throttles,
       signal: this.#controller.signal,

@@ -77,14 +77,13 @@ export class StandaloneStream {
   }
 
   async #read(response: Response, signal: AbortSignal): Promise<void> {
-    const { server, maxBytes, memory, throttles, onMessage } = this.#options;
+    const { maxBytes, memory, throttles, onMessage } = this.#options;
     this.#backoff.recordOpen();
     let isBroken = false;
     try {
       await readEvents(response, {
         maxBytes,
         memory,
-        party: `server ${server}`,
         maxSkippedBytes: SHARED_STREAM_SKIP_FACTOR * maxBytes,
         throttles,
         signal,

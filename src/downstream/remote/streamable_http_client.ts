@@ -133,11 +133,10 @@ export class StreamableHttpClient implements RemoteClient {
     response: Response,
     { received, signal }: { readonly received: ReceivedResponse; readonly signal: AbortSignal },
   ): Promise<void> {
-    const { url, server, maxBytes, memory, onMessage } = this.#options;
-    const party = `server ${server}`;
+    const { url, maxBytes, memory, onMessage } = this.#options;
     let data: IncomingText;
     try {
-      data = await readBody(response, { maxBytes, memory, party, signal });
+      data = await readBody(response, { maxBytes, memory, signal });
     } catch (cause) {
       if (signal.aborted) throw signal.reason;
       if (cause instanceof AnswerTooLong || cause instanceof RemoteFailure) throw cause;
@@ -154,7 +153,7 @@ export class StreamableHttpClient implements RemoteClient {
     firstResponse: Response,
     { received, signal }: { readonly received: ReceivedResponse; readonly signal: AbortSignal },
   ): Promise<void> {
-    const { url, server, maxBytes, memory, throttles, onMessage } = this.#options;
+    const { url, maxBytes, memory, throttles, onMessage } = this.#options;
     const resumption: Resumption = { lastEventId: "", retryMs: undefined, attempts: 0 };
     let isAnswered = false;
     let failure: RemoteFailure | undefined;
@@ -164,7 +163,6 @@ export class StreamableHttpClient implements RemoteClient {
         await readEvents(response, {
           maxBytes,
           memory,
-          party: `server ${server}`,
           throttles,
           signal,
           onBytes: (bytes) => received.firstBytes ??= bytes.slice(0, BEGINNING_BYTES),

@@ -1,3 +1,4 @@
+import type { Budget } from "../../budget.ts";
 import { ReadThrottle } from "../../jsonrpc/mod.ts";
 import { PrivateKeyRedactor, redactProbableSecrets, withoutLastWord } from "../../redact.ts";
 import { escapeLines, withoutTerminalSequences } from "../../text.ts";
@@ -13,6 +14,8 @@ const MAX_LINE_LENGTH = 4096;
 
 /** Options of reading a server's stderr. */
 export interface StderrOptions {
+  /** The server's share of the memory; default: no limit. */
+  readonly memory?: Budget | undefined;
   /** Removes secrets from whole lines. */
   readonly redactSecrets: (lines: string) => string;
   /** Length of the longest secret, in UTF-16 code units. */
@@ -57,7 +60,7 @@ export class StderrTail {
 
   async #read(stream: ReadableStream<Uint8Array>): Promise<void> {
     const decoder = new TextDecoder();
-    const throttle = new ReadThrottle();
+    const throttle = new ReadThrottle(this.#options.memory);
     try {
       for await (const chunk of stream) {
         const pause = throttle.run(() => this.#addText(decoder.decode(chunk, { stream: true })));

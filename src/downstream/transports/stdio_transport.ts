@@ -20,7 +20,7 @@ import { StderrTail } from "./stderr_tail.ts";
 import type { GracePeriods, Transport } from "./transport.ts";
 import { type CommandLine, windowsCommand } from "./windows_command.ts";
 import { within } from "../../within.ts";
-import { longWork } from "../../long_work.ts";
+import { longWork, partyOf } from "../../long_work.ts";
 
 /** Time to wait for the exit status and the stderr of a process that is ending, in milliseconds. */
 const LAST_OUTPUT_TIMEOUT_MS = 100;
@@ -72,6 +72,7 @@ export class StdioTransport implements Transport {
     );
     const home = Deno.env.get("HOME");
     this.#stderr = new StderrTail(child.stderr, {
+      memory,
       redactSecrets: (lines) => redactKnownSecrets(lines, secrets, home),
       longestSecret: Math.max(0, home?.length ?? 0, ...secrets.map(({ length }) => length)),
       onLine: (line) => log.debug(line, { server, stream: "stderr" }),
@@ -134,7 +135,7 @@ export async function openStdio(
   config: ServerConfig,
   context: StdioContext & { readonly connection: StdioConfig },
 ): Promise<StdioTransport> {
-  const { processes, owner = NO_OWNER } = context;
+  const { processes, memory, owner = NO_OWNER } = context;
   const connection = config.options.sandbox === undefined
     ? context.connection
     : await withSandbox(config, context.connection);
@@ -143,7 +144,9 @@ export async function openStdio(
   };
   for (;;) {
     // Starting a process takes time in proportion to the memory of this process: 50 ms for a gigabyte.
-    const transport = longWork.servesSeveralClients ? await longWork.run("starts", start) : start();
+    const transport = longWork.servesSeveralClients
+      ? await longWork.run(partyOf(memory), start)
+      : start();
     if (transport !== undefined) return transport;
     await processes.makeRoom(config.name, owner);
   }

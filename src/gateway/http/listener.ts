@@ -9,7 +9,7 @@ import { EVENT_STREAM } from "./event_stream.ts";
 import type { HttpLimits } from "./limits.ts";
 import { receiveMessage } from "./receive_message.ts";
 import type { RefusedRequest } from "./refusals.ts";
-import { partyOf, type RequestContext } from "./request_context.ts";
+import { type RequestContext, shareName } from "./request_context.ts";
 import { findHeadErrorStatus } from "./request_head.ts";
 import { BodyWriter, type WriterContext } from "./body_writer.ts";
 import type { Certificate } from "./tls_files.ts";
@@ -172,7 +172,7 @@ export class Listener {
     if (!this.#admitRequest(socket, response)) return void socket.destroy();
     const writer = new BodyWriter(response, {
       ...this.#writerContext,
-      memory: memory.share(partyOf(undefined)),
+      memory: memory.share(shareName(undefined)),
     });
     this.#writers.add(writer);
     writer.onClose(() => this.#writers.delete(writer));
@@ -190,8 +190,11 @@ export class Listener {
     const context: RequestContext = {
       address,
       receiveMessage: ({ maxBytes, agent }, handle) => {
-        const party = partyOf(agent);
-        return receiveMessage(incoming, { maxBytes, memory: memory.share(party), party, handle });
+        return receiveMessage(incoming, {
+          maxBytes,
+          memory: memory.share(shareName(agent)),
+          handle,
+        });
       },
     };
     const scheme = certificate === undefined ? "http" : "https";
@@ -206,7 +209,7 @@ export class Listener {
     if (status >= 400 && status < 500) {
       onRefused({ address, status, reason: context.refusalReason });
     }
-    writer.memory = memory.share(partyOf(context.agent));
+    writer.memory = memory.share(shareName(context.agent));
     await writeResponse(answer, { response, writer });
   }
 

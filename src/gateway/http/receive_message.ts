@@ -7,53 +7,53 @@ import {
   parseAndHandle,
   readDropped,
 } from "../../jsonrpc/mod.ts";
-import { LONG_BYTES, longWork } from "../../long_work.ts";
+import { LONG_BYTES, longWork, partyOf } from "../../long_work.ts";
 import type { BodyError } from "./request_context.ts";
 
 /**
  * Receives the message in the body of a request and handles it; a long message in steps. If the body exceeds a limit
  * while it is read, the rest is dropped; of a long body, the connection is then closed.
  *
- * @param options `maxBytes`: maximum size of the body. `memory`: the memory that the body counts in until `handle`
- * is called. `party`: who sent it, as for `LongWork.run`.
+ * @param options `maxBytes`: maximum size of the body. `memory`: the sender's share of the memory, in which the body
+ * counts until `handle` is called.
  * @returns The result of `handle`.
  */
 export async function receiveMessage<T>(
   incoming: IncomingMessage,
-  { maxBytes, memory, party, handle }: {
+  { maxBytes, memory, handle }: {
     readonly maxBytes: number;
     readonly memory: Budget;
-    readonly party: string;
     readonly handle: (message: Message) => T;
   },
 ): Promise<Awaited<T> | BodyError> {
   const buffer = new ByteBuffer({ maxBytes, memory });
+  const party = partyOf(memory);
   const error = await readBody(incoming, { buffer, maxBytes, party });
   if (error !== undefined) return error;
   const bytes = buffer.size;
-  // No variable of this function holds the text: it would stay in memory until the result is known.
-  return await decode(buffer, party).then((text) => {
+  const handleText = (text: string | undefined): T | BodyError | Promise<T | BodyError> => {
     if (text === undefined) {
       return handle(readDropped({ reason: "not-utf8", bytes, head: "", tail: "" }));
     }
     return parseAndHandle<T | BodyError>({ text, bytes }, {
-      party,
       memory,
       handle: (message) => {
         const hasNoRoom = message.kind === "invalid" && message.dropped?.reason === "no-room";
         return hasNoRoom ? "busy" : handle(message);
       },
     });
-  });
+  };
+  // No variable of this function holds the text: it would stay in memory until the result is known.
+  return await (bytes < LONG_BYTES
+    ? longWork.runOrWait(party, () => handleText(takeText(buffer)))
+    : longWork.run(party, () => takeText(buffer)).then(handleText));
 }
 
-/** Decodes a body and frees its memory. */
-async function decode(buffer: ByteBuffer, party: string): Promise<string | undefined> {
-  return await longWork.runFor({ party, bytes: buffer.size }, () => {
-    const text = decodeUtf8(buffer.bytes);
-    buffer.release();
-    return text;
-  });
+/** Decodes the bytes of a buffer and frees its memory. */
+function takeText(buffer: ByteBuffer): string | undefined {
+  const text = decodeUtf8(buffer.bytes);
+  buffer.release();
+  return text;
 }
 
 /** Reads a body into a buffer, which is released if that fails. */

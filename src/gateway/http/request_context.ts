@@ -34,6 +34,6 @@ export interface RequestContext {
 }
 
 /** Returns the name of the share of an agent's clients in the memory; all clients without a credential have one share. */
-export function partyOf(agent: string | undefined): string {
+export function shareName(agent: string | undefined): string {
   return agent === undefined ? "clients" : `agent ${agent}`;
 }

@@ -3,7 +3,7 @@ import type { Authenticator, Credential } from "./authentication.ts";
 import type { Budget } from "../../budget.ts";
 import { HeldDataLimit } from "./held_data.ts";
 import { HttpSession } from "./http_session.ts";
-import { partyOf } from "./request_context.ts";
+import { shareName } from "./request_context.ts";
 import type { HttpLimits } from "./limits.ts";
 
 /** A client that the gateway serves. */
@@ -63,7 +63,7 @@ export class SessionStore {
     const session = new HttpSession({
       credential,
       maxReplayChars,
-      memory: memory.share(partyOf(credential?.agent)),
+      memory: memory.share(shareName(credential?.agent)),
       heldData: this.#keptMessages,
     });
     const client = accept(session, credential?.agent);
