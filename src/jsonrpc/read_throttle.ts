@@ -22,7 +22,11 @@ export class ReadThrottle {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #endPause = (): void => {};
 
-  /** @param sender The memory of the side that is read, which is also its party of long work; default: any. */
+  /**
+   * Creates a throttle that does not pause.
+   *
+   * @param sender The memory of the side that is read, which names its party of long work.
+   */
   constructor(sender: Budget | undefined) {
     this.#party = partyOf(sender);
   }
