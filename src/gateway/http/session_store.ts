@@ -137,31 +137,28 @@ export class SessionStore {
       : !authenticator.isValid(credential);
   }
 
-  /** Ends an idle session, or a session of the agent with the most sessions; returns whether there is room. */
+  /**
+   * Ends a session of the agent with the most sessions, or an idle session. An agent does not displace idle sessions of
+   * agents that have as few as it has. Returns whether there is room.
+   */
   #makeRoom(agent: string | undefined): boolean {
     this.sweep();
     if (this.#sessions.size < this.#options.maxSessions) return true;
     // Sessions that are not in use come first, and among equals the least recently used.
     const sessions = [...this.#sessions.values()].map(({ session }) => session)
       .toSorted((a, b) => Number(a.isInUse) - Number(b.isInUse) || a.lastUsedAt - b.lastUsedAt);
+    const byAgent = Map.groupBy(sessions, ({ credential }) => credential?.agent);
+    const ownCount = byAgent.get(agent)?.length ?? 0;
+    const [largest = []] = [...byAgent.values()].toSorted((a, b) => b.length - a.length);
     const idleSince = performance.now() - this.#options.limits.evictableAfterMs;
-    const idle = sessions.find(({ isInUse, lastUsedAt }) => !isInUse && lastUsedAt <= idleSince);
-    const evicted = idle ?? this.#sessionsOfLargestAgent(sessions, agent)[0];
+    const evicted = largest.length > ownCount + 1
+      ? largest[0]
+      : sessions.find(({ credential, isInUse, lastUsedAt }) => {
+        const count = byAgent.get(credential?.agent)?.length ?? 0;
+        const isDisplaceable = credential?.agent === agent || count > ownCount;
+        return isDisplaceable && !isInUse && lastUsedAt <= idleSince;
+      });
     if (evicted !== undefined) this.end(evicted);
     return evicted !== undefined;
-  }
-
-  /**
-   * Returns the sessions of the agent with the most sessions; none if one more session would give
-   * `newAgent` at least as many.
-   */
-  #sessionsOfLargestAgent(
-    sessions: readonly HttpSession[],
-    newAgent: string | undefined,
-  ): HttpSession[] {
-    const sessionsByAgent = Map.groupBy(sessions, ({ credential }) => credential?.agent);
-    const largestCount = Math.max(...sessionsByAgent.values().map(({ length }) => length));
-    if (largestCount <= (sessionsByAgent.get(newAgent)?.length ?? 0) + 1) return [];
-    return sessionsByAgent.values().find(({ length }) => length === largestCount) ?? [];
   }
 }

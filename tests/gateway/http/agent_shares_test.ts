@@ -95,3 +95,15 @@ Deno.test("[http.resume-share] kept messages of one agent's sessions displace no
   const [answer = ""] = await new EventReader(response).remainingMessages();
   assert.deepEqual(JSON.parse(answer).result, result);
 });
+
+Deno.test("[http.session-share] an agent that opens sessions without end ends no idle session of another agent", async () => {
+  await using fixture = await openFixture({
+    settings: { maxSessions: 4 },
+    limits: { evictableAfterMs: 0 },
+  });
+  const second = await openSession(fixture, "second");
+  for (let count = 0; count < 8; count++) await openSession(fixture, "first");
+  const response = await second.post(request("fill", 1, { size: 1 }));
+  assert.equal(response.status, 200);
+  await response.text();
+});
