@@ -9,6 +9,8 @@ export const TENANTS: Readonly<Record<string, Section>> = {
     "tenants.processes":
       "processes are shared fairly: idle sessions of the agent with the most are ended first",
     "tenants.slots": "the slots of a shared session are shared fairly",
+    "tenants.connections":
+      "an agent's requests take at most its share of the HTTP connections, and cost no other agent a connection within its share",
     "tenants.calls": "active calls and calls per minute of all agents are shared fairly",
     "tenants.login": "a valid token is accepted, however many invalid ones come from its address",
     "tenants.proxies": "behind a trusted proxy, the address of a client is that in X-Forwarded-For",

@@ -1,25 +1,38 @@
+import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
+import { isWithinShare } from "../../fair_share.ts";
 import { networkOf } from "./client_address.ts";
 
 /** An open connection. */
-interface Connection {
+export interface Connection {
   readonly socket: Socket;
   readonly key: string;
   readonly network: string;
+  /** Number of requests whose response is not finished. */
   activeRequestCount: number;
-  /** Time of the last change of `activeRequestCount`, on the clock of `performance.now()`. */
+  /** The latest request. */
+  request: IncomingMessage | undefined;
+  /**
+   * The agent of the active requests; `undefined` if there is none, if it has not proved its identity yet, or if the
+   * gateway requires no credential. Clients without an agent count as one agent.
+   */
+  agent: string | undefined;
+  /** Time at which the connection became active or idle, on the clock of `performance.now()`. */
   changedAt: number;
 }
 
 /**
  * The open connections of a listener. At their limit, an idle connection is closed for a new one: one of the network
- * with the most connections, and of these the one that has been idle the longest.
+ * with the most connections, and of these the one that has been idle the longest. If none is idle, a connection of
+ * the agent with the most active connections is closed.
  */
 export class Connections {
   readonly #limit: number;
   // Keyed by the client's address and port, because the TLS socket is another object than the TCP socket.
   readonly #byKey = new Map<string, Connection>();
   readonly #byNetwork = new Map<string, Set<Connection>>();
+  readonly #activeCounts = new Map<string | undefined, number>();
+  #activeCount = 0;
 
   /** @param limit Maximum number of connections. */
   constructor(limit: number) {
@@ -31,29 +44,68 @@ export class Connections {
     return this.#byKey.size;
   }
 
-  /** Adds a new connection; closes it if all others are active. */
+  /** Adds a new connection; closes it if no other connection may be closed for it. */
   add(socket: Socket): void {
-    if (this.#byKey.size >= this.#limit && !this.#closeIdle()) return void socket.destroy();
+    if (this.#byKey.size >= this.#limit && !this.#closeOne()) return void socket.destroy();
     const key = socketKey(socket);
     const network = networkOf(socket.remoteAddress ?? "");
-    const changedAt = performance.now();
-    const connection = { socket, key, network, activeRequestCount: 0, changedAt };
+    const connection: Connection = {
+      socket,
+      key,
+      network,
+      activeRequestCount: 0,
+      request: undefined,
+      agent: undefined,
+      changedAt: performance.now(),
+    };
     this.#byKey.set(key, connection);
     this.#byNetwork.set(network, (this.#byNetwork.get(network) ?? new Set()).add(connection));
     socket.on("close", () => this.#remove(connection));
   }
 
   /**
-   * Counts the begin (1) or the end (-1) of a request.
+   * Counts a request as active.
    *
-   * @param key The key of the socket of the request.
-   * @returns The number of active requests of the connection.
+   * @returns The connection of the request; `undefined` if it is closed.
    */
-  countRequest(key: string, change: 1 | -1): number {
-    const connection = this.#byKey.get(key);
-    if (connection === undefined) return 0;
+  beginRequest(request: IncomingMessage): Connection | undefined {
+    const connection = this.#byKey.get(socketKey(request.socket));
+    if (connection === undefined) return undefined;
+    connection.request = request;
+    connection.activeRequestCount += 1;
+    if (connection.activeRequestCount === 1) {
+      connection.changedAt = performance.now();
+      this.#countActive(undefined, 1);
+    }
+    return connection;
+  }
+
+  /** Ends an active request. */
+  endRequest(connection: Connection): void {
+    connection.activeRequestCount -= 1;
+    if (connection.activeRequestCount > 0 || !this.#isOpen(connection)) return;
     connection.changedAt = performance.now();
-    return connection.activeRequestCount += change;
+    this.#countActive(connection.agent, -1);
+    connection.agent = undefined;
+  }
+
+  /**
+   * Counts a connection with an active request as one of an agent.
+   *
+   * @param agent `undefined`: the gateway requires no credential.
+   * @returns Whether the agent may have another active connection. It may have its share of them, and at most a quarter
+   * of all connections may have a request of the agent whose body has not arrived whole.
+   */
+  admitAgent(connection: Connection, agent: string | undefined): boolean {
+    if (!this.#isOpen(connection)) return true;
+    this.#countActive(connection.agent, -1);
+    const activeCount = this.#activeCounts.get(agent) ?? 0;
+    const isAdmitted = isWithinShare(activeCount, this.#limit - this.#activeCount) &&
+      (hasWholeBody(connection) || activeCount < this.#limit / 4 ||
+        this.#countPartialBodies(agent) < this.#limit / 4);
+    connection.agent = agent;
+    this.#countActive(agent, 1);
+    return isAdmitted;
   }
 
   /** Closes all connections. */
@@ -61,13 +113,24 @@ export class Connections {
     for (const { socket } of this.#byKey.values()) socket.destroy();
   }
 
-  /** Closes an idle connection; returns whether there was one. */
-  #closeIdle(): boolean {
+  /** Closes a connection for a new one; returns whether there was one that may be closed. */
+  #closeOne(): boolean {
+    const connection = this.#findIdle() ?? this.#findActive();
+    if (connection === undefined) return false;
+    // The socket reports its end later, after other connections have been accepted.
+    this.#remove(connection);
+    connection.socket.destroy();
+    return true;
+  }
+
+  #findIdle(): Connection | undefined {
     let largestSize = 0;
     let longestIdle: Connection | undefined;
     for (const connections of this.#byNetwork.values()) {
       if (connections.size < largestSize) continue;
-      const candidate = findLongestIdle(connections);
+      const candidate = findOldest(connections, ({ activeRequestCount }) => {
+        return activeRequestCount === 0;
+      });
       if (candidate === undefined) continue;
       const isLarger = connections.size > largestSize;
       if (isLarger || candidate.changedAt < (longestIdle?.changedAt ?? Infinity)) {
@@ -75,16 +138,50 @@ export class Connections {
       }
       largestSize = connections.size;
     }
-    if (longestIdle === undefined) return false;
-    // The socket reports its end later, after other connections have been accepted.
-    this.#remove(longestIdle);
-    longestIdle.socket.destroy();
-    return true;
+    return longestIdle;
+  }
+
+  /**
+   * Finds the connection to close if none is idle: one of the agent with the most active connections, if these are
+   * more than its share. Of these, the one that has been active the longest, and first one whose request has a body
+   * that has not arrived whole.
+   */
+  #findActive(): Connection | undefined {
+    let [largestAgent, largestCount]: [string | undefined, number] = [undefined, 0];
+    for (const [agent, count] of this.#activeCounts) {
+      if (count > largestCount) [largestAgent, largestCount] = [agent, count];
+    }
+    if (isWithinShare(largestCount - 1, 1)) return undefined;
+    const connections = [...this.#byKey.values()].filter(({ agent }) => agent === largestAgent);
+    return findOldest(connections, (connection) => !hasWholeBody(connection)) ??
+      findOldest(connections, () => true);
+  }
+
+  #countPartialBodies(ofAgent: string | undefined): number {
+    let count = 0;
+    for (const connection of this.#byKey.values()) {
+      const { agent, activeRequestCount } = connection;
+      if (agent === ofAgent && activeRequestCount > 0 && !hasWholeBody(connection)) count += 1;
+    }
+    return count;
+  }
+
+  #countActive(agent: string | undefined, change: 1 | -1): void {
+    this.#activeCount += change;
+    const count = (this.#activeCounts.get(agent) ?? 0) + change;
+    if (count === 0) this.#activeCounts.delete(agent);
+    else this.#activeCounts.set(agent, count);
+  }
+
+  #isOpen(connection: Connection): boolean {
+    return this.#byKey.get(connection.key) === connection;
   }
 
   #remove(connection: Connection): void {
-    const { key, network } = connection;
-    if (this.#byKey.get(key) === connection) this.#byKey.delete(key);
+    if (!this.#isOpen(connection)) return;
+    const { key, network, agent, activeRequestCount } = connection;
+    if (activeRequestCount > 0) this.#countActive(agent, -1);
+    this.#byKey.delete(key);
     const connections = this.#byNetwork.get(network);
     connections?.delete(connection);
     if (connections?.size === 0) this.#byNetwork.delete(network);
@@ -96,13 +193,19 @@ export function socketKey({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress} ${remotePort}`;
 }
 
-function findLongestIdle(connections: ReadonlySet<Connection>): Connection | undefined {
-  let longestIdle: Connection | undefined;
+function hasWholeBody({ request }: Connection): boolean {
+  return request?.complete !== false;
+}
+
+function findOldest(
+  connections: Iterable<Connection>,
+  matches: (connection: Connection) => boolean,
+): Connection | undefined {
+  let oldest: Connection | undefined;
   for (const connection of connections) {
-    const { activeRequestCount, changedAt } = connection;
-    if (activeRequestCount === 0 && changedAt < (longestIdle?.changedAt ?? Infinity)) {
-      longestIdle = connection;
+    if (connection.changedAt < (oldest?.changedAt ?? Infinity) && matches(connection)) {
+      oldest = connection;
     }
   }
-  return longestIdle;
+  return oldest;
 }

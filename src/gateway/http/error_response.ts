@@ -28,3 +28,8 @@ export function errorResponse(
     headers: { "content-type": "application/json", ...headers },
   });
 }
+
+/** Creates the response to a request that the gateway cannot handle now. */
+export function unavailableResponse(message: string): Response {
+  return errorResponse(503, message, { headers: { "retry-after": "5" } });
+}

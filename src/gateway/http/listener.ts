@@ -4,7 +4,7 @@ import type { Budget } from "../../budget.ts";
 import { LONG_BYTES } from "../../long_work.ts";
 import { ClientAddresses } from "./client_address.ts";
 import { HeldDataLimit } from "./held_data.ts";
-import { Connections, socketKey } from "./connections.ts";
+import { type Connection, Connections, socketKey } from "./connections.ts";
 import { EVENT_STREAM } from "./event_stream.ts";
 import type { HttpLimits } from "./limits.ts";
 import { receiveMessage } from "./receive_message.ts";
@@ -169,7 +169,10 @@ export class Listener {
     const { paths, certificate, fetch, memory, onRefused } = this.#options;
     const { method, url = "", headers, rawHeaders, socket } = incoming;
     incoming.on("error", () => {});
-    if (!this.#admitRequest(socket, response)) return void socket.destroy();
+    const connection = this.#connections.beginRequest(incoming);
+    if (connection !== undefined && !this.#admitRequest(connection, response)) {
+      return void socket.destroy();
+    }
     const writer = new BodyWriter(response, {
       ...this.#writerContext,
       memory: memory.share(shareName(undefined)),
@@ -189,6 +192,9 @@ export class Listener {
     }
     const context: RequestContext = {
       address,
+      admitAgent: (agent) => {
+        return connection === undefined || this.#connections.admitAgent(connection, agent);
+      },
       receiveMessage: ({ maxBytes, agent }, handle) => {
         return receiveMessage(incoming, {
           maxBytes,
@@ -213,13 +219,10 @@ export class Listener {
     await writeResponse(answer, { response, writer });
   }
 
-  /** Counts an active request of a connection, and returns whether the limit allows it. */
-  #admitRequest(socket: Socket, response: ServerResponse): boolean {
-    // A closed socket has no address.
-    const key = socketKey(socket);
-    const count = this.#connections.countRequest(key, 1);
-    response.on("close", () => this.#connections.countRequest(key, -1));
-    return count <= this.#options.limits.requestsPerConnection;
+  /** Returns whether the limit of a connection allows its latest request. */
+  #admitRequest(connection: Connection, response: ServerResponse): boolean {
+    response.on("close", () => this.#connections.endRequest(connection));
+    return connection.activeRequestCount <= this.#options.limits.requestsPerConnection;
   }
 }
 

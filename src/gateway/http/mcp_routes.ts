@@ -7,7 +7,7 @@ import type { SessionStore } from "./session_store.ts";
 import type { HttpLimits } from "./limits.ts";
 import type { HttpEnv } from "./middleware.ts";
 import type { PostResponseOptions, PostResult } from "./post_response.ts";
-import { errorResponse } from "./error_response.ts";
+import { errorResponse, unavailableResponse } from "./error_response.ts";
 import type { BodyError, RequestContext } from "./request_context.ts";
 
 /** Options of the MCP endpoint. */
@@ -232,8 +232,4 @@ function bodyErrorResponse(reason: BodyError): Response {
 
 function unknownSessionResponse(): Response {
   return errorResponse(404, "There is no such session: start a new one with initialize");
-}
-
-function unavailableResponse(message: string): Response {
-  return errorResponse(503, message, { headers: { "retry-after": "5" } });
 }

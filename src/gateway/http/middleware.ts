@@ -3,7 +3,7 @@ import type { MiddlewareHandler } from "hono";
 import { cors } from "hono/cors";
 import { isLoopback } from "../../loopback.ts";
 import type { Authenticator, Credential } from "./authentication.ts";
-import { errorResponse } from "./error_response.ts";
+import { errorResponse, unavailableResponse } from "./error_response.ts";
 import type { RefusalReason } from "./refusals.ts";
 import type { RequestContext } from "./request_context.ts";
 import { readHost } from "./request_head.ts";
@@ -107,8 +107,9 @@ export function authenticate(authenticator: Authenticator): Middleware {
     if (result.kind !== "refused") {
       const credential = result.kind === "open" ? undefined : result.credential;
       c.set("credential", credential);
-      if (credential !== undefined) c.env.agent = credential.agent;
-      return await next();
+      const agent = credential?.agent;
+      if (agent !== undefined) c.env.agent = agent;
+      return c.env.admitAgent(agent) ? await next() : connectionShareResponse();
     }
     const { status, message, wwwAuthenticate, retryAfterS } = result;
     const hasToken = c.req.header("authorization") !== undefined;
@@ -118,6 +119,12 @@ export function authenticate(authenticator: Authenticator): Middleware {
     if (retryAfterS !== undefined) headers["retry-after"] = String(retryAfterS);
     return errorResponse(status, message, { headers });
   };
+}
+
+function connectionShareResponse(): Response {
+  return unavailableResponse(
+    "The active requests of this agent use its share of the gateway's connections; try again when one is answered",
+  );
 }
 
 function loginRefusal(status: 401 | 403 | 429, hasToken: boolean): RefusalReason {

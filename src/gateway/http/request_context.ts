@@ -19,6 +19,13 @@ export interface RequestContext {
   /** The agent of the credential. The middleware that checks the credential sets it. */
   agent?: string;
   /**
+   * Counts the connection of the request as one of the agent of the credential, or of the clients without a credential
+   * if none are required. The middleware that checks the credential calls it.
+   *
+   * @returns Whether the connections that the agent uses at the same time are within its share.
+   */
+  admitAgent(agent: string | undefined): boolean;
+  /**
    * Receives the message in the body and handles it. The `Request` has no body, because creating a stream for each
    * request is slow.
    *

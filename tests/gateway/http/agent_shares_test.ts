@@ -8,7 +8,7 @@ import {
   type HttpFixtureOptions,
   request,
 } from "./http_fixture.ts";
-import { RawConnection } from "./raw_http.ts";
+import { postText, RawConnection } from "./raw_http.ts";
 
 const MB = 1_000_000;
 
@@ -35,14 +35,9 @@ async function requestUnread(
 ): Promise<RawConnection> {
   const connection = await RawConnection.open(fixture.port);
   const body = JSON.stringify(request("fill", 1, { size }));
-  const lines = Object.entries({
-    host: `127.0.0.1:${fixture.port}`,
-    "content-type": "application/json",
-    "content-length": body.length,
-    connection: "close",
-    ...headers,
-  }).map(([name, value]) => `${name}: ${value}\r\n`);
-  await connection.send(`POST /mcp HTTP/1.1\r\n${lines.join("")}\r\n${body}`);
+  await connection.send(
+    postText(fixture.port, { headers: { connection: "close", ...headers }, body }),
+  );
   assert.ok(await connection.readUntil((text) => text.includes("200 OK")));
   return connection;
 }

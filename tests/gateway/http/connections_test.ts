@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
+import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { Connections } from "../../../src/gateway/http/connections.ts";
 import { EventReader, HttpFixture, request } from "./http_fixture.ts";
@@ -67,25 +68,20 @@ class FakeSocket extends EventEmitter {
 Deno.test("[http.connections-limit] at the limit of connections, an idle connection of the network with the most connections is closed", () => {
   const connections = new Connections(4);
   const closed: string[] = [];
-  const open = (address: string, port: number): void => {
-    const socket = new FakeSocket(address, port);
+  const open = (address: string, port: number): Socket => {
+    const socket = new FakeSocket(address, port) as unknown as Socket;
     socket.on("close", () => closed.push(`${address} ${port}`));
-    connections.add(socket as unknown as Socket);
+    connections.add(socket);
+    return socket;
   };
   open("192.0.2.1", 1);
-  open("2001:db8::1", 2);
+  const active = open("2001:db8::1", 2);
   open("2001:db8::2", 3);
   open("::ffff:192.0.2.2", 4);
-  connections.countRequest("2001:db8::1 2", 1);
+  connections.beginRequest({ socket: active, complete: true } as IncomingMessage);
   open("192.0.2.3", 5);
   assert.deepEqual(closed, ["2001:db8::2 3"]);
-  connections.countRequest("192.0.2.1 1", 1);
-  connections.countRequest("::ffff:192.0.2.2 4", 1);
-  connections.countRequest("192.0.2.3 5", 1);
   open("192.0.2.4", 6);
-  assert.deepEqual(closed, ["2001:db8::2 3", "192.0.2.4 6"]);
-  connections.countRequest("192.0.2.1 1", -1);
-  open("192.0.2.4", 7);
-  assert.deepEqual(closed, ["2001:db8::2 3", "192.0.2.4 6", "192.0.2.1 1"]);
+  assert.deepEqual(closed, ["2001:db8::2 3", "192.0.2.1 1"]);
   assert.equal(connections.count, 4);
 });

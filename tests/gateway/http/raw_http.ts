@@ -60,6 +60,29 @@ export class RawConnection implements Disposable {
   }
 }
 
+/**
+ * Returns the text of a request that POSTs a body to `/mcp`, or the beginning of it.
+ *
+ * @param port The port of the listener.
+ * @param options `missingBytes`: number of bytes at the end of the body that the text does not contain.
+ */
+export function postText(
+  port: number,
+  { headers, body, missingBytes = 0 }: {
+    readonly headers: Readonly<Record<string, string>>;
+    readonly body: string;
+    readonly missingBytes?: number;
+  },
+): string {
+  const lines = Object.entries({
+    host: `127.0.0.1:${port}`,
+    "content-type": "application/json",
+    "content-length": body.length + missingBytes,
+    ...headers,
+  }).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `POST /mcp HTTP/1.1\r\n${lines.join("")}\r\n${body}`;
+}
+
 /** Sends a text on a new connection, and reads until it is closed. */
 export async function sendRaw(port: number, text: string | Uint8Array): Promise<RawAnswer> {
   using connection = await RawConnection.open(port);
