@@ -3,6 +3,7 @@ import type { ByteReader } from "../bytes.ts";
 import type { Channel, ChannelHandler, QueuedMessage } from "./channel.ts";
 import { LineDecoder } from "./line_decoder.ts";
 import { LineSplitter } from "./line_splitter.ts";
+import { QUEUED_MESSAGE_LENGTH, QueueLimit } from "./queue_limit.ts";
 import { ReadThrottle } from "./read_throttle.ts";
 import { within } from "../within.ts";
 
@@ -59,8 +60,8 @@ export interface LineChannelOptions {
   readonly pauseWhenUnread?: boolean;
   /**
    * The memory in which two kinds of messages count: received ones of which only a part has arrived, and sent ones in
-   * the queue, unless `send` names another memory. If the queue alone exceeds the maximum of this memory, the next
-   * message that is sent ends the channel. Default: no limit.
+   * the queue, unless `send` names another memory. If the queue exceeds the `QueueLimit` of this memory, the next message
+   * that is sent ends the channel. Default: no limit.
    */
   readonly memory?: Budget | undefined;
   /** Returns a promise that reading waits for, such as until the receiver of the messages reads; `undefined` if reading may go on. */
@@ -79,6 +80,7 @@ export class LineChannel implements Channel {
   readonly #maxBytes: number;
   readonly #pauseWhenUnread: boolean;
   readonly #memory: Budget | undefined;
+  readonly #queueLimit: QueueLimit;
   readonly #untilReceiverReads: () => Promise<void> | undefined;
   readonly #buffer = new Uint8Array(WRITE_BYTES);
   readonly #encoder = new TextEncoder();
@@ -107,6 +109,7 @@ export class LineChannel implements Channel {
     this.#pauseWhenUnread = options.pauseWhenUnread === true;
     this.#memory = options.memory;
     this.#throttle = new ReadThrottle(options.memory);
+    this.#queueLimit = new QueueLimit(options.memory);
     this.#untilReceiverReads = options.untilReceiverReads ?? (() => undefined);
   }
 
@@ -117,7 +120,7 @@ export class LineChannel implements Channel {
     });
   }
 
-  /** Length of the queue in UTF-16 code units. */
+  /** Length of the queue in UTF-16 code units, with `QUEUED_MESSAGE_LENGTH` for each message. */
   get queuedLength(): number {
     return this.#queuedLength;
   }
@@ -133,9 +136,7 @@ export class LineChannel implements Channel {
   }
 
   hasRoom(length: number): boolean {
-    const maxLength = this.#memory?.max ?? Infinity;
-    // An empty queue has room for one message of any length.
-    return this.#queuedLength === 0 || this.#queuedLength + length <= maxLength;
+    return this.#queueLimit.hasRoom(this.#queuedLength, length);
   }
 
   withdraw(message: QueuedMessage): boolean {
@@ -152,9 +153,9 @@ export class LineChannel implements Channel {
   }
 
   #enqueue(parts: readonly string[], memory = this.#memory): QueuedMessage {
-    const length = parts.reduce((sum, part) => sum + part.length, 0);
+    const length = parts.reduce((sum, part) => sum + part.length, QUEUED_MESSAGE_LENGTH);
     const message: QueuedMessage = { parts, length, memory: undefined };
-    if (this.#queuedLength > (this.#memory?.max ?? Infinity)) {
+    if (this.#queueLimit.isExceeded(this.#queuedLength)) {
       this.#handleWriteError(new Error("It reads none of the messages that are queued for it"));
     }
     if (this.#hasEndedWriting) return message;
@@ -272,8 +273,10 @@ export class LineChannel implements Channel {
   async #writeBatch(batch: readonly QueuedMessage[]): Promise<void> {
     let joinedParts = "";
     for (const message of batch) {
-      const { parts = [] } = message;
+      const { parts } = message;
+      if (parts === undefined) continue;
       message.parts = undefined;
+      this.#shortenQueue(QUEUED_MESSAGE_LENGTH);
       for (const part of parts) {
         // Short parts are encoded together: a call of the encoder costs as much as several of them.
         if (joinedParts.length + part.length > MAX_JOINED_LENGTH) {
@@ -296,8 +299,12 @@ export class LineChannel implements Channel {
       remaining = remaining.slice(read);
       if (remaining.length > 0) await this.#writeBuffer();
     }
-    // A queue that became too long is dropped during a write, whose text no longer counts then.
-    this.#queuedLength = Math.max(0, this.#queuedLength - text.length);
+    this.#shortenQueue(text.length);
+  }
+
+  #shortenQueue(length: number): void {
+    // A queue that became too long is dropped during a write, whose messages no longer count then.
+    this.#queuedLength = Math.max(0, this.#queuedLength - length);
   }
 
   async #writeBuffer(): Promise<void> {

@@ -43,6 +43,7 @@ export {
 export type { RequestOptions } from "./outgoing.ts";
 export { parseMessage, readDropped } from "./parse.ts";
 export { Peer, type PeerHandler } from "./peer.ts";
+export { QUEUED_MESSAGE_LENGTH, QueueLimit } from "./queue_limit.ts";
 export { type Indexed, SwapRemoveSet } from "./swap_remove_set.ts";
 export { AnswerTooLong, ChannelClosed, type Reply, Result } from "./reply.ts";
 export {

@@ -125,6 +125,30 @@ Deno.test({
 
 Deno.test({
   name:
+    "[memory.unread-pings] a server that writes pings without end and reads no answers loses its session before the answers take much memory",
+  ignore: !isLinux,
+  fn: async () => {
+    const initialized =
+      '{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2025-11-25","capabilities":{"tools":{}}}}';
+    const ping = '{"jsonrpc":"2.0","id":1,"method":"ping"}';
+    await using gateway = await startGateway({
+      servers: {
+        floods: {
+          command: "sh",
+          args: ["-c", `read -r line; echo '${initialized}'; yes '${ping}'`],
+        },
+        odd: misbehavingServer(),
+      },
+    });
+    const refusal = gateway.expectRefusal("execute_tool", { server: "floods", tool: "x" });
+    assert.equal(await gateway.callServerToolForText("odd", "count"), "1");
+    assert.equal((await refusal).code, "SERVER_UNAVAILABLE");
+    await assertBoundedMemory(gateway.program.pid, 300);
+  },
+});
+
+Deno.test({
+  name:
     "[memory.unread-session] cancelled calls that one agent's session of a server has not read make no call of another agent's session fail",
   ignore: !isLinux,
   fn: async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Budget } from "../../src/budget.ts";
-import { JsonText, LineChannel, Peer } from "../../src/jsonrpc/mod.ts";
+import { JsonText, LineChannel, Peer, QUEUED_MESSAGE_LENGTH } from "../../src/jsonrpc/mod.ts";
 import { settle, TestByteSink, TestByteSource } from "./byte_streams.ts";
 
 const MIB = 1024 * 1024;
@@ -27,16 +27,23 @@ Deno.test("[protocol.backpressure] messages sent during a write leave in one wri
 Deno.test("[memory.unread-session] a queued message counts in its memory until it has been written or withdrawn, and other messages in the memory of the other side", async () => {
   let readGate = Promise.withResolvers<void>();
   const writable = new WritableStream<Uint8Array>({ write: () => readGate.promise });
-  const [otherSide, agent] = [new Budget(1000), new Budget(1000)];
+  const maxLength = 1000 + 2 * QUEUED_MESSAGE_LENGTH;
+  const [otherSide, agent] = [new Budget(maxLength), new Budget(maxLength)];
   const channel = new LineChannel(new TestByteSource().readable, writable, { memory: otherSide });
   channel.send("1".repeat(99), agent);
   await settle();
   channel.send("2".repeat(199));
   const withdrawn = channel.send("3".repeat(399), agent);
-  assert.deepEqual([agent.used, otherSide.used], [500, 200]);
+  assert.deepEqual(
+    [agent.used, otherSide.used],
+    [500 + 2 * QUEUED_MESSAGE_LENGTH, 200 + QUEUED_MESSAGE_LENGTH],
+  );
   assert.equal(channel.hasRoom(401), false);
   assert.equal(channel.withdraw(withdrawn), true);
-  assert.deepEqual([agent.used, otherSide.used], [100, 200]);
+  assert.deepEqual(
+    [agent.used, otherSide.used],
+    [100 + QUEUED_MESSAGE_LENGTH, 200 + QUEUED_MESSAGE_LENGTH],
+  );
   assert.equal(channel.hasRoom(401), true);
   readGate.resolve();
   readGate = Promise.withResolvers();
@@ -48,17 +55,17 @@ Deno.test("[memory.unread-session] a queued message counts in its memory until i
 
 Deno.test("[memory.unread-session] a channel ends only because of its own queue, and frees the memory of the queue", async () => {
   const writable = new WritableStream<Uint8Array>({ write: () => new Promise(() => {}) });
-  const memory = new Budget(1000);
-  memory.add(2000);
+  const memory = new Budget(3000);
+  memory.add(4000);
   const channel = new LineChannel(new TestByteSource().readable, writable, { memory });
   const closed = Promise.withResolvers<Error | undefined>();
   channel.open({ message: () => {}, dropped: () => {}, closed: closed.resolve });
   channel.send("1");
   await settle();
   channel.send("2".repeat(2000));
-  assert.equal(memory.used, 4003);
+  assert.equal(memory.used, 6003 + 2 * QUEUED_MESSAGE_LENGTH);
   channel.send("3");
-  assert.equal(memory.used, 2002);
+  assert.equal(memory.used, 4002 + QUEUED_MESSAGE_LENGTH);
   assert.match(String(await closed.promise), /no longer takes messages/);
 });
 

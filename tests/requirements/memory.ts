@@ -24,6 +24,10 @@ export const MEMORY: Readonly<Record<string, Section>> = {
       "work on a server's 10,000 tools is done in steps, searching similar names has a limit, and unknown tools do not fetch the list again and again",
     "security.long-work":
       "a message of 64 KiB or more is handled in steps, and over HTTP reading busy pipes and starting processes are such steps, too; other work runs between them, and agents and servers take turns",
+    "memory.unsent":
+      "at most 16 POSTs to a remote server's session are open for messages that are not calls, each for a limited time; others wait, and too many of them end the session",
+    "memory.unread-pings":
+      "a server that sends requests and reads none of the gateway's answers loses its session before the answers take much memory",
     "memory.unread-session":
       "messages that one session of a server has not read count in the share of the agent that sent them, and refuse no calls of other sessions",
     "memory.ended-calls":

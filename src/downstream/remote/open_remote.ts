@@ -74,6 +74,7 @@ export async function openRemote(
     createFallback: connection.kind === "auto" ? createSseClient : undefined,
     throttles,
     memory,
+    sendTimeoutMs: connectTimeoutMs,
     onSendFailed: (cause) => {
       const reason = cause instanceof Error ? cause.message : String(cause);
       log.debug("A message did not reach the server", { server, reason });

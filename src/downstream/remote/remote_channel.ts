@@ -4,6 +4,8 @@ import {
   AnswerTooLong,
   type Channel,
   type ChannelHandler,
+  QUEUED_MESSAGE_LENGTH,
+  QueueLimit,
   readIdAndMethod,
   type ReadThrottle,
   textAt,
@@ -20,6 +22,9 @@ const SETTLE_TIMEOUT_MS = 500;
 /** Maximum time that a notification delays the messages after it, in milliseconds. */
 const MAX_ORDER_WAIT_MS = 5000;
 
+/** Maximum number of messages for which no caller waits that are being sent at a time. */
+const MAX_SENDERS = 16;
+
 /**
  * Statuses with which a server that knows only the older transport may answer the first message.
  *
@@ -35,22 +40,41 @@ export interface RemoteChannelOptions {
   readonly createFallback: ((listener: RemoteClientListener) => RemoteClient) | undefined;
   /** The throttles of the streams that are being read. */
   readonly throttles: ReadonlySet<ReadThrottle>;
-  /** The memory for messages that the server has not received, other than requests; default: no limit. */
+  /** The memory for messages that the server has not received and no caller waits for; default: no limit. */
   readonly memory?: Budget | undefined;
-  /** Receives the failure of a message that is not a request, for which no caller waits. */
+  /** Maximum duration of sending a message for which no caller waits, in milliseconds. */
+  readonly sendTimeoutMs: number;
+  /** Receives the failure of a message for which no caller waits. */
   readonly onSendFailed: (cause: unknown) => void;
 }
 
-/** The channel to a remote server, where each request has its own response. */
+/** A message for which no caller waits: a notification, an answer, or the cancellation of a request or a task. */
+interface QueuedMessage {
+  readonly message: OutgoingMessage;
+  /** The notification that must be sent before the message. */
+  readonly earlier: Promise<unknown>;
+  /** The length that counts in the queue and in the memory. */
+  readonly length: number;
+  /** Called when the message has been sent or dropped. */
+  readonly onSettled: (() => void) | undefined;
+}
+
+/**
+ * The channel to a remote server, where each request has its own response. Requests are sent immediately. All other
+ * messages are sent from a queue, because the server can cause any number of them and answer none of their POSTs.
+ */
 export class RemoteChannel implements Channel {
   readonly #options: RemoteChannelOptions;
   // The controllers of requests whose HTTP responses are pending, by the ids of the requests.
   readonly #requestControllers = new Map<string, AbortController>();
   // The controllers of all messages whose HTTP responses are pending, including requests.
   readonly #controllers = new Set<AbortController>();
-  readonly #pendingSends = new Set<Promise<void>>();
-  // The pending notifications and answers. `flush` does not wait for requests, which may take long.
-  readonly #pendingNonRequests = new Set<Promise<void>>();
+  readonly #pendingRequests = new Set<Promise<void>>();
+  readonly #queueLimit: QueueLimit;
+  #queue: QueuedMessage[] = [];
+  // The loops that send the messages of the queue. `flush` does not wait for requests, which may take long.
+  readonly #senders = new Set<Promise<void>>();
+  #senderCount = 0;
   readonly #listener: RemoteClientListener;
   #unsentLength = 0;
   #client: RemoteClient;
@@ -66,6 +90,7 @@ export class RemoteChannel implements Channel {
    */
   constructor(options: RemoteChannelOptions) {
     this.#options = options;
+    this.#queueLimit = new QueueLimit(options.memory);
     this.#listener = {
       onMessage: (data) => this.#receive(data),
       onLost: (failure) => this.#lose(failure),
@@ -93,32 +118,29 @@ export class RemoteChannel implements Channel {
     // A message without a method is an answer, whose id belongs to a request of the server.
     const id = method === undefined ? undefined : messageId;
     const phase = phaseOf(method);
-    // A request counts as an active call.
-    const length = id === undefined ? text.length : 0;
-    this.#addUnsentLength(length);
     if (phase === "cancel") this.#cancel(text);
-    const sending = this.#send({ text, id, phase }).finally(() => {
-      this.#pendingSends.delete(sending);
-      this.#pendingNonRequests.delete(sending);
-      this.#addUnsentLength(-length);
-    });
-    this.#pendingSends.add(sending);
-    if (id === undefined) this.#pendingNonRequests.add(sending);
+    const message: OutgoingMessage = { text, id, phase };
     // Messages are sent concurrently, but a request must not overtake an earlier notification, such as
     // the one that completes the handshake.
-    if (id === undefined && method !== undefined && phase !== "cancel") {
-      this.#lastNotification = within(sending, MAX_ORDER_WAIT_MS);
+    const earlier = this.#lastNotification;
+    if (id !== undefined && phase !== "cancel") {
+      const sending = this.#send(message, earlier).finally(() => {
+        this.#pendingRequests.delete(sending);
+      });
+      this.#pendingRequests.add(sending);
+      return;
     }
+    const length = text.length + QUEUED_MESSAGE_LENGTH;
+    if (method === undefined || phase === "cancel") {
+      return this.#enqueue({ message, earlier, length, onSettled: undefined });
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#lastNotification = within(promise, MAX_ORDER_WAIT_MS);
+    this.#enqueue({ message, earlier, length, onSettled: resolve });
   }
 
   hasRoom(length: number): boolean {
-    const maxLength = this.#options.memory?.max ?? Infinity;
-    return this.#unsentLength === 0 || this.#unsentLength + length <= maxLength;
-  }
-
-  #addUnsentLength(change: number): void {
-    this.#unsentLength += change;
-    this.#options.memory?.add(change);
+    return this.#queueLimit.hasRoom(this.#unsentLength, length);
   }
 
   throttle(ms: number): void {
@@ -126,7 +148,7 @@ export class RemoteChannel implements Channel {
   }
 
   async flush(): Promise<void> {
-    await Promise.all(this.#pendingNonRequests);
+    await Promise.all(this.#senders);
   }
 
   close(): Promise<void> {
@@ -152,17 +174,54 @@ export class RemoteChannel implements Channel {
       await this.#client.endSession(Math.max(0, withinMs - (performance.now() - startedAt)));
       this.#end();
     }
-    await within(Promise.all(this.#pendingSends), SETTLE_TIMEOUT_MS);
+    await within(Promise.all([...this.#pendingRequests, ...this.#senders]), SETTLE_TIMEOUT_MS);
   }
 
-  async #send(message: OutgoingMessage): Promise<void> {
+  #enqueue(queued: QueuedMessage): void {
+    if (this.#queueLimit.isExceeded(this.#unsentLength)) {
+      const message = "it does not take the messages that are sent to it";
+      return this.#lose(new RemoteFailure(message, { reach: "maybe", endsSession: true }));
+    }
+    this.#queue.push(queued);
+    this.#addUnsentLength(queued.length);
+    if (this.#senderCount === MAX_SENDERS) return;
+    const sender = this.#sendQueue().finally(() => this.#senders.delete(sender));
+    this.#senders.add(sender);
+  }
+
+  async #sendQueue(): Promise<void> {
+    const { sendTimeoutMs, onSendFailed } = this.#options;
+    this.#senderCount++;
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+      const controller = new AbortController();
+      const timer = setTimeout(() => {
+        controller.abort();
+        onSendFailed(new Error(`it did not take the message within ${sendTimeoutMs} ms`));
+      }, sendTimeoutMs);
+      await this.#send(next.message, next.earlier, controller);
+      clearTimeout(timer);
+      this.#addUnsentLength(-next.length);
+      next.onSettled?.();
+    }
+    this.#senderCount--;
+  }
+
+  #addUnsentLength(change: number): void {
+    this.#unsentLength += change;
+    this.#options.memory?.add(change);
+  }
+
+  async #send(
+    message: OutgoingMessage,
+    earlier: Promise<unknown>,
+    controller: AbortController = new AbortController(),
+  ): Promise<void> {
     const { id } = message;
-    const controller = new AbortController();
     this.#controllers.add(controller);
     if (id !== undefined) this.#requestControllers.set(id, controller);
     const { signal } = controller;
     try {
-      await this.#lastNotification;
+      await earlier;
       signal.throwIfAborted();
       const explain = await this.#sendOrFallBack(message, signal);
       if (explain !== undefined && id !== undefined) this.#handler?.requestFailed?.(id, explain);
@@ -233,6 +292,10 @@ export class RemoteChannel implements Channel {
     this.#isClosed = true;
     this.#client.close();
     for (const controller of this.#controllers) controller.abort();
+    for (const { length, onSettled } of this.#queue.splice(0)) {
+      this.#addUnsentLength(-length);
+      onSettled?.();
+    }
     this.#handler?.closed(cause);
   }
 }

@@ -146,7 +146,7 @@ export type ServerNotification =
 
 /**
  * The special role of a message in a connection, which some transports need to know: `open` opens the
- * connection, `opened` completes the opening, `cancel` cancels a request.
+ * connection, `opened` completes the opening, `cancel` cancels a request or a task.
  */
 export type Phase = "open" | "opened" | "cancel";
 

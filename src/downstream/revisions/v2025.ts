@@ -28,14 +28,19 @@ import {
   type ToolPage,
 } from "./codec.ts";
 import { describeNewerRevision } from "./newer_revision.ts";
+import { withDeadline } from "../../within.ts";
 
 const INITIALIZE = "initialize";
 const INITIALIZED = "notifications/initialized";
 const LIST_TOOLS = "tools/list";
 const CALL_TOOL = "tools/call";
+const CANCEL_TASK = "tasks/cancel";
 
 /** Maximum length of a server's description of itself, which its session keeps, in UTF-16 code units. */
 const MAX_INFO_LENGTH = 1024 * 1024;
+
+/** Maximum time for a server's answer to the cancellation of a task, in milliseconds. */
+const CANCEL_TASK_TIMEOUT_MS = 30_000;
 
 /** Maximum length of the id of a task, which is kept until the task ends, in UTF-16 code units. */
 const MAX_TASK_ID_LENGTH = 1000;
@@ -58,6 +63,7 @@ export const v2025: ServerCodec = {
     [INITIALIZE]: "open",
     [INITIALIZED]: "opened",
     "notifications/cancelled": "cancel",
+    [CANCEL_TASK]: "cancel",
   },
   hasBatches: (revision) => revision === REVISION_WITH_BATCHES,
   open,
@@ -208,7 +214,11 @@ async function runTask(peer: Peer, request: InvokeOptions): Promise<Reply> {
       onProgress,
     });
   } catch (cause) {
-    if (signal.aborted) peer.request("tasks/cancel", { taskId }).catch(() => {});
+    if (signal.aborted) {
+      withDeadline(CANCEL_TASK_TIMEOUT_MS, (deadline) => {
+        return peer.request(CANCEL_TASK, { taskId }, { signal: deadline });
+      }).catch(() => {});
+    }
     throw cause;
   }
 }
