@@ -1,5 +1,5 @@
 import { roundThousandths } from "../rounding.ts";
-import { escapeJson } from "../text.ts";
+import { escapeJson, startOfText } from "../text.ts";
 
 /** Whether an operation was allowed, was denied or failed. */
 export type AuditDecision = "ALLOW" | "DENY" | "ERROR";
@@ -79,7 +79,7 @@ export function auditLine(entry: AuditEntry): string {
   if (request_id !== undefined) {
     line += `,"request_id":${
       typeof request_id === "string"
-        ? quote(request_id.slice(0, MAX_REQUEST_ID_LENGTH))
+        ? quote(startOfText(request_id, MAX_REQUEST_ID_LENGTH))
         : JSON.stringify(request_id)
     }`;
   }
@@ -95,6 +95,6 @@ export function auditLine(entry: AuditEntry): string {
 const PLAIN = /^[ !#-[\]-~]*$/;
 
 function quote(text: string): string {
-  const cut = text.length > MAX_TEXT_LENGTH ? text.slice(0, MAX_TEXT_LENGTH) : text;
+  const cut = startOfText(text, MAX_TEXT_LENGTH);
   return PLAIN.test(cut) ? `"${cut}"` : escapeJson(JSON.stringify(cut));
 }

@@ -27,6 +27,9 @@ export interface EntryCounterOptions {
   readonly maxLinesOfAll?: number;
 }
 
+/** The parts of an entry that its numbers are written with. */
+type EntryOrigin = Pick<AuditEntry, "timestamp" | "agent_id" | "address">;
+
 /** The entries of one source in its current minute. */
 interface Source {
   /** End of the minute, on the clock of `performance.now()`. */
@@ -35,8 +38,8 @@ interface Source {
   lines: number;
   /** Number of entries since the last summary that have no line, by code, or by operation if they have none. */
   readonly counts: Map<string, number>;
-  /** The last entry that has no line; meaningless while `counts` is empty. */
-  last: AuditEntry;
+  /** The caller and time of the last entry that has no line; meaningless while `counts` is empty. */
+  last: EntryOrigin;
 }
 
 /**
@@ -67,8 +70,10 @@ export class EntryCounter {
     const { counts } = all ?? source;
     const { code: name = entry.operation } = entry;
     counts.set(name, (counts.get(name) ?? 0) + 1);
-    if (all === undefined) source.last = entry;
-    else all.last = { ...entry, address: undefined };
+    const { timestamp, agent_id, address } = entry;
+    // The whole entry holds texts of any length.
+    if (all === undefined) source.last = { timestamp, agent_id, address };
+    else all.last = { timestamp, agent_id };
     if (this.#timer !== undefined) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
@@ -94,7 +99,8 @@ export class EntryCounter {
     }
     let source = this.#sources.get(key);
     if (source === undefined) {
-      source = { endsAt: 0, lines: 0, counts: new Map(), last: entry };
+      const { timestamp, agent_id } = entry;
+      source = { endsAt: 0, lines: 0, counts: new Map(), last: { timestamp, agent_id } };
       this.#sources.set(key, source);
     }
     if (now >= source.endsAt) {
@@ -112,14 +118,12 @@ export class EntryCounter {
   }
 
   #summarize(): void {
-    for (const { counts, last: { timestamp, agent_id, address } } of this.#sources.values()) {
+    for (const { counts, last } of this.#sources.values()) {
       if (counts.size === 0) continue;
       const further = Object.fromEntries(counts);
       counts.clear();
       this.#options.write({
-        timestamp,
-        agent_id,
-        address,
+        ...last,
         ...this.#options.summary,
         counts: further,
       });

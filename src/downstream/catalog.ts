@@ -1,4 +1,4 @@
-import { quoteEscaped, shortenText } from "../text.ts";
+import { quoteEscaped, shortenText, startOfText } from "../text.ts";
 import {
   AnswerTooLong,
   type CancelSignal,
@@ -198,7 +198,7 @@ async function fetchPages(builder: CatalogBuilder, options: CatalogOptions): Pro
     const { nextCursor } = page;
     if (nextCursor === undefined || nextCursor === null) break;
     if (typeof nextCursor !== "string") {
-      const quoted = JSON.stringify(nextCursor).slice(0, MAX_QUOTE_LENGTH);
+      const quoted = startOfText(JSON.stringify(nextCursor), MAX_QUOTE_LENGTH);
       return builder.buildPartial(`"nextCursor" of page ${pageNumber} is ${quoted}, not a string`);
     }
     if (cursors.has(nextCursor)) {

@@ -1,6 +1,12 @@
 import { listConnectionSecrets, type ServerConfig } from "../config/mod.ts";
 import { redactKnownSecrets, redactProbableSecrets, withoutLastWord } from "../redact.ts";
-import { escapeControls, quoteEscaped, shortenText, withoutTerminalSequences } from "../text.ts";
+import {
+  escapeControls,
+  quoteEscaped,
+  shortenText,
+  startOfText,
+  withoutTerminalSequences,
+} from "../text.ts";
 
 /** Maximum length of a quote from a server, in UTF-16 code units. */
 const MAX_QUOTE_LENGTH = 500;
@@ -74,7 +80,7 @@ export function redactExcerpt(text: string, config: ServerConfig): string {
   // This cut may split a secret, and half a secret is not recognized. The quote ends long before the cut.
   const beginning = text.length <= MAX_REDACTED_LENGTH
     ? text
-    : withoutLastWord(text.slice(0, MAX_REDACTED_LENGTH));
+    : withoutLastWord(startOfText(text, MAX_REDACTED_LENGTH));
   const plain = withoutTerminalSequences(beginning);
   const redacted = redactProbableSecrets(
     redactKnownSecrets(plain, secretsOf(config), Deno.env.get("HOME")),

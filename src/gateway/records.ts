@@ -2,6 +2,7 @@ import { type AuditEntry, type AuditTrail, redactedJson } from "../audit/mod.ts"
 import { CallerError } from "../errors.ts";
 import type { JsonText } from "../jsonrpc/mod.ts";
 import type { Metrics } from "../metrics/mod.ts";
+import { startOfText } from "../text.ts";
 import type { Span } from "../trace.ts";
 import { MAX_UNKNOWN_NAME, type OperationRequest, type Outcome } from "./operation.ts";
 
@@ -169,11 +170,11 @@ export class OperationRecorder {
     }
     return {
       timestamp: currentTime(),
-      agent_id: caller.id?.slice(0, MAX_AGENT_ID_LENGTH) ?? null,
-      claimed_agent_id: caller.claimedId?.slice(0, MAX_AGENT_ID_LENGTH),
+      agent_id: shortened(caller.id, MAX_AGENT_ID_LENGTH) ?? null,
+      claimed_agent_id: shortened(caller.claimedId, MAX_AGENT_ID_LENGTH),
       operation: name,
-      server: isCounted ? server : server?.slice(0, MAX_UNKNOWN_NAME),
-      tool: isCounted ? tool : tool?.slice(0, MAX_UNKNOWN_NAME),
+      server: isCounted ? server : shortened(server, MAX_UNKNOWN_NAME),
+      tool: isCounted ? tool : shortened(tool, MAX_UNKNOWN_NAME),
       rule,
       session,
       request_id: requestId,
@@ -181,6 +182,10 @@ export class OperationRecorder {
       args: this.#args,
     };
   }
+}
+
+function shortened(text: string | undefined, length: number): string | undefined {
+  return text === undefined ? undefined : startOfText(text, length);
 }
 
 function auditUnavailable(): CallerError {

@@ -1,3 +1,4 @@
+import { ownText } from "../text.ts";
 import { Cancellation, type CancelSignal } from "./cancellation.ts";
 import type { ResponseWriter } from "./channel.ts";
 import {
@@ -75,6 +76,12 @@ export class IncomingRequest {
     return bodyMemory + BYTES_PER_CHARACTER * this.id.length;
   }
 
+  /** The request as a message, without members that JSON-RPC does not define. */
+  get text(): string {
+    const params = this.#body === undefined ? "" : `,"params":${this.#body}`;
+    return `{"jsonrpc":"2.0","id":${this.id},"method":${JSON.stringify(this.method)}${params}}`;
+  }
+
   /** Sends a message that belongs to this request, such as its progress. */
   notify(text: string): void {
     this.replyTo.notify(text);
@@ -87,8 +94,9 @@ export class IncomingRequest {
    * @returns `undefined` if there is no such parameter.
    */
   paramText(...path: readonly string[]): JsonText | undefined {
-    const text = this.#body === undefined ? undefined : textAt(this.#body, ...path);
-    return text === undefined ? undefined : new JsonText(text);
+    const body = this.#body;
+    const text = body === undefined ? undefined : textAt(body, ...path);
+    return body === undefined || text === undefined ? undefined : new JsonText(ownText(text, body));
   }
 
   /** Answers with a result. Only the first answer is sent, and none after a cancellation. */

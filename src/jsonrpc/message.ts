@@ -1,3 +1,4 @@
+import { ownText } from "../text.ts";
 import type { DroppedMessage } from "./channel.ts";
 import { textAt } from "./scan.ts";
 import { utf8Bytes } from "./utf8.ts";
@@ -156,7 +157,7 @@ export function readMessage(value: unknown, source: MessageSource): Message {
   if (isError(message)) return { kind: "error", id, ...readError(message.error, text), text };
   if ("result" in message) {
     if (id === undefined) return invalid("An answer must have an id", undefined, text, "answer");
-    const body = textAt(text, "result") ?? "null";
+    const body = ownTextAt(text, "result") ?? "null";
     return { kind: "result", id, value: message.result, body, bytes: utf8Bytes(body), text };
   }
   return invalid("A message must have a method, a result or an error", id, text);
@@ -182,7 +183,14 @@ function readCall(
   if (id === undefined) {
     return invalid('"id" must be a string or a number', undefined, text, "call");
   }
-  return { kind: "request", id, method, params, body: textAt(text, "params"), bytes, memory, text };
+  const body = ownTextAt(text, "params");
+  return { kind: "request", id, method, params, body, bytes, memory, text };
+}
+
+/** Returns the text of the value at a path of keys of a message, which may be kept after the message. */
+function ownTextAt(text: string, ...path: readonly string[]): string | undefined {
+  const valueText = textAt(text, ...path);
+  return valueText === undefined ? undefined : ownText(valueText, text);
 }
 
 /**
@@ -196,7 +204,7 @@ export function readId(id: unknown, text: string, ...path: string[]): IdText | u
   if (typeof id === "string") return JSON.stringify(id);
   if (typeof id !== "number") return undefined;
   // The text of a number that a double cannot represent has all of its digits.
-  return Number.isSafeInteger(id) ? String(id) : textAt(text, ...path);
+  return Number.isSafeInteger(id) ? String(id) : ownTextAt(text, ...path);
 }
 
 function readError(value: unknown, text: string): { error: RpcError; errorText: JsonText } {
@@ -210,7 +218,7 @@ function readError(value: unknown, text: string): { error: RpcError; errorText: 
   };
   // The text is passed on unchanged only if it is a valid error.
   const isValid = error.code === code && error.message === message;
-  const receivedText = isValid ? textAt(text, "error") : undefined;
+  const receivedText = isValid ? ownTextAt(text, "error") : undefined;
   return { error, errorText: new JsonText(receivedText ?? JSON.stringify(error)) };
 }
 

@@ -1,3 +1,4 @@
+import { ownText, startOfText } from "../text.ts";
 import type { DroppedMessage } from "./channel.ts";
 import { openEnvelope } from "./envelope.ts";
 import {
@@ -43,7 +44,8 @@ export function dropText(
   { text, bytes }: ReceivedText,
   reason: DroppedMessage["reason"],
 ): InvalidMessage {
-  const [head, tail] = [text.slice(0, EXCERPT_LENGTH), text.slice(-EXCERPT_LENGTH)];
+  const head = startOfText(text, EXCERPT_LENGTH);
+  const tail = ownText(text.slice(-EXCERPT_LENGTH), text);
   return readDropped({ reason, bytes, head, tail });
 }
 
@@ -71,7 +73,7 @@ export function parseMeasured(source: MessageSource): Message {
   }
   const texts = elementTexts(text);
   const messages = value.map((element, index) => {
-    const elementText = texts[index] ?? "";
+    const elementText = ownText(texts[index] ?? "", text);
     return readMessage(element, { text: elementText, bytes: utf8Bytes(elementText) });
   });
   return { kind: "batch", messages, text };
@@ -93,7 +95,17 @@ function parseEnvelope({ text, bytes, memory }: MessageSource): Message | undefi
     return { kind: "result", id, value, body, bytes: bytes - (text.length - body.length), text };
   }
   if (typeof value !== "object" || value === null) return undefined;
-  return { kind: "request", id, method, params: value, body, bytes, memory, text };
+  return {
+    kind: "request",
+    // The body is almost the whole message, but the id and the method may outlive it in an answer.
+    id: ownText(id, text),
+    method: ownText(method, text),
+    params: value,
+    body,
+    bytes,
+    memory,
+    text,
+  };
 }
 
 const DROP_DESCRIPTIONS: Readonly<Record<DroppedMessage["reason"], string>> = {

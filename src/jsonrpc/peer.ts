@@ -1,5 +1,6 @@
 import type { Budget } from "../budget.ts";
 import { longWork, partyOf } from "../long_work.ts";
+import { startOfText } from "../text.ts";
 import { batchBytes, BatchExchange, NO_BATCHES, NO_ROOM_FOR_BATCH } from "./batch.ts";
 import type { Channel, ResponseWriter } from "./channel.ts";
 import { hashId, IdTable } from "./id_table.ts";
@@ -19,7 +20,6 @@ import { OutgoingRequests, type RequestOptions } from "./outgoing.ts";
 import { parseAndHandle } from "./long_message.ts";
 import { readDropped, type ReceivedText } from "./parse.ts";
 import { AnswerTooLong, ChannelClosed, type Reply, Result } from "./reply.ts";
-import { textAt } from "./scan.ts";
 
 /** Maximum length of the excerpt of an unexpected message, in UTF-16 code units. */
 const EXCERPT_LENGTH = 200;
@@ -58,11 +58,7 @@ export interface PeerHandler {
   /** Handles a request, which may be answered now or later. */
   request(request: IncomingRequest): void | Promise<void>;
   /** Handles a notification, except for cancellation and progress, which the peer handles. */
-  notification(
-    method: string,
-    params: unknown,
-    text: () => JsonText | undefined,
-  ): void | Promise<void>;
+  notification(method: string, params: unknown): void | Promise<void>;
   /** Receives an answer to a cancelled request, which MCP allows. Default: ignores it. */
   lateAnswer?(excerpt: string): void;
   /**
@@ -278,7 +274,7 @@ export class Peer {
     );
     if (isAwaited) return;
     if (this.#outgoing.takeCancelled(message.id)) {
-      this.#handler.lateAnswer?.(message.text.slice(0, EXCERPT_LENGTH));
+      this.#handler.lateAnswer?.(startOfText(message.text, EXCERPT_LENGTH));
     } else this.#reportUnexpected("An answer to no request", message.text);
   }
 
@@ -297,7 +293,7 @@ export class Peer {
   }
 
   #reportUnexpected(description: string, text: string, length = text.length): void {
-    this.#handler.unexpected(description, text.slice(0, EXCERPT_LENGTH), length);
+    this.#handler.unexpected(description, startOfText(text, EXCERPT_LENGTH), length);
   }
 
   /**
@@ -331,11 +327,9 @@ export class Peer {
     this.#incoming.set(id, request);
     try {
       const result = this.#handler.request(request);
-      if (result instanceof Promise) {
-        result.catch((cause) => this.#failRequest(request, cause, message.text));
-      }
+      if (result instanceof Promise) result.catch((cause) => this.#failRequest(request, cause));
     } catch (cause) {
-      this.#failRequest(request, cause, message.text);
+      this.#failRequest(request, cause);
     }
   }
 
@@ -353,9 +347,9 @@ export class Peer {
     }
   };
 
-  #failRequest(request: IncomingRequest, cause: unknown, text: string): void {
+  #failRequest(request: IncomingRequest, cause: unknown): void {
     request.fail({ code: RPC_CODES.internalError, message: "Internal error" });
-    this.#reportFailure(cause, text);
+    this.#reportFailure(cause, request.text);
   }
 
   #dispatchNotification({ method, params, text }: Message & { kind: "notification" }): void {
@@ -369,19 +363,19 @@ export class Peer {
     } else if (method === "notifications/progress") {
       this.#outgoing.receiveProgress(fields);
     } else {
-      const result = this.#handler.notification(method, params, () => {
-        const paramsText = textAt(text, "params");
-        return paramsText === undefined ? undefined : new JsonText(paramsText);
-      });
-      if (result instanceof Promise) result.catch((cause) => this.#reportFailure(cause, text));
+      const result = this.#handler.notification(method, params);
+      if (!(result instanceof Promise)) return;
+      const { length } = text;
+      const excerpt = startOfText(text, EXCERPT_LENGTH);
+      result.catch((cause) => this.#reportFailure(cause, excerpt, length));
     }
   }
 
   /** Reports a bug in a handler, after which the peer continues. */
-  #reportFailure(cause: unknown, text: string): void {
+  #reportFailure(cause: unknown, text: string, length?: number): void {
     const description = cause instanceof Error ? cause.stack ?? cause.message : String(cause);
     try {
-      this.#reportUnexpected(`A handler threw: ${description}`, text);
+      this.#reportUnexpected(`A handler threw: ${description}`, text, length);
     } catch {
       // `unexpected` itself throws, so the failure cannot be reported.
     }

@@ -5,7 +5,13 @@ import { environmentWithoutDeno, GATEWAY_COMMAND, gatewayCommandLine } from "./g
 import { HttpClient } from "./http_client.ts";
 import { assertBoundedMemory, MB, readAnswersAtOnce } from "./peak_memory.ts";
 import { measureMemory } from "./fault_cycles.ts";
-import { cannotPreload, MEMORY_MODULE, startPreloaded } from "./fault_preload.ts";
+import {
+  cannotPreload,
+  MEMORY_MODULE,
+  startPreloaded,
+  startWrapped,
+  withPreload,
+} from "./fault_preload.ts";
 import { Setup } from "./setup.ts";
 import { waitUntil, withTimeout } from "./wait.ts";
 
@@ -298,6 +304,47 @@ Deno.test({
     }
     const { used } = await measureMemory(gateway, 1);
     assert.ok(used < 50 * MB, `${used} bytes`);
+  },
+});
+
+Deno.test({
+  name: "[memory.kept-text] a list of tools does not keep what a server sends beside its pages",
+  ignore: cannotPreload || Deno.build.os === "windows",
+  fn: async () => {
+    const flags = ["--page-size=1", "--extra=20", `--padding=${5 * MB}`];
+    await using gateway = await startPreloaded(MEMORY_MODULE, {
+      servers: { odd: misbehavingServer(...flags) },
+      env: { GATEWAY_AGENT: "tester", DENO_V8_FLAGS: "--expose-gc" },
+    });
+    assert.equal(await gateway.callServerToolForText("odd", "count"), "1");
+    const { used } = await measureMemory(gateway, 1);
+    assert.ok(used < 50 * MB, `${used} bytes`);
+  },
+});
+
+Deno.test({
+  name: "[memory.kept-text] active calls do not keep the other messages of their batches",
+  ignore: cannotPreload || Deno.build.os === "windows",
+  fn: async () => {
+    const setup = new Setup({
+      servers: { odd: misbehavingServer() },
+      env: { GATEWAY_AGENT: "tester", DENO_V8_FLAGS: "--expose-gc" },
+    });
+    await using gateway = await startWrapped(setup, withPreload(MEMORY_MODULE));
+    await gateway.client.initialize({ protocolVersion: "2025-03-26" });
+    const padding = "x".repeat(5 * MB);
+    const notification = { jsonrpc: "2.0", method: "notifications/other", params: { padding } };
+    for (let id = 100; id < 120; id++) {
+      const params = executeToolParams("odd", "wait");
+      const call = { jsonrpc: "2.0", id, method: "tools/call", params };
+      await gateway.client.sendLine(JSON.stringify([call, notification]));
+    }
+    await waitUntil("all calls have begun", () => {
+      return gateway.readAuditLog().filter(({ tool }) => tool === "wait").length === 20;
+    });
+    const { used } = await measureMemory(gateway, 1);
+    assert.ok(used < 50 * MB, `${used} bytes`);
+    await gateway.kill();
   },
 });
 

@@ -33,8 +33,8 @@ export class ScriptedConversation {
     this.#peer = new Peer(new LineChannel(this.#source.readable, this.#sink.writable), {
       answersInvalidMessages: side === "server",
       request: (request) => this.#handleRequest(request),
-      notification: (method, _params, text) => {
-        this.#record(`notification ${method} ${text()?.json ?? "-"}`);
+      notification: (method, params) => {
+        this.#record(`notification ${method} ${JSON.stringify(params) ?? "-"}`);
         if (method === "throw") throw new Error("on purpose");
       },
       unexpected: (description, excerpt) => {

@@ -32,6 +32,8 @@ export const MEMORY: Readonly<Record<string, Section>> = {
       "messages that one session of a server has not read count in the share of the agent that sent them, and refuse no calls of other sessions",
     "memory.ended-calls":
       "the sessions of servers keep neither the arguments nor the results of calls that have ended",
+    "memory.kept-text":
+      "what is kept of a message does not keep the rest of the message, or of its batch, in memory",
     "memory.unread-client":
       "while a client over stdio does not read, progress and log messages are dropped, and servers are not read",
   },

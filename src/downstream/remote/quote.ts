@@ -1,5 +1,5 @@
 import { withoutLastWord } from "../../redact.ts";
-import { shortenText } from "../../text.ts";
+import { shortenText, startOfText } from "../../text.ts";
 import { isHtmlPage } from "../http_answers.ts";
 
 /** Maximum length of a quote from a server, in UTF-16 code units. */
@@ -29,7 +29,7 @@ export function quoteBody(
   const message = messageOf(body) ?? titleOf(body) ?? (isHtmlPage(body) ? "" : body);
   const beginning = message.length <= MAX_REDACTED_LENGTH
     ? message
-    : withoutLastWord(message.slice(0, MAX_REDACTED_LENGTH));
+    : withoutLastWord(startOfText(message, MAX_REDACTED_LENGTH));
   // With control characters or line breaks, the quote could look like a message of the gateway.
   const text = redactSecrets(beginning).replace(/[\s\p{Cc}\p{Cf}]+/gu, " ").trim();
   return text === "" ? undefined : JSON.stringify(shortenText(text, MAX_QUOTE_LENGTH));

@@ -1,5 +1,6 @@
 import type { Budget } from "../../budget.ts";
 import { decodeUtf8, type DroppedMessage, LineSplitter } from "../../jsonrpc/mod.ts";
+import { ownText, startOfText } from "../../text.ts";
 
 /** One event of a stream. */
 export interface SseEvent {
@@ -169,8 +170,8 @@ export class SseParser {
     this.#data = {
       reason: isTooLong ? "too-long" : "no-room",
       bytes: size,
-      head: joined.slice(0, EXCERPT_LENGTH),
-      tail: joined.slice(-EXCERPT_LENGTH),
+      head: startOfText(joined, EXCERPT_LENGTH),
+      tail: ownText(joined.slice(-EXCERPT_LENGTH), joined),
     };
   }
 

@@ -8,6 +8,7 @@ import { networkFailure } from "./network_error.ts";
 import type { OutgoingMessage, RemoteClient, RemoteClientOptions } from "./remote_client.ts";
 import { encodingOf, isEventStream, readBody } from "./response.ts";
 import type { IncomingText } from "./sse_parser.ts";
+import { startOfText } from "../../text.ts";
 import { untilAborted } from "../until_aborted.ts";
 import { StandaloneStream } from "./standalone_stream.ts";
 import { explainMissingAnswer, type ReceivedResponse } from "./missing_answer.ts";
@@ -235,11 +236,10 @@ interface Resumption {
   attempts: number;
 }
 
-/** Returns the beginning of a long message, without a reference to the rest. */
+/** Returns the beginning of a message; the rest does not stay in memory with it. */
 function beginningOf(message: IncomingText): IncomingText {
-  if ("reason" in message || message.text.length <= BEGINNING_BYTES) return message;
-  const bytes = new TextEncoder().encode(message.text.slice(0, BEGINNING_BYTES));
-  return { text: new TextDecoder().decode(bytes), bytes: message.bytes };
+  if ("reason" in message) return message;
+  return { text: startOfText(message.text, BEGINNING_BYTES), bytes: message.bytes };
 }
 
 /** Whether a message is a response. An array, or a message that is not UTF-8, counts as a response. */

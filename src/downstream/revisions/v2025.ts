@@ -11,6 +11,7 @@ import {
   textAt,
 } from "../../jsonrpc/mod.ts";
 import { REVISION_WITH_BATCHES, REVISIONS } from "../../revisions.ts";
+import { startOfText } from "../../text.ts";
 import type { InputRequest } from "../client_channel.ts";
 import { isRecord } from "../../json.ts";
 import { remoteFailureBehind } from "../remote_failure.ts";
@@ -288,7 +289,7 @@ function requireComplete(result: Readonly<Record<string, unknown>>, server: stri
  */
 function describeIncomplete({ resultType }: Readonly<Record<string, unknown>>): string | undefined {
   if (resultType === undefined || resultType === "complete") return undefined;
-  return `resultType ${JSON.stringify(resultType).slice(0, 80)}`;
+  return `resultType ${startOfText(JSON.stringify(resultType), 80)}`;
 }
 
 function describeKind(value: unknown): string {
