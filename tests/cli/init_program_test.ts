@@ -32,11 +32,12 @@ function createHome(files: Readonly<Record<string, unknown>>): Setup {
   return new Setup({ servers: false, rules: false, files: Object.fromEntries(homeFiles) });
 }
 
-/** Reads all files below a folder; returns the path and the text of each. */
+/** Reads all files below a folder; returns the path and the text of each, and of a link its target. */
 function readFilesBelow(folder: string): [string, string][] {
-  return [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }): [string, string][] => {
-    const path = join(folder, name);
-    return isDirectory ? readFilesBelow(path) : [[path, Deno.readTextFileSync(path)]];
+  return [...Deno.readDirSync(folder)].flatMap((entry): [string, string][] => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory) return readFilesBelow(path);
+    return [[path, entry.isSymlink ? Deno.readLinkSync(path) : Deno.readTextFileSync(path)]];
   }).sort();
 }
 
