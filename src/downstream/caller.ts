@@ -83,6 +83,8 @@ export type CallOutcome =
     readonly downstreamMs: number;
     /** Whether the tool itself answered with an error. */
     readonly isToolError: boolean;
+    /** An error with links for the person, if the answer is one and elicitations are forwarded. */
+    readonly linksError: JsonText | undefined;
   }
   | {
     /** The call was not made: see `lacksArguments`. */

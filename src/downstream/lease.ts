@@ -159,7 +159,10 @@ export class Lease implements Disposable {
       const isToolError = codec.isToolError(reply, session.server);
       markFailure(span, reply, isToolError);
       const downstreamMs = performance.now() - startedAt;
-      return { kind: "replied", reply, tool, downstreamMs, isToolError };
+      const linksError = !reply.ok && "elicitation" in session.declared
+        ? codec.decodeLinksError(reply.error, session.server)
+        : undefined;
+      return { kind: "replied", reply, tool, downstreamMs, isToolError, linksError };
     } catch (cause) {
       const error = await session.explainCallFailure(cause, { signal, noiseCount });
       span.fail(error instanceof DownstreamError ? error.code : "CANCELLED");

@@ -100,7 +100,8 @@ export function openServerPeer(channel: Channel, listener: ServerListener): Peer
         case "log":
           return clientChannel()?.log(decoded.params);
         case "link-done":
-          return clientChannel()?.notifyLinkDone(decoded.params);
+          if (!forward.includes("elicitation")) return;
+          return clientChannel()?.notifyLinkDone({ elicitationId: decoded.elicitationId });
       }
     },
     lateAnswer: (excerpt) => {

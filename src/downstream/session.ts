@@ -81,6 +81,8 @@ export class Session {
   readonly server: string;
   /** Everything that depends on the kind of the connection. */
   readonly transport: TransportKind;
+  /** The capabilities of the client that are declared to the server. */
+  readonly declared: ClientCapabilities;
   /**
    * Whether the session may differ from other sessions of the server: it was used for a call, a request of
    * the server was forwarded to the client, or the tools or the client's roots have changed.
@@ -90,7 +92,6 @@ export class Session {
   readonly activeCalls = new ActiveCalls();
   readonly #options: SessionOptions;
   readonly #starting: Promise<ServerInfo>;
-  readonly #declared: ClientCapabilities;
   readonly #connection: Connection;
   readonly #startedAt = performance.now();
   #state: SessionState = "connecting";
@@ -113,8 +114,7 @@ export class Session {
     this.server = options.config.name;
     this.transport = transportKind(options.config.connection);
     this.#noise = new Noise(options.config);
-    const { forward } = options.config.options;
-    this.#declared = declaredCapabilities(options.capabilities, forward);
+    this.declared = declaredCapabilities(options.capabilities, options.config.options.forward);
     this.#connection = new Connection(options);
     this.#starting = this.#start();
     // Callers await the promise and see the failure; without a caller, the rejection would be unhandled.
@@ -251,7 +251,7 @@ export class Session {
 
   /** Notifies the server that the client's roots have changed, if it may ask for them. */
   notifyRootsChanged(): void {
-    if (this.#state !== "ready" || !("roots" in this.#declared)) return;
+    if (this.#state !== "ready" || !("roots" in this.declared)) return;
     this.isAltered = true;
     this.#clientChanges.notifyRootsChanged();
   }
@@ -324,7 +324,7 @@ export class Session {
     try {
       const { codec, info } = await withDeadline(config.options.connectTimeoutMs, (signal) => {
         const onHeaders: Transport["setHeaders"] = (headers) => transport.setHeaders?.(headers);
-        return openServer(peer, { capabilities: this.#declared, version, signal, onHeaders });
+        return openServer(peer, { capabilities: this.declared, version, signal, onHeaders });
       });
       // The connection may have ended in the same tick as the handshake; nothing reports that later.
       if (this.#endedEarly) throw new ChannelClosed("The connection ended after the handshake");
@@ -361,7 +361,7 @@ export class Session {
       codec: () => this.#codec,
       revision: () => this.#info?.revision,
       // Only requests for which the client declared the capability are forwarded.
-      forward: config.options.forward.filter((name) => name in this.#declared),
+      forward: config.options.forward.filter((name) => name in this.declared),
       memory,
       log,
       calls: this.activeCalls,

@@ -38,8 +38,8 @@ export function severityRank(level: unknown): number {
 
 /** The part of a client's session that its channels use. */
 export interface SessionState {
-  readonly peer: Pick<Peer, "request" | "notify">;
-  /** Sends a progress or log message, or drops the message while the client does not read. */
+  readonly peer: Pick<Peer, "request">;
+  /** Sends a notification of a server, or drops it while the client does not read. */
   readonly notifyOrDrop: Peer["notify"];
   /** Decides which log messages the client receives. */
   readonly threshold: LogThreshold;
@@ -89,7 +89,7 @@ export class CallChannel implements ClientChannel {
   }
 
   notifyLinkDone(params: clientCodec2025.Fields): void {
-    this.#session.peer.notify("notifications/elicitation/complete", params, this.#call);
+    this.#session.notifyOrDrop("notifications/elicitation/complete", params, this.#call);
   }
 
   log(params: clientCodec2025.Fields): void {

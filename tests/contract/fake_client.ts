@@ -43,21 +43,19 @@ export class FakeClient implements ClientConnection {
     this.connectionId = name;
     this.capabilities = capabilities;
     this.received = new AsyncQueue(`a message to the client ${name}`);
-    const peer: SessionState["peer"] = {
-      request: (method, params, { signal } = {}) => {
-        const message = {
-          method,
-          params: readFields(params),
-          ...(signal === undefined ? {} : { signal }),
-        };
-        this.received.add(message);
-        return this.answer(message);
+    const state: SessionState = {
+      peer: {
+        request: (method, params, { signal } = {}) => {
+          const message = {
+            method,
+            params: readFields(params),
+            ...(signal === undefined ? {} : { signal }),
+          };
+          this.received.add(message);
+          return this.answer(message);
+        },
       },
-      notify: (method, params) => this.received.add({ method, params: readFields(params) }),
-    };
-    const state = {
-      peer,
-      notifyOrDrop: peer.notify,
+      notifyOrDrop: (method, params) => this.received.add({ method, params: readFields(params) }),
       threshold: this.#threshold,
       capabilities,
     };

@@ -123,21 +123,53 @@ Deno.test("execute_tool forwards what a server answers", async (t) => {
   });
 });
 
-const URL_ERROR = {
-  code: -32042,
-  message: "Log in first",
-  data: { elicitations: [{ mode: "url", elicitationId: "e1", url: "https://example.com/login" }] },
-};
+/** Returns error -32042 with one elicitation. */
+function createUrlError(message: string): Fields {
+  const elicitation = {
+    mode: "url",
+    elicitationId: "e1",
+    url: "https://example.com/login",
+    message,
+  };
+  return { code: -32042, message: "Log in first", data: { elicitations: [elicitation], odd: 1 } };
+}
 
-Deno.test("[tools.url-elicitation] error -32042 reaches a client that supports URL elicitation", async () => {
+const URL_ERROR = createUrlError("[bank] Log in");
+const URL_CLIENT = { capabilities: { elicitation: { form: {}, url: {} } } };
+
+Deno.test("[tools.url-elicitation] error -32042 reaches a client that supports URL elicitation, with the server's name", async () => {
   await using gateway = await startGateway({
     servers: { odd: misbehavingServer() },
-    initialize: { capabilities: { elicitation: { form: {}, url: {} } } },
+    initialize: URL_CLIENT,
   });
   const params = executeToolParams("odd", "rpc_error", { error: URL_ERROR });
   const { error, result } = await gateway.client.request("tools/call", params);
   assert.equal(result, undefined);
-  assert.deepEqual(error, URL_ERROR);
+  assert.deepEqual(error, createUrlError("[odd] Log in"));
+});
+
+Deno.test("[servers.forward] no link of a server that forwards no elicitations reaches the client", async () => {
+  await using gateway = await startGateway({
+    servers: { odd: { ...misbehavingServer(), gateway: { forward: [] } } },
+    initialize: URL_CLIENT,
+  });
+  const result = await gateway.callServerTool("odd", "rpc_error", { error: URL_ERROR });
+  assert.deepEqual(readRefusal(result) as unknown, URL_ERROR);
+  const method = "notifications/elicitation/complete";
+  const args = { method, params: { elicitationId: "e1" } };
+  assert.equal(await gateway.callServerToolForText("odd", "notify", args), "done");
+  assert.deepEqual(gateway.client.notificationParams(method), []);
+});
+
+Deno.test("[servers.forward] the completion of a server's elicitation reaches the client with nothing but its id", async () => {
+  await using gateway = await startGateway({
+    servers: { odd: misbehavingServer() },
+    initialize: URL_CLIENT,
+  });
+  const method = "notifications/elicitation/complete";
+  const args = { method, params: { elicitationId: "e1", message: "[bank] Log in" } };
+  assert.equal(await gateway.callServerToolForText("odd", "notify", args), "done");
+  assert.deepEqual(gateway.client.notificationParams(method), [{ elicitationId: "e1" }]);
 });
 
 Deno.test("[tools.url-elicitation] a client does not support URL elicitation if its url capability is not an object", async () => {

@@ -39,6 +39,11 @@ const RANDOM_ID: Mask = {
   apply: (text) => text.replaceAll(/[\da-f]{8}-?([\da-f]{4}-?){3}[\da-f]{12}/g, "ID"),
 };
 
+const SERVER_NAME: Mask = {
+  reason: "the messages of an elicitation name the server",
+  apply: (text) => text.replaceAll('"message":"[everything] ', '"message":"'),
+};
+
 const ENVIRONMENT: Mask = {
   reason: "the gateway passes only safe variables to a server",
   apply: (text) => {
@@ -88,7 +93,7 @@ const EVERYTHING_CALLS: readonly TransparencyCase[] = [
   // The first call gets error -32042; the second one sends an elicitation.
   ...[1, 2].map(() => {
     const args = { url: "https://example.com/b", errorPath: true };
-    return { tool: "trigger-url-elicitation", args, masks: [RANDOM_ID] };
+    return { tool: "trigger-url-elicitation", args, masks: [RANDOM_ID, SERVER_NAME] };
   }),
   { tool: "trigger-sampling-request", args: { prompt: "Say hello", maxTokens: 5 } },
   {

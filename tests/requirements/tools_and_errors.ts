@@ -62,7 +62,8 @@ export const TOOLS_AND_ERRORS: Readonly<Record<string, Section>> = {
       "a call that certainly lacks a required argument is refused with the schema",
     "tools.uncertain-args": "a call that a lenient server may accept is never refused for its args",
     "tools.misfit-args": "the error of a call whose args do not fit the schema includes the schema",
-    "tools.url-elicitation": "-32042 reaches a client that declared URL elicitation unchanged",
+    "tools.url-elicitation":
+      "-32042 reaches a client that declared URL elicitation, with the server's name in its messages",
     "tools.task": "a tool that must run as a task is run as one, and awaited",
     "tools.no-resources": "resources and prompts are not exposed",
     "tools.status": "get_gateway_status answers in the format of the Python version",

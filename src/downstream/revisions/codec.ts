@@ -142,7 +142,8 @@ export type ServerRequest =
  */
 export type ServerNotification =
   | { readonly kind: "tools-changed" }
-  | { readonly kind: "log" | "link-done"; readonly params: Readonly<Record<string, unknown>> };
+  | { readonly kind: "log"; readonly params: Readonly<Record<string, unknown>> }
+  | { readonly kind: "link-done"; readonly elicitationId: string };
 
 /**
  * The special role of a message in a connection, which some transports need to know: `open` opens the
@@ -179,6 +180,11 @@ export interface ServerCodec {
    * @throws {DownstreamError} The answer is a result that no client accepts.
    */
   isToolError(answer: Reply, server: string): boolean;
+  /**
+   * Decodes an error that asks for the person to open links; the texts that the person reads begin with the server's
+   * name. `undefined` for any other error.
+   */
+  decodeLinksError(error: RpcError, server: string): JsonText | undefined;
   /** Sends a request that changes nothing at the server, and waits for its answer. */
   probe(
     peer: Peer,

@@ -4,10 +4,12 @@ import {
   elementTexts,
   type IncomingRequest,
   JsonParts,
+  JsonText,
   measureParseCost,
   type Peer,
   type Reply,
   RPC_CODES,
+  type RpcError,
   textAt,
 } from "../../jsonrpc/mod.ts";
 import { REVISION_WITH_BATCHES, REVISIONS } from "../../revisions.ts";
@@ -43,8 +45,11 @@ const MAX_INFO_LENGTH = 1024 * 1024;
 /** Maximum time for a server's answer to the cancellation of a task, in milliseconds. */
 const CANCEL_TASK_TIMEOUT_MS = 30_000;
 
-/** Maximum length of the id of a task, which is kept until the task ends, in UTF-16 code units. */
-const MAX_TASK_ID_LENGTH = 1000;
+/** Maximum length of the id of a task or an elicitation, in UTF-16 code units. */
+const MAX_ID_LENGTH = 1000;
+
+/** JSON-RPC code of "URL elicitation required". */
+const URL_ELICITATION_REQUIRED = -32042;
 
 /** The requests of a server that a client answers, and the capability that it declares for each. */
 const CLIENT_REQUESTS: Readonly<Record<string, ForwardedRequest>> = {
@@ -72,6 +77,7 @@ export const v2025: ServerCodec = {
   methodOf: () => CALL_TOOL,
   invoke,
   isToolError,
+  decodeLinksError,
   probe(peer, { probe, signal }) {
     return peer.request(probe === "alive" ? "ping" : LIST_TOOLS, undefined, { signal });
   },
@@ -207,7 +213,7 @@ async function runTask(peer: Peer, request: InvokeOptions): Promise<Reply> {
   const task = isRecord(answer) ? answer.task : undefined;
   // The server answered with the result immediately, without a task.
   const taskId = isRecord(task) ? task.taskId : undefined;
-  if (typeof taskId !== "string" || taskId.length > MAX_TASK_ID_LENGTH) return creationReply;
+  if (typeof taskId !== "string" || taskId.length > MAX_ID_LENGTH) return creationReply;
   try {
     return await peer.request("tasks/result", { taskId }, {
       signal,
@@ -326,6 +332,19 @@ function decodeElicitation(request: IncomingRequest, server: string): InputReque
   return { kind: mode === "url" ? "url" : "form", params: { ...params, message, ...schemaMember } };
 }
 
+/** @see {@link https://modelcontextprotocol.io/specification/2025-11-25/client/elicitation#url-elicitation-required-error} */
+function decodeLinksError(
+  { code, message, data }: RpcError,
+  server: string,
+): JsonText | undefined {
+  if (code !== URL_ELICITATION_REQUIRED || !isRecord(data)) return undefined;
+  if (!Array.isArray(data.elicitations)) return undefined;
+  const elicitations = data.elicitations.filter(isRecord).map((elicitation) => {
+    return { ...elicitation, message: withServerName(elicitation.message, server) };
+  });
+  return new JsonText(JSON.stringify({ code, message, data: { ...data, elicitations } }));
+}
+
 function withServerName(text: unknown, server: string): string {
   // Texts in brackets at the beginning could be read as the name of another server.
   const plainText = String(text ?? "").replace(/^(?:[\s\p{C}]*\[[^\]]*\])+[\s\p{C}]*/u, "");
@@ -342,7 +361,9 @@ function decodeNotification(
     const logger = typeof params.logger === "string" ? `${server}/${params.logger}` : server;
     return { kind: "log", params: { ...params, logger } };
   }
-  return method === "notifications/elicitation/complete"
-    ? { kind: "link-done", params }
+  const { elicitationId } = params;
+  return method === "notifications/elicitation/complete" && typeof elicitationId === "string" &&
+      elicitationId.length <= MAX_ID_LENGTH
+    ? { kind: "link-done", elicitationId }
     : undefined;
 }

@@ -27,9 +27,6 @@ import { REVISIONS } from "../../revisions.ts";
 import { MAX_UNKNOWN_NAME, type OperationRequest, type Outcome } from "../operation.ts";
 import { type GatewayTool, parseArguments } from "../tools/mod.ts";
 
-/** JSON-RPC code of "URL elicitation required", which clients handle themselves. */
-const URL_ELICITATION_REQUIRED = -32042;
-
 /** Maximum length of a progress token, which every progress message repeats, in UTF-16 code units. */
 const MAX_TOKEN_LENGTH = 1000;
 
@@ -210,8 +207,8 @@ function encodeOutcome(
     case "failed":
       return errorResult(JSON.stringify({ error: outcome.error }));
     case "rpc-error":
-      if (outcome.error.code === URL_ELICITATION_REQUIRED && canAsk(capabilities, "url")) {
-        return { kind: "error", error: outcome.text };
+      if (outcome.linksError !== undefined && canAsk(capabilities, "url")) {
+        return { kind: "error", error: outcome.linksError };
       }
       return errorResult(`{"error":${rpcErrorText(outcome)}}`);
     case "cancelled":

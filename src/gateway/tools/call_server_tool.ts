@@ -65,6 +65,8 @@ export type ServerAnswer =
      * A member to add to the error, as JSON text: the tool's schema, if it may help to correct the call.
      */
     readonly extraMemberJson?: string;
+    /** The error for a client that supports links, if it asks for the person to open some. */
+    readonly linksError: JsonText | undefined;
     readonly downstreamMs: number;
   };
 
@@ -111,7 +113,9 @@ export async function callServerTool(
 }
 
 function toServerAnswer(
-  { reply, tool, downstreamMs, isToolError }: CallOutcome & { readonly kind: "replied" },
+  { reply, tool, downstreamMs, isToolError, linksError }: CallOutcome & {
+    readonly kind: "replied";
+  },
   args: ObjectArgument["value"],
 ): ServerAnswer {
   if (reply.ok) {
@@ -122,7 +126,7 @@ function toServerAnswer(
   const { error, text } = reply;
   const isInvalid = error.code === RPC_CODES.invalidParams ||
     findSchemaErrors(tool, args).length > 0;
-  const answer = { kind: "rpc-error", error, text, downstreamMs } as const;
+  const answer = { kind: "rpc-error", error, text, linksError, downstreamMs } as const;
   return isInvalid ? { ...answer, extraMemberJson: schemaMember(tool) } : answer;
 }
 
