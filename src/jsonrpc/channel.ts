@@ -90,6 +90,8 @@ export interface Channel {
    * @returns Whether the message was in the queue; otherwise at least its beginning has been sent.
    */
   withdraw?(message: QueuedMessage): boolean;
+  /** Called when a request of this side has been answered; `id` is JSON text. */
+  requestAnswered?(id: string): void;
   /** Whether the queue has room for a message of a length in UTF-16 code units. Default: yes. */
   hasRoom?(length: number): boolean;
   /** Length of the queue in UTF-16 code units. */

@@ -51,7 +51,7 @@ const MAX_REASON_LENGTH = 200;
 
 /** Our requests that wait for their answers. */
 export class OutgoingRequests {
-  readonly #channel: Pick<Channel, "send" | "sendParts" | "withdraw">;
+  readonly #channel: Pick<Channel, "send" | "sendParts" | "withdraw" | "requestAnswered">;
   readonly #pending = new IdTable<number, PendingRequest>(hashNumber);
   // By the id of an earlier request: the id of the request that continues it.
   readonly #continuedBy = new Map<number, number>();
@@ -60,7 +60,7 @@ export class OutgoingRequests {
   // Ids start at 1: clients of the 1.x SDK ignore a cancellation of request 0.
   #nextId = 1;
 
-  constructor(channel: Pick<Channel, "send" | "sendParts" | "withdraw">) {
+  constructor(channel: Pick<Channel, "send" | "sendParts" | "withdraw" | "requestAnswered">) {
     this.#channel = channel;
   }
 
@@ -105,8 +105,10 @@ export class OutgoingRequests {
   /** Settles the request with this id; returns whether there is one. */
   resolve(id: IdText | undefined, reply: Reply): boolean {
     const pending = this.#remove(Number(id));
-    pending?.resolve(reply);
-    return pending !== undefined;
+    if (pending === undefined) return false;
+    this.#channel.requestAnswered?.(String(pending.id));
+    pending.resolve(reply);
+    return true;
   }
 
   /** Rejects the request with this id; returns whether there is one. */

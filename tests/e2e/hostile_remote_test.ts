@@ -128,3 +128,40 @@ Deno.test("[memory.unsent] a remote server that answers neither calls nor their 
   assert.ok(posts.maxOpenCount <= 2 * MAX_POSTS, String(posts.maxOpenCount));
   await waitUntil("the POSTs have ended", () => posts.openCount === 0);
 });
+
+Deno.test("[memory.unsent] the POSTs of calls that a remote server answers on its other stream end after the connect timeout", async () => {
+  const posts = new Posts();
+  let stream: ServerResponse | undefined;
+  await using server = await FakeHttpServer.start(({ method, message }, response) => {
+    if (method === "GET") {
+      stream = response;
+      startStream(response);
+      response.flushHeaders();
+      return true;
+    }
+    if (message.method !== "tools/call") return false;
+    posts.add(response);
+    const result = { content: [{ type: "text", text: "done" }] };
+    const answer = JSON.stringify({ jsonrpc: "2.0", id: message.id, result });
+    void waitUntil("the stream is open", () => stream !== undefined).then(() => {
+      stream?.write(`data: ${answer}\n\n`);
+    });
+    return true;
+  });
+  await using gateway = await startGateway({
+    servers: { remote: { url: server.url, gateway: { connect_timeout_ms: 1000 } } },
+  });
+  const call = () => gateway.callServerToolForText("remote", "echo");
+  await Promise.all(Array.from({ length: 20 }, call));
+  assert.equal(posts.openCount, 20);
+  await waitUntil(
+    "only the POSTs of later calls are open",
+    async () => {
+      const { openCount } = posts;
+      await call();
+      return openCount < 20;
+    },
+    10_000,
+    200,
+  );
+});

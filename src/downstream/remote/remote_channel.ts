@@ -42,7 +42,7 @@ export interface RemoteChannelOptions {
   readonly throttles: ReadonlySet<ReadThrottle>;
   /** The memory for messages that the server has not received and no caller waits for; default: no limit. */
   readonly memory?: Budget | undefined;
-  /** Maximum duration of sending a message for which no caller waits, in milliseconds. */
+  /** Maximum duration of a POST for which no caller waits any more, in milliseconds. */
   readonly sendTimeoutMs: number;
   /** Receives the failure of a message for which no caller waits. */
   readonly onSendFailed: (cause: unknown) => void;
@@ -69,6 +69,8 @@ export class RemoteChannel implements Channel {
   readonly #requestControllers = new Map<string, AbortController>();
   // The controllers of all messages whose HTTP responses are pending, including requests.
   readonly #controllers = new Set<AbortController>();
+  // When a request was answered whose own HTTP response is still pending, oldest first.
+  readonly #answeredAt = new Map<AbortController, number>();
   readonly #pendingRequests = new Set<Promise<void>>();
   readonly #queueLimit: QueueLimit;
   #queue: QueuedMessage[] = [];
@@ -124,6 +126,7 @@ export class RemoteChannel implements Channel {
     // the one that completes the handshake.
     const earlier = this.#lastNotification;
     if (id !== undefined && phase !== "cancel") {
+      this.#abortAnswered();
       const sending = this.#send(message, earlier).finally(() => {
         this.#pendingRequests.delete(sending);
       });
@@ -137,6 +140,11 @@ export class RemoteChannel implements Channel {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#lastNotification = within(promise, MAX_ORDER_WAIT_MS);
     this.#enqueue({ message, earlier, length, onSettled: resolve });
+  }
+
+  requestAnswered(id: string): void {
+    const controller = this.#requestControllers.get(id);
+    if (controller !== undefined) this.#answeredAt.set(controller, performance.now());
   }
 
   hasRoom(length: number): boolean {
@@ -206,6 +214,16 @@ export class RemoteChannel implements Channel {
     this.#senderCount--;
   }
 
+  /** Aborts requests that the server has answered on another stream, and whose own responses never arrived. */
+  #abortAnswered(): void {
+    const oldestTime = performance.now() - this.#options.sendTimeoutMs;
+    for (const [controller, answeredAt] of this.#answeredAt) {
+      if (answeredAt > oldestTime) return;
+      controller.abort();
+      this.#answeredAt.delete(controller);
+    }
+  }
+
   #addUnsentLength(change: number): void {
     this.#unsentLength += change;
     this.#options.memory?.add(change);
@@ -229,6 +247,7 @@ export class RemoteChannel implements Channel {
       if (!signal.aborted && !this.#isClosed) this.#fail(id, cause);
     } finally {
       this.#controllers.delete(controller);
+      this.#answeredAt.delete(controller);
       if (id !== undefined) this.#requestControllers.delete(id);
     }
   }
