@@ -10,7 +10,13 @@ export interface ByteBufferOptions {
   readonly uncheckedBytes?: number;
 }
 
-/** Collects bytes in one piece of memory, which doubles when it is full. */
+/** Size up to which a buffer doubles when it is full, and by which it then grows, in bytes. */
+const GROWTH_BYTES = 1024 * 1024;
+
+/** Maximum size of a buffer, in bytes. */
+const MAX_BYTES = 1024 * 1024 * 1024;
+
+/** Collects bytes in one piece of memory. A large one grows where it is: copying 32 MB stops everything else for 30 ms. */
 export class ByteBuffer {
   readonly #maxBytes: number;
   readonly #memory: Budget | undefined;
@@ -20,7 +26,7 @@ export class ByteBuffer {
 
   /** Creates an empty buffer. */
   constructor({ maxBytes, memory, uncheckedBytes = 0 }: ByteBufferOptions) {
-    this.#maxBytes = maxBytes;
+    this.#maxBytes = Math.min(maxBytes, MAX_BYTES);
     this.#memory = memory;
     this.#uncheckedBytes = uncheckedBytes;
   }
@@ -44,7 +50,8 @@ export class ByteBuffer {
   append(part: Uint8Array): boolean {
     const size = this.#size + part.length;
     if (size > this.#maxBytes) return false;
-    const capacity = Math.min(Math.max(size, 2 * this.capacity), this.#maxBytes);
+    const growth = Math.min(this.capacity, GROWTH_BYTES);
+    const capacity = Math.min(Math.max(size, this.capacity + growth), this.#maxBytes);
     if (size > this.capacity && !this.reserve(capacity)) return false;
     this.#buffer.set(part, this.#size);
     this.#size = size;
@@ -57,9 +64,10 @@ export class ByteBuffer {
     if (more <= 0) return true;
     const isChecked = capacity > this.#uncheckedBytes;
     if (isChecked && this.#memory?.hasRoom(more) === false) return false;
-    const buffer = new Uint8Array(capacity);
-    buffer.set(this.bytes);
-    this.#replace(buffer);
+    this.#memory?.add(more);
+    const { buffer } = this.#buffer;
+    if (buffer.resizable) buffer.resize(capacity);
+    else this.#replace(createBuffer(capacity, this.#maxBytes));
     return true;
   }
 
@@ -71,13 +79,22 @@ export class ByteBuffer {
   /** Removes the bytes and frees the memory. */
   release(): void {
     this.#size = 0;
+    this.#memory?.add(-this.capacity);
     this.#replace(new Uint8Array(0));
   }
 
   #replace(buffer: Uint8Array<ArrayBuffer>): void {
-    this.#memory?.add(buffer.length - this.capacity);
+    buffer.set(this.bytes);
     // Frees the memory now and not at the next garbage collection, which does not hurry for it.
     this.#buffer.buffer.transfer(0);
     this.#buffer = buffer;
   }
+}
+
+/** Creates a buffer, whose view grows with it if it is large. */
+function createBuffer(capacity: number, maxBytes: number): Uint8Array<ArrayBuffer> {
+  if (capacity <= GROWTH_BYTES) return new Uint8Array(capacity);
+  const buffer = new ArrayBuffer(0, { maxByteLength: maxBytes });
+  buffer.resize(capacity);
+  return new Uint8Array(buffer);
 }
