@@ -19,6 +19,7 @@ import { explainStartFailure } from "./start_failure.ts";
 import { StderrTail } from "./stderr_tail.ts";
 import type { GracePeriods, Transport } from "./transport.ts";
 import { type CommandLine, windowsCommand } from "./windows_command.ts";
+import { spawnDetached } from "./spawn_detached.ts";
 import { within } from "../../within.ts";
 import { longWork, partyOf } from "../../long_work.ts";
 
@@ -94,7 +95,7 @@ export class StdioTransport implements Transport {
   }
 
   kill(): void {
-    signalGroup(this.pid, "SIGKILL");
+    this.#signal("SIGKILL");
   }
 
   end(gracePeriods: GracePeriods): Promise<void> {
@@ -112,15 +113,28 @@ export class StdioTransport implements Transport {
     await Promise.race([inputWritten.then(() => this.#child.status), this.#exitDeadline.promise]);
     // The server's children may still run after the server itself has ended.
     if (
-      signalGroup(this.pid, "SIGTERM") &&
+      this.#signal("SIGTERM") &&
       !await waitForGroupEnd(this.pid, gracePeriods.afterTerminateMs)
     ) {
-      signalGroup(this.pid, "SIGKILL");
+      this.#signal("SIGKILL");
     }
     await this.#child.status;
     this.#processes.remove(this.pid);
     // The wait is limited, because a process that left the group may hold the pipes open.
     await within(Promise.all([this.channel.close(), this.#stderr.done]), LAST_OUTPUT_TIMEOUT_MS);
+  }
+
+  /** Signals all processes of the group; returns whether there were any. */
+  #signal(signal: "SIGTERM" | "SIGKILL"): boolean {
+    if (signalGroup(this.pid, signal)) return true;
+    if (this.#exit !== undefined) return false;
+    try {
+      // The process may have just started, and have no group of its own yet.
+      this.#child.kill(signal);
+      return true;
+    } catch {
+      return false;
+    }
   }
 }
 
@@ -165,20 +179,8 @@ function spawn(
   const { number, mark } = processes.createMark();
   env[MARK_VARIABLE] = mark;
   try {
-    const { file, args, raw } = commandLine(connection, env);
-    const command = new Deno.Command(file, {
-      args: [...args],
-      windowsRawArguments: raw,
-      env,
-      clearEnv: true,
-      ...(connection.cwd === undefined ? {} : { cwd: connection.cwd }),
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "piped",
-      // Creates a process group. On Windows, it would open a console window instead.
-      detached: Deno.build.os !== "windows",
-    });
-    return new StdioTransport(command.spawn(), {
+    const child = spawnDetached(commandLine(connection, env), { env, cwd: connection.cwd });
+    return new StdioTransport(child, {
       ...context,
       server: config.name,
       secrets,
