@@ -9,19 +9,32 @@ const LONG_TURN_MS = 10;
 
 /**
  * Duration of the pause after a long turn and after any other, in milliseconds. A small call passes through the event
- * loop several times, so a pause lets it finish.
+ * loop several times, so a pause lets it finish. The calls of a single client do not need the time.
  */
-const LONG_PAUSE_MS = 20;
-const SHORT_PAUSE_MS = 1;
+const LONG_PAUSE_MS = 80;
+const SHORT_PAUSE_MS = 5;
+const SINGLE_CLIENT_PAUSE_MS = 1;
+
+/** Minimum time between two pieces of work in which other work has had its turn, in milliseconds. */
+const MIN_GAP_MS = 1;
 
 /** Time that reading a byte of a stream takes, in milliseconds (measured: 3.5 ms for a megabyte). */
 const READ_MS = 3.5e-6;
 
-/** Length of the window in which the time of each party is counted, in milliseconds. */
-const WINDOW_MS = 100;
+/**
+ * Time that the short messages and the pipes of a party may take at once without waiting for their turn, in
+ * milliseconds, and the share of all time that they may take in the long run. The clock also counts the time in which
+ * other programs run, so that a single step of a light party may seem long.
+ */
+const LIGHT_MS = 20;
+const LIGHT_SHARE = 0.03;
 
-/** Time in a window up to which the short messages and the pipes of a party need not wait for their turn, in milliseconds. */
-const LIGHT_MS = 10;
+/** The recent work of a party, as in a bucket that leaks. */
+interface RecentWork {
+  ms: number;
+  /** Time of the last change, on the clock of `performance.now()`. */
+  at: number;
+}
 
 /**
  * Runs long work in steps: long messages, batches, chunks of streams. After a turn, other work runs, so that a small
@@ -30,15 +43,13 @@ const LIGHT_MS = 10;
  */
 export class LongWork {
   /**
-   * Whether the process serves several clients. Then reading pipes and starting processes is long work, too; the
-   * calls of a single client wait only for each other.
+   * Whether the process serves several clients. Then reading pipes and starting processes is long work, too, and the
+   * pauses are longer; the calls of a single client wait only for each other.
    */
   servesSeveralClients = false;
   // The steps that wait, by party; the party whose turn is next is first.
   readonly #waiting = new Map<string, (() => void)[]>();
-  // The time that each party has worked in the current window.
-  readonly #workedMs = new Map<string, number>();
-  #windowStartedAt = 0;
+  readonly #recentWork = new Map<string, RecentWork>();
   #turnMs = 0;
   // The end of the last work, on the clock of `performance.now()`.
   #lastEndedAt = 0;
@@ -93,12 +104,12 @@ export class LongWork {
 
   /** Whether a party has worked so little lately that it need not wait for its turn. */
   #isLight(party: string): boolean {
-    const now = performance.now();
-    if (now - this.#windowStartedAt > WINDOW_MS) {
-      this.#windowStartedAt = now;
-      this.#workedMs.clear();
-    }
-    return !this.#waiting.has(party) && (this.#workedMs.get(party) ?? 0) < LIGHT_MS;
+    return !this.#waiting.has(party) && this.#recentMs(party, performance.now()) < LIGHT_MS;
+  }
+
+  #recentMs(party: string, now: number): number {
+    const work = this.#recentWork.get(party);
+    return work === undefined ? 0 : Math.max(0, work.ms - LIGHT_SHARE * (now - work.at));
   }
 
   /**
@@ -115,13 +126,17 @@ export class LongWork {
   addTime(ms: number): void {
     const now = performance.now();
     // Other work had its turn in the gap.
-    if (now - ms - this.#lastEndedAt > SHORT_PAUSE_MS) this.#turnMs = 0;
+    if (now - ms - this.#lastEndedAt > MIN_GAP_MS) this.#turnMs = 0;
     this.#lastEndedAt = now;
     this.#turnMs += ms;
     if (this.#turnMs < MAX_TURN_MS) return;
-    this.#pauseUntil = now +
-      (this.#turnMs < LONG_TURN_MS ? SHORT_PAUSE_MS : Math.max(LONG_PAUSE_MS, this.#turnMs));
+    this.#pauseUntil = now + this.#pauseMs();
     this.#turnMs = 0;
+  }
+
+  #pauseMs(): number {
+    if (!this.servesSeveralClients) return SINGLE_CLIENT_PAUSE_MS;
+    return this.#turnMs < LONG_TURN_MS ? SHORT_PAUSE_MS : Math.max(LONG_PAUSE_MS, this.#turnMs);
   }
 
   #runStep<T>(party: string, step: () => T): T {
@@ -129,8 +144,9 @@ export class LongWork {
     try {
       return step();
     } finally {
-      const ms = performance.now() - startedAt;
-      this.#workedMs.set(party, (this.#workedMs.get(party) ?? 0) + ms);
+      const now = performance.now();
+      const ms = now - startedAt;
+      this.#recentWork.set(party, { ms: this.#recentMs(party, now) + ms, at: now });
       this.addTime(ms);
     }
   }
