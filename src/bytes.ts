@@ -62,25 +62,25 @@ export function joinBytes(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer
 }
 
 /**
- * Reads a stream to its end.
+ * Reads a stream to its end, into memory of the maximum size: a stream may arrive byte by byte.
  *
  * @param maxBytes Maximum size; a larger stream is cancelled.
- * @returns The chunks; `undefined` if the stream is larger.
+ * @returns The bytes; `undefined` if the stream is larger.
  */
-export async function readChunks(
+export async function readBytes(
   reader: ByteReader,
   maxBytes: number,
-): Promise<Uint8Array[] | undefined> {
-  const chunks: Uint8Array[] = [];
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const bytes = new Uint8Array(maxBytes);
   let size = 0;
   for (;;) {
     const { done, value } = await reader.read();
-    if (done) return chunks;
-    size += value.length;
-    if (size > maxBytes) {
+    if (done) return bytes.slice(0, size);
+    if (size + value.length > maxBytes) {
       await reader.cancel().catch(() => {});
       return undefined;
     }
-    chunks.push(value.slice());
+    bytes.set(value, size);
+    size += value.length;
   }
 }

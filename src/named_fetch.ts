@@ -6,7 +6,7 @@
  * @module
  */
 import { type AddressKind, kindOfAddress } from "./address_kind.ts";
-import { joinBytes, readChunks, reusingReader } from "./bytes.ts";
+import { joinBytes, readBytes, reusingReader } from "./bytes.ts";
 import { isBrowserLoopback } from "./loopback.ts";
 
 /** Maximum size of a response; metadata, keys and tokens have a few kilobytes. */
@@ -156,9 +156,9 @@ function bypassesProxy(host: string): boolean {
 async function fetchByProxy(url: URL, init: RequestInit): Promise<Response> {
   using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
   const response = await fetch(url, { redirect: "manual", ...init, client });
-  const chunks = await readChunks(reusingReader(response.body), MAX_BYTES);
-  if (chunks === undefined) throw new UnusableResponseError("answered with more than 1 MiB");
-  return createResponse(joinBytes(chunks), response);
+  const body = await readBytes(reusingReader(response.body), MAX_BYTES);
+  if (body === undefined) throw new UnusableResponseError("answered with more than 1 MiB");
+  return createResponse(body, response);
 }
 
 /** A connection, and the kind of the address at its other end. */
@@ -236,7 +236,10 @@ async function readResponse(stream: Deno.Conn): Promise<Response> {
   ]);
   const parser = new HTTPParser("RESPONSE");
   const headers = new Headers();
-  const chunks: Uint8Array[] = [];
+  const buffer = Buffer.alloc(READ_BYTES);
+  // The body is joined as it arrives, because each byte may arrive by itself.
+  const body = new Uint8Array(MAX_BYTES);
+  let bodySize = 0;
   let status = 0;
   let isComplete = false;
   parser[HTTPParser.kOnHeadersComplete] = ({ statusCode, headers: rawHeaders }) => {
@@ -246,7 +249,8 @@ async function readResponse(stream: Deno.Conn): Promise<Response> {
     }
   };
   parser[HTTPParser.kOnBody] = (chunk, offset, length) => {
-    chunks.push(chunk.subarray(offset, offset + length));
+    body.set(chunk.subarray(offset, offset + length), bodySize);
+    bodySize += length;
   };
   parser[HTTPParser.kOnMessageComplete] = () => {
     // A status below 200 announces the response.
@@ -254,19 +258,18 @@ async function readResponse(stream: Deno.Conn): Promise<Response> {
   };
   let size = 0;
   while (!isComplete) {
-    const buffer = Buffer.alloc(READ_BYTES);
     const count = await stream.read(buffer);
+    size += count ?? 0;
+    if (size > MAX_BYTES) throw new UnusableResponseError("answered with more than 1 MiB");
     const result = count === null ? parser.finish() : parser.execute(buffer.subarray(0, count));
     if (result instanceof Error) throw result;
     if (count === null) break;
-    size += count;
-    if (size > MAX_BYTES) throw new UnusableResponseError("answered with more than 1 MiB");
   }
   if (!isComplete) throw new Error("The connection was closed before the response was complete");
   if ((headers.get("content-encoding") ?? "identity") !== "identity") {
     throw new UnusableResponseError("answered with a compressed body");
   }
-  return createResponse(joinBytes(chunks), { status, headers });
+  return createResponse(body.slice(0, bodySize), { status, headers });
 }
 
 /** A response is longer than 1 MiB or compressed, although only `identity` was accepted. */

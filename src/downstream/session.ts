@@ -181,7 +181,7 @@ export class Session {
    * @throws {DownstreamError} if the server is not available or does not answer.
    */
   async listTools(): Promise<Catalog> {
-    const { capabilities } = await this.#starting;
+    const { hasTools } = await this.#starting;
     const { config } = this.#options;
     const noiseCountBefore = this.#noise.count;
     const timeoutMs = config.options.connectTimeoutMs;
@@ -190,7 +190,7 @@ export class Session {
       return await fetchCatalog({
         listPage: (cursor, signal) => codec.listTools(peer, { cursor, signal }),
         timeoutMs,
-        declaresTools: "tools" in capabilities,
+        declaresTools: hasTools,
         quote: (text) => redactExcerpt(text, config),
         memory: this.#options.memory,
       });

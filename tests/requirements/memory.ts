@@ -32,6 +32,10 @@ export const MEMORY: Readonly<Record<string, Section>> = {
       "messages that one session of a server has not read count in the share of the agent that sent them, and refuse no calls of other sessions",
     "memory.ended-calls":
       "the sessions of servers keep neither the arguments nor the results of calls that have ended",
+    "memory.descriptions":
+      "a session keeps only what the gateway uses of a server's description of itself",
+    "memory.login-responses":
+      "a login response that arrives byte by byte takes as much memory as another one",
     "memory.kept-text":
       "what is kept of a message does not keep the rest of the message, or of its batch, in memory",
     "memory.unread-client":

@@ -44,8 +44,6 @@ export const SESSIONS_AND_MESSAGES: Readonly<Record<string, Section>> = {
     "sessions.concurrency": "calls do not wait for others, and answers are not mixed up",
     "sessions.max-concurrency": "further calls are queued, with agents in rotation",
     "sessions.progress": "progress reaches its call with every field",
-    "sessions.long-handshake":
-      "a server whose description of itself has more than 1 MiB is refused, because its session keeps it",
     "sessions.tasks":
       "a tool that must run as a task does, with progress, and is cancelled as a task",
     "sessions.call-timeout": "a call without progress ends; progress restarts the clock",

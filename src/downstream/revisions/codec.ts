@@ -14,17 +14,21 @@ import type { ClientCapabilities } from "../caller.ts";
 import type { Tool } from "../catalog.ts";
 import type { InputRequest } from "../client_channel.ts";
 
-/** A server's description of itself. */
+/** The part of a server's description of itself that the gateway uses; small, because each session keeps it. */
 export interface ServerInfo {
   /** The negotiated revision. */
   readonly revision: string;
-  /** Its capabilities. */
-  readonly capabilities: Readonly<Record<string, unknown>>;
-  /** Its instructions for clients, if it has any. */
+  /** Whether the server declares that it has tools. */
+  readonly hasTools: boolean;
+  /** Whether the server supports logging. */
+  readonly hasLogging: boolean;
+  /** Whether the server can run calls of tools as tasks. */
+  readonly hasTasks: boolean;
+  /** The beginning of its instructions for clients, if it has any. */
   readonly instructions?: string;
-  /** Its name for people, if it has one. */
+  /** The beginning of its name for people, if it has one. */
   readonly title?: string;
-  /** Its name for programs. */
+  /** The beginning of its name for programs. */
   readonly name?: string;
 }
 

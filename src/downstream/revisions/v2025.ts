@@ -39,8 +39,8 @@ const LIST_TOOLS = "tools/list";
 const CALL_TOOL = "tools/call";
 const CANCEL_TASK = "tasks/cancel";
 
-/** Maximum length of a server's description of itself, which its session keeps, in UTF-16 code units. */
-const MAX_INFO_LENGTH = 1024 * 1024;
+/** Maximum length of a text with which a server describes itself, in UTF-16 code units; its session keeps the text. */
+const MAX_INFO_LENGTH = 4096;
 
 /** Maximum time for a server's answer to the cancellation of a task, in milliseconds. */
 const CANCEL_TASK_TIMEOUT_MS = 30_000;
@@ -81,8 +81,8 @@ export const v2025: ServerCodec = {
   probe(peer, { probe, signal }) {
     return peer.request(probe === "alive" ? "ping" : LIST_TOOLS, undefined, { signal });
   },
-  async setLogLevel(peer, { level, info: { capabilities }, signal }) {
-    if (!("logging" in capabilities)) return;
+  async setLogLevel(peer, { level, info: { hasLogging }, signal }) {
+    if (!hasLogging) return;
     await peer.request("logging/setLevel", { level }, { signal });
   },
   notifyRootsChanged: (peer) => peer.notify("notifications/roots/list_changed"),
@@ -113,15 +113,10 @@ async function open(
       `it refused to initialize: ${rpcError.message} (error ${rpcError.code})`;
     throw new HandshakeError(message, { rpcError, isNewer: newerClause !== undefined });
   }
-  if (reply.result.text.json.length > MAX_INFO_LENGTH) {
-    throw new HandshakeError("it answered initialize with more than 1 MiB");
-  }
-  const answer = reply.result.value;
-  const { protocolVersion, capabilities: offered, instructions, serverInfo } = isRecord(answer)
-    ? answer
-    : {};
-  const { title, name }: Record<string, unknown> = isRecord(serverInfo) ? serverInfo : {};
-  if (!REVISIONS.some((revision) => revision === protocolVersion)) {
+  const answer = fieldsOf(reply.result.value);
+  const { protocolVersion } = answer;
+  const revision = REVISIONS.find((known) => known === protocolVersion);
+  if (revision === undefined) {
     const data = { supported: [protocolVersion] };
     const newerClause = describeNewerRevision({ code: 0, message: "", data });
     if (newerClause !== undefined) throw new HandshakeError(newerClause, { isNewer: true });
@@ -131,16 +126,33 @@ async function open(
       }`,
     );
   }
-  const revision = String(protocolVersion);
   onHeaders({ "mcp-protocol-version": revision });
   peer.notify(INITIALIZED);
+  return { revision, ...readInfo(answer) };
+}
+
+function readInfo(
+  { capabilities, instructions, serverInfo }: Fields,
+): Omit<ServerInfo, "revision"> {
+  const declared = fieldsOf(capabilities);
+  const { tools } = fieldsOf(fieldsOf(declared.tasks).requests);
+  const { title, name } = fieldsOf(serverInfo);
   return {
-    revision,
-    capabilities: isRecord(offered) ? offered : {},
-    ...(typeof instructions === "string" ? { instructions } : {}),
-    ...(typeof title === "string" ? { title } : {}),
-    ...(typeof name === "string" ? { name } : {}),
+    hasTools: "tools" in declared,
+    hasLogging: "logging" in declared,
+    hasTasks: isRecord(fieldsOf(tools).call),
+    ...(typeof instructions === "string" &&
+      { instructions: startOfText(instructions, MAX_INFO_LENGTH) }),
+    ...(typeof title === "string" && { title: startOfText(title, MAX_INFO_LENGTH) }),
+    ...(typeof name === "string" && { name: startOfText(name, MAX_INFO_LENGTH) }),
   };
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Returns an object from a message; empty if the value is not an object. */
+function fieldsOf(value: unknown): Fields {
+  return isRecord(value) ? value : {};
 }
 
 /** @see {@link https://modelcontextprotocol.io/specification/2025-11-25/server/tools#listing-tools} */
@@ -184,7 +196,7 @@ function readPage(reply: Reply): ToolPage {
 
 function invoke(peer: Peer, options: InvokeOptions): Promise<Reply> {
   const { invocation, info } = options;
-  return needsTask(invocation) && supportsTasks(info)
+  return needsTask(invocation) && info.hasTasks
     ? runTask(peer, options)
     : runRequest(peer, options);
 }
@@ -250,13 +262,6 @@ function writeParams(
 /** Whether a tool must run as a task. */
 function needsTask({ tool: { definition: { execution } } }: Invocation): boolean {
   return isRecord(execution) && execution.taskSupport === "required";
-}
-
-/** Whether a server can run calls of tools as tasks. */
-function supportsTasks({ capabilities: { tasks } }: ServerInfo): boolean {
-  const requests = isRecord(tasks) ? tasks.requests : undefined;
-  const tools = isRecord(requests) ? requests.tools : undefined;
-  return isRecord(tools) && isRecord(tools.call);
 }
 
 function isToolError(answer: Reply, server: string): boolean {
