@@ -1,0 +1,192 @@
+import type { Tool } from "../../../downstream/mod.ts";
+import { countOf, type ToolIndex, toolPositionOf } from "./index.ts";
+import { readQuery, type TermGroup } from "./query.ts";
+import { splitWords, stemWord } from "./words.ts";
+
+/** Constants of BM25: how slowly further occurrences count less, and how much long definitions count less. */
+const BM25 = { k1: 2.5, b: 0.6 };
+
+/** Maximum rarity of a synonym, relative to that of the query's own word. */
+const MAX_SYNONYM_RARITY = 0.7;
+
+/** The exponent of the share of the query that a tool has: tools that lack words count less. */
+const COVERAGE_EXPONENT = 0.4;
+
+/** Bonus of a tool if the query has all words of its name, relative to its score. */
+const NAME_BONUS = 0.4;
+
+/** Maximum number of tools that a query finds. */
+const MAX_TOOLS = 8;
+
+/** Minimum score of a tool that a query finds, relative to the best. */
+const MIN_SHARE = 0.33;
+
+/** The tools of a server that are searched. */
+export interface Scope {
+  readonly server: string;
+  readonly index: ToolIndex;
+  /** For each tool of the index, 1 if it is searched; the other tools do not affect the result. */
+  readonly searched: Uint8Array;
+}
+
+/** A tool that a query found. */
+export interface FoundTool {
+  readonly server: string;
+  readonly tool: Tool;
+}
+
+/**
+ * Finds the best tools for a query, by BM25 over weighted fields. Words that many of the searched tools have count
+ * less.
+ *
+ * @returns A generator that yields between steps, so that other work can run.
+ */
+export function* rankTools(query: string, scopes: readonly Scope[]): Generator<void, FoundTool[]> {
+  const ranking = new Ranking(scopes);
+  yield;
+  const groups = readQuery(query, {
+    vocabularies: scopes.map(({ index }) => index.words),
+    has: (term) => ranking.count(term) > 0,
+  });
+  for (const group of groups) {
+    yield;
+    yield* ranking.addGroup(group);
+  }
+  yield;
+  return ranking.best();
+}
+
+/** The scores of a scope's tools, by position of the tool. */
+interface ScopeScores extends Scope {
+  readonly scores: Float32Array;
+  /** The sums of the weights of the groups that the tools have. */
+  readonly matched: Float32Array;
+  /** The scores of the group that is being added. */
+  readonly groupScores: Float32Array;
+}
+
+class Ranking {
+  readonly #scopes: readonly ScopeScores[];
+  readonly #toolCount: number;
+  readonly #meanLength: number;
+  // Numbers of searched tools by term.
+  readonly #counts = new Map<string, number>();
+  // The weights of the terms of all groups.
+  readonly #termWeights = new Map<string, number>();
+  #weightSum = 0;
+
+  constructor(scopes: readonly Scope[]) {
+    let toolCount = 0;
+    let length = 0;
+    this.#scopes = scopes.map((scope) => {
+      const { index: { lengths }, searched } = scope;
+      for (let at = 0; at < lengths.length; at++) {
+        if (searched[at] !== 1) continue;
+        toolCount += 1;
+        length += lengths[at] ?? 0;
+      }
+      const create = () => new Float32Array(lengths.length);
+      return { ...scope, scores: create(), matched: create(), groupScores: create() };
+    });
+    this.#toolCount = toolCount;
+    this.#meanLength = length / Math.max(1, toolCount);
+  }
+
+  /** Returns the number of searched tools that have a term. */
+  count(term: string): number {
+    let count = this.#counts.get(term);
+    if (count !== undefined) return count;
+    count = 0;
+    for (const { index, searched } of this.#scopes) {
+      for (const entry of index.entriesOf(term)) count += searched[toolPositionOf(entry)] ?? 0;
+    }
+    this.#counts.set(term, count);
+    return count;
+  }
+
+  /** Adds the scores of a group; of the terms that a tool has, the best counts. */
+  *addGroup({ weight, terms }: TermGroup): Generator<void> {
+    const [ownTerm = ""] = terms.keys();
+    // A rare synonym says no more than the query's own word.
+    const maxRarity = this.count(ownTerm) > 0
+      ? this.#rarityOf(ownTerm) * MAX_SYNONYM_RARITY
+      : Infinity;
+    let groupWeight = 0;
+    for (const [term, termWeight] of terms) {
+      if (this.count(term) === 0) continue;
+      this.#termWeights.set(term, Math.max(termWeight, this.#termWeights.get(term) ?? 0));
+      const rarity = this.#rarityOf(term);
+      const score = termWeight * (term === ownTerm ? rarity : Math.min(rarity, maxRarity));
+      groupWeight = Math.max(groupWeight, score);
+      for (const scope of this.#scopes) this.#scoreTerm(term, score, scope);
+      yield;
+    }
+    this.#weightSum += weight * groupWeight;
+    for (const { scores, matched, groupScores } of this.#scopes) {
+      for (let at = 0; at < groupScores.length; at++) {
+        const score = groupScores[at] ?? 0;
+        if (score === 0) continue;
+        scores[at] = (scores[at] ?? 0) + weight * score;
+        matched[at] = (matched[at] ?? 0) + weight * Math.min(score, groupWeight);
+        groupScores[at] = 0;
+      }
+    }
+  }
+
+  #scoreTerm(term: string, weight: number, { index, searched, groupScores }: ScopeScores): void {
+    const { k1, b } = BM25;
+    for (const entry of index.entriesOf(term)) {
+      const at = toolPositionOf(entry);
+      if (searched[at] !== 1) continue;
+      const count = countOf(entry);
+      const length = (index.lengths[at] ?? 0) / this.#meanLength;
+      const score = weight * count * (k1 + 1) / (count + k1 * (1 - b + b * length));
+      if (score > (groupScores[at] ?? 0)) groupScores[at] = score;
+    }
+  }
+
+  /** Returns how much a term says: the inverse document frequency of BM25. */
+  #rarityOf(term: string): number {
+    const count = this.count(term);
+    return Math.log(1 + (this.#toolCount - count + 0.5) / (count + 0.5));
+  }
+
+  /** Returns the best tools; of tools with equal scores, those of earlier servers come first. */
+  best(): FoundTool[] {
+    const candidates: { readonly scope: Scope; readonly at: number; readonly score: number }[] = [];
+    let bestScore = 0;
+    for (const scope of this.#scopes) {
+      const { scores, matched } = scope;
+      for (let at = 0; at < scores.length; at++) {
+        if (scores[at] === 0) continue;
+        const coverage = (matched[at] ?? 0) / this.#weightSum;
+        const score = (scores[at] ?? 0) * coverage ** COVERAGE_EXPONENT;
+        bestScore = Math.max(bestScore, score);
+        candidates.push({ scope, at, score });
+      }
+    }
+    // A bonus cannot lift the other tools above the minimum.
+    const minScore = bestScore * MIN_SHARE / (1 + NAME_BONUS);
+    const found: (FoundTool & { readonly score: number })[] = [];
+    for (const { scope: { server, index }, at, score } of candidates) {
+      const tool = index.tools[at];
+      if (score < minScore || tool === undefined) continue;
+      found.push({ server, tool, score: score * (1 + NAME_BONUS * this.#nameShare(tool.name)) });
+    }
+    found.sort((one, two) => two.score - one.score);
+    const minFoundScore = (found[0]?.score ?? 0) * MIN_SHARE;
+    return found.slice(0, MAX_TOOLS).filter(({ score }) => score >= minFoundScore);
+  }
+
+  /** Returns the share of a name that the query has, from 0 to 1; its rare words count more. */
+  #nameShare(name: string): number {
+    let sum = 0;
+    let matched = 0;
+    for (const stem of new Set(splitWords(name).map(stemWord))) {
+      const rarity = this.#rarityOf(stem);
+      sum += rarity;
+      matched += rarity * (this.#termWeights.get(stem) ?? 0);
+    }
+    return sum === 0 ? 0 : matched / sum;
+  }
+}
