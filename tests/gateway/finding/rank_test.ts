@@ -122,8 +122,8 @@ Deno.test("an index has at most 30,000 terms, of which typos are corrected to as
     const words = Array.from({ length: 60 }, (_, word) => `w${tool}x${word}`);
     return createTool(words[0] ?? "", { description: words.join(" ") });
   });
-  const { words, memory } = finish(indexTools(tools, { name: "many" }));
-  assert.equal(words.size, 30_000);
+  const { vocabulary, memory } = finish(indexTools(tools, { name: "many" }));
+  assert.equal(vocabulary.size, 30_000);
   assert.ok(memory < 10 * 1024 * 1024, String(memory));
 });
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { findTerms, readConcepts } from "../../../src/gateway/tools/finding/concepts.ts";
 import { CONCEPTS } from "../../../src/gateway/tools/finding/lexicon.ts";
 import { REPHRASINGS } from "../../../src/gateway/tools/finding/rephrasings.ts";
-import { correctWord } from "../../../src/gateway/tools/finding/spelling.ts";
+import { correctWord, Vocabulary } from "../../../src/gateway/tools/finding/spelling.ts";
 import { splitWords, stemWord } from "../../../src/gateway/tools/finding/words.ts";
 
 Deno.test("[finding.fields] names are split at capital letters and at every sign", () => {
@@ -75,13 +75,15 @@ Deno.test("[finding.synonyms] each concept has words for each other, and its phr
 });
 
 Deno.test("[finding.typos] a typo is corrected to the nearest words", () => {
-  const words = new Map(
-    ["screenshot", "search", "directory", "page", "pages", "file", "navigate", "lint"].map((
-      word,
-    ) => [word, stemWord(word)]),
+  const words = new Vocabulary(
+    new Map(
+      ["screenshot", "search", "directory", "page", "pages", "file", "navigate", "lint"].map((
+        word,
+      ) => [word, stemWord(word)]),
+    ),
   );
   const correct = (word: string, has = (_stem: string) => true) =>
-    correctWord(word, [{ words, has }]);
+    correctWord(word, [[words, has]]);
   for (
     const [typo, corrected] of [
       ["screnshot", ["screenshot"]],

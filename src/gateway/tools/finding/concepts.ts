@@ -1,5 +1,6 @@
 import { CONCEPTS } from "./lexicon.ts";
 import { REPHRASINGS } from "./rephrasings.ts";
+import { Vocabulary } from "./spelling.ts";
 import { splitWords, stemWord } from "./words.ts";
 
 /** The compiled lexicon. A term is a stem, or the stems of a phrase with blanks between them. */
@@ -10,8 +11,8 @@ export interface Concepts {
   readonly rephrasings: ReadonlyMap<string, readonly string[]>;
   /** The stems of each phrase, longest phrase first, by their first stem. */
   readonly phrases: ReadonlyMap<string, readonly (readonly string[])[]>;
-  /** The stems of the single words, by word. */
-  readonly words: ReadonlyMap<string, string>;
+  /** The single words. */
+  readonly vocabulary: Vocabulary;
 }
 
 let compiled: Concepts | undefined;
@@ -48,7 +49,7 @@ function compileConcepts(): Concepts {
     for (const item of left.split(",")) rephrasings.set(readTerm(item), splitWords(right));
   }
   for (const list of phrases.values()) list.sort((one, two) => two.length - one.length);
-  return { related, rephrasings, phrases, words };
+  return { related, rephrasings, phrases, vocabulary: new Vocabulary(words) };
 }
 
 /** A term of a text, and the words that it consists of. */

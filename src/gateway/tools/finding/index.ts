@@ -1,6 +1,7 @@
 import type { Tool } from "../../../downstream/mod.ts";
 import { isRecord } from "../../../json.ts";
 import { findTerms } from "./concepts.ts";
+import { Vocabulary } from "./spelling.ts";
 import { splitWords, stemWord } from "./words.ts";
 
 /** Weights of a word by the field that has it. */
@@ -23,9 +24,6 @@ const MAX_PARAMETERS = 60;
 
 /** Maximum number of different terms of an index: several times as many as 2,000 tools have. */
 const MAX_TERMS = 30_000;
-
-/** Minimum length of a word to which a typo is corrected. */
-const MIN_CORRECTED_LENGTH = 4;
 
 /** Number of steps in which a weighted count of 1 is stored. */
 const COUNT_STEPS = 8;
@@ -50,8 +48,8 @@ export class ToolIndex {
   readonly tools: readonly Tool[];
   /** For each tool, the sum of the weighted counts of its terms. */
   readonly lengths: Float32Array;
-  /** The stems of words in names, titles and first sentences, by word: a typo may be corrected to them. */
-  readonly words: ReadonlyMap<string, string>;
+  /** The words of names, titles and first sentences: a typo may be corrected to them. */
+  readonly vocabulary: Vocabulary;
   /** Memory of the index, in bytes. */
   readonly memory: number;
   readonly #numbers: ReadonlyMap<string, number>;
@@ -62,13 +60,13 @@ export class ToolIndex {
   /** @param terms The entries of each term. */
   constructor(
     terms: ReadonlyMap<string, readonly number[]>,
-    { tools, lengths, words }: Pick<ToolIndex, "tools" | "words"> & {
+    { tools, lengths, vocabulary }: Pick<ToolIndex, "tools" | "vocabulary"> & {
       readonly lengths: readonly number[];
     },
   ) {
     this.tools = tools;
     this.lengths = Float32Array.from(lengths);
-    this.words = words;
+    this.vocabulary = vocabulary;
     const numbers = new Map<string, number>();
     this.#starts = new Uint32Array(terms.size + 1);
     let entryCount = 0;
@@ -84,7 +82,7 @@ export class ToolIndex {
       this.#entries.set(entries, start);
       start += entries.length;
     }
-    this.memory = MEMORY.term * (terms.size + words.size) + MEMORY.entry * entryCount +
+    this.memory = MEMORY.term * (terms.size + vocabulary.size) + MEMORY.entry * entryCount +
       MEMORY.tool * tools.length;
   }
 
@@ -132,7 +130,7 @@ export function* indexTools(
     lengths.push(length);
     yield;
   }
-  return new ToolIndex(terms, { tools, lengths, words });
+  return new ToolIndex(terms, { tools, lengths, vocabulary: new Vocabulary(words) });
 }
 
 /** Returns the weighted counts of a tool's terms, and adds the words to which typos are corrected. */
@@ -157,8 +155,7 @@ function countTerms(
     }
     if (!isMain) continue;
     for (const word of fieldWords) {
-      if (word.length < MIN_CORRECTED_LENGTH || words.size >= MAX_TERMS) continue;
-      words.set(word, stemWord(word));
+      if (words.size < MAX_TERMS) words.set(word, stemWord(word));
     }
   }
   return counts;

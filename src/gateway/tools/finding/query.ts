@@ -1,6 +1,6 @@
 import { findTerms, readConcepts } from "./concepts.ts";
 import { STOP_WORDS, WEAK_STEMS } from "./stop_words.ts";
-import { correctWord } from "./spelling.ts";
+import { correctWord, type Vocabulary } from "./spelling.ts";
 import { splitWords, stemWord } from "./words.ts";
 
 /** Maximum length of a query that is read, in UTF-16 code units. */
@@ -25,8 +25,8 @@ export interface TermGroup {
 
 /** The words of the searched tools. */
 export interface SearchedWords {
-  /** The stems of words, for correcting typos. */
-  readonly vocabularies: readonly ReadonlyMap<string, string>[];
+  /** The words to which typos are corrected. */
+  readonly vocabularies: readonly Vocabulary[];
   /** Whether a searched tool has a term. */
   readonly has: (term: string) => boolean;
 }
@@ -123,8 +123,8 @@ function phraseTerms(term: string, words: readonly string[]): Map<string, number
 function correctedTerms(word: string, { vocabularies, has }: SearchedWords): Map<string, number> {
   const terms = new Map<string, number>();
   const corrections = correctWord(word, [
-    ...vocabularies.map((words) => ({ words, has })),
-    { words: readConcepts().words, has: () => true },
+    ...vocabularies.map((vocabulary) => [vocabulary, has] as const),
+    [readConcepts().vocabulary, () => true],
   ]);
   for (const stem of corrections) {
     for (const [term, weight] of withSynonyms(stem, TERM_WEIGHTS.correction)) {

@@ -18,6 +18,9 @@ const NAME_BONUS = 0.4;
 /** Maximum number of tools that a query finds. */
 const MAX_TOOLS = 8;
 
+/** Maximum number of tools whose names are compared with the query. */
+const MAX_CANDIDATES = 32;
+
 /** Minimum score of a tool that a query finds, relative to the best. */
 const MIN_SHARE = 0.33;
 
@@ -45,7 +48,7 @@ export function* rankTools(query: string, scopes: readonly Scope[]): Generator<v
   const ranking = new Ranking(scopes);
   yield;
   const groups = readQuery(query, {
-    vocabularies: scopes.map(({ index }) => index.words),
+    vocabularies: scopes.map(({ index }) => index.vocabulary),
     has: (term) => ranking.count(term) > 0,
   });
   for (const group of groups) {
@@ -56,19 +59,21 @@ export function* rankTools(query: string, scopes: readonly Scope[]): Generator<v
   return ranking.best();
 }
 
-/** The scores of a scope's tools, by position of the tool. */
-interface ScopeScores extends Scope {
-  readonly scores: Float32Array;
-  /** The sums of the weights of the groups that the tools have. */
-  readonly matched: Float32Array;
-  /** The scores of the group that is being added. */
-  readonly groupScores: Float32Array;
+/** A scope, and the position of its first tool among the tools of all scopes. */
+interface NumberedScope extends Scope {
+  readonly start: number;
+  /** Whether all tools are searched. */
+  readonly isWhole: boolean;
 }
 
 class Ranking {
-  readonly #scopes: readonly ScopeScores[];
-  readonly #toolCount: number;
+  readonly #scopes: readonly NumberedScope[];
+  readonly #searchedCount: number;
   readonly #meanLength: number;
+  // By position of the tool: its score, the weights of the groups that it has, and its score for the current group.
+  readonly #scores: Float32Array;
+  readonly #matched: Float32Array;
+  readonly #groupScores: Float32Array;
   // Numbers of searched tools by term.
   readonly #counts = new Map<string, number>();
   // The weights of the terms of all groups.
@@ -76,20 +81,27 @@ class Ranking {
   #weightSum = 0;
 
   constructor(scopes: readonly Scope[]) {
-    let toolCount = 0;
+    let start = 0;
+    let searchedCount = 0;
     let length = 0;
     this.#scopes = scopes.map((scope) => {
       const { index: { lengths }, searched } = scope;
+      const countBefore = searchedCount;
       for (let at = 0; at < lengths.length; at++) {
         if (searched[at] !== 1) continue;
-        toolCount += 1;
+        searchedCount += 1;
         length += lengths[at] ?? 0;
       }
-      const create = () => new Float32Array(lengths.length);
-      return { ...scope, scores: create(), matched: create(), groupScores: create() };
+      const isWhole = searchedCount - countBefore === lengths.length;
+      const numbered = { ...scope, start, isWhole };
+      start += lengths.length;
+      return numbered;
     });
-    this.#toolCount = toolCount;
-    this.#meanLength = length / Math.max(1, toolCount);
+    this.#searchedCount = searchedCount;
+    this.#meanLength = length / Math.max(1, searchedCount);
+    this.#scores = new Float32Array(start);
+    this.#matched = new Float32Array(start);
+    this.#groupScores = new Float32Array(start);
   }
 
   /** Returns the number of searched tools that have a term. */
@@ -97,8 +109,14 @@ class Ranking {
     let count = this.#counts.get(term);
     if (count !== undefined) return count;
     count = 0;
-    for (const { index, searched } of this.#scopes) {
-      for (const entry of index.entriesOf(term)) count += searched[toolPositionOf(entry)] ?? 0;
+    for (const { index, searched, isWhole } of this.#scopes) {
+      const entries = index.entriesOf(term);
+      if (isWhole) count += entries.length;
+      else {
+        for (let at = 0; at < entries.length; at++) {
+          count += searched[toolPositionOf(entries[at] ?? 0)] ?? 0;
+        }
+      }
     }
     this.#counts.set(term, count);
     return count;
@@ -122,57 +140,61 @@ class Ranking {
       yield;
     }
     this.#weightSum += weight * groupWeight;
-    for (const { scores, matched, groupScores } of this.#scopes) {
-      for (let at = 0; at < groupScores.length; at++) {
-        const score = groupScores[at] ?? 0;
-        if (score === 0) continue;
-        scores[at] = (scores[at] ?? 0) + weight * score;
-        matched[at] = (matched[at] ?? 0) + weight * Math.min(score, groupWeight);
-        groupScores[at] = 0;
-      }
+    const [scores, matched, groupScores] = [this.#scores, this.#matched, this.#groupScores];
+    for (let at = 0; at < groupScores.length; at++) {
+      const score = groupScores[at] ?? 0;
+      if (score === 0) continue;
+      scores[at] = (scores[at] ?? 0) + weight * score;
+      matched[at] = (matched[at] ?? 0) + weight * Math.min(score, groupWeight);
+      groupScores[at] = 0;
     }
   }
 
-  #scoreTerm(term: string, weight: number, { index, searched, groupScores }: ScopeScores): void {
+  #scoreTerm(term: string, weight: number, { index, searched, start }: NumberedScope): void {
     const { k1, b } = BM25;
-    for (const entry of index.entriesOf(term)) {
-      const at = toolPositionOf(entry);
-      if (searched[at] !== 1) continue;
+    const groupScores = this.#groupScores;
+    const entries = index.entriesOf(term);
+    for (let at = 0; at < entries.length; at++) {
+      const entry = entries[at] ?? 0;
+      const position = toolPositionOf(entry);
+      if (searched[position] !== 1) continue;
       const count = countOf(entry);
-      const length = (index.lengths[at] ?? 0) / this.#meanLength;
+      const length = (index.lengths[position] ?? 0) / this.#meanLength;
       const score = weight * count * (k1 + 1) / (count + k1 * (1 - b + b * length));
-      if (score > (groupScores[at] ?? 0)) groupScores[at] = score;
+      if (score > (groupScores[start + position] ?? 0)) groupScores[start + position] = score;
     }
   }
 
   /** Returns how much a term says: the inverse document frequency of BM25. */
   #rarityOf(term: string): number {
     const count = this.count(term);
-    return Math.log(1 + (this.#toolCount - count + 0.5) / (count + 0.5));
+    return Math.log(1 + (this.#searchedCount - count + 0.5) / (count + 0.5));
   }
 
   /** Returns the best tools; of tools with equal scores, those of earlier servers come first. */
   best(): FoundTool[] {
-    const candidates: { readonly scope: Scope; readonly at: number; readonly score: number }[] = [];
+    const scores = this.#scores;
     let bestScore = 0;
-    for (const scope of this.#scopes) {
-      const { scores, matched } = scope;
-      for (let at = 0; at < scores.length; at++) {
-        if (scores[at] === 0) continue;
-        const coverage = (matched[at] ?? 0) / this.#weightSum;
-        const score = (scores[at] ?? 0) * coverage ** COVERAGE_EXPONENT;
-        bestScore = Math.max(bestScore, score);
-        candidates.push({ scope, at, score });
-      }
+    for (let at = 0; at < scores.length; at++) {
+      const score = scores[at] ?? 0;
+      if (score === 0) continue;
+      const coverage = (this.#matched[at] ?? 0) / this.#weightSum;
+      scores[at] = score * coverage ** COVERAGE_EXPONENT;
+      bestScore = Math.max(bestScore, scores[at] ?? 0);
     }
     // A bonus cannot lift the other tools above the minimum.
     const minScore = bestScore * MIN_SHARE / (1 + NAME_BONUS);
-    const found: (FoundTool & { readonly score: number })[] = [];
-    for (const { scope: { server, index }, at, score } of candidates) {
-      const tool = index.tools[at];
-      if (score < minScore || tool === undefined) continue;
-      found.push({ server, tool, score: score * (1 + NAME_BONUS * this.#nameShare(tool.name)) });
+    const candidates: (FoundTool & { readonly score: number })[] = [];
+    for (const { server, index: { tools }, start } of this.#scopes) {
+      for (const [position, tool] of tools.entries()) {
+        const score = scores[start + position] ?? 0;
+        if (score > 0 && score >= minScore) candidates.push({ server, tool, score });
+      }
     }
+    candidates.sort((one, two) => two.score - one.score);
+    const found = candidates.slice(0, MAX_CANDIDATES).map(({ server, tool, score }) => {
+      return { server, tool, score: score * (1 + NAME_BONUS * this.#nameShare(tool.name)) };
+    });
     found.sort((one, two) => two.score - one.score);
     const minFoundScore = (found[0]?.score ?? 0) * MIN_SHARE;
     return found.slice(0, MAX_TOOLS).filter(({ score }) => score >= minFoundScore);

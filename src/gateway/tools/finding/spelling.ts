@@ -9,41 +9,72 @@ const LONG_LENGTH = 8;
 /** Maximum number of words that a word is corrected to. */
 const MAX_CORRECTIONS = 3;
 
-/** The words that a typo may stand for. */
-export interface Vocabulary {
-  /** Stems by word. */
-  readonly words: ReadonlyMap<string, string>;
-  /** Whether a stem may be used. */
-  readonly has: (stem: string) => boolean;
+/** Words to which typos are corrected. */
+export class Vocabulary {
+  readonly #words: readonly string[];
+  readonly #stems: readonly string[];
+  // The letters of each word, a bit for each.
+  readonly #letters: Int32Array;
+
+  /** @param words The stems of words, by word. */
+  constructor(words: ReadonlyMap<string, string>) {
+    const entries = [...words].filter(([word]) => word.length >= MIN_LENGTH);
+    this.#words = entries.map(([word]) => word);
+    this.#stems = entries.map(([, stem]) => stem);
+    this.#letters = Int32Array.from(this.#words, lettersOf);
+  }
+
+  /** Number of words. */
+  get size(): number {
+    return this.#words.length;
+  }
+
+  /** Calls a function for each word that may be within a distance of another word. */
+  forEachNear(
+    { word, letters }: { readonly word: string; readonly letters: number },
+    { maxDistance, visit }: {
+      readonly maxDistance: number;
+      readonly visit: (candidate: string, stem: string) => void;
+    },
+  ): void {
+    for (let at = 0; at < this.#letters.length; at++) {
+      // An edit adds, removes or replaces a letter.
+      if (countBits(letters ^ (this.#letters[at] ?? 0)) > 2 * maxDistance) continue;
+      const candidate = this.#words[at] ?? "";
+      if (Math.abs(candidate.length - word.length) > maxDistance) continue;
+      visit(candidate, this.#stems[at] ?? "");
+    }
+  }
 }
 
 /**
- * Returns the stems of the words that differ least from a mistyped word, those with the same first letter first;
- * none if all words are too different.
+ * Returns the stems of the words that differ least from a mistyped word, of those with the same first letter if there
+ * are any; none if all words are too different.
+ *
+ * @param vocabularies The words, each with a function that returns whether a stem may be used.
  */
-export function correctWord(word: string, vocabularies: readonly Vocabulary[]): string[] {
+export function correctWord(
+  word: string,
+  vocabularies: Iterable<readonly [Vocabulary, has: (stem: string) => boolean]>,
+): string[] {
   if (word.length < MIN_LENGTH || /\d/.test(word)) return [];
-  let best = word.length < LONG_LENGTH ? 1 : 2;
-  let stems = new Set<string>();
-  const letters = lettersOf(word);
+  const maxDistance = word.length < LONG_LENGTH ? 1 : 2;
+  const searched = { word, letters: lettersOf(word) };
+  let best = maxDistance;
   let isSameFirst = false;
-  for (const { words, has } of vocabularies) {
-    for (const [candidate, stem] of words) {
-      const lengthDifference = candidate.length - word.length;
-      if (lengthDifference > best || lengthDifference < -best || candidate.length < MIN_LENGTH) {
-        continue;
-      }
+  let stems = new Set<string>();
+  for (const [vocabulary, has] of vocabularies) {
+    const visit = (candidate: string, stem: string): void => {
       const startsSame = candidate.charCodeAt(0) === word.charCodeAt(0);
-      if (!startsSame && (isSameFirst || word.length === MIN_LENGTH)) continue;
-      // An edit adds, removes or replaces a letter.
-      if (countBits(letters ^ lettersOf(candidate)) > 2 * best) continue;
+      if (!startsSame && (isSameFirst || word.length === MIN_LENGTH)) return;
       const distance = editDistance(word, candidate, best);
-      if (distance > best || !has(stem)) continue;
+      if (distance > best || !has(stem)) return;
       if (distance < best || (startsSame && !isSameFirst)) stems = new Set();
       best = distance;
       isSameFirst = startsSame;
       stems.add(stem);
-    }
+    };
+    vocabulary.forEachNear(searched, { maxDistance, visit });
   }
   return [...stems].slice(0, MAX_CORRECTIONS);
 }

@@ -1,0 +1,100 @@
+import { Catalog, type DownstreamServer, type Tool } from "../../src/downstream/mod.ts";
+import type { GatewayTool, ToolContext } from "../../src/gateway/tools/mod.ts";
+import { gatewayTools } from "../../src/gateway/tools/mod.ts";
+import { JsonText } from "../../src/jsonrpc/mod.ts";
+
+/** The kinds of queries. */
+export const QUERY_KINDS = ["keywords", "task", "paraphrase", "typo"] as const;
+
+/** A query, and the tools of which one has to be found. */
+export interface LabelledQuery {
+  readonly query: string;
+  readonly kind: typeof QUERY_KINDS[number];
+  /** The right tools, as `server/tool`. */
+  readonly right: readonly string[];
+}
+
+/** Reads a file of queries, one JSON object a line; none if there is no such file. */
+export function readQueries(name: string): LabelledQuery[] {
+  let text: string;
+  try {
+    text = Deno.readTextFileSync(new URL(`../../tests/finding/${name}.jsonl`, import.meta.url));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+  return text.split("\n").filter((line) => line.trim() !== "").map((line) => JSON.parse(line));
+}
+
+/** The tools of a server. */
+export interface ServerTools {
+  readonly server: string;
+  readonly tools: readonly Tool[];
+}
+
+/** Reads the recorded lists of public servers. */
+export function readServers(): ServerTools[] {
+  const folder = new URL("../../tests/fixtures/tool_lists/", import.meta.url);
+  const names = [...Deno.readDirSync(folder)].map(({ name }) => name);
+  return names.filter((name) => name.endsWith(".json")).sort().map((name) => {
+    const definitions: Tool["definition"][] = JSON.parse(
+      Deno.readTextFileSync(new URL(name, folder)),
+    );
+    const tools = definitions.map((definition) => {
+      const text = new JsonText(JSON.stringify(definition));
+      return { name: String(definition.name), definition, text };
+    });
+    return { server: name.slice(0, -".json".length), tools };
+  });
+}
+
+/** Returns servers with several copies of each tool, whose names end with a number. */
+export function copyTools(servers: readonly ServerTools[], copies: number): ServerTools[] {
+  return servers.map(({ server, tools }) => {
+    const copied = Array.from(
+      { length: copies },
+      (_, copy) => tools.map((tool) => ({ ...tool, name: `${tool.name}_${copy}` })),
+    );
+    return { server, tools: copied.flat() };
+  });
+}
+
+/** The answer of `get_server_tools` to a query. */
+export interface QueryAnswer {
+  readonly tools: readonly { readonly server: string; readonly name: string }[];
+  readonly returned: number;
+}
+
+/**
+ * Creates a function that answers queries as the gateway does, with servers whose tools are known and an agent that may
+ * call them all.
+ *
+ * @returns The function, which returns the text of an answer.
+ */
+export function createFinder(
+  servers: readonly ServerTools[],
+): (query: string) => Promise<string> {
+  const context = createContext(servers);
+  const tool: GatewayTool | undefined = gatewayTools({ debug: false }).get("get_server_tools");
+  if (tool === undefined || !("run" in tool)) throw new Error("get_server_tools does not run");
+  return async (query) => (await tool.run({ query }, context)).json;
+}
+
+function createContext(servers: readonly ServerTools[]): ToolContext {
+  const entries = servers.map(({ server, tools }): [string, DownstreamServer] => {
+    const catalog = new Catalog(tools);
+    const config = { name: server };
+    // A query needs nothing else of a server.
+    const known = { config, listTools: () => Promise.resolve(catalog) };
+    return [server, known as unknown as DownstreamServer];
+  });
+  return {
+    caller: { agent: "agent" } as ToolContext["caller"],
+    policy: { allows: () => true } as unknown as ToolContext["policy"],
+    serverConfigs: new Map(entries.map(([name, { config }]) => [name, config])),
+    unavailableReasons: new Map(),
+    servers: new Map(entries),
+    signal: new AbortController().signal,
+    gateway: { status: () => ({}) },
+  };
+}
