@@ -16,6 +16,7 @@ import {
   measureStarts,
 } from "./bench/gateway_figures.ts";
 import { measureMemoryCount } from "./bench/memory_count_figures.ts";
+import { measureFinding } from "./bench/finding_figures.ts";
 import { measureHttp } from "./bench/http_figures.ts";
 import { parseBenchOptions, type Part } from "./bench/flags.ts";
 import { profileCalls } from "./bench/profile.ts";
@@ -82,6 +83,7 @@ const parts: Record<Part, () => Promise<void>> = {
   denials: () => measureDenials(builds, rounds, figures),
   http: () => measureHttp(shippedBuilds, rounds, figures),
   discovery: () => measureDiscovery(builds, rounds, figures),
+  finding: async () => print(`${await measureFinding(rounds, figures)}\n`),
   memory: () => measureMemory(shippedBuilds, flags.quick ? 0 : MEMORY_CALLS, figures),
 };
 for (const [name, measure] of Object.entries(parts)) {

@@ -12,6 +12,7 @@ export const PARTS = [
   "denials",
   "http",
   "discovery",
+  "finding",
   "memory",
 ] as const;
 
