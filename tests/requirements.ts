@@ -7,6 +7,7 @@
  */
 import { COMMAND_INIT } from "./requirements/command_init.ts";
 import { DOCS } from "./requirements/docs.ts";
+import { FINDING } from "./requirements/finding.ts";
 import { MEMORY } from "./requirements/memory.ts";
 import { OAUTH } from "./requirements/oauth.ts";
 import { OVER_HTTP } from "./requirements/over_http.ts";
@@ -34,6 +35,7 @@ export type Section = Readonly<Record<string, string | readonly [issue: number, 
 
 const sections: readonly (readonly [string, Section])[] = [
   ...Object.entries(TOOLS_AND_ERRORS),
+  ...Object.entries(FINDING),
   ...Object.entries(RULES_AND_SERVERS),
   ...Object.entries(SESSIONS_AND_MESSAGES),
   ...Object.entries(OAUTH),

@@ -115,6 +115,11 @@ export class Catalog {
     this.#memory?.free();
   }
 
+  /** Takes memory for an index of the tools, until `free`; returns whether it fits into the server's share. */
+  takeMemory(bytes: number): boolean {
+    return this.#memory?.take(bytes) ?? true;
+  }
+
   /** Returns the tool with a name, if there is one. */
   get(name: string): Tool | undefined {
     return this.#byName.get(name);

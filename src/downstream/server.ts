@@ -62,6 +62,8 @@ interface LeasedOperation<T> {
   readonly rpcErrorOf?: (result: T) => RpcError | undefined;
   /** The operation's clock, which is stopped when the operation has ended, successfully or not. */
   readonly clock?: CallClock;
+  /** Whether a person is asked to log in if the server needs it. Default: yes. */
+  readonly offersLogin?: boolean;
 }
 
 /** A configured server: its sessions, and the tools that it lists. */
@@ -144,9 +146,14 @@ export class DownstreamServer {
    *
    * @param caller The caller.
    * @param signal Cancels the wait; its reason is thrown.
+   * @param options Whether a person is asked to log in if the server needs it; default: yes.
    * @throws {DownstreamError} if the server is not available.
    */
-  async listTools(caller: Caller, signal: CancelSignal): Promise<Catalog> {
+  async listTools(
+    caller: Caller,
+    signal: CancelSignal,
+    options: Pick<LeasedOperation<Catalog>, "offersLogin"> = {},
+  ): Promise<Catalog> {
     const owner = {
       session: this.#pool.find(caller)?.session,
       capabilitiesKey: this.#capabilityKeys.of(caller.capabilities),
@@ -156,7 +163,11 @@ export class DownstreamServer {
       ? undefined
       : this.#toolLists.cachedList(owner) ?? this.#toolLists.pendingList(owner, signal);
     const requestList = (): Promise<Catalog> => {
-      return this.#withLease(caller, { run: (lease) => lease.listTools(isStale), signal });
+      return this.#withLease(caller, {
+        run: (lease) => lease.listTools(isStale),
+        signal,
+        ...options,
+      });
     };
     // The list is requested in the same tick, so that a reload cannot remove the server first.
     if (knownList === undefined) return await requestList();
@@ -262,11 +273,12 @@ export class DownstreamServer {
   /** Runs an operation on the caller's session. If it fails and another session may succeed, runs it there once more. */
   async #withLease<T>(
     caller: Caller,
-    { run, signal, rpcErrorOf, clock }: LeasedOperation<T>,
+    { run, signal, rpcErrorOf, clock, offersLogin = true }: LeasedOperation<T>,
   ): Promise<T> {
     // Only OAuth needs the pending operations: it offers a login to the client of one of them.
-    const pending = this.#authorization &&
-      this.#pendingOperations.add({ channel: caller.channel, clock: clock ?? caller.permit });
+    const pending = offersLogin && this.#authorization !== undefined
+      ? this.#pendingOperations.add({ channel: caller.channel, clock: clock ?? caller.permit })
+      : undefined;
     try {
       for (let isFirst = true;; isFirst = false) {
         this.#refuseIfUnusable();

@@ -3,9 +3,9 @@ import { cutToTokens, estimateTokens } from "./tools/mod.ts";
 import { shortenText } from "../text.ts";
 
 /** The end of the instructions, about the use of the gateway's tools. */
-const USAGE = "Call list_servers, then get_server_tools for the server you need, then " +
-  "execute_tool with the server, the tool and its args. Pass your agent_id in every call if you " +
-  "were given one.";
+const USAGE = "Call get_server_tools with a query to find tools, or list_servers and then " +
+  "get_server_tools for a server, then execute_tool with the server, the tool and its args. Pass " +
+  "your agent_id in every call if you were given one.";
 
 /**
  * Maximum length of the list of names, in characters: clients that hide tools show the model about the

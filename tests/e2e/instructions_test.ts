@@ -3,7 +3,7 @@ import { type RunningGateway, startGateway } from "./gateway.ts";
 import { waitUntil } from "./wait.ts";
 import { HttpClient } from "./http_client.ts";
 
-const HOW_TO_USE = /^Call list_servers, [^\n]+$/;
+const HOW_TO_USE = /^Call get_server_tools with a query [^\n]+$/;
 
 /** Servers that cannot be started. */
 const SERVERS = {

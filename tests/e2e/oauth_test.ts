@@ -243,3 +243,19 @@ Deno.test("[oauth.no-secrets] neither the gateway's traces nor those of Deno its
     }
   }
 });
+
+Deno.test("[finding.no-login] a query about all servers asks nobody to log in; one about a named server does", async () => {
+  await using fixture = new OAuthFixture();
+  const gateway = await fixture.startGateway({ servers: { odd: misbehavingServer() } });
+  const find = (args: Fields) =>
+    gateway.callGatewayToolForJson<Fields>("get_server_tools", { query: "read", ...args });
+  const { unavailable, pending } = await find({});
+  assert.deepEqual([unavailable, pending], [["notes"], undefined]);
+  assert.equal(fixture.countBrowserStarts(), 0);
+  await find({ server: "notes" });
+  await waitUntil("the browser logs in", async () => {
+    const { tools } = await find({});
+    return (tools as Fields[]).some(({ server, name }) => server === "notes" && name === "read");
+  });
+  assert.equal(fixture.countBrowserStarts(), 1);
+});

@@ -40,7 +40,7 @@ Deno.test("a client lists the gateway's tools", async (t) => {
     });
     assert.deepEqual(argumentNames, [
       ["agent_id?", "include_metadata?"],
-      ["agent_id?", "server", "names?", "pattern?", "max_schema_tokens?", "detail?"],
+      ["agent_id?", "query?", "server?", "names?", "pattern?", "max_schema_tokens?", "detail?"],
       ["agent_id?", "server", "tool", "args?", "timeout_ms?"],
     ]);
   });
@@ -81,7 +81,7 @@ Deno.test("a client lists the gateway's tools", async (t) => {
     () => {
       assert.deepEqual(tools.map(({ annotations: { title } }) => title), [
         "List servers",
-        "List a server's tools",
+        "Find tools",
         "Call a tool",
       ]);
       const { description, inputSchema: { properties } } = tools[2] as ToolDefinition;

@@ -93,6 +93,7 @@ const REQUESTS: Readonly<Record<string, Arguments>> = {
     names: [1, 2, 3, 4, 5].map((digit) => `tool_${digit}`.padEnd(60, "x")).join(),
   },
   "with a budget of one token": { max_schema_tokens: 1 },
+  "that a query finds": { query: "tool 17 x, of what it does at length, without a typoo" },
 };
 
 Deno.test("[security.many-tools] no listing of 10,000 tools occupies the gateway for more than 100 ms of CPU time at once", async (t) => {

@@ -29,6 +29,16 @@ interface TextBudget {
   readonly nesting: number;
 }
 
+/** Limits of a parameter list. */
+export interface ParameterLimits {
+  /** Approximate maximum length of the list, in characters. */
+  readonly list: number;
+  /** Approximate maximum length of the type of a parameter, in characters. */
+  readonly type: number;
+  /** Whether only the names of optional parameters are written. Default: no. */
+  readonly namesOptionalOnly?: boolean;
+}
+
 /** Marks omitted text. */
 export const ELLIPSIS = "\u2026";
 const minObjectChars = 24;
@@ -38,10 +48,8 @@ const maxLiteralChars = 60;
 /**
  * Writes the properties of an input schema as a parameter list without its parentheses, or an
  * ellipsis if the schema does not describe any.
- *
- * @param maxChars Approximate maximum lengths, in characters, of the list and of the type of a parameter.
  */
-export function parametersText(schema: unknown, maxChars: { list: number; type: number }): string {
+export function parametersText(schema: unknown, limits: ParameterLimits): string {
   if (!isSchema(schema)) return ELLIPSIS;
   const walk = startWalk(schema);
   if (alternativesOf(schema).length === 0 && typeof schema["$ref"] !== "string") {
@@ -49,31 +57,34 @@ export function parametersText(schema: unknown, maxChars: { list: number; type: 
     if (walk.workLeft < 0) return ELLIPSIS;
     const isEmpty = shape.properties.size === 0 && !hasKeywords(shape.additional, walk);
     if (!isEmpty) {
-      return propertiesText(shape, maxChars.list, { maxChars: maxChars.type, nesting: 1 }, walk);
+      const innerBudget = { maxChars: limits.type, nesting: 1 };
+      return propertiesText(shape, { ...limits, innerBudget }, walk);
     }
     if (schema["type"] === "object" && shape.additional !== true) return "";
   }
-  const text = typeText(schema, { maxChars: maxChars.list, nesting: 0 }, walk);
+  const text = typeText(schema, { maxChars: limits.list, nesting: 0 }, walk);
   return text === "any" || text === "object" ? ELLIPSIS : text;
 }
 
 /** Lists properties in the order of the schema, each type within `innerBudget`. */
 function propertiesText(
   shape: ObjectShape,
-  maxChars: number,
-  innerBudget: TextBudget,
+  { list, innerBudget, namesOptionalOnly = false }:
+    & Pick<ParameterLimits, "list" | "namesOptionalOnly">
+    & { readonly innerBudget: TextBudget },
   walk: Walk,
 ): string {
   const shownTexts = new Map<string, string>();
-  let charsLeft = maxChars;
+  let charsLeft = list;
   // Required properties use the budget first, because a caller must know them.
   for (const isRequired of [true, false]) {
     for (const [name, schema] of shape.properties) {
       if (charsLeft <= 0) break;
       if (shape.required.has(name) !== isRequired) continue;
-      const text = `${keyText(name)}${isRequired ? "" : "?"}: ${
-        typeWithDefault(schema, innerBudget, walk)
-      }`;
+      const type = isRequired || !namesOptionalOnly
+        ? `: ${typeWithDefault(schema, innerBudget, walk)}`
+        : "";
+      const text = `${keyText(name)}${isRequired ? "" : "?"}${type}`;
       spend(walk, text.length);
       charsLeft -= text.length + 2;
       if (charsLeft >= 0 || shownTexts.size === 0) shownTexts.set(name, text);
@@ -228,7 +239,7 @@ function objectText(schema: Schema, budget: TextBudget, walk: Walk): string {
   }
   if (budget.maxChars < minObjectChars) return `{${ELLIPSIS}}`;
   const innerBudget = { maxChars: budget.maxChars >> 1, nesting: budget.nesting + 1 };
-  return `{${propertiesText(shape, budget.maxChars, innerBudget, walk)}}`;
+  return `{${propertiesText(shape, { list: budget.maxChars, innerBudget }, walk)}}`;
 }
 
 /** Writes a value as JSON, cut if it is long or deep. */

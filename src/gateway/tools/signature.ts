@@ -3,9 +3,9 @@
  * schema, and the beginning of its description.
  */
 
-import { ELLIPSIS, parametersText } from "./schema_text.ts";
+import { ELLIPSIS, type ParameterLimits, parametersText } from "./schema_text.ts";
 import { cutToTokens, estimateTokens } from "./tokens.ts";
-import { escapeControls } from "../../text.ts";
+import { escapeControls, shortenText } from "../../text.ts";
 
 /** The shown parts of a server's tool definition. */
 export interface DescribedTool {
@@ -22,7 +22,8 @@ export interface KnownOfTool {
 
 const maxNameChars = 128;
 /** Maximum length of all parameters, and of the type of one, in characters. */
-const maxChars = { list: 1_600, type: 400 };
+const maxChars: ParameterLimits = { list: 1_600, type: 400 };
+const shortLimits: ParameterLimits = { list: 160, type: 60, namesOptionalOnly: true };
 /**
  * The limit of a summary, in tokens: `share` of the full definition, less the signature and the JSON around
  * both (`overhead`), but at least `min` and at most `max`. With 14 public servers (225 tools), this saves
@@ -39,9 +40,29 @@ const maxReadChars = 1_000;
  * marks parts that are nested too deeply or too long, or a schema that describes no arguments.
  */
 export function signatureOf(tool: DescribedTool): string {
+  return writeSignature(tool, maxChars);
+}
+
+function writeSignature(tool: DescribedTool, limits: ParameterLimits): string {
   const name = typeof tool.name === "string" ? tool.name : "";
   const shownName = name.length > maxNameChars ? name.slice(0, maxNameChars) + ELLIPSIS : name;
-  return escapeControls(`${shownName}(${parametersText(tool.inputSchema, maxChars)})`);
+  return escapeControls(`${shownName}(${parametersText(tool.inputSchema, limits)})`);
+}
+
+/**
+ * Writes the input of a tool as `signatureOf` does, but shorter: without the types of optional parameters.
+ */
+export function shortSignatureOf(tool: DescribedTool): string {
+  return writeSignature(tool, shortLimits);
+}
+
+/** Returns the first sentence of a tool's description, at most `maxChars` characters. Empty without a description. */
+export function firstSentenceOf({ description }: DescribedTool, maxChars: number): string {
+  if (typeof description !== "string") return "";
+  const [first = ""] = sentencesOf(description.slice(0, maxReadChars)).filter((sentence) =>
+    !isHeading(sentence)
+  );
+  return shortenText(first, maxChars - 1);
 }
 
 /**

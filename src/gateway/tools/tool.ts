@@ -111,8 +111,8 @@ export interface ToolBase {
 
 /** A tool that runs in the gateway. */
 export interface LocalTool extends ToolBase {
-  /** Returns the access that a call needs; absent if any identified agent may call the tool. */
-  accessRequest?(args: Arguments): AccessRequest;
+  /** Returns the access that a call needs; absent, or `undefined`, if any identified agent may make the call. */
+  accessRequest?(args: Arguments): AccessRequest | undefined;
   /**
    * Answers a call.
    *

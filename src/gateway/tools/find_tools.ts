@@ -1,0 +1,271 @@
+import { Catalog, type DownstreamServer, type Tool } from "../../downstream/mod.ts";
+import type { Policy } from "../../policy/mod.ts";
+import { within } from "../../within.ts";
+import {
+  type DescribedServer,
+  type FoundTool,
+  indexTools,
+  MAX_QUERY_LENGTH,
+  rankTools,
+  type Scope,
+  type ToolIndex,
+} from "./finding/mod.ts";
+import { allowedServers, findServer } from "./find_server.ts";
+import { firstSentenceOf, shortSignatureOf } from "./signature.ts";
+import { estimateTokens } from "./tokens.ts";
+import type { Arguments, GatewayAnswer, ToolContext } from "./tool.ts";
+import {
+  computeOnce,
+  createSelector,
+  createStepRunner,
+  type Detail,
+  readNames,
+  type StepRunner,
+  writeTools,
+} from "./tool_listing.ts";
+import { shortenText } from "../../text.ts";
+
+/** Maximum time that a query waits for servers whose tools are not known yet, in milliseconds. */
+const MAX_WAIT_MS = 3000;
+
+/** Maximum length of a description, in characters. */
+const MAX_DESCRIPTION = 160;
+
+/** Maximum length of the list of servers in a hint, in characters. */
+const MAX_SERVERS_CHARS = 200;
+
+/**
+ * Answers a query with the tools that fit it best, of those that the agent may call. Servers whose tools are not known
+ * yet are started.
+ *
+ * @param query The query, which is not recorded.
+ * @throws {CallerError | DownstreamError} if the call names a server that is not available.
+ */
+export async function findTools(
+  query: string,
+  { args, context }: { readonly args: Arguments; readonly context: ToolContext },
+): Promise<GatewayAnswer> {
+  const { caller: { agent }, policy } = context;
+  const serverName = typeof args.server === "string" ? args.server : undefined;
+  const { lists, pending, failed } = await readLists(context, serverName);
+  const selects = args.names === undefined && args.pattern === undefined
+    ? undefined
+    : createSelector(args, readNames(args));
+  const scopes: Scope[] = [];
+  const unindexed: string[] = [];
+  let callableCount = 0;
+  for (const { server, catalog } of lists) {
+    const runStep = createStepRunner(catalog, agent);
+    const allowed = await readAllowed(catalog, { server: server.name, agent, policy, runStep });
+    callableCount += allowed.count;
+    if (allowed.count === 0) continue;
+    const index = await readIndex(catalog, server, runStep);
+    if (index === undefined) {
+      unindexed.push(server.name);
+      continue;
+    }
+    const searched = selects === undefined
+      ? allowed.flags
+      : await narrow(allowed.flags, { tools: catalog.tools, selects, runStep });
+    scopes.push({ server: server.name, index, searched });
+  }
+  // Ranking takes a millisecond even if the lists are long.
+  const runStep = createStepRunner({ isLong: false }, agent);
+  const shownQuery = shortenText(query, MAX_QUERY_LENGTH);
+  const unavailable = [...failed, ...unindexed];
+  const found = await runSteps(rankTools(shownQuery, scopes), runStep);
+  const detail = typeof args.detail === "string" ? args.detail as Detail : "signatures";
+  const write = (tool: FoundTool) => writeFoundTool(tool, detail);
+  const { texts, isCut } = await writeTools(found, { write, args, runStep });
+  const list = `[${texts.join(",")}]`;
+  const omitted = found.slice(texts.length).map(({ tool }) => tool.name);
+  const hint = found.length === 0
+    ? nothingFoundHint(context)
+    : isCut
+    ? 'The list would be too long; ask for the other tools with "names".'
+    : undefined;
+  const otherMembers = JSON.stringify({
+    query: shownQuery,
+    total_available: callableCount,
+    returned: texts.length,
+    tokens_used: texts.length === 0 ? 0 : await runStep(() => estimateTokens(list)),
+    detail,
+    ...(omitted.length === 0 ? {} : { omitted }),
+    ...(hint === undefined ? {} : { hint }),
+    ...(pending.length === 0 ? {} : { pending }),
+    ...(unavailable.length === 0 ? {} : { unavailable }),
+  });
+  // The definitions are inserted as text, exactly as the server wrote them.
+  return { kind: "gateway-result", json: `{"tools":${list},${otherMembers.slice(1)}` };
+}
+
+/** The known lists of tools of the servers that a query is about. */
+interface KnownLists {
+  readonly lists: readonly { readonly server: DescribedServer; readonly catalog: Catalog }[];
+  /** Names of the servers whose tools are not known yet. */
+  readonly pending: readonly string[];
+  /** Names of the servers that failed. */
+  readonly failed: readonly string[];
+}
+
+/** The servers for which a query has waited in vain, and whose tools are still not known. */
+const overdueServers = new WeakSet<DownstreamServer>();
+
+/**
+ * Reads the tools of one server, or of all servers that the agent may use, at the same time. Waits only once for a server
+ * that takes long.
+ *
+ * @param serverName The name of the server; default: all servers.
+ * @throws {DownstreamError} if the named server failed.
+ */
+async function readLists(
+  context: ToolContext,
+  serverName: string | undefined,
+): Promise<KnownLists> {
+  const { caller, policy, serverConfigs, servers, signal } = context;
+  const configs = serverName === undefined
+    ? allowedServers(caller.agent, { policy, serverConfigs })
+    : [findServer(context, serverName).config];
+  const outcomes = new Map<string, Catalog | { readonly error: unknown }>();
+  const awaited: Promise<unknown>[] = [];
+  const overdue: Promise<unknown>[] = [];
+  for (const { name } of configs) {
+    const server = servers.get(name);
+    if (server === undefined) continue;
+    // A query about all servers must not make a person log in to one of them.
+    const listing = server.listTools(caller, signal, { offersLogin: serverName !== undefined });
+    const outcome = listing.catch((error: unknown) => ({ error })).then((result) => {
+      outcomes.set(name, result);
+      overdueServers.delete(server);
+    });
+    (overdueServers.has(server) ? overdue : awaited).push(outcome);
+  }
+  await within(Promise.all(awaited), MAX_WAIT_MS);
+  // They may have listed their tools since.
+  if (overdue.length > 0) await within(Promise.all(overdue), 0);
+  signal.throwIfAborted();
+  const lists: KnownLists["lists"][number][] = [];
+  const pending: string[] = [];
+  const failed: string[] = [];
+  for (const config of configs) {
+    const server = servers.get(config.name);
+    const outcome = outcomes.get(config.name);
+    if (outcome instanceof Catalog) lists.push({ server: config, catalog: outcome });
+    else if (outcome === undefined && server !== undefined) {
+      pending.push(config.name);
+      overdueServers.add(server);
+    } else if (outcome !== undefined && serverName !== undefined) throw outcome.error;
+    else failed.push(config.name);
+  }
+  return { lists, pending, failed };
+}
+
+/** The indexes, which all agents share. */
+const indexes = new WeakMap<
+  Catalog,
+  { readonly description: string | undefined; readonly index: Promise<ToolIndex | undefined> }
+>();
+
+/** Returns the index of a list of tools, which is built once; `undefined` if the server's memory has no room for it. */
+function readIndex(
+  catalog: Catalog,
+  { name, description }: DescribedServer,
+  runStep: StepRunner,
+): Promise<ToolIndex | undefined> {
+  const known = indexes.get(catalog);
+  if (known !== undefined && known.description === description) return known.index;
+  const index = runSteps(indexTools(catalog.tools, { name, description }), runStep)
+    .then((built) => catalog.takeMemory(built.memory) ? built : undefined);
+  indexes.set(catalog, { description, index });
+  return index;
+}
+
+/** The tools of a list that an agent may call. */
+interface AllowedTools {
+  /** For each tool, 1 if the agent may call it. */
+  readonly flags: Uint8Array;
+  readonly count: number;
+}
+
+/** The tools that agents may call, by rules, agent and list. */
+const allowedTools = new WeakMap<Policy, Map<string, WeakMap<Catalog, AllowedTools>>>();
+
+/** Returns the tools that an agent may call; decides about each tool once. */
+async function readAllowed(
+  catalog: Catalog,
+  { server, agent, policy, runStep }: {
+    readonly server: string;
+    readonly agent: string;
+    readonly policy: Policy;
+    readonly runStep: StepRunner;
+  },
+): Promise<AllowedTools> {
+  const byAgent = allowedTools.get(policy) ?? new Map<string, WeakMap<Catalog, AllowedTools>>();
+  allowedTools.set(policy, byAgent);
+  const byCatalog = byAgent.get(agent) ?? new WeakMap<Catalog, AllowedTools>();
+  byAgent.set(agent, byCatalog);
+  const known = byCatalog.get(catalog);
+  if (known !== undefined) return known;
+  const flags = await narrow(new Uint8Array(catalog.tools.length).fill(1), {
+    tools: catalog.tools,
+    selects: ({ name }) => policy.allows(agent, { kind: "tool", server, tool: name }),
+    runStep,
+  });
+  const allowed = { flags, count: flags.reduce((sum, flag) => sum + flag, 0) };
+  byCatalog.set(catalog, allowed);
+  return allowed;
+}
+
+/** Returns flags that are 1 only for selected tools. */
+async function narrow(
+  flags: Uint8Array,
+  { tools, selects, runStep }: {
+    readonly tools: readonly Tool[];
+    readonly selects: (tool: Tool) => boolean;
+    readonly runStep: StepRunner;
+  },
+): Promise<Uint8Array> {
+  const narrowed = flags.slice();
+  for (const [position, tool] of tools.entries()) {
+    if (narrowed[position] === 1 && !await runStep(() => selects(tool))) narrowed[position] = 0;
+  }
+  return narrowed;
+}
+
+async function runSteps<T>(steps: Generator<void, T>, runStep: StepRunner): Promise<T> {
+  for (;;) {
+    const step = runStep(() => steps.next());
+    const { done, value } = step instanceof Promise ? await step : step;
+    if (done) return value;
+  }
+}
+
+/** Writes a tool of an answer as JSON. */
+export function writeFoundTool({ server, tool }: FoundTool, detail: Detail): string {
+  switch (detail) {
+    case "full": {
+      // The last member of a name counts, so that no definition can claim to be of another server.
+      const { json } = tool.text;
+      return `${json.slice(0, json.lastIndexOf("}"))},"server":${JSON.stringify(server)}}`;
+    }
+    case "names":
+      return JSON.stringify({ server, name: tool.name });
+    case "signatures":
+      return `{"server":${JSON.stringify(server)},${shortTextOf(tool)}`;
+  }
+}
+
+/** Returns the members of a tool in an answer after its server. */
+const shortTextOf = computeOnce(({ name, definition }) => {
+  const description = firstSentenceOf(definition, MAX_DESCRIPTION);
+  const signature = shortSignatureOf(definition);
+  return JSON.stringify({ name, signature, ...(description === "" ? {} : { description }) })
+    .slice(1);
+});
+
+function nothingFoundHint({ caller: { agent }, policy, serverConfigs }: ToolContext): string {
+  const names = allowedServers(agent, { policy, serverConfigs }).map(({ name }) => name);
+  if (names.length === 0) return "You may use no server.";
+  const list = shortenText(names.join(", "), MAX_SERVERS_CHARS);
+  return `No tool fits; try other words, or list the tools of a server: ${list}.`;
+}
