@@ -22,6 +22,7 @@ export const command = defineCommand({
     "steps as any other call: identity, rules, audit. Exit code: 1 if the call fails.",
   example: "agent-mcp-gateway tools --server postgres --agent researcher",
   flags: {
+    query: textFlag("Only tools that fit a text, the best first", { placeholder: "text" }),
     server: serverFlag("Only tools of this server"),
     agent: agentFlag("The agent whose tools are listed (GATEWAY_AGENT)"),
     names: textFlag("Only these tools, separated by commas", { placeholder: "names" }),
@@ -31,12 +32,15 @@ export const command = defineCommand({
     ...FILE_FLAGS,
   },
   async run({ flags, ...context }) {
-    const { server, names, pattern, detail, json, ...settingFlags } = flags;
+    const { query, server, names, pattern, detail, json, ...settingFlags } = flags;
     const opened = await openConfiguration(settingFlags);
     if (server !== undefined) findServer(server, opened.configuration);
     const asAgent = chooseAgent(opened, context);
     return await withGateway({ opened: asAgent, stderr: context.stderr }, async (call) => {
       const request = { names, pattern, detail };
+      if (query !== undefined) {
+        return await showFoundTools(call, { query, server, request, json, context });
+      }
       return server === undefined
         ? await showAllServers(call, { request, json, context })
         : await showServerTools(call, { server, request, json, context });
@@ -51,9 +55,15 @@ interface ServerListing {
   readonly hint?: string;
   readonly tools: readonly {
     readonly name: string;
+    /** The server; only in the answer to a query. */
+    readonly server?: string;
     readonly signature?: string;
     readonly description?: string;
   }[];
+  /** Names of servers whose tools are not known yet; only in the answer to a query. */
+  readonly pending?: readonly string[];
+  /** Names of servers that failed; only in the answer to a query. */
+  readonly unavailable?: readonly string[];
 }
 
 /** A server in the answer of `list_servers`, with the answer of `get_server_tools` about it. */
@@ -65,6 +75,7 @@ interface ListedServer {
 }
 
 interface ToolsRequest {
+  readonly query?: string;
   readonly names?: string | undefined;
   readonly pattern?: string | undefined;
   readonly detail?: "full" | "signatures" | "names" | undefined;
@@ -74,6 +85,42 @@ interface ShowOptions {
   readonly request: ToolsRequest;
   readonly json: boolean;
   readonly context: Context;
+}
+
+async function showFoundTools(
+  call: CallGateway,
+  { query, server, request, json, context: { stdout, stderr } }:
+    & ShowOptions
+    & { readonly query: string; readonly server: string | undefined },
+): Promise<number> {
+  const result = await requestTools(call, server, { ...request, query });
+  if (result.isError) return printRefusal(result, { json, stdout, stderr });
+  const listing = parseGatewayAnswer(result) as ServerListing;
+  if (json) stdout.write(jsonOutput(JSON.stringify(listing)));
+  else {
+    const style = styleOf(Deno.stdout);
+    const texts = listing.tools.map((tool) => {
+      const signature = `${tool.server}: ${tool.signature ?? tool.name}`;
+      const shown = request.detail === "full" ? tool : { ...tool, signature };
+      return toolText(shown, request.detail, style);
+    });
+    stdout.write(texts.join(""));
+  }
+  printNotes(listing, stderr);
+  return 0;
+}
+
+function printNotes(
+  { returned, total_available, hint, pending = [], unavailable = [] }: ServerListing,
+  stderr: Context["stderr"],
+): void {
+  stderr.write(`${returned} of ${pluralize(total_available, "tool")}\n`);
+  const notes = [
+    ...(hint === undefined ? [] : [hint]),
+    ...(pending.length === 0 ? [] : [`Not listed yet: ${pending.join(", ")}`]),
+    ...(unavailable.length === 0 ? [] : [`Not available: ${unavailable.join(", ")}`]),
+  ];
+  for (const note of notes) stderr.write(escapeLines(`${note}\n`));
 }
 
 async function showServerTools(
@@ -88,9 +135,7 @@ async function showServerTools(
   const style = styleOf(Deno.stdout);
   if (json) stdout.write(jsonOutput(JSON.stringify(listing)));
   else stdout.write(listing.tools.map((tool) => toolText(tool, request.detail, style)).join(""));
-  const { returned, total_available } = listing;
-  stderr.write(`${returned} of ${pluralize(total_available, "tool")}\n`);
-  if (listing.hint !== undefined) stderr.write(escapeLines(`${listing.hint}\n`));
+  printNotes(listing, stderr);
   return 0;
 }
 
@@ -135,7 +180,7 @@ function printRefusal(
 
 async function requestTools(
   call: CallGateway,
-  server: string,
+  server: string | undefined,
   request: ToolsRequest,
 ): Promise<CallResult> {
   const fields = Object.entries({ server, ...request }).filter(([, value]) => value !== undefined);

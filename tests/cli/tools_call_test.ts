@@ -52,6 +52,32 @@ Deno.test("tools and call", async (t) => {
     },
   );
 
+  await t.step(
+    "[finding.command] tools --query lists the tools that fit, the best first",
+    async () => {
+      const { code, stdout, stderr } = await shell.run([
+        "tools",
+        "--query",
+        "ehco",
+        ...readerFlags,
+      ]);
+      assert.equal(code, 0);
+      assert.match(stdout, /^odd: echo\(/);
+      assert.match(stderr, /^1 of 3 tools$/m);
+      const query = ["tools", "--query", "echo", ...writerFlags];
+      const all = await shell.run([...query, "--detail", "names"]);
+      assert.match(all.stdout, /^odd: echo$/m);
+      assert.match(all.stderr, /^Not available: gone$/m);
+      const { tools, unavailable } = JSON.parse((await shell.run([...query, "--json"])).stdout);
+      assert.deepEqual([tools[0].server, tools[0].name, unavailable], ["odd", "echo", ["gone"]]);
+      const full = await shell.run([...query, "--detail", "full", "--server", "odd"]);
+      assert.match(full.stdout, /"inputSchema"/);
+      const none = await shell.run(["tools", "--query", "quaternion", ...readerFlags]);
+      assert.deepEqual([none.code, none.stdout], [0, ""]);
+      assert.match(none.stderr, /^No tool fits; .*: odd\.$/m);
+    },
+  );
+
   await t.step("[cli.call] arguments come from the command line or standard input", async () => {
     const args = '{"token":"é 😀","number":12345678901234567890}';
     const outputs = await Promise.all([
