@@ -152,7 +152,7 @@ export class DownstreamServer {
   async listTools(
     caller: Caller,
     signal: CancelSignal,
-    options: Pick<LeasedOperation<Catalog>, "offersLogin"> = {},
+    options: { readonly offersLogin?: boolean } = {},
   ): Promise<Catalog> {
     const owner = {
       session: this.#pool.find(caller)?.session,

@@ -38,7 +38,9 @@ const NO_ENTRIES = new Uint32Array();
 
 /** A server's name and description. */
 export interface DescribedServer {
+  /** The name. */
   readonly name: string;
+  /** The description, if its entry has one. */
   readonly description?: string | undefined;
 }
 
@@ -57,7 +59,11 @@ export class ToolIndex {
   readonly #starts: Uint32Array;
   readonly #entries: Uint32Array;
 
-  /** @param terms The entries of each term. */
+  /**
+   * Creates the index.
+   *
+   * @param terms The entries of each term.
+   */
   constructor(
     terms: ReadonlyMap<string, readonly number[]>,
     { tools, lengths, vocabulary }: Pick<ToolIndex, "tools" | "vocabulary"> & {

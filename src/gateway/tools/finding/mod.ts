@@ -9,3 +9,4 @@
 export { type DescribedServer, indexTools, ToolIndex } from "./index.ts";
 export { MAX_QUERY_LENGTH } from "./query.ts";
 export { type FoundTool, rankTools, type Scope } from "./rank.ts";
+export { Vocabulary } from "./spelling.ts";

@@ -26,7 +26,9 @@ const MIN_SHARE = 0.33;
 
 /** The tools of a server that are searched. */
 export interface Scope {
+  /** The server's name. */
   readonly server: string;
+  /** The index of its tools. */
   readonly index: ToolIndex;
   /** For each tool of the index, 1 if it is searched; the other tools do not affect the result. */
   readonly searched: Uint8Array;
@@ -34,7 +36,9 @@ export interface Scope {
 
 /** A tool that a query found. */
 export interface FoundTool {
+  /** The server's name. */
   readonly server: string;
+  /** The tool. */
   readonly tool: Tool;
 }
 

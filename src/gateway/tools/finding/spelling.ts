@@ -16,7 +16,11 @@ export class Vocabulary {
   // The letters of each word, a bit for each.
   readonly #letters: Int32Array;
 
-  /** @param words The stems of words, by word. */
+  /**
+   * Creates the vocabulary; short words are left out.
+   *
+   * @param words The stems of words, by word.
+   */
   constructor(words: ReadonlyMap<string, string>) {
     const entries = [...words].filter(([word]) => word.length >= MIN_LENGTH);
     this.#words = entries.map(([word]) => word);
