@@ -30,7 +30,12 @@ export class EventStream {
 
   /** Sends a message with an id, after which the client can resume. */
   send(id: string, message: string): void {
-    this.#write(`id: ${id}\nevent: message\ndata: ${message}\n\n`);
+    this.#write(formatEvent({ id, message }));
+  }
+
+  /** Sends messages together: thousands of short ones take as long as one long message. */
+  sendAll(events: readonly { readonly id: string; readonly message: string }[]): void {
+    if (events.length > 0) this.#write(events.map(formatEvent).join(""));
   }
 
   /**
@@ -67,4 +72,8 @@ export class EventStream {
     this.#controller = undefined;
     this.#onEnd();
   }
+}
+
+function formatEvent({ id, message }: { readonly id: string; readonly message: string }): string {
+  return `id: ${id}\nevent: message\ndata: ${message}\n\n`;
 }

@@ -4,7 +4,7 @@ import type { Budget } from "../../budget.ts";
 import type { HeldDataLimit } from "./held_data.ts";
 import { EventStream } from "./event_stream.ts";
 import { type PostResponseOptions, PostResponseWriter, type StreamOwner } from "./post_response.ts";
-import { ReplayBuffer } from "./replay_buffer.ts";
+import { ReplayBuffer, type SentEvent } from "./replay_buffer.ts";
 
 /** Number of the stream that a client opens with GET, for messages outside of calls. */
 const GET_STREAM = 0;
@@ -41,6 +41,8 @@ export class HttpSession implements Channel, StreamOwner {
    * so the client is probably gone.
    */
   isAbandoned = false;
+  /** The memory of the client's agent. */
+  readonly memory: Budget;
   readonly #replay: ReplayBuffer;
   readonly #responses = new Set<PostResponseWriter>();
   // The responses that have become streams, by number of the stream.
@@ -56,6 +58,7 @@ export class HttpSession implements Channel, StreamOwner {
 
   constructor({ credential, maxReplayChars, memory, heldData }: HttpSessionOptions) {
     this.credential = credential;
+    this.memory = memory;
     this.#replay = new ReplayBuffer(maxReplayChars, { memory, heldData });
   }
 
@@ -87,9 +90,9 @@ export class HttpSession implements Channel, StreamOwner {
       // A stream that another one has replaced was not lost.
       this.isAbandoned ||= this.#getStream === stream;
     });
-    for (const { position, text } of this.#replay.find(GET_STREAM)) {
-      if (position > afterPosition) this.#sendOnGetStream(position, text);
-    }
+    const events = this.#replay.find(GET_STREAM).filter(({ position }) => position > afterPosition);
+    this.#lastSentPosition = events.at(-1)?.position ?? this.#lastSentPosition;
+    stream.sendAll(events.map(identifyEvent));
     return stream;
   }
 
@@ -115,7 +118,7 @@ export class HttpSession implements Channel, StreamOwner {
     if (firstPosition > afterPosition + 1) return undefined;
     this.#recordUse();
     const stream = new EventStream();
-    for (const { position, text } of events) stream.send(eventId(streamNumber, position), text);
+    stream.sendAll(events.map(identifyEvent));
     if (response === undefined) stream.end();
     else response.resume(stream);
     return stream;
@@ -203,6 +206,12 @@ export class HttpSession implements Channel, StreamOwner {
     this.#lastSentPosition = position;
     this.#getStream?.send(eventId(GET_STREAM, position), text);
   }
+}
+
+function identifyEvent(
+  { stream, position, text }: SentEvent,
+): { readonly id: string; readonly message: string } {
+  return { id: eventId(stream, position), message: text };
 }
 
 function eventId(stream: number, position: number): string {

@@ -1,5 +1,6 @@
 import { Hono, type HonoRequest } from "hono";
 import { type Message, RPC_CODES } from "../../jsonrpc/mod.ts";
+import { longWork, partyOf } from "../../long_work.ts";
 import type { Credential } from "./authentication.ts";
 import { EVENT_STREAM } from "./event_stream.ts";
 import type { HttpSession } from "./http_session.ts";
@@ -53,7 +54,7 @@ export function mcpRoutes(options: McpOptions): Hono<HttpEnv> {
     return toResponse(result);
   });
 
-  routes.get("/", ({ req, get }) => {
+  routes.get("/", async ({ req, get }) => {
     // A GET route also matches HEAD, which must not replace the client's stream.
     if (req.method === "HEAD") return methodErrorResponse();
     if (!accepts(req, EVENT_STREAM)) {
@@ -62,7 +63,10 @@ export function mcpRoutes(options: McpOptions): Hono<HttpEnv> {
     const session = findSession(req, get("credential"), options);
     if (session instanceof Response) return session;
     const lastId = req.header("last-event-id");
-    const stream = lastId === undefined ? session.openGetStream() : session.resume(lastId);
+    // Sending the kept messages again may take long, and a client may ask for them in a loop.
+    const stream = await longWork.runOrWait(partyOf(session.memory), () => {
+      return lastId === undefined ? session.openGetStream() : session.resume(lastId);
+    });
     if (stream === undefined) {
       return errorResponse(
         400,

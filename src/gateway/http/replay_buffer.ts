@@ -1,6 +1,9 @@
 import type { Budget } from "../../budget.ts";
 import type { HeldData, HeldDataLimit } from "./held_data.ts";
 
+/** Memory of a message in addition to its text, in UTF-16 code units. */
+const EVENT_CHARS = 64;
+
 /** A message that was sent on a stream. */
 export interface SentEvent {
   /** Number of the stream within the session. */
@@ -39,7 +42,7 @@ export class ReplayBuffer implements HeldData {
   /** Keeps a message, and drops the oldest ones while a limit is exceeded. */
   add(event: SentEvent): void {
     this.#events.push(event);
-    this.#addSize(event.text.length);
+    this.#addSize(event.text.length + EVENT_CHARS);
     while (this.#size > this.#maxChars) this.release();
     if (this.#droppedCount > this.#events.length / 2) this.#removeDropped();
   }
@@ -49,7 +52,7 @@ export class ReplayBuffer implements HeldData {
     const oldest = this.#events[this.#droppedCount];
     if (oldest === undefined) return;
     this.#droppedCount++;
-    this.#addSize(-oldest.text.length);
+    this.#addSize(-oldest.text.length - EVENT_CHARS);
   }
 
   /** Returns the kept messages of a stream, in order. */
