@@ -50,6 +50,7 @@ class Tenant {
     ) {
       await this.call("get_server_tools", { server: "marked", ...detail });
     }
+    await this.call("get_server_tools", { query: "plain tool", detail: "full" });
     assert.match(await this.callTool("plain"), /"plain"/);
     assert.match(await this.callTool(`tool_${MARKER.slice(0, -1)}`), /TOOL_NOT_FOUND/);
     assert.match(await this.callTool("plain"), /"plain"/);

@@ -119,6 +119,18 @@ export async function checkCalls(transport: OpenTransport, check: Check): Promis
     await gateway.callServerToolForText("odd", "release");
     assert.equal(readSingleText((await slowCall).result), "released");
   });
+
+  await check("[finding.best] a query finds tools of all servers", async () => {
+    interface Answer {
+      readonly tools: readonly { readonly server: string; readonly name: string }[];
+    }
+    const { tools } = await gateway.callGatewayToolForJson<Answer>("get_server_tools", {
+      query: "echo",
+    });
+    for (const server of ["odd", "other", "old"]) {
+      assert.ok(tools.some((tool) => tool.server === server && tool.name === "echo"), server);
+    }
+  });
 }
 
 /** Checks that the progress of a call reaches the client with its own token. */

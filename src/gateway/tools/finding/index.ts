@@ -17,7 +17,13 @@ const FIELD_WEIGHTS = {
 };
 
 /** Maximum number of characters of a field that are read; further ones repeat the first. */
-const MAX_CHARS = { title: 200, description: 1500, parameterDescription: 160, server: 400 };
+const MAX_CHARS = {
+  title: 200,
+  description: 1500,
+  parameter: 128,
+  parameterDescription: 160,
+  server: 400,
+};
 
 /** Maximum number of parameters of a tool that are read. */
 const MAX_PARAMETERS = 60;
@@ -190,7 +196,11 @@ function* fieldsOf({ name, definition }: Tool, server: DescribedServer): Generat
     yield { text: text.slice(end), weight: weights.description };
   }
   for (const [parameter, schema] of parametersOf(inputSchema)) {
-    yield { text: parameter, weight: weights.parameter, isMain: true };
+    yield {
+      text: parameter.slice(0, MAX_CHARS.parameter),
+      weight: weights.parameter,
+      isMain: true,
+    };
     if (isRecord(schema) && typeof schema.description === "string") {
       const text = schema.description.slice(0, MAX_CHARS.parameterDescription);
       yield { text, weight: weights.parameterDescription };
