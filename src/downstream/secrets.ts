@@ -18,7 +18,10 @@ const MAX_SHORT_QUOTE_LENGTH = 200;
 const MAX_REDACTED_LENGTH = 16 * 1024;
 
 /** Maximum number of issued secrets that are remembered for a server; a token is worthless after its renewal. */
-const MAX_ISSUED_SECRETS = 64;
+const MAX_ISSUED_SECRETS = 16;
+
+/** Maximum length of an issued secret, in UTF-16 code units; the gateway uses no longer one. */
+const MAX_ISSUED_LENGTH = 16 * 1024;
 
 // The secrets that were issued while each server was used, the oldest first.
 const issuedSecrets = new WeakMap<ServerConfig, Set<string>>();
@@ -33,6 +36,7 @@ export function addSecrets(config: ServerConfig, values: readonly string[]): voi
   const secrets = issuedSecrets.get(config) ?? new Set();
   issuedSecrets.set(config, secrets);
   for (const value of values) {
+    if (value.length > MAX_ISSUED_LENGTH) continue;
     secrets.delete(value);
     secrets.add(value);
   }
@@ -57,7 +61,8 @@ export function secretsOf(config: ServerConfig): string[] {
     ...(issuedSecrets.get(config) ?? []),
   ];
   // A secret of several lines is also redacted line by line, because stderr is read in lines.
-  return [...new Set(values.flatMap((value) => [value, ...value.split("\n")]).flatMap(formsOf))];
+  const secretTexts = new Set(values.flatMap((value) => [value, ...value.split("\n")]));
+  return [...new Set([...secretTexts].flatMap(formsOf))];
 }
 
 /** Returns a text as it is, as a JSON string and percent-encoded, as programs quote it. */

@@ -119,6 +119,22 @@ for (const token of ["canary-one\r\nx-evil: 1", "canary-\u0000", "canary-é"]) {
   });
 }
 
+Deno.test("[oauth.checks] [oauth.no-secrets] a token of more than 16384 characters is refused and not quoted", async () => {
+  await using fixture = new OAuthFixture();
+  fixture.authorizationServer.behaviour.tokenResponse = {
+    status: 200,
+    body: JSON.stringify({ access_token: `canary${"x".repeat(16_384)}`, token_type: "Bearer" }),
+  };
+  const { message } = await catchDownstreamError(
+    sendRequest(fixture.createAuth(), fixture.server.url),
+  );
+  assert.match(
+    message,
+    /access_token is a string of 16390 characters and must be a string of at most 16384 characters/,
+  );
+  assert.doesNotMatch(message + fixture.logLines.join(), /canary/);
+});
+
 for (
   const [metadata, expected] of [
     [{ authorization_endpoint: "javascript:alert(1)" }, /page javascript: is no https address/],

@@ -36,6 +36,8 @@ export const MEMORY: Readonly<Record<string, Section>> = {
       "a session keeps only what the gateway uses of a server's description of itself",
     "memory.login-responses":
       "a login response that arrives byte by byte takes as much memory as another one",
+    "memory.session-names":
+      "session ids, endpoints and cookies that a remote server gives a session are limited in length",
     "memory.kept-text":
       "what is kept of a message does not keep the rest of the message, or of its batch, in memory",
     "memory.unread-client":

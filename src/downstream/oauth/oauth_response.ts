@@ -66,9 +66,14 @@ const SECRET_MEMBERS: readonly MemberName[] = [
   "refresh_token",
 ];
 
+/** Maximum length of a text in a response, in UTF-16 code units; the gateway keeps tokens, and sends them in a header. */
+const MAX_TEXT_LENGTH = 16 * 1024;
+
+const SHORT_STRING = `a string of at most ${MAX_TEXT_LENGTH} characters`;
+
 const TYPE_DESCRIPTIONS: Readonly<Record<keyof MemberTypes, string>> = {
-  nonEmptyString: "a string",
-  string: "a string",
+  nonEmptyString: SHORT_STRING,
+  string: SHORT_STRING,
   strings: "a list of strings",
   url: "a URL",
   urls: "a list of URLs",
@@ -76,8 +81,9 @@ const TYPE_DESCRIPTIONS: Readonly<Record<keyof MemberTypes, string>> = {
   boolean: "true or false",
 };
 
-const isNonEmptyString = (value: unknown): value is string =>
-  typeof value === "string" && value !== "";
+const isShortString = (value: unknown): value is string =>
+  typeof value === "string" && value.length <= MAX_TEXT_LENGTH;
+const isNonEmptyString = (value: unknown): value is string => isShortString(value) && value !== "";
 const isUrl = (value: unknown): value is string => isNonEmptyString(value) && URL.canParse(value);
 
 /**
@@ -87,7 +93,7 @@ const READERS: {
   readonly [K in keyof MemberTypes]: (value: unknown) => MemberTypes[K] | undefined;
 } = {
   nonEmptyString: (value) => isNonEmptyString(value) ? value : undefined,
-  string: (value) => typeof value === "string" ? value : undefined,
+  string: (value) => isShortString(value) ? value : undefined,
   strings: (value) => filterList(value, isNonEmptyString),
   url: (value) => isUrl(value) ? value : undefined,
   urls: (value) => filterList(value, isUrl),
@@ -197,7 +203,11 @@ function describeInvalidValue(name: MemberName, value: unknown, config: ServerCo
   if (value === null || value === "") return JSON.stringify(value);
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object") return "an object";
-  if (SECRET_MEMBERS.includes(name)) return `a ${typeof value}`;
+  if (SECRET_MEMBERS.includes(name)) {
+    return typeof value === "string"
+      ? `a string of ${value.length} characters`
+      : `a ${typeof value}`;
+  }
   return typeof value === "string" ? quoteServerText(value, config) : String(value);
 }
 

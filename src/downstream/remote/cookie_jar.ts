@@ -1,5 +1,5 @@
 /** Maximum number of cookies, and maximum length of a cookie in UTF-16 code units. */
-const MAX_COOKIES = 50;
+const MAX_COOKIES = 16;
 const MAX_COOKIE_LENGTH = 4096;
 
 interface Cookie {

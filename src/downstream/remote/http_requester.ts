@@ -17,6 +17,9 @@ import { readRetryAfter } from "./retry_after.ts";
  */
 const POOL_IDLE_MS = 4000;
 
+/** Maximum length of a session id, which the session keeps, in UTF-16 code units. */
+const MAX_SESSION_ID_LENGTH = 8192;
+
 /** An HTTP request before it is sent. */
 export interface RemoteRequest {
   readonly method: "GET" | "POST" | "DELETE";
@@ -152,21 +155,29 @@ export class HttpRequester {
     headers.set("accept-encoding", "identity");
     const cookie = this.#cookies.headerFor(url, headers.get("cookie"));
     if (cookie !== undefined) headers.set("cookie", cookie);
+    let response: Response;
     try {
-      const response = await fetch(url, {
+      response = await fetch(url, {
         method,
         headers,
         signal,
         redirect: "manual",
         ...this.#bodyAndClient(body),
       });
-      this.#cookies.store(response.headers, url);
-      this.#sessionId = response.headers.get("mcp-session-id") ?? this.#sessionId;
-      return { response, sentAuthorization: headers.get("authorization") ?? undefined };
     } catch (cause) {
       if (signal.aborted) throw signal.reason;
       throw networkFailure(cause, { url, isAnswering: false });
     }
+    const sessionId = response.headers.get("mcp-session-id") ?? this.#sessionId;
+    if (sessionId.length > MAX_SESSION_ID_LENGTH) {
+      await response.body?.cancel();
+      const message =
+        `${url.host} sent a session id of more than ${MAX_SESSION_ID_LENGTH} characters`;
+      throw new RemoteFailure(message, { reach: "refused" });
+    }
+    this.#cookies.store(response.headers, url);
+    this.#sessionId = sessionId;
+    return { response, sentAuthorization: headers.get("authorization") ?? undefined };
   }
 
   /**

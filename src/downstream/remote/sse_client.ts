@@ -8,6 +8,9 @@ import { isEventStream } from "./response.ts";
 import type { IncomingText } from "./sse_parser.ts";
 import { explainMissingStream } from "./missing_answer.ts";
 
+/** Maximum length of the endpoint, which the session keeps, in UTF-16 code units. */
+const MAX_ENDPOINT_LENGTH = 8192;
+
 /**
  * A client of HTTP+SSE, the transport of revision 2024-11-05: one event stream is the session, and
  * each message to the server is a POST to the endpoint that an event of the stream names.
@@ -119,13 +122,16 @@ export class SseClient implements RemoteClient {
     });
   }
 
-  /** Sets the endpoint, or fails the connection if the endpoint has another origin than the server. */
+  /** Sets the endpoint, or fails the connection if the endpoint is too long or has another origin than the server. */
   #setEndpoint(data: IncomingText | undefined): void {
     const { url } = this.#options;
     this.#hasEndpoint = true;
-    const endpoint = data !== undefined && "text" in data ? URL.parse(data.text, url) : null;
+    const text = data !== undefined && "text" in data ? data.text : undefined;
+    const isUsable = text !== undefined && text.length <= MAX_ENDPOINT_LENGTH;
+    const endpoint = isUsable ? URL.parse(text, url) : null;
     if (endpoint?.origin === url.origin) return this.#endpoint.resolve(endpoint);
-    const message = "it names no endpoint of its own origin on its event stream";
+    const message = "it names no endpoint of its own origin, of at most " +
+      `${MAX_ENDPOINT_LENGTH} characters, on its event stream`;
     this.#endpoint.reject(new RemoteFailure(message, { reach: "never" }));
     this.#controller.abort();
   }

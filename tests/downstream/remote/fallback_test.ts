@@ -100,6 +100,19 @@ Deno.test("[servers.remote-fallback] an endpoint of another origin is not used",
   assert.match(await expectFailure(fixture.call("echo")), /names no endpoint of its own origin/);
 });
 
+Deno.test("[memory.session-names] an endpoint of more than 8192 characters is not used", async () => {
+  await using server = await FakeHttpServer.start((_, response) => {
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    response.write(`event: endpoint\ndata: /${"x".repeat(8192)}\n\n`);
+    return true;
+  });
+  await using fixture = createRemoteFixture(server.url, { kind: "sse" });
+  assert.match(
+    await expectFailure(fixture.call("echo")),
+    /no endpoint .* of at most 8192 characters/,
+  );
+});
+
 Deno.test("[remote.session-gone] the end of the stream ends an SSE session", async () => {
   let stream: ServerResponse | undefined;
   const answerAsOlderServer = actAsOlderServer(405);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { readResultJson } from "../../contract/downstream_fixture.ts";
+import { expectFailure, readResultJson } from "../../contract/downstream_fixture.ts";
 import { waitUntil } from "../../e2e/wait.ts";
-import { FakeHttpServer } from "./fake_http_server.ts";
+import { FakeHttpServer, sendJson } from "./fake_http_server.ts";
 import { createRemoteFixture } from "./remote_fixture.ts";
 
 Deno.test("[remote.headers] configured headers are sent with every request, and do not replace those of the protocol", async () => {
@@ -53,4 +53,16 @@ Deno.test("[remote.headers] a server without sessions receives neither a session
     assert.equal(readResultJson(await fixture.call("echo")), '{"content":[]}');
   }
   assert.equal(server.requests.filter(({ method }) => method === "DELETE").length, 0);
+});
+
+Deno.test("[memory.session-names] a server whose session id has more than 8192 characters is refused", async () => {
+  await using server = await FakeHttpServer.start((_, response) => {
+    response.setHeader("mcp-session-id", "x".repeat(8193));
+    return sendJson(response, {});
+  });
+  await using fixture = createRemoteFixture(server.url);
+  assert.match(
+    await expectFailure(fixture.call("echo")),
+    /sent a session id of more than 8192 characters/,
+  );
 });
