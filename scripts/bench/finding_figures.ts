@@ -2,6 +2,7 @@ import { encode } from "gpt-tokenizer/encoding/o200k_base";
 import {
   copyTools,
   createFinder,
+  gatewayDefinitions,
   type LabelledQuery,
   QUERY_KINDS,
   type QueryAnswer,
@@ -25,6 +26,11 @@ export interface Result {
   readonly rank: number | undefined;
   /** Tokens of the answer; `undefined` if there is no answer of a gateway. */
   readonly tokens?: number;
+  /**
+   * Tokens of a session that finds the right tool: the gateway's definitions, the query, the full definition of the
+   * tool, and a call without arguments; `undefined` if the answer has no right tool.
+   */
+  readonly sessionTokens?: number | undefined;
 }
 
 /** Figures of a list of results. */
@@ -60,10 +66,21 @@ export async function answerQueries(
   const find = createFinder(servers);
   const results: Result[] = [];
   for (const { query, kind, right } of queries) {
-    const text = await find(query);
+    const text = await find({ query });
     const { tools }: QueryAnswer = JSON.parse(text);
     const ids = tools.map(({ server, name }) => `${server}/${name}`);
-    results.push({ kind, rank: rankOf(ids, right), tokens: encode(text).length });
+    const rank = rankOf(ids, right);
+    const found = tools[(rank ?? 0) - 1];
+    let sessionTokens: number | undefined;
+    if (found !== undefined) {
+      const { server, name } = found;
+      const request = { server, names: name };
+      const call = { server, tool: name, args: {} };
+      const texts = [{ query }, request, call].map((args) => JSON.stringify(args));
+      sessionTokens = [gatewayDefinitions(), text, await find(request), ...texts]
+        .reduce((sum, each) => sum + encode(each).length, 0);
+    }
+    results.push({ kind, rank, tokens: encode(text).length, sessionTokens });
   }
   return results;
 }
@@ -102,8 +119,11 @@ export async function measureFinding(rounds: number, figures: Figures): Promise<
       figures.addValue(`${figure}: recall@5`, "source", "", scores.recall[5]);
       figures.addValue(`${figure}: recall@5`, "plain BM25", "", plain.recall[5]);
     }
-    for (const { tokens = NaN } of results) {
+    for (const { kind, tokens = NaN, sessionTokens } of results) {
       figures.addValue(`finding, ${title}: size of an answer`, "source", "tokens", tokens);
+      if (kind !== "task" || sessionTokens === undefined) continue;
+      const figure = `finding, ${title}: session with a task`;
+      figures.addValue(figure, "source", "tokens", sessionTokens);
     }
   }
   await measureTime(servers, rounds, figures);
@@ -125,13 +145,13 @@ async function measureTime(
   const queries = readQueries("chosen_on");
   const find = createFinder(manyServers);
   const startMs = performance.now();
-  await find("first query");
+  await find({ query: "first query" });
   const program = "source";
   const title = `finding among ${count.toLocaleString("en")} tools`;
   figures.addValue(`${title}: first query`, program, "ms", performance.now() - startMs);
   for (let round = -1; round < rounds; round++) {
     const roundStartMs = performance.now();
-    for (const { query } of queries) await find(query);
+    for (const { query } of queries) await find({ query });
     const queryMs = (performance.now() - roundStartMs) / queries.length;
     // The first round warms up.
     if (round >= 0) figures.addValue(`${title}: a query`, program, "ms", queryMs);

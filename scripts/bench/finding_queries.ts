@@ -1,5 +1,5 @@
 import { Catalog, type DownstreamServer, type Tool } from "../../src/downstream/mod.ts";
-import type { GatewayTool, ToolContext } from "../../src/gateway/tools/mod.ts";
+import type { Arguments, GatewayTool, ToolContext } from "../../src/gateway/tools/mod.ts";
 import { gatewayTools } from "../../src/gateway/tools/mod.ts";
 import { JsonText } from "../../src/jsonrpc/mod.ts";
 
@@ -65,19 +65,26 @@ export interface QueryAnswer {
   readonly returned: number;
 }
 
+/** Definitions of the gateway's tools as `tools/list` shows them. */
+export function gatewayDefinitions(): string {
+  return JSON.stringify(
+    [...gatewayTools({ debug: false }).values()].map((tool) => tool.definition),
+  );
+}
+
 /**
- * Creates a function that answers queries as the gateway does, with servers whose tools are known and an agent that may
+ * Creates a function that answers calls of `get_server_tools` as the gateway does, with servers whose tools are known and an agent that may
  * call them all.
  *
  * @returns The function, which returns the text of an answer.
  */
 export function createFinder(
   servers: readonly ServerTools[],
-): (query: string) => Promise<string> {
+): (args: Arguments) => Promise<string> {
   const context = createContext(servers);
   const tool: GatewayTool | undefined = gatewayTools({ debug: false }).get("get_server_tools");
   if (tool === undefined || !("run" in tool)) throw new Error("get_server_tools does not run");
-  return async (query) => (await tool.run({ query }, context)).json;
+  return async (args) => (await tool.run(args, context)).json;
 }
 
 function createContext(servers: readonly ServerTools[]): ToolContext {

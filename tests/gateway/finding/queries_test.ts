@@ -7,6 +7,7 @@ import {
   readQueries,
   readServers,
 } from "../../../scripts/bench/finding_queries.ts";
+import { summarize } from "../../../scripts/bench/summary.ts";
 import { cpuMs } from "../../cpu_time.ts";
 
 Deno.test("[finding.queries] each set has queries of all kinds, whose right tools exist", () => {
@@ -33,13 +34,20 @@ Deno.test("[finding.queries] the answers to the queries of the chosen-on set hav
   assert.ok(medianTokens <= 300, `${medianTokens} tokens`);
 });
 
+Deno.test("[finding.session] a session that finds its tool by a query takes less than 1,000 tokens for the median task", async () => {
+  const tasks = readQueries("chosen_on").filter(({ kind }) => kind === "task");
+  const results = await answerQueries(tasks, readServers());
+  const { median } = summarize(results.flatMap(({ sessionTokens }) => sessionTokens ?? []));
+  assert.ok(median < 1000, `${median} tokens`);
+});
+
 Deno.test("[finding.time] a query takes less than ten milliseconds of CPU time with 2,320 tools", async () => {
   const find = createFinder(copyTools(readServers(), 16));
   const queries = readQueries("chosen_on").slice(0, 50);
   let bestMs = Infinity;
   for (let round = 0; round < 10 && bestMs >= 10; round++) {
     const startMs = cpuMs();
-    for (const { query } of queries) await find(query);
+    for (const { query } of queries) await find({ query });
     // The first round builds the index.
     if (round > 0) bestMs = Math.min(bestMs, (cpuMs() - startMs) / queries.length);
   }
