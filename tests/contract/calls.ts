@@ -69,9 +69,10 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
     ],
     ["task", /answered with resultType "task", which is not a complete result/],
     [null, /answered with resultType null, /],
+    [{ task: 1 }, /answered with resultType an object, /],
   ];
   for (const [resultType, expected] of incompleteResults) {
-    Deno.test(`[sessions.incomplete] ${name}: a result of type ${resultType} is an error, and never passed on`, async () => {
+    Deno.test(`[sessions.incomplete] ${name}: a result of type ${JSON.stringify(resultType)} is an error, and never passed on`, async () => {
       await using fixture = new DownstreamFixture(create());
       const { answer, connection, request } = await fixture.startHeldCall();
       connection.answer(request, { resultType, inputRequests: {}, content: [] });

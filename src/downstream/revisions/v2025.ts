@@ -42,6 +42,9 @@ const CANCEL_TASK = "tasks/cancel";
 /** Maximum length of a text with which a server describes itself, in UTF-16 code units; its session keeps the text. */
 const MAX_INFO_LENGTH = 4096;
 
+/** Maximum length of a quoted text, in UTF-16 code units. */
+const MAX_QUOTE_LENGTH = 80;
+
 /** Maximum time for a server's answer to the cancellation of a task, in milliseconds. */
 const CANCEL_TASK_TIMEOUT_MS = 30_000;
 
@@ -121,9 +124,7 @@ async function open(
     const newerClause = describeNewerRevision({ code: 0, message: "", data });
     if (newerClause !== undefined) throw new HandshakeError(newerClause, { isNewer: true });
     throw new HandshakeError(
-      `it speaks MCP revision ${JSON.stringify(protocolVersion)}, not one of ${
-        REVISIONS.join(", ")
-      }`,
+      `it speaks MCP revision ${quoteValue(protocolVersion)}, not one of ${REVISIONS.join(", ")}`,
     );
   }
   onHeaders({ "mcp-protocol-version": revision });
@@ -300,7 +301,13 @@ function requireComplete(result: Readonly<Record<string, unknown>>, server: stri
  */
 function describeIncomplete({ resultType }: Readonly<Record<string, unknown>>): string | undefined {
   if (resultType === undefined || resultType === "complete") return undefined;
-  return `resultType ${startOfText(JSON.stringify(resultType), 80)}`;
+  return `resultType ${quoteValue(resultType)}`;
+}
+
+/** Quotes the beginning of a text; describes an object by its kind, because it may have millions of members. */
+function quoteValue(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(startOfText(value, MAX_QUOTE_LENGTH));
+  return typeof value === "object" ? describeKind(value) : String(value);
 }
 
 function describeKind(value: unknown): string {
