@@ -26,8 +26,9 @@ Deno.test("[security.long-work] an error of a step rejects its promise, and the 
   assert.equal(await longWork.run("agent a", () => "next"), "next");
 });
 
-Deno.test("[security.long-work] other work runs between two long steps", async () => {
+Deno.test("[security.long-work] other work runs between two long steps of several clients", async () => {
   const longWork = new LongWork();
+  longWork.servesSeveralClients = true;
   const events: string[] = [];
   const first = longWork.run("agent a", () => {
     workFor(10);
