@@ -34,10 +34,7 @@ export interface GatewayOptions extends SetupOptions {
   readonly initialize?: InitializeParams | false;
 }
 
-const MISBEHAVING_SERVER = fileURLToPath(
-  new URL("../fixtures/servers/odd_server.ts", import.meta.url),
-);
-const MISBEHAVING_SERVER_PERMISSIONS = [
+const FIXTURE_PERMISSIONS = [
   "--allow-env",
   "--allow-read",
   "--allow-write",
@@ -46,15 +43,21 @@ const MISBEHAVING_SERVER_PERMISSIONS = [
 
 /** Entry of `mcpServers` for `odd_server.ts`; the head of that file describes the flags that make it misbehave. */
 export function misbehavingServer(...flags: string[]): { command: string; args: string[] } {
-  const denoArgs = [
-    "run",
-    "--quiet",
-    "--no-prompt",
-    "--no-config",
-    "--no-lock",
-    ...MISBEHAVING_SERVER_PERMISSIONS,
-  ];
-  return { command: Deno.execPath(), args: [...denoArgs, MISBEHAVING_SERVER, ...flags] };
+  return fixtureServer("odd_server.ts", flags);
+}
+
+/** Entry of `mcpServers` for `offering_server.ts`; the head of that file describes the flags. */
+export function offeringServer(...flags: string[]): { command: string; args: string[] } {
+  return fixtureServer("offering_server.ts", flags);
+}
+
+function fixtureServer(
+  fileName: string,
+  flags: readonly string[],
+): { command: string; args: string[] } {
+  const program = fileURLToPath(new URL(`../fixtures/servers/${fileName}`, import.meta.url));
+  const denoFlags = ["--quiet", "--no-prompt", "--no-config", "--no-lock", ...FIXTURE_PERMISSIONS];
+  return { command: Deno.execPath(), args: ["run", ...denoFlags, program, ...flags] };
 }
 
 /** Starts a gateway and initializes its client. Declare the result with `await using`, which ends the gateway. */
