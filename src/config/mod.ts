@@ -70,5 +70,6 @@ export {
   trustFileFor,
 } from "./trust.ts";
 export { isHttpUrl } from "./check_entries.ts";
-export { listSettings, readSettings } from "./settings.ts";
+export { readSettings } from "./read_settings.ts";
+export { listSettings } from "./settings.ts";
 export type { SettingFlags, SettingRow, Settings } from "./settings.ts";

@@ -1,6 +1,3 @@
-import { ConfigError, type ConfigProblem, problemWithoutPosition } from "../errors.ts";
-import { standardOutputLines, standardStream } from "../line_queue.ts";
-import { type Environment, getHomeFolder, getStateFilePath } from "./environment.ts";
 import type { SettingDefinition } from "./setting_parser.ts";
 import {
   agentIdParser,
@@ -102,7 +99,9 @@ export interface SettingRow {
 }
 
 /** Defines each setting. A new setting needs a definition here and a member of `Settings`. */
-const DEFINITIONS: { readonly [K in keyof Settings]-?: SettingDefinition<Settings[K]> } = {
+export const SETTING_DEFINITIONS: {
+  readonly [K in keyof Settings]-?: SettingDefinition<Settings[K]>;
+} = {
   mcpConfig: {
     flag: "mcp-config",
     variable: "GATEWAY_MCP_CONFIG",
@@ -317,84 +316,19 @@ const DEFINITIONS: { readonly [K in keyof Settings]-?: SettingDefinition<Setting
     isSecret: true,
   },
 };
-const DEFINITION_ENTRIES = Object.entries(DEFINITIONS) as [
+/** The settings with their definitions, in the order of the help text. */
+export const SETTING_ENTRIES = Object.entries(SETTING_DEFINITIONS) as readonly [
   keyof Settings,
   SettingDefinition<Settings[keyof Settings]>,
 ][];
 
 /** Lists all settings in the order of the help text. */
 export function listSettings(): SettingRow[] {
-  return DEFINITION_ENTRIES.map(([key, { flag, variable, brief, fallback }]) => ({
+  return SETTING_ENTRIES.map(([key, { flag, variable, brief, fallback }]) => ({
     key,
     ...(flag === undefined ? {} : { flag }),
     variable,
     brief,
     boolean: typeof fallback === "boolean",
   }));
-}
-
-/**
- * Resolves the settings. A flag takes precedence over its variable, and the variable over the
- * default.
- *
- * @param flags Values as typed; a flag without a value is `true`.
- * @throws {ConfigError} if a flag or variable has an invalid value; names all of them.
- */
-export function readSettings(flags: SettingFlags, env: Environment): Settings {
-  const home = getHomeFolder(env);
-  const problems: ConfigProblem[] = [];
-  const settings: Record<string, unknown> = {};
-  for (const [key, definition] of DEFINITION_ENTRIES) {
-    const flag = String(flags[key] ?? "");
-    const text = flag || env.get(definition.variable) || "";
-    const flagName = `--${definition.flag}`;
-    // With `--agent "$UNSET"` the gateway would serve all agents instead of one.
-    const isEmptyFlag = flags[key] === "";
-    const isEmpty = isEmptyFlag || (text === "" && env.get(definition.variable) === "");
-    if (definition.refusesEmpty && isEmpty) {
-      const path = isEmptyFlag ? flagName : definition.variable;
-      const message = "is set and empty; give it a value, or do not set it";
-      problems.push(createProblem(path, message, definition));
-    }
-    const value = text === "" ? definition.fallback : definition.read(text, home);
-    if (value !== undefined) settings[key] = value;
-    if (value !== undefined || text === "") continue;
-    const path = flag === "" ? definition.variable : flagName;
-    const message = definition.isSecret
-      ? `must be ${definition.expected}`
-      : `expected ${definition.expected}, found ${JSON.stringify(text.slice(0, 60))}`;
-    problems.push(createProblem(path, message, definition));
-  }
-  settings["auditLog"] ||= getStateFilePath(env, "audit.jsonl");
-  const auditStream = standardStream(String(settings["auditLog"]));
-  if (settings["transport"] === "stdio" && auditStream === standardOutputLines) {
-    const path = flags.auditLog ? `--${DEFINITIONS.auditLog.flag}` : DEFINITIONS.auditLog.variable;
-    const message = "standard output carries the protocol; name a file or /dev/stderr";
-    problems.push(createProblem(path, message));
-  }
-  const isInFile = auditStream === undefined && settings["auditLog"] !== "/dev/null";
-  if (settings["auditRequired"] === true && !isInFile) {
-    const message = "needs an audit log in a file, not in a standard stream or /dev/null";
-    problems.push(createProblem(DEFINITIONS.auditRequired.variable, message));
-  }
-  const [certVariable, keyVariable] = [DEFINITIONS.tlsCert.variable, DEFINITIONS.tlsKey.variable];
-  if (("tlsCert" in settings) !== ("tlsKey" in settings)) {
-    const path = "tlsCert" in settings ? certVariable : keyVariable;
-    const message = `is set alone; set both ${certVariable} and ${keyVariable}, or neither`;
-    problems.push(createProblem(path, message));
-  }
-  if (problems.length > 0) throw new ConfigError(problems);
-  return settings as unknown as Settings;
-}
-
-/** Creates the problem of a flag or a variable. */
-function createProblem(
-  path: string,
-  message: string,
-  { isSecret = false }: { readonly isSecret?: boolean } = {},
-): ConfigProblem {
-  // The log redacts the text that follows the name of a secret setting and a colon.
-  return isSecret
-    ? problemWithoutPosition(`${path} ${message}`)
-    : problemWithoutPosition(message, { path });
 }

@@ -16,7 +16,7 @@ import type { Log } from "../log.ts";
 import type { Tracer } from "../trace.ts";
 import { Metrics, writePrometheus } from "../metrics/mod.ts";
 import type { RecordedRefusal } from "./http/mod.ts";
-import type { PipelineContext } from "./pipeline.ts";
+import type { PipelineContext } from "./pipeline_context.ts";
 import type { Records } from "./records.ts";
 import { Reloader, type ReloadOptions } from "./reload.ts";
 import { ClientSession } from "./session.ts";

@@ -1,58 +1,14 @@
-import type { Settings } from "../config/mod.ts";
 import { type ClientConnection, isReadOnly, type Tool } from "../downstream/mod.ts";
-import { utf8Bytes } from "../jsonrpc/mod.ts";
-import { type CallLimits, limitsOf, type Permit } from "../limits/mod.ts";
-import type { Log } from "../log.ts";
-import {
-  type AccessRequest,
-  type Decision,
-  type IdentityContext,
-  type Resolution,
-  resolveAgent,
-} from "../policy/mod.ts";
-import type { Span, Tracer } from "../trace.ts";
+import { limitsOf, type Permit } from "../limits/mod.ts";
+import type { Span } from "../trace.ts";
+import { explainDenial } from "./denial.ts";
+import { type ErrorBody, errorBodyOf, identityErrorBody, limitErrorBody } from "./error_body.ts";
+import { callerToRecord, connectionAgent, identify, UNIDENTIFIED } from "./identification.ts";
 import type { EncodedOutcome, Operation, OperationRequest, Outcome } from "./operation.ts";
-import {
-  type OperationRecord,
-  OperationRecorder,
-  type RecordContext,
-  type Records,
-  type Subject,
-} from "./records.ts";
-import {
-  denialErrorBody,
-  type ErrorBody,
-  errorBodyOf,
-  identityErrorBody,
-  limitErrorBody,
-} from "./error_body.ts";
-import type { Snapshot } from "./snapshot.ts";
-import {
-  callServerTool,
-  type GatewayTool,
-  similarAllowedServers,
-  type StatusSource,
-} from "./tools/mod.ts";
-
-/** The context of operations; each operation reads the snapshot once. */
-export interface PipelineContext {
-  /** The active configuration. */
-  readonly snapshot: Snapshot;
-  /** The agent that the connection is bound to, and the default agent. */
-  readonly identity: Pick<IdentityContext, "bound" | "defaultAgent">;
-  /** Rate and concurrency limits of the agents. */
-  readonly limits: CallLimits;
-  /** The audit log and the metrics. */
-  readonly records: Records;
-  /** Starts the spans of operations. */
-  readonly tracer: Tracer;
-  /** Transport of the client. */
-  readonly transport: Settings["transport"];
-  /** Log for the gateway's own errors. */
-  readonly log: Log;
-  /** Source of the gateway's state. */
-  readonly gateway: StatusSource;
-}
+import type { PipelineContext } from "./pipeline_context.ts";
+import { type OperationRecord, OperationRecorder, type RecordContext } from "./records.ts";
+import { accessRequestFor, describeSubject, parsedMemoryOf } from "./subject.ts";
+import { callServerTool } from "./tools/mod.ts";
 
 /**
  * Runs one operation, from its arguments to its record. Never throws: an error while deciding denies,
@@ -105,9 +61,6 @@ export async function refuseByLimits(
   return error;
 }
 
-/** The name, which no agent has, under which the calls of unidentified callers are counted together. */
-const UNIDENTIFIED = "";
-
 /** The context that all stages of an operation share. */
 interface StageContext {
   readonly connection: ClientConnection;
@@ -128,7 +81,7 @@ async function runStages(
   const decoded = decodeOperation(request, context);
   const { operation } = decoded;
   const accessRequest = operation && accessRequestFor(operation, context.transport);
-  const subject = operation && describeSubject(operation, accessRequest, servers);
+  const subject = operation && describeSubject(operation, { accessRequest, servers });
 
   // Caller.
   const resolution = identify(request.claimedAgent, context);
@@ -262,124 +215,6 @@ function startSpan(
       "network.transport": transport === "stdio" ? "pipe" : "tcp",
     },
   });
-}
-
-/**
- * Returns the agent that a call without `agent_id` is made as; `undefined` if such a call is denied.
- */
-export function connectionAgent(context: PipelineContext): string | undefined {
-  const resolution = identify(undefined, context);
-  return "agent" in resolution ? resolution.agent : undefined;
-}
-
-/** Whether a connection may see and call one of the gateway's tools. */
-export function isOffered(
-  { httpAccessRequest }: GatewayTool,
-  { snapshot, identity: { bound }, transport }: PipelineContext,
-): boolean {
-  if (transport === "stdio" || httpAccessRequest === undefined) return true;
-  const { policy, configuration: { rules } } = snapshot;
-  if (bound !== undefined) return policy.allows(bound, httpAccessRequest);
-  // An unbound client may call as any agent.
-  return rules.agents.keys().some((agent) => policy.allows(agent, httpAccessRequest));
-}
-
-function identify(
-  agentId: string | undefined,
-  { snapshot, identity }: PipelineContext,
-): Resolution {
-  const { configuration: { rules }, policy } = snapshot;
-  return resolveAgent(agentId, {
-    ...identity,
-    denyOnMissing: rules.denyOnMissingAgent,
-    has: policy.has,
-  });
-}
-
-/**
- * Returns the caller to record if it is not identified: the agent that the connection is bound to, or
- * on an unbound connection the agent id that the call claims.
- */
-function callerToRecord(
-  { claimedAgent }: OperationRequest,
-  { identity: { bound } }: PipelineContext,
-): OperationRecord["caller"] {
-  if (!bound) return { id: claimedAgent, agent: undefined };
-  return { id: bound, agent: bound, claimedId: claimedAgent === bound ? undefined : claimedAgent };
-}
-
-/**
- * Returns the access to decide about; `undefined` if any identified agent has it. Reading the gateway's
- * status needs permission only over HTTP: over stdio the client belongs to the user.
- */
-function accessRequestFor(
-  operation: Operation,
-  transport: Settings["transport"],
-): AccessRequest | undefined {
-  switch (operation.kind) {
-    case "server-tool": {
-      const { server, tool, args } = operation;
-      return { kind: "tool", server, tool, args: () => args?.value ?? {} };
-    }
-    case "gateway-tool": {
-      const { tool, args } = operation;
-      return tool.accessRequest?.(args) ??
-        (transport === "http" ? tool.httpAccessRequest : undefined);
-    }
-  }
-}
-
-/** Returns the memory of the parsed arguments of an operation, in bytes, if they were sent as a string of JSON. */
-function parsedMemoryOf(operation: Operation): number {
-  return operation.kind === "server-tool" ? operation.args?.parsedMemory ?? 0 : 0;
-}
-
-function describeSubject(
-  operation: Operation,
-  accessRequest: AccessRequest | undefined,
-  servers: ReadonlyMap<string, unknown>,
-): Subject | undefined {
-  if (operation.kind === "gateway-tool") {
-    if (accessRequest?.kind !== "server") return undefined;
-    const { server } = accessRequest;
-    return { server, isCounted: servers.has(server) };
-  }
-  const { server, tool, args } = operation;
-  const argsBytes = args && utf8Bytes(args.text.json);
-  return { server, isCounted: servers.has(server), tool, argsBytes, args: args?.text };
-}
-
-/** Returns the error for a denied operation; logs the errors while deciding, if there were any. */
-function explainDenial(
-  decision: Decision,
-  { context: { snapshot, log }, ...denial }: {
-    readonly operation: string;
-    readonly agent: string;
-    readonly accessRequest: AccessRequest;
-    readonly context: PipelineContext;
-  },
-): ErrorBody {
-  const { operation, agent, accessRequest } = denial;
-  const { policy, configuration: { servers: serverConfigs } } = snapshot;
-  const { errors } = decision;
-  if (errors.length > 0) {
-    const errorId = crypto.randomUUID();
-    const reason = errors.map(({ stack, message }) => stack ?? message).join("\n");
-    log.error("Denied an operation because deciding about it failed", {
-      id: errorId,
-      operation,
-      agent,
-      reason,
-    });
-    return denialErrorBody(decision, { ...denial, similarServers: [], errorId });
-  }
-  // Similar server names help only if the whole server is denied, not a single tool.
-  const isServerDenied = accessRequest.kind !== "status" &&
-    !policy.allows(agent, { kind: "server", server: accessRequest.server });
-  const similarServers = isServerDenied
-    ? similarAllowedServers(accessRequest.server, { agent, policy, serverConfigs })
-    : [];
-  return denialErrorBody(decision, { ...denial, similarServers, errorId: undefined });
 }
 
 /** Returns the outcome of an operation that threw. */

@@ -10,14 +10,10 @@ import {
   severityRank,
 } from "./call_channel.ts";
 import type { ErrorBody } from "./error_body.ts";
+import { connectionAgent, isOffered } from "./identification.ts";
 import { writeInstructions } from "./instructions.ts";
-import {
-  connectionAgent,
-  isOffered,
-  type PipelineContext,
-  refuseByLimits,
-  runOperation,
-} from "./pipeline.ts";
+import { refuseByLimits, runOperation } from "./pipeline.ts";
+import type { PipelineContext } from "./pipeline_context.ts";
 import { clientCodec2025 } from "./revisions/mod.ts";
 import { allowedServers, type GatewayTool } from "./tools/mod.ts";
 import { REVISION_WITH_BATCHES } from "../revisions.ts";
@@ -27,9 +23,6 @@ const ROOTS_CHANGED = "notifications/roots/list_changed";
 
 /** The known requests that are no operations. */
 const OTHER_METHODS: readonly string[] = ["tools/list", "ping", "initialize", "logging/setLevel"];
-
-/** JSON-RPC code of a request beyond a limit, among those that a server may define. */
-const LIMIT_EXCEEDED = -32005;
 
 /** Options of a client's session. */
 export interface ClientSessionOptions {
@@ -122,7 +115,8 @@ export class ClientSession {
 
   #handleRequest(request: IncomingRequest): void | Promise<void> {
     const { method } = request;
-    if (method === "tools/call") return this.#callTool(request);
+    const decoder = clientCodec2025.decoderOf(method);
+    if (decoder !== undefined) return this.#runOperation(request, decoder);
     // The first handshake is answered even beyond a limit, so that the client can learn of the limit.
     if (method === "initialize" && !this.#hasTriedToInitialize) return this.#initialize(request);
     return this.#answerWithinLimits(request);
@@ -138,7 +132,7 @@ export class ClientSession {
     });
     if (refusal !== undefined) {
       const { message } = refusal;
-      return request.fail({ code: LIMIT_EXCEEDED, message, data: refusal });
+      return request.fail({ code: clientCodec2025.LIMIT_EXCEEDED, message, data: refusal });
     }
     switch (method) {
       case "tools/list":
@@ -202,31 +196,27 @@ export class ClientSession {
     return [...this.#options.tools.values()].filter((tool) => isOffered(tool, context));
   }
 
-  async #callTool(request: IncomingRequest): Promise<void> {
-    const { name } = clientCodec2025.fieldsOf(request.params);
-    const tool = typeof name === "string" ? this.#options.tools.get(name) : undefined;
+  async #runOperation(
+    request: IncomingRequest,
+    decode: clientCodec2025.RequestDecoder,
+  ): Promise<void> {
     const context = this.#options.context();
     const { connectionId, capabilities } = this.#connection;
     const channel = new CallChannel(this.#state, request);
-    const answer = await runOperation(
-      clientCodec2025.decodeCall(request, {
-        tool: tool !== undefined && isOffered(tool, context) ? tool : undefined,
-        toolNames: () => this.#offeredTools().map(({ definition }) => definition.name).join(", "),
-        capabilities,
-        unansweredCount: this.#peer.incomingCount,
-        notifyProgress: (params) => {
-          this.#state.notifyOrDrop("notifications/progress", params, request);
-        },
-      }),
-      {
-        connection: {
-          connectionId,
-          capabilities,
-          channel,
-        },
-        context,
+    const operationRequest = decode(request, {
+      findTool: (name) => {
+        const tool = this.#options.tools.get(name);
+        return tool !== undefined && isOffered(tool, context) ? tool : undefined;
       },
-    );
+      toolNames: () => this.#offeredTools().map(({ definition }) => definition.name).join(", "),
+      capabilities,
+      unansweredCount: this.#peer.incomingCount,
+      notifyProgress: (params) => {
+        this.#state.notifyOrDrop("notifications/progress", params, request);
+      },
+    });
+    const connection = { connectionId, capabilities, channel };
+    const answer = await runOperation(operationRequest, { connection, context });
     channel.endCall();
     if (answer.kind === "result") request.reply(answer.result);
     else if (answer.kind === "error") request.fail(answer.error);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Budget } from "../../src/budget.ts";
 import { AuditTrail } from "../../src/audit/mod.ts";
 import { checkConfiguration, type Configuration, locateFiles } from "../../src/config/mod.ts";
-import type { PipelineContext } from "../../src/gateway/pipeline.ts";
+import type { PipelineContext } from "../../src/gateway/pipeline_context.ts";
 import { ClientSession } from "../../src/gateway/session.ts";
 import { buildSnapshot } from "../../src/gateway/snapshot.ts";
 import { type GatewayAnswer, type GatewayTool, gatewayTools } from "../../src/gateway/tools/mod.ts";

@@ -1,7 +1,8 @@
 import { AuditTrail } from "../../src/audit/mod.ts";
 import type { AgentRules, Configuration, ServerConfig } from "../../src/config/mod.ts";
 import type { ClientConnection } from "../../src/downstream/mod.ts";
-import { type PipelineContext, runOperation } from "../../src/gateway/pipeline.ts";
+import { runOperation } from "../../src/gateway/pipeline.ts";
+import type { PipelineContext } from "../../src/gateway/pipeline_context.ts";
 import { clientCodec2025 } from "../../src/gateway/revisions/mod.ts";
 import { buildSnapshot } from "../../src/gateway/snapshot.ts";
 import { gatewayTools } from "../../src/gateway/tools/mod.ts";
@@ -150,13 +151,14 @@ export class BusyPipeline implements AsyncDisposable {
     );
     const { capabilities } = this.#client;
     const notifyProgress = (): void => {};
-    const call = clientCodec2025.decodeCall(request, {
-      tool,
+    const call = clientCodec2025.decoderOf("tools/call")?.(request, {
+      findTool: () => tool,
       toolNames: () => "",
       capabilities,
       unansweredCount: 1,
       notifyProgress,
     });
+    if (call === undefined) throw new Error("Tool calls are no operations");
     const answer = await runOperation(call, {
       connection: this.#client,
       context: this.#context,

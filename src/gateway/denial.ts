@@ -1,0 +1,37 @@
+import type { AccessRequest, Decision } from "../policy/mod.ts";
+import { denialErrorBody, type ErrorBody } from "./error_body.ts";
+import type { PipelineContext } from "./pipeline_context.ts";
+import { similarAllowedServers } from "./tools/mod.ts";
+
+/** Returns the error for a denied operation; logs the errors while deciding, if there were any. */
+export function explainDenial(
+  decision: Decision,
+  { context: { snapshot, log }, ...denial }: {
+    readonly operation: string;
+    readonly agent: string;
+    readonly accessRequest: AccessRequest;
+    readonly context: PipelineContext;
+  },
+): ErrorBody {
+  const { operation, agent, accessRequest } = denial;
+  const { policy, configuration: { servers: serverConfigs } } = snapshot;
+  const { errors } = decision;
+  if (errors.length > 0) {
+    const errorId = crypto.randomUUID();
+    const reason = errors.map(({ stack, message }) => stack ?? message).join("\n");
+    log.error("Denied an operation because deciding about it failed", {
+      id: errorId,
+      operation,
+      agent,
+      reason,
+    });
+    return denialErrorBody(decision, { ...denial, similarServers: [], errorId });
+  }
+  // Similar server names help only if the whole server is denied, not a single tool.
+  const isServerDenied = accessRequest.kind !== "status" &&
+    !policy.allows(agent, { kind: "server", server: accessRequest.server });
+  const similarServers = isServerDenied
+    ? similarAllowedServers(accessRequest.server, { agent, policy, serverConfigs })
+    : [];
+  return denialErrorBody(decision, { ...denial, similarServers, errorId: undefined });
+}

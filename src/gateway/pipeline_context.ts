@@ -1,0 +1,28 @@
+import type { Settings } from "../config/mod.ts";
+import type { CallLimits } from "../limits/mod.ts";
+import type { Log } from "../log.ts";
+import type { IdentityContext } from "../policy/mod.ts";
+import type { Tracer } from "../trace.ts";
+import type { Records } from "./records.ts";
+import type { Snapshot } from "./snapshot.ts";
+import type { StatusSource } from "./tools/mod.ts";
+
+/** The context of operations; each operation reads the snapshot once. */
+export interface PipelineContext {
+  /** The active configuration. */
+  readonly snapshot: Snapshot;
+  /** The agent that the connection is bound to, and the default agent. */
+  readonly identity: Pick<IdentityContext, "bound" | "defaultAgent">;
+  /** Rate and concurrency limits of the agents. */
+  readonly limits: CallLimits;
+  /** The audit log and the metrics. */
+  readonly records: Records;
+  /** Starts the spans of operations. */
+  readonly tracer: Tracer;
+  /** Transport of the client. */
+  readonly transport: Settings["transport"];
+  /** Log for the gateway's own errors. */
+  readonly log: Log;
+  /** Source of the gateway's state. */
+  readonly gateway: StatusSource;
+}

@@ -1,0 +1,62 @@
+import type { ClientCapabilities } from "../../downstream/mod.ts";
+import type { IncomingRequest, JsonText, RpcError } from "../../jsonrpc/mod.ts";
+import type { OperationRequest } from "../operation.ts";
+import type { GatewayTool } from "../tools/mod.ts";
+import { type Fields, fieldsOf } from "./fields.ts";
+
+/** Maximum length of a progress token, which every progress message repeats, in UTF-16 code units. */
+const MAX_TOKEN_LENGTH = 1000;
+
+/** The answer to a request that is an operation. */
+export type Answer =
+  | { readonly kind: "result"; readonly result: JsonText; readonly bytes?: number }
+  | { readonly kind: "error"; readonly error: JsonText | RpcError; readonly bytes?: never }
+  /** The request was cancelled. */
+  | { readonly kind: "none"; readonly bytes?: never };
+
+/** The context of a request that is an operation. */
+export interface RequestContext {
+  /** Returns the gateway's tool of a name, if the client may call it. */
+  readonly findTool: (name: string) => GatewayTool | undefined;
+  /** Returns the names of the gateway's tools that the client may call. */
+  readonly toolNames: () => string;
+  /** Capabilities of the client. */
+  readonly capabilities: ClientCapabilities;
+  /** Number of the client's unanswered requests, including this one. */
+  readonly unansweredCount: number;
+  /** Sends progress of this request to the client. */
+  readonly notifyProgress: (params: Fields) => void;
+}
+
+/** Decodes a request to an operation; the operation encodes its own outcome. */
+export type RequestDecoder = (
+  request: IncomingRequest,
+  context: RequestContext,
+) => OperationRequest<Answer>;
+
+/** Reads what requests of all methods have in common. */
+export function readRequest(
+  request: IncomingRequest,
+  { unansweredCount, notifyProgress }: RequestContext,
+): Omit<OperationRequest, "name" | "claimedAgent" | "decode" | "encode"> {
+  const { _meta } = fieldsOf(request.params);
+  const meta = _meta === undefined ? undefined : fieldsOf(_meta);
+  const token = meta?.["progressToken"];
+  return {
+    method: request.method,
+    meta,
+    requestId: JSON.parse(request.id),
+    unansweredCount,
+    memory: request.memory,
+    signal: request.signal,
+    // Progress of a server carries the gateway's token, but the client expects its own token.
+    onProgress: isProgressToken(token)
+      ? (params: Fields) => notifyProgress({ ...params, progressToken: token })
+      : undefined,
+  };
+}
+
+function isProgressToken(token: unknown): token is string | number {
+  return typeof token === "number" ||
+    (typeof token === "string" && token.length <= MAX_TOKEN_LENGTH);
+}

@@ -1,0 +1,111 @@
+import type { ClientCapabilities } from "../../downstream/mod.ts";
+import { CallerError } from "../../errors.ts";
+import { JsonText, RPC_CODES, utf8Bytes } from "../../jsonrpc/mod.ts";
+import { startOfText } from "../../text.ts";
+import { MAX_UNKNOWN_NAME, type Outcome } from "../operation.ts";
+import { parseArguments } from "../tools/mod.ts";
+import { fieldsOf } from "./fields.ts";
+import { canAsk } from "./input.ts";
+import { type Answer, readRequest, type RequestDecoder } from "./request.ts";
+import { encodeInternalError } from "./rpc_operation.ts";
+
+/** Decodes `tools/call`. Errors are results, which clients show to the model. */
+export const decodeToolCall: RequestDecoder = (request, context) => {
+  const { capabilities } = context;
+  const { name: calledTool, arguments: args } = fieldsOf(request.params);
+  const common = { ...readRequest(request, context), claimedAgent: readAgentId(args) };
+  const tool = typeof calledTool === "string" ? context.findTool(calledTool) : undefined;
+  if (tool === undefined) {
+    const unknownTool = startOfText(String(calledTool), MAX_UNKNOWN_NAME);
+    const message = `Unknown tool: ${unknownTool}. This server has ${context.toolNames()}; ` +
+      "tools of other servers are called through execute_tool.";
+    return {
+      ...common,
+      name: request.method,
+      unknownTool,
+      decode() {
+        throw new CallerError("TOOL_NOT_FOUND", message);
+      },
+      encode: (outcome) =>
+        outcome.kind === "failed" && outcome.error.code === "TOOL_NOT_FOUND"
+          ? { kind: "error", error: { code: RPC_CODES.invalidParams, message } }
+          : encodeOutcome(outcome, { name: request.method, capabilities }),
+    };
+  }
+  const { name } = tool.definition;
+  return {
+    ...common,
+    name,
+    decode: () => {
+      const textOf = (argument: string): JsonText | undefined =>
+        request.paramText("arguments", argument);
+      const parsed = parseArguments(tool, { args, textOf });
+      return "serverCall" in tool
+        ? tool.serverCall(parsed)
+        : { kind: "gateway-tool", tool, args: parsed };
+    },
+    encode: (outcome) => encodeOutcome(outcome, { name, capabilities }),
+  };
+};
+
+function readAgentId(args: unknown): string | undefined {
+  const { agent_id } = fieldsOf(args);
+  return typeof agent_id === "string" && agent_id !== "" ? agent_id : undefined;
+}
+
+function encodeOutcome(
+  outcome: Outcome,
+  { name, capabilities }: {
+    readonly name: string;
+    readonly capabilities: ClientCapabilities;
+  },
+): Answer {
+  switch (outcome.kind) {
+    case "gateway-result":
+      return gatewayResult(outcome);
+    case "result":
+      return { kind: "result", result: outcome.result, bytes: outcome.bytes };
+    case "denied":
+    case "failed":
+      return errorResult(JSON.stringify({ error: outcome.error }));
+    case "rpc-error":
+      if (outcome.linksError !== undefined && canAsk(capabilities, "url")) {
+        return { kind: "error", error: outcome.linksError };
+      }
+      return errorResult(`{"error":${rpcErrorText(outcome)}}`);
+    case "cancelled":
+      return { kind: "none" };
+    case "internal-error":
+      return encodeInternalError(outcome, name);
+  }
+}
+
+/** Writes a server's JSON-RPC error, with the outcome's extra member if there is one. */
+function rpcErrorText(
+  { text: { json: text }, extraMemberJson }: Outcome & { readonly kind: "rpc-error" },
+): string {
+  // The member is added to the server's text, because parsing would round numbers. The text is a non-empty
+  // object.
+  return extraMemberJson === undefined
+    ? text
+    : `${text.slice(0, text.lastIndexOf("}"))},${extraMemberJson}}`;
+}
+
+function gatewayResult(
+  { json, structuredJson }: Outcome & { readonly kind: "gateway-result" },
+): Answer {
+  const content = structuredJson === undefined ? "" : `,"structuredContent":${structuredJson}`;
+  const result = new JsonText(`{"content":${textBlock(json)}${content}}`);
+  return { kind: "result", result, bytes: utf8Bytes(result.json) };
+}
+
+function errorResult(text: string): Answer {
+  return {
+    kind: "result",
+    result: new JsonText(`{"content":${textBlock(text)},"isError":true}`),
+  };
+}
+
+function textBlock(text: string): string {
+  return `[{"type":"text","text":${JSON.stringify(text)}}]`;
+}

@@ -1,0 +1,49 @@
+import type { Settings } from "../config/mod.ts";
+import { utf8Bytes } from "../jsonrpc/mod.ts";
+import type { AccessRequest } from "../policy/mod.ts";
+import type { Operation } from "./operation.ts";
+import type { Subject } from "./records.ts";
+
+/**
+ * Returns the access to decide about; `undefined` if any identified agent has it. Reading the gateway's
+ * status needs permission only over HTTP: over stdio the client belongs to the user.
+ */
+export function accessRequestFor(
+  operation: Operation,
+  transport: Settings["transport"],
+): AccessRequest | undefined {
+  switch (operation.kind) {
+    case "server-tool": {
+      const { server, tool, args } = operation;
+      return { kind: "tool", server, tool, args: () => args?.value ?? {} };
+    }
+    case "gateway-tool": {
+      const { tool, args } = operation;
+      return tool.accessRequest?.(args) ??
+        (transport === "http" ? tool.httpAccessRequest : undefined);
+    }
+  }
+}
+
+/** Returns the memory of the parsed arguments of an operation, in bytes, if they were sent as a string of JSON. */
+export function parsedMemoryOf(operation: Operation): number {
+  return operation.kind === "server-tool" ? operation.args?.parsedMemory ?? 0 : 0;
+}
+
+/** Returns the server, and its tool, that an operation concerns, for the records. */
+export function describeSubject(
+  operation: Operation,
+  { accessRequest, servers }: {
+    readonly accessRequest: AccessRequest | undefined;
+    readonly servers: ReadonlyMap<string, unknown>;
+  },
+): Subject | undefined {
+  if (operation.kind === "gateway-tool") {
+    if (accessRequest?.kind !== "server") return undefined;
+    const { server } = accessRequest;
+    return { server, isCounted: servers.has(server) };
+  }
+  const { server, tool, args } = operation;
+  const argsBytes = args && utf8Bytes(args.text.json);
+  return { server, isCounted: servers.has(server), tool, argsBytes, args: args?.text };
+}
