@@ -6,6 +6,7 @@
  * @module
  */
 import { COMMAND_INIT } from "./requirements/command_init.ts";
+import { DIRECT_FACE } from "./requirements/direct_face.ts";
 import { DOCS } from "./requirements/docs.ts";
 import { FINDING } from "./requirements/finding.ts";
 import { MEMORY } from "./requirements/memory.ts";
@@ -36,6 +37,7 @@ export type Section = Readonly<Record<string, string | readonly [issue: number, 
 const sections: readonly (readonly [string, Section])[] = [
   ...Object.entries(TOOLS_AND_ERRORS),
   ...Object.entries(FINDING),
+  ...Object.entries(DIRECT_FACE),
   ...Object.entries(RULES_AND_SERVERS),
   ...Object.entries(SESSIONS_AND_MESSAGES),
   ...Object.entries(OAUTH),

@@ -3,7 +3,7 @@
  *
  * @param seed A random number, so that a peer cannot choose texts with equal hashes.
  */
-export function hashText(
+export function fnv1a(
   text: string,
   seed: number,
   start: number = 0,

@@ -1,4 +1,4 @@
-import { hashText, makeSeed } from "./hash.ts";
+import { fnv1a, makeSeed } from "./hash.ts";
 
 /** Number of slots of a new table; in every table it is a power of two. */
 const INITIAL_SLOTS = 16;
@@ -101,7 +101,7 @@ const SEED = makeSeed();
 
 /** Hashes an id. The lower bits, which select the slot, depend on all bits. */
 export function hashId(id: string): number {
-  const hash = hashText(id, SEED);
+  const hash = fnv1a(id, SEED);
   return hash ^ (hash >>> 15);
 }
 

@@ -15,6 +15,7 @@ export type {
 } from "./channel.ts";
 export { ByteBuffer, type ByteBufferOptions } from "./byte_buffer.ts";
 export { readIdAndMethod } from "./envelope.ts";
+export { fnv1a } from "./hash.ts";
 export { IncomingRequest } from "./incoming.ts";
 export {
   type ByteSink,

@@ -5,7 +5,7 @@
  * The functions do not check their input. For a text that is not valid JSON, the results are meaningless.
  */
 
-import { hashText, makeSeed } from "./hash.ts";
+import { fnv1a, makeSeed } from "./hash.ts";
 
 const QUOTE = 34;
 const COMMA = 44;
@@ -215,7 +215,7 @@ class StringTable {
   add(text: string, start: number, end: number): number {
     const isKey = text.charCodeAt(skipSpace(text, end)) === COLON;
     if (!isKey && end - start > SHORT_STRING_LENGTH) return 0;
-    const hash = (hashText(text, this.#seed, start, end) >>> 0) % HASH_COUNT;
+    const hash = (fnv1a(text, this.#seed, start, end) >>> 0) % HASH_COUNT;
     const bit = 1 << (hash & 7);
     const byte = this.#hashBits[hash >>> 3] ?? 0;
     if ((byte & bit) !== 0) return 0;

@@ -1,0 +1,46 @@
+/** The lists of which clients are notified. Resource templates belong to the resources. */
+export type ChangingList = "tools" | "resources" | "prompts";
+
+/** Time within which several changes are one notification, in milliseconds. */
+const COLLECT_MS = 100;
+
+/**
+ * Notifies one client that lists have changed: only of lists for which it has asked, and of several changes at once.
+ */
+export class ListChanges {
+  readonly #notify: (list: ChangingList) => boolean;
+  readonly #asked = new Set<ChangingList>();
+  readonly #timers = new Map<ChangingList, number>();
+  #isClosed = false;
+
+  /**
+   * Starts without any list.
+   *
+   * @param notify Notifies the client; returns false if the client does not read, and has to be notified later.
+   */
+  constructor(notify: (list: ChangingList) => boolean) {
+    this.#notify = notify;
+  }
+
+  /** Notes that the client has asked for a list. */
+  addAsked(list: ChangingList): void {
+    this.#asked.add(list);
+  }
+
+  /** Notifies the client soon, if it has asked for the list. */
+  addChange(list: ChangingList): void {
+    if (this.#isClosed || !this.#asked.has(list) || this.#timers.has(list)) return;
+    const timer = setTimeout(() => {
+      this.#timers.delete(list);
+      if (!this.#notify(list)) this.addChange(list);
+    }, COLLECT_MS);
+    this.#timers.set(list, timer);
+  }
+
+  /** Stops notifying, after the client has left. */
+  close(): void {
+    this.#isClosed = true;
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    this.#timers.clear();
+  }
+}
