@@ -1,4 +1,4 @@
-import { Catalog, type DownstreamServer, type Tool } from "../../src/downstream/mod.ts";
+import { type DownstreamServer, ItemList, type Tool } from "../../src/downstream/mod.ts";
 import type { Arguments, GatewayTool, ToolContext } from "../../src/gateway/tools/mod.ts";
 import { gatewayTools } from "../../src/gateway/tools/mod.ts";
 import { JsonText } from "../../src/jsonrpc/mod.ts";
@@ -89,10 +89,10 @@ export function createFinder(
 
 function createContext(servers: readonly ServerTools[]): ToolContext {
   const entries = servers.map(({ server, tools }): [string, DownstreamServer] => {
-    const catalog = new Catalog(tools);
+    const catalog = new ItemList(tools);
     const config = { name: server };
     // A query needs nothing else of a server.
-    const known = { config, listTools: () => Promise.resolve(catalog) };
+    const known = { config, list: () => Promise.resolve(catalog) };
     return [server, known as unknown as DownstreamServer];
   });
   return {

@@ -1,12 +1,12 @@
 import { type ConfigProblem, getHttpConfig, getStdioConfig } from "../config/mod.ts";
 import { formatPath } from "../json.ts";
 import {
-  CatalogError,
   HandshakeError,
+  ListError,
+  ListTimeout,
   remoteFailureBehind,
   StartFailure,
   type StartFailureKind,
-  ToolListTimeout,
 } from "../downstream/mod.ts";
 import {
   downloadCommandOf,
@@ -106,7 +106,7 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
   if (hasCause((cause) => cause instanceof DOMException && cause.name === "TimeoutError")) {
     const { connectTimeoutMs } = config.options;
     const key = `${formatPath(["mcpServers", name])}.gateway.connect_timeout_ms`;
-    if (hasCause((cause) => cause instanceof ToolListTimeout)) {
+    if (hasCause((cause) => cause instanceof ListTimeout)) {
       const fix =
         "Look at the server's own log for what delays its answer to tools/list, or report " +
         `this to its authors. If its list takes long, raise ${key} (now ${connectTimeoutMs})`;
@@ -131,7 +131,7 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
       }`,
     };
   }
-  if (hasCause((cause) => isInstanceOf(cause, HandshakeError, CatalogError, AnswerTooLong))) {
+  if (hasCause((cause) => isInstanceOf(cause, HandshakeError, ListError, AnswerTooLong))) {
     const fix = "Update the server, or report this to its authors: it does not speak " +
       "MCP as the gateway knows it";
     return { kind: "protocol", message, fix };

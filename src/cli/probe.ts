@@ -172,8 +172,8 @@ export class Probes {
     const { signal } = this.#options.interrupts;
     signal.throwIfAborted();
     const startedAt = performance.now();
-    const result = await server.listTools(ANONYMOUS_CALLER, signal).then(
-      ({ tools }) => ({ tools }),
+    const result = await server.list("tools", { caller: ANONYMOUS_CALLER, signal }).then(
+      ({ items }) => ({ tools: items }),
       (error: unknown) => ({ error }),
     );
     signal.throwIfAborted();

@@ -1,7 +1,7 @@
 import type { Budget } from "../budget.ts";
 import type { CancelSignal, JsonText, Reply } from "../jsonrpc/mod.ts";
 import type { Span } from "../trace.ts";
-import type { Catalog, Tool } from "./catalog.ts";
+import type { ItemList, Tool } from "./catalog/mod.ts";
 import type { ClientChannel } from "./client_channel.ts";
 
 /**
@@ -95,5 +95,5 @@ export type CallOutcome =
   | {
     readonly kind: "no-such-tool";
     /** The tools that the server has. */
-    readonly catalog: Catalog;
+    readonly tools: ItemList;
   };

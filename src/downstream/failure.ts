@@ -3,7 +3,7 @@ import { DownstreamError } from "../errors.ts";
 import { AnswerTooLong, ChannelClosed, MAX_MESSAGE_BYTES } from "../jsonrpc/mod.ts";
 import { StartAbandoned } from "./circuit_breaker.ts";
 import { RemoteFailure } from "./remote_failure.ts";
-import { CatalogError, HandshakeError } from "./revisions/mod.ts";
+import { HandshakeError, ListError } from "./revisions/mod.ts";
 import { redactExcerpt } from "./secrets.ts";
 import { serverCommand } from "./server_command.ts";
 import { transportKind } from "./transports/mod.ts";
@@ -95,7 +95,7 @@ export function withDoctorHint(error: Error): Error {
 }
 
 function describeCause(cause: unknown, timeoutReason: string): string | undefined {
-  if (cause instanceof HandshakeError || cause instanceof CatalogError) return cause.message;
+  if (cause instanceof HandshakeError || cause instanceof ListError) return cause.message;
   if (cause instanceof RemoteFailure) return cause.message;
   if (cause instanceof ChannelClosed) return "its connection ended";
   if (cause instanceof StartAbandoned) return "its session was closed while it started";

@@ -4,12 +4,17 @@ import type { CancelSignal, Reply } from "../jsonrpc/mod.ts";
 import type { Span } from "../trace.ts";
 import type { CallClock } from "./call_clock.ts";
 import type { Caller, CallOutcome, ToolCall } from "./caller.ts";
-import { type Catalog, isReadOnly, type Tool } from "./catalog.ts";
+import {
+  isReadOnly,
+  type ItemList,
+  type ListKind,
+  type ServerLists,
+  type Tool,
+} from "./catalog/mod.ts";
 import type { PooledSession, SessionPool } from "./pool.ts";
 import { remoteFailureBehind } from "./remote_failure.ts";
 import type { ServerInfo } from "./revisions/mod.ts";
 import type { Session } from "./session.ts";
-import type { ToolListCache } from "./tool_list_cache.ts";
 import { untilAborted } from "./until_aborted.ts";
 
 /** Suggested delay of the next call while a server does not read, in milliseconds. */
@@ -21,9 +26,9 @@ export interface LeaseOptions {
   readonly pool: SessionPool;
   /** The caller that the session is for. */
   readonly caller: Caller;
-  /** The tool lists of the server. */
-  readonly toolLists: ToolListCache;
-  /** Cancels waiting for the session and for its tool list; its reason is thrown. */
+  /** The lists of the server. */
+  readonly lists: ServerLists;
+  /** Cancels waiting for the session and for its lists; its reason is thrown. */
   readonly signal: CancelSignal;
 }
 
@@ -69,16 +74,18 @@ export class Lease implements Disposable {
   }
 
   /**
-   * Returns the server's tools, from the cache, from a pending request or from a new one.
+   * Returns a list of the server, from the cache, from a pending request or from a new one.
    *
+   * @param kind The list.
    * @param isForced Whether to request the list again although it is cached; an `empty` list never is.
    * @throws {DownstreamError} if the server is not available or does not answer.
    */
-  async listTools(isForced = false): Promise<Catalog> {
-    const { toolLists, signal } = this.#options;
-    const pendingList = isForced ? undefined : toolLists.pendingList(this.pooledSession, signal);
+  async list(kind: ListKind, isForced = false): Promise<ItemList> {
+    const { signal } = this.#options;
+    const lists = this.#options.lists.of(kind);
+    const pendingList = isForced ? undefined : lists.pendingList(this.pooledSession, signal);
     return (pendingList && await pendingList) ??
-      await untilAborted(toolLists.fetchList(this.pooledSession, isForced), signal);
+      await untilAborted(lists.fetchList(this.pooledSession, isForced), signal);
   }
 
   /**
@@ -90,11 +97,11 @@ export class Lease implements Disposable {
    */
   async callTool(call: ToolCall, clock: CallClock): Promise<CallOutcome> {
     // This is the hot path of every call, so a cached list is not awaited.
-    let tool = this.#options.toolLists.cachedList(this.pooledSession)?.get(call.tool);
+    let tool = this.#options.lists.of("tools").cachedList(this.pooledSession)?.get(call.tool);
     if (!isCallable(tool, call)) {
-      const catalog = await this.#findCatalog(call);
-      tool = catalog.get(call.tool);
-      if (tool === undefined) return { kind: "no-such-tool", catalog };
+      const tools = await this.#findTools(call);
+      tool = tools.get(call.tool);
+      if (tool === undefined) return { kind: "no-such-tool", tools };
       if (!isCallable(tool, call)) return { kind: "missing-arguments", tool };
     }
     const { session, queue } = this.pooledSession;
@@ -118,9 +125,9 @@ export class Lease implements Disposable {
   }
 
   /** Returns the tool list; fetches it again if the call does not fit the cached one. */
-  async #findCatalog(call: ToolCall): Promise<Catalog> {
-    const catalog = await this.listTools();
-    return isCallable(catalog.get(call.tool), call) ? catalog : await this.listTools(true);
+  async #findTools(call: ToolCall): Promise<ItemList> {
+    const tools = await this.list("tools");
+    return isCallable(tools.get(call.tool), call) ? tools : await this.list("tools", true);
   }
 
   /** Sends the call and waits for its answer. */

@@ -18,15 +18,24 @@ export type {
 } from "./caller.ts";
 export { readCapabilities } from "./declared_capabilities.ts";
 export { NoiseLog, type NoiseLogOptions } from "./noise_log.ts";
-export { Catalog, isReadOnly, type Tool, ToolListTimeout } from "./catalog.ts";
+export {
+  isReadOnly,
+  type Item,
+  ItemList,
+  LIST_KINDS,
+  type ListKind,
+  ListTimeout,
+  type Tool,
+} from "./catalog/mod.ts";
 export type { ClientChannel, InputKind, InputRequest, InputResponse } from "./client_channel.ts";
 export { createServerAuth, type ServerAuthOptions } from "./oauth/mod.ts";
 export { type AccountOptions, logIn, logOut, readLoginState } from "./oauth/mod.ts";
 export type { LoginOutcome, LoginState, LogoutOutcome } from "./oauth/mod.ts";
 export { type PendingOperation, PendingOperations } from "./pending_operations.ts";
 export { type RemoteFailure, remoteFailureBehind, type RemoteProblem } from "./remote_failure.ts";
-export { CatalogError, HandshakeError, type ServerInfo } from "./revisions/mod.ts";
-export { DownstreamServer, type OpenOptions, type ServerContext } from "./server.ts";
+export { HandshakeError, ListError, type ServerInfo } from "./revisions/mod.ts";
+export { DownstreamServer, type ServerListOptions } from "./server.ts";
+export type { OpenOptions, ServerContext } from "./server_context.ts";
 export type { ServerStatus } from "./server_status.ts";
 export type { SessionState } from "./session.ts";
 export { openTransport, Processes, StartFailure, transportKind } from "./transports/mod.ts";

@@ -1,67 +1,28 @@
-import type { Budget } from "../budget.ts";
 import type { ServerConfig } from "../config/mod.ts";
-import { DownstreamError } from "../errors.ts";
-import type { CancelSignal, RpcError } from "../jsonrpc/mod.ts";
+import type { CancelSignal } from "../jsonrpc/mod.ts";
 import { LoginNeedsCaller, type ServerAuth } from "./authorization.ts";
-import { Lease } from "./lease.ts";
 import { CallClock } from "./call_clock.ts";
 import type { Caller, CallOutcome, ClientConnection, ToolCall } from "./caller.ts";
+import { type ItemList, type ListKind, ServerLists } from "./catalog/mod.ts";
+import { CircuitBreakers } from "./circuit_breaker.ts";
 import { Deadlines } from "./deadlines.ts";
 import { CapabilityKeys } from "./declared_capabilities.ts";
-import type { Catalog } from "./catalog.ts";
-import { ToolListCache } from "./tool_list_cache.ts";
+import { LeasedOperations } from "./leased_operations.ts";
 import { PendingOperations } from "./pending_operations.ts";
-import { type PooledSession, SessionPool, type SessionRequest } from "./pool.ts";
-import { withDoctorHint } from "./failure.ts";
-import { remoteFailureBehind } from "./remote_failure.ts";
-import { readServerStatus, ServerHealth, type ServerStatus } from "./server_status.ts";
+import { SessionPool, type SessionRequest } from "./pool.ts";
 import type { ServerInfo } from "./revisions/mod.ts";
+import type { ServerContext } from "./server_context.ts";
+import { readServerStatus, ServerHealth, type ServerStatus } from "./server_status.ts";
 import { Session } from "./session.ts";
-import {
-  mayBeSessionLoss,
-  refusesSession,
-  SessionCheck,
-  type SessionLoss,
-  sessionRefusal,
-} from "./session_check.ts";
-import { CircuitBreakers } from "./circuit_breaker.ts";
-import type { Log } from "../log.ts";
-import type { GracePeriods, ProcessOwner, Transport, TransportContext } from "./transports/mod.ts";
-import { untilAborted } from "./until_aborted.ts";
+import { SessionCheck } from "./session_check.ts";
+import type { GracePeriods } from "./transports/mod.ts";
 
-/** Options of opening a connection. */
-export type OpenOptions = Pick<TransportContext, "authorization" | "owner" | "memory">;
-
-/** The context that all servers of a gateway share. */
-export interface ServerContext {
-  /** The gateway's version, sent to servers. */
-  readonly version: string;
-  /** Receives the output of servers, and warnings about them. */
-  readonly log: Log;
-  /** Opens a connection, whose requests `authorization` authorizes; its process belongs to `owner`. */
-  readonly open: (config: ServerConfig, options: OpenOptions) => Promise<Transport>;
-  /** Returns whether several agents use the gateway; default: no. */
-  readonly hasSeveralAgents?: () => boolean;
-  /** Creates the authorization of a server, if it needs one. */
-  readonly authorize?: (config: ServerConfig, pending: PendingOperations) => ServerAuth | undefined;
-  /** Returns the memory for the sessions of an owner with a server; default: no limit. */
-  readonly memoryOf?: (server: string, owner: ProcessOwner) => Budget;
-  /** Clock for the pauses of the circuit breaker, in milliseconds; default `Date.now`. */
-  readonly now?: () => number;
-  /** Time for a server to answer a ping, in milliseconds; default 5000. */
-  readonly pingMs?: number;
-}
-
-/** An operation that needs a session. */
-interface LeasedOperation<T> {
-  /** Runs the operation; called again with a new lease if another session may succeed. */
-  readonly run: (lease: Lease) => Promise<T>;
-  /** Cancels the operation; its reason is thrown. */
+/** Options of listing. */
+export interface ServerListOptions {
+  /** The caller, whose client's capabilities are declared to the server. */
+  readonly caller: Caller;
+  /** Cancels the wait; its reason is thrown. */
   readonly signal: CancelSignal;
-  /** Returns the JSON-RPC error of the result, if it has one; the error may be about the session. */
-  readonly rpcErrorOf?: (result: T) => RpcError | undefined;
-  /** The operation's clock, which is stopped when the operation has ended, successfully or not. */
-  readonly clock?: CallClock;
   /** Whether a person is asked to log in if the server needs it. Default: yes. */
   readonly offersLogin?: boolean;
 }
@@ -73,7 +34,8 @@ export class DownstreamServer {
   readonly #context: ServerContext;
   readonly #pool: SessionPool;
   readonly #breakers: CircuitBreakers;
-  readonly #toolLists: ToolListCache;
+  readonly #lists: ServerLists;
+  readonly #operations: LeasedOperations;
   readonly #deadlines = new Deadlines();
   readonly #capabilityKeys: CapabilityKeys;
   readonly #pendingOperations = new PendingOperations();
@@ -91,7 +53,7 @@ export class DownstreamServer {
   constructor(config: ServerConfig, context: ServerContext) {
     this.config = config;
     this.#context = context;
-    this.#toolLists = new ToolListCache(context.log, config.name);
+    this.#lists = new ServerLists(context.log, config.name);
     this.#capabilityKeys = new CapabilityKeys(config.options.forward);
     this.#breakers = new CircuitBreakers(config.name, context.now);
     this.#authorization = context.authorize?.(config, this.#pendingOperations);
@@ -110,8 +72,17 @@ export class DownstreamServer {
       pool: this.#pool,
       health: this.#health,
       // A restarted server may have other tools.
-      onLost: (pooled) => this.#toolLists.forget(pooled),
+      onLost: (pooled) => this.#lists.forget(pooled),
       drainMs: config.options.maxCallMs,
+    });
+    this.#operations = new LeasedOperations({
+      config,
+      pool: this.#pool,
+      lists: this.#lists,
+      health: this.#health,
+      sessionCheck: this.#sessionCheck,
+      pendingOperations: this.#authorization === undefined ? undefined : this.#pendingOperations,
+      isClosed: () => this.#isClosed,
     });
   }
 
@@ -127,7 +98,7 @@ export class DownstreamServer {
     if (this.#pool.sessions.length > 0) return;
     const pooled = this.#pool.warm(client);
     try {
-      await this.#toolLists.fetchList(pooled);
+      await this.#lists.of("tools").fetchList(pooled);
     } catch (error) {
       if (error instanceof LoginNeedsCaller) this.#health.recordFailure(error, undefined);
       const reason = error instanceof Error ? error.message : String(error);
@@ -142,29 +113,25 @@ export class DownstreamServer {
   }
 
   /**
-   * Returns the server's tools for the capabilities of this caller's client, cached.
+   * Returns a list of the server for the capabilities of this caller's client, cached.
    *
-   * @param caller The caller.
-   * @param signal Cancels the wait; its reason is thrown.
-   * @param options Whether a person is asked to log in if the server needs it; default: yes.
+   * @param kind The list.
+   * @param options The caller, and whether a person is asked to log in if the server needs it; default: yes.
    * @throws {DownstreamError} if the server is not available.
    */
-  async listTools(
-    caller: Caller,
-    signal: CancelSignal,
-    options: { readonly offersLogin?: boolean } = {},
-  ): Promise<Catalog> {
+  async list(kind: ListKind, { caller, signal, ...options }: ServerListOptions): Promise<ItemList> {
+    const lists = this.#lists.of(kind);
     const owner = {
       session: this.#pool.find(caller)?.session,
       capabilitiesKey: this.#capabilityKeys.of(caller.capabilities),
     };
-    const isStale = this.#toolLists.isStale(owner);
+    const isStale = lists.isStale(owner);
     const knownList = isStale
       ? undefined
-      : this.#toolLists.cachedList(owner) ?? this.#toolLists.pendingList(owner, signal);
-    const requestList = (): Promise<Catalog> => {
-      return this.#withLease(caller, {
-        run: (lease) => lease.listTools(isStale),
+      : lists.cachedList(owner) ?? lists.pendingList(owner, signal);
+    const requestList = (): Promise<ItemList> => {
+      return this.#operations.run(caller, {
+        run: (lease) => lease.list(kind, isStale),
         signal,
         ...options,
       });
@@ -182,7 +149,7 @@ export class DownstreamServer {
    * @throws {DownstreamError} if the server did not start.
    */
   async getInfo(caller: Caller, signal: CancelSignal): Promise<ServerInfo> {
-    return await this.#withLease(caller, { run: (lease) => lease.ready(), signal });
+    return await this.#operations.run(caller, { run: (lease) => lease.ready(), signal });
   }
 
   /**
@@ -204,7 +171,7 @@ export class DownstreamServer {
       deadlines: this.#deadlines,
       permit: caller.permit,
     });
-    return this.#withLease(caller, {
+    return this.#operations.run(caller, {
       run: (lease) => lease.callTool(call, clock),
       signal: clock.signal,
       rpcErrorOf: (outcome) => {
@@ -246,7 +213,7 @@ export class DownstreamServer {
    */
   status(agent?: string): ServerStatus {
     const { unavailable } = this.config;
-    const tools = this.#toolLists.toolCount;
+    const tools = this.#lists.of("tools").itemCount;
     const health = this.#health;
     return readServerStatus(this.#pool.sessions, { health, unavailable, tools, agent });
   }
@@ -270,89 +237,6 @@ export class DownstreamServer {
     for (const session of this.#pool.sessionsOf(connectionId)) session.setLogLevel(level);
   }
 
-  /** Runs an operation on the caller's session. If it fails and another session may succeed, runs it there once more. */
-  async #withLease<T>(
-    caller: Caller,
-    { run, signal, rpcErrorOf, clock, offersLogin = true }: LeasedOperation<T>,
-  ): Promise<T> {
-    // Only OAuth needs the pending operations: it offers a login to the client of one of them.
-    const pending = offersLogin && this.#authorization !== undefined
-      ? this.#pendingOperations.add({ channel: caller.channel, clock: clock ?? caller.permit })
-      : undefined;
-    try {
-      for (let isFirst = true;; isFirst = false) {
-        this.#refuseIfUnusable();
-        const lease = new Lease({ pool: this.#pool, caller, toolLists: this.#toolLists, signal });
-        try {
-          const result = await run(lease);
-          const rpcError = rpcErrorOf?.(result);
-          if (rpcError === undefined || !refusesSession(rpcError)) return result;
-          if (await this.#findLoss(lease, caller, signal) === undefined) return result;
-          throw sessionRefusal(this.config, rpcError);
-        } catch (cause) {
-          const loss = mayBeSessionLoss(cause)
-            ? await this.#findLoss(lease, caller, signal)
-            : undefined;
-          const error = loss === undefined
-            ? cause
-            : this.#sessionCheck.explain(cause, { loss, hasSent: lease.hasSent });
-          if (isFirst && this.#prepareRetry(lease, error)) continue;
-          this.#health.recordFailure(error, caller.agent);
-          const isTimeout = error instanceof DownstreamError && error.code === "TIMEOUT";
-          if (isTimeout) void this.#sessionCheck.examineTimeout(lease.pooledSession);
-          throw error;
-        } finally {
-          lease[Symbol.dispose]();
-        }
-      }
-    } finally {
-      if (pending !== undefined) this.#pendingOperations.remove(pending);
-      clock?.stop();
-    }
-  }
-
-  /** Finds out whether the server still knows the session. Returns why the session counts as lost, if it does. */
-  async #findLoss(
-    { pooledSession, session }: Lease,
-    caller: Caller,
-    signal: CancelSignal,
-  ): Promise<SessionLoss | undefined> {
-    if (!session.hasSessionId || this.#isClosed) return undefined;
-    const verdict = await untilAborted(
-      this.#sessionCheck.examineLoss(pooledSession, caller),
-      signal,
-    );
-    return verdict === "refused" || verdict === "silent" ? verdict : undefined;
-  }
-
-  #refuseIfUnusable(): void {
-    const { name, unavailable } = this.config;
-    const reason = unavailable ??
-      (this.#isClosed ? "the gateway has taken it out of use" : undefined);
-    if (reason === undefined) return;
-    const message = `Server "${name}" is not available: ${reason}.`;
-    const error = new DownstreamError("SERVER_UNAVAILABLE", name, message);
-    throw unavailable === undefined ? error : withDoctorHint(error);
-  }
-
-  /** Returns whether another session may succeed. If so, retires a session that its server no longer knows. */
-  #prepareRetry(lease: Lease, error: unknown): boolean {
-    // The call joined a prewarmed session whose server had already asked for a login.
-    if (error instanceof LoginNeedsCaller) return true;
-    // A session without a handshake is a failed start; the next call tries again.
-    if (lease.session.connectMs === undefined || !lease.mayRepeat(error)) return false;
-    this.#retireLost(lease.pooledSession, error);
-    return true;
-  }
-
-  /** Retires a session that its server no longer knows; active calls on it may still succeed. */
-  #retireLost(pooled: PooledSession, error: unknown): void {
-    if (remoteFailureBehind(error)?.reach !== "never" || pooled.session.state !== "ready") return;
-    // A server that has forgotten its sessions may have been restarted, with other tools.
-    this.#toolLists.forget(pooled);
-    this.#pool.retire(pooled, this.config.options.maxCallMs);
-  }
-
   #startSession(request: SessionRequest, onEnded: () => void): Session {
     const { capabilities, capabilitiesKey, owner, clientChannel } = request;
     const { version, log, open, pingMs } = this.#context;
@@ -368,12 +252,12 @@ export class DownstreamServer {
       open: () => open(this.config, { authorization: this.#authorization, owner, memory }),
       breaker: this.#breakers.of({ agent: owner.agent, capabilitiesKey }),
       ...(pingMs === undefined ? {} : { pingMs }),
-      onToolsChanged: () => this.#toolLists.forget({ session, capabilitiesKey }),
+      onToolsChanged: () => this.#lists.forget({ session, capabilitiesKey }, ["tools"]),
       onEnded: (state) => {
         if (state === "broken") {
           this.#health.recordBreak();
           // The server may have other tools after its restart.
-          this.#toolLists.forget({ session, capabilitiesKey });
+          this.#lists.forget({ session, capabilitiesKey });
         }
         onEnded();
       },

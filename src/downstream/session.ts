@@ -5,7 +5,7 @@ import { type CancelSignal, type Channel, ChannelClosed, type Peer } from "../js
 import { ActiveCalls } from "./active_calls.ts";
 import type { ClientCapabilities } from "./caller.ts";
 import type { ClientChannel } from "./client_channel.ts";
-import { type Catalog, fetchCatalog } from "./catalog.ts";
+import { fetchList, type ItemList, type ListKind } from "./catalog/mod.ts";
 import { ClientChanges } from "./client_changes.ts";
 import { Connection } from "./connection.ts";
 import { explainFailure, withDoctorHint } from "./failure.ts";
@@ -15,15 +15,8 @@ import { Noise } from "./noise_log.ts";
 import { openServerPeer } from "./server_peer.ts";
 import { redactExcerpt } from "./secrets.ts";
 import { type CircuitBreaker, StartAbandoned } from "./circuit_breaker.ts";
-import { RemoteFailure } from "./remote_failure.ts";
-import {
-  OLDEST_CODEC,
-  openServer,
-  type ProbeKind,
-  type ServerCodec,
-  type ServerInfo,
-} from "./revisions/mod.ts";
-import { refusesSession } from "./session_check.ts";
+import { probeSession } from "./probe_session.ts";
+import { OLDEST_CODEC, openServer, type ServerCodec, type ServerInfo } from "./revisions/mod.ts";
 import {
   type GracePeriods,
   type Transport,
@@ -161,6 +154,11 @@ export class Session {
     return this.#connection.hasSessionId;
   }
 
+  /** Time for the server to answer a ping, in milliseconds. */
+  get pingMs(): number {
+    return this.#options.pingMs ?? PING_TIMEOUT_MS;
+  }
+
   /** Milliseconds from start to ready; `undefined` until then. */
   get connectMs(): number | undefined {
     return this.#connectMs;
@@ -176,19 +174,19 @@ export class Session {
   }
 
   /**
-   * Requests the server's tools.
+   * Requests one of the server's lists.
    *
    * @throws {DownstreamError} if the server is not available or does not answer.
    */
-  async listTools(): Promise<Catalog> {
+  async list(kind: ListKind): Promise<ItemList> {
     const { hasTools } = await this.#starting;
     const { config } = this.#options;
     const noiseCountBefore = this.#noise.count;
     const timeoutMs = config.options.connectTimeoutMs;
     try {
       const { peer, codec } = this;
-      return await fetchCatalog({
-        listPage: (cursor, signal) => codec.listTools(peer, { cursor, signal }),
+      return await fetchList({
+        listPage: (cursor, signal) => codec.list(peer, { kind, cursor, signal }),
         timeoutMs,
         declaresTools: hasTools,
         quote: (text) => redactExcerpt(text, config),
@@ -213,40 +211,6 @@ export class Session {
   ): Promise<unknown> {
     if (signal.aborted) return this.#noise.addToTimeout(signal.reason, noiseCount);
     return await this.#explain(cause, "it failed during the call", noiseCount);
-  }
-
-  /**
-   * Finds out whether the server answers a ping, which servers do even while their tools are busy.
-   *
-   * @param withinMs Time to answer, in milliseconds; default `pingMs`.
-   */
-  async isAlive(withinMs?: number): Promise<boolean> {
-    return await this.probe("alive", withinMs) === "answered";
-  }
-
-  /**
-   * Sends a request that changes nothing at the server.
-   *
-   * @param probe The request.
-   * @param withinMs Time to answer, in milliseconds; default `pingMs`.
-   * @returns `refused` after a refusal of the session or an HTTP error, `silent` without an answer.
-   */
-  async probe(
-    probe: ProbeKind,
-    withinMs: number = this.#options.pingMs ?? PING_TIMEOUT_MS,
-  ): Promise<"answered" | "refused" | "silent"> {
-    const peer = this.#peer;
-    if (peer === undefined || this.#state === "broken") return "silent";
-    try {
-      const reply = await withDeadline(withinMs, (signal) => {
-        return this.#codec.probe(peer, { probe, signal });
-      });
-      const isRefused = !reply.ok && this.hasSessionId && refusesSession(reply.error);
-      return isRefused ? "refused" : "answered";
-    } catch (cause) {
-      const hasStatus = cause instanceof RemoteFailure && cause.status !== undefined;
-      return hasStatus ? "refused" : "silent";
-    }
   }
 
   /** Notifies the server that the client's roots have changed, if it may ask for them. */
@@ -349,7 +313,9 @@ export class Session {
    */
   async #examineOrphan(peer: Peer): Promise<void> {
     const hasStarted = await this.#starting.then(() => true, () => false);
-    if (!hasStarted || this.#isOver || await this.isAlive(ORPHAN_PING_TIMEOUT_MS)) return;
+    if (!hasStarted || this.#isOver) return;
+    const answer = await probeSession(this, { withinMs: ORPHAN_PING_TIMEOUT_MS });
+    if (answer === "answered") return;
     void peer.close();
     this.#end("broken", BROKEN_GRACE);
   }

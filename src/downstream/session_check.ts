@@ -1,12 +1,10 @@
-import type { ServerConfig } from "../config/mod.ts";
 import { DownstreamError } from "../errors.ts";
-import { RPC_CODES, type RpcError } from "../jsonrpc/mod.ts";
 import type { Caller } from "./caller.ts";
 import type { PooledSession, SessionPool } from "./pool.ts";
 import { RemoteFailure, remoteFailureBehind } from "./remote_failure.ts";
-import { CatalogError, type ProbeKind } from "./revisions/mod.ts";
-import { redactExcerpt } from "./secrets.ts";
+import type { ProbeKind } from "./revisions/mod.ts";
 import type { ServerHealth } from "./server_status.ts";
+import { probeSession } from "./probe_session.ts";
 import type { Session } from "./session.ts";
 
 /**
@@ -41,9 +39,6 @@ const PROBES = ["alive", "tools"] as const satisfies readonly ProbeKind[];
 /** HTTP statuses with which a server refuses a message of an unknown session without processing it. */
 const UNPROCESSED_STATUSES: ReadonlySet<number | undefined> = new Set([400, 404, 410]);
 
-/** HTTP statuses that never mean that the session is unknown. */
-const UNRELATED_STATUSES: ReadonlySet<number | undefined> = new Set([401, 403, 407, 413, 429]);
-
 /**
  * Finds out whether a session is still usable after a failure that left it open. If it is not, the next
  * call gets a new session; active calls on the old session may still succeed. Calls that fail at the same
@@ -65,7 +60,7 @@ export class SessionCheck {
     // A session that is still connecting, or has ended meanwhile, answers no ping either.
     if (session.state !== "ready" || this.#timedOut.has(pooled)) return;
     this.#timedOut.add(pooled);
-    const isAlive = await session.isAlive();
+    const isAlive = await probeSession(session) === "answered";
     this.#timedOut.delete(pooled);
     if (isAlive || session.state !== "ready") return;
     health.recordSilence(server);
@@ -119,7 +114,7 @@ export class SessionCheck {
 
   async #examine(pooled: PooledSession, caller: Caller): Promise<SessionVerdict> {
     const { pool, onLost, drainMs } = this.#options;
-    if (await pooled.session.probe(PROBES[0]) === "answered") return "alive";
+    if (await probeSession(pooled.session, { probe: PROBES[0] }) === "answered") return "alive";
     const replacement = pool.startReplacement(caller);
     try {
       await replacement.session.ready();
@@ -141,49 +136,10 @@ export class SessionCheck {
 
 async function compareSessions(old: Session, replacement: Session): Promise<SessionVerdict> {
   for (const probe of PROBES) {
-    const answer = await old.probe(probe);
+    const answer = await probeSession(old, { probe });
     if (answer === "answered") return "alive";
-    if (await replacement.probe(probe) !== "answered") continue;
+    if (await probeSession(replacement, { probe }) !== "answered") continue;
     return answer;
   }
   return "unclear";
-}
-
-/**
- * Whether an error may mean that the server no longer knows the session.
- *
- * @param error The error of an operation.
- */
-export function mayBeSessionLoss(error: unknown): boolean {
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    if (cause instanceof RemoteFailure) {
-      const { reach, endsSession, isBusy, status } = cause;
-      return reach !== "never" && !endsSession && !isBusy && !UNRELATED_STATUSES.has(status);
-    }
-    if (cause instanceof CatalogError) return refusesSession(cause.cause as RpcError | undefined);
-  }
-  return false;
-}
-
-/**
- * Whether a JSON-RPC error may mean that the server does not know the session.
- *
- * @param error The error; `undefined` if there was none.
- */
-export function refusesSession(error: RpcError | undefined): boolean {
-  if (error === undefined) return false;
-  return error.code === RPC_CODES.invalidRequest || /session|initiali[sz]/i.test(error.message);
-}
-
-/**
- * Describes the failure of a call that was answered with an error about the session.
- *
- * @param config The server's entry.
- * @param error The error of the answer.
- */
-export function sessionRefusal(config: ServerConfig, error: RpcError): DownstreamError {
-  const reason = `it answered with error ${error.code}: ${redactExcerpt(error.message, config)}`;
-  const cause = new RemoteFailure(reason, { reach: "refused" });
-  const message = `Server "${config.name}" is not available: ${reason}.`;
-  return new DownstreamError("SERVER_UNAVAILABLE", config.name, message, { cause });
 }

@@ -4,9 +4,9 @@ import type { ConnectionConfig, ServerConfig, ServerOptions } from "../../src/co
 import {
   type Caller,
   type CallOutcome,
-  type Catalog,
   DownstreamServer,
   type GracePeriods,
+  type ItemList,
   type ToolCall,
   type Transport,
 } from "../../src/downstream/mod.ts";
@@ -157,8 +157,8 @@ export class DownstreamFixture implements AsyncDisposable {
   }
 
   /** Lists the tools that a caller sees. */
-  listTools(caller: Caller = this.client.asAgent("agent")): Promise<Catalog> {
-    return this.server.listTools(caller, new AbortController().signal);
+  listTools(caller: Caller = this.client.asAgent("agent")): Promise<ItemList> {
+    return this.server.list("tools", { caller, signal: new AbortController().signal });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

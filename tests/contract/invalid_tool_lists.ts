@@ -1,6 +1,6 @@
 /** Contract: invalid and incomplete tool lists; missing tools are always reported. */
 import assert from "node:assert/strict";
-import type { Catalog } from "../../src/downstream/mod.ts";
+import type { ItemList } from "../../src/downstream/mod.ts";
 import {
   DownstreamFixture,
   expectFailure,
@@ -25,7 +25,7 @@ async function sendPage(connection: ScriptedConnection, result: unknown): Promis
 async function listPages(
   fixture: DownstreamFixture,
   ...pages: readonly unknown[]
-): Promise<Catalog> {
+): Promise<ItemList> {
   const listing = fixture.listTools();
   listing.catch(() => {});
   const connection = fixture.connections.at(-1) ?? await fixture.waitForConnection();
@@ -46,11 +46,11 @@ export function describeInvalidToolLists(name: string, create: () => TransportUn
         options: { connectTimeoutMs: 1000 },
       });
       for (let count = 0; count < 3; count++) {
-        const { tools, incompleteReason } = await fixture.listTools();
-        assert.deepEqual([tools, incompleteReason], [[], NO_TOOLS_REASON]);
+        const { items, incompleteReason } = await fixture.listTools();
+        assert.deepEqual([items, incompleteReason], [[], NO_TOOLS_REASON]);
         const answer = await fixture.call("any");
         assert.ok(
-          answer.kind === "no-such-tool" && answer.catalog.incompleteReason === NO_TOOLS_REASON,
+          answer.kind === "no-such-tool" && answer.tools.incompleteReason === NO_TOOLS_REASON,
         );
       }
       assert.equal((await fixture.waitForConnection()).countReceived("tools/list"), 1);
@@ -65,8 +65,8 @@ export function describeInvalidToolLists(name: string, create: () => TransportUn
       pages: [[createDefinition("one")], [createDefinition("two")]],
     };
     await using fixture = new DownstreamFixture(create(), { script });
-    const { tools, incompleteReason } = await fixture.listTools();
-    assert.deepEqual(tools.map((tool) => tool.name), ["one", "two"]);
+    const { items, incompleteReason } = await fixture.listTools();
+    assert.deepEqual(items.map((tool) => tool.name), ["one", "two"]);
     assert.equal(incompleteReason, undefined);
   });
 
@@ -131,8 +131,8 @@ export function describeInvalidToolLists(name: string, create: () => TransportUn
   for (const [defect, pages, expected] of incompleteLists) {
     Deno.test(`[sessions.partial-list] ${name}: if a page ${defect}, the list ends with the tools so far, and the reason is reported`, async () => {
       await using fixture = new DownstreamFixture(create(), HELD_LIST);
-      const { tools, incompleteReason } = await listPages(fixture, ...pages);
-      assert.deepEqual(tools.map((tool) => tool.name), ["one", "held"]);
+      const { items, incompleteReason } = await listPages(fixture, ...pages);
+      assert.deepEqual(items.map((tool) => tool.name), ["one", "held"]);
       assert.match(incompleteReason ?? "", /^Its list of tools is incomplete: /);
       assert.match(incompleteReason ?? "", expected);
       assert.equal(fixture.log.length, 1);
@@ -160,11 +160,11 @@ export function describeInvalidToolLists(name: string, create: () => TransportUn
   Deno.test(`[sessions.partial-list] ${name}: if a page never arrives, the list ends with the tools so far`, async () => {
     const options: FixtureOptions = { ...HELD_LIST, options: { connectTimeoutMs: 1000 } };
     await using fixture = new DownstreamFixture(create(), options);
-    const { tools, incompleteReason } = await listPages(fixture, firstPage);
-    assert.equal(tools.length, 2);
+    const { items, incompleteReason } = await listPages(fixture, firstPage);
+    assert.equal(items.length, 2);
     assert.match(incompleteReason ?? "", /page 2 is missing: it was not answered in time/);
     // The second call does not request the missing page again.
-    assert.equal((await fixture.listTools()).tools.length, 2);
+    assert.equal((await fixture.listTools()).items.length, 2);
     assert.equal(fixture.connections[0]?.countReceived("tools/list"), 2);
   });
 

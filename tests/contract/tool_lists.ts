@@ -17,9 +17,9 @@ export function describeToolLists(name: string, create: () => TransportUnderTest
       createDefinition("three"),
     ]];
     await using fixture = new DownstreamFixture(create(), { script: { pages } });
-    const { tools } = await fixture.listTools();
-    assert.deepEqual(tools.map((tool) => tool.name), ["one", "odd", "two", "three"]);
-    assert.deepEqual(tools.map((tool) => tool.text.json), pages.flat());
+    const { items } = await fixture.listTools();
+    assert.deepEqual(items.map((tool) => tool.name), ["one", "odd", "two", "three"]);
+    assert.deepEqual(items.map((tool) => tool.text.json), pages.flat());
     const connection = await fixture.waitForConnection();
     const cursors = [];
     for (const _ of pages) {
@@ -40,7 +40,7 @@ export function describeToolLists(name: string, create: () => TransportUnderTest
         nextCursor: "again",
       });
     }
-    assert.deepEqual((await listing).tools.map((tool) => tool.name), ["one", "two"]);
+    assert.deepEqual((await listing).items.map((tool) => tool.name), ["one", "two"]);
     assert.equal(connection.countReceived("tools/list"), 2);
   });
 
@@ -51,8 +51,8 @@ export function describeToolLists(name: string, create: () => TransportUnderTest
       createDefinition("two"),
     ]];
     await using fixture = new DownstreamFixture(create(), { script: { pages } });
-    const { tools } = await fixture.listTools();
-    assert.deepEqual(tools.map((tool) => tool.text.json), [first, createDefinition("two")]);
+    const { items } = await fixture.listTools();
+    assert.deepEqual(items.map((tool) => tool.text.json), [first, createDefinition("two")]);
     assert.equal(fixture.log.length, invalidDefinitions.length + 1);
     assert.match(fixture.log[0] ?? "", /Tool left out: tools\[1\] has no name server=files/);
     assert.match(fixture.log.at(-1) ?? "", /tools\[7\] has the duplicate name "one"/);
@@ -74,7 +74,7 @@ export function describeToolLists(name: string, create: () => TransportUnderTest
     assert.match(await expectFailure(listing), /it did not list its tools: not today/);
     const secondListing = fixture.listTools();
     await sendError(-32601, "Method not found");
-    assert.deepEqual((await secondListing).tools, []);
+    assert.deepEqual((await secondListing).items, []);
   });
 
   Deno.test(`[sessions.tool-list] ${name}: a server that does not list its tools times out`, async () => {
@@ -110,8 +110,8 @@ export function describeToolLists(name: string, create: () => TransportUnderTest
       [1, 0],
     );
     fixture.script = { pages: [[...TOOLS, createDefinition("more")]] };
-    assert.equal((await fixture.listTools(rootsClient.asAgent("a"))).tools.length, 3);
-    assert.equal((await fixture.listTools(client1.asAgent("a"))).tools.length, 2);
+    assert.equal((await fixture.listTools(rootsClient.asAgent("a"))).items.length, 3);
+    assert.equal((await fixture.listTools(client1.asAgent("a"))).items.length, 2);
     assert.equal(fixture.server.status().tools, 3);
   });
 
@@ -124,7 +124,7 @@ export function describeToolLists(name: string, create: () => TransportUnderTest
     assert.equal((await fixture.listTools()).get("more"), undefined);
     connection.send({ method: "notifications/tools/list_changed" });
     await connection.waitUntilAllReceived();
-    assert.deepEqual((await fixture.listTools()).tools.map((tool) => tool.name), ["more"]);
+    assert.deepEqual((await fixture.listTools()).items.map((tool) => tool.name), ["more"]);
     await fixture.listTools();
     assert.equal(connection.countReceived("tools/list"), 2);
   });
@@ -138,10 +138,10 @@ export function describeToolLists(name: string, create: () => TransportUnderTest
     const request = await connection.waitForMessage("tools/list");
     connection.send({ method: "notifications/tools/list_changed" });
     connection.answer(request, { tools: [{ name: "old" }] });
-    assert.deepEqual((await listing).tools.map((tool) => tool.name), ["old"]);
+    assert.deepEqual((await listing).items.map((tool) => tool.name), ["old"]);
     const secondListing = fixture.listTools();
     connection.answer(await connection.waitForMessage("tools/list"), { tools: [{ name: "new" }] });
-    assert.deepEqual((await secondListing).tools.map((tool) => tool.name), ["new"]);
+    assert.deepEqual((await secondListing).items.map((tool) => tool.name), ["new"]);
   });
 
   Deno.test(`[sessions.asked-afresh] ${name}: for an unknown tool, the list is requested once more`, async () => {
@@ -150,7 +150,7 @@ export function describeToolLists(name: string, create: () => TransportUnderTest
     const connection = await fixture.waitForConnection();
     const [answer] = await Promise.all([fixture.call("more"), fixture.call("other")]);
     assert.ok(answer?.kind === "no-such-tool");
-    assert.deepEqual(answer.catalog.tools.map((tool) => tool.name), ["echo", "held"]);
+    assert.deepEqual(answer.tools.items.map((tool) => tool.name), ["echo", "held"]);
     assert.equal(connection.countReceived("tools/list"), 2);
     // The server does not notify the gateway that its list has changed.
     connection.changeScript({ pages: [[createDefinition("more")]] });
@@ -166,6 +166,6 @@ export function describeToolLists(name: string, create: () => TransportUnderTest
     fixture.script = { pages: [[createDefinition("new")]] };
     connection.crash();
     await connection.ended;
-    assert.deepEqual((await fixture.listTools()).tools.map((tool) => tool.name), ["new"]);
+    assert.deepEqual((await fixture.listTools()).items.map((tool) => tool.name), ["new"]);
   });
 }

@@ -108,13 +108,13 @@ async function inspect(
   const downloadCommand = downloadCommandOf(connection);
   try {
     signal.throwIfAborted();
-    const { tools } = await server.listTools(ANONYMOUS_CALLER, signal);
+    const { items } = await server.list("tools", { caller: ANONYMOUS_CALLER, signal });
     const { instructions, name: serverName, title = serverName } = await server.getInfo(
       ANONYMOUS_CALLER,
       signal,
     );
     return {
-      tools: tools.map((tool) => ({
+      tools: items.map((tool) => ({
         name: tool.name,
         annotations: tool.definition["annotations"],
       })),

@@ -11,7 +11,7 @@ import type {
 } from "../../jsonrpc/mod.ts";
 import type { Meta } from "../../trace.ts";
 import type { ClientCapabilities } from "../caller.ts";
-import type { Tool } from "../catalog.ts";
+import type { ListKind, Tool } from "../catalog/mod.ts";
 import type { InputRequest } from "../client_channel.ts";
 
 /** The part of a server's description of itself that the gateway uses; small, because each session keeps it. */
@@ -73,25 +73,27 @@ export class HandshakeError extends Error {
 }
 
 /**
- * The server did not list its tools; the message goes to the agent, and the cause is the JSON-RPC error
+ * The server did not list its items; the message goes to the agent, and the cause is the JSON-RPC error
  * of the answer, if the answer was an error.
  */
-export class CatalogError extends Error {
+export class ListError extends Error {
   /** The name of the class. */
-  override readonly name = "CatalogError";
+  override readonly name = "ListError";
 }
 
-/** Options of requesting a page of the tools. */
+/** Options of requesting a page of a list. */
 export interface ListOptions {
+  /** The list. */
+  readonly kind: ListKind;
   /** The cursor of the page before it; `undefined` for the first page. */
   readonly cursor: string | undefined;
   /** Cancels the request. */
   readonly signal: CancelSignal;
 }
 
-/** One page of a list of tools. */
-export interface ToolPage {
-  /** The definitions of the tools, parsed. */
+/** One page of a list. */
+export interface ItemPage {
+  /** The definitions of the items, parsed. */
   readonly definitions: readonly unknown[];
   /** The definitions as the server wrote them. */
   readonly definitionTexts: readonly string[];
@@ -169,11 +171,11 @@ export interface ServerCodec {
    */
   open(peer: Peer, options: OpenOptions): Promise<ServerInfo | undefined>;
   /**
-   * Requests a page of the tools: the first if there is no cursor.
+   * Requests a page of a list: the first if there is no cursor.
    *
-   * @throws {CatalogError} The answer is an error, or contains no list of tools.
+   * @throws {ListError} The answer is an error, or contains no such list.
    */
-  listTools(peer: Peer, options: ListOptions): Promise<ToolPage>;
+  list(peer: Peer, options: ListOptions): Promise<ItemPage>;
   /** Returns the method of an invocation, for the trace. */
   methodOf(invocation: Invocation): string;
   /** Sends an invocation and waits for its answer. */

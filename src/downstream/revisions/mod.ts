@@ -1,7 +1,7 @@
 /**
  * The codecs for servers, one for each group of MCP revisions. A codec knows all messages of its
  * revisions on a connection to a server; nothing else in `downstream` knows a revision, except for the
- * requests that `oauth` sends without a session. To add a codec, write a file beside `v2025.ts` and add a
+ * requests that `oauth` sends without a session. To add a codec, write a folder beside `v2025` and add a
  * line to `CODECS`. Imports `config`, `jsonrpc` and the leaves.
  *
  * @module
@@ -14,12 +14,13 @@ import {
   type ServerCodec,
   type ServerInfo,
 } from "./codec.ts";
-import { v2025 } from "./v2025.ts";
+import { v2025 } from "./v2025/mod.ts";
 
-export { CatalogError, HandshakeError } from "./codec.ts";
+export { HandshakeError, ListError } from "./codec.ts";
 export type {
   Invocation,
   InvokeOptions,
+  ItemPage,
   ListOptions,
   OpenOptions,
   Phase,
@@ -28,7 +29,6 @@ export type {
   ServerInfo,
   ServerNotification,
   ServerRequest,
-  ToolPage,
 } from "./codec.ts";
 export { describeNewerRevision } from "./newer_revision.ts";
 

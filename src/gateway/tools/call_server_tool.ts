@@ -1,5 +1,5 @@
 import { CallerError } from "../../errors.ts";
-import type { CallOutcome, Catalog, Tool } from "../../downstream/mod.ts";
+import type { CallOutcome, ItemList, Tool } from "../../downstream/mod.ts";
 import {
   JsonText,
   type Result,
@@ -99,11 +99,9 @@ export async function callServerTool(
   }, caller);
   switch (answer.kind) {
     case "no-such-tool": {
-      const { catalog } = answer;
-      const createError = () => unknownToolError(call, catalog, toolContext);
-      throw catalog.isLong
-        ? await longWork.run(`agent ${caller.agent}`, createError)
-        : createError();
+      const { tools } = answer;
+      const createError = () => unknownToolError(call, tools, toolContext);
+      throw tools.isLong ? await longWork.run(`agent ${caller.agent}`, createError) : createError();
     }
     case "missing-arguments":
       throw missingArgumentsError(call, { gatewayToolName, tool: answer.tool, args });
@@ -132,11 +130,11 @@ function toServerAnswer(
 
 function unknownToolError(
   { server, tool }: ServerCall,
-  { tools, incompleteReason }: Catalog,
+  { items, incompleteReason }: ItemList,
   { policy, caller: { agent } }: ToolContext,
 ): CallerError {
   // Compare the names first: there may be thousands of tools, and each decision takes time.
-  const similar = similarNames(tool, tools.map(({ name }) => name)).values()
+  const similar = similarNames(tool, items.map(({ name }) => name)).values()
     .filter((name) => policy.allows(agent, { kind: "tool", server, tool: name }))
     .take(MAX_SIMILAR).toArray();
   const hint = similar.length > 0

@@ -1,4 +1,4 @@
-import { Catalog, type DownstreamServer, type Tool } from "../../downstream/mod.ts";
+import { type DownstreamServer, ItemList, type Tool } from "../../downstream/mod.ts";
 import type { Policy } from "../../policy/mod.ts";
 import { within } from "../../within.ts";
 import {
@@ -66,7 +66,7 @@ export async function findTools(
     }
     const searched = selects === undefined
       ? allowed.flags
-      : await narrow(allowed.flags, { tools: catalog.tools, selects, runStep });
+      : await narrow(allowed.flags, { tools: catalog.items, selects, runStep });
     scopes.push({ server: server.name, index, searched });
   }
   // Ranking takes a millisecond even if the lists are long.
@@ -101,7 +101,7 @@ export async function findTools(
 
 /** The known lists of tools of the servers that a query is about. */
 interface KnownLists {
-  readonly lists: readonly { readonly server: DescribedServer; readonly catalog: Catalog }[];
+  readonly lists: readonly { readonly server: DescribedServer; readonly catalog: ItemList }[];
   /** Names of the servers whose tools are not known yet. */
   readonly pending: readonly string[];
   /** Names of the servers that failed. */
@@ -126,14 +126,18 @@ async function readLists(
   const configs = serverName === undefined
     ? allowedServers(caller.agent, { policy, serverConfigs })
     : [findServer(context, serverName).config];
-  const outcomes = new Map<string, Catalog | { readonly error: unknown }>();
+  const outcomes = new Map<string, ItemList | { readonly error: unknown }>();
   const awaited: Promise<unknown>[] = [];
   const overdue: Promise<unknown>[] = [];
   for (const { name } of configs) {
     const server = servers.get(name);
     if (server === undefined) continue;
     // A query about all servers must not make a person log in to one of them.
-    const listing = server.listTools(caller, signal, { offersLogin: serverName !== undefined });
+    const listing = server.list("tools", {
+      caller,
+      signal,
+      offersLogin: serverName !== undefined,
+    });
     const outcome = listing.catch((error: unknown) => ({ error })).then((result) => {
       outcomes.set(name, result);
       overdueServers.delete(server);
@@ -150,7 +154,7 @@ async function readLists(
   for (const config of configs) {
     const server = servers.get(config.name);
     const outcome = outcomes.get(config.name);
-    if (outcome instanceof Catalog) lists.push({ server: config, catalog: outcome });
+    if (outcome instanceof ItemList) lists.push({ server: config, catalog: outcome });
     else if (outcome === undefined && server !== undefined) {
       pending.push(config.name);
       overdueServers.add(server);
@@ -162,19 +166,19 @@ async function readLists(
 
 /** The indexes, which all agents share. */
 const indexes = new WeakMap<
-  Catalog,
+  ItemList,
   { readonly description: string | undefined; readonly index: Promise<ToolIndex | undefined> }
 >();
 
 /** Returns the index of a list of tools, which is built once; `undefined` if the server's memory has no room for it. */
 function readIndex(
-  catalog: Catalog,
+  catalog: ItemList,
   { name, description }: DescribedServer,
   runStep: StepRunner,
 ): Promise<ToolIndex | undefined> {
   const known = indexes.get(catalog);
   if (known !== undefined && known.description === description) return known.index;
-  const index = runSteps(indexTools(catalog.tools, { name, description }), runStep)
+  const index = runSteps(indexTools(catalog.items, { name, description }), runStep)
     .then((built) => catalog.takeMemory(built.memory) ? built : undefined);
   indexes.set(catalog, { description, index });
   return index;
@@ -188,11 +192,11 @@ interface AllowedTools {
 }
 
 /** The tools that agents may call, by rules, agent and list. */
-const allowedTools = new WeakMap<Policy, Map<string, WeakMap<Catalog, AllowedTools>>>();
+const allowedTools = new WeakMap<Policy, Map<string, WeakMap<ItemList, AllowedTools>>>();
 
 /** Returns the tools that an agent may call; decides about each tool once. */
 async function readAllowed(
-  catalog: Catalog,
+  catalog: ItemList,
   { server, agent, policy, runStep }: {
     readonly server: string;
     readonly agent: string;
@@ -200,14 +204,14 @@ async function readAllowed(
     readonly runStep: StepRunner;
   },
 ): Promise<AllowedTools> {
-  const byAgent = allowedTools.get(policy) ?? new Map<string, WeakMap<Catalog, AllowedTools>>();
+  const byAgent = allowedTools.get(policy) ?? new Map<string, WeakMap<ItemList, AllowedTools>>();
   allowedTools.set(policy, byAgent);
-  const byCatalog = byAgent.get(agent) ?? new WeakMap<Catalog, AllowedTools>();
+  const byCatalog = byAgent.get(agent) ?? new WeakMap<ItemList, AllowedTools>();
   byAgent.set(agent, byCatalog);
   const known = byCatalog.get(catalog);
   if (known !== undefined) return known;
-  const flags = await narrow(new Uint8Array(catalog.tools.length).fill(1), {
-    tools: catalog.tools,
+  const flags = await narrow(new Uint8Array(catalog.items.length).fill(1), {
+    tools: catalog.items,
     selects: ({ name }) => policy.allows(agent, { kind: "tool", server, tool: name }),
     runStep,
   });

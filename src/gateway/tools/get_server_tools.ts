@@ -81,11 +81,11 @@ async function listServerTools(
   const { caller, policy, signal } = context;
   const server = findServer(context, serverName);
   const { name } = server.config;
-  const catalog = await server.listTools(caller, signal);
+  const catalog = await server.list("tools", { caller, signal });
   const runStep = createStepRunner(catalog, caller.agent);
   const isCallable = (tool: Tool) =>
     policy.allows(caller.agent, { kind: "tool", server: name, tool: tool.name });
-  const callable = await filterTools(catalog.tools, isCallable, runStep);
+  const callable = await filterTools(catalog.items, isCallable, runStep);
   const callableNames = new Set(callable.map((tool) => tool.name));
   const names = readNames(args);
   const selected = await filterTools(callable, createSelector(args, names), runStep);

@@ -1,6 +1,6 @@
 /** The filters, steps and limits that the list of a server's tools and the list of found tools share. */
 
-import type { Catalog, Tool } from "../../downstream/mod.ts";
+import type { ItemList, Tool } from "../../downstream/mod.ts";
 import { CallerError } from "../../errors.ts";
 import { longWork } from "../../long_work.ts";
 import { compilePattern } from "../../policy/mod.ts";
@@ -23,7 +23,7 @@ export type Detail = "full" | "signatures" | "names";
 export type StepRunner = <T>(step: () => T) => T | Promise<T>;
 
 /** Creates a runner of steps, between which other calls run if the list is long or the steps take long. */
-export function createStepRunner({ isLong }: Pick<Catalog, "isLong">, agent: string): StepRunner {
+export function createStepRunner({ isLong }: Pick<ItemList, "isLong">, agent: string): StepRunner {
   const startedAt = performance.now();
   return (step) =>
     isLong || performance.now() - startedAt > MAX_DIRECT_MS

@@ -154,6 +154,6 @@ Deno.test("[remote.authorization] an SSE server receives the token with the stre
   let stream: { write(text: string): unknown } | undefined;
   const authorization = new FakeAuthorization();
   await using fixture = createRemoteFixture(server.url, { authorization, kind: "sse" });
-  assert.deepEqual((await fixture.listTools()).tools, []);
+  assert.deepEqual((await fixture.listTools()).items, []);
   assert.equal(authorization.recoveries.length, 1);
 });

@@ -18,9 +18,9 @@ for (const [name, kind, start] of SERVERS) {
     await using sdk = await start();
     {
       await using fixture = createRemoteFixture(sdk.url, { kind });
-      const { tools } = await fixture.listTools();
-      assert.deepEqual(tools.map((tool) => tool.name), ["progress", "ask", "resumed", "plain"]);
-      assert.deepEqual(tools[0]?.definition.annotations, { title: "progress" });
+      const { items } = await fixture.listTools();
+      assert.deepEqual(items.map((tool) => tool.name), ["progress", "ask", "resumed", "plain"]);
+      assert.deepEqual(items[0]?.definition.annotations, { title: "progress" });
 
       const steps: Fields[] = [];
       const onProgress = (step: Fields): void => void steps.push(step);

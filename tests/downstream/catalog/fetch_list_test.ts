@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
-import { Budget } from "../../src/budget.ts";
-import { type Catalog, fetchCatalog } from "../../src/downstream/catalog.ts";
-import { CatalogStore } from "../../src/downstream/catalog_store.ts";
-import { OLDEST_CODEC } from "../../src/downstream/revisions/mod.ts";
-import { createMemoryChannels, type IncomingRequest, Peer } from "../../src/jsonrpc/mod.ts";
+import { Budget } from "../../../src/budget.ts";
+import { fetchList, type ItemList } from "../../../src/downstream/catalog/mod.ts";
+import { EqualLists } from "../../../src/downstream/catalog/equal_lists.ts";
+import { OLDEST_CODEC } from "../../../src/downstream/revisions/mod.ts";
+import { createMemoryChannels, type IncomingRequest, Peer } from "../../../src/jsonrpc/mod.ts";
 
-/** Fetches the catalog of a server with an endless list; returns it with the number of requested pages. */
-async function fetchEndlessCatalog(
+/** Fetches the list of a server with an endless list; returns it with the number of requested pages. */
+async function fetchEndlessList(
   createToolNames: (page: number) => string[],
   memory?: Budget,
   createMembers: (name: string) => object = () => ({}),
-): Promise<{ catalog: Catalog; pageCount: number }> {
+): Promise<{ list: ItemList; pageCount: number }> {
   const [gatewayChannel, serverChannel] = createMemoryChannels();
   const ignoringHandlers = { notification: () => {}, unexpected: () => {}, closed: () => {} };
   let pageCount = 0;
@@ -22,36 +22,36 @@ async function fetchEndlessCatalog(
     },
   });
   const peer = new Peer(gatewayChannel, { ...ignoringHandlers, request: () => {} });
-  const catalog = await fetchCatalog({
-    listPage: (cursor, signal) => OLDEST_CODEC.listTools(peer, { cursor, signal }),
+  const list = await fetchList({
+    listPage: (cursor, signal) => OLDEST_CODEC.list(peer, { kind: "tools", cursor, signal }),
     timeoutMs: 60_000,
     declaresTools: true,
     quote: (text) => text,
     memory,
   });
   await peer.close();
-  return { catalog, pageCount };
+  return { list, pageCount };
 }
 
-Deno.test("[sessions.partial-list] an endless list is cut after 1000 pages, and the catalog gives the reason", async () => {
-  const { catalog, pageCount } = await fetchEndlessCatalog((page) => [`tool ${page}`]);
+Deno.test("[sessions.partial-list] an endless list is cut after 1000 pages, and the list gives the reason", async () => {
+  const { list, pageCount } = await fetchEndlessList((page) => [`tool ${page}`]);
   assert.equal(pageCount, 1000);
-  assert.equal(catalog.tools.length, 1000);
+  assert.equal(list.items.length, 1000);
   assert.equal(
-    catalog.incompleteReason,
+    list.incompleteReason,
     "Its list of tools is incomplete: it has more than 1000 pages",
   );
-  assert.equal(catalog.completeness, "partial");
+  assert.equal(list.completeness, "partial");
 });
 
 Deno.test("[sessions.partial-list] a list is cut before the page with which it exceeds 10000 tools", async () => {
-  const { catalog, pageCount } = await fetchEndlessCatalog((page) => {
+  const { list, pageCount } = await fetchEndlessList((page) => {
     return Array.from({ length: 4_000 }, (_, index) => `${page}.${index}`);
   });
   assert.equal(pageCount, 3);
-  assert.equal(catalog.tools.length, 8_000);
+  assert.equal(list.items.length, 8_000);
   assert.equal(
-    catalog.incompleteReason,
+    list.incompleteReason,
     "Its list of tools is incomplete: page 3 is missing: its list of tools has more than 10000 entries",
   );
 });
@@ -59,45 +59,45 @@ Deno.test("[sessions.partial-list] a list is cut before the page with which it e
 Deno.test("[sessions.odd-tools] a tool whose definition has more than 1 MiB is left out", async () => {
   const maxLength = 1024 * 1024;
   const frameLength = JSON.stringify({ name: "a", x: "" }).length;
-  const { catalog } = await fetchEndlessCatalog(
+  const { list } = await fetchEndlessList(
     (page) => page === 1 ? ["a", "b"] : [],
     undefined,
     (name) => ({ x: "x".repeat(maxLength - frameLength + (name === "a" ? 0 : 1)) }),
   );
-  assert.deepEqual(catalog.tools.map(({ name }) => name), ["a"]);
-  assert.deepEqual(catalog.leftOutTools, ["tools[1] has a definition of more than 1 MiB"]);
+  assert.deepEqual(list.items.map(({ name }) => name), ["a"]);
+  assert.deepEqual(list.leftOut, ["tools[1] has a definition of more than 1 MiB"]);
 });
 
 Deno.test("[sessions.odd-tools] a tool whose name has more than 256 characters is left out", async () => {
-  const { catalog } = await fetchEndlessCatalog((page) => {
+  const { list } = await fetchEndlessList((page) => {
     return page === 1 ? ["n".repeat(256), "n".repeat(257)] : [];
   });
-  assert.deepEqual(catalog.tools.map(({ name }) => name.length), [256]);
-  assert.deepEqual(catalog.leftOutTools, ["tools[1] has a name that is too long"]);
+  assert.deepEqual(list.items.map(({ name }) => name.length), [256]);
+  assert.deepEqual(list.leftOut, ["tools[1] has a name that is too long"]);
 });
 
 Deno.test("[memory.catalogs] lists of tools count in the memory of their server, equal ones once, and further ones are refused or cut", async () => {
   const memory = new Budget(4_000_000);
-  const store = new CatalogStore();
+  const store = new EqualLists();
   const fetch = async (prefix: string) => {
-    const { catalog } = await fetchEndlessCatalog((page) => {
+    const { list } = await fetchEndlessList((page) => {
       return page <= 2
         ? Array.from({ length: 1000 }, (_, index) => `${prefix} ${page} ${index}`)
         : [];
     }, memory);
-    return await store.keep(catalog);
+    return await store.keep(list);
   };
   const first = await fetch("a");
   const { used } = memory;
   assert.ok(used > 2000 * 64, String(used));
   assert.equal(await fetch("a"), first);
   assert.equal(memory.used, used);
-  const others: Catalog[] = [];
+  const others: ItemList[] = [];
   await assert.rejects(async () => {
     for (;;) {
-      const catalog = await fetch(`b${others.length}`);
-      others.push(catalog);
-      const { incompleteReason = "" } = catalog;
+      const list = await fetch(`b${others.length}`);
+      others.push(list);
+      const { incompleteReason = "" } = list;
       if (!incompleteReason.includes("1000 pages")) throw new Error(incompleteReason);
     }
   }, /its lists of tools do not fit into its share of the memory, a quarter of GATEWAY_MAX_HELD/);

@@ -1,13 +1,13 @@
-import type { Budget } from "../budget.ts";
+import type { Budget } from "../../budget.ts";
 
 /** Frees the memory of catalogs that are collected as garbage. */
-const freeing = new FinalizationRegistry<CatalogMemory>((memory) => memory.free());
+const freeing = new FinalizationRegistry<ListMemory>((memory) => memory.free());
 
 /**
  * The memory that a catalog takes from the share of its server. A catalog has no owner that could free it, because
  * sessions and calls use it at the same time: its memory is free again when it is collected as garbage.
  */
-export class CatalogMemory {
+export class ListMemory {
   readonly #share: Budget | undefined;
   #bytes = 0;
 

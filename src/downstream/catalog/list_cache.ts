@@ -1,9 +1,8 @@
-import type { CancelSignal } from "../jsonrpc/mod.ts";
-import type { Log } from "../log.ts";
-import type { Catalog } from "./catalog.ts";
-import { CatalogStore } from "./catalog_store.ts";
-import type { Session } from "./session.ts";
-import { untilAborted } from "./until_aborted.ts";
+import type { CancelSignal } from "../../jsonrpc/mod.ts";
+import type { Log } from "../../log.ts";
+import { EqualLists } from "./equal_lists.ts";
+import type { ItemList, ListKind } from "./item_list.ts";
+import { untilAborted } from "../until_aborted.ts";
 
 /** Time until a partial list is fetched again, in milliseconds. */
 const PARTIAL_LIST_TTL_MS = 60_000;
@@ -14,24 +13,32 @@ const LONG_LIST_PAUSE_MS = 10_000;
 /** Maximum number of different log lines about the lists of one server. */
 const MAX_LOGGED_LINES = 100;
 
+/** A session of the server, as far as its lists are concerned. */
+export interface ListingSession {
+  /** Whether the session may differ from other sessions of the server. */
+  readonly isAltered: boolean;
+  /** Requests a list. */
+  list(kind: ListKind): Promise<ItemList>;
+}
+
 /** The session and the capabilities that a list is for. */
 export interface ListOwner {
   /** The session; `undefined` if the caller has none yet. */
-  readonly session: Session | undefined;
+  readonly session: ListingSession | undefined;
   /** Key of the capabilities that are declared to the server. */
   readonly capabilitiesKey: string;
 }
 
-/** A list of tools that was requested. */
+/** A list that was requested. */
 interface CachedList {
   /** The session on which it was requested. The list outlives it: the next session need not request it again. */
-  readonly source: WeakRef<Session>;
-  readonly promise: Promise<Catalog>;
+  readonly source: WeakRef<ListingSession>;
+  readonly promise: Promise<ItemList>;
   /**
    * The result of `promise`, which a call can use without waiting for a tick. Until `promise` resolves, this
    * is the previous list.
    */
-  catalog: Catalog | undefined;
+  list: ItemList | undefined;
   isPending: boolean;
   /** The time at which the list is due to be fetched again, on the clock of `performance.now()`. */
   refetchAt: number;
@@ -40,45 +47,52 @@ interface CachedList {
 }
 
 /**
- * The tool lists of a server. Only this class decides which sessions share a list. Clients with equal
+ * The lists of one kind of a server. Only this class decides which sessions share a list. Clients with equal
  * capabilities share the list that was fetched on a session that is not altered; a server may list more
- * tools to a client with more capabilities. A session that is altered keeps the list that it has; a list that
+ * to a client with more capabilities. A session that is altered keeps the list that it has; a list that
  * is fetched on an altered session is for the callers of that session only.
  */
-export class ToolListCache {
+export class ListCache {
   // By key of the declared capabilities: the list for sessions without a list of their own.
   readonly #shared = new Map<string, CachedList>();
-  readonly #bySession = new WeakMap<Session, CachedList>();
-  readonly #catalogs = new CatalogStore();
+  readonly #bySession = new WeakMap<ListingSession, CachedList>();
+  readonly #equalLists = new EqualLists();
+  readonly #kind: ListKind;
   readonly #log: Log;
   readonly #server: string;
   // A reload that changes the server's entry creates a new cache, which may log the same lines again.
   readonly #loggedLines = new Set<string>();
-  #toolCount: number | undefined;
+  #itemCount: number | undefined;
 
   /**
-   * @param log Receives each problem of the lists only once.
-   * @param server The server's name.
+   * Creates a cache of no lists.
+   *
+   * @param kind The kind of the lists.
+   * @param options `log` receives each problem of the lists only once; `server` is the server's name.
    */
-  constructor(log: Log, server: string) {
+  constructor(
+    kind: ListKind,
+    { log, server }: { readonly log: Log; readonly server: string },
+  ) {
+    this.#kind = kind;
     this.#log = log;
     this.#server = server;
   }
 
-  /** Number of tools in the newest list; `undefined` until a list was fetched. */
-  get toolCount(): number | undefined {
-    return this.#toolCount;
+  /** Number of items in the newest list; `undefined` until a list was fetched. */
+  get itemCount(): number | undefined {
+    return this.#itemCount;
   }
 
   /** Returns the cached list for a session, if there is one. */
-  cachedList(owner: ListOwner): Catalog | undefined {
-    return this.#find(owner)?.catalog;
+  cachedList(owner: ListOwner): ItemList | undefined {
+    return this.#find(owner)?.list;
   }
 
   /** Whether the cached list for a session is partial and due to be fetched again. */
   isStale(owner: ListOwner): boolean {
-    const list = this.#find(owner);
-    return list !== undefined && performance.now() >= list.refetchAt;
+    const cached = this.#find(owner);
+    return cached !== undefined && performance.now() >= cached.refetchAt;
   }
 
   /**
@@ -89,54 +103,57 @@ export class ToolListCache {
    * @returns `undefined` if no list has been requested; a promise of `undefined` if the request failed, or
    * its list is not shared with the session.
    */
-  pendingList(owner: ListOwner, signal: CancelSignal): Promise<Catalog | undefined> | undefined {
-    const list = this.#find(owner);
-    return list === undefined ? undefined : this.#awaitCatalog(list, owner, signal);
+  pendingList(owner: ListOwner, signal: CancelSignal): Promise<ItemList | undefined> | undefined {
+    const cached = this.#find(owner);
+    return cached === undefined ? undefined : this.#awaitList(cached, owner, signal);
   }
 
   /**
-   * Requests the tools on a session, unless they are cached or a request on it is pending.
+   * Requests the list on a session, unless they are cached or a request on it is pending.
    *
    * @param owner The session.
    * @param isForced Whether to fetch the list again although it is cached; an `empty` list never is,
    * and a long list only after a pause.
    */
-  fetchList(owner: ListOwner & { readonly session: Session }, isForced = false): Promise<Catalog> {
+  fetchList(
+    owner: ListOwner & { readonly session: ListingSession },
+    isForced = false,
+  ): Promise<ItemList> {
     const { session, capabilitiesKey } = owner;
     const previous = this.#find(owner);
     if (previous !== undefined) {
-      const { isPending, catalog, promise, source, noRefetchBefore } = previous;
+      const { isPending, list, promise, source, noRefetchBefore } = previous;
       if (isPending && source.deref() === session) return promise;
-      const mayNotRefetch = catalog?.completeness === "empty" ||
+      const mayNotRefetch = list?.completeness === "empty" ||
         performance.now() < noRefetchBefore;
       if (!isPending && (!isForced || mayNotRefetch)) return promise;
     }
-    const list: CachedList = {
+    const cached: CachedList = {
       source: new WeakRef(session),
-      promise: session.listTools().then((catalog) => this.#catalogs.keep(catalog)),
-      catalog: previous?.catalog,
+      promise: session.list(this.#kind).then((list) => this.#equalLists.keep(list)),
+      list: previous?.list,
       isPending: true,
       refetchAt: Infinity,
       noRefetchBefore: 0,
     };
-    this.#bySession.set(session, list);
-    if (!session.isAltered) this.#shared.set(capabilitiesKey, list);
-    list.promise.then((catalog) => {
-      list.catalog = catalog;
-      list.isPending = false;
-      if (catalog.isLong) list.noRefetchBefore = performance.now() + LONG_LIST_PAUSE_MS;
-      if (catalog.completeness === "partial") {
-        list.refetchAt = performance.now() + PARTIAL_LIST_TTL_MS;
+    this.#bySession.set(session, cached);
+    if (!session.isAltered) this.#shared.set(capabilitiesKey, cached);
+    cached.promise.then((list) => {
+      cached.list = list;
+      cached.isPending = false;
+      if (list.isLong) cached.noRefetchBefore = performance.now() + LONG_LIST_PAUSE_MS;
+      if (list.completeness === "partial") {
+        cached.refetchAt = performance.now() + PARTIAL_LIST_TTL_MS;
       }
       // The session may have been altered before the server answered.
-      if (session.isAltered) this.#unshare(list, capabilitiesKey);
-      this.#toolCount = catalog.tools.length;
-      this.#logProblems(catalog);
+      if (session.isAltered) this.#unshare(cached, capabilitiesKey);
+      this.#itemCount = list.items.length;
+      this.#logProblems(list);
     }, () => {
-      this.#unshare(list, capabilitiesKey);
-      if (this.#bySession.get(session) === list) this.#bySession.delete(session);
+      this.#unshare(cached, capabilitiesKey);
+      if (this.#bySession.get(session) === cached) this.#bySession.delete(session);
     });
-    return list.promise;
+    return cached.promise;
   }
 
   /**
@@ -158,20 +175,20 @@ export class ToolListCache {
     return shared;
   }
 
-  #unshare(list: CachedList, capabilitiesKey: string): void {
-    if (this.#shared.get(capabilitiesKey) === list) this.#shared.delete(capabilitiesKey);
+  #unshare(cached: CachedList, capabilitiesKey: string): void {
+    if (this.#shared.get(capabilitiesKey) === cached) this.#shared.delete(capabilitiesKey);
   }
 
-  async #awaitCatalog(
-    list: CachedList,
+  async #awaitList(
+    cached: CachedList,
     { session, capabilitiesKey }: ListOwner,
     signal: CancelSignal,
-  ): Promise<Catalog | undefined> {
-    if (list.catalog !== undefined) return list.catalog;
+  ): Promise<ItemList | undefined> {
+    if (cached.list !== undefined) return cached.list;
     try {
-      const catalog = await untilAborted(list.promise, signal);
-      const isShared = this.#shared.get(capabilitiesKey) === list;
-      return isShared || list.source.deref() === session ? catalog : undefined;
+      const list = await untilAborted(cached.promise, signal);
+      const isShared = this.#shared.get(capabilitiesKey) === cached;
+      return isShared || cached.source.deref() === session ? list : undefined;
     } catch (error) {
       if (signal.aborted) throw error;
       // The request failed on another session; the caller's session may succeed.
@@ -179,9 +196,9 @@ export class ToolListCache {
     }
   }
 
-  #logProblems({ incompleteReason, leftOutTools }: Catalog): void {
+  #logProblems({ incompleteReason, leftOut }: ItemList): void {
     if (incompleteReason !== undefined) this.#warn(incompleteReason);
-    for (const tool of leftOutTools) this.#warn(`Tool left out: ${tool}`);
+    for (const item of leftOut) this.#warn(`Tool left out: ${item}`);
   }
 
   #warn(line: string): void {

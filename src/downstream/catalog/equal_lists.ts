@@ -1,0 +1,40 @@
+import type { ItemList } from "./item_list.ts";
+
+/** Number of lists after which those that are not used any more are removed. */
+const SWEEP_SIZE = 64;
+
+/** Keeps equal lists once: sessions of one server mostly list the same items. */
+export class EqualLists {
+  readonly #byHash = new Map<string, WeakRef<ItemList>>();
+
+  /** Returns the list that is kept, if an equal one is in use; otherwise keeps this one. */
+  async keep(list: ItemList): Promise<ItemList> {
+    const hash = await hashList(list);
+    const kept = this.#byHash.get(hash)?.deref();
+    if (kept !== undefined) {
+      list.free();
+      return kept;
+    }
+    this.#byHash.set(hash, new WeakRef(list));
+    if (this.#byHash.size > SWEEP_SIZE) this.#sweep();
+    return list;
+  }
+
+  #sweep(): void {
+    for (const [hash, list] of this.#byHash) {
+      if (list.deref() === undefined) this.#byHash.delete(hash);
+    }
+  }
+}
+
+async function hashList(list: ItemList): Promise<string> {
+  const { items, incompleteReason = "", completeness, leftOut } = list;
+  const texts = [
+    completeness,
+    incompleteReason,
+    ...leftOut,
+    ...items.map(({ text }) => text.json),
+  ];
+  const bytes = new TextEncoder().encode(texts.join("\n"));
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+}

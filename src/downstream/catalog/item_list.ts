@@ -1,0 +1,97 @@
+import type { JsonText } from "../../jsonrpc/mod.ts";
+import { isRecord } from "../../json.ts";
+import type { ListMemory } from "./list_memory.ts";
+
+/** Size that corresponds to the work on an item besides that on its text, in bytes. */
+const WORK_BYTES_PER_ITEM = 256;
+
+/** Minimum work of a long list, whose items are handled in steps, in bytes. */
+const LONG_LIST_BYTES = 256 * 1024;
+
+/** The lists that a server has; `templates` are the URI templates of its resources. */
+export const LIST_KINDS = ["tools", "resources", "templates", "prompts"] as const;
+
+/** A kind of list. */
+export type ListKind = typeof LIST_KINDS[number];
+
+/** An entry of a list of a server: a tool, a resource, a URI template or a prompt. */
+export interface Item {
+  /** The name of a tool or a prompt, the URI of a resource, or a URI template; unique within its list. */
+  readonly name: string;
+  /** The definition, parsed. */
+  readonly definition: Readonly<Record<string, unknown>>;
+  /** The definition as the server wrote it, with all its fields. */
+  readonly text: JsonText;
+}
+
+/** A tool of a server. */
+export type Tool = Item;
+
+/** Whether the tool declares that it changes nothing. */
+export function isReadOnly({ definition: { annotations } }: Tool): boolean {
+  return isRecord(annotations) && annotations.readOnlyHint === true;
+}
+
+/** Remarks about a list. */
+export interface ListNotes {
+  /** The reason why the list is empty or incomplete, as a sentence without a full stop. */
+  readonly incompleteReason?: string | undefined;
+  /** See `ItemList`; default `complete`. */
+  readonly completeness?: ItemList["completeness"];
+  /** Items that were left out, and why. */
+  readonly leftOut?: readonly string[];
+  /** The memory that the list takes; default: not counted. */
+  readonly memory?: ListMemory;
+}
+
+/** One list of a server, in its order. */
+export class ItemList {
+  /** All items. */
+  readonly items: readonly Item[];
+  /** The reason why the list is empty or incomplete; `undefined` if it is complete. */
+  readonly incompleteReason: string | undefined;
+  /**
+   * Completeness of the list. A `partial` list lacks some pages, and is fetched again later. An `empty` list
+   * is not fetched again: the server has no such items.
+   */
+  readonly completeness: "complete" | "partial" | "empty";
+  /** Items that were left out, and why. */
+  readonly leftOut: readonly string[];
+  /** Whether work on all items is long work. */
+  readonly isLong: boolean;
+  readonly #byName: ReadonlyMap<string, Item>;
+  readonly #memory: ListMemory | undefined;
+
+  /**
+   * Creates the list.
+   *
+   * @param items The items, whose names must be unique.
+   * @param notes Remarks about the list.
+   */
+  constructor(items: readonly Item[], notes: ListNotes = {}) {
+    this.items = items;
+    this.incompleteReason = notes.incompleteReason;
+    this.completeness = notes.completeness ?? "complete";
+    this.leftOut = notes.leftOut ?? [];
+    const bytes = items.reduce((sum, { text }) => sum + WORK_BYTES_PER_ITEM + text.json.length, 0);
+    this.isLong = bytes > LONG_LIST_BYTES;
+    this.#byName = new Map(items.map((item) => [item.name, item]));
+    this.#memory = notes.memory;
+    this.#memory?.freeWith(this);
+  }
+
+  /** Frees the memory of a list that nobody uses, before it is collected as garbage. */
+  free(): void {
+    this.#memory?.free();
+  }
+
+  /** Takes memory for an index of the items, until `free`; returns whether it fits into the server's share. */
+  takeMemory(bytes: number): boolean {
+    return this.#memory?.take(bytes) ?? true;
+  }
+
+  /** Returns the item with a name, if there is one. */
+  get(name: string): Item | undefined {
+    return this.#byName.get(name);
+  }
+}
