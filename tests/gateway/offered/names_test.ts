@@ -78,7 +78,7 @@ Deno.test("[direct.name] every name is short, plain, and leads back to its serve
   }));
 });
 
-Deno.test("[direct.name] what is no offered name is read as none", () => {
+Deno.test("[direct.name] other texts are read as no name", () => {
   for (const text of ["", "__", "a", "a__", "__a", "a b__c", "a__b__c", "a__b_abcdef", "a.__b"]) {
     assert.equal(readOfferedName(text, 64), undefined, text);
   }
