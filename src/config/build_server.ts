@@ -66,6 +66,7 @@ export function buildServer(
     connection,
     ...unavailable,
     options,
+    ...listDirectTools(entry),
     secrets: expander.secrets,
     fingerprint: getFingerprint([connection, options, unavailable]),
   };
@@ -259,6 +260,13 @@ function buildOptions(
       grant,
     },
   };
+}
+
+function listDirectTools(
+  { gateway: { direct = false } }: ServerEntry,
+): Pick<ServerConfig, "directTools"> {
+  if (direct === false) return {};
+  return { directTools: direct === true ? ["*"] : direct };
 }
 
 function buildPublicInfo({ command, url = "" }: ServerEntry): PublicServerInfo {

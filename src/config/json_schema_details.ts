@@ -97,6 +97,7 @@ export const SERVERS_DETAILS: Details = {
   "mcpServers.*.gateway.forward": { examples: [["elicitation", "roots", "sampling"]] },
   "mcpServers.*.gateway.inherit_env": { examples: [["AWS_PROFILE", "AWS_REGION"]] },
   "mcpServers.*.gateway.inherit_env[]": VARIABLE_NAME,
+  "mcpServers.*.gateway.direct": { examples: [["search", "get_*"]] },
   "mcpServers.*.gateway.sandbox": { examples: ["bwrap"] },
   "mcpServers.*.gateway.sandbox_network": { examples: [true] },
   "mcpServers.*.gateway.oauth": {

@@ -18,6 +18,11 @@ export interface ServerConfig {
   /** The `gateway` block, defaults filled in. */
   readonly options: ServerOptions;
   /**
+   * Patterns of the tools that clients see directly, beside the gateway's own tools; absent if there are none. The
+   * connection to the server does not depend on them.
+   */
+  readonly directTools?: readonly string[];
+  /**
    * Values of all variables that the entry names. They may be secrets, so they must not appear in
    * logs and messages.
    */

@@ -39,6 +39,17 @@ const oauth = objectSchema({
   ),
 }, "OAuth settings of a remote server.");
 
+const direct = addDescription(
+  z.union([
+    booleanSchema("Whether all tools of the server are shown directly."),
+    listSchema(stringSchema("A tool; `*` matches any run of characters, `?` exactly one."), {
+      plural: "strings",
+      brief: "The tools that are shown directly.",
+    }),
+  ], "true, or a list of tools"),
+  "Tools that clients see and call directly, beside the gateway's own tools: all, or a list.",
+);
+
 const gateway = objectSchema({
   isolation: z._default(
     enumSchema(
@@ -93,6 +104,7 @@ const gateway = objectSchema({
     ),
     [],
   ),
+  direct: z.optional(direct),
   sandbox: z.optional(
     enumSchema(["bwrap"], "The program whose sandbox confines the server, on Linux."),
   ),

@@ -61,6 +61,10 @@ export interface Settings {
   readonly auditKeep?: number;
   /** When servers start; default `eager`. */
   readonly initStrategy: "eager" | "lazy";
+  /** Tools that clients see: the gateway's own, or directly those of the servers; default `meta`. */
+  readonly face: "meta" | "direct";
+  /** Maximum length of the names under which tools and prompts of servers are offered, 32 to 128; default 64. */
+  readonly nameLimit: number;
   /** Whether `get_gateway_status` is offered; default false. */
   readonly debug: boolean;
   /** Lowest level that is logged; default: `info` at a terminal and over HTTP, else `warn`. */
@@ -257,6 +261,19 @@ export const SETTING_DEFINITIONS: {
     brief: "When servers start: eager (immediately) or lazy (on first use)",
     ...createEnumParser("eager", "lazy"),
     fallback: "eager",
+  },
+  face: {
+    flag: "face",
+    variable: "GATEWAY_FACE",
+    brief: "Tools that clients see: meta (the gateway's own) or direct (those of the servers)",
+    ...createEnumParser("meta", "direct"),
+    fallback: "meta",
+  },
+  nameLimit: {
+    variable: "GATEWAY_NAME_LIMIT",
+    brief: "Maximum length of the names of tools and prompts that clients see directly",
+    ...createIntegerParser(32, 128),
+    fallback: 64,
   },
   debug: {
     flag: "debug",

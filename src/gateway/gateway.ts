@@ -174,7 +174,7 @@ export class Gateway {
   connect(channel: Channel, options: ConnectOptions): ConnectedClient {
     const { agent, onClosed } = options;
     const { settings, version, tracer, log } = this.#options;
-    const { transport } = settings;
+    const { transport, face, nameLimit } = settings;
     const bound = boundAgent(settings.agent, agent);
     if (transport === "stdio") this.#stdioChannel = channel;
     // No answer may leave before its record is written. A flush before each write serves many answers.
@@ -187,6 +187,8 @@ export class Gateway {
       records: { ...this.#records, flushedByChannel },
       tracer,
       transport,
+      face,
+      nameLimit,
       log,
       gateway: this,
     };

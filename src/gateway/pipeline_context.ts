@@ -21,6 +21,10 @@ export interface PipelineContext {
   readonly tracer: Tracer;
   /** Transport of the client. */
   readonly transport: Settings["transport"];
+  /** Tools that clients see: the gateway's own, or directly those of the servers. */
+  readonly face: Settings["face"];
+  /** Maximum length of the names under which tools and prompts of servers are offered. */
+  readonly nameLimit: number;
   /** Log for the gateway's own errors. */
   readonly log: Log;
   /** Source of the gateway's state. */

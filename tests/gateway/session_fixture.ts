@@ -121,6 +121,8 @@ export class SessionFixture implements AsyncDisposable {
         records: { audit: this.#audit, metrics, auditArgs: "none" },
         tracer: NO_TRACER,
         transport,
+        face: "meta",
+        nameLimit: 64,
         log,
         gateway: { status: () => ({ message: "all is well" }) },
       }),

@@ -74,6 +74,8 @@ export class BusyPipeline implements AsyncDisposable {
       records: { audit: this.#audit, metrics: this.metrics, auditArgs: "none" },
       tracer: NO_TRACER,
       transport: "stdio",
+      face: "meta",
+      nameLimit: 64,
       log,
       gateway: { status: () => ({}) },
     };

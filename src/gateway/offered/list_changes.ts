@@ -10,7 +10,7 @@ const COLLECT_MS = 100;
 export class ListChanges {
   readonly #notify: (list: ChangingList) => boolean;
   readonly #asked = new Set<ChangingList>();
-  readonly #timers = new Map<ChangingList, number>();
+  readonly #timers = new Map<ChangingList, ReturnType<typeof setTimeout>>();
   #isClosed = false;
 
   /**

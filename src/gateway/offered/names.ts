@@ -1,8 +1,5 @@
 import { fnv1a } from "../../jsonrpc/mod.ts";
 
-/** Minimum and maximum of `GATEWAY_NAME_LIMIT`, and its default: the longest name that all clients take. */
-export const NAME_LIMITS = { minimum: 32, maximum: 128, default: 64 } as const;
-
 /** Separates the names of the server and of its item. */
 const SEPARATOR = "__";
 
