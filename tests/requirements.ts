@@ -11,6 +11,7 @@ import { DOCS } from "./requirements/docs.ts";
 import { FINDING } from "./requirements/finding.ts";
 import { MEMORY } from "./requirements/memory.ts";
 import { OAUTH } from "./requirements/oauth.ts";
+import { OFFERED } from "./requirements/offered.ts";
 import { OVER_HTTP } from "./requirements/over_http.ts";
 import { PARSERS } from "./requirements/parsers.ts";
 import { RECORDS_AND_COMMANDS } from "./requirements/records_and_commands.ts";
@@ -36,6 +37,7 @@ export type Section = Readonly<Record<string, string | readonly [issue: number, 
 
 const sections: readonly (readonly [string, Section])[] = [
   ...Object.entries(TOOLS_AND_ERRORS),
+  ...Object.entries(OFFERED),
   ...Object.entries(FINDING),
   ...Object.entries(DIRECT_FACE),
   ...Object.entries(RULES_AND_SERVERS),

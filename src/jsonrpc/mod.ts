@@ -57,6 +57,7 @@ export {
   skipValue,
   textAt,
   withElement,
+  withValue,
 } from "./scan.ts";
 export { ReadThrottle } from "./read_throttle.ts";
 export { decodeUtf8, utf8Bytes } from "./utf8.ts";

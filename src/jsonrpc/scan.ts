@@ -116,6 +116,23 @@ export function withElement(
   return `${json.slice(0, end - 1)}${isEmpty ? "" : ","}${element}${json.slice(end - 1)}`;
 }
 
+/**
+ * Returns the document with another value of a member of the outermost object.
+ *
+ * @param json A valid JSON text of an object.
+ * @param change The key of the member, and the text of its new value.
+ * @returns `undefined` if there is no such member.
+ */
+export function withValue(
+  json: string,
+  { key, value }: { readonly key: string; readonly value: string },
+): string | undefined {
+  const [start, end] = findMember(json, skipSpace(json, 0), key) ?? [];
+  return start === undefined || end === undefined
+    ? undefined
+    : `${json.slice(0, start)}${value}${json.slice(end)}`;
+}
+
 /** The time and memory that parsing a text takes. */
 export interface ParseCost {
   /** Whether parsing would delay everything else too long, or the text is nested too deeply. */

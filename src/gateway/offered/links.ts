@@ -1,0 +1,86 @@
+import { isRecord } from "../../json.ts";
+import { MAX_URI_LENGTH } from "./uri_template.ts";
+
+/** Maximum number of links that a connection keeps. */
+const MAX_LINKS = 5000;
+
+/** Maximum length of all links that a connection keeps, in UTF-16 code units. */
+const MAX_TOTAL_LENGTH = 512 * 1024;
+
+/** Maximum number of parts of a result that are searched for links. */
+const MAX_PARTS = 10_000;
+
+/** The resources to which results of servers have links, so that the client of a connection can read them. */
+export class Links {
+  // The URIs in the order of their last use, each with the name of the server that gave it last.
+  readonly #servers = new Map<string, string>();
+  #length = 0;
+
+  /** Number of links. */
+  get size(): number {
+    return this.#servers.size;
+  }
+
+  /**
+   * Adds the links of a result.
+   *
+   * @param server The name of the server that answered.
+   * @param result The parsed result.
+   */
+  add(server: string, result: unknown): void {
+    for (const uri of findLinks(result)) {
+      this.#remove(uri);
+      this.#servers.set(uri, server);
+      this.#length += uri.length;
+    }
+    for (const [oldest] of this.#servers) {
+      if (this.#servers.size <= MAX_LINKS && this.#length <= MAX_TOTAL_LENGTH) break;
+      this.#remove(oldest);
+    }
+  }
+
+  /** Returns the server that last gave a URI to the connection, and makes the link the one that is removed last. */
+  serverOf(uri: string): string | undefined {
+    const server = this.#servers.get(uri);
+    if (server === undefined) return undefined;
+    this.#servers.delete(uri);
+    this.#servers.set(uri, server);
+    return server;
+  }
+
+  #remove(uri: string): void {
+    if (this.#servers.delete(uri)) this.#length -= uri.length;
+  }
+}
+
+/**
+ * Finds the URIs of the resources that a result links to or contains: in the content of a tool's result, in the
+ * messages of a prompt, and in the contents of a resource.
+ *
+ * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/server/tools#resource-links}
+ */
+function* findLinks(result: unknown): Iterable<string> {
+  if (!isRecord(result)) return;
+  for (const block of partsOf(result.content)) yield* linkOf(block);
+  for (const message of partsOf(result.messages)) {
+    if (isRecord(message)) yield* linkOf(message.content);
+  }
+  for (const contents of partsOf(result.contents)) {
+    if (isRecord(contents)) yield* uriOf(contents.uri);
+  }
+}
+
+function partsOf(value: unknown): readonly unknown[] {
+  if (!Array.isArray(value)) return [];
+  return value.length <= MAX_PARTS ? value : value.slice(0, MAX_PARTS);
+}
+
+function* linkOf(block: unknown): Iterable<string> {
+  if (!isRecord(block)) return;
+  if (block.type === "resource_link") yield* uriOf(block.uri);
+  else if (block.type === "resource" && isRecord(block.resource)) yield* uriOf(block.resource.uri);
+}
+
+function* uriOf(uri: unknown): Iterable<string> {
+  if (typeof uri === "string" && uri.length <= MAX_URI_LENGTH) yield uri;
+}

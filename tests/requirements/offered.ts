@@ -1,0 +1,18 @@
+import type { Section } from "../requirements.ts";
+
+/** Section 14 of the promises, as far as it is about resources, prompts and completion. */
+export const OFFERED: Readonly<Record<string, Section>> = {
+  "14 Resources, prompts and completion": {
+    "offered.merged":
+      "lists are merged over the servers that the agent may use, in the order of the servers file; a URI or a template that several servers list is listed once, the first server's",
+    "offered.pages":
+      "pages have at most 500 items; changes between two pages neither repeat nor skip other items",
+    "offered.cursors": "a cursor of another list or of another program is refused with -32602",
+    "offered.templates":
+      "a URI that no server lists is read from the first server with a template that matches it, in time linear in the URI whatever the template is",
+    "offered.links":
+      "a URI that no list leads to is read from the server that last gave it to the connection in a result",
+    "offered.audit":
+      "every request has a line in the audit log, with the method, and the URI without userinfo and query or the server's own name of the prompt",
+  },
+};
