@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { elementTexts, JsonText, textAt } from "../../src/jsonrpc/mod.ts";
+import { elementTexts, JsonText, textAt, withValue } from "../../src/jsonrpc/mod.ts";
 import { measureParseCost } from "../../src/jsonrpc/scan.ts";
 import { cpuMs } from "../cpu_time.ts";
 
@@ -119,4 +119,15 @@ Deno.test("[protocol.too-complex] the check takes linear time for any text", () 
     // Linear time is at most a tenth of a second, and quadratic time is hours.
     assert.ok(durationMs < 5000, `${text.slice(0, 4)}: ${durationMs} ms`);
   }
+});
+
+Deno.test("scan: a value is replaced, and all other text stays", () => {
+  const replace = (json: string) => withValue(json, { key: "name", value: '"b"' });
+  assert.equal(
+    replace('{"n":1.50, "name" : "a","x":{"name":"a"}}'),
+    '{"n":1.50, "name" : "b","x":{"name":"a"}}',
+  );
+  assert.equal(replace('{"name":"x","\\u006eame":["a"]}'), '{"name":"x","\\u006eame":"b"}');
+  assert.equal(replace('{"x":{"name":"a"}}'), undefined);
+  assert.equal(replace('["name"]'), undefined);
 });
