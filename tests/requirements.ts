@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { CATALOGS } from "./requirements/catalogs.ts";
 import { COMMAND_INIT } from "./requirements/command_init.ts";
 import { DIRECT_FACE } from "./requirements/direct_face.ts";
 import { DOCS } from "./requirements/docs.ts";
@@ -40,6 +41,7 @@ const sections: readonly (readonly [string, Section])[] = [
   ...Object.entries(OFFERED),
   ...Object.entries(FINDING),
   ...Object.entries(DIRECT_FACE),
+  ...Object.entries(CATALOGS),
   ...Object.entries(RULES_AND_SERVERS),
   ...Object.entries(SESSIONS_AND_MESSAGES),
   ...Object.entries(OAUTH),

@@ -4,6 +4,7 @@ import {
   DEPTH_VARIABLE,
   type Environment,
   folderOf,
+  getCatalogsFolder,
   getHomeFolder,
   getHttpConfig,
   getOAuthFolder,
@@ -85,6 +86,13 @@ function addFiles(
     for (const candidate of [...searchedPaths, ...ignoredPaths]) needed.read.add(candidate);
     // The gateway watches the folder of the file, and of its target if it is a symlink.
     needed.read.add(folderOf(path)).add(folderOf(realPathOf(path)));
+  }
+  const catalogs = getCatalogsFolder(env);
+  if (catalogs !== undefined) {
+    // The gateway checks who can change this folder, too.
+    const folder = folderOf(catalogs);
+    needed.read.add(folder);
+    needed.write.add(folder);
   }
   const trustFile = needsTrust(files) ? trustFileFor(settings, env) : undefined;
   if (trustFile !== undefined) needed.read.add(folderOf(trustFile));

@@ -196,6 +196,23 @@ export function getOAuthFolder(
   return base ? `${base}/agent-mcp-gateway/oauth` : undefined;
 }
 
+/**
+ * Returns the folder of the remembered catalogs, which is in `%LOCALAPPDATA%` on Windows, elsewhere in
+ * `$XDG_CACHE_HOME` or `~/.cache`.
+ *
+ * @returns `undefined` if the user has no such folder.
+ */
+export function getCatalogsFolder(
+  env: Environment,
+  options: PlatformOptions = {},
+): string | undefined {
+  const windows = options.windows ?? Deno.build.os === "windows";
+  const home = getHomeFolder(env, options);
+  const base = getFolderVariable(env, windows ? "LOCALAPPDATA" : "XDG_CACHE_HOME", options) ??
+    (home && (windows ? `${home}/AppData/Local` : `${home}/.cache`));
+  return base ? `${base}/agent-mcp-gateway/catalogs` : undefined;
+}
+
 /** Replaces the home folder at the start of a path by `~`, if it is known. */
 export function abbreviateHome(path: string, home: string | undefined): string {
   if (!home || !path.startsWith(home)) return path;

@@ -25,7 +25,12 @@ export {
   getHomeFolder,
   readVariable,
 } from "./environment.ts";
-export { getOAuthFolder, getStateFilePath, listSafeVariables } from "./environment.ts";
+export {
+  getCatalogsFolder,
+  getOAuthFolder,
+  getStateFilePath,
+  listSafeVariables,
+} from "./environment.ts";
 export { findExposure, hasCredentials } from "./exposure.ts";
 export type { ChildVariables, Environment, PlatformOptions } from "./environment.ts";
 export { folderOf, isAbsolutePath, isWithin, nameOf, resolvePath } from "./file_path.ts";

@@ -2,6 +2,7 @@ import { realPathOf } from "../file_identity.ts";
 import { getStdioConfig } from "./connection_config.ts";
 import {
   type Environment,
+  getCatalogsFolder,
   getHomeFolder,
   getOAuthFolder,
   getStateFilePath,
@@ -36,6 +37,7 @@ export function listPrivatePaths(
     folderOf(resolvePath(cwd, getStateFilePath(env, "audit.jsonl", { windows }))),
     home === undefined ? undefined : `${home}/.config/agent-mcp-gateway`,
     logins,
+    getCatalogsFolder(env, { windows }),
   ];
   return paths.flatMap((path) => path === undefined ? [] : [resolvePath(cwd, path)]);
 }

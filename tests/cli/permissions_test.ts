@@ -115,14 +115,15 @@ Deno.test("[permissions.flags] --allow-env has settings, expanded and inherited 
   assert.deepEqual(env.filter((name) => ["SECRET", "GIVEN", "*"].includes(name)), []);
 });
 
-Deno.test("[permissions.flags] the paths are those of the two files, their folders and the audit log only", async () => {
+Deno.test("[permissions.flags] the paths are those of the two files, their folders, the audit log and the remembered catalogs only", async () => {
   const { flags } = await runPermissions({ servers: { one: { command: "true" } } });
   const readPaths = flags.get("allow-read") as string[];
   const shorten = (paths: string[]) =>
     paths.map((path) => path.replace(/^.*?[/\\](?=home|work)/, ""));
   const state = join("home", ".local", "state", "agent-mcp-gateway");
+  const cache = join("home", ".cache", "agent-mcp-gateway");
   assert.deepEqual(shorten(flags.get("allow-write") as string[]).sort(), [
-    ...Deno.build.os === "windows" ? [] : [state],
+    ...Deno.build.os === "windows" ? [] : [cache, state],
   ]);
   const withAuditLog = await runPermissions({}, "--audit-log", "./logs/audit.jsonl");
   const written = shorten(withAuditLog.flags.get("allow-write") as string[]);
@@ -131,6 +132,7 @@ Deno.test("[permissions.flags] the paths are those of the two files, their folde
   assert.equal(onStderr.flags.get("allow-write")?.toString().includes("/dev"), false);
   if (Deno.build.os === "windows") return;
   assert.deepEqual(shorten(readPaths).sort(), [
+    cache,
     "home/.config/agent-mcp-gateway/.mcp-gateway-rules.json",
     "home/.config/agent-mcp-gateway/.mcp.json",
     state,

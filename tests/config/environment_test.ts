@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import {
   createChildEnvironment,
   DEPTH_VARIABLE,
+  getCatalogsFolder,
   getHomeFolder,
   getOAuthFolder,
   getStateFilePath,
@@ -196,4 +197,21 @@ Deno.test("[config.trust] a relative path in a variable for a folder is ignored"
   }
   const { HOME: _, ...withoutHome } = relative;
   assert.equal(getOAuthFolder(createEnvironment(withoutHome), { windows: true }), undefined);
+  assert.equal(getCatalogsFolder(createEnvironment(withoutHome), { windows: true }), undefined);
+});
+
+Deno.test("[catalogs.file] catalogs are in the cache folder of the platform", () => {
+  const folderOf = (env: Record<string, string>, windows: boolean) => {
+    return getCatalogsFolder(createEnvironment(env), { windows });
+  };
+  const name = "agent-mcp-gateway/catalogs";
+  assert.equal(folderOf({ HOME: "/home/me" }, false), `/home/me/.cache/${name}`);
+  assert.equal(folderOf({ HOME: "/home/me", XDG_CACHE_HOME: "/c" }, false), `/c/${name}`);
+  assert.equal(
+    folderOf({ HOME: "/home/me", XDG_CACHE_HOME: "c" }, false),
+    `/home/me/.cache/${name}`,
+  );
+  const profile = { USERPROFILE: "C:\\Users\\me" };
+  assert.equal(folderOf(profile, true), `C:\\Users\\me/AppData/Local/${name}`);
+  assert.equal(folderOf({ ...profile, LOCALAPPDATA: "D:\\local" }, true), `D:\\local/${name}`);
 });

@@ -1,0 +1,20 @@
+import type { Section } from "../requirements.ts";
+
+/** Section 16 of the promises. */
+export const CATALOGS: Readonly<Record<string, Section>> = {
+  "16 Catalogs that are remembered": {
+    "catalogs.file":
+      "what a server offers is remembered in a file for each entry and set of capabilities, exactly as the server wrote it, in the user's cache folder, which only the user can read",
+    "catalogs.key":
+      "the name of a file is a keyed hash of the resolved entry, so that neither it nor the file holds a secret of the entry",
+    "catalogs.entry": "a changed entry, also by the value of a variable, is not remembered",
+    "catalogs.hostile":
+      "a damaged file, a link, a pipe, or a folder that others can change is not read, and nothing is written through it",
+    "catalogs.unwritable":
+      "a folder that cannot be written changes no answer, and one warning names it",
+    "catalogs.bounds":
+      "at most 500 files and 64 MiB are kept, of which the oldest are removed, and no file over 16 MiB",
+    "catalogs.kill": "a file is written whole or not at all, however the gateway ends",
+    "catalogs.together": "gateways that start at the same time agree on one key",
+  },
+};
