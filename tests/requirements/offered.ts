@@ -10,6 +10,9 @@ export const OFFERED: Readonly<Record<string, Section>> = {
     "offered.cursors": "a cursor of another list or of another program is refused with -32602",
     "offered.templates":
       "a URI that no server lists is read from the first server with a template that matches it, in time linear in the URI whatever the template is",
+    "offered.pending":
+      "an answer waits at most 2 s for servers whose lists are not known yet; their part follows with list_changed",
+    "offered.failing": "a server that fails is left out, and the log has the reason",
     "offered.links":
       "a URI that no list leads to is read from the server that last gave it to the connection in a result",
     "offered.audit":

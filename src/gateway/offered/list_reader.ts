@@ -1,0 +1,141 @@
+import {
+  type Caller,
+  type DownstreamServer,
+  type ItemList,
+  type ListKind,
+  LoginNeedsCaller,
+} from "../../downstream/mod.ts";
+import { DownstreamError } from "../../errors.ts";
+import type { Log } from "../../log.ts";
+import { shortenText } from "../../text.ts";
+import { within } from "../../within.ts";
+
+/** Maximum time that answers wait for a list that is not known yet, in milliseconds. */
+const MAX_WAIT_MS = 2000;
+
+/** Maximum length of a reason in the log, in UTF-16 code units. */
+const MAX_REASON_LENGTH = 300;
+
+/** A list of a server. */
+export interface ServerList {
+  /** The server. */
+  readonly server: DownstreamServer;
+  /** Its list. */
+  readonly list: ItemList;
+}
+
+/** A list that was requested, and has not arrived yet. */
+interface PendingList {
+  /** The time at which it was requested, on the clock of `performance.now()`. */
+  readonly requestedAt: number;
+  /** The list; `undefined` if the server failed. */
+  readonly outcome: Promise<ItemList | undefined>;
+  /** Whether an answer was given without the list. */
+  isMissed: boolean;
+}
+
+/** Options of a reader. */
+export interface ListReaderOptions {
+  /** Called when a list has arrived that an earlier answer lacked. */
+  readonly onLateList: (kind: ListKind) => void;
+  /** Receives the failures of servers. */
+  readonly log: Log;
+}
+
+/**
+ * Reads the lists of servers for one connection. Answers wait for a list that is not known yet only for a short time,
+ * counted from the first request for it; the list may arrive later.
+ */
+export class ListReader {
+  readonly #options: ListReaderOptions;
+  // By the kind of the list and the agent.
+  readonly #pending = new WeakMap<DownstreamServer, Map<string, PendingList>>();
+  // The last reason that was logged for each server.
+  readonly #loggedReasons = new WeakMap<DownstreamServer, string>();
+  readonly #abort = new AbortController();
+
+  /** Creates a reader that has requested nothing. */
+  constructor(options: ListReaderOptions) {
+    this.#options = options;
+  }
+
+  /** Cancels all requests, after the client has left. */
+  close(): void {
+    this.#abort.abort(new DOMException("The client is gone", "AbortError"));
+  }
+
+  /**
+   * Reads the same list of several servers at the same time.
+   *
+   * @param kind The list.
+   * @returns The lists that are known in time, in the order of the servers.
+   */
+  async read(
+    kind: ListKind,
+    { servers, caller }: {
+      readonly servers: readonly DownstreamServer[];
+      readonly caller: Caller;
+    },
+  ): Promise<ServerList[]> {
+    const lists = await Promise.all(servers.map((server) => this.#readOne(server, kind, caller)));
+    return servers.flatMap((server, index) => {
+      const list = lists[index];
+      return list === undefined ? [] : [{ server, list }];
+    });
+  }
+
+  async #readOne(
+    server: DownstreamServer,
+    kind: ListKind,
+    caller: Caller,
+  ): Promise<ItemList | undefined> {
+    const pending = this.#request(server, kind, caller);
+    const waitMs = Math.max(0, pending.requestedAt + MAX_WAIT_MS - performance.now());
+    if (await within(pending.outcome, waitMs)) return await pending.outcome;
+    pending.isMissed = true;
+    return undefined;
+  }
+
+  /** Requests a list, unless a request for it is pending. */
+  #request(server: DownstreamServer, kind: ListKind, caller: Caller): PendingList {
+    const key = `${kind} ${caller.agent}`;
+    const ofServer = this.#pending.get(server) ?? new Map<string, PendingList>();
+    this.#pending.set(server, ofServer);
+    const earlier = ofServer.get(key);
+    if (earlier !== undefined) return earlier;
+    const { signal } = this.#abort;
+    // A client that lists everything must not make a person log in to each server.
+    const listing = server.list(kind, { caller, signal, offersLogin: false });
+    const outcome = listing.then((list) => {
+      this.#loggedReasons.delete(server);
+      ofServer.delete(key);
+      if (pending.isMissed) this.#options.onLateList(kind);
+      return list;
+    }, (error: unknown) => {
+      ofServer.delete(key);
+      this.#logFailure(server, error);
+      return undefined;
+    });
+    const pending = { requestedAt: performance.now(), outcome, isMissed: false };
+    ofServer.set(key, pending);
+    return pending;
+  }
+
+  /** Logs a failure of a server, unless it is the same as before. */
+  #logFailure(server: DownstreamServer, error: unknown): void {
+    if (this.#abort.signal.aborted) return;
+    const { log } = this.#options;
+    const { name } = server.config;
+    const reason = shortenText(
+      error instanceof Error ? error.message : String(error),
+      MAX_REASON_LENGTH,
+    );
+    if (this.#loggedReasons.get(server) === reason) return;
+    this.#loggedReasons.set(server, reason);
+    const needsLogin = error instanceof LoginNeedsCaller ||
+      (error instanceof DownstreamError && error.code === "AUTH_REQUIRED");
+    const message = "A server is left out of what is offered to a client";
+    if (needsLogin) log.info(message, { server: name, reason });
+    else log.warn(message, { server: name, reason });
+  }
+}
