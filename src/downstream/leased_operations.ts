@@ -11,8 +11,8 @@ import type { PendingOperations } from "./pending_operations.ts";
 import type { PooledSession, SessionPool } from "./pool.ts";
 import { remoteFailureBehind } from "./remote_failure.ts";
 import type { ServerHealth } from "./server_status.ts";
-import type { SessionCheck, SessionLoss } from "./session_check.ts";
-import { mayBeSessionLoss, refusesSession, sessionRefusal } from "./session_refusal.ts";
+import { mayBeSessionLoss, type SessionCheck, type SessionLoss } from "./session_check.ts";
+import { refusesSession, sessionRefusal } from "./session_refusal.ts";
 import { untilAborted } from "./until_aborted.ts";
 
 /** The server, and the state that its operations share. */

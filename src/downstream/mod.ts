@@ -23,6 +23,7 @@ export {
   type Item,
   ItemList,
   LIST_KINDS,
+  ListError,
   type ListKind,
   ListTimeout,
   type Tool,
@@ -33,7 +34,7 @@ export { type AccountOptions, logIn, logOut, readLoginState } from "./oauth/mod.
 export type { LoginOutcome, LoginState, LogoutOutcome } from "./oauth/mod.ts";
 export { type PendingOperation, PendingOperations } from "./pending_operations.ts";
 export { type RemoteFailure, remoteFailureBehind, type RemoteProblem } from "./remote_failure.ts";
-export { HandshakeError, ListError, type ServerInfo } from "./revisions/mod.ts";
+export { HandshakeError, type ServerInfo } from "./revisions/mod.ts";
 export { DownstreamServer, type ServerListOptions } from "./server.ts";
 export type { OpenOptions, ServerContext } from "./server_context.ts";
 export type { ServerStatus } from "./server_status.ts";

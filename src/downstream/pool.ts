@@ -84,6 +84,11 @@ export class SessionPool {
     return [...this.#sessions].map((pooled) => pooled.session);
   }
 
+  /** Returns the id of the connection that owns a session; `undefined` if clients share it, or none owns it. */
+  connectionIdOf(session: object | undefined): string | undefined {
+    return this.#sessions.values().find((pooled) => pooled.session === session)?.connectionId;
+  }
+
   /** Returns the sessions that belong to a client. */
   sessionsOf(connectionId: string): Session[] {
     return [...this.#sessions].filter((pooled) => pooled.connectionId === connectionId).map((

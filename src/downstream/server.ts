@@ -3,7 +3,7 @@ import type { CancelSignal } from "../jsonrpc/mod.ts";
 import { LoginNeedsCaller, type ServerAuth } from "./authorization.ts";
 import { CallClock } from "./call_clock.ts";
 import type { Caller, CallOutcome, ClientConnection, ToolCall } from "./caller.ts";
-import { type ItemList, type ListKind, ServerLists } from "./catalog/mod.ts";
+import { type ItemList, type ListKind, type ListOwner, ServerLists } from "./catalog/mod.ts";
 import { CircuitBreakers } from "./circuit_breaker.ts";
 import { Deadlines } from "./deadlines.ts";
 import { CapabilityKeys } from "./declared_capabilities.ts";
@@ -27,7 +27,7 @@ export interface ServerListOptions {
   readonly offersLogin?: boolean;
 }
 
-/** A configured server: its sessions, and the tools that it lists. */
+/** A configured server: its sessions, and what it offers. */
 export class DownstreamServer {
   /** Its entry in the configuration. */
   readonly config: ServerConfig;
@@ -53,7 +53,13 @@ export class DownstreamServer {
   constructor(config: ServerConfig, context: ServerContext) {
     this.config = config;
     this.#context = context;
-    this.#lists = new ServerLists(context.log, config.name);
+    this.#lists = new ServerLists({
+      server: config.name,
+      log: context.log,
+      onChanged: (kind, { session }) => {
+        context.onListChanged?.(config.name, kind, this.#pool.connectionIdOf(session));
+      },
+    });
     this.#capabilityKeys = new CapabilityKeys(config.options.forward);
     this.#breakers = new CircuitBreakers(config.name, context.now);
     this.#authorization = context.authorize?.(config, this.#pendingOperations);
@@ -71,7 +77,7 @@ export class DownstreamServer {
       server: config.name,
       pool: this.#pool,
       health: this.#health,
-      // A restarted server may have other tools.
+      // A restarted server may offer something else.
       onLost: (pooled) => this.#lists.forget(pooled),
       drainMs: config.options.maxCallMs,
     });
@@ -121,10 +127,7 @@ export class DownstreamServer {
    */
   async list(kind: ListKind, { caller, signal, ...options }: ServerListOptions): Promise<ItemList> {
     const lists = this.#lists.of(kind);
-    const owner = {
-      session: this.#pool.find(caller)?.session,
-      capabilitiesKey: this.#capabilityKeys.of(caller.capabilities),
-    };
+    const owner = this.#ownerOf(caller);
     const isStale = lists.isStale(owner);
     const knownList = isStale
       ? undefined
@@ -139,6 +142,23 @@ export class DownstreamServer {
     // The list is requested in the same tick, so that a reload cannot remove the server first.
     if (knownList === undefined) return await requestList();
     return await knownList ?? await requestList();
+  }
+
+  /** Returns a list of the server as far as it is known; starts and requests nothing. */
+  knownList(kind: ListKind, caller: Caller): ItemList | undefined {
+    return this.#lists.of(kind).cachedList(this.#ownerOf(caller));
+  }
+
+  /**
+   * Returns whether the server has items of a kind, or completes arguments; starts and requests nothing.
+   *
+   * @param kind The kind of the items.
+   * @param caller The caller, whose client's capabilities are declared to the server.
+   * @returns `undefined` while it is not known.
+   */
+  offers(kind: ListKind | "completions", caller: Caller): boolean | undefined {
+    if (this.config.unavailable !== undefined) return false;
+    return this.#lists.offers(kind, this.#ownerOf(caller));
   }
 
   /**
@@ -237,6 +257,13 @@ export class DownstreamServer {
     for (const session of this.#pool.sessionsOf(connectionId)) session.setLogLevel(level);
   }
 
+  #ownerOf(caller: Caller): ListOwner {
+    return {
+      session: this.#pool.find(caller)?.session,
+      capabilitiesKey: this.#capabilityKeys.of(caller.capabilities),
+    };
+  }
+
   #startSession(request: SessionRequest, onEnded: () => void): Session {
     const { capabilities, capabilitiesKey, owner, clientChannel } = request;
     const { version, log, open, pingMs } = this.#context;
@@ -252,18 +279,22 @@ export class DownstreamServer {
       open: () => open(this.config, { authorization: this.#authorization, owner, memory }),
       breaker: this.#breakers.of({ agent: owner.agent, capabilitiesKey }),
       ...(pingMs === undefined ? {} : { pingMs }),
-      onToolsChanged: () => this.#lists.forget({ session, capabilitiesKey }, ["tools"]),
+      onListsChanged: (kinds) => this.#lists.forgetChanged({ session, capabilitiesKey }, kinds),
+      onResourceUpdated: () => {},
       onEnded: (state) => {
         if (state === "broken") {
           this.#health.recordBreak();
-          // The server may have other tools after its restart.
+          // The server may offer something else after its restart.
           this.#lists.forget({ session, capabilitiesKey });
         }
         onEnded();
       },
     });
     session.ready().then(
-      () => this.#health.recordHandshake(session.connectMs),
+      (info) => {
+        this.#health.recordHandshake(session.connectMs);
+        this.#lists.setInfo(capabilitiesKey, info);
+      },
       (error) => this.#health.recordFailure(error, owner.agent),
     );
     return session;

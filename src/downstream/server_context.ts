@@ -2,6 +2,7 @@ import type { Budget } from "../budget.ts";
 import type { ServerConfig } from "../config/mod.ts";
 import type { Log } from "../log.ts";
 import type { ServerAuth } from "./authorization.ts";
+import type { ListKind } from "./catalog/mod.ts";
 import type { PendingOperations } from "./pending_operations.ts";
 import type { ProcessOwner, Transport, TransportContext } from "./transports/mod.ts";
 
@@ -22,6 +23,18 @@ export interface ServerContext {
   readonly authorize?: (config: ServerConfig, pending: PendingOperations) => ServerAuth | undefined;
   /** Returns the memory for the sessions of an owner with a server; default: no limit. */
   readonly memoryOf?: (server: string, owner: ProcessOwner) => Budget;
+  /**
+   * Called when a list of a server has changed, or may have.
+   *
+   * @param server The server's name.
+   * @param kind The list.
+   * @param connectionId Id of the only connection whose list has changed; `undefined` for all.
+   */
+  readonly onListChanged?: (
+    server: string,
+    kind: ListKind,
+    connectionId: string | undefined,
+  ) => void;
   /** Clock for the pauses of the circuit breaker, in milliseconds; default `Date.now`. */
   readonly now?: () => number;
   /** Time for a server to answer a ping, in milliseconds; default 5000. */

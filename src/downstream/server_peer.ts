@@ -3,11 +3,12 @@ import type { ForwardedRequest, ServerConfig } from "../config/mod.ts";
 import { type Channel, type IncomingRequest, Peer, RPC_CODES } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
 import type { ActiveCalls } from "./active_calls.ts";
+import type { ListKind } from "./catalog/mod.ts";
 import type { ClientChannel, InputResponse } from "./client_channel.ts";
 import { NoiseLog } from "./noise_log.ts";
 import { redactExcerpt } from "./secrets.ts";
 import { transportKind } from "./transports/mod.ts";
-import type { ServerCodec } from "./revisions/mod.ts";
+import type { Fields, ServerCodec } from "./revisions/mod.ts";
 
 /**
  * Pause in reading a server after each line that is not a message, in milliseconds. Without the pause, a
@@ -50,11 +51,13 @@ export interface ServerListener {
   readonly onNoise: (excerpt: string) => void;
   /**
    * Called when the session may differ from other sessions from now on: a request of the server is
-   * forwarded to the client, or the server's tools have changed.
+   * forwarded to the client, or the server's lists have changed.
    */
   readonly onAltered: () => void;
-  /** Called when the server's tools may have changed. */
-  readonly onToolsChanged: () => void;
+  /** Called when the server has announced that lists have changed. */
+  readonly onListsChanged: (kinds: readonly ListKind[]) => void;
+  /** Called when the server has announced that a resource has changed. */
+  readonly onResourceUpdated: (uri: string, params: Fields) => void;
   /** Called when the connection has ended. */
   readonly onClosed: () => void;
 }
@@ -67,7 +70,7 @@ export interface ServerListener {
  */
 export function openServerPeer(channel: Channel, listener: ServerListener): Peer {
   const { config, codec, forward, memory, log, calls, clientChannel } = listener;
-  const { onAltered, onNoise, onToolsChanged, onClosed } = listener;
+  const { onAltered, onNoise, onListsChanged, onResourceUpdated, onClosed } = listener;
   const server = config.name;
   const source = `the server ${transportKind(config.connection).verb}`;
   const noiseLog = new NoiseLog(log, { source, fields: { server } });
@@ -94,9 +97,11 @@ export function openServerPeer(channel: Channel, listener: ServerListener): Peer
     notification: (method, params) => {
       const decoded = codec().decodeNotification({ method, params }, server);
       switch (decoded?.kind) {
-        case "tools-changed":
+        case "lists-changed":
           onAltered();
-          return onToolsChanged();
+          return onListsChanged(decoded.lists);
+        case "resource-updated":
+          return onResourceUpdated(decoded.uri, decoded.params);
         case "log":
           return clientChannel()?.log(decoded.params);
         case "link-done":

@@ -5,7 +5,7 @@ import { type CancelSignal, type Channel, ChannelClosed, type Peer } from "../js
 import { ActiveCalls } from "./active_calls.ts";
 import type { ClientCapabilities } from "./caller.ts";
 import type { ClientChannel } from "./client_channel.ts";
-import { fetchList, type ItemList, type ListKind } from "./catalog/mod.ts";
+import { declaresList, fetchList, ItemList, LIST_WORDS, type ListKind } from "./catalog/mod.ts";
 import { ClientChanges } from "./client_changes.ts";
 import { Connection } from "./connection.ts";
 import { explainFailure, withDoctorHint } from "./failure.ts";
@@ -16,7 +16,13 @@ import { openServerPeer } from "./server_peer.ts";
 import { redactExcerpt } from "./secrets.ts";
 import { type CircuitBreaker, StartAbandoned } from "./circuit_breaker.ts";
 import { probeSession } from "./probe_session.ts";
-import { OLDEST_CODEC, openServer, type ServerCodec, type ServerInfo } from "./revisions/mod.ts";
+import {
+  type Fields,
+  OLDEST_CODEC,
+  openServer,
+  type ServerCodec,
+  type ServerInfo,
+} from "./revisions/mod.ts";
 import {
   type GracePeriods,
   type Transport,
@@ -58,12 +64,14 @@ export interface SessionOptions {
   readonly version: string;
   /** Time for the server to answer a ping, in milliseconds; default 5000. */
   readonly pingMs?: number;
-  /** The memory for the server's messages, tool lists and pending requests; default: no limit. */
+  /** The memory for the server's messages, lists and pending requests; default: no limit. */
   readonly memory?: Budget | undefined;
   /** Receives warnings. */
   readonly log: Log;
-  /** Called when the server's tools may have changed. */
-  readonly onToolsChanged: () => void;
+  /** Called when the server has announced that lists have changed. */
+  readonly onListsChanged: (kinds: readonly ListKind[]) => void;
+  /** Called when the server has announced that a resource has changed. */
+  readonly onResourceUpdated: (uri: string, params: Fields) => void;
   /** Called once, when the session is `closed` or `broken`. */
   readonly onEnded: (state: "closed" | "broken") => void;
 }
@@ -78,7 +86,7 @@ export class Session {
   readonly declared: ClientCapabilities;
   /**
    * Whether the session may differ from other sessions of the server: it was used for a call, a request of
-   * the server was forwarded to the client, or the tools or the client's roots have changed.
+   * the server was forwarded to the client, or the lists or the client's roots have changed.
    */
   isAltered = false;
   /** The active calls. */
@@ -179,21 +187,26 @@ export class Session {
    * @throws {DownstreamError} if the server is not available or does not answer.
    */
   async list(kind: ListKind): Promise<ItemList> {
-    const { hasTools } = await this.#starting;
+    const info = await this.#starting;
+    const isDeclared = declaresList(info, kind);
+    // Some servers forget to declare their tools, so they are asked for them.
+    if (!isDeclared && kind !== "tools") return new ItemList([], { completeness: "empty" });
     const { config } = this.#options;
     const noiseCountBefore = this.#noise.count;
     const timeoutMs = config.options.connectTimeoutMs;
     try {
       const { peer, codec } = this;
       return await fetchList({
+        kind,
         listPage: (cursor, signal) => codec.list(peer, { kind, cursor, signal }),
         timeoutMs,
-        declaresTools: hasTools,
+        isDeclared,
         quote: (text) => redactExcerpt(text, config),
         memory: this.#options.memory,
       });
     } catch (cause) {
-      const timeoutReason = `it answered initialize, but listed no tools within ${timeoutMs} ms`;
+      const { items } = LIST_WORDS[kind];
+      const timeoutReason = `it answered initialize, but listed no ${items} within ${timeoutMs} ms`;
       throw withDoctorHint(await this.#explain(cause, timeoutReason, noiseCountBefore));
     }
   }
@@ -321,7 +334,7 @@ export class Session {
   }
 
   #openPeer(channel: Channel): Peer {
-    const { memory, log, config, onToolsChanged } = this.#options;
+    const { memory, log, config, onListsChanged, onResourceUpdated } = this.#options;
     return openServerPeer(channel, {
       config,
       codec: () => this.#codec,
@@ -335,7 +348,8 @@ export class Session {
       // The client of a shared session is known only while a single call is active.
       clientChannel: () => this.activeCalls.onlyChannel ?? this.#options.clientChannel(),
       onAltered: () => this.isAltered = true,
-      onToolsChanged,
+      onListsChanged,
+      onResourceUpdated,
       onClosed: () => {
         // While the session connects, its start fails and reports the reason.
         if (this.#state === "connecting") this.#endedEarly = true;

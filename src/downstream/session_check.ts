@@ -1,8 +1,11 @@
 import { DownstreamError } from "../errors.ts";
+import type { RpcError } from "../jsonrpc/mod.ts";
 import type { Caller } from "./caller.ts";
+import { ListError } from "./catalog/mod.ts";
 import type { PooledSession, SessionPool } from "./pool.ts";
 import { RemoteFailure, remoteFailureBehind } from "./remote_failure.ts";
 import type { ProbeKind } from "./revisions/mod.ts";
+import { refusesSession } from "./session_refusal.ts";
 import type { ServerHealth } from "./server_status.ts";
 import { probeSession } from "./probe_session.ts";
 import type { Session } from "./session.ts";
@@ -38,6 +41,9 @@ const PROBES = ["alive", "tools"] as const satisfies readonly ProbeKind[];
 
 /** HTTP statuses with which a server refuses a message of an unknown session without processing it. */
 const UNPROCESSED_STATUSES: ReadonlySet<number | undefined> = new Set([400, 404, 410]);
+
+/** HTTP statuses that never mean that the session is unknown. */
+const UNRELATED_STATUSES: ReadonlySet<number | undefined> = new Set([401, 403, 407, 413, 429]);
 
 /**
  * Finds out whether a session is still usable after a failure that left it open. If it is not, the next
@@ -142,4 +148,20 @@ async function compareSessions(old: Session, replacement: Session): Promise<Sess
     return answer;
   }
   return "unclear";
+}
+
+/**
+ * Whether an error may mean that the server no longer knows the session.
+ *
+ * @param error The error of an operation.
+ */
+export function mayBeSessionLoss(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if (cause instanceof RemoteFailure) {
+      const { reach, endsSession, isBusy, status } = cause;
+      return reach !== "never" && !endsSession && !isBusy && !UNRELATED_STATUSES.has(status);
+    }
+    if (cause instanceof ListError) return refusesSession(cause.cause as RpcError | undefined);
+  }
+  return false;
 }

@@ -2,27 +2,7 @@ import type { ServerConfig } from "../config/mod.ts";
 import { DownstreamError } from "../errors.ts";
 import { RPC_CODES, type RpcError } from "../jsonrpc/mod.ts";
 import { RemoteFailure } from "./remote_failure.ts";
-import { ListError } from "./revisions/mod.ts";
 import { redactExcerpt } from "./secrets.ts";
-
-/** HTTP statuses that never mean that the session is unknown. */
-const UNRELATED_STATUSES: ReadonlySet<number | undefined> = new Set([401, 403, 407, 413, 429]);
-
-/**
- * Whether an error may mean that the server no longer knows the session.
- *
- * @param error The error of an operation.
- */
-export function mayBeSessionLoss(error: unknown): boolean {
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    if (cause instanceof RemoteFailure) {
-      const { reach, endsSession, isBusy, status } = cause;
-      return reach !== "never" && !endsSession && !isBusy && !UNRELATED_STATUSES.has(status);
-    }
-    if (cause instanceof ListError) return refusesSession(cause.cause as RpcError | undefined);
-  }
-  return false;
-}
 
 /**
  * Whether a JSON-RPC error may mean that the server does not know the session.

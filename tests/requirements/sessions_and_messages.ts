@@ -28,7 +28,8 @@ export const SESSIONS_AND_MESSAGES: Readonly<Record<string, Section>> = {
       "after 5 failed starts, one start at a time is tried, after pauses of 1 s doubling to 60 s",
     "sessions.tool-pages": "all pages are one list, with unchanged definitions",
     "sessions.odd-tools": "invalid tools are omitted and logged",
-    "sessions.no-tools": "a server without tools is asked once, and this is reported",
+    "sessions.no-tools":
+      "a server that declares no tools is asked for them once, and is a good server",
     "sessions.malformed-list": "an invalid list of tools is an error, never an empty list",
     "sessions.partial-list":
       "if a page fails, the tools of earlier pages are kept, and this is reported",

@@ -6,6 +6,7 @@ const SWEEP_SIZE = 64;
 /** Keeps equal lists once: sessions of one server mostly list the same items. */
 export class EqualLists {
   readonly #byHash = new Map<string, WeakRef<ItemList>>();
+  readonly #hashes = new WeakMap<ItemList, string>();
 
   /** Returns the list that is kept, if an equal one is in use; otherwise keeps this one. */
   async keep(list: ItemList): Promise<ItemList> {
@@ -16,8 +17,14 @@ export class EqualLists {
       return kept;
     }
     this.#byHash.set(hash, new WeakRef(list));
+    this.#hashes.set(list, hash);
     if (this.#byHash.size > SWEEP_SIZE) this.#sweep();
     return list;
+  }
+
+  /** Returns the hash of a list that is kept. */
+  hashOf(list: ItemList): string | undefined {
+    return this.#hashes.get(list);
   }
 
   #sweep(): void {

@@ -7,30 +7,40 @@ import {
   type RpcError,
 } from "../../jsonrpc/mod.ts";
 import type { Budget } from "../../budget.ts";
-import { isRecord } from "../../json.ts";
-import { type Item, ItemList, type ListNotes } from "./item_list.ts";
+import {
+  type Item,
+  ItemList,
+  LIST_WORDS,
+  type ListKind,
+  type ListNotes,
+  type ListWords,
+} from "./item_list.ts";
+import { ListError, ListTimeout } from "./list_error.ts";
 import { ListMemory } from "./list_memory.ts";
 import { RemoteFailure } from "../remote_failure.ts";
-import { type ItemPage, ListError } from "../revisions/mod.ts";
+import type { ItemPage } from "../revisions/mod.ts";
 import { refusesSession } from "../session_refusal.ts";
 import { withDeadline } from "../../within.ts";
 
 /** Limit of pages, more than any real server has. It ends a list that would never end. */
 const MAX_PAGES = 1000;
 
-/** Maximum length of a tool's name, in UTF-16 code units; each pattern of the rules is compared with it. */
+/** Maximum length of a name, in UTF-16 code units; each pattern of the rules is compared with it. */
 const MAX_NAME_LENGTH = 256;
 
-/** Maximum length of a tool's definition, in UTF-16 code units, so that reading it takes few milliseconds. */
+/** Maximum length of a URI or a URI template, in UTF-16 code units. */
+const MAX_URI_LENGTH = 4096;
+
+/** Maximum length of the definition of an item, in UTF-16 code units, so that reading it takes few milliseconds. */
 const MAX_DEFINITION_LENGTH = 1024 * 1024;
 
-/** Size limit of all definitions of a server together, in UTF-16 code units. */
+/** Size limit of all definitions of a list together, in UTF-16 code units. */
 const MAX_TOTAL_LENGTH = 16 * 1024 * 1024;
 
-/** Limit of tools, ten times as many as the largest servers have. */
-const MAX_TOOLS = 10_000;
+/** Limit of the items of a list, ten times as many as the largest servers have. */
+const MAX_ITEMS = 10_000;
 
-/** Number of left-out tools that are reported one by one. */
+/** Number of left-out items that are reported one by one. */
 const MAX_LEFT_OUT_REPORTED = 20;
 
 /** Maximum time for a server that declares no tools to answer `tools/list`, in milliseconds. */
@@ -39,25 +49,16 @@ const UNDECLARED_TIMEOUT_MS = 3000;
 /** Maximum length of a quoted name or cursor, in UTF-16 code units. */
 const MAX_QUOTE_LENGTH = 80;
 
-/** The reason why the list of a server that has only resources or prompts is empty. */
-const NO_TOOLS = "It offers no tools; its resources and prompts are not passed on";
-
-/** The server did not list the first page of its tools in time, although the handshake succeeded. */
-export class ListTimeout extends DOMException {
-  /** Creates a `TimeoutError`. */
-  constructor(timeoutMs: number) {
-    super(`The tools were not listed within ${timeoutMs} ms`, "TimeoutError");
-  }
-}
-
 /** Options of fetching a list. */
 export interface FetchListOptions {
+  /** The list. */
+  readonly kind: ListKind;
   /** Requests a page: the first if there is no cursor. */
   readonly listPage: (cursor: string | undefined, signal: CancelSignal) => Promise<ItemPage>;
   /** Time for all pages, in milliseconds. */
   readonly timeoutMs: number;
-  /** Whether the server declared in its handshake that it has tools. */
-  readonly declaresTools: boolean;
+  /** Whether the server declared in its handshake that it has such items. */
+  readonly isDeclared: boolean;
   /** Removes secrets from a text of the server, and shortens it. */
   readonly quote: (text: string) => string;
   /** The memory of the server, in which the list counts; `undefined` for no limit. */
@@ -65,9 +66,9 @@ export interface FetchListOptions {
 }
 
 /**
- * Fetches all pages of a server's tools. If a page after the first fails, the list keeps the
- * pages before that page and is `partial`. A server that declares no tools is asked, too, because some
- * servers forget to declare them. If such a server refuses or does not answer, its list is `empty`.
+ * Fetches all pages of a list. If a page after the first fails, the list keeps the
+ * pages before that page and is `partial`. If a server does not declare the list and refuses or
+ * does not answer, its list is `empty`.
  *
  * @throws {ListError} if the server answers the first page with an error, or with something that is
  * not a list.
@@ -76,7 +77,7 @@ export interface FetchListOptions {
 export async function fetchList(options: FetchListOptions): Promise<ItemList> {
   const memory = new ListMemory(options.memory);
   try {
-    return await fetchPages(new ListBuilder(options.quote, memory), options);
+    return await fetchPages(new ListBuilder(options, memory), options);
   } catch (error) {
     memory.free();
     throw error;
@@ -84,7 +85,7 @@ export async function fetchList(options: FetchListOptions): Promise<ItemList> {
 }
 
 async function fetchPages(builder: ListBuilder, options: FetchListOptions): Promise<ItemList> {
-  const { listPage, timeoutMs, declaresTools } = options;
+  const { kind, listPage, timeoutMs, isDeclared } = options;
   const endsAt = performance.now() + timeoutMs;
   const cursors = new Set<string>();
   let cursor: string | undefined;
@@ -92,7 +93,7 @@ async function fetchPages(builder: ListBuilder, options: FetchListOptions): Prom
     let page: ItemPage;
     try {
       const remainingMs = Math.max(0, endsAt - performance.now());
-      const pageTimeoutMs = pageNumber === 1 && !declaresTools
+      const pageTimeoutMs = pageNumber === 1 && !isDeclared
         ? Math.min(remainingMs, UNDECLARED_TIMEOUT_MS)
         : remainingMs;
       page = await withDeadline(pageTimeoutMs, (signal) => listPage(cursor, signal));
@@ -103,14 +104,17 @@ async function fetchPages(builder: ListBuilder, options: FetchListOptions): Prom
         const refusal = cause instanceof ListError
           ? cause.cause as RpcError | undefined
           : undefined;
-        // An error about the session does not mean that there are no tools.
+        // An error about the session does not mean that there are no items.
         const isRefused = refusal !== undefined && !refusesSession(refusal);
-        if (!declaresTools && (isSilent || isRefused)) return builder.buildEmpty(NO_TOOLS);
+        if (!isDeclared && (isSilent || isRefused)) return builder.buildEmpty();
         if (refusal?.code === RPC_CODES.methodNotFound) {
-          return builder.buildEmpty(`It declares tools, but ${(cause as Error).message}`);
+          // Servers with resources need not have templates, for which there is no capability.
+          return kind === "templates" ? builder.buildEmpty() : builder.buildEmpty(
+            `It declares ${LIST_WORDS[kind].items}, but ${(cause as Error).message}`,
+          );
         }
       }
-      if (pageNumber === 1 && isSilent) throw new ListTimeout(timeoutMs);
+      if (pageNumber === 1 && isSilent) throw new ListTimeout(kind, timeoutMs);
       if (pageNumber === 1 || !affectsOnlyItsPage(cause)) throw cause;
       const why = isSilent ? "it was not answered in time" : (cause as Error).message;
       return builder.buildPartial(`page ${pageNumber} is missing: ${why}`);
@@ -131,20 +135,28 @@ async function fetchPages(builder: ListBuilder, options: FetchListOptions): Prom
     cursors.add(nextCursor);
     cursor = nextCursor;
   }
-  const isEmpty = builder.size === 0 && !declaresTools;
-  return isEmpty ? builder.buildEmpty(NO_TOOLS) : builder.buildComplete();
+  const isEmpty = builder.size === 0 && !isDeclared;
+  return isEmpty ? builder.buildEmpty() : builder.buildComplete();
 }
 
 /** Builds a list from the pages that have arrived. */
 class ListBuilder {
   readonly #items = new Map<string, Item>();
   readonly #leftOut: string[] = [];
+  readonly #words: ListWords;
   readonly #quote: FetchListOptions["quote"];
+  readonly #maxNameLength: number;
   readonly #memory: ListMemory;
   #leftOutCount = 0;
   #textLength = 0;
 
-  constructor(quote: FetchListOptions["quote"], memory: ListMemory) {
+  constructor(
+    { kind, quote }: Pick<FetchListOptions, "kind" | "quote">,
+    memory: ListMemory,
+  ) {
+    this.#words = LIST_WORDS[kind];
+    const hasUris = kind === "resources" || kind === "templates";
+    this.#maxNameLength = hasUris ? MAX_URI_LENGTH : MAX_NAME_LENGTH;
     this.#quote = quote;
     this.#memory = memory;
   }
@@ -160,24 +172,25 @@ class ListBuilder {
    * @throws {ListError} if the page makes the list too large.
    */
   countPage({ size, definitions, memory }: ItemPage): void {
+    const { items } = this.#words;
     this.#textLength += size;
-    if (this.size + definitions.length > MAX_TOOLS) {
-      throw new ListError(`its list of tools has more than ${MAX_TOOLS} entries`);
+    if (this.size + definitions.length > MAX_ITEMS) {
+      throw new ListError(`its list of ${items} has more than ${MAX_ITEMS} entries`);
     }
     if (this.#textLength > MAX_TOTAL_LENGTH) {
-      throw new ListError("its list of tools has more than 16 MiB");
+      throw new ListError(`its list of ${items} has more than 16 MiB`);
     }
     if (!this.#memory.take(memory)) {
       throw new ListError(
-        "its lists of tools do not fit into its share of the memory, a quarter of GATEWAY_MAX_HELD",
+        `its lists of ${items} do not fit into its share of the memory, a quarter of GATEWAY_MAX_HELD`,
       );
     }
   }
 
-  /** Adds the tools of a page that can be called, and notes the tools that cannot be called. */
-  addPage({ definitions, definitionTexts }: ItemPage, pageNumber: number): void {
+  /** Adds the items of a page that can be used, and notes the items that cannot be used. */
+  addPage({ names, definitions, definitionTexts }: ItemPage, pageNumber: number): void {
     for (const [index, definition] of definitions.entries()) {
-      const name: unknown = isRecord(definition) ? definition.name : undefined;
+      const name = names[index];
       const text = new JsonText(definitionTexts[index] ?? "null");
       const problem = text.json.length > MAX_DEFINITION_LENGTH
         ? "a definition of more than 1 MiB"
@@ -186,7 +199,7 @@ class ListBuilder {
         this.#items.set(name, { name, definition: definition as Item["definition"], text });
       } else if (++this.#leftOutCount <= MAX_LEFT_OUT_REPORTED) {
         const page = pageNumber === 1 ? "" : ` of page ${pageNumber}`;
-        this.#leftOut.push(`tools[${index}]${page} has ${problem}`);
+        this.#leftOut.push(`${this.#words.items}[${index}]${page} has ${problem}`);
       }
     }
   }
@@ -198,12 +211,12 @@ class ListBuilder {
 
   /** Returns the list of the pages so far. */
   buildPartial(why: string): ItemList {
-    const incompleteReason = `Its list of tools is incomplete: ${this.#quote(why)}`;
+    const incompleteReason = `Its list of ${this.#words.items} is incomplete: ${this.#quote(why)}`;
     return this.#build({ incompleteReason, completeness: "partial" });
   }
 
   /** Returns an empty list. */
-  buildEmpty(incompleteReason: string): ItemList {
+  buildEmpty(incompleteReason?: string): ItemList {
     return this.#build({ incompleteReason, completeness: "empty" });
   }
 
@@ -219,14 +232,15 @@ class ListBuilder {
     });
   }
 
-  /** Describes why a tool with this name cannot be called, as an object of "has"; `undefined` if it can be called. */
+  /** Describes why an item with this name cannot be used, as an object of "has"; `undefined` if it can be used. */
   #nameProblem(name: unknown): string | undefined {
-    if (typeof name !== "string") return "no name";
-    if (name === "") return "an empty name";
-    if (name.length > MAX_NAME_LENGTH) return "a name that is too long";
+    const { name: word } = this.#words;
+    if (typeof name !== "string") return `no ${word}`;
+    if (name === "") return `an empty ${word}`;
+    if (name.length > this.#maxNameLength) return `a ${word} that is too long`;
     if (!this.#items.has(name)) return undefined;
     const quoted = quoteEscaped(shortenText(this.#quote(name), MAX_QUOTE_LENGTH));
-    return `the duplicate name ${quoted}`;
+    return `the duplicate ${word} ${quoted}`;
   }
 }
 

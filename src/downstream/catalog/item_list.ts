@@ -14,6 +14,24 @@ export const LIST_KINDS = ["tools", "resources", "templates", "prompts"] as cons
 /** A kind of list. */
 export type ListKind = typeof LIST_KINDS[number];
 
+/** The words for a kind of list in messages. */
+export interface ListWords {
+  /** The items. */
+  readonly items: string;
+  /** One item, at the beginning of a sentence. */
+  readonly title: string;
+  /** The name of an item. */
+  readonly name: string;
+}
+
+/** The words for each kind of list. */
+export const LIST_WORDS: Readonly<Record<ListKind, ListWords>> = {
+  tools: { items: "tools", title: "Tool", name: "name" },
+  resources: { items: "resources", title: "Resource", name: "URI" },
+  templates: { items: "resource templates", title: "Resource template", name: "URI template" },
+  prompts: { items: "prompts", title: "Prompt", name: "name" },
+};
+
 /** An entry of a list of a server: a tool, a resource, a URI template or a prompt. */
 export interface Item {
   /** The name of a tool or a prompt, the URI of a resource, or a URI template; unique within its list. */

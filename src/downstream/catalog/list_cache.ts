@@ -1,7 +1,7 @@
 import type { CancelSignal } from "../../jsonrpc/mod.ts";
 import type { Log } from "../../log.ts";
 import { EqualLists } from "./equal_lists.ts";
-import type { ItemList, ListKind } from "./item_list.ts";
+import { type ItemList, LIST_WORDS, type ListKind } from "./item_list.ts";
 import { untilAborted } from "../until_aborted.ts";
 
 /** Time until a partial list is fetched again, in milliseconds. */
@@ -27,6 +27,16 @@ export interface ListOwner {
   readonly session: ListingSession | undefined;
   /** Key of the capabilities that are declared to the server. */
   readonly capabilitiesKey: string;
+}
+
+/** Options of a cache. */
+export interface ListCacheOptions {
+  /** The server's name. */
+  readonly server: string;
+  /** Receives each problem of the lists only once. */
+  readonly log: Log;
+  /** Called when a list was fetched again and has changed. */
+  readonly onChanged?: (owner: ListOwner) => void;
 }
 
 /** A list that was requested. */
@@ -58,8 +68,9 @@ export class ListCache {
   readonly #bySession = new WeakMap<ListingSession, CachedList>();
   readonly #equalLists = new EqualLists();
   readonly #kind: ListKind;
-  readonly #log: Log;
-  readonly #server: string;
+  readonly #options: ListCacheOptions;
+  // By key of the declared capabilities: the hash of the newest list.
+  readonly #newestHashes = new Map<string, string | undefined>();
   // A reload that changes the server's entry creates a new cache, which may log the same lines again.
   readonly #loggedLines = new Set<string>();
   #itemCount: number | undefined;
@@ -68,15 +79,11 @@ export class ListCache {
    * Creates a cache of no lists.
    *
    * @param kind The kind of the lists.
-   * @param options `log` receives each problem of the lists only once; `server` is the server's name.
+   * @param options The server, and the receiver of changes.
    */
-  constructor(
-    kind: ListKind,
-    { log, server }: { readonly log: Log; readonly server: string },
-  ) {
+  constructor(kind: ListKind, options: ListCacheOptions) {
     this.#kind = kind;
-    this.#log = log;
-    this.#server = server;
+    this.#options = options;
   }
 
   /** Number of items in the newest list; `undefined` until a list was fetched. */
@@ -149,6 +156,7 @@ export class ListCache {
       if (session.isAltered) this.#unshare(cached, capabilitiesKey);
       this.#itemCount = list.items.length;
       this.#logProblems(list);
+      this.#reportChange(list, { owner, previous: previous?.list });
     }, () => {
       this.#unshare(cached, capabilitiesKey);
       if (this.#bySession.get(session) === cached) this.#bySession.delete(session);
@@ -163,6 +171,28 @@ export class ListCache {
   forget({ session, capabilitiesKey }: ListOwner): void {
     if (session !== undefined) this.#bySession.delete(session);
     this.#shared.delete(capabilitiesKey);
+  }
+
+  /**
+   * Reports a list that differs from the previous one, or from the newest one of a session that was not altered: the
+   * server has changed it without an announcement, or was restarted.
+   */
+  #reportChange(
+    list: ItemList,
+    { owner, previous }: {
+      readonly owner: ListOwner;
+      readonly previous: ItemList | undefined;
+    },
+  ): void {
+    const { session, capabilitiesKey } = owner;
+    const newestHash = this.#newestHashes.get(capabilitiesKey);
+    const hash = this.#equalLists.hashOf(list);
+    this.#newestHashes.set(capabilitiesKey, hash);
+    const isAltered = session?.isAltered === true;
+    const hasChanged = previous !== undefined
+      ? previous !== list
+      : !isAltered && newestHash !== undefined && newestHash !== hash;
+    if (hasChanged) this.#options.onChanged?.(isAltered ? owner : { ...owner, session: undefined });
   }
 
   /** Returns the list of a session. A session without a list takes over the shared list unless it is altered. */
@@ -198,14 +228,16 @@ export class ListCache {
 
   #logProblems({ incompleteReason, leftOut }: ItemList): void {
     if (incompleteReason !== undefined) this.#warn(incompleteReason);
-    for (const item of leftOut) this.#warn(`Tool left out: ${item}`);
+    for (const item of leftOut) this.#warn(`${LIST_WORDS[this.#kind].title} left out: ${item}`);
   }
 
   #warn(line: string): void {
     if (this.#loggedLines.size > MAX_LOGGED_LINES || this.#loggedLines.has(line)) return;
     this.#loggedLines.add(line);
-    const server = this.#server;
-    if (this.#loggedLines.size <= MAX_LOGGED_LINES) this.#log.warn(line, { server });
-    else this.#log.warn("Nothing more is logged about its lists of tools", { server });
+    const { log, server } = this.#options;
+    if (this.#loggedLines.size <= MAX_LOGGED_LINES) log.warn(line, { server });
+    else {log.warn(`Nothing more is logged about its lists of ${LIST_WORDS[this.#kind].items}`, {
+        server,
+      });}
   }
 }

@@ -5,16 +5,24 @@
  * @module
  */
 
-export { fetchList, type FetchListOptions, ListTimeout } from "./fetch_list.ts";
+export { fetchList, type FetchListOptions } from "./fetch_list.ts";
+export { ListError, ListTimeout } from "./list_error.ts";
 export {
   isReadOnly,
   type Item,
   ItemList,
   LIST_KINDS,
+  LIST_WORDS,
   type ListKind,
   type ListNotes,
+  type ListWords,
   type Tool,
 } from "./item_list.ts";
-export { ListCache, type ListingSession, type ListOwner } from "./list_cache.ts";
+export {
+  ListCache,
+  type ListCacheOptions,
+  type ListingSession,
+  type ListOwner,
+} from "./list_cache.ts";
 export { ListMemory } from "./list_memory.ts";
-export { ServerLists } from "./server_lists.ts";
+export { declaresList, ServerLists, type ServerListsOptions } from "./server_lists.ts";

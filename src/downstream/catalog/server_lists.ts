@@ -1,19 +1,51 @@
 import type { Log } from "../../log.ts";
-import { ListCache, type ListOwner } from "./list_cache.ts";
+import type { ServerInfo } from "../revisions/mod.ts";
 import { LIST_KINDS, type ListKind } from "./item_list.ts";
+import { ListCache, type ListOwner } from "./list_cache.ts";
 
-/** The lists of one server, of all kinds. */
+/** The member of a server's description that says whether the server declares a list. */
+const DECLARATIONS = {
+  tools: "hasTools",
+  resources: "hasResources",
+  templates: "hasResources",
+  prompts: "hasPrompts",
+} as const satisfies Readonly<Record<ListKind, keyof ServerInfo>>;
+
+/** Returns whether a server declares a list. */
+export function declaresList(info: ServerInfo, kind: ListKind): boolean {
+  return info[DECLARATIONS[kind]];
+}
+
+/** Options of the lists of a server. */
+export interface ServerListsOptions {
+  /** The server's name. */
+  readonly server: string;
+  /** Receives each problem of the lists only once. */
+  readonly log: Log;
+  /** Called when a list has changed, or may have: the list of one session, or the one that sessions share. */
+  readonly onChanged?: (kind: ListKind, owner: ListOwner) => void;
+}
+
+/** The lists of one server, of all kinds, and its descriptions of itself. */
 export class ServerLists {
+  readonly #options: ServerListsOptions;
   readonly #caches: Readonly<Record<ListKind, ListCache>>;
+  // By key of the declared capabilities: the description of the newest session.
+  readonly #infos = new Map<string, ServerInfo>();
 
   /**
    * Creates the lists, of which none has been fetched.
    *
-   * @param log Receives each problem of the lists only once.
-   * @param server The server's name.
+   * @param options The server, and the receiver of changes.
    */
-  constructor(log: Log, server: string) {
-    const cache = (kind: ListKind): ListCache => new ListCache(kind, { log, server });
+  constructor(options: ServerListsOptions) {
+    this.#options = options;
+    const cache = (kind: ListKind): ListCache => {
+      return new ListCache(kind, {
+        ...options,
+        onChanged: (owner) => options.onChanged?.(kind, owner),
+      });
+    };
     this.#caches = {
       tools: cache("tools"),
       resources: cache("resources"),
@@ -28,7 +60,35 @@ export class ServerLists {
   }
 
   /** Removes the lists of a session and those that it shares, because they may be outdated. */
-  forget(owner: ListOwner, kinds: readonly ListKind[] = LIST_KINDS): void {
-    for (const kind of kinds) this.#caches[kind].forget(owner);
+  forget(owner: ListOwner): void {
+    for (const kind of LIST_KINDS) this.#caches[kind].forget(owner);
+  }
+
+  /** Removes the lists that a server has announced to have changed on a session. */
+  forgetChanged(owner: ListOwner, kinds: readonly ListKind[]): void {
+    for (const kind of kinds) {
+      this.#caches[kind].forget(owner);
+      this.#options.onChanged?.(kind, owner);
+    }
+  }
+
+  /** Keeps the server's description of itself, from a handshake with these capabilities. */
+  setInfo(capabilitiesKey: string, info: ServerInfo): void {
+    this.#infos.set(capabilitiesKey, info);
+  }
+
+  /**
+   * Returns whether the server has items of a kind, or completes arguments, as far as is known.
+   *
+   * @returns `undefined` while it is not known.
+   */
+  offers(kind: ListKind | "completions", owner: ListOwner): boolean | undefined {
+    const info = this.#infos.get(owner.capabilitiesKey);
+    if (kind === "completions") return info?.hasCompletions;
+    if (info !== undefined && declaresList(info, kind)) return true;
+    const list = this.#caches[kind].cachedList(owner);
+    // Some servers forget to declare their tools.
+    if (list === undefined && kind === "tools") return undefined;
+    return list === undefined ? info && false : list.items.length > 0;
   }
 }

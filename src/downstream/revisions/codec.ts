@@ -20,6 +20,14 @@ export interface ServerInfo {
   readonly revision: string;
   /** Whether the server declares that it has tools. */
   readonly hasTools: boolean;
+  /** Whether the server declares that it has resources, which may have URI templates. */
+  readonly hasResources: boolean;
+  /** Whether the server declares that it has prompts. */
+  readonly hasPrompts: boolean;
+  /** Whether the server completes arguments of prompts and URI templates. */
+  readonly hasCompletions: boolean;
+  /** Whether clients can subscribe to the server's resources. */
+  readonly canSubscribe: boolean;
   /** Whether the server supports logging. */
   readonly hasLogging: boolean;
   /** Whether the server can run calls of tools as tasks. */
@@ -72,15 +80,6 @@ export class HandshakeError extends Error {
   }
 }
 
-/**
- * The server did not list its items; the message goes to the agent, and the cause is the JSON-RPC error
- * of the answer, if the answer was an error.
- */
-export class ListError extends Error {
-  /** The name of the class. */
-  override readonly name = "ListError";
-}
-
 /** Options of requesting a page of a list. */
 export interface ListOptions {
   /** The list. */
@@ -93,6 +92,8 @@ export interface ListOptions {
 
 /** One page of a list. */
 export interface ItemPage {
+  /** The names of the items; anything where an item has no valid name. */
+  readonly names: readonly unknown[];
   /** The definitions of the items, parsed. */
   readonly definitions: readonly unknown[];
   /** The definitions as the server wrote them. */
@@ -142,13 +143,17 @@ export type ServerRequest =
   | { readonly kind: "answered"; readonly result: Payload }
   | { readonly kind: "input"; readonly capability: ForwardedRequest; readonly input: InputRequest };
 
+/** Members of an object in a message. */
+export type Fields = Readonly<Record<string, unknown>>;
+
 /**
  * A notification of a server that the gateway or the client has a use for. `link-done`: the person has
  * finished at the url of an elicitation.
  */
 export type ServerNotification =
-  | { readonly kind: "tools-changed" }
-  | { readonly kind: "log"; readonly params: Readonly<Record<string, unknown>> }
+  | { readonly kind: "lists-changed"; readonly lists: readonly ListKind[] }
+  | { readonly kind: "resource-updated"; readonly uri: string; readonly params: Fields }
+  | { readonly kind: "log"; readonly params: Fields }
   | { readonly kind: "link-done"; readonly elicitationId: string };
 
 /**

@@ -16,8 +16,9 @@ import {
 } from "./codec.ts";
 import { v2025 } from "./v2025/mod.ts";
 
-export { HandshakeError, ListError } from "./codec.ts";
+export { HandshakeError } from "./codec.ts";
 export type {
+  Fields,
   Invocation,
   InvokeOptions,
   ItemPage,

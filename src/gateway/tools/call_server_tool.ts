@@ -130,7 +130,7 @@ function toServerAnswer(
 
 function unknownToolError(
   { server, tool }: ServerCall,
-  { items, incompleteReason }: ItemList,
+  { items, incompleteReason, completeness }: ItemList,
   { policy, caller: { agent } }: ToolContext,
 ): CallerError {
   // Compare the names first: there may be thousands of tools, and each decision takes time.
@@ -139,6 +139,8 @@ function unknownToolError(
     .take(MAX_SIMILAR).toArray();
   const hint = similar.length > 0
     ? `Similar names: ${similar.join(", ")}`
+    : completeness === "empty"
+    ? incompleteReason ?? "It offers no tools"
     : incompleteReason ?? `Call get_server_tools with server "${server}" to see its tools`;
   const message = `Server "${server}" has no tool "${tool}".`;
   return new CallerError("TOOL_NOT_FOUND", message, { hint });

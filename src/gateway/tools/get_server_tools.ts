@@ -96,6 +96,9 @@ async function listServerTools(
   const list = `[${texts.join(",")}]`;
   const hints = [
     catalog.incompleteReason === undefined ? undefined : `${catalog.incompleteReason}.`,
+    catalog.completeness === "empty" && catalog.incompleteReason === undefined
+      ? "It offers no tools."
+      : undefined,
     detailHint,
     args.pattern !== undefined && selected.length === 0
       ? `No tool that you may call matches the pattern; without it you see all ${callable.length}.`

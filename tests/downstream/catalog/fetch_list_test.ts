@@ -23,9 +23,10 @@ async function fetchEndlessList(
   });
   const peer = new Peer(gatewayChannel, { ...ignoringHandlers, request: () => {} });
   const list = await fetchList({
+    kind: "tools",
     listPage: (cursor, signal) => OLDEST_CODEC.list(peer, { kind: "tools", cursor, signal }),
     timeoutMs: 60_000,
-    declaresTools: true,
+    isDeclared: true,
     quote: (text) => text,
     memory,
   });

@@ -7,8 +7,8 @@ import {
   textAt,
 } from "../../../jsonrpc/mod.ts";
 import { isRecord } from "../../../json.ts";
-import type { ListKind } from "../../catalog/mod.ts";
-import { type ItemPage, ListError, type ListOptions } from "../codec.ts";
+import { LIST_WORDS, ListError, type ListKind } from "../../catalog/mod.ts";
+import type { ItemPage, ListOptions } from "../codec.ts";
 import { describeIncomplete, describeKind } from "./describe_value.ts";
 
 /** A kind of list in the messages of these revisions. */
@@ -17,20 +17,27 @@ interface ListMessages {
   readonly method: string;
   /** The member of the result that has the items. */
   readonly member: string;
-  /** The words for the items in errors. */
-  readonly words: string;
+  /** The member of an item that has its name. */
+  readonly nameMember: string;
 }
 
 /** The kinds of lists. */
 export const LISTS: Readonly<Record<ListKind, ListMessages>> = {
-  tools: { method: "tools/list", member: "tools", words: "tools" },
-  resources: { method: "resources/list", member: "resources", words: "resources" },
+  tools: { method: "tools/list", member: "tools", nameMember: "name" },
+  resources: { method: "resources/list", member: "resources", nameMember: "uri" },
   templates: {
     method: "resources/templates/list",
     member: "resourceTemplates",
-    words: "resource templates",
+    nameMember: "uriTemplate",
   },
-  prompts: { method: "prompts/list", member: "prompts", words: "prompts" },
+  prompts: { method: "prompts/list", member: "prompts", nameMember: "name" },
+};
+
+/** The notifications of changed lists. */
+export const LIST_CHANGES: Readonly<Record<string, readonly ListKind[]>> = {
+  "notifications/tools/list_changed": ["tools"],
+  "notifications/resources/list_changed": ["resources", "templates"],
+  "notifications/prompts/list_changed": ["prompts"],
 };
 
 /**
@@ -41,16 +48,16 @@ export const LISTS: Readonly<Record<ListKind, ListMessages>> = {
  */
 export async function list(peer: Peer, { kind, cursor, signal }: ListOptions): Promise<ItemPage> {
   const params = cursor === undefined ? {} : { cursor };
-  const messages = LISTS[kind];
-  return readPage(await peer.request(messages.method, params, { signal }), messages);
+  return readPage(kind, await peer.request(LISTS[kind].method, params, { signal }));
 }
 
-function readPage(reply: Reply, { method, member, words }: ListMessages): ItemPage {
+function readPage(kind: ListKind, reply: Reply): ItemPage {
+  const { method, member, nameMember } = LISTS[kind];
   if (!reply.ok) {
     const { error } = reply;
     const message = error.code === RPC_CODES.methodNotFound
       ? `it does not know ${method}`
-      : `it did not list its ${words}: ${error.message}`;
+      : `it did not list its ${LIST_WORDS[kind].items}: ${error.message}`;
     throw new ListError(message, { cause: error });
   }
   const { value, text, bytes } = reply.result;
@@ -69,6 +76,7 @@ function readPage(reply: Reply, { method, member, words }: ListMessages): ItemPa
     throw new ListError(`it answered ${method} ${problem}, where a list belongs`);
   }
   return {
+    names: items.map((item) => isRecord(item) ? item[nameMember] : undefined),
     definitions: items,
     definitionTexts: elementTexts(textAt(text.json, member) ?? "[]"),
     size: text.json.length,

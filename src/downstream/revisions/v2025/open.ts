@@ -3,7 +3,7 @@ import { isRecord } from "../../../json.ts";
 import { REVISIONS } from "../../../revisions.ts";
 import { startOfText } from "../../../text.ts";
 import { remoteFailureBehind } from "../../remote_failure.ts";
-import { HandshakeError, type OpenOptions, type ServerInfo } from "../codec.ts";
+import { type Fields, HandshakeError, type OpenOptions, type ServerInfo } from "../codec.ts";
 import { describeNewerRevision } from "../newer_revision.ts";
 import { quoteValue } from "./describe_value.ts";
 
@@ -67,6 +67,10 @@ function readInfo(
   const { title, name } = fieldsOf(serverInfo);
   return {
     hasTools: "tools" in declared,
+    hasResources: "resources" in declared,
+    hasPrompts: "prompts" in declared,
+    hasCompletions: "completions" in declared,
+    canSubscribe: fieldsOf(declared.resources).subscribe === true,
     hasLogging: "logging" in declared,
     hasTasks: isRecord(fieldsOf(tools).call),
     ...(typeof instructions === "string" &&
@@ -75,9 +79,6 @@ function readInfo(
     ...(typeof name === "string" && { name: startOfText(name, MAX_INFO_LENGTH) }),
   };
 }
-
-/** Members of an object in a message. */
-type Fields = Readonly<Record<string, unknown>>;
 
 /** Returns an object from a message; empty if the value is not an object. */
 function fieldsOf(value: unknown): Fields {

@@ -3,6 +3,7 @@ import { type IncomingRequest, JsonText, type RpcError } from "../../../jsonrpc/
 import { isRecord } from "../../../json.ts";
 import type { InputRequest } from "../../client_channel.ts";
 import type { ServerNotification, ServerRequest } from "../codec.ts";
+import { LIST_CHANGES } from "./lists.ts";
 
 /** Maximum length of the id of a task or an elicitation, in UTF-16 code units. */
 export const MAX_ID_LENGTH = 1000;
@@ -74,11 +75,16 @@ export function decodeNotification(
   { method, params }: { readonly method: string; readonly params: unknown },
   server: string,
 ): ServerNotification | undefined {
-  if (method === "notifications/tools/list_changed") return { kind: "tools-changed" };
+  const lists = Object.hasOwn(LIST_CHANGES, method) ? LIST_CHANGES[method] : undefined;
+  if (lists !== undefined) return { kind: "lists-changed", lists };
   if (!isRecord(params)) return undefined;
   if (method === "notifications/message") {
     const logger = typeof params.logger === "string" ? `${server}/${params.logger}` : server;
     return { kind: "log", params: { ...params, logger } };
+  }
+  if (method === "notifications/resources/updated") {
+    const { uri } = params;
+    return typeof uri === "string" ? { kind: "resource-updated", uri, params } : undefined;
   }
   const { elicitationId } = params;
   return method === "notifications/elicitation/complete" && typeof elicitationId === "string" &&
