@@ -24,6 +24,10 @@ export interface AuditEntry {
   readonly server?: string | undefined;
   /** The server's tool, if the operation has one. */
   readonly tool?: string | undefined;
+  /** The URI of a resource, without userinfo and query; a long one is cut, as all texts are. */
+  readonly uri?: string | undefined;
+  /** The server's own name of a prompt. */
+  readonly prompt?: string | undefined;
   /** The error code, if the operation failed or was denied. */
   readonly code?: string | undefined;
   /** Path of the rule that decided. */
@@ -59,7 +63,7 @@ const MAX_REQUEST_ID_LENGTH = 64;
  * take 2.1 µs instead of 1.3 (measured).
  */
 export function auditLine(entry: AuditEntry): string {
-  const { claimed_agent_id, address, phase, server, tool, code, rule } = entry;
+  const { claimed_agent_id, address, phase, server, tool, uri, prompt, code, rule } = entry;
   const { latency_ms, downstream_ms, args_bytes, result_bytes, args, counts } = entry;
   let line = `{"timestamp":${quote(entry.timestamp)},"agent_id":${
     entry.agent_id === null ? "null" : quote(entry.agent_id)
@@ -70,6 +74,8 @@ export function auditLine(entry: AuditEntry): string {
   if (phase !== undefined) line += `,"phase":"${phase}"`;
   if (server !== undefined) line += `,"server":${quote(server)}`;
   if (tool !== undefined) line += `,"tool":${quote(tool)}`;
+  if (uri !== undefined) line += `,"uri":${quote(uri)}`;
+  if (prompt !== undefined) line += `,"prompt":${quote(prompt)}`;
   if (code !== undefined) line += `,"code":${quote(code)}`;
   if (rule !== undefined) line += `,"rule":${quote(rule)}`;
   if (latency_ms !== undefined) line += `,"latency_ms":${roundThousandths(latency_ms)}`;

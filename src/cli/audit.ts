@@ -41,7 +41,7 @@ const FILTERS = {
 export const stats = defineCommand({
   about:
     "Counts the operations in the audit log, the log of refusals and their rotated files: by agent, " +
-    "server and tool, with denials by rule, errors by code, the slowest tools, and the calls that " +
+    "server, tool, resource and prompt, with denials by rule, errors by code, the slowest tools, and the calls that " +
     "have begun without an end. Damaged lines are skipped and counted.",
   example: "agent-mcp-gateway audit stats --since 1h --agent researcher",
   flags: { ...FILTERS, json: JSON_FLAG },
@@ -77,7 +77,7 @@ const TAIL_FLAGS = {
 export const tail = defineCommand({
   about:
     "Shows the last operations of the audit log and the log of refusals, the newest last: time " +
-    "(UTC), decision, agent (or the address, if none is known), tool, duration, and the rule, the error code, or isError if the " +
+    "(UTC), decision, agent (or the address, if none is known), tool, resource or prompt, duration, and the rule, the error code, or isError if the " +
     "tool itself reported an error.",
   example: "agent-mcp-gateway audit tail -n 20 --agent researcher",
   flags: TAIL_FLAGS,
@@ -94,7 +94,7 @@ export const tail = defineCommand({
 /** `audit stats` and `audit tail`. */
 export const command = defineGroup({
   stats: {
-    brief: "Count operations by agent, server, tool, denial and error",
+    brief: "Count operations by agent, server, tool, resource, prompt, denial and error",
     command: stats,
   },
   tail: { brief: "Show the last operations", command: tail },
@@ -231,6 +231,8 @@ function figuresText(figures: AuditFigures): string {
     figuresTable("AGENT", figures.agents),
     figuresTable("SERVER", figures.servers),
     figuresTable("TOOL", figures.tools),
+    figuresTable("RESOURCE", figures.resources),
+    figuresTable("PROMPT", figures.prompts),
     numbersTable(
       ["SLOWEST TOOL", "P95 ms", "MAX ms"],
       slowest.map(({ name, p95_ms, max_ms }) => [name, formatMs(p95_ms), formatMs(max_ms)]),
@@ -248,7 +250,7 @@ function figuresText(figures: AuditFigures): string {
     numbersTable(
       ["BEGUN WITHOUT AN END: AGENT, TOOL", "COUNT"],
       countNames(
-        figures.unfinished.map(({ agent, server, tool }) => `${agent}  ${server}/${tool}`),
+        figures.unfinished.map((call) => `${call.agent}  ${targetText(call)}`),
       ),
     ),
     numbersTable(["ERROR", "COUNT"], figures.errors.map(({ code, count }) => [code, `${count}`])),
@@ -268,10 +270,9 @@ function countNames(names: readonly string[]): string[][] {
  * into 80 columns. The rule or the error code after it is printed in full.
  */
 function entryText(entry: ParsedEntry): string {
-  const { time, decision, agent, address, operation, server, tool, code, rule, latencyMs } = entry;
+  const { time, decision, agent, address, code, rule, latencyMs } = entry;
   // In UTC, as in the log itself and in --since.
   const timestamp = `${new Date(time).toISOString().slice(0, 19)}Z`;
-  const target = tool !== "" ? `${server}/${tool}` : `${operation} ${server}`.trim();
   const counts = Object.entries(entry.counts).map(([name, count]) => `${count} ${name}`).join(", ");
   const reason = counts ||
     (entry.isToolError ? "isError" : decision === "DENY" ? rule || code : code);
@@ -281,10 +282,22 @@ function entryText(entry: ParsedEntry): string {
     ? ` ${formatMs(latencyMs)} ms`
     : "";
   const caller = agent || address || "(none)";
-  const head = escapeControls(`${timestamp} ${decision.padEnd(5)} ${caller} ${target}`);
+  const head = escapeControls(`${timestamp} ${decision.padEnd(5)} ${caller} ${targetText(entry)}`);
   return `${cutText(head, LINE_WIDTH - duration.length)}${duration}${
     reason === "" ? "" : ` ${escapeControls(reason)}`
   }\n`;
+}
+
+/** Returns the tool of an operation, or else its name with the server, resource or prompt. */
+function targetText(
+  { operation, server, tool, uri, prompt }: Pick<
+    ParsedEntry,
+    "operation" | "server" | "tool" | "uri" | "prompt"
+  >,
+): string {
+  if (tool !== "") return `${server}/${tool}`;
+  const target = prompt === "" ? `${server} ${uri}` : `${server}/${prompt}`;
+  return `${operation} ${target.trim()}`.trim();
 }
 
 function figuresTable(title: string, rows: readonly Figures[]): string {

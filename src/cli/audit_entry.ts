@@ -8,7 +8,7 @@ export interface ParsedEntry {
   readonly agent: string;
   /** The address of the client whose login or HTTP request was refused, or `""`. */
   readonly address: string;
-  /** The gateway's tool that was called. */
+  /** The gateway's tool that was called, or the request's method. */
   readonly operation: string;
   /** `ALLOW`, `DENY` or `ERROR`. */
   readonly decision: string;
@@ -16,6 +16,10 @@ export interface ParsedEntry {
   readonly server: string;
   /** The server's tool, or `""`. */
   readonly tool: string;
+  /** The URI of the resource, or `""`. */
+  readonly uri: string;
+  /** The server's prompt, or `""`. */
+  readonly prompt: string;
   /** The error code, or `""`. */
   readonly code: string;
   /** Path of the rule that decided, or `""`. */
@@ -53,6 +57,8 @@ export function parseEntry(text: string): ParsedEntry | undefined {
     decision,
     server: stringOrEmpty(line.server),
     tool: stringOrEmpty(line.tool),
+    uri: stringOrEmpty(line.uri),
+    prompt: stringOrEmpty(line.prompt),
     code: stringOrEmpty(line.code),
     rule: stringOrEmpty(line.rule),
     isToolError: line.tool_error === true,

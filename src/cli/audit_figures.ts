@@ -1,7 +1,7 @@
 import { roundThousandths } from "../rounding.ts";
 import type { ParsedEntry } from "./audit_entry.ts";
 
-/** Figures of one agent, server or tool. */
+/** Figures of one agent, server, tool, resource or prompt. */
 export interface Figures {
   readonly name: string;
   /** Number of operations. */
@@ -29,6 +29,9 @@ export interface AuditFigures {
   readonly agents: readonly Figures[];
   readonly servers: readonly Figures[];
   readonly tools: readonly Figures[];
+  /** Named by server and URI. */
+  readonly resources: readonly Figures[];
+  readonly prompts: readonly Figures[];
   /** Denials by agent and rule. */
   readonly denials: readonly {
     readonly agent: string;
@@ -46,8 +49,12 @@ export interface UnfinishedCall {
   /** The beginning, as ISO 8601. */
   readonly begun: string;
   readonly agent: string;
+  readonly operation: string;
   readonly server: string;
+  /** The tool, the URI of the resource, and the prompt: `""` for those that the call does not have. */
   readonly tool: string;
+  readonly uri: string;
+  readonly prompt: string;
   /** The session and the request id, as a JSON array. */
   readonly call: string;
 }
@@ -88,17 +95,19 @@ export class AuditCounter {
   readonly #agents = new Map<string, AuditTally>();
   readonly #servers = new Map<string, AuditTally>();
   readonly #tools = new Map<string, AuditTally>();
+  readonly #resources = new Map<string, AuditTally>();
+  readonly #prompts = new Map<string, AuditTally>();
   // Calls whose end was added; their beginnings are older.
   readonly #ended = new Set<string>();
   readonly #unfinished: UnfinishedCall[] = [];
 
   /** Adds an entry; entries must be added newest first. */
   add(entry: ParsedEntry): void {
-    const { time, agent, server, tool, phase, callId } = entry;
+    const { time, agent, operation, server, tool, uri, prompt, phase, callId } = entry;
     if (phase === "begun") {
       if (this.#ended.delete(callId) || this.#unfinished.length >= MAX_NAMES) return;
       const begun = new Date(time).toISOString();
-      this.#unfinished.push({ begun, agent, server, tool, call: callId });
+      this.#unfinished.push({ begun, agent, operation, server, tool, uri, prompt, call: callId });
       return;
     }
     // The beginnings of more calls than that are not in the files any more.
@@ -113,7 +122,7 @@ export class AuditCounter {
   }
 
   #countTimes(entry: ParsedEntry, times: number): void {
-    const { time, agent, operation, server, tool, decision, code, rule } = entry;
+    const { time, agent, operation, server, tool, uri, prompt, decision, code, rule } = entry;
     this.#count += times;
     if (entry.isToolError) this.#toolErrors++;
     // Several gateways may write to one log, so its lines are not strictly in order.
@@ -124,6 +133,8 @@ export class AuditCounter {
     getTally(this.#agents, agent).add(entry, times);
     if (server !== "") getTally(this.#servers, server).add(entry, times);
     if (tool !== "") getTally(this.#tools, `${server}/${tool}`).add(entry, times);
+    if (uri !== "") getTally(this.#resources, `${server} ${uri}`.trim()).add(entry, times);
+    if (prompt !== "") getTally(this.#prompts, `${server}/${prompt}`).add(entry, times);
     if (decision === "DENY") increase(this.#denials, JSON.stringify([agent, rule || code]), times);
     if (decision === "ERROR") increase(this.#errors, code, times);
   }
@@ -142,6 +153,8 @@ export class AuditCounter {
       agents: figuresOf(this.#agents),
       servers: figuresOf(this.#servers),
       tools: figuresOf(this.#tools),
+      resources: figuresOf(this.#resources),
+      prompts: figuresOf(this.#prompts),
       denials: sortByCount(this.#denials).map(([key, count]) => {
         const [agent, rule]: [string, string] = key === OTHER ? [OTHER, OTHER] : JSON.parse(key);
         return { agent, rule, count };

@@ -46,12 +46,17 @@ export interface OperationRecord {
   readonly outcome: Outcome;
 }
 
-/** The server, and its tool, that an operation concerns. */
+/** The server, and its tool, resource or prompt, that an operation concerns. */
 export interface Subject {
-  readonly server: string;
+  /** Absent if no server was found, for example one that has the resource. */
+  readonly server?: string | undefined;
   /** Whether the metrics name the server: callers may name servers that are not configured. */
   readonly isCounted: boolean;
   readonly tool?: string;
+  /** The URI of a resource, without userinfo, query and fragment, which may contain secrets. */
+  readonly uri?: string | undefined;
+  /** The server's own name of a prompt. */
+  readonly prompt?: string | undefined;
   /** Size of the tool's arguments in UTF-8 bytes; absent if the call has none. */
   readonly argsBytes?: number | undefined;
   /** The tool's arguments, as the caller wrote them. */
@@ -164,7 +169,8 @@ export class OperationRecorder {
   ): Omit<AuditEntry, "decision"> {
     const { records: { auditArgs }, request: { name, requestId, unknownTool }, session } =
       this.#context;
-    const { server, tool = unknownTool, args, argsBytes, isCounted = true } = subject ?? NO_SUBJECT;
+    const { server, tool = unknownTool, uri, prompt, args, argsBytes, isCounted = true } =
+      subject ?? NO_SUBJECT;
     if (auditArgs === "redacted" && args !== undefined) {
       this.#args ??= redactedJson(args.json, MAX_ARGS_BYTES);
     }
@@ -175,6 +181,8 @@ export class OperationRecorder {
       operation: name,
       server: isCounted ? server : shortened(server, MAX_UNKNOWN_NAME),
       tool: isCounted ? tool : shortened(tool, MAX_UNKNOWN_NAME),
+      uri: isCounted ? uri : shortened(uri, MAX_UNKNOWN_NAME),
+      prompt: isCounted ? prompt : shortened(prompt, MAX_UNKNOWN_NAME),
       rule,
       session,
       request_id: requestId,

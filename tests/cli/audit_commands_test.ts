@@ -144,6 +144,56 @@ Deno.test("[audit.tail] the last operations of all files are shown, the newest l
   assert.equal(json, Deno.readTextFileSync(path));
 });
 
+Deno.test("[audit.stats] [audit.tail] resources and prompts are counted and shown with their servers", async () => {
+  using folder = new TestFolder();
+  const path = folder.pathOf("audit.jsonl");
+  const none = { server: undefined, tool: undefined };
+  const read = { ...none, operation: "resources/read", server: "docs", uri: "docs://a" };
+  const get = { ...none, operation: "prompts/get", server: "docs", prompt: "sum" };
+  Deno.writeTextFileSync(
+    path,
+    [
+      createAuditLine({ ...read, request_id: 1 }),
+      createAuditLine({ ...read, request_id: 2, decision: "DENY", rule: "r[0]" }),
+      createAuditLine({ ...read, request_id: 3, server: undefined, decision: "DENY", rule: "r" }),
+      createAuditLine({ ...get, request_id: 4 }),
+      createAuditLine({ ...none, operation: "prompts/list", request_id: 5 }),
+      createAuditLine({ ...get, request_id: 6, phase: "begun", latency_ms: undefined }),
+      createAuditLine({ ...read, request_id: 7, phase: "begun", latency_ms: undefined }),
+    ].join(""),
+  );
+  const figures = JSON.parse((await runStats(path)).stdout);
+  const counts = (rows: Record<string, unknown>[]) => {
+    return rows.map(({ name, count, denied }) => [name, count, denied]);
+  };
+  assert.deepEqual(counts(figures.resources), [["docs docs://a", 2, 1], ["docs://a", 1, 1]]);
+  assert.deepEqual(counts(figures.prompts), [["docs/sum", 1, 0]]);
+  assert.deepEqual(counts(figures.tools), []);
+  assert.deepEqual(
+    figures.unfinished.map(({ operation, server, uri, prompt }: Record<string, string>) => {
+      return [operation, server, uri, prompt];
+    }),
+    [["resources/read", "docs", "docs://a", ""], ["prompts/get", "docs", "", "sum"]],
+  );
+  const text = (await runStats(path, { json: false })).stdout;
+  assert.match(text, /^RESOURCE .*\ndocs docs:\/\/a +2 +1 /m);
+  assert.match(text, /^PROMPT .*\ndocs\/sum +1 +0 /m);
+  assert.match(text, /^a {2}prompts\/get docs\/sum +1$/m);
+  assert.deepEqual(
+    (await runTail(path)).stdout.replaceAll("2026-01-31T08:00:00Z ", "").split("\n"),
+    [
+      "ALLOW a resources/read docs docs://a 1.50 ms",
+      "DENY  a resources/read docs docs://a 1.50 ms r[0]",
+      "DENY  a resources/read docs://a 1.50 ms r",
+      "ALLOW a prompts/get docs/sum 1.50 ms",
+      "ALLOW a prompts/list 1.50 ms",
+      "ALLOW a prompts/get docs/sum begun",
+      "ALLOW a resources/read docs docs://a begun",
+      "",
+    ],
+  );
+});
+
 Deno.test("[audit.tail] the address is shown for a refused login, which has no agent", async () => {
   using folder = new TestFolder();
   const path = folder.pathOf("audit.jsonl");
