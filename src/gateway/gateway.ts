@@ -20,6 +20,7 @@ import type { PipelineContext } from "./pipeline_context.ts";
 import type { Records } from "./records.ts";
 import { Reloader, type ReloadOptions } from "./reload.ts";
 import { ClientSession } from "./session.ts";
+import { hasDirectTools } from "./shown_tools.ts";
 import { buildSnapshot, type Snapshot } from "./snapshot.ts";
 import { buildStatus } from "./status.ts";
 import { type GatewayTool, gatewayTools } from "./tools/mod.ts";
@@ -146,6 +147,12 @@ export class Gateway {
           processes: this.#processes,
           untilClientReads: () => this.#stdioChannel?.untilRead?.(),
         });
+      },
+      onListChanged: (server, kind, connectionId) => {
+        for (const session of this.#sessions) {
+          const isAffected = connectionId === undefined || connectionId === session.id;
+          if (isAffected) session.addServerChange(server, kind);
+        }
       },
       authorize: (config, pending) => {
         // A caller over HTTP may be on any machine, but the browser would open on this one.
@@ -326,6 +333,10 @@ export class Gateway {
       for (const { connection } of this.#sessions) {
         if (connection !== undefined) void this.#warm(connection, previous);
       }
+    }
+    const { face } = this.#options.settings;
+    if ([previous, this.#snapshot].some((snapshot) => hasDirectTools({ face, snapshot }))) {
+      for (const session of this.#sessions) session.addListChange("tools");
     }
     for (const listener of this.#configurationListeners) listener();
   }

@@ -2,7 +2,6 @@ import { type Resolution, resolveAgent } from "../policy/mod.ts";
 import type { OperationRequest } from "./operation.ts";
 import type { PipelineContext } from "./pipeline_context.ts";
 import type { OperationRecord } from "./records.ts";
-import type { GatewayTool } from "./tools/mod.ts";
 
 /** The name, which no agent has, under which the calls of unidentified callers are counted together. */
 export const UNIDENTIFIED = "";
@@ -38,16 +37,4 @@ export function callerToRecord(
 ): OperationRecord["caller"] {
   if (!bound) return { id: claimedAgent, agent: undefined };
   return { id: bound, agent: bound, claimedId: claimedAgent === bound ? undefined : claimedAgent };
-}
-
-/** Whether a connection may see and call one of the gateway's tools. */
-export function isOffered(
-  { httpAccessRequest }: GatewayTool,
-  { snapshot, identity: { bound }, transport }: PipelineContext,
-): boolean {
-  if (transport === "stdio" || httpAccessRequest === undefined) return true;
-  const { policy, configuration: { rules } } = snapshot;
-  if (bound !== undefined) return policy.allows(bound, httpAccessRequest);
-  // An unbound client may call as any agent.
-  return rules.agents.keys().some((agent) => policy.allows(agent, httpAccessRequest));
 }

@@ -1,11 +1,14 @@
-import type { ServerConfig } from "../config/mod.ts";
+import type { ServerConfig, Settings } from "../config/mod.ts";
 import { cutToTokens, estimateTokens } from "./tools/mod.ts";
 import { shortenText } from "../text.ts";
 
 /** The end of the instructions, about the use of the gateway's tools. */
-const USAGE = "Call get_server_tools with a query to find tools, or list_servers and then " +
+const META_USAGE = "Call get_server_tools with a query to find tools, or list_servers and then " +
   "get_server_tools for a server, then execute_tool with the server, the tool and its args. Pass " +
   "your agent_id in every call if you were given one.";
+
+/** The end of the instructions for clients that see the tools of servers instead. */
+const DIRECT_USAGE = "The name of each tool begins with the name of its server.";
 
 /**
  * Maximum length of the list of names, in characters: clients that hide tools show the model about the
@@ -30,15 +33,20 @@ const MAX_READ_CHARS = 4096;
  * clients that hide tools until the model searches for them also search these words.
  *
  * @param servers The servers that the connection's agent may use; none if it has no agent.
+ * @param face Tools that the client sees: the gateway's own, or directly those of the servers.
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/schema#initializeresult}
  */
-export function writeInstructions(servers: readonly ServerConfig[]): string {
-  if (servers.length === 0) return USAGE;
+export function writeInstructions(
+  servers: readonly ServerConfig[],
+  face: Settings["face"] = "meta",
+): string {
+  const usage = face === "meta" ? META_USAGE : DIRECT_USAGE;
+  if (servers.length === 0) return usage;
   const names = `MCP servers behind this gateway: ${listNames(servers)}.`;
   const described = servers.filter(({ description = "" }) => toCleanLine(description) !== "");
-  if (described.length === 0) return `${names}\n${USAGE}`;
+  if (described.length === 0) return `${names}\n${usage}`;
   const lines: string[] = [];
-  let tokensLeft = MAX_ESTIMATED_TOKENS - estimateTokens(`${names}\n${USAGE}`);
+  let tokensLeft = MAX_ESTIMATED_TOKENS - estimateTokens(`${names}\n${usage}`);
   for (const [index, { name, description = "" }] of described.entries()) {
     // Each description may use an equal share, so that a long one leaves tokens for those that follow.
     const share = Math.max(tokensLeft / (described.length - index), MIN_DESCRIPTION_TOKENS);
@@ -47,7 +55,7 @@ export function writeInstructions(servers: readonly ServerConfig[]): string {
     tokensLeft -= estimateTokens(`${line}\n`);
     lines.push(line);
   }
-  return [names, ...lines, USAGE].join("\n");
+  return [names, ...lines, usage].join("\n");
 }
 
 /** Lists as many names as fit, and the number of the omitted names. */

@@ -1,7 +1,14 @@
 import type { CancelSignal } from "../jsonrpc/mod.ts";
 import type { Meta } from "../trace.ts";
 import type { ErrorBody } from "./error_body.ts";
-import type { Arguments, GatewayAnswer, LocalTool, ServerAnswer, ServerCall } from "./tools/mod.ts";
+import type {
+  Arguments,
+  GatewayAnswer,
+  LocalTool,
+  ObjectArgument,
+  ServerAnswer,
+  ServerCall,
+} from "./tools/mod.ts";
 
 /**
  * Maximum length of a name that callers choose in records and messages, in UTF-16 code units: of a server that is
@@ -11,6 +18,16 @@ export const MAX_UNKNOWN_NAME = 64;
 
 /** A request of an agent, independent of the MCP revision. */
 export type Operation =
+  | TargetedOperation
+  /** Call a tool of a server by the name under which clients see it directly. */
+  | {
+    readonly kind: "direct-tool";
+    readonly offeredName: string;
+    readonly args: ObjectArgument | undefined;
+  };
+
+/** An operation whose server, if it has one, is known. */
+export type TargetedOperation =
   /** Call a tool of a server. */
   | ServerCall
   /** Run a tool that the gateway itself answers. */

@@ -1,32 +1,51 @@
 import { type ClientConnection, isReadOnly, type Tool } from "../downstream/mod.ts";
 import { limitsOf, type Permit } from "../limits/mod.ts";
+import { CallerError } from "../errors.ts";
+import { startOfText } from "../text.ts";
 import type { Span } from "../trace.ts";
 import { explainDenial } from "./denial.ts";
 import { type ErrorBody, errorBodyOf, identityErrorBody, limitErrorBody } from "./error_body.ts";
 import { callerToRecord, connectionAgent, identify, UNIDENTIFIED } from "./identification.ts";
-import type { EncodedOutcome, Operation, OperationRequest, Outcome } from "./operation.ts";
+import { type ListReader, loadDirectTools } from "./offered/mod.ts";
+import {
+  type EncodedOutcome,
+  MAX_UNKNOWN_NAME,
+  type Operation,
+  type OperationRequest,
+  type Outcome,
+  type TargetedOperation,
+} from "./operation.ts";
 import type { PipelineContext } from "./pipeline_context.ts";
-import { type OperationRecord, OperationRecorder, type RecordContext } from "./records.ts";
+import {
+  type OperationRecord,
+  OperationRecorder,
+  type RecordContext,
+  type Subject,
+} from "./records.ts";
 import { accessRequestFor, describeSubject, parsedMemoryOf } from "./subject.ts";
-import { callServerTool } from "./tools/mod.ts";
+import { callServerTool, type ToolContext } from "./tools/mod.ts";
 
 /**
  * Runs one operation, from its arguments to its record. Never throws: an error while deciding denies,
  * and any other unexpected error is logged and answered as an internal error.
  *
- * @param options The client's connection, and the active context.
+ * @param options The client's connection, the reader of lists for it, and the active context.
  * @returns The encoded outcome. It has been recorded, so it may be sent to the client.
  */
 export async function runOperation<E extends EncodedOutcome>(
   request: OperationRequest<E>,
-  { connection, context }: { connection: ClientConnection; context: PipelineContext },
+  { connection, lists, context }: {
+    readonly connection: ClientConnection;
+    readonly lists: ListReader;
+    readonly context: PipelineContext;
+  },
 ): Promise<E> {
   const span = startSpan(request, connection, context);
   const session = connection.connectionId;
   const recorder = new OperationRecorder({ records: context.records, request, session, span });
   let record: OperationRecord;
   try {
-    record = await runStages(request, { connection, context, span, recorder });
+    record = await runStages(request, { connection, lists, context, span, recorder });
   } catch (error) {
     const caller = callerToRecord(request, context);
     record = { caller, outcome: outcomeOfError(error, request, context) };
@@ -64,6 +83,7 @@ export async function refuseByLimits(
 /** The context that all stages of an operation share. */
 interface StageContext {
   readonly connection: ClientConnection;
+  readonly lists: ListReader;
   readonly context: PipelineContext;
   readonly span: Span;
   readonly recorder: OperationRecorder;
@@ -74,14 +94,13 @@ async function runStages(
   request: OperationRequest,
   stageContext: StageContext,
 ): Promise<OperationRecord> {
-  const { context, span, recorder } = stageContext;
-  const { snapshot: { policy, servers, configuration: { rules } }, limits } = context;
+  const { context } = stageContext;
+  const { snapshot: { configuration: { rules } }, limits } = context;
 
   // Arguments.
   const decoded = decodeOperation(request, context);
   const { operation } = decoded;
-  const accessRequest = operation && accessRequestFor(operation, context.transport);
-  const subject = operation && describeSubject(operation, { accessRequest, servers });
+  const subject = operation && describeSubject(operation, context);
 
   // Caller.
   const resolution = identify(request.claimedAgent, context);
@@ -111,38 +130,70 @@ async function runStages(
       const error = identityErrorBody(resolution.error);
       return { caller, subject: uncountedSubject, outcome: { kind: "denied", error } };
     }
-    const { agent } = resolution;
-
-    // Decision.
-    const decisionSpan = span.child("decision");
-    const decision = accessRequest && policy.decide(agent, accessRequest);
-    if (decision !== undefined) decisionSpan.set({ "gateway.rule": decision.rule });
-    decisionSpan.end();
-    const rule = decision?.rule;
-    if (accessRequest !== undefined && decision?.effect === "deny") {
-      const { name } = request;
-      const error = explainDenial(decision, { agent, accessRequest, operation: name, context });
-      return { caller, subject, rule, outcome: { kind: "denied", error } };
-    }
-
-    // The server, or the gateway's own tool.
-    let outcome: Outcome;
-    try {
-      const beforeSend = (tool: Tool) =>
-        recorder.begin({ caller, subject, rule }, { isReadOnly: isReadOnly(tool) });
-      outcome = await performOperation(operation, {
-        agent,
-        permit,
-        request,
-        beforeSend,
-        stageContext,
-      });
-    } catch (error) {
-      outcome = outcomeOfError(error, request, context);
-    }
-    return { caller, subject, rule, outcome };
+    return await runAdmitted(operation, {
+      request,
+      agent: resolution.agent,
+      permit,
+      subject,
+      stageContext,
+    });
   } finally {
     permit[Symbol.dispose]();
+  }
+}
+
+/** An operation of an identified agent, within its limits. */
+interface AdmittedRequest {
+  readonly request: OperationRequest;
+  readonly agent: string;
+  readonly permit: Permit;
+  readonly subject: Subject | undefined;
+  readonly stageContext: StageContext;
+}
+
+/** Runs the stages from the target to the result. */
+async function runAdmitted(
+  requested: Operation,
+  admitted: AdmittedRequest,
+): Promise<OperationRecord> {
+  const { request, agent, stageContext: { context, span, recorder } } = admitted;
+  const caller = { id: agent, agent };
+  const toolContext = createToolContext(admitted);
+
+  // Target: the server that the operation is for.
+  let operation: TargetedOperation;
+  let { subject } = admitted;
+  if (requested.kind === "direct-tool") {
+    try {
+      operation = await findTarget(requested, toolContext, admitted);
+    } catch (error) {
+      return { caller, subject, outcome: outcomeOfError(error, request, context) };
+    }
+    subject = describeSubject(operation, context);
+  } else operation = requested;
+
+  // Decision.
+  const { policy } = context.snapshot;
+  const accessRequest = accessRequestFor(operation, context.transport);
+  const decisionSpan = span.child("decision");
+  const decision = accessRequest && policy.decide(agent, accessRequest);
+  if (decision !== undefined) decisionSpan.set({ "gateway.rule": decision.rule });
+  decisionSpan.end();
+  const rule = decision?.rule;
+  if (accessRequest !== undefined && decision?.effect === "deny") {
+    const { name } = request;
+    const error = explainDenial(decision, { agent, accessRequest, operation: name, context });
+    return { caller, subject, rule, outcome: { kind: "denied", error } };
+  }
+
+  // The server, or the gateway's own tool.
+  try {
+    const beforeSend = (tool: Tool) =>
+      recorder.begin({ caller, subject, rule }, { isReadOnly: isReadOnly(tool) });
+    const outcome = await performOperation(operation, { toolContext, request, beforeSend, span });
+    return { caller, subject, rule, outcome };
+  } catch (error) {
+    return { caller, subject, rule, outcome: outcomeOfError(error, request, context) };
   }
 }
 
@@ -158,36 +209,58 @@ function decodeOperation(
   }
 }
 
-/** Performs an allowed operation. */
-function performOperation(
-  operation: Operation,
-  { agent, permit, request, beforeSend, stageContext }: {
-    readonly agent: string;
-    readonly permit: Permit;
-    readonly request: OperationRequest;
-    readonly beforeSend: (tool: Tool) => Promise<void> | undefined;
-    readonly stageContext: StageContext;
-  },
-): Promise<Outcome> {
-  const { connection: { connectionId, capabilities, channel }, context, span } = stageContext;
+/** Returns the context of the gateway's tools for an operation. */
+function createToolContext({ request, agent, permit, stageContext }: AdmittedRequest): ToolContext {
+  const { connection: { connectionId, capabilities, channel }, context } = stageContext;
   const { gateway, snapshot: { policy, servers, configuration } } = context;
-  const { servers: serverConfigs, unavailableReasons } = configuration;
-  const { meta, signal, onProgress } = request;
-  const caller = { connectionId, agent, capabilities, channel, permit, memory: permit.share };
-  const toolContext = {
-    caller,
+  return {
+    caller: { connectionId, agent, capabilities, channel, permit, memory: permit.share },
     policy,
-    serverConfigs,
-    unavailableReasons,
+    serverConfigs: configuration.servers,
+    unavailableReasons: configuration.unavailableReasons,
     servers,
-    signal,
+    signal: request.signal,
     gateway,
   };
+}
+
+/**
+ * Finds the tool of a server that a direct name means.
+ *
+ * @throws {CallerError} `TOOL_NOT_FOUND`, if no tool has the name.
+ */
+async function findTarget(
+  { offeredName, args }: Operation & { readonly kind: "direct-tool" },
+  toolContext: ToolContext,
+  { stageContext: { lists, context: { face, nameLimit } } }: AdmittedRequest,
+): Promise<TargetedOperation> {
+  const { findDirectTool } = await loadDirectTools();
+  const found = await findDirectTool(offeredName, { ...toolContext, face, nameLimit, lists });
+  if (found === undefined) {
+    const name = startOfText(offeredName, MAX_UNKNOWN_NAME);
+    const message = `Unknown tool: ${name}. List the tools to see those that you may call.`;
+    throw new CallerError("TOOL_NOT_FOUND", message);
+  }
+  const { server, name: tool } = found;
+  return { kind: "server-tool", server, tool, args, timeoutMs: undefined, isDirect: true };
+}
+
+/** Performs an allowed operation. */
+function performOperation(
+  operation: TargetedOperation,
+  { toolContext, request, beforeSend, span }: {
+    readonly toolContext: ToolContext;
+    readonly request: OperationRequest;
+    readonly beforeSend: (tool: Tool) => Promise<void> | undefined;
+    readonly span: Span;
+  },
+): Promise<Outcome> {
+  const { name: gatewayToolName, meta, onProgress } = request;
   switch (operation.kind) {
     case "server-tool":
       return callServerTool(operation, {
         toolContext,
-        gatewayToolName: request.name,
+        gatewayToolName,
         meta,
         onProgress,
         span,

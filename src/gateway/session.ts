@@ -1,5 +1,5 @@
 import type { Budget } from "../budget.ts";
-import { type ClientConnection, NoiseLog } from "../downstream/mod.ts";
+import { type ClientConnection, type ListKind, NoiseLog } from "../downstream/mod.ts";
 import { type Channel, type IncomingRequest, Peer, RPC_CODES } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
 import {
@@ -9,12 +9,15 @@ import {
   type SessionState,
   severityRank,
 } from "./call_channel.ts";
-import type { ErrorBody } from "./error_body.ts";
-import { connectionAgent, isOffered } from "./identification.ts";
+import { type ErrorBody, errorBodyOf } from "./error_body.ts";
+import { connectionAgent } from "./identification.ts";
 import { writeInstructions } from "./instructions.ts";
+import { listTools } from "./list_tools.ts";
+import { type ChangingList, changingList, ListChanges, ListReader } from "./offered/mod.ts";
 import { refuseByLimits, runOperation } from "./pipeline.ts";
 import type { PipelineContext } from "./pipeline_context.ts";
 import { clientCodec2025 } from "./revisions/mod.ts";
+import { hasDirectTools, isShown } from "./shown_tools.ts";
 import { allowedServers, type GatewayTool } from "./tools/mod.ts";
 import { REVISION_WITH_BATCHES } from "../revisions.ts";
 import { within } from "../within.ts";
@@ -58,10 +61,13 @@ export class ClientSession {
   readonly #options: ClientSessionOptions;
   readonly #peer: Peer;
   readonly #state: SessionState;
+  readonly #listChanges: ListChanges;
+  readonly #lists: ListReader;
   #connection: ClientConnection;
   #hasTriedToInitialize = false;
   #isInitialized = false;
   #revision: string | undefined;
+  #hasLoggedNoAgent = false;
   // Number of progress and log messages that were dropped since the client stopped reading.
   #droppedCount = 0;
 
@@ -96,6 +102,15 @@ export class ClientSession {
       capabilities: {},
     };
     this.#connection = this.#buildConnection();
+    this.#listChanges = new ListChanges((list) => {
+      if (this.#peer.isUnread) return false;
+      this.#peer.notify(`notifications/${list}/list_changed`);
+      return true;
+    });
+    this.#lists = new ListReader({
+      onLateList: (kind) => this.#listChanges.addChange(changingList(kind)),
+      log: options.log,
+    });
   }
 
   /** The client's connection; `undefined` until the client has sent `initialize`. */
@@ -109,8 +124,25 @@ export class ClientSession {
    * @param withinMs Time for active calls, in milliseconds.
    */
   async end(withinMs: number): Promise<void> {
+    this.#listChanges.close();
+    this.#lists.close();
     await within(this.#peer.allAnswered().then(() => this.#peer.flush()), withinMs);
     this.#peer.cancelIncoming("The gateway ends");
+  }
+
+  /** Notifies the client, if it has asked for the list, that a reload may have changed it. */
+  addListChange(list: ChangingList): void {
+    this.#listChanges.addChange(list);
+  }
+
+  /** Notifies the client of a changed list of a server, if it has asked for such lists and may use the server. */
+  addServerChange(server: string, kind: ListKind): void {
+    const context = this.#options.context();
+    if (kind === "tools" && !hasDirectTools(context)) return;
+    const agent = connectionAgent(context);
+    const isConcerned = agent !== undefined &&
+      context.snapshot.policy.allows(agent, { kind: "server", server });
+    if (isConcerned) this.#listChanges.addChange(changingList(kind));
   }
 
   #handleRequest(request: IncomingRequest): void | Promise<void> {
@@ -136,7 +168,7 @@ export class ClientSession {
     }
     switch (method) {
       case "tools/list":
-        return request.reply({ tools: this.#offeredTools().map((tool) => tool.definition) });
+        return await this.#listTools(request);
       case "ping":
         return request.reply({});
       case "initialize":
@@ -176,7 +208,10 @@ export class ClientSession {
     this.#connection = this.#buildConnection();
     const { version } = this.#options;
     const instructions = this.#writeInstructions();
-    request.reply(clientCodec2025.encodeInitialize(decoded.revision, { version, instructions }));
+    const canToolsChange = hasDirectTools(this.#options.context());
+    request.reply(
+      clientCodec2025.encodeInitialize(decoded.revision, { version, instructions, canToolsChange }),
+    );
     // Servers are started only now, because that takes a while and the client waits for its handshake.
     void this.#peer.flush().then(() => this.#options.onInitialized(this.#connection));
   }
@@ -186,14 +221,42 @@ export class ClientSession {
     const context = this.#options.context();
     const { configuration: { servers: serverConfigs }, policy } = context.snapshot;
     const agent = connectionAgent(context);
-    return writeInstructions(
-      agent === undefined ? [] : allowedServers(agent, { policy, serverConfigs }),
-    );
+    const servers = agent === undefined ? [] : allowedServers(agent, { policy, serverConfigs });
+    return writeInstructions(servers, context.face);
   }
 
-  #offeredTools(): GatewayTool[] {
+  #shownTools(): GatewayTool[] {
     const context = this.#options.context();
-    return [...this.#options.tools.values()].filter((tool) => isOffered(tool, context));
+    return [...this.#options.tools.values()].filter((tool) => isShown(tool, context));
+  }
+
+  async #listTools(request: IncomingRequest): Promise<void> {
+    this.#listChanges.addAsked("tools");
+    const { cursor } = clientCodec2025.fieldsOf(request.params);
+    try {
+      const tools = await listTools(cursor ?? undefined, {
+        tools: this.#options.tools,
+        connection: this.#connection,
+        lists: this.#lists,
+        context: this.#options.context(),
+        onNoAgent: () => this.#logNoAgent(),
+      });
+      request.reply(clientCodec2025.encodeTools(tools));
+    } catch (error) {
+      const data = errorBodyOf(error);
+      if (data === undefined) throw error;
+      request.fail({ code: RPC_CODES.invalidParams, message: data.message, data });
+    }
+  }
+
+  /** Logs once why the client sees nothing of the servers. */
+  #logNoAgent(): void {
+    if (this.#hasLoggedNoAgent) return;
+    this.#hasLoggedNoAgent = true;
+    this.#options.log.warn(
+      "A client sees no tools of servers directly, because its connection has no agent: start the gateway with " +
+        "--agent, give the client a credential, or allow calls without agent_id",
+    );
   }
 
   async #runOperation(
@@ -206,9 +269,10 @@ export class ClientSession {
     const operationRequest = decode(request, {
       findTool: (name) => {
         const tool = this.#options.tools.get(name);
-        return tool !== undefined && isOffered(tool, context) ? tool : undefined;
+        return tool !== undefined && isShown(tool, context) ? tool : undefined;
       },
-      toolNames: () => this.#offeredTools().map(({ definition }) => definition.name).join(", "),
+      hasDirectTools: () => hasDirectTools(context),
+      toolNames: () => this.#shownTools().map(({ definition }) => definition.name).join(", "),
       capabilities,
       unansweredCount: this.#peer.incomingCount,
       notifyProgress: (params) => {
@@ -216,7 +280,11 @@ export class ClientSession {
       },
     });
     const connection = { connectionId, capabilities, channel };
-    const answer = await runOperation(operationRequest, { connection, context });
+    const answer = await runOperation(operationRequest, {
+      connection,
+      lists: this.#lists,
+      context,
+    });
     channel.endCall();
     if (answer.kind === "result") request.reply(answer.result);
     else if (answer.kind === "error") request.fail(answer.error);

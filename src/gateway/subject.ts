@@ -1,7 +1,8 @@
 import type { Settings } from "../config/mod.ts";
 import { utf8Bytes } from "../jsonrpc/mod.ts";
 import type { AccessRequest } from "../policy/mod.ts";
-import type { Operation } from "./operation.ts";
+import type { Operation, TargetedOperation } from "./operation.ts";
+import type { PipelineContext } from "./pipeline_context.ts";
 import type { Subject } from "./records.ts";
 
 /**
@@ -9,7 +10,7 @@ import type { Subject } from "./records.ts";
  * status needs permission only over HTTP: over stdio the client belongs to the user.
  */
 export function accessRequestFor(
-  operation: Operation,
+  operation: TargetedOperation,
   transport: Settings["transport"],
 ): AccessRequest | undefined {
   switch (operation.kind) {
@@ -27,23 +28,27 @@ export function accessRequestFor(
 
 /** Returns the memory of the parsed arguments of an operation, in bytes, if they were sent as a string of JSON. */
 export function parsedMemoryOf(operation: Operation): number {
-  return operation.kind === "server-tool" ? operation.args?.parsedMemory ?? 0 : 0;
+  return operation.kind === "gateway-tool" ? 0 : operation.args?.parsedMemory ?? 0;
 }
 
-/** Returns the server, and its tool, that an operation concerns, for the records. */
+/** Returns the server, and its tool, that an operation concerns, for the records; `undefined` if it concerns none. */
 export function describeSubject(
   operation: Operation,
-  { accessRequest, servers }: {
-    readonly accessRequest: AccessRequest | undefined;
-    readonly servers: ReadonlyMap<string, unknown>;
-  },
+  { transport, snapshot: { servers } }: Pick<PipelineContext, "transport" | "snapshot">,
 ): Subject | undefined {
-  if (operation.kind === "gateway-tool") {
-    if (accessRequest?.kind !== "server") return undefined;
-    const { server } = accessRequest;
-    return { server, isCounted: servers.has(server) };
+  switch (operation.kind) {
+    case "server-tool": {
+      const { server, tool, args } = operation;
+      const argsBytes = args && utf8Bytes(args.text.json);
+      return { server, isCounted: servers.has(server), tool, argsBytes, args: args?.text };
+    }
+    case "direct-tool":
+      return undefined;
+    case "gateway-tool": {
+      const accessRequest = accessRequestFor(operation, transport);
+      if (accessRequest?.kind !== "server") return undefined;
+      const { server } = accessRequest;
+      return { server, isCounted: servers.has(server) };
+    }
   }
-  const { server, tool, args } = operation;
-  const argsBytes = args && utf8Bytes(args.text.json);
-  return { server, isCounted: servers.has(server), tool, argsBytes, args: args?.text };
 }

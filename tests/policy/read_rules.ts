@@ -9,8 +9,6 @@ export interface WrittenRules {
 interface WrittenGrants {
   readonly servers?: readonly string[];
   readonly tools?: Record<string, readonly string[]>;
-  readonly resources?: Record<string, readonly string[]>;
-  readonly prompts?: Record<string, readonly string[]>;
 }
 
 /** Converts rules as written to the policy's rules. */
@@ -26,11 +24,6 @@ export function readRules(written: WrittenRules): PolicyRules {
   };
 }
 
-function readGrants({ servers, tools, resources, prompts }: WrittenGrants): GrantLists {
-  return {
-    ...(servers && { servers }),
-    ...(tools && { tools: new Map(Object.entries(tools)) }),
-    ...(resources && { resources: new Map(Object.entries(resources)) }),
-    ...(prompts && { prompts: new Map(Object.entries(prompts)) }),
-  };
+function readGrants({ servers, tools }: WrittenGrants): GrantLists {
+  return { ...(servers && { servers }), ...(tools && { tools: new Map(Object.entries(tools)) }) };
 }

@@ -1,5 +1,12 @@
+import type { ListKind } from "../../downstream/mod.ts";
+
 /** The lists of which clients are notified. Resource templates belong to the resources. */
 export type ChangingList = "tools" | "resources" | "prompts";
+
+/** Returns the list of which clients are notified when a list of a server changes. */
+export function changingList(kind: ListKind): ChangingList {
+  return kind === "templates" ? "resources" : kind;
+}
 
 /** Time within which several changes are one notification, in milliseconds. */
 const COLLECT_MS = 100;

@@ -35,7 +35,7 @@ export function offeredName({ server, name }: ServerItem, maxLength: number): st
   const isPlain = wholeName.length <= maxLength && PLAIN.test(wholeName) &&
     // With these, two different pairs could have the same name.
     !server.includes(SEPARATOR) && !server.endsWith("_") && !name.includes(SEPARATOR) &&
-    !HASH.test(wholeName);
+    !hasHash(wholeName);
   if (isPlain) return wholeName;
   const start = wholeName.slice(0, maxLength).replace(NOT_PLAIN, "_")
     .slice(0, maxLength - HASH_LENGTH);
@@ -55,9 +55,14 @@ export function readOfferedName(offered: string, maxLength: number): ServerItem 
   return offeredName(item, maxLength) === offered ? item : undefined;
 }
 
+/** Whether a name ends like one with a hash. */
+export function hasHash(offered: string): boolean {
+  return HASH.test(offered);
+}
+
 /** Whether a name may be one with a hash of an item of the server: only a list of the server says of which. */
 export function mayBeHashedNameOf(server: string, offered: string): boolean {
-  if (!HASH.test(offered)) return false;
+  if (!hasHash(offered)) return false;
   const start = `${server}${SEPARATOR}`.slice(0, offered.length).replace(NOT_PLAIN, "_");
   const length = Math.min(start.length, offered.length - HASH_LENGTH);
   return offered.startsWith(start.slice(0, length));

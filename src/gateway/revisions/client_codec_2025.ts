@@ -10,3 +10,4 @@ export { canAsk, decodeInput, encodeInput } from "./input.ts";
 export { decoderOf } from "./operations.ts";
 export type { Answer, RequestContext, RequestDecoder } from "./request.ts";
 export { LIMIT_EXCEEDED, type RpcOperation, rpcOperation } from "./rpc_operation.ts";
+export { encodeTools } from "./tool_list.ts";

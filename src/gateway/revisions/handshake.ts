@@ -23,11 +23,16 @@ export function decodeInitialize(
  */
 export function encodeInitialize(
   revision: string,
-  { version, instructions }: { readonly version: string; readonly instructions: string },
+  { version, instructions, canToolsChange }: {
+    readonly version: string;
+    readonly instructions: string;
+    /** Whether the client is notified when its list of tools changes. */
+    readonly canToolsChange: boolean;
+  },
 ): Payload {
   return {
     protocolVersion: revision,
-    capabilities: { tools: {}, logging: {} },
+    capabilities: { tools: canToolsChange ? { listChanged: true } : {}, logging: {} },
     serverInfo: { name: "agent-mcp-gateway", title: "Agent MCP Gateway", version },
     instructions,
   };

@@ -20,6 +20,8 @@ export interface RequestContext {
   readonly findTool: (name: string) => GatewayTool | undefined;
   /** Returns the names of the gateway's tools that the client may call. */
   readonly toolNames: () => string;
+  /** Whether clients see tools of servers directly, so that other names may be theirs. */
+  readonly hasDirectTools: () => boolean;
   /** Capabilities of the client. */
   readonly capabilities: ClientCapabilities;
   /** Number of the client's unanswered requests, including this one. */

@@ -1,40 +1,88 @@
 import type { ClientCapabilities } from "../../downstream/mod.ts";
 import { CallerError } from "../../errors.ts";
-import { JsonText, RPC_CODES, utf8Bytes } from "../../jsonrpc/mod.ts";
+import { type IncomingRequest, JsonText, RPC_CODES, utf8Bytes } from "../../jsonrpc/mod.ts";
 import { startOfText } from "../../text.ts";
-import { MAX_UNKNOWN_NAME, type Outcome } from "../operation.ts";
-import { parseArguments } from "../tools/mod.ts";
+import { MAX_UNKNOWN_NAME, type OperationRequest, type Outcome } from "../operation.ts";
+import { type GatewayTool, parseArguments, readServerArguments } from "../tools/mod.ts";
 import { fieldsOf } from "./fields.ts";
 import { canAsk } from "./input.ts";
-import { type Answer, readRequest, type RequestDecoder } from "./request.ts";
+import { type Answer, readRequest, type RequestContext, type RequestDecoder } from "./request.ts";
 import { encodeInternalError } from "./rpc_operation.ts";
 
-/** Decodes `tools/call`. Errors are results, which clients show to the model. */
+/** Decodes `tools/call`. Errors are results, which clients show to the model, except for an unknown name. */
 export const decodeToolCall: RequestDecoder = (request, context) => {
-  const { capabilities } = context;
+  const { name } = fieldsOf(request.params);
+  const tool = typeof name === "string" ? context.findTool(name) : undefined;
+  if (tool !== undefined) return decodeGatewayCall(request, { tool, context });
+  const isDirect = typeof name === "string" && context.hasDirectTools();
+  return isDirect
+    ? decodeDirectCall(request, { offeredName: name, context })
+    : decodeUnknownCall(request, context);
+};
+
+/** Decodes the call of a tool that neither the gateway nor a server has. */
+const decodeUnknownCall: RequestDecoder = (request, context) => {
   const { name: calledTool, arguments: args } = fieldsOf(request.params);
-  const common = { ...readRequest(request, context), claimedAgent: readAgentId(args) };
-  const tool = typeof calledTool === "string" ? context.findTool(calledTool) : undefined;
-  if (tool === undefined) {
-    const unknownTool = startOfText(String(calledTool), MAX_UNKNOWN_NAME);
-    const message = `Unknown tool: ${unknownTool}. This server has ${context.toolNames()}; ` +
-      "tools of other servers are called through execute_tool.";
-    return {
-      ...common,
-      name: request.method,
-      unknownTool,
-      decode() {
-        throw new CallerError("TOOL_NOT_FOUND", message);
-      },
-      encode: (outcome) =>
-        outcome.kind === "failed" && outcome.error.code === "TOOL_NOT_FOUND"
-          ? { kind: "error", error: { code: RPC_CODES.invalidParams, message } }
-          : encodeOutcome(outcome, { name: request.method, capabilities }),
-    };
-  }
+  const unknownTool = startOfText(String(calledTool), MAX_UNKNOWN_NAME);
+  const message = `Unknown tool: ${unknownTool}. This server has ${context.toolNames()}; ` +
+    "tools of other servers are called through execute_tool.";
+  const { capabilities } = context;
+  return {
+    ...readRequest(request, context),
+    claimedAgent: readAgentId(args),
+    name: request.method,
+    unknownTool,
+    decode() {
+      throw new CallerError("TOOL_NOT_FOUND", message);
+    },
+    encode: (outcome) =>
+      outcome.kind === "failed" && outcome.error.code === "TOOL_NOT_FOUND"
+        ? { kind: "error", error: { code: RPC_CODES.invalidParams, message } }
+        : encodeOutcome(outcome, { name: request.method, capabilities }),
+  };
+};
+
+/** Decodes the call of a server's tool by the name under which clients see it. All arguments are the tool's own. */
+function decodeDirectCall(
+  request: IncomingRequest,
+  { offeredName, context }: { readonly offeredName: string; readonly context: RequestContext },
+): OperationRequest<Answer> {
+  const { capabilities } = context;
+  const name = "direct";
+  return {
+    ...readRequest(request, context),
+    claimedAgent: undefined,
+    name,
+    unknownTool: startOfText(offeredName, MAX_UNKNOWN_NAME),
+    decode: () => {
+      const { arguments: value } = fieldsOf(request.params);
+      const args = readServerArguments(startOfText(offeredName, MAX_UNKNOWN_NAME), {
+        value,
+        text: request.paramText("arguments"),
+      });
+      return { kind: "direct-tool", offeredName, args };
+    },
+    encode: (outcome) => {
+      const isUnknown = outcome.kind === "failed" && outcome.error.code === "TOOL_NOT_FOUND";
+      if (!isUnknown) return encodeOutcome(outcome, { name, capabilities });
+      const { error } = outcome;
+      const code = RPC_CODES.invalidParams;
+      return { kind: "error", error: { code, message: error.message, data: error } };
+    },
+  };
+}
+
+/** Decodes the call of one of the gateway's own tools. */
+function decodeGatewayCall(
+  request: IncomingRequest,
+  { tool, context }: { readonly tool: GatewayTool; readonly context: RequestContext },
+): OperationRequest<Answer> {
+  const { arguments: args } = fieldsOf(request.params);
+  const { capabilities } = context;
   const { name } = tool.definition;
   return {
-    ...common,
+    ...readRequest(request, context),
+    claimedAgent: readAgentId(args),
     name,
     decode: () => {
       const textOf = (argument: string): JsonText | undefined =>
@@ -46,7 +94,7 @@ export const decodeToolCall: RequestDecoder = (request, context) => {
     },
     encode: (outcome) => encodeOutcome(outcome, { name, capabilities }),
   };
-};
+}
 
 function readAgentId(args: unknown): string | undefined {
   const { agent_id } = fieldsOf(args);

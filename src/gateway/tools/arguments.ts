@@ -102,8 +102,24 @@ function isInRange(value: unknown, { minimum = 0 }: ArgumentSchema): boolean {
   return Number.isInteger(value) && Number(value) >= minimum && Number(value) <= MAX_INTEGER;
 }
 
+/**
+ * Reads the arguments of a tool of a server, which the tool itself checks. A string of JSON is an object, too.
+ *
+ * @param tool The name by which the tool was called.
+ * @param sent The parsed arguments, and their text as received.
+ * @returns `undefined` if the call has no arguments.
+ * @throws {CallerError} `INVALID_ARGUMENTS`.
+ */
+export function readServerArguments(
+  tool: string,
+  { value, text }: { readonly value: unknown; readonly text: JsonText | undefined },
+): ObjectArgument | undefined {
+  if (value === undefined || value === null) return undefined;
+  return readObject({ name: tool }, { name: "arguments", value, text });
+}
+
 function readObject(
-  definition: ToolDefinition,
+  definition: Pick<ToolDefinition, "name">,
   { name, value, text }: { name: string; value: unknown; text: JsonText | undefined },
 ): ObjectArgument {
   if (isRecord(value)) {
@@ -140,7 +156,7 @@ function readObject(
 
 /** Refuses a key that is twice in one object: the server may read the other value than the audit log shows. */
 function withoutDuplicateKeys(
-  definition: ToolDefinition,
+  definition: Pick<ToolDefinition, "name">,
   name: string,
   argument: ObjectArgument,
 ): ObjectArgument {
@@ -221,7 +237,11 @@ function canonicalText(json: string): string {
   );
 }
 
-function argumentError({ name }: ToolDefinition, problem: string, hint?: string): CallerError {
+function argumentError(
+  { name }: Pick<ToolDefinition, "name">,
+  problem: string,
+  hint?: string,
+): CallerError {
   const message = `${name}: ${problem}. Correct it and call again.`;
   return new CallerError("INVALID_ARGUMENTS", message, hint === undefined ? {} : { hint });
 }

@@ -19,8 +19,23 @@ import type { ObjectArgument, ServerCall, ToolContext } from "./tool.ts";
 /** Maximum length of a schema shown with an error, in UTF-16 code units; about 4,000 tokens. */
 const MAX_SCHEMA_LENGTH = 16 * 1024;
 
-/** The text shown instead of a schema that is too long. */
-const LONG_SCHEMA_HINT = 'get_server_tools with "names" returns the tool\'s schema.';
+/** The words of messages for agents, which depend on the tools that the agent sees. */
+interface Words {
+  /** Names the arguments of the tool. */
+  readonly args: string;
+  /** Says where to see a schema that is too long to show. */
+  readonly longSchema: string;
+}
+
+const META_WORDS: Words = {
+  args: "args",
+  longSchema: 'get_server_tools with "names" returns the tool\'s schema.',
+};
+
+const DIRECT_WORDS: Words = {
+  args: "the arguments",
+  longSchema: "The list of tools has the tool's schema.",
+};
 
 /** Maximum number of similar names that are shown with an unknown name. */
 const MAX_SIMILAR = 3;
@@ -106,8 +121,12 @@ export async function callServerTool(
     case "missing-arguments":
       throw missingArgumentsError(call, { gatewayToolName, tool: answer.tool, args });
     case "replied":
-      return toServerAnswer(answer, args);
+      return toServerAnswer(answer, args, wordsOf(call));
   }
+}
+
+function wordsOf({ isDirect = false }: ServerCall): Words {
+  return isDirect ? DIRECT_WORDS : META_WORDS;
 }
 
 function toServerAnswer(
@@ -115,21 +134,24 @@ function toServerAnswer(
     readonly kind: "replied";
   },
   args: ObjectArgument["value"],
+  words: Words,
 ): ServerAnswer {
   if (reply.ok) {
     const { text: result, bytes } = reply.result;
-    const shownResult = isToolError ? withSchemaHelp(reply.result, tool, args) : { result, bytes };
+    const shownResult = isToolError
+      ? withSchemaHelp(reply.result, { tool, args, words })
+      : { result, bytes };
     return { kind: "result", ...shownResult, downstreamMs, isToolError };
   }
   const { error, text } = reply;
   const isInvalid = error.code === RPC_CODES.invalidParams ||
     findSchemaErrors(tool, args).length > 0;
   const answer = { kind: "rpc-error", error, text, linksError, downstreamMs } as const;
-  return isInvalid ? { ...answer, extraMemberJson: schemaMember(tool) } : answer;
+  return isInvalid ? { ...answer, extraMemberJson: schemaMember(tool, words) } : answer;
 }
 
 function unknownToolError(
-  { server, tool }: ServerCall,
+  { server, tool, isDirect = false }: ServerCall,
   { items, incompleteReason, completeness }: ItemList,
   { policy, caller: { agent } }: ToolContext,
 ): CallerError {
@@ -137,27 +159,30 @@ function unknownToolError(
   const similar = similarNames(tool, items.map(({ name }) => name)).values()
     .filter((name) => policy.allows(agent, { kind: "tool", server, tool: name }))
     .take(MAX_SIMILAR).toArray();
+  const listing = isDirect
+    ? "List the tools again"
+    : `Call get_server_tools with server "${server}" to see its tools`;
   const hint = similar.length > 0
     ? `Similar names: ${similar.join(", ")}`
-    : completeness === "empty"
-    ? incompleteReason ?? "It offers no tools"
-    : incompleteReason ?? `Call get_server_tools with server "${server}" to see its tools`;
+    : incompleteReason ?? (completeness === "empty" ? "It offers no tools" : listing);
   const message = `Server "${server}" has no tool "${tool}".`;
   return new CallerError("TOOL_NOT_FOUND", message, { hint });
 }
 
 function missingArgumentsError(
-  { server, tool: name }: ServerCall,
+  call: ServerCall,
   { gatewayToolName, tool, args }: {
     readonly gatewayToolName: string;
     readonly tool: Tool;
     readonly args: ObjectArgument["value"];
   },
 ): CallerError {
+  const { server, tool: name, isDirect = false } = call;
   const missing = findMissingArguments(tool, args).join(", ");
-  const message = `${gatewayToolName}: "args" for tool "${name}" of server "${server}" has no ` +
+  const subject = isDirect ? '"arguments"' : `${gatewayToolName}: "args"`;
+  const message = `${subject} for tool "${name}" of server "${server}" has no ` +
     `${missing}, which the tool requires. The tool was not called. Add it and call again.`;
-  return new CallerError("INVALID_ARGUMENTS", message, correctionHelp(tool, args));
+  return new CallerError("INVALID_ARGUMENTS", message, correctionHelp(tool, args, wordsOf(call)));
 }
 
 /** Returns the tool's input schema as the server wrote it; `undefined` if it is too long to show. */
@@ -170,21 +195,20 @@ function schemaText(tool: Tool): string | undefined {
  * Writes the schema as the text of an object's member; for a schema that is too long, a hint where to see
  * it.
  */
-function schemaMember(tool: Tool): string {
+function schemaMember(tool: Tool, { longSchema }: Words): string {
   const schema = schemaText(tool);
-  return schema === undefined
-    ? `"hint":${JSON.stringify(LONG_SCHEMA_HINT)}`
-    : `"inputSchema":${schema}`;
+  return schema === undefined ? `"hint":${JSON.stringify(longSchema)}` : `"inputSchema":${schema}`;
 }
 
 /** Returns details that help to correct a call: the schema errors, and the schema. */
 function correctionHelp(
   tool: Tool,
   args: ObjectArgument["value"],
+  words: Words,
 ): { hint?: string; inputSchema?: unknown } {
   const schemaErrors = findSchemaErrors(tool, args);
-  const hint = schemaErrors.length === 0 ? "" : `In args, ${schemaErrors.join("; ")}`;
-  if (schemaText(tool) === undefined) return { hint: `${hint && `${hint}. `}${LONG_SCHEMA_HINT}` };
+  const hint = schemaErrors.length === 0 ? "" : `In ${words.args}, ${schemaErrors.join("; ")}`;
+  if (schemaText(tool) === undefined) return { hint: `${hint && `${hint}. `}${words.longSchema}` };
   const { inputSchema } = tool.definition;
   return { ...(hint === "" ? {} : { hint }), inputSchema };
 }
@@ -195,18 +219,21 @@ function correctionHelp(
  */
 function withSchemaHelp(
   { text: result, bytes }: Result,
-  tool: Tool,
-  args: ObjectArgument["value"],
+  { tool, args, words }: {
+    readonly tool: Tool;
+    readonly args: ObjectArgument["value"];
+    readonly words: Words;
+  },
 ): { result: JsonText; bytes: number } {
   const unchanged = { result, bytes };
   const schemaErrors = findSchemaErrors(tool, args);
   if (schemaErrors.length === 0) return unchanged;
   const schema = schemaText(tool);
-  const hint = `In args, ${
+  const hint = `In ${words.args}, ${
     schemaErrors.join("; ")
-  }. If this is the cause, correct args and call again.`;
+  }. If this is the cause, correct ${words.args} and call again.`;
   const help = schema === undefined
-    ? JSON.stringify({ hint: `${hint} ${LONG_SCHEMA_HINT}` })
+    ? JSON.stringify({ hint: `${hint} ${words.longSchema}` })
     : `{"hint":${JSON.stringify(hint)},"inputSchema":${schema}}`;
   const block = `{"type":"text","text":${JSON.stringify(help)}}`;
   const resultWithHelp = withElement(result.json, { key: "content", element: block });

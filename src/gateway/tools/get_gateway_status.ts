@@ -11,6 +11,7 @@ export const getGatewayStatus: LocalTool = {
   },
 
   httpAccessRequest: { kind: "status" },
+  isInDirectFace: true,
 
   run: (_args, { gateway, caller }) => {
     const json = JSON.stringify(gateway.status(caller.agent));

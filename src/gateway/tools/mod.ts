@@ -10,9 +10,10 @@ import { getServerTools } from "./get_server_tools.ts";
 import { listServers } from "./list_servers.ts";
 import type { GatewayTool } from "./tool.ts";
 
-export { parseArguments } from "./arguments.ts";
+export { parseArguments, readServerArguments } from "./arguments.ts";
 export { callServerTool, type ServerAnswer, type ServerCallContext } from "./call_server_tool.ts";
 export { allowedServers, type PolicyAndConfigs, similarAllowedServers } from "./find_server.ts";
+export { createStepRunner, type StepRunner } from "./tool_listing.ts";
 export { cutToTokens, estimateTokens } from "./tokens.ts";
 export type {
   Arguments,

@@ -94,6 +94,8 @@ export interface ServerCall {
   readonly args: ObjectArgument | undefined;
   /** Maximum duration of the call in milliseconds; replaces the server's limit. */
   readonly timeoutMs: number | undefined;
+  /** Whether the agent called the tool by the name under which clients see it directly. Default: no. */
+  readonly isDirect?: boolean;
 }
 
 /** One of the gateway's tools: it runs in the gateway, or forwards to a server's tool. */
@@ -107,6 +109,8 @@ export interface ToolBase {
   readonly aliases?: Readonly<Record<string, string>>;
   /** The access that agents over HTTP need to see and to call the tool; absent if they need none. */
   readonly httpAccessRequest?: AccessRequest;
+  /** Whether clients see the tool even if they see the tools of servers directly. Default: no. */
+  readonly isInDirectFace?: boolean;
 }
 
 /** A tool that runs in the gateway. */

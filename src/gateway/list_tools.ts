@@ -1,0 +1,62 @@
+import type { ClientConnection } from "../downstream/mod.ts";
+import { connectionAgent } from "./identification.ts";
+import { type DirectPage, type ListReader, loadDirectTools } from "./offered/mod.ts";
+import type { PipelineContext } from "./pipeline_context.ts";
+import { hasDirectTools, isShown } from "./shown_tools.ts";
+import type { GatewayTool, ToolDefinition } from "./tools/mod.ts";
+
+/** The tools that a client sees. */
+export interface ShownTools {
+  /** The gateway's own, which are on the first page. */
+  readonly own: readonly ToolDefinition[];
+  /** Tools of servers; `undefined` if clients see none directly, or the connection has no agent. */
+  readonly direct: DirectPage | undefined;
+}
+
+/** Options of listing tools. */
+export interface ListToolsOptions {
+  /** The gateway's tools by name. */
+  readonly tools: ReadonlyMap<string, GatewayTool>;
+  /** The client's connection. */
+  readonly connection: ClientConnection;
+  /** Reads the lists of servers for the connection. */
+  readonly lists: ListReader;
+  /** The active context. */
+  readonly context: PipelineContext;
+  /** Called if clients see tools of servers, but not this one, because its connection has no agent. */
+  readonly onNoAgent: () => void;
+}
+
+/**
+ * Lists the tools that a client sees.
+ *
+ * @param cursor The cursor of the page as the client sent it; `undefined` for the first page.
+ * @throws {CallerError} `INVALID_ARGUMENTS`, if the cursor is not one of this list.
+ */
+export async function listTools(
+  cursor: unknown,
+  { tools, connection, lists, context, onNoAgent }: ListToolsOptions,
+): Promise<ShownTools> {
+  const own = [...tools.values()].filter((tool) => isShown(tool, context))
+    .map(({ definition }) => definition);
+  if (!hasDirectTools(context)) return { own, direct: undefined };
+  const agent = connectionAgent(context);
+  if (agent === undefined) {
+    onNoAgent();
+    return { own, direct: undefined };
+  }
+  const { snapshot: { policy, servers, configuration }, face, nameLimit } = context;
+  const { servers: serverConfigs, unavailableReasons } = configuration;
+  const { listDirectTools } = await loadDirectTools();
+  const direct = await listDirectTools(cursor, {
+    caller: { ...connection, agent },
+    policy,
+    servers,
+    serverConfigs,
+    unavailableReasons,
+    face,
+    nameLimit,
+    lists,
+  });
+  return { own: cursor === undefined ? own : [], direct };
+}

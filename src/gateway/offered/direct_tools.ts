@@ -1,0 +1,198 @@
+import type { ServerConfig } from "../../config/mod.ts";
+import type { DownstreamServer, Item, ItemList } from "../../downstream/mod.ts";
+import { withValue } from "../../jsonrpc/mod.ts";
+import { compilePattern } from "../../policy/mod.ts";
+import { createStepRunner, type ToolContext } from "../tools/mod.ts";
+import { readCursor, writeCursor } from "./cursor.ts";
+import type { ListReader, ServerList } from "./list_reader.ts";
+import { readPage } from "./merged_list.ts";
+import {
+  hasHash,
+  mayBeHashedNameOf,
+  offeredName,
+  readOfferedName,
+  type ServerItem,
+} from "./names.ts";
+
+/** The connection of a request about direct tools, and the active snapshot. */
+export interface DirectRequest extends ServerLookup {
+  /** Whether the tools of all servers are shown directly, or only those that their entries name. */
+  readonly face: "meta" | "direct";
+  /** The maximum length of offered names. */
+  readonly nameLimit: number;
+  /** Reads the lists of the servers for the connection. */
+  readonly lists: ListReader;
+}
+
+/** The parts of the context of the gateway's tools that direct tools need. */
+type ServerLookup = Pick<
+  ToolContext,
+  "caller" | "policy" | "servers" | "serverConfigs" | "unavailableReasons"
+>;
+
+/** Decides whether a tool of a server is shown directly. */
+type ToolSelector = (tool: string) => boolean;
+
+const selectAll: ToolSelector = () => true;
+
+/** The selectors of entries, which a reload replaces. */
+const selectors = new WeakMap<readonly string[], ToolSelector>();
+
+/** Returns which tools of a server are shown directly; `undefined` if none are. */
+function selectorOf(
+  { directTools }: Pick<ServerConfig, "directTools">,
+  face: DirectRequest["face"],
+): ToolSelector | undefined {
+  if (face === "direct") return selectAll;
+  if (directTools === undefined) return undefined;
+  let selector = selectors.get(directTools);
+  if (selector === undefined) {
+    const patterns = directTools.map((text) => compilePattern(text));
+    selector = (tool) => patterns.some(({ matches }) => matches(tool));
+    selectors.set(directTools, selector);
+  }
+  return selector;
+}
+
+/**
+ * Finds the tool of an offered name. A tool of a server that the agent may not use is found whether it exists or not:
+ * the rules deny the call, and nobody learns which servers exist.
+ *
+ * @returns `undefined` if no tool has the name.
+ */
+export async function findDirectTool(
+  offered: string,
+  request: DirectRequest,
+): Promise<ServerItem | undefined> {
+  const { face, nameLimit, serverConfigs, unavailableReasons, policy, caller } = request;
+  const item = readOfferedName(offered, nameLimit);
+  if (item !== undefined) {
+    const { server, name } = item;
+    if (!policy.allows(caller.agent, { kind: "server", server })) return item;
+    const config = serverConfigs.get(server);
+    if (config !== undefined) return selectorOf(config, face)?.(name) === true ? item : undefined;
+    return face === "direct" && unavailableReasons.has(server) ? item : undefined;
+  }
+  const servers = directServers(request)
+    .filter(({ config }) => mayBeHashedNameOf(config.name, offered));
+  if (servers.length === 0) return undefined;
+  return await findHashed(offered, await request.lists.read("tools", { servers, caller }), request);
+}
+
+/** Finds the tool of a name that ends in a hash: the first that the agent may call, or without one the first. */
+async function findHashed(
+  offered: string,
+  lists: readonly ServerList[],
+  request: DirectRequest,
+): Promise<ServerItem | undefined> {
+  const { policy, caller: { agent } } = request;
+  let denied: ServerItem | undefined;
+  for (const { server: { config: { name: server } }, list } of lists) {
+    const name = (await hashedNames(list, server, request)).get(offered);
+    if (name === undefined) continue;
+    if (policy.allows(agent, { kind: "tool", server, tool: name })) return { server, name };
+    denied ??= { server, name };
+  }
+  return denied;
+}
+
+/** The names that end in a hash, with the tools that have them: by list, and by server and length. */
+const knownHashedNames = new WeakMap<ItemList, Map<string, ReadonlyMap<string, string>>>();
+
+/**
+ * Returns the tools of a list by their names that end in a hash. A server may choose names that have the same hash; the
+ * first tool has the name.
+ */
+async function hashedNames(
+  list: ItemList,
+  server: string,
+  { nameLimit, caller: { agent } }: DirectRequest,
+): Promise<ReadonlyMap<string, string>> {
+  const ofList = knownHashedNames.get(list) ?? new Map<string, ReadonlyMap<string, string>>();
+  knownHashedNames.set(list, ofList);
+  const key = `${nameLimit} ${server}`;
+  const known = ofList.get(key);
+  if (known !== undefined) return known;
+  const names = new Map<string, string>();
+  const runStep = createStepRunner(list, agent);
+  for (const { name } of list.items) {
+    const offered = await runStep(() => offeredName({ server, name }, nameLimit));
+    if (hasHash(offered) && !names.has(offered)) names.set(offered, name);
+  }
+  ofList.set(key, names);
+  return names;
+}
+
+/** Returns the servers with direct tools that the agent may use, in the order of the servers file. */
+function directServers(
+  { face, serverConfigs, servers, policy, caller: { agent } }: DirectRequest,
+): DownstreamServer[] {
+  return [...serverConfigs.values()].flatMap((config) => {
+    const { name } = config;
+    const server = servers.get(name);
+    const isOffered = server !== undefined && selectorOf(config, face) !== undefined &&
+      policy.allows(agent, { kind: "server", server: name });
+    return isOffered ? [server] : [];
+  });
+}
+
+/** A page of the direct tools. */
+export interface DirectPage {
+  /** The definitions, as the servers wrote them except for the names. */
+  readonly definitions: readonly string[];
+  /** The cursor of the next page; `undefined` on the last page. */
+  readonly nextCursor: string | undefined;
+}
+
+/**
+ * Lists the direct tools that an agent may call.
+ *
+ * @param cursor The cursor of the page as the client sent it; `undefined` for the first page.
+ * @throws {CallerError} `INVALID_ARGUMENTS`, if the cursor is not one of this list.
+ */
+export async function listDirectTools(
+  cursor: unknown,
+  request: DirectRequest,
+): Promise<DirectPage> {
+  const after = cursor === undefined ? undefined : readCursor("tools", String(cursor));
+  const { face, nameLimit, serverConfigs, policy, lists, caller } = request;
+  const { agent } = caller;
+  const serverNames = [...serverConfigs.keys()];
+  const parts = [];
+  // Tools with the same name would make clients refuse the whole list.
+  const hashed = new Map<string, ReadonlyMap<string, string>>();
+  for (
+    const { server, list } of await lists.read("tools", { servers: directServers(request), caller })
+  ) {
+    const { name } = server.config;
+    parts.push({ server: name, serverIndex: serverNames.indexOf(name), list });
+    hashed.set(name, await hashedNames(list, name, request));
+  }
+  const runStep = createStepRunner({ isLong: parts.some(({ list }) => list.isLong) }, agent);
+  const isOffered = (server: string, { name }: Item): boolean => {
+    const config = serverConfigs.get(server);
+    if (config === undefined || selectorOf(config, face)?.(name) !== true) return false;
+    if (!policy.allows(agent, { kind: "tool", server, tool: name })) return false;
+    const offered = offeredName({ server, name }, nameLimit);
+    return !hasHash(offered) || hashed.get(server)?.get(offered) === name;
+  };
+  const { items, next } = await readPage(parts, {
+    after,
+    allows: isOffered,
+    mergesNames: false,
+    runStep,
+  });
+  const definitions = new Map<string, string>();
+  for (const { server, item } of items) {
+    const offered = offeredName({ server, name: item.name }, nameLimit);
+    if (definitions.has(offered)) continue;
+    definitions.set(offered, await runStep(() => withName(item, offered)));
+  }
+  return { definitions: [...definitions.values()], nextCursor: next && writeCursor("tools", next) };
+}
+
+/** Returns the definition as the server wrote it, with another name. */
+function withName({ text: { json } }: Item, name: string): string {
+  // The list has only items with a name.
+  return withValue(json, { key: "name", value: JSON.stringify(name) }) ?? json;
+}

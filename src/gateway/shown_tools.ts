@@ -1,0 +1,23 @@
+import type { PipelineContext } from "./pipeline_context.ts";
+import type { GatewayTool } from "./tools/mod.ts";
+
+/** Whether a connection may see and call one of the gateway's tools. */
+export function isShown(
+  { httpAccessRequest, isInDirectFace = false }: GatewayTool,
+  { snapshot, identity: { bound }, transport, face }: PipelineContext,
+): boolean {
+  if (face === "direct" && !isInDirectFace) return false;
+  if (transport === "stdio" || httpAccessRequest === undefined) return true;
+  const { policy, configuration: { rules } } = snapshot;
+  if (bound !== undefined) return policy.allows(bound, httpAccessRequest);
+  // An unbound client may call as any agent.
+  return rules.agents.keys().some((agent) => policy.allows(agent, httpAccessRequest));
+}
+
+/** Whether clients may see tools of servers directly. */
+export function hasDirectTools(
+  { face, snapshot: { configuration } }: Pick<PipelineContext, "face" | "snapshot">,
+): boolean {
+  return face === "direct" ||
+    configuration.servers.values().some(({ directTools }) => directTools !== undefined);
+}
