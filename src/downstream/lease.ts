@@ -1,9 +1,8 @@
 import { CallerError, DownstreamError } from "../errors.ts";
 import { isRecord } from "../json.ts";
-import type { CancelSignal, Reply } from "../jsonrpc/mod.ts";
-import type { Span } from "../trace.ts";
+import type { CancelSignal } from "../jsonrpc/mod.ts";
 import type { CallClock } from "./call_clock.ts";
-import type { Caller, CallOutcome, ToolCall } from "./caller.ts";
+import type { Caller } from "./caller.ts";
 import {
   isReadOnly,
   type ItemList,
@@ -11,6 +10,15 @@ import {
   type ServerLists,
   type Tool,
 } from "./catalog/mod.ts";
+import type {
+  CallOptions,
+  CallOutcome,
+  Invocation,
+  ItemCall,
+  RequestOutcome,
+  ToolCall,
+} from "./invocation.ts";
+import { markFailure, startSpan } from "./invocation_span.ts";
 import type { PooledSession, SessionPool } from "./pool.ts";
 import { remoteFailureBehind } from "./remote_failure.ts";
 import type { ServerInfo } from "./revisions/mod.ts";
@@ -30,6 +38,20 @@ export interface LeaseOptions {
   readonly lists: ServerLists;
   /** Cancels waiting for the session and for its lists; its reason is thrown. */
   readonly signal: CancelSignal;
+}
+
+/** Options of an invocation. */
+interface InvocationOptions {
+  readonly call: CallOptions;
+  /** Called before the invocation is sent; see `ToolCall`. */
+  readonly beforeSend: (() => Promise<void> | undefined) | undefined;
+  readonly clock: CallClock;
+}
+
+/** The outcome of an invocation. */
+interface InvocationOutcome extends RequestOutcome {
+  /** Whether a tool itself answered with an error. */
+  readonly isToolError: boolean;
 }
 
 /** A session of a server, which may still be connecting, held for one operation of a caller. */
@@ -59,7 +81,7 @@ export class Lease implements Disposable {
     return this.pooledSession.session;
   }
 
-  /** Whether a tool call has been sent, so that the server may have carried it out. */
+  /** Whether an invocation has been sent, so that the server may have carried it out. */
   get hasSent(): boolean {
     return this.#sentCall !== "nothing";
   }
@@ -104,8 +126,39 @@ export class Lease implements Disposable {
       if (tool === undefined) return { kind: "no-such-tool", tools };
       if (!isCallable(tool, call)) return { kind: "missing-arguments", tool };
     }
+    const invocation = { kind: "tool", tool, args: call.args } as const;
+    const beforeSend = call.beforeSend && (() => call.beforeSend?.(tool));
+    const outcome = await this.#invoke(invocation, { call, beforeSend, clock });
+    return { kind: "replied", tool, ...outcome };
+  }
+
+  /**
+   * Requests something that the server offers besides tools.
+   *
+   * @param call The request.
+   * @param clock Ends the request at its timeouts.
+   * @throws {DownstreamError} if the server failed, or ended before it answered.
+   */
+  async request(call: ItemCall, clock: CallClock): Promise<RequestOutcome> {
+    const { beforeSend } = call;
+    const { reply, downstreamMs, linksError } = await this.#invoke(call, {
+      call,
+      beforeSend,
+      clock,
+    });
+    return { reply, downstreamMs, linksError };
+  }
+
+  /** Returns the tool list; fetches it again if the call does not fit the cached one. */
+  async #findTools(call: ToolCall): Promise<ItemList> {
+    const tools = await this.list("tools");
+    return isCallable(tools.get(call.tool), call) ? tools : await this.list("tools", true);
+  }
+
+  /** Waits for the session and for a slot of its queue, and sends an invocation. */
+  async #invoke(invocation: Invocation, options: InvocationOptions): Promise<InvocationOutcome> {
+    const { call, clock: { signal } } = options;
     const { session, queue } = this.pooledSession;
-    const { signal } = clock;
     // The session may still be connecting, for a long time if a person has to log in. The call enters the
     // queue only afterwards, and keeps its slot until it ends: the server is busy with the call even while
     // it waits for the client.
@@ -118,37 +171,27 @@ export class Lease implements Disposable {
       queueSpan.end();
     }
     try {
-      return await this.#send(tool, { call, clock, info });
+      return await this.#send(invocation, info, options);
     } finally {
       queue.release(this.#options.caller.agent);
     }
   }
 
-  /** Returns the tool list; fetches it again if the call does not fit the cached one. */
-  async #findTools(call: ToolCall): Promise<ItemList> {
-    const tools = await this.list("tools");
-    return isCallable(tools.get(call.tool), call) ? tools : await this.list("tools", true);
-  }
-
-  /** Sends the call and waits for its answer. */
+  /** Sends an invocation and waits for its answer. */
   async #send(
-    tool: Tool,
-    { call, clock, info }: {
-      readonly call: ToolCall;
-      readonly clock: CallClock;
-      readonly info: ServerInfo;
-    },
-  ): Promise<CallOutcome> {
+    invocation: Invocation,
+    info: ServerInfo,
+    { call, beforeSend, clock }: InvocationOptions,
+  ): Promise<InvocationOutcome> {
     const { session } = this.pooledSession;
     const { codec, noiseCount } = session;
     const { signal } = clock;
-    if (!session.peer.hasRoom(call.args.json.length)) throw createNoRoomError(session.server);
-    const permitted = call.beforeSend?.(tool);
+    if (!session.peer.hasRoom(lengthOf(invocation))) throw createNoRoomError(session.server);
+    const permitted = beforeSend?.();
     if (permitted !== undefined) await permitted;
     session.isAltered = true;
-    this.#sentCall = isRepeatable(tool) ? "repeatable" : "unrepeatable";
-    const invocation = { kind: "tool", tool, args: call.args } as const;
-    const span = startSpan(call.span, session, { method: codec.methodOf(invocation), tool });
+    this.#sentCall = isRepeatable(invocation) ? "repeatable" : "unrepeatable";
+    const span = startSpan(session, { operation: call.span, invocation });
     const startedAt = clock.restart();
     const activeCall = session.activeCalls.begin(this.#options.caller.channel, clock);
     try {
@@ -163,13 +206,16 @@ export class Lease implements Disposable {
           call.onProgress?.(params);
         },
       });
-      const isToolError = codec.isToolError(reply, session.server);
-      markFailure(span, reply, isToolError);
+      const isToolError = codec.isToolError(reply, {
+        invocation,
+        server: session.server,
+      });
+      markFailure(span, { reply, isToolError });
       const downstreamMs = performance.now() - startedAt;
       const linksError = !reply.ok && "elicitation" in session.declared
         ? codec.decodeLinksError(reply.error, session.server)
         : undefined;
-      return { kind: "replied", reply, tool, downstreamMs, isToolError, linksError };
+      return { reply, downstreamMs, isToolError, linksError };
     } catch (cause) {
       const error = await session.explainCallFailure(cause, { signal, noiseCount });
       span.fail(error instanceof DownstreamError ? error.code : "CANCELLED");
@@ -207,39 +253,24 @@ function isCallable(tool: Tool | undefined, { lacksArguments }: ToolCall): tool 
   return tool !== undefined && !(lacksArguments?.(tool) ?? false);
 }
 
-/** Whether the tool declares that a repeated call does no harm. */
-function isRepeatable(tool: Tool): boolean {
-  const { annotations } = tool.definition;
-  return isReadOnly(tool) || (isRecord(annotations) && annotations.idempotentHint === true);
+/** Whether a repeated invocation does no harm: only tools change anything, and they declare whether they do. */
+function isRepeatable(invocation: Invocation): boolean {
+  if (invocation.kind !== "tool") return true;
+  const { annotations } = invocation.tool.definition;
+  return isReadOnly(invocation.tool) ||
+    (isRecord(annotations) && annotations.idempotentHint === true);
 }
 
-/**
- * Starts the span of a request within the span of its operation.
- *
- * @see {@link https://opentelemetry.io/docs/specs/semconv/gen-ai/mcp/}
- */
-function startSpan(
-  operation: Span,
-  { server, transport }: Session,
-  { method, tool: { name } }: { readonly method: string; readonly tool: Tool },
-): Span {
-  return operation.child(`${method} ${name}`, {
-    kind: "client",
-    attributes: {
-      "mcp.method.name": method,
-      "gen_ai.operation.name": "execute_tool",
-      "gen_ai.tool.name": name,
-      "network.transport": transport.network,
-      "gateway.server": server,
-    },
-  });
-}
-
-/** Marks the span as failed if the server or the tool answered with an error. */
-function markFailure(span: Span, reply: Reply, isToolError: boolean): void {
-  if (!reply.ok) {
-    const code = String(reply.error.code);
-    span.set({ "rpc.response.status_code": code });
-    span.fail(code);
-  } else if (isToolError) span.fail("tool_error");
+/** Returns the length of the texts that the caller chose, in UTF-16 code units. */
+function lengthOf(invocation: Invocation): number {
+  switch (invocation.kind) {
+    case "tool":
+      return invocation.args.json.length;
+    case "resource":
+      return invocation.uri.length;
+    case "prompt":
+      return invocation.args?.json.length ?? 0;
+    case "completion":
+      return invocation.argument.json.length + (invocation.context?.json.length ?? 0);
+  }
 }

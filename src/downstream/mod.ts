@@ -8,14 +8,7 @@
 
 export { LoginNeedsCaller } from "./authorization.ts";
 export type { Authorization, RecoverOptions, ServerAuth } from "./authorization.ts";
-export type {
-  Caller,
-  CallOutcome,
-  ClientCapabilities,
-  ClientConnection,
-  Pausable,
-  ToolCall,
-} from "./caller.ts";
+export type { Caller, ClientCapabilities, ClientConnection, Pausable } from "./caller.ts";
 export { readCapabilities } from "./declared_capabilities.ts";
 export { NoiseLog, type NoiseLogOptions } from "./noise_log.ts";
 export {
@@ -29,6 +22,15 @@ export {
   type Tool,
 } from "./catalog/mod.ts";
 export type { ClientChannel, InputKind, InputRequest, InputResponse } from "./client_channel.ts";
+export type {
+  CallOptions,
+  CallOutcome,
+  Invocation,
+  ItemCall,
+  ItemRequest,
+  RequestOutcome,
+  ToolCall,
+} from "./invocation.ts";
 export { createServerAuth, type ServerAuthOptions } from "./oauth/mod.ts";
 export { type AccountOptions, logIn, logOut, readLoginState } from "./oauth/mod.ts";
 export type { LoginOutcome, LoginState, LogoutOutcome } from "./oauth/mod.ts";

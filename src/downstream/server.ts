@@ -1,12 +1,13 @@
 import type { ServerConfig } from "../config/mod.ts";
-import type { CancelSignal } from "../jsonrpc/mod.ts";
+import type { CancelSignal, RpcError } from "../jsonrpc/mod.ts";
 import { LoginNeedsCaller, type ServerAuth } from "./authorization.ts";
 import { CallClock } from "./call_clock.ts";
-import type { Caller, CallOutcome, ClientConnection, ToolCall } from "./caller.ts";
+import type { Caller, ClientConnection } from "./caller.ts";
 import { type ItemList, type ListKind, type ListOwner, ServerLists } from "./catalog/mod.ts";
 import { CircuitBreakers } from "./circuit_breaker.ts";
 import { Deadlines } from "./deadlines.ts";
 import { CapabilityKeys } from "./declared_capabilities.ts";
+import type { CallOptions, CallOutcome, ItemCall, RequestOutcome, ToolCall } from "./invocation.ts";
 import { LeasedOperations } from "./leased_operations.ts";
 import { PendingOperations } from "./pending_operations.ts";
 import { SessionPool, type SessionRequest } from "./pool.ts";
@@ -180,23 +181,28 @@ export class DownstreamServer {
    * @throws {DownstreamError} if the server is not available, or takes too long.
    */
   callTool(call: ToolCall, caller: Caller): Promise<CallOutcome> {
-    const { callTimeoutMs, maxCallMs } = this.config.options;
-    const { timeoutMs } = call;
-    const clock = new CallClock({
-      server: this.config.name,
-      timeouts: timeoutMs === undefined
-        ? { idleMs: callTimeoutMs, hardMs: maxCallMs }
-        : { idleMs: Infinity, hardMs: Math.min(timeoutMs, maxCallMs) },
-      callerSignal: call.signal,
-      deadlines: this.#deadlines,
-      permit: caller.permit,
-    });
+    const clock = this.#startClock(call, caller);
     return this.#operations.run(caller, {
       run: (lease) => lease.callTool(call, clock),
       signal: clock.signal,
-      rpcErrorOf: (outcome) => {
-        return outcome.kind === "replied" && !outcome.reply.ok ? outcome.reply.error : undefined;
-      },
+      rpcErrorOf: (outcome) => outcome.kind === "replied" ? rpcErrorOf(outcome) : undefined,
+      clock,
+    });
+  }
+
+  /**
+   * Requests something that the server offers besides tools. Whether the server lists it does not matter.
+   *
+   * @param call The request.
+   * @param caller The caller.
+   * @throws {DownstreamError} if the server is not available, or takes too long.
+   */
+  request(call: ItemCall, caller: Caller): Promise<RequestOutcome> {
+    const clock = this.#startClock(call, caller);
+    return this.#operations.run(caller, {
+      run: (lease) => lease.request(call, clock),
+      signal: clock.signal,
+      rpcErrorOf,
       clock,
     });
   }
@@ -257,6 +263,19 @@ export class DownstreamServer {
     for (const session of this.#pool.sessionsOf(connectionId)) session.setLogLevel(level);
   }
 
+  #startClock({ timeoutMs, signal }: CallOptions, { permit }: Caller): CallClock {
+    const { callTimeoutMs, maxCallMs } = this.config.options;
+    return new CallClock({
+      server: this.config.name,
+      timeouts: timeoutMs === undefined
+        ? { idleMs: callTimeoutMs, hardMs: maxCallMs }
+        : { idleMs: Infinity, hardMs: Math.min(timeoutMs, maxCallMs) },
+      callerSignal: signal,
+      deadlines: this.#deadlines,
+      permit,
+    });
+  }
+
   #ownerOf(caller: Caller): ListOwner {
     return {
       session: this.#pool.find(caller)?.session,
@@ -299,4 +318,8 @@ export class DownstreamServer {
     );
     return session;
   }
+}
+
+function rpcErrorOf({ reply }: RequestOutcome): RpcError | undefined {
+  return reply.ok ? undefined : reply.error;
 }

@@ -91,7 +91,7 @@ export function describeClosing(name: string, create: () => TransportUnderTest):
   });
 
   Deno.test(`[sessions.close] ${name}: closing also ends a session that hung and still has a call in flight`, async () => {
-    await using fixture = new DownstreamFixture(create(), { pingMs: 20 });
+    await using fixture = new DownstreamFixture(create(), { pingMs: 300 });
     await fixture.listTools();
     const { answer, connection } = await fixture.startHeldCall();
     connection.changeScript({ isHanging: true });

@@ -22,6 +22,8 @@ export interface Script {
   readonly capabilities?: Fields;
   /** Pages of its tool list, each with definitions as JSON; by default one page with `TOOLS`. */
   readonly pages?: readonly (readonly string[])[];
+  /** Pages of its other lists, by their member of the result; by default empty. */
+  readonly lists?: Readonly<Record<string, readonly (readonly string[])[]>>;
   /** Methods that it answers with an error, each with the error or its message. */
   readonly refusals?: Readonly<Record<string, string | Fields>>;
   /** Methods that it does not answer, so that the test can answer them. */
@@ -70,6 +72,13 @@ export function createDefinition(name: string, members: Fields = {}): string {
 
 /** The default tools: `echo` returns its parameters, `held` is answered by the test. */
 export const TOOLS: readonly string[] = [createDefinition("echo"), createDefinition("held")];
+
+/** The members of the results that have the items, by method. */
+const LIST_MEMBERS = {
+  "resources/list": "resources",
+  "resources/templates/list": "resourceTemplates",
+  "prompts/list": "prompts",
+} as const;
 
 /** Runs a server with a script. */
 export function runScriptedServer(channel: Channel, script: Script, process: ServerProcess): void {
@@ -134,7 +143,17 @@ class ScriptedServer {
       case "logging/setLevel":
         return this.#send({ id, result: {} });
       case "tools/list":
-        return this.#listTools(id, Number(params.cursor ?? 0));
+        return this.#sendPage(id, "tools", Number(params.cursor ?? 0));
+      case "resources/list":
+      case "resources/templates/list":
+      case "prompts/list":
+        return this.#sendPage(id, LIST_MEMBERS[method], Number(params.cursor ?? 0));
+      case "resources/read":
+      case "resources/subscribe":
+      case "resources/unsubscribe":
+      case "prompts/get":
+      case "completion/complete":
+        return this.#send({ id, result: { params } });
       case "tools/call":
         if (params.name === "held") break;
         return this.#send({ id, result: { content: [{ type: "text", text: "done" }], params } });
@@ -143,11 +162,12 @@ class ScriptedServer {
     }
   }
 
-  #listTools(id: Message["id"], page: number): void {
-    const { pages = [TOOLS] } = this.#script;
+  #sendPage(id: Message["id"], member: string, page: number): void {
+    const { pages: toolPages = [TOOLS], lists = {} } = this.#script;
+    const pages = member === "tools" ? toolPages : lists[member] ?? [[]];
     const next = page + 1 < pages.length ? `,"nextCursor":"${page + 1}"` : "";
-    const tools = `{"tools":[${(pages[page] ?? []).join(",")}]${next}}`;
-    this.#channel.send(`{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${tools}}`);
+    const result = `{"${member}":[${(pages[page] ?? []).join(",")}]${next}}`;
+    this.#channel.send(`{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${result}}`);
   }
 
   #send(message: Fields): void {

@@ -11,8 +11,9 @@ import type {
 } from "../../jsonrpc/mod.ts";
 import type { Meta } from "../../trace.ts";
 import type { ClientCapabilities } from "../caller.ts";
-import type { ListKind, Tool } from "../catalog/mod.ts";
+import type { ListKind } from "../catalog/mod.ts";
 import type { InputRequest } from "../client_channel.ts";
+import type { Invocation } from "../invocation.ts";
 
 /** The part of a server's description of itself that the gateway uses; small, because each session keeps it. */
 export interface ServerInfo {
@@ -106,16 +107,6 @@ export interface ItemPage {
   readonly nextCursor: unknown;
 }
 
-/** A caller's use of something that a server offers. */
-export interface Invocation {
-  /** The kind of use: a call of a tool is the only kind. */
-  readonly kind: "tool";
-  /** The tool, as the server listed it. */
-  readonly tool: Tool;
-  /** The arguments: the text of a JSON object. */
-  readonly args: JsonText;
-}
-
 /** Options of an invocation. */
 export interface InvokeOptions {
   /** The invocation. */
@@ -190,7 +181,10 @@ export interface ServerCodec {
    *
    * @throws {DownstreamError} The answer is a result that no client accepts.
    */
-  isToolError(answer: Reply, server: string): boolean;
+  isToolError(
+    answer: Reply,
+    context: { readonly invocation: Invocation; readonly server: string },
+  ): boolean;
   /**
    * Decodes an error that asks for the person to open links; the texts that the person reads begin with the server's
    * name. `undefined` for any other error.

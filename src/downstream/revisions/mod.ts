@@ -19,7 +19,6 @@ import { v2025 } from "./v2025/mod.ts";
 export { HandshakeError } from "./codec.ts";
 export type {
   Fields,
-  Invocation,
   InvokeOptions,
   ItemPage,
   ListOptions,

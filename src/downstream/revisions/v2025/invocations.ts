@@ -2,18 +2,29 @@ import { DownstreamError } from "../../../errors.ts";
 import { JsonParts, type Peer, type Reply } from "../../../jsonrpc/mod.ts";
 import { isRecord } from "../../../json.ts";
 import { withDeadline } from "../../../within.ts";
-import type { Invocation, InvokeOptions } from "../codec.ts";
+import type { Invocation } from "../../invocation.ts";
+import type { InvokeOptions } from "../codec.ts";
 import { describeIncomplete, describeKind } from "./describe_value.ts";
 import { MAX_ID_LENGTH } from "./server_messages.ts";
 
-/** Calls a tool. */
-export const CALL_TOOL = "tools/call";
+/** The methods of invocations. */
+const METHODS: Readonly<Record<Invocation["kind"], string>> = {
+  tool: "tools/call",
+  resource: "resources/read",
+  prompt: "prompts/get",
+  completion: "completion/complete",
+};
 
 /** Cancels a task. */
 export const CANCEL_TASK = "tasks/cancel";
 
 /** Maximum time for a server's answer to the cancellation of a task, in milliseconds. */
 const CANCEL_TASK_TIMEOUT_MS = 30_000;
+
+/** Returns the method of an invocation. */
+export function methodOf({ kind }: Invocation): string {
+  return METHODS[kind];
+}
 
 /** Sends an invocation, as a task if its tool requires that, and waits for its answer. */
 export function invoke(peer: Peer, options: InvokeOptions): Promise<Reply> {
@@ -26,7 +37,8 @@ export function invoke(peer: Peer, options: InvokeOptions): Promise<Reply> {
 /** Sends a request and waits for its answer. */
 function runRequest(peer: Peer, request: InvokeOptions): Promise<Reply> {
   const { signal, memory, onProgress } = request;
-  return peer.request(CALL_TOOL, (id) => writeParams(request, id), { signal, memory, onProgress });
+  const method = methodOf(request.invocation);
+  return peer.request(method, (id) => writeParams(request, id), { signal, memory, onProgress });
 }
 
 /**
@@ -41,7 +53,7 @@ async function runTask(peer: Peer, request: InvokeOptions): Promise<Reply> {
     requestId = id;
     return writeParams(request, id, ',"task":{}');
   };
-  const creationReply = await peer.request(CALL_TOOL, params, { signal, memory, onProgress });
+  const creationReply = await peer.request(METHODS.tool, params, { signal, memory, onProgress });
   if (!creationReply.ok) return creationReply;
   const answer = creationReply.result.value;
   const task = isRecord(answer) ? answer.task : undefined;
@@ -64,46 +76,86 @@ async function runTask(peer: Peer, request: InvokeOptions): Promise<Reply> {
   }
 }
 
-/** Writes the parameters of a call; `progressToken` is the id of the request, `taskMember` follows `_meta`. */
+/** Writes the parameters of an invocation; `progressToken` is the id of the request, `taskMember` follows `_meta`. */
 function writeParams(
-  { invocation: { tool, args }, meta }: InvokeOptions,
+  { invocation, meta }: InvokeOptions,
   progressToken: number,
   taskMember = "",
 ): JsonParts {
   const metaText = meta === undefined
     ? `{"progressToken":${progressToken}}`
     : JSON.stringify({ ...meta, progressToken });
-  const name = JSON.stringify(tool.name);
-  return new JsonParts(
-    `{"name":${name},"arguments":`,
-    args.json,
-    `,"_meta":${metaText}${taskMember}}`,
-  );
+  return new JsonParts("{", ...memberTexts(invocation), `,"_meta":${metaText}${taskMember}}`);
 }
 
-/** Whether a tool must run as a task. */
-function needsTask({ tool: { definition: { execution } } }: Invocation): boolean {
+/** Returns the members of the parameters that are about the invoked item, as parts of a text. */
+function memberTexts(invocation: Invocation): string[] {
+  switch (invocation.kind) {
+    case "tool": {
+      const { tool, args } = invocation;
+      return [`"name":${JSON.stringify(tool.name)},"arguments":`, args.json];
+    }
+    case "resource":
+      return [`"uri":${JSON.stringify(invocation.uri)}`];
+    case "prompt": {
+      const { name, args } = invocation;
+      const nameMember = `"name":${JSON.stringify(name)}`;
+      return args === undefined ? [nameMember] : [`${nameMember},"arguments":`, args.json];
+    }
+    case "completion": {
+      const { reference, argument, context } = invocation;
+      const ref = reference.kind === "prompt"
+        ? { type: "ref/prompt", name: reference.name }
+        : { type: "ref/resource", uri: reference.uri };
+      const contextTexts = context === undefined ? [] : [',"context":', context.json];
+      return [`"ref":${JSON.stringify(ref)},"argument":`, argument.json, ...contextTexts];
+    }
+  }
+}
+
+/** Whether an invocation is of a tool that must run as a task. */
+function needsTask(invocation: Invocation): boolean {
+  if (invocation.kind !== "tool") return false;
+  const { execution } = invocation.tool.definition;
   return isRecord(execution) && execution.taskSupport === "required";
 }
 
-/** Returns whether the answer to an invocation is an error of the tool. */
-export function isToolError(answer: Reply, server: string): boolean {
-  if (!answer.ok) return false;
-  const { value } = answer.result;
-  if (!isRecord(value)) throw createNoResultError(server, value);
-  requireComplete(value, server);
-  return value.isError === true;
+/** The invocation and the server that an answer is about. */
+interface AnswerContext {
+  readonly invocation: Invocation;
+  readonly server: string;
 }
 
-/** Describes the failure of a call that was answered with a value other than an object. */
-function createNoResultError(server: string, value: unknown): DownstreamError {
-  const message = `Server "${server}" answered the call with ${describeKind(value)} instead of a ` +
-    "result. The tool may have done its work; report this to the authors of the server.";
+/** Returns whether the answer to an invocation is an error of the tool. */
+export function isToolError(answer: Reply, context: AnswerContext): boolean {
+  if (!answer.ok) return false;
+  const { value } = answer.result;
+  if (!isRecord(value)) throw createNoResultError(value, context);
+  requireComplete(value, context);
+  return context.invocation.kind === "tool" && value.isError === true;
+}
+
+/** Describes the failure of an invocation that was answered with a value other than an object. */
+function createNoResultError(
+  value: unknown,
+  { invocation, server }: AnswerContext,
+): DownstreamError {
+  const isCall = invocation.kind === "tool";
+  const request = isCall ? "the call" : methodOf(invocation);
+  const message =
+    `Server "${server}" answered ${request} with ${describeKind(value)} instead of a ` +
+    `result. ${
+      isCall ? "The tool may have done its work; report" : "Report"
+    } this to the authors ` +
+    "of the server.";
   return new DownstreamError("SERVER_UNAVAILABLE", server, message);
 }
 
-/** @throws {DownstreamError} The result does not complete its call. */
-function requireComplete(result: Readonly<Record<string, unknown>>, server: string): void {
+/** @throws {DownstreamError} The result does not complete its invocation. */
+function requireComplete(
+  result: Readonly<Record<string, unknown>>,
+  { invocation, server }: AnswerContext,
+): void {
   const incompleteness = describeIncomplete(result);
   if (incompleteness === undefined) return;
   const message = result.resultType === "input_required"
@@ -112,5 +164,6 @@ function requireComplete(result: Readonly<Record<string, unknown>>, server: stri
     : `Server "${server}" answered with ${incompleteness}, which is not a complete result and which this ` +
       "gateway does not know.";
   const hint = "Use another tool, or call again with all the input the tool may ask for";
-  throw new DownstreamError("SERVER_UNAVAILABLE", server, message, { hint });
+  const details = invocation.kind === "tool" ? { hint } : {};
+  throw new DownstreamError("SERVER_UNAVAILABLE", server, message, details);
 }

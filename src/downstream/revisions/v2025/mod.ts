@@ -6,7 +6,7 @@
  */
 import { REVISION_WITH_BATCHES } from "../../../revisions.ts";
 import type { ServerCodec } from "../codec.ts";
-import { CALL_TOOL, CANCEL_TASK, invoke, isToolError } from "./invocations.ts";
+import { CANCEL_TASK, invoke, isToolError, methodOf } from "./invocations.ts";
 import { list, LISTS } from "./lists.ts";
 import { INITIALIZE, INITIALIZED, open } from "./open.ts";
 import { decodeLinksError, decodeNotification, decodeRequest } from "./server_messages.ts";
@@ -27,7 +27,7 @@ export const v2025: ServerCodec = {
   hasBatches: (revision) => revision === REVISION_WITH_BATCHES,
   open,
   list,
-  methodOf: () => CALL_TOOL,
+  methodOf,
   invoke,
   isToolError,
   decodeLinksError,

@@ -1,0 +1,108 @@
+import type { CancelSignal, JsonText, Reply } from "../jsonrpc/mod.ts";
+import type { Meta, Span } from "../trace.ts";
+import type { ItemList, Tool } from "./catalog/mod.ts";
+
+/** A request for something that a server offers besides tools. */
+export type ItemRequest =
+  /** Read a resource. */
+  | { readonly kind: "resource"; readonly uri: string }
+  /** Get a prompt. */
+  | {
+    readonly kind: "prompt";
+    /** The prompt's name at its server. */
+    readonly name: string;
+    /** The arguments: the text of a JSON object; `undefined` if there are none. */
+    readonly args?: JsonText | undefined;
+  }
+  /** Complete an argument of a prompt or of a URI template. */
+  | {
+    readonly kind: "completion";
+    /** The prompt by its name at its server, or the template. */
+    readonly reference:
+      | { readonly kind: "prompt"; readonly name: string }
+      | { readonly kind: "template"; readonly uri: string };
+    /** The argument and its value so far: the text of a JSON object. */
+    readonly argument: JsonText;
+    /** The other arguments: the text of a JSON object; `undefined` if there are none. */
+    readonly context?: JsonText | undefined;
+  };
+
+/** A caller's use of something that a server offers. */
+export type Invocation =
+  | ItemRequest
+  /** Call a tool. */
+  | {
+    readonly kind: "tool";
+    /** The tool, as the server listed it. */
+    readonly tool: Tool;
+    /** The arguments: the text of a JSON object. */
+    readonly args: JsonText;
+  };
+
+/** Options of a call of a tool, or of a request for another item. */
+export interface CallOptions {
+  /** Fields of `_meta` to pass on, except for the progress token, which is replaced. */
+  readonly meta?: Meta | undefined;
+  /** Hard limit of the call, in milliseconds, with no idle timeout; the server's `maxCallMs` still applies. */
+  readonly timeoutMs?: number | undefined;
+  /** Cancels the call. */
+  readonly signal: CancelSignal;
+  /** The span of the operation, in its trace. */
+  readonly span: Span;
+  /** Receives the parameters of each progress notification, with the gateway's progress token. */
+  readonly onProgress?: ((params: Readonly<Record<string, unknown>>) => void) | undefined;
+}
+
+/** One call of a tool. */
+export interface ToolCall extends CallOptions {
+  /** The tool's name at its server. */
+  readonly tool: string;
+  /** The tool's arguments: the text of a JSON object. */
+  readonly args: JsonText;
+  /** Whether the tool, by its listed schema, requires arguments that are missing. Default: no. */
+  readonly lacksArguments?: (tool: Tool) => boolean;
+  /**
+   * Called with the listed tool before the call is sent.
+   *
+   * @returns A promise that resolves when the call may be sent, and rejects if it must not be sent;
+   * `undefined` if the call may be sent immediately.
+   */
+  readonly beforeSend?: (tool: Tool) => Promise<void> | undefined;
+}
+
+/** One request for an item other than a tool. */
+export type ItemCall = ItemRequest & CallOptions & {
+  /** Called before the request is sent; see `ToolCall`. */
+  readonly beforeSend?: () => Promise<void> | undefined;
+};
+
+/** The outcome of a request for an item other than a tool. A failure of the server is thrown instead. */
+export interface RequestOutcome {
+  /** The server's answer, JSON-RPC errors included. */
+  readonly reply: Reply;
+  /** Milliseconds between the request to the server and its answer. */
+  readonly downstreamMs: number;
+  /** An error with links for the person, if the answer is one and elicitations are forwarded. */
+  readonly linksError: JsonText | undefined;
+}
+
+/** The outcome of a tool call. A failure of the server is thrown instead. */
+export type CallOutcome =
+  | RequestOutcome & {
+    readonly kind: "replied";
+    /** The tool that was called. */
+    readonly tool: Tool;
+    /** Whether the tool itself answered with an error. */
+    readonly isToolError: boolean;
+  }
+  | {
+    /** The call was not made: see `lacksArguments`. */
+    readonly kind: "missing-arguments";
+    /** The tool, from a list that was just fetched. */
+    readonly tool: Tool;
+  }
+  | {
+    readonly kind: "no-such-tool";
+    /** The tools that the server has. */
+    readonly tools: ItemList;
+  };
