@@ -30,10 +30,12 @@ function buildAgent({ allow, deny, limits, status, token_sha256: tokens }: Agent
   };
 }
 
-function buildGrants({ servers, tools }: GrantsEntry): Grants {
+function buildGrants({ servers, tools, resources, prompts }: GrantsEntry): Grants {
   return {
     ...(servers === undefined ? {} : { servers }),
     ...(tools === undefined ? {} : { tools: new Map(entriesOf(tools)) }),
+    ...(resources === undefined ? {} : { resources: new Map(entriesOf(resources)) }),
+    ...(prompts === undefined ? {} : { prompts: new Map(entriesOf(prompts)) }),
   };
 }
 

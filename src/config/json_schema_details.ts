@@ -119,11 +119,14 @@ const TIME = "T\\d\\d:\\d\\d(:\\d\\d(\\.\\d+)?)?(Z|[+-]\\d\\d:\\d\\d)";
 
 const grants = (
   path: string,
-  examples: { readonly all: unknown; readonly servers: unknown; readonly tools: unknown },
+  { all, ...members }: Readonly<
+    Record<"all" | "servers" | "tools" | "resources" | "prompts", unknown>
+  >,
 ): Details => ({
-  [path]: { examples: [examples.all] },
-  [`${path}.servers`]: { examples: [examples.servers] },
-  [`${path}.tools`]: { examples: [examples.tools] },
+  [path]: { examples: [all] },
+  ...Object.fromEntries(
+    Object.entries(members).map(([key, example]) => [`${path}.${key}`, { examples: [example] }]),
+  ),
 });
 
 /** Additions to the schema of the rules file. */
@@ -138,11 +141,15 @@ export const RULES_DETAILS: Details = {
     all: { servers: ["postgres"], tools: { postgres: ["query", "list_*"] } },
     servers: ["postgres", "docs-*"],
     tools: { postgres: ["query", "list_*"] },
+    resources: { docs: ["docs://manual/*"] },
+    prompts: { docs: ["summarize"] },
   }),
   ...grants("agents.*.deny", {
     all: { tools: { "*": ["delete_*"] } },
     servers: ["billing"],
     tools: { "*": ["delete_*", "drop_*"] },
+    resources: { files: ["file:///srv/private/*"] },
+    prompts: { "*": ["admin_*"] },
   }),
   "agents.*.token_sha256": { examples: [[{ sha256: HASH, expires: "2027-01-31" }]] },
   "agents.*.token_sha256[]": { pattern: "^[0-9a-fA-F]{64}$" },

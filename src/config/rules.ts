@@ -14,9 +14,9 @@ export interface Rules {
 
 /** The rules of one agent. */
 export interface AgentRules {
-  /** The servers and tools that the agent may use. */
+  /** The servers, tools, resources and prompts that the agent may use. */
   readonly allow?: Grants;
-  /** The servers and tools that the agent may not use. */
+  /** The servers, tools, resources and prompts that the agent may not use. */
   readonly deny?: Grants;
   /** The agent's own limits; a missing one falls back to `Rules.limits`. */
   readonly limits?: Limits;
@@ -32,6 +32,10 @@ export interface Grants {
   readonly servers?: readonly string[];
   /** Tool name patterns by server name pattern. */
   readonly tools?: ReadonlyMap<string, readonly string[]>;
+  /** URI patterns by server name pattern. */
+  readonly resources?: ReadonlyMap<string, readonly string[]>;
+  /** Prompt name patterns by server name pattern. */
+  readonly prompts?: ReadonlyMap<string, readonly string[]>;
 }
 
 /** Limits on the operations of an agent. */

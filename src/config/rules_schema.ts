@@ -21,7 +21,8 @@ const limits = objectSchema({
 }, "Limits on the operations of an agent.");
 
 const pattern = stringSchema("A name; `*` matches any run of characters, `?` exactly one.");
-const patterns = (brief: string) => listSchema(pattern, { plural: "strings", brief });
+const uriPattern = stringSchema("A URI; `*` matches any run of characters, `?` exactly one.");
+const patterns = (brief: string, item = pattern) => listSchema(item, { plural: "strings", brief });
 const grants = objectSchema({
   servers: z.optional(patterns("Servers.")),
   tools: z.optional(
@@ -30,7 +31,19 @@ const grants = objectSchema({
       brief: "Tools, by server name or wildcard.",
     }),
   ),
-}, "Servers, and tools of servers.");
+  resources: z.optional(
+    recordSchema(patterns("URIs of resources.", uriPattern), {
+      plural: "resource lists",
+      brief: "Resources, by server name or wildcard.",
+    }),
+  ),
+  prompts: z.optional(
+    recordSchema(patterns("Prompts."), {
+      plural: "prompt lists",
+      brief: "Prompts, by server name or wildcard.",
+    }),
+  ),
+}, "Servers, and tools, resources and prompts of servers.");
 
 const hash = stringSchemaWithTest((value) => /^[0-9a-f]{64}$/i.test(value), {
   expected: "64 hex digits",
@@ -103,7 +116,7 @@ export const rulesSchema = objectSchema({
     limits: z.optional(limits),
   }, "Defaults for all agents.")),
   auth: z.optional(objectSchema({ jwt: z.optional(jwt) }, "How clients authenticate over HTTP.")),
-}, "Which agent may use which servers and tools.");
+}, "Which agent may use which servers, tools, resources and prompts.");
 
 /** The value of a valid rules file. Its keys, such as agent ids, are encoded by `encodeKey`. */
 export type RulesFile = z.infer<typeof rulesSchema>;

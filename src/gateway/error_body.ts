@@ -66,6 +66,10 @@ function describeAccess(accessRequest: AccessRequest, operation: string): string
       return `server "${accessRequest.server}"`;
     case "tool":
       return `tool "${accessRequest.tool}" of server "${accessRequest.server}"`;
+    case "resource":
+      return `resource "${accessRequest.uri}" of server "${accessRequest.server}"`;
+    case "prompt":
+      return `prompt "${accessRequest.prompt}" of server "${accessRequest.server}"`;
     case "status":
       return operation;
   }

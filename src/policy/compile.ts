@@ -7,22 +7,25 @@ import {
 } from "../wildcards/mod.ts";
 import { formatPath } from "../json.ts";
 import type { AgentGrants, GrantLists } from "./rules.ts";
+import { compileUriEntries, type UriName } from "./uri_entries.ts";
 
 /** The kind of entries that a step of a decision searches: without wildcards, with wildcards, or any. */
 export type EntryKind = "explicit" | "wildcard" | "any";
 
+/** Returns the index of the first entry of a kind that matches the name. */
+export type FindEntry<Name> = (kind: EntryKind, name: Name) => number | undefined;
+
 /** One list of patterns of the rules file, ready to search. */
-export interface RuleList {
+export interface RuleList<Name = string> {
   /** Path of the list, such as `agents.backend.deny.tools.postgres`. */
   readonly path: string;
-  /** Returns the index of the first entry of a kind that matches the name. */
-  findEntry(kind: EntryKind, name: string): number | undefined;
+  readonly findEntry: FindEntry<Name>;
 }
 
-/** All lists of tools under one `allow` or `deny`, by server. */
-export interface ToolLists {
+/** All lists of tools, of prompts or of resources under one `allow` or `deny`, by server. */
+export interface ServerLists<Name = string> {
   /** Returns the lists whose key matches the server, the list with the most specific key first. */
-  listsFor(server: string): RuleList[];
+  listsFor(server: string): RuleList<Name>[];
 }
 
 /** The compiled rules of one agent. */
@@ -36,7 +39,9 @@ export interface CompiledAgent {
 /** One compiled `allow` or `deny`. */
 export interface CompiledGrants {
   readonly servers: RuleList;
-  readonly tools: ToolLists;
+  readonly tools: ServerLists;
+  readonly resources: ServerLists<UriName>;
+  readonly prompts: ServerLists;
 }
 
 type RulePath = readonly string[];
@@ -44,32 +49,54 @@ type RulePath = readonly string[];
 /** Compiles the rules of one agent. */
 export function compileAgent(agent: string, grants: AgentGrants): CompiledAgent {
   return {
-    allow: compileGrants(grants.allow, ["agents", agent, "allow"]),
-    deny: compileGrants(grants.deny, ["agents", agent, "deny"]),
+    allow: compileGrants(agent, grants.allow, "allow"),
+    deny: compileGrants(agent, grants.deny, "deny"),
     status: { isGranted: grants.status ?? false, path: formatPath(["agents", agent, "status"]) },
   };
 }
 
-function compileGrants(grants: GrantLists | undefined, path: RulePath): CompiledGrants {
+function compileGrants(
+  agent: string,
+  grants: GrantLists | undefined,
+  effect: "allow" | "deny",
+): CompiledGrants {
+  const path = ["agents", agent, effect];
+  const listsByServer = <Name>(
+    key: "tools" | "resources" | "prompts",
+    compile: (entries: readonly string[]) => FindEntry<Name>,
+  ) => compileServerLists(grants?.[key] ?? new Map(), { path: [...path, key], compile });
   return {
-    servers: compileList(grants?.servers ?? [], [...path, "servers"]),
-    tools: compileToolLists(grants?.tools ?? new Map(), [...path, "tools"]),
+    servers: compileList(grants?.servers ?? [], {
+      path: [...path, "servers"],
+      compile: compileEntries,
+    }),
+    tools: listsByServer("tools", compileEntries),
+    resources: listsByServer("resources", (entries) => compileUriEntries(entries, effect)),
+    prompts: listsByServer("prompts", compileEntries),
   };
 }
 
+interface CompileOptions<Name> {
+  readonly path: RulePath;
+  readonly compile: (entries: readonly string[]) => FindEntry<Name>;
+}
+
 /** Prepares a list, which is compiled when it is first searched: most calls concern one or two lists. */
-function compileList(entries: readonly string[], path: RulePath): RuleList {
-  let findEntry: RuleList["findEntry"] | undefined;
+function compileList<Name>(
+  entries: readonly string[],
+  { path, compile }: CompileOptions<Name>,
+): RuleList<Name> {
+  let findEntry: FindEntry<Name> | undefined;
   let pathText: string | undefined;
   return {
     get path() {
       return pathText ??= formatPath(path);
     },
-    findEntry: (kind, name) => (findEntry ??= compileEntries(entries))(kind, name),
+    findEntry: (kind, name) => (findEntry ??= compile(entries))(kind, name),
   };
 }
 
-function compileEntries(entries: readonly string[]): RuleList["findEntry"] {
+function compileEntries(entries: readonly string[]): FindEntry<string> {
   const explicitIndexes = new Map<string, number>();
   const wildcards: { index: number; matches: Pattern["matches"] }[] = [];
   for (const [index, entry] of entries.entries()) {
@@ -87,26 +114,26 @@ function compileEntries(entries: readonly string[]): RuleList["findEntry"] {
   };
 }
 
-interface WildcardKey {
+interface WildcardKey<Name> {
   readonly key: string;
   readonly characters: Characters;
   readonly matches: Pattern["matches"];
-  readonly list: RuleList;
+  readonly list: RuleList<Name>;
 }
 
 /**
- * Compiles the lists of tools. Keys without wildcards are found by hash, and only keys with wildcards are
+ * Compiles lists by server. Keys without wildcards are found by hash, and only keys with wildcards are
  * tried one by one. Nothing is cached per server, because callers choose the names of servers and could make
  * a cache grow.
  */
-function compileToolLists(
+function compileServerLists<Name>(
   lists: ReadonlyMap<string, readonly string[]>,
-  path: RulePath,
-): ToolLists {
-  const listsByKey = new Map<string, RuleList>();
-  const wildcardKeys: WildcardKey[] = [];
+  { path, compile }: CompileOptions<Name>,
+): ServerLists<Name> {
+  const listsByKey = new Map<string, RuleList<Name>>();
+  const wildcardKeys: WildcardKey<Name>[] = [];
   for (const [key, entries] of lists) {
-    const list = compileList(entries, [...path, key]);
+    const list = compileList(entries, { path: [...path, key], compile });
     listsByKey.set(key, list);
     const { isExplicit, matches } = compilePattern(key);
     if (!isExplicit) wildcardKeys.push({ key, characters: toCharacters(key), matches, list });
@@ -122,8 +149,10 @@ function compileToolLists(
   return { listsFor };
 }
 
+type KeyCharacters = Pick<WildcardKey<unknown>, "characters">;
+
 /** Orders keys by length, the longest first, then by code points. */
-function compareKeys(left: WildcardKey, right: WildcardKey): number {
+function compareKeys(left: KeyCharacters, right: KeyCharacters): number {
   return right.characters.length - left.characters.length ||
     compareCharacters(left.characters, right.characters);
 }

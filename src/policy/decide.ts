@@ -1,4 +1,5 @@
-import type { CompiledAgent, EntryKind, RuleList } from "./compile.ts";
+import type { CompiledAgent, CompiledGrants, EntryKind, RuleList, ServerLists } from "./compile.ts";
+import { toUriName } from "./uri_entries.ts";
 
 /** An action of an agent, about which the policy decides. */
 export type AccessRequest =
@@ -11,6 +12,20 @@ export type AccessRequest =
     readonly tool: string;
     /** Returns the parsed arguments, for rules that depend on them; today, no rule does. */
     readonly args?: () => unknown;
+  }
+  /** Read a resource, or see a resource template; denied if the agent may not use the server. */
+  | {
+    readonly kind: "resource";
+    readonly server: string;
+    /** The URI, or the template, as written. */
+    readonly uri: string;
+  }
+  /** Get a prompt; denied if the agent may not use the server. */
+  | {
+    readonly kind: "prompt";
+    readonly server: string;
+    /** The server's own name of the prompt. */
+    readonly prompt: string;
   }
   /** Read the gateway's status over the network. */
   | { readonly kind: "status" };
@@ -43,7 +58,9 @@ export type StepName =
   | "explicit allow"
   | "wildcard deny"
   | "wildcard allow"
-  | "tool default";
+  | "tool default"
+  | "resource default"
+  | "prompt default";
 
 /** One step of a decision. */
 export interface Step {
@@ -71,7 +88,8 @@ const EXPLICIT_ALLOW: Search = { name: "explicit allow", effect: "allow", kind: 
 const WILDCARD_DENY: Search = { name: "wildcard deny", effect: "deny", kind: "wildcard" };
 const WILDCARD_ALLOW: Search = { name: "wildcard allow", effect: "allow", kind: "wildcard" };
 
-const TOOL_ORDER: readonly Search[] = [
+/** The order of the searches for a tool, a resource or a prompt. */
+const ITEM_ORDER: readonly Search[] = [
   EXPLICIT_DENY,
   EXPLICIT_ALLOW,
   WILDCARD_DENY,
@@ -111,7 +129,23 @@ export function decideFor(
     case "server":
       return decideServer(agent, request.server, options.steps);
     case "tool":
-      return decideTool(agent, request, options);
+      return decideItem(agent, {
+        ...request,
+        name: request.tool,
+        listsIn: ({ tools }) => tools,
+      }, options);
+    case "resource":
+      return decideItem(agent, {
+        ...request,
+        name: toUriName(request.uri),
+        listsIn: ({ resources }) => resources,
+      }, options);
+    case "prompt":
+      return decideItem(agent, {
+        ...request,
+        name: request.prompt,
+        listsIn: ({ prompts }) => prompts,
+      }, options);
     case "status":
       return decideStatus(agent, options.steps);
   }
@@ -126,25 +160,33 @@ function decideServer(agent: CompiledAgent, server: string, steps?: Step[]): Dec
   return addDecidingStep(deny(path), { name: "server default", searched: [] }, steps);
 }
 
-function decideTool(
+/** An access request for a tool, a resource or a prompt, and the lists that decide about it. */
+interface ItemRequest<Name> {
+  readonly kind: "tool" | "resource" | "prompt";
+  readonly server: string;
+  readonly name: Name;
+  readonly listsIn: (grants: CompiledGrants) => ServerLists<Name>;
+}
+
+function decideItem<Name>(
   agent: CompiledAgent,
-  { server, tool }: { readonly server: string; readonly tool: string },
+  { kind, server, name, listsIn }: ItemRequest<Name>,
   { denyOverrides = false, steps }: DecideOptions,
 ): Decision {
   const serverDecision = decideServer(agent, server, steps);
   if (serverDecision.effect === "deny") return serverDecision;
   const lists = {
-    allow: agent.allow.tools.listsFor(server),
-    deny: agent.deny.tools.listsFor(server),
+    allow: listsIn(agent.allow).listsFor(server),
+    deny: listsIn(agent.deny).listsFor(server),
   };
-  for (const search of denyOverrides ? DENY_OVERRIDES_ORDER : TOOL_ORDER) {
-    const decision = runStep(search, lists[search.effect], { name: tool, steps });
+  for (const search of denyOverrides ? DENY_OVERRIDES_ORDER : ITEM_ORDER) {
+    const decision = runStep(search, lists[search.effect], { name, steps });
     if (decision !== undefined) return decision;
   }
-  // An allowed server allows all its tools, unless the rules also list allowed tools of the server.
+  // An allowed server allows all its items of this kind, unless the rules also list allowed ones.
   const [firstList] = lists.allow;
   const decision = firstList === undefined ? serverDecision : deny(firstList.path);
-  return addDecidingStep(decision, { name: "tool default", searched: [] }, steps);
+  return addDecidingStep(decision, { name: `${kind} default`, searched: [] }, steps);
 }
 
 function decideStatus({ status }: CompiledAgent, steps?: Step[]): Decision {
@@ -169,10 +211,10 @@ function deny(rule: string): Decision {
 }
 
 /** Searches lists and adds the step; returns the decision if an entry matches. */
-function runStep(
+function runStep<Name>(
   search: Search,
-  lists: readonly RuleList[],
-  { name, steps }: { name: string; steps: Step[] | undefined },
+  lists: readonly RuleList<Name>[],
+  { name, steps }: { name: Name; steps: Step[] | undefined },
 ): Decision | undefined {
   const decision = findDecision(search, lists, name);
   if (steps !== undefined) {
@@ -182,10 +224,10 @@ function runStep(
   return decision;
 }
 
-function findDecision(
+function findDecision<Name>(
   { kind, effect }: Search,
-  lists: readonly RuleList[],
-  name: string,
+  lists: readonly RuleList<Name>[],
+  name: Name,
 ): Decision | undefined {
   for (const list of lists) {
     const index = list.findEntry(kind, name);

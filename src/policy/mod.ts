@@ -1,6 +1,6 @@
 /**
- * Decides about agents: which agent makes a call, and whether it may use a server, call a tool or read the
- * gateway's status. Each decision has the path of the rule that decided.
+ * Decides about agents: which agent makes a call, and whether it may use a server, call a tool, read a
+ * resource, get a prompt or read the gateway's status. Each decision has the path of the rule that decided.
  *
  * Pure: no I/O, no clock, no runtime APIs and no state that changes a decision, so that a decision depends only
  * on the rules and the request. Does not know which servers are configured. Imports `wildcards` and the leaves.

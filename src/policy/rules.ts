@@ -8,21 +8,25 @@ export interface PolicyRules {
 
 /** The rules of one agent. */
 export interface AgentGrants {
-  /** Servers and tools that the agent may use; absent if it may use none. */
+  /** The servers, tools, resources and prompts that the agent may use; absent if it may use none. */
   readonly allow?: GrantLists | undefined;
   /**
-   * Servers and tools that the agent may not use. Unless `denyOverrides` is set, an explicit allow of a
-   * tool wins over a wildcard here.
+   * The same that the agent may not use. Unless `denyOverrides` is set, an explicit allow of a tool, resource or
+   * prompt wins over a wildcard here.
    */
   readonly deny?: GrantLists | undefined;
   /** Whether the agent may read the gateway's status over HTTP. Default: no. */
   readonly status?: boolean | undefined;
 }
 
-/** Patterns for servers, and for tools by server. */
+/** Patterns for servers, and for tools, resources and prompts by server name or pattern of server names. */
 export interface GrantLists {
   /** Patterns of server names. */
   readonly servers?: readonly string[] | undefined;
-  /** Patterns of tool names, by server name or pattern of server names. */
+  /** Patterns of tool names. */
   readonly tools?: ReadonlyMap<string, readonly string[]> | undefined;
+  /** Patterns of URIs. */
+  readonly resources?: ReadonlyMap<string, readonly string[]> | undefined;
+  /** Patterns of prompt names. */
+  readonly prompts?: ReadonlyMap<string, readonly string[]> | undefined;
 }

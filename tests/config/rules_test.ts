@@ -14,8 +14,13 @@ Deno.test("[rules.shape] every key of a rules file is read", async () => {
     $schema: "rules.schema.json",
     agents: {
       "team.role": {
-        allow: { servers: ["pg", "*"], tools: { pg: ["query", "list_*"], "*": ["*"] } },
-        deny: { servers: [], tools: {} },
+        allow: {
+          servers: ["pg", "*"],
+          tools: { pg: ["query", "list_*"], "*": ["*"] },
+          resources: { pg: ["pg://*"] },
+          prompts: { constructor: [], pg: ["report"] },
+        },
+        deny: { servers: [], tools: {}, resources: {}, prompts: {} },
         token_sha256: [
           "A".repeat(64),
           { sha256: "b".repeat(64), expires: "2027-01-31T12:00:00+01:00" },
@@ -40,8 +45,10 @@ Deno.test("[rules.shape] every key of a rules file is read", async () => {
       allow: {
         servers: ["pg", "*"],
         tools: new Map([["pg", ["query", "list_*"]], ["*", ["*"]]]),
+        resources: new Map([["pg", ["pg://*"]]]),
+        prompts: new Map([["constructor", []], ["pg", ["report"]]]),
       },
-      deny: { servers: [], tools: new Map() },
+      deny: { servers: [], tools: new Map(), resources: new Map(), prompts: new Map() },
       limits: { perMinute: 5, concurrent: 2 },
       status: true,
       tokens: [

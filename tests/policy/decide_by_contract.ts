@@ -5,12 +5,17 @@ import {
   type PolicyRules,
 } from "../../src/policy/mod.ts";
 
-/** An entry of a tool list. */
-interface ToolEntry {
+/** A tool, a prompt, or a resource with all spellings of its URI. */
+export type NamedItem =
+  | { readonly kind: "tool" | "prompt"; readonly name: string }
+  | { readonly kind: "resource"; readonly name: string; readonly spellings: readonly string[] };
+
+/** An entry of a list of tools, resources or prompts. */
+interface ItemEntry {
   readonly effect: "allow" | "deny";
   /** The key of the list: a name of a server, or a pattern. */
   readonly key: string;
-  /** A name of a tool, or a pattern. */
+  /** A name, a URI, or a pattern. */
   readonly pattern: string;
   readonly index: number;
 }
@@ -21,23 +26,24 @@ interface ToolEntry {
  */
 export function decideByContract(
   rules: PolicyRules,
-  { agent, server, tool }: { agent: string; server: string; tool: string | undefined },
+  { agent, server, item }: { agent: string; server: string; item: NamedItem | undefined },
 ): Decision {
   const path = `agents${quote(agent)}`;
   const grants = rules.agents.get(agent);
   if (grants === undefined) return deny(path);
 
   const serverDecision = decideServer(grants, server, path);
-  if (tool === undefined || serverDecision.effect === "deny") return serverDecision;
+  if (item === undefined || serverDecision.effect === "deny") return serverDecision;
+  const lists = `${item.kind}s` as const;
 
-  const listEntries = (effect: ToolEntry["effect"]): ToolEntry[] =>
-    [...grants[effect]?.tools ?? []]
+  const listEntries = (effect: ItemEntry["effect"]): ItemEntry[] =>
+    [...grants[effect]?.[lists] ?? []]
       .filter(([key]) => matches(key, server))
       .flatMap(([key, patterns]) =>
         patterns.map((pattern, index) => ({ effect, key, pattern, index }))
       );
   const entries = [...listEntries("allow"), ...listEntries("deny")]
-    .filter(({ pattern }) => matches(pattern, tool));
+    .filter(({ pattern, effect }) => matchesItem(pattern, item, effect));
   const steps = [["deny", true], ["allow", true], ["deny", false], ["allow", false]] as const;
   const stepOrder = rules.denyOverrides ? [0, 2, 1, 3] as const : [0, 1, 2, 3] as const;
   for (const step of stepOrder) {
@@ -46,16 +52,24 @@ export function decideByContract(
       .filter((entry) => entry.effect === effect && isExplicit(entry.pattern) === explicit)
       .sort((left, right) => compareKeys(server, left.key, right.key) || left.index - right.index);
     if (best !== undefined) {
-      const rule = `${path}.${effect}.tools${quote(best.key)}[${best.index}]`;
+      const rule = `${path}.${effect}.${lists}${quote(best.key)}[${best.index}]`;
       return { effect, rule, errors: [] };
     }
   }
 
-  const [key] = [...grants.allow?.tools?.keys() ?? []]
+  const [key] = [...grants.allow?.[lists]?.keys() ?? []]
     .filter((key) => matches(key, server))
     .sort((left, right) => compareKeys(server, left, right));
   if (key === undefined) return serverDecision;
-  return deny(`${path}.allow.tools${quote(key)}`);
+  return deny(`${path}.allow.${lists}${quote(key)}`);
+}
+
+/** Whether an entry matches: of a URI, any spelling in `deny`, and every spelling in `allow`. */
+function matchesItem(pattern: string, item: NamedItem, effect: ItemEntry["effect"]): boolean {
+  if (item.kind !== "resource") return matches(pattern, item.name);
+  if (pattern === item.name) return true;
+  const matching = item.spellings.filter((spelling) => matches(pattern, spelling));
+  return effect === "deny" ? matching.length > 0 : matching.length === item.spellings.length;
 }
 
 function decideServer(grants: AgentGrants, server: string, path: string): Decision {

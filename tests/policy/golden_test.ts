@@ -1,12 +1,14 @@
 /**
  * Checks the tables of decisions in tests/golden/policy: `{title, rules, rows}` with rows of
- * `[agent, server, tool or null, "allow" or "deny", rule]`.
+ * `[agent, server, item, "allow" or "deny", rule]`. The item is the name of a tool, `{resource}`, `{prompt}`, or
+ * null for the server itself.
  */
 import assert from "node:assert/strict";
-import { compilePolicy } from "../../src/policy/mod.ts";
+import { type AccessRequest, compilePolicy } from "../../src/policy/mod.ts";
 import { readRules, type WrittenRules } from "./read_rules.ts";
 
-type Row = [agent: string, server: string, tool: string | null, "allow" | "deny", rule: string];
+type Item = string | null | { readonly resource: string } | { readonly prompt: string };
+type Row = [agent: string, server: string, item: Item, "allow" | "deny", rule: string];
 
 interface Table {
   readonly title: string;
@@ -26,14 +28,18 @@ for (const fileName of fileNames) {
   const { title, rules, rows }: Table = JSON.parse(text);
   Deno.test(`${title} (${fileName})`, () => {
     const policy = compilePolicy(readRules(rules));
-    const decidedRows = rows.map(([agent, server, tool]): Row => {
-      const { effect, rule } = policy.decide(
-        agent,
-        tool === null ? { kind: "server", server } : { kind: "tool", server, tool },
-      );
-      return [agent, server, tool, effect, rule];
+    const decidedRows = rows.map(([agent, server, item]): Row => {
+      const { effect, rule } = policy.decide(agent, createAccessRequest(server, item));
+      return [agent, server, item, effect, rule];
     });
     assert.ok(rows.length > 0);
     assert.deepEqual(decidedRows, rows);
   });
+}
+
+function createAccessRequest(server: string, item: Item): AccessRequest {
+  if (item === null) return { kind: "server", server };
+  if (typeof item === "string") return { kind: "tool", server, tool: item };
+  if ("prompt" in item) return { kind: "prompt", server, prompt: item.prompt };
+  return { kind: "resource", server, uri: item.resource };
 }

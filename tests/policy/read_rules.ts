@@ -9,6 +9,8 @@ export interface WrittenRules {
 interface WrittenGrants {
   readonly servers?: readonly string[];
   readonly tools?: Record<string, readonly string[]>;
+  readonly resources?: Record<string, readonly string[]>;
+  readonly prompts?: Record<string, readonly string[]>;
 }
 
 /** Converts rules as written to the policy's rules. */
@@ -24,6 +26,11 @@ export function readRules(written: WrittenRules): PolicyRules {
   };
 }
 
-function readGrants({ servers, tools }: WrittenGrants): GrantLists {
-  return { ...(servers && { servers }), ...(tools && { tools: new Map(Object.entries(tools)) }) };
+function readGrants({ servers, tools, resources, prompts }: WrittenGrants): GrantLists {
+  return {
+    ...(servers && { servers }),
+    ...(tools && { tools: new Map(Object.entries(tools)) }),
+    ...(resources && { resources: new Map(Object.entries(resources)) }),
+    ...(prompts && { prompts: new Map(Object.entries(prompts)) }),
+  };
 }

@@ -76,6 +76,8 @@ const anyLimits = fc.record({
 const anyGrants = fc.record({
   servers: anyTexts,
   tools: fc.dictionary(anyWord, anyTexts, { maxKeys: 2 }),
+  resources: fc.dictionary(anyWord, anyTexts, { maxKeys: 2 }),
+  prompts: fc.dictionary(anyWord, anyTexts, { maxKeys: 2 }),
 }, ALL_OPTIONAL);
 const anyHash = fc.constantFrom("0".repeat(64), "aB".repeat(32));
 const anyAgent = fc.record({

@@ -7,13 +7,15 @@ import {
   type Decision,
   type PolicyRules,
 } from "../../src/policy/mod.ts";
-import { decideByContract } from "../policy/decide_by_contract.ts";
+import { decideByContract, type NamedItem } from "../policy/decide_by_contract.ts";
 
-type Tools = [key: string, entries: string[]][];
+type ServerLists = [key: string, entries: string[]][];
 /** The entries of an `allow` or a `deny`. */
 interface GeneratedLists {
   servers: string[];
-  tools: Tools;
+  tools: ServerLists;
+  resources: ServerLists;
+  prompts: ServerLists;
 }
 interface GeneratedRules {
   agents: [id: string, { allow: GeneratedLists; deny: GeneratedLists }][];
@@ -28,12 +30,30 @@ const anyServerPattern = fc.constantFrom(
 );
 const anyToolPattern = fc.constantFrom(...tools, "*", "drop*", "*o*", "q????", "*all", "?o*");
 
-const anyLists: fc.Arbitrary<GeneratedLists> = fc.record({
-  servers: fc.array(anyServerPattern, { maxLength: 4 }),
-  tools: fc.uniqueArray(fc.tuple(anyServerPattern, fc.array(anyToolPattern, { maxLength: 4 })), {
+/** URIs with all their spellings, written by hand. */
+const spellings: Record<string, string[]> = {
+  "docs://a/1": ["docs://a/1"],
+  "docs://b": ["docs://b"],
+  "docs://a/c/../1": ["docs://a/c/../1", "docs://a/1"],
+  "docs://b#part": ["docs://b#part", "docs://b"],
+  "query": ["query"],
+};
+const anyUriPattern = fc.constantFrom(
+  ...["docs://a/1", "docs://b", "query"],
+  ...["*", "docs://a/*", "docs://a/?", "docs://b*", "docs://?", "*1", "*c*"],
+);
+
+const anyServerLists = (anyPattern: fc.Arbitrary<string>): fc.Arbitrary<ServerLists> =>
+  fc.uniqueArray(fc.tuple(anyServerPattern, fc.array(anyPattern, { maxLength: 4 })), {
     maxLength: 4,
     selector: ([key]) => key,
-  }),
+  });
+
+const anyLists: fc.Arbitrary<GeneratedLists> = fc.record({
+  servers: fc.array(anyServerPattern, { maxLength: 4 }),
+  tools: anyServerLists(anyToolPattern),
+  resources: anyServerLists(anyUriPattern),
+  prompts: anyServerLists(anyToolPattern),
 });
 const ids = ["a", "team.b", "__proto__", "constructor"];
 const anyRules: fc.Arbitrary<GeneratedRules> = fc.record({
@@ -45,7 +65,12 @@ const anyRules: fc.Arbitrary<GeneratedRules> = fc.record({
 });
 
 function toPolicyRules({ agents, denyOverrides }: GeneratedRules): PolicyRules {
-  const toGrants = ({ servers, tools }: GeneratedLists) => ({ servers, tools: new Map(tools) });
+  const toGrants = ({ servers, tools, resources, prompts }: GeneratedLists) => ({
+    servers,
+    tools: new Map(tools),
+    resources: new Map(resources),
+    prompts: new Map(prompts),
+  });
   return {
     agents: new Map(
       agents.map(([id, { allow, deny }]) => [id, { allow: toGrants(allow), deny: toGrants(deny) }]),
@@ -56,26 +81,36 @@ function toPolicyRules({ agents, denyOverrides }: GeneratedRules): PolicyRules {
 
 const compileRules = (rules: GeneratedRules) => compilePolicy(toPolicyRules(rules));
 
-/** An access request of an agent for a tool, or for the server itself if `tool` is undefined. */
+/** An access request of an agent for an item, or for the server itself if `item` is undefined. */
 interface Question {
   agent: string;
   server: string;
-  tool: string | undefined;
+  item: NamedItem | undefined;
 }
 
+const items: NamedItem[] = [
+  ...tools.map((name): NamedItem => ({ kind: "tool", name })),
+  ...tools.slice(0, 3).map((name): NamedItem => ({ kind: "prompt", name })),
+  ...Object.entries(spellings).map(([name, spellings]): NamedItem => {
+    return { kind: "resource", name, spellings };
+  }),
+];
 const questions: Question[] = [...ids, "toString", "*"].flatMap((agent) =>
-  servers.flatMap((server) => [undefined, ...tools].map((tool) => ({ agent, server, tool })))
+  servers.flatMap((server) => [undefined, ...items].map((item) => ({ agent, server, item })))
 );
 
 /** Compiles rules, and returns a function that decides. */
 function createDecide(rules: GeneratedRules) {
   const policy = compileRules(rules);
-  return ({ agent, server, tool }: Question) =>
-    policy.decide(agent, createAccessRequest(server, tool));
+  return ({ agent, server, item }: Question) =>
+    policy.decide(agent, createAccessRequest(server, item));
 }
 
-function createAccessRequest(server: string, tool: string | undefined): AccessRequest {
-  return tool === undefined ? { kind: "server", server } : { kind: "tool", server, tool };
+function createAccessRequest(server: string, item: NamedItem | undefined): AccessRequest {
+  if (item === undefined) return { kind: "server", server };
+  const { kind, name } = item;
+  if (kind === "tool") return { kind, server, tool: name };
+  return kind === "prompt" ? { kind, server, prompt: name } : { kind, server, uri: name };
 }
 
 const isAllowed = ({ effect }: Decision) => effect === "allow";
@@ -100,7 +135,16 @@ Deno.test("[rules.deny-never-widens] adding a deny never allows more", () => {
     position: fc.nat(),
     entry: fc.oneof(
       fc.record({ server: anyServerPattern }),
-      fc.record({ key: anyServerPattern, tool: anyToolPattern }),
+      fc.record({
+        list: fc.constantFrom("tools" as const, "prompts" as const),
+        key: anyServerPattern,
+        pattern: anyToolPattern,
+      }),
+      fc.record({
+        list: fc.constant("resources" as const),
+        key: anyServerPattern,
+        pattern: anyUriPattern,
+      }),
     ),
   });
   fc.assert(
@@ -112,9 +156,10 @@ Deno.test("[rules.deny-never-widens] adding a deny never allows more", () => {
       if ("server" in entry) {
         deny.servers.splice(position % (deny.servers.length + 1), 0, entry.server);
       } else {
-        const [, entries] = deny.tools.find(([key]) => key === entry.key) ?? [];
-        if (entries === undefined) deny.tools.push([entry.key, [entry.tool]]);
-        else entries.splice(position % (entries.length + 1), 0, entry.tool);
+        const lists = deny[entry.list];
+        const [, entries] = lists.find(([key]) => key === entry.key) ?? [];
+        if (entries === undefined) lists.push([entry.key, [entry.pattern]]);
+        else entries.splice(position % (entries.length + 1), 0, entry.pattern);
       }
       const [decideBefore, decideAfter] = [createDecide(rules), createDecide(rulesWithDeny)];
       for (const question of questions) {
@@ -138,12 +183,12 @@ Deno.test("[rules.deny-overrides] deny_overrides never allows more than its abse
   );
 });
 
-Deno.test("[rules.server-decision] a denied server denies all of its tools, by the same rule", () => {
+Deno.test("[rules.server-decision] a denied server denies everything of it, by the same rule", () => {
   fc.assert(
     fc.property(anyRules, (rules) => {
       const decide = createDecide(rules);
       for (const question of questions) {
-        const serverDecision = decide({ ...question, tool: undefined });
+        const serverDecision = decide({ ...question, item: undefined });
         if (!isAllowed(serverDecision)) assert.deepEqual(decide(question), serverDecision);
       }
     }),
@@ -160,7 +205,9 @@ Deno.test("[rules.unknown-agent] an agent that is not in the rules is never allo
         assert.ok(!policy.has(agent));
         for (const server of servers) {
           assert.ok(!policy.allows(agent, { kind: "server", server }));
-          assert.ok(!policy.allows(agent, { kind: "tool", server, tool: "query" }));
+          for (const item of items) {
+            assert.ok(!policy.allows(agent, createAccessRequest(server, item)));
+          }
         }
       }
     }),
@@ -169,7 +216,12 @@ Deno.test("[rules.unknown-agent] an agent that is not in the rules is never allo
 });
 
 Deno.test("[rules.order-independent] decisions and their rules do not depend on the order of keys", () => {
-  const reversed = ({ servers, tools }: GeneratedLists) => ({ servers, tools: tools.toReversed() });
+  const reversed = ({ servers, tools, resources, prompts }: GeneratedLists) => ({
+    servers,
+    tools: tools.toReversed(),
+    resources: resources.toReversed(),
+    prompts: prompts.toReversed(),
+  });
   fc.assert(
     fc.property(anyRules, (rules) => {
       const reordered: GeneratedRules = {
@@ -205,37 +257,38 @@ Deno.test("[rules.explain-steps] an explanation has the same decision, and its l
       const policy = compileRules(rules);
       const decide = createDecide(rules);
       for (const question of questions) {
-        const { agent, server, tool } = question;
-        const { steps, ...decision } = policy.explain(agent, createAccessRequest(server, tool));
+        const { agent, server, item } = question;
+        const { steps, ...decision } = policy.explain(agent, createAccessRequest(server, item));
         assert.deepEqual(decision, decide(question));
         assert.deepEqual(steps.at(-1)?.decision, decision);
-        // Only one earlier step may have a decision: the step that allows the server of a tool.
+        // Only one earlier step may have a decision: the step that allows the server of an item.
         const earlySteps = steps.slice(0, -1).filter((step) => step.decision !== undefined);
-        assert.ok(earlySteps.every(({ name }) => tool !== undefined && name === "server allow"));
+        assert.ok(earlySteps.every(({ name }) => item !== undefined && name === "server allow"));
       }
     }),
     options,
   );
 });
 
-Deno.test("[rules.rule-path] an allowing rule names an entry that matches the server and the tool", () => {
+Deno.test("[rules.rule-path] an allowing rule names an entry that matches the server and the item", () => {
   fc.assert(
     fc.property(anyRules, (rules) => {
       const decide = createDecide(rules);
       const { agents } = toPolicyRules(rules);
-      for (const { agent, server, tool } of questions) {
-        const { effect, rule } = decide({ agent, server, tool });
+      for (const { agent, server, item } of questions) {
+        const { effect, rule } = decide({ agent, server, item });
         if (effect === "deny") continue;
         const allow = agents.get(agent)?.allow;
         const index = Number(/\[(\d+)\]$/.exec(rule)?.[1]);
         if (rule.includes(".allow.servers[")) {
           assert.ok(compilePattern(allow?.servers?.[index] ?? "").matches(server));
         } else {
-          const isEntryFound = [...allow?.tools ?? []].some(([key, entries]) =>
-            (rule.endsWith(`.allow.tools[${JSON.stringify(key)}][${index}]`) ||
-              rule.endsWith(`.allow.tools.${key}[${index}]`)) &&
+          const lists = `${item?.kind ?? "tool"}s` as const;
+          const isEntryFound = [...allow?.[lists] ?? []].some(([key, entries]) =>
+            (rule.endsWith(`.allow.${lists}[${JSON.stringify(key)}][${index}]`) ||
+              rule.endsWith(`.allow.${lists}.${key}[${index}]`)) &&
             compilePattern(key).matches(server) &&
-            compilePattern(entries[index] ?? "").matches(tool ?? "")
+            compilePattern(entries[index] ?? "").matches(item?.name ?? "")
           );
           assert.ok(isEntryFound, rule);
         }

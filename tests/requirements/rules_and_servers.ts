@@ -17,6 +17,10 @@ export const RULES_AND_SERVERS: Readonly<Record<string, Section>> = {
     "rules.tie-breaks": "ties are broken by exact key, longest key, code-point order, lowest index",
     "rules.ordinary-names": "names of built-in object properties are ordinary names",
     "rules.odd-names": "names of built-in object properties are ordinary in the rules file, too",
+    "rules.resources": "resources are decided as tools are, by lists of URIs",
+    "rules.prompts": "prompts are decided as tools are, by lists of names",
+    "rules.uri-spellings":
+      "a deny matches any spelling of a URI, an allow has to match every spelling",
     "rules.unknown-agent": "an agent that is not in the rules is denied everything",
     "rules.deny-never-widens": "adding a deny never allows more",
     "rules.order-independent": "decisions do not depend on the order of keys",

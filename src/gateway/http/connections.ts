@@ -10,6 +10,8 @@ export interface Connection {
   readonly network: string;
   /** Number of requests whose response is not finished. */
   activeRequestCount: number;
+  /** Number of requests that were received and are not answered, including those that Node's server refuses itself. */
+  unansweredCount: number;
   /** The latest request. */
   request: IncomingMessage | undefined;
   /**
@@ -54,6 +56,7 @@ export class Connections {
       key,
       network,
       activeRequestCount: 0,
+      unansweredCount: 0,
       request: undefined,
       agent: undefined,
       changedAt: performance.now(),
@@ -63,13 +66,18 @@ export class Connections {
     socket.on("close", () => this.#remove(connection));
   }
 
+  /** Returns the open connection of a socket. */
+  find(socket: Socket): Connection | undefined {
+    return this.#byKey.get(socketKey(socket));
+  }
+
   /**
    * Counts a request as active.
    *
    * @returns The connection of the request; `undefined` if it is closed.
    */
   beginRequest(request: IncomingMessage): Connection | undefined {
-    const connection = this.#byKey.get(socketKey(request.socket));
+    const connection = this.find(request.socket);
     if (connection === undefined) return undefined;
     connection.request = request;
     connection.activeRequestCount += 1;
@@ -83,6 +91,7 @@ export class Connections {
   /** Ends an active request. */
   endRequest(connection: Connection): void {
     connection.activeRequestCount -= 1;
+    connection.unansweredCount -= 1;
     if (connection.activeRequestCount > 0 || !this.#isOpen(connection)) return;
     connection.changedAt = performance.now();
     this.#countActive(connection.agent, -1);

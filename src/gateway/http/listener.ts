@@ -2,15 +2,18 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Budget } from "../../budget.ts";
 import { LONG_BYTES } from "../../long_work.ts";
-import { ClientAddresses } from "./client_address.ts";
+import { AcceptedCredentials } from "./accepted_credentials.ts";
+import { ClientAddresses, networkOf } from "./client_address.ts";
 import { HeldDataLimit } from "./held_data.ts";
-import { type Connection, Connections, socketKey } from "./connections.ts";
+import { Connections, socketKey } from "./connections.ts";
 import { EVENT_STREAM } from "./event_stream.ts";
 import type { HttpLimits } from "./limits.ts";
+import { limitPipelining } from "./pipelining.ts";
 import { receiveMessage } from "./receive_message.ts";
 import type { RefusedRequest } from "./refusals.ts";
 import { type RequestContext, shareName } from "./request_context.ts";
 import { findHeadErrorStatus } from "./request_head.ts";
+import { RequestTurns } from "./request_turns.ts";
 import { BodyWriter, type WriterContext } from "./body_writer.ts";
 import type { Certificate } from "./tls_files.ts";
 
@@ -60,6 +63,8 @@ export class Listener {
   readonly #writerContext: WriterContext;
   readonly #writers = new Set<BodyWriter>();
   readonly #connections: Connections;
+  readonly #turns = new RequestTurns();
+  readonly #acceptedCredentials = new AcceptedCredentials();
   // By the key of the connection.
   readonly #handshakeTimers = new Map<string, ReturnType<typeof setTimeout>>();
   readonly #stallTimer: ReturnType<typeof setInterval>;
@@ -78,7 +83,10 @@ export class Listener {
       for (const writer of this.#writers) writer.destroyIfStalled();
     }, STALL_CHECK_MS);
     server.on("connection", (socket: Socket) => this.#acceptConnection(socket));
-    server.on("secureConnection", (socket: Socket) => this.#endHandshake(socketKey(socket)));
+    server.on("secureConnection", (socket: Socket) => {
+      this.#endHandshake(socketKey(socket));
+      this.#limitPipelining(socket);
+    });
     server.on("request", (incoming: IncomingMessage, response: ServerResponse) => {
       this.#handleRequest(incoming, response).catch((error) => {
         options.onInternalError(error);
@@ -152,12 +160,23 @@ export class Listener {
     this.#connections.add(socket);
     // An error concerns this client only; closing the connection reports it.
     socket.on("error", () => socket.destroy());
-    if (this.#options.certificate === undefined) return;
+    const key = socketKey(socket);
+    socket.on("close", () => this.#turns.drop(key));
+    if (this.#options.certificate === undefined) return this.#limitPipelining(socket);
     // Under Deno, Node's server waits for a handshake forever.
     const timer = setTimeout(() => socket.destroy(), this.#options.limits.headersMs);
-    const key = socketKey(socket);
     this.#handshakeTimers.set(key, timer);
     socket.on("close", () => this.#endHandshake(key));
+  }
+
+  #limitPipelining(socket: Socket): void {
+    const connection = this.#connections.find(socket);
+    if (connection === undefined) return;
+    const { requestsPerConnection } = this.#options.limits;
+    limitPipelining(socket, () => {
+      connection.unansweredCount += 1;
+      return connection.unansweredCount <= requestsPerConnection;
+    });
   }
 
   #endHandshake(key: string): void {
@@ -170,9 +189,15 @@ export class Listener {
     const { method, url = "", headers, rawHeaders, socket } = incoming;
     incoming.on("error", () => {});
     const connection = this.#connections.beginRequest(incoming);
-    if (connection !== undefined && !this.#admitRequest(connection, response)) {
-      return void socket.destroy();
+    if (connection !== undefined) {
+      response.on("close", () => this.#connections.endRequest(connection));
     }
+    const forwardedFor = headers["x-forwarded-for"]?.toString();
+    const address = this.#addresses.find(socket.remoteAddress ?? "", forwardedFor);
+    const credentialHash = this.#acceptedCredentials.hash(headers.authorization);
+    const isMessage = method === "POST" && paths.has(pathOf(url));
+    const turn = this.#takeTurn(socket, { address, credentialHash, isMessage });
+    if (turn !== true && (!await turn || socket.destroyed)) return;
     const writer = new BodyWriter(response, {
       ...this.#writerContext,
       memory: memory.share(shareName(undefined)),
@@ -183,8 +208,6 @@ export class Listener {
     if (certificate !== undefined) response.setHeader(...TLS_HEADER);
     const errorStatus = findHeadErrorStatus(method, rawHeaders) ??
       (paths.has(pathOf(url)) ? undefined : 404);
-    const forwardedFor = headers["x-forwarded-for"]?.toString();
-    const address = this.#addresses.find(socket.remoteAddress ?? "", forwardedFor);
     if (errorStatus !== undefined) {
       onRefused({ address, status: errorStatus });
       response.writeHead(errorStatus, { "content-length": 0, connection: "close" });
@@ -193,6 +216,7 @@ export class Listener {
     const context: RequestContext = {
       address,
       admitAgent: (agent) => {
+        this.#acceptedCredentials.add(credentialHash, agent);
         return connection === undefined || this.#connections.admitAgent(connection, agent);
       },
       receiveMessage: ({ maxBytes, agent }, handle) => {
@@ -212,6 +236,7 @@ export class Listener {
     });
     const answer = await fetch(request, context);
     const { status } = answer;
+    if (status === 401 || status === 403) this.#acceptedCredentials.delete(credentialHash);
     if (status >= 400 && status < 500) {
       onRefused({ address, status, reason: context.refusalReason });
     }
@@ -219,10 +244,25 @@ export class Listener {
     await writeResponse(answer, { response, writer });
   }
 
-  /** Returns whether the limit of a connection allows its latest request. */
-  #admitRequest(connection: Connection, response: ServerResponse): boolean {
-    response.on("close", () => this.#connections.endRequest(connection));
-    return connection.activeRequestCount <= this.#options.limits.requestsPerConnection;
+  /**
+   * Waits until it is the request's turn; returns whether the connection is still open. A message whose credential was
+   * accepted before does not wait, so that a cancellation is never late: messages of a busy agent take turns as long work.
+   */
+  #takeTurn(
+    socket: Socket,
+    { address, credentialHash, isMessage }: {
+      readonly address: string;
+      readonly credentialHash: string;
+      readonly isMessage: boolean;
+    },
+  ): true | Promise<boolean> {
+    const credential = this.#acceptedCredentials.find(credentialHash);
+    if (isMessage && credential !== undefined) return true;
+    const agent = credential?.agent;
+    return this.#turns.take({
+      party: agent === undefined ? `network ${networkOf(address)}` : shareName(agent),
+      connection: socketKey(socket),
+    });
   }
 }
 

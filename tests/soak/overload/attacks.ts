@@ -141,6 +141,7 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     pauseMs: 20,
     run: (agent) => agent.callAll(Array.from({ length: 16 }, () => shortCall("quiet", "echo"))),
   },
+  floods_of_requests: { workers: 50, pauseMs: 50, run: (agent) => agent.getAll("/health", 16) },
   batches: {
     workers: 1,
     pauseMs: 200,

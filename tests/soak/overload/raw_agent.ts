@@ -100,6 +100,14 @@ export class RawAgent {
     if (/^HTTP\/1.1 404/.test(answer)) this.#sessions.delete(sessionName);
   }
 
+  /** Requests a path without a token several times over one connection, without waiting for the answers. */
+  async getAll(path: string, count: number): Promise<void> {
+    using connection = await RawConnection.open(this.#url);
+    const text = `GET ${path} HTTP/1.1\r\nHost: ${this.#url.host}\r\n`;
+    const last = `${text}Connection: close\r\n\r\n`;
+    this.#count(await connection.exchange(encodePieces(`${text}\r\n`.repeat(count - 1) + last)));
+  }
+
   #identify(call: CallPieces): Pieces {
     return [encoder.encode(`{"jsonrpc":"2.0","id":${++this.#callCount},`), ...call];
   }

@@ -1,0 +1,86 @@
+/** Number of requests that start in one turn of the event loop. */
+const MAX_STARTED = 8;
+
+/** The requester of a turn. */
+export interface TurnOwner {
+  /** The name under which the request takes turns: a network or an agent. */
+  readonly party: string;
+  /** The key of the request's connection. */
+  readonly connection: string;
+}
+
+/**
+ * Lets only a few requests start in each turn of the event loop, so that a flood of requests that anybody can send
+ * delays other work little. Networks and agents take turns, and so do the connections of each: a flood waits for itself.
+ */
+export class RequestTurns {
+  // The waiting requests by party and by connection; in both maps, the one whose turn is next is first.
+  readonly #waiting = new Map<string, Map<string, ((isOpen: boolean) => void)[]>>();
+  #startedCount = 0;
+  #isScheduled = false;
+
+  /**
+   * Takes a turn.
+   *
+   * @returns `true` if the request may start at once; otherwise a promise of whether it may start when it is its turn,
+   * or `false` if its connection is closed before.
+   */
+  take({ party, connection }: TurnOwner): true | Promise<boolean> {
+    this.#schedule();
+    if (this.#waiting.size === 0 && this.#startedCount < MAX_STARTED) {
+      this.#startedCount += 1;
+      return true;
+    }
+    return new Promise((resolve) => {
+      const connections = getOrAdd(this.#waiting, party, () => new Map());
+      getOrAdd(connections, connection, () => []).push(resolve);
+    });
+  }
+
+  /** Drops the waiting requests of a closed connection. */
+  drop(connection: string): void {
+    for (const [party, connections] of this.#waiting) {
+      for (const resolve of connections.get(connection) ?? []) resolve(false);
+      connections.delete(connection);
+      if (connections.size === 0) this.#waiting.delete(party);
+    }
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      this.#startedCount = 0;
+      while (this.#startedCount < MAX_STARTED && this.#startNext()) this.#startedCount += 1;
+      if (this.#startedCount > 0) this.#schedule();
+    });
+  }
+
+  /** Starts the request whose turn is next; returns whether there was one. */
+  #startNext(): boolean {
+    const next = takeFirst(this.#waiting);
+    if (next === undefined) return false;
+    const [party, connections] = next;
+    const [connection = "", requests = []] = takeFirst(connections) ?? [];
+    requests.shift()?.(true);
+    // The connection and the party are now last.
+    if (requests.length > 0) connections.set(connection, requests);
+    if (connections.size > 0) this.#waiting.set(party, connections);
+    return true;
+  }
+}
+
+function getOrAdd<V>(map: Map<string, V>, key: string, create: () => V): V {
+  const value = map.get(key) ?? create();
+  map.set(key, value);
+  return value;
+}
+
+function takeFirst<V>(map: Map<string, V>): [string, V] | undefined {
+  for (const entry of map) {
+    map.delete(entry[0]);
+    return entry;
+  }
+  return undefined;
+}

@@ -1,0 +1,138 @@
+import { compilePattern, type Pattern } from "../wildcards/mod.ts";
+import type { FindEntry } from "./compile.ts";
+import { type Spellings, spellingsOf, withoutFragment, withoutQuery } from "./uri_spellings.ts";
+
+/** A URI whose spellings are computed when a list is searched for it. */
+export interface UriName {
+  /** Returns the spellings; `undefined` if the URI cannot be judged. */
+  readonly spellings: () => Spellings | undefined;
+}
+
+/** Prepares a URI for the search in lists. */
+export function toUriName(uri: string): UriName {
+  let result: { readonly spellings: Spellings | undefined } | undefined;
+  return { spellings: () => (result ??= { spellings: spellingsOf(uri) }).spellings };
+}
+
+type Matches = Pattern["matches"];
+
+interface UriEntry {
+  readonly index: number;
+  /** Whether a spelling matches, for each list of `Spellings`. */
+  readonly matchers: readonly [whole: Matches, withoutFragment: Matches, withoutQuery: Matches];
+}
+
+interface UriText {
+  readonly index: number;
+  readonly text: string;
+}
+
+/** Returns the index of the first entry that matches. */
+type FindUri = (spellings: Spellings) => number | undefined;
+
+/**
+ * Compiles a list of URIs. An entry of a `deny` matches if it matches any spelling of the URI, one of an `allow`
+ * if it matches all of them. So a URI that cannot be judged matches every entry of a `deny`, and none of an
+ * `allow`.
+ */
+export function compileUriEntries(
+  entries: readonly string[],
+  effect: "allow" | "deny",
+): FindEntry<UriName> {
+  const texts = entries.map((text, index): UriText => ({ text, index }));
+  const isExplicit = ({ text }: UriText): boolean => compilePattern(text).isExplicit;
+  const explicit = texts.filter(isExplicit);
+  const wildcards = texts.filter((text) => !isExplicit(text));
+  const lists = {
+    explicit: { first: explicit[0], find: compileExplicitUris(explicit, effect) },
+    wildcard: { first: wildcards[0], find: compileWildcardUris(wildcards, effect) },
+  };
+  const find = (kind: "explicit" | "wildcard", name: UriName): number => {
+    const list = lists[kind];
+    if (list.first === undefined) return Infinity;
+    const spellings = name.spellings();
+    if (spellings === undefined) return effect === "deny" ? list.first.index : Infinity;
+    return list.find(spellings) ?? Infinity;
+  };
+  return (kind, name) => {
+    const index = kind === "any"
+      ? Math.min(find("explicit", name), find("wildcard", name))
+      : find(kind, name);
+    return index === Infinity ? undefined : index;
+  };
+}
+
+/** Compiles entries without wildcards: each stands for all its spellings, and is found by hash. */
+function compileExplicitUris(texts: readonly UriText[], effect: "allow" | "deny"): FindUri {
+  const entriesBySpelling = new Map<string, UriEntry[]>();
+  for (const { text, index } of texts) {
+    const [whole, shorter, shortest] = spellingsOf(text) ?? [[], [], []];
+    const toMatches = (list: readonly string[]): Matches => (uri) => list.includes(uri);
+    const matchers = [toMatches(whole), toMatches(shorter), toMatches(shortest)] as const;
+    for (const spelling of whole) {
+      const entries = entriesBySpelling.get(spelling) ?? [];
+      entriesBySpelling.set(spelling, entries);
+      entries.push({ index, matchers });
+    }
+  }
+  const entriesFor = (uri: string): readonly UriEntry[] => entriesBySpelling.get(uri) ?? [];
+  if (effect === "deny") {
+    return (spellings) => {
+      const indexes = spellings.flat().flatMap((uri) => entriesFor(uri)[0]?.index ?? []);
+      return indexes.length === 0 ? undefined : Math.min(...indexes);
+    };
+  }
+  // An entry that matches all spellings also matches the first one.
+  return (spellings) => findMatchingAll(entriesFor(spellings[0][0] ?? ""), spellings)?.index;
+}
+
+/** Compiles entries with wildcards: each stands for all spellings of the folders before the first wildcard. */
+function compileWildcardUris(texts: readonly UriText[], effect: "allow" | "deny"): FindUri {
+  const entries = texts.map(({ text, index }): UriEntry => {
+    const patterns = spellingsOfPattern(text);
+    const createMatches = (shorten: (text: string) => string): Matches => {
+      const compiled = patterns.map((pattern) => compilePattern(shorten(pattern)));
+      return (uri) => compiled.some(({ matches }) => matches(uri));
+    };
+    const matchers = [
+      createMatches((pattern) => pattern),
+      createMatches(withoutFragment),
+      createMatches(withoutQuery),
+    ] as const;
+    return { index, matchers };
+  });
+  if (effect === "allow") return (spellings) => findMatchingAll(entries, spellings)?.index;
+  return (spellings) => {
+    return entries.find(({ matchers: [matches] }) => spellings.flat().some(matches))?.index;
+  };
+}
+
+function findMatchingAll(
+  entries: readonly UriEntry[],
+  spellings: Spellings,
+): UriEntry | undefined {
+  return entries.find(({ matchers }) => {
+    const [matchesWhole] = matchers;
+    return spellings.every((list, index) => {
+      return list.every((uri) => matchesWhole(uri) || matchers[index]?.(uri) === true);
+    });
+  });
+}
+
+function spellingsOfPattern(pattern: string): string[] {
+  const foldersLength = pattern.slice(0, pattern.search(/[*?]/)).lastIndexOf("/") + 1;
+  const folders = pattern.slice(0, foldersLength);
+  const rest = pattern.slice(foldersLength);
+  const [spellings = [folders]] = spellingsOf(folders) ?? [];
+  const rests = [rest, rest.replace(/\/+/g, "/")].flatMap((text) => [text, encode(text)]);
+  const patterns = spellings.flatMap((spelling) => rests.map((text) => spelling + text));
+  return [...new Set(patterns)];
+}
+
+/** Encodes characters that the URL parser encodes in paths. */
+function encode(text: string): string {
+  return text.replace(
+    /[^!#-;=?-\]_a-z|~]+/g,
+    (characters) => encodeURIComponent(characters.toWellFormed()),
+  );
+}
