@@ -5,12 +5,12 @@
  */
 
 /**
- * The kind of an address. `private`: in the own network. `loopback`: on this machine. `link-local`: on
- * the own link, where clouds offer credentials. `reserved`: multicast, documentation and unassigned.
+ * The kind of an address. `private`: in a private network. `loopback`: on this machine. `link-local`: on
+ * the local link, where cloud providers serve credentials. `reserved`: multicast, documentation and unassigned.
  */
 export type AddressKind = "public" | "private" | "loopback" | "link-local" | "reserved";
 
-/** Ranges of IPv4 that are not public, in the notation of CIDR. */
+/** IPv4 ranges that are not public, in CIDR notation. */
 const IPV4_RANGES: readonly (readonly [string, AddressKind])[] = [
   // Linux connects to this machine for 0.0.0.0.
   ["0.0.0.0/8", "loopback"],
@@ -30,8 +30,8 @@ const IPV4_RANGES: readonly (readonly [string, AddressKind])[] = [
 ];
 
 /**
- * Returns the kind of an address. An IPv6 address that stands for an IPv4 address has the kind of the
- * latter. A text that is no address is `reserved`.
+ * Returns the kind of an address. An IPv6 address that embeds an IPv4 address has the kind of the IPv4
+ * address. Anything that is not an address is `reserved`.
  *
  * @param address An IPv4 or IPv6 address, without brackets.
  * @see {@link https://www.iana.org/assignments/iana-ipv4-special-registry}

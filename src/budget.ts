@@ -1,33 +1,33 @@
 /** Maximum size of a share, as a fraction of its budget. */
 const SHARE_FRACTION = 1 / 4;
 
-/** Number of shares at which unused shares are removed, before another share is added. */
+/** Number of shares at which adding another first removes those that are unused. */
 const CLEANUP_SHARE_COUNT = 1000;
 
 /**
- * Counts bytes that are held in memory for agents and servers, against a limit. The budget of the gateway
- * has parts: a share for each agent and each server, and limits for single purposes. The bytes of a part
- * count in the whole, too. A leaf: imports nothing of the project.
+ * A limit on the bytes held in memory. Budgets form a tree: the gateway's budget has a child for each agent
+ * and each server (its share), and children for single purposes. Bytes that count against a child also count
+ * against its parent. A leaf: imports nothing of the project.
  */
 export class Budget {
-  /** The name of the agent or the server, with a prefix for its kind; `all` for the whole budget. */
+  /** The name of the agent or the server, with a prefix for its kind; `all` for the root. */
   readonly name: string;
   readonly #max: number;
-  readonly #whole: Budget | undefined;
+  readonly #parent: Budget | undefined;
   readonly #shares = new Map<string, Budget>();
   #used = 0;
 
   /**
-   * Creates a budget of which nothing is used.
+   * Creates an unused budget.
    *
    * @param max The maximum, in bytes.
-   * @param whole The budget that the new budget is a part of, if any.
-   * @param name The name of the part.
+   * @param parent The budget that the new budget is part of, if any.
+   * @param name The name of the agent or the server, with a prefix for its kind.
    */
-  constructor(max: number, whole?: Budget, name: string = "all") {
+  constructor(max: number, parent?: Budget, name: string = "all") {
     this.name = name;
     this.#max = max;
-    this.#whole = whole;
+    this.#parent = parent;
   }
 
   /** The bytes in use. */
@@ -40,24 +40,24 @@ export class Budget {
     return this.#max;
   }
 
-  /** Adds to the bytes in use, here and in the whole; a negative number frees bytes. */
+  /** Adds to the bytes in use, here and in the parent; a negative number frees bytes. */
   add(bytes: number): void {
     this.#used += bytes;
-    this.#whole?.add(bytes);
+    this.#parent?.add(bytes);
   }
 
-  /** Whether the bytes in use and `more` bytes exceed the maximum of this budget; the whole is not considered. */
+  /** Whether the bytes in use and `more` bytes exceed the maximum of this budget; the parent is not considered. */
   isExceeded(more: number = 0): boolean {
     return this.#used + more > this.#max;
   }
 
   /**
-   * Whether `bytes` more fit, here and in the whole. The maximum of an unused part does not count, so that
-   * the part can always hold one message.
+   * Whether `bytes` more fit, here and in the parent. While a child is unused, its own maximum is ignored, so
+   * that it can always hold one message.
    */
   hasRoom(bytes: number): boolean {
-    if (this.#whole === undefined) return !this.isExceeded(bytes);
-    return (this.#used === 0 || !this.isExceeded(bytes)) && this.#whole.hasRoom(bytes);
+    if (this.#parent === undefined) return !this.isExceeded(bytes);
+    return (this.#used === 0 || !this.isExceeded(bytes)) && this.#parent.hasRoom(bytes);
   }
 
   /**

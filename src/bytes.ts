@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Minimum and maximum size of the memory for a read, in bytes. The memory grows while reads fill it. */
+/** Minimum and maximum size of the read buffer, in bytes. The buffer grows while reads fill it. */
 const MIN_READ_BYTES = 4 * 1024;
 const MAX_READ_BYTES = 64 * 1024;
 
@@ -22,8 +22,7 @@ const EMPTY_READER: ByteReader = {
 };
 
 /**
- * Returns a reader that reads into the same memory each time; Deno's default reader allocates 64 KiB for each
- * read.
+ * Returns a reader that reuses its buffer; Deno's default reader allocates 64 KiB for each read.
  *
  * @param stream A readable byte stream, such as a pipe or the body of a response; `null` counts as empty.
  */
@@ -45,7 +44,7 @@ export function reusingReader(stream: ReadableStream<Uint8Array> | null): ByteRe
   };
 }
 
-/** Returns the number of bytes in chunks. */
+/** Returns the total number of bytes in chunks. */
 export function totalLength(chunks: readonly Uint8Array[]): number {
   return chunks.reduce((sum, { length }) => sum + length, 0);
 }
@@ -62,7 +61,8 @@ export function joinBytes(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer
 }
 
 /**
- * Reads a stream to its end, into memory of the maximum size: a stream may arrive byte by byte.
+ * Reads a stream to its end, into one buffer of `maxBytes`: a list of chunks would take much more memory if the
+ * stream arrives byte by byte.
  *
  * @param maxBytes Maximum size; a larger stream is cancelled.
  * @returns The bytes; `undefined` if the stream is larger.

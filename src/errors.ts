@@ -108,7 +108,7 @@ export class CallerError extends Error {
 
 /** Details of a server's failure besides code and message. */
 export interface DownstreamErrorOptions extends ErrorDetails, ErrorOptions {
-  /** The server's last output without secrets, if the message names the cause instead of quoting the output. */
+  /** The server's last output, redacted; absent if the message quotes the output. */
   readonly serverOutput?: string | undefined;
   /** Whether the message quotes output of the server that is not a valid message. Default: no. */
   readonly quotesInvalidOutput?: boolean;
@@ -124,7 +124,7 @@ export class DownstreamError extends Error {
   readonly server: string;
   /** Further fields of the answer. */
   readonly details: ErrorDetails;
-  /** The server's last output without secrets, if the message names the cause instead of quoting the output. */
+  /** The server's last output, redacted; `undefined` if the message quotes the output. */
   readonly serverOutput: string | undefined;
   /** Whether the message quotes output of the server that is not a valid message. */
   readonly quotesInvalidOutput: boolean;

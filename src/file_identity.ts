@@ -44,7 +44,7 @@ export function realPathOf(path: string): string {
 
 /** Returns the id of the user who runs this process; `undefined` on Windows, or if Deno does not permit reading it. */
 export function ownUserId(): number | undefined {
-  // Without this query, Deno would ask a person at the terminal.
+  // Without this query, Deno would prompt for the permission at a terminal.
   const { state } = Deno.permissions.querySync({ name: "sys", kind: "uid" });
   return state === "granted" ? Deno.uid() ?? undefined : undefined;
 }

@@ -21,8 +21,8 @@ const RETRY_MS = 20;
  * it drops and counts lines until half of it has been written.
  */
 export class LineQueue {
-  /** Called with the number of dropped lines when there is room again. It may add a line. */
-  onRoom: (droppedCount: number) => void = () => {};
+  /** Called when the queue has room again after it has dropped lines. It may add a line. */
+  onDropped: (droppedCount: number) => void = () => {};
   readonly #write: (bytes: Uint8Array) => Promise<number>;
   readonly #encoder = new TextEncoder();
   #lines: string[] = [];
@@ -63,7 +63,7 @@ export class LineQueue {
    */
   add(line: string): boolean {
     if (this.#failure !== undefined) return false;
-    // After a dropped line, all further lines are dropped until `onRoom` has been called with their number.
+    // After a dropped line, all further lines are dropped until `onDropped` has been called with their number.
     if (this.#droppedCount > 0 || this.#queueLength >= MAX_QUEUE_LENGTH) {
       this.#droppedCount++;
       return false;
@@ -119,7 +119,7 @@ export class LineQueue {
   #reportDropped(): void {
     const droppedCount = this.#droppedCount;
     this.#droppedCount = 0;
-    this.onRoom(droppedCount);
+    this.onDropped(droppedCount);
   }
 }
 
@@ -138,7 +138,7 @@ const STANDARD_STREAMS: ReadonlyMap<string, LineQueue> = new Map([
   ["/proc/self/fd/1", standardOutputLines],
 ]);
 
-/** Returns the queue for the path of a standard stream, which Deno opens only with all permissions. */
+/** Returns the queue for the path of a standard stream. Deno would open such a path only with all permissions. */
 export function standardStream(path: string): LineQueue | undefined {
   return STANDARD_STREAMS.get(path);
 }

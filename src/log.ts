@@ -34,8 +34,8 @@ export interface LogOptions {
   /** Whether levels are colored, for the format `text`. Default: no. */
   readonly colors?: boolean;
   /**
-   * Removes secrets from a text. It is called for every text in the fields, and for every message except
-   * those of `info`, which quote no output: redacting the startup summary would take 3 to 6 ms while a
+   * Removes secrets from a text. It is called for all texts in the fields, and for all messages except those
+   * of level `info`. These quote no output, and redacting the startup summary would take 3 to 6 ms while a
    * client waits for its handshake. Default: returns the text unchanged.
    */
   readonly redact?: (text: string) => string;

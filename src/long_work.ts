@@ -15,30 +15,32 @@ const LONG_PAUSE_MS = 80;
 const SHORT_PAUSE_MS = 5;
 const SINGLE_CLIENT_PAUSE_MS = 1;
 
-/** Minimum time between two pieces of work in which other work has had its turn, in milliseconds. */
+/** Minimum gap between two steps that lets other work run, in milliseconds. */
 const MIN_GAP_MS = 1;
 
-/** Time that reading a byte of a stream takes, in milliseconds (measured: 3.5 ms for a megabyte). */
+/** Time to read one byte of a stream, in milliseconds (measured: 3.5 ms for a megabyte). */
 const READ_MS = 3.5e-6;
 
 /**
- * Time that the short messages and the pipes of a party may take at once without waiting for their turn, in
- * milliseconds, and the share of all time that they may take in the long run. The clock also counts the time in which
- * other programs run, so that a single step of a light party may seem long.
+ * A party whose recent work is below `LIGHT_MS` milliseconds does not wait for its turn. Recent work decays by
+ * `LIGHT_SHARE` milliseconds per millisecond. The limit is generous because a step is measured by the clock, which
+ * also runs while other programs use the processor.
  */
 const LIGHT_MS = 20;
 const LIGHT_SHARE = 0.03;
 
-/** The recent work of a party, as in a bucket that leaks. */
+/** The recent work of a party: a leaky bucket. */
 interface RecentWork {
   ms: number;
-  /** Time of the last change, on the clock of `performance.now()`. */
+  /** When `ms` was computed, on the clock of `performance.now()`. */
   at: number;
 }
 
 /**
- * Runs long work in steps: long messages, batches, chunks of streams. After a turn, other work runs, so that a small
- * call waits for at most one turn. Agents and servers take turns, so that none waits for all the work of another.
+ * A fair scheduler for work that would block the event loop: long messages, batches, chunks of streams. The work is
+ * done in steps. A turn ends after 5 ms or one longer step; then follows a pause, so that a small call waits for at most
+ * one turn.
+ * The parties (agents and servers) take turns, so that none waits for all the work of another.
  * A leaf: imports nothing of the project.
  */
 export class LongWork {
@@ -47,7 +49,7 @@ export class LongWork {
    * pauses are longer; the calls of a single client wait only for each other.
    */
   servesSeveralClients = false;
-  // The steps that wait, by party; the party whose turn is next is first.
+  // The waiting steps, by party; the party whose turn is next comes first.
   readonly #waiting = new Map<string, (() => void)[]>();
   readonly #recentWork = new Map<string, RecentWork>();
   #turnMs = 0;
@@ -58,16 +60,16 @@ export class LongWork {
   #pauseUntil = 0;
 
   /**
-   * Runs a step, now or when it is the party's turn.
+   * Runs a step of long work: now if nothing is waiting or pausing, otherwise when it is the party's turn.
    *
-   * @param party The name under which the step takes turns, such as `agent a`.
+   * @param party The agent or server that the step works for, such as `agent a`.
    * @returns The result of the step, or its error.
    */
   async run<T>(party: string, step: () => T): Promise<Awaited<T>> {
     return await this.#runOrQueue(party, step);
   }
 
-  /** Runs a step of work on a message of a size: one on a short message at once if the party has worked little lately. */
+  /** Runs a step of work on a message: as `runOrWait` if the message is short, as `run` if it is long. */
   runFor<T>(
     { party, bytes }: { readonly party: string; readonly bytes: number },
     step: () => T,
@@ -76,7 +78,7 @@ export class LongWork {
   }
 
   /**
-   * Runs a step of work that is usually short: now if the party has worked little lately, or when it is the party's turn.
+   * Runs a step that is usually short: now if the party has had little work lately, otherwise as `run`.
    *
    * @returns The result of the step; a promise of it if the step waits for its turn.
    */
@@ -102,7 +104,7 @@ export class LongWork {
     });
   }
 
-  /** Whether a party has worked so little lately that it need not wait for its turn. */
+  /** Whether a party has had so little work lately that it need not wait for its turn. */
   #isLight(party: string): boolean {
     return !this.#waiting.has(party) && this.#recentMs(party, performance.now()) < LIGHT_MS;
   }
@@ -113,7 +115,7 @@ export class LongWork {
   }
 
   /**
-   * Adds the time of reading a part of a long message from a stream, which is spent outside of steps.
+   * Counts the time to read a part of a long message from a stream, which is spent outside of steps.
    *
    * @returns A promise that the next read waits for; `undefined` if it need not wait.
    */
@@ -122,7 +124,7 @@ export class LongWork {
     return performance.now() < this.#pauseUntil ? this.run(party, () => {}) : undefined;
   }
 
-  /** Adds time that a party worked outside of its steps. */
+  /** Counts time that was spent on long work outside of steps. */
   addTime(ms: number): void {
     const now = performance.now();
     // Other work had its turn in the gap.
@@ -172,7 +174,7 @@ export class LongWork {
   }
 }
 
-/** Returns the party of an agent or a server: the name of its share of the memory. All without a share are one party. */
+/** Returns the party of an agent or a server: the name of its memory budget. All those without a budget are one party. */
 export function partyOf(memory: { readonly name: string } | undefined): string {
   return memory?.name ?? "other";
 }

@@ -25,7 +25,7 @@ const KIND_NAMES: Readonly<Record<Exclude<AddressKind, "public">, string>> = {
   reserved: "reserved",
 };
 
-/** An address is of a kind that the machine which named it must not name. */
+/** A machine named an address of a kind that it must not name. */
 export class ForbiddenAddressError extends Error {
   /** The class name, because a minifier may shorten it. */
   override readonly name = "ForbiddenAddressError";
@@ -92,10 +92,9 @@ async function requireAllowedKind(
 }
 
 /**
- * Finds the kind of the address at which the machine is reached that named the other address. DNS alone does
- * not decide, because the owner of a domain can publish any address: the machine must prove its name by TLS. An
- * address in a private network is accepted without TLS, too. Through a proxy, nothing is proved: the machine
- * counts as public.
+ * Finds the kind of the `namedBy` machine's own address. DNS alone does not decide, because the owner of a
+ * domain can publish any address: the machine must prove its name by TLS. An address in a private network is
+ * accepted without TLS, too. Through a proxy nothing is proved, so the machine counts as public.
  */
 async function findOwnKind({ namedBy, signal }: NamedAddressOptions): Promise<AddressKind> {
   const url = new URL(namedBy);
@@ -123,7 +122,7 @@ async function resolveKinds(url: URL, signal: AbortSignal): Promise<ReadonlySet<
     return new Set(addresses.map(({ address }) => kindOfAddress(address)));
   } catch {
     signal.throwIfAborted();
-    // The name is unknown here, or Deno may not resolve it. The connection shows its address.
+    // The name is unknown here, or Deno may not resolve it. The address is checked once the connection is open.
     return new Set();
   }
 }
@@ -206,7 +205,7 @@ async function openConnection(url: URL, options: NamedAddressOptions): Promise<O
   }
 }
 
-/** Sends a request over a connection, which is then used up. */
+/** Sends the only request of a connection. */
 async function sendOver(stream: Deno.Conn, request: Request): Promise<Response> {
   const { host, pathname, search } = new URL(request.url);
   const body = new Uint8Array(await request.arrayBuffer());
@@ -253,7 +252,7 @@ async function readResponse(stream: Deno.Conn): Promise<Response> {
     bodySize += length;
   };
   parser[HTTPParser.kOnMessageComplete] = () => {
-    // A status below 200 announces the response.
+    // A response with a status below 200 is interim: the final one follows.
     isComplete = status >= 200;
   };
   let size = 0;

@@ -13,7 +13,7 @@ const MAX_LENGTH = 64;
  */
 const MAX_COMPARED_PAIRS = 500_000;
 
-/** Cost of a name besides its characters, in pairs. */
+/** Fixed cost of comparing a name, in pairs of characters. */
 const BASE_COST_PER_NAME = 100;
 
 /**

@@ -5,32 +5,32 @@
  * @module
  */
 
-/** Maximum length of a text that its parts may keep in memory, in UTF-16 code units. */
+/** Maximum length of a text that a slice of it may keep in memory, in UTF-16 code units. */
 const MAX_KEPT_LENGTH = 1024;
 
-/** Length below which V8 copies a part of a text, in UTF-16 code units. */
+/** Length below which V8 copies a slice, in UTF-16 code units. */
 const MIN_SLICE_LENGTH = 13;
 
 /**
- * Returns a part of a text that does not keep the whole text in memory: a slice refers to the text that it was cut
- * from. Returns a part of a short text, and a part that is most of the text, without copying it.
+ * Copies a slice of a text, because in V8 a slice keeps the whole text in memory. A slice of a short text, or one
+ * that is most of the text, is returned as it is.
  *
- * @param part A slice of `whole`.
+ * @param slice A slice of `whole`.
  */
-export function ownText(part: string, whole: string): string {
-  const isCheap = whole.length <= MAX_KEPT_LENGTH || part.length < MIN_SLICE_LENGTH ||
-    4 * part.length >= 3 * whole.length;
-  if (isCheap) return part;
-  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(new TextEncoder().encode(part));
+export function detachSlice(slice: string, whole: string): string {
+  const isCheap = whole.length <= MAX_KEPT_LENGTH || slice.length < MIN_SLICE_LENGTH ||
+    4 * slice.length >= 3 * whole.length;
+  if (isCheap) return slice;
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(new TextEncoder().encode(slice));
 }
 
 /**
- * Returns at most `length` UTF-16 code units of a text, without half a surrogate pair at the end. The rest of the text
- * does not stay in memory with them.
+ * Returns at most the first `length` UTF-16 code units of a text, without half a surrogate pair at the end. The result
+ * does not keep the rest of the text in memory.
  */
 export function startOfText(text: string, length: number): string {
   if (text.length <= length) return text;
-  return ownText(text.slice(0, length).replace(/[\ud800-\udbff]$/, ""), text);
+  return detachSlice(text.slice(0, length).replace(/[\ud800-\udbff]$/, ""), text);
 }
 
 /** Cuts a text that is longer than `length` UTF-16 code units and appends an ellipsis. */

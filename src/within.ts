@@ -44,11 +44,10 @@ export async function withDeadline<T>(
 }
 
 /**
- * Waits for a duration. `setTimeout` of `node:timers/promises` would throw another error than the reason of
- * the signal.
+ * Waits for a duration. Unlike `setTimeout` of `node:timers/promises`, it rejects with the signal's own reason.
  *
  * @param ms The time in milliseconds.
- * @param signal Aborts the wait, which then rejects with the signal's reason.
+ * @param signal Aborts the wait.
  */
 export function wait(ms: number, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();

@@ -47,7 +47,7 @@ export async function serve(flags: ServeFlags): Promise<number> {
     write: (line) => void standardError.add(line),
   };
   let log = createLog(logOptions);
-  standardError.onRoom = (dropped) => {
+  standardError.onDropped = (dropped) => {
     // The level `error` is always logged.
     log.error("Lines of the log were dropped, because nothing read standard error", { dropped });
   };

@@ -103,7 +103,7 @@ export class ClientSession {
     };
     this.#connection = this.#buildConnection();
     this.#listChanges = new ListChanges((list) => {
-      if (this.#peer.isUnread) return false;
+      if (this.#peer.hasSlowReader) return false;
       this.#peer.notify(`notifications/${list}/list_changed`);
       return true;
     });
@@ -292,7 +292,7 @@ export class ClientSession {
 
   /** Sends a notification, or drops it while the client does not read. */
   #notifyOrDrop(...notification: Parameters<Peer["notify"]>): void {
-    if (!this.#peer.isUnread) {
+    if (!this.#peer.hasSlowReader) {
       if (this.#droppedCount > 0) {
         const message = "The client reads again; progress and log messages were dropped";
         this.#options.log.warn(message, { dropped: this.#droppedCount });

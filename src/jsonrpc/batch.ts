@@ -4,23 +4,23 @@ import { errorText, RPC_CODES } from "./message.ts";
 
 /**
  * Maximum total length of the answers to a batch, in UTF-16 code units. The answers are held in memory until
- * the last answer is known, and are then encoded together, while everything else waits.
+ * the last one is known. Encoding them together then blocks the event loop.
  */
 const MAX_JOINED_LENGTH = 4 * 1024 * 1024;
 
-/** The error for a message whose answer cannot be held until the other answers to its batch are known. */
+/** Replaces an answer that there is no room to hold until the rest of the batch is answered. */
 const TOO_LONG = {
   code: RPC_CODES.internalError,
   message: "The answers to the batch are too long together; send this message alone",
 };
 
-/** Memory of the text and the parsed values of a batch, in multiples of its length. */
+/** Memory of the text and the parsed values of a batch, as a multiple of its length. */
 const TEXT_MEMORY = 4;
 
-/** Memory of a message of a batch, besides its text and its values, in bytes. */
+/** Further memory of each message in a batch, in bytes. */
 const MESSAGE_BYTES = 400;
 
-/** A batch for which its sender's share of the memory has no room. */
+/** Stands for a batch that the sender's memory budget has no room for. */
 export const NO_ROOM_FOR_BATCH = {
   kind: "invalid",
   error: {
@@ -33,7 +33,7 @@ export const NO_ROOM_FOR_BATCH = {
   probableKind: undefined,
 } as const;
 
-/** A batch in a revision that has no batches. */
+/** Stands for a batch in a revision that has no batches. */
 export const NO_BATCHES = {
   kind: "invalid",
   error: {
@@ -53,7 +53,7 @@ export function batchBytes(text: string, messageCount: number): number {
 export interface BatchOptions {
   /** Number of messages in the batch. */
   readonly messageCount: number;
-  /** The memory in which the held answers count; `undefined` for no limit but that of a batch. */
+  /** The budget that held answers count against; `undefined` if only `MAX_JOINED_LENGTH` limits them. */
   readonly memory: Budget | undefined;
 }
 
@@ -62,7 +62,7 @@ export interface BatchOptions {
  *
  * @see {@link https://www.jsonrpc.org/specification#batch}
  */
-export class BatchExchange implements ResponseWriter {
+export class BatchWriter implements ResponseWriter {
   readonly #replyTo: ResponseWriter;
   readonly #answers: string[] = [];
   readonly #memory: Budget | undefined;

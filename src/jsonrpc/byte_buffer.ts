@@ -4,19 +4,19 @@ import type { Budget } from "../budget.ts";
 export interface ByteBufferOptions {
   /** Maximum number of bytes. */
   readonly maxBytes: number;
-  /** The memory in which the buffer counts. Default: no limit. */
+  /** The budget that the buffer counts against. Default: no limit. */
   readonly memory?: Budget | undefined;
-  /** Size up to which the buffer grows even if the memory has no room, in bytes. Default: 0. */
+  /** Size up to which the buffer grows even if the budget has no room, in bytes. Default: 0. */
   readonly uncheckedBytes?: number;
 }
 
-/** Size up to which a buffer doubles when it is full, and by which it then grows, in bytes. */
+/** A full buffer doubles up to this size, in bytes; a larger one grows by this size. */
 const GROWTH_BYTES = 1024 * 1024;
 
 /** Maximum size of a buffer, in bytes. */
 const MAX_BYTES = 1024 * 1024 * 1024;
 
-/** Collects bytes in one piece of memory. A large one grows where it is: copying 32 MB stops everything else for 30 ms. */
+/** Collects bytes in one buffer. A large buffer grows in place, because copying 32 MB blocks the event loop for 30 ms. */
 export class ByteBuffer {
   readonly #maxBytes: number;
   readonly #memory: Budget | undefined;
@@ -41,7 +41,7 @@ export class ByteBuffer {
     return this.#buffer.subarray(0, this.#size);
   }
 
-  /** Number of bytes for which the buffer has memory. */
+  /** Number of bytes that are allocated. */
   get capacity(): number {
     return this.#buffer.length;
   }
@@ -58,7 +58,7 @@ export class ByteBuffer {
     return true;
   }
 
-  /** Takes memory for a number of bytes. Returns whether there is room for it; otherwise nothing changes. */
+  /** Allocates memory for a number of bytes. Returns whether there is room for it; otherwise nothing changes. */
   reserve(capacity: number): boolean {
     const more = capacity - this.capacity;
     if (more <= 0) return true;
@@ -71,7 +71,7 @@ export class ByteBuffer {
     return true;
   }
 
-  /** Removes the bytes but keeps the memory for others. */
+  /** Removes the bytes, but keeps the memory for later bytes. */
   clear(): void {
     this.#size = 0;
   }
@@ -85,13 +85,13 @@ export class ByteBuffer {
 
   #replace(buffer: Uint8Array<ArrayBuffer>): void {
     buffer.set(this.bytes);
-    // Frees the memory now and not at the next garbage collection, which does not hurry for it.
+    // Frees the old memory now: the garbage collector would leave it for a long time.
     this.#buffer.buffer.transfer(0);
     this.#buffer = buffer;
   }
 }
 
-/** Creates a buffer, whose view grows with it if it is large. */
+/** Creates a buffer. If it is large, it can be resized, and the returned array grows with it. */
 function createBuffer(capacity: number, maxBytes: number): Uint8Array<ArrayBuffer> {
   if (capacity <= GROWTH_BYTES) return new Uint8Array(capacity);
   const buffer = new ArrayBuffer(0, { maxByteLength: maxBytes });

@@ -1,6 +1,5 @@
 /**
- * A signal of a cancellation: the part of `AbortSignal` that peers and their callers need, so that a real
- * `AbortSignal` can be passed too.
+ * The part of `AbortSignal` that peers and their callers need. An `AbortSignal` can be passed, too.
  */
 export interface CancelSignal {
   /** Whether the operation was cancelled. */

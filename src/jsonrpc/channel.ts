@@ -8,16 +8,16 @@ export interface ChannelHandler {
    *
    * @param bytes Size of the message in UTF-8 bytes.
    * @param replyTo Replies to this message, on a channel that answers each message separately.
-   * @returns A promise that the next message of the channel waits for, because this one is long.
+   * @returns A promise if handling the message takes long; the channel delivers no further message before it resolves.
    */
   message(text: string, bytes: number, replyTo?: ResponseWriter): Promise<void> | void;
   /** Receives one message that the channel has parsed. */
   receiveParsed?(message: Message, replyTo?: ResponseWriter): void;
-  /** Receives a message that was skipped; the channel continues with the next message. */
+  /** Receives the report on a message that was dropped; the channel continues with the next message. */
   dropped(message: DroppedMessage, replyTo?: ResponseWriter): void;
   /**
-   * Called if one request gets no answer although the channel stays open: over HTTP, each request has
-   * its own response. Ignored if the request has been answered.
+   * Called if one request fails while the channel stays open, as over HTTP, where each request has its own
+   * response. Ignored if the request has been answered.
    *
    * @param id The id of the request as JSON text.
    * @param cause The reason; a function is called only if the request is still pending.
@@ -48,11 +48,11 @@ export interface ResponseWriter {
   end(): void;
 }
 
-/** A message that was skipped. */
+/** A received message that was dropped without parsing it. */
 export interface DroppedMessage {
   /**
    * `too-long`: longer than the limit; `not-utf8`: not UTF-8 text; `too-complex`: JSON that takes
-   * many times its size to parse; `no-room`: the memory for messages of its sender is full.
+   * too long to parse or is nested too deeply; `no-room`: the sender's memory budget has no room for it.
    */
   readonly reason: "too-long" | "not-utf8" | "too-complex" | "no-room";
   /** Size in bytes, without the delimiter. */
@@ -69,23 +69,23 @@ export interface QueuedMessage {
   parts: readonly string[] | undefined;
   /** Length in UTF-16 code units. */
   readonly length: number;
-  /** The memory in which the message counts; `undefined` = released, because the message has been written or dropped. */
+  /** The budget that the message counts against; `undefined` once it has been written or dropped. */
   memory: Budget | undefined;
 }
 
-/** A duplex of JSON-RPC messages as text: over a pipe, in memory, or over HTTP. */
+/** A bidirectional connection that carries JSON-RPC messages as text: over a pipe, in memory, or over HTTP. */
 export interface Channel {
   /** Starts receiving. Called once. */
   open(handler: ChannelHandler): void;
   /**
    * Queues one message; never blocks and never throws. After the end, messages are dropped.
    *
-   * @param memory The memory in which the message counts until it has been written; default: that of the other side.
+   * @param memory The budget that the message counts against until it has been written; default: that of the other side.
    * @returns The message in the queue, if the channel has a queue.
    */
   send(text: string, memory?: Budget): QueuedMessage | void;
   /**
-   * Takes a message out of the queue.
+   * Removes a message from the queue.
    *
    * @returns Whether the message was in the queue; otherwise at least its beginning has been sent.
    */
@@ -101,14 +101,14 @@ export interface Channel {
   /** Queues one long message in parts, which saves concatenating them; otherwise like `send`. */
   sendParts?(parts: readonly string[], memory?: Budget): QueuedMessage | void;
   /**
-   * Slows down receiving, for a sender whose messages are not worth the work.
+   * Pauses reading, for a sender that sends useless messages.
    *
-   * @param ms Duration of the pause; short pauses are added up and taken together.
+   * @param ms Duration of the pause; short pauses are added up into a longer one.
    */
   throttle?(ms: number): void;
   /**
-   * Sets the listener that is called before every write of queued messages; it must not throw. If a channel
-   * lacks this method, its owner does the work of the listener before it sends each answer.
+   * Sets the listener that is called before every write of queued messages; it must not throw. If the channel
+   * lacks this method, its owner must do that work itself before it sends each answer.
    */
   onBeforeWrite?(listener: () => void): void;
   /** Resolves when all queued messages have been written, or cannot be written any more. */

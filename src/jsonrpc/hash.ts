@@ -1,5 +1,5 @@
 /**
- * Hashes a part of a text (FNV-1a).
+ * Hashes a text, or a part of it (FNV-1a).
  *
  * @param seed A random number, so that a peer cannot choose texts with equal hashes.
  */

@@ -55,7 +55,7 @@ export class IdTable<Id extends string | number, Value> {
     let freeSlot = this.#find(id);
     if (this.#ids[freeSlot] === undefined) return;
     this.#size--;
-    // Move up the following entries that are not in their own slot because this one was occupied.
+    // Move up the following entries that were displaced because this slot was occupied.
     for (let slot = freeSlot;;) {
       slot = (slot + 1) & mask;
       const next = this.#ids[slot];

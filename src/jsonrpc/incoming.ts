@@ -1,4 +1,4 @@
-import { ownText } from "../text.ts";
+import { detachSlice } from "../text.ts";
 import { Cancellation, type CancelSignal } from "./cancellation.ts";
 import type { ResponseWriter } from "./channel.ts";
 import {
@@ -14,7 +14,7 @@ import {
 } from "./message.ts";
 import { measureParseCost, textAt } from "./scan.ts";
 
-/** The text of an answer, or its parts. */
+/** The text of an answer, whole or in parts. */
 export type RequestAnswer = string | readonly string[];
 
 /** Maximum memory of a character, in bytes. */
@@ -96,7 +96,9 @@ export class IncomingRequest {
   paramText(...path: readonly string[]): JsonText | undefined {
     const body = this.#body;
     const text = body === undefined ? undefined : textAt(body, ...path);
-    return body === undefined || text === undefined ? undefined : new JsonText(ownText(text, body));
+    return body === undefined || text === undefined
+      ? undefined
+      : new JsonText(detachSlice(text, body));
   }
 
   /** Answers with a result. Only the first answer is sent, and none after a cancellation. */

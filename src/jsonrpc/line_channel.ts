@@ -19,13 +19,13 @@ const SLOW_READ_MS = 100;
 /** Maximum size of one write in bytes; more is written in several writes. */
 const WRITE_BYTES = 128 * 1024;
 
-/** Number of messages queued in one tick that suggests that more will follow. */
+/** Number of messages queued in one tick above which more are expected in the same round of the event loop. */
 const MANY_MESSAGES = 4;
 
 /** Maximum length of parts that are encoded together, in UTF-16 code units. */
 const MAX_JOINED_LENGTH = 32 * 1024;
 
-/** Time for which answers are read from a side that has stopped reading, in milliseconds. */
+/** Time for which answers are still read after a write has failed, in milliseconds. */
 const LAST_ANSWERS_MS = 1000;
 
 /** A source of bytes, such as a `ReadableStream`. */
@@ -53,18 +53,21 @@ export interface LineChannelOptions {
   /** Maximum size of a received message in bytes; default: `MAX_MESSAGE_BYTES`. */
   readonly maxBytes?: number;
   /**
-   * Whether reading pauses while the other side does not read, so that a side that sends requests but
-   * never reads the answers cannot fill the memory. Not for servers: if the gateway stopped reading, both
-   * sides could wait for each other forever. Default: no; reading only slows down.
+   * Whether reading pauses while the other side does not read, so that a client that sends requests but
+   * never reads the answers cannot fill the memory. Do not set it for servers: if the gateway stopped reading,
+   * both sides could wait for each other forever. Default: no; reading only slows down.
    */
   readonly pauseWhenUnread?: boolean;
   /**
-   * The memory in which two kinds of messages count: received ones of which only a part has arrived, and sent ones in
-   * the queue, unless `send` names another memory. If the queue exceeds the `QueueLimit` of this memory, the next message
-   * that is sent ends the channel. Default: no limit.
+   * The budget that incomplete received messages and queued messages count against, unless `send` names another
+   * budget. If the queue exceeds the `QueueLimit` of this budget, sending another message ends the channel. Default:
+   * no limit.
    */
   readonly memory?: Budget | undefined;
-  /** Returns a promise that reading waits for, such as until the receiver of the messages reads; `undefined` if reading may go on. */
+  /**
+   * Called after each read. Returns a promise that the next read waits for, such as until the receiver of the messages
+   * has caught up; `undefined` if reading may continue.
+   */
   readonly untilReceiverReads?: (() => Promise<void> | undefined) | undefined;
 }
 
@@ -125,7 +128,7 @@ export class LineChannel implements Channel {
     return this.#queuedLength;
   }
 
-  /** Queues one message; it leaves with all others that are queued in the same tick. */
+  /** Queues one message; it is written together with all others that are queued in the same tick. */
   send(text: string, memory?: Budget): QueuedMessage {
     return this.#enqueue([`${text}\n`], memory);
   }
@@ -147,7 +150,7 @@ export class LineChannel implements Channel {
     return true;
   }
 
-  /** Resolves when the other side has read; `undefined` while little is queued. */
+  /** Resolves when the other side has read the queued messages; `undefined` while little is queued. */
   untilRead(): Promise<void> | undefined {
     return this.#queuedLength > MAX_QUEUED_LENGTH ? this.flush() : undefined;
   }
@@ -237,7 +240,7 @@ export class LineChannel implements Channel {
   }
 
   async #write(): Promise<void> {
-    // Wait for a microtask, so that the messages that are sent together leave in one write.
+    // Wait for a microtask, so that messages that are sent together are written together.
     await Promise.resolve();
     // Under load, wait for messages of the same round of the event loop: at 64 calls in flight, that
     // is a sixth more calls per second. A single call does not wait.
@@ -278,7 +281,7 @@ export class LineChannel implements Channel {
       message.parts = undefined;
       this.#shortenQueue(QUEUED_MESSAGE_LENGTH);
       for (const part of parts) {
-        // Short parts are encoded together: a call of the encoder costs as much as several of them.
+        // Short parts are encoded together: a call of the encoder costs as much as encoding several of them.
         if (joinedParts.length + part.length > MAX_JOINED_LENGTH) {
           await this.#encode(joinedParts);
           joinedParts = "";
@@ -303,7 +306,7 @@ export class LineChannel implements Channel {
   }
 
   #shortenQueue(length: number): void {
-    // A queue that became too long is dropped during a write, whose messages no longer count then.
+    // If the queue was dropped during this write, the messages of the write no longer count.
     this.#queuedLength = Math.max(0, this.#queuedLength - length);
   }
 
@@ -314,7 +317,7 @@ export class LineChannel implements Channel {
   }
 }
 
-/** Stops counting a message in its memory. Idempotent. */
+/** Stops counting a message against its budget. Idempotent. */
 function release(message: QueuedMessage): void {
   message.memory?.add(-message.length);
   message.memory = undefined;

@@ -8,7 +8,7 @@ const BYTE_ORDER_MARK = 0xfeff;
 const BYTE_ORDER_MARK_BYTES = 3;
 
 /**
- * Decodes lines to messages. Short lines usually arrive several at a time and are decoded together:
+ * Decodes lines into messages. Short lines usually arrive several at a time and are decoded together:
  * each call of the decoder costs as much as parsing one message.
  */
 export class LineDecoder implements LineSplitterOptions {
@@ -21,7 +21,7 @@ export class LineDecoder implements LineSplitterOptions {
    * Creates a decoder.
    *
    * @param handler Receives the messages.
-   * @param memory The memory for lines that have not arrived whole; default: no limit.
+   * @param memory The budget that incomplete lines count against; default: no limit.
    */
   constructor(handler: Pick<ChannelHandler, "message" | "dropped">, memory?: Budget) {
     this.#handler = handler;
@@ -53,7 +53,7 @@ export class LineDecoder implements LineSplitterOptions {
     }
   }
 
-  tooLong(message: DroppedMessage): void {
+  dropped(message: DroppedMessage): void {
     this.#handler.dropped(message);
   }
 
@@ -66,7 +66,7 @@ export class LineDecoder implements LineSplitterOptions {
 
 /** Splits a block into lines. No line is too long, because the limit is the length of the block. */
 function splitLines(lines: Uint8Array, line: (line: Uint8Array) => void): void {
-  const splitter = new LineSplitter(lines.length, { line, tooLong: () => {} });
+  const splitter = new LineSplitter(lines.length, { line, dropped: () => {} });
   splitter.push(lines);
   splitter.end();
 }

@@ -6,16 +6,16 @@ import { measureParseCost } from "./scan.ts";
 
 /** Options of parsing and handling a message. */
 export interface HandlingOptions<T> {
-  /** The sender's share of the memory, in which the message counts until it is handled. Default: no limit. */
+  /** The sender's budget, which the message counts against until it is handled; `undefined` for no limit. */
   readonly memory: Budget | undefined;
-  /** Handles the message, which is invalid if it was not parsed. */
+  /** Handles the message; one that was dropped is an `InvalidMessage`. */
   readonly handle: (message: Message) => T;
 }
 
 /**
  * Parses a message and handles it. If the message is long, measuring, parsing and handling it are steps of long work.
  *
- * @param received The message, which nothing else should hold while it is parsed.
+ * @param received The message. The caller should not keep a reference, so that the text can be freed early.
  * @returns The result of `handle`; a promise of it if the message is long.
  */
 export function parseAndHandle<T>(
@@ -35,7 +35,7 @@ async function parseInSteps<T>(
   const cost = await longWork.run(party, () => measureParseCost(text, text.length === bytes));
   memory?.add(-bytes);
   if (cost.isTooComplex) return handle(dropText({ text, bytes }, "too-complex"));
-  // The message has been received: it may exceed the memory, but not if earlier ones have.
+  // The text is in memory already, so a message may exceed the budget, but only one at a time.
   if (memory?.hasRoom(0) === false) return handle(dropText({ text, bytes }, "no-room"));
   memory?.add(cost.memory);
   const message = await longWork.run(

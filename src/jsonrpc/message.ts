@@ -1,4 +1,4 @@
-import { ownText } from "../text.ts";
+import { detachSlice } from "../text.ts";
 import type { DroppedMessage } from "./channel.ts";
 import { textAt } from "./scan.ts";
 import { utf8Bytes } from "./utf8.ts";
@@ -44,15 +44,15 @@ export class JsonText {
 /** Minimum length of a text that is sent in parts, in UTF-16 code units. */
 export const MIN_PARTS_LENGTH = 32 * 1024;
 
-/** A JSON value as parts of a text on one line. A long value is sent in parts, which saves concatenating them. */
+/** A JSON value on one line, in parts. A long value is sent in parts, which saves concatenating them. */
 export class JsonParts {
   /** The parts. */
   readonly parts: readonly string[];
 
   /**
-   * Wraps the parts of a text.
+   * Wraps the parts.
    *
-   * @param parts Parts without line breaks, which are a valid JSON text together.
+   * @param parts Parts without line breaks; concatenated, they are valid JSON.
    */
   constructor(...parts: readonly string[]) {
     this.parts = parts;
@@ -113,7 +113,7 @@ export interface ResultMessage {
   readonly text: string;
 }
 
-/** A text that is not a valid message, or a message that was skipped. */
+/** A text that is not a valid message, or a message that was dropped. */
 export interface InvalidMessage {
   /** The kind. */
   readonly kind: "invalid";
@@ -125,7 +125,7 @@ export interface InvalidMessage {
   readonly probableKind: "call" | "answer" | undefined;
   /** The whole message, as received. */
   readonly text: string;
-  /** Set if the message was skipped. */
+  /** Set if the message was dropped. */
   readonly dropped?: DroppedMessage;
 }
 
@@ -157,13 +157,13 @@ export function readMessage(value: unknown, source: MessageSource): Message {
   if (isError(message)) return { kind: "error", id, ...readError(message.error, text), text };
   if ("result" in message) {
     if (id === undefined) return invalid("An answer must have an id", undefined, text, "answer");
-    const body = ownTextAt(text, "result") ?? "null";
+    const body = detachedTextAt(text, "result") ?? "null";
     return { kind: "result", id, value: message.result, body, bytes: utf8Bytes(body), text };
   }
   return invalid("A message must have a method, a result or an error", id, text);
 }
 
-/** Whether an answer is an error. Some servers always write both members, one of them as null. */
+/** Whether an answer is an error. Some servers always write both `result` and `error`, one of them as null. */
 function isError(message: Record<string, unknown>): boolean {
   const { error, result } = message;
   if (typeof error === "object" && error !== null) return true;
@@ -183,14 +183,14 @@ function readCall(
   if (id === undefined) {
     return invalid('"id" must be a string or a number', undefined, text, "call");
   }
-  const body = ownTextAt(text, "params");
+  const body = detachedTextAt(text, "params");
   return { kind: "request", id, method, params, body, bytes, memory, text };
 }
 
-/** Returns the text of the value at a path of keys of a message, which may be kept after the message. */
-function ownTextAt(text: string, ...path: readonly string[]): string | undefined {
+/** Like `textAt`, but the returned text does not keep the message in memory. */
+function detachedTextAt(text: string, ...path: readonly string[]): string | undefined {
   const valueText = textAt(text, ...path);
-  return valueText === undefined ? undefined : ownText(valueText, text);
+  return valueText === undefined ? undefined : detachSlice(valueText, text);
 }
 
 /**
@@ -204,7 +204,7 @@ export function readId(id: unknown, text: string, ...path: string[]): IdText | u
   if (typeof id === "string") return JSON.stringify(id);
   if (typeof id !== "number") return undefined;
   // The text of a number that a double cannot represent has all of its digits.
-  return Number.isSafeInteger(id) ? String(id) : ownTextAt(text, ...path);
+  return Number.isSafeInteger(id) ? String(id) : detachedTextAt(text, ...path);
 }
 
 function readError(value: unknown, text: string): { error: RpcError; errorText: JsonText } {
@@ -218,7 +218,7 @@ function readError(value: unknown, text: string): { error: RpcError; errorText: 
   };
   // The text is passed on unchanged only if it is a valid error.
   const isValid = error.code === code && error.message === message;
-  const receivedText = isValid ? ownTextAt(text, "error") : undefined;
+  const receivedText = isValid ? detachedTextAt(text, "error") : undefined;
   return { error, errorText: new JsonText(receivedText ?? JSON.stringify(error)) };
 }
 
@@ -249,7 +249,7 @@ export function notificationText(method: string, params: Payload | undefined): s
   return `{"jsonrpc":"2.0","method":${JSON.stringify(method)}${tail}`;
 }
 
-/** Serializes an answer in three parts; the second is the result. */
+/** Serializes a successful answer in three parts; the second is the result. */
 export function resultParts(id: IdText, result: Payload): [string, string, string] {
   return [`{"jsonrpc":"2.0","id":${id},"result":`, payloadText(result), "}"];
 }

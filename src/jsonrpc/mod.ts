@@ -1,6 +1,7 @@
 /**
  * Bidirectional JSON-RPC 2.0: messages, the peer that matches requests with answers, and the channels
- * that carry them. Knows nothing of tools, servers or any revision of MCP. Imports the leaves.
+ * that carry them. An *answer* is a response of JSON-RPC; *response* means one of HTTP. Knows nothing of tools,
+ * servers or any revision of MCP. Imports the leaves.
  *
  * @module
  */

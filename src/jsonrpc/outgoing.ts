@@ -28,7 +28,7 @@ export interface RequestOptions {
    * response to it.
    */
   readonly duringRequest?: { notify(text: string): void };
-  /** The memory in which the request counts until it has been written; default: that of the other side. */
+  /** The budget that the request counts against until it has been written; default: that of the other side. */
   readonly memory?: Budget | undefined;
 }
 

@@ -1,4 +1,4 @@
-import { ownText, startOfText } from "../text.ts";
+import { detachSlice, startOfText } from "../text.ts";
 import type { DroppedMessage } from "./channel.ts";
 import { openEnvelope } from "./envelope.ts";
 import {
@@ -15,7 +15,7 @@ import { utf8Bytes } from "./utf8.ts";
 /** Maximum number of messages in a batch: the answer to an invalid message is many times its size. */
 const MAX_BATCH = 1000;
 
-/** Length of the excerpts from both ends of a skipped message, in UTF-16 code units. */
+/** Length of the excerpts from both ends of a dropped message, in UTF-16 code units. */
 const EXCERPT_LENGTH = 1024;
 
 /** A text with its size in bytes. */
@@ -39,13 +39,13 @@ export function parseMessage(text: string, bytes: number): Message {
     : parseMeasured({ text, bytes, memory: cost?.memory });
 }
 
-/** Classifies a message that is not parsed. */
+/** Drops a message without parsing it. */
 export function dropText(
   { text, bytes }: ReceivedText,
   reason: DroppedMessage["reason"],
 ): InvalidMessage {
   const head = startOfText(text, EXCERPT_LENGTH);
-  const tail = ownText(text.slice(-EXCERPT_LENGTH), text);
+  const tail = detachSlice(text.slice(-EXCERPT_LENGTH), text);
   return readDropped({ reason, bytes, head, tail });
 }
 
@@ -58,7 +58,7 @@ export function parseMeasured(source: MessageSource): Message {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    // The rest of the error quotes the message, which may hold anything.
+    // Only the position is used: the rest of the error quotes the message, which may contain secrets.
     const [, position] = / at position (\d+)/.exec(String(error)) ?? [];
     const positionClause = position === undefined ? "" : `; the fault is at position ${position}`;
     return invalid(RPC_CODES.parseError, `The message is not JSON${positionClause}`, text);
@@ -73,7 +73,7 @@ export function parseMeasured(source: MessageSource): Message {
   }
   const texts = elementTexts(text);
   const messages = value.map((element, index) => {
-    const elementText = ownText(texts[index] ?? "", text);
+    const elementText = detachSlice(texts[index] ?? "", text);
     return readMessage(element, { text: elementText, bytes: utf8Bytes(elementText) });
   });
   return { kind: "batch", messages, text };
@@ -98,8 +98,8 @@ function parseEnvelope({ text, bytes, memory }: MessageSource): Message | undefi
   return {
     kind: "request",
     // The body is almost the whole message, but the id and the method may outlive it in an answer.
-    id: ownText(id, text),
-    method: ownText(method, text),
+    id: detachSlice(id, text),
+    method: detachSlice(method, text),
     params: value,
     body,
     bytes,
@@ -116,14 +116,14 @@ const DROP_DESCRIPTIONS: Readonly<Record<DroppedMessage["reason"], string>> = {
   "too-complex": "is nested too deeply or contains too many values",
 };
 
-/** Classifies a skipped message by its beginning and its end. */
+/** Classifies a dropped message by its beginning and its end. */
 export function readDropped(dropped: DroppedMessage): InvalidMessage {
   const message = `The message of ${dropped.bytes} bytes ${DROP_DESCRIPTIONS[dropped.reason]}`;
   const error = { code: RPC_CODES.parseError, message };
   return { kind: "invalid", error, ...guessIdAndKind(dropped), text: dropped.head, dropped };
 }
 
-// Sources and not patterns: compiling Unicode properties takes 0.4 ms, which starts would pay for.
+// Strings and not `RegExp` objects: compiling Unicode properties would add 0.4 ms to every start.
 const ID = String.raw`(0|[1-9]\d*|"[^"\\\p{Cc}\ufffd]*")`;
 const VERSION = String.raw`(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?`;
 

@@ -1,7 +1,7 @@
 import type { Budget } from "../budget.ts";
 import { longWork, partyOf } from "../long_work.ts";
 import { startOfText } from "../text.ts";
-import { batchBytes, BatchExchange, NO_BATCHES, NO_ROOM_FOR_BATCH } from "./batch.ts";
+import { batchBytes, BatchWriter, NO_BATCHES, NO_ROOM_FOR_BATCH } from "./batch.ts";
 import type { Channel, ResponseWriter } from "./channel.ts";
 import { hashId, IdTable } from "./id_table.ts";
 import { IncomingRequest, type RequestOrigin } from "./incoming.ts";
@@ -24,7 +24,7 @@ import { AnswerTooLong, ChannelClosed, type Reply, Result } from "./reply.ts";
 /** Maximum length of the excerpt of an unexpected message, in UTF-16 code units. */
 const EXCERPT_LENGTH = 200;
 
-/** Queued UTF-16 code units above which the other side counts as one that does not read. */
+/** Queued UTF-16 code units above which the other side counts as a slow reader. */
 const SLOW_READER_LENGTH = 8 * 1024 * 1024;
 
 /**
@@ -51,15 +51,15 @@ export interface PeerHandler {
   /** Whether the revision of the connection has batches; otherwise they are invalid. Default: yes. */
   acceptsBatches?(): boolean;
   /**
-   * Returns the memory in which a long message counts until it is parsed, a batch until its messages are dispatched,
-   * and answers that wait for others of their batch. Default: none.
+   * Returns the budget that a long message counts against until it is parsed, a batch until its messages are
+   * dispatched, and an answer while it waits for the rest of its batch. Default: none.
    */
   memory?(): Budget | undefined;
   /** Handles a request, which may be answered now or later. */
   request(request: IncomingRequest): void | Promise<void>;
   /** Handles a notification, except for cancellation and progress, which the peer handles. */
   notification(method: string, params: unknown): void | Promise<void>;
-  /** Receives an answer to a cancelled request, which MCP allows. Default: ignores it. */
+  /** Receives the answer to a cancelled request. MCP allows such late answers. Default: ignores it. */
   lateAnswer?(excerpt: string): void;
   /**
    * Receives an invalid message, an answer to no request, or the failure of a handler, for the log.
@@ -119,8 +119,8 @@ export class Peer {
     return this.#outgoing.size;
   }
 
-  /** Whether the other side leaves so much unread that callers should drop unimportant messages. */
-  get isUnread(): boolean {
+  /** Whether the other side reads so slowly that callers should drop unimportant messages. */
+  get hasSlowReader(): boolean {
     return (this.#channel.queuedLength ?? 0) > SLOW_READER_LENGTH;
   }
 
@@ -137,8 +137,8 @@ export class Peer {
   /**
    * Sends a request.
    *
-   * @param params The parameters, or a function that makes them from the id of the request, which is
-   * also its progress token.
+   * @param params The parameters, or a function that creates them from the id of the request. The id is also
+   * the progress token.
    * @returns The answer; it may be an error.
    * @throws {ChannelClosed} The channel ended before the answer. If the channel reports that only this
    * request gets no answer, the reported error is thrown instead.
@@ -210,7 +210,7 @@ export class Peer {
       return this.#dispatch({ ...NO_ROOM_FOR_BATCH, text }, replyTo);
     }
     memory?.add(bytes);
-    const batch = new BatchExchange(replyTo, { messageCount: messages.length, memory });
+    const batch = new BatchWriter(replyTo, { messageCount: messages.length, memory });
     for (const [index, message] of messages.entries()) {
       const isDispatched = await longWork.run(partyOf(memory), () => {
         if (this.#endError !== undefined) return false;
@@ -222,7 +222,7 @@ export class Peer {
         break;
       }
       if (index === messages.length - 1) break;
-      // Most of the work on a request follows in promises.
+      // Most of the work on a request is done after `dispatch`, in promises.
       const startedAt = performance.now();
       await new Promise((resolve) => setImmediate(resolve));
       longWork.addTime(performance.now() - startedAt);
@@ -358,7 +358,7 @@ export class Peer {
       const { requestId, reason } = fields;
       const id = readId(requestId, text, "params", "requestId");
       const request = id === undefined ? undefined : this.#incoming.get(id);
-      // Another value is ignored: converting it to a string may throw (`{"toString": null}`).
+      // Any other type is ignored: converting it to a string may throw (`{"toString": null}`).
       request?.cancel(typeof reason === "string" ? reason : "cancelled");
     } else if (method === "notifications/progress") {
       this.#outgoing.receiveProgress(fields);

@@ -6,8 +6,8 @@ import type { Budget } from "../budget.ts";
  */
 export const QUEUED_MESSAGE_LENGTH = 1024;
 
-/** Length up to which a queue is kept although the memory is exceeded, in UTF-16 code units. */
-const MAX_LENGTH_WITHOUT_MEMORY = 1024 * 1024;
+/** Length up to which a queue is allowed even if the budget is exceeded, in UTF-16 code units. */
+const ALWAYS_ALLOWED_LENGTH = 1024 * 1024;
 
 /** The limit of the queue to the other side of a channel. */
 export class QueueLimit {
@@ -16,7 +16,7 @@ export class QueueLimit {
   /**
    * Creates the limit.
    *
-   * @param memory The memory of the other side; `undefined` if the queue has no limit.
+   * @param memory The budget of the other side; `undefined` if the queue has no limit.
    */
   constructor(memory: Budget | undefined) {
     this.#memory = memory;
@@ -27,9 +27,9 @@ export class QueueLimit {
     return queuedLength === 0 || queuedLength + length <= (this.#memory?.max ?? Infinity);
   }
 
-  /** Whether a queue is so long that the other side counts as one that never reads. */
+  /** Whether a queue is so long that the other side is assumed to have stopped reading. */
   isExceeded(queuedLength: number): boolean {
     return !this.hasRoom(queuedLength, 0) ||
-      (queuedLength > MAX_LENGTH_WITHOUT_MEMORY && this.#memory?.isExceeded() === true);
+      (queuedLength > ALWAYS_ALLOWED_LENGTH && this.#memory?.isExceeded() === true);
   }
 }

@@ -4,15 +4,15 @@ import { longWork, partyOf } from "../long_work.ts";
 /** Length of the window in which the load is measured, in milliseconds. */
 const WINDOW_MS = 20;
 
-/** Share of work in a window above which the loop pauses. */
+/** Share of a window spent working above which the loop pauses. */
 const MAX_WORK_SHARE = 0.8;
 
 /** Sum of the requested pauses above which the loop pauses, in milliseconds. */
 const MAX_PENDING_PAUSE_MS = 10;
 
 /**
- * Keeps a read loop from starving everything else. While a pipe is always full, reads of it resolve
- * without a tick of the event loop in between, so that no timer fires and no other pipe is read.
+ * Keeps a read loop from starving everything else. While a pipe is always full, its reads resolve without
+ * returning to the event loop, so that no timer fires and no other pipe is read.
  */
 export class ReadThrottle {
   readonly #party: string;
@@ -23,9 +23,9 @@ export class ReadThrottle {
   #endPause = (): void => {};
 
   /**
-   * Creates a throttle that does not pause.
+   * Creates a throttle.
    *
-   * @param sender The memory of the side that is read, which names its party of long work.
+   * @param sender The budget of the side that is read; its name is the party in `longWork`.
    */
   constructor(sender: Budget | undefined) {
     this.#party = partyOf(sender);
@@ -58,16 +58,16 @@ export class ReadThrottle {
   }
 
   /**
-   * Requests a pause of the loop, because its input is not worth the work. While a server sent only such
-   * input, the pauses reduced the median duration of calls to other servers from 120 to 0.7 ms (measured).
+   * Requests a pause of the loop, because its input is useless. While a server sent only such input, the
+   * pauses reduced the median duration of calls to other servers from 120 to 0.7 ms (measured).
    *
-   * @param ms Duration of the pause; short pauses are added up and taken together.
+   * @param ms Duration of the pause; short pauses are added up into a longer one.
    */
   throttle(ms: number): void {
     this.#pendingPauseMs += ms;
   }
 
-  /** Takes the pauses that were requested, if they are long enough; the loop must await the promise. */
+  /** Starts the requested pause if it is long enough; the loop must await the promise. */
   takePause(): Promise<void> | undefined {
     return this.#pendingPauseMs > MAX_PENDING_PAUSE_MS ? this.#pause() : undefined;
   }

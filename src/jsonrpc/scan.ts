@@ -13,8 +13,7 @@ const COLON = 58;
 const BACKSLASH = 92;
 
 /**
- * Maximum length of texts that are never too complex, in UTF-16 code units: parsing such a text takes
- * less than 0.1 s.
+ * Length up to which a text is never too complex, in UTF-16 code units: parsing it takes less than 0.1 s.
  */
 const SIMPLE_LENGTH = 256 * 1024;
 
@@ -22,8 +21,8 @@ const SIMPLE_LENGTH = 256 * 1024;
 const MAX_DEPTH = 1000;
 
 /**
- * Maximum time that parsing a longer text takes by `PARSE_NS`, in nanoseconds. A list of 100,000 objects with
- * five members each takes 53 ms, and is far longer than a list that a model can use.
+ * Maximum estimated time to parse a longer text, in nanoseconds. A list of 100,000 objects with five members each
+ * takes 53 ms, and is far longer than anything that a model can use.
  */
 const MAX_PARSE_NS = 100_000_000;
 
@@ -54,10 +53,10 @@ const CONTAINER_BYTES = 64;
 const ELEMENT_BYTES = 16;
 const STRING_BYTES = 24;
 
-/** Maximum length of texts whose memory is not estimated by their parts, in UTF-16 code units. */
+/** Length up to which the memory of a text is estimated from its length alone, in UTF-16 code units. */
 const SMALL_LENGTH = 4 * 1024;
 
-/** Memory of a small text and of the request that it belongs to, in multiples of its length. */
+/** Memory of a small text and of the request that it belongs to, as a multiple of its length. */
 const SMALL_MEMORY = 24;
 
 /**
@@ -141,7 +140,7 @@ export interface ParseCost {
   readonly memory: number;
 }
 
-/** The cost of a text that is not parsed. */
+/** The cost of a text that must not be parsed. */
 const TOO_COMPLEX: ParseCost = { isTooComplex: true, memory: 0 };
 
 /**
@@ -153,7 +152,7 @@ export function canBeTooComplex(text: string): boolean {
 }
 
 /**
- * Measures what it takes to parse a text, in one pass.
+ * Estimates the time and memory that parsing a text takes, in one pass.
  *
  * @param text A text, JSON or not.
  * @param isAscii Whether it is ASCII. Other strings may take two bytes for each of their characters.
@@ -164,7 +163,7 @@ export function measureParseCost(text: string, isAscii: boolean): ParseCost {
   }
   const table = canBeTooComplex(text) ? new StringTable() : undefined;
   let memory = (isAscii ? 2 : 4) * text.length;
-  // Checked first: skipping strings costs as much per escape.
+  // Checked first, because skipping strings below takes as long per escape.
   let parseNs = table === undefined ? 0 : escapeCostNs(text);
   if (parseNs > MAX_PARSE_NS) return TOO_COMPLEX;
   let depth = 0;
@@ -222,13 +221,13 @@ export function countMembers(json: string): number {
   return count;
 }
 
-/** Finds keys and short strings that are new in a text, approximately and in little memory. */
+/** Recognizes the first occurrence of each key and short string, approximately and in little memory. */
 class StringTable {
   readonly #hashBits = new Uint8Array(Math.ceil(HASH_COUNT / 8));
   // Random, so that a peer cannot choose strings that all have the same hash.
   readonly #seed = makeSeed();
 
-  /** Adds a string with its quotes; returns the time that it takes to parse if it is new, in nanoseconds. */
+  /** Adds a string with its quotes; returns the additional time to parse it if it is new, in nanoseconds. */
   add(text: string, start: number, end: number): number {
     const isKey = text.charCodeAt(skipSpace(text, end)) === COLON;
     if (!isKey && end - start > SHORT_STRING_LENGTH) return 0;
@@ -263,7 +262,7 @@ function isKey(json: string, start: number, end: number, key: string): boolean {
   return text.length === key.length + 2 && text.startsWith(key, 1);
 }
 
-/** Returns the position after the space at a position. */
+/** Returns the position of the first character at or after `at` that is not whitespace. */
 export function skipSpace(json: string, at: number): number {
   for (;;) {
     const code = json.charCodeAt(at);
@@ -272,7 +271,7 @@ export function skipSpace(json: string, at: number): number {
   }
 }
 
-/** Returns the end of the string at a position. */
+/** Returns the end of the string that starts at a position. */
 export function skipString(json: string, start: number): number {
   let end = json.indexOf('"', start + 1);
   while (end >= 0) {
@@ -280,7 +279,7 @@ export function skipString(json: string, start: number): number {
     let before = end - 1;
     while (json.charCodeAt(before) === BACKSLASH) before--;
     if ((end - before) % 2 === 1) return end + 1;
-    // Other escapes probably follow; a search for each takes ten times as long as reading them.
+    // More escapes probably follow; searching for each takes ten times as long as reading the characters.
     let at = end + 1;
     for (const nearEnd = at + NEAR_ESCAPES_LENGTH; at < nearEnd;) {
       const code = json.charCodeAt(at);
@@ -292,7 +291,7 @@ export function skipString(json: string, start: number): number {
   return json.length;
 }
 
-/** Returns the end of the value at a position. */
+/** Returns the end of the value that starts at a position. */
 export function skipValue(json: string, start: number): number {
   const first = json.charCodeAt(start);
   if (first === QUOTE) return skipString(json, start);

@@ -5,8 +5,8 @@ export interface Indexed {
 }
 
 /**
- * A set in no particular order, which removes an item by moving the last item to its index. A `Set` would
- * keep garbage alive if items come and go with every call; see `IdTable`.
+ * An unordered set that removes an item by moving the last item to its index. If items come and go with every
+ * call, a `Set` would keep garbage alive; see `IdTable`.
  */
 export class SwapRemoveSet<Item extends Indexed> {
   readonly #items: Item[] = [];

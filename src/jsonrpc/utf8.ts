@@ -4,7 +4,7 @@ const REPLACEMENT = "\ufffd";
 /** Maximum length of texts whose bytes are counted character by character, in UTF-16 code units. */
 const SHORT_LENGTH = 4 * 1024;
 
-/** Size of the memory into which longer texts are encoded, in bytes. */
+/** Size of the buffer into which longer texts are encoded, in bytes. */
 const PIECE_BYTES = 64 * 1024;
 
 /**

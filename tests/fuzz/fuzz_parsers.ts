@@ -46,7 +46,7 @@ function splitLines(chunks: Iterable<Uint8Array>, withBlocks: boolean): (string 
   const decoder = new TextDecoder("latin1");
   const splitter = new LineSplitter(MAX_BYTES, {
     line: (line) => void lines.push(decoder.decode(line)),
-    tooLong: ({ bytes }) => void lines.push(bytes),
+    dropped: ({ bytes }) => void lines.push(bytes),
     ...(withBlocks ? { block: (block) => void lines.push(...linesByDefinition(block)) } : {}),
   });
   for (const chunk of chunks) splitter.push(chunk);

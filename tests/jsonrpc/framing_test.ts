@@ -61,7 +61,7 @@ Deno.test("[protocol.too-long] a carriage return at the end does not count towar
       const events: (string | number)[] = [];
       const splitter = new LineSplitter(11, {
         line: (line) => void events.push(new TextDecoder().decode(line)),
-        tooLong: ({ bytes }) => events.push(bytes),
+        dropped: ({ bytes }) => events.push(bytes),
       });
       for (const chunk of chunks) splitter.push(new TextEncoder().encode(chunk));
       assert.deepEqual(events, size <= 11 ? ["a".repeat(size)] : [size]);
@@ -73,7 +73,7 @@ Deno.test("[protocol.too-long] a skipped line is not kept in memory", () => {
   const dropped: number[] = [];
   const splitter = new LineSplitter(MIB, {
     line: () => assert.fail("the line is too long"),
-    tooLong: ({ bytes }) => dropped.push(bytes),
+    dropped: ({ bytes }) => dropped.push(bytes),
   });
   const chunk = new Uint8Array(MIB).fill(BYTE_OF_A);
   const bytesBefore = Deno.memoryUsage().external;
@@ -91,7 +91,7 @@ Deno.test("[protocol.framing] a line that arrives byte by byte is copied out of 
   const lines: string[] = [];
   const splitter = new LineSplitter(MIB, {
     line: (line) => void lines.push(new TextDecoder().decode(line)),
-    tooLong: () => assert.fail("the line is not too long"),
+    dropped: () => assert.fail("the line is not too long"),
   });
   const buffer = new Uint8Array(64 * 1024);
   for (const character of '{"a":"b"}\n'.repeat(2)) {
@@ -107,7 +107,7 @@ Deno.test("[protocol.framing] the buffer of a long line is released, whether the
     const bufferSizes: number[] = [];
     const splitter = new LineSplitter(4 * MIB, {
       line: (line) => void bufferSizes.push(line.buffer.byteLength),
-      tooLong: ({ bytes }) => bufferSizes.push(bytes),
+      dropped: ({ bytes }) => bufferSizes.push(bytes),
     });
     for (const chunk of ["a".repeat(100_000), "a".repeat(size - 100_000), "\n", "a", "b\n"]) {
       splitter.push(new TextEncoder().encode(chunk));
@@ -142,7 +142,7 @@ Deno.test("[protocol.framing-linear] many short lines in one chunk take linear t
       let lineCount = 0;
       const splitter = new LineSplitter(MIB, {
         line: () => void lineCount++,
-        tooLong: () => assert.fail(),
+        dropped: () => assert.fail(),
       });
       splitter.push(bytes);
       assert.equal(lineCount, count);

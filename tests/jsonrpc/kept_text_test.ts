@@ -197,7 +197,7 @@ Deno.test("[memory.kept-text] an event that is too long keeps only its beginning
     parsers.push(parser);
     return parser.push(new TextEncoder().encode(text));
   });
-  assert.ok(parsers.every(({ isSkipping }) => isSkipping));
+  assert.ok(parsers.every(({ isDropping }) => isDropping));
 });
 
 Deno.test("[memory.kept-text] entries that are only counted keep none of their texts", async () => {

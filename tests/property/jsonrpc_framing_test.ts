@@ -35,7 +35,7 @@ Deno.test("[protocol.framing] bytes in any chunks are split into lines as the pr
       const lines: Line[] = [];
       const splitter = new LineSplitter(maxBytes, {
         line: (line) => void lines.push(["line", toLatin1(line)]),
-        tooLong: ({ bytes }) => lines.push(["too long", bytes]),
+        dropped: ({ bytes }) => lines.push(["too long", bytes]),
       });
       const stream = new Uint8Array(bytes);
       for (const chunk of splitAt(stream, offsets)) {
@@ -61,7 +61,7 @@ Deno.test("[protocol.too-long] the beginning and the end of a line that is too l
         const skipped: { head: string; tail: string }[] = [];
         const splitter = new LineSplitter(1024, {
           line: () => assert.fail("the line is too long"),
-          tooLong: (message) => skipped.push(message),
+          dropped: (message) => skipped.push(message),
         });
         const stream = joinBytes([line, new Uint8Array(hasCarriageReturn ? [13, 10] : [10])]);
         for (const chunk of splitAt(stream, offsets)) splitter.push(chunk);

@@ -69,7 +69,7 @@ export async function readEvents(
       onBytes?.(value);
       await longWork.runOrWait(partyOf(memory), () => parser.push(value));
       if (parser.lacksRoom && maxSkippedBytes === 0) throw createNoRoomFailure();
-      skippedBytes = parser.isSkipping ? skippedBytes + value.length : 0;
+      skippedBytes = parser.isDropping ? skippedBytes + value.length : 0;
       if (skippedBytes > maxSkippedBytes) throw new AnswerTooLong(maxBytes + skippedBytes);
       const pause = throttle.takePause();
       if (pause !== undefined) await pause;

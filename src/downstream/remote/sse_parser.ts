@@ -1,6 +1,6 @@
 import type { Budget } from "../../budget.ts";
 import { decodeUtf8, type DroppedMessage, LineSplitter } from "../../jsonrpc/mod.ts";
-import { ownText, startOfText } from "../../text.ts";
+import { detachSlice, startOfText } from "../../text.ts";
 
 /** One event of a stream. */
 export interface SseEvent {
@@ -76,7 +76,7 @@ export class SseParser {
       keepsEmptyLines: true,
       memory,
       line: (line) => this.#parseLine(line),
-      tooLong: (line) => {
+      dropped: (line) => {
         const head = fieldValue(line.head);
         const bytes = line.bytes - (line.head.length - head.length);
         if (line.head.startsWith("data:")) this.#data = { ...line, bytes, head };
@@ -85,9 +85,9 @@ export class SseParser {
   }
 
   /** Whether the event that has begun is longer than the limit, or does not fit into memory. */
-  get isSkipping(): boolean {
+  get isDropping(): boolean {
     const data = this.#data;
-    return this.#lines.isSkipping ||
+    return this.#lines.isDropping ||
       (data !== undefined && "reason" in data && data.reason !== "not-utf8");
   }
 
@@ -171,7 +171,7 @@ export class SseParser {
       reason: isTooLong ? "too-long" : "no-room",
       bytes: size,
       head: startOfText(joined, EXCERPT_LENGTH),
-      tail: ownText(joined.slice(-EXCERPT_LENGTH), joined),
+      tail: detachSlice(joined.slice(-EXCERPT_LENGTH), joined),
     };
   }
 

@@ -1,6 +1,6 @@
 import type { MemoryConfig } from "../../config/mod.ts";
 import { type Channel, createMemoryChannels, MAX_MESSAGE_BYTES } from "../../jsonrpc/mod.ts";
-import { ownText, startOfText } from "../../text.ts";
+import { detachSlice, startOfText } from "../../text.ts";
 import type { Transport } from "./transport.ts";
 
 /** Length of the excerpts from both ends of a message that is too long, in UTF-16 code units. */
@@ -31,7 +31,7 @@ function limitMessages(channel: Channel, maxBytes: number): Channel {
         message: (text, bytes) => {
           if (bytes <= maxBytes) return handler.message(text, bytes);
           const head = startOfText(text, EXCERPT_LENGTH);
-          const tail = ownText(text.slice(-EXCERPT_LENGTH), text);
+          const tail = detachSlice(text.slice(-EXCERPT_LENGTH), text);
           handler.dropped({ reason: "too-long", bytes, head, tail });
         },
       }),

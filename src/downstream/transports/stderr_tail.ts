@@ -1,7 +1,7 @@
 import type { Budget } from "../../budget.ts";
 import { ReadThrottle } from "../../jsonrpc/mod.ts";
 import { PrivateKeyRedactor, redactProbableSecrets, withoutLastWord } from "../../redact.ts";
-import { escapeLines, ownText, withoutTerminalSequences } from "../../text.ts";
+import { detachSlice, escapeLines, withoutTerminalSequences } from "../../text.ts";
 
 /** Number of lines that are kept. */
 const MAX_LINES = 20;
@@ -89,7 +89,7 @@ export class StderrTail {
     for (const line of this.#options.redactSecrets(withoutTerminalSequences(lines)).split("\n")) {
       const text = cutLine(this.#keyRedactor.redactLine(line)).trimEnd();
       if (text === "") continue;
-      this.#lines.push(ownText(text, lines));
+      this.#lines.push(detachSlice(text, lines));
       if (this.#lines.length > MAX_LINES) this.#lines.shift();
       this.#options.onLine(text);
     }
