@@ -47,7 +47,8 @@ export class AuditFile implements Destination {
   #size = 0;
   #identity = "";
   #endsMidLine = false;
-  // Whether the file has begun with an entry. Another program may write to a file that was empty when opened.
+  // Whether the file is known to begin with an entry. A file that was empty when opened is checked before each
+  // write, because another program may have written to it.
   #isChecked = false;
   #nextRotationAt = 0;
   // Texts written since the last check, and their total length.
@@ -60,7 +61,7 @@ export class AuditFile implements Destination {
    * Opens a file, and creates it and its folder if they are missing.
    *
    * @throws Any error of the system, if the path cannot be opened.
-   * @throws {Error} If the path is refused, or the file holds something else than an audit log.
+   * @throws {Error} If the path is refused, or the file contains something other than an audit log.
    */
   constructor(path: string, options: RotationOptions = {}) {
     this.path = path;
@@ -220,7 +221,7 @@ export class AuditFile implements Destination {
     this.#nextRotationAt = 0;
   }
 
-  /** Removes the files that are too many or too old. Returns the highest number that a file has after the rotation. */
+  /** Removes surplus and old files. Returns the highest number that a file has after the rotation. */
   #lastNumber(): number {
     let count = 0;
     while (statPath(`${this.path}.${count + 1}`) !== undefined) count++;
@@ -261,12 +262,12 @@ function hasEntries(file: Deno.FsFile, path: string): boolean {
   // The first line may be incomplete or empty, after a failed write.
   const [line = ""] = start.split("\n", 1);
   if (!ENTRY_START.startsWith(line)) {
-    throw new Error(`${path} holds something else than audit lines`);
+    throw new Error(`${path} contains something other than an audit log`);
   }
   return start !== "";
 }
 
-/** Maximum number of checks whether another process completes its line. */
+/** Maximum number of checks whether another process has completed its line. */
 const MAX_LINE_CHECKS = 20;
 
 /** Whether the last line is incomplete, because its writer was stopped. */
@@ -297,7 +298,7 @@ function wasDeleted(file: Deno.FsFile): boolean {
   }
 }
 
-/** Returns size and identity of what is at a path; `undefined` if it cannot be looked up. */
+/** Returns the size and identity of the file at a path; `undefined` if it cannot be looked up. */
 function statPath(path: string): { size: number; identity: string } | undefined {
   try {
     return sizeAndIdentity(Deno.lstatSync(path));

@@ -39,9 +39,8 @@ const RETRY_MS = 1000;
 const RETURN_MS = 60_000;
 
 /**
- * Maximum delay of the write of an entry, and of the check after it that the file still exists, in
- * milliseconds. A check takes 5 to 7 µs and a write 2.5 µs (measured), so that a check after every write
- * would take too long.
+ * Maximum time until an entry is written and the log then checks that the file still exists, in milliseconds. A
+ * check takes 5 to 7 µs and a write 2.5 µs (measured), so a check after every write would take too long.
  */
 const MAX_DELAY_MS = 20;
 

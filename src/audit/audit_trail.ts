@@ -4,7 +4,10 @@ import type { AuditEntry } from "./entry.ts";
 import { EntryCounter, type EntryCounterOptions } from "./entry_counter.ts";
 import { NULL_DEVICE } from "./open_file.ts";
 
-/** Number of refusals in a minute that have a line each, of all clients of which only the address is known. */
+/**
+ * Number of refusals per minute that get a line of their own, for all unidentified clients together. Only the
+ * address of such a client is known.
+ */
 const MAX_UNIDENTIFIED_LINES = 60;
 
 /**
@@ -43,48 +46,48 @@ export class AuditTrail {
 
   /** The current state of both logs; the path is that of the audit log. */
   status(): AuditStatus {
-    const { path, ...done } = this.#auditLog.status();
-    const refused = this.#refusalLog === this.#auditLog ? undefined : this.#refusalLog?.status();
-    if (refused === undefined) return { path, ...done };
+    const { path, ...main } = this.#auditLog.status();
+    const refusals = this.#refusalLog === this.#auditLog ? undefined : this.#refusalLog?.status();
+    if (refusals === undefined) return { path, ...main };
     return {
       path,
-      failures: done.failures + refused.failures,
-      waiting: done.waiting + refused.waiting,
-      dropped: done.dropped + refused.dropped,
+      failures: main.failures + refusals.failures,
+      waiting: main.waiting + refusals.waiting,
+      dropped: main.dropped + refusals.dropped,
     };
   }
 
-  /** Adds the beginning or the end of an operation that was done. Call `flush` before its answer is sent. */
+  /** Adds the beginning or the end of an operation that was performed. Call `flush` before its answer is sent. */
   append(entry: AuditEntry): void {
     this.#auditLog.append(entry);
   }
 
   /**
    * Adds a refusal to the log of refusals. After many refusals of one source in a minute, further ones are only
-   * counted, and their numbers are added once a second.
+   * counted, and the counts are added once a second.
    *
    * @param source The agent that is refused.
    */
-  refuse(source: string, entry: AuditEntry): void {
+  addRefusal(source: string, entry: AuditEntry): void {
     this.#refusals.add(source, entry);
   }
 
   /**
-   * Adds the refusal of a client of which only the address is known to the log of refusals. Clients can have many
-   * addresses, and must not displace the refusals of agents: after many lines of all addresses in a minute, further
-   * refusals are only counted, and their numbers are added once a minute.
+   * Adds the refusal of an unidentified client to the log of refusals. Such clients can use many addresses, and must
+   * not displace the refusals of agents: after many lines for all addresses in a minute, further refusals are only
+   * counted, and the counts are added once a minute.
    */
-  refuseUnidentified(entry: AuditEntry & { readonly address: string }): void {
+  addUnidentifiedRefusal(entry: AuditEntry & { readonly address: string }): void {
     this.#unidentifiedRefusals.add(entry.address, entry);
   }
 
   /**
    * Adds an operation that only read what the gateway knows, such as `list_servers`. After many of one source
-   * in a minute, further ones are only counted, and their numbers are added once a second.
+   * in a minute, further ones are only counted, and the counts are added once a second.
    *
    * @param source The agent.
    */
-  lookUp(source: string, entry: AuditEntry): void {
+  addLookup(source: string, entry: AuditEntry): void {
     this.#lookups.add(source, entry);
   }
 

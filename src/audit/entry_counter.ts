@@ -1,11 +1,11 @@
 import type { AuditEntry } from "./entry.ts";
 
-/** Number of entries of one source in a minute that have a line each. */
+/** Number of entries of one source per minute that get a line of their own. */
 const MAX_LINES = 20;
 
 const MINUTE_MS = 60_000;
 
-/** Interval of the lines with the numbers of further entries of each source, in milliseconds. */
+/** Interval of the summaries of each source, in milliseconds. */
 const SUMMARY_MS = 1000;
 
 /** Maximum number of sources that are counted separately; further sources are counted together. */
@@ -16,18 +16,19 @@ const ALL_SOURCES = "";
 
 /** Options of a counter. */
 export interface EntryCounterOptions {
-  /** Operation and decision of the entries with numbers. */
+  /** Operation and decision of the summaries. */
   readonly summary: Pick<AuditEntry, "operation" | "decision">;
   /** Writes an entry. */
   readonly write: (entry: AuditEntry) => void;
   /**
-   * Number of entries of all sources in a minute that have a line. Further entries are counted for all sources
-   * together, once a minute. Default: each source is counted alone.
+   * Number of entries per minute that get a line of their own, for all sources together. Further entries are then
+   * summarized for all sources together, once a minute. Default: there is no common limit, and each source has its
+   * own summaries.
    */
   readonly maxLinesOfAll?: number;
 }
 
-/** The parts of an entry that its numbers are written with. */
+/** The parts of an entry that a summary repeats. */
 type EntryOrigin = Pick<AuditEntry, "timestamp" | "agent_id" | "address">;
 
 /** The entries of one source in its current minute. */
@@ -36,15 +37,15 @@ interface Source {
   endsAt: number;
   /** Number of entries that were written. */
   lines: number;
-  /** Number of entries since the last summary that have no line, by code, or by operation if they have none. */
+  /** Number of entries for the next summary, by code, or by operation if they have no code. */
   readonly counts: Map<string, number>;
-  /** The caller and time of the last entry that has no line; meaningless while `counts` is empty. */
+  /** The caller and time of the last entry in `counts`; meaningless while `counts` is empty. */
   last: EntryOrigin;
 }
 
 /**
- * Writes entries that are cheap to cause. After many entries of one source in a minute, counts further ones, and
- * writes only their numbers.
+ * Writes entries that callers can cause cheaply. After many entries of one source in a minute, further ones are only
+ * counted, and the counts are written as a summary.
  */
 export class EntryCounter {
   readonly #options: EntryCounterOptions;
@@ -71,7 +72,7 @@ export class EntryCounter {
     const { code: name = entry.operation } = entry;
     counts.set(name, (counts.get(name) ?? 0) + 1);
     const { timestamp, agent_id, address } = entry;
-    // The whole entry holds texts of any length.
+    // The whole entry is not kept, because its texts may be long.
     if (all === undefined) source.last = { timestamp, agent_id, address };
     else all.last = { timestamp, agent_id };
     if (this.#timer !== undefined) return;
@@ -83,7 +84,7 @@ export class EntryCounter {
     Deno.unrefTimer(Number(this.#timer));
   }
 
-  /** Writes the numbers of the entries that have no line. */
+  /** Writes the last summaries. */
   close(): void {
     clearTimeout(this.#timer);
     this.#summarize();

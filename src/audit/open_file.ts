@@ -1,6 +1,6 @@
 import { identityOf, ownUserId } from "../file_identity.ts";
 
-/** The only path that is no regular file and may be written to. */
+/** The only path that may be written to although it is not a regular file. */
 export const NULL_DEVICE = "/dev/null";
 
 /** Maximum number of attempts to open a file that other processes create or rotate. */
@@ -11,7 +11,7 @@ const MAX_ATTEMPTS = 10;
  * it readable for this user only. Follows no link: the working folder may be somebody else's.
  *
  * @throws Any error of the system, if the file cannot be opened.
- * @throws {Error} If the path is a link or no regular file, if its folder is a link, or if the file belongs to
+ * @throws {Error} If the path is a link or not a regular file, if its folder is a link, or if the file belongs to
  * another user.
  */
 export function openFile(path: string): Deno.FsFile {
@@ -42,7 +42,7 @@ export function openFile(path: string): Deno.FsFile {
   }
 }
 
-/** The path must not be written to, and another attempt would not change that. */
+/** The path must not be written to, so there is no point in another attempt. */
 class RefusedPath extends Error {}
 
 /**
@@ -50,7 +50,7 @@ class RefusedPath extends Error {}
  * path, and the file's own. A folder directly in the root, such as `/tmp`, belongs to the system.
  */
 function checkFolders(path: string): void {
-  // Not with `node:path`, whose loading takes 5 ms at the start.
+  // `node:path` is not used, because loading it would add 5 ms to every start.
   const folder = path.replace(/[\\/]?[^\\/]*$/, "");
   if (folder === "" || /^[\\/][^\\/]+$/.test(folder)) return;
   const folders = /^([\\/]|[A-Za-z]:)/.test(folder)
@@ -73,7 +73,7 @@ function infoAt(path: string): Deno.FileInfo | undefined {
 
 function requireRegularFile(path: string, info: Deno.FileInfo | undefined): void {
   if (info?.isSymlink) throw new RefusedPath(`${path} is a link`);
-  if (info?.isFile === false) throw new RefusedPath(`${path} is no regular file`);
+  if (info?.isFile === false) throw new RefusedPath(`${path} is not a regular file`);
 }
 
 /** Finds the id of this user from a file that is created beside a path; `undefined` if it cannot be created. */

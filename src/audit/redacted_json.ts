@@ -1,13 +1,13 @@
 import { skipSpace, skipString, skipValue } from "../jsonrpc/mod.ts";
 import { isSecretName, REDACTED, redactProbableSecrets } from "../redact.ts";
 
-/** Maximum length of one text that is read, in UTF-16 code units; far more than is ever shown. */
+/** Maximum length of one string that is searched for secrets, in UTF-16 code units; far more than is ever shown. */
 const MAX_TEXT_LENGTH = 16 * 1024;
 
-/** Matches the beginning of a string in JSON: one character more than is read, if it has as many. */
+/** Matches the first `MAX_TEXT_LENGTH + 1` characters of a JSON string, or the whole of a shorter one. */
 const LONG_START = new RegExp(`^"(?:[^"\\\\]|\\\\(?:u.{4}|[^u])){0,${MAX_TEXT_LENGTH + 1}}`);
 
-/** Maximum total length of the texts that are read: values that do not fit the output take time, too. */
+/** Maximum total length of the searched strings: searching takes time even if the value then does not fit the output. */
 const MAX_TOTAL_LENGTH = 64 * 1024;
 
 /** Replaces values that do not fit. */
@@ -22,7 +22,7 @@ const SECRET_BYTES = REDACTED.length + 2;
 /** Minimum size of a member in bytes: a short name, and a number or an empty object with an ellipsis. */
 const MIN_MEMBER_BYTES = 64;
 
-/** Length above which a text does not count as the name of a secret: in JSON, with its quotes and escapes. */
+/** Length above which a string is not taken for the name of a secret, including its quotes and escapes in JSON. */
 const MAX_NAME_LENGTH = 400;
 
 /** Matches names such as `max_tokens`, which are not secrets if the value is a number. */
@@ -37,15 +37,15 @@ const COUNT_NAME = /tokens$|tokens?[-_ ]?(?:count|limit|budget|size)|length$|cou
  * @param maxBytes Maximum size of the output in UTF-8 bytes; `…` replaces values that do not fit.
  */
 export function redactedJson(json: string, maxBytes: number): string {
-  return new Redactor(json, { bytes: maxBytes, unreadLength: MAX_TOTAL_LENGTH }).redact();
+  return new Redactor(json, { outputBytes: maxBytes, inputLength: MAX_TOTAL_LENGTH }).redact();
 }
 
 /** The remaining size of the output and of the input; both decrease while a value is redacted. */
 interface RedactionBudget {
   /** Bytes that still fit the output. */
-  bytes: number;
-  /** UTF-16 code units of texts that may still be read. */
-  unreadLength: number;
+  outputBytes: number;
+  /** UTF-16 code units of strings that may still be searched. */
+  inputLength: number;
 }
 
 /** Redacts a valid JSON text in one pass. */
@@ -80,10 +80,10 @@ class Redactor {
     const redacted: string[] = [];
     this.#skipToken();
     // Reserve bytes for the brackets and an ellipsis.
-    this.#budget.bytes -= 2 + ELLIPSIS_BYTES;
+    this.#budget.outputBytes -= 2 + ELLIPSIS_BYTES;
     let followsSecretName = false;
     while (this.#hasNext("]")) {
-      this.#budget.bytes -= 1;
+      this.#budget.outputBytes -= 1;
       const start = this.#at;
       // In ["--password", "x"] and ["Authorization", "x"], the secret follows its name.
       redacted.push(followsSecretName ? this.#redactSecret() : this.redact());
@@ -99,25 +99,25 @@ class Redactor {
     const members: Member[] = [];
     const shownKeys = new Set<string>();
     this.#skipToken();
-    this.#budget.bytes -= 2 + ELLIPSIS_BYTES;
+    this.#budget.outputBytes -= 2 + ELLIPSIS_BYTES;
     let hasSecretName = false;
     while (this.#hasNext("}")) {
       const name = this.#readString();
       this.#skipToken();
       // Half of the minimum is kept for the value while the name is cut to fit.
-      this.#budget.bytes -= 2 + MIN_MEMBER_BYTES / 2;
+      this.#budget.outputBytes -= 2 + MIN_MEMBER_BYTES / 2;
       const key = this.#cutToFit(this.#redactString(name));
-      this.#budget.bytes += MIN_MEMBER_BYTES / 2;
+      this.#budget.outputBytes += MIN_MEMBER_BYTES / 2;
       const shownKey = uniqueKey(key, shownKeys);
       shownKeys.add(shownKey);
-      this.#budget.bytes -= shownKey.length - key.length;
+      this.#budget.outputBytes -= shownKey.length - key.length;
       const start = this.#at;
       const isCount = /[\d-]/.test(this.#text[start] ?? "") && COUNT_NAME.test(name);
       const isSecret = isSecretName(name) && !isCount;
       const value = isSecret ? this.#redactSecret() : this.redact();
       // In {"name": "Authorization", "value": "x"}, one member has the name and another the value.
       const mayBeSecretValue = !isSecret && /value/i.test(name);
-      if (mayBeSecretValue) this.#budget.bytes -= SECRET_BYTES;
+      if (mayBeSecretValue) this.#budget.outputBytes -= SECRET_BYTES;
       if (PAIR_NAMES.has(name)) hasSecretName ||= isSecretName(this.#nameAt(start) ?? "");
       members.push({ shownKey, value, mayBeSecretValue });
     }
@@ -139,26 +139,26 @@ class Redactor {
     if (this.#text[this.#at] === ",") this.#skipToken();
     if (this.#text[this.#at] === close) {
       this.#skipToken();
-      this.#budget.bytes += ELLIPSIS_BYTES;
+      this.#budget.outputBytes += ELLIPSIS_BYTES;
       return false;
     }
-    this.#isCut = this.#budget.bytes < MIN_MEMBER_BYTES;
+    this.#isCut = this.#budget.outputBytes < MIN_MEMBER_BYTES;
     return !this.#isCut;
   }
 
   /** Reads the next value, and returns its replacement. */
   #redactSecret(): string {
-    this.#budget.bytes -= SECRET_BYTES;
+    this.#budget.outputBytes -= SECRET_BYTES;
     return hideValue(this.#readValue());
   }
 
   #redactWord(word: string): string {
-    if (word.length > this.#budget.bytes) return this.#quote(word);
-    this.#budget.bytes -= word.length;
+    if (word.length > this.#budget.outputBytes) return this.#quote(word);
+    this.#budget.outputBytes -= word.length;
     return word;
   }
 
-  /** Returns the text at a position; `undefined` if the value is no text, or is longer than a name. */
+  /** Returns the string at a position; `undefined` if the value is not a string, or is longer than a name. */
   #nameAt(start: number): string | undefined {
     if (this.#text[start] !== '"') return undefined;
     const end = skipString(this.#text, start);
@@ -167,8 +167,8 @@ class Redactor {
 
   #redactString(text: string): string {
     const budget = this.#budget;
-    const maxLength = Math.min(MAX_TEXT_LENGTH, budget.unreadLength);
-    budget.unreadLength -= Math.min(maxLength, text.length);
+    const maxLength = Math.min(MAX_TEXT_LENGTH, budget.inputLength);
+    budget.inputLength -= Math.min(maxLength, text.length);
     if (text.length > maxLength) {
       // Cut at a space, because half a secret might not be recognized.
       let end = maxLength;
@@ -179,7 +179,7 @@ class Redactor {
     // The size of the output is deducted when the caller cuts this text to fit.
     const jsonBudget = { ...budget };
     const redacted = new Redactor(text, jsonBudget).redact();
-    budget.unreadLength = jsonBudget.unreadLength;
+    budget.inputLength = jsonBudget.inputLength;
     return redacted;
   }
 
@@ -190,25 +190,25 @@ class Redactor {
   /** Cuts a text so that it fits the output. */
   #cutToFit(text: string): string {
     const budget = this.#budget;
-    budget.bytes -= 2;
+    budget.outputBytes -= 2;
     for (let index = 0; index < text.length; index++) {
       const byteCount = maxJsonBytes(text.charCodeAt(index));
       // An ellipsis takes three bytes.
-      if (byteCount > budget.bytes - 3) {
-        budget.bytes = Math.min(0, budget.bytes - 3);
+      if (byteCount > budget.outputBytes - 3) {
+        budget.outputBytes = Math.min(0, budget.outputBytes - 3);
         return `${text.slice(0, index)}${ELLIPSIS}`;
       }
-      budget.bytes -= byteCount;
+      budget.outputBytes -= byteCount;
     }
     return text;
   }
 
-  /** Reads a string; of one that is too long, returns a beginning that is too long, too. */
+  /** Reads a string. If it is longer than `MAX_TEXT_LENGTH`, returns only a beginning, which is still longer than that. */
   #readString(): string {
     const start = this.#at;
     const string = this.#read(skipString(this.#text, start));
     if (string.length <= MAX_TEXT_LENGTH) return JSON.parse(string);
-    // Decoding a long text takes time, and only its beginning is shown.
+    // Decoding a long string takes time, and only its beginning is shown.
     return JSON.parse(`${LONG_START.exec(string)?.[0]}"`);
   }
 
@@ -230,7 +230,7 @@ class Redactor {
   }
 }
 
-/** Keys of members that may have the name of a secret, which another member has. */
+/** Keys of members whose value may be the name of a secret, while another member has the secret itself. */
 const PAIR_NAMES: ReadonlySet<string> = new Set(["name", "key", "header"]);
 
 /** A member of an object in the output. */

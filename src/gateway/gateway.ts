@@ -273,7 +273,7 @@ export class Gateway {
       decision: "DENY",
       code,
     } as const;
-    this.#records.audit.refuseUnidentified(entry);
+    this.#records.audit.addUnidentifiedRefusal(entry);
   }
 
   /** Returns the metrics in the text format of Prometheus. */

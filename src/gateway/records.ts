@@ -145,8 +145,8 @@ export class OperationRecorder {
     // Operations that called no tool are cheap to cause, and must not displace those that did.
     const source = caller.agent ?? "";
     if (this.#hasLeft) records.audit.append(entry);
-    else if (entry.decision === "ALLOW") records.audit.lookUp(source, entry);
-    else records.audit.refuse(source, entry);
+    else if (entry.decision === "ALLOW") records.audit.addLookup(source, entry);
+    else records.audit.addRefusal(source, entry);
     if (caller.agent !== undefined) span.set({ "gen_ai.agent.id": caller.agent });
     if (code !== undefined) span.fail(code);
     span.end();

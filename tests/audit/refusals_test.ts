@@ -24,7 +24,10 @@ Deno.test("[audit.refused] refusals have files of their own, and displace no oth
   audit.append(createAuditEntry({ request_id: "evidence" }));
   for (let source = 0; source < 100; source++) {
     for (let number = 0; number < 20; number++) {
-      audit.refuse(`agent-${source}`, createRefusal(`agent-${source}`, "DENIED_BY_POLICY", number));
+      audit.addRefusal(
+        `agent-${source}`,
+        createRefusal(`agent-${source}`, "DENIED_BY_POLICY", number),
+      );
       await audit.written();
     }
   }
@@ -40,12 +43,12 @@ Deno.test("[audit.refused] after 20 refusals of an agent in a minute, further on
   const path = folder.pathOf("audit.jsonl");
   const audit = new AuditTrail({ path, fallbackPath: path, log: createRecordingLog() });
   for (let number = 0; number < 1000; number++) {
-    audit.refuse(
+    audit.addRefusal(
       "a",
       createRefusal("a", number % 4 === 0 ? "RATE_LIMITED" : "INVALID_ARGUMENTS", number),
     );
   }
-  audit.refuse("b", createRefusal("b", "DENIED_BY_POLICY", 1));
+  audit.addRefusal("b", createRefusal("b", "DENIED_BY_POLICY", 1));
   const refusedPath = refusedLogPath(path);
   await audit.written();
   assert.deepEqual(readEntries(refusedPath).map(({ request_id }) => request_id), [
@@ -62,7 +65,7 @@ Deno.test("[audit.refused] after 20 refusals of an agent in a minute, further on
     decision: "DENY",
     counts: { RATE_LIMITED: 245, INVALID_ARGUMENTS: 735 },
   });
-  audit.refuse("a", createRefusal("a", "RATE_LIMITED", 1000));
+  audit.addRefusal("a", createRefusal("a", "RATE_LIMITED", 1000));
   await audit.close();
   // Refusals since the last summary are counted in another one when the log is closed.
   assert.deepEqual(readEntries(refusedPath).at(-1)?.counts, { RATE_LIMITED: 1 });
@@ -74,7 +77,7 @@ Deno.test("[audit.refused] the refusals of any number of sources are counted in 
   const path = folder.pathOf("audit.jsonl");
   const audit = new AuditTrail({ path, fallbackPath: path, log: createRecordingLog() });
   for (let number = 0; number < 5000; number++) {
-    audit.refuse(`agent-${number}`, createRefusal("a", "RATE_LIMITED", number));
+    audit.addRefusal(`agent-${number}`, createRefusal("a", "RATE_LIMITED", number));
   }
   await audit.close();
   const entries = readEntries(refusedLogPath(path));
@@ -88,10 +91,10 @@ Deno.test("[audit.refused] refusals of clients with many addresses have 60 lines
   const path = folder.pathOf("audit.jsonl");
   const log = createRecordingLog();
   const audit = new AuditTrail({ path, fallbackPath: path, log, maxBytes: 50_000 });
-  audit.refuse("a", createRefusal("a", "DENIED_BY_POLICY", 1));
+  audit.addRefusal("a", createRefusal("a", "DENIED_BY_POLICY", 1));
   for (let number = 0; number < 20_000; number++) {
     const address = `10.0.${number % 1000 >> 8}.${number % 1000 & 255}`;
-    audit.refuseUnidentified({
+    audit.addUnidentifiedRefusal({
       ...createRefusal("a", "INVALID_TOKEN", number),
       agent_id: null,
       address,

@@ -56,12 +56,12 @@ const REFUSED_PATHS: readonly RefusedPath[] = [
       assert.ok((await new Deno.Command("mkfifo", { args: [path] }).output()).success);
       return path;
     },
-    reason: /audit\.jsonl is no regular file/,
+    reason: /audit\.jsonl is not a regular file/,
   },
   {
     name: "a file with another content",
     create: (_folder, target) => target,
-    reason: /precious holds something else than audit lines/,
+    reason: /precious contains something other than an audit log/,
   },
 ];
 

@@ -260,7 +260,7 @@ Deno.test({
     // The lines of these calls are longer than the buffer of a pipe, 64 KiB.
     for (let call = 0; call < 500; call++) await gateway.callServerToolForText("odd", "echo");
     assert.equal(gateway.readAuditLog().length, 500);
-    assert.match(gateway.program.stderr, /^warn: .*pipe is no regular file/m);
+    assert.match(gateway.program.stderr, /^warn: .*pipe is not a regular file/m);
   },
 });
 
