@@ -27,7 +27,7 @@ export interface CallLimitsOptions {
   readonly stateStore: string;
   /** Returns whether several agents use the gateway, so that each may use only its share; default: `false`. */
   readonly hasSeveralAgents?: () => boolean;
-  /** The memory of all calls; default: no limit. */
+  /** The memory budget of all calls; default: no limit. */
   readonly memory?: Budget;
   /** Log for the operator. */
   readonly log: Log;
@@ -35,7 +35,7 @@ export interface CallLimitsOptions {
 
 /** A request that counts towards the limits. */
 export interface CountedRequest {
-  /** An agent of the rules; empty for all callers that are not identified: made-up names are not stored. */
+  /** The agent's name in the rules; empty for all unidentified callers, so that made-up names are not stored. */
   readonly agent: string;
   /** The agent's current limits. */
   readonly limits: Limits;
@@ -45,7 +45,7 @@ export interface CountedRequest {
 
 /** A call that may start if no limit is exceeded. */
 export interface CallRequest extends CountedRequest {
-  /** The memory that the call takes until it ends, in bytes; a small value counts as 8 KiB, which is the default. */
+  /** The memory that the call takes until it ends, in bytes; at least 8 KiB, which is the default. */
   readonly memory?: number;
 }
 
@@ -103,8 +103,8 @@ export class CallLimits {
   }
 
   /**
-   * Decides whether a call may start. A denied call also counts for the minute, so that a caller gains
-   * nothing by not waiting.
+   * Decides whether a call may start. A denied call also counts against the limits per minute, so that a caller
+   * gains nothing by not waiting.
    *
    * @returns A promise only if a limit per minute applies.
    */
@@ -116,7 +116,7 @@ export class CallLimits {
   }
 
   /**
-   * Counts a request for the minute, without a call that becomes active.
+   * Counts a request against the limits per minute only; it does not become an active call.
    *
    * @returns The denial if a limit is exceeded; a promise only if a limit per minute applies.
    */
@@ -222,7 +222,7 @@ export class CallLimits {
   readonly #countCall: CountCalls = (agent, change) => {
     this.#activeCount += change;
     this.#activeCounts.set(agent, Math.max(0, (this.#activeCounts.get(agent) ?? 0) + change));
-    // Clear all at once: a `Map` with an insertion and a deletion per call keeps more memory than it needs.
+    // All entries are cleared at once: a `Map` with an insertion and a deletion per call takes more memory than it needs.
     if (this.#activeCount === 0 && this.#activeCounts.size > MAX_IDLE_AGENTS) {
       this.#activeCounts.clear();
     }
@@ -240,13 +240,13 @@ export class Permit implements Disposable {
   readonly kind = "admitted";
   readonly #agent: string;
   readonly #countCall: CountCalls;
-  /** The agent's share of the memory. */
+  /** The agent's memory budget. */
   readonly share: Budget;
   readonly #memory: number;
   #pauseCount = 0;
   #hasEnded = false;
 
-  /** Counts the call of an agent, and the memory that it takes from the agent's share. */
+  /** Counts an agent's call, and its memory against the agent's budget. */
   constructor(
     agent: string,
     { count, memory, share }: {

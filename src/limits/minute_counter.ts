@@ -17,7 +17,7 @@ export interface MinuteCounter {
   close(): Promise<void>;
 }
 
-/** A limit that is never reached, because callers compare the count with limits that a reload can change. */
+/** A limit that is never reached: callers check the count themselves, because a reload can change the limits. */
 export const NO_LIMIT: number = Number.MAX_SAFE_INTEGER;
 
 /** Opens a counter in this process. A key uses memory until its minute ends. */

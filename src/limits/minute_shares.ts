@@ -5,9 +5,8 @@ import { WINDOW_S, type WindowCount } from "./minute_counter.ts";
 const SAME_END_MS = 1000;
 
 /**
- * Counts the calls of each agent in the minute of the limit of all agents, so that no agent uses the whole
- * limit. Counts immediately, before the store has answered, so that many simultaneous calls of an agent
- * count, too.
+ * Counts the calls of each agent in the current minute, so that no agent uses up the limit that all agents share.
+ * A call is counted before the store answers, so that many simultaneous calls of one agent are noticed.
  */
 export class MinuteShares {
   readonly #counts = new Map<string, number>();
@@ -33,7 +32,7 @@ export class MinuteShares {
     return undefined;
   }
 
-  /** Takes over the count of the store, which other gateways may share. */
+  /** Adopts the count of the store, which other gateways may share. */
   update({ count, resetMs }: WindowCount): void {
     const endsAt = performance.now() + resetMs;
     if (endsAt > this.#endsAt + SAME_END_MS) this.#begin(endsAt);

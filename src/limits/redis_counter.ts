@@ -74,7 +74,7 @@ export async function openRedisCounter(options: RedisCounterOptions): Promise<Mi
   await waitUntilReady(client);
   return {
     async increment(key) {
-      // The option `insuranceLimiter` of the library would hide why Redis did not count.
+      // The library's own fallback, `insuranceLimiter`, would hide why Redis did not count.
       try {
         const answer = readAnswer(await limiter.penalty(key));
         reportAnswer();
@@ -94,11 +94,11 @@ export async function openRedisCounter(options: RedisCounterOptions): Promise<Mi
   };
 }
 
-/** Returns the count in an answer. Throws if there is none: other programs can write to the store, too. */
+/** Returns the count in Redis's answer. Throws if there is none: other programs can write to the store, too. */
 function readAnswer(answer: { consumedPoints: number; msBeforeNext: number }): WindowCount {
   const { consumedPoints: count, msBeforeNext: resetMs } = answer;
   if (Number.isFinite(count) && Number.isFinite(resetMs)) return { count, resetMs };
-  throw new Error("The answer is no count");
+  throw new Error("The answer is not a count");
 }
 
 /** Resolves when the client is connected, when connecting failed, or after `CONNECT_MS`. */

@@ -1,21 +1,19 @@
-/**
- * Number of buckets for each range from a power of two to the next. A value below this number is counted
- * exactly, a larger value with an error of at most 1/128.
- */
+/** Number of buckets per doubling. A smaller value is counted exactly, a larger one with an error of at most 1/128. */
 const BUCKETS = 128;
 
 /** The maximum value; a larger value counts as the maximum. */
 const MAX_VALUE = 2 ** 31 - 1;
 
 /**
- * A histogram of whole numbers. It takes 1 kB for each range from a power of two to the next in which a
- * value occurs, at most 25 kB, and allocates nothing per value. Node's histogram calls native code for each
- * value (measured for the four values of an operation: 0.3 µs instead of 0.1) and takes 4 ms to load.
+ * A histogram of whole numbers. A *doubling* is the range from a power of two to the next. The histogram takes
+ * 1 kB for each doubling in which a value occurs, at most 25 kB, and allocates nothing per value. Node's histogram
+ * calls native code for each value (measured for the four values of an operation: 0.3 µs instead of 0.1) and takes
+ * 4 ms to load.
  *
  * @see {@link https://hdrhistogram.github.io/HdrHistogram/} uses the same buckets
  */
 export class Histogram {
-  // The counts of all buckets by doubling; a doubling without values takes no memory.
+  // The counts of the buckets of each doubling; a doubling without values takes no memory.
   readonly #counts: (Float64Array | undefined)[] = [];
   #valueCount = 0;
 

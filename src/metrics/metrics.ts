@@ -41,7 +41,7 @@ const MAX_NAMES: Readonly<Record<Dimension, number>> = {
   tools: 200,
 };
 
-/** The name for all names beyond the maximum. */
+/** Stands for all names beyond the maximum. */
 const OTHER = "other";
 
 /** Counts operations by several dimensions, in bounded memory. */

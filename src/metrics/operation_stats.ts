@@ -7,7 +7,7 @@ const MAX_SERVER_CODES = 50;
 /** Matches the error codes of the gateway, and `""` for a success; each of them is counted separately. */
 const GATEWAY_CODE = /^[A-Z_]*$/;
 
-/** The code for all codes of servers beyond the maximum. */
+/** Stands for all server codes beyond the maximum. */
 const OTHER = "other";
 
 /** Metrics of one operation, agent, server or tool. */

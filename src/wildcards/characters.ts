@@ -1,6 +1,6 @@
 /**
  * A text as Unicode code points, so that `?` matches one code point. A string without surrogates already has
- * this interface; to split each name into code points would take longer than to match it.
+ * this interface. Splitting every name into code points would take longer than matching it.
  */
 export interface Characters {
   /** Number of characters. */

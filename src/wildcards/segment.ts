@@ -3,7 +3,7 @@ import type { Characters } from "./characters.ts";
 /** Represents `?` among the code points of a pattern; no code point is negative. */
 export const ANY = -1;
 
-/** Number of characters that are matched in one step. */
+/** Bits of a word: the number of characters that are matched in one step. */
 const WORD_BITS = 32;
 
 /** Whether characters of a pattern match the name at the index `start`. */
