@@ -1,9 +1,10 @@
+import { isFile } from "../../file_identity.ts";
 import type { CommandLine } from "./windows_command.ts";
 
-/** The program that starts another program in a session of its own, and becomes that program. */
+/** The program that creates a session and then replaces itself by another program. */
 const SETSID = "/usr/bin/setsid";
 
-/** The commands that have been started, with what decides which file they are. */
+/** The commands that have been started, each with the folder and PATH that determine its file. */
 const startedCommands = new Set<string>();
 
 let isSetsidUsable: boolean | undefined;
@@ -17,7 +18,7 @@ export interface SpawnOptions {
 }
 
 /**
- * Starts a program with pipes, in a process group of its own; on Windows, that would open a console window.
+ * Starts a program with pipes, in a process group of its own; not on Windows, where that would open a console window.
  *
  * On Linux, a program that has been started before is started by `setsid`: Deno's `detached` copies the page tables of
  * this process, which takes 70 ms at 600 MB of memory instead of 0.5. The first start reports why a program cannot be
@@ -44,17 +45,12 @@ export function spawnDetached(
   return child;
 }
 
-/** Whether this process may run `setsid`. Permission for single commands must not be extended to it: it runs any program. */
+/**
+ * Whether this process may run `setsid`. That requires the permission to run every program, because `setsid` can run
+ * every program.
+ */
 function canUseSetsid(): boolean {
   isSetsidUsable ??= Deno.build.os === "linux" &&
     Deno.permissions.querySync({ name: "run" }).state === "granted" && isFile(SETSID);
   return isSetsidUsable;
-}
-
-function isFile(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
 }
