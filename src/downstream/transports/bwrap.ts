@@ -13,14 +13,14 @@ const SYSTEM_FOLDERS = [
 ];
 
 /**
- * Possible targets of /etc/resolv.conf. Their folder has sockets that resolve names, so that a sandbox
- * without network must not have it.
+ * Possible targets of /etc/resolv.conf. Their folder also has sockets that resolve names, so only the files are
+ * shared, and only with a sandbox that has network.
  */
 const RESOLVER_FILES = ["stub-resolv.conf", "resolv.conf"].map((name) => {
   return `/run/systemd/resolve/${name}`;
 });
 
-/** The root, and folders that the sandbox has of its own. */
+/** The root, and folders of which the sandbox has its own. */
 const OWN_FOLDERS = /^\/(?:(?:proc|dev|sys|tmp)?$|(?:proc|dev|sys)\/)/;
 
 /**
@@ -37,7 +37,7 @@ export function bwrapCommand(
     "sandboxNetwork" | "privatePaths"
   >,
 ): StdioConfig["args"] {
-  const { folder, program, named, isInFolder } = namedPaths(connection);
+  const { folder, program, paths, isInFolder } = entryPaths(connection);
   const readOnly = (path: string): string[] => ["--ro-bind-try", path, path];
   return [
     findBwrap(),
@@ -46,15 +46,15 @@ export function bwrapCommand(
     ...["--cap-drop", "ALL"],
     ...(sandboxNetwork ? ["--share-net", ...RESOLVER_FILES.flatMap(readOnly)] : []),
     ...SYSTEM_FOLDERS.flatMap(readOnly),
-    // The settings of the system in /proc/sys can be written by the superuser without capabilities.
+    // The superuser can write to /proc/sys even without capabilities.
     ...["--proc", "/proc", "--remount-ro", "/proc"],
     ...["--dev", "/dev", "--tmpfs", "/tmp", "--setenv", "HOME", "/tmp"],
     // A later bind covers an earlier one.
-    ...named.filter((path) => !isInFolder(path)).flatMap(readOnly),
+    ...paths.filter((path) => !isInFolder(path)).flatMap(readOnly),
     ...(folder === undefined ? [] : ["--bind", folder, folder]),
-    ...named.filter(isInFolder).flatMap(readOnly),
+    ...paths.filter(isInFolder).flatMap(readOnly),
     ...privatePaths.map(realPathOf)
-      .filter((path) => [...SYSTEM_FOLDERS, ...named].some((shown) => isWithin(path, shown)))
+      .filter((path) => [...SYSTEM_FOLDERS, ...paths].some((shown) => isWithin(path, shown)))
       .flatMap(coverFlags),
     ...["--chdir", folder ?? "/tmp", "--", program, ...connection.args],
   ];
@@ -71,14 +71,14 @@ function coverFlags(path: string): string[] {
 }
 
 /**
- * Returns a path among the command and the arguments of an entry that leads out of the entry's folder through a link
- * in it. The server itself may have made the link, in order to read its target the next time it is started.
+ * Returns a path in the command or the arguments of an entry that leads out of the entry's folder through a link. The
+ * server itself may have created the link in order to read its target the next time it is started.
  */
-export function findLinkOut(connection: StdioConfig): string | undefined {
-  const { folder, named, isInFolder } = namedPaths(connection);
+export function findEscapingPath(connection: StdioConfig): string | undefined {
+  const { folder, paths, isInFolder } = entryPaths(connection);
   if (folder === undefined) return undefined;
   const realFolder = realPathOf(folder);
-  return named.filter(isInFolder).find((path) => {
+  return paths.filter(isInFolder).find((path) => {
     try {
       return !isWithin(Deno.realPathSync(path), realFolder);
     } catch (error) {
@@ -88,25 +88,25 @@ export function findLinkOut(connection: StdioConfig): string | undefined {
   });
 }
 
-/** Returns the folder of an entry, its program, and the absolute paths that a sandbox gets. */
-function namedPaths({ command, args, cwd }: StdioConfig): {
+/** Returns the folder of an entry, its program, and the absolute paths that its sandbox can read. */
+function entryPaths({ command, args, cwd }: StdioConfig): {
   readonly folder: string | undefined;
   readonly program: string;
-  readonly named: readonly string[];
+  readonly paths: readonly string[];
   readonly isInFolder: (path: string) => boolean;
 } {
   const folder = cwd === undefined ? undefined : resolvePath(Deno.cwd(), cwd);
   const program = command.includes("/") ? resolvePath(folder ?? Deno.cwd(), command) : command;
-  const named = [program, ...args].filter((path) => path.startsWith("/"))
+  const paths = [program, ...args].filter((path) => path.startsWith("/"))
     .map((path) => resolvePath(path))
     .filter((path) => !OWN_FOLDERS.test(path) && path !== folder);
   const isInFolder = (path: string): boolean => folder !== undefined && isWithin(path, folder);
-  return { folder, program, named, isInFolder };
+  return { folder, program, paths, isInFolder };
 }
 
 /**
- * Returns the path of bwrap, by the gateway's own search path: a program that the server can write must not
- * be found in its place. Returns the bare name if there is none.
+ * Finds bwrap in the absolute folders of the gateway's own PATH: a relative folder could contain a program that
+ * the server has written. Returns the bare name if there is none.
  */
 function findBwrap(): string {
   const folders = (Deno.env.get("PATH") ?? "").split(":").filter(isAbsolutePath);

@@ -34,7 +34,7 @@ export interface TransportContext extends StdioContext {
   readonly authorization?: Authorization | undefined;
 }
 
-/** The functions and words that differ between the kinds of connections to servers. */
+/** The properties in which the kinds of connections to servers differ. */
 export interface TransportKind {
   /** The value of `network.transport` in a trace. */
   readonly network: "pipe" | "tcp";

@@ -62,7 +62,7 @@ export class Processes {
   readonly #watchdog: Watchdog;
 
   /**
-   * Starts with no processes.
+   * Creates the registry, without processes.
    *
    * @param max Limit of processes.
    * @param log Receives a warning if the watchdog cannot be started.

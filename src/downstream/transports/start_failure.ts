@@ -1,7 +1,7 @@
 import { resolvePath, type StdioConfig } from "../../config/mod.ts";
 import { CommandLineError } from "./windows_command.ts";
 
-/** The reason why a command could not be started. */
+/** The cause of a failure to start a command. */
 export type StartFailureKind =
   | "folder-not-found"
   | "folder-is-file"
@@ -48,7 +48,7 @@ export class StartFailure extends Error {
   }
 }
 
-/** Number of bytes of a file that are read to find out its type. */
+/** Number of bytes that are read to determine the type of a file. */
 const HEAD_BYTES = 256;
 
 /**

@@ -14,7 +14,7 @@ const MAX_LINE_LENGTH = 4096;
 
 /** Options of reading a server's stderr. */
 export interface StderrOptions {
-  /** The server's share of the memory; default: no limit. */
+  /** The server's memory budget; default: no limit. */
   readonly memory?: Budget | undefined;
   /** Removes secrets from whole lines. */
   readonly redactSecrets: (lines: string) => string;
@@ -73,7 +73,7 @@ export class StderrTail {
   }
 
   #addText(text: string): void {
-    // The remainder of a line that was cut is skipped.
+    // The rest of a line that was cut is skipped.
     const added = this.#isCut ? text.slice(endOfLine(text)) : text;
     this.#isCut &&= added === "";
     const lines = this.#unfinishedLine + added;

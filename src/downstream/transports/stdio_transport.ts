@@ -32,13 +32,13 @@ export interface StdioContext {
   readonly log: Log;
   /** Limits the number of processes. */
   readonly processes: Processes;
-  /** The session that the process is for; default: one that counts for no agent and is never idle. */
+  /** The session that the process is for; default: `NO_OWNER`. */
   readonly owner?: ProcessOwner;
   /** Size limit of a message, in bytes; default 64 MiB. */
   readonly maxBytes?: number;
-  /** The server's share of the memory; default: no limit. */
+  /** The server's memory budget; default: no limit. */
   readonly memory?: Budget | undefined;
-  /** Returns a promise that reading the server waits for while the gateway's only client does not read. */
+  /** Returns a promise to await before reading more from the server, while the gateway's only client does not read. */
   readonly untilClientReads?: (() => Promise<void> | undefined) | undefined;
 }
 
@@ -210,11 +210,11 @@ async function withSandbox(
       "remove `gateway.sandbox` from its entry to run it without.";
     throw new DownstreamError("SERVER_UNAVAILABLE", name, message);
   }
-  const { bwrapCommand, findLinkOut } = await import("./bwrap.ts");
-  const linkOut = findLinkOut(connection);
-  if (linkOut !== undefined) {
+  const { bwrapCommand, findEscapingPath } = await import("./bwrap.ts");
+  const escapingPath = findEscapingPath(connection);
+  if (escapingPath !== undefined) {
     const message =
-      `Server "${name}" is not available: ${linkOut} must not lead out of the server's ` +
+      `Server "${name}" is not available: ${escapingPath} must not lead out of the server's ` +
       "`cwd` through a link, which a server in a sandbox could make itself; name the target of the link.";
     throw new DownstreamError("SERVER_UNAVAILABLE", name, message);
   }

@@ -68,7 +68,7 @@ export class Watchdog {
   #isOff = Deno.build.os === "windows";
 
   /**
-   * Starts nothing yet.
+   * Creates a watchdog that does not run yet.
    *
    * @param log Receives a warning if the watchdog cannot be started.
    */

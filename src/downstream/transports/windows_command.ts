@@ -30,8 +30,7 @@ const SCRIPT_FILE = /\.(?:bat|cmd)$/i;
 const NEEDS_NO_QUOTES = /^[\w\-.:/\\@+#$]*[\w\-.:/@+#$]$/;
 
 /**
- * Finds out how to start a command on Windows. `npx` there is a script, `npx.cmd`, which only `cmd.exe`
- * can run.
+ * Determines how to start a command on Windows, where `npx` is a script, `npx.cmd`, that only `cmd.exe` can run.
  *
  * @param entry Name or path of the command, and its arguments, as in the server's entry.
  * @param context The environment, the folder, and the files.
@@ -49,7 +48,7 @@ export function windowsCommand(
   return {
     file: variableOf("COMSPEC", context.env) ?? "cmd.exe",
     // /d skips start-up commands of the user, /e:on enables the extensions that the quoting needs, /v:off
-    // takes the special meaning from `!`, and /s removes only the outermost quotes.
+    // removes the special meaning of `!`, and with /s only the outermost quotes are removed.
     args: ["/d", "/e:on", "/v:off", "/s", "/c", `"${line}"`],
     raw: true,
   };
