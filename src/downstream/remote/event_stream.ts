@@ -14,9 +14,9 @@ const MAX_RETRY_MS = 60_000;
 export interface EventStreamOptions {
   /** Size limit of an event, in bytes. */
   readonly maxBytes: number;
-  /** Number of bytes of a longer event that are skipped before reading stops. Default: 0. */
+  /** Number of bytes by which an event may exceed `maxBytes` before reading stops; they are skipped. Default: 0. */
   readonly maxSkippedBytes?: number;
-  /** The server's share of the memory; `undefined` if it is not limited. */
+  /** The server's memory budget; `undefined` if it is not limited. */
   readonly memory: Budget | undefined;
   /** Cancels the reading. */
   readonly signal: AbortSignal;
@@ -35,7 +35,7 @@ export interface EventStreamOptions {
  *
  * @param response The response whose body is the stream.
  * @param options Options of reading.
- * @throws {RemoteFailure} if an event does not fit into the memory and no bytes may be skipped.
+ * @throws {RemoteFailure} if the memory budget has no room for an event and no bytes may be skipped.
  * @throws {AnswerTooLong} if more bytes would have to be skipped than `maxSkippedBytes`; the error of `fetch`
  * if the connection breaks; the reason of the signal; and what `onEvent` throws. Each cancels the stream.
  */
@@ -87,8 +87,8 @@ export async function readEvents(
 }
 
 /**
- * Number of bytes that are skipped of a longer event on a stream that many requests share, as a multiple of
- * the size limit. A long answer must not end the other requests, but an endless answer must not be read forever.
+ * `maxSkippedBytes` for a stream that many requests share, as a multiple of the size limit. A long answer must not
+ * end the other requests, but an endless answer must not be read forever.
  */
 export const SHARED_STREAM_SKIP_FACTOR = 3;
 

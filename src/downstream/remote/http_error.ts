@@ -4,7 +4,7 @@ import { isRecord } from "../../json.ts";
 import { RemoteFailure } from "../remote_failure.ts";
 import { quoteBody } from "./quote.ts";
 
-/** Length of the beginning of a body that is read, in UTF-16 code units, and maximum time to read it, in ms. */
+/** Maximum length of the part of a body that is read, in UTF-16 code units, and maximum time to read it, in ms. */
 const BEGINNING_LENGTH = 64 * 1024;
 const READ_TIMEOUT_MS = 1000;
 

@@ -17,7 +17,7 @@ import { readRetryAfter } from "./retry_after.ts";
  */
 const POOL_IDLE_MS = 4000;
 
-/** Maximum length of a session id, which the session keeps, in UTF-16 code units. */
+/** Maximum length of a session id in UTF-16 code units, because it is kept in memory. */
 const MAX_SESSION_ID_LENGTH = 8192;
 
 /** An HTTP request before it is sent. */
@@ -56,7 +56,7 @@ export class HttpRequester {
   #unpooledClient: Deno.HttpClient | undefined;
 
   /**
-   * Opens nothing yet.
+   * Creates a requester without connections.
    *
    * @param options Options of sending requests.
    */
@@ -116,7 +116,7 @@ export class HttpRequester {
       }
       if (this.#authorization !== undefined && needsAuthorization(response)) {
         await response.body?.cancel();
-        if (recoveredStatuses.has(response.status)) throw newTokenFailure(response, url);
+        if (recoveredStatuses.has(response.status)) throw freshTokenFailure(response, url);
         recoveredStatuses.add(response.status);
         await this.#authorization.recover(response, {
           sentAuthorization,
@@ -183,8 +183,8 @@ export class HttpRequester {
   /**
    * Returns the body, and the HTTP client that sends it. Deno repeats a request when a pooled connection
    * closes without a response, which would make a call twice. Deno does not repeat a request whose body is a
-   * stream. A server that requires a Content-Length receives the body as a text, on a connection without a
-   * pool, where Deno repeats nothing either.
+   * stream. A server that requires a Content-Length receives the body as a string, on an unpooled connection,
+   * where Deno does not repeat requests either.
    */
   #bodyAndClient(body: string | undefined): RequestInit & { client: Deno.HttpClient } {
     if (body === undefined) return { client: this.#client };
@@ -206,7 +206,7 @@ function needsAuthorization({ status, headers }: Response): boolean {
 }
 
 /** Describes the refusal of a token that was just issued, without the hint to check the headers of the entry. */
-function newTokenFailure({ status }: Response, { host }: URL): RemoteFailure {
+function freshTokenFailure({ status }: Response, { host }: URL): RemoteFailure {
   const message = `${host} refuses the token that was just issued for it (HTTP ${status}); ` +
     "call again, and if that does not help, report it to the operator of the server";
   return new RemoteFailure(message, { reach: "refused", status, problem: "status" });

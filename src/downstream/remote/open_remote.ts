@@ -20,9 +20,9 @@ export interface RemoteContext {
   readonly log: Log;
   /** Size limit of a message, in bytes; default 64 MiB. */
   readonly maxBytes?: number;
-  /** The server's share of the memory; default: no limit. */
+  /** The server's memory budget; default: no limit. */
   readonly memory?: Budget | undefined;
-  /** Returns a promise that reading the server waits for while the gateway's only client does not read. */
+  /** Returns a promise to await before reading more from the server, while the gateway's only client does not read. */
   readonly untilClientReads?: (() => Promise<void> | undefined) | undefined;
   /** Adds a token to the requests; by default, the requests carry the headers of the entry only. */
   readonly authorization?: Authorization | undefined;
@@ -127,7 +127,7 @@ class RemoteTransport implements Transport {
 
 const warnedConfigs = new WeakSet<ServerConfig>();
 
-/** Warns if secrets in the url appear in traces: Deno adds a span with the whole url for each request. */
+/** Warns if traces would contain secrets: Deno adds a span with the whole url for each request. */
 function warnAboutTraces(config: ServerConfig, address: string, log: Log): void {
   const { name: server, secrets } = config;
   if (Deno.env.get("OTEL_DENO") !== "true" || warnedConfigs.has(config)) return;
@@ -142,7 +142,7 @@ function warnAboutTraces(config: ServerConfig, address: string, log: Log): void 
   log.warn(message, { server });
 }
 
-/** Checks the permission before the first request: a request that Deno refuses leaves its body open. */
+/** Checks the permission before the first request: if Deno refuses a request, its body stays open. */
 async function requirePermission({ host }: URL): Promise<void> {
   const { state } = await Deno.permissions.query({ name: "net", host });
   if (state === "granted") return;

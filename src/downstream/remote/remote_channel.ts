@@ -22,7 +22,7 @@ const SETTLE_TIMEOUT_MS = 500;
 /** Maximum time that a notification delays the messages after it, in milliseconds. */
 const MAX_ORDER_WAIT_MS = 5000;
 
-/** Maximum number of messages for which no caller waits that are being sent at a time. */
+/** Maximum number of messages from the queue that are being sent at a time. */
 const MAX_SENDERS = 16;
 
 /**
@@ -40,7 +40,7 @@ export interface RemoteChannelOptions {
   readonly createFallback: ((listener: RemoteClientListener) => RemoteClient) | undefined;
   /** The throttles of the streams that are being read. */
   readonly throttles: ReadonlySet<ReadThrottle>;
-  /** The memory for messages that the server has not received and no caller waits for; default: no limit. */
+  /** The budget that the messages in the queue count against; default: no limit. */
   readonly memory?: Budget | undefined;
   /** Maximum duration of a POST for which no caller waits any more, in milliseconds. */
   readonly sendTimeoutMs: number;
@@ -49,11 +49,11 @@ export interface RemoteChannelOptions {
 }
 
 /** A message for which no caller waits: a notification, an answer, or the cancellation of a request or a task. */
-interface QueuedMessage {
+interface UnsentMessage {
   readonly message: OutgoingMessage;
   /** The notification that must be sent before the message. */
   readonly earlier: Promise<unknown>;
-  /** The length that counts in the queue and in the memory. */
+  /** The length that counts against the limits of the queue. */
   readonly length: number;
   /** Called when the message has been sent or dropped. */
   readonly onSettled: (() => void) | undefined;
@@ -73,7 +73,7 @@ export class RemoteChannel implements Channel {
   readonly #answeredAt = new Map<AbortController, number>();
   readonly #pendingRequests = new Set<Promise<void>>();
   readonly #queueLimit: QueueLimit;
-  #queue: QueuedMessage[] = [];
+  #queue: UnsentMessage[] = [];
   // The loops that send the messages of the queue. `flush` does not wait for requests, which may take long.
   readonly #senders = new Set<Promise<void>>();
   #senderCount = 0;
@@ -86,7 +86,7 @@ export class RemoteChannel implements Channel {
   #isClosed = false;
 
   /**
-   * Opens nothing before the first message.
+   * Creates a channel that connects with the first message.
    *
    * @param options Options of the channel.
    */
@@ -185,7 +185,7 @@ export class RemoteChannel implements Channel {
     await within(Promise.all([...this.#pendingRequests, ...this.#senders]), SETTLE_TIMEOUT_MS);
   }
 
-  #enqueue(queued: QueuedMessage): void {
+  #enqueue(queued: UnsentMessage): void {
     if (this.#queueLimit.isExceeded(this.#unsentLength)) {
       const message = "it does not take the messages that are sent to it";
       return this.#lose(new RemoteFailure(message, { reach: "maybe", endsSession: true }));

@@ -63,9 +63,9 @@ export interface RemoteClientOptions extends RemoteClientListener {
   readonly requester: HttpRequester;
   /** Size limit of a message, in bytes. */
   readonly maxBytes: number;
-  /** The server's share of the memory; `undefined` if it is not limited. */
+  /** The server's memory budget; `undefined` if it is not limited. */
   readonly memory: Budget | undefined;
-  /** Returns a promise that reading the server waits for while the gateway's only client does not read. */
+  /** Returns a promise to await before reading more from the server, while the gateway's only client does not read. */
   readonly untilClientReads: (() => Promise<void> | undefined) | undefined;
   /** Maximum wait for a server that says it is busy, for the first message and later ones, in milliseconds. */
   readonly maxBusyWaitMs: { readonly start: number; readonly call: number };

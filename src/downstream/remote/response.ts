@@ -6,9 +6,10 @@ import { mediaTypeOf } from "../http_answers.ts";
 import { RemoteFailure } from "../remote_failure.ts";
 import type { IncomingText } from "./sse_parser.ts";
 
-/** Creates the failure of a request whose answer does not fit into the server's share of the memory. */
+/** Creates the failure of a request whose answer the server's memory budget has no room for. */
 export function createNoRoomFailure(): RemoteFailure {
-  const message = "its answers hold its share of the memory, a quarter of GATEWAY_MAX_HELD; " +
+  const message =
+    "its answers take its whole share of the memory, a quarter of GATEWAY_MAX_HELD; " +
     "call again when earlier calls are answered";
   return new RemoteFailure(message, { reach: "maybe" });
 }
@@ -28,11 +29,11 @@ export function encodingOf({ headers }: Response): string | undefined {
 }
 
 /**
- * Returns a reader of a body. Reads of bytes that have arrived resolve without a tick of the event loop in between
- * (eight long answers stopped everything else for 1.4 s), so that the reading of a long body waits for its turn.
+ * Returns a reader of a body that takes turns with other long work. Reads of bytes that have already arrived resolve
+ * without returning to the event loop: eight long answers blocked everything else for 1.4 s.
  *
  * @param body The body.
- * @param memory The server's share of the memory, which is also its party of long work.
+ * @param memory The server's memory budget; its name is the party in `longWork`.
  */
 export function bodyReader(body: Response["body"], memory: Budget | undefined): ByteReader {
   const party = partyOf(memory);
@@ -73,8 +74,8 @@ export function cancelOnAbort(
  * Reads a whole body.
  *
  * @param response The response with the body.
- * @param options `maxBytes`: maximum size; reading stops beyond it. `memory`: the memory in which the body counts
- * while it is read. `signal`: cancels the reading; its reason is thrown.
+ * @param options `maxBytes`: maximum size; reading stops beyond it. `memory`: the budget that the body counts
+ * against while it is read. `signal`: cancels the reading; its reason is thrown.
  * @throws {AnswerTooLong} if the body is larger.
  */
 export async function readBody(

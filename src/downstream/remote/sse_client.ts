@@ -8,7 +8,7 @@ import { isEventStream } from "./response.ts";
 import type { IncomingText } from "./sse_parser.ts";
 import { explainMissingStream } from "./missing_answer.ts";
 
-/** Maximum length of the endpoint, which the session keeps, in UTF-16 code units. */
+/** Maximum length of the endpoint in UTF-16 code units, because it is kept in memory. */
 const MAX_ENDPOINT_LENGTH = 8192;
 
 /**
@@ -28,7 +28,7 @@ export class SseClient implements RemoteClient {
   #headers: Readonly<Record<string, string>> = {};
 
   /**
-   * Opens nothing yet.
+   * Creates a client that connects with the first message.
    *
    * @param options Options of the client.
    */

@@ -55,14 +55,14 @@ export class SseParser {
   #data: IncomingText | undefined;
   // Number of lines of `#data`.
   #dataLineCount = 0;
-  // The bytes of `#data` that count as memory.
+  // The bytes of `#data` that count against the memory budget.
   #heldBytes = 0;
 
   /**
-   * Starts at the beginning of a stream.
+   * Creates a parser for one stream.
    *
-   * @param limits The size limit of the data of an event, in bytes, and the memory for events that have not
-   * arrived whole; by default it is not limited.
+   * @param limits The size limit of the data of an event, in bytes, and the budget that incomplete events count
+   * against; by default it is not limited.
    * @param onEvent Receives each event; returns a promise that the next event waits for, if any.
    */
   constructor(
@@ -84,21 +84,21 @@ export class SseParser {
     });
   }
 
-  /** Whether the event that has begun is longer than the limit, or does not fit into memory. */
+  /** Whether the current event is being dropped: it exceeds the limit, or the memory budget has no room for it. */
   get isDropping(): boolean {
     const data = this.#data;
     return this.#lines.isDropping ||
       (data !== undefined && "reason" in data && data.reason !== "not-utf8");
   }
 
-  /** Whether the event that has begun is skipped because there is no room for it in memory. */
+  /** Whether the current event is being dropped because the memory budget has no room for it. */
   get lacksRoom(): boolean {
     const data = this.#data;
     return this.#lines.lacksRoom ||
       (data !== undefined && "reason" in data && data.reason === "no-room");
   }
 
-  /** Frees the memory of an event that never ends. */
+  /** Frees the memory of the current event, which will not be completed. */
   release(): void {
     this.#lines.release();
     this.#holdBytes(0);

@@ -9,8 +9,8 @@ import { StreamBackoff } from "./stream_backoff.ts";
 const MAX_BUSY_WAIT_MS = 60_000;
 
 /**
- * The event stream on which a server sends its own requests and notifications; the stream belongs to a
- * session, not to a single request. The stream is opened with GET, and again whenever it ends.
+ * The event stream on which a server sends its own requests and notifications. It belongs to the session, not to
+ * a single request. It is opened with GET, and again whenever it ends.
  *
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#listening-for-messages-from-the-server}
  */

@@ -39,7 +39,7 @@ export class StreamableHttpClient implements RemoteClient {
   #standalone: StandaloneStream | undefined;
 
   /**
-   * Opens nothing yet.
+   * Creates a client that connects with the first message.
    *
    * @param options Options of the client.
    */
@@ -236,7 +236,7 @@ interface Resumption {
   attempts: number;
 }
 
-/** Returns the beginning of a message; the rest does not stay in memory with it. */
+/** Returns the beginning of a message, without keeping the rest in memory. */
 function beginningOf(message: IncomingText): IncomingText {
   if ("reason" in message) return message;
   return { text: startOfText(message.text, BEGINNING_BYTES), bytes: message.bytes };
