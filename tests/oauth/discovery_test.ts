@@ -95,7 +95,7 @@ for (
       sendRequest(fixture.createAuth(), fixture.server.url),
     );
     assert.equal(code, "AUTH_REQUIRED");
-    assert.match(message, new RegExp(`its ${purpose} http://login\\.test is no https address`));
+    assert.match(message, new RegExp(`its ${purpose} http://login\\.test is not an https address`));
     assert.deepEqual([fixture.authorizationServer.registrations, fixture.openedLinks], [[], []]);
   });
 }

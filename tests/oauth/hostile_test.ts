@@ -137,11 +137,14 @@ Deno.test("[oauth.checks] [oauth.no-secrets] a token of more than 16384 characte
 
 for (
   const [metadata, expected] of [
-    [{ authorization_endpoint: "javascript:alert(1)" }, /page javascript: is no https address/],
-    [{ authorization_endpoint: "data:text/html,hello" }, /page data: is no https address/],
+    [{ authorization_endpoint: "javascript:alert(1)" }, /page javascript: is not an https address/],
+    [{ authorization_endpoint: "data:text/html,hello" }, /page data: is not an https address/],
     [{ authorization_endpoint: "/authorize" }, /authorization_endpoint is "\/authorize"/],
-    [{ authorization_endpoint: "file:///etc/passwd" }, /its login page file: is no https address/],
-    [{ authorization_endpoint: "https://you@login.test/" }, /is no https address/],
+    [
+      { authorization_endpoint: "file:///etc/passwd" },
+      /its login page file: is not an https address/,
+    ],
+    [{ authorization_endpoint: "https://you@login.test/" }, /is not an https address/],
     [{ token_endpoint: 5 }, /token_endpoint is 5 and must be a URL/],
   ] as const
 ) {

@@ -3,7 +3,7 @@ import { fetchNamed, ForbiddenAddressError, UnusableResponseError } from "../../
 import { UnreachableError } from "./login_failure.ts";
 import { parseSafeAddress } from "./safe_address.ts";
 
-/** Default of the maximum time until the end of a response, in milliseconds. */
+/** Default of `timeoutMs`, in milliseconds. */
 const RESPONSE_TIMEOUT_MS = 15_000;
 
 /**

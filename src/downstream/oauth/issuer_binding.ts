@@ -20,7 +20,7 @@ export async function findBoundIssuer(
 
 /**
  * Throws if the configured client is bound to another issuer; otherwise binds the client to this issuer.
- * Must be called before the first request that contains anything of the client.
+ * Must be called before the first request that contains the client's id or secret.
  *
  * @param options `boundIssuer`: the result of `findBoundIssuer`. `isKnown`: whether the issuer is
  * more than a guess; the client is not bound to a guess.

@@ -214,7 +214,7 @@ function readAuthorizationCode(
   const { config } = context;
   const iss = redirectQuery.get("iss");
   // Without metadata, the issuer of the authorization server is unknown, so `iss` is not checked.
-  // With metadata, the two must be equal, even in a trailing slash (RFC 9207 and MCP).
+  // With metadata, `iss` must equal the issuer exactly, including a trailing slash (RFC 9207 and MCP).
   const lacksIss = iss === null &&
     metadata.authorization_response_iss_parameter_supported === true;
   if (hasMetadata && (lacksIss || (iss !== null && iss !== metadata.issuer))) {

@@ -64,10 +64,10 @@ export class OAuth implements ServerAuth {
   #nextRenewalAt = -Infinity;
   #clientChallenge: OAuthChallenge = {};
   #clientMethod: ClientAuthenticationMethod | undefined;
-  // `Authorization` headers with tokens of consecutive logins that the server refused immediately.
+  // `Authorization` headers of consecutive logins whose token the server refused immediately.
   readonly #refusedNewTokens = new Set<string>();
 
-  /** Reads and sends nothing before the first request. */
+  /** Creates the authorization, which reads and sends nothing before the first request. */
   constructor(settings: OAuthSettings) {
     this.#settings = settings;
   }

@@ -10,7 +10,7 @@ export class UnsafeAddressError extends Error {
    */
   constructor(purpose: string, url: URL) {
     super(
-      `its ${purpose} ${url.origin === "null" ? url.protocol : url.origin} is no https address`,
+      `its ${purpose} ${url.origin === "null" ? url.protocol : url.origin} is not an https address`,
     );
   }
 }

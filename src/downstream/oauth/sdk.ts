@@ -30,7 +30,7 @@ export async function createRequestContext(
   return { config, url, store, sdk: await loadSdk(), fetchFn };
 }
 
-/** Adds texts that logs and messages about the server must not contain. Skips `undefined`. */
+/** Adds values that logs and messages about the server must not contain. Skips `undefined`. */
 export function addDefinedSecrets(
   config: ServerConfig,
   ...values: readonly (string | undefined)[]

@@ -4,13 +4,13 @@ import type { RecoverOptions, ServerAuth } from "../authorization.ts";
 import type { PendingOperations } from "../pending_operations.ts";
 import { StaticHeaderAuth } from "./static_header_auth.ts";
 
-/** Default of the maximum time that a call waits for a login, in milliseconds. */
+/** Default of `waitMs`, in milliseconds. */
 const DEFAULT_WAIT_MS = 10_000;
 
 /** Maximum share of the connect timeout that a call waits for a login. */
 const MAX_WAIT_SHARE = 0.8;
 
-/** Default of the maximum duration of a login, in milliseconds. */
+/** Default of `loginMs`, in milliseconds. */
 const DEFAULT_LOGIN_MS = 300_000;
 
 /** Options for the authorization of a server. */

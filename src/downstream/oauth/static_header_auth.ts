@@ -2,8 +2,8 @@ import type { ServerAuth } from "../authorization.ts";
 import { createAuthRequiredError } from "./login_failure.ts";
 
 /**
- * Authorization of a server whose entry has an `Authorization` header. The class adds no header, and
- * starts no login if the server refuses the entry's header.
+ * Authorization of a server whose entry has an `Authorization` header. It adds no header, and starts no login if
+ * the server refuses the entry's header.
  */
 export class StaticHeaderAuth implements ServerAuth {
   readonly #server: string;
