@@ -77,7 +77,10 @@ export function buildServer(
   };
 }
 
-/** Finds paths that break a sandbox: files of the gateway that it can change, and paths that another one can replace. */
+/**
+ * Finds paths that defeat a sandbox: a file of the gateway that the server could change, or a path that a server in
+ * another sandbox could replace.
+ */
 function checkSandbox(
   name: string,
   { connection, options }: {
@@ -98,10 +101,10 @@ function checkSandbox(
   }
   const { command, args } = connection;
   const startFolder = connection.cwd === undefined ? cwd : resolvePath(cwd, connection.cwd);
-  const namedPaths = [command.includes("/") ? resolvePath(startFolder, command) : command, ...args];
+  const words = [command.includes("/") ? resolvePath(startFolder, command) : command, ...args];
   const paths = [
     ...(writableFolder === undefined ? [] : [startFolder]),
-    ...namedPaths.filter(isAbsolutePath),
+    ...words.filter(isAbsolutePath),
   ];
   const otherFolders = new Set(sandboxFolders.filter((other) => other !== writableFolder));
   const replaceable = findReplaceable(paths, otherFolders);
@@ -274,7 +277,7 @@ function buildPublicInfo({ command, url = "" }: ServerEntry): PublicServerInfo {
   return { transport: "http", url: removeUrlSecrets(url) };
 }
 
-/** Fingerprints by the text of the entry, the least recently used first. */
+/** Fingerprints by the serialized entry, the least recently used first. */
 const fingerprints = new Map<string, string>();
 
 /** Maximum number of fingerprints in the map: more than a configuration and its predecessor have together. */
@@ -289,7 +292,7 @@ let lastFingerprint = 0;
 function getFingerprint(value: unknown): string {
   const text = JSON.stringify(value, sortKeys);
   const result = fingerprints.get(text) ?? String(++lastFingerprint);
-  // The end of the map is for the most recently used fingerprint.
+  // The most recently used fingerprint moves to the end of the map.
   fingerprints.delete(text);
   fingerprints.set(text, result);
   const [oldest] = fingerprints.keys();

@@ -110,7 +110,7 @@ export function parseTransport(word: JsonValue | undefined): "stdio" | "http" | 
   return streamable.some((name) => name === word) ? "http" : undefined;
 }
 
-/** The message for an issuer that is no address. */
+/** The message for an issuer that is not an address. */
 export const issuerMessage = "expected an address such as https://login.example.com";
 
 /** Whether a text is an absolute http or https address. */

@@ -5,8 +5,8 @@ import { entriesOf, isObject, type JsonObject } from "./json_value.ts";
 import { isSecureUrl } from "../loopback.ts";
 
 /**
- * Checks what a schema cannot express about rules: the shape of agent ids, a token of two
- * agents, an issuer whose keys cannot be discovered.
+ * Checks what a schema cannot express about rules: the shape of agent ids, a token that two agents
+ * share, an issuer whose keys cannot be discovered.
  */
 export function checkRules(document: Document): ConfigProblem[] {
   return [...checkAgents(document), ...checkIssuer(document)];

@@ -1,12 +1,12 @@
 import { ConfigError, problemWithoutPosition } from "../errors.ts";
 import type { Environment } from "./environment.ts";
 
-/** The environment variable with the number of gateways that have started one another down to this one. */
+/** The environment variable with the nesting depth: the number of gateways above this process. */
 export const DEPTH_VARIABLE = "GATEWAY_DEPTH";
 
 /**
- * The environment variable with the marks of a server's process: one of each gateway above it. Processes
- * inherit it, also those that leave the server's process group.
+ * The environment variable with the marks of a server's process, one from each gateway above it. Child processes
+ * inherit it, even if they leave the server's process group.
  */
 export const MARK_VARIABLE = "GATEWAY_PROCESS_MARK";
 
@@ -14,8 +14,7 @@ export const MARK_VARIABLE = "GATEWAY_PROCESS_MARK";
 export const MAX_DEPTH = 3;
 
 /**
- * Reads the number of gateways that have started one another down to this one; 0 if the variable is absent
- * or empty.
+ * Reads the nesting depth; 0 if the variable is absent or empty.
  *
  * @throws {ConfigError} if the variable is not a whole number: guessing 0 could hide a loop.
  */

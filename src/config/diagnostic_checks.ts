@@ -13,7 +13,7 @@ import { serversSchema } from "./servers_schema.ts";
 export const diagnosticChecks: FileChecks = {
   parse: parseDocument,
   checkServers(document) {
-    // For another client's file, the schema would only say that `mcpServers` is missing.
+    // For another client's file, the schema would only report that `mcpServers` is missing.
     const problem = findSwappedFile("servers", document) ?? findForeignFormat(document);
     if (problem !== undefined) return { problems: [problem] };
     return check(serversSchema, document, checkEntries);

@@ -22,7 +22,7 @@ export interface ChildVariables {
   readonly inheritEnv: readonly string[];
 }
 
-/** The safe variables, which the process of every server gets. */
+/** The safe variables, which every server's process gets. */
 const SAFE_NAMES = new Set(
   [
     ...["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TERM", "TMPDIR"],
@@ -45,9 +45,9 @@ const WINDOWS_SAFE_NAMES = new Set(
 );
 
 /**
- * Creates the complete environment of a server's process: the safe variables, without those whose name is
- * that of a secret and without passwords in addresses; the variables that the entry inherits; the entry's own
- * variables, which take precedence; and the nesting depth. Pass it to `Deno.Command` with `clearEnv`.
+ * Creates the complete environment of a server's process: the safe variables, except those named like a secret, and
+ * with passwords removed from addresses; the variables that the entry inherits; the entry's own variables, which take
+ * precedence; and the nesting depth. Pass it to `Deno.Command` with `clearEnv`.
  *
  * @param env The gateway's own environment.
  * @param options The platform; names are case-insensitive on Windows.
@@ -134,7 +134,7 @@ function withoutUserInfo(name: string, value: string): string {
   if (!isProxy && scheme === "") return value;
   const [authority = ""] = /^[^/?#]*/.exec(rest) ?? [];
   const host = authority.slice(authority.lastIndexOf("@") + 1);
-  // If this is no host, a password that is not percent-encoded contains `/`, `?` or `#`.
+  // If this is not a host, a password that is not percent-encoded contains `/`, `?` or `#`.
   const hasWholeAuthority = /^(?:\[.*\]|[^:]*)(?::\d*)?$/.test(host);
   const userInfo = isProxy || !hasWholeAuthority ? rest : authority;
   return scheme + rest.slice(userInfo.lastIndexOf("@") + 1);
@@ -142,7 +142,7 @@ function withoutUserInfo(name: string, value: string): string {
 
 /**
  * Returns the folder that a variable names. A relative path is ignored, because it would be in the working
- * folder, which may be a stranger's.
+ * folder, which may be a repository from somebody else.
  *
  * @see {@link https://specifications.freedesktop.org/basedir-spec/latest/}
  */

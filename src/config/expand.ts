@@ -15,7 +15,7 @@ export interface ExpandedText {
   readonly text: string;
   /** Whether the text contains a reference. */
   readonly hasReference: boolean;
-  /** Why it could not be expanded; names variables, never their values. */
+  /** Why the text could not be expanded; names variables, never their values. */
   readonly error?: string;
 }
 
@@ -35,7 +35,7 @@ const FOREIGN_REFERENCE =
 /** Names that VS Code replaces and that are rarely environment variables. */
 const VSCODE_NAMES = ["workspaceFolderBasename", "workspaceRoot", "pathSeparator", "fileDirname"];
 
-/** Creates the error message for a text with a malformed `${`. The message quotes names only. */
+/** Describes the fault in a text with a malformed `${`. The message quotes names only. */
 function describeMalformedReference(text: string): string {
   const [, inputId, word = ""] = FOREIGN_REFERENCE.exec(text) ?? [];
   if (inputId !== undefined) {

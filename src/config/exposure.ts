@@ -9,8 +9,8 @@ export function hasCredentials({ agents, jwt }: Rules): boolean {
 }
 
 /**
- * Finds out whether anyone in the network could act as any agent: other machines can reach the
- * listener, and the rules contain no credential.
+ * Checks whether anyone in the network could act as any agent: other machines can reach the listener, and
+ * the rules contain no credential.
  *
  * @param file The rules file as the operator named it.
  * @returns One problem, or none.

@@ -14,8 +14,8 @@ export interface JsonObject {
 
 /**
  * Encodes a key as a safe property name. JavaScript treats `__proto__` specially, zod's records
- * silently skip it, and names like `7` would move to the front. These keys get a prefix that no
- * schema knows, so that they keep their place in the file's order.
+ * silently skip it, and names like `7` would move to the front. Such keys get a prefix, so that they
+ * keep the file's order.
  */
 export function encodeKey(key: string): string {
   return key === "__proto__" || key.startsWith("\0") || /^\d+$/.test(key) ? `\0${key}` : key;

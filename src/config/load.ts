@@ -63,7 +63,7 @@ export async function checkConfiguration(
   return checkWith(diagnosticChecks, { files, texts, options });
 }
 
-/** The text of each file, or why it is not used. */
+/** The text of each file, or the reason that it is not used. */
 type FileTexts = { readonly [K in keyof LocatedFiles]: TextResult };
 
 async function readFiles(files: LocatedFiles, { trustFile }: LoadOptions): Promise<FileTexts> {

@@ -82,7 +82,7 @@ export function quoteName(name: string): string {
   );
 }
 
-/** Makes names that look alike equal: removes case, Unicode variants and invisible characters. */
+/** Returns the same text for names that look alike: folds case and Unicode variants, and removes invisible characters. */
 export function foldName(name: string): string {
   return ORDINARY_NAME.test(name)
     ? name.toLowerCase()

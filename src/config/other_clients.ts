@@ -58,7 +58,7 @@ export function findKeyAlias(key: string): (KeyAlias & { readonly message: strin
   return { ...alias, message };
 }
 
-/** Keys that disable a server in other clients' files, if `false`. */
+/** Keys that disable a server in other clients' files if their value is `false`. */
 export const ENABLING_KEYS: readonly string[] = ["enabled", "active", "isActive"];
 
 /**

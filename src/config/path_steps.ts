@@ -3,7 +3,7 @@ import { folderOf, isAbsolutePath, resolvePath } from "./file_path.ts";
 /** Maximum number of links that are followed, as in Linux. */
 const MAX_LINKS = 40;
 
-/** A file, a folder or a link that is looked up when a file is opened. */
+/** A file, folder or link that the system visits when a file is opened. */
 export interface PathStep {
   /** An absolute path without links in its folders. */
   readonly path: string;
@@ -11,7 +11,7 @@ export interface PathStep {
   readonly info: Deno.FileInfo | undefined;
 }
 
-/** Lists all that is looked up from the root to a file, with the links on the way and their targets. */
+/** Lists what the system visits from the root to a file, including links on the way and their targets. */
 export function listPathSteps(path: string): PathStep[] {
   const steps: PathStep[] = [{ path: "/", info: infoAt("/") }];
   const names = namesIn(path);

@@ -20,7 +20,7 @@ export function thisProgram(): Program {
   return main === undefined ? {} : { root: folderOf(folderOf(main)) };
 }
 
-/** A start of this program by a command. */
+/** The result of recognizing that a command starts this program. */
 export interface Start {
   /** The arguments for this program. */
   readonly args: readonly string[];
@@ -90,7 +90,7 @@ export function findStart(words: readonly string[], context: StartContext): Star
       variables: { ...variables, ...Object.fromEntries(assignments) },
     });
   }
-  /** Searches the commands that a shell would run, with the arguments `appended` after them. */
+  /** Searches the commands that a shell would run; the arguments in `appended` follow each. */
   const search = (commands: readonly ShellCommand[], appended: readonly string[] = []) => {
     for (const { words, folder } of commands) {
       const start = findInner([...words, ...appended], { cwd: resolvePath(cwd, folder) });
@@ -144,7 +144,7 @@ export function findStart(words: readonly string[], context: StartContext): Star
   }
   const dashIndex = isRuntime ? -1 : args.indexOf("--");
   if (dashIndex >= 0) return findInner(args.slice(dashIndex + 1));
-  // A program with its arguments in one text, which some clients give to a shell.
+  // The command may be a whole command line, which some clients pass to a shell.
   return /\S\s+\S/.test(command) ? search(shellCommands("sh", ["-c", command]), args) : undefined;
 }
 
@@ -173,7 +173,7 @@ export function hostPathOf(
   return undefined;
 }
 
-/** Returns the value of a variable that `docker run -e` sets; `-e NAME` passes on its value in `env`. */
+/** Returns the value of a variable that `docker run -e` sets; for `-e NAME`, it is the value in `env`. */
 export function containerVariable(
   { flags }: ContainerRun,
   { name, env }: { readonly name: string; readonly env: Environment },
@@ -193,13 +193,13 @@ function isOwnPackage(name: string): boolean {
     .test(name);
 }
 
-/** Whether the package of a package runner, maybe an archive or a repository, is this program. */
+/** Whether the package that a package runner gets, perhaps an archive or a repository, is this program. */
 function isOwnSpec(spec: string): boolean {
   return isOwnPackage(spec) ||
     /[/:]agent-mcp-gateway(?:-[\w.-]+\.tgz|\.git)?(?:#.*)?$/.test(spec);
 }
 
-/** Whether an image is this program's; it may have a registry, a version or a digest. */
+/** Whether an image, perhaps with a registry, a version or a digest, is this program's. */
 function isOwnImage(image: string): boolean {
   return /(?:^|\/)agent-mcp-gateway(?::[\w.-]+)?(?:@.*)?$/.test(image);
 }
@@ -266,7 +266,7 @@ function isProgramPath(path: string, program: Program): boolean {
   return folder !== undefined && isProgramFolder(root.replace(/[/\\]+[^/\\]*$/, ""), program);
 }
 
-/** Whether a path may name a file: the folder of a clone has the name of the program, too. */
+/** Whether a path is not a folder: the folder of a clone also has the name of the program. */
 function isFileName(path: string): boolean {
   try {
     return !Deno.statSync(path).isDirectory;

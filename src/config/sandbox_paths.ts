@@ -72,7 +72,8 @@ export interface ReplaceablePath {
 }
 
 /**
- * Returns the first of the paths that leads through one of the folders, whose writer could replace what is there.
+ * Returns the first of the paths that leads through one of the folders. Whoever can write the folder could replace
+ * the path.
  *
  * @param folders Absolute paths without links.
  */

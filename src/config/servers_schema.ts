@@ -12,7 +12,7 @@ import {
 } from "./schema_parts.ts";
 
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
-const plain = (brief: string) =>
+const stringWithoutNul = (brief: string) =>
   stringSchemaWithTest((value) => !value.includes("\0"), {
     expected: "a string without NUL",
     brief,
@@ -125,15 +125,18 @@ const fields = {
     }),
   ),
   args: z.optional(
-    listSchema(plain("An argument."), { plural: "strings", brief: "Arguments of the program." }),
+    listSchema(stringWithoutNul("An argument."), {
+      plural: "strings",
+      brief: "Arguments of the program.",
+    }),
   ),
   env: z.optional(
-    recordSchema(plain("A value."), {
+    recordSchema(stringWithoutNul("A value."), {
       plural: "strings",
       brief: "Variables for the program, as values or ${VAR}.",
     }),
   ),
-  cwd: z.optional(plain("Working folder of the program.")),
+  cwd: z.optional(stringWithoutNul("Working folder of the program.")),
   url: z.optional(stringSchema("Address of a remote server.")),
   headers: z.optional(
     recordSchema(stringSchema("A value."), {

@@ -9,7 +9,7 @@ export function suggestPattern(pattern: string, names: Iterable<string>): string
   const namesByPrefix = new Map([...names].map((name) => [name.slice(0, length), name]));
   const [similarPrefix] = similarNames(prefix, namesByPrefix.keys(), { max: 1 });
   if (similarPrefix === undefined) return "";
-  // If the words do not end at the same index, the proposal would contain half a word.
+  // If the prefixes do not end at the same point of a word, the proposal would contain half a word.
   const hasWholeWords = similarPrefix.at(-1) === prefix.at(-1) ||
     !/[^\W_]/.test(similarPrefix.slice(-1) + prefix.slice(-1));
   const proposal = similarPrefix + suffix;

@@ -75,7 +75,7 @@ export function parseSyntax(text: string): ParsedSyntax {
   return { faults };
 }
 
-/** Creates the message for a symbol that is not JSON: says what to write instead. */
+/** Returns what to write instead of a symbol that is not JSON. */
 function describeInvalidSymbol(text: string, offset: number): string | undefined {
   const [word = ""] = /^[^\s,:{}[\]"]+/.exec(text.slice(offset, offset + 100)) ?? [];
   if (word.startsWith("'")) return `strings need double quotes: write " instead of '`;

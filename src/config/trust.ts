@@ -38,7 +38,7 @@ export function readTrustedHashes(trustFile: string): Record<string, unknown> {
   }
 }
 
-/** Says why a file of the working folder is not used, and what to do; `undefined` if the file is trusted. */
+/** Describes why a file of the working folder is not used, and what to do; `undefined` if the file is trusted. */
 export async function describeMistrust(
   path: string,
   { text, trustFile }: { readonly text: string; readonly trustFile: string },
@@ -52,7 +52,7 @@ export async function describeMistrust(
     "read it, then run agent-mcp-gateway trust in this folder, or name the file with a flag";
 }
 
-/** Whether one of the files was found in the working folder, which may be a stranger's repository. */
+/** Whether one of the files was found in the working folder, which may be a repository from somebody else. */
 export function needsTrust({ mcpConfig, rules }: LocatedFiles): boolean {
   return mcpConfig.origin === "folder" || rules.origin === "folder";
 }

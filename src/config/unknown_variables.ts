@@ -6,7 +6,7 @@ import { didYouMean, editDistance } from "../similar_names.ts";
 
 const PREFIX = "GATEWAY";
 
-/** Maximum number of typos in a name. */
+/** Maximum number of typos in a name that is still recognized. */
 const MAX_TYPOS = 2;
 
 /** Variables of CGI, and of Kubernetes for a service named `gateway`. */

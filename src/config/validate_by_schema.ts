@@ -26,7 +26,7 @@ const KEYWORD_TESTS = new Map<string, (argument: never) => Test>(Object.entries(
 /** Keywords for the parts of a value; `validateParts` applies them. */
 const PART_KEYWORDS = ["anyOf", "properties", "additionalProperties", "items", "default"];
 
-/** Keywords without a test: annotations, and combinations of keys, which `checkEntries` checks. */
+/** Keywords without a test: annotations, and combinations of keys that `checkEntries` checks. */
 const IGNORED_KEYWORDS = [
   ...["$schema", "title", "description", "examples", "allowComments", "allowTrailingCommas"],
   ...["oneOf", "if", "then"],

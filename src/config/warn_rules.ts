@@ -13,8 +13,8 @@ export interface KnownServers {
 }
 
 /**
- * Maximum number of comparisons of a name in the rules with a name of a server; this many take a few seconds. A name
- * that is not compared causes no warning, or one without a suggestion.
+ * Maximum number of times that a name in the rules is compared with the name of a server; this many comparisons take
+ * a few seconds. Beyond it, names cause no warning, or a warning without a suggestion.
  */
 const MAX_COMPARISONS = 1_000_000;
 
@@ -117,8 +117,8 @@ function warnToolNames(document: Document, id: string, agent: JsonObject): Confi
 }
 
 /**
- * Warns of server names with faults, of names with wildcards, which rules cannot name alone, and of names
- * that look like another one.
+ * Warns of server names with faults, of names that contain wildcards, so that no rule can name only that
+ * server, and of names that look alike.
  */
 export function warnServerNames(document: Document): ConfigProblem[] {
   const servers = getObject(document.value, "mcpServers");
@@ -177,8 +177,8 @@ function listServerMentions(id: string, agent: JsonObject): ServerMention[] {
 }
 
 /**
- * Warns of allowed tools of a server that `allow.servers` does not name, unless names have
- * wildcards.
+ * Warns of tools that are allowed although `allow.servers` does not name their server, unless wildcards are
+ * involved.
  */
 function warnUselessGrants(document: Document, id: string, agent: JsonObject): ConfigProblem[] {
   const allow = getObject(agent, "allow");

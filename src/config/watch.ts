@@ -6,15 +6,15 @@ import { readText } from "./read_text.ts";
 const DEBOUNCE_MS = 300;
 
 /**
- * Maximum delay after the first event, however many follow: a change must take effect within a
- * second, reload included.
+ * Maximum delay after the first event, however many follow: a change, including the reload, must take
+ * effect within a second.
  */
 const MAX_WAIT_MS = 700;
 
 /** Interval of checks while a folder cannot be watched. */
 const POLL_MS = 500;
 
-/** Interval of checks otherwise: some file systems do not report changes. */
+/** Interval of checks while all folders are watched, because some file systems do not report changes. */
 const SAFETY_POLL_MS = 5000;
 
 /** The identity of a folder that does not exist. */
@@ -92,7 +92,7 @@ export class FileWatch {
     clearTimeout(this.#pollTimer);
   }
 
-  /** Stops the callbacks and closes the watches. */
+  /** Stops the callbacks, and closes the watches. */
   stop(): void {
     this.stopCallbacks();
     for (const { watcher } of this.#watchers.values()) watcher.close();
@@ -192,9 +192,9 @@ function readContent(path: string): string {
 }
 
 /**
- * Returns the folders in which a change may make a path lead to another file: its own folder, and
- * the folders of the links that it leads to. Also returns the links to folders on the way, because
- * Deno does not reliably report that they were replaced.
+ * Returns the folders to watch: the file's own folder, and the folders of the links that its path leads
+ * to, because a change there may make the path lead to another file. Also returns the links to folders on
+ * the way, because Deno does not reliably report that they were replaced.
  */
 function resolveWatchedPaths(
   path: string,
@@ -235,7 +235,7 @@ function readFolderIdentity(folder: string): string {
   }
 }
 
-/** Whether a folder has a named pipe or a similar file, whose opening blocks the thread of Deno's watches. */
+/** Whether a folder contains a named pipe or a similar file. Opening one blocks the thread of Deno's watches. */
 function hasPipe(folder: string): boolean {
   try {
     return [...Deno.readDirSync(folder)].some(({ isFile, isDirectory, isSymlink }) => {

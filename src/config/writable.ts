@@ -13,8 +13,8 @@ const STICKY = 0o1000;
 type PathEntry = PathStep & { readonly info: Deno.FileInfo };
 
 /**
- * Warns of a file that other users of the machine can change, or can replace in one of the folders through
- * which its path leads.
+ * Warns of a file that other users of the machine can change, or can replace by writing to a folder in its
+ * path.
  *
  * @param options The id of this user; by default that of this process, if Deno permits reading it.
  */
@@ -36,14 +36,14 @@ function describeOpenEntry(entries: readonly PathEntry[]): string | undefined {
     `change who may call what; run chmod o-w ${JSON.stringify(open.path)}`;
 }
 
-/** Whether every user can write a file, or can replace what is in a folder. */
+/** Whether every user can write to a file, or can replace the files of a folder. */
 function isOpen({ path, info }: PathEntry): boolean {
   const mode = info.mode ?? 0;
   // The mode of a link has no meaning.
   if (info.isSymlink || (mode & WRITABLE_BY_ALL) === 0) return false;
   if (!info.isDirectory) return true;
   if ((mode & STICKY) !== 0) return false;
-  // Kubernetes mounts a ConfigMap read-only, with a folder that seems open and its own link in it.
+  // Kubernetes mounts a ConfigMap read-only, but its folder seems writable; it is recognized by its `..data` link.
   const link = infoAt(resolvePath(path, "..data"));
   return link?.isSymlink !== true || link.uid !== info.uid;
 }

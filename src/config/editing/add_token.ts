@@ -102,7 +102,7 @@ function appendMember(text: string, container: Node, member: string): string {
   }${lineEnd}${indent}${member}${trailingComma}${tail}`;
 }
 
-/** Returns the indentation of a node that is the first of its line; else undefined. */
+/** Returns the indentation of a node that is the first on its line; otherwise undefined. */
 function findIndent(text: string, offset: number): string | undefined {
   const before = text.slice(text.lastIndexOf("\n", offset - 1) + 1, offset);
   return before.trim() === "" ? before : undefined;

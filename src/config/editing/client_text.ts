@@ -6,7 +6,7 @@ import { parseDocument } from "../document.ts";
 export interface ClientDocument {
   /** Returns the value at a path as `JSON.parse` would; undefined if there is none. */
   getValue(path: readonly (string | number)[]): unknown;
-  /** Returns the keys of the object at a path in the file's order; undefined if it is no object. */
+  /** Returns the keys of the object at a path in the file's order; undefined if it is not an object. */
   getKeys(path: readonly (string | number)[]): string[] | undefined;
   /** Creates a problem at the last key of a path. */
   createProblem(path: readonly (string | number)[], message: string): ConfigProblem;

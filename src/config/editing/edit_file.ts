@@ -9,8 +9,8 @@ const MAX_ATTEMPTS = 5;
 const LOCK_MS = 25_000;
 
 /**
- * Changes a text file atomically: a reader sees the old text or the new one. The file keeps its
- * mode, owner and the links to it. Edits by several processes wait for one another.
+ * Changes a text file atomically: a reader sees the old text or the new one. The file keeps its mode and
+ * owner, and links to it stay valid. Edits by several processes wait for one another.
  *
  * @param path The file, or a link to it.
  * @param edit Returns the new text.

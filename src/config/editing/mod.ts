@@ -1,7 +1,7 @@
 /**
- * Checks, reads and edits the text of the two files and of MCP clients' files. Must not be imported
- * at start: it needs the parser that knows positions, which takes 4 ms to load. That is why it is
- * separate from `config`. Imports `config` and the leaves.
+ * Checks, reads and edits the text of the two files and of MCP clients' files. Separate from `config`,
+ * because it must not be imported at start: it needs the parser that records positions, which takes 4 ms
+ * to load. Imports `config` and the leaves.
  *
  * @module
  */
