@@ -1,3 +1,4 @@
+import { hashText } from "../config/mod.ts";
 import { addToken } from "../config/editing/mod.ts";
 import { ConfigError } from "../errors.ts";
 import { agentArgument, defineCommand, JSON_FLAG, parsedFlag, RULES_FLAG } from "./command.ts";
@@ -39,8 +40,7 @@ export const command = defineCommand({
         alphabet: "base64url",
         omitPadding: true,
       });
-      const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(token));
-      const sha256 = new Uint8Array(digest).toHex();
+      const sha256 = await hashText(token);
       const addHash = (text: string) =>
         addToken({ file: rules.displayPath, text }, { agent, sha256, expires });
       await editTrustedFile(rules.path, addHash);
