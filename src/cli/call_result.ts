@@ -35,7 +35,7 @@ export function parseGatewayAnswer({ fields }: CallResult): unknown {
 
 /** Formats a refusal for a person at a shell, without control characters that a server may have sent. */
 export function refusalText({ refusal, json }: CallResult): string {
-  // The person at a shell is the operator.
+  // The person at a shell is the operator, so the hint need not name one.
   const text = escapeLines(refusal ?? json)
     .replace(/^hint: Ask the operator of the gateway to run: /m, "hint: run ");
   const needsAgent = /^(INVALID_AGENT_ID|NO_FALLBACK_CONFIGURED):/.test(text);
@@ -112,7 +112,7 @@ function errorText(error: object): string {
   return `${code}: ${markFurtherLines(String(message))}${details.join("")}`;
 }
 
-/** Marks all lines but the first as quoted, because a server may have made them look like the gateway's. */
+/** Marks all lines but the first as quoted, because a server may have made them look like the gateway's output. */
 function markFurtherLines(text: string): string {
   const [first = "", ...furtherLines] = text.split("\n");
   return [

@@ -35,7 +35,7 @@ export interface ParserContext extends CommandContext {
 
 /** A command or a group of commands, in a form that the parser can use. */
 export interface Buildable {
-  /** @param brief The line about the command in the list of commands. */
+  /** @param brief The description of the command in the list of commands. */
   build(brief: string): Command<ParserContext> | RouteMap<ParserContext>;
 }
 

@@ -24,7 +24,7 @@ import { styleOf } from "./terminal.ts";
 import { VERSION } from "./version.ts";
 import { wrapText } from "./wrap.ts";
 
-/** A command that the program's help lists, with one line about it. */
+/** A command in the program's help, with a short description. */
 export interface ListedCommand {
   readonly name: string;
   readonly brief: string;
@@ -230,7 +230,7 @@ async function buildParser(
   return { app, routes };
 }
 
-/** By command, the flag to suggest for an argument that the command does not take. */
+/** The flag that an unexpected argument was probably meant for, by command. */
 const MEANT_FLAGS: Readonly<Record<string, string>> = { tools: "--server", explain: "--agent" };
 
 /** Returns the example from the help of the command that a command line names. */

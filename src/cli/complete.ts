@@ -70,7 +70,7 @@ async function propose(
     ? commands.map(({ name, brief }) => ({ completion: name, brief }))
     : await proposeCompletions(await loadApp(words[0] ?? ""), words, context);
   const matching = proposals.filter(({ completion }) => completion.startsWith(word));
-  // Flags are proposed after a dash, or if nothing else may follow.
+  // Flags are proposed only if the word begins with a dash, or if nothing else can follow.
   const nonFlags = matching.filter(({ completion }) => !completion.startsWith("-"));
   return nonFlags.length > 0 ? nonFlags : matching;
 }

@@ -109,7 +109,7 @@ function createReport(
   };
 }
 
-/** Warns if a start took longer than agents' calls wait; `doctor` itself waits longer for downloads. */
+/** Warns if a start took longer than an agent's call would wait. `doctor` itself waits longer, for downloads. */
 function slowWarnings({ config, ms }: Probe, limitMs: number = Infinity): string[] {
   if (ms <= limitMs) return [];
   const key = `${formatPath(["mcpServers", config.name])}.gateway.connect_timeout_ms`;

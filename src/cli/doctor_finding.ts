@@ -49,7 +49,7 @@ export interface FindingContext {
   readonly windows?: boolean;
 }
 
-/** Finds out why a server failed. */
+/** Determines why a server failed. */
 export function findCause(probe: Probe, context: FindingContext): Finding {
   const { config, error, noise } = probe;
   const { name, connection, unavailable } = config;

@@ -20,7 +20,7 @@ export class Interrupted extends Error {
 }
 
 /**
- * Runs a command, and prints its error, if it fails.
+ * Runs a command, and prints the error if it fails.
  *
  * @returns The exit code.
  */
@@ -50,8 +50,8 @@ export async function withErrorReport(
 }
 
 /**
- * Describes an error that may be a bug: its message without probable secrets, and where it was thrown. A
- * message ends at an address, because any part of an address may be a secret.
+ * Describes an error that may be a bug: its message without probable secrets, and where it was thrown. The message is
+ * cut after `://`, because any part of an address may be a secret.
  */
 export function describeUnexpectedError(error: unknown): string {
   if (!(error instanceof Error)) return `Command failed, ${describeMessage(String(error))}`;
@@ -69,11 +69,11 @@ function describeMessage(message: string): string {
   return redactProbableSecrets(message.replace(/(?<!\bfile)(:\/\/)[^]*/, `$1${REDACTED}`));
 }
 
-/** Deno's advice for a missing permission, in the words of `deno run` or of an executable. */
+/** Matches Deno's message about a missing permission, as `deno run` or a compiled executable words it. */
 const NOT_CAPABLE =
   /Requires (\w+) access(?: to (?:"([^"]+)"|[^,]+))?, (?:run again with the|specify the required permissions during compilation using `deno compile) (--allow-\w+)(?: flag|`)/g;
 
-/** Replaces Deno's advice in a message: says what Deno did not permit, and where that is documented. */
+/** Replaces Deno's message about a missing permission by one that names the flag and where it is documented. */
 function explainPermissions(text: string): string {
   return text.replaceAll(NOT_CAPABLE, (_all, kind, what, flag) => {
     const [target, value] = what === undefined ? ["", ""] : [` to ${what}`, `=${what}`];

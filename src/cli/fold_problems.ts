@@ -5,7 +5,7 @@ import { wrapText } from "./wrap.ts";
 /** Maximum number of problems of one kind that are printed one by one. */
 const MAX_UNFOLDED = 5;
 
-/** Maximum number of further names in a folded line, after the first problem's. */
+/** Maximum number of names in a folded line, besides that of the first problem. */
 const MAX_NAMES = 3;
 
 /** A quoted name in a message. */

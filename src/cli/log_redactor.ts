@@ -31,7 +31,7 @@ export class LogRedactor {
 
   /** Returns the text without secrets. */
   readonly redact = (text: string): string => {
-    // Known secrets are redacted first: a pattern could match a part of a secret, and the other part would stay.
+    // Known secrets are redacted first: a pattern could match only a part of one, and the rest would stay.
     const withoutSecrets = redactKnownSecrets(text, [...this.#secrets]);
     if (!POSITION.test(withoutSecrets)) return redactProbableSecrets(withoutSecrets);
     return withoutSecrets.split("\n").map((line) => {

@@ -37,7 +37,7 @@ export interface NeededPermissions {
   run: Set<string> | undefined;
   /** Hosts to connect to or listen on, with ports. */
   readonly net: Set<string>;
-  /** Notes for the operator about permissions that are wider than necessary, or that may be missing. */
+  /** Notes for the operator about permissions that are broader than necessary, or that may be missing. */
   readonly notes: string[];
 }
 

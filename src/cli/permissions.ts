@@ -35,7 +35,7 @@ export const command = defineCommand({
         );
         return 1;
       }
-      // For `eval`, a line feed would end the command.
+      // The flags are on one line, because `eval` would end the command at a line feed.
       const text = shell
         ? permissionFlags.map(quoteForShell).join(" ")
         : permissionFlags.join("\n");
@@ -61,7 +61,7 @@ const RERUN_NOTE =
   "server, a variable or a path.";
 
 async function readNeededPermissions(flags: SettingFlags): Promise<NeededPermissions> {
-  // Reading the files shows which variables they name.
+  // Records the variables that the files refer to while they are read.
   const variables = new Set<string>();
   const env: Environment = {
     get(name) {
@@ -87,11 +87,11 @@ export function formatFlags({ read, write, env, run, net }: NeededPermissions): 
     ...formatFlag("allow-read", withoutNested(read)),
     ...formatFlag("allow-write", withoutNested(write)),
     ...formatFlag("allow-env", env),
-    // Reading any other variable returns `undefined` instead of throwing.
+    // With this flag, reading any other variable returns `undefined` instead of throwing.
     "--ignore-env",
     ...run === undefined ? ["--allow-run"] : formatFlag("allow-run", run),
     ...formatFlag("allow-net", net),
-    // The gateway recognizes files of other users by the id of its own.
+    // The gateway compares the owner of a file with its own user id.
     "--allow-sys=uid",
   ];
 }
@@ -119,7 +119,7 @@ function withoutComma(path: string): string {
   return folder;
 }
 
-/** Notes for the paths with a comma, which need a wider permission than necessary. */
+/** Returns notes about paths with a comma, for which the permission is broader than necessary. */
 function noteCommas({ read, write }: NeededPermissions): string[] {
   return [...new Set([...read, ...write])].filter((path) => path.includes(",")).map((path) => {
     return `Deno's flags cannot contain the comma in ${path}, so all of ${

@@ -51,7 +51,7 @@ const MAX_DOWNLOADS = 3;
 
 /**
  * Minimum time limit for the start of a server that `npx` or a similar program may have to download, in
- * milliseconds: a download that is interrupted leaves a broken package in npm's cache.
+ * milliseconds. The limit is long, because an interrupted download leaves a broken package in npm's cache.
  */
 export const DOWNLOAD_MS = 120_000;
 
@@ -84,7 +84,7 @@ export class Probes {
   readonly #noise = new Map<string, string[]>();
   readonly #warnings = new Map<string, string[]>();
 
-  /** Starts nothing yet. */
+  /** Creates the servers without starting them. */
   constructor(configuration: Pick<Configuration, "servers">, options: ProbeOptions) {
     this.#options = options;
     const { settings, log } = options;

@@ -5,7 +5,7 @@ import { cutText, styleOf } from "./terminal.ts";
 /** Shown while packages may be downloading, so that a long wait is not a surprise. */
 const DOWNLOADING = "packages may be downloading (120 s at most each)";
 
-/** Seconds after which a download is likely: servers that are installed start sooner. */
+/** Seconds after which a download is likely, because installed servers start sooner. */
 const SHOW_DOWNLOADS_AFTER_S = 3;
 
 /** Options of `Progress`. */

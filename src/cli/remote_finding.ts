@@ -151,7 +151,7 @@ const OTHER_STATUS: Fix = ["not-mcp", ({ urlKey, headersKey }) => {
   return `Check ${urlKey} and ${headersKey}: the server refuses the initialize request`;
 }];
 
-/** Finds out how to fix the problem of a remote server; `undefined` if the problem is not known. */
+/** Determines how to fix the problem of a remote server; `undefined` if the problem is not known. */
 export function findRemoteCause(
   { problem, status = 0 }: Pick<RemoteFailure, "problem" | "status">,
   { name, connection: { kind: type, url, headers } }: {

@@ -28,8 +28,8 @@ export function findServer(
 /**
  * Chooses the agent that a command acts as: the agent in the settings, or the only one in the rules.
  *
- * @returns The configuration with that agent in its settings; without an agent if the rules allow calls
- * without one.
+ * @returns The configuration with that agent in its settings. If the rules allow calls without an agent, the settings
+ * may have none.
  * @throws {UsageError} if the agent in the settings is not in the rules, or if the settings have no agent and
  * the rules have none or several.
  */

@@ -169,7 +169,7 @@ interface Savings {
   readonly failed: readonly { readonly server: string; readonly error: string }[];
 }
 
-/** Adds up the costs of servers. */
+/** Computes the totals over all servers. */
 export function sumCosts(servers: readonly ServerSavings[], fixed: FixedCosts): TotalSavings {
   const sum = (costOf: (server: ServerSavings) => number) => {
     return servers.reduce((total, server) => total + costOf(server), 0);

@@ -134,7 +134,7 @@ function refuseLoops(): void {
   throw new ConfigError([problemWithoutPosition(message)]);
 }
 
-/** Refuses an audit log on standard error if that is the pipe of the protocol, as after `2>&1`. */
+/** Refuses an audit log on standard error if that is the pipe that carries the protocol, as after `2>&1`. */
 async function refuseSharedStream({ transport, auditLog }: Settings): Promise<void> {
   if (transport === "http" || standardStream(auditLog) === undefined) return;
   // Loaded only here, because loading it takes 30 ms.

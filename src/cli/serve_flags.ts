@@ -1,8 +1,8 @@
 import { listSettings, type SettingFlags } from "../config/mod.ts";
 
 /**
- * Reads a simple command line of `serve`, as in the entries of MCP clients: `--rules FILE --debug`. This
- * saves the 5 ms that the parser of all commands takes while a client waits for the handshake.
+ * Reads a simple command line of `serve`, as in the entries of MCP clients: `--rules FILE --debug`. This saves
+ * loading the full parser, which takes 5 ms while a client waits for the handshake.
  *
  * @param args The words after the program's name.
  * @returns The flags; `undefined` for any other command line, which needs the parser.

@@ -65,7 +65,7 @@ const FIXES: Readonly<Record<StartFailureKind, (context: FixContext) => string>>
   "other": ({ command }) => `Run ${command} by hand, in the same folder, and read what it prints`,
 };
 
-/** Finds out how to fix a command that could not be started. */
+/** Determines how to fix a command that could not be started. */
 export function findStartCause(
   { kind, message, subject, path }: StartFailure,
   { name, connection, windows = Deno.build.os === "windows" }: FailedStart,

@@ -15,7 +15,7 @@ function readDuration(text: string): number | undefined {
 }
 
 /**
- * Reads the time from which entries count: a duration before now, such as `30m` or `2d`, or a date in ISO 8601.
+ * Reads the time from which entries are included: a duration before now, such as `30m` or `2d`, or a date in ISO 8601.
  *
  * @param now In milliseconds since 1970.
  * @returns Milliseconds since 1970.

@@ -4,15 +4,15 @@ import { compilePattern, type Policy } from "../policy/mod.ts";
 /** The share of a server's tools that an agent may call, according to the rules alone. */
 export type ToolShare = "all" | "some" | "none";
 
-/** Replaces `*` in a pattern to make a name: private-use characters, which no real name contains. */
+/** Replaces `*` to turn a pattern into a sample name: private-use characters, which no real name contains. */
 const SAMPLE_TEXT = "\ue000\ue001\ue002\ue003\ue004\ue005\ue006\ue007\ue008\ue009\ue00a\ue00b";
 
 /** Replaces `?` in a pattern. */
 const SAMPLE_CHARACTER = "\ue000";
 
 /**
- * Finds the share of a server's tools that an agent may call, without starting the server: the policy
- * decides about one name for each pattern of the rules, and about a tool that no rule mentions.
+ * Finds the share of a server's tools that an agent may call, without starting the server. It asks the policy about
+ * one sample name for each pattern in the rules, and about a tool that no rule mentions.
  *
  * @param subject An agent that may use the server, and the server.
  */

@@ -87,7 +87,7 @@ function readFile({ kind, path, displayPath }: FolderFile): { text: string; summ
   ];
   for (const name of names) {
     const entry = JSON.stringify(document?.getValue([key, name]));
-    // A person can decide only about what is shown, so nothing is cut or redacted.
+    // A person can trust only what they see, so nothing is cut or redacted.
     if (entry.length > MAX_ENTRY_LENGTH) {
       throw new CommandError(
         `${displayPath}: the entry ${

@@ -122,7 +122,7 @@ async function warnUntrusted(
   return warnings;
 }
 
-/** Finds out which of the two files each path names, from the contents. */
+/** Determines from its contents which of the two files each path names. */
 function identifyFiles(
   flags: SettingFlags,
   paths: readonly string[],

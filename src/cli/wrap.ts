@@ -11,8 +11,8 @@ const WORD = /(?:agent-mcp-gateway (?:(?:auth|audit) )?(?=\S)|\[[^[\]]*\]|`[^`]*
  * Breaks the lines of a text at words. Words and commands to copy are never broken, even if they are
  * longer than a line.
  *
- * @param text Continued lines are indented; in a list of two columns, to the second column.
- * @param indent The indent of continued lines if the line itself has none.
+ * @param text The text. Continuation lines are indented; in a list of two columns, to the second column.
+ * @param indent The indent of continuation lines if the line itself has none.
  */
 export function wrapText(text: string, columns: number, indent = "  "): string {
   return text.split("\n").flatMap((line) => {
@@ -25,7 +25,7 @@ export function wrapText(text: string, columns: number, indent = "  "): string {
  * Breaks one line at words.
  *
  * @param line The line; its indent stays.
- * @param options The width, and the indent of continued lines.
+ * @param options The width, and the indent of continuation lines.
  */
 export function wrapLine(
   line: string,
