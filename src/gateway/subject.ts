@@ -1,9 +1,11 @@
 import type { Settings } from "../config/mod.ts";
 import { utf8Bytes } from "../jsonrpc/mod.ts";
 import type { AccessRequest } from "../policy/mod.ts";
+import { readOfferedName } from "./offered/mod.ts";
 import type { Operation, TargetedOperation } from "./operation.ts";
 import type { PipelineContext } from "./pipeline_context.ts";
 import type { Subject } from "./records.ts";
+import type { ObjectArgument } from "./tools/mod.ts";
 
 /**
  * Returns the access to decide about; `undefined` if any identified agent has it. Reading the gateway's
@@ -34,16 +36,23 @@ export function parsedMemoryOf(operation: Operation): number {
 /** Returns the server, and its tool, that an operation concerns, for the records; `undefined` if it concerns none. */
 export function describeSubject(
   operation: Operation,
-  { transport, snapshot: { servers } }: Pick<PipelineContext, "transport" | "snapshot">,
+  { transport, nameLimit, snapshot: { servers } }: Pick<
+    PipelineContext,
+    "transport" | "nameLimit" | "snapshot"
+  >,
 ): Subject | undefined {
   switch (operation.kind) {
     case "server-tool": {
       const { server, tool, args } = operation;
-      const argsBytes = args && utf8Bytes(args.text.json);
-      return { server, isCounted: servers.has(server), tool, argsBytes, args: args?.text };
+      return { server, isCounted: servers.has(server), tool, ...describeArgs(args) };
     }
-    case "direct-tool":
-      return undefined;
+    case "direct-tool": {
+      // The names that end in a hash are unknown until the lists have been read.
+      const item = readOfferedName(operation.offeredName, nameLimit);
+      if (item === undefined) return undefined;
+      const { server, name: tool } = item;
+      return { server, isCounted: servers.has(server), tool, ...describeArgs(operation.args) };
+    }
     case "gateway-tool": {
       const accessRequest = accessRequestFor(operation, transport);
       if (accessRequest?.kind !== "server") return undefined;
@@ -51,4 +60,8 @@ export function describeSubject(
       return { server, isCounted: servers.has(server) };
     }
   }
+}
+
+function describeArgs(args: ObjectArgument | undefined): Pick<Subject, "args" | "argsBytes"> {
+  return { args: args?.text, argsBytes: args && utf8Bytes(args.text.json) };
 }

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { ensureServers, serverEntry } from "../../scripts/test_servers.ts";
+import { DirectConnection } from "./direct_connection.ts";
 import {
   type Fields,
   offeringServer,
@@ -290,4 +292,48 @@ Deno.test("[direct.name-limit] GATEWAY_NAME_LIMIT limits names", async () => {
   const name = await nameLike(gateway, "a-server-with-a-long-name__e");
   const result = await gateway.callGatewayTool(name, {});
   assert.equal(result.isError, undefined);
+});
+
+Deno.test("[direct.changes] a reload that changes the tools is announced, and takes effect", async () => {
+  await using gateway = await startGateway({ servers: SERVERS, rules: RULES, args: DIRECT });
+  assert.ok((await namesOf(gateway)).includes("one__echo"));
+  const isAnnounced = () =>
+    gateway.client.waitForMessage(
+      "the announcement of other tools",
+      ({ method }) => method === "notifications/tools/list_changed",
+    );
+  let announced = isAnnounced();
+  gateway.setup.writeFile(".mcp-gateway-rules.json", {
+    agents: { tester: { allow: { tools: { one: ["fail"] }, servers: ["one"] } } },
+  });
+  await announced;
+  assert.deepEqual(await namesOf(gateway), ["one__fail"]);
+  announced = isAnnounced();
+  gateway.setup.writeFile(".mcp.json", { mcpServers: { "two.dot": SERVERS["two.dot"] } });
+  await announced;
+  assert.deepEqual(await namesOf(gateway), []);
+});
+
+Deno.test("[direct.definition] [direct.call] tools of server-everything are shown and called as they are", async () => {
+  await ensureServers();
+  const everything = { command: "node", args: [serverEntry("everything")] };
+  await using gateway = await startGateway({ servers: { everything }, args: DIRECT });
+  await using server = await DirectConnection.start(everything);
+  const listed = await server.listTools();
+  const { tools } = await listTools(gateway);
+  assert.deepEqual(
+    tools,
+    listed.map((tool) => ({ ...tool, name: `everything__${(tool as Fields).name}` })),
+  );
+  const calls: readonly (readonly [tool: string, args: Fields])[] = [
+    ["echo", { message: "é😀" }],
+    ["get-sum", { a: 1, b: 2.5 }],
+    ["get-tiny-image", {}],
+    ["get-structured-content", { location: "New York" }],
+    ["get-resource-links", { count: 3 }],
+  ];
+  for (const [tool, args] of calls) {
+    const { result } = JSON.parse(await server.callTool(tool, args));
+    assert.deepEqual(await gateway.callGatewayTool(`everything__${tool}`, args), result, tool);
+  }
 });

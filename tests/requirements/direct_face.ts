@@ -19,6 +19,9 @@ export const DIRECT_FACE: Readonly<Record<string, Section>> = {
     "direct.agent":
       "calls are made as the connection's agent; a connection without one sees no tools, which the log says once",
     "direct.cursor": "a list of more than 500 tools has pages; a foreign cursor is -32602",
+    "direct.decisions": "execute_tool and direct names obey the same rules",
+    "direct.wait":
+      "a list waits at most 2 s for servers whose tools are not known yet; a server that fails is left out, and the log says why",
     "direct.audit":
       "calls are recorded with the operation direct, the server, the tool and the rule",
     "direct.instructions": "the instructions name no tool that is not shown",

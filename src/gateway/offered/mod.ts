@@ -8,6 +8,7 @@
 export type { DirectPage } from "./direct_tools.ts";
 export { type ChangingList, changingList, ListChanges } from "./list_changes.ts";
 export { ListReader, type ListReaderOptions, type ServerList } from "./list_reader.ts";
+export { readOfferedName, type ServerItem } from "./names.ts";
 
 /** Loads the direct tools, which only clients that see tools of servers directly need. */
 export function loadDirectTools(): Promise<typeof import("./direct_tools.ts")> {

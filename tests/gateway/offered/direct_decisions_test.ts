@@ -1,0 +1,96 @@
+/** Holds the decisions about both faces side by side, for the tables of decisions in tests/golden/policy. */
+import assert from "node:assert/strict";
+import { offeredName } from "../../../src/gateway/offered/names.ts";
+import { type Answer, MemoryGateway, plainTool } from "./memory_gateway.ts";
+
+type Row = readonly [
+  agent: string,
+  server: string,
+  tool: string | null,
+  effect: string,
+  rule: string,
+];
+
+const folder = new URL("../../golden/policy/", import.meta.url);
+
+/** The decision about a call, and the tool's name if it was called. */
+interface Decision {
+  readonly effect: string;
+  readonly code?: string;
+  readonly message?: string;
+  readonly rule?: string;
+  readonly called?: string;
+}
+
+function decisionOf({ result, error }: Answer): Decision {
+  if (error !== undefined) return { effect: "error", code: (error.data as { code: string }).code };
+  const { isError = false, content: [{ text }] } = result;
+  if (!isError) return { effect: "allow", called: text };
+  const { code, message, rule } = JSON.parse(text).error;
+  return { effect: "deny", code, message, rule };
+}
+
+for (
+  const { name: file } of [...Deno.readDirSync(folder)].sort((a, b) => a.name < b.name ? -1 : 1)
+) {
+  const { rules, rows } = JSON.parse(Deno.readTextFileSync(new URL(file, folder)));
+  // No server and no tool has an empty name, and no agent of a rules file is named "*".
+  if ("*" in rules.agents) continue;
+  const toolRows = (rows as Row[]).filter(([, server, tool]) => server && tool);
+  if (toolRows.length === 0) continue;
+  const tools = new Map<string, Set<string>>();
+  for (const [, server, tool] of toolRows) {
+    tools.set(server, (tools.get(server) ?? new Set<string>()).add(String(tool)));
+  }
+  const servers = Object.fromEntries(
+    [...tools].map(([server, names]) => [server, { tools: [...names].map(plainTool) }]),
+  );
+
+  Deno.test(`[direct.decisions] execute_tool and direct names decide alike: ${file}`, async () => {
+    await using both = await MemoryGateway.open({ rules, servers, directTools: ["*"] });
+    await using directOnly = await MemoryGateway.open({ rules, servers, face: "direct" });
+    let comparedCount = 0;
+    for (const agent of new Set(toolRows.map(([agent]) => agent))) {
+      const [client, directClient] = [both.connect(agent), directOnly.connect(agent)];
+      const listed = new Set(await directClient.listNames());
+      for (const [, server, tool, effect, rule] of toolRows.filter((row) => row[0] === agent)) {
+        const name = offeredName({ server, name: String(tool) }, 64);
+        const args = { server, tool, args: {} };
+        const byTool = decisionOf(
+          await client.request("tools/call", { name: "execute_tool", arguments: args }),
+        );
+        const decisions = [client, directClient].map(async (peer) => {
+          return decisionOf(await peer.request("tools/call", { name, arguments: {} }));
+        });
+        const row = `${agent} ${server} ${tool}`;
+        assert.equal(byTool.effect, effect, row);
+        // The only names of servers that an agent may not use are those from which the server can be read.
+        const isHidden = byTool.rule?.includes("servers") === true && /_[0-9a-f]{6}$/.test(name);
+        for (const byName of await Promise.all(decisions)) {
+          assert.deepEqual(
+            byName,
+            isHidden ? { effect: "error", code: "TOOL_NOT_FOUND" } : byTool,
+            row,
+          );
+        }
+        if (byTool.effect === "deny" && byTool.code === "DENIED_BY_POLICY") {
+          assert.equal(byTool.rule, rule, row);
+        }
+        assert.equal(listed.has(name), effect === "allow", row);
+        comparedCount++;
+      }
+    }
+    assert.equal(comparedCount, toolRows.length);
+    // Each pair of calls has the same decision and the same rule on record.
+    const recorded = (operation: string) =>
+      both.readAudit().filter((entry) =>
+        entry["operation"] === operation && entry["phase"] !== "begun"
+      )
+        .map(({ agent_id, server, tool, decision, rule, code }) => ({
+          key: [agent_id, server, tool, decision, rule, code].join(" "),
+        })).map(({ key }) => key).sort();
+    const byName = new Set(recorded("direct").filter((key) => !key.endsWith("TOOL_NOT_FOUND")));
+    const byTool = new Set(recorded("execute_tool"));
+    assert.deepEqual([...byName].filter((key) => !byTool.has(key)), []);
+  });
+}
