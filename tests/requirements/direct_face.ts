@@ -15,7 +15,6 @@ export const DIRECT_FACE: Readonly<Record<string, Section>> = {
       "a call by a direct name reaches the tool with its arguments unchanged, and returns its result unchanged",
     "direct.errors":
       "a denied tool answers as execute_tool does, whether its server exists or not; an unknown name is the JSON-RPC error -32602",
-    "direct.decisions": "both faces decide every call alike",
     "direct.agent":
       "calls are made as the connection's agent; a connection without one sees no tools, which the log says once",
     "direct.cursor": "a list of more than 500 tools has pages; a foreign cursor is -32602",
