@@ -33,6 +33,12 @@ function addDetails(
   const addToPart = (value: unknown, part: string): unknown => {
     return isSchema(value) ? addDetails(value, `${path}${part}`, details) : value;
   };
+  // An example of the whole need not match each alternative.
+  const addToAlternative = (alternative: unknown): unknown => {
+    if (!isSchema(alternative)) return alternative;
+    const { examples: _, ...keywords } = details[path] ?? {};
+    return addDetails(alternative, path, { ...details, [path]: keywords });
+  };
   const { properties, additionalProperties, items, anyOf, propertyNames, ...otherKeywords } =
     schema;
   const allowsAnyName = isSchema(propertyNames) &&
@@ -51,9 +57,7 @@ function addDetails(
         ),
       }
       : {}),
-    ...(Array.isArray(anyOf)
-      ? { anyOf: anyOf.map((alternative) => addToPart(alternative, "")) }
-      : {}),
+    ...(Array.isArray(anyOf) ? { anyOf: anyOf.map(addToAlternative) } : {}),
     ...(items === undefined ? {} : { items: addToPart(items, "[]") }),
     ...(additionalProperties === undefined
       ? {}
