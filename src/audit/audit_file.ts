@@ -49,7 +49,7 @@ export class AuditFile implements Destination {
   #endsMidLine = false;
   // Whether the file is known to begin with an entry. A file that was empty when opened is checked before each
   // write, because another program may have written to it.
-  #isChecked = false;
+  #beginsWithEntry = false;
   #nextRotationAt = 0;
   // Texts written since the last check, and their total length.
   #recent: string[] = [];
@@ -75,7 +75,7 @@ export class AuditFile implements Destination {
   append(text: string): void {
     if (text === "") return;
     if (this.#size >= this.#maxBytes && performance.now() >= this.#nextRotationAt) this.#rotate();
-    this.#isChecked ||= hasEntries(this.#file, this.path);
+    this.#beginsWithEntry ||= hasEntries(this.#file, this.path);
     // After a partial write, a line feed separates the incomplete line from the next one.
     const bytes = this.#encoder.encode(this.#endsMidLine ? `\n${text}` : text);
     let written = 0;
@@ -180,7 +180,7 @@ export class AuditFile implements Destination {
     const file = openFile(this.path);
     try {
       const { size, identity } = sizeAndIdentity(file.statSync());
-      this.#isChecked = hasEntries(file, this.path);
+      this.#beginsWithEntry = hasEntries(file, this.path);
       this.#endsMidLine = endsMidLine(file);
       this.#size = size;
       this.#identity = identity;
@@ -205,7 +205,7 @@ export class AuditFile implements Destination {
         return;
       }
       if (statPath(this.path)?.identity === this.#identity) {
-        for (let number = this.#lastNumber(); number > 0; number--) {
+        for (let number = this.#removeSurplusFiles(); number > 0; number--) {
           const from = number === 1 ? this.path : `${this.path}.${number - 1}`;
           renameIfExists(from, `${this.path}.${number}`);
         }
@@ -222,7 +222,7 @@ export class AuditFile implements Destination {
   }
 
   /** Removes surplus and old files. Returns the highest number that a file has after the rotation. */
-  #lastNumber(): number {
+  #removeSurplusFiles(): number {
     let count = 0;
     while (statPath(`${this.path}.${count + 1}`) !== undefined) count++;
     // A gateway that kept files for days may have left more of them than this one keeps.

@@ -1,7 +1,7 @@
 /**
- * The audit log: lines of JSON. A line is written before a call that may change something leaves, and before
- * the answer to each operation is sent. Refusals are in a file of their own. The log reports its errors, and
- * callers decide whether an operation continues without its entry. Imports `jsonrpc/` and the leaves.
+ * The audit log: lines of JSON. A line is written before the gateway sends a call that may change something, and
+ * before it answers any operation. Refusals are in a file of their own. The log reports its errors, and callers
+ * decide whether an operation continues without its entry. Imports `jsonrpc/` and the leaves.
  *
  * @module
  */

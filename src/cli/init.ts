@@ -7,7 +7,7 @@ const FLAGS = {
       "windsurf, codex, gemini, opencode, copilot, or the path of a file",
   ),
   yes: switchFlag(
-    "Ask nothing: all servers, for the agent developer; existing other agents and clients' files stay as they are",
+    "Ask nothing: import all servers, for the agent developer, and change no other agent and no client's file",
   ),
   here: switchFlag("Write into the working folder instead of ~/.config/agent-mcp-gateway"),
   undo: switchFlag("Put back every file that the last init changed"),

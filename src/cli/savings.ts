@@ -17,7 +17,7 @@ import { formatCount, jsonOutput, styleOf, type TerminalStyle } from "./terminal
 
 export const command = defineCommand({
   about:
-    "Starts the servers, and counts the tokens of the definitions of all their tools and those of a " +
+    "Starts the servers, and compares the tokens of all their tool definitions with those of one " +
     "task through the gateway. If the package gpt-tokenizer is missing, as in an " +
     "installed gateway, the counts are estimates, accurate to 15 %.",
   example: "agent-mcp-gateway savings --json",

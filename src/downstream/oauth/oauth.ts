@@ -280,7 +280,7 @@ export class OAuth implements ServerAuth {
     const { config: { name }, isInteractive, pending, waitMs } = this.#settings;
     const command = serverCommand("auth login", name);
     if (!isInteractive) {
-      const reason = "needs a login, which the operator of the gateway makes in a terminal.";
+      const reason = "needs a login, which the operator of the gateway has to do in a terminal.";
       throw createAuthRequiredError(name, reason, { command });
     }
     const attempt = this.#loginAttempt ?? this.#startLoginAttempt(challenge);

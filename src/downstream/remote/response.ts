@@ -6,7 +6,7 @@ import { mediaTypeOf } from "../http_answers.ts";
 import { RemoteFailure } from "../remote_failure.ts";
 import type { IncomingText } from "./sse_parser.ts";
 
-/** Creates the failure of a request whose answer the server's memory budget has no room for. */
+/** Creates the failure of a request: the server's memory budget has no room for the answer. */
 export function createNoRoomFailure(): RemoteFailure {
   const message =
     "its answers take its whole share of the memory, a quarter of GATEWAY_MAX_HELD; " +
