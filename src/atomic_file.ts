@@ -38,7 +38,7 @@ export async function replaceFile(
 }
 
 /**
- * Writes a new file to the disk, whole or not at all.
+ * Writes a new file to the disk. If that fails, no file remains.
  *
  * @throws {Deno.errors.AlreadyExists} if the file exists.
  */

@@ -154,7 +154,7 @@ export class PrivateKeyRedactor {
   }
 }
 
-/** Removes the last word of a text that was cut, or everything after its last `://`: it may be half a secret. */
+/** Removes the last word of a text that was cut, or its part from `://` on, because it may be half a secret. */
 export function withoutLastWord(text: string): string {
   const lastWordAt = text.search(/\s\S*$/);
   const addressAt = text.lastIndexOf("://");

@@ -46,8 +46,8 @@ export function openFile(path: string): Deno.FsFile {
 class RefusedPath extends Error {}
 
 /**
- * Creates the folder of a file, and checks the folders that a stranger may have made: all those of a relative
- * path, and the file's own. A folder directly in the root, such as `/tmp`, belongs to the system.
+ * Creates the folder of a file, and refuses links among the folders that another user may have created: all those of
+ * a relative path, and the file's own. A folder directly in the root, such as `/tmp`, belongs to the system.
  */
 function checkFolders(path: string): void {
   // `node:path` is not used, because loading it would add 5 ms to every start.

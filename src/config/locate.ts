@@ -55,8 +55,8 @@ export function locateFiles(
   const homePaths = home === undefined
     ? []
     : Object.values(FILE_NAMES).map((name) => homePath(home, name));
-  // The files of one folder belong together: the user's servers must not run under the rules of a
-  // stranger's repository, and the repository's servers must not start under the user's rules.
+  // The files of one folder belong together: the user's servers must not run under the rules of a repository from
+  // somebody else, and the repository's servers must not start under the user's rules.
   const isSearched = given.mcpConfig === undefined || given.rules === undefined;
   const usesHome = isSearched && homePaths.some(exists);
   return {

@@ -296,7 +296,7 @@ function denyRate(message: string, resetMs: number): LimitDenial {
   return deny(`${message} Call again in ${Math.ceil(retryAfterMs / 1000)} s.`, retryAfterMs);
 }
 
-/** Describes why there is no room in memory for a call, and what to do. */
+/** Describes which memory budget has no room for a call, and what to do. */
 function describeNoRoom(agent: string, memory: number, share: Budget): string {
   const neededClause = `this one would take ${toMib(memory)} MiB of memory`;
   return share.used > 0 && share.isExceeded(memory)

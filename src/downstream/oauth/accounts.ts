@@ -110,7 +110,7 @@ export async function readLoginState(
   };
 }
 
-/** Returns the connection that needs a login, or the reason why no login is needed. */
+/** Returns the connection to log in to, or the reason that no login is needed. */
 function findLoginConnection(config: ServerConfig): HttpConfig | string {
   const connection = getHttpConfig(config.connection);
   if (connection === undefined) return "it is a program on this machine";

@@ -219,7 +219,7 @@ async function fetchServerMetadata(
   throw new LoginFailure(message);
 }
 
-/** Makes the error for a response that names another issuer than expected. */
+/** Creates the error for a response that names a different issuer than expected. */
 export function createIssuerMismatchError(
   { actual, expected }: { readonly actual: string | undefined; readonly expected: string },
   config: ServerConfig,

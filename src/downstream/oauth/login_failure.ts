@@ -28,7 +28,7 @@ export class LoginFailure extends Error {
 }
 
 /**
- * Makes the `AUTH_REQUIRED` error: a person has to log in.
+ * Creates the `AUTH_REQUIRED` error: a person has to log in.
  *
  * @param reason What happened and what to do, as the end of a sentence that begins with the server.
  * @param details The link, if there is one, and the command.

@@ -219,7 +219,7 @@ export function errorCodeOf({ body }: OAuthResponse): string | undefined {
 }
 
 /**
- * Makes the error for a response that refuses a request; the error contains the error code.
+ * Creates the error for a response that refuses a request; the error contains the error code.
  *
  * @param options `purpose`: the purpose of the request, such as "to log in".
  */

@@ -160,7 +160,7 @@ function describeManualRegistration({ metadata }: AuthorizationServer): string {
 }
 
 /**
- * Makes the error for an authorization server without metadata whose default endpoints do not work.
+ * Creates the error for an authorization server without metadata whose default endpoints do not work.
  */
 function createNoLoginError(
   authorizationServer: AuthorizationServer,

@@ -28,7 +28,7 @@ export function toDownstreamError(error: unknown, server: string): DownstreamErr
   });
 }
 
-/** Makes the error for an authorization server that cannot be reached at the moment. */
+/** Creates the error for an authorization server that cannot be reached at the moment. */
 function createUnavailableError(server: string, cause: UnreachableError): DownstreamError {
   const message =
     `Server "${server}" is not available: its authorization server ${cause.message}. ` +

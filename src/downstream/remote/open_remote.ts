@@ -102,7 +102,7 @@ class RemoteTransport implements Transport {
     this.channel.setHeaders(headers);
   }
 
-  /** Returns the reason why the session was lost, as a sentence; empty if it was not lost. */
+  /** Returns the failure that ended the session, as a sentence; empty if there was none. */
   readLastOutput(): Promise<string> {
     const message = this.channel.failure?.message ?? "";
     return Promise.resolve(

@@ -100,7 +100,7 @@ export class RemoteChannel implements Channel {
     this.#client = options.createClient(this.#listener);
   }
 
-  /** The reason why the session was lost; `undefined` if it was not lost. */
+  /** The failure that ended the session; `undefined` if there was none. */
   get failure(): RemoteFailure | undefined {
     return this.#failure;
   }

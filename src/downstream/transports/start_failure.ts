@@ -52,7 +52,7 @@ export class StartFailure extends Error {
 const HEAD_BYTES = 256;
 
 /**
- * Finds out why a command could not be started. The system reports "not found" for several causes, so
+ * Determines why a command could not be started. The system reports "not found" for several causes, so
  * the files are examined.
  *
  * @param cause The error that was thrown.
