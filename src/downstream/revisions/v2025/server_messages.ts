@@ -8,6 +8,9 @@ import { LIST_CHANGES } from "./lists.ts";
 /** Maximum length of the id of a task or an elicitation, in UTF-16 code units. */
 export const MAX_ID_LENGTH = 1000;
 
+/** Maximum number of texts in brackets at the beginning of a message. */
+const MAX_LABELS = 100;
+
 /** JSON-RPC code of "URL elicitation required". */
 const URL_ELICITATION_REQUIRED = -32042;
 
@@ -65,9 +68,29 @@ export function decodeLinksError(
 }
 
 function withServerName(text: unknown, server: string): string {
-  // Texts in brackets at the beginning could be read as the name of another server.
-  const plainText = String(text ?? "").replace(/^(?:[\s\p{C}]*\[[^\]]*\])+[\s\p{C}]*/u, "");
+  const plainText = withoutLabels(String(text ?? ""));
   return plainText === "" ? `[${server}]` : `[${server}] ${plainText}`;
+}
+
+/**
+ * Removes the texts in brackets from the beginning, which could be read as the name of another server. A text with too
+ * many of them is removed: it may have millions.
+ */
+function withoutLabels(text: string): string {
+  let rest = text;
+  for (let count = 0; count <= MAX_LABELS; count++) {
+    const start = findVisible(rest);
+    const end = rest[start] === "[" ? rest.indexOf("]", start) : -1;
+    if (end < 0) return count === 0 ? text : rest.slice(start);
+    rest = rest.slice(end + 1);
+  }
+  return "";
+}
+
+/** Returns the index of the first visible character; the length if there is none. */
+function findVisible(text: string): number {
+  const index = text.search(/[^\s\p{C}]/u);
+  return index < 0 ? text.length : index;
 }
 
 /** Decodes a notification of a server; `undefined` if there is no use for it. */
