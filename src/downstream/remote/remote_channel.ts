@@ -73,7 +73,8 @@ export class RemoteChannel implements Channel {
   readonly #answeredAt = new Map<AbortController, number>();
   readonly #pendingRequests = new Set<Promise<void>>();
   readonly #queueLimit: QueueLimit;
-  #queue: UnsentMessage[] = [];
+  // A set, because removing the first element of a long array takes time in proportion to its length.
+  readonly #queue = new Set<UnsentMessage>();
   // The loops that send the messages of the queue. `flush` does not wait for requests, which may take long.
   readonly #senders = new Set<Promise<void>>();
   #senderCount = 0;
@@ -190,7 +191,7 @@ export class RemoteChannel implements Channel {
       const message = "it does not take the messages that are sent to it";
       return this.#lose(new RemoteFailure(message, { reach: "maybe", endsSession: true }));
     }
-    this.#queue.push(queued);
+    this.#queue.add(queued);
     this.#addUnsentLength(queued.length);
     if (this.#senderCount === MAX_SENDERS) return;
     const sender = this.#sendQueue().finally(() => this.#senders.delete(sender));
@@ -200,7 +201,8 @@ export class RemoteChannel implements Channel {
   async #sendQueue(): Promise<void> {
     const { sendTimeoutMs, onSendFailed } = this.#options;
     this.#senderCount++;
-    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+    for (const next of this.#queue) {
+      this.#queue.delete(next);
       const controller = new AbortController();
       const timer = setTimeout(() => {
         controller.abort();
@@ -311,7 +313,9 @@ export class RemoteChannel implements Channel {
     this.#isClosed = true;
     this.#client.close();
     for (const controller of this.#controllers) controller.abort();
-    for (const { length, onSettled } of this.#queue.splice(0)) {
+    for (const queued of this.#queue) {
+      const { length, onSettled } = queued;
+      this.#queue.delete(queued);
       this.#addUnsentLength(-length);
       onSettled?.();
     }
