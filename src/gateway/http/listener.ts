@@ -33,7 +33,7 @@ export interface ListenerOptions {
   readonly paths: ReadonlySet<string>;
   readonly fetch: (request: Request, context: RequestContext) => Response | Promise<Response>;
   readonly onInternalError: (error: unknown) => void;
-  /** Called for each response with a status from 400 to 499. */
+  /** Called for each response with a status from 400 to 499, and for each with a reason. */
   readonly onRefused: (request: RefusedRequest) => void;
 }
 
@@ -237,8 +237,9 @@ export class Listener {
     const answer = await fetch(request, context);
     const { status } = answer;
     if (status === 401 || status === 403) this.#acceptedCredentials.delete(credentialHash);
-    if (status >= 400 && status < 500) {
-      onRefused({ address, status, reason: context.refusalReason });
+    const { refusalReason: reason } = context;
+    if (reason !== undefined || (status >= 400 && status < 500)) {
+      onRefused({ address, status, reason });
     }
     writer.memory = memory.share(shareName(context.agent));
     await writeResponse(answer, { response, writer });

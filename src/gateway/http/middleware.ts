@@ -109,7 +109,9 @@ export function authenticate(authenticator: Authenticator): Middleware {
       c.set("credential", credential);
       const agent = credential?.agent;
       if (agent !== undefined) c.env.agent = agent;
-      return c.env.admitAgent(agent) ? await next() : connectionShareResponse();
+      if (c.env.admitAgent(agent)) return await next();
+      c.env.refusalReason = "connections";
+      return connectionShareResponse();
     }
     const { status, message, wwwAuthenticate, retryAfterS } = result;
     const hasToken = c.req.header("authorization") !== undefined;

@@ -8,7 +8,8 @@ export type RefusalReason =
   | "too_many_logins"
   | "host"
   | "origin"
-  | "metrics";
+  | "metrics"
+  | "connections";
 
 const LOGIN_REASONS: ReadonlySet<string> = new Set<RefusalReason>([
   "no_token",
@@ -39,7 +40,7 @@ export interface RecordedRefusal {
 export interface RefusedRequest {
   /** The client's IP address. */
   readonly address: string;
-  /** The HTTP status, from 400 to 499. */
+  /** The HTTP status: from 400 to 499, or 503 for a request beyond its agent's share of the connections. */
   readonly status: number;
   /** Absent if the status alone says it. */
   readonly reason?: RefusalReason | undefined;

@@ -38,7 +38,7 @@ export interface ServiceOptions {
   readonly isReady: () => boolean;
   /** Returns the metrics in the text format of Prometheus. */
   readonly metrics: () => string;
-  /** Called for each response with a status from 400 to 499. Default: does nothing. */
+  /** Called for each refused request. Default: does nothing. */
   readonly onRefused?: (request: RefusedRequest) => void;
   /** Log for the operator. */
   readonly log: Log;

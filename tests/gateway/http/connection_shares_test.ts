@@ -70,6 +70,11 @@ class SharedService implements AsyncDisposable {
     await this.#fixture[Symbol.asyncDispose]();
   }
 
+  /** Statuses and reasons of the refused requests. */
+  get refused(): readonly string[] {
+    return this.#fixture.refused;
+  }
+
   get #heldCalls() {
     return this.#fixture.gatewaySessions.flatMap(({ heldCalls }) => heldCalls);
   }
@@ -107,6 +112,7 @@ Deno.test("[tenants.connections] an agent whose active requests use its share of
   for (let count = 0; count < 6; count++) await service.openCall("first");
   assert.equal(await service.requestStatus("first"), 503);
   assert.equal(await service.requestStatus("second"), 200);
+  assert.deepEqual(service.refused, ["503 connections"]);
   service.answerCalls();
   await waitUntil("the agent has its share again", async () => {
     return await service.requestStatus("first") === 200;

@@ -90,15 +90,18 @@ export class HttpFixture implements AsyncDisposable {
   readonly log: readonly string[];
   /** The gateway's ends of all sessions, in the order in which they were opened. */
   readonly gatewaySessions: FakeGatewaySession[];
+  /** Statuses and reasons of the refused requests. */
+  readonly refused: readonly string[];
   readonly url: string;
   readonly port: number;
 
   private constructor(
     service: HttpService,
     gatewaySessions: FakeGatewaySession[],
-    log: readonly string[],
+    { log, refused }: { readonly log: readonly string[]; readonly refused: readonly string[] },
   ) {
     this.log = log;
+    this.refused = refused;
     this.service = service;
     this.gatewaySessions = gatewaySessions;
     this.url = service.url;
@@ -108,6 +111,7 @@ export class HttpFixture implements AsyncDisposable {
   static async open(options: HttpFixtureOptions = {}): Promise<HttpFixture> {
     const gatewaySessions: FakeGatewaySession[] = [];
     const log: string[] = [];
+    const refused: string[] = [];
     const service = await HttpService.open({
       settings: {
         host: "127.0.0.1",
@@ -139,10 +143,11 @@ export class HttpFixture implements AsyncDisposable {
       },
       isReady: () => true,
       metrics: () => "figures 1\n",
+      onRefused: ({ status, reason = "" }) => void refused.push(`${status} ${reason}`),
       log: createLog({ level: "warn", write: (text) => void log.push(text) }),
       ...(options.limits === undefined ? {} : { limits: options.limits }),
     });
-    return new HttpFixture(service, gatewaySessions, log);
+    return new HttpFixture(service, gatewaySessions, { log, refused });
   }
 
   /** Sends an HTTP request. */
