@@ -10,7 +10,8 @@ export function getTrustFilePath(env: Environment): string {
 }
 
 /**
- * Returns the file to check the files of the working folder against; `undefined` if every file is trusted.
+ * Returns the path of the file with the hashes if the files of the working folder must be trusted to be used;
+ * `undefined` if every file is trusted.
  */
 export function trustFileFor({ trust }: Settings, env: Environment): string | undefined {
   return trust ? undefined : getTrustFilePath(env);

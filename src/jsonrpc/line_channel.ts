@@ -19,7 +19,7 @@ const SLOW_READ_MS = 100;
 /** Maximum size of one write in bytes; more is written in several writes. */
 const WRITE_BYTES = 128 * 1024;
 
-/** Number of messages queued in one tick above which more are expected in the same round of the event loop. */
+/** If at least this many messages are queued in one tick, more are expected in the same round of the event loop. */
 const MANY_MESSAGES = 4;
 
 /** Maximum length of parts that are encoded together, in UTF-16 code units. */
@@ -73,7 +73,7 @@ export interface LineChannelOptions {
 
 /**
  * A channel over a pair of byte streams with one message per line, as in the MCP stdio transport.
- * Messages that are queued during a write leave together in the next write.
+ * Messages that are queued during a write are sent together in the next write.
  *
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#stdio}
  */

@@ -47,7 +47,7 @@ export interface LoginAttemptOptions {
   readonly storeLogin: (login: StoredLogin) => Promise<void>;
 }
 
-/** One attempt of a person to log in. Any number of calls may wait for it. */
+/** One attempt by a person to log in. Any number of calls may wait for it. */
 export class LoginAttempt {
   /** Resolves when the person is logged in; rejects if the login fails. */
   readonly done: Promise<void>;

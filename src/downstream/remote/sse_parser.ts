@@ -23,7 +23,7 @@ const LINE_FEED = 10;
 /** Maximum size of a field's name, with the colon and the space after it, in bytes. */
 const MAX_FIELD_NAME_BYTES = 16;
 
-/** Maximum length of the type of an event; a longer one is replaced by another unknown type. */
+/** Maximum length of the type of an event; a longer one is replaced by `UNKNOWN_KIND`. */
 const MAX_KIND_LENGTH = 64;
 const UNKNOWN_KIND = "unknown";
 

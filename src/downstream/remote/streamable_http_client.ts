@@ -179,7 +179,7 @@ export class StreamableHttpClient implements RemoteClient {
             }
             received.messageCount++;
             received.data = beginningOf(message);
-            isAnswered ||= isResponse(message);
+            isAnswered ||= isAnswer(message);
             return onMessage(message);
           },
         });
@@ -242,8 +242,8 @@ function beginningOf(message: IncomingText): IncomingText {
   return { text: startOfText(message.text, BEGINNING_BYTES), bytes: message.bytes };
 }
 
-/** Whether a message is a response. An array, or a message that is not UTF-8, counts as a response. */
-function isResponse(data: IncomingText): boolean {
+/** Whether a message is an answer. An array, or a message that is not UTF-8, counts as an answer. */
+function isAnswer(data: IncomingText): boolean {
   if ("reason" in data) return true;
   const firstCharacter = data.text.trimStart()[0];
   if (firstCharacter !== "{") return firstCharacter === "[";
