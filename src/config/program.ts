@@ -20,8 +20,8 @@ export function thisProgram(): Program {
   return main === undefined ? {} : { root: folderOf(folderOf(main)) };
 }
 
-/** The result of recognizing that a command starts this program. */
-export interface Start {
+/** A command that starts this program. */
+export interface GatewayRun {
   /** The arguments for this program. */
   readonly args: readonly string[];
   /** The working folder. */
@@ -33,13 +33,13 @@ export interface Start {
 }
 
 /** The context in which a command runs. */
-export interface StartContext {
+export interface CommandContext {
   /** The working folder. */
   readonly cwd: string;
   /** The program to recognize. */
   readonly program: Program;
   /** Variables that the surrounding commands set. */
-  readonly variables?: Start["variables"];
+  readonly variables?: GatewayRun["variables"];
   /** Number of surrounding commands. */
   readonly depth?: number;
 }
@@ -69,13 +69,16 @@ const MAX_WRAPPER_WORDS = 8;
 const VERBS = new Set(["run", "x", "exec", "dlx"]);
 
 /** Recognizes a command that starts this program in one of the usual ways; undefined for others. */
-export function findStart(words: readonly string[], context: StartContext): Start | undefined {
+export function readGatewayRun(
+  words: readonly string[],
+  context: CommandContext,
+): GatewayRun | undefined {
   const { cwd, program, variables = {}, depth = 0 } = context;
   const [command = "", ...args] = words;
   if (command === "" || depth > MAX_CHAIN_LENGTH) return undefined;
   const name = programName(command);
-  const findInner = (inner: readonly string[], changes: Partial<StartContext> = {}) =>
-    findStart(inner, { ...context, ...changes, depth: depth + 1 });
+  const findInner = (inner: readonly string[], changes: Partial<CommandContext> = {}) =>
+    readGatewayRun(inner, { ...context, ...changes, depth: depth + 1 });
   if (name === "env") {
     const [flag = "", text = ""] = args;
     // `env -S "program arguments"`
@@ -93,25 +96,25 @@ export function findStart(words: readonly string[], context: StartContext): Star
   /** Searches the commands that a shell would run; the arguments in `appended` follow each. */
   const search = (commands: readonly ShellCommand[], appended: readonly string[] = []) => {
     for (const { words, folder } of commands) {
-      const start = findInner([...words, ...appended], { cwd: resolvePath(cwd, folder) });
-      if (start !== undefined) return start;
+      const inner = findInner([...words, ...appended], { cwd: resolvePath(cwd, folder) });
+      if (inner !== undefined) return inner;
     }
     return undefined;
   };
-  const shellStart = search(shellCommands(name, args));
-  if (shellStart !== undefined) return shellStart;
-  const createStart = (ownArgs: readonly string[], folder = cwd): Start => ({
+  const shellRun = search(shellCommands(name, args));
+  if (shellRun !== undefined) return shellRun;
+  const createRun = (ownArgs: readonly string[], folder = cwd): GatewayRun => ({
     args: ownArgs,
     cwd: folder,
     variables,
   });
   const path = resolvePath(cwd, command);
-  if (EXECUTABLE.test(name) || path === program.executable) return createStart(args);
+  if (EXECUTABLE.test(name) || path === program.executable) return createRun(args);
   const isRuntime = RUNTIMES.test(name);
-  if (!isRuntime && /[/\\]/.test(command) && isProgramFile(path, program)) return createStart(args);
+  if (!isRuntime && /[/\\]/.test(command) && isProgramFile(path, program)) return createRun(args);
   const run = readPackageRun(words);
   if (run !== undefined) {
-    if (isOwnSpec(run.spec) || isOwnPackage(run.program)) return createStart(run.programArgs);
+    if (isOwnSpec(run.spec) || isOwnPackage(run.program)) return createRun(run.programArgs);
     if (/^supergateway(?:@|$)/.test(run.program)) {
       return findInner(["supergateway", ...run.programArgs]);
     }
@@ -125,17 +128,17 @@ export function findStart(words: readonly string[], context: StartContext): Star
   }
   const container = readContainerRun(words);
   if (container !== undefined) {
-    if (isOwnImage(container.image)) return { ...createStart(container.args), container };
+    if (isOwnImage(container.image)) return { ...createRun(container.args), container };
     // `docker exec CONTAINER agent-mcp-gateway`
-    const startInside = args.includes("exec") ? findInner(container.args) : undefined;
-    return startInside === undefined ? undefined : { ...startInside, container };
+    const innerRun = args.includes("exec") ? findInner(container.args) : undefined;
+    return innerRun === undefined ? undefined : { ...innerRun, container };
   }
   if (name === "deno" && args[0] === "task") {
     const task = findTask(args.slice(1), cwd, program);
-    return task === undefined ? undefined : createStart(task.args, task.cwd);
+    return task === undefined ? undefined : createRun(task.args, task.cwd);
   }
   const script = findScript(name, args, context);
-  if (script !== undefined) return createStart(script);
+  if (script !== undefined) return createRun(script);
   if (WRAPPERS.test(name)) {
     for (let at = 0; at < Math.min(args.length, MAX_WRAPPER_WORDS); at++) {
       const inner = findInner(args.slice(at));
@@ -209,7 +212,7 @@ function findTask(
   args: readonly string[],
   cwd: string,
   program: Program,
-): Pick<Start, "args" | "cwd"> | undefined {
+): Pick<GatewayRun, "args" | "cwd"> | undefined {
   let folder = cwd;
   for (const [at, arg] of args.entries()) {
     const [, flag, value = args[at + 1] ?? ""] = /^(--cwd|--config|-c)(?:=(.*))?$/.exec(arg) ?? [];
@@ -224,7 +227,7 @@ function findTask(
 function findScript(
   name: string,
   args: readonly string[],
-  { cwd, program }: StartContext,
+  { cwd, program }: CommandContext,
 ): readonly string[] | undefined {
   const isRuntime = RUNTIMES.test(name);
   const isManager = PACKAGE_MANAGERS.test(name);

@@ -8,7 +8,7 @@ import {
 } from "./environment.ts";
 import { resolvePath } from "./file_path.ts";
 import { locateFiles } from "./locate.ts";
-import { containerVariable, findStart, hostPathOf, type Program } from "./program.ts";
+import { containerVariable, hostPathOf, type Program, readGatewayRun } from "./program.ts";
 import type { ServerConfig } from "./server.ts";
 import { flagValue } from "./server_program.ts";
 
@@ -31,26 +31,26 @@ export function isSelfReference(server: ServerConfig, options: SelfReferenceOpti
   if (connection === undefined) return false;
   const { windows, program } = options;
   const folder = resolvePath(options.cwd, connection.cwd ?? ".");
-  const start = findStart([connection.command, ...connection.args], { cwd: folder, program });
-  if (start === undefined) return false;
+  const run = readGatewayRun([connection.command, ...connection.args], { cwd: folder, program });
+  if (run === undefined) return false;
   const variables = { env: connection.env, inheritEnv: server.options.inheritEnv };
   const childVariables = createChildEnvironment(variables, options.env, { windows });
-  const child = createEnvironment({ ...childVariables, ...start.variables }, windows);
+  const child = createEnvironment({ ...childVariables, ...run.variables }, windows);
   const home = getHomeFolder(child, { windows });
-  const flagPath = flagValue(start.args, ["--mcp-config"]);
-  if (start.container !== undefined) {
-    const variable = containerVariable(start.container, {
+  const flagPath = flagValue(run.args, ["--mcp-config"]);
+  if (run.container !== undefined) {
+    const variable = containerVariable(run.container, {
       name: "GATEWAY_MCP_CONFIG",
       env: child,
     });
     const containerPath = resolveContainerPath(flagPath || variable || IMAGE_CONFIG);
-    const hostPath = hostPathOf(start.container, { path: containerPath, home });
+    const hostPath = hostPathOf(run.container, { path: containerPath, home });
     return hostPath !== undefined &&
-      realPathOf(resolvePath(start.cwd, hostPath)) === realPathOf(options.mcpConfig);
+      realPathOf(resolvePath(run.cwd, hostPath)) === realPathOf(options.mcpConfig);
   }
   const path = flagPath || child.get("GATEWAY_MCP_CONFIG") || undefined;
   const namedFiles = path === undefined ? {} : { mcpConfig: expandHome(path, home) };
-  const serversFile = locateFiles(namedFiles, { home, cwd: start.cwd }).mcpConfig;
+  const serversFile = locateFiles(namedFiles, { home, cwd: run.cwd }).mcpConfig;
   return realPathOf(serversFile.path) === realPathOf(options.mcpConfig);
 }
 

@@ -1,8 +1,8 @@
 import {
   abbreviateHome,
-  findStart,
   OTHER_SERVERS_KEYS,
   type Program,
+  readGatewayRun,
   resolvePath,
 } from "../../config/mod.ts";
 import { checkText, type ClientDocument } from "../../config/editing/mod.ts";
@@ -278,10 +278,10 @@ function recognizeGateway(
   const words = typeof command === "string" ? [command] : [];
   words.push(...(Array.isArray(args) ? args.map(String) : []));
   const folder = resolvePath(machine.cwd, typeof cwd === "string" ? cwd : ".");
-  const start = findStart(words, { cwd: folder, program });
-  if (start === undefined) return name === FALLBACK_NAME ? {} : undefined;
-  const flagIndex = start.args.findIndex((arg) => /^--agent(?:=|$)/.test(arg));
-  const agent = start.args[flagIndex]?.split("=")[1] ?? start.args[flagIndex + 1];
+  const run = readGatewayRun(words, { cwd: folder, program });
+  if (run === undefined) return name === FALLBACK_NAME ? {} : undefined;
+  const flagIndex = run.args.findIndex((arg) => /^--agent(?:=|$)/.test(arg));
+  const agent = run.args[flagIndex]?.split("=")[1] ?? run.args[flagIndex + 1];
   return flagIndex < 0 || agent === undefined ? {} : { agent };
 }
 
