@@ -12,6 +12,13 @@ export interface KnownServers {
   readonly unavailableReasons: ReadonlyMap<string, string>;
 }
 
+/** The keys of the lists by server, with the words for their entries. */
+const LISTS = [
+  { key: "tools", subject: "the name of this tool", comparison: "names match exactly" },
+  { key: "resources", subject: "this URI", comparison: "URIs match exactly" },
+  { key: "prompts", subject: "the name of this prompt", comparison: "names match exactly" },
+] as const;
+
 /**
  * Maximum number of times that a name in the rules is compared with the name of a server; this many comparisons take
  * a few seconds. Beyond it, names cause no warning, or a warning without a suggestion.
@@ -33,7 +40,7 @@ export function warnRules(document: Document, servers: KnownServers): ConfigProb
     if (!isObject(agent)) return [];
     return [
       ...warnUnknownServers(document, { id, agent, servers, isKnown, suggest }),
-      ...warnToolNames(document, id, agent),
+      ...warnEntries(document, id, agent),
       ...warnUselessGrants(document, id, agent),
     ];
   });
@@ -101,19 +108,42 @@ function describeUnmatchedPattern(
   return `servers ${quoteName(pattern)}, which no configured server matches; the rule is kept`;
 }
 
-/** Warns of tool names with faults that are hard to see. */
-function warnToolNames(document: Document, id: string, agent: JsonObject): ConfigProblem[] {
-  return (["allow", "deny"] as const).flatMap((effect) => {
-    return entriesOf(getObject(agent[effect], "tools") ?? {}).flatMap(([server, list]) => {
-      return (Array.isArray(list) ? list : []).flatMap((name, index) => {
-        const fault = typeof name === "string" ? findNameFault(name) : undefined;
-        if (fault === undefined) return [];
-        const message = `the name of this tool ${fault.description}, and names match exactly` +
-          (fault.correctedName === "" ? "" : `: write ${quoteName(fault.correctedName)}`);
-        return [document.createProblem(["agents", id, effect, "tools", server, index], message)];
-      });
-    });
-  });
+/** Warns of names and URIs with faults that are hard to see, and of URIs without a scheme. */
+function warnEntries(document: Document, id: string, agent: JsonObject): ConfigProblem[] {
+  return (["allow", "deny"] as const).flatMap((effect) =>
+    LISTS.flatMap((listed) =>
+      entriesOf(getObject(agent[effect], listed.key) ?? {}).flatMap(([server, list]) =>
+        (Array.isArray(list) ? list : []).flatMap((entry, index) => {
+          const message = typeof entry === "string" ? describeFault(entry, listed) : undefined;
+          if (message === undefined) return [];
+          const path = ["agents", id, effect, listed.key, server, index];
+          return [document.createProblem(path, message)];
+        })
+      )
+    )
+  );
+}
+
+function describeFault(
+  entry: string,
+  { key, subject, comparison }: typeof LISTS[number],
+): string | undefined {
+  const fault = findNameFault(entry);
+  if (fault !== undefined) {
+    return `${subject} ${fault.description}, and ${comparison}` +
+      (fault.correctedName === "" ? "" : `: write ${quoteName(fault.correctedName)}`);
+  }
+  if (key !== "resources" || mayBeUri(entry)) return undefined;
+  return `${quoteName(entry)} matches no URI: a URI begins with a scheme, as in ` +
+    '"file:///srv/notes/*"';
+}
+
+/** Whether the text before the first wildcard is a scheme, or the beginning of one. */
+function mayBeUri(pattern: string): boolean {
+  const [prefix = ""] = pattern.split(/[*?]/, 1);
+  return prefix === pattern
+    ? /^[a-z][a-z\d+.-]*:/i.test(prefix)
+    : /^(?:[a-z][a-z\d+.-]*(?::|$)|$)/i.test(prefix);
 }
 
 /**
@@ -165,20 +195,18 @@ function listServerMentions(id: string, agent: JsonObject): ServerMention[] {
         ? []
         : [{ name, path: ["agents", id, effect, "servers", index], at: "value" }]
     );
-    const tools = entriesOf(getObject(agent[effect], "tools") ?? {}).map((
-      [name],
-    ): ServerMention => ({
-      name,
-      path: ["agents", id, effect, "tools", name],
-      at: "key",
-    }));
-    return [...servers, ...tools];
+    const keys = LISTS.flatMap(({ key }) =>
+      entriesOf(getObject(agent[effect], key) ?? {}).map(([name]): ServerMention => {
+        return { name, path: ["agents", id, effect, key, name], at: "key" };
+      })
+    );
+    return [...servers, ...keys];
   });
 }
 
 /**
- * Warns of tools that are allowed although `allow.servers` does not name their server, unless wildcards are
- * involved.
+ * Warns of tools, resources and prompts that are allowed although `allow.servers` does not name their server,
+ * unless wildcards are involved.
  */
 function warnUselessGrants(document: Document, id: string, agent: JsonObject): ConfigProblem[] {
   const allow = getObject(agent, "allow");
@@ -186,12 +214,14 @@ function warnUselessGrants(document: Document, id: string, agent: JsonObject): C
   if (!Array.isArray(list) || list.some((name) => typeof name !== "string" || isWildcard(name))) {
     return [];
   }
-  return entriesOf(getObject(allow, "tools") ?? {}).flatMap(([name]) => {
-    if (isWildcard(name) || list.includes(name)) return [];
-    const message = `agent ${JSON.stringify(id)} is granted tools of ${JSON.stringify(name)}, ` +
-      "but not the server: name it in `allow.servers` too";
-    return [document.createProblem(["agents", id, "allow", "tools", name], message, "key")];
-  });
+  return LISTS.flatMap(({ key }) =>
+    entriesOf(getObject(allow, key) ?? {}).flatMap(([name]) => {
+      if (isWildcard(name) || list.includes(name)) return [];
+      const message = `agent ${JSON.stringify(id)} is granted ${key} of ${JSON.stringify(name)}, ` +
+        "but not the server: name it in `allow.servers` too";
+      return [document.createProblem(["agents", id, "allow", key, name], message, "key")];
+    })
+  );
 }
 
 function isWildcard(pattern: string): boolean {
