@@ -5,15 +5,16 @@ import { defineCommand, FILE_FLAGS, JSON_FLAG, optional, serverArgument } from "
 import { loadTokenCounter, type TokenCounter } from "./count_tokens.ts";
 import { findCause, type Finding } from "./doctor_finding.ts";
 import { openConfiguration } from "./open_configuration.ts";
-import { type Probe, withStartedServers } from "./probe.ts";
+import { type OfferedLists, type Probe, withStartedServers } from "./probe.ts";
 import { findServer } from "./resolve_names.ts";
 import { type Column, paragraph, table } from "./table.ts";
 import { escapeControls } from "../text.ts";
 import { formatCount, formatSeconds, jsonOutput, styleOf, type TerminalStyle } from "./terminal.ts";
-import { findUnmatchedTools, listKnownTools, selectRulesWarnings } from "./unmatched_rules.ts";
+import { findUnmatchedEntries, listKnownItems, selectRulesWarnings } from "./unmatched_rules.ts";
 
 export const command = defineCommand({
-  about: "Starts each server, counts its tools and their tokens, and ends it again. " +
+  about: "Starts each server, counts its tools and their tokens, its resources and prompts, and " +
+    "ends it again. " +
     "If a server fails, it says why and how to fix that. Exit code: 1 if any server fails.",
   example: "agent-mcp-gateway doctor postgres",
   flags: { json: JSON_FLAG, ...FILE_FLAGS },
@@ -27,19 +28,19 @@ export const command = defineCommand({
       : [findServer(onlyServer, configuration).name];
     // The tokenizer takes a moment to load, so it loads while the servers start.
     const counter = loadTokenCounter();
-    const { reports, tools } = await withStartedServers(
-      { opened, names, stderr },
+    const { reports, known } = await withStartedServers(
+      { opened, names, stderr, listsAll: true },
       async (started) => {
         const { count } = await counter;
         const reports = started.map((probe) => createReport(probe, count, configuration));
-        return { reports, tools: listKnownTools(started, servers.keys()) };
+        return { reports, known: listKnownItems(started, servers.keys()) };
       },
     );
     const rulesWarnings = onlyServer === undefined
       ? selectRulesWarnings(configuration, undefined)
       : [];
-    const unmatched = findUnmatchedTools(configuration.rules, {
-      known: tools,
+    const unmatched = findUnmatchedEntries(configuration.rules, {
+      known,
       file: files.rules.displayPath,
     });
     const warnings = [...rulesWarnings, ...unmatched];
@@ -60,12 +61,16 @@ interface DoctorReport {
   readonly tools?: number;
   /** Tokens of all tool definitions. */
   readonly tokens?: number;
+  readonly resources?: number;
+  /** URI templates of resources. */
+  readonly templates?: number;
+  readonly prompts?: number;
   readonly ms: number;
   readonly warnings?: readonly string[];
   readonly error?: Finding;
 }
 
-/** Formats the warnings about rules that match no server or no tool. */
+/** Formats the warnings about rules that match no server, tool, resource or prompt. */
 function warningsText(
   warnings: readonly ConfigProblem[],
   style: TerminalStyle = styleOf(Deno.stdout),
@@ -82,7 +87,7 @@ function createReport(
   count: TokenCounter["count"],
   { servers, warnings }: Configuration,
 ): DoctorReport {
-  const { config, tools, ms, noise, warnings: logged } = probe;
+  const { config, tools, offered, ms, noise, warnings: logged } = probe;
   const slow = slowWarnings(probe, servers.get(config.name)?.options.connectTimeoutMs);
   const allWarnings = tools === undefined ? logged : [
     ...logged,
@@ -103,10 +108,19 @@ function createReport(
       tools: tools.length,
       tokens: count(`[${tools.map(({ text }) => text.json).join(",")}]`),
     }),
+    ...countItems(offered ?? {}),
     ms: Math.round(ms),
     ...(allWarnings.length === 0 ? {} : { warnings: allWarnings }),
     ...(tools === undefined ? { error: findCause(probe, { warnings }) } : {}),
   };
+}
+
+/** Returns the number of items of each list that is known. */
+function countItems(offered: OfferedLists): Partial<Record<keyof OfferedLists, number>> {
+  const counts = Object.entries(offered).flatMap(([kind, items]) => {
+    return items === undefined ? [] : [[kind, items.length] as const];
+  });
+  return Object.fromEntries(counts);
 }
 
 /** Warns if a start took longer than an agent's call would wait. `doctor` itself waits longer, for downloads. */
@@ -126,20 +140,26 @@ function reportText(
   style: TerminalStyle = styleOf(Deno.stdout),
 ): string {
   if (reports.length === 0) return "";
+  // Most servers have only tools.
+  const otherKinds = (["resources", "templates", "prompts"] as const)
+    .filter((kind) => reports.some((report) => (report[kind] ?? 0) > 0));
   const columns: Column[] = [
     { title: "SERVER" },
     { title: "RESULT", color: (cell) => cell === "ok" ? "green" : "red" },
     { title: "TOOLS", isNumber: true },
     { title: "TOKENS", isNumber: true },
+    ...otherKinds.map((kind) => ({ title: kind.toUpperCase(), isNumber: true })),
     { title: "TIME", isNumber: true },
   ];
-  const rows = reports.map(({ server, ok, tools, tokens, ms }) => {
+  const rows = reports.map((report) => {
+    const { server, ok, tools, tokens, ms } = report;
     const formatOptional = (value?: number) => value === undefined ? "-" : formatCount(value);
     return [
       server,
       ok ? "ok" : "FAILED",
       formatOptional(tools),
       formatOptional(tokens),
+      ...otherKinds.map((kind) => formatOptional(report[kind])),
       formatSeconds(ms),
     ];
   });

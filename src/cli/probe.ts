@@ -9,6 +9,7 @@ import {
   createServerAuth,
   DownstreamServer,
   type GracePeriods,
+  type Item,
   openTransport,
   Processes,
   type ServerContext,
@@ -29,6 +30,8 @@ export interface Probe {
   readonly config: ServerConfig;
   /** Absent if the start failed. */
   readonly tools?: readonly Tool[];
+  /** The other lists; absent if the start failed, or if they were not requested. */
+  readonly offered?: OfferedLists;
   readonly error?: unknown;
   /** Milliseconds until the server's tools were listed or its start failed. */
   readonly ms: number;
@@ -38,8 +41,17 @@ export interface Probe {
   readonly warnings: readonly string[];
 }
 
+/** The lists of a server besides that of its tools; absent if the server could not list them. */
+export interface OfferedLists {
+  readonly resources?: readonly Item[] | undefined;
+  readonly templates?: readonly Item[] | undefined;
+  readonly prompts?: readonly Item[] | undefined;
+}
+
 /** Options of `Probes`. */
 export interface ProbeOptions {
+  /** Whether resources, templates and prompts are listed, too. Default: no. */
+  readonly listsAll?: boolean;
   readonly settings: Settings;
   /** Receives the servers' stderr, at debug level. */
   readonly log: Log;
@@ -176,14 +188,39 @@ export class Probes {
       ({ items }) => ({ tools: items }),
       (error: unknown) => ({ error }),
     );
+    const ms = performance.now() - startedAt;
+    const listsAll = this.#options.listsAll === true && "tools" in result;
+    const offered = listsAll ? { offered: await this.#listOffered(server) } : {};
     signal.throwIfAborted();
     return {
       config: server.config,
       ...result,
-      ms: performance.now() - startedAt,
+      ...offered,
+      ms,
       noise: this.#noise.get(name) ?? [],
       warnings: this.#warnings.get(name) ?? [],
     };
+  }
+
+  async #listOffered(server: DownstreamServer): Promise<OfferedLists> {
+    const { interrupts: { signal } } = this.#options;
+    const list = async (kind: "resources" | "templates" | "prompts") => {
+      try {
+        return (await server.list(kind, { caller: ANONYMOUS_CALLER, signal })).items;
+      } catch (error) {
+        const message = error instanceof Error ? error.message : String(error);
+        const { name } = server.config;
+        const warning = `it cannot list its ${kind}: ${message}`;
+        this.#warnings.set(name, [...this.#warnings.get(name) ?? [], warning]);
+        return undefined;
+      }
+    };
+    const [resources, templates, prompts] = await Promise.all([
+      list("resources"),
+      list("templates"),
+      list("prompts"),
+    ]);
+    return { resources, templates, prompts };
   }
 
   /** Returns a log that collects the warnings and errors about each server for its report. */
@@ -238,6 +275,8 @@ export interface StartOptions {
   readonly names: readonly string[];
   /** For the progress. */
   readonly stderr: Output;
+  /** Whether resources, templates and prompts are listed, too. Default: no. */
+  readonly listsAll?: boolean;
 }
 
 /**
@@ -247,7 +286,7 @@ export interface StartOptions {
  * @throws {Interrupted} if a signal arrived before all servers had ended.
  */
 export async function withStartedServers<T>(
-  { opened, names, stderr }: StartOptions,
+  { opened, names, stderr, listsAll = false }: StartOptions,
   use: (started: readonly Probe[], probes: Probes, signal: AbortSignal) => T | Promise<T>,
 ): Promise<T> {
   const { settings, configuration: { servers }, log } = opened;
@@ -258,7 +297,7 @@ export async function withStartedServers<T>(
       signal,
       mayDownload: (name) => mayDownload(servers.get(name)),
     });
-    return await withProbes({ servers, settings, log, interrupts }, async (probes) => {
+    return await withProbes({ servers, settings, log, interrupts, listsAll }, async (probes) => {
       const started = await probes.startAll(names, ({ config, error, tools, ms }) => {
         const result = error === undefined ? `${tools?.length} tools` : "FAILED";
         progress.finish(config.name, `${result} ${formatSeconds(ms)}`);

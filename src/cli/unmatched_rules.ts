@@ -7,28 +7,44 @@ import {
 } from "../config/mod.ts";
 import { problemWithoutPosition } from "../errors.ts";
 import { formatPath } from "../json.ts";
-import { compilePattern } from "../policy/mod.ts";
+import type { Item } from "../downstream/mod.ts";
+import { compilePattern, compilePolicy } from "../policy/mod.ts";
 import type { Probe } from "./probe.ts";
 
-/** The names of each server's tools; `undefined` if they are not known. */
-export type KnownTools = ReadonlyMap<string, readonly string[] | undefined>;
+/** The keys of the lists in the rules, with the word for what they match. */
+const LISTS = [
+  { key: "tools", word: "tool" },
+  { key: "resources", word: "resource" },
+  { key: "prompts", word: "prompt" },
+] as const;
+
+/** The names of tools and prompts and the URIs of resources of a server, by key of the rules. */
+type KnownNames = Partial<Record<typeof LISTS[number]["key"], readonly string[]>>;
+
+/** The names of each server; those that are not known are absent. */
+export type KnownItems = ReadonlyMap<string, KnownNames>;
 
 /**
- * Returns the names of the tools of every configured server; `undefined` for a server that was not started
- * or that failed.
+ * Returns the names of the tools, resources and prompts of every configured server, as far as the servers were
+ * started and listed them. A server with URI templates may have any resource.
  *
  * @param servers Names of all configured servers.
  */
-export function listKnownTools(probes: readonly Probe[], servers: Iterable<string>): KnownTools {
-  const knownTools = new Map<string, readonly string[] | undefined>();
-  for (const server of servers) knownTools.set(server, undefined);
-  for (const { config, tools } of probes) {
-    knownTools.set(
-      config.name,
-      tools?.map(({ name }) => name),
-    );
+export function listKnownItems(probes: readonly Probe[], servers: Iterable<string>): KnownItems {
+  const known = new Map<string, KnownNames>();
+  for (const server of servers) known.set(server, {});
+  for (const { config, tools, offered } of probes) {
+    const lists: Record<string, readonly Item[] | undefined> = {
+      tools,
+      resources: offered?.templates?.length === 0 ? offered.resources : undefined,
+      prompts: offered?.prompts,
+    };
+    const names = Object.entries(lists).flatMap(([key, items]) => {
+      return items === undefined ? [] : [[key, items.map(({ name }) => name)] as const];
+    });
+    known.set(config.name, Object.fromEntries(names));
   }
-  return knownTools;
+  return known;
 }
 
 /** Selects the warnings of a configuration that are about the rules of one agent, or of all agents. */
@@ -43,17 +59,17 @@ export function selectRulesWarnings(
 }
 
 /**
- * Finds entries of the rules that match no tool of their servers. Entries for a server whose tools
- * are not known are left out.
+ * Finds entries of the rules that match no tool, resource or prompt of their servers. Entries for a server whose
+ * list is not known are left out.
  *
- * @param options The tools of every configured server, the name of the rules file, and an agent;
+ * @param options The names of every configured server, the name of the rules file, and an agent;
  * default: all agents.
  * @returns Warnings without line numbers, which parsed rules do not contain.
  */
-export function findUnmatchedTools(
+export function findUnmatchedEntries(
   { agents }: Rules,
   { known, file, agent }: {
-    readonly known: KnownTools;
+    readonly known: KnownItems;
     readonly file: string;
     readonly agent?: string;
   },
@@ -78,29 +94,39 @@ interface Unmatched {
 }
 
 function findUnmatchedIn(
-  { tools }: Grants,
+  grants: Grants,
   effect: "allow" | "deny",
-  known: KnownTools,
+  known: KnownItems,
 ): Unmatched[] {
-  return [...tools ?? []].flatMap(([server, patterns]) => {
-    const serverPattern = compilePattern(server);
-    const matchingServers = [...known].filter(([name]) => serverPattern.matches(name));
-    const names = matchingServers.flatMap(([, tools]) => tools ?? []);
-    // Another check warns about a server that is not configured.
-    if (matchingServers.length === 0 || matchingServers.some(([, tools]) => tools === undefined)) {
-      return [];
-    }
-    const owner = serverPattern.isExplicit
-      ? `server ${JSON.stringify(server)}`
-      : `the servers that match ${JSON.stringify(server)}`;
-    return patterns.flatMap((pattern, index): Unmatched[] => {
-      const { isExplicit, matches } = compilePattern(pattern);
-      // An entry such as `"*": ["delete_*"]` is also meant for servers that are added later.
-      const isGeneral = ANYTHING.test(server) && !isExplicit;
-      if (ANYTHING.test(pattern) || isGeneral || names.some(matches)) return [];
-      const message = `no tool of ${owner} matches ${JSON.stringify(pattern)}` +
-        suggestCorrection(pattern, names);
-      return [{ path: [effect, "tools", server, index], message }];
-    });
-  });
+  return LISTS.flatMap(({ key, word }) =>
+    [...grants[key] ?? []].flatMap(([server, patterns]) => {
+      const serverPattern = compilePattern(server);
+      const lists = [...known].filter(([name]) => serverPattern.matches(name))
+        .map(([, names]) => names[key]);
+      // Another check warns about a server that is not configured.
+      if (lists.length === 0 || lists.some((names) => names === undefined)) return [];
+      const names = lists.flatMap((names) => names ?? []);
+      const owner = serverPattern.isExplicit
+        ? `server ${JSON.stringify(server)}`
+        : `the servers that match ${JSON.stringify(server)}`;
+      return patterns.flatMap((pattern, index): Unmatched[] => {
+        const { isExplicit } = compilePattern(pattern);
+        // An entry such as `"*": ["delete_*"]` is also meant for servers that are added later.
+        const isGeneral = ANYTHING.test(server) && !isExplicit;
+        if (ANYTHING.test(pattern) || isGeneral || matchesSome(key, pattern, names)) return [];
+        const message = `no ${word} of ${owner} matches ${JSON.stringify(pattern)}` +
+          suggestCorrection(pattern, names);
+        return [{ path: [effect, key, server, index], message }];
+      });
+    })
+  );
+}
+
+/** Whether an entry matches one of the names; the entry of a `deny` for URIs matches any spelling of them. */
+function matchesSome(key: keyof KnownNames, pattern: string, names: readonly string[]): boolean {
+  if (key !== "resources") return names.some(compilePattern(pattern).matches);
+  const deny = { resources: new Map([["*", [pattern]]]) };
+  const agents = new Map([["agent", { allow: { servers: ["*"] }, deny }]]);
+  const { allows } = compilePolicy({ agents, denyOverrides: false });
+  return names.some((uri) => !allows("agent", { kind: "resource", server: "server", uri }));
 }

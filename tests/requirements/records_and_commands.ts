@@ -96,6 +96,7 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
     "cli.doctor-local":
       "doctor reports a launcher's missing registry, package, program or runtime with a distinct cause",
     "cli.doctor-download": "init and doctor wait for downloads of packages, three at a time",
+    "cli.offered": "explain and doctor know the resources and prompts of servers, too",
     "cli.doctor":
       "doctor starts the servers, reports cause and fix of each failure, and leaves nothing behind",
     "cli.explain": "explain shows the decision, its rule and the steps, or tables; exit 0 or 3",

@@ -1,0 +1,144 @@
+import { escapeControls } from "../text.ts";
+import type {
+  AgentRow,
+  DecisionSubject,
+  PrintedDecision,
+  PrintedExplanation,
+  ServerRow,
+} from "./explain_decision.ts";
+import { type Color, colored, type Column, paragraph, table } from "./table.ts";
+import { pluralize, styleOf, type TerminalStyle } from "./terminal.ts";
+
+const colorOf = (cell: string): Color => {
+  if (cell === "allow" || cell === "some tools") return "green";
+  return cell === "deny" || cell === "no tools" ? "red" : "dim";
+};
+
+const DECISION: Column = { title: "DECISION", color: colorOf };
+
+/**
+ * Formats one decision and the steps to it.
+ *
+ * @param offers The decisions about what the server offers, if they are known.
+ */
+export function decisionText(
+  subject: DecisionSubject,
+  { decision, rule, steps }: PrintedExplanation,
+  offers?: ServerRow,
+): string {
+  const style = styleOf(Deno.stdout);
+  const effect = colored(style, decision, colorOf(decision));
+  const may = decision === "allow" ? "may use" : "may not use";
+  const target = `agent "${subject.agent}" ${may} ${targetOf(subject)}${sharesOf(offers)}`;
+  const summary = `${effect}: ${escapeControls(target)}\nrule: ${escapeControls(rule)}\n`;
+  const rows = steps.map(({ step, searched, found }, index) => {
+    const notFound = searched.length === 0 ? "no such list" : `no match in ${searched.join(", ")}`;
+    return [String(index + 1), step, found ? `${found.decision} by ${found.rule}` : notFound];
+  });
+  const columns: Column[] = [{ title: "", isNumber: true }, { title: "STEP" }, { title: "FOUND" }];
+  return `${summary}\n${table({ columns, rows }, style)}`;
+}
+
+function targetOf({ server, tool, resource, prompt }: DecisionSubject): string {
+  if (server === undefined) return "anything";
+  if (tool !== undefined) return `tool "${tool}" of server "${server}"`;
+  if (resource !== undefined) return `resource "${resource}" of server "${server}"`;
+  return prompt === undefined ? `server "${server}"` : `prompt "${prompt}" of server "${server}"`;
+}
+
+/** Returns how much of each list is allowed, such as `: 3 of 4 tools, 1 of 1 prompt`. */
+function sharesOf({ tools, resources, templates, prompts }: Partial<ServerRow> = {}): string {
+  const lists: readonly [string, readonly PrintedDecision[] | undefined][] = [
+    ["tool", tools],
+    ["resource", resources],
+    ["resource template", templates],
+    ["prompt", prompts],
+  ];
+  const shares = lists.flatMap(([word, decisions]) => {
+    if (decisions === undefined) return [];
+    const allowed = decisions.filter(({ decision }) => decision === "allow").length;
+    return [`${allowed} of ${pluralize(decisions.length, word)}`];
+  });
+  return shares.length === 0 ? "" : `: ${shares.join(", ")}`;
+}
+
+/** Formats the decisions about an agent's servers and what they offer. */
+export function offersText(
+  rows: readonly ServerRow[],
+  style: TerminalStyle = styleOf(Deno.stdout),
+): string {
+  const toolRows = rows.flatMap(({ server, decision, rule, tools, error }) => {
+    if (tools === undefined) return [[server, "*", error === undefined ? decision : "?", rule]];
+    if (tools.length === 0) return [[server, "(none)", decision, rule]];
+    return tools.map(({ tool, decision, rule }) => [server, tool, decision, rule]);
+  });
+  const resourceRows = rows.flatMap(({ server, resources = [], templates = [] }) => [
+    ...resources.map(({ resource, decision, rule }) => [server, resource, decision, rule]),
+    ...templates.map(({ template, decision, rule }) => [server, template, decision, rule]),
+  ]);
+  const promptRows = rows.flatMap(({ server, prompts = [] }) => {
+    return prompts.map(({ prompt, decision, rule }) => [server, prompt, decision, rule]);
+  });
+  const toTable = (title: string, tableRows: readonly string[][]): string => {
+    const columns = [{ title: "SERVER" }, { title }, DECISION, { title: "RULE" }];
+    return table({ columns, rows: tableRows }, style);
+  };
+  const failures = rows.filter(({ error }) => error !== undefined).map(({ server, error }) => {
+    const text = `${server}: its tools are not known: ${error}; agent-mcp-gateway doctor says more`;
+    return paragraph(text, style);
+  });
+  return [
+    toTable("TOOL", toolRows),
+    resourceRows.length === 0 ? "" : toTable("RESOURCE", resourceRows),
+    promptRows.length === 0 ? "" : toTable("PROMPT", promptRows),
+    failures.join(""),
+  ].filter((part) => part !== "").join("\n");
+}
+
+/** Maximum width of an agent's column. */
+const MAX_AGENT_WIDTH = 16;
+
+/** Formats servers as rows and agents as columns, in several tables if the columns do not fit. */
+export function matrixText(
+  agents: readonly AgentRow[],
+  style: TerminalStyle = styleOf(Deno.stdout),
+): string {
+  const servers = agents[0]?.servers.map(({ server }) => server) ?? [];
+  const longest = Math.max("SERVER".length, ...servers.map((server) => [...server].length));
+  const firstWidth = Math.min(longest, Math.floor(style.columns / 2));
+  const blocks: AgentRow[][] = [];
+  let columnsLeft = 0;
+  for (const row of agents) {
+    const width = Math.min(MAX_AGENT_WIDTH, Math.max("some tools".length, [...row.agent].length)) +
+      2;
+    columnsLeft -= width;
+    if (columnsLeft < 0 || blocks.length === 0) {
+      blocks.push([]);
+      columnsLeft = style.columns - firstWidth - width;
+    }
+    blocks.at(-1)?.push(row);
+  }
+  if (blocks.length === 0) blocks.push([]);
+  return blocks.map((block) => {
+    const columns = block.map(({ agent }) => ({
+      title: cutMiddle(agent, MAX_AGENT_WIDTH),
+      color: colorOf,
+    }));
+    const cells = servers.map((server, index) => {
+      const shares = block.map(({ servers }) => {
+        const { decision = "", tools } = servers[index] ?? {};
+        return tools === "some" ? "some tools" : tools === "none" ? "no tools" : decision;
+      });
+      return [server, ...shares];
+    });
+    return table({ columns: [{ title: "SERVER" }, ...columns], rows: cells }, style);
+  }).join("\n");
+}
+
+/** Cuts the middle of a long name, where names differ least. */
+function cutMiddle(name: string, width: number): string {
+  const letters = [...name];
+  if (letters.length <= width) return name;
+  const end = Math.floor((width - 1) / 2);
+  return [...letters.slice(0, width - 1 - end), "…", ...letters.slice(-end)].join("");
+}
