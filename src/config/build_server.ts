@@ -21,18 +21,18 @@ import {
 } from "./sandbox_paths.ts";
 import { removeUrlSecrets } from "./url_secrets.ts";
 
-/** A fault in one field of an entry. */
-export interface FieldFault {
+/** A problem in one field of an entry. */
+export interface FieldProblem {
   readonly path: readonly (string | number)[];
   readonly message: string;
 }
 
-/** A server, with the faults of its entry. */
+/** A server, with the problems of its entry. */
 export interface BuiltServer {
   readonly server: ServerConfig;
-  readonly errors: readonly FieldFault[];
-  /** Faults that do not make the server unavailable. */
-  readonly warnings: readonly FieldFault[];
+  readonly errors: readonly FieldProblem[];
+  /** Problems that do not make the server unavailable. */
+  readonly warnings: readonly FieldProblem[];
 }
 
 /** The context in which the entries are expanded. */
@@ -88,7 +88,7 @@ function checkSandbox(
     readonly options: ServerOptions;
   },
   { cwd, privatePaths = [], sandboxFolders = [] }: BuildContext,
-): FieldFault[] {
+): FieldProblem[] {
   const path = ["mcpServers", name];
   const writableFolder = getSandboxFolder({ connection, options }, cwd);
   const gatewayPath = writableFolder === undefined
@@ -127,15 +127,15 @@ const SECRET_REFERENCE = /^(?:Bearer +|[\w-]+=)?op:\/\//i;
 /** A variable in the syntax of a shell, Windows or opencode, as a whole value or after `Bearer`. */
 const OTHER_VARIABLE = /^(?:Bearer +)?(?:\$[A-Z_][A-Z0-9_]*|%[A-Z_][A-Z0-9_]*%|\{env:\w+\})$/;
 
-/** Expands the texts of an entry, and collects faults and secrets. */
+/** Expands the texts of an entry, and collects problems and secrets. */
 class Expander {
-  readonly errors: FieldFault[] = [];
-  readonly warnings: FieldFault[] = [];
-  readonly #base: FieldFault["path"];
+  readonly errors: FieldProblem[] = [];
+  readonly warnings: FieldProblem[] = [];
+  readonly #base: FieldProblem["path"];
   readonly #variables: Variables;
   readonly #variableValues = new Set<string>();
 
-  constructor(base: FieldFault["path"], variables: Variables) {
+  constructor(base: FieldProblem["path"], variables: Variables) {
     this.#base = base;
     const { env } = variables;
     const get = (name: string): string | undefined => {
@@ -153,7 +153,7 @@ class Expander {
   /** Expands a text; adds an error if that fails or the result does not pass the test. */
   expand(
     text: string,
-    path: FieldFault["path"],
+    path: FieldProblem["path"],
     test: (text: string) => boolean = () => true,
     expected = "",
   ): string {
@@ -177,7 +177,7 @@ class Expander {
   }
 
   /** Warns of a variable in the syntax of another program, which some clients expand. */
-  #warnVariable(text: string, path: FieldFault["path"]): void {
+  #warnVariable(text: string, path: FieldProblem["path"]): void {
     if (!OTHER_VARIABLE.test(text)) return;
     // The message does not quote the text: it may be a secret.
     const message = "passed on unchanged, although it looks like a variable: write ${NAME} for " +

@@ -40,9 +40,11 @@ export function parseDocument(file: string, text: string): ParseResult {
     path: formatPath(path),
     message,
   });
-  const { root, faults } = parseSyntax(text);
+  const { root, problems: syntaxProblems } = parseSyntax(text);
   if (root === undefined) {
-    return { problems: faults.map(({ offset, message }) => problemAt(offset, [], message)) };
+    return {
+      problems: syntaxProblems.map(({ offset, message }) => problemAt(offset, [], message)),
+    };
   }
   const members: Members = new Map();
   const document: Document = {

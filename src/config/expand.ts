@@ -35,7 +35,7 @@ const FOREIGN_REFERENCE =
 /** Names that VS Code replaces and that are rarely environment variables. */
 const VSCODE_NAMES = ["workspaceFolderBasename", "workspaceRoot", "pathSeparator", "fileDirname"];
 
-/** Describes the fault in a text with a malformed `${`. The message quotes names only. */
+/** Describes the problem of a text with a malformed `${`. The message quotes names only. */
 function describeMalformedReference(text: string): string {
   const [, inputId, word = ""] = FOREIGN_REFERENCE.exec(text) ?? [];
   if (inputId !== undefined) {

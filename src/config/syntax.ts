@@ -8,7 +8,7 @@ import {
 import { MAX_NESTING } from "./json_value.ts";
 
 /** A syntax error in JSON with comments and trailing commas. */
-export interface SyntaxFault {
+export interface SyntaxProblem {
   readonly offset: number;
   readonly message: string;
 }
@@ -32,14 +32,14 @@ const MESSAGES = new Map(Object.entries({
   InvalidCharacter: "control character in a string: write it as an escape, such as `\\t`",
 }));
 
-/** A syntax tree, or at least one fault. */
+/** A syntax tree, or at least one problem. */
 export interface ParsedSyntax {
   readonly root?: Node;
-  readonly faults: readonly SyntaxFault[];
+  readonly problems: readonly SyntaxProblem[];
 }
 
 /**
- * Parses JSON with comments and trailing commas. Reports only the first fault of each line, because
+ * Parses JSON with comments and trailing commas. Reports only the first problem of each line, because
  * the others usually follow from it.
  */
 export function parseSyntax(text: string): ParsedSyntax {
@@ -47,32 +47,32 @@ export function parseSyntax(text: string): ParsedSyntax {
   // The parser recurses, so it must not see a text that is nested too deeply.
   if (scanned.tooDeepAt !== undefined) {
     const message = `nested too deeply: expected at most ${MAX_NESTING} levels`;
-    return { faults: [{ offset: scanned.tooDeepAt, message }] };
+    return { problems: [{ offset: scanned.tooDeepAt, message }] };
   }
   if (scanned.isEmpty) {
     const comment = findOpenComment(text);
     const message = comment === undefined
       ? "the file is empty: expected an object"
       : MESSAGES.get("UnexpectedEndOfComment") ?? "";
-    return { faults: [{ offset: comment ?? 0, message }] };
+    return { problems: [{ offset: comment ?? 0, message }] };
   }
   const errors: ParseError[] = [];
   const root = parseTree(text, errors, { disallowComments: false, allowTrailingComma: true });
-  if (root !== undefined && errors.length === 0) return { root, faults: [] };
-  const faults: SyntaxFault[] = [];
+  if (root !== undefined && errors.length === 0) return { root, problems: [] };
+  const problems: SyntaxProblem[] = [];
   for (const { error, offset } of errors) {
-    const last = faults.at(-1)?.offset;
+    const last = problems.at(-1)?.offset;
     const sameLine = last !== undefined && !/[\r\n]/.test(text.slice(last, offset));
     if (sameLine) continue;
     const name = printParseErrorCode(error);
     const message = name === "InvalidSymbol"
       ? describeInvalidSymbol(text, offset)
       : MESSAGES.get(name);
-    faults.push({ offset, message: message ?? "not JSON" });
-    // Faults after an unclosed string or comment are only noise.
+    problems.push({ offset, message: message ?? "not JSON" });
+    // Problems after an unclosed string or comment are only noise.
     if (name === "UnexpectedEndOfString" || name === "UnexpectedEndOfComment") break;
   }
-  return { faults };
+  return { problems };
 }
 
 /** Returns what to write instead of a symbol that is not JSON. */
