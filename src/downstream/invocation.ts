@@ -1,4 +1,4 @@
-import type { CancelSignal, JsonText, Reply } from "../jsonrpc/mod.ts";
+import type { CancelSignal, JsonText, Reply, RpcError } from "../jsonrpc/mod.ts";
 import type { Meta, Span } from "../trace.ts";
 import type { ItemList, Tool } from "./catalog/mod.ts";
 
@@ -30,6 +30,8 @@ export type ItemRequest =
 /** A caller's use of something that a server offers. */
 export type Invocation =
   | ItemRequest
+  /** Begin or end to be notified when a resource is updated. */
+  | { readonly kind: "subscribe" | "unsubscribe"; readonly uri: string }
   /** Call a tool. */
   | {
     readonly kind: "tool";
@@ -70,11 +72,20 @@ export interface ToolCall extends CallOptions {
   readonly beforeSend?: (tool: Tool) => Promise<void> | undefined;
 }
 
-/** One request for an item other than a tool. */
-export type ItemCall = ItemRequest & CallOptions & {
+/** Options of a request that is not a call of a tool. */
+export interface ItemCallOptions extends CallOptions {
   /** Called before the request is sent; see `ToolCall`. */
   readonly beforeSend?: () => Promise<void> | undefined;
-};
+}
+
+/** One request for an item other than a tool. */
+export type ItemCall = ItemRequest & ItemCallOptions;
+
+/** One request to begin or to end a subscription. */
+export interface SubscriptionCall extends ItemCallOptions {
+  /** The URI of the resource. */
+  readonly uri: string;
+}
 
 /** The outcome of a request for an item other than a tool. A failure of the server is thrown instead. */
 export interface RequestOutcome {
@@ -84,6 +95,11 @@ export interface RequestOutcome {
   readonly downstreamMs: number;
   /** An error with links for the person, if the answer is one and elicitations are forwarded. */
   readonly linksError: JsonText | undefined;
+}
+
+/** Returns the JSON-RPC error of an outcome, if it is one. */
+export function rpcErrorOf({ reply }: RequestOutcome): RpcError | undefined {
+  return reply.ok ? undefined : reply.error;
 }
 
 /** The outcome of a tool call. A failure of the server is thrown instead. */

@@ -14,7 +14,7 @@ import type {
   CallOptions,
   CallOutcome,
   Invocation,
-  ItemCall,
+  ItemCallOptions,
   RequestOutcome,
   ToolCall,
 } from "./invocation.ts";
@@ -36,6 +36,8 @@ export interface LeaseOptions {
   readonly caller: Caller;
   /** The lists of the server. */
   readonly lists: ServerLists;
+  /** The session to hold; `undefined` for that of the caller, which may be started. */
+  readonly pooled: PooledSession | undefined;
   /** Cancels waiting for the session and for its lists; its reason is thrown. */
   readonly signal: CancelSignal;
 }
@@ -68,7 +70,9 @@ export class Lease implements Disposable {
    */
   constructor(options: LeaseOptions) {
     this.#options = options;
-    this.pooledSession = options.pool.acquire(options.caller);
+    const { pool, caller, pooled } = options;
+    if (pooled !== undefined) pool.hold(pooled);
+    this.pooledSession = pooled ?? pool.acquire(caller);
   }
 
   /** Releases the session. */
@@ -139,7 +143,10 @@ export class Lease implements Disposable {
    * @param clock Ends the request at its timeouts.
    * @throws {DownstreamError} if the server failed, or ended before it answered.
    */
-  async request(call: ItemCall, clock: CallClock): Promise<RequestOutcome> {
+  async request(
+    call: Exclude<Invocation, { readonly kind: "tool" }> & ItemCallOptions,
+    clock: CallClock,
+  ): Promise<RequestOutcome> {
     const { beforeSend } = call;
     const { reply, downstreamMs, linksError } = await this.#invoke(call, {
       call,
@@ -267,6 +274,8 @@ function lengthOf(invocation: Invocation): number {
     case "tool":
       return invocation.args.json.length;
     case "resource":
+    case "subscribe":
+    case "unsubscribe":
       return invocation.uri.length;
     case "prompt":
       return invocation.args?.json.length ?? 0;

@@ -37,6 +37,8 @@ export interface LeasedOperationsOptions {
 export interface LeasedOperation<T> {
   /** Runs the operation; called again with a new lease if another session may succeed. */
   readonly run: (lease: Lease) => Promise<T>;
+  /** The only session that the operation may use; default: that of the caller, which may be started. */
+  readonly pooled?: PooledSession;
   /** Cancels the operation; its reason is thrown. */
   readonly signal: CancelSignal;
   /** Returns the JSON-RPC error of the result, if it has one; the error may be about the session. */
@@ -59,7 +61,7 @@ export class LeasedOperations {
   /** Runs an operation on the caller's session. If it fails and another session may succeed, runs it there once more. */
   async run<T>(
     caller: Caller,
-    { run, signal, rpcErrorOf, clock, offersLogin = true }: LeasedOperation<T>,
+    { run, pooled, signal, rpcErrorOf, clock, offersLogin = true }: LeasedOperation<T>,
   ): Promise<T> {
     const { config, pool, lists, health, sessionCheck, pendingOperations } = this.#options;
     // Only OAuth needs the pending operations: it offers a login to the client of one of them.
@@ -69,7 +71,7 @@ export class LeasedOperations {
     try {
       for (let isFirst = true;; isFirst = false) {
         this.#refuseIfUnusable();
-        const lease = new Lease({ pool, caller, lists, signal });
+        const lease = new Lease({ pool, caller, pooled, lists, signal });
         try {
           const result = await run(lease);
           const rpcError = rpcErrorOf?.(result);
@@ -83,7 +85,7 @@ export class LeasedOperations {
           const error = loss === undefined
             ? cause
             : sessionCheck.explain(cause, { loss, hasSent: lease.hasSent });
-          if (isFirst && this.#prepareRetry(lease, error)) continue;
+          if (isFirst && pooled === undefined && this.#prepareRetry(lease, error)) continue;
           health.recordFailure(error, caller.agent);
           const isTimeout = error instanceof DownstreamError && error.code === "TIMEOUT";
           if (isTimeout) void sessionCheck.examineTimeout(lease.pooledSession);

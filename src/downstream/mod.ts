@@ -27,8 +27,10 @@ export type {
   CallOutcome,
   Invocation,
   ItemCall,
+  ItemCallOptions,
   ItemRequest,
   RequestOutcome,
+  SubscriptionCall,
   ToolCall,
 } from "./invocation.ts";
 export { createServerAuth, type ServerAuthOptions } from "./oauth/mod.ts";

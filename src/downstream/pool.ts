@@ -24,6 +24,8 @@ export interface PooledSession extends Deadline {
   readonly capabilitiesKey: string;
   /** Number of operations that use the session. */
   leaseCount: number;
+  /** Whether the session stays open although no operation uses it. */
+  isPinned: boolean;
   /** Called when the last operation has released the session. */
   readonly unusedCallbacks: (() => void)[];
   /** Whether the session is out of use, so that no further caller gets it. */
@@ -45,6 +47,8 @@ export interface PoolOptions {
   readonly deadlines: Deadlines;
   /** Returns the key of the capabilities that are declared to the server for a client. */
   readonly capabilitiesKeyOf: (capabilities: ClientCapabilities) => string;
+  /** Called when a session is no longer in use: no further caller gets it. */
+  readonly onWithdrawn: (pooled: PooledSession) => void;
   /** Starts a session. Must call `onEnded` when the session is closed or broken. */
   readonly start: (request: SessionRequest, onEnded: () => void) => Session;
 }
@@ -128,16 +132,35 @@ export class SessionPool {
       pooled = this.#takePrewarmed(caller) ?? this.#start(caller);
       if (key !== undefined) this.#byCallerKey.set(key, pooled);
     }
+    this.hold(pooled);
+    return pooled;
+  }
+
+  /** Holds a session that is in use for another operation, until `release`. */
+  hold(pooled: PooledSession): void {
     pooled.leaseCount++;
     this.#options.deadlines.remove(pooled);
-    return pooled;
+  }
+
+  /** Keeps a session open although no operation uses it. The session is being held. */
+  pin(pooled: PooledSession): void {
+    pooled.isPinned = true;
+  }
+
+  /** Ends `pin`: an unused session stays open for its idle time, unless it was for a single call. */
+  unpin(pooled: PooledSession): void {
+    pooled.isPinned = false;
+    if (pooled.leaseCount === 0 && !pooled.isWithdrawn) this.#leaveUnused(pooled);
   }
 
   /** Releases a session. Unless it is for a single call, it stays open for the next call until its idle time ends. */
   release(pooled: PooledSession): void {
     if (--pooled.leaseCount > 0) return;
     for (const onUnused of pooled.unusedCallbacks.splice(0)) onUnused();
-    if (pooled.isWithdrawn) return;
+    if (!pooled.isWithdrawn && !pooled.isPinned) this.#leaveUnused(pooled);
+  }
+
+  #leaveUnused(pooled: PooledSession): void {
     const isSingleUse = this.#options.isolation === "call" && pooled !== this.#prewarmed;
     if (isSingleUse) this.#end(pooled, IDLE_GRACE);
     else {
@@ -245,7 +268,7 @@ export class SessionPool {
       // A prewarmed session is not needed yet.
       isNeeded: connection?.agent !== undefined,
       get idleSince() {
-        const isIdle = pooled.leaseCount === 0 && !pooled.isWithdrawn;
+        const isIdle = pooled.leaseCount === 0 && !pooled.isPinned && !pooled.isWithdrawn;
         return isIdle ? pooled.dueAt - idleTimeoutMs : undefined;
       },
       end: () => this.#end(pooled, IDLE_GRACE),
@@ -260,6 +283,7 @@ export class SessionPool {
       clientChannel: client?.channel,
       capabilitiesKey,
       leaseCount: 0,
+      isPinned: false,
       unusedCallbacks: [],
       isWithdrawn: false,
       dueAt: Infinity,
@@ -299,12 +323,14 @@ export class SessionPool {
 
   /** Takes a session out of use, so that no further caller gets it. */
   #withdraw(pooled: PooledSession): void {
+    const wasInUse = !pooled.isWithdrawn;
     pooled.isWithdrawn = true;
     this.#options.deadlines.remove(pooled);
     if (this.#prewarmed === pooled) this.#prewarmed = undefined;
     for (const [key, candidate] of this.#byCallerKey) {
       if (candidate === pooled) this.#byCallerKey.delete(key);
     }
+    if (wasInUse) this.#options.onWithdrawn(pooled);
   }
 
   /** Callers with the same key share a session. With isolation `call` there is no key: no session is shared. */

@@ -1,5 +1,5 @@
 import type { ServerConfig } from "../config/mod.ts";
-import type { CancelSignal, RpcError } from "../jsonrpc/mod.ts";
+import type { CancelSignal } from "../jsonrpc/mod.ts";
 import { LoginNeedsCaller, type ServerAuth } from "./authorization.ts";
 import { CallClock } from "./call_clock.ts";
 import type { Caller, ClientConnection } from "./caller.ts";
@@ -7,7 +7,16 @@ import { type ItemList, type ListKind, type ListOwner, ServerLists } from "./cat
 import { CircuitBreakers } from "./circuit_breaker.ts";
 import { Deadlines } from "./deadlines.ts";
 import { CapabilityKeys } from "./declared_capabilities.ts";
-import type { CallOptions, CallOutcome, ItemCall, RequestOutcome, ToolCall } from "./invocation.ts";
+import {
+  type CallOptions,
+  type CallOutcome,
+  type ItemCall,
+  type RequestOutcome,
+  rpcErrorOf,
+  type SubscriptionCall,
+  type ToolCall,
+} from "./invocation.ts";
+import type { Lease } from "./lease.ts";
 import { LeasedOperations } from "./leased_operations.ts";
 import { PendingOperations } from "./pending_operations.ts";
 import { SessionPool, type SessionRequest } from "./pool.ts";
@@ -16,6 +25,7 @@ import type { ServerContext } from "./server_context.ts";
 import { readServerStatus, ServerHealth, type ServerStatus } from "./server_status.ts";
 import { Session } from "./session.ts";
 import { SessionCheck } from "./session_check.ts";
+import { Subscriptions } from "./subscriptions.ts";
 import type { GracePeriods } from "./transports/mod.ts";
 
 /** Options of listing. */
@@ -37,6 +47,7 @@ export class DownstreamServer {
   readonly #breakers: CircuitBreakers;
   readonly #lists: ServerLists;
   readonly #operations: LeasedOperations;
+  readonly #subscriptions: Subscriptions;
   readonly #deadlines = new Deadlines();
   readonly #capabilityKeys: CapabilityKeys;
   readonly #pendingOperations = new PendingOperations();
@@ -72,6 +83,7 @@ export class DownstreamServer {
       hasSeveralAgents: context.hasSeveralAgents ?? (() => false),
       deadlines: this.#deadlines,
       capabilitiesKeyOf: (capabilities) => this.#capabilityKeys.of(capabilities),
+      onWithdrawn: (pooled) => this.#subscriptions.renewOf(pooled),
       start: (request, onEnded) => this.#startSession(request, onEnded),
     });
     this.#sessionCheck = new SessionCheck({
@@ -90,6 +102,16 @@ export class DownstreamServer {
       sessionCheck: this.#sessionCheck,
       pendingOperations: this.#authorization === undefined ? undefined : this.#pendingOperations,
       isClosed: () => this.#isClosed,
+    });
+    this.#subscriptions = new Subscriptions({
+      server: config.name,
+      pool: this.#pool,
+      log: context.log,
+      operations: this.#operations,
+      startClock: (options, caller) => this.#startClock(options, caller),
+      onUpdated: (params, connectionIds) => {
+        context.onResourceUpdated?.(config.name, params, connectionIds);
+      },
     });
   }
 
@@ -199,16 +221,37 @@ export class DownstreamServer {
    */
   request(call: ItemCall, caller: Caller): Promise<RequestOutcome> {
     const clock = this.#startClock(call, caller);
-    return this.#operations.run(caller, {
-      run: (lease) => lease.request(call, clock),
-      signal: clock.signal,
-      rpcErrorOf,
-      clock,
-    });
+    const run = (lease: Lease) => lease.request(call, clock);
+    return this.#operations.run(caller, { run, signal: clock.signal, rpcErrorOf, clock });
+  }
+
+  /**
+   * Subscribes the caller's connection to a resource. The subscription keeps its session open, and is renewed when the
+   * session ends.
+   *
+   * @param call The request.
+   * @param caller The caller.
+   * @throws {CallerError} if the connection has too many subscriptions.
+   * @throws {DownstreamError} if the server is not available, or takes too long.
+   */
+  subscribe(call: SubscriptionCall, caller: Caller): Promise<RequestOutcome> {
+    return this.#subscriptions.subscribe(call, caller);
+  }
+
+  /**
+   * Ends the subscription of the caller's connection to a resource, if there is one.
+   *
+   * @param call The request.
+   * @param caller The caller.
+   * @throws {DownstreamError} if the server is not available, or takes too long.
+   */
+  unsubscribe(call: SubscriptionCall, caller: Caller): Promise<RequestOutcome> {
+    return this.#subscriptions.unsubscribe(call, caller);
   }
 
   /** Ends the sessions of a client that is gone. */
   async releaseClient(connectionId: string, gracePeriods: GracePeriods): Promise<void> {
+    this.#subscriptions.release(connectionId);
     await this.#pool.releaseClient(connectionId, gracePeriods);
   }
 
@@ -220,6 +263,7 @@ export class DownstreamServer {
    */
   async close(drainMs: number, gracePeriods: GracePeriods): Promise<void> {
     this.#isClosed = true;
+    this.#subscriptions.close();
     await this.#pool.close(drainMs, gracePeriods);
     this.#deadlines.close();
     await this.#authorization?.close();
@@ -228,6 +272,7 @@ export class DownstreamServer {
   /** Kills all processes immediately. */
   kill(): void {
     this.#isClosed = true;
+    this.#subscriptions.close();
     this.#pool.kill();
     this.#deadlines.close();
   }
@@ -299,7 +344,7 @@ export class DownstreamServer {
       breaker: this.#breakers.of({ agent: owner.agent, capabilitiesKey }),
       ...(pingMs === undefined ? {} : { pingMs }),
       onListsChanged: (kinds) => this.#lists.forgetChanged({ session, capabilitiesKey }, kinds),
-      onResourceUpdated: () => {},
+      onResourceUpdated: (uri, params) => this.#subscriptions.update(session, { uri, params }),
       onEnded: (state) => {
         if (state === "broken") {
           this.#health.recordBreak();
@@ -318,8 +363,4 @@ export class DownstreamServer {
     );
     return session;
   }
-}
-
-function rpcErrorOf({ reply }: RequestOutcome): RpcError | undefined {
-  return reply.ok ? undefined : reply.error;
 }

@@ -35,6 +35,18 @@ export interface ServerContext {
     kind: ListKind,
     connectionId: string | undefined,
   ) => void;
+  /**
+   * Called when a resource was updated to which clients have subscribed.
+   *
+   * @param server The server's name.
+   * @param params The parameters of the server's notification; `uri` may be a part of the resource.
+   * @param connectionIds Ids of the connections that have subscribed.
+   */
+  readonly onResourceUpdated?: (
+    server: string,
+    params: Readonly<Record<string, unknown>>,
+    connectionIds: readonly string[],
+  ) => void;
   /** Clock for the pauses of the circuit breaker, in milliseconds; default `Date.now`. */
   readonly now?: () => number;
   /** Time for a server to answer a ping, in milliseconds; default 5000. */

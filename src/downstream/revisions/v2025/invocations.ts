@@ -11,6 +11,8 @@ import { MAX_ID_LENGTH } from "./server_messages.ts";
 const METHODS: Readonly<Record<Invocation["kind"], string>> = {
   tool: "tools/call",
   resource: "resources/read",
+  subscribe: "resources/subscribe",
+  unsubscribe: "resources/unsubscribe",
   prompt: "prompts/get",
   completion: "completion/complete",
 };
@@ -96,6 +98,8 @@ function memberTexts(invocation: Invocation): string[] {
       return [`"name":${JSON.stringify(tool.name)},"arguments":`, args.json];
     }
     case "resource":
+    case "subscribe":
+    case "unsubscribe":
       return [`"uri":${JSON.stringify(invocation.uri)}`];
     case "prompt": {
       const { name, args } = invocation;
