@@ -17,6 +17,7 @@ import { OVER_HTTP } from "./requirements/over_http.ts";
 import { PARSERS } from "./requirements/parsers.ts";
 import { RECORDS_AND_COMMANDS } from "./requirements/records_and_commands.ts";
 import { RULES_AND_SERVERS } from "./requirements/rules_and_servers.ts";
+import { SERVERS_ITEMS } from "./requirements/servers_items.ts";
 import { SESSIONS_AND_MESSAGES } from "./requirements/sessions_and_messages.ts";
 import { TENANTS } from "./requirements/tenants.ts";
 import { TOOLS_AND_ERRORS } from "./requirements/tools_and_errors.ts";
@@ -43,6 +44,7 @@ const sections: readonly (readonly [string, Section])[] = [
   ...Object.entries(DIRECT_FACE),
   ...Object.entries(CATALOGS),
   ...Object.entries(RULES_AND_SERVERS),
+  ...Object.entries(SERVERS_ITEMS),
   ...Object.entries(SESSIONS_AND_MESSAGES),
   ...Object.entries(OAUTH),
   ...Object.entries(RECORDS_AND_COMMANDS),

@@ -6,7 +6,11 @@ import {
   type CallOutcome,
   DownstreamServer,
   type GracePeriods,
+  type ItemCallOptions,
   type ItemList,
+  type ItemRequest,
+  type ListKind,
+  type RequestOutcome,
   type ToolCall,
   type Transport,
 } from "../../src/downstream/mod.ts";
@@ -59,6 +63,23 @@ export interface CallOptions extends Partial<Omit<ToolCall, "tool" | "args">> {
   readonly args?: string;
 }
 
+/** Options of a request for a resource, a prompt or a completion, or of a subscription. */
+export interface RequestOptions extends Partial<ItemCallOptions> {
+  readonly caller?: Caller;
+}
+
+/** A change of a list that the gateway was told of. */
+export interface ListChange {
+  readonly kind: ListKind;
+  readonly connectionId: string | undefined;
+}
+
+/** An update of a resource that the gateway was told of. */
+export interface ResourceUpdate {
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly connectionIds: readonly string[];
+}
+
 const DEFAULT_OPTIONS: ServerOptions = {
   isolation: "agent",
   idleTimeoutMs: 300_000,
@@ -82,6 +103,8 @@ export class DownstreamFixture implements AsyncDisposable {
   readonly log: string[] = [];
   /** The default caller's client. */
   readonly client = new FakeClient("client-1", { elicitation: { form: {}, url: {} } });
+  readonly listChanges: AsyncQueue<ListChange> = new AsyncQueue("a change of a list");
+  readonly updates: AsyncQueue<ResourceUpdate> = new AsyncQueue("an update of a resource");
   /** The script of the servers of later connections. */
   script: Script;
   /** Opening a connection waits for this promise. */
@@ -120,6 +143,10 @@ export class DownstreamFixture implements AsyncDisposable {
         this.#openedConnections.add(connection);
         return connection;
       },
+      onListChanged: (_server, kind, connectionId) => this.listChanges.add({ kind, connectionId }),
+      onResourceUpdated: (_server, params, connectionIds) => {
+        this.updates.add({ params, connectionIds });
+      },
       ...(now === undefined ? {} : { now }),
       ...(pingMs === undefined ? {} : { pingMs }),
     });
@@ -157,8 +184,45 @@ export class DownstreamFixture implements AsyncDisposable {
   }
 
   /** Lists the tools that a caller sees. */
-  listTools(caller: Caller = this.client.asAgent("agent")): Promise<ItemList> {
-    return this.server.list("tools", { caller, signal: new AbortController().signal });
+  listTools(caller?: Caller): Promise<ItemList> {
+    return this.list("tools", caller);
+  }
+
+  /** Lists what a caller sees. */
+  list(kind: ListKind, caller: Caller = this.client.asAgent("agent")): Promise<ItemList> {
+    return this.server.list(kind, { caller, signal: new AbortController().signal });
+  }
+
+  /** Requests a resource, a prompt or a completion. */
+  async request(request: ItemRequest, options: RequestOptions = {}): Promise<RequestOutcome> {
+    const { caller, ...callOptions } = this.#complete(options);
+    return await this.server.request({ ...request, ...callOptions }, caller);
+  }
+
+  /** Reads a resource whose reading the test answers; waits until the server has received the request. */
+  async startHeldRead(options: RequestOptions = {}): Promise<HeldRead> {
+    const answer = this.request({ kind: "resource", uri: "test://held" }, options);
+    // The test handles a failure of the request when it awaits the answer.
+    answer.catch(() => {});
+    const connection = this.connections.at(-1) ?? await this.waitForConnection();
+    return { answer, connection, request: await connection.waitForMessage("resources/read") };
+  }
+
+  /** Subscribes to a resource. */
+  async subscribe(uri: string, options: RequestOptions = {}): Promise<RequestOutcome> {
+    const { caller, ...callOptions } = this.#complete(options);
+    return await this.server.subscribe({ uri, ...callOptions }, caller);
+  }
+
+  /** Ends a subscription to a resource. */
+  async unsubscribe(uri: string, options: RequestOptions = {}): Promise<RequestOutcome> {
+    const { caller, ...callOptions } = this.#complete(options);
+    return await this.server.unsubscribe({ uri, ...callOptions }, caller);
+  }
+
+  #complete(options: RequestOptions): ItemCallOptions & { readonly caller: Caller } {
+    const { caller = this.client.asAgent("agent"), signal, ...others } = options;
+    return { span: NO_SPAN, signal: signal ?? new AbortController().signal, ...others, caller };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -175,6 +239,19 @@ export interface HeldCall {
   readonly answer: Promise<CallOutcome>;
   readonly connection: ScriptedConnection;
   readonly request: Awaited<ReturnType<ScriptedConnection["waitForMessage"]>>;
+}
+
+/** A read of a resource that the server has received and not answered. */
+export interface HeldRead {
+  readonly answer: Promise<RequestOutcome>;
+  readonly connection: ScriptedConnection;
+  readonly request: Awaited<ReturnType<ScriptedConnection["waitForMessage"]>>;
+}
+
+/** Returns the result of a successful request, parsed. */
+export function readOutcome({ reply }: RequestOutcome): unknown {
+  assert.ok(reply.ok);
+  return JSON.parse(reply.result.text.json);
 }
 
 /** Returns the result of a successful call, as JSON. */
