@@ -1,6 +1,10 @@
 import { CallerError, DownstreamError, type ErrorCode, type ErrorDetails } from "../errors.ts";
 import type { LimitDenial } from "../limits/mod.ts";
 import type { AccessRequest, Decision, IdentityError } from "../policy/mod.ts";
+import { shortenText } from "../text.ts";
+
+/** Maximum length of a URI or a name in an error, in UTF-16 code units. */
+const MAX_QUOTE_LENGTH = 200;
 
 /** The error that an agent receives instead of a result. */
 export interface ErrorBody extends ErrorDetails {
@@ -26,6 +30,20 @@ export function identityErrorBody({ code, message, hint }: IdentityError): Error
   return hint === undefined ? { code, message } : { code, message, hint };
 }
 
+/** Creates the error for a resource that does not exist, or of which the agent must not know that it exists. */
+export function resourceNotFound(uri: string): CallerError {
+  const message = `Resource not found: ${JSON.stringify(shortenText(uri, MAX_QUOTE_LENGTH))}`;
+  const hint = "List the resources and the resource templates to see those that you may read";
+  return new CallerError("RESOURCE_NOT_FOUND", message, { hint });
+}
+
+/** Creates the error for a prompt that does not exist, or of which the agent must not know that it exists. */
+export function promptNotFound(name: string): CallerError {
+  const message = `Prompt not found: ${JSON.stringify(shortenText(name, MAX_QUOTE_LENGTH))}`;
+  const hint = "List the prompts to see those that you may get";
+  return new CallerError("PROMPT_NOT_FOUND", message, { hint });
+}
+
 /** Returns the error for a call that exceeds a limit. */
 export function limitErrorBody({ message, retryAfterMs }: LimitDenial): ErrorBody {
   return { code: "RATE_LIMITED", message, retry_after_ms: retryAfterMs };
@@ -42,11 +60,20 @@ export interface DenialContext {
   readonly errorId: string | undefined;
 }
 
+/** An alternative to something that is denied. */
+const ALTERNATIVES: Readonly<Record<AccessRequest["kind"], string>> = {
+  server: "Use another tool",
+  tool: "Use another tool",
+  resource: "Read another resource",
+  prompt: "Get another prompt",
+  status: "Use another tool",
+};
+
 /** Returns the error for an operation that the rules deny. */
 export function denialErrorBody({ rule }: Decision, context: DenialContext): ErrorBody {
   const { operation, agent, accessRequest, similarServers, errorId } = context;
   const alternative = similarServers.length === 0
-    ? "Use another tool"
+    ? ALTERNATIVES[accessRequest.kind]
     : `Similar names among the servers you may use: ${
       similarServers.join(", ")
     }. Use one of them if you meant it`;

@@ -1,6 +1,8 @@
+import type { ItemRequest } from "../downstream/mod.ts";
 import type { CancelSignal } from "../jsonrpc/mod.ts";
 import type { Meta } from "../trace.ts";
 import type { ErrorBody } from "./error_body.ts";
+import type { Target } from "./offered/mod.ts";
 import type {
   Arguments,
   GatewayAnswer,
@@ -24,14 +26,34 @@ export type Operation =
     readonly kind: "direct-tool";
     readonly offeredName: string;
     readonly args: ObjectArgument | undefined;
-  };
+  }
+  /** Request something that a server offers besides tools; prompts have the names under which clients see them. */
+  | ItemRequest;
 
 /** An operation whose server, if it has one, is known. */
 export type TargetedOperation =
   /** Call a tool of a server. */
   | ServerCall
   /** Run a tool that the gateway itself answers. */
-  | { readonly kind: "gateway-tool"; readonly tool: LocalTool; readonly args: Arguments };
+  | { readonly kind: "gateway-tool"; readonly tool: LocalTool; readonly args: Arguments }
+  | Listing
+  /** Request something of the server that offers it. */
+  | {
+    readonly kind: "server-request";
+    readonly target: Target;
+    /** The request; prompts have the names that they have at their server. */
+    readonly request: ItemRequest;
+  };
+
+/** List what the servers offer, as the agent of the connection. */
+export interface Listing {
+  /** The kind of operation. */
+  readonly kind: "listing";
+  /** The list. */
+  readonly list: "resources" | "templates" | "prompts";
+  /** The cursor of the page; `undefined` for the first page. */
+  readonly cursor: string | undefined;
+}
 
 /** The result of an operation, independent of the MCP revision. */
 export type Outcome =

@@ -1,19 +1,16 @@
-import { type ClientConnection, isReadOnly, type Tool } from "../downstream/mod.ts";
+import { type ClientConnection, isReadOnly } from "../downstream/mod.ts";
 import { limitsOf, type Permit } from "../limits/mod.ts";
-import { CallerError } from "../errors.ts";
-import { startOfText } from "../text.ts";
 import type { Span } from "../trace.ts";
 import { explainDenial } from "./denial.ts";
 import { type ErrorBody, errorBodyOf, identityErrorBody, limitErrorBody } from "./error_body.ts";
 import { callerToRecord, connectionAgent, identify, UNIDENTIFIED } from "./identification.ts";
-import { type ListReader, loadDirectTools } from "./offered/mod.ts";
-import {
-  type EncodedOutcome,
-  MAX_UNKNOWN_NAME,
-  type Operation,
-  type OperationRequest,
-  type Outcome,
-  type TargetedOperation,
+import { type ClientOffers, loadRequests } from "./offered/mod.ts";
+import type {
+  EncodedOutcome,
+  Operation,
+  OperationRequest,
+  Outcome,
+  TargetedOperation,
 } from "./operation.ts";
 import type { PipelineContext } from "./pipeline_context.ts";
 import {
@@ -23,20 +20,21 @@ import {
   type Subject,
 } from "./records.ts";
 import { accessRequestFor, describeSubject, parsedMemoryOf } from "./subject.ts";
+import { createSearchContext, findTarget, isTargeted, unlistedError } from "./targeting.ts";
 import { callServerTool, type ToolContext } from "./tools/mod.ts";
 
 /**
  * Runs one operation, from its arguments to its record. Never throws: an error while deciding denies,
  * and any other unexpected error is logged and answered as an internal error.
  *
- * @param options The client's connection, the reader of lists for it, and the active context.
+ * @param options The client's connection, what it was offered, and the active context.
  * @returns The encoded outcome. It has been recorded, so it may be sent to the client.
  */
 export async function runOperation<E extends EncodedOutcome>(
   request: OperationRequest<E>,
-  { connection, lists, context }: {
+  { connection, offers, context }: {
     readonly connection: ClientConnection;
-    readonly lists: ListReader;
+    readonly offers: ClientOffers;
     readonly context: PipelineContext;
   },
 ): Promise<E> {
@@ -45,7 +43,7 @@ export async function runOperation<E extends EncodedOutcome>(
   const recorder = new OperationRecorder({ records: context.records, request, session, span });
   let record: OperationRecord;
   try {
-    record = await runStages(request, { connection, lists, context, span, recorder });
+    record = await runStages(request, { connection, offers, context, span, recorder });
   } catch (error) {
     const caller = callerToRecord(request, context);
     record = { caller, outcome: outcomeOfError(error, request, context) };
@@ -83,7 +81,7 @@ export async function refuseByLimits(
 /** The context that all stages of an operation share. */
 interface StageContext {
   readonly connection: ClientConnection;
-  readonly lists: ListReader;
+  readonly offers: ClientOffers;
   readonly context: PipelineContext;
   readonly span: Span;
   readonly recorder: OperationRecorder;
@@ -125,6 +123,11 @@ async function runStages(
   try {
     if (operation === undefined) return { caller, outcome: decoded.outcome };
     if ("error" in resolution) {
+      if (isOffered(operation)) stageContext.offers.logMissingAgent();
+      if (operation.kind === "listing") {
+        const { emptyList } = await loadRequests();
+        return { caller, outcome: emptyList(operation.list) };
+      }
       // Unidentified callers do not count in the metrics of servers.
       const uncountedSubject = subject && { ...subject, isCounted: false };
       const error = identityErrorBody(resolution.error);
@@ -156,21 +159,28 @@ async function runAdmitted(
   requested: Operation,
   admitted: AdmittedRequest,
 ): Promise<OperationRecord> {
-  const { request, agent, stageContext: { context, span, recorder } } = admitted;
+  const { request, agent, stageContext } = admitted;
+  const { context, span, recorder } = stageContext;
+  const { face, nameLimit } = context;
   const caller = { id: agent, agent };
   const toolContext = createToolContext(admitted);
 
   // Target: the server that the operation is for.
   let operation: TargetedOperation;
   let { subject } = admitted;
-  if (requested.kind === "direct-tool") {
+  if (isTargeted(requested)) operation = requested;
+  else {
     try {
-      operation = await findTarget(requested, toolContext, admitted);
+      const { offers } = stageContext;
+      operation = await findTarget(requested, { toolContext, offers, face, nameLimit });
     } catch (error) {
       return { caller, subject, outcome: outcomeOfError(error, request, context) };
     }
     subject = describeSubject(operation, context);
-  } else operation = requested;
+  }
+
+  if (subject?.uri !== undefined) span.set({ "mcp.resource.uri": subject.uri });
+  if (subject?.prompt !== undefined) span.set({ "gen_ai.prompt.name": subject.prompt });
 
   // Decision.
   const { policy } = context.snapshot;
@@ -182,15 +192,21 @@ async function runAdmitted(
   const rule = decision?.rule;
   if (accessRequest !== undefined && decision?.effect === "deny") {
     const { name } = request;
-    const error = explainDenial(decision, { agent, accessRequest, operation: name, context });
+    const error = unlistedError(operation) ??
+      explainDenial(decision, { agent, accessRequest, operation: name, context });
     return { caller, subject, rule, outcome: { kind: "denied", error } };
   }
 
   // The server, or the gateway's own tool.
   try {
-    const beforeSend = (tool: Tool) =>
-      recorder.begin({ caller, subject, rule }, { isReadOnly: isReadOnly(tool) });
-    const outcome = await performOperation(operation, { toolContext, request, beforeSend, span });
+    const begin = (options: { readonly isReadOnly: boolean }) =>
+      recorder.begin({ caller, subject, rule }, options);
+    const outcome = await performOperation(operation, {
+      toolContext,
+      request,
+      begin,
+      stageContext,
+    });
     return { caller, subject, rule, outcome };
   } catch (error) {
     return { caller, subject, rule, outcome: outcomeOfError(error, request, context) };
@@ -224,51 +240,51 @@ function createToolContext({ request, agent, permit, stageContext }: AdmittedReq
   };
 }
 
-/**
- * Finds the tool of a server that a direct name means.
- *
- * @throws {CallerError} `TOOL_NOT_FOUND`, if no tool has the name.
- */
-async function findTarget(
-  { offeredName, args }: Operation & { readonly kind: "direct-tool" },
-  toolContext: ToolContext,
-  { stageContext: { lists, context: { face, nameLimit } } }: AdmittedRequest,
-): Promise<TargetedOperation> {
-  const { findDirectTool } = await loadDirectTools();
-  const found = await findDirectTool(offeredName, { ...toolContext, face, nameLimit, lists });
-  if (found === undefined) {
-    const name = startOfText(offeredName, MAX_UNKNOWN_NAME);
-    const message = `Unknown tool: ${name}. List the tools to see those that you may call.`;
-    throw new CallerError("TOOL_NOT_FOUND", message);
-  }
-  const { server, name: tool } = found;
-  return { kind: "server-tool", server, tool, args, timeoutMs: undefined, isDirect: true };
-}
-
 /** Performs an allowed operation. */
-function performOperation(
+async function performOperation(
   operation: TargetedOperation,
-  { toolContext, request, beforeSend, span }: {
+  { toolContext, request, begin, stageContext }: {
     readonly toolContext: ToolContext;
     readonly request: OperationRequest;
-    readonly beforeSend: (tool: Tool) => Promise<void> | undefined;
-    readonly span: Span;
+    readonly begin: (options: { readonly isReadOnly: boolean }) => Promise<void> | undefined;
+    readonly stageContext: StageContext;
   },
 ): Promise<Outcome> {
-  const { name: gatewayToolName, meta, onProgress } = request;
+  const { name: gatewayToolName, meta, signal, onProgress } = request;
+  const { caller } = toolContext;
+  const { span, offers, context: { nameLimit } } = stageContext;
   switch (operation.kind) {
     case "server-tool":
-      return callServerTool(operation, {
+      return await callServerTool(operation, {
         toolContext,
         gatewayToolName,
         meta,
         onProgress,
         span,
-        beforeSend,
+        beforeSend: (tool) => begin({ isReadOnly: isReadOnly(tool) }),
+        onResult: (result) => offers.links.add(operation.server, result),
       });
     case "gateway-tool":
-      return operation.tool.run(operation.args, toolContext);
+      return await operation.tool.run(operation.args, toolContext);
+    case "listing": {
+      const { listOffered } = await loadRequests();
+      return await listOffered(operation, {
+        ...createSearchContext(toolContext, { offers, nameLimit }),
+        serverNames: [...toolContext.servers.keys()],
+      });
+    }
+    case "server-request": {
+      const { requestOffered } = await loadRequests();
+      const beforeSend = () => begin({ isReadOnly: true });
+      const options = { meta, signal, onProgress, span, beforeSend };
+      return await requestOffered(operation, { caller, offers, ...options });
+    }
   }
+}
+
+/** Whether an operation is about what servers offer by methods of their own. */
+function isOffered({ kind }: Operation): boolean {
+  return kind !== "server-tool" && kind !== "gateway-tool" && kind !== "direct-tool";
 }
 
 /** @see {@link https://opentelemetry.io/docs/specs/semconv/gen-ai/mcp/} */
@@ -277,13 +293,13 @@ function startSpan(
   { connectionId }: ClientConnection,
   { tracer, transport }: PipelineContext,
 ): Span {
-  return tracer.start(`${method} ${name}`, meta, {
+  const isToolCall = name !== method;
+  return tracer.start(isToolCall ? `${method} ${name}` : method, meta, {
     kind: "server",
     attributes: {
       "mcp.method.name": method,
       "mcp.session.id": connectionId,
-      "gen_ai.operation.name": "execute_tool",
-      "gen_ai.tool.name": name,
+      ...(isToolCall && { "gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": name }),
       "jsonrpc.request.id": String(requestId),
       "network.transport": transport === "stdio" ? "pipe" : "tcp",
     },

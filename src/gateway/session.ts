@@ -13,7 +13,14 @@ import { type ErrorBody, errorBodyOf } from "./error_body.ts";
 import { connectionAgent } from "./identification.ts";
 import { writeInstructions } from "./instructions.ts";
 import { listTools } from "./list_tools.ts";
-import { type ChangingList, changingList, ListChanges, ListReader } from "./offered/mod.ts";
+import {
+  type ChangingList,
+  changingList,
+  ClientOffers,
+  findOfferedKinds,
+  NOTHING_OFFERED,
+  type OfferedKinds,
+} from "./offered/mod.ts";
 import { refuseByLimits, runOperation } from "./pipeline.ts";
 import type { PipelineContext } from "./pipeline_context.ts";
 import { clientCodec2025 } from "./revisions/mod.ts";
@@ -61,13 +68,11 @@ export class ClientSession {
   readonly #options: ClientSessionOptions;
   readonly #peer: Peer;
   readonly #state: SessionState;
-  readonly #listChanges: ListChanges;
-  readonly #lists: ListReader;
+  readonly #offers: ClientOffers;
   #connection: ClientConnection;
   #hasTriedToInitialize = false;
   #isInitialized = false;
   #revision: string | undefined;
-  #hasLoggedNoAgent = false;
   // Number of progress and log messages that were dropped since the client stopped reading.
   #droppedCount = 0;
 
@@ -102,13 +107,12 @@ export class ClientSession {
       capabilities: {},
     };
     this.#connection = this.#buildConnection();
-    this.#listChanges = new ListChanges((list) => {
-      if (this.#peer.hasSlowReader) return false;
-      this.#peer.notify(`notifications/${list}/list_changed`);
-      return true;
-    });
-    this.#lists = new ListReader({
-      onLateList: (kind) => this.#listChanges.addChange(changingList(kind)),
+    this.#offers = new ClientOffers({
+      notify: (list) => {
+        if (this.#peer.hasSlowReader) return false;
+        this.#peer.notify(`notifications/${list}/list_changed`);
+        return true;
+      },
       log: options.log,
     });
   }
@@ -124,15 +128,14 @@ export class ClientSession {
    * @param withinMs Time for active calls, in milliseconds.
    */
   async end(withinMs: number): Promise<void> {
-    this.#listChanges.close();
-    this.#lists.close();
+    this.#offers.close();
     await within(this.#peer.allAnswered().then(() => this.#peer.flush()), withinMs);
     this.#peer.cancelIncoming("The gateway ends");
   }
 
   /** Notifies the client, if it has asked for the list, that a reload may have changed it. */
   addListChange(list: ChangingList): void {
-    this.#listChanges.addChange(list);
+    this.#offers.changes.addChange(list);
   }
 
   /** Notifies the client of a changed list of a server, if it has asked for such lists and may use the server. */
@@ -142,7 +145,7 @@ export class ClientSession {
     const agent = connectionAgent(context);
     const isConcerned = agent !== undefined &&
       context.snapshot.policy.allows(agent, { kind: "server", server });
-    if (isConcerned) this.#listChanges.addChange(changingList(kind));
+    if (isConcerned) this.#offers.changes.addChange(changingList(kind));
   }
 
   #handleRequest(request: IncomingRequest): void | Promise<void> {
@@ -209,11 +212,21 @@ export class ClientSession {
     const { version } = this.#options;
     const instructions = this.#writeInstructions();
     const canToolsChange = hasDirectTools(this.#options.context());
-    request.reply(
-      clientCodec2025.encodeInitialize(decoded.revision, { version, instructions, canToolsChange }),
-    );
+    const offered = this.#findOfferedKinds();
+    const answer = { version, instructions, canToolsChange, offered };
+    request.reply(clientCodec2025.encodeInitialize(decoded.revision, answer));
     // Servers are started only now, because that takes a while and the client waits for its handshake.
     void this.#peer.flush().then(() => this.#options.onInitialized(this.#connection));
+  }
+
+  #findOfferedKinds(): OfferedKinds {
+    const context = this.#options.context();
+    const { policy, servers, configuration: { servers: serverConfigs } } = context.snapshot;
+    const agent = connectionAgent(context);
+    if (agent === undefined) return NOTHING_OFFERED;
+    const allowed = allowedServers(agent, { policy, serverConfigs })
+      .flatMap(({ name }) => servers.get(name) ?? []);
+    return findOfferedKinds(allowed, { ...this.#connection, agent });
   }
 
   /** Writes the instructions, which name the servers that the connection's agent may use. */
@@ -231,15 +244,15 @@ export class ClientSession {
   }
 
   async #listTools(request: IncomingRequest): Promise<void> {
-    this.#listChanges.addAsked("tools");
+    this.#offers.changes.addAsked("tools");
     const { cursor } = clientCodec2025.fieldsOf(request.params);
     try {
       const tools = await listTools(cursor ?? undefined, {
         tools: this.#options.tools,
         connection: this.#connection,
-        lists: this.#lists,
+        lists: this.#offers.lists,
         context: this.#options.context(),
-        onNoAgent: () => this.#logNoAgent(),
+        onNoAgent: () => this.#offers.logMissingAgent(),
       });
       request.reply(clientCodec2025.encodeTools(tools));
     } catch (error) {
@@ -247,16 +260,6 @@ export class ClientSession {
       if (data === undefined) throw error;
       request.fail({ code: RPC_CODES.invalidParams, message: data.message, data });
     }
-  }
-
-  /** Logs once why the client sees nothing of the servers. */
-  #logNoAgent(): void {
-    if (this.#hasLoggedNoAgent) return;
-    this.#hasLoggedNoAgent = true;
-    this.#options.log.warn(
-      "A client sees no tools of servers directly, because its connection has no agent: start the gateway with " +
-        "--agent, give the client a credential, or allow calls without agent_id",
-    );
   }
 
   async #runOperation(
@@ -282,7 +285,7 @@ export class ClientSession {
     const connection = { connectionId, capabilities, channel };
     const answer = await runOperation(operationRequest, {
       connection,
-      lists: this.#lists,
+      offers: this.#offers,
       context,
     });
     channel.endCall();

@@ -1,8 +1,8 @@
 import type { Settings } from "../config/mod.ts";
 import { utf8Bytes } from "../jsonrpc/mod.ts";
 import type { AccessRequest } from "../policy/mod.ts";
-import { readOfferedName } from "./offered/mod.ts";
 import type { Operation, TargetedOperation } from "./operation.ts";
+import { auditUri, readOfferedName } from "./offered/mod.ts";
 import type { PipelineContext } from "./pipeline_context.ts";
 import type { Subject } from "./records.ts";
 import type { ObjectArgument } from "./tools/mod.ts";
@@ -25,12 +25,18 @@ export function accessRequestFor(
       return tool.accessRequest?.(args) ??
         (transport === "http" ? tool.httpAccessRequest : undefined);
     }
+    case "listing":
+      return undefined;
+    case "server-request":
+      return operation.target.accessRequest;
   }
 }
 
 /** Returns the memory of the parsed arguments of an operation, in bytes, if they were sent as a string of JSON. */
 export function parsedMemoryOf(operation: Operation): number {
-  return operation.kind === "gateway-tool" ? 0 : operation.args?.parsedMemory ?? 0;
+  return operation.kind === "server-tool" || operation.kind === "direct-tool"
+    ? operation.args?.parsedMemory ?? 0
+    : 0;
 }
 
 /** Returns the server, and its tool, that an operation concerns, for the records; `undefined` if it concerns none. */
@@ -52,6 +58,25 @@ export function describeSubject(
       if (item === undefined) return undefined;
       const { server, name: tool } = item;
       return { server, isCounted: servers.has(server), tool, ...describeArgs(operation.args) };
+    }
+    case "listing":
+      return undefined;
+    case "resource":
+      return { isCounted: false, uri: auditUri(operation.uri) };
+    case "prompt":
+      return { isCounted: false, prompt: operation.name };
+    case "completion": {
+      const { reference } = operation;
+      return reference.kind === "prompt"
+        ? { isCounted: false, prompt: reference.name }
+        : { isCounted: false, uri: auditUri(reference.uri) };
+    }
+    case "server-request": {
+      const { accessRequest } = operation.target;
+      const { server } = accessRequest;
+      return accessRequest.kind === "prompt"
+        ? { server, isCounted: true, prompt: accessRequest.prompt }
+        : { server, isCounted: true, uri: auditUri(accessRequest.uri) };
     }
     case "gateway-tool": {
       const accessRequest = accessRequestFor(operation, transport);

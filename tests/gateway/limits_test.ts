@@ -74,7 +74,7 @@ Deno.test("[rules.limits-first] requests that are no calls count towards the lim
     return [
       await codeOf("ping"),
       await codeOf("logging/setLevel", { level: "error" }),
-      await codeOf("prompts/list"),
+      await codeOf("prompts/none"),
       await codeOf("initialize", initialize),
     ];
   };

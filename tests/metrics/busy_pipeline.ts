@@ -1,7 +1,7 @@
 import { AuditTrail } from "../../src/audit/mod.ts";
 import type { AgentRules, Configuration, ServerConfig } from "../../src/config/mod.ts";
 import type { ClientConnection } from "../../src/downstream/mod.ts";
-import { ListReader } from "../../src/gateway/offered/mod.ts";
+import { ClientOffers } from "../../src/gateway/offered/mod.ts";
 import { runOperation } from "../../src/gateway/pipeline.ts";
 import type { PipelineContext } from "../../src/gateway/pipeline_context.ts";
 import { clientCodec2025 } from "../../src/gateway/revisions/mod.ts";
@@ -45,7 +45,7 @@ export class BusyPipeline implements AsyncDisposable {
   readonly #audit: AuditTrail;
   readonly #context: PipelineContext;
   readonly #client: ClientConnection;
-  readonly #lists = new ListReader({ onLateList: () => {}, log: this.#log });
+  readonly #offers = new ClientOffers({ notify: () => true, log: this.#log });
   readonly #tools = gatewayTools({ debug: false });
   #nextNumber = 0;
 
@@ -166,7 +166,7 @@ export class BusyPipeline implements AsyncDisposable {
     if (call === undefined) throw new Error("Tool calls are no operations");
     const answer = await runOperation(call, {
       connection: this.#client,
-      lists: this.#lists,
+      offers: this.#offers,
       context: this.#context,
     });
     if (answer.kind !== "result") throw new Error(JSON.stringify(answer));

@@ -3,6 +3,10 @@ import type { Section } from "../requirements.ts";
 /** Section 14 of the promises, as far as it is about resources, prompts and completion. */
 export const OFFERED: Readonly<Record<string, Section>> = {
   "14 Resources, prompts and completion": {
+    "offered.unchanged":
+      "resources, resource templates and prompts of servers are listed, read and gotten by the methods of the protocol; all that a server says of them is forwarded as it is, but for the names of prompts",
+    "offered.completion":
+      "arguments of prompts and of resource templates are completed by their server",
     "offered.merged":
       "lists are merged over the servers that the agent may use, in the order of the servers file; a URI or a template that several servers list is listed once, the first server's",
     "offered.pages":

@@ -5,10 +5,22 @@
  *
  * @module
  */
+export { auditUri } from "./audit_uri.ts";
+export { ClientOffers, type ClientOffersOptions } from "./client_offers.ts";
 export type { DirectPage } from "./direct_tools.ts";
+export { Links } from "./links.ts";
 export { type ChangingList, changingList, ListChanges } from "./list_changes.ts";
 export { ListReader, type ListReaderOptions, type ServerList } from "./list_reader.ts";
 export { readOfferedName, type ServerItem } from "./names.ts";
+
+export { findOfferedKinds, NOTHING_OFFERED, type OfferedKinds } from "./offered_kinds.ts";
+export type { SearchContext } from "./find_resource.ts";
+export type { Target } from "./targeted_request.ts";
+
+/** Loads the parts that only requests for resources, prompts and completion need. */
+export function loadRequests(): Promise<typeof import("./lazy.ts")> {
+  return import("./lazy.ts");
+}
 
 /** Loads the direct tools, which only clients that see tools of servers directly need. */
 export function loadDirectTools(): Promise<typeof import("./direct_tools.ts")> {

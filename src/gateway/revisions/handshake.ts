@@ -1,6 +1,7 @@
 import { type ClientCapabilities, readCapabilities } from "../../downstream/mod.ts";
 import { type Payload, RPC_CODES, type RpcError } from "../../jsonrpc/mod.ts";
 import { REVISIONS } from "../../revisions.ts";
+import type { OfferedKinds } from "../offered/mod.ts";
 import { fieldsOf } from "./fields.ts";
 
 /** Decodes the parameters of `initialize`; returns a JSON-RPC error if they are invalid. */
@@ -23,16 +24,24 @@ export function decodeInitialize(
  */
 export function encodeInitialize(
   revision: string,
-  { version, instructions, canToolsChange }: {
+  { version, instructions, canToolsChange, offered }: {
     readonly version: string;
     readonly instructions: string;
     /** Whether the client is notified when its list of tools changes. */
     readonly canToolsChange: boolean;
+    /** The kinds of things, besides tools, that the client is offered. */
+    readonly offered: OfferedKinds;
   },
 ): Payload {
   return {
     protocolVersion: revision,
-    capabilities: { tools: canToolsChange ? { listChanged: true } : {}, logging: {} },
+    capabilities: {
+      tools: canToolsChange ? { listChanged: true } : {},
+      ...(offered.resources && { resources: { listChanged: true } }),
+      ...(offered.prompts && { prompts: { listChanged: true } }),
+      ...(offered.completions && { completions: {} }),
+      logging: {},
+    },
     serverInfo: { name: "agent-mcp-gateway", title: "Agent MCP Gateway", version },
     instructions,
   };

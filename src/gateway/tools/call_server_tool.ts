@@ -57,6 +57,8 @@ export interface ServerCallContext {
   readonly span: Span;
   /** Called before the call is sent; the call waits for the promise, and is not sent if it rejects. */
   readonly beforeSend: (tool: Tool) => Promise<void> | undefined;
+  /** Called with the parsed result, if the answer is one. */
+  readonly onResult: (result: unknown) => void;
 }
 
 /** The answer of a server. */

@@ -1,0 +1,50 @@
+import type { Log } from "../../log.ts";
+import { Links } from "./links.ts";
+import { type ChangingList, ListChanges } from "./list_changes.ts";
+import { ListReader } from "./list_reader.ts";
+
+/** Options of the offers to a client. */
+export interface ClientOffersOptions {
+  /** Notifies the client of a changed list; returns false if it does not read, and has to be notified later. */
+  readonly notify: (list: ChangingList) => boolean;
+  /** Receives the failures of servers. */
+  readonly log: Log;
+}
+
+/** The state of what servers offer to the client of one connection. */
+export class ClientOffers {
+  /** The links that results have given to the client. */
+  readonly links: Links = new Links();
+  /** Reads the lists of servers. */
+  readonly lists: ListReader;
+  /** Notifies the client of changed lists. */
+  readonly changes: ListChanges;
+  readonly #log: Log;
+  #hasLoggedMissingAgent = false;
+
+  /** Creates the state of a new connection. */
+  constructor({ notify, log }: ClientOffersOptions) {
+    this.#log = log;
+    this.changes = new ListChanges(notify);
+    this.lists = new ListReader({
+      onLateList: (kind) => this.changes.addChange(kind === "templates" ? "resources" : kind),
+      log,
+    });
+  }
+
+  /** Logs, once, that the client is offered nothing because its connection has no agent. */
+  logMissingAgent(): void {
+    if (this.#hasLoggedMissingAgent) return;
+    this.#hasLoggedMissingAgent = true;
+    this.#log.warn(
+      "A client is offered nothing of what servers offer directly, because its connection has no agent: start the " +
+        "gateway with --agent, give the client a credential, or allow calls without agent_id",
+    );
+  }
+
+  /** Ends all that runs in the background, after the client has left. */
+  close(): void {
+    this.changes.close();
+    this.lists.close();
+  }
+}

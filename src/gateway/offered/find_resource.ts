@@ -1,0 +1,155 @@
+import type { Caller, DownstreamServer, ItemList } from "../../downstream/mod.ts";
+import type { CancelSignal } from "../../jsonrpc/mod.ts";
+import { longWork } from "../../long_work.ts";
+import type { Policy } from "../../policy/mod.ts";
+import type { ClientOffers } from "./client_offers.ts";
+import type { ServerList } from "./list_reader.ts";
+import { matchesTemplate, MAX_URI_LENGTH } from "./uri_template.ts";
+
+/** Maximum number of templates of a server that a URI is compared with. */
+const MAX_TEMPLATES = 1000;
+
+/** Number of templates that are compared in one step. */
+const TEMPLATES_PER_STEP = 20;
+
+/** The server that a request about a resource is for. */
+export interface ResourceTarget {
+  /** The server. */
+  readonly server: DownstreamServer;
+  /** Whether a list of the server has the URI, or a template that matches it. */
+  readonly isListed: boolean;
+}
+
+/** The servers, and what is known about them. */
+export interface SearchContext {
+  /** The servers that the agent may use, in the order of the servers file. */
+  readonly servers: readonly DownstreamServer[];
+  /** The agent, and the client that it uses. */
+  readonly caller: Caller;
+  /** The rules. */
+  readonly policy: Policy;
+  /** The state of the connection. */
+  readonly offers: Pick<ClientOffers, "lists" | "links">;
+  /** The maximum length of offered names. */
+  readonly nameLimit: number;
+  /** Cancels the search; its reason is thrown. */
+  readonly signal: CancelSignal;
+}
+
+/**
+ * Finds the server of a resource that is to be read: the first that lists the URI, else the first with a template that
+ * matches it, else the server that last gave the URI to the connection in a result. A server whose resource the rules
+ * deny counts only if there is no other one.
+ *
+ * @returns `undefined` if no server is known to have the resource.
+ */
+export async function findResource(
+  uri: string,
+  context: SearchContext,
+): Promise<ResourceTarget | undefined> {
+  if (uri.length > MAX_URI_LENGTH) return undefined;
+  const listed = await findFirst(uri, [
+    { kind: "resources", has: hasItem },
+    { kind: "templates", has: hasMatch },
+  ], context);
+  if (listed !== undefined) return { server: listed, isListed: true };
+  const linking = context.offers.links.serverOf(uri);
+  const server = context.servers.find(({ config: { name } }) => name === linking);
+  return server && { server, isListed: false };
+}
+
+/**
+ * Finds the server that completes an argument of a URI template, or of a URI that matches one.
+ *
+ * @returns `undefined` if no server is known to have the template.
+ */
+export async function findTemplate(
+  template: string,
+  context: SearchContext,
+): Promise<ResourceTarget | undefined> {
+  if (template.length > MAX_URI_LENGTH) return undefined;
+  const server = await findFirst(template, [
+    { kind: "templates", has: hasItem },
+    { kind: "resources", has: hasItem },
+    { kind: "templates", has: hasMatch },
+  ], context);
+  return server && { server, isListed: true };
+}
+
+/** A list of servers, and the test whether one of them has a resource. */
+interface Search {
+  readonly kind: "resources" | "templates";
+  readonly has: (list: ItemList, uri: string, agent: string) => boolean | Promise<boolean>;
+}
+
+/** Returns the first server that one of the searches finds and the rules allow; without one, the first that they deny. */
+async function findFirst(
+  uri: string,
+  searches: readonly Search[],
+  context: SearchContext,
+): Promise<DownstreamServer | undefined> {
+  const { servers, caller, offers: { lists } } = context;
+  let denied: DownstreamServer | undefined;
+  for (const search of searches) {
+    // A server need not wait for the lists of those that follow it.
+    const known = knownLists(search.kind, context);
+    let found = await searchLists(known, { uri, search, context });
+    if (found.allowed === undefined && known.length < servers.length) {
+      const all = await lists.read(search.kind, { servers, caller });
+      found = await searchLists(all, { uri, search, context });
+    }
+    if (found.allowed !== undefined) return found.allowed;
+    denied ??= found.denied;
+  }
+  return denied;
+}
+
+/** Returns the lists of the first servers, up to one whose list is not known yet. */
+function knownLists(
+  kind: Search["kind"],
+  { servers, caller }: SearchContext,
+): readonly ServerList[] {
+  const known: ServerList[] = [];
+  for (const server of servers) {
+    const list = server.knownList(kind, caller);
+    if (list === undefined) break;
+    known.push({ server, list });
+  }
+  return known;
+}
+
+async function searchLists(
+  lists: readonly ServerList[],
+  { uri, search, context: { policy, caller: { agent } } }: {
+    readonly uri: string;
+    readonly search: Search;
+    readonly context: SearchContext;
+  },
+): Promise<{ readonly allowed?: DownstreamServer; readonly denied?: DownstreamServer }> {
+  let denied: DownstreamServer | undefined;
+  for (const { server, list } of lists) {
+    if (!await search.has(list, uri, agent)) continue;
+    const request = { kind: "resource", server: server.config.name, uri } as const;
+    if (policy.allows(agent, request)) return { allowed: server };
+    denied ??= server;
+  }
+  return denied === undefined ? {} : { denied };
+}
+
+function hasItem(list: ItemList, uri: string): boolean {
+  return list.get(uri) !== undefined;
+}
+
+/** Whether a URI matches one of a server's templates. A server may have templates that take long to compare. */
+async function hasMatch({ items }: ItemList, uri: string, agent: string): Promise<boolean> {
+  const matchesAny = (start: number): boolean =>
+    items.slice(start, start + TEMPLATES_PER_STEP)
+      .some(({ name: template }) => matchesTemplate(template, uri));
+  for (let start = 0; start < Math.min(items.length, MAX_TEMPLATES); start += TEMPLATES_PER_STEP) {
+    const isMatch = start === 0
+      ? matchesAny(start)
+      : await longWork.run(`agent ${agent}`, () => matchesAny(start));
+    if (isMatch) return true;
+  }
+  return false;
+}

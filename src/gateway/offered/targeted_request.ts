@@ -1,0 +1,81 @@
+import type { DownstreamServer, ItemRequest } from "../../downstream/mod.ts";
+import type { AccessRequest } from "../../policy/mod.ts";
+import { promptNotFound, resourceNotFound } from "../error_body.ts";
+import type { TargetedOperation } from "../operation.ts";
+import { findPrompt } from "./find_prompt.ts";
+import { findResource, findTemplate, type SearchContext } from "./find_resource.ts";
+
+/** The server that an operation is for, and what the operation names. */
+export interface Target {
+  /** The server. */
+  readonly server: DownstreamServer;
+  /** The access that the operation needs. */
+  readonly accessRequest: AccessRequest & { readonly kind: "resource" | "prompt" };
+  /**
+   * Whether the agent may know that the server has the resource or the prompt, because a list of the server has it. If
+   * not, a denial must look as if it did not exist.
+   */
+  readonly isListed: boolean;
+}
+
+/** A request, and the server that it is for. */
+export type TargetedRequest = TargetedOperation & { readonly kind: "server-request" };
+
+/**
+ * Finds the server of the resource or the prompt that a request names.
+ *
+ * @returns The request with the names that the server knows.
+ * @throws {CallerError} `RESOURCE_NOT_FOUND` or `PROMPT_NOT_FOUND`.
+ * @throws {DownstreamError} if the server of a prompt is not available.
+ */
+export async function findTarget(
+  request: ItemRequest,
+  context: SearchContext,
+): Promise<TargetedRequest> {
+  switch (request.kind) {
+    case "resource": {
+      const target = await findResourceTarget(request.uri, context, findResource);
+      return { kind: "server-request", target, request };
+    }
+    case "prompt": {
+      const { target, name } = await findPromptTarget(request.name, context);
+      return { kind: "server-request", target, request: { ...request, name } };
+    }
+    case "completion": {
+      const { reference } = request;
+      if (reference.kind === "template") {
+        const target = await findResourceTarget(reference.uri, context, findTemplate);
+        return { kind: "server-request", target, request };
+      }
+      const { target, name } = await findPromptTarget(reference.name, context);
+      const targetedRequest = { ...request, reference: { ...reference, name } };
+      return { kind: "server-request", target, request: targetedRequest };
+    }
+  }
+}
+
+async function findResourceTarget(
+  uri: string,
+  context: SearchContext,
+  find: typeof findResource,
+): Promise<Target> {
+  const found = await find(uri, context);
+  if (found === undefined) throw resourceNotFound(uri);
+  const { server, isListed } = found;
+  return {
+    server,
+    isListed,
+    accessRequest: { kind: "resource", server: server.config.name, uri },
+  };
+}
+
+async function findPromptTarget(
+  offered: string,
+  context: SearchContext,
+): Promise<{ readonly target: Target; readonly name: string }> {
+  const found = await findPrompt(offered, context);
+  if (found === undefined) throw promptNotFound(offered);
+  const { server, prompt: name } = found;
+  const accessRequest = { kind: "prompt", server: server.config.name, prompt: name } as const;
+  return { target: { server, isListed: true, accessRequest }, name };
+}

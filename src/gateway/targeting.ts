@@ -1,0 +1,83 @@
+/** The target stage of the pipeline: finds the server that an operation is for. */
+
+import { CallerError } from "../errors.ts";
+import { startOfText } from "../text.ts";
+import { type ErrorBody, errorBodyOf, promptNotFound, resourceNotFound } from "./error_body.ts";
+import {
+  type ClientOffers,
+  loadDirectTools,
+  loadRequests,
+  type SearchContext,
+} from "./offered/mod.ts";
+import { MAX_UNKNOWN_NAME, type Operation, type TargetedOperation } from "./operation.ts";
+import type { PipelineContext } from "./pipeline_context.ts";
+import { allowedServers, type ToolContext } from "./tools/mod.ts";
+
+/** The context in which a server is found. */
+export interface TargetContext extends Pick<PipelineContext, "face" | "nameLimit"> {
+  /** The caller, the rules and the servers. */
+  readonly toolContext: ToolContext;
+  /** The state of the connection. */
+  readonly offers: ClientOffers;
+}
+
+/** Whether the server of an operation is known, or it has none. */
+export function isTargeted(operation: Operation): operation is TargetedOperation {
+  switch (operation.kind) {
+    case "server-tool":
+    case "gateway-tool":
+    case "listing":
+    case "server-request":
+      return true;
+    default:
+      return false;
+  }
+}
+
+/**
+ * Finds the server of an operation.
+ *
+ * @throws {CallerError} `TOOL_NOT_FOUND`, `RESOURCE_NOT_FOUND` or `PROMPT_NOT_FOUND`.
+ * @throws {DownstreamError} if the server of a prompt is not available.
+ */
+export async function findTarget(
+  requested: Exclude<Operation, TargetedOperation>,
+  { toolContext, offers, face, nameLimit }: TargetContext,
+): Promise<TargetedOperation> {
+  if (requested.kind !== "direct-tool") {
+    const { findTarget } = await loadRequests();
+    return await findTarget(requested, createSearchContext(toolContext, { offers, nameLimit }));
+  }
+  const { offeredName, args } = requested;
+  const { findDirectTool } = await loadDirectTools();
+  const { lists } = offers;
+  const found = await findDirectTool(offeredName, { ...toolContext, face, nameLimit, lists });
+  if (found === undefined) {
+    const name = startOfText(offeredName, MAX_UNKNOWN_NAME);
+    const message = `Unknown tool: ${name}. List the tools to see those that you may call.`;
+    throw new CallerError("TOOL_NOT_FOUND", message);
+  }
+  const { server, name: tool } = found;
+  return { kind: "server-tool", server, tool, args, timeoutMs: undefined, isDirect: true };
+}
+
+/** Returns the servers that an agent may use, and the state of its connection. */
+export function createSearchContext(
+  { caller, policy, serverConfigs, servers, signal }: ToolContext,
+  connection: Pick<SearchContext, "offers" | "nameLimit">,
+): SearchContext {
+  const allowed = allowedServers(caller.agent, { policy, serverConfigs })
+    .flatMap(({ name }) => servers.get(name) ?? []);
+  return { servers: allowed, caller, policy, signal, ...connection };
+}
+
+/** Returns the error for something of which the agent must not know that it exists; `undefined` if it may know. */
+export function unlistedError(operation: TargetedOperation): ErrorBody | undefined {
+  if (operation.kind !== "server-request" || operation.target.isListed) return undefined;
+  const { accessRequest } = operation.target;
+  return errorBodyOf(
+    accessRequest.kind === "resource"
+      ? resourceNotFound(accessRequest.uri)
+      : promptNotFound(accessRequest.prompt),
+  );
+}
