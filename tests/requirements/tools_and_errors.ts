@@ -65,7 +65,6 @@ export const TOOLS_AND_ERRORS: Readonly<Record<string, Section>> = {
     "tools.url-elicitation":
       "-32042 reaches a client that declared URL elicitation, with the server's name in its messages",
     "tools.task": "a tool that must run as a task is run as one, and awaited",
-    "tools.no-resources": "resources and prompts are not exposed",
     "tools.status": "get_gateway_status answers in the format of the Python version",
     "tools.status-metrics": "the status has the metrics summary of section 8",
     "tools.status-http": "over HTTP the status is only for agents with status: true",

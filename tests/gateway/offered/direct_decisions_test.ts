@@ -36,7 +36,9 @@ for (
   const { rules, rows } = JSON.parse(Deno.readTextFileSync(new URL(file, folder)));
   // No server and no tool has an empty name, and no agent of a rules file is named "*".
   if ("*" in rules.agents) continue;
-  const toolRows = (rows as Row[]).filter(([, server, tool]) => server && tool);
+  const toolRows = (rows as Row[]).filter(([, server, tool]) =>
+    server && tool && typeof tool === "string"
+  );
   if (toolRows.length === 0) continue;
   const tools = new Map<string, Set<string>>();
   for (const [, server, tool] of toolRows) {
