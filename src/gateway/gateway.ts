@@ -335,8 +335,12 @@ export class Gateway {
       }
     }
     const { face } = this.#options.settings;
-    if ([previous, this.#snapshot].some((snapshot) => hasDirectTools({ face, snapshot }))) {
-      for (const session of this.#sessions) session.addListChange("tools");
+    const mayToolsChange = [previous, this.#snapshot]
+      .some((snapshot) => hasDirectTools({ face, snapshot }));
+    for (const session of this.#sessions) {
+      if (mayToolsChange) session.addListChange("tools");
+      session.addListChange("resources");
+      session.addListChange("prompts");
     }
     for (const listener of this.#configurationListeners) listener();
   }

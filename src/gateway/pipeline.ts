@@ -4,7 +4,7 @@ import type { Span } from "../trace.ts";
 import { explainDenial } from "./denial.ts";
 import { type ErrorBody, errorBodyOf, identityErrorBody, limitErrorBody } from "./error_body.ts";
 import { callerToRecord, connectionAgent, identify, UNIDENTIFIED } from "./identification.ts";
-import { type ClientOffers, loadRequests } from "./offered/mod.ts";
+import { changingList, type ClientOffers, loadRequests } from "./offered/mod.ts";
 import type {
   EncodedOutcome,
   Operation,
@@ -125,6 +125,7 @@ async function runStages(
     if ("error" in resolution) {
       if (isOffered(operation)) stageContext.offers.logMissingAgent();
       if (operation.kind === "listing") {
+        stageContext.offers.changes.addAsked(changingList(operation.list));
         const { emptyList } = await loadRequests();
         return { caller, outcome: emptyList(operation.list) };
       }
@@ -262,11 +263,12 @@ async function performOperation(
         onProgress,
         span,
         beforeSend: (tool) => begin({ isReadOnly: isReadOnly(tool) }),
-        onResult: (result) => offers.links.add(operation.server, result),
+        onResult: (result) => offers.addResult(operation.server, result),
       });
     case "gateway-tool":
       return await operation.tool.run(operation.args, toolContext);
     case "listing": {
+      offers.changes.addAsked(changingList(operation.list));
       const { listOffered } = await loadRequests();
       return await listOffered(operation, {
         ...createSearchContext(toolContext, { offers, nameLimit }),

@@ -20,7 +20,9 @@ async function listAll(client: RawClient, method: string, member: string): Promi
 async function answerOf(client: RawClient, method: string, params: Fields): Promise<unknown> {
   const { result, error } = await client.request(method, params);
   assert.ok(result ?? error);
-  return JSON.parse(JSON.stringify({ result, error }).replace(/at \d+:\d+:\d+ \wM/g, ""));
+  const decodeBlob = (key: string, value: unknown) => key === "blob" ? atob(String(value)) : value;
+  const text = JSON.stringify({ result, error }, decodeBlob);
+  return JSON.parse(text.replace(/at \d+:\d+:\d+ \wM/g, ""));
 }
 
 /** Completions: for each, the reference, the argument, and the other arguments. */

@@ -1,6 +1,6 @@
 import type { Log } from "../../log.ts";
 import { Links } from "./links.ts";
-import { type ChangingList, ListChanges } from "./list_changes.ts";
+import { type ChangingList, changingList, ListChanges } from "./list_changes.ts";
 import { ListReader } from "./list_reader.ts";
 
 /** Options of the offers to a client. */
@@ -27,9 +27,20 @@ export class ClientOffers {
     this.#log = log;
     this.changes = new ListChanges(notify);
     this.lists = new ListReader({
-      onLateList: (kind) => this.changes.addChange(kind === "templates" ? "resources" : kind),
+      onLateList: (kind) => this.changes.addChange(changingList(kind)),
       log,
     });
+  }
+
+  /**
+   * Notes the result of a server: its links, and that the server is able to answer.
+   *
+   * @param server The server's name.
+   * @param result The parsed result.
+   */
+  addResult(server: string, result: unknown): void {
+    this.links.add(server, result);
+    this.lists.announceRecovery(server);
   }
 
   /** Logs, once, that the client is offered nothing because its connection has no agent. */

@@ -52,6 +52,8 @@ export class ListReader {
   readonly #pending = new WeakMap<DownstreamServer, Map<string, PendingList>>();
   // The last reason that was logged for each server.
   readonly #loggedReasons = new WeakMap<DownstreamServer, string>();
+  // The lists that servers failed to send, by the name of the server.
+  readonly #failedKinds = new Map<string, Set<ListKind>>();
   readonly #abort = new AbortController();
 
   /** Creates a reader that has requested nothing. */
@@ -93,7 +95,16 @@ export class ListReader {
     const waitMs = Math.max(0, pending.requestedAt + MAX_WAIT_MS - performance.now());
     if (await within(pending.outcome, waitMs)) return await pending.outcome;
     pending.isMissed = true;
-    return undefined;
+    // An older list may be known while a newer one is requested.
+    return server.knownList(kind, caller);
+  }
+
+  /** Announces the lists that a server failed to send, after it has answered something else. */
+  announceRecovery(server: string): void {
+    const kinds = this.#failedKinds.get(server);
+    if (kinds === undefined) return;
+    this.#failedKinds.delete(server);
+    for (const kind of kinds) this.#options.onLateList(kind);
   }
 
   /** Requests a list, unless a request for it is pending. */
@@ -104,15 +115,18 @@ export class ListReader {
     const earlier = ofServer.get(key);
     if (earlier !== undefined) return earlier;
     const { signal } = this.#abort;
+    const { name } = server.config;
     // A client that lists everything must not make a person log in to each server.
     const listing = server.list(kind, { caller, signal, offersLogin: false });
     const outcome = listing.then((list) => {
       this.#loggedReasons.delete(server);
       ofServer.delete(key);
+      this.#failedKinds.get(name)?.delete(kind);
       if (pending.isMissed) this.#options.onLateList(kind);
       return list;
     }, (error: unknown) => {
       ofServer.delete(key);
+      this.#failedKinds.set(name, (this.#failedKinds.get(name) ?? new Set()).add(kind));
       this.#logFailure(server, error);
       return undefined;
     });

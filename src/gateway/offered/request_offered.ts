@@ -41,6 +41,6 @@ export async function requestOffered(
     return { kind: "rpc-error", error, text, linksError, downstreamMs };
   }
   const { value, text: result, bytes } = reply.result;
-  offers.links.add(server.config.name, value);
+  offers.addResult(server.config.name, value);
   return { kind: "result", result, bytes, downstreamMs, isToolError: false };
 }
