@@ -104,7 +104,9 @@ export function describeItemRequests(name: string, create: () => TransportUnderT
 
   Deno.test(`[servers.request-failures] ${name}: a request without an answer times out, and one of a crashed server fails`, async () => {
     await using fixture = new DownstreamFixture(create(), HELD_READ);
-    const { answer, connection } = await fixture.startHeldRead({ timeoutMs: 200 });
+    // The time counts from before the start of the server.
+    await fixture.listTools();
+    const { answer, connection } = await fixture.startHeldRead({ timeoutMs: 500 });
     await expectFailure(answer, "TIMEOUT");
     await connection.waitForMessage("notifications/cancelled");
     const second = await fixture.startHeldRead();
