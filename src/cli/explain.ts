@@ -26,7 +26,7 @@ import { type Probe, withStartedServers } from "./probe.ts";
 import { suggestName } from "./resolve_names.ts";
 import { escapeLines } from "../text.ts";
 import { jsonOutput } from "./terminal.ts";
-import { findToolShare } from "./tool_share.ts";
+import { findShare, type SharedKind } from "./share.ts";
 import { findUnmatchedEntries, listKnownItems, selectRulesWarnings } from "./unmatched_rules.ts";
 
 /** Exit code of a denial. */
@@ -196,7 +196,13 @@ function decideServers(
       const { decision, rule } = explainDecision(policy, { agent, server });
       const row = { server, decision, rule };
       if (decision === "deny") return row;
-      return { ...row, tools: findToolShare({ agent, server }, { rules, policy }) };
+      const shareOf = (kind: SharedKind) => findShare({ agent, server, kind }, { rules, policy });
+      const [tools, resources, prompts] = [
+        shareOf("tools"),
+        shareOf("resources"),
+        shareOf("prompts"),
+      ];
+      return { ...row, tools, resources, prompts };
     }),
   }));
 }

@@ -1,5 +1,5 @@
 import { type AccessRequest, type Explanation, type Policy, type StepName } from "../policy/mod.ts";
-import type { ToolShare } from "./tool_share.ts";
+import type { Share, SharedKind } from "./share.ts";
 
 /** A decision, in the JSON that is printed. */
 export interface PrintedDecision {
@@ -35,11 +35,12 @@ export interface ServerRow extends PrintedDecision {
 /** The decisions about an agent's use of each server. */
 export interface AgentRow {
   readonly agent: string;
-  readonly servers: readonly (PrintedDecision & {
-    readonly server: string;
-    /** The share of the server's tools that the agent may call, if it may use the server. */
-    readonly tools?: ToolShare;
-  })[];
+  /** Each server, with the shares of what it offers if the agent may use it. */
+  readonly servers: readonly (
+    & PrintedDecision
+    & { readonly server: string }
+    & Partial<Readonly<Record<SharedKind, Share>>>
+  )[];
 }
 
 /** The names that a decision is about. */

@@ -10,7 +10,7 @@ import { type Color, colored, type Column, paragraph, table } from "./table.ts";
 import { pluralize, styleOf, type TerminalStyle } from "./terminal.ts";
 
 const colorOf = (cell: string): Color => {
-  if (cell === "allow" || cell === "some tools") return "green";
+  if (["allow", "all tools", "some tools"].includes(cell)) return "green";
   return cell === "deny" || cell === "no tools" ? "red" : "dim";
 };
 
@@ -126,8 +126,10 @@ export function matrixText(
     }));
     const cells = servers.map((server, index) => {
       const shares = block.map(({ servers }) => {
-        const { decision = "", tools } = servers[index] ?? {};
-        return tools === "some" ? "some tools" : tools === "none" ? "no tools" : decision;
+        const { decision = "", tools = "all", resources = "all", prompts = "all" } =
+          servers[index] ?? {};
+        if (tools !== "all") return tools === "some" ? "some tools" : "no tools";
+        return resources === "all" && prompts === "all" ? decision : "all tools";
       });
       return [server, ...shares];
     });

@@ -97,6 +97,36 @@ Deno.test("[cli.offered] explain lists resources, templates and prompts with the
   );
 });
 
+Deno.test("[cli.offered] explain --all shows whether an agent may use all resources and prompts of a server", async () => {
+  const server = { command: "unused" };
+  const allow = { servers: ["docs"] };
+  const agents = {
+    all: { allow: { ...allow, resources: { "*": ["*"] } } },
+    denied: { allow, deny: { resources: { docs: ["docs://secret/*"] } } },
+    only: { allow: { ...allow, prompts: { "*": [] } } },
+    some: { allow: { ...allow, tools: { docs: ["a"] }, resources: { docs: ["docs://?*"] } } },
+  };
+  await using shell = new Shell({ servers: { docs: server }, rules: { agents } });
+  const { code, stdout } = await shell.run(["explain", "--all"]);
+  assert.equal(code, 0);
+  assert.deepEqual(stdout.replaceAll(/ {2,}/g, "|").split("\n").slice(0, 2), [
+    "SERVER|all|denied|only|some",
+    "docs|allow|all tools|all tools|some tools",
+  ]);
+  const json = await shell.run(["explain", "--all", "--json"]);
+  const shares = JSON.parse(json.stdout).agents.map(
+    ({ servers: [row] }: { servers: Record<string, string>[] }) => {
+      return [row?.tools, row?.resources, row?.prompts];
+    },
+  );
+  assert.deepEqual(shares, [
+    ["all", "all", "all"],
+    ["all", "some", "all"],
+    ["all", "all", "none"],
+    ["some", "some", "all"],
+  ]);
+});
+
 Deno.test("[cli.offered] doctor counts resources and prompts, and a server without tools is fine", async () => {
   await using shell = openShell();
   const { code, stdout } = await shell.run(["doctor"]);
