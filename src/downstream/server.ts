@@ -284,9 +284,14 @@ export class DownstreamServer {
    */
   status(agent?: string): ServerStatus {
     const { unavailable } = this.config;
-    const tools = this.#lists.of("tools").itemCount;
-    const health = this.#health;
-    return readServerStatus(this.#pool.sessions, { health, unavailable, tools, agent });
+    return readServerStatus(this.#pool.sessions, {
+      health: this.#health,
+      unavailable,
+      tools: this.#lists.of("tools").itemCount,
+      resources: this.#lists.of("resources").itemCount,
+      prompts: this.#lists.of("prompts").itemCount,
+      agent,
+    });
   }
 
   /**

@@ -20,6 +20,10 @@ export interface ServerStatus {
   readonly restarts: number;
   /** Number of tools; null until they have been listed. */
   readonly tools: number | null;
+  /** Number of resources; null until they have been listed. */
+  readonly resources: number | null;
+  /** Number of prompts; null until they have been listed. */
+  readonly prompts: number | null;
   /** Milliseconds from the start of a session to the last handshake; null until the first handshake. */
   readonly connect_ms: number | null;
 }
@@ -105,6 +109,10 @@ export interface StatusContext {
   readonly unavailable: string | undefined;
   /** Number of tools; `undefined` until they have been listed. */
   readonly tools: number | undefined;
+  /** Number of resources; `undefined` until they have been listed. */
+  readonly resources: number | undefined;
+  /** Number of prompts; `undefined` until they have been listed. */
+  readonly prompts: number | undefined;
   /** The agent that reads the status; `undefined` to read all of it. */
   readonly agent: string | undefined;
 }
@@ -117,7 +125,7 @@ export interface StatusContext {
  */
 export function readServerStatus(
   sessions: readonly Session[],
-  { health, unavailable, tools, agent }: StatusContext,
+  { health, unavailable, tools, resources, prompts, agent }: StatusContext,
 ): ServerStatus {
   const { needsLogin, isBroken, restarts, connectMs } = health;
   const states = sessions.map((session) => session.state);
@@ -134,6 +142,8 @@ export function readServerStatus(
     last_error: unavailable ?? health.lastErrorFor(agent) ?? null,
     restarts,
     tools: tools ?? null,
+    resources: resources ?? null,
+    prompts: prompts ?? null,
     connect_ms: connectMs === undefined ? null : Math.round(connectMs),
   };
 }

@@ -179,6 +179,8 @@ export function describeItemLists(name: string, create: () => TransportUnderTest
     const lists = { resources: [['{"uri":"test://one"}']], prompts: [['{"name":"one"}']] };
     await using fixture = new DownstreamFixture(create(), offering({ lists }));
     await fixture.list("resources");
+    const { resources, prompts } = fixture.server.status();
+    assert.deepEqual([resources, prompts], [1, null]);
     await fixture.list("prompts");
     const connection = await fixture.waitForConnection();
     fixture.script = { ...fixture.script, lists: { ...lists, prompts: [['{"name":"two"}']] } };
