@@ -1,6 +1,12 @@
 import { compilePattern, type Pattern } from "../wildcards/mod.ts";
 import type { FindEntry } from "./compile.ts";
-import { type Spellings, spellingsOf, withoutFragment, withoutQuery } from "./uri_spellings.ts";
+import {
+  normalize,
+  type Spellings,
+  spellingsOf,
+  withoutFragment,
+  withoutQuery,
+} from "./uri_spellings.ts";
 
 /** A URI whose spellings are computed when a list is searched for it. */
 export interface UriName {
@@ -32,7 +38,7 @@ type FindUri = (spellings: Spellings) => number | undefined;
 
 /**
  * Compiles a list of URIs. An entry of a `deny` matches if it matches any spelling of the URI, one of an `allow`
- * if it matches all of them. So a URI that cannot be judged matches every entry of a `deny`, and none of an
+ * if it matches all of them, and the URI is written as the entry is, or normalized. So a URI that cannot be judged matches every entry of a `deny`, and none of an
  * `allow`.
  */
 export function compileUriEntries(
@@ -69,7 +75,8 @@ function compileExplicitUris(texts: readonly UriText[], effect: "allow" | "deny"
     const [whole, shorter, shortest] = spellingsOf(text) ?? [[], [], []];
     const toMatches = (list: readonly string[]): Matches => (uri) => list.includes(uri);
     const matchers = [toMatches(whole), toMatches(shorter), toMatches(shortest)] as const;
-    for (const spelling of whole) {
+    const found = effect === "deny" ? whole : new Set([text, normalize(text)]);
+    for (const spelling of found) {
       const entries = entriesBySpelling.get(spelling) ?? [];
       entriesBySpelling.set(spelling, entries);
       entries.push({ index, matchers });
@@ -82,29 +89,35 @@ function compileExplicitUris(texts: readonly UriText[], effect: "allow" | "deny"
       return indexes.length === 0 ? undefined : Math.min(...indexes);
     };
   }
-  // An entry that matches all spellings also matches the first one.
   return (spellings) => findMatchingAll(entriesFor(spellings[0][0] ?? ""), spellings)?.index;
 }
 
 /** Compiles entries with wildcards: each stands for all spellings of the folders before the first wildcard. */
 function compileWildcardUris(texts: readonly UriText[], effect: "allow" | "deny"): FindUri {
-  const entries = texts.map(({ text, index }): UriEntry => {
-    const patterns = spellingsOfPattern(text);
-    const createMatches = (shorten: (text: string) => string): Matches => {
-      const compiled = patterns.map((pattern) => compilePattern(shorten(pattern)));
-      return (uri) => compiled.some(({ matches }) => matches(uri));
-    };
+  const entries = texts.map(({ text, index }) => {
+    const { written, all } = spellingsOfPattern(text);
     const matchers = [
-      createMatches((pattern) => pattern),
-      createMatches(withoutFragment),
-      createMatches(withoutQuery),
+      matchesAny(all),
+      matchesAny(all.map(withoutFragment)),
+      matchesAny(all.map(withoutQuery)),
     ] as const;
-    return { index, matchers };
+    return { index, matchers, matchesWritten: matchesAny(written) };
   });
-  if (effect === "allow") return (spellings) => findMatchingAll(entries, spellings)?.index;
+  if (effect === "allow") {
+    return (spellings) => {
+      const written = spellings[0][0] ?? "";
+      const candidates = entries.filter(({ matchesWritten }) => matchesWritten(written));
+      return findMatchingAll(candidates, spellings)?.index;
+    };
+  }
   return (spellings) => {
     return entries.find(({ matchers: [matches] }) => spellings.flat().some(matches))?.index;
   };
+}
+
+function matchesAny(patterns: readonly string[]): Matches {
+  const compiled = patterns.map(compilePattern);
+  return (uri) => compiled.some(({ matches }) => matches(uri));
 }
 
 function findMatchingAll(
@@ -119,14 +132,25 @@ function findMatchingAll(
   });
 }
 
-function spellingsOfPattern(pattern: string): string[] {
+/** The spellings of a pattern: those that are written in rules, and all of them. */
+interface PatternSpellings {
+  readonly written: readonly string[];
+  readonly all: readonly string[];
+}
+
+function spellingsOfPattern(pattern: string): PatternSpellings {
   const foldersLength = pattern.slice(0, pattern.search(/[*?]/)).lastIndexOf("/") + 1;
   const folders = pattern.slice(0, foldersLength);
   const rest = pattern.slice(foldersLength);
+  const combine = (starts: readonly string[], ends: readonly string[]): string[] => {
+    const ended = ends.flatMap((end) => [end, encode(end)]);
+    return [...new Set(starts.flatMap((start) => ended.map((end) => start + end)))];
+  };
   const [spellings = [folders]] = spellingsOf(folders) ?? [];
-  const rests = [rest, rest.replace(/\/+/g, "/")].flatMap((text) => [text, encode(text)]);
-  const patterns = spellings.flatMap((spelling) => rests.map((text) => spelling + text));
-  return [...new Set(patterns)];
+  return {
+    written: combine([folders, normalize(folders)], [rest]),
+    all: combine(spellings, [rest, rest.replace(/\/+/g, "/")]),
+  };
 }
 
 /** Encodes characters that the URL parser encodes in paths. */

@@ -49,6 +49,11 @@ export function spellingsOf(uri: string): Spellings | undefined {
   return [spellings, shorten(withoutFragment), shorten(withoutQuery)];
 }
 
+/** Returns a URI as the URL parser normalizes it, or unchanged if the parser does not take it. */
+export function normalize(uri: string): string {
+  return URL.parse(uri)?.href ?? uri;
+}
+
 /** Removes the fragment of a URI, or of a pattern of URIs. */
 export function withoutFragment(uri: string): string {
   return uri.replace(/#.*$/s, "");
