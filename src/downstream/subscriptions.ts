@@ -194,6 +194,8 @@ export class Subscriptions {
   async #renew(lost: readonly Subscriber[]): Promise<void> {
     const { server, log, onUpdated } = this.#options;
     const { signal } = this.#closing;
+    // The pool may be about to give the callers another session.
+    await Promise.resolve();
     let hasFailed = false;
     let count = 0;
     for (const subscriber of lost) {

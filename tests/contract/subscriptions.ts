@@ -179,6 +179,23 @@ export function describeSubscriptions(name: string, create: () => TransportUnder
     assert.equal(fixture.connections.length, 3);
   });
 
+  Deno.test(`[servers.subscription-renewal] ${name}: when a session that hangs is replaced, its subscriptions are made again on the next session`, async () => {
+    await using fixture = new DownstreamFixture(create(), { script: SCRIPT, pingMs: 300 });
+    await fixture.subscribe("test://a");
+    await fixture.listTools();
+    const connection = await fixture.waitForConnection();
+    connection.changeScript({ isHanging: true });
+    await connection.waitUntilAllReceived();
+    await expectFailure(fixture.call("echo", { timeoutMs: 300 }), "TIMEOUT");
+    assert.deepEqual((await fixture.updates.take()).params, { uri: "test://a" });
+    const next = await fixture.waitForConnection();
+    assert.equal(next.countReceived("resources/subscribe"), 1);
+    sendUpdate(next, "test://a");
+    await fixture.updates.take();
+    await connection.ended;
+    assert.equal(fixture.connections.length, 2);
+  });
+
   Deno.test(`[servers.subscription-renewal] ${name}: if the server can no longer be used after a break, the subscription ends, and the client is told of an update`, async () => {
     await using fixture = new DownstreamFixture(create(), { script: SCRIPT });
     await fixture.subscribe("test://a");

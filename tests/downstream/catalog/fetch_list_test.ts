@@ -10,6 +10,7 @@ async function fetchEndlessList(
   createToolNames: (page: number) => string[],
   memory?: Budget,
   createMembers: (name: string) => object = () => ({}),
+  kind: "tools" | "resources" = "tools",
 ): Promise<{ list: ItemList; pageCount: number }> {
   const [gatewayChannel, serverChannel] = createMemoryChannels();
   const ignoringHandlers = { notification: () => {}, unexpected: () => {}, closed: () => {} };
@@ -17,14 +18,17 @@ async function fetchEndlessList(
   new Peer(serverChannel, {
     ...ignoringHandlers,
     request: (request: IncomingRequest) => {
-      const tools = createToolNames(++pageCount).map((name) => ({ name, ...createMembers(name) }));
-      request.reply({ tools, nextCursor: String(pageCount) });
+      const items = createToolNames(++pageCount).map((name) => ({
+        [kind === "tools" ? "name" : "uri"]: name,
+        ...createMembers(name),
+      }));
+      request.reply({ [kind]: items, nextCursor: String(pageCount) });
     },
   });
   const peer = new Peer(gatewayChannel, { ...ignoringHandlers, request: () => {} });
   const list = await fetchList({
-    kind: "tools",
-    listPage: (cursor, signal) => OLDEST_CODEC.list(peer, { kind: "tools", cursor, signal }),
+    kind,
+    listPage: (cursor, signal) => OLDEST_CODEC.list(peer, { kind, cursor, signal }),
     timeoutMs: 60_000,
     isDeclared: true,
     quote: (text) => text,
@@ -75,6 +79,34 @@ Deno.test("[sessions.odd-tools] a tool whose name has more than 256 characters i
   });
   assert.deepEqual(list.items.map(({ name }) => name.length), [256]);
   assert.deepEqual(list.leftOut, ["tools[1] has a name that is too long"]);
+});
+
+Deno.test("[servers.list-limits] a list of resources has the limits of a list of tools, but URIs may be longer, and it counts in the same memory", async () => {
+  const memory = new Budget(100_000_000);
+  const { list } = await fetchEndlessList(
+    (page) => {
+      return page === 1
+        ? ["u".repeat(4096), "u".repeat(4097)]
+        : Array.from({ length: 4000 }, (_, index) => `test://${page}/${index}`);
+    },
+    memory,
+    () => ({}),
+    "resources",
+  );
+  assert.equal(list.items.length, 8001);
+  assert.equal(list.get("u".repeat(4096))?.name.length, 4096);
+  assert.deepEqual(list.leftOut, ["resources[1] has a URI that is too long"]);
+  assert.equal(
+    list.incompleteReason,
+    "Its list of resources is incomplete: page 4 is missing: its list of resources has more than 10000 entries",
+  );
+  assert.ok(memory.used > 8000 * 20, String(memory.used));
+  const small = new Budget(2 * memory.used, memory);
+  small.add(small.max);
+  await assert.rejects(
+    fetchEndlessList(() => ["test://a"], small, () => ({}), "resources"),
+    /its lists of resources do not fit into its share of the memory/,
+  );
 });
 
 Deno.test("[memory.catalogs] lists of tools count in the memory of their server, equal ones once, and further ones are refused or cut", async () => {
