@@ -154,6 +154,11 @@ export class Gateway {
           if (isAffected) session.addServerChange(server, kind);
         }
       },
+      onResourceUpdated: (server, params, connectionIds) => {
+        for (const session of this.#sessions) {
+          if (connectionIds.includes(session.id)) session.notifyUpdated(server, params);
+        }
+      },
       authorize: (config, pending) => {
         // A caller over HTTP may be on any machine, but the browser would open on this one.
         const isInteractive = settings.transport === "stdio";
@@ -341,6 +346,7 @@ export class Gateway {
       if (mayToolsChange) session.addListChange("tools");
       session.addListChange("resources");
       session.addListChange("prompts");
+      session.adaptSubscriptions();
     }
     for (const listener of this.#configurationListeners) listener();
   }

@@ -28,7 +28,8 @@ export type Operation =
     readonly args: ObjectArgument | undefined;
   }
   /** Request something that a server offers besides tools; prompts have the names under which clients see them. */
-  | ItemRequest;
+  | ItemRequest
+  | Subscription;
 
 /** An operation whose server, if it has one, is known. */
 export type TargetedOperation =
@@ -37,12 +38,14 @@ export type TargetedOperation =
   /** Run a tool that the gateway itself answers. */
   | { readonly kind: "gateway-tool"; readonly tool: LocalTool; readonly args: Arguments }
   | Listing
+  /** End a subscription, which needs no access any more. */
+  | { readonly kind: "unsubscription"; readonly uri: string }
   /** Request something of the server that offers it. */
   | {
     readonly kind: "server-request";
     readonly target: Target;
     /** The request; prompts have the names that they have at their server. */
-    readonly request: ItemRequest;
+    readonly request: ItemRequest | Subscription;
   };
 
 /** List what the servers offer, as the agent of the connection. */
@@ -53,6 +56,14 @@ export interface Listing {
   readonly list: "resources" | "templates" | "prompts";
   /** The cursor of the page; `undefined` for the first page. */
   readonly cursor: string | undefined;
+}
+
+/** Notify the client when a resource is updated. */
+export interface Subscription {
+  /** The kind of operation. */
+  readonly kind: "subscription";
+  /** The URI of the resource. */
+  readonly uri: string;
 }
 
 /** The result of an operation, independent of the MCP revision. */

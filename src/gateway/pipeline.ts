@@ -252,7 +252,6 @@ async function performOperation(
   },
 ): Promise<Outcome> {
   const { name: gatewayToolName, meta, signal, onProgress } = request;
-  const { caller } = toolContext;
   const { span, offers, context: { nameLimit } } = stageContext;
   switch (operation.kind) {
     case "server-tool":
@@ -275,11 +274,15 @@ async function performOperation(
         serverNames: [...toolContext.servers.keys()],
       });
     }
+    case "unsubscription":
     case "server-request": {
-      const { requestOffered } = await loadRequests();
+      const { requestOffered, unsubscribe } = await loadRequests();
+      const { caller } = toolContext;
       const beforeSend = () => begin({ isReadOnly: true });
-      const options = { meta, signal, onProgress, span, beforeSend };
-      return await requestOffered(operation, { caller, offers, ...options });
+      const options = { caller, offers, meta, signal, onProgress, span, beforeSend };
+      return operation.kind === "unsubscription"
+        ? await unsubscribe(operation.uri, options)
+        : await requestOffered(operation, options);
     }
   }
 }

@@ -148,6 +148,32 @@ export class ClientSession {
     if (isConcerned) this.#offers.changes.addChange(changingList(kind));
   }
 
+  /** Notifies the client that a resource was updated to which it has subscribed, unless the rules now deny it. */
+  notifyUpdated(server: string, params: Readonly<Record<string, unknown>>): void {
+    const context = this.#options.context();
+    const agent = connectionAgent(context);
+    const uri = String(params.uri);
+    const mayRead = agent !== undefined &&
+      context.snapshot.policy.allows(agent, { kind: "resource", server, uri });
+    if (mayRead) this.#notifyOrDrop("notifications/resources/updated", params);
+  }
+
+  /** Adapts the subscriptions of the client to the active configuration, in the background. */
+  adaptSubscriptions(): void {
+    const context = this.#options.context();
+    const { policy, servers } = context.snapshot;
+    const agent = connectionAgent(context);
+    const caller = agent === undefined ? undefined : { ...this.#connection, agent };
+    void this.#offers.subscriptions.adapt(caller, {
+      findServer: (server, uri) => {
+        const isAllowed = agent !== undefined &&
+          policy.allows(agent, { kind: "resource", server, uri });
+        return isAllowed ? servers.get(server) : undefined;
+      },
+      onUpdated: (uri) => this.#notifyOrDrop("notifications/resources/updated", { uri }),
+    });
+  }
+
   #handleRequest(request: IncomingRequest): void | Promise<void> {
     const { method } = request;
     const decoder = clientCodec2025.decoderOf(method);

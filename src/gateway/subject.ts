@@ -26,6 +26,7 @@ export function accessRequestFor(
         (transport === "http" ? tool.httpAccessRequest : undefined);
     }
     case "listing":
+    case "unsubscription":
       return undefined;
     case "server-request":
       return operation.target.accessRequest;
@@ -62,6 +63,8 @@ export function describeSubject(
     case "listing":
       return undefined;
     case "resource":
+    case "subscription":
+    case "unsubscription":
       return { isCounted: false, uri: auditUri(operation.uri) };
     case "prompt":
       return { isCounted: false, prompt: operation.name };

@@ -27,6 +27,7 @@ export function isTargeted(operation: Operation): operation is TargetedOperation
     case "server-tool":
     case "gateway-tool":
     case "listing":
+    case "unsubscription":
     case "server-request":
       return true;
     default:

@@ -2,6 +2,7 @@ import type { Log } from "../../log.ts";
 import { Links } from "./links.ts";
 import { type ChangingList, changingList, ListChanges } from "./list_changes.ts";
 import { ListReader } from "./list_reader.ts";
+import { ClientSubscriptions } from "./client_subscriptions.ts";
 
 /** Options of the offers to a client. */
 export interface ClientOffersOptions {
@@ -15,6 +16,8 @@ export interface ClientOffersOptions {
 export class ClientOffers {
   /** The links that results have given to the client. */
   readonly links: Links = new Links();
+  /** The subscriptions of the client. */
+  readonly subscriptions: ClientSubscriptions = new ClientSubscriptions();
   /** Reads the lists of servers. */
   readonly lists: ListReader;
   /** Notifies the client of changed lists. */
@@ -57,5 +60,6 @@ export class ClientOffers {
   close(): void {
     this.changes.close();
     this.lists.close();
+    this.subscriptions.close();
   }
 }

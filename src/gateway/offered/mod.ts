@@ -7,14 +7,14 @@
  */
 export { auditUri } from "./audit_uri.ts";
 export { ClientOffers, type ClientOffersOptions } from "./client_offers.ts";
+export { ClientSubscriptions } from "./client_subscriptions.ts";
 export type { DirectPage } from "./direct_tools.ts";
+export type { SearchContext } from "./find_resource.ts";
 export { Links } from "./links.ts";
 export { type ChangingList, changingList, ListChanges } from "./list_changes.ts";
 export { ListReader, type ListReaderOptions, type ServerList } from "./list_reader.ts";
 export { readOfferedName, type ServerItem } from "./names.ts";
-
 export { findOfferedKinds, NOTHING_OFFERED, type OfferedKinds } from "./offered_kinds.ts";
-export type { SearchContext } from "./find_resource.ts";
 export type { Target } from "./targeted_request.ts";
 
 /** Loads the parts that only requests for resources, prompts and completion need. */

@@ -1,4 +1,4 @@
-import type { Caller, CallOptions } from "../../downstream/mod.ts";
+import type { Caller, CallOptions, RequestOutcome } from "../../downstream/mod.ts";
 import type { GatewayAnswer, ServerAnswer } from "../tools/mod.ts";
 import type { ClientOffers } from "./client_offers.ts";
 import type { TargetedRequest } from "./targeted_request.ts";
@@ -19,28 +19,50 @@ const NO_COMPLETIONS: GatewayAnswer = {
   json: '{"completion":{"values":[]}}',
 };
 
+/** The answer to a client that ends a subscription which it does not have. */
+const NO_SUBSCRIPTION: GatewayAnswer = { kind: "gateway-result", json: "{}" };
+
 /**
  * Sends a request to its server.
  *
  * @param targeted The request, which the rules allow.
+ * @throws {CallerError} `RATE_LIMITED`, if the client has too many subscriptions.
  * @throws {DownstreamError} The server failed.
  */
 export async function requestOffered(
   { target: { server }, request }: TargetedRequest,
   { caller, offers, ...options }: RequestOptions,
 ): Promise<ServerAnswer | GatewayAnswer> {
+  if (request.kind === "subscription") {
+    const { uri } = request;
+    return toAnswer(await offers.subscriptions.add({ uri, ...options }, { server, caller }));
+  }
   if (request.kind === "completion" && server.offers("completions", caller) === false) {
     return NO_COMPLETIONS;
   }
-  const { reply, linksError, downstreamMs } = await server.request(
-    { ...request, ...options },
-    caller,
-  );
+  const outcome = await server.request({ ...request, ...options }, caller);
+  if (outcome.reply.ok) offers.addResult(server.config.name, outcome.reply.result.value);
+  return toAnswer(outcome);
+}
+
+/**
+ * Ends a subscription of the client, if there is one.
+ *
+ * @throws {DownstreamError} The server failed.
+ */
+export async function unsubscribe(
+  uri: string,
+  { caller, offers, ...options }: RequestOptions,
+): Promise<ServerAnswer | GatewayAnswer> {
+  const outcome = await offers.subscriptions.remove({ uri, ...options }, caller);
+  return outcome === undefined ? NO_SUBSCRIPTION : toAnswer(outcome);
+}
+
+function toAnswer({ reply, linksError, downstreamMs }: RequestOutcome): ServerAnswer {
   if (!reply.ok) {
     const { error, text } = reply;
     return { kind: "rpc-error", error, text, linksError, downstreamMs };
   }
-  const { value, text: result, bytes } = reply.result;
-  offers.addResult(server.config.name, value);
+  const { text: result, bytes } = reply.result;
   return { kind: "result", result, bytes, downstreamMs, isToolError: false };
 }

@@ -1,7 +1,7 @@
 import type { DownstreamServer, ItemRequest } from "../../downstream/mod.ts";
 import type { AccessRequest } from "../../policy/mod.ts";
 import { promptNotFound, resourceNotFound } from "../error_body.ts";
-import type { TargetedOperation } from "../operation.ts";
+import type { Subscription, TargetedOperation } from "../operation.ts";
 import { findPrompt } from "./find_prompt.ts";
 import { findResource, findTemplate, type SearchContext } from "./find_resource.ts";
 
@@ -29,11 +29,12 @@ export type TargetedRequest = TargetedOperation & { readonly kind: "server-reque
  * @throws {DownstreamError} if the server of a prompt is not available.
  */
 export async function findTarget(
-  request: ItemRequest,
+  request: ItemRequest | Subscription,
   context: SearchContext,
 ): Promise<TargetedRequest> {
   switch (request.kind) {
-    case "resource": {
+    case "resource":
+    case "subscription": {
       const target = await findResourceTarget(request.uri, context, findResource);
       return { kind: "server-request", target, request };
     }

@@ -37,7 +37,7 @@ export function encodeInitialize(
     protocolVersion: revision,
     capabilities: {
       tools: canToolsChange ? { listChanged: true } : {},
-      ...(offered.resources && { resources: { listChanged: true } }),
+      ...(offered.resources && { resources: { subscribe: true, listChanged: true } }),
       ...(offered.prompts && { prompts: { listChanged: true } }),
       ...(offered.completions && { completions: {} }),
       logging: {},

@@ -18,6 +18,8 @@ export const OFFERED_DECODERS: readonly (readonly [method: string, RequestDecode
   ["resources/templates/list", listing("templates")],
   ["prompts/list", listing("prompts")],
   ["resources/read", resourceOperation((uri) => ({ kind: "resource", uri }))],
+  ["resources/subscribe", resourceOperation((uri) => ({ kind: "subscription", uri }))],
+  ["resources/unsubscribe", resourceOperation((uri) => ({ kind: "unsubscription", uri }))],
   ["prompts/get", rpcOperation({ decode: decodePrompt, notFoundCode: RPC_CODES.invalidParams })],
   [
     "completion/complete",
