@@ -5,6 +5,16 @@ export const OFFERED: Readonly<Record<string, Section>> = {
   "14 Resources, prompts and completion": {
     "offered.unchanged":
       "resources, resource templates and prompts of servers are listed, read and gotten by the methods of the protocol; all that a server says of them is forwarded as it is, but for the names of prompts",
+    "offered.capabilities":
+      "resources, prompts and completions are declared if a server of the agent has them or is not known yet; none without an agent",
+    "offered.errors":
+      "a JSON-RPC error of a server comes through as it is; an unknown or denied resource is -32002, an unknown or denied prompt -32602, and data has the gateway's error",
+    "offered.requests":
+      "requests for resources and prompts have deadlines, progress, cancellation, limits, spans and audit lines, as calls of tools have",
+    "offered.subscriptions":
+      "a client is notified when a resource is updated to which it has subscribed, and that the rules allow",
+    "offered.changes":
+      "a client that has asked for a list is notified when the list changes, and after a reload",
     "offered.completion":
       "arguments of prompts and of resource templates are completed by their server",
     "offered.merged":

@@ -123,6 +123,7 @@ export async function callServerTool(
     case "missing-arguments":
       throw missingArgumentsError(call, { gatewayToolName, tool: answer.tool, args });
     case "replied":
+      if (answer.reply.ok) context.onResult(answer.reply.result.value);
       return toServerAnswer(answer, args, wordsOf(call));
   }
 }

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { checkCalls, checkProgress } from "./calls.ts";
 import type { ClientTransport, OpenTransport } from "./transport.ts";
+import { checkCapabilities, checkOffers } from "./offers.ts";
 import { checkForwarding, checkRequestsDuringCalls } from "./forwarding.ts";
 import { checkHandshake, checkMessages } from "./messages.ts";
 
@@ -21,6 +22,8 @@ const TEST_GROUPS: readonly TestGroup[] = [
   checkProgress,
   checkForwarding,
   checkRequestsDuringCalls,
+  checkOffers,
+  checkCapabilities,
 ];
 
 /** Registers the tests of a transport. */

@@ -1,5 +1,10 @@
 import { AgentSession } from "../../e2e/agent_session.ts";
-import { misbehavingServer, type RunningGateway, startGateway } from "../../e2e/gateway.ts";
+import {
+  misbehavingServer,
+  offeringServer,
+  type RunningGateway,
+  startGateway,
+} from "../../e2e/gateway.ts";
 import { HttpTransport } from "../../e2e/http_transport.ts";
 import type { InitializeParams } from "../../e2e/raw_client.ts";
 
@@ -27,6 +32,7 @@ export interface OpenTransport extends AsyncDisposable {
 export const SERVERS = {
   odd: misbehavingServer(),
   other: misbehavingServer(),
+  offering: offeringServer(),
   old: misbehavingServer("--revision=2024-11-05"),
   sampling: { ...misbehavingServer(), gateway: { forward: ["sampling"] } },
   impatient: { ...misbehavingServer(), gateway: { call_timeout_ms: 1000 } },
