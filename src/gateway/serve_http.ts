@@ -53,7 +53,7 @@ export async function serveHttp(gateway: Gateway, options: ServeHttpOptions): Pr
     throw new ConfigError([problemWithoutPosition(message, { path })], { cause: error });
   });
   gateway.onConfigurationChange(() => {
-    authenticator.noteRules();
+    authenticator.onRulesChanged();
     service.endInvalidSessions();
   });
   void gateway.open().then(() => isReady = true);

@@ -21,7 +21,10 @@ export class AcceptedCredentials {
     return createHash("sha256").update(authorization).digest("hex");
   }
 
-  /** Returns the agent of a credential, which is `undefined` if none are required; no object for an unknown credential. */
+  /**
+   * Finds a credential; returns `undefined` if it is unknown. Its agent is `undefined` if the gateway requires no
+   * credential.
+   */
   find(hash: string): { readonly agent: string | undefined } | undefined {
     return this.#agents.has(hash) ? { agent: this.#agents.get(hash) } : undefined;
   }

@@ -24,7 +24,7 @@ export function readBearer(header: string | null): Bearer {
 export interface Challenge {
   /** URL of the protected resource metadata. */
   readonly metadataUrl?: string | undefined;
-  /** The reason why the token was refused; absent if the request had no token. */
+  /** The error that refuses the token; absent if the request had no token. */
   readonly error?: "invalid_token";
 }
 

@@ -20,11 +20,11 @@ export interface WriterContext {
  * or the client reads nothing for long, the connection is closed.
  */
 export class BodyWriter implements HeldData {
-  /** The memory in which the queued data counts. Set before the first write. */
+  /** The budget that the queued data counts against. Set before the first write. */
   memory: Budget;
   readonly #response: ServerResponse;
   readonly #context: WriterContext;
-  // The queued bytes, in chunks; the bytes of many short messages are joined to one. Empty unless writing is blocked.
+  // The queued bytes, in chunks; many short messages are joined into one. Empty unless writing is blocked.
   readonly #queue: Uint8Array[] = [];
   #lastChunk = new ByteBuffer({ maxBytes: CHUNK_BYTES });
   readonly #closeListeners: (() => void)[] = [];
@@ -59,7 +59,7 @@ export class BodyWriter implements HeldData {
 
   write(bytes: Uint8Array): void {
     if (this.#isClosed || this.#isEnding) return;
-    // The new message does not count, so that a client that keeps up can receive a message of any length.
+    // Only earlier messages count, so that a client that keeps up can receive a message of any length.
     if (this.#queuedBytes > this.#context.limits.queuedBytes) return this.destroy();
     if (this.#queuedBytes === 0) this.#lastProgressAt = performance.now();
     if (!this.#isBlocked && bytes.length <= CHUNK_BYTES) {

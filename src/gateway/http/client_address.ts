@@ -15,9 +15,9 @@ export class ClientAddresses {
   }
 
   /**
-   * Returns the address of a client. Each trusted proxy appends to `X-Forwarded-For` the address from
-   * which it was reached. The client is therefore the right-most address that is not a trusted proxy.
-   * The addresses to the left of it may be forged.
+   * Returns the address of a client. Each trusted proxy appends the address of its own client to
+   * `X-Forwarded-For`. The client is therefore the right-most address that is not a trusted proxy; the
+   * addresses to the left of it may be forged.
    *
    * @param peer The address at the other end of the connection.
    * @param forwardedFor The value of `X-Forwarded-For`, if there is one.

@@ -15,8 +15,8 @@ export interface Connection {
   /** The latest request. */
   request: IncomingMessage | undefined;
   /**
-   * The agent of the active requests; `undefined` if there is none, if it has not proved its identity yet, or if the
-   * gateway requires no credential. Clients without an agent count as one agent.
+   * The agent of the active requests; `undefined` if there are none, if the client has not authenticated yet, or if the
+   * gateway requires no credential. All clients without an agent count as one agent.
    */
   agent: string | undefined;
   /** Time at which the connection became active or idle, on the clock of `performance.now()`. */
@@ -99,11 +99,11 @@ export class Connections {
   }
 
   /**
-   * Counts a connection with an active request as one of an agent.
+   * Counts a connection with an active request for an agent.
    *
    * @param agent `undefined`: the gateway requires no credential.
-   * @returns Whether the agent may have another active connection. It may have its share of them, and at most a quarter
-   * of all connections may have a request of the agent whose body has not arrived whole.
+   * @returns Whether the agent may have another active connection: it must not exceed its share, nor have incomplete
+   * request bodies on more than a quarter of all connections.
    */
   admitAgent(connection: Connection, agent: string | undefined): boolean {
     if (!this.#isOpen(connection)) return true;
@@ -151,9 +151,9 @@ export class Connections {
   }
 
   /**
-   * Finds the connection to close if none is idle: one of the agent with the most active connections, if these are
-   * more than its share. Of these, the one that has been active the longest, and first one whose request has a body
-   * that has not arrived whole.
+   * Finds the connection to close if none is idle: one of the agent with the most active connections, if that agent
+   * exceeds its share. Connections whose request body is incomplete come first, and among equals the one that has been
+   * active the longest.
    */
   #findActive(): Connection | undefined {
     let [largestAgent, largestCount]: [string | undefined, number] = [undefined, 0];

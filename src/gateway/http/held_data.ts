@@ -2,7 +2,7 @@ import { Budget } from "../../budget.ts";
 
 /** Data that is held in memory for one client, such as the answers that it has not read. */
 export interface HeldData {
-  /** The memory of the client's agent. */
+  /** The memory budget of the client's agent. */
   readonly memory: Budget;
   /** Frees the oldest part of the data, or all of it. */
   release(): void;
@@ -16,9 +16,9 @@ interface AgentHeldData {
 }
 
 /**
- * Limits data of one kind that is held for clients. It counts in the memory of their agents, and against a common
- * limit. For an agent that exceeds its memory, the oldest data is freed, except for that of one client. Above the
- * common limit, the oldest data of the agent with the most is freed.
+ * Limits data of one kind that is held for clients. The data counts against the budget of the client's agent, and
+ * against a common limit. If an agent exceeds its budget, its oldest data is freed, except that of one client. If the
+ * common limit is exceeded, the oldest data of the agent with the most data is freed.
  */
 export class HeldDataLimit {
   readonly #limit: Budget;

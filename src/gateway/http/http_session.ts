@@ -15,9 +15,9 @@ export interface HttpSessionOptions {
   readonly credential: Credential | undefined;
   /** Maximum size of the messages kept for a client that reconnects, in UTF-16 code units. */
   readonly maxReplayChars: number;
-  /** The memory of the client's agent. */
+  /** The memory budget of the client's agent. */
   readonly memory: Budget;
-  /** The kept messages of all sessions, in UTF-16 code units. */
+  /** The limit on the kept messages of all sessions, in UTF-16 code units. */
   readonly heldData: HeldDataLimit;
 }
 
@@ -41,7 +41,7 @@ export class HttpSession implements Channel, StreamOwner {
    * so the client is probably gone.
    */
   isAbandoned = false;
-  /** The memory of the client's agent. */
+  /** The memory budget of the client's agent. */
   readonly memory: Budget;
   readonly #replay: ReplayBuffer;
   readonly #responses = new Set<PostResponseWriter>();
@@ -87,7 +87,7 @@ export class HttpSession implements Channel, StreamOwner {
     previousStream?.end();
     stream.onEnd(() => {
       this.lastUsedAt = performance.now();
-      // A stream that another one has replaced was not lost.
+      // A stream that was replaced by another was not lost.
       this.isAbandoned ||= this.#getStream === stream;
     });
     const events = this.#replay.find(GET_STREAM).filter(({ position }) => position > afterPosition);

@@ -35,7 +35,7 @@ type KeySet = ReturnType<typeof import("jose").createRemoteJWKSet>;
 
 /**
  * The public keys of an issuer, cached by jose. They are fetched when first needed, and again when they
- * are old or a token names an unknown key; pauses between fetches limit their number.
+ * are old or a token names an unknown key, with a minimum pause between fetches.
  */
 export class IssuerKeys {
   readonly #options: JwtOptions;
@@ -125,14 +125,14 @@ async function findKeysUrl(issuer: string, signal: AbortSignal): Promise<string>
       if (metadata.issuer !== issuer) throw new Error("it is the metadata of another issuer");
       const { jwks_uri: keysUrl } = metadata;
       if (typeof keysUrl !== "string") throw new Error("it has no jwks_uri");
-      if (!isSecureUrl(keysUrl)) throw new Error("its jwks_uri is no https address");
+      if (!isSecureUrl(keysUrl)) throw new Error("its jwks_uri is not an https address");
       return keysUrl;
     } catch (error) {
       if (signal.aborted) throw error;
       failures.push(`${url}: ${messageOf(error)}`);
     }
   }
-  throw new Error(`No metadata: ${failures.join("; ") || "the issuer is no https address"}`);
+  throw new Error(`No metadata: ${failures.join("; ") || "the issuer is not an https address"}`);
 }
 
 /**

@@ -27,7 +27,7 @@ export interface ListenerOptions {
   readonly limits: HttpLimits;
   /** Addresses and networks of the proxies whose `X-Forwarded-For` is trusted. */
   readonly trustedProxies: readonly string[];
-  /** The memory that is held for clients and servers. */
+  /** The gateway's memory budget. */
   readonly memory: Budget;
   /** The only paths that are answered; they are compared without decoding. */
   readonly paths: ReadonlySet<string>;
@@ -247,7 +247,8 @@ export class Listener {
 
   /**
    * Waits until it is the request's turn; returns whether the connection is still open. A message whose credential was
-   * accepted before does not wait, so that a cancellation is never late: messages of a busy agent take turns as long work.
+   * accepted before does not wait, so that a cancellation is never late. Messages of a busy agent take turns in
+   * `longWork` instead.
    */
   #takeTurn(
     socket: Socket,
@@ -286,8 +287,9 @@ async function writeResponse(
 }
 
 /**
- * Whether the rest of a refused body is read and dropped, so that the connection can be used again. A longer rest is
- * not read: reading it takes more time than anything else that a client without a token can cause.
+ * Whether a refused body is short, so that the rest of it is read and dropped and the connection can be reused. The
+ * rest of a long body is not read: reading it would take more time than anything else that a client without a token
+ * can cause.
  */
 function isShort({ headers }: IncomingMessage): boolean {
   return Number(headers["content-length"] ?? Infinity) < LONG_BYTES;

@@ -19,14 +19,14 @@ interface InvalidTokens {
 export interface FailedLogin {
   /** Time that the network has to wait, in milliseconds; `undefined` if it need not wait. */
   readonly waitMs: number | undefined;
-  /** Whether this login is the first after which the network has to wait. */
+  /** Whether this failure is the one that makes the network wait. */
   readonly isFirst: boolean;
 }
 
 /**
- * Answers guesses with 429: a network from which too many different tokens were invalid has to wait. A client
- * that repeats one invalid token is counted once. Valid tokens are never refused, because all clients behind
- * a proxy share its address.
+ * Slows down guessing: a network that has sent too many different invalid tokens has to wait (429). A client that
+ * repeats one invalid token is counted once. Valid tokens are never refused, because all clients behind a proxy
+ * share its address.
  */
 export class LoginThrottle {
   readonly #failures = new Map<string, InvalidTokens>();

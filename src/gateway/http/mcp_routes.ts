@@ -26,7 +26,7 @@ const STREAM_HEADERS = { "content-type": EVENT_STREAM, "x-accel-buffering": "no"
 
 const DRAINING_MESSAGE = "The gateway is shutting down; try again";
 
-/** The oldest revision whose clients accept events without a message. */
+/** The first revision whose clients accept events without a message. */
 const PRIMING_SINCE = "2025-11-25";
 
 /**
@@ -174,8 +174,8 @@ function checkFirstMessage(message: Message): Response | undefined {
 }
 
 /**
- * Whether a message is a request or a batch with one, and not only answers and notifications. An invalid message may
- * be a request, and is answered with an error.
+ * Whether a message is a request, or a batch that contains one. An invalid message counts, because it may be a request
+ * and is answered with an error.
  */
 function mayContainRequest(message: Message): boolean {
   if (message.kind === "batch") return message.messages.some(mayContainRequest);

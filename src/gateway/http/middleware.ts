@@ -19,10 +19,10 @@ export interface HttpEnv {
 
 type Middleware = MiddlewareHandler<HttpEnv>;
 
-/** Matches an IP address, which is always a safe host: it cannot be rebound as a DNS name can. */
+/** Matches an IP address, which is always a safe host: unlike a DNS name, it cannot be rebound. */
 const IP_ADDRESS = /^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:.]+\])$/i;
 
-/** Headers of proxies; behind a proxy, the address is not that of the client. */
+/** Headers that proxies add. If there is one, the address may be that of a proxy. */
 const PROXY_HEADERS = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
 
 /**
@@ -150,8 +150,8 @@ export function bearerOnly(token: string): Middleware {
 }
 
 /**
- * Refuses requests from other machines, including requests that a proxy has forwarded. Not every proxy adds
- * a header. A gateway with credentials may be behind such a proxy, so it refuses all requests.
+ * Refuses requests from other machines, including those that a proxy forwards. Not every proxy adds a header that
+ * shows this, so a gateway with credentials, which may be behind such a proxy, refuses all requests.
  */
 export function loopbackOnly(authenticator: Authenticator): Middleware {
   return async (c, next) => {

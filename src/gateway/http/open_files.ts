@@ -1,5 +1,5 @@
 /**
- * Reads how many files and connections this process may have open at the same time.
+ * Returns the maximum number of files and connections that this process may have open.
  *
  * @returns `undefined` if the limit is unknown, or there is none.
  */

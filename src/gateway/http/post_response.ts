@@ -1,7 +1,7 @@
 import type { ResponseWriter } from "../../jsonrpc/mod.ts";
 import { EventStream } from "./event_stream.ts";
 
-/** The result of a POST, from which its response is made. */
+/** The result of a POST, from which its HTTP response is created. */
 export type PostResult =
   /** The POST contained no request. */
   | { readonly kind: "accepted" }

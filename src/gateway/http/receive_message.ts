@@ -12,10 +12,10 @@ import type { BodyError } from "./request_context.ts";
 
 /**
  * Receives the message in the body of a request and handles it; a long message in steps. If the body exceeds a limit
- * while it is read, the rest is dropped; of a long body, the connection is then closed.
+ * while it is read, the rest is dropped, or the connection is closed if the body is long.
  *
- * @param options `maxBytes`: maximum size of the body. `memory`: the sender's share of the memory, in which the body
- * counts until `handle` is called.
+ * @param options `maxBytes`: maximum size of the body. `memory`: the sender's budget, which the body counts against
+ * until `handle` is called.
  * @returns The result of `handle`.
  */
 export async function receiveMessage<T>(
@@ -43,7 +43,7 @@ export async function receiveMessage<T>(
       },
     });
   };
-  // No variable of this function holds the text: it would stay in memory until the result is known.
+  // The text is not kept in a variable, where it would stay in memory until the result is known.
   return await (bytes < LONG_BYTES
     ? longWork.runOrWait(party, () => handleText(takeText(buffer)))
     : longWork.run(party, () => takeText(buffer)).then(handleText));
@@ -67,7 +67,7 @@ function readBody(
 ): Promise<BodyError | undefined> {
   const declaredBytes = Number(incoming.headers["content-length"] ?? 0);
   if (declaredBytes > maxBytes) return Promise.resolve("too-long");
-  // All of it at once, so that several long bodies are not read halfway and then refused.
+  // The whole size is reserved at once, so that several long bodies are not read halfway and then refused.
   if (!buffer.reserve(declaredBytes)) return Promise.resolve("busy");
   return new Promise((resolve) => {
     const settle = (error?: BodyError): void => {

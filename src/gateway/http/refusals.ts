@@ -1,6 +1,6 @@
 import type { Log } from "../../log.ts";
 
-/** The reason why a request is refused, if the HTTP status alone does not say it. */
+/** The reason for refusing a request, if the HTTP status alone does not show it. */
 export type RefusalReason =
   | "no_token"
   | "invalid_token"
@@ -42,7 +42,7 @@ export interface RefusedRequest {
   readonly address: string;
   /** The HTTP status: from 400 to 499, or 503 for a request beyond its agent's share of the connections. */
   readonly status: number;
-  /** Absent if the status alone says it. */
+  /** Absent if the status alone shows it. */
   readonly reason?: RefusalReason | undefined;
 }
 
@@ -64,7 +64,7 @@ export class HttpRefusals {
   readonly #counts = new Map<string, number>();
   readonly #failures = new Map<string, FailedLogins>();
 
-  /** Creates records without refusals. */
+  /** Creates an empty record. */
   constructor(options: HttpRefusalsOptions) {
     this.#options = options;
   }
@@ -82,7 +82,7 @@ export class HttpRefusals {
     if (isLogin) this.#warn(address, reason);
   }
 
-  /** Writes the numbers of refused requests in the text format of Prometheus. */
+  /** Returns the numbers of refused requests in the text format of Prometheus. */
   write(): string {
     const name = "mcp_gateway_http_refused_total";
     const lines = [...this.#counts].map(([label, count]) => `${name}{${label}} ${count}\n`);

@@ -1,7 +1,7 @@
 import type { Budget } from "../../budget.ts";
 import type { HeldData, HeldDataLimit } from "./held_data.ts";
 
-/** Memory of a message in addition to its text, in UTF-16 code units. */
+/** Size that a message counts in addition to its text, in UTF-16 code units. */
 const EVENT_CHARS = 64;
 
 /** A message that was sent on a stream. */
@@ -18,7 +18,7 @@ export class ReplayBuffer implements HeldData {
   readonly memory: Budget;
   readonly #maxChars: number;
   readonly #heldData: HeldDataLimit;
-  // The first of these events may have been dropped: removing each from the list would copy all others.
+  // The first `#droppedCount` events are already dropped. Removing each one at once would copy all others.
   #events: SentEvent[] = [];
   #droppedCount = 0;
   #size = 0;
@@ -27,8 +27,8 @@ export class ReplayBuffer implements HeldData {
    * Creates an empty buffer.
    *
    * @param maxChars Maximum size of the kept messages, in UTF-16 code units.
-   * @param options `memory`: the memory of the client's agent. `heldData`: the kept messages of all sessions, in the
-   * same unit.
+   * @param options `memory`: the budget of the client's agent. `heldData`: the limit on the kept messages of all
+   * sessions, in the same unit.
    */
   constructor(
     maxChars: number,

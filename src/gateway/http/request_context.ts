@@ -1,11 +1,11 @@
 import type { Message } from "../../jsonrpc/mod.ts";
 import type { RefusalReason } from "./refusals.ts";
 
-/** The reason why a body could not be read. */
+/** The reason that a body could not be read. */
 export type BodyError =
   /** The body is longer than the limit. */
   | "too-long"
-  /** The agent, or all agents together, use all the memory that they may use. */
+  /** The memory budget of the agent, or of the whole gateway, has no room for the body. */
   | "busy"
   /** The client disconnected, or took too long. */
   | "gone";
@@ -14,13 +14,13 @@ export type BodyError =
 export interface RequestContext {
   /** The client's IP address. */
   readonly address: string;
-  /** The reason why the request is refused, if the HTTP status alone does not say it. The middleware that refuses sets it. */
+  /** Set by the middleware that refuses the request, if the HTTP status alone does not show the reason. */
   refusalReason?: RefusalReason;
-  /** The agent of the credential. The middleware that checks the credential sets it. */
+  /** The agent of the credential. Set by the middleware that checks the credential. */
   agent?: string;
   /**
-   * Counts the connection of the request as one of the agent of the credential, or of the clients without a credential
-   * if none are required. The middleware that checks the credential calls it.
+   * Counts the connection of the request for the agent of the credential; if no credential is required, for all clients
+   * together. Called by the middleware that checks the credential.
    *
    * @returns Whether the connections that the agent uses at the same time are within its share.
    */
@@ -29,8 +29,8 @@ export interface RequestContext {
    * Receives the message in the body and handles it. The `Request` has no body, because creating a stream for each
    * request is slow.
    *
-   * @param options `maxBytes`: maximum size of the body. `agent`: the agent of the credential, in whose share of
-   * the memory the body is read.
+   * @param options `maxBytes`: maximum size of the body. `agent`: the agent of the credential, whose budget the body
+   * counts against.
    * @param handle Handles the message. Nothing else holds the message after this function has returned.
    * @returns The result of `handle`.
    */
@@ -40,7 +40,7 @@ export interface RequestContext {
   ): Promise<Awaited<T> | BodyError>;
 }
 
-/** Returns the name of the share of an agent's clients in the memory; all clients without a credential have one share. */
+/** Returns the name of the memory budget of an agent's clients. All clients without a credential share one budget. */
 export function shareName(agent: string | undefined): string {
   return agent === undefined ? "clients" : `agent ${agent}`;
 }

@@ -9,7 +9,7 @@ const METHODS: ReadonlySet<string> = new Set([
   "PATCH",
 ]);
 
-/** Headers that may occur only once: a proxy might read one of two, and the gateway the other. */
+/** Headers that may occur only once: of two, a proxy might read one and the gateway the other. */
 const SINGLE_HEADERS: ReadonlySet<string> = new Set([
   "authorization",
   "content-length",
@@ -23,7 +23,7 @@ const SINGLE_HEADERS: ReadonlySet<string> = new Set([
 
 /**
  * Maximum number of headers of a request. More are refused: a proxy that ignores headers beyond its own
- * maximum would read another request than the gateway.
+ * maximum would see a different request than the gateway.
  */
 const MAX_HEADERS = 200;
 

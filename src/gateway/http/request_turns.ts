@@ -10,8 +10,9 @@ export interface TurnOwner {
 }
 
 /**
- * Lets only a few requests start in each turn of the event loop, so that a flood of requests that anybody can send
- * delays other work little. Networks and agents take turns, and so do the connections of each: a flood waits for itself.
+ * Lets only a few requests start in each turn of the event loop, so that a flood of requests, which anybody can send,
+ * hardly delays other work. Networks and agents take turns, and so do the connections of each: a flood delays mostly
+ * itself.
  */
 export class RequestTurns {
   // The waiting requests by party and by connection; in both maps, the one whose turn is next is first.
@@ -22,8 +23,8 @@ export class RequestTurns {
   /**
    * Takes a turn.
    *
-   * @returns `true` if the request may start at once; otherwise a promise of whether it may start when it is its turn,
-   * or `false` if its connection is closed before.
+   * @returns `true` if the request may start at once. Otherwise a promise: it resolves to `true` when it is the
+   * request's turn, or to `false` if the connection is closed before.
    */
   take({ party, connection }: TurnOwner): true | Promise<boolean> {
     this.#schedule();

@@ -25,7 +25,7 @@ const RETRY_S = 5;
 export interface RulesAuthenticatorOptions {
   /** Returns the active rules; called for each request. */
   readonly rules: () => Rules;
-  /** Log for failed logins; tokens are never logged. */
+  /** Receives failed logins, without the tokens. */
   readonly log: Log;
   /** Times for fetching the issuer's keys that differ from the defaults. */
   readonly keyTimes?: Partial<KeyTimes>;
@@ -48,11 +48,11 @@ export class RulesAuthenticator implements Authenticator {
   #requiresCredential = false;
 
   /**
-   * Creates the authenticator; fetches nothing yet.
+   * Creates the authenticator. The issuer's keys are fetched when they are first needed.
    */
   constructor(options: RulesAuthenticatorOptions) {
     this.#options = options;
-    this.noteRules();
+    this.onRulesChanged();
   }
 
   /** Whether the rules have a credential, or have had one since the start. An expired credential counts. */
@@ -61,10 +61,10 @@ export class RulesAuthenticator implements Authenticator {
   }
 
   /**
-   * Must be called after every change of the active rules. Once they have had a credential, requests are
-   * refused without one: who deletes the last token does not want to let everyone in.
+   * Must be called after every change of the active rules. Once the rules have had a credential, requests
+   * without one are refused, because an operator who deletes the last token does not want to let everyone in.
    */
-  noteRules(): void {
+  onRulesChanged(): void {
     const hadCredentials = this.#hasCredentials;
     this.#hasCredentials = hasCredentials(this.#options.rules());
     this.#requiresCredential ||= this.#hasCredentials;
@@ -187,7 +187,7 @@ function refuseUntilLater(waitMs: number): Refused {
   return { kind: "refused", status: 429, retryAfterS, message };
 }
 
-/** Indexes tokens by their hashes, so that the time of a lookup reveals nothing about the tokens. */
+/** Indexes tokens by their hashes, so that the duration of a lookup reveals nothing about the tokens. */
 function indexTokens({ agents }: Rules): ReadonlyMap<string, TokenOwner> {
   const index = new Map<string, TokenOwner>();
   for (const [agent, { tokens }] of agents) {

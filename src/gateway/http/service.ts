@@ -42,13 +42,13 @@ export interface ServiceOptions {
   readonly onRefused?: (request: RefusedRequest) => void;
   /** Log for the operator. */
   readonly log: Log;
-  /** The memory that is held for clients and servers. */
+  /** The gateway's memory budget. */
   readonly memory: Budget;
   /** Limits that differ from `HTTP_LIMITS`. */
   readonly limits?: Partial<HttpLimits>;
 }
 
-/** Interval of the check for calls that take long and get a stream, in milliseconds. */
+/** Interval of the check for long calls whose responses become streams, in milliseconds. */
 const TICK_MS = 250;
 
 /** Interval of the check for expired sessions, in milliseconds. */

@@ -27,7 +27,7 @@ export interface SessionStoreOptions {
   readonly idleMs: number;
   /** Maximum lifetime of a session, in milliseconds. */
   readonly maxMs: number;
-  /** The memory that is held for clients and servers. */
+  /** The gateway's memory budget. */
   readonly memory: Budget;
   /** Limits on kept messages and on abandoned sessions. */
   readonly limits: Pick<
@@ -138,8 +138,8 @@ export class SessionStore {
   }
 
   /**
-   * Ends a session of the agent with the most sessions, or an idle session. An agent does not displace idle sessions of
-   * agents that have as few as it has. Returns whether there is room.
+   * Makes room for a session of an agent: ends a session of the agent with the most sessions, or an idle session. Idle
+   * sessions of other agents that have no more sessions than this agent stay. Returns whether there is room.
    */
   #makeRoom(agent: string | undefined): boolean {
     this.sweep();

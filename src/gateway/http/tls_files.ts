@@ -15,7 +15,7 @@ export interface TlsFiles {
 /**
  * Reads both files and checks that they belong together.
  *
- * @throws {Error} If the files cannot be used; the message reveals nothing of the key.
+ * @throws {Error} If the files cannot be used; the message reveals nothing about the key.
  */
 export function readCertificate(files: TlsFiles): Certificate {
   const cert = readFile("certificate", files.cert);
@@ -24,13 +24,13 @@ export function readCertificate(files: TlsFiles): Certificate {
   try {
     certificate = new X509Certificate(cert);
   } catch (cause) {
-    throw new Error(`${files.cert} holds no certificate in PEM form`, { cause });
+    throw new Error(`${files.cert} contains no certificate in PEM format`, { cause });
   }
   let isPair: boolean;
   try {
     isPair = certificate.checkPrivateKey(createPrivateKey(key));
   } catch (cause) {
-    throw new Error(`${files.key} holds no unencrypted private key in PEM form`, { cause });
+    throw new Error(`${files.key} contains no unencrypted private key in PEM format`, { cause });
   }
   if (!isPair) {
     throw new Error(`The key in ${files.key} is not that of the certificate ${files.cert}`);

@@ -36,7 +36,7 @@ export class AuthenticatorFixture {
   /** Replaces the rules. */
   async reload(rules: object): Promise<void> {
     this.rules = (await readConfiguration(rules)).rules;
-    this.authenticator.noteRules();
+    this.authenticator.onRulesChanged();
   }
 
   /** Authenticates a request with an `Authorization` header, or without it. */

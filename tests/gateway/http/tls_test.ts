@@ -115,9 +115,9 @@ Deno.test("HTTPS", async (t) => {
         await assert.rejects(openListener({ tlsCert, tlsKey }), /is not that of the certificate/);
         await assert.rejects(
           openListener({ tlsCert, tlsKey: tlsCert }),
-          /holds no unencrypted private key/,
+          /contains no unencrypted private key/,
         );
-        await assert.rejects(openListener({ tlsCert: tlsKey, tlsKey }), /holds no certificate/);
+        await assert.rejects(openListener({ tlsCert: tlsKey, tlsKey }), /contains no certificate/);
         await assert.rejects(
           openListener({ tlsCert: join(folder, "no"), tlsKey }),
           /cannot be read/,
