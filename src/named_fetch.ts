@@ -45,8 +45,8 @@ export interface NamedAddressOptions {
 }
 
 /**
- * Throws if an address must not be used, because it is not public and the address of the machine that
- * named it is not of the same kind. This machine may also name addresses in a private network.
+ * Throws if an address must not be used. A machine may name public addresses, and addresses of the same kind as
+ * its own. If its own address is loopback, it may also name addresses in a private network.
  *
  * @throws {ForbiddenAddressError}
  */

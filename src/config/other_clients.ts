@@ -90,7 +90,7 @@ export function findSwappedFile(
 }
 
 /**
- * Detects a file in another format than that of a servers file, such as another client's.
+ * Detects a file that does not have the format of a servers file, such as another client's.
  *
  * @returns One problem; undefined if `mcpServers` is there, or the format is unknown.
  */

@@ -121,7 +121,7 @@ function inProcess(connection: MemoryConfig): TransportKind {
   };
 }
 
-/** The parts of a kind without a process: there is no program to download, and no stderr that shows a cause. */
+/** Properties of connections without a process: there is no program to download, and no stderr that shows a cause. */
 const WITHOUT_PROCESS = {
   verb: "sent",
   mayDownload: () => false,
