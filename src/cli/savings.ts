@@ -3,6 +3,7 @@ import {
   type Arguments,
   type GatewayTool,
   gatewayTools,
+  loadDirectTools,
   type ToolContext,
 } from "../gateway/mod.ts";
 import { compilePolicy } from "../policy/mod.ts";
@@ -29,7 +30,10 @@ export const command = defineCommand({
     const names = [...configuration.servers.keys()];
     const savings = await withStartedServers(
       { opened, names, stderr },
-      (started, probes, signal) => countAll(started, { probes, configuration, counter, signal }),
+      (started, probes, signal) => {
+        const { nameLimit } = opened.settings;
+        return countAll(started, { probes, configuration, nameLimit, counter, signal });
+      },
     );
     stdout.write(json ? jsonOutput(JSON.stringify(savings)) : savingsText(savings));
     if (names.length === 0) stderr.write("No server is configured\n");
@@ -43,23 +47,31 @@ export const command = defineCommand({
 interface CountContext {
   readonly probes: Probes;
   readonly configuration: Configuration;
+  readonly nameLimit: number;
   readonly counter: TokenCounter;
   readonly signal: AbortSignal;
 }
 
 async function countAll(started: readonly Probe[], context: CountContext): Promise<Savings> {
-  const { configuration, counter: { tokenizer, count } } = context;
+  const { configuration, nameLimit, counter: { tokenizer, count } } = context;
+  const { directDefinitions } = await loadDirectTools();
   const tools = gatewayTools({ debug: false });
   const definitions = [...tools.values()].map(({ definition }) => definition);
   const countExchange = createExchangeCounter(tools, context);
-  const fixed = {
+  const ownTokens = {
     definitions: count(JSON.stringify(definitions)),
     list_servers: await countExchange("list_servers", {}),
   };
+  let shownDirectly = 0;
   const servers: ServerSavings[] = [];
   for (const { config, tools: listed } of started) {
     if (listed === undefined) continue;
     const { name } = config;
+    const countShown = (face: "meta" | "direct") => {
+      const shown = directDefinitions(listed, { config, face, nameLimit });
+      return shown.length === 0 ? 0 : count(`[${shown.join(",")}]`);
+    };
+    shownDirectly += countShown("meta");
     const toolsBySize = listed.toSorted((one, two) => one.text.json.length - two.text.json.length);
     const example = toolsBySize[Math.floor(toolsBySize.length / 2)]?.name ?? "";
     const exampleCall = { server: name, tool: example, args: {} };
@@ -75,6 +87,7 @@ async function countAll(started: readonly Probe[], context: CountContext): Promi
       server: name,
       tools: listed.length,
       direct: count(`[${listed.map(({ text }) => text.json).join(",")}]`),
+      direct_face: countShown("direct"),
       gateway: signatures + schema + call,
       signatures,
       schema,
@@ -86,6 +99,7 @@ async function countAll(started: readonly Probe[], context: CountContext): Promi
     const { message } = findCause(probe, { warnings: configuration.warnings });
     return { server: probe.config.name, error: message.replaceAll("\n", " ") };
   });
+  const fixed = { ...ownTokens, direct_tools: shownDirectly };
   return { tokenizer, servers, fixed, total: sumCosts(servers, fixed), failed };
 }
 
@@ -124,6 +138,8 @@ interface ServerSavings {
   readonly tools: number;
   /** The definitions of all its tools, as a client loads them. */
   readonly direct: number;
+  /** The definitions as a client loads them with `--face direct`, under their longer names. */
+  readonly direct_face: number;
   /** One task through the gateway: the sum of `signatures`, `schema` and `call`. */
   readonly gateway: number;
   /** The request for the signatures, and the answer. */
@@ -142,6 +158,8 @@ interface FixedCosts {
   readonly definitions: number;
   /** The request for the server list, and the answer. */
   readonly list_servers: number;
+  /** The definitions of the tools that entries show beside the gateway's own. */
+  readonly direct_tools: number;
 }
 
 /** The totals over all servers, in tokens. */
@@ -149,6 +167,8 @@ interface TotalSavings {
   readonly tools: number;
   /** The definitions of all tools of all servers. */
   readonly direct: number;
+  /** The same definitions with `--face direct`. */
+  readonly direct_face: number;
   /** A session with one task on an average server: the fixed costs plus the mean of `gateway`. */
   readonly gateway: number;
   /** A session with one task on the most expensive server. */
@@ -175,7 +195,7 @@ export function sumCosts(servers: readonly ServerSavings[], fixed: FixedCosts): 
     return servers.reduce((total, server) => total + costOf(server), 0);
   };
   const direct = sum((server) => server.direct);
-  const fixedTokens = fixed.definitions + fixed.list_servers;
+  const fixedTokens = fixed.definitions + fixed.list_servers + fixed.direct_tools;
   const gateway = fixedTokens +
     Math.round(sum((server) => server.gateway) / Math.max(1, servers.length));
   const mostExpensive = fixedTokens + Math.max(0, ...servers.map((server) => server.gateway));
@@ -185,6 +205,7 @@ export function sumCosts(servers: readonly ServerSavings[], fixed: FixedCosts): 
   return {
     tools: sum((server) => server.tools),
     direct,
+    direct_face: sum((server) => server.direct_face),
     gateway,
     gateway_max: mostExpensive,
     saved_percent: savedPercent(gateway),
@@ -202,11 +223,15 @@ function savingsText(
   const rows = servers.map(({ server, tools, direct, gateway }) => {
     return [server, String(tools), formatCount(direct), formatCount(gateway)];
   });
-  const { definitions, list_servers } = fixed;
-  const { tools, direct, gateway, gateway_max, saved_percent, saved_percent_min } = total;
+  const { definitions, list_servers, direct_tools } = fixed;
+  const { tools, direct, direct_face, gateway, gateway_max, saved_percent, saved_percent_min } =
+    total;
   const totalRows = [
     ["gateway's own tools", "3", "-", formatCount(definitions)],
     ["list of servers", "-", "-", formatCount(list_servers)],
+    ...(direct_tools === 0
+      ? []
+      : [["tools that entries show", "-", "-", formatCount(direct_tools)]]),
     ["SUM: one task", formatCount(tools), formatCount(direct), formatCount(gateway)],
   ];
   const method = tokenizer === "estimate"
@@ -216,7 +241,11 @@ function savingsText(
     `Tokens (${method}). DIRECT: all definitions, loaded at the start of every session. TASK: ` +
     `through the gateway, the signatures of a server's tools, one full schema, and a call. The sum ` +
     `contains one task on an average server and saves ${saved_percent} %; a task on the most expensive ` +
-    `server takes ${formatCount(gateway_max)} tokens and saves ${saved_percent_min} %.`;
+    `server takes ${formatCount(gateway_max)} tokens and saves ${saved_percent_min} %. ` +
+    `With --face direct, the definitions take ${
+      formatCount(direct_face)
+    } tokens in a client that loads ` +
+    `them all at the start.`;
   const columns = [
     { title: "SERVER" },
     numberColumn("TOOLS"),

@@ -13,6 +13,7 @@ const INSPECT = /Start .* once, to see what/;
 const AGENTS = /Which agents use the gateway/;
 const TOOLS = /Which tools may \S+ call/;
 const CLIENTS = /into which clients/;
+const FACE = /Show .* the tools of the servers directly/;
 const CONFIRM = /Write ~.*\?/s;
 
 const CLAUDE = { mcpServers: { memory: { command: "x" }, files: { command: "y" } } };
@@ -49,6 +50,7 @@ Deno.test("[init.self] [init.summary] [init.agents] a second run skips the gatew
       [/Which agent's rules apply to Cursor/, down + enter],
       [CLIENTS, `a${enter}`],
       [/What about the servers/, down + enter],
+      [FACE, "n"],
       [CONFIRM, enter],
     ],
     {},
@@ -66,6 +68,7 @@ Deno.test("[init.self] [init.summary] [init.agents] a second run skips the gatew
       // Enter keeps the agent of the existing entry, which is the second.
       [/Which agent's rules apply to Cursor/, enter],
       [CLIENTS, `a${enter}`],
+      [FACE, "n"],
       [CONFIRM, enter],
     ],
     {},

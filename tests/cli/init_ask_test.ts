@@ -14,6 +14,7 @@ const INSPECT = /Start .* once, to see what/;
 const AGENTS = /Which agents use the gateway/;
 const TOOLS = /Which tools may \S+ call/;
 const CLIENTS = /into which clients/;
+const FACE = /Show .* the tools of the servers directly/;
 const REMOVE = /What about the servers that .* ha(?:s|ve) now/;
 const CONFIRM = /Write ~.*\?/s;
 
@@ -110,6 +111,7 @@ Deno.test("[init.questions] [init.client-entry] [init.take-out] [init.always-loa
     ...WITHOUT_START,
     [CLIENTS, `a${enter}`],
     [REMOVE, down + enter],
+    [FACE, "n"],
     [CONFIRM, enter],
   ]);
   assert.equal(code, 0, stderr);
@@ -173,6 +175,7 @@ Deno.test("[init.questions] [init.agents] some servers, several agents, and an a
     [/Which agent's rules apply to Gemini CLI\?/, down + enter],
     [CLIENTS, space + down + space + enter],
     [REMOVE, enter],
+    [FACE, "n"],
     [CONFIRM, enter],
   ]);
   assert.equal(code, 0, stderr);
@@ -202,6 +205,7 @@ Deno.test("[init.collisions] different servers of one name are all offered", asy
     ...WITHOUT_START,
     [CLIENTS, `a${enter}`],
     [REMOVE, down + enter],
+    [FACE, "n"],
     [CONFIRM, enter],
   ]);
   assert.equal(code, 0, stderr);
@@ -229,6 +233,7 @@ Deno.test("[init.take-out] the question names only the clients whose files lose 
     ...WITHOUT_START,
     [CLIENTS, `a${enter}`],
     [/What about the servers that Cursor has now/, down + enter],
+    [FACE, "n"],
     [CONFIRM, enter],
   ]);
   assert.equal(code, 0, stderr);
@@ -297,6 +302,7 @@ Deno.test("[init.client-entry] an existing entry keeps its name and its variable
     [SERVERS, space + enter],
     [AGENTS, enter],
     [CLIENTS, `a${enter}`],
+    [FACE, "n"],
     [CONFIRM, enter],
   ]);
   assert.equal(code, 0, stderr);
@@ -344,6 +350,7 @@ Deno.test("[init.undo-client] undo reverts only init's changes in a client's fil
     ...WITHOUT_START,
     [CLIENTS, `a${enter}`],
     [REMOVE, down + enter],
+    [FACE, "n"],
     [CONFIRM, enter],
   ]);
   fixture.write(".claude.json", fixture.read(".claude.json").replace(": 3,", ": 4,"));
@@ -355,3 +362,31 @@ Deno.test("[init.undo-client] undo reverts only init's changes in a client's fil
     numStartups: 4,
   });
 });
+
+Deno.test("[init.face] a client that searches for tools itself is offered the direct face", async () => {
+  using fixture = new InitFixture({
+    ".claude.json": { mcpServers: {} },
+    ".cursor/mcp.json": { mcpServers: { one: { command: "x" } } },
+  });
+  const { code, stderr, screen } = await fixture.runAtTerminal([
+    [SERVERS, enter],
+    ...WITHOUT_START,
+    [CLIENTS, `a${enter}`],
+    [REMOVE, enter],
+    [/Show Claude Code the tools/, enter],
+    [CONFIRM, enter],
+  ]);
+  assert.equal(code, 0, stderr);
+  assert.match(withoutLineBreaks(screen), /definitions only when its model has searched for them/);
+  const entryOf = (path: string) => JSON.parse(fixture.read(path)).mcpServers.gateway;
+  const { args, alwaysLoad } = entryOf(".claude.json");
+  assert.deepEqual(args.slice(-2), ["--face", "direct"]);
+  // All definitions would be loaded.
+  assert.equal(alwaysLoad, undefined);
+  assert.equal(entryOf(".cursor/mcp.json").args.includes("--face"), false);
+});
+
+/** Returns a screen on which long questions are on one line. */
+function withoutLineBreaks(screen: string): string {
+  return screen.replace(/\s*\n[│\s]*/g, " ");
+}

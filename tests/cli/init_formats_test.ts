@@ -195,6 +195,8 @@ for (const [file, content, expected] of INVALID_FILES) {
   });
 }
 
+const FACE = /Show .* the tools of the servers directly/;
+
 /** Answers that import every server, start none, and write the entry to every client. */
 const WRITE_EVERYWHERE: readonly Answer[] = [
   [/Which servers go behind/, enter],
@@ -202,6 +204,7 @@ const WRITE_EVERYWHERE: readonly Answer[] = [
   [/Which agents use the gateway/, enter],
   [/Which tools may developer call/, down + enter],
   [/into which clients/, `a${enter}`],
+  [FACE, "n"],
 ];
 
 Deno.test("[init.formats] [init.undo-client] the entry is written to Codex's file, and removed from it again", async () => {
@@ -256,6 +259,7 @@ Deno.test("[init.formats] an entry of the gateway in Codex's file is replaced in
   const { code, stderr } = await fixture.runAtTerminal([
     [/Which agents use the gateway/, enter],
     [/into which clients/, `a${enter}`],
+    [FACE, "n"],
     [/Write ~.*\?/s, enter],
   ]);
   assert.equal(code, 0, stderr);

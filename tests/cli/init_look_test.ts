@@ -314,3 +314,32 @@ Deno.test("[init.describe] a server is described by a sentence of its instructio
   assert.ok(longDescription.length <= 200 && longDescription.isWellFormed(), longDescription);
   assert.ok(longDescription.endsWith("…"), longDescription);
 });
+
+Deno.test("[init.face] a client of few tools is offered the direct face, and one of many tools is not", async () => {
+  const createTools = (count: number) =>
+    Array.from({ length: count }, (_, index) => ({
+      name: `get_thing_${index}`,
+      description: "Gets one of the many things that this server knows about",
+      annotations: { readOnlyHint: true },
+      inputSchema: { type: "object", properties: { id: { type: "string" } } },
+    }));
+  const runWith = async (count: number, answers: readonly Answer[]) => {
+    using fixture = new InitFixture();
+    const few = listingServer(fixture, createTools(count));
+    fixture.write(".cursor/mcp.json", { mcpServers: { few } });
+    const { code, stderr, screen } = await fixture.runAtTerminal([
+      ...FIRST_ANSWERS,
+      [/Which tools may developer call/, enter],
+      [/into which clients/, `a${enter}`],
+      [/What about the servers/, enter],
+      ...answers,
+      [/Write ~.*\?/s, enter],
+    ]);
+    assert.equal(code, 0, stderr);
+    if (answers.length > 0) assert.match(screen, /all 3 tools take/);
+    return JSON.parse(fixture.read(".cursor/mcp.json")).mcpServers.gateway.args.slice(-2);
+  };
+  const offer = /Show Cursor the tools/;
+  assert.deepEqual(await runWith(3, [[offer, enter]]), ["--face", "direct"]);
+  assert.deepEqual(await runWith(60, []), ["--agent", "developer"]);
+});

@@ -28,7 +28,9 @@ Deno.test("[cli.savings] the tokens of real servers are counted with a real toke
   assert.equal(tokenizer, "o200k_base");
   assert.deepEqual(failed.map(({ server }: { server: string }) => server), ["gone"]);
   assert.equal(costs.length, 3);
-  for (const { server, direct, gateway, signatures, schema, call } of costs) {
+  for (const { server, direct, direct_face, gateway, signatures, schema, call } of costs) {
+    // The names are longer by the server's name and two characters.
+    assert.ok(direct_face > direct && direct_face < 1.3 * direct, server);
     assert.equal(gateway, signatures + schema + call);
     assert.ok(signatures > 0 && schema > 0 && call > 0 && gateway < direct, server);
   }
@@ -72,16 +74,18 @@ Deno.test("[cli.savings] the total compares all definitions with one task of mea
     server: "s",
     tools: 2,
     direct,
+    direct_face: direct + 10,
     gateway,
     signatures: gateway,
     schema: 0,
     call: 0,
     example: "t",
   });
-  const fixed = { definitions: 300, list_servers: 100 };
+  const fixed = { definitions: 200, list_servers: 100, direct_tools: 100 };
   assert.deepEqual(sumCosts([cost(10_000, 400), cost(30_000, 1200)], fixed), {
     tools: 4,
     direct: 40_000,
+    direct_face: 40_020,
     gateway: 1200,
     gateway_max: 1600,
     saved_percent: 97,

@@ -31,6 +31,8 @@ export const COMMAND_INIT: Readonly<Record<string, Section>> = {
     "init.client-entry":
       "the entry is written to the client's file, whose comments and layout stay",
     "init.take-out": "servers are removed from their client only after confirmation",
+    "init.face":
+      "init offers the direct face, with the reason, to clients that search for tools themselves and where there are few tools",
     "init.always-load": "Claude Code's entry has alwaysLoad",
     "init.launch":
       "the entry names the executable, the launcher, or Deno with its permissions, by absolute paths",

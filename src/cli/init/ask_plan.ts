@@ -1,6 +1,7 @@
 import { escapeControls } from "../../text.ts";
 import { agentIdShape, isAgentId } from "../../agent_id.ts";
 import { type Choice, Prompter, type Terminal } from "./prompter.ts";
+import { askFaces } from "./ask_faces.ts";
 import { type ClientId, clientTitle } from "./clients.ts";
 import type { ClientFile, FoundServer } from "./find_servers.ts";
 import type { Inspected, InspectedServer } from "./inspect_servers.ts";
@@ -62,7 +63,8 @@ export async function askPlan(
       agents.every((agent) => agent.name !== name)
     );
     const rules = { agents, unchangedAgents, agentByClient };
-    const clients = await askClients(prompter, { servers: chosen, rules }, options);
+    const chosenClients = await askClients(prompter, { servers: chosen, rules }, options);
+    const clients = await askFaces(chosenClients, { prompter, rules, inspected });
     const paths = [...options.gatewayFiles, ...clients.map(({ file }) => file.shown)];
     if (!await prompter.confirm(`Write ${paths.join(", ")}?`, true)) prompter.cancel();
     const plannedServers = addDescriptions(chosen, { inspected, home: options.home });

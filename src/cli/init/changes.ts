@@ -77,12 +77,17 @@ async function clientChange(
 }
 
 /** Returns the gateway's entry for a client. It keeps the variables of an existing entry. */
-function clientEntry({ file }: ClientPlan, plan: Plan, options: ChangeOptions): JsonRecord {
+function clientEntry(
+  { file, isDirect = false }: ClientPlan,
+  plan: Plan,
+  options: ChangeOptions,
+): JsonRecord {
   const env: Record<string, Json> = { ...file.entryEnv };
   for (const source of plan.servers.flatMap(({ sources }) => sources)) {
     if (source.file.path !== file.path) continue;
     // The client still asks for its inputs, and passes them to the gateway.
     for (const [variable, id] of source.inputs) env[variable] = `\${input:${id}}`;
   }
-  return gatewayEntry(file.client, { ...options, agent: agentFor(plan, file.client), env });
+  const agent = agentFor(plan, file.client);
+  return gatewayEntry(file.client, { ...options, agent, isDirect, env });
 }

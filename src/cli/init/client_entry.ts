@@ -67,6 +67,8 @@ export interface EntryOptions {
   readonly launchCommand: readonly [string, ...string[]];
   readonly files: GatewayFiles;
   readonly agent: string;
+  /** Whether the client sees the tools of the servers directly. Default: no. */
+  readonly isDirect?: boolean;
   /** The environment variables of the gateway. */
   readonly env?: JsonRecord;
 }
@@ -76,9 +78,10 @@ export interface EntryOptions {
  * asks its questions before it calls a tool.
  */
 export function gatewayEntry(client: ClientId | undefined, options: EntryOptions): JsonRecord {
-  const { launchCommand: [command, ...launchArgs], files, agent, env = {} } = options;
+  const { launchCommand: [command, ...launchArgs], files, agent, isDirect = false, env = {} } =
+    options;
   const flags = ["--mcp-config", files.servers, "--rules", files.rules, "--agent", agent];
-  const args = [...launchArgs, ...flags];
+  const args = [...launchArgs, ...flags, ...(isDirect ? ["--face", "direct"] : [])];
   const hasVariables = Object.keys(env).length > 0;
   const variables = hasVariables ? { env } : {};
   switch (client) {
@@ -96,7 +99,13 @@ export function gatewayEntry(client: ClientId | undefined, options: EntryOptions
       return { type: "stdio", command, args, ...variables };
     case "claude-code":
       // Without `alwaysLoad`, agents would have to find the three tools with the client's tool search.
-      return { type: "stdio", command, args, ...variables, alwaysLoad: true };
+      return {
+        type: "stdio",
+        command,
+        args,
+        ...variables,
+        ...(isDirect ? {} : { alwaysLoad: true }),
+      };
     default:
       return { command, args, ...variables };
   }

@@ -14,6 +14,8 @@ import type { Machine } from "./clients.ts";
 export interface InspectedTool {
   readonly name: string;
   readonly annotations: unknown;
+  /** Estimated tokens of the definition; absent if not counted. */
+  readonly tokens?: number;
 }
 
 /** The result of starting a server once. */
@@ -113,10 +115,12 @@ async function inspect(
       ANONYMOUS_CALLER,
       signal,
     );
+    const { estimateTokens } = await import("../../gateway/mod.ts");
     return {
       tools: items.map((tool) => ({
         name: tool.name,
         annotations: tool.definition["annotations"],
+        tokens: estimateTokens(tool.text.json),
       })),
       ...(instructions === undefined ? {} : { instructions }),
       ...(title === undefined ? {} : { title }),

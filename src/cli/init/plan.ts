@@ -27,6 +27,8 @@ export interface ClientPlan {
   readonly file: ClientFile;
   /** Whether the imported servers are removed from the file. */
   readonly removesServers: boolean;
+  /** Whether the client sees the tools of the servers directly. Default: no. */
+  readonly isDirect?: boolean;
 }
 
 /** The content that `init` will write. */

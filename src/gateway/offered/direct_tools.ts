@@ -191,6 +191,25 @@ export async function listDirectTools(
   return { definitions: [...definitions.values()], nextCursor: next && writeCursor("tools", next) };
 }
 
+/**
+ * Returns the definitions of those tools of a server that clients see directly.
+ *
+ * @param tools The tools that the server lists.
+ * @param options The server's entry, the face, and the maximum length of names.
+ */
+export function directDefinitions(
+  tools: readonly Item[],
+  { config, face, nameLimit }: Pick<DirectRequest, "face" | "nameLimit"> & {
+    readonly config: Pick<ServerConfig, "name" | "directTools">;
+  },
+): string[] {
+  const select = selectorOf(config, face);
+  if (select === undefined) return [];
+  return tools.filter(({ name }) => select(name)).map((tool) => {
+    return withName(tool, offeredName({ server: config.name, name: tool.name }, nameLimit));
+  });
+}
+
 /** Returns the definition as the server wrote it, with another name. */
 function withName({ text: { json } }: Item, name: string): string {
   // The list has only items with a name.
