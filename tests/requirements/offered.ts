@@ -7,6 +7,11 @@ export const OFFERED: Readonly<Record<string, Section>> = {
       "resources, resource templates and prompts of servers are listed, read and gotten by the methods of the protocol; all that a server says of them is forwarded as it is, but for the names of prompts",
     "offered.capabilities":
       "resources, prompts and completions are declared if a server of the agent has them or is not known yet; none without an agent",
+    "offered.rules":
+      "an agent sees and gets only what its rules allow; a denial has its rule only if a list or a template leads to a server that the agent may use, and otherwise looks as if nothing were there",
+    "offered.no-agent":
+      "a connection without an agent sees empty lists, gets -32002 and -32602, and the log says so once",
+    "offered.limits": "every request counts towards the limits of its agent",
     "offered.errors":
       "a JSON-RPC error of a server comes through as it is; an unknown or denied resource is -32002, an unknown or denied prompt -32602, and data has the gateway's error",
     "offered.requests":
