@@ -214,7 +214,9 @@ export function describeSubscriptions(name: string, create: () => TransportUnder
     const update = (params: unknown) => {
       return JSON.stringify({ jsonrpc: "2.0", method: "notifications/resources/updated", params });
     };
-    const invalid = [null, 7, [], {}, { uri: 7 }, { uri: "" }].map(update);
+    const invalid = [null, 7, [], {}, { uri: 7 }, { uri: "" }, {
+      uri: `test://a/${"x".repeat(4096)}`,
+    }].map(update);
     const flood = Array.from({ length: 2000 }, (_, index) => update({ uri: `test://x${index}` }));
     connection.sendTexts(...invalid, ...flood, update({ uri: "test://a" }));
     assert.match(readResultJson(await fixture.call("echo")), /"done"/);

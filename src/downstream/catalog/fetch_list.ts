@@ -14,6 +14,7 @@ import {
   type ListKind,
   type ListNotes,
   type ListWords,
+  MAX_URI_LENGTH,
 } from "./item_list.ts";
 import { ListError, ListTimeout } from "./list_error.ts";
 import { ListMemory } from "./list_memory.ts";
@@ -27,9 +28,6 @@ const MAX_PAGES = 1000;
 
 /** Maximum length of a name, in UTF-16 code units; each pattern of the rules is compared with it. */
 const MAX_NAME_LENGTH = 256;
-
-/** Maximum length of a URI or a URI template, in UTF-16 code units. */
-const MAX_URI_LENGTH = 4096;
 
 /** Maximum length of the definition of an item, in UTF-16 code units, so that reading it takes few milliseconds. */
 const MAX_DEFINITION_LENGTH = 1024 * 1024;

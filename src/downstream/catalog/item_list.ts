@@ -8,6 +8,9 @@ const WORK_BYTES_PER_ITEM = 256;
 /** Minimum work of a long list, whose items are handled in steps, in bytes. */
 const LONG_LIST_BYTES = 256 * 1024;
 
+/** Maximum length of a URI or a URI template, in UTF-16 code units. */
+export const MAX_URI_LENGTH = 4096;
+
 /** The lists that a server has; `templates` are the URI templates of its resources. */
 export const LIST_KINDS = ["tools", "resources", "templates", "prompts"] as const;
 

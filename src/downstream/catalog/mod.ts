@@ -16,6 +16,7 @@ export {
   type ListKind,
   type ListNotes,
   type ListWords,
+  MAX_URI_LENGTH,
   type Tool,
 } from "./item_list.ts";
 export {

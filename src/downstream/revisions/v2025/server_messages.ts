@@ -1,6 +1,7 @@
 import type { ForwardedRequest } from "../../../config/mod.ts";
 import { type IncomingRequest, JsonText, type RpcError } from "../../../jsonrpc/mod.ts";
 import { isRecord } from "../../../json.ts";
+import { MAX_URI_LENGTH } from "../../catalog/mod.ts";
 import type { InputRequest } from "../../client_channel.ts";
 import type { ServerNotification, ServerRequest } from "../codec.ts";
 import { LIST_CHANGES } from "./lists.ts";
@@ -107,7 +108,9 @@ export function decodeNotification(
   }
   if (method === "notifications/resources/updated") {
     const { uri } = params;
-    return typeof uri === "string" ? { kind: "resource-updated", uri, params } : undefined;
+    return typeof uri === "string" && uri.length <= MAX_URI_LENGTH
+      ? { kind: "resource-updated", uri, params }
+      : undefined;
   }
   const { elicitationId } = params;
   return method === "notifications/elicitation/complete" && typeof elicitationId === "string" &&
