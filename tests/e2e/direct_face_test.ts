@@ -230,6 +230,11 @@ for (const transport of ["stdio", "http"] satisfies TransportKind[]) {
           [call.server, call.agent_id, call.decision, call.rule],
           ["one", "tester", "ALLOW", "agents.tester.allow.servers[0]"],
         );
+        // A call that may change something is on record before it leaves.
+        const phasesOf = (name: string) =>
+          new Set(lines.filter(({ tool }) => tool === name).map(({ phase }) => phase));
+        assert.deepEqual(phasesOf("odd tool/ü"), new Set([undefined]));
+        assert.ok(phasesOf("echo").has("ended"));
       },
     );
   });

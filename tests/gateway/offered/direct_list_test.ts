@@ -185,3 +185,21 @@ Deno.test("[direct.definition] hostile definitions change only themselves", asyn
   );
   assert.equal(text, `{"tools":[${expected.join(",")}]}`);
 });
+
+Deno.test("[direct.decisions] calls by direct names count towards the limits of the agent", async () => {
+  await using gateway = await MemoryGateway.open({
+    rules: { agents: { a: { allow: { servers: ["*"] }, limits: { per_minute: 2 } } } },
+    servers: { one: { tools: [plainTool("x")] } },
+    directTools: ["*"],
+  });
+  const client = gateway.connect("a");
+  const codeOf = async (params: Readonly<Record<string, unknown>>) => {
+    const { result } = await client.request("tools/call", params);
+    return result.isError === true ? JSON.parse(result.content[0].text).error.code : "none";
+  };
+  const byTool = { name: "execute_tool", arguments: { server: "one", tool: "x" } };
+  assert.equal(await codeOf(byTool), "none");
+  assert.equal(await codeOf({ name: "one__x" }), "none");
+  assert.equal(await codeOf({ name: "one__x" }), "RATE_LIMITED");
+  assert.equal(await codeOf(byTool), "RATE_LIMITED");
+});
