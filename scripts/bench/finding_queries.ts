@@ -92,7 +92,8 @@ function createContext(servers: readonly ServerTools[]): ToolContext {
     const catalog = new ItemList(tools);
     const config = { name: server };
     // A query needs nothing else of a server.
-    const known = { config, list: () => Promise.resolve(catalog) };
+    const remembered = { describe: () => undefined };
+    const known = { config, remembered, list: () => Promise.resolve(catalog) };
     return [server, known as unknown as DownstreamServer];
   });
   return {

@@ -16,6 +16,7 @@ import {
   serverArgument,
 } from "./command.ts";
 import { withInterrupts } from "./interrupts.ts";
+import { openCatalogs } from "./open_catalogs.ts";
 import { openConfiguration, type OpenedConfiguration } from "./open_configuration.ts";
 import { findServer } from "./resolve_names.ts";
 import { jsonOutput } from "./terminal.ts";
@@ -42,6 +43,8 @@ const login = defineCommand({
       opened,
       (options) => logIn(config, { ...options, show }),
     );
+    // The login may be that of another account.
+    if (outcome.kind === "done") await openCatalogs(opened.log)?.remove(config);
     stdout.write(
       outcome.kind === "done"
         ? `Logged in to "${name}" through ${escapeControls(outcome.issuer)}\n`
@@ -94,6 +97,7 @@ const logout = defineCommand({
     const { wasLoggedIn, revoked, reason } = await withAccountOptions(opened, (options) => {
       return logOut(config, options);
     });
+    await openCatalogs(opened.log)?.remove(config);
     if (!wasLoggedIn) {
       stdout.write(`You were not logged in to "${name}"\n`);
       return 0;

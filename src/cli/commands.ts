@@ -76,6 +76,10 @@ const GROUPS: Readonly<
       // `serve.ts` is also loaded without the parser, for a fast start, so it must not import command.ts.
       () => Promise.resolve({ command: serveCommand }),
     ],
+    refresh: [
+      "Read anew what is remembered of the servers",
+      () => import("./refresh.ts"),
+    ],
     auth: ["Log in to remote servers", () => import("./auth.ts")],
     token: ["Make a bearer token for an agent", () => import("./token.ts")],
     permissions: [

@@ -7,6 +7,7 @@ import { loadTracer } from "../trace.ts";
 import { auditFallback } from "./audit_path.ts";
 import type { Output } from "./command.ts";
 import { type Interrupts, withInterrupts } from "./interrupts.ts";
+import { openCatalogs } from "./open_catalogs.ts";
 import type { OpenedConfiguration } from "./open_configuration.ts";
 import { escapeControls } from "../text.ts";
 import { VERSION } from "./version.ts";
@@ -53,6 +54,7 @@ async function runGateway<T>(
     settings: { ...settings, auditLog, initStrategy: "lazy", transport: "stdio" },
     configuration,
     auditFallback: auditFallback(),
+    catalogs: openCatalogs(log),
     version: VERSION,
     tracer: await loadTracer(Deno.env.get("OTEL_DENO") === "true", VERSION),
     // The files are not watched: a command ends before a change would matter.

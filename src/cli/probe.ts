@@ -6,6 +6,7 @@ import {
 } from "../config/mod.ts";
 import {
   type Caller,
+  type CatalogStore,
   createServerAuth,
   DownstreamServer,
   type GracePeriods,
@@ -56,6 +57,8 @@ export interface ProbeOptions {
   /** Receives the servers' stderr, at debug level. */
   readonly log: Log;
   readonly interrupts: Interrupts;
+  /** Remembers what the servers offer; default: nothing is remembered. */
+  readonly catalogs?: CatalogStore;
 }
 
 /** Maximum number of concurrent downloads: they share one cache and one connection. */
@@ -99,11 +102,12 @@ export class Probes {
   /** Creates the servers without starting them. */
   constructor(configuration: Pick<Configuration, "servers">, options: ProbeOptions) {
     this.#options = options;
-    const { settings, log } = options;
+    const { settings, log, catalogs } = options;
     this.#processes = new Processes(settings.maxProcesses, log);
     const context: ServerContext = {
       version: VERSION,
       log: this.#createCollectingLog(log),
+      catalogs,
       open: (config, openOptions) => {
         return openTransport(config, { log, processes: this.#processes, ...openOptions });
       },
@@ -114,7 +118,11 @@ export class Probes {
     this.servers = new Map(
       [...configuration.servers].map((
         [name, config],
-      ) => [name, new DownstreamServer(configForDownload(config), context)]),
+      ) => {
+        // Catalogs are remembered by the entry as it is.
+        const entry = catalogs === undefined ? configForDownload(config) : config;
+        return [name, new DownstreamServer(entry, context)];
+      }),
     );
   }
 

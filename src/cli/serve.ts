@@ -27,6 +27,7 @@ import { didYouMean } from "../similar_names.ts";
 import { loadTracer } from "../trace.ts";
 import { LogRedactor } from "./log_redactor.ts";
 import { auditFallback } from "./audit_path.ts";
+import { openCatalogs } from "./open_catalogs.ts";
 import { VERSION } from "./version.ts";
 
 /** The flags of `serve`. */
@@ -72,6 +73,7 @@ export async function serve(flags: ServeFlags): Promise<number> {
       configuration,
       reload,
       auditFallback: auditFallback(),
+      catalogs: openCatalogs(log),
       version: VERSION,
       tracer: await loadTracer(Deno.env.get("OTEL_DENO") === "true", VERSION),
       log,

@@ -59,8 +59,8 @@ export interface Settings {
   readonly auditRequired: boolean;
   /** Days for which rotated audit files are kept, at least 1; default: five files are kept. */
   readonly auditKeep?: number;
-  /** When servers start; default `eager`. */
-  readonly initStrategy: "eager" | "lazy";
+  /** When servers start; default `auto`. */
+  readonly initStrategy: "auto" | "eager" | "lazy";
   /** Tools that clients see: the gateway's own, or directly those of the servers; default `meta`. */
   readonly face: "meta" | "direct";
   /** Maximum length of the names under which tools and prompts of servers are offered, 32 to 128; default 64. */
@@ -258,9 +258,10 @@ export const SETTING_DEFINITIONS: {
   initStrategy: {
     flag: "init-strategy",
     variable: "GATEWAY_INIT_STRATEGY",
-    brief: "When servers start: eager (immediately) or lazy (on first use)",
-    ...createEnumParser("eager", "lazy"),
-    fallback: "eager",
+    brief:
+      "When servers start: lazy (on first use), eager (immediately), or auto (immediately if it is not remembered what they offer)",
+    ...createEnumParser("auto", "eager", "lazy"),
+    fallback: "auto",
   },
   face: {
     flag: "face",

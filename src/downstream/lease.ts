@@ -108,6 +108,8 @@ export class Lease implements Disposable {
    */
   async list(kind: ListKind, isForced = false): Promise<ItemList> {
     const { signal } = this.#options;
+    const recalling = this.#options.lists.recall(this.pooledSession.capabilitiesKey);
+    if (recalling !== undefined) await untilAborted(recalling, signal);
     const lists = this.#options.lists.of(kind);
     const pendingList = isForced ? undefined : lists.pendingList(this.pooledSession, signal);
     return (pendingList && await pendingList) ??

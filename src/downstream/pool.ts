@@ -214,6 +214,30 @@ export class SessionPool {
     else if (keys.length === 0) this.retire(replacement, drainMs);
   }
 
+  /**
+   * Starts a session without a client, which no caller gets. It must be ended by `discard`.
+   *
+   * @param capabilities The capabilities to declare to the server.
+   */
+  startDetached(capabilities: ClientCapabilities): PooledSession {
+    const pooled = this.#start({ capabilities });
+    pooled.leaseCount++;
+    return pooled;
+  }
+
+  /** Ends a session that no caller has. */
+  discard(pooled: PooledSession): void {
+    pooled.leaseCount--;
+    if (!pooled.isWithdrawn) void this.#end(pooled, IDLE_GRACE);
+  }
+
+  /** Keeps a session from being ended as an idle one while the result exists. */
+  holdSession(session: Session): Disposable {
+    const pooled = this.#sessions.values().find((candidate) => candidate.session === session);
+    if (pooled !== undefined) this.hold(pooled);
+    return { [Symbol.dispose]: () => pooled && this.release(pooled) };
+  }
+
   /** Ends the sessions of a client that has disconnected. */
   async releaseClient(connectionId: string, gracePeriods: GracePeriods): Promise<void> {
     const sessions = [...this.#sessions].filter((pooled) => pooled.connectionId === connectionId);
@@ -257,7 +281,7 @@ export class SessionPool {
     return prewarmed;
   }
 
-  #start(connection: (ClientConnection & Partial<Caller>) | undefined): PooledSession {
+  #start(connection: Partial<Caller> | undefined): PooledSession {
     const { isolation, maxConcurrency, idleTimeoutMs, hasSeveralAgents, start } = this.#options;
     const capabilities = connection?.capabilities ?? NO_CAPABILITIES;
     const capabilitiesKey = this.#options.capabilitiesKeyOf(capabilities);

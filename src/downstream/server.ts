@@ -6,6 +6,7 @@ import type { Caller, ClientConnection } from "./caller.ts";
 import { type ItemList, type ListKind, type ListOwner, ServerLists } from "./catalog/mod.ts";
 import { CircuitBreakers } from "./circuit_breaker.ts";
 import { Deadlines } from "./deadlines.ts";
+import type { CatalogRecall } from "./catalog_recall.ts";
 import { CapabilityKeys } from "./declared_capabilities.ts";
 import {
   type CallOptions,
@@ -20,6 +21,7 @@ import type { Lease } from "./lease.ts";
 import { LeasedOperations } from "./leased_operations.ts";
 import { PendingOperations } from "./pending_operations.ts";
 import { SessionPool, type SessionRequest } from "./pool.ts";
+import { createCatalogRecall, RememberedServer } from "./remembered_server.ts";
 import type { ServerInfo } from "./revisions/mod.ts";
 import type { ServerContext } from "./server_context.ts";
 import { readServerStatus, ServerHealth, type ServerStatus } from "./server_status.ts";
@@ -27,6 +29,7 @@ import { Session } from "./session.ts";
 import { SessionCheck } from "./session_check.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import type { GracePeriods } from "./transports/mod.ts";
+import { untilAborted } from "./until_aborted.ts";
 
 /** Options of listing. */
 export interface ServerListOptions {
@@ -42,10 +45,13 @@ export interface ServerListOptions {
 export class DownstreamServer {
   /** Its entry in the configuration. */
   readonly config: ServerConfig;
+  /** Its catalogs that are remembered. */
+  readonly remembered: RememberedServer;
   readonly #context: ServerContext;
   readonly #pool: SessionPool;
   readonly #breakers: CircuitBreakers;
   readonly #lists: ServerLists;
+  readonly #catalogs: CatalogRecall | undefined;
   readonly #operations: LeasedOperations;
   readonly #subscriptions: Subscriptions;
   readonly #deadlines = new Deadlines();
@@ -68,6 +74,7 @@ export class DownstreamServer {
     this.#lists = new ServerLists({
       server: config.name,
       log: context.log,
+      recall: (capabilitiesKey) => this.#catalogs?.recall(capabilitiesKey),
       onChanged: (kind, { session }) => {
         context.onListChanged?.(config.name, kind, this.#pool.connectionIdOf(session));
       },
@@ -86,6 +93,10 @@ export class DownstreamServer {
       onWithdrawn: (pooled) => this.#subscriptions.renewOf(pooled),
       start: (request, onEnded) => this.#startSession(request, onEnded),
     });
+    const remembering = { config, lists: this.#lists, capabilityKeys: this.#capabilityKeys };
+    this.#catalogs = createCatalogRecall(context, { ...remembering, pool: this.#pool });
+    this.remembered = new RememberedServer({ ...remembering, catalogs: this.#catalogs });
+    this.#health.onLoginNeeded = () => void this.#catalogs?.forget();
     this.#sessionCheck = new SessionCheck({
       server: config.name,
       pool: this.#pool,
@@ -120,14 +131,16 @@ export class DownstreamServer {
    * the failure.
    *
    * @param client The client that the session is for; over HTTP there is none yet.
+   * @param options Whether a session without the client is started, too, if only that can be remembered; default: no.
    */
-  async warm(client?: ClientConnection): Promise<void> {
+  async warm(client?: ClientConnection, options: { learns?: boolean } = {}): Promise<void> {
     if (this.config.unavailable !== undefined || this.#isClosed) return;
     // A call has already started a session.
     if (this.#pool.sessions.length > 0) return;
     const pooled = this.#pool.warm(client);
     try {
       await this.#lists.of("tools").fetchList(pooled);
+      if (options.learns) void this.#catalogs?.readOrLearn(pooled, client?.capabilities ?? {});
     } catch (error) {
       if (error instanceof LoginNeedsCaller) this.#health.recordFailure(error, undefined);
       const reason = error instanceof Error ? error.message : String(error);
@@ -150,6 +163,8 @@ export class DownstreamServer {
    */
   async list(kind: ListKind, { caller, signal, ...options }: ServerListOptions): Promise<ItemList> {
     const lists = this.#lists.of(kind);
+    const recalling = this.#catalogs?.use(this.#ownerOf(caller), caller.capabilities);
+    if (recalling !== undefined) await untilAborted(recalling, signal);
     const owner = this.#ownerOf(caller);
     const isStale = lists.isStale(owner);
     const knownList = isStale
@@ -262,8 +277,7 @@ export class DownstreamServer {
    * @param gracePeriods Time for processes to end.
    */
   async close(drainMs: number, gracePeriods: GracePeriods): Promise<void> {
-    this.#isClosed = true;
-    this.#subscriptions.close();
+    this.#stop();
     await this.#pool.close(drainMs, gracePeriods);
     this.#deadlines.close();
     await this.#authorization?.close();
@@ -271,8 +285,7 @@ export class DownstreamServer {
 
   /** Kills all processes immediately. */
   kill(): void {
-    this.#isClosed = true;
-    this.#subscriptions.close();
+    this.#stop();
     this.#pool.kill();
     this.#deadlines.close();
   }
@@ -326,6 +339,12 @@ export class DownstreamServer {
     });
   }
 
+  #stop(): void {
+    this.#isClosed = true;
+    this.#subscriptions.close();
+    this.#catalogs?.close();
+  }
+
   #ownerOf(caller: Caller): ListOwner {
     return {
       session: this.#pool.find(caller)?.session,
@@ -348,7 +367,10 @@ export class DownstreamServer {
       open: () => open(this.config, { authorization: this.#authorization, owner, memory }),
       breaker: this.#breakers.of({ agent: owner.agent, capabilitiesKey }),
       ...(pingMs === undefined ? {} : { pingMs }),
-      onListsChanged: (kinds) => this.#lists.forgetChanged({ session, capabilitiesKey }, kinds),
+      onListsChanged: (kinds) => {
+        this.#lists.forgetChanged({ session, capabilitiesKey }, kinds);
+        this.#catalogs?.noteChange({ session, capabilitiesKey });
+      },
       onResourceUpdated: (uri, params) => this.#subscriptions.update(session, { uri, params }),
       onEnded: (state) => {
         if (state === "broken") {
@@ -363,6 +385,7 @@ export class DownstreamServer {
       (info) => {
         this.#health.recordHandshake(session.connectMs);
         this.#lists.setInfo(capabilitiesKey, info);
+        void this.#catalogs?.read({ session, capabilitiesKey });
       },
       (error) => this.#health.recordFailure(error, owner.agent),
     );

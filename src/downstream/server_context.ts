@@ -4,6 +4,7 @@ import type { Log } from "../log.ts";
 import type { ServerAuth } from "./authorization.ts";
 import type { ListKind } from "./catalog/mod.ts";
 import type { PendingOperations } from "./pending_operations.ts";
+import type { CatalogStore } from "./remembered/mod.ts";
 import type { ProcessOwner, Transport, TransportContext } from "./transports/mod.ts";
 
 /** Options of opening a connection. */
@@ -21,6 +22,8 @@ export interface ServerContext {
   readonly hasSeveralAgents?: () => boolean;
   /** Creates the authorization of a server, if it needs one. */
   readonly authorize?: (config: ServerConfig, pending: PendingOperations) => ServerAuth | undefined;
+  /** Remembers what servers offer; default: nothing is remembered. */
+  readonly catalogs?: CatalogStore | undefined;
   /** Returns the memory for the sessions of an owner with a server; default: no limit. */
   readonly memoryOf?: (server: string, owner: ProcessOwner) => Budget;
   /**

@@ -50,8 +50,8 @@ export interface ServerListener {
   /** Called when the server sent invalid data; receives the beginning of the data. */
   readonly onNoise: (excerpt: string) => void;
   /**
-   * Called when the session may differ from other sessions from now on: a request of the server is
-   * forwarded to the client, or the server's lists have changed.
+   * Called when the session may differ from other sessions from now on, because a request of the server is forwarded to
+   * the client.
    */
   readonly onAltered: () => void;
   /** Called when the server has announced that lists have changed. */
@@ -98,7 +98,6 @@ export function openServerPeer(channel: Channel, listener: ServerListener): Peer
       const decoded = codec().decodeNotification({ method, params }, server);
       switch (decoded?.kind) {
         case "lists-changed":
-          onAltered();
           return onListsChanged(decoded.lists);
         case "resource-updated":
           return onResourceUpdated(decoded.uri, decoded.params);

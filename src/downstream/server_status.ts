@@ -38,6 +38,8 @@ export class ServerHealth {
   readonly #lastErrors = new Map<string | typeof ALL_AGENTS, string>();
   /** Whether the last failure was that a login is needed. A handshake resets it. */
   needsLogin = false;
+  /** Called when a person has to log in. */
+  onLoginNeeded: () => void = () => {};
   /** Number of sessions that were started after a session had broken. */
   restarts = 0;
   /** Milliseconds from the start of a session to the last handshake. */
@@ -71,6 +73,7 @@ export class ServerHealth {
     if (!(error instanceof DownstreamError)) return;
     this.#setLastError(error.message, agent ?? ALL_AGENTS);
     this.needsLogin = error.code === "AUTH_REQUIRED";
+    if (this.needsLogin) this.onLoginNeeded();
   }
 
   /** Records that the server does not answer a ping. */

@@ -85,8 +85,8 @@ export class Session {
   /** The capabilities of the client that are declared to the server. */
   readonly declared: ClientCapabilities;
   /**
-   * Whether the session may differ from other sessions of the server: it was used for a call, a request of
-   * the server was forwarded to the client, or the lists or the client's roots have changed.
+   * Whether a caller may have caused what the session lists: it was used for a call, a request of the server was
+   * forwarded to the client, or the client's roots have changed.
    */
   isAltered = false;
   /** The active calls. */

@@ -2,6 +2,7 @@ import { AuditTrail } from "../audit/mod.ts";
 import { Budget } from "../budget.ts";
 import type { Configuration, Settings } from "../config/mod.ts";
 import {
+  type CatalogStore,
   type ClientConnection,
   createServerAuth,
   type DownstreamServer,
@@ -39,6 +40,8 @@ export interface GatewayOptions {
   readonly tracer: Tracer;
   /** Reads, checks and watches the two configuration files. */
   readonly reload: ReloadOptions;
+  /** Remembers what servers offer; default: nothing is remembered. */
+  readonly catalogs?: CatalogStore | undefined;
   /** Log for the operator. */
   readonly log: Log;
 }
@@ -132,6 +135,7 @@ export class Gateway {
     this.#context = {
       version,
       log,
+      catalogs: options.catalogs,
       memoryOf: (server, { agent }) => {
         const share = this.memory.share(`server ${server}`);
         // The sessions of one agent must not fill the share, or the server's answers to others would be dropped.
@@ -311,6 +315,7 @@ export class Gateway {
     // A process may outlive its session for a moment if the session broke.
     this.#processes.kill();
     await this.#processes.close();
+    await this.#options.catalogs?.close();
     await this.#limits.close();
     await this.#records.audit.close();
     await this.#options.tracer.close();
@@ -352,16 +357,24 @@ export class Gateway {
   }
 
   /**
-   * Starts the servers, so that the first call need not wait for its server.
+   * Starts the servers, so that the first call need not wait for its server. With the strategy `auto`, only the servers
+   * whose catalogs are not remembered.
    *
    * @param previous The previous snapshot, if any; its servers have been started before.
    */
   async #warm(connection: ClientConnection | undefined, previous?: Snapshot): Promise<void> {
-    if (this.#options.settings.initStrategy === "lazy") return;
+    const { initStrategy } = this.#options.settings;
+    if (initStrategy === "lazy") return;
+    const learns = initStrategy === "auto";
     const warming: Promise<void>[] = [];
     for (const [name, server] of this.#snapshot.servers) {
       if (previous?.servers.get(name) === server) continue;
-      warming.push(server.warm(connection));
+      if (learns) {
+        const capabilities = connection?.capabilities ?? {};
+        await server.remembered.recall(capabilities);
+        if (server.remembered.has(capabilities)) continue;
+      }
+      warming.push(server.warm(connection, { learns }));
       // Starting a process blocks for milliseconds, so other work runs between two starts.
       await new Promise((resolve) => setTimeout(resolve));
     }

@@ -1,4 +1,5 @@
 import type { Budget } from "../budget.ts";
+import type { ServerConfig } from "../config/mod.ts";
 import { type ClientConnection, type ListKind, NoiseLog } from "../downstream/mod.ts";
 import { type Channel, type IncomingRequest, Peer, RPC_CODES } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
@@ -25,7 +26,13 @@ import { refuseByLimits, runOperation } from "./pipeline.ts";
 import type { PipelineContext } from "./pipeline_context.ts";
 import { clientCodec2025 } from "./revisions/mod.ts";
 import { hasDirectTools, isShown } from "./shown_tools.ts";
-import { allowedServers, type GatewayTool } from "./tools/mod.ts";
+import {
+  allowedServers,
+  type GatewayTool,
+  type RecallOptions,
+  recallServers,
+  withDescriptions,
+} from "./tools/mod.ts";
 import { REVISION_WITH_BATCHES } from "../revisions.ts";
 import { within } from "../within.ts";
 
@@ -223,7 +230,7 @@ export class ClientSession {
     return refuseByLimits({ ...request, unansweredCount }, { connectionId, context });
   }
 
-  #initialize(request: IncomingRequest): void {
+  #initialize(request: IncomingRequest): void | Promise<void> {
     this.#hasTriedToInitialize = true;
     if (this.#isInitialized) {
       const message = "The connection is initialized already";
@@ -235,33 +242,48 @@ export class ClientSession {
     this.#revision = decoded.revision;
     this.#state.capabilities = decoded.capabilities;
     this.#connection = this.#buildConnection();
+    const servers = this.#listServers();
+    const recalling = recallServers(servers, this.#recallOptions());
+    const reply = (): void => this.#replyToInitialize(request, decoded.revision, servers);
+    return recalling === undefined ? reply() : recalling.then(reply);
+  }
+
+  #replyToInitialize(
+    request: IncomingRequest,
+    revision: string,
+    servers: readonly ServerConfig[],
+  ): void {
     const { version } = this.#options;
-    const instructions = this.#writeInstructions();
+    const described = withDescriptions(servers, this.#recallOptions());
+    const instructions = writeInstructions(described, this.#options.context().face);
     const canToolsChange = hasDirectTools(this.#options.context());
-    const offered = this.#findOfferedKinds();
+    const offered = this.#findOfferedKinds(servers);
     const answer = { version, instructions, canToolsChange, offered };
-    request.reply(clientCodec2025.encodeInitialize(decoded.revision, answer));
+    request.reply(clientCodec2025.encodeInitialize(revision, answer));
     // Servers are started only now, because that takes a while and the client waits for its handshake.
     void this.#peer.flush().then(() => this.#options.onInitialized(this.#connection));
   }
 
-  #findOfferedKinds(): OfferedKinds {
+  #findOfferedKinds(configs: readonly ServerConfig[]): OfferedKinds {
     const context = this.#options.context();
-    const { policy, servers, configuration: { servers: serverConfigs } } = context.snapshot;
+    const { servers } = context.snapshot;
     const agent = connectionAgent(context);
     if (agent === undefined) return NOTHING_OFFERED;
-    const allowed = allowedServers(agent, { policy, serverConfigs })
-      .flatMap(({ name }) => servers.get(name) ?? []);
+    const allowed = configs.flatMap(({ name }) => servers.get(name) ?? []);
     return findOfferedKinds(allowed, { ...this.#connection, agent });
   }
 
-  /** Writes the instructions, which name the servers that the connection's agent may use. */
-  #writeInstructions(): string {
+  /** Lists the servers that the connection's agent may use. */
+  #listServers(): ServerConfig[] {
     const context = this.#options.context();
     const { configuration: { servers: serverConfigs }, policy } = context.snapshot;
     const agent = connectionAgent(context);
-    const servers = agent === undefined ? [] : allowedServers(agent, { policy, serverConfigs });
-    return writeInstructions(servers, context.face);
+    return agent === undefined ? [] : allowedServers(agent, { policy, serverConfigs });
+  }
+
+  #recallOptions(): RecallOptions {
+    const { servers } = this.#options.context().snapshot;
+    return { servers, capabilities: this.#connection.capabilities };
   }
 
   #shownTools(): GatewayTool[] {

@@ -3,6 +3,19 @@ import type { Section } from "../requirements.ts";
 /** Section 16 of the promises. */
 export const CATALOGS: Readonly<Record<string, Section>> = {
   "16 Catalogs that are remembered": {
+    "catalogs.auto":
+      "with the strategy auto, the default, a server whose catalog is remembered is not started until a call, which does not wait for a list; lazy answers from memory, too, and eager writes it",
+    "catalogs.kinds": "resources and prompts are remembered as tools are",
+    "catalogs.changed":
+      "a server that starts for a call is asked for its catalog again; if it has changed, its lists change",
+    "catalogs.age": "a catalog older than 24 h is renewed in the background when it is used",
+    "catalogs.announced":
+      "a server is remembered although it changes its list right after the handshake, or asks for the client's roots",
+    "catalogs.agents": "nothing that an agent caused is remembered",
+    "catalogs.described":
+      "a server without a description is described by the first sentence of its instructions, or else its title, in at most 200 characters without control characters, in list_servers and in the instructions",
+    "catalogs.refresh":
+      "agent-mcp-gateway refresh reads the catalogs anew, and exits with 1 for a server that is unknown, with similar names, or fails",
     "catalogs.file":
       "what a server offers is remembered in a file for each entry and set of capabilities, exactly as the server wrote it, in the user's cache folder, which only the user can read",
     "catalogs.key":

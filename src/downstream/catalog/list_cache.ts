@@ -41,8 +41,11 @@ export interface ListCacheOptions {
 
 /** A list that was requested. */
 interface CachedList {
-  /** The session on which it was requested. The list outlives it: the next session need not request it again. */
-  readonly source: WeakRef<ListingSession>;
+  /**
+   * The session on which it was requested; `undefined` for a remembered list. The list outlives the session: the next
+   * session need not request it again.
+   */
+  readonly source: WeakRef<ListingSession> | undefined;
   readonly promise: Promise<ItemList>;
   /**
    * The result of `promise`, which a call can use without waiting for a tick. Until `promise` resolves, this
@@ -126,15 +129,55 @@ export class ListCache {
     owner: ListOwner & { readonly session: ListingSession },
     isForced = false,
   ): Promise<ItemList> {
-    const { session, capabilitiesKey } = owner;
+    const { session } = owner;
     const previous = this.#find(owner);
     if (previous !== undefined) {
       const { isPending, list, promise, source, noRefetchBefore } = previous;
-      if (isPending && source.deref() === session) return promise;
+      if (isPending && source?.deref() === session) return promise;
       const mayNotRefetch = list?.completeness === "empty" ||
         performance.now() < noRefetchBefore;
       if (!isPending && (!isForced || mayNotRefetch)) return promise;
     }
+    return this.#request(owner, previous);
+  }
+
+  /** Requests the list on a session even if it is cached, unless the session itself has listed it or is listing it. */
+  refreshList(owner: ListOwner & { readonly session: ListingSession }): Promise<ItemList> {
+    const own = this.#bySession.get(owner.session);
+    return own?.source?.deref() === owner.session
+      ? own.promise
+      : this.#request(owner, this.#find(owner));
+  }
+
+  /**
+   * Takes over a remembered list as the one that sessions share, unless they share one already.
+   *
+   * @returns The equal list that is kept, if there is one; otherwise this one.
+   */
+  async adopt(capabilitiesKey: string, remembered: ItemList): Promise<ItemList> {
+    const list = await this.#equalLists.keep(remembered);
+    if (this.#shared.has(capabilitiesKey)) return list;
+    this.#shared.set(capabilitiesKey, {
+      source: undefined,
+      promise: Promise.resolve(list),
+      list,
+      isPending: false,
+      refetchAt: Infinity,
+      noRefetchBefore: 0,
+    });
+    this.#newestHashes.set(capabilitiesKey, this.#equalLists.hashOf(list));
+    this.#itemCount ??= list.items.length;
+    return list;
+  }
+
+  #request(
+    owner: ListOwner & { readonly session: ListingSession },
+    previous: CachedList | undefined,
+  ): Promise<ItemList> {
+    const { session, capabilitiesKey } = owner;
+    const shared = this.#shared.get(capabilitiesKey);
+    // A remembered list stays the shared one until the list of another session differs from it.
+    const remembered = shared?.source === undefined ? shared : undefined;
     const cached: CachedList = {
       source: new WeakRef(session),
       promise: session.list(this.#kind).then((list) => this.#equalLists.keep(list)),
@@ -153,12 +196,12 @@ export class ListCache {
         cached.refetchAt = performance.now() + PARTIAL_LIST_TTL_MS;
       }
       // The session may have been altered before the server answered.
-      if (session.isAltered) this.#unshare(cached, capabilitiesKey);
+      if (session.isAltered) this.#unshare(cached, { capabilitiesKey, remembered });
       this.#itemCount = list.items.length;
       this.#logProblems(list);
       this.#reportChange(list, { owner, previous: previous?.list });
     }, () => {
-      this.#unshare(cached, capabilitiesKey);
+      this.#unshare(cached, { capabilitiesKey, remembered });
       if (this.#bySession.get(session) === cached) this.#bySession.delete(session);
     });
     return cached.promise;
@@ -205,8 +248,16 @@ export class ListCache {
     return shared;
   }
 
-  #unshare(cached: CachedList, capabilitiesKey: string): void {
-    if (this.#shared.get(capabilitiesKey) === cached) this.#shared.delete(capabilitiesKey);
+  #unshare(
+    cached: CachedList,
+    { capabilitiesKey, remembered }: {
+      readonly capabilitiesKey: string;
+      readonly remembered: CachedList | undefined;
+    },
+  ): void {
+    if (this.#shared.get(capabilitiesKey) !== cached) return;
+    if (remembered === undefined) this.#shared.delete(capabilitiesKey);
+    else this.#shared.set(capabilitiesKey, remembered);
   }
 
   async #awaitList(
@@ -218,7 +269,7 @@ export class ListCache {
     try {
       const list = await untilAborted(cached.promise, signal);
       const isShared = this.#shared.get(capabilitiesKey) === cached;
-      return isShared || cached.source.deref() === session ? list : undefined;
+      return isShared || cached.source?.deref() === session ? list : undefined;
     } catch (error) {
       if (signal.aborted) throw error;
       // The request failed on another session; the caller's session may succeed.
@@ -236,8 +287,10 @@ export class ListCache {
     this.#loggedLines.add(line);
     const { log, server } = this.#options;
     if (this.#loggedLines.size <= MAX_LOGGED_LINES) log.warn(line, { server });
-    else {log.warn(`Nothing more is logged about its lists of ${LIST_WORDS[this.#kind].items}`, {
+    else {
+      log.warn(`Nothing more is logged about its lists of ${LIST_WORDS[this.#kind].items}`, {
         server,
-      });}
+      });
+    }
   }
 }

@@ -22,6 +22,11 @@ export interface ServerListsOptions {
   readonly server: string;
   /** Receives each problem of the lists only once. */
   readonly log: Log;
+  /**
+   * Recalls the remembered lists for a key of declared capabilities; `undefined` when that is done, or nothing is
+   * remembered.
+   */
+  readonly recall?: (capabilitiesKey: string) => Promise<void> | undefined;
   /** Called when a list has changed, or may have: the list of one session, or the one that sessions share. */
   readonly onChanged?: (kind: ListKind, owner: ListOwner) => void;
 }
@@ -59,6 +64,11 @@ export class ServerLists {
     return this.#caches[kind];
   }
 
+  /** Recalls the remembered lists; `undefined` if that need not be awaited. Never rejects. */
+  recall(capabilitiesKey: string): Promise<void> | undefined {
+    return this.#options.recall?.(capabilitiesKey);
+  }
+
   /** Removes the lists of a session and those that it shares, because they may be outdated. */
   forget(owner: ListOwner): void {
     for (const kind of LIST_KINDS) this.#caches[kind].forget(owner);
@@ -75,6 +85,11 @@ export class ServerLists {
   /** Keeps the server's description of itself, from a handshake with these capabilities. */
   setInfo(capabilitiesKey: string, info: ServerInfo): void {
     this.#infos.set(capabilitiesKey, info);
+  }
+
+  /** Returns the server's newest description of itself, from a handshake with these capabilities, if it is known. */
+  infoFor(capabilitiesKey: string): ServerInfo | undefined {
+    return this.#infos.get(capabilitiesKey);
   }
 
   /**

@@ -1,6 +1,6 @@
-import { elementTexts, JsonText, textAt } from "../../jsonrpc/mod.ts";
+import { elementTexts, JsonText, measureParseCost, textAt } from "../../jsonrpc/mod.ts";
 import { isRecord } from "../../json.ts";
-import { type Item, LIST_KINDS, type ListKind } from "../catalog/mod.ts";
+import { type ItemList, LIST_KINDS, type ListKind } from "../catalog/mod.ts";
 
 /** The version of the format; files of other versions are not read. */
 const FORMAT = 1;
@@ -23,36 +23,43 @@ export interface CatalogHead {
   readonly capabilities: string;
   /** The description by the server itself, if it has one; at most 200 characters. */
   readonly description?: string;
-  /** The features that it declared in its handshake. */
-  readonly offers: readonly string[];
-  /** Number of items in each list. */
-  readonly counts: Readonly<Record<ListKind, number>>;
+  /** The server's description of itself from its handshake, without texts of any length. */
+  readonly info: RememberedInfo;
+  /** Number of items in each list that is remembered. */
+  readonly counts: Readonly<Partial<Record<ListKind, number>>>;
 }
 
-/** One list. */
-export interface RememberedList {
-  /** Its items, in the server's order. */
-  readonly items: readonly Item[];
-  /** Whether the server has no such list, and the reason why the list is empty. */
-  readonly isAbsent: boolean;
-  /** A remark about the list. */
-  readonly remark?: string | undefined;
-  /** Items that were left out, and why. */
-  readonly leftOut: readonly string[];
+/** Texts and flags by name. */
+export type RememberedInfo = Readonly<Record<string, string | boolean>>;
+
+/** The parts of a list that a file holds. */
+export type RememberedList = Pick<
+  ItemList,
+  "items" | "completeness" | "incompleteReason" | "leftOut"
+>;
+
+/** A list of a file. */
+export interface RecalledList extends RememberedList {
+  /** The memory that it takes, in bytes. */
+  readonly memory: number;
 }
 
-/** All lists. */
-export type RememberedLists = Readonly<Record<ListKind, RememberedList>>;
+/** The lists that are known. */
+export type RememberedLists = Readonly<Partial<Record<ListKind, RememberedList>>>;
+
+/** The lists of a file. */
+export type RecalledLists = Readonly<Partial<Record<ListKind, RecalledList>>>;
 
 /** Returns the bytes of a file; `undefined` if they would be too many. */
 export function encodeCatalog(
   head: Omit<CatalogHead, "format" | "counts">,
   lists: RememberedLists,
 ): Uint8Array | undefined {
-  const length = LIST_KINDS.reduce((sum, kind) => sum + lengthOf(lists[kind]), 0);
+  const entries = Object.entries(lists);
+  const length = entries.reduce((sum, [, list]) => sum + lengthOf(list), 0);
   if (length > MAX_FILE_BYTES) return undefined;
-  const counts = Object.fromEntries(LIST_KINDS.map((kind) => [kind, lists[kind].items.length]));
-  const members = LIST_KINDS.map((kind) => `"${kind}":${encodeList(lists[kind])}`);
+  const counts = Object.fromEntries(entries.map(([kind, list]) => [kind, list.items.length]));
+  const members = entries.map(([kind, list]) => `"${kind}":${encodeList(list)}`);
   const headText = JSON.stringify({ format: FORMAT, ...head, counts });
   const bytes = new TextEncoder().encode(`${headText}\n{${members.join(",")}}\n`);
   const isTooLarge = bytes.length > MAX_FILE_BYTES || bytes.indexOf(LINE_FEED) > MAX_HEAD_BYTES;
@@ -63,13 +70,10 @@ function lengthOf({ items }: RememberedList): number {
   return items.reduce((sum, { text }) => sum + text.json.length, 0);
 }
 
-function encodeList({ items, isAbsent, remark, leftOut }: RememberedList): string {
-  const others = JSON.stringify({
-    names: items.map(({ name }) => name),
-    isAbsent,
-    remark,
-    leftOut,
-  });
+function encodeList({ items, ...notes }: RememberedList): string {
+  const { completeness, incompleteReason, leftOut } = notes;
+  const names = items.map(({ name }) => name);
+  const others = JSON.stringify({ names, completeness, incompleteReason, leftOut });
   // The definitions are inserted as text, exactly as the server wrote them.
   return `{"definitions":[${items.map(({ text }) => text.json).join(",")}],${others.slice(1)}`;
 }
@@ -89,39 +93,43 @@ export function decodeHead(bytes: Uint8Array): CatalogHead | undefined {
 
 function isHead(value: unknown): value is CatalogHead {
   if (!isRecord(value) || value.format !== FORMAT) return false;
-  const { readAt, capabilities, description, offers, counts } = value;
+  const { readAt, capabilities, description, info, counts } = value;
   return typeof readAt === "number" && typeof capabilities === "string" &&
     ["string", "undefined"].includes(typeof description) &&
-    isTextList(offers) && isRecord(counts) &&
-    LIST_KINDS.every((kind) => Number.isSafeInteger(counts[kind]));
+    isRecord(info) && isRecord(counts) &&
+    Object.values(info).every((fact) => ["string", "boolean"].includes(typeof fact));
+}
+
+/** Returns the part of a file after its first line. */
+export function bodyOf(bytes: Uint8Array): Uint8Array {
+  return bytes.subarray(bytes.indexOf(LINE_FEED) + 1);
 }
 
 /**
  * Reads the lists of a file.
  *
- * @param bytes The whole file, whose head is valid.
+ * @param text The file after its first line.
+ * @param head Its first line.
  * @returns `undefined` if the file is damaged.
  */
-export function decodeLists(bytes: Uint8Array, head: CatalogHead): RememberedLists | undefined {
-  const text = new TextDecoder().decode(bytes.subarray(bytes.indexOf(LINE_FEED) + 1));
+export function decodeLists(text: string, head: CatalogHead): RecalledLists | undefined {
   const value = parse(text);
   if (!isRecord(value)) return undefined;
-  const lists = new Map<ListKind, RememberedList>();
+  const lists = new Map<ListKind, RecalledList>();
   for (const kind of LIST_KINDS) {
     const list = decodeList(value[kind], textAt(text, kind) ?? "");
     if (list?.items.length !== head.counts[kind]) return undefined;
-    lists.set(kind, list);
+    if (list !== undefined) lists.set(kind, list);
   }
-  return Object.fromEntries(lists) as RememberedLists;
+  return Object.fromEntries(lists);
 }
 
-function decodeList(value: unknown, text: string): RememberedList | undefined {
+function decodeList(value: unknown, text: string): RecalledList | undefined {
   if (!isRecord(value)) return undefined;
-  const { names, definitions, isAbsent, remark, leftOut } = value;
+  const { names, definitions, completeness, incompleteReason, leftOut } = value;
+  if (completeness !== "complete" && completeness !== "empty") return undefined;
+  if (incompleteReason !== undefined && typeof incompleteReason !== "string") return undefined;
   if (!isTextList(names) || !Array.isArray(definitions) || !isTextList(leftOut)) return undefined;
-  if (typeof isAbsent !== "boolean" || !["string", "undefined"].includes(typeof remark)) {
-    return undefined;
-  }
   const texts = elementTexts(textAt(text, "definitions") ?? "");
   const isWhole = names.length === definitions.length && names.length === texts.length &&
     new Set(names).size === names.length && definitions.every(isRecord);
@@ -131,7 +139,8 @@ function decodeList(value: unknown, text: string): RememberedList | undefined {
     definition: definitions[index] ?? {},
     text: new JsonText(texts[index] ?? ""),
   }));
-  return { items, isAbsent, remark: remark as string | undefined, leftOut };
+  const { memory } = measureParseCost(text, false);
+  return { items, completeness, incompleteReason, leftOut, memory };
 }
 
 function isTextList(value: unknown): value is string[] {

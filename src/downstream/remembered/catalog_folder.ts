@@ -70,6 +70,17 @@ export class CatalogFolder {
     }
   }
 
+  /** Lists the names of files with a prefix, without those that are not finished. */
+  list(prefix: string): string[] {
+    try {
+      return [...Deno.readDirSync(this.#path)].map(({ name }) => name)
+        .filter((name) => name.startsWith(prefix) && !name.endsWith(".tmp"));
+    } catch {
+      // There is no folder, so nothing is remembered.
+      return [];
+    }
+  }
+
   /**
    * Writes a file, whole or not at all, and creates the folder if it is missing.
    *

@@ -30,7 +30,8 @@ export interface EntryContext {
 export class CatalogNames {
   readonly #folder: CatalogFolder;
   readonly #context: EntryContext;
-  #key: CryptoKey | undefined;
+  // The key, which is read once; it is read again after it was created.
+  #key: Promise<CryptoKey | undefined> | undefined;
   // By fingerprint of the entry.
   readonly #names = new Map<string, string>();
 
@@ -47,7 +48,7 @@ export class CatalogNames {
   /** Returns the name of an entry's files; `undefined` while there is no key, and for an entry that is never remembered. */
   async find(config: ServerConfig): Promise<string | undefined> {
     const known = this.#names.get(config.fingerprint);
-    const key = known === undefined ? await this.#readKey() : undefined;
+    const key = known === undefined ? await (this.#key ??= this.#readKey()) : undefined;
     return known ?? (key && await this.#nameWith(key, config));
   }
 
@@ -57,7 +58,7 @@ export class CatalogNames {
    * @throws Any error of the system if the key cannot be created.
    */
   async findOrCreate(config: ServerConfig): Promise<string | undefined> {
-    if (await this.#readKey() === undefined) await this.#createKey();
+    if (await (this.#key ??= this.#readKey()) === undefined) await this.#createKey();
     return await this.find(config);
   }
 
@@ -71,16 +72,12 @@ export class CatalogNames {
   }
 
   async #readKey(): Promise<CryptoKey | undefined> {
-    if (this.#key !== undefined) return this.#key;
     const bytes = this.#folder.isSafe()
       ? this.#folder.read(KEY_FILE, { maxSize: KEY_BYTES })
       : undefined;
     if (bytes?.length !== KEY_BYTES) return undefined;
     const algorithm = { name: "HMAC", hash: "SHA-256" };
-    this.#key = await crypto.subtle.importKey("raw", Uint8Array.from(bytes), algorithm, false, [
-      "sign",
-    ]);
-    return this.#key;
+    return await crypto.subtle.importKey("raw", Uint8Array.from(bytes), algorithm, false, ["sign"]);
   }
 
   async #createKey(): Promise<void> {
@@ -88,9 +85,11 @@ export class CatalogNames {
     const path = this.#folder.pathOf(LOCK_FILE);
     // Gateways that start at the same time must agree on one key.
     using _lock = await lockFile(path, { withinMs: LOCK_TIMEOUT_MS, isLockFile: true });
-    if (await this.#readKey() !== undefined) return;
-    const bytes = crypto.getRandomValues(new Uint8Array(KEY_BYTES));
-    await replaceFile(this.#folder.pathOf(KEY_FILE), { bytes, mode: 0o600 });
+    if (await this.#readKey() === undefined) {
+      const bytes = crypto.getRandomValues(new Uint8Array(KEY_BYTES));
+      await replaceFile(this.#folder.pathOf(KEY_FILE), { bytes, mode: 0o600 });
+    }
+    this.#key = this.#readKey();
   }
 }
 

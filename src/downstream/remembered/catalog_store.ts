@@ -1,12 +1,15 @@
 import type { ServerConfig } from "../../config/mod.ts";
 import type { Log } from "../../log.ts";
+import { longWork } from "../../long_work.ts";
 import {
+  bodyOf,
   type CatalogHead,
   decodeHead,
   decodeLists,
   encodeCatalog,
   MAX_FILE_BYTES,
   MAX_HEAD_BYTES,
+  type RecalledLists,
   type RememberedLists,
 } from "./catalog_file.ts";
 import { CatalogFolder } from "./catalog_folder.ts";
@@ -16,17 +19,15 @@ import { CatalogNames, type EntryContext } from "./catalog_names.ts";
 export interface RememberedCatalog {
   /** The summary. */
   readonly head: CatalogHead;
-  /** All lists. */
-  readonly lists: RememberedLists;
-  /** Length of the file, in bytes. */
-  readonly size: number;
+  /** The lists. */
+  readonly lists: RecalledLists;
 }
 
 /** A catalog to remember. */
 export interface NewCatalog {
   /** The summary, without the members that follow from the lists. */
   readonly head: Omit<CatalogHead, "format" | "counts">;
-  /** All lists. */
+  /** The lists that are known. */
   readonly lists: RememberedLists;
 }
 
@@ -38,6 +39,7 @@ export class CatalogStore {
   readonly #folder: CatalogFolder;
   readonly #names: CatalogNames;
   readonly #log: Log;
+  readonly #changes = new Set<Promise<void>>();
   #hasWarned = false;
 
   /**
@@ -54,10 +56,9 @@ export class CatalogStore {
 
   /** Reads the summary of a catalog, which is fast; `undefined` if the catalog is not remembered. */
   async readHead(config: ServerConfig, capabilities: string): Promise<CatalogHead | undefined> {
-    const path = await this.#nameOf(config, capabilities);
-    const limits = { maxSize: MAX_FILE_BYTES, maxBytes: MAX_HEAD_BYTES };
-    const bytes = path === undefined ? undefined : this.#folder.read(path, limits);
-    return bytes && headFor(capabilities, bytes);
+    const name = await this.#nameOf(config, capabilities);
+    const head = name === undefined ? undefined : this.#readHead(name);
+    return head?.capabilities === capabilities ? head : undefined;
   }
 
   /** Reads a catalog; `undefined` if it is not remembered. */
@@ -66,33 +67,67 @@ export class CatalogStore {
     const bytes = path === undefined
       ? undefined
       : this.#folder.read(path, { maxSize: MAX_FILE_BYTES });
-    const head = bytes && headFor(capabilities, bytes);
-    const lists = head && decodeLists(bytes, head);
-    return lists && { head, lists, size: bytes.length };
+    const head = bytes && decodeHead(bytes);
+    if (bytes === undefined || head?.capabilities !== capabilities) return undefined;
+    const body = bodyOf(bytes);
+    return await longWork.runFor({ party: `server ${config.name}`, bytes: body.length }, () => {
+      const lists = decodeLists(new TextDecoder().decode(body), head);
+      return lists && { head, lists };
+    });
+  }
+
+  /** Lists the sets of capabilities for which a server's catalog is remembered. */
+  async listCapabilities(config: ServerConfig): Promise<string[]> {
+    const heads = (await this.#filesOf(config)).map((name) => this.#readHead(name));
+    return heads.flatMap((head) => head?.capabilities ?? []);
   }
 
   /** Remembers a catalog, in place of the previous one. Never throws. */
-  async write(config: ServerConfig, { head, lists }: NewCatalog): Promise<void> {
-    try {
+  write(config: ServerConfig, catalog: NewCatalog): Promise<void> {
+    return this.#change(async () => {
       const name = await this.#names.findOrCreate(config);
       if (name === undefined) return;
+      const { head, lists } = catalog;
       const fileName = fileNameOf(name, head.capabilities);
       const bytes = encodeCatalog(head, lists);
       if (bytes === undefined) await this.#folder.remove(fileName);
       else await this.#folder.write(fileName, bytes);
-    } catch (error) {
-      this.#warn(error);
-    }
+    });
   }
 
-  /** Forgets a catalog. Never throws. */
-  async remove(config: ServerConfig, capabilities: string): Promise<void> {
-    try {
-      const path = await this.#nameOf(config, capabilities);
-      if (path !== undefined) await this.#folder.remove(path);
-    } catch (error) {
-      this.#warn(error);
-    }
+  /**
+   * Forgets the catalogs of a server. Never throws.
+   *
+   * @param capabilities The only set of capabilities to forget; default: all.
+   */
+  remove(config: ServerConfig, capabilities?: string): Promise<void> {
+    return this.#change(async () => {
+      const name = capabilities && await this.#nameOf(config, capabilities);
+      const names = capabilities === undefined ? await this.#filesOf(config) : [name];
+      for (const file of names) if (file) await this.#folder.remove(file);
+    });
+  }
+
+  /** Waits until all changes have been written. */
+  async close(): Promise<void> {
+    await Promise.all(this.#changes);
+  }
+
+  async #change(run: () => Promise<void>): Promise<void> {
+    const change = run().catch((error: unknown) => this.#warn(error));
+    this.#changes.add(change);
+    await change.finally(() => this.#changes.delete(change));
+  }
+
+  #readHead(name: string): CatalogHead | undefined {
+    const limits = { maxSize: MAX_FILE_BYTES, maxBytes: MAX_HEAD_BYTES };
+    const bytes = this.#folder.read(name, limits);
+    return bytes && decodeHead(bytes);
+  }
+
+  async #filesOf(config: ServerConfig): Promise<string[]> {
+    const name = await this.#names.find(config);
+    return name === undefined ? [] : this.#folder.list(`${name}.`);
   }
 
   async #nameOf(config: ServerConfig, capabilities: string): Promise<string | undefined> {
@@ -112,9 +147,4 @@ export class CatalogStore {
 function fileNameOf(entryName: string, capabilities: string): string {
   const words = capabilities.match(/\w+/g) ?? ["none"];
   return `${entryName}.${words.join("-")}.catalog`;
-}
-
-function headFor(capabilities: string, bytes: Uint8Array): CatalogHead | undefined {
-  const head = decodeHead(bytes);
-  return head?.capabilities === capabilities ? head : undefined;
 }

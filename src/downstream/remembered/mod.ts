@@ -5,6 +5,13 @@
  * @module
  */
 
-export type { CatalogHead, RememberedList, RememberedLists } from "./catalog_file.ts";
+export type {
+  CatalogHead,
+  RecalledList,
+  RecalledLists,
+  RememberedInfo,
+  RememberedList,
+  RememberedLists,
+} from "./catalog_file.ts";
 export { CatalogStore, type NewCatalog, type RememberedCatalog } from "./catalog_store.ts";
 export type { EntryContext } from "./catalog_names.ts";

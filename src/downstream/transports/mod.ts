@@ -19,6 +19,7 @@ import { openStdio, type StdioContext } from "./stdio_transport.ts";
 import type { Transport } from "./transport.ts";
 
 export {
+  NO_OWNER,
   Processes,
   type ProcessGroup,
   ProcessLimitReached,

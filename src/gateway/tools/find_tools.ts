@@ -10,6 +10,7 @@ import {
   type Scope,
   type ToolIndex,
 } from "./finding/mod.ts";
+import { withDescriptions } from "./describe_servers.ts";
 import { allowedServers, findServer } from "./find_server.ts";
 import { firstSentenceOf, shortSignatureOf } from "./signature.ts";
 import { estimateTokens } from "./tokens.ts";
@@ -151,7 +152,7 @@ async function readLists(
   const lists: KnownLists["lists"][number][] = [];
   const pending: string[] = [];
   const failed: string[] = [];
-  for (const config of configs) {
+  for (const config of withDescriptions(configs, { servers, capabilities: caller.capabilities })) {
     const server = servers.get(config.name);
     const outcome = outcomes.get(config.name);
     if (outcome instanceof ItemList) lists.push({ server: config, catalog: outcome });

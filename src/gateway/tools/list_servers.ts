@@ -1,3 +1,4 @@
+import { recallServers, withDescriptions } from "./describe_servers.ts";
 import { allowedServers } from "./find_server.ts";
 import { AGENT_ID, ALWAYS_LOAD, type LocalTool } from "./tool.ts";
 
@@ -17,8 +18,12 @@ export const listServers: LocalTool = {
     _meta: ALWAYS_LOAD,
   },
 
-  run(args, { caller, policy, serverConfigs }) {
-    const list = allowedServers(caller.agent, { policy, serverConfigs }).map((
+  async run(args, { caller, policy, serverConfigs, servers }) {
+    const { agent, capabilities } = caller;
+    const configs = allowedServers(agent, { policy, serverConfigs });
+    const undescribed = configs.filter(({ description }) => description === undefined);
+    await recallServers(undescribed, { servers, capabilities });
+    const list = withDescriptions(configs, { servers, capabilities }).map((
       { name, description, publicInfo },
     ) => ({
       name,
@@ -28,6 +33,6 @@ export const listServers: LocalTool = {
     const json = JSON.stringify(list);
     // Gemini CLI reports an array in the text as a malformed structured result unless the result also has
     // structured content.
-    return Promise.resolve({ kind: "gateway-result", json, structuredJson: `{"servers":${json}}` });
+    return { kind: "gateway-result", json, structuredJson: `{"servers":${json}}` };
   },
 };

@@ -26,6 +26,8 @@ const OPTIONS: ServerOptions = {
   inheritEnv: [],
 };
 
+const INFO = { revision: "2025-11-25", hasTools: true };
+
 /** The capabilities of a client that has none. */
 const NONE = "{}";
 
@@ -48,18 +50,18 @@ function createList(...texts: string[]): RememberedList {
     const definition = JSON.parse(text);
     return { name: definition.name ?? definition.uri, definition, text: new JsonText(text) };
   });
-  return { items, isAbsent: false, remark: undefined, leftOut: [] };
+  return { items, completeness: "complete", incompleteReason: undefined, leftOut: [] };
 }
 
 function createLists(lists: Partial<RememberedLists> = {}): RememberedLists {
-  const absent: RememberedList = { items: [], isAbsent: true, remark: "None", leftOut: ["x"] };
-  return {
-    tools: createList('{"name":"read"}'),
-    resources: absent,
-    templates: absent,
-    prompts: absent,
-    ...lists,
+  const empty: RememberedList = {
+    items: [],
+    completeness: "empty",
+    incompleteReason: "None",
+    leftOut: ["x"],
   };
+  // The list of prompts is not known.
+  return { tools: createList('{"name":"read"}'), resources: empty, templates: empty, ...lists };
 }
 
 /** A store in a temporary folder, and what it logged. */
@@ -80,7 +82,7 @@ class StoreFixture implements Disposable {
   }
 
   async write(config = createConfig(), lists = createLists(), capabilities = NONE): Promise<void> {
-    const head = { readAt: 1, capabilities, offers: ["tools"] };
+    const head = { readAt: 1, capabilities, info: INFO };
     await this.open().write(config, { head, lists });
   }
 
@@ -112,26 +114,27 @@ class StoreFixture implements Disposable {
 Deno.test("[catalogs.file] a catalog is read as it was written, to the byte", async () => {
   using fixture = new StoreFixture();
   const odd = '{ "name" : "a\\u0000\\n😀",\r\n\t"n": 1.0e2, "__proto__": [null], "n": 2 }';
-  const lists = createLists({
-    tools: createList(odd, '{"name":"__proto__"}'),
-    resources: createList('{"uri":"file:///x","name":"y"}'),
-  });
+  const lists = createLists({ tools: createList(odd, '{"name":"__proto__"}') });
+  const resources = createList('{"uri":"file:///x","name":"y"}');
   const named = {
     ...lists,
     resources: {
-      ...lists.resources,
-      items: lists.resources.items.map((item) => ({ ...item, name: "file:///x" })),
+      ...resources,
+      items: resources.items.map((item) => ({ ...item, name: "file:///x" })),
     },
   };
   const description = 'Reads "files".';
-  const head = { readAt: 12.5, capabilities: NONE, description, offers: ["tools", "resources"] };
+  const head = { readAt: 12.5, capabilities: NONE, description, info: INFO };
   await fixture.open().write(createConfig(), { head, lists: named });
   const catalog = await fixture.open().read(createConfig(), NONE) ?? assert.fail();
-  assert.deepEqual(catalog.lists, named);
-  const counts = { tools: 2, resources: 1, templates: 0, prompts: 0 };
+  for (const [kind, { memory, ...list }] of Object.entries(catalog.lists)) {
+    assert.deepEqual(list, named[kind as keyof typeof named]);
+    assert.ok(memory > 0);
+  }
+  assert.deepEqual(Object.keys(catalog.lists), Object.keys(named));
+  const counts = { tools: 2, resources: 1, templates: 0 };
   assert.deepEqual(catalog.head, { format: 1, ...head, counts });
   assert.deepEqual(await fixture.open().readHead(createConfig(), NONE), catalog.head);
-  assert.equal(catalog.size, Deno.statSync(fixture.file).size);
 });
 
 Deno.test("[catalogs.file] sets of capabilities have files of their own, and removing one keeps the others", async () => {
@@ -152,12 +155,18 @@ Deno.test("[catalogs.file] sets of capabilities have files of their own, and rem
   assert.equal(fixture.files.length, keys.length);
   for (const key of keys) {
     const catalog = await fixture.open().read(createConfig(), key);
-    assert.equal(catalog?.lists.tools.items[0]?.name, `${key.length}`);
+    assert.equal(catalog?.lists.tools?.items[0]?.name, `${key.length}`);
   }
   assert.equal(await fixture.remembers(createConfig(), '{"roots":{}}'), false);
   await fixture.open().remove(createConfig(), NONE);
   assert.equal(await fixture.remembers(), false);
   assert.equal(await fixture.remembers(createConfig(), keys[1]), true);
+  const others = await fixture.open().listCapabilities(createConfig());
+  assert.deepEqual(others.sort(), keys.slice(1).sort());
+  await fixture.write(createConfig({}, ["other.mjs"]));
+  await fixture.open().remove(createConfig());
+  assert.deepEqual(await fixture.open().listCapabilities(createConfig()), []);
+  assert.equal(await fixture.remembers(createConfig({}, ["other.mjs"])), true);
 });
 
 Deno.test(
@@ -261,6 +270,8 @@ Deno.test("[catalogs.hostile] a damaged file is not read", async () => {
     text.replace('"names":["read"]', '"names":[7]'),
     text.replace('{"name":"read"}', "null"),
     text.replace('"leftOut":["x"]', '"leftOut":{}'),
+    text.replace('"completeness":"complete"', '"completeness":"partial"'),
+    text.replace('"hasTools":true', '"hasTools":{}'),
   ];
   for (const content of damaged) {
     fixture.root.write("agent-mcp-gateway/catalogs/x", "");
@@ -330,7 +341,7 @@ Deno.test("[catalogs.unwritable] a folder that cannot be created is warned of on
   fixture.root.write("agent-mcp-gateway", "a file");
   const store = fixture.open();
   for (let time = 0; time < 3; time++) {
-    const head = { readAt: 1, capabilities: NONE, offers: [] };
+    const head = { readAt: 1, capabilities: NONE, info: INFO };
     await store.write(createConfig(), { head, lists: createLists() });
     assert.equal(await store.read(createConfig(), NONE), undefined);
     await store.remove(createConfig(), NONE);
@@ -392,7 +403,7 @@ Deno.test("[catalogs.kill] an unfinished file of a killed process is not read, a
 Deno.test("[catalogs.together] stores that are opened at the same time agree on one key", async () => {
   using fixture = new StoreFixture();
   const stores = Array.from({ length: 8 }, () => fixture.open());
-  const head = { readAt: 1, capabilities: NONE, offers: [] };
+  const head = { readAt: 1, capabilities: NONE, info: INFO };
   await Promise.all(
     stores.map((store) => store.write(createConfig(), { head, lists: createLists() })),
   );

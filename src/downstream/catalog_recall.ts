@@ -1,0 +1,397 @@
+import type { Budget } from "../budget.ts";
+import type { ServerConfig } from "../config/mod.ts";
+import type { Log } from "../log.ts";
+import type { ClientCapabilities } from "./caller.ts";
+import {
+  ItemList,
+  LIST_KINDS,
+  type ListKind,
+  ListMemory,
+  type ServerLists,
+} from "./catalog/mod.ts";
+import { readCapabilities } from "./declared_capabilities.ts";
+import { describeServer, factsOf } from "./describe_server.ts";
+import type { SessionPool } from "./pool.ts";
+import type { CatalogHead, CatalogStore, RecalledList } from "./remembered/mod.ts";
+import type { ServerInfo } from "./revisions/mod.ts";
+import type { Session } from "./session.ts";
+
+/** Age at which a catalog is renewed when it is used, in milliseconds. */
+const RENEWAL_MS = 24 * 3_600_000;
+
+/** Age at which an unchanged catalog is written again, in milliseconds. */
+const REWRITE_MS = 3_600_000;
+
+/** Time in which the sessions of a server are not asked for its lists again, in milliseconds. */
+const READ_PAUSE_MS = 60_000;
+
+/** Time after an announced change until the lists are read again, in milliseconds: servers announce several. */
+const CHANGE_PAUSE_MS = 1000;
+
+/** Minimum time between two reads because of announced changes, in milliseconds. */
+const MIN_CHANGE_PAUSE_MS = 10_000;
+
+/** Maximum number of attempts to read lists that change meanwhile. */
+const MAX_ATTEMPTS = 3;
+
+/** Key of the capabilities of a client that declares none. */
+const NO_CAPABILITIES = "{}";
+
+/** Options of the recall of a server's catalogs. */
+export interface CatalogRecallOptions {
+  /** The server's entry. */
+  readonly config: ServerConfig;
+  /** The catalogs in files. */
+  readonly store: CatalogStore;
+  /** The server's lists, which take over those that are recalled. */
+  readonly lists: ServerLists;
+  /** The server's sessions. */
+  readonly pool: SessionPool;
+  /** Returns the memory for recalled lists; `undefined` if it is not limited. */
+  readonly memory: () => Budget | undefined;
+  /** Receives failures to renew a catalog, at debug level. */
+  readonly log: Log;
+}
+
+/** A session with which a server's lists are read. */
+interface ReadingOwner {
+  readonly session: Session;
+  readonly capabilitiesKey: string;
+}
+
+/** The catalog for one set of capabilities. */
+interface KnownCatalog {
+  /** Reads the file; `undefined` when that is done. */
+  recalling: Promise<void> | undefined;
+  /** The summary of the file, if there is one. */
+  head: CatalogHead | undefined;
+  /** The lists as they are remembered. */
+  lists: Partial<Record<ListKind, ItemList>>;
+  /** The end of the last read on a session, on the clock of `performance.now()`. */
+  readAt: number;
+  isRenewing: boolean;
+}
+
+/**
+ * Recalls the catalogs of one server into its lists, and remembers what sessions list. Only lists that were read on a
+ * session that its caller has not altered are remembered, and lists that are equal to those.
+ */
+export class CatalogRecall {
+  readonly #options: CatalogRecallOptions;
+  readonly #known = new Map<string, KnownCatalog>();
+  // The summaries of catalogs whose lists are not needed yet.
+  readonly #heads = new Map<string, CatalogHead | undefined>();
+  readonly #reads = new WeakMap<Session, Promise<boolean>>();
+  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+  #isClosed = false;
+
+  /**
+   * Prepares the recall; reads nothing yet.
+   *
+   * @param options The server.
+   */
+  constructor(options: CatalogRecallOptions) {
+    this.#options = options;
+  }
+
+  /** Recalls a catalog; `undefined` when that is done. Never rejects. */
+  recall(capabilitiesKey: string): Promise<void> | undefined {
+    return this.#catalogFor(capabilitiesKey).recalling;
+  }
+
+  /** Returns the summary of a catalog, if it has been read and the catalog is remembered. */
+  head(capabilitiesKey: string): CatalogHead | undefined {
+    return this.#known.get(capabilitiesKey)?.head ?? this.#heads.get(capabilitiesKey);
+  }
+
+  /** Reads the summary of a catalog without its lists; `undefined` if that need not be awaited. Never rejects. */
+  recallHead(capabilitiesKey: string): Promise<void> | undefined {
+    const known = this.#known.get(capabilitiesKey);
+    if (known !== undefined) return known.recalling;
+    return this.#heads.has(capabilitiesKey) ? undefined : this.#readHead(capabilitiesKey);
+  }
+
+  /** Recalls a catalog to use it; `undefined` when that is done. One that is too old is renewed in the background. */
+  use(
+    { capabilitiesKey }: { readonly capabilitiesKey: string },
+    capabilities: ClientCapabilities,
+  ): Promise<void> | undefined {
+    const known = this.#catalogFor(capabilitiesKey);
+    if (known.recalling !== undefined) {
+      return known.recalling.then(() => this.#renewIfOld(capabilitiesKey, capabilities));
+    }
+    this.#renewIfOld(capabilitiesKey, capabilities);
+    return undefined;
+  }
+
+  /**
+   * Reads the catalogs anew for all sets of capabilities for which they are remembered, or for a client without any.
+   *
+   * @returns Number of items in each list of the last catalog.
+   * @throws {DownstreamError} if the server does not start, or lists no tools.
+   */
+  async refresh(): Promise<CatalogHead["counts"]> {
+    const { store, config } = this.#options;
+    const keys = await store.listCapabilities(config);
+    let counts = {};
+    for (const key of keys.length === 0 ? [NO_CAPABILITIES] : keys) {
+      const capabilities = readCapabilities(JSON.parse(key));
+      await this.learn(capabilities);
+      counts = (await store.readHead(config, key))?.counts ?? counts;
+    }
+    return counts;
+  }
+
+  /**
+   * Starts a session without a client, and remembers its lists.
+   *
+   * @returns Whether they are remembered.
+   * @throws {DownstreamError} if the server does not start, or lists no tools.
+   */
+  async learn(capabilities: ClientCapabilities): Promise<boolean> {
+    const { pool } = this.#options;
+    const pooled = pool.startDetached(capabilities);
+    // Another session may have been read just now, but in vain.
+    this.#catalogFor(pooled.capabilitiesKey).readAt = 0;
+    try {
+      await pooled.session.ready();
+      await this.#options.lists.of("tools").refreshList(pooled);
+      return await this.read(pooled);
+    } finally {
+      pool.discard(pooled);
+    }
+  }
+
+  /** Like `read`; if the caller has altered the session, starts another one without a client. Never throws. */
+  async readOrLearn(owner: ReadingOwner, capabilities: ClientCapabilities): Promise<void> {
+    if (await this.read(owner) || this.#isClosed) return;
+    await this.learn(capabilities).catch((error: unknown) => this.#logFailure(error));
+  }
+
+  /**
+   * Reads all lists on a session that has started, and remembers them. A session whose lists need not be read again is
+   * not asked. Never rejects.
+   *
+   * @returns Whether the lists are remembered.
+   */
+  read(owner: ReadingOwner): Promise<boolean> {
+    let reading = this.#reads.get(owner.session);
+    if (reading === undefined) {
+      reading = this.#readOnce(owner).catch(() => false);
+      this.#reads.set(owner.session, reading);
+    }
+    return reading;
+  }
+
+  /** Notes that a server has announced changed lists on a session, which are read again soon. */
+  noteChange(owner: ReadingOwner): void {
+    if (owner.session.isAltered || this.#timers.size > 0 || this.#isClosed) return;
+    const { readAt } = this.#catalogFor(owner.capabilitiesKey);
+    // The lists are being read for the first time, which notices changes.
+    if (readAt === 0) return;
+    const pauseMs = readAt + MIN_CHANGE_PAUSE_MS - performance.now();
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      this.#reads.delete(owner.session);
+      this.#catalogFor(owner.capabilitiesKey).readAt = 0;
+      void this.read(owner);
+    }, Math.max(CHANGE_PAUSE_MS, pauseMs));
+    this.#timers.add(timer);
+  }
+
+  /** Forgets all catalogs of the server, such as when its login has ended. */
+  async forget(): Promise<void> {
+    const { store, config, lists } = this.#options;
+    this.#heads.clear();
+    for (const [capabilitiesKey, known] of this.#known) {
+      known.head = undefined;
+      known.lists = {};
+      lists.forget({ session: undefined, capabilitiesKey });
+    }
+    await store.remove(config);
+  }
+
+  /** Reads nothing more. */
+  close(): void {
+    this.#isClosed = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+  }
+
+  #logFailure(error: unknown): void {
+    const { log, config } = this.#options;
+    const reason = error instanceof Error ? error.message : String(error);
+    log.debug("A catalog cannot be read", { server: config.name, reason });
+  }
+
+  #catalogFor(capabilitiesKey: string): KnownCatalog {
+    let known = this.#known.get(capabilitiesKey);
+    if (known === undefined) {
+      known = {
+        recalling: undefined,
+        head: undefined,
+        lists: {},
+        readAt: 0,
+        isRenewing: false,
+      };
+      this.#known.set(capabilitiesKey, known);
+      this.#startRecall(capabilitiesKey, known);
+    }
+    return known;
+  }
+
+  async #readHead(capabilitiesKey: string): Promise<void> {
+    const { store, config } = this.#options;
+    const head = await store.readHead(config, capabilitiesKey).catch(() => undefined);
+    this.#heads.set(capabilitiesKey, head);
+    if (head !== undefined) this.#setInfo(capabilitiesKey, head);
+  }
+
+  #setInfo(capabilitiesKey: string, { info }: CatalogHead): void {
+    const { lists } = this.#options;
+    // A session knows more.
+    if (lists.infoFor(capabilitiesKey) !== undefined) return;
+    lists.setInfo(capabilitiesKey, info as unknown as ServerInfo);
+  }
+
+  #startRecall(capabilitiesKey: string, known: KnownCatalog): void {
+    known.recalling = this.#recall(capabilitiesKey, known).catch(() => {}).then(() => {
+      known.recalling = undefined;
+    });
+  }
+
+  async #recall(capabilitiesKey: string, known: KnownCatalog): Promise<void> {
+    const { store, config, lists } = this.#options;
+    const catalog = await store.read(config, capabilitiesKey);
+    if (catalog === undefined) return;
+    for (const kind of LIST_KINDS) {
+      const recalled = catalog.lists[kind];
+      const list = recalled && this.#createList(recalled);
+      if (list !== undefined) {
+        known.lists[kind] = await lists.of(kind).adopt(capabilitiesKey, list);
+      }
+    }
+    known.head = catalog.head;
+    this.#setInfo(capabilitiesKey, catalog.head);
+  }
+
+  /** Returns `undefined` if the list does not fit into the server's memory. */
+  #createList({ items, memory: bytes, ...notes }: RecalledList): ItemList | undefined {
+    const memory = new ListMemory(this.#options.memory());
+    return memory.take(bytes) ? new ItemList(items, { ...notes, memory }) : undefined;
+  }
+
+  #renewIfOld(capabilitiesKey: string, capabilities: ClientCapabilities): void {
+    const known = this.#catalogFor(capabilitiesKey);
+    if (known.head === undefined || known.isRenewing || this.#isClosed) return;
+    if (Date.now() - known.head.readAt < RENEWAL_MS) return;
+    const { pool, config } = this.#options;
+    // Such a server may not be able to run twice.
+    if (config.options.isolation === "shared" && pool.sessions.length > 0) return;
+    known.isRenewing = true;
+    this.#renew(capabilitiesKey, capabilities).then(
+      () => known.isRenewing = false,
+      // It is not tried again: the next call reports the failure.
+      (error: unknown) => this.#logFailure(error),
+    );
+  }
+
+  async #renew(capabilitiesKey: string, capabilities: ClientCapabilities): Promise<void> {
+    const { store, config, lists } = this.#options;
+    const known = this.#catalogFor(capabilitiesKey);
+    const head = await store.readHead(config, capabilitiesKey);
+    if (head !== undefined && head.readAt !== known.head?.readAt) {
+      // Another gateway has renewed it.
+      for (const kind of LIST_KINDS) {
+        lists.of(kind).forget({ session: undefined, capabilitiesKey });
+      }
+      this.#startRecall(capabilitiesKey, known);
+    } else await this.learn(capabilities);
+  }
+
+  async #readOnce(owner: ReadingOwner): Promise<boolean> {
+    const { capabilitiesKey, session } = owner;
+    const known = this.#catalogFor(capabilitiesKey);
+    await known.recalling;
+    const isRecent = known.readAt > 0 && performance.now() - known.readAt < READ_PAUSE_MS;
+    if (isRecent) return known.head !== undefined;
+    let read = await this.#readLists(owner, known);
+    for (let attempt = 1; read.hasChanged && attempt < MAX_ATTEMPTS; attempt++) {
+      read = await this.#readLists(owner, known);
+    }
+    known.readAt = performance.now();
+    if (read.differs) {
+      await this.#drop(capabilitiesKey, known);
+      return false;
+    }
+    if (session.info === undefined || read.accepted.tools === undefined) return false;
+    for (const [kind, list] of Object.entries(read.accepted)) {
+      // The list of an altered session, which is equal to the remembered one, is not shared yet.
+      await this.#options.lists.of(kind as ListKind).adopt(capabilitiesKey, list);
+    }
+    return await this.#remember(read.accepted, { capabilitiesKey, known, info: session.info });
+  }
+
+  /** Reads the lists on a session, one after the other. */
+  async #readLists(owner: ReadingOwner, known: KnownCatalog): Promise<{
+    /** The lists that may be remembered. */
+    readonly accepted: Partial<Record<ListKind, ItemList>>;
+    /** Whether an altered session has another list than the one that is remembered. */
+    readonly differs: boolean;
+    /** Whether the server has announced a change of a list that was read. */
+    readonly hasChanged: boolean;
+  }> {
+    using _hold = this.#options.pool.holdSession(owner.session);
+    const accepted: Partial<Record<ListKind, ItemList>> = {};
+    const read: [ListKind, ItemList][] = [];
+    let differs = false;
+    for (const kind of LIST_KINDS) {
+      // A list that cannot be read stays unknown.
+      const list = await this.#options.lists.of(kind).refreshList(owner).catch(() => undefined);
+      if (list === undefined || list.completeness === "partial") continue;
+      read.push([kind, list]);
+      if (!owner.session.isAltered || list === known.lists[kind]) accepted[kind] = list;
+      else if (known.lists[kind] !== undefined) differs = true;
+    }
+    const hasChanged = read.some(([kind, list]) => {
+      return this.#options.lists.of(kind).cachedList(owner) !== list;
+    });
+    return { accepted, differs, hasChanged };
+  }
+
+  /** Forgets a catalog that is outdated, although it is not known what the server offers to other sessions. */
+  async #drop(capabilitiesKey: string, known: KnownCatalog): Promise<void> {
+    const { store, config, lists } = this.#options;
+    this.#heads.delete(capabilitiesKey);
+    known.head = undefined;
+    known.lists = {};
+    lists.forgetChanged({ session: undefined, capabilitiesKey }, LIST_KINDS);
+    await store.remove(config, capabilitiesKey);
+  }
+
+  async #remember(
+    accepted: Partial<Record<ListKind, ItemList>>,
+    { capabilitiesKey, known, info }: {
+      readonly capabilitiesKey: string;
+      readonly known: KnownCatalog;
+      readonly info: ServerInfo;
+    },
+  ): Promise<boolean> {
+    const { store, config } = this.#options;
+    const { head, lists } = known;
+    const isEqual = LIST_KINDS.every((kind) => lists[kind] === accepted[kind]);
+    const isFresh = head !== undefined && Date.now() - head.readAt < REWRITE_MS;
+    if (isEqual && isFresh) return true;
+    const description = describeServer(info);
+    const newHead = {
+      readAt: Date.now(),
+      capabilities: capabilitiesKey,
+      ...(description === undefined ? {} : { description }),
+      info: factsOf(info),
+    };
+    known.lists = accepted;
+    known.head = { format: 0, counts: {}, ...newHead };
+    await store.write(config, { head: newHead, lists: accepted });
+    return true;
+  }
+}
