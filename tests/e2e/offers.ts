@@ -70,7 +70,6 @@ export interface GatewayErrorData {
   readonly code: string;
   readonly message: string;
   readonly rule?: string;
-  readonly retryable?: boolean;
 }
 
 /** Sends a request that the gateway must refuse; returns the code and the `data` of the error. */

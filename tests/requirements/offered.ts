@@ -24,6 +24,8 @@ export const OFFERED: Readonly<Record<string, Section>> = {
       "after a reload, subscriptions at a server that was replaced are renewed and the client is told of an update, those that the rules deny end, and the lists are announced as changed",
     "offered.completion":
       "arguments of prompts and of resource templates are completed by their server",
+    "offered.names": "names of prompts are made as those of direct tools are",
+    "offered.no-tools": "a server without tools is a good server, of which nothing warns",
     "offered.merged":
       "lists are merged over the servers that the agent may use, in the order of the servers file; a URI or a template that several servers list is listed once, the first server's",
     "offered.pages":

@@ -5,7 +5,7 @@ import { AgentSession } from "../../e2e/agent_session.ts";
 import type { LineTransport } from "../../e2e/raw_client.ts";
 import { ALLOW_ALL_RULES } from "../../e2e/setup.ts";
 import { openGateway } from "../../gateway/in_process.ts";
-import { type ClientTransport, SERVERS } from "./transport.ts";
+import type { ClientTransport } from "./transport.ts";
 
 /** A channel in memory: the gateway runs in this process, without a transport. */
 export const MEMORY: ClientTransport = {
@@ -18,9 +18,9 @@ export const MEMORY: ClientTransport = {
     "[protocol.too-long] a message above 64 MiB is skipped and answered with an error":
       "a channel in memory has no limit",
   },
-  start: async () => {
+  start: async (servers) => {
     const folder = new TempFolder();
-    folder.write("mcp.json", { mcpServers: SERVERS });
+    folder.write("mcp.json", { mcpServers: servers });
     folder.write("rules.json", ALLOW_ALL_RULES);
     const { gateway } = await openGateway(folder, { agent: "tester" });
     const channels: Channel[] = [];

@@ -4,7 +4,15 @@
  */
 import assert from "node:assert/strict";
 import { checkCalls, checkProgress } from "./calls.ts";
-import type { ClientTransport, OpenTransport } from "./transport.ts";
+import { checkChanges, checkSubscriptions } from "./changes.ts";
+import { checkPrompts } from "./prompts.ts";
+import { checkLists, checkReads } from "./resources.ts";
+import {
+  type ClientTransport,
+  OFFERING_SERVERS,
+  type OpenTransport,
+  SERVERS,
+} from "./transport.ts";
 import { checkCapabilities, checkOffers } from "./offers.ts";
 import { checkForwarding, checkRequestsDuringCalls } from "./forwarding.ts";
 import { checkHandshake, checkMessages } from "./messages.ts";
@@ -26,15 +34,29 @@ const TEST_GROUPS: readonly TestGroup[] = [
   checkCapabilities,
 ];
 
+/** Groups of tests of the resources and prompts of `OFFERING_SERVERS`. */
+const OFFERED_GROUPS: readonly TestGroup[] = [
+  checkLists,
+  checkReads,
+  checkPrompts,
+  checkSubscriptions,
+  checkChanges,
+];
+
 /** Registers the tests of a transport. */
 export function describeClientTransport(transport: ClientTransport): void {
   Deno.test(`a client over ${transport.name}`, async (t) => {
     const deviations = new Set(Object.keys(transport.deviations));
-    await using opened = await transport.start();
+    await using opened = await transport.start(SERVERS);
     const check: Check = async (title, test) => {
       if (!deviations.delete(title)) await t.step(title, test);
     };
     for (const runGroup of TEST_GROUPS) await runGroup(opened, check);
     assert.deepEqual([...deviations], [], "No test has the title of these deviations");
+  });
+  Deno.test(`resources and prompts over ${transport.name}`, async (t) => {
+    await using opened = await transport.start(OFFERING_SERVERS);
+    const check: Check = async (title, test) => void await t.step(title, test);
+    for (const runGroup of OFFERED_GROUPS) await runGroup(opened, check);
   });
 }

@@ -7,6 +7,10 @@ import {
 } from "../../e2e/gateway.ts";
 import { HttpTransport } from "../../e2e/http_transport.ts";
 import type { InitializeParams } from "../../e2e/raw_client.ts";
+import { plainItem } from "../../fixtures/servers/offers.ts";
+
+/** Entries of `mcpServers`. */
+export type Servers = Readonly<Record<string, unknown>>;
 
 /** A transport between clients and the gateway, such as stdio. */
 export interface ClientTransport {
@@ -14,8 +18,8 @@ export interface ClientTransport {
   readonly name: string;
   /** Titles of the tests that do not apply to the transport, each with the reason. */
   readonly deviations: Readonly<Record<string, string>>;
-  /** Starts a gateway with `SERVERS`, bound to an agent that may use all of them. */
-  start(): Promise<OpenTransport>;
+  /** Starts a gateway with these servers, bound to an agent that may use all of them. */
+  start(servers: Servers): Promise<OpenTransport>;
 }
 
 /** A gateway to which clients connect. */
@@ -38,21 +42,34 @@ export const SERVERS = {
   impatient: { ...misbehavingServer(), gateway: { call_timeout_ms: 1000 } },
 };
 
-const GATEWAY_OPTIONS = {
-  servers: SERVERS,
-  args: ["--agent", "tester", "--init-strategy", "lazy"],
+/** Servers with equal resources, templates and prompts; all requests to the last take too long. */
+export const OFFERING_SERVERS = {
+  odd: misbehavingServer(),
+  first: offeringServer("--name=first"),
+  second: offeringServer("--name=second"),
+  hasty: {
+    ...offeringServer(
+      "--name=hasty",
+      `--resources=${JSON.stringify([plainItem("resources", "hasty://hang")])}`,
+      "--templates=[]",
+      `--prompts=${JSON.stringify([plainItem("prompts", "hang")])}`,
+    ),
+    gateway: { call_timeout_ms: 1000 },
+  },
 };
+
+const ARGS = ["--agent", "tester", "--init-strategy", "lazy"];
 
 /** Standard input and output: a gateway process for each client. */
 export const STDIO: ClientTransport = {
   name: "stdio",
   deviations: {},
-  start: () => {
+  start: (servers) => {
     const gateways = new AsyncDisposableStack();
     return Promise.resolve({
       connect: async (client = {}) => {
         return gateways.use(
-          await startGateway({ ...GATEWAY_OPTIONS, transport: "stdio", initialize: client }),
+          await startGateway({ servers, args: ARGS, transport: "stdio", initialize: client }),
         );
       },
       [Symbol.asyncDispose]: () => gateways.disposeAsync(),
@@ -68,9 +85,10 @@ export const HTTP: ClientTransport = {
     "[protocol.too-long] a message above 64 MiB is skipped and answered with an error":
       "a request body has a lower limit, which tests/gateway/http checks",
   },
-  start: async () => {
+  start: async (servers) => {
     const gateway = await startGateway({
-      ...GATEWAY_OPTIONS,
+      servers,
+      args: ARGS,
       transport: "http",
       initialize: false,
     });
