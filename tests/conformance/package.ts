@@ -3,31 +3,75 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const SERVERS_FOLDER = fileURLToPath(new URL("../servers/", import.meta.url));
-const CONFORMANCE_PROGRAM = join(
-  SERVERS_FOLDER,
-  "node_modules/@modelcontextprotocol/conformance/dist/index.js",
-);
+
+/** The program of each release of the suite. */
+const PROGRAMS = {
+  "0.1.16": "@modelcontextprotocol/conformance/dist/index.js",
+  "0.2.0-alpha.12": "conformance-next/dist/index.js",
+} as const;
+
+/** The newest revision of MCP that the gateway has. */
+const REVISION = "2025-11-25";
+
+/** A release of the suite. */
+export type Release = keyof typeof PROGRAMS;
+
+/** All releases that the tests run, the stable one first. */
+export const RELEASES = Object.keys(PROGRAMS) as readonly Release[];
 
 /** Matches the summary of a scenario in which all checks passed. */
 export const PASSED = /Passed: ([1-9]\d*)\/\1, 0 failed, 0 warnings/;
 
-/** Runs the suite with the given arguments; returns its exit code and its whole output. */
-export async function runConformance(
-  ...args: string[]
-): Promise<{ code: number; output: string }> {
+/** Runs a release of the suite with the given arguments; returns its exit code and its whole output. */
+export async function runRelease(
+  release: Release,
+  args: readonly string[],
+): Promise<{ readonly code: number; readonly output: string }> {
+  const program = join(SERVERS_FOLDER, "node_modules", PROGRAMS[release]);
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--quiet", "--no-lock", CONFORMANCE_PROGRAM, ...args],
-    cwd: dirname(CONFORMANCE_PROGRAM),
+    args: ["run", "-A", "--quiet", "--no-lock", program, ...args],
+    cwd: dirname(program),
     stdin: "null",
   }).output();
   const decoder = new TextDecoder();
   return { code, output: decoder.decode(stdout) + decoder.decode(stderr) };
 }
 
-/** Returns the names of the suite's scenarios for servers or for clients. */
-export async function listScenarios(role: "--server" | "--client"): Promise<string[]> {
-  const { output } = await runConformance("list", role);
-  const names = [...output.matchAll(/^ {2}- (\S+)/gm)].map(([, name = ""]) => name);
+/** Runs the stable release of the suite with the given arguments. */
+export async function runConformance(
+  ...args: string[]
+): Promise<{ readonly code: number; readonly output: string }> {
+  return await runRelease("0.1.16", args);
+}
+
+/**
+ * Runs all scenarios for servers, in one process.
+ *
+ * @returns The summary of each scenario, by its name, and the whole output.
+ */
+export async function runServerScenarios(
+  release: Release,
+  url: string,
+): Promise<{ readonly summaries: ReadonlyMap<string, string>; readonly output: string }> {
+  const args = ["server", "--url", url, "--suite", "all", "--spec-version", REVISION];
+  const { output } = await runRelease(release, args);
+  const lines = output.matchAll(/^(?:✓|✗) (\S+): (.*)$/gm);
+  return {
+    summaries: new Map([...lines].map(([, name = "", summary = ""]) => [name, summary])),
+    output,
+  };
+}
+
+/** Returns the names of the scenarios of a release for servers or for clients, up to the newest revision. */
+export async function listScenarios(
+  role: "--server" | "--client",
+  release: Release = "0.1.16",
+): Promise<string[]> {
+  const { output } = await runRelease(release, ["list", role]);
+  const entries = [...output.matchAll(/^ {2}- (\S+)(?: \[(.*)\])?/gm)];
+  const names = entries
+    .filter(([, , revisions = ""]) => role === "--client" || revisions.includes(REVISION))
+    .map(([, name = ""]) => name);
   if (names.length < 20) throw new Error(`No list of scenarios: ${output}`);
   return names;
 }

@@ -51,6 +51,11 @@ export function offeringServer(...flags: string[]): { command: string; args: str
   return fixtureServer("offering_server.ts", flags);
 }
 
+/** Entry of `mcpServers` for `conformance_server.ts`. */
+export function conformanceServer(): { command: string; args: string[] } {
+  return fixtureServer("conformance_server.ts", []);
+}
+
 function fixtureServer(
   fileName: string,
   flags: readonly string[],
