@@ -1,6 +1,11 @@
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
-import { type LibraryClient, runAgentSession, runAgentSessionOverHttp } from "./library_client.ts";
+import {
+  FACES,
+  type LibraryClient,
+  runAgentSession,
+  runAgentSessionOverHttp,
+} from "./library_client.ts";
 
 type Transport = Parameters<Client["connect"]>[0];
 
@@ -14,11 +19,41 @@ async function connect(
 ): Promise<LibraryClient> {
   const options = asksLaterRevision ? { versionNegotiation: { mode: "auto" as const } } : {};
   const client = new Client({ name: "client", version: "1" }, options);
+  const notifications: string[] = [];
+  client.setNotificationHandler(
+    "notifications/resources/updated",
+    ({ method, params: { uri } }) => {
+      notifications.push(`${method} ${uri}`);
+    },
+  );
+  for (const kind of ["resources", "prompts", "tools"] as const) {
+    client.setNotificationHandler(`notifications/${kind}/list_changed`, ({ method }) => {
+      notifications.push(method);
+    });
+  }
   await client.connect(transport);
   return {
     instructions: () => client.getInstructions(),
     listTools: async () => (await client.listTools()).tools,
     callTool: (name, args, options) => client.callTool({ name, arguments: args }, options),
+    list: async (kind) => {
+      switch (kind) {
+        case "resources":
+          return (await client.listResources()).resources.map(({ uri }) => uri);
+        case "templates": {
+          const { resourceTemplates } = await client.listResourceTemplates();
+          return resourceTemplates.map(({ uriTemplate }) => uriTemplate);
+        }
+        case "prompts":
+          return (await client.listPrompts()).prompts.map(({ name }) => name);
+      }
+    },
+    readResource: (uri) => client.readResource({ uri }),
+    subscribe: (uri) => client.subscribeResource({ uri }),
+    unsubscribe: (uri) => client.unsubscribeResource({ uri }),
+    getPrompt: (name, args) => client.getPrompt({ name, arguments: args }),
+    complete: (ref, argument) => client.complete({ ref, argument }),
+    notifications,
     close: async () => {
       await endSession?.();
       await client.close();
@@ -26,33 +61,47 @@ async function connect(
   };
 }
 
-Deno.test({
-  name: "[protocol.sdk-2] a client of @modelcontextprotocol/client 2.x works",
-  // The client's close() leaves a timer of 2 s, which would send SIGTERM if the gateway still ran.
-  sanitizeOps: false,
-  sanitizeResources: false,
-  async fn() {
-    await runAgentSession((launch) =>
-      connect(new StdioClientTransport({ ...launch, stderr: "ignore" }))
-    );
-  },
-});
-
-for (const asksLaterRevision of [false, true]) {
+for (const [face, options] of Object.entries(FACES)) {
   Deno.test({
-    name: "[http.clients] a client of @modelcontextprotocol/client 2.x works over HTTP" +
-      (asksLaterRevision ? ", also if it asks for a later revision first" : ""),
+    name:
+      `[protocol.sdk-2] a client of @modelcontextprotocol/client 2.x works with the ${face} face`,
+    // The client's close() leaves a timer of 2 s, which would send SIGTERM if the gateway still ran.
+    sanitizeOps: false,
+    sanitizeResources: false,
+    async fn() {
+      await runAgentSession(
+        (launch) => connect(new StdioClientTransport({ ...launch, stderr: "ignore" })),
+        options,
+      );
+    },
+  });
+
+  Deno.test({
+    name:
+      `[http.clients] a client of @modelcontextprotocol/client 2.x works over HTTP with the ${face} face`,
     // The client does not clear the timers of its calls, and does not read its streams to their end.
     sanitizeOps: false,
     sanitizeResources: false,
     async fn() {
       await runAgentSessionOverHttp((url) => {
         const transport = new StreamableHTTPClientTransport(url);
-        return connect(transport, {
-          endSession: () => transport.terminateSession(),
-          asksLaterRevision,
-        });
-      });
+        return connect(transport, { endSession: () => transport.terminateSession() });
+      }, options);
     },
   });
 }
+
+Deno.test({
+  name:
+    "[http.clients] a client of @modelcontextprotocol/client 2.x works over HTTP, also if it asks for a later revision first",
+  // The client does not clear the timers of its calls, and does not read its streams to their end.
+  sanitizeOps: false,
+  sanitizeResources: false,
+  async fn() {
+    await runAgentSessionOverHttp((url) => {
+      const transport = new StreamableHTTPClientTransport(url);
+      const endSession = () => transport.terminateSession();
+      return connect(transport, { endSession, asksLaterRevision: true });
+    });
+  },
+});
