@@ -36,6 +36,8 @@ export const OFFERED: Readonly<Record<string, Section>> = {
     "offered.pending":
       "an answer waits at most 2 s for servers whose lists are not known yet; their part follows with list_changed",
     "offered.failing": "a server that fails is left out, and the log has the reason",
+    "security.many-resources":
+      "thousands of resources, or of templates that a URI almost matches, occupy the gateway for at most 100 ms of CPU time at once",
     "offered.links":
       "a URI that no list leads to is read from the server that last gave it to the connection in a result",
     "offered.audit":

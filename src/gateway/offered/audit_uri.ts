@@ -1,5 +1,10 @@
+import { MAX_URI_LENGTH } from "./uri_template.ts";
+
 /** The userinfo of a URI that the URL parser does not accept. */
 const USERINFO = /^([^/?#]*[/\\]{2})[^/\\]*@/;
+
+/** The text in the records instead of a URI that is too long. */
+const LONG_URI = "(too long)";
 
 /**
  * Returns a URI for the records: without userinfo, query and fragment, which may have secrets.
@@ -7,6 +12,8 @@ const USERINFO = /^([^/?#]*[/\\]{2})[^/\\]*@/;
  * @param uri Any text; a client sends it as the URI of a resource.
  */
 export function auditUri(uri: string): string {
+  // No server is known to have such a URI. Its parts are not told apart, because parsing it could take long.
+  if (uri.length > MAX_URI_LENGTH) return LONG_URI;
   const end = uri.search(/[?#]/);
   const visible = end < 0 ? uri : uri.slice(0, end);
   // The parser also finds userinfo in malformed URIs, such as one with a tab or without a slash.

@@ -1,16 +1,13 @@
 import type { Caller, DownstreamServer, ItemList } from "../../downstream/mod.ts";
 import type { CancelSignal } from "../../jsonrpc/mod.ts";
-import { longWork } from "../../long_work.ts";
 import type { Policy } from "../../policy/mod.ts";
+import { createStepRunner } from "../tools/mod.ts";
 import type { ClientOffers } from "./client_offers.ts";
 import type { ServerList } from "./list_reader.ts";
 import { matchesTemplate, MAX_URI_LENGTH } from "./uri_template.ts";
 
 /** Maximum number of templates of a server that a URI is compared with. */
 const MAX_TEMPLATES = 1000;
-
-/** Number of templates that are compared in one step. */
-const TEMPLATES_PER_STEP = 20;
 
 /** The server that a request about a resource is for. */
 export interface ResourceTarget {
@@ -142,14 +139,10 @@ function hasItem(list: ItemList, uri: string): boolean {
 
 /** Whether a URI matches one of a server's templates. A server may have templates that take long to compare. */
 async function hasMatch({ items }: ItemList, uri: string, agent: string): Promise<boolean> {
-  const matchesAny = (start: number): boolean =>
-    items.slice(start, start + TEMPLATES_PER_STEP)
-      .some(({ name: template }) => matchesTemplate(template, uri));
-  for (let start = 0; start < Math.min(items.length, MAX_TEMPLATES); start += TEMPLATES_PER_STEP) {
-    const isMatch = start === 0
-      ? matchesAny(start)
-      : await longWork.run(`agent ${agent}`, () => matchesAny(start));
-    if (isMatch) return true;
+  const runStep = createStepRunner({ isLong: false }, agent);
+  for (const { name: template } of items.slice(0, MAX_TEMPLATES)) {
+    const step = runStep(() => matchesTemplate(template, uri));
+    if (typeof step === "boolean" ? step : await step) return true;
   }
   return false;
 }

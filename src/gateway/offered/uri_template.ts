@@ -2,7 +2,7 @@
 export const MAX_URI_LENGTH = 4096;
 
 /** Maximum number of expressions of a template that is used; a real template has fewer than ten. */
-const MAX_EXPRESSIONS = 32;
+const MAX_EXPRESSIONS = 16;
 
 /** The values of an expression in a URI: a run of characters. */
 interface ValueRun {
@@ -44,7 +44,7 @@ export function matchesTemplate(template: string, uri: string): boolean {
   if (prefixEnd < 0) return template === uri;
   if (!uri.startsWith(template.slice(0, prefixEnd))) return false;
   const parts = parseTemplate(template);
-  if (parts === undefined) return false;
+  if (parts === undefined || !hasLiterals(parts, uri)) return false;
   // The positions in the URI at which the parts so far may end. Several are kept, because no first choice is the
   // right one for every template, and trying one after another could take exponential time.
   let ends: Positions = new Uint8Array(uri.length + 1);
@@ -86,23 +86,39 @@ function runOf(expression: string): ValueRun | undefined {
   return operator === "" && names.endsWith("*") ? EXPLODED_RUN : RUNS[operator];
 }
 
+/** Whether a URI has all literals in their order, and ends as the template does. This is fast, and rules out most. */
+function hasLiterals(parts: readonly (string | ValueRun)[], uri: string): boolean {
+  const last = parts.at(-1);
+  if (typeof last === "string" && !uri.endsWith(last)) return false;
+  let at = 0;
+  for (const part of parts) {
+    if (typeof part !== "string") continue;
+    const start = uri.indexOf(part, at);
+    if (start < 0) return false;
+    at = start + part.length;
+  }
+  return true;
+}
+
 function afterLiteral(literal: string, uri: string, starts: Positions): Positions {
   const ends = new Uint8Array(starts.length);
-  for (let at = starts.indexOf(1); at >= 0; at = starts.indexOf(1, at + 1)) {
-    if (uri.startsWith(literal, at)) ends[at + literal.length] = 1;
+  for (let at = uri.indexOf(literal); at >= 0; at = uri.indexOf(literal, at + 1)) {
+    if (starts[at] === 1) ends[at + literal.length] = 1;
   }
   return ends;
 }
 
 function afterRun({ prefix, excluded }: ValueRun, uri: string, starts: Positions): Positions {
   const isOptional = prefix !== undefined;
-  const ends = new Uint8Array(starts.length);
-  if (isOptional) ends.set(starts);
+  const prefixCode = prefix?.charCodeAt(0);
+  // NaN, which no code equals, if nothing is excluded.
+  const excludedCode = excluded.charCodeAt(0);
+  const ends = isOptional ? starts.slice() : new Uint8Array(starts.length);
   let isInside = false;
   for (let at = 0; at < uri.length; at++) {
-    const character = uri.charAt(at);
-    const isStart = starts[at] === 1 && (!isOptional || character === prefix);
-    const mayContinue = excluded === "" || character !== excluded;
+    const code = uri.charCodeAt(at);
+    const isStart = starts[at] === 1 && (!isOptional || code === prefixCode);
+    const mayContinue = code !== excludedCode;
     isInside = isStart ? isOptional || mayContinue : isInside && mayContinue;
     if (isInside) ends[at + 1] = 1;
   }

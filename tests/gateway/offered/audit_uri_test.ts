@@ -14,6 +14,7 @@ const URIS: readonly (readonly [uri: string, recorded: string])[] = [
   ["//user:secret@host/a?b", "//host/a"],
   ["x://a@b:secret@host:no-port", "x://host:no-port"],
   ["mailto:someone@host", "mailto:someone@host"],
+  [`x://user:secret${"x".repeat(4096)}@host/a`, "(too long)"],
   ["no uri", "no uri"],
   ["", ""],
 ];

@@ -70,11 +70,13 @@ Deno.test("[offered.templates] a template matches as a regular expression of its
 });
 
 Deno.test("[offered.templates] a hostile template takes time in proportion to the URI", () => {
-  const uri = `x://${"a".repeat(4090)}`;
+  // Every template has characters that the URI has in the same order.
+  const uri = `x://${"a".repeat(2000)}/${"a".repeat(2000)}`;
   const templates = [
-    `x://${"{a}a".repeat(30)}b`,
-    `x://${"{+a}".repeat(32)}b`,
-    `x://{a}${"a".repeat(2000)}b`,
+    `x://${"{a}a".repeat(16)}`,
+    `x://${"{a}".repeat(16)}`,
+    `x://${"{a}aaaa".repeat(16)}`,
+    `x://{a}${"a".repeat(2000)}`,
     `x://${"{a}".repeat(1000)}`,
   ];
   const startedAt = cpuMs();
