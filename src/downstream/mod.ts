@@ -38,7 +38,7 @@ export { type AccountOptions, logIn, logOut, readLoginState } from "./oauth/mod.
 export type { LoginOutcome, LoginState, LogoutOutcome } from "./oauth/mod.ts";
 export { type PendingOperation, PendingOperations } from "./pending_operations.ts";
 export { type RemoteFailure, remoteFailureBehind, type RemoteProblem } from "./remote_failure.ts";
-export { HandshakeError, type ServerInfo } from "./revisions/mod.ts";
+export { HandshakeError, type ResourceUpdate, type ServerInfo } from "./revisions/mod.ts";
 export { DownstreamServer, type ServerListOptions } from "./server.ts";
 export type { OpenOptions, ServerContext } from "./server_context.ts";
 export { CatalogStore } from "./remembered/mod.ts";

@@ -120,8 +120,8 @@ export class DownstreamServer {
       log: context.log,
       operations: this.#operations,
       startClock: (options, caller) => this.#startClock(options, caller),
-      onUpdated: (params, connectionIds) => {
-        context.onResourceUpdated?.(config.name, params, connectionIds);
+      onUpdated: (update, connectionIds) => {
+        context.onResourceUpdated?.(config.name, update, connectionIds);
       },
     });
   }
@@ -371,7 +371,7 @@ export class DownstreamServer {
         this.#lists.forgetChanged({ session, capabilitiesKey }, kinds);
         this.#catalogs?.noteChange({ session, capabilitiesKey });
       },
-      onResourceUpdated: (uri, params) => this.#subscriptions.update(session, { uri, params }),
+      onResourceUpdated: (update) => this.#subscriptions.update(session, update),
       onEnded: (state) => {
         if (state === "broken") {
           this.#health.recordBreak();

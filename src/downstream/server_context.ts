@@ -5,6 +5,7 @@ import type { ServerAuth } from "./authorization.ts";
 import type { ListKind } from "./catalog/mod.ts";
 import type { PendingOperations } from "./pending_operations.ts";
 import type { CatalogStore } from "./remembered/mod.ts";
+import type { ResourceUpdate } from "./revisions/mod.ts";
 import type { ProcessOwner, Transport, TransportContext } from "./transports/mod.ts";
 
 /** Options of opening a connection. */
@@ -42,12 +43,12 @@ export interface ServerContext {
    * Called when a resource was updated to which clients have subscribed.
    *
    * @param server The server's name.
-   * @param params The parameters of the server's notification; `uri` may be a part of the resource.
+   * @param update The update, of the resource or of a part of it.
    * @param connectionIds Ids of the connections that have subscribed.
    */
   readonly onResourceUpdated?: (
     server: string,
-    params: Readonly<Record<string, unknown>>,
+    update: ResourceUpdate,
     connectionIds: readonly string[],
   ) => void;
   /** Clock for the pauses of the circuit breaker, in milliseconds; default `Date.now`. */

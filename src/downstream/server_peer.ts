@@ -8,7 +8,7 @@ import type { ClientChannel, InputResponse } from "./client_channel.ts";
 import { NoiseLog } from "./noise_log.ts";
 import { redactExcerpt } from "./secrets.ts";
 import { transportKind } from "./transports/mod.ts";
-import type { Fields, ServerCodec } from "./revisions/mod.ts";
+import type { ResourceUpdate, ServerCodec } from "./revisions/mod.ts";
 
 /**
  * Pause in reading a server after each line that is not a message, in milliseconds. Without the pause, a
@@ -57,7 +57,7 @@ export interface ServerListener {
   /** Called when the server has announced that lists have changed. */
   readonly onListsChanged: (kinds: readonly ListKind[]) => void;
   /** Called when the server has announced that a resource has changed. */
-  readonly onResourceUpdated: (uri: string, params: Fields) => void;
+  readonly onResourceUpdated: (update: ResourceUpdate) => void;
   /** Called when the connection has ended. */
   readonly onClosed: () => void;
 }
@@ -94,13 +94,13 @@ export function openServerPeer(channel: Channel, listener: ServerListener): Peer
       };
       forwardRequest(request, context);
     },
-    notification: (method, params) => {
-      const decoded = codec().decodeNotification({ method, params }, server);
+    notification: (method, params, text) => {
+      const decoded = codec().decodeNotification({ method, params, text }, server);
       switch (decoded?.kind) {
         case "lists-changed":
           return onListsChanged(decoded.lists);
         case "resource-updated":
-          return onResourceUpdated(decoded.uri, decoded.params);
+          return onResourceUpdated(decoded.update);
         case "log":
           return clientChannel()?.log(decoded.params);
         case "link-done":

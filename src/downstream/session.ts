@@ -17,9 +17,9 @@ import { redactExcerpt } from "./secrets.ts";
 import { type CircuitBreaker, StartAbandoned } from "./circuit_breaker.ts";
 import { probeSession } from "./probe_session.ts";
 import {
-  type Fields,
   OLDEST_CODEC,
   openServer,
+  type ResourceUpdate,
   type ServerCodec,
   type ServerInfo,
 } from "./revisions/mod.ts";
@@ -71,7 +71,7 @@ export interface SessionOptions {
   /** Called when the server has announced that lists have changed. */
   readonly onListsChanged: (kinds: readonly ListKind[]) => void;
   /** Called when the server has announced that a resource has changed. */
-  readonly onResourceUpdated: (uri: string, params: Fields) => void;
+  readonly onResourceUpdated: (update: ResourceUpdate) => void;
   /** Called once, when the session is `closed` or `broken`. */
   readonly onEnded: (state: "closed" | "broken") => void;
 }

@@ -1,5 +1,5 @@
 import { CallerError } from "../errors.ts";
-import { Result } from "../jsonrpc/mod.ts";
+import { JsonText, Result } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
 import { NO_SPAN } from "../trace.ts";
 import { withDeadline } from "../within.ts";
@@ -13,7 +13,7 @@ import {
 } from "./invocation.ts";
 import type { LeasedOperations } from "./leased_operations.ts";
 import type { PooledSession, SessionPool } from "./pool.ts";
-import type { Fields } from "./revisions/mod.ts";
+import type { ResourceUpdate } from "./revisions/mod.ts";
 import type { Session } from "./session.ts";
 import { bytesOf, type Subscriber, SubscriptionTable } from "./subscription_table.ts";
 
@@ -46,7 +46,7 @@ export interface SubscriptionsOptions {
   /** Receives the number of subscriptions that are lost. */
   readonly log: Log;
   /** Receives the updates of resources, and the connections that have subscribed to them. */
-  readonly onUpdated: (params: Fields, connectionIds: readonly string[]) => void;
+  readonly onUpdated: (update: ResourceUpdate, connectionIds: readonly string[]) => void;
 }
 
 /**
@@ -116,18 +116,13 @@ export class Subscriptions {
   }
 
   /** Passes an update on to the connections that have subscribed to the resource, or to one that it is a part of. */
-  update(
-    session: Session,
-    { uri, params }: { readonly uri: string; readonly params: Fields },
-  ): void {
-    const subscriptions = this.#table.of(session);
-    if (subscriptions === undefined) return;
-    const exact = subscriptions.get(uri);
-    const updated = exact === undefined
-      ? [...subscriptions.values()].filter((subscription) => uri.startsWith(subscription.uri))
-      : [exact];
-    const connectionIds = new Set(updated.flatMap(({ subscribers }) => [...subscribers.keys()]));
-    if (connectionIds.size > 0) this.#options.onUpdated(params, [...connectionIds]);
+  update(session: Session, update: ResourceUpdate): void {
+    const connectionIds = new Set<string>();
+    for (const { uri, subscribers } of this.#table.of(session)?.values() ?? []) {
+      if (!isPartOf(update.uri, uri)) continue;
+      for (const connectionId of subscribers.keys()) connectionIds.add(connectionId);
+    }
+    if (connectionIds.size > 0) this.#options.onUpdated(update, [...connectionIds]);
   }
 
   /** Renews the subscriptions of a session that is no longer in use, in the background. */
@@ -220,7 +215,7 @@ export class Subscriptions {
         this.#table.remove(subscriber);
         count++;
       } else if (this.#table.find(connectionId, uri) === undefined) continue;
-      onUpdated({ uri }, [connectionId]);
+      onUpdated({ uri, params: new JsonText(JSON.stringify({ uri })) }, [connectionId]);
     }
     if (count > 0) {
       log.warn("Subscriptions to resources ended with their session", { server, count });
@@ -234,6 +229,13 @@ interface AddOptions {
   readonly caller: Caller;
   readonly renewedAt: number | undefined;
   readonly send: () => Promise<RequestOutcome>;
+}
+
+/** Whether a URI is that of a resource, or of a part of it: `a://b/c` and `a://b?c` are parts of `a://b`, `a://bc` is not. */
+function isPartOf(uri: string, resourceUri: string): boolean {
+  if (!uri.startsWith(resourceUri)) return false;
+  const { length } = resourceUri;
+  return uri.length === length || /[/?#]/.test(uri.charAt(length)) || /[/?#]$/.test(resourceUri);
 }
 
 /** Asks a server to end subscriptions; a failure is ignored. */

@@ -158,9 +158,9 @@ export class Gateway {
           if (isAffected) session.addServerChange(server, kind);
         }
       },
-      onResourceUpdated: (server, params, connectionIds) => {
+      onResourceUpdated: (server, update, connectionIds) => {
         for (const session of this.#sessions) {
-          if (connectionIds.includes(session.id)) session.notifyUpdated(server, params);
+          if (connectionIds.includes(session.id)) session.notifyUpdated(server, update);
         }
       },
       authorize: (config, pending) => {

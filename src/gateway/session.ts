@@ -1,6 +1,11 @@
 import type { Budget } from "../budget.ts";
 import type { ServerConfig } from "../config/mod.ts";
-import { type ClientConnection, type ListKind, NoiseLog } from "../downstream/mod.ts";
+import {
+  type ClientConnection,
+  type ListKind,
+  NoiseLog,
+  type ResourceUpdate,
+} from "../downstream/mod.ts";
 import { type Channel, type IncomingRequest, Peer, RPC_CODES } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
 import {
@@ -156,10 +161,9 @@ export class ClientSession {
   }
 
   /** Notifies the client that a resource was updated to which it has subscribed, unless the rules now deny it. */
-  notifyUpdated(server: string, params: Readonly<Record<string, unknown>>): void {
+  notifyUpdated(server: string, { uri, params }: ResourceUpdate): void {
     const context = this.#options.context();
     const agent = connectionAgent(context);
-    const uri = String(params.uri);
     const mayRead = agent !== undefined &&
       context.snapshot.policy.allows(agent, { kind: "resource", server, uri });
     if (mayRead) this.#notifyOrDrop("notifications/resources/updated", params);

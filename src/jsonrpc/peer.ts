@@ -57,8 +57,8 @@ export interface PeerHandler {
   memory?(): Budget | undefined;
   /** Handles a request, which may be answered now or later. */
   request(request: IncomingRequest): void | Promise<void>;
-  /** Handles a notification, except for cancellation and progress, which the peer handles. */
-  notification(method: string, params: unknown): void | Promise<void>;
+  /** Handles a notification, except for cancellation and progress, which the peer handles; `text` is the message. */
+  notification(method: string, params: unknown, text: string): void | Promise<void>;
   /** Receives the answer to a cancelled request. MCP allows such late answers. Default: ignores it. */
   lateAnswer?(excerpt: string): void;
   /**
@@ -363,7 +363,7 @@ export class Peer {
     } else if (method === "notifications/progress") {
       this.#outgoing.receiveProgress(fields);
     } else {
-      const result = this.#handler.notification(method, params);
+      const result = this.#handler.notification(method, params, text);
       if (!(result instanceof Promise)) return;
       const { length } = text;
       const excerpt = startOfText(text, EXCERPT_LENGTH);

@@ -105,6 +105,8 @@ export class DownstreamFixture implements AsyncDisposable {
   readonly client = new FakeClient("client-1", { elicitation: { form: {}, url: {} } });
   readonly listChanges: AsyncQueue<ListChange> = new AsyncQueue("a change of a list");
   readonly updates: AsyncQueue<ResourceUpdate> = new AsyncQueue("an update of a resource");
+  /** The parameters of the updates, as they came. */
+  readonly updateTexts: string[] = [];
   /** The script of the servers of later connections. */
   script: Script;
   /** Opening a connection waits for this promise. */
@@ -144,8 +146,9 @@ export class DownstreamFixture implements AsyncDisposable {
         return connection;
       },
       onListChanged: (_server, kind, connectionId) => this.listChanges.add({ kind, connectionId }),
-      onResourceUpdated: (_server, params, connectionIds) => {
-        this.updates.add({ params, connectionIds });
+      onResourceUpdated: (_server, { params }, connectionIds) => {
+        this.updateTexts.push(params.json);
+        this.updates.add({ params: JSON.parse(params.json), connectionIds });
       },
       ...(now === undefined ? {} : { now }),
       ...(pingMs === undefined ? {} : { pingMs }),

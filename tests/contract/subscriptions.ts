@@ -54,6 +54,47 @@ export function describeSubscriptions(name: string, create: () => TransportUnder
     assert.equal(connection.countReceived("resources/unsubscribe"), 1);
   });
 
+  Deno.test(`[servers.subscriptions] ${name}: an update reaches the subscribers of the resource and of those that it is a part of, and no others`, async () => {
+    await using fixture = new DownstreamFixture(create(), SHARED);
+    const subscriptions = [
+      ["test://a", caller1],
+      ["test://a/b", caller2],
+      ["test://dir/", caller2],
+    ] as const;
+    for (const [uri, caller] of subscriptions) await fixture.subscribe(uri, { caller });
+    const connection = await fixture.waitForConnection();
+    const expected: [string, string[]][] = [
+      ["test://a", ["1"]],
+      ["test://a/b", ["1", "2"]],
+      ["test://a/b?c", ["1", "2"]],
+      ["test://a#b", ["1"]],
+      ["test://dir/c", ["2"]],
+      ["test://ab", []],
+      ["test://a/bc", ["1"]],
+      ["test://a.b", []],
+      ["test://dir", []],
+      ["TEST://a", []],
+    ];
+    for (const [uri] of expected) sendUpdate(connection, uri);
+    await connection.waitUntilAllReceived();
+    assert.deepEqual(
+      fixture.updates.all.map(({ params, connectionIds }) => [params.uri, connectionIds]),
+      expected.filter(([, connectionIds]) => connectionIds.length > 0),
+    );
+  });
+
+  Deno.test(`[servers.subscriptions] ${name}: the parameters of an update are passed on as the server wrote them`, async () => {
+    await using fixture = new DownstreamFixture(create(), { script: SCRIPT });
+    await fixture.subscribe("test://a");
+    const connection = await fixture.waitForConnection();
+    const params = '{"uri": "test://\\u0061", "size":12345678901234567890, "ratio":1.0}';
+    connection.sendTexts(
+      `{"jsonrpc":"2.0","method":"notifications/resources/updated","params":${params}}`,
+    );
+    await fixture.updates.take();
+    assert.deepEqual(fixture.updateTexts, [params]);
+  });
+
   Deno.test(`[servers.subscriptions] ${name}: a refusal is returned as the server wrote it, and leaves no subscription`, async () => {
     const error = { code: -32002, message: "Resource not found" };
     await using fixture = new DownstreamFixture(create(), {

@@ -17,7 +17,7 @@ export const SERVERS_ITEMS: Readonly<Record<string, Section>> = {
     "servers.request-failures":
       "a request that is not answered times out, and a crash or an answer that is no result fails it",
     "servers.subscriptions":
-      "updates reach the connections that have subscribed; clients that share a session subscribe at the server once",
+      "updates reach, as the server wrote them, the connections that have subscribed to the resource or to one that it is a part of; clients that share a session subscribe at the server once",
     "servers.subscription-pins":
       "a subscription keeps its session open while it is unused, and delays neither a reload nor a drain",
     "servers.subscription-renewal":

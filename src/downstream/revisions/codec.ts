@@ -137,13 +137,21 @@ export type ServerRequest =
 /** Members of an object in a message. */
 export type Fields = Readonly<Record<string, unknown>>;
 
+/** The update of a resource that a server has announced. */
+export interface ResourceUpdate {
+  /** URI of the resource, which may be a part of one that a client has subscribed to. */
+  readonly uri: string;
+  /** The parameters of the notification, as the server wrote them. */
+  readonly params: JsonText;
+}
+
 /**
  * A notification of a server that the gateway or the client has a use for. `link-done`: the person has
  * finished at the url of an elicitation.
  */
 export type ServerNotification =
   | { readonly kind: "lists-changed"; readonly lists: readonly ListKind[] }
-  | { readonly kind: "resource-updated"; readonly uri: string; readonly params: Fields }
+  | { readonly kind: "resource-updated"; readonly update: ResourceUpdate }
   | { readonly kind: "log"; readonly params: Fields }
   | { readonly kind: "link-done"; readonly elicitationId: string };
 
@@ -208,9 +216,9 @@ export interface ServerCodec {
   notifyRootsChanged(peer: Peer): void;
   /** Decodes a request of a server; `undefined` if servers may not send it. */
   decodeRequest(request: IncomingRequest, server: string): ServerRequest | undefined;
-  /** Decodes a notification of a server; `undefined` if there is no use for it. */
+  /** Decodes a notification of a server, whose message is `text`; `undefined` if there is no use for it. */
   decodeNotification(
-    notification: { readonly method: string; readonly params: unknown },
+    notification: { readonly method: string; readonly params: unknown; readonly text: string },
     server: string,
   ): ServerNotification | undefined;
 }

@@ -25,6 +25,7 @@ export type {
   OpenOptions,
   Phase,
   ProbeKind,
+  ResourceUpdate,
   ServerCodec,
   ServerInfo,
   ServerNotification,

@@ -1,5 +1,5 @@
 import type { ForwardedRequest } from "../../../config/mod.ts";
-import { type IncomingRequest, JsonText, type RpcError } from "../../../jsonrpc/mod.ts";
+import { type IncomingRequest, JsonText, type RpcError, textAt } from "../../../jsonrpc/mod.ts";
 import { isRecord } from "../../../json.ts";
 import { MAX_URI_LENGTH } from "../../catalog/mod.ts";
 import type { InputRequest } from "../../client_channel.ts";
@@ -96,7 +96,11 @@ function findVisible(text: string): number {
 
 /** Decodes a notification of a server; `undefined` if there is no use for it. */
 export function decodeNotification(
-  { method, params }: { readonly method: string; readonly params: unknown },
+  { method, params, text }: {
+    readonly method: string;
+    readonly params: unknown;
+    readonly text: string;
+  },
   server: string,
 ): ServerNotification | undefined {
   const lists = Object.hasOwn(LIST_CHANGES, method) ? LIST_CHANGES[method] : undefined;
@@ -108,9 +112,9 @@ export function decodeNotification(
   }
   if (method === "notifications/resources/updated") {
     const { uri } = params;
-    return typeof uri === "string" && uri.length <= MAX_URI_LENGTH
-      ? { kind: "resource-updated", uri, params }
-      : undefined;
+    if (typeof uri !== "string" || uri.length > MAX_URI_LENGTH) return undefined;
+    const update = { uri, params: new JsonText(textAt(text, "params") ?? "{}") };
+    return { kind: "resource-updated", update };
   }
   const { elicitationId } = params;
   return method === "notifications/elicitation/complete" && typeof elicitationId === "string" &&
