@@ -73,7 +73,7 @@ export async function serve(flags: ServeFlags): Promise<number> {
       configuration,
       reload,
       auditFallback: auditFallback(),
-      catalogs: openCatalogs(log),
+      catalogs: openCatalogs(log, reload.files.mcpConfig.path),
       version: VERSION,
       tracer: await loadTracer(Deno.env.get("OTEL_DENO") === "true", VERSION),
       log,

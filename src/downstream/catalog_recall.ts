@@ -108,7 +108,12 @@ export class CatalogRecall {
   recallHead(capabilitiesKey: string): Promise<void> | undefined {
     const known = this.#known.get(capabilitiesKey);
     if (known !== undefined) return known.recalling;
-    return this.#heads.has(capabilitiesKey) ? undefined : this.#readHead(capabilitiesKey);
+    if (this.#heads.has(capabilitiesKey)) return undefined;
+    const { store, config } = this.#options;
+    const head = store.findHead(config, capabilitiesKey);
+    if (head !== undefined) return this.#setHead(capabilitiesKey, head);
+    return store.readHead(config, capabilitiesKey).catch(() => undefined)
+      .then((found) => this.#setHead(capabilitiesKey, found));
   }
 
   /** Recalls a catalog to use it; `undefined` when that is done. One that is too old is renewed in the background. */
@@ -162,9 +167,9 @@ export class CatalogRecall {
     }
   }
 
-  /** Like `read`; if the caller has altered the session, starts another one without a client. Never throws. */
+  /** Like `read`; if the server has asked the client, starts another session without a client. Never throws. */
   async readOrLearn(owner: ReadingOwner, capabilities: ClientCapabilities): Promise<void> {
-    if (await this.read(owner) || this.#isClosed) return;
+    if (await this.read(owner) || owner.session.isCalled || this.#isClosed) return;
     await this.learn(capabilities).catch((error: unknown) => this.#logFailure(error));
   }
 
@@ -227,22 +232,14 @@ export class CatalogRecall {
   #catalogFor(capabilitiesKey: string): KnownCatalog {
     let known = this.#known.get(capabilitiesKey);
     if (known === undefined) {
-      known = {
-        recalling: undefined,
-        head: undefined,
-        lists: {},
-        readAt: 0,
-        isRenewing: false,
-      };
+      known = { recalling: undefined, head: undefined, lists: {}, readAt: 0, isRenewing: false };
       this.#known.set(capabilitiesKey, known);
       this.#startRecall(capabilitiesKey, known);
     }
     return known;
   }
 
-  async #readHead(capabilitiesKey: string): Promise<void> {
-    const { store, config } = this.#options;
-    const head = await store.readHead(config, capabilitiesKey).catch(() => undefined);
+  #setHead(capabilitiesKey: string, head: CatalogHead | undefined): undefined {
     this.#heads.set(capabilitiesKey, head);
     if (head !== undefined) this.#setInfo(capabilitiesKey, head);
   }
@@ -263,6 +260,7 @@ export class CatalogRecall {
   async #recall(capabilitiesKey: string, known: KnownCatalog): Promise<void> {
     const { store, config, lists } = this.#options;
     const catalog = await store.read(config, capabilitiesKey);
+    this.#heads.delete(capabilitiesKey);
     if (catalog === undefined) return;
     for (const kind of LIST_KINDS) {
       const recalled = catalog.lists[kind];

@@ -199,6 +199,7 @@ export class Lease implements Disposable {
     const permitted = beforeSend?.();
     if (permitted !== undefined) await permitted;
     session.isAltered = true;
+    session.isCalled = true;
     this.#sentCall = isRepeatable(invocation) ? "repeatable" : "unrepeatable";
     const span = startSpan(session, { operation: call.span, invocation });
     const startedAt = clock.restart();

@@ -89,6 +89,8 @@ export class Session {
    * forwarded to the client, or the client's roots have changed.
    */
   isAltered = false;
+  /** Whether the session was used for a call. */
+  isCalled = false;
   /** The active calls. */
   readonly activeCalls = new ActiveCalls();
   readonly #options: SessionOptions;

@@ -379,6 +379,7 @@ export class Gateway {
       await new Promise((resolve) => setTimeout(resolve));
     }
     await Promise.all(warming);
+    await this.#options.catalogs?.writeIndex();
   }
 }
 

@@ -18,6 +18,8 @@ export const CATALOGS: Readonly<Record<string, Section>> = {
       "agent-mcp-gateway refresh reads the catalogs anew, and exits with 1 for a server that is unknown, with similar names, or fails",
     "catalogs.file":
       "what a server offers is remembered in a file for each entry and set of capabilities, exactly as the server wrote it, in the user's cache folder, which only the user can read",
+    "catalogs.start":
+      "the start of a gateway reads one file for all servers, which counts only while the servers file has not changed",
     "catalogs.key":
       "the name of a file is a keyed hash of the resolved entry, so that neither it nor the file holds a secret of the entry",
     "catalogs.entry": "a changed entry, also by the value of a variable, is not remembered",

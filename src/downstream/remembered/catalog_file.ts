@@ -91,7 +91,8 @@ export function decodeHead(bytes: Uint8Array): CatalogHead | undefined {
   return isHead(value) ? value : undefined;
 }
 
-function isHead(value: unknown): value is CatalogHead {
+/** Whether a value is a summary of this format. */
+export function isHead(value: unknown): value is CatalogHead {
   if (!isRecord(value) || value.format !== FORMAT) return false;
   const { readAt, capabilities, description, info, counts } = value;
   return typeof readAt === "number" && typeof capabilities === "string" &&

@@ -13,6 +13,7 @@ import {
   type RememberedLists,
 } from "./catalog_file.ts";
 import { CatalogFolder } from "./catalog_folder.ts";
+import { HeadIndex } from "./head_index.ts";
 import { CatalogNames, type EntryContext } from "./catalog_names.ts";
 
 /** The remembered catalog of a server for one set of capabilities. */
@@ -31,6 +32,14 @@ export interface NewCatalog {
   readonly lists: RememberedLists;
 }
 
+/** Options of a store. */
+export interface CatalogStoreOptions extends EntryContext {
+  /** Path of the servers file. */
+  readonly serversFile?: string;
+  /** Receives a warning if nothing can be remembered. */
+  readonly log: Log;
+}
+
 /**
  * Remembers what servers offer, in one file for each entry and set of capabilities. A catalog that cannot be read or
  * written is not remembered, and changes no answer.
@@ -38,6 +47,7 @@ export interface NewCatalog {
 export class CatalogStore {
   readonly #folder: CatalogFolder;
   readonly #names: CatalogNames;
+  readonly #index: HeadIndex | undefined;
   readonly #log: Log;
   readonly #changes = new Set<Promise<void>>();
   #hasWarned = false;
@@ -46,19 +56,36 @@ export class CatalogStore {
    * Opens the store; nothing is read or written yet.
    *
    * @param folder An absolute path.
-   * @param context What entries depend on, and the log for a warning.
+   * @param options What entries depend on, the servers file, if its summaries are kept together, and the log for a
+   * warning.
    */
-  constructor(folder: string, { log, ...context }: EntryContext & { readonly log: Log }) {
+  constructor(folder: string, { log, serversFile, ...context }: CatalogStoreOptions) {
     this.#folder = new CatalogFolder(folder);
+    this.#index = serversFile === undefined ? undefined : new HeadIndex(this.#folder, serversFile);
     this.#names = new CatalogNames(this.#folder, context);
     this.#log = log;
+  }
+
+  /**
+   * Returns the summary of a catalog that an earlier gateway with the same servers file knew; `undefined` if that is not
+   * known. The value of a variable in the entry may have changed since.
+   */
+  findHead(config: ServerConfig, capabilities: string): CatalogHead | undefined {
+    return this.#index?.get(config, capabilities);
+  }
+
+  /** Writes down the summaries that are known, for later gateways with the same servers file. Never throws. */
+  async writeIndex(): Promise<void> {
+    await this.#change(async () => await this.#index?.write());
   }
 
   /** Reads the summary of a catalog, which is fast; `undefined` if the catalog is not remembered. */
   async readHead(config: ServerConfig, capabilities: string): Promise<CatalogHead | undefined> {
     const name = await this.#nameOf(config, capabilities);
     const head = name === undefined ? undefined : this.#readHead(name);
-    return head?.capabilities === capabilities ? head : undefined;
+    if (head?.capabilities !== capabilities) return undefined;
+    this.#index?.set(config, { capabilities, head });
+    return head;
   }
 
   /** Reads a catalog; `undefined` if it is not remembered. */
@@ -68,7 +95,11 @@ export class CatalogStore {
       ? undefined
       : this.#folder.read(path, { maxSize: MAX_FILE_BYTES });
     const head = bytes && decodeHead(bytes);
-    if (bytes === undefined || head?.capabilities !== capabilities) return undefined;
+    if (bytes === undefined || head?.capabilities !== capabilities) {
+      this.#index?.set(config, { capabilities });
+      return undefined;
+    }
+    this.#index?.set(config, { capabilities, head });
     const body = bodyOf(bytes);
     return await longWork.runFor({ party: `server ${config.name}`, bytes: body.length }, () => {
       const lists = decodeLists(new TextDecoder().decode(body), head);
@@ -90,8 +121,12 @@ export class CatalogStore {
       const { head, lists } = catalog;
       const fileName = fileNameOf(name, head.capabilities);
       const bytes = encodeCatalog(head, lists);
-      if (bytes === undefined) await this.#folder.remove(fileName);
-      else await this.#folder.write(fileName, bytes);
+      if (bytes === undefined) return await this.#folder.remove(fileName);
+      await this.#folder.write(fileName, bytes);
+      const written = decodeHead(bytes);
+      if (written !== undefined) {
+        this.#index?.set(config, { capabilities: head.capabilities, head: written });
+      }
     });
   }
 
@@ -101,6 +136,8 @@ export class CatalogStore {
    * @param capabilities The only set of capabilities to forget; default: all.
    */
   remove(config: ServerConfig, capabilities?: string): Promise<void> {
+    if (capabilities === undefined) this.#index?.delete(config);
+    else this.#index?.set(config, { capabilities });
     return this.#change(async () => {
       const name = capabilities && await this.#nameOf(config, capabilities);
       const names = capabilities === undefined ? await this.#filesOf(config) : [name];
@@ -111,6 +148,7 @@ export class CatalogStore {
   /** Waits until all changes have been written. */
   async close(): Promise<void> {
     await Promise.all(this.#changes);
+    await this.writeIndex();
   }
 
   async #change(run: () => Promise<void>): Promise<void> {

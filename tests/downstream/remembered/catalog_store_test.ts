@@ -420,3 +420,38 @@ Deno.test("[catalogs.key] a damaged key is replaced", async () => {
   await fixture.write();
   assert.equal(await fixture.remembers(), true);
 });
+
+Deno.test("[catalogs.start] the summaries of a servers file are found together, until the file or the entry changes", async () => {
+  using fixture = new StoreFixture();
+  const serversFile = fixture.root.write("mcp.json", "{}");
+  const open = () => {
+    const log = createLog({ write: (line) => fixture.log.push(line) });
+    return new CatalogStore(fixture.folder, { ...fixture, log, serversFile });
+  };
+  await fixture.write();
+  const writer = open();
+  assert.equal(writer.findHead(createConfig(), NONE), undefined);
+  const head = await writer.readHead(createConfig(), NONE) ?? assert.fail();
+  await writer.close();
+  assert.deepEqual(open().findHead(createConfig(), NONE), head);
+  assert.equal(open().findHead(createConfig(), '{"roots":{}}'), undefined);
+  const reader = open();
+  assert.deepEqual(reader.findHead(createConfig(), NONE), head);
+  // A reload has changed the entry.
+  assert.equal(reader.findHead(createConfig({}, ["other.mjs"]), NONE), undefined);
+  await reader.remove(createConfig());
+  assert.equal(reader.findHead(createConfig(), NONE), undefined);
+  const [index = ""] = [...Deno.readDirSync(fixture.folder)].map(({ name }) => name)
+    .filter((name) => name.endsWith(".index"));
+  const path = join(fixture.folder, index);
+  const text = Deno.readTextFileSync(path);
+  for (const damaged of ["", "{}", text.slice(0, -9), text.replace('"format":1', '"format":9')]) {
+    Deno.writeTextFileSync(path, damaged);
+    assert.equal(open().findHead(createConfig(), NONE), undefined);
+  }
+  Deno.writeTextFileSync(path, text);
+  assert.deepEqual(open().findHead(createConfig(), NONE), head);
+  Deno.writeTextFileSync(serversFile, "{ }");
+  assert.equal(open().findHead(createConfig(), NONE), undefined);
+  assert.deepEqual(fixture.log, []);
+});
