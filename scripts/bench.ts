@@ -6,6 +6,7 @@
  * Another gateway that fails is listed below the table and does not affect the other figures.
  */
 
+import { measureCatalogs } from "./bench/catalog_figures.ts";
 import { measureCalls, measureLargeResults } from "./bench/call_figures.ts";
 import { DIRECT, listBuilds, PIPE } from "./bench/measured_programs.ts";
 import {
@@ -41,6 +42,7 @@ function referenceOf(figure: string): string | undefined {
   if (figure.startsWith("initialize")) return "empty program";
   if (figure.includes("calls per second")) return "byte pipe";
   if (figure.startsWith("HTTP")) return "over stdio";
+  if (figure.includes("gateways of")) return "eager";
   if (figure.includes("added")) return undefined;
   return "direct";
 }
@@ -84,6 +86,11 @@ const parts: Record<Part, () => Promise<void>> = {
   http: () => measureHttp(shippedBuilds, rounds, figures),
   discovery: () => measureDiscovery(builds, rounds, figures),
   finding: async () => print(`${await measureFinding(rounds, figures)}\n`),
+  catalogs: async () => {
+    const numbers = flags.quick ? { gateways: 3, servers: 6 } : { gateways: 15, servers: 34 };
+    const program = shippedBuilds.find(({ name }) => name === "bundle");
+    if (program !== undefined) await measureCatalogs(program, numbers, figures);
+  },
   memory: () => measureMemory(shippedBuilds, flags.quick ? 0 : MEMORY_CALLS, figures),
 };
 for (const [name, measure] of Object.entries(parts)) {

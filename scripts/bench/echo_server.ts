@@ -3,7 +3,8 @@
  * `echo_read` does the same, and is annotated as read-only. The server is fast, so that most of the measured
  * time is spent in the program in front of it.
  *
- * `--tools=N` adds N tools to the list. With `--hang`, the server never answers.
+ * `--tools=N` adds N tools to the list. With `--hang`, the server never answers. Any other flag only makes the
+ * entry of a server differ from others.
  */
 
 const encoder = new TextEncoder();

@@ -27,6 +27,8 @@ export interface WorkspaceFiles {
   readonly mcp: string;
   readonly rules: string;
   readonly audit: string;
+  /** The cache folder, which no gateway shares with the user's. */
+  readonly cache: string;
   /** The entries of `mcpServers` by name. */
   readonly servers: Readonly<Record<string, unknown>>;
   /** The command of the first server, which answers the direct calls. */
@@ -95,7 +97,11 @@ function describeBuild(name: string, program: readonly string[]): MeasuredProgra
     kind: "own",
     command: ({ mcp, rules }) => [...program, "--mcp-config", mcp, "--rules", rules],
     // `HttpGateway` reads the port from the log.
-    env: ({ audit }) => ({ GATEWAY_AUDIT_LOG: audit, GATEWAY_LOG_LEVEL: "info" }),
+    env: ({ audit, cache }) => ({
+      GATEWAY_AUDIT_LOG: audit,
+      GATEWAY_LOG_LEVEL: "info",
+      XDG_CACHE_HOME: cache,
+    }),
     formatCall: (tool, args, agent_id = AGENT) => {
       const toolArguments = { agent_id, server: "echo", tool, args };
       return formatToolCall({ name: "execute_tool", arguments: toolArguments });

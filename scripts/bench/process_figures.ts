@@ -6,6 +6,15 @@ export function residentMb(pid: number): number {
   return Number(readOutput("ps", "-o", "rss=", "-p", String(pid))) * 1024 / 1e6;
 }
 
+/** Returns the memory of processes in MB, of which each has its share of what they share (PSS); NaN if unknown. */
+export function proportionalMb(pids: readonly number[]): number {
+  if (Deno.build.os !== "linux") return NaN;
+  const paths = pids.map((pid) => `/proc/${pid}/smaps_rollup`);
+  const { stdout } = new Deno.Command("cat", { args: paths, stderr: "null" }).outputSync();
+  const lines = new TextDecoder().decode(stdout).matchAll(/^Pss: +(\d+) kB$/gm);
+  return [...lines].reduce((sum, [, kib]) => sum + Number(kib), 0) * 1024 / 1e6;
+}
+
 /** Returns the processor time of a process in seconds; NaN if unknown. */
 export function processorSeconds(pid: number): number {
   if (Deno.build.os !== "linux") return NaN;

@@ -15,6 +15,7 @@ export class Workspace implements WorkspaceFiles, Disposable {
   readonly mcp: string;
   readonly rules: string;
   readonly audit: string;
+  readonly cache: string;
   readonly servers: Readonly<Record<string, unknown>>;
   readonly firstServerCommand: readonly string[];
 
@@ -24,9 +25,13 @@ export class Workspace implements WorkspaceFiles, Disposable {
     this.rules = join(this.folder, "rules.json");
     // In a separate folder, because the gateway watches the folder of the two files.
     this.audit = join(this.folder, "logs", "audit.jsonl");
+    this.cache = join(this.folder, "cache");
+    Deno.mkdirSync(this.cache);
+    // The programs that Deno runs find what it has compiled before.
+    if (Deno.build.os !== "windows") Deno.symlinkSync(denoDir(), join(this.cache, "deno"));
     this.firstServerCommand = echoCommand(...servers[0] ?? []);
     const entries = servers.map((flags, number) => {
-      const [command, ...args] = echoCommand(...flags);
+      const [command, ...args] = echoCommand(...flags, `--number=${number}`);
       return [number === 0 ? "echo" : `echo_${number}`, { command, args }];
     });
     this.servers = Object.fromEntries(entries);
@@ -37,6 +42,18 @@ export class Workspace implements WorkspaceFiles, Disposable {
   [Symbol.dispose](): void {
     Deno.removeSync(this.folder, { recursive: true });
   }
+}
+
+let cachedDenoDir: string | undefined;
+
+function denoDir(): string {
+  cachedDenoDir ??= Deno.env.get("DENO_DIR") ?? queryDenoDir();
+  return cachedDenoDir;
+}
+
+function queryDenoDir(): string {
+  const { stdout } = new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).outputSync();
+  return JSON.parse(new TextDecoder().decode(stdout)).denoDir;
 }
 
 function writeJson(path: string, value: unknown): void {
