@@ -13,7 +13,6 @@ import {
   type OpenTransport,
   SERVERS,
 } from "./transport.ts";
-import { checkCapabilities, checkOffers } from "./offers.ts";
 import { checkForwarding, checkRequestsDuringCalls } from "./forwarding.ts";
 import { checkHandshake, checkMessages } from "./messages.ts";
 
@@ -30,8 +29,6 @@ const TEST_GROUPS: readonly TestGroup[] = [
   checkProgress,
   checkForwarding,
   checkRequestsDuringCalls,
-  checkOffers,
-  checkCapabilities,
 ];
 
 /** Groups of tests of the resources and prompts of `OFFERING_SERVERS`. */

@@ -36,7 +36,6 @@ export interface OpenTransport extends AsyncDisposable {
 export const SERVERS = {
   odd: misbehavingServer(),
   other: misbehavingServer(),
-  offering: offeringServer(),
   old: misbehavingServer("--revision=2024-11-05"),
   sampling: { ...misbehavingServer(), gateway: { forward: ["sampling"] } },
   impatient: { ...misbehavingServer(), gateway: { call_timeout_ms: 1000 } },
