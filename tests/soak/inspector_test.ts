@@ -167,7 +167,10 @@ if (typeof inspect === "string") {
       try {
         const commandLine = await gatewayCommandLine(GATEWAY_COMMAND);
         const gatewayCommand = [...commandLine, "--agent", "a", "--face", face];
-        const env = ["-e", `DENO_DIR=${setup.env.DENO_DIR}`];
+        const env = [`DENO_DIR=${setup.env.DENO_DIR}`, "GATEWAY_TRUST=1"].flatMap((variable) => [
+          "-e",
+          variable,
+        ]);
         const runInspector = (...args: string[]) => {
           return inspect([...args, ...env, "--", ...gatewayCommand], setup);
         };
