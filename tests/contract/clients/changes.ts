@@ -53,7 +53,7 @@ export async function checkSubscriptions(transport: OpenTransport, check: Check)
         () => client.notificationParams(UPDATED).length > 0,
       );
       await update(other, uri);
-      await update(gateway, "note://other");
+      for (const otherUri of ["own://secondary", "note://other"]) await update(gateway, otherUri);
       await update(gateway, uri);
       await waitUntil(
         "the update has arrived",
