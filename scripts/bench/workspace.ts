@@ -31,7 +31,11 @@ export class Workspace implements WorkspaceFiles, Disposable {
     if (Deno.build.os !== "windows") Deno.symlinkSync(denoDir(), join(this.cache, "deno"));
     this.firstServerCommand = echoCommand(...servers[0] ?? []);
     const entries = servers.map((flags, number) => {
-      const [command, ...args] = echoCommand(...flags, `--number=${number}`);
+      const [command, ...args] = echoCommand(
+        ...flags,
+        // Servers with equal entries would have one catalog.
+        ...number === 0 ? [] : [`--number=${number}`],
+      );
       return [number === 0 ? "echo" : `echo_${number}`, { command, args }];
     });
     this.servers = Object.fromEntries(entries);
