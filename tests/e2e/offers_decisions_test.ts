@@ -51,6 +51,13 @@ const EVASIONS = [
   "file:///srv/sec\tret/key",
   "file:///srv/sec\nret/key",
   "file:///srv/secret/key ",
+  "file:///srv//secret/key",
+  "file:////srv/secret/key",
+  "file:///srv/%252e%252e/srv/secret/key",
+  "file:///srv/%2573ecret/key",
+  "file://127.0.0.1/srv/secret/key",
+  "file://elsewhere/srv/secret/key",
+  "file:srv/secret/key",
   "file:///srv/secret/key?x",
   "file:///srv/secret/key#x",
 ] as const;
