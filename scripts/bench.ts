@@ -23,6 +23,7 @@ import { parseBenchOptions, type Part } from "./bench/flags.ts";
 import { profileCalls } from "./bench/profile.ts";
 import { formatTable } from "./bench/report.ts";
 import { Figures } from "./bench/summary.ts";
+import { measureTokens } from "./bench/token_figures.ts";
 
 /** Number of calls after which the memory is measured. */
 const MEMORY_CALLS = 1_000_000;
@@ -91,6 +92,7 @@ const parts: Record<Part, () => Promise<void>> = {
     const program = shippedBuilds.find(({ name }) => name === "bundle");
     if (program !== undefined) await measureCatalogs(program, numbers, figures);
   },
+  tokens: async () => print(`${await measureTokens(figures)}\n`),
   memory: () => measureMemory(shippedBuilds, flags.quick ? 0 : MEMORY_CALLS, figures),
 };
 for (const [name, measure] of Object.entries(parts)) {

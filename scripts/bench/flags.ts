@@ -13,6 +13,7 @@ export const PARTS = [
   "http",
   "discovery",
   "finding",
+  "tokens",
   "catalogs",
   "memory",
 ] as const;

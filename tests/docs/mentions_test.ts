@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import config from "../../deno.json" with { type: "json" };
+import { countFaces } from "../../scripts/bench/token_figures.ts";
 import { LAYERS } from "../../scripts/lint/layers.ts";
 import serversSchema from "../../config/servers.schema.json" with { type: "json" };
 import rulesSchema from "../../config/rules.schema.json" with { type: "json" };
@@ -111,6 +112,25 @@ Deno.test("[docs.figures] README.md states the number of missed targets in docs/
     readPage("README.md"),
     new RegExp(`; ${numberWords[missedCount]} targets? (?:is|are) not met`),
   );
+});
+
+Deno.test("[docs.figures] README.md and docs/performance.md have the tokens of what clients see, as they are counted today", async () => {
+  const faces = await countFaces();
+  const countedRows = faces.map(({ seen, ...counts }) => {
+    return [seen, ...Object.values(counts).map((value) => value.toLocaleString("en"))];
+  });
+  assert.equal(countedRows.length, 5);
+  for (const page of ["README.md", "docs/performance.md"]) {
+    const rows = readPage(page).split("\n")
+      .map((line) => line.split("|").slice(1, -1).map((cell) => cell.trim()));
+    for (const [seen = "", ...counts] of countedRows) {
+      const row = rows.find(([title]) => title === seen);
+      assert.deepEqual(row, [seen, ...counts], `${page}: deno task bench --only tokens`);
+    }
+  }
+  const { definitions = Infinity, session = Infinity } =
+    faces.find(({ seen }) => seen.startsWith("the three tools")) ?? {};
+  assert.ok(definitions < 400 && session < 1000);
 });
 
 Deno.test("[docs.links] every link to a file of the repository leads to an existing file and heading", () => {
