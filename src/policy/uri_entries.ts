@@ -14,10 +14,17 @@ export interface UriName {
   readonly spellings: () => Spellings | undefined;
 }
 
+/** The URI whose spellings were computed last: one request or update is judged for several servers or agents. */
+let last: { readonly uri: string; readonly spellings: Spellings | undefined } | undefined;
+
 /** Prepares a URI for the search in lists. */
 export function toUriName(uri: string): UriName {
-  let result: { readonly spellings: Spellings | undefined } | undefined;
-  return { spellings: () => (result ??= { spellings: spellingsOf(uri) }).spellings };
+  return {
+    spellings: () => {
+      if (last?.uri !== uri) last = { uri, spellings: spellingsOf(uri) };
+      return last.spellings;
+    },
+  };
 }
 
 type Matches = Pattern["matches"];

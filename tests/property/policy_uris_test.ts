@@ -140,7 +140,9 @@ Deno.test("[rules.uri-spellings] a URI that an entry names exactly is decided by
 Deno.test("[rules.uri-spellings] a URI that cannot be judged is denied by any deny, and allowed by no allow", () => {
   const tooLong = `file:///srv/pub/${"a".repeat(5_000)}`;
   const encodedTooOften = `file:///srv/pub/%${"25".repeat(100)}2e`;
-  for (const uri of [tooLong, encodedTooOften]) {
+  // Each of its fifty spellings has thousands of characters.
+  const tooManyLong = `http://a@b./${"%2525252e%5c//a/".repeat(250)}`;
+  for (const uri of [tooLong, encodedTooOften, tooManyLong]) {
     assert.equal(decide("deny", "other://*", uri), "deny");
     assert.equal(decide("allow", "*", uri), "deny");
     assert.equal(decide("allow", uri, uri), "deny");
