@@ -1,7 +1,7 @@
 import { MAX_URI_LENGTH } from "./uri_template.ts";
 
-/** The userinfo of a URI that the URL parser does not accept. */
-const USERINFO = /^([^/?#]*[/\\]{2})[^/\\]*@/;
+/** Matches userinfo, also that of a URI inside of another one, such as `jdbc:postgresql://user:password@host/`. */
+const USERINFO = /([/\\]{2})[^/\\]*@/g;
 
 /** The text in the records instead of a URI that is too long. */
 const LONG_URI = "(too long)";
@@ -18,8 +18,7 @@ export function auditUri(uri: string): string {
   const visible = end < 0 ? uri : uri.slice(0, end);
   // The parser also finds userinfo in malformed URIs, such as one with a tab or without a slash.
   const url = URL.parse(uri);
-  if (url !== null && (url.username !== "" || url.password !== "")) {
-    return `${url.protocol}//${url.host}${url.pathname}`;
-  }
-  return url === null ? visible.replace(USERINFO, "$1") : visible;
+  const hasUserinfo = url !== null && (url.username !== "" || url.password !== "");
+  const text = hasUserinfo ? `${url.protocol}//${url.host}${url.pathname}` : visible;
+  return text.replace(USERINFO, "$1");
 }
