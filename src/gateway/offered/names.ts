@@ -6,8 +6,8 @@ const SEPARATOR = "__";
 const PLAIN = /^[A-Za-z0-9_-]+$/;
 const NOT_PLAIN = /[^A-Za-z0-9_-]/g;
 
-/** Matches the hash at the end of a name. */
-const HASH = /_[0-9a-f]{6}$/;
+/** Matches the hash at the end of a name, with the character before it. */
+const HASH = /^_[0-9a-f]{6}$/;
 
 /** Length of the hash with the character before it. */
 const HASH_LENGTH = 7;
@@ -49,6 +49,7 @@ export function offeredName({ server, name }: ServerItem, maxLength: number): st
  * @returns `undefined` if the name ends in a hash, or is no offered name.
  */
 export function readOfferedName(offered: string, maxLength: number): ServerItem | undefined {
+  if (offered.length > maxLength) return undefined;
   const end = offered.indexOf(SEPARATOR);
   if (end <= 0 || end + SEPARATOR.length === offered.length) return undefined;
   const item = { server: offered.slice(0, end), name: offered.slice(end + SEPARATOR.length) };
@@ -57,7 +58,7 @@ export function readOfferedName(offered: string, maxLength: number): ServerItem 
 
 /** Whether a name ends like one with a hash. */
 export function hasHash(offered: string): boolean {
-  return HASH.test(offered);
+  return HASH.test(offered.slice(-HASH_LENGTH));
 }
 
 /** Whether a name may be one with a hash of an item of the server: only a list of the server says of which. */
