@@ -125,6 +125,7 @@ export class ClientSession {
         this.#peer.notify(`notifications/${list}/list_changed`);
         return true;
       },
+      memory: options.memory,
       log: options.log,
     });
   }

@@ -1,3 +1,4 @@
+import type { Budget } from "../../budget.ts";
 import type { Log } from "../../log.ts";
 import { Links } from "./links.ts";
 import { type ChangingList, changingList, ListChanges } from "./list_changes.ts";
@@ -8,6 +9,8 @@ import { ClientSubscriptions } from "./client_subscriptions.ts";
 export interface ClientOffersOptions {
   /** Notifies the client of a changed list; returns false if it does not read, and has to be notified later. */
   readonly notify: (list: ChangingList) => boolean;
+  /** Returns the memory in which the links count; default: no limit. */
+  readonly memory?: () => Budget;
   /** Receives the failures of servers. */
   readonly log: Log;
 }
@@ -15,7 +18,7 @@ export interface ClientOffersOptions {
 /** The state of what servers offer to the client of one connection. */
 export class ClientOffers {
   /** The links that results have given to the client. */
-  readonly links: Links = new Links();
+  readonly links: Links;
   /** The subscriptions of the client. */
   readonly subscriptions: ClientSubscriptions = new ClientSubscriptions();
   /** Reads the lists of servers. */
@@ -26,8 +29,9 @@ export class ClientOffers {
   #hasLoggedMissingAgent = false;
 
   /** Creates the state of a new connection. */
-  constructor({ notify, log }: ClientOffersOptions) {
+  constructor({ notify, memory, log }: ClientOffersOptions) {
     this.#log = log;
+    this.links = new Links(memory);
     this.changes = new ListChanges(notify);
     this.lists = new ListReader({
       onLateList: (kind) => this.changes.addChange(changingList(kind)),
@@ -61,5 +65,6 @@ export class ClientOffers {
     this.changes.close();
     this.lists.close();
     this.subscriptions.close();
+    this.links.close();
   }
 }

@@ -1,3 +1,4 @@
+import type { Budget } from "../../budget.ts";
 import { isRecord } from "../../json.ts";
 import { MAX_URI_LENGTH } from "./uri_template.ts";
 
@@ -7,6 +8,9 @@ const MAX_LINKS = 5000;
 /** Maximum length of all links that a connection keeps, in UTF-16 code units. */
 const MAX_TOTAL_LENGTH = 512 * 1024;
 
+/** Memory of a link besides its URI, in bytes. */
+const LINK_BYTES = 150;
+
 /** Maximum number of parts of a result that are searched for links. */
 const MAX_PARTS = 10_000;
 
@@ -14,7 +18,18 @@ const MAX_PARTS = 10_000;
 export class Links {
   // The URIs in the order of their last use, each with the name of the server that gave it last.
   readonly #servers = new Map<string, string>();
+  readonly #memory: (() => Budget) | undefined;
   #length = 0;
+  #isClosed = false;
+
+  /**
+   * Starts without links.
+   *
+   * @param memory Returns the memory in which the links count; default: no limit.
+   */
+  constructor(memory?: () => Budget) {
+    this.#memory = memory;
+  }
 
   /** Number of links. */
   get size(): number {
@@ -28,15 +43,25 @@ export class Links {
    * @param result The parsed result.
    */
   add(server: string, result: unknown): void {
+    if (this.#isClosed) return;
     for (const uri of findLinks(result)) {
       this.#remove(uri);
       this.#servers.set(uri, server);
       this.#length += uri.length;
+      this.#memory?.().add(bytesOf(uri));
     }
     for (const [oldest] of this.#servers) {
-      if (this.#servers.size <= MAX_LINKS && this.#length <= MAX_TOTAL_LENGTH) break;
+      const isTooMuch = this.#servers.size > MAX_LINKS || this.#length > MAX_TOTAL_LENGTH ||
+        this.#memory?.().hasRoom(0) === false;
+      if (!isTooMuch) break;
       this.#remove(oldest);
     }
+  }
+
+  /** Removes all links, after the client has left. */
+  close(): void {
+    this.#isClosed = true;
+    for (const uri of [...this.#servers.keys()]) this.#remove(uri);
   }
 
   /** Returns the server that last gave a URI to the connection, and makes the link the one that is removed last. */
@@ -49,8 +74,15 @@ export class Links {
   }
 
   #remove(uri: string): void {
-    if (this.#servers.delete(uri)) this.#length -= uri.length;
+    if (!this.#servers.delete(uri)) return;
+    this.#length -= uri.length;
+    this.#memory?.().add(-bytesOf(uri));
   }
+}
+
+/** Returns the memory of a link, in bytes. */
+function bytesOf(uri: string): number {
+  return LINK_BYTES + 2 * uri.length;
 }
 
 /**

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Budget } from "../../../src/budget.ts";
 import { Links } from "../../../src/gateway/offered/links.ts";
 
 Deno.test("[offered.links] links are found in the results of tools, prompts and resources", () => {
@@ -70,4 +71,18 @@ Deno.test("[offered.links] the links that were not used for longest are removed"
   for (let n = 0; n < 1000; n++) links.add("files", linkTo(`${n}${"c".repeat(4000)}`));
   assert.ok(links.size <= 131, `There are ${links.size} links`);
   assert.equal(links.serverOf(`999${"c".repeat(4000)}`), "files");
+});
+
+Deno.test("[offered.links] links count towards the memory of their agent", () => {
+  const memory = new Budget(100_000);
+  const links = new Links(() => memory);
+  const linkTo = (index: number) => `a://${index}/`.padEnd(4000, "x");
+  for (let index = 0; index < 100; index++) {
+    links.add("files", { content: [{ type: "resource_link", uri: linkTo(index) }] });
+  }
+  assert.ok(links.size > 1 && memory.used > 4000 * links.size && memory.used <= memory.max);
+  assert.equal(links.serverOf(linkTo(99)), "files");
+  links.close();
+  links.add("files", { content: [{ type: "resource_link", uri: linkTo(0) }] });
+  assert.equal(memory.used, 0);
 });
