@@ -71,6 +71,8 @@ export class LeasedOperations {
     try {
       for (let isFirst = true;; isFirst = false) {
         this.#refuseIfUnusable();
+        // A client that has left must not get a session: nothing would end it.
+        signal.throwIfAborted();
         const lease = new Lease({ pool, caller, pooled, lists, signal });
         try {
           const result = await run(lease);

@@ -153,6 +153,18 @@ export function describeSubscriptions(name: string, create: () => TransportUnder
     assert.equal(connection.countReceived("resources/unsubscribe"), 1);
   });
 
+  Deno.test(`[servers.subscriptions] ${name}: a request that was cancelled before its turn starts no session, and joins no subscription`, async () => {
+    await using fixture = new DownstreamFixture(create(), SHARED);
+    const signal = AbortSignal.abort(new Error("The client has left"));
+    const subscribe = () => fixture.subscribe("test://a", { caller: caller1, signal });
+    await assert.rejects(subscribe, { message: "The client has left" });
+    assert.equal(fixture.connections.length, 0);
+    await fixture.subscribe("test://a", { caller: caller2 });
+    await assert.rejects(subscribe, { message: "The client has left" });
+    sendUpdate(await fixture.waitForConnection(), "test://a");
+    assert.deepEqual((await fixture.updates.take()).connectionIds, ["2"]);
+  });
+
   for (const isolation of ["agent", "call", "shared"] as const) {
     Deno.test(`[servers.subscription-pins] ${name}: with isolation ${isolation}, a session with a subscription is not closed while it is unused, and is when the subscription ends`, async () => {
       await using fixture = new DownstreamFixture(create(), {
