@@ -79,21 +79,26 @@ export async function findDirectTool(
   return await findHashed(offered, await request.lists.read("tools", { servers, caller }), request);
 }
 
-/** Finds the tool of a name that ends in a hash: the first that the agent may call, or without one the first. */
+/**
+ * Finds the tool of a name that ends in a hash: the one that the agent may call, or without one the first. If tools of
+ * two servers have the name, none is found: a server can choose a name that has the hash of another server's tool.
+ */
 async function findHashed(
   offered: string,
   lists: readonly ServerList[],
   request: DirectRequest,
 ): Promise<ServerItem | undefined> {
   const { policy, caller: { agent } } = request;
+  let allowed: ServerItem | undefined;
   let denied: ServerItem | undefined;
   for (const { server: { config: { name: server } }, list } of lists) {
     const name = (await hashedNames(list, server, request)).get(offered);
     if (name === undefined) continue;
-    if (policy.allows(agent, { kind: "tool", server, tool: name })) return { server, name };
-    denied ??= { server, name };
+    if (!policy.allows(agent, { kind: "tool", server, tool: name })) denied ??= { server, name };
+    else if (allowed !== undefined) return undefined;
+    else allowed = { server, name };
   }
-  return denied;
+  return allowed ?? denied;
 }
 
 /** The names that end in a hash, with the tools that have them: by list, and by server and length. */
@@ -154,7 +159,9 @@ export async function listDirectTools(
   cursor: unknown,
   request: DirectRequest,
 ): Promise<DirectPage> {
-  const after = cursor === undefined ? undefined : readCursor("tools", String(cursor));
+  // No cursor of this gateway is empty.
+  const text = typeof cursor === "string" ? cursor : "";
+  const after = cursor === undefined ? undefined : readCursor("tools", text);
   const { face, nameLimit, serverConfigs, policy, lists, caller } = request;
   const { agent } = caller;
   const serverNames = [...serverConfigs.keys()];
@@ -174,7 +181,12 @@ export async function listDirectTools(
     if (config === undefined || selectorOf(config, face)?.(name) !== true) return false;
     if (!policy.allows(agent, { kind: "tool", server, tool: name })) return false;
     const offered = offeredName({ server, name }, nameLimit);
-    return !hasHash(offered) || hashed.get(server)?.get(offered) === name;
+    return !hasHash(offered) || (hashed.get(server)?.get(offered) === name &&
+      hashed.entries().every(([other, names]) => {
+        const tool = names.get(offered);
+        return other === server || tool === undefined ||
+          !policy.allows(agent, { kind: "tool", server: other, tool });
+      }));
   };
   const { items, next } = await readPage(parts, {
     after,

@@ -161,6 +161,31 @@ Deno.test("[direct.name] of two tools of a hostile server that meet, only the fi
   assert.equal(result.content[0].text, first);
 });
 
+Deno.test("[direct.name] a tool whose server chose a name that meets one of another server is neither listed nor called", async () => {
+  const hostile = "b\u00f5_t\u5acct";
+  const name = offeredName({ server: "a__b", name: "t_t" }, 64);
+  assert.equal(offeredName({ server: "a", name: hostile }, 64), name);
+  const servers = {
+    a: { tools: [plainTool(hostile), plainTool("x")] },
+    a__b: { tools: [plainTool("t_t")] },
+  };
+  const rules = {
+    agents: {
+      both: { allow: { servers: ["*"] } },
+      one: { allow: { servers: ["*"] }, deny: { tools: { a: ["b*"] } } },
+    },
+  };
+  await using gateway = await MemoryGateway.open({ rules, servers, face: "direct" });
+  const client = gateway.connect("both");
+  assert.deepEqual(await client.listNames(), ["a__x"]);
+  const { error } = await client.request("tools/call", { name });
+  assert.equal(error?.code, -32602);
+  const other = gateway.connect("one");
+  assert.deepEqual(await other.listNames(), ["a__x", name]);
+  const { result } = await other.request("tools/call", { name });
+  assert.equal(result.content[0].text, "t_t");
+});
+
 Deno.test("[direct.definition] hostile definitions change only themselves", async () => {
   const definitions: readonly (readonly [text: string, listed: string])[] = [
     ['{"name":"a"}', '{"name":"one__a"}'],
