@@ -76,7 +76,8 @@ export class ClientSubscriptions {
     const failed = new Set<DownstreamServer>();
     for (const [uri, server] of [...this.#servers]) {
       const next = caller && findServer(server.config.name, uri);
-      if (next === server) continue;
+      // Meanwhile, the client may have unsubscribed, or the configuration may have changed once more.
+      if (next === server || this.#servers.get(uri) !== server) continue;
       this.#servers.delete(uri);
       if (caller === undefined) continue;
       await this.#end(uri, server, caller);
