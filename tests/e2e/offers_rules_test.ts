@@ -73,7 +73,7 @@ Deno.test("an agent sees and gets what its rules allow, from the first server th
             allow: { servers: ["first"] },
             deny: {
               resources: { first: ["note://one", "given://*"] },
-              prompts: { first: ["greet"] },
+              prompts: { first: ["greet", "nobody"] },
             },
           },
         },
@@ -95,6 +95,9 @@ Deno.test("an agent sees and gets what its rules allow, from the first server th
       const prompt = await errorOf(denying.client, "prompts/get", { name: "first__greet" });
       assert.deepEqual([prompt.code, prompt.data.code], [-32602, "DENIED_BY_POLICY"]);
       assert.equal(prompt.data.rule, "agents.a.deny.prompts.first[0]");
+      const nobody = await errorOf(denying.client, "prompts/get", { name: "first__nobody" });
+      assert.deepEqual([nobody.code, nobody.data.code], [-32602, "DENIED_BY_POLICY"]);
+      assert.equal(nobody.data.rule, "agents.a.deny.prompts.first[1]");
       const hidden = await errorOf(denying.client, "prompts/get", { name: "hidden__greet" });
       assert.deepEqual([hidden.code, hidden.data.code], [-32602, "PROMPT_NOT_FOUND"]);
       assert.equal(hidden.data.rule, undefined);

@@ -15,7 +15,8 @@ export interface PromptTarget {
  * Finds the prompt of an offered name. If the name says of which server the prompt is, waits for its list as long as a
  * call waits for its server.
  *
- * @returns `undefined` if no server that the agent may use lists the prompt.
+ * @returns `undefined` if no server that the agent may use lists the prompt, or prompts of two servers have the name,
+ * which a server can choose. A prompt that the rules deny is found whether it exists or not.
  * @throws {DownstreamError} if the server of the prompt is not available, and the rules allow the prompt.
  */
 export async function findPrompt(
@@ -27,20 +28,30 @@ export async function findPrompt(
     const { name: prompt } = plain;
     const server = servers.find(({ config: { name } }) => name === plain.server);
     if (server === undefined) return undefined;
-    const request = { kind: "prompt", server: plain.server, prompt } as const;
-    const list = policy.allows(caller.agent, request)
-      ? await server.list("prompts", { caller, signal })
-      : (await lists.read("prompts", { servers: [server], caller }))[0]?.list;
-    return list?.get(prompt) === undefined ? undefined : { server, prompt };
+    // A denial must not show whether the server has the prompt.
+    if (!policy.allows(caller.agent, { kind: "prompt", server: plain.server, prompt })) {
+      return { server, prompt };
+    }
+    const list = await server.list("prompts", { caller, signal });
+    return list.get(prompt) === undefined ? undefined : { server, prompt };
   }
   const candidates = servers.filter(({ config: { name } }) => mayBeHashedNameOf(name, offered));
+  let allowed: PromptTarget | undefined;
+  let denied: PromptTarget | undefined;
   for (const { server, list } of await lists.read("prompts", { servers: candidates, caller })) {
+    const { name: serverName } = server.config;
     const runStep = createStepRunner(list, caller.agent);
     const isOffered = ({ name }: Item): boolean =>
-      offeredName({ server: server.config.name, name }, nameLimit) === offered;
+      offeredName({ server: serverName, name }, nameLimit) === offered;
     for (const item of list.items) {
-      if (await runStep(() => isOffered(item))) return { server, prompt: item.name };
+      if (!await runStep(() => isOffered(item))) continue;
+      const prompt = item.name;
+      const request = { kind: "prompt", server: serverName, prompt } as const;
+      if (!policy.allows(caller.agent, request)) denied ??= { server, prompt };
+      else if (allowed !== undefined) return undefined;
+      else allowed = { server, prompt };
+      break;
     }
   }
-  return undefined;
+  return allowed ?? denied;
 }
