@@ -159,8 +159,9 @@ export class Gateway {
         }
       },
       onResourceUpdated: (server, update, connectionIds) => {
+        const ids = new Set(connectionIds);
         for (const session of this.#sessions) {
-          if (connectionIds.includes(session.id)) session.notifyUpdated(server, update);
+          if (ids.has(session.id)) session.notifyUpdated(server, update);
         }
       },
       authorize: (config, pending) => {

@@ -95,6 +95,16 @@ export function describeSubscriptions(name: string, create: () => TransportUnder
     assert.deepEqual(fixture.updateTexts, [params]);
   });
 
+  Deno.test(`[servers.subscriptions] ${name}: of an update with long parameters, only the URI is passed on`, async () => {
+    await using fixture = new DownstreamFixture(create(), { script: SCRIPT });
+    await fixture.subscribe("test://a");
+    const connection = await fixture.waitForConnection();
+    const params = { uri: "test://a", vendor: "x".repeat(100_000) };
+    connection.send({ method: "notifications/resources/updated", params });
+    await fixture.updates.take();
+    assert.deepEqual(fixture.updateTexts, ['{"uri":"test://a"}']);
+  });
+
   Deno.test(`[servers.subscriptions] ${name}: a refusal is returned as the server wrote it, and leaves no subscription`, async () => {
     const error = { code: -32002, message: "Resource not found" };
     await using fixture = new DownstreamFixture(create(), {

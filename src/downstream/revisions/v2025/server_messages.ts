@@ -12,6 +12,12 @@ export const MAX_ID_LENGTH = 1000;
 /** Maximum number of texts in brackets at the beginning of a message. */
 const MAX_LABELS = 100;
 
+/**
+ * Maximum length of the parameters of an update that are passed on, in UTF-16 code units: every subscriber gets a copy.
+ * Of longer ones, only the URI is passed on.
+ */
+const MAX_UPDATE_LENGTH = 32 * 1024;
+
 /** JSON-RPC code of "URL elicitation required". */
 const URL_ELICITATION_REQUIRED = -32042;
 
@@ -113,8 +119,9 @@ export function decodeNotification(
   if (method === "notifications/resources/updated") {
     const { uri } = params;
     if (typeof uri !== "string" || uri.length > MAX_URI_LENGTH) return undefined;
-    const update = { uri, params: new JsonText(textAt(text, "params") ?? "{}") };
-    return { kind: "resource-updated", update };
+    const written = textAt(text, "params") ?? "{}";
+    const passed = written.length > MAX_UPDATE_LENGTH ? JSON.stringify({ uri }) : written;
+    return { kind: "resource-updated", update: { uri, params: new JsonText(passed) } };
   }
   const { elicitationId } = params;
   return method === "notifications/elicitation/complete" && typeof elicitationId === "string" &&
