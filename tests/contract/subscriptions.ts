@@ -198,6 +198,20 @@ export function describeSubscriptions(name: string, create: () => TransportUnder
     });
   }
 
+  Deno.test(`[servers.subscription-pins] ${name}: with isolation call, each subscription has a session of its own`, async () => {
+    await using fixture = new DownstreamFixture(create(), {
+      script: SCRIPT,
+      options: { isolation: "call" },
+    });
+    for (const uri of ["test://a", "test://b"]) await fixture.subscribe(uri);
+    assert.equal(fixture.server.status().sessions, 2);
+    const [first, second] = fixture.connections;
+    await fixture.unsubscribe("test://a");
+    await first?.ended;
+    assert.equal(second?.hasEnded, false);
+    assert.equal(second?.countReceived("resources/unsubscribe"), 0);
+  });
+
   Deno.test(`[servers.subscription-pins] ${name}: a subscription does not delay the end of a server that is no longer in use`, async () => {
     await using fixture = new DownstreamFixture(create(), { script: SCRIPT });
     await fixture.subscribe("test://a");
