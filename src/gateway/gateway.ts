@@ -67,7 +67,7 @@ export interface ConnectOptions {
 export interface ConnectedClient {
   /** Whether the client has sent `initialize`. */
   readonly isInitialized: boolean;
-  /** Stops the servers that only this client uses; its next call starts them again. */
+  /** Stops the servers that only this client uses, unless it has subscriptions; its next call starts them again. */
   releaseServers(): void;
   /** Ends the session of a client that has disconnected, and stops the servers that only it uses. */
   disconnect(): void;
@@ -249,7 +249,10 @@ export class Gateway {
       get isInitialized() {
         return session.connection !== undefined;
       },
-      releaseServers,
+      releaseServers: () => {
+        // A client that returns expects its subscriptions.
+        if (!session.hasSubscriptions) releaseServers();
+      },
       disconnect: () => {
         this.#sessions.delete(session);
         void session.end(0);

@@ -135,6 +135,11 @@ export class ClientSession {
     return this.#isInitialized ? this.#connection : undefined;
   }
 
+  /** Whether the client has subscribed to resources. */
+  get hasSubscriptions(): boolean {
+    return this.#offers.subscriptions.size > 0;
+  }
+
   /**
    * Ends the session: active calls get some time to be answered, then they are cancelled.
    *

@@ -10,7 +10,7 @@ import type { HttpLimits } from "./limits.ts";
 export interface ClientHandle {
   /** Whether the client has sent `initialize`. */
   readonly isInitialized: boolean;
-  /** Stops the servers that only this client uses; its next call starts them again. */
+  /** Stops the servers that only this client uses, unless it has subscriptions; its next call starts them again. */
   releaseServers(): void;
   /** Ends the session of a client that has disconnected, and stops the servers that only it uses. */
   disconnect(): void;

@@ -15,6 +15,11 @@ export class ClientSubscriptions {
   readonly #servers = new Map<string, DownstreamServer>();
   readonly #abort = new AbortController();
 
+  /** Number of resources. */
+  get size(): number {
+    return this.#servers.size;
+  }
+
   /** Ends all requests; the servers end the subscriptions of a client that has left. */
   close(): void {
     this.#abort.abort(new DOMException("The client is gone", "AbortError"));

@@ -1,8 +1,13 @@
 import assert from "node:assert/strict";
 import type { DownstreamServer, SubscriptionCall } from "../../../src/downstream/mod.ts";
 import { ClientSubscriptions } from "../../../src/gateway/offered/mod.ts";
+import { createMemoryChannels } from "../../../src/jsonrpc/mod.ts";
 import { NO_SPAN } from "../../../src/trace.ts";
+import { TempFolder } from "../../config/temp_folder.ts";
 import { FakeClient } from "../../contract/fake_client.ts";
+import { offeringServer } from "../../e2e/gateway.ts";
+import { openGateway } from "../in_process.ts";
+import { MemoryClient } from "./memory_gateway.ts";
 
 /** A server that records its requests. */
 class RecordingServer {
@@ -45,4 +50,33 @@ Deno.test("[offered.subscriptions] a subscription that ends while others are mad
   await adapted;
   assert.deepEqual(next.requests, ["+a"]);
   assert.deepEqual(previous.requests, ["+a", "+b", "-a", "-b"]);
+});
+
+Deno.test("[offered.subscriptions] the servers of a client that has lost its stream stay while it has subscriptions", async () => {
+  using folder = new TempFolder();
+  folder.write("mcp.json", { mcpServers: { odd: offeringServer() } });
+  folder.write("rules.json", { agents: { a: { allow: { servers: ["*"] } } } });
+  const { gateway } = await openGateway(folder, {});
+  const [gatewayChannel, clientChannel] = createMemoryChannels();
+  const connected = gateway.connect(gatewayChannel, { agent: "a", onClosed: () => {} });
+  const client = new MemoryClient(clientChannel);
+  await client.request("initialize", { protocolVersion: "2025-11-25", capabilities: {} });
+  const readPid = async (): Promise<string> => {
+    const call = { name: "execute_tool", arguments: { server: "odd", tool: "pid", args: {} } };
+    const { result } = await client.request("tools/call", call);
+    return result.content[0].text;
+  };
+  const uri = "note://one";
+  assert.deepEqual((await client.request("resources/subscribe", { uri })).result, {});
+  const pid = await readPid();
+  connected.releaseServers();
+  assert.equal(await readPid(), pid);
+  await client.request("resources/unsubscribe", { uri });
+  connected.releaseServers();
+  assert.notEqual(await readPid(), pid);
+  connected.disconnect();
+  await gateway.end({
+    callsMs: 0,
+    gracePeriods: { afterInputCloseMs: 500, afterTerminateMs: 500 },
+  });
 });
