@@ -39,9 +39,14 @@ const IMPURE_NAMES: ReadonlySet<string> = new Set([
 
 /** The files that pure folders may import besides their own. From other files, they may import only types. */
 const PURE_FILES: ReadonlySet<string> = new Set([
+  "absolute_path.ts",
   "agent_id.ts",
+  "argument_pointer.ts",
   "errors.ts",
+  "exact_json.ts",
+  "host_name.ts",
   "json.ts",
+  "text.ts",
   "wildcards/mod.ts",
 ]);
 

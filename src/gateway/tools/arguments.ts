@@ -1,4 +1,5 @@
 import { CallerError } from "../../errors.ts";
+import { hasEscapedKey, readJson } from "../../exact_json.ts";
 import { countMembers, JsonText, measureParseCost, utf8Bytes } from "../../jsonrpc/mod.ts";
 import { similarNames } from "../../similar_names.ts";
 import type {
@@ -154,13 +155,20 @@ function readObject(
   throw argumentError(definition, `"${name}" must be an object, not ${describeType(value)}`);
 }
 
-/** Refuses a key that is twice in one object: the server may read the other value than the audit log shows. */
+/**
+ * Refuses a key that is twice in one object: the server may read the other value than the rules judge and the audit
+ * log shows.
+ */
 function withoutDuplicateKeys(
   definition: Pick<ToolDefinition, "name">,
   name: string,
   argument: ObjectArgument,
 ): ObjectArgument {
-  if (countMembers(argument.text.json) === countKeys(argument.value)) return argument;
+  const { json } = argument.text;
+  if (hasEscapedKey(json)) {
+    const { value, hasDuplicateKeys } = readJson(json);
+    if (isRecord(value) && !hasDuplicateKeys) return { ...argument, value };
+  } else if (countMembers(json) === countKeys(argument.value)) return argument;
   throw argumentError(definition, `"${name}" has a key twice in one object; give each key once`);
 }
 
