@@ -23,7 +23,9 @@ export function hasEscapedKey(json: string): boolean {
 
 /** A JSON value, and whether an object in it has a key twice. */
 export interface ReadJson {
+  /** The value; its objects have no prototype. */
   readonly value: unknown;
+  /** Whether an object in it has a key twice. */
   readonly hasDuplicateKeys: boolean;
 }
 

@@ -117,3 +117,40 @@ export function quoteLines(text: string): string {
 export function unquoteLines(text: string): string {
   return text.replaceAll(/^> /gm, "");
 }
+
+/** The folded forms of characters beyond ASCII that were folded before; at most all characters of Unicode. */
+const foldedCharacters = new Map<string, string>();
+
+/**
+ * Returns a text in which letters that differ only in case are equal, by Unicode's simple case folding: each character
+ * (code point) stays one.
+ *
+ * @see {@link https://www.unicode.org/reports/tr44/#Simple_Case_Folding}
+ */
+export function foldCase(text: string): string {
+  if (/^[\0-\x7f]*$/.test(text)) return text.toLowerCase();
+  let folded = "";
+  for (const character of text) {
+    let foldedCharacter = foldedCharacters.get(character);
+    if (foldedCharacter === undefined) {
+      foldedCharacter = foldCharacter(character);
+      foldedCharacters.set(character, foldedCharacter);
+    }
+    folded += foldedCharacter;
+  }
+  return folded;
+}
+
+function foldCharacter(character: string): string {
+  // The two letters i of Turkish are no forms of the others.
+  if (character === "\u0131" || character === "\u0130") return character;
+  const upper = character.toUpperCase();
+  const base = isCharacter(upper) ? upper : character;
+  const lower = base.toLowerCase();
+  return isCharacter(lower) ? lower : base;
+}
+
+/** Whether a text is one code point. */
+function isCharacter(text: string): boolean {
+  return text.length === 1 || (text.length === 2 && (text.codePointAt(0) ?? 0) > 0xffff);
+}

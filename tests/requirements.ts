@@ -7,6 +7,7 @@
  */
 import { CATALOGS } from "./requirements/catalogs.ts";
 import { COMMAND_INIT } from "./requirements/command_init.ts";
+import { CONDITIONS } from "./requirements/conditions.ts";
 import { DIRECT_FACE } from "./requirements/direct_face.ts";
 import { DOCS } from "./requirements/docs.ts";
 import { FINDING } from "./requirements/finding.ts";
@@ -44,6 +45,7 @@ const sections: readonly (readonly [string, Section])[] = [
   ...Object.entries(DIRECT_FACE),
   ...Object.entries(CATALOGS),
   ...Object.entries(RULES_AND_SERVERS),
+  ...Object.entries(CONDITIONS),
   ...Object.entries(SERVERS_ITEMS),
   ...Object.entries(SESSIONS_AND_MESSAGES),
   ...Object.entries(OAUTH),

@@ -85,7 +85,8 @@ function suggestTool(
   const policy = compilePolicy(rules);
   if (!policy.allows(agent, { kind: "server", server })) return "";
   const patterns = [...rules.agents.get(agent)?.allow?.tools ?? []]
-    .filter(([key]) => compilePattern(key).matches(server)).flatMap(([, names]) => names);
+    .filter(([key]) => compilePattern(key).matches(server)).flatMap(([, entries]) => entries)
+    .map((entry) => typeof entry === "string" ? entry : entry.tool);
   const callableNames = new Set(patterns.filter((name) => {
     return compilePattern(name).isExplicit &&
       policy.allows(agent, { kind: "tool", server, tool: name });

@@ -1,5 +1,5 @@
 import type { ConfigProblem, Configuration } from "../config/mod.ts";
-import { compilePolicy, type Policy } from "../policy/mod.ts";
+import { type CallArguments, compilePolicy, type Policy } from "../policy/mod.ts";
 import {
   agentFlag,
   defineCommand,
@@ -14,6 +14,7 @@ import { findCause } from "./doctor_finding.ts";
 import { UsageError } from "./error_report.ts";
 import {
   type AgentRow,
+  type CallFacts,
   type DecisionSubject,
   explainDecision,
   type PrintedDecision,
@@ -24,18 +25,25 @@ import { foldProblems } from "./fold_problems.ts";
 import { openConfiguration, type OpenedConfiguration } from "./open_configuration.ts";
 import { type Probe, withStartedServers } from "./probe.ts";
 import { suggestName } from "./resolve_names.ts";
+import { readJson } from "../exact_json.ts";
+import { isRecord } from "../json.ts";
 import { escapeLines } from "../text.ts";
 import { jsonOutput } from "./terminal.ts";
 import { findShare, type SharedKind } from "./share.ts";
 import { findUnmatchedEntries, listKnownItems, selectRulesWarnings } from "./unmatched_rules.ts";
 
-/** Exit code of a denial. */
-const DENIED = 3;
+/** The exit code of each decision; 4 is kept for decisions of a person. */
+const EXIT_CODES: Readonly<Record<PrintedDecision["decision"], number>> = {
+  allow: 0,
+  deny: 3,
+  depends: 5,
+};
 
 export const command = defineCommand({
   about: "Says whether an agent may use a tool, resource or prompt, by which entry of the rules, " +
     "and the steps before it. Without one of them it starts the agent's servers, and lists all " +
-    "that they offer with the decisions. Exit codes: 0 allowed or a table, 3 denied.",
+    "that they offer with the decisions. Exit codes: 0 allowed or a table, 3 denied, 5 if it depends " +
+    "on arguments or annotations that are not known.",
   example: "agent-mcp-gateway explain --agent researcher --server postgres --tool drop_table",
   flags: {
     agent: agentFlag("The agent that the decision is about"),
@@ -47,12 +55,15 @@ export const command = defineCommand({
     prompt: textFlag("The prompt that the decision is about, by its name on the server", {
       placeholder: "prompt",
     }),
+    args: textFlag("The arguments of the call that the decision is about: a JSON object", {
+      placeholder: "json",
+    }),
     all: switchFlag("Show a table of agents and servers"),
     json: JSON_FLAG,
     ...FILE_FLAGS,
   },
   async run({ flags, stdout, stderr }) {
-    const { agent, server, tool, resource, prompt, all, json, ...files } = flags;
+    const { agent, server, tool, resource, prompt, args: argsText, all, json, ...files } = flags;
     if (agent === undefined && !all) {
       throw new UsageError("Name an agent with --agent, or ask for all of them with --all");
     }
@@ -71,6 +82,10 @@ export const command = defineCommand({
         `Leave out --${item} or --all: the table of --all shows agents and servers, but no ${item}s`,
       );
     }
+    if (argsText !== undefined && tool === undefined) {
+      throw new UsageError("Name the tool of the arguments with --tool");
+    }
+    const args = argsText === undefined ? undefined : readArguments(argsText);
     const opened = await openConfiguration(files);
     const { configuration } = opened;
     const policy = compilePolicy(configuration.rules);
@@ -87,10 +102,10 @@ export const command = defineCommand({
     if (server !== undefined || !policy.has(agent)) {
       // An agent that is not in the rules is denied everything, whatever the server.
       const subject = { agent, server, tool, resource, prompt };
-      const explanation = explainDecision(policy, subject);
+      const explanation = explainDecision(policy, { ...subject, args });
       if (item !== undefined || explanation.decision === "deny" || server === undefined) {
         print({ ...subject, ...explanation }, () => decisionText(subject, explanation));
-        return explanation.decision === "allow" ? 0 : DENIED;
+        return EXIT_CODES[explanation.decision];
       }
       const rows = await decideOffers(opened, { policy, agent, servers: [server], stderr });
       print(
@@ -105,6 +120,23 @@ export const command = defineCommand({
     return 0;
   },
 });
+
+/** Reads the arguments of a call, as the gateway does. */
+function readArguments(text: string): CallArguments {
+  const problem = 'The arguments must be a JSON object, such as \'{"path": "/srv/notes/a.txt"}\'';
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new UsageError(`${problem} (${reason})`);
+  }
+  if (!isRecord(value)) throw new UsageError(problem);
+  if (readJson(text).hasDuplicateKeys) {
+    throw new UsageError("The arguments have a key twice in one object: give each key once");
+  }
+  return { json: text, value };
+}
 
 interface NameFlags {
   readonly agent?: string | undefined;
@@ -161,12 +193,17 @@ function decideItems(
   { policy, agent }: { readonly policy: Policy; readonly agent: string },
 ): Partial<ServerRow> {
   const { resources = [], templates = [], prompts = [] } = offered;
-  const decide = (subject: Omit<DecisionSubject, "agent" | "server">): PrintedDecision => {
+  const decide = (
+    subject: Omit<DecisionSubject, "agent" | "server"> & CallFacts,
+  ): PrintedDecision => {
     const { decision, rule } = explainDecision(policy, { agent, server, ...subject });
     return { decision, rule };
   };
   return {
-    tools: tools.map(({ name }) => ({ tool: name, ...decide({ tool: name }) })),
+    tools: tools.map(({ name, definition }) => ({
+      tool: name,
+      ...decide({ tool: name, listed: definition }),
+    })),
     ...(resources.length > 0 && {
       resources: resources.map(({ name }) => ({ resource: name, ...decide({ resource: name }) })),
     }),

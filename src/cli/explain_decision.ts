@@ -1,19 +1,43 @@
-import { type AccessRequest, type Explanation, type Policy, type StepName } from "../policy/mod.ts";
+import type {
+  AccessRequest,
+  CallArguments,
+  DecidingCondition,
+  Explanation,
+  ListedTool,
+  Policy,
+  StepName,
+} from "../policy/mod.ts";
 import type { Share, SharedKind } from "./share.ts";
 
 /** A decision, in the JSON that is printed. */
 export interface PrintedDecision {
-  readonly decision: "allow" | "deny";
+  readonly decision: "allow" | "deny" | "depends";
   /** Path of the entry that decided, or of the list in which no entry allows the access. */
   readonly rule: string;
 }
 
+/** The condition of an entry whose tool matches, in the JSON that is printed. */
+export interface PrintedCondition {
+  /** Path of the entry. */
+  readonly rule: string;
+  /** The decision of the entry if its condition holds. */
+  readonly decision: "allow" | "deny";
+  /** The change that would make an `allow` match, or a `deny` not match. */
+  readonly requirement: string;
+}
+
 /** A decision and the steps that led to it; the last step has `found`. */
 export interface PrintedExplanation extends PrintedDecision {
+  /** The conditions that are not known to hold or not; absent unless the decision depends on them. */
+  readonly depends_on?: readonly PrintedCondition[];
+  /** The conditions behind a denial; absent if there are none. */
+  readonly conditions?: readonly PrintedCondition[];
   readonly steps: readonly {
     readonly step: StepName;
     /** The lists that were searched. */
     readonly searched: readonly string[];
+    /** The entries that match but for their conditions; absent if there are none. */
+    readonly skipped?: readonly (PrintedCondition & { readonly state: "fails" | "depends" })[];
     readonly found?: PrintedDecision;
   }[];
 }
@@ -53,33 +77,59 @@ export interface DecisionSubject {
   readonly prompt?: string | undefined;
 }
 
+/** The call that a decision is about, as far as it is known. */
+export type CallFacts = {
+  readonly args?: CallArguments | undefined;
+  readonly listed?: ListedTool | undefined;
+};
+
 /**
  * Returns the policy's decision about a tool, a resource or a prompt, or about a server if none is named, with
  * the steps to it. Without a server, the question is about a server that no rule names.
  */
 export function explainDecision(
   policy: Policy,
-  { agent, ...subject }: DecisionSubject,
+  { agent, args, listed, ...subject }: DecisionSubject & CallFacts,
 ): PrintedExplanation {
-  return toPrintedExplanation(policy.explain(agent, toAccessRequest(subject)));
+  const facts = {
+    ...(args !== undefined && { args: () => args }),
+    ...(listed !== undefined && { listed: () => listed }),
+  };
+  return toPrintedExplanation(policy.explain(agent, toAccessRequest(subject, facts)));
 }
 
 function toAccessRequest(
   { server = "", tool, resource, prompt }: Omit<DecisionSubject, "agent">,
+  facts: Pick<AccessRequest & { readonly kind: "tool" }, "args" | "listed">,
 ): AccessRequest {
-  if (tool !== undefined) return { kind: "tool", server, tool };
+  if (tool !== undefined) return { kind: "tool", server, tool, ...facts };
   if (resource !== undefined) return { kind: "resource", server, uri: resource };
   return prompt === undefined ? { kind: "server", server } : { kind: "prompt", server, prompt };
 }
 
-function toPrintedExplanation({ effect, rule, steps }: Explanation): PrintedExplanation {
+function toPrintedExplanation(
+  { effect, rule, conditions, steps }: Explanation,
+): PrintedExplanation {
+  const printed = conditions?.map(toPrintedCondition);
   return {
     decision: effect,
     rule,
-    steps: steps.map(({ name, searched, decision: found }) => ({
+    ...(printed !== undefined &&
+      (effect === "depends" ? { depends_on: printed } : { conditions: printed })),
+    steps: steps.map(({ name, searched, skipped, decision: found }) => ({
       step: name,
       searched,
+      ...(skipped !== undefined && {
+        skipped: skipped.map(({ isOpen, ...condition }) => ({
+          ...toPrintedCondition(condition),
+          state: isOpen ? "depends" as const : "fails" as const,
+        })),
+      }),
       ...(found !== undefined && { found: { decision: found.effect, rule: found.rule } }),
     })),
   };
+}
+
+function toPrintedCondition({ rule, effect, requirement }: DecidingCondition): PrintedCondition {
+  return { rule, decision: effect, requirement };
 }

@@ -2,6 +2,7 @@ import { escapeControls } from "../text.ts";
 import type {
   AgentRow,
   DecisionSubject,
+  PrintedCondition,
   PrintedDecision,
   PrintedExplanation,
   ServerRow,
@@ -23,20 +24,44 @@ const DECISION: Column = { title: "DECISION", color: colorOf };
  */
 export function decisionText(
   subject: DecisionSubject,
-  { decision, rule, steps }: PrintedExplanation,
+  { decision, rule, depends_on: dependsOn, conditions, steps }: PrintedExplanation,
   offers?: ServerRow,
 ): string {
   const style = styleOf(Deno.stdout);
   const effect = colored(style, decision, colorOf(decision));
-  const may = decision === "allow" ? "may use" : "may not use";
+  const may = MAY[decision];
   const target = `agent "${subject.agent}" ${may} ${targetOf(subject)}${sharesOf(offers)}`;
-  const summary = `${effect}: ${escapeControls(target)}\nrule: ${escapeControls(rule)}\n`;
-  const rows = steps.map(({ step, searched, found }, index) => {
+  const requirements = (dependsOn ?? conditions ?? []).map((condition) => {
+    return `${describeCondition(condition)}\n`;
+  });
+  const summary = `${effect}: ${escapeControls(target)}\nrule: ${escapeControls(rule)}\n` +
+    requirements.join("");
+  const rows = steps.map(({ step, searched, skipped = [], found }, index) => {
     const notFound = searched.length === 0 ? "no such list" : `no match in ${searched.join(", ")}`;
-    return [String(index + 1), step, found ? `${found.decision} by ${found.rule}` : notFound];
+    const passedOver = skipped.map(({ rule, state }) => {
+      return state === "depends" ? `depends on ${rule}` : `the condition of ${rule} does not hold`;
+    });
+    const result = found
+      ? [`${found.decision} by ${found.rule}`]
+      : skipped.length > 0
+      ? []
+      : [notFound];
+    return [String(index + 1), step, [...passedOver, ...result].join("; then ")];
   });
   const columns: Column[] = [{ title: "", isNumber: true }, { title: "STEP" }, { title: "FOUND" }];
   return `${summary}\n${table({ columns, rows }, style)}`;
+}
+
+const MAY: Readonly<Record<PrintedDecision["decision"], string>> = {
+  allow: "may use",
+  deny: "may not use",
+  depends: "may use, depending on the call,",
+};
+
+/** Says which calls the entry of an `allow` allows, or which ones that of a `deny` does not deny. */
+function describeCondition({ rule, decision, requirement }: PrintedCondition): string {
+  const prefix = decision === "allow" ? "to be allowed" : "not to be denied";
+  return escapeControls(`${prefix} by ${rule}: ${requirement}`);
 }
 
 function targetOf({ server, tool, resource, prompt }: DecisionSubject): string {
@@ -57,7 +82,9 @@ function sharesOf({ tools, resources, templates, prompts }: Partial<ServerRow> =
   const shares = lists.flatMap(([word, decisions]) => {
     if (decisions === undefined) return [];
     const allowed = decisions.filter(({ decision }) => decision === "allow").length;
-    return [`${allowed} of ${pluralize(decisions.length, word)}`];
+    const open = decisions.filter(({ decision }) => decision === "depends").length;
+    const depending = open === 0 ? "" : ` (${open} more under conditions)`;
+    return [`${allowed} of ${pluralize(decisions.length, word)}${depending}`];
   });
   return shares.length === 0 ? "" : `: ${shares.join(", ")}`;
 }

@@ -29,14 +29,15 @@ export function findShare(
 ): Share {
   const { allow, deny } = rules.agents.get(agent) ?? {};
   const patterns = [allow, deny].flatMap((grants) => [...grants?.[kind] ?? []])
-    .filter(([key]) => compilePattern(key).matches(server)).flatMap(([, names]) => names);
+    .filter(([key]) => compilePattern(key).matches(server)).flatMap(([, entries]) => entries)
+    .map((entry) => typeof entry === "string" ? entry : entry.tool);
   const sample = kind === "resources" ? SAMPLE_URI_PART : SAMPLE_NAME;
   const decisions = ["*", ...patterns].map((pattern) => {
     const name = pattern.replaceAll("*", sample).replaceAll("?", sample.slice(0, 1));
-    return policy.allows(agent, toAccessRequest(kind, server, name));
+    return policy.decide(agent, toAccessRequest(kind, server, name)).effect;
   });
-  if (decisions.every(Boolean)) return "all";
-  return decisions.some(Boolean) ? "some" : "none";
+  if (decisions.every((effect) => effect === "allow")) return "all";
+  return decisions.every((effect) => effect === "deny") ? "none" : "some";
 }
 
 function toAccessRequest(kind: SharedKind, server: string, name: string): AccessRequest {

@@ -99,7 +99,7 @@ function findUnmatchedIn(
   known: KnownItems,
 ): Unmatched[] {
   return LISTS.flatMap(({ key, word }) =>
-    [...grants[key] ?? []].flatMap(([server, patterns]) => {
+    [...grants[key] ?? []].flatMap(([server, entries]) => {
       const serverPattern = compilePattern(server);
       const lists = [...known].filter(([name]) => serverPattern.matches(name))
         .map(([, names]) => names[key]);
@@ -109,7 +109,8 @@ function findUnmatchedIn(
       const owner = serverPattern.isExplicit
         ? `server ${JSON.stringify(server)}`
         : `the servers that match ${JSON.stringify(server)}`;
-      return patterns.flatMap((pattern, index): Unmatched[] => {
+      return entries.flatMap((entry, index): Unmatched[] => {
+        const pattern = typeof entry === "string" ? entry : entry.tool;
         const { isExplicit } = compilePattern(pattern);
         // An entry such as `"*": ["delete_*"]` is also meant for servers that are added later.
         const isGeneral = ANYTHING.test(server) && !isExplicit;

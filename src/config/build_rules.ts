@@ -1,4 +1,5 @@
-import { entriesOf } from "./json_value.ts";
+import type { ArgumentTest, ToolEntry } from "../tool_entry.ts";
+import { entriesOf, isObject, type JsonValue } from "./json_value.ts";
 import { readInstant } from "./instant.ts";
 import type { AgentRules, Grants, JwtOptions, Limits, Rules, TokenHash } from "./rules.ts";
 import type { RulesFile } from "./rules_schema.ts";
@@ -6,6 +7,8 @@ import type { RulesFile } from "./rules_schema.ts";
 type AgentEntry = RulesFile["agents"][string];
 type GrantsEntry = NonNullable<AgentEntry["allow"]>;
 type LimitsEntry = NonNullable<AgentEntry["limits"]>;
+type ToolFileEntry = NonNullable<GrantsEntry["tools"]>[string][number];
+type TestEntry = NonNullable<Exclude<ToolFileEntry, string>["when"]>[string];
 type TokenEntry = NonNullable<AgentEntry["token_sha256"]>[number];
 type JwtEntry = NonNullable<NonNullable<RulesFile["auth"]>["jwt"]>;
 
@@ -33,10 +36,54 @@ function buildAgent({ allow, deny, limits, status, token_sha256: tokens }: Agent
 function buildGrants({ servers, tools, resources, prompts }: GrantsEntry): Grants {
   return {
     ...(servers === undefined ? {} : { servers }),
-    ...(tools === undefined ? {} : { tools: new Map(entriesOf(tools)) }),
+    ...(tools === undefined ? {} : {
+      tools: new Map(
+        entriesOf(tools).map(([server, entries]) => [server, entries.map(buildEntry)]),
+      ),
+    }),
     ...(resources === undefined ? {} : { resources: new Map(entriesOf(resources)) }),
     ...(prompts === undefined ? {} : { prompts: new Map(entriesOf(prompts)) }),
   };
+}
+
+function buildEntry(entry: ToolFileEntry): ToolEntry {
+  if (typeof entry === "string") return entry;
+  const { tool, hint, when } = entry;
+  return {
+    tool,
+    ...(hint === undefined ? {} : { hint }),
+    ...(when === undefined ? {} : {
+      when: new Map(entriesOf(when).map(([name, test]) => [name, buildTest(test)])),
+    }),
+  };
+}
+
+function buildTest(
+  { one_of: oneOf, max_length: maxLength, min, max, exists, ...test }: TestEntry,
+): ArgumentTest {
+  const { like, ilike, within, host } = test;
+  return {
+    ...("equals" in test ? { equals: decodeKeys(test.equals ?? null) } : {}),
+    ...(oneOf === undefined ? {} : { oneOf: oneOf.map(decodeKeys) }),
+    ...(like === undefined ? {} : { like: listOf(like) }),
+    ...(ilike === undefined ? {} : { ilike: listOf(ilike) }),
+    ...(within === undefined ? {} : { within: listOf(within) }),
+    ...(host === undefined ? {} : { host: listOf(host) }),
+    ...(min === undefined ? {} : { min }),
+    ...(max === undefined ? {} : { max }),
+    ...(maxLength === undefined ? {} : { maxLength }),
+    ...(exists === undefined ? {} : { exists }),
+  };
+}
+
+function listOf(oneOrMore: string | readonly string[]): readonly string[] {
+  return typeof oneOrMore === "string" ? [oneOrMore] : oneOrMore;
+}
+
+function decodeKeys(value: JsonValue): unknown {
+  if (Array.isArray(value)) return value.map(decodeKeys);
+  if (!isObject(value)) return value;
+  return Object.fromEntries(entriesOf(value).map(([key, member]) => [key, decodeKeys(member)]));
 }
 
 function buildLimits({ per_minute: perMinute, concurrent }: LimitsEntry): Limits {

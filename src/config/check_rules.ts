@@ -1,4 +1,5 @@
 import type { ConfigProblem } from "../errors.ts";
+import { checkConditions } from "./check_conditions.ts";
 import { agentIdShape, isAgentId } from "../agent_id.ts";
 import type { Document, Path } from "./document.ts";
 import { entriesOf, isObject, type JsonObject } from "./json_value.ts";
@@ -6,10 +7,10 @@ import { isSecureUrl } from "../loopback.ts";
 
 /**
  * Checks what a schema cannot express about rules: the shape of agent ids, a token that two agents
- * share, an issuer whose keys cannot be discovered.
+ * share, conditions that no call can pass, an issuer whose keys cannot be discovered.
  */
 export function checkRules(document: Document): ConfigProblem[] {
-  return [...checkAgents(document), ...checkIssuer(document)];
+  return [...checkAgents(document), ...checkConditions(document), ...checkIssuer(document)];
 }
 
 function checkIssuer(document: Document): ConfigProblem[] {

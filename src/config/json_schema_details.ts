@@ -129,6 +129,28 @@ const grants = (
   ),
 });
 
+const NO_EMPTY_LIST = { minItems: 1 };
+
+const conditions = (path: string): Details => {
+  const test = `${path}.when.*`;
+  return {
+    [`${path}.tool`]: { examples: ["write_file", "*"] },
+    [`${path}.when`]: { examples: [{ path: { within: "/srv/notes" } }], minProperties: 1 },
+    [test]: { minProperties: 1 },
+    [`${test}.equals`]: { examples: ["main", 5, null] },
+    [`${test}.one_of`]: { examples: [["main", "next"]], ...NO_EMPTY_LIST },
+    [`${test}.like`]: { examples: ["feature/*", ["*.md", "*.txt"]], ...NO_EMPTY_LIST },
+    [`${test}.ilike`]: { examples: ["select *"], ...NO_EMPTY_LIST },
+    [`${test}.within`]: { examples: ["/srv/notes", "C:\\notes"], ...NO_EMPTY_LIST },
+    [`${test}.host`]: { examples: ["*.example.com"], ...NO_EMPTY_LIST },
+    [`${test}.min`]: { examples: [1] },
+    [`${test}.max`]: { examples: [100] },
+    [`${test}.max_length`]: { examples: [1000] },
+    [`${test}.exists`]: { examples: [false] },
+    [`${path}.hint`]: { examples: ["read_only"] },
+  };
+};
+
 /** Additions to the schema of the rules file. */
 export const RULES_DETAILS: Details = {
   "": { title: "Rules of Agent MCP Gateway", ...WHOLE },
@@ -147,10 +169,12 @@ export const RULES_DETAILS: Details = {
   ...grants("agents.*.deny", {
     all: { tools: { "*": ["delete_*"] } },
     servers: ["billing"],
-    tools: { "*": ["delete_*", "drop_*"] },
+    tools: { "*": ["delete_*", { tool: "*", hint: "destructive" }] },
     resources: { files: ["file:///srv/private/*"] },
     prompts: { "*": ["admin_*"] },
   }),
+  ...conditions("agents.*.allow.tools.*[]"),
+  ...conditions("agents.*.deny.tools.*[]"),
   "agents.*.token_sha256": { examples: [[{ sha256: HASH, expires: "2027-01-31" }]] },
   "agents.*.token_sha256[]": { pattern: "^[0-9a-fA-F]{64}$" },
   "agents.*.token_sha256[].sha256": { examples: [HASH], pattern: "^[0-9a-fA-F]{64}$" },

@@ -1,3 +1,5 @@
+import type { ToolEntry } from "../tool_entry.ts";
+
 /** The checked rules file. Uses maps, so that `__proto__` and `constructor` are ordinary names. */
 export interface Rules {
   /** The rules of each agent by its id, in the file's order. */
@@ -30,8 +32,8 @@ export interface AgentRules {
 export interface Grants {
   /** Server name patterns. */
   readonly servers?: readonly string[];
-  /** Tool name patterns by server name pattern. */
-  readonly tools?: ReadonlyMap<string, readonly string[]>;
+  /** Tool name patterns, with or without conditions, by server name pattern. */
+  readonly tools?: ReadonlyMap<string, readonly ToolEntry[]>;
   /** URI patterns by server name pattern. */
   readonly resources?: ReadonlyMap<string, readonly string[]>;
   /** Prompt name patterns by server name pattern. */

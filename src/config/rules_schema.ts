@@ -4,9 +4,12 @@ import { readInstant } from "./instant.ts";
 import { isSecureUrl } from "../loopback.ts";
 import {
   addDescription,
+  anySchema,
   booleanSchema,
+  enumSchema,
   integerSchema,
   listSchema,
+  numberSchema,
   objectSchema,
   recordSchema,
   stringSchema,
@@ -23,10 +26,60 @@ const limits = objectSchema({
 const pattern = stringSchema("A name; `*` matches any run of characters, `?` exactly one.");
 const uriPattern = stringSchema("A URI; `*` matches any run of characters, `?` exactly one.");
 const patterns = (brief: string, item = pattern) => listSchema(item, { plural: "strings", brief });
+const oneOrMore = (brief: string) =>
+  addDescription(
+    z.union(
+      [z.string("a string"), z.array(z.string("a string"), "a list of strings")],
+      "a string or a list of strings",
+    ),
+    brief,
+  );
+
+const test = objectSchema({
+  equals: z.optional(anySchema("The whole value: any JSON value.")),
+  one_of: z.optional(listSchema(anySchema("Any JSON value."), {
+    plural: "values",
+    brief: "The whole value is one of these.",
+  })),
+  like: z.optional(
+    oneOrMore(
+      "The whole text; `*` matches any run of characters, `?` exactly one. Of a list, one matches.",
+    ),
+  ),
+  ilike: z.optional(oneOrMore("As `like`, whatever the case of letters.")),
+  within: z.optional(
+    oneOrMore("An absolute folder that contains the absolute path. Of a list, one contains it."),
+  ),
+  host: z.optional(
+    oneOrMore("The host of a URL, or a pattern of hosts. Of a list, one matches."),
+  ),
+  min: z.optional(numberSchema("The least number.")),
+  max: z.optional(numberSchema("The greatest number.")),
+  max_length: z.optional(integerSchema([0, MAX_LIMIT], "The greatest number of characters.")),
+  exists: z.optional(booleanSchema("Whether there is a value.")),
+}, "Tests of one argument, which must all hold.");
+
+const toolEntry = z.union([
+  pattern,
+  objectSchema({
+    tool: pattern,
+    when: z.optional(recordSchema(test, {
+      plural: "tests",
+      brief: "Tests by argument: a key of the arguments, or a JSON pointer such as `/filter/path`.",
+    })),
+    hint: z.optional(
+      enumSchema(
+        ["read_only", "destructive", "open_world"],
+        "The annotation that the tool has; where its server says nothing, the defaults of MCP hold.",
+      ),
+    ),
+  }, "A tool, with conditions on its annotations and on the arguments of the call."),
+], "a string, or an object with `tool`, `when` and `hint`");
+
 const grants = objectSchema({
   servers: z.optional(patterns("Servers.")),
   tools: z.optional(
-    recordSchema(patterns("Tools."), {
+    recordSchema(listSchema(toolEntry, { plural: "strings or objects", brief: "Tools." }), {
       plural: "tool lists",
       brief: "Tools, by server name or wildcard.",
     }),

@@ -4,6 +4,7 @@
  * description in the JSON Schema.
  */
 import * as z from "zod/mini";
+import type { JsonValue } from "./json_value.ts";
 
 /** Adds a description for the JSON Schema. Unlike `z.describe`, it does not copy the schema. */
 export function addDescription<T extends z.ZodMiniType>(schema: T, description: string): T {
@@ -46,6 +47,16 @@ export function enumSchema<const T extends readonly string[]>(values: T, brief: 
 /** Creates a schema for a boolean. */
 export function booleanSchema(brief: string): z.ZodMiniBoolean<boolean> {
   return addDescription(z.boolean("true or false"), brief);
+}
+
+/** Creates a schema for any number. */
+export function numberSchema(brief: string): z.ZodMiniNumber<number> {
+  return addDescription(z.number("a number"), brief);
+}
+
+/** Creates a schema for any JSON value. */
+export function anySchema(brief: string): z.ZodMiniType<JsonValue> {
+  return addDescription(z.unknown(), brief) as z.ZodMiniType<JsonValue>;
 }
 
 /** Creates a schema for an integer in a range, both ends included. */

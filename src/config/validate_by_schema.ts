@@ -10,6 +10,8 @@ const KEYWORD_TESTS = new Map<string, (argument: never) => Test>(Object.entries(
     enum: (words: JsonValue[]) => (value) => words.includes(value),
     minimum: (min: number) => (value) => typeof value !== "number" || value >= min,
     maximum: (max: number) => (value) => typeof value !== "number" || value <= max,
+    minItems: (min: number) => (value) => !Array.isArray(value) || value.length >= min,
+    minProperties: (min: number) => (value) => !isObject(value) || Object.keys(value).length >= min,
     minLength: (min: number) => (value) => typeof value !== "string" || value.length >= min,
     pattern: (pattern: string) => {
       const shape = new RegExp(pattern, "u");
@@ -58,6 +60,7 @@ function isOfType(type: string, value: JsonValue): boolean {
   if (type === "integer") return Number.isSafeInteger(value);
   if (type === "array") return Array.isArray(value);
   if (type === "object") return isObject(value);
+  if (type === "number") return Number.isFinite(value);
   return (type === "string" || type === "boolean") && typeof value === type;
 }
 

@@ -114,9 +114,13 @@ function warnEntries(document: Document, id: string, agent: JsonObject): ConfigP
     LISTS.flatMap((listed) =>
       entriesOf(getObject(agent[effect], listed.key) ?? {}).flatMap(([server, list]) =>
         (Array.isArray(list) ? list : []).flatMap((entry, index) => {
-          const message = typeof entry === "string" ? describeFault(entry, listed) : undefined;
+          const pattern = isObject(entry) ? entry["tool"] : entry;
+          const message = typeof pattern === "string" ? describeFault(pattern, listed) : undefined;
           if (message === undefined) return [];
-          const path = ["agents", id, effect, listed.key, server, index];
+          const path = [
+            ...["agents", id, effect, listed.key, server, index],
+            ...isObject(entry) ? ["tool"] : [],
+          ];
           return [document.createProblem(path, message)];
         })
       )

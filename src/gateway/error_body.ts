@@ -1,6 +1,6 @@
 import { CallerError, DownstreamError, type ErrorCode, type ErrorDetails } from "../errors.ts";
 import type { LimitDenial } from "../limits/mod.ts";
-import type { AccessRequest, Decision, IdentityError } from "../policy/mod.ts";
+import type { AccessRequest, DecidingCondition, Decision, IdentityError } from "../policy/mod.ts";
 import { shortenText } from "../text.ts";
 
 /** Maximum length of a URI or a name in an error, in UTF-16 code units. */
@@ -70,7 +70,11 @@ const ALTERNATIVES: Readonly<Record<AccessRequest["kind"], string>> = {
 };
 
 /** Returns the error for an operation that the rules deny. */
-export function denialErrorBody({ rule }: Decision, context: DenialContext): ErrorBody {
+export function denialErrorBody(
+  { rule, conditions }: Decision,
+  context: DenialContext,
+): ErrorBody {
+  if (conditions !== undefined) return conditionErrorBody(rule, conditions, context);
   const { operation, agent, accessRequest, similarServers, errorId } = context;
   const alternative = similarServers.length === 0
     ? ALTERNATIVES[accessRequest.kind]
@@ -84,6 +88,31 @@ export function denialErrorBody({ rule }: Decision, context: DenialContext): Err
     hint: errorId === undefined
       ? `${alternative}, or tell the user that the gateway's rules do not allow this`
       : `Tell the user that the gateway failed to decide; its log has the reason under ${errorId}`,
+  };
+}
+
+/** Returns the error for a call of a tool that other arguments might be allowed for. */
+function conditionErrorBody(
+  rule: string,
+  conditions: readonly DecidingCondition[],
+  { operation, agent, accessRequest }: DenialContext,
+): ErrorBody {
+  const requirements = conditions.map((condition) => {
+    return condition.rule === rule
+      ? condition.requirement
+      : `${condition.requirement} (${condition.rule})`;
+  });
+  return {
+    code: "DENIED_BY_POLICY",
+    message:
+      `Agent "${agent}" may not use ${describeAccess(accessRequest, operation)} like this: ` +
+      `${requirements.join("; or ")}.`,
+    rule,
+    hint: `${
+      conditions.some(({ isCorrectable }) => isCorrectable)
+        ? "Correct the arguments and call again"
+        : ALTERNATIVES[accessRequest.kind]
+    }, or tell the user that the gateway's rules do not allow this`,
   };
 }
 

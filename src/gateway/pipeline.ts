@@ -1,6 +1,8 @@
 import { type ClientConnection, isReadOnly } from "../downstream/mod.ts";
 import { limitsOf, type Permit } from "../limits/mod.ts";
+import type { AccessRequest, Decision } from "../policy/mod.ts";
 import type { Span } from "../trace.ts";
+import { type CheckTool, decideByAnnotations, DeniedBeforeSend } from "./deciding.ts";
 import { explainDenial } from "./denial.ts";
 import { type ErrorBody, errorBodyOf, identityErrorBody, limitErrorBody } from "./error_body.ts";
 import { callerToRecord, connectionAgent, identify, UNIDENTIFIED } from "./identification.ts";
@@ -187,16 +189,28 @@ async function runAdmitted(
   const { policy } = context.snapshot;
   const accessRequest = accessRequestFor(operation, context.transport);
   const decisionSpan = span.child("decision");
-  const decision = accessRequest && policy.decide(agent, accessRequest);
+  let decision = accessRequest && policy.decide(agent, accessRequest);
+  let checkTool: CheckTool | undefined;
+  if (accessRequest?.kind === "tool" && decision?.effect === "depends") {
+    try {
+      ({ decision, checkTool } = await decideByAnnotations(accessRequest, toolContext));
+    } catch (error) {
+      decisionSpan.end();
+      return { caller, subject, outcome: outcomeOfError(error, request, context) };
+    }
+  }
   if (decision !== undefined) decisionSpan.set({ "gateway.rule": decision.rule });
   decisionSpan.end();
-  const rule = decision?.rule;
-  if (accessRequest !== undefined && decision?.effect === "deny") {
+  const deny = (denial: Decision, denied: AccessRequest): OperationRecord => {
     const { name } = request;
     const error = unlistedError(operation) ??
-      explainDenial(decision, { agent, accessRequest, operation: name, context });
-    return { caller, subject, rule, outcome: { kind: "denied", error } };
+      explainDenial(denial, { agent, accessRequest: denied, operation: name, context });
+    return { caller, subject, rule: denial.rule, outcome: { kind: "denied", error } };
+  };
+  if (accessRequest !== undefined && decision !== undefined && decision.effect !== "allow") {
+    return deny(decision, accessRequest);
   }
+  const rule = decision?.rule;
 
   // The server, or the gateway's own tool.
   try {
@@ -205,11 +219,15 @@ async function runAdmitted(
     const outcome = await performOperation(operation, {
       toolContext,
       request,
+      checkTool,
       begin,
       stageContext,
     });
     return { caller, subject, rule, outcome };
   } catch (error) {
+    if (error instanceof DeniedBeforeSend && accessRequest !== undefined) {
+      return deny(error.decision, accessRequest);
+    }
     return { caller, subject, rule, outcome: outcomeOfError(error, request, context) };
   }
 }
@@ -244,9 +262,10 @@ function createToolContext({ request, agent, permit, stageContext }: AdmittedReq
 /** Performs an allowed operation. */
 async function performOperation(
   operation: TargetedOperation,
-  { toolContext, request, begin, stageContext }: {
+  { toolContext, request, checkTool, begin, stageContext }: {
     readonly toolContext: ToolContext;
     readonly request: OperationRequest;
+    readonly checkTool: CheckTool | undefined;
     readonly begin: (options: { readonly isReadOnly: boolean }) => Promise<void> | undefined;
     readonly stageContext: StageContext;
   },
@@ -261,7 +280,10 @@ async function performOperation(
         meta,
         onProgress,
         span,
-        beforeSend: (tool) => begin({ isReadOnly: isReadOnly(tool) }),
+        beforeSend: (tool) => {
+          checkTool?.(tool);
+          return begin({ isReadOnly: isReadOnly(tool) });
+        },
         onResult: (result) => offers.addResult(operation.server, result),
       });
     case "gateway-tool":

@@ -1,6 +1,6 @@
 import type { Settings } from "../config/mod.ts";
 import { utf8Bytes } from "../jsonrpc/mod.ts";
-import type { AccessRequest } from "../policy/mod.ts";
+import type { AccessRequest, CallArguments } from "../policy/mod.ts";
 import type { Operation, TargetedOperation } from "./operation.ts";
 import { auditUri, readOfferedName } from "./offered/mod.ts";
 import type { PipelineContext } from "./pipeline_context.ts";
@@ -18,7 +18,7 @@ export function accessRequestFor(
   switch (operation.kind) {
     case "server-tool": {
       const { server, tool, args } = operation;
-      return { kind: "tool", server, tool, args: () => args?.value ?? {} };
+      return { kind: "tool", server, tool, args: () => sentArguments(args) };
     }
     case "gateway-tool": {
       const { tool, args } = operation;
@@ -31,6 +31,13 @@ export function accessRequestFor(
     case "server-request":
       return operation.target.accessRequest;
   }
+}
+
+/** Returns the arguments that the server receives. */
+function sentArguments(args: ObjectArgument | undefined): CallArguments {
+  return args === undefined
+    ? { json: "{}", value: {} }
+    : { json: args.text.json, value: args.value };
 }
 
 /** Returns the memory of the parsed arguments of an operation, in bytes, if they were sent as a string of JSON. */

@@ -6,14 +6,10 @@ import {
   toCharacters,
 } from "../wildcards/mod.ts";
 import { formatPath } from "../json.ts";
+import { compileEntries, type FindEntry } from "./entries.ts";
 import type { AgentGrants, GrantLists } from "./rules.ts";
+import { compileToolEntries, type ToolName } from "./tool_entries.ts";
 import { compileUriEntries, type UriName } from "./uri_entries.ts";
-
-/** The kind of entries that a step of a decision searches: without wildcards, with wildcards, or any. */
-export type EntryKind = "explicit" | "wildcard" | "any";
-
-/** Returns the index of the first entry of a kind that matches the name. */
-export type FindEntry<Name> = (kind: EntryKind, name: Name) => number | undefined;
 
 /** One list of patterns of the rules file, ready to search. */
 export interface RuleList<Name = string> {
@@ -39,7 +35,7 @@ export interface CompiledAgent {
 /** One compiled `allow` or `deny`. */
 export interface CompiledGrants {
   readonly servers: RuleList;
-  readonly tools: ServerLists;
+  readonly tools: ServerLists<ToolName>;
   readonly resources: ServerLists<UriName>;
   readonly prompts: ServerLists;
 }
@@ -62,7 +58,7 @@ function compileGrants(
 ): CompiledGrants {
   const path = ["agents", agent, effect];
   const listsByServer = <Name>(
-    key: "tools" | "resources" | "prompts",
+    key: "resources" | "prompts",
     compile: (entries: readonly string[]) => FindEntry<Name>,
   ) => compileServerLists(grants?.[key] ?? new Map(), { path: [...path, key], compile });
   return {
@@ -70,21 +66,24 @@ function compileGrants(
       path: [...path, "servers"],
       compile: compileEntries,
     }),
-    tools: listsByServer("tools", compileEntries),
+    tools: compileServerLists(grants?.tools ?? new Map(), {
+      path: [...path, "tools"],
+      compile: (entries) => compileToolEntries(entries, effect),
+    }),
     resources: listsByServer("resources", (entries) => compileUriEntries(entries, effect)),
     prompts: listsByServer("prompts", compileEntries),
   };
 }
 
-interface CompileOptions<Name> {
+interface CompileOptions<Name, Entry> {
   readonly path: RulePath;
-  readonly compile: (entries: readonly string[]) => FindEntry<Name>;
+  readonly compile: (entries: readonly Entry[]) => FindEntry<Name>;
 }
 
 /** Prepares a list, which is compiled when it is first searched: most calls concern one or two lists. */
-function compileList<Name>(
-  entries: readonly string[],
-  { path, compile }: CompileOptions<Name>,
+function compileList<Name, Entry>(
+  entries: readonly Entry[],
+  { path, compile }: CompileOptions<Name, Entry>,
 ): RuleList<Name> {
   let findEntry: FindEntry<Name> | undefined;
   let pathText: string | undefined;
@@ -93,24 +92,6 @@ function compileList<Name>(
       return pathText ??= formatPath(path);
     },
     findEntry: (kind, name) => (findEntry ??= compile(entries))(kind, name),
-  };
-}
-
-function compileEntries(entries: readonly string[]): FindEntry<string> {
-  const explicitIndexes = new Map<string, number>();
-  const wildcards: { index: number; matches: Pattern["matches"] }[] = [];
-  for (const [index, entry] of entries.entries()) {
-    const pattern = compilePattern(entry);
-    if (!pattern.isExplicit) wildcards.push({ index, matches: pattern.matches });
-    else if (!explicitIndexes.has(entry)) explicitIndexes.set(entry, index);
-  }
-  return (kind, name) => {
-    const exactIndex = kind === "wildcard" ? undefined : explicitIndexes.get(name);
-    if (kind === "explicit") return exactIndex;
-    const wildcardIndex = wildcards.find(({ matches }) => matches(name))?.index;
-    return exactIndex !== undefined && wildcardIndex !== undefined
-      ? Math.min(exactIndex, wildcardIndex)
-      : exactIndex ?? wildcardIndex;
   };
 }
 
@@ -126,9 +107,9 @@ interface WildcardKey<Name> {
  * tried one by one. Nothing is cached per server, because callers choose the names of servers and could make
  * a cache grow.
  */
-function compileServerLists<Name>(
-  lists: ReadonlyMap<string, readonly string[]>,
-  { path, compile }: CompileOptions<Name>,
+function compileServerLists<Name, Entry>(
+  lists: ReadonlyMap<string, readonly Entry[]>,
+  { path, compile }: CompileOptions<Name, Entry>,
 ): ServerLists<Name> {
   const listsByKey = new Map<string, RuleList<Name>>();
   const wildcardKeys: WildcardKey<Name>[] = [];

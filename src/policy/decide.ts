@@ -1,4 +1,8 @@
-import type { CompiledAgent, CompiledGrants, EntryKind, RuleList, ServerLists } from "./compile.ts";
+import type { CallArguments } from "./call_arguments.ts";
+import type { CompiledAgent, CompiledGrants, RuleList, ServerLists } from "./compile.ts";
+import type { ListedTool } from "./condition.ts";
+import type { EntryKind, FoundCondition, SkippedEntry } from "./entries.ts";
+import { toToolName } from "./tool_entries.ts";
 import { toUriName } from "./uri_entries.ts";
 
 /** An action of an agent, about which the policy decides. */
@@ -10,8 +14,10 @@ export type AccessRequest =
     readonly kind: "tool";
     readonly server: string;
     readonly tool: string;
-    /** Returns the parsed arguments, for rules that depend on them; today, no rule does. */
-    readonly args?: () => unknown;
+    /** Returns the arguments as they are sent to the server; absent while they are not known. */
+    readonly args?: (() => CallArguments) | undefined;
+    /** Returns the tool, `undefined` if its server does not list it; absent while the list is not known. */
+    readonly listed?: (() => ListedTool | undefined) | undefined;
   }
   /** Read a resource, or see a resource template; denied if the agent may not use the server. */
   | {
@@ -32,15 +38,32 @@ export type AccessRequest =
 
 /** The decision about an access request. */
 export interface Decision {
-  /** Whether the access is allowed or denied. */
-  readonly effect: "allow" | "deny";
   /**
-   * Path of the entry that decided, such as `agents.backend.deny.tools.postgres[0]`. If no entry
-   * matched, the path of the list in which an entry could have allowed the access.
+   * Whether the access is allowed or denied, or depends on arguments or annotations that the request does not have.
+   */
+  readonly effect: "allow" | "deny" | "depends";
+  /**
+   * Path of the entry that decided, such as `agents.backend.deny.tools.postgres[0]`, or that decides first, if its
+   * condition holds. If no entry matched, the path of the entry whose condition did not hold, else of the list in
+   * which an entry could have allowed the access.
    */
   readonly rule: string;
+  /** For a denial, the conditions behind it; for a decision that depends, those it depends on. Absent if there are none. */
+  readonly conditions?: readonly DecidingCondition[];
   /** Errors while deciding, for the log only. A decision with errors denies. */
   readonly errors: readonly Error[];
+}
+
+/** A condition behind a decision. */
+export interface DecidingCondition {
+  /** Path of the entry. */
+  readonly rule: string;
+  /** The effect of the entry. */
+  readonly effect: "allow" | "deny";
+  /** The change that would make an `allow` match, or a `deny` not match: `path must be within /srv/notes`. */
+  readonly requirement: string;
+  /** Whether other arguments can fulfil the requirement; only the server can change annotations. */
+  readonly isCorrectable: boolean;
 }
 
 /**
@@ -68,8 +91,16 @@ export interface Step {
   readonly name: StepName;
   /** Paths of the searched lists, the most specific first; empty if the rules have none. */
   readonly searched: readonly string[];
+  /** The entries that match but for their conditions; absent if there are none. */
+  readonly skipped?: readonly SkippedStep[];
   /** The decision of this step; absent if nothing matched, so that the next step follows. */
   readonly decision?: Decision;
+}
+
+/** An entry that a step has skipped. */
+export interface SkippedStep extends DecidingCondition {
+  /** Whether the condition depends on arguments or annotations that are not known; otherwise it does not hold. */
+  readonly isOpen: boolean;
 }
 
 interface Search {
@@ -106,6 +137,9 @@ const DENY_OVERRIDES_ORDER: readonly Search[] = [
 
 const NO_ERRORS: readonly Error[] = [];
 
+/** Maximum number of failed conditions that a denial has. */
+const MAX_CONDITIONS = 3;
+
 /** Options of a decision. */
 export interface DecideOptions {
   /** Whether every deny comes before every allow; default false. */
@@ -130,8 +164,9 @@ export function decideFor(
       return decideServer(agent, request.server, options.steps);
     case "tool":
       return decideItem(agent, {
-        ...request,
-        name: request.tool,
+        kind: "tool",
+        server: request.server,
+        name: toToolName(request),
         listsIn: ({ tools }) => tools,
       }, options);
     case "resource":
@@ -179,14 +214,36 @@ function decideItem<Name>(
     allow: listsIn(agent.allow).listsFor(server),
     deny: listsIn(agent.deny).listsFor(server),
   };
+  const skipped: SkippedItem[] = [];
   for (const search of denyOverrides ? DENY_OVERRIDES_ORDER : ITEM_ORDER) {
-    const decision = runStep(search, lists[search.effect], { name, steps });
-    if (decision !== undefined) return decision;
+    const decision = runStep(search, lists[search.effect], { name, steps, skipped });
+    if (decision !== undefined) return concludeOpen(decision, skipped);
   }
   // An allowed server allows all its items of this kind, unless the rules also list allowed ones.
   const [firstList] = lists.allow;
-  const decision = firstList === undefined ? serverDecision : deny(firstList.path);
-  return addDecidingStep(decision, { name: `${kind} default`, searched: [] }, steps);
+  const decision = firstList === undefined
+    ? serverDecision
+    : denyByDefault(firstList.path, skipped);
+  const step = { name: `${kind} default`, searched: [] } as const;
+  return concludeOpen(addDecidingStep(decision, step, steps), skipped);
+}
+
+/** Denies because no entry has allowed the access; names an entry whose condition does not hold, if there is one. */
+function denyByDefault(path: string, skipped: readonly SkippedItem[]): Decision {
+  const conditions = failedConditions(skipped);
+  const [first] = conditions;
+  return first === undefined ? deny(path) : { ...deny(first.rule), conditions };
+}
+
+/** Returns the decision; if conditions that are not known yet might change it, one that depends on them. */
+function concludeOpen(decision: Decision, skipped: readonly SkippedItem[]): Decision {
+  const open = skipped.filter(({ isOpen }) => isOpen);
+  const [first] = open;
+  if (first === undefined || open.every(({ effect }) => effect === decision.effect)) {
+    return decision;
+  }
+  const conditions = open.map(describeSkipped);
+  return { effect: "depends", rule: first.rule, errors: NO_ERRORS, conditions };
 }
 
 function decideStatus({ status }: CompiledAgent, steps?: Step[]): Decision {
@@ -214,26 +271,82 @@ function deny(rule: string): Decision {
 function runStep<Name>(
   search: Search,
   lists: readonly RuleList<Name>[],
-  { name, steps }: { name: Name; steps: Step[] | undefined },
+  { name, steps, skipped = [] }: {
+    readonly name: Name;
+    readonly steps: Step[] | undefined;
+    /** The list to which the skipped entries are appended. */
+    readonly skipped?: SkippedItem[];
+  },
 ): Decision | undefined {
-  const decision = findDecision(search, lists, name);
+  const firstSkipped = skipped.length;
+  const decision = findDecision(search, lists, { name, skipped });
   if (steps !== undefined) {
-    const step = { name: search.name, searched: lists.map(({ path }) => path) };
-    steps.push(decision === undefined ? step : { ...step, decision });
+    const skippedHere = skipped.slice(firstSkipped)
+      .map((item) => ({ ...describeSkipped(item), isOpen: item.isOpen }));
+    steps.push({
+      name: search.name,
+      searched: lists.map(({ path }) => path),
+      ...(skippedHere.length > 0 && { skipped: skippedHere }),
+      ...(decision !== undefined && { decision }),
+    });
   }
   return decision;
+}
+
+/** An entry that matches but for its condition. */
+interface SkippedItem extends SkippedEntry {
+  readonly effect: "allow" | "deny";
+  readonly rule: string;
+}
+
+function describeSkipped(
+  { rule, effect, condition }: Pick<SkippedItem, "rule" | "effect" | "condition">,
+): DecidingCondition {
+  const { isCorrectable, requirement } = condition;
+  return { rule, effect, requirement: requirement(), isCorrectable };
+}
+
+/** Returns the conditions that do not hold, and with which entries would have allowed the access. */
+function failedConditions(skipped: readonly SkippedItem[]): DecidingCondition[] {
+  const failed = skipped.filter(({ isOpen, effect }) => !isOpen && effect === "allow");
+  const correctable = failed.filter(({ condition }) => condition.isCorrectable);
+  return (correctable.length > 0 ? correctable : failed).slice(0, MAX_CONDITIONS)
+    .map(describeSkipped);
 }
 
 function findDecision<Name>(
   { kind, effect }: Search,
   lists: readonly RuleList<Name>[],
-  name: Name,
+  { name, skipped }: { readonly name: Name; readonly skipped: SkippedItem[] },
 ): Decision | undefined {
   for (const list of lists) {
-    const index = list.findEntry(kind, name);
-    if (index !== undefined) return { effect, rule: `${list.path}[${index}]`, errors: NO_ERRORS };
+    const found = list.findEntry(kind, name);
+    if (found === undefined) continue;
+    const ruleOf = (index: number): string => `${list.path}[${index}]`;
+    if (typeof found === "number") return decideBy({ rule: ruleOf(found), effect }, skipped);
+    for (const entry of found.skipped) {
+      skipped.push({ ...entry, effect, rule: ruleOf(entry.index) });
+    }
+    const { index, condition } = found;
+    if (index !== undefined) return decideBy({ rule: ruleOf(index), effect, condition }, skipped);
   }
   return undefined;
+}
+
+/** Returns the decision of an entry; a denial has the conditions that would have to change. */
+function decideBy(
+  { rule, effect, condition }: Pick<SkippedItem, "rule" | "effect"> & {
+    readonly condition?: FoundCondition | undefined;
+  },
+  skipped: readonly SkippedItem[],
+): Decision {
+  const decision: Decision = { effect, rule, errors: NO_ERRORS };
+  if (effect === "allow") return decision;
+  const conditions = [
+    ...condition === undefined ? [] : [describeSkipped({ rule, effect, condition })],
+    ...failedConditions(skipped),
+  ];
+  return conditions.length === 0 ? decision : { ...decision, conditions };
 }
 
 /** Adds the step that decided, and returns its decision. */

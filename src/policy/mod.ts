@@ -13,7 +13,16 @@ export {
   type Resolution,
   resolveAgent,
 } from "./identity.ts";
-export type { AccessRequest, Decision, Step, StepName } from "./decide.ts";
+export type { CallArguments } from "./call_arguments.ts";
+export type { ListedTool } from "./condition.ts";
+export type {
+  AccessRequest,
+  DecidingCondition,
+  Decision,
+  SkippedStep,
+  Step,
+  StepName,
+} from "./decide.ts";
 export { compilePattern, type Pattern } from "../wildcards/mod.ts";
 export { compilePolicy, type Explanation, type Policy } from "./policy.ts";
 export type { AgentGrants, GrantLists, PolicyRules } from "./rules.ts";

@@ -26,7 +26,10 @@ export interface Policy {
   readonly has: (agent: string) => boolean;
   /** Decides about an access request of the agent. */
   readonly decide: (agent: string, request: AccessRequest) => Decision;
-  /** Whether an access request of the agent is allowed. */
+  /**
+   * Whether an access request of the agent is allowed, or may be: a call is shown to an agent although it depends on
+   * arguments. A request with arguments and a listed tool is allowed or not.
+   */
   readonly allows: (agent: string, request: AccessRequest) => boolean;
   /** Returns the same decision as `decide`, with its steps. */
   readonly explain: (agent: string, request: AccessRequest) => Explanation;
@@ -68,7 +71,7 @@ export function compilePolicy(rules: PolicyRules): Policy {
   return {
     has: (agent) => agents.has(agent),
     decide: (agent, request) => decide(agent, request),
-    allows: (agent, request) => decide(agent, request).effect === "allow",
+    allows: (agent, request) => decide(agent, request).effect !== "deny",
     explain: (agent, request) => {
       const steps: Step[] = [];
       const decision = decide(agent, request, steps);

@@ -1,3 +1,5 @@
+import type { ToolEntry } from "../tool_entry.ts";
+
 /** The part of the rules file that decisions depend on. */
 export interface PolicyRules {
   /** The rules by agent id. A map, because an id may be `__proto__` or `constructor`. */
@@ -23,8 +25,8 @@ export interface AgentGrants {
 export interface GrantLists {
   /** Patterns of server names. */
   readonly servers?: readonly string[] | undefined;
-  /** Patterns of tool names. */
-  readonly tools?: ReadonlyMap<string, readonly string[]> | undefined;
+  /** Patterns of tool names, with or without conditions. */
+  readonly tools?: ReadonlyMap<string, readonly ToolEntry[]> | undefined;
   /** Patterns of URIs. */
   readonly resources?: ReadonlyMap<string, readonly string[]> | undefined;
   /** Patterns of prompt names. */

@@ -1,5 +1,5 @@
 import { compilePattern, type Pattern } from "../wildcards/mod.ts";
-import type { FindEntry } from "./compile.ts";
+import type { FindEntry } from "./entries.ts";
 import {
   normalize,
   type Spellings,

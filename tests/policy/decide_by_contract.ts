@@ -40,7 +40,8 @@ export function decideByContract(
     [...grants[effect]?.[lists] ?? []]
       .filter(([key]) => matches(key, server))
       .flatMap(([key, patterns]) =>
-        patterns.map((pattern, index) => ({ effect, key, pattern, index }))
+        // Conditions have an implementation of their own.
+        patterns.map((pattern, index) => ({ effect, key, pattern: String(pattern), index }))
       );
   const entries = [...listEntries("allow"), ...listEntries("deny")]
     .filter(({ pattern, effect }) => matchesItem(pattern, item, effect));

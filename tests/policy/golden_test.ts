@@ -4,11 +4,11 @@
  * null for the server itself.
  */
 import assert from "node:assert/strict";
-import { type AccessRequest, compilePolicy } from "../../src/policy/mod.ts";
+import { type AccessRequest, compilePolicy, type Decision } from "../../src/policy/mod.ts";
 import { readRules, type WrittenRules } from "./read_rules.ts";
 
 type Item = string | null | { readonly resource: string } | { readonly prompt: string };
-type Row = [agent: string, server: string, item: Item, "allow" | "deny", rule: string];
+type Row = [agent: string, server: string, item: Item, Decision["effect"], rule: string];
 
 interface Table {
   readonly title: string;

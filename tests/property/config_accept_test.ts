@@ -73,9 +73,29 @@ const anyLimits = fc.record({
   per_minute: fc.integer({ min: 1 }),
   concurrent: fc.integer({ min: 1 }),
 }, ALL_OPTIONAL);
+const anyNumber = fc.oneof(fc.integer(), fc.constantFrom(0.5, -1e-7, 2 ** 53 - 1));
+const oneOrMore = (text: string) => fc.constantFrom(text, [text], [text, text]);
+const anyToolEntry = fc.record({
+  tool: anyText,
+  when: fc.dictionary(
+    fc.oneof(anyWord, fc.constant("/a~1b/0")),
+    fc.oneof(
+      fc.record({ equals: fc.constantFrom<Json>(null, "x", 5, [1, { a: [] }], { b: 0.5 }) }),
+      fc.record({ one_of: fc.constantFrom<Json>([1], ["a", null], [{ a: 1 }]) }),
+      fc.record({ like: oneOrMore("a*"), ilike: oneOrMore("A?") }),
+      fc.record({ within: oneOrMore("/srv"), host: oneOrMore("*.example.com") }),
+      fc.record({ min: anyNumber }),
+      fc.record({ max: anyNumber, max_length: fc.nat(), exists: fc.boolean() }),
+    ),
+    { minKeys: 1, maxKeys: 2 },
+  ),
+  hint: fc.constantFrom("read_only", "destructive", "open_world"),
+}, { requiredKeys: ["tool"] });
 const anyGrants = fc.record({
   servers: anyTexts,
-  tools: fc.dictionary(anyWord, anyTexts, { maxKeys: 2 }),
+  tools: fc.dictionary(anyWord, fc.array(fc.oneof(anyText, anyToolEntry), { maxLength: 3 }), {
+    maxKeys: 2,
+  }),
   resources: fc.dictionary(anyWord, anyTexts, { maxKeys: 2 }),
   prompts: fc.dictionary(anyWord, anyTexts, { maxKeys: 2 }),
 }, ALL_OPTIONAL);
@@ -178,6 +198,24 @@ for (const kind of ["servers", "rules"] as const) {
   });
 }
 
+const rulesOfEntry = (entry: { readonly [key: string]: Json }) => ({
+  agents: { a: { deny: { tools: { s: [{ tool: "t", ...entry }] } } } },
+});
+
+Deno.test("[config.strict-json] the fast checks report conditions that only functions refuse", () => {
+  const tests: Json[] = [
+    ...[{ equals: 2 ** 53 }, { min: 0.1234567890123456 }, { max: 1e300 }, { min: 2, max: 1 }],
+    ...[{ within: "srv" }, { within: "/a/../b" }, { host: "a/b" }, { host: "*:80" }],
+  ];
+  for (
+    const when of [{ "": { equals: 1 } }, { "/~": { equals: 1 } }, ...tests.map((a) => ({ a }))]
+  ) {
+    const text = JSON.stringify(rulesOfEntry({ when }));
+    assert.equal(checkFile(fastChecks, "rules", text)?.problems.length, 1, text);
+    assert.equal(checkFile(diagnosticChecks, "rules", text)?.problems.length, 1, text);
+  }
+});
+
 const goldenFolder = new URL("../golden/config/", import.meta.url);
 Deno.test("[config.strict-json] a golden file that the fast checks accept has the same result with zod", () => {
   let [acceptedCount, otherCount] = [0, 0];
@@ -214,6 +252,9 @@ Deno.test("[config.strict-json] values that only a refinement of zod refuses are
   for (
     const rules of [
       ...["", "2027-02-30", "2027-01-31T25:00Z", "soon"].map(token),
+      ...[{ when: {} }, { when: { a: {} } }, { hint: "x" }].map(rulesOfEntry),
+      ...[{ one_of: [] }, { like: [] }, { like: 5 }, { max_length: 1.5 }, { exists: null }]
+        .map((test) => rulesOfEntry({ when: { a: test } })),
       { agents: {}, auth: { jwt: { ...jwt, jwks_url: "http://example.com" } } },
       { agents: {}, auth: { jwt: { ...jwt, issuer: "" } } },
       { agents: { a: { token_sha256: ["0".repeat(63)] } } },

@@ -288,7 +288,7 @@ Deno.test("[rules.rule-path] an allowing rule names an entry that matches the se
             (rule.endsWith(`.allow.${lists}[${JSON.stringify(key)}][${index}]`) ||
               rule.endsWith(`.allow.${lists}.${key}[${index}]`)) &&
             compilePattern(key).matches(server) &&
-            compilePattern(entries[index] ?? "").matches(item?.name ?? "")
+            compilePattern(String(entries[index] ?? "")).matches(item?.name ?? "")
           );
           assert.ok(isEntryFound, rule);
         }

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { posix } from "node:path";
 import fc from "fast-check";
-import { compilePolicy } from "../../src/policy/mod.ts";
+import { compilePolicy, type Decision } from "../../src/policy/mod.ts";
 import { spellingsOf } from "../../src/policy/uri_spellings.ts";
 import { cpuMs } from "../cpu_time.ts";
 
@@ -79,7 +79,7 @@ const anyUri = fc.array(
   ).map((start) => start + parts.join(""))
 );
 
-function decide(grants: "allow" | "deny", pattern: string, uri: string): "allow" | "deny" {
+function decide(grants: "allow" | "deny", pattern: string, uri: string): Decision["effect"] {
   const rules = { [grants]: { resources: new Map([["files", [pattern]]]) } };
   const agent = { ...rules, allow: { servers: ["files"], ...rules["allow"] } };
   const policy = compilePolicy({ agents: new Map([["a", agent]]), denyOverrides: false });

@@ -2,7 +2,7 @@ import type { ServerConfig } from "../../config/mod.ts";
 import type { DownstreamServer, Item, ItemList } from "../../downstream/mod.ts";
 import { withValue } from "../../jsonrpc/mod.ts";
 import { compilePattern } from "../../policy/mod.ts";
-import { createStepRunner, type ToolContext } from "../tools/mod.ts";
+import { createStepRunner, listedToolRequest, type ToolContext } from "../tools/mod.ts";
 import { readCursor, writeCursor } from "./cursor.ts";
 import type { ListReader, ServerList } from "./list_reader.ts";
 import { readPage } from "./merged_list.ts";
@@ -94,7 +94,9 @@ async function findHashed(
   for (const { server: { config: { name: server } }, list } of lists) {
     const name = (await hashedNames(list, server, request)).get(offered);
     if (name === undefined) continue;
-    if (!policy.allows(agent, { kind: "tool", server, tool: name })) denied ??= { server, name };
+    const tool = list.get(name);
+    const isAllowed = tool !== undefined && policy.allows(agent, listedToolRequest(server, tool));
+    if (!isAllowed) denied ??= { server, name };
     else if (allowed !== undefined) return undefined;
     else allowed = { server, name };
   }
@@ -165,7 +167,7 @@ export async function listDirectTools(
   const { face, nameLimit, serverConfigs, policy, lists, caller } = request;
   const { agent } = caller;
   const serverNames = [...serverConfigs.keys()];
-  const parts = [];
+  const parts: { server: string; serverIndex: number; list: ItemList }[] = [];
   // Tools with the same name would make clients refuse the whole list.
   const hashed = new Map<string, ReadonlyMap<string, string>>();
   for (
@@ -176,16 +178,18 @@ export async function listDirectTools(
     hashed.set(name, await hashedNames(list, name, request));
   }
   const runStep = createStepRunner({ isLong: parts.some(({ list }) => list.isLong) }, agent);
-  const isOffered = (server: string, { name }: Item): boolean => {
+  const isOffered = (server: string, item: Item): boolean => {
+    const { name } = item;
     const config = serverConfigs.get(server);
     if (config === undefined || selectorOf(config, face)?.(name) !== true) return false;
-    if (!policy.allows(agent, { kind: "tool", server, tool: name })) return false;
+    if (!policy.allows(agent, listedToolRequest(server, item))) return false;
     const offered = offeredName({ server, name }, nameLimit);
     return !hasHash(offered) || (hashed.get(server)?.get(offered) === name &&
-      hashed.entries().every(([other, names]) => {
-        const tool = names.get(offered);
+      parts.every(({ server: other, list }) => {
+        const otherName = hashed.get(other)?.get(offered);
+        const tool = otherName === undefined ? undefined : list.get(otherName);
         return other === server || tool === undefined ||
-          !policy.allows(agent, { kind: "tool", server: other, tool });
+          !policy.allows(agent, listedToolRequest(other, tool));
       }));
   };
   const { items, next } = await readPage(parts, {

@@ -13,7 +13,7 @@ import { longWork } from "../../long_work.ts";
 import { similarNames } from "../../similar_names.ts";
 import type { Meta, Span } from "../../trace.ts";
 import { findMissingArguments, findSchemaErrors } from "./check_args.ts";
-import { findServer } from "./find_server.ts";
+import { findServer, listedToolRequest } from "./find_server.ts";
 import type { ObjectArgument, ServerCall, ToolContext } from "./tool.ts";
 
 /** Maximum length of a schema shown with an error, in UTF-16 code units; about 4,000 tokens. */
@@ -155,12 +155,16 @@ function toServerAnswer(
 
 function unknownToolError(
   { server, tool, isDirect = false }: ServerCall,
-  { items, incompleteReason, completeness }: ItemList,
+  tools: ItemList,
   { policy, caller: { agent } }: ToolContext,
 ): CallerError {
   // Compare the names first: there may be thousands of tools, and each decision takes time.
+  const { items, incompleteReason, completeness } = tools;
   const similar = similarNames(tool, items.map(({ name }) => name)).values()
-    .filter((name) => policy.allows(agent, { kind: "tool", server, tool: name }))
+    .filter((name) => {
+      const item = tools.get(name);
+      return item !== undefined && policy.allows(agent, listedToolRequest(server, item));
+    })
     .take(MAX_SIMILAR).toArray();
   const listing = isDirect
     ? "List the tools again"

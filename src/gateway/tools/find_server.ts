@@ -1,6 +1,7 @@
 import type { ServerConfig } from "../../config/mod.ts";
 import { DownstreamError } from "../../errors.ts";
-import type { DownstreamServer } from "../../downstream/mod.ts";
+import type { DownstreamServer, Tool } from "../../downstream/mod.ts";
+import type { AccessRequest } from "../../policy/mod.ts";
 import { similarNames } from "../../similar_names.ts";
 import type { ToolContext } from "./tool.ts";
 
@@ -28,6 +29,11 @@ export function findServer(context: ToolContext, name: string): DownstreamServer
   const suggestion = similar.length === 0 ? "" : `Similar names: ${similar.join(", ")}. `;
   const hint = `${suggestion}Call list_servers to see the servers you may use`;
   throw new DownstreamError("SERVER_UNAVAILABLE", name, message, { hint });
+}
+
+/** Returns the request to call a tool as its server lists it, while its arguments are not known. */
+export function listedToolRequest(server: string, tool: Tool): AccessRequest {
+  return { kind: "tool", server, tool: tool.name, listed: () => tool.definition };
 }
 
 /** The rules and the configured servers. */

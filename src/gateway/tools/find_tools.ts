@@ -11,7 +11,7 @@ import {
   type ToolIndex,
 } from "./finding/mod.ts";
 import { withDescriptions } from "./describe_servers.ts";
-import { allowedServers, findServer } from "./find_server.ts";
+import { allowedServers, findServer, listedToolRequest } from "./find_server.ts";
 import { firstSentenceOf, shortSignatureOf } from "./signature.ts";
 import { estimateTokens } from "./tokens.ts";
 import type { Arguments, GatewayAnswer, ToolContext } from "./tool.ts";
@@ -213,7 +213,7 @@ async function readAllowed(
   if (known !== undefined) return known;
   const flags = await narrow(new Uint8Array(catalog.items.length).fill(1), {
     tools: catalog.items,
-    selects: ({ name }) => policy.allows(agent, { kind: "tool", server, tool: name }),
+    selects: (tool) => policy.allows(agent, listedToolRequest(server, tool)),
     runStep,
   });
   const allowed = { flags, count: flags.reduce((sum, flag) => sum + flag, 0) };

@@ -1,7 +1,7 @@
 import { CallerError } from "../../errors.ts";
 import type { Tool } from "../../downstream/mod.ts";
 import { similarNames } from "../../similar_names.ts";
-import { findServer } from "./find_server.ts";
+import { findServer, listedToolRequest } from "./find_server.ts";
 import { signatureOf, summaryOf } from "./signature.ts";
 import { estimateTokens } from "./tokens.ts";
 import {
@@ -83,8 +83,7 @@ async function listServerTools(
   const { name } = server.config;
   const catalog = await server.list("tools", { caller, signal });
   const runStep = createStepRunner(catalog, caller.agent);
-  const isCallable = (tool: Tool) =>
-    policy.allows(caller.agent, { kind: "tool", server: name, tool: tool.name });
+  const isCallable = (tool: Tool) => policy.allows(caller.agent, listedToolRequest(name, tool));
   const callable = await filterTools(catalog.items, isCallable, runStep);
   const callableNames = new Set(callable.map((tool) => tool.name));
   const names = readNames(args);

@@ -13,7 +13,12 @@ import type { GatewayTool } from "./tool.ts";
 export { parseArguments, readServerArguments } from "./arguments.ts";
 export { callServerTool, type ServerAnswer, type ServerCallContext } from "./call_server_tool.ts";
 export { type RecallOptions, recallServers, withDescriptions } from "./describe_servers.ts";
-export { allowedServers, type PolicyAndConfigs, similarAllowedServers } from "./find_server.ts";
+export {
+  allowedServers,
+  listedToolRequest,
+  type PolicyAndConfigs,
+  similarAllowedServers,
+} from "./find_server.ts";
 export { createStepRunner, type StepRunner } from "./tool_listing.ts";
 export { cutToTokens, estimateTokens } from "./tokens.ts";
 export type {

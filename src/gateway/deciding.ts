@@ -1,0 +1,49 @@
+/** The decision stage of the pipeline, where it needs the annotations of a tool. */
+
+import type { Tool } from "../downstream/mod.ts";
+import type { AccessRequest, Decision } from "../policy/mod.ts";
+import type { ToolContext } from "./tools/mod.ts";
+
+/** Throws if the rules deny the call of a tool; called before the call is sent. */
+export type CheckTool = (tool: Tool) => void;
+
+/** A call that was denied after the decision about it, because the server has changed the tool. */
+export class DeniedBeforeSend extends Error {
+  /** The new decision. */
+  readonly decision: Decision;
+
+  /** @param decision The new decision. */
+  constructor(decision: Decision) {
+    super("The call is denied");
+    this.decision = decision;
+  }
+}
+
+/**
+ * Decides about a call by the annotations of its tool. They may require that the server is started. A tool that the
+ * server does not list fits no condition of an `allow`, and every condition of a `deny`.
+ *
+ * @returns The decision, and a check for the tool that is called in the end.
+ * @throws {DownstreamError} if the server does not list its tools.
+ */
+export async function decideByAnnotations(
+  request: AccessRequest & { readonly kind: "tool" },
+  { servers, caller, signal, policy }: Pick<
+    ToolContext,
+    "servers" | "caller" | "signal" | "policy"
+  >,
+): Promise<{ readonly decision: Decision; readonly checkTool: CheckTool }> {
+  const decide = (tool: Tool | undefined): Decision => {
+    return policy.decide(caller.agent, { ...request, listed: () => tool?.definition });
+  };
+  const list = await servers.get(request.server)?.list("tools", { caller, signal });
+  const decidedTool = list?.get(request.tool);
+  return {
+    decision: decide(decidedTool),
+    checkTool: (tool) => {
+      if (tool === decidedTool) return;
+      const decision = decide(tool);
+      if (decision.effect !== "allow") throw new DeniedBeforeSend(decision);
+    },
+  };
+}

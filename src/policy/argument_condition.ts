@@ -1,0 +1,125 @@
+import { parseArgumentPointer } from "../argument_pointer.ts";
+import { compileChecks, type NamedCheck } from "./argument_checks.ts";
+import { WrittenNumber } from "./call_arguments.ts";
+import type { ArgumentCondition } from "./requirement.ts";
+import { findPointed, MAX_VALUES, MISSING } from "./pointed_values.ts";
+
+/** Maximum nesting of lists whose members are judged. */
+const MAX_DEPTH = 64;
+
+/** Whether the tests of an argument hold, and the fault of the value, such as `it is missing`, if it has one. */
+export interface ArgumentVerdict {
+  readonly holds: boolean;
+  readonly fault?: string;
+}
+
+/** Judges the arguments of a call; `undefined` stands for arguments that cannot be read exactly. */
+export type JudgeArgument = (args: { readonly value: unknown } | undefined) => ArgumentVerdict;
+
+/** The judgment of one value. */
+interface Judgment {
+  readonly holds: boolean;
+  /** The value that decided, if no test could judge it. */
+  readonly unjudged?: { readonly value: unknown; readonly key?: NamedCheck["key"] };
+}
+
+/**
+ * Compiles the tests of one argument. In an `allow`, all values have to pass, and in a `deny`, one is enough. A value
+ * that is missing, or that a test cannot judge, fails in an `allow` and matches in a `deny`.
+ */
+export function compileArgument({ name, test, effect }: ArgumentCondition): JudgeArgument {
+  const keys = parseArgumentPointer(name);
+  const { exists } = test;
+  const checks = compileChecks(test);
+  const wholeChecks = checks.filter(({ key }) => key === "equals" || key === "oneOf");
+  const judgesLists = wholeChecks.length > 0 && wholeChecks.length === checks.length;
+  const isAllow = effect === "allow";
+
+  const unjudged = (value: unknown, key?: NamedCheck["key"]): Judgment => {
+    return { holds: !isAllow, unjudged: { value, ...(key && { key }) } };
+  };
+
+  const judgeMissing = (): Judgment => {
+    if (exists === true || (exists === false && checks.length === 0)) return { holds: !exists };
+    return unjudged(MISSING);
+  };
+
+  const judgeSingle = (value: unknown): Judgment => {
+    if (exists === false) return { holds: false };
+    let fault: Judgment | undefined;
+    for (const { key, check } of checks) {
+      const result = check(value);
+      if (result === false) return { holds: false };
+      if (result === undefined) fault ??= unjudged(value, key);
+    }
+    return fault ?? { holds: true };
+  };
+
+  const judgeList = (
+    list: readonly unknown[],
+    depth: number,
+    budget: { left: number },
+  ): Judgment => {
+    if (judgesLists && exists !== false && judgeSingle(list).holds) return { holds: true };
+    if (depth > MAX_DEPTH || (budget.left -= list.length) < 0) return unjudged(list);
+    return judgeAll(list, depth, budget);
+  };
+
+  const judgeAll = (
+    values: readonly unknown[],
+    depth: number,
+    budget: { left: number },
+  ): Judgment => {
+    let last: Judgment = values.length === 0 && isAllow
+      ? { holds: false, unjudged: { value: values } }
+      : { holds: isAllow };
+    for (const value of values) {
+      const judgment = value === MISSING
+        ? judgeMissing()
+        : Array.isArray(value)
+        ? judgeList(value, depth + 1, budget)
+        : judgeSingle(value);
+      // The first value that fails decides in an `allow`, the first that matches in a `deny`.
+      if (judgment.holds !== isAllow) return judgment;
+      last = judgment;
+    }
+    return last;
+  };
+
+  return (args) => {
+    const values = args && keys && findPointed(args.value, keys);
+    const judgment = values === undefined
+      ? unjudged(values)
+      : judgeAll(values, 0, { left: MAX_VALUES });
+    const fault = judgment.unjudged && describeFault(judgment.unjudged);
+    return fault === undefined ? { holds: judgment.holds } : { holds: judgment.holds, fault };
+  };
+}
+
+function describeFault(
+  { value, key }: { readonly value: unknown; readonly key?: NamedCheck["key"] },
+): string {
+  if (value === MISSING) return "it is missing";
+  if (value === undefined) return "there is too much to judge";
+  if (Array.isArray(value)) {
+    return value.length === 0 ? "it is empty" : "there is too much to judge";
+  }
+  if (value === null) return "it is null";
+  if (value instanceof WrittenNumber || typeof value === "number") {
+    return key === "min" || key === "max" ? "it is too large" : "it is a number";
+  }
+  if (typeof value !== "string") {
+    return typeof value === "boolean" ? `it is ${value}` : "it is an object";
+  }
+  switch (key) {
+    case "within":
+      return "it is no absolute path";
+    case "host":
+      return "it is no URL with a host";
+    case "min":
+    case "max":
+      return "it is a string";
+    default:
+      return "it is too long to judge";
+  }
+}

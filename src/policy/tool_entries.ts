@@ -1,0 +1,81 @@
+import type { ToolEntry } from "../tool_entry.ts";
+import { compilePattern, type Pattern } from "../wildcards/mod.ts";
+import { type CallArguments, readExactArguments } from "./call_arguments.ts";
+import { compileEntries, type EntryKind, type FindEntry, type SkippedEntry } from "./entries.ts";
+import {
+  compileCondition,
+  type Condition,
+  type ExactArguments,
+  type ListedTool,
+  type ToolFacts,
+} from "./condition.ts";
+
+/** A tool whose entries are searched, and what is known of its call. */
+export interface ToolName extends ToolFacts {
+  readonly tool: string;
+}
+
+/** Prepares a tool for the search in lists; its arguments are read at most once, if a condition needs them. */
+export function toToolName({ tool, args, listed }: {
+  readonly tool: string;
+  readonly args?: (() => CallArguments) | undefined;
+  readonly listed?: (() => ListedTool | undefined) | undefined;
+}): ToolName {
+  if (args === undefined) return { tool, listed };
+  let result: { readonly exact: ExactArguments } | undefined;
+  return { tool, listed, args: () => (result ??= { exact: readExactArguments(args()) }).exact };
+}
+
+/** A compiled entry. */
+interface CompiledEntry {
+  readonly index: number;
+  readonly matches: Pattern["matches"];
+  /** Absent if the entry matches whatever the arguments are. */
+  readonly condition?: Condition;
+}
+
+/**
+ * Compiles a list of tools. Of several entries that match the tool, the first whose condition holds is found; those
+ * before it are skipped.
+ */
+export function compileToolEntries(
+  entries: readonly ToolEntry[],
+  effect: "allow" | "deny",
+): FindEntry<ToolName> {
+  if (entries.every((entry) => typeof entry === "string")) {
+    const findEntry = compileEntries(entries);
+    return (kind, { tool }) => findEntry(kind, tool);
+  }
+  const explicit = new Map<string, CompiledEntry[]>();
+  const wildcards: CompiledEntry[] = [];
+  for (const [index, entry] of entries.entries()) {
+    const tool = typeof entry === "string" ? entry : entry.tool;
+    const { isExplicit, matches } = compilePattern(tool);
+    const isConditional = typeof entry !== "string" &&
+      (entry.hint !== undefined || entry.when !== undefined);
+    const compiled = {
+      index,
+      matches,
+      ...(isConditional && { condition: compileCondition(entry, effect) }),
+    };
+    if (!isExplicit) wildcards.push(compiled);
+    else explicit.set(tool, [...explicit.get(tool) ?? [], compiled]);
+  }
+  const candidates = (kind: EntryKind, tool: string): readonly CompiledEntry[] => {
+    const named = kind === "wildcard" ? [] : explicit.get(tool) ?? [];
+    const matching = kind === "explicit" ? [] : wildcards.filter(({ matches }) => matches(tool));
+    return matching.length === 0
+      ? named
+      : [...named, ...matching].sort((a, b) => a.index - b.index);
+  };
+  return (kind, name) => {
+    const skipped: SkippedEntry[] = [];
+    for (const { index, condition } of candidates(kind, name.tool)) {
+      const verdict = condition?.(name);
+      if (verdict === undefined) return { index, skipped };
+      if (verdict.state === "holds") return { index, skipped, condition: verdict };
+      skipped.push({ index, isOpen: verdict.state === "depends", condition: verdict });
+    }
+    return skipped.length === 0 ? undefined : { skipped };
+  };
+}

@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { Shell } from "./shell.ts";
+
+const RULES = {
+  agents: {
+    keeper: {
+      allow: {
+        servers: ["files"],
+        tools: {
+          files: [
+            { tool: "write_file", when: { path: { within: "/srv/notes" } } },
+            { tool: "list_*", hint: "read_only" },
+          ],
+        },
+      },
+    },
+    writer: {
+      allow: { servers: ["files"] },
+      deny: { tools: { files: [{ tool: "write_*", when: { mode: { one_of: ["a", "b"] } } }] } },
+    },
+  },
+};
+
+const RULE = "agents.keeper.allow.tools.files[0]";
+
+Deno.test("explain with conditions", async (t) => {
+  await using shell = new Shell({ servers: { files: { command: "true" } }, rules: RULES });
+  const explain = async (agent: string, tool: string, ...args: string[]) =>
+    await shell.run([
+      ...["explain", "--agent", agent, "--server", "files", "--tool", tool],
+      ...args,
+    ]);
+
+  await t.step(
+    "[rules.conditions-depend] [cli.explain] without arguments, the decision depends on them, with exit code 5",
+    async () => {
+      const { code, stdout } = await explain("keeper", "write_file", "--json");
+      const { decision, rule, depends_on, conditions } = JSON.parse(stdout);
+      assert.deepEqual([code, decision, rule, conditions], [5, "depends", RULE, undefined]);
+      const requirement = "path must be within /srv/notes";
+      assert.deepEqual(depends_on, [{ rule: RULE, decision: "allow", requirement }]);
+      const text = await explain("keeper", "write_file");
+      assert.equal(text.code, 5);
+      assert.match(
+        text.stdout,
+        /^depends: agent "keeper" may use, depending on the call, tool "write_file"/,
+      );
+      assert.ok(text.stdout.includes(`to be allowed by ${RULE}: ${requirement}\n`), text.stdout);
+      assert.match(
+        text.stdout,
+        /^4 {2}explicit allow +depends on agents\.keeper\.allow\.tools\.files\[0\]/m,
+      );
+      const denying = await explain("writer", "write_file");
+      assert.equal(denying.code, 5);
+      assert.match(
+        denying.stdout,
+        /^not to be denied by agents\.writer\.deny\.tools\.files\[0\]: mode must not be one of "a", "b"$/m,
+      );
+    },
+  );
+
+  await t.step(
+    "[rules.conditions-refusal] [cli.explain] --args decides as the gateway does",
+    async () => {
+      const allowed = await explain(
+        "keeper",
+        "write_file",
+        "--args",
+        '{"path": "/srv/notes/a"}',
+        "--json",
+      );
+      const { decision, rule } = JSON.parse(allowed.stdout);
+      assert.deepEqual([allowed.code, decision, rule], [0, "allow", RULE]);
+      const denied = await explain("keeper", "write_file", "--args", '{"path": "/srv/x"}');
+      assert.equal(denied.code, 3);
+      assert.match(denied.stdout, /^deny: agent "keeper" may not use tool "write_file"/);
+      assert.ok(
+        denied.stdout.includes(`to be allowed by ${RULE}: path must be within /srv/notes\n`),
+      );
+      assert.match(denied.stdout, /^4 {2}explicit allow +the condition of \S+ does not hold$/m);
+      const missing = await explain("writer", "write_file", "--args", "{}", "--json");
+      assert.deepEqual([missing.code, JSON.parse(missing.stdout).conditions], [3, [{
+        rule: "agents.writer.deny.tools.files[0]",
+        decision: "deny",
+        requirement: 'mode must not be one of "a", "b" (it is missing)',
+      }]]);
+    },
+  );
+
+  await t.step(
+    "[rules.conditions-hints] [cli.explain] annotations are not known while no server is started",
+    async () => {
+      const { code, stdout } = await explain("keeper", "list_x", "--args", "{}");
+      assert.equal(code, 5);
+      assert.match(stdout, /: the tool must be read-only by its annotations$/m);
+    },
+  );
+
+  await t.step(
+    "[cli.explain] arguments that are no JSON object, or have a key twice, are refused",
+    async () => {
+      for (const args of ["{", "[]", '"{}"', '{"a":1,"\\u0061":2}']) {
+        const { code, stderr } = await explain("keeper", "write_file", "--args", args);
+        assert.equal(code, 2, args);
+        assert.match(stderr, /The arguments (must be a JSON object|have a key twice)/);
+      }
+      const { code, stderr } = await shell.run(["explain", "--agent", "keeper", "--args", "{}"]);
+      assert.equal(code, 2);
+      assert.match(stderr, /Name the tool of the arguments with --tool/);
+    },
+  );
+
+  await t.step(
+    "[cli.explain] the table of --all counts tools with conditions as some",
+    async () => {
+      const { stdout } = await shell.run(["explain", "--all"]);
+      assert.match(stdout, /^files +some tools +some tools$/m);
+    },
+  );
+});

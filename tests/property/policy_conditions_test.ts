@@ -1,0 +1,271 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import {
+  type AccessRequest,
+  compilePolicy,
+  type Decision,
+  type GrantLists,
+} from "../../src/policy/mod.ts";
+import { hasEscapedKey, readJson } from "../../src/exact_json.ts";
+import { foldCase } from "../../src/text.ts";
+import type { ArgumentTest, ConditionalEntry, ToolEntry } from "../../src/tool_entry.ts";
+import { holdsByContract, withSource } from "../policy/judge_by_contract.ts";
+
+const anyKey = fc.constantFrom("a", "b", "path", "__proto__", "0", "a/b", "~");
+const anyNumber = fc.constantFrom(0, 1, -1, 0.5, 100, 9007199254740991, 0.1, -2.5);
+const anyText = fc.oneof(
+  fc.constantFrom("", "a", "ab", "A", "/srv/x", "/srv", "/srv/x/../y", "x", "/srv/x/", "//srv/x"),
+  fc.string({ maxLength: 4, unit: fc.constantFrom("a", "b", "/", ".", "\u00e9", "\ud83d\ude00") }),
+);
+const anyValue = fc.letrec<{ value: unknown }>((tie) => ({
+  value: fc.oneof(
+    { depthSize: "small" },
+    anyText,
+    anyNumber,
+    fc.constantFrom(null, true, false),
+    fc.array(tie("value"), { maxLength: 3 }),
+    fc.dictionary(anyKey, tie("value"), { maxKeys: 2, noNullPrototype: true }),
+  ),
+})).value;
+const anyPattern = fc.constantFrom("a*", "?", "*", "/srv*", "*b", "A?", "");
+const anyWholeTest: fc.Arbitrary<Required<ArgumentTest>> = fc.record({
+  equals: anyValue,
+  oneOf: fc.array(anyValue, { minLength: 1, maxLength: 3 }),
+  like: fc.array(anyPattern, { minLength: 1, maxLength: 2 }),
+  ilike: fc.array(anyPattern, { minLength: 1, maxLength: 2 }),
+  within: fc.array(fc.constantFrom("/srv", "/srv/x", "/"), { minLength: 1, maxLength: 2 }),
+  host: fc.constant(["example.com"]),
+  min: anyNumber,
+  max: anyNumber,
+  maxLength: fc.constantFrom(0, 1, 2, 5),
+  exists: fc.boolean(),
+});
+const TEST_KEYS: readonly (keyof ArgumentTest)[] = [
+  ...["equals", "oneOf", "like", "ilike", "within", "min", "max", "maxLength", "exists"] as const,
+];
+/** One or two tests of the same argument. */
+const anyTest: fc.Arbitrary<ArgumentTest> = fc.tuple(
+  anyWholeTest,
+  fc.subarray([...TEST_KEYS], { minLength: 1, maxLength: 2 }),
+).map(([test, keys]) => Object.fromEntries(keys.map((key) => [key, test[key]])));
+const anyName = fc.oneof(
+  anyKey.filter((key) => !key.startsWith("/")),
+  fc.constantFrom("/a", "/a/b", "/a/0", "/path/a", "/a~1b", "/~0", "/a/path/b"),
+);
+const anyUsualName = fc.constantFrom("a", "path", "b");
+const anyWhen = fc.array(fc.tuple(fc.oneof(anyUsualName, anyName), anyTest), {
+  minLength: 1,
+  maxLength: 2,
+})
+  .map((tests) => new Map(tests));
+
+/** Writes a value as JSON in one of many spellings: escapes, spaces, and texts of numbers. */
+function spell(value: unknown, next: () => number): string {
+  const space = next() % 4 === 0 ? " " : "";
+  if (typeof value === "number") {
+    const spellings = [
+      JSON.stringify(value),
+      `${value}${Number.isInteger(value) ? ".000000000000000000000" : "00000000000000000000"}`,
+      `${value}e0`,
+      `${value}E+0`,
+      Number.isInteger(value)
+        ? `${value}.00000000000000000000001`
+        : `${value}0000000000000000000001`,
+      "1e400",
+    ];
+    return spellings[next() % spellings.length] + space;
+  }
+  if (typeof value === "string") return spellText(value, next) + space;
+  if (Array.isArray(value)) return `[${space}${value.map((item) => spell(item, next)).join(",")}]`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value) + space;
+  const members = Object.entries(value)
+    .map(([key, member]) => `${spellText(key, next)}${space}:${spell(member, next)}`);
+  return `{${members.join(`,${space}`)}}`;
+}
+
+function spellText(text: string, next: () => number): string {
+  const units = text.split("").map((unit) =>
+    next() % 3 === 0
+      ? `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`
+      : JSON.stringify(unit).slice(1, -1)
+  );
+  // A high surrogate alone would be escaped by `JSON.stringify` anyway.
+  return `"${units.join("")}"`;
+}
+
+const anyJson = fc.tuple(
+  fc.tuple(
+    fc.record({ a: anyValue, path: anyText, b: fc.oneof(anyNumber, anyText) }, {
+      requiredKeys: [],
+    }),
+    fc.dictionary(anyKey, anyValue, { maxKeys: 2, noNullPrototype: true }),
+  ).map(([usual, others]) => ({ ...others, ...usual })),
+  fc.infiniteStream(fc.nat({ max: 1000 })),
+).map(([args, stream]) => spell(args, () => stream.next().value ?? 0));
+
+const requestOf = (json: string, tool = "t"): AccessRequest => ({
+  kind: "tool",
+  server: "s",
+  tool,
+  args: () => ({ json, value: JSON.parse(json) }),
+  listed: () => ({}),
+});
+
+function decide(
+  grants: { allow?: ToolEntry[]; deny?: ToolEntry[] },
+  request: AccessRequest,
+): Decision {
+  const listOf = (entries: ToolEntry[] | undefined): GrantLists =>
+    entries === undefined ? {} : { tools: new Map([["s", entries]]) };
+  const agent = {
+    allow: { servers: ["*"], ...listOf(grants.allow) },
+    deny: listOf(grants.deny),
+  };
+  return compilePolicy({ agents: new Map([["a", agent]]), denyOverrides: false }).decide(
+    "a",
+    request,
+  );
+}
+
+Deno.test("[rules.conditions] conditions hold as in an implementation of the contract, in any spelling of the arguments", () => {
+  let heldCount = 0;
+  let count = 0;
+  fc.assert(
+    fc.property(anyWhen, anyJson, (when, json) => {
+      const request = requestOf(json);
+      const entry: ConditionalEntry = { tool: "t", when };
+      const [allowed, denied] = withSource(json, () => [
+        holdsByContract(when, "allow", json),
+        holdsByContract(when, "deny", json),
+      ]) as [boolean, boolean];
+      assert.equal(decide({ allow: [entry] }, request).effect, allowed ? "allow" : "deny", json);
+      assert.equal(decide({ deny: [entry] }, request).effect, denied ? "deny" : "allow", json);
+      count++;
+      if (allowed) heldCount++;
+      // A call that an `allow` lets through is stopped by a `deny` with the same condition.
+      if (allowed) assert.ok(denied);
+    }),
+    { numRuns: 3000 },
+  );
+  assert.ok(heldCount > count / 50, `${heldCount} of ${count} conditions held`);
+});
+
+const anyEntry: fc.Arbitrary<ToolEntry> = fc.oneof(
+  fc.constantFrom("t", "*", "t*", "u"),
+  fc.record({
+    tool: fc.constantFrom("t", "*", "t*", "u"),
+    when: anyWhen,
+    hint: fc.constantFrom("read_only", "destructive", "open_world"),
+  }, { requiredKeys: ["tool"] }) as fc.Arbitrary<ConditionalEntry>,
+);
+const anyEntries = fc.array(anyEntry, { maxLength: 4 });
+const isAllowed = ({ effect }: Decision): boolean => effect === "allow";
+
+Deno.test("[rules.conditions-never-widen] adding a deny with conditions, or removing one of its conditions, never allows more", () => {
+  fc.assert(
+    fc.property(
+      anyEntries,
+      anyEntries,
+      anyEntry,
+      fc.nat(),
+      anyJson,
+      (allow, deny, added, at, json) => {
+        const request = requestOf(json);
+        const before = decide({ allow, deny }, request);
+        const longer = deny.toSpliced(at % (deny.length + 1), 0, added);
+        const withDeny = decide({ allow, deny: longer }, request);
+        if (isAllowed(withDeny)) assert.ok(isAllowed(before));
+        const strictest = longer.map((entry, index): ToolEntry => {
+          if (index !== at % longer.length || typeof entry === "string") return entry;
+          const { hint, when = new Map() } = entry;
+          const kept = [...when].filter((_, position) => position !== at % Math.max(1, when.size));
+          return {
+            tool: entry.tool,
+            ...(hint !== undefined && { hint }),
+            ...(kept.length > 0 && { when: new Map(kept) }),
+          };
+        });
+        if (isAllowed(decide({ allow, deny: strictest }, request))) assert.ok(isAllowed(withDeny));
+        const unconditional = longer.map((entry) => typeof entry === "string" ? entry : entry.tool);
+        if (isAllowed(decide({ allow, deny: unconditional }, request))) {
+          assert.ok(
+            isAllowed(withDeny),
+          );
+        }
+      },
+    ),
+    { numRuns: 3000 },
+  );
+});
+
+Deno.test("[rules.conditions-depend] a decision without arguments depends on them exactly if arguments can change it", () => {
+  fc.assert(
+    fc.property(
+      anyEntries,
+      anyEntries,
+      fc.array(anyJson, { minLength: 1, maxLength: 5 }),
+      (allow, deny, texts) => {
+        const { args: _, ...request } = requestOf("{}") as AccessRequest & { kind: "tool" };
+        const { effect, conditions = [] } = decide({ allow, deny }, request);
+        assert.equal(effect === "depends", effect !== "deny" && conditions.length > 0);
+        if (effect === "depends") return;
+        for (const json of texts) {
+          assert.equal(
+            decide({ allow, deny }, requestOf(json)).effect,
+            effect,
+          );
+        }
+      },
+    ),
+    { numRuns: 2000 },
+  );
+});
+
+Deno.test("[rules.conditions-sent] keys and values are read exactly, whatever V8 has read before", () => {
+  fc.assert(
+    fc.property(anyJson, (json) => {
+      const { value, hasDuplicateKeys } = readJson(json);
+      assert.equal(hasDuplicateKeys, false);
+      if (!hasEscapedKey(json)) {
+        assert.equal(JSON.stringify(value), JSON.stringify(JSON.parse(json)));
+      }
+    }),
+    { numRuns: 3000 },
+  );
+  for (
+    const json of [
+      '{"a":1,"\\u0061":2}',
+      '[{"b":{"a\\u0062":1,"ab":2}}]',
+      '{"a\\"":1,"a\\u0022":1}',
+    ]
+  ) {
+    assert.equal(readJson(json).hasDuplicateKeys, true, json);
+    assert.equal(hasEscapedKey(json), true, json);
+  }
+  for (const json of ['{"a":"\\u0061"}', '["\\\\",{"a":"\\":"}]', "5", '"\\""']) {
+    assert.equal(hasEscapedKey(json), false, json);
+    assert.deepEqual(JSON.stringify(readJson(json).value), JSON.stringify(JSON.parse(json)), json);
+  }
+});
+
+Deno.test("[rules.conditions-texts] letters are equal whatever their case by Unicode's simple case folding", () => {
+  const letters = new Map<string, string[]>();
+  for (let code = 0; code < 0x1_0000; code++) {
+    // The other blocks have no letters with case, but many characters.
+    if ((code >= 0x2e00 && code < 0xa640) || (code >= 0xac00 && code < 0xfb00)) continue;
+    const letter = String.fromCodePoint(code);
+    const folded = foldCase(letter);
+    assert.equal([...folded].length, 1);
+    letters.set(folded, [...letters.get(folded) ?? [], letter]);
+    for (const other of [letter.toUpperCase(), letter.toLowerCase()]) {
+      const isSame = other.length === 1 &&
+        new RegExp(`^\\u{${code.toString(16)}}$`, "iu").test(other);
+      if (isSame) assert.equal(foldCase(other), folded, letter);
+    }
+  }
+  for (const group of letters.values()) {
+    const [first = ""] = group;
+    const same = new RegExp(`^\\u{${first.codePointAt(0)?.toString(16)}}$`, "iu");
+    for (const letter of group) assert.ok(same.test(letter), `${first} ${letter}`);
+  }
+});
