@@ -23,7 +23,9 @@ export const decodeToolCall: RequestDecoder = (request, context) => {
 /** Decodes the call of a tool that neither the gateway nor a server has. */
 const decodeUnknownCall: RequestDecoder = (request, context) => {
   const { name: calledTool, arguments: args } = fieldsOf(request.params);
-  const unknownTool = startOfText(String(calledTool), MAX_UNKNOWN_NAME);
+  // Converting an object to a string may throw (`{"toString": null}`).
+  const text = typeof calledTool === "object" ? "(not a string)" : String(calledTool);
+  const unknownTool = startOfText(text, MAX_UNKNOWN_NAME);
   const message = `Unknown tool: ${unknownTool}. This server has ${context.toolNames()}; ` +
     "tools of other servers are called through execute_tool.";
   const { capabilities } = context;

@@ -228,3 +228,14 @@ Deno.test("[direct.decisions] calls by direct names count towards the limits of 
   assert.equal(await codeOf({ name: "one__x" }), "RATE_LIMITED");
   assert.equal(await codeOf(byTool), "RATE_LIMITED");
 });
+
+Deno.test("[audit.fields] a call whose tool is not a string is refused, and on record", async () => {
+  await using gateway = await MemoryGateway.open({ rules: RULES, servers: {} });
+  const client = gateway.connect("a");
+  for (const name of [{ toString: 1 }, [[[]]], null]) {
+    const { error } = await client.request("tools/call", { name });
+    assert.equal(error?.code, -32602);
+  }
+  const tools = gateway.readAudit().map(({ tool, code }) => [tool, code]);
+  assert.deepEqual(tools, Array(3).fill(["(not a string)", "TOOL_NOT_FOUND"]));
+});
