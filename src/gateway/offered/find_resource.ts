@@ -101,14 +101,14 @@ async function findFirst(
   return denied;
 }
 
-/** Returns the lists of the first servers, up to one whose list is not known yet. */
+/** Returns the lists of the first servers, up to one whose list was never known. */
 function knownLists(
   kind: Search["kind"],
-  { servers, caller }: SearchContext,
+  { servers, caller, offers: { lists } }: SearchContext,
 ): readonly ServerList[] {
   const known: ServerList[] = [];
   for (const server of servers) {
-    const list = server.knownList(kind, caller);
+    const list = lists.lastKnownList(server, { kind, caller });
     if (list === undefined) break;
     known.push({ server, list });
   }

@@ -50,6 +50,8 @@ export class ListReader {
   readonly #options: ListReaderOptions;
   // By the kind of the list and the agent.
   readonly #pending = new WeakMap<DownstreamServer, Map<string, PendingList>>();
+  // The last list of each kind that was known, by the kind and the agent.
+  readonly #lastLists = new WeakMap<Pick<DownstreamServer, "knownList">, Map<string, ItemList>>();
   // The last reason that was logged for each server.
   readonly #loggedReasons = new WeakMap<DownstreamServer, string>();
   // The lists that servers failed to send, by the name of the server.
@@ -97,6 +99,22 @@ export class ListReader {
     pending.isMissed = true;
     // An older list may be known while a newer one is requested.
     return server.knownList(kind, caller);
+  }
+
+  /**
+   * Returns the list of a server if it is known, or else the one that was known before: a server that keeps announcing
+   * changes, and then lists late, must not delay requests for others.
+   */
+  lastKnownList(
+    server: Pick<DownstreamServer, "knownList">,
+    { kind, caller }: { readonly kind: ListKind; readonly caller: Caller },
+  ): ItemList | undefined {
+    const key = `${kind} ${caller.agent}`;
+    const ofServer = this.#lastLists.get(server) ?? new Map<string, ItemList>();
+    const list = server.knownList(kind, caller) ?? ofServer.get(key);
+    if (list === undefined) return undefined;
+    this.#lastLists.set(server, ofServer.set(key, list));
+    return list;
   }
 
   /** Announces the lists that a server failed to send, after it has answered something else. */

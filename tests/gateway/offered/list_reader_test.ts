@@ -1,9 +1,15 @@
 import assert from "node:assert/strict";
-import { type DownstreamServer, openTransport, Processes } from "../../../src/downstream/mod.ts";
+import {
+  type DownstreamServer,
+  ItemList,
+  openTransport,
+  Processes,
+} from "../../../src/downstream/mod.ts";
 import { ListReader, type ServerList } from "../../../src/gateway/offered/list_reader.ts";
 import { createLog } from "../../../src/log.ts";
 import { AsyncQueue } from "../../contract/async_queue.ts";
 import { DownstreamFixture } from "../../contract/downstream_fixture.ts";
+import { FakeClient } from "../../contract/fake_client.ts";
 import {
   createDefinition,
   runScriptedServer,
@@ -69,4 +75,26 @@ Deno.test("[offered.failing] a server that fails is left out, and the log has ea
   }
   assert.equal(lines.length, 1, lines.join(""));
   assert.match(lines[0] ?? "", /left out .*its connection ended/);
+});
+
+Deno.test("[offered.pending] a list that has changed is searched until the new one is known", () => {
+  const log = createLog({ level: "warn", write: (line) => assert.fail(line) });
+  const reader = new ListReader({ onLateList: () => assert.fail(), log });
+  const list = new ItemList([]);
+  let known: ItemList | undefined;
+  const server = { knownList: () => known };
+  const read = (agent: string) =>
+    reader.lastKnownList(server, {
+      kind: "resources",
+      caller: new FakeClient("client").asAgent(agent),
+    });
+  assert.equal(read("first"), undefined);
+  known = list;
+  assert.equal(read("first"), list);
+  // The server has announced a change.
+  known = undefined;
+  assert.equal(read("first"), list);
+  assert.equal(read("second"), undefined);
+  known = new ItemList([]);
+  assert.equal(read("first"), known);
 });
