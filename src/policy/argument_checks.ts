@@ -74,13 +74,28 @@ function isShort(text: string, maxLength: number): boolean {
   return length <= maxLength;
 }
 
+/** Remembers the last result of a function: the entries of a list judge the same value, one after the other. */
+function rememberLast<T>(compute: (text: string) => T): (text: string) => T {
+  let last: { readonly text: string; readonly result: T } | undefined;
+  return (text) => {
+    if (last?.text !== text) last = { text, result: compute(text) };
+    return last.result;
+  };
+}
+
+const readHost = rememberLast(hostOf);
+const readPath = {
+  posix: rememberLast((path) => parseAbsolutePath(path, "posix")),
+  windows: rememberLast((path) => parseAbsolutePath(path, "windows")),
+};
+
 function compileHosts(patterns: readonly string[]): Check {
   const matchers = patterns.flatMap((pattern) => {
     const normalized = normalizeHostPattern(pattern);
     return normalized === undefined ? [] : [compilePattern(normalized).matches];
   });
   return (value) => {
-    const host = typeof value === "string" ? hostOf(value) : undefined;
+    const host = typeof value === "string" ? readHost(value) : undefined;
     return host === undefined ? undefined : matchers.some((matches) => matches(host));
   };
 }
@@ -102,7 +117,7 @@ function compileFolder(text: string): Check {
   const root = normalize(folder.root);
   const names = folder.names.map(normalize);
   return (value) => {
-    const path = typeof value === "string" ? parseAbsolutePath(value, folder.kind) : undefined;
+    const path = typeof value === "string" ? readPath[folder.kind](value) : undefined;
     if (path === undefined) return undefined;
     if (normalize(path.root) !== root) return false;
     const first = path.names.findIndex((name, index) => normalize(name) !== names[index]);

@@ -23,6 +23,9 @@ interface Judgment {
   readonly unjudged?: { readonly value: unknown; readonly key?: NamedCheck["key"] };
 }
 
+const HOLDS: Judgment = { holds: true };
+const FAILS: Judgment = { holds: false };
+
 /**
  * Compiles the tests of one argument. In an `allow`, all values have to pass, and in a `deny`, one is enough. A value
  * that is missing, or that a test cannot judge, fails in an `allow` and matches in a `deny`.
@@ -45,14 +48,14 @@ export function compileArgument({ name, test, effect }: ArgumentCondition): Judg
   };
 
   const judgeSingle = (value: unknown): Judgment => {
-    if (exists === false) return { holds: false };
+    if (exists === false) return FAILS;
     let fault: Judgment | undefined;
     for (const { key, check } of checks) {
       const result = check(value);
-      if (result === false) return { holds: false };
+      if (result === false) return FAILS;
       if (result === undefined) fault ??= unjudged(value, key);
     }
-    return fault ?? { holds: true };
+    return fault ?? HOLDS;
   };
 
   const judgeList = (
@@ -60,7 +63,7 @@ export function compileArgument({ name, test, effect }: ArgumentCondition): Judg
     depth: number,
     budget: { left: number },
   ): Judgment => {
-    if (judgesLists && exists !== false && judgeSingle(list).holds) return { holds: true };
+    if (judgesLists && exists !== false && judgeSingle(list).holds) return HOLDS;
     if (depth > MAX_DEPTH || (budget.left -= list.length) < 0) return unjudged(list);
     return judgeAll(list, depth, budget);
   };
@@ -72,7 +75,9 @@ export function compileArgument({ name, test, effect }: ArgumentCondition): Judg
   ): Judgment => {
     let last: Judgment = values.length === 0 && isAllow
       ? { holds: false, unjudged: { value: values } }
-      : { holds: isAllow };
+      : isAllow
+      ? HOLDS
+      : FAILS;
     for (const value of values) {
       const judgment = value === MISSING
         ? judgeMissing()
@@ -92,7 +97,7 @@ export function compileArgument({ name, test, effect }: ArgumentCondition): Judg
       ? unjudged(values)
       : judgeAll(values, 0, { left: MAX_VALUES });
     const fault = judgment.unjudged && describeFault(judgment.unjudged);
-    return fault === undefined ? { holds: judgment.holds } : { holds: judgment.holds, fault };
+    return fault === undefined ? judgment : { holds: judgment.holds, fault };
   };
 }
 

@@ -20,17 +20,17 @@ export interface ToolFacts {
   readonly listed?: (() => ListedTool | undefined) | undefined;
 }
 
-/** The judgment of a condition: it holds, it does not, or it depends on something that is not known. */
-export interface ConditionVerdict {
-  readonly state: "holds" | "fails" | "depends";
-  /** Whether other arguments can make an `allow` match, or a `deny` not match. */
-  readonly isCorrectable: boolean;
-  /** Returns what would make an `allow` match, or a `deny` not match. */
-  readonly requirement: () => string;
-}
+/** Whether a condition holds or not, or depends on something that is not known. */
+export type ConditionState = "holds" | "fails" | "depends";
 
-/** Judges the condition of an entry. */
-export type Condition = (facts: ToolFacts) => ConditionVerdict;
+/** The condition of an entry. */
+export interface Condition {
+  readonly judge: (facts: ToolFacts) => ConditionState;
+  /** Whether other arguments can make an `allow` match, or a `deny` not match. */
+  readonly isCorrectable: (facts: ToolFacts) => boolean;
+  /** Describes the change that would do so; this takes longer than to judge. */
+  readonly describe: (facts: ToolFacts) => string;
+}
 
 /** Compiles the condition of an entry. */
 export function compileCondition(
@@ -42,32 +42,40 @@ export function compileCondition(
     describe: () => describeArgument({ name, test, effect }),
   }));
   const isAllow = effect === "allow";
-  return ({ args, listed }) => {
-    const hintHolds = hint === undefined
-      ? true
-      : listed === undefined
-      ? undefined
-      : fitsHint(listed(), hint) ?? !isAllow;
-    const verdicts = tests.map(({ judge, describe }) => {
-      return { describe, ...(args === undefined ? undefined : judge(args())) };
-    });
-    const isFailed = hintHolds === false || verdicts.some(({ holds }) => holds === false);
-    const isOpen = hintHolds === undefined || verdicts.some(({ holds }) => holds === undefined);
-    const requirement = (): string => {
-      // An `allow` needs what fails; to escape a `deny`, changing one of the arguments is enough.
-      const texts = verdicts.filter(({ holds }) => !(isAllow && isFailed && holds === true))
-        .map(({ describe, fault }) =>
-          fault === undefined ? describe() : `${describe()} (${fault})`
-        );
-      if (hint !== undefined && (hintHolds !== true || !isAllow)) {
-        texts.push(describeHint(hint, effect));
-      }
-      return texts.join(isAllow ? ", and " : ", or ");
-    };
-    const isCorrectable = tests.length > 0 && !(isAllow && hintHolds === false);
-    const state = isFailed ? "fails" : isOpen ? "depends" : "holds";
-    return { state, isCorrectable, requirement };
+  const judgeHint = ({ listed }: ToolFacts): boolean | undefined => {
+    if (hint === undefined) return true;
+    return listed === undefined ? undefined : fitsHint(listed(), hint) ?? !isAllow;
   };
+  const judge = (facts: ToolFacts): ConditionState => {
+    const hintHolds = judgeHint(facts);
+    if (hintHolds === false) return "fails";
+    const isOpen = hintHolds === undefined;
+    if (tests.length === 0) return isOpen ? "depends" : "holds";
+    if (facts.args === undefined) return "depends";
+    const args = facts.args();
+    if (!tests.every((test) => test.judge(args).holds)) return "fails";
+    return isOpen ? "depends" : "holds";
+  };
+  const isCorrectable = (facts: ToolFacts): boolean => {
+    return tests.length > 0 && !(isAllow && judgeHint(facts) === false);
+  };
+  const describe = (facts: ToolFacts): string => {
+    const hintHolds = judgeHint(facts);
+    const isFailed = judge(facts) === "fails";
+    const args = facts.args?.();
+    const texts = tests.flatMap((test) => {
+      if (facts.args === undefined) return [test.describe()];
+      const { holds, fault } = test.judge(args);
+      // An `allow` needs what fails; to escape a `deny`, changing one of the arguments is enough.
+      if (isAllow && isFailed && holds) return [];
+      return [fault === undefined ? test.describe() : `${test.describe()} (${fault})`];
+    });
+    if (hint !== undefined && (hintHolds !== true || !isAllow)) {
+      texts.push(describeHint(hint, effect));
+    }
+    return texts.join(isAllow ? ", and " : ", or ");
+  };
+  return { judge, isCorrectable, describe };
 }
 
 /**

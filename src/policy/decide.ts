@@ -243,7 +243,7 @@ function concludeOpen(decision: Decision, skipped: readonly SkippedItem[]): Deci
     return decision;
   }
   const conditions = open.map(describeSkipped);
-  return { effect: "depends", rule: first.rule, errors: NO_ERRORS, conditions };
+  return { effect: "depends", rule: ruleOf(first), errors: NO_ERRORS, conditions };
 }
 
 function decideStatus({ status }: CompiledAgent, steps?: Step[]): Decision {
@@ -296,20 +296,28 @@ function runStep<Name>(
 /** An entry that matches but for its condition. */
 interface SkippedItem extends SkippedEntry {
   readonly effect: "allow" | "deny";
-  readonly rule: string;
+  readonly list: { readonly path: string };
+}
+
+function ruleOf({ list, index }: Pick<SkippedItem, "list" | "index">): string {
+  return `${list.path}[${index}]`;
 }
 
 function describeSkipped(
-  { rule, effect, condition }: Pick<SkippedItem, "rule" | "effect" | "condition">,
+  { list, index, effect, condition }: Pick<SkippedItem, "list" | "index" | "effect" | "condition">,
 ): DecidingCondition {
-  const { isCorrectable, requirement } = condition;
-  return { rule, effect, requirement: requirement(), isCorrectable };
+  return {
+    rule: ruleOf({ list, index }),
+    effect,
+    requirement: condition.requirement(),
+    isCorrectable: condition.isCorrectable(),
+  };
 }
 
 /** Returns the conditions that do not hold, and with which entries would have allowed the access. */
 function failedConditions(skipped: readonly SkippedItem[]): DecidingCondition[] {
   const failed = skipped.filter(({ isOpen, effect }) => !isOpen && effect === "allow");
-  const correctable = failed.filter(({ condition }) => condition.isCorrectable);
+  const correctable = failed.filter(({ condition }) => condition.isCorrectable());
   return (correctable.length > 0 ? correctable : failed).slice(0, MAX_CONDITIONS)
     .map(describeSkipped);
 }
@@ -322,28 +330,27 @@ function findDecision<Name>(
   for (const list of lists) {
     const found = list.findEntry(kind, name);
     if (found === undefined) continue;
-    const ruleOf = (index: number): string => `${list.path}[${index}]`;
-    if (typeof found === "number") return decideBy({ rule: ruleOf(found), effect }, skipped);
-    for (const entry of found.skipped) {
-      skipped.push({ ...entry, effect, rule: ruleOf(entry.index) });
+    if (typeof found === "number") return decideBy({ list, index: found, effect }, skipped);
+    for (const { index, isOpen, condition } of found.skipped) {
+      skipped.push({ list, index, isOpen, condition, effect });
     }
     const { index, condition } = found;
-    if (index !== undefined) return decideBy({ rule: ruleOf(index), effect, condition }, skipped);
+    if (index !== undefined) return decideBy({ list, index, effect, condition }, skipped);
   }
   return undefined;
 }
 
 /** Returns the decision of an entry; a denial has the conditions that would have to change. */
 function decideBy(
-  { rule, effect, condition }: Pick<SkippedItem, "rule" | "effect"> & {
+  { list, index, effect, condition }: Pick<SkippedItem, "list" | "index" | "effect"> & {
     readonly condition?: FoundCondition | undefined;
   },
   skipped: readonly SkippedItem[],
 ): Decision {
-  const decision: Decision = { effect, rule, errors: NO_ERRORS };
+  const decision: Decision = { effect, rule: ruleOf({ list, index }), errors: NO_ERRORS };
   if (effect === "allow") return decision;
   const conditions = [
-    ...condition === undefined ? [] : [describeSkipped({ rule, effect, condition })],
+    ...condition === undefined ? [] : [describeSkipped({ list, index, effect, condition })],
     ...failedConditions(skipped),
   ];
   return conditions.length === 0 ? decision : { ...decision, conditions };

@@ -13,9 +13,9 @@ export interface SkippedEntry {
 
 /** A condition that was judged. */
 export interface FoundCondition {
-  /** Whether other arguments can make an `allow` match, or a `deny` not match. */
-  readonly isCorrectable: boolean;
-  /** Returns what would make an `allow` match, or a `deny` not match. */
+  /** Returns whether other arguments can make an `allow` match, or a `deny` not match. */
+  readonly isCorrectable: () => boolean;
+  /** Returns the change that would make an `allow` match, or a `deny` not match; takes longer than to judge. */
   readonly requirement: () => string;
 }
 

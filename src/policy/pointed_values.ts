@@ -17,6 +17,11 @@ export function findPointed(
   root: unknown,
   keys: readonly string[],
 ): readonly unknown[] | undefined {
+  const [first] = keys;
+  // Most pointers are a key of the arguments.
+  if (keys.length === 1 && first !== undefined && !Array.isArray(root)) {
+    return [memberOf(root, first)];
+  }
   let values: readonly unknown[] = [root];
   for (const key of keys) {
     const found: unknown[] = [];

@@ -71,10 +71,14 @@ export function compileToolEntries(
   return (kind, name) => {
     const skipped: SkippedEntry[] = [];
     for (const { index, condition } of candidates(kind, name.tool)) {
-      const verdict = condition?.(name);
-      if (verdict === undefined) return { index, skipped };
-      if (verdict.state === "holds") return { index, skipped, condition: verdict };
-      skipped.push({ index, isOpen: verdict.state === "depends", condition: verdict });
+      if (condition === undefined) return { index, skipped };
+      const state = condition.judge(name);
+      const judged = {
+        isCorrectable: () => condition.isCorrectable(name),
+        requirement: () => condition.describe(name),
+      };
+      if (state === "holds") return { index, skipped, condition: judged };
+      skipped.push({ index, isOpen: state === "depends", condition: judged });
     }
     return skipped.length === 0 ? undefined : { skipped };
   };

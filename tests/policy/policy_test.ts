@@ -5,6 +5,7 @@ import {
   compilePattern,
   compilePolicy,
 } from "../../src/policy/mod.ts";
+import type { ToolEntry } from "../../src/tool_entry.ts";
 import { readRules } from "./read_rules.ts";
 import { cpuMs } from "../cpu_time.ts";
 
@@ -140,6 +141,40 @@ Deno.test("[rules.denial-fast] with 1,000 agents of 100 rules each the median de
   );
   const policy = compilePolicy({ agents, denyOverrides: false });
   const request = toolOf("pg", "some_tool_with_d_and_t_in_its_name");
+  const durationsMs: number[] = [];
+  for (let round = 0; round < 5; round++) {
+    for (const agent of agents.keys()) {
+      const startMs = cpuMs();
+      const { effect } = policy.decide(agent, request);
+      durationsMs.push(cpuMs() - startMs);
+      assert.equal(effect, "deny");
+    }
+  }
+  durationsMs.sort((left, right) => left - right);
+  const medianMs = durationsMs[durationsMs.length / 2] ?? Infinity;
+  assert.ok(medianMs < 0.1, `median ${medianMs} ms`);
+});
+
+Deno.test("[rules.denial-fast] so it does if a third of the rules have conditions, and the call meets none of its tool", () => {
+  const entries = Array.from({ length: 100 }, (_, index): ToolEntry => {
+    if (index % 3 !== 0) return `other_${index}*`;
+    const test = [
+      { within: ["/srv/notes", "/srv/other"] },
+      { like: ["a*", "*b?"], maxLength: 100 },
+      { equals: { x: [1, 2, 3] } },
+      { host: ["*.example.com"] },
+    ][index % 4] ?? {};
+    const tool = ["write_*", "read_*", "delete_*", "move_*"][Math.floor(index / 12) % 4] ?? "*";
+    return { tool, when: new Map([["path", test]]) };
+  });
+  const agents = new Map(Array.from({ length: 1_000 }, (_, index) => [
+    `agent${index}`,
+    { allow: { servers: ["*"], tools: new Map([["files", entries]]) } },
+  ]));
+  const policy = compilePolicy({ agents, denyOverrides: false });
+  const value = { path: "/srv/private/notes/a.txt", content: "x".repeat(500), mode: 1 };
+  const json = JSON.stringify(value);
+  const request = { ...toolOf("files", "write_file"), args: () => ({ json, value }) };
   const durationsMs: number[] = [];
   for (let round = 0; round < 5; round++) {
     for (const agent of agents.keys()) {
