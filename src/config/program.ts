@@ -95,8 +95,8 @@ export function readGatewayRun(
   }
   /** Searches the commands that a shell would run; the arguments in `appended` follow each. */
   const search = (commands: readonly ShellCommand[], appended: readonly string[] = []) => {
-    for (const { words, folder } of commands) {
-      const inner = findInner([...words, ...appended], { cwd: resolvePath(cwd, folder) });
+    for (const { words, folders } of commands) {
+      const inner = findInner([...words, ...appended], { cwd: resolvePath(cwd, ...folders) });
       if (inner !== undefined) return inner;
     }
     return undefined;

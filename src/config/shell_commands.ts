@@ -1,13 +1,15 @@
-import { resolvePath } from "./file_path.ts";
-
 /** A command in the text that a shell is given. */
 export interface ShellCommand {
   readonly words: readonly string[];
-  /** The folder that a preceding `cd` names; `.` if there is none. */
-  readonly folder: string;
+  /** The arguments of the preceding `cd` commands; each is relative to the folder before it. */
+  readonly folders: readonly string[];
 }
 
-const SHELLS = /^(?:(?:ba|z|da|k|fi)?sh|pwsh|powershell|cmd)$/;
+const POSIX_SHELLS = /^(?:ba|z|da|k|fi)?sh$/;
+const WINDOWS_SHELLS = /^(?:pwsh|powershell|cmd)$/;
+
+/** Matches a command up to a separator outside quotes; the `&` of a redirection such as `2>&1` is none. */
+const COMMAND = /(?:"[^"]*"|'[^']*'|[<>]&|&>|[^;&|\n])+/g;
 
 /**
  * Returns the commands that a shell runs, such as those of `sh -c "cd /x && npx y"` or `cmd /c npx
@@ -17,21 +19,23 @@ const SHELLS = /^(?:(?:ba|z|da|k|fi)?sh|pwsh|powershell|cmd)$/;
  * @param args Its arguments.
  */
 export function shellCommands(shell: string, args: readonly string[]): ShellCommand[] {
-  if (!SHELLS.test(shell)) return [];
+  const isWindowsShell = WINDOWS_SHELLS.test(shell);
+  if (!isWindowsShell && !POSIX_SHELLS.test(shell)) return [];
   const flag = shell === "cmd" ? /^\/[ck]$/i : /^(?:-[a-z]*c|-command)$/i;
   const at = args.findIndex((arg) => flag.test(arg));
   const commandArgs = at < 0 ? [] : args.slice(at + 1);
-  const [text = ""] = commandArgs;
   // `cmd /c` and PowerShell take the command as one text or as words.
-  if (commandArgs.length > 1 && !shell.endsWith("sh")) return [{ words: commandArgs, folder: "." }];
+  const [text = ""] = isWindowsShell && commandArgs.length > 1
+    ? [commandArgs.map((word) => /\s/.test(word) ? `"${word}"` : word).join(" ")]
+    : commandArgs;
   const commands: ShellCommand[] = [];
-  let folder = ".";
-  for (const part of text.split(/&&|\|\||[;|\n]/)) {
+  let folders: readonly string[] = [];
+  for (const [part] of text.matchAll(COMMAND)) {
     const words = [...part.matchAll(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g)]
       .map(([word]) => word.replace(/["']/g, ""));
-    while (/^(?:exec|&)$|^\w+=/.test(words[0] ?? "")) words.shift();
-    if (words[0] === "cd") folder = resolvePath(folder, words.at(-1) ?? ".");
-    else if (words.length > 0) commands.push({ words, folder });
+    while (/^exec$|^\w+=/.test(words[0] ?? "")) words.shift();
+    if (words[0] === "cd") folders = [...folders, words.slice(1).at(-1) ?? "."];
+    else if (words.length > 0) commands.push({ words, folders });
   }
   return commands;
 }

@@ -81,7 +81,12 @@ Deno.test("[servers.self-reference] commands that start this gateway with the sa
     ["npx", "-y", "dotenv-cli", "--", "agent-mcp-gateway"],
     ["sh", "-c", "exec agent-mcp-gateway serve"],
     ["bash", "-lc", 'cd . && X=1 deno run -A "/repo/src/main.ts"'],
+    ["sh", "-c", "sleep 1 & agent-mcp-gateway 2>&1"],
     ["cmd.exe", "/d", "/c", "agent-mcp-gateway serve"],
+    ["cmd", "/c", "cd . & npx -y agent-mcp-gateway"],
+    ["cmd", "/c", "cd", ".", "&&", "npx", "-y", "agent-mcp-gateway"],
+    ["pwsh", "-Command", "npx", "-y", "agent-mcp-gateway"],
+    ["powershell", "-Command", "& npx -y agent-mcp-gateway"],
     ["npx agent-mcp-gateway --agent a"],
     ["npx -y agent-mcp-gateway", "--agent", "a"],
     ['node "/x/agent-mcp-gateway/launcher.cjs" serve'],
@@ -95,6 +100,17 @@ Deno.test("[servers.self-reference] commands that start this gateway with the sa
     program: () => ({ root: "/repo", executable: "/opt/gateway" }),
   });
   assert.deepEqual(skippedNames, entries.map(([name]) => name));
+});
+
+Deno.test("[servers.self-reference] `cd` in the text of a shell is followed", async () => {
+  const run = (text: string) => `${text} && agent-mcp-gateway --mcp-config .mcp.json`;
+  const skippedNames = await findSelfReferences((folder) => ({
+    parent: { command: "sh", args: ["-c", run("cd ..")], cwd: `${folder}/sub` },
+    sibling: { command: "sh", args: ["-c", run("cd ../sub && cd ..")], cwd: `${folder}/sub` },
+    absolute: { command: "sh", args: ["-c", run(`cd ${folder}`)], cwd: "/" },
+    child: { command: "sh", args: ["-c", run("cd sub")], cwd: folder },
+  }));
+  assert.deepEqual(skippedNames, ["parent", "sibling", "absolute"]);
 });
 
 Deno.test("[servers.self-reference] deno task start in this program's folder is recognized", async () => {
@@ -126,6 +142,7 @@ Deno.test("[servers.self-reference] other programs are not self references", asy
     otherLauncher: { command: "node", args: ["/elsewhere/launcher.cjs"] },
     directory: { command: "uv", args: ["run", "--directory", "/x/agent-mcp-gateway", "server"] },
     shell: { command: "sh", args: ["-c", "echo agent-mcp-gateway"] },
+    quotedText: { command: "sh", args: ["-c", 'echo "first; agent-mcp-gateway"'] },
     image: { command: "docker", args: ["run", "--name", "agent-mcp-gateway", "mcp/fetch"] },
     text: { command: "npx some-server agent-mcp-gateway" },
     spaces: { command: "/opt/My Tools/server", args: ["agent-mcp-gateway"] },
