@@ -66,7 +66,10 @@ export class AuditFiles implements Disposable {
         this.paths.push(rotated);
         this.#files.push(file);
       } catch (error) {
-        if (!(error instanceof Deno.errors.NotFound)) throw error;
+        if (!(error instanceof Deno.errors.NotFound)) {
+          this[Symbol.dispose]();
+          throw error;
+        }
         notFoundError ??= error;
         // During a rotation the newest file is missing for a moment.
         if (number > 0) break;
@@ -129,7 +132,6 @@ function* linesBackwards(file: Deno.FsFile, end: number): Generator<string | und
     yield* lines;
     partialLine = bytes.slice(0, Math.max(0, start - 1));
   }
-  if (isTooLong) yield undefined;
 }
 
 /** Returns the end of the last complete line of a file: the gateway may be writing the next line. */
@@ -232,7 +234,10 @@ export class FollowedLog implements Disposable {
   *#read(log: OpenFile): Generator<string> {
     const { size } = log.file.statSync();
     // The file was emptied.
-    if (size < log.offset) log.offset = 0;
+    if (size < log.offset) {
+      log.offset = 0;
+      log.partialLine = new Uint8Array();
+    }
     while (log.offset < size) {
       const chunk = readAt(log.file, {
         at: log.offset,

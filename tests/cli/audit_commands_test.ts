@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { FollowedLog } from "../../src/cli/audit_files.ts";
+import { AuditFiles, FollowedLog } from "../../src/cli/audit_files.ts";
 import { readSince } from "../../src/cli/times.ts";
 import { TestFolder } from "../audit/audit_log_fixtures.ts";
 import { createAuditLine, runStats, runTail } from "./run_audit_commands.ts";
@@ -288,6 +288,25 @@ Deno.test("[audit.tool-errors] results with isError are counted separately and m
   assert.match(stdout, /^TOOL WITH isError +COUNT\nfiles\/read +2$/m);
   const [, secondLine] = (await runTail(path)).stdout.split("\n");
   assert.equal(secondLine, "2026-01-31T08:00:00Z ALLOW a files/read 1.50 ms isError");
+});
+
+Deno.test("[audit.follow] an incomplete line is forgotten when the log is emptied", () => {
+  using folder = new TestFolder();
+  const path = folder.pathOf("audit.jsonl");
+  Deno.writeTextFileSync(path, "x".repeat(100));
+  using log = new FollowedLog(path);
+  assert.deepEqual([...log.lines()], []);
+  Deno.writeTextFileSync(path, "whole line\n");
+  assert.deepEqual([...log.lines()], ["whole line"]);
+});
+
+// The test fails if a file stays open.
+Deno.test("the files of a log are closed if one of them cannot be opened", () => {
+  using folder = new TestFolder();
+  const path = folder.pathOf("audit.jsonl");
+  Deno.writeTextFileSync(path, createAuditLine({}));
+  Deno.symlinkSync("audit.jsonl.1", folder.pathOf("audit.jsonl.1"));
+  assert.throws(() => new AuditFiles(path), (error) => !(error instanceof Deno.errors.NotFound));
 });
 
 Deno.test("[audit.follow] a folder at the path of the log counts as a missing log", () => {
