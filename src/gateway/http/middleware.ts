@@ -139,6 +139,7 @@ export function bearerOnly(token: string): Middleware {
   const hash = (text: string): Uint8Array => createHash("sha256").update(text).digest();
   const expected = hash(token);
   return async (c, next) => {
+    // Unlike a credential, the metrics' token may have any visible ASCII character.
     const [, sentToken = ""] = /^Bearer +(\S+) *$/i.exec(c.req.header("authorization") ?? "") ?? [];
     // Hashes have the same length, as the comparison in constant time requires.
     if (timingSafeEqual(hash(sentToken), expected)) return await next();
@@ -156,6 +157,7 @@ export function bearerOnly(token: string): Middleware {
 export function loopbackOnly(authenticator: Authenticator): Middleware {
   return async (c, next) => {
     if (authenticator.requiresCredential) {
+      c.env.refusalReason = "metrics";
       return errorResponse(
         403,
         "The metrics of a gateway with credentials require a token: set GATEWAY_METRICS_TOKEN",

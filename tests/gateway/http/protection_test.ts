@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { waitUntil } from "../../e2e/wait.ts";
+import { AuthenticatorFixture, sha256 } from "./authenticator_fixture.ts";
 import { RawConnection, sendRaw } from "./raw_http.ts";
 import { EventReader, HttpFixture, request } from "./http_fixture.ts";
 
@@ -17,6 +18,24 @@ function writeRequest(
     : [`Content-Length: ${body.length}`];
   return [requestLine, ...allHeaders, ...lengthHeader, "", body].join("\r\n");
 }
+
+Deno.test("[tenants.metrics] the records name the metrics as what a gateway with credentials refused", async () => {
+  const rules = { agents: { a: { token_sha256: [sha256("amg_one")] } } };
+  const { authenticator } = await AuthenticatorFixture.open(rules);
+  await using fixture = await HttpFixture.open({ authenticator });
+  const response = await fetch(new URL("/metrics", fixture.url));
+  assert.equal(response.status, 403);
+  await response.body?.cancel();
+  assert.deepEqual(fixture.refused, ["403 metrics"]);
+});
+
+Deno.test("[http.metrics] the token of the metrics may have any visible ASCII character", async () => {
+  const metricsToken = "!\"#$%&'()*,:;<=>?@[]";
+  await using fixture = await HttpFixture.open({ settings: { metricsToken } });
+  const headers = { authorization: `Bearer ${metricsToken}` };
+  const response = await fetch(new URL("/metrics", fixture.url), { headers });
+  assert.equal(await response.text(), "figures 1\n");
+});
 
 Deno.test("requests that the listener accepts and refuses", async (t) => {
   await using fixture = await HttpFixture.open({
