@@ -29,8 +29,9 @@ export class AcceptedCredentials {
     return this.#agents.has(hash) ? { agent: this.#agents.get(hash) } : undefined;
   }
 
-  /** Adds a credential that was accepted. */
+  /** Adds a credential that was accepted, or makes it the newest. */
   add(hash: string, agent: string | undefined): void {
+    this.#agents.delete(hash);
     this.#agents.set(hash, agent);
     if (this.#agents.size <= MAX_CREDENTIALS) return;
     for (const oldest of this.#agents.keys().take(1)) this.#agents.delete(oldest);
