@@ -1,5 +1,5 @@
 import type { Budget } from "../../budget.ts";
-import { FileWatch, type Settings } from "../../config/mod.ts";
+import { FileWatch, resolvePath, type Settings } from "../../config/mod.ts";
 import type { Channel } from "../../jsonrpc/mod.ts";
 import type { Log } from "../../log.ts";
 import { createApp } from "./app.ts";
@@ -107,7 +107,7 @@ export class HttpService {
     const { host, port, tlsCert, tlsKey } = settings;
     const tlsFiles = tlsCert === undefined || tlsKey === undefined
       ? undefined
-      : { cert: toAbsolutePath(tlsCert), key: toAbsolutePath(tlsKey) };
+      : { cert: resolvePath(Deno.cwd(), tlsCert), key: resolvePath(Deno.cwd(), tlsKey) };
     const watch = tlsFiles === undefined ? undefined : new FileWatch([tlsFiles.cert, tlsFiles.key]);
     const certificate = tlsFiles === undefined ? undefined : readCertificate(tlsFiles);
     const draining = { isOn: false };
@@ -214,8 +214,4 @@ function watchCertificate(
       return Promise.resolve();
     },
   });
-}
-
-function toAbsolutePath(path: string): string {
-  return path.startsWith("/") || /^[A-Za-z]:[\\/]/.test(path) ? path : `${Deno.cwd()}/${path}`;
 }
