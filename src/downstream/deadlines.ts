@@ -55,6 +55,17 @@ export class Deadlines {
   #wake(): void {
     this.#wakesAt = Infinity;
     const now = performance.now();
+    // If `expire` throws, the other due deadlines expire immediately afterwards.
+    let next = now;
+    try {
+      next = this.#expireDue(now);
+    } finally {
+      if (next < this.#wakesAt) this.#setTimer(next);
+    }
+  }
+
+  /** Expires the deadlines that are due; returns the time of the next one. */
+  #expireDue(now: number): number {
     let next = Infinity;
     for (const deadline of this.#deadlines.all()) {
       if (deadline.dueAt > now) {
@@ -64,6 +75,6 @@ export class Deadlines {
       this.#deadlines.delete(deadline);
       deadline.expire();
     }
-    if (next < this.#wakesAt) this.#setTimer(next);
+    return next;
   }
 }

@@ -89,3 +89,30 @@ Deno.test("a postponed deadline expires later, and a deadline that was moved for
   assert.deepEqual(expiredNames, ["soon", "late"]);
   deadlines.close();
 });
+
+Deno.test("a deadline whose `expire` throws does not keep the others from expiring", async () => {
+  const deadlines = new Deadlines();
+  const dueAt = performance.now() + 20;
+  const reported = Promise.withResolvers<string>();
+  const onError = (event: ErrorEvent): void => {
+    event.preventDefault();
+    reported.resolve(event.message);
+  };
+  globalThis.addEventListener("error", onError);
+  try {
+    deadlines.add({
+      indexInSet: -1,
+      dueAt,
+      expire: () => {
+        throw new Error("expire failed");
+      },
+    });
+    const deadline = new RecordedDeadline(dueAt);
+    deadlines.add(deadline);
+    await deadline.expired;
+    assert.match(await reported.promise, /expire failed/);
+  } finally {
+    globalThis.removeEventListener("error", onError);
+    deadlines.close();
+  }
+});
