@@ -180,6 +180,7 @@ async function runAdmitted(
       return { caller, subject, outcome: outcomeOfError(error, request, context) };
     }
     subject = describeSubject(operation, context);
+    if (requested.kind === "direct-tool") span.set({ "gen_ai.tool.name": requested.offeredName });
   }
 
   if (subject?.uri !== undefined) span.set({ "mcp.resource.uri": subject.uri });
@@ -316,17 +317,19 @@ function isOffered({ kind }: Operation): boolean {
 
 /** @see {@link https://opentelemetry.io/docs/specs/semconv/gen-ai/mcp/} */
 function startSpan(
-  { method, name, meta, requestId }: OperationRequest,
+  { method, name, unknownTool, meta, requestId }: OperationRequest,
   { connectionId }: ClientConnection,
   { tracer, transport }: PipelineContext,
 ): Span {
   const isToolCall = name !== method;
-  return tracer.start(isToolCall ? `${method} ${name}` : method, meta, {
+  const isGatewayTool = isToolCall && unknownTool === undefined;
+  return tracer.start(isGatewayTool ? `${method} ${name}` : method, meta, {
     kind: "server",
     attributes: {
       "mcp.method.name": method,
       "mcp.session.id": connectionId,
-      ...(isToolCall && { "gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": name }),
+      ...(isToolCall && { "gen_ai.operation.name": "execute_tool" }),
+      ...(isGatewayTool && { "gen_ai.tool.name": name }),
       "jsonrpc.request.id": String(requestId),
       "network.transport": transport === "stdio" ? "pipe" : "tcp",
     },

@@ -161,6 +161,24 @@ Deno.test("[trace.spans] the spans of an operation are exported over OTLP", asyn
   });
 });
 
+Deno.test("[trace.attributes] the span of a tool called by its own name names that tool once it is known", async () => {
+  await using receiver = new OtlpReceiver();
+  const env = { ...receiver.env, GATEWAY_FACE: "direct" };
+  await using gateway = await startGateway({ servers: { odd: misbehavingServer() }, env });
+  for (const name of ["odd__echo", "unknown"]) {
+    await gateway.client.request("tools/call", { name, arguments: {} });
+  }
+  const findSpan = (isFailed: boolean) =>
+    receiver.waitForSpan(
+      "tools/call",
+      ({ status }) => isFailed === (status?.code === STATUS_ERROR),
+    );
+  assert.equal((await findSpan(false)).attributes["gen_ai.tool.name"], "odd__echo");
+  const { attributes } = await findSpan(true);
+  assert.equal(attributes["gen_ai.operation.name"], "execute_tool");
+  assert.equal(attributes["gen_ai.tool.name"], undefined);
+});
+
 Deno.test("[trace.spans] the last spans are exported before the gateway ends", async () => {
   await using receiver = new OtlpReceiver();
   const env = { ...receiver.env, OTEL_BSP_SCHEDULE_DELAY: "600000" };
