@@ -2,7 +2,7 @@ import type { ClientConnection } from "../downstream/mod.ts";
 import { connectionAgent } from "./identification.ts";
 import { type DirectPage, type ListReader, loadDirectTools } from "./offered/mod.ts";
 import type { PipelineContext } from "./pipeline_context.ts";
-import { hasDirectTools, isShown } from "./shown_tools.ts";
+import { hasDirectTools, shownTools } from "./shown_tools.ts";
 import type { GatewayTool, ToolDefinition } from "./tools/mod.ts";
 
 /** The tools that a client sees. */
@@ -37,12 +37,13 @@ export async function listTools(
   cursor: unknown,
   { tools, connection, lists, context, onNoAgent }: ListToolsOptions,
 ): Promise<ShownTools> {
-  const own = [...tools.values()].filter((tool) => isShown(tool, context))
-    .map(({ definition }) => definition);
-  if (!hasDirectTools(context)) return { own, direct: undefined };
+  const own = cursor === undefined ? shownTools(tools, context) : [];
+  const hasDirect = hasDirectTools(context);
   const agent = connectionAgent(context);
-  if (agent === undefined) {
-    onNoAgent();
+  if (hasDirect && agent === undefined) onNoAgent();
+  if (!hasDirect || agent === undefined) {
+    // A reload may have removed the tools of servers from a list that the client is still reading.
+    if (cursor !== undefined) (await loadDirectTools()).checkCursor(cursor);
     return { own, direct: undefined };
   }
   const { snapshot: { policy, servers, configuration }, face, nameLimit } = context;
@@ -58,5 +59,5 @@ export async function listTools(
     nameLimit,
     lists,
   });
-  return { own: cursor === undefined ? own : [], direct };
+  return { own, direct };
 }

@@ -30,7 +30,7 @@ import {
 import { refuseByLimits, runOperation } from "./pipeline.ts";
 import type { PipelineContext } from "./pipeline_context.ts";
 import { clientCodec2025 } from "./revisions/mod.ts";
-import { hasDirectTools, isShown } from "./shown_tools.ts";
+import { hasDirectTools, isShown, shownTools } from "./shown_tools.ts";
 import {
   allowedServers,
   type GatewayTool,
@@ -296,11 +296,6 @@ export class ClientSession {
     return { servers, capabilities: this.#connection.capabilities };
   }
 
-  #shownTools(): GatewayTool[] {
-    const context = this.#options.context();
-    return [...this.#options.tools.values()].filter((tool) => isShown(tool, context));
-  }
-
   async #listTools(request: IncomingRequest): Promise<void> {
     this.#offers.changes.addAsked("tools");
     const { cursor } = clientCodec2025.fieldsOf(request.params);
@@ -324,16 +319,17 @@ export class ClientSession {
     request: IncomingRequest,
     decode: clientCodec2025.RequestDecoder,
   ): Promise<void> {
+    const { tools } = this.#options;
     const context = this.#options.context();
     const { connectionId, capabilities } = this.#connection;
     const channel = new CallChannel(this.#state, request);
     const operationRequest = decode(request, {
       findTool: (name) => {
-        const tool = this.#options.tools.get(name);
+        const tool = tools.get(name);
         return tool !== undefined && isShown(tool, context) ? tool : undefined;
       },
       hasDirectTools: () => hasDirectTools(context),
-      toolNames: () => this.#shownTools().map(({ definition }) => definition.name).join(", "),
+      toolNames: () => shownTools(tools, context).map(({ name }) => name).join(", "),
       capabilities,
       unansweredCount: this.#peer.incomingCount,
       notifyProgress: (params) => {

@@ -1,5 +1,5 @@
 import type { PipelineContext } from "./pipeline_context.ts";
-import type { GatewayTool } from "./tools/mod.ts";
+import type { GatewayTool, ToolDefinition } from "./tools/mod.ts";
 
 /** Whether a connection may see and call one of the gateway's tools. */
 export function isShown(
@@ -12,6 +12,15 @@ export function isShown(
   if (bound !== undefined) return policy.allows(bound, httpAccessRequest);
   // An unbound client may call as any agent.
   return rules.agents.keys().some((agent) => policy.allows(agent, httpAccessRequest));
+}
+
+/** Returns the definitions of those of the gateway's tools that a connection may see and call. */
+export function shownTools(
+  tools: ReadonlyMap<string, GatewayTool>,
+  context: PipelineContext,
+): ToolDefinition[] {
+  return [...tools.values()].filter((tool) => isShown(tool, context))
+    .map(({ definition }) => definition);
 }
 
 /** Whether clients may see tools of servers directly. */

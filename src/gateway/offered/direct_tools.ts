@@ -152,6 +152,15 @@ export interface DirectPage {
 }
 
 /**
+ * Checks the cursor of a page, for a client that sees no direct tools.
+ *
+ * @throws {CallerError} `INVALID_ARGUMENTS`, if the cursor is not one of the list of tools.
+ */
+export function checkCursor(cursor: unknown): void {
+  readCursor("tools", String(cursor));
+}
+
+/**
  * Lists the direct tools that an agent may call.
  *
  * @param cursor The cursor of the page as the client sent it; `undefined` for the first page.

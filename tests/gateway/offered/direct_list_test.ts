@@ -51,6 +51,22 @@ Deno.test("[direct.cursor] a page goes on after the tool at the end of the page 
   assert.equal(second.tools.length, 100);
 });
 
+Deno.test("[direct.cursor] a foreign cursor is refused, also by a gateway without direct tools", async () => {
+  const servers = { one: { tools: toolNames(600).map(plainTool) } };
+  await using paged = await MemoryGateway.open({ rules: RULES, servers, face: "direct" });
+  const { result: { nextCursor } } = await paged.connect("a").request("tools/list");
+  await using gateway = await MemoryGateway.open({ rules: RULES, servers });
+  for (
+    const client of [gateway.connect("a"), gateway.connect(undefined), paged.connect(undefined)]
+  ) {
+    const { error } = await client.request("tools/list", { cursor: "foreign" });
+    assert.equal(error?.code, -32602);
+    // A reload may have removed the direct tools from the list.
+    const { result } = await client.request("tools/list", { cursor: nextCursor });
+    assert.deepEqual(result.tools, []);
+  }
+});
+
 Deno.test("[direct.wait] a list waits 2 s for a server that is not known yet, whose part follows", async () => {
   const { promise: canList, resolve: letList } = Promise.withResolvers<void>();
   const servers = {
