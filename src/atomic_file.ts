@@ -83,7 +83,9 @@ async function copyOwner(path: string, temporaryPath: string): Promise<void> {
     await Deno.chown(temporaryPath, oldInfo.uid, oldInfo.gid);
   } catch (error) {
     if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
-    const message = "the file belongs to another user, who must stay its owner: run as that user";
+    const message = oldInfo.uid === newInfo?.uid
+      ? "the file belongs to a group that it must keep: run as a member of that group"
+      : "the file belongs to another user, who must stay its owner: run as that user";
     throw new Error(message, { cause: error });
   }
 }
