@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import fc from "fast-check";
 import { ensureServers, serverEntry } from "../../scripts/test_servers.ts";
 import { type Fields, misbehavingServer, readRefusal, startGateway } from "./gateway.ts";
+import { holdsByContract, withSource } from "../policy/judge_by_contract.ts";
+import { spellJson } from "../policy/spell_json.ts";
 import { runOnce } from "./run_once.ts";
 
 /** Entry of `mcpServers` for the filesystem server from npm. */
@@ -168,13 +171,35 @@ Deno.test("conditions fence in the filesystem server", async (t) => {
   }
 });
 
+/** The values that the rules allow. */
+const VALUES = [5, 0.1, "a\u00e9", [1, "b"], { a: { b: 9007199254740991 } }];
+
+const OTHER_VALUES = [
+  5.5,
+  50,
+  "b",
+  "A\u00e9",
+  [1],
+  [[1, "b"], 5],
+  { a: { b: 1 } },
+  {},
+  [],
+  null,
+  true,
+];
+
 Deno.test("conditions judge the arguments that the server receives", async (t) => {
   const rules = {
     agents: {
       tester: {
         allow: {
           servers: ["odd"],
-          tools: { odd: [{ tool: "echo", when: { path: { within: "/ok" } } }] },
+          tools: {
+            odd: [
+              { tool: "echo", when: { path: { within: "/ok" } } },
+              { tool: "echo", when: { v: { one_of: VALUES } } },
+            ],
+          },
         },
       },
     },
@@ -242,6 +267,36 @@ Deno.test("conditions judge the arguments that the server receives", async (t) =
           const { code } = readRefusal(message.result);
           assert.equal(code, "INVALID_ARGUMENTS", args);
         }
+      },
+    );
+
+    await t.step(
+      `[rules.conditions-sent] generated arguments in ${name} are judged as an independent reader of the server's judges them`,
+      async () => {
+        const when = new Map([["v", { oneOf: VALUES }]]);
+        let allowedCount = 0;
+        const anyArgs = fc.tuple(
+          fc.record({
+            v: fc.oneof(
+              fc.constantFrom<unknown>(...VALUES),
+              fc.constantFrom<unknown>(...OTHER_VALUES),
+            ),
+          }),
+          fc.array(fc.nat(1000), { minLength: 8, maxLength: 8 }),
+        );
+        for (const [args, numbers] of fc.sample(anyArgs, { numRuns: 60, seed: 17 })) {
+          let at = 0;
+          const json = spellJson(args, () => numbers[at++ % numbers.length] ?? 0);
+          const { message } = await client.requestText("tools/call", send(json));
+          const { content: [{ text }] } = message.result as { content: [{ text: string }] };
+          const isAllowed = !text.includes("DENIED_BY_POLICY");
+          const expected = withSource(json, () => holdsByContract(when, "allow", json));
+          assert.equal(isAllowed, expected, `${json} ${text}`);
+          if (!isAllowed) continue;
+          allowedCount++;
+          assert.ok(text.includes(`"arguments":${json.trim()}`), `${json} ${text}`);
+        }
+        assert.ok(allowedCount >= 5, `${allowedCount} calls were allowed`);
       },
     );
   }

@@ -10,6 +10,7 @@ import { hasEscapedKey, readJson } from "../../src/exact_json.ts";
 import { foldCase } from "../../src/text.ts";
 import type { ArgumentTest, ConditionalEntry, ToolEntry } from "../../src/tool_entry.ts";
 import { holdsByContract, withSource } from "../policy/judge_by_contract.ts";
+import { spellJson } from "../policy/spell_json.ts";
 
 const anyKey = fc.constantFrom("a", "b", "path", "__proto__", "0", "a/b", "~");
 const anyNumber = fc.constantFrom(0, 1, -1, 0.5, 100, 9007199254740991, 0.1, -2.5);
@@ -59,40 +60,6 @@ const anyWhen = fc.array(fc.tuple(fc.oneof(anyUsualName, anyName), anyTest), {
 })
   .map((tests) => new Map(tests));
 
-/** Writes a value as JSON in one of many spellings: escapes, spaces, and texts of numbers. */
-function spell(value: unknown, next: () => number): string {
-  const space = next() % 4 === 0 ? " " : "";
-  if (typeof value === "number") {
-    const spellings = [
-      JSON.stringify(value),
-      `${value}${Number.isInteger(value) ? ".000000000000000000000" : "00000000000000000000"}`,
-      `${value}e0`,
-      `${value}E+0`,
-      Number.isInteger(value)
-        ? `${value}.00000000000000000000001`
-        : `${value}0000000000000000000001`,
-      "1e400",
-    ];
-    return spellings[next() % spellings.length] + space;
-  }
-  if (typeof value === "string") return spellText(value, next) + space;
-  if (Array.isArray(value)) return `[${space}${value.map((item) => spell(item, next)).join(",")}]`;
-  if (typeof value !== "object" || value === null) return JSON.stringify(value) + space;
-  const members = Object.entries(value)
-    .map(([key, member]) => `${spellText(key, next)}${space}:${spell(member, next)}`);
-  return `{${members.join(`,${space}`)}}`;
-}
-
-function spellText(text: string, next: () => number): string {
-  const units = text.split("").map((unit) =>
-    next() % 3 === 0
-      ? `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`
-      : JSON.stringify(unit).slice(1, -1)
-  );
-  // A high surrogate alone would be escaped by `JSON.stringify` anyway.
-  return `"${units.join("")}"`;
-}
-
 const anyJson = fc.tuple(
   fc.tuple(
     fc.record({ a: anyValue, path: anyText, b: fc.oneof(anyNumber, anyText) }, {
@@ -101,7 +68,7 @@ const anyJson = fc.tuple(
     fc.dictionary(anyKey, anyValue, { maxKeys: 2, noNullPrototype: true }),
   ).map(([usual, others]) => ({ ...others, ...usual })),
   fc.infiniteStream(fc.nat({ max: 1000 })),
-).map(([args, stream]) => spell(args, () => stream.next().value ?? 0));
+).map(([args, stream]) => spellJson(args, () => stream.next().value ?? 0));
 
 const requestOf = (json: string, tool = "t"): AccessRequest => ({
   kind: "tool",
