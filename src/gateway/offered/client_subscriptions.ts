@@ -10,20 +10,28 @@ import { NO_SPAN } from "../../trace.ts";
 /** Maximum number of subscriptions of a client. */
 const MAX_SUBSCRIPTIONS = 1000;
 
+/** The server of a resource to which a client has subscribed. */
+interface Subscribed {
+  /** The server's name. */
+  readonly name: string;
+  /** The server that sends updates; `undefined` while the rules deny the resource, or the server is not configured. */
+  readonly server: DownstreamServer | undefined;
+}
+
 /** The resources to which the client of a connection has subscribed, and their servers. */
 export class ClientSubscriptions {
-  readonly #servers = new Map<string, DownstreamServer>();
+  readonly #subscribed = new Map<string, Subscribed>();
   readonly #abort = new AbortController();
 
   /** Number of resources. */
   get size(): number {
-    return this.#servers.size;
+    return this.#subscribed.size;
   }
 
   /** Ends all requests; the servers end the subscriptions of a client that has left. */
   close(): void {
     this.#abort.abort(new DOMException("The client is gone", "AbortError"));
-    this.#servers.clear();
+    this.#subscribed.clear();
   }
 
   /**
@@ -37,34 +45,38 @@ export class ClientSubscriptions {
     { server, caller }: { readonly server: DownstreamServer; readonly caller: Caller },
   ): Promise<RequestOutcome> {
     const { uri } = call;
-    const earlier = this.#servers.get(uri);
-    if (earlier === undefined && this.#servers.size >= MAX_SUBSCRIPTIONS) {
+    const earlier = this.#subscribed.get(uri);
+    if (earlier === undefined && this.#subscribed.size >= MAX_SUBSCRIPTIONS) {
       const message =
         `This client has ${MAX_SUBSCRIPTIONS} subscriptions. End one of them, and subscribe again.`;
       throw new CallerError("RATE_LIMITED", message);
     }
-    this.#servers.set(uri, server);
+    const subscribed = { name: server.config.name, server };
+    this.#subscribed.set(uri, subscribed);
     let isSubscribed = false;
     try {
       const outcome = await server.subscribe(call, caller);
       isSubscribed = outcome.reply.ok;
       return outcome;
     } finally {
-      if (!isSubscribed && this.#servers.get(uri) === server) this.#servers.delete(uri);
-      if (earlier !== undefined && earlier !== server) void this.#end(uri, earlier, caller);
+      if (!isSubscribed && this.#subscribed.get(uri) === subscribed) this.#subscribed.delete(uri);
+      const earlierServer = earlier?.server;
+      if (earlierServer !== undefined && earlierServer !== server) {
+        void this.#end(uri, earlierServer, caller);
+      }
     }
   }
 
   /** Ends the subscription to a resource; `undefined` if there is none. */
   async remove(call: SubscriptionCall, caller: Caller): Promise<RequestOutcome | undefined> {
-    const server = this.#servers.get(call.uri);
-    this.#servers.delete(call.uri);
-    return await server?.unsubscribe(call, caller);
+    const subscribed = this.#subscribed.get(call.uri);
+    this.#subscribed.delete(call.uri);
+    return await subscribed?.server?.unsubscribe(call, caller);
   }
 
   /**
    * Adapts the subscriptions to another configuration: those at a server that was replaced are made again, and those
-   * that are not allowed any more end.
+   * that are not allowed any more pause until another configuration allows them.
    *
    * @param caller The caller; `undefined` if the connection has no agent any more.
    * @param options Finds the server that replaces one for a resource, if any; called with each resource that
@@ -79,15 +91,18 @@ export class ClientSubscriptions {
   ): Promise<void> {
     const { signal } = this.#abort;
     const failed = new Set<DownstreamServer>();
-    for (const [uri, server] of [...this.#servers]) {
-      const next = caller && findServer(server.config.name, uri);
+    for (const [uri, subscribed] of [...this.#subscribed]) {
+      const { name, server } = subscribed;
+      const next = caller && findServer(name, uri);
       // Meanwhile, the client may have unsubscribed, or the configuration may have changed once more.
-      if (next === server || this.#servers.get(uri) !== server) continue;
-      this.#servers.delete(uri);
+      if (next === server || this.#subscribed.get(uri) !== subscribed) continue;
+      const paused = { name, server: undefined };
+      this.#subscribed.set(uri, paused);
       if (caller === undefined) continue;
-      await this.#end(uri, server, caller);
-      if (next === undefined) continue;
-      if (!failed.has(next)) {
+      if (server !== undefined) await this.#end(uri, server, caller);
+      if (next === undefined || this.#subscribed.get(uri) !== paused) continue;
+      if (failed.has(next)) this.#subscribed.delete(uri);
+      else {
         await this.add({ uri, span: NO_SPAN, signal }, { server: next, caller })
           .catch(() => void failed.add(next));
       }

@@ -52,6 +52,33 @@ Deno.test("[offered.subscriptions] a subscription that ends while others are mad
   assert.deepEqual(previous.requests, ["+a", "+b", "-a", "-b"]);
 });
 
+Deno.test("[offered.subscriptions] a subscription pauses while the rules deny its resource, and then continues", async () => {
+  const caller = new FakeClient("1").asAgent("a");
+  const subscriptions = new ClientSubscriptions();
+  const server = new RecordingServer();
+  server.answer.resolve();
+  const callFor = (uri: string) => ({ uri, span: NO_SPAN, signal: new AbortController().signal });
+  const updated: string[] = [];
+  const adapt = async (isAllowed: boolean): Promise<void> => {
+    await subscriptions.adapt(caller, {
+      findServer: () => isAllowed ? server.asServer() : undefined,
+      onUpdated: (uri) => updated.push(uri),
+    });
+  };
+  for (const uri of ["a", "b"]) {
+    await subscriptions.add(callFor(uri), { server: server.asServer(), caller });
+  }
+  await adapt(false);
+  await adapt(false);
+  // A client that unsubscribes meanwhile hears of no update again.
+  await subscriptions.remove(callFor("b"), caller);
+  assert.deepEqual(updated, []);
+  await adapt(true);
+  await adapt(true);
+  assert.deepEqual(server.requests, ["+a", "+b", "-a", "-b", "+a"]);
+  assert.deepEqual(updated, ["a"]);
+});
+
 Deno.test("[offered.subscriptions] the servers of a client that has lost its stream stay while it has subscriptions", async () => {
   using folder = new TempFolder();
   folder.write("mcp.json", { mcpServers: { odd: offeringServer() } });
