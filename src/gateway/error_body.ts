@@ -30,6 +30,15 @@ export function identityErrorBody({ code, message, hint }: IdentityError): Error
   return hint === undefined ? { code, message } : { code, message, hint };
 }
 
+/** Returns the error for a caller that was not identified, if the request has no argument that could name the agent. */
+export function missingAgentBody({ code }: IdentityError): ErrorBody {
+  return {
+    code,
+    message: "This connection has no agent, so it may use nothing of what servers offer directly.",
+    hint: "Tell the user to start the gateway with --agent, or to give the client a credential",
+  };
+}
+
 /** Creates the error for a resource that does not exist, or of which the agent must not know that it exists. */
 export function resourceNotFound(uri: string): CallerError {
   const message = `Resource not found: ${JSON.stringify(shortenText(uri, MAX_QUOTE_LENGTH))}`;

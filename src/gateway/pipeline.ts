@@ -4,7 +4,13 @@ import type { AccessRequest, Decision } from "../policy/mod.ts";
 import type { Span } from "../trace.ts";
 import { type CheckTool, decideByAnnotations, DeniedBeforeSend } from "./deciding.ts";
 import { explainDenial } from "./denial.ts";
-import { type ErrorBody, errorBodyOf, identityErrorBody, limitErrorBody } from "./error_body.ts";
+import {
+  type ErrorBody,
+  errorBodyOf,
+  identityErrorBody,
+  limitErrorBody,
+  missingAgentBody,
+} from "./error_body.ts";
 import { callerToRecord, connectionAgent, identify, UNIDENTIFIED } from "./identification.ts";
 import { changingList, type ClientOffers, loadRequests } from "./offered/mod.ts";
 import type {
@@ -133,7 +139,10 @@ async function runStages(
       }
       // Unidentified callers do not count in the metrics of servers.
       const uncountedSubject = subject && { ...subject, isCounted: false };
-      const error = identityErrorBody(resolution.error);
+      const canNameAgent = operation.kind !== "direct-tool" && !isOffered(operation);
+      const error = canNameAgent || context.identity.bound !== undefined
+        ? identityErrorBody(resolution.error)
+        : missingAgentBody(resolution.error);
       return { caller, subject: uncountedSubject, outcome: { kind: "denied", error } };
     }
     return await runAdmitted(operation, {

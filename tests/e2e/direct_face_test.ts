@@ -268,7 +268,9 @@ Deno.test("[direct.agent] a connection without an agent sees no tools, which the
   });
   assert.deepEqual(await namesOf(gateway), []);
   assert.deepEqual(await namesOf(gateway), []);
-  assert.equal((await gateway.expectRefusal("one__echo")).code, "INVALID_AGENT_ID");
+  const { code, message, hint } = await gateway.expectRefusal("one__echo");
+  assert.equal(code, "INVALID_AGENT_ID");
+  assert.match(`${message} ${hint}`, /^This connection has no agent\b.* with --agent\b/);
   const { stderr } = gateway.program;
   assert.equal(stderr.split("its connection has no agent").length, 2, stderr);
 });

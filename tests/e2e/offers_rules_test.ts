@@ -170,8 +170,16 @@ Deno.test("[offered.no-agent] a connection without an agent is offered nothing, 
   for (const method of ["resources/list", "resources/templates/list", "prompts/list"]) {
     assert.deepEqual(await namesOf(client, method), [], method);
   }
-  assert.equal((await errorOf(client, "resources/read", { uri: "own://first" })).code, -32002);
-  assert.equal((await errorOf(client, "prompts/get", { name: "first__plain" })).code, -32602);
+  for (
+    const [method, params, expectedCode] of [
+      ["resources/read", { uri: "own://first" }, -32002],
+      ["prompts/get", { name: "first__plain" }, -32602],
+    ] as const
+  ) {
+    const { code, message, data } = await errorOf(client, method, params);
+    assert.equal(code, expectedCode);
+    assert.match(`${message} ${data.hint}`, /^This connection has no agent\b.* with --agent\b/);
+  }
   const { stderr } = gateway.program;
   assert.equal(stderr.split("connection has no agent").length - 1, 1, stderr);
 });
