@@ -172,10 +172,29 @@ function logSummary(
       `- ${servers.size} MCP server(s) configured`,
       `- ${rules.agents.size} agent(s) configured`,
       `- Default policy: deny unknown agents; ${callers}`,
-      `- ${gateway.tools.size} gateway tools available: ${[...gateway.tools.keys()].join(", ")}`,
+      ...describeTools({ settings, configuration, gateway }),
     ].join("\n"),
   );
   warnOfAgentSettings(settings, configuration, log);
+}
+
+/** Describes the tools that clients see: the gateway's own, and those of servers that are shown directly. */
+function describeTools(
+  { settings: { face }, configuration: { servers }, gateway }: {
+    readonly settings: Settings;
+    readonly configuration: Configuration;
+    readonly gateway: Gateway;
+  },
+): string[] {
+  if (face === "direct") return ["- Direct tools: all that an agent may call"];
+  const names = [...gateway.tools.keys()];
+  const direct = [...servers.values()].filter(({ directTools }) => directTools !== undefined);
+  return [
+    `- ${names.length} gateway tools available: ${names.join(", ")}`,
+    ...(direct.length === 0
+      ? []
+      : [`- Direct tools: of ${direct.map(({ name }) => name).join(", ")}`]),
+  ];
 }
 
 /** Logs what to do if a person has started the gateway at a terminal, which sends no MCP messages. */

@@ -139,6 +139,20 @@ Deno.test("the messages of the log", async (t) => {
     },
   );
 
+  await t.step(
+    "[cli.startup-summary] the start summary names only tools that clients see",
+    async () => {
+      const servers = { one: { ...misbehavingServer(), gateway: { direct: ["echo"] } } };
+      const args = ["--log-level", "info"];
+      const { stderr: metaText } = await runOnce(args, { servers });
+      assert.match(metaText, /^ *- 3 gateway tools available: list_servers, /m);
+      assert.match(metaText, /^ *- Direct tools: of one$/m);
+      const { stderr: directText } = await runOnce([...args, "--face", "direct"], { servers });
+      assert.match(directText, /^ *- Direct tools: all that an agent may call$/m);
+      assert.doesNotMatch(directText, /list_servers/);
+    },
+  );
+
   await t.step("[cli.log-level] only messages of the level or above are logged", async () => {
     const rules = { agents: { a: { allow: { servers: ["gone"] } } } };
     const errorsOnly = await runOnce(["--log-level", "error"], { rules });
