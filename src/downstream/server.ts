@@ -139,7 +139,9 @@ export class DownstreamServer {
     if (this.#pool.sessions.length > 0) return;
     const pooled = this.#pool.warm(client);
     try {
-      await this.#lists.of("tools").fetchList(pooled);
+      // Until the new list is there, the remembered one is used.
+      await this.#catalogs?.recall(pooled.capabilitiesKey);
+      await this.#lists.of("tools").refreshList(pooled);
       if (options.learns) void this.#catalogs?.readOrLearn(pooled, client?.capabilities ?? {});
     } catch (error) {
       if (error instanceof LoginNeedsCaller) this.#health.recordFailure(error, undefined);

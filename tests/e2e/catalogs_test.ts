@@ -122,6 +122,20 @@ Deno.test("[catalogs.auto] eager starts every server, and remembers its catalog;
   await waitUntil("the server starts", () => fixture.starts === 2);
 });
 
+Deno.test("[catalogs.auto] eager answers from memory until the server has listed its tools", async () => {
+  using fixture = new CatalogFixture();
+  await fixture.learn();
+  // A call that waited for a list would never end.
+  fixture.setCatalog({ tools: [], holdsLists: true });
+  await using gateway = await fixture.start({ env: { GATEWAY_INIT_STRATEGY: "eager" } });
+  assert.deepEqual(await listTools(gateway), ["read", "write"]);
+  await waitUntil("the list is requested", () => {
+    return fixture.journal.filter((line) => line === "tools/list").length === 2;
+  });
+  assert.deepEqual(await listTools(gateway), ["read", "write"]);
+  assert.deepEqual(await listTools(gateway, { query: "write" }), ["write"]);
+});
+
 Deno.test("[catalogs.kinds] resources and prompts are remembered, as well", async () => {
   const prompts = [{ name: "greet" }];
   const resources = [{ uri: "file:///a", name: "a" }];
