@@ -235,6 +235,10 @@ Deno.test("a query does not wait for a server again that has not listed its tool
       assert.deepEqual([next.pending, next.unavailable], [["slow", "secret"], ["gone"]]);
       const named = await find(gateway, "echo", { server: "slow" });
       assert.deepEqual([named.tools, named.pending], [[], ["slow"]]);
+      for (const { hint = "" } of [named, await find(gateway, "quaternion")]) {
+        assert.match(hint, /Call again in a few seconds/);
+        assert.doesNotMatch(hint, /other words/);
+      }
     },
   );
 

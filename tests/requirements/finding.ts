@@ -18,7 +18,7 @@ export const FINDING: Readonly<Record<string, Section>> = {
     "finding.no-leak":
       "tools and servers that the agent may not use affect neither the order nor the numbers nor the hints of an answer",
     "finding.pending":
-      "a server whose tools are not known is started; the first query waits for it at most 3 s, and pending names it",
+      "a server whose tools are not known is started; the first query waits for it at most 3 s, pending names it, and if nothing fits, the hint says to call again",
     "finding.unavailable": "a server that failed is named in unavailable",
     "finding.no-login": "a query about all servers asks nobody to log in",
     "finding.no-record": "the text of a query is in no record",

@@ -81,7 +81,7 @@ export async function findTools(
   const list = `[${texts.join(",")}]`;
   const omitted = found.slice(texts.length).map(({ tool }) => tool.name);
   const hint = found.length === 0
-    ? nothingFoundHint(context)
+    ? nothingFoundHint(context, pending)
     : isCut
     ? 'The list would be too long; ask for the other tools with "names".'
     : undefined;
@@ -268,7 +268,14 @@ const shortTextOf = computeOnce(({ name, definition }) => {
     .slice(1);
 });
 
-function nothingFoundHint({ caller: { agent }, policy, serverConfigs }: ToolContext): string {
+function nothingFoundHint(
+  { caller: { agent }, policy, serverConfigs }: ToolContext,
+  pending: readonly string[],
+): string {
+  if (pending.length > 0) {
+    return 'No tool fits so far: the servers in "pending" have not listed their tools yet. ' +
+      "Call again in a few seconds.";
+  }
   const names = allowedServers(agent, { policy, serverConfigs }).map(({ name }) => name);
   if (names.length === 0) return "You may use no server.";
   const list = shortenText(names.join(", "), MAX_SERVERS_CHARS);
