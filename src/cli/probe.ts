@@ -81,7 +81,7 @@ export const ANONYMOUS_CALLER: Caller = {
   channel: {
     supports: () => false,
     requestInput: () => Promise.resolve({ kind: "unsupported" }),
-    notifyLinkDone: () => {},
+    notifyUrlInputDone: () => {},
     log: () => {},
     logLevel: () => undefined,
   },

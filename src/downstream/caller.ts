@@ -6,7 +6,7 @@ import type { ClientChannel } from "./client_channel.ts";
  * that the client sent reaches a server, and few different capabilities exist.
  */
 export interface ClientCapabilities {
-  /** Present if the client can ask a person; without members, by forms. */
+  /** Present if the client can ask a person: in the listed modes, or by forms if none is listed. */
   readonly elicitation?: { readonly [mode in "form" | "url"]?: Readonly<Record<string, never>> };
   /** Present if the client has roots. */
   readonly roots?: { readonly listChanged?: true };
@@ -26,7 +26,7 @@ export interface Caller {
   readonly channel: ClientChannel;
   /** The permit that the caller's operation holds, if the number of operations is limited. */
   readonly permit?: Pausable;
-  /** The agent's share of the memory, in which calls count until they have been written. Default: the server's share. */
+  /** The budget that a call counts against until it has been written. Default: the server's. */
   readonly memory?: Budget;
 }
 

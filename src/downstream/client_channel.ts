@@ -36,7 +36,7 @@ export interface ClientChannel {
    */
   requestInput(request: InputRequest, signal: CancelSignal): Promise<InputResponse>;
   /** Notifies the client that the interaction behind a link is complete; `params` has its `elicitationId`. */
-  notifyLinkDone(params: Readonly<Record<string, unknown>>): void;
+  notifyUrlInputDone(params: Readonly<Record<string, unknown>>): void;
   /** Passes a log message on to the client, unless it is below the severity that the client asked for. */
   log(params: Readonly<Record<string, unknown>>): void;
   /** Returns the least severity of log messages that the client asked for; `undefined` if it did not. */

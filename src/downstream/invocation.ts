@@ -94,7 +94,7 @@ export interface RequestOutcome {
   /** Milliseconds between the request to the server and its answer. */
   readonly downstreamMs: number;
   /** An error with links for the person, if the answer is one and elicitations are forwarded. */
-  readonly linksError: JsonText | undefined;
+  readonly urlInputError: JsonText | undefined;
 }
 
 /** Returns the JSON-RPC error of an outcome, if it is one. */

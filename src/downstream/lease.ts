@@ -150,12 +150,12 @@ export class Lease implements Disposable {
     clock: CallClock,
   ): Promise<RequestOutcome> {
     const { beforeSend } = call;
-    const { reply, downstreamMs, linksError } = await this.#invoke(call, {
+    const { reply, downstreamMs, urlInputError } = await this.#invoke(call, {
       call,
       beforeSend,
       clock,
     });
-    return { reply, downstreamMs, linksError };
+    return { reply, downstreamMs, urlInputError };
   }
 
   /** Returns the tool list; fetches it again if the call does not fit the cached one. */
@@ -222,10 +222,10 @@ export class Lease implements Disposable {
       });
       markFailure(span, { reply, isToolError });
       const downstreamMs = performance.now() - startedAt;
-      const linksError = !reply.ok && "elicitation" in session.declared
+      const urlInputError = !reply.ok && "elicitation" in session.declared
         ? codec.decodeLinksError(reply.error, session.server)
         : undefined;
-      return { reply, downstreamMs, isToolError, linksError };
+      return { reply, downstreamMs, isToolError, urlInputError };
     } catch (cause) {
       const error = await session.explainCallFailure(cause, { signal, noiseCount });
       span.fail(error instanceof DownstreamError ? error.code : "CANCELLED");

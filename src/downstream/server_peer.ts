@@ -105,7 +105,7 @@ export function openServerPeer(channel: Channel, listener: ServerListener): Peer
           return clientChannel()?.log(decoded.params);
         case "link-done":
           if (!forward.includes("elicitation")) return;
-          return clientChannel()?.notifyLinkDone({ elicitationId: decoded.elicitationId });
+          return clientChannel()?.notifyUrlInputDone({ elicitationId: decoded.elicitationId });
       }
     },
     lateAnswer: (excerpt) => {

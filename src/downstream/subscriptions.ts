@@ -30,7 +30,7 @@ const RELEASE_TIMEOUT_MS = 5000;
 const DONE: RequestOutcome = {
   reply: { ok: true, result: new Result({ value: {}, body: "{}", bytes: 2 }) },
   downstreamMs: 0,
-  linksError: undefined,
+  urlInputError: undefined,
 };
 
 /** Options of the subscriptions of a server. */

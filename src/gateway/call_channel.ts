@@ -37,7 +37,7 @@ export function severityRank(level: unknown): number {
 }
 
 /** The part of a client's session that its channels use. */
-export interface SessionState {
+export interface ChannelSession {
   readonly peer: Pick<Peer, "request">;
   /** Sends a notification of a server, or drops it while the client does not read. */
   readonly notifyOrDrop: Peer["notify"];
@@ -52,7 +52,7 @@ export interface SessionState {
  * that call.
  */
 export class CallChannel implements ClientChannel {
-  readonly #session: SessionState;
+  readonly #session: ChannelSession;
   #call: IncomingRequest | undefined;
 
   /**
@@ -60,7 +60,7 @@ export class CallChannel implements ClientChannel {
    *
    * @param call The call that the messages belong to; `undefined` for messages outside of calls.
    */
-  constructor(session: SessionState, call?: IncomingRequest) {
+  constructor(session: ChannelSession, call?: IncomingRequest) {
     this.#session = session;
     this.#call = call;
   }
@@ -88,7 +88,7 @@ export class CallChannel implements ClientChannel {
     );
   }
 
-  notifyLinkDone(params: clientCodec2025.Fields): void {
+  notifyUrlInputDone(params: clientCodec2025.Fields): void {
     this.#session.notifyOrDrop("notifications/elicitation/complete", params, this.#call);
   }
 

@@ -155,7 +155,7 @@ export class Gateway {
       onListChanged: (server, kind, connectionId) => {
         for (const session of this.#sessions) {
           const isAffected = connectionId === undefined || connectionId === session.id;
-          if (isAffected) session.addServerChange(server, kind);
+          if (isAffected) session.notifyServerListChanged(server, kind);
         }
       },
       onResourceUpdated: (server, update, connectionIds) => {
@@ -352,9 +352,9 @@ export class Gateway {
     const mayToolsChange = [previous, this.#snapshot]
       .some((snapshot) => hasDirectTools({ face, snapshot }));
     for (const session of this.#sessions) {
-      if (mayToolsChange) session.addListChange("tools");
-      session.addListChange("resources");
-      session.addListChange("prompts");
+      if (mayToolsChange) session.notifyListMayHaveChanged("tools");
+      session.notifyListMayHaveChanged("resources");
+      session.notifyListMayHaveChanged("prompts");
       session.adaptSubscriptions();
     }
     for (const listener of this.#configurationListeners) listener();

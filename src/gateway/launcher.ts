@@ -6,7 +6,7 @@ const CHECK_INTERVAL_MS = 1000;
 
 /** A watch over the process that started the gateway. */
 export interface LauncherWatch {
-  /** Resolves, to a phrase that says so, when the launcher is gone. Never resolves without a launcher. */
+  /** Resolves to the reason when the launcher has ended. Never resolves without a launcher. */
   readonly gone: Promise<string>;
   /** Stops watching. */
   stop(): void;
@@ -19,7 +19,7 @@ export interface LauncherWatch {
 export function watchLauncher(): LauncherWatch {
   const { promise: gone, resolve } = Promise.withResolvers<string>();
   const pid = Deno.ppid;
-  // The launcher permits all variables. Narrower permissions, which need not have this one, mean that there is none.
+  // The npm launcher grants access to all variables. If this variable may not be read, the process has no launcher.
   const { state } = Deno.permissions.querySync({ name: "env", variable: PID_VARIABLE });
   // A process further down inherits the variable, too.
   if (state !== "granted" || Deno.env.get(PID_VARIABLE) !== String(pid)) {

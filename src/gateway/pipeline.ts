@@ -12,7 +12,7 @@ import {
   missingAgentBody,
 } from "./error_body.ts";
 import { callerToRecord, connectionAgent, identify, UNIDENTIFIED } from "./identification.ts";
-import { changingList, type ClientOffers, loadRequests } from "./offered/mod.ts";
+import { type ClientOffers, loadRequests, notifiedList } from "./offered/mod.ts";
 import type {
   EncodedOutcome,
   Operation,
@@ -133,7 +133,7 @@ async function runStages(
     if ("error" in resolution) {
       if (isOffered(operation)) stageContext.offers.logMissingAgent();
       if (operation.kind === "listing") {
-        stageContext.offers.changes.addAsked(changingList(operation.list));
+        stageContext.offers.changes.noteRequested(notifiedList(operation.list));
         const { emptyList } = await loadRequests();
         return { caller, outcome: emptyList(operation.list) };
       }
@@ -299,7 +299,7 @@ async function performOperation(
     case "gateway-tool":
       return await operation.tool.run(operation.args, toolContext);
     case "listing": {
-      offers.changes.addAsked(changingList(operation.list));
+      offers.changes.noteRequested(notifiedList(operation.list));
       const { listOffered } = await loadRequests();
       return await listOffered(operation, {
         ...createSearchContext(toolContext, { offers, nameLimit }),

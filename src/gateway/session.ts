@@ -10,9 +10,9 @@ import { type Channel, type IncomingRequest, Peer, RPC_CODES } from "../jsonrpc/
 import type { Log } from "../log.ts";
 import {
   CallChannel,
+  type ChannelSession,
   LOG_LEVELS,
   LogThreshold,
-  type SessionState,
   severityRank,
 } from "./call_channel.ts";
 import { type ErrorBody, errorBodyOf } from "./error_body.ts";
@@ -21,10 +21,10 @@ import { writeInstructions } from "./instructions.ts";
 import { listTools } from "./list_tools.ts";
 import {
   type ChangingList,
-  changingList,
   ClientOffers,
   findOfferedKinds,
   NOTHING_OFFERED,
+  notifiedList,
   type OfferedKinds,
 } from "./offered/mod.ts";
 import { refuseByLimits, runOperation } from "./pipeline.ts";
@@ -34,8 +34,8 @@ import { hasDirectTools, isShown, shownTools } from "./shown_tools.ts";
 import {
   allowedServers,
   type GatewayTool,
+  loadRememberedCatalogs,
   type RecallOptions,
-  recallServers,
   withDescriptions,
 } from "./tools/mod.ts";
 import { REVISION_WITH_BATCHES } from "../revisions.ts";
@@ -56,7 +56,7 @@ export interface ClientSessionOptions {
   readonly version: string;
   /** Log for warnings. */
   readonly log: Log;
-  /** Returns the memory in which the answers to batches count. */
+  /** Returns the budget that the answers to batches count against. */
   readonly memory: () => Budget;
   /** Called when the answer to `initialize` has been sent. */
   readonly onInitialized: (connection: ClientConnection) => void;
@@ -79,7 +79,7 @@ export class ClientSession {
   readonly id: string = crypto.randomUUID();
   readonly #options: ClientSessionOptions;
   readonly #peer: Peer;
-  readonly #state: SessionState;
+  readonly #state: ChannelSession;
   readonly #offers: ClientOffers;
   #connection: ClientConnection;
   #hasTriedToInitialize = false;
@@ -152,21 +152,21 @@ export class ClientSession {
   }
 
   /** Notifies the client, if it has asked for the list, that a reload may have changed it. */
-  addListChange(list: ChangingList): void {
+  notifyListMayHaveChanged(list: ChangingList): void {
     this.#offers.changes.addChange(list);
   }
 
   /** Notifies the client of a changed list of a server, if it has asked for such lists and may use the server. */
-  addServerChange(server: string, kind: ListKind): void {
+  notifyServerListChanged(server: string, kind: ListKind): void {
     const context = this.#options.context();
     if (kind === "tools" && !hasDirectTools(context)) return;
     const agent = connectionAgent(context);
     const isConcerned = agent !== undefined &&
       context.snapshot.policy.allows(agent, { kind: "server", server });
-    if (isConcerned) this.#offers.changes.addChange(changingList(kind));
+    if (isConcerned) this.#offers.changes.addChange(notifiedList(kind));
   }
 
-  /** Notifies the client that a resource was updated to which it has subscribed, unless the rules now deny it. */
+  /** Notifies the client of an update of a resource that it has subscribed to, unless the rules now deny the resource. */
   notifyUpdated(server: string, { uri, params }: ResourceUpdate): void {
     const context = this.#options.context();
     const agent = connectionAgent(context);
@@ -253,7 +253,7 @@ export class ClientSession {
     this.#state.capabilities = decoded.capabilities;
     this.#connection = this.#buildConnection();
     const servers = this.#listServers();
-    const recalling = recallServers(servers, this.#recallOptions());
+    const recalling = loadRememberedCatalogs(servers, this.#recallOptions());
     const reply = (): void => this.#replyToInitialize(request, decoded.revision, servers);
     return recalling === undefined ? reply() : recalling.then(reply);
   }
@@ -297,7 +297,7 @@ export class ClientSession {
   }
 
   async #listTools(request: IncomingRequest): Promise<void> {
-    this.#offers.changes.addAsked("tools");
+    this.#offers.changes.noteRequested("tools");
     const { cursor } = clientCodec2025.fieldsOf(request.params);
     try {
       const tools = await listTools(cursor ?? undefined, {

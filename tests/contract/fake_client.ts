@@ -4,7 +4,7 @@ import {
   type ClientConnection,
   readCapabilities,
 } from "../../src/downstream/mod.ts";
-import { CallChannel, LogThreshold, type SessionState } from "../../src/gateway/call_channel.ts";
+import { CallChannel, type ChannelSession, LogThreshold } from "../../src/gateway/call_channel.ts";
 import {
   type CancelSignal,
   JsonText,
@@ -43,7 +43,7 @@ export class FakeClient implements ClientConnection {
     this.connectionId = name;
     this.capabilities = capabilities;
     this.received = new AsyncQueue(`a message to the client ${name}`);
-    const state: SessionState = {
+    const state: ChannelSession = {
       peer: {
         request: (method, params, { signal } = {}) => {
           const message = {
@@ -86,7 +86,7 @@ export function createResultReply(result: Fields): Reply {
   };
 }
 
-function readFields(params: Parameters<SessionState["peer"]["request"]>[1]): Fields {
+function readFields(params: Parameters<ChannelSession["peer"]["request"]>[1]): Fields {
   if (typeof params === "function") throw new Error("The parameters must not depend on an id");
   return JSON.parse(params instanceof JsonText ? params.json : JSON.stringify(params ?? {}));
 }

@@ -87,7 +87,7 @@ export class BusyPipeline implements AsyncDisposable {
       channel: {
         supports: () => false,
         requestInput: () => Promise.reject(new Error("Unexpected request")),
-        notifyLinkDone: () => {},
+        notifyUrlInputDone: () => {},
         log: () => {},
         logLevel: () => undefined,
       },

@@ -71,7 +71,7 @@ export function startLogin(settings: OAuthSettings, options: StartLoginOptions):
   const notifyClient = (): void => {
     // The outcome is missing if the person logs in before the client confirms the elicitation.
     if (channel.supports("url") && (outcome ?? "client") === "client") {
-      channel.notifyLinkDone({ elicitationId: id });
+      channel.notifyUrlInputDone({ elicitationId: id });
     }
   };
   attempt.done.then(() => {

@@ -43,13 +43,13 @@ export interface HttpRequesterOptions {
   readonly secrets: () => readonly string[];
 }
 
-/** Sends the requests to one remote server. No request reaches a tool more than once. */
+/** Sends the requests to one remote server. A request is sent again only if no tool has received it. */
 export class HttpRequester {
   readonly #headers: Readonly<Record<string, string>>;
   readonly #authorization: Authorization | undefined;
   readonly #secrets: () => readonly string[];
   readonly #cookies = new CookieJar();
-  #sessionId = "";
+  #sessionIdToRedact = "";
   // Deno reads the proxy from the environment, and certificate authorities from NODE_EXTRA_CA_CERTS.
   readonly #client = Deno.createHttpClient({ poolIdleTimeout: POOL_IDLE_MS });
   #requiresLength = false;
@@ -79,7 +79,7 @@ export class HttpRequester {
    * @param url The address of the request.
    */
   redactSecrets(text: string, url: URL): string {
-    const sessionSecrets = [...secretsInUrl(url), ...this.#cookies.values, this.#sessionId];
+    const sessionSecrets = [...secretsInUrl(url), ...this.#cookies.values, this.#sessionIdToRedact];
     return redactProbableSecrets(redactKnownSecrets(text, [...this.#secrets(), ...sessionSecrets]));
   }
 
@@ -168,7 +168,7 @@ export class HttpRequester {
       if (signal.aborted) throw signal.reason;
       throw networkFailure(cause, { url, isAnswering: false });
     }
-    const sessionId = response.headers.get("mcp-session-id") ?? this.#sessionId;
+    const sessionId = response.headers.get("mcp-session-id") ?? this.#sessionIdToRedact;
     if (sessionId.length > MAX_SESSION_ID_LENGTH) {
       await response.body?.cancel();
       const message =
@@ -176,7 +176,7 @@ export class HttpRequester {
       throw new RemoteFailure(message, { reach: "refused" });
     }
     this.#cookies.store(response.headers, url);
-    this.#sessionId = sessionId;
+    this.#sessionIdToRedact = sessionId;
     return { response, sentAuthorization: headers.get("authorization") ?? undefined };
   }
 

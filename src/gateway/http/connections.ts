@@ -105,7 +105,7 @@ export class Connections {
    * @returns Whether the agent may have another active connection: it must not exceed its share, nor have incomplete
    * request bodies on more than a quarter of all connections.
    */
-  admitAgent(connection: Connection, agent: string | undefined): boolean {
+  countConnection(connection: Connection, agent: string | undefined): boolean {
     if (!this.#isOpen(connection)) return true;
     this.#countActive(connection.agent, -1);
     const activeCount = this.#activeCounts.get(agent) ?? 0;

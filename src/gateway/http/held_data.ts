@@ -17,12 +17,12 @@ interface AgentHeldData {
 
 /**
  * Limits data of one kind that is held for clients. The data counts against the budget of the client's agent, and
- * against a common limit. If an agent exceeds its budget, its oldest data is freed, except that of one client. If the
- * common limit is exceeded, the oldest data of the agent with the most data is freed.
+ * against a common limit. If an agent exceeds its budget, the data of its clients is freed, the oldest first, until one
+ * client is left. If the common limit is exceeded, the oldest data of the agent with the most data is freed.
  */
 export class HeldDataLimit {
   readonly #limit: Budget;
-  readonly #byMemory = new Map<Budget, AgentHeldData>();
+  readonly #byBudget = new Map<Budget, AgentHeldData>();
 
   /** @param max The common limit, in the unit of `add`. */
   constructor(max: number) {
@@ -35,13 +35,13 @@ export class HeldDataLimit {
     const { memory } = data;
     memory.add(change);
     this.#limit.add(change);
-    const held = this.#byMemory.get(memory) ?? { sizes: new Map(), totalSize: 0 };
+    const held = this.#byBudget.get(memory) ?? { sizes: new Map(), totalSize: 0 };
     const size = (held.sizes.get(data) ?? 0) + change;
     if (size === 0) held.sizes.delete(data);
     else held.sizes.set(data, size);
     held.totalSize += change;
-    if (held.sizes.size === 0) this.#byMemory.delete(memory);
-    else this.#byMemory.set(memory, held);
+    if (held.sizes.size === 0) this.#byBudget.delete(memory);
+    else this.#byBudget.set(memory, held);
     if (change < 0) return;
     while (memory.isExceeded() && held.sizes.size > 1) releaseOldest(held);
     while (this.#limit.isExceeded()) releaseOldest(this.#findLargest());
@@ -49,7 +49,7 @@ export class HeldDataLimit {
 
   #findLargest(): AgentHeldData | undefined {
     let largest: AgentHeldData | undefined;
-    for (const held of this.#byMemory.values()) {
+    for (const held of this.#byBudget.values()) {
       if (held.totalSize > (largest?.totalSize ?? 0)) largest = held;
     }
     return largest;

@@ -124,14 +124,18 @@ export class HttpSession implements Channel, StreamOwner {
     return stream;
   }
 
-  /** Starts streams for calls that take long, and sends keep-alive comments on open streams. */
-  tick({ keepAlive }: { readonly keepAlive: boolean }): void {
+  /** Starts streams for calls that take long. */
+  startDueStreams(): void {
     const now = performance.now();
     for (const response of this.#responses) {
-      if (response.stream === undefined && now >= response.startStreamAt) response.startStream();
-      else if (keepAlive) response.stream?.keepAlive();
+      if (now >= response.startStreamAt) response.startStream();
     }
-    if (keepAlive) this.#getStream?.keepAlive();
+  }
+
+  /** Sends keep-alive comments on the open streams. */
+  keepStreamsAlive(): void {
+    for (const response of this.#responses) response.stream?.keepAlive();
+    this.#getStream?.keepAlive();
   }
 
   open(handler: ChannelHandler): void {

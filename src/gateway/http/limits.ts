@@ -1,6 +1,6 @@
 /** Limits of an HTTP listener. */
 export interface HttpLimits {
-  /** Maximum number of open connections; beyond it, one is closed for each new one. */
+  /** Maximum number of open connections; each further one closes another. */
   readonly connections: number;
   /** Maximum number of concurrent requests on one connection (HTTP/1.1 pipelining). */
   readonly requestsPerConnection: number;

@@ -215,9 +215,9 @@ export class Listener {
     }
     const context: RequestContext = {
       address,
-      admitAgent: (agent) => {
+      countConnection: (agent) => {
         this.#acceptedCredentials.add(credentialHash, agent);
-        return connection === undefined || this.#connections.admitAgent(connection, agent);
+        return connection === undefined || this.#connections.countConnection(connection, agent);
       },
       receiveMessage: ({ maxBytes, agent }, handle) => {
         return receiveMessage(incoming, {

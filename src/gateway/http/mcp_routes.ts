@@ -104,6 +104,7 @@ function checkPost(req: HonoRequest, options: McpOptions): Response | undefined 
   if (req.header("content-encoding") !== undefined) {
     return errorResponse(415, "The body must not be compressed");
   }
+  // A client of the specification accepts both; one of them is enough to answer.
   if (!accepts(req, "application/json") && !accepts(req, EVENT_STREAM)) {
     return errorResponse(406, "A POST must accept application/json and text/event-stream");
   }
@@ -192,7 +193,7 @@ function toResponse(result: PostResult | BodyError | Response): Response {
       return jsonResponse(result.text, result.isInvalid ? 400 : 200);
     case "stream":
       return new Response(result.stream.body, { headers: STREAM_HEADERS });
-    case "gone":
+    case "session-ended":
       return unknownSessionResponse();
   }
 }
@@ -229,7 +230,7 @@ function bodyErrorResponse(reason: BodyError): Response {
       return unavailableResponse(
         "Messages and active calls hold their maximum of memory; try again when a call is answered",
       );
-    case "gone":
+    case "incomplete":
       return errorResponse(408, "The message did not arrive in time");
   }
 }

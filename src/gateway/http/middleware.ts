@@ -109,7 +109,7 @@ export function authenticate(authenticator: Authenticator): Middleware {
       c.set("credential", credential);
       const agent = credential?.agent;
       if (agent !== undefined) c.env.agent = agent;
-      if (c.env.admitAgent(agent)) return await next();
+      if (c.env.countConnection(agent)) return await next();
       c.env.refusalReason = "connections";
       return connectionShareResponse();
     }
@@ -151,8 +151,8 @@ export function bearerOnly(token: string): Middleware {
 }
 
 /**
- * Refuses requests from other machines, including those that a proxy forwards. Not every proxy adds a header that
- * shows this, so a gateway with credentials, which may be behind such a proxy, refuses all requests.
+ * Refuses requests from other machines, including those that a proxy forwards. A gateway with
+ * credentials refuses all requests: it may be behind a proxy that adds no header to show that it forwards.
  */
 export function loopbackOnly(authenticator: Authenticator): Middleware {
   return async (c, next) => {

@@ -1,8 +1,8 @@
 /**
  * The gateway's clients over HTTP. A request is read by the listener, which enforces limits, then checked
- * and authenticated by the middlewares, and answered by a route. The routes pass messages to the channel
- * of the session, which answers in the response; this folder itself reads only the first message of a
- * session, and, while the gateway ends, whether a body has a request. Imports `config`, `jsonrpc` and the leaves.
+ * and authenticated by the middlewares, and answered by a route. The routes pass messages to the session,
+ * which is the channel of a `Peer` and answers in the response. The routes themselves read only the first message of
+ * a session, and during a shutdown whether a message contains a request. Imports `config`, `jsonrpc` and the leaves.
  *
  * @module
  */

@@ -10,7 +10,7 @@ export type PostResult =
   /** A stream of messages that ends with the answer. */
   | { readonly kind: "stream"; readonly stream: EventStream }
   /** The session has ended in the meantime. */
-  | { readonly kind: "gone" };
+  | { readonly kind: "session-ended" };
 
 /** The session of a response. It numbers the streams and keeps their messages. */
 export interface StreamOwner {
@@ -111,7 +111,7 @@ export class PostResponseWriter implements ResponseWriter {
   abandon(): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
-    if (this.#stream === undefined) this.#settle({ kind: "gone" });
+    if (this.#stream === undefined) this.#settle({ kind: "session-ended" });
     else this.#stream.end();
   }
 

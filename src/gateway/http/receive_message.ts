@@ -88,7 +88,7 @@ function readBody(
       void turn.then(() => incoming.resume());
     };
     const onEnd = (): void => settle();
-    const onClose = (): void => settle("gone");
+    const onClose = (): void => settle("incomplete");
     incoming.on("data", onData).on("end", onEnd).on("close", onClose);
   });
 }

@@ -8,7 +8,7 @@ export type BodyError =
   /** The memory budget of the agent, or of the whole gateway, has no room for the body. */
   | "busy"
   /** The client disconnected, or took too long. */
-  | "gone";
+  | "incomplete";
 
 /** The parts of a request that handlers need in addition to its `Request`. */
 export interface RequestContext {
@@ -24,7 +24,7 @@ export interface RequestContext {
    *
    * @returns Whether the connections that the agent uses at the same time are within its share.
    */
-  admitAgent(agent: string | undefined): boolean;
+  countConnection(agent: string | undefined): boolean;
   /**
    * Receives the message in the body and handles it. The `Request` has no body, because creating a stream for each
    * request is slow.

@@ -31,7 +31,7 @@ export interface RulesAuthenticatorOptions {
   readonly keyTimes?: Partial<KeyTimes>;
 }
 
-interface TokenOwner {
+interface KnownToken {
   readonly agent: string;
   readonly expiresAtMs?: number;
 }
@@ -42,7 +42,7 @@ type Refused = AuthResult & { readonly kind: "refused" };
 export class RulesAuthenticator implements Authenticator {
   readonly #options: RulesAuthenticatorOptions;
   readonly #throttle = new LoginThrottle();
-  #index: { readonly rules: Rules; readonly tokens: ReadonlyMap<string, TokenOwner> } | undefined;
+  #index: { readonly rules: Rules; readonly tokens: ReadonlyMap<string, KnownToken> } | undefined;
   #jwtCheck: JwtCheck | undefined;
   #hasCredentials = false;
   #requiresCredential = false;
@@ -188,8 +188,8 @@ function refuseUntilLater(waitMs: number): Refused {
 }
 
 /** Indexes tokens by their hashes, so that the duration of a lookup reveals nothing about the tokens. */
-function indexTokens({ agents }: Rules): ReadonlyMap<string, TokenOwner> {
-  const index = new Map<string, TokenOwner>();
+function indexTokens({ agents }: Rules): ReadonlyMap<string, KnownToken> {
+  const index = new Map<string, KnownToken>();
   for (const [agent, { tokens }] of agents) {
     for (const { sha256, ...expiry } of tokens) index.set(sha256, { agent, ...expiry });
   }

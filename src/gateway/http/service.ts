@@ -7,7 +7,7 @@ import type { Authenticator } from "./authentication.ts";
 import { type ClientHandle, SessionStore } from "./session_store.ts";
 import { HTTP_LIMITS, type HttpLimits } from "./limits.ts";
 import { Listener } from "./listener.ts";
-import { readOpenFileLimit } from "./open_files.ts";
+import { readOpenFileLimit } from "./open_file_limit.ts";
 import type { RefusedRequest } from "./refusals.ts";
 import { readCertificate, type TlsFiles } from "./tls_files.ts";
 
@@ -82,11 +82,8 @@ export class HttpService {
     const host = address.includes(":") ? `[${address}]` : address;
     this.url = `${scheme}://${host}:${port}/mcp`;
     this.#timers.push(
-      setInterval(
-        () => sessions.tick({ keepAlive: false }),
-        Math.min(TICK_MS, limits.streamAfterMs),
-      ),
-      setInterval(() => sessions.tick({ keepAlive: true }), limits.streamKeepAliveMs),
+      setInterval(() => sessions.startDueStreams(), Math.min(TICK_MS, limits.streamAfterMs)),
+      setInterval(() => sessions.keepStreamsAlive(), limits.streamKeepAliveMs),
       setInterval(() => sessions.sweep(), SWEEP_MS),
     );
   }

@@ -87,7 +87,7 @@ export class SessionStore {
   find(id: string, credential: Credential | undefined): HttpSession | undefined {
     const session = this.#sessions.get(id)?.session;
     if (session === undefined || session.credential?.id !== credential?.id) return undefined;
-    if (this.#isExpired(session)) {
+    if (this.#mustEnd(session)) {
       this.end(session);
       return undefined;
     }
@@ -109,7 +109,7 @@ export class SessionStore {
   sweep(): void {
     const idleSince = performance.now() - this.#options.limits.abandonedAfterMs;
     for (const { session, client } of this.#sessions.values()) {
-      if (this.#isExpired(session)) this.end(session);
+      if (this.#mustEnd(session)) this.end(session);
       else if (session.isAbandoned && !session.isInUse && session.lastUsedAt <= idleSince) {
         session.isAbandoned = false;
         client.releaseServers();
@@ -117,16 +117,21 @@ export class SessionStore {
     }
   }
 
-  /** Starts streams for calls that take long, and sends keep-alive comments on open streams. */
-  tick(options: { readonly keepAlive: boolean }): void {
-    for (const { session } of this.#sessions.values()) session.tick(options);
+  /** Starts streams for calls that take long. */
+  startDueStreams(): void {
+    for (const { session } of this.#sessions.values()) session.startDueStreams();
+  }
+
+  /** Sends keep-alive comments on the open streams. */
+  keepStreamsAlive(): void {
+    for (const { session } of this.#sessions.values()) session.keepStreamsAlive();
   }
 
   close(): void {
     for (const { session } of [...this.#sessions.values()]) this.end(session);
   }
 
-  #isExpired(session: HttpSession): boolean {
+  #mustEnd(session: HttpSession): boolean {
     const { authenticator, idleMs, maxMs } = this.#options;
     const { credential, openedAt, lastUsedAt, isInUse } = session;
     const now = performance.now();
@@ -138,8 +143,9 @@ export class SessionStore {
   }
 
   /**
-   * Makes room for a session of an agent: ends a session of the agent with the most sessions, or an idle session. Idle
-   * sessions of other agents that have no more sessions than this agent stay. Returns whether there is room.
+   * Makes room for a session of an agent. If another agent has at least two sessions more than this one, a session of
+   * the agent with the most sessions ends. Otherwise an idle session ends: one of this agent, or of an agent that has
+   * more sessions than it. Returns whether there is room.
    */
   #makeRoom(agent: string | undefined): boolean {
     this.sweep();

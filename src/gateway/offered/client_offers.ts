@@ -1,7 +1,7 @@
 import type { Budget } from "../../budget.ts";
 import type { Log } from "../../log.ts";
 import { Links } from "./links.ts";
-import { type ChangingList, changingList, ListChanges } from "./list_changes.ts";
+import { type ChangingList, ListChanges, notifiedList } from "./list_changes.ts";
 import { ListReader } from "./list_reader.ts";
 import { ClientSubscriptions } from "./client_subscriptions.ts";
 
@@ -34,7 +34,7 @@ export class ClientOffers {
     this.links = new Links(memory);
     this.changes = new ListChanges(notify);
     this.lists = new ListReader({
-      onLateList: (kind) => this.changes.addChange(changingList(kind)),
+      onLateList: (kind) => this.changes.addChange(notifiedList(kind)),
       log,
     });
   }

@@ -4,7 +4,7 @@ import type { ListKind } from "../../downstream/mod.ts";
 export type ChangingList = "tools" | "resources" | "prompts";
 
 /** Returns the list of which clients are notified when a list of a server changes. */
-export function changingList(kind: ListKind): ChangingList {
+export function notifiedList(kind: ListKind): ChangingList {
   return kind === "templates" ? "resources" : kind;
 }
 
@@ -29,8 +29,8 @@ export class ListChanges {
     this.#notify = notify;
   }
 
-  /** Notes that the client has asked for a list. */
-  addAsked(list: ChangingList): void {
+  /** Notes that the client has requested a list. */
+  noteRequested(list: ChangingList): void {
     this.#asked.add(list);
   }
 

@@ -11,7 +11,7 @@ export { ClientSubscriptions } from "./client_subscriptions.ts";
 export type { DirectPage } from "./direct_tools.ts";
 export type { SearchContext } from "./find_resource.ts";
 export { Links } from "./links.ts";
-export { type ChangingList, changingList, ListChanges } from "./list_changes.ts";
+export { type ChangingList, ListChanges, notifiedList } from "./list_changes.ts";
 export { ListReader, type ListReaderOptions, type ServerList } from "./list_reader.ts";
 export { readOfferedName, type ServerItem } from "./names.ts";
 export { findOfferedKinds, NOTHING_OFFERED, type OfferedKinds } from "./offered_kinds.ts";

@@ -58,10 +58,10 @@ export async function unsubscribe(
   return outcome === undefined ? NO_SUBSCRIPTION : toAnswer(outcome);
 }
 
-function toAnswer({ reply, linksError, downstreamMs }: RequestOutcome): ServerAnswer {
+function toAnswer({ reply, urlInputError, downstreamMs }: RequestOutcome): ServerAnswer {
   if (!reply.ok) {
     const { error, text } = reply;
-    return { kind: "rpc-error", error, text, linksError, downstreamMs };
+    return { kind: "rpc-error", error, text, urlInputError, downstreamMs };
   }
   const { text: result, bytes } = reply.result;
   return { kind: "result", result, bytes, downstreamMs, isToolError: false };

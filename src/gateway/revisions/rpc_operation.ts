@@ -68,9 +68,9 @@ function encodeOutcome(
       return { kind: "error", error: { code, message: error.message, data: error } };
     }
     case "rpc-error": {
-      const { linksError, text } = outcome;
-      const hasLinks = linksError !== undefined && canAsk(capabilities, "url");
-      return { kind: "error", error: hasLinks ? linksError : text };
+      const { urlInputError, text } = outcome;
+      const hasLinks = urlInputError !== undefined && canAsk(capabilities, "url");
+      return { kind: "error", error: hasLinks ? urlInputError : text };
     }
     case "cancelled":
       return { kind: "none" };

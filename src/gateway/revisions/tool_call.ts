@@ -119,8 +119,8 @@ function encodeOutcome(
     case "failed":
       return errorResult(JSON.stringify({ error: outcome.error }));
     case "rpc-error":
-      if (outcome.linksError !== undefined && canAsk(capabilities, "url")) {
-        return { kind: "error", error: outcome.linksError };
+      if (outcome.urlInputError !== undefined && canAsk(capabilities, "url")) {
+        return { kind: "error", error: outcome.urlInputError };
       }
       return errorResult(`{"error":${rpcErrorText(outcome)}}`);
     case "cancelled":

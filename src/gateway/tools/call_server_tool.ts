@@ -83,7 +83,7 @@ export type ServerAnswer =
      */
     readonly extraMemberJson?: string;
     /** The error for a client that supports links, if it asks for the person to open some. */
-    readonly linksError: JsonText | undefined;
+    readonly urlInputError: JsonText | undefined;
     readonly downstreamMs: number;
   };
 
@@ -133,7 +133,7 @@ function wordsOf({ isDirect = false }: ServerCall): Words {
 }
 
 function toServerAnswer(
-  { reply, tool, downstreamMs, isToolError, linksError }: CallOutcome & {
+  { reply, tool, downstreamMs, isToolError, urlInputError }: CallOutcome & {
     readonly kind: "replied";
   },
   args: ObjectArgument["value"],
@@ -149,7 +149,7 @@ function toServerAnswer(
   const { error, text } = reply;
   const isInvalid = error.code === RPC_CODES.invalidParams ||
     findSchemaErrors(tool, args).length > 0;
-  const answer = { kind: "rpc-error", error, text, linksError, downstreamMs } as const;
+  const answer = { kind: "rpc-error", error, text, urlInputError, downstreamMs } as const;
   return isInvalid ? { ...answer, extraMemberJson: schemaMember(tool, words) } : answer;
 }
 

@@ -10,7 +10,7 @@ export interface RecallOptions {
 }
 
 /** Recalls what is remembered of servers, without their lists; `undefined` if that need not be awaited. */
-export function recallServers(
+export function loadRememberedCatalogs(
   configs: readonly ServerConfig[],
   { servers, capabilities }: RecallOptions,
 ): Promise<unknown> | undefined {

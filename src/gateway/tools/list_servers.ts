@@ -1,4 +1,4 @@
-import { recallServers, withDescriptions } from "./describe_servers.ts";
+import { loadRememberedCatalogs, withDescriptions } from "./describe_servers.ts";
 import { allowedServers } from "./find_server.ts";
 import { AGENT_ID, ALWAYS_LOAD, type LocalTool } from "./tool.ts";
 
@@ -22,7 +22,7 @@ export const listServers: LocalTool = {
     const { agent, capabilities } = caller;
     const configs = allowedServers(agent, { policy, serverConfigs });
     const undescribed = configs.filter(({ description }) => description === undefined);
-    await recallServers(undescribed, { servers, capabilities });
+    await loadRememberedCatalogs(undescribed, { servers, capabilities });
     const list = withDescriptions(configs, { servers, capabilities }).map((
       { name, description, publicInfo },
     ) => ({

@@ -12,7 +12,11 @@ import type { GatewayTool } from "./tool.ts";
 
 export { parseArguments, readServerArguments } from "./arguments.ts";
 export { callServerTool, type ServerAnswer, type ServerCallContext } from "./call_server_tool.ts";
-export { type RecallOptions, recallServers, withDescriptions } from "./describe_servers.ts";
+export {
+  loadRememberedCatalogs,
+  type RecallOptions,
+  withDescriptions,
+} from "./describe_servers.ts";
 export {
   allowedServers,
   listedToolRequest,

@@ -21,7 +21,7 @@ class Client {
 
 Deno.test("[direct.changes] several changes are one notification, and later ones are another", async () => {
   const client = new Client();
-  client.changes.addAsked("tools");
+  client.changes.noteRequested("tools");
   for (let count = 0; count < 5; count++) client.changes.addChange("tools");
   await client.nextAttempt();
   assert.deepEqual(client.received, ["tools"]);
@@ -34,8 +34,8 @@ Deno.test("[direct.changes] a client is notified only of lists for which it aske
   const client = new Client();
   client.changes.addChange("prompts");
   client.changes.addChange("tools");
-  client.changes.addAsked("tools");
-  client.changes.addAsked("resources");
+  client.changes.noteRequested("tools");
+  client.changes.noteRequested("resources");
   client.changes.addChange("resources");
   await client.nextAttempt();
   assert.deepEqual(client.received, ["resources"]);
@@ -46,7 +46,7 @@ Deno.test("[direct.changes] a client is notified only of lists for which it aske
 
 Deno.test("[direct.changes] a client that does not read is notified later, once", async () => {
   const client = new Client();
-  client.changes.addAsked("tools");
+  client.changes.noteRequested("tools");
   client.isReading = false;
   client.changes.addChange("tools");
   await client.nextAttempt();
@@ -58,7 +58,7 @@ Deno.test("[direct.changes] a client that does not read is notified later, once"
 
 Deno.test("[direct.changes] a client that has left is not notified", () => {
   const client = new Client();
-  client.changes.addAsked("tools");
+  client.changes.noteRequested("tools");
   client.changes.addChange("tools");
   client.changes.close();
   client.changes.addChange("tools");

@@ -75,7 +75,7 @@ export class MemoryGateway implements AsyncDisposable {
       log,
       open: ({ name }) => this.#openServer(name),
       onListChanged: (server, kind) => {
-        for (const session of this.#sessions) session.addServerChange(server, kind);
+        for (const session of this.#sessions) session.notifyServerListChanged(server, kind);
       },
     });
   }
