@@ -44,9 +44,9 @@ interface UriText {
 type FindUri = (spellings: Spellings) => number | undefined;
 
 /**
- * Compiles a list of URIs. An entry of a `deny` matches if it matches any spelling of the URI, one of an `allow`
- * if it matches all of them, and the URI is written as the entry is, or normalized. So a URI that cannot be judged matches every entry of a `deny`, and none of an
- * `allow`.
+ * Compiles a list of URIs. An entry of a `deny` matches if it matches any spelling of the URI. An entry of an `allow`
+ * matches if it matches all spellings, and the URI is written as the entry is, or normalized. So a URI that cannot be
+ * judged matches every entry of a `deny`, and none of an `allow`.
  */
 export function compileUriEntries(
   entries: readonly string[],
@@ -82,7 +82,9 @@ function compileExplicitUris(texts: readonly UriText[], effect: "allow" | "deny"
     const [whole, shorter, shortest] = spellingsOf(text) ?? [[], [], []];
     const toMatches = (list: readonly string[]): Matches => (uri) => list.includes(uri);
     const matchers = [toMatches(whole), toMatches(shorter), toMatches(shortest)] as const;
-    const found = effect === "deny" ? whole : new Set([text, normalize(text)]);
+    const found = effect === "deny"
+      ? new Set(whole.map(withoutEndSlash))
+      : new Set([text, normalize(text)]);
     for (const spelling of found) {
       const entries = entriesBySpelling.get(spelling) ?? [];
       entriesBySpelling.set(spelling, entries);
@@ -92,11 +94,18 @@ function compileExplicitUris(texts: readonly UriText[], effect: "allow" | "deny"
   const entriesFor = (uri: string): readonly UriEntry[] => entriesBySpelling.get(uri) ?? [];
   if (effect === "deny") {
     return (spellings) => {
-      const indexes = spellings.flat().flatMap((uri) => entriesFor(uri)[0]?.index ?? []);
+      const indexes = spellings.flat().flatMap((uri) =>
+        entriesFor(withoutEndSlash(uri))[0]?.index ?? []
+      );
       return indexes.length === 0 ? undefined : Math.min(...indexes);
     };
   }
   return (spellings) => findMatchingAll(entriesFor(spellings[0][0] ?? ""), spellings)?.index;
+}
+
+/** Removes slashes at the end: many servers ignore them, and a URL parser makes `FILE/` of `FILE/.`. */
+function withoutEndSlash(uri: string): string {
+  return uri.replace(/(?<!\/)\/+$/, "");
 }
 
 /** Compiles entries with wildcards: each stands for all spellings of the folders before the first wildcard. */
