@@ -39,10 +39,17 @@ export function missingAgentBody({ code }: IdentityError): ErrorBody {
   };
 }
 
-/** Creates the error for a resource that does not exist, or of which the agent must not know that it exists. */
-export function resourceNotFound(uri: string): CallerError {
+/**
+ * Creates the error for a resource that does not exist, or of which the agent must not know that it exists.
+ *
+ * @param pendingServers Names of servers that may have it, because their lists have not arrived yet.
+ */
+export function resourceNotFound(uri: string, pendingServers: readonly string[]): CallerError {
   const message = `Resource not found: ${JSON.stringify(shortenText(uri, MAX_QUOTE_LENGTH))}`;
-  const hint = "List the resources and the resource templates to see those that you may read";
+  const pending = shortenText(pendingServers.join(", "), MAX_QUOTE_LENGTH);
+  const hint = pending === ""
+    ? "List the resources and the resource templates to see those that you may read"
+    : `Try again in a few seconds: these servers have not listed their resources yet: ${pending}`;
   return new CallerError("RESOURCE_NOT_FOUND", message, { hint });
 }
 

@@ -2,7 +2,7 @@
 
 import { CallerError } from "../errors.ts";
 import { startOfText } from "../text.ts";
-import { type ErrorBody, errorBodyOf, promptNotFound, resourceNotFound } from "./error_body.ts";
+import { type ErrorBody, errorBodyOf } from "./error_body.ts";
 import {
   type ClientOffers,
   loadDirectTools,
@@ -74,11 +74,6 @@ export function createSearchContext(
 
 /** Returns the error for something of which the agent must not know that it exists; `undefined` if it may know. */
 export function unlistedError(operation: TargetedOperation): ErrorBody | undefined {
-  if (operation.kind !== "server-request" || operation.target.isListed) return undefined;
-  const { accessRequest } = operation.target;
-  return errorBodyOf(
-    accessRequest.kind === "resource"
-      ? resourceNotFound(accessRequest.uri)
-      : promptNotFound(accessRequest.prompt),
-  );
+  if (operation.kind !== "server-request") return undefined;
+  return errorBodyOf(operation.target.unlistedError);
 }

@@ -31,6 +31,11 @@ Deno.test("servers that take long, fail or crash do no harm to the others", asyn
   });
   const { client } = gateway;
 
+  const hintOf = async (uri: string): Promise<string> => {
+    const { error } = await client.request("resources/read", { uri });
+    return String((error?.data as Fields).hint);
+  };
+
   await t.step("[offered.pending] a list waits 2 s at most, and the rest follows", async () => {
     const changed = waitForNotification(client, "notifications/resources/list_changed");
     const startedAt = performance.now();
@@ -39,9 +44,15 @@ Deno.test("servers that take long, fail or crash do no harm to the others", asyn
     assert.ok(ms < 5000, `It took ${ms} ms`);
     assert.ok(uris.includes("own://good") && !uris.includes("own://slow"), uris.join(" "));
     assert.ok(!uris.includes("own://tools"));
+    // The servers that failed have answered.
+    assert.match(
+      await hintOf("own://slow"),
+      /^Try again in a few seconds: these servers have not listed their resources yet: slow$/,
+    );
     Deno.writeTextFileSync(gate, "");
     await changed;
     assert.ok((await listUris(client)).includes("own://slow"));
+    assert.match(await hintOf("own://nobody"), /^List the resources /);
   });
 
   await t.step(

@@ -117,6 +117,20 @@ export class ListReader {
     return list;
   }
 
+  /** Returns the names of the servers whose list was requested, and was never known. A server that failed is not one. */
+  pendingServers(
+    kind: ListKind,
+    { servers, caller }: {
+      readonly servers: readonly DownstreamServer[];
+      readonly caller: Caller;
+    },
+  ): string[] {
+    return servers.filter((server) => {
+      return this.#pending.get(server)?.has(`${kind} ${caller.agent}`) === true &&
+        this.lastKnownList(server, { kind, caller }) === undefined;
+    }).map(({ config: { name } }) => name);
+  }
+
   /** Announces the lists that a server failed to send, after it has answered something else. */
   announceRecovery(server: string): void {
     const kinds = this.#failedKinds.get(server);

@@ -1,4 +1,5 @@
 import type { DownstreamServer, ItemRequest } from "../../downstream/mod.ts";
+import type { CallerError } from "../../errors.ts";
 import type { AccessRequest } from "../../policy/mod.ts";
 import { promptNotFound, resourceNotFound } from "../error_body.ts";
 import type { Subscription, TargetedOperation } from "../operation.ts";
@@ -12,10 +13,10 @@ export interface Target {
   /** The access that the operation needs. */
   readonly accessRequest: AccessRequest & { readonly kind: "resource" | "prompt" };
   /**
-   * Whether the agent may know that the server has the resource or the prompt, because a list of the server has it. If
-   * not, a denial must look as if it did not exist.
+   * The error if the rules deny the access, and the agent may not know that the server has the resource, because no
+   * list of the server has it: a denial must look as if it did not exist.
    */
-  readonly isListed: boolean;
+  readonly unlistedError: CallerError | undefined;
 }
 
 /** A request, and the server that it is for. */
@@ -61,11 +62,20 @@ async function findResourceTarget(
   find: typeof findResource,
 ): Promise<Target> {
   const found = await find(uri, context);
-  if (found === undefined) throw resourceNotFound(uri);
-  const { server, isListed } = found;
+  let unlistedError: CallerError | undefined;
+  if (found?.isListed !== true) {
+    const { lists } = context.offers;
+    const names = (["resources", "templates"] as const).flatMap((kind) =>
+      lists.pendingServers(kind, context)
+    );
+    const error = resourceNotFound(uri, [...new Set(names)]);
+    if (found === undefined) throw error;
+    unlistedError = error;
+  }
+  const { server } = found;
   return {
     server,
-    isListed,
+    unlistedError,
     accessRequest: { kind: "resource", server: server.config.name, uri },
   };
 }
@@ -78,5 +88,5 @@ async function findPromptTarget(
   if (found === undefined) throw promptNotFound(offered);
   const { server, prompt: name } = found;
   const accessRequest = { kind: "prompt", server: server.config.name, prompt: name } as const;
-  return { target: { server, isListed: true, accessRequest }, name };
+  return { target: { server, unlistedError: undefined, accessRequest }, name };
 }
