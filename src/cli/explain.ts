@@ -21,6 +21,7 @@ import {
   type ServerRow,
 } from "./explain_decision.ts";
 import { decisionText, matrixText, offersText } from "./explain_text.ts";
+import { readOfferedName } from "../gateway/mod.ts";
 import { foldProblems } from "./fold_problems.ts";
 import { openConfiguration, type OpenedConfiguration } from "./open_configuration.ts";
 import { type Probe, withStartedServers } from "./probe.ts";
@@ -63,7 +64,8 @@ export const command = defineCommand({
     ...FILE_FLAGS,
   },
   async run({ flags, stdout, stderr }) {
-    const { agent, server, tool, resource, prompt, args: argsText, all, json, ...files } = flags;
+    const { agent, server, resource, args: argsText, all, json, ...files } = flags;
+    let { tool, prompt } = flags;
     if (agent === undefined && !all) {
       throw new UsageError("Name an agent with --agent, or ask for all of them with --all");
     }
@@ -90,6 +92,9 @@ export const command = defineCommand({
     const { configuration } = opened;
     const policy = compilePolicy(configuration.rules);
     noteUnknownNames(flags, configuration, stderr);
+    const toOwnName = (name: string | undefined) =>
+      readOwnName(name, { server, nameLimit: opened.settings.nameLimit, stderr });
+    [tool, prompt] = [toOwnName(tool), toOwnName(prompt)];
     printWarnings(selectRulesWarnings(configuration, agent), stderr);
     const print = (value: unknown, text: () => string): void => {
       stdout.write(json ? jsonOutput(JSON.stringify(value)) : text());
@@ -120,6 +125,22 @@ export const command = defineCommand({
     return 0;
   },
 });
+
+/** Returns the name that the server knows, also for the name under which clients see its tool or prompt. */
+function readOwnName(
+  name: string | undefined,
+  { server, nameLimit, stderr }: {
+    readonly server: string | undefined;
+    readonly nameLimit: number;
+    readonly stderr: Output;
+  },
+): string | undefined {
+  const offered = name === undefined ? undefined : readOfferedName(name, nameLimit);
+  if (offered === undefined || offered.server !== server) return name;
+  const note = `Clients see "${offered.name}" as "${name}": the rules know it by the first name`;
+  stderr.write(`${escapeLines(note)}\n`);
+  return offered.name;
+}
 
 /** Reads the arguments of a call, as the gateway does. */
 function readArguments(text: string): CallArguments {

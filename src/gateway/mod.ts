@@ -14,7 +14,7 @@ export {
   Gateway,
   type GatewayOptions,
 } from "./gateway.ts";
-export { loadDirectTools } from "./offered/mod.ts";
+export { loadDirectTools, readOfferedName } from "./offered/mod.ts";
 export { serveHttp, type ServeHttpOptions } from "./serve_http.ts";
 export { serveStdio } from "./serve_stdio.ts";
 export {

@@ -62,6 +62,23 @@ Deno.test("[cli.offered] explain --resource and --prompt name the decision and i
   assert.match(noServer.stderr, /Name the server of the resource with --server/);
 });
 
+Deno.test("[cli.offered] explain takes the name that clients see for the name on the server", async () => {
+  await using shell = openShell();
+  for (const [name, code] of [["admin", 3], ["summarize", 0]] as const) {
+    const seen = await shell.run(
+      ["explain", "--agent", "reader", "--server", "docs", "--prompt", `docs__${name}`],
+    );
+    assert.equal(seen.code, code);
+    assert.match(seen.stdout, new RegExp(` prompt "${name}" of server "docs"`));
+    assert.match(seen.stderr, new RegExp(`^Clients see "${name}" as "docs__${name}"`));
+  }
+  // Another server may have a prompt of this name.
+  const other = await shell.run(
+    ["explain", "--agent", "reader", "--server", "plain", "--prompt", "docs__admin"],
+  );
+  assert.deepEqual([other.code, other.stderr], [0, ""]);
+});
+
 Deno.test("[cli.offered] explain lists resources, templates and prompts with their decisions, and warns of entries that match none", async () => {
   await using shell = openShell();
   const { code, stdout, stderr } = await shell.run(["explain", "--agent", "reader"]);
