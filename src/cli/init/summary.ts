@@ -15,7 +15,8 @@ const AGENT_PROMPT = `## Tools from other MCP servers
 
 You reach all other MCP servers through the MCP server \`${GATEWAY_NAME}\`. Its rules decide what you may use.
 
-1. Call \`list_servers\` to see which servers you may use.
+1. Call \`list_servers\` to see which servers you may use, or \`get_server_tools\` with a \`query\`, such
+   as "create an issue", to find tools of all of them.
 2. Call \`get_server_tools\` with a \`server\` to see its tools. A long list has only signatures; call
    it again with \`names\` for the full schemas of the tools that you need.
 3. Call \`execute_tool\` with \`server\`, \`tool\` and \`args\` (an object).
