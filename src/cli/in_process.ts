@@ -1,4 +1,5 @@
 import { checkConfiguration, FileWatch } from "../config/mod.ts";
+import type { CatalogStore } from "../downstream/mod.ts";
 import { Gateway } from "../gateway/mod.ts";
 import { createMemoryChannels, JsonText, Peer, type Reply } from "../jsonrpc/mod.ts";
 import { standardOutputLines, standardStream } from "../line_queue.ts";
@@ -11,6 +12,7 @@ import { openCatalogs } from "./open_catalogs.ts";
 import type { OpenedConfiguration } from "./open_configuration.ts";
 import { escapeControls } from "../text.ts";
 import { VERSION } from "./version.ts";
+import { within } from "../within.ts";
 
 /** Calls a tool of the gateway. */
 export type CallGateway = (name: string, args: JsonText) => Promise<Reply>;
@@ -21,6 +23,17 @@ const END_OPTIONS = {
   gracePeriods: { afterInputCloseMs: 500, afterTerminateMs: 1000 },
 };
 
+/** Maximum time to read what is remembered of servers when the command has its result, in milliseconds. */
+const MAX_READING_MS = 5000;
+
+/** Options of `withGateway`. */
+interface InProcessOptions {
+  readonly opened: OpenedConfiguration;
+  readonly stderr: Output;
+  /** Whether the end waits until the lists of the servers that were started are remembered. Default: no. */
+  readonly remembers?: boolean;
+}
+
 /**
  * Runs a gateway within this process and connects to it as a client, so that a command's calls go
  * through the same steps as all others: identity, rules, server, audit. Prints progress and the
@@ -30,21 +43,20 @@ const END_OPTIONS = {
  * @throws {Interrupted} if a signal arrived before the gateway had ended.
  */
 export async function withGateway<T>(
-  { opened, stderr }: { readonly opened: OpenedConfiguration; readonly stderr: Output },
+  options: InProcessOptions,
   use: (call: CallGateway) => Promise<T>,
 ): Promise<T> {
-  return await withInterrupts((interrupts) => runGateway({ opened, stderr, interrupts }, use));
+  return await withInterrupts((interrupts) => runGateway({ ...options, interrupts }, use));
 }
 
 async function runGateway<T>(
-  { opened, stderr, interrupts }: {
-    readonly opened: OpenedConfiguration;
-    readonly stderr: Output;
+  { opened, stderr, remembers = false, interrupts }: InProcessOptions & {
     readonly interrupts: Interrupts;
   },
   use: (call: CallGateway) => Promise<T>,
 ): Promise<T> {
   const { settings, configuration, files, log } = opened;
+  const catalogs = openCatalogs(log);
   // Standard output is for the command's result.
   const logsToStdout = standardStream(settings.auditLog) === standardOutputLines;
   const auditLog = logsToStdout ? "/dev/stderr" : settings.auditLog;
@@ -54,7 +66,7 @@ async function runGateway<T>(
     settings: { ...settings, auditLog, initStrategy: "lazy", transport: "stdio" },
     configuration,
     auditFallback: auditFallback(),
-    catalogs: openCatalogs(log),
+    catalogs,
     version: VERSION,
     tracer: await loadTracer(Deno.env.get("OTEL_DENO") === "true", VERSION),
     // The files are not watched: a command ends before a change would matter.
@@ -84,7 +96,7 @@ async function runGateway<T>(
       clientInfo: { name: "agent-mcp-gateway", version: VERSION },
     }, { signal });
     peer.notify("notifications/initialized");
-    return await use((name, args) => {
+    const result = await use((name, args) => {
       const params = (id: number) => {
         const meta = JSON.stringify({ progressToken: id });
         // JSON text, so that the arguments stay as they were typed.
@@ -95,10 +107,19 @@ async function runGateway<T>(
         onProgress: (params) => stderr.write(`${progressText(params)}\n`),
       });
     });
+    if (remembers && catalogs !== undefined) await finishReading(catalogs, signal);
+    return result;
   } finally {
     await gateway.end(END_OPTIONS);
     await ours.close();
   }
+}
+
+async function finishReading(catalogs: CatalogStore, signal: AbortSignal): Promise<void> {
+  const interrupted = new Promise((resolve) => {
+    signal.addEventListener("abort", resolve, { once: true });
+  });
+  await within(Promise.race([catalogs.finishReading(), interrupted]), MAX_READING_MS);
 }
 
 function progressText({ progress, total, message }: Readonly<Record<string, unknown>>): string {

@@ -36,7 +36,8 @@ export const command = defineCommand({
     const opened = await openConfiguration(settingFlags);
     if (server !== undefined) findServer(server, opened.configuration);
     const asAgent = chooseAgent(opened, context);
-    return await withGateway({ opened: asAgent, stderr: context.stderr }, async (call) => {
+    const options = { opened: asAgent, stderr: context.stderr, remembers: true };
+    return await withGateway(options, async (call) => {
       const request = { names, pattern, detail };
       if (query !== undefined) {
         return await showFoundTools(call, { query, server, request, json, context });

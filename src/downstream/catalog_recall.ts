@@ -183,6 +183,7 @@ export class CatalogRecall {
     let reading = this.#reads.get(owner.session);
     if (reading === undefined) {
       reading = this.#readOnce(owner).catch(() => false);
+      this.#options.store.addReading(reading);
       this.#reads.set(owner.session, reading);
     }
     return reading;

@@ -50,6 +50,8 @@ export class CatalogStore {
   readonly #index: HeadIndex | undefined;
   readonly #log: Log;
   readonly #changes = new Set<Promise<void>>();
+  // The lists that are being read, to be remembered.
+  readonly #readings = new Set<Promise<unknown>>();
   #hasWarned = false;
 
   /**
@@ -143,6 +145,21 @@ export class CatalogStore {
       const names = capabilities === undefined ? await this.#filesOf(config) : [name];
       for (const file of names) if (file) await this.#folder.remove(file);
     });
+  }
+
+  /**
+   * Adds the reading of a server's lists.
+   *
+   * @param reading Resolves when the lists are remembered; never rejects.
+   */
+  addReading(reading: Promise<unknown>): void {
+    this.#readings.add(reading);
+    void reading.then(() => this.#readings.delete(reading));
+  }
+
+  /** Waits until all lists that are being read are remembered. */
+  async finishReading(): Promise<void> {
+    await Promise.all(this.#readings);
   }
 
   /** Waits until all changes have been written. */
