@@ -94,7 +94,7 @@ async function showFoundTools(
     & ShowOptions
     & { readonly query: string; readonly server: string | undefined },
 ): Promise<number> {
-  const result = await requestTools(call, server, { ...request, query });
+  const { result, failures } = await searchTools(call, { ...request, query, server });
   if (result.isError) return printRefusal(result, { json, stdout, stderr });
   const listing = parseGatewayAnswer(result) as ServerListing;
   if (json) stdout.write(jsonOutput(JSON.stringify(listing)));
@@ -108,7 +108,26 @@ async function showFoundTools(
     stdout.write(texts.join(""));
   }
   printNotes(listing, stderr);
-  return 0;
+  for (const failure of failures) stderr.write(`${refusalText(failure)}\n`);
+  return failures.length > 0 || (listing.pending ?? []).length > 0 ? 1 : 0;
+}
+
+/** Searches tools. Unlike an agent, a command waits for servers that have not listed their tools. */
+async function searchTools(
+  call: CallGateway,
+  { server, ...request }: ToolsRequest & { readonly server: string | undefined },
+): Promise<{ readonly result: CallResult; readonly failures: readonly CallResult[] }> {
+  const result = await requestTools(call, server, request);
+  const { pending = [] } = result.isError ? {} : parseGatewayAnswer(result) as ServerListing;
+  if (pending.length === 0) return { result, failures: [] };
+  const listed = await Promise.all(pending.map((name) => {
+    return requestTools(call, name, { detail: "names" });
+  }));
+  const failures = listed.filter(({ isError }) => isError);
+  const [failure] = failures;
+  // A failed server would be started once more.
+  if (server !== undefined && failure !== undefined) return { result: failure, failures: [] };
+  return { result: await requestTools(call, server, request), failures };
 }
 
 function printNotes(

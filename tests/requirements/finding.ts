@@ -28,6 +28,7 @@ export const FINDING: Readonly<Record<string, Section>> = {
     "finding.session":
       "the definitions of the gateway's tools, a query, the full definition of the tool and a call take less than 1,000 tokens for the median task",
     "finding.time": "a query takes about a millisecond with 2,300 tools",
-    "finding.command": "agent-mcp-gateway tools --query shows what a query finds",
+    "finding.command":
+      "agent-mcp-gateway tools --query shows what a query finds, and waits for servers until they list their tools or fail",
   },
 };
