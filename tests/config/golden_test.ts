@@ -16,8 +16,14 @@ const env = createEnvironment({
   HOST: "example.com",
 });
 
+/** Promises that a case holds besides the one of all cases. */
+const IDS: Readonly<Record<string, string>> = {
+  conditions_with_errors: "[rules.conditions-errors]",
+};
+
 for (const { name } of [...Deno.readDirSync(folder)].sort((a, b) => a.name < b.name ? -1 : 1)) {
-  Deno.test(`[config.all-errors-at-once] the problems of golden/config/${name} are reported`, async () => {
+  const ids = ["[config.all-errors-at-once]", ...IDS[name] === undefined ? [] : [IDS[name]]];
+  Deno.test(`${ids.join(" ")} the problems of golden/config/${name} are reported`, async () => {
     const cwd = `${folder}${name}`;
     const files = locateFiles({ mcpConfig: "mcp.json", rules: "rules.json" }, {
       home: undefined,
