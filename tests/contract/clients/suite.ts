@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { checkCalls, checkProgress } from "./calls.ts";
 import { checkChanges, checkSubscriptions } from "./changes.ts";
+import { checkDirectTools, DIRECT_SERVERS } from "./direct_tools.ts";
 import { checkPrompts } from "./prompts.ts";
 import { checkLists, checkReads } from "./resources.ts";
 import {
@@ -55,5 +56,9 @@ export function describeClientTransport(transport: ClientTransport): void {
     await using opened = await transport.start(OFFERING_SERVERS);
     const check: Check = async (title, test) => void await t.step(title, test);
     for (const runGroup of OFFERED_GROUPS) await runGroup(opened, check);
+  });
+  Deno.test(`tools shown directly over ${transport.name}`, async (t) => {
+    await using opened = await transport.start(DIRECT_SERVERS);
+    await checkDirectTools(opened, async (title, test) => void await t.step(title, test));
   });
 }
