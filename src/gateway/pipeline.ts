@@ -49,14 +49,16 @@ export async function runOperation<E extends EncodedOutcome>(
   const span = startSpan(request, connection, context);
   const session = connection.connectionId;
   const recorder = new OperationRecorder({ records: context.records, request, session, span });
-  let record: OperationRecord;
+  let record: OperationRecord | undefined;
+  let answer: E;
   try {
     record = await runStages(request, { connection, offers, context, span, recorder });
+    answer = request.encode(record.outcome);
   } catch (error) {
-    const caller = callerToRecord(request, context);
-    record = { caller, outcome: outcomeOfError(error, request, context) };
+    const outcome = outcomeOfError(error, request, context);
+    record = { caller: callerToRecord(request, context), ...record, outcome };
+    answer = request.encode(outcome);
   }
-  const answer = request.encode(record.outcome);
   const recorded = recorder.end(record, answer.bytes);
   if (recorded !== undefined) await recorded;
   return answer;
