@@ -44,13 +44,17 @@ export async function countFaces(): Promise<TokenRow[]> {
   const session = Math.round(summarize(found).median);
   const hot = countShown("", ({ server: name, tools }) => {
     const config = { name, directTools: HOT_TOOLS[name] ?? [] };
-    return directDefinitions(tools, { config, face: "meta", nameLimit: NAME_LIMIT });
+    return directDefinitions(tools, { config, face: "meta", maxNameLength: NAME_LIMIT });
   });
   const hybrid = { tools: own.length + hot.tools, definitions: ownTokens + hot.definitions };
   return [
     countShown("all tools, without the gateway", ({ tools }) => tools.map(({ text }) => text.json)),
     countShown("all tools, with `--face direct`", ({ server: name, tools }) => {
-      return directDefinitions(tools, { config: { name }, face: "direct", nameLimit: NAME_LIMIT });
+      return directDefinitions(tools, {
+        config: { name },
+        face: "direct",
+        maxNameLength: NAME_LIMIT,
+      });
     }),
     {
       seen: "the three tools, and one found by a query",

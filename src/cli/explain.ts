@@ -93,7 +93,7 @@ export const command = defineCommand({
     const policy = compilePolicy(configuration.rules);
     noteUnknownNames(flags, configuration, stderr);
     const toOwnName = (name: string | undefined) =>
-      readOwnName(name, { server, nameLimit: opened.settings.nameLimit, stderr });
+      readOwnName(name, { server, maxNameLength: opened.settings.maxNameLength, stderr });
     [tool, prompt] = [toOwnName(tool), toOwnName(prompt)];
     printWarnings(selectRulesWarnings(configuration, agent), stderr);
     const print = (value: unknown, text: () => string): void => {
@@ -129,13 +129,13 @@ export const command = defineCommand({
 /** Returns the name that the server knows, also for the name under which clients see its tool or prompt. */
 function readOwnName(
   name: string | undefined,
-  { server, nameLimit, stderr }: {
+  { server, maxNameLength, stderr }: {
     readonly server: string | undefined;
-    readonly nameLimit: number;
+    readonly maxNameLength: number;
     readonly stderr: Output;
   },
 ): string | undefined {
-  const offered = name === undefined ? undefined : readOfferedName(name, nameLimit);
+  const offered = name === undefined ? undefined : readOfferedName(name, maxNameLength);
   if (offered === undefined || offered.server !== server) return name;
   const note = `Clients see "${offered.name}" as "${name}": the rules know it by the first name`;
   stderr.write(`${escapeLines(note)}\n`);

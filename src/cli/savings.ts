@@ -31,8 +31,8 @@ export const command = defineCommand({
     const savings = await withStartedServers(
       { opened, names, stderr },
       (started, probes, signal) => {
-        const { nameLimit } = opened.settings;
-        return countAll(started, { probes, configuration, nameLimit, counter, signal });
+        const { maxNameLength } = opened.settings;
+        return countAll(started, { probes, configuration, maxNameLength, counter, signal });
       },
     );
     stdout.write(json ? jsonOutput(JSON.stringify(savings)) : savingsText(savings));
@@ -47,13 +47,13 @@ export const command = defineCommand({
 interface CountContext {
   readonly probes: Probes;
   readonly configuration: Configuration;
-  readonly nameLimit: number;
+  readonly maxNameLength: number;
   readonly counter: TokenCounter;
   readonly signal: AbortSignal;
 }
 
 async function countAll(started: readonly Probe[], context: CountContext): Promise<Savings> {
-  const { configuration, nameLimit, counter: { tokenizer, count } } = context;
+  const { configuration, maxNameLength, counter: { tokenizer, count } } = context;
   const { directDefinitions } = await loadDirectTools();
   const tools = gatewayTools({ debug: false });
   const definitions = [...tools.values()].map(({ definition }) => definition);
@@ -68,7 +68,7 @@ async function countAll(started: readonly Probe[], context: CountContext): Promi
     if (listed === undefined) continue;
     const { name } = config;
     const countShown = (face: "meta" | "direct") => {
-      const shown = directDefinitions(listed, { config, face, nameLimit });
+      const shown = directDefinitions(listed, { config, face, maxNameLength });
       return shown.length === 0 ? 0 : count(`[${shown.join(",")}]`);
     };
     shownDirectly += countShown("meta");

@@ -64,7 +64,7 @@ export interface Settings {
   /** Tools that clients see: the gateway's own, or directly those of the servers; default `meta`. */
   readonly face: "meta" | "direct";
   /** Maximum length of the names under which tools and prompts of servers are offered, 32 to 128; default 64. */
-  readonly nameLimit: number;
+  readonly maxNameLength: number;
   /** Whether `get_gateway_status` is offered; default false. */
   readonly debug: boolean;
   /** Lowest level that is logged; default: `info` at a terminal and over HTTP, else `warn`. */
@@ -270,7 +270,7 @@ export const SETTING_DEFINITIONS: {
     ...createEnumParser("meta", "direct"),
     fallback: "meta",
   },
-  nameLimit: {
+  maxNameLength: {
     variable: "GATEWAY_NAME_LIMIT",
     brief: "Maximum length of the names of tools and prompts that clients see directly",
     ...createIntegerParser(32, 128),

@@ -191,7 +191,7 @@ export class Gateway {
   connect(channel: Channel, options: ConnectOptions): ConnectedClient {
     const { agent, onClosed } = options;
     const { settings, version, tracer, log } = this.#options;
-    const { transport, face, nameLimit } = settings;
+    const { transport, face, maxNameLength } = settings;
     const bound = boundAgent(settings.agent, agent);
     if (transport === "stdio") this.#stdioChannel = channel;
     // No answer may leave before its record is written. A flush before each write serves many answers.
@@ -205,7 +205,7 @@ export class Gateway {
       tracer,
       transport,
       face,
-      nameLimit,
+      maxNameLength,
       log,
       gateway: this,
     };

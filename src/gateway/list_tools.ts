@@ -46,7 +46,7 @@ export async function listTools(
     if (cursor !== undefined) (await loadDirectTools()).checkCursor(cursor);
     return { own, direct: undefined };
   }
-  const { snapshot: { policy, servers, configuration }, face, nameLimit } = context;
+  const { snapshot: { policy, servers, configuration }, face, maxNameLength } = context;
   const { servers: serverConfigs, unavailableReasons } = configuration;
   const { listDirectTools } = await loadDirectTools();
   const direct = await listDirectTools(cursor, {
@@ -56,7 +56,7 @@ export async function listTools(
     serverConfigs,
     unavailableReasons,
     face,
-    nameLimit,
+    maxNameLength,
     lists,
   });
   return { own, direct };

@@ -175,7 +175,7 @@ async function runAdmitted(
 ): Promise<OperationRecord> {
   const { request, agent, stageContext } = admitted;
   const { context, span, recorder } = stageContext;
-  const { face, nameLimit } = context;
+  const { face, maxNameLength } = context;
   const caller = { id: agent, agent };
   const toolContext = createToolContext(admitted);
 
@@ -186,7 +186,7 @@ async function runAdmitted(
   else {
     try {
       const { offers } = stageContext;
-      operation = await findTarget(requested, { toolContext, offers, face, nameLimit });
+      operation = await findTarget(requested, { toolContext, offers, face, maxNameLength });
     } catch (error) {
       return { caller, subject, outcome: outcomeOfError(error, request, context) };
     }
@@ -283,7 +283,7 @@ async function performOperation(
   },
 ): Promise<Outcome> {
   const { name: gatewayToolName, meta, signal, onProgress } = request;
-  const { span, offers, context: { nameLimit } } = stageContext;
+  const { span, offers, context: { maxNameLength } } = stageContext;
   switch (operation.kind) {
     case "server-tool":
       return await callServerTool(operation, {
@@ -304,7 +304,7 @@ async function performOperation(
       offers.changes.noteRequested(notifiedList(operation.list));
       const { listOffered } = await loadRequests();
       return await listOffered(operation, {
-        ...createSearchContext(toolContext, { offers, nameLimit }),
+        ...createSearchContext(toolContext, { offers, maxNameLength }),
         serverNames: [...toolContext.servers.keys()],
       });
     }

@@ -24,7 +24,7 @@ export interface PipelineContext {
   /** Tools that clients see: the gateway's own, or directly those of the servers. */
   readonly face: Settings["face"];
   /** Maximum length of the names under which tools and prompts of servers are offered. */
-  readonly nameLimit: number;
+  readonly maxNameLength: number;
   /** Log for the gateway's own errors. */
   readonly log: Log;
   /** Source of the gateway's state. */

@@ -50,9 +50,9 @@ export function parsedMemoryOf(operation: Operation): number {
 /** Returns the server, and its tool, that an operation concerns, for the records; `undefined` if it concerns none. */
 export function describeSubject(
   operation: Operation,
-  { transport, nameLimit, snapshot: { servers } }: Pick<
+  { transport, maxNameLength, snapshot: { servers } }: Pick<
     PipelineContext,
-    "transport" | "nameLimit" | "snapshot"
+    "transport" | "maxNameLength" | "snapshot"
   >,
 ): Subject | undefined {
   switch (operation.kind) {
@@ -62,7 +62,7 @@ export function describeSubject(
     }
     case "direct-tool": {
       // The names that end in a hash are unknown until the lists have been read.
-      const item = readOfferedName(operation.offeredName, nameLimit);
+      const item = readOfferedName(operation.offeredName, maxNameLength);
       if (item === undefined) return undefined;
       const { server, name: tool } = item;
       return { server, isCounted: servers.has(server), tool, ...describeArgs(operation.args) };

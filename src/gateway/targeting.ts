@@ -14,7 +14,7 @@ import type { PipelineContext } from "./pipeline_context.ts";
 import { allowedServers, type ToolContext } from "./tools/mod.ts";
 
 /** The context in which a server is found. */
-export interface TargetContext extends Pick<PipelineContext, "face" | "nameLimit"> {
+export interface TargetContext extends Pick<PipelineContext, "face" | "maxNameLength"> {
   /** The caller, the rules and the servers. */
   readonly toolContext: ToolContext;
   /** The state of the connection. */
@@ -43,16 +43,16 @@ export function isTargeted(operation: Operation): operation is TargetedOperation
  */
 export async function findTarget(
   requested: Exclude<Operation, TargetedOperation>,
-  { toolContext, offers, face, nameLimit }: TargetContext,
+  { toolContext, offers, face, maxNameLength }: TargetContext,
 ): Promise<TargetedOperation> {
   if (requested.kind !== "direct-tool") {
     const { findTarget } = await loadRequests();
-    return await findTarget(requested, createSearchContext(toolContext, { offers, nameLimit }));
+    return await findTarget(requested, createSearchContext(toolContext, { offers, maxNameLength }));
   }
   const { offeredName, args } = requested;
   const { findDirectTool } = await loadDirectTools();
   const { lists } = offers;
-  const found = await findDirectTool(offeredName, { ...toolContext, face, nameLimit, lists });
+  const found = await findDirectTool(offeredName, { ...toolContext, face, maxNameLength, lists });
   if (found === undefined) {
     const name = startOfText(offeredName, MAX_UNKNOWN_NAME);
     const message = `Unknown tool: ${name}. List the tools to see those that you may call.`;
@@ -65,7 +65,7 @@ export async function findTarget(
 /** Returns the servers that an agent may use, and the state of its connection. */
 export function createSearchContext(
   { caller, policy, serverConfigs, servers, signal }: ToolContext,
-  connection: Pick<SearchContext, "offers" | "nameLimit">,
+  connection: Pick<SearchContext, "offers" | "maxNameLength">,
 ): SearchContext {
   const allowed = allowedServers(caller.agent, { policy, serverConfigs })
     .flatMap(({ name }) => servers.get(name) ?? []);

@@ -122,7 +122,7 @@ export class SessionFixture implements AsyncDisposable {
         tracer: NO_TRACER,
         transport,
         face: "meta",
-        nameLimit: 64,
+        maxNameLength: 64,
         log,
         gateway: { status: () => ({ message: "all is well" }) },
       }),

@@ -77,7 +77,7 @@ export class BusyPipeline implements AsyncDisposable {
       tracer: NO_TRACER,
       transport: "stdio",
       face: "meta",
-      nameLimit: 64,
+      maxNameLength: 64,
       log,
       gateway: { status: () => ({}) },
     };

@@ -19,7 +19,7 @@ export interface DirectRequest extends ServerLookup {
   /** Whether the tools of all servers are shown directly, or only those that their entries name. */
   readonly face: "meta" | "direct";
   /** The maximum length of offered names. */
-  readonly nameLimit: number;
+  readonly maxNameLength: number;
   /** Reads the lists of the servers for the connection. */
   readonly lists: ListReader;
 }
@@ -64,8 +64,8 @@ export async function findDirectTool(
   offered: string,
   request: DirectRequest,
 ): Promise<ServerItem | undefined> {
-  const { face, nameLimit, serverConfigs, unavailableReasons, policy, caller } = request;
-  const item = readOfferedName(offered, nameLimit);
+  const { face, maxNameLength, serverConfigs, unavailableReasons, policy, caller } = request;
+  const item = readOfferedName(offered, maxNameLength);
   if (item !== undefined) {
     const { server, name } = item;
     if (!policy.allows(caller.agent, { kind: "server", server })) return item;
@@ -113,17 +113,17 @@ const knownHashedNames = new WeakMap<ItemList, Map<string, ReadonlyMap<string, s
 async function hashedNames(
   list: ItemList,
   server: string,
-  { nameLimit, caller: { agent } }: DirectRequest,
+  { maxNameLength, caller: { agent } }: DirectRequest,
 ): Promise<ReadonlyMap<string, string>> {
   const ofList = knownHashedNames.get(list) ?? new Map<string, ReadonlyMap<string, string>>();
   knownHashedNames.set(list, ofList);
-  const key = `${nameLimit} ${server}`;
+  const key = `${maxNameLength} ${server}`;
   const known = ofList.get(key);
   if (known !== undefined) return known;
   const names = new Map<string, string>();
   const runStep = createStepRunner(list, agent);
   for (const { name } of list.items) {
-    const offered = await runStep(() => offeredName({ server, name }, nameLimit));
+    const offered = await runStep(() => offeredName({ server, name }, maxNameLength));
     if (hasHash(offered) && !names.has(offered)) names.set(offered, name);
   }
   ofList.set(key, names);
@@ -173,7 +173,7 @@ export async function listDirectTools(
   // No cursor of this gateway is empty.
   const text = typeof cursor === "string" ? cursor : "";
   const after = cursor === undefined ? undefined : readCursor("tools", text);
-  const { face, nameLimit, serverConfigs, policy, lists, caller } = request;
+  const { face, maxNameLength, serverConfigs, policy, lists, caller } = request;
   const { agent } = caller;
   const serverNames = [...serverConfigs.keys()];
   const parts: { server: string; serverIndex: number; list: ItemList }[] = [];
@@ -192,7 +192,7 @@ export async function listDirectTools(
     const config = serverConfigs.get(server);
     if (config === undefined || selectorOf(config, face)?.(name) !== true) return false;
     if (!policy.allows(agent, listedToolRequest(server, item))) return false;
-    const offered = offeredName({ server, name }, nameLimit);
+    const offered = offeredName({ server, name }, maxNameLength);
     return !hasHash(offered) || (hashed.get(server)?.get(offered) === name &&
       parts.every(({ server: other, list }) => {
         const otherName = hashed.get(other)?.get(offered);
@@ -209,7 +209,7 @@ export async function listDirectTools(
   });
   const definitions = new Map<string, string>();
   for (const { server, item } of items) {
-    const offered = offeredName({ server, name: item.name }, nameLimit);
+    const offered = offeredName({ server, name: item.name }, maxNameLength);
     if (definitions.has(offered)) continue;
     definitions.set(offered, await runStep(() => withName(item, offered)));
   }
@@ -224,14 +224,14 @@ export async function listDirectTools(
  */
 export function directDefinitions(
   tools: readonly Item[],
-  { config, face, nameLimit }: Pick<DirectRequest, "face" | "nameLimit"> & {
+  { config, face, maxNameLength }: Pick<DirectRequest, "face" | "maxNameLength"> & {
     readonly config: Pick<ServerConfig, "name" | "directTools">;
   },
 ): string[] {
   const select = selectorOf(config, face);
   if (select === undefined) return [];
   return tools.filter(({ name }) => select(name)).map((tool) => {
-    return withName(tool, offeredName({ server: config.name, name: tool.name }, nameLimit));
+    return withName(tool, offeredName({ server: config.name, name: tool.name }, maxNameLength));
   });
 }
 

@@ -21,9 +21,9 @@ export interface PromptTarget {
  */
 export async function findPrompt(
   offered: string,
-  { servers, caller, offers: { lists }, policy, nameLimit, signal }: SearchContext,
+  { servers, caller, offers: { lists }, policy, maxNameLength, signal }: SearchContext,
 ): Promise<PromptTarget | undefined> {
-  const plain = readOfferedName(offered, nameLimit);
+  const plain = readOfferedName(offered, maxNameLength);
   if (plain !== undefined) {
     const { name: prompt } = plain;
     const server = servers.find(({ config: { name } }) => name === plain.server);
@@ -42,7 +42,7 @@ export async function findPrompt(
     const { name: serverName } = server.config;
     const runStep = createStepRunner(list, caller.agent);
     const isOffered = ({ name }: Item): boolean =>
-      offeredName({ server: serverName, name }, nameLimit) === offered;
+      offeredName({ server: serverName, name }, maxNameLength) === offered;
     for (const item of list.items) {
       if (!await runStep(() => isOffered(item))) continue;
       const prompt = item.name;

@@ -28,7 +28,7 @@ export interface SearchContext {
   /** The state of the connection. */
   readonly offers: Pick<ClientOffers, "lists" | "links">;
   /** The maximum length of offered names. */
-  readonly nameLimit: number;
+  readonly maxNameLength: number;
   /** Cancels the search; its reason is thrown. */
   readonly signal: CancelSignal;
 }

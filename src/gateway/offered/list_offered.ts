@@ -35,7 +35,7 @@ export function emptyList(list: OfferedList): GatewayAnswer {
  */
 export async function listOffered(
   { list, cursor }: Listing,
-  { servers, serverNames, caller, policy, offers: { lists }, nameLimit }: ListContext,
+  { servers, serverNames, caller, policy, offers: { lists }, maxNameLength }: ListContext,
 ): Promise<GatewayAnswer> {
   const after = cursor === undefined ? undefined : readCursor(list, cursor);
   const known = await lists.read(list, { servers, caller });
@@ -52,7 +52,7 @@ export async function listOffered(
     runStep: createStepRunner({ isLong }, caller.agent),
   });
   const texts = list === "prompts"
-    ? renamedPrompts(items, nameLimit)
+    ? renamedPrompts(items, maxNameLength)
     : items.map(({ item }) => item.text.json);
   const cursorMember = next === undefined
     ? ""
@@ -70,10 +70,10 @@ function accessRequestFor(list: OfferedList, server: string, { name }: Item): Ac
 }
 
 /** Returns the definitions of prompts with the names under which clients see them. */
-function renamedPrompts(prompts: readonly OfferedItem[], nameLimit: number): string[] {
+function renamedPrompts(prompts: readonly OfferedItem[], maxNameLength: number): string[] {
   const texts = new Map<string, string>();
   for (const { server, item: { name, text: { json } } } of prompts) {
-    const offered = offeredName({ server, name }, nameLimit);
+    const offered = offeredName({ server, name }, maxNameLength);
     // A server can choose names whose hashes are equal; clients would refuse a list that has a name twice.
     if (texts.has(offered)) continue;
     texts.set(offered, withValue(json, { key: "name", value: JSON.stringify(offered) }) ?? json);

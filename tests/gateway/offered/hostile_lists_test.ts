@@ -49,7 +49,7 @@ class HostileServer implements AsyncDisposable {
       caller: client.asAgent("agent"),
       policy: compilePolicy(readRules(rules)),
       offers: this.#offers,
-      nameLimit: 64,
+      maxNameLength: 64,
       signal: new AbortController().signal,
     };
   }

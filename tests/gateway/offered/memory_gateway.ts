@@ -30,7 +30,7 @@ export interface MemoryGatewayOptions {
   /** `gateway.direct` of each entry; default: absent. */
   readonly directTools?: readonly string[];
   readonly face?: Settings["face"];
-  readonly nameLimit?: number;
+  readonly maxNameLength?: number;
 }
 
 /** The parsed answer to a request. */
@@ -88,7 +88,7 @@ export class MemoryGateway implements AsyncDisposable {
   /** Connects a client that is bound to an agent. */
   connect(bound: string | undefined): MemoryClient {
     const { log } = this;
-    const { face = "meta", nameLimit = 64 } = this.#options;
+    const { face = "meta", maxNameLength = 64 } = this.#options;
     const [gatewayChannel, clientChannel] = createMemoryChannels();
     const context: PipelineContext = {
       snapshot: this.#snapshot,
@@ -98,7 +98,7 @@ export class MemoryGateway implements AsyncDisposable {
       tracer: NO_TRACER,
       transport: "stdio",
       face,
-      nameLimit,
+      maxNameLength,
       log,
       gateway: { status: () => ({}) },
     };
