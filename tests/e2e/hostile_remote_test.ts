@@ -115,9 +115,11 @@ Deno.test("[memory.unsent] a remote server that answers neither calls nor their 
   await using gateway = await startGateway({
     servers: { remote: { url: server.url, gateway: { connect_timeout_ms: 1000 } } },
   });
+  // A call has to reach the server before it times out, or there is nothing to cancel.
+  await gateway.callGatewayToolForJson("get_server_tools", { server: "remote" });
   for (const tool of ["call", "task"]) {
     await Promise.all(Array.from({ length: 20 }, async () => {
-      const call = { server: "remote", tool, args: {}, timeout_ms: 200 };
+      const call = { server: "remote", tool, args: {}, timeout_ms: 2000 };
       assert.equal((await gateway.expectRefusal("execute_tool", call)).code, "TIMEOUT");
     }));
   }
