@@ -240,26 +240,6 @@ for (const transport of ["stdio", "http"] satisfies TransportKind[]) {
   });
 }
 
-Deno.test("[direct.entry] tools that an entry names are shown beside the gateway's own", async () => {
-  await using gateway = await startGateway({
-    servers: {
-      one: { ...SERVERS.one, gateway: { direct: ["ech*", "secret"] } },
-      "two.dot": SERVERS["two.dot"],
-    },
-    rules: RULES,
-    args: ["--agent", "tester"],
-  });
-  const own = ["list_servers", "get_server_tools", "execute_tool"];
-  assert.deepEqual(await namesOf(gateway), [...own, "one__echo"]);
-  assert.equal((await gateway.callGatewayTool("one__echo", {})).isError, undefined);
-  assert.equal((await gateway.callServerTool("one", "echo")).isError, undefined);
-  assert.equal((await gateway.expectRefusal("one__secret")).code, "DENIED_BY_POLICY");
-  for (const name of ["one__fail", "one__nothing"]) {
-    const { error } = await gateway.client.request("tools/call", { name });
-    assert.equal(error?.code, -32602, name);
-  }
-});
-
 Deno.test("[direct.agent] a connection without an agent sees no tools, which the log says once", async () => {
   await using gateway = await startGateway({
     servers: SERVERS,
