@@ -83,9 +83,12 @@ interface ClientRun {
   readonly results: readonly string[];
   /** Names of the tools that the first request offered. */
   readonly firstOfferedTools: readonly string[];
-  /** Operation and decision of each audit entry. */
+  /** Operation and decision of each audit entry of a call. */
   readonly auditEntries: readonly unknown[];
 }
+
+/** Operation and decision of an audit entry. */
+type AuditEntry = readonly [operation: string, decision: string];
 
 /** Options of a run. */
 interface RunOptions {
@@ -137,25 +140,39 @@ async function runClient(client: ClientProgram, options: RunOptions = {}): Promi
     }).output();
     const [stdout, stderr] = [output.stdout, output.stderr]
       .map((bytes) => new TextDecoder().decode(bytes));
+    const auditEntries = readAuditEntries(setup);
+    checkRequestedLists(client, auditEntries.filter(isOfList));
     return {
       code: output.code,
       output: `${stdout}\n${stderr}`,
       results: scriptedModel.results,
       firstOfferedTools: scriptedModel.firstOfferedTools,
-      auditEntries: readAuditEntries(setup),
+      auditEntries: auditEntries.filter((entry) => !isOfList(entry)),
     };
   } finally {
     await setup.close(GATEWAY_END_MS);
   }
 }
 
-function readAuditEntries(setup: Setup): unknown[] {
+function readAuditEntries(setup: Setup): AuditEntry[] {
   try {
-    return setup.readAuditLog().map(({ operation, decision }) => [operation, decision]);
+    return setup.readAuditLog().map(({ operation, decision }): AuditEntry => {
+      return [String(operation), String(decision)];
+    });
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return [];
     throw error;
   }
+}
+
+function isOfList([operation]: AuditEntry): boolean {
+  return operation.endsWith("/list");
+}
+
+/** Checks which lists the client requested; it requests one again when the gateway notifies it of a change. */
+function checkRequestedLists({ requestedLists }: ClientProgram, entries: AuditEntry[]): void {
+  const requests = new Set(entries.map((entry) => entry.join(" ")));
+  assert.deepEqual([...requests].sort(), requestedLists.map((method) => `${method} ALLOW`));
 }
 
 /** Checks that the client made every call and passed on every result, and that the gateway logged every call. */

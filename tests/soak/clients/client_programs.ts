@@ -20,6 +20,8 @@ export interface ClientProgram {
   readonly settingsFile: string;
   /** Tools that the client runs without the settings for headless use in docs/clients.md. */
   readonly unaskedTools: UnaskedTools;
+  /** Methods of the lists that the client requests by itself, in alphabetical order. */
+  readonly requestedLists: readonly string[];
   /** Returns settings that connect the client to the model at this URL, in the format of its file. */
   settings(url: string, model: string): string;
   /** Returns environment variables that connect the client to the model at this URL. */
@@ -48,6 +50,7 @@ export const CLIENTS: readonly ClientProgram[] = [
     program: `@anthropic-ai/claude-code-${nodePlatform()}/claude`,
     settingsFile: ".claude.json",
     unaskedTools: "nothing",
+    requestedLists: ["prompts/list", "resources/list"],
     settings: noSettings,
     env: (url) => ({
       ANTHROPIC_BASE_URL: url,
@@ -62,6 +65,7 @@ export const CLIENTS: readonly ClientProgram[] = [
     program: ".bin/codex",
     settingsFile: ".codex/config.toml",
     unaskedTools: "reading",
+    requestedLists: [],
     settings: (url, model) =>
       [
         `model = "${model}"`,
@@ -80,6 +84,7 @@ export const CLIENTS: readonly ClientProgram[] = [
     program: ".bin/gemini",
     settingsFile: ".gemini/settings.json",
     unaskedTools: "nothing",
+    requestedLists: ["prompts/list", "resources/list"],
     settings: () =>
       JSON.stringify({
         security: { auth: { selectedType: "gemini-api-key" } },
@@ -95,6 +100,7 @@ export const CLIENTS: readonly ClientProgram[] = [
     program: `opencode-${nodePlatform()}/bin/opencode`,
     settingsFile: ".config/opencode/opencode.json",
     unaskedTools: "everything",
+    requestedLists: [],
     settings: (url, model) => {
       const options = { baseURL: `${url}/v1`, apiKey: "none" };
       const provider = { npm: "@ai-sdk/openai-compatible", options, models: { [model]: {} } };
@@ -109,6 +115,7 @@ export const CLIENTS: readonly ClientProgram[] = [
     program: ".bin/copilot",
     settingsFile: ".copilot/mcp-config.json",
     unaskedTools: "reading",
+    requestedLists: [],
     settings: noSettings,
     env: (url) => ({
       COPILOT_OFFLINE: "true",
