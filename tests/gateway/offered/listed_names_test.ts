@@ -21,7 +21,7 @@ const TOOLS: Readonly<Record<string, readonly string[]>> = {
 /** Returns the name that a gateway shows for each tool, by server and tool as JSON; a call by it reaches the tool. */
 async function readNames(
   entries: readonly (readonly [server: string, tools: readonly string[]])[],
-  nameLimit = 64,
+  maxNameLength = 64,
 ): Promise<Map<string, string>> {
   const servers = Object.fromEntries(
     entries.map(([server, tools]) => [server, { tools: tools.map(plainTool) }]),
@@ -30,7 +30,7 @@ async function readNames(
     rules: RULES,
     servers,
     face: "direct",
-    nameLimit,
+    maxNameLength,
   });
   const client = gateway.connect("a");
   const pairs = entries.flatMap(([server, tools]) => {
