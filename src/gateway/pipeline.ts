@@ -12,7 +12,7 @@ import {
   missingAgentBody,
 } from "./error_body.ts";
 import { callerToRecord, connectionAgent, identify, UNIDENTIFIED } from "./identification.ts";
-import { type ClientOffers, loadRequests, notifiedList } from "./offered/mod.ts";
+import { type ClientOffers, loadItemOperations, notifiedList } from "./offered/mod.ts";
 import type {
   EncodedOutcome,
   Operation,
@@ -136,7 +136,7 @@ async function runStages(
       if (isOffered(operation)) stageContext.offers.logMissingAgent();
       if (operation.kind === "listing") {
         stageContext.offers.changes.noteRequested(notifiedList(operation.list));
-        const { emptyList } = await loadRequests();
+        const { emptyList } = await loadItemOperations();
         return { caller, outcome: emptyList(operation.list) };
       }
       // Unidentified callers do not count in the metrics of servers.
@@ -302,7 +302,7 @@ async function performOperation(
       return await operation.tool.run(operation.args, toolContext);
     case "listing": {
       offers.changes.noteRequested(notifiedList(operation.list));
-      const { listOffered } = await loadRequests();
+      const { listOffered } = await loadItemOperations();
       return await listOffered(operation, {
         ...createSearchContext(toolContext, { offers, maxNameLength }),
         serverNames: [...toolContext.servers.keys()],
@@ -310,7 +310,7 @@ async function performOperation(
     }
     case "unsubscription":
     case "server-request": {
-      const { requestOffered, unsubscribe } = await loadRequests();
+      const { requestOffered, unsubscribe } = await loadItemOperations();
       const { caller } = toolContext;
       const beforeSend = () => begin({ isReadOnly: true });
       const options = { caller, offers, meta, signal, onProgress, span, beforeSend };

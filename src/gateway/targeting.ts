@@ -6,7 +6,7 @@ import { type ErrorBody, errorBodyOf } from "./error_body.ts";
 import {
   type ClientOffers,
   loadDirectTools,
-  loadRequests,
+  loadItemOperations,
   type SearchContext,
 } from "./offered/mod.ts";
 import { MAX_UNKNOWN_NAME, type Operation, type TargetedOperation } from "./operation.ts";
@@ -46,8 +46,9 @@ export async function findTarget(
   { toolContext, offers, face, maxNameLength }: TargetContext,
 ): Promise<TargetedOperation> {
   if (requested.kind !== "direct-tool") {
-    const { findTarget } = await loadRequests();
-    return await findTarget(requested, createSearchContext(toolContext, { offers, maxNameLength }));
+    const { findRequestTarget } = await loadItemOperations();
+    const context = createSearchContext(toolContext, { offers, maxNameLength });
+    return await findRequestTarget(requested, context);
   }
   const { offeredName, args } = requested;
   const { findDirectTool } = await loadDirectTools();

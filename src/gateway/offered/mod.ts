@@ -17,9 +17,9 @@ export { readOfferedName, type ServerItem } from "./names.ts";
 export { findOfferedKinds, NOTHING_OFFERED, type OfferedKinds } from "./offered_kinds.ts";
 export type { Target } from "./targeted_request.ts";
 
-/** Loads the parts that only requests for resources, prompts and completion need. */
-export function loadRequests(): Promise<typeof import("./lazy.ts")> {
-  return import("./lazy.ts");
+/** Loads the operations on resources, prompts and completions, which many clients never request. */
+export function loadItemOperations(): Promise<typeof import("./item_operations.ts")> {
+  return import("./item_operations.ts");
 }
 
 /** Loads the direct tools, which only clients that see tools of servers directly need. */

@@ -29,7 +29,7 @@ export type TargetedRequest = TargetedOperation & { readonly kind: "server-reque
  * @throws {CallerError} `RESOURCE_NOT_FOUND` or `PROMPT_NOT_FOUND`.
  * @throws {DownstreamError} if the server of a prompt is not available.
  */
-export async function findTarget(
+export async function findRequestTarget(
   request: ItemRequest | Subscription,
   context: SearchContext,
 ): Promise<TargetedRequest> {

@@ -1,11 +1,11 @@
-import { OFFERED_DECODERS } from "./offered.ts";
+import { ITEM_DECODERS } from "./item_requests.ts";
 import type { RequestDecoder } from "./request.ts";
 import { decodeToolCall } from "./tool_call.ts";
 
 /** The decoders of requests that are operations, by method; `rpcOperation` makes those of other than tool calls. */
 const DECODERS: ReadonlyMap<string, RequestDecoder> = new Map([
   ["tools/call", decodeToolCall],
-  ...OFFERED_DECODERS,
+  ...ITEM_DECODERS,
 ]);
 
 /** Returns the decoder of a method's requests; `undefined` if they are no operations. */

@@ -13,7 +13,7 @@ import { rpcOperation } from "./rpc_operation.ts";
 const RESOURCE_NOT_FOUND = -32002;
 
 /** The decoders by method. */
-export const OFFERED_DECODERS: readonly (readonly [method: string, RequestDecoder])[] = [
+export const ITEM_DECODERS: readonly (readonly [method: string, RequestDecoder])[] = [
   ["resources/list", listing("resources")],
   ["resources/templates/list", listing("templates")],
   ["prompts/list", listing("prompts")],
