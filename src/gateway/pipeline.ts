@@ -133,7 +133,8 @@ async function runStages(
   try {
     if (operation === undefined) return { caller, outcome: decoded.outcome };
     if ("error" in resolution) {
-      if (isOffered(operation)) stageContext.offers.logMissingAgent();
+      const canName = canNameAgent(operation);
+      if (!canName) stageContext.offers.logMissingAgent();
       if (operation.kind === "listing") {
         stageContext.offers.changes.noteRequested(notifiedList(operation.list));
         const { emptyList } = await loadItemOperations();
@@ -141,8 +142,7 @@ async function runStages(
       }
       // Unidentified callers do not count in the metrics of servers.
       const uncountedSubject = subject && { ...subject, isCounted: false };
-      const canNameAgent = operation.kind !== "direct-tool" && !isOffered(operation);
-      const error = canNameAgent || context.identity.bound !== undefined
+      const error = canName || context.identity.bound !== undefined
         ? identityErrorBody(resolution.error)
         : missingAgentBody(resolution.error);
       return { caller, subject: uncountedSubject, outcome: { kind: "denied", error } };
@@ -321,9 +321,9 @@ async function performOperation(
   }
 }
 
-/** Whether an operation is about what servers offer by methods of their own. */
-function isOffered({ kind }: Operation): boolean {
-  return kind !== "server-tool" && kind !== "gateway-tool" && kind !== "direct-tool";
+/** Whether the request of an operation has an argument for the agent's id, as those of the gateway's own tools have. */
+function canNameAgent({ kind }: Operation): boolean {
+  return kind === "server-tool" || kind === "gateway-tool";
 }
 
 /** @see {@link https://opentelemetry.io/docs/specs/semconv/gen-ai/mcp/} */

@@ -255,3 +255,13 @@ Deno.test("[audit.fields] a call whose tool is not a string is refused, and on r
   const tools = gateway.readAudit().map(({ tool, code }) => [tool, code]);
   assert.deepEqual(tools, Array(3).fill(["(not a string)", "TOOL_NOT_FOUND"]));
 });
+
+Deno.test("[direct.agent] a client without an agent that calls a tool it has not listed is logged", async () => {
+  await using gateway = await MemoryGateway.open({
+    rules: RULES,
+    servers: { one: { tools: [plainTool("echo")] } },
+    face: "direct",
+  });
+  await gateway.connect(undefined).request("tools/call", { name: "one__echo" });
+  assert.match(gateway.log.messages.join("\n"), /^warn .*its connection has no agent\b/m);
+});
