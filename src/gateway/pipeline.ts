@@ -32,10 +32,10 @@ import { createSearchContext, findTarget, isTargeted, unlistedError } from "./ta
 import { callServerTool, type ToolContext } from "./tools/mod.ts";
 
 /**
- * Runs one operation, from its arguments to its record. Never throws: an error while deciding denies,
- * and any other unexpected error is logged and answered as an internal error.
+ * Runs one operation, from its arguments to its record. Never throws: an unexpected error is logged, and answered as
+ * an internal error. An error while deciding is a denial instead, which `policy.decide` returns.
  *
- * @param options The client's connection, what it was offered, and the active context.
+ * @param options The client's connection, its links, subscriptions and lists, and the active context.
  * @returns The encoded outcome. It has been recorded, so it may be sent to the client.
  */
 export async function runOperation<E extends EncodedOutcome>(

@@ -17,7 +17,7 @@ import { allowedServers, type ToolContext } from "./tools/mod.ts";
 export interface TargetContext extends Pick<PipelineContext, "face" | "maxNameLength"> {
   /** The caller, the rules and the servers. */
   readonly toolContext: ToolContext;
-  /** The state of the connection. */
+  /** The links, subscriptions and lists of the client's connection. */
   readonly offers: ClientOffers;
 }
 
@@ -63,7 +63,7 @@ export async function findTarget(
   return { kind: "server-tool", server, tool, args, timeoutMs: undefined, isDirect: true };
 }
 
-/** Returns the servers that an agent may use, and the state of its connection. */
+/** Returns the context in which servers of resources and prompts are found: those that the agent may use. */
 export function createSearchContext(
   { caller, policy, serverConfigs, servers, signal }: ToolContext,
   connection: Pick<SearchContext, "offers" | "maxNameLength">,

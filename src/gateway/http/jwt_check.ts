@@ -75,13 +75,13 @@ export class JwtCheck {
       );
       const type = protectedHeader.typ?.toLowerCase().replace(/^application\//, "");
       if (!ACCEPTED_TYPES.includes(type)) {
-        return { kind: "invalid", reason: "it is of another type" };
+        return { kind: "invalid", reason: '"typ" is neither "JWT" nor "at+jwt"' };
       }
       const { sub, iat, exp = 0 } = payload;
       if (iat !== undefined && iat > Date.now() / 1000 + TOLERANCE_S) {
         return { kind: "invalid", reason: '"iat" is in the future' };
       }
-      // Without a subject, two people with the same agent would share sessions.
+      // Sessions belong to a subject. If it were absent, two people with the same agent would share sessions.
       if (typeof sub !== "string" || sub === "") {
         return { kind: "invalid", reason: '"sub" is not a non-empty string' };
       }
@@ -93,8 +93,8 @@ export class JwtCheck {
       };
     } catch (error) {
       if (error instanceof KeysUnavailableError) return { kind: "unavailable" };
-      // Any other error means an invalid token. Not all of them are errors of jose: the key may not fit the
-      // algorithm.
+      // Any other error means that the token is invalid. It may be an error of the platform instead of jose, for
+      // example if the key does not fit the algorithm.
       const reason = error instanceof errors.JOSEError ? error.code : "it cannot be checked";
       return { kind: "invalid", reason };
     }

@@ -31,7 +31,7 @@ export interface RequestContext {
    *
    * @param options `maxBytes`: maximum size of the body. `agent`: the agent of the credential, whose budget the body
    * counts against.
-   * @param handle Handles the message. Nothing else holds the message after this function has returned.
+   * @param handle Handles the message. While its result is awaited, nothing else refers to the message.
    * @returns The result of `handle`.
    */
   receiveMessage<T>(

@@ -9,7 +9,7 @@ const METHODS: ReadonlySet<string> = new Set([
   "PATCH",
 ]);
 
-/** Headers that may occur only once: of two, a proxy might read one and the gateway the other. */
+/** Headers that may occur only once. If there were two, a proxy might use the first, and the gateway the second. */
 const SINGLE_HEADERS: ReadonlySet<string> = new Set([
   "authorization",
   "content-length",

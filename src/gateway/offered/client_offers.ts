@@ -15,7 +15,7 @@ export interface ClientOffersOptions {
   readonly log: Log;
 }
 
-/** The state of what servers offer to the client of one connection. */
+/** The links, subscriptions and lists of a client's connection. */
 export class ClientOffers {
   /** The links that results have given to the client. */
   readonly links: Links;
@@ -28,7 +28,7 @@ export class ClientOffers {
   readonly #log: Log;
   #hasLoggedMissingAgent = false;
 
-  /** Creates the state of a new connection. */
+  /** Starts without links and subscriptions. */
   constructor({ notify, memory, log }: ClientOffersOptions) {
     this.#log = log;
     this.links = new Links(memory);

@@ -25,7 +25,7 @@ export interface SearchContext {
   readonly caller: Caller;
   /** The rules. */
   readonly policy: Policy;
-  /** The state of the connection. */
+  /** The links and lists of the client's connection. */
   readonly offers: Pick<ClientOffers, "lists" | "links">;
   /** The maximum length of offered names. */
   readonly maxNameLength: number;

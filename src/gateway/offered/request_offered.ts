@@ -7,7 +7,7 @@ import type { TargetedRequest } from "./targeted_request.ts";
 export interface RequestOptions extends Omit<CallOptions, "timeoutMs"> {
   /** The caller. */
   readonly caller: Caller;
-  /** The state of the connection. */
+  /** The links, subscriptions and lists of the client's connection. */
   readonly offers: ClientOffers;
   /** Called before the request is sent; it waits for the promise, and is not sent if it rejects. */
   readonly beforeSend: () => Promise<void> | undefined;
