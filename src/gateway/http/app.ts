@@ -54,7 +54,7 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
   app.use(corsHeaders(corsOrigins));
   for (const path of METADATA_PATHS) {
     app.get(path, (c) => {
-      const metadata = authenticator.metadata?.(new URL(c.req.url).origin);
+      const metadata = authenticator.buildMetadata?.(new URL(c.req.url).origin);
       return metadata === undefined ? c.notFound() : c.json(metadata);
     });
   }

@@ -48,10 +48,10 @@ export interface Authenticator {
   /** Whether a credential is valid: neither expired nor removed from the rules. */
   isValid(credential: Credential): boolean;
   /**
-   * Returns the protected resource metadata for the origin of the service. Absent unless the rules name
-   * an issuer at which clients can log in.
+   * Returns the protected resource metadata for the origin of the service; `undefined` unless the rules name an issuer
+   * at which clients can log in. Default: there is none.
    *
    * @see {@link https://www.rfc-editor.org/rfc/rfc9728}
    */
-  readonly metadata?: ((origin: string) => Readonly<Record<string, unknown>>) | undefined;
+  buildMetadata?(origin: string): Readonly<Record<string, unknown>> | undefined;
 }

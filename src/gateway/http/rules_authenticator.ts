@@ -76,22 +76,27 @@ export class RulesAuthenticator implements Authenticator {
     }
   }
 
-  /** Returns the protected resource metadata. Absent unless the rules name an issuer at which clients can log in. */
-  get metadata(): ((origin: string) => Readonly<Record<string, unknown>>) | undefined {
-    const { jwt } = this.#options.rules();
-    if (jwt === undefined || !isHttpUrl(jwt.issuer)) return undefined;
-    return (origin) => ({
+  /**
+   * Returns the protected resource metadata for the origin of the service; `undefined` unless the rules name an issuer
+   * at which clients can log in.
+   */
+  buildMetadata(origin: string): Readonly<Record<string, unknown>> | undefined {
+    const issuer = this.#loginIssuer();
+    if (issuer === undefined) return undefined;
+    return {
       resource: `${origin}${RESOURCE_PATH}`,
       resource_name: "Agent MCP Gateway",
-      authorization_servers: [jwt.issuer],
+      authorization_servers: [issuer],
       bearer_methods_supported: ["header"],
-    });
+    };
   }
 
   /** Authenticates a request. Never throws, whatever the request contains. */
   async authenticate({ authorization, address, url }: AuthRequest): Promise<AuthResult> {
     if (!this.#requiresCredential) return { kind: "open" };
-    const metadataUrl = this.metadata === undefined ? undefined : `${url.origin}${METADATA_PATH}`;
+    const metadataUrl = this.#loginIssuer() === undefined
+      ? undefined
+      : `${url.origin}${METADATA_PATH}`;
     const bearer = readBearer(authorization);
     if (bearer.kind === "none") {
       const message = "A bearer token is needed: send it as `Authorization: Bearer TOKEN`. " +
@@ -114,6 +119,12 @@ export class RulesAuthenticator implements Authenticator {
     if (jwt !== undefined && id.startsWith(jwtPrefix(jwt))) return true;
     // A change of the rules may have removed the token, or made it expire earlier.
     return rules.tokens.some((token) => id === tokenId(token.sha256) && !isExpired(token));
+  }
+
+  /** Returns the URL of the issuer at which clients can log in; `undefined` if the rules name none. */
+  #loginIssuer(): string | undefined {
+    const { jwt } = this.#options.rules();
+    return jwt !== undefined && isHttpUrl(jwt.issuer) ? jwt.issuer : undefined;
   }
 
   /** Returns the credential of a token in the rules; `undefined` if the token is unknown or has expired. */

@@ -230,9 +230,7 @@ Deno.test("[rules.credentials] the credential of a JWT is invalid once it has ex
 Deno.test("[rules.credentials] the metadata names the configured issuer as the authorization server", async () => {
   await using issuer = await Issuer.open();
   const fixture = new AuthenticatorFixture(await issuer.rules());
-  const { metadata } = fixture.authenticator;
-  assert.ok(metadata !== undefined);
-  assert.deepEqual(metadata("https://gateway.example"), {
+  assert.deepEqual(fixture.authenticator.buildMetadata("https://gateway.example"), {
     resource: "https://gateway.example/mcp",
     resource_name: "Agent MCP Gateway",
     authorization_servers: [issuer.url],
@@ -254,7 +252,7 @@ Deno.test("[rules.credentials] the metadata names the configured issuer as the a
   );
   // An issuer that is not a URL is not in the metadata.
   fixture.rules = await issuer.rules({ issuer: "the-issuer", jwks_url: `${issuer.url}/keys` });
-  assert.equal(fixture.authenticator.metadata, undefined);
+  assert.equal(fixture.authenticator.buildMetadata("http://127.0.0.1"), undefined);
   const claims = { iss: "the-issuer" };
   assert.equal(await fixture.agentOrStatusOf(await issuer.createToken({ claims })), "a");
 });

@@ -27,7 +27,7 @@ class NameAuthenticator implements Authenticator {
     return !this.removedNames.has(id);
   }
 
-  metadata(origin: string) {
+  buildMetadata(origin: string) {
     return { resource: `${origin}/mcp` };
   }
 }

@@ -142,7 +142,7 @@ Deno.test("[rules.credentials] the gateway is open without credentials in the ru
   });
   assert.equal(fixture.authenticator.requiresCredential, true);
   assert.equal(await fixture.agentOrStatusOf("x"), 401);
-  assert.equal(fixture.authenticator.metadata, undefined);
+  assert.equal(fixture.authenticator.buildMetadata("http://127.0.0.1"), undefined);
 });
 
 Deno.test("[rules.credentials-gone] without credentials in changed rules, every request is refused with 401 and one warning says what to do, until credentials are added", async () => {
