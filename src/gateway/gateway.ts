@@ -16,7 +16,7 @@ import { CallLimits } from "../limits/mod.ts";
 import type { Log } from "../log.ts";
 import type { Tracer } from "../trace.ts";
 import { Metrics, writePrometheus } from "../metrics/mod.ts";
-import type { RecordedRefusal } from "./http/mod.ts";
+import type { ConnectedClient, RecordedRefusal } from "./http/mod.ts";
 import type { PipelineContext } from "./pipeline_context.ts";
 import type { Records } from "./records.ts";
 import { Reloader, type ReloadOptions } from "./reload.ts";
@@ -61,16 +61,6 @@ export interface ConnectOptions {
   readonly agent?: string | undefined;
   /** Called when the client has closed its end. */
   readonly onClosed: () => void;
-}
-
-/** A connected client. */
-export interface ConnectedClient {
-  /** Whether the client has sent `initialize`. */
-  readonly isInitialized: boolean;
-  /** Stops the servers that only this client uses, unless it has subscriptions; its next call starts them again. */
-  releaseServers(): void;
-  /** Ends the session of a client that has disconnected, and stops the servers that only it uses. */
-  disconnect(): void;
 }
 
 /** Time limits for ending a gateway. */

@@ -153,9 +153,9 @@ async function openSession(
     return session.receive(message, responseOptions(req, options)).result;
   });
   const response = toResponse(result);
-  if (session !== undefined && options.sessions.endUnlessInitialized(session)) {
-    response.headers.set(SESSION_HEADER, session.id);
-  }
+  if (session === undefined) return response;
+  if (options.sessions.isInitialized(session)) response.headers.set(SESSION_HEADER, session.id);
+  else options.sessions.end(session);
   return response;
 }
 

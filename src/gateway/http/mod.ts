@@ -23,4 +23,4 @@ export {
 } from "./refusals.ts";
 export { RulesAuthenticator, type RulesAuthenticatorOptions } from "./rules_authenticator.ts";
 export { HttpService, type ServiceOptions } from "./service.ts";
-export type { ClientHandle } from "./session_store.ts";
+export type { AcceptClient, ConnectedClient } from "./session_store.ts";

@@ -1,10 +1,9 @@
 import type { Budget } from "../../budget.ts";
 import { FileWatch, resolvePath, type Settings } from "../../config/mod.ts";
-import type { Channel } from "../../jsonrpc/mod.ts";
 import type { Log } from "../../log.ts";
 import { createApp } from "./app.ts";
 import type { Authenticator } from "./authentication.ts";
-import { type ClientHandle, SessionStore } from "./session_store.ts";
+import { type AcceptClient, SessionStore } from "./session_store.ts";
 import { HTTP_LIMITS, type HttpLimits } from "./limits.ts";
 import { Listener } from "./listener.ts";
 import { readOpenFileLimit } from "./open_file_limit.ts";
@@ -32,8 +31,8 @@ export interface ServiceOptions {
   readonly revisions: readonly string[];
   /** Authenticates requests. */
   readonly authenticator: Authenticator;
-  /** Starts to serve a client; `agent` is the agent of its credential, if it has one. */
-  readonly accept: (channel: Channel, agent: string | undefined) => ClientHandle;
+  /** Starts to serve a client. */
+  readonly accept: AcceptClient;
   /** Whether every server that starts with the gateway has answered or failed. */
   readonly isReady: () => boolean;
   /** Returns the metrics in the text format of Prometheus. */

@@ -7,7 +7,7 @@ import { shareName } from "./request_context.ts";
 import type { HttpLimits } from "./limits.ts";
 
 /** A client that the gateway serves. */
-export interface ClientHandle {
+export interface ConnectedClient {
   /** Whether the client has sent `initialize`. */
   readonly isInitialized: boolean;
   /** Stops the servers that only this client uses, unless it has subscriptions; its next call starts them again. */
@@ -16,10 +16,12 @@ export interface ClientHandle {
   disconnect(): void;
 }
 
+/** Starts to serve a client; `agent` is the agent of its credential, if it has one. */
+export type AcceptClient = (channel: Channel, agent: string | undefined) => ConnectedClient;
+
 /** Options of a session store. */
 export interface SessionStoreOptions {
-  /** Starts to serve a client; `agent` is the agent of its credential, if it has one. */
-  readonly accept: (channel: Channel, agent: string | undefined) => ClientHandle;
+  readonly accept: AcceptClient;
   readonly authenticator: Authenticator;
   /** Maximum number of sessions. */
   readonly maxSessions: number;
@@ -40,7 +42,7 @@ export interface SessionStoreOptions {
 export class SessionStore {
   readonly #options: SessionStoreOptions;
   readonly #keptMessages: HeldDataLimit;
-  readonly #sessions = new Map<string, { session: HttpSession; client: ClientHandle }>();
+  readonly #sessions = new Map<string, { session: HttpSession; client: ConnectedClient }>();
 
   constructor(options: SessionStoreOptions) {
     this.#options = options;
@@ -71,11 +73,9 @@ export class SessionStore {
     return session;
   }
 
-  /** Ends a session unless its client has initialized it; returns whether it has. */
-  endUnlessInitialized(session: HttpSession): boolean {
-    const isInitialized = this.#sessions.get(session.id)?.client.isInitialized === true;
-    if (!isInitialized) this.end(session);
-    return isInitialized;
+  /** Whether the client has initialized its session. */
+  isInitialized(session: HttpSession): boolean {
+    return this.#sessions.get(session.id)?.client.isInitialized === true;
   }
 
   /**
