@@ -37,10 +37,13 @@ export function compileCondition(
   { hint, when }: ConditionalEntry,
   effect: "allow" | "deny",
 ): Condition {
-  const tests = [...when ?? []].map(([name, test]) => ({
-    judge: compileArgument({ name, test, effect }),
-    describe: () => describeArgument({ name, test, effect }),
-  }));
+  const tests = [...when ?? []].map(([name, test]) => {
+    let text: string | undefined;
+    return {
+      judge: compileArgument({ name, test, effect }),
+      describe: () => text ??= describeArgument({ name, test, effect }),
+    };
+  });
   const isAllow = effect === "allow";
   const judgeHint = ({ listed }: ToolFacts): boolean | undefined => {
     if (hint === undefined) return true;
@@ -61,14 +64,15 @@ export function compileCondition(
   };
   const describe = (facts: ToolFacts): string => {
     const hintHolds = judgeHint(facts);
-    const isFailed = judge(facts) === "fails";
     const args = facts.args?.();
-    const texts = tests.flatMap((test) => {
-      if (facts.args === undefined) return [test.describe()];
-      const { holds, fault } = test.judge(args);
+    const judged = tests.map(({ judge, describe }) => {
+      return { describe, verdict: facts.args === undefined ? undefined : judge(args) };
+    });
+    const isFailed = hintHolds === false || judged.some(({ verdict }) => verdict?.holds === false);
+    const texts = judged.flatMap(({ describe, verdict }) => {
       // An `allow` needs what fails; to escape a `deny`, changing one of the arguments is enough.
-      if (isAllow && isFailed && holds) return [];
-      return [fault === undefined ? test.describe() : `${test.describe()} (${fault})`];
+      if (isAllow && isFailed && verdict?.holds) return [];
+      return [verdict?.fault === undefined ? describe() : `${describe()} (${verdict.fault})`];
     });
     if (hint !== undefined && (hintHolds !== true || !isAllow)) {
       texts.push(describeHint(hint, effect));

@@ -1,4 +1,4 @@
-import type { ToolEntry } from "../tool_entry.ts";
+import type { ConditionalEntry, ToolEntry } from "../tool_entry.ts";
 import { compilePattern, type Pattern } from "../wildcards/mod.ts";
 import { type CallArguments, readExactArguments } from "./call_arguments.ts";
 import { compileEntries, type EntryKind, type FindEntry, type SkippedEntry } from "./entries.ts";
@@ -30,8 +30,8 @@ export function toToolName({ tool, args, listed }: {
 interface CompiledEntry {
   readonly index: number;
   readonly matches: Pattern["matches"];
-  /** Absent if the entry matches whatever the arguments are. */
-  readonly condition?: Condition;
+  /** Returns the condition; undefined if the entry matches whatever the arguments are. */
+  readonly condition: (() => Condition) | undefined;
 }
 
 /**
@@ -53,11 +53,8 @@ export function compileToolEntries(
     const { isExplicit, matches } = compilePattern(tool);
     const isConditional = typeof entry !== "string" &&
       (entry.hint !== undefined || entry.when !== undefined);
-    const compiled = {
-      index,
-      matches,
-      ...(isConditional && { condition: compileCondition(entry, effect) }),
-    };
+    const condition = isConditional ? prepareCondition(entry, effect) : undefined;
+    const compiled: CompiledEntry = { index, matches, condition };
     if (!isExplicit) wildcards.push(compiled);
     else explicit.set(tool, [...explicit.get(tool) ?? [], compiled]);
   }
@@ -70,8 +67,9 @@ export function compileToolEntries(
   };
   return (kind, name) => {
     const skipped: SkippedEntry[] = [];
-    for (const { index, condition } of candidates(kind, name.tool)) {
-      if (condition === undefined) return { index, skipped };
+    for (const { index, condition: getCondition } of candidates(kind, name.tool)) {
+      if (getCondition === undefined) return { index, skipped };
+      const condition = getCondition();
       const state = condition.judge(name);
       const judged = {
         isCorrectable: () => condition.isCorrectable(name),
@@ -82,4 +80,10 @@ export function compileToolEntries(
     }
     return skipped.length === 0 ? undefined : { skipped };
   };
+}
+
+/** Prepares a condition, which is compiled when it is first judged: a call concerns few entries of a list. */
+function prepareCondition(entry: ConditionalEntry, effect: "allow" | "deny"): () => Condition {
+  let condition: Condition | undefined;
+  return () => condition ??= compileCondition(entry, effect);
 }
