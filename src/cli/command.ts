@@ -13,7 +13,7 @@ import { listSettings, type SettingFlags } from "../config/mod.ts";
 import { withErrorReport } from "./error_report.ts";
 
 /** The streams that a command prints to. Writing to a pipe whose reader has closed it does not throw. */
-export interface Context {
+export interface Streams {
   /** For the command's result. */
   readonly stdout: Output;
   /** For notes about the result, and errors. */
@@ -63,7 +63,7 @@ export type Values<P> = P extends Repeated<infer V> ? readonly V[]
   : { readonly [K in keyof P]: P[K] extends Parameter<infer V> ? V : never };
 
 /** One run of a command: the parsed command line, and the streams. */
-export interface Invocation<F extends Flags, A extends Args> extends Context {
+export interface Invocation<F extends Flags, A extends Args> extends Streams {
   readonly flags: Values<F>;
   readonly args: Values<A>;
 }

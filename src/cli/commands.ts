@@ -14,11 +14,11 @@ import { writeToStandardError } from "../line_queue.ts";
 import { didYouMean } from "../similar_names.ts";
 import {
   type Buildable,
-  type Context,
   defineCommand,
   type Output,
   type ParserContext,
   settingFlags,
+  type Streams,
 } from "./command.ts";
 import { styleOf } from "./terminal.ts";
 import { VERSION } from "./version.ts";
@@ -147,7 +147,7 @@ const HELP_FLAG = /^(?:--help|-h)$/;
 export async function parseAndRun(args: readonly string[]): Promise<number> {
   const isHelpRequested = args[0] === "help" || args.some((word) => HELP_FLAG.test(word));
   const wrapHelp = (text: string): string => wrapText(text, styleOf(Deno.stdout).columns, "");
-  const process: Context & { exitCode?: number | string | null } = {
+  const process: Streams & { exitCode?: number | string | null } = {
     stdout: createOutput((text) => writeToStandardOutput(isHelpRequested ? wrapHelp(text) : text)),
     stderr: createOutput((text) => writeToStandardError(wrapMessage(text))),
   };

@@ -1,5 +1,5 @@
 import { type Application, proposeCompletions } from "@stricli/core";
-import type { Context, ParserContext } from "./command.ts";
+import type { ParserContext, Streams } from "./command.ts";
 import type { ListedCommand } from "./commands.ts";
 import { readConfiguration } from "./open_configuration.ts";
 import { escapeControls } from "../text.ts";
@@ -30,7 +30,7 @@ export interface CompletionOptions {
   readonly commands: readonly ListedCommand[];
   /** Loads the parser of a command; that of `serve` if the name is not a command. */
   readonly loadApp: (name: string) => Promise<Application<ParserContext>>;
-  readonly context: ParserContext & { readonly process: Context };
+  readonly context: ParserContext & { readonly process: Streams };
 }
 
 /**

@@ -1,5 +1,5 @@
 import { ConfigError, DownstreamError } from "../errors.ts";
-import type { Context } from "./command.ts";
+import type { Streams } from "./command.ts";
 import { foldProblems } from "./fold_problems.ts";
 import { REDACTED, redactProbableSecrets } from "../redact.ts";
 import { escapeLines } from "../text.ts";
@@ -25,7 +25,7 @@ export class Interrupted extends Error {
  * @returns The exit code.
  */
 export async function withErrorReport(
-  { stderr }: Pick<Context, "stderr">,
+  { stderr }: Pick<Streams, "stderr">,
   run: () => Promise<number>,
 ): Promise<number> {
   try {

@@ -1,5 +1,5 @@
 import { type Configuration, type ServerConfig, suggestCorrection } from "../config/mod.ts";
-import type { Context } from "./command.ts";
+import type { Streams } from "./command.ts";
 import { UsageError } from "./error_report.ts";
 import type { OpenedConfiguration } from "./open_configuration.ts";
 
@@ -35,7 +35,7 @@ export function findServer(
  */
 export function chooseAgent(
   opened: OpenedConfiguration,
-  { stderr }: Pick<Context, "stderr">,
+  { stderr }: Pick<Streams, "stderr">,
 ): OpenedConfiguration {
   const { settings, configuration: { rules } } = opened;
   const { agents } = rules;

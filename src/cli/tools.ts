@@ -3,11 +3,11 @@ import { type CallResult, parseGatewayAnswer, readResult, refusalText } from "./
 import {
   agentFlag,
   choiceFlag,
-  type Context,
   defineCommand,
   FILE_FLAGS,
   JSON_FLAG,
   serverFlag,
+  type Streams,
   textFlag,
 } from "./command.ts";
 import { type CallGateway, withGateway } from "./in_process.ts";
@@ -31,20 +31,20 @@ export const command = defineCommand({
     json: JSON_FLAG,
     ...FILE_FLAGS,
   },
-  async run({ flags, ...context }) {
+  async run({ flags, ...streams }) {
     const { query, server, names, pattern, detail, json, ...settingFlags } = flags;
     const opened = await openConfiguration(settingFlags);
     if (server !== undefined) findServer(server, opened.configuration);
-    const asAgent = chooseAgent(opened, context);
-    const options = { opened: asAgent, stderr: context.stderr, remembers: true };
+    const asAgent = chooseAgent(opened, streams);
+    const options = { opened: asAgent, stderr: streams.stderr, remembers: true };
     return await withGateway(options, async (call) => {
       const request = { names, pattern, detail };
       if (query !== undefined) {
-        return await showFoundTools(call, { query, server, request, json, context });
+        return await showFoundTools(call, { query, server, request, json, streams });
       }
       return server === undefined
-        ? await showAllServers(call, { request, json, context })
-        : await showServerTools(call, { server, request, json, context });
+        ? await showAllServers(call, { request, json, streams })
+        : await showServerTools(call, { server, request, json, streams });
     });
   },
 });
@@ -85,12 +85,12 @@ interface ToolsRequest {
 interface ShowOptions {
   readonly request: ToolsRequest;
   readonly json: boolean;
-  readonly context: Context;
+  readonly streams: Streams;
 }
 
 async function showFoundTools(
   call: CallGateway,
-  { query, server, request, json, context: { stdout, stderr } }:
+  { query, server, request, json, streams: { stdout, stderr } }:
     & ShowOptions
     & { readonly query: string; readonly server: string | undefined },
 ): Promise<number> {
@@ -132,7 +132,7 @@ async function searchTools(
 
 function printNotes(
   { returned, total_available, hint, pending = [], unavailable = [] }: ServerListing,
-  stderr: Context["stderr"],
+  stderr: Streams["stderr"],
 ): void {
   stderr.write(`${returned} of ${pluralize(total_available, "tool")}\n`);
   const notes = [
@@ -145,7 +145,7 @@ function printNotes(
 
 async function showServerTools(
   call: CallGateway,
-  { server, request, json, context: { stdout, stderr } }: ShowOptions & { server: string },
+  { server, request, json, streams: { stdout, stderr } }: ShowOptions & { server: string },
 ): Promise<number> {
   // A signature is easier for people to read than a schema.
   const detail = request.detail ?? (json ? undefined : "signatures");
@@ -161,7 +161,7 @@ async function showServerTools(
 
 async function showAllServers(
   call: CallGateway,
-  { request, json, context: { stdout, stderr } }: ShowOptions,
+  { request, json, streams: { stdout, stderr } }: ShowOptions,
 ): Promise<number> {
   const answer = readResult(await call("list_servers", new JsonText("{}")));
   if (answer.isError) return printRefusal(answer, { json, stdout, stderr });
@@ -191,7 +191,7 @@ async function showAllServers(
 
 function printRefusal(
   result: CallResult,
-  { json, stdout, stderr }: Context & { readonly json: boolean },
+  { json, stdout, stderr }: Streams & { readonly json: boolean },
 ): number {
   if (json) stdout.write(jsonOutput(result.json));
   else stderr.write(`${refusalText(result)}\n`);

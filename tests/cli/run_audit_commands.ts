@@ -1,5 +1,5 @@
 import { stats, tail } from "../../src/cli/audit.ts";
-import type { Context } from "../../src/cli/command.ts";
+import type { Streams } from "../../src/cli/command.ts";
 
 /** The exit code and output of a command. */
 export interface CommandOutput {
@@ -26,7 +26,7 @@ export function createAuditLine(members: Readonly<Record<string, unknown>> = {})
   }\n`;
 }
 
-async function captureOutput(run: (context: Context) => Promise<number>): Promise<CommandOutput> {
+async function captureOutput(run: (streams: Streams) => Promise<number>): Promise<CommandOutput> {
   let stdout = "";
   let stderr = "";
   const code = await run({
@@ -44,7 +44,7 @@ export function runStats(
   options: { since?: number; agent?: string; json?: boolean } = {},
 ): Promise<CommandOutput> {
   const flags = { json: true, ...NO_FILTER, ...options };
-  return captureOutput((context) => stats.run({ flags, args: [file], ...context }));
+  return captureOutput((streams) => stats.run({ flags, args: [file], ...streams }));
 }
 
 /** Runs `audit tail`. */
@@ -53,5 +53,5 @@ export function runTail(
   options: { lines?: number; agent?: string; since?: number; json?: boolean } = {},
 ): Promise<CommandOutput> {
   const flags = { lines: 10, json: false, follow: false, ...NO_FILTER, ...options };
-  return captureOutput((context) => tail.run({ flags, args: [file], ...context }));
+  return captureOutput((streams) => tail.run({ flags, args: [file], ...streams }));
 }

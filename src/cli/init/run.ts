@@ -9,7 +9,7 @@ import {
 } from "../../config/mod.ts";
 import { formatProblem } from "../../errors.ts";
 import { didYouMean } from "../../similar_names.ts";
-import type { Context } from "../command.ts";
+import type { Streams } from "../command.ts";
 import { CommandError, UsageError, withErrorReport } from "../error_report.ts";
 import { escapeLines } from "../../text.ts";
 import { askPlan } from "./ask_plan.ts";
@@ -69,20 +69,20 @@ const CANCELLED = 130;
 /**
  * Writes the gateway's two files from the files of MCP clients, or undoes the last run.
  *
- * @param context Receives the text to paste on stdout, and everything else on stderr.
+ * @param streams Receives the text to paste on stdout, and everything else on stderr.
  * @param options Default: this machine, and its terminal if there is one.
  * @returns The exit code: 1 if nothing could be done, 2 if the flags cannot be used, 130 if the person
  * cancelled.
  */
 export async function init(
   flags: InitFlags,
-  context: Context,
+  streams: Streams,
   options?: InitOptions,
 ): Promise<number> {
-  return await withErrorReport(context, async () => {
+  return await withErrorReport(streams, async () => {
     try {
       const run = flags.undo ? undo : importServers;
-      return await run(flags, options ?? await defaultOptions(), context);
+      return await run(flags, options ?? await defaultOptions(), streams);
     } catch (error) {
       if (error instanceof UsageError || !(error instanceof Error)) throw error;
       // A person can fix errors of the file system.
@@ -91,7 +91,7 @@ export async function init(
   });
 }
 
-async function undo(flags: InitFlags, options: InitOptions, { stderr }: Context): Promise<number> {
+async function undo(flags: InitFlags, options: InitOptions, { stderr }: Streams): Promise<number> {
   if (flags.from !== undefined || flags.here) {
     throw new UsageError("--undo can be combined with --yes only");
   }
@@ -125,16 +125,16 @@ async function openTerminal(): Promise<Terminal> {
 
 type Say = (text: string) => void;
 
-function createSay(stderr: Context["stderr"]): Say {
+function createSay(stderr: Streams["stderr"]): Say {
   return (text) => stderr.write(`${escapeLines(text)}\n`);
 }
 
 async function importServers(
   flags: InitFlags,
   options: InitOptions,
-  context: Context,
+  streams: Streams,
 ): Promise<number> {
-  const say = createSay(context.stderr);
+  const say = createSay(streams.stderr);
   const { machine, disk, program, terminal } = options;
   const locations = chooseLocations(flags.from, machine);
   if (!flags.yes && terminal === undefined) {
@@ -179,7 +179,7 @@ async function importServers(
       home: machine.home,
       suggestedAgents: existing.agents.length > 0 ? existing.agents : [DEFAULT_AGENT],
       gatewayFiles: Object.values(files).map((path) => abbreviateHome(path, machine.home)),
-      inspect: (chosen, only) => inspect(chosen, existing, { machine, context, only }),
+      inspect: (chosen, only) => inspect(chosen, existing, { machine, streams, only }),
     }, terminal);
   if (plan === undefined) {
     say("Cancelled: nothing has been written");
@@ -217,7 +217,7 @@ async function importServers(
     hasNoClient,
     changes,
   });
-  if (paste !== "") context.stdout.write(`\n${paste}`);
+  if (paste !== "") streams.stdout.write(`\n${paste}`);
   // The warnings and the next steps come last, so that they stay on the screen.
   await printNotes(plan, found, { files, written, options, say });
   const existingCount = Object.keys(existing.servers).length;
@@ -237,9 +237,9 @@ async function importServers(
 async function inspect(
   chosen: readonly OfferedServer[],
   { servers }: ExistingConfiguration,
-  { machine, context: { stderr }, only }: {
+  { machine, streams: { stderr }, only }: {
     readonly machine: Machine;
-    readonly context: Context;
+    readonly streams: Streams;
     readonly only?: readonly string[] | undefined;
   },
 ): Promise<Inspected> {
