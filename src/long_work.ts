@@ -39,9 +39,8 @@ interface RecentWork {
 /**
  * A fair scheduler for work that would block the event loop: long messages, batches, chunks of streams. The work is
  * done in steps. A turn ends after 5 ms or one longer step; then follows a pause, so that a small call waits for at most
- * one turn.
- * The parties (agents and servers) take turns, so that none waits for all the work of another.
- * A leaf: imports nothing of the project.
+ * one turn. The parties (agents and servers) take turns, so that none waits for all the work of another. A leaf:
+ * imports nothing of the project.
  */
 export class LongWork {
   /**

@@ -10,7 +10,7 @@ const MAX_LINE_BYTES = 1024 * 1024;
 
 const LINE_FEED = 0x0a;
 
-/** Number of reads of a rotated file, because other gateways may still write to it after the rotation. */
+/** Number of times that a file is still read after its rotation: other gateways may write to it for a while. */
 const ROTATED_READS = 20;
 
 /**

@@ -17,12 +17,12 @@ export interface Column {
   readonly title: string;
   /** Numbers are aligned to the right, and are never broken. */
   readonly isNumber?: boolean;
-  /** Minimum width; default: the width of the title. */
+  /** Width even if all cells are shorter; a column of text in a table that is too wide has less. Default: the title's. */
   readonly width?: number;
   readonly color?: (cell: string) => Color;
 }
 
-/** Minimum width of a column. */
+/** Width to which a column of text is narrowed at most. */
 const MIN_WIDTH = 8;
 
 /** Maximum number of lines of a cell. */

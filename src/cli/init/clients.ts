@@ -98,7 +98,7 @@ const CLIENTS: Readonly<Record<ClientId, ClientRow>> = {
       ["project", "{cwd}/.vscode/mcp.json"],
     ],
   },
-  // The paths with `devin` are those of Devin Desktop, its later name.
+  // Windsurf was renamed to Devin Desktop, whose files are in the folders named `devin`.
   windsurf: {
     title: "Windsurf",
     files: [
