@@ -55,8 +55,9 @@ export function compileToolEntries(
       (entry.hint !== undefined || entry.when !== undefined);
     const condition = isConditional ? prepareCondition(entry, effect) : undefined;
     const compiled: CompiledEntry = { index, matches, condition };
-    if (!isExplicit) wildcards.push(compiled);
-    else explicit.set(tool, [...explicit.get(tool) ?? [], compiled]);
+    const sameTool = isExplicit ? explicit.get(tool) : wildcards;
+    if (sameTool === undefined) explicit.set(tool, [compiled]);
+    else sameTool.push(compiled);
   }
   const candidates = (kind: EntryKind, tool: string): readonly CompiledEntry[] => {
     const named = kind === "wildcard" ? [] : explicit.get(tool) ?? [];
