@@ -78,18 +78,41 @@ async function measureOtherGatewayStarts(
   }
 }
 
-/** Returns rules with 1,000 agents of 100 entries each, and one agent whose last entry denies `echo`. */
-function createManyRules(): unknown {
+/** The rules of agents that may not call `echo`: by their last entry, or because no condition of theirs holds. */
+const DENIALS = [
+  {
+    suffix: "",
+    rules: {
+      allow: { servers: ["*"] },
+      deny: {
+        tools: { "*": [...Array.from({ length: 98 }, (_, rule) => `no_${rule}_*`), "ech?"] },
+      },
+    },
+  },
+  {
+    suffix: ", a third with conditions",
+    rules: {
+      allow: {
+        servers: ["*"],
+        tools: {
+          "*": Array.from({ length: 99 }, (_, rule) => {
+            if (rule % 3 !== 0) return `only_${rule}_*`;
+            return { tool: "ech?", when: { path: { within: `/srv/notes/${rule}` } } };
+          }),
+        },
+      },
+    },
+  },
+];
+
+/** Returns rules with 1,000 agents of 100 entries each, and those of `AGENT`. */
+function createManyRules(agentRules: unknown): unknown {
   const agents: Record<string, unknown> = {};
   for (let agent = 0; agent < 1000; agent++) {
     const tools = Array.from({ length: 99 }, (_, rule) => `forbidden_${agent}_${rule}_*`);
     agents[`agent-${agent}`] = { allow: { servers: ["*"] }, deny: { tools: { "*": tools } } };
   }
-  agents[AGENT] = {
-    allow: { servers: ["*"] },
-    deny: { tools: { "*": [...Array.from({ length: 98 }, (_, rule) => `no_${rule}_*`), "ech?"] } },
-  };
-  return { agents };
+  return { agents: { ...agents, [AGENT]: agentRules } };
 }
 
 /** Measures calls of tools that change nothing and of others, which are recorded before they leave, too. */
@@ -132,36 +155,46 @@ export async function measureDenials(
   figures: Figures,
 ): Promise<void> {
   for (const gateway of gateways) {
-    using workspace = new Workspace({ rules: createManyRules() });
-    await using client = await LoadClient.open(gateway.command(workspace), gateway.env(workspace));
-    const call = gateway.formatCall("echo", { n: 1 });
-    const answer = await client.request(call);
-    if (!answer.includes("DENIED_BY_POLICY")) throw new Error(`Not refused: ${answer}`);
-    // Answers differ only in the length of their ids.
-    const load = { call, minBytes: answer.length - 20 };
-    await client.load({ ...load, count: 4000, inFlight: 64 });
-    for (let round = 0; round < rounds; round++) {
-      const { perSecond } = await client.load({ ...load, count: 6000, inFlight: 64 });
-      figures.addValue(
-        "denials per second, 1,000 agents of 100 rules",
-        gateway.name,
-        "/s",
-        perSecond,
+    for (const { rules, suffix } of DENIALS) {
+      using workspace = new Workspace({ rules: createManyRules(rules) });
+      await using client = await LoadClient.open(
+        gateway.command(workspace),
+        gateway.env(workspace),
       );
-    }
-    // Another process, because its metrics are of all calls since its start.
-    const env = { ...gateway.env(workspace), GATEWAY_DEBUG: "1" };
-    await using timed = await LoadClient.open(gateway.command(workspace), env);
-    await timed.load({ ...load, count: rounds * TIMED_DENIALS, inFlight: 1 });
-    const status = formatToolCall({
-      name: "get_gateway_status",
-      arguments: { agent_id: AGENT },
-    });
-    const { result } = JSON.parse(await timed.request(status));
-    const times = JSON.parse(result.content[0].text).metrics.operations.execute_tool;
-    for (const percent of [50, 99]) {
-      const time = times[`latency_p${percent}_ms`];
-      figures.addValue(`a denial, inside the gateway, p${percent}`, gateway.name, "ms", time);
+      const call = gateway.formatCall("echo", { n: 1, path: "/srv/other/a.txt" });
+      const answer = await client.request(call);
+      if (!answer.includes("DENIED_BY_POLICY")) throw new Error(`Not refused: ${answer}`);
+      // Answers differ only in the length of their ids.
+      const load = { call, minBytes: answer.length - 20 };
+      await client.load({ ...load, count: 4000, inFlight: 64 });
+      for (let round = 0; round < rounds; round++) {
+        const { perSecond } = await client.load({ ...load, count: 6000, inFlight: 64 });
+        figures.addValue(
+          `denials per second, 1,000 agents of 100 rules${suffix}`,
+          gateway.name,
+          "/s",
+          perSecond,
+        );
+      }
+      // Another process, because its metrics are of all calls since its start.
+      const env = { ...gateway.env(workspace), GATEWAY_DEBUG: "1" };
+      await using timed = await LoadClient.open(gateway.command(workspace), env);
+      await timed.load({ ...load, count: rounds * TIMED_DENIALS, inFlight: 1 });
+      const status = formatToolCall({
+        name: "get_gateway_status",
+        arguments: { agent_id: AGENT },
+      });
+      const { result } = JSON.parse(await timed.request(status));
+      const times = JSON.parse(result.content[0].text).metrics.operations.execute_tool;
+      for (const percent of [50, 99]) {
+        const time = times[`latency_p${percent}_ms`];
+        figures.addValue(
+          `a denial${suffix}, inside the gateway, p${percent}`,
+          gateway.name,
+          "ms",
+          time,
+        );
+      }
     }
   }
 }
