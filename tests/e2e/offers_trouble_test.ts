@@ -89,7 +89,7 @@ Deno.test("servers that take long, fail or crash do no harm to the others", asyn
   Deno.removeSync(folder, { recursive: true });
 });
 
-Deno.test("[reload.offered] a reload renews subscriptions, ends those that are denied, and announces the lists", async () => {
+Deno.test("[reload.offered] a reload renews subscriptions, pauses those that are denied, and announces the lists", async () => {
   const rules = (deny: object) => ({
     agents: { tester: { allow: { servers: ["*"] }, deny, status: true } },
   });

@@ -21,7 +21,7 @@ export const OFFERED: Readonly<Record<string, Section>> = {
     "offered.changes":
       "a client that has asked for a list is notified when the list changes, and after a reload",
     "reload.offered":
-      "after a reload, subscriptions at a server that was replaced are renewed and the client is told of an update, those that the rules deny end, and the lists are announced as changed",
+      "after a reload, subscriptions at a server that was replaced are renewed and the client is told of an update, those that the rules deny pause, and the lists are announced as changed",
     "offered.completion":
       "arguments of prompts and of resource templates are completed by their server",
     "offered.names": "names of prompts are made as those of direct tools are",
