@@ -113,21 +113,39 @@ Deno.test("[offered.limits] every request for resources and prompts counts towar
     ["prompts/get", { name: "nobody" }],
     ["completion/complete", { ref: { type: "ref/prompt", name: "x" }, argument: {} }],
   ] as const;
-  for (const [method, params] of requests) {
-    await using gateway = await startGateway({
-      servers: {},
-      rules: { agents: { tester: { allow: { servers: ["*"] }, limits: { per_minute: 3 } } } },
-      args: ["--agent", "tester"],
-    });
-    const { client } = gateway;
+  // Each request has an agent of its own.
+  const agents = requests.map((_, index): [string, object] => {
+    const limits = { per_minute: 3 };
+    return [`agent${index}`, {
+      allow: { servers: ["*"] },
+      limits,
+      token_sha256: [sha256(`amg_${index}`)],
+    }];
+  });
+  await using gateway = await startGateway({
+    servers: {},
+    rules: { agents: Object.fromEntries(agents) },
+    transport: "http",
+    initialize: false,
+  });
+  await using transports = new AsyncDisposableStack();
+  for (const [index, [method, params]] of requests.entries()) {
+    const headers = { authorization: `Bearer amg_${index}` };
+    const transport = new HttpTransport({ url: gateway.url, headers });
+    transports.defer(() => transport.close());
+    const { client } = new AgentSession(transport);
+    await client.initialize();
     for (let count = 0; count < 3; count++) {
       assert.notEqual((await client.request(method, params)).error?.code, -32005, method);
     }
     const { code, data } = await expectRpcError(client, method, params);
     assert.equal(code, -32005, method);
-    assert.equal(data.code ?? "RATE_LIMITED", "RATE_LIMITED");
-    const { operation, decision, code: recorded } = gateway.readAuditLog().at(-1) ?? {};
-    assert.deepEqual([operation, decision, recorded], [method, "DENY", "RATE_LIMITED"]);
+    assert.equal(data.code, "RATE_LIMITED");
+    const { operation, decision, code: recorded, agent_id } = gateway.readAuditLog().at(-1) ?? {};
+    assert.deepEqual(
+      [operation, decision, recorded, agent_id],
+      [method, "DENY", "RATE_LIMITED", `agent${index}`],
+    );
   }
 });
 
