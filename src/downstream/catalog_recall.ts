@@ -12,7 +12,7 @@ import {
 import { readCapabilities } from "./declared_capabilities.ts";
 import { describeServer, factsOf } from "./describe_server.ts";
 import type { SessionPool } from "./pool.ts";
-import type { CatalogHead, CatalogStore, RecalledList } from "./remembered/mod.ts";
+import type { CatalogHead, CatalogStore, NewCatalog, RecalledList } from "./remembered/mod.ts";
 import type { ServerInfo } from "./revisions/mod.ts";
 import type { Session } from "./session.ts";
 
@@ -64,7 +64,7 @@ interface KnownCatalog {
   /** Reads the file; `undefined` when that is done. */
   recalling: Promise<void> | undefined;
   /** The summary of the file, if there is one. */
-  head: CatalogHead | undefined;
+  head: NewCatalog["head"] | undefined;
   /** The lists as they are remembered. */
   lists: Partial<Record<ListKind, ItemList>>;
   /** The end of the last read on a session, on the clock of `performance.now()`. */
@@ -100,7 +100,7 @@ export class CatalogRecall {
   }
 
   /** Returns the summary of a catalog, if it has been read and the catalog is remembered. */
-  head(capabilitiesKey: string): CatalogHead | undefined {
+  head(capabilitiesKey: string): NewCatalog["head"] | undefined {
     return this.#known.get(capabilitiesKey)?.head ?? this.#heads.get(capabilitiesKey);
   }
 
@@ -117,10 +117,7 @@ export class CatalogRecall {
   }
 
   /** Recalls a catalog to use it; `undefined` when that is done. One that is too old is renewed in the background. */
-  use(
-    { capabilitiesKey }: { readonly capabilitiesKey: string },
-    capabilities: ClientCapabilities,
-  ): Promise<void> | undefined {
+  use(capabilitiesKey: string, capabilities: ClientCapabilities): Promise<void> | undefined {
     const known = this.#catalogFor(capabilitiesKey);
     if (known.recalling !== undefined) {
       return known.recalling.then(() => this.#renewIfOld(capabilitiesKey, capabilities));
@@ -382,15 +379,14 @@ export class CatalogRecall {
     const isFresh = head !== undefined && Date.now() - head.readAt < REWRITE_MS;
     if (isEqual && isFresh) return true;
     const description = describeServer(info);
-    const newHead = {
+    known.lists = accepted;
+    known.head = {
       readAt: Date.now(),
       capabilities: capabilitiesKey,
       ...(description === undefined ? {} : { description }),
       info: factsOf(info),
     };
-    known.lists = accepted;
-    known.head = { format: 0, counts: {}, ...newHead };
-    await store.write(config, { head: newHead, lists: accepted });
+    await store.write(config, { head: known.head, lists: accepted });
     return true;
   }
 }

@@ -165,7 +165,8 @@ export class DownstreamServer {
    */
   async list(kind: ListKind, { caller, signal, ...options }: ServerListOptions): Promise<ItemList> {
     const lists = this.#lists.of(kind);
-    const recalling = this.#catalogs?.use(this.#ownerOf(caller), caller.capabilities);
+    const { capabilities } = caller;
+    const recalling = this.#catalogs?.use(this.#capabilityKeys.of(capabilities), capabilities);
     if (recalling !== undefined) await untilAborted(recalling, signal);
     const owner = this.#ownerOf(caller);
     const isStale = lists.isStale(owner);
