@@ -12,6 +12,7 @@ import {
 import { readCapabilities } from "./declared_capabilities.ts";
 import { describeServer, factsOf } from "./describe_server.ts";
 import type { SessionPool } from "./pool.ts";
+import { type ListsByKind, type ReadingOwner, readLists } from "./read_lists.ts";
 import type { CatalogHead, CatalogStore, NewCatalog, RecalledList } from "./remembered/mod.ts";
 import type { ServerInfo } from "./revisions/mod.ts";
 import type { Session } from "./session.ts";
@@ -30,9 +31,6 @@ const CHANGE_PAUSE_MS = 1000;
 
 /** Minimum time between two reads because of announced changes, in milliseconds. */
 const MIN_CHANGE_PAUSE_MS = 10_000;
-
-/** Maximum number of attempts to read lists that change meanwhile. */
-const MAX_ATTEMPTS = 3;
 
 /** Key of the capabilities of a client that declares none. */
 const NO_CAPABILITIES = "{}";
@@ -53,12 +51,6 @@ export interface CatalogRecallOptions {
   readonly log: Log;
 }
 
-/** A session with which a server's lists are read. */
-interface ReadingOwner {
-  readonly session: Session;
-  readonly capabilitiesKey: string;
-}
-
 /** The catalog for one set of capabilities. */
 interface KnownCatalog {
   /** Reads the file; `undefined` when that is done. */
@@ -66,7 +58,7 @@ interface KnownCatalog {
   /** The summary of the file, if there is one. */
   head: NewCatalog["head"] | undefined;
   /** The lists as they are remembered. */
-  lists: Partial<Record<ListKind, ItemList>>;
+  lists: ListsByKind;
   /** The end of the last read on a session, on the clock of `performance.now()`. */
   readAt: number;
   isRenewing: boolean;
@@ -311,48 +303,19 @@ export class CatalogRecall {
     await known.recalling;
     const isRecent = known.readAt > 0 && performance.now() - known.readAt < READ_PAUSE_MS;
     if (isRecent) return known.head !== undefined;
-    let read = await this.#readLists(owner, known);
-    for (let attempt = 1; read.hasChanged && attempt < MAX_ATTEMPTS; attempt++) {
-      read = await this.#readLists(owner, known);
-    }
+    const { lists, pool } = this.#options;
+    const { accepted, differs } = await readLists(owner, { lists, pool, known });
     known.readAt = performance.now();
-    if (read.differs) {
+    if (differs) {
       await this.#drop(capabilitiesKey, known);
       return false;
     }
-    if (session.info === undefined || read.accepted.tools === undefined) return false;
-    for (const [kind, list] of Object.entries(read.accepted)) {
+    if (session.info === undefined || accepted.tools === undefined) return false;
+    for (const [kind, list] of Object.entries(accepted)) {
       // The list of an altered session, which is equal to the remembered one, is not shared yet.
-      await this.#options.lists.of(kind as ListKind).adopt(capabilitiesKey, list);
+      await lists.of(kind as ListKind).adopt(capabilitiesKey, list);
     }
-    return await this.#remember(read.accepted, { capabilitiesKey, known, info: session.info });
-  }
-
-  /** Reads the lists on a session, one after the other. */
-  async #readLists(owner: ReadingOwner, known: KnownCatalog): Promise<{
-    /** The lists that may be remembered. */
-    readonly accepted: Partial<Record<ListKind, ItemList>>;
-    /** Whether an altered session has another list than the one that is remembered. */
-    readonly differs: boolean;
-    /** Whether the server has announced a change of a list that was read. */
-    readonly hasChanged: boolean;
-  }> {
-    using _hold = this.#options.pool.holdSession(owner.session);
-    const accepted: Partial<Record<ListKind, ItemList>> = {};
-    const read: [ListKind, ItemList][] = [];
-    let differs = false;
-    for (const kind of LIST_KINDS) {
-      // A list that cannot be read stays unknown.
-      const list = await this.#options.lists.of(kind).refreshList(owner).catch(() => undefined);
-      if (list === undefined || list.completeness === "partial") continue;
-      read.push([kind, list]);
-      if (!owner.session.isAltered || list === known.lists[kind]) accepted[kind] = list;
-      else if (known.lists[kind] !== undefined) differs = true;
-    }
-    const hasChanged = read.some(([kind, list]) => {
-      return this.#options.lists.of(kind).cachedList(owner) !== list;
-    });
-    return { accepted, differs, hasChanged };
+    return await this.#remember(accepted, { capabilitiesKey, known, info: session.info });
   }
 
   /** Forgets a catalog that is outdated, although it is not known what the server offers to other sessions. */
@@ -366,7 +329,7 @@ export class CatalogRecall {
   }
 
   async #remember(
-    accepted: Partial<Record<ListKind, ItemList>>,
+    accepted: ListsByKind,
     { capabilitiesKey, known, info }: {
       readonly capabilitiesKey: string;
       readonly known: KnownCatalog;
