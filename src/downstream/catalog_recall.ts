@@ -62,6 +62,8 @@ interface KnownCatalog {
   /** The end of the last read on a session, on the clock of `performance.now()`. */
   readAt: number;
   isRenewing: boolean;
+  /** Reads the lists after an announced change. */
+  changeTimer: ReturnType<typeof setTimeout> | undefined;
 }
 
 /**
@@ -74,7 +76,6 @@ export class CatalogRecall {
   // The summaries of catalogs whose lists are not needed yet.
   readonly #heads = new Map<string, CatalogHead | undefined>();
   readonly #reads = new WeakMap<Session, Promise<boolean>>();
-  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   #isClosed = false;
 
   /**
@@ -180,18 +181,17 @@ export class CatalogRecall {
 
   /** Notes that a server has announced changed lists on a session, which are read again soon. */
   noteChange(owner: ReadingOwner): void {
-    if (owner.session.isAltered || this.#timers.size > 0 || this.#isClosed) return;
-    const { readAt } = this.#catalogFor(owner.capabilitiesKey);
-    // The lists are being read for the first time, which notices changes.
-    if (readAt === 0) return;
-    const pauseMs = readAt + MIN_CHANGE_PAUSE_MS - performance.now();
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
+    if (owner.session.isAltered || this.#isClosed) return;
+    const known = this.#catalogFor(owner.capabilitiesKey);
+    // Lists that are being read for the first time are read again anyway if they change.
+    if (known.readAt === 0 || known.changeTimer !== undefined) return;
+    const pauseMs = known.readAt + MIN_CHANGE_PAUSE_MS - performance.now();
+    known.changeTimer = setTimeout(() => {
+      known.changeTimer = undefined;
       this.#reads.delete(owner.session);
-      this.#catalogFor(owner.capabilitiesKey).readAt = 0;
+      known.readAt = 0;
       void this.read(owner);
     }, Math.max(CHANGE_PAUSE_MS, pauseMs));
-    this.#timers.add(timer);
   }
 
   /** Forgets all catalogs of the server, such as when its login has ended. */
@@ -209,8 +209,7 @@ export class CatalogRecall {
   /** Reads nothing more. */
   close(): void {
     this.#isClosed = true;
-    for (const timer of this.#timers) clearTimeout(timer);
-    this.#timers.clear();
+    for (const { changeTimer } of this.#known.values()) clearTimeout(changeTimer);
   }
 
   #logFailure(error: unknown): void {
@@ -222,7 +221,14 @@ export class CatalogRecall {
   #catalogFor(capabilitiesKey: string): KnownCatalog {
     let known = this.#known.get(capabilitiesKey);
     if (known === undefined) {
-      known = { recalling: undefined, head: undefined, lists: {}, readAt: 0, isRenewing: false };
+      known = {
+        recalling: undefined,
+        head: undefined,
+        lists: {},
+        readAt: 0,
+        isRenewing: false,
+        changeTimer: undefined,
+      };
       this.#known.set(capabilitiesKey, known);
       this.#startRecall(capabilitiesKey, known);
     }
