@@ -150,12 +150,7 @@ export class Lease implements Disposable {
     clock: CallClock,
   ): Promise<RequestOutcome> {
     const { beforeSend } = call;
-    const { reply, downstreamMs, urlInputError } = await this.#invoke(call, {
-      call,
-      beforeSend,
-      clock,
-    });
-    return { reply, downstreamMs, urlInputError };
+    return await this.#invoke(call, { call, beforeSend, clock });
   }
 
   /** Returns the tool list; fetches it again if the call does not fit the cached one. */

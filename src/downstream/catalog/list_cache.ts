@@ -119,7 +119,7 @@ export class ListCache {
   }
 
   /**
-   * Requests the list on a session, unless they are cached or a request on it is pending.
+   * Requests the list on a session, unless it is cached or a request on it is pending.
    *
    * @param owner The session.
    * @param isForced Whether to fetch the list again although it is cached; an `empty` list never is,

@@ -1,10 +1,10 @@
 import type { Budget } from "../../budget.ts";
 
-/** Frees the memory of catalogs that are collected as garbage. */
+/** Frees the memory of lists that are collected as garbage. */
 const freeing = new FinalizationRegistry<ListMemory>((memory) => memory.free());
 
 /**
- * The memory that a catalog takes from the share of its server. A catalog has no owner that could free it, because
+ * The memory that a list takes from the share of its server. A list has no owner that could free it, because
  * sessions and calls use it at the same time: its memory is free again when it is collected as garbage.
  */
 export class ListMemory {

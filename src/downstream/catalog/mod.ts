@@ -1,6 +1,7 @@
 /**
  * The catalog of a server: its lists of tools, resources, URI templates and prompts. Fetches them page by page, decides
- * which sessions share a list, and counts their memory. Knows no revision, and starts no session. Imports `revisions`, `jsonrpc` and the leaves.
+ * which sessions share a list, and counts their memory. Starts no session, and knows no method of MCP. Imports `jsonrpc`,
+ * the leaves, and the types of `revisions`.
  *
  * @module
  */

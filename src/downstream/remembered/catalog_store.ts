@@ -92,10 +92,10 @@ export class CatalogStore {
 
   /** Reads a catalog; `undefined` if it is not remembered. */
   async read(config: ServerConfig, capabilities: string): Promise<RememberedCatalog | undefined> {
-    const path = await this.#nameOf(config, capabilities);
-    const bytes = path === undefined
+    const name = await this.#nameOf(config, capabilities);
+    const bytes = name === undefined
       ? undefined
-      : this.#folder.read(path, { maxSize: MAX_FILE_BYTES });
+      : this.#folder.read(name, { maxSize: MAX_FILE_BYTES });
     const head = bytes && decodeHead(bytes);
     if (bytes === undefined || head?.capabilities !== capabilities) {
       this.#index?.set(config, { capabilities });
@@ -141,9 +141,10 @@ export class CatalogStore {
     if (capabilities === undefined) this.#index?.delete(config);
     else this.#index?.set(config, { capabilities });
     return this.#change(async () => {
-      const name = capabilities && await this.#nameOf(config, capabilities);
-      const names = capabilities === undefined ? await this.#filesOf(config) : [name];
-      for (const file of names) if (file) await this.#folder.remove(file);
+      const names = capabilities === undefined
+        ? await this.#filesOf(config)
+        : [await this.#nameOf(config, capabilities)];
+      for (const name of names) if (name !== undefined) await this.#folder.remove(name);
     });
   }
 

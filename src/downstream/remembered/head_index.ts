@@ -13,6 +13,14 @@ interface FileState {
   readonly modifiedAt: number;
 }
 
+/** A server in the index. */
+interface IndexedServer {
+  /** The entry that the summaries are of; `undefined` until the entry is known. */
+  fingerprint: string | undefined;
+  /** The summaries by key of the capabilities. */
+  readonly heads: Map<string, CatalogHead>;
+}
+
 /**
  * The summaries of the catalogs of one servers file, in one file: computing the names of 34 catalogs and reading the
  * beginnings of their files would take 5 ms of each start. It is used only while the servers file has not changed, and
@@ -21,9 +29,8 @@ interface FileState {
 export class HeadIndex {
   readonly #folder: CatalogFolder;
   readonly #serversFile: string;
-  // By server name: the entry that the summaries are of, and the summaries by capabilities.
-  #servers: Map<string, { fingerprint: string | undefined; heads: Map<string, CatalogHead> }> =
-    new Map();
+  // By server name.
+  #servers = new Map<string, IndexedServer>();
   #state: FileState | undefined;
   #isRead = false;
   #isChanged = false;
@@ -97,10 +104,7 @@ export class HeadIndex {
 }
 
 /** Returns an empty map if the index is damaged, or of another state of the servers file. */
-function decodeIndex(
-  text: string,
-  state: FileState,
-): Map<string, { fingerprint: string | undefined; heads: Map<string, CatalogHead> }> {
+function decodeIndex(text: string, state: FileState): Map<string, IndexedServer> {
   try {
     const value: unknown = JSON.parse(text);
     if (!isRecord(value) || JSON.stringify(value.state) !== JSON.stringify(state)) return new Map();
