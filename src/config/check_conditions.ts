@@ -131,7 +131,8 @@ function checkNumbers(value: JsonValue, path: Path, report: Report): void {
 }
 
 function isExact(value: number): boolean {
-  if (Number.isInteger(value)) return Number.isSafeInteger(value);
+  // JSON may contain a number such as 1e400, which becomes infinite.
+  if (Number.isInteger(value) || !Number.isFinite(value)) return Number.isSafeInteger(value);
   const digits = String(value).replace(/e.*$/, "").replaceAll(/\D/g, "").replace(/^0+/, "");
   return digits.length <= MAX_DIGITS;
 }
