@@ -19,6 +19,7 @@ import { type ErrorBody, errorBodyOf } from "./error_body.ts";
 import { connectionAgent } from "./identification.ts";
 import { writeInstructions } from "./instructions.ts";
 import { listTools } from "./list_tools.ts";
+import { LossyNotifier } from "./lossy_notifier.ts";
 import {
   type ChangingList,
   ClientOffers,
@@ -85,8 +86,6 @@ export class ClientSession {
   #hasTriedToInitialize = false;
   #isInitialized = false;
   #revision: string | undefined;
-  // Number of progress and log messages that were dropped since the client stopped reading.
-  #droppedCount = 0;
 
   /**
    * Starts to serve the client.
@@ -112,9 +111,10 @@ export class ClientSession {
       },
       closed: () => options.onClosed(),
     });
+    const notifier = new LossyNotifier(this.#peer, options.log);
     this.#state = {
       peer: this.#peer,
-      notifyOrDrop: (...notification) => this.#notifyOrDrop(...notification),
+      notifyOrDrop: (...notification) => notifier.notify(...notification),
       threshold: new LogThreshold(),
       capabilities: {},
     };
@@ -172,7 +172,7 @@ export class ClientSession {
     const agent = connectionAgent(context);
     const mayRead = agent !== undefined &&
       context.snapshot.policy.allows(agent, { kind: "resource", server, uri });
-    if (mayRead) this.#notifyOrDrop("notifications/resources/updated", params);
+    if (mayRead) this.#state.notifyOrDrop("notifications/resources/updated", params);
   }
 
   /** Adapts the subscriptions of the client to the active configuration, in the background. */
@@ -187,7 +187,7 @@ export class ClientSession {
           policy.allows(agent, { kind: "resource", server, uri });
         return isAllowed ? servers.get(server) : undefined;
       },
-      onUpdated: (uri) => this.#notifyOrDrop("notifications/resources/updated", { uri }),
+      onUpdated: (uri) => this.#state.notifyOrDrop("notifications/resources/updated", { uri }),
     });
   }
 
@@ -345,22 +345,6 @@ export class ClientSession {
     channel.endCall();
     if (answer.kind === "result") request.reply(answer.result);
     else if (answer.kind === "error") request.fail(answer.error);
-  }
-
-  /** Sends a notification, or drops it while the client does not read. */
-  #notifyOrDrop(...notification: Parameters<Peer["notify"]>): void {
-    if (!this.#peer.hasSlowReader) {
-      if (this.#droppedCount > 0) {
-        const message = "The client reads again; progress and log messages were dropped";
-        this.#options.log.warn(message, { dropped: this.#droppedCount });
-        this.#droppedCount = 0;
-      }
-      return this.#peer.notify(...notification);
-    }
-    if (this.#droppedCount++ > 0) return;
-    this.#options.log.warn(
-      "The client does not read: progress and log messages of servers are dropped until it does",
-    );
   }
 
   #setLevel(request: IncomingRequest): void {
