@@ -9,5 +9,5 @@ export { decodeInitialize, encodeInitialize } from "./handshake.ts";
 export { canAsk, decodeInput, encodeInput } from "./input.ts";
 export { decoderOf } from "./operations.ts";
 export type { Answer, RequestContext, RequestDecoder } from "./request.ts";
-export { LIMIT_EXCEEDED, type RpcOperation, rpcOperation } from "./rpc_operation.ts";
+export { LIMIT_EXCEEDED } from "./rpc_operation.ts";
 export { encodeTools } from "./tool_list.ts";
