@@ -16,6 +16,7 @@ import { CallLimits } from "../limits/mod.ts";
 import type { Log } from "../log.ts";
 import type { Tracer } from "../trace.ts";
 import { Metrics, writePrometheus } from "../metrics/mod.ts";
+import { boundAgent } from "./identification.ts";
 import type { ConnectedClient, RecordedRefusal } from "./http/mod.ts";
 import type { PipelineContext } from "./pipeline_context.ts";
 import type { Records } from "./records.ts";
@@ -25,6 +26,7 @@ import { hasDirectTools } from "./shown_tools.ts";
 import { buildSnapshot, type Snapshot } from "./snapshot.ts";
 import { buildStatus } from "./status.ts";
 import { type GatewayTool, gatewayTools } from "./tools/mod.ts";
+import { warmServers } from "./warm_servers.ts";
 
 /** Options of a gateway. */
 export interface GatewayOptions {
@@ -350,40 +352,8 @@ export class Gateway {
     for (const listener of this.#configurationListeners) listener();
   }
 
-  /**
-   * Starts the servers, so that the first call need not wait for its server. With the strategy `auto`, only the servers
-   * whose catalogs are not remembered.
-   *
-   * @param previous The previous snapshot, if any; its servers have been started before.
-   */
-  async #warm(connection: ClientConnection | undefined, previous?: Snapshot): Promise<void> {
-    const { initStrategy } = this.#options.settings;
-    if (initStrategy === "lazy") return;
-    const learns = initStrategy === "auto";
-    const warming: Promise<void>[] = [];
-    for (const [name, server] of this.#snapshot.servers) {
-      if (previous?.servers.get(name) === server) continue;
-      if (learns) {
-        const capabilities = connection?.capabilities ?? {};
-        await server.remembered.recall(capabilities);
-        if (server.remembered.has(capabilities)) continue;
-      }
-      warming.push(server.warm(connection, { learns }));
-      // Starting a process blocks for milliseconds, so other work runs between two starts.
-      await new Promise((resolve) => setTimeout(resolve));
-    }
-    await Promise.all(warming);
-    await this.#options.catalogs?.writeIndex();
+  #warm(connection: ClientConnection | undefined, previous?: Snapshot): Promise<void> {
+    const { settings: { initStrategy }, catalogs } = this.#options;
+    return warmServers(this.#snapshot, { connection, previous, initStrategy, catalogs });
   }
-}
-
-/**
- * Returns the agent that a client is bound to; `""`, which is no agent, if the process and the client's
- * credential are bound to different agents.
- */
-function boundAgent(processAgent: string | undefined, credentialAgent: string | undefined) {
-  if (processAgent === undefined || credentialAgent === undefined) {
-    return processAgent ?? credentialAgent;
-  }
-  return processAgent === credentialAgent ? processAgent : "";
 }

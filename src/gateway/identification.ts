@@ -38,3 +38,17 @@ export function callerToRecord(
   if (!bound) return { id: claimedAgent, agent: undefined };
   return { id: bound, agent: bound, claimedId: claimedAgent === bound ? undefined : claimedAgent };
 }
+
+/**
+ * Returns the agent that a client is bound to; `""`, which is no agent, if the process and the client's
+ * credential are bound to different agents.
+ */
+export function boundAgent(
+  processAgent: string | undefined,
+  credentialAgent: string | undefined,
+): string | undefined {
+  if (processAgent === undefined || credentialAgent === undefined) {
+    return processAgent ?? credentialAgent;
+  }
+  return processAgent === credentialAgent ? processAgent : "";
+}
