@@ -79,6 +79,8 @@ export const ANONYMOUS_CALLER: Caller = {
   agent: "",
   capabilities: {},
   channel: {
+    relaysInput: false,
+    outsideCalls: undefined,
     supports: () => false,
     requestInput: () => Promise.resolve({ kind: "unsupported" }),
     notifyUrlInputDone: () => {},

@@ -24,8 +24,31 @@ export type InputResponse =
   /** The client does not support this kind of input, so it was not asked. */
   | { readonly kind: "unsupported" };
 
+/** The input that a server needs before it can answer, from a server that keeps no request open meanwhile. */
+export interface NeededInput {
+  /** The requests by the server's keys; none if the server only wants the invocation to be sent again. */
+  readonly requests: Readonly<Record<string, InputRequest>>;
+  /** The state of the server, which it wants back unchanged; `undefined` if it gave none. */
+  readonly state: string | undefined;
+}
+
+/** The input for an invocation that is sent again because the server needed it. */
+export interface GivenInput {
+  /** The client's responses by the server's keys: the text of a JSON object; `undefined` if there are none. */
+  readonly responses: JsonText | undefined;
+  /** The state that the server gave; `undefined` if it gave none. */
+  readonly state: string | undefined;
+}
+
 /** The channel to the client of a call. Carries requests for input and notifications of servers. */
 export interface ClientChannel {
+  /**
+   * Whether the client gives input only with a new request. It is then told what a server needs that keeps no request
+   * open, and the call ends.
+   */
+  readonly relaysInput: boolean;
+  /** The channel to the same client outside of calls; `undefined` if the client cannot be reached then. */
+  readonly outsideCalls: ClientChannel | undefined;
   /** Whether the client can be asked for a kind of input. */
   supports(kind: InputKind): boolean;
   /**

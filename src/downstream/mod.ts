@@ -21,7 +21,14 @@ export {
   ListTimeout,
   type Tool,
 } from "./catalog/mod.ts";
-export type { ClientChannel, InputKind, InputRequest, InputResponse } from "./client_channel.ts";
+export type {
+  ClientChannel,
+  GivenInput,
+  InputKind,
+  InputRequest,
+  InputResponse,
+  NeededInput,
+} from "./client_channel.ts";
 export type {
   CallOptions,
   CallOutcome,

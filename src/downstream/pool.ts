@@ -274,7 +274,7 @@ export class SessionPool {
     if (this.#options.isolation !== "shared") prewarmed.owner.agent = caller.agent;
     if (prewarmed.connectionId === undefined && this.#options.isolation !== "shared") {
       prewarmed.connectionId = caller.connectionId;
-      prewarmed.clientChannel = caller.channel;
+      prewarmed.clientChannel = caller.channel.outsideCalls;
       const level = caller.channel.logLevel();
       if (level !== undefined) prewarmed.session.setLogLevel(level);
     }
@@ -304,7 +304,7 @@ export class SessionPool {
       queue: new FairQueue(maxConcurrency, () => isolation === "shared" && hasSeveralAgents()),
       owner,
       connectionId: client?.connectionId,
-      clientChannel: client?.channel,
+      clientChannel: client?.channel?.outsideCalls,
       capabilitiesKey,
       leaseCount: 0,
       isPinned: false,

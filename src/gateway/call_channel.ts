@@ -52,6 +52,7 @@ export interface ChannelSession {
  * that call.
  */
 export class CallChannel implements ClientChannel {
+  readonly relaysInput = false;
   readonly #session: ChannelSession;
   #call: IncomingRequest | undefined;
 
@@ -71,6 +72,10 @@ export class CallChannel implements ClientChannel {
    */
   endCall(): void {
     this.#call = undefined;
+  }
+
+  get outsideCalls(): ClientChannel {
+    return this.#call === undefined ? this : new CallChannel(this.#session);
   }
 
   supports(kind: InputKind): boolean {

@@ -1,4 +1,4 @@
-import type { ItemRequest } from "../downstream/mod.ts";
+import type { GivenInput, ItemRequest, NeededInput } from "../downstream/mod.ts";
 import type { CancelSignal } from "../jsonrpc/mod.ts";
 import type { Meta } from "../trace.ts";
 import type { ErrorBody } from "./error_body.ts";
@@ -70,6 +70,14 @@ export interface Subscription {
 export type Outcome =
   | GatewayAnswer
   | ServerAnswer
+  /** The server needs input; the client makes the request again with it. */
+  | {
+    readonly kind: "input-required";
+    /** Name of the server. */
+    readonly server: string;
+    readonly input: NeededInput;
+    readonly downstreamMs: number;
+  }
   /** Identity, limits or rules forbid the operation; it did not run. */
   | { readonly kind: "denied"; readonly error: ErrorBody }
   /** The caller has to correct the request, or the server failed. */
@@ -78,6 +86,14 @@ export type Outcome =
   | { readonly kind: "cancelled" }
   /** A bug of the gateway; the log has the reason under `id`. */
   | { readonly kind: "internal-error"; readonly id: string };
+
+/** The questions of an operation to its client, for the records. */
+export interface InteractionRecord {
+  /** Number of times that the client was asked for input. */
+  readonly rounds: number;
+  /** Time that the operation waited for the client, in milliseconds. */
+  readonly waitedMs: number;
+}
 
 /** An outcome encoded for an MCP revision. */
 export interface EncodedOutcome {
@@ -98,6 +114,10 @@ export interface OperationRequest<E extends EncodedOutcome = EncodedOutcome> {
   readonly requestId: string | number;
   /** The tool that the client called, if the gateway has none of that name. */
   readonly unknownTool?: string;
+  /** The input for an operation that the client continues; absent for a new operation. */
+  readonly given?: GivenInput;
+  /** The requests for input so far; absent if the operation cannot have any. */
+  readonly interaction?: InteractionRecord;
   /** Number of the client's unanswered requests, including this one. */
   readonly unansweredCount: number;
   /** The memory that the request takes until it ends, in bytes. */

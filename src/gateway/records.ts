@@ -209,6 +209,7 @@ function errorCode(outcome: Outcome): string | undefined {
   switch (outcome.kind) {
     case "gateway-result":
     case "result":
+    case "input-required":
       return undefined;
     case "denied":
     case "failed":

@@ -81,9 +81,14 @@ export interface Channel {
    * Queues one message; never blocks and never throws. After the end, messages are dropped.
    *
    * @param memory The budget that the message counts against until it has been written; default: that of the other side.
+   * @param headers HTTP headers of the message; ignored by channels that do not use HTTP.
    * @returns The message in the queue, if the channel has a queue.
    */
-  send(text: string, memory?: Budget): QueuedMessage | void;
+  send(
+    text: string,
+    memory?: Budget,
+    headers?: Readonly<Record<string, string>>,
+  ): QueuedMessage | void;
   /**
    * Removes a message from the queue.
    *

@@ -28,6 +28,8 @@ export interface RequestOptions {
    * response to it.
    */
   readonly duringRequest?: { notify(text: string): void };
+  /** HTTP headers of the request; ignored by channels that do not use HTTP. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   /** The budget that the request counts against until it has been written; default: that of the other side. */
   readonly memory?: Budget | undefined;
 }
@@ -76,7 +78,7 @@ export class OutgoingRequests {
     },
     options: RequestOptions,
   ): Promise<Reply> {
-    const { signal, continuedRequestId, duringRequest, memory } = options;
+    const { signal, continuedRequestId, duringRequest } = options;
     if (signal?.aborted === true) return Promise.reject(signal.reason);
     const id = this.#nextId++;
     // Serializing may throw, so it comes before the request is registered as pending.
@@ -90,16 +92,19 @@ export class OutgoingRequests {
       const pending: PendingRequest = { id, resolve, reject, options, queued: undefined, cancel };
       this.#pending.set(id, pending);
       if (continuedRequestId !== undefined) this.#continuedBy.set(continuedRequestId, id);
-      if (duringRequest === undefined) pending.queued = this.#send(parts, memory);
+      if (duringRequest === undefined) pending.queued = this.#send(parts, options);
       else duringRequest.notify(parts.join(""));
     });
   }
 
-  #send(parts: readonly string[], memory: Budget | undefined): QueuedMessage | void {
+  #send(
+    parts: readonly string[],
+    { memory, headers }: Pick<RequestOptions, "memory" | "headers">,
+  ): QueuedMessage | void {
     const isLong = parts.some(({ length }) => length >= MIN_PARTS_LENGTH);
     return isLong && this.#channel.sendParts !== undefined
       ? this.#channel.sendParts(parts, memory)
-      : this.#channel.send(parts.join(""), memory);
+      : this.#channel.send(parts.join(""), memory, headers);
   }
 
   /** Settles the request with this id; returns whether there is one. */

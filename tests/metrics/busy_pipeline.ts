@@ -85,6 +85,8 @@ export class BusyPipeline implements AsyncDisposable {
       connectionId: "client-1",
       capabilities: {},
       channel: {
+        relaysInput: false,
+        outsideCalls: undefined,
         supports: () => false,
         requestInput: () => Promise.reject(new Error("Unexpected request")),
         notifyUrlInputDone: () => {},

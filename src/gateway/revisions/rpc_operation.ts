@@ -72,6 +72,8 @@ function encodeOutcome(
       const hasLinks = urlInputError !== undefined && canAsk(capabilities, "url");
       return { kind: "error", error: hasLinks ? urlInputError : text };
     }
+    case "input-required":
+      throw new TypeError("A client of these revisions is asked for input during the request");
     case "cancelled":
       return { kind: "none" };
     case "internal-error":

@@ -123,6 +123,8 @@ function encodeOutcome(
         return { kind: "error", error: outcome.urlInputError };
       }
       return errorResult(`{"error":${rpcErrorText(outcome)}}`);
+    case "input-required":
+      throw new TypeError("A client of these revisions is asked for input during the request");
     case "cancelled":
       return { kind: "none" };
     case "internal-error":
