@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { executeToolParams, readSingleText } from "../../e2e/agent_session.ts";
 import type { Fields } from "../../e2e/raw_client.ts";
 import { waitUntil } from "../../e2e/wait.ts";
-import type { OpenTransport } from "./transport.ts";
+import { type OpenTransport, WAIT_FILE } from "./transport.ts";
 import type { Check } from "./suite.ts";
 
 /** Checks many simultaneous calls, their ids and their cancellation. */
@@ -74,8 +74,16 @@ export async function checkCalls(transport: OpenTransport, check: Check): Promis
     async () => {
       const id = client.newId();
       const params = executeToolParams("other", "wait");
-      await client.sendLine(JSON.stringify({ jsonrpc: "2.0", id, method: "tools/call", params }));
-      await cancel(id);
+      Deno.writeTextFileSync(WAIT_FILE, "");
+      try {
+        await client.sendLine(JSON.stringify({ jsonrpc: "2.0", id, method: "tools/call", params }));
+        await waitUntil("the server starts", () => Deno.readTextFileSync(WAIT_FILE) !== "");
+        await cancel(id);
+        // The gateway reads messages in order, so it has read the cancellation.
+        await client.request("ping");
+      } finally {
+        Deno.removeSync(WAIT_FILE);
+      }
       assert.doesNotMatch(await gateway.callServerToolForText("other", "received"), /"wait"/);
     },
   );

@@ -1,3 +1,5 @@
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { AgentSession } from "../../e2e/agent_session.ts";
 import {
   misbehavingServer,
@@ -32,10 +34,13 @@ export interface OpenTransport extends AsyncDisposable {
   connect(client?: InitializeParams | false): Promise<AgentSession>;
 }
 
+/** While this file exists, the server `other` starts, but answers nothing; it writes its process id to the file. */
+export const WAIT_FILE: string = join(tmpdir(), `gateway-wait-${Deno.pid}`);
+
 /** Servers of the gateway. Each starts at its first call. */
 export const SERVERS = {
   odd: misbehavingServer(),
-  other: misbehavingServer(),
+  other: misbehavingServer(`--wait-while=${WAIT_FILE}`),
   old: misbehavingServer("--revision=2024-11-05"),
   sampling: { ...misbehavingServer(), gateway: { forward: ["sampling"] } },
   impatient: { ...misbehavingServer(), gateway: { call_timeout_ms: 1000 } },
