@@ -28,6 +28,7 @@ export const LAYERS: readonly (readonly string[])[] = [
     "atomic_file.ts",
     "budget.ts",
     "bytes.ts",
+    "canonical_json.ts",
     "exact_json.ts",
     "fair_share.ts",
     "long_work.ts",
