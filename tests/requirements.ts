@@ -11,6 +11,7 @@ import { CONDITIONS } from "./requirements/conditions.ts";
 import { DIRECT_FACE } from "./requirements/direct_face.ts";
 import { DOCS } from "./requirements/docs.ts";
 import { FINDING } from "./requirements/finding.ts";
+import { INTERACTIONS } from "./requirements/interactions.ts";
 import { MEMORY } from "./requirements/memory.ts";
 import { OAUTH } from "./requirements/oauth.ts";
 import { OFFERED } from "./requirements/offered.ts";
@@ -54,6 +55,7 @@ const sections: readonly (readonly [string, Section])[] = [
   ...Object.entries(OVER_HTTP),
   ...Object.entries(TENANTS),
   ...Object.entries(MEMORY),
+  ...Object.entries(INTERACTIONS),
   ...Object.entries(PARSERS),
   ...Object.entries(DOCS),
 ];

@@ -36,6 +36,10 @@ export interface AuditEntry {
   readonly latency_ms?: number | undefined;
   /** Milliseconds of `latency_ms` that the server took. */
   readonly downstream_ms?: number | undefined;
+  /** Number of times that the client was asked for input with an answer; absent if it never was. */
+  readonly rounds?: number | undefined;
+  /** Milliseconds of `latency_ms` during which the operation waited for the client's next request. */
+  readonly waited_ms?: number | undefined;
   /** Id of the client's connection. */
   readonly session?: string | undefined;
   /** Id of the client's request; a text is cut at 64 characters. */
@@ -64,7 +68,8 @@ const MAX_REQUEST_ID_LENGTH = 64;
  */
 export function auditLine(entry: AuditEntry): string {
   const { claimed_agent_id, address, phase, server, tool, uri, prompt, code, rule } = entry;
-  const { latency_ms, downstream_ms, args_bytes, result_bytes, args, counts } = entry;
+  const { latency_ms, downstream_ms, rounds, waited_ms, args_bytes, result_bytes, args, counts } =
+    entry;
   let line = `{"timestamp":${quote(entry.timestamp)},"agent_id":${
     entry.agent_id === null ? "null" : quote(entry.agent_id)
   }`;
@@ -80,6 +85,8 @@ export function auditLine(entry: AuditEntry): string {
   if (rule !== undefined) line += `,"rule":${quote(rule)}`;
   if (latency_ms !== undefined) line += `,"latency_ms":${roundThousandths(latency_ms)}`;
   if (downstream_ms !== undefined) line += `,"downstream_ms":${roundThousandths(downstream_ms)}`;
+  if (rounds !== undefined) line += `,"rounds":${rounds}`;
+  if (waited_ms !== undefined) line += `,"waited_ms":${roundThousandths(waited_ms)}`;
   const { session, request_id } = entry;
   if (session !== undefined) line += `,"session":${quote(session)}`;
   if (request_id !== undefined) {

@@ -270,7 +270,7 @@ function countNames(names: readonly string[]): string[][] {
  * into 80 columns. The rule or the error code after it is printed in full.
  */
 function entryText(entry: ParsedEntry): string {
-  const { time, decision, agent, address, code, rule, latencyMs } = entry;
+  const { time, decision, agent, address, code, rule, latencyMs, rounds } = entry;
   // In UTC, as in the log itself and in --since.
   const timestamp = `${new Date(time).toISOString().slice(0, 19)}Z`;
   const counts = Object.entries(entry.counts).map(([name, count]) => `${count} ${name}`).join(", ");
@@ -279,7 +279,7 @@ function entryText(entry: ParsedEntry): string {
   const duration = entry.phase === "begun"
     ? " begun"
     : counts === ""
-    ? ` ${formatMs(latencyMs)} ms`
+    ? ` ${formatMs(latencyMs)} ms${rounds > 0 ? ` in ${pluralize(rounds, "round")}` : ""}`
     : "";
   const caller = agent || address || "(none)";
   const head = escapeControls(`${timestamp} ${decision.padEnd(5)} ${caller} ${targetText(entry)}`);

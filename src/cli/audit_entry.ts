@@ -27,6 +27,8 @@ export interface ParsedEntry {
   /** Whether the server's tool returned an error. */
   readonly isToolError: boolean;
   readonly latencyMs: number;
+  /** Number of times that the client was asked for input with an answer. */
+  readonly rounds: number;
   /** `begun`, `ended`, or `""` if the operation has one entry. */
   readonly phase: string;
   /** Identifies a call among those of all clients: its session and request. */
@@ -63,6 +65,7 @@ export function parseEntry(text: string): ParsedEntry | undefined {
     rule: stringOrEmpty(line.rule),
     isToolError: line.tool_error === true,
     latencyMs: typeof line.latency_ms === "number" ? line.latency_ms : 0,
+    rounds: typeof line.rounds === "number" ? line.rounds : 0,
     phase: stringOrEmpty(line.phase),
     callId: JSON.stringify([line.session, line.request_id]),
     counts: isRecord(line.counts) ? numbersIn(line.counts) : {},

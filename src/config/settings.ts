@@ -81,6 +81,10 @@ export interface Settings {
   readonly callsPerMinute?: number;
   /** Store of the counts per minute: `memory`, or the address of a Redis; default `memory`. */
   readonly stateStore: string;
+  /** Key of the state that clients hold while they are asked for input, a secret; default: a random one. */
+  readonly stateKey?: string;
+  /** Seconds for which an operation waits for its client's next request, at least 1; default 600. */
+  readonly stateTtlS: number;
 }
 
 /** Command line flags as typed, by setting. `undefined` means that a flag is not given; so does `""`, unless the setting refuses an empty value. */
@@ -332,6 +336,21 @@ export const SETTING_DEFINITIONS: {
     ...stateParser,
     fallback: "memory",
     isSecret: true,
+  },
+  stateKey: {
+    variable: "GATEWAY_STATE_KEY",
+    brief: "Key of the state of questions, the same in all replicas; by default a random one",
+    expected: "32 to 512 ASCII characters without spaces",
+    read: (text) => /^[!-~]{32,512}$/.test(text) ? text : undefined,
+    fallback: undefined,
+    isSecret: true,
+    refusesEmpty: true,
+  },
+  stateTtlS: {
+    variable: "GATEWAY_STATE_TTL_S",
+    brief: "Seconds for which a call waits for the next request of a client that was asked",
+    ...createIntegerParser(1, 86_400),
+    fallback: 600,
   },
 };
 /** The settings with their definitions, in the order of the help text. */

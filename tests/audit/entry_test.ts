@@ -13,3 +13,9 @@ Deno.test("[audit.fields] a line has the URI of a resource and the name of a pro
   assert.equal(prompt, "sum\u202e");
   assert.match(auditLine(get), /"prompt":"sum\\u202e"/);
 });
+
+Deno.test("[interaction.audit] a line has the rounds of an operation and how long it waited for its client", () => {
+  const asked = createAuditEntry({ latency_ms: 5000.5, rounds: 2, waited_ms: 4000.12345 });
+  assert.match(auditLine(asked), /"latency_ms":5000\.5,.*"rounds":2,"waited_ms":4000\.123,/);
+  assert.doesNotMatch(auditLine(createAuditEntry({})), /rounds|waited_ms/);
+});

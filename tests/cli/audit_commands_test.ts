@@ -290,6 +290,18 @@ Deno.test("[audit.tool-errors] results with isError are counted separately and m
   assert.equal(secondLine, "2026-01-31T08:00:00Z ALLOW a files/read 1.50 ms isError");
 });
 
+Deno.test("[interaction.audit] audit tail shows how often the client was asked, and audit stats accepts such lines", async () => {
+  using folder = new TestFolder();
+  const path = folder.pathOf("audit.jsonl");
+  const ended = createAuditLine({ rounds: 2, waited_ms: 1.25 });
+  Deno.writeTextFileSync(path, ended + createAuditLine({ rounds: 1, waited_ms: 1 }));
+  const [twice, once] = (await runTail(path)).stdout.split("\n");
+  assert.equal(twice, "2026-01-31T08:00:00Z ALLOW a files/read 1.50 ms in 2 rounds");
+  assert.equal(once, "2026-01-31T08:00:00Z ALLOW a files/read 1.50 ms in 1 round");
+  const { count, damaged_lines } = JSON.parse((await runStats(path)).stdout);
+  assert.deepEqual([count, damaged_lines], [2, 0]);
+});
+
 Deno.test("[audit.follow] an incomplete line is forgotten when the log is emptied", () => {
   using folder = new TestFolder();
   const path = folder.pathOf("audit.jsonl");

@@ -47,6 +47,7 @@ Deno.test("[settings.defaults] without flags and variables the defaults apply", 
     maxCalls: 100_000,
     maxHeldMib: 512,
     stateStore: "memory",
+    stateTtlS: 600,
   });
 });
 
@@ -109,6 +110,7 @@ const NEVER_EMPTY: readonly (keyof Settings)[] = [
   "auditRequired",
   "allowedHosts",
   "metricsToken",
+  "stateKey",
 ];
 
 for (
@@ -133,7 +135,8 @@ for (const key of NEVER_EMPTY) {
   assert.ok(variable !== undefined);
   Deno.test(`[settings.empty] ${variable} that is set and empty is an error, also as a flag`, () => {
     const message = "is set and empty; give it a value, or do not set it";
-    const problem = key === "metricsToken" ? `: ${variable} ${message}` : `${variable}: ${message}`;
+    const isSecret = key === "metricsToken" || key === "stateKey";
+    const problem = isSecret ? `: ${variable} ${message}` : `${variable}: ${message}`;
     assert.deepEqual(problemsOf({}, { [variable]: "" }), [problem]);
     if (flag === undefined) return;
     assert.deepEqual(problemsOf({ [key]: "" }), [`--${flag}: ${message}`]);
@@ -184,6 +187,21 @@ Deno.test("[settings.twins] the limits for all clients and the state store are r
       ": GATEWAY_STATE must be memory, or an address such as redis://host:6379",
     ]);
   }
+});
+
+Deno.test("[interaction.key] the key and the lifetime of the state of questions are read; an invalid key is not quoted", () => {
+  const key = "k".repeat(32);
+  const env = createEnvironment({ GATEWAY_STATE_KEY: key, GATEWAY_STATE_TTL_S: "7" });
+  const { stateKey, stateTtlS } = readSettings({}, env);
+  assert.deepEqual([stateKey, stateTtlS], [key, 7]);
+  for (const invalid of ["k".repeat(31), `${key} `, `${key}\u00e9`, "k".repeat(513)]) {
+    assert.deepEqual(problemsOf({}, { GATEWAY_STATE_KEY: invalid }), [
+      ": GATEWAY_STATE_KEY must be 32 to 512 ASCII characters without spaces",
+    ]);
+  }
+  assert.deepEqual(problemsOf({}, { GATEWAY_STATE_TTL_S: "0" }), [
+    'GATEWAY_STATE_TTL_S: expected a whole number from 1 to 86400, found "0"',
+  ]);
 });
 
 Deno.test("[settings.booleans] booleans are 1, true, yes, 0, false or no, in upper or lower case", () => {
