@@ -44,6 +44,15 @@ export interface ResponseWriter {
   answerParts?(parts: readonly string[]): void;
   /** Sends a message that belongs to the request: its progress, or a request to its sender. */
   notify(text: string): void;
+  /**
+   * Announces that the answer is an error because the request itself is not valid, or its method unknown; over HTTP, the
+   * status says so. Called before `answer`.
+   *
+   * @param code The code of the error.
+   */
+  refuse?(code: number): void;
+  /** Whether the sender reads so slowly that unimportant messages should be dropped. Default: no. */
+  readonly hasSlowReader?: boolean;
   /** Ends the reply when no answer will follow. Called once. */
   end(): void;
 }

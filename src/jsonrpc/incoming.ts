@@ -82,6 +82,11 @@ export class IncomingRequest {
     return `{"jsonrpc":"2.0","id":${this.id},"method":${JSON.stringify(this.method)}${params}}`;
   }
 
+  /** Whether the sender reads so slowly that unimportant messages should be dropped. */
+  get hasSlowReader(): boolean {
+    return this.replyTo.hasSlowReader === true;
+  }
+
   /** Sends a message that belongs to this request, such as its progress. */
   notify(text: string): void {
     this.replyTo.notify(text);
@@ -114,9 +119,16 @@ export class IncomingRequest {
     if (!this.#hasEnded) this.#end(errorText(this.id, error));
   }
 
+  /** Answers with an error because the request itself is not valid, or its method unknown. */
+  refuse(error: RpcError): void {
+    if (this.#hasEnded) return;
+    this.replyTo.refuse?.(error.code);
+    this.fail(error);
+  }
+
   /** Answers that the method is unknown. */
   failUnknownMethod(): void {
-    this.fail({ code: RPC_CODES.methodNotFound, message: `Method not found: ${this.method}` });
+    this.refuse({ code: RPC_CODES.methodNotFound, message: `Method not found: ${this.method}` });
   }
 
   /**

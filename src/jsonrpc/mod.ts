@@ -18,6 +18,7 @@ export { ByteBuffer, type ByteBufferOptions } from "./byte_buffer.ts";
 export { readIdAndMethod } from "./envelope.ts";
 export { fnv1a } from "./hash.ts";
 export { IncomingRequest } from "./incoming.ts";
+export { IndependentRequests } from "./independent_requests.ts";
 export {
   type ByteSink,
   type ByteSource,
