@@ -10,6 +10,7 @@ import { COMMAND_INIT } from "./requirements/command_init.ts";
 import { CONDITIONS } from "./requirements/conditions.ts";
 import { DIRECT_FACE } from "./requirements/direct_face.ts";
 import { DOCS } from "./requirements/docs.ts";
+import { ERAS } from "./requirements/eras.ts";
 import { FINDING } from "./requirements/finding.ts";
 import { INTERACTIONS } from "./requirements/interactions.ts";
 import { MEMORY } from "./requirements/memory.ts";
@@ -56,6 +57,7 @@ const sections: readonly (readonly [string, Section])[] = [
   ...Object.entries(OVER_HTTP),
   ...Object.entries(STATELESS_HTTP),
   ...Object.entries(TENANTS),
+  ...Object.entries(ERAS),
   ...Object.entries(MEMORY),
   ...Object.entries(INTERACTIONS),
   ...Object.entries(PARSERS),
