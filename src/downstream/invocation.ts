@@ -1,6 +1,7 @@
 import type { CancelSignal, JsonText, Reply, RpcError } from "../jsonrpc/mod.ts";
 import type { Meta, Span } from "../trace.ts";
 import type { ItemList, Tool } from "./catalog/mod.ts";
+import type { GivenInput, NeededInput } from "./client_channel.ts";
 
 /** A request for something that a server offers besides tools. */
 export type ItemRequest =
@@ -51,6 +52,8 @@ export interface CallOptions {
   readonly signal: CancelSignal;
   /** The span of the operation, in its trace. */
   readonly span: Span;
+  /** The input that the server needed when the invocation was sent before; absent if this is the first time. */
+  readonly given?: GivenInput | undefined;
   /** Receives the parameters of each progress notification, with the gateway's progress token. */
   readonly onProgress?: ((params: Readonly<Record<string, unknown>>) => void) | undefined;
 }
@@ -97,6 +100,16 @@ export interface RequestOutcome {
   readonly urlInputError: JsonText | undefined;
 }
 
+/** The server needs input before it can answer. Only a caller whose channel relays input gets this outcome. */
+export interface InputNeeded {
+  /** The kind of outcome. */
+  readonly kind: "input-required";
+  /** The input. */
+  readonly input: NeededInput;
+  /** Milliseconds between the request to the server and its answer. */
+  readonly downstreamMs: number;
+}
+
 /** Returns the JSON-RPC error of an outcome, if it is one. */
 export function rpcErrorOf({ reply }: RequestOutcome): RpcError | undefined {
   return reply.ok ? undefined : reply.error;
@@ -104,6 +117,7 @@ export function rpcErrorOf({ reply }: RequestOutcome): RpcError | undefined {
 
 /** The outcome of a tool call. A failure of the server is thrown instead. */
 export type CallOutcome =
+  | InputNeeded
   | RequestOutcome & {
     readonly kind: "replied";
     /** The tool that was called. */

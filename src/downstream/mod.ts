@@ -32,6 +32,7 @@ export type {
 export type {
   CallOptions,
   CallOutcome,
+  InputNeeded,
   Invocation,
   ItemCall,
   ItemCallOptions,

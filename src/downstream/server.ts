@@ -11,6 +11,7 @@ import { CapabilityKeys } from "./declared_capabilities.ts";
 import {
   type CallOptions,
   type CallOutcome,
+  type InputNeeded,
   type ItemCall,
   type RequestOutcome,
   rpcErrorOf,
@@ -237,7 +238,7 @@ export class DownstreamServer {
    * @param caller The caller.
    * @throws {DownstreamError} if the server is not available, or takes too long.
    */
-  request(call: ItemCall, caller: Caller): Promise<RequestOutcome> {
+  request(call: ItemCall, caller: Caller): Promise<RequestOutcome | InputNeeded> {
     const clock = this.#startClock(call, caller);
     const run = (lease: Lease) => lease.request(call, clock);
     return this.#operations.run(caller, { run, signal: clock.signal, rpcErrorOf, clock });

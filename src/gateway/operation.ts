@@ -76,6 +76,10 @@ export type Outcome =
     /** Name of the server. */
     readonly server: string;
     readonly input: NeededInput;
+    /** Whether the operation begins anew with the next request, because the server knows nothing of this one. */
+    readonly beginsAnew: boolean;
+    /** Whether the audit log has an entry of the operation's beginning. */
+    readonly hasBegun: boolean;
     readonly downstreamMs: number;
   }
   /** Identity, limits or rules forbid the operation; it did not run. */
@@ -93,6 +97,20 @@ export interface InteractionRecord {
   readonly rounds: number;
   /** Time that the operation waited for the client, in milliseconds. */
   readonly waitedMs: number;
+  /** The beginning of an operation that this request continues; absent if this request is its beginning. */
+  readonly continued?: OperationBeginning | undefined;
+}
+
+/** The beginning of an operation that consists of several requests, for the records. */
+export interface OperationBeginning {
+  /** When the first request arrived, in milliseconds since 1970. */
+  readonly startedAt: number;
+  /** Id of the client's connection at that time. */
+  readonly session: string;
+  /** Id of the first request. */
+  readonly requestId: string | number;
+  /** Whether the audit log has an entry of the beginning. */
+  readonly hasBegun: boolean;
 }
 
 /** An outcome encoded for an MCP revision. */

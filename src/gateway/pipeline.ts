@@ -1,17 +1,15 @@
 import { type ClientConnection, isReadOnly } from "../downstream/mod.ts";
 import { limitsOf, type Permit } from "../limits/mod.ts";
-import type { AccessRequest, Decision } from "../policy/mod.ts";
 import type { Span } from "../trace.ts";
-import { type CheckTool, decideByAnnotations, DeniedBeforeSend } from "./deciding.ts";
-import { explainDenial } from "./denial.ts";
+import { type CheckTool, DeniedBeforeSend } from "./deciding.ts";
 import {
   type ErrorBody,
-  errorBodyOf,
   identityErrorBody,
   limitErrorBody,
   missingAgentBody,
 } from "./error_body.ts";
 import { callerToRecord, connectionAgent, identify, UNIDENTIFIED } from "./identification.ts";
+import { judge } from "./judging.ts";
 import { type ClientOffers, loadItemOperations, notifiedList } from "./offered/mod.ts";
 import type {
   EncodedOutcome,
@@ -20,6 +18,7 @@ import type {
   Outcome,
   TargetedOperation,
 } from "./operation.ts";
+import { outcomeOfError } from "./outcome_of_error.ts";
 import type { PipelineContext } from "./pipeline_context.ts";
 import {
   type OperationRecord,
@@ -27,9 +26,17 @@ import {
   type RecordContext,
   type Subject,
 } from "./records.ts";
-import { accessRequestFor, describeSubject, parsedMemoryOf } from "./subject.ts";
-import { createSearchContext, findTarget, isTargeted, unlistedError } from "./targeting.ts";
+import { relayInput, type UnrelayedOutcome } from "./relay.ts";
+import { describeSubject, parsedMemoryOf } from "./subject.ts";
+import { createSearchContext } from "./targeting.ts";
 import { callServerTool, type ToolContext } from "./tools/mod.ts";
+
+/** The client's connection, its links, subscriptions and lists, and the active context. */
+export interface OperationOptions {
+  readonly connection: ClientConnection;
+  readonly offers: ClientOffers;
+  readonly context: PipelineContext;
+}
 
 /**
  * Runs one operation, from its arguments to its record. Never throws: an unexpected error is logged, and answered as
@@ -40,11 +47,7 @@ import { callServerTool, type ToolContext } from "./tools/mod.ts";
  */
 export async function runOperation<E extends EncodedOutcome>(
   request: OperationRequest<E>,
-  { connection, offers, context }: {
-    readonly connection: ClientConnection;
-    readonly offers: ClientOffers;
-    readonly context: PipelineContext;
-  },
+  { connection, offers, context }: OperationOptions,
 ): Promise<E> {
   const span = startSpan(request, connection, context);
   const session = connection.connectionId;
@@ -55,7 +58,7 @@ export async function runOperation<E extends EncodedOutcome>(
     record = await runStages(request, { connection, offers, context, span, recorder });
     answer = request.encode(record.outcome);
   } catch (error) {
-    const outcome = outcomeOfError(error, request, context);
+    const outcome = outcomeOfError(error, { request, context });
     record = { caller: callerToRecord(request, context), ...record, outcome };
     answer = request.encode(outcome);
   }
@@ -88,11 +91,62 @@ export async function refuseByLimits(
   return error;
 }
 
+/**
+ * Decides again about an operation that waited for its client, because the rules may have changed.
+ *
+ * @param request The request with which the client continues the operation.
+ * @returns The encoded refusal, which has been recorded; `undefined` if the operation may go on.
+ */
+export async function decideAgain<E extends EncodedOutcome>(
+  request: OperationRequest<E>,
+  { connection, offers, context }: OperationOptions,
+): Promise<E | undefined> {
+  const span = startSpan(request, connection, context);
+  const session = connection.connectionId;
+  const recorder = new OperationRecorder({ records: context.records, request, session, span });
+  const record = await findRefusal(request, { connection, offers, context, span, recorder });
+  if (record === undefined) {
+    span.end();
+    return undefined;
+  }
+  const answer = request.encode(record.outcome);
+  await recorder.end(record, answer.bytes);
+  return answer;
+}
+
+async function findRefusal(
+  request: OperationRequest,
+  stageContext: StageContext,
+): Promise<OperationRecord | undefined> {
+  const { context, offers, span } = stageContext;
+  const caller = callerToRecord(request, context);
+  try {
+    const operation = request.decode();
+    const resolution = identify(request.claimedAgent, context);
+    const subject = describeSubject(operation, context);
+    if ("error" in resolution) {
+      const error = identityErrorBody(resolution.error);
+      return { caller, subject, outcome: { kind: "denied", error } };
+    }
+    const { agent } = resolution;
+    const toolContext = createToolContext({ request, agent, stageContext });
+    const judged = await judge(operation, {
+      request,
+      agent,
+      subject,
+      toolContext,
+      offers,
+      context,
+      span,
+    });
+    return judged.kind === "refused" ? judged.record : undefined;
+  } catch (error) {
+    return { caller, outcome: outcomeOfError(error, { request, context }) };
+  }
+}
+
 /** The context that all stages of an operation share. */
-interface StageContext {
-  readonly connection: ClientConnection;
-  readonly offers: ClientOffers;
-  readonly context: PipelineContext;
+interface StageContext extends OperationOptions {
   readonly span: Span;
   readonly recorder: OperationRecorder;
 }
@@ -125,6 +179,7 @@ async function runStages(
     limits: limitsOf(rules, countedAgent),
     unansweredCount,
     memory,
+    isContinued: request.interaction?.continued !== undefined,
   });
   const permit = admission instanceof Promise ? await admission : admission;
   if (permit.kind === "denied") {
@@ -171,76 +226,41 @@ interface AdmittedRequest {
 /** Runs the stages from the target to the result. */
 async function runAdmitted(
   requested: Operation,
-  admitted: AdmittedRequest,
+  { request, agent, permit, subject: knownSubject, stageContext }: AdmittedRequest,
 ): Promise<OperationRecord> {
-  const { request, agent, stageContext } = admitted;
-  const { context, span, recorder } = stageContext;
-  const { face, maxNameLength } = context;
+  const { context, offers, span, recorder } = stageContext;
   const caller = { id: agent, agent };
-  const toolContext = createToolContext(admitted);
-
-  // Target: the server that the operation is for.
-  let operation: TargetedOperation;
-  let { subject } = admitted;
-  if (isTargeted(requested)) operation = requested;
-  else {
-    try {
-      const { offers } = stageContext;
-      operation = await findTarget(requested, { toolContext, offers, face, maxNameLength });
-    } catch (error) {
-      return { caller, subject, outcome: outcomeOfError(error, request, context) };
-    }
-    subject = describeSubject(operation, context);
-    if (requested.kind === "direct-tool") span.set({ "gen_ai.tool.name": requested.offeredName });
-  }
-
-  if (subject?.uri !== undefined) span.set({ "mcp.resource.uri": subject.uri });
-  if (subject?.prompt !== undefined) span.set({ "gen_ai.prompt.name": subject.prompt });
-
-  // Decision.
-  const { policy } = context.snapshot;
-  const accessRequest = accessRequestFor(operation, context.transport);
-  const decisionSpan = span.child("decision");
-  let decision = accessRequest && policy.decide(agent, accessRequest);
-  let checkTool: CheckTool | undefined;
-  if (accessRequest?.kind === "tool" && decision?.effect === "depends") {
-    try {
-      ({ decision, checkTool } = await decideByAnnotations(accessRequest, toolContext));
-    } catch (error) {
-      decisionSpan.end();
-      return { caller, subject, outcome: outcomeOfError(error, request, context) };
-    }
-  }
-  if (decision !== undefined) decisionSpan.set({ "gateway.rule": decision.rule });
-  decisionSpan.end();
-  const deny = (denial: Decision, denied: AccessRequest): OperationRecord => {
-    const { name } = request;
-    const error = unlistedError(operation) ??
-      explainDenial(denial, { agent, accessRequest: denied, operation: name, context });
-    return { caller, subject, rule: denial.rule, outcome: { kind: "denied", error } };
-  };
-  if (accessRequest !== undefined && decision !== undefined && decision.effect !== "allow") {
-    return deny(decision, accessRequest);
-  }
-  const rule = decision?.rule;
+  const toolContext = createToolContext({ request, agent, permit, stageContext });
+  const judged = await judge(requested, {
+    request,
+    agent,
+    subject: knownSubject,
+    toolContext,
+    offers,
+    context,
+    span,
+  });
+  if (judged.kind === "refused") return judged.record;
+  const { operation, subject, rule, checkTool, deny } = judged;
 
   // The server, or the gateway's own tool.
   try {
     const begin = (options: { readonly isReadOnly: boolean }) =>
       recorder.begin({ caller, subject, rule }, options);
-    const outcome = await performOperation(operation, {
+    const unrelayed = await performOperation(operation, {
       toolContext,
       request,
       checkTool,
       begin,
       stageContext,
     });
+    const { connection: { channel } } = stageContext;
+    const { hasBegun } = recorder;
+    const outcome = relayInput(unrelayed, { server: subject?.server, channel, request, hasBegun });
     return { caller, subject, rule, outcome };
   } catch (error) {
-    if (error instanceof DeniedBeforeSend && accessRequest !== undefined) {
-      return deny(error.decision, accessRequest);
-    }
-    return { caller, subject, rule, outcome: outcomeOfError(error, request, context) };
+    if (error instanceof DeniedBeforeSend && deny !== undefined) return deny(error.decision);
+    return { caller, subject, rule, outcome: outcomeOfError(error, { request, context }) };
   }
 }
 
@@ -252,16 +272,25 @@ function decodeOperation(
   try {
     return { operation: request.decode() };
   } catch (error) {
-    return { outcome: outcomeOfError(error, request, context) };
+    return { outcome: outcomeOfError(error, { request, context }) };
   }
 }
 
 /** Returns the context of the gateway's tools for an operation. */
-function createToolContext({ request, agent, permit, stageContext }: AdmittedRequest): ToolContext {
+function createToolContext(
+  { request, agent, permit, stageContext }: {
+    readonly request: OperationRequest;
+    readonly agent: string;
+    /** Absent if the operation is only judged. */
+    readonly permit?: Permit;
+    readonly stageContext: Pick<StageContext, "connection" | "context">;
+  },
+): ToolContext {
   const { connection: { connectionId, capabilities, channel }, context } = stageContext;
   const { gateway, snapshot: { policy, servers, configuration } } = context;
+  const limited = permit && { permit, memory: permit.share };
   return {
-    caller: { connectionId, agent, capabilities, channel, permit, memory: permit.share },
+    caller: { connectionId, agent, capabilities, channel, ...limited },
     policy,
     serverConfigs: configuration.servers,
     unavailableReasons: configuration.unavailableReasons,
@@ -281,8 +310,8 @@ async function performOperation(
     readonly begin: (options: { readonly isReadOnly: boolean }) => Promise<void> | undefined;
     readonly stageContext: StageContext;
   },
-): Promise<Outcome> {
-  const { name: gatewayToolName, meta, signal, onProgress } = request;
+): Promise<UnrelayedOutcome> {
+  const { name: gatewayToolName, meta, given, signal, onProgress } = request;
   const { span, offers, context: { maxNameLength } } = stageContext;
   switch (operation.kind) {
     case "server-tool":
@@ -290,6 +319,7 @@ async function performOperation(
         toolContext,
         gatewayToolName,
         meta,
+        given,
         onProgress,
         span,
         beforeSend: (tool) => {
@@ -313,7 +343,7 @@ async function performOperation(
       const { requestOffered, unsubscribe } = await loadItemOperations();
       const { caller } = toolContext;
       const beforeSend = () => begin({ isReadOnly: true });
-      const options = { caller, offers, meta, signal, onProgress, span, beforeSend };
+      const options = { caller, offers, meta, given, signal, onProgress, span, beforeSend };
       return operation.kind === "unsubscription"
         ? await unsubscribe(operation.uri, options)
         : await requestOffered(operation, options);
@@ -345,19 +375,4 @@ function startSpan(
       "network.transport": transport === "stdio" ? "pipe" : "tcp",
     },
   });
-}
-
-/** Returns the outcome of an operation that threw. */
-function outcomeOfError(
-  error: unknown,
-  { name, signal }: OperationRequest,
-  { log }: PipelineContext,
-): Outcome {
-  if (signal.aborted) return { kind: "cancelled" };
-  const errorBody = errorBodyOf(error);
-  if (errorBody !== undefined) return { kind: "failed", error: errorBody };
-  const id = crypto.randomUUID();
-  const reason = error instanceof Error ? error.stack ?? error.message : String(error);
-  log.error("An operation failed for a fault of the gateway", { id, operation: name, reason });
-  return { kind: "internal-error", id };
 }

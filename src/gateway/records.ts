@@ -4,7 +4,12 @@ import type { JsonText } from "../jsonrpc/mod.ts";
 import type { Metrics } from "../metrics/mod.ts";
 import { startOfText } from "../text.ts";
 import type { Span } from "../trace.ts";
-import { MAX_UNKNOWN_NAME, type OperationRequest, type Outcome } from "./operation.ts";
+import {
+  type InteractionRecord,
+  MAX_UNKNOWN_NAME,
+  type OperationRequest,
+  type Outcome,
+} from "./operation.ts";
 
 /** The audit log and the metrics, which record operations. */
 export interface Records {
@@ -26,6 +31,8 @@ export interface Records {
 const MAX_ARGS_BYTES = 4096;
 
 const NO_SUBJECT: Partial<Subject> = {};
+
+const NO_INTERACTION: Partial<InteractionRecord> = {};
 
 /** Maximum length of an agent id in the audit log: a caller may claim an id of any length. */
 const MAX_AGENT_ID_LENGTH = 128;
@@ -66,7 +73,7 @@ export interface Subject {
 /** The context in which an operation is recorded. */
 export interface RecordContext {
   readonly records: Records;
-  readonly request: Pick<OperationRequest, "name" | "unknownTool"> & {
+  readonly request: Pick<OperationRequest, "name" | "unknownTool" | "interaction"> & {
     /** Absent for a notification. */
     readonly requestId?: OperationRequest["requestId"];
   };
@@ -81,13 +88,21 @@ export class OperationRecorder {
   readonly #startedAt = performance.now();
   #args: string | undefined;
   // Whether the entry at the beginning was added.
-  #hasBegun = false;
+  #hasBegun: boolean;
   // Whether a call has left the gateway, or was about to.
-  #hasLeft = false;
+  #hasLeft: boolean;
 
-  /** Creates the recorder at the start of the operation. */
+  /** Creates the recorder at the start of the operation, or of a request that continues it. */
   constructor(context: RecordContext) {
     this.#context = context;
+    const continued = context.request.interaction?.continued;
+    this.#hasBegun = continued?.hasBegun ?? false;
+    this.#hasLeft = continued !== undefined;
+  }
+
+  /** Whether the audit log has an entry of the beginning of the operation. */
+  get hasBegun(): boolean {
+    return this.#hasBegun;
   }
 
   /**
@@ -117,7 +132,8 @@ export class OperationRecorder {
   }
 
   /**
-   * Records the end of the operation: a line of the audit log, the end of its span, and its metrics.
+   * Records the end of the operation: a line of the audit log, the end of its span, and its metrics. If the client is
+   * to continue the operation with another request, only the span ends.
    *
    * @param resultBytes Size of the encoded result in UTF-8 bytes.
    * @returns Resolves when the answer may be sent; `undefined` if it may be sent immediately.
@@ -126,9 +142,16 @@ export class OperationRecorder {
     record: OperationRecord,
     resultBytes: number | undefined,
   ): Promise<unknown> | undefined {
-    const { records, request: { name }, span } = this.#context;
+    const { records, request: { name, interaction }, span } = this.#context;
     const { caller, subject, outcome } = record;
-    const latencyMs = performance.now() - this.#startedAt;
+    if (outcome.kind === "input-required") {
+      span.end();
+      return undefined;
+    }
+    const { rounds = 0, waitedMs = 0, continued } = interaction ?? NO_INTERACTION;
+    const latencyMs = continued === undefined
+      ? performance.now() - this.#startedAt
+      : Math.max(0, Date.now() - continued.startedAt);
     const code = errorCode(outcome);
     const downstreamMs = "downstreamMs" in outcome ? outcome.downstreamMs : undefined;
     const isToolError = outcome.kind === "result" && outcome.isToolError;
@@ -139,6 +162,8 @@ export class OperationRecorder {
       code,
       latency_ms: latencyMs,
       downstream_ms: downstreamMs,
+      rounds: rounds > 0 ? rounds : undefined,
+      waited_ms: rounds > 0 ? waitedMs : undefined,
       result_bytes: code === undefined ? resultBytes : undefined,
       tool_error: isToolError || undefined,
     };
@@ -167,8 +192,10 @@ export class OperationRecorder {
   #entry(
     { caller, subject, rule }: Omit<OperationRecord, "outcome">,
   ): Omit<AuditEntry, "decision"> {
-    const { records: { auditArgs }, request: { name, requestId, unknownTool }, session } =
-      this.#context;
+    const { records: { auditArgs }, request, session } = this.#context;
+    const { name, requestId, unknownTool, interaction } = request;
+    // The beginning and the end of an operation are found by these two.
+    const first = interaction?.continued ?? { session, requestId };
     const { server, tool = unknownTool, uri, prompt, args, argsBytes, isCounted = true } =
       subject ?? NO_SUBJECT;
     if (auditArgs === "redacted" && args !== undefined) {
@@ -184,8 +211,8 @@ export class OperationRecorder {
       uri: isCounted ? uri : shortened(uri, MAX_UNKNOWN_NAME),
       prompt: isCounted ? prompt : shortened(prompt, MAX_UNKNOWN_NAME),
       rule,
-      session,
-      request_id: requestId,
+      session: first.session,
+      request_id: first.requestId,
       args_bytes: argsBytes,
       args: this.#args,
     };

@@ -47,6 +47,8 @@ export interface CountedRequest {
 export interface CallRequest extends CountedRequest {
   /** The memory that the call takes until it ends, in bytes; at least 8 KiB, which is the default. */
   readonly memory?: number;
+  /** Whether the call continues one that has been counted against the limits per minute. Default: no. */
+  readonly isContinued?: boolean;
 }
 
 /** A request exceeds a limit. */
@@ -109,7 +111,7 @@ export class CallLimits {
    * @returns A promise only if a limit per minute applies.
    */
   admit(request: CallRequest): AdmitResult | Promise<AdmitResult> {
-    const denial = this.count(request);
+    const denial = request.isContinued === true ? checkUnanswered(request) : this.count(request);
     return denial instanceof Promise
       ? denial.then((resolved) => resolved ?? this.#admitConcurrent(request))
       : denial ?? this.#admitConcurrent(request);
@@ -121,13 +123,9 @@ export class CallLimits {
    * @returns The denial if a limit is exceeded; a promise only if a limit per minute applies.
    */
   count(request: CountedRequest): LimitDenial | undefined | Promise<LimitDenial | undefined> {
-    const { limits: { perMinute }, unansweredCount } = request;
-    if (unansweredCount > MAX_UNANSWERED) {
-      return deny(
-        `This connection already has ${MAX_UNANSWERED} unanswered calls, its maximum. ` +
-          "Call again when some of them are answered.",
-      );
-    }
+    const { limits: { perMinute } } = request;
+    const denial = checkUnanswered(request);
+    if (denial !== undefined) return denial;
     const isCounted = perMinute !== undefined || this.#options.callsPerMinute !== undefined;
     return isCounted ? this.#countMinute(request) : undefined;
   }
@@ -283,6 +281,13 @@ export class Permit implements Disposable {
     if (this.#pauseCount === 0) this.#countCall(this.#agent, -1);
     this.share.add(-this.#memory);
   }
+}
+
+function checkUnanswered({ unansweredCount }: CountedRequest): LimitDenial | undefined {
+  return unansweredCount <= MAX_UNANSWERED ? undefined : deny(
+    `This connection already has ${MAX_UNANSWERED} unanswered calls, its maximum. ` +
+      "Call again when some of them are answered.",
+  );
 }
 
 function deny(message: string, retryAfterMs: number = RETRY_MS): LimitDenial {

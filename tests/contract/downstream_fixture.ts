@@ -199,7 +199,9 @@ export class DownstreamFixture implements AsyncDisposable {
   /** Requests a resource, a prompt or a completion. */
   async request(request: ItemRequest, options: RequestOptions = {}): Promise<RequestOutcome> {
     const { caller, ...callOptions } = this.#complete(options);
-    return await this.server.request({ ...request, ...callOptions }, caller);
+    const outcome = await this.server.request({ ...request, ...callOptions }, caller);
+    if ("kind" in outcome) throw new Error("The server needs input");
+    return outcome;
   }
 
   /** Reads a resource whose reading the test answers; waits until the server has received the request. */

@@ -1,4 +1,4 @@
-import type { Caller, CallOptions, RequestOutcome } from "../../downstream/mod.ts";
+import type { Caller, CallOptions, InputNeeded, RequestOutcome } from "../../downstream/mod.ts";
 import type { GatewayAnswer, ServerAnswer } from "../tools/mod.ts";
 import type { ClientOffers } from "./client_offers.ts";
 import type { TargetedRequest } from "./targeted_request.ts";
@@ -32,7 +32,7 @@ const NO_SUBSCRIPTION: GatewayAnswer = { kind: "gateway-result", json: "{}" };
 export async function requestOffered(
   { target: { server }, request }: TargetedRequest,
   { caller, offers, ...options }: RequestOptions,
-): Promise<ServerAnswer | GatewayAnswer> {
+): Promise<ServerAnswer | GatewayAnswer | InputNeeded> {
   if (request.kind === "subscription") {
     const { uri } = request;
     return toAnswer(await offers.subscriptions.add({ uri, ...options }, { server, caller }));
@@ -41,6 +41,7 @@ export async function requestOffered(
     return NO_COMPLETIONS;
   }
   const outcome = await server.request({ ...request, ...options }, caller);
+  if ("kind" in outcome) return outcome;
   if (outcome.reply.ok) offers.addResult(server.config.name, outcome.reply.result.value);
   return toAnswer(outcome);
 }

@@ -1,5 +1,5 @@
 import { CallerError } from "../../errors.ts";
-import type { CallOutcome, ItemList, Tool } from "../../downstream/mod.ts";
+import type { CallOutcome, GivenInput, InputNeeded, ItemList, Tool } from "../../downstream/mod.ts";
 import {
   JsonText,
   type Result,
@@ -51,6 +51,8 @@ export interface ServerCallContext {
   readonly gatewayToolName: string;
   /** Fields of the request's `_meta`; absent if there are none. */
   readonly meta: Meta | undefined;
+  /** The input that the server needed when the call was sent before; absent if this is the first time. */
+  readonly given: GivenInput | undefined;
   /** Receives the server's progress; absent if the client did not ask for it. */
   readonly onProgress: ((params: Readonly<Record<string, unknown>>) => void) | undefined;
   /** The operation's span. */
@@ -98,8 +100,8 @@ export type ServerAnswer =
 export async function callServerTool(
   call: ServerCall,
   context: ServerCallContext,
-): Promise<ServerAnswer> {
-  const { toolContext, gatewayToolName, meta, span, onProgress, beforeSend } = context;
+): Promise<ServerAnswer | InputNeeded> {
+  const { toolContext, gatewayToolName, meta, given, span, onProgress, beforeSend } = context;
   const { caller, signal } = toolContext;
   const { tool, timeoutMs, args: { text, value: args } = NO_ARGS } = call;
   const server = findServer(toolContext, call.server);
@@ -108,6 +110,7 @@ export async function callServerTool(
     args: text,
     lacksArguments: (listedTool) => findMissingArguments(listedTool, args).length > 0,
     meta,
+    given,
     signal,
     span,
     beforeSend,
@@ -122,6 +125,8 @@ export async function callServerTool(
     }
     case "missing-arguments":
       throw missingArgumentsError(call, { gatewayToolName, tool: answer.tool, args });
+    case "input-required":
+      return answer;
     case "replied":
       if (answer.reply.ok) context.onResult(answer.reply.result.value);
       return toServerAnswer(answer, args, wordsOf(call));

@@ -1,0 +1,95 @@
+import type { Decision } from "../policy/mod.ts";
+import type { Span } from "../trace.ts";
+import { type CheckTool, decideByAnnotations } from "./deciding.ts";
+import { explainDenial } from "./denial.ts";
+import type { ClientOffers } from "./offered/mod.ts";
+import type { Operation, OperationRequest, TargetedOperation } from "./operation.ts";
+import { outcomeOfError } from "./outcome_of_error.ts";
+import type { PipelineContext } from "./pipeline_context.ts";
+import type { OperationRecord, Subject } from "./records.ts";
+import { accessRequestFor, describeSubject } from "./subject.ts";
+import { findTarget, isTargeted, unlistedError } from "./targeting.ts";
+import type { ToolContext } from "./tools/mod.ts";
+
+/** The context in which an operation of an identified agent is judged. */
+export interface JudgingContext {
+  readonly request: OperationRequest;
+  readonly agent: string;
+  /** The subject of the operation, as far as it is known. */
+  readonly subject: Subject | undefined;
+  readonly toolContext: ToolContext;
+  readonly offers: ClientOffers;
+  readonly context: PipelineContext;
+  readonly span: Span;
+}
+
+/** An operation that the rules allow, with its server. */
+export interface AllowedOperation {
+  readonly kind: "allowed";
+  readonly operation: TargetedOperation;
+  readonly subject: Subject | undefined;
+  readonly rule: string | undefined;
+  /** Decides about the tool that is called in the end; absent if the decision does not depend on it. */
+  readonly checkTool: CheckTool | undefined;
+  /** Returns the record of the operation if a later decision denies it; absent if it needs no access. */
+  readonly deny: ((denial: Decision) => OperationRecord) | undefined;
+}
+
+/** Runs the stages that judge an operation: they find its server, and decide. */
+export async function judge(
+  requested: Operation,
+  { request, agent, toolContext, offers, context, span, ...known }: JudgingContext,
+): Promise<AllowedOperation | { readonly kind: "refused"; readonly record: OperationRecord }> {
+  const { face, maxNameLength } = context;
+  const caller = { id: agent, agent };
+
+  // Target: the server that the operation is for.
+  let operation: TargetedOperation;
+  let { subject } = known;
+  const refuseFor = (error: unknown) => {
+    const outcome = outcomeOfError(error, { request, context });
+    return { kind: "refused", record: { caller, subject, outcome } } as const;
+  };
+  if (isTargeted(requested)) operation = requested;
+  else {
+    try {
+      operation = await findTarget(requested, { toolContext, offers, face, maxNameLength });
+    } catch (error) {
+      return refuseFor(error);
+    }
+    subject = describeSubject(operation, context);
+    if (requested.kind === "direct-tool") span.set({ "gen_ai.tool.name": requested.offeredName });
+  }
+
+  if (subject?.uri !== undefined) span.set({ "mcp.resource.uri": subject.uri });
+  if (subject?.prompt !== undefined) span.set({ "gen_ai.prompt.name": subject.prompt });
+
+  // Decision.
+  const { policy } = context.snapshot;
+  const accessRequest = accessRequestFor(operation, context.transport);
+  const decisionSpan = span.child("decision");
+  let decision = accessRequest && policy.decide(agent, accessRequest);
+  let checkTool: CheckTool | undefined;
+  if (accessRequest?.kind === "tool" && decision?.effect === "depends") {
+    try {
+      ({ decision, checkTool } = await decideByAnnotations(accessRequest, toolContext));
+    } catch (error) {
+      decisionSpan.end();
+      return refuseFor(error);
+    }
+  }
+  if (decision !== undefined) decisionSpan.set({ "gateway.rule": decision.rule });
+  decisionSpan.end();
+  if (accessRequest === undefined || decision === undefined) {
+    return { kind: "allowed", operation, subject, rule: undefined, checkTool, deny: undefined };
+  }
+  const deny = (denial: Decision): OperationRecord => {
+    const { name } = request;
+    const error = unlistedError(operation) ??
+      explainDenial(denial, { agent, accessRequest, operation: name, context });
+    return { caller, subject, rule: denial.rule, outcome: { kind: "denied", error } };
+  };
+  return decision.effect === "allow"
+    ? { kind: "allowed", operation, subject, rule: decision.rule, checkTool, deny }
+    : { kind: "refused", record: deny(decision) };
+}

@@ -1,0 +1,88 @@
+/** The result stage of the pipeline for clients that give input only with a new request. */
+
+import type { ClientChannel, InputNeeded, InputRequest, NeededInput } from "../downstream/mod.ts";
+import { DownstreamError } from "../errors.ts";
+import { isRecord } from "../json.ts";
+import type { JsonText } from "../jsonrpc/mod.ts";
+import type { OperationRequest, Outcome } from "./operation.ts";
+
+/** Maximum number of times that the client of one operation is asked; official clients give up after 10. */
+export const MAX_ROUNDS = 32;
+
+/** Maximum number of requests for input at a time. */
+export const MAX_REQUESTS = 100;
+
+/** The context of an outcome. */
+export interface RelayContext {
+  /** Name of the server; `undefined` if the operation has none. */
+  readonly server: string | undefined;
+  /** The channel to the client. */
+  readonly channel: ClientChannel;
+  readonly request: Pick<OperationRequest, "interaction">;
+  /** Whether the audit log has an entry of the operation's beginning. */
+  readonly hasBegun: boolean;
+}
+
+/** An outcome before it is known whether its client has to give input. */
+export type UnrelayedOutcome =
+  | Exclude<Outcome, { readonly kind: "input-required" }>
+  | InputNeeded;
+
+/**
+ * Returns the outcome for the client of an operation. A server of an earlier revision that refuses a call until a
+ * person has opened links needs input, too, if the client can show links.
+ *
+ * @throws {DownstreamError} if the server needs input that the client cannot give, or asks without end.
+ */
+export function relayInput(outcome: UnrelayedOutcome, context: RelayContext): Outcome {
+  switch (outcome.kind) {
+    case "input-required":
+      return requireInput(outcome, { ...context, beginsAnew: false });
+    case "rpc-error": {
+      const { downstreamMs, urlInputError } = outcome;
+      if (urlInputError === undefined || context.request.interaction === undefined) return outcome;
+      const input = context.channel.supports("url") ? readLinks(urlInputError) : undefined;
+      return input === undefined
+        ? outcome
+        : requireInput({ input, downstreamMs }, { ...context, beginsAnew: true });
+    }
+    default:
+      return outcome;
+  }
+}
+
+function requireInput(
+  { input, downstreamMs }: Omit<InputNeeded, "kind">,
+  { server = "", channel, request: { interaction }, hasBegun, beginsAnew }: RelayContext & {
+    readonly beginsAnew: boolean;
+  },
+): Outcome {
+  const fail = (reason: string): never => {
+    const message = `Server "${server}" ${reason}, so the call was ended`;
+    throw new DownstreamError("SERVER_UNAVAILABLE", server, message);
+  };
+  if (interaction === undefined) return fail("asked for input, which this request cannot have");
+  const kinds = Object.values(input.requests).map(({ kind }) => kind);
+  const unsupported = kinds.find((kind) => !channel.supports(kind));
+  if (unsupported !== undefined) {
+    return fail(`asked for input (${unsupported}), which the client does not support`);
+  }
+  if (interaction.rounds >= MAX_ROUNDS || kinds.length > MAX_REQUESTS) {
+    return fail("asked for input too often");
+  }
+  return { kind: "input-required", server, input, beginsAnew, hasBegun, downstreamMs };
+}
+
+/** Reads the links that a person has to open from the error of a server; `undefined` if it has none. */
+function readLinks(error: JsonText): NeededInput | undefined {
+  const { data: { elicitations } } = JSON.parse(error.json);
+  const links: unknown[] = Array.isArray(elicitations) ? elicitations : [];
+  const requests = links.filter(isRecord).map(
+    ({ elicitationId: _, ...params }, index): [string, InputRequest] => {
+      return [`g${index + 1}`, { kind: "url", params: { ...params, mode: "url" } }];
+    },
+  );
+  return requests.length === 0
+    ? undefined
+    : { requests: Object.fromEntries(requests), state: undefined };
+}
