@@ -4,7 +4,7 @@
  * @module
  */
 
-/** The supported revisions, newest first. */
+/** The supported revisions in which a session begins with `initialize`, newest first. */
 export const REVISIONS = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"] as const;
 
 /**
@@ -13,3 +13,6 @@ export const REVISIONS = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"
  * @see {@link https://modelcontextprotocol.io/specification/2025-03-26/basic#batching}
  */
 export const REVISION_WITH_BATCHES = "2025-03-26";
+
+/** The revision without sessions: each request of a client says everything about it. */
+export const STATELESS_REVISION = "2026-07-28";

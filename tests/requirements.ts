@@ -22,6 +22,7 @@ import { RECORDS_AND_COMMANDS } from "./requirements/records_and_commands.ts";
 import { RULES_AND_SERVERS } from "./requirements/rules_and_servers.ts";
 import { SERVERS_ITEMS } from "./requirements/servers_items.ts";
 import { SESSIONS_AND_MESSAGES } from "./requirements/sessions_and_messages.ts";
+import { STATELESS_CLIENTS } from "./requirements/stateless_clients.ts";
 import { STATELESS_HTTP } from "./requirements/stateless_http.ts";
 import { TENANTS } from "./requirements/tenants.ts";
 import { TOOLS_AND_ERRORS } from "./requirements/tools_and_errors.ts";
@@ -55,6 +56,7 @@ const sections: readonly (readonly [string, Section])[] = [
   ...Object.entries(RECORDS_AND_COMMANDS),
   ...Object.entries(COMMAND_INIT),
   ...Object.entries(OVER_HTTP),
+  ...Object.entries(STATELESS_CLIENTS),
   ...Object.entries(STATELESS_HTTP),
   ...Object.entries(TENANTS),
   ...Object.entries(ERAS),

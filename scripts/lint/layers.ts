@@ -36,6 +36,7 @@ export const LAYERS: readonly (readonly string[])[] = [
     "host_name.ts",
     "json.ts",
     "loopback.ts",
+    "reserved_meta.ts",
     "revisions.ts",
     "rounding.ts",
     "text.ts",

@@ -15,6 +15,7 @@ import {
 export interface Records {
   /** The log of calls, and the log of refusals. */
   readonly audit: AuditTrail;
+  /** The metrics. */
   readonly metrics: Metrics;
   /**
    * Whether the client's channel flushes the audit log before every write, so that operations need not

@@ -1,5 +1,4 @@
 import type { Budget } from "../budget.ts";
-import type { ServerConfig } from "../config/mod.ts";
 import {
   type ClientConnection,
   type ListKind,
@@ -8,37 +7,20 @@ import {
 } from "../downstream/mod.ts";
 import { type Channel, type IncomingRequest, Peer, RPC_CODES } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
-import {
-  CallChannel,
-  type ChannelSession,
-  LOG_LEVELS,
-  LogThreshold,
-  severityRank,
-} from "./call_channel.ts";
+import { CallChannel, type ChannelSession } from "./call_channel.ts";
 import { type ErrorBody, errorBodyOf } from "./error_body.ts";
 import { connectionAgent } from "./identification.ts";
-import { writeInstructions } from "./instructions.ts";
+import { introduce, recallServers } from "./introduction.ts";
 import { listTools } from "./list_tools.ts";
+import { LOG_LEVELS, LogThreshold, severityRank } from "./log_levels.ts";
 import { LossyNotifier } from "./lossy_notifier.ts";
-import {
-  type ChangingList,
-  ClientOffers,
-  findOfferedKinds,
-  NOTHING_OFFERED,
-  notifiedList,
-  type OfferedKinds,
-} from "./offered/mod.ts";
+import { type ChangingList, ClientOffers, notifiedList } from "./offered/mod.ts";
 import { refuseByLimits, runOperation } from "./pipeline.ts";
 import type { PipelineContext } from "./pipeline_context.ts";
-import { clientCodec2025 } from "./revisions/mod.ts";
+import { clientCodec2025, hasClaim } from "./revisions/mod.ts";
 import { hasDirectTools, isShown, shownTools } from "./shown_tools.ts";
-import {
-  allowedServers,
-  type GatewayTool,
-  loadRememberedCatalogs,
-  type RecallOptions,
-  withDescriptions,
-} from "./tools/mod.ts";
+import type { StatelessClient } from "./stateless/mod.ts";
+import type { GatewayTool } from "./tools/mod.ts";
 import { REVISION_WITH_BATCHES } from "../revisions.ts";
 import { within } from "../within.ts";
 
@@ -86,6 +68,9 @@ export class ClientSession {
   #hasTriedToInitialize = false;
   #isInitialized = false;
   #revision: string | undefined;
+  #stateless: StatelessClient | undefined;
+  #loadingStateless: Promise<StatelessClient> | undefined;
+  #hasEnded = false;
 
   /**
    * Starts to serve the client.
@@ -130,9 +115,9 @@ export class ClientSession {
     });
   }
 
-  /** The client's connection; `undefined` until the client has sent `initialize`. */
+  /** The client's connection; `undefined` until the client has sent `initialize`, or a request without a session. */
   get connection(): ClientConnection | undefined {
-    return this.#isInitialized ? this.#connection : undefined;
+    return this.#isInitialized ? this.#connection : this.#stateless?.connection;
   }
 
   /** Whether the client has subscribed to resources. */
@@ -146,7 +131,9 @@ export class ClientSession {
    * @param withinMs Time for active calls, in milliseconds.
    */
   async end(withinMs: number): Promise<void> {
+    this.#hasEnded = true;
     this.#offers.close();
+    this.#stateless?.end();
     await within(this.#peer.allAnswered().then(() => this.#peer.flush()), withinMs);
     this.#peer.cancelIncoming("The gateway ends");
   }
@@ -192,12 +179,34 @@ export class ClientSession {
   }
 
   #handleRequest(request: IncomingRequest): void | Promise<void> {
+    if (hasClaim(request.params)) return this.#handleStateless(request);
     const { method } = request;
     const decoder = clientCodec2025.decoderOf(method);
     if (decoder !== undefined) return this.#runOperation(request, decoder);
     // The first handshake is answered even beyond a limit, so that the client can learn of the limit.
     if (method === "initialize" && !this.#hasTriedToInitialize) return this.#initialize(request);
     return this.#answerWithinLimits(request);
+  }
+
+  /** Handles a request of the revision without sessions, of which a client may send some at any time. */
+  #handleStateless(request: IncomingRequest): Promise<void> {
+    if (this.#stateless !== undefined) return this.#stateless.handle(request);
+    this.#loadingStateless ??= this.#loadStateless();
+    return this.#loadingStateless.then((stateless) => stateless.handle(request));
+  }
+
+  async #loadStateless(): Promise<StatelessClient> {
+    const { createStatelessClient } = await import("./stateless/mod.ts");
+    const stateless = await createStatelessClient({
+      ...this.#options,
+      connectionId: this.id,
+      notify: this.#state.notifyOrDrop,
+      onFirstRequest: (connection) => {
+        if (!this.#isInitialized) this.#options.onInitialized(connection);
+      },
+    });
+    if (this.#hasEnded) stateless.end();
+    return this.#stateless = stateless;
   }
 
   /** Answers a request that is no operation; it counts towards the limits, as a call does. */
@@ -252,48 +261,16 @@ export class ClientSession {
     this.#revision = decoded.revision;
     this.#state.capabilities = decoded.capabilities;
     this.#connection = this.#buildConnection();
-    const servers = this.#listServers();
-    const recalling = loadRememberedCatalogs(servers, this.#recallOptions());
-    const reply = (): void => this.#replyToInitialize(request, decoded.revision, servers);
+    const introduction = { connection: this.#connection, version: this.#options.version };
+    const context = this.#options.context();
+    const reply = (): void => {
+      const answer = introduce({ ...introduction, context: this.#options.context() });
+      request.reply(clientCodec2025.encodeInitialize(decoded.revision, answer));
+      // Servers are started only now, because that takes a while and the client waits for its handshake.
+      void this.#peer.flush().then(() => this.#options.onInitialized(this.#connection));
+    };
+    const recalling = recallServers({ ...introduction, context });
     return recalling === undefined ? reply() : recalling.then(reply);
-  }
-
-  #replyToInitialize(
-    request: IncomingRequest,
-    revision: string,
-    servers: readonly ServerConfig[],
-  ): void {
-    const { version } = this.#options;
-    const described = withDescriptions(servers, this.#recallOptions());
-    const instructions = writeInstructions(described, this.#options.context().face);
-    const canToolsChange = hasDirectTools(this.#options.context());
-    const offered = this.#findOfferedKinds(servers);
-    const answer = { version, instructions, canToolsChange, offered };
-    request.reply(clientCodec2025.encodeInitialize(revision, answer));
-    // Servers are started only now, because that takes a while and the client waits for its handshake.
-    void this.#peer.flush().then(() => this.#options.onInitialized(this.#connection));
-  }
-
-  #findOfferedKinds(configs: readonly ServerConfig[]): OfferedKinds {
-    const context = this.#options.context();
-    const { servers } = context.snapshot;
-    const agent = connectionAgent(context);
-    if (agent === undefined) return NOTHING_OFFERED;
-    const allowed = configs.flatMap(({ name }) => servers.get(name) ?? []);
-    return findOfferedKinds(allowed, { ...this.#connection, agent });
-  }
-
-  /** Lists the servers that the connection's agent may use. */
-  #listServers(): ServerConfig[] {
-    const context = this.#options.context();
-    const { configuration: { servers: serverConfigs }, policy } = context.snapshot;
-    const agent = connectionAgent(context);
-    return agent === undefined ? [] : allowedServers(agent, { policy, serverConfigs });
-  }
-
-  #recallOptions(): RecallOptions {
-    const { servers } = this.#options.context().snapshot;
-    return { servers, capabilities: this.#connection.capabilities };
   }
 
   async #listTools(request: IncomingRequest): Promise<void> {

@@ -6,6 +6,7 @@ import { compilePolicy, type Policy } from "../policy/mod.ts";
 export interface Snapshot {
   /** The two files, checked and expanded. */
   readonly configuration: Configuration;
+  /** The rules. */
   readonly policy: Policy;
   /** The servers by name, in the file's order. */
   readonly servers: ReadonlyMap<string, DownstreamServer>;

@@ -249,9 +249,11 @@ export function notificationText(method: string, params: Payload | undefined): s
   return `{"jsonrpc":"2.0","method":${JSON.stringify(method)}${tail}`;
 }
 
-/** Serializes a successful answer in three parts; the second is the result. */
-export function resultParts(id: IdText, result: Payload): [string, string, string] {
-  return [`{"jsonrpc":"2.0","id":${id},"result":`, payloadText(result), "}"];
+/** Serializes a successful answer in parts. */
+export function resultParts(id: IdText, result: Payload): readonly string[] {
+  const head = `{"jsonrpc":"2.0","id":${id},"result":`;
+  if (result instanceof JsonParts) return [head, ...result.parts, "}"];
+  return [head, payloadText(result), "}"];
 }
 
 /** Serializes an error; `id` is `undefined` if the id of the request could not be read. */

@@ -132,6 +132,35 @@ export function withValue(
     : `${json.slice(0, start)}${value}${json.slice(end)}`;
 }
 
+/**
+ * Returns the members of an object except those with certain keys, as few slices of the document: separated by commas,
+ * they are what remains between the braces.
+ *
+ * @param json A valid JSON text of an object.
+ * @param keys The keys, all of whose members are left out.
+ */
+export function otherMembers(json: string, keys: readonly string[]): string[] {
+  const slices: string[] = [];
+  let sliceStart = skipSpace(json, skipSpace(json, 0) + 1);
+  let sliceEnd = sliceStart;
+  let at = sliceStart;
+  while (json.charCodeAt(at) === QUOTE) {
+    const keyStart = at;
+    const keyEnd = skipString(json, at);
+    const end = skipValue(json, skipSpace(json, skipSpace(json, keyEnd) + 1));
+    const comma = skipSpace(json, end);
+    const isLast = json.charCodeAt(comma) !== COMMA;
+    at = isLast ? comma : skipSpace(json, comma + 1);
+    if (keys.some((key) => isKey(json, keyStart, keyEnd, key))) {
+      if (sliceEnd > sliceStart) slices.push(json.slice(sliceStart, sliceEnd));
+      sliceStart = sliceEnd = at;
+    } else sliceEnd = end;
+    if (isLast) break;
+  }
+  if (sliceEnd > sliceStart) slices.push(json.slice(sliceStart, sliceEnd));
+  return slices;
+}
+
 /** The time and memory that parsing a text takes. */
 export interface ParseCost {
   /** Whether parsing would delay everything else too long, or the text is nested too deeply. */

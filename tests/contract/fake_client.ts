@@ -4,7 +4,8 @@ import {
   type ClientConnection,
   readCapabilities,
 } from "../../src/downstream/mod.ts";
-import { CallChannel, type ChannelSession, LogThreshold } from "../../src/gateway/call_channel.ts";
+import { CallChannel, type ChannelSession } from "../../src/gateway/call_channel.ts";
+import { LogThreshold } from "../../src/gateway/log_levels.ts";
 import {
   type CancelSignal,
   JsonText,

@@ -64,6 +64,6 @@ function toAnswer({ reply, urlInputError, downstreamMs }: RequestOutcome): Serve
     const { error, text } = reply;
     return { kind: "rpc-error", error, text, urlInputError, downstreamMs };
   }
-  const { text: result, bytes } = reply.result;
-  return { kind: "result", result, bytes, downstreamMs, isToolError: false };
+  const { text: result, value, bytes } = reply.result;
+  return { kind: "result", result, value, bytes, downstreamMs, isToolError: false };
 }

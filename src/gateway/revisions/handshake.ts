@@ -17,32 +17,47 @@ export function decodeInitialize(
   return { revision, capabilities: readCapabilities(capabilities) };
 }
 
+/** The gateway's description of itself for a client. */
+export interface Introduction {
+  /** The gateway's version. */
+  readonly version: string;
+  /** The instructions for the client's model. */
+  readonly instructions: string;
+  /** Whether the client is notified when its list of tools changes. */
+  readonly canToolsChange: boolean;
+  /** The kinds of things, besides tools, that the client is offered. */
+  readonly offered: OfferedKinds;
+}
+
 /**
  * Encodes the answer to `initialize`.
  *
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/lifecycle#version-negotiation}
  */
-export function encodeInitialize(
-  revision: string,
-  { version, instructions, canToolsChange, offered }: {
-    readonly version: string;
-    readonly instructions: string;
-    /** Whether the client is notified when its list of tools changes. */
-    readonly canToolsChange: boolean;
-    /** The kinds of things, besides tools, that the client is offered. */
-    readonly offered: OfferedKinds;
-  },
-): Payload {
+export function encodeInitialize(revision: string, introduction: Introduction): Payload {
+  const { version, instructions } = introduction;
   return {
     protocolVersion: revision,
-    capabilities: {
-      tools: canToolsChange ? { listChanged: true } : {},
-      ...(offered.resources && { resources: { subscribe: true, listChanged: true } }),
-      ...(offered.prompts && { prompts: { listChanged: true } }),
-      ...(offered.completions && { completions: {} }),
-      logging: {},
-    },
-    serverInfo: { name: "agent-mcp-gateway", title: "Agent MCP Gateway", version },
+    capabilities: describeCapabilities(introduction),
+    serverInfo: describeGateway(version),
     instructions,
+  };
+}
+
+/** Returns the gateway's description of itself. */
+export function describeGateway(version: string): Readonly<Record<string, string>> {
+  return { name: "agent-mcp-gateway", title: "Agent MCP Gateway", version };
+}
+
+/** Returns the capabilities of the gateway, which are the same in all revisions. */
+export function describeCapabilities(
+  { canToolsChange, offered }: Pick<Introduction, "canToolsChange" | "offered">,
+): Readonly<Record<string, unknown>> {
+  return {
+    tools: canToolsChange ? { listChanged: true } : {},
+    ...(offered.resources && { resources: { subscribe: true, listChanged: true } }),
+    ...(offered.prompts && { prompts: { listChanged: true } }),
+    ...(offered.completions && { completions: {} }),
+    logging: {},
   };
 }

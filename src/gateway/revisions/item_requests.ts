@@ -10,7 +10,7 @@ import type { RequestDecoder } from "./request.ts";
 import { rpcOperation } from "./rpc_operation.ts";
 
 /** JSON-RPC code of a resource that does not exist, or that the agent may not read. */
-const RESOURCE_NOT_FOUND = -32002;
+export const RESOURCE_NOT_FOUND = -32002;
 
 /** The decoders by method. */
 export const ITEM_DECODERS: readonly (readonly [method: string, RequestDecoder])[] = [

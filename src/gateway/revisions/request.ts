@@ -1,5 +1,6 @@
 import type { ClientCapabilities } from "../../downstream/mod.ts";
-import type { IncomingRequest, JsonText, RpcError } from "../../jsonrpc/mod.ts";
+import type { IncomingRequest, JsonParts, JsonText, RpcError } from "../../jsonrpc/mod.ts";
+import { withoutReserved } from "../../reserved_meta.ts";
 import type { OperationRequest } from "../operation.ts";
 import type { GatewayTool } from "../tools/mod.ts";
 import { type Fields, fieldsOf } from "./fields.ts";
@@ -9,7 +10,7 @@ const MAX_TOKEN_LENGTH = 1000;
 
 /** The answer to a request that is an operation. */
 export type Answer =
-  | { readonly kind: "result"; readonly result: JsonText; readonly bytes?: number }
+  | { readonly kind: "result"; readonly result: JsonText | JsonParts; readonly bytes?: number }
   | { readonly kind: "error"; readonly error: JsonText | RpcError; readonly bytes?: never }
   /** The request was cancelled. */
   | { readonly kind: "none"; readonly bytes?: never };
@@ -42,7 +43,7 @@ export function readRequest(
   { unansweredCount, notifyProgress }: RequestContext,
 ): Omit<OperationRequest, "name" | "claimedAgent" | "decode" | "encode"> {
   const { _meta } = fieldsOf(request.params);
-  const meta = _meta === undefined ? undefined : fieldsOf(_meta);
+  const meta = _meta === undefined ? undefined : withoutReserved(fieldsOf(_meta));
   const token = meta?.["progressToken"];
   return {
     method: request.method,

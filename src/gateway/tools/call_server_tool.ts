@@ -69,6 +69,8 @@ export type ServerAnswer =
   | {
     readonly kind: "result";
     readonly result: JsonText;
+    /** The parsed result, without the help. */
+    readonly value: unknown;
     /** Size of the result in UTF-8 bytes. */
     readonly bytes: number;
     readonly downstreamMs: number;
@@ -145,11 +147,11 @@ function toServerAnswer(
   words: Words,
 ): ServerAnswer {
   if (reply.ok) {
-    const { text: result, bytes } = reply.result;
+    const { text: result, value, bytes } = reply.result;
     const shownResult = isToolError
       ? withSchemaHelp(reply.result, { tool, args, words })
       : { result, bytes };
-    return { kind: "result", ...shownResult, downstreamMs, isToolError };
+    return { kind: "result", ...shownResult, value, downstreamMs, isToolError };
   }
   const { error, text } = reply;
   const isInvalid = error.code === RPC_CODES.invalidParams ||

@@ -1,0 +1,57 @@
+import type { ServerConfig } from "../config/mod.ts";
+import type { ClientConnection } from "../downstream/mod.ts";
+import { connectionAgent } from "./identification.ts";
+import { writeInstructions } from "./instructions.ts";
+import { findOfferedKinds, NOTHING_OFFERED } from "./offered/mod.ts";
+import type { PipelineContext } from "./pipeline_context.ts";
+import type { Introduction } from "./revisions/mod.ts";
+import { hasDirectTools } from "./shown_tools.ts";
+import { allowedServers, loadRememberedCatalogs, withDescriptions } from "./tools/mod.ts";
+
+/** The client to which the gateway introduces itself. */
+export interface IntroductionOptions {
+  /** The client's connection. */
+  readonly connection: ClientConnection;
+  /** The active context. */
+  readonly context: PipelineContext;
+  /** The gateway's version. */
+  readonly version: string;
+}
+
+/**
+ * Recalls what is remembered of the servers that the client's agent may use, so that the introduction describes them.
+ *
+ * @returns `undefined` if it need not be awaited.
+ */
+export function recallServers(
+  { connection: { capabilities }, context }: Omit<IntroductionOptions, "version">,
+): Promise<unknown> | undefined {
+  const { servers } = context.snapshot;
+  return loadRememberedCatalogs(listServers(context), { servers, capabilities });
+}
+
+/** Returns what the gateway says about itself, as far as the servers are known; starts nothing and reads no file. */
+export function introduce(
+  { connection, context, version }: IntroductionOptions,
+): Introduction {
+  const { face, snapshot: { servers } } = context;
+  const { capabilities } = connection;
+  const agent = connectionAgent(context);
+  const configs = listServers(context);
+  const allowed = configs.flatMap(({ name }) => servers.get(name) ?? []);
+  return {
+    version,
+    instructions: writeInstructions(withDescriptions(configs, { servers, capabilities }), face),
+    canToolsChange: hasDirectTools(context),
+    offered: agent === undefined
+      ? NOTHING_OFFERED
+      : findOfferedKinds(allowed, { ...connection, agent }),
+  };
+}
+
+/** Lists the servers that the connection's agent may use. */
+function listServers(context: PipelineContext): ServerConfig[] {
+  const { configuration: { servers: serverConfigs }, policy } = context.snapshot;
+  const agent = connectionAgent(context);
+  return agent === undefined ? [] : allowedServers(agent, { policy, serverConfigs });
+}

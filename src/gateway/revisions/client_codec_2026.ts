@@ -1,0 +1,9 @@
+/**
+ * The client codec of MCP revision 2026-07-28, in which each request says everything about its client.
+ *
+ * @see {@link https://modelcontextprotocol.io/specification/2026-07-28/server/tools}
+ */
+export { type Claim, decodeClaim } from "./claim.ts";
+export { encodeDiscover } from "./discover.ts";
+export { decoderOf } from "./stateless_operations.ts";
+export { encodeTools } from "./stateless_tool_list.ts";

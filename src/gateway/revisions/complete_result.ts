@@ -1,0 +1,58 @@
+import { isRecord } from "../../json.ts";
+import { JsonParts, otherMembers, skipSpace, textAt } from "../../jsonrpc/mod.ts";
+import { RESERVED_META, RESERVED_META_KEYS } from "../../reserved_meta.ts";
+import { describeGateway } from "./handshake.ts";
+
+/** The members of results that are replaced. */
+const REPLACED_MEMBERS = ["resultType", "ttlMs", "cacheScope", "_meta"];
+
+/** Options of completing a result. */
+export interface CompleteOptions {
+  /** The parsed result of a server; `undefined` if the gateway wrote it, without members that are replaced. */
+  readonly value: unknown;
+  /** The gateway's version. */
+  readonly version: string;
+  /** The time for which the client may use the result again, in milliseconds; `undefined` if it must not. */
+  readonly ttlMs: number | undefined;
+}
+
+/**
+ * Adds the members of the revision to a result, in front of the others. The text of a long result is not copied.
+ *
+ * @param json The text of the result, an object.
+ * @see {@link https://modelcontextprotocol.io/specification/2026-07-28/server/utilities/caching}
+ */
+export function completeResult(
+  json: string,
+  { value, version, ttlMs }: CompleteOptions,
+): JsonParts {
+  const isReplaced = isRecord(value) && REPLACED_MEMBERS.some((key) => Object.hasOwn(value, key));
+  const members = isReplaced ? otherMembers(json, REPLACED_MEMBERS) : allMembers(json);
+  const meta = isReplaced && isRecord(value._meta) ? textAt(json, "_meta") : undefined;
+  const caching = ttlMs === undefined ? "" : `,"ttlMs":${ttlMs},"cacheScope":"private"`;
+  const head = `{"resultType":"complete","_meta":${metaText(meta, version)}${caching}`;
+  const parts = [head];
+  for (const slice of members) parts.push(",", slice);
+  parts.push("}");
+  return new JsonParts(...parts);
+}
+
+/** Returns the members of an object as one slice; none if it is empty. */
+function allMembers(json: string): string[] {
+  const start = skipSpace(json, skipSpace(json, 0) + 1);
+  const end = json.lastIndexOf("}");
+  return start === end ? [] : [json.slice(start, end)];
+}
+
+let cachedInfo: { readonly version: string; readonly text: string } | undefined;
+
+/** Writes the `_meta` of a result: the gateway's name, and what the server wrote. */
+function metaText(serverMeta: string | undefined, version: string): string {
+  if (cachedInfo?.version !== version) {
+    const info = JSON.stringify(describeGateway(version));
+    cachedInfo = { version, text: `"${RESERVED_META.serverInfo}":${info}` };
+  }
+  const ownText = cachedInfo.text;
+  if (serverMeta === undefined) return `{${ownText}}`;
+  return `{${[ownText, ...otherMembers(serverMeta, RESERVED_META_KEYS)].join(",")}}`;
+}

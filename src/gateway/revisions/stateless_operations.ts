@@ -1,0 +1,82 @@
+import type { ClientCapabilities } from "../../downstream/mod.ts";
+import { JsonText, RPC_CODES, withValue } from "../../jsonrpc/mod.ts";
+import type { Outcome } from "../operation.ts";
+import { completeResult } from "./complete_result.ts";
+import { RESOURCE_NOT_FOUND } from "./item_requests.ts";
+import { decoderOf as decoderOfEarlier } from "./operations.ts";
+import type { Answer, RequestDecoder } from "./request.ts";
+
+/** JSON-RPC code with which servers of earlier revisions ask for links to be opened. */
+const URL_ELICITATION_REQUIRED = -32042;
+
+/** Time for which a client may use what servers offer without asking again, in milliseconds: servers may be slow to list. */
+export const LIST_TTL_MS = 5000;
+
+/**
+ * The methods of requests that are operations, with the time for which a client may use the result again;
+ * `undefined` for results that must not be used again.
+ */
+const OPERATIONS: ReadonlyMap<string, number | undefined> = new Map([
+  ["tools/call", undefined],
+  ["resources/list", LIST_TTL_MS],
+  ["resources/templates/list", LIST_TTL_MS],
+  ["prompts/list", LIST_TTL_MS],
+  // Resources change at any time.
+  ["resources/read", 0],
+  ["prompts/get", undefined],
+  ["completion/complete", undefined],
+]);
+
+/** Capabilities for the codec of earlier revisions, which has no errors that ask for something then. */
+const NO_CAPABILITIES: ClientCapabilities = {};
+
+/**
+ * Returns the decoder of a method's requests; `undefined` if they are no operations. Requests are as in earlier
+ * revisions, results have further members, and errors other codes.
+ *
+ * @param version The gateway's version.
+ */
+export function decoderOf(method: string, version: string): RequestDecoder | undefined {
+  const decode = OPERATIONS.has(method) ? decoderOfEarlier(method) : undefined;
+  if (decode === undefined) return undefined;
+  const ttlMs = OPERATIONS.get(method);
+  return (request, context) => {
+    const operation = decode(request, { ...context, capabilities: NO_CAPABILITIES });
+    return {
+      ...operation,
+      encode: (outcome) => encodeAnswer(operation.encode(outcome), { outcome, version, ttlMs }),
+    };
+  };
+}
+
+function encodeAnswer(
+  answer: Answer,
+  { outcome, version, ttlMs }: {
+    readonly outcome: Outcome;
+    readonly version: string;
+    readonly ttlMs: number | undefined;
+  },
+): Answer {
+  if (answer.kind === "error") return { kind: "error", error: withKnownCode(answer.error) };
+  if (answer.kind !== "result" || !(answer.result instanceof JsonText)) return answer;
+  const value = outcome.kind === "result" ? outcome.value : undefined;
+  return { ...answer, result: completeResult(answer.result.json, { value, version, ttlMs }) };
+}
+
+type AnswerError = Extract<Answer, { readonly kind: "error" }>["error"];
+
+/** Replaces the codes that the revision no longer has. */
+function withKnownCode(error: AnswerError): AnswerError {
+  if (!(error instanceof JsonText)) return { ...error, code: knownCode(error.code) };
+  const { code } = JSON.parse(error.json);
+  const known = knownCode(code);
+  if (known === code) return error;
+  return new JsonText(
+    withValue(error.json, { key: "code", value: String(known) }) ?? error.json,
+  );
+}
+
+function knownCode(code: number): number {
+  if (code === RESOURCE_NOT_FOUND) return RPC_CODES.invalidParams;
+  return code === URL_ELICITATION_REQUIRED ? RPC_CODES.internalError : code;
+}

@@ -1,0 +1,237 @@
+import type { Budget } from "../../budget.ts";
+import type { ClientConnection, ListKind, ResourceUpdate } from "../../downstream/mod.ts";
+import { type IncomingRequest, RPC_CODES, type RpcError } from "../../jsonrpc/mod.ts";
+import type { Log } from "../../log.ts";
+import { within } from "../../within.ts";
+import { type ErrorBody, errorBodyOf } from "../error_body.ts";
+import { introduce, recallServers } from "../introduction.ts";
+import { listTools } from "../list_tools.ts";
+import { type ChangingList, ClientOffers } from "../offered/mod.ts";
+import { refuseByLimits, runOperation } from "../pipeline.ts";
+import type { PipelineContext } from "../pipeline_context.ts";
+import { type Claim, clientCodec2025, type ClientCodec2026 } from "../revisions/mod.ts";
+import { hasDirectTools, isShown, shownTools } from "../shown_tools.ts";
+import type { GatewayTool } from "../tools/mod.ts";
+import { type NotifyOrDrop, RequestChannel } from "./request_channel.ts";
+
+const DISCOVER = "server/discover";
+
+/** The known requests that are no operations. */
+const OTHER_METHODS: readonly string[] = [DISCOVER, "tools/list"];
+
+/** Maximum time that the answer to `server/discover` waits for what is remembered of servers, in milliseconds. */
+const MAX_RECALL_MS = 50;
+
+/** Maximum time that the start of servers waits for the answer to the first request, in milliseconds. */
+const MAX_FIRST_ANSWER_MS = 500;
+
+/** Options of a client. */
+export interface StatelessClientOptions {
+  /** Id of the client: servers that were started for it are its own. Over HTTP, the client is a credential. */
+  readonly connectionId: string;
+  /** The gateway's tools by name. */
+  readonly tools: ReadonlyMap<string, GatewayTool>;
+  /** Returns the active context; called for each request. */
+  readonly context: () => PipelineContext;
+  /** The gateway's version. */
+  readonly version: string;
+  /** Log for warnings. */
+  readonly log: Log;
+  /** Returns the budget in which the links count that the client has received. */
+  readonly memory: () => Budget;
+  /** Sends a notification that belongs to a request. */
+  readonly notify: NotifyOrDrop;
+  /** Called once, when the client has sent a request that may need servers. */
+  readonly onFirstRequest: (connection: ClientConnection) => void;
+}
+
+/**
+ * A client of the revision without sessions: the program at the other end of a pipe, or over HTTP all programs with the
+ * same credential. Requests are handled independently of each other; the client only keeps what servers offer it.
+ *
+ * @see {@link https://modelcontextprotocol.io/specification/2026-07-28/basic}
+ */
+export class StatelessClient {
+  /** Id of the client, for the records. */
+  readonly id: string;
+  readonly #codec: ClientCodec2026;
+  readonly #options: StatelessClientOptions;
+  readonly #offers: ClientOffers;
+  #connection: ClientConnection | undefined;
+  #unansweredCount = 0;
+  #hasDiscovered = false;
+  #isClosed = false;
+
+  /** Starts to serve the client. */
+  constructor(codec: ClientCodec2026, options: StatelessClientOptions) {
+    const { connectionId, memory, log } = options;
+    this.id = connectionId;
+    this.#codec = codec;
+    this.#options = options;
+    this.#offers = new ClientOffers({ notify: () => true, memory, log });
+  }
+
+  /** The connection of the first request that may need servers; `undefined` until then. */
+  get connection(): ClientConnection | undefined {
+    return this.#connection;
+  }
+
+  /** Number of requests that are not answered yet. */
+  get unansweredCount(): number {
+    return this.#unansweredCount;
+  }
+
+  /**
+   * Handles a request that claims to belong to the revision. Resolves when the request has ended.
+   *
+   * @param request The request; its answer and its notifications go where it came from.
+   */
+  async handle(request: IncomingRequest): Promise<void> {
+    if (request.signal.aborted) return;
+    this.#unansweredCount++;
+    try {
+      await this.#dispatch(request);
+    } finally {
+      this.#unansweredCount--;
+    }
+  }
+
+  /** Ends what runs in the background, when the client has left or the gateway ends. */
+  end(): void {
+    this.#isClosed = true;
+    this.#offers.close();
+  }
+
+  /** Notifies the client, if it listens, that a reload may have changed a list. */
+  notifyListMayHaveChanged(list: ChangingList): void {
+    this.#offers.changes.addChange(list);
+  }
+
+  /** Notifies the client, if it listens, of a changed list of a server that it may use. */
+  notifyServerListChanged(_server: string, _kind: ListKind): void {}
+
+  /** Notifies the client, if it listens, of an update of a resource that it may read. */
+  notifyUpdated(_server: string, _update: ResourceUpdate): void {}
+
+  #dispatch(request: IncomingRequest): Promise<void> {
+    const { method } = request;
+    const decode = this.#codec.decoderOf(method, this.#options.version);
+    const isKnownMethod = decode !== undefined || OTHER_METHODS.includes(method);
+    const claim = this.#codec.decodeClaim(request, { isKnownMethod });
+    if ("code" in claim) return this.#refuse(request, claim);
+    const done = decode === undefined
+      ? this.#answerWithinLimits(request, claim)
+      : this.#runOperation(request, { claim, decode });
+    if (this.#connection === undefined && method !== DISCOVER) {
+      this.#start(this.#connectionOf(claim), done);
+    }
+    return done;
+  }
+
+  /** Starts servers in the background. The first request is answered before, unless it takes long. */
+  #start(connection: ClientConnection, answered: Promise<void>): void {
+    this.#connection = connection;
+    void within(answered, MAX_FIRST_ANSWER_MS).then(() => {
+      if (!this.#isClosed) this.#options.onFirstRequest(connection);
+    });
+  }
+
+  /** Refuses an invalid request, which counts towards the limits. */
+  async #refuse(request: IncomingRequest, error: RpcError): Promise<void> {
+    if (!await this.#failByLimits(request)) request.refuse(error);
+  }
+
+  /** Answers a request that is no operation; it counts towards the limits, as a call does. */
+  async #answerWithinLimits(request: IncomingRequest, claim: Claim): Promise<void> {
+    if (await this.#failByLimits(request)) return;
+    const connection = this.#connectionOf(claim);
+    return request.method === DISCOVER
+      ? await this.#discover(request, connection)
+      : await this.#listTools(request, connection);
+  }
+
+  /** Answers a request with an error if it exceeds a limit; returns whether it does. */
+  async #failByLimits(request: IncomingRequest): Promise<boolean> {
+    const { method } = request;
+    const error = await this.#refuseByLimits(request);
+    // The first description is given even beyond a limit, so that the client can learn of the limit.
+    const isFirstDiscover = method === DISCOVER && !this.#hasDiscovered;
+    if (method === DISCOVER) this.#hasDiscovered = true;
+    if (error === undefined || isFirstDiscover) return false;
+    const { message } = error;
+    request.fail({ code: clientCodec2025.LIMIT_EXCEEDED, message, data: error });
+    return true;
+  }
+
+  #refuseByLimits({ method, id }: IncomingRequest): Promise<ErrorBody | undefined> {
+    const { connectionId, context } = this.#options;
+    // Clients may send any method, and each name gets its own metrics.
+    const name = OTHER_METHODS.includes(method) ? method : "unknown";
+    const counted = { name, requestId: JSON.parse(id), unansweredCount: this.#unansweredCount };
+    return refuseByLimits(counted, { connectionId, context: context() });
+  }
+
+  async #discover(request: IncomingRequest, connection: ClientConnection): Promise<void> {
+    const { context, version } = this.#options;
+    const recalling = recallServers({ connection, context: context() });
+    if (recalling !== undefined) await within(recalling, MAX_RECALL_MS);
+    const introduction = introduce({ connection, context: context(), version });
+    request.reply(this.#codec.encodeDiscover(introduction));
+  }
+
+  async #listTools(request: IncomingRequest, connection: ClientConnection): Promise<void> {
+    const { tools, context, version } = this.#options;
+    const { cursor } = clientCodec2025.fieldsOf(request.params);
+    try {
+      const shown = await listTools(cursor ?? undefined, {
+        tools,
+        connection,
+        lists: this.#offers.lists,
+        context: context(),
+        onNoAgent: () => this.#offers.logMissingAgent(),
+      });
+      request.reply(this.#codec.encodeTools(shown, version));
+    } catch (error) {
+      const data = errorBodyOf(error);
+      if (data === undefined) throw error;
+      request.fail({ code: RPC_CODES.invalidParams, message: data.message, data });
+    }
+  }
+
+  async #runOperation(
+    request: IncomingRequest,
+    { claim: { capabilities, logLevel }, decode }: {
+      readonly claim: Claim;
+      readonly decode: clientCodec2025.RequestDecoder;
+    },
+  ): Promise<void> {
+    const { tools, connectionId, notify } = this.#options;
+    const context = this.#options.context();
+    const channel = new RequestChannel({ request, logLevel, notify });
+    const operationRequest = decode(request, {
+      findTool: (name) => {
+        const tool = tools.get(name);
+        return tool !== undefined && isShown(tool, context) ? tool : undefined;
+      },
+      hasDirectTools: () => hasDirectTools(context),
+      toolNames: () => shownTools(tools, context).map(({ name }) => name).join(", "),
+      capabilities,
+      unansweredCount: this.#unansweredCount,
+      notifyProgress: (params) => notify("notifications/progress", params, request),
+    });
+    const answer = await runOperation(operationRequest, {
+      connection: { connectionId, capabilities, channel },
+      offers: this.#offers,
+      context,
+    });
+    channel.end();
+    if (answer.kind === "result") request.reply(answer.result);
+    else if (answer.kind === "error") request.fail(answer.error);
+  }
+
+  #connectionOf({ capabilities }: Claim): ClientConnection {
+    const { connectionId, notify } = this.#options;
+    const channel = new RequestChannel({ request: undefined, logLevel: undefined, notify });
+    return { connectionId, capabilities, channel };
+  }
+}

@@ -1,0 +1,33 @@
+/**
+ * The keys of `_meta` that revision 2026-07-28 of MCP reserves for the two ends of one connection. A leaf: imports
+ * nothing of the project.
+ *
+ * @module
+ */
+
+/**
+ * The reserved keys of `_meta`.
+ *
+ * @see {@link https://modelcontextprotocol.io/specification/2026-07-28/basic}
+ */
+export const RESERVED_META = {
+  protocolVersion: "io.modelcontextprotocol/protocolVersion",
+  clientCapabilities: "io.modelcontextprotocol/clientCapabilities",
+  clientInfo: "io.modelcontextprotocol/clientInfo",
+  logLevel: "io.modelcontextprotocol/logLevel",
+  subscriptionId: "io.modelcontextprotocol/subscriptionId",
+  serverInfo: "io.modelcontextprotocol/serverInfo",
+} as const;
+
+/** All reserved keys. */
+export const RESERVED_META_KEYS: readonly string[] = Object.values(RESERVED_META);
+
+/** Returns `_meta` without the reserved keys, which say something about one connection only. */
+export function withoutReserved(
+  meta: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  if (!RESERVED_META_KEYS.some((key) => Object.hasOwn(meta, key))) return meta;
+  return Object.fromEntries(
+    Object.entries(meta).filter(([key]) => !RESERVED_META_KEYS.includes(key)),
+  );
+}
