@@ -24,6 +24,7 @@ import { SERVERS_ITEMS } from "./requirements/servers_items.ts";
 import { SESSIONS_AND_MESSAGES } from "./requirements/sessions_and_messages.ts";
 import { STATELESS_CLIENTS } from "./requirements/stateless_clients.ts";
 import { STATELESS_HTTP } from "./requirements/stateless_http.ts";
+import { STATELESS_REMOTE } from "./requirements/stateless_remote.ts";
 import { TENANTS } from "./requirements/tenants.ts";
 import { TOOLS_AND_ERRORS } from "./requirements/tools_and_errors.ts";
 
@@ -58,6 +59,7 @@ const sections: readonly (readonly [string, Section])[] = [
   ...Object.entries(OVER_HTTP),
   ...Object.entries(STATELESS_CLIENTS),
   ...Object.entries(STATELESS_HTTP),
+  ...Object.entries(STATELESS_REMOTE),
   ...Object.entries(TENANTS),
   ...Object.entries(ERAS),
   ...Object.entries(MEMORY),

@@ -67,6 +67,8 @@ export class RemoteChannel implements Channel {
   readonly #options: RemoteChannelOptions;
   // The controllers of requests whose HTTP responses are pending, by the ids of the requests.
   readonly #requestControllers = new Map<string, AbortController>();
+  // The ids of those requests that belong to no session.
+  readonly #statelessIds = new Set<string>();
   // The controllers of all messages whose HTTP responses are pending, including requests.
   readonly #controllers = new Set<AbortController>();
   // When a request was answered whose own HTTP response is still pending, oldest first.
@@ -115,14 +117,14 @@ export class RemoteChannel implements Channel {
     this.#handler = handler;
   }
 
-  send(text: string): void {
+  send(text: string, _memory?: Budget, headers?: Readonly<Record<string, string>>): void {
     if (this.#isClosed) return;
     const { id: messageId, method } = readIdAndMethod(text);
     // A message without a method is an answer, whose id belongs to a request of the server.
     const id = method === undefined ? undefined : messageId;
     const phase = phaseOf(method);
-    if (phase === "cancel") this.#cancel(text);
-    const message: OutgoingMessage = { text, id, phase };
+    if (phase === "cancel" && this.#cancel(text)) return;
+    const message: OutgoingMessage = { text, id, phase, headers };
     // Messages are sent concurrently, but a request must not overtake an earlier notification, such as
     // the one that completes the handshake.
     const earlier = this.#lastNotification;
@@ -239,6 +241,7 @@ export class RemoteChannel implements Channel {
     const { id } = message;
     this.#controllers.add(controller);
     if (id !== undefined) this.#requestControllers.set(id, controller);
+    if (id !== undefined && message.headers !== undefined) this.#statelessIds.add(id);
     const { signal } = controller;
     try {
       await earlier;
@@ -250,7 +253,10 @@ export class RemoteChannel implements Channel {
     } finally {
       this.#controllers.delete(controller);
       this.#answeredAt.delete(controller);
-      if (id !== undefined) this.#requestControllers.delete(id);
+      if (id !== undefined) {
+        this.#requestControllers.delete(id);
+        this.#statelessIds.delete(id);
+      }
     }
   }
 
@@ -290,9 +296,12 @@ export class RemoteChannel implements Channel {
     if (endsSession) this.#lose(failure);
   }
 
-  #cancel(text: string): void {
+  /** Aborts the request that a message cancels; returns whether the server learns of it from that. */
+  #cancel(text: string): boolean {
     const id = textAt(text, "params", "requestId");
-    if (id !== undefined) this.#requestControllers.get(id)?.abort();
+    if (id === undefined) return false;
+    this.#requestControllers.get(id)?.abort();
+    return this.#statelessIds.has(id);
   }
 
   #receive(data: IncomingText): Promise<void> | void {

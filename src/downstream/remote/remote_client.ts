@@ -14,6 +14,8 @@ export interface OutgoingMessage {
   readonly id: string | undefined;
   /** The message's special role in the connection, if it has one. */
   readonly phase: Phase | undefined;
+  /** HTTP headers of a request that belongs to no session; `undefined` if it belongs to the session. */
+  readonly headers: Readonly<Record<string, string>> | undefined;
 }
 
 /** Sends messages to a remote server, and receives the server's messages. */

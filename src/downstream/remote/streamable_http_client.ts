@@ -1,17 +1,12 @@
-import { AnswerTooLong, readIdAndMethod } from "../../jsonrpc/mod.ts";
 import { wait, within } from "../../within.ts";
-import { mediaTypeOf } from "../http_answers.ts";
 import { RemoteFailure } from "../remote_failure.ts";
-import { messageIn, readEvents } from "./event_stream.ts";
-import { sessionFailure } from "./http_error.ts";
-import { networkFailure } from "./network_error.ts";
-import type { OutgoingMessage, RemoteClient, RemoteClientOptions } from "./remote_client.ts";
-import { encodingOf, isEventStream, readBody } from "./response.ts";
-import type { IncomingText } from "./sse_parser.ts";
-import { startOfText } from "../../text.ts";
 import { untilAborted } from "../until_aborted.ts";
+import { sessionFailure } from "./http_error.ts";
+import type { OutgoingMessage, RemoteClient, RemoteClientOptions } from "./remote_client.ts";
+import { isEventStream } from "./response.ts";
+import { ResponseReader } from "./response_reader.ts";
 import { StandaloneStream } from "./standalone_stream.ts";
-import { explainMissingAnswer, type ReceivedResponse } from "./missing_answer.ts";
+import { sendStateless } from "./stateless_request.ts";
 
 /** Maximum number of attempts to resume the stream of a request without receiving an event. */
 const MAX_RESUMPTIONS = 5;
@@ -21,9 +16,6 @@ const FIRST_PAUSE_MS = 500;
 
 /** Minimum pause, in milliseconds: a server may ask for none, and end the stream each time. */
 const MIN_PAUSE_MS = 100;
-
-/** Size of the beginning of a stream that is kept to explain a missing answer, in bytes. */
-const BEGINNING_BYTES = 2048;
 
 /**
  * A client of Streamable HTTP: each message is sent with its own POST. The response to a request contains
@@ -52,28 +44,19 @@ export class StreamableHttpClient implements RemoteClient {
   }
 
   async send(message: OutgoingMessage, signal: AbortSignal): Promise<() => RemoteFailure> {
-    const { requester, url, untilClientReads } = this.#options;
-    const { id, phase } = message;
+    if (message.headers !== undefined) {
+      return await sendStateless(message, { client: this.#options, signal });
+    }
     const response = await this.#post(message, signal);
-    const clientReads = untilClientReads?.();
+    const reader = new ResponseReader(response, this.#options, { message, signal });
+    const clientReads = this.#options.untilClientReads?.();
     if (clientReads !== undefined) await untilAborted(clientReads, signal);
-    const encoding = encodingOf(response);
-    const received: ReceivedResponse = {
-      status: response.status,
-      mediaType: mediaTypeOf(response),
-      encoding,
-      data: undefined,
-      messageCount: 0,
-      firstBytes: undefined,
-    };
-    const { status } = response;
-    if (id === undefined || status === 202 || status === 204 || encoding !== undefined) {
-      await response.body?.cancel();
-    } else if (isEventStream(response)) await this.#readStream(response, { received, signal });
-    else await this.#readBody(response, { received, signal });
-    if (phase === "opened") this.#openStandaloneStream();
-    const redactSecrets = (text: string): string => requester.redactSecrets(text, url);
-    return () => explainMissingAnswer(received, { host: url.host, id: id ?? "", redactSecrets });
+    if (message.id === undefined || reader.isUnreadable) await response.body?.cancel();
+    else if (isEventStream(response)) {
+      await this.#readStream(reader, { firstResponse: response, signal });
+    } else await reader.readBody(response);
+    if (message.phase === "opened") this.#openStandaloneStream();
+    return () => reader.explain();
   }
 
   setHeaders(headers: Readonly<Record<string, string>>): void {
@@ -130,65 +113,27 @@ export class StreamableHttpClient implements RemoteClient {
     return response;
   }
 
-  async #readBody(
-    response: Response,
-    { received, signal }: { readonly received: ReceivedResponse; readonly signal: AbortSignal },
-  ): Promise<void> {
-    const { url, maxBytes, memory, onMessage } = this.#options;
-    let data: IncomingText;
-    try {
-      data = await readBody(response, { maxBytes, memory, signal });
-    } catch (cause) {
-      if (signal.aborted) throw signal.reason;
-      if (cause instanceof AnswerTooLong || cause instanceof RemoteFailure) throw cause;
-      throw networkFailure(cause, { url, isAnswering: true });
-    }
-    received.data = data;
-    // The content type is ignored: a body that looks like JSON may be the answer of a tool that has run.
-    if (!("reason" in data) && !/^\s*[[{]/.test(data.text)) return;
-    await onMessage(data);
-  }
-
   /** Reads the event stream of a request, and resumes it until the answer has arrived. */
   async #readStream(
-    firstResponse: Response,
-    { received, signal }: { readonly received: ReceivedResponse; readonly signal: AbortSignal },
+    reader: ResponseReader,
+    { firstResponse, signal }: { readonly firstResponse: Response; readonly signal: AbortSignal },
   ): Promise<void> {
-    const { url, maxBytes, memory, throttles, onMessage } = this.#options;
     const resumption: Resumption = { lastEventId: "", retryMs: undefined, attempts: 0 };
-    let isAnswered = false;
-    let failure: RemoteFailure | undefined;
+    let failure: unknown;
     for (let response: Response | undefined = firstResponse; response !== undefined;) {
       failure = undefined;
       try {
-        await readEvents(response, {
-          maxBytes,
-          memory,
-          throttles,
-          signal,
-          onBytes: (bytes) => received.firstBytes ??= bytes.slice(0, BEGINNING_BYTES),
-          isDone: () => isAnswered,
-          onEvent: (event) => {
-            resumption.attempts = 0;
-            resumption.lastEventId = event.id ?? resumption.lastEventId;
-            resumption.retryMs = event.retryMs ?? resumption.retryMs;
-            const message = messageIn(event);
-            if (message === undefined) return;
-            if ("reason" in message && message.reason === "too-long") {
-              throw new AnswerTooLong(message.bytes);
-            }
-            received.messageCount++;
-            received.data = beginningOf(message);
-            isAnswered ||= isAnswer(message);
-            return onMessage(message);
-          },
+        await reader.readStream(response, ({ id, retryMs }) => {
+          resumption.attempts = 0;
+          resumption.lastEventId = id ?? resumption.lastEventId;
+          resumption.retryMs = retryMs ?? resumption.retryMs;
         });
       } catch (cause) {
-        if (signal.aborted) throw signal.reason;
-        if (cause instanceof AnswerTooLong || cause instanceof RemoteFailure) throw cause;
-        failure = networkFailure(cause, { url, isAnswering: true });
+        const isBroken = cause instanceof RemoteFailure && cause.problem === "closed";
+        if (!isBroken) throw cause;
+        failure = cause;
       }
-      if (isAnswered) return;
+      if (reader.isAnswered) return;
       response = await this.#resume(resumption, signal);
     }
     if (failure !== undefined) throw failure;
@@ -234,23 +179,4 @@ interface Resumption {
   retryMs: number | undefined;
   /** Number of attempts since the last event. */
   attempts: number;
-}
-
-/** Returns the beginning of a message, without keeping the rest in memory. */
-function beginningOf(message: IncomingText): IncomingText {
-  if ("reason" in message) return message;
-  return { text: startOfText(message.text, BEGINNING_BYTES), bytes: message.bytes };
-}
-
-/** Whether a message is an answer. An array, or a message that is not UTF-8, counts as an answer. */
-function isAnswer(data: IncomingText): boolean {
-  if ("reason" in data) return true;
-  const firstCharacter = data.text.trimStart()[0];
-  if (firstCharacter !== "{") return firstCharacter === "[";
-  try {
-    const { id, method } = readIdAndMethod(data.text);
-    return method === undefined && id !== undefined;
-  } catch {
-    return false;
-  }
 }

@@ -156,10 +156,11 @@ export type ServerNotification =
   | { readonly kind: "link-done"; readonly elicitationId: string };
 
 /**
- * The special role of a message in a connection, which some transports need to know: `open` opens the
- * connection, `opened` completes the opening, `cancel` cancels a request or a task.
+ * The special role of a message in a connection, which some transports need to know: `probe` finds out
+ * the revision of the server, `open` opens the connection, `opened` completes the opening, `cancel` cancels a request or
+ * a task.
  */
-export type Phase = "open" | "opened" | "cancel";
+export type Phase = "probe" | "open" | "opened" | "cancel";
 
 /** Encodes and decodes the messages of a group of revisions on a connection to a server. */
 export interface ServerCodec {

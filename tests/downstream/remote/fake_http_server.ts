@@ -51,7 +51,7 @@ export class FakeHttpServer implements AsyncDisposable {
   readonly #listening: Promise<void>;
   #sessionCount = 0;
 
-  private constructor(handler: RequestHandler, server: Server) {
+  private constructor(handler: RequestHandler, server: Server, port: number) {
     this.handler = handler;
     this.#server = server;
     server.on("request", (request, response) => void this.#handle(request, response));
@@ -62,15 +62,16 @@ export class FakeHttpServer implements AsyncDisposable {
     });
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#listening = promise;
-    server.listen(0, "127.0.0.1", () => resolve());
+    server.listen(port, "127.0.0.1", () => resolve());
   }
 
-  /** Starts a server on a free port of 127.0.0.1. */
+  /** Starts a server on a port of 127.0.0.1, by default a free one. */
   static async start(
     handler: RequestHandler = () => {},
     server = createServer(),
+    port = 0,
   ): Promise<FakeHttpServer> {
-    const fake = new FakeHttpServer(handler, server);
+    const fake = new FakeHttpServer(handler, server, port);
     await fake.#listening;
     return fake;
   }

@@ -1,0 +1,15 @@
+import type { Section } from "../requirements.ts";
+
+/** Promises about servers of revision 2026-07-28 over HTTP. */
+export const STATELESS_REMOTE: Readonly<Record<string, Section>> = {
+  "22 Servers over HTTP without sessions": {
+    "remote.stateless":
+      "a request that belongs to no session has its own headers, and a response of its own",
+    "remote.stateless-cancel":
+      "a request without a session is cancelled by closing its connection, and only so",
+    "remote.stateless-cut":
+      "a connection that breaks ends only its own request, which is not sent again by itself",
+    "remote.stateless-errors":
+      "a JSON-RPC error is the answer of the server, whatever HTTP status it comes with",
+  },
+};
