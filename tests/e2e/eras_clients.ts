@@ -129,10 +129,12 @@ export class StatelessClient implements EraClient {
   }
 
   /** Connects to a gateway: over HTTP if it has a URL, with a token or without. */
-  static connect(gateway: RunningGateway, token?: string): StatelessClient {
-    const { url } = gateway;
+  static connect(
+    { url, client }: { readonly url: string; readonly client?: RawClient },
+    token?: string,
+  ): StatelessClient {
     return new StatelessClient(
-      url === "" ? sendOverStdio(gateway.client) : (message, signal) => {
+      url === "" && client !== undefined ? sendOverStdio(client) : (message, signal) => {
         return postMessage(url, message, { token, signal });
       },
     );

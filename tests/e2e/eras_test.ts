@@ -8,12 +8,12 @@ const CELLS: Readonly<Record<Era, Readonly<Record<Era, Cell>>>> = {
   stateless: { earlier: "C", stateless: "D" },
 };
 
-/** Features that do not work yet, by cell. */
-const PENDING: Readonly<Record<Cell, readonly string[]>> = {
-  A: [],
-  B: [""],
-  C: [""],
-  D: [""],
+/** Beginnings of the titles of features that do not work yet, by cell and transport of the client. */
+const PENDING: Readonly<Record<Cell, Readonly<Record<TransportKind, readonly string[]>>>> = {
+  A: { stdio: [], http: [] },
+  B: { stdio: [""], http: [""] },
+  C: { stdio: ["[eras.questions]", "[eras.url-error]"], http: [""] },
+  D: { stdio: [""], http: [""] },
 };
 
 /** Connects a client of an era. */
@@ -48,7 +48,7 @@ for (const transport of ["stdio", "http"] as const) {
       for (const server of started) {
         const cell = CELLS[era][server.era];
         for (const feature of FEATURES) {
-          if (!isTested(feature, cell)) continue;
+          if (!isTested(feature, cell, transport)) continue;
           const given = createCase({ cell, gateway, client, server, id: `id-${count++}` });
           await t.step(`${feature.title}, ${cell} with ${server.name}`, () => feature.run(given));
         }
@@ -57,7 +57,7 @@ for (const transport of ["stdio", "http"] as const) {
   }
 }
 
-function isTested({ title, cells }: Feature, cell: Cell): boolean {
+function isTested({ title, cells }: Feature, cell: Cell, transport: TransportKind): boolean {
   if (cells?.includes(cell) === false) return false;
-  return !PENDING[cell].some((pending) => title.includes(pending));
+  return !PENDING[cell][transport].some((pending) => title.startsWith(pending));
 }
