@@ -1,3 +1,4 @@
+import { hasEscapedKey } from "../../exact_json.ts";
 import { isRecord } from "../../json.ts";
 import { JsonParts, otherMembers, skipSpace, textAt } from "../../jsonrpc/mod.ts";
 import { RESERVED_META, RESERVED_META_KEYS } from "../../reserved_meta.ts";
@@ -26,15 +27,22 @@ export function completeResult(
   json: string,
   { value, version, ttlMs }: CompleteOptions,
 ): JsonParts {
-  const isReplaced = isRecord(value) && REPLACED_MEMBERS.some((key) => Object.hasOwn(value, key));
+  const isReplaced = value !== undefined && mayHaveReplaced(json, value);
   const members = isReplaced ? otherMembers(json, REPLACED_MEMBERS) : allMembers(json);
-  const meta = isReplaced && isRecord(value._meta) ? textAt(json, "_meta") : undefined;
+  const meta = isReplaced ? textAt(json, "_meta") : undefined;
   const caching = ttlMs === undefined ? "" : `,"ttlMs":${ttlMs},"cacheScope":"private"`;
   const head = `{"resultType":"complete","_meta":${metaText(meta, version)}${caching}`;
   const parts = [head];
   for (const slice of members) parts.push(",", slice);
   parts.push("}");
   return new JsonParts(...parts);
+}
+
+/** Whether a result of a server may have one of the members that are replaced. */
+function mayHaveReplaced(json: string, value: unknown): boolean {
+  if (!isRecord(value) || REPLACED_MEMBERS.some((key) => Object.hasOwn(value, key))) return true;
+  // The parsed value may lack a member whose key has escapes.
+  return json.includes("\\u00") && hasEscapedKey(json);
 }
 
 /** Returns the members of an object as one slice; none if it is empty. */
@@ -53,6 +61,6 @@ function metaText(serverMeta: string | undefined, version: string): string {
     cachedInfo = { version, text: `"${RESERVED_META.serverInfo}":${info}` };
   }
   const ownText = cachedInfo.text;
-  if (serverMeta === undefined) return `{${ownText}}`;
+  if (serverMeta?.startsWith("{") !== true) return `{${ownText}}`;
   return `{${[ownText, ...otherMembers(serverMeta, RESERVED_META_KEYS)].join(",")}}`;
 }

@@ -1,5 +1,7 @@
 import type { ClientChannel, InputResponse } from "../../downstream/mod.ts";
 import type { IncomingRequest } from "../../jsonrpc/mod.ts";
+import { isRecord } from "../../json.ts";
+import { withoutReserved } from "../../reserved_meta.ts";
 import { severityRank } from "../log_levels.ts";
 
 /** Sends a notification that belongs to a request, or drops it while the client does not read. */
@@ -8,6 +10,15 @@ export type NotifyOrDrop = (
   params: Readonly<Record<string, unknown>>,
   request: IncomingRequest,
 ) => void;
+
+/** Returns a notifier that leaves out the keys of `_meta` that are not for servers to write. */
+export function withoutReservedKeys(notify: NotifyOrDrop): NotifyOrDrop {
+  return (method, params, request) => {
+    const { _meta } = params;
+    const known = isRecord(_meta) ? { ...params, _meta: withoutReserved(_meta) } : params;
+    notify(method, known, request);
+  };
+}
 
 /** Options of the channel of a request. */
 export interface RequestChannelOptions {

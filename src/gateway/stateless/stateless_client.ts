@@ -12,7 +12,7 @@ import type { PipelineContext } from "../pipeline_context.ts";
 import { type Claim, clientCodec2025, type ClientCodec2026 } from "../revisions/mod.ts";
 import { hasDirectTools, isShown, shownTools } from "../shown_tools.ts";
 import type { GatewayTool } from "../tools/mod.ts";
-import { type NotifyOrDrop, RequestChannel } from "./request_channel.ts";
+import { type NotifyOrDrop, RequestChannel, withoutReservedKeys } from "./request_channel.ts";
 
 const DISCOVER = "server/discover";
 
@@ -64,10 +64,10 @@ export class StatelessClient {
 
   /** Starts to serve the client. */
   constructor(codec: ClientCodec2026, options: StatelessClientOptions) {
-    const { connectionId, memory, log } = options;
+    const { connectionId, memory, notify, log } = options;
     this.id = connectionId;
     this.#codec = codec;
-    this.#options = options;
+    this.#options = { ...options, notify: withoutReservedKeys(notify) };
     this.#offers = new ClientOffers({ notify: () => true, memory, log });
   }
 

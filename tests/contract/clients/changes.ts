@@ -10,6 +10,7 @@ import {
   TEMPLATES,
   waitForItem,
 } from "../../e2e/offers.ts";
+import { INVALID_URIS } from "./resources.ts";
 import type { OpenTransport } from "./transport.ts";
 import type { Check } from "./suite.ts";
 
@@ -90,6 +91,18 @@ export async function checkSubscriptions(transport: OpenTransport, check: Check)
     const { code, data } = await expectRpcError(client, "resources/subscribe", params);
     assert.deepEqual([code, data.code], [-32002, "RESOURCE_NOT_FOUND"]);
   });
+
+  await check(
+    "[offered.errors] invalid parameters of subscriptions are refused",
+    async () => {
+      for (const method of ["resources/subscribe", "resources/unsubscribe"]) {
+        for (const params of INVALID_URIS) {
+          const { error } = await client.request(method, params);
+          assert.equal(error?.code, -32602, `${method} ${JSON.stringify(params)}`);
+        }
+      }
+    },
+  );
 
   await check(
     "[offered.subscriptions] after a crash the gateway subscribes again, and reports an update",

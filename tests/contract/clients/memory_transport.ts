@@ -5,7 +5,7 @@ import { AgentSession } from "../../e2e/agent_session.ts";
 import type { LineTransport } from "../../e2e/raw_client.ts";
 import { ALLOW_ALL_RULES } from "../../e2e/setup.ts";
 import { openGateway } from "../../gateway/in_process.ts";
-import type { ClientTransport } from "./transport.ts";
+import { type ClientTransport, NOT_FOUND } from "./transport.ts";
 
 /** A channel in memory: the gateway runs in this process, without a transport. */
 export const MEMORY: ClientTransport = {
@@ -25,6 +25,7 @@ export const MEMORY: ClientTransport = {
     const { gateway } = await openGateway(folder, { agent: "tester" });
     const channels: Channel[] = [];
     return {
+      notFoundCode: NOT_FOUND,
       connect: async (client = {}) => {
         const [clientChannel, gatewayChannel] = createMemoryChannels();
         channels.push(clientChannel);

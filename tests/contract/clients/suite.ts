@@ -14,6 +14,7 @@ import {
   type OpenTransport,
   SERVERS,
 } from "./transport.ts";
+import { withoutSessions } from "./stateless_transport.ts";
 import { checkForwarding, checkRequestsDuringCalls } from "./forwarding.ts";
 import { checkHandshake, checkMessages } from "./messages.ts";
 
@@ -40,6 +41,28 @@ const OFFERED_GROUPS: readonly TestGroup[] = [
   checkSubscriptions,
   checkChanges,
 ];
+
+/** Registers the tests of a transport for clients of revision 2026-07-28, which have no sessions. */
+export function describeStatelessTransport(earlier: ClientTransport): void {
+  const transport = withoutSessions(earlier);
+  const deviations = new Set(Object.keys(transport.deviations));
+  const check = (t: Deno.TestContext): Check => async (title, test) => {
+    if (!deviations.delete(title)) await t.step(title, test);
+  };
+  Deno.test(`a client over ${transport.name}`, async (t) => {
+    await using opened = await transport.start(SERVERS);
+    for (const runGroup of [checkCalls, checkProgress]) await runGroup(opened, check(t));
+  });
+  Deno.test(`resources and prompts over ${transport.name}`, async (t) => {
+    await using opened = await transport.start(OFFERING_SERVERS);
+    for (const runGroup of [checkLists, checkReads, checkPrompts]) await runGroup(opened, check(t));
+  });
+  Deno.test(`tools shown directly over ${transport.name}`, async (t) => {
+    await using opened = await transport.start(DIRECT_SERVERS);
+    await checkDirectTools(opened, check(t));
+    assert.deepEqual([...deviations], [], "No test has the title of these deviations");
+  });
+}
 
 /** Registers the tests of a transport. */
 export function describeClientTransport(transport: ClientTransport): void {

@@ -26,6 +26,8 @@ export interface ClientTransport {
 
 /** A gateway to which clients connect. */
 export interface OpenTransport extends AsyncDisposable {
+  /** The JSON-RPC code of a resource that does not exist. */
+  readonly notFoundCode: number;
   /**
    * Connects a client.
    *
@@ -62,6 +64,9 @@ export const OFFERING_SERVERS = {
   },
 };
 
+/** The JSON-RPC code of a resource that does not exist, in the revisions that have sessions. */
+export const NOT_FOUND = -32002;
+
 const ARGS = ["--agent", "tester", "--init-strategy", "lazy"];
 
 /** Standard input and output: a gateway process for each client. */
@@ -71,6 +76,7 @@ export const STDIO: ClientTransport = {
   start: (servers) => {
     const gateways = new AsyncDisposableStack();
     return Promise.resolve({
+      notFoundCode: NOT_FOUND,
       connect: async (client = {}) => {
         return gateways.use(
           await startGateway({ servers, args: ARGS, transport: "stdio", initialize: client }),
@@ -98,6 +104,7 @@ export const HTTP: ClientTransport = {
     });
     const transports: HttpTransport[] = [];
     return {
+      notFoundCode: NOT_FOUND,
       connect: async (client = {}) => {
         const transport = createTransport(gateway);
         transports.push(transport);

@@ -30,6 +30,7 @@ Deno.test("[eras.results] members that a server gave itself are replaced, whatev
     const result = complete(`{"x":0,"${key}":0,"y":1,"${key}":2}`, 5);
     assert.equal(result, `${HEAD}${INFO}},"ttlMs":5,"cacheScope":"private","x":0,"y":1}`);
   }
+  assert.equal(complete('{"_meta":[{"a":1}],"b":2}'), `${HEAD}${INFO}},"b":2}`);
   const reserved = '{"_meta":{"io.modelcontextprotocol/subscriptionId":1}}';
   assert.equal(complete(reserved), `${HEAD}${INFO}}}`);
 });
