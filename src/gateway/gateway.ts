@@ -17,13 +17,14 @@ import type { Log } from "../log.ts";
 import type { Tracer } from "../trace.ts";
 import { Metrics, writePrometheus } from "../metrics/mod.ts";
 import { boundAgent } from "./identification.ts";
-import type { ConnectedClient, RecordedRefusal } from "./http/mod.ts";
+import type { ConnectedClient, RecordedRefusal, StatelessConnection } from "./http/mod.ts";
 import type { PipelineContext } from "./pipeline_context.ts";
 import type { Records } from "./records.ts";
 import { Reloader, type ReloadOptions } from "./reload.ts";
 import { ClientSession } from "./session.ts";
 import { hasDirectTools } from "./shown_tools.ts";
 import { buildSnapshot, type Snapshot } from "./snapshot.ts";
+import { StatelessEndpoint } from "./stateless_endpoint.ts";
 import { buildStatus } from "./status.ts";
 import { type GatewayTool, gatewayTools } from "./tools/mod.ts";
 import { warmServers } from "./warm_servers.ts";
@@ -65,6 +66,9 @@ export interface ConnectOptions {
   readonly onClosed: () => void;
 }
 
+/** A connected client, with a session or without one. */
+type ServedClient = ClientSession | StatelessEndpoint;
+
 /** Time limits for ending a gateway. */
 export interface EndOptions {
   /** Maximum time for active calls to be answered, in milliseconds. */
@@ -93,7 +97,7 @@ export class Gateway {
   readonly #options: GatewayOptions;
   readonly #limits: CallLimits;
   readonly #records: Records;
-  readonly #sessions = new Set<ClientSession>();
+  readonly #clients = new Set<ServedClient>();
   readonly #processes: Processes;
   readonly #context: ServerContext;
   readonly #reloader: Reloader;
@@ -145,15 +149,15 @@ export class Gateway {
         });
       },
       onListChanged: (server, kind, connectionId) => {
-        for (const session of this.#sessions) {
-          const isAffected = connectionId === undefined || connectionId === session.id;
-          if (isAffected) session.notifyServerListChanged(server, kind);
+        for (const client of this.#clients) {
+          const isAffected = connectionId === undefined || connectionId === client.id;
+          if (isAffected) client.notifyServerListChanged(server, kind);
         }
       },
       onResourceUpdated: (server, update, connectionIds) => {
         const ids = new Set(connectionIds);
-        for (const session of this.#sessions) {
-          if (ids.has(session.id)) session.notifyUpdated(server, update);
+        for (const client of this.#clients) {
+          if (ids.has(client.id)) client.notifyUpdated(server, update);
         }
       },
       authorize: (config, pending) => {
@@ -182,37 +186,18 @@ export class Gateway {
    */
   connect(channel: Channel, options: ConnectOptions): ConnectedClient {
     const { agent, onClosed } = options;
-    const { settings, version, tracer, log } = this.#options;
-    const { transport, face, maxNameLength } = settings;
+    const { settings, version, log } = this.#options;
     const bound = boundAgent(settings.agent, agent);
-    if (transport === "stdio") this.#stdioChannel = channel;
+    if (settings.transport === "stdio") this.#stdioChannel = channel;
     // No answer may leave before its record is written. A flush before each write serves many answers.
     channel.onBeforeWrite?.(() => this.#records.audit.flush());
     const flushedByChannel = channel.onBeforeWrite !== undefined;
-    let context: PipelineContext = {
-      snapshot: this.#snapshot,
-      identity: { bound, defaultAgent: settings.defaultAgent },
-      limits: this.#limits,
-      records: { ...this.#records, flushedByChannel },
-      tracer,
-      transport,
-      face,
-      maxNameLength,
-      log,
-      gateway: this,
-    };
     const session = new ClientSession(channel, {
       tools: this.tools,
       version,
       log,
       memory: () => this.memory.share(`agent ${bound ?? ""}`),
-      // Every operation needs the context, so it is created once for each snapshot.
-      context: () => {
-        if (context.snapshot !== this.#snapshot) {
-          context = { ...context, snapshot: this.#snapshot };
-        }
-        return context;
-      },
+      context: this.#createContext(bound, flushedByChannel),
       onInitialized: (connection) => {
         // Watching starts only now, because it takes 10 ms and the client waits for its handshake.
         this.#reloader.start();
@@ -231,25 +216,35 @@ export class Gateway {
       },
       onClosed,
     });
-    this.#sessions.add(session);
-    const releaseServers = (): void => {
-      for (const server of [...this.#snapshot.servers.values(), ...this.#replacedServers.keys()]) {
-        void server.releaseClient(session.id, DISCONNECTED_CLIENT_GRACE);
-      }
-    };
+    this.#clients.add(session);
     return {
       get isInitialized() {
         return session.connection !== undefined;
       },
       releaseServers: () => {
         // A client that returns expects its subscriptions.
-        if (!session.hasSubscriptions) releaseServers();
+        if (!session.hasSubscriptions) this.#releaseServers(session);
       },
-      disconnect: () => {
-        this.#sessions.delete(session);
-        void session.end(0);
-        releaseServers();
-      },
+      disconnect: () => this.#disconnect(session),
+    };
+  }
+
+  /** Serves a client without a session, whose requests come one by one with the same credential. */
+  connectStateless({ agent }: Pick<ConnectOptions, "agent">): StatelessConnection {
+    const { settings, version, log } = this.#options;
+    const bound = boundAgent(settings.agent, agent);
+    const endpoint = new StatelessEndpoint({
+      tools: this.tools,
+      version,
+      log,
+      memory: () => this.memory.share(`agent ${bound ?? ""}`),
+      context: this.#createContext(bound, false),
+    });
+    this.#clients.add(endpoint);
+    return {
+      isAwaited: false,
+      receive: (...received) => endpoint.receive(...received),
+      disconnect: () => this.#disconnect(endpoint),
     };
   }
 
@@ -305,7 +300,7 @@ export class Gateway {
   /** Ends the clients' calls, then the servers, then the records. */
   async end({ callsMs, gracePeriods }: EndOptions): Promise<void> {
     this.#reloader.silence();
-    await Promise.all([...this.#sessions].map((session) => session.end(callsMs)));
+    await Promise.all([...this.#clients].map((client) => client.end(callsMs)));
     const servers = [...this.#snapshot.servers.values(), ...this.#replacedServers.keys()];
     await Promise.all(servers.map((server) => server.close(0, gracePeriods)));
     // A process may outlive its session for a moment if the session broke.
@@ -336,20 +331,55 @@ export class Gateway {
     }
     if (this.#options.settings.transport === "http") void this.#warm(undefined, previous);
     else {
-      for (const { connection } of this.#sessions) {
+      for (const { connection } of this.#clients) {
         if (connection !== undefined) void this.#warm(connection, previous);
       }
     }
     const { face } = this.#options.settings;
     const mayToolsChange = [previous, this.#snapshot]
       .some((snapshot) => hasDirectTools({ face, snapshot }));
-    for (const session of this.#sessions) {
-      if (mayToolsChange) session.notifyListMayHaveChanged("tools");
-      session.notifyListMayHaveChanged("resources");
-      session.notifyListMayHaveChanged("prompts");
-      session.adaptSubscriptions();
+    for (const client of this.#clients) {
+      if (mayToolsChange) client.notifyListMayHaveChanged("tools");
+      client.notifyListMayHaveChanged("resources");
+      client.notifyListMayHaveChanged("prompts");
+      client.adaptSubscriptions();
     }
     for (const listener of this.#configurationListeners) listener();
+  }
+
+  /** Returns the context of a client's operations, which is created once for each snapshot. */
+  #createContext(bound: string | undefined, flushedByChannel: boolean): () => PipelineContext {
+    const { settings: { defaultAgent, transport, face, maxNameLength }, tracer, log } =
+      this.#options;
+    let context: PipelineContext = {
+      snapshot: this.#snapshot,
+      identity: { bound, defaultAgent },
+      limits: this.#limits,
+      records: { ...this.#records, flushedByChannel },
+      tracer,
+      transport,
+      face,
+      maxNameLength,
+      log,
+      gateway: this,
+    };
+    return () => {
+      if (context.snapshot !== this.#snapshot) context = { ...context, snapshot: this.#snapshot };
+      return context;
+    };
+  }
+
+  #disconnect(client: ServedClient): void {
+    this.#clients.delete(client);
+    void client.end(0);
+    this.#releaseServers(client);
+  }
+
+  /** Stops the servers that only this client uses. */
+  #releaseServers({ id }: ServedClient): void {
+    for (const server of [...this.#snapshot.servers.values(), ...this.#replacedServers.keys()]) {
+      void server.releaseClient(id, DISCONNECTED_CLIENT_GRACE);
+    }
   }
 
   #warm(connection: ClientConnection | undefined, previous?: Snapshot): Promise<void> {

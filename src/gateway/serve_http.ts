@@ -41,6 +41,7 @@ export async function serveHttp(gateway: Gateway, options: ServeHttpOptions): Pr
     revisions: REVISIONS,
     authenticator,
     accept: (channel, agent) => gateway.connect(channel, { agent, onClosed: () => {} }),
+    acceptStateless: (credential) => gateway.connectStateless({ agent: credential?.agent }),
     isReady: () => isReady,
     memory: gateway.memory,
     metrics: () => gateway.writeMetrics() + writeGauges(service) + refusals.write(),
@@ -54,7 +55,7 @@ export async function serveHttp(gateway: Gateway, options: ServeHttpOptions): Pr
   });
   gateway.onConfigurationChange(() => {
     authenticator.onRulesChanged();
-    service.endInvalidSessions();
+    service.endInvalidClients();
   });
   void gateway.open().then(() => isReady = true);
   log.info(`Listening on ${service.url}`);
@@ -91,11 +92,17 @@ function explainListenError(error: unknown, { host }: Settings): string {
   }
 }
 
-/** Returns the numbers of sessions and connections in the text format of Prometheus. */
-function writeGauges({ sessionCount, connectionCount }: HttpService): string {
-  const counts = { sessions: sessionCount, connections: connectionCount };
-  return Object.entries(counts).map(([noun, count]) => {
+/** Returns the numbers of sessions, connections and clients in the text format of Prometheus. */
+function writeGauges(
+  { sessionCount, connectionCount, statelessClientCount }: HttpService,
+): string {
+  const gauges = [
+    ["sessions", "Open sessions.", sessionCount],
+    ["connections", "Open connections.", connectionCount],
+    ["stateless_clients", "Clients without a session.", statelessClientCount],
+  ] as const;
+  return gauges.map(([noun, help, count]) => {
     const name = `mcp_gateway_http_${noun}`;
-    return `# HELP ${name} Open ${noun}.\n# TYPE ${name} gauge\n${name} ${count}\n`;
+    return `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${name} ${count}\n`;
   }).join("");
 }

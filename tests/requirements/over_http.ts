@@ -10,7 +10,8 @@ export const OVER_HTTP: Readonly<Record<string, Section>> = {
     "http.accepted": "notifications and answers are accepted with 202",
     "http.invalid": "an invalid message is refused with 400 and a JSON-RPC error",
     "http.requests": "invalid HTTP requests get the status that explains them",
-    "http.later-revision": "a client that probes for a later revision gets method-not-found",
+    "http.later-revision":
+      "a client that probes for a later revision, but names none, gets method-not-found",
     "http.stream": "a call with progress, or a long one, is answered by a stream",
     "http.call-stream": "a server's request during a call comes on the stream of that call",
     "http.cancel": "a cancelled call gets no answer, and its stream ends",

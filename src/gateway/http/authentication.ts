@@ -55,3 +55,17 @@ export interface Authenticator {
    */
   buildMetadata?(origin: string): Readonly<Record<string, unknown>> | undefined;
 }
+
+/**
+ * Whether a client may continue what it has begun.
+ *
+ * @param credential The credential with which it began; `undefined` if none was required then.
+ */
+export function mayContinue(
+  credential: Credential | undefined,
+  authenticator: Authenticator,
+): boolean {
+  return credential === undefined
+    ? !authenticator.requiresCredential
+    : authenticator.isValid(credential);
+}

@@ -51,6 +51,11 @@ export class BodyWriter implements HeldData {
     if (response.destroyed) this.#close();
   }
 
+  /** Whether so much is queued that unimportant data should be dropped, before the connection has to be closed. */
+  get hasSlowReader(): boolean {
+    return this.#queuedBytes > this.#context.limits.queuedBytes / 2;
+  }
+
   /** Registers a listener for the end of the response, by the gateway or by the client. */
   onClose(listener: () => void): void {
     if (this.#isClosed) listener();

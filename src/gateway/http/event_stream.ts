@@ -1,6 +1,19 @@
 /** The media type of server-sent events. */
 export const EVENT_STREAM = "text/event-stream";
 
+/** The headers of a response that is a stream. */
+export const STREAM_HEADERS: Readonly<Record<string, string>> = {
+  "content-type": EVENT_STREAM,
+  "x-accel-buffering": "no",
+};
+
+/** An event with a message. */
+export interface StreamEvent {
+  /** The id of the event, after which the client can resume; absent if it cannot. */
+  readonly id?: string;
+  readonly message: string;
+}
+
 const encoder = new TextEncoder();
 
 /**
@@ -28,13 +41,13 @@ export class EventStream {
     return this.#controller !== undefined;
   }
 
-  /** Sends a message with an id, after which the client can resume. */
-  send(id: string, message: string): void {
-    this.#write(formatEvent({ id, message }));
+  /** Sends a message. */
+  send(event: StreamEvent): void {
+    this.#write(formatEvent(event));
   }
 
   /** Sends messages together: thousands of short ones take as long as one long message. */
-  sendAll(events: readonly { readonly id: string; readonly message: string }[]): void {
+  sendAll(events: readonly StreamEvent[]): void {
     if (events.length > 0) this.#write(events.map(formatEvent).join(""));
   }
 
@@ -74,6 +87,7 @@ export class EventStream {
   }
 }
 
-function formatEvent({ id, message }: { readonly id: string; readonly message: string }): string {
-  return `id: ${id}\nevent: message\ndata: ${message}\n\n`;
+function formatEvent({ id, message }: StreamEvent): string {
+  const idLine = id === undefined ? "" : `id: ${id}\n`;
+  return `${idLine}event: message\ndata: ${message}\n\n`;
 }

@@ -2,7 +2,7 @@ import type { Channel, ChannelHandler, Message } from "../../jsonrpc/mod.ts";
 import type { Credential } from "./authentication.ts";
 import type { Budget } from "../../budget.ts";
 import type { HeldDataLimit } from "./held_data.ts";
-import { EventStream } from "./event_stream.ts";
+import { EventStream, type StreamEvent } from "./event_stream.ts";
 import { type PostResponseOptions, PostResponseWriter, type StreamOwner } from "./post_response.ts";
 import { ReplayBuffer, type SentEvent } from "./replay_buffer.ts";
 
@@ -208,13 +208,11 @@ export class HttpSession implements Channel, StreamOwner {
 
   #sendOnGetStream(position: number, text: string): void {
     this.#lastSentPosition = position;
-    this.#getStream?.send(eventId(GET_STREAM, position), text);
+    this.#getStream?.send({ id: eventId(GET_STREAM, position), message: text });
   }
 }
 
-function identifyEvent(
-  { stream, position, text }: SentEvent,
-): { readonly id: string; readonly message: string } {
+function identifyEvent({ stream, position, text }: SentEvent): StreamEvent {
   return { id: eventId(stream, position), message: text };
 }
 

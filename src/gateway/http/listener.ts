@@ -219,6 +219,8 @@ export class Listener {
         this.#acceptedCredentials.add(credentialHash, agent);
         return connection === undefined || this.#connections.countConnection(connection, agent);
       },
+      onClose: (listener) => writer.onClose(listener),
+      hasSlowReader: () => writer.hasSlowReader,
       receiveMessage: ({ maxBytes, agent }, handle) => {
         return receiveMessage(incoming, {
           maxBytes,

@@ -85,6 +85,8 @@ export function corsHeaders(corsOrigins: readonly string[]): Middleware {
       "Authorization",
       "Content-Type",
       "Last-Event-ID",
+      "Mcp-Method",
+      "Mcp-Name",
       "Mcp-Protocol-Version",
       "Mcp-Session-Id",
     ],

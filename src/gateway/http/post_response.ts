@@ -118,6 +118,6 @@ export class PostResponseWriter implements ResponseWriter {
   #sendOnStream(text: string): void {
     if (this.#streamNumber === undefined) return;
     const id = this.#owner.keepForReplay(this.#streamNumber, text);
-    this.#stream?.send(id, text);
+    this.#stream?.send({ id, message: text });
   }
 }

@@ -9,7 +9,8 @@ export type RefusalReason =
   | "host"
   | "origin"
   | "metrics"
-  | "connections";
+  | "connections"
+  | "headers";
 
 const LOGIN_REASONS: ReadonlySet<string> = new Set<RefusalReason>([
   "no_token",

@@ -25,6 +25,10 @@ export interface RequestContext {
    * @returns Whether the connections that the agent uses at the same time are within its share.
    */
   countConnection(agent: string | undefined): boolean;
+  /** Registers a listener for the end of the response, by the gateway or because the client disconnects. */
+  onClose(listener: () => void): void;
+  /** Whether the client reads the response so slowly that unimportant messages should be dropped. */
+  hasSlowReader(): boolean;
   /**
    * Receives the message in the body and handles it. The `Request` has no body, because creating a stream for each
    * request is slow.

@@ -16,6 +16,8 @@ const SINGLE_HEADERS: ReadonlySet<string> = new Set([
   "content-type",
   "host",
   "last-event-id",
+  "mcp-method",
+  "mcp-name",
   "mcp-protocol-version",
   "mcp-session-id",
   "origin",

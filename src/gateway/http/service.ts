@@ -8,6 +8,7 @@ import { HTTP_LIMITS, type HttpLimits } from "./limits.ts";
 import { Listener } from "./listener.ts";
 import { readOpenFileLimit } from "./open_file_limit.ts";
 import type { RefusedRequest } from "./refusals.ts";
+import { type AcceptStatelessClient, StatelessClients } from "./stateless_clients.ts";
 import { readCertificate, type TlsFiles } from "./tls_files.ts";
 
 /** Options of the HTTP service. */
@@ -27,12 +28,14 @@ export interface ServiceOptions {
     | "sessionIdleS"
     | "sessionMaxS"
   >;
-  /** The supported MCP revisions, the newest first. */
+  /** The supported MCP revisions with sessions, the newest first. */
   readonly revisions: readonly string[];
   /** Authenticates requests. */
   readonly authenticator: Authenticator;
-  /** Starts to serve a client. */
+  /** Starts to serve a client with a session. */
   readonly accept: AcceptClient;
+  /** Starts to serve a client without a session. */
+  readonly acceptStateless: AcceptStatelessClient;
   /** Whether every server that starts with the gateway has answered or failed. */
   readonly isReady: () => boolean;
   /** Returns the metrics in the text format of Prometheus. */
@@ -59,14 +62,16 @@ export class HttpService {
   readonly url: string;
   readonly #listener: Listener;
   readonly #sessions: SessionStore;
+  readonly #statelessClients: StatelessClients;
   readonly #watch: FileWatch | undefined;
   readonly #draining: { isOn: boolean };
   readonly #timers: ReturnType<typeof setInterval>[] = [];
 
   private constructor(
     listener: Listener,
-    { sessions, watch, draining, scheme, limits }: {
+    { sessions, statelessClients, watch, draining, scheme, limits }: {
       sessions: SessionStore;
+      statelessClients: StatelessClients;
       watch: FileWatch | undefined;
       draining: { isOn: boolean };
       scheme: string;
@@ -75,16 +80,18 @@ export class HttpService {
   ) {
     this.#listener = listener;
     this.#sessions = sessions;
+    this.#statelessClients = statelessClients;
     this.#watch = watch;
     this.#draining = draining;
     const { address, port } = listener.address;
     const host = address.includes(":") ? `[${address}]` : address;
     this.url = `${scheme}://${host}:${port}/mcp`;
-    this.#timers.push(
-      setInterval(() => sessions.startDueStreams(), Math.min(TICK_MS, limits.streamAfterMs)),
-      setInterval(() => sessions.keepStreamsAlive(), limits.streamKeepAliveMs),
-      setInterval(() => sessions.sweep(), SWEEP_MS),
-    );
+    const clients = [sessions, statelessClients];
+    const repeat = (action: (clients: SessionStore | StatelessClients) => void, ms: number): void =>
+      void this.#timers.push(setInterval(() => clients.forEach(action), ms));
+    repeat((all) => all.startDueStreams(), Math.min(TICK_MS, limits.streamAfterMs));
+    repeat((all) => all.keepStreamsAlive(), limits.streamKeepAliveMs);
+    repeat((all) => all.sweep(), SWEEP_MS);
   }
 
   /**
@@ -94,7 +101,7 @@ export class HttpService {
    * for the operator.
    */
   static async open(options: ServiceOptions): Promise<HttpService> {
-    const { settings, authenticator, accept, memory, log } = options;
+    const { settings, authenticator, accept, acceptStateless, memory, log } = options;
     const limits = {
       ...HTTP_LIMITS,
       connections: await findConnectionLimit(log),
@@ -116,6 +123,13 @@ export class HttpService {
       memory,
       limits,
     });
+    const statelessClients = new StatelessClients({
+      accept: acceptStateless,
+      authenticator,
+      maxClients: settings.maxSessions,
+      idleMs: settings.sessionIdleS * 1000,
+      limits,
+    });
     const onInternalError = (error: unknown): void => {
       const reason = error instanceof Error ? error.stack ?? error.message : String(error);
       log.error("A request failed for a fault of the gateway", { reason });
@@ -123,6 +137,7 @@ export class HttpService {
     const app = createApp({
       ...options,
       sessions,
+      statelessClients,
       limits,
       isDraining: () => draining.isOn,
       onInternalError,
@@ -141,7 +156,14 @@ export class HttpService {
     });
     if (tlsFiles !== undefined) watchCertificate(tlsFiles, { watch, listener, log });
     const scheme = certificate === undefined ? "http" : "https";
-    return new HttpService(listener, { sessions, watch, draining, scheme, limits });
+    return new HttpService(listener, {
+      sessions,
+      statelessClients,
+      watch,
+      draining,
+      scheme,
+      limits,
+    });
   }
 
   /** Number of open connections. */
@@ -154,21 +176,28 @@ export class HttpService {
     return this.#sessions.size;
   }
 
+  /** Number of clients without a session. */
+  get statelessClientCount(): number {
+    return this.#statelessClients.size;
+  }
+
   /** Refuses new sessions and requests; active calls continue. */
   refuseNewWork(): void {
     this.#draining.isOn = true;
   }
 
-  /** Ends the sessions whose credentials are not valid under the active rules. */
-  endInvalidSessions(): void {
+  /** Ends the sessions and requests whose credentials are not valid under the active rules. */
+  endInvalidClients(): void {
     this.#sessions.sweep();
+    this.#statelessClients.sweep();
   }
 
-  /** Ends all sessions with their streams, and stops listening. */
+  /** Ends all sessions and requests with their streams, and stops listening. */
   async close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     this.#watch?.stop();
     this.#sessions.close();
+    this.#statelessClients.close();
     await this.#listener.close();
   }
 }

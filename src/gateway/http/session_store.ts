@@ -1,6 +1,7 @@
 import type { Channel } from "../../jsonrpc/mod.ts";
-import type { Authenticator, Credential } from "./authentication.ts";
+import { type Authenticator, type Credential, mayContinue } from "./authentication.ts";
 import type { Budget } from "../../budget.ts";
+import { findEvicted } from "./eviction.ts";
 import { HeldDataLimit } from "./held_data.ts";
 import { HttpSession } from "./http_session.ts";
 import { shareName } from "./request_context.ts";
@@ -131,39 +132,21 @@ export class SessionStore {
     for (const { session } of [...this.#sessions.values()]) this.end(session);
   }
 
-  #mustEnd(session: HttpSession): boolean {
+  #mustEnd({ credential, openedAt, lastUsedAt, isInUse }: HttpSession): boolean {
     const { authenticator, idleMs, maxMs } = this.#options;
-    const { credential, openedAt, lastUsedAt, isInUse } = session;
     const now = performance.now();
     if (now - openedAt > maxMs || (!isInUse && now - lastUsedAt > idleMs)) return true;
     // A session that was opened before credentials were configured has no credential, and must not continue.
-    return credential === undefined
-      ? authenticator.requiresCredential
-      : !authenticator.isValid(credential);
+    return !mayContinue(credential, authenticator);
   }
 
-  /**
-   * Makes room for a session of an agent. If another agent has at least two sessions more than this one, a session of
-   * the agent with the most sessions ends. Otherwise an idle session ends: one of this agent, or of an agent that has
-   * more sessions than it. Returns whether there is room.
-   */
+  /** Makes room for a session of an agent; returns whether there is room. */
   #makeRoom(agent: string | undefined): boolean {
     this.sweep();
     if (this.#sessions.size < this.#options.maxSessions) return true;
-    // Sessions that are not in use come first, and among equals the least recently used.
-    const sessions = [...this.#sessions.values()].map(({ session }) => session)
-      .toSorted((a, b) => Number(a.isInUse) - Number(b.isInUse) || a.lastUsedAt - b.lastUsedAt);
-    const byAgent = Map.groupBy(sessions, ({ credential }) => credential?.agent);
-    const ownCount = byAgent.get(agent)?.length ?? 0;
-    const [largest = []] = [...byAgent.values()].toSorted((a, b) => b.length - a.length);
-    const idleSince = performance.now() - this.#options.limits.evictableAfterMs;
-    const evicted = largest.length > ownCount + 1
-      ? largest[0]
-      : sessions.find(({ credential, isInUse, lastUsedAt }) => {
-        const count = byAgent.get(credential?.agent)?.length ?? 0;
-        const isDisplaceable = credential?.agent === agent || count > ownCount;
-        return isDisplaceable && !isInUse && lastUsedAt <= idleSince;
-      });
+    const sessions = [...this.#sessions.values()].map(({ session }) => session);
+    const { evictableAfterMs: idleMs } = this.#options.limits;
+    const evicted = findEvicted(sessions, { agent, idleMs });
     if (evicted !== undefined) this.end(evicted);
     return evicted !== undefined;
   }

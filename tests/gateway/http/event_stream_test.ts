@@ -5,7 +5,7 @@ Deno.test("[http.resume] messages that are sent together are one chunk of the bo
   const stream = new EventStream();
   stream.sendAll([]);
   stream.sendAll([{ id: "1-1", message: '{"a":1}' }, { id: "1-2", message: '{"b":2}' }]);
-  stream.send("1-3", '{"c":3}');
+  stream.send({ id: "1-3", message: '{"c":3}' });
   stream.end();
   const decoder = new TextDecoder();
   const chunks = (await Array.fromAsync(stream.body)).map((chunk) => decoder.decode(chunk));

@@ -1,7 +1,18 @@
 import assert from "node:assert/strict";
 import { Budget } from "../../../src/budget.ts";
-import { type Authenticator, type HttpLimits, HttpService } from "../../../src/gateway/http/mod.ts";
-import { type Channel, type IncomingRequest, JsonText, Peer } from "../../../src/jsonrpc/mod.ts";
+import {
+  type Authenticator,
+  type Credential,
+  type HttpLimits,
+  HttpService,
+} from "../../../src/gateway/http/mod.ts";
+import {
+  type Channel,
+  type IncomingRequest,
+  IndependentRequests,
+  JsonText,
+  Peer,
+} from "../../../src/jsonrpc/mod.ts";
 import { createLog } from "../../../src/log.ts";
 
 /** Settings of the service that differ from the defaults. */
@@ -83,6 +94,63 @@ export class FakeGatewaySession {
   }
 }
 
+/** The gateway's side of a client without a session. It answers the methods of `#answer`, which are not MCP methods. */
+export class FakeStatelessConnection {
+  /** Calls of `wait` that are not answered yet. */
+  readonly heldCalls: IncomingRequest[] = [];
+  readonly requests: IndependentRequests;
+  readonly credential: Credential | undefined;
+  isAwaited = false;
+  hasDisconnected = false;
+
+  constructor(credential: Credential | undefined) {
+    this.credential = credential;
+    this.requests = new IndependentRequests({
+      request: (request) => this.#answer(request),
+      unexpected: () => {},
+    });
+  }
+
+  receive(...received: Parameters<IndependentRequests["receive"]>): IncomingRequest {
+    return this.requests.receive(...received);
+  }
+
+  disconnect(): void {
+    this.hasDisconnected = true;
+    this.requests.cancelAll("gone");
+  }
+
+  async #answer(request: IncomingRequest): Promise<void> {
+    const { size = 0, count = 0, code = 0 } = request.params as Record<string, number>;
+    switch (request.method) {
+      case "echo":
+      case "tools/call":
+      case "resources/read":
+        return request.reply(request.paramText() ?? {});
+      case "fill":
+        return request.reply({ json: "x".repeat(size) });
+      case "refuse":
+        return request.refuse({ code, message: "refused" });
+      case "fail":
+        return request.fail(new JsonText(`{"code": ${code}, "message": "failed"}`));
+      case "progress":
+      case "subscriptions/listen":
+        for (let index = 0; index < count; index++) {
+          // Other work must run between the messages of a flood.
+          if (size > 0) await new Promise((resolve) => setTimeout(resolve));
+          if (!request.hasSlowReader) {
+            request.notify(`{"method":"progress","params":"${"x".repeat(size)}"}`);
+          }
+        }
+        return void this.heldCalls.push(request);
+      case "wait":
+        return void this.heldCalls.push(request);
+      default:
+        return request.failUnknownMethod();
+    }
+  }
+}
+
 /** An HTTP service on loopback, and both ends of its sessions. */
 export class HttpFixture implements AsyncDisposable {
   readonly service: HttpService;
@@ -90,6 +158,8 @@ export class HttpFixture implements AsyncDisposable {
   readonly log: readonly string[];
   /** The gateway's ends of all sessions, in the order in which they were opened. */
   readonly gatewaySessions: FakeGatewaySession[];
+  /** The gateway's sides of all clients without sessions, in the order of their first requests. */
+  readonly statelessConnections: FakeStatelessConnection[];
   /** Statuses and reasons of the refused requests. */
   readonly refused: readonly string[];
   readonly url: string;
@@ -98,8 +168,13 @@ export class HttpFixture implements AsyncDisposable {
   private constructor(
     service: HttpService,
     gatewaySessions: FakeGatewaySession[],
-    { log, refused }: { readonly log: readonly string[]; readonly refused: readonly string[] },
+    { statelessConnections, log, refused }: {
+      readonly statelessConnections: FakeStatelessConnection[];
+      readonly log: readonly string[];
+      readonly refused: readonly string[];
+    },
   ) {
+    this.statelessConnections = statelessConnections;
     this.log = log;
     this.refused = refused;
     this.service = service;
@@ -110,6 +185,7 @@ export class HttpFixture implements AsyncDisposable {
 
   static async open(options: HttpFixtureOptions = {}): Promise<HttpFixture> {
     const gatewaySessions: FakeGatewaySession[] = [];
+    const statelessConnections: FakeStatelessConnection[] = [];
     const log: string[] = [];
     const refused: string[] = [];
     const service = await HttpService.open({
@@ -141,13 +217,18 @@ export class HttpFixture implements AsyncDisposable {
           },
         };
       },
+      acceptStateless: (credential) => {
+        const connection = new FakeStatelessConnection(credential);
+        statelessConnections.push(connection);
+        return connection;
+      },
       isReady: () => true,
       metrics: () => "figures 1\n",
       onRefused: ({ status, reason = "" }) => void refused.push(`${status} ${reason}`),
       log: createLog({ level: "warn", write: (text) => void log.push(text) }),
       ...(options.limits === undefined ? {} : { limits: options.limits }),
     });
-    return new HttpFixture(service, gatewaySessions, { log, refused });
+    return new HttpFixture(service, gatewaySessions, { statelessConnections, log, refused });
   }
 
   /** Sends an HTTP request. */
@@ -173,6 +254,18 @@ export class HttpFixture implements AsyncDisposable {
     const id = response.headers.get("mcp-session-id");
     assert.ok(id);
     return new FixtureSession(this, { "mcp-session-id": id, ...headers });
+  }
+
+  /** Sends a request without a session, with the headers of its revision unless others are given. */
+  async sendStateless(
+    method: string,
+    params: Readonly<Record<string, unknown>> = {},
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Response> {
+    return await this.send("POST", statelessRequest(method, params), {
+      ...statelessHeaders(method, params),
+      ...headers,
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -210,6 +303,33 @@ export class FixtureSession {
 /** Creates a JSON-RPC request. */
 export function request(method: string, id: number | string = 1, params: unknown = {}): unknown {
   return { jsonrpc: "2.0", id, method, params };
+}
+
+/** The claim of revision 2026-07-28. */
+export const CLAIM = {
+  "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+  "io.modelcontextprotocol/clientCapabilities": {},
+};
+
+/** Creates a request of revision 2026-07-28. */
+export function statelessRequest(
+  method: string,
+  params: Readonly<Record<string, unknown>> = {},
+): unknown {
+  return request(method, 1, { _meta: CLAIM, ...params });
+}
+
+/** Returns the headers of a request of revision 2026-07-28. */
+export function statelessHeaders(
+  method: string,
+  { name, uri }: Readonly<Record<string, unknown>> = {},
+): Record<string, string> {
+  const named = name ?? uri;
+  return {
+    "mcp-protocol-version": "2026-07-28",
+    "mcp-method": method,
+    ...(typeof named === "string" ? { "mcp-name": named } : {}),
+  };
 }
 
 /** An event of a stream. */

@@ -1,36 +1,7 @@
 import assert from "node:assert/strict";
-import type { Authenticator, Credential } from "../../../src/gateway/http/mod.ts";
 import { waitUntil } from "../../e2e/wait.ts";
 import { EventReader, HttpFixture, request } from "./http_fixture.ts";
-
-/** An authenticator that accepts any name as a token, except names that a test has removed. */
-class NameAuthenticator implements Authenticator {
-  readonly requiresCredential = true;
-  readonly removedNames = new Set<string>();
-
-  authenticate({ authorization }: { authorization: string | null }) {
-    const [, name = ""] = /^Bearer (.+)$/.exec(authorization ?? "") ?? [];
-    if (name === "" || this.removedNames.has(name)) {
-      return Promise.resolve({
-        kind: "refused" as const,
-        status: 401 as const,
-        message: "Who are you?",
-        wwwAuthenticate: 'Bearer realm="x"',
-        retryAfterS: 3,
-      });
-    }
-    const credential: Credential = { id: name, agent: `agent-${name}` };
-    return Promise.resolve({ kind: "credential" as const, credential });
-  }
-
-  isValid({ id }: Credential): boolean {
-    return !this.removedNames.has(id);
-  }
-
-  buildMetadata(origin: string) {
-    return { resource: `${origin}/mcp` };
-  }
-}
+import { NameAuthenticator } from "./name_authenticator.ts";
 
 const bearer = (name: string) => ({ authorization: `Bearer ${name}` });
 
@@ -74,7 +45,7 @@ Deno.test("a session belongs to the agent that opened it", async (t) => {
       const call = session.post(request("wait", "w"));
       await waitUntil("the call arrives", () => fixture.gatewaySessions[0]?.heldCalls.length === 1);
       authenticator.removedNames.add("one");
-      fixture.service.endInvalidSessions();
+      fixture.service.endInvalidClients();
       assert.deepEqual(await reader.remainingMessages(), []);
       assert.equal((await call).status, 404);
       await (await call).text();
