@@ -1,6 +1,6 @@
 import { detachSlice } from "../text.ts";
 import type { DroppedMessage } from "./channel.ts";
-import { textAt } from "./scan.ts";
+import { hasEscapedName, textAt } from "./scan.ts";
 import { utf8Bytes } from "./utf8.ts";
 
 /** The id of a request, a string or a number, as JSON text so that it is never rounded. */
@@ -132,6 +132,9 @@ export interface InvalidMessage {
 /** The text of a message, as received. */
 export type MessageSource = Pick<RequestMessage, "text" | "bytes" | "memory">;
 
+const ESCAPED_NAME =
+  "The members of a request and of its parameters must have names without escapes";
+
 /**
  * Classifies one parsed message that is not a batch.
  *
@@ -176,6 +179,7 @@ function readCall(
 ): Message {
   const { method, params } = message;
   if (typeof method !== "string") return invalid('"method" must be a string', id, text, "call");
+  if (hasEscapedName(text)) return invalid(ESCAPED_NAME, undefined, text, "call");
   if (params !== undefined && (typeof params !== "object" || params === null)) {
     return invalid('"params" must be an object', id, text, "call");
   }
@@ -184,6 +188,7 @@ function readCall(
     return invalid('"id" must be a string or a number', undefined, text, "call");
   }
   const body = detachedTextAt(text, "params");
+  if (body !== undefined && hasEscapedName(body)) return invalid(ESCAPED_NAME, id, text, "call");
   return { kind: "request", id, method, params, body, bytes, memory, text };
 }
 

@@ -9,7 +9,7 @@ import {
   readMessage,
   RPC_CODES,
 } from "./message.ts";
-import { canBeTooComplex, elementTexts, measureParseCost } from "./scan.ts";
+import { canBeTooComplex, elementTexts, hasEscapedName, measureParseCost } from "./scan.ts";
 import { utf8Bytes } from "./utf8.ts";
 
 /** Maximum number of messages in a batch: the answer to an invalid message is many times its size. */
@@ -94,7 +94,7 @@ function parseEnvelope({ text, bytes, memory }: MessageSource): Message | undefi
     // Everything around the result is ASCII.
     return { kind: "result", id, value, body, bytes: bytes - (text.length - body.length), text };
   }
-  if (typeof value !== "object" || value === null) return undefined;
+  if (typeof value !== "object" || value === null || hasEscapedName(body)) return undefined;
   return {
     kind: "request",
     // The body is almost the whole message, but the id and the method may outlive it in an answer.

@@ -161,6 +161,21 @@ export function otherMembers(json: string, keys: readonly string[]): string[] {
   return slices;
 }
 
+/**
+ * Whether the name of a member of an object has an escape. `JSON.parse` may confuse such a name with one that it has
+ * read before, so that the value of a member is not that of its text.
+ *
+ * @param json A valid JSON text of an object, or of any other value.
+ */
+export function hasEscapedName(json: string): boolean {
+  if (!json.includes("\\")) return false;
+  for (let member = memberAfter(json, 0); member !== undefined;) {
+    if (json.slice(member.keyStart, member.keyEnd).includes("\\")) return true;
+    member = memberAfter(json, member.end);
+  }
+  return false;
+}
+
 /** The time and memory that parsing a text takes. */
 export interface ParseCost {
   /** Whether parsing would delay everything else too long, or the text is nested too deeply. */
@@ -270,19 +285,32 @@ class StringTable {
 }
 
 function findMember(json: string, objectStart: number, key: string): [number, number] | undefined {
-  if (json[objectStart] !== "{") return undefined;
   let found: [number, number] | undefined;
-  let at = skipSpace(json, objectStart + 1);
-  while (json.charCodeAt(at) === QUOTE) {
-    const keyEnd = skipString(json, at);
-    const start = skipSpace(json, skipSpace(json, keyEnd) + 1);
-    const end = skipValue(json, start);
-    if (isKey(json, at, keyEnd, key)) found = [start, end];
-    at = skipSpace(json, end);
-    if (json.charCodeAt(at) !== COMMA) break;
-    at = skipSpace(json, at + 1);
+  for (let member = memberAfter(json, objectStart); member !== undefined;) {
+    const { keyStart, keyEnd, start, end } = member;
+    if (isKey(json, keyStart, keyEnd, key)) found = [start, end];
+    member = memberAfter(json, end);
   }
   return found;
+}
+
+/** The ranges of a member's key, with its quotes, and of its value. */
+interface Member {
+  readonly keyStart: number;
+  readonly keyEnd: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Returns the first member of the object that starts at a position, or the member after the one that ends there. */
+function memberAfter(json: string, before: number): Member | undefined {
+  const separator = skipSpace(json, before);
+  if (json[separator] !== "{" && json[separator] !== ",") return undefined;
+  const keyStart = skipSpace(json, separator + 1);
+  if (json.charCodeAt(keyStart) !== QUOTE) return undefined;
+  const keyEnd = skipString(json, keyStart);
+  const start = skipSpace(json, skipSpace(json, keyEnd) + 1);
+  return { keyStart, keyEnd, start, end: skipValue(json, start) };
 }
 
 function isKey(json: string, start: number, end: number, key: string): boolean {

@@ -233,6 +233,27 @@ Deno.test("conditions judge the arguments that the server receives", async (t) =
     ['{"path":["/ok/a","/b"]}', false],
     ["{}", false],
   ];
+  await t.step(
+    "[rules.conditions-sent] arguments that are there twice are judged as they are sent, whatever V8 has read before",
+    async () => {
+      const good = '{"path":"/ok/a"}';
+      const forms = [
+        (args: string) => `"name":"odd__echo","arguments":${args}`,
+        (args: string) =>
+          `"name":"execute_tool","arguments":{"server":"odd","tool":"echo","args":${args}}`,
+      ];
+      for (const write of forms) {
+        const evil = write('{"path":"/a"}').replace(/^.*?"arguments":/, "");
+        // V8 reads `"argument\\u0073"` as `argument\\`, once it has read that name after the same members.
+        for (const name of ["argument\\\\", "argument\\\\", "argument\\u0073", "arguments"]) {
+          const params = `{"first":0,${write(good)},"${name}":${evil}}`;
+          const { message } = await client.requestText("tools/call", params);
+          assert.doesNotMatch(JSON.stringify(message), /\\"path\\":\\"\/a\\"/, params);
+        }
+      }
+    },
+  );
+
   for (const [name, send] of Object.entries(senders)) {
     await t.step(
       `[rules.conditions-sent] arguments in ${name} are judged as they are sent`,
