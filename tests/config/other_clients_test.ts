@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { findNameFault, foldName } from "../../src/config/name_faults.ts";
+import { findNameFault, foldName, quoteName } from "../../src/config/name_faults.ts";
 import { checkFiles } from "./check_files.ts";
 import { cpuMs } from "../cpu_time.ts";
 
@@ -66,6 +66,7 @@ Deno.test("[config.odd-names] faults in a name are spaces at its ends and invisi
     "a\u202eb": "contains an invisible character, U+202E",
     "a\u200d": "ends with an invisible character, U+200D",
     "a\u{e0061}b": "contains an invisible character, U+E0061",
+    "a\u17b4b": "contains an invisible character, U+17B4",
     " \u2060": "has no visible characters",
   };
   for (const [name, description] of Object.entries(faults)) {
@@ -80,6 +81,8 @@ Deno.test("[config.odd-names] faults in a name are spaces at its ends and invisi
     "?",
     "caf\u00e9",
     "\u4e2d\u6587",
+    // A private-use character may be visible.
+    "a\ue000b",
     family,
     `${family} x`,
   ];
@@ -88,6 +91,7 @@ Deno.test("[config.odd-names] faults in a name are spaces at its ends and invisi
   }
   assert.equal(findNameFault(`${family} `)?.correctedName, family);
   assert.equal(foldName("Caf\u00e9"), foldName("cafe\u0301\u200b "));
+  assert.equal(quoteName("a\u17b4\uffa0\u202e"), '"a\\u{17b4}\\u{ffa0}\\u{202e}"');
 });
 
 Deno.test("[config.odd-names] a hundred thousand patterns are checked within 1.5 s", async () => {
