@@ -5,12 +5,12 @@
  */
 
 /** Describes a valid agent id, to follow "expected" in a message. */
-export const agentIdShape = "1 to 128 letters, digits, `-`, `_` or `.`";
+export const AGENT_ID_SHAPE = "1 to 128 letters, digits, `-`, `_` or `.`";
 
 /** Matches a whole agent id. */
-export const agentIdPattern = /^[A-Za-z0-9._-]{1,128}$/;
+export const AGENT_ID_PATTERN = /^[A-Za-z0-9._-]{1,128}$/;
 
 /** Whether a text is a well-formed agent id, whether or not the rules contain the agent. */
 export function isAgentId(text: string): boolean {
-  return agentIdPattern.test(text);
+  return AGENT_ID_PATTERN.test(text);
 }

@@ -28,7 +28,7 @@ export interface PrintedCondition {
 
 /** A decision and the steps that led to it; the last step has `found`. */
 export interface PrintedExplanation extends PrintedDecision {
-  /** The conditions that are not known to hold or not; absent unless the decision depends on them. */
+  /** The conditions that the decision depends on; absent if it depends on none. */
   readonly depends_on?: readonly PrintedCondition[];
   /** The conditions behind a denial; absent if there are none. */
   readonly conditions?: readonly PrintedCondition[];
@@ -77,9 +77,10 @@ export interface DecisionSubject {
   readonly prompt?: string | undefined;
 }
 
-/** The call that a decision is about, as far as it is known. */
+/** The call that a decision is about; a part that is absent is not known. */
 export type CallFacts = {
   readonly args?: CallArguments | undefined;
+  /** The tool as its server lists it. */
   readonly listed?: ListedTool | undefined;
 };
 
@@ -120,10 +121,7 @@ function toPrintedExplanation(
       step: name,
       searched,
       ...(skipped !== undefined && {
-        skipped: skipped.map(({ isOpen, ...condition }) => ({
-          ...toPrintedCondition(condition),
-          state: isOpen ? "depends" as const : "fails" as const,
-        })),
+        skipped: skipped.map((entry) => ({ ...toPrintedCondition(entry), state: entry.state })),
       }),
       ...(found !== undefined && { found: { decision: found.effect, rule: found.rule } }),
     })),

@@ -1,6 +1,6 @@
 import type { ConfigProblem } from "../errors.ts";
 import { checkConditions } from "./check_conditions.ts";
-import { agentIdShape, isAgentId } from "../agent_id.ts";
+import { AGENT_ID_SHAPE, isAgentId } from "../agent_id.ts";
 import type { Document, Path } from "./document.ts";
 import { entriesOf, isObject, type JsonObject } from "./json_value.ts";
 import { isSecureUrl } from "../loopback.ts";
@@ -32,7 +32,7 @@ function checkAgents(document: Document): ConfigProblem[] {
   const owners = new Map<string, string>();
   for (const [id, agent] of entriesOf(agents)) {
     if (!isAgentId(id)) {
-      const message = `expected an agent id of ${agentIdShape}`;
+      const message = `expected an agent id of ${AGENT_ID_SHAPE}`;
       problems.push(document.createProblem(["agents", id], message, "key"));
     }
     const tokens = isObject(agent) ? agent["token_sha256"] : undefined;

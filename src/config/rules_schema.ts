@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { agentIdPattern } from "../agent_id.ts";
+import { AGENT_ID_PATTERN } from "../agent_id.ts";
 import { readInstant } from "./instant.ts";
 import { isSecureUrl } from "../loopback.ts";
 import {
@@ -155,7 +155,7 @@ const jwt = objectSchema({
 export const rulesSchema = objectSchema({
   $schema: z.optional(stringSchema("Address of the JSON Schema of this file.")),
   agents: recordSchema(agent, { plural: "agents", brief: "The agents, by id." }).check(
-    z.meta({ propertyNames: { pattern: agentIdPattern.source } }),
+    z.meta({ propertyNames: { pattern: AGENT_ID_PATTERN.source } }),
   ),
   defaults: z.optional(objectSchema({
     deny_on_missing_agent: z._default(

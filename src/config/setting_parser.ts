@@ -1,4 +1,4 @@
-import { agentIdShape, isAgentId } from "../agent_id.ts";
+import { AGENT_ID_SHAPE, isAgentId } from "../agent_id.ts";
 import { expandHome } from "./environment.ts";
 
 /** Turns the text of a flag or variable into a value. */
@@ -13,7 +13,7 @@ export interface SettingParser<T> {
 export const pathParser: SettingParser<string> = { expected: "a path", read: expandHome };
 /** Parses the id of an agent. */
 export const agentIdParser: SettingParser<string> = {
-  expected: agentIdShape,
+  expected: AGENT_ID_SHAPE,
   read: (text) => isAgentId(text) ? text : undefined,
 };
 /** Parses a boolean. */

@@ -1,7 +1,7 @@
 import type { CallArguments } from "./call_arguments.ts";
 import type { CompiledAgent, CompiledGrants, RuleList, ServerLists } from "./compile.ts";
 import type { ListedTool } from "./condition.ts";
-import type { EntryKind, FoundCondition, SkippedEntry } from "./entries.ts";
+import type { EntryKind, JudgedCondition, SkippedEntry } from "./entries.ts";
 import { toToolName } from "./tool_entries.ts";
 import { toUriName } from "./uri_entries.ts";
 
@@ -99,8 +99,8 @@ export interface Step {
 
 /** An entry that a step has skipped. */
 export interface SkippedStep extends DecidingCondition {
-  /** Whether the condition depends on arguments or annotations that are not known; otherwise it does not hold. */
-  readonly isOpen: boolean;
+  /** Whether the condition does not hold, or depends on arguments or annotations that are not known. */
+  readonly state: "fails" | "depends";
 }
 
 interface Search {
@@ -217,7 +217,7 @@ function decideItem<Name>(
   const skipped: SkippedItem[] = [];
   for (const search of denyOverrides ? DENY_OVERRIDES_ORDER : ITEM_ORDER) {
     const decision = runStep(search, lists[search.effect], { name, steps, skipped });
-    if (decision !== undefined) return concludeOpen(decision, skipped);
+    if (decision !== undefined) return concludeUndecided(decision, skipped);
   }
   // An allowed server allows all its items of this kind, unless the rules also list allowed ones.
   const [firstList] = lists.allow;
@@ -225,7 +225,7 @@ function decideItem<Name>(
     ? serverDecision
     : denyByDefault(firstList.path, skipped);
   const step = { name: `${kind} default`, searched: [] } as const;
-  return concludeOpen(addDecidingStep(decision, step, steps), skipped);
+  return concludeUndecided(addDecidingStep(decision, step, steps), skipped);
 }
 
 /** Denies because no entry has allowed the access; names an entry whose condition does not hold, if there is one. */
@@ -236,13 +236,13 @@ function denyByDefault(path: string, skipped: readonly SkippedItem[]): Decision 
 }
 
 /** Returns the decision; if conditions that are not known yet might change it, one that depends on them. */
-function concludeOpen(decision: Decision, skipped: readonly SkippedItem[]): Decision {
-  const open = skipped.filter(({ isOpen }) => isOpen);
-  const [first] = open;
-  if (first === undefined || open.every(({ effect }) => effect === decision.effect)) {
+function concludeUndecided(decision: Decision, skipped: readonly SkippedItem[]): Decision {
+  const undecided = skipped.filter(({ state }) => state === "depends");
+  const [first] = undecided;
+  if (first === undefined || undecided.every(({ effect }) => effect === decision.effect)) {
     return decision;
   }
-  const conditions = open.map(describeSkipped);
+  const conditions = undecided.map(describeSkipped);
   return { effect: "depends", rule: ruleOf(first), errors: NO_ERRORS, conditions };
 }
 
@@ -282,7 +282,7 @@ function runStep<Name>(
   const decision = findDecision(search, lists, { name, skipped });
   if (steps !== undefined) {
     const skippedHere = skipped.slice(firstSkipped)
-      .map((item) => ({ ...describeSkipped(item), isOpen: item.isOpen }));
+      .map((item) => ({ ...describeSkipped(item), state: item.state }));
     steps.push({
       name: search.name,
       searched: lists.map(({ path }) => path),
@@ -316,7 +316,7 @@ function describeSkipped(
 
 /** Returns the conditions that do not hold, and with which entries would have allowed the access. */
 function failedConditions(skipped: readonly SkippedItem[]): DecidingCondition[] {
-  const failed = skipped.filter(({ isOpen, effect }) => !isOpen && effect === "allow");
+  const failed = skipped.filter(({ state, effect }) => state === "fails" && effect === "allow");
   const correctable = failed.filter(({ condition }) => condition.isCorrectable());
   return (correctable.length > 0 ? correctable : failed).slice(0, MAX_CONDITIONS)
     .map(describeSkipped);
@@ -331,8 +331,8 @@ function findDecision<Name>(
     const found = list.findEntry(kind, name);
     if (found === undefined) continue;
     if (typeof found === "number") return decideBy({ list, index: found, effect }, skipped);
-    for (const { index, isOpen, condition } of found.skipped) {
-      skipped.push({ list, index, isOpen, condition, effect });
+    for (const { index, state, condition } of found.skipped) {
+      skipped.push({ list, index, state, condition, effect });
     }
     const { index, condition } = found;
     if (index !== undefined) return decideBy({ list, index, effect, condition }, skipped);
@@ -343,7 +343,7 @@ function findDecision<Name>(
 /** Returns the decision of an entry; a denial has the conditions that would have to change. */
 function decideBy(
   { list, index, effect, condition }: Pick<SkippedItem, "list" | "index" | "effect"> & {
-    readonly condition?: FoundCondition | undefined;
+    readonly condition?: JudgedCondition | undefined;
   },
   skipped: readonly SkippedItem[],
 ): Decision {

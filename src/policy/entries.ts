@@ -6,13 +6,12 @@ export type EntryKind = "explicit" | "wildcard" | "any";
 /** An entry whose name matches, but whose condition does not hold, or depends on something that is not known. */
 export interface SkippedEntry {
   readonly index: number;
-  /** Whether the condition depends on something that is not known. */
-  readonly isOpen: boolean;
-  readonly condition: FoundCondition;
+  readonly state: "fails" | "depends";
+  readonly condition: JudgedCondition;
 }
 
 /** A condition that was judged. */
-export interface FoundCondition {
+export interface JudgedCondition {
   /** Returns whether other arguments can make an `allow` match, or a `deny` not match. */
   readonly isCorrectable: () => boolean;
   /** Returns the change that would make an `allow` match, or a `deny` not match; takes longer than to judge. */
@@ -20,17 +19,17 @@ export interface FoundCondition {
 }
 
 /** The result of a search in a list with conditions. */
-export interface FoundEntry {
+export interface SearchResult {
   /** The index of the first entry that matches; absent if none does. */
   readonly index?: number;
   /** The condition of that entry; absent if it has none. */
-  readonly condition?: FoundCondition;
+  readonly condition?: JudgedCondition;
   /** The entries before it whose names match. */
   readonly skipped: readonly SkippedEntry[];
 }
 
 /** Returns the first entry of a kind that matches the name: its index alone if the list has no conditions. */
-export type FindEntry<Name> = (kind: EntryKind, name: Name) => number | FoundEntry | undefined;
+export type FindEntry<Name> = (kind: EntryKind, name: Name) => number | SearchResult | undefined;
 
 /** Compiles a list of names and patterns. */
 export function compileEntries(

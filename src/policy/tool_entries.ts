@@ -77,7 +77,7 @@ export function compileToolEntries(
         requirement: () => condition.describe(name),
       };
       if (state === "holds") return { index, skipped, condition: judged };
-      skipped.push({ index, isOpen: state === "depends", condition: judged });
+      skipped.push({ index, state, condition: judged });
     }
     return skipped.length === 0 ? undefined : { skipped };
   };

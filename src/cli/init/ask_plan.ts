@@ -1,5 +1,5 @@
 import { escapeControls } from "../../text.ts";
-import { agentIdShape, isAgentId } from "../../agent_id.ts";
+import { AGENT_ID_SHAPE, isAgentId } from "../../agent_id.ts";
 import { type Choice, Prompter, type Terminal } from "./prompter.ts";
 import { askFaces } from "./ask_faces.ts";
 import { type ClientId, clientTitle } from "./clients.ts";
@@ -162,7 +162,7 @@ async function askAgents(
         const invalid = names.find((name) => !isAgentId(name));
         return invalid === undefined
           ? undefined
-          : `${invalid} is not an agent name: expected ${agentIdShape}`;
+          : `${invalid} is not an agent name: expected ${AGENT_ID_SHAPE}`;
       },
     },
   );
