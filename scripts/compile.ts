@@ -7,6 +7,7 @@
  * @module
  */
 
+import { removeIfThere } from "../src/atomic_file.ts";
 import { bundleGateway } from "./bundle.ts";
 import { permissionFlags } from "./permissions.ts";
 
@@ -70,7 +71,7 @@ export async function compile(options: CompileOptions): Promise<void> {
     }
     await Deno.rename(temporaryFile, output);
   } finally {
-    await removeIfExists(temporaryFile);
+    await removeIfThere(temporaryFile);
   }
 }
 
@@ -112,14 +113,6 @@ function quoteWord(word: string): string {
 
 function toAbsolutePath(path: string): string {
   return /^([/\\]|[A-Za-z]:)/.test(path) ? path : `${Deno.cwd()}/${path}`;
-}
-
-async function removeIfExists(path: string): Promise<void> {
-  try {
-    await Deno.remove(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
 }
 
 /**

@@ -11,6 +11,7 @@
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import config from "../deno.json" with { type: "json" };
+import { isFile } from "../src/file_identity.ts";
 import { executableName } from "./compile.ts";
 import { permissionFlags } from "./permissions.ts";
 
@@ -71,7 +72,7 @@ async function installPackage(folder: string): Promise<CommandLine> {
 async function compileExecutable(folder: string, bundle?: string): Promise<CommandLine> {
   const output = join(folder, executableName(NAME));
   const tool = resolve(ROOT, "../shared/tools/compile_here");
-  if (await isFile(tool)) {
+  if (isFile(tool)) {
     if (bundle === undefined) await runTask("bundle");
     const source = bundle ?? join(ROOT, "dist", `${NAME}.js`);
     // The tool adds `--no-prompt` itself.
@@ -97,13 +98,4 @@ async function run(command: string, args: readonly string[], cwd: string): Promi
   if (success) return;
   const decoder = new TextDecoder();
   throw new Error(`${command} failed:\n${decoder.decode(stdout)}${decoder.decode(stderr)}`.trim());
-}
-
-async function isFile(path: string): Promise<boolean> {
-  try {
-    return (await Deno.stat(path)).isFile;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }

@@ -3,6 +3,7 @@
  * reads only the id and the size of answers.
  */
 
+import { joinBytes, totalLength } from "../../src/bytes.ts";
 import { INITIALIZE, type LoadOptions, type LoadResult, summarizeTimes } from "./load.ts";
 
 /** Time limit of a load in milliseconds; each of its calls adds one millisecond. */
@@ -66,16 +67,14 @@ export class LoadClient implements AsyncDisposable {
 
   load({ count, inFlight, call, minBytes }: LoadOptions): Promise<LoadResult> {
     const { promise, resolve, reject } = Promise.withResolvers<LoadResult>();
-    const timer = setTimeout(() => {
-      reject(
-        new Error(`Only ${answered} of ${sent} calls were answered in time: ${call}`),
-      );
-    }, LOAD_LIMIT_MS + count);
-    promise.catch(() => {}).finally(() => clearTimeout(timer));
     const times = new Float64Array(count);
     const started = performance.now();
     let sent = 0;
     let answered = 0;
+    const timer = setTimeout(() => {
+      reject(new Error(`Only ${answered} of ${sent} calls were answered in time: ${call}`));
+    }, LOAD_LIMIT_MS + count);
+    promise.catch(() => {}).finally(() => clearTimeout(timer));
     this.#reject = reject;
     const sendNext = (): void => {
       if (sent === count) return;
@@ -137,31 +136,24 @@ export class LoadClient implements AsyncDisposable {
 
   #handleLine(parts: readonly Uint8Array[]): void {
     // The id is at the beginning or at the end of the answer; a chunk may end inside it.
-    const head = this.#decoder.decode(
-      joinChunks(parts.slice(0, EDGE_CHUNKS)).subarray(0, EDGE_BYTES),
-    );
-    const match = /"id":(\d+)/.exec(head) ??
-      /.*"id":(\d+)/.exec(
-        this.#decoder.decode(joinChunks(parts.slice(-EDGE_CHUNKS)).subarray(-EDGE_BYTES)),
-      );
+    const match = /"id":(\d+)/.exec(this.#decoder.decode(headOf(parts))) ??
+      /.*"id":(\d+)/.exec(this.#decoder.decode(tailOf(parts)));
     if (match === null) return;
     const id = Number(match[1]);
     const onAnswer = this.#pending.get(id);
     this.#pending.delete(id);
-    let bytes = 0;
-    for (const part of parts) bytes += part.length;
-    onAnswer?.(bytes, () => parts.map((part) => this.#decoder.decode(part)).join(""));
+    onAnswer?.(totalLength(parts), () => this.#decoder.decode(joinBytes(parts)));
   }
 }
 
-function joinChunks(parts: readonly Uint8Array[]): Uint8Array {
-  const [first] = parts;
-  if (first !== undefined && parts.length === 1) return first;
-  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    joined.set(part, at);
-    at += part.length;
-  }
-  return joined;
+/** Returns the first bytes of an answer. */
+function headOf(parts: readonly Uint8Array[]): Uint8Array {
+  const starts = parts.slice(0, EDGE_CHUNKS).map((part) => part.subarray(0, EDGE_BYTES));
+  return joinBytes(starts).subarray(0, EDGE_BYTES);
+}
+
+/** Returns the last bytes of an answer. */
+function tailOf(parts: readonly Uint8Array[]): Uint8Array {
+  const ends = parts.slice(-EDGE_CHUNKS).map((part) => part.subarray(-EDGE_BYTES));
+  return joinBytes(ends).subarray(-EDGE_BYTES);
 }

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { isFile } from "../../src/file_identity.ts";
 import { permissionFlags } from "../permissions.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -116,13 +117,4 @@ function formatDirectCall(tool: string, args: Readonly<Record<string, unknown>>)
 /** Returns the members of a `tools/call` without its id. */
 export function formatToolCall(params: Readonly<Record<string, unknown>>): string {
   return `"method":"tools/call","params":${JSON.stringify(params)}`;
-}
-
-function isFile(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }

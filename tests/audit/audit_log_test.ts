@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { AuditTrail } from "../../src/audit/mod.ts";
+import { isFile } from "../../src/file_identity.ts";
 import { waitUntil } from "../e2e/wait.ts";
 import {
   appendAndWait,
@@ -165,11 +166,3 @@ Deno.test({
     assert.deepEqual(log.messages.map((text) => text.split(" ")[0]), ["warn"]);
   },
 });
-
-function isFile(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
-}

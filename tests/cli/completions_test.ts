@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { runOnce } from "../e2e/run_once.ts";
+import { isInstalled } from "../installed.ts";
 import { Shell } from "./shell.ts";
 
 const SERVERS = { files: { command: "true" }, "a:b": { command: "true" } };
@@ -63,7 +64,7 @@ for (const shell of ["bash", "zsh", "fish", "powershell"]) {
     assert.match(stdout, /agent-mcp-gateway/);
     assert.match(stdout, /__complete/);
     const [program, ...args] = SYNTAX_CHECKS[shell] ?? [];
-    if (program === undefined || !await isInstalled(program)) return;
+    if (program === undefined || !isInstalled(program)) return;
     const file = Deno.makeTempFileSync();
     try {
       Deno.writeTextFileSync(file, stdout);
@@ -73,15 +74,6 @@ for (const shell of ["bash", "zsh", "fish", "powershell"]) {
       Deno.removeSync(file);
     }
   });
-}
-
-async function isInstalled(program: string): Promise<boolean> {
-  try {
-    return (await new Deno.Command(program, { args: ["--version"] }).output()).success;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }
 
 Deno.test("[cli.completions] an invalid rules file yields no completions and no error, and a missing or unknown name is a usage error", async () => {

@@ -7,22 +7,13 @@ import { GATEWAY_COMMAND, gatewayCommandLine } from "../e2e/gateway_command.ts";
 import { Program } from "../e2e/program.ts";
 import { INFO_LOG_ENV, Setup } from "../e2e/setup.ts";
 import { waitUntil } from "../e2e/wait.ts";
+import { isInstalled } from "../installed.ts";
 import { type Block, Page } from "./page.ts";
 
 const PAGE = new Page("docs/http.md");
 
 /** Origin of the gateway in the commands of the page. */
 const ORIGIN = "http://127.0.0.1:8080";
-
-/** Whether a command is installed. */
-function hasCommand(command: string): boolean {
-  try {
-    return new Deno.Command(command, { args: ["--version"] }).outputSync().success;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
 
 /** Runs the scripts of the page, and returns the output of each. */
 async function runScripts(
@@ -58,7 +49,7 @@ function checkOutput(output: string, nextBlock: Block | undefined, script: strin
 
 Deno.test({
   name: "[docs.http] the commands on docs/http.md print what the page shows",
-  ignore: Deno.build.os === "windows" || !hasCommand("curl"),
+  ignore: Deno.build.os === "windows" || !isInstalled("curl"),
   async fn() {
     await ensureServers();
     const [rules = ""] = PAGE.texts("json");

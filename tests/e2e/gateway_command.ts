@@ -12,6 +12,7 @@ import {
   SHIPPED_FORMS,
   type ShippedForm,
 } from "../../scripts/shipped.ts";
+import { isFile } from "../../src/file_identity.ts";
 
 /** Root folder of the gateway's repository. */
 export const ROOT: string = fileURLToPath(new URL("../../", import.meta.url));
@@ -45,7 +46,7 @@ export function environmentWithoutDeno(command: GatewayCommand): Record<string, 
   if (command === "source") return {};
   const separator = Deno.build.os === "windows" ? ";" : ":";
   const path = (Deno.env.get("PATH") ?? "").split(separator)
-    .filter((folder) => !fileExists(join(folder, executableName("deno"))));
+    .filter((folder) => !isFile(join(folder, executableName("deno"))));
   return { DENO_DIR: join(SHIPPED_FOLDER, "deno"), PATH: path.join(separator) };
 }
 
@@ -84,13 +85,9 @@ function writeImageCommand(folder: string, bundle: string): CommandLine {
   const bin = join(folder, "bin");
   const command = join(bin, "agent-mcp-gateway");
   Deno.mkdirSync(bin, { recursive: true });
-  if (!fileExists(join(bin, "deno"))) Deno.symlinkSync(Deno.execPath(), join(bin, "deno"));
+  if (!isFile(join(bin, "deno"))) Deno.symlinkSync(Deno.execPath(), join(bin, "deno"));
   Deno.writeTextFileSync(command, imageCommand(bundle), { mode: 0o755 });
   return ["env", `PATH=${bin}:${Deno.env.get("PATH")}`, command];
-}
-
-function fileExists(path: string): boolean {
-  return modifiedAtMs(path) > 0;
 }
 
 function listSources(): string[] {

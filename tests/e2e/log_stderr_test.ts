@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { misbehavingServer, startGateway } from "./gateway.ts";
 import { GATEWAY_COMMAND, gatewayCommandLine } from "./gateway_command.ts";
 import { DEFAULT_AUDIT_LOG, Setup, type SetupOptions } from "./setup.ts";
+import { isInstalled } from "../installed.ts";
 import { waitUntil } from "./wait.ts";
 
 const API_KEY = `sk-${"a1b2".repeat(8)}`;
@@ -134,12 +135,7 @@ async function logAtTerminal(
 
 /** Whether the command `script` of util-linux, which provides a terminal, is installed. */
 function hasScriptCommand(): boolean {
-  if (Deno.build.os !== "linux") return false;
-  try {
-    return new Deno.Command("script", { args: ["--version"], stdout: "null" }).outputSync().success;
-  } catch {
-    return false;
-  }
+  return Deno.build.os === "linux" && isInstalled("script");
 }
 
 Deno.test({

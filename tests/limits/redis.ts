@@ -1,18 +1,9 @@
 import { TestFolder } from "../audit/audit_log_fixtures.ts";
 import { waitUntil, withTimeout } from "../e2e/wait.ts";
+import { isInstalled } from "../installed.ts";
 
 /** Whether a redis-server is installed. */
-export const HAS_REDIS: boolean = await isInstalled();
-
-async function isInstalled(): Promise<boolean> {
-  try {
-    const { success } = await new Deno.Command("redis-server", { args: ["--version"] }).output();
-    return success;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
+export const HAS_REDIS: boolean = isInstalled("redis-server");
 
 /** Finds a free port of this machine. */
 export function findFreePort(): number {

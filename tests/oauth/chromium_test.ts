@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { createServerAuth, PendingOperations } from "../../src/downstream/mod.ts";
+import { isFile } from "../../src/file_identity.ts";
 import { createLog } from "../../src/log.ts";
 import { OAuthFixture, sendRequest } from "./oauth_fixture.ts";
 
@@ -8,14 +9,6 @@ import { OAuthFixture, sendRequest } from "./oauth_fixture.ts";
 const CHROMIUM = ["chromium", "chromium-browser", "google-chrome"].find((name) => {
   return (Deno.env.get("PATH") ?? "").split(":").some((folder) => isFile(join(folder, name)));
 });
-
-function isFile(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
-}
 
 Deno.test({
   name: "[oauth.browser] a real browser shows the page that reports success",
