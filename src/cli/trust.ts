@@ -58,7 +58,7 @@ interface FolderFile {
 function listFolderFiles(): FolderFile[] {
   const { files: { mcpConfig, rules } } = findFiles({});
   const files: [FolderFile["kind"], LocatedFile][] = [["servers", mcpConfig], ["rules", rules]];
-  const inFolder = files.filter(([, { origin }]) => origin === "folder");
+  const inFolder = files.filter(([, { origin }]) => origin === "working-folder");
   if (inFolder.length > 0) {
     return inFolder.map(([kind, { path, displayPath }]) => ({ kind, path, displayPath }));
   }

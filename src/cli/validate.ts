@@ -90,12 +90,11 @@ async function checkFiles(
     const checked = await readConfiguration(identified.flags, context);
     const { mcpConfig, rules } = checked.files;
     // If only one file is named, the other one need not exist.
-    const missing = paths.length === 1
-      ? [mcpConfig, rules].filter(({ origin }) => origin === "missing").map((
-        { displayPath },
-      ) => displayPath)
-      : [];
-    const errors = checked.errors.filter(({ file }) => !missing.includes(file));
+    const isOptional = (file: string) =>
+      paths.length === 1 && [mcpConfig, rules].some(({ origin, displayPath }) => {
+        return origin === "missing" && displayPath === file;
+      });
+    const errors = checked.errors.filter(({ file }) => !isOptional(file));
     const warnings = [...checked.warnings, ...await warnUntrusted(checked, context)];
     return { checked, errors, warnings };
   } catch (error) {
@@ -112,7 +111,9 @@ async function warnUntrusted(
   if (trustFile === undefined) return [];
   const warnings: ConfigProblem[] = [];
   for (const { origin, path, displayPath } of [mcpConfig, rules]) {
-    const read = origin === "folder" ? readText(path) : { failure: "" };
+    if (origin !== "working-folder") continue;
+    const read = readText(path);
+    // An unreadable file is an error already.
     if ("failure" in read) continue;
     const message = await describeMistrust(path, { text: read.text, trustFile });
     if (message !== undefined) {
@@ -128,9 +129,7 @@ function identifyFiles(
   paths: readonly string[],
   { env, cwd }: OpenContext,
 ): { readonly flags: SettingFlags } | { readonly errors: readonly ConfigProblem[] } {
-  const fileFlags: { mcpConfig?: SettingFlags["rules"]; rules?: SettingFlags["rules"] } = {
-    ...flags,
-  };
+  let fileFlags = flags;
   const errors: ConfigProblem[] = [];
   for (const file of paths) {
     const report = (message: string) => errors.push(problemWithoutPosition(message, { file }));
@@ -152,13 +151,11 @@ function identifyFiles(
       : ["rules", "--rules"] as const;
     if (fileFlags[key] !== undefined) {
       throw new UsageError(
-        `${file} is a ${kind} file, but you already named ${
-          fileFlags[key]
-        } as one: remove one of them ` +
-          `(${flag} also names the ${kind} file)`,
+        `${file} is a ${kind} file, but you already named ${fileFlags[key]} as one: remove one ` +
+          `of them (${flag} also names the ${kind} file)`,
       );
     }
-    fileFlags[key] = file;
+    fileFlags = { ...fileFlags, [key]: file };
   }
   return errors.length > 0 ? { errors } : { flags: fileFlags };
 }

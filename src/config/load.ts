@@ -101,7 +101,7 @@ async function readFile(
   if ("failure" in read) {
     return origin === "given" ? { failure: `${read.failure} (named by ${sources})` } : read;
   }
-  if (trustFile === undefined || origin !== "folder") return read;
+  if (trustFile === undefined || origin !== "working-folder") return read;
   const failure = await describeMistrust(path, { text: read.text, trustFile });
   return failure === undefined ? read : { failure };
 }

@@ -7,10 +7,9 @@ export interface LocatedFile {
   /** The path as the operator knows it, for messages. */
   readonly displayPath: string;
   /**
-   * `given`: named by a flag or variable. `home`: found in the user's home folder. `folder`: found
-   * in the working folder. `missing`: not found.
+   * `given`: named by a flag or variable. `home`: found in the user's home folder. `missing`: not found.
    */
-  readonly origin: "given" | "home" | "folder" | "missing";
+  readonly origin: "given" | "home" | "working-folder" | "missing";
   /** The default paths, in the order of the search; they are not searched if a path is `given`. */
   readonly searchedPaths: readonly string[];
   /** The paths in the working folder, if they were not searched because the home folder has a file. */
@@ -90,7 +89,7 @@ function locateFile(
   }
   if (homePaths.includes(path)) return { path, displayPath: path, origin: "home", ...paths };
   const displayPath = relativePaths.find((relative) => resolvePath(cwd, relative) === path) ?? path;
-  return { path, displayPath, origin: "folder", ...paths };
+  return { path, displayPath, origin: "working-folder", ...paths };
 }
 
 /**
@@ -104,7 +103,7 @@ export function describeFileChoices(
   exists: (path: string) => boolean = existsAsFile,
 ): string[] {
   return [files.mcpConfig, files.rules].flatMap(({ path, origin, searchedPaths, ignoredPaths }) => [
-    ...(origin === "folder" ? [`using ${path}, found in the working folder`] : []),
+    ...(origin === "working-folder" ? [`using ${path}, found in the working folder`] : []),
     ...[...searchedPaths, ...ignoredPaths].filter((candidate) =>
       candidate !== path && exists(candidate)
     )

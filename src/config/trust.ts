@@ -55,5 +55,5 @@ export async function describeMistrust(
 
 /** Whether one of the files was found in the working folder, which may be a repository from somebody else. */
 export function needsTrust({ mcpConfig, rules }: LocatedFiles): boolean {
-  return mcpConfig.origin === "folder" || rules.origin === "folder";
+  return mcpConfig.origin === "working-folder" || rules.origin === "working-folder";
 }

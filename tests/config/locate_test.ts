@@ -37,7 +37,7 @@ Deno.test("[config.search-order] if the user's folder has one file, the working 
     ]);
   }
   const { mcpConfig, rules } = locate([inWorkingFolder, rulesHere]);
-  assert.deepEqual([mcpConfig.origin, rules.origin], ["folder", "folder"]);
+  assert.deepEqual([mcpConfig.origin, rules.origin], ["working-folder", "working-folder"]);
 });
 
 Deno.test("[config.search-order] without a home folder only the working folder is searched", () => {
