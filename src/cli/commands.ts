@@ -77,7 +77,7 @@ const GROUPS: Readonly<
       () => Promise.resolve({ command: serveCommand }),
     ],
     refresh: [
-      "Read anew what is remembered of the servers",
+      "Update what is remembered of the servers",
       () => import("./refresh.ts"),
     ],
     auth: ["Log in to remote servers", () => import("./auth.ts")],

@@ -18,8 +18,7 @@ const NOUNS: Readonly<Record<ListKind, string>> = {
 };
 
 export const command = defineCommand({
-  about:
-    "Starts servers, and reads anew what the gateway remembers of them: tools, resources and " +
+  about: "Starts servers, and updates what the gateway remembers of them: tools, resources and " +
     "prompts. Exit code: 1 if a server fails.",
   example: "agent-mcp-gateway refresh postgres",
   flags: FILE_FLAGS,

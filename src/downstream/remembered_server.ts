@@ -63,7 +63,7 @@ export class RememberedServer {
   }
 
   /**
-   * Starts the server, and reads the catalogs anew.
+   * Starts the server, and reads the catalogs again.
    *
    * @returns Number of items in each list.
    * @throws {DownstreamError} if the server does not start, or lists no tools.

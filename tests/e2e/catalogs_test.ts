@@ -313,7 +313,7 @@ Deno.test("[catalogs.unwritable] a folder that cannot be written changes no answ
   }
 });
 
-Deno.test("[catalogs.refresh] refresh reads the catalogs of all sets of capabilities anew", async () => {
+Deno.test("[catalogs.refresh] refresh reads the catalogs of all sets of capabilities again", async () => {
   using fixture = new CatalogFixture();
   const initialize: InitializeParams = { capabilities: { elicitation: {} } };
   await fixture.learn();

@@ -15,7 +15,7 @@ export const CATALOGS: Readonly<Record<string, Section>> = {
     "catalogs.described":
       "a server without a description is described by the first sentence of its instructions, or else its title, in at most 200 characters without control characters, in list_servers and in the instructions",
     "catalogs.refresh":
-      "agent-mcp-gateway refresh reads the catalogs anew, and exits with 1 for a server that is unknown, with similar names, or fails",
+      "agent-mcp-gateway refresh reads the catalogs again, and exits with 1 for a server that is unknown, with similar names, or fails",
     "catalogs.file":
       "what a server offers is remembered in a file for each entry and set of capabilities, exactly as the server wrote it, in the user's cache folder, which only the user can read",
     "catalogs.start":
