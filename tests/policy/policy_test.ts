@@ -4,6 +4,7 @@ import {
   type AgentGrants,
   compilePattern,
   compilePolicy,
+  type Policy,
 } from "../../src/policy/mod.ts";
 import type { ToolEntry } from "../../src/tool_entry.ts";
 import { readRules } from "./read_rules.ts";
@@ -132,6 +133,21 @@ function createHundredRules(shape: number): AgentGrants {
   }
 }
 
+/** Returns the median CPU time of denials to the agents, in milliseconds. */
+function medianDenialMs(policy: Policy, agents: readonly string[], request: AccessRequest): number {
+  const durationsMs: number[] = [];
+  for (let round = 0; round < 5; round++) {
+    for (const agent of agents) {
+      const startMs = cpuMs();
+      const { effect } = policy.decide(agent, request);
+      durationsMs.push(cpuMs() - startMs);
+      assert.equal(effect, "deny");
+    }
+  }
+  durationsMs.sort((left, right) => left - right);
+  return durationsMs[durationsMs.length / 2] ?? Infinity;
+}
+
 Deno.test("[rules.denial-fast] with 1,000 agents of 100 rules each the median denial takes under 0.1 ms", () => {
   const agents = new Map(
     Array.from(
@@ -141,17 +157,7 @@ Deno.test("[rules.denial-fast] with 1,000 agents of 100 rules each the median de
   );
   const policy = compilePolicy({ agents, denyOverrides: false });
   const request = toolOf("pg", "some_tool_with_d_and_t_in_its_name");
-  const durationsMs: number[] = [];
-  for (let round = 0; round < 5; round++) {
-    for (const agent of agents.keys()) {
-      const startMs = cpuMs();
-      const { effect } = policy.decide(agent, request);
-      durationsMs.push(cpuMs() - startMs);
-      assert.equal(effect, "deny");
-    }
-  }
-  durationsMs.sort((left, right) => left - right);
-  const medianMs = durationsMs[durationsMs.length / 2] ?? Infinity;
+  const medianMs = medianDenialMs(policy, [...agents.keys()], request);
   assert.ok(medianMs < 0.1, `median ${medianMs} ms`);
 });
 
@@ -175,17 +181,7 @@ Deno.test("[rules.denial-fast] with conditions in a third of the rules, none of 
   const value = { path: "/srv/private/notes/a.txt", content: "x".repeat(500), mode: 1 };
   const json = JSON.stringify(value);
   const request = { ...toolOf("files", "write_file"), args: () => ({ json, value }) };
-  const durationsMs: number[] = [];
-  for (let round = 0; round < 5; round++) {
-    for (const agent of agents.keys()) {
-      const startMs = cpuMs();
-      const { effect } = policy.decide(agent, request);
-      durationsMs.push(cpuMs() - startMs);
-      assert.equal(effect, "deny");
-    }
-  }
-  durationsMs.sort((left, right) => left - right);
-  const medianMs = durationsMs[durationsMs.length / 2] ?? Infinity;
+  const medianMs = medianDenialMs(policy, [...agents.keys()], request);
   // It takes 0.04 to 0.05 ms, and up to 0.1 beside other programs, which share the caches of the processor.
   assert.ok(medianMs < 0.3, `median ${medianMs} ms`);
 });

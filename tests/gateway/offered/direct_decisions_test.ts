@@ -1,15 +1,14 @@
-/** Holds the decisions about both faces side by side, for the tables of decisions in tests/golden/policy. */
+/** Compares the decisions about calls by `execute_tool` and by direct names, for the tables in tests/golden/policy. */
 import assert from "node:assert/strict";
 import { offeredName } from "../../../src/gateway/offered/names.ts";
 import { type Answer, MemoryGateway, plainTool } from "./memory_gateway.ts";
 
-type Row = readonly [
-  agent: string,
-  server: string,
-  tool: string | null,
-  effect: string,
-  rule: string,
-];
+type ToolRow = readonly [agent: string, server: string, tool: string, effect: string, rule: string];
+
+/** Whether a row is about a tool. Other rows are about servers, resources, prompts or empty names. */
+function isToolRow([, server, tool]: readonly unknown[]): boolean {
+  return server !== "" && typeof tool === "string" && tool !== "";
+}
 
 const folder = new URL("../../golden/policy/", import.meta.url);
 
@@ -34,15 +33,13 @@ for (
   const { name: file } of [...Deno.readDirSync(folder)].sort((a, b) => a.name < b.name ? -1 : 1)
 ) {
   const { rules, rows } = JSON.parse(Deno.readTextFileSync(new URL(file, folder)));
-  // No server and no tool has an empty name, and no agent of a rules file is named "*".
+  // A rules file must not name an agent "*".
   if ("*" in rules.agents) continue;
-  const toolRows = (rows as Row[]).filter(([, server, tool]) =>
-    server && tool && typeof tool === "string"
-  );
+  const toolRows: ToolRow[] = rows.filter(isToolRow);
   if (toolRows.length === 0) continue;
   const tools = new Map<string, Set<string>>();
   for (const [, server, tool] of toolRows) {
-    tools.set(server, (tools.get(server) ?? new Set<string>()).add(String(tool)));
+    tools.set(server, (tools.get(server) ?? new Set<string>()).add(tool));
   }
   const servers = Object.fromEntries(
     [...tools].map(([server, names]) => [server, { tools: [...names].map(plainTool) }]),
@@ -56,7 +53,7 @@ for (
       const [client, directClient] = [both.connect(agent), directOnly.connect(agent)];
       const listed = new Set(await directClient.listNames());
       for (const [, server, tool, effect, rule] of toolRows.filter((row) => row[0] === agent)) {
-        const name = offeredName({ server, name: String(tool) }, 64);
+        const name = offeredName({ server, name: tool }, 64);
         const args = { server, tool, args: {} };
         const byTool = decisionOf(
           await client.request("tools/call", { name: "execute_tool", arguments: args }),
@@ -66,7 +63,7 @@ for (
         });
         const row = `${agent} ${server} ${tool}`;
         assert.equal(byTool.effect, effect, row);
-        // The only names of servers that an agent may not use are those from which the server can be read.
+        // A name with a hash is looked up among the servers that the agent may use. Other names contain the server's.
         const isHidden = byTool.rule?.includes("servers") === true && /_[0-9a-f]{6}$/.test(name);
         for (const byName of await Promise.all(decisions)) {
           assert.deepEqual(

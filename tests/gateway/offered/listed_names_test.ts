@@ -3,7 +3,7 @@ import { MemoryGateway, plainTool } from "./memory_gateway.ts";
 
 const RULES = { agents: { a: { allow: { servers: ["*"] } } } };
 
-/** Tools by server, whose names are likely to meet. */
+/** Tools by server, with names that collide unless they get a hash. */
 const TOOLS: Readonly<Record<string, readonly string[]>> = {
   a: ["b", "b__c", "b_c", "_b", "b_", "b.c", "b c", "b/c", "b-c", "ü", "", "b_0a1b2c"],
   a_: ["b", "_b"],
@@ -18,7 +18,7 @@ const TOOLS: Readonly<Record<string, readonly string[]>> = {
   list_servers: ["x"],
 };
 
-/** Returns the name that a gateway shows for each tool, by server and tool as JSON; a call by it reaches the tool. */
+/** Returns the listed name of each tool, by `[server, tool]` as JSON. Checks that a call by the name reaches the tool. */
 async function readNames(
   entries: readonly (readonly [server: string, tools: readonly string[]])[],
   maxNameLength = 64,
@@ -48,7 +48,7 @@ async function readNames(
   return new Map(pairs.map((pair, index) => [pair, names[index] ?? ""]));
 }
 
-Deno.test("[direct.name] listed names depend on nothing but server and tool, are valid, and never meet", async () => {
+Deno.test("[direct.name] listed names depend on nothing but server and tool, are valid, and never collide", async () => {
   const names = await readNames(Object.entries(TOOLS));
   assert.equal(new Set(names.values()).size, names.size);
   for (const [pair, name] of names) {
@@ -57,12 +57,12 @@ Deno.test("[direct.name] listed names depend on nothing but server and tool, are
     const plain = `${server}__${tool}`;
     const isPlain = /^[A-Za-z0-9_-]{1,64}$/.test(plain) && !server.includes("__") &&
       !tool.includes("__");
-    // A name whose parts could be read in two ways may have a hash, too.
+    // A name that could be read in two ways may have a hash, too.
     const isUnclear = server.endsWith("_") || tool.startsWith("_") || /_[0-9a-f]{6}$/.test(plain);
     if (!isPlain) {
       const kept = plain.replace(/[^A-Za-z0-9_-]/g, "_").slice(0, 64 - 7);
       assert.match(name, /_[0-9a-f]{6}$/, pair);
-      assert.equal(name.slice(0, -7).length, kept.length, pair);
+      assert.equal(name.slice(0, -7), kept, pair);
     } else if (!isUnclear) assert.equal(name, plain);
   }
 
