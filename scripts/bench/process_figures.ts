@@ -6,7 +6,7 @@ export function residentMb(pid: number): number {
   return Number(readOutput("ps", "-o", "rss=", "-p", String(pid))) * 1024 / 1e6;
 }
 
-/** Returns the memory of processes in MB, of which each has its share of what they share (PSS); NaN if unknown. */
+/** Returns the proportional set size (PSS) of processes in MB, in which shared memory counts once; NaN if unknown. */
 export function proportionalMb(pids: readonly number[]): number {
   if (Deno.build.os !== "linux") return NaN;
   const paths = pids.map((pid) => `/proc/${pid}/smaps_rollup`);

@@ -26,7 +26,7 @@ export class AuditTrail {
   readonly #refusals = new EntryCounter(this.#refusalOptions);
   readonly #unidentifiedRefusals = new EntryCounter({
     ...this.#refusalOptions,
-    maxLinesOfAll: MAX_UNIDENTIFIED_LINES,
+    maxTotalLines: MAX_UNIDENTIFIED_LINES,
   });
   readonly #lookups = new EntryCounter({
     summary: { operation: "lookups", decision: "ALLOW" },

@@ -36,7 +36,7 @@ export interface AuditEntry {
   readonly latency_ms?: number | undefined;
   /** Milliseconds of `latency_ms` that the server took. */
   readonly downstream_ms?: number | undefined;
-  /** Number of times that the client was asked for input with an answer; absent if it never was. */
+  /** Number of answers that requested input from the client; absent if there were none. */
   readonly rounds?: number | undefined;
   /** Milliseconds of `latency_ms` during which the operation waited for the client's next request. */
   readonly waited_ms?: number | undefined;

@@ -21,11 +21,10 @@ export interface EntryCounterOptions {
   /** Writes an entry. */
   readonly write: (entry: AuditEntry) => void;
   /**
-   * Number of entries per minute that get a line of their own, for all sources together. Further entries are then
-   * summarized for all sources together, once a minute. Default: there is no common limit, and each source has its
-   * own summaries.
+   * Number of entries of all sources per minute that get a line of their own. Further entries are then summarized
+   * once a minute, without their sources. Default: no such limit; each source has its own summaries.
    */
-  readonly maxLinesOfAll?: number;
+  readonly maxTotalLines?: number;
 }
 
 /** The parts of an entry that a summary repeats. */
@@ -59,12 +58,12 @@ export class EntryCounter {
 
   /** Writes or counts an entry. */
   add(sourceName: string, entry: AuditEntry): void {
-    const { write, maxLinesOfAll } = this.#options;
+    const { write, maxTotalLines } = this.#options;
     const source = this.#sourceOf(sourceName, entry);
-    const all = maxLinesOfAll === undefined ? undefined : this.#sourceOf(ALL_SOURCES, entry);
-    if (source.lines < MAX_LINES && (all === undefined || all.lines < (maxLinesOfAll ?? 0))) {
+    const all = maxTotalLines === undefined ? undefined : this.#sourceOf(ALL_SOURCES, entry);
+    if (source.lines < MAX_LINES && (all === undefined || all.lines < (maxTotalLines ?? 0))) {
       source.lines++;
-      // Beyond `MAX_SOURCES`, the source is itself the one that stands for all.
+      // If there are too many sources, the source itself is `ALL_SOURCES`.
       if (all !== undefined && all !== source) all.lines++;
       return write(entry);
     }
@@ -79,7 +78,7 @@ export class EntryCounter {
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#summarize();
-    }, maxLinesOfAll === undefined ? SUMMARY_MS : MINUTE_MS);
+    }, maxTotalLines === undefined ? SUMMARY_MS : MINUTE_MS);
     // The timer alone must not keep the process alive.
     Deno.unrefTimer(Number(this.#timer));
   }

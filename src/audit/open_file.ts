@@ -34,7 +34,7 @@ export function openFile(path: string): Deno.FsFile {
         if (infoBefore !== undefined) restrictToOwner(path, info);
         return file;
       }
-      throw new Error(`${path} is replaced while it is opened`);
+      throw new Error(`${path} was replaced while it was being opened`);
     } catch (error) {
       file?.close();
       if (attempt === MAX_ATTEMPTS || error instanceof RefusedPath) throw error;

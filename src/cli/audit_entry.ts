@@ -2,7 +2,7 @@ import { isRecord } from "../json.ts";
 
 /** An entry of the audit log, read from its line. */
 export interface ParsedEntry {
-  /** When the operation ended, in milliseconds since 1970. */
+  /** When the entry was written, in milliseconds since 1970. */
   readonly time: number;
   /** The calling agent; `""` if none was named. */
   readonly agent: string;
@@ -27,13 +27,13 @@ export interface ParsedEntry {
   /** Whether the server's tool returned an error. */
   readonly isToolError: boolean;
   readonly latencyMs: number;
-  /** Number of times that the client was asked for input with an answer. */
+  /** Number of answers that requested input from the client. */
   readonly rounds: number;
   /** `begun`, `ended`, or `""` if the operation has one entry. */
   readonly phase: string;
   /** Identifies a call among those of all clients: its session and request. */
   readonly callId: string;
-  /** Numbers of refusals by code, or of lookups by tool; empty unless the entry stands for several. */
+  /** In a summary: number of refusals by code, or of lookups by tool. Empty in other entries. */
   readonly counts: Readonly<Record<string, number>>;
 }
 
@@ -75,8 +75,8 @@ export function parseEntry(text: string): ParsedEntry | undefined {
 function numbersIn(counts: Readonly<Record<string, unknown>>): Record<string, number> {
   return Object.fromEntries(
     Object.entries(counts).map((
-      [code, count],
-    ) => [code, Number.isInteger(count) ? Number(count) : 0]),
+      [key, count],
+    ) => [key, Number.isInteger(count) ? Number(count) : 0]),
   );
 }
 

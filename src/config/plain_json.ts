@@ -3,7 +3,7 @@ import type { ParseResult, Path } from "./document.ts";
 import { encodeKey, type JsonValue, MAX_NESTING } from "./json_value.ts";
 import { formatPath } from "../json.ts";
 
-/** Strings in JSON without escapes. A string that is followed by a colon is a key. */
+/** Matches the strings in JSON whose escapes were removed. A string before a colon is a key. */
 const STRINGS = /"[^"]*"(\s*:)?/g;
 
 /**

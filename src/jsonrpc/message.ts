@@ -261,7 +261,7 @@ export function resultParts(id: IdText, result: Payload): readonly string[] {
   return [head, payloadText(result), "}"];
 }
 
-/** Serializes an error; `id` is `undefined` if the id of the request could not be read. */
+/** Serializes an answer with an error; `id` is `undefined` if the id of the request could not be read. */
 export function errorText(id: IdText | undefined, error: RpcError | JsonText): string {
   const text = error instanceof JsonText ? error.json : JSON.stringify(error);
   return `{"jsonrpc":"2.0","id":${id ?? "null"},"error":${text}}`;

@@ -30,7 +30,7 @@ export class WrittenNumber {
 }
 
 /**
- * Returns the arguments with exact numbers: each is a JavaScript number with at most 15 digits, or a `WrittenNumber`.
+ * Returns the arguments with exact numbers: JavaScript numbers if they have at most 15 digits, or else `WrittenNumber`s.
  *
  * @returns `undefined` if they are too long.
  */
@@ -44,7 +44,7 @@ export function readExactArguments({ json, value }: CallArguments): { value: unk
 /**
  * Compares a number of the arguments with one of the rules.
  *
- * @returns A negative number if the first is less; `undefined` if it is no number, or too large for a JavaScript number.
+ * @returns A negative number if the first is less; `undefined` if it is not a number, or is too large for JavaScript.
  */
 export function compareNumbers(value: unknown, ruleNumber: number): number | undefined {
   if (typeof value === "number") return value - ruleNumber;
@@ -53,8 +53,8 @@ export function compareNumbers(value: unknown, ruleNumber: number): number | und
 }
 
 /**
- * Whether a value of the arguments is equal to one of the rules: objects whatever the order of their keys, numbers
- * exactly. Takes at most as many steps as the value of the rules has parts.
+ * Whether a value of the arguments equals a value of the rules. Numbers are compared exactly; the order of keys does
+ * not matter. Takes at most as many steps as the value of the rules has parts.
  */
 export function equalsJson(value: unknown, ruleValue: unknown): boolean {
   if (typeof ruleValue === "number") return compareNumbers(value, ruleValue) === 0;

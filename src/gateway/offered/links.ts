@@ -5,7 +5,7 @@ import { MAX_URI_LENGTH } from "./uri_template.ts";
 /** Maximum number of links that a connection keeps. */
 const MAX_LINKS = 5000;
 
-/** Maximum length of all links that a connection keeps, in UTF-16 code units. */
+/** Maximum total length of the links that a connection keeps, in UTF-16 code units. */
 const MAX_TOTAL_LENGTH = 512 * 1024;
 
 /** Memory of a link besides its URI, in bytes. */
@@ -25,7 +25,7 @@ export class Links {
   /**
    * Starts without links.
    *
-   * @param memory Returns the memory in which the links count; default: no limit.
+   * @param memory Returns the budget that the links count against; default: no limit.
    */
   constructor(memory?: () => Budget) {
     this.#memory = memory;
@@ -61,10 +61,10 @@ export class Links {
   /** Removes all links, after the client has left. */
   close(): void {
     this.#isClosed = true;
-    for (const uri of [...this.#servers.keys()]) this.#remove(uri);
+    for (const uri of this.#servers.keys()) this.#remove(uri);
   }
 
-  /** Returns the server that last gave a URI to the connection, and makes the link the one that is removed last. */
+  /** Returns the server that last gave a URI to the connection. This use keeps the link from being removed next. */
   serverOf(uri: string): string | undefined {
     const server = this.#servers.get(uri);
     if (server === undefined) return undefined;

@@ -46,7 +46,7 @@ export function offeredName({ server, name }: ServerItem, maxLength: number): st
  * Reads the server and the item from an offered name.
  *
  * @param maxLength The maximum length of names.
- * @returns `undefined` if the name ends in a hash, or is no offered name.
+ * @returns `undefined` if the name ends in a hash, or is not an offered name.
  */
 export function readOfferedName(offered: string, maxLength: number): ServerItem | undefined {
   if (offered.length > maxLength) return undefined;
@@ -61,7 +61,7 @@ export function hasHash(offered: string): boolean {
   return HASH.test(offered.slice(-HASH_LENGTH));
 }
 
-/** Whether a name may be one with a hash of an item of the server: only a list of the server says of which. */
+/** Whether a name has a hash and may be that of an item of the server. Only a list of the server says of which item. */
 export function mayBeHashedNameOf(server: string, offered: string): boolean {
   if (!hasHash(offered)) return false;
   const start = `${server}${SEPARATOR}`.slice(0, offered.length).replace(NOT_PLAIN, "_");
@@ -72,6 +72,6 @@ export function mayBeHashedNameOf(server: string, offered: string): boolean {
 /** Returns six hex digits. */
 function hashOf(text: string): string {
   const hash = fnv1a(text, HASH_SEED) >>> 0;
-  // Folded, because the lowest bits of the last character would otherwise decide only about the lowest bits.
+  // Folded to 24 bits, because the lowest bits of the hash depend only on the lowest bits of the characters.
   return ((hash >>> 24) ^ (hash & 0xffffff)).toString(16).padStart(6, "0");
 }

@@ -13,8 +13,8 @@ export interface Target {
   /** The access that the operation needs. */
   readonly accessRequest: AccessRequest & { readonly kind: "resource" | "prompt" };
   /**
-   * The error if the rules deny the access, and the agent may not know that the server has the resource, because no
-   * list of the server has it: a denial must look as if it did not exist.
+   * The error for a denial, if no list of the server has the resource. It says that there is no such resource, because
+   * the agent must not learn from a denial that there is one.
    */
   readonly unlistedError: CallerError | undefined;
 }

@@ -11,7 +11,7 @@ import type {
 } from "./tool.ts";
 import { isRecord } from "../../json.ts";
 
-/** Maximum length of a text argument in UTF-16 code units; no name or list of names is longer. */
+/** Maximum length of a text argument in UTF-16 code units. Names, lists of names and queries are shorter. */
 const MAX_TEXT_LENGTH = 8192;
 
 /**
@@ -125,7 +125,7 @@ function readObject(
 ): ObjectArgument {
   if (isRecord(value)) {
     const argument = { text: text ?? new JsonText(JSON.stringify(value)), value };
-    return withoutDuplicateKeys(definition, name, argument);
+    return requireUniqueKeys(definition, name, argument);
   }
   if (typeof value === "string") {
     // The message has been checked before, but not the JSON in its strings.
@@ -137,7 +137,7 @@ function readObject(
     try {
       parsed = JSON.parse(value);
     } catch {
-      throw argumentError(definition, `"${name}" is a string that holds no JSON; give an object`);
+      throw argumentError(definition, `"${name}" is a string that is not JSON; give an object`);
     }
     if (isRecord(parsed)) {
       const argument = {
@@ -145,21 +145,21 @@ function readObject(
         value: parsed,
         parsedMemory: cost.memory,
       };
-      return withoutDuplicateKeys(definition, name, argument);
+      return requireUniqueKeys(definition, name, argument);
     }
     throw argumentError(
       definition,
-      `"${name}" is a string that holds no JSON object; give an object`,
+      `"${name}" is a string that is not a JSON object; give an object`,
     );
   }
   throw argumentError(definition, `"${name}" must be an object, not ${describeType(value)}`);
 }
 
 /**
- * Refuses a key that is twice in one object: the server may read the other value than the rules judge and the audit
- * log shows.
+ * Returns the argument if no key occurs twice in one object. Of two values, the server might read one, while the rules
+ * judge and the audit log shows the other.
  */
-function withoutDuplicateKeys(
+function requireUniqueKeys(
   definition: Pick<ToolDefinition, "name">,
   name: string,
   argument: ObjectArgument,

@@ -1,4 +1,4 @@
-/** Phrases, and the words of tools for the same: a query is read as if it had these words. */
+/** Phrases of users, and the words that tools have for the same: in a query, these words replace the phrase. */
 export const REPHRASINGS: readonly string[] = `
 open a bug, open a bug report, open an issue, open a ticket, file a bug, file an issue, file a ticket = create issue
 report a bug, report bug, report a problem, report problem, report a defect, raise issue, raise ticket = create issue

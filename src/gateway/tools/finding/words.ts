@@ -3,7 +3,7 @@
 /** Maximum length of a word that is read, in UTF-16 code units; longer ones are hashes or data. */
 const MAX_WORD_LENGTH = 40;
 
-/** The stems of words that the rules below would reduce to something else than the forms they belong to. */
+/** The stems of words that the rules below would not reduce to the same stem as their other forms. */
 const IRREGULAR: ReadonlyMap<string, string> = new Map(
   [
     ["writ", "wrote", "written", "writer"],
@@ -70,12 +70,12 @@ const IRREGULAR: ReadonlyMap<string, string> = new Map(
   ].flatMap(([stem = "", ...forms]) => forms.map((form): [string, string] => [form, stem])),
 );
 
-/** Matches a word of letters and digits that is not ASCII only, without compiling classes of Unicode at each start. */
+/** Matches a word in a text that is not ASCII only. Compiled when first needed, because it would slow each start. */
 let unicodeWord: RegExp | undefined;
 
 /**
- * Returns the words of a text, in lower case: split at every sign and at the change from a small to a capital letter,
- * so that `getUserByID` and `get_user-by.id` have the same words. A sign of a script without spaces is a word.
+ * Returns the words of a text, in lower case. Punctuation separates words, and a capital letter after a small one begins
+ * a word: `getUserByID` and `get_user-by.id` have the same words. Each character of a script without spaces is a word.
  */
 export function splitWords(text: string): string[] {
   const separated = text
@@ -111,7 +111,7 @@ export function stemWord(word: string): string {
   return stem;
 }
 
-/** Consonants and vowels alternate in `m` pairs; a suffix is removed only from a stem that is long enough. */
+/** Returns the number of vowel groups that consonants follow, Porter's measure of the length of a stem. */
 function measure(stem: string): number {
   return stem.replace(/([^aeiou])y/g, "$1i").replace(/^[^aeiou]+/, "").match(/[aeiou]+[^aeiou]+/g)
     ?.length ?? 0;
@@ -119,7 +119,7 @@ function measure(stem: string): number {
 
 const VOWEL = /[aeiou]|[^aeiou]y/;
 
-/** Suffixes that become others if a stem of at least one pair is left, longest first. */
+/** Suffixes that are replaced if the rest has a measure of at least 1, the longest first. */
 const REPLACED_SUFFIXES: readonly (readonly [suffix: string, replacement: string])[] = [
   ["ational", "ate"],
   ["ization", "ize"],
@@ -150,11 +150,11 @@ const REPLACED_SUFFIXES: readonly (readonly [suffix: string, replacement: string
   ["ful", ""],
 ];
 
-/** Suffixes that are removed if a stem of at least two pairs is left, longest first. */
+/** Suffixes that are removed if the rest has a measure of at least 2, the longest first. */
 const REMOVED_SUFFIXES =
   /(?:ement|ance|ence|able|ible|ment|ant|ent|ism|ate|iti|ous|ive|ize|ise|al|er|ic|(?<=[st])ion|ou)$/;
 
-/** Martin Porter's algorithm, a little lighter. */
+/** Returns the stem of a regular word, by Martin Porter's algorithm with fewer rules. */
 function stemRegular(word: string): string {
   let stem = word.replace(/sses$/, "ss").replace(/ies$/, word.length > 4 ? "y" : "ie")
     .replace(/([^su])s$/, "$1");
@@ -166,7 +166,7 @@ function stemRegular(word: string): string {
     if (/([^aeioulsz])\1$/.test(stem)) stem = stem.slice(0, -1);
     else if (measure(stem) === 1 && /[^aeiou][aeiouy][^aeiouwxy]$/.test(stem)) stem += "e";
   }
-  if (/y$/.test(stem) && VOWEL.test(stem.slice(0, -1))) stem = `${stem.slice(0, -1)}i`;
+  if (stem.endsWith("y") && VOWEL.test(stem.slice(0, -1))) stem = `${stem.slice(0, -1)}i`;
   for (const [suffix, replacement] of REPLACED_SUFFIXES) {
     if (!stem.endsWith(suffix)) continue;
     const rest = stem.slice(0, -suffix.length);
