@@ -35,7 +35,7 @@ class JournalFixture implements Disposable {
   }
 }
 
-for (const transport of ["stdio"] as const) {
+for (const transport of ["stdio", "http"] as const) {
   Deno.test(`[eras.discover][eras.revisions] the gateway describes itself, and starts no server, over ${transport}`, async () => {
     using fixture = new JournalFixture();
     await using gateway = await start(transport, fixture.servers);

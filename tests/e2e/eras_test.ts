@@ -12,7 +12,10 @@ const CELLS: Readonly<Record<Era, Readonly<Record<Era, Cell>>>> = {
 const PENDING: Readonly<Record<Cell, Readonly<Record<TransportKind, readonly string[]>>>> = {
   A: { stdio: [], http: [] },
   B: { stdio: [""], http: [""] },
-  C: { stdio: ["[eras.questions]", "[eras.url-error]"], http: [""] },
+  C: {
+    stdio: ["[eras.questions]", "[eras.url-error]"],
+    http: ["[eras.questions]", "[eras.url-error]"],
+  },
   D: { stdio: [""], http: [""] },
 };
 

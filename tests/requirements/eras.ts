@@ -5,23 +5,15 @@ export const ERAS: Readonly<Record<string, Section>> = {
   "22 Both eras: clients": {
     "eras.cells":
       "clients and servers of revision 2026-07-28 and of earlier ones work together in all combinations, over stdio and HTTP",
-    "eras.classified": [
-      16,
+    "eras.classified":
       "a message with a claim in its body is served without a session, any other as before, both at once on one connection",
-    ],
-    "eras.discover": [16, "server/discover is answered immediately and starts no server"],
-    "eras.revisions": [
-      16,
+    "eras.discover": "server/discover is answered immediately and starts no server",
+    "eras.revisions":
       "server/discover and refused claims list revision 2026-07-28 alone; initialize never agrees on it",
-    ],
-    "eras.claim": [
-      16,
+    "eras.claim":
       "an invalid claim is refused with the code that says what is wrong, and so is initialize with a claim",
-    ],
-    "eras.headers": [
-      16,
+    "eras.headers":
       "over HTTP the headers must agree with the body, and each refusal has the status of the revision",
-    ],
     "eras.official": [16, "the official clients in all their modes work over stdio and HTTP"],
     "eras.isolation": [
       16,
@@ -43,7 +35,7 @@ export const ERAS: Readonly<Record<string, Section>> = {
     "eras.meta":
       "reserved keys of _meta belong to one connection, and reach no client or server beyond it",
     "eras.questions": "forms, pages to open, sampling and roots work in all combinations",
-    "eras.undeclared": [16, "a client is asked nothing that its request does not declare"],
+    "eras.undeclared": "a client is asked nothing that its request does not declare",
     "eras.lacking": [16, "a capability that a call needs and the client lacks is named"],
     "eras.url-error": [
       16,
