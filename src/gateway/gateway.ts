@@ -24,6 +24,7 @@ import { Reloader, type ReloadOptions } from "./reload.ts";
 import { ClientSession } from "./session.ts";
 import { hasDirectTools } from "./shown_tools.ts";
 import { buildSnapshot, type Snapshot } from "./snapshot.ts";
+import type { StatelessService } from "./stateless/mod.ts";
 import { StatelessEndpoint } from "./stateless_endpoint.ts";
 import { buildStatus } from "./status.ts";
 import { type GatewayTool, gatewayTools } from "./tools/mod.ts";
@@ -105,6 +106,7 @@ export class Gateway {
   readonly #replacedServers = new Map<DownstreamServer, Promise<void>>();
   readonly #configurationListeners: (() => void)[] = [];
   #snapshot: Snapshot;
+  #statelessService: Promise<StatelessService> | undefined;
   // Over HTTP, a client that does not read is disconnected.
   #stdioChannel: Channel | undefined;
 
@@ -194,6 +196,7 @@ export class Gateway {
     const flushedByChannel = channel.onBeforeWrite !== undefined;
     const session = new ClientSession(channel, {
       tools: this.tools,
+      stateless: this.#loadStatelessService,
       version,
       log,
       memory: () => this.memory.share(`agent ${bound ?? ""}`),
@@ -230,22 +233,23 @@ export class Gateway {
   }
 
   /** Serves a client without a session, whose requests come one by one with the same credential. */
-  connectStateless({ agent }: Pick<ConnectOptions, "agent">): StatelessConnection {
+  connectStateless(
+    credential: { readonly id: string; readonly agent: string } | undefined,
+  ): StatelessConnection {
     const { settings, version, log } = this.#options;
-    const bound = boundAgent(settings.agent, agent);
-    const endpoint = new StatelessEndpoint({
+    const bound = boundAgent(settings.agent, credential?.agent);
+    const endpoint: StatelessEndpoint = new StatelessEndpoint({
+      service: this.#loadStatelessService,
+      principal: credential?.id ?? "anonymous",
       tools: this.tools,
       version,
       log,
       memory: () => this.memory.share(`agent ${bound ?? ""}`),
       context: this.#createContext(bound, false),
+      onDisconnect: () => this.#disconnect(endpoint),
     });
     this.#clients.add(endpoint);
-    return {
-      isAwaited: false,
-      receive: (...received) => endpoint.receive(...received),
-      disconnect: () => this.#disconnect(endpoint),
-    };
+    return endpoint;
   }
 
   /**
@@ -300,6 +304,7 @@ export class Gateway {
   /** Ends the clients' calls, then the servers, then the records. */
   async end({ callsMs, gracePeriods }: EndOptions): Promise<void> {
     this.#reloader.silence();
+    (await this.#statelessService)?.close();
     await Promise.all([...this.#clients].map((client) => client.end(callsMs)));
     const servers = [...this.#snapshot.servers.values(), ...this.#replacedServers.keys()];
     await Promise.all(servers.map((server) => server.close(0, gracePeriods)));
@@ -381,6 +386,12 @@ export class Gateway {
       void server.releaseClient(id, DISCONNECTED_CLIENT_GRACE);
     }
   }
+
+  readonly #loadStatelessService = (): Promise<StatelessService> => {
+    return this.#statelessService ??= import("./stateless/mod.ts").then(({ StatelessService }) => {
+      return new StatelessService({ ...this.#options, metrics: this.#records.metrics });
+    });
+  };
 
   #warm(connection: ClientConnection | undefined, previous?: Snapshot): Promise<void> {
     const { settings: { initStrategy }, catalogs } = this.#options;

@@ -132,8 +132,8 @@ export interface OperationRequest<E extends EncodedOutcome = EncodedOutcome> {
   readonly requestId: string | number;
   /** The tool that the client called, if the gateway has none of that name. */
   readonly unknownTool?: string;
-  /** The input for an operation that the client continues; absent for a new operation. */
-  readonly given?: GivenInput;
+  /** The input for an operation that the client continues, and the server that needed it; absent for a new operation. */
+  readonly given?: GivenInput & { readonly server: string };
   /** The requests for input so far; absent if the operation cannot have any. */
   readonly interaction?: InteractionRecord;
   /** Number of the client's unanswered requests, including this one. */

@@ -1,4 +1,5 @@
 import { type ClientConnection, isReadOnly } from "../downstream/mod.ts";
+import { CallerError } from "../errors.ts";
 import { limitsOf, type Permit } from "../limits/mod.ts";
 import type { Span } from "../trace.ts";
 import { type CheckTool, DeniedBeforeSend } from "./deciding.ts";
@@ -245,6 +246,11 @@ async function runAdmitted(
 
   // The server, or the gateway's own tool.
   try {
+    if (request.given !== undefined && request.given.server !== subject?.server) {
+      const message =
+        "The call waited for input to another server. Make it anew, without requestState.";
+      throw new CallerError("INVALID_ARGUMENTS", message);
+    }
     const begin = (options: { readonly isReadOnly: boolean }) =>
       recorder.begin({ caller, subject, rule }, options);
     const unrelayed = await performOperation(operation, {

@@ -3,7 +3,7 @@
 import type { ClientChannel, InputNeeded, InputRequest, NeededInput } from "../downstream/mod.ts";
 import { DownstreamError } from "../errors.ts";
 import { isRecord } from "../json.ts";
-import type { JsonText } from "../jsonrpc/mod.ts";
+import { type JsonText, utf8Bytes } from "../jsonrpc/mod.ts";
 import type { OperationRequest, Outcome } from "./operation.ts";
 
 /** Maximum number of times that the client of one operation is asked; official clients give up after 10. */
@@ -11,6 +11,9 @@ export const MAX_ROUNDS = 32;
 
 /** Maximum number of requests for input at a time. */
 export const MAX_REQUESTS = 100;
+
+/** Maximum size of a server's state as JSON, in bytes: the client holds it, sealed and together with the gateway's. */
+const MAX_SERVER_STATE_BYTES = 60 * 1024;
 
 /** The context of an outcome. */
 export interface RelayContext {
@@ -66,6 +69,11 @@ function requireInput(
   const unsupported = kinds.find((kind) => !channel.supports(kind));
   if (unsupported !== undefined) {
     return fail(`asked for input (${unsupported}), which the client does not support`);
+  }
+  if (
+    input.state !== undefined && utf8Bytes(JSON.stringify(input.state)) > MAX_SERVER_STATE_BYTES
+  ) {
+    return fail(`sent a state of more than ${MAX_SERVER_STATE_BYTES} bytes`);
   }
   if (interaction.rounds >= MAX_ROUNDS || kinds.length > MAX_REQUESTS) {
     return fail("asked for input too often");

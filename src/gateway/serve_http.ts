@@ -41,7 +41,7 @@ export async function serveHttp(gateway: Gateway, options: ServeHttpOptions): Pr
     revisions: REVISIONS,
     authenticator,
     accept: (channel, agent) => gateway.connect(channel, { agent, onClosed: () => {} }),
-    acceptStateless: (credential) => gateway.connectStateless({ agent: credential?.agent }),
+    acceptStateless: (credential) => gateway.connectStateless(credential),
     isReady: () => isReady,
     memory: gateway.memory,
     metrics: () => gateway.writeMetrics() + writeGauges(service) + refusals.write(),

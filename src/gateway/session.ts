@@ -19,7 +19,7 @@ import { refuseByLimits, runOperation } from "./pipeline.ts";
 import type { PipelineContext } from "./pipeline_context.ts";
 import { clientCodec2025, hasClaim } from "./revisions/mod.ts";
 import { hasDirectTools, isShown, shownTools } from "./shown_tools.ts";
-import type { StatelessClient } from "./stateless/mod.ts";
+import type { StatelessClient, StatelessService } from "./stateless/mod.ts";
 import type { GatewayTool } from "./tools/mod.ts";
 import { REVISION_WITH_BATCHES } from "../revisions.ts";
 import { within } from "../within.ts";
@@ -35,6 +35,8 @@ export interface ClientSessionOptions {
   readonly tools: ReadonlyMap<string, GatewayTool>;
   /** Returns the active context; called for each operation. */
   readonly context: () => PipelineContext;
+  /** Loads the service for requests without a session. */
+  readonly stateless: () => Promise<StatelessService>;
   /** The gateway's version. */
   readonly version: string;
   /** Log for warnings. */
@@ -196,8 +198,8 @@ export class ClientSession {
   }
 
   async #loadStateless(): Promise<StatelessClient> {
-    const { createStatelessClient } = await import("./stateless/mod.ts");
-    const stateless = await createStatelessClient({
+    const service = await this.#options.stateless();
+    const stateless = await service.createClient({
       ...this.#options,
       connectionId: this.id,
       notify: this.#state.notifyOrDrop,

@@ -8,16 +8,24 @@ import {
 } from "../jsonrpc/mod.ts";
 import { within } from "../within.ts";
 import type { ChangingList } from "./offered/mod.ts";
-import type { NotifyOrDrop, StatelessClient, StatelessClientOptions } from "./stateless/mod.ts";
+import type {
+  NotifyOrDrop,
+  StatelessClient,
+  StatelessClientOptions,
+  StatelessService,
+} from "./stateless/mod.ts";
 
 /** Minimum time between two warnings about a client that does not read, in milliseconds. */
 const WARNING_MS = 60_000;
 
 /** Options of an endpoint. */
-export type StatelessEndpointOptions = Omit<
-  StatelessClientOptions,
-  "connectionId" | "notify" | "onFirstRequest"
->;
+export interface StatelessEndpointOptions
+  extends Omit<StatelessClientOptions, "connectionId" | "notify" | "onFirstRequest"> {
+  /** Loads the service, because clients with sessions do not need it. */
+  readonly service: () => Promise<StatelessService>;
+  /** Called when the client is forgotten. */
+  readonly onDisconnect: () => void;
+}
 
 /** The gateway's end of a client without a session whose requests come one by one, as over HTTP. */
 export class StatelessEndpoint {
@@ -48,9 +56,19 @@ export class StatelessEndpoint {
     });
   }
 
+  /** Whether operations wait for a further request of the client. */
+  get isAwaited(): boolean {
+    return this.#client?.isAwaited ?? false;
+  }
+
   /** Receives a request; returns it, to cancel it if its sender is gone. */
   receive(message: RequestMessage, replyTo: ResponseWriter): IncomingRequest {
     return this.#requests.receive(message, replyTo);
+  }
+
+  /** Cancels the client's requests, and stops the servers that only it uses. */
+  disconnect(): void {
+    this.#options.onDisconnect();
   }
 
   /**
@@ -84,9 +102,8 @@ export class StatelessEndpoint {
   adaptSubscriptions(): void {}
 
   async #load(): Promise<StatelessClient> {
-    // Loaded only here, because clients with sessions do not need it.
-    const { createStatelessClient } = await import("./stateless/mod.ts");
-    const client = await createStatelessClient({
+    const service = await this.#options.service();
+    const client = await service.createClient({
       ...this.#options,
       connectionId: this.id,
       notify: this.#notifyOrDrop,

@@ -39,6 +39,7 @@ export {
   type Message,
   notificationText,
   type Payload,
+  payloadText,
   type RequestMessage,
   type ResultMessage,
   RPC_CODES,

@@ -44,6 +44,25 @@ const MAX_NAMES: Readonly<Record<Dimension, number>> = {
 /** Stands for all names beyond the maximum. */
 const OTHER = "other";
 
+/** Counts the operations that wait for their clients, and how they ended. */
+export class ParkedCounts {
+  /** Number of operations that wait for their clients. */
+  waiting = 0;
+  /** Number of operations that have waited and ended, by ending. */
+  readonly endings = new Map<string, number>();
+
+  /** Counts an operation that begins to wait. */
+  begin(): void {
+    this.waiting++;
+  }
+
+  /** Counts the end of an operation that has waited. */
+  end(ending: string): void {
+    this.waiting--;
+    this.endings.set(ending, (this.endings.get(ending) ?? 0) + 1);
+  }
+}
+
 /** Counts operations by several dimensions, in bounded memory. */
 export class Metrics {
   /** Statistics by dimension and name. */
@@ -53,6 +72,9 @@ export class Metrics {
     servers: new Map(),
     tools: new Map(),
   };
+
+  /** Operations that wait for their clients. */
+  readonly parked = new ParkedCounts();
 
   /** Counts one operation. */
   observe(observation: Observation): void {

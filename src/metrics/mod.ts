@@ -4,6 +4,12 @@
  * @module
  */
 
-export { type Dimension, Metrics, type MetricsSummary, type Observation } from "./metrics.ts";
+export {
+  type Dimension,
+  Metrics,
+  type MetricsSummary,
+  type Observation,
+  ParkedCounts,
+} from "./metrics.ts";
 export { writePrometheus } from "./prometheus.ts";
 export { OperationStats, type OperationSummary } from "./operation_stats.ts";

@@ -1,4 +1,4 @@
-import type { Dimension, Metrics } from "./metrics.ts";
+import type { Dimension, Metrics, ParkedCounts } from "./metrics.ts";
 import type { OperationStats } from "./operation_stats.ts";
 
 const LABELS: Readonly<Record<Dimension, string>> = {
@@ -24,13 +24,13 @@ const BUCKET_BOUNDS_S = [
 
 /**
  * Formats the metrics as Prometheus text: for each dimension, a counter by error code, a counter of
- * tool errors and a histogram of durations.
+ * tool errors and a histogram of durations; and the operations that wait for their clients.
  *
  * @see {@link https://prometheus.io/docs/instrumenting/exposition_formats/}
  */
 export function writePrometheus(metrics: Metrics): string {
   const families = Object.entries(LABELS) as [Dimension, string][];
-  return families.map(([dimension, label]) => {
+  return parkedLines(metrics.parked) + families.map(([dimension, label]) => {
     const series = [...metrics.stats[dimension]].map(([name, stats]) => {
       return { labels: `${label}="${escapeValue(name)}"`, stats };
     });
@@ -47,6 +47,18 @@ export function writePrometheus(metrics: Metrics): string {
       `# TYPE ${durations} histogram\n` +
       series.map(({ labels, stats }) => histogramLines(durations, labels, stats)).join("");
   }).join("");
+}
+
+/** Formats the operations that wait for their clients; nothing if there were none. */
+function parkedLines({ waiting, endings }: ParkedCounts): string {
+  if (waiting === 0 && endings.size === 0) return "";
+  const gauge = "mcp_gateway_parked_operations";
+  const counter = "mcp_gateway_parked_endings_total";
+  return `# HELP ${gauge} Operations that wait for the next request of their clients.\n` +
+    `# TYPE ${gauge} gauge\n${gauge} ${waiting}\n` +
+    `# HELP ${counter} Operations that have waited for their clients, by how they ended.\n` +
+    `# TYPE ${counter} counter\n` +
+    [...endings].map(([ending, count]) => `${counter}{ending="${ending}"} ${count}\n`).join("");
 }
 
 function counterLines(

@@ -5,6 +5,7 @@ import { checkConfiguration, type Configuration, locateFiles } from "../../src/c
 import type { PipelineContext } from "../../src/gateway/pipeline_context.ts";
 import { ClientSession } from "../../src/gateway/session.ts";
 import { buildSnapshot } from "../../src/gateway/snapshot.ts";
+import { type InteractionsOptions, StatelessService } from "../../src/gateway/stateless/mod.ts";
 import { type GatewayAnswer, type GatewayTool, gatewayTools } from "../../src/gateway/tools/mod.ts";
 import { createMemoryChannels, Peer } from "../../src/jsonrpc/mod.ts";
 import { CallLimits, type CallLimitsOptions } from "../../src/limits/mod.ts";
@@ -31,6 +32,12 @@ export interface SessionFixtureOptions {
   readonly bound?: string;
   readonly transport?: PipelineContext["transport"];
   readonly limits?: Partial<CallLimitsOptions>;
+  /** Options of the operations that ask their clients for input. */
+  readonly interactions?: Partial<InteractionsOptions>;
+  /** Further tools of the gateway. */
+  readonly tools?: readonly GatewayTool[];
+  /** The memory of each client, in bytes; default: no limit. */
+  readonly maxMemory?: number;
 }
 
 /** Writes the rules to a file, and loads a configuration with them and without servers. */
@@ -53,6 +60,8 @@ export class SessionFixture implements AsyncDisposable {
   readonly metrics = new Metrics();
   readonly limits: CallLimits;
   readonly log = createRecordingLog();
+  /** The operations of all clients that may ask their clients for input. */
+  readonly stateless: StatelessService;
   /** The log levels and changes of the roots that were passed on to the servers. */
   readonly passedOn: string[] = [];
   /** Functions that end the calls of `wait`, in the order of the calls. */
@@ -74,6 +83,13 @@ export class SessionFixture implements AsyncDisposable {
       stateStore: "memory",
       log,
       ...options.limits,
+    });
+    this.stateless = new StatelessService({
+      settings: { stateTtlS: 600 },
+      version: "1",
+      metrics: this.metrics,
+      log,
+      ...options.interactions,
     });
   }
 
@@ -102,12 +118,18 @@ export class SessionFixture implements AsyncDisposable {
 
   /** Connects another client, and returns its number. */
   addClient(): number {
-    const { bound, transport = "stdio" } = this.#options;
+    const { bound, transport = "stdio", tools = [], maxMemory = Infinity } = this.#options;
+    const memory = new Budget(maxMemory);
     const { log, limits, metrics } = this;
     const [gatewayChannel, clientChannel] = createMemoryChannels();
     const session = new ClientSession(gatewayChannel, {
-      memory: () => new Budget(Infinity),
-      tools: new Map([...gatewayTools({ debug: true }), ["wait", this.#waitTool()]]),
+      memory: () => memory,
+      stateless: () => Promise.resolve(this.stateless),
+      tools: new Map([
+        ...gatewayTools({ debug: true }),
+        ["wait", this.#waitTool()],
+        ...tools.map((tool) => [tool.definition.name, tool] as const),
+      ]),
       version: "1",
       log,
       context: () => ({
@@ -197,6 +219,7 @@ export class SessionFixture implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const { end } of this.heldCalls) end();
+    this.stateless.close();
     for (const { session, peer } of this.#clients) {
       await session.end(1000);
       await peer.close();

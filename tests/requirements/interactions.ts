@@ -5,6 +5,21 @@ export const INTERACTIONS: Readonly<Record<string, Section>> = {
   "27 Interactions": {
     "interaction.key":
       "GATEWAY_STATE_KEY is the key of the state of questions, and appears in no message",
+    "interaction.parks":
+      "a call whose server asks is parked while its client answers, and goes on with the next request",
+    "interaction.once":
+      "a state is used once, by the client that received it, for the same call; else nothing runs",
+    "interaction.missing": "responses that are missing or invalid are asked for again",
+    "interaction.capabilities": "only input is asked for that the request declares",
+    "interaction.ends":
+      "a parked call ends with its client, its time, its server or the gateway, and leaves nothing behind",
+    "interaction.rules": "the rules decide about each request that continues a call",
+    "interaction.limits":
+      "a call over several requests counts once, and takes no place while it waits",
+    "interaction.bounds": "the number of parked calls is limited, in all and for each client",
+    "interaction.memory": "answers that wait for their clients count in the memory",
+    "interaction.messages": "progress and log messages go to the request that is attached",
+    "interaction.first": "responses without a state of the gateway begin a new call",
     "interaction.audit":
       "the line of an operation has the number of its rounds, and how long it waited for its client",
   },

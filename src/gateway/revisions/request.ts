@@ -44,7 +44,7 @@ export function readRequest(
 ): Omit<OperationRequest, "name" | "claimedAgent" | "decode" | "encode"> {
   const { _meta } = fieldsOf(request.params);
   const meta = _meta === undefined ? undefined : withoutReserved(fieldsOf(_meta));
-  const token = meta?.["progressToken"];
+  const token = progressTokenOf(meta);
   return {
     method: request.method,
     meta,
@@ -53,13 +53,16 @@ export function readRequest(
     memory: request.memory,
     signal: request.signal,
     // Progress of a server carries the gateway's token, but the client expects its own token.
-    onProgress: isProgressToken(token)
-      ? (params: Fields) => notifyProgress({ ...params, progressToken: token })
-      : undefined,
+    onProgress: token === undefined
+      ? undefined
+      : (params: Fields) => notifyProgress({ ...params, progressToken: token }),
   };
 }
 
-function isProgressToken(token: unknown): token is string | number {
-  return typeof token === "number" ||
+/** Returns the token in a request's `_meta` with which its client receives progress; `undefined` if it wants none. */
+export function progressTokenOf(meta: unknown): string | number | undefined {
+  const { progressToken: token } = fieldsOf(meta);
+  const isValid = typeof token === "number" ||
     (typeof token === "string" && token.length <= MAX_TOKEN_LENGTH);
+  return isValid ? token : undefined;
 }

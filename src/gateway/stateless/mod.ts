@@ -5,19 +5,11 @@
  *
  * @module
  */
-import { loadClientCodec2026 } from "../revisions/mod.ts";
-import { StatelessClient, type StatelessClientOptions } from "./stateless_client.ts";
-
 export type { PipelineContext } from "../pipeline_context.ts";
 export type { Records } from "../records.ts";
 export type { Snapshot } from "../snapshot.ts";
+export type { InteractionsOptions } from "./interactions.ts";
+export type { ParkedOperationsOptions } from "./parked.ts";
 export type { NotifyOrDrop } from "./request_channel.ts";
-export type { StatelessClientOptions } from "./stateless_client.ts";
-export type { StatelessClient };
-
-/** Starts to serve a client. */
-export async function createStatelessClient(
-  options: StatelessClientOptions,
-): Promise<StatelessClient> {
-  return new StatelessClient(await loadClientCodec2026(), options);
-}
+export type { StatelessClient, StatelessClientOptions } from "./stateless_client.ts";
+export { StatelessService } from "./stateless_service.ts";

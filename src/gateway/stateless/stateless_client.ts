@@ -1,5 +1,10 @@
 import type { Budget } from "../../budget.ts";
-import type { ClientConnection, ListKind, ResourceUpdate } from "../../downstream/mod.ts";
+import type {
+  ClientChannel,
+  ClientConnection,
+  ListKind,
+  ResourceUpdate,
+} from "../../downstream/mod.ts";
 import { type IncomingRequest, RPC_CODES, type RpcError } from "../../jsonrpc/mod.ts";
 import type { Log } from "../../log.ts";
 import { within } from "../../within.ts";
@@ -7,14 +12,19 @@ import { type ErrorBody, errorBodyOf } from "../error_body.ts";
 import { introduce, recallServers } from "../introduction.ts";
 import { listTools } from "../list_tools.ts";
 import { type ChangingList, ClientOffers } from "../offered/mod.ts";
-import { refuseByLimits, runOperation } from "../pipeline.ts";
+import { decideAgain, refuseByLimits, runOperation } from "../pipeline.ts";
 import type { PipelineContext } from "../pipeline_context.ts";
 import { type Claim, clientCodec2025, type ClientCodec2026 } from "../revisions/mod.ts";
 import { hasDirectTools, isShown, shownTools } from "../shown_tools.ts";
 import type { GatewayTool } from "../tools/mod.ts";
+import type { AttachedRequest } from "./interaction.ts";
+import type { Interactions } from "./interactions.ts";
 import { type NotifyOrDrop, RequestChannel, withoutReservedKeys } from "./request_channel.ts";
 
 const DISCOVER = "server/discover";
+
+/** The methods of operations that may ask their client for input. */
+const ASKING_METHODS: readonly string[] = ["tools/call", "prompts/get", "resources/read"];
 
 /** The known requests that are no operations. */
 const OTHER_METHODS: readonly string[] = [DISCOVER, "tools/list"];
@@ -29,6 +39,8 @@ const MAX_FIRST_ANSWER_MS = 500;
 export interface StatelessClientOptions {
   /** Id of the client: servers that were started for it are its own. Over HTTP, the client is a credential. */
   readonly connectionId: string;
+  /** Identifies the client in its state, over HTTP the same for all replicas; default: `connectionId`. */
+  readonly principal?: string;
   /** The gateway's tools by name. */
   readonly tools: ReadonlyMap<string, GatewayTool>;
   /** Returns the active context; called for each request. */
@@ -45,6 +57,12 @@ export interface StatelessClientOptions {
   readonly onFirstRequest: (connection: ClientConnection) => void;
 }
 
+/** The parts that all clients of the revision share. */
+interface SharedByClients {
+  readonly codec: ClientCodec2026;
+  readonly interactions: Interactions;
+}
+
 /**
  * A client of the revision without sessions: the program at the other end of a pipe, or over HTTP all programs with the
  * same credential. Requests are handled independently of each other; the client only keeps what servers offer it.
@@ -55,6 +73,7 @@ export class StatelessClient {
   /** Id of the client, for the records. */
   readonly id: string;
   readonly #codec: ClientCodec2026;
+  readonly #interactions: Interactions;
   readonly #options: StatelessClientOptions;
   readonly #offers: ClientOffers;
   #connection: ClientConnection | undefined;
@@ -62,11 +81,16 @@ export class StatelessClient {
   #hasDiscovered = false;
   #isClosed = false;
 
-  /** Starts to serve the client. */
-  constructor(codec: ClientCodec2026, options: StatelessClientOptions) {
+  /**
+   * Starts to serve the client.
+   *
+   * @param shared The codec, and the operations of all clients that may ask their clients for input.
+   */
+  constructor(shared: SharedByClients, options: StatelessClientOptions) {
     const { connectionId, memory, notify, log } = options;
     this.id = connectionId;
-    this.#codec = codec;
+    this.#codec = shared.codec;
+    this.#interactions = shared.interactions;
     this.#options = { ...options, notify: withoutReservedKeys(notify) };
     this.#offers = new ClientOffers({ notify: () => true, memory, log });
   }
@@ -74,6 +98,11 @@ export class StatelessClient {
   /** The connection of the first request that may need servers; `undefined` until then. */
   get connection(): ClientConnection | undefined {
     return this.#connection;
+  }
+
+  /** Whether operations wait for a further request of the client. */
+  get isAwaited(): boolean {
+    return this.#interactions.isAwaited(this.#principal);
   }
 
   /** Number of requests that are not answered yet. */
@@ -100,6 +129,7 @@ export class StatelessClient {
   end(): void {
     this.#isClosed = true;
     this.#offers.close();
+    this.#interactions.endClient(this.#principal);
   }
 
   /** Notifies the client, if it listens, that a reload may have changed a list. */
@@ -205,28 +235,67 @@ export class StatelessClient {
       readonly decode: clientCodec2025.RequestDecoder;
     },
   ): Promise<void> {
-    const { tools, connectionId, notify } = this.#options;
+    const { tools, connectionId, notify, memory } = this.#options;
     const context = this.#options.context();
     const channel = new RequestChannel({ request, logLevel, notify });
-    const operationRequest = decode(request, {
-      findTool: (name) => {
-        const tool = tools.get(name);
-        return tool !== undefined && isShown(tool, context) ? tool : undefined;
-      },
-      hasDirectTools: () => hasDirectTools(context),
-      toolNames: () => shownTools(tools, context).map(({ name }) => name).join(", "),
-      capabilities,
-      unansweredCount: this.#unansweredCount,
-      notifyProgress: (params) => notify("notifications/progress", params, request),
-    });
-    const answer = await runOperation(operationRequest, {
-      connection: { connectionId, capabilities, channel },
+    const decodeOperation = (notifyProgress: clientCodec2025.RequestContext["notifyProgress"]) =>
+      decode(request, {
+        findTool: (name) => {
+          const tool = tools.get(name);
+          return tool !== undefined && isShown(tool, context) ? tool : undefined;
+        },
+        hasDirectTools: () => hasDirectTools(context),
+        toolNames: () => shownTools(tools, context).map(({ name }) => name).join(", "),
+        capabilities,
+        unansweredCount: this.#unansweredCount,
+        notifyProgress,
+      });
+    const optionsOf = (operationChannel: ClientChannel) => ({
+      connection: { connectionId, capabilities, channel: operationChannel },
       offers: this.#offers,
       context,
     });
+    const notifyProgress = (params: Readonly<Record<string, unknown>>): void => {
+      notify("notifications/progress", params, request);
+    };
+    const answer = ASKING_METHODS.includes(request.method)
+      ? await this.#interactions.answer({
+        request,
+        attached: this.#attachedOf(request, { capabilities, channel }),
+        client: this.#principal,
+        connectionId,
+        memory: memory(),
+        codec: this.#codec,
+        decode: decodeOperation,
+        run: (operation, interaction) => runOperation(operation, optionsOf(interaction)),
+        decideAgain: (operation, interaction) => decideAgain(operation, optionsOf(interaction)),
+      })
+      : await runOperation(decodeOperation(notifyProgress), optionsOf(channel));
     channel.end();
     if (answer.kind === "result") request.reply(answer.result);
     else if (answer.kind === "error") request.fail(answer.error);
+  }
+
+  #attachedOf(
+    request: IncomingRequest,
+    { capabilities, channel }: Pick<Claim, "capabilities"> & { readonly channel: RequestChannel },
+  ): AttachedRequest {
+    const { fieldsOf, progressTokenOf } = this.#codec;
+    const progressToken = progressTokenOf(fieldsOf(request.params)._meta);
+    return {
+      capabilities,
+      logLevel: channel.logLevel(),
+      signal: request.signal,
+      notifyLog: (params) => channel.log(params),
+      notifyProgress: (params) => {
+        if (progressToken === undefined) return;
+        this.#options.notify("notifications/progress", { ...params, progressToken }, request);
+      },
+    };
+  }
+
+  get #principal(): string {
+    return this.#options.principal ?? this.id;
   }
 
   #connectionOf({ capabilities }: Claim): ClientConnection {

@@ -81,7 +81,7 @@ Deno.test({
       revisions: ["2025-11-25"],
       authenticator: OPEN_AUTHENTICATOR,
       accept: (channel, agent) => gateway.connect(channel, { agent, onClosed: () => {} }),
-      acceptStateless: (credential) => gateway.connectStateless({ agent: credential?.agent }),
+      acceptStateless: (credential) => gateway.connectStateless(credential),
       isReady: () => true,
       memory: gateway.memory,
       metrics: () => "",

@@ -3,6 +3,7 @@ import { Budget } from "../../../src/budget.ts";
 import type { Configuration, ServerConfig, Settings } from "../../../src/config/mod.ts";
 import type { PipelineContext } from "../../../src/gateway/pipeline_context.ts";
 import { ClientSession } from "../../../src/gateway/session.ts";
+import { StatelessService } from "../../../src/gateway/stateless/mod.ts";
 import { buildSnapshot, type Snapshot } from "../../../src/gateway/snapshot.ts";
 import { gatewayTools } from "../../../src/gateway/tools/mod.ts";
 import { type Channel, createMemoryChannels, Peer, type Reply } from "../../../src/jsonrpc/mod.ts";
@@ -90,11 +91,12 @@ export class MemoryGateway implements AsyncDisposable {
     const { log } = this;
     const { face = "meta", maxNameLength = 64 } = this.#options;
     const [gatewayChannel, clientChannel] = createMemoryChannels();
+    const metrics = new Metrics();
     const context: PipelineContext = {
       snapshot: this.#snapshot,
       identity: { bound, defaultAgent: undefined },
       limits: this.#limits,
-      records: { audit: this.#audit, metrics: new Metrics(), auditArgs: "none" },
+      records: { audit: this.#audit, metrics, auditArgs: "none" },
       tracer: NO_TRACER,
       transport: "stdio",
       face,
@@ -104,6 +106,10 @@ export class MemoryGateway implements AsyncDisposable {
     };
     const session = new ClientSession(gatewayChannel, {
       memory: () => new Budget(Infinity),
+      stateless: () =>
+        Promise.resolve(
+          new StatelessService({ settings: { stateTtlS: 600 }, version: "1", metrics, log }),
+        ),
       tools: gatewayTools({ debug: false }),
       version: "1",
       log,

@@ -1,0 +1,398 @@
+import type { Budget } from "../../budget.ts";
+import type { ClientChannel, GivenInput, InputRequest } from "../../downstream/mod.ts";
+import type { Settings } from "../../config/mod.ts";
+import { CallerError } from "../../errors.ts";
+import { type IncomingRequest, JsonText, RPC_CODES } from "../../jsonrpc/mod.ts";
+import type { Log } from "../../log.ts";
+import type { Metrics } from "../../metrics/mod.ts";
+import { startOfText } from "../../text.ts";
+import type { InteractionRecord, OperationRequest, Outcome } from "../operation.ts";
+import type { clientCodec2025, ClientCodec2026 } from "../revisions/mod.ts";
+import { type AttachedRequest, Interaction } from "./interaction.ts";
+import { createToken, ParkedOperations, type ParkedOperationsOptions } from "./parked.ts";
+import { digestRequest } from "./request_digest.ts";
+import { readState, type SealedState } from "./sealed_state.ts";
+import { StateSeal } from "./state_seal.ts";
+
+/** The answer to an operation. */
+export type Answer = clientCodec2025.Answer;
+
+/** Maximum length of a text in a state that the client chooses; the audit log has no longer ones. */
+const MAX_TEXT_LENGTH = 64;
+
+/** Bytes of a character in memory. */
+const BYTES_PER_CHARACTER = 2;
+
+const NOT_VALID = "The call waited for your input, but its requestState is not the one that you " +
+  "received for the same call, or its time is up. The call may have had effects. " +
+  "If you still want it, make it anew, without requestState.";
+
+const NOT_HERE =
+  "The call waited for your input and is gone: it was continued before, its time was " +
+  "up, the gateway was restarted, or another replica of the gateway has it. The call may have had " +
+  "effects. If you still want it, make it anew, without requestState.";
+
+/** Options of the interactions of a gateway. */
+export interface InteractionsOptions extends ParkedOperationsOptions {
+  /** The secret that the key of the seal is derived from, and the time for which operations wait for their clients. */
+  readonly settings: Pick<Settings, "stateKey" | "stateTtlS">;
+  /** The gateway's version. */
+  readonly version: string;
+  /** Counts the operations that wait for their clients, and how they ended. */
+  readonly metrics: Pick<Metrics, "parked">;
+  /** Log for the operator. */
+  readonly log: Log;
+}
+
+/** An outcome that has to be sealed before it is an answer. */
+export interface RelayAnswer {
+  readonly kind: "relay";
+  readonly outcome: Extract<Outcome, { readonly kind: "input-required" }>;
+  readonly bytes?: never;
+}
+
+/** The answer to an operation, before its state is sealed. */
+export type RawAnswer = Answer | RelayAnswer;
+
+/** A request that is an operation which may ask its client for input. */
+export interface InteractiveRequest {
+  readonly request: IncomingRequest;
+  /** The request as the operation sees it while it is attached. */
+  readonly attached: AttachedRequest;
+  /** Identifies the client; over HTTP the same in all replicas. */
+  readonly client: string;
+  /** Id of the client's connection, for the records. */
+  readonly connectionId: string;
+  /** The memory of the client, in which answers count that wait for it. */
+  readonly memory: Budget;
+  /** The codec of the revision. */
+  readonly codec: ClientCodec2026;
+  /** Decodes the request; `notifyProgress` receives the progress of the operation. */
+  readonly decode: (notifyProgress: AttachedRequest["notifyProgress"]) => OperationRequest<Answer>;
+  /** Runs the operation. */
+  readonly run: (
+    operation: OperationRequest<RawAnswer>,
+    channel: ClientChannel,
+  ) => Promise<RawAnswer>;
+  /** Decides again about an operation that its client continues; returns the answer if it is refused. */
+  readonly decideAgain: (
+    operation: OperationRequest<Answer>,
+    channel: ClientChannel,
+  ) => Promise<Answer | undefined>;
+}
+
+/** An operation that the request continues, although nobody remembers it. */
+interface Continuation {
+  readonly record: InteractionRecord;
+  readonly given: (GivenInput & { readonly server: string }) | undefined;
+}
+
+/** A request with a state that may be used for it. */
+interface ContinuedRequest<K extends SealedState["kind"]> {
+  readonly operation: OperationRequest<Answer>;
+  readonly state: Extract<SealedState, { readonly kind: K }>;
+}
+
+/**
+ * The operations of clients that give input only with new requests. An operation that has to wait is parked here, or
+ * its state travels sealed with its client.
+ *
+ * @see {@link https://modelcontextprotocol.io/specification/2026-07-28/basic/patterns/mrtr}
+ */
+export class Interactions {
+  readonly #options: InteractionsOptions;
+  readonly #seal: StateSeal;
+  readonly #ttlMs: number;
+  readonly #parked: ParkedOperations<Interaction<RawAnswer>>;
+
+  /** Creates the interactions; the key of the seal is made when it is first needed. */
+  constructor(options: InteractionsOptions) {
+    this.#options = options;
+    this.#ttlMs = options.settings.stateTtlS * 1000;
+    this.#seal = new StateSeal(options.settings.stateKey);
+    this.#parked = new ParkedOperations(options);
+  }
+
+  /** Number of operations that wait for their clients, or did before. */
+  get size(): number {
+    return this.#parked.size;
+  }
+
+  /** Runs the operation of a request, or continues the one whose state the request has. */
+  async answer(call: InteractiveRequest): Promise<Answer> {
+    const { request, codec } = call;
+    const { requestState: sealed } = codec.fieldsOf(request.params);
+    // Responses without a state belong to nothing.
+    if (sealed === undefined) return await this.#run(call);
+    const operation = call.decode(() => {});
+    const value = typeof sealed === "string"
+      ? await this.#seal.open(sealed, request.method)
+      : undefined;
+    const state = readState(value);
+    const isUsable = state !== undefined && state.expiresAt > Date.now() &&
+      state.principal === principalOf(call, operation) &&
+      state.digest === await this.#digest(call);
+    if (!isUsable) return await this.#refuse(call, NOT_VALID);
+    return state.kind === "park"
+      ? await this.#resume(call, { operation, state })
+      : await this.#repeat(call, { operation, state });
+  }
+
+  /** Whether operations wait for further requests of a client. */
+  isAwaited(client: string): boolean {
+    return this.#parked.some((principal) => clientOf(principal) === client);
+  }
+
+  /** Ends the operations of a client that is gone. */
+  endClient(client: string): void {
+    this.#parked.cancelAll(
+      "The client is gone",
+      (principal) => clientOf(principal) === client,
+    );
+  }
+
+  /** Ends all operations, because the gateway ends. */
+  close(): void {
+    this.#parked.close("The gateway ends");
+  }
+
+  /** Runs an operation, or runs it again with the input that its server needed. */
+  async #run(call: InteractiveRequest, continuation?: Continuation): Promise<Answer> {
+    const operation = call.decode((params) => interaction.notifyProgress(params));
+    const { interaction, keep } = this.#createInteraction(call, { operation, continuation });
+    const given = continuation?.given;
+    const run = call.run({
+      ...operation,
+      ...(given !== undefined && { given }),
+      interaction,
+      signal: interaction.signal,
+      encode: (outcome) => {
+        return outcome.kind === "input-required"
+          ? { kind: "relay", outcome }
+          : operation.encode(outcome);
+      },
+    }, interaction);
+    interaction.follow(run, keep);
+    return await this.#answerNext(call, interaction);
+  }
+
+  #createInteraction(
+    call: InteractiveRequest,
+    { operation, continuation }: {
+      readonly operation: OperationRequest<Answer>;
+      readonly continuation: Continuation | undefined;
+    },
+  ): {
+    readonly interaction: Interaction<RawAnswer>;
+    /** Returns what is kept of an answer that waits for its client. */
+    readonly keep: (answer: RawAnswer) => RawAnswer;
+  } {
+    const { parked } = this.#options.metrics;
+    const { memory } = call;
+    let keptBytes = 0;
+    const interaction: Interaction<RawAnswer> = new Interaction({
+      request: call.attached,
+      principal: principalOf(call, operation),
+      ...(continuation !== undefined && { record: continuation.record }),
+      ttlMs: this.#ttlMs,
+      admit: () => {
+        const handle = this.#parked.add(interaction);
+        if (handle !== undefined) parked.begin();
+        return handle;
+      },
+      onOver: ({ handle, ending }) => {
+        memory.add(-keptBytes);
+        if (handle === undefined) return;
+        this.#parked.remove(handle);
+        parked.end(ending);
+      },
+    });
+    const keep = (answer: RawAnswer): RawAnswer => {
+      const bytes = BYTES_PER_CHARACTER * lengthOf(answer);
+      if (!memory.hasRoom(bytes)) return operation.encode(createTooLarge());
+      keptBytes = bytes;
+      memory.add(bytes);
+      return answer;
+    };
+    return { interaction, keep };
+  }
+
+  /** Continues an operation that is parked here. */
+  async #resume(
+    call: InteractiveRequest,
+    { operation, state }: ContinuedRequest<"park">,
+  ): Promise<Answer> {
+    const interaction = this.#parked.find(state.handle);
+    // From here on, a second copy of the request comes too late.
+    const isResumed = interaction?.principal === state.principal &&
+      interaction.resume(call.attached, state.round);
+    if (!isResumed) return await this.#refuse(call, NOT_HERE);
+    const refusal = await call.decideAgain(operation, interaction);
+    if (refusal !== undefined) {
+      interaction.cancel("The rules do not allow the call any more", "denied");
+      return refusal;
+    }
+    for (const [key, { kind }] of interaction.requests) {
+      const response = call.codec.decodeResponse(call.request, { key, kind });
+      if (response !== undefined) interaction.give(key, response);
+    }
+    if (!interaction.mustAsk) return await this.#answerNext(call, interaction);
+    return await this.#ask(call, { interaction, requests: interaction.park() });
+  }
+
+  /** Runs an operation again that waits nowhere. */
+  async #repeat(
+    call: InteractiveRequest,
+    { state }: ContinuedRequest<"relay" | "again">,
+  ): Promise<Answer> {
+    const { token, expiresAt, rounds, sealedAt, beginning: continued, server } = state;
+    if (!this.#parked.use(token, expiresAt)) return await this.#refuse(call, NOT_HERE);
+    const waitedMs = state.waitedMs + Math.max(0, Date.now() - sealedAt);
+    const responses = call.codec.responsesText(call.request);
+    return await this.#run(call, {
+      record: { rounds, waitedMs, continued },
+      given: state.kind === "again" ? undefined : { server, responses, state: state.state },
+    });
+  }
+
+  /** Returns the answer to a request: that to the operation, or one that asks for input. */
+  async #answerNext(
+    call: InteractiveRequest,
+    interaction: Interaction<RawAnswer>,
+  ): Promise<Answer> {
+    const event = await interaction.next();
+    if (event.kind === "asks") {
+      return await this.#ask(call, { interaction, requests: event.requests });
+    }
+    const { answer } = event;
+    return answer.kind === "relay"
+      ? await this.#relay(call, { interaction, outcome: answer.outcome })
+      : answer;
+  }
+
+  /** Asks for the input that a parked operation needs. */
+  async #ask(
+    call: InteractiveRequest,
+    { interaction, requests }: {
+      readonly interaction: Interaction<RawAnswer>;
+      readonly requests: ReadonlyMap<string, InputRequest>;
+    },
+  ): Promise<Answer> {
+    const { principal, handle = "", rounds: round } = interaction;
+    const state = { kind: "park", principal, handle, round } as const;
+    const answer = await this.#sealAnswer(call, { requests, state });
+    // The client has cancelled the request meanwhile, so it does not get the state.
+    if (call.attached.signal.aborted) interaction.cancel(call.attached.signal.reason);
+    return answer;
+  }
+
+  /** Asks for the input that a server needs which waits for nothing. */
+  #relay(
+    call: InteractiveRequest,
+    { interaction, outcome }: {
+      readonly interaction: Interaction<RawAnswer>;
+      readonly outcome: RelayAnswer["outcome"];
+    },
+  ): Promise<Answer> {
+    const { server, input, beginsAnew, hasBegun } = outcome;
+    const { principal, rounds, waitedMs, continued, startedAt } = interaction;
+    const id: string | number = JSON.parse(call.request.id);
+    const beginning = continued ?? {
+      startedAt,
+      session: call.connectionId,
+      requestId: typeof id === "string" ? startOfText(id, MAX_TEXT_LENGTH) : id,
+      hasBegun,
+    };
+    const state = {
+      kind: beginsAnew ? "again" : "relay",
+      principal,
+      server,
+      ...(input.state !== undefined && { state: input.state }),
+      token: createToken(),
+      rounds: rounds + 1,
+      waitedMs,
+      sealedAt: Date.now(),
+      beginning: { ...beginning, hasBegun },
+    } as const;
+    return this.#sealAnswer(call, { requests: new Map(Object.entries(input.requests)), state });
+  }
+
+  async #sealAnswer(
+    call: InteractiveRequest,
+    { requests, state }: {
+      readonly requests: ReadonlyMap<string, InputRequest>;
+      readonly state: Readonly<Record<string, unknown>>;
+    },
+  ): Promise<Answer> {
+    const { version } = this.#options;
+    const expiresAt = Date.now() + this.#ttlMs;
+    const bound = { ...state, digest: await this.#digest(call), expiresAt };
+    const sealed = await this.#seal.seal(bound, call.request.method);
+    const result = call.codec.encodeInputRequired(requests, { state: sealed, version });
+    return { kind: "result", result };
+  }
+
+  /** Refuses a request whose state cannot be used. It counts towards the limits, and is recorded as a failure. */
+  async #refuse(call: InteractiveRequest, message: string): Promise<Answer> {
+    return await this.#run({
+      ...call,
+      decode: (notifyProgress) => {
+        const operation = call.decode(notifyProgress);
+        return {
+          ...operation,
+          decode() {
+            throw new CallerError("INVALID_ARGUMENTS", message);
+          },
+          encode: (outcome) => {
+            if (outcome.kind !== "failed") return operation.encode(outcome);
+            const { error: data } = outcome;
+            return { kind: "error", error: { code: RPC_CODES.invalidParams, message, data } };
+          },
+        };
+      },
+    });
+  }
+
+  #digest({ request, client }: InteractiveRequest): Promise<string> {
+    return digestRequest(request, `client ${client}`);
+  }
+}
+
+/** Identifies the client and the agent of a request. */
+function principalOf(
+  { client }: InteractiveRequest,
+  { claimedAgent = "" }: OperationRequest,
+): string {
+  return JSON.stringify([client, startOfText(claimedAgent, MAX_TEXT_LENGTH)]);
+}
+
+/** Returns the client that a principal names. */
+function clientOf(principal: string): unknown {
+  return JSON.parse(principal)[0];
+}
+
+function createTooLarge(): Outcome {
+  const message = "The call has ended, but its result was too large to be kept while the call " +
+    "waited for your input. The call may have had effects.";
+  return { kind: "failed", error: { code: "SERVER_UNAVAILABLE", message } };
+}
+
+/** Returns the length of what an answer holds, in UTF-16 code units. */
+function lengthOf(answer: RawAnswer): number {
+  switch (answer.kind) {
+    case "result": {
+      const { result } = answer;
+      return result instanceof JsonText
+        ? result.json.length
+        : result.parts.reduce((length, part) => length + part.length, 0);
+    }
+    case "error":
+      return answer.error instanceof JsonText
+        ? answer.error.json.length
+        : JSON.stringify(answer.error).length;
+    case "relay":
+      return JSON.stringify(answer.outcome.input).length;
+    case "none":
+      return 0;
+  }
+}

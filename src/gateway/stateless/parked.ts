@@ -1,0 +1,149 @@
+import type { Log } from "../../log.ts";
+
+/** Maximum number of operations that wait for their clients, and of those of one client and agent. */
+const MAX_OPERATIONS = 64;
+const MAX_OPERATIONS_OF_CLIENT = 8;
+
+/** Maximum number of states that are remembered because they have been used. */
+const MAX_USED_STATES = 100_000;
+
+/** An operation that waits for its client's next request, or will. */
+export interface ParkedOperation {
+  /** The client and the agent that the operation belongs to; see `principalOf`. */
+  readonly principal: string;
+  /** Whether no request of the client waits for it. */
+  readonly isParked: boolean;
+  /** Ends the operation. */
+  cancel(reason: string): void;
+}
+
+/** Options of the parked operations. */
+export interface ParkedOperationsOptions {
+  /** Maximum number of operations in all; default 64. */
+  readonly maxOperations?: number;
+  /** Maximum number of operations of one client and agent; default 8. */
+  readonly maxOfClient?: number;
+  /** Maximum number of states that are remembered because they have been used; default 100,000. */
+  readonly maxUsedStates?: number;
+  /** Log for the operator. */
+  readonly log: Log;
+}
+
+/**
+ * The operations that wait for their clients, which will continue them with new requests, and the states that clients
+ * have used. Both are bounded, because a client may never return.
+ */
+export class ParkedOperations<T extends ParkedOperation> {
+  readonly #maxOperations: number;
+  readonly #maxOfClient: number;
+  readonly #maxUsedStates: number;
+  readonly #log: Log;
+  // By handle.
+  readonly #operations = new Map<string, T>();
+  readonly #counts = new Map<string, number>();
+  // When each used state expires, in milliseconds since 1970; the first to expire comes first, as all live equally long.
+  readonly #usedStates = new Map<string, number>();
+  #isClosed = false;
+
+  constructor(options: ParkedOperationsOptions) {
+    this.#maxOperations = options.maxOperations ?? MAX_OPERATIONS;
+    this.#maxOfClient = options.maxOfClient ?? MAX_OPERATIONS_OF_CLIENT;
+    this.#maxUsedStates = options.maxUsedStates ?? MAX_USED_STATES;
+    this.#log = options.log;
+  }
+
+  /** Number of operations. */
+  get size(): number {
+    return this.#operations.size;
+  }
+
+  /** Number of used states that are remembered. */
+  get usedCount(): number {
+    return this.#usedStates.size;
+  }
+
+  /**
+   * Adds an operation whose client is asked for input.
+   *
+   * @returns Its handle; `undefined` if too many operations wait.
+   */
+  add(operation: T): string | undefined {
+    if (this.#isClosed) return undefined;
+    const { principal } = operation;
+    const count = this.#counts.get(principal) ?? 0;
+    if (this.#operations.size >= this.#maxOperations || count >= this.#maxOfClient) {
+      this.#log.warn("A client is not asked for input, because too many calls wait for clients", {
+        waiting: this.#operations.size,
+        of_client: count,
+      });
+      return undefined;
+    }
+    const handle = createToken();
+    this.#operations.set(handle, operation);
+    this.#counts.set(principal, count + 1);
+    return handle;
+  }
+
+  /** Returns the operation of a handle; `undefined` if it has ended, or is another process's. */
+  find(handle: string): T | undefined {
+    return this.#operations.get(handle);
+  }
+
+  /** Removes an operation that has ended. */
+  remove(handle: string): void {
+    const principal = this.#operations.get(handle)?.principal;
+    if (principal === undefined) return;
+    this.#operations.delete(handle);
+    const count = (this.#counts.get(principal) ?? 1) - 1;
+    if (count === 0) this.#counts.delete(principal);
+    else this.#counts.set(principal, count);
+  }
+
+  /**
+   * Marks a state as used.
+   *
+   * @param token The token in the state.
+   * @param expiresAt When the state expires, in milliseconds since 1970.
+   * @returns Whether it is the first use. A state counts as used if no more can be remembered.
+   */
+  use(token: string, expiresAt: number): boolean {
+    if (this.#usedStates.has(token)) return false;
+    const now = Date.now();
+    for (const [used, usedUntil] of this.#usedStates) {
+      if (usedUntil > now) break;
+      this.#usedStates.delete(used);
+    }
+    if (this.#usedStates.size >= this.#maxUsedStates) {
+      this.#log.warn("A call is not continued, because too many calls have been", {
+        remembered: this.#usedStates.size,
+      });
+      return false;
+    }
+    this.#usedStates.set(token, expiresAt);
+    return true;
+  }
+
+  /** Whether an operation waits whose principal `isConcerned` selects. */
+  some(isConcerned: (principal: string) => boolean): boolean {
+    return this.#counts.keys().some(isConcerned);
+  }
+
+  /** Ends the operations that `isConcerned` selects by their principals, unless a request of the client waits for them. */
+  cancelAll(reason: string, isConcerned: (principal: string) => boolean): void {
+    for (const operation of [...this.#operations.values()]) {
+      if (operation.isParked && isConcerned(operation.principal)) operation.cancel(reason);
+    }
+  }
+
+  /** Adds no more operations, and ends those that are parked. */
+  close(reason: string): void {
+    this.#isClosed = true;
+    this.cancelAll(reason, () => true);
+  }
+}
+
+/** Creates a text of 128 random bits, which cannot be guessed. */
+export function createToken(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return bytes.toBase64({ alphabet: "base64url", omitPadding: true });
+}
