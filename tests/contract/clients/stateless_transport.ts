@@ -21,11 +21,17 @@ const CACHEABLE = [
 /**
  * Returns the same transport for clients of revision 2026-07-28. The clients write and read as those of earlier
  * revisions do: their requests get claims, and the members of the revision are checked and removed from results.
+ *
+ * @param deviations Further tests that this transport does not pass, with the reasons.
  */
-export function withoutSessions(transport: ClientTransport): ClientTransport {
+export function withoutSessions(
+  transport: ClientTransport,
+  deviations: ClientTransport["deviations"] = {},
+): ClientTransport {
   return {
     name: `${transport.name} without sessions`,
     deviations: {
+      ...deviations,
       "[protocol.ids] an answer has the unchanged id of its request": "there is no ping",
       "[offered.capabilities] resources, prompts and completions are declared":
         "there is no handshake",

@@ -43,8 +43,11 @@ const OFFERED_GROUPS: readonly TestGroup[] = [
 ];
 
 /** Registers the tests of a transport for clients of revision 2026-07-28, which have no sessions. */
-export function describeStatelessTransport(earlier: ClientTransport): void {
-  const transport = withoutSessions(earlier);
+export function describeStatelessTransport(
+  earlier: ClientTransport,
+  furtherDeviations?: ClientTransport["deviations"],
+): void {
+  const transport = withoutSessions(earlier, furtherDeviations);
   const deviations = new Set(Object.keys(transport.deviations));
   const check = (t: Deno.TestContext): Check => async (title, test) => {
     if (!deviations.delete(title)) await t.step(title, test);

@@ -67,7 +67,8 @@ export const OFFERING_SERVERS = {
 /** The JSON-RPC code of a resource that does not exist, in the revisions that have sessions. */
 export const NOT_FOUND = -32002;
 
-const ARGS = ["--agent", "tester", "--init-strategy", "lazy"];
+/** Arguments of the gateway. */
+export const ARGS = ["--agent", "tester", "--init-strategy", "lazy"];
 
 /** Standard input and output: a gateway process for each client. */
 export const STDIO: ClientTransport = {
