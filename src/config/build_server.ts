@@ -237,6 +237,7 @@ function buildOptions(
     maxCallMs: gateway.max_call_ms,
     maxConcurrency: gateway.max_concurrency,
     forward: gateway.forward,
+    ...(gateway.protocol === "auto" ? {} : { protocol: gateway.protocol }),
     inheritEnv: gateway.inherit_env,
     ...(gateway.sandbox === undefined ? {} : { sandbox: gateway.sandbox, privatePaths }),
     ...(gateway.sandbox_network === undefined ? {} : { sandboxNetwork: gateway.sandbox_network }),

@@ -95,6 +95,7 @@ export const SERVERS_DETAILS: Details = {
   "mcpServers.*.gateway.max_call_ms": { examples: [3600000] },
   "mcpServers.*.gateway.max_concurrency": { examples: [4] },
   "mcpServers.*.gateway.forward": { examples: [["elicitation", "roots", "sampling"]] },
+  "mcpServers.*.gateway.protocol": { examples: ["legacy"] },
   "mcpServers.*.gateway.inherit_env": { examples: [["AWS_PROFILE", "AWS_REGION"]] },
   "mcpServers.*.gateway.inherit_env[]": VARIABLE_NAME,
   "mcpServers.*.gateway.direct": { examples: [["search", "get_*"]] },

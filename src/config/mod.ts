@@ -53,6 +53,7 @@ export type {
   ForwardedRequest,
   Isolation,
   OAuthOptions,
+  ProtocolChoice,
   PublicServerInfo,
   ServerConfig,
   ServerOptions,

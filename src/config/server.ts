@@ -47,6 +47,12 @@ export type Isolation = "shared" | "session" | "agent" | "call";
 /** A kind of server request that may be forwarded to the client. */
 export type ForwardedRequest = "elicitation" | "roots" | "sampling";
 
+/**
+ * The MCP revisions that a server may speak: any (`auto`), those that begin with `initialize` (`legacy`), or those without
+ * sessions (`modern`).
+ */
+export type ProtocolChoice = "auto" | "legacy" | "modern";
+
 /** The `gateway` block of an entry, defaults filled in. */
 export interface ServerOptions {
   /** Which callers share one session; default `agent`. */
@@ -63,6 +69,8 @@ export interface ServerOptions {
   readonly maxConcurrency: number;
   /** The server requests that are forwarded to the client; default elicitation and roots. */
   readonly forward: readonly ForwardedRequest[];
+  /** The MCP revisions that the server may speak; default `auto`. */
+  readonly protocol?: ProtocolChoice;
   /** Names of further variables of the gateway to pass to the process. */
   readonly inheritEnv: readonly string[];
   /** The program whose sandbox confines the server's process; default: none. */

@@ -91,6 +91,13 @@ const gateway = objectSchema({
     ),
     ["elicitation", "roots"],
   ),
+  protocol: z._default(
+    enumSchema(
+      ["auto", "legacy", "modern"],
+      "MCP revisions of the server: any, up to 2025-11-25, or from 2026-07-28.",
+    ),
+    "auto",
+  ),
   inherit_env: z._default(
     listSchema(
       stringSchemaWithTest((name) => /^[^=\0]+$/.test(name), {

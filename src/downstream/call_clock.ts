@@ -1,7 +1,32 @@
+import type { ServerConfig } from "../config/mod.ts";
 import { DownstreamError } from "../errors.ts";
 import { Cancellation, type CancelSignal } from "../jsonrpc/mod.ts";
 import type { Pausable } from "./caller.ts";
 import type { Deadline, Deadlines } from "./deadlines.ts";
+import type { CallOptions } from "./invocation.ts";
+
+/**
+ * Starts the clock of a call.
+ *
+ * @param call The call.
+ * @param context The server's entry, the deadlines, and the call's permit.
+ */
+export function startCallClock(
+  { timeoutMs, signal }: CallOptions,
+  { config: { name, options }, ...context }: Pick<CallClockOptions, "deadlines" | "permit"> & {
+    readonly config: ServerConfig;
+  },
+): CallClock {
+  const { callTimeoutMs, maxCallMs } = options;
+  return new CallClock({
+    ...context,
+    server: name,
+    timeouts: timeoutMs === undefined
+      ? { idleMs: callTimeoutMs, hardMs: maxCallMs }
+      : { idleMs: Infinity, hardMs: Math.min(timeoutMs, maxCallMs) },
+    callerSignal: signal,
+  });
+}
 
 /** Timeouts of one call. */
 export interface CallTimeouts {

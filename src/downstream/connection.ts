@@ -1,5 +1,6 @@
 import type { ServerConfig } from "../config/mod.ts";
 import type { Log } from "../log.ts";
+import { BROKEN_GRACE } from "./grace_periods.ts";
 import type { GracePeriods, Transport } from "./transports/mod.ts";
 
 /** Options of a connection. */
@@ -32,8 +33,10 @@ export class Connection {
     return this.#transport?.hasSessionId ?? false;
   }
 
-  /** Opens the transport. Must be called only once. */
+  /** Opens the transport; the next call opens another one, after the first one has ended. */
   async open(): Promise<Transport> {
+    await this.#transport?.end(BROKEN_GRACE);
+    this.#transport = undefined;
     this.#opening = this.#options.open();
     this.#transport = await this.#opening;
     return this.#transport;

@@ -28,11 +28,18 @@ export type ItemRequest =
     readonly context?: JsonText | undefined;
   };
 
+/** Begin or end to be notified when a resource is updated. */
+export interface SubscriptionInvocation {
+  /** The kind of invocation. */
+  readonly kind: "subscribe" | "unsubscribe";
+  /** URI of the resource. */
+  readonly uri: string;
+}
+
 /** A caller's use of something that a server offers. */
 export type Invocation =
   | ItemRequest
-  /** Begin or end to be notified when a resource is updated. */
-  | { readonly kind: "subscribe" | "unsubscribe"; readonly uri: string }
+  | SubscriptionInvocation
   /** Call a tool. */
   | {
     readonly kind: "tool";
@@ -92,6 +99,8 @@ export interface SubscriptionCall extends ItemCallOptions {
 
 /** The outcome of a request for an item other than a tool. A failure of the server is thrown instead. */
 export interface RequestOutcome {
+  /** The kind of outcome. */
+  readonly kind: "replied";
   /** The server's answer, JSON-RPC errors included. */
   readonly reply: Reply;
   /** Milliseconds between the request to the server and its answer. */
@@ -111,15 +120,14 @@ export interface InputNeeded {
 }
 
 /** Returns the JSON-RPC error of an outcome, if it is one. */
-export function rpcErrorOf({ reply }: RequestOutcome): RpcError | undefined {
-  return reply.ok ? undefined : reply.error;
+export function rpcErrorOf(outcome: CallOutcome | RequestOutcome): RpcError | undefined {
+  return outcome.kind === "replied" && !outcome.reply.ok ? outcome.reply.error : undefined;
 }
 
 /** The outcome of a tool call. A failure of the server is thrown instead. */
 export type CallOutcome =
   | InputNeeded
   | RequestOutcome & {
-    readonly kind: "replied";
     /** The tool that was called. */
     readonly tool: Tool;
     /** Whether the tool itself answered with an error. */

@@ -13,9 +13,12 @@ import {
 import type {
   CallOptions,
   CallOutcome,
+  InputNeeded,
   Invocation,
+  ItemCall,
   ItemCallOptions,
   RequestOutcome,
+  SubscriptionInvocation,
   ToolCall,
 } from "./invocation.ts";
 import { markFailure, startSpan } from "./invocation_span.ts";
@@ -51,10 +54,12 @@ interface InvocationOptions {
 }
 
 /** The outcome of an invocation. */
-interface InvocationOutcome extends RequestOutcome {
-  /** Whether a tool itself answered with an error. */
-  readonly isToolError: boolean;
-}
+type InvocationOutcome =
+  | InputNeeded
+  | RequestOutcome & {
+    /** Whether a tool itself answered with an error. */
+    readonly isToolError: boolean;
+  };
 
 /** A session of a server, which may still be connecting, held for one operation of a caller. */
 export class Lease implements Disposable {
@@ -135,7 +140,7 @@ export class Lease implements Disposable {
     const invocation = { kind: "tool", tool, args: call.args } as const;
     const beforeSend = call.beforeSend && (() => call.beforeSend?.(tool));
     const outcome = await this.#invoke(invocation, { call, beforeSend, clock });
-    return { kind: "replied", tool, ...outcome };
+    return outcome.kind === "replied" ? { ...outcome, tool } : outcome;
   }
 
   /**
@@ -145,12 +150,26 @@ export class Lease implements Disposable {
    * @param clock Ends the request at its timeouts.
    * @throws {DownstreamError} if the server failed, or ended before it answered.
    */
-  async request(
-    call: Exclude<Invocation, { readonly kind: "tool" }> & ItemCallOptions,
+  async request(call: ItemCall, clock: CallClock): Promise<RequestOutcome | InputNeeded> {
+    const { beforeSend } = call;
+    return await this.#invoke(call, { call, beforeSend, clock });
+  }
+
+  /**
+   * Begins or ends a subscription.
+   *
+   * @param call The request.
+   * @param clock Ends the request at its timeouts.
+   * @throws {DownstreamError} if the server failed, or ended before it answered.
+   */
+  async changeSubscription(
+    call: SubscriptionInvocation & ItemCallOptions,
     clock: CallClock,
   ): Promise<RequestOutcome> {
     const { beforeSend } = call;
-    return await this.#invoke(call, { call, beforeSend, clock });
+    const outcome = await this.#invoke(call, { call, beforeSend, clock });
+    if (outcome.kind === "replied") return outcome;
+    throw new TypeError("A subscription needs no input");
   }
 
   /** Returns the tool list; fetches it again if the call does not fit the cached one. */
@@ -204,6 +223,8 @@ export class Lease implements Disposable {
         invocation,
         info,
         meta: span.addTraceContext(call.meta),
+        client: { channel: this.#options.caller.channel, clock },
+        given: call.given,
         signal,
         memory: this.#options.caller.memory,
         onProgress: (params) => {
@@ -211,16 +232,17 @@ export class Lease implements Disposable {
           call.onProgress?.(params);
         },
       });
+      const downstreamMs = performance.now() - startedAt;
+      if ("needed" in reply) return { kind: "input-required", input: reply.needed, downstreamMs };
       const isToolError = codec.isToolError(reply, {
         invocation,
         server: session.server,
       });
       markFailure(span, { reply, isToolError });
-      const downstreamMs = performance.now() - startedAt;
       const urlInputError = !reply.ok && "elicitation" in session.declared
         ? codec.decodeLinksError(reply.error, session.server)
         : undefined;
-      return { reply, downstreamMs, isToolError, urlInputError };
+      return { kind: "replied", reply, downstreamMs, isToolError, urlInputError };
     } catch (cause) {
       const error = await session.explainCallFailure(cause, { signal, noiseCount });
       span.fail(error instanceof DownstreamError ? error.code : "CANCELLED");

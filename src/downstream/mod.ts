@@ -39,6 +39,7 @@ export type {
   ItemRequest,
   RequestOutcome,
   SubscriptionCall,
+  SubscriptionInvocation,
   ToolCall,
 } from "./invocation.ts";
 export { createServerAuth, type ServerAuthOptions } from "./oauth/mod.ts";

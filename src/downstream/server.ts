@@ -1,13 +1,14 @@
 import type { ServerConfig } from "../config/mod.ts";
 import type { CancelSignal } from "../jsonrpc/mod.ts";
 import { LoginNeedsCaller, type ServerAuth } from "./authorization.ts";
-import { CallClock } from "./call_clock.ts";
+import { type CallClock, startCallClock } from "./call_clock.ts";
 import type { Caller, ClientConnection } from "./caller.ts";
 import { type ItemList, type ListKind, type ListOwner, ServerLists } from "./catalog/mod.ts";
 import { CircuitBreakers } from "./circuit_breaker.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { CatalogRecall } from "./catalog_recall.ts";
 import { CapabilityKeys } from "./declared_capabilities.ts";
+import { KnownRevision } from "./known_revision.ts";
 import {
   type CallOptions,
   type CallOutcome,
@@ -53,6 +54,7 @@ export class DownstreamServer {
   readonly #breakers: CircuitBreakers;
   readonly #lists: ServerLists;
   readonly #catalogs: CatalogRecall | undefined;
+  readonly #knownRevision: KnownRevision;
   readonly #operations: LeasedOperations;
   readonly #subscriptions: Subscriptions;
   readonly #deadlines = new Deadlines();
@@ -96,6 +98,7 @@ export class DownstreamServer {
     });
     const remembering = { config, lists: this.#lists, capabilityKeys: this.#capabilityKeys };
     this.#catalogs = createCatalogRecall(context, { ...remembering, pool: this.#pool });
+    this.#knownRevision = new KnownRevision(undefined);
     this.remembered = new RememberedServer({ ...remembering, catalogs: this.#catalogs });
     this.#health.onLoginNeeded = () => void this.#catalogs?.forget();
     this.#sessionCheck = new SessionCheck({
@@ -226,7 +229,7 @@ export class DownstreamServer {
     return this.#operations.run(caller, {
       run: (lease) => lease.callTool(call, clock),
       signal: clock.signal,
-      rpcErrorOf: (outcome) => outcome.kind === "replied" ? rpcErrorOf(outcome) : undefined,
+      rpcErrorOf,
       clock,
     });
   }
@@ -330,17 +333,8 @@ export class DownstreamServer {
     for (const session of this.#pool.sessionsOf(connectionId)) session.setLogLevel(level);
   }
 
-  #startClock({ timeoutMs, signal }: CallOptions, { permit }: Caller): CallClock {
-    const { callTimeoutMs, maxCallMs } = this.config.options;
-    return new CallClock({
-      server: this.config.name,
-      timeouts: timeoutMs === undefined
-        ? { idleMs: callTimeoutMs, hardMs: maxCallMs }
-        : { idleMs: Infinity, hardMs: Math.min(timeoutMs, maxCallMs) },
-      callerSignal: signal,
-      deadlines: this.#deadlines,
-      permit,
-    });
+  #startClock(call: CallOptions, { permit }: Caller): CallClock {
+    return startCallClock(call, { config: this.config, deadlines: this.#deadlines, permit });
   }
 
   #stop(): void {
@@ -364,6 +358,8 @@ export class DownstreamServer {
     const session: Session = new Session({
       config: this.config,
       capabilities,
+      capabilitiesKey,
+      knownRevision: this.#knownRevision,
       clientChannel,
       version,
       log,

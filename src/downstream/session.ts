@@ -11,6 +11,8 @@ import { Connection } from "./connection.ts";
 import { explainFailure, withDoctorHint } from "./failure.ts";
 import { BROKEN_GRACE, DOWNLOADING_GRACE } from "./grace_periods.ts";
 import { declaredCapabilities } from "./declared_capabilities.ts";
+import { shakeHands } from "./handshake.ts";
+import type { FindRevision, KnownRevision } from "./known_revision.ts";
 import { Noise } from "./noise_log.ts";
 import { openServerPeer } from "./server_peer.ts";
 import { redactExcerpt } from "./secrets.ts";
@@ -18,7 +20,6 @@ import { type CircuitBreaker, StartAbandoned } from "./circuit_breaker.ts";
 import { probeSession } from "./probe_session.ts";
 import {
   OLDEST_CODEC,
-  openServer,
   type ResourceUpdate,
   type ServerCodec,
   type ServerInfo,
@@ -29,7 +30,6 @@ import {
   type TransportKind,
   transportKind,
 } from "./transports/mod.ts";
-import { withDeadline } from "../within.ts";
 
 /** Maximum time for the answer to a ping, in milliseconds. */
 const PING_TIMEOUT_MS = 5000;
@@ -56,6 +56,10 @@ export interface SessionOptions {
   readonly capabilities: ClientCapabilities;
   /** Returns the channel to the client that owns the session; `undefined` if the session is shared. */
   readonly clientChannel: () => ClientChannel | undefined;
+  /** Key of the capabilities that are declared to the server. */
+  readonly capabilitiesKey: string;
+  /** Which revision the server speaks, as far as it is known. */
+  readonly knownRevision: KnownRevision;
   /** Opens the connection. */
   readonly open: () => Promise<Transport>;
   /** Refuses starts while the server keeps failing. */
@@ -270,7 +274,8 @@ export class Session {
     try {
       const info = await this.#options.breaker.run(async () => {
         try {
-          return await this.#connect();
+          const { knownRevision, capabilitiesKey } = this.#options;
+          return await knownRevision.open(capabilitiesKey, (find) => this.#connect(find));
         } catch (cause) {
           // The breaker recognizes a `StartAbandoned`, and quotes all other messages while the circuit is open.
           throw cause instanceof StartAbandoned ? cause : await this.#explain(cause, timeoutReason);
@@ -292,18 +297,23 @@ export class Session {
       cause.name === "TimeoutError";
   }
 
-  async #connect(): Promise<ServerInfo> {
+  async #connect(findRevision: FindRevision): Promise<ServerInfo> {
     const { config, version } = this.#options;
     this.#refuseIfEnded();
+    this.#endedEarly = false;
     const transport = await this.#connection.open();
     this.#refuseIfEnded();
     const peer = this.#openPeer(transport.channel);
     this.#peer = peer;
     transport.exited?.then(() => this.#examineOrphan(peer));
     try {
-      const { codec, info } = await withDeadline(config.options.connectTimeoutMs, (signal) => {
-        const onHeaders: Transport["setHeaders"] = (headers) => transport.setHeaders?.(headers);
-        return openServer(peer, { capabilities: this.declared, version, signal, onHeaders });
+      const { codec, info } = await shakeHands(peer, {
+        config,
+        transport,
+        declared: this.declared,
+        version,
+        known: await findRevision(),
+        onNotification: () => {},
       });
       // The connection may have ended in the same tick as the handshake; nothing reports that later.
       if (this.#endedEarly) throw new ChannelClosed("The connection ended after the handshake");
@@ -328,7 +338,8 @@ export class Session {
    */
   async #examineOrphan(peer: Peer): Promise<void> {
     const hasStarted = await this.#starting.then(() => true, () => false);
-    if (!hasStarted || this.#isOver) return;
+    // The session may have another connection meanwhile.
+    if (!hasStarted || this.#isOver || peer !== this.#peer) return;
     const answer = await probeSession(this, { withinMs: ORPHAN_PING_TIMEOUT_MS });
     if (answer === "answered") return;
     void peer.close();
@@ -337,7 +348,7 @@ export class Session {
 
   #openPeer(channel: Channel): Peer {
     const { memory, log, config, onListsChanged, onResourceUpdated } = this.#options;
-    return openServerPeer(channel, {
+    const peer = openServerPeer(channel, {
       config,
       codec: () => this.#codec,
       revision: () => this.#info?.revision,
@@ -353,11 +364,13 @@ export class Session {
       onListsChanged,
       onResourceUpdated,
       onClosed: () => {
+        if (this.#peer !== peer && this.#peer !== undefined) return;
         // While the session connects, its start fails and reports the reason.
         if (this.#state === "connecting") this.#endedEarly = true;
         else this.#end("broken", BROKEN_GRACE);
       },
     });
+    return peer;
   }
 
   #explain(cause: unknown, timeoutReason: string, noiseCountBefore = 0): Promise<Error> {
@@ -376,6 +389,7 @@ export class Session {
   #end(state: "closed" | "broken", gracePeriods: GracePeriods): void {
     if (this.#isOver) return;
     this.#state = state;
+    this.#codec.close?.();
     this.#ending = this.#connection.end(gracePeriods);
     this.#options.onEnded(state);
   }

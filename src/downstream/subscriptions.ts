@@ -28,6 +28,7 @@ const RELEASE_TIMEOUT_MS = 5000;
 
 /** The outcome of a request that needs nothing of the server. */
 const DONE: RequestOutcome = {
+  kind: "replied",
   reply: { ok: true, result: new Result({ value: {}, body: "{}", bytes: 2 }) },
   downstreamMs: 0,
   urlInputError: undefined,
@@ -93,7 +94,7 @@ export class Subscriptions {
       run: async (lease) => {
         // Other connections may need the subscription of the session.
         if (!this.#table.remove(subscriber)) return DONE;
-        return await lease.request({ ...call, kind: "unsubscribe" }, clock);
+        return await lease.changeSubscription({ ...call, kind: "unsubscribe" }, clock);
       },
       signal: clock.signal,
       rpcErrorOf,
@@ -146,7 +147,7 @@ export class Subscriptions {
     const clock = startClock(call, caller);
     return await operations.run(caller, {
       run: (lease) => {
-        const send = () => lease.request({ ...call, kind: "subscribe" }, clock);
+        const send = () => lease.changeSubscription({ ...call, kind: "subscribe" }, clock);
         return this.#add(lease.pooledSession, { uri: call.uri, caller, renewedAt, send });
       },
       signal: clock.signal,
@@ -248,6 +249,8 @@ async function endSubscriptions(session: Session, uris: readonly string[]): Prom
           invocation: { kind: "unsubscribe", uri },
           info,
           meta: undefined,
+          client: undefined,
+          given: undefined,
           signal,
           memory: undefined,
           onProgress: () => {},

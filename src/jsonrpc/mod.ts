@@ -55,6 +55,7 @@ export {
   countMembers,
   elementTexts,
   measureParseCost,
+  memberTexts,
   otherMembers,
   type ParseCost,
   skipSpace,

@@ -99,6 +99,29 @@ export function elementTexts(json: string): string[] {
 }
 
 /**
+ * Returns the texts of the members of an object by key; the last of duplicate keys wins.
+ *
+ * @param json A valid JSON text.
+ * @returns An empty map if the text is not an object.
+ */
+export function memberTexts(json: string): Map<string, string> {
+  const texts = new Map<string, string>();
+  const objectStart = skipSpace(json, 0);
+  if (json[objectStart] !== "{") return texts;
+  let at = skipSpace(json, objectStart + 1);
+  while (json.charCodeAt(at) === QUOTE) {
+    const keyEnd = skipString(json, at);
+    const start = skipSpace(json, skipSpace(json, keyEnd) + 1);
+    const end = skipValue(json, start);
+    texts.set(JSON.parse(json.slice(at, keyEnd)), json.slice(start, end));
+    at = skipSpace(json, end);
+    if (json.charCodeAt(at) !== COMMA) break;
+    at = skipSpace(json, at + 1);
+  }
+  return texts;
+}
+
+/**
  * Returns the document with an element appended to an array.
  *
  * @param json A valid JSON text of an object.

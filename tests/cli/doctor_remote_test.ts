@@ -61,7 +61,7 @@ const PATHS: Readonly<Record<string, (...args: Parameters<RequestHandler>) => bo
   "/busy": (_, response) => (response.writeHead(429).end(), true),
   "/moved": (_, response) => (response.writeHead(301, { location: "/mcp" }).end(), true),
   "/newer": ({ message: { id } }, response) => {
-    const data = { supported: ["2026-07-28"] };
+    const data = { supported: ["2027-03-01"] };
     const error = { code: -32022, message: "Unsupported protocol version", data };
     return sendJson(response, { jsonrpc: "2.0", id, error }, 400);
   },
@@ -180,7 +180,7 @@ Deno.test("[cli.doctor-remote] each failure of a remote server is reported with 
   assertCause(
     "newer",
     "newer-revision",
-    /it speaks only MCP revision 2026-07-28, and this gateway speaks up to 2025-11-25$/,
+    /it speaks only MCP revision 2027-03-01, and this gateway speaks up to 2026-07-28$/,
     /^Use a release of the gateway that speaks this revision; .* mcpServers\.newer\.disabled to true$/,
   );
   assertCause(

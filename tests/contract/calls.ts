@@ -65,7 +65,7 @@ export function describeCalls(name: string, create: () => TransportUnderTest): v
   const incompleteResults: readonly [unknown, RegExp][] = [
     [
       "input_required",
-      /asked for input as MCP revision 2026-07-28 defines it \(resultType "input_required"\)/,
+      /answered with resultType "input_required", which is not a complete result/,
     ],
     ["task", /answered with resultType "task", which is not a complete result/],
     [null, /answered with resultType null, /],

@@ -1,5 +1,5 @@
 import type { Budget } from "../../budget.ts";
-import type { ForwardedRequest } from "../../config/mod.ts";
+import type { ForwardedRequest, ProtocolChoice } from "../../config/mod.ts";
 import type {
   CancelSignal,
   IncomingRequest,
@@ -10,9 +10,9 @@ import type {
   RpcError,
 } from "../../jsonrpc/mod.ts";
 import type { Meta } from "../../trace.ts";
-import type { ClientCapabilities } from "../caller.ts";
+import type { ClientCapabilities, Pausable } from "../caller.ts";
 import type { ListKind } from "../catalog/mod.ts";
-import type { InputRequest } from "../client_channel.ts";
+import type { ClientChannel, GivenInput, InputRequest, NeededInput } from "../client_channel.ts";
 import type { Invocation } from "../invocation.ts";
 
 /** The part of a server's description of itself that the gateway uses; small, because each session keeps it. */
@@ -51,6 +51,35 @@ export interface OpenOptions {
   readonly signal: CancelSignal;
   /** Receives the HTTP headers of all further messages, before the next one is sent. */
   readonly onHeaders: (headers: Readonly<Record<string, string>>) => void;
+  /** The server's name. */
+  readonly server: string;
+  /** The revisions that the server may speak. */
+  readonly protocol: ProtocolChoice;
+  /** The revision that the server spoke when it was probed; `undefined` if it must be probed. */
+  readonly knownRevision: string | undefined;
+  /** Whether the messages are HTTP requests; otherwise the server is a process or in memory. */
+  readonly isHttp: boolean;
+  /** Receives the notifications that the codec itself derives from the server's messages. */
+  readonly onNotification: (notification: ServerNotification) => void;
+}
+
+/** A server has to be connected to again, because it does not speak the revision that was assumed. */
+export class WrongRevision extends Error {
+  /** The name of the class. */
+  override readonly name = "WrongRevision";
+  /** The revision to assume on the next connection; `undefined` to probe the server. */
+  readonly nextRevision: string | undefined;
+
+  /**
+   * Creates the error.
+   *
+   * @param nextRevision The revision to assume on the next connection; `undefined` to probe the server.
+   * @param options `cause`: the failure, for the case that there is no next connection.
+   */
+  constructor(nextRevision: string | undefined, options: ErrorOptions) {
+    super("The server does not speak the revision that was assumed", options);
+    this.nextRevision = nextRevision;
+  }
 }
 
 /** The handshake with a server failed because of its answer; the message goes to the agent. */
@@ -115,6 +144,13 @@ export interface InvokeOptions {
   readonly info: ServerInfo;
   /** Fields of `_meta`; a progress token among them is replaced. */
   readonly meta: Meta | undefined;
+  /**
+   * The channel to the client of the invocation, and the clock that is paused while the client is asked for input;
+   * `undefined` for an invocation of the gateway itself.
+   */
+  readonly client: { readonly channel: ClientChannel; readonly clock: Pausable } | undefined;
+  /** The input for an invocation that is sent again; `undefined` for a new one. */
+  readonly given: GivenInput | undefined;
   /** Cancels the invocation. */
   readonly signal: CancelSignal;
   /** The memory in which the invocation counts until it has been written. */
@@ -122,6 +158,9 @@ export interface InvokeOptions {
   /** Receives the server's progress, with its token among the parameters. */
   readonly onProgress: (params: Readonly<Record<string, unknown>>) => void;
 }
+
+/** The answer to an invocation: that of the server, or the input that it needs before it can answer. */
+export type InvocationReply = Reply | { readonly needed: NeededInput };
 
 /** A request that changes nothing at the server: a ping, or a request for its tools. */
 export type ProbeKind = "alive" | "tools";
@@ -162,19 +201,10 @@ export type ServerNotification =
  */
 export type Phase = "probe" | "open" | "opened" | "cancel";
 
-/** Encodes and decodes the messages of a group of revisions on a connection to a server. */
+/** Encodes and decodes the messages of a revision on a connection to a server. */
 export interface ServerCodec {
-  /** The methods that have a special role in a connection. */
-  readonly phases: Readonly<Record<string, Phase>>;
   /** Whether a server of this revision may send batches; `undefined` until its revision is known. */
   hasBatches(revision: string | undefined): boolean;
-  /**
-   * Negotiates the revision and the capabilities with a server.
-   *
-   * @returns `undefined` if the server speaks only older revisions.
-   * @throws {HandshakeError} The server refuses, or answers with no revision that is known.
-   */
-  open(peer: Peer, options: OpenOptions): Promise<ServerInfo | undefined>;
   /**
    * Requests a page of a list: the first if there is no cursor.
    *
@@ -184,7 +214,7 @@ export interface ServerCodec {
   /** Returns the method of an invocation, for the trace. */
   methodOf(invocation: Invocation): string;
   /** Sends an invocation and waits for its answer. */
-  invoke(peer: Peer, options: InvokeOptions): Promise<Reply>;
+  invoke(peer: Peer, options: InvokeOptions): Promise<InvocationReply>;
   /**
    * Checks the answer to an invocation; returns whether it is an error of the tool.
    *
@@ -222,4 +252,6 @@ export interface ServerCodec {
     notification: { readonly method: string; readonly params: unknown; readonly text: string },
     server: string,
   ): ServerNotification | undefined;
+  /** Ends what the codec does besides requests, when the session has ended. */
+  close?(): void;
 }

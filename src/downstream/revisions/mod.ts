@@ -1,24 +1,19 @@
 /**
  * The codecs for servers, one for each group of MCP revisions. A codec knows all messages of its
  * revisions on a connection to a server; nothing else in `downstream` knows a revision, except for the
- * requests that `oauth` sends without a session. To add a codec, write a folder beside `v2025` and add a
- * line to `CODECS`. Imports `config`, `jsonrpc` and the leaves.
+ * requests that `oauth` sends without a session. To add a codec, write a folder beside `v2025`, and open it in
+ * `open_server.ts`. Imports `config`, `jsonrpc` and the leaves.
  *
  * @module
  */
-import type { Peer } from "../../jsonrpc/mod.ts";
-import {
-  HandshakeError,
-  type OpenOptions,
-  type Phase,
-  type ServerCodec,
-  type ServerInfo,
-} from "./codec.ts";
-import { v2025 } from "./v2025/mod.ts";
+import type { Phase, ServerCodec } from "./codec.ts";
+import { PHASES as PHASES_2025, v2025 } from "./v2025/mod.ts";
+import { PHASES as PHASES_2026 } from "./v2026/mod.ts";
 
-export { HandshakeError } from "./codec.ts";
+export { HandshakeError, WrongRevision } from "./codec.ts";
 export type {
   Fields,
+  InvocationReply,
   InvokeOptions,
   ItemPage,
   ListOptions,
@@ -32,37 +27,14 @@ export type {
   ServerRequest,
 } from "./codec.ts";
 export { describeNewerRevision } from "./newer_revision.ts";
-
-/** The codecs, newest first. A server is opened with the first one whose revisions it speaks. */
-const CODECS: readonly ServerCodec[] = [v2025];
+export { type OpenedServer, openServer } from "./open_server.ts";
 
 /** The codec that reads a server's messages until its revision is known. */
 export const OLDEST_CODEC: ServerCodec = v2025;
 
-/** A server that has been opened, and the codec of its revision. */
-export interface OpenedServer {
-  /** The codec. */
-  readonly codec: ServerCodec;
-  /** The server's description of itself. */
-  readonly info: ServerInfo;
-}
-
-/**
- * Negotiates the revision and the capabilities with a server.
- *
- * @throws {HandshakeError} The server refuses, or speaks no known revision.
- */
-export async function openServer(peer: Peer, options: OpenOptions): Promise<OpenedServer> {
-  for (const codec of CODECS) {
-    const info = await codec.open(peer, options);
-    if (info !== undefined) return { codec, info };
-  }
-  throw new HandshakeError("it speaks no revision of MCP that this gateway knows");
-}
+const PHASES: Readonly<Record<string, Phase>> = { ...PHASES_2025, ...PHASES_2026 };
 
 /** Returns the special role of a method in a connection, in any revision. */
 export function phaseOf(method: string | undefined): Phase | undefined {
-  if (method === undefined) return undefined;
-  const codec = CODECS.find(({ phases }) => Object.hasOwn(phases, method));
-  return codec?.phases[method];
+  return method !== undefined && Object.hasOwn(PHASES, method) ? PHASES[method] : undefined;
 }

@@ -1,6 +1,6 @@
 import { RPC_CODES, type RpcError } from "../../jsonrpc/mod.ts";
 import { isRecord } from "../../json.ts";
-import { REVISIONS } from "../../revisions.ts";
+import { STATELESS_REVISION } from "../../revisions.ts";
 
 /**
  * Error codes that only revisions after 2025-11-25 have: a header that is missing or differs from the
@@ -15,18 +15,17 @@ const MAX_LISTED_REVISIONS = 5;
 
 /**
  * Explains that a server speaks only newer revisions of MCP than the gateway, if that is why it refused
- * `initialize`: a server of revision 2026-07-28 does not know that method.
+ * `initialize`: a server of a revision after 2025-11-25 does not know that method.
  *
  * @param error The error of the server's answer.
  * @returns A clause whose subject is the server; `undefined` if the reason is a different one.
  */
 export function describeNewerRevision(error: RpcError): string | undefined {
-  const [newest] = REVISIONS;
-  const gatewayClause = `this gateway speaks up to ${newest}`;
+  const gatewayClause = `this gateway speaks up to ${STATELESS_REVISION}`;
   const supported = supportedRevisions(error.data);
   if (supported.length > 0) {
     // A revision that the gateway speaks would be no reason to refuse.
-    if (supported.some((revision) => revision <= newest)) return undefined;
+    if (supported.some((revision) => revision <= STATELESS_REVISION)) return undefined;
     const listedRevisions = supported.slice(0, MAX_LISTED_REVISIONS).join(", ");
     return `it speaks only MCP revision ${listedRevisions}, and ${gatewayClause}`;
   }
@@ -34,8 +33,14 @@ export function describeNewerRevision(error: RpcError): string | undefined {
     return `it speaks only newer MCP revisions, and ${gatewayClause}`;
   }
   if (error.code !== RPC_CODES.methodNotFound) return undefined;
-  return "it does not know the method initialize, so it probably speaks only MCP revision " +
-    `2026-07-28 or newer, and ${gatewayClause}`;
+  return "it does not know the method initialize, so it probably speaks only an MCP revision after " +
+    `${STATELESS_REVISION}, and ${gatewayClause}`;
+}
+
+/** Whether a server that refused `initialize` with an error may speak the stateless revision. */
+export function maySpeakStateless({ code, data }: RpcError): boolean {
+  return NEWER_CODES.has(code) || code === RPC_CODES.methodNotFound ||
+    supportedRevisions(data).includes(STATELESS_REVISION);
 }
 
 function supportedRevisions(data: unknown): string[] {

@@ -41,6 +41,8 @@ export interface TransportKind {
   readonly network: "pipe" | "tcp";
   /** The verb in log lines about data that is not a message, as in "Skipped what the server sent". */
   readonly verb: "wrote to stdout" | "sent";
+  /** Whether the server may speak the revision without sessions. */
+  readonly mayBeStateless: boolean;
   /** Whether the server's program may have to be downloaded when it is started. */
   mayDownload(): boolean;
   /** Opens a connection. */
@@ -83,6 +85,7 @@ function stdio(connection: StdioConfig): TransportKind {
   return {
     network: "pipe",
     verb: "wrote to stdout",
+    mayBeStateless: true,
     mayDownload: () => downloadsProgram([connection.command, ...connection.args]),
     open: (config, context) => openStdio(config, { ...context, connection }),
     async findCause(output, name) {
@@ -96,6 +99,7 @@ function http(connection: HttpConfig): TransportKind {
   return {
     ...WITHOUT_PROCESS,
     network: "tcp",
+    mayBeStateless: false,
     async open(config, { log, maxBytes, memory, untilClientReads, authorization }) {
       const { openRemote } = await import("../remote/mod.ts");
       const limits = maxBytes === undefined ? {} : { maxBytes };
@@ -115,6 +119,7 @@ function inProcess(connection: MemoryConfig): TransportKind {
   return {
     ...WITHOUT_PROCESS,
     network: "pipe",
+    mayBeStateless: true,
     async open(_config, { maxBytes }) {
       const { openMemory } = await import("./memory_transport.ts");
       return openMemory(connection, maxBytes);

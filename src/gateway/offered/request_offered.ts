@@ -41,7 +41,7 @@ export async function requestOffered(
     return NO_COMPLETIONS;
   }
   const outcome = await server.request({ ...request, ...options }, caller);
-  if ("kind" in outcome) return outcome;
+  if (outcome.kind === "input-required") return outcome;
   if (outcome.reply.ok) offers.addResult(server.config.name, outcome.reply.result.value);
   return toAnswer(outcome);
 }

@@ -129,25 +129,25 @@ Deno.test("[remote.session-gone] the end of the stream ends an SSE session", asy
   assert.equal(fixture.connections.length, 2);
 });
 
-/** Answers of servers of revision 2026-07-28 to `initialize`, and the expected error of each. */
+/** Answers of servers of later revisions than 2026-07-28 to `initialize`, and the expected error of each. */
 const NEWER_SERVERS: readonly (readonly [string, number, unknown, RegExp])[] = [
   [
     "names what it supports",
     400,
-    { code: -32022, message: "Unsupported protocol version", data: { supported: ["2026-07-28"] } },
-    /: it speaks only MCP revision 2026-07-28, and this gateway speaks up to 2025-11-25\.$/,
+    { code: -32022, message: "Unsupported protocol version", data: { supported: ["2027-03-01"] } },
+    /: it speaks only MCP revision 2027-03-01, and this gateway speaks up to 2026-07-28\.$/,
   ],
   [
     "requires a header",
     400,
     { code: -32020, message: "Header mismatch: Mcp-Method required" },
-    /: it speaks only newer MCP revisions, and this gateway speaks up to 2025-11-25\.$/,
+    /: it speaks only newer MCP revisions, and this gateway speaks up to 2026-07-28\.$/,
   ],
   [
     "does not know the method",
     404,
     { code: -32601, message: "Method not found" },
-    /: it does not know the method initialize, so .*, and this gateway speaks up to 2025-11-25\.$/,
+    /: it does not know the method initialize, so .*, and this gateway speaks up to 2026-07-28\.$/,
   ],
 ];
 

@@ -1,15 +1,27 @@
 /**
- * The server codec of the MCP revisions from 2024-11-05 to 2025-11-25. Imports the codec's types, `config`, `jsonrpc`
- * and the leaves.
+ * The server codec of the MCP revisions from 2024-11-05 to 2025-11-25. Imports the codec's types, what all revisions
+ * share, `config`, `jsonrpc` and the leaves.
  *
  * @module
  */
 import { REVISION_WITH_BATCHES } from "../../../revisions.ts";
-import type { ServerCodec } from "../codec.ts";
-import { CANCEL_TASK, invoke, isToolError, methodOf } from "./invocations.ts";
-import { list, LISTS } from "./lists.ts";
-import { INITIALIZE, INITIALIZED, open } from "./open.ts";
-import { decodeLinksError, decodeNotification, decodeRequest } from "./server_messages.ts";
+import type { Phase, ServerCodec } from "../codec.ts";
+import { isToolError, methodOf } from "../invocations.ts";
+import { LISTS, readPage } from "../lists.ts";
+import { decodeNotification } from "../notifications.ts";
+import { INITIALIZE, INITIALIZED } from "./initialize.ts";
+import { CANCEL_TASK, invoke } from "./invocations.ts";
+import { decodeLinksError, decodeRequest } from "./server_messages.ts";
+
+export { confirm, initialize } from "./initialize.ts";
+
+/** The methods of these revisions that have a special role in a connection. */
+export const PHASES: Readonly<Record<string, Phase>> = {
+  [INITIALIZE]: "open",
+  [INITIALIZED]: "opened",
+  "notifications/cancelled": "cancel",
+  [CANCEL_TASK]: "cancel",
+};
 
 /**
  * The server codec of the MCP revisions from 2024-11-05 to 2025-11-25, which are equal in everything
@@ -18,15 +30,11 @@ import { decodeLinksError, decodeNotification, decodeRequest } from "./server_me
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic}
  */
 export const v2025: ServerCodec = {
-  phases: {
-    [INITIALIZE]: "open",
-    [INITIALIZED]: "opened",
-    "notifications/cancelled": "cancel",
-    [CANCEL_TASK]: "cancel",
-  },
   hasBatches: (revision) => revision === REVISION_WITH_BATCHES,
-  open,
-  list,
+  async list(peer, { kind, cursor, signal }) {
+    const params = cursor === undefined ? {} : { cursor };
+    return readPage(kind, await peer.request(LISTS[kind].method, params, { signal }));
+  },
   methodOf,
   invoke,
   isToolError,

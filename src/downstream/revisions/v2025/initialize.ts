@@ -1,11 +1,10 @@
 import type { Peer } from "../../../jsonrpc/mod.ts";
-import { isRecord } from "../../../json.ts";
 import { REVISIONS } from "../../../revisions.ts";
-import { startOfText } from "../../../text.ts";
 import { remoteFailureBehind } from "../../remote_failure.ts";
-import { type Fields, HandshakeError, type OpenOptions, type ServerInfo } from "../codec.ts";
+import { HandshakeError, type OpenOptions, type ServerInfo } from "../codec.ts";
+import { quoteValue } from "../describe_value.ts";
 import { describeNewerRevision } from "../newer_revision.ts";
-import { quoteValue } from "./describe_value.ts";
+import { fieldsOf, readInfo } from "../server_info.ts";
 
 /** Opens a connection. */
 export const INITIALIZE = "initialize";
@@ -13,17 +12,16 @@ export const INITIALIZE = "initialize";
 /** Completes the opening of a connection. */
 export const INITIALIZED = "notifications/initialized";
 
-/** Maximum length of a text with which a server describes itself, in UTF-16 code units; its session keeps the text. */
-const MAX_INFO_LENGTH = 4096;
-
 /**
- * Negotiates the revision and the capabilities with a server.
+ * Negotiates the revision and the capabilities with a server. The server's description of itself completes the
+ * negotiation only once `confirm` has been called.
  *
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/lifecycle#initialization}
+ * @throws {HandshakeError} The server refuses, or answers with no revision that is known.
  */
-export async function open(
+export async function initialize(
   peer: Peer,
-  { capabilities, version, signal, onHeaders }: OpenOptions,
+  { capabilities, version, signal }: OpenOptions,
 ): Promise<ServerInfo> {
   const reply = await peer.request(INITIALIZE, {
     protocolVersion: REVISIONS[0],
@@ -54,33 +52,14 @@ export async function open(
       `it speaks MCP revision ${quoteValue(protocolVersion)}, not one of ${REVISIONS.join(", ")}`,
     );
   }
-  onHeaders({ "mcp-protocol-version": revision });
-  peer.notify(INITIALIZED);
   return { revision, ...readInfo(answer) };
 }
 
-function readInfo(
-  { capabilities, instructions, serverInfo }: Fields,
-): Omit<ServerInfo, "revision"> {
-  const declared = fieldsOf(capabilities);
-  const { tools } = fieldsOf(fieldsOf(declared.tasks).requests);
-  const { title, name } = fieldsOf(serverInfo);
-  return {
-    hasTools: "tools" in declared,
-    hasResources: "resources" in declared,
-    hasPrompts: "prompts" in declared,
-    hasCompletions: "completions" in declared,
-    canSubscribe: fieldsOf(declared.resources).subscribe === true,
-    hasLogging: "logging" in declared,
-    hasTasks: isRecord(fieldsOf(tools).call),
-    ...(typeof instructions === "string" &&
-      { instructions: startOfText(instructions, MAX_INFO_LENGTH) }),
-    ...(typeof title === "string" && { title: startOfText(title, MAX_INFO_LENGTH) }),
-    ...(typeof name === "string" && { name: startOfText(name, MAX_INFO_LENGTH) }),
-  };
-}
-
-/** Returns an object from a message; empty if the value is not an object. */
-function fieldsOf(value: unknown): Fields {
-  return isRecord(value) ? value : {};
+/** Completes the negotiation. */
+export function confirm(
+  peer: Peer,
+  { info, onHeaders }: { readonly info: ServerInfo } & Pick<OpenOptions, "onHeaders">,
+): void {
+  onHeaders({ "mcp-protocol-version": info.revision });
+  peer.notify(INITIALIZED);
 }

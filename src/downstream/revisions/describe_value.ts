@@ -1,4 +1,4 @@
-import { startOfText } from "../../../text.ts";
+import { startOfText } from "../../text.ts";
 
 /** Maximum length of a quoted text, in UTF-16 code units. */
 const MAX_QUOTE_LENGTH = 80;

@@ -1,17 +1,16 @@
 import {
   elementTexts,
   measureParseCost,
-  type Peer,
   type Reply,
   RPC_CODES,
   textAt,
-} from "../../../jsonrpc/mod.ts";
-import { isRecord } from "../../../json.ts";
-import { LIST_WORDS, ListError, type ListKind } from "../../catalog/mod.ts";
-import type { ItemPage, ListOptions } from "../codec.ts";
+} from "../../jsonrpc/mod.ts";
+import { isRecord } from "../../json.ts";
+import { LIST_WORDS, ListError, type ListKind } from "../catalog/mod.ts";
+import type { ItemPage } from "./codec.ts";
 import { describeIncomplete, describeKind } from "./describe_value.ts";
 
-/** A kind of list in the messages of these revisions. */
+/** A kind of list in messages. */
 interface ListMessages {
   /** The method that requests a page. */
   readonly method: string;
@@ -41,17 +40,11 @@ export const LIST_CHANGES: Readonly<Record<string, readonly ListKind[]>> = {
 };
 
 /**
- * Requests a page of a list.
+ * Reads the answer to a request for a page of a list.
  *
- * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/server/utilities/pagination}
  * @throws {ListError} The answer is an error, or contains no such list.
  */
-export async function list(peer: Peer, { kind, cursor, signal }: ListOptions): Promise<ItemPage> {
-  const params = cursor === undefined ? {} : { cursor };
-  return readPage(kind, await peer.request(LISTS[kind].method, params, { signal }));
-}
-
-function readPage(kind: ListKind, reply: Reply): ItemPage {
+export function readPage(kind: ListKind, reply: Reply): ItemPage {
   const { method, member, nameMember } = LISTS[kind];
   if (!reply.ok) {
     const { error } = reply;

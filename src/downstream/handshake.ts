@@ -1,0 +1,50 @@
+import type { ServerConfig } from "../config/mod.ts";
+import type { Peer } from "../jsonrpc/mod.ts";
+import { withDeadline } from "../within.ts";
+import type { ClientCapabilities } from "./caller.ts";
+import type { RevisionFinding } from "./known_revision.ts";
+import { type OpenedServer, openServer, type ServerNotification } from "./revisions/mod.ts";
+import { type Transport, transportKind } from "./transports/mod.ts";
+
+/** Options of a handshake. */
+export interface HandshakeOptions {
+  /** The server's entry. */
+  readonly config: ServerConfig;
+  /** The connection. */
+  readonly transport: Transport;
+  /** The capabilities that are declared to the server. */
+  readonly declared: ClientCapabilities;
+  /** The gateway's version. */
+  readonly version: string;
+  /** The revision that the server is known to speak; `undefined` if it has to be probed. */
+  readonly known: RevisionFinding | undefined;
+  /** Receives the notifications that the codec derives from the server's messages. */
+  readonly onNotification: (notification: ServerNotification) => void;
+}
+
+/**
+ * Opens a server on a connection, within the time that its entry gives it to start.
+ *
+ * @throws {HandshakeError} The server refuses, or speaks no known revision.
+ * @throws {WrongRevision} The server has to be connected to again.
+ */
+export function shakeHands(
+  peer: Peer,
+  { config, transport, declared, version, known, onNotification }: HandshakeOptions,
+): Promise<OpenedServer> {
+  const { name: server, options: { connectTimeoutMs, protocol = "auto" }, connection } = config;
+  const { mayBeStateless, network } = transportKind(connection);
+  return withDeadline(connectTimeoutMs, (signal) => {
+    return openServer(peer, {
+      capabilities: declared,
+      version,
+      signal,
+      onHeaders: (headers) => transport.setHeaders?.(headers),
+      server,
+      protocol: mayBeStateless ? protocol : "legacy",
+      knownRevision: known?.revision,
+      isHttp: network === "tcp",
+      onNotification,
+    });
+  });
+}

@@ -1,0 +1,85 @@
+import { type ServerInfo, WrongRevision } from "./revisions/mod.ts";
+
+/** Time for which a server's revision is remembered, in milliseconds: the server may be updated. */
+const MAX_AGE_MS = 7 * 24 * 3_600_000;
+
+/** The revision that a server was found to speak. */
+export interface RevisionFinding {
+  /** The revision. */
+  readonly revision: string;
+  /** The time when the server was probed, in milliseconds since 1970. */
+  readonly probedAt: number;
+}
+
+/** The file that remembers a server's revision. */
+export interface RevisionFile {
+  /** Reads the file; `undefined` if that need not be awaited. Never rejects. */
+  recall(capabilitiesKey: string): Promise<void> | undefined;
+  /** Returns what was found out, once the file was read. */
+  find(capabilitiesKey: string): Partial<RevisionFinding> | undefined;
+}
+
+/** Returns the revision to assume for a connection; `undefined` if the server has to be probed. */
+export type FindRevision = () =>
+  | Promise<RevisionFinding | undefined>
+  | RevisionFinding
+  | undefined;
+
+/** Which revision a server speaks, as far as an earlier session has found out. */
+export class KnownRevision {
+  readonly #file: RevisionFile | undefined;
+  #finding: RevisionFinding | undefined;
+  #isForgotten = false;
+
+  /** @param file Remembers the findings of earlier gateways; `undefined` if nothing is remembered. */
+  constructor(file: RevisionFile | undefined) {
+    this.#file = file;
+  }
+
+  /** Returns the finding for sessions with a key of declared capabilities, unless it is too old. */
+  async find(capabilitiesKey: string): Promise<RevisionFinding | undefined> {
+    if (this.#finding === undefined && !this.#isForgotten) {
+      await this.#file?.recall(capabilitiesKey);
+    }
+    const remembered = this.#isForgotten ? undefined : this.#file?.find(capabilitiesKey);
+    const { revision, probedAt } = this.#finding ?? remembered ?? {};
+    if (revision === undefined || probedAt === undefined) return undefined;
+    const ageMs = Date.now() - probedAt;
+    return ageMs >= 0 && ageMs < MAX_AGE_MS ? { revision, probedAt } : undefined;
+  }
+
+  /**
+   * Opens a server, and opens it once more if it does not speak the revision that was assumed.
+   *
+   * @param capabilitiesKey Key of the capabilities that are declared to the server.
+   * @param connect Connects to the server; called again with another revision to assume.
+   */
+  async open(
+    capabilitiesKey: string,
+    connect: (find: FindRevision) => Promise<ServerInfo>,
+  ): Promise<ServerInfo> {
+    let assumed: RevisionFinding | undefined;
+    let info: ServerInfo;
+    try {
+      info = await connect(async () => assumed = await this.find(capabilitiesKey));
+    } catch (cause) {
+      if (!(cause instanceof WrongRevision)) throw cause;
+      const { nextRevision: revision } = cause;
+      assumed = revision === undefined ? undefined : { revision, probedAt: Date.now() };
+      // A server that also fails without a probe is not probed at each of its starts.
+      this.#finding = assumed;
+      this.#isForgotten = assumed === undefined;
+      info = await connect(() => assumed).catch((again) => {
+        throw again instanceof WrongRevision ? again.cause : again;
+      });
+    }
+    const { revision } = info;
+    this.#finding = assumed?.revision === revision ? assumed : { revision, probedAt: Date.now() };
+    return info;
+  }
+
+  /** Returns when the server was probed, if a session has found that out; milliseconds since 1970. */
+  get probedAt(): number | undefined {
+    return this.#finding?.probedAt;
+  }
+}

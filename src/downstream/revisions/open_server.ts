@@ -1,0 +1,110 @@
+import { ChannelClosed, type Peer } from "../../jsonrpc/mod.ts";
+import { REVISIONS, STATELESS_REVISION } from "../../revisions.ts";
+import { within } from "../../within.ts";
+import {
+  HandshakeError,
+  type OpenOptions,
+  type ServerCodec,
+  type ServerInfo,
+  WrongRevision,
+} from "./codec.ts";
+import { maySpeakStateless } from "./newer_revision.ts";
+import { confirm, initialize, v2025 } from "./v2025/mod.ts";
+import { discover, type Discovery, StatelessCodec } from "./v2026/mod.ts";
+
+/**
+ * Time for the answer of a process to the question which revisions it speaks, in milliseconds. Then it is also asked
+ * to initialize: some servers ignore requests that they do not know.
+ */
+const SILENCE_MS = 2500;
+
+/** A server that has been opened, and the codec of its revision. */
+export interface OpenedServer {
+  /** The codec. */
+  readonly codec: ServerCodec;
+  /** The server's description of itself. */
+  readonly info: ServerInfo;
+}
+
+/**
+ * Opens a server: finds out which revision it speaks, unless that is known, and negotiates the capabilities.
+ *
+ * @throws {HandshakeError} The server refuses, or speaks no known revision.
+ * @throws {WrongRevision} The server has to be connected to again.
+ */
+export async function openServer(peer: Peer, options: OpenOptions): Promise<OpenedServer> {
+  const { protocol, knownRevision } = options;
+  if (protocol === "legacy") return await openEarlier(peer, options);
+  const isKnownEarlier = knownRevision !== undefined && knownRevision !== STATELESS_REVISION;
+  if (protocol === "modern" || !isKnownEarlier) return await probe(peer, options);
+  try {
+    return await openEarlier(peer, options);
+  } catch (cause) {
+    const isRefused = cause instanceof HandshakeError && cause.rpcError !== undefined &&
+      maySpeakStateless(cause.rpcError);
+    throw isRefused ? new WrongRevision(undefined, { cause }) : cause;
+  }
+}
+
+async function openEarlier(peer: Peer, options: OpenOptions): Promise<OpenedServer> {
+  return confirmEarlier(peer, await initialize(peer, options), options);
+}
+
+function confirmEarlier(peer: Peer, info: ServerInfo, { onHeaders }: OpenOptions): OpenedServer {
+  confirm(peer, { info, onHeaders });
+  return { codec: v2025, info };
+}
+
+/** Asks the server which revisions it speaks, and opens it with the codec of the newest one. */
+async function probe(peer: Peer, options: OpenOptions): Promise<OpenedServer> {
+  const { protocol, isHttp } = options;
+  try {
+    const discovering = discover(peer, options);
+    const isAnswered = protocol === "modern" || isHttp || await within(discovering, SILENCE_MS);
+    if (!isAnswered) return await race(peer, { discovering, options });
+    const discovery = await discovering;
+    if (discovery.info !== undefined) return openStateless(discovery, options);
+    if (protocol === "modern") throw createNotModernError(discovery.refusal);
+    return await openEarlier(peer, options);
+  } catch (cause) {
+    // Some servers exit when the first message is not `initialize`.
+    const hasExited = cause instanceof ChannelClosed && !isHttp && protocol === "auto";
+    throw hasExited ? new WrongRevision(REVISIONS[0], { cause }) : cause;
+  }
+}
+
+/** Sends `initialize` behind the question that the server has not answered; the first good answer decides. */
+async function race(
+  peer: Peer,
+  { discovering, options }: {
+    readonly discovering: Promise<Discovery>;
+    readonly options: OpenOptions;
+  },
+): Promise<OpenedServer> {
+  const stateless = discovering.then((discovery) => {
+    if (discovery.info === undefined) throw new HandshakeError(discovery.refusal);
+    return discovery;
+  });
+  // The question is not cancelled: between `initialize` and its confirmation, servers expect no other message.
+  const earlier = initialize(peer, options);
+  try {
+    const first = await Promise.any([stateless, earlier]);
+    return "info" in first ? openStateless(first, options) : confirmEarlier(peer, first, options);
+  } catch (cause) {
+    // Neither answer was a good one; the answer to `initialize` explains the failure.
+    throw cause instanceof AggregateError ? cause.errors[1] : cause;
+  }
+}
+
+function openStateless(
+  { info }: Discovery & { readonly info: ServerInfo },
+  options: OpenOptions,
+): OpenedServer {
+  return { codec: new StatelessCodec(options), info };
+}
+
+function createNotModernError(refusal: string): HandshakeError {
+  return new HandshakeError(
+    `${refusal}, and "gateway.protocol": "modern" of its entry allows only revision ${STATELESS_REVISION}`,
+  );
+}

@@ -1,0 +1,98 @@
+import { Cancellation, JsonText, type Reply } from "../../../jsonrpc/mod.ts";
+import type { GivenInput, InputRequest, InputResponse, NeededInput } from "../../client_channel.ts";
+import type { InvokeOptions } from "../codec.ts";
+import { isRecord } from "../../../json.ts";
+
+/** Wait before an invocation is sent again for which the server needs no input, in milliseconds. */
+const RETRY_MS = 250;
+
+/** The client's input, and the ids of the links that were shown. */
+export interface AskedInput {
+  readonly given: GivenInput;
+  readonly elicitationIds: readonly string[];
+}
+
+/**
+ * Asks the client for the input that a server needs, all of it at the same time. The clock of the invocation is paused
+ * meanwhile.
+ *
+ * @returns The input; or the answer to the invocation, if the client cannot give it.
+ */
+export async function askForInput(
+  { requests, state }: NeededInput,
+  { channel, clock, signal }: NonNullable<InvokeOptions["client"]> & Pick<InvokeOptions, "signal">,
+): Promise<AskedInput | Reply> {
+  const entries = Object.entries(requests);
+  if (entries.length === 0) {
+    await waitForRetry(signal);
+    return { given: { responses: undefined, state }, elicitationIds: [] };
+  }
+  const elicitationIds: string[] = [];
+  const siblings = new Cancellation();
+  const onAbort = (): void => siblings.cancel(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  clock.pause();
+  try {
+    const responses = entries.map(async ([key, request]) => {
+      const written = withElicitationId(request, elicitationIds);
+      const response = await channel.requestInput(written, siblings);
+      if ("result" in response) return `${JSON.stringify(key)}:${response.result.text.json}`;
+      throw new InputRefused(request, response);
+    });
+    const members = await Promise.all(responses);
+    const given = { responses: new JsonText(`{${members.join(",")}}`), state };
+    return { given, elicitationIds };
+  } catch (cause) {
+    if (signal.aborted || !(cause instanceof InputRefused)) throw cause;
+    siblings.cancel("Another request for input has failed");
+    return cause.toReply();
+  } finally {
+    clock.resume();
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+/** Gives a link the id that clients of earlier revisions know it by. */
+function withElicitationId(request: InputRequest, ids: string[]): InputRequest {
+  const { kind, params } = request;
+  if (kind !== "url" || !isRecord(params)) return request;
+  const elicitationId = crypto.randomUUID();
+  ids.push(elicitationId);
+  return { kind, params: { ...params, elicitationId } };
+}
+
+/** The client answered a request for input with an error. */
+class InputRefused extends Error {
+  readonly #request: InputRequest;
+  readonly #response: InputResponse;
+
+  constructor(request: InputRequest, response: InputResponse) {
+    super("The client answered a request for input with an error");
+    this.#request = request;
+    this.#response = response;
+  }
+
+  /** Returns the answer to the invocation; the server cannot be told of the error. */
+  toReply(): Reply {
+    const { kind } = this.#request;
+    const reason = this.#response.kind === "failed" ? `: ${this.#response.error.json}` : "";
+    const message = `The client did not give the input that the server needs (${kind})${reason}`;
+    const error = { code: -32603, message };
+    return { ok: false, error, text: new JsonText(JSON.stringify(error)) };
+  }
+}
+
+function waitForRetry(signal: InvokeOptions["signal"]): Promise<void> {
+  signal.throwIfAborted();
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener("abort", onAbort);
+      resolve();
+    }, RETRY_MS);
+    signal.addEventListener("abort", onAbort, { once: true });
+  });
+}

@@ -1,0 +1,205 @@
+import { DownstreamError } from "../../../errors.ts";
+import {
+  JsonParts,
+  JsonText,
+  type Payload,
+  type Peer,
+  type Reply,
+  type RequestOptions,
+} from "../../../jsonrpc/mod.ts";
+import type { GivenInput } from "../../client_channel.ts";
+import type { Invocation } from "../../invocation.ts";
+import type {
+  InvocationReply,
+  InvokeOptions,
+  ItemPage,
+  ListOptions,
+  OpenOptions,
+  ProbeKind,
+  ServerCodec,
+  ServerNotification,
+} from "../codec.ts";
+import { isToolError, memberTexts, methodOf } from "../invocations.ts";
+import { LISTS, readPage } from "../lists.ts";
+import { decodeNotification } from "../notifications.ts";
+import { DISCOVER } from "./discover.ts";
+import { requestHeaders } from "./headers.ts";
+import { askForInput } from "./input_rounds.ts";
+import { readNeededInput } from "./needed_input.ts";
+import { toNeutral } from "./neutral_result.ts";
+import { RequestMeta } from "./request_meta.ts";
+
+/** Maximum number of times that the client is asked for input during one invocation. */
+const MAX_ROUNDS = 8;
+
+/** Options of the codec of a session. */
+export type StatelessOptions = Pick<
+  OpenOptions,
+  "capabilities" | "version" | "server" | "isHttp" | "onNotification"
+>;
+
+/**
+ * The codec of the stateless revision for one session. Each request says which capabilities the client has; a server
+ * never sends a request, but asks for input with its answer.
+ *
+ * @see {@link https://modelcontextprotocol.io/specification/2026-07-28/basic}
+ */
+export class StatelessCodec implements ServerCodec {
+  readonly #options: StatelessOptions;
+  readonly #meta: RequestMeta;
+
+  /**
+   * Creates the codec of a session.
+   *
+   * @param options The server, and the capabilities that are declared to it.
+   */
+  constructor(options: StatelessOptions) {
+    this.#options = options;
+    this.#meta = new RequestMeta(options.capabilities, options.version);
+  }
+
+  hasBatches(): boolean {
+    return false;
+  }
+
+  async list(peer: Peer, { kind, cursor, signal }: ListOptions): Promise<ItemPage> {
+    const { method } = LISTS[kind];
+    const cursorMember = cursor === undefined ? "" : `"cursor":${JSON.stringify(cursor)},`;
+    const params = new JsonText(`{${cursorMember}"_meta":${this.#meta.write()}}`);
+    return readPage(
+      kind,
+      await peer.request(method, params, this.#withHeaders(method, { signal })),
+    );
+  }
+
+  methodOf(invocation: Invocation): string {
+    return methodOf(invocation);
+  }
+
+  async invoke(peer: Peer, options: InvokeOptions): Promise<InvocationReply> {
+    const { client, invocation } = options;
+    if (invocation.kind === "subscribe" || invocation.kind === "unsubscribe") {
+      const error = { code: -32601, message: "The server has no subscriptions" };
+      return { ok: false, error, text: new JsonText(JSON.stringify(error)) };
+    }
+    let { given } = options;
+    let elicitationIds: readonly string[] = [];
+    for (let round = 0;; round++) {
+      const reply = await this.#send(peer, options, given);
+      for (const elicitationId of elicitationIds) {
+        client?.channel.notifyUrlInputDone({ elicitationId });
+      }
+      if (!reply.ok) return reply;
+      const { server, capabilities: declared } = this.#options;
+      const needed = mayNeedInput(invocation)
+        ? readNeededInput(reply.result, { server, declared })
+        : undefined;
+      if (needed === undefined) return { ok: true, result: toNeutral(reply.result) };
+      if (client === undefined || client.channel.relaysInput) return { needed };
+      if (round === MAX_ROUNDS) throw createTooManyRoundsError(server);
+      const asked = await askForInput(needed, { ...client, signal: options.signal });
+      if ("ok" in asked) return asked;
+      ({ given, elicitationIds } = asked);
+    }
+  }
+
+  isToolError(
+    answer: Reply,
+    context: { readonly invocation: Invocation; readonly server: string },
+  ): boolean {
+    return isToolError(answer, context);
+  }
+
+  decodeLinksError(): undefined {
+    return undefined;
+  }
+
+  async probe(
+    peer: Peer,
+    { probe, signal }: { readonly probe: ProbeKind; readonly signal: InvokeOptions["signal"] },
+  ): Promise<Reply> {
+    const method = probe === "alive" ? DISCOVER : LISTS.tools.method;
+    const params = new JsonText(`{"_meta":${this.#meta.write()}}`);
+    return await peer.request(method, params, this.#withHeaders(method, { signal }));
+  }
+
+  /** Each request names the level of its own log messages. */
+  setLogLevel(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** A server asks for the roots when it needs them. */
+  notifyRootsChanged(): void {}
+
+  /** Servers send no requests. */
+  decodeRequest(): undefined {
+    return undefined;
+  }
+
+  decodeNotification(
+    notification: { readonly method: string; readonly params: unknown; readonly text: string },
+    server: string,
+  ): ServerNotification | undefined {
+    return decodeNotification(notification, server);
+  }
+
+  #send(peer: Peer, options: InvokeOptions, given: GivenInput | undefined): Promise<Reply> {
+    const { invocation, signal, memory, onProgress } = options;
+    const method = methodOf(invocation);
+    const params = (id: number): Payload => this.#writeParams(options, given, id);
+    const headers = this.#options.isHttp
+      ? requestHeaders(method, { name: nameOf(invocation) })
+      : undefined;
+    return peer.request(method, params, { signal, memory, onProgress, headers });
+  }
+
+  #writeParams(
+    { invocation, meta, client }: InvokeOptions,
+    given: GivenInput | undefined,
+    progressToken: number,
+  ): JsonParts {
+    const metaText = this.#meta.write({
+      progressToken,
+      logLevel: client?.channel.logLevel(),
+      meta,
+    });
+    const responses = given?.responses;
+    const state = given?.state;
+    return new JsonParts(
+      "{",
+      ...memberTexts(invocation),
+      ...(responses === undefined ? [] : [',"inputResponses":', responses.json]),
+      state === undefined ? "" : `,"requestState":${JSON.stringify(state)}`,
+      `,"_meta":${metaText}}`,
+    );
+  }
+
+  #withHeaders(method: string, options: RequestOptions): RequestOptions {
+    return this.#options.isHttp ? { ...options, headers: requestHeaders(method) } : options;
+  }
+}
+
+/** Whether a server may answer an invocation with a request for input. */
+function mayNeedInput({ kind }: Invocation): boolean {
+  return kind === "tool" || kind === "prompt" || kind === "resource";
+}
+
+/** Returns the name or the URI of an invocation that its HTTP headers have. */
+function nameOf(invocation: Invocation): string | undefined {
+  switch (invocation.kind) {
+    case "tool":
+      return invocation.tool.name;
+    case "prompt":
+      return invocation.name;
+    case "resource":
+      return invocation.uri;
+    default:
+      return undefined;
+  }
+}
+
+function createTooManyRoundsError(server: string): DownstreamError {
+  const message = `Server "${server}" asked for input more than ${MAX_ROUNDS} times during one ` +
+    "call; the call is not complete.";
+  return new DownstreamError("SERVER_UNAVAILABLE", server, message);
+}
