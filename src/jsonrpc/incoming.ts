@@ -12,7 +12,8 @@ import {
   RPC_CODES,
   type RpcError,
 } from "./message.ts";
-import { measureParseCost, textAt } from "./scan.ts";
+import { measureParseCost } from "./parse_cost.ts";
+import { textAt } from "./scan.ts";
 
 /** The text of an answer, whole or in parts. */
 export type RequestAnswer = string | readonly string[];

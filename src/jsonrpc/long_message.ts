@@ -2,7 +2,7 @@ import type { Budget } from "../budget.ts";
 import { LONG_BYTES, longWork, partyOf } from "../long_work.ts";
 import type { Message } from "./message.ts";
 import { dropText, parseMeasured, parseMessage, type ReceivedText } from "./parse.ts";
-import { measureParseCost } from "./scan.ts";
+import { measureParseCost } from "./parse_cost.ts";
 
 /** Options of parsing and handling a message. */
 export interface HandlingOptions<T> {

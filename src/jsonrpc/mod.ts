@@ -51,13 +51,12 @@ export { Peer, type PeerHandler } from "./peer.ts";
 export { QUEUED_MESSAGE_LENGTH, QueueLimit } from "./queue_limit.ts";
 export { type Indexed, SwapRemoveSet } from "./swap_remove_set.ts";
 export { AnswerTooLong, ChannelClosed, type Reply, Result } from "./reply.ts";
+export { measureParseCost, type ParseCost } from "./parse_cost.ts";
 export {
   countMembers,
   elementTexts,
-  measureParseCost,
   memberTexts,
   otherMembers,
-  type ParseCost,
   skipSpace,
   skipString,
   skipValue,

@@ -9,7 +9,8 @@ import {
   readMessage,
   RPC_CODES,
 } from "./message.ts";
-import { canBeTooComplex, elementTexts, hasEscapedName, measureParseCost } from "./scan.ts";
+import { canBeTooComplex, measureParseCost } from "./parse_cost.ts";
+import { elementTexts, hasEscapedName } from "./scan.ts";
 import { utf8Bytes } from "./utf8.ts";
 
 /** Maximum number of messages in a batch: the answer to an invalid message is many times its size. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { elementTexts, JsonText, textAt, withValue } from "../../src/jsonrpc/mod.ts";
-import { measureParseCost } from "../../src/jsonrpc/scan.ts";
+import { measureParseCost } from "../../src/jsonrpc/parse_cost.ts";
 import { cpuMs } from "../cpu_time.ts";
 
 Deno.test("[protocol.pass-through] a key is compared by its value, not by its spelling", () => {
