@@ -153,7 +153,7 @@ function readArguments(text: string): CallArguments {
     throw new UsageError(`${problem} (${reason})`);
   }
   if (!isRecord(value)) throw new UsageError(problem);
-  if (readJson(text).hasDuplicateKeys) {
+  if (readJson(text)?.hasDuplicateKeys === true) {
     throw new UsageError("The arguments have a key twice in one object: give each key once");
   }
   return { json: text, value };

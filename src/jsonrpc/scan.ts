@@ -5,13 +5,13 @@
  * The functions do not check their input. For a text that is not valid JSON, the results are meaningless.
  */
 
+import { skipSpace, skipString } from "../exact_json.ts";
+
+export { skipSpace, skipString };
+
 const QUOTE = 34;
 const COMMA = 44;
 const COLON = 58;
-const BACKSLASH = 92;
-
-/** Number of characters that are read one by one after an escaped quote. */
-const NEAR_ESCAPES_LENGTH = 64;
 
 /**
  * Returns the text of the value at a path of object keys.
@@ -196,35 +196,6 @@ function isKey(json: string, start: number, end: number, key: string): boolean {
   const text = json.slice(start, end);
   if (text.includes("\\")) return JSON.parse(text) === key;
   return text.length === key.length + 2 && text.startsWith(key, 1);
-}
-
-/** Returns the position of the first character at or after `at` that is not whitespace. */
-export function skipSpace(json: string, at: number): number {
-  for (;;) {
-    const code = json.charCodeAt(at);
-    if (code !== 32 && code !== 9 && code !== 10 && code !== 13) return at;
-    at++;
-  }
-}
-
-/** Returns the end of the string that starts at a position. */
-export function skipString(json: string, start: number): number {
-  let end = json.indexOf('"', start + 1);
-  while (end >= 0) {
-    // A quote ends the string unless an odd number of backslashes precedes it.
-    let before = end - 1;
-    while (json.charCodeAt(before) === BACKSLASH) before--;
-    if ((end - before) % 2 === 1) return end + 1;
-    // More escapes probably follow; searching for each takes ten times as long as reading the characters.
-    let at = end + 1;
-    for (const nearEnd = at + NEAR_ESCAPES_LENGTH; at < nearEnd;) {
-      const code = json.charCodeAt(at);
-      if (code === QUOTE) return at + 1;
-      at += code === BACKSLASH ? 2 : 1;
-    }
-    end = json.indexOf('"', at);
-  }
-  return json.length;
 }
 
 /** Returns the end of the value that starts at a position. */

@@ -9,8 +9,8 @@ export interface CallArguments {
   readonly value: unknown;
 }
 
-/** Maximum length of arguments that are read again for their exact numbers, in UTF-16 code units. */
-const MAX_EXACT_LENGTH = 4 * 1024 * 1024;
+/** Maximum length of arguments that are judged, in UTF-16 code units: looking for numbers takes up to 50 ns for each. */
+const MAX_JUDGED_LENGTH = 4 * 1024 * 1024;
 
 /**
  * Matches a number with more than 15 digits or with an exponent, which `JSON.parse` may round. It also matches some
@@ -32,13 +32,14 @@ export class WrittenNumber {
 /**
  * Returns the arguments with exact numbers: JavaScript numbers if they have at most 15 digits, or else `WrittenNumber`s.
  *
- * @returns `undefined` if they are too long.
+ * @returns `undefined` if they are too long, or have too many values.
  */
 export function readExactArguments({ json, value }: CallArguments): { value: unknown } | undefined {
+  if (json.length > MAX_JUDGED_LENGTH) return undefined;
   if (!INEXACT.test(json) && !hasEscapedKey(json)) return { value };
-  if (json.length > MAX_EXACT_LENGTH) return undefined;
   const toNumber = (text: string) => INEXACT.test(text) ? new WrittenNumber(text) : Number(text);
-  return { value: readJson(json, toNumber).value };
+  const read = readJson(json, toNumber);
+  return read && { value: read.value };
 }
 
 /**

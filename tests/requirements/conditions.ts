@@ -14,6 +14,7 @@ export const CONDITIONS: Readonly<Record<string, Section>> = {
     "rules.conditions-closed": "a value that cannot be judged fails closed, in allow and in deny",
     "rules.conditions-hints": "hint judges a tool by its annotations, with the defaults of MCP",
     "rules.conditions-sent": "the arguments that are judged are those that the server receives",
+    "rules.conditions-cost": "no arguments take long to read or to judge",
     "rules.conditions-never-widen": "no condition of a deny allows more than its absence denies",
     "rules.conditions-depend": "without arguments, a decision depends on conditions, and is shown",
     "rules.conditions-refusal": "a refusal names the entry, the test and what would pass",

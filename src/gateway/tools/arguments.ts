@@ -166,7 +166,14 @@ function requireUniqueKeys(
 ): ObjectArgument {
   const { json } = argument.text;
   if (hasEscapedKey(json)) {
-    const { value, hasDuplicateKeys } = readJson(json);
+    const read = readJson(json);
+    if (read === undefined) {
+      throw argumentError(
+        definition,
+        `"${name}" is too long, or holds too many values, for keys with escapes; write them without`,
+      );
+    }
+    const { value, hasDuplicateKeys } = read;
     if (isRecord(value) && !hasDuplicateKeys) return { ...argument, value };
   } else if (countMembers(json) === countKeys(argument.value)) return argument;
   throw argumentError(definition, `"${name}" has a key twice in one object; give each key once`);

@@ -45,7 +45,7 @@ function mergeItems(texts: readonly string[], key: string): Fields[] {
 
 /** Reads JSON with the text of each number, because numbers are forwarded as the server wrote them. */
 function readExactly(json: string): unknown {
-  return readJson(json, (text) => ({ number: text })).value;
+  return readJson(json, (text) => ({ number: text }))?.value;
 }
 
 /** Checks the lists of resources, templates and prompts, and what is declared of them. */

@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import { readJson } from "../../src/exact_json.ts";
+import { compilePolicy } from "../../src/policy/mod.ts";
+import { readServerArguments } from "../../src/gateway/tools/mod.ts";
+import { JsonText } from "../../src/jsonrpc/mod.ts";
+import { cpuMs } from "../cpu_time.ts";
+
+const MIB = 1024 * 1024;
+
+/** Maximum time for arguments that are as long as a message can be, in milliseconds; the worst took seconds. */
+const MAX_MS = 1000;
+
+function repeat(part: string, length: number): string {
+  return part.repeat(Math.ceil(length / part.length));
+}
+
+/** Arguments that `JSON.parse` reads fast. */
+const longArguments: Readonly<Record<string, string>> = {
+  blanks: `{"\\u0061":1${" ".repeat(58 * MIB)}}`,
+  "a long number": `{"\\u0061":1,"b":${"1".repeat(58 * MIB)}}`,
+  "long numbers": `{"\\u0061":1,"b":[${repeat(`${"1".repeat(300)},`, 54 * MIB)}0]}`,
+  "short numbers": `{"\\u0061":1,"b":[${repeat("0,", 3 * MIB)}0]}`,
+  objects: `{"\\u0061":1,"b":[${repeat("{},", MIB)}0]}`,
+  "escaped quotes": `{"a":"${repeat('\\"', 12 * MIB)}"}`,
+  "texts of digits": `{"a":"${repeat("123456789012345,", 57 * MIB)}"}`,
+  "texts of points": `{"a":"${repeat("1.1.1.1.1.1.1.,", 57 * MIB)}"}`,
+};
+
+for (const [name, json] of Object.entries(longArguments)) {
+  Deno.test(`[rules.conditions-cost] a call with ${name} is read and judged in a short time`, () => {
+    const value: unknown = JSON.parse(json);
+    const startMs = cpuMs();
+    try {
+      readServerArguments("tool", { value, text: new JsonText(json) });
+    } catch (error) {
+      assert.match(String(error), /too long, or holds too many values, for keys with escapes/);
+    }
+    const { decide } = compilePolicy({
+      denyOverrides: false,
+      agents: new Map([["a", {
+        allow: {
+          servers: ["s"],
+          tools: new Map([["s", [{ tool: "t", when: new Map([["a", { like: ["x*"] }]]) }]]]),
+        },
+      }]]),
+    });
+    const args = () => ({ json, value });
+    const { effect } = decide("a", { kind: "tool", server: "s", tool: "t", args });
+    const durationMs = cpuMs() - startMs;
+    assert.equal(effect, "deny");
+    assert.ok(durationMs < MAX_MS, `${durationMs} ms`);
+  });
+}
+
+Deno.test("[rules.conditions-cost] arguments that are too long or hold too many values are not read exactly", () => {
+  assert.notEqual(readJson(`[${repeat("0,", 190_000)}0]`), undefined);
+  assert.equal(readJson(`[${repeat("0,", 210_000)}0]`), undefined);
+  assert.notEqual(readJson(`"${"a".repeat(4 * MIB - 2)}"`), undefined);
+  assert.equal(readJson(`"${"a".repeat(4 * MIB)}"`), undefined);
+});
