@@ -1,11 +1,13 @@
 import { Cancellation, type CancelSignal, type Indexed, SwapRemoveSet } from "../jsonrpc/mod.ts";
-import type { Pausable } from "./caller.ts";
+import type { Caller, Pausable } from "./caller.ts";
 import type { ClientChannel } from "./client_channel.ts";
 import { within } from "../within.ts";
 
 /** A call that waits for the server's answer. The object identifies the call: a client may have several. */
 export interface ActiveCall extends Indexed {
-  readonly channel: ClientChannel;
+  readonly caller: Pick<Caller, "channel" | "connectionId" | "agent">;
+  /** Number of calls of the session that began before. */
+  readonly number: number;
   readonly clock: Pausable;
   /** The server's requests for input during the call; most calls have none. */
   pendingInputs: Set<PendingInput> | undefined;
@@ -13,7 +15,7 @@ export interface ActiveCall extends Indexed {
 
 /**
  * A request of a server that waits for the client's answer. The protocol does not say which call the
- * request belongs to, so it belongs to all calls that were active when it arrived. Their clocks are paused
+ * request belongs to, so it may belong to all calls that were active when it arrived. Their clocks are paused
  * until the client answers. Once all these calls have ended, the request is cancelled.
  */
 export class PendingInput {
@@ -75,6 +77,7 @@ export class PendingInput {
 /** The active calls of a session. */
 export class ActiveCalls {
   readonly #calls = new SwapRemoveSet<ActiveCall>();
+  #begunCount = 0;
 
   /** Number of active calls. */
   get count(): number {
@@ -82,16 +85,16 @@ export class ActiveCalls {
   }
 
   /**
-   * The channel to the client of the only active call; `undefined` if there are none or several. The
-   * protocol does not say which call a request or a log message of the server belongs to.
+   * The channel to the client that a request or a log message of the server is for; `undefined` if that is unknown.
    */
-  get onlyChannel(): ClientChannel | undefined {
-    return this.#calls.size === 1 ? this.#calls.any?.channel : undefined;
+  get channel(): ClientChannel | undefined {
+    return this.#findCall()?.caller.channel;
   }
 
   /** Adds a call. Pass the returned object to `end`. */
-  begin(channel: ClientChannel, clock: Pausable): ActiveCall {
-    const call: ActiveCall = { channel, clock, pendingInputs: undefined, indexInSet: -1 };
+  begin(caller: ActiveCall["caller"], clock: Pausable): ActiveCall {
+    const number = this.#begunCount++;
+    const call: ActiveCall = { caller, number, clock, pendingInputs: undefined, indexInSet: -1 };
     this.#calls.add(call);
     return call;
   }
@@ -111,6 +114,30 @@ export class ActiveCalls {
    * @param graceMs Time for the answer after the end of the calls, in milliseconds.
    */
   beginInput(requestSignal: CancelSignal, graceMs: number): PendingInput {
-    return new PendingInput(this.#calls.all(), { requestSignal, graceMs });
+    const call = this.#findCall();
+    const calls = call === undefined ? this.#calls.all() : [call];
+    return new PendingInput(calls, { requestSignal, graceMs });
+  }
+
+  /**
+   * Returns the call that a message of the server belongs to. The protocol does not say so: it is known of the only
+   * active call. Several calls of one agent, whose client is asked by the answers to its calls, are told apart by what
+   * they wait for: a call that waits for input asks for no more, and else the latest call is the likeliest.
+   */
+  #findCall(): ActiveCall | undefined {
+    const { any, size } = this.#calls;
+    if (size <= 1 || any === undefined || !any.caller.channel.relaysInput) {
+      return size === 1 ? any : undefined;
+    }
+    const calls = this.#calls.all();
+    const { connectionId, agent } = any.caller;
+    const areOfOneAgent = calls.every(({ caller }) =>
+      caller.channel.relaysInput && caller.connectionId === connectionId && caller.agent === agent
+    );
+    if (!areOfOneAgent) return undefined;
+    const free = calls.filter(({ pendingInputs }) => (pendingInputs?.size ?? 0) === 0);
+    return (free.length > 0 ? free : calls).reduce((latest, call) => {
+      return call.number > latest.number ? call : latest;
+    });
   }
 }

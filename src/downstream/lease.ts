@@ -217,7 +217,7 @@ export class Lease implements Disposable {
     this.#sentCall = isRepeatable(invocation) ? "repeatable" : "unrepeatable";
     const span = startSpan(session, { operation: call.span, invocation });
     const startedAt = clock.restart();
-    const activeCall = session.activeCalls.begin(this.#options.caller.channel, clock);
+    const activeCall = session.activeCalls.begin(this.#options.caller, clock);
     try {
       const reply = await codec.invoke(session.peer, {
         invocation,

@@ -358,8 +358,8 @@ export class Session {
       log,
       calls: this.activeCalls,
       onNoise: (excerpt) => this.#noise.record(excerpt),
-      // The client of a shared session is known only while a single call is active.
-      clientChannel: () => this.activeCalls.onlyChannel ?? this.#options.clientChannel(),
+      // The client of a shared session is known only by its active calls.
+      clientChannel: () => this.activeCalls.channel ?? this.#options.clientChannel(),
       onAltered: () => this.isAltered = true,
       onListsChanged,
       onResourceUpdated,

@@ -5,6 +5,7 @@ import { DownstreamError } from "../errors.ts";
 import { isRecord } from "../json.ts";
 import { type JsonText, utf8Bytes } from "../jsonrpc/mod.ts";
 import type { OperationRequest, Outcome } from "./operation.ts";
+import type { OperationRecord } from "./records.ts";
 
 /** Maximum number of times that the client of one operation is asked; official clients give up after 10. */
 export const MAX_ROUNDS = 32;
@@ -14,6 +15,9 @@ export const MAX_REQUESTS = 100;
 
 /** Maximum size of a server's state as JSON, in bytes: the client holds it, sealed and together with the gateway's. */
 const MAX_SERVER_STATE_BYTES = 60 * 1024;
+
+/** Maximum number of times that the client of one operation has been asked when it is asked to log in. */
+const MAX_ROUNDS_BEFORE_LOGIN = 1;
 
 /** The context of an outcome. */
 export interface RelayContext {
@@ -52,6 +56,34 @@ export function relayInput(outcome: UnrelayedOutcome, context: RelayContext): Ou
     default:
       return outcome;
   }
+}
+
+/**
+ * Asks the client of an operation that needs a login, if it can show the link to it. The operation begins anew with the
+ * client's next request, which waits for the login. The client is asked once more, and then the operation fails.
+ *
+ * @returns The record with the outcome for the client.
+ */
+export function relayLogin(
+  record: OperationRecord,
+  { channel, request: { interaction }, hasBegun }: Omit<RelayContext, "server">,
+): OperationRecord {
+  const { outcome, subject } = record;
+  if (outcome.kind !== "failed" || outcome.error.code !== "AUTH_REQUIRED") return record;
+  const { error: { url } } = outcome;
+  const server = subject?.server;
+  const canAsk = interaction !== undefined && interaction.rounds <= MAX_ROUNDS_BEFORE_LOGIN &&
+    channel.relaysInput && channel.supports("url");
+  if (server === undefined || url === undefined || !canAsk) return record;
+  const message = `[${server}] The server needs you to log in at ${new URL(url).host}. ` +
+    "Open the link and log in; then let the call continue.";
+  const requests = { g1: { kind: "url", params: { mode: "url", url, message } } } as const;
+  const input = { requests, state: undefined };
+  const kind = "input-required";
+  return {
+    ...record,
+    outcome: { kind, server, input, beginsAnew: true, hasBegun, downstreamMs: 0 },
+  };
 }
 
 function requireInput(

@@ -267,3 +267,21 @@ Deno.test("[oauth.checks] after two logins whose tokens are refused, nobody is p
     /refuses the token that its own authorization server has just issued/,
   );
 });
+
+Deno.test("[interaction.login] a client that is asked with the answer gets the link at once, and its next call waits for the login", async () => {
+  await using fixture = new OAuthFixture({ waitMs: 5000 });
+  const client = new FakeClient("client-2", URL_ELICITATION);
+  const relaying = Object.create(client.channel, {
+    relaysInput: { value: true },
+    supports: { value: () => true },
+  });
+  fixture.waitingClient = Object.assign(client, { channel: relaying });
+  const auth = fixture.createAuth();
+  const { code, details } = await catchDownstreamError(sendRequest(auth, fixture.server.url));
+  assert.equal(code, "AUTH_REQUIRED");
+  const next = sendRequest(auth, fixture.server.url);
+  assert.match(await followLink(details.url), /Logged in to notes/);
+  assert.equal(await next, 200);
+  assert.deepEqual([fixture.openedLinks, client.received.all], [[], []]);
+  assert.equal(fixture.authorizationServer.authorizationRequests.length, 1);
+});

@@ -20,6 +20,10 @@ export const INTERACTIONS: Readonly<Record<string, Section>> = {
     "interaction.memory": "answers that wait for their clients count in the memory",
     "interaction.messages": "progress and log messages go to the request that is attached",
     "interaction.first": "responses without a state of the gateway begin a new call",
+    "interaction.attribution":
+      "a server's request is for the call that it can belong to, and never for another agent's",
+    "interaction.login":
+      "a client that is asked with answers can log in: its next request waits for the login",
     "interaction.audit":
       "the line of an operation has the number of its rounds, and how long it waited for its client",
   },

@@ -25,10 +25,10 @@ import type { ServerConfig } from "../../config/mod.ts";
 const MAX_LINK_LENGTH = 8192;
 
 /**
- * Result of prompting a person: the means, `client` or `browser`; `nobody` if neither worked;
- * `declined` if the person declined.
+ * Result of prompting a person: the means, `client` or `browser`; `answer` if the client prompts the person only when it
+ * has the answer to its request; `nobody` if none worked; `declined` if the person declined.
  */
-export type PromptOutcome = "client" | "browser" | "nobody" | "declined";
+export type PromptOutcome = "client" | "browser" | "answer" | "nobody" | "declined";
 
 /** Options of a login. */
 export interface LoginAttemptOptions {
@@ -51,20 +51,22 @@ export interface LoginAttemptOptions {
 export class LoginAttempt {
   /** Resolves when the person is logged in; rejects if the login fails. */
   readonly done: Promise<void>;
-  /** Resolves when nobody could be prompted, so that the agent has to pass on the link. */
-  readonly nobodyPrompted: Promise<void>;
   readonly #options: LoginAttemptOptions;
   readonly #abortController = new AbortController();
-  readonly #nobodyPrompted = Promise.withResolvers<void>();
+  #nobodyPrompted = Promise.withResolvers<void>();
   #link: string | undefined;
 
   /** Starts the login. */
   constructor(options: LoginAttemptOptions) {
     this.#options = options;
-    this.nobodyPrompted = this.#nobodyPrompted.promise;
     this.done = this.#run();
     // Prevents an unhandled rejection when no call waits any longer.
     this.done.catch(() => {});
+  }
+
+  /** Resolves when nobody could be prompted, so that the caller has to pass on the link. */
+  get nobodyPrompted(): Promise<void> {
+    return this.#nobodyPrompted.promise;
   }
 
   /** The link to the login page; `undefined` before it is known and after the login has ended. */
@@ -171,7 +173,9 @@ export class LoginAttempt {
     const { signal } = this.#abortController;
     const declined = Promise.withResolvers<never>();
     promptPerson(link, signal).then((outcome) => {
-      if (outcome === "nobody") this.#nobodyPrompted.resolve();
+      if (outcome === "nobody" || outcome === "answer") this.#nobodyPrompted.resolve();
+      // Calls that come later find a person who may have the link, so they wait for the login.
+      if (outcome === "answer") this.#nobodyPrompted = Promise.withResolvers();
       if (outcome === "declined") declined.reject(new LoginFailure("the login was declined."));
     }, () => {
       // The client disconnected. The login goes on, because a person may still open the link.

@@ -6,7 +6,12 @@
 export { type Claim, decodeClaim } from "./claim.ts";
 export { encodeDiscover } from "./discover.ts";
 export { fieldsOf } from "./fields.ts";
-export { decodeResponse, encodeInputRequired, responsesText } from "./input_required.ts";
+export {
+  declinesLinks,
+  decodeResponse,
+  encodeInputRequired,
+  responsesText,
+} from "./input_required.ts";
 export { progressTokenOf } from "./request.ts";
 export { decoderOf } from "./stateless_operations.ts";
 export { encodeTools } from "./stateless_tool_list.ts";

@@ -59,6 +59,12 @@ export function responsesText(request: IncomingRequest): JsonText | undefined {
   return isRecord(inputResponses) ? request.paramText("inputResponses") : undefined;
 }
 
+/** Whether a response in a request says that the person does not open a link. */
+export function declinesLinks(request: IncomingRequest): boolean {
+  const responses = Object.values(fieldsOf(fieldsOf(request.params).inputResponses));
+  return responses.some((response) => isRefusal(fieldsOf(response).action));
+}
+
 /** Decodes the response with a key; `undefined` if it is no valid response to a request of that kind. */
 export function decodeResponse(
   request: IncomingRequest,
@@ -75,4 +81,8 @@ export function decodeResponse(
     { ok: true, result: new Result({ value, body, bytes: utf8Bytes(body) }) },
     kind,
   );
+}
+
+function isRefusal(action: unknown): boolean {
+  return action === "decline" || action === "cancel";
 }

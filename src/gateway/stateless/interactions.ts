@@ -1,21 +1,26 @@
-import type { Budget } from "../../budget.ts";
-import type { ClientChannel, GivenInput, InputRequest } from "../../downstream/mod.ts";
 import type { Settings } from "../../config/mod.ts";
+import type { GivenInput, InputRequest } from "../../downstream/mod.ts";
 import { CallerError } from "../../errors.ts";
-import { type IncomingRequest, JsonText, RPC_CODES } from "../../jsonrpc/mod.ts";
+import { RPC_CODES } from "../../jsonrpc/mod.ts";
 import type { Log } from "../../log.ts";
 import type { Metrics } from "../../metrics/mod.ts";
 import { startOfText } from "../../text.ts";
 import type { InteractionRecord, OperationRequest, Outcome } from "../operation.ts";
-import type { clientCodec2025, ClientCodec2026 } from "../revisions/mod.ts";
-import { type AttachedRequest, Interaction } from "./interaction.ts";
+import { Interaction } from "./interaction.ts";
+import {
+  type Answer,
+  clientOf,
+  type InteractiveRequest,
+  lengthOf,
+  principalOf,
+  type RawAnswer,
+  type RelayAnswer,
+  withFault,
+} from "./interactive_request.ts";
 import { createToken, ParkedOperations, type ParkedOperationsOptions } from "./parked.ts";
 import { digestRequest } from "./request_digest.ts";
 import { readState, type SealedState } from "./sealed_state.ts";
 import { StateSeal } from "./state_seal.ts";
-
-/** The answer to an operation. */
-export type Answer = clientCodec2025.Answer;
 
 /** Maximum length of a text in a state that the client chooses; the audit log has no longer ones. */
 const MAX_TEXT_LENGTH = 64;
@@ -42,43 +47,6 @@ export interface InteractionsOptions extends ParkedOperationsOptions {
   readonly metrics: Pick<Metrics, "parked">;
   /** Log for the operator. */
   readonly log: Log;
-}
-
-/** An outcome that has to be sealed before it is an answer. */
-export interface RelayAnswer {
-  readonly kind: "relay";
-  readonly outcome: Extract<Outcome, { readonly kind: "input-required" }>;
-  readonly bytes?: never;
-}
-
-/** The answer to an operation, before its state is sealed. */
-export type RawAnswer = Answer | RelayAnswer;
-
-/** A request that is an operation which may ask its client for input. */
-export interface InteractiveRequest {
-  readonly request: IncomingRequest;
-  /** The request as the operation sees it while it is attached. */
-  readonly attached: AttachedRequest;
-  /** Identifies the client; over HTTP the same in all replicas. */
-  readonly client: string;
-  /** Id of the client's connection, for the records. */
-  readonly connectionId: string;
-  /** The memory of the client, in which answers count that wait for it. */
-  readonly memory: Budget;
-  /** The codec of the revision. */
-  readonly codec: ClientCodec2026;
-  /** Decodes the request; `notifyProgress` receives the progress of the operation. */
-  readonly decode: (notifyProgress: AttachedRequest["notifyProgress"]) => OperationRequest<Answer>;
-  /** Runs the operation. */
-  readonly run: (
-    operation: OperationRequest<RawAnswer>,
-    channel: ClientChannel,
-  ) => Promise<RawAnswer>;
-  /** Decides again about an operation that its client continues; returns the answer if it is refused. */
-  readonly decideAgain: (
-    operation: OperationRequest<Answer>,
-    channel: ClientChannel,
-  ) => Promise<Answer | undefined>;
 }
 
 /** An operation that the request continues, although nobody remembers it. */
@@ -248,11 +216,19 @@ export class Interactions {
     const { token, expiresAt, rounds, sealedAt, beginning: continued, server } = state;
     if (!this.#parked.use(token, expiresAt)) return await this.#refuse(call, NOT_HERE);
     const waitedMs = state.waitedMs + Math.max(0, Date.now() - sealedAt);
+    const record = { rounds, waitedMs, continued };
     const responses = call.codec.responsesText(call.request);
-    return await this.#run(call, {
-      record: { rounds, waitedMs, continued },
-      given: state.kind === "again" ? undefined : { server, responses, state: state.state },
-    });
+    if (state.kind === "relay") {
+      return await this.#run(call, { record, given: { server, responses, state: state.state } });
+    }
+    const continuation = { record, given: undefined };
+    if (!call.codec.declinesLinks(call.request)) return await this.#run(call, continuation);
+    const message = `Server "${server}" needs a person to open a link, and the person did not. ` +
+      "The call was not made again.";
+    return await this.#run(
+      withFault(call, new CallerError("AUTH_REQUIRED", message)),
+      continuation,
+    );
   }
 
   /** Returns the answer to a request: that to the operation, or one that asks for input. */
@@ -334,21 +310,17 @@ export class Interactions {
 
   /** Refuses a request whose state cannot be used. It counts towards the limits, and is recorded as a failure. */
   async #refuse(call: InteractiveRequest, message: string): Promise<Answer> {
+    const invalid = withFault(call, new CallerError("INVALID_ARGUMENTS", message));
     return await this.#run({
       ...call,
       decode: (notifyProgress) => {
-        const operation = call.decode(notifyProgress);
-        return {
-          ...operation,
-          decode() {
-            throw new CallerError("INVALID_ARGUMENTS", message);
-          },
-          encode: (outcome) => {
-            if (outcome.kind !== "failed") return operation.encode(outcome);
-            const { error: data } = outcome;
-            return { kind: "error", error: { code: RPC_CODES.invalidParams, message, data } };
-          },
+        const operation = invalid.decode(notifyProgress);
+        const encode = (outcome: Outcome): Answer => {
+          if (outcome.kind !== "failed") return operation.encode(outcome);
+          const { error: data } = outcome;
+          return { kind: "error", error: { code: RPC_CODES.invalidParams, message, data } };
         };
+        return { ...operation, encode };
       },
     });
   }
@@ -358,41 +330,8 @@ export class Interactions {
   }
 }
 
-/** Identifies the client and the agent of a request. */
-function principalOf(
-  { client }: InteractiveRequest,
-  { claimedAgent = "" }: OperationRequest,
-): string {
-  return JSON.stringify([client, startOfText(claimedAgent, MAX_TEXT_LENGTH)]);
-}
-
-/** Returns the client that a principal names. */
-function clientOf(principal: string): unknown {
-  return JSON.parse(principal)[0];
-}
-
 function createTooLarge(): Outcome {
   const message = "The call has ended, but its result was too large to be kept while the call " +
     "waited for your input. The call may have had effects.";
   return { kind: "failed", error: { code: "SERVER_UNAVAILABLE", message } };
-}
-
-/** Returns the length of what an answer holds, in UTF-16 code units. */
-function lengthOf(answer: RawAnswer): number {
-  switch (answer.kind) {
-    case "result": {
-      const { result } = answer;
-      return result instanceof JsonText
-        ? result.json.length
-        : result.parts.reduce((length, part) => length + part.length, 0);
-    }
-    case "error":
-      return answer.error instanceof JsonText
-        ? answer.error.json.length
-        : JSON.stringify(answer.error).length;
-    case "relay":
-      return JSON.stringify(answer.outcome.input).length;
-    case "none":
-      return 0;
-  }
 }

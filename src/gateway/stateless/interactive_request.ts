@@ -1,0 +1,99 @@
+/** The requests that are operations which may ask their clients for input. */
+
+import type { Budget } from "../../budget.ts";
+import type { ClientChannel } from "../../downstream/mod.ts";
+import type { CallerError } from "../../errors.ts";
+import { type IncomingRequest, JsonText } from "../../jsonrpc/mod.ts";
+import { startOfText } from "../../text.ts";
+import type { OperationRequest, Outcome } from "../operation.ts";
+import type { clientCodec2025, ClientCodec2026 } from "../revisions/mod.ts";
+import type { AttachedRequest } from "./interaction.ts";
+
+/** The answer to an operation. */
+export type Answer = clientCodec2025.Answer;
+
+/** Maximum length of an agent's id in a principal; valid ids are shorter. */
+const MAX_AGENT_LENGTH = 64;
+
+/** An outcome that has to be sealed before it is an answer. */
+export interface RelayAnswer {
+  readonly kind: "relay";
+  readonly outcome: Extract<Outcome, { readonly kind: "input-required" }>;
+  readonly bytes?: never;
+}
+
+/** The answer to an operation, before its state is sealed. */
+export type RawAnswer = Answer | RelayAnswer;
+
+/** A request that is an operation which may ask its client for input. */
+export interface InteractiveRequest {
+  readonly request: IncomingRequest;
+  /** The request as the operation sees it while it is attached. */
+  readonly attached: AttachedRequest;
+  /** Identifies the client; over HTTP the same in all replicas. */
+  readonly client: string;
+  /** Id of the client's connection, for the records. */
+  readonly connectionId: string;
+  /** The memory of the client, in which answers count that wait for it. */
+  readonly memory: Budget;
+  /** The codec of the revision. */
+  readonly codec: ClientCodec2026;
+  /** Decodes the request; `notifyProgress` receives the progress of the operation. */
+  readonly decode: (notifyProgress: AttachedRequest["notifyProgress"]) => OperationRequest<Answer>;
+  /** Runs the operation. */
+  readonly run: (
+    operation: OperationRequest<RawAnswer>,
+    channel: ClientChannel,
+  ) => Promise<RawAnswer>;
+  /** Decides again about an operation that its client continues; returns the answer if it is refused. */
+  readonly decideAgain: (
+    operation: OperationRequest<Answer>,
+    channel: ClientChannel,
+  ) => Promise<Answer | undefined>;
+}
+
+/** Returns a request whose operation fails before it is judged. */
+export function withFault(call: InteractiveRequest, fault: CallerError): InteractiveRequest {
+  return {
+    ...call,
+    decode: (notifyProgress) => {
+      const decode = (): never => {
+        throw fault;
+      };
+      return { ...call.decode(notifyProgress), decode };
+    },
+  };
+}
+
+/** Identifies the client and the agent of a request. */
+export function principalOf(
+  { client }: InteractiveRequest,
+  { claimedAgent = "" }: OperationRequest,
+): string {
+  return JSON.stringify([client, startOfText(claimedAgent, MAX_AGENT_LENGTH)]);
+}
+
+/** Returns the client that a principal names. */
+export function clientOf(principal: string): unknown {
+  return JSON.parse(principal)[0];
+}
+
+/** Returns the length of what an answer holds, in UTF-16 code units. */
+export function lengthOf(answer: RawAnswer): number {
+  switch (answer.kind) {
+    case "result": {
+      const { result } = answer;
+      return result instanceof JsonText
+        ? result.json.length
+        : result.parts.reduce((length, part) => length + part.length, 0);
+    }
+    case "error":
+      return answer.error instanceof JsonText
+        ? answer.error.json.length
+        : JSON.stringify(answer.error).length;
+    case "relay":
+      return JSON.stringify(answer.outcome.input).length;
+    case "none":
+      return 0;
+  }
+}
