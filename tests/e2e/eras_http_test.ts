@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { claim, readMessages, StatelessClient, statelessHeaders } from "./eras_clients.ts";
+import { claim, EarlierClient, readMessages, statelessHeaders } from "./eras_clients.ts";
 import { executeToolParams, type Fields, misbehavingServer, startGateway } from "./gateway.ts";
 import type { Message } from "./raw_client.ts";
 import { waitUntil } from "./wait.ts";
@@ -158,10 +158,10 @@ Deno.test("[eras.headers] over HTTP, headers and body must agree", async (t) => 
     },
   );
 
-  await t.step("[eras.cancel] a disconnect cancels the call", async () => {
-    const counting = StatelessClient.connect(gateway);
+  await t.step("[eras.cancel] a disconnect cancels a stateless call, and no other", async () => {
+    const earlier = await EarlierClient.connect(gateway);
     const countWaiting = async () => {
-      const { result } = await counting.request("tools/call", executeToolParams("odd", "waiting"));
+      const { result } = await earlier.request("tools/call", executeToolParams("odd", "waiting"));
       return (result?.content as { text: string }[])[0]?.text;
     };
     const controller = new AbortController();
@@ -174,5 +174,6 @@ Deno.test("[eras.headers] over HTTP, headers and body must agree", async (t) => 
     controller.abort();
     await disconnected;
     await waitUntil("the call is cancelled", async () => await countWaiting() === "0");
+    await (earlier.raw.transport as { close?(): Promise<void> }).close?.();
   });
 });

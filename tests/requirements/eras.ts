@@ -14,7 +14,7 @@ export const ERAS: Readonly<Record<string, Section>> = {
       "an invalid claim is refused with the code that says what is wrong, and so is initialize with a claim",
     "eras.headers":
       "over HTTP the headers must agree with the body, and each refusal has the status of the revision",
-    "eras.official": [16, "the official clients in all their modes work over stdio and HTTP"],
+    "eras.official": "the official clients in all their modes work over stdio and HTTP",
     "eras.isolation": [
       16,
       "with isolation by session, clients without sessions share servers by credential",
@@ -36,11 +36,9 @@ export const ERAS: Readonly<Record<string, Section>> = {
       "reserved keys of _meta belong to one connection, and reach no client or server beyond it",
     "eras.questions": "forms, pages to open, sampling and roots work in all combinations",
     "eras.undeclared": "a client is asked nothing that its request does not declare",
-    "eras.lacking": [16, "a capability that a call needs and the client lacks is named"],
-    "eras.url-error": [
-      16,
+    "eras.lacking": "a capability that a call needs and the client lacks is named",
+    "eras.url-error":
       "an error that asks to open a page is a question for a client of revision 2026-07-28",
-    ],
     "eras.logins": [16, "a login is a question for a client of revision 2026-07-28"],
     "eras.progress": "progress reaches the client under its own token",
     "eras.logs": "log messages reach a client that asks for their level",
@@ -64,15 +62,11 @@ export const ERAS: Readonly<Record<string, Section>> = {
       16,
       "the rules decide a retry again; a parked call whose retry is denied is cancelled immediately",
     ],
-    "eras.counts-once": [
-      16,
+    "eras.counts-once":
       "a call with questions is one operation in the limits and in the audit log, with rounds and waited_ms",
-    ],
     "eras.no-place": [16, "a call that waits for input takes no place in the limits"],
-    "eras.replicas": [
-      16,
+    "eras.replicas":
       "replicas behind any balancer serve clients without sessions; a parked call answers where it is held, and elsewhere says so",
-    ],
     "eras.conformance": [
       16,
       "the official conformance scenarios of revision 2026-07-28 pass, or have a reason why not",
