@@ -3,13 +3,32 @@ import { hostOf, normalizeHostPattern } from "../host_name.ts";
 import { foldCase } from "../text.ts";
 import type { ArgumentTest } from "../tool_entry.ts";
 import { compilePattern } from "../wildcards/mod.ts";
-import { compareNumbers, equalsJson } from "./call_arguments.ts";
+import {
+  compareNumbers,
+  equalsJson,
+  takeWork,
+  type Work,
+  WrittenNumber,
+} from "./call_arguments.ts";
 
 /** Maximum length of a text that is compared with patterns, in UTF-16 code units. */
 const MAX_TEXT_LENGTH = 256 * 1024;
 
-/** Judges a value that is no list: whether a test holds; `undefined` if the test cannot judge the value. */
-export type Check = (value: unknown) => boolean | undefined;
+/**
+ * Units of work for each character of a text whose case is folded, a path, a path of Windows, and a host, and for a value
+ * that is compared.
+ */
+const FOLDED_WORK = 6;
+const POSIX_WORK = 2;
+const WINDOWS_WORK = 6;
+const HOST_WORK = 1;
+const EQUALITY_WORK = 16;
+
+/**
+ * Judges a value that is no list: whether a test holds; `undefined` if the test cannot judge the value, or too little work
+ * is left.
+ */
+export type Check = (value: unknown, work: Work) => boolean | undefined;
 
 /** A check of one value, and the key of its test. */
 export interface NamedCheck {
@@ -22,10 +41,12 @@ export function compileChecks(test: ArgumentTest): NamedCheck[] {
   const { equals, oneOf, like, ilike, within, host, min, max, maxLength } = test;
   const checks: NamedCheck[] = [];
   const add = (key: NamedCheck["key"], check: Check): void => void checks.push({ key, check });
-  if (Object.hasOwn(test, "equals")) add("equals", (value) => equalsJson(value, equals));
-  if (oneOf !== undefined) add("oneOf", (value) => oneOf.some((item) => equalsJson(value, item)));
-  if (like !== undefined) add("like", compileTexts(like, (text) => text));
-  if (ilike !== undefined) add("ilike", compileTexts(ilike, foldCase));
+  if (Object.hasOwn(test, "equals")) add("equals", compileValues([equals]));
+  if (oneOf !== undefined) add("oneOf", compileValues(oneOf));
+  if (like !== undefined) add("like", compileTexts(like, { normalize: (text) => text }));
+  if (ilike !== undefined) {
+    add("ilike", compileTexts(ilike, { normalize: foldCase, work: FOLDED_WORK }));
+  }
   if (within !== undefined) add("within", compileFolders(within));
   if (host !== undefined) add("host", compileHosts(host));
   if (min !== undefined) {
@@ -41,7 +62,9 @@ export function compileChecks(test: ArgumentTest): NamedCheck[] {
     );
   }
   if (maxLength !== undefined) {
-    add("maxLength", (value) => typeof value === "string" ? isShort(value, maxLength) : undefined);
+    add("maxLength", (value, work) => {
+      return typeof value === "string" ? isShort(value, { maxLength, work }) : undefined;
+    });
   }
   return checks;
 }
@@ -50,25 +73,46 @@ function compileNumber(
   compare: (value: unknown) => number | undefined,
   isFitting: (order: number) => boolean,
 ): Check {
-  return (value) => {
+  return (value, work) => {
+    const length = value instanceof WrittenNumber ? value.text.length : 0;
+    if (!takeWork(work, length)) return undefined;
     const order = compare(value);
     return order === undefined ? undefined : isFitting(order);
   };
 }
 
-function compileTexts(patterns: readonly string[], normalize: (text: string) => string): Check {
+function compileValues(ruleValues: readonly unknown[]): Check {
+  return (value, work) => {
+    if (!takeWork(work, EQUALITY_WORK * ruleValues.length)) return undefined;
+    return ruleValues.some((ruleValue) => equalsJson(value, ruleValue));
+  };
+}
+
+function compileTexts(
+  patterns: readonly string[],
+  { normalize, work: normalizingWork = 0 }: {
+    readonly normalize: (text: string) => string;
+    /** Units of work to normalize a character. */
+    readonly work?: number;
+  },
+): Check {
   const matchers = patterns.map((pattern) => compilePattern(normalize(pattern)).matches);
-  return (value) => {
+  return (value, work) => {
     if (typeof value !== "string" || value.length > MAX_TEXT_LENGTH) return undefined;
+    if (!takeWork(work, value.length * (matchers.length + normalizingWork))) return undefined;
     const text = normalize(value);
     return matchers.some((matches) => matches(text));
   };
 }
 
 /** Whether a text has at most so many code points; counts only texts whose length leaves it open. */
-function isShort(text: string, maxLength: number): boolean {
+function isShort(
+  text: string,
+  { maxLength, work }: { readonly maxLength: number; readonly work: Work },
+): boolean | undefined {
   if (text.length <= maxLength) return true;
   if (text.length > 2 * maxLength) return false;
+  if (!takeWork(work, text.length)) return undefined;
   let length = 0;
   for (const _ of text) length++;
   return length <= maxLength;
@@ -94,22 +138,28 @@ function compileHosts(patterns: readonly string[]): Check {
     const normalized = normalizeHostPattern(pattern);
     return normalized === undefined ? [] : [compilePattern(normalized).matches];
   });
-  return (value) => {
-    const host = typeof value === "string" ? readHost(value) : undefined;
+  return (value, work) => {
+    if (typeof value !== "string") return undefined;
+    if (!takeWork(work, value.length * (HOST_WORK + matchers.length))) return undefined;
+    const host = readHost(value);
     return host === undefined ? undefined : matchers.some((matches) => matches(host));
   };
 }
 
 function compileFolders(folders: readonly string[]): Check {
   const checks = folders.map(compileFolder);
-  return (value) => {
+  const hasWindows = folders.some((folder) => pathKindOf(folder) === "windows");
+  const unitsEach = hasWindows ? WINDOWS_WORK * folders.length : POSIX_WORK;
+  return (value, work) => {
+    if (typeof value !== "string") return undefined;
+    if (!takeWork(work, value.length * unitsEach + folders.length)) return undefined;
     const results = checks.map((check) => check(value));
     // A path that one folder cannot judge may be in that folder.
     return results.includes(true) || (results.includes(undefined) ? undefined : false);
   };
 }
 
-function compileFolder(text: string): Check {
+function compileFolder(text: string): (path: string) => boolean | undefined {
   const kind = pathKindOf(text);
   const folder = kind && parseAbsolutePath(text, kind);
   if (folder === undefined) return () => undefined;
@@ -117,7 +167,7 @@ function compileFolder(text: string): Check {
   const root = normalize(folder.root);
   const names = folder.names.map(normalize);
   return (value) => {
-    const path = typeof value === "string" ? readPath[folder.kind](value) : undefined;
+    const path = readPath[folder.kind](value);
     if (path === undefined) return undefined;
     if (normalize(path.root) !== root) return false;
     const first = path.names.findIndex((name, index) => normalize(name) !== names[index]);

@@ -1,8 +1,11 @@
 import { parseArgumentPointer } from "../argument_pointer.ts";
 import { compileChecks, type NamedCheck } from "./argument_checks.ts";
-import { WrittenNumber } from "./call_arguments.ts";
+import { type ExactArguments, takeWork, type Work, WrittenNumber } from "./call_arguments.ts";
 import type { ArgumentCondition } from "./requirement.ts";
 import { findPointed, MAX_VALUES, MISSING } from "./pointed_values.ts";
+
+/** Units of work to judge a value, besides those of its checks. */
+const VALUE_WORK = 24;
 
 /** Maximum nesting of lists whose members are judged. */
 const MAX_DEPTH = 64;
@@ -14,13 +17,19 @@ export interface ArgumentVerdict {
 }
 
 /** Judges the arguments of a call; `undefined` stands for arguments that cannot be read exactly. */
-export type JudgeArgument = (args: { readonly value: unknown } | undefined) => ArgumentVerdict;
+export type JudgeArgument = (args: ExactArguments | undefined) => ArgumentVerdict;
 
 /** The judgment of one value. */
 interface Judgment {
   readonly holds: boolean;
   /** The value that decided, if no test could judge it. */
   readonly unjudged?: { readonly value: unknown; readonly key?: NamedCheck["key"] };
+}
+
+/** The number of members of lists, and the work, that are left. */
+interface ListBudget {
+  left: number;
+  readonly work: Work;
 }
 
 const HOLDS: Judgment = { holds: true };
@@ -47,11 +56,13 @@ export function compileArgument({ name, test, effect }: ArgumentCondition): Judg
     return unjudged(MISSING);
   };
 
-  const judgeSingle = (value: unknown): Judgment => {
+  const judgeSingle = (value: unknown, work: Work): Judgment => {
     if (exists === false) return FAILS;
+    if (!takeWork(work, VALUE_WORK)) return unjudged(undefined);
     let fault: Judgment | undefined;
     for (const { key, check } of checks) {
-      const result = check(value);
+      const result = check(value, work);
+      if (work.left < 0) return unjudged(undefined);
       if (result === false) return FAILS;
       if (result === undefined) fault ??= unjudged(value, key);
     }
@@ -61,9 +72,12 @@ export function compileArgument({ name, test, effect }: ArgumentCondition): Judg
   const judgeList = (
     list: readonly unknown[],
     depth: number,
-    budget: { left: number },
+    budget: ListBudget,
   ): Judgment => {
-    if (judgesLists && exists !== false && judgeSingle(list).holds) return HOLDS;
+    if (judgesLists && exists !== false) {
+      const whole = judgeSingle(list, budget.work);
+      if (whole.holds) return whole;
+    }
     if (depth > MAX_DEPTH || (budget.left -= list.length) < 0) return unjudged(list);
     return judgeAll(list, depth, budget);
   };
@@ -71,7 +85,7 @@ export function compileArgument({ name, test, effect }: ArgumentCondition): Judg
   const judgeAll = (
     values: readonly unknown[],
     depth: number,
-    budget: { left: number },
+    budget: ListBudget,
   ): Judgment => {
     let last: Judgment = values.length === 0 && isAllow
       ? { holds: false, unjudged: { value: values } }
@@ -83,7 +97,7 @@ export function compileArgument({ name, test, effect }: ArgumentCondition): Judg
         ? judgeMissing()
         : Array.isArray(value)
         ? judgeList(value, depth + 1, budget)
-        : judgeSingle(value);
+        : judgeSingle(value, budget.work);
       // The first value that fails decides in an `allow`, the first that matches in a `deny`.
       if (judgment.holds !== isAllow) return judgment;
       last = judgment;
@@ -93,9 +107,9 @@ export function compileArgument({ name, test, effect }: ArgumentCondition): Judg
 
   return (args) => {
     const values = args && keys && findPointed(args.value, keys);
-    const judgment = values === undefined
+    const judgment = args === undefined || values === undefined
       ? unjudged(values)
-      : judgeAll(values, 0, { left: MAX_VALUES });
+      : judgeAll(values, 0, { left: MAX_VALUES, work: args.work });
     const fault = judgment.unjudged && describeFault(judgment.unjudged);
     return fault === undefined ? judgment : { holds: judgment.holds, fault };
   };

@@ -1,6 +1,7 @@
 import { isRecord } from "../json.ts";
 import type { ConditionalEntry, ToolHint } from "../tool_entry.ts";
 import { compileArgument } from "./argument_condition.ts";
+import type { ExactArguments } from "./call_arguments.ts";
 import { describeArgument, describeHint } from "./requirement.ts";
 
 /** The definition of a tool, as far as conditions need it. */
@@ -9,13 +10,10 @@ export interface ListedTool {
   readonly annotations?: unknown;
 }
 
-/** The arguments of a call with exact numbers; `undefined` if they are too long to be read. */
-export type ExactArguments = { readonly value: unknown } | undefined;
-
 /** The known facts about a tool and its call. */
 export interface ToolFacts {
-  /** Returns the arguments; absent while they are not known. */
-  readonly args?: (() => ExactArguments) | undefined;
+  /** Returns the arguments, `undefined` if they are too long to be read; absent while they are not known. */
+  readonly args?: (() => ExactArguments | undefined) | undefined;
   /** Returns the tool, `undefined` if its server does not list it; absent while the list is not known. */
   readonly listed?: (() => ListedTool | undefined) | undefined;
 }

@@ -1,14 +1,8 @@
 import type { ConditionalEntry, ToolEntry } from "../tool_entry.ts";
 import { compilePattern, type Pattern } from "../wildcards/mod.ts";
-import { type CallArguments, readExactArguments } from "./call_arguments.ts";
+import { type CallArguments, type ExactArguments, readExactArguments } from "./call_arguments.ts";
 import { compileEntries, type EntryKind, type FindEntry, type SkippedEntry } from "./entries.ts";
-import {
-  compileCondition,
-  type Condition,
-  type ExactArguments,
-  type ListedTool,
-  type ToolFacts,
-} from "./condition.ts";
+import { compileCondition, type Condition, type ListedTool, type ToolFacts } from "./condition.ts";
 
 /** A tool whose entries are searched, and what is known of its call. */
 export interface ToolName extends ToolFacts {
@@ -22,7 +16,7 @@ export function toToolName({ tool, args, listed }: {
   readonly listed?: (() => ListedTool | undefined) | undefined;
 }): ToolName {
   if (args === undefined) return { tool, listed };
-  let result: { readonly exact: ExactArguments } | undefined;
+  let result: { readonly exact: ExactArguments | undefined } | undefined;
   return { tool, listed, args: () => (result ??= { exact: readExactArguments(args()) }).exact };
 }
 

@@ -3,6 +3,7 @@ import { readJson } from "../../src/exact_json.ts";
 import { compilePolicy } from "../../src/policy/mod.ts";
 import { readServerArguments } from "../../src/gateway/tools/mod.ts";
 import { JsonText } from "../../src/jsonrpc/mod.ts";
+import type { ArgumentTest } from "../../src/tool_entry.ts";
 import { cpuMs } from "../cpu_time.ts";
 
 const MIB = 1024 * 1024;
@@ -58,3 +59,58 @@ Deno.test("[rules.conditions-cost] arguments that are too long or hold too many 
   assert.notEqual(readJson(`"${"a".repeat(4 * MIB - 2)}"`), undefined);
   assert.equal(readJson(`"${"a".repeat(4 * MIB)}"`), undefined);
 });
+
+/** Values that take long to judge, and the test that judges them. */
+const longJudgments: Readonly<Record<string, { readonly test: ArgumentTest; value: unknown[] }>> = {
+  "texts in any case": {
+    test: { ilike: ["*zzz*"] },
+    value: list(15, (index) => "é".repeat(256 * 1024 - index)),
+  },
+  texts: { test: { like: ["*a?b?c*?x?y*"] }, value: list(15, () => "ab".repeat(128 * 1024)) },
+  paths: {
+    test: { within: ["/srv/notes"] },
+    value: list(100, (index) => "/a".repeat(16_000) + index),
+  },
+  "paths of Windows": {
+    test: { within: ["C:\\srv"] },
+    value: list(100, (index) => `C:/${"É/".repeat(16_000)}${index}`),
+  },
+  hosts: {
+    test: { host: ["example.com"] },
+    value: list(60, (index) => `http://${"a.".repeat(30_000)}b${index}/`),
+  },
+  objects: {
+    test: { oneOf: list(1000, (index) => ({ a: index, b: [1, 2, 3] })) },
+    value: list(10_000, (index) => ({ a: index, b: [1, 2, 4] })),
+  },
+};
+
+function list<T>(length: number, create: (index: number) => T): T[] {
+  return Array.from({ length }, (_, index) => create(index));
+}
+
+for (const [name, { test, value }] of Object.entries(longJudgments)) {
+  Deno.test(`[rules.conditions-cost] many entries judge ${name} in a short time, and fail closed`, () => {
+    const entry = { tool: "t*", when: new Map([["a", test]]) };
+    const { decide } = compilePolicy({
+      denyOverrides: false,
+      agents: new Map([["a", {
+        allow: { servers: ["s"] },
+        deny: { servers: [], tools: new Map([["s", Array(20).fill(entry)]]) },
+      }]]),
+    });
+    const args = { json: JSON.stringify({ a: value }), value: { a: value } };
+    const startMs = cpuMs();
+    const { effect, conditions } = decide("a", {
+      kind: "tool",
+      server: "s",
+      tool: "t",
+      args: () => args,
+    });
+    const [{ requirement = "" } = {}] = conditions ?? [];
+    const durationMs = cpuMs() - startMs;
+    assert.equal(effect, "deny");
+    assert.match(requirement, /there is too much to judge/);
+    assert.ok(durationMs < MAX_MS, `${durationMs} ms`);
+  });
+}
