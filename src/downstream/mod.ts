@@ -52,6 +52,7 @@ export { DownstreamServer, type ServerListOptions } from "./server.ts";
 export type { OpenOptions, ServerContext } from "./server_context.ts";
 export { CatalogStore } from "./remembered/mod.ts";
 export type { RememberedServer } from "./remembered_server.ts";
+export { isPartOf } from "./subscriptions.ts";
 export type { ServerStatus } from "./server_status.ts";
 export type { SessionState } from "./session.ts";
 export { openTransport, Processes, StartFailure, transportKind } from "./transports/mod.ts";

@@ -233,7 +233,7 @@ interface AddOptions {
 }
 
 /** Whether a URI is that of a resource, or of a part of it: `a://b/c` and `a://b?c` are parts of `a://b`, `a://bc` is not. */
-function isPartOf(uri: string, resourceUri: string): boolean {
+export function isPartOf(uri: string, resourceUri: string): boolean {
   if (!uri.startsWith(resourceUri)) return false;
   const { length } = resourceUri;
   return uri.length === length || /[/?#]/.test(uri.charAt(length)) || /[/?#]$/.test(resourceUri);

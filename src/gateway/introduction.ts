@@ -31,17 +31,21 @@ export function recallServers(
 }
 
 /** Returns what the gateway says about itself, as far as the servers are known; starts nothing and reads no file. */
-export function introduce(
-  { connection, context, version }: IntroductionOptions,
-): Introduction {
-  const { face, snapshot: { servers } } = context;
-  const { capabilities } = connection;
+export function introduce({ version, ...options }: IntroductionOptions): Introduction {
+  const { face, snapshot: { servers } } = options.context;
+  const { capabilities } = options.connection;
+  const described = withDescriptions(listServers(options.context), { servers, capabilities });
+  return { version, instructions: writeInstructions(described, face), ...findOffers(options) };
+}
+
+/** Returns the part of the introduction that says what the client is offered. */
+export function findOffers(
+  { connection, context }: Omit<IntroductionOptions, "version">,
+): Pick<Introduction, "canToolsChange" | "offered"> {
+  const { servers } = context.snapshot;
   const agent = connectionAgent(context);
-  const configs = listServers(context);
-  const allowed = configs.flatMap(({ name }) => servers.get(name) ?? []);
+  const allowed = listServers(context).flatMap(({ name }) => servers.get(name) ?? []);
   return {
-    version,
-    instructions: writeInstructions(withDescriptions(configs, { servers, capabilities }), face),
     canToolsChange: hasDirectTools(context),
     offered: agent === undefined
       ? NOTHING_OFFERED

@@ -9,12 +9,12 @@ import { type Channel, type IncomingRequest, Peer, RPC_CODES } from "../jsonrpc/
 import type { Log } from "../log.ts";
 import { CallChannel, type ChannelSession } from "./call_channel.ts";
 import { type ErrorBody, errorBodyOf } from "./error_body.ts";
-import { connectionAgent } from "./identification.ts";
 import { introduce, recallServers } from "./introduction.ts";
 import { listTools } from "./list_tools.ts";
 import { LOG_LEVELS, LogThreshold, severityRank } from "./log_levels.ts";
 import { LossyNotifier } from "./lossy_notifier.ts";
 import { type ChangingList, ClientOffers, notifiedList } from "./offered/mod.ts";
+import { adaptSubscriptions, isConcerned, mayRead } from "./offer_changes.ts";
 import { refuseByLimits, runOperation } from "./pipeline.ts";
 import type { PipelineContext } from "./pipeline_context.ts";
 import { clientCodec2025, hasClaim } from "./revisions/mod.ts";
@@ -124,7 +124,7 @@ export class ClientSession {
 
   /** Whether the client has subscribed to resources. */
   get hasSubscriptions(): boolean {
-    return this.#offers.subscriptions.size > 0;
+    return this.#offers.subscriptions.size > 0 || this.#stateless?.hasSubscriptions === true;
   }
 
   /**
@@ -143,41 +143,35 @@ export class ClientSession {
   /** Notifies the client, if it has asked for the list, that a reload may have changed it. */
   notifyListMayHaveChanged(list: ChangingList): void {
     this.#offers.changes.addChange(list);
+    this.#stateless?.notifyListMayHaveChanged(list);
   }
 
   /** Notifies the client of a changed list of a server, if it has asked for such lists and may use the server. */
   notifyServerListChanged(server: string, kind: ListKind): void {
-    const context = this.#options.context();
-    if (kind === "tools" && !hasDirectTools(context)) return;
-    const agent = connectionAgent(context);
-    const isConcerned = agent !== undefined &&
-      context.snapshot.policy.allows(agent, { kind: "server", server });
-    if (isConcerned) this.#offers.changes.addChange(notifiedList(kind));
+    this.#stateless?.notifyServerListChanged(server, kind);
+    if (!isConcerned({ server, kind }, this.#options.context())) return;
+    this.#offers.changes.addChange(notifiedList(kind));
   }
 
   /** Notifies the client of an update of a resource that it has subscribed to, unless the rules now deny the resource. */
-  notifyUpdated(server: string, { uri, params }: ResourceUpdate): void {
-    const context = this.#options.context();
-    const agent = connectionAgent(context);
-    const mayRead = agent !== undefined &&
-      context.snapshot.policy.allows(agent, { kind: "resource", server, uri });
-    if (mayRead) this.#state.notifyOrDrop("notifications/resources/updated", params);
+  notifyUpdated(server: string, update: ResourceUpdate): void {
+    this.#stateless?.notifyUpdated(server, update);
+    const { uri, params } = update;
+    const isSubscribed = this.#offers.subscriptions.includes(uri);
+    if (isSubscribed && mayRead({ server, uri }, this.#options.context())) {
+      this.#state.notifyOrDrop("notifications/resources/updated", params);
+    }
   }
 
   /** Adapts the subscriptions of the client to the active configuration, in the background. */
   adaptSubscriptions(): void {
     const context = this.#options.context();
-    const { policy, servers } = context.snapshot;
-    const agent = connectionAgent(context);
-    const caller = agent === undefined ? undefined : { ...this.#connection, agent };
-    void this.#offers.subscriptions.adapt(caller, {
-      findServer: (server, uri) => {
-        const isAllowed = agent !== undefined &&
-          policy.allows(agent, { kind: "resource", server, uri });
-        return isAllowed ? servers.get(server) : undefined;
-      },
+    adaptSubscriptions(this.#offers.subscriptions, {
+      connection: this.#connection,
+      context,
       onUpdated: (uri) => this.#state.notifyOrDrop("notifications/resources/updated", { uri }),
     });
+    this.#stateless?.adaptSubscriptions();
   }
 
   #handleRequest(request: IncomingRequest): void | Promise<void> {

@@ -101,7 +101,15 @@ export class Peer {
     this.#answersInvalidMessages = handler.answersInvalidMessages ?? false;
     const send = (text: string): void => void channel.send(text);
     this.#outgoing = new OutgoingRequests(channel);
-    this.#defaultWriter = { answer: send, notify: send, end: () => {} };
+    const hasSlowReader = (): boolean => this.hasSlowReader;
+    this.#defaultWriter = {
+      answer: send,
+      notify: send,
+      end: () => {},
+      get hasSlowReader() {
+        return hasSlowReader();
+      },
+    };
     if (channel.sendParts !== undefined) {
       this.#defaultWriter.answerParts = (parts) => channel.sendParts?.(parts);
     }

@@ -1,8 +1,9 @@
-import type {
-  Caller,
-  DownstreamServer,
-  RequestOutcome,
-  SubscriptionCall,
+import {
+  type Caller,
+  type DownstreamServer,
+  isPartOf,
+  type RequestOutcome,
+  type SubscriptionCall,
 } from "../../downstream/mod.ts";
 import { CallerError } from "../../errors.ts";
 import { NO_SPAN } from "../../trace.ts";
@@ -26,6 +27,11 @@ export class ClientSubscriptions {
   /** Number of resources. */
   get size(): number {
     return this.#subscribed.size;
+  }
+
+  /** Whether the client has subscribed to a resource, or to one that it is a part of. */
+  includes(uri: string): boolean {
+    return this.#subscribed.keys().some((subscribed) => isPartOf(uri, subscribed));
   }
 
   /** Ends all requests; the servers end the subscriptions of a client that has left. */

@@ -12,6 +12,15 @@ export {
   encodeInputRequired,
   responsesText,
 } from "./input_required.ts";
+export {
+  decodeListen,
+  encodeAcknowledged,
+  encodeListChanged,
+  encodeListenEnd,
+  encodeUpdated,
+  type ListenedChanges,
+  subscriptionFor,
+} from "./listen.ts";
 export { progressTokenOf } from "./request.ts";
 export { decoderOf } from "./stateless_operations.ts";
 export { encodeTools } from "./stateless_tool_list.ts";

@@ -29,9 +29,9 @@ export function completeResult(
 ): JsonParts {
   const isReplaced = value !== undefined && mayHaveReplaced(json, value);
   const members = isReplaced ? otherMembers(json, REPLACED_MEMBERS) : allMembers(json);
-  const meta = isReplaced ? textAt(json, "_meta") : undefined;
+  const meta = mergeMeta(serverInfoMember(version), isReplaced ? textAt(json, "_meta") : undefined);
   const caching = ttlMs === undefined ? "" : `,"ttlMs":${ttlMs},"cacheScope":"private"`;
-  const head = `{"resultType":"complete","_meta":${metaText(meta, version)}${caching}`;
+  const head = `{"resultType":"complete","_meta":${meta}${caching}`;
   const parts = [head];
   for (const slice of members) parts.push(",", slice);
   parts.push("}");
@@ -52,15 +52,24 @@ function allMembers(json: string): string[] {
   return start === end ? [] : [json.slice(start, end)];
 }
 
-let cachedInfo: { readonly version: string; readonly text: string } | undefined;
+let cachedInfo: { readonly version: string; readonly member: string } | undefined;
 
-/** Writes the `_meta` of a result: the gateway's name, and what the server wrote. */
-function metaText(serverMeta: string | undefined, version: string): string {
+/** Returns the member of `_meta` that describes the gateway. */
+export function serverInfoMember(version: string): string {
   if (cachedInfo?.version !== version) {
     const info = JSON.stringify(describeGateway(version));
-    cachedInfo = { version, text: `"${RESERVED_META.serverInfo}":${info}` };
+    cachedInfo = { version, member: `"${RESERVED_META.serverInfo}":${info}` };
   }
-  const ownText = cachedInfo.text;
-  if (serverMeta?.startsWith("{") !== true) return `{${ownText}}`;
-  return `{${[ownText, ...otherMembers(serverMeta, RESERVED_META_KEYS)].join(",")}}`;
+  return cachedInfo.member;
+}
+
+/**
+ * Writes a `_meta` with a member of the gateway and those of a server that are not reserved.
+ *
+ * @param member The text of the gateway's member.
+ * @param serverMeta The text of the server's `_meta`; `undefined` if there is none.
+ */
+export function mergeMeta(member: string, serverMeta: string | undefined): string {
+  if (serverMeta?.startsWith("{") !== true) return `{${member}}`;
+  return `{${[member, ...otherMembers(serverMeta, RESERVED_META_KEYS)].join(",")}}`;
 }

@@ -1,20 +1,21 @@
 import type { ClientChannel, InputResponse } from "../../downstream/mod.ts";
-import type { IncomingRequest } from "../../jsonrpc/mod.ts";
+import type { IncomingRequest, Payload } from "../../jsonrpc/mod.ts";
 import { isRecord } from "../../json.ts";
 import { withoutReserved } from "../../reserved_meta.ts";
 import { severityRank } from "../log_levels.ts";
+import { clientCodec2025 } from "../revisions/mod.ts";
 
 /** Sends a notification that belongs to a request, or drops it while the client does not read. */
 export type NotifyOrDrop = (
   method: string,
-  params: Readonly<Record<string, unknown>>,
+  params: Payload,
   request: IncomingRequest,
 ) => void;
 
-/** Returns a notifier that leaves out the keys of `_meta` that are not for servers to write. */
+/** Returns a notifier that leaves out the keys of `_meta` that servers must not write. */
 export function withoutReservedKeys(notify: NotifyOrDrop): NotifyOrDrop {
   return (method, params, request) => {
-    const { _meta } = params;
+    const { _meta } = clientCodec2025.fieldsOf(params);
     const known = isRecord(_meta) ? { ...params, _meta: withoutReserved(_meta) } : params;
     notify(method, known, request);
   };

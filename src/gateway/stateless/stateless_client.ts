@@ -9,9 +9,10 @@ import { type IncomingRequest, RPC_CODES, type RpcError } from "../../jsonrpc/mo
 import type { Log } from "../../log.ts";
 import { within } from "../../within.ts";
 import { type ErrorBody, errorBodyOf } from "../error_body.ts";
-import { introduce, recallServers } from "../introduction.ts";
+import { findOffers, introduce, recallServers } from "../introduction.ts";
 import { listTools } from "../list_tools.ts";
-import { type ChangingList, ClientOffers } from "../offered/mod.ts";
+import { isConcerned, mayRead } from "../offer_changes.ts";
+import { type ChangingList, ClientOffers, notifiedList } from "../offered/mod.ts";
 import { decideAgain, refuseByLimits, runOperation } from "../pipeline.ts";
 import type { PipelineContext } from "../pipeline_context.ts";
 import { type Claim, clientCodec2025, type ClientCodec2026 } from "../revisions/mod.ts";
@@ -19,15 +20,17 @@ import { hasDirectTools, isShown, shownTools } from "../shown_tools.ts";
 import type { GatewayTool } from "../tools/mod.ts";
 import type { AttachedRequest } from "./interaction.ts";
 import type { Interactions } from "./interactions.ts";
+import { Listening } from "./listening.ts";
 import { type NotifyOrDrop, RequestChannel, withoutReservedKeys } from "./request_channel.ts";
 
 const DISCOVER = "server/discover";
+const LISTEN = "subscriptions/listen";
 
 /** The methods of operations that may ask their client for input. */
 const ASKING_METHODS: readonly string[] = ["tools/call", "prompts/get", "resources/read"];
 
 /** The known requests that are no operations. */
-const OTHER_METHODS: readonly string[] = [DISCOVER, "tools/list"];
+const OTHER_METHODS: readonly string[] = [DISCOVER, LISTEN, "tools/list"];
 
 /** Maximum time that the answer to `server/discover` waits for what is remembered of servers, in milliseconds. */
 const MAX_RECALL_MS = 50;
@@ -76,6 +79,7 @@ export class StatelessClient {
   readonly #interactions: Interactions;
   readonly #options: StatelessClientOptions;
   readonly #offers: ClientOffers;
+  readonly #listening: Listening;
   #connection: ClientConnection | undefined;
   #unansweredCount = 0;
   #hasDiscovered = false;
@@ -92,7 +96,15 @@ export class StatelessClient {
     this.#codec = shared.codec;
     this.#interactions = shared.interactions;
     this.#options = { ...options, notify: withoutReservedKeys(notify) };
-    this.#offers = new ClientOffers({ notify: () => true, memory, log });
+    this.#offers = new ClientOffers({
+      notify: (list) => {
+        this.#listening.addChange(list);
+        return true;
+      },
+      memory,
+      log,
+    });
+    this.#listening = new Listening({ ...options, codec: shared.codec, offers: this.#offers });
   }
 
   /** The connection of the first request that may need servers; `undefined` until then. */
@@ -111,7 +123,7 @@ export class StatelessClient {
   }
 
   /**
-   * Handles a request that claims to belong to the revision. Resolves when the request has ended.
+   * Handles a request that claims to belong to the revision. Resolves when the request has ended, or its stream is open.
    *
    * @param request The request; its answer and its notifications go where it came from.
    */
@@ -125,23 +137,41 @@ export class StatelessClient {
     }
   }
 
-  /** Ends what runs in the background, when the client has left or the gateway ends. */
+  /** Whether the client listens to updates of resources. */
+  get hasSubscriptions(): boolean {
+    return this.#listening.hasSubscriptions;
+  }
+
+  /** Ends the streams, and what runs in the background, when the client has left or the gateway ends. */
   end(): void {
     this.#isClosed = true;
     this.#offers.close();
+    this.#listening.end();
     this.#interactions.endClient(this.#principal);
   }
 
   /** Notifies the client, if it listens, that a reload may have changed a list. */
   notifyListMayHaveChanged(list: ChangingList): void {
-    this.#offers.changes.addChange(list);
+    this.#listening.addChange(list);
   }
 
   /** Notifies the client, if it listens, of a changed list of a server that it may use. */
-  notifyServerListChanged(_server: string, _kind: ListKind): void {}
+  notifyServerListChanged(server: string, kind: ListKind): void {
+    if (isConcerned({ server, kind }, this.#options.context())) {
+      this.#listening.addChange(notifiedList(kind));
+    }
+  }
 
   /** Notifies the client, if it listens, of an update of a resource that it may read. */
-  notifyUpdated(_server: string, _update: ResourceUpdate): void {}
+  notifyUpdated(server: string, update: ResourceUpdate): void {
+    const { uri } = update;
+    if (mayRead({ server, uri }, this.#options.context())) this.#listening.notifyUpdated(update);
+  }
+
+  /** Adapts the subscriptions of the client to the active configuration, in the background. */
+  adaptSubscriptions(): void {
+    this.#listening.adapt();
+  }
 
   #dispatch(request: IncomingRequest): Promise<void> {
     const { method } = request;
@@ -175,9 +205,14 @@ export class StatelessClient {
   async #answerWithinLimits(request: IncomingRequest, claim: Claim): Promise<void> {
     if (await this.#failByLimits(request)) return;
     const connection = this.#connectionOf(claim);
-    return request.method === DISCOVER
-      ? await this.#discover(request, connection)
-      : await this.#listTools(request, connection);
+    switch (request.method) {
+      case DISCOVER:
+        return await this.#discover(request, connection);
+      case LISTEN:
+        return await this.#listen(request, connection);
+      default:
+        return await this.#listTools(request, connection);
+    }
   }
 
   /** Answers a request with an error if it exceeds a limit; returns whether it does. */
@@ -207,6 +242,20 @@ export class StatelessClient {
     if (recalling !== undefined) await within(recalling, MAX_RECALL_MS);
     const introduction = introduce({ connection, context: context(), version });
     request.reply(this.#codec.encodeDiscover(introduction));
+  }
+
+  /** Opens a stream for the changes of which the gateway's description of itself speaks. */
+  async #listen(request: IncomingRequest, connection: ClientConnection): Promise<void> {
+    const { canToolsChange, offered } = findOffers({
+      connection,
+      context: this.#options.context(),
+    });
+    const canChange = { ...offered, tools: canToolsChange };
+    await this.#listening.open(request, {
+      connection,
+      changingLists: (["tools", "resources", "prompts"] as const).filter((list) => canChange[list]),
+      unansweredCount: this.#unansweredCount,
+    });
   }
 
   async #listTools(request: IncomingRequest, connection: ClientConnection): Promise<void> {
