@@ -98,8 +98,10 @@ export class StatelessEndpoint {
     this.#client?.notifyUpdated(server, update);
   }
 
-  /** The client has no subscriptions that outlive its requests. */
-  adaptSubscriptions(): void {}
+  /** Adapts the subscriptions of the client to the active configuration, in the background. */
+  adaptSubscriptions(): void {
+    this.#client?.adaptSubscriptions();
+  }
 
   async #load(): Promise<StatelessClient> {
     const service = await this.#options.service();

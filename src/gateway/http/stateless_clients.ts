@@ -165,8 +165,9 @@ export class StatelessClients {
 
   #end(client: StatelessHttpClient, createResponse: () => Response): void {
     this.#clients.delete(client.credential?.id);
-    for (const response of [...client.responses.keys()]) response.abandon(createResponse);
+    // Streams that only carry changes end with their own results.
     client.connection.disconnect();
+    for (const response of [...client.responses.keys()]) response.abandon(createResponse);
   }
 }
 

@@ -47,7 +47,7 @@ export const MEMORY: ClientTransport = {
 };
 
 /** A channel in memory as a transport of lines. */
-class MemoryTransport implements LineTransport {
+export class MemoryTransport implements LineTransport {
   readonly lines: string[] = [];
   readonly stderr = "";
   onLine: (line: string) => void = () => {};
