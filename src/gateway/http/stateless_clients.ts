@@ -165,9 +165,10 @@ export class StatelessClients {
 
   #end(client: StatelessHttpClient, createResponse: () => Response): void {
     this.#clients.delete(client.credential?.id);
+    for (const response of client.responses.keys()) response.createUnanswered = createResponse;
     // Streams that only carry changes end with their own results.
     client.connection.disconnect();
-    for (const response of [...client.responses.keys()]) response.abandon(createResponse);
+    for (const response of [...client.responses.keys()]) response.end();
   }
 }
 

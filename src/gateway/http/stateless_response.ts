@@ -30,6 +30,8 @@ export class StatelessResponse implements ResponseWriter {
   readonly startStreamAt: number;
   readonly #options: StatelessResponseOptions;
   readonly #settle: (response: Response) => void;
+  /** Creates the response if it ends without an answer; by default, the gateway ends. */
+  createUnanswered: () => Response = drainingResponse;
   #status = 200;
   // The answer, unless it was sent on a stream.
   #answer: string | undefined;
@@ -65,17 +67,12 @@ export class StatelessResponse implements ResponseWriter {
   }
 
   end(): void {
-    // Without an answer, the gateway has cancelled the request because it ends.
-    this.#end(() => {
-      return this.#answer === undefined
-        ? drainingResponse()
-        : jsonResponse(this.#answer, this.#status);
-    });
-  }
-
-  /** Ends the response without an answer: the stream, or with another response. */
-  abandon(createResponse: () => Response): void {
-    this.#end(createResponse);
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    if (this.#stream !== undefined) this.#stream.end();
+    else if (this.#answer !== undefined) this.#settle(jsonResponse(this.#answer, this.#status));
+    else this.#settle(this.createUnanswered());
+    this.#options.onEnd();
   }
 
   /** Starts a stream, unless there is one or the client does not accept streams. */
@@ -88,14 +85,6 @@ export class StatelessResponse implements ResponseWriter {
   /** Sends a keep-alive comment if the response is a stream. */
   keepAlive(): void {
     this.#stream?.keepAlive();
-  }
-
-  #end(createResponse: () => Response): void {
-    if (this.#hasEnded) return;
-    this.#hasEnded = true;
-    if (this.#stream === undefined) this.#settle(createResponse());
-    else this.#stream.end();
-    this.#options.onEnd();
   }
 }
 

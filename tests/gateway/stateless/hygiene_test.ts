@@ -62,10 +62,10 @@ for (const [era, { meta, requests }] of Object.entries(ERAS)) {
         return session.callServerToolForText(server, "received");
       }),
     );
-    assert.doesNotMatch(received.join("\n"), new RegExp(PREFIX));
-    const messages: Message[] = received.flatMap((lines) => lines.split("\n")).map((line) =>
-      JSON.parse(line)
-    );
+    // The gateway itself asks the servers for their revision.
+    const messages: Message[] = received.flatMap((lines) => lines.split("\n"))
+      .map((line) => JSON.parse(line)).filter(({ method }) => method !== "server/discover");
+    assert.doesNotMatch(JSON.stringify(messages), new RegExp(PREFIX));
     const marked = messages.filter(({ params }) => JSON.stringify(params)?.includes("vendor/x"));
     assert.deepEqual(
       marked.map(({ method }) => method).toSorted(),
