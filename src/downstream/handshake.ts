@@ -39,6 +39,7 @@ export function shakeHands(
       capabilities: declared,
       version,
       signal,
+      timeoutMs: connectTimeoutMs,
       onHeaders: (headers) => transport.setHeaders?.(headers),
       server,
       protocol: mayBeStateless ? protocol : "legacy",

@@ -50,6 +50,8 @@ interface InvocationOptions {
   readonly call: CallOptions;
   /** Called before the invocation is sent; see `ToolCall`. */
   readonly beforeSend: (() => Promise<void> | undefined) | undefined;
+  /** Finds the tool again, for an invocation of one. */
+  readonly renewTool?: () => Promise<Tool | undefined>;
   readonly clock: CallClock;
 }
 
@@ -139,7 +141,8 @@ export class Lease implements Disposable {
     }
     const invocation = { kind: "tool", tool, args: call.args } as const;
     const beforeSend = call.beforeSend && (() => call.beforeSend?.(tool));
-    const outcome = await this.#invoke(invocation, { call, beforeSend, clock });
+    const renewTool = () => this.#renewTool(call);
+    const outcome = await this.#invoke(invocation, { call, beforeSend, renewTool, clock });
     return outcome.kind === "replied" ? { ...outcome, tool } : outcome;
   }
 
@@ -178,6 +181,14 @@ export class Lease implements Disposable {
     return isCallable(tools.get(call.tool), call) ? tools : await this.list("tools", true);
   }
 
+  /** Returns the tool of a call from a new list, if the call fits the tool and may be sent. */
+  async #renewTool(call: ToolCall): Promise<Tool | undefined> {
+    const tool = (await this.list("tools", true)).get(call.tool);
+    if (!isCallable(tool, call)) return undefined;
+    await call.beforeSend?.(tool);
+    return tool;
+  }
+
   /** Waits for the session and for a slot of its queue, and sends an invocation. */
   async #invoke(invocation: Invocation, options: InvocationOptions): Promise<InvocationOutcome> {
     const { call, clock: { signal } } = options;
@@ -204,12 +215,13 @@ export class Lease implements Disposable {
   async #send(
     invocation: Invocation,
     info: ServerInfo,
-    { call, beforeSend, clock }: InvocationOptions,
+    { call, beforeSend, renewTool, clock }: InvocationOptions,
   ): Promise<InvocationOutcome> {
     const { session } = this.pooledSession;
     const { codec, noiseCount } = session;
     const { signal } = clock;
     if (!session.peer.hasRoom(lengthOf(invocation))) throw createNoRoomError(session.server);
+    codec.requireSendable?.(invocation);
     const permitted = beforeSend?.();
     if (permitted !== undefined) await permitted;
     session.isAltered = true;
@@ -225,6 +237,7 @@ export class Lease implements Disposable {
         meta: span.addTraceContext(call.meta),
         client: { channel: this.#options.caller.channel, clock },
         given: call.given,
+        renewTool,
         signal,
         memory: this.#options.caller.memory,
         onProgress: (params) => {

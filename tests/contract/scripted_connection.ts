@@ -50,7 +50,7 @@ export class ScriptedConnection implements Transport {
           requestFailed: (id, cause) => handler.requestFailed?.(id, cause),
           closed: (cause) => handler.closed(cause),
         }),
-      send: (text) => transport.channel.send(text),
+      send: (text, memory, headers) => transport.channel.send(text, memory, headers),
       throttle: (ms) => transport.channel.throttle?.(ms),
       flush: () => transport.channel.flush(),
       close: () => transport.channel.close(),

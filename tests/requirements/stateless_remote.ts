@@ -11,5 +11,11 @@ export const STATELESS_REMOTE: Readonly<Record<string, Section>> = {
       "a connection that breaks ends only its own request, which is not sent again by itself",
     "remote.stateless-errors":
       "a JSON-RPC error is the answer of the server, whatever HTTP status it comes with",
+    "remote.stateless-conformance":
+      "every scenario for clients that revision 2026-07-28 requires passes, in the official suite",
+    "remote.stateless-probe":
+      "whatever a server answers to the question which revision it speaks, it works as before; a server that cannot be reached is reported",
+    "remote.stateless-arguments":
+      "arguments are sent as the headers that the tool names; a tool that names no valid header is left out, with a warning",
   },
 };

@@ -186,13 +186,16 @@ class ListBuilder {
   }
 
   /** Adds the items of a page that can be used, and notes the items that cannot be used. */
-  addPage({ names, definitions, definitionTexts }: ItemPage, pageNumber: number): void {
+  addPage(
+    { names, definitions, definitionTexts, problems }: ItemPage,
+    pageNumber: number,
+  ): void {
     for (const [index, definition] of definitions.entries()) {
       const name = names[index];
       const text = new JsonText(definitionTexts[index] ?? "null");
       const problem = text.json.length > MAX_DEFINITION_LENGTH
         ? "a definition of more than 1 MiB"
-        : this.#nameProblem(name);
+        : this.#nameProblem(name) ?? this.#itemProblem(name, problems?.[index]);
       if (typeof name === "string" && problem === undefined) {
         this.#items.set(name, { name, definition: definition as Item["definition"], text });
       } else if (++this.#leftOutCount <= MAX_LEFT_OUT_REPORTED) {
@@ -230,6 +233,16 @@ class ListBuilder {
     });
   }
 
+  /** Names the item in the description of its problem. */
+  #itemProblem(name: unknown, problem: string | undefined): string | undefined {
+    if (problem === undefined) return undefined;
+    return `${this.#quote(problem)} (${this.#quoteName(String(name))})`;
+  }
+
+  #quoteName(name: string): string {
+    return quoteEscaped(shortenText(this.#quote(name), MAX_QUOTE_LENGTH));
+  }
+
   /** Describes why an item with this name cannot be used, as an object of "has"; `undefined` if it can be used. */
   #nameProblem(name: unknown): string | undefined {
     const { name: word } = this.#words;
@@ -237,8 +250,7 @@ class ListBuilder {
     if (name === "") return `an empty ${word}`;
     if (name.length > this.#maxNameLength) return `a ${word} that is too long`;
     if (!this.#items.has(name)) return undefined;
-    const quoted = quoteEscaped(shortenText(this.#quote(name), MAX_QUOTE_LENGTH));
-    return `the duplicate ${word} ${quoted}`;
+    return `the duplicate ${word} ${this.#quoteName(name)}`;
   }
 }
 

@@ -11,7 +11,7 @@ import type {
 } from "../../jsonrpc/mod.ts";
 import type { Meta } from "../../trace.ts";
 import type { ClientCapabilities, Pausable } from "../caller.ts";
-import type { ListKind } from "../catalog/mod.ts";
+import type { ListKind, Tool } from "../catalog/mod.ts";
 import type { ClientChannel, GivenInput, InputRequest, NeededInput } from "../client_channel.ts";
 import type { Invocation } from "../invocation.ts";
 
@@ -49,6 +49,8 @@ export interface OpenOptions {
   readonly version: string;
   /** Cancels the attempt. */
   readonly signal: CancelSignal;
+  /** Time after which the attempt is cancelled, in milliseconds. */
+  readonly timeoutMs: number;
   /** Receives the HTTP headers of all further messages, before the next one is sent. */
   readonly onHeaders: (headers: Readonly<Record<string, string>>) => void;
   /** The server's name. */
@@ -132,6 +134,8 @@ export interface ItemPage {
   readonly size: number;
   /** Memory of the definitions, parsed and as text, in bytes. */
   readonly memory: number;
+  /** For each item, why it cannot be used, as an object of "has"; `undefined` where it can. Default: all can be used. */
+  readonly problems?: readonly (string | undefined)[];
   /** Cursor of the next page; `undefined` or `null` on the last. */
   readonly nextCursor: unknown;
 }
@@ -151,6 +155,11 @@ export interface InvokeOptions {
   readonly client: { readonly channel: ClientChannel; readonly clock: Pausable } | undefined;
   /** The input for an invocation that is sent again; `undefined` for a new one. */
   readonly given: GivenInput | undefined;
+  /**
+   * Finds the tool of the invocation in a new list of the server, and has it permitted; `undefined` if it can no longer
+   * be called so.
+   */
+  readonly renewTool?: (() => Promise<Tool | undefined>) | undefined;
   /** Cancels the invocation. */
   readonly signal: CancelSignal;
   /** The memory in which the invocation counts until it has been written. */
@@ -213,6 +222,12 @@ export interface ServerCodec {
   list(peer: Peer, options: ListOptions): Promise<ItemPage>;
   /** Returns the method of an invocation, for the trace. */
   methodOf(invocation: Invocation): string;
+  /**
+   * Checks an invocation before it is sent.
+   *
+   * @throws {CallerError} `INVALID_ARGUMENTS`, if it cannot be sent.
+   */
+  requireSendable?(invocation: Invocation): void;
   /** Sends an invocation and waits for its answer. */
   invoke(peer: Peer, options: InvokeOptions): Promise<InvocationReply>;
   /**

@@ -1,4 +1,4 @@
-import { ChannelClosed, type Peer } from "../../jsonrpc/mod.ts";
+import { Cancellation, ChannelClosed, type Peer } from "../../jsonrpc/mod.ts";
 import { REVISIONS, STATELESS_REVISION } from "../../revisions.ts";
 import { within } from "../../within.ts";
 import {
@@ -13,10 +13,11 @@ import { confirm, initialize, v2025 } from "./v2025/mod.ts";
 import { discover, type Discovery, StatelessCodec } from "./v2026/mod.ts";
 
 /**
- * Time for the answer of a process to the question which revisions it speaks, in milliseconds. Then it is also asked
- * to initialize: some servers ignore requests that they do not know.
+ * Time for the answer of a server to the question which revisions it speaks: in milliseconds, and as a share of the
+ * time for its start. Then it is also asked to initialize, because some servers ignore requests that they do not know.
  */
 const SILENCE_MS = 2500;
+const SILENCE_SHARE = 0.25;
 
 /** A server that has been opened, and the codec of its revision. */
 export interface OpenedServer {
@@ -57,10 +58,14 @@ function confirmEarlier(peer: Peer, info: ServerInfo, { onHeaders }: OpenOptions
 
 /** Asks the server which revisions it speaks, and opens it with the codec of the newest one. */
 async function probe(peer: Peer, options: OpenOptions): Promise<OpenedServer> {
-  const { protocol, isHttp } = options;
+  const { protocol, isHttp, signal, timeoutMs } = options;
+  const silenceMs = Math.min(SILENCE_MS, SILENCE_SHARE * timeoutMs);
+  const question = new Cancellation();
+  const cancelQuestion = (): void => question.cancel(signal.reason);
+  signal.addEventListener("abort", cancelQuestion, { once: true });
   try {
-    const discovering = discover(peer, options);
-    const isAnswered = protocol === "modern" || isHttp || await within(discovering, SILENCE_MS);
+    const discovering = discover(peer, { ...options, signal: question });
+    const isAnswered = protocol === "modern" || await within(discovering, silenceMs);
     if (!isAnswered) return await race(peer, { discovering, options });
     const discovery = await discovering;
     if (discovery.info !== undefined) return openStateless(discovery, options);
@@ -70,6 +75,11 @@ async function probe(peer: Peer, options: OpenOptions): Promise<OpenedServer> {
     // Some servers exit when the first message is not `initialize`.
     const hasExited = cause instanceof ChannelClosed && !isHttp && protocol === "auto";
     throw hasExited ? new WrongRevision(REVISIONS[0], { cause }) : cause;
+  } finally {
+    signal.removeEventListener("abort", cancelQuestion);
+    // An unanswered question keeps its connection open. A process would receive a message for it, which some servers
+    // do not expect before the end of the handshake.
+    if (isHttp) question.cancel("The server is open");
   }
 }
 
@@ -85,7 +95,6 @@ async function race(
     if (discovery.info === undefined) throw new HandshakeError(discovery.refusal);
     return discovery;
   });
-  // The question is not cancelled: between `initialize` and its confirmation, servers expect no other message.
   const earlier = initialize(peer, options);
   try {
     const first = await Promise.any([stateless, earlier]);

@@ -99,7 +99,8 @@ function http(connection: HttpConfig): TransportKind {
   return {
     ...WITHOUT_PROCESS,
     network: "tcp",
-    mayBeStateless: false,
+    // HTTP+SSE is older than the revision without sessions.
+    mayBeStateless: connection.kind !== "sse",
     async open(config, { log, maxBytes, memory, untilClientReads, authorization }) {
       const { openRemote } = await import("../remote/mod.ts");
       const limits = maxBytes === undefined ? {} : { maxBytes };

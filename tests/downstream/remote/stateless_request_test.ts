@@ -176,3 +176,33 @@ Deno.test("[remote.stateless-errors] a refusal that is about the HTTP request is
     assert.equal(failure.reach, "refused");
   }
 });
+
+Deno.test("[remote.stateless-probe] an error without an id is the answer to the probe, and to nothing else", async () => {
+  const error = { code: -32700, message: "Parse error" };
+  for (const isStream of [true, false]) {
+    await using server = await FakeHttpServer.start((_, response) => {
+      const message = { jsonrpc: "2.0", id: null, error };
+      return isStream ? sendStream(response, JSON.stringify(message)) : sendJson(response, message);
+    });
+    await using peer = await StatelessPeer.open(server.url);
+    const reply = await peer.request("server/discover");
+    assert.deepEqual(!reply.ok && reply.error, error);
+    assert.deepEqual(peer.noise, []);
+    const failure = await failureOf(peer.request("tools/list"));
+    assert.equal(failure.reach, "maybe");
+    assert.deepEqual(peer.noise, ["An answer to no request"]);
+  }
+});
+
+Deno.test("[remote.stateless-probe] a refused probe neither ends the connection nor leads to SSE", async () => {
+  await using server = await FakeHttpServer.start(({ message }, response) => {
+    if (message.method !== "server/discover") return false;
+    response.writeHead(404).end();
+    return true;
+  });
+  await using peer = await StatelessPeer.open(server.url);
+  const failure = await failureOf(peer.request("server/discover"));
+  assert.equal(failure.status, 404);
+  assert.equal(peer.isClosed, false);
+  assert.deepEqual(server.requests.map(({ method }) => method), ["POST"]);
+});

@@ -1,9 +1,8 @@
 import { isRecord } from "../../../json.ts";
-import type { Peer, Reply } from "../../../jsonrpc/mod.ts";
-import { JsonText } from "../../../jsonrpc/mod.ts";
+import { AnswerTooLong, JsonText, type Peer, type Reply } from "../../../jsonrpc/mod.ts";
 import { RESERVED_META } from "../../../reserved_meta.ts";
 import { STATELESS_REVISION } from "../../../revisions.ts";
-import { remoteFailureBehind } from "../../remote_failure.ts";
+import { RemoteFailure } from "../../remote_failure.ts";
 import type { OpenOptions, ServerInfo } from "../codec.ts";
 import { fieldsOf, readInfo } from "../server_info.ts";
 import { requestHeaders } from "./headers.ts";
@@ -12,8 +11,11 @@ import { RequestMeta } from "./request_meta.ts";
 /** Asks a server which revisions it speaks, and what it offers. */
 export const DISCOVER = "server/discover";
 
+/** The code of the error that names the revisions that a server speaks. */
+const UNSUPPORTED_VERSION = -32022;
+
 /** HTTP statuses that say nothing of the revision that a server speaks: `initialize` would have them, too. */
-const UNRELATED_STATUSES: ReadonlySet<number> = new Set([401, 403, 407, 408, 429]);
+const UNRELATED_STATUSES: ReadonlySet<number> = new Set([401, 407, 408, 429, 502, 503, 504]);
 
 /** The answer of a server to the question which revisions it speaks. */
 export type Discovery =
@@ -36,24 +38,38 @@ export async function discover(
   >,
 ): Promise<Discovery> {
   const meta = new RequestMeta(capabilities, version).write();
-  let reply: Reply;
-  try {
-    reply = await peer.request(DISCOVER, new JsonText(`{"_meta":${meta}}`), {
+  const ask = (): Promise<Reply> =>
+    peer.request(DISCOVER, new JsonText(`{"_meta":${meta}}`), {
       signal,
       headers: isHttp ? requestHeaders(DISCOVER) : undefined,
     });
+  try {
+    const reply = await ask();
+    // A server may refuse a revision that it then says it speaks, such as while it is being replaced.
+    return readDiscovery(speaksNevertheless(reply) ? await ask() : reply);
   } catch (cause) {
-    const status = remoteFailureBehind(cause)?.status;
-    if (status === undefined || !isRefusal(status)) throw cause;
-    return { refusal: `it refused ${DISCOVER} with HTTP ${status}` };
+    const refusal = describeRefusal(cause);
+    if (refusal === undefined) throw cause;
+    return { refusal };
   }
-  return readDiscovery(reply);
 }
 
-/** Whether a status may be that of a server which does not know the method; some of them answer that they failed. */
-function isRefusal(status: number): boolean {
-  return status === 500 || status === 501 ||
-    (status >= 400 && status < 500 && !UNRELATED_STATUSES.has(status));
+function speaksNevertheless(reply: Reply): boolean {
+  if (reply.ok || reply.error.code !== UNSUPPORTED_VERSION) return false;
+  const { supported } = fieldsOf(reply.error.data);
+  return Array.isArray(supported) && supported.includes(STATELESS_REVISION);
+}
+
+/**
+ * Describes a failure that may be due to the question: some servers fail, break off or answer without end when they are
+ * asked something that they do not know. `initialize` then shows whether the server works.
+ */
+function describeRefusal(cause: unknown): string | undefined {
+  if (cause instanceof AnswerTooLong) return `it answered ${DISCOVER} with more than it may`;
+  if (!(cause instanceof RemoteFailure)) return undefined;
+  const { reach, isBusy, status = 0, message } = cause;
+  const isUnrelated = reach === "never" || isBusy || UNRELATED_STATUSES.has(status);
+  return isUnrelated ? undefined : `it did not answer ${DISCOVER}: ${message}`;
 }
 
 function readDiscovery(reply: Reply): Discovery {

@@ -1,10 +1,11 @@
 import { STATELESS_REVISION } from "../../../revisions.ts";
+import type { Invocation } from "../../invocation.ts";
+import { methodOf } from "../invocations.ts";
+import { encodeHeaderValue } from "./header_values.ts";
+import { mirrorArguments } from "./mirrored_arguments.ts";
 
-/** Matches a value that is sent as it is: printable ASCII without a blank at either end. */
-const PLAIN_VALUE = /^(?:[!-~](?:[ -~]*[!-~])?)?$/;
-
-/** Matches a value that would be read as an encoded one. */
-const ENCODED_VALUE = /^=\?base64\?.*\?=$/i;
+/** The code of the error about headers that are missing, or that differ from the body. */
+export const HEADER_MISMATCH = -32020;
 
 /**
  * Returns the HTTP headers of a request, which repeat a part of its body.
@@ -28,8 +29,28 @@ export function requestHeaders(
   };
 }
 
-/** Encodes a text as the value of a header; most texts are their own encoding. */
-export function encodeHeaderValue(text: string): string {
-  if (PLAIN_VALUE.test(text) && !ENCODED_VALUE.test(text)) return text;
-  return `=?base64?${new TextEncoder().encode(text).toBase64()}?=`;
+/**
+ * Returns the HTTP headers of an invocation.
+ *
+ * @throws {CallerError} `INVALID_ARGUMENTS`, if a header cannot have the value of its argument.
+ */
+export function invocationHeaders(invocation: Invocation): Record<string, string> {
+  const params = invocation.kind === "tool"
+    ? mirrorArguments(invocation.tool, invocation.args.json)
+    : {};
+  return requestHeaders(methodOf(invocation), { name: nameOf(invocation), params });
+}
+
+/** Returns the name or the URI of an invocation that its HTTP headers have. */
+function nameOf(invocation: Invocation): string | undefined {
+  switch (invocation.kind) {
+    case "tool":
+      return invocation.tool.name;
+    case "prompt":
+      return invocation.name;
+    case "resource":
+      return invocation.uri;
+    default:
+      return undefined;
+  }
 }

@@ -23,8 +23,9 @@ import { isToolError, memberTexts, methodOf } from "../invocations.ts";
 import { LISTS, readPage } from "../lists.ts";
 import { decodeNotification } from "../notifications.ts";
 import { DISCOVER } from "./discover.ts";
-import { requestHeaders } from "./headers.ts";
+import { HEADER_MISMATCH, invocationHeaders, requestHeaders } from "./headers.ts";
 import { askForInput } from "./input_rounds.ts";
+import { findHeaderProblems } from "./mirrored_arguments.ts";
 import { readNeededInput } from "./needed_input.ts";
 import { toNeutral } from "./neutral_result.ts";
 import { RequestMeta } from "./request_meta.ts";
@@ -66,10 +67,14 @@ export class StatelessCodec implements ServerCodec {
     const { method } = LISTS[kind];
     const cursorMember = cursor === undefined ? "" : `"cursor":${JSON.stringify(cursor)},`;
     const params = new JsonText(`{${cursorMember}"_meta":${this.#meta.write()}}`);
-    return readPage(
-      kind,
-      await peer.request(method, params, this.#withHeaders(method, { signal })),
-    );
+    const reply = await peer.request(method, params, this.#withHeaders(method, { signal }));
+    const page = readPage(kind, reply);
+    if (kind !== "tools" || !this.#options.isHttp) return page;
+    return { ...page, problems: await findHeaderProblems(page, this.#options.server) };
+  }
+
+  requireSendable(invocation: Invocation): void {
+    if (this.#options.isHttp) invocationHeaders(invocation);
   }
 
   methodOf(invocation: Invocation): string {
@@ -143,13 +148,26 @@ export class StatelessCodec implements ServerCodec {
     return decodeNotification(notification, server);
   }
 
-  #send(peer: Peer, options: InvokeOptions, given: GivenInput | undefined): Promise<Reply> {
+  /** Sends an invocation; once more if its headers do not fit the tool, whose definition may have changed. */
+  async #send(
+    peer: Peer,
+    options: InvokeOptions,
+    given: GivenInput | undefined,
+  ): Promise<Reply> {
+    const reply = await this.#sendOnce(peer, options, given);
+    const { invocation, renewTool } = options;
+    const isRefused = !reply.ok && reply.error.code === HEADER_MISMATCH && this.#options.isHttp;
+    if (!isRefused || invocation.kind !== "tool") return reply;
+    const tool = await renewTool?.();
+    if (tool === undefined) return reply;
+    return await this.#sendOnce(peer, { ...options, invocation: { ...invocation, tool } }, given);
+  }
+
+  #sendOnce(peer: Peer, options: InvokeOptions, given: GivenInput | undefined): Promise<Reply> {
     const { invocation, signal, memory, onProgress } = options;
     const method = methodOf(invocation);
     const params = (id: number): Payload => this.#writeParams(options, given, id);
-    const headers = this.#options.isHttp
-      ? requestHeaders(method, { name: nameOf(invocation) })
-      : undefined;
+    const headers = this.#options.isHttp ? invocationHeaders(invocation) : undefined;
     return peer.request(method, params, { signal, memory, onProgress, headers });
   }
 
@@ -182,20 +200,6 @@ export class StatelessCodec implements ServerCodec {
 /** Whether a server may answer an invocation with a request for input. */
 function mayNeedInput({ kind }: Invocation): boolean {
   return kind === "tool" || kind === "prompt" || kind === "resource";
-}
-
-/** Returns the name or the URI of an invocation that its HTTP headers have. */
-function nameOf(invocation: Invocation): string | undefined {
-  switch (invocation.kind) {
-    case "tool":
-      return invocation.tool.name;
-    case "prompt":
-      return invocation.name;
-    case "resource":
-      return invocation.uri;
-    default:
-      return undefined;
-  }
 }
 
 function createTooManyRoundsError(server: string): DownstreamError {
