@@ -1,11 +1,23 @@
 import type { Fields } from "../e2e/gateway.ts";
 
+/** A tool of the server of a scenario. */
+export interface ScenarioTool {
+  readonly name: string;
+  readonly inputSchema: {
+    readonly properties?: Readonly<Record<string, { type?: string; default?: unknown }>>;
+  };
+}
+
 /** Extra settings of a scenario, and its expected outcome. */
 export interface ClientScenario {
   /** Keys of `gateway.oauth` in the server's entry, in addition to the scenario's client id and secret. */
   readonly oauth?: Fields;
   /** Pattern of the expected refusal; by default every call must succeed. */
   readonly refusal?: RegExp;
+  /** Returns the arguments of a tool; by default, its arguments are numbers. */
+  readonly chooseArgs?: (tool: ScenarioTool, tools: readonly ScenarioTool[]) => Fields;
+  /** Whether the server's resources and prompts are requested, too. Default: only its tools are called. */
+  readonly hasOtherItems?: boolean;
 }
 
 /** The scenarios that the gateway has to pass as a client of its servers. */

@@ -3,7 +3,8 @@
  * and the driver calls each of the server's tools, follows login links, and answers forms with their defaults.
  */
 import { type Fields, type RunningGateway, startGateway } from "../e2e/gateway.ts";
-import { SCENARIOS } from "./client_scenarios.ts";
+import { listKeys, PROMPTS, requestResultText, RESOURCES } from "../e2e/offers.ts";
+import type { ClientScenario, ScenarioTool } from "./client_scenarios.ts";
 
 const SERVER = "scenario";
 
@@ -12,23 +13,13 @@ export interface ClientRun {
   readonly scenario: string;
   /** URL of the scenario's server. */
   readonly url: string;
-  /** The client id and secret of the scenario, if it has any. */
+  /** The client id and secret of the scenario, and the calls that it asks for, if it has any. */
   readonly context: Fields;
-}
-
-/** The relevant part of an input schema. */
-interface Schema {
-  readonly properties?: Readonly<Record<string, { type?: string; default?: unknown }>>;
-}
-
-interface Tool {
-  readonly name: string;
-  readonly inputSchema: Schema;
 }
 
 /** Accepts an elicitation with the defaults of its form. */
 function acceptForm(params: Fields): Fields {
-  const { properties = {} } = params.requestedSchema as Schema;
+  const { properties = {} } = params.requestedSchema as ScenarioTool["inputSchema"];
   const content = Object.entries(properties).map(([name, { default: value }]) => [name, value]);
   return { action: "accept", content: Object.fromEntries(content) };
 }
@@ -40,27 +31,55 @@ async function callOrThrow(gateway: RunningGateway, name: string, args: Fields):
   return result;
 }
 
-async function callEveryTool(gateway: RunningGateway): Promise<void> {
+/** A call that a scenario asks for. */
+interface RequestedCall {
+  readonly name: string;
+  readonly arguments: Fields;
+}
+
+/** Calls every tool, with the arguments that the scenario asks for if it does. */
+async function callEveryTool(
+  gateway: RunningGateway,
+  { requestedCalls = [], chooseArgs }: Pick<ClientScenario, "chooseArgs"> & {
+    readonly requestedCalls: readonly RequestedCall[] | undefined;
+  },
+): Promise<void> {
   const { content } = await callOrThrow(gateway, "get_server_tools", {});
   const [{ text }] = content as [{ text: string }];
-  const { tools } = JSON.parse(text) as { tools: Tool[] };
-  for (const { name, inputSchema: { properties = {} } } of tools) {
-    const args = Object.fromEntries(Object.keys(properties).map((key, index) => [key, index + 1]));
+  const { tools } = JSON.parse(text) as { tools: ScenarioTool[] };
+  for (const tool of tools) {
+    const { name, inputSchema: { properties = {} } } = tool;
+    const args = requestedCalls.find((call) => call.name === name)?.arguments ??
+      chooseArgs?.(tool, tools) ??
+      Object.fromEntries(Object.keys(properties).map((key, index) => [key, index + 1]));
     await callOrThrow(gateway, "execute_tool", { tool: name, args });
+  }
+}
+
+/** Reads every resource, and gets every prompt. */
+async function requestEveryItem({ client }: RunningGateway): Promise<void> {
+  for (const uri of await listKeys(client, RESOURCES)) {
+    await requestResultText(client, "resources/read", { uri });
+  }
+  for (const name of await listKeys(client, PROMPTS)) {
+    await requestResultText(client, "prompts/get", { name });
   }
 }
 
 /**
  * Calls every tool of the scenario's server through the gateway.
  *
+ * @param run The values that the suite passes.
+ * @param scenario The settings of the scenario.
  * @returns The refusal of a call and the gateway's log; `undefined` if no call was refused.
  */
 export async function runClient(
-  { scenario, url, context }: ClientRun,
+  { url, context }: ClientRun,
+  scenario: ClientScenario = {},
 ): Promise<string | undefined> {
   const { client_id, client_secret } = context;
   const credentials = client_id === undefined ? {} : { client_id, client_secret };
-  const oauth = { ...credentials, ...SCENARIOS[scenario]?.oauth };
+  const oauth = { ...credentials, ...scenario.oauth };
   await using gateway = await startGateway({
     transport: "stdio",
     servers: { [SERVER]: { url, gateway: { oauth } } },
@@ -74,7 +93,9 @@ export async function runClient(
     return { action: "accept" };
   });
   try {
-    await callEveryTool(gateway);
+    const requestedCalls = context.toolCalls as readonly RequestedCall[] | undefined;
+    await callEveryTool(gateway, { ...scenario, requestedCalls });
+    if (scenario.hasOtherItems === true) await requestEveryItem(gateway);
     return undefined;
   } catch (error) {
     return `${error}\n${gateway.program.stderr}`;

@@ -38,13 +38,6 @@ export async function runRelease(
   return { code, output: decoder.decode(stdout) + decoder.decode(stderr) };
 }
 
-/** Runs the stable release of the suite with the given arguments. */
-export async function runConformance(
-  ...args: string[]
-): Promise<{ readonly code: number; readonly output: string }> {
-  return await runRelease("0.1.16", args);
-}
-
 /** A check of a scenario, as the suite writes it. */
 export interface Check {
   readonly id: string;
@@ -84,4 +77,17 @@ export async function listScenarios(
     .map(([, name = ""]) => name);
   if (names.length < 20) throw new Error(`No list of scenarios: ${output}`);
   return names;
+}
+
+/** Returns the names of the scenarios for clients that a revision requires, and of those that are not scored. */
+export async function listRequired(
+  revision: string,
+): Promise<{ readonly scored: readonly string[]; readonly others: readonly string[] }> {
+  const { output } = await runRelease("0.2.0-alpha.12", ["list", "--requirements", revision]);
+  const [, required = "", unscored = ""] =
+    /\nClient scenarios[^]*?:\n([^]*?)\n\n([^]*)$/.exec(output) ?? [];
+  const scored = [...required.matchAll(/^ {2}- (\S+)$/gm)].map(([, name = ""]) => name);
+  const others = [...unscored.matchAll(/^ {4}- (\S+) \[client\]$/gm)].map(([, name = ""]) => name);
+  if (scored.length < 20) throw new Error(`No list of scenarios: ${output}`);
+  return { scored, others };
 }
