@@ -52,19 +52,15 @@ export const ERAS: Readonly<Record<string, Section>> = {
     ],
   },
   "22 Both eras: state": {
-    "eras.state": [
-      16,
+    "eras.state":
       "the state of a question is sealed, and of use only to its principal, tool and arguments",
-    ],
-    "eras.once": [16, "no state leads to a tool being run twice; a parked state is used once"],
-    "eras.state-lifetime": [16, "the state of a question ends after GATEWAY_STATE_TTL_S"],
-    "eras.decided-again": [
-      16,
+    "eras.once": "no state leads to a tool being run twice; a parked state is used once",
+    "eras.state-lifetime": "the state of a question ends after GATEWAY_STATE_TTL_S",
+    "eras.decided-again":
       "the rules decide a retry again; a parked call whose retry is denied is cancelled immediately",
-    ],
     "eras.counts-once":
       "a call with questions is one operation in the limits and in the audit log, with rounds and waited_ms",
-    "eras.no-place": [16, "a call that waits for input takes no place in the limits"],
+    "eras.no-place": "a call that waits for input takes no place in the limits",
     "eras.replicas":
       "replicas behind any balancer serve clients without sessions; a parked call answers where it is held, and elsewhere says so",
     "eras.conformance": [

@@ -29,8 +29,8 @@ const MAX_TEXT_LENGTH = 64;
 const BYTES_PER_CHARACTER = 2;
 
 const NOT_VALID = "The call waited for your input, but its requestState is not the one that you " +
-  "received for the same call, or its time is up. The call may have had effects. " +
-  "If you still want it, make it anew, without requestState.";
+  "received for the same call, its time is up, or the gateway was restarted. The call may have had " +
+  "effects. If you still want it, make it anew, without requestState.";
 
 const NOT_HERE =
   "The call waited for your input and is gone: it was continued before, its time was " +
