@@ -23,6 +23,7 @@ import { parseBenchOptions, type Part } from "./bench/flags.ts";
 import { profileCalls } from "./bench/profile.ts";
 import { formatTable } from "./bench/report.ts";
 import { Figures } from "./bench/summary.ts";
+import { EARLIER, measureRevisions } from "./bench/revision_figures.ts";
 import { measureTokens } from "./bench/token_figures.ts";
 
 /** Number of calls after which the memory is measured. */
@@ -43,6 +44,7 @@ function referenceOf(figure: string): string | undefined {
   if (figure.startsWith("initialize")) return "empty program";
   if (figure.includes("calls per second")) return "byte pipe";
   if (figure.startsWith("HTTP")) return "over stdio";
+  if (figure.startsWith("revisions")) return EARLIER;
   if (figure.includes("gateways of")) return "eager";
   if (figure.includes("added")) return undefined;
   return "direct";
@@ -85,6 +87,7 @@ const parts: Record<Part, () => Promise<void>> = {
   },
   denials: () => measureDenials(builds, rounds, figures),
   http: () => measureHttp(shippedBuilds, rounds, figures),
+  revisions: () => measureRevisions(shippedBuilds, rounds, figures),
   discovery: () => measureDiscovery(builds, rounds, figures),
   finding: async () => print(`${await measureFinding(rounds, figures)}\n`),
   catalogs: async () => {

@@ -3,7 +3,8 @@
  * `echo_read` does the same, and is annotated as read-only. The server is fast, so that most of the measured
  * time is spent in the program in front of it.
  *
- * `--tools=N` adds N tools to the list. With `--hang`, the server never answers. Any other flag only makes the
+ * `--tools=N` adds N tools to the list. With `--hang`, the server never answers. With `--stateless`, it speaks revision
+ * 2026-07-28 of MCP, and otherwise only the earlier revisions. Any other flag only makes the
  * entry of a server differ from others.
  */
 
@@ -21,6 +22,7 @@ const tools = [
   ...Array.from({ length: readNumberFlag("tools") }, (_, number) => describeTool(number)),
 ];
 const neverAnswers = Deno.args.includes("--hang");
+const isStateless = Deno.args.includes("--stateless");
 let queue: string[] = [];
 let isWriting = false;
 let partialLine = "";
@@ -63,9 +65,23 @@ async function flush(): Promise<void> {
   isWriting = false;
 }
 
-function answer(id: unknown, result: string): void {
-  queue.push(`{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${result}}\n`);
+/** Answers a request; the members of the result are given as text. */
+function answer(id: unknown, members: string): void {
+  const stateless = isStateless ? '"resultType":"complete",' : "";
+  queue.push(`{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":{${stateless}${members}}}\n`);
   void flush();
+}
+
+function refuse(id: unknown): void {
+  const error = { code: -32601, message: "Method not found" };
+  queue.push(`${JSON.stringify({ jsonrpc: "2.0", id, error })}\n`);
+  void flush();
+}
+
+/** Writes the members of a list of tools; in revision 2026-07-28, the list says how long it is valid. */
+function listMembers(): string {
+  const cache = isStateless ? ',"ttlMs":3600000,"cacheScope":"public"' : "";
+  return `"tools":${JSON.stringify(tools)}${cache}`;
 }
 
 function handleLine(line: string): void {
@@ -73,21 +89,26 @@ function handleLine(line: string): void {
   const { id, method, params } = JSON.parse(line);
   if (id === undefined || method === undefined) return;
   switch (method) {
+    case "server/discover":
+      return isStateless
+        ? answer(
+          id,
+          '"supportedVersions":["2026-07-28"],"capabilities":{"tools":{}},"ttlMs":3600000,"cacheScope":"public"',
+        )
+        : refuse(id);
     case "initialize":
+      if (isStateless) return refuse(id);
       return answer(
         id,
-        JSON.stringify({
-          protocolVersion: params.protocolVersion,
-          capabilities: { tools: {} },
-          serverInfo: { name: "echo", version: "1" },
-        }),
+        `"protocolVersion":${JSON.stringify(params.protocolVersion)},"capabilities":{"tools":{}},` +
+          '"serverInfo":{"name":"echo","version":"1"}',
       );
     case "tools/list":
-      return answer(id, JSON.stringify({ tools }));
+      return answer(id, listMembers());
     case "tools/call":
-      return answer(id, `{"content":[{"type":"text","text":"${textOfSize(params.arguments.n)}"}]}`);
+      return answer(id, `"content":[{"type":"text","text":"${textOfSize(params.arguments.n)}"}]`);
     default:
-      return answer(id, "{}");
+      return answer(id, "");
   }
 }
 

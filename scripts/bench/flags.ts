@@ -11,6 +11,7 @@ export const PARTS = [
   "records",
   "denials",
   "http",
+  "revisions",
   "discovery",
   "finding",
   "tokens",

@@ -16,7 +16,7 @@ export class HttpGateway implements AsyncDisposable {
   readonly #connections: Connection[] = [];
   #stderrEnd: Promise<void> | undefined;
   #port = 0;
-  #session = "";
+  #headers: Readonly<Record<string, string>> = {};
 
   private constructor(command: readonly string[], env: Readonly<Record<string, string>>) {
     const [file = "", ...args] = command;
@@ -36,9 +36,20 @@ export class HttpGateway implements AsyncDisposable {
     command: readonly string[],
     env: Readonly<Record<string, string>>,
   ): Promise<HttpGateway> {
+    const gateway = await HttpGateway.openStateless(command, env, {});
+    await gateway.#openSession();
+    return gateway;
+  }
+
+  /** Starts a gateway whose client sends headers in place of a session. */
+  static async openStateless(
+    command: readonly string[],
+    env: Readonly<Record<string, string>>,
+    headers: Readonly<Record<string, string>>,
+  ): Promise<HttpGateway> {
     const gateway = new HttpGateway(command, env);
     await gateway.#findPort();
-    await gateway.#openSession();
+    gateway.#headers = headers;
     return gateway;
   }
 
@@ -90,17 +101,17 @@ export class HttpGateway implements AsyncDisposable {
   async #openSession(): Promise<void> {
     using connection = await Connection.open(this.#port);
     const { head } = await connection.post(this.#formatRequest(`"id":0,${INITIALIZE}`));
-    this.#session = /mcp-session-id: *(\S+)/i.exec(head)?.[1] ?? "";
+    const session = /mcp-session-id: *(\S+)/i.exec(head)?.[1] ?? "";
+    this.#headers = { "mcp-session-id": session, "mcp-protocol-version": "2025-06-18" };
     await connection.post(this.#formatRequest('"method":"notifications/initialized"'));
   }
 
   #formatRequest(members: string): Uint8Array {
     const body = `{"jsonrpc":"2.0",${members}}`;
-    const session = this.#session === "" ? "" : `mcp-session-id: ${this.#session}\r\n` +
-      "mcp-protocol-version: 2025-06-18\r\n";
+    const headers = Object.entries(this.#headers).map(([name, value]) => `${name}: ${value}\r\n`);
     return encoder.encode(
       `POST /mcp HTTP/1.1\r\nhost: 127.0.0.1:${this.#port}\r\ncontent-type: application/json\r\n` +
-        `accept: application/json, text/event-stream\r\n${session}` +
+        `accept: application/json, text/event-stream\r\n${headers.join("")}` +
         `content-length: ${body.length}\r\n\r\n${body}`,
     );
   }
