@@ -85,8 +85,11 @@ function readFile({ kind, path, displayPath }: FolderFile): { text: string; summ
   const lines = [
     `${displayPath} has ${pluralize(names.length, kind === "servers" ? "server" : "agent")}:`,
   ];
-  for (const name of names) {
-    const entry = JSON.stringify(document?.getValue([key, name]));
+  // The rules file also says who may log in, and what counts for an agent without an id.
+  const others = (document?.getKeys([]) ?? []).filter((name) => name !== key);
+  for (const path of [...names.map((name) => [key, name]), ...others.map((name) => [name])]) {
+    const name = path.at(-1) ?? "";
+    const entry = JSON.stringify(document?.getValue(path));
     // A person can trust only what they see, so nothing is cut or redacted.
     if (entry.length > MAX_ENTRY_LENGTH) {
       throw new CommandError(
@@ -96,7 +99,7 @@ function readFile({ kind, path, displayPath }: FolderFile): { text: string; summ
           "trusted; shorten it, or name the file with a flag",
       );
     }
-    lines.push(`  ${name}: ${entry}`);
+    lines.push(path.length === 1 ? `${name}: ${entry}` : `  ${name}: ${entry}`);
   }
   return { text, summary: lines.map((line) => `${escapeControls(line)}\n`).join("") };
 }

@@ -75,6 +75,28 @@ Deno.test("[config.trust] trust shows commands completely, and refuses entries t
   assert.equal((await shell.run(["doctor"])).code, 1);
 });
 
+Deno.test("[config.trust] trust shows the whole rules file, which also says who may log in", async () => {
+  await using shell = untrustedFolder({ odd: misbehavingServer() });
+  const jwt = {
+    issuer: "https://stranger.example",
+    audience: "https://a.example",
+    agent_claim: "a",
+  };
+  const rules = {
+    agents: { a: {} },
+    auth: { jwt },
+    defaults: { deny_on_missing_agent: false },
+  };
+  shell.setup.writeFile(".mcp-gateway-rules.json", JSON.stringify(rules));
+  const { code, stdout, stderr } = await shell.run(["trust"]);
+  assert.equal(code, 0, stderr);
+  for (const [name, value] of Object.entries({ ...rules, agents: undefined })) {
+    if (value !== undefined) {
+      assert.ok(stdout.includes(`\n${name}: ${JSON.stringify(value)}\n`), stdout);
+    }
+  }
+});
+
 Deno.test("[config.trust] without an absolute HOME, nothing is trusted", async () => {
   for (const home of ["", ".", "relative"]) {
     await using shell = untrustedFolder({ marking: MARKING_SERVER });
