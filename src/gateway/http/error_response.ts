@@ -33,3 +33,9 @@ export function errorResponse(
 export function unavailableResponse(message: string): Response {
   return errorResponse(503, message, { headers: { "retry-after": "5" } });
 }
+
+/** Creates the response to a request whose method the MCP endpoint does not take; `allow` lists those that it takes. */
+export function methodErrorResponse(allow: string): Response {
+  const methods = allow.replace(/, (?=\w+$)/, " and ");
+  return errorResponse(405, `This endpoint takes ${methods}`, { headers: { allow } });
+}

@@ -2,7 +2,7 @@ import { Hono, type HonoRequest } from "hono";
 import { RPC_CODES } from "../../jsonrpc/mod.ts";
 import { longWork, partyOf } from "../../long_work.ts";
 import { STATELESS_REVISION } from "../../revisions.ts";
-import { errorResponse, unavailableResponse } from "./error_response.ts";
+import { errorResponse, methodErrorResponse, unavailableResponse } from "./error_response.ts";
 import { EVENT_STREAM, STREAM_HEADERS } from "./event_stream.ts";
 import type { HttpLimits } from "./limits.ts";
 import type { HttpEnv } from "./middleware.ts";
@@ -13,6 +13,9 @@ import { isStateless, receiveStateless, type StatelessContext } from "./stateles
 
 /** Options of the MCP endpoint. */
 export interface McpOptions extends SessionContext, StatelessContext {}
+
+/** The methods of the endpoint. */
+const METHODS = "GET, POST, DELETE";
 
 /**
  * Creates the MCP endpoint. A POST has a message; its body decides whether the message belongs to a session or stands
@@ -36,7 +39,7 @@ export function mcpRoutes(options: McpOptions): Hono<HttpEnv> {
 
   routes.get("/", async ({ req, get }) => {
     // A GET route also matches HEAD, which must not replace the client's stream.
-    if (req.method === "HEAD") return methodErrorResponse();
+    if (req.method === "HEAD") return methodErrorResponse(METHODS);
     if (!accepts(req, EVENT_STREAM)) {
       return errorResponse(406, "A GET opens a stream: it must accept text/event-stream");
     }
@@ -63,13 +66,8 @@ export function mcpRoutes(options: McpOptions): Hono<HttpEnv> {
     return new Response(null, { status: 204 });
   });
 
-  routes.all("/", methodErrorResponse);
+  routes.all("/", () => methodErrorResponse(METHODS));
   return routes;
-}
-
-function methodErrorResponse(): Response {
-  const headers = { allow: "GET, POST, DELETE" };
-  return errorResponse(405, "This endpoint takes GET, POST and DELETE", { headers });
 }
 
 /** Returns the maximum size of a body, which is small if the body can only be that of `initialize`. */

@@ -1,7 +1,8 @@
 import type { HonoRequest } from "hono";
 import { type Message, RPC_CODES } from "../../jsonrpc/mod.ts";
+import { STATELESS_REVISION } from "../../revisions.ts";
 import type { Credential } from "./authentication.ts";
-import { errorResponse, unavailableResponse } from "./error_response.ts";
+import { errorResponse, methodErrorResponse, unavailableResponse } from "./error_response.ts";
 import { EVENT_STREAM, STREAM_HEADERS } from "./event_stream.ts";
 import type { HttpSession } from "./http_session.ts";
 import {
@@ -52,7 +53,11 @@ export function findSession(
   },
 ): HttpSession | Response {
   const id = req.header(SESSION_HEADER);
-  if (id === undefined) return errorResponse(400, "The header Mcp-Session-Id is missing");
+  if (id === undefined) {
+    return req.header(REVISION_HEADER) === STATELESS_REVISION
+      ? methodErrorResponse("POST")
+      : errorResponse(400, "The header Mcp-Session-Id is missing");
+  }
   return checkRevision(req, context) ?? context.sessions.find(id, credential) ??
     unknownSessionResponse();
 }

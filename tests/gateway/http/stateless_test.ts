@@ -82,6 +82,32 @@ Deno.test("requests without a session", async (t) => {
     assert.deepEqual([response.status, (await response.json()).error.code], [400, -32600]);
   });
 
+  await t.step("[eras.http-status] the revision has no GET and no DELETE", async () => {
+    for (const method of ["GET", "DELETE"]) {
+      const headers = { "mcp-protocol-version": "2026-07-28" };
+      const response = await fixture.send(method, undefined, headers);
+      assert.deepEqual([response.status, response.headers.get("allow")], [405, "POST"]);
+      await response.text();
+    }
+  });
+
+  await t.step("[eras.http-status] a malformed body is refused with 400", async () => {
+    for (
+      const [body, code] of [
+        ["{", -32700],
+        ["", -32700],
+        ["null", -32600],
+        ['{"jsonrpc":"1.0","id":1,"method":"echo"}', -32600],
+        ['{"jsonrpc":"2.0","id":null,"method":"echo"}', -32600],
+        ['{"jsonrpc":"2.0","id":1,"result":{}}', -32600],
+      ] as const
+    ) {
+      const response = await fixture.send("POST", body, statelessHeaders("echo"));
+      const { error } = await response.json();
+      assert.deepEqual([response.status, error.code], [400, code], body.slice(0, 50));
+    }
+  });
+
   await t.step("[eras.http-status] notifications are accepted, and have no effect", async () => {
     const call = fixture.sendStateless("wait");
     await waitUntil("the call arrives", () => connection().heldCalls.length === 1);
@@ -216,6 +242,16 @@ Deno.test("[eras.http-body] a request may have any size up to the limit of messa
   assert.equal(await statusOf(5000, statelessHeaders("echo")), 200);
   assert.equal(await statusOf(20_000, statelessHeaders("echo")), 413);
   assert.equal(await statusOf(5000, {}), 413);
+});
+
+Deno.test("[eras.http-status] a request that does not fit into the memory is refused with 503", async () => {
+  await using fixture = await HttpFixture.open({ maxMemory: 1_000_000 });
+  const response = await fixture.sendStateless("echo", { text: "x".repeat(2_000_000) });
+  assert.deepEqual([response.status, response.headers.get("retry-after")], [503, "5"]);
+  await response.text();
+  const small = await fixture.sendStateless("echo");
+  assert.equal(small.status, 200);
+  await small.text();
 });
 
 Deno.test("[eras.http-cors] pages of listed origins may send the headers of requests without a session", async () => {
