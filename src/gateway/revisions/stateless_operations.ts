@@ -1,13 +1,18 @@
 import type { ClientCapabilities } from "../../downstream/mod.ts";
-import { JsonText, RPC_CODES, withValue } from "../../jsonrpc/mod.ts";
+import { isRecord } from "../../json.ts";
+import { JsonText, RPC_CODES, type RpcError, withValue } from "../../jsonrpc/mod.ts";
 import type { Outcome } from "../operation.ts";
 import { completeResult } from "./complete_result.ts";
+import { fieldsOf } from "./fields.ts";
 import { RESOURCE_NOT_FOUND } from "./item_requests.ts";
 import { decoderOf as decoderOfEarlier } from "./operations.ts";
 import type { Answer, RequestDecoder } from "./request.ts";
 
 /** JSON-RPC code with which servers of earlier revisions ask for links to be opened. */
 const URL_ELICITATION_REQUIRED = -32042;
+
+/** JSON-RPC code of a request that needs a capability that its client lacks. */
+const MISSING_CAPABILITY = -32021;
 
 /** Time for which a client may use what servers offer without asking again, in milliseconds: servers may be slow to list. */
 export const LIST_TTL_MS = 5000;
@@ -44,20 +49,30 @@ export function decoderOf(method: string, version: string): RequestDecoder | und
     const operation = decode(request, { ...context, capabilities: NO_CAPABILITIES });
     return {
       ...operation,
-      encode: (outcome) => encodeAnswer(operation.encode(outcome), { outcome, version, ttlMs }),
+      encode: (outcome) => {
+        const { capabilities } = context;
+        if (outcome.kind === "rpc-error" && isMissingCapability(outcome.error, capabilities)) {
+          return { kind: "error", error: outcome.text };
+        }
+        const answer = operation.encode(outcome);
+        const { uri } = fieldsOf(request.params);
+        return encodeAnswer(answer, { outcome, version, ttlMs, uri });
+      },
     };
   };
 }
 
 function encodeAnswer(
   answer: Answer,
-  { outcome, version, ttlMs }: {
+  { outcome, version, ttlMs, uri }: {
     readonly outcome: Outcome;
     readonly version: string;
     readonly ttlMs: number | undefined;
+    /** The URI in the request, if it has one. */
+    readonly uri: unknown;
   },
 ): Answer {
-  if (answer.kind === "error") return { kind: "error", error: withKnownCode(answer.error) };
+  if (answer.kind === "error") return { kind: "error", error: withKnownCode(answer.error, uri) };
   if (answer.kind !== "result" || !(answer.result instanceof JsonText)) return answer;
   const value = outcome.kind === "result" ? outcome.value : undefined;
   return { ...answer, result: completeResult(answer.result.json, { value, version, ttlMs }) };
@@ -65,15 +80,27 @@ function encodeAnswer(
 
 type AnswerError = Extract<Answer, { readonly kind: "error" }>["error"];
 
-/** Replaces the codes that the revision no longer has. */
-function withKnownCode(error: AnswerError): AnswerError {
-  if (!(error instanceof JsonText)) return { ...error, code: knownCode(error.code) };
+/** Replaces the codes that the revision no longer has. The gateway's own error names the resource that is not found. */
+function withKnownCode(error: AnswerError, uri: unknown): AnswerError {
+  if (!(error instanceof JsonText)) {
+    const { code, data } = error;
+    const hasUri = code === RESOURCE_NOT_FOUND && isRecord(data);
+    return { ...error, code: knownCode(code), ...(hasUri && { data: { ...data, uri } }) };
+  }
   const { code } = JSON.parse(error.json);
   const known = knownCode(code);
   if (known === code) return error;
   return new JsonText(
     withValue(error.json, { key: "code", value: String(known) }) ?? error.json,
   );
+}
+
+/** Whether a server refuses a request because the client lacks a capability, and not only the gateway's session. */
+function isMissingCapability({ code, data }: RpcError, capabilities: ClientCapabilities): boolean {
+  if (code !== MISSING_CAPABILITY || !isRecord(data)) return false;
+  const { requiredCapabilities } = data;
+  return isRecord(requiredCapabilities) &&
+    Object.keys(requiredCapabilities).some((name) => !Object.hasOwn(capabilities, name));
 }
 
 function knownCode(code: number): number {
