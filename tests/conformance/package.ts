@@ -11,8 +11,11 @@ const PROGRAMS = {
   "0.2.0-alpha.12": "conformance-next/dist/index.js",
 } as const;
 
-/** The newest revision of MCP that the gateway has. */
+/** The newest revision of MCP with sessions. */
 const REVISION = "2025-11-25";
+
+/** Selects the scenarios of the revision without sessions. */
+const STATELESS_ARGS = ["--requirements", "2026-07-28"];
 
 /** A release of the suite. */
 export type Release = keyof typeof PROGRAMS;
@@ -50,12 +53,28 @@ export interface Check {
  *
  * @returns The checks of each scenario, by its name. The summary that the suite prints leaves out warnings.
  */
-export async function runServerScenarios(
+export function runServerScenarios(
   release: Release,
   url: string,
 ): Promise<ReadonlyMap<string, readonly Check[]>> {
+  return runServer(release, ["--url", url, "--suite", "all", "--spec-version", REVISION]);
+}
+
+/**
+ * Runs all scenarios of the revision without sessions for servers, in one process.
+ *
+ * @returns The checks of each scenario, by its name.
+ */
+export function runStatelessScenarios(url: string): Promise<ReadonlyMap<string, readonly Check[]>> {
+  return runServer("0.2.0-alpha.12", ["--url", url, ...STATELESS_ARGS]);
+}
+
+async function runServer(
+  release: Release,
+  selection: readonly string[],
+): Promise<ReadonlyMap<string, readonly Check[]>> {
   using folder = new TempFolder();
-  const args = ["server", "--url", url, "--suite", "all", "--spec-version", REVISION];
+  const args = ["server", ...selection];
   const { output } = await runRelease(release, [...args, "--output-dir", folder.path]);
   const scenarios = [...Deno.readDirSync(folder.path)].map(({ name }): [string, Check[]] => {
     const [, scenario = ""] = /^server-(.+)-\d{4}-\d\d-\d\dT[\d-]+Z$/.exec(name) ?? [];
@@ -63,6 +82,13 @@ export async function runServerScenarios(
   });
   if (scenarios.length === 0) throw new Error(`No scenario was run: ${output}`);
   return new Map(scenarios);
+}
+
+/** Returns the names of the scenarios for servers of the revision without sessions. */
+export async function listStatelessScenarios(): Promise<string[]> {
+  const { output } = await runRelease("0.2.0-alpha.12", ["list", "--server", ...STATELESS_ARGS]);
+  const [servers = ""] = output.split("Client scenarios");
+  return [...servers.matchAll(/^ {2}- (\S+)/gm)].map(([, name = ""]) => name);
 }
 
 /** Returns the names of the scenarios of a release for servers or for clients, up to the newest revision. */

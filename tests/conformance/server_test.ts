@@ -72,7 +72,7 @@ Deno.test("[http.conformance] the official suite for servers", async (t) => {
     args: ["--agent", "tester", "--face", "direct"],
     initialize: false,
   });
-  await using adapter = new NameAdapter(fixtures.url, "fixtures");
+  await using adapter = new NameAdapter(fixtures.url, { server: "fixtures" });
 
   const unlistedNames = new Set<string>([...OWN_SCENARIOS, ...FIXTURE_SCENARIOS]);
   for (const release of RELEASES) {

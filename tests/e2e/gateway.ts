@@ -51,9 +51,9 @@ export function offeringServer(...flags: string[]): { command: string; args: str
   return fixtureServer("offering_server.ts", flags);
 }
 
-/** Entry of `mcpServers` for `conformance_server.ts`. */
-export function conformanceServer(): { command: string; args: string[] } {
-  return fixtureServer("conformance_server.ts", []);
+/** Entry of `mcpServers` for `conformance_server.ts`; the head of that file describes the flags. */
+export function conformanceServer(...flags: string[]): { command: string; args: string[] } {
+  return fixtureServer("conformance_server.ts", flags);
 }
 
 function fixtureServer(

@@ -20,6 +20,8 @@ export const STATELESS_HTTP: Readonly<Record<string, Section>> = {
       "the clients without sessions are those of one credential; they are forgotten when unused, and their number is limited",
     "eras.http-nothing-left":
       "requests without sessions leave neither sessions nor processes behind",
+    "eras.http-conformance":
+      "the official conformance scenarios without sessions pass, with servers of both kinds",
     "eras.http-sdk": "the official client works over HTTP without a session",
     "eras.http-cors": "pages of listed origins may send the headers of requests without a session",
     "eras.http-drain": "during a shutdown, active requests are answered and new ones refused",
