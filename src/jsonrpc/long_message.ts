@@ -1,7 +1,7 @@
 import type { Budget } from "../budget.ts";
 import { LONG_BYTES, longWork, partyOf } from "../long_work.ts";
 import type { Message } from "./message.ts";
-import { dropText, parseMeasured, parseMessage, type ReceivedText } from "./parse.ts";
+import { parseMeasured, parseMessage, readDroppedText, type ReceivedText } from "./parse.ts";
 import { measureParseCost } from "./parse_cost.ts";
 
 /** Options of parsing and handling a message. */
@@ -34,9 +34,9 @@ async function parseInSteps<T>(
   memory?.add(bytes);
   const cost = await longWork.run(party, () => measureParseCost(text, text.length === bytes));
   memory?.add(-bytes);
-  if (cost.isTooComplex) return handle(dropText({ text, bytes }, "too-complex"));
+  if (cost.isTooComplex) return handle(readDroppedText({ text, bytes }, "too-complex"));
   // The text is in memory already, so a message may exceed the budget, but only one at a time.
-  if (memory?.hasRoom(0) === false) return handle(dropText({ text, bytes }, "no-room"));
+  if (memory?.hasRoom(0) === false) return handle(readDroppedText({ text, bytes }, "no-room"));
   memory?.add(cost.memory);
   const message = await longWork.run(
     party,

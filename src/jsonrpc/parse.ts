@@ -36,12 +36,12 @@ export interface ReceivedText {
 export function parseMessage(text: string, bytes: number): Message {
   const cost = canBeTooComplex(text) ? measureParseCost(text, text.length === bytes) : undefined;
   return cost?.isTooComplex === true
-    ? dropText({ text, bytes }, "too-complex")
+    ? readDroppedText({ text, bytes }, "too-complex")
     : parseMeasured({ text, bytes, memory: cost?.memory });
 }
 
-/** Drops a message without parsing it. */
-export function dropText(
+/** Classifies the text of a message that is dropped without being parsed. */
+export function readDroppedText(
   { text, bytes }: ReceivedText,
   reason: DroppedMessage["reason"],
 ): InvalidMessage {

@@ -1,6 +1,6 @@
 import { parseArgumentPointer } from "../argument_pointer.ts";
 import { compileChecks, type NamedCheck } from "./argument_checks.ts";
-import { type ExactArguments, takeWork, type Work, WrittenNumber } from "./call_arguments.ts";
+import { type ExactArguments, ExactNumber, takeWork, type Work } from "./call_arguments.ts";
 import type { ArgumentCondition } from "./requirement.ts";
 import { findPointed, MAX_VALUES, MISSING } from "./pointed_values.ts";
 
@@ -124,7 +124,7 @@ function describeFault(
     return value.length === 0 ? "it is empty" : "there is too much to judge";
   }
   if (value === null) return "it is null";
-  if (value instanceof WrittenNumber || typeof value === "number") {
+  if (value instanceof ExactNumber || typeof value === "number") {
     return key === "min" || key === "max" ? "it is too large" : "it is a number";
   }
   if (typeof value !== "string") {

@@ -16,10 +16,10 @@ const MAX_JUDGED_LENGTH = 4 * 1024 * 1024;
  * Matches a number with more than 15 digits or with an exponent, which `JSON.parse` may round. It also matches some
  * texts in strings.
  */
-const INEXACT = /\d[\d.]{15}|\d[eE]/;
+const MAY_BE_ROUNDED = /\d[\d.]{15}|\d[eE]/;
 
 /** A number that a JavaScript number may not hold exactly. */
-export class WrittenNumber {
+export class ExactNumber {
   /** The number as it is written. */
   readonly text: string;
 
@@ -52,15 +52,16 @@ export interface ExactArguments {
 }
 
 /**
- * Returns the arguments with exact numbers: JavaScript numbers if they have at most 15 digits, or else `WrittenNumber`s.
+ * Returns the arguments with exact numbers: JavaScript numbers if they have at most 15 digits, or else `ExactNumber`s.
  *
  * @returns `undefined` if they are too long, or have too many values.
  */
 export function readExactArguments({ json, value }: CallArguments): ExactArguments | undefined {
   const work = { left: MAX_WORK };
   if (json.length > MAX_JUDGED_LENGTH) return undefined;
-  if (!INEXACT.test(json) && !hasEscapedKey(json)) return { value, work };
-  const toNumber = (text: string) => INEXACT.test(text) ? new WrittenNumber(text) : Number(text);
+  if (!MAY_BE_ROUNDED.test(json) && !hasEscapedKey(json)) return { value, work };
+  const toNumber = (text: string) =>
+    MAY_BE_ROUNDED.test(text) ? new ExactNumber(text) : Number(text);
   const read = readJson(json, toNumber);
   return read && { value: read.value, work };
 }
@@ -72,7 +73,7 @@ export function readExactArguments({ json, value }: CallArguments): ExactArgumen
  */
 export function compareNumbers(value: unknown, ruleNumber: number): number | undefined {
   if (typeof value === "number") return value - ruleNumber;
-  if (!(value instanceof WrittenNumber) || !Number.isFinite(Number(value.text))) return undefined;
+  if (!(value instanceof ExactNumber) || !Number.isFinite(Number(value.text))) return undefined;
   return compareDecimals(parseDecimal(value.text), parseDecimal(String(ruleNumber)));
 }
 
@@ -83,7 +84,7 @@ export function compareNumbers(value: unknown, ruleNumber: number): number | und
 export function equalsJson(value: unknown, ruleValue: unknown): boolean {
   if (typeof ruleValue === "number") return compareNumbers(value, ruleValue) === 0;
   if (typeof ruleValue !== "object" || ruleValue === null) return value === ruleValue;
-  if (typeof value !== "object" || value === null || value instanceof WrittenNumber) return false;
+  if (typeof value !== "object" || value === null || value instanceof ExactNumber) return false;
   if (Array.isArray(ruleValue)) {
     return Array.isArray(value) && value.length === ruleValue.length &&
       ruleValue.every((item, index) => equalsJson(value[index], item));

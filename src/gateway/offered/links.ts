@@ -91,15 +91,16 @@ function bytesOf(uri: string): number {
  *
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/server/tools#resource-links}
  */
-function* findLinks(result: unknown): Iterable<string> {
-  if (!isRecord(result)) return;
-  for (const block of partsOf(result.content)) yield* linkOf(block);
-  for (const message of partsOf(result.messages)) {
-    if (isRecord(message)) yield* linkOf(message.content);
-  }
-  for (const contents of partsOf(result.contents)) {
-    if (isRecord(contents)) yield* uriOf(contents.uri);
-  }
+function findLinks(result: unknown): string[] {
+  if (!isRecord(result)) return [];
+  const promptBlocks = partsOf(result.messages).map((message) =>
+    isRecord(message) && message.content
+  );
+  const blocks = [...partsOf(result.content), ...promptBlocks];
+  const uris = [...blocks.map(linkOf), ...partsOf(result.contents).map(uriOf)];
+  return uris.filter((uri): uri is string =>
+    typeof uri === "string" && uri.length <= MAX_URI_LENGTH
+  );
 }
 
 function partsOf(value: unknown): readonly unknown[] {
@@ -107,12 +108,12 @@ function partsOf(value: unknown): readonly unknown[] {
   return value.length <= MAX_PARTS ? value : value.slice(0, MAX_PARTS);
 }
 
-function* linkOf(block: unknown): Iterable<string> {
-  if (!isRecord(block)) return;
-  if (block.type === "resource_link") yield* uriOf(block.uri);
-  else if (block.type === "resource" && isRecord(block.resource)) yield* uriOf(block.resource.uri);
+function linkOf(block: unknown): unknown {
+  if (!isRecord(block)) return undefined;
+  if (block.type === "resource_link") return block.uri;
+  return block.type === "resource" ? uriOf(block.resource) : undefined;
 }
 
-function* uriOf(uri: unknown): Iterable<string> {
-  if (typeof uri === "string" && uri.length <= MAX_URI_LENGTH) yield uri;
+function uriOf(value: unknown): unknown {
+  return isRecord(value) ? value.uri : undefined;
 }
