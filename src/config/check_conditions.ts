@@ -3,9 +3,9 @@ import { parseArgumentPointer } from "../argument_pointer.ts";
 import type { ConfigProblem } from "../errors.ts";
 import { normalizeHostPattern } from "../host_name.ts";
 import type { Document, Path } from "./document.ts";
-import { entriesOf, isObject, type JsonObject, type JsonValue } from "./json_value.ts";
+import { entriesOf, isObject, type JsonObject, type JsonValue, objectAt } from "./json_value.ts";
 
-/** Digits up to which a number is exactly the one that is written, and the greatest whole number. */
+/** Number of digits up to which JavaScript keeps a number exactly as it is written. */
 const MAX_DIGITS = 15;
 
 type Report = (path: Path, message: string, at?: "key") => void;
@@ -18,12 +18,9 @@ export function checkConditions(document: Document): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   const report: Report = (path, message, at) =>
     void problems.push(document.createProblem(path, message, at));
-  const agents = isObject(document.value) ? document.value["agents"] : undefined;
-  for (const [id, agent] of entriesOf(isObject(agents) ? agents : {})) {
+  for (const [id, agent] of entriesOf(objectAt(document.value, "agents"))) {
     for (const effect of ["allow", "deny"]) {
-      const grants = isObject(agent) ? agent[effect] : undefined;
-      const tools = isObject(grants) ? grants["tools"] : undefined;
-      for (const [server, entries] of entriesOf(isObject(tools) ? tools : {})) {
+      for (const [server, entries] of entriesOf(objectAt(agent, effect, "tools"))) {
         for (const [index, entry] of (Array.isArray(entries) ? entries : []).entries()) {
           const when = isObject(entry) ? entry["when"] : undefined;
           const path = ["agents", id, effect, "tools", server, index, "when"];

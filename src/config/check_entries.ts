@@ -1,6 +1,6 @@
 import type { ConfigProblem } from "../errors.ts";
 import type { Document } from "./document.ts";
-import { entriesOf, isObject, type JsonObject, type JsonValue } from "./json_value.ts";
+import { entriesOf, isObject, type JsonObject, type JsonValue, objectAt } from "./json_value.ts";
 import { findKeyAlias } from "./other_clients.ts";
 import { didYouMean } from "../similar_names.ts";
 
@@ -13,10 +13,7 @@ type Report = (path: readonly string[], message: string, at?: "key") => void;
  */
 export function checkEntries(document: Document): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
-  const { value } = document;
-  const servers = isObject(value) ? value["mcpServers"] : undefined;
-  if (!isObject(servers)) return problems;
-  for (const [name, entry] of entriesOf(servers)) {
+  for (const [name, entry] of entriesOf(objectAt(document.value, "mcpServers"))) {
     const report: Report = (path, message, at) =>
       void problems.push(document.createProblem(["mcpServers", name, ...path], message, at));
     if (name === "") report([], "a server needs a name", "key");
@@ -39,33 +36,28 @@ function checkEntry(entry: JsonObject, report: Report): void {
   if (typeof url === "string" && !url.includes("${") && !isHttpUrl(url)) {
     report(["url"], "expected an address such as https://example.com/mcp");
   }
-  if (isObject(env)) {
-    for (const [name] of entriesOf(env)) {
-      if (!/^[^=\0]+$/.test(name)) report(["env", name], "expected the name of a variable", "key");
+  for (const [name] of entriesOf(objectAt(env))) {
+    if (!/^[^=\0]+$/.test(name)) report(["env", name], "expected the name of a variable", "key");
+  }
+  for (const [name, value] of entriesOf(objectAt(headers))) {
+    if (!isHeaderName(name)) report(["headers", name], "expected the name of a header", "key");
+    if (typeof value === "string" && !value.includes("${") && !isHeaderValue(value)) {
+      report(["headers", name], headerValueMessage);
     }
   }
-  if (isObject(headers)) {
-    for (const [name, value] of entriesOf(headers)) {
-      if (!isHeaderName(name)) report(["headers", name], "expected the name of a header", "key");
-      if (typeof value === "string" && !value.includes("${") && !isHeaderValue(value)) {
-        report(["headers", name], headerValueMessage);
-      }
-    }
-  }
-  if (isObject(gateway) && gateway["sandbox"] !== undefined && command === undefined) {
+  const { sandbox, sandbox_network: sandboxNetwork } = objectAt(gateway);
+  if (sandbox !== undefined && command === undefined) {
     report(["gateway", "sandbox"], "only a server with `command` can have a sandbox");
   }
-  if (isObject(gateway) && gateway["sandbox"] === undefined) {
-    if (gateway["sandbox_network"] !== undefined) {
-      report(["gateway", "sandbox_network"], "this key needs `sandbox`");
-    }
+  if (sandbox === undefined && sandboxNetwork !== undefined) {
+    report(["gateway", "sandbox_network"], "this key needs `sandbox`");
   }
-  const oauth = isObject(gateway) ? gateway["oauth"] : undefined;
-  const issuer = isObject(oauth) ? oauth["issuer"] : undefined;
+  const oauth = objectAt(gateway, "oauth");
+  const { issuer } = oauth;
   if (typeof issuer === "string" && !issuer.includes("${") && !isHttpUrl(issuer)) {
     report(["gateway", "oauth", "issuer"], issuerMessage);
   }
-  if (isObject(oauth) && oauth["grant"] === "client_credentials") {
+  if (oauth["grant"] === "client_credentials") {
     for (const key of ["client_id", "client_secret"]) {
       if (oauth[key] !== undefined) continue;
       report(["gateway", "oauth", key], 'this key is missing: "client_credentials" needs it');

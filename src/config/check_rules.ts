@@ -2,7 +2,7 @@ import type { ConfigProblem } from "../errors.ts";
 import { checkConditions } from "./check_conditions.ts";
 import { AGENT_ID_SHAPE, isAgentId } from "../agent_id.ts";
 import type { Document, Path } from "./document.ts";
-import { entriesOf, isObject, type JsonObject } from "./json_value.ts";
+import { entriesOf, isObject, objectAt } from "./json_value.ts";
 import { isSecureUrl } from "../loopback.ts";
 
 /**
@@ -14,9 +14,7 @@ export function checkRules(document: Document): ConfigProblem[] {
 }
 
 function checkIssuer(document: Document): ConfigProblem[] {
-  const auth = isObject(document.value) ? document.value["auth"] : undefined;
-  const jwt = isObject(auth) ? auth["jwt"] : undefined;
-  const { issuer, jwks_url: jwksUrl }: JsonObject = isObject(jwt) ? jwt : {};
+  const { issuer, jwks_url: jwksUrl } = objectAt(document.value, "auth", "jwt");
   if (typeof issuer !== "string" || issuer === "" || jwksUrl !== undefined) return [];
   if (isSecureUrl(issuer)) return [];
   const message = "expected an https address, or http on this machine; for any other issuer, set " +
@@ -25,12 +23,9 @@ function checkIssuer(document: Document): ConfigProblem[] {
 }
 
 function checkAgents(document: Document): ConfigProblem[] {
-  const { value } = document;
-  const agents = isObject(value) ? value["agents"] : undefined;
-  if (!isObject(agents)) return [];
   const problems: ConfigProblem[] = [];
   const owners = new Map<string, string>();
-  for (const [id, agent] of entriesOf(agents)) {
+  for (const [id, agent] of entriesOf(objectAt(document.value, "agents"))) {
     if (!isAgentId(id)) {
       const message = `expected an agent id of ${AGENT_ID_SHAPE}`;
       problems.push(document.createProblem(["agents", id], message, "key"));
@@ -44,10 +39,8 @@ function checkAgents(document: Document): ConfigProblem[] {
       owners.set(hash.toLowerCase(), id);
       if (owner === undefined || owner === id) continue;
       const path: Path = ["agents", id, "token_sha256", index];
-      const message = `agent ${
-        JSON.stringify(owner)
-      } has the same token: use a token for one agent only`;
-      problems.push(document.createProblem(path, message));
+      const message = `agent ${JSON.stringify(owner)} has the same token`;
+      problems.push(document.createProblem(path, `${message}: use a token for one agent only`));
     }
   }
   return problems;

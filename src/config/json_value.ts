@@ -36,6 +36,15 @@ export function isObject(value: JsonValue | undefined): value is JsonObject {
   return isRecord(value);
 }
 
+const NO_MEMBERS: JsonObject = Object.create(null);
+
+/** Returns the object at a path of keys; an empty object if there is no object. */
+export function objectAt(value: JsonValue | undefined, ...path: readonly string[]): JsonObject {
+  let inner = value;
+  for (const key of path) inner = isObject(inner) ? inner[key] : undefined;
+  return isObject(inner) ? inner : NO_MEMBERS;
+}
+
 /** Builds the value of a syntax tree; the first of two equal keys wins. */
 export function buildValue(node: Node): JsonValue {
   const children = node.children ?? [];

@@ -6,7 +6,7 @@ import type { Document } from "./document.ts";
 import { type Environment, getHomeFolder } from "./environment.ts";
 import type { CheckedFile, FileChecks } from "./file_checks.ts";
 import { folderOf } from "./file_path.ts";
-import { entriesOf, isObject } from "./json_value.ts";
+import { entriesOf, isObject, objectAt } from "./json_value.ts";
 import { existsAsFile, type LocatedFile, type LocatedFiles } from "./locate.ts";
 import { warnUnknownKeys } from "./unknown_keys.ts";
 import { findDisablingKey } from "./other_clients.ts";
@@ -17,7 +17,8 @@ import { isSelfReference } from "./self_reference.ts";
 import { type FileSettings, getSandboxFolder, listPrivatePaths } from "./sandbox_paths.ts";
 import type { ServersFile } from "./servers_schema.ts";
 import { describeMistrust } from "./trust.ts";
-import { type KnownServers, warnRules, warnServerNames } from "./warn_rules.ts";
+import { type KnownServers, warnRules } from "./warn_rules.ts";
+import { warnServerNames } from "./warn_server_names.ts";
 import { warnWritable } from "./writable.ts";
 
 /** The context in which the files are loaded. */
@@ -242,8 +243,7 @@ function warnServers(document: Document, loaded: readonly LoadedServer[]): Confi
 function listKnownServers({ value }: Document, loaded: readonly LoadedServer[]): KnownServers {
   const names = new Set<string>();
   const unavailableReasons = new Map<string, string>();
-  const servers = isObject(value) ? value["mcpServers"] : undefined;
-  for (const [name, entry] of entriesOf(isObject(servers) ? servers : {})) {
+  for (const [name, entry] of entriesOf(objectAt(value, "mcpServers"))) {
     if (isObject(entry) && findDisablingKey(entry) !== undefined) {
       unavailableReasons.set(name, "it is disabled in the servers file");
     } else names.add(name);

@@ -1,7 +1,7 @@
 import schema from "../../config/servers.schema.json" with { type: "json" };
 import type { ConfigProblem } from "../errors.ts";
 import type { Document } from "./document.ts";
-import { entriesOf, isObject, type JsonObject, type JsonValue } from "./json_value.ts";
+import { entriesOf, isObject, type JsonObject, type JsonValue, objectAt } from "./json_value.ts";
 import { findDisablingKey, findKeyAlias } from "./other_clients.ts";
 import { didYouMean } from "../similar_names.ts";
 
@@ -46,9 +46,7 @@ function isEmpty(value: JsonValue): boolean {
  * the entry. There is no warning for other unknown keys, because they may belong to another client.
  */
 export function warnUnknownKeys(document: Document): ConfigProblem[] {
-  const { value } = document;
-  const servers = isObject(value) ? value["mcpServers"] : undefined;
-  return entriesOf(isObject(servers) ? servers : {}).flatMap(([name, entry]) => {
+  return entriesOf(objectAt(document.value, "mcpServers")).flatMap(([name, entry]) => {
     if (!isObject(entry)) return [];
     return entriesOf(entry).flatMap(([key, member]) => {
       const message = ENTRY_KEYS.includes(key) ? undefined : describeUnknownKey(key, member, entry);

@@ -1,8 +1,8 @@
 import type { ConfigProblem } from "../errors.ts";
 import type { Document, Path } from "./document.ts";
-import { encodeKey, entriesOf, isObject, type JsonObject, type JsonValue } from "./json_value.ts";
+import { entriesOf, isObject, type JsonObject, objectAt } from "./json_value.ts";
 import { suggestCorrection } from "./name_hint.ts";
-import { findNameFault, foldName, quoteName } from "./name_faults.ts";
+import { findNameFault, quoteName } from "./name_faults.ts";
 import { compilePattern } from "../wildcards/mod.ts";
 
 /** The servers in the servers file, which may have errors. */
@@ -27,7 +27,6 @@ const MAX_COMPARISONS = 1_000_000;
 
 /** Warns of servers that are not configured, of names with faults, and of rules without effect. */
 export function warnRules(document: Document, servers: KnownServers): ConfigProblem[] {
-  const agents = getObject(document.value, "agents");
   const knownNames = [...servers.names, ...servers.unavailableReasons.keys()];
   let comparisonsLeft = MAX_COMPARISONS;
   const mayCompare = (): boolean => (comparisonsLeft -= knownNames.length) >= 0;
@@ -36,7 +35,7 @@ export function warnRules(document: Document, servers: KnownServers): ConfigProb
     return !mayCompare() || knownNames.some(matches);
   });
   const suggest = memoize((name) => mayCompare() ? suggestCorrection(name, servers.names) : "");
-  return entriesOf(agents ?? {}).flatMap(([id, agent]) => {
+  return entriesOf(objectAt(document.value, "agents")).flatMap(([id, agent]) => {
     if (!isObject(agent)) return [];
     return [
       ...warnUnknownServers(document, { id, agent, servers, isKnown, suggest }),
@@ -110,22 +109,29 @@ function describeUnmatchedPattern(
 
 /** Warns of names and URIs with faults that are hard to see, and of URIs without a scheme. */
 function warnEntries(document: Document, id: string, agent: JsonObject): ConfigProblem[] {
-  return (["allow", "deny"] as const).flatMap((effect) =>
-    LISTS.flatMap((listed) =>
-      entriesOf(getObject(agent[effect], listed.key) ?? {}).flatMap(([server, list]) =>
-        (Array.isArray(list) ? list : []).flatMap((entry, index) => {
+  const warnings: ConfigProblem[] = [];
+  for (const effect of ["allow", "deny"]) {
+    for (const listed of LISTS) {
+      for (const [server, list] of entriesOf(objectAt(agent, effect, listed.key))) {
+        for (const [index, entry] of (Array.isArray(list) ? list : []).entries()) {
           const pattern = isObject(entry) ? entry["tool"] : entry;
           const message = typeof pattern === "string" ? describeFault(pattern, listed) : undefined;
-          if (message === undefined) return [];
+          if (message === undefined) continue;
           const path = [
-            ...["agents", id, effect, listed.key, server, index],
+            "agents",
+            id,
+            effect,
+            listed.key,
+            server,
+            index,
             ...isObject(entry) ? ["tool"] : [],
           ];
-          return [document.createProblem(path, message)];
-        })
-      )
-    )
-  );
+          warnings.push(document.createProblem(path, message));
+        }
+      }
+    }
+  }
+  return warnings;
 }
 
 function describeFault(
@@ -150,41 +156,6 @@ function mayBeUri(pattern: string): boolean {
     : /^(?:[a-z][a-z\d+.-]*(?::|$)|$)/i.test(prefix);
 }
 
-/**
- * Warns of server names with faults, of names that contain wildcards, so that no rule can name only that
- * server, and of names that look alike.
- */
-export function warnServerNames(document: Document): ConfigProblem[] {
-  const servers = getObject(document.value, "mcpServers");
-  const folded = new Map<string, string>();
-  return entriesOf(servers ?? {}).flatMap(([name]) => {
-    const lookalike = folded.get(foldName(name));
-    folded.set(foldName(name), lookalike ?? name);
-    const message = describeServerNameFault(name, lookalike);
-    return message === undefined
-      ? []
-      : [document.createProblem(["mcpServers", name], message, "key")];
-  });
-}
-
-function describeServerNameFault(name: string, lookalike: string | undefined): string | undefined {
-  const fault = findNameFault(name);
-  if (fault !== undefined) {
-    const advice = fault.correctedName === ""
-      ? "rename it"
-      : `rename it to ${quoteName(fault.correctedName)}`;
-    return `the name of this server ${fault.description}, and names match exactly: ${advice}`;
-  }
-  if (isWildcard(name)) {
-    return `rules cannot name this server alone, because "*" and "?" are wildcards there: rename it`;
-  }
-  if (lookalike === undefined) return undefined;
-  const otherServer = quoteName(lookalike);
-  return lookalike.toLowerCase() === name.toLowerCase()
-    ? `this name differs from that of server ${otherServer} only in case: rename one of the two`
-    : `this name looks like that of server ${otherServer}: rename one of the two`;
-}
-
 interface ServerMention {
   readonly name: string;
   readonly path: Path;
@@ -193,14 +164,14 @@ interface ServerMention {
 
 function listServerMentions(id: string, agent: JsonObject): ServerMention[] {
   return (["allow", "deny"] as const).flatMap((effect) => {
-    const list = getObject(agent, effect)?.["servers"];
+    const list = objectAt(agent, effect)["servers"];
     const servers = (Array.isArray(list) ? list : []).flatMap((name, index): ServerMention[] =>
       typeof name !== "string"
         ? []
         : [{ name, path: ["agents", id, effect, "servers", index], at: "value" }]
     );
     const keys = LISTS.flatMap(({ key }) =>
-      entriesOf(getObject(agent[effect], key) ?? {}).map(([name]): ServerMention => {
+      entriesOf(objectAt(agent, effect, key)).map(([name]): ServerMention => {
         return { name, path: ["agents", id, effect, key, name], at: "key" };
       })
     );
@@ -213,13 +184,12 @@ function listServerMentions(id: string, agent: JsonObject): ServerMention[] {
  * unless wildcards are involved.
  */
 function warnUselessGrants(document: Document, id: string, agent: JsonObject): ConfigProblem[] {
-  const allow = getObject(agent, "allow");
-  const list = allow?.["servers"] ?? [];
+  const { servers: list = [] } = objectAt(agent, "allow");
   if (!Array.isArray(list) || list.some((name) => typeof name !== "string" || isWildcard(name))) {
     return [];
   }
   return LISTS.flatMap(({ key }) =>
-    entriesOf(getObject(allow, key) ?? {}).flatMap(([name]) => {
+    entriesOf(objectAt(agent, "allow", key)).flatMap(([name]) => {
       if (isWildcard(name) || list.includes(name)) return [];
       const message = `agent ${JSON.stringify(id)} is granted ${key} of ${JSON.stringify(name)}, ` +
         "but not the server: name it in `allow.servers` too";
@@ -230,9 +200,4 @@ function warnUselessGrants(document: Document, id: string, agent: JsonObject): C
 
 function isWildcard(pattern: string): boolean {
   return /[*?]/.test(pattern);
-}
-
-function getObject(value: JsonValue | undefined, key: string): JsonObject | undefined {
-  const member = isObject(value) ? value[encodeKey(key)] : undefined;
-  return isObject(member) ? member : undefined;
 }
