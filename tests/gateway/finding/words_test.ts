@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { findTerms, readConcepts } from "../../../src/gateway/tools/finding/concepts.ts";
-import { CONCEPTS } from "../../../src/gateway/tools/finding/lexicon.ts";
+import { CONCEPTS } from "../../../src/gateway/tools/finding/concepts.ts";
 import { REPHRASINGS } from "../../../src/gateway/tools/finding/rephrasings.ts";
 import { correctWord, Vocabulary } from "../../../src/gateway/tools/finding/spelling.ts";
 import { splitWords, stemWord } from "../../../src/gateway/tools/finding/words.ts";

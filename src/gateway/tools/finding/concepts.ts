@@ -1,7 +1,17 @@
-import { CONCEPTS } from "./lexicon.ts";
+import { ACTIONS } from "./action_concepts.ts";
 import { REPHRASINGS } from "./rephrasings.ts";
 import { Vocabulary } from "./spelling.ts";
+import { THINGS } from "./thing_concepts.ts";
 import { splitWords, stemWord } from "./words.ts";
+
+/**
+ * The lexicon: words and phrases that mean the same in the names and descriptions of tools, from general knowledge of
+ * the field. A line is a concept, whose words find each other. In a line with `>`, the words on the left find those on
+ * the right, but not the other way round.
+ */
+export const CONCEPTS: readonly string[] = [ACTIONS, THINGS].flatMap((text) =>
+  text.trim().split("\n")
+);
 
 /** The compiled lexicon. A term is a stem, or the stems of a phrase with blanks between them. */
 export interface Concepts {
@@ -85,7 +95,7 @@ export function findTerms(words: readonly string[]): FoundTerm[] {
   return terms;
 }
 
-/** Returns the position after a phrase that begins at `start`; `undefined` if the text has another there. */
+/** Returns the position after a phrase that begins at `start`; `undefined` if it does not begin there. */
 function findPhraseEnd(
   phrase: readonly string[],
   stems: readonly string[],
