@@ -3,13 +3,7 @@ import { hostOf, normalizeHostPattern } from "../host_name.ts";
 import { foldCase } from "../text.ts";
 import type { ArgumentTest } from "../tool_entry.ts";
 import { compilePattern } from "../wildcards/mod.ts";
-import {
-  compareNumbers,
-  equalsJson,
-  takeWork,
-  type Work,
-  WrittenNumber,
-} from "./call_arguments.ts";
+import { compareNumbers, equalsJson, ExactNumber, takeWork, type Work } from "./call_arguments.ts";
 
 /** Maximum length of a text that is compared with patterns, in UTF-16 code units. */
 const MAX_TEXT_LENGTH = 256 * 1024;
@@ -25,8 +19,8 @@ const HOST_WORK = 1;
 const EQUALITY_WORK = 16;
 
 /**
- * Judges a value that is no list: whether a test holds; `undefined` if the test cannot judge the value, or too little work
- * is left.
+ * Returns whether a value passes a test; `undefined` if the test cannot judge the value, or too little work is left. The
+ * value is not a list.
  */
 export type Check = (value: unknown, work: Work) => boolean | undefined;
 
@@ -49,18 +43,8 @@ export function compileChecks(test: ArgumentTest): NamedCheck[] {
   }
   if (within !== undefined) add("within", compileFolders(within));
   if (host !== undefined) add("host", compileHosts(host));
-  if (min !== undefined) {
-    add(
-      "min",
-      compileNumber((value) => compareNumbers(value, min), (n) => n >= 0),
-    );
-  }
-  if (max !== undefined) {
-    add(
-      "max",
-      compileNumber((value) => compareNumbers(value, max), (n) => n <= 0),
-    );
-  }
+  if (min !== undefined) add("min", compileLimit(min, (order) => order >= 0));
+  if (max !== undefined) add("max", compileLimit(max, (order) => order <= 0));
   if (maxLength !== undefined) {
     add("maxLength", (value, work) => {
       return typeof value === "string" ? isShort(value, { maxLength, work }) : undefined;
@@ -69,15 +53,12 @@ export function compileChecks(test: ArgumentTest): NamedCheck[] {
   return checks;
 }
 
-function compileNumber(
-  compare: (value: unknown) => number | undefined,
-  isFitting: (order: number) => boolean,
-): Check {
+function compileLimit(limit: number, isWithin: (order: number) => boolean): Check {
   return (value, work) => {
-    const length = value instanceof WrittenNumber ? value.text.length : 0;
+    const length = value instanceof ExactNumber ? value.text.length : 0;
     if (!takeWork(work, length)) return undefined;
-    const order = compare(value);
-    return order === undefined ? undefined : isFitting(order);
+    const order = compareNumbers(value, limit);
+    return order === undefined ? undefined : isWithin(order);
   };
 }
 
@@ -105,7 +86,7 @@ function compileTexts(
   };
 }
 
-/** Whether a text has at most so many code points; counts only texts whose length leaves it open. */
+/** Whether a text has at most `maxLength` code points. Counts them only if the length does not decide. */
 function isShort(
   text: string,
   { maxLength, work }: { readonly maxLength: number; readonly work: Work },
@@ -172,9 +153,9 @@ function compileFolder(text: string): (path: string) => boolean | undefined {
     if (normalize(path.root) !== root) return false;
     const first = path.names.findIndex((name, index) => normalize(name) !== names[index]);
     const isInside = path.names.length >= names.length && (first < 0 || first >= names.length);
-    return isInside || !(first >= 0 && isShortName(path, path.names[first] ?? ""))
-      ? isInside
-      : undefined;
+    if (isInside) return true;
+    // A short name may be that of the folder.
+    return first >= 0 && isShortName(path, path.names[first] ?? "") ? undefined : false;
   };
 }
 

@@ -26,7 +26,7 @@ export interface Condition {
   readonly judge: (facts: ToolFacts) => ConditionState;
   /** Whether other arguments can make an `allow` match, or a `deny` not match. */
   readonly isCorrectable: (facts: ToolFacts) => boolean;
-  /** Describes the change that would do so; this takes longer than to judge. */
+  /** Describes the change that would do so. This takes longer than judging. */
   readonly describe: (facts: ToolFacts) => string;
 }
 
@@ -50,12 +50,12 @@ export function compileCondition(
   const judge = (facts: ToolFacts): ConditionState => {
     const hintHolds = judgeHint(facts);
     if (hintHolds === false) return "fails";
-    const isOpen = hintHolds === undefined;
-    if (tests.length === 0) return isOpen ? "depends" : "holds";
+    const isHintUnknown = hintHolds === undefined;
+    if (tests.length === 0) return isHintUnknown ? "depends" : "holds";
     if (facts.args === undefined) return "depends";
     const args = facts.args();
     if (!tests.every((test) => test.judge(args).holds)) return "fails";
-    return isOpen ? "depends" : "holds";
+    return isHintUnknown ? "depends" : "holds";
   };
   const isCorrectable = (facts: ToolFacts): boolean => {
     return tests.length > 0 && !(isAllow && judgeHint(facts) === false);
@@ -63,14 +63,15 @@ export function compileCondition(
   const describe = (facts: ToolFacts): string => {
     const hintHolds = judgeHint(facts);
     const args = facts.args?.();
-    const judged = tests.map(({ judge, describe }) => {
-      return { describe, verdict: facts.args === undefined ? undefined : judge(args) };
+    const judged = tests.map((test) => {
+      return { test, verdict: facts.args === undefined ? undefined : test.judge(args) };
     });
     const isFailed = hintHolds === false || judged.some(({ verdict }) => verdict?.holds === false);
-    const texts = judged.flatMap(({ describe, verdict }) => {
+    const texts = judged.flatMap(({ test, verdict }) => {
       // An `allow` needs what fails; to escape a `deny`, changing one of the arguments is enough.
       if (isAllow && isFailed && verdict?.holds) return [];
-      return [verdict?.fault === undefined ? describe() : `${describe()} (${verdict.fault})`];
+      const text = test.describe();
+      return [verdict?.fault === undefined ? text : `${text} (${verdict.fault})`];
     });
     if (hint !== undefined && (hintHolds !== true || !isAllow)) {
       texts.push(describeHint(hint, effect));
@@ -81,7 +82,7 @@ export function compileCondition(
 }
 
 /**
- * Whether a tool has a property. Where its annotations say nothing, the defaults of MCP hold.
+ * Whether a tool has a property, according to its annotations. The defaults of MCP replace those that are missing.
  *
  * @returns `undefined` if the server does not list the tool.
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/schema#toolannotations}

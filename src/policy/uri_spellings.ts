@@ -8,15 +8,15 @@ const MAX_TOTAL_LENGTH = 16 * 1024;
 const MAX_SPELLINGS = 64;
 
 /**
- * Matches URIs with one spelling, such as those of most servers: for these, the other spellings would take
- * twenty times as long to find as to search a list. URIs whose hosts a URL parser changes are left out.
+ * Matches URIs that have one spelling, as those of most servers do: looking for other spellings takes twenty times as
+ * long as searching a list. URIs whose hosts a URL parser changes are left out.
  */
 const ORDINARY =
   /^(?:file:\/\/|(?!(?:https?|wss?|ftp|file):)[a-z][a-z\d+.-]*:\/\/[\w~-]+(?:\.[\w~-]+)*)(?:\/(?!\.{1,2}(?:\/|$))[\w~.@:!$&'()*+,;=-]+)+$/;
 
 /**
- * The spellings of a URI: whole, without the fragment, and without query and fragment. The three lists are
- * apart, because a pattern with a query is not about the URI without one.
+ * The spellings of a URI: whole, without the fragment, and without query and fragment. These are separate lists, because
+ * a pattern with a query must not match a URI whose query was removed.
  */
 export type Spellings = readonly [
   whole: readonly string[],
@@ -101,8 +101,8 @@ function decode(text: string): string {
 const PARTS = /^([a-z][a-z\d+.-]*:)?(\/\/[^/?#]*)?(.*)$/is;
 
 /**
- * Resolves dot segments and repeated slashes, as servers do that take the text after the authority for a path,
- * with or without query and fragment.
+ * Resolves dot segments and repeated slashes in the path. Some servers take all text after the authority for the path,
+ * so the second spelling also resolves them in the query and the fragment.
  */
 function resolvedSpellings(text: string): string[] {
   const [, scheme = "", authority = "", rest = ""] = PARTS.exec(text) ?? [];
