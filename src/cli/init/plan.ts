@@ -60,25 +60,7 @@ export function planImport(
     readonly say: (line: string) => void;
   },
 ): Plan {
-  const chosen = servers.filter(
-    ({ name, server: { name: original, file }, hasNameClash }) => {
-      const note = (before: string, after: string) =>
-        say(`${file.shown}: ${before}${JSON.stringify(original)}${after}`);
-      if (!trustsFolder && file.scope !== "user") {
-        const hint = file.client === undefined ? "" : `; add --from ${file.client} to import it`;
-        note("skipped ", `, because files in the working folder may not be yours${hint}`);
-        return false;
-      }
-      if (hasNameClash) {
-        note("skipped ", ": the gateway already has another server with that name");
-        return false;
-      }
-      if (name !== original) {
-        note("", ` is imported as ${JSON.stringify(name)}, because another server has that name`);
-      }
-      return true;
-    },
-  );
+  const chosen = servers.filter((server) => isImported(server, { trustsFolder, say }));
   for (const line of scopeLines(chosen)) say(line);
   const inspected: Inspected = new Map();
   const planned = addDescriptions(chosen, { inspected, home: "" });
@@ -94,6 +76,30 @@ export function planImport(
     : [];
   const unchangedAgents = existingAgents.filter((name) => name !== DEFAULT_AGENT);
   return { servers: planned, agents, unchangedAgents, clients: [], agentByClient: new Map() };
+}
+
+/** Whether a server is imported. Says why it is not, or that it is imported under another name. */
+function isImported(
+  { name, server: { name: original, file }, hasNameClash }: OfferedServer,
+  { trustsFolder, say }: { readonly trustsFolder: boolean; readonly say: (line: string) => void },
+): boolean {
+  const quotedName = JSON.stringify(original);
+  if (!trustsFolder && file.scope !== "user") {
+    const hint = file.client === undefined ? "" : `; add --from ${file.client} to import it`;
+    const reason = "files in the working folder may not be yours";
+    say(`${file.shown}: skipped ${quotedName}, because ${reason}${hint}`);
+    return false;
+  }
+  if (hasNameClash) {
+    const reason = "the gateway already has another server with that name";
+    say(`${file.shown}: skipped ${quotedName}: ${reason}`);
+    return false;
+  }
+  if (name !== original) {
+    const reason = "another server has that name";
+    say(`${file.shown}: ${quotedName} is imported as ${JSON.stringify(name)}, because ${reason}`);
+  }
+  return true;
 }
 
 /**
