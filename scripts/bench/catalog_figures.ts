@@ -1,4 +1,4 @@
-import { formatToolCall, type MeasuredProgram } from "./measured_programs.ts";
+import { AGENT, formatToolCall, type MeasuredProgram } from "./measured_programs.ts";
 import { LoadClient } from "./load_client.ts";
 import { proportionalMb } from "./process_figures.ts";
 import { listTree } from "./process_tree.ts";
@@ -12,10 +12,13 @@ const TOOLS_FLAG = "--tools=18";
 const CALLED_SERVERS = 2;
 
 /** Maximum time for all servers to start, in milliseconds. */
-const SETTLE_MS = 180_000;
+const MAX_START_MS = 180_000;
 
-/** Interval between two looks at what has started, in milliseconds. */
-const LOOK_MS = 500;
+/** Interval between two checks of what has started, in milliseconds. */
+const CHECK_MS = 500;
+
+/** Number of checks in a row with the same processes, after which no more are expected. */
+const STABLE_CHECKS = 4;
 
 /** The numbers of gateways and servers. */
 export interface CatalogNumbers {
@@ -35,7 +38,7 @@ export async function measureCatalogs(
 ): Promise<void> {
   const flags = Array.from({ length: numbers.servers }, () => [TOOLS_FLAG]);
   using workspace = new Workspace({ servers: flags });
-  await learn(program, { workspace, count: numbers.servers });
+  await rememberCatalogs(program, { workspace, count: numbers.servers });
   const title = `${numbers.gateways} gateways of ${numbers.servers} servers`;
   for (const strategy of ["auto", "eager"]) {
     const env = { ...program.env(workspace), GATEWAY_INIT_STRATEGY: strategy };
@@ -55,19 +58,19 @@ export async function measureCatalogs(
         return client.pid;
       }),
     );
-    const tree = await settle(pids);
+    const tree = await waitForProcesses(pids);
     figures.addValue(`${title}: processes`, strategy, "", tree.length);
     figures.addValue(`${title}: memory (PSS)`, strategy, "MB", proportionalMb(tree));
   }
 }
 
 /** Runs a gateway until it remembers all catalogs. */
-async function learn(
+async function rememberCatalogs(
   program: MeasuredProgram,
   { workspace, count }: { readonly workspace: Workspace; readonly count: number },
 ): Promise<void> {
   await using _client = await LoadClient.open(program.command(workspace), program.env(workspace));
-  const endsAt = performance.now() + SETTLE_MS;
+  const endsAt = performance.now() + MAX_START_MS;
   while (countCatalogs(workspace) < count) {
     if (performance.now() > endsAt) throw new Error(`Not all of ${count} catalogs are remembered`);
     await pause();
@@ -85,24 +88,24 @@ function countCatalogs({ cache }: Workspace): number {
 }
 
 /** Waits until no more processes start, and returns the ids of all processes. */
-async function settle(pids: readonly number[]): Promise<number[]> {
-  const endsAt = performance.now() + SETTLE_MS;
+async function waitForProcesses(pids: readonly number[]): Promise<number[]> {
+  const endsAt = performance.now() + MAX_START_MS;
   let previous = -1;
-  for (let same = 0;;) {
+  for (let stableChecks = 0;;) {
     const tree = pids.flatMap((pid) => listTree(pid).map((process) => process.pid));
-    same = tree.length === previous ? same + 1 : 0;
-    if (same === 4 || performance.now() > endsAt) return tree;
+    stableChecks = tree.length === previous ? stableChecks + 1 : 0;
+    if (stableChecks === STABLE_CHECKS || performance.now() > endsAt) return tree;
     previous = tree.length;
     await pause();
   }
 }
 
 function pause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  return new Promise((resolve) => setTimeout(resolve, CHECK_MS));
 }
 
 function callTool(name: string, args: Readonly<Record<string, unknown>>): string {
-  return formatToolCall({ name, arguments: { agent_id: "bench", ...args } });
+  return formatToolCall({ name, arguments: { agent_id: AGENT, ...args } });
 }
 
 function serverName(index: number): string {

@@ -1,6 +1,10 @@
 import { type DownstreamServer, ItemList, type Tool } from "../../src/downstream/mod.ts";
-import type { Arguments, GatewayTool, ToolContext } from "../../src/gateway/tools/mod.ts";
-import { gatewayTools } from "../../src/gateway/tools/mod.ts";
+import {
+  type Arguments,
+  type GatewayTool,
+  gatewayTools,
+  type ToolContext,
+} from "../../src/gateway/tools/mod.ts";
 import { JsonText } from "../../src/jsonrpc/mod.ts";
 
 /** The kinds of queries. */
@@ -73,8 +77,8 @@ export function gatewayDefinitions(): string {
 }
 
 /**
- * Creates a function that answers calls of `get_server_tools` as the gateway does, with servers whose tools are known and an agent that may
- * call them all.
+ * Creates a function that answers calls of `get_server_tools` as the gateway does. The tools of the servers are known, and
+ * the agent may call them all.
  *
  * @returns The function, which returns the text of an answer.
  */
