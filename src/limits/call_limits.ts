@@ -4,6 +4,7 @@ import { isWithinShare } from "../fair_share.ts";
 import type { Log } from "../log.ts";
 import { type MinuteCounter, openMemoryCounter } from "./minute_counter.ts";
 import { MinuteShares } from "./minute_shares.ts";
+import { type CountCalls, Permit } from "./permit.ts";
 
 /** Maximum number of unanswered requests of one client. */
 const MAX_UNANSWERED = 10_000;
@@ -90,9 +91,7 @@ export class CallLimits {
   #activeCount = 0;
   #counter: Promise<MinuteCounter> | undefined;
 
-  /**
-   * Creates the limits; loads and opens nothing until there is a limit per minute.
-   */
+  /** Creates the limits; loads and opens nothing until there is a limit per minute. */
   constructor(options: CallLimitsOptions) {
     this.#options = options;
     this.#memory = options.memory ?? new Budget(Infinity);
@@ -143,13 +142,8 @@ export class CallLimits {
     if (this.#hasSeveralAgents()) {
       const retryAfterMs = this.#minuteShares.take(agent, callsPerMinute);
       if (retryAfterMs !== undefined) {
-        return denyRate(
-          `${
-            nameOf(agent)
-          } has used its share of the ${callsPerMinute} calls that all agents may make ` +
-            "in a minute.",
-          retryAfterMs,
-        );
+        const quota = `the ${callsPerMinute} calls that all agents may make in a minute`;
+        return denyRate(`${nameOf(agent)} has used its share of ${quota}.`, retryAfterMs);
       }
     }
     return await this.#checkRate(ALL_AGENTS, callsPerMinute, "The gateway");
@@ -165,12 +159,7 @@ export class CallLimits {
     const { maxCalls } = this.#options;
     const activeCount = this.#activeCounts.get(agent) ?? 0;
     if (concurrent !== undefined && activeCount >= concurrent) {
-      return deny(
-        `${nameOf(agent)} already has ${activeCount} active ${
-          callNoun(activeCount)
-        }; its limit is ` +
-          `${concurrent}. Call again when one of them is answered.`,
-      );
+      return denyActive(agent, activeCount, `; its limit is ${concurrent}`);
     }
     if (this.#activeCount >= maxCalls) {
       return deny(
@@ -178,11 +167,10 @@ export class CallLimits {
       );
     }
     if (this.#hasSeveralAgents() && !isWithinShare(activeCount, maxCalls - this.#activeCount)) {
-      return deny(
-        `${nameOf(agent)} already has ${activeCount} active ${
-          callNoun(activeCount)
-        }, its share of the ` +
-          `${maxCalls} that all agents may have. Call again when one of them is answered.`,
+      return denyActive(
+        agent,
+        activeCount,
+        `, its share of the ${maxCalls} that all agents may have`,
       );
     }
     const memory = Math.max(callMemory, MIN_CALL_MEMORY);
@@ -227,62 +215,6 @@ export class CallLimits {
   };
 }
 
-/** Counts the start or the end of an agent's call. */
-type CountCalls = (agent: string, change: 1 | -1) => void;
-
-/**
- * Permits a call and counts it as active until it is disposed of. Disposing is idempotent.
- */
-export class Permit implements Disposable {
-  /** Distinguishes a permit from a denial. */
-  readonly kind = "admitted";
-  readonly #agent: string;
-  readonly #countCall: CountCalls;
-  /** The agent's memory budget. */
-  readonly share: Budget;
-  readonly #memory: number;
-  #pauseCount = 0;
-  #hasEnded = false;
-
-  /** Counts an agent's call, and its memory against the agent's budget. */
-  constructor(
-    agent: string,
-    { count, memory, share }: {
-      readonly count: CountCalls;
-      readonly memory: number;
-      readonly share: Budget;
-    },
-  ) {
-    this.#agent = agent;
-    this.#countCall = count;
-    this.#memory = memory;
-    this.share = share;
-    count(agent, 1);
-    share.add(memory);
-  }
-
-  /** Stops counting the call while it waits for a person. Each `pause` needs its own `resume`. */
-  pause(): void {
-    if (++this.#pauseCount === 1 && !this.#hasEnded) this.#countCall(this.#agent, -1);
-  }
-
-  /**
-   * Counts the call again. Other calls may have started in the meantime, so the agent and the gateway may
-   * briefly exceed their limits of active calls. No call is ended for this reason.
-   */
-  resume(): void {
-    if (--this.#pauseCount === 0 && !this.#hasEnded) this.#countCall(this.#agent, 1);
-  }
-
-  /** Stops counting the call, because it has ended. */
-  [Symbol.dispose](): void {
-    if (this.#hasEnded) return;
-    this.#hasEnded = true;
-    if (this.#pauseCount === 0) this.#countCall(this.#agent, -1);
-    this.share.add(-this.#memory);
-  }
-}
-
 function checkUnanswered({ unansweredCount }: CountedRequest): LimitDenial | undefined {
   return unansweredCount <= MAX_UNANSWERED ? undefined : deny(
     `This connection already has ${MAX_UNANSWERED} unanswered calls, its maximum. ` +
@@ -294,6 +226,14 @@ function deny(message: string, retryAfterMs: number = RETRY_MS): LimitDenial {
   return { kind: "denied", message, retryAfterMs };
 }
 
+/** Denies a call of an agent that has too many active calls; `limitClause` ends the sentence that says so. */
+function denyActive(agent: string, count: number, limitClause: string): LimitDenial {
+  const calls = `${count} active ${callNoun(count)}`;
+  return deny(
+    `${nameOf(agent)} already has ${calls}${limitClause}. Call again when one of them is answered.`,
+  );
+}
+
 /** Denies a request until the minute ends. */
 function denyRate(message: string, resetMs: number): LimitDenial {
   // The store's time may be wrong; without a minimum, the caller would retry immediately.
@@ -303,14 +243,14 @@ function denyRate(message: string, resetMs: number): LimitDenial {
 
 /** Describes which memory budget has no room for a call, and what to do. */
 function describeNoRoom(agent: string, memory: number, share: Budget): string {
-  const neededClause = `this one would take ${toMib(memory)} MiB of memory`;
-  return share.used > 0 && share.isExceeded(memory)
-    ? `The active calls of agent "${agent}" take ${
-      toMib(share.used)
-    } MiB of memory, and ${neededClause}; ` +
-      `its limit is ${toMib(share.max)} MiB. Call again when one of them is answered.`
-    : `The gateway holds its maximum of messages and active calls in memory, and ${neededClause}. ` +
-      "Call again a little later, with smaller arguments if possible.";
+  const needed = `this one would take ${toMib(memory)} MiB of memory`;
+  if (share.used > 0 && share.isExceeded(memory)) {
+    const taken = `The active calls of agent "${agent}" take ${toMib(share.used)} MiB of memory`;
+    return `${taken}, and ${needed}; its limit is ${toMib(share.max)} MiB. ` +
+      "Call again when one of them is answered.";
+  }
+  return `The gateway holds its maximum of messages and active calls in memory, and ${needed}. ` +
+    "Call again a little later, with smaller arguments if possible.";
 }
 
 function toMib(bytes: number): number {

@@ -13,5 +13,5 @@ export {
   type CountedRequest,
   type LimitDenial,
   limitsOf,
-  Permit,
 } from "./call_limits.ts";
+export { Permit } from "./permit.ts";
