@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { readJournal } from "../../src/cli/init/journal.ts";
 import { undoInit } from "../../src/cli/init/undo.ts";
-import { readJournal, writeFiles } from "../../src/cli/init/write_files.ts";
+import { writeFiles } from "../../src/cli/init/write_files.ts";
 
 Deno.test("[init.undo] of two concurrent runs, one is refused, and the journal contains the other", async () => {
   const folder = Deno.makeTempDirSync();

@@ -6,10 +6,10 @@ import { askYes, type Terminal } from "./prompter.ts";
 import {
   type ChangedFile,
   editJournal,
-  type JournalEntry,
   lockJournal,
   readJournal,
-} from "./write_files.ts";
+  type RecordedRun,
+} from "./journal.ts";
 
 /** Options of `undoInit`. */
 export interface UndoOptions {
@@ -59,7 +59,7 @@ export async function undoInit(options: UndoOptions): Promise<number> {
 }
 
 async function undoRun(
-  run: JournalEntry,
+  run: RecordedRun,
   { yes, journal, terminal, now, say }: UndoOptions,
 ): Promise<number> {
   const steps = await Promise.all(run.files.map(async (file): Promise<UndoStep> => {
