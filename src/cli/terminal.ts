@@ -1,4 +1,4 @@
-import { escapeJson, escapeLines } from "../text.ts";
+import { escapeJson, escapeLines, shortenText } from "../text.ts";
 import { readVariable } from "../config/mod.ts";
 
 /** The layout and colors of a text. */
@@ -48,10 +48,9 @@ export function jsonOutput(json: string): string {
   return `${escapeJson(json)}\n`;
 }
 
-/** Cuts a text to a length in UTF-16 code units, but not in the middle of a character. */
+/** Cuts a text to a length in UTF-16 code units, including the ellipsis. */
 export function cutText(text: string, length: number): string {
-  if (text.length <= length) return text;
-  return `${text.slice(0, length - 1).replace(/[\uD800-\uDBFF]$/, "")}…`;
+  return text.length <= length ? text : shortenText(text, length - 1);
 }
 
 /** Formats a number for people: `1,234`. */

@@ -125,7 +125,7 @@ async function searchTools(
   }));
   const failures = listed.filter(({ isError }) => isError);
   const [failure] = failures;
-  // A failed server would be started once more.
+  // Another request would start the failed server again.
   if (server !== undefined && failure !== undefined) return { result: failure, failures: [] };
   return { result: await requestTools(call, server, request), failures };
 }

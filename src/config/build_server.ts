@@ -1,8 +1,8 @@
 import {
-  headerValueMessage,
+  HEADER_VALUE_MESSAGE,
   isHeaderValue,
   isHttpUrl,
-  issuerMessage,
+  ISSUER_MESSAGE,
   parseTransport,
 } from "./check_entries.ts";
 import { type ConnectionConfig, getStdioConfig, type StdioConfig } from "./connection_config.ts";
@@ -211,7 +211,7 @@ function buildConnection(entry: ServerEntry, expander: Expander): ConnectionConf
     return {
       kind: transport === "http" || transport === "sse" ? transport : "auto",
       url,
-      headers: expander.expandRecord(headers, "headers", isHeaderValue, headerValueMessage),
+      headers: expander.expandRecord(headers, "headers", isHeaderValue, HEADER_VALUE_MESSAGE),
     };
   }
   const isNotEmpty = (text: string) => text.trim() !== "";
@@ -256,7 +256,7 @@ function buildOptions(
         : { clientSecret: expander.expand(secret, [...base, "client_secret"]) }),
       ...(issuer === undefined
         ? {}
-        : { issuer: expander.expand(issuer, [...base, "issuer"], isHttpUrl, issuerMessage) }),
+        : { issuer: expander.expand(issuer, [...base, "issuer"], isHttpUrl, ISSUER_MESSAGE) }),
       ...(scopes === undefined ? {} : {
         scopes: scopes.map((text, index) => expander.expand(text, [...base, "scopes", index])),
       }),

@@ -42,7 +42,7 @@ function checkEntry(entry: JsonObject, report: Report): void {
   for (const [name, value] of entriesOf(objectAt(headers))) {
     if (!isHeaderName(name)) report(["headers", name], "expected the name of a header", "key");
     if (typeof value === "string" && !value.includes("${") && !isHeaderValue(value)) {
-      report(["headers", name], headerValueMessage);
+      report(["headers", name], HEADER_VALUE_MESSAGE);
     }
   }
   const { sandbox, sandbox_network: sandboxNetwork } = objectAt(gateway);
@@ -55,7 +55,7 @@ function checkEntry(entry: JsonObject, report: Report): void {
   const oauth = objectAt(gateway, "oauth");
   const { issuer } = oauth;
   if (typeof issuer === "string" && !issuer.includes("${") && !isHttpUrl(issuer)) {
-    report(["gateway", "oauth", "issuer"], issuerMessage);
+    report(["gateway", "oauth", "issuer"], ISSUER_MESSAGE);
   }
   if (oauth["grant"] === "client_credentials") {
     for (const key of ["client_id", "client_secret"]) {
@@ -103,7 +103,7 @@ export function parseTransport(word: JsonValue | undefined): "stdio" | "http" | 
 }
 
 /** The message for an issuer that is not an address. */
-export const issuerMessage = "expected an address such as https://login.example.com";
+export const ISSUER_MESSAGE = "expected an address such as https://login.example.com";
 
 /** Whether a text is an absolute http or https address. */
 export function isHttpUrl(text: string): boolean {
@@ -116,7 +116,7 @@ function isHeaderName(text: string): boolean {
 }
 
 /** The message for a header that HTTP cannot carry. */
-export const headerValueMessage = "this is not a header value: expected one line of Latin-1 text";
+export const HEADER_VALUE_MESSAGE = "this is not a header value: expected one line of Latin-1 text";
 
 /** Whether HTTP can carry a header value. */
 export function isHeaderValue(text: string): boolean {

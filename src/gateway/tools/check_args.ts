@@ -11,16 +11,17 @@ import {
   hasMoreAlternatives,
   isSchema,
   listOf,
-  maxMembers,
-  maxNesting,
+  MAX_MEMBERS,
+  MAX_NESTING,
   type Schema,
   shapeOf,
   spend,
   startWalk,
-  visitWork,
+  VISIT_WORK,
   type Walk,
 } from "./schema_shape.ts";
 import { isRecord } from "../../json.ts";
+import { shortenText } from "../../text.ts";
 
 /** Maximum length of a tool definition that is checked, in UTF-16 code units; real definitions are far shorter. */
 const MAX_DEFINITION_LENGTH = 256 * 1024;
@@ -114,8 +115,8 @@ interface SchemaPosition {
 
 function checkSchema(schema: unknown, value: unknown, position: SchemaPosition): void {
   const { walk, errors, nesting } = position;
-  if (nesting > maxNesting) walk.workLeft = -1;
-  if (!spend(walk, visitWork) || errors.length >= MAX_ERRORS || !isSchema(schema)) return;
+  if (nesting > MAX_NESTING) walk.workLeft = -1;
+  if (!spend(walk, VISIT_WORK) || errors.length >= MAX_ERRORS || !isSchema(schema)) return;
   if (value === null && schema["nullable"] === true) return;
   const innerPosition = { ...position, nesting: nesting + 1 };
   const reference = schema["$ref"];
@@ -126,7 +127,7 @@ function checkSchema(schema: unknown, value: unknown, position: SchemaPosition):
   const types = Array.isArray(schema["type"]) ? schema["type"] : [schema["type"] ?? "any"];
   if (!spend(walk, types.length)) return;
   if (!types.some((type) => isOfType(value, type))) {
-    const list = types.slice(0, maxMembers).join(" or ").slice(0, MAX_NAME_LENGTH);
+    const list = types.slice(0, MAX_MEMBERS).join(" or ").slice(0, MAX_NAME_LENGTH);
     errors.push(`${describePath(position)} must be of type ${list}`);
     return;
   }
@@ -242,7 +243,5 @@ function describePath({ path }: { readonly path: string }): string {
 }
 
 function quoteName(name: string): string {
-  return JSON.stringify(
-    name.length > MAX_NAME_LENGTH ? `${name.slice(0, MAX_NAME_LENGTH)}…` : name,
-  );
+  return JSON.stringify(shortenText(name, MAX_NAME_LENGTH));
 }

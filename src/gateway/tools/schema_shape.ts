@@ -32,17 +32,17 @@ export interface Walk {
 }
 
 /** Maximum nesting of schemas that is read. */
-export const maxNesting = 24;
+export const MAX_NESTING = 24;
 /** Maximum number of members that are read of a union, an enum or `allOf`. */
-export const maxMembers = 20;
-const maxAlternatives = 2 * maxMembers;
+export const MAX_MEMBERS = 20;
+const MAX_ALTERNATIVES = 2 * MAX_MEMBERS;
 /** Maximum length of a reference that is followed. */
-const maxReferenceLength = 1_000;
+const MAX_REFERENCE_LENGTH = 1_000;
 /** The budget of a walk; one unit is an element of a list or a character of a text, about 0.3 µs. */
-const initialWork = 40_000;
+const INITIAL_WORK = 40_000;
 /** The work of visiting one schema, without its lists, and of collecting one property. */
-export const visitWork = 5;
-const propertyWork = 3;
+export const VISIT_WORK = 5;
+const PROPERTY_WORK = 3;
 
 /** Starts a walk through an input schema. */
 export function startWalk(root: unknown): Walk {
@@ -51,7 +51,7 @@ export function startWalk(root: unknown): Walk {
     openReferences: new Set(),
     targets: new Map(),
     keys: new Map(),
-    workLeft: initialWork,
+    workLeft: INITIAL_WORK,
   };
 }
 
@@ -73,7 +73,7 @@ export function shapeOf(schema: Schema, walk: Walk): ObjectShape {
 }
 
 function addShape(shape: ObjectShape, schema: unknown, walk: Walk, nesting: number): void {
-  if (!spend(walk, visitWork) || !isSchema(schema) || nesting > maxNesting) return;
+  if (!spend(walk, VISIT_WORK) || !isSchema(schema) || nesting > MAX_NESTING) return;
   const reference = schema["$ref"];
   if (typeof reference === "string") {
     followReference(reference, { walk, visit: (part) => addShape(shape, part, walk, nesting + 1) });
@@ -81,7 +81,7 @@ function addShape(shape: ObjectShape, schema: unknown, walk: Walk, nesting: numb
   const properties = isSchema(schema["properties"]) ? schema["properties"] : {};
   const names = keysOf(properties, walk);
   const required = listOf(schema["required"]);
-  if (!spend(walk, propertyWork * names.length + required.length)) return;
+  if (!spend(walk, PROPERTY_WORK * names.length + required.length)) return;
   for (const name of names) {
     if (!shape.properties.has(name)) shape.properties.set(name, properties[name]);
   }
@@ -91,7 +91,7 @@ function addShape(shape: ObjectShape, schema: unknown, walk: Walk, nesting: numb
   shape.hasPatterns ||= pattern !== undefined;
   shape.additional ??= (pattern === undefined ? undefined : patterns[pattern]) ??
     schema["additionalProperties"];
-  for (const part of listOf(schema["allOf"]).slice(0, maxMembers)) {
+  for (const part of listOf(schema["allOf"]).slice(0, MAX_MEMBERS)) {
     addShape(shape, part, walk, nesting + 1);
   }
 }
@@ -101,7 +101,7 @@ export function followReference<T>(
   reference: string,
   { walk, visit }: { readonly walk: Walk; readonly visit: (part: unknown) => T },
 ): T | undefined {
-  if (reference.length > maxReferenceLength) return visit(undefined);
+  if (reference.length > MAX_REFERENCE_LENGTH) return visit(undefined);
   if (walk.openReferences.has(reference)) return undefined;
   walk.openReferences.add(reference);
   if (!walk.targets.has(reference)) {
@@ -116,7 +116,7 @@ export function followReference<T>(
 function resolvePointer(reference: string, root: unknown): unknown {
   if (reference !== "#" && !reference.startsWith("#/")) return undefined;
   let part = root;
-  for (const step of reference.split("/", maxNesting).slice(1)) {
+  for (const step of reference.split("/", MAX_NESTING).slice(1)) {
     const key = decodeUri(step).replaceAll("~1", "/").replaceAll("~0", "~");
     if (typeof part !== "object" || part === null || !Object.hasOwn(part, key)) return undefined;
     part = (part as Record<string, unknown>)[key];
@@ -136,7 +136,7 @@ function decodeUri(text: string): string {
 /** Returns the type names of a schema, declared or evident from other keywords. */
 export function typeNamesOf(schema: Schema, walk: Walk): readonly unknown[] {
   const type = schema["type"];
-  if (Array.isArray(type)) return type.slice(0, maxMembers);
+  if (Array.isArray(type)) return type.slice(0, MAX_MEMBERS);
   if (typeof type === "string") return [type];
   const isObject = isSchema(schema["properties"]) || isSchema(schema["patternProperties"]) ||
     hasKeywords(schema["additionalProperties"], walk);
@@ -147,12 +147,13 @@ export function typeNamesOf(schema: Schema, walk: Walk): readonly unknown[] {
 /** Returns the parts of `anyOf`, or else of `oneOf`. */
 export function alternativesOf(schema: Schema): readonly unknown[] {
   const anyOf = listOf(schema["anyOf"]);
-  return (anyOf.length > 0 ? anyOf : listOf(schema["oneOf"])).slice(0, maxAlternatives);
+  return (anyOf.length > 0 ? anyOf : listOf(schema["oneOf"])).slice(0, MAX_ALTERNATIVES);
 }
 
 /** Whether `anyOf` or `oneOf` has more parts than `alternativesOf` returns at most. */
 export function hasMoreAlternatives(schema: Schema): boolean {
-  return Math.max(listOf(schema["anyOf"]).length, listOf(schema["oneOf"]).length) > maxAlternatives;
+  return Math.max(listOf(schema["anyOf"]).length, listOf(schema["oneOf"]).length) >
+    MAX_ALTERNATIVES;
 }
 
 /** Returns the value if it is an array, else an empty array. */

@@ -4,6 +4,7 @@
  * the object, which bounds both depth and length.
  */
 
+import { shortenText } from "../../text.ts";
 import {
   alternativesOf,
   followReference,
@@ -11,15 +12,15 @@ import {
   isSchema,
   keysOf,
   listOf,
-  maxMembers,
-  maxNesting,
+  MAX_MEMBERS,
+  MAX_NESTING,
   type ObjectShape,
   type Schema,
   shapeOf,
   spend,
   startWalk,
   typeNamesOf,
-  visitWork,
+  VISIT_WORK,
   type Walk,
 } from "./schema_shape.ts";
 
@@ -41,9 +42,9 @@ export interface ParameterLimits {
 
 /** Marks omitted text. */
 export const ELLIPSIS = "\u2026";
-const minObjectChars = 24;
-const maxNameChars = 128;
-const maxLiteralChars = 60;
+const MIN_OBJECT_CHARS = 24;
+const MAX_NAME_CHARS = 128;
+const MAX_LITERAL_CHARS = 60;
 
 /**
  * Writes the properties of an input schema as a parameter list without its parentheses, or an
@@ -103,7 +104,7 @@ function propertiesText(
 }
 
 function keyText(name: string): string {
-  if (name.length > maxNameChars) return JSON.stringify(name.slice(0, maxNameChars) + ELLIPSIS);
+  if (name.length > MAX_NAME_CHARS) return JSON.stringify(shortenText(name, MAX_NAME_CHARS));
   // As a constant, this would take most of a millisecond of each start.
   return /^[\p{ID_Start}_$][\p{ID_Continue}$]*$/u.test(name) ? name : JSON.stringify(name);
 }
@@ -111,7 +112,7 @@ function keyText(name: string): string {
 function typeWithDefault(schema: unknown, budget: TextBudget, walk: Walk): string {
   const type = typeText(schema, budget, walk);
   if (!isSchema(schema) || !Object.hasOwn(schema, "default")) return type;
-  return `${type} = ${literalText(schema["default"], maxLiteralChars, walk)}`;
+  return `${type} = ${literalText(schema["default"], MAX_LITERAL_CHARS, walk)}`;
 }
 
 function typeText(schema: unknown, budget: TextBudget, walk: Walk): string {
@@ -124,7 +125,7 @@ function joinMembers(members: readonly string[], maxChars: number, walk: Walk): 
   const uniqueMembers = [...new Set(members)];
   const shownMembers: string[] = [];
   let charsLeft = maxChars;
-  for (const member of uniqueMembers.slice(0, maxMembers)) {
+  for (const member of uniqueMembers.slice(0, MAX_MEMBERS)) {
     if (shownMembers.length > 0 && charsLeft < member.length + 3) continue;
     charsLeft -= member.length + 3;
     shownMembers.push(member);
@@ -139,7 +140,7 @@ function joinMembers(members: readonly string[], maxChars: number, walk: Walk): 
 
 /** Returns the texts of the members of a union; a schema that is not a union counts as its only member. */
 function membersOf(schema: unknown, budget: TextBudget, walk: Walk): string[] {
-  if (!spend(walk, visitWork) || budget.nesting > maxNesting) return [ELLIPSIS];
+  if (!spend(walk, VISIT_WORK) || budget.nesting > MAX_NESTING) return [ELLIPSIS];
   if (schema === false) return ["never"];
   if (!isSchema(schema)) return ["any"];
   const reference = schema["$ref"];
@@ -155,9 +156,11 @@ function membersOf(schema: unknown, budget: TextBudget, walk: Walk): string[] {
 }
 
 function inlineMembersOf(schema: Schema, budget: TextBudget, walk: Walk): string[] {
-  if (Object.hasOwn(schema, "const")) return [literalText(schema["const"], maxLiteralChars, walk)];
-  const values = listOf(schema["enum"]).slice(0, maxMembers + 1);
-  if (values.length > 0) return values.map((value) => literalText(value, maxLiteralChars, walk));
+  if (Object.hasOwn(schema, "const")) {
+    return [literalText(schema["const"], MAX_LITERAL_CHARS, walk)];
+  }
+  const values = listOf(schema["enum"]).slice(0, MAX_MEMBERS + 1);
+  if (values.length > 0) return values.map((value) => literalText(value, MAX_LITERAL_CHARS, walk));
   const ownTypes = typeNamesOf(schema, walk).map((type) => textOfType(type, schema, budget, walk));
   const alternatives = alternativesOf(schema)
     .flatMap((part) => membersOf(part, nestDeeper(budget), walk));
@@ -178,7 +181,7 @@ function inlineMembersOf(schema: Schema, budget: TextBudget, walk: Walk): string
 /** Returns the members of a schema that has no type of its own, from the parts of its `allOf`. */
 function allOfMembers(schema: Schema, budget: TextBudget, walk: Walk): string[] {
   const innerBudget = nestDeeper(budget);
-  const parts = listOf(schema["allOf"]).slice(0, maxMembers);
+  const parts = listOf(schema["allOf"]).slice(0, MAX_MEMBERS);
   const shape = shapeOf(schema, walk);
   if (shape.properties.size > 0) return [objectText(schema, innerBudget, walk)];
   const intersection = parts.map((part) => membersOf(part, innerBudget, walk))
@@ -237,7 +240,7 @@ function objectText(schema: Schema, budget: TextBudget, walk: Walk): string {
   if (shape.properties.size === 0 && !hasKeywords(shape.additional, walk)) {
     return shape.additional === false ? "{}" : "object";
   }
-  if (budget.maxChars < minObjectChars) return `{${ELLIPSIS}}`;
+  if (budget.maxChars < MIN_OBJECT_CHARS) return `{${ELLIPSIS}}`;
   const innerBudget = { maxChars: budget.maxChars >> 1, nesting: budget.nesting + 1 };
   return `{${propertiesText(shape, { list: budget.maxChars, innerBudget }, walk)}}`;
 }
@@ -245,12 +248,12 @@ function objectText(schema: Schema, budget: TextBudget, walk: Walk): string {
 /** Writes a value as JSON, cut if it is long or deep. */
 function literalText(value: unknown, maxChars: number, walk: Walk): string {
   const text = shortJson(value, maxChars, walk);
-  return spend(walk, visitWork + text.length) ? text : ELLIPSIS;
+  return spend(walk, VISIT_WORK + text.length) ? text : ELLIPSIS;
 }
 
 function shortJson(value: unknown, maxChars: number, walk: Walk): string {
   if (typeof value === "string") {
-    return JSON.stringify(value.length > maxChars ? value.slice(0, maxChars) + ELLIPSIS : value);
+    return JSON.stringify(shortenText(value, maxChars));
   }
   if (typeof value === "number" || typeof value === "boolean" || value === null) return `${value}`;
   if (typeof value !== "object" || maxChars < 2) return ELLIPSIS;

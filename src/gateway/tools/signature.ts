@@ -14,25 +14,25 @@ export interface DescribedTool {
   readonly inputSchema?: unknown;
 }
 
-/** The signature and the tokens of the full definition of a tool. */
-export interface KnownOfTool {
+/** The parts of a summary that may be computed before: the signature, and the tokens of the full definition. */
+export interface ComputedParts {
   readonly signature?: string;
   readonly fullTokens?: number;
 }
 
-const maxNameChars = 128;
+const MAX_NAME_CHARS = 128;
 /** Maximum length of all parameters, and of the type of one, in characters. */
-const maxChars: ParameterLimits = { list: 1_600, type: 400 };
-const shortLimits: ParameterLimits = { list: 160, type: 60, namesOptionalOnly: true };
+const PARAMETER_LIMITS: ParameterLimits = { list: 1_600, type: 400 };
+const SHORT_PARAMETER_LIMITS: ParameterLimits = { list: 160, type: 60, namesOptionalOnly: true };
 /**
  * The limit of a summary, in tokens: `share` of the full definition, less the signature and the JSON around
  * both (`overhead`), but at least `min` and at most `max`. With 14 public servers (225 tools), this saves
  * 80 % of the tokens and keeps two of three descriptions whole (measured). With a greater share, the largest
  * answer (26 tools) would exceed 4,000 tokens, above which signatures replace definitions.
  */
-const summaryLimit = { share: 0.45, min: 40, max: 100, overhead: 20 };
+const SUMMARY_LIMIT = { share: 0.45, min: 40, max: 100, overhead: 20 };
 /** Maximum number of characters of a description that are read; far more than a summary can contain. */
-const maxReadChars = 1_000;
+const MAX_READ_CHARS = 1_000;
 
 /**
  * Writes the input of a tool as one line such as
@@ -40,12 +40,12 @@ const maxReadChars = 1_000;
  * marks parts that are nested too deeply or too long, or a schema that describes no arguments.
  */
 export function signatureOf(tool: DescribedTool): string {
-  return writeSignature(tool, maxChars);
+  return writeSignature(tool, PARAMETER_LIMITS);
 }
 
 function writeSignature(tool: DescribedTool, limits: ParameterLimits): string {
   const name = typeof tool.name === "string" ? tool.name : "";
-  const shownName = name.length > maxNameChars ? name.slice(0, maxNameChars) + ELLIPSIS : name;
+  const shownName = shortenText(name, MAX_NAME_CHARS);
   return escapeControls(`${shownName}(${parametersText(tool.inputSchema, limits)})`);
 }
 
@@ -53,13 +53,13 @@ function writeSignature(tool: DescribedTool, limits: ParameterLimits): string {
  * Writes the input of a tool as `signatureOf` does, but shorter: without the types of optional parameters.
  */
 export function shortSignatureOf(tool: DescribedTool): string {
-  return writeSignature(tool, shortLimits);
+  return writeSignature(tool, SHORT_PARAMETER_LIMITS);
 }
 
 /** Returns the first sentence of a tool's description, at most `maxChars` characters. Empty without a description. */
 export function firstSentenceOf({ description }: DescribedTool, maxChars: number): string {
   if (typeof description !== "string") return "";
-  const [first = ""] = sentencesOf(description.slice(0, maxReadChars)).filter((sentence) =>
+  const [first = ""] = sentencesOf(description.slice(0, MAX_READ_CHARS)).filter((sentence) =>
     !isHeading(sentence)
   );
   return shortenText(first, maxChars - 1);
@@ -69,12 +69,12 @@ export function firstSentenceOf({ description }: DescribedTool, maxChars: number
  * Returns the first sentences of a tool's description on one line, as many as the tokens of a summary
  * allow; an ellipsis marks omitted text. Empty without a description.
  *
- * @param known What the caller has computed already, which takes long for a large definition.
+ * @param computed Parts that the caller has computed already, because they take long for a large definition.
  */
-export function summaryOf(tool: DescribedTool, known: KnownOfTool = {}): string {
+export function summaryOf(tool: DescribedTool, computed: ComputedParts = {}): string {
   if (typeof tool.description !== "string") return "";
-  const maxTokens = summaryTokens(tool, known);
-  const sentences = sentencesOf(tool.description.slice(0, maxReadChars));
+  const maxTokens = summaryTokens(tool, computed);
+  const sentences = sentencesOf(tool.description.slice(0, MAX_READ_CHARS));
   const shownSentences: string[] = [];
   let tokensLeft = maxTokens;
   for (const sentence of sentences) {
@@ -82,7 +82,7 @@ export function summaryOf(tool: DescribedTool, known: KnownOfTool = {}): string 
     if (tokensLeft < 0) break;
     shownSentences.push(sentence);
   }
-  if (shownSentences.length === sentences.length && tool.description.length <= maxReadChars) {
+  if (shownSentences.length === sentences.length && tool.description.length <= MAX_READ_CHARS) {
     return shownSentences.join(" ");
   }
   // A heading says nothing without the text below it.
@@ -110,9 +110,9 @@ function sentencesOf(text: string): string[] {
 /** Returns the maximum number of tokens of a tool's summary. */
 function summaryTokens(
   tool: DescribedTool,
-  { signature = signatureOf(tool), fullTokens = estimateFullTokens(tool) }: KnownOfTool,
+  { signature = signatureOf(tool), fullTokens = estimateFullTokens(tool) }: ComputedParts,
 ): number {
-  const { share, min, max, overhead } = summaryLimit;
+  const { share, min, max, overhead } = SUMMARY_LIMIT;
   const remaining = share * fullTokens - estimateTokens(signature) - overhead;
   return Math.max(min, Math.min(max, Math.floor(remaining)));
 }

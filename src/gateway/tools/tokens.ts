@@ -28,55 +28,57 @@ export function cutToTokens(text: string, tokens: number): string {
   return end === 0 ? shortenText(text, Math.floor(tokens) - 1) : `${text.slice(0, end)}…`;
 }
 
-const sign = 0;
-const lower = 1;
-const upper = 2;
-const digit = 3;
-const blank = 4;
-const lineEnd = 5;
-const accented = 6;
-const alphabet = 7;
-const cyrillic = 8;
-const wide = 9;
-const surrogate = 10;
-const wideSign = 11;
-const textEnd = 12;
+/** Kinds of characters. */
+const SIGN = 0;
+const LOWER = 1;
+const UPPER = 2;
+const DIGIT = 3;
+const BLANK = 4;
+const LINE_END = 5;
+const ACCENTED = 6;
+const ALPHABET = 7;
+const CYRILLIC = 8;
+const WIDE = 9;
+const SURROGATE = 10;
+const WIDE_SIGN = 11;
+const TEXT_END = 12;
 
-const quote = 0x22;
-const comma = 0x2c;
-const colon = 0x3a;
-const openBracket = 0x5b;
-const backslash = 0x5c;
-const closeBracket = 0x5d;
-const openBrace = 0x7b;
-const closeBrace = 0x7d;
+/** Codes of characters. */
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const OPEN_BRACKET = 0x5b;
+const BACKSLASH = 0x5c;
+const CLOSE_BRACKET = 0x5d;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
 
 /** The kind of each UTF-16 code unit. */
-const kinds = new Uint8Array(0x10000);
-kinds.fill(digit, 0x30, 0x3a).fill(upper, 0x41, 0x5b).fill(lower, 0x61, 0x7b);
-kinds.fill(wideSign, 0x80).fill(accented, 0xc0).fill(alphabet, 0x250);
-kinds.fill(cyrillic, 0x400, 0x530).fill(accented, 0x1e00, 0x1f00).fill(wideSign, 0x2000);
-kinds.fill(wide, 0x2e80).fill(wideSign, 0x3000, 0x3040).fill(surrogate, 0xd800, 0xe000);
-for (const code of [0x09, 0x0b, 0x0c, 0x20, 0xa0]) kinds[code] = blank;
-for (const code of [0x0a, 0x0d]) kinds[code] = lineEnd;
+const KINDS = new Uint8Array(0x10000);
+KINDS.fill(DIGIT, 0x30, 0x3a).fill(UPPER, 0x41, 0x5b).fill(LOWER, 0x61, 0x7b);
+KINDS.fill(WIDE_SIGN, 0x80).fill(ACCENTED, 0xc0).fill(ALPHABET, 0x250);
+KINDS.fill(CYRILLIC, 0x400, 0x530).fill(ACCENTED, 0x1e00, 0x1f00).fill(WIDE_SIGN, 0x2000);
+KINDS.fill(WIDE, 0x2e80).fill(WIDE_SIGN, 0x3000, 0x3040).fill(SURROGATE, 0xd800, 0xe000);
+for (const code of [0x09, 0x0b, 0x0c, 0x20, 0xa0]) KINDS[code] = BLANK;
+for (const code of [0x0a, 0x0d]) KINDS[code] = LINE_END;
 
 /** Tokens per code unit, for the kinds of which each code unit is counted. */
-const unitCosts: Readonly<Record<number, number>> = {
-  [alphabet]: 0.35,
-  [cyrillic]: 0.3,
-  [wide]: 0.72,
-  [surrogate]: 0.8,
+const UNIT_COSTS: Readonly<Record<number, number>> = {
+  [ALPHABET]: 0.35,
+  [CYRILLIC]: 0.3,
+  [WIDE]: 0.72,
+  [SURROGATE]: 0.8,
 };
 
 /** Kinds of the character before a word, which may be in the same token. */
-const noLead = 0;
-const spaceLead = 1;
-const separatorLead = 2;
-const otherSignLead = 3;
-const noLeadInName = 4;
+const NO_LEAD = 0;
+const SPACE_LEAD = 1;
+const SEPARATOR_LEAD = 2;
+const OTHER_SIGN_LEAD = 3;
+const NO_LEAD_IN_NAME = 4;
 
 /** A word costs one token, and `perLetter` tokens for each letter beyond the first `free` letters. */
-const wordCosts: readonly { readonly free: number; readonly perLetter: number }[] = [
+const WORD_COSTS: readonly { readonly free: number; readonly perLetter: number }[] = [
   // Lower case, Capitalized, UPPER case: after nothing,
   ...[{ free: 4, perLetter: 0.03 }, { free: 4, perLetter: 0.018 }, { free: 1, perLetter: 0.075 }],
   // after a space,
@@ -89,9 +91,9 @@ const wordCosts: readonly { readonly free: number; readonly perLetter: number }[
   ...[{ free: 5, perLetter: 0.2 }, { free: 4, perLetter: 0.1 }, { free: 1, perLetter: 0.2 }],
 ];
 /** The additional cost of long words. */
-const longWord = { free: 12, perLetter: 0.3 };
+const LONG_WORD = { free: 12, perLetter: 0.3 };
 /** Base64 and hashes are recognized by the digits among their letters; they cost more than words. */
-const noise = { minChars: 32, minDigits: 3, perBase64Char: 0.68, perHexChar: 0.57 };
+const NOISE = { minChars: 32, minDigits: 3, perBase64Char: 0.68, perHexChar: 0.57 };
 
 class TokenScan {
   readonly #text: string;
@@ -105,23 +107,23 @@ class TokenScan {
   estimate(): number {
     while (this.#at < this.#text.length) {
       const kind = this.#kindAt(this.#at);
-      if (isLetter(kind)) this.#countWord(noLead);
+      if (isLetter(kind)) this.#countWord(NO_LEAD);
       else if (isSign(kind)) this.#countSigns();
-      else if (kind === blank) this.#countBlanks();
-      else if (kind === digit) this.#countDigits();
-      else if (kind === lineEnd) {
-        this.#at = this.#endOf(lineEnd);
+      else if (kind === BLANK) this.#countBlanks();
+      else if (kind === DIGIT) this.#countDigits();
+      else if (kind === LINE_END) {
+        this.#at = this.#endOf(LINE_END);
         this.#tokens += 1;
       } else {
         this.#at += 1;
-        this.#tokens += unitCosts[kind] ?? 1;
+        this.#tokens += UNIT_COSTS[kind] ?? 1;
       }
     }
     return Math.round(this.#tokens);
   }
 
   #kindAt(at: number): number {
-    return at < this.#text.length ? kinds[this.#text.charCodeAt(at)] ?? sign : textEnd;
+    return at < this.#text.length ? KINDS[this.#text.charCodeAt(at)] ?? SIGN : TEXT_END;
   }
 
   /** Returns the end of the run of characters of one kind that begins here. */
@@ -135,21 +137,21 @@ class TokenScan {
   #countWord(lead: number): void {
     const start = this.#at;
     let at = start;
-    while (this.#kindAt(at) === upper) at += 1;
+    while (this.#kindAt(at) === UPPER) at += 1;
     const capitals = at - start;
     let cost = 1;
     for (;; at += 1) {
       const kind = this.#kindAt(at);
-      if (kind === accented) cost += accentCostOf(this.#text.charCodeAt(at));
-      else if (kind !== lower) break;
+      if (kind === ACCENTED) cost += accentCostOf(this.#text.charCodeAt(at));
+      else if (kind !== LOWER) break;
     }
     this.#at = at;
     const letters = at - start;
     const shape = capitals === 0 ? 0 : capitals === 1 && letters > 1 ? 1 : 2;
-    const beginsName = lead === noLead && isSeparator(this.#text.charCodeAt(at));
-    const wordCost = wordCosts[(beginsName ? noLeadInName : lead) * 3 + shape] ?? longWord;
+    const beginsName = lead === NO_LEAD && isSeparator(this.#text.charCodeAt(at));
+    const wordCost = WORD_COSTS[(beginsName ? NO_LEAD_IN_NAME : lead) * 3 + shape] ?? LONG_WORD;
     if (letters > wordCost.free) cost += wordCost.perLetter * (letters - wordCost.free);
-    if (letters > longWord.free) cost += longWord.perLetter * (letters - longWord.free);
+    if (letters > LONG_WORD.free) cost += LONG_WORD.perLetter * (letters - LONG_WORD.free);
     this.#tokens += cost;
   }
 
@@ -157,13 +159,13 @@ class TokenScan {
     if (!isLetter(this.#kindAt(this.#at + 1))) return this.#countSignRun(0);
     const code = this.#text.charCodeAt(this.#at);
     this.#at += 1;
-    if (code !== backslash) {
-      return this.#countWord(isSeparator(code) ? separatorLead : otherSignLead);
+    if (code !== BACKSLASH) {
+      return this.#countWord(isSeparator(code) ? SEPARATOR_LEAD : OTHER_SIGN_LEAD);
     }
     // In JSON, a backslash and the letter after it are one escape, and a word may follow directly.
     this.#at += 1;
     this.#tokens += 1;
-    if (this.#kindAt(this.#at) === lower) this.#countWord(noLead);
+    if (this.#kindAt(this.#at) === LOWER) this.#countWord(NO_LEAD);
   }
 
   /**
@@ -180,34 +182,34 @@ class TokenScan {
       if (!isSign(kind)) break;
       const code = this.#text.charCodeAt(this.#at);
       repeated = code === lastCode ? repeated + 1 : 0;
-      cost += kind === wideSign ? 1.5 : repeated < 3 ? 1 : 0.02;
-      if (lastCode === comma && code === openBrace && codeBeforeLast === closeBrace) cost -= 2;
-      else if (code === quote && codeBeforeLast === colon && isOpening(lastCode)) cost -= 1;
-      else if (lastCode === openBracket && code === openBrace && codeBeforeLast !== colon) {
+      cost += kind === WIDE_SIGN ? 1.5 : repeated < 3 ? 1 : 0.02;
+      if (lastCode === COMMA && code === OPEN_BRACE && codeBeforeLast === CLOSE_BRACE) cost -= 2;
+      else if (code === QUOTE && codeBeforeLast === COLON && isOpening(lastCode)) cost -= 1;
+      else if (lastCode === OPEN_BRACKET && code === OPEN_BRACE && codeBeforeLast !== COLON) {
         cost += 1;
-      } else if (lastCode === closeBrace && code === closeBracket) cost += 1;
+      } else if (lastCode === CLOSE_BRACE && code === CLOSE_BRACKET) cost += 1;
       codeBeforeLast = lastCode;
       lastCode = code;
     }
     this.#tokens += cost <= 3 ? 1 : 0.55 * cost - 0.45;
-    if (this.#kindAt(this.#at) === lineEnd) this.#at = this.#endOf(lineEnd);
+    if (this.#kindAt(this.#at) === LINE_END) this.#at = this.#endOf(LINE_END);
   }
 
   /** Counts white space. Its last character belongs to the word or the signs that follow. */
   #countBlanks(): void {
     const start = this.#at;
-    this.#at = this.#endOf(blank);
+    this.#at = this.#endOf(BLANK);
     const nextKind = this.#kindAt(this.#at);
-    const isLead = nextKind !== digit && nextKind !== lineEnd && nextKind !== textEnd;
+    const isLead = nextKind !== DIGIT && nextKind !== LINE_END && nextKind !== TEXT_END;
     const separateCount = this.#at - start - (isLead ? 1 : 0);
-    if (separateCount > 0 && nextKind !== lineEnd) this.#tokens += 1 + separateCount / 128;
-    if (isLetter(nextKind)) this.#countWord(spaceLead);
+    if (separateCount > 0 && nextKind !== LINE_END) this.#tokens += 1 + separateCount / 128;
+    if (isLetter(nextKind)) this.#countWord(SPACE_LEAD);
     else if (isSign(nextKind)) this.#countSignRun(1);
   }
 
   #countDigits(): void {
     const start = this.#at;
-    this.#at = this.#endOf(digit);
+    this.#at = this.#endOf(DIGIT);
     if (isLetter(this.#kindAt(this.#at)) && this.#tryCountNoise(start)) return;
     this.#tokens += Math.ceil((this.#at - start) / 3);
   }
@@ -221,25 +223,25 @@ class TokenScan {
     let at = start;
     for (;; at += 1) {
       const kind = this.#kindAt(at);
-      if (kind === digit) digits += 1;
+      if (kind === DIGIT) digits += 1;
       else if (!isLetter(kind) && !isBase64Sign(this.#text.charCodeAt(at))) break;
       // Stop here, so that the total time stays linear.
-      if (at - start === noise.minChars && digits < noise.minDigits) return false;
+      if (at - start === NOISE.minChars && digits < NOISE.minDigits) return false;
     }
     const chars = at - start;
-    if (chars < noise.minChars) return false;
+    if (chars < NOISE.minChars) return false;
     this.#at = at;
-    this.#tokens += chars * (digits * 3 > chars ? noise.perHexChar : noise.perBase64Char);
+    this.#tokens += chars * (digits * 3 > chars ? NOISE.perHexChar : NOISE.perBase64Char);
     return true;
   }
 }
 
 function isLetter(kind: number): boolean {
-  return kind === lower || kind === upper || kind === accented;
+  return kind === LOWER || kind === UPPER || kind === ACCENTED;
 }
 
 function isSign(kind: number): boolean {
-  return kind === sign || kind === wideSign;
+  return kind === SIGN || kind === WIDE_SIGN;
 }
 
 /** Whether the character separates the parts of names: `_`, `-` or `.`. */
@@ -248,7 +250,7 @@ function isSeparator(code: number): boolean {
 }
 
 function isOpening(code: number): boolean {
-  return code === openBrace || code === openBracket;
+  return code === OPEN_BRACE || code === OPEN_BRACKET;
 }
 
 function isBase64Sign(code: number): boolean {
