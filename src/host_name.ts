@@ -10,7 +10,7 @@ const MAX_LENGTH = 64 * 1024;
 /**
  * Returns the host of a URL: normalized by the URL parser, without port and brackets, and without one dot at the end.
  *
- * @returns `undefined` if the text is no URL with a host, or if programs may differ about its host.
+ * @returns `undefined` if the text is not a URL with a host, or if programs may differ about its host.
  */
 export function hostOf(text: string): string | undefined {
   if (text.length > MAX_LENGTH) return undefined;

@@ -41,8 +41,8 @@ export class FileWatch {
   #options: WatchOptions | undefined;
   #debounceTimer: ReturnType<typeof setTimeout> | undefined;
   #pollTimer: ReturnType<typeof setTimeout> | undefined;
-  #firstEvent: number | undefined;
-  #lastEvent = NaN;
+  #firstEventAt: number | undefined;
+  #lastEventAt = NaN;
   #lastCheck: Promise<void> = Promise.resolve();
 
   /**
@@ -110,22 +110,22 @@ export class FileWatch {
   #onEvent(): void {
     // An event may arrive after the watch was stopped.
     if (this.#options === undefined) return;
-    this.#lastEvent = performance.now();
-    this.#firstEvent ??= this.#lastEvent;
+    this.#lastEventAt = performance.now();
+    this.#firstEventAt ??= this.#lastEventAt;
     // Many events share one timer: every write to a log in the same folder causes an event.
     this.#debounceTimer ??= setTimeout(() => this.#checkWhenQuiet(), DEBOUNCE_MS);
   }
 
   #checkWhenQuiet(): void {
     this.#debounceTimer = undefined;
-    if (this.#options === undefined || this.#firstEvent === undefined) return;
-    const due = Math.min(this.#lastEvent + DEBOUNCE_MS, this.#firstEvent + MAX_WAIT_MS);
-    const wait = due - performance.now();
-    if (wait > 0) {
-      this.#debounceTimer = setTimeout(() => this.#checkWhenQuiet(), wait);
+    if (this.#options === undefined || this.#firstEventAt === undefined) return;
+    const dueAt = Math.min(this.#lastEventAt + DEBOUNCE_MS, this.#firstEventAt + MAX_WAIT_MS);
+    const waitMs = dueAt - performance.now();
+    if (waitMs > 0) {
+      this.#debounceTimer = setTimeout(() => this.#checkWhenQuiet(), waitMs);
       return;
     }
-    this.#firstEvent = undefined;
+    this.#firstEventAt = undefined;
     void this.check();
   }
 

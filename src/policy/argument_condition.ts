@@ -132,9 +132,9 @@ function describeFault(
   }
   switch (key) {
     case "within":
-      return "it is no absolute path";
+      return "it is not an absolute path";
     case "host":
-      return "it is no URL with a host";
+      return "it is not a URL with a host";
     case "min":
     case "max":
       return "it is a string";

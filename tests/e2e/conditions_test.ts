@@ -78,7 +78,7 @@ Deno.test("conditions fence in the filesystem server", async (t) => {
         const relative = await gateway.expectRefusal("execute_tool", write("notes/a.txt"));
         assert.match(
           String(relative.message),
-          /path must be within \S+ \(it is no absolute path\)\.$/,
+          /path must be within \S+ \(it is not an absolute path\)\.$/,
         );
         assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["notes"]);
         const last = gateway.readAuditLog().filter(({ decision }) => decision === "DENY").at(-1);
