@@ -162,11 +162,8 @@ async function printAndCheckAuditLog(path: string): Promise<void> {
   print("\nThe audit log:");
   for (const { agent_id, operation, decision, server, tool, rule, latency_ms } of entries) {
     const request = [operation, server, tool].filter((part) => part !== undefined).join(" ");
-    print(
-      `  ${decision} ${agent_id}: ${request}${rule === undefined ? "" : ` by ${rule}`}, ${
-        latency_ms.toFixed(1)
-      } ms`,
-    );
+    const reason = rule === undefined ? "" : ` by ${rule}`;
+    print(`  ${decision} ${agent_id}: ${request}${reason}, ${latency_ms.toFixed(1)} ms`);
   }
   const decisions = entries.map(({ decision }) => decision);
   assert.deepEqual(decisions, ["ALLOW", "ALLOW", "ALLOW", "ALLOW", "DENY"]);
@@ -184,16 +181,9 @@ try {
   }
   const directTokens = await countWithoutGateway(folder);
   print("\nTokens of the agent's context used by tools, counted with a real tokenizer:");
-  print(
-    `  without the gateway, all definitions of both servers: ${
-      directTokens.toLocaleString("en")
-    } tokens`,
-  );
-  print(
-    `  with it, its three tools and the lookups of this run: ${
-      gatewayTokens.toLocaleString("en")
-    } tokens`,
-  );
+  const format = (tokens: number) => `${tokens.toLocaleString("en")} tokens`;
+  print(`  without the gateway, all definitions of both servers: ${format(directTokens)}`);
+  print(`  with it, its three tools and the lookups of this run: ${format(gatewayTokens)}`);
   print(
     `  saved: ${Math.round((1 - gatewayTokens / directTokens) * 100)} %; more servers save more`,
   );

@@ -70,9 +70,8 @@ export function auditLine(entry: AuditEntry): string {
   const { claimed_agent_id, address, phase, server, tool, uri, prompt, code, rule } = entry;
   const { latency_ms, downstream_ms, rounds, waited_ms, args_bytes, result_bytes, args, counts } =
     entry;
-  let line = `{"timestamp":${quote(entry.timestamp)},"agent_id":${
-    entry.agent_id === null ? "null" : quote(entry.agent_id)
-  }`;
+  const agentId = entry.agent_id === null ? "null" : quote(entry.agent_id);
+  let line = `{"timestamp":${quote(entry.timestamp)},"agent_id":${agentId}`;
   if (claimed_agent_id !== undefined) line += `,"claimed_agent_id":${quote(claimed_agent_id)}`;
   if (address !== undefined) line += `,"address":${quote(address)}`;
   line += `,"operation":${quote(entry.operation)},"decision":"${entry.decision}"`;
@@ -90,11 +89,10 @@ export function auditLine(entry: AuditEntry): string {
   const { session, request_id } = entry;
   if (session !== undefined) line += `,"session":${quote(session)}`;
   if (request_id !== undefined) {
-    line += `,"request_id":${
-      typeof request_id === "string"
-        ? quote(startOfText(request_id, MAX_REQUEST_ID_LENGTH))
-        : JSON.stringify(request_id)
-    }`;
+    const requestId = typeof request_id === "string"
+      ? quote(startOfText(request_id, MAX_REQUEST_ID_LENGTH))
+      : JSON.stringify(request_id);
+    line += `,"request_id":${requestId}`;
   }
   if (args_bytes !== undefined) line += `,"args_bytes":${args_bytes}`;
   if (result_bytes !== undefined) line += `,"result_bytes":${result_bytes}`;

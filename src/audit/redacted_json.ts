@@ -123,9 +123,8 @@ class Redactor {
     }
     const hidesValues = hasSecretName || this.#isCut;
     const texts = members.map(({ shownKey, value, mayBeSecretValue }) => {
-      return `${JSON.stringify(shownKey)}:${
-        mayBeSecretValue && hidesValues ? hideValue(value) : value
-      }`;
+      const shownValue = mayBeSecretValue && hidesValues ? hideValue(value) : value;
+      return `${JSON.stringify(shownKey)}:${shownValue}`;
     });
     if (this.#isCut) {
       texts.push(`${JSON.stringify(uniqueKey(ELLIPSIS, shownKeys))}:"${ELLIPSIS}"`);

@@ -177,9 +177,8 @@ function withAuditFiles(
     const [path = ""] = paths;
     if (onMissing !== undefined) return onMissing(path);
     throw new CommandError(
-      `There is no audit log at ${
-        paths.join(" or ")
-      }: no call has been recorded there yet; if the log is elsewhere, name its file`,
+      `There is no audit log at ${paths.join(" or ")}: no call has been recorded there yet; ` +
+        "if the log is elsewhere, name its file",
     );
   }
   stderr.write(`Audit log: ${files.paths.join(", ")}\n`);
@@ -283,9 +282,8 @@ function entryText(entry: ParsedEntry): string {
     : "";
   const caller = agent || address || "(none)";
   const head = escapeControls(`${timestamp} ${decision.padEnd(5)} ${caller} ${targetText(entry)}`);
-  return `${cutText(head, LINE_WIDTH - duration.length)}${duration}${
-    reason === "" ? "" : ` ${escapeControls(reason)}`
-  }\n`;
+  const line = `${cutText(head, LINE_WIDTH - duration.length)}${duration}`;
+  return `${line}${reason === "" ? "" : ` ${escapeControls(reason)}`}\n`;
 }
 
 /** Returns the tool of an operation, or else its name with the server, resource or prompt. */

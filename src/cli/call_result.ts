@@ -74,9 +74,8 @@ function blockText(block: Readonly<Record<string, unknown>>): string {
     case "resource": {
       const resource = fieldsOf(block["resource"]);
       if (typeof resource["text"] === "string") return resource["text"];
-      return `[resource ${resource["uri"]}, ${
-        decodedSize(resource["blob"])
-      } bytes; --json has them]`;
+      const size = decodedSize(resource["blob"]);
+      return `[resource ${resource["uri"]}, ${size} bytes; --json has them]`;
     }
     default:
       return JSON.stringify(block);
@@ -105,9 +104,8 @@ function refusalOf(fields: Readonly<Record<string, unknown>>): string | undefine
 function errorText(error: object): string {
   const { code, message, ...detailFields } = error as Readonly<Record<string, unknown>>;
   const details = Object.entries(detailFields).map(([name, value]) => {
-    return `\n${name}: ${
-      typeof value === "string" ? markFurtherLines(value) : JSON.stringify(value)
-    }`;
+    const text = typeof value === "string" ? markFurtherLines(value) : JSON.stringify(value);
+    return `\n${name}: ${text}`;
   });
   return `${code}: ${markFurtherLines(String(message))}${details.join("")}`;
 }

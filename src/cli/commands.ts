@@ -175,11 +175,8 @@ export async function parseAndRun(args: readonly string[]): Promise<number> {
       "help",
       "version",
     ]);
-    process.stderr.write(
-      `There is no command ${JSON.stringify(command)}${suggestion}${
-        suggestion === "" ? "; agent-mcp-gateway --help lists them" : ""
-      }\n`,
-    );
+    const hint = suggestion || "; agent-mcp-gateway --help lists them";
+    process.stderr.write(`There is no command ${JSON.stringify(command)}${hint}\n`);
     return USAGE_ERROR;
   }
   let isArgumentMissing = false;
@@ -263,9 +260,8 @@ function parserMessages(name: string, onMissingArgument: () => void): Applicatio
       if (error instanceof UnexpectedPositionalError && error.expectedCount === 0) {
         const flag = MEANT_FLAGS[name];
         const suggestion = flag === undefined ? "" : `; did you mean ${flag} ${error.input}?`;
-        return `${name} takes no argument ${JSON.stringify(error.input)}${
-          suggestion || `; see agent-mcp-gateway ${name} --help`
-        }`;
+        const hint = suggestion || `; see agent-mcp-gateway ${name} --help`;
+        return `${name} takes no argument ${JSON.stringify(error.input)}${hint}`;
       }
       return text_en.exceptionWhileParsingArguments.call(this, error, ansiColor);
     },

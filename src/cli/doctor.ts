@@ -128,10 +128,9 @@ function slowWarnings({ config, ms }: Probe, limitMs: number = Infinity): string
   if (ms <= limitMs) return [];
   const key = `${formatPath(["mcpServers", config.name])}.gateway.connect_timeout_ms`;
   return [
-    `it took ${formatSeconds(ms)} to start, and agents' calls wait for ${
-      formatSeconds(limitMs)
-    } at most. If it ` +
-    `was downloaded just now, the next start is faster; otherwise raise ${key}`,
+    `it took ${formatSeconds(ms)} to start, and agents' calls wait for at most ` +
+    `${formatSeconds(limitMs)}. If it was downloaded just now, the next start is faster; ` +
+    `otherwise raise ${key}`,
   ];
 }
 
@@ -173,9 +172,8 @@ function reportText(
       lines.push(escapeControls(`Fix: ${error.fix}`));
     }
     if (lines.length === 0) return "";
-    return `\n${escapeControls(server)}\n${
-      lines.map((line) => paragraph(line, style, "  ")).join("")
-    }`;
+    const paragraphs = lines.map((line) => paragraph(line, style, "  "));
+    return `\n${escapeControls(server)}\n${paragraphs.join("")}`;
   });
   return table({ columns, rows }, style) + details.join("");
 }

@@ -122,10 +122,8 @@ function withoutComma(path: string): string {
 /** Returns notes about paths with a comma, for which the permission is broader than necessary. */
 function noteCommas({ read, write }: NeededPermissions): string[] {
   return [...new Set([...read, ...write])].filter((path) => path.includes(",")).map((path) => {
-    return `Deno's flags cannot contain the comma in ${path}, so all of ${
-      withoutComma(path)
-    } is allowed. ` +
-      "Move it to a path without a comma.";
+    return `Deno's flags cannot contain the comma in ${path}, so all of ${withoutComma(path)} ` +
+      "is allowed. Move it to a path without a comma.";
   });
 }
 

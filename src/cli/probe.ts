@@ -118,9 +118,7 @@ export class Probes {
         createServerAuth(config, { pending, isInteractive: false, log }),
     };
     this.servers = new Map(
-      [...configuration.servers].map((
-        [name, config],
-      ) => {
+      Array.from(configuration.servers, ([name, config]) => {
         // Catalogs are remembered by the entry as it is.
         const entry = catalogs === undefined ? configForDownload(config) : config;
         return [name, new DownstreamServer(entry, context)];

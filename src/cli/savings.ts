@@ -242,10 +242,8 @@ function savingsText(
     `through the gateway, the signatures of a server's tools, one full schema, and a call. The sum ` +
     `contains one task on an average server and saves ${saved_percent} %; a task on the most expensive ` +
     `server takes ${formatCount(gateway_max)} tokens and saves ${saved_percent_min} %. ` +
-    `With --face direct, the definitions take ${
-      formatCount(direct_face)
-    } tokens in a client that loads ` +
-    `them all at the start.`;
+    `With --face direct, the definitions take ${formatCount(direct_face)} tokens in a client ` +
+    `that loads them all at the start.`;
   const columns = [
     { title: "SERVER" },
     numberColumn("TOOLS"),

@@ -93,10 +93,8 @@ function readFile({ kind, path, displayPath }: FolderFile): { text: string; summ
     // A person can trust only what they see, so nothing is cut or redacted.
     if (entry.length > MAX_ENTRY_LENGTH) {
       throw new CommandError(
-        `${displayPath}: the entry ${
-          JSON.stringify(name)
-        } is too long to be shown, so it cannot be ` +
-          "trusted; shorten it, or name the file with a flag",
+        `${displayPath}: the entry ${JSON.stringify(name)} is too long to be shown, so it ` +
+          "cannot be trusted; shorten it, or name the file with a flag",
       );
     }
     lines.push(path.length === 1 ? `${name}: ${entry}` : `  ${name}: ${entry}`);

@@ -173,8 +173,7 @@ function summarize({ checked, errors, warnings }: Problems): string {
     return `${pluralize(errors.length, "error")}${warningCount}`;
   }
   const { servers, rules } = configuration;
-  return `${files.mcpConfig.displayPath}: ${pluralize(servers.size, "server")}; ` +
-    `${files.rules.displayPath}: ${
-      pluralize(rules.agents.size, "agent")
-    }; no errors${warningCount}`;
+  const serverCount = `${files.mcpConfig.displayPath}: ${pluralize(servers.size, "server")}`;
+  const agentCount = `${files.rules.displayPath}: ${pluralize(rules.agents.size, "agent")}`;
+  return `${serverCount}; ${agentCount}; no errors${warningCount}`;
 }

@@ -140,9 +140,9 @@ function checkWith(
   }
   const configuration: Configuration = {
     servers: new Map(
-      loadedServers.filter(({ isSelfReference }) => !isSelfReference).map((
-        { server },
-      ) => [server.name, server]),
+      loadedServers.flatMap(({ server, isSelfReference }) => {
+        return isSelfReference ? [] : [[server.name, server]];
+      }),
     ),
     unavailableReasons: knownServers?.unavailableReasons ?? new Map(),
     rules: buildRules(rules.file),

@@ -16,9 +16,8 @@ export function suggestCorrection(given: string, names: Iterable<string>): strin
   const fault = findNameFault(given);
   if (fault !== undefined) {
     const correction = lookalike?.name ?? fault.correctedName;
-    return `; the name ${fault.description}${
-      correction === "" ? "" : `: write ${quoteName(correction)}`
-    }`;
+    const advice = correction === "" ? "" : `: write ${quoteName(correction)}`;
+    return `; the name ${fault.description}${advice}`;
   }
   if (/[*?]/.test(given)) {
     const { matches } = compilePattern(given.toLowerCase());

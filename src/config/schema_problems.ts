@@ -63,9 +63,8 @@ function describeActualValue(issue: Issue, node: Node): string {
   if (node.type === "number" && isNumeric) return `, found ${node.value}`;
   if (node.type === "boolean") return `, found ${node.value}`;
   if (issue.code === "invalid_value" && node.type === "string" && node.value.length <= 40) {
-    return `, found ${JSON.stringify(node.value)}${
-      didYouMean(node.value, issue.values.map(String))
-    }`;
+    const hint = didYouMean(node.value, issue.values.map(String));
+    return `, found ${JSON.stringify(node.value)}${hint}`;
   }
   // A string that fails a test has the right type, so "found a string" would not help.
   return issue.code === "custom" ? "" : `, found ${TYPE_NAMES.get(node.type) ?? node.type}`;

@@ -33,9 +33,8 @@ export function warnUnknownVariables(
   return ours.flatMap((name) => {
     const isKnown = known.has(windows ? name.toUpperCase() : name);
     if (isKnown || !isProbablyOurs(name, known)) return [];
-    const message = `the gateway does not know this variable and ignores it${
-      didYouMean(name, known)
-    }`;
+    const hint = didYouMean(name, known);
+    const message = `the gateway does not know this variable and ignores it${hint}`;
     return [problemWithoutPosition(message, { path: name })];
   });
 }

@@ -58,8 +58,6 @@ function describeForeignEntry(
   const trustedOwners = new Set([0, userId, infoAt("/")?.uid]);
   const foreign = entries.findLast(({ info: { uid } }) => uid !== null && !trustedOwners.has(uid));
   if (foreign === undefined) return undefined;
-  return `${
-    JSON.stringify(foreign.path)
-  } belongs to another user, who can therefore start programs ` +
-    "as you or change who may call what; use a file of your own in a folder of your own";
+  return `${JSON.stringify(foreign.path)} belongs to another user, who can therefore start ` +
+    "programs as you or change who may call what; use a file of your own in a folder of your own";
 }

@@ -38,10 +38,8 @@ export function resolveAgent(agentId: string | undefined, identity: IdentityCont
   if (claimedAgent !== undefined && !isAgentId(claimedAgent)) {
     return identityError(
       "INVALID_AGENT_ID",
-      `agent_id ${
-        quote(claimedAgent)
-      } is malformed: it takes 1 to 128 letters, digits, "-", "_" or ".". ` +
-        "Call again with the agent_id that you were given.",
+      `agent_id ${quote(claimedAgent)} is malformed: it takes 1 to 128 letters, digits, ` +
+        '"-", "_" or ".". Call again with the agent_id that you were given.',
     );
   }
   if (identity.bound !== undefined) return resolveBound(claimedAgent, identity.bound, identity);

@@ -41,9 +41,7 @@ export async function hashOf(content: Uint8Array<ArrayBuffer> | string): Promise
 export function backupPath(path: string, now: Date): string {
   const twoDigits = (value: number) => String(value).padStart(2, "0");
   const day = `${now.getFullYear()}${twoDigits(now.getMonth() + 1)}${twoDigits(now.getDate())}`;
-  const time = `${twoDigits(now.getHours())}${twoDigits(now.getMinutes())}${
-    twoDigits(now.getSeconds())
-  }`;
+  const time = [now.getHours(), now.getMinutes(), now.getSeconds()].map(twoDigits).join("");
   const preferred = `${path}.backup-${day}-${time}`;
   let candidate = preferred;
   for (let number = 2; isThere(candidate); number++) candidate = `${preferred}-${number}`;

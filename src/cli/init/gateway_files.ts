@@ -102,9 +102,8 @@ export function serversText(
   });
   const members = blocks.length > 0 ? `${blocks.join(",\n")}\n` : allowsComments ? EXAMPLE : "";
   const list = members === "" ? "{}" : `{\n${members}  }`;
-  return `${allowsComments ? SERVERS_HEAD : ""}{\n${
-    schemaLine(schema)
-  }  "mcpServers": ${list}\n}\n`;
+  const head = allowsComments ? SERVERS_HEAD : "";
+  return `${head}{\n${schemaLine(schema)}  "mcpServers": ${list}\n}\n`;
 }
 
 /** Formats JSON, with all lines but the first indented by four columns. */
@@ -155,9 +154,8 @@ export function rulesText(
   const blocks = agents.map((agent) => {
     return `    ${JSON.stringify(agent.name)}: ${indented(agentRules(agent, denied))}`;
   });
-  return `${RULES_HEAD}{\n${schemaLine(schema)}  "agents": {\n${AGENTS}${
-    blocks.join(",\n")
-  }\n  },\n` +
+  const agentsText = `${AGENTS}${blocks.join(",\n")}`;
+  return `${RULES_HEAD}{\n${schemaLine(schema)}  "agents": {\n${agentsText}\n  },\n` +
     `  "defaults": {\n${DEFAULTS}    "deny_on_missing_agent": true\n  }\n}\n`;
 }
 

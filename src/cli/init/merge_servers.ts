@@ -106,9 +106,8 @@ export function scopeLines(servers: readonly OfferedServer[]): string[] {
   return [...byProject].filter(([project]) => project !== undefined).map(([project, group]) => {
     const [was, it] = group.length === 1 ? ["was", "it"] : ["were", "them"];
     const names = group.map(({ name }) => escapeControls(name)).join(", ");
-    return `${names} ${was} for the project ${
-      escapeControls(String(project))
-    } only. The gateway offers ${it} in ` +
+    const shownProject = escapeControls(String(project));
+    return `${names} ${was} for the project ${shownProject} only. The gateway offers ${it} in ` +
       "every project where it is used, to each agent that the rules allow";
   });
 }

@@ -34,9 +34,8 @@ export function addToken(
   const node = document.findNode(["agents", agent]);
   if (node === undefined) {
     const suggestion = didYouMean(agent, rules.agents.keys());
-    const message = `there is no agent ${
-      JSON.stringify(agent)
-    } in the rules${suggestion}: add it first`;
+    const quotedAgent = JSON.stringify(agent);
+    const message = `there is no agent ${quotedAgent} in the rules${suggestion}: add it first`;
     throw new ConfigError([document.createProblem(["agents"], message)]);
   }
   const entry = expires === undefined
@@ -88,18 +87,16 @@ function appendMember(text: string, container: Node, member: string): string {
     const needsSpaceAfter = type === "object" && gap === "" && last === undefined;
     const needsSpaceBefore = last !== undefined || type === "object" || gap.trim() !== "";
     const before = (last !== undefined && !hasComma ? "," : "") + (needsSpaceBefore ? " " : "");
-    return `${text.slice(0, at)}${before}${member}${trailingComma}${
-      needsSpaceAfter ? " " : ""
-    }${tail}`;
+    const after = trailingComma + (needsSpaceAfter ? " " : "");
+    return `${text.slice(0, at)}${before}${member}${after}${tail}`;
   }
   const lineEnd = text.includes("\r\n") ? "\r\n" : "\n";
   const memberIndent = last === undefined ? undefined : findIndent(text, last.offset);
   const indent = memberIndent ?? (getLineIndent(text, offset) + detectIndentUnit(text));
   // The comma directly follows the last member: after a comment, it would be part of it.
   const comma = last === undefined || hasComma ? "" : ",";
-  return `${text.slice(0, start)}${comma}${
-    text.slice(start, at)
-  }${lineEnd}${indent}${member}${trailingComma}${tail}`;
+  const head = `${text.slice(0, start)}${comma}${text.slice(start, at)}`;
+  return `${head}${lineEnd}${indent}${member}${trailingComma}${tail}`;
 }
 
 /** Returns the indentation of a node that is the first on its line; otherwise undefined. */

@@ -73,9 +73,8 @@ const RUNNER_FAILURES: readonly FailurePattern[] = [
       /npm (?:error|ERR!).*\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ERR_SOCKET_TIMEOUT|FETCH_ERROR|ENOTCACHED|ENETUNREACH|EHOSTUNREACH|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_GET_ISSUER_CERT_LOCALLY)\b/,
     kind: "registry-unreachable",
     describe: ([, code], { program, packageName }) => ({
-      message: `${program} could not download ${packageName}: ${
-        registryOf(program)
-      } did not answer (${code})`,
+      message: `${program} could not download ${packageName}: ` +
+        `${registryOf(program)} did not answer (${code})`,
       fix: registryFix(program),
     }),
   },
@@ -106,14 +105,12 @@ const RUNNER_FAILURES: readonly FailurePattern[] = [
     describe: ([, ofUv, ofPip], { program, packageName, argsPath }) => {
       const name = ofUv ?? ofPip ?? packageName;
       return {
-        message: `there is no package ${name} in ${
-          registryOf(program)
-        }, or you have no access to it`,
+        message: `there is no package ${name} in ${registryOf(program)}, ` +
+          "or you have no access to it",
         fix: isPython(program)
           ? `Correct the name in ${argsPath}: https://pypi.org/search/?q=${name} finds packages`
-          : `Correct the name in ${argsPath}: \`npm search ${
-            name.replace(/^@[^/]+\//, "")
-          }\` finds packages; for a private package, log in first (npm login)`,
+          : `Correct the name in ${argsPath}: \`npm search ${name.replace(/^@[^/]+\//, "")}\` ` +
+            "finds packages; for a private package, log in first (npm login)",
       };
     },
   },
@@ -222,9 +219,8 @@ const RUNTIME_FAILURES: readonly FailurePattern[] = [
     describe: ([, module], { program, argsPath }) => ({
       message: `${program} has no module ${module}`,
       fix: `Install it (${program} -m pip install PACKAGE), or write the path of the Python ` +
-        `that has it, such as /path/to/.venv/bin/python, into ${
-          argsPath.replace(/args$/, "command")
-        }`,
+        "that has it, such as /path/to/.venv/bin/python, into " +
+        argsPath.replace(/args$/, "command"),
     }),
   },
 ];

@@ -185,10 +185,8 @@ export function readMembers<N extends MemberName>(
   for (const name of required) {
     if (members[name] !== undefined) continue;
     const actual = describeInvalidValue(name, body[name], config);
-    const message = `${errorPrefix}: ${name} is ${actual} and must be ${
-      TYPE_DESCRIPTIONS[MEMBERS[name]]
-    }.`;
-    throw new LoginFailure(message);
+    const expected = TYPE_DESCRIPTIONS[MEMBERS[name]];
+    throw new LoginFailure(`${errorPrefix}: ${name} is ${actual} and must be ${expected}.`);
   }
   return members as MembersWith<N>;
 }
@@ -229,15 +227,12 @@ export function createRefusalError(
 ): LoginFailure {
   const { error: code, error_description: description } = readValidMembers(response.body ?? {});
   if (code === undefined) {
-    const message = `its authorization server sent an unusable response when asked ${purpose}: ${
-      describeResponse(response, config)
-    }.`;
-    return new LoginFailure(message);
+    const message = `its authorization server sent an unusable response when asked ${purpose}`;
+    return new LoginFailure(`${message}: ${describeResponse(response, config)}.`);
   }
   const detail = description === undefined ? "" : `: ${quoteServerText(description, config)}`;
-  const message = `its authorization server refused ${purpose}, ${
-    quoteServerText(code, config)
-  }${detail}.`;
+  const quotedCode = quoteServerText(code, config);
+  const message = `its authorization server refused ${purpose}, ${quotedCode}${detail}.`;
   return new LoginFailure(message, { code });
 }
 
@@ -247,9 +242,8 @@ export function describeResponse(
   config: ServerConfig,
 ): string {
   if (redirect !== undefined) {
-    return `HTTP ${status}, a redirect to ${
-      quoteServerText(redirect, config)
-    }, which was not followed`;
+    const target = quoteServerText(redirect, config);
+    return `HTTP ${status}, a redirect to ${target}, which was not followed`;
   }
   // Authorization servers respond in JSON, so any markup is an HTML page or a part of one.
   if (contentType === "text/html" || /^\s*</.test(text)) return `HTTP ${status} with a web page`;

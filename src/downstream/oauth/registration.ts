@@ -94,9 +94,8 @@ async function registerClient(
   const { registration_endpoint: endpoint } = metadata;
   if (endpoint === undefined) {
     const issuer = quoteServerText(metadata.issuer, config);
-    const message = `its authorization server ${issuer} does not register clients. ${
-      describeManualRegistration(authorizationServer)
-    }`;
+    const message = `its authorization server ${issuer} does not register clients. ` +
+      describeManualRegistration(authorizationServer);
     throw new LoginFailure(message, { canRetry: false });
   }
   const method = chooseAuthenticationMethod(metadata.token_endpoint_auth_methods_supported);

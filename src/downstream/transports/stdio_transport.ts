@@ -188,9 +188,8 @@ function spawn(
     });
   } catch (error) {
     const cause = explainStartFailure(error, { connection, env });
-    const message = `Server "${config.name}" is not available: ${
-      redactExcerpt(cause.message, config)
-    }.`;
+    const reason = redactExcerpt(cause.message, config);
+    const message = `Server "${config.name}" is not available: ${reason}.`;
     throw new DownstreamError("SERVER_UNAVAILABLE", config.name, message, { cause });
   }
 }

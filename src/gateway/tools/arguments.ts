@@ -91,9 +91,8 @@ function checkValue(schema: ArgumentSchema, value: unknown): string | undefined 
     case "integer":
       return isInRange(value, schema)
         ? undefined
-        : `must be a whole number from ${schema.minimum ?? 0} to ${MAX_INTEGER}, not ${
-          typeof value === "number" ? value : describeType(value)
-        }`;
+        : `must be a whole number from ${schema.minimum ?? 0} to ${MAX_INTEGER}, not ` +
+          (typeof value === "number" ? value : describeType(value));
     case "object":
       return undefined;
   }

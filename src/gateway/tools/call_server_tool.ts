@@ -243,9 +243,8 @@ function withSchemaHelp(
   const schemaErrors = findSchemaErrors(tool, args);
   if (schemaErrors.length === 0) return unchanged;
   const schema = schemaText(tool);
-  const hint = `In ${words.args}, ${
-    schemaErrors.join("; ")
-  }. If this is the cause, correct ${words.args} and call again.`;
+  const hint = `In ${words.args}, ${schemaErrors.join("; ")}. ` +
+    `If this is the cause, correct ${words.args} and call again.`;
   const help = schema === undefined
     ? JSON.stringify({ hint: `${hint} ${words.longSchema}` })
     : `{"hint":${JSON.stringify(hint)},"inputSchema":${schema}}`;

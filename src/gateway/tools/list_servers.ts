@@ -23,9 +23,8 @@ export const listServers: LocalTool = {
     const configs = allowedServers(agent, { policy, serverConfigs });
     const undescribed = configs.filter(({ description }) => description === undefined);
     await loadRememberedCatalogs(undescribed, { servers, capabilities });
-    const list = withDescriptions(configs, { servers, capabilities }).map((
-      { name, description, publicInfo },
-    ) => ({
+    const described = withDescriptions(configs, { servers, capabilities });
+    const list = described.map(({ name, description, publicInfo }) => ({
       name,
       ...(description === undefined ? {} : { description }),
       ...(args.include_metadata === true ? publicInfo : {}),
