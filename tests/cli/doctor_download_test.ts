@@ -73,7 +73,7 @@ Deno.test({
     assert.equal(packageReport.ok, true, stdout);
     assert.match(
       packageReport.warnings[0],
-      /^it took \d+\.\d\d s to start, and agents' calls wait for 0\.30 s at most\. .*raise mcpServers\.package\.gateway\.connect_timeout_ms$/,
+      /^it took \d+\.\d\d s to start, and agents' calls wait for at most 0\.30 s\. .*raise mcpServers\.package\.gateway\.connect_timeout_ms$/,
     );
     assert.equal(programReport.error.kind, "too-slow");
     assert.match(stderr, /^packages may be downloading \(120 s at most each\)$/m);
