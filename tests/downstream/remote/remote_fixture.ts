@@ -25,6 +25,7 @@ export function createRemoteFixture(
         ...context,
         processes,
         authorization,
+        memory: others.memory?.share("server files"),
       }),
     close: () => processes.close(),
     // Most tests count the requests of earlier revisions.
