@@ -45,6 +45,8 @@ export interface CatalogRecallOptions {
   readonly lists: ServerLists;
   /** The server's sessions. */
   readonly pool: SessionPool;
+  /** Returns when the server was asked which revision it speaks, if a session has found that out. */
+  readonly probedAt: () => number | undefined;
   /** Returns the memory for recalled lists; `undefined` if it is not limited. */
   readonly memory: () => Budget | undefined;
   /** Receives failures to renew a catalog, at debug level. */
@@ -107,6 +109,12 @@ export class CatalogRecall {
     if (head !== undefined) return this.#setHead(capabilitiesKey, head);
     return store.readHead(config, capabilitiesKey).catch(() => undefined)
       .then((found) => this.#setHead(capabilitiesKey, found));
+  }
+
+  /** Returns the summary of a catalog, once it has been read. */
+  async recalledHead(capabilitiesKey: string): Promise<NewCatalog["head"] | undefined> {
+    await this.recallHead(capabilitiesKey);
+    return this.head(capabilitiesKey);
   }
 
   /** Recalls a catalog to use it; `undefined` when that is done. One that is too old is renewed in the background. */
@@ -344,7 +352,9 @@ export class CatalogRecall {
   ): Promise<boolean> {
     const { store, config } = this.#options;
     const { head, lists } = known;
-    const isEqual = LIST_KINDS.every((kind) => lists[kind] === accepted[kind]);
+    const probedAt = this.#options.probedAt();
+    const isEqual = LIST_KINDS.every((kind) => lists[kind] === accepted[kind]) &&
+      head?.probedAt === probedAt;
     const isFresh = head !== undefined && Date.now() - head.readAt < REWRITE_MS;
     if (isEqual && isFresh) return true;
     const description = describeServer(info);
@@ -352,6 +362,7 @@ export class CatalogRecall {
     known.head = {
       readAt: Date.now(),
       capabilities: capabilitiesKey,
+      ...(probedAt === undefined ? {} : { probedAt }),
       ...(description === undefined ? {} : { description }),
       info: factsOf(info),
     };

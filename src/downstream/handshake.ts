@@ -3,23 +3,20 @@ import type { Peer } from "../jsonrpc/mod.ts";
 import { withDeadline } from "../within.ts";
 import type { ClientCapabilities } from "./caller.ts";
 import type { RevisionFinding } from "./known_revision.ts";
-import { type OpenedServer, openServer, type ServerNotification } from "./revisions/mod.ts";
+import { type OpenedServer, type OpenOptions, openServer } from "./revisions/mod.ts";
 import { type Transport, transportKind } from "./transports/mod.ts";
 
 /** Options of a handshake. */
-export interface HandshakeOptions {
+export interface HandshakeOptions
+  extends Pick<OpenOptions, "version" | "onListsChanged" | "onResourceUpdated"> {
   /** The server's entry. */
   readonly config: ServerConfig;
   /** The connection. */
   readonly transport: Transport;
   /** The capabilities that are declared to the server. */
   readonly declared: ClientCapabilities;
-  /** The gateway's version. */
-  readonly version: string;
   /** The revision that the server is known to speak; `undefined` if it has to be probed. */
   readonly known: RevisionFinding | undefined;
-  /** Receives the notifications that the codec derives from the server's messages. */
-  readonly onNotification: (notification: ServerNotification) => void;
 }
 
 /**
@@ -30,7 +27,8 @@ export interface HandshakeOptions {
  */
 export function shakeHands(
   peer: Peer,
-  { config, transport, declared, version, known, onNotification }: HandshakeOptions,
+  { config, transport, declared, known, version, onListsChanged, onResourceUpdated }:
+    HandshakeOptions,
 ): Promise<OpenedServer> {
   const { name: server, options: { connectTimeoutMs, protocol = "auto" }, connection } = config;
   const { mayBeStateless, network } = transportKind(connection);
@@ -45,7 +43,8 @@ export function shakeHands(
       protocol: mayBeStateless ? protocol : "legacy",
       knownRevision: known?.revision,
       isHttp: network === "tcp",
-      onNotification,
+      onListsChanged,
+      onResourceUpdated,
     });
   });
 }

@@ -1,3 +1,5 @@
+import { STATELESS_REVISION } from "../revisions.ts";
+import type { CatalogHead } from "./remembered/mod.ts";
 import { type ServerInfo, WrongRevision } from "./revisions/mod.ts";
 
 /** Time for which a server's revision is remembered, in milliseconds: the server may be updated. */
@@ -11,13 +13,10 @@ export interface RevisionFinding {
   readonly probedAt: number;
 }
 
-/** The file that remembers a server's revision. */
-export interface RevisionFile {
-  /** Reads the file; `undefined` if that need not be awaited. Never rejects. */
-  recall(capabilitiesKey: string): Promise<void> | undefined;
-  /** Returns what was found out, once the file was read. */
-  find(capabilitiesKey: string): Partial<RevisionFinding> | undefined;
-}
+/** Returns the summary of the catalog for a key of declared capabilities, if the catalog is remembered. */
+type RecallHead = (capabilitiesKey: string) =>
+  | Promise<Pick<CatalogHead, "info" | "probedAt"> | undefined>
+  | undefined;
 
 /** Returns the revision to assume for a connection; `undefined` if the server has to be probed. */
 export type FindRevision = () =>
@@ -27,22 +26,18 @@ export type FindRevision = () =>
 
 /** Which revision a server speaks, as far as an earlier session has found out. */
 export class KnownRevision {
-  readonly #file: RevisionFile | undefined;
+  readonly #recallHead: RecallHead;
   #finding: RevisionFinding | undefined;
   #isForgotten = false;
 
-  /** @param file Remembers the findings of earlier gateways; `undefined` if nothing is remembered. */
-  constructor(file: RevisionFile | undefined) {
-    this.#file = file;
+  /** @param recallHead Returns what an earlier gateway has found out. */
+  constructor(recallHead: RecallHead) {
+    this.#recallHead = recallHead;
   }
 
   /** Returns the finding for sessions with a key of declared capabilities, unless it is too old. */
   async find(capabilitiesKey: string): Promise<RevisionFinding | undefined> {
-    if (this.#finding === undefined && !this.#isForgotten) {
-      await this.#file?.recall(capabilitiesKey);
-    }
-    const remembered = this.#isForgotten ? undefined : this.#file?.find(capabilitiesKey);
-    const { revision, probedAt } = this.#finding ?? remembered ?? {};
+    const { revision, probedAt } = this.#finding ?? await this.#recall(capabilitiesKey) ?? {};
     if (revision === undefined || probedAt === undefined) return undefined;
     const ageMs = Date.now() - probedAt;
     return ageMs >= 0 && ageMs < MAX_AGE_MS ? { revision, probedAt } : undefined;
@@ -74,7 +69,9 @@ export class KnownRevision {
       });
     }
     const { revision } = info;
-    this.#finding = assumed?.revision === revision ? assumed : { revision, probedAt: Date.now() };
+    const isConfirmed = assumed !== undefined && isStateless(assumed) === isStateless(info);
+    const probedAt = isConfirmed ? assumed?.probedAt : undefined;
+    this.#finding = { revision, probedAt: probedAt ?? Date.now() };
     return info;
   }
 
@@ -82,4 +79,16 @@ export class KnownRevision {
   get probedAt(): number | undefined {
     return this.#finding?.probedAt;
   }
+
+  async #recall(capabilitiesKey: string): Promise<Partial<RevisionFinding> | undefined> {
+    if (this.#isForgotten) return undefined;
+    const head = await this.#recallHead(capabilitiesKey);
+    const revision = head?.info.revision;
+    if (head?.probedAt === undefined || typeof revision !== "string") return undefined;
+    return { revision, probedAt: head.probedAt };
+  }
+}
+
+function isStateless({ revision }: Pick<ServerInfo, "revision">): boolean {
+  return revision === STATELESS_REVISION;
 }

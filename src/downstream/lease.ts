@@ -23,6 +23,7 @@ import type {
 } from "./invocation.ts";
 import { markFailure, startSpan } from "./invocation_span.ts";
 import type { PooledSession, SessionPool } from "./pool.ts";
+import { explainUnforwarded } from "./missing_capability.ts";
 import { remoteFailureBehind } from "./remote_failure.ts";
 import type { ServerInfo } from "./revisions/mod.ts";
 import type { Session } from "./session.ts";
@@ -252,6 +253,11 @@ export class Lease implements Disposable {
         server: session.server,
       });
       markFailure(span, { reply, isToolError });
+      const { capabilities } = this.#options.caller;
+      const unforwarded = reply.ok
+        ? undefined
+        : explainUnforwarded(reply.error, { session, capabilities });
+      if (unforwarded !== undefined) throw unforwarded;
       const urlInputError = !reply.ok && "elicitation" in session.declared
         ? codec.decodeLinksError(reply.error, session.server)
         : undefined;

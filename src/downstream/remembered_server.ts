@@ -10,7 +10,7 @@ import { NO_OWNER } from "./transports/mod.ts";
 /** Creates the recall of a server's catalogs; `undefined` if nothing is remembered. */
 export function createCatalogRecall(
   { catalogs: store, memoryOf, log }: Pick<ServerContext, "catalogs" | "memoryOf" | "log">,
-  server: Pick<CatalogRecallOptions, "config" | "lists" | "pool">,
+  server: Pick<CatalogRecallOptions, "config" | "lists" | "pool" | "probedAt">,
 ): CatalogRecall | undefined {
   const memory = () => memoryOf?.(server.config.name, NO_OWNER);
   return store && new CatalogRecall({ ...server, store, memory, log });

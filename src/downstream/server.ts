@@ -97,8 +97,14 @@ export class DownstreamServer {
       start: (request, onEnded) => this.#startSession(request, onEnded),
     });
     const remembering = { config, lists: this.#lists, capabilityKeys: this.#capabilityKeys };
-    this.#catalogs = createCatalogRecall(context, { ...remembering, pool: this.#pool });
-    this.#knownRevision = new KnownRevision(undefined);
+    this.#knownRevision = new KnownRevision((capabilitiesKey) =>
+      this.#catalogs?.recalledHead(capabilitiesKey)
+    );
+    this.#catalogs = createCatalogRecall(context, {
+      ...remembering,
+      pool: this.#pool,
+      probedAt: () => this.#knownRevision.probedAt,
+    });
     this.remembered = new RememberedServer({ ...remembering, catalogs: this.#catalogs });
     this.#health.onLoginNeeded = () => void this.#catalogs?.forget();
     this.#sessionCheck = new SessionCheck({

@@ -298,7 +298,6 @@ export class Session {
   }
 
   async #connect(findRevision: FindRevision): Promise<ServerInfo> {
-    const { config, version } = this.#options;
     this.#refuseIfEnded();
     this.#endedEarly = false;
     const transport = await this.#connection.open();
@@ -307,14 +306,9 @@ export class Session {
     this.#peer = peer;
     transport.exited?.then(() => this.#examineOrphan(peer));
     try {
-      const { codec, info } = await shakeHands(peer, {
-        config,
-        transport,
-        declared: this.declared,
-        version,
-        known: await findRevision(),
-        onNotification: () => {},
-      });
+      const known = await findRevision();
+      const options = { ...this.#options, transport, declared: this.declared, known };
+      const { codec, info } = await shakeHands(peer, options);
       // The connection may have ended in the same tick as the handshake; nothing reports that later.
       if (this.#endedEarly) throw new ChannelClosed("The connection ended after the handshake");
       this.#codec = codec;

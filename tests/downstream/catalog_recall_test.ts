@@ -49,7 +49,15 @@ Deno.test("[catalogs.announced] changes that are announced to clients with diffe
   });
   const lists = new ServerLists({ server: CONFIG.name, log });
   const memory = () => undefined;
-  const recall = new CatalogRecall({ config: CONFIG, store, lists, pool: POOL, memory, log });
+  const recall = new CatalogRecall({
+    config: CONFIG,
+    store,
+    lists,
+    pool: POOL,
+    memory,
+    log,
+    probedAt: () => undefined,
+  });
   const sessions = [new ListedSession(), new ListedSession()] as const;
   const owners = [ownerOf(sessions[0], "{}"), ownerOf(sessions[1], '{"roots":{}}')];
   for (const owner of owners) await recall.read(owner);

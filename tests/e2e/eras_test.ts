@@ -11,9 +11,9 @@ const CELLS: Readonly<Record<Era, Readonly<Record<Era, Cell>>>> = {
 /** Beginnings of the titles of features that do not work yet, by cell and transport of the server. */
 const PENDING: Readonly<Record<Cell, Readonly<Record<TransportKind, readonly string[]>>>> = {
   A: { stdio: [], http: [] },
-  B: { stdio: [], http: [""] },
+  B: { stdio: [], http: [] },
   C: { stdio: [], http: [] },
-  D: { stdio: ["[eras.lacking]"], http: [""] },
+  D: { stdio: [], http: [] },
 };
 
 /** Connects a client of an era. */

@@ -145,6 +145,7 @@ class ListBuilder {
   readonly #quote: FetchListOptions["quote"];
   readonly #maxNameLength: number;
   readonly #memory: ListMemory;
+  #ttlMs: number | undefined;
   #leftOutCount = 0;
   #textLength = 0;
 
@@ -187,9 +188,10 @@ class ListBuilder {
 
   /** Adds the items of a page that can be used, and notes the items that cannot be used. */
   addPage(
-    { names, definitions, definitionTexts, problems }: ItemPage,
+    { names, definitions, definitionTexts, problems, ttlMs }: ItemPage,
     pageNumber: number,
   ): void {
+    if (ttlMs !== undefined) this.#ttlMs = Math.min(ttlMs, this.#ttlMs ?? Infinity);
     for (const [index, definition] of definitions.entries()) {
       const name = names[index];
       const text = new JsonText(definitionTexts[index] ?? "null");
@@ -229,6 +231,7 @@ class ListBuilder {
     return new ItemList([...this.#items.values()], {
       ...notes,
       leftOut,
+      ttlMs: this.#ttlMs,
       memory: this.#memory,
     });
   }

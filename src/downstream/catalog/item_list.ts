@@ -61,6 +61,8 @@ export interface ListNotes {
   readonly completeness?: ItemList["completeness"];
   /** Items that were left out, and why. */
   readonly leftOut?: readonly string[];
+  /** See `ItemList`. */
+  readonly ttlMs?: number | undefined;
   /** The memory that the list takes; default: not counted. */
   readonly memory?: ListMemory;
 }
@@ -78,6 +80,8 @@ export class ItemList {
   readonly completeness: "complete" | "partial" | "empty";
   /** Items that were left out, and why. */
   readonly leftOut: readonly string[];
+  /** Time after which the server may list something else, in milliseconds; `undefined` if it does not say. */
+  readonly ttlMs: number | undefined;
   /** Whether work on all items is long work. */
   readonly isLong: boolean;
   readonly #byName: ReadonlyMap<string, Item>;
@@ -94,6 +98,7 @@ export class ItemList {
     this.incompleteReason = notes.incompleteReason;
     this.completeness = notes.completeness ?? "complete";
     this.leftOut = notes.leftOut ?? [];
+    this.ttlMs = notes.ttlMs;
     const bytes = items.reduce((sum, { text }) => sum + WORK_BYTES_PER_ITEM + text.json.length, 0);
     this.isLong = bytes > LONG_LIST_BYTES;
     this.#byName = new Map(items.map((item) => [item.name, item]));

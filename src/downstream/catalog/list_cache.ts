@@ -7,6 +7,10 @@ import { untilAborted } from "../until_aborted.ts";
 /** Time until a partial list is fetched again, in milliseconds. */
 const PARTIAL_LIST_TTL_MS = 60_000;
 
+/** Minimum and maximum time until a list is fetched again of which its server says how long it stays valid, in milliseconds. */
+const MIN_TTL_MS = 1000;
+const MAX_TTL_MS = 3_600_000;
+
 /** Time until a long list may be fetched again because a call does not fit it, in milliseconds. */
 const LONG_LIST_PAUSE_MS = 10_000;
 
@@ -99,10 +103,14 @@ export class ListCache {
     return this.#find(owner)?.list;
   }
 
-  /** Whether the cached list for a session is partial and due to be fetched again. */
+  /**
+   * Whether the cached list for a session is due to be fetched again. No session is started because a whole list may be
+   * outdated.
+   */
   isStale(owner: ListOwner): boolean {
     const cached = this.#find(owner);
-    return cached !== undefined && performance.now() >= cached.refetchAt;
+    if (cached === undefined || performance.now() < cached.refetchAt) return false;
+    return owner.session !== undefined || cached.list?.completeness === "partial";
   }
 
   /**
@@ -178,9 +186,13 @@ export class ListCache {
     const shared = this.#shared.get(capabilitiesKey);
     // A remembered list stays the shared one until the list of another session differs from it.
     const remembered = shared?.source === undefined ? shared : undefined;
+    let ttlMs: number | undefined;
     const cached: CachedList = {
       source: new WeakRef(session),
-      promise: session.list(this.#kind).then((list) => this.#equalLists.keep(list)),
+      promise: session.list(this.#kind).then((list) => {
+        ({ ttlMs } = list);
+        return this.#equalLists.keep(list);
+      }),
       list: previous?.list,
       isPending: true,
       refetchAt: Infinity,
@@ -192,8 +204,10 @@ export class ListCache {
       cached.list = list;
       cached.isPending = false;
       if (list.isLong) cached.noRefetchBefore = performance.now() + LONG_LIST_PAUSE_MS;
-      if (list.completeness === "partial") {
-        cached.refetchAt = performance.now() + PARTIAL_LIST_TTL_MS;
+      if (list.completeness === "partial") ttlMs = PARTIAL_LIST_TTL_MS;
+      if (ttlMs !== undefined) {
+        const limitedMs = Math.min(Math.max(ttlMs, MIN_TTL_MS), MAX_TTL_MS);
+        cached.refetchAt = performance.now() + limitedMs;
       }
       // The session may have been altered before the server answered.
       if (session.isAltered) this.#unshare(cached, { capabilitiesKey, remembered });

@@ -21,6 +21,8 @@ export interface CatalogHead {
   readonly readAt: number;
   /** Key of the capabilities that were declared to the server. */
   readonly capabilities: string;
+  /** Time when the server was asked which revision it speaks, in milliseconds since 1970; absent if it was not. */
+  readonly probedAt?: number;
   /** The description by the server itself, if it has one; at most 200 characters. */
   readonly description?: string;
   /** The server's description of itself from its handshake, without texts of any length. */
@@ -94,8 +96,9 @@ export function decodeHead(bytes: Uint8Array): CatalogHead | undefined {
 /** Whether a value is a summary of this format. */
 export function isHead(value: unknown): value is CatalogHead {
   if (!isRecord(value) || value.format !== FORMAT) return false;
-  const { readAt, capabilities, description, info, counts } = value;
+  const { readAt, capabilities, probedAt, description, info, counts } = value;
   return typeof readAt === "number" && typeof capabilities === "string" &&
+    ["number", "undefined"].includes(typeof probedAt) &&
     ["string", "undefined"].includes(typeof description) &&
     isRecord(info) && isRecord(counts) &&
     Object.values(info).every((fact) => ["string", "boolean"].includes(typeof fact));

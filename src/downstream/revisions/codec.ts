@@ -61,8 +61,10 @@ export interface OpenOptions {
   readonly knownRevision: string | undefined;
   /** Whether the messages are HTTP requests; otherwise the server is a process or in memory. */
   readonly isHttp: boolean;
-  /** Receives the notifications that the codec itself derives from the server's messages. */
-  readonly onNotification: (notification: ServerNotification) => void;
+  /** Called when changes of lists may have been missed. */
+  readonly onListsChanged: (lists: readonly ListKind[]) => void;
+  /** Called when the update of a resource may have been missed. */
+  readonly onResourceUpdated: (update: ResourceUpdate) => void;
 }
 
 /** A server has to be connected to again, because it does not speak the revision that was assumed. */
@@ -138,6 +140,8 @@ export interface ItemPage {
   readonly problems?: readonly (string | undefined)[];
   /** Cursor of the next page; `undefined` or `null` on the last. */
   readonly nextCursor: unknown;
+  /** Time after which the server may list something else, in milliseconds; `undefined` if it does not say. */
+  readonly ttlMs?: number | undefined;
 }
 
 /** Options of an invocation. */

@@ -10,7 +10,7 @@ import {
 } from "./codec.ts";
 import { maySpeakStateless } from "./newer_revision.ts";
 import { confirm, initialize, v2025 } from "./v2025/mod.ts";
-import { discover, type Discovery, StatelessCodec } from "./v2026/mod.ts";
+import { discover, type Discovery, type FoundStateless, StatelessCodec } from "./v2026/mod.ts";
 
 /**
  * Time for the answer of a server to the question which revisions it speaks: in milliseconds, and as a share of the
@@ -68,7 +68,7 @@ async function probe(peer: Peer, options: OpenOptions): Promise<OpenedServer> {
     const isAnswered = protocol === "modern" || await within(discovering, silenceMs);
     if (!isAnswered) return await race(peer, { discovering, options });
     const discovery = await discovering;
-    if (discovery.info !== undefined) return openStateless(discovery, options);
+    if (discovery.info !== undefined) return openStateless(peer, discovery, options);
     if (protocol === "modern") throw createNotModernError(discovery.refusal);
     return await openEarlier(peer, options);
   } catch (cause) {
@@ -98,7 +98,9 @@ async function race(
   const earlier = initialize(peer, options);
   try {
     const first = await Promise.any([stateless, earlier]);
-    return "info" in first ? openStateless(first, options) : confirmEarlier(peer, first, options);
+    return "info" in first
+      ? openStateless(peer, first, options)
+      : confirmEarlier(peer, first, options);
   } catch (cause) {
     // Neither answer was a good one; the answer to `initialize` explains the failure.
     throw cause instanceof AggregateError ? cause.errors[1] : cause;
@@ -106,10 +108,13 @@ async function race(
 }
 
 function openStateless(
-  { info }: Discovery & { readonly info: ServerInfo },
+  peer: Peer,
+  { info, capabilities }: FoundStateless,
   options: OpenOptions,
 ): OpenedServer {
-  return { codec: new StatelessCodec(options), info };
+  const codec = new StatelessCodec(options);
+  codec.start(peer, capabilities);
+  return { codec, info };
 }
 
 function createNotModernError(refusal: string): HandshakeError {

@@ -3,7 +3,7 @@ import { AnswerTooLong, JsonText, type Peer, type Reply } from "../../../jsonrpc
 import { RESERVED_META } from "../../../reserved_meta.ts";
 import { STATELESS_REVISION } from "../../../revisions.ts";
 import { RemoteFailure } from "../../remote_failure.ts";
-import type { OpenOptions, ServerInfo } from "../codec.ts";
+import type { Fields, OpenOptions, ServerInfo } from "../codec.ts";
 import { fieldsOf, readInfo } from "../server_info.ts";
 import { requestHeaders } from "./headers.ts";
 import { RequestMeta } from "./request_meta.ts";
@@ -17,10 +17,17 @@ const UNSUPPORTED_VERSION = -32022;
 /** HTTP statuses that say nothing of the revision that a server speaks: `initialize` would have them, too. */
 const UNRELATED_STATUSES: ReadonlySet<number> = new Set([401, 407, 408, 429, 502, 503, 504]);
 
+/** A server that speaks the stateless revision. */
+export interface FoundStateless {
+  /** The server's description of itself. */
+  readonly info: ServerInfo;
+  /** Its capabilities. */
+  readonly capabilities: Fields;
+}
+
 /** The answer of a server to the question which revisions it speaks. */
 export type Discovery =
-  /** It speaks the stateless revision. */
-  | { readonly info: ServerInfo; readonly capabilities: Readonly<Record<string, unknown>> }
+  | FoundStateless
   /** It does not, as far as its answer shows; a clause whose subject is the server. */
   | { readonly info?: undefined; readonly refusal: string };
 

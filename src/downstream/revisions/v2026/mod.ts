@@ -7,7 +7,7 @@
 import type { Phase } from "../codec.ts";
 import { DISCOVER } from "./discover.ts";
 
-export { discover, type Discovery } from "./discover.ts";
+export { discover, type Discovery, type FoundStateless } from "./discover.ts";
 export { StatelessCodec, type StatelessOptions } from "./stateless_codec.ts";
 
 /** The methods of this revision that have a special role in a connection. */

@@ -1,6 +1,7 @@
 import { isRecord } from "../../../json.ts";
-import { otherMembers, Result, textAt, utf8Bytes } from "../../../jsonrpc/mod.ts";
-import { RESERVED_META } from "../../../reserved_meta.ts";
+import { JsonText, otherMembers, Result, textAt, utf8Bytes } from "../../../jsonrpc/mod.ts";
+import { RESERVED_META, RESERVED_META_KEYS, withoutReserved } from "../../../reserved_meta.ts";
+import type { Fields, ResourceUpdate } from "../codec.ts";
 
 /** The members of a result that only this revision has. */
 const MEMBERS = ["resultType", "ttlMs", "cacheScope"];
@@ -17,4 +18,22 @@ export function toNeutral(result: Result): Result {
   if (meta !== undefined && meta.length > 0) members.push(`"_meta":{${meta.join(",")}}`);
   const body = `{${members.join(",")}}`;
   return new Result({ value, body, bytes: utf8Bytes(body) });
+}
+
+/** Returns the update of a resource without what is only about the connection to the server. */
+export function toNeutralUpdate({ uri, params }: ResourceUpdate): ResourceUpdate {
+  const meta = textAt(params.json, "_meta");
+  if (meta === undefined) return { uri, params };
+  const members = otherMembers(params.json, ["_meta"]);
+  const kept = meta.startsWith("{") ? otherMembers(meta, RESERVED_META_KEYS) : [];
+  if (kept.length > 0) members.push(`"_meta":{${kept.join(",")}}`);
+  return { uri, params: new JsonText(`{${members.join(",")}}`) };
+}
+
+/** Returns the parameters of a message without what is only about the connection to the server. */
+export function withoutReservedMeta(params: Fields): Fields {
+  const { _meta: meta, ...others } = params;
+  if (!isRecord(meta)) return params;
+  const kept = withoutReserved(meta);
+  return Object.keys(kept).length === 0 ? others : { ...others, _meta: kept };
 }

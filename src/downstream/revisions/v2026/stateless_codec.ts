@@ -10,6 +10,7 @@ import {
 import type { GivenInput } from "../../client_channel.ts";
 import type { Invocation } from "../../invocation.ts";
 import type {
+  Fields,
   InvocationReply,
   InvokeOptions,
   ItemPage,
@@ -22,12 +23,14 @@ import type {
 import { isToolError, memberTexts, methodOf } from "../invocations.ts";
 import { LISTS, readPage } from "../lists.ts";
 import { decodeNotification } from "../notifications.ts";
+import { fieldsOf } from "../server_info.ts";
 import { DISCOVER } from "./discover.ts";
 import { HEADER_MISMATCH, invocationHeaders, requestHeaders } from "./headers.ts";
 import { askForInput } from "./input_rounds.ts";
+import { Listening } from "./listening.ts";
 import { findHeaderProblems } from "./mirrored_arguments.ts";
 import { readNeededInput } from "./needed_input.ts";
-import { toNeutral } from "./neutral_result.ts";
+import { toNeutral, toNeutralUpdate, withoutReservedMeta } from "./neutral_result.ts";
 import { RequestMeta } from "./request_meta.ts";
 
 /** Maximum number of times that the client is asked for input during one invocation. */
@@ -36,7 +39,7 @@ const MAX_ROUNDS = 8;
 /** Options of the codec of a session. */
 export type StatelessOptions = Pick<
   OpenOptions,
-  "capabilities" | "version" | "server" | "isHttp" | "onNotification"
+  "capabilities" | "version" | "server" | "isHttp" | "onListsChanged" | "onResourceUpdated"
 >;
 
 /**
@@ -48,6 +51,7 @@ export type StatelessOptions = Pick<
 export class StatelessCodec implements ServerCodec {
   readonly #options: StatelessOptions;
   readonly #meta: RequestMeta;
+  readonly #listening: Listening;
 
   /**
    * Creates the codec of a session.
@@ -57,6 +61,16 @@ export class StatelessCodec implements ServerCodec {
   constructor(options: StatelessOptions) {
     this.#options = options;
     this.#meta = new RequestMeta(options.capabilities, options.version);
+    this.#listening = new Listening({ ...options, meta: this.#meta });
+  }
+
+  /**
+   * Begins to listen for what the server announces, if it announces anything.
+   *
+   * @param capabilities The capabilities of the server.
+   */
+  start(peer: Peer, capabilities: Fields): void {
+    this.#listening.start(peer, capabilities);
   }
 
   hasBatches(): boolean {
@@ -68,7 +82,7 @@ export class StatelessCodec implements ServerCodec {
     const cursorMember = cursor === undefined ? "" : `"cursor":${JSON.stringify(cursor)},`;
     const params = new JsonText(`{${cursorMember}"_meta":${this.#meta.write()}}`);
     const reply = await peer.request(method, params, this.#withHeaders(method, { signal }));
-    const page = readPage(kind, reply);
+    const page = { ...readPage(kind, reply), ttlMs: readTtl(reply) };
     if (kind !== "tools" || !this.#options.isHttp) return page;
     return { ...page, problems: await findHeaderProblems(page, this.#options.server) };
   }
@@ -83,9 +97,11 @@ export class StatelessCodec implements ServerCodec {
 
   async invoke(peer: Peer, options: InvokeOptions): Promise<InvocationReply> {
     const { client, invocation } = options;
-    if (invocation.kind === "subscribe" || invocation.kind === "unsubscribe") {
-      const error = { code: -32601, message: "The server has no subscriptions" };
-      return { ok: false, error, text: new JsonText(JSON.stringify(error)) };
+    switch (invocation.kind) {
+      case "subscribe":
+        return await this.#listening.subscribe(invocation.uri, options.signal);
+      case "unsubscribe":
+        return this.#listening.unsubscribe(invocation.uri);
     }
     let { given } = options;
     let elicitationIds: readonly string[] = [];
@@ -145,7 +161,21 @@ export class StatelessCodec implements ServerCodec {
     notification: { readonly method: string; readonly params: unknown; readonly text: string },
     server: string,
   ): ServerNotification | undefined {
-    return decodeNotification(notification, server);
+    const { method, params } = notification;
+    if (this.#listening.receive(method, params)) return undefined;
+    const decoded = decodeNotification(notification, server);
+    switch (decoded?.kind) {
+      case "log":
+        return { kind: "log", params: withoutReservedMeta(decoded.params) };
+      case "resource-updated":
+        return { kind: "resource-updated", update: toNeutralUpdate(decoded.update) };
+      default:
+        return decoded;
+    }
+  }
+
+  close(): void {
+    this.#listening.close();
   }
 
   /** Sends an invocation; once more if its headers do not fit the tool, whose definition may have changed. */
@@ -200,6 +230,12 @@ export class StatelessCodec implements ServerCodec {
 /** Whether a server may answer an invocation with a request for input. */
 function mayNeedInput({ kind }: Invocation): boolean {
   return kind === "tool" || kind === "prompt" || kind === "resource";
+}
+
+/** Returns the time for which a list stays valid, in milliseconds; `undefined` if the server does not say. */
+function readTtl(reply: Reply): number | undefined {
+  const { ttlMs } = reply.ok ? fieldsOf(reply.result.value) : {};
+  return typeof ttlMs === "number" && ttlMs >= 0 ? ttlMs : undefined;
 }
 
 function createTooManyRoundsError(server: string): DownstreamError {

@@ -1,0 +1,272 @@
+import { isRecord } from "../../../json.ts";
+import {
+  Cancellation,
+  type CancelSignal,
+  ChannelClosed,
+  JsonText,
+  type Peer,
+  type Reply,
+  Result,
+  RPC_CODES,
+} from "../../../jsonrpc/mod.ts";
+import { RESERVED_META } from "../../../reserved_meta.ts";
+import type { ListKind } from "../../catalog/mod.ts";
+import { untilAborted } from "../../until_aborted.ts";
+import type { Fields, OpenOptions } from "../codec.ts";
+import { fieldsOf } from "../server_info.ts";
+import { requestHeaders } from "./headers.ts";
+import type { RequestMeta } from "./request_meta.ts";
+
+/** Asks a server for its notifications. */
+const LISTEN = "subscriptions/listen";
+
+/** Confirms which notifications a server will send. */
+const ACKNOWLEDGED = "notifications/subscriptions/acknowledged";
+
+/** Pause before a server is asked again for its notifications, in milliseconds; each further pause is twice as long. */
+const FIRST_PAUSE_MS = 1000;
+
+/** Maximum pause, in milliseconds. */
+const LAST_PAUSE_MS = 300_000;
+
+/** Time after which a request for notifications counts as one that worked, in milliseconds. */
+const STABLE_MS = 60_000;
+
+/** Maximum length of the URIs of all subscriptions together, in UTF-16 code units: each change sends all of them. */
+const MAX_URIS_LENGTH = 256 * 1024;
+
+/** The kinds of changed lists, by their member of a request for notifications. */
+const LIST_MEMBERS = {
+  toolsListChanged: ["tools"],
+  promptsListChanged: ["prompts"],
+  resourcesListChanged: ["resources", "templates"],
+} as const satisfies Readonly<Record<string, readonly ListKind[]>>;
+
+/** Options of the notifications of a session. */
+export interface ListeningOptions {
+  /** Writes `_meta`. */
+  readonly meta: RequestMeta;
+  /** Whether the requests have HTTP headers. */
+  readonly isHttp: boolean;
+  /** Called when changes of lists may have been missed. */
+  readonly onListsChanged: OpenOptions["onListsChanged"];
+  /** Called when the update of a resource may have been missed. */
+  readonly onResourceUpdated: OpenOptions["onResourceUpdated"];
+}
+
+/** One request for notifications, which the server answers when it sends no more of them. */
+interface Listen {
+  id: number | undefined;
+  readonly startedAt: number;
+  readonly cancellation: Cancellation;
+  /** The notifications that the server sends; rejected if it refuses. */
+  readonly acknowledged: PromiseWithResolvers<Fields>;
+  honoured: Fields | undefined;
+}
+
+/**
+ * The notifications that a server sends during one request of the session. The request is replaced by another one when
+ * the set of subscriptions changes, and repeated when it has ended.
+ *
+ * @see {@link https://modelcontextprotocol.io/specification/2026-07-28/basic/patterns/subscriptions}
+ */
+export class Listening {
+  readonly #options: ListeningOptions;
+  readonly #uris = new Set<string>();
+  readonly #listens = new Set<Listen>();
+  #urisLength = 0;
+  #listMembers: Fields = {};
+  #peer: Peer | undefined;
+  #opening: Promise<Fields> | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #pauseMs = FIRST_PAUSE_MS;
+  #mayHaveMissed = false;
+  #refusal: Reply | undefined;
+  #isClosed = false;
+
+  constructor(options: ListeningOptions) {
+    this.#options = options;
+  }
+
+  /** Asks for the changes of lists that the server announces, if there are any. */
+  start(peer: Peer, capabilities: Fields): void {
+    this.#peer = peer;
+    const { tools, prompts, resources } = capabilities;
+    this.#listMembers = {
+      ...(fieldsOf(tools).listChanged === true && { toolsListChanged: true }),
+      ...(fieldsOf(prompts).listChanged === true && { promptsListChanged: true }),
+      ...(fieldsOf(resources).listChanged === true && { resourcesListChanged: true }),
+    };
+    if (this.#wantsAnything) this.#reopen();
+  }
+
+  /** Subscribes to a resource; the answer is that of a server with such a request. */
+  async subscribe(uri: string, signal: CancelSignal): Promise<Reply> {
+    if (this.#refusal !== undefined) return this.#refusal;
+    if (!this.#uris.has(uri)) {
+      if (this.#urisLength + uri.length > MAX_URIS_LENGTH) {
+        return errorReply(
+          RPC_CODES.internalError,
+          "There are too many subscriptions to this server",
+        );
+      }
+      this.#uris.add(uri);
+      this.#urisLength += uri.length;
+    }
+    try {
+      const { resourceSubscriptions } = await untilAborted(this.#open(), signal);
+      if (Array.isArray(resourceSubscriptions) && resourceSubscriptions.includes(uri)) return DONE;
+      this.#remove(uri);
+      return errorReply(RPC_CODES.invalidParams, "The server does not announce changes of it");
+    } catch (cause) {
+      this.#remove(uri);
+      if (cause instanceof ListenRefused) return cause.reply;
+      throw cause;
+    }
+  }
+
+  /** Ends the subscription to a resource. */
+  unsubscribe(uri: string): Reply {
+    if (this.#remove(uri)) this.#reopen();
+    return DONE;
+  }
+
+  /** Receives a notification; returns whether it is only about the request for notifications. */
+  receive(method: string, params: unknown): boolean {
+    if (method !== ACKNOWLEDGED) return false;
+    const { notifications, _meta: meta } = fieldsOf(params);
+    const id = fieldsOf(meta)[RESERVED_META.subscriptionId];
+    const listen = this.#listens.values().find((candidate) => candidate.id === id);
+    if (listen === undefined || listen.honoured !== undefined) return true;
+    listen.honoured = fieldsOf(notifications);
+    listen.acknowledged.resolve(listen.honoured);
+    // The new request is in place of the earlier ones.
+    for (const earlier of this.#listens) {
+      if (earlier === listen) break;
+      this.#listens.delete(earlier);
+      earlier.acknowledged.resolve(listen.acknowledged.promise);
+      earlier.cancellation.cancel("Replaced by another request");
+    }
+    if (this.#mayHaveMissed) this.#reportMissed(listen.honoured);
+    return true;
+  }
+
+  /** Asks for nothing more, because the session has ended. */
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+  }
+
+  get #wantsAnything(): boolean {
+    return this.#uris.size > 0 || Object.keys(this.#listMembers).length > 0;
+  }
+
+  #remove(uri: string): boolean {
+    if (!this.#uris.delete(uri)) return false;
+    this.#urisLength -= uri.length;
+    return true;
+  }
+
+  /** Asks for the notifications in the background. */
+  #reopen(): void {
+    this.#open().catch(() => {
+      // It is asked again later, or never if it knows no such request.
+    });
+  }
+
+  /** Asks for the notifications that are wanted; changes at the same time share one request. */
+  #open(): Promise<Fields> {
+    this.#opening ??= Promise.resolve().then(() => {
+      this.#opening = undefined;
+      clearTimeout(this.#timer);
+      return this.#send();
+    });
+    return this.#opening;
+  }
+
+  #send(): Promise<Fields> {
+    const peer = this.#peer;
+    if (peer === undefined || this.#isClosed) throw new ChannelClosed("The session is closed");
+    const { meta, isHttp } = this.#options;
+    const listen: Listen = {
+      id: undefined,
+      startedAt: performance.now(),
+      cancellation: new Cancellation(),
+      acknowledged: Promise.withResolvers<Fields>(),
+      honoured: undefined,
+    };
+    listen.acknowledged.promise.catch(() => {});
+    this.#listens.add(listen);
+    const notifications = {
+      ...this.#listMembers,
+      ...(this.#uris.size > 0 && { resourceSubscriptions: [...this.#uris] }),
+    };
+    const text = `{"notifications":${JSON.stringify(notifications)},"_meta":${meta.write()}}`;
+    const params = (id: number): JsonText => {
+      listen.id = id;
+      return new JsonText(text);
+    };
+    peer.request(LISTEN, params, {
+      signal: listen.cancellation,
+      headers: isHttp ? requestHeaders(LISTEN) : undefined,
+    }).then((reply) => this.#end(listen, reply), (cause) => this.#end(listen, cause));
+    return listen.acknowledged.promise;
+  }
+
+  /** Notes that a request for notifications has ended, and asks again later. */
+  #end(listen: Listen, outcome: unknown): void {
+    if (!this.#listens.delete(listen) || this.#isClosed || outcome instanceof ChannelClosed) {
+      return listen.acknowledged.reject(outcome);
+    }
+    const reply = isRecord(outcome) && "ok" in outcome ? outcome as unknown as Reply : undefined;
+    listen.acknowledged.reject(new ListenRefused(reply));
+    if (reply?.ok === false && reply.error.code === RPC_CODES.methodNotFound) {
+      this.#refusal = reply;
+      return;
+    }
+    const sendsNothing = listen.honoured !== undefined && !sendsAnything(listen.honoured);
+    if (sendsNothing || this.#listens.size > 0 || !this.#wantsAnything) return;
+    if (performance.now() - listen.startedAt >= STABLE_MS) this.#pauseMs = FIRST_PAUSE_MS;
+    this.#mayHaveMissed ||= listen.honoured !== undefined;
+    this.#timer = setTimeout(() => this.#reopen(), this.#pauseMs);
+    this.#pauseMs = Math.min(2 * this.#pauseMs, LAST_PAUSE_MS);
+  }
+
+  /** Reports everything as changed that may have changed while the server sent no notifications. */
+  #reportMissed(honoured: Fields): void {
+    this.#mayHaveMissed = false;
+    const { onListsChanged, onResourceUpdated } = this.#options;
+    const members = Object.entries(LIST_MEMBERS);
+    const lists = members.flatMap(([member, kinds]) => honoured[member] === true ? kinds : []);
+    if (lists.length > 0) onListsChanged(lists);
+    for (const uri of this.#uris) {
+      onResourceUpdated({ uri, params: new JsonText(JSON.stringify({ uri })) });
+    }
+  }
+}
+
+/** The answer to a subscription. */
+const DONE: Reply = { ok: true, result: new Result({ value: {}, body: "{}", bytes: 2 }) };
+
+/** A server ended or refused a request for notifications. */
+class ListenRefused extends Error {
+  /** The error for the client. */
+  readonly reply: Reply;
+
+  constructor(reply: Reply | undefined) {
+    super("The server sends no notifications");
+    this.reply = reply?.ok === false
+      ? reply
+      : errorReply(RPC_CODES.internalError, "The server sends no notifications now");
+  }
+}
+
+function errorReply(code: number, message: string): Reply {
+  const error = { code, message };
+  return { ok: false, error, text: new JsonText(JSON.stringify(error)) };
+}
+
+function sendsAnything({ resourceSubscriptions, ...lists }: Fields): boolean {
+  return Object.values(lists).includes(true) ||
+    (Array.isArray(resourceSubscriptions) && resourceSubscriptions.length > 0);
+}
