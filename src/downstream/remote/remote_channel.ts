@@ -86,6 +86,7 @@ export class RemoteChannel implements Channel {
   #handler: ChannelHandler | undefined;
   #lastNotification: Promise<unknown> = Promise.resolve();
   #failure: RemoteFailure | undefined;
+  #hasSession = false;
   #isClosed = false;
 
   /**
@@ -123,7 +124,10 @@ export class RemoteChannel implements Channel {
     // A message without a method is an answer, whose id belongs to a request of the server.
     const id = method === undefined ? undefined : messageId;
     const phase = phaseOf(method);
+    if (phase === "open") this.#hasSession = true;
     if (phase === "cancel" && this.#cancel(text)) return;
+    // Without a session, a server receives nothing but requests.
+    if (id === undefined && !this.#hasSession) return;
     const message: OutgoingMessage = { text, id, phase, headers };
     // Messages are sent concurrently, but a request must not overtake an earlier notification, such as
     // the one that completes the handshake.

@@ -362,6 +362,25 @@ Deno.test("[remote.stateless] too long an answer, and one for which there is no 
   assert.equal(fixture.connections.length, 1);
 });
 
+Deno.test("[remote.stateless] a request of a server is not answered, and its call goes on", async () => {
+  await using server = await FakeHttpServer.start(handleCalls(({ message: { id } }, response) => {
+    const requests = ["ping", "sampling/createMessage", "roots/list"].map((method, index) => {
+      return JSON.stringify({ jsonrpc: "2.0", id: `r${index}`, method, params: {} });
+    });
+    const answer = { jsonrpc: "2.0", id, result: { resultType: "complete", content: [] } };
+    return sendStream(response, ...requests, JSON.stringify(answer));
+  }));
+  await using fixture = createRemoteFixture(server.url, AUTO);
+  assert.equal(readResultJson(await fixture.call("echo")), '{"content":[]}');
+  readResultJson(await fixture.call("echo"));
+  assert.deepEqual(methodsOf(server), [
+    "server/discover",
+    "tools/list",
+    "tools/call",
+    "tools/call",
+  ]);
+});
+
 Deno.test("[remote.stateless] 100 calls at the same time are answered each with its own answer", async () => {
   await using server = await FakeHttpServer.start(
     handleCalls(({ message: { id, params } }, response) => {
