@@ -7,6 +7,12 @@
 /** Maximum length of a URL, in UTF-16 code units. */
 const MAX_LENGTH = 64 * 1024;
 
+/** Schemes whose programs ignore the host: browsers open `file://example.com/etc/passwd` on this machine. */
+const WITHOUT_HOST: ReadonlySet<string> = new Set(["file:", "javascript:"]);
+
+/** Matches URLs with a backslash at the end of the authority. */
+const BACKSLASH_AFTER_HOST = /^[^:]*:[\\/]*[^\\/?#]+\\/;
+
 /**
  * Returns the host of a URL: normalized by the URL parser, without port and brackets, and without one dot at the end.
  *
@@ -15,9 +21,12 @@ const MAX_LENGTH = 64 * 1024;
 export function hostOf(text: string): string | undefined {
   if (text.length > MAX_LENGTH) return undefined;
   const url = URL.parse(text);
-  if (url === null || url.hostname === "") return undefined;
-  // In `http://a\@b`, the host is `a` for some programs and `b` for others.
-  if (/\\.*@/s.test(text)) return undefined;
+  if (url === null || url.hostname === "" || WITHOUT_HOST.has(url.protocol)) return undefined;
+  // In `http://a\@b`, the host is `a` for some programs and `b` for others; in `http://a\.b`, it is `a` or `a\.b`.
+  const backslash = text.indexOf("\\");
+  const isAmbiguous = backslash >= 0 &&
+    (text.lastIndexOf("@") > backslash || BACKSLASH_AFTER_HOST.test(text));
+  if (isAmbiguous) return undefined;
   return normalizeHost(url.hostname);
 }
 

@@ -79,6 +79,10 @@ const longJudgments: Readonly<Record<string, { readonly test: ArgumentTest; valu
     test: { host: ["example.com"] },
     value: list(60, (index) => `http://${"a.".repeat(30_000)}b${index}/`),
   },
+  "hosts before backslashes": {
+    test: { host: ["example.com"] },
+    value: list(60, (index) => `http://a?${"\\".repeat(64_000)}${index}`),
+  },
   objects: {
     test: { oneOf: list(1000, (index) => ({ a: index, b: [1, 2, 3] })) },
     value: list(10_000, (index) => ({ a: index, b: [1, 2, 4] })),
