@@ -51,11 +51,18 @@ function parseWindowsPath(path: string): AbsolutePath | undefined {
       continue;
     }
     // Windows ignores dots and spaces at the end of a name, and a colon begins a stream of the file.
-    const shortened = name.replace(/[. ]+$/, "");
+    const shortened = withoutEndDots(name);
     if (shortened === "" || name.includes(":")) return undefined;
     names.push(shortened);
   }
   return { kind: "windows", root, names: resolveDots(names) };
+}
+
+/** Removes dots and spaces at the end; a regular expression would take quadratic time for a name that has many. */
+function withoutEndDots(name: string): string {
+  let end = name.length;
+  while (name[end - 1] === "." || name[end - 1] === " ") end--;
+  return name.slice(0, end);
 }
 
 function resolveDots(names: readonly string[]): string[] {

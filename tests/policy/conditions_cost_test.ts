@@ -75,6 +75,10 @@ const longJudgments: Readonly<Record<string, { readonly test: ArgumentTest; valu
     test: { within: ["C:\\srv"] },
     value: list(100, (index) => `C:/${"É/".repeat(16_000)}${index}`),
   },
+  "names of dots": {
+    test: { within: ["C:\\srv"] },
+    value: list(100, (index) => `C:/${".".repeat(32_000)}${index}`),
+  },
   hosts: {
     test: { host: ["example.com"] },
     value: list(60, (index) => `http://${"a.".repeat(30_000)}b${index}/`),
