@@ -75,26 +75,38 @@ export function originGuard(
   };
 }
 
+/** Headers that web pages may send. */
+const ALLOWED_HEADERS = [
+  "Accept",
+  "Authorization",
+  "Content-Type",
+  "Last-Event-ID",
+  "Mcp-Method",
+  "Mcp-Name",
+  "Mcp-Protocol-Version",
+  "Mcp-Session-Id",
+];
+
+/** Matches a header with an argument of a tool, whose schema names it. */
+const ARGUMENT_HEADER = /^mcp-param-[\w-]+$/i;
+
 /** Allows web pages of these origins, in lower case, to read the responses. */
 export function corsHeaders(corsOrigins: readonly string[]): Middleware {
-  const withCors = cors({
-    origin: (origin) => corsOrigins.includes(origin.toLowerCase()) ? origin : null,
-    allowMethods: ["GET", "POST", "DELETE"],
-    allowHeaders: [
-      "Accept",
-      "Authorization",
-      "Content-Type",
-      "Last-Event-ID",
-      "Mcp-Method",
-      "Mcp-Name",
-      "Mcp-Protocol-Version",
-      "Mcp-Session-Id",
-    ],
-    exposeHeaders: ["Mcp-Session-Id", "WWW-Authenticate", "Retry-After"],
-    maxAge: 600,
-  });
   return async (c, next) => {
-    return c.req.header("origin") === undefined ? await next() : await withCors(c, next);
+    if (c.req.header("origin") === undefined) return await next();
+    const requestedHeaders = (c.req.header("access-control-request-headers") ?? "").split(",")
+      .map((name) => name.trim());
+    const withCors = cors({
+      origin: (origin) => corsOrigins.includes(origin.toLowerCase()) ? origin : null,
+      allowMethods: ["GET", "POST", "DELETE"],
+      allowHeaders: [
+        ...ALLOWED_HEADERS,
+        ...requestedHeaders.filter((name) => ARGUMENT_HEADER.test(name)),
+      ],
+      exposeHeaders: ["Mcp-Session-Id", "WWW-Authenticate", "Retry-After"],
+      maxAge: 600,
+    });
+    return await withCors(c, next);
   };
 }
 

@@ -262,14 +262,16 @@ Deno.test("[eras.http-cors] pages of listed origins may send the headers of requ
     headers: {
       origin,
       "access-control-request-method": "POST",
-      "access-control-request-headers": "mcp-method,mcp-name,mcp-protocol-version",
+      "access-control-request-headers":
+        "mcp-method,mcp-name,mcp-protocol-version,mcp-param-Region,x-other",
     },
   });
   await response.text();
   const allowed = response.headers.get("access-control-allow-headers")?.toLowerCase().split(",");
-  for (const name of ["mcp-method", "mcp-name", "mcp-protocol-version"]) {
+  for (const name of ["mcp-method", "mcp-name", "mcp-protocol-version", "mcp-param-region"]) {
     assert.ok(allowed?.includes(name), name);
   }
+  assert.equal(allowed?.includes("x-other"), false);
 });
 
 Deno.test("[eras.http-hang-up] a client that disconnects before the answer or on its stream cancels its request, and no other", async () => {
