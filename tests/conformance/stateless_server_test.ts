@@ -17,8 +17,6 @@ interface Cell {
 const FIRST_CALL =
   "responses without a state of the gateway belong to no call that waits, so the call is a first one";
 
-const NOT_LISTENED_TO = "the gateway does not listen to servers without sessions";
-
 const CELLS: Readonly<Record<string, Cell>> = {
   "a server of the earlier revisions": {
     flags: [],
@@ -33,11 +31,7 @@ const CELLS: Readonly<Record<string, Cell>> = {
   },
   "a server without sessions": {
     flags: ["--stateless"],
-    exceptions: {
-      "sep-2322-ignore-unexpected-params": FIRST_CALL,
-      "sep-2575-server-sends-prompts-list-changed-on-subscription": NOT_LISTENED_TO,
-      "sep-2575-server-sends-tools-list-changed-on-subscription": NOT_LISTENED_TO,
-    },
+    exceptions: { "sep-2322-ignore-unexpected-params": FIRST_CALL },
   },
 };
 
