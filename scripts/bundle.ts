@@ -104,7 +104,7 @@ function byName({ name: one }: Deno.DirEntry, { name: other }: Deno.DirEntry): n
   return one < other ? -1 : 1;
 }
 
-/** Writes a program in which V8 compiles the functions that a trial calls as soon as it loads the file. */
+/** Writes a program so that V8 compiles the functions that a trial calls when the file is loaded, and not later. */
 async function writeOptimized(
   chunks: readonly LinkedChunk[],
   { entry, folder, trial }: {

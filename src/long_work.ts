@@ -44,8 +44,8 @@ interface RecentWork {
  */
 export class LongWork {
   /**
-   * Whether the process serves several clients. Then reading pipes and starting processes is long work, too, and the
-   * pauses are longer; the calls of a single client wait only for each other.
+   * Whether the process serves several clients. If so, reading pipes and starting processes are long work, too, and
+   * pauses are longer. The calls of a single client wait only for one another.
    */
   servesSeveralClients = false;
   // The waiting steps, by party; the party whose turn is next comes first.

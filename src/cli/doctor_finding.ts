@@ -120,16 +120,12 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
         fix: `Download the package once with this command, then try again: ${downloadCommand}`,
       };
     }
-    return {
-      kind: "too-slow",
-      message,
-      fix: `Raise ${key} (now ${connectTimeoutMs}), or ${
-        http === undefined
-          ? "run its command by hand to see why it does not start"
-          : `find out why the server at ${URL.parse(http.url)?.host} accepts connections but ` +
-            "does not answer"
-      }`,
-    };
+    const alternative = http === undefined
+      ? "run its command by hand to see why it does not start"
+      : `find out why the server at ${URL.parse(http.url)?.host} accepts connections but ` +
+        "does not answer";
+    const fix = `Raise ${key} (now ${connectTimeoutMs}), or ${alternative}`;
+    return { kind: "too-slow", message, fix };
   }
   if (hasCause((cause) => isInstanceOf(cause, HandshakeError, ListError, AnswerTooLong))) {
     const fix = "Update the server, or report this to its authors: it does not speak " +

@@ -20,7 +20,7 @@ import {
   type PrintedDecision,
   type ServerRow,
 } from "./explain_decision.ts";
-import { decisionText, matrixText, offersText } from "./explain_text.ts";
+import { agentsText, decisionText, serversText } from "./explain_text.ts";
 import { readOfferedName } from "../gateway/mod.ts";
 import { foldProblems } from "./fold_problems.ts";
 import { openConfiguration, type OpenedConfiguration } from "./open_configuration.ts";
@@ -101,7 +101,7 @@ export const command = defineCommand({
     };
     if (all || agent === undefined) {
       const rows = decideServers(flags, configuration, policy);
-      print({ agents: rows }, () => matrixText(rows));
+      print({ agents: rows }, () => agentsText(rows));
       return 0;
     }
     if (server !== undefined || !policy.has(agent)) {
@@ -115,13 +115,13 @@ export const command = defineCommand({
       const rows = await decideOffers(opened, { policy, agent, servers: [server], stderr });
       print(
         { ...subject, ...explanation, servers: rows },
-        () => `${decisionText(subject, explanation, rows[0])}\n${offersText(rows)}`,
+        () => `${decisionText(subject, explanation, rows[0])}\n${serversText(rows)}`,
       );
       return 0;
     }
     const servers = [...configuration.servers.keys()];
     const rows = await decideOffers(opened, { policy, agent, servers, stderr });
-    print({ agent, servers: rows }, () => offersText(rows));
+    print({ agent, servers: rows }, () => serversText(rows));
     return 0;
   },
 });

@@ -30,7 +30,7 @@ export function decisionText(
   const style = styleOf(Deno.stdout);
   const effect = colored(style, decision, colorOf(decision));
   const may = MAY[decision];
-  const target = `agent "${subject.agent}" ${may} ${targetOf(subject)}${sharesOf(offers)}`;
+  const target = `agent "${subject.agent}" ${may} ${targetOf(subject)}${allowedCountsOf(offers)}`;
   const requirements = (dependsOn ?? conditions ?? []).map((condition) => {
     return `${describeCondition(condition)}\n`;
   });
@@ -58,7 +58,7 @@ const MAY: Readonly<Record<PrintedDecision["decision"], string>> = {
   depends: "may use, depending on the call,",
 };
 
-/** Says which calls the entry of an `allow` allows, or which ones that of a `deny` does not deny. */
+/** Formats what a call needs in order to be allowed by an entry, or not to be denied by it. */
 function describeCondition({ rule, decision, requirement }: PrintedCondition): string {
   const prefix = decision === "allow" ? "to be allowed" : "not to be denied";
   return escapeControls(`${prefix} by ${rule}: ${requirement}`);
@@ -72,25 +72,27 @@ function targetOf({ server, tool, resource, prompt }: DecisionSubject): string {
 }
 
 /** Returns how much of each list is allowed, such as `: 3 of 4 tools, 1 of 1 prompt`. */
-function sharesOf({ tools, resources, templates, prompts }: Partial<ServerRow> = {}): string {
+function allowedCountsOf(
+  { tools, resources, templates, prompts }: Partial<ServerRow> = {},
+): string {
   const lists: readonly [string, readonly PrintedDecision[] | undefined][] = [
     ["tool", tools],
     ["resource", resources],
     ["resource template", templates],
     ["prompt", prompts],
   ];
-  const shares = lists.flatMap(([word, decisions]) => {
+  const counts = lists.flatMap(([word, decisions]) => {
     if (decisions === undefined) return [];
     const allowed = decisions.filter(({ decision }) => decision === "allow").length;
-    const open = decisions.filter(({ decision }) => decision === "depends").length;
-    const depending = open === 0 ? "" : ` (${open} more under conditions)`;
-    return [`${allowed} of ${pluralize(decisions.length, word)}${depending}`];
+    const conditional = decisions.filter(({ decision }) => decision === "depends").length;
+    const more = conditional === 0 ? "" : ` (${conditional} more under conditions)`;
+    return [`${allowed} of ${pluralize(decisions.length, word)}${more}`];
   });
-  return shares.length === 0 ? "" : `: ${shares.join(", ")}`;
+  return counts.length === 0 ? "" : `: ${counts.join(", ")}`;
 }
 
 /** Formats the decisions about an agent's servers and what they offer. */
-export function offersText(
+export function serversText(
   rows: readonly ServerRow[],
   style: TerminalStyle = styleOf(Deno.stdout),
 ): string {
@@ -126,7 +128,7 @@ export function offersText(
 const MAX_AGENT_WIDTH = 16;
 
 /** Formats servers as rows and agents as columns, in several tables if the columns do not fit. */
-export function matrixText(
+export function agentsText(
   agents: readonly AgentRow[],
   style: TerminalStyle = styleOf(Deno.stdout),
 ): string {
@@ -136,8 +138,8 @@ export function matrixText(
   const blocks: AgentRow[][] = [];
   let columnsLeft = 0;
   for (const row of agents) {
-    const width = Math.min(MAX_AGENT_WIDTH, Math.max("some tools".length, [...row.agent].length)) +
-      2;
+    const contentWidth = Math.max("some tools".length, [...row.agent].length);
+    const width = Math.min(MAX_AGENT_WIDTH, contentWidth) + 2;
     columnsLeft -= width;
     if (columnsLeft < 0 || blocks.length === 0) {
       blocks.push([]);

@@ -105,8 +105,8 @@ export function withValue(
 }
 
 /**
- * Returns the members of an object except those with certain keys, as few slices of the document: separated by commas,
- * they are what remains between the braces.
+ * Returns the text between the braces of an object without the members with certain keys, in as few slices as possible;
+ * commas belong between the slices.
  *
  * @param json A valid JSON text of an object.
  * @param keys The keys, all of whose members are left out.
@@ -134,8 +134,8 @@ export function otherMembers(json: string, keys: readonly string[]): string[] {
 }
 
 /**
- * Whether the name of a member of an object has an escape. `JSON.parse` may confuse such a name with one that it has
- * read before, so that the value of a member is not that of its text.
+ * Whether the name of a member is written with an escape. `JSON.parse` may take such a name for one that it has read
+ * before, so that the parsed object has the value under another name.
  *
  * @param json A valid JSON text of an object, or of any other value.
  */
@@ -181,7 +181,7 @@ interface Member {
   readonly end: number;
 }
 
-/** Returns the first member of the object that starts at a position, or the member after the one that ends there. */
+/** Returns the member after a position: the first one if an object starts there, the next one if a member ends there. */
 function memberAfter(json: string, before: number): Member | undefined {
   const separator = skipSpace(json, before);
   if (json[separator] !== "{" && json[separator] !== ",") return undefined;

@@ -74,8 +74,8 @@ export interface EntryOptions {
 }
 
 /**
- * Returns the entry that makes a client start the gateway, in the client's own format. The client still
- * asks its questions before it calls a tool.
+ * Returns the entry that makes a client start the gateway, in the client's own format. The client still asks the person
+ * before it calls a tool.
  */
 export function gatewayEntry(client: ClientId | undefined, options: EntryOptions): JsonRecord {
   const { launchCommand: [command, ...launchArgs], files, agent, isDirect = false, env = {} } =

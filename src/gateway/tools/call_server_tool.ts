@@ -51,7 +51,7 @@ export interface ServerCallContext {
   readonly gatewayToolName: string;
   /** Fields of the request's `_meta`; absent if there are none. */
   readonly meta: Meta | undefined;
-  /** The input that the server needed when the call was sent before; absent if this is the first time. */
+  /** The input for a call that is sent again because the server needed it; absent when a call is first sent. */
   readonly given: GivenInput | undefined;
   /** Receives the server's progress; absent if the client did not ask for it. */
   readonly onProgress: ((params: Readonly<Record<string, unknown>>) => void) | undefined;
