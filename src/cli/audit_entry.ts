@@ -73,11 +73,10 @@ export function parseEntry(text: string): ParsedEntry | undefined {
 }
 
 function numbersIn(counts: Readonly<Record<string, unknown>>): Record<string, number> {
-  return Object.fromEntries(
-    Object.entries(counts).map((
-      [key, count],
-    ) => [key, Number.isInteger(count) ? Number(count) : 0]),
-  );
+  const entries = Object.entries(counts).map(([key, count]) => {
+    return [key, Number.isInteger(count) ? Number(count) : 0] as const;
+  });
+  return Object.fromEntries(entries);
 }
 
 function stringOrEmpty(value: unknown): string {

@@ -159,9 +159,9 @@ function nextSteps(
       `${namesOf(servers)} have the same "description": say in ${shown} how they differ`,
     );
   }
-  const clearedFiles = plan.clients.filter(({ removesServers }) => removesServers).map((
-    { file },
-  ) => file.path);
+  const clearedFiles = plan.clients.flatMap(({ file, removesServers }) => {
+    return removesServers ? [file.path] : [];
+  });
   const filesWithServers = plan.servers.flatMap(({ sources }) => sources.map(({ file }) => file))
     .filter(({ path, scope }) => scope === "user" && !clearedFiles.includes(path));
   if (filesWithServers.length > 0) {
