@@ -9,6 +9,7 @@ export const INTERACTIONS: Readonly<Record<string, Section>> = {
       "a call whose server asks is parked while its client answers, and goes on with the next request",
     "interaction.once":
       "a state is used once, by the client that received it, for the same call; else nothing runs",
+    "interaction.sealed": "clients can neither read nor change the state that they hold",
     "interaction.missing": "responses that are missing or invalid are asked for again",
     "interaction.capabilities": "only input is asked for that the request declares",
     "interaction.ends":

@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { type ParkedOperation, ParkedOperations } from "../../../src/gateway/stateless/parked.ts";
+import { createRecordingLog } from "../../audit/audit_log_fixtures.ts";
+
+function createOperation(principal: string, isParked = true) {
+  const reasons: string[] = [];
+  return { principal, isParked, reasons, cancel: (reason: string) => void reasons.push(reason) };
+}
+
+Deno.test("[interaction.bounds] operations are found by handles that cannot be guessed, and make room when they are removed", () => {
+  const log = createRecordingLog();
+  const parked = new ParkedOperations<ParkedOperation>({ log });
+  const add = (principal: string) => parked.add(createOperation(principal));
+  const handles = Array.from({ length: 8 }, () => add("a"));
+  assert.equal(new Set(handles).size, 8);
+  assert.ok(handles.every((handle) => /^[\w-]{22}$/.test(handle ?? "")));
+  assert.equal(add("a"), undefined);
+  for (let client = 0; client < 7; client++) {
+    for (let count = 0; count < 8; count++) assert.ok(add(`client ${client}`) !== undefined);
+  }
+  assert.equal(parked.size, 64);
+  assert.equal(add("last"), undefined);
+  const [first = ""] = handles;
+  parked.remove(first);
+  parked.remove(first);
+  assert.equal(parked.find(first), undefined);
+  assert.ok(add("last") !== undefined);
+  assert.equal(add("a"), undefined);
+  assert.ok(log.messages.every((message) => message.includes("too many calls wait")));
+});
+
+Deno.test("[interaction.once] a state can be used once, and counts as used if no more can be remembered", () => {
+  const parked = new ParkedOperations({ maxUsedStates: 3, log: createRecordingLog() });
+  const later = Date.now() + 60_000;
+  assert.deepEqual(["x", "x", "y"].map((token) => parked.use(token, later)), [true, false, true]);
+  assert.ok(parked.use("z", later));
+  assert.equal(parked.use("w", later), false);
+  const short = new ParkedOperations({ maxUsedStates: 2, log: createRecordingLog() });
+  assert.ok(short.use("x", Date.now() - 1));
+  assert.ok(short.use("y", Date.now() - 1));
+  assert.ok(short.use("z", later));
+  assert.equal(short.usedCount, 1);
+});
+
+Deno.test("[interaction.ends] only parked operations are cancelled, and a closed gateway parks none", () => {
+  const parked = new ParkedOperations<ParkedOperation>({ log: createRecordingLog() });
+  const operations = [createOperation("a"), createOperation("a", false), createOperation("b")];
+  for (const operation of operations) parked.add(operation);
+  parked.cancelAll("gone", (principal) => principal === "a");
+  assert.deepEqual(operations.map(({ reasons }) => reasons), [["gone"], [], []]);
+  assert.ok(parked.some((principal) => principal === "b"));
+  parked.close("end");
+  assert.deepEqual(operations.map(({ reasons }) => reasons), [["gone", "end"], [], ["end"]]);
+  assert.equal(parked.add(createOperation("c")), undefined);
+});
