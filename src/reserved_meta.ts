@@ -22,12 +22,20 @@ export const RESERVED_META = {
 /** All reserved keys. */
 export const RESERVED_META_KEYS: readonly string[] = Object.values(RESERVED_META);
 
+const RESERVED: ReadonlySet<string> = new Set(RESERVED_META_KEYS);
+
+/** Whether a key of `_meta` is reserved. */
+export function isReserved(key: string): boolean {
+  return RESERVED.has(key);
+}
+
 /** Returns `_meta` without the reserved keys, which say something about one connection only. */
 export function withoutReserved(
   meta: Readonly<Record<string, unknown>>,
 ): Readonly<Record<string, unknown>> {
-  if (!RESERVED_META_KEYS.some((key) => Object.hasOwn(meta, key))) return meta;
-  return Object.fromEntries(
-    Object.entries(meta).filter(([key]) => !RESERVED_META_KEYS.includes(key)),
-  );
+  const keys = Object.keys(meta);
+  const others = keys.filter((key) => !RESERVED.has(key));
+  return others.length === keys.length
+    ? meta
+    : Object.fromEntries(others.map((key) => [key, meta[key]]));
 }

@@ -56,33 +56,34 @@ function invalidMember(name: keyof typeof RESERVED_META, expected: string): RpcE
   return { code: RPC_CODES.invalidParams, message };
 }
 
-// By their JSON text. There are few, because only known members are read.
-const knownCapabilities = new Map<string, ClientCapabilities>();
+// By the parts that the client declares. There are few, because only known parts are read.
+const knownCapabilities = new Map<number, ClientCapabilities>();
 
 /**
- * Reads the capabilities of one request. Different spellings of the same capabilities are equal, so that servers need
- * one session for all of them, and members that say nothing without a session are left out.
+ * Reads the capabilities of one request. Different spellings of the same capabilities are one object, so that servers
+ * need one session for all of them, and members that say nothing without a session are left out.
  */
 function readCapabilities(
   { elicitation, sampling, roots }: Readonly<Record<string, unknown>>,
 ): ClientCapabilities {
-  const capabilities: ClientCapabilities = {
-    ...(isRecord(elicitation) && { elicitation: readModes(elicitation) }),
-    ...(isRecord(roots) && { roots: {} }),
-    ...(isRecord(sampling) && { sampling: isRecord(sampling.tools) ? { tools: {} } : {} }),
-  };
-  const key = JSON.stringify(capabilities);
-  const known = knownCapabilities.get(key);
-  if (known !== undefined) return known;
-  knownCapabilities.set(key, capabilities);
+  const canElicit = isRecord(elicitation);
+  const hasUrl = canElicit && isRecord(elicitation.url);
+  // A client that names no mode has forms.
+  const hasForm = canElicit && (isRecord(elicitation.form) || !hasUrl);
+  const canSample = isRecord(sampling);
+  const hasTools = canSample && isRecord(sampling.tools);
+  const hasRoots = isRecord(roots);
+  const key = [hasUrl, hasForm, canSample, hasTools, hasRoots]
+    .reduce((bits, isDeclared) => 2 * bits + Number(isDeclared), 0);
+  let capabilities = knownCapabilities.get(key);
+  if (capabilities === undefined) {
+    capabilities = {
+      ...(canElicit &&
+        { elicitation: { ...(hasForm && { form: {} }), ...(hasUrl && { url: {} }) } }),
+      ...(hasRoots && { roots: {} }),
+      ...(canSample && { sampling: hasTools ? { tools: {} } : {} }),
+    };
+    knownCapabilities.set(key, capabilities);
+  }
   return capabilities;
-}
-
-/** Returns the modes of elicitation; a client that names none has forms. */
-function readModes(
-  elicitation: Readonly<Record<string, unknown>>,
-): NonNullable<ClientCapabilities["elicitation"]> {
-  const hasUrl = isRecord(elicitation.url);
-  const hasForm = isRecord(elicitation.form) || !hasUrl;
-  return { ...(hasForm && { form: {} }), ...(hasUrl && { url: {} }) };
 }

@@ -2,7 +2,7 @@ import { hasEscapedKey } from "../../exact_json.ts";
 import { isRecord } from "../../json.ts";
 import { JsonParts, otherMembers, skipSpace, textAt } from "../../jsonrpc/mod.ts";
 import { RESERVED_META, RESERVED_META_KEYS } from "../../reserved_meta.ts";
-import { describeGateway } from "./handshake.ts";
+import { GATEWAY_NAME } from "./handshake.ts";
 
 /** The members of results that are replaced. */
 const REPLACED_MEMBERS = ["resultType", "ttlMs", "cacheScope", "_meta"];
@@ -57,7 +57,7 @@ let cachedInfo: { readonly version: string; readonly member: string } | undefine
 /** Returns the member of `_meta` that describes the gateway. */
 export function serverInfoMember(version: string): string {
   if (cachedInfo?.version !== version) {
-    const info = JSON.stringify(describeGateway(version));
+    const info = JSON.stringify({ name: GATEWAY_NAME, version });
     cachedInfo = { version, member: `"${RESERVED_META.serverInfo}":${info}` };
   }
   return cachedInfo.member;

@@ -17,6 +17,9 @@ export function decodeInitialize(
   return { revision, capabilities: readCapabilities(capabilities) };
 }
 
+/** The gateway's name, by which programs know it. */
+export const GATEWAY_NAME = "agent-mcp-gateway";
+
 /** The gateway's description of itself for a client. */
 export interface Introduction {
   /** The gateway's version. */
@@ -39,14 +42,9 @@ export function encodeInitialize(revision: string, introduction: Introduction): 
   return {
     protocolVersion: revision,
     capabilities: describeCapabilities(introduction),
-    serverInfo: describeGateway(version),
+    serverInfo: { name: GATEWAY_NAME, title: "Agent MCP Gateway", version },
     instructions,
   };
-}
-
-/** Returns the gateway's description of itself. */
-export function describeGateway(version: string): Readonly<Record<string, string>> {
-  return { name: "agent-mcp-gateway", title: "Agent MCP Gateway", version };
 }
 
 /** Returns the capabilities of the gateway, which are the same in all revisions. */

@@ -9,9 +9,8 @@ import {
   Result,
   utf8Bytes,
 } from "../../jsonrpc/mod.ts";
-import { RESERVED_META } from "../../reserved_meta.ts";
+import { serverInfoMember } from "./complete_result.ts";
 import { fieldsOf } from "./fields.ts";
-import { describeGateway } from "./handshake.ts";
 import { decodeInput, encodeInput } from "./input.ts";
 
 /** Options of a result that asks for input. */
@@ -38,7 +37,7 @@ export function encodeInputRequired(
     return `${JSON.stringify(key)}:{"method":${JSON.stringify(method)}${paramsMember}}`;
   });
   const requestsMember = members.length === 0 ? "" : `,"inputRequests":{${members.join(",")}}`;
-  const meta = JSON.stringify({ [RESERVED_META.serverInfo]: describeGateway(version) });
+  const meta = `{${serverInfoMember(version)}}`;
   return new JsonText(
     `{"resultType":"input_required"${requestsMember},"requestState":${
       JSON.stringify(state)

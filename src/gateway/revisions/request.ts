@@ -1,12 +1,15 @@
 import type { ClientCapabilities } from "../../downstream/mod.ts";
 import type { IncomingRequest, JsonParts, JsonText, RpcError } from "../../jsonrpc/mod.ts";
-import { withoutReserved } from "../../reserved_meta.ts";
+import { isReserved } from "../../reserved_meta.ts";
 import type { OperationRequest } from "../operation.ts";
 import type { GatewayTool } from "../tools/mod.ts";
 import { type Fields, fieldsOf } from "./fields.ts";
 
 /** Maximum length of a progress token, which every progress message repeats, in UTF-16 code units. */
 const MAX_TOKEN_LENGTH = 1000;
+
+/** The key of the progress token in `_meta`. */
+const PROGRESS_TOKEN = "progressToken";
 
 /** The answer to a request that is an operation. */
 export type Answer =
@@ -43,11 +46,10 @@ export function readRequest(
   { unansweredCount, notifyProgress }: RequestContext,
 ): Omit<OperationRequest, "name" | "claimedAgent" | "decode" | "encode"> {
   const { _meta } = fieldsOf(request.params);
-  const meta = _meta === undefined ? undefined : withoutReserved(fieldsOf(_meta));
-  const token = progressTokenOf(meta);
+  const token = progressTokenOf(_meta);
   return {
     method: request.method,
-    meta,
+    meta: metaForServers(fieldsOf(_meta)),
     requestId: JSON.parse(request.id),
     unansweredCount,
     memory: request.memory,
@@ -59,9 +61,15 @@ export function readRequest(
   };
 }
 
+/** Returns the members of `_meta` that servers receive; `undefined` if there are none. */
+function metaForServers(meta: Fields): Fields | undefined {
+  const keys = Object.keys(meta).filter((key) => !isReserved(key) && key !== PROGRESS_TOKEN);
+  return keys.length === 0 ? undefined : Object.fromEntries(keys.map((key) => [key, meta[key]]));
+}
+
 /** Returns the token in a request's `_meta` with which its client receives progress; `undefined` if it wants none. */
 export function progressTokenOf(meta: unknown): string | number | undefined {
-  const { progressToken: token } = fieldsOf(meta);
+  const { [PROGRESS_TOKEN]: token } = fieldsOf(meta);
   const isValid = typeof token === "number" ||
     (typeof token === "string" && token.length <= MAX_TOKEN_LENGTH);
   return isValid ? token : undefined;

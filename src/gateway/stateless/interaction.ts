@@ -40,8 +40,8 @@ export type InteractionEnding = "answered" | "cancelled" | "denied" | "expired";
 export interface InteractionOptions {
   /** The first request, or the one with which the client continues an operation that was forgotten. */
   readonly request: AttachedRequest;
-  /** The client and the agent. */
-  readonly principal: string;
+  /** Returns the client and the agent. */
+  readonly principal: () => string;
   /** The operation so far, if the request continues one that was forgotten. */
   readonly record?: InteractionRecord;
   /** Time for which the operation waits for the client's next request, in milliseconds. */
@@ -70,8 +70,6 @@ interface PendingRequest {
 export class Interaction<A> implements ClientChannel, InteractionRecord {
   readonly relaysInput = true;
   readonly outsideCalls = undefined;
-  /** The client and the agent. */
-  readonly principal: string;
   readonly continued: OperationBeginning | undefined;
   /** When the first request arrived, in milliseconds since 1970. */
   readonly startedAt: number;
@@ -80,6 +78,7 @@ export class Interaction<A> implements ClientChannel, InteractionRecord {
   readonly #options: InteractionOptions;
   readonly #cancellation = new Cancellation();
   readonly #pending = new Map<string, PendingRequest>();
+  #principal: string | undefined;
   #request: AttachedRequest;
   #isAttached = true;
   #lastKey = 0;
@@ -98,15 +97,19 @@ export class Interaction<A> implements ClientChannel, InteractionRecord {
   #listener: ((event: InteractionEvent<A>) => void) | undefined;
 
   constructor(options: InteractionOptions) {
-    const { request, principal, record } = options;
+    const { request, record } = options;
     this.#options = options;
-    this.principal = principal;
     this.continued = record?.continued;
     this.startedAt = record?.continued?.startedAt ?? Date.now();
     this.rounds = record?.rounds ?? 0;
     this.#waitedMs = record?.waitedMs ?? 0;
     this.#request = request;
     this.#attach(request);
+  }
+
+  /** The client and the agent. Most operations never need them. */
+  get principal(): string {
+    return this.#principal ??= this.#options.principal();
   }
 
   /** Aborts when the client cancels the request that is attached, or does not come back. */

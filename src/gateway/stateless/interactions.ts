@@ -87,23 +87,10 @@ export class Interactions {
   }
 
   /** Runs the operation of a request, or continues the one whose state the request has. */
-  async answer(call: InteractiveRequest): Promise<Answer> {
-    const { request, codec } = call;
-    const { requestState: sealed } = codec.fieldsOf(request.params);
+  answer(call: InteractiveRequest): Promise<Answer> {
+    const { requestState: sealed } = call.codec.fieldsOf(call.request.params);
     // Responses without a state belong to nothing.
-    if (sealed === undefined) return await this.#run(call);
-    const operation = call.decode(() => {});
-    const value = typeof sealed === "string"
-      ? await this.#seal.open(sealed, request.method)
-      : undefined;
-    const state = readState(value);
-    const isUsable = state !== undefined && state.expiresAt > Date.now() &&
-      state.principal === principalOf(call, operation) &&
-      state.digest === await this.#digest(call);
-    if (!isUsable) return await this.#refuse(call, NOT_VALID);
-    return state.kind === "park"
-      ? await this.#resume(call, { operation, state })
-      : await this.#repeat(call, { operation, state });
+    return sealed === undefined ? this.#run(call) : this.#continue(call, sealed);
   }
 
   /** Whether operations wait for further requests of a client. */
@@ -160,7 +147,7 @@ export class Interactions {
     let keptBytes = 0;
     const interaction: Interaction<RawAnswer> = new Interaction({
       request: call.attached,
-      principal: principalOf(call, operation),
+      principal: () => principalOf(call, operation),
       ...(continuation !== undefined && { record: continuation.record }),
       ttlMs: this.#ttlMs,
       admit: () => {
@@ -183,6 +170,23 @@ export class Interactions {
       return answer;
     };
     return { interaction, keep };
+  }
+
+  /** Continues the operation whose state a request has, if it may be used for it. */
+  async #continue(call: InteractiveRequest, sealed: unknown): Promise<Answer> {
+    const { request } = call;
+    const operation = call.decode(() => {});
+    const value = typeof sealed === "string"
+      ? await this.#seal.open(sealed, request.method)
+      : undefined;
+    const state = readState(value);
+    const isUsable = state !== undefined && state.expiresAt > Date.now() &&
+      state.principal === principalOf(call, operation) &&
+      state.digest === await this.#digest(call);
+    if (!isUsable) return await this.#refuse(call, NOT_VALID);
+    return state.kind === "park"
+      ? await this.#resume(call, { operation, state })
+      : await this.#repeat(call, { operation, state });
   }
 
   /** Continues an operation that is parked here. */

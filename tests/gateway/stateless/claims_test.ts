@@ -106,11 +106,7 @@ Deno.test("[eras.introduction] the gateway describes itself", async () => {
   });
   assert.ok(Number(ttlMs) >= 0);
   assert.match(String(instructions), /get_server_tools/);
-  assert.deepEqual(serverInfo(result), {
-    name: "agent-mcp-gateway",
-    title: "Agent MCP Gateway",
-    version: "1",
-  });
+  assert.deepEqual(serverInfo(result), { name: "agent-mcp-gateway", version: "1" });
   assert.deepEqual(Object.keys(_meta as object), ["io.modelcontextprotocol/serverInfo"]);
 });
 

@@ -8,7 +8,7 @@ function complete(json: string, ttlMs?: number): string {
 }
 
 const INFO = '"io.modelcontextprotocol/serverInfo":' +
-  '{"name":"agent-mcp-gateway","title":"Agent MCP Gateway","version":"1"}';
+  '{"name":"agent-mcp-gateway","version":"1"}';
 const HEAD = '{"resultType":"complete","_meta":{';
 
 Deno.test("[eras.results] the members of the revision stand before those of the server", () => {
