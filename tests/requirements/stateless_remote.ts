@@ -15,6 +15,8 @@ export const STATELESS_REMOTE: Readonly<Record<string, Section>> = {
       "every scenario for clients that revision 2026-07-28 requires passes, in the official suite",
     "remote.stateless-probe":
       "whatever a server answers to the question which revision it speaks, it works as before; a server that cannot be reached is reported",
+    "remote.stateless-listening":
+      "changes are announced in the response to a request that stays open, and is made again when it ends",
     "remote.stateless-renewed":
       "a call whose headers the server refuses is made once more with the headers of a new list",
     "remote.stateless-arguments":
