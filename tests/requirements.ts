@@ -25,6 +25,7 @@ import { SESSIONS_AND_MESSAGES } from "./requirements/sessions_and_messages.ts";
 import { STATELESS_CLIENTS } from "./requirements/stateless_clients.ts";
 import { STATELESS_HTTP } from "./requirements/stateless_http.ts";
 import { STATELESS_REMOTE } from "./requirements/stateless_remote.ts";
+import { STATELESS_SERVERS } from "./requirements/stateless_servers.ts";
 import { TENANTS } from "./requirements/tenants.ts";
 import { TOOLS_AND_ERRORS } from "./requirements/tools_and_errors.ts";
 
@@ -60,6 +61,7 @@ const sections: readonly (readonly [string, Section])[] = [
   ...Object.entries(STATELESS_CLIENTS),
   ...Object.entries(STATELESS_HTTP),
   ...Object.entries(STATELESS_REMOTE),
+  ...Object.entries(STATELESS_SERVERS),
   ...Object.entries(TENANTS),
   ...Object.entries(ERAS),
   ...Object.entries(MEMORY),

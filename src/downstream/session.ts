@@ -299,6 +299,8 @@ export class Session {
 
   async #connect(findRevision: FindRevision): Promise<ServerInfo> {
     this.#refuseIfEnded();
+    // The end of an earlier connection does not concern the new one.
+    this.#peer = undefined;
     this.#endedEarly = false;
     const transport = await this.#connection.open();
     this.#refuseIfEnded();
@@ -312,6 +314,7 @@ export class Session {
       // The connection may have ended in the same tick as the handshake; nothing reports that later.
       if (this.#endedEarly) throw new ChannelClosed("The connection ended after the handshake");
       this.#codec = codec;
+      codec.start?.(peer);
       this.#info = info;
       this.#connectMs = performance.now() - this.#startedAt;
       if (this.#state === "connecting") this.#state = "ready";
@@ -342,7 +345,7 @@ export class Session {
 
   #openPeer(channel: Channel): Peer {
     const { memory, log, config, onListsChanged, onResourceUpdated } = this.#options;
-    const peer = openServerPeer(channel, {
+    const peer: Peer = openServerPeer(channel, {
       config,
       codec: () => this.#codec,
       revision: () => this.#info?.revision,
@@ -358,7 +361,7 @@ export class Session {
       onListsChanged,
       onResourceUpdated,
       onClosed: () => {
-        if (this.#peer !== peer && this.#peer !== undefined) return;
+        if (this.#peer !== peer) return;
         // While the session connects, its start fails and reports the reason.
         if (this.#state === "connecting") this.#endedEarly = true;
         else this.#end("broken", BROKEN_GRACE);

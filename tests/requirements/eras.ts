@@ -21,15 +21,11 @@ export const ERAS: Readonly<Record<string, Section>> = {
     ],
   },
   "22 Both eras: servers": {
-    "eras.probe": [
-      16,
+    "eras.probe":
       "a server is probed once per entry, on the connection that is then used, and remembered for 7 days",
-    ],
-    "eras.protocol": [16, "gateway.protocol says whether a server is probed"],
-    "eras.trouble": [
-      16,
+    "eras.protocol": "gateway.protocol says whether a server is probed",
+    "eras.trouble":
       "a server that exits, hangs or floods when it is probed works within 3 s more, and has not failed",
-    ],
   },
   "22 Both eras: calls": {
     "eras.meta":

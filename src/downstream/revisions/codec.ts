@@ -271,6 +271,8 @@ export interface ServerCodec {
     notification: { readonly method: string; readonly params: unknown; readonly text: string },
     server: string,
   ): ServerNotification | undefined;
+  /** Begins what the codec does besides requests, once it receives the messages of the server. */
+  start?(peer: Peer): void;
   /** Ends what the codec does besides requests, when the session has ended. */
   close?(): void;
 }

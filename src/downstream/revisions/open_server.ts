@@ -68,7 +68,7 @@ async function probe(peer: Peer, options: OpenOptions): Promise<OpenedServer> {
     const isAnswered = protocol === "modern" || await within(discovering, silenceMs);
     if (!isAnswered) return await race(peer, { discovering, options });
     const discovery = await discovering;
-    if (discovery.info !== undefined) return openStateless(peer, discovery, options);
+    if (discovery.info !== undefined) return openStateless(discovery, options);
     if (protocol === "modern") throw createNotModernError(discovery.refusal);
     return await openEarlier(peer, options);
   } catch (cause) {
@@ -98,9 +98,7 @@ async function race(
   const earlier = initialize(peer, options);
   try {
     const first = await Promise.any([stateless, earlier]);
-    return "info" in first
-      ? openStateless(peer, first, options)
-      : confirmEarlier(peer, first, options);
+    return "info" in first ? openStateless(first, options) : confirmEarlier(peer, first, options);
   } catch (cause) {
     // Neither answer was a good one; the answer to `initialize` explains the failure.
     throw cause instanceof AggregateError ? cause.errors[1] : cause;
@@ -108,13 +106,10 @@ async function race(
 }
 
 function openStateless(
-  peer: Peer,
-  { info, capabilities }: FoundStateless,
+  { info, capabilities: serverCapabilities }: FoundStateless,
   options: OpenOptions,
 ): OpenedServer {
-  const codec = new StatelessCodec(options);
-  codec.start(peer, capabilities);
-  return { codec, info };
+  return { codec: new StatelessCodec({ ...options, serverCapabilities }), info };
 }
 
 function createNotModernError(refusal: string): HandshakeError {

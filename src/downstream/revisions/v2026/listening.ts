@@ -227,7 +227,7 @@ export class Listening {
     const sendsNothing = listen.honoured !== undefined && !sendsAnything(listen.honoured);
     if (sendsNothing || this.#listens.size > 0 || !this.#wantsAnything) return;
     if (performance.now() - listen.startedAt >= STABLE_MS) this.#pauseMs = FIRST_PAUSE_MS;
-    this.#mayHaveMissed ||= listen.honoured !== undefined;
+    this.#mayHaveMissed = true;
     this.#timer = setTimeout(() => this.#reopen(), this.#pauseMs);
     this.#pauseMs = Math.min(2 * this.#pauseMs, LAST_PAUSE_MS);
   }

@@ -37,10 +37,14 @@ import { RequestMeta } from "./request_meta.ts";
 const MAX_ROUNDS = 8;
 
 /** Options of the codec of a session. */
-export type StatelessOptions = Pick<
-  OpenOptions,
-  "capabilities" | "version" | "server" | "isHttp" | "onListsChanged" | "onResourceUpdated"
->;
+export interface StatelessOptions extends
+  Pick<
+    OpenOptions,
+    "capabilities" | "version" | "server" | "isHttp" | "onListsChanged" | "onResourceUpdated"
+  > {
+  /** The capabilities of the server. */
+  readonly serverCapabilities: Fields;
+}
 
 /**
  * The codec of the stateless revision for one session. Each request says which capabilities the client has; a server
@@ -64,13 +68,8 @@ export class StatelessCodec implements ServerCodec {
     this.#listening = new Listening({ ...options, meta: this.#meta });
   }
 
-  /**
-   * Begins to listen for what the server announces, if it announces anything.
-   *
-   * @param capabilities The capabilities of the server.
-   */
-  start(peer: Peer, capabilities: Fields): void {
-    this.#listening.start(peer, capabilities);
+  start(peer: Peer): void {
+    this.#listening.start(peer, this.#options.serverCapabilities);
   }
 
   hasBatches(): boolean {
