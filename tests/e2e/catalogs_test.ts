@@ -198,6 +198,30 @@ Deno.test("[catalogs.age] a catalog older than a day is renewed in the backgroun
   });
 });
 
+Deno.test("[eras.probe] [servers.stateless-remembered] a server is asked once in seven days which revision it speaks", async () => {
+  using fixture = new CatalogFixture();
+  const probes = () => fixture.journal.filter((line) => line === "server/discover").length;
+  const callServer = async () => {
+    await using gateway = await fixture.start();
+    assert.equal(await gateway.callServerToolForText("remembered", "read"), "read");
+  };
+  await fixture.learn();
+  await callServer();
+  await callServer();
+  assert.equal(probes(), 1);
+  const folder = `${fixture.cache}/agent-mcp-gateway/catalogs`;
+  for (const { name } of [...Deno.readDirSync(folder)]) {
+    if (!/\.(?:catalog|index)$/.test(name)) continue;
+    const path = `${folder}/${name}`;
+    const older = Deno.readTextFileSync(path).replaceAll(/"probedAt":(\d+)/g, (_, at) => {
+      return `"probedAt":${at - 7 * DAY_MS}`;
+    });
+    Deno.writeTextFileSync(path, older);
+  }
+  await callServer();
+  assert.equal(probes(), 2);
+});
+
 Deno.test("[catalogs.announced] a server that changes its list right after the handshake is remembered", async () => {
   using fixture = new CatalogFixture({ tools: [createTool("read")], announces: true });
   await fixture.learn();
