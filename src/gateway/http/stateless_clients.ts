@@ -50,17 +50,27 @@ class StatelessHttpClient implements Evictable {
   readonly connection: StatelessConnection;
   /** The responses that have not ended, with their requests, which are not kept any longer. */
   readonly responses = new Map<StatelessResponse, IncomingRequest | undefined>();
-  /** The credential of the latest request; it changes when the client renews its JWT. */
-  credential: Credential | undefined;
   lastUsedAt: number = performance.now();
+  #credential: Credential | undefined;
 
   constructor(connection: StatelessConnection, credential: Credential | undefined) {
     this.connection = connection;
-    this.credential = credential;
+    this.#credential = credential;
+  }
+
+  /** The credential of its requests that is valid the longest. */
+  get credential(): Credential | undefined {
+    return this.#credential;
   }
 
   get isInUse(): boolean {
     return this.responses.size > 0 || this.connection.isAwaited;
+  }
+
+  /** Notes the credential of a request: programs with JWTs of one subject renew them at different times. */
+  renew(credential: Credential | undefined): void {
+    const { expiresAtMs = Infinity } = this.#credential ?? {};
+    if ((credential?.expiresAtMs ?? Infinity) >= expiresAtMs) this.#credential = credential;
   }
 }
 
@@ -86,10 +96,12 @@ export class StatelessClients {
     message: RequestMessage,
     { env, credential, acceptsEvents }: StatelessRequest,
   ): Response | Promise<Response> {
-    const client = this.#findOrAdd(credential);
-    if (client === undefined) {
-      return unavailableResponse("The gateway has its maximum number of clients; try again later");
+    // The credential may have become invalid while the body arrived.
+    if (!mayContinue(credential, this.#options.authenticator)) {
+      return invalidCredentialResponse(credential);
     }
+    const client = this.#findOrAdd(credential);
+    if (client === undefined) return busyResponse();
     const response = new StatelessResponse({
       acceptsEvents,
       streamAfterMs: this.#options.limits.streamAfterMs,
@@ -143,7 +155,7 @@ export class StatelessClients {
   #findOrAdd(credential: Credential | undefined): StatelessHttpClient | undefined {
     const known = this.#clients.get(credential?.id);
     if (known !== undefined) {
-      known.credential = credential;
+      known.renew(credential);
       return known;
     }
     const { accept, maxClients } = this.#options;

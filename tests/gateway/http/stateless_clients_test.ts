@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { waitUntil } from "../../e2e/wait.ts";
-import { EventReader, HttpFixture } from "./http_fixture.ts";
+import { EventReader, HttpFixture, statelessHeaders, statelessRequest } from "./http_fixture.ts";
 import { NameAuthenticator } from "./name_authenticator.ts";
+import { postText, RawConnection } from "./raw_http.ts";
 
 const bearer = (name: string) => ({ authorization: `Bearer ${name}` });
 
@@ -86,6 +87,51 @@ Deno.test("[eras.http-credential-end] requests without a credential end when one
   assert.equal(response.status, 401);
   assert.doesNotMatch(response.headers.get("www-authenticate") ?? "", /error/);
   await response.text();
+});
+
+Deno.test("[eras.http-credential-end] a request whose credential becomes invalid while its body arrives is refused", async () => {
+  const authenticator = new NameAuthenticator();
+  await using fixture = await HttpFixture.open({ authenticator });
+  using connection = await RawConnection.open(fixture.port);
+  const body = JSON.stringify(statelessRequest("echo"));
+  const headers = { ...statelessHeaders("echo"), ...bearer("one"), connection: "close" };
+  await connection.send(
+    postText(fixture.port, { headers, body: body.slice(0, -1), missingBytes: 1 }),
+  );
+  await (await fixture.sendStateless("echo", {}, bearer("two"))).text();
+  authenticator.removedNames.add("one");
+  await connection.send("}");
+  assert.equal((await connection.readAll()).status, 401);
+  assert.deepEqual(fixture.statelessConnections.map(({ credential }) => credential?.id), ["two"]);
+});
+
+Deno.test("[eras.http-credential-end] a client ends with the credential of its requests that is valid the longest", async () => {
+  let now = 0;
+  const expiryOf = (authorization: string | null) => Number(authorization?.split(" ")[1]);
+  await using fixture = await HttpFixture.open({
+    authenticator: {
+      requiresCredential: true,
+      authenticate: ({ authorization }) => {
+        const expiresAtMs = expiryOf(authorization);
+        const credential = { id: "subject", agent: "agent", expiresAtMs };
+        return Promise.resolve({ kind: "credential", credential });
+      },
+      isValid: ({ expiresAtMs = Infinity }) => expiresAtMs > now,
+    },
+  });
+  const call = fixture.sendStateless("wait", {}, bearer("20"));
+  const held = await waitUntil("the request arrives", () => {
+    return fixture.statelessConnections[0]?.heldCalls[0];
+  });
+  await (await fixture.sendStateless("echo", {}, bearer("10"))).text();
+  now = 15;
+  fixture.service.endInvalidClients();
+  assert.equal(held.signal.aborted, false);
+  now = 25;
+  fixture.service.endInvalidClients();
+  assert.equal(held.signal.aborted, true);
+  assert.equal((await call).status, 401);
+  await (await call).text();
 });
 
 Deno.test("[eras.http-clients] at the limit, a client of the agent with the most makes room for another agent, and an idle one for the same agent", async () => {
