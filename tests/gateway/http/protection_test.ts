@@ -223,12 +223,14 @@ Deno.test("ambiguous requests", async (t) => {
           "\r\n",
         );
       };
-      for (let number = 0; number < 40; number++) {
+      for (let number = 0; number < 16; number++) await connection.send(writeCall(number));
+      const [gatewaySession] = fixture.gatewaySessions;
+      await waitUntil("16 calls are accepted", () => gatewaySession?.heldCalls.length === 16);
+      for (let number = 16; number < 40; number++) {
         // The listener may close the connection before all calls are sent.
         await connection.send(writeCall(number)).catch(() => {});
       }
       await connection.readAll();
-      const [gatewaySession] = fixture.gatewaySessions;
       assert.equal(gatewaySession?.heldCalls.length, 16);
     },
   );
