@@ -77,6 +77,10 @@ export function findCause(probe: Probe, context: FindingContext): Finding {
     const { kind, message, fix } = localCause;
     return { kind, message, fix };
   }
+  if (hasCause((cause) => cause instanceof HandshakeError && cause.isExcluded)) {
+    const key = formatPath(["mcpServers", name, "gateway", "protocol"]);
+    return { kind: "protocol", message, fix: `Remove ${key}, or set it to "auto"` };
+  }
   if (hasCause((cause) => cause instanceof HandshakeError && cause.isNewer)) {
     const disabled = formatPath(["mcpServers", name, "disabled"]);
     const fix =

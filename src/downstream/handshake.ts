@@ -3,7 +3,12 @@ import type { Peer } from "../jsonrpc/mod.ts";
 import { withDeadline } from "../within.ts";
 import type { ClientCapabilities } from "./caller.ts";
 import type { RevisionFinding } from "./known_revision.ts";
-import { type OpenedServer, type OpenOptions, openServer } from "./revisions/mod.ts";
+import {
+  explainExcluded,
+  type OpenedServer,
+  type OpenOptions,
+  openServer,
+} from "./revisions/mod.ts";
 import { type Transport, transportKind } from "./transports/mod.ts";
 
 /** Options of a handshake. */
@@ -46,5 +51,7 @@ export function shakeHands(
       onListsChanged,
       onResourceUpdated,
     });
+  }).catch((cause) => {
+    throw protocol === "legacy" ? explainExcluded(cause) : cause;
   });
 }

@@ -94,23 +94,27 @@ export class HandshakeError extends Error {
   readonly rpcError: RpcError | undefined;
   /** Whether the server speaks only revisions that are newer than those of the gateway. */
   readonly isNewer: boolean;
+  /** Whether the server may speak a revision that `gateway.protocol` of its entry excludes. */
+  readonly isExcluded: boolean;
 
   /**
    * Creates the error.
    *
    * @param message Description of the failure, for the agent.
-   * @param options The error of the answer, and whether the server is too new.
+   * @param options The error of the answer, and whether the server is too new, or its revision excluded.
    */
   constructor(
     message: string,
-    { rpcError, isNewer = false, ...options }: ErrorOptions & {
+    { rpcError, isNewer = false, isExcluded = false, ...options }: ErrorOptions & {
       readonly rpcError?: RpcError | undefined;
       readonly isNewer?: boolean;
+      readonly isExcluded?: boolean;
     } = {},
   ) {
     super(message, options);
     this.rpcError = rpcError;
     this.isNewer = isNewer;
+    this.isExcluded = isExcluded;
   }
 }
 

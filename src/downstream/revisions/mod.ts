@@ -27,7 +27,7 @@ export type {
   ServerRequest,
 } from "./codec.ts";
 export { describeNewerRevision } from "./newer_revision.ts";
-export { type OpenedServer, openServer } from "./open_server.ts";
+export { explainExcluded, type OpenedServer, openServer } from "./open_server.ts";
 
 /** The codec that reads a server's messages until its revision is known. */
 export const OLDEST_CODEC: ServerCodec = v2025;

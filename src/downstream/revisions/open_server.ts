@@ -113,7 +113,23 @@ function openStateless(
 }
 
 function createNotModernError(refusal: string): HandshakeError {
-  return new HandshakeError(
-    `${refusal}, and "gateway.protocol": "modern" of its entry allows only revision ${STATELESS_REVISION}`,
-  );
+  const message =
+    `${refusal}, and "gateway.protocol": "modern" of its entry allows only revision ${STATELESS_REVISION}`;
+  return new HandshakeError(message, { isExcluded: true });
+}
+
+/**
+ * Explains why a server was not opened whose entry excludes the stateless revision.
+ *
+ * @param error The failure.
+ * @returns The failure itself if the revision may not be its cause.
+ */
+export function explainExcluded(error: unknown): unknown {
+  if (!(error instanceof HandshakeError) || error.rpcError === undefined) return error;
+  const { rpcError } = error;
+  if (!maySpeakStateless(rpcError)) return error;
+  const message =
+    `it refused to initialize: ${rpcError.message} (error ${rpcError.code}); it may speak only ` +
+    `MCP revision ${STATELESS_REVISION}, which "gateway.protocol": "legacy" of its entry excludes`;
+  return new HandshakeError(message, { rpcError, isExcluded: true, cause: error });
 }

@@ -93,6 +93,15 @@ Deno.test("[eras.protocol] a server whose entry says legacy is not probed, and o
   assert.deepEqual(modern.methods, ["server/discover"]);
 });
 
+Deno.test("[eras.protocol] a server of revision 2026-07-28 whose entry says legacy fails with the name of the setting", async () => {
+  const server = new AnsweringServer((message) => answerStateless(message));
+  await using fixture = server.fixture({ options: { protocol: "legacy" } });
+  assert.match(
+    await expectFailure(fixture.call("echo")),
+    /it may speak only MCP revision 2026-07-28, which "gateway\.protocol": "legacy" of its entry excludes/,
+  );
+});
+
 Deno.test("[eras.trouble] a server that exits when it is probed is started again, which is no failure", async () => {
   const server = new AnsweringServer((message) => {
     return message.method === "initialize" || message.connection > 0
