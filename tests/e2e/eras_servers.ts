@@ -1,5 +1,5 @@
 /** Servers of both eras with equal tools, over stdio and HTTP; `asking_tools.ts` of the fixtures has the tools. */
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage, type Server as HttpServer } from "node:http";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createMcpHandler } from "@modelcontextprotocol/server";
@@ -36,7 +36,7 @@ export async function startEraServers(folder: string): Promise<EraServer[]> {
     describeStdioServer("earlier", folder),
     describeStdioServer("stateless", folder),
     await startEarlierHttpServer("earlier-http"),
-    startStatelessHttpServer("stateless-http"),
+    await startStatelessHttpServer("stateless-http"),
   ];
 }
 
@@ -73,7 +73,7 @@ export function describeStdioServer(
 const FORWARD = { forward: ["elicitation", "roots", "sampling"] };
 
 /** Starts a server with version 2 of the SDK; each request has its own instance. */
-export function startStatelessHttpServer(name: string): EraServer {
+export async function startStatelessHttpServer(name: string): Promise<EraServer> {
   const journal: string[] = [];
   const handler = createMcpHandler(() => {
     return createStatelessServer({
@@ -88,29 +88,54 @@ export function startStatelessHttpServer(name: string): EraServer {
       notifyUpdated: (uri) => Promise.resolve(handler.notify.resourceUpdated(uri)),
     });
   }, { legacy: "reject", keepAliveMs: 0 });
-  const abort = new AbortController();
-  const http = Deno.serve(
-    { hostname: "127.0.0.1", port: 0, signal: abort.signal, onListen: () => {} },
-    async ({ url, method, headers, body: stream, signal }) => {
-      const body = await new Response(stream).text();
-      journal.push(`headers ${JSON.stringify(Object.fromEntries(headers))}`, `in ${body}`);
-      // The signal also aborts after a response that was delivered, which cancels nothing any more.
-      const withBody = body === "" ? {} : { body };
-      return await handler.fetch(new Request(url, { method, headers, signal, ...withBody }));
-    },
-  );
+  const http = createServer(async (request, response) => {
+    const body = await readBody(request);
+    journal.push(`headers ${JSON.stringify(request.headers)}`, `in ${body}`);
+    const disconnected = new AbortController();
+    const disconnect = () => disconnected.abort();
+    request.socket.on("close", disconnect);
+    const { status, headers, body: stream } = await handler.fetch(
+      new Request("http://localhost/mcp", {
+        method: request.method ?? "",
+        headers: request.headers as Record<string, string>,
+        signal: disconnected.signal,
+        ...(body === "" ? {} : { body }),
+      }),
+    );
+    response.writeHead(status, Object.fromEntries(headers));
+    for await (const chunk of stream ?? []) response.write(chunk);
+    response.end();
+    request.socket.off("close", disconnect);
+  });
+  const url = await listen(http);
   return {
     era: "stateless",
     transport: "http",
     name,
-    entry: { url: `http://127.0.0.1:${http.addr.port}/mcp`, gateway: FORWARD },
+    entry: { url, gateway: FORWARD },
     readJournal: () => journal,
     [Symbol.asyncDispose]: async () => {
       await handler.close();
-      abort.abort();
-      await http.finished;
+      await closeServer(http);
     },
   };
+}
+
+async function readBody(request: IncomingMessage): Promise<string> {
+  let body = "";
+  for await (const chunk of request) body += chunk;
+  return body;
+}
+
+/** Listens on a free port, and returns the URL. */
+async function listen(http: HttpServer): Promise<string> {
+  await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", () => resolve()));
+  return `http://127.0.0.1:${(http.address() as { port: number }).port}/mcp`;
+}
+
+async function closeServer(http: HttpServer): Promise<void> {
+  http.closeAllConnections();
+  await new Promise<void>((resolve) => http.close(() => resolve()));
 }
 
 /** Starts a server with version 1 of the SDK; each session has its own instance. */
@@ -120,8 +145,7 @@ export async function startEarlierHttpServer(name: string): Promise<EraServer> {
   const transports = new Map<string, StreamableHTTPServerTransport>();
   const servers: Server[] = [];
   const http = createServer(async (request, response) => {
-    let body = "";
-    for await (const chunk of request) body += chunk;
+    const body = await readBody(request);
     record(`headers ${JSON.stringify(request.headers)}`);
     record(`in ${body}`);
     const parsed = body === "" ? undefined : JSON.parse(body);
@@ -137,20 +161,16 @@ export async function startEarlierHttpServer(name: string): Promise<EraServer> {
     await server.connect(transport as Parameters<Server["connect"]>[0]);
     await transport.handleRequest(request, response, parsed);
   });
-  await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", () => resolve()));
+  const url = await listen(http);
   return {
     era: "earlier",
     transport: "http",
     name,
-    entry: {
-      url: `http://127.0.0.1:${(http.address() as { port: number }).port}/mcp`,
-      gateway: FORWARD,
-    },
+    entry: { url, gateway: FORWARD },
     readJournal: () => journal,
     [Symbol.asyncDispose]: async () => {
       for (const server of servers) await server.close();
-      http.closeAllConnections();
-      await new Promise<void>((resolve) => http.close(() => resolve()));
+      await closeServer(http);
     },
   };
 }
