@@ -41,11 +41,9 @@ export const ERAS: Readonly<Record<string, Section>> = {
     "eras.cancel": "a cancelled call is cancelled at the server; over HTTP a disconnect cancels",
     "eras.ping": "a ping is answered in the revisions that have one",
     "eras.offers": "resources, prompts and completions work in all combinations",
-    "eras.changes": [16, "changes reach clients of revision 2026-07-28 by subscriptions/listen"],
-    "eras.listen-end": [
-      16,
+    "eras.changes": "changes reach clients of revision 2026-07-28 by subscriptions/listen",
+    "eras.listen-end":
       "a listen stream stays open if lists can change; otherwise it ends with its result",
-    ],
   },
   "22 Both eras: state": {
     "eras.state":
