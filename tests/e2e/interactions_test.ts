@@ -112,6 +112,22 @@ Deno.test("[interaction.ends] a server that does not wait any longer has its say
   assert.match(textOf(result), /"action":"late"/);
 });
 
+Deno.test("[interaction.links] a call for which the person opens no link is not made again", async () => {
+  using journals = new Journals();
+  const server = journals.describe("earlier");
+  await using gateway = await startFor(server, { transport: "stdio" });
+  const call = new Call(gateway, server, ["url_error", { id: "declined" }]);
+  const { requestState } = await call.ask();
+  const inputResponses = { g1: { action: "decline" } };
+  const { result } = await call.send({ requestState, inputResponses });
+  assert.equal(result?.isError, true);
+  assert.match(textOf(result), /"AUTH_REQUIRED".*the person did not/);
+  assert.deepEqual(readEffects(server, "declined"), []);
+  const [begun, ended] = gateway.setup.readAuditFile();
+  assert.deepEqual([begun?.phase, ended?.phase, ended?.code], ["begun", "ended", "AUTH_REQUIRED"]);
+  assert.deepEqual([ended?.request_id, ended?.rounds], [begun?.request_id, 1]);
+});
+
 Deno.test("[interaction.once] after a restart a parked call is gone, and nothing runs again", async () => {
   using journals = new Journals();
   const server = journals.describe("earlier");

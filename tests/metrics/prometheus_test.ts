@@ -134,3 +134,18 @@ Deno.test("[metrics.prometheus] writing the text twice gives the same text", () 
   assert.equal(writePrometheus(metrics), text);
   assert.notEqual(text, writePrometheus(new Metrics()));
 });
+
+Deno.test("[interaction.metrics] operations that wait for their clients are a gauge, and their ends a counter, once there are any", () => {
+  const metrics = new Metrics();
+  assert.doesNotMatch(writePrometheus(metrics), /parked/);
+  for (let count = 0; count < 3; count++) metrics.parked.begin();
+  metrics.parked.end("answered");
+  metrics.parked.end("expired");
+  const text = writePrometheus(metrics);
+  assert.match(
+    text,
+    /^# TYPE mcp_gateway_parked_operations gauge\nmcp_gateway_parked_operations 1$/m,
+  );
+  assert.match(text, /^mcp_gateway_parked_endings_total\{ending="answered"\} 1$/m);
+  assert.match(text, /^mcp_gateway_parked_endings_total\{ending="expired"\} 1$/m);
+});

@@ -7,6 +7,11 @@ export const INTERACTIONS: Readonly<Record<string, Section>> = {
       "GATEWAY_STATE_KEY is the key of the state of questions, and appears in no message",
     "interaction.parks":
       "a call whose server asks is parked while its client answers, and goes on with the next request",
+    "interaction.relays":
+      "input that a server needs which waits for nothing is relayed, if the client declares it",
+    "interaction.links":
+      "links that a server of an earlier revision refuses a call for are asked for, and the call made anew",
+    "interaction.metrics": "parked calls, and how they ended, are in the metrics",
     "interaction.once":
       "a state is used once, by the client that received it, for the same call; else nothing runs",
     "interaction.sealed": "clients can neither read nor change the state that they hold",

@@ -75,12 +75,14 @@ export class Interaction<A> implements ClientChannel, InteractionRecord {
   readonly startedAt: number;
   /** Number of times that the client was asked for input. */
   rounds: number;
-  readonly #options: InteractionOptions;
+  readonly #options: Pick<InteractionOptions, "ttlMs" | "principal" | "admit" | "onOver">;
   readonly #cancellation = new Cancellation();
   readonly #pending = new Map<string, PendingRequest>();
   #principal: string | undefined;
-  #request: AttachedRequest;
-  #isAttached = true;
+  // Only while it is attached, because a request may take much memory.
+  #request: AttachedRequest | undefined;
+  #capabilities: ClientCapabilities = {};
+  #logLevel: string | undefined;
   #lastKey = 0;
   #waitedMs: number;
   #parkedAt: number | undefined;
@@ -97,13 +99,12 @@ export class Interaction<A> implements ClientChannel, InteractionRecord {
   #listener: ((event: InteractionEvent<A>) => void) | undefined;
 
   constructor(options: InteractionOptions) {
-    const { request, record } = options;
-    this.#options = options;
+    const { request, record, ttlMs, principal, admit, onOver } = options;
+    this.#options = { ttlMs, principal, admit, onOver };
     this.continued = record?.continued;
     this.startedAt = record?.continued?.startedAt ?? Date.now();
     this.rounds = record?.rounds ?? 0;
     this.#waitedMs = record?.waitedMs ?? 0;
-    this.#request = request;
     this.#attach(request);
   }
 
@@ -216,12 +217,12 @@ export class Interaction<A> implements ClientChannel, InteractionRecord {
 
   /** Passes on progress. While the operation is parked, the last one is kept. */
   notifyProgress(params: Readonly<Record<string, unknown>>): void {
-    if (this.#isAttached) this.#request.notifyProgress(params);
-    else this.#lastProgress = params;
+    if (this.#request === undefined) this.#lastProgress = params;
+    else this.#request.notifyProgress(params);
   }
 
   supports(kind: InputKind): boolean {
-    return !this.#hasEnded && supportsInput(this.#request.capabilities, kind);
+    return !this.#hasEnded && supportsInput(this.#capabilities, kind);
   }
 
   requestInput(request: InputRequest, signal: CancelSignal): Promise<InputResponse> {
@@ -261,11 +262,11 @@ export class Interaction<A> implements ClientChannel, InteractionRecord {
   }
 
   log(params: Readonly<Record<string, unknown>>): void {
-    if (this.#isAttached) this.#request.notifyLog(params);
+    this.#request?.notifyLog(params);
   }
 
   logLevel(): string | undefined {
-    return this.#request.logLevel;
+    return this.#logLevel;
   }
 
   #mayAsk(kind: InputKind): boolean {
@@ -298,18 +299,19 @@ export class Interaction<A> implements ClientChannel, InteractionRecord {
 
   #attach(request: AttachedRequest): void {
     this.#request = request;
-    this.#isAttached = true;
+    this.#capabilities = request.capabilities;
+    this.#logLevel = request.logLevel;
     const { signal } = request;
     if (signal.aborted) this.#onRequestCancelled();
     else signal.addEventListener("abort", this.#onRequestCancelled, { once: true });
   }
 
   #detach(): void {
-    this.#isAttached = false;
-    this.#request.signal.removeEventListener("abort", this.#onRequestCancelled);
+    this.#request?.signal.removeEventListener("abort", this.#onRequestCancelled);
+    this.#request = undefined;
   }
 
-  readonly #onRequestCancelled = (): void => this.cancel(this.#request.signal.reason);
+  readonly #onRequestCancelled = (): void => this.cancel(this.#request?.signal.reason);
 
   #finish(): void {
     if (this.#isOver) return;

@@ -143,11 +143,14 @@ export class Interactions {
     readonly keep: (answer: RawAnswer) => RawAnswer;
   } {
     const { parked } = this.#options.metrics;
-    const { memory } = call;
+    const { client, memory } = call;
+    const { claimedAgent } = operation;
+    // The request itself is not kept: it may take much memory.
+    let encode: OperationRequest<Answer>["encode"] | undefined = operation.encode;
     let keptBytes = 0;
     const interaction: Interaction<RawAnswer> = new Interaction({
       request: call.attached,
-      principal: () => principalOf(call, operation),
+      principal: () => principalOf({ client }, { claimedAgent }),
       ...(continuation !== undefined && { record: continuation.record }),
       ttlMs: this.#ttlMs,
       admit: () => {
@@ -164,7 +167,9 @@ export class Interactions {
     });
     const keep = (answer: RawAnswer): RawAnswer => {
       const bytes = BYTES_PER_CHARACTER * lengthOf(answer);
-      if (!memory.hasRoom(bytes)) return operation.encode(createTooLarge());
+      const tooLarge = memory.hasRoom(bytes) ? undefined : encode?.(createTooLarge());
+      encode = undefined;
+      if (tooLarge !== undefined) return tooLarge;
       keptBytes = bytes;
       memory.add(bytes);
       return answer;

@@ -67,8 +67,8 @@ export function withFault(call: InteractiveRequest, fault: CallerError): Interac
 
 /** Identifies the client and the agent of a request. */
 export function principalOf(
-  { client }: InteractiveRequest,
-  { claimedAgent = "" }: OperationRequest,
+  { client }: Pick<InteractiveRequest, "client">,
+  { claimedAgent = "" }: Pick<OperationRequest, "claimedAgent">,
 ): string {
   return JSON.stringify([client, startOfText(claimedAgent, MAX_AGENT_LENGTH)]);
 }
