@@ -108,7 +108,7 @@ export class LeasedOperations {
     caller: Caller,
     signal: CancelSignal,
   ): Promise<SessionLoss | undefined> {
-    if (!session.hasSessionId || this.#options.isClosed()) return undefined;
+    if (!session.mayBeRefused || this.#options.isClosed()) return undefined;
     const verdict = await untilAborted(
       this.#options.sessionCheck.examineLoss(pooledSession, caller),
       signal,

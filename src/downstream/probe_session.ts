@@ -30,7 +30,9 @@ export async function probeSession(
     const reply = await withDeadline(withinMs, (signal) => {
       return session.codec.probe(session.peer, { probe, signal });
     });
-    const isRefused = !reply.ok && session.hasSessionId && refusesSession(reply.error);
+    if (reply.ok || !session.mayBeRefused) return "answered";
+    const { error } = reply;
+    const isRefused = refusesSession(error) || session.codec.refusesProbe?.(probe, error) === true;
     return isRefused ? "refused" : "answered";
   } catch (cause) {
     const hasStatus = cause instanceof RemoteFailure && cause.status !== undefined;

@@ -163,9 +163,12 @@ export class Session {
     return this.#noise.count;
   }
 
-  /** Whether the server keeps the session under an id, which it may forget. */
-  get hasSessionId(): boolean {
-    return this.#connection.hasSessionId;
+  /**
+   * Whether the server may refuse the session while it accepts a new one: it has forgotten the id of the session, or
+   * it no longer speaks the revision without sessions.
+   */
+  get mayBeRefused(): boolean {
+    return this.#connection.hasSessionId || this.#codec.refusesProbe !== undefined;
   }
 
   /** Time for the server to answer a ping, in milliseconds. */

@@ -159,7 +159,10 @@ export function mayBeSessionLoss(error: unknown): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if (cause instanceof RemoteFailure) {
       const { reach, endsSession, isBusy, status } = cause;
-      return reach !== "never" && !endsSession && !isBusy && !UNRELATED_STATUSES.has(status);
+      // A connection that broke says nothing of the session.
+      const isBroken = reach === "maybe" && status === undefined;
+      return reach !== "never" && !endsSession && !isBusy && !isBroken &&
+        !UNRELATED_STATUSES.has(status);
     }
     if (cause instanceof ListError) return refusesSession(cause.cause as RpcError | undefined);
   }

@@ -257,6 +257,11 @@ export interface ServerCodec {
     peer: Peer,
     options: { readonly probe: ProbeKind; readonly signal: CancelSignal },
   ): Promise<Reply>;
+  /**
+   * Whether an error in answer to a probe shows that the server no longer speaks the revision. Absent if only sessions
+   * with an id can be refused.
+   */
+  refusesProbe?(probe: ProbeKind, error: RpcError): boolean;
   /** Sets the least severity of the server's log messages, if the server supports logging. */
   setLogLevel(
     peer: Peer,

@@ -293,3 +293,30 @@ Deno.test("[remote.stateless-probe] a server whose entry requires the revision 2
   assert.match(await expectFailure(fixture.call("echo")), /allows only revision 2026-07-28/);
   assert.equal(server.countRequests("initialize"), 0);
 });
+
+Deno.test("[remote.stateless-probe] a server that is replaced by one of an earlier revision, or by a later one, is opened anew", async () => {
+  const stateless = actAsStatelessServer();
+  let isStateless = true;
+  await using server = await FakeHttpServer.start((received, response, request) => {
+    if (isStateless) return stateless(received, response, request);
+    const { headers, message } = received;
+    if (message.method === "initialize" || headers["mcp-session-id"] !== undefined) return false;
+    const error = { code: -32000, message: "Bad Request: No valid session ID provided" };
+    return sendJson(response, { jsonrpc: "2.0", id: null, error }, 400);
+  });
+  await using fixture = createRemoteFixture(server.url, AUTO);
+  assert.match(readResultJson(await fixture.call("read")), /called read/);
+  isStateless = false;
+  // The call was refused, but whether it ran is not certain.
+  assert.match(
+    await expectFailure(fixture.call("echo")),
+    /No valid session ID.*a new one is open/s,
+  );
+  assert.match(readResultJson(await fixture.call("echo")), /called echo/);
+  assert.equal(server.countRequests("initialize"), 1);
+  isStateless = true;
+  server.sessionIds.clear();
+  await fixture.call("read").catch(() => {});
+  assert.match(readResultJson(await fixture.call("read")), /called read/);
+  assert.equal(server.requests.at(-1)?.headers["mcp-method"], "tools/call");
+});

@@ -143,6 +143,11 @@ export class StatelessCodec implements ServerCodec {
     return await peer.request(method, params, this.#withHeaders(method, { signal }));
   }
 
+  /** A server of this revision answers the question what it speaks with a result. */
+  refusesProbe(probe: ProbeKind): boolean {
+    return probe === "alive";
+  }
+
   /** Each request names the level of its own log messages. */
   setLogLevel(): Promise<void> {
     return Promise.resolve();
