@@ -19,8 +19,12 @@ export type Results = Readonly<Record<string, unknown>>;
 
 /** Returns a handler that acts as a server of revision 2026-07-28, and knows no method of earlier ones. */
 export function actAsStatelessServer(results: Results = {}): RequestHandler {
-  return ({ method, message }, response) => {
+  return ({ method, message, headers }, response) => {
     if (method !== "POST") return (response.writeHead(405).end(), true);
+    if (headers["mcp-protocol-version"] !== "2026-07-28") {
+      const error = { code: -32020, message: "Header mismatch: MCP-Protocol-Version" };
+      return sendJson(response, { jsonrpc: "2.0", id: message.id, error }, 400);
+    }
     const result = results[message.method ?? ""] ?? resultFor(message);
     if (result === undefined) {
       const error = { code: -32601, message: "Method not found" };
