@@ -8,7 +8,6 @@
  */
 import type { Phase, ServerCodec } from "./codec.ts";
 import { PHASES as PHASES_2025, v2025 } from "./v2025/mod.ts";
-import { PHASES as PHASES_2026 } from "./v2026/mod.ts";
 
 export { HandshakeError, WrongRevision } from "./codec.ts";
 export type {
@@ -32,7 +31,8 @@ export { explainExcluded, type OpenedServer, openServer } from "./open_server.ts
 /** The codec that reads a server's messages until its revision is known. */
 export const OLDEST_CODEC: ServerCodec = v2025;
 
-const PHASES: Readonly<Record<string, Phase>> = { ...PHASES_2025, ...PHASES_2026 };
+/** The methods that have a special role in a connection; the codec of 2026-07-28 is loaded on demand. */
+const PHASES: Readonly<Record<string, Phase>> = { ...PHASES_2025, "server/discover": "probe" };
 
 /** Returns the special role of a method in a connection, in any revision. */
 export function phaseOf(method: string | undefined): Phase | undefined {

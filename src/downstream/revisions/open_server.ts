@@ -10,7 +10,7 @@ import {
 } from "./codec.ts";
 import { maySpeakStateless } from "./newer_revision.ts";
 import { confirm, initialize, v2025 } from "./v2025/mod.ts";
-import { discover, type Discovery, type FoundStateless, StatelessCodec } from "./v2026/mod.ts";
+import type { Discovery, FoundStateless } from "./v2026/mod.ts";
 
 /**
  * Time for the answer of a server to the question which revisions it speaks: in milliseconds, and as a share of the
@@ -64,11 +64,13 @@ async function probe(peer: Peer, options: OpenOptions): Promise<OpenedServer> {
   const cancelQuestion = (): void => question.cancel(signal.reason);
   signal.addEventListener("abort", cancelQuestion, { once: true });
   try {
+    // Most servers are known to speak an earlier revision, and need none of this.
+    const { discover } = await import("./v2026/mod.ts");
     const discovering = discover(peer, { ...options, signal: question });
     const isAnswered = protocol === "modern" || await within(discovering, silenceMs);
     if (!isAnswered) return await race(peer, { discovering, options });
     const discovery = await discovering;
-    if (discovery.info !== undefined) return openStateless(discovery, options);
+    if (discovery.info !== undefined) return await openStateless(discovery, options);
     if (protocol === "modern") throw createNotModernError(discovery.refusal);
     return await openEarlier(peer, options);
   } catch (cause) {
@@ -98,17 +100,20 @@ async function race(
   const earlier = initialize(peer, options);
   try {
     const first = await Promise.any([stateless, earlier]);
-    return "info" in first ? openStateless(first, options) : confirmEarlier(peer, first, options);
+    return "info" in first
+      ? await openStateless(first, options)
+      : confirmEarlier(peer, first, options);
   } catch (cause) {
     // Neither answer was a good one; the answer to `initialize` explains the failure.
     throw cause instanceof AggregateError ? cause.errors[1] : cause;
   }
 }
 
-function openStateless(
+async function openStateless(
   { info, capabilities: serverCapabilities }: FoundStateless,
   options: OpenOptions,
-): OpenedServer {
+): Promise<OpenedServer> {
+  const { StatelessCodec } = await import("./v2026/mod.ts");
   return { codec: new StatelessCodec({ ...options, serverCapabilities }), info };
 }
 
