@@ -1,5 +1,12 @@
 import assert from "node:assert/strict";
-import { claim, EarlierClient, readMessages, statelessHeaders } from "./eras_clients.ts";
+import { sha256 } from "../gateway/http/authenticator_fixture.ts";
+import {
+  claim,
+  EarlierClient,
+  readMessages,
+  StatelessClient,
+  statelessHeaders,
+} from "./eras_clients.ts";
 import { executeToolParams, type Fields, misbehavingServer, startGateway } from "./gateway.ts";
 import type { Message } from "./raw_client.ts";
 import { waitUntil } from "./wait.ts";
@@ -177,4 +184,26 @@ Deno.test("[eras.headers] over HTTP, headers and body must agree", async (t) => 
     await waitUntil("the call is cancelled", async () => await countWaiting() === "0");
     await (earlier.raw.transport as { close?(): Promise<void> }).close?.();
   });
+});
+
+Deno.test("[eras.isolation] with isolation by session, requests of one credential share a server, and those of others do not", async () => {
+  const tokens = ["amg_one", "amg_two"];
+  const agents = Object.fromEntries(
+    tokens.map((token) => [token, { token_sha256: [sha256(token)], allow: { servers: ["*"] } }]),
+  );
+  await using gateway = await startGateway({
+    transport: "http",
+    servers: { odd: { ...misbehavingServer(), gateway: { isolation: "session" } } },
+    rules: { agents },
+    initialize: false,
+  });
+  const readPid = async (token: string | undefined) => {
+    const client = StatelessClient.connect(gateway, token);
+    const { result } = await client.request("tools/call", executeToolParams("odd", "pid"));
+    return (result?.content as { text: string }[])[0]?.text;
+  };
+  const [one, two] = [await readPid(tokens[0]), await readPid(tokens[1])];
+  assert.match(String(one), /^\d+$/);
+  assert.notEqual(one, two);
+  assert.deepEqual([await readPid(tokens[0]), await readPid(tokens[1])], [one, two]);
 });
