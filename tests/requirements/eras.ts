@@ -15,10 +15,8 @@ export const ERAS: Readonly<Record<string, Section>> = {
     "eras.headers":
       "over HTTP the headers must agree with the body, and each refusal has the status of the revision",
     "eras.official": "the official clients in all their modes work over stdio and HTTP",
-    "eras.isolation": [
-      16,
+    "eras.isolation":
       "with isolation by session, clients without sessions share servers by credential",
-    ],
   },
   "22 Both eras: servers": {
     "eras.probe":
@@ -35,7 +33,6 @@ export const ERAS: Readonly<Record<string, Section>> = {
     "eras.lacking": "a capability that a call needs and the client lacks is named",
     "eras.url-error":
       "an error that asks to open a page is a question for a client of revision 2026-07-28",
-    "eras.logins": [16, "a login is a question for a client of revision 2026-07-28"],
     "eras.progress": "progress reaches the client under its own token",
     "eras.logs": "log messages reach a client that asks for their level",
     "eras.cancel": "a cancelled call is cancelled at the server; over HTTP a disconnect cancels",
@@ -57,9 +54,5 @@ export const ERAS: Readonly<Record<string, Section>> = {
     "eras.no-place": "a call that waits for input takes no place in the limits",
     "eras.replicas":
       "replicas behind any balancer serve clients without sessions; a parked call answers where it is held, and elsewhere says so",
-    "eras.conformance": [
-      16,
-      "the official conformance scenarios of revision 2026-07-28 pass, or have a reason why not",
-    ],
   },
 };
