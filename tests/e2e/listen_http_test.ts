@@ -51,7 +51,7 @@ class HttpStream {
   }
 }
 
-Deno.test("[eras.listen-ends] over HTTP, a stream on which nothing can change ends with its result", async () => {
+Deno.test("[eras.listen-ends] [eras.listen-end] over HTTP, a stream on which nothing can change ends with its result", async () => {
   await using gateway = await startGateway({ transport: "http", initialize: false });
   const stream = await HttpStream.open(gateway.url, { toolsListChanged: true });
   const acknowledged = await stream.next();
@@ -63,7 +63,7 @@ Deno.test("[eras.listen-ends] over HTTP, a stream on which nothing can change en
   assert.equal(await stream.next(), undefined);
 });
 
-Deno.test("[eras.listen-changes] [eras.listen-updates] over HTTP, streams carry changes until the client hangs up or the gateway ends", async () => {
+Deno.test("[eras.listen-changes] [eras.listen-updates] [eras.changes] over HTTP, streams carry changes until the client hangs up or the gateway ends", async () => {
   await using gateway = await startGateway({
     transport: "http",
     servers: { first: offeringServer("--name=first") },

@@ -129,7 +129,7 @@ function idOf({ params, result }: Message): unknown {
   return ((params ?? result)?._meta as Fields | undefined)?.[SUBSCRIPTION_ID];
 }
 
-Deno.test("[eras.listen] the first message of a stream says what is honoured, and has its id", async () => {
+Deno.test("[eras.listen] [eras.listen-end] the first message of a stream says what is honoured, and has its id", async () => {
   await using fixture = await ListeningFixture.open();
   const client = fixture.connect();
   const all = { toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true };
@@ -179,7 +179,7 @@ Deno.test("[eras.listen] invalid parameters are refused", async () => {
   }
 });
 
-Deno.test("[eras.listen-changes] changes reach the streams that listen to the list, once for several", async () => {
+Deno.test("[eras.listen-changes] [eras.changes] changes reach the streams that listen to the list, once for several", async () => {
   await using fixture = await ListeningFixture.open();
   const client = fixture.connect();
   const stranger = fixture.connect();
