@@ -49,14 +49,14 @@ export function writePrometheus(metrics: Metrics): string {
   }).join("");
 }
 
-/** Formats the operations that wait for their clients; nothing if there were none. */
+/** Formats the operations whose clients were asked for input; nothing if there were none. */
 function parkedLines({ waiting, endings }: ParkedCounts): string {
   if (waiting === 0 && endings.size === 0) return "";
   const gauge = "mcp_gateway_parked_operations";
   const counter = "mcp_gateway_parked_endings_total";
-  return `# HELP ${gauge} Operations that wait for the next request of their clients.\n` +
+  return `# HELP ${gauge} Operations whose clients were asked for input, until they end.\n` +
     `# TYPE ${gauge} gauge\n${gauge} ${waiting}\n` +
-    `# HELP ${counter} Operations that have waited for their clients, by how they ended.\n` +
+    `# HELP ${counter} Operations whose clients were asked for input, by how they ended.\n` +
     `# TYPE ${counter} counter\n` +
     [...endings].map(([ending, count]) => `${counter}{ending="${ending}"} ${count}\n`).join("");
 }
