@@ -265,7 +265,10 @@ async function runAdmitted(
     const { connection: { channel } } = stageContext;
     const { hasBegun } = recorder;
     const outcome = relayInput(unrelayed, { server: subject?.server, channel, request, hasBegun });
-    return { caller, subject, rule, outcome };
+    if (outcome.kind !== "input-required" || hasBegun) return { caller, subject, rule, outcome };
+    // The client may never continue the operation, so the end may never be recorded.
+    await begin({ isReadOnly: false });
+    return { caller, subject, rule, outcome: { ...outcome, hasBegun: true } };
   } catch (error) {
     if (error instanceof DeniedBeforeSend && deny !== undefined) return deny(error.decision);
     return { caller, subject, rule, outcome: outcomeOfError(error, { request, context }) };

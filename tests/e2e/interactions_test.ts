@@ -97,6 +97,30 @@ for (const era of ["earlier", "stateless"] as const) {
   });
 }
 
+Deno.test("[interaction.audit] a read that asks is recorded when its client is asked, because it may never continue", async () => {
+  using journals = new Journals();
+  const server = journals.describe("stateless");
+  await using gateway = await startFor(server, { transport: "stdio" });
+  const client = StatelessClient.connect(gateway);
+  const params = { uri: `${server.name}://ask` };
+  const { message: { result: asked } } = await client.send("resources/read", params);
+  assert.equal(asked?.resultType, "input_required");
+  const [begun, ...others] = gateway.setup.readAuditFile();
+  assert.deepEqual([begun?.operation, begun?.phase, others], ["resources/read", "begun", []]);
+  const [key = ""] = Object.keys(asked.inputRequests as Fields);
+  const continuation = {
+    inputResponses: { [key]: ACCEPTED },
+    requestState: asked.requestState,
+  };
+  const { message } = await client.send("resources/read", { ...params, ...continuation });
+  assert.match(JSON.stringify(message.result), /Ada/);
+  const [, ended] = gateway.setup.readAuditFile();
+  assert.deepEqual(
+    [ended?.phase, ended?.request_id, ended?.rounds],
+    ["ended", begun?.request_id, 1],
+  );
+});
+
 Deno.test("[interaction.ends] a server that does not wait any longer has its say in the answer to the next request", async () => {
   using journals = new Journals();
   const server = journals.describe("earlier");
