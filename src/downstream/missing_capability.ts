@@ -1,15 +1,9 @@
 import { DownstreamError } from "../errors.ts";
 import { isRecord } from "../json.ts";
 import type { RpcError } from "../jsonrpc/mod.ts";
+import { STATELESS_CODES } from "../revisions.ts";
 import type { ClientCapabilities } from "./caller.ts";
 import type { Session } from "./session.ts";
-
-/**
- * JSON-RPC code of a request that needs a capability which was not declared.
- *
- * @see {@link https://modelcontextprotocol.io/specification/2026-07-28/basic}
- */
-const MISSING_CAPABILITY = -32021;
 
 /**
  * Explains that a server needs a capability which the client has, but which the server's entry does not forward;
@@ -22,12 +16,12 @@ export function explainUnforwarded(
     readonly capabilities: ClientCapabilities;
   },
 ): DownstreamError | undefined {
-  if (code !== MISSING_CAPABILITY || !isRecord(data) || !isRecord(data.requiredCapabilities)) {
-    return undefined;
-  }
+  if (code !== STATELESS_CODES.missingCapability || !isRecord(data)) return undefined;
+  const { requiredCapabilities } = data;
+  if (!isRecord(requiredCapabilities)) return undefined;
   const { server, declared } = session;
   const unforwarded = (["elicitation", "roots", "sampling"] as const).filter((name) => {
-    return Object.hasOwn(data.requiredCapabilities as object, name) &&
+    return Object.hasOwn(requiredCapabilities, name) &&
       capabilities[name] !== undefined && declared[name] === undefined;
   });
   if (unforwarded.length === 0) return undefined;

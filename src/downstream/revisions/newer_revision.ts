@@ -1,12 +1,9 @@
 import { RPC_CODES, type RpcError } from "../../jsonrpc/mod.ts";
 import { isRecord } from "../../json.ts";
-import { STATELESS_REVISION } from "../../revisions.ts";
+import { STATELESS_CODES, STATELESS_REVISION } from "../../revisions.ts";
 
-/**
- * Error codes that only revisions after 2025-11-25 have: a header that is missing or differs from the
- * body, a missing capability, an unsupported version.
- */
-const NEWER_CODES: ReadonlySet<number> = new Set([-32020, -32021, -32022]);
+/** Error codes that only revisions after 2025-11-25 have. */
+const NEWER_CODES: ReadonlySet<number> = new Set(Object.values(STATELESS_CODES));
 
 const REVISION_PATTERN = /^\d{4}-\d\d-\d\d$/;
 

@@ -2,9 +2,6 @@ import { isRecord } from "../../json.ts";
 import type { RequestMessage } from "../../jsonrpc/mod.ts";
 import { STATELESS_REVISION } from "../../revisions.ts";
 
-/** JSON-RPC code of a request whose headers are missing, malformed or unlike its body. */
-export const HEADER_MISMATCH = -32020;
-
 /** The parameter that the header `Mcp-Name` repeats, by method. */
 const NAMED_PARAMS: ReadonlyMap<string, string> = new Map([
   ["tools/call", "name"],

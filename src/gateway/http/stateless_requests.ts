@@ -1,7 +1,7 @@
 import { isRecord } from "../../json.ts";
 import { type Message, RPC_CODES } from "../../jsonrpc/mod.ts";
 import { RESERVED_META } from "../../reserved_meta.ts";
-import { STATELESS_REVISION } from "../../revisions.ts";
+import { STATELESS_CODES, STATELESS_REVISION } from "../../revisions.ts";
 import { errorResponse } from "./error_response.ts";
 import { EVENT_STREAM } from "./event_stream.ts";
 import {
@@ -13,7 +13,7 @@ import {
   SESSION_HEADER,
 } from "./post_request.ts";
 import type { StatelessClients } from "./stateless_clients.ts";
-import { checkHeaders, HEADER_MISMATCH } from "./stateless_headers.ts";
+import { checkHeaders } from "./stateless_headers.ts";
 
 /** The context of requests without sessions. */
 export interface StatelessContext extends PostContext {
@@ -55,7 +55,7 @@ export function receiveStateless(
   const mismatch = checkHeaders(message, { claim, header: (name) => req.header(name) });
   if (mismatch !== undefined) {
     env.refusalReason = "headers";
-    return errorResponse(400, mismatch, { code: HEADER_MISMATCH, id });
+    return errorResponse(400, mismatch, { code: STATELESS_CODES.headerMismatch, id });
   }
   const acceptsEvents = accepts(req, EVENT_STREAM);
   if (method === "subscriptions/listen" && !acceptsEvents) {

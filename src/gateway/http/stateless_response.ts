@@ -1,9 +1,7 @@
 import { type ResponseWriter, RPC_CODES, textAt } from "../../jsonrpc/mod.ts";
+import { STATELESS_CODES } from "../../revisions.ts";
 import { EventStream, STREAM_HEADERS } from "./event_stream.ts";
 import { drainingResponse, jsonResponse } from "./post_request.ts";
-
-/** JSON-RPC code of a request that needs a capability that its client lacks; its HTTP status is always 400. */
-const MISSING_CAPABILITY = "-32021";
 
 /** Options of a response. */
 export interface StatelessResponseOptions {
@@ -88,8 +86,9 @@ export class StatelessResponse implements ResponseWriter {
   }
 }
 
+/** Whether an answer is an error whose HTTP status is always 400. */
 function isMissingCapability(text: string, id: string | undefined): boolean {
   // Results, which may be long, are not searched.
   return text.startsWith(`{"jsonrpc":"2.0","id":${id},"error":`) &&
-    textAt(text, "error", "code") === MISSING_CAPABILITY;
+    textAt(text, "error", "code") === String(STATELESS_CODES.missingCapability);
 }

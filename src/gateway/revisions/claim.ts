@@ -4,12 +4,9 @@ import type { ClientCapabilities } from "../../downstream/mod.ts";
 import { isRecord } from "../../json.ts";
 import { type IncomingRequest, RPC_CODES, type RpcError } from "../../jsonrpc/mod.ts";
 import { RESERVED_META } from "../../reserved_meta.ts";
-import { STATELESS_REVISION } from "../../revisions.ts";
+import { STATELESS_CODES, STATELESS_REVISION } from "../../revisions.ts";
 import { LOG_LEVELS } from "../log_levels.ts";
 import { fieldsOf } from "./fields.ts";
-
-/** JSON-RPC code of a request in a revision that the gateway does not support. */
-export const UNSUPPORTED_REVISION = -32022;
 
 /** The client of a request, as the request describes it. */
 export interface Claim {
@@ -34,7 +31,7 @@ export function decodeClaim(
   if (typeof requested !== "string") return invalidMember("protocolVersion", "a string");
   if (requested !== STATELESS_REVISION) {
     return {
-      code: UNSUPPORTED_REVISION,
+      code: STATELESS_CODES.unsupportedRevision,
       message: "The gateway does not support this revision of MCP in requests without a session",
       data: { supported: [STATELESS_REVISION], requested },
     };

@@ -1,4 +1,4 @@
-import { JsonText, type Payload } from "../../jsonrpc/mod.ts";
+import type { Payload } from "../../jsonrpc/mod.ts";
 import { STATELESS_REVISION } from "../../revisions.ts";
 import { completeResult } from "./complete_result.ts";
 import { describeCapabilities, type Introduction } from "./handshake.ts";
@@ -20,5 +20,5 @@ export function encodeDiscover(introduction: Introduction): Payload {
     instructions,
   };
   const options = { value: undefined, version, ttlMs: DISCOVER_TTL_MS };
-  return completeResult(new JsonText(JSON.stringify(result)).json, options);
+  return completeResult(JSON.stringify(result), options);
 }

@@ -1,18 +1,13 @@
 import type { ClientCapabilities } from "../../downstream/mod.ts";
 import { isRecord } from "../../json.ts";
 import { JsonText, RPC_CODES, type RpcError, withValue } from "../../jsonrpc/mod.ts";
+import { STATELESS_CODES, URL_ELICITATION_REQUIRED } from "../../revisions.ts";
 import type { Outcome } from "../operation.ts";
 import { completeResult } from "./complete_result.ts";
 import { fieldsOf } from "./fields.ts";
 import { RESOURCE_NOT_FOUND } from "./item_requests.ts";
 import { decoderOf as decoderOfEarlier } from "./operations.ts";
 import type { Answer, RequestDecoder } from "./request.ts";
-
-/** JSON-RPC code with which servers of earlier revisions ask for links to be opened. */
-const URL_ELICITATION_REQUIRED = -32042;
-
-/** JSON-RPC code of a request that needs a capability that its client lacks. */
-const MISSING_CAPABILITY = -32021;
 
 /** Time for which a client may use what servers offer without asking again, in milliseconds: servers may be slow to list. */
 export const LIST_TTL_MS = 5000;
@@ -97,7 +92,7 @@ function withKnownCode(error: AnswerError, uri: unknown): AnswerError {
 
 /** Whether a server refuses a request because the client lacks a capability, and not only the gateway's session. */
 function isMissingCapability({ code, data }: RpcError, capabilities: ClientCapabilities): boolean {
-  if (code !== MISSING_CAPABILITY || !isRecord(data)) return false;
+  if (code !== STATELESS_CODES.missingCapability || !isRecord(data)) return false;
   const { requiredCapabilities } = data;
   return isRecord(requiredCapabilities) &&
     Object.keys(requiredCapabilities).some((name) => !Object.hasOwn(capabilities, name));

@@ -1,10 +1,8 @@
 import { isRecord } from "../../../json.ts";
 import { type IncomingRequest, JsonText, type RpcError } from "../../../jsonrpc/mod.ts";
+import { URL_ELICITATION_REQUIRED } from "../../../revisions.ts";
 import type { ServerRequest } from "../codec.ts";
 import { decodeInput, withServerName } from "../input_requests.ts";
-
-/** JSON-RPC code of "URL elicitation required". */
-const URL_ELICITATION_REQUIRED = -32042;
 
 /** Decodes a request of a server; `undefined` if servers may not send it. */
 export function decodeRequest(request: IncomingRequest, server: string): ServerRequest | undefined {

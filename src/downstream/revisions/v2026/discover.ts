@@ -1,7 +1,7 @@
 import { isRecord } from "../../../json.ts";
 import { AnswerTooLong, JsonText, type Peer, type Reply } from "../../../jsonrpc/mod.ts";
 import { RESERVED_META } from "../../../reserved_meta.ts";
-import { STATELESS_REVISION } from "../../../revisions.ts";
+import { STATELESS_CODES, STATELESS_REVISION } from "../../../revisions.ts";
 import { RemoteFailure } from "../../remote_failure.ts";
 import type { Fields, OpenOptions, ServerInfo } from "../codec.ts";
 import { fieldsOf, readInfo } from "../server_info.ts";
@@ -10,9 +10,6 @@ import { RequestMeta } from "./request_meta.ts";
 
 /** Asks a server which revisions it speaks, and what it offers. */
 export const DISCOVER = "server/discover";
-
-/** The code of the error that names the revisions that a server speaks. */
-const UNSUPPORTED_VERSION = -32022;
 
 /** HTTP statuses that say nothing of the revision that a server speaks: `initialize` would have them, too. */
 const UNRELATED_STATUSES: ReadonlySet<number> = new Set([401, 407, 408, 429, 502, 503, 504]);
@@ -62,7 +59,7 @@ export async function discover(
 }
 
 function speaksNevertheless(reply: Reply): boolean {
-  if (reply.ok || reply.error.code !== UNSUPPORTED_VERSION) return false;
+  if (reply.ok || reply.error.code !== STATELESS_CODES.unsupportedRevision) return false;
   const { supported } = fieldsOf(reply.error.data);
   return Array.isArray(supported) && supported.includes(STATELESS_REVISION);
 }

@@ -4,9 +4,6 @@ import { methodOf } from "../invocations.ts";
 import { encodeHeaderValue } from "./header_values.ts";
 import { mirrorArguments } from "./mirrored_arguments.ts";
 
-/** The code of the error about headers that are missing, or that differ from the body. */
-export const HEADER_MISMATCH = -32020;
-
 /**
  * Returns the HTTP headers of a request, which repeat a part of its body.
  *

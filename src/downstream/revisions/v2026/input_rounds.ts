@@ -1,4 +1,4 @@
-import { Cancellation, JsonText, type Reply } from "../../../jsonrpc/mod.ts";
+import { Cancellation, JsonText, type Reply, RPC_CODES } from "../../../jsonrpc/mod.ts";
 import type { GivenInput, InputRequest, InputResponse, NeededInput } from "../../client_channel.ts";
 import type { InvokeOptions } from "../codec.ts";
 import { isRecord } from "../../../json.ts";
@@ -77,7 +77,7 @@ class InputRefused extends Error {
     const { kind } = this.#request;
     const reason = this.#response.kind === "failed" ? `: ${this.#response.error.json}` : "";
     const message = `The client did not give the input that the server needs (${kind})${reason}`;
-    const error = { code: -32603, message };
+    const error = { code: RPC_CODES.internalError, message };
     return { ok: false, error, text: new JsonText(JSON.stringify(error)) };
   }
 }

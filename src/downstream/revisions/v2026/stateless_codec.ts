@@ -7,6 +7,7 @@ import {
   type Reply,
   type RequestOptions,
 } from "../../../jsonrpc/mod.ts";
+import { STATELESS_CODES } from "../../../revisions.ts";
 import type { GivenInput } from "../../client_channel.ts";
 import type { Invocation } from "../../invocation.ts";
 import type {
@@ -25,7 +26,7 @@ import { LISTS, readPage } from "../lists.ts";
 import { decodeNotification } from "../notifications.ts";
 import { fieldsOf } from "../server_info.ts";
 import { DISCOVER } from "./discover.ts";
-import { HEADER_MISMATCH, invocationHeaders, requestHeaders } from "./headers.ts";
+import { invocationHeaders, requestHeaders } from "./headers.ts";
 import { askForInput } from "./input_rounds.ts";
 import { Listening } from "./listening.ts";
 import { findHeaderProblems } from "./mirrored_arguments.ts";
@@ -190,8 +191,8 @@ export class StatelessCodec implements ServerCodec {
   ): Promise<Reply> {
     const reply = await this.#sendOnce(peer, options, given);
     const { invocation, renewTool } = options;
-    const isRefused = !reply.ok && reply.error.code === HEADER_MISMATCH && this.#options.isHttp;
-    if (!isRefused || invocation.kind !== "tool") return reply;
+    const isMismatch = !reply.ok && reply.error.code === STATELESS_CODES.headerMismatch;
+    if (!isMismatch || !this.#options.isHttp || invocation.kind !== "tool") return reply;
     const tool = await renewTool?.();
     if (tool === undefined) return reply;
     return await this.#sendOnce(peer, { ...options, invocation: { ...invocation, tool } }, given);
