@@ -39,6 +39,7 @@ export const LAYERS: readonly (readonly string[])[] = [
     "reserved_meta.ts",
     "revisions.ts",
     "rounding.ts",
+    "severity.ts",
     "text.ts",
     "tool_entry.ts",
     "within.ts",

@@ -1,4 +1,6 @@
 import type { Peer } from "../jsonrpc/mod.ts";
+import type { ClientChannel } from "./client_channel.ts";
+import { severityRank } from "../severity.ts";
 import { withDeadline } from "../within.ts";
 import type { ServerCodec, ServerInfo } from "./revisions/mod.ts";
 
@@ -19,6 +21,8 @@ export interface ChangesReceiver {
 export class ClientChanges {
   readonly #logLevels: CoalescedSender<string>;
   readonly #rootsChanges: CoalescedSender<void>;
+  // The level that was set last.
+  #logLevel: string | undefined;
 
   constructor(receiver: ChangesReceiver) {
     this.#logLevels = new CoalescedSender(async (level) => {
@@ -37,36 +41,52 @@ export class ClientChanges {
 
   /** Sets the server's log level, if it supports logging. A failure is ignored. */
   setLogLevel(level: string): void {
-    this.#logLevels.send(level);
+    this.#logLevel = level;
+    void this.#logLevels.send(level);
+  }
+
+  /**
+   * Sets the server's log level for a call of a client without a connection, whose every call says what it wants;
+   * messages of any other severity than the lowest are withheld from the calls that do not want them.
+   *
+   * @returns Resolves when the server has the level, or cannot have it; `undefined` if it need not be awaited.
+   */
+  lowerLogLevel(channel: ClientChannel): Promise<void> | undefined {
+    const level = channel.outsideCalls === undefined ? channel.logLevel() : undefined;
+    if (level === undefined) return undefined;
+    const known = this.#logLevel;
+    if (known !== undefined && severityRank(level) >= severityRank(known)) return undefined;
+    this.#logLevel = level;
+    return this.#logLevels.send(level);
   }
 
   /** Notifies the server that the client's roots have changed. A failure is ignored. */
   notifyRootsChanged(): void {
-    this.#rootsChanges.send();
+    void this.#rootsChanges.send();
   }
 }
 
 /** Sends one value at a time; of the values that arrive in the meantime, only the newest is sent next. */
 class CoalescedSender<T> {
   readonly #sendOne: (value: T) => Promise<void>;
-  #isSending = false;
+  #sending: Promise<void> | undefined;
   #next: { readonly value: T } | undefined;
 
   constructor(sendOne: (value: T) => Promise<void>) {
     this.#sendOne = sendOne;
   }
 
-  send(value: T): void {
+  /** Resolves when the value, or a newer one, has been sent. Never rejects. */
+  send(value: T): Promise<void> {
     this.#next = { value };
-    if (!this.#isSending) void this.#sendAll();
+    this.#sending ??= this.#sendAll().finally(() => this.#sending = undefined);
+    return this.#sending;
   }
 
   async #sendAll(): Promise<void> {
-    this.#isSending = true;
     for (let next = this.#next; next !== undefined; next = this.#next) {
       this.#next = undefined;
       await this.#sendOne(next.value).catch(() => {});
     }
-    this.#isSending = false;
   }
 }

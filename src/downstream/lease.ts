@@ -223,6 +223,8 @@ export class Lease implements Disposable {
     const { signal } = clock;
     if (!session.peer.hasRoom(lengthOf(invocation))) throw createNoRoomError(session.server);
     codec.requireSendable?.(invocation);
+    const lowered = session.clientChanges.lowerLogLevel(this.#options.caller.channel);
+    if (lowered !== undefined) await untilAborted(lowered, signal);
     const permitted = beforeSend?.();
     if (permitted !== undefined) await permitted;
     session.isAltered = true;

@@ -276,7 +276,7 @@ export class SessionPool {
       prewarmed.connectionId = caller.connectionId;
       prewarmed.clientChannel = caller.channel.outsideCalls;
       const level = caller.channel.logLevel();
-      if (level !== undefined) prewarmed.session.setLogLevel(level);
+      if (level !== undefined) prewarmed.session.clientChanges.setLogLevel(level);
     }
     return prewarmed;
   }

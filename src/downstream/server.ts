@@ -320,11 +320,7 @@ export class DownstreamServer {
     });
   }
 
-  /**
-   * Notifies the server, on the client's sessions, that the client's roots have changed.
-   *
-   * @param connectionId Id of the client's connection.
-   */
+  /** Notifies the server, on the sessions of a client's connection, that the client's roots have changed. */
   notifyRootsChanged(connectionId: string): void {
     for (const session of this.#pool.sessionsOf(connectionId)) session.notifyRootsChanged();
   }
@@ -336,7 +332,9 @@ export class DownstreamServer {
    * @param level A log level of MCP.
    */
   setLogLevel(connectionId: string, level: string): void {
-    for (const session of this.#pool.sessionsOf(connectionId)) session.setLogLevel(level);
+    for (const session of this.#pool.sessionsOf(connectionId)) {
+      session.clientChanges.setLogLevel(level);
+    }
   }
 
   #startClock(call: CallOptions, { permit }: Caller): CallClock {

@@ -97,6 +97,8 @@ export class Session {
   isCalled = false;
   /** The active calls. */
   readonly activeCalls = new ActiveCalls();
+  /** Sends the server what its client has changed. */
+  readonly clientChanges: ClientChanges = new ClientChanges(this);
   readonly #options: SessionOptions;
   readonly #starting: Promise<ServerInfo>;
   readonly #connection: Connection;
@@ -108,7 +110,6 @@ export class Session {
   #connectMs: number | undefined;
   #endedEarly = false;
   readonly #noise: Noise;
-  readonly #clientChanges = new ClientChanges(this);
   #ending: Promise<void> | undefined;
 
   /**
@@ -239,12 +240,7 @@ export class Session {
   notifyRootsChanged(): void {
     if (this.#state !== "ready" || !("roots" in this.declared)) return;
     this.isAltered = true;
-    this.#clientChanges.notifyRootsChanged();
-  }
-
-  /** Sets the server's log level, if it supports logging. If that fails, the client's next session sets it. */
-  setLogLevel(level: string): void {
-    this.#clientChanges.setLogLevel(level);
+    this.clientChanges.notifyRootsChanged();
   }
 
   /** Marks the session as one that is about to end: it takes no new callers. */
@@ -285,7 +281,7 @@ export class Session {
         }
       });
       const level = this.#options.clientChannel()?.logLevel();
-      if (level !== undefined) this.setLogLevel(level);
+      if (level !== undefined) this.clientChanges.setLogLevel(level);
       return info;
     } catch (cause) {
       const error = await this.#explain(cause, timeoutReason);

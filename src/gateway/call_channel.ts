@@ -6,7 +6,7 @@ import type {
   InputResponse,
 } from "../downstream/mod.ts";
 import type { CancelSignal, IncomingRequest, Peer } from "../jsonrpc/mod.ts";
-import type { LogThreshold } from "./log_levels.ts";
+import type { LogThreshold } from "./log_threshold.ts";
 import { clientCodec2025 } from "./revisions/mod.ts";
 
 /** The part of a client's session that its channels use. */

@@ -5,7 +5,7 @@ import {
   readCapabilities,
 } from "../../src/downstream/mod.ts";
 import { CallChannel, type ChannelSession } from "../../src/gateway/call_channel.ts";
-import { LogThreshold } from "../../src/gateway/log_levels.ts";
+import { LogThreshold } from "../../src/gateway/log_threshold.ts";
 import {
   type CancelSignal,
   JsonText,

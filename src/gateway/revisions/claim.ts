@@ -5,7 +5,7 @@ import { isRecord } from "../../json.ts";
 import { type IncomingRequest, RPC_CODES, type RpcError } from "../../jsonrpc/mod.ts";
 import { RESERVED_META } from "../../reserved_meta.ts";
 import { STATELESS_CODES, STATELESS_REVISION } from "../../revisions.ts";
-import { LOG_LEVELS } from "../log_levels.ts";
+import { LOG_LEVELS } from "../../severity.ts";
 import { fieldsOf } from "./fields.ts";
 
 /** The client of a request, as the request describes it. */

@@ -2,7 +2,7 @@ import type { ClientChannel, InputResponse } from "../../downstream/mod.ts";
 import type { IncomingRequest, Payload } from "../../jsonrpc/mod.ts";
 import { isRecord } from "../../json.ts";
 import { withoutReserved } from "../../reserved_meta.ts";
-import { severityRank } from "../log_levels.ts";
+import { severityRank } from "../../severity.ts";
 import { clientCodec2025 } from "../revisions/mod.ts";
 
 /** Sends a notification that belongs to a request, or drops it while the client does not read. */

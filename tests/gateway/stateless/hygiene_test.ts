@@ -110,3 +110,23 @@ Deno.test("[eras.logs] a client receives log messages only during requests that 
     [["info", "debug"], ["warning", "debug"], ["warning", "warning"]],
   );
 });
+
+Deno.test("[eras.logs] a server of an earlier revision gets the lowest level that its clients' requests name", async () => {
+  await using opened = await MEMORY.start({ odd: misbehavingServer() });
+  const session = await opened.connect(false);
+  const { client } = session;
+  for (const logLevel of ["warning", "error", "debug", "info"]) {
+    await client.request("tools/call", {
+      ...executeToolParams("odd", "echo"),
+      _meta: claim({ logLevel }),
+    });
+  }
+  const { result } = await client.request("tools/call", {
+    ...executeToolParams("odd", "received"),
+    _meta: claim({}),
+  });
+  const [{ text = "" } = {}] = result?.content as { text?: string }[];
+  const levels = text.split("\n").map((line) => JSON.parse(line))
+    .filter(({ method }) => method === "logging/setLevel").map(({ params }) => params.level);
+  assert.deepEqual(levels, ["warning", "debug"]);
+});

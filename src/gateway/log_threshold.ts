@@ -1,14 +1,4 @@
-/** Severities of MCP log messages, in ascending order. */
-export const LOG_LEVELS = [
-  "debug",
-  "info",
-  "notice",
-  "warning",
-  "error",
-  "critical",
-  "alert",
-  "emergency",
-] as const;
+import { severityRank } from "../severity.ts";
 
 /** The minimum severity of the log messages that are sent to a client. */
 export class LogThreshold {
@@ -19,9 +9,4 @@ export class LogThreshold {
   includes(level: unknown): boolean {
     return this.level === undefined || severityRank(level) >= severityRank(this.level);
   }
-}
-
-/** Returns the rank of a severity, or -1 if it is unknown. */
-export function severityRank(level: unknown): number {
-  return LOG_LEVELS.findIndex((severity) => severity === level);
 }
