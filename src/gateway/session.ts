@@ -19,7 +19,7 @@ import { adaptSubscriptions, isConcerned, mayRead } from "./offer_changes.ts";
 import { refuseByLimits, runOperation } from "./pipeline.ts";
 import type { PipelineContext } from "./pipeline_context.ts";
 import { clientCodec2025, hasClaim } from "./revisions/mod.ts";
-import { hasDirectTools, isShown, shownTools } from "./shown_tools.ts";
+import { callableTools } from "./shown_tools.ts";
 import type { StatelessClient, StatelessService } from "./stateless/mod.ts";
 import type { GatewayTool } from "./tools/mod.ts";
 import { REVISION_WITH_BATCHES } from "../revisions.ts";
@@ -298,12 +298,7 @@ export class ClientSession {
     const { connectionId, capabilities } = this.#connection;
     const channel = new CallChannel(this.#state, request);
     const operationRequest = decode(request, {
-      findTool: (name) => {
-        const tool = tools.get(name);
-        return tool !== undefined && isShown(tool, context) ? tool : undefined;
-      },
-      hasDirectTools: () => hasDirectTools(context),
-      toolNames: () => shownTools(tools, context).map(({ name }) => name).join(", "),
+      ...callableTools(tools, context),
       capabilities,
       unansweredCount: this.#peer.incomingCount,
       notifyProgress: (params) => {

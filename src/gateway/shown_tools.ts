@@ -1,8 +1,9 @@
 import type { PipelineContext } from "./pipeline_context.ts";
+import type { clientCodec2025 } from "./revisions/mod.ts";
 import type { GatewayTool, ToolDefinition } from "./tools/mod.ts";
 
 /** Whether a connection may see and call one of the gateway's tools. */
-export function isShown(
+function isShown(
   { httpAccessRequest, isInDirectFace = false }: GatewayTool,
   { snapshot, identity: { bound }, transport, face }: PipelineContext,
 ): boolean {
@@ -21,6 +22,21 @@ export function shownTools(
 ): ToolDefinition[] {
   return [...tools.values()].filter((tool) => isShown(tool, context))
     .map(({ definition }) => definition);
+}
+
+/** Returns the part of the context of a request that says which tools a connection may call. */
+export function callableTools(
+  tools: ReadonlyMap<string, GatewayTool>,
+  context: PipelineContext,
+): Pick<clientCodec2025.RequestContext, "findTool" | "hasDirectTools" | "toolNames"> {
+  return {
+    findTool: (name) => {
+      const tool = tools.get(name);
+      return tool !== undefined && isShown(tool, context) ? tool : undefined;
+    },
+    hasDirectTools: () => hasDirectTools(context),
+    toolNames: () => shownTools(tools, context).map(({ name }) => name).join(", "),
+  };
 }
 
 /** Whether clients may see tools of servers directly. */

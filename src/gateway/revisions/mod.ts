@@ -1,6 +1,6 @@
 /**
  * The codecs for clients, one for each group of MCP revisions. A codec decodes requests to operations
- * and encodes outcomes. Only the session and its channel to the client use a codec.
+ * and encodes outcomes. Only the session, its channel to the client, and `stateless` use a codec.
  * Imports the operation, the gateway's tools, `jsonrpc` and the leaves.
  *
  * @module

@@ -38,11 +38,11 @@ export type InteractionEnding = "answered" | "cancelled" | "denied" | "expired";
 
 /** Options of an interaction. */
 export interface InteractionOptions {
-  /** The first request, or the one with which the client continues an operation that was forgotten. */
+  /** The first request, or the one with which the client continues an operation that is not in memory. */
   readonly request: AttachedRequest;
   /** Returns the client and the agent. */
   readonly principal: () => string;
-  /** The operation so far, if the request continues one that was forgotten. */
+  /** The operation so far, if the request continues one that is not in memory. */
   readonly record?: InteractionRecord;
   /** Time for which the operation waits for the client's next request, in milliseconds. */
   readonly ttlMs: number;
@@ -159,7 +159,7 @@ export class Interaction<A> implements ClientChannel, InteractionRecord {
     });
   }
 
-  /** Returns what the attached request is answered, as soon as that is known. */
+  /** Resolves with the answer to the attached request: that to the operation, or requests for input. */
   next(): Promise<InteractionEvent<A>> {
     return new Promise((resolve) => {
       this.#listener = resolve;
@@ -276,7 +276,7 @@ export class Interaction<A> implements ClientChannel, InteractionRecord {
     return this.#handle !== undefined;
   }
 
-  /** Says to whoever waits for it what the attached request is answered, if that is known. */
+  /** Resolves the promise of `next`, if the answer to the attached request is known. */
   #notify(): void {
     const listener = this.#listener;
     if (listener === undefined) return;

@@ -49,7 +49,7 @@ export interface InteractionsOptions extends ParkedOperationsOptions {
   readonly log: Log;
 }
 
-/** An operation that the request continues, although nobody remembers it. */
+/** The operation that a request continues, if it is not in memory: its client brings back all that is known of it. */
 interface Continuation {
   readonly record: InteractionRecord;
   readonly given: (GivenInput & { readonly server: string }) | undefined;
@@ -81,7 +81,7 @@ export class Interactions {
     this.#parked = new ParkedOperations(options);
   }
 
-  /** Number of operations that wait for their clients, or did before. */
+  /** Number of operations whose clients were asked for input, and that have not ended. */
   get size(): number {
     return this.#parked.size;
   }
@@ -217,7 +217,7 @@ export class Interactions {
     return await this.#ask(call, { interaction, requests: interaction.park() });
   }
 
-  /** Runs an operation again that waits nowhere. */
+  /** Runs an operation again that is not in memory. */
   async #repeat(
     call: InteractiveRequest,
     { state }: ContinuedRequest<"relay" | "again">,
@@ -271,7 +271,7 @@ export class Interactions {
     return answer;
   }
 
-  /** Asks for the input that a server needs which waits for nothing. */
+  /** Asks for the input that a server needs before the operation is run again. */
   #relay(
     call: InteractiveRequest,
     { interaction, outcome }: {

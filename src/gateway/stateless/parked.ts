@@ -1,17 +1,17 @@
 import type { Log } from "../../log.ts";
 
-/** Maximum number of operations that wait for their clients, and of those of one client and agent. */
+/** Maximum number of operations whose clients were asked for input, and of those of one client and agent. */
 const MAX_OPERATIONS = 64;
 const MAX_OPERATIONS_OF_CLIENT = 8;
 
 /** Maximum number of states that are remembered because they have been used. */
 const MAX_USED_STATES = 100_000;
 
-/** An operation that waits for its client's next request, or will. */
+/** An operation whose client was asked for input, or is about to be. It may run on between two rounds. */
 export interface ParkedOperation {
   /** The client and the agent that the operation belongs to; see `principalOf`. */
   readonly principal: string;
-  /** Whether no request of the client waits for it. */
+  /** Whether it waits for the client's next request. */
   readonly isParked: boolean;
   /** Ends the operation. */
   cancel(reason: string): void;
@@ -30,8 +30,8 @@ export interface ParkedOperationsOptions {
 }
 
 /**
- * The operations that wait for their clients, which will continue them with new requests, and the states that clients
- * have used. Both are bounded, because a client may never return.
+ * The operations whose clients were asked for input, until they end, and the states that clients have used. Both are
+ * bounded, because a client may never return.
  */
 export class ParkedOperations<T extends ParkedOperation> {
   readonly #maxOperations: number;

@@ -21,8 +21,9 @@ export type SealedState =
       readonly handle: string;
       readonly round: number;
     }
-    /** The operation waits nowhere. Its server continues it by its own state, or does not know it any more. */
+    /** The operation is in no memory. */
     | {
+      /** Whether its server continues it with the server's own state, or it begins anew. */
       readonly kind: "relay" | "again";
       /** The name of the server. */
       readonly server: string;

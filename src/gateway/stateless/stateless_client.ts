@@ -16,11 +16,11 @@ import { type ChangingList, ClientOffers, notifiedList } from "../offered/mod.ts
 import { decideAgain, refuseByLimits, runOperation } from "../pipeline.ts";
 import type { PipelineContext } from "../pipeline_context.ts";
 import { type Claim, clientCodec2025, type ClientCodec2026 } from "../revisions/mod.ts";
-import { hasDirectTools, isShown, shownTools } from "../shown_tools.ts";
+import { callableTools } from "../shown_tools.ts";
 import type { GatewayTool } from "../tools/mod.ts";
 import type { AttachedRequest } from "./interaction.ts";
 import type { Interactions } from "./interactions.ts";
-import { Listening } from "./listening.ts";
+import { ListenStreams } from "./listen_streams.ts";
 import { type NotifyOrDrop, RequestChannel, withoutReservedKeys } from "./request_channel.ts";
 
 const DISCOVER = "server/discover";
@@ -79,7 +79,7 @@ export class StatelessClient {
   readonly #interactions: Interactions;
   readonly #options: StatelessClientOptions;
   readonly #offers: ClientOffers;
-  readonly #listening: Listening;
+  readonly #streams: ListenStreams;
   #connection: ClientConnection | undefined;
   #unansweredCount = 0;
   #hasDiscovered = false;
@@ -98,13 +98,13 @@ export class StatelessClient {
     this.#options = { ...options, notify: withoutReservedKeys(notify) };
     this.#offers = new ClientOffers({
       notify: (list) => {
-        this.#listening.addChange(list);
+        this.#streams.addChange(list);
         return true;
       },
       memory,
       log,
     });
-    this.#listening = new Listening({ ...options, codec: shared.codec, offers: this.#offers });
+    this.#streams = new ListenStreams({ ...options, codec: shared.codec, offers: this.#offers });
   }
 
   /** The connection of the first request that may need servers; `undefined` until then. */
@@ -139,38 +139,38 @@ export class StatelessClient {
 
   /** Whether the client listens to updates of resources. */
   get hasSubscriptions(): boolean {
-    return this.#listening.hasSubscriptions;
+    return this.#streams.hasSubscriptions;
   }
 
   /** Ends the streams, and what runs in the background, when the client has left or the gateway ends. */
   end(): void {
     this.#isClosed = true;
     this.#offers.close();
-    this.#listening.end();
+    this.#streams.end();
     this.#interactions.endClient(this.#principal);
   }
 
   /** Notifies the client, if it listens, that a reload may have changed a list. */
   notifyListMayHaveChanged(list: ChangingList): void {
-    this.#listening.addChange(list);
+    this.#streams.addChange(list);
   }
 
   /** Notifies the client, if it listens, of a changed list of a server that it may use. */
   notifyServerListChanged(server: string, kind: ListKind): void {
     if (isConcerned({ server, kind }, this.#options.context())) {
-      this.#listening.addChange(notifiedList(kind));
+      this.#streams.addChange(notifiedList(kind));
     }
   }
 
   /** Notifies the client, if it listens, of an update of a resource that it may read. */
   notifyUpdated(server: string, update: ResourceUpdate): void {
     const { uri } = update;
-    if (mayRead({ server, uri }, this.#options.context())) this.#listening.notifyUpdated(update);
+    if (mayRead({ server, uri }, this.#options.context())) this.#streams.notifyUpdated(update);
   }
 
   /** Adapts the subscriptions of the client to the active configuration, in the background. */
   adaptSubscriptions(): void {
-    this.#listening.adapt();
+    this.#streams.adapt();
   }
 
   #dispatch(request: IncomingRequest): Promise<void> {
@@ -251,7 +251,7 @@ export class StatelessClient {
       context: this.#options.context(),
     });
     const canChange = { ...offered, tools: canToolsChange };
-    await this.#listening.open(request, {
+    await this.#streams.open(request, {
       connection,
       changingLists: (["tools", "resources", "prompts"] as const).filter((list) => canChange[list]),
       unansweredCount: this.#unansweredCount,
@@ -289,12 +289,7 @@ export class StatelessClient {
     const channel = new RequestChannel({ request, logLevel, notify });
     const decodeOperation = (notifyProgress: clientCodec2025.RequestContext["notifyProgress"]) =>
       decode(request, {
-        findTool: (name) => {
-          const tool = tools.get(name);
-          return tool !== undefined && isShown(tool, context) ? tool : undefined;
-        },
-        hasDirectTools: () => hasDirectTools(context),
-        toolNames: () => shownTools(tools, context).map(({ name }) => name).join(", "),
+        ...callableTools(tools, context),
         capabilities,
         unansweredCount: this.#unansweredCount,
         notifyProgress,

@@ -11,7 +11,7 @@ export class StatelessService {
     this.#interactions = new Interactions(options);
   }
 
-  /** Number of operations that wait for their clients, or did before. */
+  /** Number of operations whose clients were asked for input, and that have not ended. */
   get waitingCount(): number {
     return this.#interactions.size;
   }

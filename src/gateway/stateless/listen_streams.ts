@@ -26,7 +26,7 @@ const SIMULTANEOUS_SUBSCRIPTIONS = 4;
 const MAX_SUBSCRIBING_MS = 10_000;
 
 /** Options of the streams of a client. */
-export interface ListeningOptions {
+export interface ListenStreamsOptions {
   /** The codec. */
   readonly codec: ClientCodec2026;
   /** The subscriptions and lists of the client. */
@@ -74,14 +74,14 @@ interface Stream extends Pick<OpenStreamOptions, "connection" | "unansweredCount
  *
  * @see {@link https://modelcontextprotocol.io/specification/2026-07-28/basic/patterns/subscriptions}
  */
-export class Listening {
-  readonly #options: ListeningOptions;
+export class ListenStreams {
+  readonly #options: ListenStreamsOptions;
   readonly #streams = new Set<Stream>();
   // The ends of subscriptions that have not arrived yet, by URI.
   readonly #ending = new Map<string, Promise<unknown>>();
 
   /** Starts without a stream. */
-  constructor(options: ListeningOptions) {
+  constructor(options: ListenStreamsOptions) {
     this.#options = options;
   }
 
