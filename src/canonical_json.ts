@@ -4,8 +4,14 @@
  * @module
  */
 
-/** A value that is to be written, or a text between values. */
-type Part = { readonly value: unknown } | string;
+/** An array or object that is being written. */
+interface OpenValue {
+  readonly values: readonly unknown[];
+  /** The keys of the values; absent for an array. */
+  readonly keys?: readonly string[];
+  /** Index of the next value. */
+  next: number;
+}
 
 /**
  * Writes a JSON value in the canonical form of RFC 8785: without spaces, with sorted keys, and with numbers and strings
@@ -17,30 +23,36 @@ type Part = { readonly value: unknown } | string;
  */
 export function canonicalJson(value: unknown): string {
   const texts: string[] = [];
-  // The parts that are left, the next one last.
-  const parts: Part[] = [{ value }];
-  for (let part = parts.pop(); part !== undefined; part = parts.pop()) {
-    if (typeof part === "string") texts.push(part);
-    else if (typeof part.value === "object" && part.value !== null) {
-      for (const inner of partsOf(part.value).reverse()) parts.push(inner);
-    } else texts.push(writePrimitive(part.value));
+  const open: OpenValue[] = [];
+  const write = (inner: unknown): void => {
+    if (typeof inner !== "object" || inner === null) texts.push(writePrimitive(inner));
+    else {
+      texts.push(Array.isArray(inner) ? "[" : "{");
+      open.push(openValue(inner));
+    }
+  };
+  write(value);
+  for (let last = open.at(-1); last !== undefined; last = open.at(-1)) {
+    const { values, keys, next } = last;
+    if (next === values.length) {
+      texts.push(keys === undefined ? "]" : "}");
+      open.pop();
+      continue;
+    }
+    last.next++;
+    if (next > 0) texts.push(",");
+    if (keys !== undefined) texts.push(writePrimitive(keys[next]), ":");
+    write(values[next]);
   }
   return texts.join("");
 }
 
-function partsOf(value: object): Part[] {
-  if (Array.isArray(value)) {
-    const items = value.flatMap((item: unknown, index): Part[] => {
-      return index === 0 ? [{ value: item }] : [",", { value: item }];
-    });
-    return ["[", ...items, "]"];
-  }
+function openValue(value: object): OpenValue {
+  if (Array.isArray(value)) return { values: value, next: 0 };
   // `sort` compares UTF-16 code units, as the RFC does.
-  const members = Object.entries(value).sort(([one], [two]) => one < two ? -1 : 1);
-  const parts = members.flatMap(([key, member], index): Part[] => {
-    return [`${index === 0 ? "" : ","}${writePrimitive(key)}:`, { value: member }];
-  });
-  return ["{", ...parts, "}"];
+  const keys = Object.keys(value).sort();
+  const members = value as Readonly<Record<string, unknown>>;
+  return { values: keys.map((key) => members[key]), keys, next: 0 };
 }
 
 function writePrimitive(value: unknown): string {

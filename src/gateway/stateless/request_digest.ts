@@ -4,7 +4,13 @@ import type { IncomingRequest } from "../../jsonrpc/mod.ts";
 import { longWork } from "../../long_work.ts";
 
 /**
- * Returns the SHA-256 digest of what a request asks for: its method, what it names, and its arguments, however they are
+ * Maximum length of arguments that are written anew, in UTF-16 code units: about 20 ms. Longer ones have to be written in
+ * the same way again.
+ */
+const MAX_REWRITTEN_LENGTH = 256 * 1024;
+
+/**
+ * Returns the SHA-256 digest of what a request asks for: its method, what it names, and its arguments, however short ones are
  * written. A request that continues an operation must ask for the same.
  *
  * @param party The party that the work is for; see `LongWork`.
@@ -24,10 +30,14 @@ function textToDigest(request: IncomingRequest): string {
     ...(typeof name === "string" && { name }),
     ...(typeof uri === "string" && { uri }),
   };
+  const text = request.paramText("arguments")?.json;
+  // A text of the arguments stands in front of the rest, so that it is not the canonical form of any request.
+  const asWritten = (): string => `${text} ${JSON.stringify(rest)}`;
+  if (text !== undefined && text.length > MAX_REWRITTEN_LENGTH) return asWritten();
   try {
     return canonicalJson({ ...rest, ...(args !== undefined && { arguments: args }) });
   } catch {
-    // Arguments that have no canonical form have to be written in the same way again.
-    return JSON.stringify({ ...rest, text: request.paramText("arguments")?.json });
+    // Some values have no canonical form, such as numbers that are too large.
+    return asWritten();
   }
 }

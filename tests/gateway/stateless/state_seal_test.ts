@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { waitUntil } from "../../e2e/wait.ts";
 import { createMemoryChannels, type IncomingRequest, Peer } from "../../../src/jsonrpc/mod.ts";
 import { digestRequest } from "../../../src/gateway/stateless/request_digest.ts";
 import { MAX_STATE_BYTES, StateSeal } from "../../../src/gateway/stateless/state_seal.ts";
@@ -61,7 +62,7 @@ async function receive(
   messages.forEach(([method, params], id) => {
     far.send(`{"jsonrpc":"2.0","id":${id},"method":"${method}","params":${params}}`);
   });
-  await new Promise((resolve) => setTimeout(resolve));
+  await waitUntil("all requests arrive", () => requests.length === messages.length);
   for (const request of requests) request.reply({});
   await peer.close();
   return requests;
@@ -88,4 +89,19 @@ Deno.test("[interaction.once] the digest of a request is that of its method, nam
   const digests = await Promise.all(requests.map((request) => digestRequest(request, "client a")));
   assert.equal(digests[0], digests[1]);
   assert.equal(new Set(digests).size, requests.length - 1);
+});
+
+Deno.test("[interaction.once] long arguments are digested as they are written, which takes no long work", async () => {
+  const list = "1,".repeat(200_000);
+  const requests = await receive(
+    ["tools/call", `{"name":"t","arguments":{"a":[${list}1]}}`],
+    ["tools/call", `{"arguments":{"a":[${list}1]},"name":"t"}`],
+    ["tools/call", `{"name":"t","arguments":{"a":[${list}1.0]}}`],
+    ["tools/call", `{"name":"u","arguments":{"a":[${list}1]}}`],
+  );
+  const [one, same, ...others] = await Promise.all(
+    requests.map((request) => digestRequest(request, "client a")),
+  );
+  assert.equal(one, same);
+  assert.equal(new Set([one, ...others]).size, 3);
 });
