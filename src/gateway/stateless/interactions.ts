@@ -6,10 +6,12 @@ import type { Log } from "../../log.ts";
 import type { Metrics } from "../../metrics/mod.ts";
 import { startOfText } from "../../text.ts";
 import type { InteractionRecord, OperationRequest, Outcome } from "../operation.ts";
+import { MAX_ROUNDS } from "../relay.ts";
 import { Interaction } from "./interaction.ts";
 import {
   type Answer,
   clientOf,
+  holdMemory,
   type InteractiveRequest,
   lengthOf,
   principalOf,
@@ -36,6 +38,14 @@ const NOT_HERE =
   "The call waited for your input and is gone: it was continued before, its time was " +
   "up, the gateway was restarted, or another replica of the gateway has it. The call may have had " +
   "effects. If you still want it, make it anew, without requestState.";
+
+const NOT_GIVEN =
+  `The call waited for your input, and was cancelled because ${MAX_ROUNDS} requests did not have all ` +
+  "of it. The call may have had effects. If you still want it, make it anew, without requestState.";
+
+const NO_ROOM =
+  "The requests of this client take their maximum of memory, so the call could not go on. " +
+  "Send this request again when another one is answered.";
 
 /** Options of the interactions of a gateway. */
 export interface InteractionsOptions extends ParkedOperationsOptions {
@@ -179,19 +189,34 @@ export class Interactions {
 
   /** Continues the operation whose state a request has, if it may be used for it. */
   async #continue(call: InteractiveRequest, sealed: unknown): Promise<Answer> {
-    const { request } = call;
+    // An operation that is parked here counts its first request only.
+    using held = holdMemory(call);
+    if (held === undefined) {
+      return await this.#run(withFault(call, new CallerError("RATE_LIMITED", NO_ROOM)));
+    }
     const operation = call.decode(() => {});
-    const value = typeof sealed === "string"
-      ? await this.#seal.open(sealed, request.method)
-      : undefined;
-    const state = readState(value);
+    const state = await this.#open(sealed, { call, operation });
+    if (state?.kind === "park") return await this.#resume(call, { operation, state });
+    held[Symbol.dispose]();
+    return state === undefined
+      ? await this.#refuse(call, NOT_VALID)
+      : await this.#repeat(call, { operation, state });
+  }
+
+  /** Returns the state that a request has; `undefined` if it may not be used for the request. */
+  async #open(
+    sealed: unknown,
+    { call, operation }: {
+      readonly call: InteractiveRequest;
+      readonly operation: OperationRequest<Answer>;
+    },
+  ): Promise<SealedState | undefined> {
+    if (typeof sealed !== "string") return undefined;
+    const state = readState(await this.#seal.open(sealed, call.request.method));
     const isUsable = state !== undefined && state.expiresAt > Date.now() &&
       state.principal === principalOf(call, operation) &&
       state.digest === await this.#digest(call);
-    if (!isUsable) return await this.#refuse(call, NOT_VALID);
-    return state.kind === "park"
-      ? await this.#resume(call, { operation, state })
-      : await this.#repeat(call, { operation, state });
+    return isUsable ? state : undefined;
   }
 
   /** Continues an operation that is parked here. */
@@ -214,6 +239,11 @@ export class Interactions {
       if (response !== undefined) interaction.give(key, response);
     }
     if (!interaction.mustAsk) return await this.#answerNext(call, interaction);
+    // Requests that continue an operation count towards no limit, so there are only so many.
+    if (interaction.rounds >= MAX_ROUNDS) {
+      interaction.cancel("The client does not give the input");
+      return await this.#refuse(call, NOT_GIVEN);
+    }
     return await this.#ask(call, { interaction, requests: interaction.park() });
   }
 

@@ -65,6 +65,24 @@ export function withFault(call: InteractiveRequest, fault: CallerError): Interac
   };
 }
 
+/**
+ * Counts a request in the memory of its client, until that is disposed of. Disposing is idempotent.
+ *
+ * @returns `undefined` if there is no room.
+ */
+export function holdMemory({ memory, request }: InteractiveRequest): Disposable | undefined {
+  const { memory: bytes } = request;
+  if (!memory.hasRoom(bytes)) return undefined;
+  memory.add(bytes);
+  let isHeld = true;
+  return {
+    [Symbol.dispose]: () => {
+      if (isHeld) memory.add(-bytes);
+      isHeld = false;
+    },
+  };
+}
+
 /** Identifies the client and the agent of a request. */
 export function principalOf(
   { client }: Pick<InteractiveRequest, "client">,

@@ -256,12 +256,12 @@ Deno.test("[interaction.bounds] beyond the limits of parked calls, servers learn
 });
 
 Deno.test("[interaction.memory] an answer that does not fit into the memory is not kept", async () => {
-  await using fixture = await ParkedFixture.open({ maxMemory: 1000 });
+  await using fixture = await ParkedFixture.open({ maxMemory: 100_000 });
   const { call, answer } = await fixture.start();
   const stopped = new AbortController();
   void call.ask(FORM, stopped.signal);
   const { state } = questionOf(await answer);
-  call.end(JSON.stringify("x".repeat(2000)));
+  call.end(JSON.stringify("x".repeat(100_000)));
   const { result } = await fixture.call({ state });
   assert.equal(result?.isError, true);
   assert.match(JSON.stringify(result?.content), /too large to be kept/);
@@ -287,4 +287,43 @@ Deno.test("[interaction.first] responses without a state begin a new call", asyn
   const { call, answer } = await fixture.start({ responses: { g1: ACCEPTED } });
   call.end();
   assert.equal((await answer).result?.resultType, "complete");
+});
+
+Deno.test("[interaction.bounds] a client that never gives the input is asked 32 times, and then the call is cancelled", async () => {
+  await using fixture = await ParkedFixture.open();
+  const { call, answer } = await fixture.start();
+  const response = call.ask(FORM);
+  let { state } = questionOf(await answer);
+  for (let round = 1; round < 32; round++) ({ state } = questionOf(await fixture.call({ state })));
+  const { error } = await fixture.call({ state });
+  assert.equal(error?.code, -32602);
+  assert.match(error?.message ?? "", /cancelled because 32 requests did not have all of it/);
+  assert.match(await response, /none: The client does not give the input/);
+  assert.ok(call.signal.aborted);
+  await waitUntil("the call is over", () => fixture.sessions.stateless.waitingCount === 0);
+  const codes = fixture.sessions.readAuditEntries().map(({ code }) => code);
+  assert.deepEqual(codes.map(String).sort(), ["CANCELLED", "INVALID_ARGUMENTS"]);
+});
+
+Deno.test("[interaction.bounds] a request that continues a call counts in its client's memory until it is answered", async () => {
+  await using fixture = await ParkedFixture.open({ maxMemory: 3_000_000 });
+  const waiting = [await fixture.start(), await fixture.start()];
+  const responses = waiting.map(({ call }) => call.ask(FORM));
+  const states = await Promise.all(
+    waiting.map(async ({ answer }) => questionOf(await answer).state),
+  );
+  const [one, two] = states.map((state) => ({
+    state,
+    responses: { g1: ACCEPTED, unknown: "x".repeat(1_000_000) },
+  }));
+  const first = fixture.call(one);
+  assert.equal(await responses[0], "accepted");
+  const { result } = await fixture.call(two);
+  assert.match(JSON.stringify(result), /RATE_LIMITED/);
+  waiting[0]?.call.end();
+  assert.equal((await first).result?.resultType, "complete");
+  const second = fixture.call(two);
+  assert.equal(await responses[1], "accepted");
+  waiting[1]?.call.end();
+  assert.equal((await second).result?.resultType, "complete");
 });
