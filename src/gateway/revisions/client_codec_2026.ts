@@ -19,6 +19,7 @@ export {
   encodeListenEnd,
   encodeUpdated,
   type ListenedChanges,
+  MAX_URIS,
   subscriptionFor,
 } from "./listen.ts";
 export { progressTokenOf } from "./request.ts";

@@ -31,13 +31,19 @@ const LIST_MEMBERS: Readonly<Record<ChangingList, string>> = {
   resources: "resourcesListChanged",
 };
 
+/** Maximum number of resources in a request; a client has at most as many subscriptions. */
+export const MAX_URIS = 1000;
+
 /** Decodes the request; returns a JSON-RPC error if it is invalid. */
 export function decodeListen(params: unknown): ListenedChanges | RpcError {
   const { notifications } = fieldsOf(params);
   if (!isRecord(notifications)) return invalidMember('"notifications" must be an object');
   const { resourceSubscriptions: uris = [] } = notifications;
-  if (!Array.isArray(uris) || !uris.every((uri) => typeof uri === "string")) {
-    return invalidMember('"notifications.resourceSubscriptions" must be a list of URIs');
+  const isList = Array.isArray(uris) && uris.length <= MAX_URIS;
+  if (!isList || !uris.every((uri) => typeof uri === "string")) {
+    const problem =
+      `"notifications.resourceSubscriptions" must be a list of at most ${MAX_URIS} URIs`;
+    return invalidMember(problem);
   }
   const lists = Object.keys(LIST_MEMBERS) as ChangingList[];
   return {

@@ -60,6 +60,8 @@ interface Stream extends Pick<OpenStreamOptions, "connection" | "unansweredCount
   readonly changes: ListChanges;
   /** The resources to which the stream subscribes or has subscribed. */
   readonly uris: Set<string>;
+  /** Number of resources to which the client wanted to subscribe. */
+  readonly wantedCount: number;
   /** Aborts its subscribing. */
   readonly subscribing: Cancellation;
   /** Called when the stream ends. */
@@ -95,7 +97,7 @@ export class ListenStreams {
     const { codec, context, offers } = this.#options;
     const wanted = codec.decodeListen(request.params);
     if ("code" in wanted) return request.fail(wanted);
-    const stream = this.#add(request, options);
+    const stream = this.#add(request, { ...options, uriCount: wanted.uris.length });
     if (stream === undefined) return;
     await this.#subscribeAll(stream, wanted.uris);
     if (!this.#streams.has(stream)) return;
@@ -150,13 +152,17 @@ export class ListenStreams {
   /** Adds a stream; refuses it if the client has too many, or its memory is full. */
   #add(
     request: IncomingRequest,
-    { connection, unansweredCount }: OpenStreamOptions,
+    { connection, unansweredCount, uriCount }: OpenStreamOptions & { readonly uriCount: number },
   ): Stream | undefined {
     const { memory: memoryOf, codec, context } = this.#options;
     const { memory: bytes } = request;
     const memory = memoryOf();
-    if (this.#streams.size >= MAX_STREAMS || !memory.hasRoom(bytes)) {
-      const message = "The client has too many streams of subscriptions/listen; end another first";
+    // Each update of a resource is compared with all of them.
+    const uriCounts = [...this.#streams].map(({ wantedCount }) => wantedCount);
+    const isFull = uriCounts.reduce((sum, count) => sum + count, uriCount) > codec.MAX_URIS;
+    if (this.#streams.size >= MAX_STREAMS || isFull || !memory.hasRoom(bytes)) {
+      const message =
+        "The client has too many streams of subscriptions/listen, or resources in them; end another first";
       request.fail({ code: clientCodec2025.LIMIT_EXCEEDED, message });
       return undefined;
     }
@@ -173,6 +179,7 @@ export class ListenStreams {
         return true;
       }),
       uris: new Set(),
+      wantedCount: uriCount,
       subscribing: new Cancellation(),
       release: () => memory.add(-bytes),
       isOpen: false,

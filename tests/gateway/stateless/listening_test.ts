@@ -326,3 +326,23 @@ Deno.test("[eras.listen-limits] each subscription counts towards the limits of t
   const { error } = await client.request("subscriptions/listen", { notifications: {} });
   assert.equal(error?.code, -32005);
 });
+
+Deno.test("[eras.listen-limits] all streams of a client have at most 1,000 resources", async () => {
+  await using fixture = await ListeningFixture.open();
+  const client = fixture.connect();
+  const listen = (count: number, id: number) => {
+    const uris = Array.from({ length: count }, (_, index) => `nowhere://${index}`);
+    return client.request("subscriptions/listen", {
+      notifications: { resourceSubscriptions: uris },
+    }, id);
+  };
+  for (const count of [1001, 500_000]) {
+    assert.equal((await listen(count, count)).error?.code, -32602);
+  }
+  const uris = Array.from({ length: 600 }, (_, index) => `nowhere://${index}`);
+  assert.deepEqual(await client.listen(1, { resourceSubscriptions: uris }), {});
+  assert.equal((await listen(401, 2)).error?.code, -32005);
+  assert.deepEqual(await client.listen(3, { resourceSubscriptions: uris.slice(0, 400) }), {});
+  await client.cancel(1);
+  assert.deepEqual(await client.listen(4, { resourceSubscriptions: uris }), {});
+});
