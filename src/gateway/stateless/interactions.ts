@@ -253,7 +253,8 @@ export class Interactions {
     { state }: ContinuedRequest<"relay" | "again">,
   ): Promise<Answer> {
     const { token, expiresAt, rounds, sealedAt, beginning: continued, server } = state;
-    if (!this.#parked.use(token, expiresAt)) return await this.#refuse(call, NOT_HERE);
+    const isFirstUse = this.#parked.use(token, { client: call.client, expiresAt });
+    if (!isFirstUse) return await this.#refuse(call, NOT_HERE);
     const waitedMs = state.waitedMs + Math.max(0, Date.now() - sealedAt);
     const record = { rounds, waitedMs, continued };
     const responses = call.codec.responsesText(call.request);

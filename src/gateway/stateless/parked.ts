@@ -1,3 +1,4 @@
+import { isWithinShare } from "../../fair_share.ts";
 import type { Log } from "../../log.ts";
 
 /** Maximum number of operations whose clients were asked for input, and of those of one client and agent. */
@@ -15,6 +16,14 @@ export interface ParkedOperation {
   readonly isParked: boolean;
   /** Ends the operation. */
   cancel(reason: string): void;
+}
+
+/** A state that a client has used. */
+export interface UsedState {
+  /** The client. */
+  readonly client: string;
+  /** When the state expires, in milliseconds since 1970. */
+  readonly expiresAt: number;
 }
 
 /** Options of the parked operations. */
@@ -41,8 +50,9 @@ export class ParkedOperations<T extends ParkedOperation> {
   // By handle.
   readonly #operations = new Map<string, T>();
   readonly #counts = new Map<string, number>();
-  // When each used state expires, in milliseconds since 1970; the first to expire comes first, as all live equally long.
-  readonly #usedStates = new Map<string, number>();
+  // By token; the first to expire comes first, as all live equally long.
+  readonly #usedStates = new Map<string, UsedState>();
+  readonly #usedCounts = new Map<string, number>();
   #isClosed = false;
 
   constructor(options: ParkedOperationsOptions) {
@@ -103,24 +113,35 @@ export class ParkedOperations<T extends ParkedOperation> {
    * Marks a state as used.
    *
    * @param token The token in the state.
-   * @param expiresAt When the state expires, in milliseconds since 1970.
-   * @returns Whether it is the first use. A state counts as used if no more can be remembered.
+   * @returns Whether it is the first use. A state counts as used if no more can be remembered, of its client or in all.
    */
-  use(token: string, expiresAt: number): boolean {
+  use(token: string, state: UsedState): boolean {
     if (this.#usedStates.has(token)) return false;
-    const now = Date.now();
-    for (const [used, usedUntil] of this.#usedStates) {
-      if (usedUntil > now) break;
-      this.#usedStates.delete(used);
-    }
-    if (this.#usedStates.size >= this.#maxUsedStates) {
+    this.#forgetExpired();
+    const { client } = state;
+    const count = this.#usedCounts.get(client) ?? 0;
+    const freeCount = this.#maxUsedStates - this.#usedStates.size;
+    if (!isWithinShare(count, freeCount)) {
       this.#log.warn("A call is not continued, because too many calls have been", {
         remembered: this.#usedStates.size,
+        of_client: count,
       });
       return false;
     }
-    this.#usedStates.set(token, expiresAt);
+    this.#usedStates.set(token, state);
+    this.#usedCounts.set(client, count + 1);
     return true;
+  }
+
+  #forgetExpired(): void {
+    const now = Date.now();
+    for (const [token, { client, expiresAt }] of this.#usedStates) {
+      if (expiresAt > now) return;
+      this.#usedStates.delete(token);
+      const count = (this.#usedCounts.get(client) ?? 1) - 1;
+      if (count === 0) this.#usedCounts.delete(client);
+      else this.#usedCounts.set(client, count);
+    }
   }
 
   /** Whether an operation waits whose principal `isConcerned` selects. */

@@ -32,14 +32,26 @@ Deno.test("[interaction.bounds] operations are found by handles that cannot be g
 Deno.test("[interaction.once] a state can be used once, and counts as used if no more can be remembered", () => {
   const parked = new ParkedOperations({ maxUsedStates: 3, log: createRecordingLog() });
   const later = Date.now() + 60_000;
-  assert.deepEqual(["x", "x", "y"].map((token) => parked.use(token, later)), [true, false, true]);
-  assert.ok(parked.use("z", later));
-  assert.equal(parked.use("w", later), false);
+  const use = (token: string, client = token) => parked.use(token, { client, expiresAt: later });
+  assert.deepEqual(["x", "x", "y"].map((token) => use(token)), [true, false, true]);
+  assert.ok(use("z"));
+  assert.equal(use("w"), false);
   const short = new ParkedOperations({ maxUsedStates: 2, log: createRecordingLog() });
-  assert.ok(short.use("x", Date.now() - 1));
-  assert.ok(short.use("y", Date.now() - 1));
-  assert.ok(short.use("z", later));
+  const expiresAt = Date.now() - 1;
+  assert.ok(short.use("x", { client: "a", expiresAt }));
+  assert.ok(short.use("y", { client: "a", expiresAt }));
+  assert.ok(short.use("z", { client: "a", expiresAt: later }));
   assert.equal(short.usedCount, 1);
+});
+
+Deno.test("[interaction.bounds] the used states of one client leave room for those of others", () => {
+  const parked = new ParkedOperations({ maxUsedStates: 100, log: createRecordingLog() });
+  const expiresAt = Date.now() + 60_000;
+  const use = (token: string, client: string) => parked.use(token, { client, expiresAt });
+  const tokens = Array.from({ length: 200 }, (_, index) => String(index));
+  const usedCount = tokens.filter((token) => use(`a ${token}`, "a")).length;
+  assert.ok(usedCount >= 70 && usedCount < 80, String(usedCount));
+  assert.ok(use("b", "b"));
 });
 
 Deno.test("[interaction.ends] only parked operations are cancelled, and a closed gateway parks none", () => {
