@@ -12,6 +12,9 @@ import { MAX_REQUESTS, MAX_ROUNDS } from "../relay.ts";
 /** Time for which further requests for input are awaited after the first one, in milliseconds. */
 const GATHER_MS = 15;
 
+/** Maximum length of the message of progress that is kept, in UTF-16 code units. */
+const MAX_PROGRESS_MESSAGE = 1000;
+
 /** The request of the client that an operation belongs to at the moment. */
 export interface AttachedRequest {
   /** The capabilities that the request declares. */
@@ -217,7 +220,7 @@ export class Interaction<A> implements ClientChannel, InteractionRecord {
 
   /** Passes on progress. While the operation is parked, the last one is kept. */
   notifyProgress(params: Readonly<Record<string, unknown>>): void {
-    if (this.#request === undefined) this.#lastProgress = params;
+    if (this.#request === undefined) this.#lastProgress = shortProgress(params);
     else this.#request.notifyProgress(params);
   }
 
@@ -320,6 +323,18 @@ export class Interaction<A> implements ClientChannel, InteractionRecord {
     clearTimeout(this.#expiry);
     this.#options.onOver({ handle: this.#handle, ending: this.#ending });
   }
+}
+
+/** Returns the members of progress that clients know, without a long message: a server may send any. */
+function shortProgress(
+  { progress, total, message }: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  const isShort = typeof message === "string" && message.length <= MAX_PROGRESS_MESSAGE;
+  return {
+    ...(typeof progress === "number" && { progress }),
+    ...(typeof total === "number" && { total }),
+    ...(isShort && { message }),
+  };
 }
 
 /** Whether the client of a request can be asked for a kind of input. */
