@@ -3,6 +3,7 @@ import type { Tool } from "../../../src/downstream/mod.ts";
 import { encodeHeaderValue } from "../../../src/downstream/revisions/v2026/header_values.ts";
 import {
   describeHeaderProblem,
+  findHeaderProblems,
   mirrorArguments,
 } from "../../../src/downstream/revisions/v2026/mirrored_arguments.ts";
 import { CallerError } from "../../../src/errors.ts";
@@ -96,10 +97,10 @@ for (const [kind, schema, expected] of SCHEMAS) {
 
 Deno.test("[remote.stateless-arguments] a schema that is nested deeply, or has many properties, is read", () => {
   let schema: unknown = { properties: { a: NAMED } };
-  for (let depth = 0; depth < 20_000; depth++) schema = { properties: { a: schema } };
+  for (let depth = 0; depth < 5000; depth++) schema = { properties: { a: schema } };
   const deep = { name: "query", inputSchema: schema };
   assert.match(describeHeaderProblem(deep, '"x-mcp-header"') ?? "", /not an argument$/);
-  const names = Array.from({ length: 200_000 }, (_, index) => [`a${index}`, {}]);
+  const names = Array.from({ length: 9000 }, (_, index) => [`a${index}`, {}]);
   const properties = { ...Object.fromEntries(names), a: NAMED };
   const wide = { name: "query", inputSchema: { properties } };
   assert.equal(describeHeaderProblem(wide, '"x-mcp-header"'), undefined);
@@ -185,4 +186,24 @@ Deno.test("[remote.stateless-arguments] values that a header cannot have are enc
       ["=?base64?literal?=", "=?base64?PT9iYXNlNjQ/bGl0ZXJhbD89?="],
     ] as const
   ) assert.equal(encodeHeaderValue(value), encoded);
+});
+
+Deno.test("[remote.stateless-arguments] large schemas take no long time, and definitions that no list has are not examined", async () => {
+  const list = { oneOf: Array.from({ length: 200_000 }, () => ({})) };
+  const properties = Object.fromEntries(
+    Array.from({ length: 20_000 }, (_, index) => [`k${index}`, {}]),
+  );
+  for (const many of [list, { properties }, { $defs: properties }]) {
+    const problem = problemOf({ properties: { a: NAMED, b: many } });
+    assert.equal(problem, "more than 10000 objects in its schema");
+  }
+  const { definition } = toolWith({ properties: { a: { ...NAMED, type: "object" } } });
+  const text = JSON.stringify(definition);
+  const definitionTexts = [text, text + " ".repeat(1024 * 1024)];
+  const problems = await findHeaderProblems({
+    definitions: [definition, definition],
+    definitionTexts,
+  }, "s");
+  assert.match(problems[0] ?? "", /not a string/);
+  assert.equal(problems[1], undefined);
 });

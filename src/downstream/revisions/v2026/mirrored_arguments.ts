@@ -23,6 +23,12 @@ const MAX_NAME_LENGTH = 128;
 /** Maximum number of objects that an argument with a header is nested in, with the arguments themselves. */
 const MAX_DEPTH = 16;
 
+/** Maximum number of objects in the schema of a tool with headers: about 10 ms. */
+const MAX_SCHEMAS = 10_000;
+
+/** Maximum length of a definition that is examined, in UTF-16 code units; lists of tools have no longer ones. */
+const MAX_DEFINITION_LENGTH = 1024 * 1024;
+
 /** Maximum length of the text that is searched for the arguments of a call, in UTF-16 code units: about 0.1 s. */
 const MAX_SEARCHED_LENGTH = 64 * 1024 * 1024;
 
@@ -76,10 +82,13 @@ const NONE: Declarations = { mirrored: [], problem: undefined };
 
 /** A schema that is to be read. */
 interface PendingSchema {
-  readonly schema: unknown;
+  readonly schema: Readonly<Record<string, unknown>>;
   /** The keys that lead to its argument; `undefined` if no header is allowed there. */
   readonly path: readonly string[] | undefined;
 }
+
+/** Adds a schema to those that are to be read; returns whether there is room for more. */
+type AddSchema = (schema: unknown, path: PendingSchema["path"]) => boolean;
 
 // The declarations of tools that were called; tools are immutable.
 const declarationsByTool = new WeakMap<Tool, Declarations>();
@@ -110,7 +119,7 @@ export async function findHeaderProblems(
   const problems: (string | undefined)[] = [];
   for (const [index, definition] of definitions.entries()) {
     const text = definitionTexts[index] ?? "";
-    if (!text.includes(KEYWORD)) continue;
+    if (text.length > MAX_DEFINITION_LENGTH || !text.includes(KEYWORD)) continue;
     const step = { party: `server ${server}`, bytes: text.length };
     problems[index] = await longWork.runFor(step, () => describeHeaderProblem(definition, text));
   }
@@ -150,10 +159,15 @@ function declarationsOf(definition: unknown, text: string): Declarations {
   if (!text.includes(KEYWORD) || !isRecord(definition)) return NONE;
   const mirrored: MirroredArgument[] = [];
   const names = new Set<string>();
-  const pending: PendingSchema[] = [{ schema: definition.inputSchema, path: [] }];
+  const pending: PendingSchema[] = [];
+  let schemaCount = 0;
+  const add: AddSchema = (schema, path) => {
+    if (isRecord(schema) && ++schemaCount <= MAX_SCHEMAS) pending.push({ schema, path });
+    return schemaCount <= MAX_SCHEMAS;
+  };
+  add(definition.inputSchema, []);
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     const { schema, path } = next;
-    if (!isRecord(schema)) continue;
     if (Object.hasOwn(schema, KEYWORD)) {
       const name = schema[KEYWORD];
       const problem = findProblem(schema, { name, path, names });
@@ -162,31 +176,37 @@ function declarationsOf(definition: unknown, text: string): Declarations {
       names.add(lowerName);
       mirrored.push({ path: path ?? [], header: `mcp-param-${lowerName}` });
     }
-    addSubschemas(schema, { path, pending });
+    addSubschemas(schema, { path, add });
+    if (schemaCount > MAX_SCHEMAS) {
+      return { mirrored: [], problem: `more than ${MAX_SCHEMAS} objects in its schema` };
+    }
   }
   return { mirrored, problem: undefined };
 }
 
 function addSubschemas(
   schema: Readonly<Record<string, unknown>>,
-  { path, pending }: Pick<PendingSchema, "path"> & { readonly pending: PendingSchema[] },
+  { path, add }: Pick<PendingSchema, "path"> & { readonly add: AddSchema },
 ): void {
-  if (isRecord(schema.properties)) {
+  const { properties } = schema;
+  if (isRecord(properties)) {
     const parent = path !== undefined && path.length < MAX_DEPTH ? path : undefined;
-    for (const [key, child] of Object.entries(schema.properties)) {
-      pending.push({ schema: child, path: parent && [...parent, key] });
+    for (const key of Object.keys(properties)) {
+      if (!add(properties[key], parent && [...parent, key])) return;
     }
   }
   for (const keyword of SUBSCHEMAS) {
     const child = schema[keyword];
     for (const item of Array.isArray(child) ? child : [child]) {
-      pending.push({ schema: item, path: undefined });
+      if (!add(item, undefined)) return;
     }
   }
   for (const keyword of SUBSCHEMA_MAPS) {
     const map = schema[keyword];
     if (!isRecord(map)) continue;
-    for (const child of Object.values(map)) pending.push({ schema: child, path: undefined });
+    for (const key of Object.keys(map)) {
+      if (!add(map[key], undefined)) return;
+    }
   }
 }
 
