@@ -174,14 +174,20 @@ export class Listening {
     });
   }
 
-  /** Asks for the notifications that are wanted; changes at the same time share one request. */
+  /** Asks for the notifications that are wanted; changes until the server has confirmed a request share the next one. */
   #open(): Promise<Fields> {
-    this.#opening ??= Promise.resolve().then(() => {
+    this.#opening ??= this.#allConfirmed().then(() => {
       this.#opening = undefined;
       clearTimeout(this.#timer);
       return this.#send();
     });
     return this.#opening;
+  }
+
+  /** Resolves when the server has confirmed or refused each request: it must not get many that it does not confirm. */
+  async #allConfirmed(): Promise<void> {
+    const listens = [...this.#listens].filter(({ honoured }) => honoured === undefined);
+    await Promise.allSettled(listens.map(({ acknowledged }) => acknowledged.promise));
   }
 
   #send(): Promise<Fields> {
