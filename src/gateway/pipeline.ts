@@ -27,7 +27,7 @@ import {
   type RecordContext,
   type Subject,
 } from "./records.ts";
-import { relayInput, relayLogin, type UnrelayedOutcome } from "./relay.ts";
+import { askForLogin, relayInput, type UnrelayedOutcome } from "./relay.ts";
 import { describeSubject, parsedMemoryOf } from "./subject.ts";
 import { createSearchContext } from "./targeting.ts";
 import { callServerTool, type ToolContext } from "./tools/mod.ts";
@@ -58,7 +58,7 @@ export async function runOperation<E extends EncodedOutcome>(
   try {
     record = await runStages(request, { connection, offers, context, span, recorder });
     const { hasBegun } = recorder;
-    record = relayLogin(record, { channel: connection.channel, request, hasBegun });
+    record = askForLogin(record, { channel: connection.channel, request, hasBegun });
     answer = request.encode(record.outcome);
   } catch (error) {
     const outcome = outcomeOfError(error, { request, context });

@@ -64,7 +64,7 @@ export function relayInput(outcome: UnrelayedOutcome, context: RelayContext): Ou
  *
  * @returns The record with the outcome for the client.
  */
-export function relayLogin(
+export function askForLogin(
   record: OperationRecord,
   { channel, request: { interaction }, hasBegun }: Omit<RelayContext, "server">,
 ): OperationRecord {

@@ -23,5 +23,4 @@ export {
   subscriptionFor,
 } from "./listen.ts";
 export { progressTokenOf } from "./request.ts";
-export { decoderOf } from "./stateless_operations.ts";
-export { encodeTools } from "./stateless_tool_list.ts";
+export { decoderOf, encodeTools } from "./stateless_operations.ts";

@@ -1,16 +1,21 @@
 import type { ClientCapabilities } from "../../downstream/mod.ts";
 import { isRecord } from "../../json.ts";
-import { JsonText, RPC_CODES, type RpcError, withValue } from "../../jsonrpc/mod.ts";
+import { JsonText, type Payload, RPC_CODES, type RpcError, withValue } from "../../jsonrpc/mod.ts";
 import { STATELESS_CODES, URL_ELICITATION_REQUIRED } from "../../revisions.ts";
+import type { ShownTools } from "../list_tools.ts";
 import type { Outcome } from "../operation.ts";
 import { completeResult } from "./complete_result.ts";
 import { fieldsOf } from "./fields.ts";
 import { RESOURCE_NOT_FOUND } from "./item_requests.ts";
 import { decoderOf as decoderOfEarlier } from "./operations.ts";
 import type { Answer, RequestDecoder } from "./request.ts";
+import { encodeTools as encodeEarlier } from "./tool_list.ts";
 
 /** Time for which a client may use what servers offer without asking again, in milliseconds: servers may be slow to list. */
-export const LIST_TTL_MS = 5000;
+const LIST_TTL_MS = 5000;
+
+/** Time for which a client may use the list of the gateway's own tools, in milliseconds: a reload may change it. */
+const OWN_TTL_MS = 60_000;
 
 /**
  * The methods of requests that are operations, with the time for which a client may use the result again;
@@ -55,6 +60,14 @@ export function decoderOf(method: string, version: string): RequestDecoder | und
       },
     };
   };
+}
+
+/** Encodes the answer to `tools/list`. */
+export function encodeTools(tools: ShownTools, version: string): Payload {
+  const result = encodeEarlier(tools);
+  const json = result instanceof JsonText ? result.json : JSON.stringify(result);
+  const ttlMs = tools.direct === undefined ? OWN_TTL_MS : LIST_TTL_MS;
+  return completeResult(json, { value: undefined, version, ttlMs });
 }
 
 function encodeAnswer(

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { ClientChannel, InputKind } from "../../../src/downstream/mod.ts";
-import { relayInput, relayLogin } from "../../../src/gateway/relay.ts";
+import { askForLogin, relayInput } from "../../../src/gateway/relay.ts";
 import { JsonText } from "../../../src/jsonrpc/mod.ts";
 
 function createContext(kinds: readonly InputKind[], rounds = 0) {
@@ -85,17 +85,17 @@ Deno.test("[interaction.login] a client is asked twice at most to log in, and on
     },
   } as const;
   for (const rounds of [0, 1]) {
-    const { outcome } = relayLogin(record, createContext(["url"], rounds));
+    const { outcome } = askForLogin(record, createContext(["url"], rounds));
     assert.ok(outcome.kind === "input-required" && outcome.beginsAnew);
     const [request] = Object.values(outcome.input.requests);
     assert.deepEqual((request?.params as { url: string }).url, url);
     assert.match((request?.params as { message: string }).message, /^\[notes\] .*login\.example/);
   }
-  assert.equal(relayLogin(record, createContext(["url"], 2)), record);
-  assert.equal(relayLogin(record, createContext(["form"])), record);
+  assert.equal(askForLogin(record, createContext(["url"], 2)), record);
+  assert.equal(askForLogin(record, createContext(["form"])), record);
   const withoutLink = {
     ...record,
     outcome: { kind: "failed", error: { code: "AUTH_REQUIRED", message: "" } },
   } as const;
-  assert.equal(relayLogin(withoutLink, createContext(["url"])), withoutLink);
+  assert.equal(askForLogin(withoutLink, createContext(["url"])), withoutLink);
 });
