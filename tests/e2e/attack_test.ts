@@ -6,14 +6,14 @@ const SECRET = "sk-0123456789";
 const INITIALIZE_ANSWER =
   '{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2025-11-25","capabilities":{"tools":{}}}}';
 
-/** Returns the entry of a server that sends these answers in turn; its shell expands their variables. */
+/** Returns the entry of a server that sends these answers in turn, the first to `initialize`; its shell expands their variables. */
 function scriptedServer(...answers: string[]): Fields {
   // After the first answer the gateway sends `notifications/initialized`.
   const script = answers.map((answer, index) => {
     return `${"read -r line; ".repeat(index === 0 ? 1 : 2)}cat <<END\n${answer}\nEND\n`;
   });
   const args = ["-c", `${script.join("")}cat >/dev/null`];
-  return { command: "sh", args, env: { API_KEY: SECRET } };
+  return { command: "sh", args, env: { API_KEY: SECRET }, gateway: { protocol: "legacy" } };
 }
 
 Deno.test("messages of a failing server are shown without secrets", async (t) => {

@@ -142,7 +142,12 @@ function countedServer(
   const [startsFile, readyFile] = [join(folder, "starts"), join(folder, "ready")];
   Deno.writeTextFileSync(startsFile, "");
   return {
-    entry: { ...faultServer(newMark(), ...faults), env: { STARTS: startsFile, READY: readyFile } },
+    entry: {
+      ...faultServer(newMark(), ...faults),
+      env: { STARTS: startsFile, READY: readyFile },
+      // A server that ends at the probe is started once more.
+      gateway: { protocol: "legacy" },
+    },
     countStarts: () => Deno.readTextFileSync(startsFile).split("\n").length - 1,
     repair: () => Deno.writeTextFileSync(readyFile, ""),
   };

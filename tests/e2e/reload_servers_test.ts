@@ -56,7 +56,7 @@ Deno.test("servers are added, changed and removed while the gateway serves", asy
     const oldServer = await callNamedServer(gateway, "changing");
     // The calls take longer than the time in which a server must end after a signal.
     const answers = ["changing", "going"].map((server) => {
-      const args = { token: server, after_ms: 2500 };
+      const args = { token: server, after_ms: 5000 };
       return client.request("tools/call", executeToolParams(server, "identify", args));
     });
     const servers = { kept, changing: namedServer("second"), coming: namedServer("coming") };
