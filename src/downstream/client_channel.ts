@@ -19,7 +19,7 @@ export type InputResponse =
   | { readonly kind: "declined"; readonly result: Result }
   /** The person dismissed the request without a choice. */
   | { readonly kind: "cancelled"; readonly result: Result }
-  /** The client answered with a JSON-RPC error. */
+  /** The client answered with a JSON-RPC error, or the gateway in its place. */
   | { readonly kind: "failed"; readonly error: JsonText }
   /** The client does not support this kind of input, so it was not asked. */
   | { readonly kind: "unsupported" };

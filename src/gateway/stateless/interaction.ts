@@ -5,7 +5,7 @@ import type {
   InputRequest,
   InputResponse,
 } from "../../downstream/mod.ts";
-import { Cancellation, type CancelSignal } from "../../jsonrpc/mod.ts";
+import { Cancellation, type CancelSignal, JsonText, RPC_CODES } from "../../jsonrpc/mod.ts";
 import type { InteractionRecord, OperationBeginning } from "../operation.ts";
 import { MAX_REQUESTS, MAX_ROUNDS } from "../relay.ts";
 
@@ -14,6 +14,15 @@ const GATHER_MS = 15;
 
 /** Maximum length of the message of progress that is kept, in UTF-16 code units. */
 const MAX_PROGRESS_MESSAGE = 1000;
+
+/** The response to a request for input beyond a limit. */
+const TOO_MANY: InputResponse = {
+  kind: "failed",
+  error: new JsonText(JSON.stringify({
+    code: RPC_CODES.internalError,
+    message: "The client was not asked, because too many questions wait for its answers",
+  })),
+};
 
 /** The request of the client that an operation belongs to at the moment. */
 export interface AttachedRequest {
@@ -232,7 +241,8 @@ export class Interaction<A> implements ClientChannel, InteractionRecord {
     if (signal.aborted) return Promise.reject(signal.reason);
     if (this.#cancellation.aborted) return Promise.reject(this.#cancellation.reason);
     if (request.kind === "roots" && this.#roots !== undefined) return Promise.resolve(this.#roots);
-    if (!this.#mayAsk(request.kind)) return Promise.resolve({ kind: "unsupported" });
+    if (!this.supports(request.kind)) return Promise.resolve({ kind: "unsupported" });
+    if (!this.#mayAsk()) return Promise.resolve(TOO_MANY);
     return new Promise((resolve, reject) => {
       const key = `g${++this.#lastKey}`;
       const end = (): void => {
@@ -272,9 +282,8 @@ export class Interaction<A> implements ClientChannel, InteractionRecord {
     return this.#logLevel;
   }
 
-  #mayAsk(kind: InputKind): boolean {
-    const isWithinLimits = this.#pending.size < MAX_REQUESTS && this.rounds < MAX_ROUNDS;
-    if (!this.supports(kind) || !isWithinLimits) return false;
+  #mayAsk(): boolean {
+    if (this.#pending.size >= MAX_REQUESTS || this.rounds >= MAX_ROUNDS) return false;
     this.#handle ??= this.#options.admit();
     return this.#handle !== undefined;
   }

@@ -1,6 +1,7 @@
 import type { Settings } from "../../config/mod.ts";
 import type { GivenInput, InputRequest } from "../../downstream/mod.ts";
 import { CallerError } from "../../errors.ts";
+import { isRecord } from "../../json.ts";
 import { RPC_CODES } from "../../jsonrpc/mod.ts";
 import type { Log } from "../../log.ts";
 import type { Metrics } from "../../metrics/mod.ts";
@@ -29,6 +30,10 @@ const MAX_TEXT_LENGTH = 64;
 
 /** Bytes of a character in memory. */
 const BYTES_PER_CHARACTER = 2;
+
+const NO_OBJECT =
+  "inputResponses must be an object: the keys of inputRequests, each with its answer. " +
+  "Send this request again with the same requestState.";
 
 const NOT_VALID = "The call waited for your input, but its requestState is not the one that you " +
   "received for the same call, its time is up, or the gateway was restarted. The call may have had " +
@@ -193,6 +198,10 @@ export class Interactions {
     using held = holdMemory(call);
     if (held === undefined) {
       return await this.#run(withFault(call, new CallerError("RATE_LIMITED", NO_ROOM)));
+    }
+    const { inputResponses } = call.codec.fieldsOf(call.request.params);
+    if (inputResponses !== undefined && !isRecord(inputResponses)) {
+      return await this.#refuse(call, NO_OBJECT);
     }
     const operation = call.decode(() => {});
     const state = await this.#open(sealed, { call, operation });

@@ -95,6 +95,8 @@ Deno.test("[interaction.missing] requests without a valid response are asked aga
     "roots/list",
   ]);
   const wrong = { g1: { action: "maybe" }, g2: "text", g3: { roots: [] }, g9: {}, other: null };
+  const list = await fixture.call({ state: one.state, responses: [wrong] });
+  assert.match(list.error?.message ?? "", /inputResponses must be an object.*same requestState/);
   const two = questionOf(await fixture.call({ state: one.state, responses: wrong }));
   assert.deepEqual(Object.keys(two.requests), ["g1", "g2"]);
   assert.equal(await roots, "accepted");
@@ -239,7 +241,7 @@ Deno.test("[interaction.limits] a call counts once a minute, and takes no place 
   assert.match(JSON.stringify(result?.content), /RATE_LIMITED/);
 });
 
-Deno.test("[interaction.bounds] beyond the limits of parked calls, servers learn that the client cannot be asked", async () => {
+Deno.test("[interaction.bounds] beyond the limits of parked calls, servers get an error", async () => {
   await using fixture = await ParkedFixture.open({
     interactions: { maxOperations: 3, maxOfClient: 2 },
   });
@@ -250,8 +252,8 @@ Deno.test("[interaction.bounds] beyond the limits of parked calls, servers learn
     return await Promise.race([response, answer.then((value) => (questionOf(value), "parked"))])
       .finally(() => call.end());
   };
-  assert.deepEqual([await ask(0), await ask(0), await ask(0)], ["parked", "parked", "unsupported"]);
-  assert.deepEqual([await ask(1), await ask(1)], ["parked", "unsupported"]);
+  assert.deepEqual([await ask(0), await ask(0), await ask(0)], ["parked", "parked", "failed"]);
+  assert.deepEqual([await ask(1), await ask(1)], ["parked", "failed"]);
   assert.equal(fixture.sessions.stateless.waitingCount, 3);
 });
 
