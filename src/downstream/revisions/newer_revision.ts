@@ -36,8 +36,9 @@ export function describeNewerRevision(error: RpcError): string | undefined {
 
 /** Whether a server that refused `initialize` with an error may speak the stateless revision. */
 export function maySpeakStateless({ code, data }: RpcError): boolean {
-  return NEWER_CODES.has(code) || code === RPC_CODES.methodNotFound ||
-    supportedRevisions(data).includes(STATELESS_REVISION);
+  const supported = supportedRevisions(data);
+  if (supported.length > 0) return supported.includes(STATELESS_REVISION);
+  return NEWER_CODES.has(code) || code === RPC_CODES.methodNotFound;
 }
 
 function supportedRevisions(data: unknown): string[] {

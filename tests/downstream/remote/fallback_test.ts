@@ -129,7 +129,7 @@ Deno.test("[remote.session-gone] the end of the stream ends an SSE session", asy
   assert.equal(fixture.connections.length, 2);
 });
 
-/** Answers of servers of later revisions than 2026-07-28 to `initialize`, and the expected error of each. */
+/** Answers of servers that speak no earlier revision to `initialize`, and the expected error of each. */
 const NEWER_SERVERS: readonly (readonly [string, number, unknown, RegExp])[] = [
   [
     "names what it supports",
@@ -141,13 +141,13 @@ const NEWER_SERVERS: readonly (readonly [string, number, unknown, RegExp])[] = [
     "requires a header",
     400,
     { code: -32020, message: "Header mismatch: Mcp-Method required" },
-    /: it speaks only newer MCP revisions, and this gateway speaks up to 2026-07-28\.$/,
+    /mismatch.* it may speak only MCP revision 2026-07-28, which "gateway.protocol": "legacy" .* excludes\.$/,
   ],
   [
     "does not know the method",
     404,
     { code: -32601, message: "Method not found" },
-    /: it does not know the method initialize, so .*, and this gateway speaks up to 2026-07-28\.$/,
+    /not found.* it may speak only MCP revision 2026-07-28, which "gateway.protocol": "legacy" .* excludes\.$/,
   ],
 ];
 

@@ -201,7 +201,7 @@ Deno.test("[interaction.ends] parked calls end when their client leaves, and whe
   fixture.sessions.stateless.close();
   assert.equal(await ofFirst.response, "none: The gateway ends");
   const { call, answer } = await fixture.start();
-  assert.equal(await call.ask(FORM), "unsupported");
+  assert.equal(await call.ask(FORM), "failed");
   call.end();
   assert.equal((await answer).result?.resultType, "complete");
 });
